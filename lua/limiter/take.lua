@@ -1,0 +1,73 @@
+--- Take tokens of one subject from every rule, or from none.
+--
+-- Each rule is a leaky bucket, the exact form of GCRA: a token adds `window` units to the rule's level, a
+-- microsecond drains `limit` units, and a call passes while every level stays within burst * window. All of
+-- them are whole numbers below 2^53, so nothing is ever rounded. The state is the time of the last charge and
+-- for each rule the window that its level was counted in and the level; a denial writes nothing.
+-- @batch 64
+-- @include now
+-- @shared rules      "limit window burst" of each rule, window in microseconds, separated by spaces
+-- @item key state    string: time, then window and level of each rule, packed as doubles
+-- @item arg cost     whole tokens wanted, at most the smallest burst
+-- @returns integer|integers   each rule's level after the charge; when denied, minus the level minus one
+
+local call, unpacked, packed, max, ceil = redis.call, struct.unpack, struct.pack, math.max, math.ceil
+local limits, windows, capacities, count = {}, {}, {}, 0
+for limit, window, burst in string.gmatch(rules, '(%d+) (%d+) (%d+)') do
+  count = count + 1
+  limits[count] = tonumber(limit)
+  windows[count] = tonumber(window)
+  capacities[count] = burst * window
+end
+local size = 8 + 16 * count
+local time = packed('>d', now)
+-- Scratch, so that an item makes no tables.
+local levels = {}
+
+local function item(state, cost)
+  local tokens = tonumber(cost)
+  local saved = call('GET', state)
+  local elapsed = 0
+  if saved and #saved == size then
+    elapsed = max(0, now - unpacked('>d', saved))
+  else
+    saved = nil
+  end
+
+  local allowed = true
+  for rule = 1, count do
+    local level = 0
+    if saved then
+      local window, before = unpacked('>dd', saved, 16 * rule - 7)
+      if window ~= windows[rule] then
+        -- The window was changed: the tokens in use stay. Rounded up, never in the caller's favour.
+        before = ceil(before / window * windows[rule])
+      end
+      level = max(0, before - elapsed * limits[rule])
+    end
+    levels[rule] = level
+    if level + tokens * windows[rule] > capacities[rule] then
+      allowed = false
+    end
+  end
+
+  if allowed and tokens > 0 then
+    local after, longest = time, 0
+    for rule = 1, count do
+      local level = levels[rule] + tokens * windows[rule]
+      levels[rule] = level
+      after = after .. packed('>dd', windows[rule], level)
+      longest = max(longest, level / limits[rule])
+    end
+    call('SET', state, after, 'PX', ceil(longest / 1000))
+  end
+
+  if count == 1 then
+    return allowed and levels[1] or -levels[1] - 1
+  end
+  local reply = {}
+  for rule = 1, count do
+    reply[rule] = allowed and levels[rule] or -levels[rule] - 1
+  end
+  return reply
+end

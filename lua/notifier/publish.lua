@@ -1,0 +1,28 @@
+--- Keep an event in its channel's history and send it to who listens: both or neither.
+--
+-- The history is a stream whose ids are <epoch>-<offset>: the epoch is the time at which the history began, the
+-- offset counts its events without a gap.
+-- @batch 64
+-- @include now
+-- @shared keep       events to keep
+-- @shared ttl        milliseconds that the history outlives its last event
+-- @item key history  stream
+-- @item key live     pub/sub channel
+-- @item arg type     the event's type
+-- @item arg json     the event's data
+-- @returns string    the event's id
+
+local function item(history, live, type, json)
+  local last = redis.call('XREVRANGE', history, '+', '-', 'COUNT', 1)[1]
+  -- Offsets count from 1, so that <epoch>-0 is the position before the first event.
+  local place
+  if last then
+    place = string.match(last[1], '%d+') .. '-*'
+  else
+    place = string.format('%.0f-1', math.floor(now / 1000))
+  end
+  local id = redis.call('XADD', history, 'MAXLEN', '~', keep, place, 't', type, 'd', json)
+  redis.call('PEXPIRE', history, ttl)
+  redis.call('SPUBLISH', live, id .. '\n' .. type .. '\n' .. json)
+  return id
+end

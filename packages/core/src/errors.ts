@@ -1,0 +1,62 @@
+/**
+ * Every code an error of penknife can carry, with what it means.
+ *
+ * docs/errors.md says the same at length; a test holds the two together.
+ */
+export const ERROR_CODES = {
+  PENKNIFE_INVALID: 'An option or an argument is wrong; nothing was sent.',
+  PENKNIFE_TIMEOUT: 'Redis did not answer within the deadline.',
+  PENKNIFE_UNAVAILABLE: 'Redis cannot be reached, or cannot serve the call now; nothing was done.',
+  PENKNIFE_OVERLOADED: 'Too many calls are waiting for Redis; this one was not sent.',
+  PENKNIFE_FATE_UNKNOWN:
+    'The connection broke after the call was sent; it may or may not have been carried out.',
+  PENKNIFE_REJECTED: 'Redis refused the call; nothing was done.',
+  PENKNIFE_CLOSED: 'The connection was closed by the application.',
+} as const
+
+export type ErrorCode = keyof typeof ERROR_CODES
+
+/** Whether a failed call was carried out: certainly not, or nobody can tell. */
+export type Fate = 'not-done' | 'unknown'
+
+export interface PenknifeErrorOptions {
+  readonly cause?: unknown
+  readonly fate?: Fate
+  /** The option or argument at fault. */
+  readonly option?: string
+}
+
+/** The one error class of penknife: look at `code`. */
+export class PenknifeError extends Error {
+  override readonly name: string = 'PenknifeError'
+  readonly code: ErrorCode
+  /** `unknown` when the call may have been carried out. */
+  readonly fate: Fate
+  /** The option or argument at fault, for PENKNIFE_INVALID. */
+  readonly option: string | undefined
+
+  constructor(
+    code: ErrorCode,
+    message: string,
+    { cause, fate = 'not-done', option }: PenknifeErrorOptions = {},
+  ) {
+    super(message, cause === undefined ? undefined : { cause })
+    this.code = code
+    this.fate = fate
+    this.option = option
+  }
+}
+
+/** The error for a wrong option or argument: it names it, shows the value and says what to give instead. */
+export function invalid(option: string, value: unknown, fix: string): PenknifeError {
+  return new PenknifeError('PENKNIFE_INVALID', `${option} is ${show(value)}: ${fix}`, { option })
+}
+
+function show(value: unknown): string {
+  if (typeof value === 'string') {
+    return JSON.stringify(value.length > 60 ? `${value.slice(0, 60)}… (${value.length} characters)` : value)
+  }
+  if (typeof value === 'object' && value !== null) return Array.isArray(value) ? 'an array' : 'an object'
+  if (typeof value === 'function') return 'a function'
+  return String(value)
+}

@@ -1,0 +1,35 @@
+import { channel } from 'node:diagnostics_channel'
+
+/** Something that tells what happens: to its listeners and to the node:diagnostics_channel of its name. */
+export interface Topic<Event> {
+  emit(event: Event): void
+  /** Adds a listener; the function that comes back removes it. */
+  on(listener: (event: Event) => void): () => void
+  /** False when nobody would hear an event, so that it need not be made. */
+  readonly heard: boolean
+}
+
+export function createTopic<Event>(name: string): Topic<Event> {
+  const listeners = new Set<(event: Event) => void>()
+  const diagnostics = channel(name)
+  return {
+    emit(event) {
+      if (diagnostics.hasSubscribers) diagnostics.publish(event)
+      for (const listener of listeners) {
+        try {
+          listener(event)
+        } catch (error) {
+          // A listener's fault must not break what it listens to, nor pass unseen.
+          process.emitWarning(error instanceof Error ? error : String(error))
+        }
+      }
+    },
+    on(listener) {
+      listeners.add(listener)
+      return () => listeners.delete(listener)
+    },
+    get heard() {
+      return listeners.size > 0 || diagnostics.hasSubscribers
+    },
+  }
+}

@@ -1,0 +1,29 @@
+export { type Duration, durationMs } from './duration.ts'
+export {
+  ERROR_CODES,
+  type ErrorCode,
+  type Fate,
+  invalid,
+  PenknifeError,
+  type PenknifeErrorOptions,
+} from './errors.ts'
+export { createRateLimiter, hashSubject, isSubject } from './limiter/limiter.ts'
+export type * from './limiter/types.ts'
+export type * from './notifier/types.ts'
+export { checkOptions } from './options.ts'
+export type { Connection } from './redis/connections.ts'
+export {
+  connect,
+  type ConnectOptions,
+  type Health,
+  type Penknife,
+  type PenknifeEvent,
+  type Runtime,
+  type Space,
+} from './redis/penknife.ts'
+export type { Finding, ServerInfo } from './redis/server.ts'
+export type * from './stream/types.ts'
+export { createLeaderboard } from './leaderboard/leaderboard.ts'
+export type * from './leaderboard/types.ts'
+export { createStream } from './stream/stream.ts'
+export { createNotifier } from './notifier/notifier.ts'

@@ -1,0 +1,80 @@
+import { durationMs } from '../duration.ts'
+import { invalid, PenknifeError } from '../errors.ts'
+import { createTopic } from '../events.ts'
+import { checkName, checkOptions, checkText, isText, wholeNumber } from '../options.ts'
+import { digest } from '../redis/keys.ts'
+import type { Space } from '../redis/penknife.ts'
+import { limiterTake } from '../redis/scripts.gen.ts'
+import { decide, packRules, parseRules, policyDecision } from './rules.ts'
+import type { Decision, RateLimiter, RateLimiterOptions } from './types.ts'
+
+/** The longest subject; up to 64 characters stand in the key as they are, longer ones hashed. */
+const LONGEST_SUBJECT = 1024
+
+/**
+ * Makes a rate limiter: GCRA (Generic Cell Rate Algorithm, ITU-T I.371, in its exact leaky-bucket form) over one
+ * or several rules, charged all or none.
+ *
+ * In any interval T a rule admits at most `burst + T * limit / window` tokens of a subject, across any number of
+ * processes. Redis keeps one string of 8 + 16 bytes a rule for each subject, until the subject is rested.
+ *
+ * @throws PENKNIFE_INVALID for a wrong option.
+ */
+export function createRateLimiter(space: Space, options: RateLimiterOptions): RateLimiter {
+  checkOptions('createRateLimiter', options, ['name', 'rules', 'whenUnavailable', 'deadline'])
+  const name = checkName('name', options.name)
+  const buckets = parseRules(options.rules)
+  const policy = options.whenUnavailable ?? 'open'
+  if (!['open', 'closed', 'throw'].includes(policy)) {
+    throw invalid('whenUnavailable', policy, "give 'open', 'closed' or 'throw'")
+  }
+  const { keys, bind, use } = space.runtime
+  const port = bind(limiterTake, [packRules(buckets)], durationMs('deadline', options.deadline ?? 100))
+  const smallest = Math.min(...buckets.map((bucket) => bucket.burst))
+  // Other names are other rules, so their states never mix; other numbers under the same names keep the state.
+  const signature = digest(buckets.map((bucket) => bucket.name).join(' ')).slice(1, 7)
+  const decisions = createTopic<{ limiter: string; subject: string; decision: Decision }>('penknife:limiter')
+  use('limiter')
+
+  function told(subject: string, decision: Decision): Decision {
+    if (decisions.heard) decisions.emit({ limiter: name, subject, decision })
+    return decision
+  }
+
+  return {
+    name,
+    rules: buckets.map(({ name: rule, limit, windowMs, burst }) => ({ name: rule, limit, windowMs, burst })),
+    async take(subject, { cost = 1 } = {}) {
+      checkText('subject', subject, LONGEST_SUBJECT)
+      wholeNumber('cost', cost, 0, smallest)
+      const { key, route } = keys.limiter(name, signature, subject)
+      try {
+        return told(subject, decide(buckets, await port(route, key, cost), cost))
+      } catch (error) {
+        if (policy === 'throw' || !isOutage(error)) throw error
+        return told(subject, policyDecision(buckets, policy === 'open'))
+      }
+    },
+  }
+}
+
+const OUTAGES = new Set<string>([
+  'PENKNIFE_TIMEOUT',
+  'PENKNIFE_UNAVAILABLE',
+  'PENKNIFE_OVERLOADED',
+  'PENKNIFE_FATE_UNKNOWN',
+] satisfies PenknifeError['code'][])
+
+function isOutage(error: unknown): boolean {
+  return error instanceof PenknifeError && OUTAGES.has(error.code)
+}
+
+/** Whether a text can be a subject as it is. */
+export function isSubject(text: string): boolean {
+  return isText(text, LONGEST_SUBJECT)
+}
+
+/** A valid subject of bounded length that stands for any text, however hostile. */
+export function hashSubject(text: string): string {
+  return digest(text)
+}

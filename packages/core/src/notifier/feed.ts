@@ -1,0 +1,75 @@
+import type { Route } from '../redis/keys.ts'
+import type { Subscriber } from '../redis/subscriber.ts'
+import { createLane, type Lane, type Since } from './lane.ts'
+import { parseLive } from './messages.ts'
+import type { NotifierEvent } from './types.ts'
+
+/** A channel as this process follows it: one pub/sub subscription, any number of lanes. */
+export interface Feed {
+  /** Adds a lane; resolves when its first catch-up is done. */
+  join(
+    from: string,
+    deliver: (event: NotifierEvent) => void,
+  ): { readonly lane: Lane; readonly ready: Promise<void> }
+  leave(lane: Lane): void
+  /** Compares the end of the history with what came live, so that a lost last message is noticed. */
+  check(): void
+  /** Nobody follows it any more. */
+  readonly empty: boolean
+  close(): void
+}
+
+export interface FeedOptions {
+  readonly channel: string
+  readonly live: string
+  readonly route: Route
+  readonly subscriber: Subscriber
+  readonly since: Since
+}
+
+export function createFeed({ channel, live, route, subscriber, since }: FeedOptions): Feed {
+  const lanes = new Set<Lane>()
+  let followed = false
+  let waiting: (() => void)[] = []
+
+  const unfollow = subscriber.follow(route, live, {
+    message(text) {
+      const event = parseLive(channel, text)
+      for (const lane of lanes) lane.push(event)
+    },
+    followed() {
+      const again = followed
+      followed = true
+      for (const go of waiting) go()
+      waiting = []
+      if (again) for (const lane of lanes) lane.keepUp()
+    },
+  })
+
+  return {
+    join(from, deliver) {
+      const lane = createLane(channel, from, since, deliver)
+      lanes.add(lane)
+      // History is read only once the server acknowledged the subscription: nothing falls between the two.
+      const following = followed ? Promise.resolve() : new Promise<void>((resolve) => waiting.push(resolve))
+      return { lane, ready: following.then(() => lane.catchUp()) }
+    },
+    leave(lane) {
+      lane.close()
+      lanes.delete(lane)
+    },
+    check() {
+      since('+', 1).then(
+        ([, top]) => {
+          for (const lane of lanes) if (lane.live() && lane.position() !== top) lane.keepUp()
+        },
+        // Redis is away: the subscription will come back, and with it a catch-up.
+        () => {},
+      )
+    },
+    get empty() {
+      return lanes.size === 0
+    },
+    close: unfollow,
+  }
+}

@@ -1,0 +1,47 @@
+import { invalid } from '../errors.ts'
+import type { NotifierMessage } from './types.ts'
+
+/** A place in a channel's history: the history's epoch and the offset of the last event seen. */
+export interface Position {
+  readonly epoch: string
+  readonly offset: number
+}
+
+export function parsePosition(id: string): Position | undefined {
+  const found = /^(\d{1,16})-(\d{1,15})$/.exec(id)
+  return found ? { epoch: found[1] as string, offset: Number(found[2]) } : undefined
+}
+
+/** A cursor that a subscriber may give: an id, or '-' for the oldest event kept. */
+export function checkCursor(channel: string, value: string): string {
+  if (value !== '-' && (typeof value !== 'string' || !parsePosition(value))) {
+    throw invalid(`from['${channel}']`, value, "give the id of an event, such as '1700000000000-12', or '-'")
+  }
+  return value
+}
+
+/** A message of the pub/sub channel: id (empty for a nudge), type and JSON, a line each. */
+export function parseLive(channel: string, text: string): NotifierMessage {
+  const first = text.indexOf('\n')
+  const second = text.indexOf('\n', first + 1)
+  return message(channel, text.slice(0, first) || null, text.slice(first + 1, second), text.slice(second + 1))
+}
+
+export function message(channel: string, id: string | null, type: string, json: string): NotifierMessage {
+  let data: unknown
+  let parsed = false
+  return {
+    kind: 'message',
+    channel,
+    id,
+    type,
+    json,
+    get data() {
+      if (!parsed) {
+        data = JSON.parse(json)
+        parsed = true
+      }
+      return data
+    },
+  }
+}

@@ -1,0 +1,88 @@
+import { invalid } from './errors.ts'
+
+/** Refuses options that nobody reads, with the nearest known name. */
+export function checkOptions(where: string, input: object, known: readonly string[]): void {
+  if (typeof input !== 'object' || input === null || Array.isArray(input)) {
+    throw invalid(`${where} options`, input, 'give an object')
+  }
+  for (const key of Object.keys(input)) {
+    if (known.includes(key)) continue
+    const near = nearest(key, known)
+    const fix = near ? `did you mean '${near}'?` : `known are ${known.join(', ')}`
+    throw invalid(
+      `${where} option '${key}'`,
+      (input as Record<string, unknown>)[key],
+      `no such option; ${fix}`,
+    )
+  }
+}
+
+/** A whole number within bounds. */
+export function wholeNumber(name: string, value: number, min: number, max: number): number {
+  if (!Number.isInteger(value) || value < min || value > max) {
+    throw invalid(name, value, `give a whole number from ${min} to ${max}`)
+  }
+  return value
+}
+
+const NAME = /^[\w.-]+$/
+
+/** A name that becomes part of a key. */
+export function checkName(what: string, value: string, max = 64): string {
+  if (typeof value !== 'string' || value.length > max || !NAME.test(value)) {
+    throw invalid(what, value, `give 1 to ${max} of the characters A-Z a-z 0-9 _ . -`)
+  }
+  return value
+}
+
+/** Text that an application stores under: not empty, bounded, without what would confuse a key or a log line. */
+export function checkText(what: string, value: string, max: number): string {
+  if (!isText(value, max)) {
+    throw invalid(what, value, `give 1 to ${max} characters without braces and control characters`)
+  }
+  return value
+}
+
+// eslint-disable-next-line no-control-regex
+const UNSAFE = /[\u0000-\u001f\u007f{}]/
+
+export function isText(value: string, max: number): boolean {
+  return typeof value === 'string' && value.length > 0 && value.length <= max && !UNSAFE.test(value)
+}
+
+/** A payload as JSON text; refuses what JSON cannot carry, and more than `maxBytes`. */
+export function toJson(what: string, value: unknown, maxBytes: number): string {
+  let text: string | undefined
+  try {
+    text = JSON.stringify(value)
+  } catch (cause) {
+    throw invalid(what, value, `give a value that JSON can carry (${(cause as Error).message})`)
+  }
+  if (text === undefined) throw invalid(what, value, 'give a value that JSON can carry')
+  if (text.length > maxBytes || (text.length * 3 > maxBytes && Buffer.byteLength(text) > maxBytes)) {
+    throw invalid(what, value, `give a value of at most ${maxBytes} bytes as JSON`)
+  }
+  return text
+}
+
+/** The known word that differs least, if it is near enough to be a slip. */
+function nearest(word: string, known: readonly string[]): string | undefined {
+  const [best] = known
+    .map((candidate) => ({ candidate, steps: distance(word.toLowerCase(), candidate.toLowerCase()) }))
+    .toSorted((a, b) => a.steps - b.steps)
+  return best && best.steps <= Math.max(2, Math.floor(word.length / 3)) ? best.candidate : undefined
+}
+
+/** Levenshtein's distance. */
+function distance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, at) => at)
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i]
+    for (let j = 1; j <= b.length; j++) {
+      const swap = (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1)
+      next.push(Math.min(swap, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1))
+    }
+    row = next
+  }
+  return row[b.length] ?? 0
+}

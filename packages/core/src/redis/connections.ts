@@ -1,0 +1,120 @@
+import type { Cluster, Redis, RedisOptions } from 'ioredis'
+
+import { invalid } from '../errors.ts'
+
+/** What `connect` takes: the application's own ioredis connection, used as the pattern for penknife's. */
+export type Connection = Redis | Cluster
+
+/** Why a connection is made; becomes part of its name in CLIENT LIST. */
+export type Purpose = 'commands' | 'subscriber' | 'reader'
+
+export interface Connections {
+  readonly cluster: boolean
+  readonly keyPrefix: string
+  readonly db: number
+  /** A connection of penknife's own, with the host, TLS, db, user and password of the given one. */
+  open(purpose: Purpose): Connection
+  /** The owner of a slot as an open cluster connection knows it; undefined while it knows none. */
+  owner(cluster: Cluster, slot: number, purpose: Purpose): Owner | undefined
+}
+
+/** The master that has a slot now, and how to open a connection of one's own to it. */
+export interface Owner {
+  readonly node: string
+  open(): Redis
+}
+
+/**
+ * Settings of every connection:
+ *
+ * - nothing is queued or sent again by ioredis: what was not sent and what has an unknown fate is told apart
+ *   and handled by the runner;
+ * - a socket that stays silent while replies are due is given up, so that a dead peer is noticed.
+ */
+const SETTINGS: Partial<RedisOptions> = {
+  enableOfflineQueue: false,
+  autoResendUnfulfilledCommands: false,
+  autoResubscribe: false,
+  maxRetriesPerRequest: 0,
+  enableAutoPipelining: false,
+  lazyConnect: false,
+  keyPrefix: '',
+  stringNumbers: false,
+  connectTimeout: 5000,
+}
+
+const SILENCE_MS = 5000
+
+/** The longest XREADGROUP BLOCK; a reader's socket may be silent for that long. */
+export const BLOCK_MS = 5000
+
+const backoff = (times: number): number =>
+  Math.min(25 * 2 ** Math.min(times, 6), 1000) * (0.75 + Math.random() / 2)
+
+export function createConnections(given: Connection): Connections {
+  const pattern = given.isCluster ? (given as Cluster).options.redisOptions : (given as Redis).options
+  const keyPrefix = given.options.keyPrefix ?? pattern?.keyPrefix ?? ''
+  if (/[{}]/.test(keyPrefix)) {
+    throw invalid(
+      'keyPrefix',
+      keyPrefix,
+      'penknife places keys by a hash tag of its own; use a prefix without braces',
+    )
+  }
+  const settings = (purpose: Purpose): object =>
+    Object.assign({}, SETTINGS, {
+      connectionName: `penknife-${purpose}`,
+      socketTimeout: purpose === 'reader' ? BLOCK_MS + SILENCE_MS : SILENCE_MS,
+      retryStrategy: backoff,
+      // Penknife's own deadlines end a call; ioredis' would leave its fate open.
+      commandTimeout: undefined,
+      blockingTimeout: undefined,
+      reconnectOnError: null,
+    })
+
+  return {
+    cluster: given.isCluster,
+    keyPrefix,
+    db: given.isCluster ? 0 : ((given as Redis).options.db ?? 0),
+    open(purpose) {
+      if (!given.isCluster) return quiet((given as Redis).duplicate(settings(purpose)))
+      // A cluster's connections do not reconnect by themselves: the cluster makes new ones.
+      // They connect at the first command: ioredis refuses commands to a node that is connecting by itself, its
+      // own check of a cluster that announces other addresses than it was given included.
+      const redisOptions: object = {
+        ...pattern,
+        ...settings(purpose),
+        retryStrategy: null,
+        lazyConnect: true,
+      }
+      return quiet(
+        (given as Cluster).duplicate([], {
+          // So that a call redirected to a node that is still connecting waits; it counts as sent.
+          enableOfflineQueue: true,
+          enableAutoPipelining: false,
+          keyPrefix: '',
+          lazyConnect: false,
+          scaleReads: 'master',
+          // Zero: a command whose connection broke is not sent again.
+          retryDelayOnFailover: 0,
+          retryDelayOnClusterDown: 0,
+          clusterRetryStrategy: backoff,
+          redisOptions,
+        }),
+      )
+    },
+    owner(cluster, slot, purpose) {
+      const node = cluster.slots[slot]?.[0]
+      const master =
+        node && cluster.nodes('master').find(({ options }) => `${options.host}:${options.port}` === node)
+      if (!master) return undefined
+      return { node, open: () => quiet(master.duplicate({ ...settings(purpose), readOnly: false })) }
+    },
+  }
+}
+
+/** ioredis prints errors that nobody listens to; who owns the connection learns of them from its `close`. */
+function quiet<C extends Connection>(connection: C): C {
+  connection.on('error', () => {})
+  return connection
+}

@@ -1,0 +1,71 @@
+import { createHash } from 'node:crypto'
+
+import calculateSlot from 'cluster-key-slot'
+
+/**
+ * Every key that penknife makes is built here: `<keyPrefix>pk1:{<space>}:<domain>:<name>[:<part>]`.
+ *
+ * `pk1` is the version of the key format. The hash tag puts all of a space into one slot of a cluster; the
+ * rate limiter's tag is the space and a shard, so that its subjects spread over the cluster.
+ */
+
+/** Where a call goes on a cluster. */
+export interface Route {
+  readonly tag: string
+  readonly slot: number
+}
+
+export interface Keys {
+  readonly route: Route
+  stream(name: string): string
+  deadLetters(stream: string, group: string): string
+  leaderboard(name: string): string
+  history(notifier: string, channel: string): string
+  /** The pub/sub channel of a notifier's channel; named after the database too, which pub/sub knows nothing of. */
+  live(notifier: string, channel: string): string
+  limiter(name: string, rules: string, subject: string): { readonly key: string; readonly route: Route }
+}
+
+export interface KeyOptions {
+  readonly keyPrefix: string
+  readonly db: number
+}
+
+/** Shards of a space's rate limiters; part of key format 1. */
+const SHARDS = 64
+
+export function createKeys(space: string, { keyPrefix, db }: KeyOptions): Keys {
+  const root = `${keyPrefix}pk1:`
+  const base = `${root}{${space}}:`
+  const shards: Route[] = Array.from({ length: SHARDS }, (_, shard) => routeOf(`${space}/${shard}`))
+  const live = db === 0 ? 'live' : `live@${db}`
+  return {
+    route: routeOf(space),
+    stream: (name) => `${base}stream:${name}`,
+    deadLetters: (stream, group) => `${base}stream:${stream}:dead:${group}`,
+    leaderboard: (name) => `${base}board:${name}`,
+    history: (notifier, channel) => `${base}notify:${notifier}:${channel}`,
+    live: (notifier, channel) => `${base}notify:${notifier}:${channel}:${live}`,
+    limiter(name, rules, subject) {
+      const shard = calculateSlot(subject) % SHARDS
+      const route = shards[shard] as Route
+      return { key: `${root}{${route.tag}}:limit:${name}:${rules}:${short(subject)}`, route }
+    },
+  }
+}
+
+function routeOf(tag: string): Route {
+  return { tag, slot: calculateSlot(`{${tag}}`) }
+}
+
+/** Up to this length a subject stands in its key as it is; a longer one is hashed, to bound memory. */
+const LONGEST_SUBJECT = 64
+
+function short(subject: string): string {
+  return subject.length <= LONGEST_SUBJECT ? subject : digest(subject)
+}
+
+/** A bounded text of key-safe characters that stands for any text. */
+export function digest(text: string): string {
+  return `#${createHash('sha256').update(text).digest('base64url')}`
+}

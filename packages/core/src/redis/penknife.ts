@@ -1,0 +1,248 @@
+import { durationMs, type Duration } from '../duration.ts'
+import { invalid } from '../errors.ts'
+import { createTopic, type Topic } from '../events.ts'
+import { checkName, checkOptions, wholeNumber } from '../options.ts'
+import { type Connection, type Connections, createConnections } from './connections.ts'
+import { replyCode } from './failures.ts'
+import { createKeys, type Keys } from './keys.ts'
+import { type Port, Runner } from './runner.ts'
+import type { Arg, Script } from './script.ts'
+import { type Feature, type Finding, findingsFor, lookAtServer, type ServerInfo } from './server.ts'
+import { createSink } from './sink.ts'
+import { createSubscriber, type Subscriber } from './subscriber.ts'
+
+export interface ConnectOptions {
+  /** How long a call may take, unless a feature says otherwise. Default: 2 s. */
+  readonly deadline?: Duration
+  /** Calls that may be unsettled at once, sent or waiting for Redis. Default: 50,000. */
+  readonly maxPending?: number
+  /** Bytes of the arguments of those calls. Default: 32 MiB. */
+  readonly maxPendingBytes?: number
+}
+
+/** What happens to penknife's connection. */
+export type PenknifeEvent =
+  | { readonly kind: 'available' }
+  | { readonly kind: 'unavailable'; readonly reason: string }
+  | { readonly kind: 'finding'; readonly finding: Finding }
+
+export interface Health {
+  /** `ok`: Redis answered just now. */
+  readonly status: 'ok' | 'unavailable'
+  /** Milliseconds that the answer took. */
+  readonly latencyMs: number | undefined
+  /** Calls sent or waiting that Redis did not settle yet. */
+  readonly pending: number
+  readonly server: ServerInfo | undefined
+  /** Settings of the server that do not fit the features in use. */
+  readonly findings: readonly Finding[]
+}
+
+export interface Penknife {
+  /** A named part of Redis whose streams, boards and notifications one script may update together. */
+  space(name: string): Space
+  /** Adds a listener for what happens to the connection; the function that comes back removes it. */
+  on(listener: (event: PenknifeEvent) => void): () => void
+  /** For a health route: one PING, and what is known of the server. Never throws. */
+  health(): Promise<Health>
+  /** Stops workers and subscriptions, waits for pending calls, and closes every connection it opened. */
+  close(): Promise<void>
+}
+
+/** The unit of atomicity: everything in it lives in one slot of a cluster. It costs nothing until used. */
+export interface Space {
+  readonly name: string
+  /** What features are made with; not for applications. */
+  readonly runtime: Runtime
+}
+
+/** What a feature needs from the layer below. */
+export interface Runtime {
+  readonly keys: Keys
+  readonly subscriber: Subscriber
+  readonly deadlineMs: number
+  bind<Shared extends readonly Arg[], Item extends readonly Arg[], Result>(
+    script: Script<Shared, Item, Result>,
+    shared: Shared,
+    deadlineMs?: number,
+  ): Port<Item, Result>
+  /** A connection for blocking reads; who opens it closes it. */
+  openReader(): Connection
+  /** Says that the application uses a feature, so that the server's settings are held against it. */
+  use(feature: Feature): void
+  /** Registers what close() must end first; the function that comes back takes it off again. */
+  onClose(end: () => Promise<void>): () => void
+}
+
+/**
+ * Opens penknife on the Redis behind an ioredis connection.
+ *
+ * The connection given is only a pattern: penknife opens its own with the same host, TLS, db, user, password
+ * and key prefix, and leaves the given one alone. A Redis that is away is no error here: calls wait for it
+ * within their deadline.
+ *
+ * Cost: one connection and one INFO at the start; further connections when features need them.
+ *
+ * @throws PENKNIFE_INVALID for a wrong option or a keyPrefix with braces.
+ */
+export function connect(redis: Connection, options: ConnectOptions = {}): Penknife {
+  if (typeof redis?.duplicate !== 'function') {
+    throw invalid('redis', redis, 'give an ioredis connection: connect(new Redis())')
+  }
+  checkOptions('connect', options, ['deadline', 'maxPending', 'maxPendingBytes'])
+  const deadlineMs = durationMs('deadline', options.deadline ?? 2000)
+  const maxPending = wholeNumber('maxPending', options.maxPending ?? 50_000, 1, 10_000_000)
+  const maxPendingBytes = wholeNumber('maxPendingBytes', options.maxPendingBytes ?? 32 << 20, 1024, 2 ** 40)
+
+  const connections = createConnections(redis)
+  const commands = connections.open('commands')
+  const topic = createTopic<PenknifeEvent>('penknife:connection')
+  const runner: Runner = new Runner(
+    createSink(commands, () => runner.resume()),
+    {
+      cluster: connections.cluster,
+      maxPending,
+      maxPendingBytes,
+      onReadonly: atMostEvery(1000, () => commands.disconnect(true)),
+    },
+  )
+  const watch = watchServer(commands, topic)
+  let last: Error | undefined
+  /** What was told of the absence; undefined while Redis is there. */
+  let told: string | undefined
+  commands.on('ready', () => {
+    last = told = undefined
+    topic.emit({ kind: 'available' })
+    watch.look()
+  })
+  commands.on('error', (error: Error) => (last = error))
+  commands.on('close', () => {
+    const reason = last?.message ?? 'the connection was closed'
+    // Every attempt to connect ends here: one that fails for the same reason is no news.
+    if (reason === told) return
+    told = reason
+    topic.emit({ kind: 'unavailable', reason })
+  })
+
+  const subscriber = createSubscriber(connections, commands)
+  const endings = new Set<() => Promise<void>>()
+  let closing: Promise<void> | undefined
+
+  async function closeAll(): Promise<void> {
+    await Promise.allSettled([...endings].map((end) => end()))
+    await runner.close()
+    subscriber.close()
+    commands.disconnect()
+  }
+
+  return {
+    space(name) {
+      return createSpace(checkName('space', name), connections, {
+        subscriber,
+        deadlineMs,
+        bind: (script, shared, ms = deadlineMs) => runner.bind(script, shared, ms),
+        openReader: () => connections.open('reader'),
+        use: (feature) => watch.use(feature),
+        onClose(end) {
+          endings.add(end)
+          return () => endings.delete(end)
+        },
+      })
+    },
+    on: (listener) => topic.on(listener),
+    async health() {
+      const started = performance.now()
+      const answered = commands.status === 'ready' && (await within(deadlineMs, () => commands.ping()))
+      return {
+        status: answered ? 'ok' : 'unavailable',
+        latencyMs: answered ? performance.now() - started : undefined,
+        pending: runner.pending,
+        server: watch.server(),
+        findings: watch.findings(),
+      }
+    },
+    close: () => (closing ??= closeAll()),
+  }
+}
+
+function createSpace(name: string, { keyPrefix, db }: Connections, runtime: Omit<Runtime, 'keys'>): Space {
+  return { name, runtime: { ...runtime, keys: createKeys(name, { keyPrefix, db }) } }
+}
+
+interface ServerWatch {
+  /** Asks the server, now that it is there. */
+  look(): void
+  use(feature: Feature): void
+  server(): ServerInfo | undefined
+  findings(): readonly Finding[]
+}
+
+/** Holds the server's settings against the features in use, and tells each finding once. */
+function watchServer(connection: Connection, topic: Topic<PenknifeEvent>): ServerWatch {
+  const used = new Set<Feature>()
+  const told = new Set<string>()
+  let server: ServerInfo | undefined
+  let unreadable: Finding | undefined
+  const findings = (): readonly Finding[] => {
+    if (unreadable) return [unreadable]
+    return server ? findingsFor(server, used) : []
+  }
+  const tell = (found: readonly Finding[]): void => {
+    for (const finding of found) {
+      if (told.has(finding.code)) continue
+      told.add(finding.code)
+      topic.emit({ kind: 'finding', finding })
+      process.emitWarning(finding.message, { type: 'PenknifeWarning', code: finding.code })
+    }
+  }
+  return {
+    look() {
+      lookAtServer(connection).then(
+        (found) => {
+          server = found
+          unreadable = undefined
+          tell(findings())
+        },
+        (error: unknown) => {
+          // Gone again: the next connection looks. A reply is a server that does not let us look.
+          if (!replyCode(error)) return
+          unreadable = {
+            code: 'unreadable',
+            message: `the server's settings cannot be read: ${String(error)}`,
+          }
+          tell(findings())
+        },
+      )
+    },
+    use(feature) {
+      used.add(feature)
+      tell(findings())
+    },
+    server: () => server,
+    findings,
+  }
+}
+
+function atMostEvery(ms: number, run: () => void): () => void {
+  let next = 0
+  return () => {
+    if (performance.now() < next) return
+    next = performance.now() + ms
+    run()
+  }
+}
+
+/** True when `ask` resolves within the time. */
+async function within(ms: number, ask: () => Promise<unknown>): Promise<boolean> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<false>((resolve) => (timer = setTimeout(resolve, ms, false)))
+  const answer = ask().then(
+    () => true,
+    () => false,
+  )
+  try {
+    return await Promise.race([answer, late])
+  } finally {
+    clearTimeout(timer)
+  }
+}

@@ -1,0 +1,249 @@
+import { PenknifeError } from '../errors.ts'
+import { failureOf, neverSent, replyCode } from './failures.ts'
+import type { Route } from './keys.ts'
+import type { Arg, Reply, Script } from './script.ts'
+import type { CommandSink } from './sink.ts'
+
+export interface RunnerOptions {
+  /** On a cluster a call holds the items of one slot, else those of every slot. */
+  readonly cluster: boolean
+  /** Calls that may be unsettled at once, sent or waiting. */
+  readonly maxPending: number
+  /** Bytes of the arguments of those calls. */
+  readonly maxPendingBytes: number
+  /** Told when a master turned out to be a replica: the connection should look for the master again. */
+  readonly onReadonly: () => void
+}
+
+/** Sends one item of a script; resolves with its reply. */
+export type Port<Item extends readonly Arg[], Result> = (route: Route, ...item: Item) => Promise<Result>
+
+/** Bytes of arguments after which a batch is full; a larger item travels alone. */
+const BATCH_BYTES = 256 * 1024
+
+/**
+ * Runs scripts in batches: the calls that one turn of the event loop makes to one script, with the same shared
+ * values and (on a cluster) for the same slot, travel as one EVALSHA, in the order in which they were made.
+ *
+ * Each call ends within its deadline. A batch that Redis answered with an error or that was never sent is known
+ * not to be done; one whose connection broke is never sent again.
+ */
+export class Runner {
+  readonly #sink: CommandSink
+  readonly #options: RunnerOptions
+  #dirty: Batch[] = []
+  #waiting = new Set<Batch>()
+  #calls = 0
+  #bytes = 0
+  #closed = false
+  #idle: (() => void) | undefined
+
+  constructor(sink: CommandSink, options: RunnerOptions) {
+    this.#sink = sink
+    this.#options = options
+  }
+
+  /** Calls not settled by Redis yet, sent or waiting. */
+  get pending(): number {
+    return this.#calls
+  }
+
+  /** Ties a script to the values shared by its calls and to a deadline in milliseconds. */
+  bind<Shared extends readonly Arg[], Item extends readonly Arg[], Result>(
+    script: Script<Shared, Item, Result>,
+    shared: Shared,
+    deadlineMs: number,
+  ): Port<Item, Result> {
+    const open = new Map<number, Batch>()
+    return (route, ...item) => {
+      const bytes = sizeOf(item)
+      const refusal = this.#refusal(script.name, bytes)
+      if (refusal) return Promise.reject(refusal)
+      const group = this.#options.cluster ? route.slot : 0
+      let batch = open.get(group)
+      if (!batch || batch.sealed || batch.items.length >= script.batch || batch.bytes + bytes > BATCH_BYTES) {
+        batch = new Batch(script, shared, deadlineMs, route.slot)
+        open.set(group, batch)
+        if (this.#dirty.push(batch) === 1) setImmediate(() => this.#flush())
+      }
+      this.#calls += 1
+      this.#bytes += bytes
+      return batch.add(item, bytes) as Promise<Result>
+    }
+  }
+
+  /** Sends what waited for a connection; to be called when there is one. */
+  resume(): void {
+    const waiting = [...this.#waiting]
+    this.#waiting.clear()
+    for (const batch of waiting) this.#send(batch)
+  }
+
+  /** Refuses new calls and resolves when the pending ones ended, by reply or by deadline. */
+  async close(): Promise<void> {
+    this.#closed = true
+    if (this.#calls > 0) await new Promise<void>((resolve) => (this.#idle = resolve))
+  }
+
+  #refusal(what: string, bytes: number): PenknifeError | undefined {
+    if (this.#closed) return new PenknifeError('PENKNIFE_CLOSED', `${what}: penknife was closed`)
+    const { maxPending, maxPendingBytes } = this.#options
+    if (this.#calls < maxPending && this.#bytes + bytes <= maxPendingBytes) return undefined
+    return new PenknifeError(
+      'PENKNIFE_OVERLOADED',
+      `${what}: ${this.#calls} calls (${this.#bytes} bytes) wait for Redis, which is ${this.#sink.status}; ` +
+        'await some of them first, or raise maxPending and maxPendingBytes of connect()',
+    )
+  }
+
+  #flush(): void {
+    const batches = this.#dirty
+    this.#dirty = []
+    for (const batch of batches) {
+      batch.sealed = true
+      batch.startDeadline(() => this.#expire(batch))
+      this.#send(batch)
+    }
+  }
+
+  #send(batch: Batch): void {
+    if (!this.#sink.ready(batch.slot)) {
+      this.#waiting.add(batch)
+      return
+    }
+    batch.sent = true
+    this.#sink.call('evalsha', batch.command(batch.script.sha)).then(
+      (replies) => this.#settle(batch, () => batch.resolve(replies as unknown[], this.#options.onReadonly)),
+      (error: unknown) => this.#fail(batch, error),
+    )
+  }
+
+  #fail(batch: Batch, error: unknown): void {
+    if (replyCode(error) === 'NOSCRIPT' && !batch.settled) {
+      // A restart, a failover or SCRIPT FLUSH: nothing of the batch was run, and EVAL also loads the script.
+      this.#sink.call('eval', batch.command(batch.script.text)).then(
+        (replies) => this.#settle(batch, () => batch.resolve(replies as unknown[], this.#options.onReadonly)),
+        (second: unknown) => this.#settle(batch, () => batch.reject(failureOf(batch.script.name, second))),
+      )
+      return
+    }
+    if (neverSent(error) && !batch.settled) {
+      batch.sent = false
+      this.#waiting.add(batch)
+      return
+    }
+    if (replyCode(error) === 'READONLY') this.#options.onReadonly()
+    this.#settle(batch, () => batch.reject(failureOf(batch.script.name, error)))
+  }
+
+  #expire(batch: Batch): void {
+    const { name } = batch.script
+    if (batch.sent) {
+      // Its calls end now, but it counts as pending until ioredis lets go of it.
+      batch.reject(
+        new PenknifeError(
+          'PENKNIFE_TIMEOUT',
+          `${name}: Redis did not answer within ${batch.deadlineMs} ms; the call may still be carried out`,
+          { fate: 'unknown' },
+        ),
+      )
+      return
+    }
+    this.#waiting.delete(batch)
+    const away = `${name}: Redis could not be reached within ${batch.deadlineMs} ms (${this.#sink.status})`
+    this.#settle(batch, () => batch.reject(new PenknifeError('PENKNIFE_UNAVAILABLE', away)))
+  }
+
+  #settle(batch: Batch, finish: () => void): void {
+    this.#calls -= batch.items.length
+    this.#bytes -= batch.bytes
+    finish()
+    if (this.#calls === 0) this.#idle?.()
+  }
+}
+
+type AnyScript = Script<readonly Arg[], readonly Arg[], unknown>
+
+interface Waiter {
+  resolve(reply: unknown): void
+  reject(error: PenknifeError): void
+}
+
+/** The calls that travel together, and their callers. */
+class Batch {
+  readonly script: AnyScript
+  readonly deadlineMs: number
+  /** Where its calls go on a cluster; elsewhere that of the first call, and nobody asks. */
+  readonly slot: number
+  readonly items: (readonly Arg[])[] = []
+  bytes = 0
+  /** No further call may join. */
+  sealed = false
+  sent = false
+  settled = false
+  readonly #shared: readonly Arg[]
+  readonly #waiters: Waiter[] = []
+  #timer: NodeJS.Timeout | undefined
+
+  constructor(script: AnyScript, shared: readonly Arg[], deadlineMs: number, slot: number) {
+    this.script = script
+    this.#shared = shared
+    this.deadlineMs = deadlineMs
+    this.slot = slot
+  }
+
+  add(item: readonly Arg[], bytes: number): Promise<unknown> {
+    this.items.push(item)
+    this.bytes += bytes
+    return new Promise((resolve, reject) => this.#waiters.push({ resolve, reject }))
+  }
+
+  startDeadline(expire: () => void): void {
+    this.#timer = setTimeout(() => {
+      // After a stall of this process the reply may lie in the socket already: look there first.
+      setImmediate(() => this.settled || expire())
+    }, this.deadlineMs)
+  }
+
+  /** The arguments of EVALSHA or EVAL: script, number of keys, keys, shared values, arguments. */
+  command(script: string): Arg[] {
+    const keys = this.script.keys.length
+    const args: Arg[] = [script, keys * this.items.length]
+    for (const item of this.items) for (let at = 0; at < keys; at++) args.push(item[at] as Arg)
+    args.push(...this.#shared)
+    for (const item of this.items) for (let at = keys; at < item.length; at++) args.push(item[at] as Arg)
+    return args
+  }
+
+  resolve(replies: readonly unknown[], onReadonly: () => void): void {
+    if (!this.#end()) return
+    for (let at = 0; at < this.#waiters.length; at++) {
+      const waiter = this.#waiters[at] as Waiter
+      const reply = replies[at] as Reply | Error
+      if (reply instanceof Error) {
+        if (replyCode(reply) === 'READONLY') onReadonly()
+        waiter.reject(failureOf(this.script.name, reply))
+      } else waiter.resolve(reply)
+    }
+  }
+
+  reject(error: PenknifeError): void {
+    if (this.#end()) for (const waiter of this.#waiters) waiter.reject(error)
+  }
+
+  #end(): boolean {
+    if (this.settled) return false
+    this.settled = true
+    clearTimeout(this.#timer)
+    return true
+  }
+}
+
+function sizeOf(item: readonly Arg[]): number {
+  let bytes = 0
+  for (const value of item) {
+    if (typeof value === 'number') bytes += 8
+    else bytes += value.length < 256 ? value.length : Buffer.byteLength(value)
+  }
+  return bytes
+}

@@ -1,0 +1,26 @@
+/** What may travel to a script: text, or a number that prints as it is meant. */
+export type Arg = string | number
+
+export type Reply = string | number | null | readonly Reply[]
+
+/**
+ * A Lua script over a batch of items, as generated from lua/.
+ *
+ * `Shared` are the values that hold for the whole batch, `Item` the keys and then the arguments of one item,
+ * `Result` the reply to one item.
+ */
+export interface Script<Shared extends readonly Arg[], Item extends readonly Arg[], Result> {
+  readonly name: string
+  /** SHA-1 of `text`, for EVALSHA. */
+  readonly sha: string
+  readonly text: string
+  /** Items that one call may hold, so that it keeps Redis for no more than about a millisecond. */
+  readonly batch: number
+  readonly shared: readonly string[]
+  readonly keys: readonly string[]
+  readonly args: readonly string[]
+  /** The reply's type as the Lua header gives it. */
+  readonly returns: string
+  /** Never there; carries the types. */
+  readonly types?: { readonly shared: Shared; readonly item: Item; readonly result: Result }
+}

@@ -1,0 +1,808 @@
+// Generated from lua/ by `pnpm generate`. Do not edit.
+import type { Arg, Reply, Script } from './script.ts'
+
+/**
+ * Read the rows around a member.
+ *
+ * - key `board`: sorted set
+ * - `member`: member
+ * - `each`: rows before and after it, at the most
+ * - replies the first row's rank, then member and score of each row; null without the member
+ */
+export const leaderboardAround: Script<[], [board: string, member: Arg, each: Arg], readonly Reply[] | null> = {
+  name: 'leaderboard/around',
+  sha: 'c05b12b2c41bcc7efbd2f65391a07e437217595c',
+  batch: 8,
+  shared: [],
+  keys: ["board"],
+  args: ["member","each"],
+  returns: 'list|null',
+  text: `#!lua flags=no-writes
+local function item(board, member, each)
+  local rank = redis.call('ZREVRANK', board, member)
+  if not rank then
+    return nil
+  end
+  local start = math.max(0, rank - each)
+  local reply = redis.call('ZREVRANGE', board, start, rank + each, 'WITHSCORES')
+  table.insert(reply, 1, start)
+  return reply
+end
+local replies, key, arg = {}, 0, 0
+for i = 1, #KEYS / 1 do
+  local ok, reply = pcall(item, KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2])
+  if not ok and type(reply) ~= 'table' then
+    local text = tostring(reply)
+    reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
+  end
+  if reply == nil then reply = false end
+  replies[i] = reply
+  key, arg = key + 1, arg + 2
+end
+return replies`,
+}
+
+/**
+ * Add to a member's score.
+ *
+ * - key `board`: sorted set
+ * - `member`: member
+ * - `by`: number to add
+ * - replies the new score
+ */
+export const leaderboardIncrement: Script<[], [board: string, member: Arg, by: Arg], string> = {
+  name: 'leaderboard/increment',
+  sha: '510313862195af8844d207cb38ed9d1dc1734786',
+  batch: 64,
+  shared: [],
+  keys: ["board"],
+  args: ["member","by"],
+  returns: 'string',
+  text: `#!lua
+local function item(board, member, by)
+  return redis.call('ZINCRBY', board, by, member)
+end
+local replies, key, arg = {}, 0, 0
+for i = 1, #KEYS / 1 do
+  local ok, reply = pcall(item, KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2])
+  if not ok and type(reply) ~= 'table' then
+    local text = tostring(reply)
+    reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
+  end
+  if reply == nil then reply = false end
+  replies[i] = reply
+  key, arg = key + 1, arg + 2
+end
+return replies`,
+}
+
+/**
+ * Read rows by rank; the highest score is rank 0.
+ *
+ * - key `board`: sorted set
+ * - `start`: first rank
+ * - `stop`: last rank
+ * - replies member and score of each row
+ */
+export const leaderboardRange: Script<[], [board: string, start: Arg, stop: Arg], readonly Reply[]> = {
+  name: 'leaderboard/range',
+  sha: 'e8a734d734b35a72d5eb2bf6c5941d23a9e01e7c',
+  batch: 8,
+  shared: [],
+  keys: ["board"],
+  args: ["start","stop"],
+  returns: 'list',
+  text: `#!lua flags=no-writes
+local function item(board, start, stop)
+  return redis.call('ZREVRANGE', board, start, stop, 'WITHSCORES')
+end
+local replies, key, arg = {}, 0, 0
+for i = 1, #KEYS / 1 do
+  local ok, reply = pcall(item, KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2])
+  if not ok and type(reply) ~= 'table' then
+    local text = tostring(reply)
+    reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
+  end
+  if reply == nil then reply = false end
+  replies[i] = reply
+  key, arg = key + 1, arg + 2
+end
+return replies`,
+}
+
+/**
+ * Read a member's rank and score; the highest score is rank 0.
+ *
+ * - key `board`: sorted set
+ * - `member`: member
+ * - replies rank and score; null when the board does not have the member
+ */
+export const leaderboardRank: Script<[], [board: string, member: Arg], readonly Reply[] | null> = {
+  name: 'leaderboard/rank',
+  sha: 'b900ae3e087b934307add3bc0526c75b2ae141c8',
+  batch: 128,
+  shared: [],
+  keys: ["board"],
+  args: ["member"],
+  returns: 'list|null',
+  text: `#!lua flags=no-writes
+local function item(board, member)
+  local rank = redis.call('ZREVRANK', board, member)
+  return rank and { rank, redis.call('ZSCORE', board, member) }
+end
+local replies, key, arg = {}, 0, 0
+for i = 1, #KEYS / 1 do
+  local ok, reply = pcall(item, KEYS[key + 1], ARGV[arg + 1])
+  if not ok and type(reply) ~= 'table' then
+    local text = tostring(reply)
+    reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
+  end
+  if reply == nil then reply = false end
+  replies[i] = reply
+  key, arg = key + 1, arg + 1
+end
+return replies`,
+}
+
+/**
+ * Take tokens of one subject from every rule, or from none.
+ *
+ * Each rule is a leaky bucket, the exact form of GCRA: a token adds `window` units to the rule's level, a
+ * microsecond drains `limit` units, and a call passes while every level stays within burst * window. All of
+ * them are whole numbers below 2^53, so nothing is ever rounded. The state is the time of the last charge and
+ * for each rule the window that its level was counted in and the level; a denial writes nothing.
+ *
+ * - shared `rules`: "limit window burst" of each rule, window in microseconds, separated by spaces
+ * - key `state`: string: time, then window and level of each rule, packed as doubles
+ * - `cost`: whole tokens wanted, at most the smallest burst
+ * - replies each rule's level after the charge; when denied, minus the level minus one
+ */
+export const limiterTake: Script<[rules: Arg], [state: string, cost: Arg], number | readonly number[]> = {
+  name: 'limiter/take',
+  sha: 'b9ad0b703f4bd8dd873145321eea3c8057168d06',
+  batch: 64,
+  shared: ["rules"],
+  keys: ["state"],
+  args: ["cost"],
+  returns: 'integer|integers',
+  text: `#!lua
+local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]
+local rules = ARGV[1]
+local call, unpacked, packed, max, ceil = redis.call, struct.unpack, struct.pack, math.max, math.ceil
+local limits, windows, capacities, count = {}, {}, {}, 0
+for limit, window, burst in string.gmatch(rules, '(%d+) (%d+) (%d+)') do
+  count = count + 1
+  limits[count] = tonumber(limit)
+  windows[count] = tonumber(window)
+  capacities[count] = burst * window
+end
+local size = 8 + 16 * count
+local time = packed('>d', now)
+local levels = {}
+local function item(state, cost)
+  local tokens = tonumber(cost)
+  local saved = call('GET', state)
+  local elapsed = 0
+  if saved and #saved == size then
+    elapsed = max(0, now - unpacked('>d', saved))
+  else
+    saved = nil
+  end
+  local allowed = true
+  for rule = 1, count do
+    local level = 0
+    if saved then
+      local window, before = unpacked('>dd', saved, 16 * rule - 7)
+      if window ~= windows[rule] then
+        before = ceil(before / window * windows[rule])
+      end
+      level = max(0, before - elapsed * limits[rule])
+    end
+    levels[rule] = level
+    if level + tokens * windows[rule] > capacities[rule] then
+      allowed = false
+    end
+  end
+  if allowed and tokens > 0 then
+    local after, longest = time, 0
+    for rule = 1, count do
+      local level = levels[rule] + tokens * windows[rule]
+      levels[rule] = level
+      after = after .. packed('>dd', windows[rule], level)
+      longest = max(longest, level / limits[rule])
+    end
+    call('SET', state, after, 'PX', ceil(longest / 1000))
+  end
+  if count == 1 then
+    return allowed and levels[1] or -levels[1] - 1
+  end
+  local reply = {}
+  for rule = 1, count do
+    reply[rule] = allowed and levels[rule] or -levels[rule] - 1
+  end
+  return reply
+end
+local replies, key, arg = {}, 0, 1
+for i = 1, #KEYS / 1 do
+  local ok, reply = pcall(item, KEYS[key + 1], ARGV[arg + 1])
+  if not ok and type(reply) ~= 'table' then
+    local text = tostring(reply)
+    reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
+  end
+  if reply == nil then reply = false end
+  replies[i] = reply
+  key, arg = key + 1, arg + 1
+end
+return replies`,
+}
+
+/**
+ * Send to who listens now; keep nothing.
+ *
+ * - key `live`: pub/sub channel
+ * - `type`: the event's type
+ * - `json`: the event's data
+ * - replies how many connections were told
+ */
+export const notifierNudge: Script<[], [live: string, type: Arg, json: Arg], number> = {
+  name: 'notifier/nudge',
+  sha: 'f7de78f13ccae9106bf6ab4b6332b6a7b3b781ce',
+  batch: 128,
+  shared: [],
+  keys: ["live"],
+  args: ["type","json"],
+  returns: 'integer',
+  text: `#!lua
+local function item(live, type, json)
+  return redis.call('SPUBLISH', live, '\\n' .. type .. '\\n' .. json)
+end
+local replies, key, arg = {}, 0, 0
+for i = 1, #KEYS / 1 do
+  local ok, reply = pcall(item, KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2])
+  if not ok and type(reply) ~= 'table' then
+    local text = tostring(reply)
+    reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
+  end
+  if reply == nil then reply = false end
+  replies[i] = reply
+  key, arg = key + 1, arg + 2
+end
+return replies`,
+}
+
+/**
+ * Keep an event in its channel's history and send it to who listens: both or neither.
+ *
+ * The history is a stream whose ids are <epoch>-<offset>: the epoch is the time at which the history began, the
+ * offset counts its events without a gap.
+ *
+ * - shared `keep`: events to keep
+ * - shared `ttl`: milliseconds that the history outlives its last event
+ * - key `history`: stream
+ * - key `live`: pub/sub channel
+ * - `type`: the event's type
+ * - `json`: the event's data
+ * - replies the event's id
+ */
+export const notifierPublish: Script<[keep: Arg, ttl: Arg], [history: string, live: string, type: Arg, json: Arg], string> = {
+  name: 'notifier/publish',
+  sha: '613ec56a0d313d6e0b66cb04e9f5932f7a347117',
+  batch: 64,
+  shared: ["keep","ttl"],
+  keys: ["history","live"],
+  args: ["type","json"],
+  returns: 'string',
+  text: `#!lua
+local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]
+local keep = ARGV[1]
+local ttl = ARGV[2]
+local function item(history, live, type, json)
+  local last = redis.call('XREVRANGE', history, '+', '-', 'COUNT', 1)[1]
+  local place
+  if last then
+    place = string.match(last[1], '%d+') .. '-*'
+  else
+    place = string.format('%.0f-1', math.floor(now / 1000))
+  end
+  local id = redis.call('XADD', history, 'MAXLEN', '~', keep, place, 't', type, 'd', json)
+  redis.call('PEXPIRE', history, ttl)
+  redis.call('SPUBLISH', live, id .. '\\n' .. type .. '\\n' .. json)
+  return id
+end
+local replies, key, arg = {}, 0, 2
+for i = 1, #KEYS / 2 do
+  local ok, reply = pcall(item, KEYS[key + 1], KEYS[key + 2], ARGV[arg + 1], ARGV[arg + 2])
+  if not ok and type(reply) ~= 'table' then
+    local text = tostring(reply)
+    reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
+  end
+  if reply == nil then reply = false end
+  replies[i] = reply
+  key, arg = key + 2, arg + 2
+end
+return replies`,
+}
+
+/**
+ * Read a channel's events after a position.
+ *
+ * The position is lost when its epoch is not the history's, when it lies after the last event, or when the
+ * event after it is not there any more.
+ *
+ * - key `history`: stream
+ * - `position`: <epoch>-<offset>; 0-0 before any event; - for the oldest event kept; + for the end
+ * - `count`: events at the most
+ * - replies 'ok' or 'lost', the last event's id or 0-0, then id and fields of each event
+ */
+export const notifierSince: Script<[], [history: string, position: Arg, count: Arg], readonly Reply[]> = {
+  name: 'notifier/since',
+  sha: '17b1bb7b2c8ce52b5d221ddacf5b761514658a04',
+  batch: 8,
+  shared: [],
+  keys: ["history"],
+  args: ["position","count"],
+  returns: 'list',
+  text: `#!lua flags=no-writes
+local function parts(id)
+  local epoch, offset = string.match(id, '^(%d+)-(%d+)$')
+  return epoch, tonumber(offset)
+end
+local function item(history, position, count)
+  local last = redis.call('XREVRANGE', history, '+', '-', 'COUNT', 1)[1]
+  local top = last and last[1] or '0-0'
+  if position == '+' or position == top then
+    return { 'ok', top }
+  end
+  local reply = { 'ok', top }
+  if position == '-' then
+    for _, event in ipairs(redis.call('XRANGE', history, '-', '+', 'COUNT', count)) do
+      reply[#reply + 1] = event
+    end
+    return reply
+  end
+  local epoch, offset = parts(position)
+  local top_epoch, top_offset = parts(top)
+  if position == '0-0' then
+    epoch = top_epoch
+  end
+  if epoch ~= top_epoch or offset > top_offset then
+    return { 'lost', top }
+  end
+  local first = epoch .. '-' .. string.format('%.0f', offset + 1)
+  for _, event in ipairs(redis.call('XRANGE', history, first, '+', 'COUNT', count)) do
+    reply[#reply + 1] = event
+  end
+  if reply[3] == nil or reply[3][1] ~= first then
+    return { 'lost', top }
+  end
+  return reply
+end
+local replies, key, arg = {}, 0, 0
+for i = 1, #KEYS / 1 do
+  local ok, reply = pcall(item, KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2])
+  if not ok and type(reply) ~= 'table' then
+    local text = tostring(reply)
+    reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
+  end
+  if reply == nil then reply = false end
+  replies[i] = reply
+  key, arg = key + 1, arg + 2
+end
+return replies`,
+}
+
+/**
+ * Append an entry, and trim the oldest ones that every group has finished.
+ *
+ * Trimming starts when 64 entries more than `keep` are there and takes at most 64, so that it costs little and
+ * rarely. It stops at the first entry that some group was not given or did not finish: a stalled group makes
+ * the stream grow, it loses nothing.
+ *
+ * - shared `keep`: entries to keep
+ * - shared `groups`: declared groups, separated by spaces
+ * - key `stream`: stream
+ * - `payload`: JSON text
+ * - replies the entry's id
+ */
+export const streamAdd: Script<[keep: Arg, groups: Arg], [stream: string, payload: Arg], string> = {
+  name: 'stream/add',
+  sha: '53e7340073ca8dd374fabc996e6525fc24558f05',
+  batch: 128,
+  shared: ["keep","groups"],
+  keys: ["stream"],
+  args: ["payload"],
+  returns: 'string',
+  text: `#!lua
+local function earlier(a, b)
+  local a_time, a_number = string.match(a, '(%d+)-(%d+)')
+  local b_time, b_number = string.match(b, '(%d+)-(%d+)')
+  if a_time ~= b_time then
+    return tonumber(a_time) < tonumber(b_time)
+  end
+  return tonumber(a_number) < tonumber(b_number)
+end
+local keep = ARGV[1]
+local groups = ARGV[2]
+local STEP = 64
+local function finished(stream)
+  for group in string.gmatch(groups, '%S+') do
+    redis.pcall('XGROUP', 'CREATE', stream, group, '0')
+  end
+  local bound = nil
+  for _, pairs_of in ipairs(redis.call('XINFO', 'GROUPS', stream)) do
+    local info = {}
+    for at = 1, #pairs_of, 2 do
+      info[pairs_of[at]] = pairs_of[at + 1]
+    end
+    local mine
+    if info.pending > 0 then
+      mine = redis.call('XPENDING', stream, info.name)[2]
+    else
+      local time, number = string.match(info['last-delivered-id'], '(%d+)-(%d+)')
+      mine = time .. '-' .. string.format('%.0f', number + 1)
+    end
+    if not bound or earlier(mine, bound) then
+      bound = mine
+    end
+  end
+  return bound
+end
+local function trim(stream)
+  local bound = finished(stream)
+  local oldest = redis.call('XRANGE', stream, '-', '+', 'COUNT', 1)[1][1]
+  if bound and not earlier(oldest, bound) then
+    return
+  end
+  local cut = redis.call('XRANGE', stream, '-', '+', 'COUNT', STEP + 1)[STEP + 1][1]
+  if bound and earlier(bound, cut) then
+    cut = bound
+  end
+  redis.call('XTRIM', stream, 'MINID', '=', cut)
+end
+local function item(stream, payload)
+  local id = redis.call('XADD', stream, '*', 'd', payload)
+  if redis.call('XLEN', stream) > keep + STEP then
+    trim(stream)
+  end
+  return id
+end
+local replies, key, arg = {}, 0, 2
+for i = 1, #KEYS / 1 do
+  local ok, reply = pcall(item, KEYS[key + 1], ARGV[arg + 1])
+  if not ok and type(reply) ~= 'table' then
+    local text = tostring(reply)
+    reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
+  end
+  if reply == nil then reply = false end
+  replies[i] = reply
+  key, arg = key + 1, arg + 1
+end
+return replies`,
+}
+
+/**
+ * Move an entry to the dead letters of its group, with the reason, if the consumer still has its lease.
+ *
+ * About 10,000 dead letters are kept for each group.
+ *
+ * - key `stream`: stream
+ * - key `dead`: stream of dead letters
+ * - `group`: group
+ * - `consumer`: who has the lease
+ * - `id`: entry
+ * - `attempt`: delivery that failed
+ * - `reason`: why, as text
+ * - replies 1 when moved, 0 when the lease was lost
+ */
+export const streamBury: Script<[], [stream: string, dead: string, group: Arg, consumer: Arg, id: Arg, attempt: Arg, reason: Arg], number> = {
+  name: 'stream/bury',
+  sha: 'ce6ca6196f690240a7de77f34e0b11a4e0b80c4e',
+  batch: 64,
+  shared: [],
+  keys: ["stream","dead"],
+  args: ["group","consumer","id","attempt","reason"],
+  returns: 'integer',
+  text: `#!lua
+local function holds(stream, group, consumer, id, attempt)
+  local held = redis.call('XPENDING', stream, group, id, id, 1, consumer)[1]
+  return held ~= nil and held[4] == tonumber(attempt)
+end
+local function item(stream, dead, group, consumer, id, attempt, reason)
+  if not holds(stream, group, consumer, id, attempt) then
+    return 0
+  end
+  local entry = redis.call('XRANGE', stream, id, id)[1]
+  local payload = entry and entry[2][2] or 'null'
+  redis.call('XADD', dead, 'MAXLEN', '~', 10000, '*', 'd', payload, 'id', id, 'attempt', attempt, 'reason', reason)
+  return redis.call('XACK', stream, group, id)
+end
+local replies, key, arg = {}, 0, 0
+for i = 1, #KEYS / 2 do
+  local ok, reply = pcall(item, KEYS[key + 1], KEYS[key + 2], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3], ARGV[arg + 4], ARGV[arg + 5])
+  if not ok and type(reply) ~= 'table' then
+    local text = tostring(reply)
+    reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
+  end
+  if reply == nil then reply = false end
+  replies[i] = reply
+  key, arg = key + 2, arg + 5
+end
+return replies`,
+}
+
+/**
+ * Take over entries whose workers gave no sign for longer than the lease, a bounded scan at a time.
+ *
+ * At the end of a scan, consumers that hold nothing and were not seen for an hour are removed.
+ *
+ * - key `stream`: stream
+ * - `group`: group
+ * - `consumer`: who takes over
+ * - `lease`: milliseconds
+ * - `cursor`: where the last scan stopped; 0-0 to begin
+ * - `count`: entries at the most
+ * - replies the next cursor (0-0: scanned all), then id, attempt and fields of each entry
+ */
+export const streamClaim: Script<[], [stream: string, group: Arg, consumer: Arg, lease: Arg, cursor: Arg, count: Arg], readonly Reply[]> = {
+  name: 'stream/claim',
+  sha: 'c76e8103926cabbf59d0bb8c26717f0b4a0dd163',
+  batch: 4,
+  shared: [],
+  keys: ["stream"],
+  args: ["group","consumer","lease","cursor","count"],
+  returns: 'list',
+  text: `#!lua
+local HOUR = 3600000
+local function reap(stream, group)
+  for _, pairs_of in ipairs(redis.call('XINFO', 'CONSUMERS', stream, group)) do
+    local info = {}
+    for at = 1, #pairs_of, 2 do
+      info[pairs_of[at]] = pairs_of[at + 1]
+    end
+    if info.pending == 0 and info.idle > HOUR then
+      redis.call('XGROUP', 'DELCONSUMER', stream, group, info.name)
+    end
+  end
+end
+local function item(stream, group, consumer, lease, cursor, count)
+  local claimed = redis.call('XAUTOCLAIM', stream, group, consumer, lease, cursor, 'COUNT', count)
+  local reply = { claimed[1] }
+  for _, entry in ipairs(claimed[2]) do
+    local held = redis.call('XPENDING', stream, group, entry[1], entry[1], 1)[1]
+    reply[#reply + 1] = { entry[1], held[4], entry[2] }
+  end
+  if claimed[1] == '0-0' then
+    reap(stream, group)
+  end
+  return reply
+end
+local replies, key, arg = {}, 0, 0
+for i = 1, #KEYS / 1 do
+  local ok, reply = pcall(item, KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3], ARGV[arg + 4], ARGV[arg + 5])
+  if not ok and type(reply) ~= 'table' then
+    local text = tostring(reply)
+    reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
+  end
+  if reply == nil then reply = false end
+  replies[i] = reply
+  key, arg = key + 1, arg + 5
+end
+return replies`,
+}
+
+/**
+ * Mark an entry as finished by its group, if the consumer still has its lease.
+ *
+ * - key `stream`: stream
+ * - `group`: group
+ * - `consumer`: who finishes
+ * - `id`: entry
+ * - `attempt`: delivery that is finished
+ * - replies 1 when finished, 0 when the lease was lost
+ */
+export const streamFinish: Script<[], [stream: string, group: Arg, consumer: Arg, id: Arg, attempt: Arg], number> = {
+  name: 'stream/finish',
+  sha: 'd422e75ef962de1a17e101e3470bf73b2d22ef41',
+  batch: 128,
+  shared: [],
+  keys: ["stream"],
+  args: ["group","consumer","id","attempt"],
+  returns: 'integer',
+  text: `#!lua
+local function holds(stream, group, consumer, id, attempt)
+  local held = redis.call('XPENDING', stream, group, id, id, 1, consumer)[1]
+  return held ~= nil and held[4] == tonumber(attempt)
+end
+local function item(stream, group, consumer, id, attempt)
+  if not holds(stream, group, consumer, id, attempt) then
+    return 0
+  end
+  return redis.call('XACK', stream, group, id)
+end
+local replies, key, arg = {}, 0, 0
+for i = 1, #KEYS / 1 do
+  local ok, reply = pcall(item, KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3], ARGV[arg + 4])
+  if not ok and type(reply) ~= 'table' then
+    local text = tostring(reply)
+    reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
+  end
+  if reply == nil then reply = false end
+  replies[i] = reply
+  key, arg = key + 1, arg + 4
+end
+return replies`,
+}
+
+/**
+ * Create a group that reads from the first entry on, if it is not there.
+ *
+ * - key `stream`: stream
+ * - `group`: group
+ * - replies 1 when it was created, 0 when it was there
+ */
+export const streamGroup: Script<[], [stream: string, group: Arg], number> = {
+  name: 'stream/group',
+  sha: '65572b03370a042b403fcd99d3bfcaf9bde6b2db',
+  batch: 16,
+  shared: [],
+  keys: ["stream"],
+  args: ["group"],
+  returns: 'integer',
+  text: `#!lua
+local function item(stream, group)
+  local made = redis.pcall('XGROUP', 'CREATE', stream, group, '0', 'MKSTREAM')
+  if not made.err then
+    return 1
+  end
+  if string.match(made.err, '^BUSYGROUP') then
+    return 0
+  end
+  return made
+end
+local replies, key, arg = {}, 0, 0
+for i = 1, #KEYS / 1 do
+  local ok, reply = pcall(item, KEYS[key + 1], ARGV[arg + 1])
+  if not ok and type(reply) ~= 'table' then
+    local text = tostring(reply)
+    reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
+  end
+  if reply == nil then reply = false end
+  replies[i] = reply
+  key, arg = key + 1, arg + 1
+end
+return replies`,
+}
+
+/**
+ * Set for how long an entry's lease counts as unused, if the consumer still has it: 0 renews it, the whole
+ * lease gives it up at once, anything between lets it run out sooner.
+ *
+ * - key `stream`: stream
+ * - `group`: group
+ * - `consumer`: who has the lease
+ * - `id`: entry
+ * - `attempt`: delivery under lease
+ * - `idle`: milliseconds
+ * - replies 1 when set, 0 when the lease was lost
+ */
+export const streamLease: Script<[], [stream: string, group: Arg, consumer: Arg, id: Arg, attempt: Arg, idle: Arg], number> = {
+  name: 'stream/lease',
+  sha: 'ca7f1e0f51e7a5fc3046d8ca2923846783f7dbf4',
+  batch: 128,
+  shared: [],
+  keys: ["stream"],
+  args: ["group","consumer","id","attempt","idle"],
+  returns: 'integer',
+  text: `#!lua
+local function holds(stream, group, consumer, id, attempt)
+  local held = redis.call('XPENDING', stream, group, id, id, 1, consumer)[1]
+  return held ~= nil and held[4] == tonumber(attempt)
+end
+local function item(stream, group, consumer, id, attempt, idle)
+  if not holds(stream, group, consumer, id, attempt) then
+    return 0
+  end
+  return #redis.call('XCLAIM', stream, group, consumer, 0, id, 'IDLE', idle, 'JUSTID')
+end
+local replies, key, arg = {}, 0, 0
+for i = 1, #KEYS / 1 do
+  local ok, reply = pcall(item, KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3], ARGV[arg + 4], ARGV[arg + 5])
+  if not ok and type(reply) ~= 'table' then
+    local text = tostring(reply)
+    reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
+  end
+  if reply == nil then reply = false end
+  replies[i] = reply
+  key, arg = key + 1, arg + 5
+end
+return replies`,
+}
+
+/**
+ * Give back what a consumer holds, so that others take it over at once; remove the consumer if it holds nothing.
+ *
+ * - key `stream`: stream
+ * - `group`: group
+ * - `consumer`: who leaves
+ * - `lease`: milliseconds
+ * - replies entries given back
+ */
+export const streamLeave: Script<[], [stream: string, group: Arg, consumer: Arg, lease: Arg], number> = {
+  name: 'stream/leave',
+  sha: '80922fcb39691768dc6b739366793c8c33717ae6',
+  batch: 1,
+  shared: [],
+  keys: ["stream"],
+  args: ["group","consumer","lease"],
+  returns: 'integer',
+  text: `#!lua
+local function item(stream, group, consumer, lease)
+  local held = redis.call('XPENDING', stream, group, '-', '+', 1000, consumer)
+  if #held == 0 then
+    redis.call('XGROUP', 'DELCONSUMER', stream, group, consumer)
+    return 0
+  end
+  local ids = {}
+  for at, entry in ipairs(held) do
+    ids[at] = entry[1]
+  end
+  local claim = { 'XCLAIM', stream, group, consumer, 0, unpack(ids) }
+  for _, word in ipairs({ 'IDLE', lease, 'JUSTID' }) do
+    claim[#claim + 1] = word
+  end
+  redis.call(unpack(claim))
+  return #held
+end
+local replies, key, arg = {}, 0, 0
+for i = 1, #KEYS / 1 do
+  local ok, reply = pcall(item, KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3])
+  if not ok and type(reply) ~= 'table' then
+    local text = tostring(reply)
+    reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
+  end
+  if reply == nil then reply = false end
+  replies[i] = reply
+  key, arg = key + 1, arg + 3
+end
+return replies`,
+}
+
+/**
+ * Read entries without taking part in a group.
+ *
+ * - key `stream`: stream
+ * - `from`: first id, or - or +
+ * - `to`: last id, or - or +
+ * - `count`: entries at the most
+ * - `order`: XRANGE or XREVRANGE
+ * - replies id and fields of each entry
+ */
+export const streamRange: Script<[], [stream: string, from: Arg, to: Arg, count: Arg, order: Arg], readonly Reply[]> = {
+  name: 'stream/range',
+  sha: '687d5b9e74577086e69f991e8fad2b96e3394f10',
+  batch: 4,
+  shared: [],
+  keys: ["stream"],
+  args: ["from","to","count","order"],
+  returns: 'list',
+  text: `#!lua flags=no-writes
+local function item(stream, from, to, count, order)
+  return redis.call(order, stream, from, to, 'COUNT', count)
+end
+local replies, key, arg = {}, 0, 0
+for i = 1, #KEYS / 1 do
+  local ok, reply = pcall(item, KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3], ARGV[arg + 4])
+  if not ok and type(reply) ~= 'table' then
+    local text = tostring(reply)
+    reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
+  end
+  if reply == nil then reply = false end
+  replies[i] = reply
+  key, arg = key + 1, arg + 4
+end
+return replies`,
+}
+
+export type { Reply }

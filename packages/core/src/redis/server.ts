@@ -1,0 +1,71 @@
+import type { Connection } from './connections.ts'
+
+/** What the features ask of a server. */
+export type Feature = 'limiter' | 'stream' | 'leaderboard' | 'notifier'
+
+/** The server as INFO describes it; a field is undefined where the server does not tell. */
+export interface ServerInfo {
+  readonly kind: 'redis' | 'valkey'
+  readonly version: string | undefined
+  readonly evictionPolicy: string | undefined
+  readonly maxMemoryBytes: number | undefined
+  readonly appendOnly: boolean | undefined
+}
+
+/** A setting of the server that does not fit what the application uses. */
+export interface Finding {
+  readonly code: 'old-version' | 'eviction' | 'persistence' | 'unreadable'
+  readonly message: string
+}
+
+/** Asks the server for its version, memory limits and persistence: one INFO. */
+export async function lookAtServer(connection: Connection): Promise<ServerInfo> {
+  const fields = new Map<string, string>()
+  for (const line of (await connection.info()).split('\r\n')) {
+    const at = line.indexOf(':')
+    if (at > 0) fields.set(line.slice(0, at), line.slice(at + 1))
+  }
+  const valkey = fields.get('valkey_version')
+  const memory = fields.get('maxmemory')
+  const aof = fields.get('aof_enabled')
+  return {
+    kind: valkey ? 'valkey' : 'redis',
+    version: valkey ?? fields.get('redis_version'),
+    evictionPolicy: fields.get('maxmemory_policy'),
+    maxMemoryBytes: memory === undefined ? undefined : Number(memory),
+    appendOnly: aof === undefined ? undefined : aof === '1',
+  }
+}
+
+const DURABLE: readonly Feature[] = ['stream', 'leaderboard', 'notifier']
+
+/** What in a server's settings does not fit the features in use. */
+export function findingsFor(server: ServerInfo, used: ReadonlySet<Feature>): readonly Finding[] {
+  const findings: Finding[] = []
+  const major = Number.parseInt(server.version ?? '', 10)
+  const oldest = server.kind === 'valkey' ? 8 : 7
+  if (major < oldest) {
+    findings.push({
+      code: 'old-version',
+      message: `${server.kind} ${server.version} is older than ${oldest}.0, which penknife needs`,
+    })
+  }
+  const kept = DURABLE.filter((feature) => used.has(feature))
+  const policy = server.evictionPolicy
+  if (policy && kept.length > 0) {
+    const evicts = policy.startsWith('allkeys-') || (policy.startsWith('volatile-') && used.has('notifier'))
+    if (evicts) {
+      findings.push({
+        code: 'eviction',
+        message: `maxmemory-policy ${policy} can evict the data of ${kept.join(', ')}: use noeviction, or a server of its own`,
+      })
+    }
+  }
+  if (server.appendOnly === false && used.has('stream')) {
+    findings.push({
+      code: 'persistence',
+      message: 'appendonly is off: stream entries since the last snapshot are lost when Redis crashes',
+    })
+  }
+  return findings
+}

@@ -1,0 +1,63 @@
+import type { Cluster, Redis } from 'ioredis'
+
+import type { Connection } from './connections.ts'
+import type { Arg } from './script.ts'
+
+/** What the runner sends through. */
+export interface CommandSink {
+  readonly status: string
+  /** Whether a call for that slot is sent at once; when not, `onReady` is told when to try again. */
+  ready(slot: number): boolean
+  call(command: string, args: Arg[]): Promise<unknown>
+}
+
+/** Before the slots are looked up again for a call whose master is not there. */
+const LOOK_UP_MS = 100
+
+export function createSink(connection: Connection, onReady: () => void): CommandSink {
+  connection.on('ready', onReady)
+  return {
+    get status() {
+      return connection.status
+    },
+    ready: connection.isCluster
+      ? readyOnCluster(connection as Cluster, onReady)
+      : () => connection.status === 'ready',
+    call: (command, args) => connection.call(command, args),
+  }
+}
+
+/**
+ * ioredis queues a call to a master that is not connected, and fails it with the calls that were sent when the
+ * connecting fails. So that what was never sent is known, a call waits here until its master is connected.
+ */
+function readyOnCluster(cluster: Cluster, onReady: () => void): (slot: number) => boolean {
+  const nodes = new Map<string, Redis>()
+  const keyOf = ({ options }: Redis): string => `${options.host}:${options.port}`
+  let timer: NodeJS.Timeout | undefined
+
+  cluster.on('+node', (node: Redis) => {
+    nodes.set(keyOf(node), node)
+    node.on('ready', onReady)
+  })
+  cluster.on('-node', (node: Redis) => {
+    if (nodes.get(keyOf(node)) === node) nodes.delete(keyOf(node))
+    onReady()
+  })
+  // Finds the master that took over, or makes a new connection to the one that was lost.
+  function lookUp(): void {
+    timer ??= setTimeout(() => {
+      timer = undefined
+      if (cluster.status === 'ready') cluster.refreshSlotsCache(onReady)
+    }, LOOK_UP_MS).unref()
+  }
+
+  return (slot) => {
+    if (cluster.status !== 'ready') return false
+    const node = nodes.get(cluster.slots[slot]?.[0] ?? '')
+    if (node?.status === 'ready') return true
+    if (node?.status === 'wait') node.connect().catch(() => {})
+    else if (!node) lookUp()
+    return false
+  }
+}

@@ -1,0 +1,32 @@
+/** Everything that must stay true beside the tests: `pnpm check`. Runs each step, then fails if one failed. */
+import { spawnSync } from 'node:child_process'
+import { rmSync } from 'node:fs'
+
+import { packAll } from './pack.ts'
+
+const failed: string[] = []
+
+function step(name: string, ...command: readonly [string, ...string[]]): void {
+  console.log(`\n> ${name}`)
+  const [program, ...args] = command
+  if (spawnSync(program, args, { stdio: 'inherit' }).status !== 0) failed.push(name)
+}
+
+step('generated files', 'tsx', 'scripts/lua/generate.ts', '--check')
+step('format', 'oxfmt', '--check')
+step('lint and import boundaries', 'oxlint', '--type-aware', '--deny-warnings')
+step('types', 'tsc', '-b')
+step('unused code and dependencies', 'knip')
+
+const { tarballs, folder } = packAll()
+for (const { name, path } of tarballs) {
+  step(`${name}: publint`, 'publint', '--strict', path)
+  step(`${name}: types as published`, 'attw', path, '--profile', 'esm-only', '--no-emoji')
+}
+rmSync(folder, { recursive: true })
+
+if (failed.length > 0) {
+  console.error(`\nfailed: ${failed.join(', ')}`)
+  process.exit(1)
+}
+console.log('\nall checks passed')

@@ -1,0 +1,67 @@
+import { createHash } from 'node:crypto'
+import { readdirSync, readFileSync } from 'node:fs'
+
+import { type LuaScript, parseScript } from './parse.ts'
+
+const LUA = new URL('../../lua/', import.meta.url)
+
+/** A script as Redis gets it. */
+export interface BuiltScript extends LuaScript {
+  readonly text: string
+  readonly sha: string
+}
+
+/** Every script under lua/, built; `includes` replaces includes by name, as the tests' settable clock does. */
+export function buildScripts(includes: Readonly<Record<string, string>> = {}): BuiltScript[] {
+  const domains = readdirSync(LUA, { withFileTypes: true }).filter(
+    (entry) => entry.isDirectory() && entry.name !== '_lib',
+  )
+  return domains
+    .flatMap(({ name: domain }) =>
+      readdirSync(new URL(`${domain}/`, LUA))
+        .filter((file) => file.endsWith('.lua'))
+        .map((file) => `${domain}/${file.slice(0, -4)}`),
+    )
+    .toSorted()
+    .map((name) =>
+      buildScript(parseScript(name, readFileSync(new URL(`${name}.lua`, LUA), 'utf8')), includes),
+    )
+}
+
+/** Puts includes, named arguments, the body and the loop over the batch's items together. */
+export function buildScript(script: LuaScript, includes: Readonly<Record<string, string>> = {}): BuiltScript {
+  const { keys, args, shared } = script
+  const values = [
+    ...keys.map((_, at) => `KEYS[key + ${at + 1}]`),
+    ...args.map((_, at) => `ARGV[arg + ${at + 1}]`),
+  ]
+  const text = [
+    // Declares keys and, for a writing script, lets Redis refuse the whole call when it is a replica or full.
+    script.readOnly ? '#!lua flags=no-writes' : '#!lua',
+    ...script.includes.map(
+      (name) => includes[name] ?? readFileSync(new URL(`_lib/${name}.lua`, LUA), 'utf8'),
+    ),
+    ...shared.map((field, at) => `local ${field.name} = ARGV[${at + 1}]`),
+    script.body,
+    `local replies, key, arg = {}, 0, ${shared.length}`,
+    `for i = 1, #KEYS / ${keys.length} do`,
+    // Protected: an item that fails (a wrong type at its key) leaves the rest of the batch alone.
+    `  local ok, reply = pcall(item, ${values.join(', ')})`,
+    // Redis hands its own errors over as text or as a table, depending on the version.
+    "  if not ok and type(reply) ~= 'table' then",
+    '    local text = tostring(reply)',
+    "    reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }",
+    '  end',
+    // A nil would end the reply's array early.
+    '  if reply == nil then reply = false end',
+    '  replies[i] = reply',
+    `  key, arg = key + ${keys.length}, arg + ${args.length}`,
+    'end',
+    'return replies',
+  ]
+    .join('\n')
+    .split('\n')
+    .filter((line) => line.trim() !== '' && !/^\s*--/.test(line))
+    .join('\n')
+  return { ...script, text, sha: createHash('sha1').update(text).digest('hex') }
+}

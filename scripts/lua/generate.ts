@@ -1,0 +1,76 @@
+/** Writes packages/core/src/redis/scripts.gen.ts from lua/; with `--check` fails when it is stale. */
+import { readFileSync, writeFileSync } from 'node:fs'
+
+import { type BuiltScript, buildScripts } from './build.ts'
+import { REPLY_TYPES } from './parse.ts'
+
+const OUTPUT = new URL('../../packages/core/src/redis/scripts.gen.ts', import.meta.url)
+
+export function moduleText(scripts: readonly BuiltScript[]): string {
+  return [
+    '// Generated from lua/ by `pnpm generate`. Do not edit.',
+    "import type { Arg, Reply, Script } from './script.ts'",
+    '',
+    ...scripts.map(constant),
+    // Unused when no script replies with a list.
+    'export type { Reply }',
+    '',
+  ].join('\n')
+}
+
+function constant(script: BuiltScript): string {
+  const tuple = (fields: readonly { name: string }[], type: string): string =>
+    fields.map((field) => `${camel(field.name)}: ${type}`).join(', ')
+  const shared = tuple(script.shared, 'Arg')
+  const item = [tuple(script.keys, 'string'), tuple(script.args, 'Arg')].filter(Boolean).join(', ')
+  const reply = script.returns
+    .split('|')
+    .map((type) => REPLY_TYPES[type])
+    .join(' | ')
+  const docs = [
+    ...script.doc,
+    '',
+    ...script.shared.map((field) => `- shared \`${field.name}\`: ${field.doc}`),
+    ...script.keys.map((field) => `- key \`${field.name}\`: ${field.doc}`),
+    ...script.args.map((field) => `- \`${field.name}\`: ${field.doc}`),
+    `- replies ${script.returnsDoc}`,
+  ]
+  return [
+    '/**',
+    ...docs.map((line) => ` * ${line}`.trimEnd()),
+    ' */',
+    `export const ${constantName(script.name)}: Script<[${shared}], [${item}], ${reply}> = {`,
+    `  name: '${script.name}',`,
+    `  sha: '${script.sha}',`,
+    `  batch: ${script.batch},`,
+    `  shared: ${JSON.stringify(script.shared.map((field) => field.name))},`,
+    `  keys: ${JSON.stringify(script.keys.map((field) => field.name))},`,
+    `  args: ${JSON.stringify(script.args.map((field) => field.name))},`,
+    `  returns: '${script.returns}',`,
+    `  text: ${template(script.text)},`,
+    '}',
+    '',
+  ].join('\n')
+}
+
+export function constantName(script: string): string {
+  return camel(script.replace('/', '_'))
+}
+
+function camel(name: string): string {
+  return name.replace(/[_-](\w)/g, (_, letter: string) => letter.toUpperCase())
+}
+
+function template(text: string): string {
+  return `\`${text.replace(/[\\`]|\$\{/g, '\\$&')}\``
+}
+
+if (process.argv[1] && import.meta.url === new URL(`file://${process.argv[1]}`).href) {
+  const text = moduleText(buildScripts())
+  if (process.argv.includes('--check')) {
+    if (readFileSync(OUTPUT, 'utf8') !== text) {
+      console.error('packages/core/src/redis/scripts.gen.ts is stale: run `pnpm generate`')
+      process.exit(1)
+    }
+  } else writeFileSync(OUTPUT, text)
+}

@@ -1,0 +1,156 @@
+import { parse as parseLua } from 'luaparse'
+
+/** A script's header, read and held against its body. */
+export interface LuaScript {
+  /** `<domain>/<verb>` */
+  readonly name: string
+  readonly doc: readonly string[]
+  readonly batch: number
+  readonly readOnly: boolean
+  readonly includes: readonly string[]
+  readonly shared: readonly Field[]
+  readonly keys: readonly Field[]
+  readonly args: readonly Field[]
+  readonly returns: string
+  readonly returnsDoc: string
+  readonly body: string
+}
+
+export interface Field {
+  readonly name: string
+  readonly doc: string
+}
+
+/** The reply types a header may name, with the TypeScript type of each. */
+export const REPLY_TYPES: Readonly<Record<string, string>> = {
+  integer: 'number',
+  integers: 'readonly number[]',
+  string: 'string',
+  list: 'readonly Reply[]',
+  null: 'null',
+}
+
+const GLOBALS = new Set(
+  'redis cjson cmsgpack struct bit string math table tonumber tostring type pairs ipairs unpack pcall error next'.split(
+    ' ',
+  ),
+)
+
+/** Reads a script; throws when the header is incomplete, has an unknown tag or disagrees with the body. */
+export function parseScript(name: string, source: string): LuaScript {
+  const fail = (what: string): never => {
+    throw new Error(`lua/${name}.lua: ${what}`)
+  }
+  const lines = source.split('\n')
+  const end = lines.findIndex((line) => !line.startsWith('--'))
+  const header = lines.slice(0, end).map((line) => line.replace(/^---? ?/, ''))
+  const body = lines.slice(end).join('\n')
+  if (!source.startsWith('--- ')) fail("must begin with '--- ' and what the script does")
+
+  const script = {
+    name,
+    doc: header.filter((line) => !line.startsWith('@')),
+    batch: 0,
+    readOnly: false,
+    includes: [] as string[],
+    shared: [] as Field[],
+    keys: [] as Field[],
+    args: [] as Field[],
+    returns: '',
+    returnsDoc: '',
+    body,
+  }
+  for (const line of header.filter((text) => text.startsWith('@'))) {
+    const field = (text: string): Field => {
+      const [, id = '', doc = ''] =
+        /^(\w+)\s+(.*)$/.exec(text) ?? fail(`'${line}' names no field or says nothing of it`)
+      return { name: id, doc }
+    }
+    if (line.startsWith('@batch ')) script.batch = Number(line.slice(7))
+    else if (line === '@readonly') script.readOnly = true
+    else if (line.startsWith('@include ')) script.includes.push(line.slice(9).trim())
+    else if (line.startsWith('@shared ')) script.shared.push(field(line.slice(8)))
+    else if (line.startsWith('@item key ')) script.keys.push(field(line.slice(10)))
+    else if (line.startsWith('@item arg ')) script.args.push(field(line.slice(10)))
+    else if (line.startsWith('@returns ')) {
+      const [, types = '', doc = ''] = /^@returns (\S+)\s*(.*)$/.exec(line) ?? []
+      script.returns = types
+      script.returnsDoc = doc
+    } else fail(`'${line}' is not a known tag`)
+  }
+
+  if (!Number.isInteger(script.batch) || script.batch < 1 || script.batch > 1000) {
+    fail('@batch must say how many items one call may hold: 1 to 1000')
+  }
+  if (script.keys.length === 0) fail('needs an @item key: a call is routed by it')
+  if (script.keys.length + script.args.length > 7) fail('takes more than 7 values an item')
+  if (script.returns === '') fail('needs @returns')
+  for (const type of script.returns.split('|')) {
+    if (!(type in REPLY_TYPES))
+      fail(`@returns names '${type}', not one of ${Object.keys(REPLY_TYPES).join(', ')}`)
+  }
+  checkBody(script, fail)
+  return script
+}
+
+type Node = { readonly type: string; readonly [key: string]: unknown }
+
+function checkBody(script: LuaScript, fail: (what: string) => never): void {
+  const tree = parseLua(script.body, { luaVersion: '5.1', scope: true }) as unknown as Node
+  const globals = new Set(
+    ((tree['globals'] as Node[] | undefined) ?? []).map((node) => node['name'] as string),
+  )
+  const identifiers: string[] = []
+  walk(tree, (node) => {
+    if (node.type === 'Identifier') identifiers.push(node['name'] as string)
+  })
+
+  const item = (tree['body'] as Node[]).find(
+    (node) =>
+      node.type === 'FunctionDeclaration' &&
+      node['isLocal'] === true &&
+      (node['identifier'] as Node | null)?.['name'] === 'item',
+  )
+  if (!item) return fail('must define `local function item(…)`')
+  const wanted = [...script.keys, ...script.args].map((field) => field.name)
+  const found = (item['parameters'] as Node[]).map((node) => (node['name'] as string | undefined) ?? '...')
+  if (wanted.join() !== found.join()) {
+    fail(`the header names item(${wanted.join(', ')}), the body item(${found.join(', ')})`)
+  }
+  for (const name of wanted) {
+    if (identifiers.filter((id) => id === name).length < 2) fail(`item does not use '${name}'`)
+  }
+
+  const given = new Set([...script.shared.map((field) => field.name), ...script.includes.flatMap(provides)])
+  for (const name of given) {
+    if (!globals.has(name)) fail(`the header promises '${name}', the body does not use it`)
+  }
+  for (const name of globals) {
+    if (name === 'KEYS' || name === 'ARGV') fail(`reads ${name} by itself: name the value in the header`)
+    if (!GLOBALS.has(name) && !given.has(name)) fail(`uses '${name}', which nothing defines`)
+  }
+  if (/call\(\s*'TIME'/i.test(script.body)) fail('reads the clock by itself: `@include now`')
+  const writes = [...script.body.matchAll(/\bp?call\(\s*'(\w+)'/g)].map(([, command = '']) => command)
+  const writing = writes.find((command) => !READING.has(command))
+  if (script.readOnly && writing) fail(`is @readonly and calls ${writing}`)
+  if (!script.readOnly && !writing) fail('writes nothing: say @readonly')
+}
+
+/** An include is named after what it defines. */
+function provides(include: string): string[] {
+  return [include]
+}
+
+const READING = new Set(
+  'GET MGET XRANGE XREVRANGE XLEN XPENDING XINFO ZSCORE ZRANGE ZREVRANGE ZRANK ZREVRANK ZCARD HGET EXISTS TTL PTTL'.split(
+    ' ',
+  ),
+)
+
+function walk(value: unknown, visit: (node: Node) => void): void {
+  if (Array.isArray(value)) for (const entry of value) walk(entry, visit)
+  else if (typeof value === 'object' && value !== null) {
+    if ('type' in value) visit(value as Node)
+    for (const [key, child] of Object.entries(value)) if (key !== 'globals') walk(child, visit)
+  }
+}
