@@ -1,0 +1,41 @@
+/** penknife in Express: `pnpm example express`, then open the URL, and reload it more than five times. */
+import express from 'express'
+import { Redis } from 'ioredis'
+
+import { connect, createNotifier, createRateLimiter, createStream } from '@penknife/core'
+import { notifications, rateLimit, requestLog } from '@penknife/express'
+
+import { redisUrl } from '../redis.ts'
+
+const penknife = connect(new Redis(await redisUrl(), { lazyConnect: true }))
+const shop = penknife.space('shop')
+
+const requests = createStream(shop, 'requests')
+const visits = createStream<{ ip: string | undefined }>(shop, 'visits', { groups: ['greeter'] })
+const news = createNotifier(shop)
+const limiter = createRateLimiter(shop, { name: 'web', rules: [{ name: 'burst', limit: 5, window: '10s' }] })
+
+// Each visit is handled by one of the workers, in this process or in any other.
+visits.worker('greeter', ({ payload }) => news.publish('visits', `hello ${payload.ip}`))
+
+const app = express()
+app.use(requestLog(requests))
+app.get('/events', notifications(news, { channels: ['visits'] }))
+app.get('/requests', async (_request, response) => {
+  response.json(await requests.read({ reverse: true, from: '-', to: '+', count: 20 }))
+})
+app.get('/', rateLimit(limiter), async (request, response) => {
+  const id = await visits.add({ ip: request.ip })
+  response.json({ visit: id, next: ['/events', '/requests'] })
+})
+
+const server = app.listen(Number(process.env['PORT'] ?? 3001), '127.0.0.1', () => {
+  const address = server.address()
+  console.log(`http://127.0.0.1:${typeof address === 'object' ? address?.port : ''}`)
+})
+
+process.once('SIGINT', () => {
+  server.close()
+  server.closeAllConnections()
+  void penknife.close().then(() => process.exit())
+})

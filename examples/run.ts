@@ -1,0 +1,8 @@
+/** `pnpm example express|koa|standalone` */
+const names = ['express', 'koa', 'standalone']
+const [name = ''] = process.argv.slice(2)
+if (names.includes(name)) await import(`./${name}/main.ts`)
+else {
+  console.error(`name one of ${names.join(', ')}, as in: pnpm example express`)
+  process.exit(1)
+}
