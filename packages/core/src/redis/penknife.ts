@@ -1,3 +1,5 @@
+import { once } from 'node:events'
+
 import { durationMs, type Duration } from '../duration.ts'
 import { invalid } from '../errors.ts'
 import { createTopic, type Topic } from '../events.ts'
@@ -152,7 +154,7 @@ export function connect(redis: Connection, options: ConnectOptions = {}): Penkni
     on: (listener) => topic.on(listener),
     async health() {
       const started = performance.now()
-      const answered = commands.status === 'ready' && (await within(deadlineMs, () => commands.ping()))
+      const answered = await answers(commands, deadlineMs)
       return {
         status: answered ? 'ok' : 'unavailable',
         latencyMs: answered ? performance.now() - started : undefined,
@@ -232,16 +234,19 @@ function atMostEvery(ms: number, run: () => void): () => void {
   }
 }
 
-/** True when `ask` resolves within the time. */
-async function within(ms: number, ask: () => Promise<unknown>): Promise<boolean> {
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<false>((resolve) => (timer = setTimeout(resolve, ms, false)))
-  const answer = ask().then(
-    () => true,
-    () => false,
-  )
+/** Whether the server answers a PING within the time; a connection that is being made is waited for. */
+async function answers(connection: Connection, ms: number): Promise<boolean> {
+  const late = new AbortController()
+  const timer = setTimeout(() => late.abort(), ms)
   try {
-    return await Promise.race([answer, late])
+    if (connection.status !== 'ready') await once(connection, 'ready', { signal: late.signal })
+    await Promise.race([
+      connection.ping(),
+      once(late.signal, 'abort').then(() => Promise.reject(new Error('late'))),
+    ])
+    return true
+  } catch {
+    return false
   } finally {
     clearTimeout(timer)
   }

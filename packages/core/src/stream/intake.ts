@@ -54,6 +54,7 @@ export function createIntake(space: Space, options: IntakeOptions): Intake {
   let stopped = false
   let wake: (() => void) | undefined
   let scanning: Promise<void> | undefined
+  let scanWanted = false
   const timers = new Set<NodeJS.Timeout>()
   const scanTimer = setInterval(scan, leaseMs / 2)
 
@@ -109,8 +110,9 @@ export function createIntake(space: Space, options: IntakeOptions): Intake {
     for (const [id, fields] of reply?.[0]?.[1] ?? []) arrived({ id, attempt: 1, fields, heldSince })
   }
 
-  /** Takes over what others let lie. */
+  /** Takes over what others let lie, and what failed and waits for another attempt. */
   function scan(): void {
+    scanWanted = true
     scanning ??= scanAll()
       .catch(trouble)
       .finally(() => (scanning = undefined))
@@ -118,22 +120,28 @@ export function createIntake(space: Space, options: IntakeOptions): Intake {
 
   async function scanAll(): Promise<void> {
     let cursor = '0-0'
-    do {
+    while (scanWanted && !stopped) {
       const count = Math.min(room(), 100)
-      if (stopped || count <= 0) return
+      // Without room the scan stays wanted: `roomMade` comes back to it.
+      if (count <= 0) return
+      if (cursor === '0-0') scanWanted = false
       const heldSince = performance.now()
       const [next, ...claimed] = await claim(keys.route, key, group, consumer, leaseMs, cursor, count)
       for (const [id, attempt, fields] of claimed as [string, number, string[]][]) {
         arrived({ id, attempt, fields, heldSince })
       }
       cursor = next as string
-    } while (cursor !== '0-0')
+      if (cursor !== '0-0') scanWanted = true
+    }
   }
 
   const fetching = fetchAll()
 
   return {
-    roomMade: () => wake?.(),
+    roomMade() {
+      wake?.()
+      if (scanWanted) scan()
+    },
     lookAfter(ms) {
       const timer = setTimeout(() => {
         timers.delete(timer)

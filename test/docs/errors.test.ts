@@ -1,0 +1,11 @@
+import { readFileSync } from 'node:fs'
+
+import { expect, test } from 'vitest'
+
+import { ERROR_CODES } from '@penknife/core'
+
+test('docs/errors.md has a section for every error code, and for no other', () => {
+  const text = readFileSync(new URL('../../docs/errors.md', import.meta.url), 'utf8')
+  const sections = [...text.matchAll(/^## (\w+)$/gm)].map(([, code]) => code)
+  expect(sections.toSorted()).toEqual(Object.keys(ERROR_CODES).toSorted())
+})

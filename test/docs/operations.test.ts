@@ -1,0 +1,63 @@
+import { readFileSync } from 'node:fs'
+
+import { Redis } from 'ioredis'
+import { expect, test } from 'vitest'
+
+import { connect, createLeaderboard, createNotifier, createRateLimiter, createStream } from '@penknife/core'
+
+import { startRedis } from '../../scripts/redis/server.ts'
+
+test('the locked-down user of docs/operations.md can use every feature', async () => {
+  const text = readFileSync(new URL('../../docs/operations.md', import.meta.url), 'utf8')
+  const [, setuser = ''] = /```\nACL (SETUSER[^`]+)```/.exec(text) ?? []
+  await using redis = await startRedis()
+  const admin = new Redis(redis.url)
+  await admin.call('ACL', setuser.trim().split(/\s+/))
+  const denied = async (): Promise<unknown> => admin.call('ACL', 'LOG')
+
+  const penknife = connect(new Redis(redis.url, { username: 'app', password: 'secret', lazyConnect: true }))
+  const space = penknife.space('shop')
+  const limiter = createRateLimiter(space, {
+    name: 'api',
+    rules: [{ name: 'burst', limit: 1, window: '1s' }],
+    whenUnavailable: 'throw',
+  })
+  expect(await limiter.take('ann')).toMatchObject({ allowed: true })
+
+  const board = createLeaderboard(space, 'points')
+  await board.increment('ann')
+  expect(await board.top()).toHaveLength(1)
+  expect(await board.around('ann')).toHaveLength(1)
+  expect(await board.rank('ann')).toMatchObject({ rank: 1 })
+
+  const notifier = createNotifier(space)
+  const events: unknown[] = []
+  let told = (): void => {}
+  const badge = new Promise<void>((resolve) => (told = resolve))
+  await notifier.subscribe(['badges'], {
+    onEvent(event) {
+      events.push(event.kind)
+      if (events.length === 2) told()
+    },
+  })
+  const stream = createStream<number>(space, 'activity', { groups: ['badges'], keep: 1 })
+  const worker = stream.worker(
+    'badges',
+    async ({ payload, attempt }) => {
+      if (payload === 1 && attempt < 3) throw new Error('again')
+      if (payload === 2) throw new Error('never')
+      await notifier.publish('badges', payload)
+      await notifier.nudge('badges', payload)
+    },
+    { maxAttempts: 3, retryDelay: 0 },
+  )
+  const buried = new Promise<void>((resolve) => worker.on(({ kind }) => kind === 'dead' && resolve()))
+  await Promise.all(Array.from({ length: 100 }, (_, n) => stream.add(n)))
+  await Promise.all([badge, buried])
+  expect(await stream.deadLetters('badges')).toHaveLength(1)
+
+  expect((await penknife.health()).server?.version).toBeDefined()
+  await penknife.close()
+  expect(await denied()).toEqual([])
+  admin.disconnect()
+})

@@ -1,0 +1,74 @@
+import { execFileSync } from 'node:child_process'
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { basename, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+import { afterAll, beforeAll, expect, test } from 'vitest'
+
+import { type PrivateRedis, startRedis } from '../../scripts/redis/server.ts'
+import { runProgram } from '../support/program.ts'
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url))
+const FOLDER = join(ROOT, 'test/docs/.snippets')
+
+/** Every block of TypeScript in the documentation is a whole program. */
+const files = [
+  'README.md',
+  ...readdirSync(join(ROOT, 'docs'))
+    .filter((name) => name.endsWith('.md'))
+    .map((name) => `docs/${name}`),
+]
+const snippets = files
+  .flatMap((file) =>
+    [...readFileSync(join(ROOT, file), 'utf8').matchAll(/```ts\n(.*?)```/gs)].map(([, code = ''], at) => ({
+      file,
+      at: at + 1,
+      code,
+      path: join(FOLDER, `${basename(file, '.md')}-${at + 1}.ts`),
+    })),
+  )
+  .map((snippet) => ({ ...snippet, title: `${snippet.file}, snippet ${snippet.at}` }))
+
+let redis: PrivateRedis
+
+beforeAll(async () => {
+  redis = await startRedis()
+  rmSync(FOLDER, { recursive: true, force: true })
+  mkdirSync(FOLDER)
+  for (const { path, code } of snippets)
+    writeFileSync(path, isServer(code) ? code : `${code}\nprocess.exit()\n`)
+})
+
+afterAll(async () => {
+  rmSync(FOLDER, { recursive: true, force: true })
+  await redis.stop()
+})
+
+function isServer(code: string): boolean {
+  return code.includes('.listen(')
+}
+
+test('the documentation has snippets', () => expect(snippets.length).toBeGreaterThan(4))
+
+test('every snippet passes the type check', () => {
+  const config = { extends: '../../../tsconfig.tools.json', include: ['*.ts'], references: [] }
+  writeFileSync(join(FOLDER, 'tsconfig.json'), JSON.stringify(config))
+  try {
+    execFileSync(join(ROOT, 'node_modules/.bin/tsc'), ['-p', FOLDER], { encoding: 'utf8', stdio: 'pipe' })
+  } catch (error) {
+    expect.fail((error as { stdout: string }).stdout)
+  }
+})
+
+test.each(snippets)('$title runs', async ({ path, code }) => {
+  const preload = fileURLToPath(new URL('preload.ts', import.meta.url))
+  await using program = runProgram(path, { SNIPPET_REDIS_PORT: String(redis.port) }, ['--import', preload])
+  if (!isServer(code)) {
+    const { code: status, output } = await program.ended
+    expect(status, output).toBe(0)
+    return
+  }
+  const port = (await program.printed(/listening on \d+/)).split(' ').at(-1)
+  const response = await fetch(`http://127.0.0.1:${port}/`)
+  expect(response.status).toBe(200)
+})

@@ -1,0 +1,45 @@
+import { readFileSync } from 'node:fs'
+
+import { expect, test } from 'vitest'
+
+import { runProgram } from '../support/program.ts'
+
+const at = (name: string): string => new URL(`../../examples/${name}/main.ts`, import.meta.url).pathname
+
+test.each(['express', 'koa', 'standalone'])('examples/%s fits on a screen', (name) => {
+  expect(readFileSync(at(name), 'utf8').split('\n').length).toBeLessThan(60)
+})
+
+test('the standalone example limits, handles, ranks and notifies, and ends by itself', async () => {
+  const program = runProgram(at('standalone'))
+  const { code, output } = await program.ended
+  expect(code, output).toBe(0)
+  expect(output).toMatch(/bob has to wait \d+ s/)
+  expect(output).toContain('notified: ann has 4 points')
+  expect(output).toMatch(/'ann'.+4.+1/)
+})
+
+test.each(['express', 'koa'])('the %s example limits, logs and notifies', async (name) => {
+  await using program = runProgram(at(name), { PORT: '0' })
+  const url = await program.printed(/http:\/\/127\.0\.0\.1:\d+/)
+
+  const events = await fetch(`${url}/events`)
+  const first = await fetch(url)
+  expect(first.status).toBe(200)
+  expect(first.headers.get('ratelimit')).toMatch(/"burst";r=4/)
+  const reader = (events.body as ReadableStream<Uint8Array>).pipeThrough(new TextDecoderStream()).getReader()
+  let seen = ''
+  while (!seen.includes('hello')) seen += (await reader.read()).value ?? expect.fail('the stream ended')
+  expect(seen).toContain('"channel":"visits"')
+  await reader.cancel()
+
+  for (let n = 2; n <= 5; n++) expect((await fetch(url)).status).toBe(200)
+  const limited = await fetch(url)
+  expect(limited.status).toBe(429)
+  expect(Number(limited.headers.get('retry-after'))).toBeGreaterThan(0)
+
+  const log = (await (await fetch(`${url}/requests`)).json()) as {
+    payload: { path: string; status: number }
+  }[]
+  expect(log.some(({ payload }) => payload.path === '/' && payload.status === 429)).toBe(true)
+})
