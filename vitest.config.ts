@@ -1,15 +1,20 @@
 import { defineConfig } from 'vitest/config'
 
+// The packages of this workspace from their source: tests need no build.
+const conditions = ['penknife-source', 'node', 'default']
+
 export default defineConfig({
-  ssr: {
-    resolve: {
-      conditions: ['penknife-source', 'node', 'import', 'default'],
-      externalConditions: ['penknife-source', 'node', 'import', 'default'],
-    },
-  },
-  resolve: { conditions: ['penknife-source', 'node', 'import', 'default'] },
+  ssr: { resolve: { conditions, externalConditions: ['penknife-source'] } },
+  resolve: { conditions },
   test: {
     include: ['packages/*/src/**/*.test.ts', 'test/**/*.test.ts'],
+    typecheck: {
+      ignoreSourceErrors: true,
+      enabled: true,
+      include: ['packages/*/src/**/*.test-d.ts', 'test/**/*.test-d.ts'],
+      tsconfig: 'tsconfig.tools.json',
+    },
+    globalSetup: 'test/support/provision.ts',
     testTimeout: 20_000,
     hookTimeout: 60_000,
   },

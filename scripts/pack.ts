@@ -20,7 +20,10 @@ export function packAll(): Packed {
   execFileSync(tsc, ['-b', ...PACKAGES.map((name) => `packages/${name}`)], { cwd: ROOT, stdio: 'inherit' })
   const folder = mkdtempSync(join(tmpdir(), 'penknife-pack-'))
   for (const name of PACKAGES) {
-    execFileSync(...pnpm('pack', '--pack-destination', folder), { cwd: join(ROOT, 'packages', name), stdio: 'pipe' })
+    execFileSync(...pnpm('pack', '--pack-destination', folder), {
+      cwd: join(ROOT, 'packages', name),
+      stdio: 'pipe',
+    })
   }
   const tarballs = PACKAGES.map((name) => {
     const file = readdirSync(folder).find((entry) => entry.startsWith(`penknife-${name}-`))
@@ -34,6 +37,7 @@ export function packAll(): Packed {
 function pnpm(...args: string[]): [string, string[]] {
   const running = process.env['npm_execpath']
   // A native program from version 12 on, a script before.
-  if (running?.includes('pnpm')) return /\.c?js$/.test(running) ? [process.execPath, [running, ...args]] : [running, args]
+  if (running?.includes('pnpm'))
+    return /\.c?js$/.test(running) ? [process.execPath, [running, ...args]] : [running, args]
   return ['npx', ['-y', 'pnpm@12', ...args]]
 }

@@ -22,7 +22,7 @@ const app = express()
 app.use(requestLog(requests))
 app.get('/events', notifications(news, { channels: ['visits'] }))
 app.get('/requests', async (_request, response) => {
-  response.json(await requests.read({ reverse: true, from: '-', to: '+', count: 20 }))
+  response.json(await requests.read({ reverse: true, count: 20 }))
 })
 app.get('/', rateLimit(limiter), async (request, response) => {
   const id = await visits.add({ ip: request.ip })

@@ -26,7 +26,7 @@ app.use(requestLog(requests))
 app.use(async (context, next) => {
   if (context.path === '/events') await events(context, next)
   else if (context.path === '/requests') {
-    context.body = await requests.read({ reverse: true, from: '-', to: '+', count: 20 })
+    context.body = await requests.read({ reverse: true, count: 20 })
   } else if (context.path === '/') await limited(context, next)
 })
 app.use(async (context) => {

@@ -100,11 +100,6 @@ function checkBody(script: LuaScript, fail: (what: string) => never): void {
   const globals = new Set(
     ((tree['globals'] as Node[] | undefined) ?? []).map((node) => node['name'] as string),
   )
-  const identifiers: string[] = []
-  walk(tree, (node) => {
-    if (node.type === 'Identifier') identifiers.push(node['name'] as string)
-  })
-
   const item = (tree['body'] as Node[]).find(
     (node) =>
       node.type === 'FunctionDeclaration' &&
@@ -117,6 +112,10 @@ function checkBody(script: LuaScript, fail: (what: string) => never): void {
   if (wanted.join() !== found.join()) {
     fail(`the header names item(${wanted.join(', ')}), the body item(${found.join(', ')})`)
   }
+  const identifiers: string[] = []
+  walk(item, (node) => {
+    if (node.type === 'Identifier' && node['isLocal'] === true) identifiers.push(node['name'] as string)
+  })
   for (const name of wanted) {
     if (identifiers.filter((id) => id === name).length < 2) fail(`item does not use '${name}'`)
   }
@@ -129,8 +128,8 @@ function checkBody(script: LuaScript, fail: (what: string) => never): void {
     if (name === 'KEYS' || name === 'ARGV') fail(`reads ${name} by itself: name the value in the header`)
     if (!GLOBALS.has(name) && !given.has(name)) fail(`uses '${name}', which nothing defines`)
   }
-  if (/call\(\s*'TIME'/i.test(script.body)) fail('reads the clock by itself: `@include now`')
-  const writes = [...script.body.matchAll(/\bp?call\(\s*'(\w+)'/g)].map(([, command = '']) => command)
+  if (/call\(\s*['"]TIME/i.test(script.body)) fail('reads the clock by itself: `@include now`')
+  const writes = [...script.body.matchAll(/\bp?call\(\s*['"](\w+)/g)].map(([, command = '']) => command.toUpperCase())
   const writing = writes.find((command) => !READING.has(command))
   if (script.readOnly && writing) fail(`is @readonly and calls ${writing}`)
   if (!script.readOnly && !writing) fail('writes nothing: say @readonly')

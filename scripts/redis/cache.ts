@@ -69,7 +69,7 @@ async function unpackedServer(root: string, machine: Machine): Promise<ServerBin
 async function libraryFolders(root: string): Promise<string[]> {
   const entries = await readdir(root, { recursive: true, withFileTypes: true })
   const holding = entries.filter((entry) => /\.so(\.|$)/.test(entry.name)).map((entry) => entry.parentPath)
-  return [...new Set(holding)].sort()
+  return [...new Set(holding)].toSorted()
 }
 
 async function removeAbandoned(folder: string): Promise<void> {

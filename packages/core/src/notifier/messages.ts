@@ -12,6 +12,11 @@ export function parsePosition(id: string): Position | undefined {
   return found ? { epoch: found[1] as string, offset: Number(found[2]) } : undefined
 }
 
+/** Whether a text is a position as events carry it: to check what a client sent before it goes to `from`. */
+export function isPosition(text: string): boolean {
+  return parsePosition(text) !== undefined
+}
+
 /** A cursor that a subscriber may give: an id, or '-' for the oldest event kept. */
 export function checkCursor(channel: string, value: string): string {
   if (value !== '-' && (typeof value !== 'string' || !parsePosition(value))) {

@@ -89,7 +89,10 @@ export function createNotifier(space: Space, options: NotifierOptions = {}): Not
       const deliver: typeof onEvent = (event) => open && onEvent(event)
       for (const channel of channels) {
         if (lanes.has(channel)) continue
-        const joined = feedOf(channel).join(from[channel] ?? '+', deliver)
+        const joined = feedOf(channel).join(
+          Object.hasOwn(from, channel) ? (from[channel] as string) : '+',
+          deliver,
+        )
         lanes.set(channel, joined.lane)
         ready.push(joined.ready)
       }

@@ -498,7 +498,7 @@ return replies`,
  */
 export const streamBury: Script<[], [stream: string, dead: string, group: Arg, consumer: Arg, id: Arg, attempt: Arg, reason: Arg], number> = {
   name: 'stream/bury',
-  sha: 'ce6ca6196f690240a7de77f34e0b11a4e0b80c4e',
+  sha: '071c29dd0fdf9e9cfe87a1c6f64c000eab14424f',
   batch: 64,
   shared: [],
   keys: ["stream","dead"],
@@ -509,12 +509,20 @@ local function holds(stream, group, consumer, id, attempt)
   local held = redis.call('XPENDING', stream, group, id, id, 1, consumer)[1]
   return held ~= nil and held[4] == tonumber(attempt)
 end
+local function payload_of(fields)
+  for at = 1, #fields, 2 do
+    if fields[at] == 'd' then
+      return fields[at + 1]
+    end
+  end
+  return fields[2]
+end
 local function item(stream, dead, group, consumer, id, attempt, reason)
   if not holds(stream, group, consumer, id, attempt) then
     return 0
   end
   local entry = redis.call('XRANGE', stream, id, id)[1]
-  local payload = entry and entry[2][2] or 'null'
+  local payload = entry and payload_of(entry[2]) or 'null'
   redis.call('XADD', dead, 'MAXLEN', '~', 10000, '*', 'd', payload, 'id', id, 'attempt', attempt, 'reason', reason)
   return redis.call('XACK', stream, group, id)
 end
@@ -731,7 +739,7 @@ return replies`,
  */
 export const streamLeave: Script<[], [stream: string, group: Arg, consumer: Arg, lease: Arg], number> = {
   name: 'stream/leave',
-  sha: '80922fcb39691768dc6b739366793c8c33717ae6',
+  sha: 'f41d60a7f8cc5086e88fecaafc255387db9a0a26',
   batch: 1,
   shared: [],
   keys: ["stream"],
@@ -739,7 +747,7 @@ export const streamLeave: Script<[], [stream: string, group: Arg, consumer: Arg,
   returns: 'integer',
   text: `#!lua
 local function item(stream, group, consumer, lease)
-  local held = redis.call('XPENDING', stream, group, '-', '+', 1000, consumer)
+  local held = redis.call('XPENDING', stream, group, '-', '+', 5000, consumer)
   if #held == 0 then
     redis.call('XGROUP', 'DELCONSUMER', stream, group, consumer)
     return 0

@@ -37,12 +37,16 @@ export interface Intake {
 
 /** Before the reader tries again after an error. */
 const RETRY_MS = 250
+/** The longest time between two looks at what others let lie. */
+const LOOK_MS = 5000
 
 /**
  * Brings a consumer its entries: new ones by XREADGROUP on a connection of its own, those of crashed or stalled
- * workers by a scan of the group, each at most as many as there is room for.
+ * workers by a scan of the group; never more than there is room for. A blocking read lasts at most until the next
+ * scan is due, so that the two seldom wait at once; when they do, each takes only room that the other leaves.
  *
- * An idle intake costs Redis one XREADGROUP in five seconds and two scans in each lease time.
+ * An idle intake costs Redis one XREADGROUP and one scan (XAUTOCLAIM and XINFO CONSUMERS in a script) in five
+ * seconds, or in half the lease if that is shorter.
  */
 export function createIntake(space: Space, options: IntakeOptions): Intake {
   const { key, group, consumer, leaseMs, room, arrived, trouble } = options
@@ -50,13 +54,19 @@ export function createIntake(space: Space, options: IntakeOptions): Intake {
   const claim = bind(streamClaim, [])
   const createGroup = bind(streamGroup, [])
   const leaveGroup = bind(streamLeave, [])
+  const lookEveryMs = Math.min(leaseMs / 2, LOOK_MS)
   const reader = openReader() as Redis
   let stopped = false
   let wake: (() => void) | undefined
+  /** Entries asked for by the read, and by the scan, that are under way. */
+  let reading = 0
+  let claiming = 0
   let scanning: Promise<void> | undefined
-  let scanWanted = false
-  const timers = new Set<NodeJS.Timeout>()
-  const scanTimer = setInterval(scan, leaseMs / 2)
+  /** Where the next scan goes on, and from when on it is due. */
+  let cursor = '0-0'
+  let scanAt = 0
+  const looks = new Map<NodeJS.Timeout, number>()
+  reader.on('ready', () => wake?.())
 
   /** Waits until something calls `wake`, or for some time. */
   function pause(ms?: number): Promise<void> {
@@ -71,17 +81,19 @@ export function createIntake(space: Space, options: IntakeOptions): Intake {
 
   async function fetchAll(): Promise<void> {
     let grouped = false
-    // oxlint-disable-next-line no-unmodified-loop-condition -- stop() sets it
     while (!stopped) {
       try {
         if (!grouped) {
           await createGroup(keys.route, key, group)
           grouped = true
-          scan()
+          scanAt = 0
         }
-        if (room() <= 0) await pause()
+        // First what others let lie: an endless backlog of new entries must not hold it up.
+        if (room() > 0 && performance.now() >= scanAt) await scan()
+        const count = room() - claiming
+        if (count <= 0) await pause()
         else if (reader.status !== 'ready') await pause(RETRY_MS)
-        else await fetchSome(room())
+        else await fetchSome(count)
       } catch (error) {
         if (stopped) return
         trouble(error)
@@ -95,67 +107,73 @@ export function createIntake(space: Space, options: IntakeOptions): Intake {
   async function fetchSome(count: number): Promise<void> {
     // The lease begins when Redis hands the entries out, which is not before this.
     const heldSince = performance.now()
-    const reply = (await reader.xreadgroup(
-      'GROUP',
-      group,
-      consumer,
-      'COUNT',
-      count,
-      'BLOCK',
-      BLOCK_MS,
-      'STREAMS',
-      key,
-      '>',
-    )) as [string, [string, string[]][]][] | null
-    for (const [id, fields] of reply?.[0]?.[1] ?? []) arrived({ id, attempt: 1, fields, heldSince })
+    const block = Math.ceil(Math.min(...looks.values(), scanAt, heldSince + BLOCK_MS) - heldSince)
+    reading = count
+    try {
+      const reply = (await reader.xreadgroup(
+        'GROUP',
+        group,
+        consumer,
+        'COUNT',
+        count,
+        'BLOCK',
+        Math.max(1, block),
+        'STREAMS',
+        key,
+        '>',
+      )) as [string, [string, string[]][]][] | null
+      for (const [id, fields] of reply?.[0]?.[1] ?? []) arrived({ id, attempt: 1, fields, heldSince })
+    } finally {
+      reading = 0
+    }
   }
 
-  /** Takes over what others let lie, and what failed and waits for another attempt. */
-  function scan(): void {
-    scanWanted = true
-    scanning ??= scanAll()
-      .catch(trouble)
-      .finally(() => (scanning = undefined))
+  /** Takes over what others let lie. */
+  function scan(): Promise<void> {
+    scanning ??= scanAll().finally(() => {
+      claiming = 0
+      scanning = undefined
+      wake?.()
+    })
+    return scanning
   }
 
   async function scanAll(): Promise<void> {
-    let cursor = '0-0'
-    while (scanWanted && !stopped) {
-      const count = Math.min(room(), 100)
-      // Without room the scan stays wanted: `roomMade` comes back to it.
-      if (count <= 0) return
-      if (cursor === '0-0') scanWanted = false
+    do {
+      // Without room it goes on from here as soon as there is some.
+      claiming = Math.min(room() - reading, 100)
+      if (stopped || claiming <= 0) return
       const heldSince = performance.now()
-      const [next, ...claimed] = await claim(keys.route, key, group, consumer, leaseMs, cursor, count)
+      const [next, ...claimed] = await claim(keys.route, key, group, consumer, leaseMs, cursor, claiming)
       for (const [id, attempt, fields] of claimed as [string, number, string[]][]) {
         arrived({ id, attempt, fields, heldSince })
       }
       cursor = next as string
-      if (cursor !== '0-0') scanWanted = true
-    }
+    } while (cursor !== '0-0')
+    scanAt = performance.now() + lookEveryMs
   }
 
   const fetching = fetchAll()
 
   return {
-    roomMade() {
-      wake?.()
-      if (scanWanted) scan()
-    },
+    roomMade: () => wake?.(),
     lookAfter(ms) {
+      if (stopped) return
       const timer = setTimeout(() => {
-        timers.delete(timer)
-        scan()
+        looks.delete(timer)
+        scanAt = 0
+        scan().catch(trouble)
       }, ms + 1)
-      timers.add(timer)
+      looks.set(timer, performance.now() + ms + 1)
     },
     async stop() {
       stopped = true
-      clearInterval(scanTimer)
-      for (const timer of timers) clearTimeout(timer)
+      for (const timer of looks.keys()) clearTimeout(timer)
+      // Once the server closed it, too, it hands nothing out any more.
+      const ended = reader.status === 'ready' && new Promise((resolve) => reader.once('end', resolve))
       reader.disconnect()
       wake?.()
-      await Promise.all([fetching, scanning])
+      await Promise.allSettled([fetching, scanning, ended])
     },
     async leave() {
       await leaveGroup(keys.route, key, group, consumer, leaseMs).catch(trouble)

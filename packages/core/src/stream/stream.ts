@@ -1,3 +1,4 @@
+import { invalid } from '../errors.ts'
 import { checkName, checkOptions, toJson, wholeNumber } from '../options.ts'
 import type { Space } from '../redis/penknife.ts'
 import { streamAdd, streamRange } from '../redis/scripts.gen.ts'
@@ -24,7 +25,7 @@ export function createStream<T = unknown>(
 ): Stream<T> {
   checkName('stream name', name)
   checkOptions('createStream', options, ['groups', 'keep'])
-  const groups = (options.groups ?? []).map((group) => checkName('group', group))
+  const groups = checkGroups(options.groups ?? [])
   const keep = wholeNumber('keep', options.keep ?? 10_000, 1, 1_000_000_000)
   const { keys, bind, use } = space.runtime
   const key = keys.stream(name)
@@ -56,6 +57,11 @@ export function createStream<T = unknown>(
       return createWorker<T>(space, name, checkName('group', group), handler, workerOptions)
     },
   }
+}
+
+function checkGroups(groups: readonly string[]): readonly string[] {
+  if (!Array.isArray(groups)) throw invalid('groups', groups, "give a list of names, such as ['billing']")
+  return groups.map((group: string) => checkName('group', group))
 }
 
 function toDeadLetter(fields: readonly string[]): DeadLetter {

@@ -43,9 +43,9 @@ export type Handler<T> = (delivery: Delivery<T>) => unknown
 export interface WorkerOptions {
   /** Entries handled at once by this worker: 1 to 1,000. Default: 10. */
   readonly concurrency?: number
-  /** An entry whose worker gives no sign for this long goes to another. Default: 30 s. */
+  /** An entry whose worker gives no sign for this long goes to another, within five seconds. Default: 30 s. */
   readonly lease?: Duration
-  /** Wait before a failed entry is tried again. Default: 1 s. */
+  /** Wait before a failed entry is tried again, at most the lease. Default: 1 s. */
   readonly retryDelay?: Duration
   /** Deliveries before an entry goes to the dead letters: 1 to 1,000. Default: 5. */
   readonly maxAttempts?: number
@@ -75,6 +75,7 @@ export interface DeadLetter {
   readonly id: string
   /** The payload as JSON text. */
   readonly json: string
+  /** Deliveries; also counts one that only found it delivered too often. */
   readonly attempts: number
   readonly reason: string
 }

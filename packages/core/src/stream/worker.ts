@@ -42,7 +42,11 @@ export function createWorker<T>(
   checkOptions('worker', options, ['concurrency', 'lease', 'retryDelay', 'maxAttempts'])
   const concurrency = wholeNumber('concurrency', options.concurrency ?? 10, 1, 1000)
   const leaseMs = durationMs('lease', options.lease ?? 30_000, { min: 100, max: 86_400_000 })
-  const retryDelayMs = durationMs('retryDelay', options.retryDelay ?? 1000, { min: 0, max: 86_400_000 })
+  // An entry that waits to be tried again is under lease: the lease bounds the wait.
+  const retryDelayMs = durationMs('retryDelay', options.retryDelay ?? Math.min(1000, leaseMs), {
+    min: 0,
+    max: leaseMs,
+  })
   const maxAttempts = wholeNumber('maxAttempts', options.maxAttempts ?? 5, 1, 1000)
 
   const { keys, bind, onClose } = space.runtime

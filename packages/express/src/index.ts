@@ -1,0 +1,74 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+
+import { type Closable, type Exchange, PASS, type Plugin } from '@penknife/http'
+import {
+  closable,
+  createExchanges,
+  keptBody,
+  notificationsPlugin,
+  rateLimitPlugin,
+  requestLogPlugin,
+  send,
+  type View,
+} from '@penknife/http/adapter'
+
+export * from '@penknife/http/plugins'
+
+/** A request of Express 4 or 5, as far as penknife reads it. */
+export interface ExpressRequest extends IncomingMessage {
+  readonly originalUrl: string
+  readonly baseUrl: string
+  readonly ip?: string | undefined
+  readonly route?: { readonly path: unknown }
+  readonly body?: unknown
+  readonly rawBody?: unknown
+}
+
+/** A middleware for Express 4 and 5: `app.use(…)`. */
+export interface ExpressMiddleware extends Closable {
+  (request: ExpressRequest, response: ServerResponse, next: (error?: unknown) => void): void
+}
+
+interface Context {
+  readonly request: ExpressRequest
+  readonly response: ServerResponse
+}
+
+const view: View<Context> = {
+  request: ({ request }) => request,
+  response: ({ response }) => response,
+  url: ({ request }) => request.originalUrl,
+  ip: ({ request }) => request.ip,
+  route: ({ request }) => request.route && `${request.baseUrl}${String(request.route.path)}`,
+  parsedBody: ({ request }) => keptBody(request.rawBody, request.body),
+}
+
+const exchangeOf: (context: Context) => Exchange = createExchanges(view)
+
+/** Turns a plugin into a middleware for Express. */
+export function adapt<Args extends readonly unknown[]>(
+  plugin: Plugin<Args>,
+): (...args: Args) => ExpressMiddleware {
+  return (...args) => {
+    const handler = plugin.setup(...args)
+    async function goesOn(exchange: Exchange): Promise<boolean> {
+      const answer = await handler(exchange)
+      if (answer !== PASS) send(exchange, answer)
+      return answer === PASS
+    }
+    // Express 4 does not look at promises: nothing may reject here.
+    const middleware: (...given: Parameters<ExpressMiddleware>) => void = (request, response, next) => {
+      goesOn(exchangeOf({ request, response })).then((on) => on && next(), next)
+    }
+    return closable(middleware, handler)
+  }
+}
+
+type Middleware<Source> = Source extends Plugin<infer Args> ? (...args: Args) => ExpressMiddleware : never
+
+/** Lets requests pass while a limiter allows them, answers 429 with `Retry-After` when not. */
+export const rateLimit: Middleware<typeof rateLimitPlugin> = adapt(rateLimitPlugin)
+/** Makes each finished request an entry of a stream, off the request's path. */
+export const requestLog: Middleware<typeof requestLogPlugin> = adapt(requestLogPlugin)
+/** Server-sent events of a notifier's channels, for a browser's own EventSource. */
+export const notifications: Middleware<typeof notificationsPlugin> = adapt(notificationsPlugin)

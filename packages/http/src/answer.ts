@@ -1,0 +1,105 @@
+import type { ServerResponse } from 'node:http'
+
+import type { Exchange, HeaderValue } from './exchange/exchange.ts'
+import { isGone } from './exchange/ending.ts'
+import { createWriter, type StreamWriter } from './writer.ts'
+
+/** The answer of a handler that lets the request go on to whatever comes next. */
+export const PASS = 'pass' as const
+
+/** What a handler decides about a request. */
+export type Answer = 'pass' | Reply | StreamReply
+
+/** A whole response. */
+export interface Reply {
+  readonly status: number
+  /** Added to the headers set on the exchange before. */
+  readonly headers?: Readonly<Record<string, HeaderValue>>
+  /**
+   * Text or bytes go out as they are, everything else as JSON. Without a `content-type` among the headers it is
+   * text/plain, application/octet-stream or application/json. Default: no body.
+   */
+  readonly body?: unknown
+}
+
+/** A response written bit by bit, for as long as both sides like. */
+export interface StreamReply {
+  readonly status: number
+  readonly headers?: Readonly<Record<string, HeaderValue>>
+  /** Unsent bytes above which the connection of a client that does not keep up is cut. Default: 1 MB. */
+  readonly maxUnsentBytes?: number
+  /**
+   * Called once, after the headers went out; keep the writer and write when there is something to say. It is
+   * called even when the client left in between: then `writer.closed` is true and `onClose` calls at once, so
+   * whatever belongs to the stream has one place to be let go.
+   */
+  readonly stream: (writer: StreamWriter) => void
+}
+
+export function isStreamReply(answer: Reply | StreamReply): answer is StreamReply {
+  return 'stream' in answer
+}
+
+/** A reply in the form that goes out. */
+export interface RenderedReply {
+  readonly status: number
+  readonly headers: Readonly<Record<string, HeaderValue>>
+  readonly body: string | Buffer | undefined
+}
+
+/** Turns a reply's body into text or bytes and gives it a content type. */
+export function renderReply({ status, headers = {}, body }: Reply): RenderedReply {
+  if (body === undefined) return { status, headers, body }
+  const [type, rendered] = renderBody(body)
+  const hasType = Object.keys(headers).some((name) => name.toLowerCase() === 'content-type')
+  return { status, headers: hasType ? headers : { ...headers, 'Content-Type': type }, body: rendered }
+}
+
+function renderBody(body: unknown): readonly [type: string, body: string | Buffer] {
+  if (typeof body === 'string') return ['text/plain; charset=utf-8', body]
+  if (body instanceof Uint8Array) return ['application/octet-stream', asBuffer(body)]
+  return ['application/json; charset=utf-8', JSON.stringify(body)]
+}
+
+function asBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+}
+
+/**
+ * Sends a reply over node:http. Does nothing when the client left in the meantime; throws when somebody else
+ * already began to answer.
+ */
+export function send(exchange: Exchange, reply: Reply | StreamReply): void {
+  const response = exchange.response as ServerResponse
+  const gone = isGone(exchange.response)
+  if (isStreamReply(reply)) return sendStream(exchange, reply, gone)
+  if (gone) return
+  refuseSecondAnswer(exchange)
+  const { status, headers, body } = renderReply(reply)
+  writeHead(exchange, status, headers)
+  response.setHeader('Content-Length', body === undefined ? 0 : Buffer.byteLength(body))
+  response.end(body)
+}
+
+function sendStream(exchange: Exchange, reply: StreamReply, gone: boolean): void {
+  const tooLate = gone || exchange.response.headersSent
+  const writer = createWriter(exchange.response, reply.maxUnsentBytes, tooLate)
+  if (tooLate) {
+    reply.stream(writer)
+    return gone ? undefined : refuseSecondAnswer(exchange)
+  }
+  writeHead(exchange, reply.status, reply.headers ?? {})
+  ;(exchange.response as ServerResponse).flushHeaders()
+  if (exchange.method === 'HEAD') writer.end()
+  reply.stream(writer)
+}
+
+function writeHead(exchange: Exchange, status: number, headers: Readonly<Record<string, HeaderValue>>): void {
+  exchange.response.statusCode = status
+  for (const [name, value] of Object.entries(headers)) exchange.setHeader(name, value)
+}
+
+function refuseSecondAnswer(exchange: Exchange): void {
+  if (!exchange.response.headersSent) return
+  throw new Error(`penknife: ${exchange.method} was already being answered when a middleware replied`)
+}

@@ -1,0 +1,199 @@
+import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http'
+
+import { PenknifeError } from '@penknife/core'
+
+import { warn } from '../warn.ts'
+import { arrivedBefore, isSettled, wasAborted } from './ending.ts'
+import type {
+  ByteCount,
+  CapturedBody,
+  Exchange,
+  Finish,
+  HeaderValue,
+  NativeRequest,
+  NativeResponse,
+} from './exchange.ts'
+import { readRawBody } from './raw-body.ts'
+import { countRequest, tapResponse } from './tap.ts'
+import type { View } from './view.ts'
+
+/**
+ * Finds the exchange of a request, making it at the first call; an adapter has one of these.
+ *
+ * The first penknife middleware on a request's way starts its clock.
+ */
+export function createExchanges<Context>(view: View<Context>): (context: Context) => Exchange {
+  const exchanges = new WeakMap<NativeRequest, Exchange>()
+  return (context) => {
+    const request = view.request(context)
+    const known = exchanges.get(request)
+    if (known) return known
+    const exchange = new HttpExchange(view, context)
+    exchanges.set(request, exchange)
+    return exchange
+  }
+}
+
+class HttpExchange<Context> implements Exchange {
+  readonly request: NativeRequest
+  readonly response: NativeResponse
+  readonly #view: View<Context>
+  readonly #context: Context
+  readonly #startedAt = performance.now()
+  /** The same object under the type both protocols' APIs share in fact, though TypeScript cannot call the union. */
+  readonly #out: ServerResponse
+  #ip: string | undefined
+  #query: URLSearchParams | undefined
+  #body: Promise<Uint8Array> | undefined
+  #bytes: { in: number; out: number } | undefined
+  #abort: AbortController | undefined
+  #watching = false
+  #finish: Finish | undefined
+  #listeners: ((finish: Finish) => void)[] = []
+
+  constructor(view: View<Context>, context: Context) {
+    this.#view = view
+    this.#context = context
+    this.request = view.request(context)
+    this.response = view.response(context)
+    this.#out = this.response as ServerResponse
+  }
+
+  get method(): string {
+    return this.request.method ?? ''
+  }
+
+  get url(): string {
+    return this.#view.url(this.#context)
+  }
+
+  get path(): string {
+    const { url } = this
+    const end = url.indexOf('?')
+    return end < 0 ? url : url.slice(0, end)
+  }
+
+  get query(): URLSearchParams {
+    const at = this.url.indexOf('?')
+    return (this.#query ??= new URLSearchParams(at < 0 ? '' : this.url.slice(at + 1)))
+  }
+
+  get ip(): string | undefined {
+    return (this.#ip ??= this.#view.ip(this.#context))
+  }
+
+  get headers(): IncomingHttpHeaders {
+    return this.request.headers
+  }
+
+  header(name: string): string | undefined {
+    const value = this.headers[name.toLowerCase()]
+    return Array.isArray(value) ? value.join(', ') : value
+  }
+
+  route(): string | undefined {
+    return this.#view.route(this.#context)
+  }
+
+  async rawBody(limitBytes: number): Promise<Uint8Array> {
+    const known = await this.#body?.catch(() => undefined)
+    if (known && known.byteLength <= limitBytes) return known
+    this.#body = readRawBody(this.request, limitBytes, () => known ?? this.#view.parsedBody(this.#context))
+    return this.#body
+  }
+
+  get status(): number {
+    return this.response.statusCode
+  }
+
+  setHeader(name: string, value: HeaderValue): void {
+    if (!this.response.headersSent) this.#out.setHeader(name, value)
+  }
+
+  appendHeader(name: string, member: string): void {
+    const before = this.#out.getHeader(name)
+    this.setHeader(name, before === undefined ? member : `${String(before)}, ${member}`)
+  }
+
+  get bytes(): ByteCount {
+    if (this.#bytes) return this.#bytes
+    const bytes = { in: 0, out: 0 }
+    countRequest(this.request as IncomingMessage, (count) => (bytes.in += count))
+    tapResponse(
+      this.#out,
+      this.method,
+      (chunk, encoding) => (bytes.out += Buffer.byteLength(chunk, encoding)),
+    )
+    return (this.#bytes = bytes)
+  }
+
+  captureBody(limitBytes: number): Promise<CapturedBody> {
+    if (this.response.headersSent) {
+      throw new PenknifeError(
+        'PENKNIFE_INVALID',
+        'captureBody: the response has begun; ask before the handler runs',
+      )
+    }
+    let chunks: Buffer[] = []
+    let size = 0
+    tapResponse(this.#out, this.method, (chunk, encoding) => {
+      size += Buffer.byteLength(chunk, encoding)
+      if (size > limitBytes) chunks = []
+      else chunks.push(typeof chunk === 'string' ? Buffer.from(chunk, encoding) : Buffer.from(chunk))
+    })
+    return new Promise((resolve) => {
+      this.onFinish(({ status, aborted }) => {
+        const complete = size <= limitBytes && !aborted
+        resolve({ status, complete, body: Buffer.concat(complete ? chunks : []) })
+      })
+    })
+  }
+
+  onFinish(listener: (finish: Finish) => void): void {
+    if (this.#finish) return call(listener, this.#finish)
+    void this.bytes
+    this.#listeners.push(listener)
+    this.#watch()
+  }
+
+  get signal(): AbortSignal {
+    if (this.#abort) return this.#abort.signal
+    this.#abort = new AbortController()
+    if (isSettled(this.response) && wasAborted(this.response)) this.#abort.abort()
+    else this.#watch()
+    return this.#abort.signal
+  }
+
+  #watch(): void {
+    if (this.#watching) return
+    this.#watching = true
+    const end = (): void => this.#end()
+    if (isSettled(this.response)) queueMicrotask(end)
+    else this.#out.once('finish', end).once('close', end)
+  }
+
+  #end(): void {
+    if (this.#finish) return
+    const { response } = this
+    const aborted = wasAborted(response)
+    this.#finish = {
+      status: aborted && !response.headersSent ? 499 : response.statusCode,
+      bytesIn: Math.max(this.#bytes?.in ?? 0, arrivedBefore(this.request)),
+      bytesOut: this.#bytes?.out ?? 0,
+      durationMs: performance.now() - this.#startedAt,
+      aborted,
+      error: this.#out.errored ?? this.request.errored ?? undefined,
+    }
+    if (aborted) this.#abort?.abort()
+    for (const listener of this.#listeners) call(listener, this.#finish)
+    this.#listeners = []
+  }
+}
+
+function call(listener: (finish: Finish) => void, finish: Finish): void {
+  try {
+    listener(finish)
+  } catch (error) {
+    warn('PENKNIFE_FINISH_LISTENER', 'a listener given to onFinish failed', error)
+  }
+}

@@ -1,0 +1,89 @@
+import type { IncomingMessage } from 'node:http'
+import type { Http2ServerRequest } from 'node:http2'
+
+import { PenknifeError } from '@penknife/core'
+
+import { HttpError } from '../http-error.ts'
+import type { NativeRequest } from './exchange.ts'
+
+const EMPTY = new Uint8Array()
+
+/**
+ * Reads the request's body and puts it back, so that the next reader finds it untouched.
+ *
+ * `kept` is what a body parser left, for the case that it was there first.
+ */
+export async function readRawBody(
+  request: NativeRequest,
+  limitBytes: number,
+  kept: () => unknown,
+): Promise<Uint8Array> {
+  const body = isConsumed(request) ? fromParser(kept()) : await read(request as IncomingMessage, limitBytes)
+  if (body.byteLength > limitBytes) throw tooLarge(limitBytes)
+  return body
+}
+
+function isConsumed(request: NativeRequest): boolean {
+  return !isEmpty(request) && (request.readableDidRead || request.readableEnded)
+}
+
+function fromParser(kept: unknown): Uint8Array {
+  if (kept instanceof Uint8Array) return kept
+  if (typeof kept === 'string') return Buffer.from(kept)
+  throw new PenknifeError(
+    'PENKNIFE_INVALID',
+    'rawBody: a body parser consumed the request body before. Mount penknife above it, or let it keep the ' +
+      'bytes: express.json({ verify: (request, _response, bytes) => { request.rawBody = bytes } })',
+    { option: 'rawBody' },
+  )
+}
+
+function read(request: IncomingMessage, limitBytes: number): Promise<Uint8Array> {
+  if (isEmpty(request)) return Promise.resolve(EMPTY)
+  if (Number(request.headers['content-length'] ?? 0) > limitBytes) return Promise.reject(tooLarge(limitBytes))
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = []
+    let size = 0
+
+    function onReadable(): void {
+      for (let chunk: unknown = request.read(); chunk !== null; chunk = request.read()) {
+        const bytes = Buffer.from(chunk as Uint8Array)
+        chunks.push(bytes)
+        size += bytes.length
+        if (size > limitBytes) return settle(() => reject(tooLarge(limitBytes)))
+      }
+      if (allArrived(request)) settle(resolve)
+    }
+    const onEnd = (): void => settle(resolve)
+    const onClose = (): void =>
+      settle(() => reject(new HttpError(400, 'The client left before its request was whole')))
+
+    function settle(done: (body: Uint8Array) => void): void {
+      request.off('readable', onReadable).off('end', onEnd).off('close', onClose).off('error', onClose)
+      const body = Buffer.concat(chunks)
+      // Still before 'end' is emitted: Node's streams look once more for data put back before they end.
+      if (size > 0 && !request.destroyed) request.unshift(body)
+      done(body)
+    }
+    request.on('readable', onReadable).on('end', onEnd).on('close', onClose).on('error', onClose)
+  })
+}
+
+function isEmpty(request: NativeRequest): boolean {
+  if (isHttp2(request)) return request.stream.endAfterHeaders
+  const { headers } = request
+  return headers['transfer-encoding'] === undefined && Number(headers['content-length'] ?? 0) === 0
+}
+
+/** The last byte of the body is in the request's buffer or was read. */
+function allArrived(request: NativeRequest): boolean {
+  return isHttp2(request) ? request.stream.readableEnded : request.complete
+}
+
+function isHttp2(request: NativeRequest): request is Http2ServerRequest {
+  return request.httpVersionMajor === 2
+}
+
+function tooLarge(limitBytes: number): HttpError {
+  return new HttpError(413, `The request body is longer than ${limitBytes} bytes`)
+}

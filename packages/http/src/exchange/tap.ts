@@ -1,0 +1,53 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+
+type Write = (this: unknown, chunk?: unknown, encoding?: unknown, ...rest: unknown[]) => unknown
+
+/**
+ * Shows every chunk of the response's body to `see`, by wrapping `write` and `end` of this one response.
+ *
+ * Bodies that Node does not send (HEAD, 204, 304) are not shown.
+ */
+export function tapResponse(
+  response: ServerResponse,
+  method: string,
+  see: (chunk: Uint8Array | string, encoding: BufferEncoding) => void,
+): void {
+  // On HTTP/2 `end` calls `write`: count only the outermost call.
+  let inside = false
+  const wrap = (original: Write): Write =>
+    function (this: unknown, ...args) {
+      if (inside) return original.apply(this, args)
+      const [chunk, encoding] = args
+      if (isChunk(chunk) && hasBody(method, response.statusCode)) see(chunk, encodingOf(encoding))
+      inside = true
+      try {
+        return original.apply(this, args)
+      } finally {
+        inside = false
+      }
+    }
+  response.write = wrap(response.write as Write) as typeof response.write
+  response.end = wrap(response.end as Write) as typeof response.end
+}
+
+/** Counts the bytes of the request's body as they arrive, whoever reads them. */
+export function countRequest(request: IncomingMessage, see: (bytes: number) => void): void {
+  const push = request.push as (this: unknown, ...args: unknown[]) => boolean
+  request.push = function (this: unknown, ...args: unknown[]) {
+    const [chunk] = args
+    if (chunk instanceof Uint8Array) see(chunk.byteLength)
+    return push.apply(this, args)
+  }
+}
+
+function isChunk(chunk: unknown): chunk is Uint8Array | string {
+  return typeof chunk === 'string' || chunk instanceof Uint8Array
+}
+
+function encodingOf(encoding: unknown): BufferEncoding {
+  return typeof encoding === 'string' ? (encoding as BufferEncoding) : 'utf8'
+}
+
+function hasBody(method: string, status: number): boolean {
+  return method !== 'HEAD' && status !== 204 && status !== 304
+}

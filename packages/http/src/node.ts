@@ -1,0 +1,73 @@
+import type { Answer } from './answer.ts'
+import { send } from './answer.ts'
+import type { Exchange, NativeRequest, NativeResponse } from './exchange/exchange.ts'
+import { createExchanges } from './exchange/http-exchange.ts'
+import { keptBody, socketAddress, type View } from './exchange/view.ts'
+import { notificationsPlugin } from './notifications/plugin.ts'
+import { closable, type Closable, type Plugin } from './plugin.ts'
+import { rateLimitPlugin } from './rate-limit/plugin.ts'
+import { requestLogPlugin } from './request-log/plugin.ts'
+
+/**
+ * A middleware for plain node:http and node:http2 servers. Resolves with true when the request goes on, with
+ * false when it was answered; rejects with what the plugin threw.
+ *
+ *     const limit = rateLimit(limiter)
+ *     createServer(async (request, response) => {
+ *       if (!(await limit(request, response))) return
+ *       response.end('hello')
+ *     })
+ *
+ * For connect and its kin: `(req, res, next) => limit(req, res).then((goesOn) => goesOn && next(), next)`.
+ */
+export interface NodeMiddleware extends Closable {
+  (request: NativeRequest, response: NativeResponse): Promise<boolean>
+}
+
+interface Context {
+  readonly request: NativeRequest
+  readonly response: NativeResponse
+}
+
+/** What some parsers for node:http leave on the request. */
+interface Parsed {
+  readonly rawBody?: unknown
+  readonly body?: unknown
+}
+
+const view: View<Context> = {
+  request: ({ request }) => request,
+  response: ({ response }) => response,
+  url: ({ request }) => request.url ?? '',
+  ip: ({ request }) => socketAddress(request),
+  route: () => undefined,
+  parsedBody: ({ request }) => keptBody((request as Parsed).rawBody, (request as Parsed).body),
+}
+
+const exchangeOf: (context: Context) => Exchange = createExchanges(view)
+
+/** Turns a plugin into a middleware for plain node:http, HTTP/1.1 and HTTP/2. */
+export function adapt<Args extends readonly unknown[]>(
+  plugin: Plugin<Args>,
+): (...args: Args) => NodeMiddleware {
+  return (...args) => {
+    const handler = plugin.setup(...args)
+    async function middleware(request: NativeRequest, response: NativeResponse): Promise<boolean> {
+      const exchange = exchangeOf({ request, response })
+      const answer: Answer = await handler(exchange)
+      if (answer === 'pass') return true
+      send(exchange, answer)
+      return false
+    }
+    return closable(middleware, handler)
+  }
+}
+
+type Middleware<Source> = Source extends Plugin<infer Args> ? (...args: Args) => NodeMiddleware : never
+
+/** Lets requests pass while a limiter allows them; see `rateLimitPlugin`. */
+export const rateLimit: Middleware<typeof rateLimitPlugin> = adapt(rateLimitPlugin)
+/** Makes each finished request an entry of a stream; see `requestLogPlugin`. */
+export const requestLog: Middleware<typeof requestLogPlugin> = adapt(requestLogPlugin)
+/** Server-sent events of a notifier's channels; see `notificationsPlugin`. */
+export const notifications: Middleware<typeof notificationsPlugin> = adapt(notificationsPlugin)

@@ -1,0 +1,52 @@
+import type { StreamWriter } from '../writer.ts'
+import { HEARTBEAT_FRAME, retryFrame } from './frames.ts'
+
+/** The connected clients of one middleware, with their one heartbeat timer. */
+export interface Clients {
+  add(writer: StreamWriter): void
+  /** Tells every client when to come back and ends its stream; resolves when all connections are done. */
+  close(): Promise<void>
+}
+
+export interface ClientsOptions {
+  readonly heartbeatMs: number
+  /** A new waiting time for each client that is sent away. */
+  readonly retryMs: () => number
+}
+
+/** Clients that do not take the end of their stream are cut off after this long. */
+const GRACE_MS = 1000
+
+export function createClients({ heartbeatMs, retryMs }: ClientsOptions): Clients {
+  const writers = new Set<StreamWriter>()
+  let timer: NodeJS.Timeout | undefined
+
+  function beat(): void {
+    // A client with bytes waiting needs no sign of life, and gets no further ones to hold.
+    for (const writer of writers) if (writer.unsentBytes === 0) writer.write(HEARTBEAT_FRAME)
+  }
+
+  function remove(writer: StreamWriter): void {
+    writers.delete(writer)
+    if (writers.size > 0) return
+    clearInterval(timer)
+    timer = undefined
+  }
+
+  return {
+    add(writer) {
+      if (writer.closed) return
+      writers.add(writer)
+      timer ??= setInterval(beat, heartbeatMs).unref()
+      writer.onClose(() => remove(writer))
+    },
+    async close() {
+      const leaving = [...writers]
+      for (const writer of leaving) {
+        writer.write(retryFrame(retryMs()))
+        writer.end()
+      }
+      await Promise.all(leaving.map((writer) => writer.finished(GRACE_MS)))
+    },
+  }
+}

@@ -1,0 +1,41 @@
+import type { NotifierMessage } from '@penknife/core'
+
+/**
+ * The text of one event: `id` only where there is a position to resume from, `event` the message's type, `data`
+ * `{"channel":…,"data":…}` with the JSON text as it was published.
+ *
+ * Connections with the same position get the very same string, so that it is built once.
+ */
+export function messageFrame(message: NotifierMessage, id: string | undefined): string {
+  const last = built.get(message)
+  if (last && last.id === id) return last.text
+  const data = `{"channel":${JSON.stringify(message.channel)},"data":${oneLine(message.json)}}`
+  const text = `${id === undefined ? '' : `id: ${id}\n`}event: ${oneLine(message.type)}\ndata: ${data}\n\n`
+  built.set(message, { id, text })
+  return text
+}
+
+const built = new WeakMap<NotifierMessage, { readonly id: string | undefined; readonly text: string }>()
+
+/** The event that tells a client to load a channel's state afresh. */
+export function resetFrame(channel: string, id: string): string {
+  return `id: ${id}\nevent: reset\ndata: ${JSON.stringify({ channel })}\n\n`
+}
+
+/** Moves the client's position without an event. */
+export function positionFrame(id: string): string {
+  return `id: ${id}\n\n`
+}
+
+/** Tells the client how long to wait before it reconnects. */
+export function retryFrame(milliseconds: number): string {
+  return `retry: ${Math.round(milliseconds)}\n\n`
+}
+
+/** A comment that clients ignore and proxies count as life. */
+export const HEARTBEAT_FRAME = ':\n\n'
+
+/** JSON has line breaks only between its tokens, where a space does as well. */
+function oneLine(text: string): string {
+  return /[\r\n]/.test(text) ? text.replaceAll(/[\r\n]+/g, ' ') : text
+}

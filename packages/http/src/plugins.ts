@@ -1,0 +1,19 @@
+/** What a plugin is written with. Every adapter exports this as well, so that an application has one import. */
+export { type Answer, PASS, type Reply, type StreamReply } from './answer.ts'
+export type {
+  ByteCount,
+  CapturedBody,
+  Exchange,
+  Finish,
+  HeaderValue,
+  NativeRequest,
+  NativeResponse,
+} from './exchange/exchange.ts'
+export { HttpError } from './http-error.ts'
+export type { NotificationsOptions } from './notifications/plugin.ts'
+export { type Closable, definePlugin, type Handler, type Plugin } from './plugin.ts'
+export { problem, type ProblemOptions } from './problem.ts'
+export { ipKey } from './rate-limit/ip-key.ts'
+export type { RateLimitOptions } from './rate-limit/plugin.ts'
+export type { RequestEntry, RequestLogOptions, RequestStream } from './request-log/plugin.ts'
+export type { StreamWriter } from './writer.ts'

@@ -1,0 +1,26 @@
+import { STATUS_CODES } from 'node:http'
+
+import type { Reply } from './answer.ts'
+import type { HeaderValue } from './exchange/exchange.ts'
+
+export interface ProblemOptions {
+  /** A URI that names the kind of problem. Default: 'about:blank', which says: see the status. */
+  readonly type?: string
+  /** Default: the status' own phrase. */
+  readonly title?: string
+  /** What happened this time, for a person. */
+  readonly detail?: string
+  readonly headers?: Readonly<Record<string, HeaderValue>>
+  /** Further members of the problem, such as 'violated-policies'. */
+  readonly extra?: Readonly<Record<string, unknown>>
+}
+
+/** A reply that says what is wrong, as application/problem+json (RFC 9457). */
+export function problem(status: number, options: ProblemOptions = {}): Reply {
+  const { type = 'about:blank', title = STATUS_CODES[status] ?? 'Problem', detail, headers, extra } = options
+  return {
+    status,
+    headers: { ...headers, 'Content-Type': 'application/problem+json' },
+    body: JSON.stringify({ type, title, status, detail, ...extra }),
+  }
+}

@@ -1,0 +1,87 @@
+import type { Handler } from '../plugin.ts'
+
+/**
+ * An adapter as the test kit drives it. `start` serves, on 127.0.0.1 and a free port, an application that has
+ * (all under `options.mount` when given):
+ *
+ * - the body parser of `options.bodyParser`;
+ * - the handlers, each as the middleware that the adapter under test makes of it, in this order;
+ * - `GET /items/:id`, answering `{"id":"…"}` as JSON;
+ * - `POST /echo`, answering with the bytes of the request body;
+ * - 404 for everything else;
+ * - the framework's own error handling: the answer's status is the error's `status`, else 500.
+ */
+export interface AdapterUnderTest {
+  readonly name: string
+  /** The framework tells which route's pattern matched. */
+  readonly knowsRoutes: boolean
+  /** The framework finds the client's address behind a trusted proxy. */
+  readonly knowsProxies: boolean
+  start(handlers: readonly Handler[], options?: StartOptions): Promise<RunningServer>
+}
+
+export interface StartOptions {
+  /** Where the handlers are mounted, such as '/api'; the routes are below it too. Default: at the root. */
+  readonly mount?: string
+  /** A parser above the handlers that consumes the body: 'text' keeps text, 'json' only the parsed value. */
+  readonly bodyParser?: 'text' | 'json'
+  /** Believe `X-Forwarded-For`. Default: false. */
+  readonly trustProxy?: boolean
+}
+
+export interface RunningServer {
+  /** 'http://127.0.0.1:12345', without a path. */
+  readonly url: string
+  /** What reached the framework's error handling so far. */
+  readonly errors: readonly unknown[]
+  /** Stops serving and ends what connections there are. */
+  close(): Promise<void>
+}
+
+/** One claim of the contract. `run` throws an AssertionError where it does not hold. */
+export interface ContractCase {
+  readonly name: string
+  /** The claim concerns this adapter. */
+  applies(adapter: AdapterUnderTest): boolean
+  run(adapter: AdapterUnderTest): Promise<void>
+}
+
+type Check = (server: RunningServer) => Promise<void>
+
+/** A case that sets up handlers, serves them, checks, and always stops the server. */
+export function serve(
+  adapter: AdapterUnderTest,
+  handlers: readonly Handler[],
+  check: Check,
+  options: StartOptions = {},
+): Promise<void> {
+  return adapter.start(handlers, options).then(async (server) => {
+    try {
+      await check(server)
+    } finally {
+      await server.close()
+    }
+  })
+}
+
+export function claim(
+  name: string,
+  run: (adapter: AdapterUnderTest) => Promise<void>,
+  applies: (adapter: AdapterUnderTest) => boolean = () => true,
+): ContractCase {
+  return { name, run, applies }
+}
+
+/** A value that comes later. */
+export interface Later<T> {
+  readonly promise: Promise<T>
+  resolve(value: T): void
+}
+
+export function later<T = void>(): Later<T> {
+  let settle: ((value: T) => void) | undefined
+  const promise = new Promise<T>((resolve) => {
+    settle = resolve
+  })
+  return { promise, resolve: (value) => settle?.(value) }
+}

@@ -1,0 +1,20 @@
+import type { ContractCase } from './contract.ts'
+import { lifecycleCases } from './lifecycle.ts'
+import { replyCases } from './replies.ts'
+import { requestCases } from './requests.ts'
+import { streamCases } from './streams.ts'
+
+export { begin, call, type Called, type CallOptions, nextChunk, open } from './client.ts'
+export type { AdapterUnderTest, ContractCase, RunningServer, StartOptions } from './contract.ts'
+
+/**
+ * What every adapter must hold, as cases for any test runner:
+ *
+ *     test.for(contractCases.filter(({ applies }) => applies(adapter)))('$name', ({ run }) => run(adapter))
+ */
+export const contractCases: readonly ContractCase[] = [
+  ...requestCases,
+  ...replyCases,
+  ...lifecycleCases,
+  ...streamCases,
+]

@@ -1,0 +1,161 @@
+import assert from 'node:assert/strict'
+
+import { PASS } from '../answer.ts'
+import type { Exchange } from '../exchange/exchange.ts'
+import type { Handler } from '../plugin.ts'
+import { call } from './client.ts'
+import { claim, type ContractCase, later, serve } from './contract.ts'
+
+/** Answers with what `look` sees of the exchange. */
+function seen(look: (exchange: Exchange) => unknown): Handler {
+  return async (exchange) => ({ status: 200, body: { seen: await look(exchange) } })
+}
+
+const body = (limitBytes: number): Handler =>
+  seen(async (exchange) => Buffer.from(await exchange.rawBody(limitBytes)).toString())
+
+/** What a request looks like to a handler. */
+export const requestCases: readonly ContractCase[] = [
+  claim('a handler sees method, url, path, query and headers as the client sent them', (adapter) =>
+    serve(
+      adapter,
+      [seen(({ method, url, path, query, header }) => [method, url, path, query.getAll('q'), typeof header])],
+      async ({ url }) => {
+        const { text } = await call(`${url}/a%20b/c?q=1&q=%C3%BC`, { method: 'POST' })
+        assert.deepEqual(JSON.parse(text), {
+          seen: ['POST', '/a%20b/c?q=1&q=%C3%BC', '/a%20b/c', ['1', 'ü'], 'function'],
+        })
+      },
+    ),
+  ),
+  claim('a header is found by its name in any case', (adapter) =>
+    serve(
+      adapter,
+      [seen((exchange) => [exchange.header('X-Some-Thing'), exchange.header('x-none')])],
+      async ({ url }) => {
+        const { text } = await call(url, { headers: { 'x-SOME-thing': 'here' } })
+        assert.deepEqual(JSON.parse(text), { seen: ['here', null] })
+      },
+    ),
+  ),
+  claim('below a mount point the path is still whole', (adapter) =>
+    serve(
+      adapter,
+      [seen(({ path, query }) => [path, query.get('q')])],
+      async ({ url }) => {
+        const { text } = await call(`${url}/api/items/7?q=1`)
+        assert.deepEqual(JSON.parse(text), { seen: ['/api/items/7', '1'] })
+      },
+      { mount: '/api' },
+    ),
+  ),
+  claim('all handlers of a request share one exchange', (adapter) => {
+    const exchanges: Exchange[] = []
+    const keep: Handler = (exchange) => {
+      exchanges.push(exchange)
+      return PASS
+    }
+    return serve(adapter, [keep, keep], async ({ url }) => {
+      await call(url)
+      assert.equal(exchanges.length, 2)
+      assert.equal(exchanges[0], exchanges[1])
+    })
+  }),
+  claim(
+    "the matched route's pattern is known when the request has finished",
+    (adapter) => {
+      const route = later<string | undefined>()
+      const watch: Handler = (exchange) => {
+        exchange.onFinish(() => route.resolve(exchange.route()))
+        return PASS
+      }
+      return serve(
+        adapter,
+        [watch],
+        async ({ url }) => {
+          await call(`${url}/api/items/7`)
+          assert.equal(await route.promise, '/api/items/:id')
+        },
+        { mount: '/api' },
+      )
+    },
+    ({ knowsRoutes }) => knowsRoutes,
+  ),
+  claim("the ip is the socket's, whatever the client claims", (adapter) =>
+    serve(adapter, [seen(({ ip }) => ip)], async ({ url }) => {
+      const { text } = await call(url, { headers: { 'x-forwarded-for': '203.0.113.9' } })
+      assert.match(text, /"(::ffff:)?127\.0\.0\.1"/)
+    }),
+  ),
+  claim(
+    'behind a trusted proxy the ip is the one the proxy saw',
+    (adapter) =>
+      serve(
+        adapter,
+        [seen(({ ip }) => ip)],
+        async ({ url }) => {
+          const { text } = await call(url, { headers: { 'x-forwarded-for': '203.0.113.9' } })
+          assert.deepEqual(JSON.parse(text), { seen: '203.0.113.9' })
+        },
+        { trustProxy: true },
+      ),
+    ({ knowsProxies }) => knowsProxies,
+  ),
+  claim('a raw body that was asked for is still there for the next reader', (adapter) => {
+    const bodies: string[] = []
+    const look: Handler = async (exchange) => {
+      bodies.push(Buffer.from(await exchange.rawBody(1_000_000)).toString())
+      return PASS
+    }
+    const long = 'ü'.repeat(100_000)
+    return serve(adapter, [look, look], async ({ url }) => {
+      for (const sent of ['short', long, ['in ', 'chunks ', long]]) {
+        const whole = typeof sent === 'string' ? sent : sent.join('')
+        const { text } = await call(`${url}/echo`, { method: 'POST', body: sent })
+        assert.equal(text, whole)
+        assert.deepEqual(bodies.splice(0), [whole, whole])
+      }
+    })
+  }),
+  claim('a request without a body has an empty raw body', (adapter) =>
+    serve(adapter, [body(10)], async ({ url }) => {
+      assert.deepEqual(JSON.parse((await call(url)).text), { seen: '' })
+      assert.deepEqual(JSON.parse((await call(url, { method: 'POST', body: [] })).text), { seen: '' })
+    }),
+  ),
+  claim('a raw body over the limit is refused with 413, by its length or as it comes', (adapter) =>
+    serve(adapter, [body(10)], async ({ url }) => {
+      assert.equal((await call(`${url}/echo`, { method: 'POST', body: 'x'.repeat(11) })).status, 413)
+      assert.equal((await call(`${url}/echo`, { method: 'POST', body: ['xxxxxx', 'xxxxx'] })).status, 413)
+      assert.equal((await call(`${url}/echo`, { method: 'POST', body: ['xxxxxx', 'xxxx'] })).status, 200)
+    }),
+  ),
+  claim('a raw body that a parser kept as text is found there', (adapter) =>
+    serve(
+      adapter,
+      [body(100)],
+      async ({ url }) => {
+        const { text } = await call(`${url}/echo`, {
+          method: 'POST',
+          headers: { 'content-type': 'text/plain' },
+          body: 'kept',
+        })
+        assert.deepEqual(JSON.parse(text), { seen: 'kept' })
+      },
+      { bodyParser: 'text' },
+    ),
+  ),
+  claim('a raw body that a parser used up is an error that says what to do', (adapter) =>
+    serve(
+      adapter,
+      [body(100)],
+      async ({ url, errors }) => {
+        const headers = { 'content-type': 'application/json' }
+        const { status } = await call(`${url}/echo`, { method: 'POST', headers, body: '{"a":1}' })
+        assert.equal(status, 500)
+        assert.match(String(errors[0]), /Mount penknife above it/)
+      },
+      { bodyParser: 'json' },
+    ),
+  ),
+]

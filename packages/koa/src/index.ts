@@ -1,0 +1,93 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+
+import { type Closable, type Exchange, PASS, type Plugin, type Reply } from '@penknife/http'
+import {
+  closable,
+  createExchanges,
+  isStreamReply,
+  keptBody,
+  notificationsPlugin,
+  rateLimitPlugin,
+  renderReply,
+  requestLogPlugin,
+  send,
+  socketAddress,
+  type View,
+} from '@penknife/http/adapter'
+
+export * from '@penknife/http/plugins'
+
+/** A context of Koa 2 or 3, as far as penknife reads and writes it. */
+export interface KoaContext {
+  readonly req: IncomingMessage
+  readonly res: ServerResponse
+  readonly originalUrl: string
+  readonly request: { readonly ip: string; readonly body?: unknown; readonly rawBody?: unknown }
+  /** Left by @koa/router. */
+  readonly _matchedRoute?: string | RegExp | undefined
+  status: number
+  body: unknown
+  respond?: boolean | undefined
+  set(name: string, value: string | string[]): void
+}
+
+/** A middleware for Koa 2 and 3: `app.use(…)`. */
+export interface KoaMiddleware extends Closable {
+  (context: KoaContext, next: () => Promise<unknown>): Promise<void>
+}
+
+const view: View<KoaContext> = {
+  request: ({ req }) => req,
+  response: ({ res }) => res,
+  url: ({ originalUrl }) => originalUrl,
+  ip: ({ req, request }) => request.ip || socketAddress(req),
+  route: ({ _matchedRoute: route }) => (route === undefined ? undefined : String(route)),
+  parsedBody: ({ request }) => keptBody(request.rawBody, request.body),
+}
+
+const exchangeOf: (context: KoaContext) => Exchange = createExchanges(view)
+
+/** Turns a plugin into a middleware for Koa. */
+export function adapt<Args extends readonly unknown[]>(
+  plugin: Plugin<Args>,
+): (...args: Args) => KoaMiddleware {
+  return (...args) => {
+    const handler = plugin.setup(...args)
+    async function middleware(context: KoaContext, next: () => Promise<unknown>): Promise<void> {
+      const exchange = exchangeOf(context)
+      const answer = await handler(exchange)
+      if (answer === PASS) {
+        await next()
+      } else if (isStreamReply(answer)) {
+        // Koa takes a broken stream body for an application error: the stream is not Koa's to send.
+        context.respond = false
+        send(exchange, answer)
+      } else {
+        reply(context, answer)
+      }
+    }
+    return closable(middleware, handler)
+  }
+}
+
+/** A whole reply goes through Koa, so that middlewares above it still see and change it. */
+function reply(context: KoaContext, answer: Reply): void {
+  const { status, headers, body = null } = renderReply(answer)
+  for (const [name, value] of Object.entries(headers))
+    context.set(name, isList(value) ? [...value] : String(value))
+  context.body = body
+  context.status = status
+}
+
+function isList(value: unknown): value is readonly string[] {
+  return Array.isArray(value)
+}
+
+type Middleware<Source> = Source extends Plugin<infer Args> ? (...args: Args) => KoaMiddleware : never
+
+/** Lets requests pass while a limiter allows them, answers 429 with `Retry-After` when not. */
+export const rateLimit: Middleware<typeof rateLimitPlugin> = adapt(rateLimitPlugin)
+/** Makes each finished request an entry of a stream, off the request's path. */
+export const requestLog: Middleware<typeof requestLogPlugin> = adapt(requestLogPlugin)
+/** Server-sent events of a notifier's channels, for a browser's own EventSource. */
+export const notifications: Middleware<typeof notificationsPlugin> = adapt(notificationsPlugin)

@@ -1,0 +1,312 @@
+import { type Notifier, PenknifeError } from '@penknife/core'
+import type { Exchange, Handler, NotificationsOptions } from '@penknife/http'
+import { notificationsPlugin } from '@penknife/http/adapter'
+import { call } from '@penknife/http/testkit'
+import { describe, expect, test } from 'vitest'
+
+import { until } from '../support/until.ts'
+import { frameworks } from './frameworks.ts'
+import { start, useFeatures } from './setup.ts'
+import { listen } from './sse.ts'
+
+const features = useFeatures()
+
+const channelsOf = ({ query }: Exchange): string[] => query.getAll('channel')
+
+function handlerOf(
+  options: Partial<NotificationsOptions> = {},
+  notifier: Notifier = features.notifier(),
+): Handler {
+  return notificationsPlugin.setup(notifier, { channels: channelsOf, ...options })
+}
+
+describe.each(frameworks)('notifications on $name', (adapter) => {
+  test('a client gets every event of its channels and of no others, as it is published', async () => {
+    const notifier = features.notifier()
+    const { url } = await start(adapter, [handlerOf({}, notifier)])
+    const client = await listen(`${url}/?channel=a&channel=b`)
+    await client.positioned()
+    await notifier.publish('a', { text: 'zwölf\nlines "quoted"' }, { type: 'badge' })
+    await notifier.publish('other', 1)
+    await notifier.publish('b', [1, null])
+    await notifier.nudge('a', 'now')
+    expect((await client.has(3)).map(({ type, data }) => [type, data])).toEqual([
+      ['badge', { channel: 'a', data: { text: 'zwölf\nlines "quoted"' } }],
+      ['message', { channel: 'b', data: [1, null] }],
+      ['message', { channel: 'a', data: 'now' }],
+    ])
+  })
+
+  test('the headers keep proxies and compressors from holding events back', async () => {
+    const { url } = await start(adapter, [handlerOf()])
+    const { response } = await listen(`${url}/?channel=a`)
+    expect(response.statusCode).toBe(200)
+    expect(response.headers).toMatchObject({
+      'content-type': 'text/event-stream; charset=utf-8',
+      'cache-control': 'no-cache, no-transform',
+      'x-accel-buffering': 'no',
+    })
+  })
+
+  test('a client that reconnects with its last id sees every event after it once, in order', async () => {
+    const notifier = features.notifier()
+    const { url } = await start(adapter, [handlerOf({}, notifier)])
+    const address = `${url}/?channel=a&channel=user:%C3%BC%26b=1`
+    const seen: unknown[] = []
+    let lastId: string | undefined
+    const published: unknown[] = []
+    for (let round = 0; round < 4; round++) {
+      const client = await listen(address, lastId)
+      await client.positioned()
+      for (let nth = 0; nth < 5; nth++) {
+        published.push([round, nth])
+        await notifier.publish(nth % 2 === 0 ? 'a' : 'user:ü&b=1', [round, nth])
+      }
+      // It leaves in the middle: the rest of the round, and two events of nobody's time, come with the next.
+      const events = await client.has(round === 0 ? 3 : 6)
+      client.leave()
+      const taken = events.slice(0, round === 0 ? 3 : 6)
+      for (const { data } of taken) seen.push((data as { data: unknown }).data)
+      lastId = taken.at(-1)?.id
+      published.push([round, 'away'])
+      await notifier.publish('a', [round, 'away'])
+    }
+    const last = await listen(address, lastId)
+    const rest = published.length - seen.length
+    for (const { data } of (await last.has(rest)).slice(0, rest)) seen.push((data as { data: unknown }).data)
+    const of = (list: unknown[], odd: boolean): unknown[] =>
+      list.filter((item) => (Number((item as unknown[])[1]) % 2 === 1) === odd)
+    // Order is a channel's own.
+    expect(of(seen, false)).toEqual(of(published, false))
+    expect(of(seen, true)).toEqual(of(published, true))
+    expect(last.events.some(({ type }) => type === 'reset')).toBe(false)
+  })
+
+  test('a client that was cut off before its first event misses nothing', async () => {
+    const notifier = features.notifier()
+    await notifier.publish('a', 'old')
+    const { url } = await start(adapter, [handlerOf({}, notifier)])
+    const first = await listen(`${url}/?channel=a&channel=quiet`)
+    await first.positioned()
+    expect(first.events).toEqual([])
+    first.leave()
+    await notifier.publish('a', 'new')
+    await notifier.publish('quiet', 'first')
+    const again = await listen(`${url}/?channel=a&channel=quiet`, first.lastId)
+    expect((await again.has(2)).map(({ data }) => data)).toEqual(
+      expect.arrayContaining([
+        { channel: 'a', data: 'new' },
+        { channel: 'quiet', data: 'first' },
+      ]),
+    )
+  })
+
+  test('the last id may also come in the address, and the header is the newer one', async () => {
+    const notifier = features.notifier()
+    const { url } = await start(adapter, [handlerOf({}, notifier)])
+    const client = await listen(`${url}/?channel=a`)
+    await client.positioned()
+    for (const nth of [1, 2, 3]) await notifier.publish('a', nth)
+    const [first, second] = await client.has(3)
+    const address = `${url}/?channel=a&lastEventId=${encodeURIComponent(first?.id ?? '')}`
+    const byAddress = await listen(address)
+    const byHeader = await listen(address, second?.id)
+    expect((await byAddress.has(2)).map(({ data }) => (data as { data: unknown }).data)).toEqual([2, 3])
+    expect((await byHeader.has(1)).map(({ data }) => (data as { data: unknown }).data)).toEqual([3])
+  })
+
+  test('where history is lost a reset says so, and live events follow', async () => {
+    const notifier = features.notifier({ history: 2 })
+    const { url } = await start(adapter, [handlerOf({}, notifier)])
+    const client = await listen(`${url}/?channel=a&channel=b`)
+    await client.positioned()
+    client.leave()
+    for (let nth = 0; nth < 300; nth++) await notifier.publish('a', nth)
+    const again = await listen(`${url}/?channel=a&channel=b`, client.lastId)
+    await again.has(1)
+    await notifier.publish('b', 'live')
+    await notifier.publish('a', 'live')
+    expect((await again.has(3)).map(({ type, data }) => [type, data])).toEqual([
+      ['reset', { channel: 'a' }],
+      ['message', { channel: 'b', data: 'live' }],
+      ['message', { channel: 'a', data: 'live' }],
+    ])
+    const third = await listen(`${url}/?channel=a&channel=b`, again.events[0]?.id)
+    expect((await third.has(2)).map(({ type }) => type)).toEqual(['message', 'message'])
+  })
+
+  test('a garbled or forged last id is history lost, and opens no other channel', async () => {
+    const notifier = features.notifier()
+    await notifier.publish('a', 'past')
+    await notifier.publish('secret', 'past')
+    const { url, errors } = await start(adapter, [handlerOf({}, notifier)])
+    const forged = [
+      'garbage',
+      'a',
+      'a=',
+      'a=1-1-1',
+      'a=-',
+      'a=%2B',
+      'a=$',
+      'a=99999999999999999999-1',
+      'a=1-99999999999999999999',
+      '%',
+      '%E0%A4%A',
+      'secret=0-0',
+      'constructor=1-1&__proto__=1-1',
+      `a=${'1'.repeat(5000)}-1`,
+      `${'x=1-1&'.repeat(900)}a=1-1`,
+      '\u00ff\u00fe=1-1',
+      'a=1-7',
+    ]
+    for (const id of forged) {
+      const client = await listen(`${url}/?channel=a`, id)
+      expect([id, (await client.has(1)).map(({ type, data }) => [type, data])]).toEqual([
+        id,
+        [['reset', { channel: 'a' }]],
+      ])
+      await notifier.publish('a', id)
+      expect((await client.has(2))[1]?.data).toEqual({ channel: 'a', data: id })
+      client.leave()
+    }
+    const odd = await listen(`${url}/?channel=constructor&channel=__proto__`, 'constructor=1-1')
+    expect((await odd.has(2)).map(({ type }) => type)).toEqual(['reset', 'reset'])
+    expect(errors).toEqual([])
+  })
+
+  test('a client that may not follow a channel is refused with 403 and not subscribed', async () => {
+    const handler = handlerOf({
+      authorize: async (exchange, [channel]) => exchange.header('x-user') === channel,
+    })
+    const { url } = await start(adapter, [handler])
+    const { status, headers } = await call(`${url}/?channel=ann`, { headers: { 'x-user': 'ben' } })
+    expect([status, headers['content-type']]).toEqual([403, 'application/problem+json'])
+  })
+
+  test('channel names out of a request that cannot be are 400, a wrong method 405', async () => {
+    const { url, errors } = await start(adapter, [handlerOf()])
+    const long = 'x'.repeat(9000)
+    const many = Array.from({ length: 200 }, (_, nth) => `channel=number-${nth}`).join('&')
+    for (const query of [
+      '',
+      '?channel=',
+      '?channel=a%00b',
+      `?channel=${long}`,
+      '?channel=%7Ba%7D',
+      `?${many}`,
+    ]) {
+      expect([query, (await call(`${url}/${query}`)).status]).toEqual([query, 400])
+    }
+    const posted = await call(`${url}/?channel=a`, { method: 'POST' })
+    expect([posted.status, posted.headers['allow']]).toEqual([405, 'GET, HEAD'])
+    expect((await call(`${url}/?channel=a`, { method: 'HEAD' })).headers['content-type']).toMatch(
+      /event-stream/,
+    )
+    expect(errors).toEqual([])
+  })
+
+  test('a client that leaves is no longer subscribed, and nothing is raised', async () => {
+    let open = 0
+    const notifier = features.notifier()
+    const counting: Notifier = {
+      ...notifier,
+      subscribe: async (...args) => {
+        const subscription = await notifier.subscribe(...args)
+        open++
+        return {
+          ...subscription,
+          close: () => {
+            open--
+            subscription.close()
+          },
+        }
+      },
+    }
+    const { url, errors } = await start(adapter, [handlerOf({}, counting)])
+    const client = await listen(`${url}/?channel=a`)
+    await client.positioned()
+    expect(open).toBe(1)
+    client.leave()
+    await until('the subscription is closed', () => open === 0)
+    expect(errors).toEqual([])
+  })
+
+  test('close sends clients away with a time to come back, and later ones as well', async () => {
+    const handler = handlerOf({ retry: '2s' })
+    const { url } = await start(adapter, [handler])
+    const clients = await Promise.all([1, 2, 3].map(() => listen(`${url}/?channel=a`)))
+    for (const client of clients) await client.positioned()
+    await handler.close?.()
+    clients.push(await listen(`${url}/?channel=a`))
+    for (const client of clients) {
+      await until('the stream ended', () => client.ended)
+      expect(client.response.statusCode).toBe(200)
+      for (const retry of client.retries) expect(retry >= 1000 && retry <= 3000).toBe(true)
+    }
+    expect(clients.map(({ retries }) => retries.length)).toEqual([2, 2, 2, 1])
+  })
+
+  test('while Redis is away a client is told to come back, not turned away for good', async () => {
+    const away: Notifier = {
+      ...features.notifier(),
+      subscribe: () => Promise.reject(new PenknifeError('PENKNIFE_UNAVAILABLE', 'away')),
+    }
+    const { url, errors } = await start(adapter, [handlerOf({}, away)])
+    const { status, text } = await call(`${url}/?channel=a`)
+    expect([status, text]).toEqual([200, expect.stringMatching(/^retry: \d+\n\n$/)])
+    expect(errors).toEqual([])
+  })
+
+  test('quiet clients get a sign of life', async () => {
+    const { url } = await start(adapter, [handlerOf({ heartbeat: 20 })])
+    const clients = await Promise.all([1, 2].map(() => listen(`${url}/?channel=a`)))
+    for (const client of clients) await until('two comments', () => client.comments >= 2)
+  })
+})
+
+test('a client with more history than a connection may hold gets all of it, in several', async () => {
+  const adapter = frameworks[0]
+  if (!adapter) throw new Error('no framework')
+  const notifier = features.notifier()
+  const { url } = await start(adapter, [handlerOf({}, notifier)])
+  const first = await listen(`${url}/?channel=a&channel=b`)
+  await first.positioned()
+  first.leave()
+  const filler = 'x'.repeat(60_000)
+  for (let nth = 0; nth < 50; nth++) await notifier.publish(nth % 10 === 9 ? 'b' : 'a', { nth, filler })
+  const seen: number[] = []
+  let { lastId } = first
+  let connections = 0
+  while (seen.length < 50) {
+    const client = await listen(`${url}/?channel=a&channel=b`, lastId)
+    connections++
+    await until(
+      'the stream ended or is complete',
+      () => client.ended || seen.length + client.events.length >= 50,
+    )
+    for (const { type, data } of client.events) {
+      expect(type).toBe('message')
+      seen.push((data as { data: { nth: number } }).data.nth)
+    }
+    lastId = client.lastId
+    client.leave()
+  }
+  expect(connections).toBeGreaterThan(2)
+  const isB = (nth: number): boolean => nth % 10 === 9
+  expect(seen.filter((nth) => !isB(nth))).toEqual(
+    Array.from({ length: 50 }, (_, nth) => nth).filter((nth) => !isB(nth)),
+  )
+  expect(seen.filter(isB)).toEqual([9, 19, 29, 39, 49])
+})
+
+test('wrong options are refused at set-up', () => {
+  const refused =
+    (options: object): (() => unknown) =>
+    () =>
+      notificationsPlugin.setup(features.notifier(), options as NotificationsOptions)
+  expect(refused({ channels: ['a'], authorise: () => true })).toThrow(/did you mean 'authorize'/)
+  expect(refused({})).toThrow(/notifications channels is undefined: give a list/)
+  expect(refused({ channels: [] })).toThrow(/give a list of at least one channel/)
+  expect(refused({ channels: ['a'], retry: '2 weeks' })).toThrow(/notifications retry is "2 weeks"/)
+  expect(refused({ channels: ['a'], heartbeat: 0 })).toThrow(/notifications heartbeat is 0/)
+})

@@ -1,0 +1,63 @@
+import {
+  connect,
+  createNotifier,
+  createRateLimiter,
+  createStream,
+  type Notifier,
+  type NotifierOptions,
+  type Penknife,
+  type RateLimiter,
+  type RateLimiterOptions,
+  type Stream,
+} from '@penknife/core'
+import type { Handler, RequestEntry } from '@penknife/http'
+import type { AdapterUnderTest, RunningServer, StartOptions } from '@penknife/http/testkit'
+import { afterAll, beforeAll, onTestFinished } from 'vitest'
+
+import { available } from '../support/connect.ts'
+import { type Bench, pattern, useRedis } from '../support/redis.ts'
+
+/** penknife's features on a real Redis, for a test file. */
+export interface Features extends Bench {
+  limiter(options?: Partial<RateLimiterOptions>): RateLimiter
+  stream(): Stream<RequestEntry>
+  notifier(options?: NotifierOptions): Notifier
+}
+
+export function useFeatures(): Features {
+  const redis = useRedis()
+  let penknife: Penknife
+  beforeAll(async () => {
+    penknife = connect(pattern(redis.server.socket))
+    await available(penknife)
+  })
+  afterAll(() => penknife?.close())
+  return {
+    get server() {
+      return redis.server
+    },
+    get raw() {
+      return redis.raw
+    },
+    limiter: (options) =>
+      createRateLimiter(penknife.space('test'), {
+        name: 'api',
+        rules: [{ name: 'burst', limit: 3, window: '1h' }],
+        deadline: '2s',
+        ...options,
+      }),
+    stream: () => createStream<RequestEntry>(penknife.space('test'), 'requests'),
+    notifier: (options) => createNotifier(penknife.space('test'), options),
+  }
+}
+
+/** Serves handlers for one test. */
+export async function start(
+  adapter: AdapterUnderTest,
+  handlers: readonly Handler[],
+  options: StartOptions = {},
+): Promise<RunningServer> {
+  const server = await adapter.start(handlers, options)
+  onTestFinished(() => server.close())
+  return server
+}

@@ -1,0 +1,7 @@
+import { findServer } from '../../scripts/redis/find.ts'
+
+/** Finds or fetches the Redis server once, before the test files do it side by side. */
+export async function setup(): Promise<void> {
+  const { kind, version } = await findServer()
+  console.log(`tests run on ${kind} ${version}`)
+}
