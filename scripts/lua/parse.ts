@@ -129,7 +129,9 @@ function checkBody(script: LuaScript, fail: (what: string) => never): void {
     if (!GLOBALS.has(name) && !given.has(name)) fail(`uses '${name}', which nothing defines`)
   }
   if (/call\(\s*['"]TIME/i.test(script.body)) fail('reads the clock by itself: `@include now`')
-  const writes = [...script.body.matchAll(/\bp?call\(\s*['"](\w+)/g)].map(([, command = '']) => command.toUpperCase())
+  const writes = [...script.body.matchAll(/\bp?call\(\s*['"](\w+)/g)].map(([, command = '']) =>
+    command.toUpperCase(),
+  )
   const writing = writes.find((command) => !READING.has(command))
   if (script.readOnly && writing) fail(`is @readonly and calls ${writing}`)
   if (!script.readOnly && !writing) fail('writes nothing: say @readonly')

@@ -44,7 +44,9 @@ export function createRateLimiter(space: Space, options: RateLimiterOptions): Ra
   return {
     name,
     rules: buckets.map(({ name: rule, limit, windowMs, burst }) => ({ name: rule, limit, windowMs, burst })),
-    async take(subject, { cost = 1 } = {}) {
+    async take(subject, taking) {
+      if (taking !== undefined) checkOptions('take', taking, ['cost'])
+      const cost = taking?.cost ?? 1
       checkText('subject', subject, LONGEST_SUBJECT)
       wholeNumber('cost', cost, 0, smallest)
       const { key, route } = keys.limiter(name, signature, subject)

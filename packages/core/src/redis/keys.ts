@@ -62,7 +62,8 @@ function routeOf(tag: string): Route {
 const LONGEST_SUBJECT = 64
 
 function short(subject: string): string {
-  return subject.length <= LONGEST_SUBJECT ? subject : digest(subject)
+  // One that looks like a hash is hashed too, or it could name another subject's state.
+  return subject.length <= LONGEST_SUBJECT && !subject.startsWith('#') ? subject : digest(subject)
 }
 
 /** A bounded text of key-safe characters that stands for any text. */

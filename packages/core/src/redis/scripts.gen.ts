@@ -52,14 +52,21 @@ return replies`,
  */
 export const leaderboardIncrement: Script<[], [board: string, member: Arg, by: Arg], string> = {
   name: 'leaderboard/increment',
-  sha: '510313862195af8844d207cb38ed9d1dc1734786',
+  sha: '9441184a26c44855407119f44a1ecdb099b47d95',
   batch: 64,
   shared: [],
   keys: ["board"],
   args: ["member","by"],
   returns: 'string',
   text: `#!lua
+local HARMLESS = 2 ^ 970
 local function item(board, member, by)
+  if math.abs(by) >= HARMLESS then
+    local sum = (redis.call('ZSCORE', board, member) or 0) + by
+    if math.abs(sum) == math.huge then
+      return redis.error_reply('ERR the new score would be too large')
+    end
+  end
   return redis.call('ZINCRBY', board, by, member)
 end
 local replies, key, arg = {}, 0, 0

@@ -106,6 +106,8 @@ export function createSubscriber(connections: Connections, commands: Connection)
   }
 
   function retry(followed: Followed): void {
+    // Its slot may have another master now; nobody else may be asking. ioredis merges what is asked at once.
+    if (connections.cluster) (commands as Cluster).refreshSlotsCache()
     setTimeout(() => subscribe(followed), RETRY_MS).unref()
   }
 

@@ -1,0 +1,190 @@
+import { connect, createRateLimiter, type Penknife, PenknifeError, type Rule } from '@penknife/core'
+import { afterAll, afterEach, beforeEach, describe, expect, test } from 'vitest'
+
+import { failure, openReady } from '../support/connect.ts'
+import { callsOf, pattern, useRedis } from '../support/redis.ts'
+
+const bench = useRedis()
+const RULE: Rule = { name: 'r', limit: 5, window: '1s' }
+let penknife: Penknife
+
+beforeEach(async () => {
+  penknife = await openReady(pattern(bench.server.url))
+})
+afterEach(async () => {
+  if ((await bench.raw.dbsize()) > 0) throw new Error('something was written')
+  const calls = (await callsOf(bench.raw, 'evalsha')) + (await callsOf(bench.raw, 'eval'))
+  if (calls > 0) throw new Error('a call was sent')
+})
+afterAll(() => penknife.close())
+
+function thrown(run: () => unknown): PenknifeError {
+  try {
+    run()
+  } catch (error) {
+    if (error instanceof PenknifeError) return error
+    throw error
+  }
+  throw new Error('nothing was thrown')
+}
+
+/** Says what is wrong, with which value, and what to give instead. */
+function checkError(error: PenknifeError, option: string, message: RegExp): void {
+  expect(error).toMatchObject({ code: 'PENKNIFE_INVALID', fate: 'not-done', option })
+  expect(error.message).toMatch(message)
+  expect(error.message).toMatch(/: (give|no such option|did you mean|penknife places)/)
+  expect(error.message.length).toBeLessThan(400)
+}
+
+describe('connect', () => {
+  test.each([
+    [{ deadlin: 5 }, "connect option 'deadlin'", /is 5: no such option; did you mean 'deadline'\?/],
+    [{ colour: 5 }, "connect option 'colour'", /known are deadline, maxPending, maxPendingBytes/],
+    [{ deadline: '5 parsecs' }, 'deadline', /^deadline is "5 parsecs": give milliseconds/],
+    [{ deadline: 0 }, 'deadline', /^deadline is 0: give a duration from 1ms/],
+    [{ deadline: -1 }, 'deadline', /^deadline is -1:/],
+    [{ deadline: Number.NaN }, 'deadline', /^deadline is NaN:/],
+    [{ deadline: Infinity }, 'deadline', /^deadline is Infinity:/],
+    [{ maxPending: 0 }, 'maxPending', /^maxPending is 0: give a whole number from 1/],
+    [{ maxPending: 1.5 }, 'maxPending', /^maxPending is 1.5:/],
+    [{ maxPendingBytes: '1mb' }, 'maxPendingBytes', /^maxPendingBytes is "1mb":/],
+    [null, 'connect options', /is null: give an object/],
+    [[], 'connect options', /is an array: give an object/],
+  ])('refuses %j', (options, option, message) => {
+    checkError(
+      thrown(() => connect(pattern(bench.server.url), options as never)),
+      option,
+      message,
+    )
+  })
+
+  test.each([undefined, null, 'redis://localhost', {}])('refuses %j in place of a connection', (redis) => {
+    checkError(
+      thrown(() => connect(redis as never)),
+      'redis',
+      /give an ioredis connection/,
+    )
+  })
+
+  test.each(['', 'a b', 'a:b', 'a{b}', 'a\n', 'é', 'x'.repeat(65), 5, undefined])(
+    'refuses space %j',
+    (name) => {
+      checkError(
+        thrown(() => penknife.space(name as string)),
+        'space',
+        /^space is .*: give 1 to 64 of/,
+      )
+    },
+  )
+})
+
+describe('createRateLimiter', () => {
+  const create = (options: object): unknown =>
+    createRateLimiter(penknife.space('shop'), { name: 'api', rules: [RULE], ...options })
+  const rule = (change: object): object => ({ rules: [{ ...RULE, ...change }] })
+
+  test.each([
+    [{ rule: [] }, "createRateLimiter option 'rule'", /did you mean 'rules'\?/],
+    [
+      { whenUnavailible: 'open' },
+      "createRateLimiter option 'whenUnavailible'",
+      /did you mean 'whenUnavailable'\?/,
+    ],
+    [{ name: undefined }, 'name', /^name is undefined: give 1 to 64/],
+    [{ name: 'a:b' }, 'name', /^name is "a:b":/],
+    [{ whenUnavailable: 'ajar' }, 'whenUnavailable', /is "ajar": give 'open', 'closed' or 'throw'/],
+    [{ deadline: '100' }, 'deadline', /^deadline is "100": give milliseconds/],
+    [{ rules: undefined }, 'rules', /^rules is undefined: give a list/],
+    [{ rules: [] }, 'rules', /^rules is an array: give a list of 1 to 8/],
+    [{ rules: RULE }, 'rules', /^rules is an object: give a list/],
+    [{ rules: Array.from({ length: 9 }, (_, at) => ({ ...RULE, name: `r${at}` })) }, 'rules', /1 to 8/],
+    [{ rules: [RULE, RULE] }, 'rule name', /^rule name is "r": give each rule a name of its own/],
+    [{ rules: [null] }, 'rule options', /is null: give an object/],
+    [rule({ limits: 5 }), "rule option 'limits'", /did you mean 'limit'\?/],
+    [rule({ name: 'x'.repeat(33) }), 'rule name', /give 1 to 32/],
+    [rule({ limit: 0 }), "limit of rule 'r'", /is 0: give a whole number from 1/],
+    [rule({ limit: -5 }), "limit of rule 'r'", /is -5:/],
+    [rule({ limit: Number.NaN }), "limit of rule 'r'", /is NaN:/],
+    [rule({ limit: 1.5 }), "limit of rule 'r'", /is 1.5:/],
+    [rule({ limit: '5' }), "limit of rule 'r'", /is "5":/],
+    [rule({ limit: undefined }), "limit of rule 'r'", /is undefined:/],
+    [rule({ limit: 2e9 }), "limit of rule 'r'", /is 2000000000: .* to 1000000000/],
+    [rule({ window: '1 fortnight' }), "window of rule 'r'", /is "1 fortnight": give milliseconds/],
+    [rule({ window: '1y' }), "window of rule 'r'", /is "1y":/],
+    [rule({ window: '-1s' }), "window of rule 'r'", /is "-1s":/],
+    [rule({ window: '' }), "window of rule 'r'", /is "":/],
+    [rule({ window: 0 }), "window of rule 'r'", /is 0: give a duration from/],
+    [rule({ window: Number.NaN }), "window of rule 'r'", /is NaN:/],
+    [rule({ window: 1.00001 }), "window of rule 'r'", /give a whole number of microseconds/],
+    [rule({ window: undefined }), "window of rule 'r'", /is undefined:/],
+    [rule({ window: { seconds: 1 } }), "window of rule 'r'", /is an object:/],
+    [rule({ burst: 0 }), "burst of rule 'r'", /is 0:/],
+    [rule({ burst: 2.5 }), "burst of rule 'r'", /is 2.5:/],
+    [rule({ limit: 1e9, window: '1d' }), "burst of rule 'r'", /give at most \d+ with this window/],
+  ])('refuses %j', (options, option, message) => {
+    checkError(
+      thrown(() => create(options)),
+      option,
+      message,
+    )
+  })
+
+  test('the largest burst that it names is accepted', () => {
+    const error = thrown(() => create(rule({ limit: 1e9, window: '1d' })))
+    const most = Number(/at most (\d+)/.exec(error.message)?.[1])
+    expect(() => create(rule({ limit: 1e9, window: '1d', burst: most }))).not.toThrow()
+    expect(() => create(rule({ limit: 1e9, window: '1d', burst: most + 1 }))).toThrow(PenknifeError)
+  })
+
+  test('undefined means the default', () => {
+    expect(() =>
+      create({ whenUnavailable: undefined, deadline: undefined, ...rule({ burst: undefined }) }),
+    ).not.toThrow()
+  })
+})
+
+describe('take', () => {
+  const take = (subject: unknown, options?: object): Promise<unknown> => {
+    const rules = [RULE, { name: 'long', limit: 100, window: '1h', burst: 3 }] as const
+    const space = penknife.space('shop')
+    const limiter = createRateLimiter(space, { name: 'api', rules, whenUnavailable: 'open' })
+    return limiter.take(subject as string, options)
+  }
+
+  test.each([
+    ['an empty subject', ''],
+    ['100 KB', 'x'.repeat(100_000)],
+    ['one character too many', 'x'.repeat(1025)],
+    ['braces', 'a{b}c'],
+    ['a closing brace', 'a}'],
+    ['a newline', 'a\nb'],
+    ['a carriage return', 'a\rb'],
+    ['a NUL', 'a\0b'],
+    ['DEL', 'a\u007f'],
+    ['a number', 5],
+    ['nothing', undefined],
+    ['null', null],
+    ['an object', { toString: () => 'ann' }],
+  ])('refuses a subject that is %s', async (_, subject) => {
+    checkError(await failure(take(subject)), 'subject', /^subject is .*: give 1 to 1024 characters/)
+  })
+
+  test.each([Number.NaN, -1, 0.5, 4, Infinity, '1', null])(
+    'refuses cost %j, with 3 as the smallest burst',
+    async (cost) => {
+      checkError(
+        await failure(take('ann', { cost })),
+        'cost',
+        /^cost is .*: give a whole number from 0 to 3$/,
+      )
+    },
+  )
+
+  test('refuses an option that nobody reads', async () => {
+    checkError(await failure(take('ann', { costs: 2 })), "take option 'costs'", /did you mean 'cost'\?/)
+  })
+
+  test('refuses options that are none', async () => {
+    checkError(await failure(take('ann', null as never)), 'take options', /is null: give an object/)
+  })
+})

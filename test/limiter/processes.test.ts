@@ -1,0 +1,72 @@
+import { setTimeout as delay } from 'node:timers/promises'
+
+import type { Rule } from '@penknife/core'
+import type { Redis } from 'ioredis'
+import { expect, test } from 'vitest'
+
+import { startProgram } from '../support/child.ts'
+import { callsOf, useCluster, useRedis } from '../support/redis.ts'
+import { LONG } from '../support/until.ts'
+
+const bench = useRedis()
+const clusterBench = useCluster()
+const PROCESSES = 8
+const RUN_MS = LONG ? 20_000 : 2000
+const RULE = { name: 'r', limit: 100, window: 250, burst: 30 } satisfies Rule
+
+interface Run {
+  readonly allowed: number
+  readonly denied: number
+  /** Between the moments before the first call and after the last, by the clock of Redis. */
+  readonly elapsedUs: number
+  /** Charges that Redis itself counted. */
+  readonly charges: number
+}
+
+async function hammer(where: string, raws: readonly Redis[]): Promise<Run> {
+  const children = Array.from({ length: PROCESSES }, () =>
+    startProgram('hammer', [where, JSON.stringify(RULE)]),
+  )
+  for (const child of children) expect(await child.next()).toBe('ready')
+  for (const raw of raws) await raw.config('RESETSTAT')
+  const started = await timeOf(raws)
+  for (const { process } of children) process.stdin?.write('go\n')
+  await delay(RUN_MS)
+  for (const { process } of children) process.stdin?.write('stop\n')
+  const counts = await Promise.all(children.map((child) => child.next<{ allowed: number; denied: number }>()))
+  const ended = await timeOf(raws)
+  for (const count of counts) expect(count.allowed + count.denied).toBeGreaterThan(100)
+  const charges = await Promise.all(raws.map((raw) => callsOf(raw, 'set')))
+  const sum = (numbers: readonly number[]): number => numbers.reduce((total, each) => total + each, 0)
+  return {
+    allowed: sum(counts.map((count) => count.allowed)),
+    denied: sum(counts.map((count) => count.denied)),
+    elapsedUs: ended - started,
+    charges: sum(charges),
+  }
+}
+
+/** Nodes of one machine share its clock. */
+async function timeOf([raw]: readonly Redis[]): Promise<number> {
+  if (!raw) throw new Error('no server')
+  const [seconds, micros] = await raw.time()
+  return Number(seconds) * 1_000_000 + Number(micros)
+}
+
+function checkBound({ allowed, denied, elapsedUs, charges }: Run): void {
+  const most = RULE.burst + (elapsedUs * RULE.limit) / (RULE.window * 1000)
+  expect(charges).toBe(allowed)
+  expect(allowed).toBeLessThanOrEqual(most)
+  // The subject was always short of tokens, so the bound was tested, and what it allows was given.
+  expect(denied).toBeGreaterThan(allowed)
+  expect(allowed).toBeGreaterThan(RULE.burst + (RUN_MS * RULE.limit * 0.8) / RULE.window)
+}
+
+test('8 processes that hammer one subject for several windows never exceed the bound', async () => {
+  checkBound(await hammer(bench.server.url, [bench.raw]))
+}, 120_000)
+
+test('8 processes on a cluster of three masters never exceed the bound', async () => {
+  const where = clusterBench.cluster.startupNodes.map(({ port }) => port).join()
+  checkBound(await hammer(where, clusterBench.raws))
+}, 120_000)

@@ -1,0 +1,154 @@
+import type { Finding, PenknifeEvent, ServerInfo } from '@penknife/core'
+import { describe, expect, test } from 'vitest'
+
+import { type Feature, findingsFor } from '../../packages/core/src/redis/server.ts'
+import { open } from '../support/connect.ts'
+import { counters } from '../support/counters.ts'
+import { ownRedis, pattern, useRedis } from '../support/redis.ts'
+import { until } from '../support/until.ts'
+
+const SOUND: ServerInfo = {
+  kind: 'redis',
+  version: '7.2.4',
+  evictionPolicy: 'noeviction',
+  maxMemoryBytes: 0,
+  appendOnly: true,
+}
+
+describe('what is found in a server', () => {
+  const codes = (server: Partial<ServerInfo>, ...used: Feature[]): string[] =>
+    findingsFor({ ...SOUND, ...server }, new Set(used)).map(({ code }) => code)
+
+  test('nothing in a sound one', () => {
+    expect(codes({}, 'limiter', 'stream', 'leaderboard', 'notifier')).toEqual([])
+  })
+
+  test.each([
+    ['redis', '7.0.15', []],
+    ['redis', '8.0.6', []],
+    ['redis', '10.0.0', []],
+    ['redis', '6.2.14', ['old-version']],
+    ['valkey', '8.0.1', []],
+    ['valkey', '7.2.5', ['old-version']],
+    ['redis', undefined, []],
+  ] as const)('of %s %s: %j', (kind, version, found) => {
+    expect(codes({ kind, version })).toEqual(found)
+  })
+
+  test('an old version is named with what is needed', () => {
+    const [finding] = findingsFor({ ...SOUND, version: '6.0.16' }, new Set())
+    expect(finding?.message).toMatch(/redis 6\.0\.16 is older than 7\.0/)
+  })
+
+  test.each(['allkeys-lru', 'allkeys-lfu', 'allkeys-random'])('%s can evict what must be kept', (policy) => {
+    for (const feature of ['stream', 'leaderboard', 'notifier'] as const) {
+      expect(codes({ evictionPolicy: policy }, feature)).toEqual(['eviction'])
+    }
+    expect(codes({ evictionPolicy: policy }, 'limiter')).toEqual([])
+    expect(codes({ evictionPolicy: policy })).toEqual([])
+  })
+
+  test('volatile policies endanger only what has a TTL', () => {
+    expect(codes({ evictionPolicy: 'volatile-lru' }, 'stream', 'leaderboard')).toEqual([])
+    expect(codes({ evictionPolicy: 'volatile-ttl' }, 'notifier')).toEqual(['eviction'])
+  })
+
+  test('without appendonly a stream is not durable, and the others do not mind', () => {
+    expect(codes({ appendOnly: false }, 'stream')).toEqual(['persistence'])
+    expect(codes({ appendOnly: false }, 'limiter', 'leaderboard', 'notifier')).toEqual([])
+  })
+
+  test('nothing is said of what the server does not tell', () => {
+    const silent: Partial<ServerInfo> = {
+      version: undefined,
+      evictionPolicy: undefined,
+      maxMemoryBytes: undefined,
+      appendOnly: undefined,
+    }
+    expect(codes(silent, 'stream')).toEqual([])
+  })
+})
+
+describe('at the start', () => {
+  const bench = useRedis({ args: ['--maxmemory-policy', 'allkeys-lru', '--appendonly', 'yes'] })
+
+  function gather(events: Finding[]): (event: PenknifeEvent) => void {
+    return (event) => event.kind === 'finding' && events.push(event.finding)
+  }
+
+  test('an eviction policy that does not fit is an event, a process warning and part of health', async () => {
+    const warnings: (Error & { code?: string })[] = []
+    const warn = (warning: Error): unknown => warnings.push(warning)
+    process.on('warning', warn)
+    const penknife = open(pattern(bench.server.url))
+    const told: Finding[] = []
+    penknife.on(gather(told))
+    penknife.space('shop').runtime.use('stream')
+    await until('it is told', () => told.length > 0 && warnings.length > 0)
+    expect(told).toMatchObject([{ code: 'eviction' }])
+    expect(told[0]?.message).toMatch(/allkeys-lru can evict the data of stream/)
+    expect(warnings).toMatchObject([{ name: 'PenknifeWarning', code: 'eviction', message: told[0]?.message }])
+    expect((await penknife.health()).findings).toEqual(told)
+    process.off('warning', warn)
+  })
+
+  test('a feature used later is held against the server then', async () => {
+    const penknife = open(pattern(bench.server.url))
+    const told: Finding[] = []
+    penknife.on(gather(told))
+    await until('the server was looked at', async () => (await penknife.health()).server !== undefined)
+    expect(told).toEqual([])
+    penknife.space('shop').runtime.use('leaderboard')
+    expect(told).toMatchObject([{ code: 'eviction' }])
+    penknife.space('shop').runtime.use('leaderboard')
+    expect(told).toHaveLength(1)
+  })
+
+  test('a server that was changed while it was away is looked at again', async () => {
+    const server = await ownRedis()
+    const penknife = open(pattern(server.url))
+    penknife.space('shop').runtime.use('leaderboard')
+    await until('looked at', async () => (await penknife.health()).server?.evictionPolicy === 'noeviction')
+    const raw = pattern(server.socket)
+    await raw.config('SET', 'maxmemory-policy', 'allkeys-lfu')
+    await raw.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes')
+    await until('looked again', async () => (await penknife.health()).findings[0]?.code === 'eviction')
+    raw.disconnect()
+  })
+})
+
+describe('a user with few rights', () => {
+  const bench = useRedis()
+
+  test('who may not ask INFO is served, and the finding says that settings are unknown', async () => {
+    const rights = ['reset', 'on', '>x', '~pk1:*', '&*', '+@all', '-info']
+    await bench.raw.call('ACL', 'SETUSER', 'ann', ...rights)
+    const penknife = open(pattern(bench.server.url, { username: 'ann', password: 'x' }))
+    const told: Finding[] = []
+    penknife.on((event) => event.kind === 'finding' && told.push(event.finding))
+    expect(await counters(penknife.space('shop'))('c')).toBe(1)
+    await until('it is told', () => told.length > 0)
+    expect(told).toMatchObject([{ code: 'unreadable' }])
+    expect(told[0]?.message).toMatch(/info/i)
+    const health = await penknife.health()
+    expect(health).toMatchObject({ status: 'ok', server: undefined })
+    expect(health.findings).toMatchObject([{ code: 'unreadable' }])
+  })
+
+  test('the commands of a script and a handful more are enough', async () => {
+    const rights = ['reset', 'on', '>x', '~pk1:*', '-@all', '+eval', '+evalsha', '+ping', '+incrby']
+    await bench.raw.call('ACL', 'SETUSER', 'bob', ...rights)
+    const penknife = open(pattern(bench.server.url, { username: 'bob', password: 'x' }))
+    expect(await counters(penknife.space('shop'))('c')).toBe(1)
+    expect(await penknife.health()).toMatchObject({ status: 'ok' })
+  })
+
+  test('who may not touch the keys gets an error that says so', async () => {
+    await bench.raw.call('ACL', 'SETUSER', 'eve', 'reset', 'on', '>x', '~other:*', '+@all')
+    const penknife = open(pattern(bench.server.url, { username: 'eve', password: 'x' }))
+    await expect(counters(penknife.space('shop'))('c')).rejects.toMatchObject({
+      code: 'PENKNIFE_REJECTED',
+      fate: 'not-done',
+    })
+  })
+})

@@ -1,0 +1,214 @@
+import { createHash } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+
+import { describe, expect, test } from 'vitest'
+
+import { buildScript, buildScripts } from '../../scripts/lua/build.ts'
+import { moduleText } from '../../scripts/lua/generate.ts'
+import { parseScript } from '../../scripts/lua/parse.ts'
+import * as generated from '../../packages/core/src/redis/scripts.gen.ts'
+
+const HEADER = [
+  '--- Does something.',
+  '-- @batch 8',
+  '-- @include now',
+  '-- @shared keep     how many',
+  '-- @item key place  a string',
+  '-- @item arg text   what',
+  '-- @returns integer how long',
+]
+const BODY = [
+  'local function item(place, text)',
+  "  redis.call('SET', place, text, 'PX', keep + now)",
+  '  return #text',
+  'end',
+]
+
+/** The sound script above, with lines replaced. */
+function source(changes: Readonly<Record<string, string | undefined>> = {}): string {
+  const lines = [...HEADER, ...BODY].map((line) => {
+    const found = Object.keys(changes).filter((begin) => line.trimStart().startsWith(begin))
+    return found.length === 0 ? line : changes[found[0] as string]
+  })
+  return lines.filter((line) => line !== undefined).join('\n')
+}
+
+const parse = (text: string): unknown => parseScript('test/script', text)
+
+describe('a header is held against its body', () => {
+  test('one that agrees is read', () => {
+    expect(parse(source())).toMatchObject({
+      name: 'test/script',
+      doc: ['Does something.'],
+      batch: 8,
+      readOnly: false,
+      includes: ['now'],
+      shared: [{ name: 'keep', doc: 'how many' }],
+      keys: [{ name: 'place', doc: 'a string' }],
+      args: [{ name: 'text', doc: 'what' }],
+      returns: 'integer',
+      returnsDoc: 'how long',
+    })
+  })
+
+  test.each([
+    ['no first line', { '--- Does': '-- Does something.' }, /must begin with '--- '/],
+    ['no @batch', { '-- @batch': undefined }, /@batch must say/],
+    ['@batch 0', { '-- @batch': '-- @batch 0' }, /@batch must say/],
+    ['@batch of words', { '-- @batch': '-- @batch many' }, /@batch must say/],
+    ['@batch 1001', { '-- @batch': '-- @batch 1001' }, /@batch must say/],
+    [
+      'no key',
+      { '-- @item key': undefined, 'local function': 'local function item(text)' },
+      /needs an @item key/,
+    ],
+    ['no @returns', { '-- @returns': undefined }, /needs @returns/],
+    ['an unknown type', { '-- @returns': '-- @returns number how long' }, /@returns names 'number'/],
+    ['an unknown type in a choice', { '-- @returns': '-- @returns integer|nil x' }, /@returns names 'nil'/],
+    ['an unknown tag', { '-- @batch': '-- @batch 8\n-- @size 3' }, /'@size 3' is not a known tag/],
+    ['a misspelt tag', { '-- @batch': '-- @batch 8\n-- @read-only' }, /'@read-only' is not a known tag/],
+    [
+      'a field that is not described',
+      { '-- @item arg': '-- @item arg text' },
+      /names no field or says nothing/,
+    ],
+    [
+      'an argument that item does not take',
+      { 'local function': 'local function item(place)' },
+      /the body item\(place\)/,
+    ],
+    ['other names', { 'local function': 'local function item(key, text)' }, /names item\(place, text\)/],
+    ['another order', { 'local function': 'local function item(text, place)' }, /names item\(place, text\)/],
+    [
+      'a variable number of values',
+      { 'local function': 'local function item(...)' },
+      /the body item\(\.\.\.\)/,
+    ],
+    ['no item function', { 'local function': 'local function other(place, text)' }, /must define/],
+    ['an item function that is global', { 'local function': 'function item(place, text)' }, /must define/],
+    [
+      'a value that item does not use',
+      { return: '  return 1', 'redis.call': "  redis.call('SET', place, keep + now)" },
+      /does not use 'text'/,
+    ],
+    [
+      'a value that only another function uses',
+      {
+        'local function':
+          'local function twice(text)\n  return text .. text\nend\nlocal function item(place, text)',
+        'redis.call': "  redis.call('SET', place, keep + now)",
+        return: '  return 1',
+      },
+      /does not use 'text'/,
+    ],
+    [
+      'a value whose name is only a field',
+      { 'redis.call': "  redis.call('SET', place, keep + now)", return: '  return place.text' },
+      /does not use 'text'/,
+    ],
+    [
+      'a shared value that nobody uses',
+      { 'redis.call': "  redis.call('SET', place, text, 'PX', now)" },
+      /promises 'keep'/,
+    ],
+    [
+      'an include that nobody uses',
+      { 'redis.call': "  redis.call('SET', place, text, 'PX', keep)" },
+      /promises 'now'/,
+    ],
+    ['an include that is missing', { '-- @include': undefined }, /uses 'now', which nothing defines/],
+    ['a shared value that is missing', { '-- @shared': undefined }, /uses 'keep', which nothing defines/],
+    [
+      'a global that is set',
+      { return: '  total = 1\n  return #text' },
+      /uses 'total', which nothing defines/,
+    ],
+    ['a function that Redis does not have', { return: '  print(text)\n  return #text' }, /uses 'print'/],
+    ['KEYS', { return: '  return #KEYS + #text' }, /reads KEYS by itself/],
+    ['ARGV', { return: '  return #ARGV + #text' }, /reads ARGV by itself/],
+    ['its own clock', { return: "  return redis.call('TIME')[1] + #text" }, /reads the clock by itself/],
+    [
+      'its own clock in small letters',
+      { return: '  return redis.call("time")[1] + #text' },
+      /reads the clock by itself/,
+    ],
+    ['@readonly and writes', { '-- @batch': '-- @batch 8\n-- @readonly' }, /is @readonly and calls SET/],
+    [
+      '@readonly and writes by pcall',
+      {
+        '-- @batch': '-- @batch 8\n-- @readonly',
+        'redis.call': '  redis.pcall("set", place, text, "PX", keep + now)',
+      },
+      /is @readonly and calls SET/,
+    ],
+    [
+      'only reads and does not say so',
+      { 'redis.call': "  redis.call('GET', place .. keep .. now)" },
+      /writes nothing: say @readonly/,
+    ],
+    ['no valid Lua', { return: '  return return' }, /unexpected|expected/i],
+  ])('refused: %s', (_, changes, message) => {
+    expect(() => parse(source(changes))).toThrow(message)
+  })
+
+  test('refused: more values an item than the loop over a batch can hold', () => {
+    const names = ['a', 'b', 'c', 'd', 'e', 'f', 'g']
+    const text = source({
+      '-- @item arg': names.map((name) => `-- @item arg ${name} x`).join('\n'),
+      'local function': `local function item(place, ${names.join(', ')})`,
+      'redis.call': `  redis.call('SET', place, ${names.join(' .. ')}, 'PX', keep + now)`,
+      return: '  return 1',
+    })
+    expect(() => parse(text)).toThrow(/more than 7 values/)
+  })
+
+  test('an include that does not exist is refused', () => {
+    const text = source({
+      '-- @include': '-- @include nowhere',
+      'redis.call': "  redis.call('SET', place, text, 'PX', keep + nowhere)",
+    })
+    expect(() => buildScript(parseScript('test/script', text))).toThrow(/nowhere/)
+  })
+
+  test('an error names the file', () => {
+    expect(() => parse('return 1')).toThrow(/lua\/test\/script\.lua: /)
+  })
+})
+
+describe('the generated module', () => {
+  const scripts = Object.values(generated)
+
+  test('is up to date', () => {
+    const committed = new URL('../../packages/core/src/redis/scripts.gen.ts', import.meta.url)
+    expect(readFileSync(committed, 'utf8'), 'run `pnpm generate`').toBe(moduleText(buildScripts()))
+  })
+
+  test('evaluates to exactly the scripts that were built, backslashes and all', () => {
+    expect(scripts.map(({ name, text }) => [name, text])).toEqual(
+      buildScripts().map(({ name, text }) => [name, text]),
+    )
+  })
+
+  test.each(scripts.map((script) => [script.name, script] as const))(
+    '%s has the SHA-1 of its text',
+    (_, script) => {
+      expect(script.sha).toBe(createHash('sha1').update(script.text).digest('hex'))
+    },
+  )
+
+  test('scripts that know the time have it from Redis, and nowhere else', () => {
+    const timed = scripts.filter(({ text }) => /\bnow\b/.test(text))
+    expect(timed.map(({ name }) => name)).toContain('limiter/take')
+    for (const { text } of timed) {
+      expect(text).toContain("local clock = redis.call('TIME')\nlocal now = clock[1] * 1000000 + clock[2]\n")
+      expect(text.match(/\bnow =/g)).toHaveLength(1)
+    }
+    for (const { text } of scripts) expect(text).not.toMatch(/test:clock/)
+  })
+
+  test('a script that only reads is declared so to Redis, a writing one is not', () => {
+    const text = (name: string): string | undefined => scripts.find((script) => script.name === name)?.text
+    expect(text('limiter/take')).toMatch(/^#!lua\n/)
+    expect(text('leaderboard/rank')).toMatch(/^#!lua flags=no-writes\n/)
+  })
+})

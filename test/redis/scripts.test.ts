@@ -1,0 +1,132 @@
+import { Cluster, type Redis } from 'ioredis'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+
+import type { Arg, Reply, Script } from '../../packages/core/src/redis/script.ts'
+import * as generated from '../../packages/core/src/redis/scripts.gen.ts'
+import { pattern, useCluster, useRedis } from '../support/redis.ts'
+import { type Sample, SAMPLES } from '../support/samples.ts'
+import { testScript } from '../support/scripts.ts'
+
+type AnyScript = Script<readonly Arg[], readonly Arg[], unknown>
+
+const scripts: readonly AnyScript[] = Object.values(generated)
+const cases = scripts.flatMap((script) =>
+  (SAMPLES[script.name] ?? []).map((sample, at) => ({
+    name: `${script.name}, sample ${at + 1}`,
+    script,
+    sample,
+  })),
+)
+const MISSING_SAMPLE = 'give it a sample for each type it replies with, in test/support/samples.ts'
+
+const TYPES: Readonly<Record<Sample['returns'], (reply: unknown) => boolean>> = {
+  integer: Number.isSafeInteger,
+  integers: (reply) => Array.isArray(reply) && reply.every(Number.isSafeInteger),
+  string: (reply) => typeof reply === 'string',
+  list: Array.isArray,
+  null: (reply) => reply === null,
+}
+
+/** EVAL's arguments for a batch in which the item stands `times` times. */
+function evalOf(script: AnyScript, { item, shared = [] }: Sample, times: number = 1): Arg[] {
+  const each = Array.from({ length: times }, () => item)
+  const keys = each.flatMap((values) => values.slice(0, script.keys.length))
+  const args = each.flatMap((values) => values.slice(script.keys.length))
+  return [script.text, keys.length, ...keys, ...shared, ...args]
+}
+
+async function prepare(connection: Redis | Cluster, { before = [] }: Sample): Promise<void> {
+  for (const [command, ...args] of before) await connection.call(String(command), args)
+}
+
+describe('every script', () => {
+  test.each(scripts.map((script) => [script.name, script] as const))(
+    '%s has a sample for each type of its reply',
+    (name, script) => {
+      const samples = SAMPLES[name] ?? []
+      const types = new Set<string>(samples.map(({ returns }) => returns))
+      expect([...types].toSorted(), MISSING_SAMPLE).toEqual(script.returns.split('|').toSorted())
+      for (const { item, shared = [] } of samples) {
+        expect(item, MISSING_SAMPLE).toHaveLength(script.keys.length + script.args.length)
+        expect(shared, MISSING_SAMPLE).toHaveLength(script.shared.length)
+      }
+    },
+  )
+
+  test('has a sample that is used: no sample is left over', () => {
+    expect(Object.keys(SAMPLES).toSorted()).toEqual(scripts.map(({ name }) => name).toSorted())
+  })
+})
+
+describe('run by a user who may touch only the keys of the call', () => {
+  const bench = useRedis()
+
+  /** Runs as that user, who may only read where the script says that it only reads. */
+  async function runConfined(script: AnyScript, sample: Sample, times: number): Promise<Reply[]> {
+    await prepare(bench.raw, sample)
+    const readOnly = script.text.startsWith('#!lua flags=no-writes')
+    const access = readOnly ? '%R~' : '~'
+    const keys = sample.item.slice(0, script.keys.length).map((key) => `${access}${key}`)
+    const channels = (sample.channels ?? []).map((channel) => `&${channel}`)
+    const rights = ['reset', 'on', '>x', '+@all', 'resetchannels', ...keys, ...channels]
+    await bench.raw.call('ACL', 'SETUSER', 'confined', ...rights)
+    const user = pattern(bench.server.url, { username: 'confined', password: 'x' })
+    try {
+      return (await user.call(readOnly ? 'eval_ro' : 'eval', evalOf(script, sample, times))) as Reply[]
+    } finally {
+      user.disconnect()
+    }
+  }
+
+  test.each(cases)('$name: works and replies as its header says', async ({ script, sample }) => {
+    const [reply, ...more] = await runConfined(script, sample, 1)
+    expect(more).toEqual([])
+    expect(reply).not.toBeInstanceOf(Error)
+    expect(reply, `not of type ${sample.returns}`).toSatisfy(TYPES[sample.returns])
+  })
+
+  test.each(cases)('$name: twice in one batch gives two replies', async ({ script, sample }) => {
+    const replies = await runConfined(script, sample, 2)
+    expect(replies).toHaveLength(2)
+    expect(replies.filter((reply) => (reply as unknown) instanceof Error)).toEqual([])
+  })
+
+  test('a script that touches another key is caught', async () => {
+    const source = `--- Strays.
+-- @batch 1
+-- @item key mine    a string
+-- @returns integer  nothing of use
+local function item(mine)
+  return redis.call('INCR', mine .. ':other')
+end
+`
+    const [reply] = await runConfined(
+      testScript('test/stray', source),
+      { returns: 'integer', item: ['k'] },
+      1,
+    )
+    expect(String(reply)).toMatch(/user executing the script can't access at least one of the keys|NOPERM/)
+  })
+
+  test('a script that publishes on another channel is caught', async () => {
+    const nudge = scripts.find(({ name }) => name === 'notifier/nudge') as AnyScript
+    const [sample] = SAMPLES['notifier/nudge'] as [Sample]
+    const [reply] = await runConfined(nudge, { ...sample, channels: ['another'] }, 1)
+    expect(String(reply)).toMatch(/user executing the script can't publish|NOPERM/)
+  })
+})
+
+describe('on a cluster', () => {
+  const bench = useCluster()
+  let client: Cluster
+  beforeAll(() => {
+    client = new Cluster([...bench.cluster.startupNodes])
+  })
+  afterAll(() => client.disconnect())
+
+  test.each(cases)('$name: its keys fall in one slot', async ({ script, sample }) => {
+    await prepare(client, sample)
+    const [reply] = (await client.call('eval', evalOf(script, sample))) as unknown[]
+    expect(reply).toSatisfy(TYPES[sample.returns])
+  })
+})

@@ -1,0 +1,37 @@
+import { expect, test } from 'vitest'
+
+import { failure, open, openReady } from '../support/connect.ts'
+import { counters } from '../support/counters.ts'
+import { startProxy } from '../support/proxy.ts'
+import { pattern, useRedis } from '../support/redis.ts'
+import { until } from '../support/until.ts'
+
+// Each of these waits for the 5 s after which a silent socket is given up.
+
+const bench = useRedis()
+
+test('a connection that stays silent is given up and replaced', async () => {
+  const proxy = await startProxy(bench.server)
+  const penknife = await openReady(pattern(proxy.url))
+  const count = counters(penknife.space('shop'), 300)
+  await count('a')
+  const opened = proxy.opened
+  proxy.goSilent()
+  expect(await failure(count('a'))).toMatchObject({ code: 'PENKNIFE_TIMEOUT' })
+  proxy.pass({ only: 'new' })
+  await until('a new connection', () => proxy.opened > opened)
+  expect(await counters(penknife.space('shop'), 15_000)('b')).toBe(1)
+  expect(await bench.raw.get('pk1:{shop}:board:a')).toBe('1')
+  expect((await penknife.health()).pending).toBe(0)
+}, 30_000)
+
+test('a server that takes the connection and says nothing is tried again', async () => {
+  const proxy = await startProxy(bench.server)
+  proxy.goSilent()
+  const penknife = open(pattern(proxy.url), { deadline: 300 })
+  expect(await failure(counters(penknife.space('shop'), 300)('a'))).toMatchObject({ fate: 'not-done' })
+  await until('the first connection', () => proxy.opened === 1)
+  proxy.pass({ only: 'new' })
+  await until('another connection', () => proxy.opened > 1)
+  expect(await counters(penknife.space('shop'), 15_000)('a')).toBe(1)
+}, 30_000)

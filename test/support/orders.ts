@@ -1,0 +1,52 @@
+import { createStream, type Stream, type StreamOptions } from '@penknife/core'
+import type { Redis } from 'ioredis'
+
+import { openReady } from './connect.ts'
+import { type Bench, pattern } from './redis.ts'
+
+/** The key of the stream that `orders` opens, and of its dead letters for a group. */
+export const ORDERS = 'pk1:{shop}:stream:orders'
+export const deadOf = (group: string): string => `${ORDERS}:dead:${group}`
+
+/** The stream `orders` of the space `shop`, through a penknife of its own. */
+export async function openOrders<T = number>(bench: Bench, options: StreamOptions = {}): Promise<Stream<T>> {
+  const penknife = await openReady(pattern(bench.server.url))
+  return createStream<T>(penknife.space('shop'), 'orders', options)
+}
+
+/** Adds the numbers from 0 on; resolves with the ids. */
+export function addNumbers(stream: Stream<number>, count: number, from: number = 0): Promise<string[]> {
+  return Promise.all(Array.from({ length: count }, (_, at) => stream.add(from + at)))
+}
+
+/** Another consumer takes entries of the group and gives no sign since `idleMs`: a worker that crashed. */
+export async function abandon(raw: Redis, group: string, count: number, idleMs: number): Promise<string[]> {
+  await raw.xgroup('CREATE', ORDERS, group, '0').catch(() => {})
+  const reply = (await raw.xreadgroup('GROUP', group, 'crashed', 'COUNT', count, 'STREAMS', ORDERS, '>')) as
+    | [string, [string, string[]][]][]
+    | null
+  const ids = (reply?.[0]?.[1] ?? []).map(([id]) => id)
+  await raw.xclaim(ORDERS, group, 'crashed', 0, ...ids, 'IDLE', idleMs, 'JUSTID')
+  return ids
+}
+
+/** Entries that a group was given and did not finish, with their consumers. */
+export async function pendingOf(
+  raw: Redis,
+  group: string,
+): Promise<readonly { id: string; consumer: string }[]> {
+  const reply = (await raw.xpending(ORDERS, group, '-', '+', 1000)) as [string, string][]
+  return reply.map(([id, consumer]) => ({ id, consumer }))
+}
+
+/** Names of the consumers that a group has. */
+export async function consumersOf(raw: Redis, group: string): Promise<string[]> {
+  const reply = (await raw.xinfo('CONSUMERS', ORDERS, group)) as unknown[][]
+  return reply.map((fields) => String(fields[fields.indexOf('name') + 1]))
+}
+
+/** Workers that wait for new entries in a blocking read. */
+export async function readersWaiting(raw: Redis): Promise<number> {
+  const clients = String(await raw.client('LIST')).split('\n')
+  return clients.filter((line) => /flags=\S*b.*cmd=xreadgroup/.test(line)).length
+}

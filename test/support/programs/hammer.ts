@@ -1,0 +1,41 @@
+// Takes tokens of one subject as fast as it can until told to stop; one of several processes.
+// argv: the server's URL, or the ports of a cluster with commas between; the rule as JSON.
+import { once } from 'node:events'
+
+import { connect, createRateLimiter, type Rule } from '@penknife/core'
+import { Cluster, Redis } from 'ioredis'
+
+const [where = '', rule = ''] = process.argv.slice(2)
+const say = (value: unknown): void => console.log(JSON.stringify(value))
+const ports = /^[\d,]+$/.test(where) ? where.split(',').map(Number) : undefined
+const given = ports
+  ? new Cluster(
+      ports.map((port) => ({ host: '127.0.0.1', port })),
+      { lazyConnect: true },
+    )
+  : new Redis(where, { lazyConnect: true })
+const penknife = connect(given)
+const limiter = createRateLimiter(penknife.space('shop'), {
+  name: 'api',
+  rules: [JSON.parse(rule) as Rule],
+  whenUnavailable: 'throw',
+  deadline: '10s',
+})
+
+await limiter.take('warm-up')
+say('ready')
+await once(process.stdin, 'data')
+const run = { going: true }
+process.stdin.once('data', () => (run.going = false))
+let allowed = 0
+let denied = 0
+async function hammer(): Promise<void> {
+  while (run.going) {
+    if ((await limiter.take('subject')).allowed) allowed += 1
+    else denied += 1
+  }
+}
+await Promise.all(Array.from({ length: 20 }, hammer))
+say({ allowed, denied })
+await penknife.close()
+process.exit(0)

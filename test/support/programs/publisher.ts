@@ -1,0 +1,15 @@
+// Publishes `<name>:<n>` to the channel `room` of the space `shop`, `count` times, and says the ids.
+// argv: Redis url, name, count.
+import { connect, createNotifier } from '@penknife/core'
+import { Redis } from 'ioredis'
+
+const [url, name, count] = process.argv.slice(2) as [string, string, string]
+const penknife = connect(new Redis(url, { lazyConnect: true }))
+const notifier = createNotifier(penknife.space('shop'))
+const ids: string[] = []
+for (let at = 0; at < Number(count); at += 5) {
+  const batch = Array.from({ length: 5 }, (_, more) => notifier.publish('room', `${name}:${at + more}`))
+  ids.push(...(await Promise.all(batch)))
+}
+console.log(JSON.stringify(ids))
+await penknife.close()

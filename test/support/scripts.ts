@@ -1,0 +1,32 @@
+import { buildScript, type BuiltScript } from '../../scripts/lua/build.ts'
+import { parseScript } from '../../scripts/lua/parse.ts'
+import type { Arg, Script } from '../../packages/core/src/redis/script.ts'
+
+/** A built script in the form that the generated module gives it. */
+export function asScript(built: BuiltScript): Script<readonly Arg[], readonly Arg[], unknown> {
+  const { keys, args, shared, ...rest } = built
+  const names = (fields: readonly { name: string }[]): string[] => fields.map((field) => field.name)
+  return { ...rest, keys: names(keys), args: names(args), shared: names(shared) }
+}
+
+/** A script of a test's own, built as the published ones are. */
+export function testScript<Shared extends readonly Arg[], Item extends readonly Arg[], Result>(
+  name: string,
+  source: string,
+): Script<Shared, Item, Result> {
+  return asScript(buildScript(parseScript(name, source))) as Script<Shared, Item, Result>
+}
+
+/** Adds to a counter and replies with its new value: shows whether, how often and in what order items ran. */
+export const countBy: Script<[], [counter: string, step: Arg], number> = testScript(
+  'test/count-by',
+  `--- Adds to a counter.
+-- @batch 10
+-- @item key counter   an integer
+-- @item arg step      what to add
+-- @returns integer    the new value
+local function item(counter, step)
+  return redis.call('INCRBY', counter, step)
+end
+`,
+)

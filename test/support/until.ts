@@ -1,0 +1,22 @@
+import { setTimeout as delay } from 'node:timers/promises'
+
+/** Waits for a condition by polling; fails when it does not hold in time. */
+export async function until(
+  what: string,
+  holds: () => boolean | Promise<boolean>,
+  withinMs: number = 10_000,
+): Promise<void> {
+  const end = performance.now() + withinMs
+  while (!(await holds())) {
+    if (performance.now() > end) throw new Error(`not within ${withinMs} ms: ${what}`)
+    await delay(5)
+  }
+}
+
+/** Lets the calls of this turn go out and another turn begin. */
+export function nextTurn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(() => setImmediate(resolve)))
+}
+
+/** Long forms of the heavy tests: PENKNIFE_LONG=1. */
+export const LONG: boolean = process.env['PENKNIFE_LONG'] === '1'
