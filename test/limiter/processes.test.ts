@@ -36,7 +36,8 @@ async function hammer(where: string, raws: readonly Redis[]): Promise<Run> {
   const counts = await Promise.all(children.map((child) => child.next<{ allowed: number; denied: number }>()))
   const ended = await timeOf(raws)
   for (const count of counts) expect(count.allowed + count.denied).toBeGreaterThan(100)
-  const charges = await Promise.all(raws.map((raw) => callsOf(raw, 'set')))
+  const writes = raws.flatMap((raw) => [callsOf(raw, 'set'), callsOf(raw, 'setrange')])
+  const charges = await Promise.all(writes)
   const sum = (numbers: readonly number[]): number => numbers.reduce((total, each) => total + each, 0)
   return {
     allowed: sum(counts.map((count) => count.allowed)),

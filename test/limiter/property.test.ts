@@ -70,12 +70,12 @@ async function states(): Promise<Map<string, string>> {
   return new Map(entries)
 }
 
-/** What was written anew has a TTL. Takes it off, because the server's clock is not the test's. */
+/** What was written anew has a TTL. Makes it long, because the server's clock is not the test's. */
 async function checkTtls(before: Map<string, string>): Promise<void> {
   for (const [key, dump] of await states()) {
     if (before.get(key) === dump) continue
     expect(await bench.raw.pttl(key), `${key} has no TTL`).toBeGreaterThan(0)
-    await bench.raw.persist(key)
+    await bench.raw.pexpire(key, 3_600_000)
   }
 }
 
@@ -163,6 +163,7 @@ test('every state has a TTL of about the time until the subject is rested', asyn
   const [key] = (await bench.raw.keys('pk1:*')) as [string]
   const ttl = await bench.raw.pttl(key)
   expect(state[1]?.resetMs).toBe(108_000)
-  expect(ttl).toBeGreaterThan(100_000)
-  expect(ttl).toBeLessThanOrEqual(108_000)
+  // At most as long again, so that most charges need not set it anew.
+  expect(ttl).toBeGreaterThan(108_000)
+  expect(ttl).toBeLessThanOrEqual(216_000)
 })

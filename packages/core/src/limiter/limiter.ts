@@ -16,7 +16,7 @@ const LONGEST_SUBJECT = 1024
  * or several rules, charged all or none.
  *
  * In any interval T a rule admits at most `burst + T * limit / window` tokens of a subject, across any number of
- * processes. Redis keeps one string of 8 + 16 bytes a rule for each subject, until the subject is rested.
+ * processes. Redis keeps one string of 16 + 16 bytes a rule for each subject, until the subject is rested.
  *
  * @throws PENKNIFE_INVALID for a wrong option.
  */
@@ -46,7 +46,7 @@ export function createRateLimiter(space: Space, options: RateLimiterOptions): Ra
     rules: buckets.map(({ name: rule, limit, windowMs, burst }) => ({ name: rule, limit, windowMs, burst })),
     async take(subject, taking) {
       if (taking !== undefined) checkOptions('take', taking, ['cost'])
-      const cost = taking?.cost ?? 1
+      const { cost = 1 } = taking ?? {}
       checkText('subject', subject, LONGEST_SUBJECT)
       wholeNumber('cost', cost, 0, smallest)
       const { key, route } = keys.limiter(name, signature, subject)

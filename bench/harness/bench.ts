@@ -1,0 +1,73 @@
+/** What a suite declares and what the harness makes of it. */
+
+export interface Bench {
+  /** `suite.case`, as it stands in the output. */
+  readonly name: string
+  /** What one operation is, for the heading of the table. */
+  readonly about: string
+  /** Calls that are under way at any time. */
+  readonly inFlight: number
+  /** Calls of a contender in each round, unless --ops says otherwise. */
+  readonly ops: number
+  /** The calls are made a multiple of this, so that every subject gets as many. Default 1. */
+  readonly multipleOf?: number
+  readonly ours: Contender
+  readonly peers: readonly Peer[]
+  /** What Redis and ioredis allow at most: the bare command, without a library. */
+  readonly raw: Peer
+}
+
+/** One program in the set-ups in which it is measured; the faster one counts. */
+export interface Peer {
+  /** With its version where it has one: `rate-limiter-flexible@11.4.0`. */
+  readonly name: string
+  readonly setups: readonly Contender[]
+}
+
+/** One program in one set-up. */
+export interface Contender {
+  /** `default`, `plain`, `autopipelined`. */
+  readonly setup: string
+  /** The top-level commands that it sends, by which Redis' time for it is read; in lower case. */
+  readonly commands: readonly string[]
+  open(url: string, ops: number): Promise<Running>
+}
+
+/** A contender that is connected and ready. */
+export interface Running {
+  /** Makes call number `at`; resolves with a number that is right or wrong in the sum. */
+  call(at: number): Promise<number>
+  /** What the answers of `ops` calls on an empty Redis add up to; anything else is an error. */
+  readonly expected: number
+  close(): Promise<void>
+}
+
+/** One contender in one round. */
+export interface Sample {
+  readonly opsPerSecond: number
+  /** CPU time of this process, all threads, for each call; microseconds. */
+  readonly clientCpuUs: number
+  /** CPU time of the Redis process for each call; microseconds. */
+  readonly redisCpuUs: number
+  /** Time inside commands, as INFO commandstats has it, for each call; microseconds. */
+  readonly redisTimeUs: number
+  readonly p50Ms: number
+  readonly p99Ms: number
+}
+
+/** The samples of one contender, in the order of the rounds. */
+export interface Series {
+  readonly name: string
+  readonly setup: string
+  readonly samples: readonly Sample[]
+}
+
+export interface Measured {
+  readonly bench: Bench
+  readonly rounds: number
+  readonly ops: number
+  readonly ours: Series
+  /** Every set-up of each peer; the fastest one first. */
+  readonly peers: readonly (readonly Series[])[]
+  readonly raw: readonly Series[]
+}

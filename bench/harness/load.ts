@@ -1,0 +1,42 @@
+import type { Running } from './bench.ts'
+import { percentile } from './statistics.ts'
+
+export interface Load {
+  readonly seconds: number
+  readonly p50Ms: number
+  readonly p99Ms: number
+  /** The sum of all answers. */
+  readonly sum: number
+}
+
+/** One call in so many is timed: reading the clock for each would cost a fast contender a part of its CPU. */
+const TIMED = 13
+
+/** Makes `ops` calls, `inFlight` at a time: each that ends makes room for the next. */
+export async function drive(running: Running, ops: number, inFlight: number): Promise<Load> {
+  const latencies = new Float64Array(Math.ceil(ops / TIMED))
+  let timed = 0
+  let next = 0
+  let sum = 0
+
+  async function lane(): Promise<void> {
+    while (next < ops) {
+      const at = next++
+      if (at % TIMED === 0) {
+        const sent = performance.now()
+        const answer = await running.call(at)
+        latencies[timed++] = performance.now() - sent
+        sum += answer
+      } else {
+        const answer = await running.call(at)
+        sum += answer
+      }
+    }
+  }
+
+  const started = performance.now()
+  await Promise.all(Array.from({ length: Math.min(inFlight, ops) }, lane))
+  const seconds = (performance.now() - started) / 1000
+  latencies.sort()
+  return { seconds, p50Ms: percentile(latencies, 0.5), p99Ms: percentile(latencies, 0.99), sum }
+}

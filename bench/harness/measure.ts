@@ -1,0 +1,106 @@
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
+
+import { Redis } from 'ioredis'
+
+import type { Bench, Contender, Measured, Running, Sample, Series } from './bench.ts'
+import { drive } from './load.ts'
+import { redisUsage } from './redis-usage.ts'
+import { median } from './statistics.ts'
+
+export interface MeasureOptions {
+  readonly rounds: number
+  readonly ops: number
+  readonly log: (line: string) => void
+}
+
+/** A contender between its first round and its last. */
+interface Entrant {
+  readonly name: string
+  readonly contender: Contender
+  readonly running: Running
+  readonly samples: Sample[]
+}
+
+/**
+ * Measures every contender of a bench in each round, one after the other, on one Redis.
+ *
+ * Interleaved, because what disturbs a machine lasts longer than a round: it then slows all of them, and the
+ * ratios within a round stay. The first round only warms up; the order rotates, so that nobody always follows
+ * the same neighbour.
+ */
+export async function measure(bench: Bench, url: string, options: MeasureOptions): Promise<Measured> {
+  const ops = Math.ceil(options.ops / (bench.multipleOf ?? 1)) * (bench.multipleOf ?? 1)
+  const control = new Redis(url)
+  const entrants: Entrant[] = []
+  try {
+    for (const { name, contender } of contendersOf(bench)) {
+      entrants.push({ name, contender, running: await contender.open(url, ops), samples: [] })
+    }
+    for (let round = 0; round <= options.rounds; round++) {
+      options.log(`${bench.name}: ${round === 0 ? 'warming up' : `round ${round} of ${options.rounds}`}`)
+      for (let turn = 0; turn < entrants.length; turn++) {
+        const entrant = entrants[(round + turn) % entrants.length] as Entrant
+        const sample = await sampleOf(entrant, bench, ops, control)
+        if (round > 0) entrant.samples.push(sample)
+      }
+    }
+  } finally {
+    await Promise.all(entrants.map(({ running }) => running.close()))
+    control.disconnect()
+  }
+  return {
+    bench,
+    rounds: options.rounds,
+    ops,
+    ours: seriesOf(entrants, [bench.ours])[0] as Series,
+    peers: bench.peers.map((peer) => seriesOf(entrants, peer.setups)),
+    raw: seriesOf(entrants, bench.raw.setups),
+  }
+}
+
+function contendersOf(bench: Bench): readonly { readonly name: string; readonly contender: Contender }[] {
+  const peers = [{ name: 'penknife', setups: [bench.ours] }, ...bench.peers, bench.raw]
+  return peers.flatMap(({ name, setups }) => setups.map((contender) => ({ name, contender })))
+}
+
+const collectGarbage = garbageCollector()
+
+async function sampleOf(entrant: Entrant, bench: Bench, ops: number, control: Redis): Promise<Sample> {
+  const { running, contender } = entrant
+  await control.flushall('SYNC')
+  // Nobody pays for the garbage of the one before.
+  collectGarbage()
+  const before = await redisUsage(control, contender.commands)
+  const cpuBefore = process.cpuUsage()
+  const { seconds, p50Ms, p99Ms, sum } = await drive(running, ops, bench.inFlight)
+  const cpu = process.cpuUsage(cpuBefore)
+  const after = await redisUsage(control, contender.commands)
+  if (sum !== running.expected) {
+    const who = `${entrant.name} (${contender.setup})`
+    throw new Error(`${bench.name}: the answers of ${who} add up to ${sum} and not to ${running.expected}`)
+  }
+  return {
+    opsPerSecond: ops / seconds,
+    clientCpuUs: (cpu.user + cpu.system) / ops,
+    redisCpuUs: (after.cpuUs - before.cpuUs) / ops,
+    redisTimeUs: (after.timeUs - before.timeUs) / ops,
+    p50Ms,
+    p99Ms,
+  }
+}
+
+/** The set-ups of one peer, the fastest first. */
+function seriesOf(entrants: readonly Entrant[], setups: readonly Contender[]): readonly Series[] {
+  const speed = ({ samples }: Series): number => median(samples.map((sample) => sample.opsPerSecond))
+  return entrants
+    .filter(({ contender }) => setups.includes(contender))
+    .map(({ name, contender, samples }) => ({ name, setup: contender.setup, samples }))
+    .toSorted((a, b) => speed(b) - speed(a))
+}
+
+/** `gc` without a flag on the command line. */
+function garbageCollector(): () => void {
+  setFlagsFromString('--expose-gc')
+  return runInNewContext('gc') as () => void
+}

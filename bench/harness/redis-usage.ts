@@ -1,0 +1,34 @@
+import type { Redis } from 'ioredis'
+
+export interface RedisUsage {
+  /** User and system time of the whole Redis process since it started. */
+  readonly cpuUs: number
+  /** Time inside the named commands since it started. */
+  readonly timeUs: number
+}
+
+/**
+ * What Redis has used so far.
+ *
+ * Only the commands that the client sent are counted: the time of an EVALSHA contains that of the commands its
+ * script calls, which INFO lists once more under their own names.
+ */
+export async function redisUsage(redis: Redis, commands: readonly string[]): Promise<RedisUsage> {
+  const cpu = fieldsOf(await redis.info('cpu'))
+  const stats = fieldsOf(await redis.info('commandstats'))
+  const seconds = Number(cpu.get('used_cpu_user')) + Number(cpu.get('used_cpu_sys'))
+  let timeUs = 0
+  for (const command of commands) {
+    timeUs += Number(/usec=(\d+)/.exec(stats.get(`cmdstat_${command}`) ?? '')?.[1] ?? 0)
+  }
+  return { cpuUs: seconds * 1e6, timeUs }
+}
+
+function fieldsOf(info: string): ReadonlyMap<string, string> {
+  const fields = new Map<string, string>()
+  for (const line of info.split('\r\n')) {
+    const at = line.indexOf(':')
+    if (at > 0) fields.set(line.slice(0, at), line.slice(at + 1))
+  }
+  return fields
+}

@@ -1,0 +1,118 @@
+import { parseArgs } from 'node:util'
+
+import { type PrivateRedis, startRedis } from '../scripts/redis/server.ts'
+import type { Bench, Measured } from './harness/bench.ts'
+import { measure } from './harness/measure.ts'
+import { jsonLines, table } from './harness/report.ts'
+import { suite as limiter } from './limiter.ts'
+
+const BENCHES: readonly Bench[] = [...limiter]
+
+const USAGE = `Usage: pnpm bench <suite | suite.case> [options]
+
+Suites:
+${suites()
+  .map(
+    (suite) =>
+      `  ${suite.padEnd(10)} ${benchesOf(suite)
+        .map(({ name }) => name)
+        .join(', ')}`,
+  )
+  .join('\n')}
+
+Options:
+  --json        one JSON object a line for each peer, instead of the table
+  --rounds N    measured rounds, after one that warms up (default 5)
+  --ops N       calls of a contender in each round (default: as the bench says)
+  --quick       2 rounds of a fifth of the calls: does it run, not how fast it is`
+
+interface Wanted {
+  readonly benches: readonly Bench[]
+  readonly json: boolean
+  readonly quick: boolean
+  readonly rounds: number | undefined
+  readonly ops: number | undefined
+}
+
+class UsageError extends Error {}
+
+try {
+  await main(process.argv.slice(2))
+} catch (error) {
+  console.error(error instanceof UsageError ? `${error.message}\n\n${USAGE}` : error)
+  process.exitCode = 1
+}
+
+async function main(argv: readonly string[]): Promise<void> {
+  const wanted = parse(argv)
+  if (!wanted) {
+    console.log(USAGE)
+    return
+  }
+  const redis = await startRedis()
+  try {
+    for (const bench of wanted.benches) print(await run(bench, redis, wanted), wanted)
+  } finally {
+    await redis.stop()
+  }
+}
+
+function run(bench: Bench, redis: PrivateRedis, { quick, rounds, ops }: Wanted): Promise<Measured> {
+  return measure(bench, redis.url, {
+    rounds: rounds ?? (quick ? 2 : 5),
+    ops: ops ?? (quick ? Math.ceil(bench.ops / 5) : bench.ops),
+    log: (line) => console.error(line),
+  })
+}
+
+function print(measured: Measured, { json }: Wanted): void {
+  console.log(json ? jsonLines(measured).join('\n') : table(measured))
+}
+
+function suites(): readonly string[] {
+  return [...new Set(BENCHES.map(({ name }) => name.split('.', 1)[0] as string))]
+}
+
+/** Of a whole suite, or the one case that is named. */
+function benchesOf(wanted: string): readonly Bench[] {
+  return BENCHES.filter(({ name }) => name === wanted || name.startsWith(`${wanted}.`))
+}
+
+/** Undefined when no suite was named. */
+function parse(argv: readonly string[]): Wanted | undefined {
+  const { values, positionals } = parseStrictly(argv)
+  const [name, ...others] = positionals
+  const rounds = wholeNumber('--rounds', values.rounds)
+  const ops = wholeNumber('--ops', values.ops)
+  if (name === undefined) {
+    if (argv.length > 0) throw new UsageError('name a suite')
+    return undefined
+  }
+  if (others.length > 0) throw new UsageError(`one suite at a time, got ${positionals.join(', ')}`)
+  const benches = benchesOf(name)
+  if (benches.length === 0) throw new UsageError(`no suite or case is named '${name}'`)
+  return { benches, json: values.json, quick: values.quick, rounds, ops }
+}
+
+function parseStrictly(argv: readonly string[]) {
+  try {
+    return parseArgs({
+      args: [...argv],
+      allowPositionals: true,
+      options: {
+        json: { type: 'boolean', default: false },
+        quick: { type: 'boolean', default: false },
+        rounds: { type: 'string' },
+        ops: { type: 'string' },
+      },
+    })
+  } catch (error) {
+    throw new UsageError((error as Error).message, { cause: error })
+  }
+}
+
+function wholeNumber(option: string, text: string | undefined): number | undefined {
+  if (text === undefined) return undefined
+  if (!/^[1-9]\d{0,8}$/.test(text)) throw new UsageError(`${option} ${text}: give a whole number from 1`)
+  return Number(text)
+}
