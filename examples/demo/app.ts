@@ -1,0 +1,148 @@
+import {
+  connect,
+  createLeaderboard,
+  createNotifier,
+  createRateLimiter,
+  createStream,
+  type Entry,
+  type Notifier,
+  type RateLimiter,
+  type Stream,
+} from '@penknife/core'
+import type { Exchange, RequestEntry } from '@penknife/http'
+import type { Redis } from 'ioredis'
+
+import { type Badge, type Click, createBadges, visitorChannel } from './badges.ts'
+import { createBoard, type NamedRow, type Standing } from './board.ts'
+import { type Visitor, visitorOf } from './visitors.ts'
+
+/** The demo without its HTTP framework: five pieces of penknife on one Redis. */
+export interface Demo {
+  readonly limiter: RateLimiter
+  readonly requests: Stream<RequestEntry>
+  readonly notifier: Notifier
+  click(visitor: Visitor): Promise<Clicked>
+  rename(visitor: Visitor): Promise<Standing>
+  standing(visitor: Visitor): Promise<Standing>
+  state(visitor: Visitor): Promise<State>
+  health(): Promise<{ readonly status: 'ok' | 'unavailable' }>
+  close(): Promise<void>
+}
+
+export interface Clicked extends Standing {
+  /** Id of the click's stream entry. */
+  readonly entry: string
+  readonly score: number
+}
+
+/** All that a page needs to begin, or to begin again. */
+export interface State extends Standing {
+  readonly member: string
+  readonly rows: readonly NamedRow[]
+  readonly badges: readonly Badge[]
+  readonly log: readonly LogLine[]
+}
+
+/** A request as everybody may see it: without address and browser. */
+export interface LogLine {
+  readonly id: string
+  readonly method: string
+  readonly path: string
+  readonly status: number
+  readonly ms: number
+}
+
+const LOG_LINES = 14
+
+export function createDemo(redis: Redis): Demo {
+  const penknife = connect(redis, { deadline: '1s' })
+  const space = penknife.space('demo')
+
+  const limiter = createRateLimiter(space, {
+    name: 'clicks',
+    rules: [
+      { name: 'burst', limit: 10, window: '20s' },
+      { name: 'steady', limit: 100, window: '10m' },
+    ],
+    whenUnavailable: 'closed',
+    deadline: '1s',
+  })
+  const clicks = createStream<Click>(space, 'clicks', { groups: ['badges'], keep: 1000 })
+  const requests = createStream<RequestEntry>(space, 'requests', { groups: ['live'], keep: 200 })
+  const scores = createLeaderboard(space, 'clicks')
+  const notifier = createNotifier(space, { history: 200 })
+
+  const badges = createBadges(redis, notifier)
+  const board = createBoard(redis, scores, notifier)
+
+  const worker = clicks.worker(
+    'badges',
+    async (click) => {
+      const started = performance.now()
+      const earned = await badges.handle(click)
+      const { id: entry, attempt } = click
+      const ms = Math.round((performance.now() - started) * 10) / 10
+      const handled = { entry, attempt, ms, consumer: worker.consumer, badges: earned }
+      await notifier.nudge(visitorChannel(click.payload.member), handled, { type: 'handled' })
+    },
+    // Short, so that clicks a killed server left behind are handled soon after the next one starts.
+    { lease: '5s', retryDelay: '250ms', maxAttempts: 20 },
+  )
+  requests.worker('live', (entry) => notifier.nudge('log', logLine(entry), { type: 'log' }), { lease: '5s' })
+
+  return {
+    limiter,
+    requests,
+    notifier,
+    async click({ member, name }) {
+      // Two calls, so a crash in between leaves an entry that the board does not count.
+      const entry = await clicks.add({ member })
+      const score = await scores.increment(member)
+      if (name !== undefined) await board.rename(member, name)
+      board.changed()
+      return { entry, score, ...(await board.standing(member)) }
+    },
+    async rename({ member, name }) {
+      if (name !== undefined) await board.rename(member, name)
+      board.changed()
+      return board.standing(member)
+    },
+    standing: ({ member }) => board.standing(member),
+    async state({ member }) {
+      const [rows, standing, earned, entries] = await Promise.all([
+        board.top(),
+        board.standing(member),
+        badges.of(member),
+        requests.read({ reverse: true, count: LOG_LINES }),
+      ])
+      return { member, rows, ...standing, badges: earned, log: entries.map(logLine) }
+    },
+    async health() {
+      return { status: (await penknife.health()).status }
+    },
+    async close() {
+      board.close()
+      await penknife.close()
+    },
+  }
+}
+
+/** For `rateLimit`: a visitor's clicks count together, whatever address they come from. */
+export function byVisitor({ query }: Exchange): string {
+  return visitorOf(Object.fromEntries(query)).id
+}
+
+/** For `notifications`: a visitor's own channel, and what everybody follows. */
+export function channelsOf({ query }: Exchange): readonly string[] {
+  return [visitorChannel(visitorOf(Object.fromEntries(query)).member), 'board', 'log']
+}
+
+/** For `requestLog`: pages ask for this every other second, which would drown the rest. */
+export function isHealth({ path }: Exchange): boolean {
+  return path === '/health'
+}
+
+function logLine({ id, payload }: Entry<RequestEntry>): LogLine {
+  const { method, path, status, durationMs } = payload
+  return { id, method: method.slice(0, 8), path: path.slice(0, 80), status, ms: durationMs }
+}

@@ -1,0 +1,25 @@
+import { PenknifeError } from '@penknife/core'
+import { HttpError, problem, type Reply } from '@penknife/http'
+
+/** What a browser is told of an error, whichever framework caught it. */
+export function problemOf(error: unknown): Reply {
+  if (error instanceof HttpError) return problem(error.status, { detail: error.message })
+  if (error instanceof PenknifeError && error.fate === 'unknown') {
+    return problem(503, { detail: 'Redis went away in the middle: this may have been done, or not.' })
+  }
+  if (error instanceof PenknifeError && error.code === 'PENKNIFE_INVALID') {
+    return problem(400, { detail: error.message })
+  }
+  if (error instanceof PenknifeError || isConnectionError(error)) {
+    return problem(503, { detail: 'Redis is away.' })
+  }
+  console.error(error)
+  return problem(500)
+}
+
+/** What the demo's own ioredis connection fails with. */
+function isConnectionError(error: unknown): boolean {
+  return (
+    error instanceof Error && /Command timed out|Connection is closed|max retries|ECONN/.test(error.message)
+  )
+}

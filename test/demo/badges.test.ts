@@ -1,0 +1,54 @@
+import { createNotifier, type Delivery } from '@penknife/core'
+import { expect, test } from 'vitest'
+
+import { type Badges, type Click, createBadges, visitorChannel } from '../../examples/demo/badges.ts'
+import { openReady } from '../support/connect.ts'
+import { pattern, useRedis } from '../support/redis.ts'
+
+const bench = useRedis()
+const MINUTE = 1_764_000_000_000 - (1_764_000_000_000 % 60_000)
+
+async function setUp(): Promise<{ badges: Badges; told(): Promise<number> }> {
+  const penknife = await openReady(pattern(bench.server.url))
+  const notifier = createNotifier(penknife.space('demo'))
+  const key = `pk1:{demo}:notify:main:${visitorChannel('ann')}`
+  return { badges: createBadges(bench.raw, notifier), told: () => bench.raw.xlen(key) }
+}
+
+function click(atMs: number, attempt = 1): Delivery<Click> {
+  const { signal } = new AbortController()
+  return { id: `${atMs}-0`, addedAtMs: atMs, payload: { member: 'ann' }, attempt, signal }
+}
+
+const tools = (badges: readonly { readonly id: string }[]): string[] => badges.map(({ id }) => id)
+
+test('a click that is delivered twice counts once and awards its badge once', async () => {
+  const { badges, told } = await setUp()
+  expect(tools(await badges.handle(click(MINUTE)))).toEqual(['blade'])
+  // The first worker may have died before it told anybody: the notification is repeated, the badge is not.
+  expect(tools(await badges.handle(click(MINUTE, 2)))).toEqual(['blade'])
+  expect(tools(await badges.handle(click(MINUTE + 1)))).toEqual([])
+  expect(await badges.of('ann')).toEqual([{ id: 'blade', tool: 'blade', entry: `${MINUTE}-0` }])
+  expect(await told()).toBe(2)
+  for (let n = 2; n < 9; n++) await badges.handle(click(MINUTE + n * 60_000))
+  expect(tools(await badges.handle(click(MINUTE + 9 * 60_000)))).toEqual(['corkscrew'])
+})
+
+test('five clicks in one minute earn the scissors, in each minute once', async () => {
+  const { badges } = await setUp()
+  const earned: string[] = []
+  for (const minute of [0, 1]) {
+    for (let n = 0; n < 7; n++) {
+      earned.push(...tools(await badges.handle(click(MINUTE + minute * 60_000 + n * 1000))))
+    }
+  }
+  const first = MINUTE / 60_000
+  expect(earned).toEqual(['blade', `scissors.${first}`, 'corkscrew', `scissors.${first + 1}`])
+})
+
+test('clicks handled at the same time award every badge exactly once', async () => {
+  const { badges } = await setUp()
+  const all = Array.from({ length: 60 }, (_, n) => badges.handle(click(MINUTE + n * 60_000)))
+  const earned = (await Promise.all(all)).flat()
+  expect(tools(earned).toSorted()).toEqual(['blade', 'corkscrew', 'opener'])
+})

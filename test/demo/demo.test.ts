@@ -1,0 +1,184 @@
+import { createStream } from '@penknife/core'
+import { describe, expect, test } from 'vitest'
+
+import type { Clicked, State } from '../../examples/demo/app.ts'
+import { openReady } from '../support/connect.ts'
+import { ownRedis, pattern, useRedis } from '../support/redis.ts'
+import { until } from '../support/until.ts'
+import { ask, health, json, listen, newVisitor, type RunningDemo, startDemo } from './demo.ts'
+
+const bench = useRedis({ persist: true })
+
+const start = (args: readonly string[]): Promise<RunningDemo> => startDemo(args, bench.server.url)
+
+describe.each([
+  { name: 'Express', args: [] },
+  { name: 'Koa', args: ['--koa'] },
+])('the demo on $name', ({ name, args }) => {
+  test('serves its page and says what it runs on', async () => {
+    const demo = await start(args)
+    expect(demo.greeting).toContain(`on ${name}`)
+    expect(demo.greeting).toContain('from PENKNIFE_REDIS_URL')
+    const page = await fetch(demo.url)
+    expect(page.headers.get('content-type')).toContain('text/html')
+    expect(page.headers.get('content-security-policy')).toContain("script-src 'self'")
+    const html = await page.text()
+    for (const [, path] of html.matchAll(/(?:src|href)="(\/[^"]+)"/g)) {
+      expect([path, (await fetch(`${demo.url}${path}`)).status]).toEqual([path, 200])
+    }
+    const missing = await fetch(`${demo.url}/../package.json`)
+    expect([missing.status, missing.headers.get('content-type')]).toEqual([
+      404,
+      expect.stringContaining('problem+json'),
+    ])
+  })
+
+  test('leads a click through limiter, stream, leaderboard, worker and notification', async () => {
+    const demo = await start(args)
+    const visitor = newVisitor()
+    const events = await listen(demo, visitor)
+    const response = await ask(demo, 'POST /clicks', visitor, { name: 'Ann' })
+    expect(response.status).toBe(201)
+    expect(response.headers.get('ratelimit')).toMatch(/^"burst";r=9;t=\d, "steady";r=99;t=\d$/)
+    const { entry, score, me } = (await response.json()) as Clicked
+    expect([score, me?.name]).toEqual([1, 'Ann'])
+
+    const badge = await events.find('the badge', ({ type }) => type === 'badge')
+    expect(badge.data).toEqual({ id: 'blade', tool: 'blade', entry })
+    const handled = await events.find('the worker', ({ type }) => type === 'handled')
+    expect(handled.data).toMatchObject({ entry, attempt: 1, badges: [badge.data] })
+    await events.find(
+      'the board',
+      ({ type, data }) => type === 'board' && JSON.stringify(data).includes('"Ann"'),
+    )
+    await events.find(
+      'the log',
+      ({ type, data }) => type === 'log' && data['path'] === '/clicks' && data['status'] === 201,
+    )
+
+    const state = await json<State>(ask(demo, 'GET /state', visitor))
+    expect(state).toMatchObject({ me: { score: 1, name: 'Ann' }, badges: [{ id: 'blade', entry }] })
+    expect(state.rows.map((row) => row.name)).toContain('Ann')
+    expect(state.log.some(({ path, status }) => path === '/clicks' && status === 201)).toBe(true)
+    const [added] = await bench.raw.xrange('pk1:{demo}:stream:clicks', entry, entry)
+    expect(added?.[1]).toEqual(['d', JSON.stringify({ member: state.member })])
+  })
+
+  test('stops a visitor who clicked too fast, for the seconds it says, and nobody else', async () => {
+    const demo = await start(args)
+    const visitor = newVisitor()
+    let passed = 0
+    let response = await ask(demo, 'POST /clicks', visitor)
+    for (; response.status === 201 && passed < 50; passed++)
+      response = await ask(demo, 'POST /clicks', visitor)
+    expect(response.status).toBe(429)
+    expect(passed).toBeGreaterThanOrEqual(10)
+    expect(Number(response.headers.get('retry-after'))).toSatisfy((seconds) => seconds === 1 || seconds === 2)
+    expect(await response.json()).toMatchObject({ status: 429, 'violated-policies': ['burst'] })
+    // A denied click leaves no trace, and a look takes nothing.
+    const state = await json<State>(ask(demo, 'GET /state', visitor))
+    expect(state.me?.score).toBe(passed)
+    expect((await ask(demo, 'POST /clicks', newVisitor())).status).toBe(201)
+  })
+
+  test('tells a page that was away of its badge when it comes back', async () => {
+    const demo = await start(args)
+    const visitor = newVisitor()
+    const before = await listen(demo, visitor)
+    before.close()
+    const { entry } = await json<Clicked>(ask(demo, 'POST /clicks', visitor))
+    await until('the badge is awarded', async () => {
+      return (await json<State>(ask(demo, 'GET /state', visitor))).badges.length === 1
+    })
+    const after = await listen(demo, visitor, before.lastId())
+    const badge = await after.find('the badge', ({ type }) => type === 'badge')
+    expect(badge.data['entry']).toBe(entry)
+    const again = await listen(demo, visitor, badge.id)
+    await ask(demo, 'GET /state', visitor)
+    await again.find('a sign of life', ({ type }) => type === 'log')
+    expect(again.seen.filter(({ type }) => type === 'badge')).toEqual([])
+  })
+
+  test('killed with -9 and started again, goes on where it was', async () => {
+    const demo = await start(args)
+    const visitor = newVisitor()
+    const events = await listen(demo, visitor)
+    await ask(demo, 'POST /clicks', visitor, { name: 'Bob' })
+    const first = await events.find('the first badge', ({ type }) => type === 'badge')
+    await demo.end('SIGKILL')
+
+    // What another server adds in the meantime waits for the worker of the next one.
+    const member = memberOf(first.id)
+    const penknife = await openReady(pattern(bench.server.url))
+    const clicks = createStream(penknife.space('demo'), 'clicks', { groups: ['badges'] })
+    for (let n = 2; n <= 10; n++) await clicks.add({ member })
+
+    const next = await start(args)
+    const resumed = await listen(next, visitor, events.lastId())
+    const second = await resumed.find('the badge of ten clicks', ({ data }) => data['tool'] === 'corkscrew')
+    expect(second.id).not.toBe(first.id)
+    expect(resumed.seen.some(({ type, data }) => type === 'reset' || data['tool'] === 'blade')).toBe(false)
+    const state = await json<State>(ask(next, 'GET /state', visitor))
+    expect(state.me).toMatchObject({ name: 'Bob', score: 1 })
+    expect(state.badges.map(({ tool }) => tool)).toEqual(expect.arrayContaining(['blade', 'corkscrew']))
+  })
+
+  test('says that Redis is away, lets no click pass, and goes on when it is back', async () => {
+    const redis = await ownRedis()
+    const demo = await startDemo(args, redis.url)
+    const visitor = newVisitor()
+    expect((await ask(demo, 'POST /clicks', visitor)).status).toBe(201)
+    redis.freeze()
+    const refused = await ask(demo, 'POST /clicks', visitor)
+    expect(refused.status).toBe(503)
+    expect(refused.headers.get('content-type')).toContain('problem+json')
+    expect(await health(demo.url)).toBe('unavailable')
+    expect((await fetch(demo.url)).status).toBe(200)
+    redis.thaw()
+    await until('Redis is back', async () => (await ask(demo, 'POST /clicks', visitor)).status === 201)
+    expect(await health(demo.url)).toBe('ok')
+  })
+
+  test('takes no visitor that it did not make, and shows names as bounded text', async () => {
+    const demo = await start(args)
+    for (const visitor of ['', 'short', '../../etc/passwd-and-more', 'x'.repeat(65)]) {
+      for (const request of ['POST /clicks', 'GET /state', 'GET /events', 'PUT /name']) {
+        expect([request, visitor, (await ask(demo, request, visitor)).status]).toEqual([
+          request,
+          visitor,
+          400,
+        ])
+      }
+    }
+    const visitor = newVisitor()
+    const hostile = `\u202e<b onclick=x>\u0000 ${'ü'.repeat(500)}`
+    const { me } = await json<Clicked>(ask(demo, 'POST /clicks', visitor, { name: hostile }))
+    expect(me?.name).toBe(`<b onclick=x> ${'ü'.repeat(10)}`)
+    expect(await json<Clicked>(ask(demo, 'PUT /name', visitor, { name: '   ' }))).toMatchObject({ me })
+    expect(JSON.stringify(await json<State>(ask(demo, 'GET /state', newVisitor())))).not.toContain(visitor)
+  })
+})
+
+test('Ctrl-C ends the demo and its private Redis', async () => {
+  const demo = await startDemo()
+  const redisPid = Number(/kill -STOP (\d+)/.exec(demo.greeting)?.[1])
+  expect(isRunning(redisPid)).toBe(true)
+  const events = await listen(demo, newVisitor())
+  expect(await demo.end('SIGINT')).toBe(0)
+  expect(isRunning(redisPid)).toBe(false)
+  events.close()
+})
+
+/** The visitor's public id, from the position in its own channel. */
+function memberOf(eventId: string): string {
+  const channel = [...new URLSearchParams(eventId).keys()].find((key) => key.startsWith('visitor.')) as string
+  return channel.slice('visitor.'.length)
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    return process.kill(pid, 0)
+  } catch {
+    return false
+  }
+}

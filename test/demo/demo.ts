@@ -1,0 +1,137 @@
+import { spawn } from 'node:child_process'
+import { randomUUID } from 'node:crypto'
+import { once } from 'node:events'
+import { fileURLToPath } from 'node:url'
+
+import { onTestFinished } from 'vitest'
+
+import { until } from '../support/until.ts'
+
+const MAIN = fileURLToPath(new URL('../../examples/demo/main.ts', import.meta.url))
+
+export interface RunningDemo {
+  readonly url: string
+  /** What it printed until it listened. */
+  readonly greeting: string
+  /** Sends a signal; resolves with the exit code when the process is gone. */
+  end(signal: NodeJS.Signals): Promise<number | null>
+}
+
+/** Starts the demo as a process of its own, on a free port; resolves when its page says that Redis is there. */
+export async function startDemo(args: readonly string[] = [], redisUrl = ''): Promise<RunningDemo> {
+  const child = spawn(
+    process.execPath,
+    ['--import', 'tsx', '--conditions=penknife-source', MAIN, '--port', '0', ...args],
+    { env: { ...process.env, PENKNIFE_REDIS_URL: redisUrl }, stdio: ['ignore', 'pipe', 'pipe'] },
+  )
+  let output = ''
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.setEncoding('utf8').on('data', (text: string) => (output += text))
+  }
+  const gone = once(child, 'exit')
+  const end = async (signal: NodeJS.Signals): Promise<number | null> => {
+    child.kill(signal)
+    await gone
+    return child.exitCode
+  }
+  onTestFinished(() => void child.kill('SIGKILL'))
+  await until(
+    'the demo listens',
+    () => {
+      if (child.exitCode !== null) throw new Error(`the demo ended:\n${output}`)
+      return output.includes('Ctrl-C stops')
+    },
+    30_000,
+  )
+  const url = /http:\/\/127\.0\.0\.1:\d+/.exec(output)?.[0] as string
+  await until('the demo reaches Redis', async () => (await health(url)) === 'ok')
+  return { url, greeting: output, end }
+}
+
+export async function health(url: string): Promise<string> {
+  return ((await (await fetch(`${url}/health`)).json()) as { status: string }).status
+}
+
+export function newVisitor(): string {
+  return randomUUID()
+}
+
+/** Any request of a visitor. */
+export function ask(
+  { url }: RunningDemo,
+  request: string,
+  visitor: string,
+  query: Readonly<Record<string, string>> = {},
+): Promise<Response> {
+  const [method = '', path] = request.split(' ')
+  return fetch(`${url}${path}?${new URLSearchParams({ visitor, ...query })}`, { method })
+}
+
+export async function json<Body>(response: Promise<Response>): Promise<Body> {
+  return (await (await response).json()) as Body
+}
+
+/** A server-sent event. */
+export interface SentEvent {
+  readonly type: string
+  readonly id: string
+  readonly data: Readonly<Record<string, unknown>>
+}
+
+export interface EventClient {
+  /** The first event, of those that came and those to come, for which `fits` is true. */
+  find(what: string, fits: (event: SentEvent) => boolean): Promise<SentEvent>
+  readonly seen: readonly SentEvent[]
+  /** The position to resume from. */
+  lastId(): string
+  close(): void
+}
+
+/** As a browser's EventSource: connects, remembers the last id, and resumes from one by Last-Event-ID. */
+export async function listen({ url }: RunningDemo, visitor: string, lastId?: string): Promise<EventClient> {
+  const control = new AbortController()
+  onTestFinished(() => control.abort())
+  const response = await fetch(`${url}/events?visitor=${visitor}`, {
+    signal: control.signal,
+    headers: lastId === undefined ? {} : { 'Last-Event-ID': lastId },
+  })
+  const seen: SentEvent[] = []
+  let last = lastId ?? ''
+  let text = ''
+
+  function take(block: string): void {
+    const fields = new Map(block.split('\n').map((line) => splitOnce(line)))
+    last = fields.get('id') ?? last
+    const data = fields.get('data')
+    if (data === undefined) return
+    const parsed = (JSON.parse(data) as { data?: SentEvent['data'] }).data ?? {}
+    seen.push({ type: fields.get('event') ?? 'message', id: last, data: parsed })
+  }
+
+  async function read(): Promise<void> {
+    const decoder = new TextDecoder()
+    for await (const chunk of response.body ?? []) {
+      text += decoder.decode(chunk, { stream: true })
+      const blocks = text.split('\n\n')
+      text = blocks.pop() ?? ''
+      for (const block of blocks) take(block)
+    }
+  }
+  read().catch(() => {})
+  await until('the first position', () => last !== '')
+
+  return {
+    seen,
+    async find(what, fits) {
+      await until(what, () => seen.some(fits))
+      return seen.find(fits) as SentEvent
+    },
+    lastId: () => last,
+    close: () => control.abort(),
+  }
+}
+
+function splitOnce(line: string): [string, string] {
+  const at = line.indexOf(':')
+  return [line.slice(0, at), line.slice(at + 1).trimStart()]
+}
