@@ -7,7 +7,7 @@
 -- @returns integer   entries given back
 
 local function item(stream, group, consumer, lease)
-  local held = redis.call('XPENDING', stream, group, '-', '+', 1000, consumer)
+  local held = redis.call('XPENDING', stream, group, '-', '+', 5000, consumer)
   if #held == 0 then
     redis.call('XGROUP', 'DELCONSUMER', stream, group, consumer)
     return 0

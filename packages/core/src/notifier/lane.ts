@@ -21,7 +21,7 @@ export interface Lane {
 
 /** Events read at once. */
 const PAGE = 200
-/** Live messages kept while the history is read; beyond it they are dropped, and read from the history. */
+/** Live messages kept while the history is read; beyond it they begin anew: the history has what was dropped. */
 const LONGEST_BUFFER = 1000
 const RETRY_MS = 500
 
@@ -113,8 +113,8 @@ export function createLane(
         // A nudge has no place in the history.
         if (live) deliver(event)
       } else if (!live) {
-        if (buffer.length < LONGEST_BUFFER) buffer.push(event)
-        else again = true
+        if (buffer.length >= LONGEST_BUFFER) buffer = []
+        buffer.push(event)
       } else if (!advance(event)) {
         live = false
         buffer.push(event)

@@ -86,7 +86,14 @@ export function createNotifier(space: Space, options: NotifierOptions = {}): Not
       const lanes = new Map<string, Lane>()
       const ready: Promise<void>[] = []
       let open = true
-      const deliver: typeof onEvent = (event) => open && onEvent(event)
+      const deliver: typeof onEvent = (event) => {
+        try {
+          if (open) onEvent(event)
+        } catch (error) {
+          // A listener's fault must not break the delivery to others, nor pass unseen.
+          process.emitWarning(error instanceof Error ? error : String(error))
+        }
+      }
       for (const channel of channels) {
         if (lanes.has(channel)) continue
         const joined = feedOf(channel).join(
@@ -139,6 +146,9 @@ function checkSubscribe(
     throw invalid('channels', channels, `give a list of 1 to ${MOST_CHANNELS} channels`)
   }
   for (const channel of channels) checkChannel(channel)
+  if (typeof from !== 'object' || from === null) {
+    throw invalid('from', from, 'give an object of channels and ids')
+  }
   for (const [channel, cursor] of Object.entries(from)) checkCursor(channel, cursor)
   return { from, onEvent }
 }

@@ -81,7 +81,8 @@ export function createIntake(space: Space, options: IntakeOptions): Intake {
 
   async function fetchAll(): Promise<void> {
     let grouped = false
-    while (!stopped) {
+    for (;;) {
+      if (stopped) return
       try {
         if (!grouped) {
           await createGroup(keys.route, key, group)

@@ -34,7 +34,10 @@ export interface ReadOptions {
 export interface Delivery<T> extends Entry<T> {
   /** 1 at the first delivery; with the consumer's name it is the fence of the lease. */
   readonly attempt: number
-  /** Aborted when the lease is lost or the worker must stop at once. */
+  /**
+   * Aborted when the lease is lost or the worker must stop at once. The entry is another's then: however the
+   * handler ends, it neither finishes nor fails it.
+   */
   readonly signal: AbortSignal
 }
 

@@ -102,6 +102,7 @@ export function createWorker<T>(
       await handler({ ...entry, attempt, signal: control.signal })
     } catch (error) {
       topic.emit({ kind: 'failed', id, attempt, error })
+      if (control.signal.aborted) return
       if (attempt >= maxAttempts) return giveUp(mine, error)
       // Let the lease run out sooner: whoever looks then tries again.
       const given = await lease(route, key, group, consumer, id, attempt, Math.max(0, leaseMs - retryDelayMs))
@@ -109,6 +110,8 @@ export function createWorker<T>(
       else lost(mine)
       return
     }
+    // A handler may return because it was told to stop: that is not done.
+    if (control.signal.aborted) return
     if (await finish(route, key, group, consumer, id, attempt)) topic.emit({ kind: 'done', id, attempt })
     else lost(mine)
   }

@@ -1,0 +1,245 @@
+import {
+  createLeaderboard,
+  createNotifier,
+  createRateLimiter,
+  createStream,
+  type NotifierEvent,
+  type Penknife,
+} from '@penknife/core'
+import type { Redis } from 'ioredis'
+import { expect, test } from 'vitest'
+
+import { Model } from '../leaderboard/model.ts'
+import { openReady } from '../support/connect.ts'
+import { clusterPattern, useCluster } from '../support/redis.ts'
+import { masterOf, spacesOnAll } from '../support/spaces.ts'
+import { until } from '../support/until.ts'
+import { startWorker } from '../support/workers.ts'
+
+const bench = useCluster()
+
+const numbers = (count: number): number[] => Array.from({ length: count }, (_, at) => at)
+const rising = (a: number, b: number): number => a - b
+
+function openCluster(): Promise<Penknife> {
+  return openReady(clusterPattern(bench.cluster))
+}
+
+async function keysOf(raw: Redis): Promise<string[]> {
+  return await raw.keys('*')
+}
+
+test('a rate limiter never admits more than its limit, and its subjects lie on every master', async () => {
+  const penknives = await Promise.all([openCluster(), openCluster()])
+  const limiters = penknives.map((penknife) =>
+    createRateLimiter(penknife.space('shop'), {
+      name: 'api',
+      rules: [
+        { name: 'burst', limit: 5, window: '1h' },
+        { name: 'daily', limit: 50, window: '1d' },
+      ],
+      whenUnavailable: 'throw',
+      deadline: '5s',
+    }),
+  )
+  const subjects = numbers(60).map((at) => `subject-${at}`)
+  const decisions = await Promise.all(
+    subjects.flatMap((subject) =>
+      numbers(8).map(async (at) => ({ subject, ...(await limiters[at % 2]!.take(subject)) })),
+    ),
+  )
+  for (const subject of subjects) {
+    expect(decisions.filter((each) => each.subject === subject && each.allowed)).toHaveLength(5)
+  }
+  for (const raw of bench.raws) expect((await keysOf(raw)).length).toBeGreaterThan(0)
+})
+
+test('streams of spaces on every master: each group handles each entry once, reading from the right master', async () => {
+  const penknife = await openCluster()
+  const spaces = spacesOnAll(penknife, 2)
+  const each = spaces.map((space) => {
+    const stream = createStream<number>(space, 'orders', { groups: ['billing', 'mail'] })
+    const workers = ['billing', 'mail'].map((group) => {
+      const handled: number[] = []
+      return { handled, ...startWorker(stream, group, ({ payload }) => handled.push(payload)) }
+    })
+    return { stream, workers }
+  })
+  await Promise.all(each.flatMap(({ stream }) => numbers(100).map((at) => stream.add(at))))
+  for (const { workers, stream } of each) {
+    for (const { saw, handled } of workers) {
+      await saw('done', 100)
+      expect(handled.toSorted(rising)).toEqual(numbers(100))
+    }
+    expect((await stream.read({ reverse: true, count: 1 })).map(({ payload }) => payload)).toEqual([99])
+  }
+  // Two spaces of two groups on each master: each of its own readers waits there.
+  for (const raw of bench.raws) {
+    await until('four readers wait', async () => {
+      const clients = String(await raw.client('LIST')).split('\n')
+      return clients.filter((line) => /flags=\S*b.*cmd=xreadgroup/.test(line)).length === 4
+    })
+  }
+})
+
+test('on a cluster, too, an entry let lie is taken over, and one that fails becomes a dead letter', async () => {
+  const penknife = await openCluster()
+  for (const space of spacesOnAll(penknife)) {
+    const stream = createStream<number>(space, 'orders')
+    const id = await stream.add(0)
+    const raw = bench.raws[masterOf(space.runtime.keys.route.slot)]!
+    const key = space.runtime.keys.stream('orders')
+    await raw.xgroup('CREATE', key, 'billing', '0')
+    await raw.xreadgroup('GROUP', 'billing', 'crashed', 'COUNT', 1, 'STREAMS', key, '>')
+    await raw.xclaim(key, 'billing', 'crashed', 0, id, 'IDLE', 60_000, 'JUSTID')
+    const { saw } = startWorker(stream, 'billing', () => Promise.reject(new Error('no')), { maxAttempts: 2 })
+    await saw('recovered')
+    await saw('dead')
+    expect(await stream.deadLetters('billing')).toEqual([{ id, json: '0', attempts: 2, reason: 'no' }])
+  }
+})
+
+test('leaderboards of spaces on every master agree with a plain model', async () => {
+  const penknife = await openCluster()
+  const boards = spacesOnAll(penknife, 2).map((space) => ({
+    board: createLeaderboard(space, 'points'),
+    model: new Model(),
+  }))
+  await Promise.all(
+    boards.flatMap(({ board, model }, nth) =>
+      numbers(200).map((at) => {
+        model.increment(`m${at % 17}`, (at * (nth + 3)) % 7)
+        return board.increment(`m${at % 17}`, (at * (nth + 3)) % 7)
+      }),
+    ),
+  )
+  for (const { board, model } of boards) {
+    expect(await board.top(100)).toEqual(model.rows())
+    expect(await board.rank('m3')).toEqual(model.rank('m3'))
+    expect(await board.around('m3', 2)).toEqual(model.around('m3', 2))
+  }
+})
+
+test('notifiers of spaces on every master: history and live events once and in order, by one connection a master', async () => {
+  const [publisher, subscriber] = await Promise.all([openCluster(), openCluster()])
+  const spaces = spacesOnAll(subscriber, 2)
+  const each = await Promise.all(
+    spaces.map(async (space) => {
+      const out = createNotifier(publisher.space(space.name))
+      await Promise.all(numbers(50).map((at) => out.publish('room', at)))
+      const events: NotifierEvent[] = []
+      const subscription = await createNotifier(space).subscribe(['room'], {
+        from: { room: '-' },
+        onEvent: (event) => events.push(event),
+      })
+      return { out, events, subscription, live: space.runtime.keys.live('main', 'room') }
+    }),
+  )
+  await Promise.all(each.flatMap(({ out }) => numbers(50).map((at) => out.publish('room', 50 + at))))
+  for (const { events, out } of each) {
+    await until('all came', () => events.length === 100)
+    expect(events.map((event) => event.kind === 'message' && event.data)).toEqual(numbers(100))
+    await out.nudge('room', 'nudge')
+    await until('the nudge came', () => events.length === 101)
+  }
+  for (const raw of bench.raws) {
+    const clients = String(await raw.call('CLIENT', 'LIST', 'TYPE', 'PUBSUB')).split('\n')
+    const own = clients.filter((line) => line.includes('penknife-subscriber'))
+    expect(own).toHaveLength(1)
+    expect(own[0]).toMatch(/ ssub=2 /)
+  }
+  for (const { subscription } of each) subscription.close()
+  for (const raw of bench.raws) {
+    await until('nobody follows', async () => String(await raw.call('PUBSUB', 'SHARDCHANNELS')) === '')
+  }
+})
+
+test('a subscriber whose connections to all masters are killed resumes without gap or repetition', async () => {
+  const [publisher, subscriber] = await Promise.all([openCluster(), openCluster()])
+  const each = await Promise.all(
+    spacesOnAll(subscriber).map(async (space) => {
+      const events: NotifierEvent[] = []
+      await createNotifier(space).subscribe(['room'], { onEvent: (event) => events.push(event) })
+      return { out: createNotifier(publisher.space(space.name)), events }
+    }),
+  )
+  for (let round = 0; round < 3; round++) {
+    await Promise.all([
+      ...each.flatMap(({ out }) => numbers(100).map((at) => out.publish('room', round * 100 + at))),
+      ...bench.raws.map((raw) => raw.call('CLIENT', 'KILL', 'TYPE', 'pubsub')),
+    ])
+    for (const { events } of each) {
+      await until('all came', () => events.length === (round + 1) * 100)
+      expect(events.map((event) => event.kind === 'message' && event.data)).toEqual(
+        numbers((round + 1) * 100),
+      )
+    }
+  }
+})
+
+test('a worker whose reading connections are killed resumes', async () => {
+  const penknife = await openCluster()
+  for (const space of spacesOnAll(penknife)) {
+    const stream = createStream<number>(space, 'orders')
+    const { saw } = startWorker(stream, 'billing', () => {}, { lease: 500 })
+    for (let round = 1; round <= 2; round++) {
+      await stream.add(round)
+      await saw('done', round)
+      for (const raw of bench.raws) {
+        const clients = String(await raw.client('LIST')).split('\n')
+        for (const line of clients.filter((each) => each.includes('penknife-reader'))) {
+          await raw.client('KILL', 'ID', Number(/id=(\d+)/.exec(line)?.[1]))
+        }
+      }
+    }
+    await stream.add(3)
+    await saw('done', 3)
+  }
+})
+
+test('every key of a space lies in one slot; of a rate limiter, every key of a shard', async () => {
+  const penknife = await openCluster()
+  for (const space of spacesOnAll(penknife, 3)) {
+    const stream = createStream(space, 'orders', { groups: ['mail'] })
+    const { saw } = startWorker(stream, 'billing', () => Promise.reject(new Error('no')), { maxAttempts: 1 })
+    await stream.add(1)
+    await saw('dead')
+    await createLeaderboard(space, 'points').increment('ann')
+    await createNotifier(space).publish('room', 1)
+    await createNotifier(space, { name: 'other' }).publish('room:2', 1)
+    const limiter = createRateLimiter(space, { name: 'api', rules: [{ name: 'r', limit: 5, window: '1m' }] })
+    await Promise.all(numbers(50).map((at) => limiter.take(`subject ${at}`)))
+  }
+  const slotsOf = new Map<string, Set<number>>()
+  for (const raw of bench.raws) {
+    for (const key of await keysOf(raw)) {
+      const tag = /\{([^{}]+)\}/.exec(key)?.[1]
+      expect(tag, key).toBeDefined()
+      const slots = slotsOf.get(String(tag)) ?? new Set<number>()
+      slotsOf.set(String(tag), slots.add(await raw.cluster('KEYSLOT', key)))
+    }
+  }
+  const spaces = [...slotsOf.keys()].filter((tag) => !tag.includes('/'))
+  expect(spaces).toHaveLength(9)
+  expect(slotsOf.size).toBeGreaterThan(100)
+  for (const slots of slotsOf.values()) expect(slots.size).toBe(1)
+  const used = new Set(spaces.map((tag) => masterOf([...(slotsOf.get(tag) as Set<number>)][0] as number)))
+  expect(used.size).toBe(3)
+})
+
+test('close ends workers, subscriptions and every connection on every master', async () => {
+  const penknife = await openCluster()
+  for (const space of spacesOnAll(penknife)) {
+    const { saw } = startWorker(createStream(space, 'orders'), 'billing', () => {})
+    await createStream(space, 'orders').add(1)
+    await saw('done')
+    await createNotifier(space).subscribe(['room'], { onEvent: () => {} })
+  }
+  await penknife.close()
+  for (const raw of bench.raws) {
+    await until('its connections are gone', async () => {
+      const clients = String(await raw.client('LIST')).split('\n')
+      return clients.filter((line) => /name=\S*penknife/.test(line)).length === 0
+    })
+  }
+})

@@ -1,0 +1,88 @@
+import { expect, test } from 'vitest'
+
+import { createLane } from '../../packages/core/src/notifier/lane.ts'
+import { message } from '../../packages/core/src/notifier/messages.ts'
+import type { NotifierEvent } from '@penknife/core'
+import { numbers } from '../support/channels.ts'
+import { nextTurn, until } from '../support/until.ts'
+
+// What Redis and the network would have to do at just the wrong moment, a lane is told to have happened.
+
+const id = (offset: number): string => `7-${offset}`
+
+test('a lane that fell behind by more than it buffers goes live while events keep coming', async () => {
+  let top = 0
+  let reads = 0
+  const delivered: NotifierEvent[] = []
+  const lane = createLane('room', id(0), read, (event) => delivered.push(event))
+  function publish(count: number): void {
+    for (const end = top + count; top < end;) lane.push(message('room', id(++top), 'message', '0'))
+  }
+  async function read(position: string, count: number): Promise<[string, string, ...[string, string[]][]]> {
+    reads += 1
+    const from = Number(position.split('-')[1])
+    const reply = numbers(Math.min(count, top - from), from + 1).map((at): [string, string[]] => [
+      id(at),
+      ['t', 'message', 'd', '0'],
+    ])
+    const end = id(top)
+    // While the reply travels a crowd comes, then one event for each read.
+    publish(reads === 1 ? 2500 : 1)
+    await nextTurn()
+    return ['ok', end, ...reply]
+  }
+  const first = lane.catchUp()
+  await Promise.race([first, until('it is live', () => lane.live())])
+  publish(3)
+  expect(lane.live()).toBe(true)
+  expect(delivered.map((event) => event.id)).toEqual(numbers(top, 1).map(id))
+  expect(reads).toBeLessThan(30)
+})
+
+test('a catch-up asked for while another is under way reads again', async () => {
+  let top = 1
+  const go: (() => void)[] = []
+  const delivered: (string | null)[] = []
+  const lane = createLane(
+    'room',
+    id(0),
+    async (position) => {
+      const from = Number(position.split('-')[1])
+      const end = top
+      await new Promise<void>((resolve) => go.push(resolve))
+      return ['ok', id(end), ...numbers(end - from, from + 1).map((at) => [id(at), ['t', 'm', 'd', '0']])]
+    },
+    (event) => delivered.push(event.id),
+  )
+  const first = lane.catchUp()
+  await until('it reads', () => go.length === 1)
+  // Kept, and told to nobody.
+  top = 2
+  const second = lane.catchUp()
+  go[0]!()
+  await until('it reads again', () => go.length === 2)
+  go[1]!()
+  await Promise.all([first, second])
+  expect(delivered).toEqual([id(1), id(2)])
+})
+
+test('a lane whose reading failed tries again, and delivers in order what came live meanwhile', async () => {
+  let fails = 2
+  const delivered: (string | null)[] = []
+  const lane = createLane(
+    'room',
+    id(0),
+    async (position) => {
+      if (fails-- > 0) throw new Error('away')
+      const from = Number(position.split('-')[1])
+      return ['ok', id(3), ...numbers(3 - from, from + 1).map((at) => [id(at), ['t', 'm', 'd', '0']])]
+    },
+    (event) => delivered.push(event.id),
+  )
+  lane.keepUp()
+  lane.push(message('room', id(3), 'm', '0'))
+  lane.push(message('room', id(4), 'm', '0'))
+  await until('it is live', () => lane.live())
+  lane.push(message('room', id(5), 'm', '0'))
+  expect(delivered).toEqual(numbers(5, 1).map(id))
+})

@@ -1,0 +1,182 @@
+import { connect, createStream } from '@penknife/core'
+import { expect, test } from 'vitest'
+
+import { deferred } from '../support/deferred.ts'
+import { addNumbers, consumersOf, openOrders, ORDERS, pendingOf } from '../support/orders.ts'
+import { pattern, penknifeClients, useRedis } from '../support/redis.ts'
+import { until } from '../support/until.ts'
+import { startWorker, startWorkerProcess } from '../support/workers.ts'
+
+const bench = useRedis()
+
+test('close fetches nothing more and waits for the handlers that run', async () => {
+  const stream = await openOrders(bench)
+  const gate = deferred()
+  const started: number[] = []
+  const { worker, saw, of } = startWorker(
+    stream,
+    'billing',
+    async ({ payload }) => {
+      started.push(payload)
+      await gate.promise
+    },
+    { concurrency: 2 },
+  )
+  await addNumbers(stream, 10)
+  await until('two run', () => started.length === 2)
+  let closed = false
+  const closing = worker.close().then(() => (closed = true))
+  await addNumbers(stream, 10, 10)
+  expect(closed).toBe(false)
+  gate.resolve()
+  await closing
+  await saw('done', 2)
+  expect(of('done')).toHaveLength(2)
+  expect(started).toEqual([0, 1])
+  expect(await pendingOf(bench.raw, 'billing')).toEqual([])
+})
+
+test('a closed worker that holds nothing leaves no consumer and no connection', async () => {
+  const stream = await openOrders(bench)
+  const { worker, saw } = startWorker(stream, 'billing', () => {})
+  await stream.add(0)
+  await saw('done')
+  expect(await consumersOf(bench.raw, 'billing')).toEqual([worker.consumer])
+  await worker.close()
+  expect(await consumersOf(bench.raw, 'billing')).toEqual([])
+  expect((await penknifeClients(bench.raw)).filter((line) => line.includes('penknife-reader'))).toEqual([])
+})
+
+test('what a worker did not finish by its deadline is aborted, given back, and another gets it before the lease ends', async () => {
+  const streams = await Promise.all([openOrders(bench), openOrders(bench)])
+  const aborted: unknown[] = []
+  const first = startWorker(
+    streams[0],
+    'billing',
+    ({ signal }) =>
+      new Promise((resolve) => signal.addEventListener('abort', () => resolve(aborted.push(signal.reason)))),
+    { lease: '1h' },
+  )
+  await addNumbers(streams[0], 3)
+  await until(
+    'they are out',
+    async () => (await pendingOf(bench.raw, 'billing').catch(() => [])).length === 3,
+  )
+  const seen: { payload: number; attempt: number }[] = []
+  const second = startWorker(
+    streams[1],
+    'billing',
+    ({ payload, attempt }) => seen.push({ payload, attempt }),
+    {
+      lease: '1h',
+    },
+  )
+  await first.worker.close(0)
+  expect(aborted.map(String)).toEqual(Array(3).fill('Error: the worker was closed'))
+  await second.saw('done', 3)
+  expect(seen.toSorted((a, b) => a.payload - b.payload)).toEqual(
+    [0, 1, 2].map((payload) => ({ payload, attempt: 2 })),
+  )
+})
+
+test('a handler that returns because its worker stopped has not finished the entry', async () => {
+  const stream = await openOrders(bench)
+  const returned = deferred()
+  const { worker, events } = startWorker(stream, 'billing', async ({ signal }) => {
+    await new Promise((resolve) => signal.addEventListener('abort', resolve))
+    setImmediate(returned.resolve)
+  })
+  await stream.add(0)
+  await until('it is out', async () => (await pendingOf(bench.raw, 'billing').catch(() => [])).length === 1)
+  await worker.close(0)
+  await returned.promise
+  // Whatever it would have sent would be there before this.
+  await stream.add(1)
+  expect(events).toEqual([])
+  expect(await pendingOf(bench.raw, 'billing')).toHaveLength(1)
+})
+
+test('an entry added right after close is left for others, not for the closed consumer', async () => {
+  const stream = await openOrders(bench)
+  for (let round = 0; round < 20; round++) {
+    const { worker, saw } = startWorker(stream, `group-${round}`, () => {})
+    await stream.add(round)
+    await saw('done', round + 1)
+    const closing = worker.close()
+    await Promise.all([closing, addNumbers(stream, 0)])
+    await bench.raw.xadd(ORDERS, '*', 'd', '0')
+    expect(await consumersOf(bench.raw, `group-${round}`)).toEqual([])
+    await bench.raw.xtrim(ORDERS, 'MAXLEN', round + 1)
+  }
+})
+
+test('close can be called again, at any time, and before anything came', async () => {
+  const stream = await openOrders(bench)
+  const worker = stream.worker('billing', () => {})
+  await Promise.all([worker.close(), worker.close()])
+  await worker.close()
+  const second = stream.worker('billing', () => {})
+  await stream.add(1)
+  await Promise.all([second.close(0), second.close()])
+})
+
+test('closing penknife closes its workers', async () => {
+  const penknife = connect(pattern(bench.server.url))
+  const stream = createStream<number>(penknife.space('shop'), 'orders')
+  const { saw } = startWorker(stream, 'billing', () => {})
+  await stream.add(0)
+  await saw('done')
+  await penknife.close()
+  expect(await consumersOf(bench.raw, 'billing')).toEqual([])
+  await until('its connections are gone', async () => (await penknifeClients(bench.raw)).length === 0)
+})
+
+test('a process whose worker and penknife were closed ends by itself', async () => {
+  const stream = await openOrders(bench)
+  await stream.add(0)
+  const { child, next, tell } = startWorkerProcess(bench.server.url, bench.raw)
+  await next('started')
+  await tell('close')
+  await next('closed')
+  expect(await child.ended()).toMatchObject({ code: 0 })
+  expect(await pendingOf(bench.raw, 'billing')).toEqual([])
+  expect(await consumersOf(bench.raw, 'billing')).toEqual([])
+})
+
+test('an entry that waits to be tried again does not keep a closed process alive', async () => {
+  const stream = await openOrders(bench)
+  await addNumbers(stream, 2)
+  const { child, next, tell } = startWorkerProcess(bench.server.url, bench.raw, {
+    lease: '1h',
+    retryDelay: '1h',
+  })
+  await next('started')
+  await tell('fail')
+  await next('started')
+  await tell('close')
+  await next('closed')
+  expect(await child.ended()).toMatchObject({ code: 0 })
+})
+
+test('a handler that fails while its worker closes does not keep the process alive', async () => {
+  const stream = await openOrders(bench)
+  const gate = deferred()
+  const before = process.getActiveResourcesInfo().filter((kind) => kind === 'Timeout').length
+  const { worker, saw } = startWorker(
+    stream,
+    'billing',
+    async () => {
+      await gate.promise
+      throw new Error('no')
+    },
+    { lease: '1h', retryDelay: '1h' },
+  )
+  await stream.add(0)
+  await until('it is out', async () => (await pendingOf(bench.raw, 'billing').catch(() => [])).length === 1)
+  const closing = worker.close()
+  gate.resolve()
+  await closing
+  await saw('failed')
+  const after = process.getActiveResourcesInfo().filter((kind) => kind === 'Timeout').length
+  expect(after).toBeLessThanOrEqual(before)
+})

@@ -1,0 +1,91 @@
+import { expect, test } from 'vitest'
+
+import { addNumbers, openOrders, pendingOf, readersWaiting } from '../support/orders.ts'
+import { callsOf, useRedis } from '../support/redis.ts'
+import { until } from '../support/until.ts'
+import { startWorkerProcess } from '../support/workers.ts'
+
+const bench = useRedis()
+
+test('an entry whose worker was killed goes to another after the lease, as attempt 2', async () => {
+  const stream = await openOrders(bench)
+  const id = await stream.add(0)
+  const victim = startWorkerProcess(bench.server.url, bench.raw, { lease: 1000 })
+  expect(await victim.next('started')).toEqual({ started: id, attempt: 1 })
+  const heir = startWorkerProcess(bench.server.url, bench.raw, { lease: 1000 })
+  await until('the heir waits', async () => (await readersWaiting(bench.raw)) === 1)
+  victim.child.process.kill('SIGKILL')
+  expect(await heir.next('started')).toEqual({ started: id, attempt: 2 })
+  await heir.tell('finish')
+  expect(await heir.next('done')).toEqual({ event: 'done', id, attempt: 2 })
+  expect(await pendingOf(bench.raw, 'billing')).toEqual([])
+})
+
+test('a worker frozen past its lease learns that it lost the entry and cannot finish it', async () => {
+  const stream = await openOrders(bench)
+  const id = await stream.add(0)
+  const frozen = startWorkerProcess(bench.server.url, bench.raw, { lease: 500 })
+  await frozen.next('started')
+  const heir = startWorkerProcess(bench.server.url, bench.raw, { lease: 500 })
+  await until('the heir waits', async () => (await readersWaiting(bench.raw)) === 1)
+  frozen.child.process.kill('SIGSTOP')
+  expect(await heir.next('started')).toEqual({ started: id, attempt: 2 })
+
+  frozen.child.process.kill('SIGCONT')
+  expect(await frozen.next('aborted')).toEqual({ aborted: id })
+  expect(await frozen.next('lost')).toEqual({ event: 'lost', id, attempt: 1 })
+  await frozen.tell('finish')
+  // When it has asked, the entry is still the heir's.
+  const finishes = await callsOf(bench.raw, 'evalsha')
+  await until('time passed', async () => (await callsOf(bench.raw, 'evalsha')) > finishes + 5)
+  const [entry] = await pendingOf(bench.raw, 'billing')
+  expect(entry?.id).toBe(id)
+
+  await heir.tell('finish')
+  expect(await heir.next('done')).toEqual({ event: 'done', id, attempt: 2 })
+  expect(frozen.said).not.toContainEqual(expect.objectContaining({ event: 'done' }))
+  expect(await pendingOf(bench.raw, 'billing')).toEqual([])
+})
+
+test('a worker that comes back from a freeze with its work done cannot finish the entry either', async () => {
+  const stream = await openOrders(bench)
+  const id = await stream.add(0)
+  const frozen = startWorkerProcess(bench.server.url, bench.raw, { lease: 500 })
+  await frozen.next('started')
+  const heir = startWorkerProcess(bench.server.url, bench.raw, { lease: 500 })
+  await until('the heir waits', async () => (await readersWaiting(bench.raw)) === 1)
+  frozen.child.process.kill('SIGSTOP')
+  await heir.next('started')
+  // The word to finish is in its socket when it wakes.
+  await frozen.tell('finish')
+  await heir.tell('finish')
+  expect(await heir.next('done')).toEqual({ event: 'done', id, attempt: 2 })
+  frozen.child.process.kill('SIGCONT')
+  expect(await frozen.next('lost')).toEqual({ event: 'lost', id, attempt: 1 })
+  expect(frozen.said).not.toContainEqual(expect.objectContaining({ event: 'done' }))
+})
+
+test('an entry at which every process dies is buried, and the entries after it are handled', async () => {
+  const stream = await openOrders(bench)
+  const [poison, good] = await addNumbers(stream, 2)
+  const options = { lease: 300, maxAttempts: 2 }
+  for (const attempt of [1, 2]) {
+    const victim = startWorkerProcess(bench.server.url, bench.raw, options)
+    expect(await victim.next('started')).toEqual({ started: poison, attempt })
+    await victim.tell('die')
+    await victim.child.ended()
+    await until('its lease ended', async () => {
+      const [[, , idle]] = (await bench.raw.call('XPENDING', ...PENDING)) as [[string, string, number]]
+      return idle > 300
+    })
+  }
+  const last = startWorkerProcess(bench.server.url, bench.raw, options)
+  expect(await last.next('dead')).toMatchObject({ id: poison })
+  expect(await last.next('started')).toEqual({ started: good, attempt: 1 })
+  await last.tell('finish')
+  await last.next('done')
+  expect(await stream.deadLetters('billing')).toMatchObject([{ id: poison, json: '0' }])
+  expect(last.said).not.toContainEqual(expect.objectContaining({ started: poison }))
+})
+
+const PENDING = ['pk1:{shop}:stream:orders', 'billing', '-', '+', '10'] as const

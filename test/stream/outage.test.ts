@@ -1,0 +1,155 @@
+import { createStream } from '@penknife/core'
+import { Redis } from 'ioredis'
+import { expect, onTestFinished, test } from 'vitest'
+
+import { openReady } from '../support/connect.ts'
+import { addNumbers, openOrders, ORDERS, pendingOf, readersWaiting } from '../support/orders.ts'
+import { ownRedis, pattern, useRedis } from '../support/redis.ts'
+import { until } from '../support/until.ts'
+import { startWorker } from '../support/workers.ts'
+
+const bench = useRedis()
+
+test('after SIGKILL and a restart of a Redis that persists, every confirmed entry is handled and the workers go on', async () => {
+  const server = await ownRedis({ persist: true })
+  const penknife = await openReady(pattern(server.url))
+  const stream = createStream<number>(penknife.space('shop'), 'orders', {
+    groups: ['billing', 'mail'],
+    keep: 100,
+  })
+  const handled = { billing: new Set<number>(), mail: new Set<number>() }
+  const workers = (['billing', 'mail'] as const).map((group) =>
+    startWorker(stream, group, ({ payload }) => void handled[group].add(payload), { lease: 1000 }),
+  )
+  const confirmed = new Set<number>()
+  const stopping = new AbortController()
+  const writer = (async () => {
+    for (let next = 0; !stopping.signal.aborted; next++) {
+      await stream.add(next).then(
+        () => confirmed.add(next),
+        () => {},
+      )
+    }
+  })()
+  for (let kill = 0; kill < 2; kill++) {
+    const before = confirmed.size
+    await until('entries were added', () => confirmed.size > before + 100)
+    await server.restart()
+  }
+  const before = confirmed.size
+  await until('adding went on', () => confirmed.size > before + 100)
+  stopping.abort()
+  await writer
+  for (const group of ['billing', 'mail'] as const) {
+    const missing = (): number[] => [...confirmed].filter((each) => !handled[group].has(each))
+    await until(`${group} handled all`, () => missing().length === 0)
+  }
+  for (const { worker } of workers) await worker.close()
+})
+
+test('a worker goes on after FLUSHALL', async () => {
+  const stream = await openOrders(bench)
+  const { saw } = startWorker(stream, 'billing', () => {})
+  await stream.add(0)
+  await saw('done')
+  await until('it waits', async () => (await readersWaiting(bench.raw)) === 1)
+  await bench.raw.flushall()
+  await stream.add(1)
+  await saw('done', 2)
+  await addNumbers(stream, 50, 2)
+  await saw('done', 52)
+})
+
+test('a worker goes on after its group was destroyed, from the first entry', async () => {
+  const stream = await openOrders(bench)
+  const handled: number[] = []
+  const { saw } = startWorker(stream, 'billing', ({ payload }) => handled.push(payload))
+  await stream.add(0)
+  await saw('done')
+  await until('it waits', async () => (await readersWaiting(bench.raw)) === 1)
+  await bench.raw.xgroup('DESTROY', ORDERS, 'billing')
+  await stream.add(1)
+  await saw('done', 3)
+  expect(handled).toEqual([0, 0, 1])
+})
+
+test('a worker goes on after SCRIPT FLUSH, in the middle of handling', async () => {
+  const stream = await openOrders(bench)
+  const { saw, events } = startWorker(stream, 'billing', async ({ payload }) => {
+    if (payload % 10 === 0) await bench.raw.script('FLUSH')
+  })
+  await addNumbers(stream, 100)
+  await saw('done', 100)
+  expect(events.every(({ kind }) => kind === 'done')).toBe(true)
+})
+
+test('a worker goes on after its reading connection was killed, and handles what came meanwhile', async () => {
+  const stream = await openOrders(bench)
+  const handled: number[] = []
+  const { saw } = startWorker(stream, 'billing', ({ payload }) => handled.push(payload), { lease: 1000 })
+  for (let round = 0; round < 3; round++) {
+    await until('it waits', async () => (await readersWaiting(bench.raw)) === 1)
+    const id = /id=(\d+) .*name=penknife-reader/.exec(String(await bench.raw.client('LIST')))?.[1]
+    await bench.raw.multi().client('KILL', 'ID', Number(id)).xadd(ORDERS, '*', 'd', `${round}`).exec()
+    await saw('done', round + 1)
+  }
+  expect(handled).toEqual([0, 1, 2])
+})
+
+test('killing every connection while entries flow loses none', async () => {
+  const stream = await openOrders(bench)
+  const handled = new Set<number>()
+  startWorker(stream, 'billing', ({ payload }) => void handled.add(payload), { lease: 500 })
+  const confirmed = new Set<number>()
+  for (let next = 0; next < 1000; next++) {
+    if (next % 200 === 199) await bench.raw.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes')
+    await stream.add(next).then(
+      () => confirmed.add(next),
+      () => {},
+    )
+  }
+  expect(confirmed.size).toBeGreaterThan(900)
+  await until('all handled', () => [...confirmed].every((each) => handled.has(each)))
+  await until('nothing is pending', async () => (await pendingOf(bench.raw, 'billing')).length === 0)
+})
+
+test('a worker that started while Redis was away begins when it is there', async () => {
+  const server = await ownRedis({ persist: true })
+  const raw = new Redis(server.socket)
+  raw.on('error', () => {})
+  onTestFinished(() => raw.disconnect())
+  await raw.xadd(ORDERS, '*', 'd', '7')
+  const penknife = await openReady(pattern(server.url), { deadline: 300 })
+  await server.kill()
+  const stream = createStream<number>(penknife.space('shop'), 'orders')
+  const { saw } = startWorker(stream, 'billing', () => {})
+  await saw('trouble')
+  await server.start()
+  await saw('done')
+})
+
+test('a handler that outlives its lease while Redis is away sees its signal abort', async () => {
+  const server = await ownRedis({ persist: true })
+  const penknife = await openReady(pattern(server.url), { deadline: 200 })
+  const stream = createStream<number>(penknife.space('shop'), 'orders')
+  const { saw, of } = startWorker(
+    stream,
+    'billing',
+    ({ signal }) => new Promise((resolve) => signal.addEventListener('abort', resolve)),
+    { lease: 600 },
+  )
+  const id = await stream.add(0)
+  await until('it started', async () => (await pendingIn(server.socket)) === 1)
+  await server.kill()
+  await saw('lost')
+  expect(of('lost')).toEqual([{ kind: 'lost', id, attempt: 1 }])
+})
+
+async function pendingIn(socket: string): Promise<number> {
+  const raw = new Redis(socket)
+  try {
+    return (await pendingOf(raw, 'billing').catch(() => [])).length
+  } finally {
+    raw.disconnect()
+  }
+}

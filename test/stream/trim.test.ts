@@ -1,0 +1,124 @@
+import { createStream } from '@penknife/core'
+import { expect, test } from 'vitest'
+
+import { openReady } from '../support/connect.ts'
+import { deferred } from '../support/deferred.ts'
+import { abandon, addNumbers, openOrders, ORDERS } from '../support/orders.ts'
+import { pattern, useRedis } from '../support/redis.ts'
+import { until } from '../support/until.ts'
+import { startWorker } from '../support/workers.ts'
+
+const bench = useRedis()
+
+/** Entries more than `keep` at which trimming begins. */
+const STEP = 64
+
+const rising = (a: number, b: number): number => a - b
+const numbers = (count: number): number[] => Array.from({ length: count }, (_, at) => at)
+
+test('a stream without groups keeps about the newest `keep` entries', async () => {
+  const stream = await openOrders(bench, { keep: 100 })
+  const ids = await addNumbers(stream, 2000)
+  const length = await bench.raw.xlen(ORDERS)
+  expect(length).toBeGreaterThanOrEqual(100)
+  expect(length).toBeLessThanOrEqual(100 + STEP)
+  const kept = await stream.read({ count: 1000 })
+  expect(kept.map(({ id }) => id)).toEqual(ids.slice(-length))
+})
+
+test('entries that every group finished are trimmed to about `keep`', async () => {
+  const stream = await openOrders(bench, { keep: 100, groups: ['billing', 'mail'] })
+  const workers = ['billing', 'mail'].map((group) => startWorker(stream, group, () => {}))
+  for (let round = 0; round < 10; round++) {
+    await addNumbers(stream, 100)
+    await Promise.all(workers.map(({ saw }) => saw('done', 100 * (round + 1))))
+  }
+  await addNumbers(stream, 20)
+  const length = await bench.raw.xlen(ORDERS)
+  expect(length).toBeGreaterThanOrEqual(100)
+  expect(length).toBeLessThanOrEqual(100 + STEP + 20)
+})
+
+test('a declared group whose worker starts long after misses nothing', async () => {
+  const stream = await openOrders(bench, { keep: 10, groups: ['billing'] })
+  await addNumbers(stream, 3000)
+  expect(await bench.raw.xlen(ORDERS)).toBe(3000)
+  const handled: number[] = []
+  const { saw } = startWorker(stream, 'billing', ({ payload }) => handled.push(payload), { concurrency: 100 })
+  await saw('done', 3000)
+  expect(handled.toSorted(rising)).toEqual(numbers(3000))
+})
+
+test('while a group stalls the stream grows, and once it went on it shrinks again', async () => {
+  const stream = await openOrders(bench, { keep: 50, groups: ['billing', 'mail'] })
+  const gate = deferred()
+  const billing = startWorker(
+    stream,
+    'billing',
+    ({ payload }) => (payload === 0 ? gate.promise : undefined),
+    {
+      concurrency: 50,
+    },
+  )
+  const mail = startWorker(stream, 'mail', () => {})
+  await addNumbers(stream, 1000)
+  await Promise.all([billing.saw('done', 999), mail.saw('done', 1000)])
+  // One entry of one group is under way: it and everything after it stays.
+  await addNumbers(stream, 10, 1000)
+  expect(await bench.raw.xlen(ORDERS)).toBe(1010)
+  gate.resolve()
+  await Promise.all([billing.saw('done', 1010), mail.saw('done', 1010)])
+  // Each add trims a bounded number, so it takes a few.
+  await addNumbers(stream, 30, 1010)
+  await until('all done', () => billing.of('done').length === 1040)
+  const length = await bench.raw.xlen(ORDERS)
+  expect(length).toBeGreaterThanOrEqual(50)
+  expect(length).toBeLessThanOrEqual(50 + STEP + 30)
+})
+
+test('an entry that a crashed worker holds is not trimmed', async () => {
+  const stream = await openOrders(bench, { keep: 10, groups: ['billing'] })
+  await addNumbers(stream, 5)
+  const [oldest] = await abandon(bench.raw, 'billing', 5, 0)
+  await addNumbers(stream, 500, 5)
+  expect((await stream.read({ count: 1 })).map(({ id }) => id)).toEqual([oldest])
+  expect(await bench.raw.xlen(ORDERS)).toBe(505)
+})
+
+test('a dead letter does not hold up trimming, and keeps its payload', async () => {
+  const stream = await openOrders(bench, { keep: 10, groups: ['billing'] })
+  const { saw } = startWorker(
+    stream,
+    'billing',
+    ({ payload }) => {
+      if (payload === 0) throw new Error('poison')
+    },
+    { maxAttempts: 1 },
+  )
+  await addNumbers(stream, 300)
+  await saw('done', 299)
+  await saw('dead')
+  await addNumbers(stream, 20, 300)
+  expect(await bench.raw.xlen(ORDERS)).toBeLessThanOrEqual(10 + STEP + 20)
+  expect((await stream.deadLetters('billing')).map(({ json }) => json)).toEqual(['0'])
+})
+
+test('with an undeclared group that lags, nothing it was not given is trimmed either', async () => {
+  const stream = await openOrders(bench, { keep: 10 })
+  await bench.raw.xgroup('CREATE', ORDERS, 'billing', '0', 'MKSTREAM')
+  await addNumbers(stream, 300)
+  expect(await bench.raw.xlen(ORDERS)).toBe(300)
+})
+
+test('two processes with the same groups and different `keep` lose nothing', async () => {
+  const penknife = await openReady(pattern(bench.server.url))
+  const space = penknife.space('shop')
+  const [small, large] = [10, 1000].map((keep) =>
+    createStream<number>(space, 'orders', { keep, groups: ['billing'] }),
+  )
+  await Promise.all([addNumbers(small!, 500), addNumbers(large!, 500, 500)])
+  const handled: number[] = []
+  const { saw } = startWorker(small!, 'billing', ({ payload }) => handled.push(payload), { concurrency: 100 })
+  await saw('done', 1000)
+  expect(handled.toSorted(rising)).toEqual(numbers(1000))
+})
