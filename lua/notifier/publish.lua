@@ -7,7 +7,7 @@
 -- @shared keep       events to keep
 -- @shared ttl        milliseconds that the history outlives its last event
 -- @item key history  stream
--- @item key live     pub/sub channel
+-- @item arg live     pub/sub channel of the same slot; no key, since a key that never exists cannot be moved with a slot
 -- @item arg type     the event's type
 -- @item arg json     the event's data
 -- @returns string    the event's id

@@ -39,14 +39,18 @@ local function finished(stream)
   return bound
 end
 
-local function trim(stream)
+local function trim(stream, length)
   local bound = finished(stream)
+  if not bound then
+    redis.call('XTRIM', stream, 'MAXLEN', '=', math.max(keep, length - STEP))
+    return
+  end
   local oldest = redis.call('XRANGE', stream, '-', '+', 'COUNT', 1)[1][1]
-  if bound and not earlier(oldest, bound) then
+  if not earlier(oldest, bound) then
     return
   end
   local cut = redis.call('XRANGE', stream, '-', '+', 'COUNT', STEP + 1)[STEP + 1][1]
-  if bound and earlier(bound, cut) then
+  if earlier(bound, cut) then
     cut = bound
   end
   redis.call('XTRIM', stream, 'MINID', '=', cut)
@@ -54,8 +58,9 @@ end
 
 local function item(stream, payload)
   local id = redis.call('XADD', stream, '*', 'd', payload)
-  if redis.call('XLEN', stream) > keep + STEP then
-    trim(stream)
+  local length = redis.call('XLEN', stream)
+  if length > keep + STEP then
+    trim(stream, length)
   end
   return id
 end

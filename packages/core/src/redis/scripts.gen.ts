@@ -296,18 +296,18 @@ return replies`,
  * - shared `keep`: events to keep
  * - shared `ttl`: milliseconds that the history outlives its last event
  * - key `history`: stream
- * - key `live`: pub/sub channel
+ * - `live`: pub/sub channel of the same slot; no key, since a key that never exists cannot be moved with a slot
  * - `type`: the event's type
  * - `json`: the event's data
  * - replies the event's id
  */
-export const notifierPublish: Script<[keep: Arg, ttl: Arg], [history: string, live: string, type: Arg, json: Arg], string> = {
+export const notifierPublish: Script<[keep: Arg, ttl: Arg], [history: string, live: Arg, type: Arg, json: Arg], string> = {
   name: 'notifier/publish',
-  sha: '613ec56a0d313d6e0b66cb04e9f5932f7a347117',
+  sha: 'db83714810c3f5052295f658520ec8c0dd112f15',
   batch: 64,
   shared: ["keep","ttl"],
-  keys: ["history","live"],
-  args: ["type","json"],
+  keys: ["history"],
+  args: ["live","type","json"],
   returns: 'string',
   text: `#!lua
 local clock = redis.call('TIME')
@@ -328,15 +328,15 @@ local function item(history, live, type, json)
   return id
 end
 local replies, key, arg = {}, 0, 2
-for i = 1, #KEYS / 2 do
-  local ok, reply = pcall(item, KEYS[key + 1], KEYS[key + 2], ARGV[arg + 1], ARGV[arg + 2])
+for i = 1, #KEYS / 1 do
+  local ok, reply = pcall(item, KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3])
   if not ok and type(reply) ~= 'table' then
     local text = tostring(reply)
     reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
   end
   if reply == nil then reply = false end
   replies[i] = reply
-  key, arg = key + 2, arg + 2
+  key, arg = key + 1, arg + 3
 end
 return replies`,
 }
@@ -424,7 +424,7 @@ return replies`,
  */
 export const streamAdd: Script<[keep: Arg, groups: Arg], [stream: string, payload: Arg], string> = {
   name: 'stream/add',
-  sha: '53e7340073ca8dd374fabc996e6525fc24558f05',
+  sha: 'cda223d00476cb53514d03f5bb2320fb3e41a0ca',
   batch: 128,
   shared: ["keep","groups"],
   keys: ["stream"],
@@ -465,22 +465,27 @@ local function finished(stream)
   end
   return bound
 end
-local function trim(stream)
+local function trim(stream, length)
   local bound = finished(stream)
+  if not bound then
+    redis.call('XTRIM', stream, 'MAXLEN', '=', math.max(keep, length - STEP))
+    return
+  end
   local oldest = redis.call('XRANGE', stream, '-', '+', 'COUNT', 1)[1][1]
-  if bound and not earlier(oldest, bound) then
+  if not earlier(oldest, bound) then
     return
   end
   local cut = redis.call('XRANGE', stream, '-', '+', 'COUNT', STEP + 1)[STEP + 1][1]
-  if bound and earlier(bound, cut) then
+  if earlier(bound, cut) then
     cut = bound
   end
   redis.call('XTRIM', stream, 'MINID', '=', cut)
 end
 local function item(stream, payload)
   local id = redis.call('XADD', stream, '*', 'd', payload)
-  if redis.call('XLEN', stream) > keep + STEP then
-    trim(stream)
+  local length = redis.call('XLEN', stream)
+  if length > keep + STEP then
+    trim(stream, length)
   end
   return id
 end
