@@ -14,15 +14,17 @@
 
 local function item(history, live, type, json)
   local last = redis.call('XREVRANGE', history, '+', '-', 'COUNT', 1)[1]
-  -- Offsets count from 1, so that <epoch>-0 is the position before the first event.
-  local place
+  local id
   if last then
-    place = string.match(last[1], '%d+') .. '-*'
+    local epoch, offset = string.match(last[1], '(%d+)-(%d+)')
+    id = epoch .. '-' .. string.format('%.0f', offset + 1)
   else
-    place = string.format('%.0f-1', math.floor(now / 1000))
+    -- Offsets count from 1, so that <epoch>-0 is the position before the first event.
+    id = string.format('%.0f-1', math.floor(now / 1000))
   end
-  local id = redis.call('XADD', history, 'MAXLEN', '~', keep, place, 't', type, 'd', json)
-  redis.call('PEXPIRE', history, ttl)
+  -- Sent first: when the user may not publish there, nothing was written. Subscribers get it after the script.
   redis.call('SPUBLISH', live, id .. '\n' .. type .. '\n' .. json)
+  redis.call('XADD', history, 'MAXLEN', '~', keep, id, 't', type, 'd', json)
+  redis.call('PEXPIRE', history, ttl)
   return id
 end

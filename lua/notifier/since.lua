@@ -2,29 +2,48 @@
 --
 -- The position is lost when its epoch is not the history's, when it lies after the last event, or when the
 -- event after it is not there any more.
--- @batch 8
+-- @batch 1
 -- @readonly
 -- @item key history  stream
--- @item arg position <epoch>-<offset>; 0-0 before any event; - for the oldest event kept; + for the end
+-- @item arg position <epoch>-<offset>; 0-0 before any event; - for the oldest event kept
 -- @item arg count    events at the most
--- @returns list      'ok' or 'lost', the last event's id or 0-0, then id and fields of each event
+-- @returns list      'ok' or 'lost', the last event's id or 0-0, then id and fields of each event; about 128 KiB
 
 local function parts(id)
   local epoch, offset = string.match(id, '^(%d+)-(%d+)$')
   return epoch, tonumber(offset)
 end
 
+local LARGEST = 131072
+
+-- Adds events from an id on, until there are enough of them or of their bytes.
+local function read(reply, history, from, count)
+  local bytes = 0
+  while count > 0 and bytes < LARGEST do
+    local events = redis.call('XRANGE', history, from, '+', 'COUNT', math.min(count, 20))
+    for _, event in ipairs(events) do
+      if bytes < LARGEST then
+        reply[#reply + 1] = event
+        bytes = bytes + #event[2][4]
+        from = '(' .. event[1]
+      end
+    end
+    if #events < math.min(count, 20) then
+      return
+    end
+    count = count - #events
+  end
+end
+
 local function item(history, position, count)
   local last = redis.call('XREVRANGE', history, '+', '-', 'COUNT', 1)[1]
   local top = last and last[1] or '0-0'
-  if position == '+' or position == top then
+  if position == top then
     return { 'ok', top }
   end
   local reply = { 'ok', top }
   if position == '-' then
-    for _, event in ipairs(redis.call('XRANGE', history, '-', '+', 'COUNT', count)) do
-      reply[#reply + 1] = event
-    end
+    read(reply, history, '-', tonumber(count))
     return reply
   end
 
@@ -37,9 +56,7 @@ local function item(history, position, count)
     return { 'lost', top }
   end
   local first = epoch .. '-' .. string.format('%.0f', offset + 1)
-  for _, event in ipairs(redis.call('XRANGE', history, first, '+', 'COUNT', count)) do
-    reply[#reply + 1] = event
-  end
+  read(reply, history, first, tonumber(count))
   if reply[3] == nil or reply[3][1] ~= first then
     return { 'lost', top }
   end

@@ -1,14 +1,13 @@
---- Take over entries whose workers gave no sign for longer than the lease, a bounded scan at a time.
+--- Take over entries whose workers gave no sign for longer than the lease.
 --
--- At the end of a scan, consumers that hold nothing and were not seen for an hour are removed.
+-- When none is left, consumers that hold nothing and were not seen for an hour are removed.
 -- @batch 4
 -- @item key stream   stream
 -- @item arg group    group
 -- @item arg consumer who takes over
 -- @item arg lease    milliseconds
--- @item arg cursor   where the last scan stopped; 0-0 to begin
 -- @item arg count    entries at the most
--- @returns list      the next cursor (0-0: scanned all), then id, attempt and fields of each entry
+-- @returns list      how many were found, then id, attempt and fields of each that is still in the stream
 
 local HOUR = 3600000
 
@@ -24,15 +23,23 @@ local function reap(stream, group)
   end
 end
 
-local function item(stream, group, consumer, lease, cursor, count)
-  local claimed = redis.call('XAUTOCLAIM', stream, group, consumer, lease, cursor, 'COUNT', count)
-  local reply = { claimed[1] }
-  for _, entry in ipairs(claimed[2]) do
-    local held = redis.call('XPENDING', stream, group, entry[1], entry[1], 1)[1]
-    reply[#reply + 1] = { entry[1], held[4], entry[2] }
-  end
-  if claimed[1] == '0-0' then
+local function item(stream, group, consumer, lease, count)
+  local left = redis.call('XPENDING', stream, group, 'IDLE', lease, '-', '+', count)
+  local reply = { #left }
+  if #left == 0 then
     reap(stream, group)
+    return reply
+  end
+  local claim, attempts = { 'XCLAIM', stream, group, consumer, lease }, {}
+  for _, held in ipairs(left) do
+    claim[#claim + 1] = held[1]
+    attempts[held[1]] = held[4] + 1
+  end
+  for _, entry in pairs(redis.call(unpack(claim))) do
+    -- An entry that was deleted comes as nothing.
+    if entry then
+      reply[#reply + 1] = { entry[1], attempts[entry[1]], entry[2] }
+    end
   end
   return reply
 end

@@ -1,5 +1,5 @@
 --- Read entries without taking part in a group.
--- @batch 4
+-- @batch 1
 -- @readonly
 -- @item key stream  stream
 -- @item arg from    first id, or - or +

@@ -264,7 +264,7 @@ describe.each(frameworks)('notifications on $name', (adapter) => {
   })
 })
 
-test('a client with more history than a connection may hold gets all of it, in several', async () => {
+test('a client with megabytes of history gets all of it, in one connection or several', async () => {
   const adapter = frameworks[0]
   if (!adapter) throw new Error('no framework')
   const notifier = features.notifier()
@@ -276,10 +276,8 @@ test('a client with more history than a connection may hold gets all of it, in s
   for (let nth = 0; nth < 50; nth++) await notifier.publish(nth % 10 === 9 ? 'b' : 'a', { nth, filler })
   const seen: number[] = []
   let { lastId } = first
-  let connections = 0
   while (seen.length < 50) {
     const client = await listen(`${url}/?channel=a&channel=b`, lastId)
-    connections++
     await until(
       'the stream ended or is complete',
       () => client.ended || seen.length + client.events.length >= 50,
@@ -291,7 +289,6 @@ test('a client with more history than a connection may hold gets all of it, in s
     lastId = client.lastId
     client.leave()
   }
-  expect(connections).toBeGreaterThan(2)
   const isB = (nth: number): boolean => nth % 10 === 9
   expect(seen.filter((nth) => !isB(nth))).toEqual(
     Array.from({ length: 50 }, (_, nth) => nth).filter((nth) => !isB(nth)),

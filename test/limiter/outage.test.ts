@@ -105,3 +105,11 @@ test('what Redis refuses for another reason is an error under every policy', asy
   await bench.raw.multi().del(key).lpush(key, 'x').exec()
   expect(await failure(limiter.take('ann'))).toMatchObject({ code: 'PENKNIFE_REJECTED' })
 })
+
+test('a Redis that is full is an outage like another: the policy answers', async () => {
+  const server = await ownRedis({ args: ['--maxmemory', '1'] })
+  const penknife = await openReady(pattern(server.url))
+  const rules = [{ name: 'burst', limit: 5, window: '1s' }] as const
+  const limiter = createRateLimiter(penknife.space('shop'), { name: 'api', rules, whenUnavailable: 'open' })
+  expect(await limiter.take('ann')).toMatchObject({ allowed: true, decidedBy: 'policy' })
+})

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 
-import { createLane } from '../../packages/core/src/notifier/lane.ts'
+import { createLane, type History } from '../../packages/core/src/notifier/lane.ts'
 import { message } from '../../packages/core/src/notifier/messages.ts'
 import type { NotifierEvent } from '@penknife/core'
 import { numbers } from '../support/channels.ts'
@@ -8,13 +8,20 @@ import { nextTurn, until } from '../support/until.ts'
 
 // What Redis and the network would have to do at just the wrong moment, a lane is told to have happened.
 
+/** A history of which only the reading matters. */
+function historyOf(since: History['since']): History {
+  return { since, top: () => Promise.reject(new Error('nobody asks')) }
+}
+
 const id = (offset: number): string => `7-${offset}`
 
 test('a lane that fell behind by more than it buffers goes live while events keep coming', async () => {
   let top = 0
   let reads = 0
   const delivered: NotifierEvent[] = []
-  const lane = createLane('room', id(0), read, (event) => delivered.push(event))
+  const lane = createLane('room', id(0), { since: read, top: async () => id(top) }, (event) =>
+    delivered.push(event),
+  )
   function publish(count: number): void {
     for (const end = top + count; top < end;) lane.push(message('room', id(++top), 'message', '0'))
   }
@@ -31,8 +38,8 @@ test('a lane that fell behind by more than it buffers goes live while events kee
     await nextTurn()
     return ['ok', end, ...reply]
   }
-  const first = lane.catchUp()
-  await Promise.race([first, until('it is live', () => lane.live())])
+  await lane.begin()
+  await until('it is live', () => lane.live())
   publish(3)
   expect(lane.live()).toBe(true)
   expect(delivered.map((event) => event.id)).toEqual(numbers(top, 1).map(id))
@@ -46,23 +53,24 @@ test('a catch-up asked for while another is under way reads again', async () => 
   const lane = createLane(
     'room',
     id(0),
-    async (position) => {
+    historyOf(async (position) => {
       const from = Number(position.split('-')[1])
       const end = top
       await new Promise<void>((resolve) => go.push(resolve))
       return ['ok', id(end), ...numbers(end - from, from + 1).map((at) => [id(at), ['t', 'm', 'd', '0']])]
-    },
+    }),
     (event) => delivered.push(event.id),
   )
-  const first = lane.catchUp()
+  const begun = lane.begin()
   await until('it reads', () => go.length === 1)
   // Kept, and told to nobody.
   top = 2
-  const second = lane.catchUp()
+  lane.keepUp()
   go[0]!()
+  await begun
   await until('it reads again', () => go.length === 2)
   go[1]!()
-  await Promise.all([first, second])
+  await until('it is live', () => lane.live())
   expect(delivered).toEqual([id(1), id(2)])
 })
 
@@ -72,11 +80,11 @@ test('a lane whose reading failed tries again, and delivers in order what came l
   const lane = createLane(
     'room',
     id(0),
-    async (position) => {
+    historyOf(async (position) => {
       if (fails-- > 0) throw new Error('away')
       const from = Number(position.split('-')[1])
       return ['ok', id(3), ...numbers(3 - from, from + 1).map((at) => [id(at), ['t', 'm', 'd', '0']])]
-    },
+    }),
     (event) => delivered.push(event.id),
   )
   lane.keepUp()

@@ -168,3 +168,14 @@ test('closing while Redis is away leaves nothing to wait for', async () => {
   subscription.close()
   await penknife.close()
 })
+
+test('who may not publish on a channel keeps nothing in its history', async () => {
+  await bench.raw.call('ACL', 'SETUSER', 'mute', 'on', 'nopass', '~*', 'resetchannels', '+@all')
+  const penknife = await openReady(pattern(bench.server.url, { username: 'mute', password: 'x' }))
+  const notifier = createNotifier(penknife.space('shop'))
+  expect(await failure(notifier.publish('room', 1))).toMatchObject({
+    code: 'PENKNIFE_REJECTED',
+    fate: 'not-done',
+  })
+  expect(await bench.raw.exists(ROOM)).toBe(0)
+})

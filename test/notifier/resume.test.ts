@@ -10,7 +10,8 @@ test('a subscriber resumes after the id that it gives', async () => {
   const notifier = await openNotifier(bench)
   const ids = await publishNumbers(notifier, 1000)
   for (const at of [0, 1, 199, 200, 201, 500, 998]) {
-    const { data } = await hear(notifier, ids[at])
+    const { data, heard: told } = await hear(notifier, ids[at])
+    await told(999 - at)
     expect(data()).toEqual(numbers(999 - at, at + 1))
   }
   const { data, heard } = await hear(notifier, ids[999])
@@ -25,7 +26,8 @@ test("'-' begins with the oldest event kept, without a reset", async () => {
   await publishNumbers(notifier, 1000)
   const kept = await bench.raw.xlen(ROOM)
   expect(kept).toBeLessThan(300)
-  const { data } = await hear(notifier, '-')
+  const { data, heard } = await hear(notifier, '-')
+  await heard(kept)
   expect(data()).toEqual(numbers(kept, 1000 - kept))
 })
 

@@ -121,6 +121,6 @@ test('a Redis that is full refuses the whole call before anything is written', a
   const server = await ownRedis({ args: ['--maxmemory', '1'] })
   const penknife = open(pattern(server.url))
   const error = await failure(counters(penknife.space('shop'), 5000)('a'))
-  expect(error).toMatchObject({ code: 'PENKNIFE_REJECTED', fate: 'not-done' })
+  expect(error).toMatchObject({ code: 'PENKNIFE_UNAVAILABLE', fate: 'not-done' })
   expect(error.message).toMatch(/OOM/)
 })

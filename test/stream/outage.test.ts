@@ -3,6 +3,7 @@ import { Redis } from 'ioredis'
 import { expect, onTestFinished, test } from 'vitest'
 
 import { openReady } from '../support/connect.ts'
+import { deferred } from '../support/deferred.ts'
 import { addNumbers, openOrders, ORDERS, pendingOf, readersWaiting } from '../support/orders.ts'
 import { ownRedis, pattern, useRedis } from '../support/redis.ts'
 import { until } from '../support/until.ts'
@@ -153,3 +154,50 @@ async function pendingIn(socket: string): Promise<number> {
     raw.disconnect()
   }
 }
+
+test('a handler that ends while Redis is away is not run again: its outcome is told when Redis is back', async () => {
+  const server = await ownRedis({ persist: true })
+  const penknife = await openReady(pattern(server.url), { deadline: 300 })
+  const stream = createStream<number>(penknife.space('shop'), 'orders', { groups: ['billing'] })
+  const gate = deferred()
+  let runs = 0
+  const { events, saw } = startWorker(
+    stream,
+    'billing',
+    async () => {
+      runs += 1
+      await gate.promise
+    },
+    { lease: 20_000 },
+  )
+  await stream.add(1)
+  await until('it runs', () => runs === 1)
+  await server.kill()
+  gate.resolve()
+  // Longer than a call waits for Redis.
+  await expect(stream.add(2)).rejects.toMatchObject({ code: 'PENKNIFE_UNAVAILABLE' })
+  await server.start()
+  await saw('done')
+  expect(runs).toBe(1)
+  expect(events.find(({ kind }) => kind === 'done')).toMatchObject({ attempt: 1 })
+})
+
+test('a worker leaves a master that became a replica, and goes on when there is a master again', async () => {
+  const server = await ownRedis()
+  const raw = new Redis(server.url)
+  onTestFinished(() => raw.disconnect())
+  const penknife = await openReady(pattern(server.url))
+  const stream = createStream<number>(penknife.space('shop'), 'orders', { groups: ['billing'] })
+  const handled: number[] = []
+  startWorker(stream, 'billing', ({ payload }) => void handled.push(payload))
+  const reader = async (): Promise<string | undefined> =>
+    /id=(\d+) .*name=penknife-reader/.exec(String(await raw.call('CLIENT', 'LIST')))?.[1]
+  await stream.add(1)
+  await until('it handles', () => handled.length === 1)
+  const before = await reader()
+  await raw.call('REPLICAOF', '127.0.0.1', '1')
+  await until('its reader connects afresh', async () => ![undefined, before].includes(await reader()))
+  await raw.call('REPLICAOF', 'NO', 'ONE')
+  await stream.add(2)
+  await until('it goes on', () => handled.includes(2))
+})

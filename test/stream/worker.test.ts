@@ -129,8 +129,8 @@ test('entries taken over count towards the concurrency', async () => {
   await addNumbers(stream, 1, 1)
   expect(await abandon(bench.raw, 'mail', 1, 60_000)).toHaveLength(1)
   // Many scans later it still has room for none.
-  const scans = await callsOf(bench.raw, 'xautoclaim')
-  await until('it looked around', async () => (await callsOf(bench.raw, 'xautoclaim')) > scans + 4)
+  const scans = await callsOf(bench.raw, 'xpending')
+  await until('it looked around', async () => (await callsOf(bench.raw, 'xpending')) > scans + 12)
   expect(started).not.toContain(101)
   held.resolve()
   await other.saw('done', 2)
@@ -239,9 +239,9 @@ test('heartbeats keep the lease of a handler that takes much longer', async () =
   const workers = streams.map((stream) => startWorker(stream, 'billing', handler, { lease: 300 }))
   await streams[0].add(0)
   await until('it started', () => started.length > 0)
-  // Each worker looks for abandoned entries every half lease: ten looks are well over two leases.
-  const scans = await callsOf(bench.raw, 'xautoclaim')
-  await until('they looked ten times', async () => (await callsOf(bench.raw, 'xautoclaim')) >= scans + 10)
+  // Two workers look every half lease, and one heartbeat comes every third: twenty calls are well over two leases.
+  const scans = await callsOf(bench.raw, 'xpending')
+  await until('they looked ten times', async () => (await callsOf(bench.raw, 'xpending')) >= scans + 20)
   gate.resolve()
   await until('it is done', () => workers.some(({ of }) => of('done').length > 0))
   expect(started).toHaveLength(1)

@@ -56,6 +56,7 @@ export const SAMPLES: Readonly<Record<string, readonly Sample[]>> = {
     { returns: 'list', item: [history, '5-1', 10], before: EVENTS },
     { returns: 'list', item: [history, '-', 10], before: EVENTS },
   ],
+  'notifier/top': [{ returns: 'string', item: [history], before: EVENTS }],
   'stream/add': [
     { returns: 'string', shared: [1000, ''], item: [stream, '{}'] },
     {
@@ -69,7 +70,7 @@ export const SAMPLES: Readonly<Record<string, readonly Sample[]>> = {
     { returns: 'integer', item: [stream, dead, 'billing', 'w1', '1-1', 1, 'why'], before: HELD },
     { returns: 'integer', item: [stream, dead, 'billing', 'w2', '1-1', 1, 'why'], before: HELD },
   ],
-  'stream/claim': [{ returns: 'list', item: [stream, 'billing', 'w2', 0, '0-0', 10], before: HELD }],
+  'stream/claim': [{ returns: 'list', item: [stream, 'billing', 'w2', 0, 10], before: HELD }],
   'stream/finish': [{ returns: 'integer', item: [stream, 'billing', 'w1', '1-1', 1], before: HELD }],
   'stream/group': [{ returns: 'integer', item: [stream, 'billing'] }],
   'stream/lease': [{ returns: 'integer', item: [stream, 'billing', 'w1', '1-1', 1, 0], before: HELD }],

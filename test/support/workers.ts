@@ -51,7 +51,7 @@ export interface WorkerProcess {
   next(what: keyof NewsByName): Promise<WorkerNews>
   readonly said: readonly WorkerNews[]
   /** Tells the handler that waits, or will wait: to finish, to fail, or to end its process at once. */
-  tell(word: 'finish' | 'fail' | 'die' | 'close'): Promise<void>
+  tell(word: 'finish' | 'fail' | 'die' | 'close' | 'close and fail'): Promise<void>
 }
 
 interface NewsByName {

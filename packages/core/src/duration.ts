@@ -13,6 +13,9 @@ interface Bounds {
   readonly max?: number
 }
 
+/** The longest deadline: what a timer can wait. */
+export const LONGEST_DEADLINE_MS: number = 2 ** 31 - 1
+
 const FORM = /^\d+(\.\d+)? ?(ms|s|m|h|d|w)$/
 
 /** Milliseconds of a duration option; `name` is what an error calls it. */

@@ -16,6 +16,14 @@ export const ERROR_CODES = {
 
 export type ErrorCode = keyof typeof ERROR_CODES
 
+/** The codes that mean: Redis is away or overloaded, not the caller wrong. */
+export const OUTAGES: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  'PENKNIFE_TIMEOUT',
+  'PENKNIFE_UNAVAILABLE',
+  'PENKNIFE_OVERLOADED',
+  'PENKNIFE_FATE_UNKNOWN',
+])
+
 /** Whether a failed call was carried out: certainly not, or nobody can tell. */
 export type Fate = 'not-done' | 'unknown'
 

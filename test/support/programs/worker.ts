@@ -24,7 +24,8 @@ const worker = stream.worker(
     const word = (await ears.blpop(words, 0))?.[1]
     if (word === 'die') process.kill(process.pid, 'SIGKILL')
     if (word === 'close') setImmediate(() => void close())
-    if (word === 'fail') throw new Error('told to fail')
+    if (word === 'close and fail') void close()
+    if (word?.endsWith('fail')) throw new Error('told to fail')
   },
   { concurrency: 1, ...(JSON.parse(options) as WorkerOptions) },
 )

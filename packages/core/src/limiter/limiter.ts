@@ -1,5 +1,5 @@
-import { durationMs } from '../duration.ts'
-import { invalid, PenknifeError } from '../errors.ts'
+import { durationMs, LONGEST_DEADLINE_MS } from '../duration.ts'
+import { invalid, OUTAGES, PenknifeError } from '../errors.ts'
 import { createTopic } from '../events.ts'
 import { checkName, checkOptions, checkText, isText, wholeNumber } from '../options.ts'
 import { digest } from '../redis/keys.ts'
@@ -29,7 +29,11 @@ export function createRateLimiter(space: Space, options: RateLimiterOptions): Ra
     throw invalid('whenUnavailable', policy, "give 'open', 'closed' or 'throw'")
   }
   const { keys, bind, use } = space.runtime
-  const port = bind(limiterTake, [packRules(buckets)], durationMs('deadline', options.deadline ?? 100))
+  const port = bind(
+    limiterTake,
+    [packRules(buckets)],
+    durationMs('deadline', options.deadline ?? 100, { max: LONGEST_DEADLINE_MS }),
+  )
   const smallest = Math.min(...buckets.map((bucket) => bucket.burst))
   // Other names are other rules, so their states never mix; other numbers under the same names keep the state.
   const signature = digest(buckets.map((bucket) => bucket.name).join(' ')).slice(1, 7)
@@ -59,13 +63,6 @@ export function createRateLimiter(space: Space, options: RateLimiterOptions): Ra
     },
   }
 }
-
-const OUTAGES = new Set<string>([
-  'PENKNIFE_TIMEOUT',
-  'PENKNIFE_UNAVAILABLE',
-  'PENKNIFE_OVERLOADED',
-  'PENKNIFE_FATE_UNKNOWN',
-] satisfies PenknifeError['code'][])
 
 function isOutage(error: unknown): boolean {
   return error instanceof PenknifeError && OUTAGES.has(error.code)

@@ -1,12 +1,12 @@
 import type { Route } from '../redis/keys.ts'
 import type { Subscriber } from '../redis/subscriber.ts'
-import { createLane, type Lane, type Since } from './lane.ts'
+import { createLane, type History, type Lane } from './lane.ts'
 import { parseLive } from './messages.ts'
 import type { NotifierEvent } from './types.ts'
 
 /** A channel as this process follows it: one pub/sub subscription, any number of lanes. */
 export interface Feed {
-  /** Adds a lane; resolves when its first catch-up is done. */
+  /** Adds a lane; `ready` when the first page of its history was read. */
   join(
     from: string,
     deliver: (event: NotifierEvent) => void,
@@ -24,10 +24,10 @@ export interface FeedOptions {
   readonly live: string
   readonly route: Route
   readonly subscriber: Subscriber
-  readonly since: Since
+  readonly history: History
 }
 
-export function createFeed({ channel, live, route, subscriber, since }: FeedOptions): Feed {
+export function createFeed({ channel, live, route, subscriber, history }: FeedOptions): Feed {
   const lanes = new Set<Lane>()
   let followed = false
   let waiting: (() => void)[] = []
@@ -48,19 +48,19 @@ export function createFeed({ channel, live, route, subscriber, since }: FeedOpti
 
   return {
     join(from, deliver) {
-      const lane = createLane(channel, from, since, deliver)
+      const lane = createLane(channel, from, history, deliver)
       lanes.add(lane)
       // History is read only once the server acknowledged the subscription: nothing falls between the two.
       const following = followed ? Promise.resolve() : new Promise<void>((resolve) => waiting.push(resolve))
-      return { lane, ready: following.then(() => lane.catchUp()) }
+      return { lane, ready: following.then(() => lane.begin()) }
     },
     leave(lane) {
       lane.close()
       lanes.delete(lane)
     },
     check() {
-      since('+', 1).then(
-        ([, top]) => {
+      history.top().then(
+        (top) => {
           for (const lane of lanes) if (lane.live() && lane.position() !== top) lane.keepUp()
         },
         // Redis is away: the subscription will come back, and with it a catch-up.

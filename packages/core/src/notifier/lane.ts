@@ -2,8 +2,16 @@ import type { Reply } from '../redis/script.ts'
 import { message, parsePosition } from './messages.ts'
 import type { NotifierEvent, NotifierMessage } from './types.ts'
 
-/** Reads a channel's events after a position. */
-export type Since = (position: string, count: number) => Promise<readonly Reply[]>
+/** Where a lane reads a channel's history. */
+export interface History {
+  /**
+   * Whether the position still holds, the position at the end, and the events after it, as many as fit. Reads
+   * nothing when its turn comes and `cancelled`.
+   */
+  since(position: string, count: number, cancelled: () => boolean): Promise<readonly Reply[]>
+  /** The position at the end. */
+  top(): Promise<string>
+}
 
 export interface Lane {
   /** Id of the last event delivered. */
@@ -12,14 +20,14 @@ export interface Lane {
   push(event: NotifierMessage): void
   /** Whether it takes events as they come, and is not reading history. */
   live(): boolean
-  /** Something may have been missed: reads the history up to its end, then goes on live. */
-  catchUp(): Promise<void>
-  /** Catches up, trying again until it succeeded. */
+  /** Reads the first page, or finds the end; the rest of the history follows by itself. */
+  begin(): Promise<void>
+  /** Something may have been missed: reads the history up to its end, trying until it could, then goes on live. */
   keepUp(): void
   close(): void
 }
 
-/** Events read at once. */
+/** Events read at once; a page also ends at about 128 KiB. */
 const PAGE = 200
 /** Live messages kept while the history is read; beyond it they begin anew: the history has what was dropped. */
 const LONGEST_BUFFER = 1000
@@ -35,7 +43,7 @@ const RETRY_MS = 500
 export function createLane(
   channel: string,
   from: string,
-  since: Since,
+  history: History,
   deliver: (event: NotifierEvent) => void,
 ): Lane {
   let position = from
@@ -44,6 +52,7 @@ export function createLane(
   let buffer: NotifierMessage[] = []
   let reading: Promise<void> | undefined
   let again = false
+  let begun: (() => void) | undefined
 
   /** Delivers an event that follows the position; false when it does not. Older ones count as delivered. */
   function advance(event: NotifierMessage): boolean {
@@ -63,23 +72,32 @@ export function createLane(
     live = false
     do {
       again = false
-      const [state, top, ...events] = await since(position, PAGE)
+      const atEnd = await readPage()
       if (closed) return
-      if (state === 'lost') {
-        position = top as string
-        deliver({ kind: 'reset', channel, id: position })
-      } else if (position === '+' || events.length === 0) {
-        position = top as string
-      }
-      for (const [id, fields] of events as [string, string[]][]) {
-        position = id
-        deliver(message(channel, id, fields[1] as string, fields[3] as string))
-        if (closed) return
-      }
-      if (events.length === PAGE) again = true
-      if (!again) again = !drain()
+      begun?.()
+      if (!atEnd || !drain()) again = true
     } while (again)
     live = true
+  }
+
+  /** Reads on from the position; true at the end of the history. */
+  async function readPage(): Promise<boolean> {
+    if (position === '+') {
+      position = await history.top()
+      return true
+    }
+    const [state, top, ...events] = await history.since(position, PAGE, () => closed)
+    if (closed) return true
+    if (state === 'lost') {
+      position = top as string
+      deliver({ kind: 'reset', channel, id: position })
+    } else if (events.length === 0) position = top as string
+    for (const [id, fields] of events as [string, string[]][]) {
+      position = id
+      deliver(message(channel, id, fields[1] as string, fields[3] as string))
+      if (closed) return true
+    }
+    return position === top
   }
 
   /** Delivers what came live meanwhile; false when it does not join what was read. */
@@ -104,6 +122,21 @@ export function createLane(
     })
   }
 
+  /** Rejects when not even the first page could be read; what fails after it is tried again. */
+  function begin(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      let first = true
+      begun = () => {
+        first = false
+        resolve()
+      }
+      catchUp().catch((error: unknown) => {
+        if (first) reject(error)
+        else keepUp()
+      })
+    })
+  }
+
   return {
     position: () => position,
     live: () => live,
@@ -121,7 +154,7 @@ export function createLane(
         keepUp()
       }
     },
-    catchUp,
+    begin,
     keepUp,
     close() {
       closed = true

@@ -2,7 +2,7 @@ import { durationMs } from '../duration.ts'
 import { invalid, PenknifeError } from '../errors.ts'
 import { checkName, checkOptions, checkText, toJson, wholeNumber } from '../options.ts'
 import type { Space } from '../redis/penknife.ts'
-import { notifierNudge, notifierPublish, notifierSince } from '../redis/scripts.gen.ts'
+import { notifierNudge, notifierPublish, notifierSince, notifierTop } from '../redis/scripts.gen.ts'
 import { createFeed, type Feed } from './feed.ts'
 import type { Lane } from './lane.ts'
 import { checkCursor } from './messages.ts'
@@ -12,6 +12,8 @@ import type { Notifier, NotifierOptions, PublishOptions, SubscribeOptions, Subsc
 const LARGEST_EVENT = 64 * 1024
 const LONGEST_CHANNEL = 128
 const MOST_CHANNELS = 1000
+/** Pages of history that a notifier reads at once: clients that catch up must not crowd out everything else. */
+const READS = 4
 /** How often each channel's position is compared with the end of its history. */
 const CHECK_MS = 10_000
 
@@ -34,28 +36,42 @@ export function createNotifier(space: Space, options: NotifierOptions = {}): Not
   const publish = bind(notifierPublish, [history, Math.ceil(ttlMs)])
   const nudge = bind(notifierNudge, [])
   const since = bind(notifierSince, [])
+  const top = bind(notifierTop, [])
+  const read = atMost(READS)
   const feeds = new Map<string, Feed>()
   use('notifier')
 
-  const checks = setInterval(() => {
-    for (const feed of feeds.values()) feed.check()
-  }, CHECK_MS)
-  checks.unref()
-  onClose(async () => {
-    clearInterval(checks)
-    for (const feed of feeds.values()) feed.close()
-  })
+  let checks: NodeJS.Timeout | undefined
+  let forget = (): unknown => undefined
+
+  /** Runs while some channel is followed, so that a notifier nobody follows costs nothing. */
+  function watch(): void {
+    checks = setInterval(() => {
+      for (const feed of feeds.values()) feed.check()
+    }, CHECK_MS)
+    checks.unref()
+    forget = onClose(async () => {
+      clearInterval(checks)
+      for (const feed of feeds.values()) feed.close()
+    })
+  }
 
   function feedOf(channel: string): Feed {
     let feed = feeds.get(channel)
     if (!feed) {
+      const key = keys.history(name, channel)
       feed = createFeed({
         channel,
         live: keys.live(name, channel),
         route,
         subscriber,
-        since: (position, count) => since(route, keys.history(name, channel), position, count),
+        history: {
+          since: (position, count, cancelled) =>
+            read(async () => (cancelled() ? ['ok', position] : since(route, key, position, count))),
+          top: () => top(route, key),
+        },
       })
+      if (feeds.size === 0) watch()
       feeds.set(channel, feed)
     }
     return feed
@@ -67,6 +83,10 @@ export function createNotifier(space: Space, options: NotifierOptions = {}): Not
     if (feed?.empty) {
       feeds.delete(channel)
       feed.close()
+      if (feeds.size === 0) {
+        clearInterval(checks)
+        forget()
+      }
     }
   }
 
@@ -163,5 +183,22 @@ async function within(ms: number, work: Promise<unknown>): Promise<void> {
     await Promise.race([work, late])
   } finally {
     clearTimeout(timer)
+  }
+}
+
+/** Lets so many run at a time, the others in the order in which they came. */
+function atMost(most: number): <Result>(run: () => Promise<Result>) => Promise<Result> {
+  const waiting: (() => void)[] = []
+  let running = 0
+  return async (run) => {
+    if (running >= most) await new Promise<void>((resolve) => waiting.push(resolve))
+    else running += 1
+    try {
+      return await run()
+    } finally {
+      const next = waiting.shift()
+      if (next) next()
+      else running -= 1
+    }
   }
 }

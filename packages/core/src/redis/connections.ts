@@ -40,6 +40,9 @@ const SETTINGS: Partial<RedisOptions> = {
   lazyConnect: false,
   keyPrefix: '',
   stringNumbers: false,
+  replyMapping: 'legacy',
+  role: 'master',
+  readOnly: false,
   connectTimeout: 5000,
 }
 

@@ -10,6 +10,7 @@ const NOT_NOW = new Set([
   'BUSY',
   'MISCONF',
   'NOREPLICAS',
+  'OOM',
 ])
 
 /** An error reply of Redis: its message begins with a code in capitals. */

@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 
-import { durationMs, type Duration } from '../duration.ts'
-import { invalid } from '../errors.ts'
+import { LONGEST_DEADLINE_MS, durationMs, type Duration } from '../duration.ts'
+import { invalid, PenknifeError } from '../errors.ts'
 import { createTopic, type Topic } from '../events.ts'
 import { checkName, checkOptions, wholeNumber } from '../options.ts'
 import { type Connection, type Connections, createConnections } from './connections.ts'
@@ -92,7 +92,7 @@ export function connect(redis: Connection, options: ConnectOptions = {}): Penkni
     throw invalid('redis', redis, 'give an ioredis connection: connect(new Redis())')
   }
   checkOptions('connect', options, ['deadline', 'maxPending', 'maxPendingBytes'])
-  const deadlineMs = durationMs('deadline', options.deadline ?? 2000)
+  const deadlineMs = durationMs('deadline', options.deadline ?? 2000, { max: LONGEST_DEADLINE_MS })
   const maxPending = wholeNumber('maxPending', options.maxPending ?? 50_000, 1, 10_000_000)
   const maxPendingBytes = wholeNumber('maxPendingBytes', options.maxPendingBytes ?? 32 << 20, 1024, 2 ** 40)
 
@@ -143,7 +143,10 @@ export function connect(redis: Connection, options: ConnectOptions = {}): Penkni
         subscriber,
         deadlineMs,
         bind: (script, shared, ms = deadlineMs) => runner.bind(script, shared, ms),
-        openReader: () => connections.open('reader'),
+        openReader() {
+          if (closing) throw new PenknifeError('PENKNIFE_CLOSED', 'worker: penknife was closed')
+          return connections.open('reader')
+        },
         use: (feature) => watch.use(feature),
         onClose(end) {
           endings.add(end)

@@ -31,7 +31,7 @@ const BATCH_BYTES = 256 * 1024
 export class Runner {
   readonly #sink: CommandSink
   readonly #options: RunnerOptions
-  #dirty: Batch[] = []
+  #dirty: Gathered[] = []
   #waiting = new Set<Batch>()
   #calls = 0
   #bytes = 0
@@ -61,10 +61,10 @@ export class Runner {
       if (refusal) return Promise.reject(refusal)
       const group = this.#options.cluster ? route.slot : 0
       let batch = open.get(group)
-      if (!batch || batch.sealed || batch.items.length >= script.batch || batch.bytes + bytes > BATCH_BYTES) {
+      if (!batch || batch.items.length >= script.batch || batch.bytes + bytes > BATCH_BYTES) {
         batch = new Batch(script, shared, deadlineMs, route.slot)
         open.set(group, batch)
-        if (this.#dirty.push(batch) === 1) setImmediate(() => this.#flush())
+        if (this.#dirty.push({ batch, open, group }) === 1) setImmediate(() => this.#flush())
       }
       this.#calls += 1
       this.#bytes += bytes
@@ -97,10 +97,11 @@ export class Runner {
   }
 
   #flush(): void {
-    const batches = this.#dirty
+    const gathered = this.#dirty
     this.#dirty = []
-    for (const batch of batches) {
-      batch.sealed = true
+    for (const { batch, open, group } of gathered) {
+      // Nothing joins it any more, and a port that is not used again must not keep it.
+      if (open.get(group) === batch) open.delete(group)
       batch.startDeadline(() => this.#expire(batch))
       this.#send(batch)
     }
@@ -111,20 +112,22 @@ export class Runner {
       this.#waiting.add(batch)
       return
     }
+    this.#run(batch, 'evalsha', batch.script.sha)
+  }
+
+  #run(batch: Batch, command: 'evalsha' | 'eval', script: string): void {
     batch.sent = true
-    this.#sink.call('evalsha', batch.command(batch.script.sha)).then(
+    this.#sink.call(command, batch.command(script)).then(
       (replies) => this.#settle(batch, () => batch.resolve(replies as unknown[], this.#options.onReadonly)),
       (error: unknown) => this.#fail(batch, error),
     )
   }
 
   #fail(batch: Batch, error: unknown): void {
-    if (replyCode(error) === 'NOSCRIPT' && !batch.settled) {
+    const code = replyCode(error)
+    if (code === 'NOSCRIPT' && !batch.settled) {
       // A restart, a failover or SCRIPT FLUSH: nothing of the batch was run, and EVAL also loads the script.
-      this.#sink.call('eval', batch.command(batch.script.text)).then(
-        (replies) => this.#settle(batch, () => batch.resolve(replies as unknown[], this.#options.onReadonly)),
-        (second: unknown) => this.#settle(batch, () => batch.reject(failureOf(batch.script.name, second))),
-      )
+      this.#run(batch, 'eval', batch.script.text)
       return
     }
     if (neverSent(error) && !batch.settled) {
@@ -132,7 +135,7 @@ export class Runner {
       this.#waiting.add(batch)
       return
     }
-    if (replyCode(error) === 'READONLY') this.#options.onReadonly()
+    if (code === 'READONLY') this.#options.onReadonly()
     this.#settle(batch, () => batch.reject(failureOf(batch.script.name, error)))
   }
 
@@ -169,6 +172,13 @@ interface Waiter {
   reject(error: PenknifeError): void
 }
 
+/** A batch that calls of this turn may join, and where its port keeps it. */
+interface Gathered {
+  readonly batch: Batch
+  readonly open: Map<number, Batch>
+  readonly group: number
+}
+
 /** The calls that travel together, and their callers. */
 class Batch {
   readonly script: AnyScript
@@ -177,8 +187,6 @@ class Batch {
   readonly slot: number
   readonly items: (readonly Arg[])[] = []
   bytes = 0
-  /** No further call may join. */
-  sealed = false
   sent = false
   settled = false
   readonly #shared: readonly Arg[]

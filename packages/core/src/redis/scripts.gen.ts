@@ -303,7 +303,7 @@ return replies`,
  */
 export const notifierPublish: Script<[keep: Arg, ttl: Arg], [history: string, live: Arg, type: Arg, json: Arg], string> = {
   name: 'notifier/publish',
-  sha: 'db83714810c3f5052295f658520ec8c0dd112f15',
+  sha: '2a9f2a1478f610543a2a2292f6645c1635d7008a',
   batch: 64,
   shared: ["keep","ttl"],
   keys: ["history"],
@@ -316,15 +316,16 @@ local keep = ARGV[1]
 local ttl = ARGV[2]
 local function item(history, live, type, json)
   local last = redis.call('XREVRANGE', history, '+', '-', 'COUNT', 1)[1]
-  local place
+  local id
   if last then
-    place = string.match(last[1], '%d+') .. '-*'
+    local epoch, offset = string.match(last[1], '(%d+)-(%d+)')
+    id = epoch .. '-' .. string.format('%.0f', offset + 1)
   else
-    place = string.format('%.0f-1', math.floor(now / 1000))
+    id = string.format('%.0f-1', math.floor(now / 1000))
   end
-  local id = redis.call('XADD', history, 'MAXLEN', '~', keep, place, 't', type, 'd', json)
-  redis.call('PEXPIRE', history, ttl)
   redis.call('SPUBLISH', live, id .. '\\n' .. type .. '\\n' .. json)
+  redis.call('XADD', history, 'MAXLEN', '~', keep, id, 't', type, 'd', json)
+  redis.call('PEXPIRE', history, ttl)
   return id
 end
 local replies, key, arg = {}, 0, 2
@@ -348,14 +349,14 @@ return replies`,
  * event after it is not there any more.
  *
  * - key `history`: stream
- * - `position`: <epoch>-<offset>; 0-0 before any event; - for the oldest event kept; + for the end
+ * - `position`: <epoch>-<offset>; 0-0 before any event; - for the oldest event kept
  * - `count`: events at the most
- * - replies 'ok' or 'lost', the last event's id or 0-0, then id and fields of each event
+ * - replies 'ok' or 'lost', the last event's id or 0-0, then id and fields of each event; about 128 KiB
  */
 export const notifierSince: Script<[], [history: string, position: Arg, count: Arg], readonly Reply[]> = {
   name: 'notifier/since',
-  sha: '17b1bb7b2c8ce52b5d221ddacf5b761514658a04',
-  batch: 8,
+  sha: 'c4f22c74de99dd5ce1f857524cb6e9986896a86f',
+  batch: 1,
   shared: [],
   keys: ["history"],
   args: ["position","count"],
@@ -365,17 +366,33 @@ local function parts(id)
   local epoch, offset = string.match(id, '^(%d+)-(%d+)$')
   return epoch, tonumber(offset)
 end
+local LARGEST = 131072
+local function read(reply, history, from, count)
+  local bytes = 0
+  while count > 0 and bytes < LARGEST do
+    local events = redis.call('XRANGE', history, from, '+', 'COUNT', math.min(count, 20))
+    for _, event in ipairs(events) do
+      if bytes < LARGEST then
+        reply[#reply + 1] = event
+        bytes = bytes + #event[2][4]
+        from = '(' .. event[1]
+      end
+    end
+    if #events < math.min(count, 20) then
+      return
+    end
+    count = count - #events
+  end
+end
 local function item(history, position, count)
   local last = redis.call('XREVRANGE', history, '+', '-', 'COUNT', 1)[1]
   local top = last and last[1] or '0-0'
-  if position == '+' or position == top then
+  if position == top then
     return { 'ok', top }
   end
   local reply = { 'ok', top }
   if position == '-' then
-    for _, event in ipairs(redis.call('XRANGE', history, '-', '+', 'COUNT', count)) do
-      reply[#reply + 1] = event
-    end
+    read(reply, history, '-', tonumber(count))
     return reply
   end
   local epoch, offset = parts(position)
@@ -387,9 +404,7 @@ local function item(history, position, count)
     return { 'lost', top }
   end
   local first = epoch .. '-' .. string.format('%.0f', offset + 1)
-  for _, event in ipairs(redis.call('XRANGE', history, first, '+', 'COUNT', count)) do
-    reply[#reply + 1] = event
-  end
+  read(reply, history, first, tonumber(count))
   if reply[3] == nil or reply[3][1] ~= first then
     return { 'lost', top }
   end
@@ -410,6 +425,39 @@ return replies`,
 }
 
 /**
+ * Read the position at the end of a channel's history.
+ *
+ * - key `history`: stream
+ * - replies the last event's id; 0-0 before any event
+ */
+export const notifierTop: Script<[], [history: string], string> = {
+  name: 'notifier/top',
+  sha: 'f73c1283f11a4b00f5173eb440408ab854a49c2a',
+  batch: 64,
+  shared: [],
+  keys: ["history"],
+  args: [],
+  returns: 'string',
+  text: `#!lua flags=no-writes
+local function item(history)
+  local last = redis.call('XREVRANGE', history, '+', '-', 'COUNT', 1)[1]
+  return last and last[1] or '0-0'
+end
+local replies, key, arg = {}, 0, 0
+for i = 1, #KEYS / 1 do
+  local ok, reply = pcall(item, KEYS[key + 1])
+  if not ok and type(reply) ~= 'table' then
+    local text = tostring(reply)
+    reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
+  end
+  if reply == nil then reply = false end
+  replies[i] = reply
+  key, arg = key + 1, arg + 0
+end
+return replies`,
+}
+
+/**
  * Append an entry, and trim the oldest ones that every group has finished.
  *
  * Trimming starts when 64 entries more than `keep` are there and takes at most 64, so that it costs little and
@@ -424,7 +472,7 @@ return replies`,
  */
 export const streamAdd: Script<[keep: Arg, groups: Arg], [stream: string, payload: Arg], string> = {
   name: 'stream/add',
-  sha: 'cda223d00476cb53514d03f5bb2320fb3e41a0ca',
+  sha: '1dbcde1d0b3314f8c23f2b4d463809b9b527e596',
   batch: 128,
   shared: ["keep","groups"],
   keys: ["stream"],
@@ -485,7 +533,7 @@ local function item(stream, payload)
   local id = redis.call('XADD', stream, '*', 'd', payload)
   local length = redis.call('XLEN', stream)
   if length > keep + STEP then
-    trim(stream, length)
+    pcall(trim, stream, length)
   end
   return id
 end
@@ -562,25 +610,24 @@ return replies`,
 }
 
 /**
- * Take over entries whose workers gave no sign for longer than the lease, a bounded scan at a time.
+ * Take over entries whose workers gave no sign for longer than the lease.
  *
- * At the end of a scan, consumers that hold nothing and were not seen for an hour are removed.
+ * When none is left, consumers that hold nothing and were not seen for an hour are removed.
  *
  * - key `stream`: stream
  * - `group`: group
  * - `consumer`: who takes over
  * - `lease`: milliseconds
- * - `cursor`: where the last scan stopped; 0-0 to begin
  * - `count`: entries at the most
- * - replies the next cursor (0-0: scanned all), then id, attempt and fields of each entry
+ * - replies how many were found, then id, attempt and fields of each that is still in the stream
  */
-export const streamClaim: Script<[], [stream: string, group: Arg, consumer: Arg, lease: Arg, cursor: Arg, count: Arg], readonly Reply[]> = {
+export const streamClaim: Script<[], [stream: string, group: Arg, consumer: Arg, lease: Arg, count: Arg], readonly Reply[]> = {
   name: 'stream/claim',
-  sha: 'c76e8103926cabbf59d0bb8c26717f0b4a0dd163',
+  sha: '12fa0072c52d12fad794bc303fa6c53982dc8406',
   batch: 4,
   shared: [],
   keys: ["stream"],
-  args: ["group","consumer","lease","cursor","count"],
+  args: ["group","consumer","lease","count"],
   returns: 'list',
   text: `#!lua
 local HOUR = 3600000
@@ -595,28 +642,35 @@ local function reap(stream, group)
     end
   end
 end
-local function item(stream, group, consumer, lease, cursor, count)
-  local claimed = redis.call('XAUTOCLAIM', stream, group, consumer, lease, cursor, 'COUNT', count)
-  local reply = { claimed[1] }
-  for _, entry in ipairs(claimed[2]) do
-    local held = redis.call('XPENDING', stream, group, entry[1], entry[1], 1)[1]
-    reply[#reply + 1] = { entry[1], held[4], entry[2] }
-  end
-  if claimed[1] == '0-0' then
+local function item(stream, group, consumer, lease, count)
+  local left = redis.call('XPENDING', stream, group, 'IDLE', lease, '-', '+', count)
+  local reply = { #left }
+  if #left == 0 then
     reap(stream, group)
+    return reply
+  end
+  local claim, attempts = { 'XCLAIM', stream, group, consumer, lease }, {}
+  for _, held in ipairs(left) do
+    claim[#claim + 1] = held[1]
+    attempts[held[1]] = held[4] + 1
+  end
+  for _, entry in pairs(redis.call(unpack(claim))) do
+    if entry then
+      reply[#reply + 1] = { entry[1], attempts[entry[1]], entry[2] }
+    end
   end
   return reply
 end
 local replies, key, arg = {}, 0, 0
 for i = 1, #KEYS / 1 do
-  local ok, reply = pcall(item, KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3], ARGV[arg + 4], ARGV[arg + 5])
+  local ok, reply = pcall(item, KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3], ARGV[arg + 4])
   if not ok and type(reply) ~= 'table' then
     local text = tostring(reply)
     reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
   end
   if reply == nil then reply = false end
   replies[i] = reply
-  key, arg = key + 1, arg + 5
+  key, arg = key + 1, arg + 4
 end
 return replies`,
 }
@@ -811,7 +865,7 @@ return replies`,
 export const streamRange: Script<[], [stream: string, from: Arg, to: Arg, count: Arg, order: Arg], readonly Reply[]> = {
   name: 'stream/range',
   sha: '687d5b9e74577086e69f991e8fad2b96e3394f10',
-  batch: 4,
+  batch: 1,
   shared: [],
   keys: ["stream"],
   args: ["from","to","count","order"],

@@ -1,6 +1,8 @@
 import type { Cluster, Redis } from 'ioredis'
 
+import { PenknifeError } from '../errors.ts'
 import type { Connection, Connections, Owner } from './connections.ts'
+import { replyCode } from './failures.ts'
 import type { Route } from './keys.ts'
 
 export interface Listener {
@@ -39,6 +41,7 @@ export function createSubscriber(connections: Connections, commands: Connection)
   const channels = new Map<string, Followed>()
   const links = new Map<string, Redis>()
   let closed = false
+  let told = false
 
   /** The connection that serves a slot now; undefined while its master is unknown. */
   function linkFor(slot: number): Redis | undefined {
@@ -101,7 +104,14 @@ export function createSubscriber(connections: Connections, commands: Connection)
         followed.live = true
         for (const listener of followed.listeners) listener.followed()
       },
-      () => retry(followed),
+      (error: unknown) => {
+        const code = replyCode(error)
+        if (code && code !== 'MOVED' && !told) {
+          told = true
+          process.emitWarning(`channels cannot be followed: ${String(error)}`, 'PenknifeWarning')
+        }
+        retry(followed)
+      },
     )
   }
 
@@ -119,6 +129,7 @@ export function createSubscriber(connections: Connections, commands: Connection)
 
   return {
     follow(route, channel, listener) {
+      if (closed) throw new PenknifeError('PENKNIFE_CLOSED', 'subscribe: penknife was closed')
       let followed = channels.get(channel)
       if (!followed) {
         followed = { channel, slot: route.slot, listeners: new Set(), link: undefined, live: false }

@@ -1,6 +1,7 @@
 import type { Redis } from 'ioredis'
 
 import { BLOCK_MS } from '../redis/connections.ts'
+import { replyCode } from '../redis/failures.ts'
 import type { Space } from '../redis/penknife.ts'
 import { streamClaim, streamGroup, streamLeave } from '../redis/scripts.gen.ts'
 
@@ -45,7 +46,7 @@ const LOOK_MS = 5000
  * workers by a scan of the group; never more than there is room for. A blocking read lasts at most until the next
  * scan is due, so that the two seldom wait at once; when they do, each takes only room that the other leaves.
  *
- * An idle intake costs Redis one XREADGROUP and one scan (XAUTOCLAIM and XINFO CONSUMERS in a script) in five
+ * An idle intake costs Redis one XREADGROUP and one scan (XPENDING and XINFO CONSUMERS in a script) in five
  * seconds, or in half the lease if that is shorter.
  */
 export function createIntake(space: Space, options: IntakeOptions): Intake {
@@ -62,8 +63,7 @@ export function createIntake(space: Space, options: IntakeOptions): Intake {
   let reading = 0
   let claiming = 0
   let scanning: Promise<void> | undefined
-  /** Where the next scan goes on, and from when on it is due. */
-  let cursor = '0-0'
+  /** From when on the next scan is due. */
   let scanAt = 0
   const looks = new Map<NodeJS.Timeout, number>()
   reader.on('ready', () => wake?.())
@@ -98,6 +98,8 @@ export function createIntake(space: Space, options: IntakeOptions): Intake {
       } catch (error) {
         if (stopped) return
         trouble(error)
+        // The master became a replica and kept the connection: look for the master again.
+        if (replyCode(error) === 'READONLY') reader.disconnect(true)
         // NOGROUP: someone deleted the stream or the group (FLUSHALL).
         grouped = false
         await pause(RETRY_MS)
@@ -140,17 +142,18 @@ export function createIntake(space: Space, options: IntakeOptions): Intake {
   }
 
   async function scanAll(): Promise<void> {
+    let found: number
     do {
-      // Without room it goes on from here as soon as there is some.
+      // Without room it goes on as soon as there is some.
       claiming = Math.min(room() - reading, 100)
       if (stopped || claiming <= 0) return
       const heldSince = performance.now()
-      const [next, ...claimed] = await claim(keys.route, key, group, consumer, leaseMs, cursor, claiming)
+      const [all, ...claimed] = await claim(keys.route, key, group, consumer, leaseMs, claiming)
       for (const [id, attempt, fields] of claimed as [string, number, string[]][]) {
         arrived({ id, attempt, fields, heldSince })
       }
-      cursor = next as string
-    } while (cursor !== '0-0')
+      found = all as number
+    } while (found === claiming)
     scanAt = performance.now() + lookEveryMs
   }
 

@@ -12,6 +12,7 @@ import type { Answer, Reply } from '../answer.ts'
 import type { Exchange } from '../exchange/exchange.ts'
 import { definePlugin, type Handler, type Plugin } from '../plugin.ts'
 import { problem } from '../problem.ts'
+import { warn } from '../warn.ts'
 import { createClients } from './clients.ts'
 import { fitsCursor, MAX_CURSOR, readCursor } from './cursor.ts'
 import { createFeed } from './feed.ts'
@@ -66,6 +67,7 @@ export const notificationsPlugin: Plugin<[notifier: Notifier, options: Notificat
     const retryMs = (): number => retry * (0.5 + Math.random())
     const clients = createClients({ heartbeatMs, retryMs })
     let closed = false
+    let warned = false
 
     const comeBack = (): Reply => ({ status: 200, headers: HEADERS, body: retryFrame(retryMs()) })
 
@@ -110,7 +112,12 @@ export const notificationsPlugin: Plugin<[notifier: Notifier, options: Notificat
       try {
         return await follow(exchange, list)
       } catch (error) {
-        if (!isInvalid(error)) return comeBack()
+        if (!isInvalid(error)) {
+          if (!warned && !isOutage(error))
+            warn('PENKNIFE_NOTIFICATIONS', 'clients cannot follow their channels', error)
+          warned = true
+          return comeBack()
+        }
         if (typeof channels === 'function') return problem(400, { detail: error.message })
         throw error
       }
@@ -131,6 +138,10 @@ function lastEventId(exchange: Exchange): string {
 /** Without a prototype, because a channel may be called 'constructor'. */
 function toRecord(positions: ReadonlyMap<string, string>): Readonly<Record<string, string>> {
   return Object.assign(Object.create(null), Object.fromEntries(positions))
+}
+
+function isOutage(error: unknown): boolean {
+  return error instanceof PenknifeError && error.code !== 'PENKNIFE_REJECTED'
 }
 
 function isInvalid(error: unknown): error is PenknifeError {
