@@ -188,14 +188,21 @@ test('a worker leaves a master that became a replica, and goes on when there is 
   onTestFinished(() => raw.disconnect())
   const penknife = await openReady(pattern(server.url))
   const stream = createStream<number>(penknife.space('shop'), 'orders', { groups: ['billing'] })
+  const gate = deferred()
   const handled: number[] = []
-  startWorker(stream, 'billing', ({ payload }) => void handled.push(payload))
+  const handler = async ({ payload }: { payload: number }): Promise<void> => {
+    handled.push(payload)
+    await gate.promise
+  }
+  // Busy with its one entry the reader is not blocked, so that the server does not send it away by itself.
+  startWorker(stream, 'billing', handler, { concurrency: 1, lease: 500 })
   const reader = async (): Promise<string | undefined> =>
     /id=(\d+) .*name=penknife-reader/.exec(String(await raw.call('CLIENT', 'LIST')))?.[1]
   await stream.add(1)
   await until('it handles', () => handled.length === 1)
   const before = await reader()
   await raw.call('REPLICAOF', '127.0.0.1', '1')
+  gate.resolve()
   await until('its reader connects afresh', async () => ![undefined, before].includes(await reader()))
   await raw.call('REPLICAOF', 'NO', 'ONE')
   await stream.add(2)
