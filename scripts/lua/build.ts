@@ -36,7 +36,7 @@ export function buildScript(script: LuaScript, includes: Readonly<Record<string,
     ...args.map((_, at) => `ARGV[arg + ${at + 1}]`),
   ]
   const text = [
-    // Declares keys and, for a writing script, lets Redis refuse the whole call when it is a replica or full.
+    // On a cluster Redis holds the script to its keys, and a writing one is refused whole on a replica or a full server.
     script.readOnly ? '#!lua flags=no-writes' : '#!lua',
     ...script.includes.map(
       (name) => includes[name] ?? readFileSync(new URL(`_lib/${name}.lua`, LUA), 'utf8'),

@@ -21,7 +21,8 @@ const CHECK_MS = 10_000
  * Makes a notifier: channels whose events arrive at once and can be resumed.
  *
  * A subscriber sees every event after its position once and in order, or is told plainly (`reset`) that history was
- * lost; never a silent gap. Each channel keeps about `history` events in a stream, which goes `ttl` after its last
+ * lost. What Redis itself forgets is the exception: after falling back to a snapshot or to a replica that lacked the last
+ * writes, offsets can be given out again, and a position in the part that was lost is taken for a good one. Each channel keeps about `history` events in a stream, which goes `ttl` after its last
  * event; a channel that was quiet for longer begins a new history, and its subscribers see a reset.
  *
  * @throws PENKNIFE_INVALID for a wrong option.

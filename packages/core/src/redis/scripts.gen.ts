@@ -156,7 +156,7 @@ return replies`,
  *
  * Each rule is a leaky bucket, the exact form of GCRA: a token adds `window` units to the rule's level, a
  * microsecond drains `limit` units, and a call passes while every level stays within burst * window. All of
- * them are whole numbers below 2^53, so nothing is ever rounded. The state is the time of the last charge, the
+ * them are whole numbers up to 2^52, so nothing is rounded (but up, when a window is changed). The state is the time of the last charge, the
  * time at which the key expires, and for each rule the window that its level was counted in and the level; a
  * denial writes nothing. The key lives for at least a second longer than the levels take to drain, so that most
  * charges of a busy subject only overwrite it (SETRANGE), at a third of the cost of setting an expiry.

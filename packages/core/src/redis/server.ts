@@ -50,21 +50,23 @@ export function findingsFor(server: ServerInfo, used: ReadonlySet<Feature>): rea
       message: `${server.kind} ${server.version} is older than ${oldest}.0, which penknife needs`,
     })
   }
-  const kept = DURABLE.filter((feature) => used.has(feature))
-  const policy = server.evictionPolicy
-  if (policy && kept.length > 0) {
-    const evicts = policy.startsWith('allkeys-') || (policy.startsWith('volatile-') && used.has('notifier'))
-    if (evicts) {
-      findings.push({
-        code: 'eviction',
-        message: `maxmemory-policy ${policy} can evict the data of ${kept.join(', ')}: use noeviction, or a server of its own`,
-      })
-    }
+  const policy = server.maxMemoryBytes === 0 ? '' : (server.evictionPolicy ?? '')
+  const evictable = DURABLE.filter(
+    (feature) =>
+      used.has(feature) &&
+      (policy.startsWith('allkeys-') || (policy.startsWith('volatile-') && feature === 'notifier')),
+  )
+  if (evictable.length > 0) {
+    findings.push({
+      code: 'eviction',
+      message: `maxmemory-policy ${policy} can evict the data of ${evictable.join(', ')}: use noeviction, or a server of its own`,
+    })
   }
-  if (server.appendOnly === false && used.has('stream')) {
+  if (server.appendOnly === false && (used.has('stream') || used.has('leaderboard'))) {
     findings.push({
       code: 'persistence',
-      message: 'appendonly is off: stream entries since the last snapshot are lost when Redis crashes',
+      message:
+        'appendonly is off: stream entries and scores since the last snapshot are lost when Redis crashes',
     })
   }
   return findings
