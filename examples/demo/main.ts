@@ -12,9 +12,7 @@ import { listen } from './listen.ts'
 
 const DEFAULT_PORT = 3000
 
-const { values } = parseArgs({
-  options: { koa: { type: 'boolean', default: false }, port: { type: 'string' } },
-})
+const { values } = readArguments()
 
 const ownUrl = process.env['PENKNIFE_REDIS_URL']
 if (!ownUrl) console.log('penknife: starting a private Redis …')
@@ -71,4 +69,13 @@ async function stop(): Promise<void> {
 
 function withoutPassword(address: string): string {
   return address.replace(/\/\/[^@/]*@/, '//…@')
+}
+
+function readArguments(): { values: { koa: boolean; port?: string } } {
+  try {
+    return parseArgs({ options: { koa: { type: 'boolean', default: false }, port: { type: 'string' } } })
+  } catch (error) {
+    console.error(`penknife: ${(error as Error).message}\n\nusage: pnpm demo [--koa] [--port N]`)
+    process.exit(1)
+  }
 }

@@ -100,7 +100,9 @@ describe.each(frameworks)('rateLimit on $name', (adapter) => {
     ])
     expect((await call(url)).status).toBe(500)
     expect(errors[0]).toBeInstanceOf(PenknifeError)
-    expect(String(errors[0])).toMatch(/rateLimit key is "": give text that is not empty/)
+    expect(String(errors[0])).toMatch(
+      /rateLimit key is "": the key function must answer text that is not empty/,
+    )
   })
 
   test('cost and skip are asked for each request', async () => {

@@ -156,3 +156,28 @@ test('the given connection itself is left alone', async () => {
   expect(await given.get('mine')).toBe('1')
   given.disconnect()
 })
+
+test('a database that is not there is an outage that says so; nothing goes to database 0', async () => {
+  const penknife = open(new Redis(bench.server.url, { db: 99, lazyConnect: true }), { deadline: 300 })
+  const error = await failure(counters(penknife.space('shop'))('a'))
+  expect(error).toMatchObject({ code: 'PENKNIFE_UNAVAILABLE', fate: 'not-done' })
+  expect(error.message).toMatch(/DB index is out of range/)
+  expect(await penknife.health()).toMatchObject({
+    status: 'unavailable',
+    reason: expect.stringMatching(/DB index/),
+  })
+  expect(await bench.raw.dbsize()).toBe(0)
+})
+
+test('a wrong password is named by the call that fails, with its cause', async () => {
+  await bench.raw.call('ACL', 'SETUSER', 'carl', 'on', '>right', '~*', '&*', '+@all')
+  const penknife = open(
+    new Redis(bench.server.url, { username: 'carl', password: 'wrong', lazyConnect: true }),
+    {
+      deadline: 300,
+    },
+  )
+  const error = await failure(counters(penknife.space('shop'))('a'))
+  expect(error.message).toMatch(/WRONGPASS/)
+  expect(String(error.cause)).toMatch(/WRONGPASS/)
+})

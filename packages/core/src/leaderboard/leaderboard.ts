@@ -1,6 +1,6 @@
 import { invalid } from '../errors.ts'
 import { checkName, checkText, wholeNumber } from '../options.ts'
-import type { Space } from '../redis/penknife.ts'
+import { runtimeOf, type Space } from '../redis/penknife.ts'
 import type { Reply } from '../redis/script.ts'
 import {
   leaderboardAround,
@@ -20,7 +20,7 @@ const LONGEST_MEMBER = 256
  */
 export function createLeaderboard(space: Space, name: string): Leaderboard {
   checkName('leaderboard name', name)
-  const { keys, bind, use } = space.runtime
+  const { keys, bind, use } = runtimeOf(space)
   const { route } = keys
   const key = keys.leaderboard(name)
   const increment = bind(leaderboardIncrement, [])

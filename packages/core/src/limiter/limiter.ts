@@ -3,7 +3,7 @@ import { invalid, OUTAGES, PenknifeError } from '../errors.ts'
 import { createTopic } from '../events.ts'
 import { checkName, checkOptions, checkText, isText, wholeNumber } from '../options.ts'
 import { digest } from '../redis/keys.ts'
-import type { Space } from '../redis/penknife.ts'
+import { runtimeOf, type Space } from '../redis/penknife.ts'
 import { limiterTake } from '../redis/scripts.gen.ts'
 import { decide, packRules, parseRules, policyDecision } from './rules.ts'
 import type { Decision, RateLimiter, RateLimiterOptions } from './types.ts'
@@ -28,7 +28,7 @@ export function createRateLimiter(space: Space, options: RateLimiterOptions): Ra
   if (!['open', 'closed', 'throw'].includes(policy)) {
     throw invalid('whenUnavailable', policy, "give 'open', 'closed' or 'throw'")
   }
-  const { keys, bind, use } = space.runtime
+  const { keys, bind, use } = runtimeOf(space)
   const port = bind(
     limiterTake,
     [packRules(buckets)],

@@ -32,6 +32,10 @@ function parseRule(rule: Rule): Bucket {
   const name = checkName('rule name', rule.name, 32)
   const limit = wholeNumber(`limit of rule '${name}'`, rule.limit, 1, 1_000_000_000)
   const windowMs = durationMs(`window of rule '${name}'`, rule.window)
+  if (typeof rule.window === 'number' && rule.window < 1000) {
+    const fix = `give '${rule.window}s' or '${rule.window}ms', whichever you mean: a bare number is milliseconds`
+    throw invalid(`window of rule '${name}'`, rule.window, fix)
+  }
   const burst = wholeNumber(`burst of rule '${name}'`, rule.burst ?? limit, 1, 1_000_000_000)
   const windowUs = Math.round(windowMs * 1000)
   if (Math.abs(windowUs - windowMs * 1000) > 1e-6) {

@@ -6,7 +6,7 @@ export interface Rule {
   readonly name: string
   /** Tokens that come back in each window: a whole number from 1. */
   readonly limit: number
-  /** Milliseconds, or text such as '1s', '15m' or '1d'. */
+  /** Text such as '250ms', '1s', '15m' or '1d', or milliseconds as a number from 1,000. */
   readonly window: Duration
   /** Tokens that can be taken at once by a rested subject. Default: `limit`. */
   readonly burst?: number

@@ -1,7 +1,7 @@
 import { durationMs } from '../duration.ts'
 import { invalid, PenknifeError } from '../errors.ts'
 import { checkName, checkOptions, checkText, toJson, wholeNumber } from '../options.ts'
-import type { Space } from '../redis/penknife.ts'
+import { runtimeOf, type Space } from '../redis/penknife.ts'
 import { notifierNudge, notifierPublish, notifierSince, notifierTop } from '../redis/scripts.gen.ts'
 import { createFeed, type Feed } from './feed.ts'
 import type { Lane } from './lane.ts'
@@ -32,7 +32,7 @@ export function createNotifier(space: Space, options: NotifierOptions = {}): Not
   const name = checkName('name', options.name ?? 'main')
   const history = wholeNumber('history', options.history ?? 1000, 1, 1_000_000)
   const ttlMs = durationMs('ttl', options.ttl ?? '1d', { min: 60_000 })
-  const { keys, bind, subscriber, deadlineMs, onClose, use } = space.runtime
+  const { keys, bind, subscriber, deadlineMs, onClose, use } = runtimeOf(space)
   const { route } = keys
   const publish = bind(notifierPublish, [history, Math.ceil(ttlMs)])
   const nudge = bind(notifierNudge, [])

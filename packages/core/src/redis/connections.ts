@@ -118,6 +118,9 @@ export function createConnections(given: Connection): Connections {
 
 /** ioredis prints errors that nobody listens to; who owns the connection learns of them from its `close`. */
 function quiet<C extends Connection>(connection: C): C {
-  connection.on('error', () => {})
+  connection.on('error', (error: Error & { command?: { name: string } }) => {
+    // ioredis would go on in database 0.
+    if (error.command?.name === 'select') connection.disconnect()
+  })
   return connection
 }

@@ -31,6 +31,8 @@ export type PenknifeEvent =
 export interface Health {
   /** `ok`: Redis answered just now. */
   readonly status: 'ok' | 'unavailable'
+  /** What went wrong last, while there is no connection. */
+  readonly reason: string | undefined
   /** Milliseconds that the answer took. */
   readonly latencyMs: number | undefined
   /** Calls sent or waiting that Redis did not settle yet. */
@@ -56,6 +58,12 @@ export interface Space {
   readonly name: string
   /** What features are made with; not for applications. */
   readonly runtime: Runtime
+}
+
+/** The runtime of a space, or an error that says what to give instead of what is none. */
+export function runtimeOf(space: Space): Runtime {
+  if (typeof space?.runtime?.bind === 'function') return space.runtime
+  throw invalid('space', space, "give a space: connect(new Redis()).space('shop')")
 }
 
 /** What a feature needs from the layer below. */
@@ -99,36 +107,37 @@ export function connect(redis: Connection, options: ConnectOptions = {}): Penkni
   const connections = createConnections(redis)
   const commands = connections.open('commands')
   const topic = createTopic<PenknifeEvent>('penknife:connection')
-  const runner: Runner = new Runner(
-    createSink(commands, () => runner.resume()),
-    {
-      cluster: connections.cluster,
-      maxPending,
-      maxPendingBytes,
-      onReadonly: atMostEvery(1000, () => commands.disconnect(true)),
-    },
-  )
+  const sink = createSink(commands, () => runner.resume())
+  const runner: Runner = new Runner(sink, {
+    cluster: connections.cluster,
+    maxPending,
+    maxPendingBytes,
+    onReadonly: atMostEvery(1000, () => commands.disconnect(true)),
+  })
   const watch = watchServer(commands, topic)
-  let last: Error | undefined
   /** What was told of the absence; undefined while Redis is there. */
   let told: string | undefined
+  let warned = false
+  let closing: Promise<void> | undefined
   commands.on('ready', () => {
-    last = told = undefined
+    told = undefined
     topic.emit({ kind: 'available' })
     watch.look()
   })
-  commands.on('error', (error: Error) => (last = error))
   commands.on('close', () => {
-    const reason = last?.message ?? 'the connection was closed'
+    const reason = sink.lastError?.message ?? 'the connection was closed'
     // Every attempt to connect ends here: one that fails for the same reason is no news.
     if (reason === told) return
     told = reason
+    if (!topic.heard && !closing && !warned) {
+      warned = true
+      process.emitWarning(`Redis is away: ${reason}; penknife.on(…) tells of every change`, 'PenknifeWarning')
+    }
     topic.emit({ kind: 'unavailable', reason })
   })
 
   const subscriber = createSubscriber(connections, commands)
   const endings = new Set<() => Promise<void>>()
-  let closing: Promise<void> | undefined
 
   async function closeAll(): Promise<void> {
     await Promise.allSettled([...endings].map((end) => end()))
@@ -160,6 +169,7 @@ export function connect(redis: Connection, options: ConnectOptions = {}): Penkni
       const answered = await answers(commands, deadlineMs)
       return {
         status: answered ? 'ok' : 'unavailable',
+        reason: answered ? undefined : sink.lastError?.message,
         latencyMs: answered ? performance.now() - started : undefined,
         pending: runner.pending,
         server: watch.server(),

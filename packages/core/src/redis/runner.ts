@@ -153,8 +153,10 @@ export class Runner {
       return
     }
     this.#waiting.delete(batch)
-    const away = `${name}: Redis could not be reached within ${batch.deadlineMs} ms (${this.#sink.status})`
-    this.#settle(batch, () => batch.reject(new PenknifeError('PENKNIFE_UNAVAILABLE', away)))
+    const { status, lastError: cause } = this.#sink
+    const why = cause ? `${status}: ${cause.message}` : status
+    const away = `${name}: Redis could not be reached within ${batch.deadlineMs} ms (${why})`
+    this.#settle(batch, () => batch.reject(new PenknifeError('PENKNIFE_UNAVAILABLE', away, { cause })))
   }
 
   #settle(batch: Batch, finish: () => void): void {

@@ -1,11 +1,14 @@
 import type { Cluster, Redis } from 'ioredis'
 
 import type { Connection } from './connections.ts'
+import { neverSent } from './failures.ts'
 import type { Arg } from './script.ts'
 
 /** What the runner sends through. */
 export interface CommandSink {
   readonly status: string
+  /** What went wrong last, while no connection is there. */
+  readonly lastError: Error | undefined
   /** Whether a call for that slot is sent at once; when not, `onReady` is told when to try again. */
   ready(slot: number): boolean
   call(command: string, args: Arg[]): Promise<unknown>
@@ -15,8 +18,19 @@ export interface CommandSink {
 const LOOK_UP_MS = 100
 
 export function createSink(connection: Connection, onReady: () => void): CommandSink {
-  connection.on('ready', onReady)
+  let lastError: Error | undefined
+  connection.on('error', (error: Error) => {
+    // What ioredis could not send because of the error before says nothing new.
+    if (!neverSent(error)) lastError = error
+  })
+  connection.on('ready', () => {
+    lastError = undefined
+    onReady()
+  })
   return {
+    get lastError() {
+      return lastError
+    },
     get status() {
       return connection.status
     },

@@ -1,6 +1,6 @@
 import { invalid } from '../errors.ts'
 import { checkName, checkOptions, toJson, wholeNumber } from '../options.ts'
-import type { Space } from '../redis/penknife.ts'
+import { runtimeOf, type Space } from '../redis/penknife.ts'
 import { streamAdd, streamRange } from '../redis/scripts.gen.ts'
 import { checkId, fieldOf, toEntries } from './entries.ts'
 import type { DeadLetter, Stream, StreamOptions } from './types.ts'
@@ -27,7 +27,7 @@ export function createStream<T = unknown>(
   checkOptions('createStream', options, ['groups', 'keep'])
   const groups = checkGroups(options.groups ?? [])
   const keep = wholeNumber('keep', options.keep ?? 10_000, 1, 1_000_000_000)
-  const { keys, bind, use } = space.runtime
+  const { keys, bind, use } = runtimeOf(space)
   const key = keys.stream(name)
   const append = bind(streamAdd, [keep, groups.join(' ')])
   const range = bind(streamRange, [])

@@ -51,7 +51,7 @@ export const rateLimitPlugin: Plugin<[limiter: RateLimiter, options?: RateLimitO
 
     const handler: Handler = async (exchange) => {
       if (skip && (await skip(exchange))) return PASS
-      const subject = toSubject(await key(exchange))
+      const subject = toSubject(await key(exchange), key === addressKey ? NO_ADDRESS : NO_KEY)
       const tokens = typeof cost === 'function' ? await cost(exchange) : cost
       const decision = await limiter.take(subject, { cost: tokens })
       if (headers === 'draft' || headers === 'both') writeDraftHeaders(exchange, decision, limiter.rules)
@@ -80,14 +80,15 @@ function addressKey({ ip }: Exchange): string {
   return ip === undefined ? '' : ipKey(ip)
 }
 
-function toSubject(key: unknown): string {
+const NO_ADDRESS =
+  "the default key is the client's address, which a unix socket or an unset 'trust proxy' lacks: give a key function"
+const NO_KEY =
+  'the key function must answer text that is not empty for every request: turn requests without it away before, ' +
+  'for example with 401, or limit them by their address (ipKey)'
+
+function toSubject(key: unknown, fix: string): string {
   if (typeof key === 'string' && key !== '') return isSubject(key) ? key : hashSubject(key)
-  throw invalid(
-    'rateLimit key',
-    key,
-    'give text that is not empty for every request: the default key needs a client address, which a unix socket ' +
-      "or an unset 'trust proxy' lacks; a key function answers e.g. (exchange) => exchange.header('x-api-key') ?? 'none'",
-  )
+  throw invalid('rateLimit key', key, fix)
 }
 
 function check(limiter: RateLimiter, options: RateLimitOptions): void {
