@@ -43,7 +43,6 @@ export function checkText(what: string, value: string, max: number): string {
   return value
 }
 
-// eslint-disable-next-line no-control-regex
 const UNSAFE = /[\u0000-\u001f\u007f{}]/
 
 export function isText(value: string, max: number): boolean {

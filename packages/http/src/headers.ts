@@ -1,6 +1,5 @@
 import { PenknifeError } from '@penknife/core'
 
-// eslint-disable-next-line no-control-regex
 const PRINTABLE = /^[\x20-\x7e]*$/
 const MAX_INTEGER = 999_999_999_999_999
 
