@@ -76,6 +76,6 @@ function readArguments(): { values: { koa: boolean; port?: string } } {
     return parseArgs({ options: { koa: { type: 'boolean', default: false }, port: { type: 'string' } } })
   } catch (error) {
     console.error(`penknife: ${(error as Error).message}\n\nusage: pnpm demo [--koa] [--port N]`)
-    process.exit(1)
+    return process.exit(1)
   }
 }
