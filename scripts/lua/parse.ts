@@ -120,7 +120,8 @@ function checkBody(script: LuaScript, fail: (what: string) => never): void {
     if (identifiers.filter((id) => id === name).length < 2) fail(`item does not use '${name}'`)
   }
 
-  const given = new Set([...script.shared.map((field) => field.name), ...script.includes.flatMap(provides)])
+  // An include is named after what it defines.
+  const given = new Set([...script.shared.map((field) => field.name), ...script.includes])
   for (const name of given) {
     if (!globals.has(name)) fail(`the header promises '${name}', the body does not use it`)
   }
@@ -135,11 +136,6 @@ function checkBody(script: LuaScript, fail: (what: string) => never): void {
   const writing = writes.find((command) => !READING.has(command))
   if (script.readOnly && writing) fail(`is @readonly and calls ${writing}`)
   if (!script.readOnly && !writing) fail('writes nothing: say @readonly')
-}
-
-/** An include is named after what it defines. */
-function provides(include: string): string[] {
-  return [include]
 }
 
 const READING = new Set(

@@ -16,7 +16,8 @@ const LONGEST_SUBJECT = 1024
  * or several rules, charged all or none.
  *
  * In any interval T a rule admits at most `burst + T * limit / window` tokens of a subject, across any number of
- * processes. Redis keeps one string of 16 + 16 bytes a rule for each subject, until the subject is rested.
+ * processes. Redis keeps one string of 16 + 16 bytes a rule for each subject, for at
+ * most twice the time until the subject is rested, and a second.
  *
  * @throws PENKNIFE_INVALID for a wrong option.
  */

@@ -66,7 +66,8 @@ export interface Notifier {
   nudge(channel: string, data: unknown, options?: PublishOptions): Promise<void>
   /**
    * Follows channels: first the history after `from`, then every event, in order and once; or, when the history
-   * is gone, a `reset`. Resolves when the first catch-up of every channel is done. After an interruption it
+   * is gone, a `reset`. Resolves when the first page of every channel's history (200 events or about
+   * 128 KiB) was delivered; the rest follows by itself. After an interruption it
    * catches up by itself.
    *
    * @throws PENKNIFE_UNAVAILABLE when Redis cannot be reached within connect()'s deadline; nothing stays
