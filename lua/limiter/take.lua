@@ -1,82 +1,57 @@
---- Take tokens of one subject from every rule, or from none.
+--- Take tokens of one subject from a single GCRA rule.
 --
--- Each rule is a leaky bucket, the exact form of GCRA: a token adds `window` units to the rule's level, a
--- microsecond drains `limit` units, and a call passes while every level stays within burst * window. All of
--- them are whole numbers up to 2^52, so nothing is rounded (but up, when a window is changed). The state is the time of the last charge, the
--- time at which the key expires, and for each rule the window that its level was counted in and the level; a
--- denial writes nothing. The key lives for at least a second longer than the levels take to drain, so that most
--- charges of a busy subject only overwrite it (SETRANGE), at a third of the cost of setting an expiry.
+-- The rule is a leaky bucket, the exact form of GCRA: a token adds `window` units to the level, a microsecond drains
+-- `limit` units, and a call passes while the level stays within the capacity (burst * window). All of them are whole
+-- numbers up to 2^52, so nothing is rounded (but up, when the window is changed). A denial writes nothing. The key
+-- lives for at least a second longer than the level takes to drain, so that most charges of a busy subject only
+-- overwrite it (SETRANGE), at a third of the cost of setting an expiry.
+--
+-- take-all.lua does the same for several rules, with the same state.
 -- @batch 64
 -- @include now
--- @shared rules      "limit window burst" of each rule, window in microseconds, separated by spaces
--- @item key state    string: time, expiry, then window and level of each rule, packed as doubles
--- @item arg cost     whole tokens wanted, at most the smallest burst
--- @returns integer|integers   each rule's level after the charge; when denied, minus the level minus one
+-- @shared limit      tokens that come back in a window
+-- @shared window     microseconds
+-- @shared capacity   the highest level
+-- @item key state    string: time of the last charge, expiry, window, level, packed as doubles
+-- @item arg cost     whole tokens wanted, at most the burst
+-- @returns integer   the level after the charge; when denied, minus the level minus one
 
-local call, unpacked, packed, max, ceil = redis.call, struct.unpack, struct.pack, math.max, math.ceil
-local limits, windows, capacities, count = {}, {}, {}, 0
-for limit, window, burst in string.gmatch(rules, '(%d+) (%d+) (%d+)') do
-  count = count + 1
-  limits[count] = tonumber(limit)
-  windows[count] = tonumber(window)
-  capacities[count] = burst * window
-end
-local size = 16 + 16 * count
+local call, unpacked, packed = redis.call, struct.unpack, struct.pack
+limit, window, capacity = tonumber(limit), tonumber(window), tonumber(capacity)
+local SIZE = 32
 local SECOND = 1000000
--- Scratch, so that an item makes no tables.
-local levels = {}
 
 local function item(state, cost)
-  local tokens = tonumber(cost)
   local saved = call('GET', state)
-  local elapsed, expires = 0, 0
-  if saved and #saved == size then
-    local charged
-    charged, expires = unpacked('>dd', saved)
-    elapsed = max(0, now - charged)
-  else
-    saved = nil
-  end
-
-  local allowed = true
-  for rule = 1, count do
-    local level = 0
-    if saved then
-      local window, before = unpacked('>dd', saved, 16 * rule + 1)
-      if window ~= windows[rule] then
-        -- The window was changed: the tokens in use stay. Rounded up, never in the caller's favour.
-        before = ceil(before / window * windows[rule])
+  local level, expires = 0, 0
+  if saved and #saved == SIZE then
+    local charged, counted
+    charged, expires, counted, level = unpacked('>dddd', saved)
+    if counted ~= window then
+      -- The window was changed: the tokens in use stay. Rounded up, never in the caller's favour.
+      level = math.ceil(level / counted * window)
+    end
+    if now > charged then
+      level = level - (now - charged) * limit
+      if level < 0 then
+        level = 0
       end
-      level = max(0, before - elapsed * limits[rule])
-    end
-    levels[rule] = level
-    if level + tokens * windows[rule] > capacities[rule] then
-      allowed = false
     end
   end
 
-  if allowed and tokens > 0 then
-    local after, longest = '', 0
-    for rule = 1, count do
-      local level = levels[rule] + tokens * windows[rule]
-      levels[rule] = level
-      after = after .. packed('>dd', windows[rule], level)
-      longest = max(longest, level / limits[rule])
-    end
-    if saved and now + longest <= expires then
-      call('SETRANGE', state, 0, packed('>dd', now, expires) .. after)
-    else
-      local ttl = ceil((longest + max(longest, SECOND)) / 1000)
-      call('SET', state, packed('>dd', now, now + ttl * 1000) .. after, 'PX', ttl)
-    end
+  local after = level + cost * window
+  if after > capacity then
+    return -level - 1
   end
-
-  if count == 1 then
-    return allowed and levels[1] or -levels[1] - 1
+  if after == level then
+    return level
   end
-  local reply = {}
-  for rule = 1, count do
-    reply[rule] = allowed and levels[rule] or -levels[rule] - 1
+  local longest = after / limit
+  if now + longest <= expires then
+    call('SETRANGE', state, 0, packed('>dddd', now, expires, window, after))
+  else
+    local ttl = math.ceil((longest + math.max(longest, SECOND)) / 1000)
+    call('SET', state, packed('>dddd', now, now + ttl * 1000, window, after), 'PX', ttl)
   end
-  return reply
+  return after
 end

@@ -44,10 +44,8 @@ export const SAMPLES: Readonly<Record<string, readonly Sample[]>> = {
     { returns: 'list', item: [board, 'bob'], before: SCORES },
     { returns: 'null', item: [board, 'nobody'], before: SCORES },
   ],
-  'limiter/take': [
-    { returns: 'integer', shared: ['5 1000000 5'], item: [limiter, 1] },
-    { returns: 'integers', shared: ['5 1000000 5 50 60000000 50'], item: [limiter, 1] },
-  ],
+  'limiter/take': [{ returns: 'integer', shared: [5, 1_000_000, 5_000_000], item: [limiter, 1] }],
+  'limiter/take-all': [{ returns: 'integers', shared: ['5 1000000 5 50 60000000 50'], item: [limiter, 1] }],
   'notifier/nudge': [{ returns: 'integer', item: [live, 'type', '{}'], channels: [live] }],
   'notifier/publish': [
     { returns: 'string', shared: [100, 60_000], item: [history, live, 'type', '{}'], channels: [live] },

@@ -4,8 +4,10 @@ import { createTopic } from '../events.ts'
 import { checkName, checkOptions, checkText, isText, wholeNumber } from '../options.ts'
 import { digest } from '../redis/keys.ts'
 import { runtimeOf, type Space } from '../redis/penknife.ts'
-import { limiterTake } from '../redis/scripts.gen.ts'
-import { decide, packRules, parseRules, policyDecision } from './rules.ts'
+import { limiterTake, limiterTakeAll } from '../redis/scripts.gen.ts'
+import type { Port } from '../redis/runner.ts'
+import type { Arg } from '../redis/script.ts'
+import { type Bucket, decide, packRules, parseRules, policyDecision } from './rules.ts'
 import type { Decision, RateLimiter, RateLimiterOptions } from './types.ts'
 
 /** The longest subject; up to 64 characters stand in the key as they are, longer ones hashed. */
@@ -30,11 +32,12 @@ export function createRateLimiter(space: Space, options: RateLimiterOptions): Ra
     throw invalid('whenUnavailable', policy, "give 'open', 'closed' or 'throw'")
   }
   const { keys, bind, use } = runtimeOf(space)
-  const port = bind(
-    limiterTake,
-    [packRules(buckets)],
-    durationMs('deadline', options.deadline ?? 100, { max: LONGEST_DEADLINE_MS }),
-  )
+  const deadlineMs = durationMs('deadline', options.deadline ?? 100, { max: LONGEST_DEADLINE_MS })
+  const [first, ...more] = buckets as readonly [Bucket, ...Bucket[]]
+  const port: Port<[state: string, cost: Arg], number | readonly number[]> =
+    more.length === 0
+      ? bind(limiterTake, [first.limit, first.windowUs, first.capacity], deadlineMs)
+      : bind(limiterTakeAll, [packRules(buckets)], deadlineMs)
   const smallest = Math.min(...buckets.map((bucket) => bucket.burst))
   // Other names are other rules, so their states never mix; other numbers under the same names keep the state.
   const signature = digest(buckets.map((bucket) => bucket.name).join(' ')).slice(1, 7)

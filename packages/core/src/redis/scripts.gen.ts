@@ -152,28 +152,107 @@ return replies`,
 }
 
 /**
+ * Take tokens of one subject from a single GCRA rule.
+ *
+ * The rule is a leaky bucket, the exact form of GCRA: a token adds `window` units to the level, a microsecond drains
+ * `limit` units, and a call passes while the level stays within the capacity (burst * window). All of them are whole
+ * numbers up to 2^52, so nothing is rounded (but up, when the window is changed). A denial writes nothing. The key
+ * lives for at least a second longer than the level takes to drain, so that most charges of a busy subject only
+ * overwrite it (SETRANGE), at a third of the cost of setting an expiry.
+ *
+ * take-all.lua does the same for several rules, with the same state.
+ *
+ * - shared `limit`: tokens that come back in a window
+ * - shared `window`: microseconds
+ * - shared `capacity`: the highest level
+ * - key `state`: string: time of the last charge, expiry, window, level, packed as doubles
+ * - `cost`: whole tokens wanted, at most the burst
+ * - replies the level after the charge; when denied, minus the level minus one
+ */
+export const limiterTake: Script<[limit: Arg, window: Arg, capacity: Arg], [state: string, cost: Arg], number> = {
+  name: 'limiter/take',
+  sha: '88561dc27c9abe6c1027269f2b3a5345f7a7003f',
+  batch: 64,
+  shared: ["limit","window","capacity"],
+  keys: ["state"],
+  args: ["cost"],
+  returns: 'integer',
+  text: `#!lua
+local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]
+local limit = ARGV[1]
+local window = ARGV[2]
+local capacity = ARGV[3]
+local call, unpacked, packed = redis.call, struct.unpack, struct.pack
+limit, window, capacity = tonumber(limit), tonumber(window), tonumber(capacity)
+local SIZE = 32
+local SECOND = 1000000
+local function item(state, cost)
+  local saved = call('GET', state)
+  local level, expires = 0, 0
+  if saved and #saved == SIZE then
+    local charged, counted
+    charged, expires, counted, level = unpacked('>dddd', saved)
+    if counted ~= window then
+      level = math.ceil(level / counted * window)
+    end
+    if now > charged then
+      level = level - (now - charged) * limit
+      if level < 0 then
+        level = 0
+      end
+    end
+  end
+  local after = level + cost * window
+  if after > capacity then
+    return -level - 1
+  end
+  if after == level then
+    return level
+  end
+  local longest = after / limit
+  if now + longest <= expires then
+    call('SETRANGE', state, 0, packed('>dddd', now, expires, window, after))
+  else
+    local ttl = math.ceil((longest + math.max(longest, SECOND)) / 1000)
+    call('SET', state, packed('>dddd', now, now + ttl * 1000, window, after), 'PX', ttl)
+  end
+  return after
+end
+local replies, key, arg = {}, 0, 3
+for i = 1, #KEYS / 1 do
+  local ok, reply = pcall(item, KEYS[key + 1], ARGV[arg + 1])
+  if not ok and type(reply) ~= 'table' then
+    local text = tostring(reply)
+    reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
+  end
+  if reply == nil then reply = false end
+  replies[i] = reply
+  key, arg = key + 1, arg + 1
+end
+return replies`,
+}
+
+/**
  * Take tokens of one subject from every rule, or from none.
  *
- * Each rule is a leaky bucket, the exact form of GCRA: a token adds `window` units to the rule's level, a
- * microsecond drains `limit` units, and a call passes while every level stays within burst * window. All of
- * them are whole numbers up to 2^52, so nothing is rounded (but up, when a window is changed). The state is the time of the last charge, the
- * time at which the key expires, and for each rule the window that its level was counted in and the level; a
- * denial writes nothing. The key lives for at least a second longer than the levels take to drain, so that most
- * charges of a busy subject only overwrite it (SETRANGE), at a third of the cost of setting an expiry.
+ * Each rule is a leaky bucket as in take.lua, and the state is the same: the time of the last charge, the time at
+ * which the key expires, and for each rule the window that its level was counted in and the level. A denial writes
+ * nothing.
  *
  * - shared `rules`: "limit window burst" of each rule, window in microseconds, separated by spaces
  * - key `state`: string: time, expiry, then window and level of each rule, packed as doubles
  * - `cost`: whole tokens wanted, at most the smallest burst
  * - replies each rule's level after the charge; when denied, minus the level minus one
  */
-export const limiterTake: Script<[rules: Arg], [state: string, cost: Arg], number | readonly number[]> = {
-  name: 'limiter/take',
-  sha: 'eba032c9d2d4a0ba50b30d3815d7f903ace8fbe8',
+export const limiterTakeAll: Script<[rules: Arg], [state: string, cost: Arg], readonly number[]> = {
+  name: 'limiter/take-all',
+  sha: '12f2a638afa61b31fdc8bdddd73a4d1f8d614e73',
   batch: 64,
   shared: ["rules"],
   keys: ["state"],
   args: ["cost"],
-  returns: 'integer|integers',
+  returns: 'integers',
   text: `#!lua
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
@@ -229,9 +308,6 @@ local function item(state, cost)
       local ttl = ceil((longest + max(longest, SECOND)) / 1000)
       call('SET', state, packed('>dd', now, now + ttl * 1000) .. after, 'PX', ttl)
     end
-  end
-  if count == 1 then
-    return allowed and levels[1] or -levels[1] - 1
   end
   local reply = {}
   for rule = 1, count do
