@@ -10,6 +10,8 @@ export const ERROR_CODES = {
   PENKNIFE_OVERLOADED: 'Too many calls are waiting for Redis; this one was not sent.',
   PENKNIFE_FATE_UNKNOWN:
     'The connection broke after the call was sent; it may or may not have been carried out.',
+  PENKNIFE_NOT_DURABLE:
+    'Redis carried out the call, but it was not confirmed where it was to be safe; it may be lost.',
   PENKNIFE_REJECTED: 'Redis refused the call; nothing was done.',
   PENKNIFE_CLOSED: 'The connection was closed by the application.',
 } as const
@@ -22,6 +24,7 @@ export const OUTAGES: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'PENKNIFE_UNAVAILABLE',
   'PENKNIFE_OVERLOADED',
   'PENKNIFE_FATE_UNKNOWN',
+  'PENKNIFE_NOT_DURABLE',
 ])
 
 /** Whether a failed call was carried out: certainly not, or nobody can tell. */

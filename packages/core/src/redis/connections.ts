@@ -6,7 +6,7 @@ import { invalid } from '../errors.ts'
 export type Connection = Redis | Cluster
 
 /** Why a connection is made; becomes part of its name in CLIENT LIST. */
-export type Purpose = 'commands' | 'subscriber' | 'reader'
+export type Purpose = 'commands' | 'durable' | 'subscriber' | 'reader'
 
 export interface Connections {
   readonly cluster: boolean
@@ -48,7 +48,7 @@ const SETTINGS: Partial<RedisOptions> = {
 
 const SILENCE_MS = 5000
 
-/** The longest XREADGROUP BLOCK; a reader's socket may be silent for that long. */
+/** The longest blocking read or WAIT; the sockets of their connections may be silent for that long. */
 export const BLOCK_MS = 5000
 
 const backoff = (times: number): number =>
@@ -67,7 +67,7 @@ export function createConnections(given: Connection): Connections {
   const settings = (purpose: Purpose): object =>
     Object.assign({}, SETTINGS, {
       connectionName: `penknife-${purpose}`,
-      socketTimeout: purpose === 'reader' ? BLOCK_MS + SILENCE_MS : SILENCE_MS,
+      socketTimeout: purpose === 'reader' || purpose === 'durable' ? BLOCK_MS + SILENCE_MS : SILENCE_MS,
       retryStrategy: backoff,
       // Penknife's own deadlines end a call; ioredis' would leave its fate open.
       commandTimeout: undefined,

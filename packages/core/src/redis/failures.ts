@@ -24,8 +24,16 @@ export function neverSent(error: unknown): boolean {
   return error instanceof Error && /enableOfflineQueue options is false/.test(error.message)
 }
 
+const ELSEWHERE = new Set(['MOVED', 'ASK', 'TRYAGAIN'])
+
+/** True when a node of a cluster refused a call because its slot is, or is moving, elsewhere: nothing was done. */
+export function movedAway(error: unknown): boolean {
+  return ELSEWHERE.has(replyCode(error) ?? '')
+}
+
 /** Turns what came back from ioredis into the error that the caller sees. */
 export function failureOf(what: string, error: unknown): PenknifeError {
+  if (error instanceof PenknifeError) return error
   const text = error instanceof Error ? error.message : String(error)
   const code = replyCode(error)
   if (code && NOT_NOW.has(code)) {

@@ -6,6 +6,7 @@ import { createTopic, type Topic } from '../events.ts'
 import { checkName, checkOptions, wholeNumber } from '../options.ts'
 import { type Connection, type Connections, createConnections } from './connections.ts'
 import { replyCode } from './failures.ts'
+import { createDurable, type Safety } from './durable.ts'
 import { createKeys, type Keys } from './keys.ts'
 import { type Port, Runner } from './runner.ts'
 import type { Arg, Script } from './script.ts'
@@ -76,6 +77,15 @@ export interface Runtime {
     shared: Shared,
     deadlineMs?: number,
   ): Port<Item, Result>
+  /**
+   * As `bind`, on connections that wait until what was written is safe; a call may take three deadlines. One that
+   * is not confirmed in time fails with PENKNIFE_NOT_DURABLE.
+   */
+  bindDurable<Shared extends readonly Arg[], Item extends readonly Arg[], Result>(
+    script: Script<Shared, Item, Result>,
+    shared: Shared,
+    safety: Safety,
+  ): Port<Item, Result>
   /** A connection for blocking reads; who opens it closes it. */
   openReader(): Connection
   /** Says that the application uses a feature, so that the server's settings are held against it. */
@@ -108,12 +118,12 @@ export function connect(redis: Connection, options: ConnectOptions = {}): Penkni
   const commands = connections.open('commands')
   const topic = createTopic<PenknifeEvent>('penknife:connection')
   const sink = createSink(commands, () => runner.resume())
+  const limits = { cluster: connections.cluster, maxPending, maxPendingBytes }
   const runner: Runner = new Runner(sink, {
-    cluster: connections.cluster,
-    maxPending,
-    maxPendingBytes,
+    ...limits,
     onReadonly: atMostEvery(1000, () => commands.disconnect(true)),
   })
+  const durable = createDurable(connections, commands, { ...limits, deadlineMs })
   const watch = watchServer(commands, topic)
   /** What was told of the absence; undefined while Redis is there. */
   let told: string | undefined
@@ -141,7 +151,7 @@ export function connect(redis: Connection, options: ConnectOptions = {}): Penkni
 
   async function closeAll(): Promise<void> {
     await Promise.allSettled([...endings].map((end) => end()))
-    await runner.close()
+    await Promise.all([runner.close(), durable.close()])
     subscriber.close()
     commands.disconnect()
   }
@@ -152,6 +162,7 @@ export function connect(redis: Connection, options: ConnectOptions = {}): Penkni
         subscriber,
         deadlineMs,
         bind: (script, shared, ms = deadlineMs) => runner.bind(script, shared, ms),
+        bindDurable: durable.bind,
         openReader() {
           if (closing) throw new PenknifeError('PENKNIFE_CLOSED', 'worker: penknife was closed')
           return connections.open('reader')
@@ -171,7 +182,7 @@ export function connect(redis: Connection, options: ConnectOptions = {}): Penkni
         status: answered ? 'ok' : 'unavailable',
         reason: answered ? undefined : sink.lastError?.message,
         latencyMs: answered ? performance.now() - started : undefined,
-        pending: runner.pending,
+        pending: runner.pending + durable.pending,
         server: watch.server(),
         findings: watch.findings(),
       }

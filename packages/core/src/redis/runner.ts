@@ -1,5 +1,5 @@
 import { PenknifeError } from '../errors.ts'
-import { failureOf, neverSent, replyCode } from './failures.ts'
+import { failureOf, movedAway, neverSent, replyCode } from './failures.ts'
 import type { Route } from './keys.ts'
 import type { Arg, Reply, Script } from './script.ts'
 import type { CommandSink } from './sink.ts'
@@ -117,7 +117,7 @@ export class Runner {
 
   #run(batch: Batch, command: 'evalsha' | 'eval', script: string): void {
     batch.sent = true
-    this.#sink.call(command, batch.command(script)).then(
+    this.#sink.call(command, batch.command(script), batch.slot).then(
       (replies) => this.#settle(batch, () => batch.resolve(replies as unknown[], this.#options.onReadonly)),
       (error: unknown) => this.#fail(batch, error),
     )
@@ -130,7 +130,7 @@ export class Runner {
       this.#run(batch, 'eval', batch.script.text)
       return
     }
-    if (neverSent(error) && !batch.settled) {
+    if ((neverSent(error) || movedAway(error)) && !batch.settled) {
       batch.sent = false
       this.#waiting.add(batch)
       return

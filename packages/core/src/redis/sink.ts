@@ -11,7 +11,8 @@ export interface CommandSink {
   readonly lastError: Error | undefined
   /** Whether a call for that slot is sent at once; when not, `onReady` is told when to try again. */
   ready(slot: number): boolean
-  call(command: string, args: Arg[]): Promise<unknown>
+  /** `slot` is where it goes, for who sends to one of several connections. */
+  call(command: string, args: Arg[], slot: number): Promise<unknown>
 }
 
 /** Before the slots are looked up again for a call whose master is not there. */
