@@ -18,7 +18,16 @@ export interface Route {
 export interface Keys {
   readonly route: Route
   stream(name: string): string
+  /** What a group is to handle again: now, and from a time on. */
+  ready(stream: string, group: string): string
+  later(stream: string, group: string): string
   deadLetters(stream: string, group: string): string
+  /** There while the group is paused for all processes. */
+  paused(stream: string, group: string): string
+  /** The entry that was added under a dedup key. */
+  once(stream: string, key: string): string
+  /** The last batch of outcomes that a worker told. */
+  mark(stream: string, consumer: string): string
   leaderboard(name: string): string
   history(notifier: string, channel: string): string
   /** The pub/sub channel of a notifier's channel; named after the database too, which pub/sub knows nothing of. */
@@ -42,7 +51,12 @@ export function createKeys(space: string, { keyPrefix, db }: KeyOptions): Keys {
   return {
     route: routeOf(space),
     stream: (name) => `${base}stream:${name}`,
+    ready: (stream, group) => `${base}stream:${stream}:ready:${group}`,
+    later: (stream, group) => `${base}stream:${stream}:later:${group}`,
     deadLetters: (stream, group) => `${base}stream:${stream}:dead:${group}`,
+    paused: (stream, group) => `${base}stream:${stream}:paused:${group}`,
+    once: (stream, key) => `${base}stream:${stream}:once:${short(key)}`,
+    mark: (stream, consumer) => `${base}stream:${stream}:mark:${consumer}`,
     leaderboard: (name) => `${base}board:${name}`,
     history: (notifier, channel) => `${base}notify:${notifier}:${channel}`,
     live: (notifier, channel) => `${base}notify:${notifier}:${channel}:${live}`,
