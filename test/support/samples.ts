@@ -76,5 +76,6 @@ export const SAMPLES: Readonly<Record<string, readonly Sample[]>> = {
     { returns: 'integer', item: [stream, 'billing', 'w1', 1000], before: HELD },
     { returns: 'integer', item: [stream, 'billing', 'w9', 1000], before: HELD },
   ],
+  'stream/page': [{ returns: 'list', item: [stream, '-', '+', 10, 1000, 'XRANGE'], before: HELD }],
   'stream/range': [{ returns: 'list', item: [stream, '-', '+', 10, 'XRANGE'], before: HELD }],
 }

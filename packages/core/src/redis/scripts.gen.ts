@@ -929,6 +929,71 @@ return replies`,
 }
 
 /**
+ * Read a page of entries: at most `count`, and after the first one at most `bytes` of fields.
+ *
+ * It reads by 16, so that Redis never holds more than 16 entries that do not fit into the page.
+ *
+ * - key `stream`: stream
+ * - `first`: id to begin with, ( before it for the one after; - or +
+ * - `last`: id to end with
+ * - `count`: entries at the most
+ * - `bytes`: of their fields at the most
+ * - `order`: XRANGE or XREVRANGE
+ * - replies 1 when there may be more or 0, then id and fields of each entry
+ */
+export const streamPage: Script<[], [stream: string, first: Arg, last: Arg, count: Arg, bytes: Arg, order: Arg], readonly Reply[]> = {
+  name: 'stream/page',
+  sha: '6504a98205a6eedf190fd8371bd807063e035f14',
+  batch: 1,
+  shared: [],
+  keys: ["stream"],
+  args: ["first","last","count","bytes","order"],
+  returns: 'list',
+  text: `#!lua flags=no-writes
+local STEP = 16
+local function size(fields)
+  local sum = 0
+  for _, text in ipairs(fields) do
+    sum = sum + #text
+  end
+  return sum
+end
+local function item(stream, first, last, count, bytes, order)
+  local page, room, left = { 1 }, tonumber(bytes), tonumber(count)
+  while left > 0 do
+    local step = math.min(STEP, left)
+    local found = redis.call(order, stream, first, last, 'COUNT', step)
+    for _, entry in ipairs(found) do
+      room = room - size(entry[2])
+      if room < 0 and #page > 1 then
+        return page
+      end
+      page[#page + 1] = entry
+    end
+    if #found < step then
+      page[1] = 0
+      return page
+    end
+    first = '(' .. found[step][1]
+    left = left - step
+  end
+  return page
+end
+local replies, key, arg = {}, 0, 0
+for i = 1, #KEYS / 1 do
+  local ok, reply = pcall(item, KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3], ARGV[arg + 4], ARGV[arg + 5])
+  if not ok and type(reply) ~= 'table' then
+    local text = tostring(reply)
+    reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
+  end
+  if reply == nil then reply = false end
+  replies[i] = reply
+  key, arg = key + 1, arg + 5
+end
+return replies`,
+}
+
+/**
  * Read entries without taking part in a group.
  *
  * - key `stream`: stream

@@ -3,6 +3,7 @@ import { checkName, checkOptions, toJson, wholeNumber } from '../options.ts'
 import { runtimeOf, type Space } from '../redis/penknife.ts'
 import { streamAdd, streamRange } from '../redis/scripts.gen.ts'
 import { checkId, fieldOf, toEntries } from './entries.ts'
+import { replay } from './replay.ts'
 import type { DeadLetter, Stream, StreamOptions } from './types.ts'
 import { createWorker } from './worker.ts'
 
@@ -48,6 +49,7 @@ export function createStream<T = unknown>(
         : await range(keys.route, key, from, to, count, 'XRANGE')
       return toEntries<T>(reply)
     },
+    replay: (replayOptions = {}) => replay<T>(space, key, replayOptions),
     async deadLetters(group, { count = 100 } = {}) {
       const dead = keys.deadLetters(name, checkName('group', group))
       const reply = await range(keys.route, dead, '+', '-', wholeNumber('count', count, 1, 1000), 'XREVRANGE')

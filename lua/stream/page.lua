@@ -1,0 +1,44 @@
+--- Read a page of entries: at most `count`, and after the first one at most `bytes` of fields.
+--
+-- It reads by 16, so that Redis never holds more than 16 entries that do not fit into the page.
+-- @batch 1
+-- @readonly
+-- @item key stream  stream
+-- @item arg first   id to begin with, ( before it for the one after; - or +
+-- @item arg last    id to end with
+-- @item arg count   entries at the most
+-- @item arg bytes   of their fields at the most
+-- @item arg order   XRANGE or XREVRANGE
+-- @returns list     1 when there may be more or 0, then id and fields of each entry
+
+local STEP = 16
+
+local function size(fields)
+  local sum = 0
+  for _, text in ipairs(fields) do
+    sum = sum + #text
+  end
+  return sum
+end
+
+local function item(stream, first, last, count, bytes, order)
+  local page, room, left = { 1 }, tonumber(bytes), tonumber(count)
+  while left > 0 do
+    local step = math.min(STEP, left)
+    local found = redis.call(order, stream, first, last, 'COUNT', step)
+    for _, entry in ipairs(found) do
+      room = room - size(entry[2])
+      if room < 0 and #page > 1 then
+        return page
+      end
+      page[#page + 1] = entry
+    end
+    if #found < step then
+      page[1] = 0
+      return page
+    end
+    first = '(' .. found[step][1]
+    left = left - step
+  end
+  return page
+end

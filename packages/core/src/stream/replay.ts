@@ -1,0 +1,150 @@
+import { once } from 'node:events'
+import { setTimeout as delay } from 'node:timers/promises'
+
+import type { Redis } from 'ioredis'
+
+import { invalid, OUTAGES, PenknifeError } from '../errors.ts'
+import { checkOptions, wholeNumber } from '../options.ts'
+import { BLOCK_MS } from '../redis/connections.ts'
+import { failureOf, replyCode } from '../redis/failures.ts'
+import type { Space } from '../redis/penknife.ts'
+import type { Reply } from '../redis/script.ts'
+import { streamPage } from '../redis/scripts.gen.ts'
+import { toEntries } from './entries.ts'
+import { before, type Bound, checkId, toBound } from './ids.ts'
+import type { Entry } from './types.ts'
+
+export interface ReplayOptions {
+  /** Begins with this id or time, inclusive. Default: the oldest entry, in reverse the newest. */
+  readonly from?: Bound
+  /** Begins with the entry after this id, such as the last one that was seen. Instead of `from`. */
+  readonly after?: string
+  /** Ends with this id or time, inclusive. Default: the newest entry, in reverse the oldest. */
+  readonly to?: Bound
+  /** Newest first: `from` is then the later end. Default: false. */
+  readonly reverse?: boolean
+  /** Goes on with what is added from now on, until the signal ends it. Default: false. */
+  readonly follow?: boolean
+  /** Entries fetched at once: 1 to 1,000. Default: 100. */
+  readonly pageEntries?: number
+  /** Bytes fetched at once, beyond which a page ends; one entry always fits: 1 KiB to 16 MiB. Default: 1 MiB. */
+  readonly pageBytes?: number
+  /** Ends the iteration: it throws the signal's reason. */
+  readonly signal?: AbortSignal
+}
+
+const KNOWN = ['from', 'after', 'to', 'reverse', 'follow', 'pageEntries', 'pageBytes', 'signal']
+
+/** Before a follower tries again to reach Redis. */
+const RETRY_MS = 250
+
+/** Iterates over a range of a stream, page by page; a page is fetched when the one before is used up. */
+export function replay<T>(space: Space, key: string, options: ReplayOptions): AsyncGenerator<Entry<T>, void> {
+  checkOptions('replay', options, KNOWN)
+  const { reverse = false, follow = false, signal } = options
+  const count = wholeNumber('pageEntries', options.pageEntries ?? 100, 1, 1000)
+  const bytes = wholeNumber('pageBytes', options.pageBytes ?? 1 << 20, 1024, 16 << 20)
+  if (options.from !== undefined && options.after !== undefined) {
+    throw invalid('after', options.after, "give 'from' or 'after', not both")
+  }
+  if (follow && reverse) throw invalid('follow', follow, 'what is yet to come cannot be read in reverse')
+  if (follow && options.to !== undefined) {
+    throw invalid('to', options.to, "leave it out with 'follow', or break out of the loop")
+  }
+  if (signal !== undefined && !(signal instanceof AbortSignal)) {
+    throw invalid('signal', signal, 'give an AbortSignal')
+  }
+  const [start, end] = reverse ? ['+', '-'] : ['-', '+']
+  const last = toBound('to', options.to ?? end)
+  const first =
+    options.after === undefined
+      ? toBound('from', options.from ?? start)
+      : `(${checkId('after', options.after)}`
+
+  const { keys, bind } = space.runtime
+  const page = bind(streamPage, [])
+
+  /** Pages until the end of the range. */
+  async function* read(position: string): AsyncGenerator<Entry<T>, void> {
+    const order = reverse ? 'XREVRANGE' : 'XRANGE'
+    for (;;) {
+      signal?.throwIfAborted()
+      const [more, ...found] = await page(keys.route, key, position, last, count, bytes, order)
+      for (const entry of toEntries<T>(found)) {
+        position = `(${entry.id}`
+        yield entry
+        signal?.throwIfAborted()
+      }
+      if (!more) return
+    }
+  }
+
+  /** Goes on from the last entry, across outages. */
+  async function* tail(): AsyncGenerator<Entry<T>, void> {
+    const growth = watchGrowth(space, key, signal)
+    /** The id after which to go on; undefined until the newest one, from which '+' goes on, is known. */
+    let seen = first.startsWith('(') ? first.slice(1) : first === '+' ? undefined : before(first)
+    try {
+      for (;;) {
+        try {
+          if (seen === undefined) {
+            const [, newest] = await page(keys.route, key, '+', '-', 1, bytes, 'XREVRANGE')
+            seen = newest === undefined ? '0-0' : ((newest as readonly Reply[])[0] as string)
+          }
+          for await (const entry of read(`(${seen}`)) {
+            seen = entry.id
+            yield entry
+          }
+          await growth.after(seen)
+        } catch (error) {
+          signal?.throwIfAborted()
+          if (!(error instanceof PenknifeError) || !OUTAGES.has(error.code)) throw error
+          await delay(RETRY_MS)
+        }
+      }
+    } finally {
+      growth.close()
+    }
+  }
+
+  return follow ? tail() : read(first)
+}
+
+interface Growth {
+  /** Resolves when there may be entries after an id: a blocking XREAD, at least every five seconds. */
+  after(id: string): Promise<void>
+  close(): void
+}
+
+/** Waits for new entries on a connection of its own, opened when it is first needed. */
+function watchGrowth({ runtime }: Space, key: string, signal: AbortSignal | undefined): Growth {
+  let reader: Redis | undefined
+  let closed = false
+  const close = (): void => {
+    reader?.disconnect()
+    forget()
+    signal?.removeEventListener('abort', close)
+  }
+  const forget = runtime.onClose(async () => {
+    closed = true
+    close()
+  })
+  signal?.addEventListener('abort', close)
+
+  return {
+    close,
+    async after(id) {
+      try {
+        reader ??= runtime.openReader() as Redis
+        if (reader.status !== 'ready') await once(reader, 'ready', { signal: AbortSignal.timeout(BLOCK_MS) })
+        await reader.xread('COUNT', 1, 'BLOCK', BLOCK_MS, 'STREAMS', key, id)
+      } catch (error) {
+        signal?.throwIfAborted()
+        if (closed) throw new PenknifeError('PENKNIFE_CLOSED', 'replay: penknife was closed')
+        // The master became a replica and kept the connection: look for the master again.
+        if (replyCode(error) === 'UNBLOCKED') reader?.disconnect(true)
+        throw failureOf('replay', error)
+      }
+    },
+  }
+}
