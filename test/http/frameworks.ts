@@ -32,7 +32,7 @@ function express(name: string, make: typeof express5): AdapterUnderTest {
     start(handlers, { mount = '/', bodyParser, trustProxy = false } = {}) {
       const errors: unknown[] = []
       const app = make()
-      app.set('trust proxy', trustProxy)
+      app.set('trust proxy', trustProxy ? 1 : false)
       app.set('env', 'test')
       const router = make.Router()
       if (bodyParser === 'text') router.use(make.text())
@@ -58,7 +58,7 @@ function koa(name: string, Make: typeof Koa3): AdapterUnderTest {
     knowsProxies: true,
     start(handlers, { mount = '', bodyParser, trustProxy = false } = {}) {
       const errors: unknown[] = []
-      const app = new Make({ proxy: trustProxy })
+      const app = new Make({ proxy: trustProxy, maxIpsCount: 1 })
       app.on('error', (error) => errors.push(error))
       if (bodyParser) {
         app.use(async (context, next) => {

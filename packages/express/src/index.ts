@@ -39,6 +39,7 @@ const view: View<Context> = {
   response: ({ response }) => response,
   url: ({ request }) => request.originalUrl,
   ip: ({ request }) => request.ip,
+  proxyFix: "app.set('trust proxy', 1) for one proxy, or the proxies' addresses",
   route: ({ request }) => request.route && `${request.baseUrl}${String(request.route.path)}`,
   parsedBody: ({ request }) => keptBody(request.rawBody, request.body),
 }

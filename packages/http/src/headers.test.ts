@@ -2,7 +2,10 @@ import { expect, test } from 'vitest'
 
 import { listMember, secondsUp, sfInteger, sfString } from './headers.ts'
 
-test('a member is a quoted string with its integer parameters, unknown ones left out', () => {
+test('a member is a quoted string with its parameters, unknown ones left out', () => {
+  expect(listMember('calls', { q: 5, qu: 'concurrent-requests' })).toBe(
+    '"calls";q=5;qu="concurrent-requests"',
+  )
   expect(listMember('burst', { q: 100, w: 60 })).toBe('"burst";q=100;w=60')
   expect(listMember('burst', { q: 100, w: undefined })).toBe('"burst";q=100')
 })

@@ -4,13 +4,17 @@ const PRINTABLE = /^[\x20-\x7e]*$/
 const MAX_INTEGER = 999_999_999_999_999
 
 /**
- * A member of a list of structured fields (RFC 9651): a string with integer parameters, such as
+ * A member of a list of structured fields (RFC 9651): a string with parameters, integers and strings, such as
  * `"burst";q=100;w=60`. Parameters that are undefined are left out.
  */
-export function listMember(name: string, parameters: Readonly<Record<string, number | undefined>>): string {
+export function listMember(
+  name: string,
+  parameters: Readonly<Record<string, number | string | undefined>>,
+): string {
   let text = sfString(name)
   for (const [key, value] of Object.entries(parameters)) {
-    if (value !== undefined) text += `;${key}=${sfInteger(value)}`
+    if (value !== undefined)
+      text += `;${key}=${typeof value === 'string' ? sfString(value) : sfInteger(value)}`
   }
   return text
 }

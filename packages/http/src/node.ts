@@ -40,6 +40,8 @@ const view: View<Context> = {
   response: ({ response }) => response,
   url: ({ request }) => request.url ?? '',
   ip: ({ request }) => socketAddress(request),
+  proxyFix:
+    'give rateLimit a key function that reads what your proxy wrote, such as the last address of the header',
   route: () => undefined,
   parsedBody: ({ request }) => keptBody((request as Parsed).rawBody, (request as Parsed).body),
 }

@@ -41,6 +41,7 @@ const view: View<KoaContext> = {
   response: ({ res }) => res,
   url: ({ originalUrl }) => originalUrl,
   ip: ({ req, request }) => request.ip || socketAddress(req),
+  proxyFix: 'app.proxy = true and app.maxIpsCount = 1 for one proxy',
   route: ({ _matchedRoute: route }) => (route === undefined ? undefined : String(route)),
   parsedBody: ({ request }) => keptBody(request.rawBody, request.body),
 }

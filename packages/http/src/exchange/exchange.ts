@@ -27,6 +27,8 @@ export interface Exchange {
    * node:http the socket's. Undefined when there is none, as on a unix socket.
    */
   readonly ip: string | undefined
+  /** How the application tells its framework that a proxy stands before it; for messages to the operator. */
+  readonly proxyFix: string
   readonly headers: IncomingHttpHeaders
   /** A request header by its name in any case; several lines are joined by ', '. */
   header(name: string): string | undefined

@@ -82,6 +82,10 @@ class HttpExchange<Context> implements Exchange {
     return (this.#ip ??= this.#view.ip(this.#context))
   }
 
+  get proxyFix(): string {
+    return this.#view.proxyFix
+  }
+
   get headers(): IncomingHttpHeaders {
     return this.request.headers
   }

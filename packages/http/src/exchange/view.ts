@@ -14,6 +14,8 @@ export interface View<Context> {
   url(context: Context): string
   /** The client's address, behind the proxies the application trusts. */
   ip(context: Context): string | undefined
+  /** What to write to have `ip` found behind one proxy, such as "app.set('trust proxy', 1)". */
+  readonly proxyFix: string
   /** The matched route's pattern. */
   route(context: Context): string | undefined
   /** What a body parser made of the request body, if it kept the bytes or the text: Buffer or string. */

@@ -1,39 +1,118 @@
-import type { Decision, RuleInfo } from '@penknife/core'
+import type { Decision, RuleState } from '@penknife/core'
 
 import type { Exchange } from '../exchange/exchange.ts'
 import { listMember, secondsUp } from '../headers.ts'
 
+/** How a limit is told to the client. */
+export interface HeaderOptions {
+  /** The fields of the draft, `X-RateLimit-*` (legacy), both, or none. Default: 'draft'. */
+  readonly headers?: 'draft' | 'legacy' | 'both' | 'none'
+  /**
+   * Which version of draft-ietf-httpapi-ratelimit-headers. Default: 11.
+   *
+   * - 11, and alike 8 to 10: `RateLimit: "burst";r=50;t=30`
+   * - 'next', as the working group's editors write it since: `RateLimit: "burst";a=50;w=30;c=1`
+   * - 7: `RateLimit: limit=100, remaining=50, reset=30`
+   * - 6: `RateLimit-Limit: 100`, `RateLimit-Remaining: 50`, `RateLimit-Reset: 30`
+   */
+  readonly draft?: 6 | 7 | 11 | 'next'
+}
+
+export const HEADERS = ['draft', 'legacy', 'both', 'none'] as const
+export const DRAFTS = [6, 7, 11, 'next'] as const
+
+type Writer = (exchange: Exchange, decision: Decision, cost: number) => void
+
 /**
- * Writes `RateLimit-Policy` and `RateLimit` (draft-ietf-httpapi-ratelimit-headers): one list member for each
- * rule, added to those of limiters that came before.
+ * Makes the function that tells a decision to the client.
  *
- * `q` tokens come back in each window of `w` seconds; `r` are left, and after `t` seconds there is more. A
- * window that is not of whole seconds is left out, not rounded. A decision made without Redis knows the policy
- * and nothing else.
+ * Limiters of one request add their members to each other's lists; what has room for one rule only (legacy, the
+ * drafts 6 and 7) tells of the binding rule of the limiter that has the least left. A decision made without Redis
+ * knows the policy and nothing else.
  */
-export function writeDraftHeaders(exchange: Exchange, decision: Decision, rules: readonly RuleInfo[]): void {
-  exchange.appendHeader('RateLimit-Policy', rules.map(policyMember).join(', '))
-  if (decision.decidedBy !== 'redis') return
-  const members = decision.rules.map(({ name, remaining, nextMs }) =>
+export function headerWriter({ headers = 'draft', draft = 11 }: HeaderOptions): Writer {
+  const writers: Writer[] = []
+  if (headers === 'draft' || headers === 'both') writers.push(...DRAFT_WRITERS[draft])
+  if (headers === 'legacy' || headers === 'both') writers.push(writeLegacy)
+  return (exchange, decision, cost) => {
+    for (const write of writers) write(exchange, decision, cost)
+  }
+}
+
+const DRAFT_WRITERS: Readonly<Record<NonNullable<HeaderOptions['draft']>, readonly Writer[]>> = {
+  6: [writeOldPolicy, writeDraft6],
+  7: [writeOldPolicy, writeDraft7],
+  11: [writePolicy, writeLimit],
+  next: [writePolicy, writeLimitOfNext],
+}
+
+/** `q` tokens in each window of `w` seconds; a window that is not of whole seconds is left out, not rounded. */
+function writePolicy(exchange: Exchange, { rules }: Decision): void {
+  const members = rules.map(({ name, limit, windowMs }) =>
+    listMember(name, { q: limit, w: wholeSeconds(windowMs) }),
+  )
+  if (members.length > 0) exchange.appendHeader('RateLimit-Policy', members.join(', '))
+}
+
+/** `r` tokens are left, and after `t` seconds there is more. */
+function writeLimit(exchange: Exchange, decision: Decision): void {
+  const members = known(decision).map(({ name, remaining, nextMs }) =>
     listMember(name, { r: remaining, t: secondsUp(nextMs) }),
   )
-  exchange.appendHeader('RateLimit', members.join(', '))
+  if (members.length > 0) exchange.appendHeader('RateLimit', members.join(', '))
 }
 
-function policyMember({ name, limit, windowMs }: RuleInfo): string {
-  return listMember(name, { q: limit, w: windowMs % 1000 === 0 ? windowMs / 1000 : undefined })
+function writeLimitOfNext(exchange: Exchange, decision: Decision, cost: number): void {
+  const members = known(decision).map(({ name, remaining, nextMs }) =>
+    listMember(name, { a: remaining, w: secondsUp(nextMs), c: cost }),
+  )
+  if (members.length > 0) exchange.appendHeader('RateLimit', members.join(', '))
 }
 
-/**
- * Writes `X-RateLimit-Limit`, `-Remaining` and `-Reset` (seconds since 1970, by this process' clock) for the
- * binding rule; of several limiters in one request the one with the least left is told.
- */
-export function writeLegacyHeaders(exchange: Exchange, decision: Decision): void {
-  const binding = decision.rules.find(({ name }) => name === decision.rule)
-  if (!binding || decision.decidedBy !== 'redis') return
-  const told = exchange.response.getHeader('X-RateLimit-Remaining')
-  if (told !== undefined && Number(told) <= binding.remaining) return
-  exchange.setHeader('X-RateLimit-Limit', String(binding.limit))
-  exchange.setHeader('X-RateLimit-Remaining', String(binding.remaining))
-  exchange.setHeader('X-RateLimit-Reset', String(secondsUp(Date.now() + binding.resetMs)))
+/** The drafts up to 7 gave policies no names. */
+function writeOldPolicy(exchange: Exchange, { rules }: Decision): void {
+  const members = rules.flatMap(({ limit, windowMs }) =>
+    wholeSeconds(windowMs) === undefined ? [] : [`${limit};w=${wholeSeconds(windowMs)}`],
+  )
+  if (members.length > 0) exchange.appendHeader('RateLimit-Policy', members.join(', '))
+}
+
+function writeDraft7(exchange: Exchange, decision: Decision): void {
+  const told = /remaining=(\d+)/.exec(String(exchange.response.getHeader('RateLimit')))?.[1]
+  const rule = tighter(decision, told)
+  if (!rule) return
+  const { limit, remaining, resetMs } = rule
+  exchange.setHeader('RateLimit', `limit=${limit}, remaining=${remaining}, reset=${secondsUp(resetMs)}`)
+}
+
+function writeDraft6(exchange: Exchange, decision: Decision): void {
+  const rule = tighter(decision, exchange.response.getHeader('RateLimit-Remaining'))
+  if (!rule) return
+  exchange.setHeader('RateLimit-Limit', String(rule.limit))
+  exchange.setHeader('RateLimit-Remaining', String(rule.remaining))
+  exchange.setHeader('RateLimit-Reset', String(secondsUp(rule.resetMs)))
+}
+
+/** `X-RateLimit-Reset` is in seconds since 1970, by this process' clock. */
+function writeLegacy(exchange: Exchange, decision: Decision): void {
+  const rule = tighter(decision, exchange.response.getHeader('X-RateLimit-Remaining'))
+  if (!rule) return
+  exchange.setHeader('X-RateLimit-Limit', String(rule.limit))
+  exchange.setHeader('X-RateLimit-Remaining', String(rule.remaining))
+  exchange.setHeader('X-RateLimit-Reset', String(secondsUp(Date.now() + rule.resetMs)))
+}
+
+/** The rules of whose state something is known. */
+function known({ decidedBy, rules }: Decision): readonly RuleState[] {
+  return decidedBy === 'redis' ? rules : []
+}
+
+/** The binding rule, unless a limiter before told of one with no more left. */
+function tighter(decision: Decision, told: unknown): RuleState | undefined {
+  const binding = known(decision).find(({ name }) => name === decision.rule)
+  return binding && !(told !== undefined && Number(told) <= binding.remaining) ? binding : undefined
+}
+
+function wholeSeconds(windowMs: number): number | undefined {
+  return windowMs % 1000 === 0 ? windowMs / 1000 : undefined
 }

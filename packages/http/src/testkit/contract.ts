@@ -25,7 +25,7 @@ export interface StartOptions {
   readonly mount?: string
   /** A parser above the handlers that consumes the body: 'text' keeps text, 'json' only the parsed value. */
   readonly bodyParser?: 'text' | 'json'
-  /** Believe `X-Forwarded-For`. Default: false. */
+  /** Believe the last address in `X-Forwarded-For`, which one proxy wrote. Default: false. */
   readonly trustProxy?: boolean
 }
 

@@ -94,7 +94,7 @@ export const requestCases: readonly ContractCase[] = [
         adapter,
         [seen(({ ip }) => ip)],
         async ({ url }) => {
-          const { text } = await call(url, { headers: { 'x-forwarded-for': '203.0.113.9' } })
+          const { text } = await call(url, { headers: { 'x-forwarded-for': '198.51.100.1, 203.0.113.9' } })
           assert.deepEqual(JSON.parse(text), { seen: '203.0.113.9' })
         },
         { trustProxy: true },

@@ -1,11 +1,13 @@
-import { PenknifeError, type RateLimiter } from '@penknife/core'
+import { createRateLimiter, PenknifeError, type RateLimiter, type UnavailablePolicy } from '@penknife/core'
 import { PASS, type Handler, type RateLimitOptions } from '@penknife/http'
 import { rateLimitPlugin } from '@penknife/http/adapter'
 import { call } from '@penknife/http/testkit'
 import { describe, expect, test } from 'vitest'
 
-import { frameworks } from './frameworks.ts'
-import { start, useFeatures } from './setup.ts'
+import { frameworks } from '../frameworks.ts'
+import { open } from '../../support/connect.ts'
+import { ownRedis, pattern } from '../../support/redis.ts'
+import { start, useFeatures } from '../setup.ts'
 
 const features = useFeatures()
 
@@ -40,36 +42,6 @@ describe.each(frameworks)('rateLimit on $name', (adapter) => {
     expect(errors).toEqual([])
   })
 
-  test('every rule is a member of the lists, and a second limiter adds its own', async () => {
-    const two = features.limiter({
-      name: 'two',
-      rules: [
-        { name: 'second', limit: 5, window: '1s' },
-        { name: 'odd', limit: 50, window: '1500ms' },
-      ],
-    })
-    const { url } = await start(adapter, [
-      rateLimitPlugin.setup(two),
-      rateLimitPlugin.setup(features.limiter()),
-    ])
-    const { headers } = await call(`${url}/items/7`)
-    expect(headers['ratelimit-policy']).toBe('"second";q=5;w=1, "odd";q=50, "burst";q=3;w=3600')
-    expect(headers['ratelimit']).toMatch(/^"second";r=4;t=1, "odd";r=49;t=1, "burst";r=2;t=1(199|200)$/)
-  })
-
-  test('legacy headers tell the binding rule, of several limiters the tightest', async () => {
-    const wide = features.limiter({ name: 'wide', rules: [{ name: 'wide', limit: 100, window: '1m' }] })
-    const { url } = await start(adapter, [
-      rateLimitPlugin.setup(features.limiter(), { headers: 'legacy' }),
-      rateLimitPlugin.setup(wide, { headers: 'both' }),
-    ])
-    const before = Date.now() / 1000
-    const { headers } = await call(`${url}/items/7`)
-    expect([headers['x-ratelimit-limit'], headers['x-ratelimit-remaining']]).toEqual(['3', '2'])
-    expect(Math.abs(Number(headers['x-ratelimit-reset']) - before - 1200)).toBeLessThan(5)
-    expect(headers['ratelimit-policy']).toBe('"wide";q=100;w=60')
-  })
-
   test('clients are told apart by the key, and one cannot spend the quota of another', async () => {
     const { url } = await start(adapter, [rateLimitPlugin.setup(features.limiter(), perUser)])
     const statusOf = async (user: string): Promise<number> =>
@@ -96,12 +68,14 @@ describe.each(frameworks)('rateLimit on $name', (adapter) => {
 
   test('a request without a key is an error that says what to do, not a bucket shared by all', async () => {
     const { url, errors } = await start(adapter, [
-      rateLimitPlugin.setup(features.limiter(), { key: () => '' }),
+      rateLimitPlugin.setup(features.limiter(), {
+        key: (exchange) => exchange.header('x-user') ?? '',
+      }),
     ])
     expect((await call(url)).status).toBe(500)
     expect(errors[0]).toBeInstanceOf(PenknifeError)
     expect(String(errors[0])).toMatch(
-      /rateLimit key is "": the key function must answer text that is not empty/,
+      /rateLimit key is "": the key function must answer text that is not empty for every request: turn/,
     )
   })
 
@@ -131,39 +105,29 @@ describe.each(frameworks)('rateLimit on $name', (adapter) => {
   })
 
   test('what an outage decided is not told as a quota: open passes, closed is 503, throw is an error', async () => {
-    const decided = (allowed: boolean): RateLimiter => ({
-      ...features.limiter(),
-      take: async () => ({
-        allowed,
-        rule: 'burst',
-        remaining: 0,
-        retryAfterMs: allowed ? 0 : 1,
-        violated: [],
-        rules: [],
-        decidedBy: 'policy',
-      }),
+    const server = await ownRedis()
+    await server.kill()
+    const penknife = open(pattern(server.socket))
+    const inOutage = (whenUnavailable: UnavailablePolicy): Handler => {
+      const rules = [{ name: 'burst', limit: 3, window: '1h' }] as const
+      const options = { name: whenUnavailable, rules, whenUnavailable, deadline: 50 }
+      const limit = rateLimitPlugin.setup(createRateLimiter(penknife.space('shop'), options))
+      return (exchange) => (exchange.path === `/items/${whenUnavailable}` ? limit(exchange) : PASS)
+    }
+    const { url, errors } = await start(adapter, [inOutage('open'), inOutage('closed'), inOutage('throw')])
+
+    const passed = await call(`${url}/items/open`)
+    expect([passed.status, passed.headers['ratelimit']]).toEqual([200, undefined])
+    expect(passed.headers['ratelimit-policy']).toBe('"burst";q=3;w=3600')
+    const { status, headers, text } = await call(`${url}/items/closed`)
+    expect([status, headers['ratelimit']]).toEqual([503, undefined])
+    expect(Number(headers['retry-after'])).toBeGreaterThan(0)
+    expect(JSON.parse(text)).toMatchObject({
+      type: 'https://iana.org/assignments/http-problem-types#temporary-reduced-capacity',
+      'violated-policies': ['burst'],
     })
-    const lost = new PenknifeError('PENKNIFE_UNAVAILABLE', 'away')
-    const throwing: RateLimiter = { ...features.limiter(), take: () => Promise.reject(lost) }
-    const at =
-      (path: string, handler: Handler): Handler =>
-      (exchange) =>
-        exchange.path === path ? handler(exchange) : PASS
-    const { url, errors } = await start(adapter, [
-      at('/items/open', rateLimitPlugin.setup(decided(true))),
-      at('/items/closed', rateLimitPlugin.setup(decided(false))),
-      at('/items/throw', rateLimitPlugin.setup(throwing)),
-    ])
-    const open = await call(`${url}/items/open`)
-    expect([open.status, open.headers['ratelimit'], open.headers['ratelimit-policy']]).toEqual([
-      200,
-      undefined,
-      '"burst";q=3;w=3600',
-    ])
-    const closed = await call(`${url}/items/closed`)
-    expect([closed.status, closed.headers['retry-after']]).toEqual([503, '1'])
     expect((await call(`${url}/items/throw`)).status).toBe(500)
-    expect(errors).toEqual([lost])
+    expect(errors).toMatchObject([{ code: 'PENKNIFE_UNAVAILABLE' }])
   })
 })
 
@@ -175,6 +139,11 @@ test('wrong options are refused at set-up, with the nearest right one', () => {
   expect(refused({ onLimit: () => {} })).toThrow(/did you mean 'onLimited'/)
   expect(refused({ headers: 'drafts' })).toThrow(/rateLimit headers is "drafts": give one of draft, legacy/)
   expect(refused({ cost: Number.NaN })).toThrow(/rateLimit cost is NaN/)
-  expect(refused({ key: 'ip' })).toThrow(/rateLimit key is "ip": give a function/)
+  for (const name of ['key', 'skip', 'onLimited']) {
+    expect(refused({ [name]: 'ip' })).toThrow(`rateLimit ${name} is "ip": give a function`)
+  }
+  expect(refused({ draft: 5 })).toThrow(/rateLimit draft is 5: give one of 6, 7, 11, next/)
+  for (const ipv6Prefix of [0, 129, 1.5, '64']) expect(refused({ ipv6Prefix })).toThrow(/from 1 to 128/)
+  expect(refused({ deny: ['10.0.0.0/99'] })).toThrow(/an entry of rateLimit deny is "10.0.0.0\/99"/)
   expect(() => rateLimitPlugin.setup({} as RateLimiter)).toThrow(/createRateLimiter/)
 })

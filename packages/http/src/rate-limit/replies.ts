@@ -1,0 +1,39 @@
+import type { Decision } from '@penknife/core'
+
+import type { Reply } from '../answer.ts'
+import { secondsUp } from '../headers.ts'
+import { problem } from '../problem.ts'
+
+/** The problem types that the draft registers. */
+const QUOTA_EXCEEDED = 'https://iana.org/assignments/http-problem-types#quota-exceeded'
+const REDUCED_CAPACITY = 'https://iana.org/assignments/http-problem-types#temporary-reduced-capacity'
+
+/** What a client on the deny list gets. */
+export const FORBIDDEN: Reply = problem(403, { detail: 'This address is not served.' })
+
+/** For a client that left before anybody could tell who it was: nobody receives it, and nothing more is done. */
+export const TO_NOBODY: Reply = { status: 499 }
+
+/** Whole seconds after which the same request can pass; never fewer than the time, and never none. */
+export function retryAfterSeconds({ retryAfterMs }: Decision): number {
+  return Math.max(1, secondsUp(retryAfterMs))
+}
+
+/** What a denied request gets unless the application says otherwise. */
+export function limited(decision: Decision): Reply {
+  if (decision.decidedBy === 'policy') {
+    return problem(503, {
+      type: REDUCED_CAPACITY,
+      title: 'Temporarily reduced capacity',
+      detail: 'The rate limit cannot be checked at the moment.',
+      extra: { 'violated-policies': decision.violated },
+    })
+  }
+  const seconds = retryAfterSeconds(decision)
+  return problem(429, {
+    type: QUOTA_EXCEEDED,
+    title: 'Quota exceeded',
+    detail: `Too many requests. Try again in ${seconds} second${seconds === 1 ? '' : 's'}.`,
+    extra: { 'violated-policies': decision.violated },
+  })
+}

@@ -1,0 +1,91 @@
+import type { RateLimitOptions } from '@penknife/http'
+import { rateLimitPlugin } from '@penknife/http/adapter'
+import { call } from '@penknife/http/testkit'
+import { describe, expect, test } from 'vitest'
+
+import { frameworks } from '../frameworks.ts'
+import { start, useFeatures } from '../setup.ts'
+
+const features = useFeatures()
+
+const wide = (): ReturnType<typeof features.limiter> =>
+  features.limiter({ name: 'wide', rules: [{ name: 'wide', limit: 100, window: '1m' }] })
+
+describe.each(frameworks)('the headers of rateLimit on $name', (adapter) => {
+  const headersOf = async (...options: readonly RateLimitOptions[]) => {
+    const limiters = [features.limiter(), wide()]
+    const { url } = await start(
+      adapter,
+      options.map((each, at) => rateLimitPlugin.setup(limiters[at] as (typeof limiters)[0], each)),
+    )
+    return (await call(`${url}/items/7`)).headers
+  }
+
+  test('every rule is a member of the lists, and a second limiter adds its own', async () => {
+    const two = features.limiter({
+      name: 'two',
+      rules: [
+        { name: 'second', limit: 5, window: '1s' },
+        { name: 'odd', limit: 50, window: '1500ms' },
+      ],
+    })
+    const { url } = await start(adapter, [
+      rateLimitPlugin.setup(two),
+      rateLimitPlugin.setup(features.limiter()),
+    ])
+    const { headers } = await call(`${url}/items/7`)
+    expect(headers['ratelimit-policy']).toBe('"second";q=5;w=1, "odd";q=50, "burst";q=3;w=3600')
+    expect(headers['ratelimit']).toMatch(/^"second";r=4;t=1, "odd";r=49;t=1, "burst";r=2;t=1(199|200)$/)
+  })
+
+  test('the draft after 11 names what is available, its window and the cost', async () => {
+    const headers = await headersOf({ draft: 'next', cost: 2 }, { draft: 'next' })
+    expect(headers['ratelimit-policy']).toBe('"burst";q=3;w=3600, "wide";q=100;w=60')
+    expect(headers['ratelimit']).toMatch(/^"burst";a=1;w=1(199|200);c=2, "wide";a=99;w=1;c=1$/)
+  })
+
+  test('draft 7 has room for one rule: of several limiters the tightest', async () => {
+    const headers = await headersOf({ draft: 7 }, { draft: 7 })
+    expect(headers['ratelimit-policy']).toBe('3;w=3600, 100;w=60')
+    expect(headers['ratelimit']).toMatch(/^limit=3, remaining=2, reset=1(199|200)$/)
+  })
+
+  test('draft 6 has a field for each figure', async () => {
+    const headers = await headersOf({ draft: 6 }, { draft: 6 })
+    expect(headers['ratelimit-policy']).toBe('3;w=3600, 100;w=60')
+    expect([headers['ratelimit-limit'], headers['ratelimit-remaining']]).toEqual(['3', '2'])
+    expect(Number(headers['ratelimit-reset'])).toBeGreaterThan(1190)
+    expect(headers['ratelimit']).toBeUndefined()
+  })
+
+  test('legacy headers tell the binding rule, of several limiters the tightest', async () => {
+    const before = Date.now() / 1000
+    const headers = await headersOf({ headers: 'legacy' }, { headers: 'both' })
+    expect([headers['x-ratelimit-limit'], headers['x-ratelimit-remaining']]).toEqual(['3', '2'])
+    expect(Math.abs(Number(headers['x-ratelimit-reset']) - before - 1200)).toBeLessThan(5)
+    expect(headers['ratelimit-policy']).toBe('"wide";q=100;w=60')
+  })
+
+  test('none writes none, but Retry-After', async () => {
+    const { url } = await start(adapter, [
+      rateLimitPlugin.setup(features.limiter(), { headers: 'none', cost: 3 }),
+    ])
+    await call(url)
+    const { status, headers } = await call(url)
+    expect([status, headers['retry-after']]).toEqual([429, expect.any(String)])
+    expect(Object.keys(headers).filter((name) => name.includes('ratelimit'))).toEqual([])
+  })
+
+  test('Retry-After is never early: a client that waits for so long passes', async () => {
+    const limiter = features.limiter({ rules: [{ name: 'odd', limit: 1, window: '1001ms' }] })
+    const { url } = await start(adapter, [rateLimitPlugin.setup(limiter)])
+    expect((await call(`${url}/items/7`)).status).toBe(200)
+    const { status, headers } = await call(`${url}/items/7`)
+    expect(status).toBe(429)
+    // Some of the 1,001 ms are over; rounded down the header would say 1 and often be early.
+    const subject = '127.0.0.1'
+    const { retryAfterMs } = await limiter.take(subject)
+    expect(Number(headers['retry-after']) * 1000).toBeGreaterThanOrEqual(retryAfterMs)
+    expect(headers['ratelimit']).toBe(`"odd";r=0;t=${headers['retry-after']}`)
+  })
+})
