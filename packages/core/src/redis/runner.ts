@@ -1,4 +1,5 @@
 import { PenknifeError } from '../errors.ts'
+import { Deadlines, type Timed } from './deadlines.ts'
 import { failureOf, movedAway, neverSent, replyCode } from './failures.ts'
 import type { Route } from './keys.ts'
 import type { Arg, Reply, Script } from './script.ts'
@@ -33,6 +34,7 @@ export class Runner {
   readonly #options: RunnerOptions
   #dirty: Gathered[] = []
   #waiting = new Set<Batch>()
+  readonly #deadlines = new Map<number, Deadlines<Batch>>()
   #calls = 0
   #bytes = 0
   #closed = false
@@ -55,6 +57,7 @@ export class Runner {
     deadlineMs: number,
   ): Port<Item, Result> {
     const open = new Map<number, Batch>()
+    const deadlines = this.#deadlinesOf(deadlineMs)
     return (route, ...item) => {
       const bytes = sizeOf(item)
       const refusal = this.#refusal(script.name, bytes)
@@ -62,9 +65,9 @@ export class Runner {
       const group = this.#options.cluster ? route.slot : 0
       let batch = open.get(group)
       if (!batch || batch.items.length >= script.batch || batch.bytes + bytes > BATCH_BYTES) {
-        batch = new Batch(script, shared, deadlineMs, route.slot)
+        batch = new Batch(script, shared, deadlines, deadlineMs, route.slot)
         open.set(group, batch)
-        if (this.#dirty.push({ batch, open, group }) === 1) setImmediate(() => this.#flush())
+        if (this.#dirty.push({ batch, open, group }) === 1) this.#flushSoon()
       }
       this.#calls += 1
       this.#bytes += bytes
@@ -96,13 +99,28 @@ export class Runner {
     )
   }
 
-  #flush(): void {
+  #deadlinesOf(ms: number): Deadlines<Batch> {
+    let deadlines = this.#deadlines.get(ms)
+    if (!deadlines) this.#deadlines.set(ms, (deadlines = new Deadlines(ms, (batch) => this.#expire(batch))))
+    return deadlines
+  }
+
+  /**
+   * At the end of this turn, so that all its calls travel together; when none is under way a call has nothing to wait
+   * for but those made beside it.
+   */
+  #flushSoon(): void {
+    if (this.#calls === 0) process.nextTick(this.#flush)
+    else setImmediate(this.#flush)
+  }
+
+  readonly #flush = (): void => {
     const gathered = this.#dirty
     this.#dirty = []
     for (const { batch, open, group } of gathered) {
       // Nothing joins it any more, and a port that is not used again must not keep it.
       if (open.get(group) === batch) open.delete(group)
-      batch.startDeadline(() => this.#expire(batch))
+      batch.startDeadline()
       this.#send(batch)
     }
   }
@@ -182,7 +200,7 @@ interface Gathered {
 }
 
 /** The calls that travel together, and their callers. */
-class Batch {
+class Batch implements Timed<Batch> {
   readonly script: AnyScript
   readonly deadlineMs: number
   /** Where its calls go on a cluster; elsewhere that of the first call, and nobody asks. */
@@ -191,13 +209,23 @@ class Batch {
   bytes = 0
   sent = false
   settled = false
+  dueAt = 0
+  before: Batch | undefined
+  after: Batch | undefined
   readonly #shared: readonly Arg[]
+  readonly #deadlines: Deadlines<Batch>
   readonly #waiters: Waiter[] = []
-  #timer: NodeJS.Timeout | undefined
 
-  constructor(script: AnyScript, shared: readonly Arg[], deadlineMs: number, slot: number) {
+  constructor(
+    script: AnyScript,
+    shared: readonly Arg[],
+    deadlines: Deadlines<Batch>,
+    deadlineMs: number,
+    slot: number,
+  ) {
     this.script = script
     this.#shared = shared
+    this.#deadlines = deadlines
     this.deadlineMs = deadlineMs
     this.slot = slot
   }
@@ -208,11 +236,8 @@ class Batch {
     return new Promise((resolve, reject) => this.#waiters.push({ resolve, reject }))
   }
 
-  startDeadline(expire: () => void): void {
-    this.#timer = setTimeout(() => {
-      // After a stall of this process the reply may lie in the socket already: look there first.
-      setImmediate(() => this.settled || expire())
-    }, this.deadlineMs)
+  startDeadline(): void {
+    this.#deadlines.start(this)
   }
 
   /** The arguments of EVALSHA or EVAL: script, number of keys, keys, shared values, arguments. */
@@ -244,7 +269,7 @@ class Batch {
   #end(): boolean {
     if (this.settled) return false
     this.settled = true
-    clearTimeout(this.#timer)
+    this.#deadlines.end(this)
     return true
   }
 }
