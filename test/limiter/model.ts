@@ -1,4 +1,4 @@
-import type { Decision, Rule } from '@penknife/core'
+import type { Decision, GcraRule as Rule } from '@penknife/core'
 
 /** The limiter's promise in whole numbers: what every decision must be, given the time of each call. */
 

@@ -1,4 +1,4 @@
-import { createRateLimiter, type Decision, type RateLimiter, type Rule } from '@penknife/core'
+import { createRateLimiter, type Decision, type RateLimiter, type GcraRule as Rule } from '@penknife/core'
 import * as fc from 'fast-check'
 import { expect, test, vi } from 'vitest'
 

@@ -51,11 +51,17 @@ export function createRateLimiter(space: Space, options: RateLimiterOptions): Ra
 
   return {
     name,
-    rules: buckets.map(({ name: rule, limit, windowMs, burst }) => ({ name: rule, limit, windowMs, burst })),
-    async take(subject, taking) {
+    rules: buckets.map(({ name: rule, algorithm, limit, windowMs, burst }) => ({
+      name: rule,
+      algorithm,
+      limit,
+      windowMs,
+      burst,
+    })),
+    async take(given, taking) {
       if (taking !== undefined) checkOptions('take', taking, ['cost'])
       const { cost = 1 } = taking ?? {}
-      checkText('subject', subject, LONGEST_SUBJECT)
+      const subject = checkText('subject', given as string, LONGEST_SUBJECT)
       wholeNumber('cost', cost, 0, smallest)
       const { key, route } = keys.limiter(name, signature, subject)
       try {

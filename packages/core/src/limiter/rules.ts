@@ -1,10 +1,11 @@
 import { durationMs } from '../duration.ts'
 import { invalid } from '../errors.ts'
 import { checkName, checkOptions, wholeNumber } from '../options.ts'
-import type { Decision, Rule, RuleInfo, RuleState } from './types.ts'
+import type { Decision, GcraRule, Rule, RuleInfo, RuleState } from './types.ts'
 
 /** A rule in the units of the script: a token adds `windowUs` to the level, a microsecond drains `limit`. */
 export interface Bucket extends RuleInfo {
+  readonly windowMs: number
   readonly windowUs: number
   readonly capacity: number
 }
@@ -27,8 +28,9 @@ export function parseRules(rules: readonly Rule[]): readonly Bucket[] {
   return buckets
 }
 
-function parseRule(rule: Rule): Bucket {
-  checkOptions('rule', rule, ['name', 'limit', 'window', 'burst'])
+function parseRule(given: Rule): Bucket {
+  checkOptions('rule', given, ['name', 'limit', 'window', 'burst'])
+  const rule = given as GcraRule
   const name = checkName('rule name', rule.name, 32)
   const limit = wholeNumber(`limit of rule '${name}'`, rule.limit, 1, 1_000_000_000)
   const windowMs = durationMs(`window of rule '${name}'`, rule.window)
@@ -50,7 +52,7 @@ function parseRule(rule: Rule): Bucket {
       `give at most ${most} with this window, so that counting stays exact`,
     )
   }
-  return { name, limit, windowMs, burst, windowUs, capacity }
+  return { name, algorithm: 'gcra', limit, windowMs, burst, windowUs, capacity }
 }
 
 /** The rules as the script reads them. */
@@ -87,15 +89,16 @@ export function decide(
     } else if (allowed && state.remaining < (rules[binding] as RuleState).remaining) binding = at
   }
   const { name, remaining } = rules[binding] as RuleState
-  return { allowed, rule: name, remaining, retryAfterMs, violated, rules, decidedBy: 'redis' }
+  return { allowed, rule: name, remaining, retryAfterMs, violated, rules, shadow: [], decidedBy: 'redis' }
 }
 
 function stateOf(bucket: Bucket, level: number): RuleState {
-  const { name, limit, windowMs, burst, windowUs, capacity } = bucket
+  const { name, algorithm, limit, windowMs, burst, windowUs, capacity } = bucket
   const remaining = Math.max(0, Math.floor((capacity - level) / windowUs))
   const untilNext = level - (capacity - (remaining + 1) * windowUs)
   return {
     name,
+    algorithm,
     limit,
     windowMs,
     burst,
@@ -121,6 +124,7 @@ export function policyDecision(buckets: readonly Bucket[], allowed: boolean): De
     retryAfterMs: allowed ? 0 : Math.max(...rules.map((rule) => rule.nextMs)),
     violated: allowed ? [] : rules.map((rule) => rule.name),
     rules,
+    shadow: [],
     decidedBy: 'policy',
   }
 }

@@ -1,16 +1,85 @@
 import type { Duration } from '../duration.ts'
 
-/** One limit of a limiter: `limit` tokens come back in each `window`, and at most `burst` can be saved up. */
-export interface Rule {
-  /** Names the rule in decisions and headers: 1 to 32 of `A-Z a-z 0-9 _ . -`. */
+/** What every rule has, whatever its algorithm. */
+interface RuleBase {
+  /** Names the rule in decisions and headers, and its state: 1 to 32 of `A-Z a-z 0-9 _ . -`. */
   readonly name: string
-  /** Tokens that come back in each window: a whole number from 1. */
+  /** Counted and reported in `Decision.shadow`, never enforced. Default: false. */
+  readonly shadow?: boolean
+  /** Which part of a subject that is an object the rule counts: `per: 'tenant'`. All rules have it, or none. */
+  readonly per?: string
+}
+
+interface WindowRule extends RuleBase {
+  /** Tokens in each window: a whole number from 1. */
   readonly limit: number
   /** Text such as '250ms', '1s', '15m' or '1d', or milliseconds as a number from 1,000. */
   readonly window: Duration
-  /** Tokens that can be taken at once by a rested subject. Default: `limit`. */
+}
+
+/**
+ * Generic Cell Rate Algorithm (ITU-T I.371), in its exact form as a leaky bucket: tokens come back evenly.
+ *
+ * In any interval T at most `burst + T * limit / window` tokens pass.
+ */
+export interface GcraRule extends WindowRule {
+  readonly algorithm?: 'gcra'
+  /** Tokens that a rested subject can take at once. Default: `limit`. */
   readonly burst?: number
 }
+
+/** Counts in a window that begins with the first call: at most `limit` in it, `2 * limit` in any interval as long. */
+export interface FixedWindowRule extends WindowRule {
+  readonly algorithm: 'fixed-window'
+}
+
+/** Counts in an hour, day, ISO week (from Monday) or month of a time zone, across its daylight-saving changes. */
+export interface CalendarRule extends RuleBase {
+  readonly algorithm: 'fixed-window'
+  /** Tokens in each period: a whole number from 1. */
+  readonly limit: number
+  readonly calendar: CalendarUnit
+  /** An IANA name: 'UTC', 'Europe/Berlin'. */
+  readonly timeZone: string
+}
+
+export type CalendarUnit = 'hour' | 'day' | 'week' | 'month'
+
+/**
+ * Counts in windows that follow each other, the one before weighed by the part of it that a window ending now still
+ * covers: fewer than `2 * limit` in any window, `limit` when calls come evenly.
+ */
+export interface SlidingWindowRule extends WindowRule {
+  readonly algorithm: 'sliding-window'
+}
+
+/** Remembers every call: at most `limit` in any window, exactly. `limit` is at most 1,000. */
+export interface SlidingLogRule extends WindowRule {
+  readonly algorithm: 'sliding-log'
+}
+
+/** At most `limit` calls at a time. A call holds one slot, whatever its cost, until it is released or its lease ends. */
+export interface ConcurrencyRule extends RuleBase {
+  readonly algorithm: 'concurrency'
+  /** Slots: a whole number from 1 to 10,000. */
+  readonly limit: number
+  /** How long a slot is held without a renewal; so long a crashed process keeps it. */
+  readonly lease: Duration
+}
+
+/** One limit of a limiter. */
+export type Rule =
+  | GcraRule
+  | FixedWindowRule
+  | CalendarRule
+  | SlidingWindowRule
+  | SlidingLogRule
+  | ConcurrencyRule
+
+export type Algorithm = 'gcra' | 'fixed-window' | 'sliding-window' | 'sliding-log' | 'concurrency'
+
+/** Who is limited: a text, or for rules with `per` an object with a text for each. */
+export type Subject = string | Readonly<Record<string, string>>
 
 /** What to answer when Redis does not answer within the deadline. */
 export type UnavailablePolicy = 'open' | 'closed' | 'throw'
@@ -18,8 +87,15 @@ export type UnavailablePolicy = 'open' | 'closed' | 'throw'
 export interface RateLimiterOptions {
   /** Names the limiter's keys: 1 to 64 of `A-Z a-z 0-9 _ . -`. */
   readonly name: string
-  /** 1 to 8 rules; a call is charged to all of them or to none. */
+  /** 1 to 8 rules, at least one of them not a shadow; a call is charged to all of them or to none. */
   readonly rules: readonly Rule[]
+  /**
+   * For rules with `per`: the part of the subject whose value decides where all of its states live, so that one
+   * script charges them, all or none. The states then belong to that value too: with `routeBy: 'tenant'` a user or an
+   * address is counted for each tenant apart. Without it, rules of different parts are charged in their order, and what
+   * was charged is given back when a later one denies.
+   */
+  readonly routeBy?: string
   /** When Redis does not answer: allow (`open`), deny (`closed`) or throw. Default: `open`. */
   readonly whenUnavailable?: UnavailablePolicy
   /** How long a decision may take before the policy answers. Default: 100 ms. */
@@ -29,19 +105,28 @@ export interface RateLimiterOptions {
 /** A rule as the limiter understood it. */
 export interface RuleInfo {
   readonly name: string
+  readonly algorithm: Algorithm
   readonly limit: number
-  readonly windowMs: number
+  /** Milliseconds; undefined for calendar periods, whose length varies, and for concurrency. */
+  readonly windowMs: number | undefined
+  /** Tokens that can be taken at once: `limit` unless a GCRA rule says otherwise. */
   readonly burst: number
 }
 
 /** One rule's state after a decision. */
 export interface RuleState extends RuleInfo {
-  /** Whole tokens left. */
+  /** Whole tokens (of a concurrency rule: slots) left. */
   readonly remaining: number
   /** Milliseconds until a whole token more is there (0 when the rule is full), rounded up. */
   readonly nextMs: number
   /** Milliseconds until the rule is full again, rounded up. */
   readonly resetMs: number
+}
+
+/** A shadow rule's state, and what it would have decided. */
+export interface ShadowState extends RuleState {
+  /** Counted as if it were enforced: a call that it would have denied is not charged to it. */
+  readonly allowed: boolean
 }
 
 export interface Decision {
@@ -50,14 +135,39 @@ export interface Decision {
   readonly rule: string
   /** Whole tokens left under the binding rule. */
   readonly remaining: number
-  /** Milliseconds until the same call can pass, rounded up; 0 when allowed. */
+  /**
+   * Milliseconds until the same call can pass, rounded up; 0 when allowed. Under a concurrency rule the time until a
+   * lease ends by itself: a release may come sooner.
+   */
   readonly retryAfterMs: number
-  /** Names of the rules that denied; empty when allowed. */
+  /** Names of the rules that denied; empty when allowed or blocked. */
   readonly violated: readonly string[]
-  /** Every rule's state, in the order of the options. */
+  /** Every enforced rule's state, in the order of the options. */
   readonly rules: readonly RuleState[]
+  /** Every shadow rule's state, in the order of the options. */
+  readonly shadow: readonly ShadowState[]
+  /** Why the subject is blocked; then nothing was looked at, and every rule reports 0 left until the block ends. */
+  readonly blocked?: Block
+  /** The slot that the call holds, if a concurrency rule was charged. */
+  readonly lease?: Lease
   /** `policy` when Redis did not answer in time and `whenUnavailable` decided. */
   readonly decidedBy: 'redis' | 'policy'
+}
+
+export interface Block {
+  readonly reason: string
+  /** Milliseconds until it ends by itself, rounded up. */
+  readonly endsInMs: number
+}
+
+/** A slot of every concurrency rule of a call. */
+export interface Lease {
+  /** Milliseconds for which it is held, from the charge or the last renewal; the shortest of its rules. */
+  readonly leaseMs: number
+  /** Holds it for another `leaseMs`; false when it had ended, and then it is not taken again. One script call. */
+  renew(): Promise<boolean>
+  /** Gives it back; false when it had ended. Repeating it is harmless. One script call. */
+  release(): Promise<boolean>
 }
 
 export interface RateLimiter {
@@ -69,10 +179,74 @@ export interface RateLimiter {
    * A denial is a value and costs the subject nothing. One script call; all calls of one turn of the event
    * loop share an EVALSHA.
    */
-  take(subject: string, options?: TakeOptions): Promise<Decision>
+  take(subject: Subject, options?: TakeOptions): Promise<Decision>
+}
+
+/** What else can be done with a subject; becomes a part of RateLimiter. */
+export interface SubjectControls {
+  /**
+   * Takes an estimate for work whose cost is known afterwards, to be settled by `commit` or `cancel`.
+   *
+   * One that is not settled in time, because its process died, stays charged: nothing is given away that may
+   * have been used, and the tokens come back as those of any charge. One script call, and one to settle.
+   */
+  reserve(subject: Subject, options: ReserveOptions): Promise<Reservation>
+  /**
+   * Gives tokens back to every rule but those of concurrency; never above the limit, and a state that ended
+   * meanwhile stays ended. One script call. Fails when Redis does not answer.
+   */
+  refund(subject: Subject, options?: TakeOptions): Promise<readonly RuleState[]>
+  /**
+   * Charges every rule but those of concurrency without asking. A subject owes at most twice a rule's burst, so it
+   * waits at most twice as long as one that used all. One script call. Fails when Redis does not answer.
+   */
+  penalty(subject: Subject, options?: TakeOptions): Promise<readonly RuleState[]>
+  /** Denies every call of a subject for a time. One script call. Fails when Redis does not answer. */
+  block(subject: Subject, options: BlockOptions): Promise<void>
+  /** Ends a block; false when there was none. One script call. Fails when Redis does not answer. */
+  unblock(subject: Subject): Promise<boolean>
+  /**
+   * Deletes everything that Redis knows of a subject under this limiter: what it used, its slots, its block. Fails when
+   * Redis does not answer. One script call.
+   */
+  reset(subject: Subject, options?: ResetOptions): Promise<void>
 }
 
 export interface TakeOptions {
-  /** Tokens wanted: a whole number from 0 (a look) to the smallest burst. Default: 1. */
+  /** Tokens wanted: a whole number from 0 (a look) to the smallest burst; more is an error. Default: 1. */
   readonly cost?: number
+  /**
+   * Rules of this call instead of the limiter's. A rule's state belongs to its name and algorithm: other numbers
+   * keep what the subject used. Give the same array again where you can: it is read once.
+   */
+  readonly rules?: readonly Rule[]
+}
+
+export interface ReserveOptions extends TakeOptions {
+  /** The estimate. */
+  readonly cost: number
+  /** How long it may be settled, from the call on; then it stays charged as it is. */
+  readonly expires: Duration
+}
+
+export interface Reservation {
+  readonly decision: Decision
+  /**
+   * Settles with what was really used: the rest is given back, what was used beyond is charged without asking. False when
+   * it was denied, settled before or came too late; nothing is changed then.
+   */
+  commit(actual: number): Promise<boolean>
+  /** Gives all of it back. */
+  cancel(): Promise<boolean>
+}
+
+export interface BlockOptions {
+  readonly duration: Duration
+  /** Reported in each decision: up to 256 characters. */
+  readonly reason: string
+}
+
+export interface ResetOptions {
+  /** Rules given to calls that the limiter's options do not name: their logs and slots have keys of their own. */
+  readonly rules?: readonly Rule[]
 }

@@ -113,6 +113,6 @@ function tighter(decision: Decision, told: unknown): RuleState | undefined {
   return binding && !(told !== undefined && Number(told) <= binding.remaining) ? binding : undefined
 }
 
-function wholeSeconds(windowMs: number): number | undefined {
-  return windowMs % 1000 === 0 ? windowMs / 1000 : undefined
+function wholeSeconds(windowMs: number | undefined): number | undefined {
+  return windowMs === undefined || windowMs % 1000 !== 0 ? undefined : windowMs / 1000
 }
