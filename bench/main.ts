@@ -1,12 +1,13 @@
 import { parseArgs } from 'node:util'
 
 import { type PrivateRedis, startRedis } from '../scripts/redis/server.ts'
-import type { Bench, Measured } from './harness/bench.ts'
+import type { Bench, Probe } from './harness/bench.ts'
 import { measure } from './harness/measure.ts'
-import { jsonLines, table } from './harness/report.ts'
+import { jsonLines, probeLines, probeTable, table } from './harness/report.ts'
 import { suite as limiter } from './limiter.ts'
+import { suite as stream } from './stream.ts'
 
-const BENCHES: readonly Bench[] = [...limiter]
+const BENCHES: readonly (Bench | Probe)[] = [...limiter, ...stream]
 
 const USAGE = `Usage: pnpm bench <suite | suite.case> [options]
 
@@ -27,7 +28,7 @@ Options:
   --quick       2 rounds of a fifth of the calls: does it run, not how fast it is`
 
 interface Wanted {
-  readonly benches: readonly Bench[]
+  readonly benches: readonly (Bench | Probe)[]
   readonly json: boolean
   readonly quick: boolean
   readonly rounds: number | undefined
@@ -35,6 +36,11 @@ interface Wanted {
 }
 
 class UsageError extends Error {}
+
+// The Redis of a bench keeps nothing on purpose, and several workers in one process are what is measured.
+process.removeAllListeners('warning').on('warning', ({ name, message, code }: Error & { code?: string }) => {
+  if (code !== 'persistence' && name !== 'MaxListenersExceededWarning') console.error(`${name}: ${message}`)
+})
 
 try {
   await main(process.argv.slice(2))
@@ -51,22 +57,26 @@ async function main(argv: readonly string[]): Promise<void> {
   }
   const redis = await startRedis()
   try {
-    for (const bench of wanted.benches) print(await run(bench, redis, wanted), wanted)
+    for (const bench of wanted.benches) console.log(await run(bench, redis, wanted))
   } finally {
     await redis.stop()
   }
 }
 
-function run(bench: Bench, redis: PrivateRedis, { quick, rounds, ops }: Wanted): Promise<Measured> {
-  return measure(bench, redis.url, {
-    rounds: rounds ?? (quick ? 2 : 5),
-    ops: ops ?? (quick ? Math.ceil(bench.ops / 5) : bench.ops),
-    log: (line) => console.error(line),
+/** What is to be printed of it. */
+async function run(bench: Bench | Probe, redis: PrivateRedis, wanted: Wanted): Promise<string> {
+  const { quick, json } = wanted
+  const log = (line: string): void => console.error(line)
+  if ('run' in bench) {
+    const rows = await bench.run(redis.url, { rounds: wanted.rounds ?? (quick ? 1 : 3), quick, log })
+    return json ? probeLines(bench, rows).join('\n') : probeTable(bench, rows)
+  }
+  const measured = await measure(bench, redis.url, {
+    rounds: wanted.rounds ?? (quick ? 2 : 5),
+    ops: wanted.ops ?? (quick ? Math.ceil(bench.ops / 5) : bench.ops),
+    log,
   })
-}
-
-function print(measured: Measured, { json }: Wanted): void {
-  console.log(json ? jsonLines(measured).join('\n') : table(measured))
+  return json ? jsonLines(measured).join('\n') : table(measured)
 }
 
 function suites(): readonly string[] {
@@ -74,7 +84,7 @@ function suites(): readonly string[] {
 }
 
 /** Of a whole suite, or the one case that is named. */
-function benchesOf(wanted: string): readonly Bench[] {
+function benchesOf(wanted: string): readonly (Bench | Probe)[] {
   return BENCHES.filter(({ name }) => name === wanted || name.startsWith(`${wanted}.`))
 }
 

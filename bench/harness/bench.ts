@@ -34,13 +34,45 @@ export interface Contender {
 }
 
 /** A contender that is connected and ready. */
-export interface Running {
-  /** Makes call number `at`; resolves with a number that is right or wrong in the sum. */
-  call(at: number): Promise<number>
+export type Running = RunningCalls | RunningWhole
+
+interface RunningAny {
   /** What the answers of `ops` calls on an empty Redis add up to; anything else is an error. */
   readonly expected: number
+  /** Prepares a turn on the emptied Redis; not measured. */
+  prepare?(): Promise<void>
+  /** Ends what `prepare` or the turn began; not measured. */
+  settle?(): Promise<void>
   close(): Promise<void>
 }
+
+/** One whose calls the harness makes, `inFlight` at a time. */
+export interface RunningCalls extends RunningAny {
+  /** Makes call number `at`; resolves with a number that is right or wrong in the sum. */
+  call(at: number): Promise<number>
+}
+
+/** One that does all `ops` of a turn by itself, as a worker that drains a queue. */
+export interface RunningWhole extends RunningAny {
+  /** Resolves when all is done, with a number that is right or wrong. */
+  run(): Promise<number>
+}
+
+/** A measurement of its own kind: not so many operations a second. */
+export interface Probe {
+  readonly name: string
+  readonly about: string
+  run(url: string, options: ProbeOptions): Promise<readonly Row[]>
+}
+
+export interface ProbeOptions {
+  readonly rounds: number
+  readonly quick: boolean
+  readonly log: (line: string) => void
+}
+
+/** What a probe found of one contender: its name and set-up, then figures by name. */
+export type Row = Readonly<Record<string, string | number>>
 
 /** One contender in one round. */
 export interface Sample {
@@ -51,6 +83,7 @@ export interface Sample {
   readonly redisCpuUs: number
   /** Time inside commands, as INFO commandstats has it, for each call; microseconds. */
   readonly redisTimeUs: number
+  /** Not a number where a turn is not made of calls. */
   readonly p50Ms: number
   readonly p99Ms: number
 }

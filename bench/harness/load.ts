@@ -1,4 +1,4 @@
-import type { Running } from './bench.ts'
+import type { Running, RunningCalls } from './bench.ts'
 import { percentile } from './statistics.ts'
 
 export interface Load {
@@ -12,8 +12,16 @@ export interface Load {
 /** One call in so many is timed: reading the clock for each would cost a fast contender a part of its CPU. */
 const TIMED = 13
 
-/** Makes `ops` calls, `inFlight` at a time: each that ends makes room for the next. */
+/** One turn of a contender. */
 export async function drive(running: Running, ops: number, inFlight: number): Promise<Load> {
+  if ('call' in running) return makeCalls(running, ops, inFlight)
+  const started = performance.now()
+  const sum = await running.run()
+  return { seconds: (performance.now() - started) / 1000, p50Ms: Number.NaN, p99Ms: Number.NaN, sum }
+}
+
+/** Makes `ops` calls, `inFlight` at a time: each that ends makes room for the next. */
+async function makeCalls(running: RunningCalls, ops: number, inFlight: number): Promise<Load> {
   const latencies = new Float64Array(Math.ceil(ops / TIMED))
   let timed = 0
   let next = 0

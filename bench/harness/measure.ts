@@ -69,6 +69,7 @@ const collectGarbage = garbageCollector()
 async function sampleOf(entrant: Entrant, bench: Bench, ops: number, control: Redis): Promise<Sample> {
   const { running, contender } = entrant
   await control.flushall('SYNC')
+  await running.prepare?.()
   // Nobody pays for the garbage of the one before.
   collectGarbage()
   const before = await redisUsage(control, contender.commands)
@@ -76,6 +77,7 @@ async function sampleOf(entrant: Entrant, bench: Bench, ops: number, control: Re
   const { seconds, p50Ms, p99Ms, sum } = await drive(running, ops, bench.inFlight)
   const cpu = process.cpuUsage(cpuBefore)
   const after = await redisUsage(control, contender.commands)
+  await running.settle?.()
   if (sum !== running.expected) {
     const who = `${entrant.name} (${contender.setup})`
     throw new Error(`${bench.name}: the answers of ${who} add up to ${sum} and not to ${running.expected}`)

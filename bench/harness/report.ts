@@ -1,4 +1,4 @@
-import type { Measured, Sample, Series } from './bench.ts'
+import type { Measured, Probe, Row, Sample, Series } from './bench.ts'
 import { median } from './statistics.ts'
 
 /** The median of one figure over the rounds. */
@@ -67,19 +67,46 @@ const HEADINGS = [
 /** Every contender in every set-up; a `*` marks the set-up that counts. */
 export function table({ bench, rounds, ops, ours, peers, raw }: Measured): string {
   const groups = [[ours], ...peers, raw]
-  const rows = groups.flatMap((group) => group.map((series, at) => row(series, ours, at === 0)))
-  const all = [HEADINGS, ...rows]
-  const widths = HEADINGS.map((_, column) => Math.max(...all.map((cells) => (cells[column] ?? '').length)))
-  const lines = all.map((cells) =>
+  const rows = groups.flatMap((group) => group.map((series, at) => cellsOf(series, ours, at === 0)))
+  const scale = `${bench.inFlight} in flight, ${ops} calls a round, medians of ${rounds} rounds`
+  return [`${bench.name}: ${bench.about}; ${scale}`, ...aligned([HEADINGS, ...rows]), ''].join('\n')
+}
+
+/** A table of what a probe found, or a JSON line for each row. */
+export function probeTable({ name, about }: Probe, rows: readonly Row[]): string {
+  const headings = [...new Set(rows.flatMap((row) => Object.keys(row)))]
+  const cells = rows.map((row) =>
+    headings.map((key) => {
+      const value = row[key] ?? ''
+      return typeof value === 'number' ? value.toLocaleString('en-US', { maximumFractionDigits: 2 }) : value
+    }),
+  )
+  return [`${name}: ${about}`, ...aligned([headings, ...cells]), ''].join('\n')
+}
+
+export function probeLines({ name }: Probe, rows: readonly Row[]): readonly string[] {
+  return rows.map((row) => {
+    const figures = Object.entries(row).map(([key, value]) => [
+      key,
+      typeof value === 'number' ? rounded(value) : value,
+    ])
+    return JSON.stringify({ bench: name, ...Object.fromEntries(figures) })
+  })
+}
+
+/** Columns of one width: the first two are words, the others figures. */
+function aligned(all: readonly (readonly string[])[]): readonly string[] {
+  const widths = (all[0] ?? []).map((_, column) =>
+    Math.max(...all.map((cells) => (cells[column] ?? '').length)),
+  )
+  return all.map((cells) =>
     cells
       .map((cell, at) => (at < 2 ? cell.padEnd(widths[at] ?? 0) : cell.padStart(widths[at] ?? 0)))
       .join('  '),
   )
-  const scale = `${bench.inFlight} in flight, ${ops} calls a round, medians of ${rounds} rounds`
-  return [`${bench.name}: ${bench.about}; ${scale}`, ...lines, ''].join('\n')
 }
 
-function row(series: Series, ours: Series, counts: boolean): readonly string[] {
+function cellsOf(series: Series, ours: Series, counts: boolean): readonly string[] {
   const ratios = (key: keyof Sample): readonly string[] =>
     series === ours
       ? ['', '']
@@ -93,8 +120,9 @@ function row(series: Series, ours: Series, counts: boolean): readonly string[] {
     ...ratios('clientCpuUs'),
     figure(series, 'redisCpuUs').toFixed(2),
     figure(series, 'redisTimeUs').toFixed(2),
-    figure(series, 'p50Ms').toFixed(2),
-    figure(series, 'p99Ms').toFixed(2),
+    ...(['p50Ms', 'p99Ms'] as const).map((key) =>
+      isNaN(figure(series, key)) ? '-' : figure(series, key).toFixed(2),
+    ),
   ]
 }
 

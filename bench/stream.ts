@@ -1,0 +1,39 @@
+import type { Bench, Probe } from './harness/bench.ts'
+import { adding, addingMany, contenders, draining, drainingInBatches } from './stream/contenders.ts'
+import { backlog, idle, latency, memory } from './stream/probes.ts'
+
+/** Jobs of about 115 bytes of JSON, each acknowledged and retryable. */
+export const suite: readonly (Bench | Probe)[] = [
+  {
+    name: 'stream.add',
+    about: 'one job a call',
+    inFlight: 100,
+    ops: 50_000,
+    ...contenders(adding),
+  },
+  {
+    name: 'stream.addMany',
+    about: '1,000 jobs a call',
+    inFlight: 1000,
+    ops: 100_000,
+    ...contenders(addingMany),
+  },
+  ...[1, 10, 100].map((concurrency) => ({
+    name: `stream.drain${concurrency}`,
+    about: `a worker of concurrency ${concurrency} takes a backlog`,
+    inFlight: concurrency,
+    ops: concurrency === 1 ? 10_000 : 50_000,
+    ...contenders(draining(concurrency)),
+  })),
+  {
+    name: 'stream.batch',
+    about: 'a worker takes a backlog in batches of 100, or as many at once',
+    inFlight: 100,
+    ops: 50_000,
+    ...contenders(drainingInBatches(100)),
+  },
+  latency,
+  memory,
+  backlog,
+  idle,
+]

@@ -1,0 +1,126 @@
+import type { Contender, Peer } from '../harness/bench.ts'
+import { beeQueue } from './bee-queue.ts'
+import { bullmq } from './bullmq.ts'
+import { groupmq } from './groupmq.ts'
+import { ours } from './ours.ts'
+import { jobOf, jobs, type OpenQueue, type Queue, type StopWorker } from './queue.ts'
+import { raw } from './raw.ts'
+
+/** What a case makes of a queue. */
+type Case = (queue: Queue) => Contender
+
+/** Ours, every peer in every set-up, and raw, in one case. */
+export function contenders(of: Case): {
+  readonly ours: Contender
+  readonly peers: readonly Peer[]
+  readonly raw: Peer
+} {
+  const peer = (queues: readonly Queue[]): Peer => ({ name: queues[0]?.name ?? '', setups: queues.map(of) })
+  return { ours: of(ours), peers: [bullmq, groupmq, [beeQueue]].map(peer), raw: peer(raw) }
+}
+
+const described = ({ setup, commands }: Queue): Pick<Contender, 'setup' | 'commands'> => ({ setup, commands })
+
+/** One job a call. */
+export const adding: Case = (queue) => ({
+  ...described(queue),
+  async open(url, ops) {
+    const open = await queue.open(url)
+    return {
+      expected: ops,
+      async call(at) {
+        await open.add(jobOf(at))
+        return 1
+      },
+      close: () => open.close(),
+    }
+  },
+})
+
+const CHUNK = 1000
+
+/** All jobs by calls of 1,000, one call after the other. */
+export const addingMany: Case = (queue) => ({
+  ...described(queue),
+  async open(url, ops) {
+    const open = await queue.open(url)
+    return {
+      expected: ops,
+      async run() {
+        for (let from = 0; from < ops; from += CHUNK)
+          await open.addMany(jobs(Math.min(CHUNK, ops - from), from))
+        return ops
+      },
+      close: () => open.close(),
+    }
+  },
+})
+
+/** A worker takes a backlog of all jobs until the end of each is in Redis. */
+export function draining(concurrency: number): Case {
+  return drainingBy((open, tally) => open.work(concurrency, tally.handle, tally.ended))
+}
+
+/** As `draining`; by a batch handler where there is one, and else by as many at once. */
+export function drainingInBatches(size: number): Case {
+  return drainingBy(
+    (open, tally) =>
+      open.workInBatches?.(size, (all) => all.forEach(tally.handle), tally.ended) ??
+      open.work(size, tally.handle, tally.ended),
+  )
+}
+
+function drainingBy(start: (open: OpenQueue, tally: Tally) => Promise<StopWorker>): Case {
+  return (queue) => ({
+    ...described(queue),
+    async open(url, ops) {
+      // A library may keep what it knows of a queue, and the Redis is emptied before each turn: a new one each.
+      let open: OpenQueue
+      let stop: StopWorker
+      return {
+        expected: ops,
+        async prepare() {
+          open = await queue.open(url)
+          await fill(open, ops)
+        },
+        async run() {
+          const tally = createTally(ops)
+          stop = await start(open, tally)
+          return tally.all
+        },
+        async settle() {
+          await stop()
+          await open.close()
+        },
+        async close() {},
+      }
+    },
+  })
+}
+
+export async function fill(open: OpenQueue, count: number): Promise<void> {
+  for (let from = 0; from < count; from += CHUNK)
+    await open.addMany(jobs(Math.min(CHUNK, count - from), from))
+}
+
+export interface Tally {
+  handle(job: { readonly at: number }): void
+  ended(count?: unknown): void
+  /** Resolves when every job ended, with the number of jobs handled exactly once. */
+  readonly all: Promise<number>
+}
+
+export function createTally(count: number): Tally {
+  const times = new Uint8Array(count)
+  let ended = 0
+  let resolve: (once: number) => void
+  const all = new Promise<number>((settle) => (resolve = settle))
+  return {
+    all,
+    handle: ({ at }) => void (times[at] = (times[at] as number) + 1),
+    ended(more) {
+      ended += typeof more === 'number' ? more : 1
+      if (ended >= count) resolve(times.reduce((once, each) => once + (each === 1 ? 1 : 0), 0))
+    },
+  }
+}

@@ -1,0 +1,41 @@
+import { Queue as GroupQueue, Worker } from 'groupmq'
+import { Redis } from 'ioredis'
+
+import { SETUPS } from '../harness/connections.ts'
+import { installed } from '../harness/versions.ts'
+import { addEach, type Job, type Queue } from './queue.ts'
+
+/** Jobs of one of its groups run one after the other: enough groups that none waits for another. */
+const GROUPS = 1000
+
+/**
+ * As its guide sets it up, with its fastest ordering method (the default). Its `autoBatch` stays off: by its own
+ * words it may lose jobs.
+ */
+export const groupmq: readonly Queue[] = SETUPS.map((setup) => ({
+  name: installed('groupmq'),
+  setup,
+  commands: ['evalsha', 'eval', 'bzpopmin', 'hmget', 'hgetall', 'zadd', 'multi', 'exec'],
+  async open(url) {
+    const settings = { maxRetriesPerRequest: null, enableAutoPipelining: setup === 'autopipelined' }
+    const redis = new Redis(url, settings)
+    const queue = new GroupQueue<Job>({ redis, namespace: 'bench', maxAttempts: 3 })
+    const add = (job: Job): Promise<unknown> =>
+      queue.add({ groupId: `g${job.at % GROUPS}`, data: job, maxAttempts: 3 })
+    return {
+      add,
+      addMany: (all) => addEach(add, all),
+      async work(concurrency, handle, ended) {
+        const worker = new Worker<Job>({ queue, concurrency, handler: async ({ data }) => handle(data) })
+        worker.on('completed', ended)
+        worker.on('error', console.error)
+        void worker.run()
+        return () => worker.close()
+      },
+      async close() {
+        await queue.close()
+        redis.disconnect()
+      },
+    }
+  },
+}))

@@ -1,0 +1,28 @@
+import { connect, createStream } from '@penknife/core'
+import { Redis } from 'ioredis'
+
+import { addEach, type Job, type Queue } from './queue.ts'
+
+/** One group, declared: a work queue. Every job is acknowledged, and would be retried. */
+export const ours: Queue = {
+  name: 'penknife',
+  setup: 'default',
+  commands: ['evalsha', 'eval', 'xreadgroup'],
+  async open(url) {
+    // Only the pattern for penknife's own connections.
+    const penknife = connect(new Redis(url, { lazyConnect: true }), { deadline: '30s' })
+    const stream = createStream<Job>(penknife.space('bench'), 'jobs', { groups: ['workers'] })
+    return {
+      add: (job) => stream.add(job),
+      addMany: (all) => addEach((job) => stream.add(job), all),
+      async work(concurrency, handle, ended) {
+        const worker = stream.worker('workers', ({ payload }) => handle(payload), { concurrency })
+        worker.on((event) => {
+          if (event.kind === 'done') ended()
+        })
+        return () => worker.close()
+      },
+      close: () => penknife.close(),
+    }
+  },
+}

@@ -1,0 +1,213 @@
+import { setTimeout as delay } from 'node:timers/promises'
+
+import { Redis } from 'ioredis'
+
+import type { Probe, Row } from '../harness/bench.ts'
+import { median, percentile } from '../harness/statistics.ts'
+import { beeQueue } from './bee-queue.ts'
+import { bullmq } from './bullmq.ts'
+import { createTally, fill } from './contenders.ts'
+import { groupmq } from './groupmq.ts'
+import { ours } from './ours.ts'
+import { jobOf, type OpenQueue, type Queue, type StopWorker } from './queue.ts'
+import { raw } from './raw.ts'
+
+/** One set-up of each: none of these figures gets better by autopipelining. */
+const QUEUES: readonly Queue[] = [
+  ours,
+  ...[bullmq, groupmq, [beeQueue], raw].map((queues) => queues[0] as Queue),
+]
+
+/** Runs over a queue on an emptied Redis. */
+async function onEmpty<T>(
+  url: string,
+  queue: Queue,
+  use: (open: OpenQueue, control: Redis) => Promise<T>,
+): Promise<T> {
+  const control = new Redis(url)
+  try {
+    await control.flushall('SYNC')
+    const open = await queue.open(url)
+    try {
+      return await use(open, control)
+    } finally {
+      await open.close()
+    }
+  } finally {
+    control.disconnect()
+  }
+}
+
+const RATE = 1000
+
+export const latency: Probe = {
+  name: 'stream.latency',
+  about: `from add to the handler's start at ${RATE} jobs a second, concurrency 10; milliseconds`,
+  async run(url, { rounds, quick, log }) {
+    const count = RATE * (quick ? 2 : 5)
+    const found = QUEUES.map(() => ({ p50: [] as number[], p99: [] as number[] }))
+    for (let round = 1; round <= rounds; round++) {
+      for (const [at, queue] of QUEUES.entries()) {
+        log(`stream.latency: ${queue.name}, round ${round} of ${rounds}`)
+        const times = await onEmpty(url, queue, (open) => latencies(open, count))
+        found[at]?.p50.push(percentile(times, 0.5))
+        found[at]?.p99.push(percentile(times, 0.99))
+      }
+    }
+    return QUEUES.map(({ name, setup }, at) => ({
+      name,
+      setup,
+      p50: median(found[at]?.p50 ?? []),
+      p99: median(found[at]?.p99 ?? []),
+    }))
+  },
+}
+
+async function latencies(open: OpenQueue, count: number): Promise<Float64Array> {
+  const added = new Float64Array(count)
+  const times = new Float64Array(count)
+  const tally = createTally(count)
+  const stop = await open.work(
+    10,
+    (job) => {
+      times[job.at] = performance.now() - (added[job.at] as number)
+      tally.handle(job)
+    },
+    tally.ended,
+  )
+  await delay(200)
+  const started = performance.now()
+  const adding: Promise<unknown>[] = []
+  while (adding.length < count) {
+    const due = Math.min(count, Math.floor(((performance.now() - started) * RATE) / 1000))
+    while (adding.length < due) {
+      const at = adding.length
+      added[at] = performance.now()
+      adding.push(open.add(jobOf(at)))
+    }
+    await delay(1)
+  }
+  await Promise.all(adding)
+  if ((await tally.all) !== count) throw new Error('a job was not handled exactly once')
+  await stop()
+  return times.toSorted()
+}
+
+export const memory: Probe = {
+  name: 'stream.memory',
+  about: 'Redis memory of a waiting job; bytes, and in units of a raw stream entry',
+  async run(url, { quick, log }) {
+    const count = quick ? 20_000 : 100_000
+    const rows: { name: string; setup: string; bytes: number }[] = []
+    for (const queue of QUEUES) {
+      log(`stream.memory: ${queue.name}`)
+      const bytes = await onEmpty(url, queue, async (open, control) => {
+        const used = async (): Promise<number> =>
+          Number(/used_memory:(\d+)/.exec(await control.info('memory'))?.[1])
+        await open.add(jobOf(0))
+        const before = await used()
+        await fill(open, count)
+        return ((await used()) - before) / count
+      })
+      rows.push({ name: queue.name, setup: queue.setup, bytes })
+    }
+    const ofRaw = rows.at(-1)?.bytes ?? Number.NaN
+    return rows.map((row) => ({ ...row, ofRaw: row.bytes / ofRaw }))
+  },
+}
+
+const IDLE_WORKERS = 10
+
+export const idle: Probe = {
+  name: 'stream.idle',
+  about: `Redis commands a second of one idle worker (of ${IDLE_WORKERS}), those inside its scripts included`,
+  async run(url, { quick, log }) {
+    const seconds = quick ? 10 : 30
+    const rows: Row[] = []
+    for (const queue of QUEUES) {
+      log(`stream.idle: ${queue.name}, ${seconds} s`)
+      rows.push(
+        await onEmpty(url, queue, async (open, control) => {
+          const workers: StopWorker[] = []
+          for (let at = 0; at < IDLE_WORKERS; at++) {
+            workers.push(
+              await open.work(
+                10,
+                () => {},
+                () => {},
+              ),
+            )
+          }
+          await delay(2000)
+          await control.config('RESETSTAT')
+          await delay(seconds * 1000)
+          const calls = callsIn(await control.info('commandstats'))
+          for (const stop of workers) await stop()
+          const each = (count: number): number => count / seconds / IDLE_WORKERS
+          return { name: queue.name, setup: queue.setup, all: each(calls) }
+        }),
+      )
+    }
+    return rows
+  },
+}
+
+/** All calls but the looking itself. */
+function callsIn(commandstats: string): number {
+  let calls = 0
+  for (const [, command, count] of commandstats.matchAll(/cmdstat_([^:]+):calls=(\d+)/g)) {
+    if (command !== 'info' && !command?.startsWith('config')) calls += Number(count)
+  }
+  return calls
+}
+
+/** Jobs whose handling is timed, at either backlog. */
+const DRAINED = 100_000
+
+export const backlog: Probe = {
+  name: 'stream.backlog',
+  about: 'jobs handled a second at concurrency 100 from a backlog of 1,000,000 against one of 10,000',
+  async run(url, { rounds, quick, log }) {
+    const [large, small] = [quick ? 100_000 : 1_000_000, 10_000]
+    const drained = Math.min(DRAINED, large)
+    const rows: Row[] = []
+    for (const queue of [ours, raw[0] as Queue]) {
+      const found = { large: [] as number[], small: [] as number[] }
+      for (let round = 1; round <= rounds; round++) {
+        log(`stream.backlog: ${queue.name}, round ${round} of ${rounds}`)
+        found.large.push(await drainRate(url, queue, large, drained))
+        let seconds = 0
+        for (let done = 0; done < drained; done += small) {
+          seconds += small / (await drainRate(url, queue, small, small))
+        }
+        found.small.push(drained / seconds)
+      }
+      const [at1M, at10k] = [median(found.large), median(found.small)]
+      rows.push({ name: queue.name, setup: queue.setup, backlog: large, at1M, at10k, ratio: at1M / at10k })
+    }
+    return rows
+  },
+}
+
+/** From the first job handled to the last of `count`; jobs a second. */
+function drainRate(url: string, queue: Queue, backlogged: number, count: number): Promise<number> {
+  return onEmpty(url, queue, async (open) => {
+    await fill(open, backlogged)
+    let handled = 0
+    let first = 0
+    let done: (rate: number) => void
+    const rate = new Promise<number>((resolve) => (done = resolve))
+    const stop = await open.work(
+      100,
+      () => {
+        handled += 1
+        if (handled === 1) first = performance.now()
+        if (handled === count) done((count - 1) / ((performance.now() - first) / 1000))
+      },
+      () => {},
+    )
+    const found = await rate
+    await stop()
+    return found
+  })
+}
