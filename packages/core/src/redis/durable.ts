@@ -25,6 +25,7 @@ export interface Durable {
     script: Script<Shared, Item, Result>,
     shared: Shared,
     safety: Safety,
+    of?: string,
   ): Port<Item, Result>
   readonly pending: number
   close(): Promise<void>
@@ -63,7 +64,7 @@ export function createDurable(
   }
 
   return {
-    bind: (script, shared, safety) => lane(safety).bind(script, shared, deadlineMs + 2 * waitMs),
+    bind: (script, shared, safety, of) => lane(safety).bind(script, shared, deadlineMs + 2 * waitMs, of),
     get pending() {
       let sum = 0
       for (const { runner } of lanes.values()) sum += runner.pending

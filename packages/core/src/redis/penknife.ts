@@ -76,6 +76,8 @@ export interface Runtime {
     script: Script<Shared, Item, Result>,
     shared: Shared,
     deadlineMs?: number,
+    /** What its errors say it is about, such as `stream 'orders' of space 'shop'`. */
+    of?: string,
   ): Port<Item, Result>
   /**
    * As `bind`, on connections that wait until what was written is safe; a call may take three deadlines. One that
@@ -85,6 +87,7 @@ export interface Runtime {
     script: Script<Shared, Item, Result>,
     shared: Shared,
     safety: Safety,
+    of?: string,
   ): Port<Item, Result>
   /** A connection for blocking reads; who opens it closes it. */
   openReader(): Connection
@@ -161,7 +164,7 @@ export function connect(redis: Connection, options: ConnectOptions = {}): Penkni
       return createSpace(checkName('space', name), connections, {
         subscriber,
         deadlineMs,
-        bind: (script, shared, ms = deadlineMs) => runner.bind(script, shared, ms),
+        bind: (script, shared, ms = deadlineMs, of = '') => runner.bind(script, shared, ms, of),
         bindDurable: durable.bind,
         openReader() {
           if (closing) throw new PenknifeError('PENKNIFE_CLOSED', 'worker: penknife was closed')

@@ -50,22 +50,27 @@ export class Runner {
     return this.#calls
   }
 
-  /** Ties a script to the values shared by its calls and to a deadline in milliseconds. */
+  /**
+   * Ties a script to the values shared by its calls and to a deadline in milliseconds; errors call it by its name,
+   * and `of` what it is about.
+   */
   bind<Shared extends readonly Arg[], Item extends readonly Arg[], Result>(
     script: Script<Shared, Item, Result>,
     shared: Shared,
     deadlineMs: number,
+    of: string = '',
   ): Port<Item, Result> {
+    const name = of === '' ? script.name : `${script.name} of ${of}`
     const open = new Map<number, Batch>()
     const deadlines = this.#deadlinesOf(deadlineMs)
     return (route, ...item) => {
       const bytes = sizeOf(item)
-      const refusal = this.#refusal(script.name, bytes)
+      const refusal = this.#refusal(name, bytes)
       if (refusal) return Promise.reject(refusal)
       const group = this.#options.cluster ? route.slot : 0
       let batch = open.get(group)
       if (!batch || batch.items.length >= script.batch || batch.bytes + bytes > BATCH_BYTES) {
-        batch = new Batch(script, shared, deadlines, deadlineMs, route.slot)
+        batch = new Batch(script, name, shared, deadlines, deadlineMs, route.slot)
         open.set(group, batch)
         if (this.#dirty.push({ batch, open, group }) === 1) this.#flushSoon()
       }
@@ -154,11 +159,11 @@ export class Runner {
       return
     }
     if (code === 'READONLY') this.#options.onReadonly()
-    this.#settle(batch, () => batch.reject(failureOf(batch.script.name, error)))
+    this.#settle(batch, () => batch.reject(failureOf(batch.name, error)))
   }
 
   #expire(batch: Batch): void {
-    const { name } = batch.script
+    const { name } = batch
     if (batch.sent) {
       // Its calls end now, but it counts as pending until ioredis lets go of it.
       batch.reject(
@@ -202,6 +207,8 @@ interface Gathered {
 /** The calls that travel together, and their callers. */
 class Batch implements Timed<Batch> {
   readonly script: AnyScript
+  /** What errors call it. */
+  readonly name: string
   readonly deadlineMs: number
   /** Where its calls go on a cluster; elsewhere that of the first call, and nobody asks. */
   readonly slot: number
@@ -218,12 +225,14 @@ class Batch implements Timed<Batch> {
 
   constructor(
     script: AnyScript,
+    name: string,
     shared: readonly Arg[],
     deadlines: Deadlines<Batch>,
     deadlineMs: number,
     slot: number,
   ) {
     this.script = script
+    this.name = name
     this.#shared = shared
     this.#deadlines = deadlines
     this.deadlineMs = deadlineMs
@@ -257,7 +266,7 @@ class Batch implements Timed<Batch> {
       const reply = replies[at] as Reply | Error
       if (reply instanceof Error) {
         if (replyCode(reply) === 'READONLY') onReadonly()
-        waiter.reject(failureOf(this.script.name, reply))
+        waiter.reject(failureOf(this.name, reply))
       } else waiter.resolve(reply)
     }
   }
