@@ -1,25 +1,75 @@
 import type { Bench } from './harness/bench.ts'
-import { ours } from './limiter/ours.ts'
-import { rateLimitRedis, rateLimiterFlexible } from './limiter/peers.ts'
-import { raw } from './limiter/raw.ts'
-import { SUBJECTS } from './limiter/workload.ts'
+import { bareExpress, CONNECTIONS, oursInExpress, peersInExpress } from './limiter/express.ts'
+import { ours, oursOnCluster } from './limiter/ours.ts'
+import { rateLimiterFlexible, rateLimitRedis } from './limiter/peers.ts'
+import { raw, rawOnCluster } from './limiter/raw.ts'
+import { attack, exact, three } from './limiter/workload.ts'
 
-const contenders = { ours, peers: [rateLimiterFlexible, rateLimitRedis], raw, multipleOf: SUBJECTS }
+const ofExact = {
+  ours: ours(exact),
+  peers: [rateLimiterFlexible(exact), rateLimitRedis(exact)],
+  raw: raw(exact),
+  multipleOf: exact.subjects,
+}
 
-/** Exact decisions, one rule: a call is answered by Redis, and never by a cache of this process. */
 export const suite: readonly Bench[] = [
   {
     name: 'limiter.exact',
-    about: `exact decisions over ${SUBJECTS} subjects`,
+    about: `one rule, ${exact.subjects} subjects`,
     inFlight: 200,
     ops: 100_000,
-    ...contenders,
+    ...ofExact,
   },
   {
-    name: 'limiter.inflight1',
-    about: `exact decisions over ${SUBJECTS} subjects, for information`,
+    name: 'limiter.exact1',
+    about: `one rule, ${exact.subjects} subjects, one call at a time`,
     inFlight: 1,
     ops: 10_000,
-    ...contenders,
+    ...ofExact,
+  },
+  {
+    name: 'limiter.rules',
+    about: `three rules in one call, ${three.subjects} subjects`,
+    inFlight: 200,
+    ops: 50_000,
+    ours: ours(three),
+    peers: [rateLimiterFlexible(three)],
+    raw: raw(three),
+    multipleOf: three.subjects,
+  },
+  {
+    name: 'limiter.denied',
+    about: 'one subject that calls on and on',
+    inFlight: 200,
+    ops: 100_000,
+    ours: ours(attack),
+    peers: [
+      rateLimiterFlexible(attack),
+      rateLimiterFlexible(attack, { blockInMemory: true }),
+      rateLimitRedis(attack),
+    ],
+    raw: raw(attack),
+  },
+  {
+    name: 'limiter.express',
+    about: `requests to an Express server in its own process, ${CONNECTIONS} connections; client us is the server's`,
+    inFlight: CONNECTIONS,
+    ops: 20_000,
+    ours: oursInExpress,
+    peers: peersInExpress,
+    raw: bareExpress,
+    overRaw: true,
+    multipleOf: exact.subjects,
+  },
+  {
+    name: 'limiter.cluster',
+    about: `one rule, ${exact.subjects} subjects, a cluster of 3 masters`,
+    inFlight: 200,
+    ops: 50_000,
+    masters: 3,
+    ours: oursOnCluster(exact),
+    peers: [rateLimiterFlexible(exact, { onCluster: true })],
+    raw: rawOnCluster(exact),
+    multipleOf: exact.subjects,
   },
 ]

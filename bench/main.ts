@@ -1,6 +1,7 @@
 import { parseArgs } from 'node:util'
 
-import { type PrivateRedis, startRedis } from '../scripts/redis/server.ts'
+import { startCluster } from '../scripts/redis/cluster.ts'
+import { startRedis } from '../scripts/redis/server.ts'
 import type { Bench, Probe } from './harness/bench.ts'
 import { measure } from './harness/measure.ts'
 import { jsonLines, probeLines, probeTable, table } from './harness/report.ts'
@@ -55,28 +56,37 @@ async function main(argv: readonly string[]): Promise<void> {
     console.log(USAGE)
     return
   }
-  const redis = await startRedis()
-  try {
-    for (const bench of wanted.benches) console.log(await run(bench, redis, wanted))
-  } finally {
-    await redis.stop()
-  }
+  for (const bench of wanted.benches) console.log(await run(bench, wanted))
 }
 
 /** What is to be printed of it. */
-async function run(bench: Bench | Probe, redis: PrivateRedis, wanted: Wanted): Promise<string> {
+async function run(bench: Bench | Probe, wanted: Wanted): Promise<string> {
   const { quick, json } = wanted
   const log = (line: string): void => console.error(line)
+  await using servers = await serversFor('run' in bench ? undefined : bench.masters)
   if ('run' in bench) {
-    const rows = await bench.run(redis.url, { rounds: wanted.rounds ?? (quick ? 1 : 3), quick, log })
+    const [url] = servers.urls as [string]
+    const rows = await bench.run(url, { rounds: wanted.rounds ?? (quick ? 1 : 3), quick, log })
     return json ? probeLines(bench, rows).join('\n') : probeTable(bench, rows)
   }
-  const measured = await measure(bench, redis.url, {
+  const measured = await measure(bench, servers.urls, {
     rounds: wanted.rounds ?? (quick ? 2 : 5),
     ops: wanted.ops ?? (quick ? Math.ceil(bench.ops / 5) : bench.ops),
     log,
   })
   return json ? jsonLines(measured).join('\n') : table(measured)
+}
+
+/** A single server, or a cluster of so many masters. */
+async function serversFor(
+  masters: number | undefined,
+): Promise<AsyncDisposable & { readonly urls: readonly string[] }> {
+  if (masters === undefined) {
+    const redis = await startRedis()
+    return { urls: [redis.url], [Symbol.asyncDispose]: () => redis.stop() }
+  }
+  const cluster = await startCluster({ masters })
+  return { urls: cluster.nodes.map(({ url }) => url), [Symbol.asyncDispose]: () => cluster.stop() }
 }
 
 function suites(): readonly string[] {

@@ -9,8 +9,12 @@ export interface Bench {
   readonly inFlight: number
   /** Calls of a contender in each round, unless --ops says otherwise. */
   readonly ops: number
+  /** Masters of a cluster; a contender is given the address of the first. Default: a single server. */
+  readonly masters?: number
   /** The calls are made a multiple of this, so that every subject gets as many. Default 1. */
   readonly multipleOf?: number
+  /** Whether the client CPU over that of `raw`, which does the rest of the work, is what is compared. Default false. */
+  readonly overRaw?: boolean
   readonly ours: Contender
   readonly peers: readonly Peer[]
   /** What Redis and ioredis allow at most: the bare command, without a library. */
@@ -43,6 +47,8 @@ interface RunningAny {
   prepare?(): Promise<void>
   /** Ends what `prepare` or the turn began; not measured. */
   settle?(): Promise<void>
+  /** CPU time used so far by the process that is measured, in microseconds. Default: that of this one. */
+  cpuUs?(): Promise<number>
   close(): Promise<void>
 }
 
@@ -77,9 +83,9 @@ export type Row = Readonly<Record<string, string | number>>
 /** One contender in one round. */
 export interface Sample {
   readonly opsPerSecond: number
-  /** CPU time of this process, all threads, for each call; microseconds. */
+  /** CPU time of this process (or the one the contender runs in), all threads, for each call; microseconds. */
   readonly clientCpuUs: number
-  /** CPU time of the Redis process for each call; microseconds. */
+  /** CPU time of the Redis processes for each call; microseconds. */
   readonly redisCpuUs: number
   /** Time inside commands, as INFO commandstats has it, for each call; microseconds. */
   readonly redisTimeUs: number

@@ -29,9 +29,14 @@ interface Entrant {
  * ratios within a round stay. The first round only warms up; the order rotates, so that nobody always follows
  * the same neighbour.
  */
-export async function measure(bench: Bench, url: string, options: MeasureOptions): Promise<Measured> {
+export async function measure(
+  bench: Bench,
+  urls: readonly string[],
+  options: MeasureOptions,
+): Promise<Measured> {
   const ops = Math.ceil(options.ops / (bench.multipleOf ?? 1)) * (bench.multipleOf ?? 1)
-  const control = new Redis(url)
+  const url = urls[0] as string
+  const controls = urls.map((each) => new Redis(each))
   const entrants: Entrant[] = []
   try {
     for (const { name, contender } of contendersOf(bench)) {
@@ -41,13 +46,13 @@ export async function measure(bench: Bench, url: string, options: MeasureOptions
       options.log(`${bench.name}: ${round === 0 ? 'warming up' : `round ${round} of ${options.rounds}`}`)
       for (let turn = 0; turn < entrants.length; turn++) {
         const entrant = entrants[(round + turn) % entrants.length] as Entrant
-        const sample = await sampleOf(entrant, bench, ops, control)
+        const sample = await sampleOf(entrant, bench, ops, controls)
         if (round > 0) entrant.samples.push(sample)
       }
     }
   } finally {
     await Promise.all(entrants.map(({ running }) => running.close()))
-    control.disconnect()
+    for (const control of controls) control.disconnect()
   }
   return {
     bench,
@@ -66,17 +71,22 @@ function contendersOf(bench: Bench): readonly { readonly name: string; readonly 
 
 const collectGarbage = garbageCollector()
 
-async function sampleOf(entrant: Entrant, bench: Bench, ops: number, control: Redis): Promise<Sample> {
+async function sampleOf(
+  entrant: Entrant,
+  bench: Bench,
+  ops: number,
+  controls: readonly Redis[],
+): Promise<Sample> {
   const { running, contender } = entrant
-  await control.flushall('SYNC')
+  await Promise.all(controls.map((control) => control.flushall('SYNC')))
   await running.prepare?.()
   // Nobody pays for the garbage of the one before.
   collectGarbage()
-  const before = await redisUsage(control, contender.commands)
-  const cpuBefore = process.cpuUsage()
+  const before = await redisUsage(controls, contender.commands)
+  const cpuBefore = await cpuUs(running)
   const { seconds, p50Ms, p99Ms, sum } = await drive(running, ops, bench.inFlight)
-  const cpu = process.cpuUsage(cpuBefore)
-  const after = await redisUsage(control, contender.commands)
+  const cpuAfter = await cpuUs(running)
+  const after = await redisUsage(controls, contender.commands)
   await running.settle?.()
   if (sum !== running.expected) {
     const who = `${entrant.name} (${contender.setup})`
@@ -84,12 +94,18 @@ async function sampleOf(entrant: Entrant, bench: Bench, ops: number, control: Re
   }
   return {
     opsPerSecond: ops / seconds,
-    clientCpuUs: (cpu.user + cpu.system) / ops,
+    clientCpuUs: (cpuAfter - cpuBefore) / ops,
     redisCpuUs: (after.cpuUs - before.cpuUs) / ops,
     redisTimeUs: (after.timeUs - before.timeUs) / ops,
     p50Ms,
     p99Ms,
   }
+}
+
+async function cpuUs(running: Running): Promise<number> {
+  if (running.cpuUs) return running.cpuUs()
+  const { user, system } = process.cpuUsage()
+  return user + system
 }
 
 /** The set-ups of one peer, the fastest first. */

@@ -1,10 +1,22 @@
 import type { Redis } from 'ioredis'
 
 export interface RedisUsage {
-  /** User and system time of the whole Redis process since it started. */
+  /** User and system time of the whole Redis processes since they started. */
   readonly cpuUs: number
   /** Time inside the named commands since it started. */
   readonly timeUs: number
+}
+
+/** What some servers have used so far, together. */
+export async function redisUsage(
+  servers: readonly Redis[],
+  commands: readonly string[],
+): Promise<RedisUsage> {
+  const usages = await Promise.all(servers.map((redis) => usageOf(redis, commands)))
+  return {
+    cpuUs: usages.reduce((sum, usage) => sum + usage.cpuUs, 0),
+    timeUs: usages.reduce((sum, usage) => sum + usage.timeUs, 0),
+  }
 }
 
 /**
@@ -13,7 +25,7 @@ export interface RedisUsage {
  * Only the commands that the client sent are counted: the time of an EVALSHA contains that of the commands its
  * script calls, which INFO lists once more under their own names.
  */
-export async function redisUsage(redis: Redis, commands: readonly string[]): Promise<RedisUsage> {
+async function usageOf(redis: Redis, commands: readonly string[]): Promise<RedisUsage> {
   const cpu = fieldsOf(await redis.info('cpu'))
   const stats = fieldsOf(await redis.info('commandstats'))
   const seconds = Number(cpu.get('used_cpu_user')) + Number(cpu.get('used_cpu_sys'))

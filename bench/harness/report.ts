@@ -42,11 +42,25 @@ export function jsonLines({ bench, rounds, ops, ours, peers, raw }: Measured): r
       raw: Math.round(rawPerSecond),
       rawRatio: rounded(oursPerSecond / rawPerSecond),
       rawSetup: fastestRaw.setup,
+      ...(bench.overRaw ? overRaw(ours, peer, fastestRaw) : {}),
       rounds,
       ops,
       inFlight: bench.inFlight,
     })
   })
+}
+
+/** Client CPU for each call over that of the bare program in the same round. */
+function overRaw(ours: Series, peer: Series, raw: Series): Readonly<Record<string, number>> {
+  const added = (series: Series): readonly number[] =>
+    series.samples.map(({ clientCpuUs }, round) => clientCpuUs - (raw.samples[round] as Sample).clientCpuUs)
+  const [oursAdded, peerAdded] = [median(added(ours)), median(added(peer))]
+  return {
+    rawCpuUs: rounded(figure(raw, 'clientCpuUs')),
+    oursCpuOverRawUs: rounded(oursAdded),
+    peerCpuOverRawUs: rounded(peerAdded),
+    cpuOverRawRatio: rounded(oursAdded / peerAdded),
+  }
 }
 
 const HEADINGS = [

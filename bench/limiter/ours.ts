@@ -1,29 +1,40 @@
-import { connect, createRateLimiter } from '@penknife/core'
-import { Redis } from 'ioredis'
+import { connect, type Connection, createRateLimiter } from '@penknife/core'
 
 import type { Contender } from '../harness/bench.ts'
-import { allowedOf, limitFor, subjectOf, WINDOW_MS } from './workload.ts'
+import { clusterPattern, pattern } from '../harness/connections.ts'
+import { allowedOf, subjectsOf, type Workload } from './workload.ts'
 
-export const ours: Contender = {
-  setup: 'default',
-  commands: ['evalsha', 'eval'],
-  async open(url, ops) {
-    // Only the pattern for penknife's own connection.
-    const penknife = connect(new Redis(url, { lazyConnect: true }))
-    const limiter = createRateLimiter(penknife.space('bench'), {
-      name: 'exact',
-      rules: [{ name: 'day', limit: limitFor(ops), window: WINDOW_MS }],
-      // A decision that Redis did not take is an error here.
-      whenUnavailable: 'throw',
-      deadline: '5s',
-    })
-    return {
-      expected: allowedOf(ops),
-      async call(at) {
-        const { allowed } = await limiter.take(subjectOf(at))
-        return allowed ? 1 : 0
-      },
-      close: () => penknife.close(),
-    }
-  },
+export function ours(workload: Workload): Contender {
+  return penknife(workload, pattern)
+}
+
+export function oursOnCluster(workload: Workload): Contender {
+  return penknife(workload, clusterPattern)
+}
+
+function penknife(workload: Workload, connectionTo: (url: string) => Connection): Contender {
+  const subjects = subjectsOf(workload)
+  return {
+    setup: 'default',
+    commands: ['evalsha', 'eval'],
+    async open(url, ops) {
+      const client = connect(connectionTo(url))
+      const limiter = createRateLimiter(client.space('bench'), {
+        name: 'bench',
+        rules: workload.rules(ops).map(({ name, limit, windowMs }) => ({ name, limit, window: windowMs })),
+        // A decision that Redis did not take is an error here.
+        whenUnavailable: 'throw',
+        deadline: '5s',
+      })
+      return {
+        prepare: subjects.next,
+        expected: allowedOf(workload, ops),
+        async call(at) {
+          const { allowed } = await limiter.take(subjects.of(at))
+          return allowed ? 1 : 0
+        },
+        close: () => client.close(),
+      }
+    },
+  }
 }

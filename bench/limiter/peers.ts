@@ -1,71 +1,111 @@
+import type { Cluster, Redis } from 'ioredis'
 import { RedisStore, type RedisReply } from 'rate-limit-redis'
-import { RateLimiterRedis, RateLimiterRes } from 'rate-limiter-flexible'
+import { RateLimiterRedis, RateLimiterRes, RateLimiterUnion } from 'rate-limiter-flexible'
 
 import type { Peer } from '../harness/bench.ts'
-import { connection, SETUPS } from '../harness/connections.ts'
+import { clusterConnection, connection, SETUPS } from '../harness/connections.ts'
 import { installed } from '../harness/versions.ts'
-import { allowedOf, limitFor, subjectOf, WINDOW_MS } from './workload.ts'
+import { allowedOf, subjectsOf, type WorkRule, type Workload } from './workload.ts'
 
-/**
- * As its wiki sets it up for ioredis. Its block in memory stays off: it answers for Redis, and the question here
- * is what an answer of Redis costs. Its faster non-atomic class is left out, as it counts wrongly under races.
- */
-export const rateLimiterFlexible: Peer = {
-  name: installed('rate-limiter-flexible'),
-  setups: SETUPS.map((setup) => ({
-    setup,
-    commands: ['evalsha', 'eval'],
-    async open(url, ops) {
-      const redis = await connection(url, setup, { enableOfflineQueue: false })
-      const limiter = new RateLimiterRedis({
-        storeClient: redis,
-        keyPrefix: 'rlflx',
-        points: limitFor(ops),
-        duration: WINDOW_MS / 1000,
-      })
-      return {
-        expected: allowedOf(ops),
-        async call(at) {
-          try {
-            await limiter.consume(subjectOf(at))
-            return 1
-          } catch (denied) {
-            if (denied instanceof RateLimiterRes) return 0
-            throw denied
-          }
-        },
-        async close() {
-          redis.disconnect()
-        },
-      }
-    },
-  })),
+export interface FlexibleOptions {
+  /** Answer for a subject that used up its limit from memory, as its wiki recommends under attack. Default: false. */
+  readonly blockInMemory?: boolean
+  /** Default: false. */
+  readonly onCluster?: boolean
 }
 
-/** Its store alone, without express-rate-limit in front, which would only add to its time. */
-export const rateLimitRedis: Peer = {
-  name: installed('rate-limit-redis'),
-  setups: SETUPS.map((setup) => ({
-    setup,
-    commands: ['evalsha', 'eval'],
-    async open(url, ops) {
-      const redis = await connection(url, setup)
-      const store = new RedisStore({
-        sendCommand: (command: string, ...args: string[]) =>
-          redis.call(command, ...args) as Promise<RedisReply>,
-      })
-      await store.init({ windowMs: WINDOW_MS } as Parameters<typeof store.init>[0])
-      const limit = limitFor(ops)
-      return {
-        expected: allowedOf(ops),
-        async call(at) {
-          const { totalHits } = await store.increment(subjectOf(at))
-          return totalHits <= limit ? 1 : 0
-        },
-        async close() {
-          redis.disconnect()
-        },
-      }
-    },
-  })),
+/**
+ * As its wiki sets it up for ioredis: a RateLimiterRedis, and a RateLimiterUnion for several rules. Its faster
+ * non-atomic class is left out, as it counts wrongly under races.
+ */
+export function rateLimiterFlexible(workload: Workload, options: FlexibleOptions = {}): Peer {
+  const { blockInMemory = false, onCluster = false } = options
+  const subjects = subjectsOf(workload)
+  return {
+    name: `${installed('rate-limiter-flexible')}${blockInMemory ? ', blocks in memory' : ''}`,
+    setups: SETUPS.map((setup) => ({
+      setup,
+      commands: ['evalsha', 'eval'],
+      async open(url, ops) {
+        const redis = onCluster
+          ? await clusterConnection(url, setup, { enableOfflineQueue: false })
+          : await connection(url, setup, { enableOfflineQueue: false })
+        const limiters = workload.rules(ops).map((rule) => limiterFor(redis, rule, blockInMemory))
+        const [first] = limiters as [RateLimiterRedis]
+        const limiter = limiters.length === 1 ? first : new RateLimiterUnion(...limiters)
+        return {
+          prepare: subjects.next,
+          expected: allowedOf(workload, ops),
+          async call(at) {
+            try {
+              await limiter.consume(subjects.of(at))
+              return 1
+            } catch (denied) {
+              if (isDenial(denied)) return 0
+              throw denied
+            }
+          },
+          async close() {
+            redis.disconnect()
+          },
+        }
+      },
+    })),
+  }
+}
+
+function limiterFor(
+  storeClient: Redis | Cluster,
+  { name, limit, windowMs }: WorkRule,
+  blockInMemory: boolean,
+): RateLimiterRedis {
+  return new RateLimiterRedis({
+    storeClient,
+    keyPrefix: name,
+    points: limit,
+    duration: windowMs / 1000,
+    ...(blockInMemory ? { inMemoryBlockOnConsumed: limit } : {}),
+  })
+}
+
+/** A union rejects with an answer for each of its limiters that denied. */
+function isDenial(error: unknown): boolean {
+  if (error instanceof RateLimiterRes) return true
+  return (
+    typeof error === 'object' &&
+    error !== null &&
+    Object.values(error).every((each) => each instanceof RateLimiterRes)
+  )
+}
+
+/** Its store alone, without express-rate-limit in front, which would only add to its time. One rule. */
+export function rateLimitRedis(workload: Workload): Peer {
+  const subjects = subjectsOf(workload)
+  return {
+    name: installed('rate-limit-redis'),
+    setups: SETUPS.map((setup) => ({
+      setup,
+      commands: ['evalsha', 'eval'],
+      async open(url, ops) {
+        const redis = await connection(url, setup)
+        const store = new RedisStore({
+          sendCommand: (command: string, ...args: string[]) =>
+            redis.call(command, ...args) as Promise<RedisReply>,
+        })
+        const [{ limit, windowMs }] = workload.rules(ops) as readonly [WorkRule]
+        await store.init({ windowMs } as Parameters<typeof store.init>[0])
+        return {
+          prepare: subjects.next,
+          expected: allowedOf(workload, ops),
+          async call(at) {
+            const { totalHits } = await store.increment(subjects.of(at))
+            return totalHits <= limit ? 1 : 0
+          },
+          async close() {
+            redis.disconnect()
+          },
+        }
+      },
+    })),
+  }
 }

@@ -1,25 +1,52 @@
 import type { Peer } from '../harness/bench.ts'
-import { connection, SETUPS } from '../harness/connections.ts'
-import { subjectOf } from './workload.ts'
+import { clusterConnection, connection, SETUPS } from '../harness/connections.ts'
+import { subjectsOf, type Workload } from './workload.ts'
 
 /** The least that a script for each decision costs: an EVALSHA that decides nothing. */
-export const raw: Peer = {
-  name: 'raw EVALSHA of return 1',
-  setups: SETUPS.map((setup) => ({
-    setup,
-    commands: ['evalsha'],
-    async open(url, ops) {
-      const redis = await connection(url, setup)
-      const sha = String(await redis.script('LOAD', 'return 1'))
-      return {
-        expected: ops,
-        async call(at) {
-          return Number(await redis.evalsha(sha, 1, subjectOf(at), 1))
-        },
-        async close() {
-          redis.disconnect()
-        },
-      }
-    },
-  })),
+export function raw(workload: Workload): Peer {
+  const subjects = subjectsOf(workload)
+  return {
+    name: 'raw EVALSHA of return 1',
+    setups: SETUPS.map((setup) => ({
+      setup,
+      commands: ['evalsha'],
+      async open(url, ops) {
+        const redis = await connection(url, setup)
+        const sha = String(await redis.script('LOAD', 'return 1'))
+        return {
+          expected: ops,
+          async call(at) {
+            return Number(await redis.evalsha(sha, 1, subjects.of(at), 1))
+          },
+          async close() {
+            redis.disconnect()
+          },
+        }
+      },
+    })),
+  }
+}
+
+/** The same over the masters of a cluster. */
+export function rawOnCluster(workload: Workload): Peer {
+  const subjects = subjectsOf(workload)
+  return {
+    name: 'raw EVALSHA of return 1',
+    setups: SETUPS.map((setup) => ({
+      setup,
+      commands: ['evalsha', 'eval'],
+      async open(url, ops) {
+        const redis = await clusterConnection(url, setup)
+        redis.defineCommand('one', { numberOfKeys: 1, lua: 'return 1' })
+        const one = Reflect.get(redis, 'one') as (key: string, by: number) => Promise<number>
+        return {
+          expected: ops,
+          call: (at) => one.call(redis, subjects.of(at), 1),
+          async close() {
+            redis.disconnect()
+          },
+        }
+      },
+    })),
+  }
 }

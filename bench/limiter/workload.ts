@@ -1,21 +1,69 @@
-export const SUBJECTS = 1000
+/** What the contenders of a case are asked, and what must come out. */
+export interface Workload {
+  /** Subjects in turn; call number `at` is for subject `at % subjects`. */
+  readonly subjects: number
+  /** The rules for a round of so many calls, the tightest last. */
+  rules(ops: number): readonly WorkRule[]
+}
 
+export interface WorkRule {
+  readonly name: string
+  readonly limit: number
+  readonly windowMs: number
+}
+
+const HOUR_MS = 60 * 60 * 1000
 /** So long that nothing comes back while a round runs: who admits what can be counted. */
-export const WINDOW_MS = 24 * 60 * 60 * 1000
+const DAY_MS = 24 * HOUR_MS
 
-const subjects = Array.from({ length: SUBJECTS }, (_, at) => `user-${at}`)
-
-/** Every subject in turn. */
-export function subjectOf(at: number): string {
-  return subjects[at % SUBJECTS] as string
+/** One rule; nearly all calls of a subject pass, and a limiter that admits everything is found out. */
+export const exact: Workload = {
+  subjects: 1000,
+  rules: (ops) => [{ name: 'day', limit: nearly(ops / 1000), windowMs: DAY_MS }],
 }
 
-/** The limit of a subject: nearly all of its calls pass, and a limiter that admits everything is found out. */
-export function limitFor(ops: number): number {
-  return Math.max(1, Math.floor((ops / SUBJECTS) * 0.98))
+/** Three rules that are charged together; the last one binds. */
+export const three: Workload = {
+  subjects: 1000,
+  rules: (ops) => [
+    { name: 'hour', limit: 2 * nearly(ops / 1000), windowMs: HOUR_MS },
+    { name: 'quarter', limit: 2 * nearly(ops / 1000), windowMs: 6 * HOUR_MS },
+    { name: 'day', limit: nearly(ops / 1000), windowMs: DAY_MS },
+  ],
 }
 
-/** The calls that pass when each subject makes `ops / SUBJECTS` of them; an answer is 1 for a call that passes. */
-export function allowedOf(ops: number): number {
-  return SUBJECTS * Math.min(limitFor(ops), ops / SUBJECTS)
+/** One subject that calls without end and is let through a hundred times. */
+export const attack: Workload = {
+  subjects: 1,
+  rules: () => [{ name: 'day', limit: 100, windowMs: DAY_MS }],
+}
+
+function nearly(calls: number): number {
+  return Math.max(1, Math.floor(calls * 0.98))
+}
+
+export interface Subjects {
+  /** The subject of a call. */
+  of(at: number): string
+  /** Others from now on: what a process remembers of those before is of no use. */
+  next(): Promise<void>
+}
+
+export function subjectsOf({ subjects }: Workload): Subjects {
+  const named = (round: number): readonly string[] =>
+    Array.from({ length: subjects }, (_, at) => `user-${round}-${at}`)
+  let round = 0
+  let names = named(round)
+  return {
+    of: (at) => names[at % subjects] as string,
+    async next() {
+      names = named(++round)
+    },
+  }
+}
+
+/** The calls that pass; an answer is 1 for a call that passes. */
+export function allowedOf({ subjects, rules }: Workload, ops: number): number {
+  const tightest = Math.min(...rules(ops).map(({ limit }) => limit))
+  return subjects * Math.min(tightest, ops / subjects)
 }

@@ -1,0 +1,96 @@
+import { fork } from 'node:child_process'
+import { once } from 'node:events'
+import { fileURLToPath } from 'node:url'
+
+import { Pool } from 'undici'
+
+import type { Contender, Peer } from '../harness/bench.ts'
+import { type Setup, SETUPS } from '../harness/connections.ts'
+import { installed } from '../harness/versions.ts'
+import { allowedOf, exact, type WorkRule } from './workload.ts'
+
+/** What stands before the one route of the server. */
+export type Guard = 'none' | 'penknife' | 'express-rate-limit' | 'rate-limiter-flexible'
+
+export interface ServerTask {
+  readonly guard: Guard
+  readonly url: string
+  readonly setup: Setup
+  readonly limit: number
+  readonly windowMs: number
+}
+
+/** Connections of the load, kept alive, each with one request under way. */
+export const CONNECTIONS = 50
+
+export const oursInExpress: Contender = { ...served('penknife', 'plain'), setup: 'default' }
+
+export const peersInExpress: readonly Peer[] = [
+  {
+    name: `${installed('express-rate-limit')} + ${installed('rate-limit-redis')}`,
+    setups: SETUPS.map((setup) => served('express-rate-limit', setup)),
+  },
+  {
+    name: installed('rate-limiter-flexible'),
+    setups: SETUPS.map((setup) => served('rate-limiter-flexible', setup)),
+  },
+]
+
+export const bareExpress: Peer = {
+  name: 'Express alone',
+  setups: [{ ...served('none', 'plain'), setup: 'bare' }],
+}
+
+/**
+ * An Express server in a process of its own, whose CPU is measured; this process only makes the load. A call is
+ * a request behind one proxy, so that each client is an address in X-Forwarded-For.
+ */
+function served(guard: Guard, setup: Setup): Contender {
+  return {
+    setup,
+    commands: ['evalsha', 'eval'],
+    async open(url, ops) {
+      const [{ limit, windowMs }] = exact.rules(ops) as readonly [WorkRule]
+      const task: ServerTask = { guard, url, setup, limit, windowMs }
+      const server = fork(
+        fileURLToPath(new URL('express-server.ts', import.meta.url)),
+        [JSON.stringify(task)],
+        {
+          env: { ...process.env, NODE_ENV: 'production' },
+        },
+      )
+      const [port] = (await once(server, 'message')) as [number]
+      const pool = new Pool(`http://127.0.0.1:${port}`, { connections: CONNECTIONS, pipelining: 1 })
+      let round = 0
+      let addresses = addressesOf(round)
+      return {
+        async prepare() {
+          addresses = addressesOf(++round)
+        },
+        expected: guard === 'none' ? ops : allowedOf(exact, ops),
+        async call(at) {
+          const headers = { 'x-forwarded-for': addresses[at % addresses.length] as string }
+          const { statusCode, body } = await pool.request({ path: '/', method: 'GET', headers })
+          await body.dump()
+          if (statusCode !== 200 && statusCode !== 429) throw new Error(`${guard} answered ${statusCode}`)
+          return statusCode === 200 ? 1 : 0
+        },
+        async cpuUs() {
+          server.send('cpu')
+          const [cpu] = (await once(server, 'message')) as [number]
+          return cpu
+        },
+        async close() {
+          await pool.destroy()
+          server.kill()
+          await once(server, 'exit')
+        },
+      }
+    },
+  }
+}
+
+/** As many addresses as there are subjects. */
+function addressesOf(round: number): readonly string[] {
+  return Array.from({ length: exact.subjects }, (_, at) => `198.${18 + (round % 2)}.${at >> 8}.${at & 255}`)
+}
