@@ -11,6 +11,7 @@ export { createRateLimiter, hashSubject, isSubject } from './limiter/limiter.ts'
 export type * from './limiter/types.ts'
 export type * from './notifier/types.ts'
 export { checkOptions } from './options.ts'
+export type { BreakerEvent, BreakerOptions } from './redis/breaker.ts'
 export type { Connection } from './redis/connections.ts'
 export {
   connect,

@@ -31,13 +31,15 @@ export function createRateLimiter(space: Space, options: RateLimiterOptions): Ra
   if (!['open', 'closed', 'throw'].includes(policy)) {
     throw invalid('whenUnavailable', policy, "give 'open', 'closed' or 'throw'")
   }
-  const { keys, bind, use } = runtimeOf(space)
+  const { keys, bind, breakers, use } = runtimeOf(space)
   const deadlineMs = durationMs('deadline', options.deadline ?? 100, { max: LONGEST_DEADLINE_MS })
+  const breaker = breakers.of(deadlineMs)
+  const about = `limiter '${name}' of space '${space.name}'`
   const [first, ...more] = buckets as readonly [Bucket, ...Bucket[]]
   const port: Port<[state: string, cost: Arg], number | readonly number[]> =
     more.length === 0
-      ? bind(limiterTake, [first.limit, first.windowUs, first.capacity], deadlineMs)
-      : bind(limiterTakeAll, [packRules(buckets)], deadlineMs)
+      ? bind(limiterTake, [first.limit, first.windowUs, first.capacity], deadlineMs, about, breaker)
+      : bind(limiterTakeAll, [packRules(buckets)], deadlineMs, about, breaker)
   const smallest = Math.min(...buckets.map((bucket) => bucket.burst))
   // Other names are other rules, so their states never mix; other numbers under the same names keep the state.
   const signature = digest(buckets.map((bucket) => bucket.name).join(' ')).slice(1, 7)
@@ -58,6 +60,7 @@ export function createRateLimiter(space: Space, options: RateLimiterOptions): Ra
       windowMs,
       burst,
     })),
+    on: (listener) => breaker.on(listener),
     async take(given, taking) {
       if (taking !== undefined) checkOptions('take', taking, ['cost'])
       const { cost = 1 } = taking ?? {}

@@ -1,4 +1,5 @@
 import type { Duration } from '../duration.ts'
+import type { BreakerEvent } from '../redis/breaker.ts'
 
 /** What every rule has, whatever its algorithm. */
 interface RuleBase {
@@ -173,6 +174,8 @@ export interface Lease {
 export interface RateLimiter {
   readonly name: string
   readonly rules: readonly RuleInfo[]
+  /** Adds a listener for when Redis is given up and when it is asked again; the function that comes back removes it. */
+  on(listener: (event: BreakerEvent) => void): () => void
   /**
    * Takes `cost` tokens of a subject from every rule, or from none.
    *

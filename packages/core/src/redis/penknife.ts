@@ -4,6 +4,7 @@ import { LONGEST_DEADLINE_MS, durationMs, type Duration } from '../duration.ts'
 import { invalid, PenknifeError } from '../errors.ts'
 import { createTopic, type Topic } from '../events.ts'
 import { checkName, checkOptions, wholeNumber } from '../options.ts'
+import { type Breaker, type Breakers, type BreakerOptions, createBreakers } from './breaker.ts'
 import { type Connection, type Connections, createConnections } from './connections.ts'
 import { replyCode } from './failures.ts'
 import { createDurable, type Safety } from './durable.ts'
@@ -11,7 +12,7 @@ import { createKeys, type Keys } from './keys.ts'
 import { type Port, Runner } from './runner.ts'
 import type { Arg, Script } from './script.ts'
 import { type Feature, type Finding, findingsFor, lookAtServer, type ServerInfo } from './server.ts'
-import { createSink } from './sink.ts'
+import { answersWithin, createSink, nodeOf } from './sink.ts'
 import { createSubscriber, type Subscriber } from './subscriber.ts'
 
 export interface ConnectOptions {
@@ -21,6 +22,8 @@ export interface ConnectOptions {
   readonly maxPending?: number
   /** Bytes of the arguments of those calls. Default: 32 MiB. */
   readonly maxPendingBytes?: number
+  /** When rate limiters stop asking a server that does not answer, and decide by their policy at once. */
+  readonly breaker?: BreakerOptions
 }
 
 /** What happens to penknife's connection. */
@@ -78,7 +81,10 @@ export interface Runtime {
     deadlineMs?: number,
     /** What its errors say it is about, such as `stream 'orders' of space 'shop'`. */
     of?: string,
+    breaker?: Breaker,
   ): Port<Item, Result>
+  /** For calls whose caller has another answer when Redis has none: give `bind` the one of their deadline. */
+  readonly breakers: Breakers
   /**
    * As `bind`, on connections that wait until what was written is safe; a call may take three deadlines. One that
    * is not confirmed in time fails with PENKNIFE_NOT_DURABLE.
@@ -112,15 +118,23 @@ export function connect(redis: Connection, options: ConnectOptions = {}): Penkni
   if (typeof redis?.duplicate !== 'function') {
     throw invalid('redis', redis, 'give an ioredis connection: connect(new Redis())')
   }
-  checkOptions('connect', options, ['deadline', 'maxPending', 'maxPendingBytes'])
+  checkOptions('connect', options, ['deadline', 'maxPending', 'maxPendingBytes', 'breaker'])
   const deadlineMs = durationMs('deadline', options.deadline ?? 2000, { max: LONGEST_DEADLINE_MS })
   const maxPending = wholeNumber('maxPending', options.maxPending ?? 50_000, 1, 10_000_000)
   const maxPendingBytes = wholeNumber('maxPendingBytes', options.maxPendingBytes ?? 32 << 20, 1024, 2 ** 40)
 
+  const breakers = createBreakers(options.breaker ?? {}, {
+    nodeOf: (slot) => nodeOf(commands, slot),
+    probe: (slot, key, ms) => answersWithin(sink, slot, key, ms),
+  })
+
   const connections = createConnections(redis)
   const commands = connections.open('commands')
   const topic = createTopic<PenknifeEvent>('penknife:connection')
-  const sink = createSink(commands, () => runner.resume())
+  const sink = createSink(commands, () => {
+    runner.resume()
+    breakers.resume()
+  })
   const limits = { cluster: connections.cluster, maxPending, maxPendingBytes }
   const runner: Runner = new Runner(sink, {
     ...limits,
@@ -154,6 +168,7 @@ export function connect(redis: Connection, options: ConnectOptions = {}): Penkni
 
   async function closeAll(): Promise<void> {
     await Promise.allSettled([...endings].map((end) => end()))
+    breakers.close()
     await Promise.all([runner.close(), durable.close()])
     subscriber.close()
     commands.disconnect()
@@ -164,7 +179,9 @@ export function connect(redis: Connection, options: ConnectOptions = {}): Penkni
       return createSpace(checkName('space', name), connections, {
         subscriber,
         deadlineMs,
-        bind: (script, shared, ms = deadlineMs, of = '') => runner.bind(script, shared, ms, of),
+        breakers,
+        bind: (script, shared, ms = deadlineMs, of = '', breaker) =>
+          runner.bind(script, shared, ms, of, breaker),
         bindDurable: durable.bind,
         openReader() {
           if (closing) throw new PenknifeError('PENKNIFE_CLOSED', 'worker: penknife was closed')

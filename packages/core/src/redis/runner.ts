@@ -1,4 +1,5 @@
 import { PenknifeError } from '../errors.ts'
+import type { Breaker } from './breaker.ts'
 import { Deadlines, type Timed } from './deadlines.ts'
 import { failureOf, movedAway, neverSent, replyCode } from './failures.ts'
 import type { Route } from './keys.ts'
@@ -52,25 +53,26 @@ export class Runner {
 
   /**
    * Ties a script to the values shared by its calls and to a deadline in milliseconds; errors call it by its name,
-   * and `of` what it is about.
+   * and `of` what it is about. With a breaker its calls fail at once while the server is known not to answer.
    */
   bind<Shared extends readonly Arg[], Item extends readonly Arg[], Result>(
     script: Script<Shared, Item, Result>,
     shared: Shared,
     deadlineMs: number,
     of: string = '',
+    breaker?: Breaker,
   ): Port<Item, Result> {
     const name = of === '' ? script.name : `${script.name} of ${of}`
     const open = new Map<number, Batch>()
     const deadlines = this.#deadlinesOf(deadlineMs)
     return (route, ...item) => {
       const bytes = sizeOf(item)
-      const refusal = this.#refusal(name, bytes)
+      const refusal = this.#refusal(name, bytes) ?? breaker?.refusal(name, route.slot)
       if (refusal) return Promise.reject(refusal)
       const group = this.#options.cluster ? route.slot : 0
       let batch = open.get(group)
       if (!batch || batch.items.length >= script.batch || batch.bytes + bytes > BATCH_BYTES) {
-        batch = new Batch(script, name, shared, deadlines, deadlineMs, route.slot)
+        batch = new Batch(script, name, shared, deadlines, deadlineMs, route.slot, breaker)
         open.set(group, batch)
         if (this.#dirty.push({ batch, open, group }) === 1) this.#flushSoon()
       }
@@ -141,7 +143,10 @@ export class Runner {
   #run(batch: Batch, command: 'evalsha' | 'eval', script: string): void {
     batch.sent = true
     this.#sink.call(command, batch.command(script), batch.slot).then(
-      (replies) => this.#settle(batch, () => batch.resolve(replies as unknown[], this.#options.onReadonly)),
+      (replies) => {
+        batch.answered()
+        this.#settle(batch, () => batch.resolve(replies as unknown[], this.#options.onReadonly))
+      },
       (error: unknown) => this.#fail(batch, error),
     )
   }
@@ -159,27 +164,32 @@ export class Runner {
       return
     }
     if (code === 'READONLY') this.#options.onReadonly()
-    this.#settle(batch, () => batch.reject(failureOf(batch.name, error)))
+    const failure = failureOf(batch.name, error)
+    if (code) batch.answered()
+    else batch.unanswered(failure)
+    this.#settle(batch, () => batch.reject(failure))
   }
 
   #expire(batch: Batch): void {
     const { name } = batch
     if (batch.sent) {
       // Its calls end now, but it counts as pending until ioredis lets go of it.
-      batch.reject(
-        new PenknifeError(
-          'PENKNIFE_TIMEOUT',
-          `${name}: Redis did not answer within ${batch.deadlineMs} ms; the call may still be carried out`,
-          { fate: 'unknown' },
-        ),
+      const late = new PenknifeError(
+        'PENKNIFE_TIMEOUT',
+        `${name}: Redis did not answer within ${batch.deadlineMs} ms; the call may still be carried out`,
+        { fate: 'unknown' },
       )
+      batch.unanswered(late)
+      batch.reject(late)
       return
     }
     this.#waiting.delete(batch)
     const { status, lastError: cause } = this.#sink
     const why = cause ? `${status}: ${cause.message}` : status
     const away = `${name}: Redis could not be reached within ${batch.deadlineMs} ms (${why})`
-    this.#settle(batch, () => batch.reject(new PenknifeError('PENKNIFE_UNAVAILABLE', away, { cause })))
+    const failure = new PenknifeError('PENKNIFE_UNAVAILABLE', away, { cause })
+    batch.unanswered(failure)
+    this.#settle(batch, () => batch.reject(failure))
   }
 
   #settle(batch: Batch, finish: () => void): void {
@@ -219,6 +229,7 @@ class Batch implements Timed<Batch> {
   dueAt = 0
   before: Batch | undefined
   after: Batch | undefined
+  readonly #breaker: Breaker | undefined
   readonly #shared: readonly Arg[]
   readonly #deadlines: Deadlines<Batch>
   readonly #waiters: Waiter[] = []
@@ -230,6 +241,7 @@ class Batch implements Timed<Batch> {
     deadlines: Deadlines<Batch>,
     deadlineMs: number,
     slot: number,
+    breaker: Breaker | undefined,
   ) {
     this.script = script
     this.name = name
@@ -237,6 +249,7 @@ class Batch implements Timed<Batch> {
     this.#deadlines = deadlines
     this.deadlineMs = deadlineMs
     this.slot = slot
+    this.#breaker = breaker
   }
 
   add(item: readonly Arg[], bytes: number): Promise<unknown> {
@@ -269,6 +282,15 @@ class Batch implements Timed<Batch> {
         waiter.reject(failureOf(this.name, reply))
       } else waiter.resolve(reply)
     }
+  }
+
+  /** The server said something; after the deadline it says nothing of how fast it is. */
+  answered(): void {
+    if (!this.settled) this.#breaker?.succeeded(this.slot)
+  }
+
+  unanswered(error: PenknifeError): void {
+    if (!this.settled) this.#breaker?.failed(this.slot, String(this.items[0]?.[0]), error)
   }
 
   reject(error: PenknifeError): void {

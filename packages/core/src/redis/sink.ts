@@ -1,7 +1,7 @@
 import type { Cluster, Redis } from 'ioredis'
 
 import type { Connection } from './connections.ts'
-import { neverSent } from './failures.ts'
+import { neverSent, replyCode } from './failures.ts'
 import type { Arg } from './script.ts'
 
 /** What the runner sends through. */
@@ -13,6 +13,36 @@ export interface CommandSink {
   ready(slot: number): boolean
   /** `slot` is where it goes, for who sends to one of several connections. */
   call(command: string, args: Arg[], slot: number): Promise<unknown>
+}
+
+/** Names the server that has a slot. */
+export function nodeOf(connection: Connection, slot: number): string {
+  if (connection.isCluster) return (connection as Cluster).slots[slot]?.[0] ?? 'a master that is not known'
+  const { path, sentinels, name, host, port } = (connection as Redis).options
+  return path ?? (sentinels ? `${name}` : `${host}:${port}`)
+}
+
+/** Whether the server of a slot answers a read of a key, were it with an error, within the time. Never rejects. */
+export async function answersWithin(
+  sink: CommandSink,
+  slot: number,
+  key: string,
+  ms: number,
+): Promise<boolean> {
+  if (!sink.ready(slot)) return false
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<boolean>((resolve) => {
+    timer = setTimeout(() => setImmediate(() => resolve(false)), ms).unref()
+  })
+  const answer = sink.call('get', [key], slot).then(
+    () => true,
+    (error: unknown) => replyCode(error) !== undefined,
+  )
+  try {
+    return await Promise.race([answer, late])
+  } finally {
+    clearTimeout(timer)
+  }
 }
 
 /** Before the slots are looked up again for a call whose master is not there. */
