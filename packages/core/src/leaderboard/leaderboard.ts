@@ -31,7 +31,7 @@ export function createLeaderboard(space: Space, name: string): Leaderboard {
 
   return {
     name,
-    async increment(member, by = 1) {
+    async increment(member: string, by = 1) {
       checkText('member', member, LONGEST_MEMBER)
       if (!Number.isFinite(by)) throw invalid('by', by, 'give a finite number')
       return Number(await increment(route, key, member, by))
@@ -41,18 +41,18 @@ export function createLeaderboard(space: Space, name: string): Leaderboard {
       wholeNumber('from', from, 1, Number.MAX_SAFE_INTEGER - 1000)
       return toRows(await range(route, key, from - 1, from + count - 2), from)
     },
-    async rank(member) {
+    async rank(member: string) {
       checkText('member', member, LONGEST_MEMBER)
       const reply = await rank(route, key, member)
       return reply && { member, score: Number(reply[1]), rank: Number(reply[0]) + 1 }
     },
-    async around(member, each = 5) {
+    async around(member: string, each = 5) {
       checkText('member', member, LONGEST_MEMBER)
       wholeNumber('each', each, 0, 500)
       const reply = await around(route, key, member, each)
       return reply && toRows(reply.slice(1), Number(reply[0]) + 1)
     },
-  }
+  } as Pick<Leaderboard, 'name' | 'increment' | 'top' | 'rank' | 'around'> as Leaderboard
 }
 
 /** Rows of a flat list of members and scores, the first of which has that rank. */

@@ -1,5 +1,8 @@
+import type { CalendarUnit } from '../calendar.ts'
 import type { Duration } from '../duration.ts'
 import type { BreakerEvent } from '../redis/breaker.ts'
+
+export type { CalendarUnit }
 
 /** What every rule has, whatever its algorithm. */
 interface RuleBase {
@@ -43,8 +46,6 @@ export interface CalendarRule extends RuleBase {
   /** An IANA name: 'UTC', 'Europe/Berlin'. */
   readonly timeZone: string
 }
-
-export type CalendarUnit = 'hour' | 'day' | 'week' | 'month'
 
 /**
  * Counts in windows that follow each other, the one before weighed by the part of it that a window ending now still
