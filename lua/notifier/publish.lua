@@ -1,18 +1,49 @@
 --- Keep an event in its channel's history and send it to who listens: both or neither.
 --
 -- The history is a stream whose ids are <epoch>-<offset>: the epoch is the time at which the history began, the
--- offset counts its events without a gap.
+-- offset counts its events without a gap. The newest event is never trimmed, so that the count goes on.
 -- @batch 64
 -- @include now
+-- @include tagged
 -- @shared keep       events to keep
 -- @shared ttl        milliseconds that the history outlives its last event
+-- @shared age        milliseconds that an event is kept; 0 for no such bound
+-- @shared window     milliseconds in which a publish with the same id is the same publish
 -- @item key history  stream
+-- @item key once     string, the id that the first publish of this id got; the history itself for an event without an id
 -- @item arg live     pub/sub channel of the same slot; no key, since a key that never exists cannot be moved with a slot
 -- @item arg type     the event's type
 -- @item arg json     the event's data
+-- @item arg coalesce what the event supersedes the earlier ones of; empty for nothing
+-- @item arg lasts    milliseconds after which the event is not worth reading any more; 0 for as long as it is kept
 -- @returns string    the event's id
 
-local function item(history, live, type, json)
+local ms = math.floor(now / 1000)
+age = tonumber(age)
+
+-- At most two, so that it costs little; one comes with each publish.
+local function trim_old(history)
+  local first = redis.call('XRANGE', history, '-', '+', 'COUNT', 3)
+  local cut
+  for at = 1, #first - 1 do
+    local at_ms = first[at][2][6]
+    if at_ms and tonumber(at_ms) >= ms - age then
+      break
+    end
+    cut = first[at + 1][1]
+  end
+  if cut then
+    redis.call('XTRIM', history, 'MINID', '=', cut)
+  end
+end
+
+local function item(history, once, live, type, json, coalesce, lasts)
+  if once ~= history then
+    local first = redis.call('GET', once)
+    if first then
+      return first
+    end
+  end
   local last = redis.call('XREVRANGE', history, '+', '-', 'COUNT', 1)[1]
   local id
   if last then
@@ -20,11 +51,31 @@ local function item(history, live, type, json)
     id = epoch .. '-' .. string.format('%.0f', offset + 1)
   else
     -- Offsets count from 1, so that <epoch>-0 is the position before the first event.
-    id = string.format('%.0f-1', math.floor(now / 1000))
+    id = string.format('%.0f-1', ms)
   end
+  local name = tagged(id, type, json)
   -- Sent first: when the user may not publish there, nothing was written. Subscribers get it after the script.
-  redis.call('SPUBLISH', live, id .. '\n' .. type .. '\n' .. json)
-  redis.call('XADD', history, 'MAXLEN', '~', keep, id, 't', type, 'd', json)
+  redis.call('SPUBLISH', live, name .. '\n' .. type .. '\n' .. json)
+  local entry = { 'XADD', history, 'MAXLEN', '~', keep, id, 't', type, 'd', json }
+  if age > 0 then
+    entry[#entry + 1] = 'a'
+    entry[#entry + 1] = string.format('%.0f', ms)
+  end
+  if coalesce ~= '' then
+    entry[#entry + 1] = 'c'
+    entry[#entry + 1] = coalesce
+  end
+  if lasts ~= '0' then
+    entry[#entry + 1] = 'x'
+    entry[#entry + 1] = string.format('%.0f', ms + lasts)
+  end
+  redis.call(unpack(entry))
   redis.call('PEXPIRE', history, ttl)
-  return id
+  if once ~= history then
+    redis.call('SET', once, name, 'PX', window)
+  end
+  if age > 0 then
+    trim_old(history)
+  end
+  return name
 end

@@ -13,25 +13,27 @@ function historyOf(since: History['since']): History {
   return { since, top: () => Promise.reject(new Error('nobody asks')) }
 }
 
-const id = (offset: number): string => `7-${offset}`
+const id = (offset: number): string => (offset === 0 ? '7-0' : `7-${offset}-aaaaaa`)
+
+const kept = (at: number): [string, string, string, string] => [id(at), '', 'm', '0']
 
 test('a lane that fell behind by more than it buffers goes live while events keep coming', async () => {
   let top = 0
   let reads = 0
   const delivered: NotifierEvent[] = []
-  const lane = createLane('room', id(0), { since: read, top: async () => id(top) }, (event) =>
-    delivered.push(event),
-  )
+  const lane = createLane({
+    channel: 'room',
+    from: id(0),
+    history: { since: read, top: async () => id(top) },
+    deliver: (event) => delivered.push(event),
+  })
   function publish(count: number): void {
     for (const end = top + count; top < end;) lane.push(message('room', id(++top), 'message', '0'))
   }
-  async function read(position: string, count: number): Promise<[string, string, ...[string, string[]][]]> {
+  async function read(position: string, count: number): Promise<[string, string, ...string[][]]> {
     reads += 1
     const from = Number(position.split('-')[1])
-    const reply = numbers(Math.min(count, top - from), from + 1).map((at): [string, string[]] => [
-      id(at),
-      ['t', 'message', 'd', '0'],
-    ])
+    const reply = numbers(Math.min(count, top - from), from + 1).map(kept)
     const end = id(top)
     // While the reply travels a crowd comes, then one event for each read.
     publish(reads === 1 ? 2500 : 1)
@@ -50,17 +52,17 @@ test('a catch-up asked for while another is under way reads again', async () => 
   let top = 1
   const go: (() => void)[] = []
   const delivered: (string | null)[] = []
-  const lane = createLane(
-    'room',
-    id(0),
-    historyOf(async (position) => {
+  const lane = createLane({
+    channel: 'room',
+    from: id(0),
+    history: historyOf(async (position) => {
       const from = Number(position.split('-')[1])
       const end = top
       await new Promise<void>((resolve) => go.push(resolve))
-      return ['ok', id(end), ...numbers(end - from, from + 1).map((at) => [id(at), ['t', 'm', 'd', '0']])]
+      return ['ok', id(end), ...numbers(end - from, from + 1).map(kept)]
     }),
-    (event) => delivered.push(event.id),
-  )
+    deliver: (event) => delivered.push(event.id),
+  })
   const begun = lane.begin()
   await until('it reads', () => go.length === 1)
   // Kept, and told to nobody.
@@ -77,16 +79,16 @@ test('a catch-up asked for while another is under way reads again', async () => 
 test('a lane whose reading failed tries again, and delivers in order what came live meanwhile', async () => {
   let fails = 2
   const delivered: (string | null)[] = []
-  const lane = createLane(
-    'room',
-    id(0),
-    historyOf(async (position) => {
+  const lane = createLane({
+    channel: 'room',
+    from: id(0),
+    history: historyOf(async (position) => {
       if (fails-- > 0) throw new Error('away')
       const from = Number(position.split('-')[1])
-      return ['ok', id(3), ...numbers(3 - from, from + 1).map((at) => [id(at), ['t', 'm', 'd', '0']])]
+      return ['ok', id(3), ...numbers(3 - from, from + 1).map(kept)]
     }),
-    (event) => delivered.push(event.id),
-  )
+    deliver: (event) => delivered.push(event.id),
+  })
   lane.keepUp()
   lane.push(message('room', id(3), 'm', '0'))
   lane.push(message('room', id(4), 'm', '0'))

@@ -27,7 +27,7 @@ export async function openNotifier(
 export interface Heard {
   readonly subscription: Subscription
   readonly events: readonly NotifierEvent[]
-  /** The data of the messages, resets as the word `reset`. */
+  /** The data of the messages, of the others their kind. */
   data(): unknown[]
   /** Waits until that many events came. */
   heard(count: number): Promise<void>
@@ -43,7 +43,7 @@ export async function hear(notifier: Notifier, from?: string, channel: string = 
   return {
     subscription,
     events,
-    data: () => events.map((event) => (event.kind === 'reset' ? 'reset' : event.data)),
+    data: () => events.map((event) => (event.kind === 'message' ? event.data : event.kind)),
     heard: (count) => until(`${count} events`, () => events.length >= count),
   }
 }

@@ -48,11 +48,23 @@ export const SAMPLES: Readonly<Record<string, readonly Sample[]>> = {
   'limiter/take-all': [{ returns: 'integers', shared: ['5 1000000 5 50 60000000 50'], item: [limiter, 1] }],
   'notifier/nudge': [{ returns: 'integer', item: [live, 'type', '{}'], channels: [live] }],
   'notifier/publish': [
-    { returns: 'string', shared: [100, 60_000], item: [history, live, 'type', '{}'], channels: [live] },
+    {
+      returns: 'string',
+      shared: [100, 60_000, 0, 1000],
+      item: [history, history, live, 'type', '{}', '', 0],
+      channels: [live],
+    },
+    {
+      returns: 'string',
+      shared: [100, 60_000, 1000, 1000],
+      item: [history, keys.published('live', 'room', 'x'), live, 'type', '{}', 'price', 5000],
+      before: EVENTS,
+      channels: [live],
+    },
   ],
   'notifier/since': [
-    { returns: 'list', item: [history, '5-1', 10], before: EVENTS },
-    { returns: 'list', item: [history, '-', 10], before: EVENTS },
+    { returns: 'list', shared: [0], item: [history, '5-1-bf5d3a', 10], before: EVENTS },
+    { returns: 'list', shared: [1000], item: [history, '-', 10], before: EVENTS },
   ],
   'notifier/top': [{ returns: 'string', item: [history], before: EVENTS }],
   'stream/add': [

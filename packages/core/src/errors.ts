@@ -27,6 +27,11 @@ export const OUTAGES: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'PENKNIFE_NOT_DURABLE',
 ])
 
+/** Whether an error says that Redis is away or overloaded, or slow. */
+export function isOutage(error: unknown): boolean {
+  return error instanceof PenknifeError && OUTAGES.has(error.code)
+}
+
 /** Whether a failed call was carried out: certainly not, or nobody can tell. */
 export type Fate = 'not-done' | 'unknown'
 

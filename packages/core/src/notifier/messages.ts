@@ -7,9 +7,10 @@ export interface Position {
   readonly offset: number
 }
 
+/** `<epoch>-<offset>-<tag>`, where the tag says which event it was; before a history's first event there is none. */
 export function parsePosition(id: string): Position | undefined {
-  const found = /^(\d{1,16})-(\d{1,15})$/.exec(id)
-  return found ? { epoch: found[1] as string, offset: Number(found[2]) } : undefined
+  const found = /^(\d{1,16})-(?:0|([1-9]\d{0,14})-[0-9a-f]{6})$/.exec(id)
+  return found ? { epoch: found[1] as string, offset: Number(found[2] ?? 0) } : undefined
 }
 
 /** Whether a text is a position as events carry it: to check what a client sent before it goes to `from`. */
@@ -17,10 +18,10 @@ export function isPosition(text: string): boolean {
   return parsePosition(text) !== undefined
 }
 
-/** A cursor that a subscriber may give: an id, or '-' for the oldest event kept. */
-export function checkCursor(channel: string, value: string): string {
+/** A cursor that a caller may give: an id, or '-' for the oldest event kept. */
+export function checkCursor(name: string, value: string): string {
   if (value !== '-' && (typeof value !== 'string' || !parsePosition(value))) {
-    throw invalid(`from['${channel}']`, value, "give the id of an event, such as '1700000000000-12', or '-'")
+    throw invalid(name, value, "give the id of an event, such as '1700000000000-12-5f0a3c', or '-'")
   }
   return value
 }

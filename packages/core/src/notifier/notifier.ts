@@ -1,42 +1,66 @@
-import { durationMs } from '../duration.ts'
 import { invalid, PenknifeError } from '../errors.ts'
-import { checkName, checkOptions, checkText, toJson, wholeNumber } from '../options.ts'
+import { checkName, checkOptions, toJson, wholeNumber } from '../options.ts'
 import { runtimeOf, type Space } from '../redis/penknife.ts'
+import type { Reply } from '../redis/script.ts'
 import { notifierNudge, notifierPublish, notifierSince, notifierTop } from '../redis/scripts.gen.ts'
+import {
+  checkChannel,
+  checkChannels,
+  checkFollow,
+  checkHistory,
+  checkPublish,
+  type Followed,
+  wholeMs,
+} from './checks.ts'
 import { createFeed, type Feed } from './feed.ts'
-import type { Lane } from './lane.ts'
-import { checkCursor } from './messages.ts'
-import type { Notifier, NotifierOptions, PublishOptions, SubscribeOptions, Subscription } from './types.ts'
+import { iterate } from './iterate.ts'
+import { type Lane, type LaneOptions, toKept } from './lane.ts'
+import { message } from './messages.ts'
+import type {
+  EventIterator,
+  EventMap,
+  HistoryPage,
+  Notifier,
+  NotifierEvent,
+  NotifierOptions,
+  Subscription,
+} from './types.ts'
 
 /** The largest event, as JSON in bytes. */
 const LARGEST_EVENT = 64 * 1024
-const LONGEST_CHANNEL = 128
-const MOST_CHANNELS = 1000
 /** Pages of history that a notifier reads at once: clients that catch up must not crowd out everything else. */
 const READS = 4
 /** How often each channel's position is compared with the end of its history. */
 const CHECK_MS = 10_000
 
+const OPTIONS = ['name', 'history', 'age', 'ttl', 'dedupWindow'] as const
+
 /**
  * Makes a notifier: channels whose events arrive at once and can be resumed.
  *
  * A subscriber sees every event after its position once and in order, or is told plainly (`reset`) that history was
- * lost. What Redis itself forgets is the exception: after falling back to a snapshot or to a replica that lacked the last
- * writes, offsets can be given out again, and a position in the part that was lost is taken for a good one. Each channel keeps about `history` events in a stream, which goes `ttl` after its last
- * event; a channel that was quiet for longer begins a new history, and its subscribers see a reset.
+ * lost. That holds after a failover or a restart that lost the last writes, too: an id says by its tag which event it
+ * was, so that a position at which another event stands now is not taken for a good one. Each channel keeps about
+ * `history` events in a stream, which goes `ttl` after its last event; a channel that was quiet for longer begins a
+ * new history, and its subscribers see a reset.
  *
  * @throws PENKNIFE_INVALID for a wrong option.
  */
-export function createNotifier(space: Space, options: NotifierOptions = {}): Notifier {
-  checkOptions('createNotifier', options, ['name', 'history', 'ttl'])
+export function createNotifier<Events extends EventMap = EventMap>(
+  space: Space,
+  options: NotifierOptions = {},
+): Notifier<Events> {
+  checkOptions('createNotifier', options, OPTIONS)
   const name = checkName('name', options.name ?? 'main')
-  const history = wholeNumber('history', options.history ?? 1000, 1, 1_000_000)
-  const ttlMs = durationMs('ttl', options.ttl ?? '1d', { min: 60_000 })
+  const kept = wholeNumber('history', options.history ?? 1000, 1, 1_000_000)
+  const age = options.age === undefined ? 0 : wholeMs('age', options.age, 1000)
+  const ttl = wholeMs('ttl', options.ttl ?? '1d', 60_000)
+  const window = wholeMs('dedupWindow', options.dedupWindow ?? '5m', 1000)
   const { keys, bind, subscriber, deadlineMs, onClose, use } = runtimeOf(space)
   const { route } = keys
-  const publish = bind(notifierPublish, [history, Math.ceil(ttlMs)])
+  const publish = bind(notifierPublish, [kept, ttl, age, window])
   const nudge = bind(notifierNudge, [])
-  const since = bind(notifierSince, [])
+  const since = bind(notifierSince, [age])
   const top = bind(notifierTop, [])
   const read = atMost(READS)
   const feeds = new Map<string, Feed>()
@@ -91,51 +115,83 @@ export function createNotifier(space: Space, options: NotifierOptions = {}): Not
     }
   }
 
+  async function follow(
+    channels: readonly string[],
+    { from, types, getState }: Followed,
+    onEvent: LaneOptions['deliver'],
+  ): Promise<Subscription> {
+    const lanes = new Map<string, Lane>()
+    const ready: Promise<void>[] = []
+    let open = true
+    const deliver: LaneOptions['deliver'] = (event, before) => {
+      try {
+        if (open) onEvent(event, before)
+      } catch (error) {
+        // A listener's fault must not break the delivery to others, nor pass unseen.
+        process.emitWarning(error instanceof Error ? error : String(error))
+      }
+    }
+    for (const channel of new Set(channels)) {
+      const start = Object.hasOwn(from, channel) ? (from[channel] as string) : '+'
+      const joined = feedOf(channel).join({ from: start, deliver, types, getState })
+      lanes.set(channel, joined.lane)
+      ready.push(joined.ready)
+    }
+    const close = (): void => {
+      open = false
+      for (const [channel, lane] of lanes) leave(channel, lane)
+      lanes.clear()
+    }
+    try {
+      await within(deadlineMs, Promise.all(ready))
+    } catch (error) {
+      close()
+      throw error
+    }
+    return subscription(lanes, close)
+  }
+
   return {
     name,
     async publish(channel, data, published = {}) {
       checkChannel(channel)
+      const { type, id, coalesce, lastsMs } = checkPublish(published)
       const json = toJson('data', data, LARGEST_EVENT)
-      return publish(route, keys.history(name, channel), keys.live(name, channel), typeOf(published), json)
+      const key = keys.history(name, channel)
+      const once = id === undefined ? key : keys.published(name, channel, id)
+      return publish(route, key, once, keys.live(name, channel), type, json, coalesce, lastsMs)
     },
     async nudge(channel, data, published = {}) {
       checkChannel(channel)
-      await nudge(route, keys.live(name, channel), typeOf(published), toJson('data', data, LARGEST_EVENT))
+      const { type } = checkPublish(published, ['type'])
+      await nudge(route, keys.live(name, channel), type, toJson('data', data, LARGEST_EVENT))
     },
     async subscribe(channels, subscribe) {
-      const { from, onEvent } = checkSubscribe(channels, subscribe)
-      const lanes = new Map<string, Lane>()
-      const ready: Promise<void>[] = []
-      let open = true
-      const deliver: typeof onEvent = (event) => {
-        try {
-          if (open) onEvent(event)
-        } catch (error) {
-          // A listener's fault must not break the delivery to others, nor pass unseen.
-          process.emitWarning(error instanceof Error ? error : String(error))
-        }
+      checkOptions('subscribe', subscribe, ['from', 'types', 'getState', 'onEvent'])
+      const { onEvent } = subscribe
+      if (typeof onEvent !== 'function') throw invalid('onEvent', onEvent, 'give a function')
+      return follow(channels, checkFollow(channels, subscribe), onEvent as (event: NotifierEvent) => void)
+    },
+    events(channels, following = {}) {
+      checkOptions('events', following, ['from', 'types', 'getState', 'signal'])
+      const { signal } = following
+      if (signal !== undefined && !(signal instanceof AbortSignal)) {
+        throw invalid('signal', signal, 'give an AbortSignal')
       }
-      for (const channel of channels) {
-        if (lanes.has(channel)) continue
-        const joined = feedOf(channel).join(
-          Object.hasOwn(from, channel) ? (from[channel] as string) : '+',
-          deliver,
-        )
-        lanes.set(channel, joined.lane)
-        ready.push(joined.ready)
-      }
-      const close = (): void => {
-        open = false
-        for (const [channel, lane] of lanes) leave(channel, lane)
-        lanes.clear()
-      }
-      try {
-        await within(deadlineMs, Promise.all(ready))
-      } catch (error) {
-        close()
-        throw error
-      }
-      return subscription(lanes, close)
+      const followed = checkFollow(channels, following)
+      return iterate((deliver) => follow(channels, followed, deliver), signal) as EventIterator<Events>
+    },
+    async positions(channels) {
+      checkChannels(channels)
+      const found = await Promise.all(
+        channels.map(async (channel) => [channel, await top(route, keys.history(name, channel))] as const),
+      )
+      return Object.fromEntries(found)
+    },
+    async history(channel, page = {}) {
+      const { after, count } = checkHistory(channel, page)
+      const reply = await since(route, keys.history(name, channel), after, count)
+      return toPage(channel, reply) as HistoryPage<Events>
     },
   }
 }
@@ -143,35 +199,23 @@ export function createNotifier(space: Space, options: NotifierOptions = {}): Not
 function subscription(lanes: ReadonlyMap<string, Lane>, close: () => void): Subscription {
   return {
     cursors: () => Object.fromEntries([...lanes].map(([channel, lane]) => [channel, lane.position()])),
+    pause: () => lanes.forEach((lane) => lane.pause()),
+    resume: () => lanes.forEach((lane) => lane.resume()),
     close,
   }
 }
 
-function checkChannel(channel: string): void {
-  checkText('channel', channel, LONGEST_CHANNEL)
-}
-
-function typeOf(options: PublishOptions): string {
-  checkOptions('publish', options, ['type'])
-  return checkName('type', options.type ?? 'message')
-}
-
-function checkSubscribe(
-  channels: readonly string[],
-  options: SubscribeOptions,
-): { from: Readonly<Record<string, string>>; onEvent: SubscribeOptions['onEvent'] } {
-  checkOptions('subscribe', options, ['from', 'onEvent'])
-  const { from = {}, onEvent } = options
-  if (typeof onEvent !== 'function') throw invalid('onEvent', onEvent, 'give a function')
-  if (!Array.isArray(channels) || channels.length === 0 || channels.length > MOST_CHANNELS) {
-    throw invalid('channels', channels, `give a list of 1 to ${MOST_CHANNELS} channels`)
+function toPage(channel: string, [state, top, ...events]: readonly Reply[]): HistoryPage {
+  const kept = toKept(events)
+  const cursor = kept.at(-1)?.[0] ?? (top as string)
+  return {
+    events: kept
+      .filter(([, , type]) => type !== '')
+      .map(([id, , type, json]) => message(channel, id, type, json)),
+    cursor,
+    lost: state === 'lost',
+    end: cursor === top,
   }
-  for (const channel of channels) checkChannel(channel)
-  if (typeof from !== 'object' || from === null) {
-    throw invalid('from', from, 'give an object of channels and ids')
-  }
-  for (const [channel, cursor] of Object.entries(from)) checkCursor(channel, cursor)
-  return { from, onEvent }
 }
 
 async function within(ms: number, work: Promise<unknown>): Promise<void> {

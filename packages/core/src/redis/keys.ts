@@ -30,6 +30,8 @@ export interface Keys {
   mark(stream: string, consumer: string): string
   leaderboard(name: string): string
   history(notifier: string, channel: string): string
+  /** Where a repeated publish finds the id that the first one got. */
+  published(notifier: string, channel: string, id: string): string
   /** The pub/sub channel of a notifier's channel; named after the database too, which pub/sub knows nothing of. */
   live(notifier: string, channel: string): string
   limiter(name: string, rules: string, subject: string): { readonly key: string; readonly route: Route }
@@ -59,6 +61,7 @@ export function createKeys(space: string, { keyPrefix, db }: KeyOptions): Keys {
     mark: (stream, consumer) => `${base}stream:${stream}:mark:${consumer}`,
     leaderboard: (name) => `${base}board:${name}`,
     history: (notifier, channel) => `${base}notify:${notifier}:${channel}`,
+    published: (notifier, channel, id) => `${base}notify-id:${notifier}:${digest(`${channel}\n${id}`)}`,
     live: (notifier, channel) => `${base}notify:${notifier}:${channel}:${live}`,
     limiter(name, rules, subject) {
       const shard = calculateSlot(subject) % SHARDS

@@ -367,53 +367,105 @@ return replies`,
  * Keep an event in its channel's history and send it to who listens: both or neither.
  *
  * The history is a stream whose ids are <epoch>-<offset>: the epoch is the time at which the history began, the
- * offset counts its events without a gap.
+ * offset counts its events without a gap. The newest event is never trimmed, so that the count goes on.
  *
  * - shared `keep`: events to keep
  * - shared `ttl`: milliseconds that the history outlives its last event
+ * - shared `age`: milliseconds that an event is kept; 0 for no such bound
+ * - shared `window`: milliseconds in which a publish with the same id is the same publish
  * - key `history`: stream
+ * - key `once`: string, the id that the first publish of this id got; the history itself for an event without an id
  * - `live`: pub/sub channel of the same slot; no key, since a key that never exists cannot be moved with a slot
  * - `type`: the event's type
  * - `json`: the event's data
+ * - `coalesce`: what the event supersedes the earlier ones of; empty for nothing
+ * - `lasts`: milliseconds after which the event is not worth reading any more; 0 for as long as it is kept
  * - replies the event's id
  */
-export const notifierPublish: Script<[keep: Arg, ttl: Arg], [history: string, live: Arg, type: Arg, json: Arg], string> = {
+export const notifierPublish: Script<[keep: Arg, ttl: Arg, age: Arg, window: Arg], [history: string, once: string, live: Arg, type: Arg, json: Arg, coalesce: Arg, lasts: Arg], string> = {
   name: 'notifier/publish',
-  sha: '2a9f2a1478f610543a2a2292f6645c1635d7008a',
+  sha: 'c3438801ad9c6be157103ea14762e3b1cfbca798',
   batch: 64,
-  shared: ["keep","ttl"],
-  keys: ["history"],
-  args: ["live","type","json"],
+  shared: ["keep","ttl","age","window"],
+  keys: ["history","once"],
+  args: ["live","type","json","coalesce","lasts"],
   returns: 'string',
   text: `#!lua
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
+local function tagged(id, type, json)
+  return id .. '-' .. string.sub(redis.sha1hex(type .. '\\n' .. json), 1, 6)
+end
 local keep = ARGV[1]
 local ttl = ARGV[2]
-local function item(history, live, type, json)
+local age = ARGV[3]
+local window = ARGV[4]
+local ms = math.floor(now / 1000)
+age = tonumber(age)
+local function trim_old(history)
+  local first = redis.call('XRANGE', history, '-', '+', 'COUNT', 3)
+  local cut
+  for at = 1, #first - 1 do
+    local at_ms = first[at][2][6]
+    if at_ms and tonumber(at_ms) >= ms - age then
+      break
+    end
+    cut = first[at + 1][1]
+  end
+  if cut then
+    redis.call('XTRIM', history, 'MINID', '=', cut)
+  end
+end
+local function item(history, once, live, type, json, coalesce, lasts)
+  if once ~= history then
+    local first = redis.call('GET', once)
+    if first then
+      return first
+    end
+  end
   local last = redis.call('XREVRANGE', history, '+', '-', 'COUNT', 1)[1]
   local id
   if last then
     local epoch, offset = string.match(last[1], '(%d+)-(%d+)')
     id = epoch .. '-' .. string.format('%.0f', offset + 1)
   else
-    id = string.format('%.0f-1', math.floor(now / 1000))
+    id = string.format('%.0f-1', ms)
   end
-  redis.call('SPUBLISH', live, id .. '\\n' .. type .. '\\n' .. json)
-  redis.call('XADD', history, 'MAXLEN', '~', keep, id, 't', type, 'd', json)
+  local name = tagged(id, type, json)
+  redis.call('SPUBLISH', live, name .. '\\n' .. type .. '\\n' .. json)
+  local entry = { 'XADD', history, 'MAXLEN', '~', keep, id, 't', type, 'd', json }
+  if age > 0 then
+    entry[#entry + 1] = 'a'
+    entry[#entry + 1] = string.format('%.0f', ms)
+  end
+  if coalesce ~= '' then
+    entry[#entry + 1] = 'c'
+    entry[#entry + 1] = coalesce
+  end
+  if lasts ~= '0' then
+    entry[#entry + 1] = 'x'
+    entry[#entry + 1] = string.format('%.0f', ms + lasts)
+  end
+  redis.call(unpack(entry))
   redis.call('PEXPIRE', history, ttl)
-  return id
+  if once ~= history then
+    redis.call('SET', once, name, 'PX', window)
+  end
+  if age > 0 then
+    trim_old(history)
+  end
+  return name
 end
-local replies, key, arg = {}, 0, 2
-for i = 1, #KEYS / 1 do
-  local ok, reply = pcall(item, KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3])
+local replies, key, arg = {}, 0, 4
+for i = 1, #KEYS / 2 do
+  local ok, reply = pcall(item, KEYS[key + 1], KEYS[key + 2], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3], ARGV[arg + 4], ARGV[arg + 5])
   if not ok and type(reply) ~= 'table' then
     local text = tostring(reply)
     reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
   end
   if reply == nil then reply = false end
   replies[i] = reply
-  key, arg = key + 1, arg + 3
+  key, arg = key + 2, arg + 5
 end
 return replies`,
 }
@@ -421,37 +473,67 @@ return replies`,
 /**
  * Read a channel's events after a position.
  *
- * The position is lost when its epoch is not the history's, when it lies after the last event, or when the
- * event after it is not there any more.
+ * The position is lost when its epoch is not the history's, when it lies after the last event, when another event
+ * stands at its offset, or when that event or the one after it is not there any more.
+ *                    nothing, type and data (both empty when it is not worth reading any more); about 128 KiB
  *
+ * - shared `age`: milliseconds that an event is kept; 0 for no such bound
  * - key `history`: stream
- * - `position`: <epoch>-<offset>; 0-0 before any event; - for the oldest event kept
+ * - `position`: <epoch>-<offset>-<tag>; 0-0 before any event; - for the oldest event kept
  * - `count`: events at the most
- * - replies 'ok' or 'lost', the last event's id or 0-0, then id and fields of each event; about 128 KiB
+ * - replies 'ok' or 'lost', the last event's id or 0-0, then of each event its id, what it coalesces with or
  */
-export const notifierSince: Script<[], [history: string, position: Arg, count: Arg], readonly Reply[]> = {
+export const notifierSince: Script<[age: Arg], [history: string, position: Arg, count: Arg], readonly Reply[]> = {
   name: 'notifier/since',
-  sha: 'c4f22c74de99dd5ce1f857524cb6e9986896a86f',
+  sha: '45162baf06ff42c4d486e48cc8f448f2e03fc386',
   batch: 1,
-  shared: [],
+  shared: ["age"],
   keys: ["history"],
   args: ["position","count"],
   returns: 'list',
   text: `#!lua flags=no-writes
-local function parts(id)
-  local epoch, offset = string.match(id, '^(%d+)-(%d+)$')
-  return epoch, tonumber(offset)
+local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]
+local function tagged(id, type, json)
+  return id .. '-' .. string.sub(redis.sha1hex(type .. '\\n' .. json), 1, 6)
 end
+local age = ARGV[1]
+local ms = math.floor(now / 1000)
+age = tonumber(age)
 local LARGEST = 131072
-local function read(reply, history, from, count)
+local NONE = {}
+local function extras(fields)
+  if #fields == 4 then
+    return NONE
+  end
+  local found = {}
+  for at = 5, #fields, 2 do
+    found[fields[at]] = fields[at + 1]
+  end
+  return found
+end
+local function too_old(extra)
+  return age > 0 and extra.a ~= nil and tonumber(extra.a) < ms - age
+end
+local function read(reply, history, from, count, pass)
   local bytes = 0
   while count > 0 and bytes < LARGEST do
     local events = redis.call('XRANGE', history, from, '+', 'COUNT', math.min(count, 20))
     for _, event in ipairs(events) do
       if bytes < LARGEST then
-        reply[#reply + 1] = event
-        bytes = bytes + #event[2][4]
-        from = '(' .. event[1]
+        local id, fields = event[1], event[2]
+        local extra = extras(fields)
+        from = '(' .. id
+        local old = too_old(extra)
+        if pass or not old then
+          local name = tagged(id, fields[2], fields[4])
+          if old or (extra.x and tonumber(extra.x) <= ms) then
+            reply[#reply + 1] = { name, '', '', '' }
+          else
+            reply[#reply + 1] = { name, extra.c or '', fields[2], fields[4] }
+            bytes = bytes + #fields[4]
+          end
+        end
       end
     end
     if #events < math.min(count, 20) then
@@ -462,31 +544,39 @@ local function read(reply, history, from, count)
 end
 local function item(history, position, count)
   local last = redis.call('XREVRANGE', history, '+', '-', 'COUNT', 1)[1]
-  local top = last and last[1] or '0-0'
+  local top = last and tagged(last[1], last[2][2], last[2][4]) or '0-0'
   if position == top then
     return { 'ok', top }
   end
   local reply = { 'ok', top }
   if position == '-' then
-    read(reply, history, '-', tonumber(count))
+    read(reply, history, '-', tonumber(count), true)
     return reply
   end
-  local epoch, offset = parts(position)
-  local top_epoch, top_offset = parts(top)
+  local epoch, offset, tag = string.match(position, '^(%d+)-(%d+)(.*)$')
+  local top_epoch, top_offset = string.match(top, '^(%d+)-(%d+)')
+  offset = tonumber(offset)
   if position == '0-0' then
     epoch = top_epoch
   end
-  if epoch ~= top_epoch or offset > top_offset then
+  if epoch ~= top_epoch or offset >= tonumber(top_offset) then
     return { 'lost', top }
   end
+  if offset > 0 then
+    local id = epoch .. '-' .. string.format('%.0f', offset)
+    local seen = redis.call('XRANGE', history, id, id)[1]
+    if not seen or tagged(id, seen[2][2], seen[2][4]) ~= id .. tag then
+      return { 'lost', top }
+    end
+  end
   local first = epoch .. '-' .. string.format('%.0f', offset + 1)
-  read(reply, history, first, tonumber(count))
-  if reply[3] == nil or reply[3][1] ~= first then
+  read(reply, history, first, tonumber(count), false)
+  if reply[3] == nil or string.match(reply[3][1], '^%d+%-%d+') ~= first then
     return { 'lost', top }
   end
   return reply
 end
-local replies, key, arg = {}, 0, 0
+local replies, key, arg = {}, 0, 1
 for i = 1, #KEYS / 1 do
   local ok, reply = pcall(item, KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2])
   if not ok and type(reply) ~= 'table' then
@@ -508,16 +598,19 @@ return replies`,
  */
 export const notifierTop: Script<[], [history: string], string> = {
   name: 'notifier/top',
-  sha: 'f73c1283f11a4b00f5173eb440408ab854a49c2a',
+  sha: '22a74a5c4ec3ad964c8df8ae4f502ce58d068ae0',
   batch: 64,
   shared: [],
   keys: ["history"],
   args: [],
   returns: 'string',
   text: `#!lua flags=no-writes
+local function tagged(id, type, json)
+  return id .. '-' .. string.sub(redis.sha1hex(type .. '\\n' .. json), 1, 6)
+end
 local function item(history)
   local last = redis.call('XREVRANGE', history, '+', '-', 'COUNT', 1)[1]
-  return last and last[1] or '0-0'
+  return last and tagged(last[1], last[2][2], last[2][4]) or '0-0'
 end
 local replies, key, arg = {}, 0, 0
 for i = 1, #KEYS / 1 do

@@ -4,7 +4,7 @@ import { createCursor, fitsCursor, MAX_CURSOR, readCursor } from './cursor.ts'
 
 test('a cursor that was given out is read back, whatever the channels are called', () => {
   const channels = ['a', 'user:ü&b=1%', 'line\nbreak', '__proto__', 'constructor', ' ']
-  const positions = new Map(channels.map((channel, nth) => [channel, `1764000000000-${nth}`]))
+  const positions = new Map(channels.map((channel, nth) => [channel, `1764000000000-${nth + 1}-0af9b${nth}`]))
   const text = createCursor(channels, positions).text()
   expect(text).toMatch(/^[\x21-\x7e]+$/)
   expect(readCursor(text, channels)).toEqual(positions)
@@ -19,7 +19,8 @@ test('a cursor follows the channels that move', () => {
 })
 
 test('only channels that were asked for are read, in a form that a notifier gives out, from a bounded text', () => {
-  expect(readCursor('a=1-1&secret=1-1', ['a'])).toEqual(new Map([['a', '1-1']]))
+  expect(readCursor('a=1-1-c0ffee&secret=1-1-c0ffee', ['a'])).toEqual(new Map([['a', '1-1-c0ffee']]))
+  expect(readCursor('a=1-0', ['a'])).toEqual(new Map([['a', '1-0']]))
   for (const text of [
     '',
     'a',
@@ -28,13 +29,15 @@ test('only channels that were asked for are read, in a form that a notifier give
     'a=+',
     'a=1',
     'a=x-1',
-    'a=1-1x',
-    `a=${'1'.repeat(17)}-1`,
-    'b=1-1',
+    'a=1-1',
+    'a=1-0-c0ffee',
+    'a=1-1-c0ffeex',
+    `a=${'1'.repeat(17)}-1-c0ffee`,
+    'b=1-1-c0ffee',
   ]) {
     expect([text, readCursor(text, ['a']).size]).toEqual([text, 0])
   }
-  expect(readCursor(`a=1-1&${'x'.repeat(MAX_CURSOR)}`, ['a']).size).toBe(0)
+  expect(readCursor(`a=1-1-c0ffee&${'x'.repeat(MAX_CURSOR)}`, ['a']).size).toBe(0)
 })
 
 test('channels fit when their longest cursor does', () => {
@@ -43,7 +46,7 @@ test('channels fit when their longest cursor does', () => {
   const most = names(50)
   const longest = createCursor(
     most,
-    new Map(most.map((name) => [name, `${'9'.repeat(16)}-${'9'.repeat(15)}`])),
+    new Map(most.map((name) => [name, `${'9'.repeat(16)}-${'9'.repeat(15)}-ffffff`])),
   )
   expect(longest.text().length).toBeLessThanOrEqual(MAX_CURSOR)
 })

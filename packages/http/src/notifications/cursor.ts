@@ -3,10 +3,10 @@ import { isPosition } from '@penknife/core'
 /** Characters of a cursor at most; Node refuses request headers of more than 16 KB in all. */
 export const MAX_CURSOR = 4096
 
-const LONGEST_POSITION = 32
+const LONGEST_POSITION = 39
 
 /**
- * A client's position in each of its channels as one line of text, `room=1764000000000-12&user%3A7=1764000000321-4`: the `id` of
+ * A client's position in each of its channels as one line of text, `room=1764000000000-12-5f0a3c&user%3A7=1764000000321-4-09be1d`: the `id` of
  * every event sent to it, which a browser gives back when it reconnects.
  */
 export interface Cursor {

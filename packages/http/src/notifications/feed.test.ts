@@ -32,6 +32,8 @@ function recorder(): { writer: StreamWriter; ids(): string[] } {
 
 const at = (positions: Record<string, string>): Subscription => ({
   cursors: () => positions,
+  pause: () => {},
+  resume: () => {},
   close: () => {},
 })
 

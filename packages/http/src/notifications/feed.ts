@@ -2,7 +2,7 @@ import type { NotifierEvent, Subscription } from '@penknife/core'
 
 import type { StreamWriter } from '../writer.ts'
 import { createCursor, type Cursor } from './cursor.ts'
-import { messageFrame, positionFrame, resetFrame } from './frames.ts'
+import { messageFrame, positionFrame, resetFrame, stateFrame } from './frames.ts'
 
 /** What one client is told of its channels, in the order in which it may be told. */
 export interface Feed {
@@ -60,6 +60,7 @@ export function createFeed({ channels, from, lost }: FeedOptions): Feed {
 function frame(event: NotifierEvent, cursor: Cursor): string {
   if (event.id !== null) cursor.set(event.channel, event.id)
   if (event.kind === 'reset') return resetFrame(event.channel, cursor.text())
+  if (event.kind === 'state') return stateFrame(event, cursor.text())
   return messageFrame(event, event.id === null ? undefined : cursor.text())
 }
 

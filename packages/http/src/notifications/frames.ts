@@ -1,4 +1,4 @@
-import type { NotifierMessage } from '@penknife/core'
+import type { NotifierMessage, NotifierState } from '@penknife/core'
 
 /**
  * The text of one event: `id` only where there is a position to resume from, `event` the message's type, `data`
@@ -20,6 +20,11 @@ const built = new WeakMap<NotifierMessage, { readonly id: string | undefined; re
 /** The event that tells a client to load a channel's state afresh. */
 export function resetFrame(channel: string, id: string): string {
   return `id: ${id}\nevent: reset\ndata: ${JSON.stringify({ channel })}\n\n`
+}
+
+/** A channel's state as `getState` loaded it; every event after it follows. */
+export function stateFrame({ channel, state }: NotifierState, id: string): string {
+  return `id: ${id}\nevent: state\ndata: ${JSON.stringify({ channel, state })}\n\n`
 }
 
 /** Moves the client's position without an event. */

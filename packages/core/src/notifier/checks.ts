@@ -1,0 +1,94 @@
+import { type Duration, durationMs } from '../duration.ts'
+import { invalid } from '../errors.ts'
+import { checkName, checkOptions, checkText, wholeNumber } from '../options.ts'
+import { checkCursor } from './messages.ts'
+import { PAGE } from './lane.ts'
+import type { FollowOptions, HistoryOptions, PublishOptions } from './types.ts'
+
+const LONGEST_CHANNEL = 128
+const MOST_CHANNELS = 1000
+const LONGEST_ID = 128
+const MOST_TYPES = 100
+
+export function checkChannel(channel: string): void {
+  checkText('channel', channel, LONGEST_CHANNEL)
+}
+
+export function checkChannels(channels: readonly string[]): void {
+  if (!Array.isArray(channels) || channels.length === 0 || channels.length > MOST_CHANNELS) {
+    throw invalid('channels', channels, `give a list of 1 to ${MOST_CHANNELS} channels`)
+  }
+  for (const channel of channels) checkChannel(channel)
+}
+
+/** Publish options as the script takes them. */
+export interface Published {
+  readonly type: string
+  readonly id: string | undefined
+  /** Empty for none. */
+  readonly coalesce: string
+  /** 0 for ever. */
+  readonly lastsMs: number
+}
+
+const PUBLISH: readonly (keyof PublishOptions)[] = ['type', 'id', 'ttl', 'coalesce']
+const COALESCE = /^[\w.:-]{1,64}$/
+
+export function checkPublish(
+  options: PublishOptions,
+  known: readonly (keyof PublishOptions)[] = PUBLISH,
+): Published {
+  checkOptions('publish', options, known)
+  const { type = 'message', id, ttl, coalesce } = options
+  if (id !== undefined) checkText('id', id, LONGEST_ID)
+  if (coalesce !== undefined && (typeof coalesce !== 'string' || !COALESCE.test(coalesce))) {
+    throw invalid('coalesce', coalesce, 'give 1 to 64 of the characters A-Z a-z 0-9 _ . : -')
+  }
+  return {
+    type: checkName('type', type),
+    id,
+    coalesce: coalesce ?? '',
+    lastsMs: ttl === undefined ? 0 : wholeMs('ttl', ttl, 1),
+  }
+}
+
+/** Redis takes whole milliseconds. */
+export function wholeMs(name: string, value: Duration, min: number): number {
+  return Math.ceil(durationMs(name, value, { min }))
+}
+
+/** Follow options as a lane takes them. */
+export interface Followed {
+  readonly from: Readonly<Record<string, string>>
+  readonly types: ReadonlySet<string> | undefined
+  readonly getState: FollowOptions['getState']
+}
+
+export function checkFollow(channels: readonly string[], options: FollowOptions): Followed {
+  const { from = {}, types, getState } = options
+  checkChannels(channels)
+  if (typeof from !== 'object' || from === null) {
+    throw invalid('from', from, 'give an object of channels and ids')
+  }
+  for (const [channel, cursor] of Object.entries(from)) checkCursor(`from['${channel}']`, cursor)
+  if (types !== undefined && (!Array.isArray(types) || types.length === 0 || types.length > MOST_TYPES)) {
+    throw invalid('types', types, `give a list of 1 to ${MOST_TYPES} types`)
+  }
+  for (const type of types ?? []) checkName('type', type)
+  if (getState !== undefined && typeof getState !== 'function') {
+    throw invalid('getState', getState, 'give a function of the channel')
+  }
+  return { from, types: types && new Set(types), getState }
+}
+
+export function checkHistory(
+  channel: string,
+  options: HistoryOptions,
+): { readonly after: string; readonly count: number } {
+  checkChannel(channel)
+  checkOptions('history', options, ['after', 'count'])
+  return {
+    after: checkCursor('after', options.after ?? '-'),
+    count: wholeNumber('count', options.count ?? 100, 1, PAGE),
+  }
+}

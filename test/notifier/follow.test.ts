@@ -1,0 +1,218 @@
+import type { NotifierEvent } from '@penknife/core'
+import { expect, test } from 'vitest'
+
+import { followers, hear, numbers, openNotifier, publishNumbers, ROOM } from '../support/channels.ts'
+import { useRedis } from '../support/redis.ts'
+import { deferred } from '../support/deferred.ts'
+import { until } from '../support/until.ts'
+
+const bench = useRedis()
+
+test('only events of the types asked for are delivered, and the cursor passes over the others', async () => {
+  const notifier = await openNotifier(bench)
+  const [first] = await publishNumbers(notifier, 1)
+  const seen: NotifierEvent[] = []
+  await notifier.publish('room', 'a', { type: 'said' })
+  const subscription = await notifier.subscribe(['room'], {
+    from: { room: first! },
+    types: ['said'],
+    onEvent: (event) => seen.push(event),
+  })
+  await notifier.publish('room', 'b', { type: 'said' })
+  const last = await notifier.publish('room', 1, { type: 'typing' })
+  await until('the cursor is there', () => subscription.cursors()['room'] === last)
+  expect(seen.map((event) => event.kind === 'message' && event.data)).toEqual(['a', 'b'])
+})
+
+test('getState is asked after the position is known: its state and the events after it leave no gap', async () => {
+  const publisher = await openNotifier(bench)
+  const notifier = await openNotifier(bench)
+  let count = 0
+  const stopping = new AbortController()
+  const writer = (async () => {
+    while (!stopping.signal.aborted) {
+      count += 1
+      await publisher.publish('counter', count)
+    }
+  })()
+  for (let round = 0; round < 20; round++) {
+    const seen: NotifierEvent[] = []
+    const subscription = await notifier.subscribe(['counter'], {
+      getState: async () => count,
+      onEvent: (event) => seen.push(event),
+    })
+    await until('events came', () => seen.length > 5)
+    subscription.close()
+    const [state, ...events] = seen
+    if (state?.kind !== 'state') throw new Error('the first is the state')
+    const told = events.map((event) => (event.kind === 'message' ? (event.data as number) : NaN))
+    // What happened between position and state is in both.
+    expect(told[0]).toBeLessThanOrEqual((state.state as number) + 1)
+    expect(told).toEqual(numbers(told.length, told[0]))
+  }
+  stopping.abort()
+  await writer
+})
+
+test('with getState a lost history brings the state instead of a reset', async () => {
+  const notifier = await openNotifier(bench, { history: 100 })
+  const ids = await publishNumbers(notifier, 1000)
+  const seen: NotifierEvent[] = []
+  await notifier.subscribe(['room'], {
+    from: { room: ids[3]! },
+    getState: (channel) => `all of ${channel}`,
+    onEvent: (event) => seen.push(event),
+  })
+  expect(seen).toEqual([{ kind: 'state', channel: 'room', id: ids[999], state: 'all of room' }])
+})
+
+test('a getState that fails makes subscribe fail, and leaves nothing subscribed', async () => {
+  const notifier = await openNotifier(bench)
+  const failing = notifier.subscribe(['room'], {
+    getState: () => Promise.reject(new Error('no database')),
+    onEvent: () => {},
+  })
+  await expect(failing).rejects.toThrow('no database')
+  await until('nobody follows', async () => (await followers(bench.raw)) === 0)
+})
+
+test('a paused subscription is given nothing, and everything once it resumes', async () => {
+  const notifier = await openNotifier(bench, { history: 100_000 })
+  const { data, heard, subscription } = await hear(notifier)
+  await publishNumbers(notifier, 5)
+  await heard(5)
+  subscription.pause()
+  await publishNumbers(notifier, 3000, 5)
+  expect(data()).toHaveLength(5)
+  subscription.resume()
+  await publishNumbers(notifier, 5, 3005)
+  await heard(3010)
+  expect(data()).toEqual(numbers(3010))
+})
+
+test('pausing and resuming at any moment loses and repeats nothing', async () => {
+  const publisher = await openNotifier(bench, { history: 100_000 })
+  const notifier = await openNotifier(bench)
+  const { data, heard, subscription } = await hear(notifier)
+  for (let round = 0; round < 60; round++) {
+    const publishing = publishNumbers(publisher, 50, round * 50)
+    subscription.pause()
+    if (round % 3 === 0) await publishing
+    subscription.resume()
+    if (round % 2 === 0) subscription.pause()
+    await publishing
+    subscription.resume()
+  }
+  await heard(3000)
+  expect(data()).toEqual(numbers(3000))
+})
+
+test('a subscriber that pauses itself in the middle of a page goes on behind it', async () => {
+  const notifier = await openNotifier(bench)
+  await publishNumbers(notifier, 500)
+  const seen: unknown[] = []
+  const subscription = await notifier.subscribe(['room'], {
+    from: { room: '-' },
+    onEvent(event) {
+      seen.push(event.kind === 'message' && event.data)
+      if (seen.length % 70 !== 0) return
+      subscriptionOf().pause()
+      setImmediate(() => subscriptionOf().resume())
+    },
+  })
+  function subscriptionOf() {
+    return subscription
+  }
+  await until('all came', () => seen.length >= 500)
+  expect(seen).toEqual(numbers(500))
+})
+
+test('an iterator gives every event once and in order, and keeps no more than it may', async () => {
+  const notifier = await openNotifier(bench, { history: 100_000 })
+  const events = notifier.events(['room'], { from: { room: '-' } })
+  await publishNumbers(notifier, 2000)
+  const seen: unknown[] = []
+  for await (const event of events) {
+    seen.push(event.kind === 'message' && event.data)
+    if (seen.length === 1000) await publishNumbers(notifier, 500, 2000)
+    if (seen.length === 2500) break
+  }
+  expect(seen).toEqual(numbers(2500))
+  await until('nobody follows', async () => (await followers(bench.raw)) === 0)
+})
+
+test('an iterator’s cursors are those of what was taken, so that another goes on behind it', async () => {
+  const notifier = await openNotifier(bench)
+  await publishNumbers(notifier, 300)
+  const seen: unknown[] = []
+  let from: Readonly<Record<string, string>> = { room: '-' }
+  while (seen.length < 300) {
+    const events = notifier.events(['room'], { from })
+    let taken = 0
+    for await (const event of events) {
+      seen.push(event.kind === 'message' && event.data)
+      taken += 1
+      if (taken === 7 || seen.length === 300) break
+    }
+    from = events.cursors()
+  }
+  expect(seen).toEqual(numbers(300))
+})
+
+test('an iterator that waits ends by its signal with the reason, and by return', async () => {
+  const notifier = await openNotifier(bench)
+  const stopping = new AbortController()
+  const waiting = notifier.events(['room'], { signal: stopping.signal }).next()
+  await until('it follows', async () => (await followers(bench.raw)) === 1)
+  stopping.abort(new Error('enough'))
+  await expect(waiting).rejects.toThrow('enough')
+  const events = notifier.events(['room'])
+  const next = events.next()
+  await until('it follows', async () => (await followers(bench.raw)) === 1)
+  await events.return!()
+  expect(await next).toEqual({ done: true, value: undefined })
+  await until('nobody follows', async () => (await followers(bench.raw)) === 0)
+})
+
+test('a history is read page by page, and says when what was asked for is lost', async () => {
+  const notifier = await openNotifier(bench, { history: 100 })
+  const ids = await publishNumbers(notifier, 1000)
+  const seen: unknown[] = []
+  let after = '-'
+  for (let end = false; !end;) {
+    const page = await notifier.history('room', { after, count: 30 })
+    seen.push(...page.events.map(({ data }) => data))
+    expect(page.lost).toBe(false)
+    after = page.cursor
+    end = page.end
+  }
+  expect(seen).toEqual(numbers(seen.length, 1000 - seen.length))
+  expect(await notifier.history('room', { after: ids[3]! })).toEqual({
+    events: [],
+    cursor: ids[999],
+    lost: true,
+    end: true,
+  })
+  expect(await notifier.history('empty')).toEqual({ events: [], cursor: '0-0', lost: false, end: true })
+  expect(await bench.raw.exists(ROOM)).toBe(1)
+})
+
+test('positions taken before a state was loaded are where the events after it begin', async () => {
+  const notifier = await openNotifier(bench)
+  await publishNumbers(notifier, 3)
+  const from = await notifier.positions(['room', 'empty'])
+  expect(from['empty']).toBe('0-0')
+  await publishNumbers(notifier, 3, 3)
+  const loaded = deferred()
+  const seen: unknown[] = []
+  await notifier.subscribe(['room', 'empty'], {
+    from,
+    onEvent(event) {
+      seen.push(event.kind === 'message' && event.data)
+      if (seen.length === 4) loaded.resolve()
+    },
+  })
+  await notifier.publish('empty', 'first')
+  await loaded.promise
+  expect(seen).toEqual([3, 4, 5, 'first'])
+})

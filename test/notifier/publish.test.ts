@@ -1,0 +1,96 @@
+import { expect, test, vi } from 'vitest'
+
+import { hear, numbers, openNotifier, publishNumbers, ROOM } from '../support/channels.ts'
+import { createClock } from '../support/clock.ts'
+import { useRedis } from '../support/redis.ts'
+
+vi.mock('../../packages/core/src/redis/scripts.gen.ts', () =>
+  import('../support/clock.ts').then(({ scriptsWithClock }) => scriptsWithClock()),
+)
+
+const bench = useRedis()
+const SECOND = 1_000_000
+const START = 1_764_000_000 * SECOND
+
+test('a publish repeated with its id adds nothing and answers the first one’s id', async () => {
+  const notifier = await at(START)
+  const { data, heard } = await hear(notifier)
+  const first = await notifier.publish('room', 'a', { id: 'order-7' })
+  expect(await notifier.publish('room', 'a again', { id: 'order-7' })).toBe(first)
+  await notifier.publish('room', 'b', { id: 'order-8' })
+  await heard(2)
+  expect(data()).toEqual(['a', 'b'])
+  const other = await hear(notifier, '-', 'another room')
+  await notifier.publish('another room', 'c', { id: 'order-7' })
+  await other.heard(1)
+})
+
+test('an id is remembered for the window and no key without a TTL', async () => {
+  const notifier = await at(START, { dedupWindow: '2s' })
+  await notifier.publish('room', 'a', { id: 'x' })
+  const keys = await bench.raw.keys('*notify-id*')
+  expect(keys).toHaveLength(1)
+  expect(await bench.raw.pttl(keys[0]!)).toBeGreaterThan(0)
+  expect(await bench.raw.pttl(keys[0]!)).toBeLessThanOrEqual(2000)
+})
+
+test('two publishes of one id in one turn are one event', async () => {
+  const notifier = await at(START)
+  const ids = await Promise.all(numbers(10).map((n) => notifier.publish('room', n, { id: 'same' })))
+  expect(new Set(ids).size).toBe(1)
+  expect(await bench.raw.xlen(ROOM)).toBe(1)
+})
+
+test('an event whose ttl is over is not given to who catches up, and the rest is no gap', async () => {
+  const notifier = await at(START)
+  const [before] = await publishNumbers(notifier, 1)
+  await notifier.publish('room', 'typing', { ttl: '5s' })
+  await publishNumbers(notifier, 1, 1)
+  const last = await notifier.publish('room', 'typing too', { ttl: '5s' })
+  expect((await hear(notifier, before)).data()).toEqual(['typing', 1, 'typing too'])
+  await createClock(bench.raw).set(START + 5 * SECOND)
+  const late = await hear(notifier, before)
+  expect(late.data()).toEqual([1])
+  expect(late.subscription.cursors()).toEqual({ room: last })
+})
+
+test('who catches up gets only the newest event of what it coalesces with; who listens gets all', async () => {
+  const notifier = await at(START)
+  const [before] = await publishNumbers(notifier, 1)
+  const live = await hear(notifier)
+  for (const [price, of] of [
+    [1, 'a'],
+    [2, 'b'],
+    [3, 'a'],
+    [4, 'a'],
+  ] as const) {
+    await notifier.publish('room', `${of}${price}`, { coalesce: `price:${of}` })
+  }
+  await publishNumbers(notifier, 1, 9)
+  await live.heard(5)
+  expect(live.data()).toEqual(['a1', 'b2', 'a3', 'a4', 9])
+  expect((await hear(notifier, before)).data()).toEqual(['b2', 'a4', 9])
+})
+
+test('an event older than the age is gone: a cursor before it gets a reset, and publishing takes the old ones away', async () => {
+  const notifier = await at(START, { age: '1m' })
+  const ids = await publishNumbers(notifier, 50)
+  const clock = createClock(bench.raw)
+  await clock.set(START + 61 * SECOND)
+  const [next] = await publishNumbers(notifier, 1, 50)
+  expect((await hear(notifier, ids[10])).data()).toEqual(['reset'])
+  expect((await hear(notifier, ids[49])).data()).toEqual([50])
+  expect((await hear(notifier, '-')).data()).toEqual([50])
+  await publishNumbers(notifier, 30, 51)
+  expect(await bench.raw.xlen(ROOM)).toBeLessThan(40)
+  expect((await hear(notifier, next)).data()).toEqual(numbers(30, 51))
+  await clock.set(START + 300 * SECOND)
+  await publishNumbers(notifier, 1, 99)
+  // The newest event stays, so that offsets go on.
+  expect(await bench.raw.xlen(ROOM)).toBeGreaterThan(0)
+})
+
+async function at(us: number, options = {}) {
+  await createClock(bench.raw).set(us)
+  return openNotifier(bench, options)
+}

@@ -1,0 +1,57 @@
+import { createNotifier } from '@penknife/core'
+import { expect, test } from 'vitest'
+
+import { hear, numbers, openNotifier, publishNumbers, ROOM } from '../support/channels.ts'
+import { openReady } from '../support/connect.ts'
+import { startProxy } from '../support/proxy.ts'
+import { pattern, useRedis } from '../support/redis.ts'
+
+const bench = useRedis()
+
+/** What a replica without the last writes does when it takes over: the history ends earlier. */
+async function rollBack(to: string): Promise<void> {
+  const kept = await bench.raw.xrange(ROOM, '-', to.replace(/-[^-]*$/, ''))
+  await bench.raw.del(ROOM)
+  for (const [id, fields] of kept) await bench.raw.xadd(ROOM, id, ...fields)
+}
+
+test('a cursor in the part that was lost gets a reset, also when its offset was given out again', async () => {
+  const notifier = await openNotifier(bench)
+  const ids = await publishNumbers(notifier, 10)
+  await rollBack(ids[5]!)
+  expect((await hear(notifier, ids[8])).data()).toEqual(['reset'])
+  await publishNumbers(notifier, 10, 100)
+  for (const at of [6, 8, 9]) expect((await hear(notifier, ids[at])).data()).toEqual(['reset'])
+  // What was not lost is as good as ever.
+  expect((await hear(notifier, ids[5])).data()).toEqual(numbers(10, 100))
+})
+
+test('a subscriber that saw lost events gets a reset, then every event', async () => {
+  const publisher = await openNotifier(bench)
+  const proxy = await startProxy(bench.server)
+  const penknife = await openReady(pattern(proxy.url))
+  const { data, heard } = await hear(createNotifier(penknife.space('shop')))
+  const ids = await publishNumbers(publisher, 10)
+  await heard(10)
+  await proxy.leave()
+  await rollBack(ids[5]!)
+  await publishNumbers(publisher, 10, 100)
+  await proxy.comeBack()
+  await heard(11)
+  await publishNumbers(publisher, 3, 200)
+  await heard(14)
+  expect(data().slice(10)).toEqual(['reset', 200, 201, 202])
+})
+
+test('an event at an offset that was seen with another one tells a subscriber that history was lost', async () => {
+  const notifier = await openNotifier(bench)
+  const { data, heard } = await hear(notifier)
+  const ids = await publishNumbers(notifier, 10)
+  await heard(10)
+  await rollBack(ids[8]!)
+  await publishNumbers(notifier, 1, 100)
+  await heard(11)
+  await publishNumbers(notifier, 1, 101)
+  await heard(12)
+  expect(data().slice(10)).toEqual(['reset', 101])
+})
