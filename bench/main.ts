@@ -5,10 +5,11 @@ import { startRedis } from '../scripts/redis/server.ts'
 import type { Bench, Probe } from './harness/bench.ts'
 import { measure } from './harness/measure.ts'
 import { jsonLines, probeLines, probeTable, table } from './harness/report.ts'
+import { suite as leaderboard } from './leaderboard.ts'
 import { suite as limiter } from './limiter.ts'
 import { suite as stream } from './stream.ts'
 
-const BENCHES: readonly (Bench | Probe)[] = [...limiter, ...stream]
+const BENCHES: readonly (Bench | Probe)[] = [...limiter, ...stream, ...leaderboard]
 
 const USAGE = `Usage: pnpm bench <suite | suite.case> [options]
 
