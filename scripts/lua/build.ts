@@ -28,9 +28,23 @@ export function buildScripts(includes: Readonly<Record<string, string>> = {}): B
     )
 }
 
+/** The texts of includes and of what they include, each once, what is needed first. */
+function included(names: readonly string[], given: Readonly<Record<string, string>>): string[] {
+  const texts = new Map<string, string>()
+  const add = (name: string): void => {
+    if (texts.has(name)) return
+    const text = given[name] ?? readFileSync(new URL(`_lib/${name}.lua`, LUA), 'utf8')
+    for (const [, needed = ''] of text.matchAll(/^-- @include (\w+)$/gm)) add(needed)
+    texts.set(name, text)
+  }
+  for (const name of names) add(name)
+  return [...texts.values()]
+}
+
 /** Puts includes, named arguments, the body and the loop over the batch's items together. */
 export function buildScript(script: LuaScript, includes: Readonly<Record<string, string>> = {}): BuiltScript {
-  const { keys, args, shared } = script
+  const { keys, args, shared, sharedKeys } = script
+  const items = sharedKeys ? `(#ARGV - ${shared.length}) / ${args.length}` : `#KEYS / ${keys.length}`
   const values = [
     ...keys.map((_, at) => `KEYS[key + ${at + 1}]`),
     ...args.map((_, at) => `ARGV[arg + ${at + 1}]`),
@@ -38,13 +52,12 @@ export function buildScript(script: LuaScript, includes: Readonly<Record<string,
   const text = [
     // On a cluster Redis holds the script to its keys, and a writing one is refused whole on a replica or a full server.
     script.readOnly ? '#!lua flags=no-writes' : '#!lua',
-    ...script.includes.map(
-      (name) => includes[name] ?? readFileSync(new URL(`_lib/${name}.lua`, LUA), 'utf8'),
-    ),
+    ...included(script.includes, includes),
+    ...(sharedKeys ? [`local ${sharedKeys.name} = KEYS`] : []),
     ...shared.map((field, at) => `local ${field.name} = ARGV[${at + 1}]`),
     script.body,
     `local replies, key, arg = {}, 0, ${shared.length}`,
-    `for i = 1, #KEYS / ${keys.length} do`,
+    `for i = 1, ${items} do`,
     // Protected: an item that fails (a wrong type at its key) leaves the rest of the batch alone.
     `  local ok, reply = pcall(item, ${values.join(', ')})`,
     // Redis hands its own errors over as text or as a table, depending on the version.

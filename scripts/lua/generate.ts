@@ -21,7 +21,13 @@ export function moduleText(scripts: readonly BuiltScript[]): string {
 function constant(script: BuiltScript): string {
   const tuple = (fields: readonly { name: string }[], type: string): string =>
     fields.map((field) => `${camel(field.name)}: ${type}`).join(', ')
-  const shared = tuple(script.shared, 'Arg')
+  const { sharedKeys } = script
+  const shared = [
+    sharedKeys ? `${camel(sharedKeys.name)}: readonly string[]` : '',
+    tuple(script.shared, 'Arg'),
+  ]
+    .filter(Boolean)
+    .join(', ')
   const item = [tuple(script.keys, 'string'), tuple(script.args, 'Arg')].filter(Boolean).join(', ')
   const reply = script.returns
     .split('|')
@@ -30,6 +36,7 @@ function constant(script: BuiltScript): string {
   const docs = [
     ...script.doc,
     '',
+    ...(sharedKeys ? [`- shared keys \`${sharedKeys.name}\`: ${sharedKeys.doc}`] : []),
     ...script.shared.map((field) => `- shared \`${field.name}\`: ${field.doc}`),
     ...script.keys.map((field) => `- key \`${field.name}\`: ${field.doc}`),
     ...script.args.map((field) => `- \`${field.name}\`: ${field.doc}`),
@@ -43,6 +50,7 @@ function constant(script: BuiltScript): string {
     `  name: '${script.name}',`,
     `  sha: '${script.sha}',`,
     `  batch: ${script.batch},`,
+    `  sharedKeys: ${sharedKeys !== undefined},`,
     `  shared: ${JSON.stringify(script.shared.map((field) => field.name))},`,
     `  keys: ${JSON.stringify(script.keys.map((field) => field.name))},`,
     `  args: ${JSON.stringify(script.args.map((field) => field.name))},`,

@@ -8,6 +8,8 @@ export interface LuaScript {
   readonly batch: number
   readonly readOnly: boolean
   readonly includes: readonly string[]
+  /** The keys that all items of a batch share, as a list; there are none of an item's own then. */
+  readonly sharedKeys: Field | undefined
   readonly shared: readonly Field[]
   readonly keys: readonly Field[]
   readonly args: readonly Field[]
@@ -53,6 +55,7 @@ export function parseScript(name: string, source: string): LuaScript {
     batch: 0,
     readOnly: false,
     includes: [] as string[],
+    sharedKeys: undefined as Field | undefined,
     shared: [] as Field[],
     keys: [] as Field[],
     args: [] as Field[],
@@ -69,6 +72,7 @@ export function parseScript(name: string, source: string): LuaScript {
     if (line.startsWith('@batch ')) script.batch = Number(line.slice(7))
     else if (line === '@readonly') script.readOnly = true
     else if (line.startsWith('@include ')) script.includes.push(line.slice(9).trim())
+    else if (line.startsWith('@shared keys ')) script.sharedKeys = field(line.slice(13))
     else if (line.startsWith('@shared ')) script.shared.push(field(line.slice(8)))
     else if (line.startsWith('@item key ')) script.keys.push(field(line.slice(10)))
     else if (line.startsWith('@item arg ')) script.args.push(field(line.slice(10)))
@@ -82,8 +86,11 @@ export function parseScript(name: string, source: string): LuaScript {
   if (!Number.isInteger(script.batch) || script.batch < 1 || script.batch > 1000) {
     fail('@batch must say how many items one call may hold: 1 to 1000')
   }
-  if (script.keys.length === 0) fail('needs an @item key: a call is routed by it')
-  if (script.keys.length + script.args.length > 7) fail('takes more than 7 values an item')
+  if (script.sharedKeys) {
+    if (script.keys.length > 0) fail('has @shared keys and an @item key: one of the two')
+    if (script.args.length === 0) fail('needs an @item arg: the items of a batch are counted by it')
+  } else if (script.keys.length === 0) fail('needs an @item key or @shared keys: a call is routed by it')
+  if (script.keys.length + script.args.length > 8) fail('takes more than 8 values an item')
   if (script.returns === '') fail('needs @returns')
   for (const type of script.returns.split('|')) {
     if (!(type in REPLY_TYPES))
@@ -121,7 +128,8 @@ function checkBody(script: LuaScript, fail: (what: string) => never): void {
   }
 
   // An include is named after what it defines.
-  const given = new Set([...script.shared.map((field) => field.name), ...script.includes])
+  const shared = script.sharedKeys ? [script.sharedKeys, ...script.shared] : script.shared
+  const given = new Set([...shared.map((field) => field.name), ...script.includes])
   for (const name of given) {
     if (!globals.has(name)) fail(`the header promises '${name}', the body does not use it`)
   }
@@ -135,11 +143,13 @@ function checkBody(script: LuaScript, fail: (what: string) => never): void {
   )
   const writing = writes.find((command) => !READING.has(command))
   if (script.readOnly && writing) fail(`is @readonly and calls ${writing}`)
-  if (!script.readOnly && !writing) fail('writes nothing: say @readonly')
+  // What an include writes is seen when the script runs: Redis refuses it in one that is @readonly.
+  const mayWrite = writing ?? script.includes.find((name) => name !== 'now')
+  if (!script.readOnly && !mayWrite) fail('writes nothing: say @readonly')
 }
 
 const READING = new Set(
-  'GET MGET XRANGE XREVRANGE XLEN XPENDING XINFO ZSCORE ZRANGE ZREVRANGE ZRANK ZREVRANK ZCARD HGET EXISTS TTL PTTL'.split(
+  'GET MGET HMGET HLEN ZMSCORE ZCOUNT ZSCAN XRANGE XREVRANGE XLEN XPENDING XINFO ZSCORE ZRANGE ZREVRANGE ZRANK ZREVRANK ZCARD HGET EXISTS TTL PTTL'.split(
     ' ',
   ),
 )

@@ -60,7 +60,7 @@ describe('a header is held against its body', () => {
     [
       'no key',
       { '-- @item key': undefined, 'local function': 'local function item(text)' },
-      /needs an @item key/,
+      /needs an @item key or @shared keys/,
     ],
     ['no @returns', { '-- @returns': undefined }, /needs @returns/],
     ['an unknown type', { '-- @returns': '-- @returns number how long' }, /@returns names 'number'/],
@@ -151,15 +151,31 @@ describe('a header is held against its body', () => {
     expect(() => parse(source(changes))).toThrow(message)
   })
 
+  test('keys that all items of a batch share are read as a list, beside arguments of each item', () => {
+    const shared = source({
+      '-- @item key': '-- @shared keys place sorted sets',
+      'local function': 'local function item(text)',
+    })
+    expect(parse(shared)).toMatchObject({ sharedKeys: { name: 'place', doc: 'sorted sets' }, keys: [] })
+    const both = source({ '-- @item key': '-- @shared keys more sorted sets\n-- @item key place a string' })
+    expect(() => parse(both)).toThrow(/@shared keys and an @item key/)
+    const none = source({
+      '-- @item key': '-- @shared keys place sorted sets',
+      '-- @item arg': undefined,
+      'local function': 'local function item()',
+    })
+    expect(() => parse(none)).toThrow(/needs an @item arg/)
+  })
+
   test('refused: more values an item than the loop over a batch can hold', () => {
-    const names = ['a', 'b', 'c', 'd', 'e', 'f', 'g']
+    const names = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h']
     const text = source({
       '-- @item arg': names.map((name) => `-- @item arg ${name} x`).join('\n'),
       'local function': `local function item(place, ${names.join(', ')})`,
       'redis.call': `  redis.call('SET', place, ${names.join(' .. ')}, 'PX', keep + now)`,
       return: '  return 1',
     })
-    expect(() => parse(text)).toThrow(/more than 7 values/)
+    expect(() => parse(text)).toThrow(/more than 8 values/)
   })
 
   test('an include that does not exist is refused', () => {

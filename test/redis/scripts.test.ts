@@ -1,13 +1,13 @@
 import { Cluster, type Redis } from 'ioredis'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 
-import type { Arg, Reply, Script } from '../../packages/core/src/redis/script.ts'
+import type { Arg, Reply, Script, SharedArg } from '../../packages/core/src/redis/script.ts'
 import * as generated from '../../packages/core/src/redis/scripts.gen.ts'
 import { pattern, useCluster, useRedis } from '../support/redis.ts'
 import { type Sample, SAMPLES } from '../support/samples.ts'
 import { testScript } from '../support/scripts.ts'
 
-type AnyScript = Script<readonly Arg[], readonly Arg[], unknown>
+type AnyScript = Script<readonly SharedArg[], readonly Arg[], unknown>
 
 const scripts: readonly AnyScript[] = Object.values(generated)
 const cases = scripts.flatMap((script) =>
@@ -32,7 +32,13 @@ function evalOf(script: AnyScript, { item, shared = [] }: Sample, times: number 
   const each = Array.from({ length: times }, () => item)
   const keys = each.flatMap((values) => values.slice(0, script.keys.length))
   const args = each.flatMap((values) => values.slice(script.keys.length))
-  return [script.text, keys.length, ...keys, ...shared, ...args]
+  const own = sharedKeysOf(script, { shared })
+  const values = (script.sharedKeys ? shared.slice(1) : shared) as Arg[]
+  return [script.text, own.length + keys.length, ...own, ...keys, ...values, ...args]
+}
+
+function sharedKeysOf(script: AnyScript, { shared = [] }: Pick<Sample, 'shared'>): readonly string[] {
+  return script.sharedKeys ? (shared[0] as readonly string[]) : []
 }
 
 async function prepare(connection: Redis | Cluster, { before = [] }: Sample): Promise<void> {
@@ -48,7 +54,7 @@ describe('every script', () => {
       expect([...types].toSorted(), MISSING_SAMPLE).toEqual(script.returns.split('|').toSorted())
       for (const { item, shared = [] } of samples) {
         expect(item, MISSING_SAMPLE).toHaveLength(script.keys.length + script.args.length)
-        expect(shared, MISSING_SAMPLE).toHaveLength(script.shared.length)
+        expect(shared, MISSING_SAMPLE).toHaveLength(script.shared.length + (script.sharedKeys ? 1 : 0))
       }
     },
   )
@@ -66,7 +72,9 @@ describe('run by a user who may touch only the keys of the call', () => {
     await prepare(bench.raw, sample)
     const readOnly = script.text.startsWith('#!lua flags=no-writes')
     const access = readOnly ? '%R~' : '~'
-    const keys = sample.item.slice(0, script.keys.length).map((key) => `${access}${key}`)
+    const keys = [...sharedKeysOf(script, sample), ...sample.item.slice(0, script.keys.length)].map(
+      (key) => `${access}${key}`,
+    )
     const channels = (sample.channels ?? []).map((channel) => `&${channel}`)
     const rights = ['reset', 'on', '>x', '+@all', 'resetchannels', ...keys, ...channels]
     await bench.raw.call('ACL', 'SETUSER', 'confined', ...rights)

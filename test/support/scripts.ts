@@ -1,16 +1,22 @@
 import { buildScript, type BuiltScript } from '../../scripts/lua/build.ts'
 import { parseScript } from '../../scripts/lua/parse.ts'
-import type { Arg, Script } from '../../packages/core/src/redis/script.ts'
+import type { Arg, Script, SharedArg } from '../../packages/core/src/redis/script.ts'
 
 /** A built script in the form that the generated module gives it. */
-export function asScript(built: BuiltScript): Script<readonly Arg[], readonly Arg[], unknown> {
-  const { keys, args, shared, ...rest } = built
+export function asScript(built: BuiltScript): Script<readonly SharedArg[], readonly Arg[], unknown> {
+  const { keys, args, shared, sharedKeys, ...rest } = built
   const names = (fields: readonly { name: string }[]): string[] => fields.map((field) => field.name)
-  return { ...rest, keys: names(keys), args: names(args), shared: names(shared) }
+  return {
+    ...rest,
+    keys: names(keys),
+    args: names(args),
+    shared: names(shared),
+    sharedKeys: sharedKeys !== undefined,
+  }
 }
 
 /** A script of a test's own, built as the published ones are. */
-export function testScript<Shared extends readonly Arg[], Item extends readonly Arg[], Result>(
+export function testScript<Shared extends readonly SharedArg[], Item extends readonly Arg[], Result>(
   name: string,
   source: string,
 ): Script<Shared, Item, Result> {

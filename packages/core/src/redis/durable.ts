@@ -4,7 +4,7 @@ import { PenknifeError } from '../errors.ts'
 import { BLOCK_MS, type Connection, type Connections, type Owner } from './connections.ts'
 import { movedAway, neverSent } from './failures.ts'
 import { type Port, Runner, type RunnerOptions } from './runner.ts'
-import type { Arg, Script } from './script.ts'
+import type { Arg, Script, SharedArg } from './script.ts'
 import type { CommandSink } from './sink.ts'
 
 /** Where a write must have arrived before its call resolves. */
@@ -21,7 +21,7 @@ export interface DurableOptions extends Omit<RunnerOptions, 'onReadonly'> {
 
 /** Calls that resolve when what they wrote is safe. */
 export interface Durable {
-  bind<Shared extends readonly Arg[], Item extends readonly Arg[], Result>(
+  bind<Shared extends readonly SharedArg[], Item extends readonly Arg[], Result>(
     script: Script<Shared, Item, Result>,
     shared: Shared,
     safety: Safety,

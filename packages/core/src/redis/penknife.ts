@@ -10,7 +10,7 @@ import { replyCode } from './failures.ts'
 import { createDurable, type Safety } from './durable.ts'
 import { createKeys, type Keys } from './keys.ts'
 import { type Port, Runner } from './runner.ts'
-import type { Arg, Script } from './script.ts'
+import type { Arg, Script, SharedArg } from './script.ts'
 import { type Feature, type Finding, findingsFor, lookAtServer, type ServerInfo } from './server.ts'
 import { answersWithin, createSink, nodeOf } from './sink.ts'
 import { createSubscriber, type Subscriber } from './subscriber.ts'
@@ -75,7 +75,7 @@ export interface Runtime {
   readonly keys: Keys
   readonly subscriber: Subscriber
   readonly deadlineMs: number
-  bind<Shared extends readonly Arg[], Item extends readonly Arg[], Result>(
+  bind<Shared extends readonly SharedArg[], Item extends readonly Arg[], Result>(
     script: Script<Shared, Item, Result>,
     shared: Shared,
     deadlineMs?: number,
@@ -89,7 +89,7 @@ export interface Runtime {
    * As `bind`, on connections that wait until what was written is safe; a call may take three deadlines. One that
    * is not confirmed in time fails with PENKNIFE_NOT_DURABLE.
    */
-  bindDurable<Shared extends readonly Arg[], Item extends readonly Arg[], Result>(
+  bindDurable<Shared extends readonly SharedArg[], Item extends readonly Arg[], Result>(
     script: Script<Shared, Item, Result>,
     shared: Shared,
     safety: Safety,

@@ -3,7 +3,7 @@ import type { Breaker } from './breaker.ts'
 import { Deadlines, type Timed } from './deadlines.ts'
 import { failureOf, movedAway, neverSent, replyCode } from './failures.ts'
 import type { Route } from './keys.ts'
-import type { Arg, Reply, Script } from './script.ts'
+import type { Arg, Reply, Script, SharedArg } from './script.ts'
 import type { CommandSink } from './sink.ts'
 
 export interface RunnerOptions {
@@ -55,7 +55,7 @@ export class Runner {
    * Ties a script to the values shared by its calls and to a deadline in milliseconds; errors call it by its name,
    * and `of` what it is about. With a breaker its calls fail at once while the server is known not to answer.
    */
-  bind<Shared extends readonly Arg[], Item extends readonly Arg[], Result>(
+  bind<Shared extends readonly SharedArg[], Item extends readonly Arg[], Result>(
     script: Script<Shared, Item, Result>,
     shared: Shared,
     deadlineMs: number,
@@ -200,7 +200,7 @@ export class Runner {
   }
 }
 
-type AnyScript = Script<readonly Arg[], readonly Arg[], unknown>
+type AnyScript = Script<readonly SharedArg[], readonly Arg[], unknown>
 
 interface Waiter {
   resolve(reply: unknown): void
@@ -230,14 +230,14 @@ class Batch implements Timed<Batch> {
   before: Batch | undefined
   after: Batch | undefined
   readonly #breaker: Breaker | undefined
-  readonly #shared: readonly Arg[]
+  readonly #shared: readonly SharedArg[]
   readonly #deadlines: Deadlines<Batch>
   readonly #waiters: Waiter[] = []
 
   constructor(
     script: AnyScript,
     name: string,
-    shared: readonly Arg[],
+    shared: readonly SharedArg[],
     deadlines: Deadlines<Batch>,
     deadlineMs: number,
     slot: number,
@@ -264,11 +264,13 @@ class Batch implements Timed<Batch> {
 
   /** The arguments of EVALSHA or EVAL: script, number of keys, keys, shared values, arguments. */
   command(script: string): Arg[] {
-    const keys = this.script.keys.length
-    const args: Arg[] = [script, keys * this.items.length]
-    for (const item of this.items) for (let at = 0; at < keys; at++) args.push(item[at] as Arg)
-    args.push(...this.#shared)
-    for (const item of this.items) for (let at = keys; at < item.length; at++) args.push(item[at] as Arg)
+    const { keys, sharedKeys } = this.script
+    const own = sharedKeys ? (this.#shared[0] as readonly string[]) : []
+    const args: Arg[] = [script, own.length + keys.length * this.items.length, ...own]
+    for (const item of this.items) for (let at = 0; at < keys.length; at++) args.push(item[at] as Arg)
+    for (let at = sharedKeys ? 1 : 0; at < this.#shared.length; at++) args.push(this.#shared[at] as Arg)
+    for (const item of this.items)
+      for (let at = keys.length; at < item.length; at++) args.push(item[at] as Arg)
     return args
   }
 

@@ -1,6 +1,9 @@
 /** What may travel to a script: text, or a number that prints as it is meant. */
 export type Arg = string | number
 
+/** What holds for a whole batch: a value, or the keys that all its items share. */
+export type SharedArg = Arg | readonly string[]
+
 export type Reply = string | number | null | readonly Reply[]
 
 /**
@@ -9,13 +12,15 @@ export type Reply = string | number | null | readonly Reply[]
  * `Shared` are the values that hold for the whole batch, `Item` the keys and then the arguments of one item,
  * `Result` the reply to one item.
  */
-export interface Script<Shared extends readonly Arg[], Item extends readonly Arg[], Result> {
+export interface Script<Shared extends readonly SharedArg[], Item extends readonly Arg[], Result> {
   readonly name: string
   /** SHA-1 of `text`, for EVALSHA. */
   readonly sha: string
   readonly text: string
   /** Items that one call may hold, so that it keeps Redis for no more than about a millisecond. */
   readonly batch: number
+  /** Whether the first of the shared values is a list of keys, which stand in front of those of the items. */
+  readonly sharedKeys: boolean
   readonly shared: readonly string[]
   readonly keys: readonly string[]
   readonly args: readonly string[]
