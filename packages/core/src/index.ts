@@ -8,6 +8,7 @@ export {
   type PenknifeErrorOptions,
 } from './errors.ts'
 export { createRateLimiter, hashSubject, isSubject } from './limiter/limiter.ts'
+export type { DenyCacheOptions } from './limiter/deny-cache.ts'
 export type * from './limiter/types.ts'
 export type * from './notifier/types.ts'
 export { checkOptions } from './options.ts'

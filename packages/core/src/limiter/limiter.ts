@@ -7,8 +7,10 @@ import { runtimeOf, type Space } from '../redis/penknife.ts'
 import { limiterTake, limiterTakeAll } from '../redis/scripts.gen.ts'
 import type { Port } from '../redis/runner.ts'
 import type { Arg } from '../redis/script.ts'
+import { createDenyCache } from './deny-cache.ts'
 import { type Bucket, decide, packRules, parseRules, policyDecision } from './rules.ts'
-import type { Decision, RateLimiter, RateLimiterOptions } from './types.ts'
+import type { Decision, RateLimiter, RateLimiterOptions, Subject, TakeOptions } from './types.ts'
+import { createWaitingRoom } from './wait.ts'
 
 /** The longest subject; up to 64 characters stand in the key as they are, longer ones hashed. */
 const LONGEST_SUBJECT = 1024
@@ -24,14 +26,21 @@ const LONGEST_SUBJECT = 1024
  * @throws PENKNIFE_INVALID for a wrong option.
  */
 export function createRateLimiter(space: Space, options: RateLimiterOptions): RateLimiter {
-  checkOptions('createRateLimiter', options, ['name', 'rules', 'whenUnavailable', 'deadline'])
+  checkOptions('createRateLimiter', options, [
+    'name',
+    'rules',
+    'whenUnavailable',
+    'deadline',
+    'denyCache',
+    'maxWaiters',
+  ])
   const name = checkName('name', options.name)
   const buckets = parseRules(options.rules)
   const policy = options.whenUnavailable ?? 'open'
   if (!['open', 'closed', 'throw'].includes(policy)) {
     throw invalid('whenUnavailable', policy, "give 'open', 'closed' or 'throw'")
   }
-  const { keys, bind, breakers, use } = runtimeOf(space)
+  const { keys, bind, breakers, use, onClose } = runtimeOf(space)
   const deadlineMs = durationMs('deadline', options.deadline ?? 100, { max: LONGEST_DEADLINE_MS })
   const breaker = breakers.of(deadlineMs)
   const about = `limiter '${name}' of space '${space.name}'`
@@ -43,12 +52,51 @@ export function createRateLimiter(space: Space, options: RateLimiterOptions): Ra
   const smallest = Math.min(...buckets.map((bucket) => bucket.burst))
   // Other names are other rules, so their states never mix; other numbers under the same names keep the state.
   const signature = digest(buckets.map((bucket) => bucket.name).join(' ')).slice(1, 7)
-  const decisions = createTopic<{ limiter: string; subject: string; decision: Decision }>('penknife:limiter')
+  const decisions = createTopic<{ limiter: string; subject: Subject; decision: Decision }>('penknife:limiter')
+  const { denyCache = false } = options
+  const cache = denyCache === false ? undefined : createDenyCache(denyCache === true ? {} : denyCache)
+  const room = createWaitingRoom(
+    about,
+    wholeNumber('maxWaiters', options.maxWaiters ?? 10_000, 1, 10_000_000),
+  )
+  onClose(async () => room.close())
   use('limiter')
 
-  function told(subject: string, decision: Decision): Decision {
+  function told(subject: Subject, decision: Decision): Decision {
     if (decisions.heard) decisions.emit({ limiter: name, subject, decision })
     return decision
+  }
+
+  async function ask(given: Subject, taking: TakeOptions | undefined): Promise<Decision> {
+    if (taking !== undefined) checkOptions('take', taking, ['cost'])
+    const { cost = 1 } = taking ?? {}
+    const subject = checkText('subject', given as string, LONGEST_SUBJECT)
+    wholeNumber('cost', cost, 0, smallest)
+    if (taking !== undefined) {
+      const denied = cache?.denied(subject, signature, cost)
+      if (denied !== undefined) return told(subject, denied.decision)
+    }
+    const { key, route } = keys.limiter(name, signature, subject)
+    try {
+      const decision = decide(buckets, await port(route, key, cost), cost)
+      cache?.learn(subject, signature, cost, decision)
+      return told(subject, decision)
+    } catch (error) {
+      if (policy === 'throw' || !isOutage(error)) throw error
+      return told(subject, policyDecision(buckets, policy === 'open'))
+    }
+  }
+
+  /** A subject under attack comes no further than the first lines: nothing is checked, made or sent. */
+  function take(subject: Subject, taking?: TakeOptions): Promise<Decision> {
+    if (cache !== undefined && taking === undefined) {
+      const denied = cache.denied(subject as string, signature, 1)
+      if (denied !== undefined) {
+        told(subject, denied.decision)
+        return denied.answer
+      }
+    }
+    return ask(subject, taking)
   }
 
   return {
@@ -61,18 +109,18 @@ export function createRateLimiter(space: Space, options: RateLimiterOptions): Ra
       burst,
     })),
     on: (listener) => breaker.on(listener),
-    async take(given, taking) {
-      if (taking !== undefined) checkOptions('take', taking, ['cost'])
-      const { cost = 1 } = taking ?? {}
+    take,
+    async wait(given, waiting = {}) {
+      checkOptions('wait', waiting, ['cost', 'maxWait', 'signal'])
+      const { maxWait = 60_000, signal, ...taking } = waiting
+      const maxWaitMs = durationMs('maxWait', maxWait, { min: 0 })
       const subject = checkText('subject', given as string, LONGEST_SUBJECT)
-      wholeNumber('cost', cost, 0, smallest)
-      const { key, route } = keys.limiter(name, signature, subject)
-      try {
-        return told(subject, decide(buckets, await port(route, key, cost), cost))
-      } catch (error) {
-        if (policy === 'throw' || !isOutage(error)) throw error
-        return told(subject, policyDecision(buckets, policy === 'open'))
-      }
+      return room.wait(subject, {
+        cost: taking.cost ?? 1,
+        maxWaitMs,
+        signal,
+        ask: () => take(subject, taking),
+      })
     },
   }
 }

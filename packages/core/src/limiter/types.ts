@@ -1,6 +1,7 @@
 import type { CalendarUnit } from '../calendar.ts'
 import type { Duration } from '../duration.ts'
 import type { BreakerEvent } from '../redis/breaker.ts'
+import type { DenyCacheOptions } from './deny-cache.ts'
 
 export type { CalendarUnit }
 
@@ -102,6 +103,13 @@ export interface RateLimiterOptions {
   readonly whenUnavailable?: UnavailablePolicy
   /** How long a decision may take before the policy answers. Default: 100 ms. */
   readonly deadline?: Duration
+  /**
+   * Repeats a denial in this process, without asking Redis, until the call could pass; `true` with the defaults. What
+   * it answers is not counted by shadow rules. Default: false.
+   */
+  readonly denyCache?: boolean | DenyCacheOptions
+  /** Calls of `wait` that may wait at once; more fail with PENKNIFE_OVERLOADED. Default: 10,000. */
+  readonly maxWaiters?: number
 }
 
 /** A rule as the limiter understood it. */
@@ -152,8 +160,11 @@ export interface Decision {
   readonly blocked?: Block
   /** The slot that the call holds, if a concurrency rule was charged. */
   readonly lease?: Lease
-  /** `policy` when Redis did not answer in time and `whenUnavailable` decided. */
-  readonly decidedBy: 'redis' | 'policy'
+  /**
+   * `policy` or `local` when Redis did not answer in time and `whenUnavailable` decided; `cache` for a denial that
+   * still holds and was repeated in this process.
+   */
+  readonly decidedBy: 'redis' | 'policy' | 'local' | 'cache'
 }
 
 export interface Block {
@@ -184,6 +195,16 @@ export interface RateLimiter {
    * loop share an EVALSHA.
    */
   take(subject: Subject, options?: TakeOptions): Promise<Decision>
+  /**
+   * Takes tokens as soon as it may, in the order of the calls for a subject in this process: a later call never passes
+   * an earlier one, whatever they cost. Never early.
+   *
+   * Resolves with a denial when `maxWait` is over, or at once when it is known to be too short. Rejects with the signal's
+   * reason, with PENKNIFE_OVERLOADED when too many wait, with PENKNIFE_CLOSED when penknife is closed, and as `take`. The
+   * first waiter of a subject alone asks Redis, and sleeps `retryAfterMs` in between; where that is not certain (a slot may
+   * be released, Redis is away) 200 ms at most.
+   */
+  wait(subject: Subject, options?: WaitOptions): Promise<Decision>
 }
 
 /** What else can be done with a subject; becomes a part of RateLimiter. */
@@ -224,6 +245,13 @@ export interface TakeOptions {
    * keep what the subject used. Give the same array again where you can: it is read once.
    */
   readonly rules?: readonly Rule[]
+}
+
+export interface WaitOptions extends TakeOptions {
+  /** How long to wait at most. Default: a minute. */
+  readonly maxWait?: Duration
+  /** Ends the waiting; a token taken at that very moment is still handed out. */
+  readonly signal?: AbortSignal
 }
 
 export interface ReserveOptions extends TakeOptions {

@@ -1,0 +1,165 @@
+import { durationMs, type Duration } from '../duration.ts'
+import { checkOptions, wholeNumber } from '../options.ts'
+import { counted } from './counted.ts'
+import type { Decision } from './types.ts'
+
+/** How denials are remembered in this process. */
+export interface DenyCacheOptions {
+  /** Subjects whose denials are remembered at most. Default: 10,000. */
+  readonly entries?: number
+  /**
+   * How long a denial is repeated before Redis is asked again: so long a refund, reset or unblock in another
+   * process may go unnoticed. Default: 1 s.
+   */
+  readonly staleness?: Duration
+}
+
+/** Denials that are still in force, so that Redis need not be asked. */
+export interface DenyCache {
+  /** What a call of a positive cost is denied with; undefined when Redis has to be asked. */
+  denied(subject: string, rules: string, cost: number): Denied | undefined
+  /** Takes note of what Redis decided. */
+  learn(subject: string, rules: string, cost: number, decision: Decision): void
+  /** Has Redis asked next time, for one subject or for all. */
+  forget(subject?: string): void
+}
+
+export interface Denied {
+  readonly decision: Decision
+  /** The same as a promise, which then need not be made for each call. */
+  readonly answer: Promise<Decision>
+}
+
+/** Rule sets for which one subject's denials are remembered. */
+const MAX_RULE_SETS = 4
+
+/**
+ * A denial holds for every call of at least its cost under the same rules until its time is over: nothing but time
+ * gives tokens back, unless somebody refunds, resets or unblocks. Under a concurrency rule a release may come at any
+ * moment: such denials are not remembered.
+ *
+ * Entries live in two generations. The older one is dropped as a whole when the younger is full or as old as an entry
+ * may get, so that nothing is searched for and nothing outlives its use by more than one call that is denied.
+ */
+export function createDenyCache(options: DenyCacheOptions): DenyCache {
+  checkOptions('denyCache', options, ['entries', 'staleness'])
+  const entries = wholeNumber('entries', options.entries ?? 10_000, 2, 10_000_000)
+  const stalenessMs = durationMs('staleness', options.staleness ?? 1000, { max: 3_600_000 })
+  let young = new Map<string, Denial>()
+  let old = new Map<string, Denial>()
+  let youngSince = 0
+
+  const find = (subject: string): Denial | undefined => young.get(subject) ?? old.get(subject)
+
+  function drop(subject: string): void {
+    young.delete(subject)
+    old.delete(subject)
+  }
+
+  /** Puts a denial in front of what is still in force of the subject's other rule sets. */
+  function remember(subject: string, denial: Denial): void {
+    let kept = 1
+    let last = denial
+    for (let other = find(subject); other !== undefined; other = other.next) {
+      if (other.rules === denial.rules || other.over(denial.since) || kept === MAX_RULE_SETS) continue
+      kept += 1
+      last.next = other
+      last = other
+    }
+    last.next = undefined
+    old.delete(subject)
+    if (young.size >= entries / 2 || denial.since - youngSince > stalenessMs) {
+      old = young
+      young = new Map()
+      youngSince = denial.since
+      old.delete(subject)
+    }
+    young.set(subject, denial)
+  }
+
+  return {
+    denied(subject, rules, cost) {
+      const denial = ofRules(find(subject), rules)
+      return denial === undefined || cost < denial.cost ? undefined : denial.now(cost)
+    },
+    learn(subject, rules, cost, decision) {
+      const known = ofRules(find(subject), rules)
+      if (decision.allowed) {
+        // What was denied passed: somebody gave tokens back.
+        if (known !== undefined && known.cost <= cost) drop(subject)
+        return
+      }
+      if (cost === 0 || decision.decidedBy !== 'redis') return
+      if (decision.rules.some(({ algorithm }) => algorithm === 'concurrency')) return
+      const since = performance.now()
+      if (known !== undefined && known.cost < cost && !known.over(since)) return
+      const forMs = Math.min(decision.retryAfterMs, stalenessMs)
+      remember(subject, new Denial(rules, cost, decision, since, forMs))
+    },
+    forget(subject) {
+      if (subject !== undefined) {
+        drop(subject)
+        return
+      }
+      young.clear()
+      old.clear()
+    },
+  }
+}
+
+function ofRules(first: Denial | undefined, rules: string): Denial | undefined {
+  let denial = first
+  while (denial !== undefined && denial.rules !== rules) denial = denial.next
+  return denial
+}
+
+class Denial implements Denied {
+  readonly rules: string
+  readonly cost: number
+  /** When it was heard of, which is after it was decided: what is counted from here is never early. */
+  readonly since: number
+  next: Denial | undefined
+  decision: Decision
+  answer: Promise<Decision>
+  readonly #original: Decision
+  readonly #forMs: number
+  /** What `decision` was made for: calls of one millisecond share it. */
+  #ms = 0
+  #cost: number
+
+  constructor(rules: string, cost: number, decision: Decision, since: number, forMs: number) {
+    this.rules = rules
+    this.cost = cost
+    this.since = since
+    this.next = undefined
+    this.#original = decision
+    this.#forMs = forMs
+    this.#cost = cost
+    this.decision = frozen(counted(decision, cost, cost, 0))
+    this.answer = Promise.resolve(this.decision)
+  }
+
+  over(now: number): boolean {
+    return now - this.since >= this.#forMs
+  }
+
+  now(cost: number): Denied | undefined {
+    const elapsed = performance.now() - this.since
+    if (elapsed >= this.#forMs) return undefined
+    const ms = Math.floor(elapsed)
+    if (ms !== this.#ms || cost !== this.#cost) {
+      this.#ms = ms
+      this.#cost = cost
+      this.decision = frozen(counted(this.#original, this.cost, cost, ms))
+      this.answer = Promise.resolve(this.decision)
+    }
+    return this
+  }
+}
+
+/** Several callers get the same decision. */
+function frozen(decision: Decision): Decision {
+  for (const state of [...decision.rules, ...decision.shadow]) Object.freeze(state)
+  for (const list of [decision.rules, decision.shadow, decision.violated]) Object.freeze(list)
+  return Object.freeze(decision)
+}

@@ -1,0 +1,149 @@
+import { createRateLimiter, type RateLimiter, type GcraRule } from '@penknife/core'
+import { expect, test } from 'vitest'
+
+import { failure, open, openReady } from '../support/connect.ts'
+import { callsOf, ownRedis, pattern, useRedis } from '../support/redis.ts'
+import { until } from '../support/until.ts'
+
+const bench = useRedis()
+
+async function limiterOf(rule: Omit<GcraRule, 'name'>, more: object = {}): Promise<RateLimiter> {
+  const penknife = await openReady(pattern(bench.server.url))
+  const rules = [{ name: 'r', ...rule }]
+  return createRateLimiter(penknife.space('shop'), { name: 'api', rules, deadline: '5s', ...more })
+}
+
+const sent = async (): Promise<number> =>
+  (await callsOf(bench.raw, 'evalsha')) + (await callsOf(bench.raw, 'eval'))
+
+test('it resolves as soon as it is allowed and never early, asking about twice for each', async () => {
+  const limiter = await limiterOf({ limit: 20, window: '1s', burst: 1 })
+  const started = performance.now()
+  const ended: number[] = []
+  const before = await sent()
+  await Promise.all(
+    Array.from({ length: 10 }, async () => {
+      expect((await limiter.wait('ann')).allowed).toBe(true)
+      ended.push(performance.now() - started)
+    }),
+  )
+  // Each once 50 ms more have passed, as far as the clock of this process can tell.
+  for (const [at, ms] of ended.entries()) expect(ms).toBeGreaterThan(at * 50 - 2)
+  expect(ended[9]).toBeLessThan(450 + 400)
+  expect((await sent()) - before).toBeLessThanOrEqual(25)
+})
+
+test('a later call never passes an earlier one, however little it costs', async () => {
+  const limiter = await limiterOf({ limit: 50, window: '1s', burst: 10 })
+  await limiter.take('ann', { cost: 10 })
+  const order: number[] = []
+  const costs = [9, 1, 5, 1]
+  await Promise.all(costs.map((cost) => limiter.wait('ann', { cost }).then(() => order.push(cost))))
+  expect(order).toEqual(costs)
+})
+
+test('subjects do not wait for each other', async () => {
+  const limiter = await limiterOf({ limit: 1, window: '1h' })
+  await limiter.take('ann')
+  const ann = limiter.wait('ann', { maxWait: '2h', signal: AbortSignal.timeout(300) })
+  expect((await limiter.wait('bob')).allowed).toBe(true)
+  await expect(ann).rejects.toMatchObject({ name: 'TimeoutError' })
+})
+
+test('a maximum that is known to be too short is answered at once, for everybody in the line', async () => {
+  const limiter = await limiterOf({ limit: 1, window: '1h' })
+  await limiter.take('ann')
+  const leaving = new AbortController()
+  const started = performance.now()
+  expect(await limiter.wait('ann', { maxWait: '1m' })).toMatchObject({ allowed: false, violated: ['r'] })
+  const patient = limiter.wait('ann', { maxWait: '2h', signal: leaving.signal })
+  const [hasty, another] = await Promise.all([1, 2].map(() => limiter.wait('ann', { maxWait: '30m' })))
+  expect(performance.now() - started).toBeLessThan(2000)
+  expect([hasty?.allowed, another?.allowed]).toEqual([false, false])
+  expect(hasty?.retryAfterMs).toBeGreaterThan(3_590_000)
+  // And once the first sleeps nobody asks for it.
+  const before = await sent()
+  expect((await limiter.wait('ann', { maxWait: '30m' })).allowed).toBe(false)
+  expect(await sent()).toBe(before)
+  leaving.abort()
+  await patient.catch(() => {})
+})
+
+test('one whose time is over in the line gets a denial', async () => {
+  const limiter = await limiterOf({ limit: 4, window: '1s', burst: 2 })
+  await limiter.take('ann', { cost: 2 })
+  const first = limiter.wait('ann', { cost: 2 })
+  const behind = limiter.wait('ann', { maxWait: 500 - 20 })
+  const started = performance.now()
+  const { allowed, retryAfterMs } = await behind
+  expect({ allowed, early: performance.now() - started < 100 }).toEqual({ allowed: false, early: true })
+  expect(retryAfterMs).toBeGreaterThan(300)
+  expect((await first).allowed).toBe(true)
+})
+
+test('a signal ends the waiting at once and the next one goes on', async () => {
+  const limiter = await limiterOf({ limit: 1, window: '1s' })
+  await limiter.take('ann')
+  const leaving = new AbortController()
+  const first = limiter.wait('ann', { signal: leaving.signal })
+  const second = limiter.wait('ann')
+  await until('the first sleeps', async () => (await callsOf(bench.raw, 'evalsha')) >= 1)
+  leaving.abort(new Error('the client went away'))
+  await expect(first).rejects.toThrow('the client went away')
+  expect((await second).allowed).toBe(true)
+})
+
+test('a signal that is aborted already rejects without asking', async () => {
+  const limiter = await limiterOf({ limit: 1, window: '1s' })
+  await expect(limiter.wait('ann', { signal: AbortSignal.abort() })).rejects.toMatchObject({
+    name: 'AbortError',
+  })
+  expect(await sent()).toBe(0)
+})
+
+test('so many may wait and no more', async () => {
+  const limiter = await limiterOf({ limit: 1, window: '1h' }, { maxWaiters: 2 })
+  await limiter.take('ann')
+  const leaving = new AbortController()
+  const options = { maxWait: '2h', signal: leaving.signal } as const
+  const waiting = [limiter.wait('ann', options), limiter.wait('bob'), limiter.wait('eve', options)]
+  const refused = await failure(waiting[2] as Promise<unknown>)
+  expect(refused).toMatchObject({ code: 'PENKNIFE_OVERLOADED', fate: 'not-done' })
+  await waiting[1]
+  const other = limiter.wait('ann', options)
+  leaving.abort()
+  await Promise.allSettled([...waiting, other])
+  expect((await limiter.wait('ned')).allowed, 'who left makes room').toBe(true)
+})
+
+test('closing penknife rejects who waits, and who comes later', async () => {
+  const penknife = await openReady(pattern(bench.server.url))
+  const rules = [{ name: 'r', limit: 1, window: '1h' }] as const
+  const limiter = createRateLimiter(penknife.space('shop'), { name: 'api', rules, deadline: '5s' })
+  await limiter.take('ann')
+  const failures = Promise.all([1, 2].map(() => failure(limiter.wait('ann', { maxWait: '2h' }))))
+  await penknife.close()
+  expect((await failures).map(({ code }) => code)).toEqual(['PENKNIFE_CLOSED', 'PENKNIFE_CLOSED'])
+  expect(await failure(limiter.wait('bob'))).toMatchObject({ code: 'PENKNIFE_CLOSED' })
+})
+
+test('while Redis is away a closed policy has it wait on, until Redis decides again', async () => {
+  const server = await ownRedis()
+  const penknife = open(pattern(server.url))
+  const rules = [{ name: 'r', limit: 1, window: '1h' }] as const
+  const settings = { name: 'api', rules, whenUnavailable: 'closed' } as const
+  const limiter = createRateLimiter(penknife.space('shop'), settings)
+  await server.kill()
+  const waiting = limiter.wait('ann', { maxWait: '2h' })
+  expect((await limiter.wait('bob', { maxWait: 150 })).decidedBy).toBe('cache')
+  await server.start()
+  expect(await waiting).toMatchObject({ allowed: true, decidedBy: 'redis' })
+})
+
+test('an error of asking is the error of the one who asked', async () => {
+  const limiter = await limiterOf({ limit: 2, window: '1h' })
+  expect(await failure(limiter.wait('ann', { cost: 3 }))).toMatchObject({ option: 'cost' })
+  expect(await failure(limiter.wait('ann', { maxWait: -1 }))).toMatchObject({ option: 'maxWait' })
+  expect(await failure(limiter.wait('', {}))).toMatchObject({ option: 'subject' })
+  expect((await limiter.wait('ann')).allowed).toBe(true)
+})
