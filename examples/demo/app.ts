@@ -67,8 +67,11 @@ export function createDemo(redis: Redis): Demo {
     whenUnavailable: 'closed',
     deadline: '1s',
   })
-  const clicks = createStream<Click>(space, 'clicks', { groups: ['badges'], keep: 1000 })
-  const requests = createStream<RequestEntry>(space, 'requests', { groups: ['live'], keep: 200 })
+  const clicks = createStream<Click>(space, 'clicks', { groups: ['badges'], retain: { entries: 1000 } })
+  const requests = createStream<RequestEntry>(space, 'requests', {
+    groups: ['live'],
+    retain: { entries: 200 },
+  })
   const scores = createLeaderboard(space, 'clicks')
   const notifier = createNotifier(space, { history: 200 })
 

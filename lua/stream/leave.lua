@@ -1,25 +1,49 @@
---- Give back what a consumer holds, so that others take it over at once; remove the consumer if it holds nothing.
+--- Give back what a worker was given and did not see, and forget the worker once it holds nothing.
+--
+-- Invariant: a consumer is deleted only when nothing is pending for it; a call gives back at most 100 of each stream.
 -- @batch 1
--- @item key stream   stream
--- @item arg group    group
--- @item arg consumer who leaves
--- @item arg lease    milliseconds
--- @returns integer   entries given back
+-- @include now
+-- @include release
+-- @include entry
+-- @shared group    group
+-- @shared consumer who leaves
+-- @shared declared groups of a work queue separated by spaces, - for an event log
+-- @item key stream stream
+-- @item key ready  stream of what the group handles again
+-- @item key later  sorted set of what it handles again later
+-- @item key mark   string, the worker's last batch
+-- @returns integer entries given back: 0 when it holds nothing more
 
-local function item(stream, group, consumer, lease)
-  local held = redis.call('XPENDING', stream, group, '-', '+', 5000, consumer)
-  if #held == 0 then
-    redis.call('XGROUP', 'DELCONSUMER', stream, group, consumer)
-    return 0
+local MOST = 100
+
+local function item(stream, ready, later, mark)
+  local given = 0
+  for _, key in ipairs({ stream, ready }) do
+    local ids = {}
+    local all = redis.pcall('XPENDING', key, group, '-', '+', MOST, consumer)
+    -- With its group everything is gone already.
+    if all.err and not string.match(all.err, '^NOGROUP') then
+      error(all)
+    end
+    for at, held in ipairs(all) do
+      ids[at] = held[1]
+      local is = entry.read(key, held[1])
+      if is then
+        entry.back(ready, later, is, math.floor(now / 1000))
+      end
+    end
+    if ids[1] and key == stream then
+      release(stream, group, declared, ids)
+    elseif ids[1] then
+      redis.call('XACK', ready, group, unpack(ids))
+      redis.call('XDEL', ready, unpack(ids))
+    end
+    given = given + #ids
   end
-  local ids = {}
-  for at, entry in ipairs(held) do
-    ids[at] = entry[1]
+  if given == 0 then
+    redis.pcall('XGROUP', 'DELCONSUMER', stream, group, consumer)
+    redis.pcall('XGROUP', 'DELCONSUMER', ready, group, consumer)
+    redis.call('DEL', mark)
   end
-  local claim = { 'XCLAIM', stream, group, consumer, 0, unpack(ids) }
-  for _, word in ipairs({ 'IDLE', lease, 'JUSTID' }) do
-    claim[#claim + 1] = word
-  end
-  redis.call(unpack(claim))
-  return #held
+  return given
 end

@@ -17,7 +17,10 @@ async function setUp(): Promise<{ badges: Badges; told(): Promise<number> }> {
 
 function click(atMs: number, attempt = 1): Delivery<Click> {
   const { signal } = new AbortController()
-  return { id: `${atMs}-0`, addedAtMs: atMs, payload: { member: 'ann' }, attempt, signal }
+  const id = `${atMs}-0`
+  const lease = { key: 'stream', group: 'badges', consumer: 'test', id, fence: attempt }
+  const entry = { id, addedAtMs: atMs, payload: { member: 'ann' }, traceparent: undefined }
+  return { ...entry, attempt, fence: attempt, lease, signal }
 }
 
 const tools = (badges: readonly { readonly id: string }[]): string[] => badges.map(({ id }) => id)

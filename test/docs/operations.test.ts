@@ -40,7 +40,7 @@ test('the locked-down user of docs/operations.md can use every feature', async (
       if (events.length === 2) told()
     },
   })
-  const stream = createStream<number>(space, 'activity', { groups: ['badges'], keep: 1 })
+  const stream = createStream<number>(space, 'activity', { groups: ['badges'], retain: { entries: 1 } })
   const worker = stream.worker(
     'badges',
     async ({ payload, attempt }) => {

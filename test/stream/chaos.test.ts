@@ -12,7 +12,7 @@ const WORKERS = 3
 const KILLS = 9
 
 test('20,000 entries, three worker processes killed again and again: every entry is handled', async () => {
-  const stream = await openOrders(bench, { groups: ['billing'], keep: 1000 })
+  const stream = await openOrders(bench, { groups: ['billing'], retain: { entries: 1000 } })
   const options = JSON.stringify({ lease: 400, concurrency: 50, maxAttempts: 1000 })
   const start = (): Child =>
     startProgram('counting-worker', [bench.server.url, 'shop', 'orders', 'billing', options])

@@ -18,7 +18,7 @@ test('after SIGKILL and a restart of a Redis that persists, every confirmed entr
   const penknife = await openReady(pattern(server.url))
   const stream = createStream<number>(penknife.space('shop'), 'orders', {
     groups: ['billing', 'mail'],
-    keep: 100,
+    retain: { entries: 100 },
   })
   const handled = { billing: new Set<number>(), mail: new Set<number>() }
   const workers = (['billing', 'mail'] as const).map((group) =>

@@ -17,7 +17,7 @@ const rising = (a: number, b: number): number => a - b
 const numbers = (count: number): number[] => Array.from({ length: count }, (_, at) => at)
 
 test('a stream without groups keeps about the newest `keep` entries', async () => {
-  const stream = await openOrders(bench, { keep: 100 })
+  const stream = await openOrders(bench, { retain: { entries: 100 } })
   const ids = await addNumbers(stream, 2000)
   const length = await bench.raw.xlen(ORDERS)
   expect(length).toBeGreaterThanOrEqual(100)
@@ -27,7 +27,7 @@ test('a stream without groups keeps about the newest `keep` entries', async () =
 })
 
 test('entries that every group finished are trimmed to about `keep`', async () => {
-  const stream = await openOrders(bench, { keep: 100, groups: ['billing', 'mail'] })
+  const stream = await openOrders(bench, { retain: { entries: 100 }, groups: ['billing', 'mail'] })
   const workers = ['billing', 'mail'].map((group) => startWorker(stream, group, () => {}))
   for (let round = 0; round < 10; round++) {
     await addNumbers(stream, 100)
@@ -40,7 +40,7 @@ test('entries that every group finished are trimmed to about `keep`', async () =
 })
 
 test('a declared group whose worker starts long after misses nothing', async () => {
-  const stream = await openOrders(bench, { keep: 10, groups: ['billing'] })
+  const stream = await openOrders(bench, { retain: { entries: 10 }, groups: ['billing'] })
   await addNumbers(stream, 3000)
   expect(await bench.raw.xlen(ORDERS)).toBe(3000)
   const handled: number[] = []
@@ -50,7 +50,7 @@ test('a declared group whose worker starts long after misses nothing', async () 
 })
 
 test('while a group stalls the stream grows, and once it went on it shrinks again', async () => {
-  const stream = await openOrders(bench, { keep: 50, groups: ['billing', 'mail'] })
+  const stream = await openOrders(bench, { retain: { entries: 50 }, groups: ['billing', 'mail'] })
   const gate = deferred()
   const billing = startWorker(
     stream,
@@ -68,16 +68,17 @@ test('while a group stalls the stream grows, and once it went on it shrinks agai
   expect(await bench.raw.xlen(ORDERS)).toBe(1010)
   gate.resolve()
   await Promise.all([billing.saw('done', 1010), mail.saw('done', 1010)])
-  // Each add trims a bounded number, so it takes a few.
-  await addNumbers(stream, 30, 1010)
-  await until('all done', () => billing.of('done').length === 1040)
+  // Each step trims a bounded number, so it takes a few.
+  await addNumbers(stream, 6 * STEP, 1010)
+  await until('all done', () => billing.of('done').length === 1010 + 6 * STEP)
+  await addNumbers(stream, STEP, 3000)
   const length = await bench.raw.xlen(ORDERS)
   expect(length).toBeGreaterThanOrEqual(50)
-  expect(length).toBeLessThanOrEqual(50 + STEP + 30)
+  expect(length).toBeLessThanOrEqual(50 + 3 * STEP)
 })
 
 test('an entry that a crashed worker holds is not trimmed', async () => {
-  const stream = await openOrders(bench, { keep: 10, groups: ['billing'] })
+  const stream = await openOrders(bench, { retain: { entries: 10 }, groups: ['billing'] })
   await addNumbers(stream, 5)
   const [oldest] = await abandon(bench.raw, 'billing', 5, 0)
   await addNumbers(stream, 500, 5)
@@ -86,7 +87,7 @@ test('an entry that a crashed worker holds is not trimmed', async () => {
 })
 
 test('a dead letter does not hold up trimming, and keeps its payload', async () => {
-  const stream = await openOrders(bench, { keep: 10, groups: ['billing'] })
+  const stream = await openOrders(bench, { retain: { entries: 10 }, groups: ['billing'] })
   const { saw } = startWorker(
     stream,
     'billing',
@@ -104,7 +105,7 @@ test('a dead letter does not hold up trimming, and keeps its payload', async () 
 })
 
 test('with an undeclared group that lags, nothing it was not given is trimmed either', async () => {
-  const stream = await openOrders(bench, { keep: 10 })
+  const stream = await openOrders(bench, { retain: { entries: 10 } })
   await bench.raw.xgroup('CREATE', ORDERS, 'billing', '0', 'MKSTREAM')
   await addNumbers(stream, 300)
   expect(await bench.raw.xlen(ORDERS)).toBe(300)
@@ -113,8 +114,8 @@ test('with an undeclared group that lags, nothing it was not given is trimmed ei
 test('two processes with the same groups and different `keep` lose nothing', async () => {
   const penknife = await openReady(pattern(bench.server.url))
   const space = penknife.space('shop')
-  const [small, large] = [10, 1000].map((keep) =>
-    createStream<number>(space, 'orders', { keep, groups: ['billing'] }),
+  const [small, large] = [10, 1000].map((entries) =>
+    createStream<number>(space, 'orders', { retain: { entries }, groups: ['billing'] }),
   )
   await Promise.all([addNumbers(small!, 500), addNumbers(large!, 500, 500)])
   const handled: number[] = []

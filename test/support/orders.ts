@@ -7,9 +7,14 @@ import { type Bench, pattern } from './redis.ts'
 /** The key of the stream that `orders` opens, and of its dead letters for a group. */
 export const ORDERS = 'pk1:{shop}:stream:orders'
 export const deadOf = (group: string): string => `${ORDERS}:dead:${group}`
+export const readyOf = (group: string): string => `${ORDERS}:ready:${group}`
+export const laterOf = (group: string): string => `${ORDERS}:later:${group}`
 
 /** The stream `orders` of the space `shop`, through a penknife of its own. */
-export async function openOrders<T = number>(bench: Bench, options: StreamOptions = {}): Promise<Stream<T>> {
+export async function openOrders<T = number>(
+  bench: Bench,
+  options: StreamOptions<T> = {},
+): Promise<Stream<T>> {
   const penknife = await openReady(pattern(bench.server.url))
   return createStream<T>(penknife.space('shop'), 'orders', options)
 }
@@ -30,13 +35,38 @@ export async function abandon(raw: Redis, group: string, count: number, idleMs: 
   return ids
 }
 
-/** Entries that a group was given and did not finish, with their consumers. */
+/** Entries that a group was given and did not finish, with their consumers and for how long nobody gave a sign of them. */
 export async function pendingOf(
   raw: Redis,
   group: string,
-): Promise<readonly { id: string; consumer: string }[]> {
-  const reply = (await raw.xpending(ORDERS, group, '-', '+', 1000)) as [string, string][]
-  return reply.map(([id, consumer]) => ({ id, consumer }))
+): Promise<readonly { id: string; consumer: string; idleMs: number }[]> {
+  const found: { id: string; consumer: string; idleMs: number }[] = []
+  for (const key of [ORDERS, readyOf(group)]) {
+    const pending = (await raw.xpending(key, group, '-', '+', 1000)) as [string, string, number][]
+    for (const [position, consumer, idleMs] of pending) {
+      const [entry] = key === ORDERS ? [] : await raw.xrange(key, position, position)
+      const fields = entry?.[1] ?? []
+      found.push({ id: entry ? String(fields[fields.indexOf('i') + 1]) : position, consumer, idleMs })
+    }
+  }
+  return found
+}
+
+/** Something is there for a group to handle again, as after so many attempts. */
+export async function makeReady(
+  raw: Redis,
+  group: string,
+  id: string,
+  json: string,
+  attempts = 0,
+): Promise<void> {
+  await raw.xadd(readyOf(group), '*', 'i', id, 'a', attempts, 'f', attempts, 'd', json)
+}
+
+/** What is done with an entry in its first delivery whose worker gave no sign. */
+export async function takeOver(raw: Redis, group: string, id: string, json: string): Promise<void> {
+  await raw.xack(ORDERS, group, id)
+  await makeReady(raw, group, id, json, 1)
 }
 
 /** Names of the consumers that a group has. */

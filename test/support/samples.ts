@@ -14,7 +14,12 @@ export interface Sample {
 
 const keys = createKeys('samples', { keyPrefix: 'app:', db: 0 })
 const stream = keys.stream('orders')
+const ready = keys.ready('orders', 'billing')
+const later = keys.later('orders', 'billing')
 const dead = keys.deadLetters('orders', 'billing')
+const paused = keys.paused('orders', 'billing')
+const once = keys.once('orders', 'order-1')
+const mark = keys.mark('orders', 'w1')
 const board = keys.leaderboard('points')
 const history = keys.history('live', 'room')
 const live = keys.live('live', 'room')
@@ -25,6 +30,21 @@ const HELD: NonNullable<Sample['before']> = [
   ['XADD', stream, '1-1', 'd', '{}'],
   ['XGROUP', 'CREATE', stream, 'billing', '0'],
   ['XREADGROUP', 'GROUP', 'billing', 'w1', 'STREAMS', stream, '>'],
+]
+/** As HELD, of what is handled again; another group is there and lags. */
+const HELD_READY: NonNullable<Sample['before']> = [
+  ['XADD', ready, '2-1', 'i', '1-1', 'a', 1, 'f', 1, 'd', '{}'],
+  ['XGROUP', 'CREATE', ready, 'billing', '0'],
+  ['XREADGROUP', 'GROUP', 'billing', 'w1', 'STREAMS', ready, '>'],
+  ['XGROUP', 'CREATE', stream, 'mailing', '0'],
+]
+/** Group, consumer and declared groups. */
+const WORKER: NonNullable<Sample['shared']> = ['billing', 'w1', 'billing mailing']
+const LOG = '0 0 1000 0 0 0'
+/** So many that the next add looks what may go, and a group that has seen none of them. */
+const MANY: NonNullable<Sample['before']> = [
+  ...Array.from({ length: 63 }, (_, at) => ['XADD', stream, `1-${at + 1}`, 'd', '{}']),
+  ['XGROUP', 'CREATE', stream, 'billing', '0'],
 ]
 const SCORES: NonNullable<Sample['before']> = [['ZADD', board, 3, 'ann', 2, 'bob', 1, 'cem']]
 const EVENTS: NonNullable<Sample['before']> = [
@@ -68,26 +88,70 @@ export const SAMPLES: Readonly<Record<string, readonly Sample[]>> = {
   ],
   'notifier/top': [{ returns: 'string', item: [history], before: EVENTS }],
   'stream/add': [
-    { returns: 'string', shared: [1000, ''], item: [stream, '{}'] },
+    { returns: 'string', shared: [LOG], item: [stream, '{}', '', ''] },
+    { returns: 'string', shared: [LOG], item: [stream, '{}', '00-a-b-01', '+500'] },
+    { returns: 'string', shared: ['0 0 1 1 1 0'], item: [stream, '{}', '', ''], before: MANY },
+    { returns: 'null', shared: ['0 60 1 0 0 0'], item: [stream, '{}', '', ''], before: MANY },
+    { returns: 'null', shared: ['1 60 0 0 0 0'], item: [stream, '{}', '', ''], before: MANY },
+  ],
+  'stream/add_once': [
+    { returns: 'string', shared: [LOG], item: [stream, once, '{}', '', '', 1000] },
     {
       returns: 'string',
-      shared: [0, 'billing mailing'],
-      item: [stream, '{}'],
-      before: Array.from({ length: 70 }, (_, at) => ['XADD', stream, `1-${at + 1}`, 'd', '{}']),
+      shared: [LOG],
+      item: [stream, once, '{}', '', '', 1000],
+      before: [['SET', once, '1-1']],
+    },
+    { returns: 'null', shared: ['1 60 0 0 0 0'], item: [stream, once, '{}', '', '', 1000], before: MANY },
+  ],
+  'stream/leave': [
+    { returns: 'integer', shared: WORKER, item: [stream, ready, later, mark], before: HELD },
+    {
+      returns: 'integer',
+      shared: ['billing', 'w9', 'billing'],
+      item: [stream, ready, later, mark],
+      before: HELD,
     },
   ],
-  'stream/bury': [
-    { returns: 'integer', item: [stream, dead, 'billing', 'w1', '1-1', 1, 'why'], before: HELD },
-    { returns: 'integer', item: [stream, dead, 'billing', 'w2', '1-1', 1, 'why'], before: HELD },
+  'stream/look': [
+    {
+      returns: 'list',
+      shared: [...WORKER, 0, 5],
+      item: [stream, ready, later, dead, paused, '0-0', '0-0'],
+      before: [...HELD, ...HELD_READY],
+    },
+    {
+      returns: 'list',
+      shared: [...WORKER, 0, 1],
+      item: [stream, ready, later, dead, paused, '0-0', '0-0'],
+      before: [...HELD, ['XGROUP', 'CREATE', ready, 'billing', '0', 'MKSTREAM']],
+    },
   ],
-  'stream/claim': [{ returns: 'list', item: [stream, 'billing', 'w2', 0, 10], before: HELD }],
-  'stream/finish': [{ returns: 'integer', item: [stream, 'billing', 'w1', '1-1', 1], before: HELD }],
-  'stream/group': [{ returns: 'integer', item: [stream, 'billing'] }],
-  'stream/lease': [{ returns: 'integer', item: [stream, 'billing', 'w1', '1-1', 1, 0], before: HELD }],
-  'stream/leave': [
-    { returns: 'integer', item: [stream, 'billing', 'w1', 1000], before: HELD },
-    { returns: 'integer', item: [stream, 'billing', 'w9', 1000], before: HELD },
-  ],
+  'stream/open': [{ returns: 'integer', item: [stream, ready, 'billing', '0'] }],
   'stream/page': [{ returns: 'list', item: [stream, '-', '+', 10, 1000, 'XRANGE'], before: HELD }],
   'stream/range': [{ returns: 'list', item: [stream, '-', '+', 10, 'XRANGE'], before: HELD }],
+  'stream/renew': [{ returns: 'string', shared: ['billing', 'w1'], item: [stream, '1-1 1-2'], before: HELD }],
+  'stream/settle': [
+    {
+      returns: 'string',
+      shared: WORKER,
+      item: [stream, ready, later, dead, mark, 1, '1-1 |2-1 9-9 ', '[]'],
+      before: [...HELD, ...HELD_READY],
+    },
+    ...['later', 'at', 'ready', 'dead'].map((to): Sample => ({
+      returns: 'string',
+      shared: ['billing', 'w1', 'billing'],
+      item: [
+        stream,
+        ready,
+        later,
+        dead,
+        mark,
+        1,
+        '|',
+        JSON.stringify([['m', '1-1', to, 1, 1, 5, 'failed', 'why']]),
+      ],
+      before: HELD,
+    })),
+  ],
 }

@@ -5,7 +5,7 @@ import { onTestFinished } from 'vitest'
 import { type Child, startProgram } from './child.ts'
 import { until } from './until.ts'
 
-/** A worker of this process and what happened to it so far. */
+/** A worker of this process and what happened to it so far, but for the handlers' starts. */
 export interface Watched {
   readonly worker: Worker
   readonly events: readonly WorkerEvent[]
@@ -24,7 +24,9 @@ export function startWorker<T>(
 ): Watched {
   const worker = stream.worker(group, handler, options)
   const events: WorkerEvent[] = []
-  worker.on((event) => events.push(event))
+  worker.on((event) => {
+    if (event.kind !== 'started') events.push(event)
+  })
   onTestFinished(() => worker.close(0))
   function of<Kind extends WorkerEvent['kind']>(kind: Kind): readonly Extract<WorkerEvent, { kind: Kind }>[] {
     return events.filter((event): event is Extract<WorkerEvent, { kind: Kind }> => event.kind === kind)

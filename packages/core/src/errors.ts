@@ -13,6 +13,7 @@ export const ERROR_CODES = {
   PENKNIFE_NOT_DURABLE:
     'Redis carried out the call, but it was not confirmed where it was to be safe; it may be lost.',
   PENKNIFE_REJECTED: 'Redis refused the call; nothing was done.',
+  PENKNIFE_FULL: 'The stream has reached its maxBacklog; nothing was added.',
   PENKNIFE_CLOSED: 'The connection was closed by the application.',
 } as const
 

@@ -9,12 +9,13 @@ export interface Topic<Event> {
   readonly heard: boolean
 }
 
-export function createTopic<Event>(name: string): Topic<Event> {
+/** `context` is added to what goes to the channel, where the events of many topics of one name meet. */
+export function createTopic<Event extends object>(name: string, context?: object): Topic<Event> {
   const listeners = new Set<(event: Event) => void>()
   const diagnostics = channel(name)
   return {
     emit(event) {
-      if (diagnostics.hasSubscribers) diagnostics.publish(event)
+      if (diagnostics.hasSubscribers) diagnostics.publish(context ? { ...context, ...event } : event)
       for (const listener of listeners) {
         try {
           listener(event)

@@ -24,11 +24,13 @@ export {
   type Space,
 } from './redis/penknife.ts'
 export type { Finding, ServerInfo } from './redis/server.ts'
+export type * from './standard-schema.ts'
 export type * from './stream/types.ts'
 export { createLeaderboard } from './leaderboard/leaderboard.ts'
 export type * from './leaderboard/types.ts'
 export type { Bound } from './stream/ids.ts'
 export type { ReplayOptions } from './stream/replay.ts'
+export { NeverRetryError } from './stream/never-retry.ts'
 export { createStream } from './stream/stream.ts'
 export { isPosition } from './notifier/messages.ts'
 export { createNotifier } from './notifier/notifier.ts'

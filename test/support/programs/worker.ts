@@ -30,7 +30,9 @@ const worker = stream.worker(
   { concurrency: 1, ...(JSON.parse(options) as WorkerOptions) },
 )
 worker.on((event) => {
-  if (event.kind !== 'trouble') say({ event: event.kind, id: event.id, attempt: event.attempt })
+  if ('attempt' in event && event.kind !== 'started') {
+    say({ event: event.kind, id: event.id, attempt: event.attempt })
+  }
 })
 
 async function close(): Promise<void> {

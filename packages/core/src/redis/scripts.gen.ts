@@ -637,28 +637,30 @@ return replies`,
 }
 
 /**
- * Append an entry, and trim the oldest ones that every group has finished.
+ * Append an entry.
  *
- * Trimming starts when 64 entries more than `keep` are there and takes at most 64, so that it costs little and
- * rarely. It stops at the first entry that some group was not given or did not finish: a stalled group makes
- * the stream grow, it loses nothing.
+ * Invariant: an entry that some group of the stream was not given or has not finished is never trimmed, unless the log is
+ * lossy. In a work queue nothing is trimmed: the script that finishes entries deletes them.
  *
- * - shared `keep`: entries to keep
- * - shared `groups`: declared groups, separated by spaces
+ * - shared `limits`: of the stream, see lua/_lib/append.lua
  * - key `stream`: stream
  * - `payload`: JSON text
- * - replies the entry's id
+ * - `trace`: traceparent or nothing
+ * - `due`: not before: milliseconds since 1970, +milliseconds from now, or nothing
+ * - replies the entry's id; null when the stream is full
  */
-export const streamAdd: Script<[keep: Arg, groups: Arg], [stream: string, payload: Arg], string> = {
+export const streamAdd: Script<[limits: Arg], [stream: string, payload: Arg, trace: Arg, due: Arg], string | null> = {
   name: 'stream/add',
-  sha: '1dbcde1d0b3314f8c23f2b4d463809b9b527e596',
+  sha: 'e8dc16da568f0340a3f8397a974933e20b871b8c',
   batch: 128,
   sharedKeys: false,
-  shared: ["keep","groups"],
+  shared: ["limits"],
   keys: ["stream"],
-  args: ["payload"],
-  returns: 'string',
+  args: ["payload","trace","due"],
+  returns: 'string|null',
   text: `#!lua
+local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]
 local function earlier(a, b)
   local a_time, a_number = string.match(a, '(%d+)-(%d+)')
   local b_time, b_number = string.match(b, '(%d+)-(%d+)')
@@ -667,24 +669,39 @@ local function earlier(a, b)
   end
   return tonumber(a_number) < tonumber(b_number)
 end
-local keep = ARGV[1]
-local groups = ARGV[2]
-local STEP = 64
-local function finished(stream)
-  for group in string.gmatch(groups, '%S+') do
-    redis.pcall('XGROUP', 'CREATE', stream, group, '0')
-  end
-  local bound = nil
-  for _, pairs_of in ipairs(redis.call('XINFO', 'GROUPS', stream)) do
-    local info = {}
-    for at = 1, #pairs_of, 2 do
-      info[pairs_of[at]] = pairs_of[at + 1]
+local function groups(stream)
+  local found = {}
+  for at, fields in ipairs(redis.call('XINFO', 'GROUPS', stream)) do
+    local group = {}
+    for field = 1, #fields, 2 do
+      group[fields[field]] = fields[field + 1]
     end
+    found[at] = group
+  end
+  return found
+end
+local EVERY, MOST, MOST_BYTES = 64, 256, 262144
+local lengths, backlogs = {}, {}
+local function parsed(text)
+  local queue, backlog, entries, bytes, age, lossy = string.match(text, '(%d+) (%d+) (%d+) (%d+) (%d+) (%d+)')
+  return {
+    queue = queue == '1',
+    backlog = tonumber(backlog),
+    entries = tonumber(entries),
+    bytes = tonumber(bytes),
+    age = tonumber(age),
+    lossy = lossy == '1',
+  }
+end
+local limits
+local function finished(stream)
+  local bound
+  for _, group in ipairs(groups(stream)) do
     local mine
-    if info.pending > 0 then
-      mine = redis.call('XPENDING', stream, info.name)[2]
+    if group.pending > 0 then
+      mine = redis.call('XPENDING', stream, group.name, '-', '+', 1)[1][1]
     else
-      local time, number = string.match(info['last-delivered-id'], '(%d+)-(%d+)')
+      local time, number = string.match(group['last-delivered-id'], '(%d+)-(%d+)')
       mine = time .. '-' .. string.format('%.0f', number + 1)
     end
     if not bound or earlier(mine, bound) then
@@ -693,338 +710,82 @@ local function finished(stream)
   end
   return bound
 end
-local function trim(stream, length)
-  local bound = finished(stream)
-  if not bound then
-    redis.call('XTRIM', stream, 'MAXLEN', '=', math.max(keep, length - STEP))
-    return
+local function backlog_of(stream, length)
+  if limits.queue then
+    return length
   end
-  local oldest = redis.call('XRANGE', stream, '-', '+', 'COUNT', 1)[1][1]
-  if not earlier(oldest, bound) then
-    return
+  if not backlogs[stream] then
+    local most = 0
+    for _, group in ipairs(length > 0 and groups(stream) or {}) do
+      most = math.max(most, group.lag and group.lag + group.pending or length)
+    end
+    backlogs[stream] = most
   end
-  local cut = redis.call('XRANGE', stream, '-', '+', 'COUNT', STEP + 1)[STEP + 1][1]
-  if earlier(bound, cut) then
-    cut = bound
-  end
-  redis.call('XTRIM', stream, 'MINID', '=', cut)
+  return backlogs[stream]
 end
-local function item(stream, payload)
-  local id = redis.call('XADD', stream, '*', 'd', payload)
-  local length = redis.call('XLEN', stream)
-  if length > keep + STEP then
-    pcall(trim, stream, length)
+local function trim(stream, length, payload)
+  local bound = not limits.lossy and finished(stream) or nil
+  local over = limits.entries > 0 and length - limits.entries or 0
+  if limits.bytes > 0 and redis.call('MEMORY', 'USAGE', stream) > limits.bytes then
+    over = math.max(over, 2 * EVERY)
   end
+  local oldest = limits.age > 0 and now / 1000 - limits.age or 0
+  local most = math.min(oldest > 0 and MOST or over, MOST, math.max(2, math.floor(MOST_BYTES / #payload)))
+  if most <= 0 or (bound and not earlier(redis.call('XRANGE', stream, '-', '+', 'COUNT', 1)[1][1], bound)) then
+    return 0
+  end
+  local list = redis.call('XRANGE', stream, '-', '+', 'COUNT', most + 1)
+  for at = 1, #list do
+    local id = list[at][1]
+    local wanted = at <= over or tonumber(string.match(id, '%d+')) < oldest
+    if at > most or not wanted or (bound and not earlier(id, bound)) then
+      return at > 1 and redis.call('XTRIM', stream, 'MINID', '=', id) or 0
+    end
+  end
+  return 0
+end
+local function append(stream, payload, trace, due, limits_text)
+  limits = limits or parsed(limits_text)
+  local length = lengths[stream]
+  local first = not length
+  if first then
+    length = redis.call('XLEN', stream)
+  end
+  if limits.backlog > 0 and length >= limits.backlog and backlog_of(stream, length) >= limits.backlog then
+    return false
+  end
+  local id
+  if trace == '' and due == '' then
+    id = redis.call('XADD', stream, '*', 'd', payload)
+  else
+    local add = { 'XADD', stream, '*', 'd', payload }
+    if trace ~= '' then
+      add[#add + 1] = 't'
+      add[#add + 1] = trace
+    end
+    if due ~= '' then
+      local delay = string.match(due, '^%+(%d+)$')
+      add[#add + 1] = 'n'
+      add[#add + 1] = delay and string.format('%.0f', math.ceil(now / 1000) + delay) or due
+    end
+    id = redis.call(unpack(add))
+  end
+  length = length + 1
+  if backlogs[stream] then
+    backlogs[stream] = backlogs[stream] + 1
+  end
+  if not limits.queue and (length % EVERY == 0 or (first and limits.age > 0)) then
+    local ok, gone = pcall(trim, stream, length, payload)
+    length = ok and length - gone or length
+  end
+  lengths[stream] = length
   return id
 end
-local replies, key, arg = {}, 0, 2
-for i = 1, #KEYS / 1 do
-  local ok, reply = pcall(item, KEYS[key + 1], ARGV[arg + 1])
-  if not ok and type(reply) ~= 'table' then
-    local text = tostring(reply)
-    reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
-  end
-  if reply == nil then reply = false end
-  replies[i] = reply
-  key, arg = key + 1, arg + 1
+local limits = ARGV[1]
+local function item(stream, payload, trace, due)
+  return append(stream, payload, trace, due, limits)
 end
-return replies`,
-}
-
-/**
- * Move an entry to the dead letters of its group, with the reason, if the consumer still has its lease.
- *
- * About 10,000 dead letters are kept for each group.
- *
- * - key `stream`: stream
- * - key `dead`: stream of dead letters
- * - `group`: group
- * - `consumer`: who has the lease
- * - `id`: entry
- * - `attempt`: delivery that failed
- * - `reason`: why, as text
- * - replies 1 when moved, 0 when the lease was lost
- */
-export const streamBury: Script<[], [stream: string, dead: string, group: Arg, consumer: Arg, id: Arg, attempt: Arg, reason: Arg], number> = {
-  name: 'stream/bury',
-  sha: '071c29dd0fdf9e9cfe87a1c6f64c000eab14424f',
-  batch: 64,
-  sharedKeys: false,
-  shared: [],
-  keys: ["stream","dead"],
-  args: ["group","consumer","id","attempt","reason"],
-  returns: 'integer',
-  text: `#!lua
-local function holds(stream, group, consumer, id, attempt)
-  local held = redis.call('XPENDING', stream, group, id, id, 1, consumer)[1]
-  return held ~= nil and held[4] == tonumber(attempt)
-end
-local function payload_of(fields)
-  for at = 1, #fields, 2 do
-    if fields[at] == 'd' then
-      return fields[at + 1]
-    end
-  end
-  return fields[2]
-end
-local function item(stream, dead, group, consumer, id, attempt, reason)
-  if not holds(stream, group, consumer, id, attempt) then
-    return 0
-  end
-  local entry = redis.call('XRANGE', stream, id, id)[1]
-  local payload = entry and payload_of(entry[2]) or 'null'
-  redis.call('XADD', dead, 'MAXLEN', '~', 10000, '*', 'd', payload, 'id', id, 'attempt', attempt, 'reason', reason)
-  return redis.call('XACK', stream, group, id)
-end
-local replies, key, arg = {}, 0, 0
-for i = 1, #KEYS / 2 do
-  local ok, reply = pcall(item, KEYS[key + 1], KEYS[key + 2], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3], ARGV[arg + 4], ARGV[arg + 5])
-  if not ok and type(reply) ~= 'table' then
-    local text = tostring(reply)
-    reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
-  end
-  if reply == nil then reply = false end
-  replies[i] = reply
-  key, arg = key + 2, arg + 5
-end
-return replies`,
-}
-
-/**
- * Take over entries whose workers gave no sign for longer than the lease.
- *
- * When none is left, consumers that hold nothing and were not seen for an hour are removed.
- *
- * - key `stream`: stream
- * - `group`: group
- * - `consumer`: who takes over
- * - `lease`: milliseconds
- * - `count`: entries at the most
- * - replies how many were found, then id, attempt and fields of each that is still in the stream
- */
-export const streamClaim: Script<[], [stream: string, group: Arg, consumer: Arg, lease: Arg, count: Arg], readonly Reply[]> = {
-  name: 'stream/claim',
-  sha: '12fa0072c52d12fad794bc303fa6c53982dc8406',
-  batch: 4,
-  sharedKeys: false,
-  shared: [],
-  keys: ["stream"],
-  args: ["group","consumer","lease","count"],
-  returns: 'list',
-  text: `#!lua
-local HOUR = 3600000
-local function reap(stream, group)
-  for _, pairs_of in ipairs(redis.call('XINFO', 'CONSUMERS', stream, group)) do
-    local info = {}
-    for at = 1, #pairs_of, 2 do
-      info[pairs_of[at]] = pairs_of[at + 1]
-    end
-    if info.pending == 0 and info.idle > HOUR then
-      redis.call('XGROUP', 'DELCONSUMER', stream, group, info.name)
-    end
-  end
-end
-local function item(stream, group, consumer, lease, count)
-  local left = redis.call('XPENDING', stream, group, 'IDLE', lease, '-', '+', count)
-  local reply = { #left }
-  if #left == 0 then
-    reap(stream, group)
-    return reply
-  end
-  local claim, attempts = { 'XCLAIM', stream, group, consumer, lease }, {}
-  for _, held in ipairs(left) do
-    claim[#claim + 1] = held[1]
-    attempts[held[1]] = held[4] + 1
-  end
-  for _, entry in pairs(redis.call(unpack(claim))) do
-    if entry then
-      reply[#reply + 1] = { entry[1], attempts[entry[1]], entry[2] }
-    end
-  end
-  return reply
-end
-local replies, key, arg = {}, 0, 0
-for i = 1, #KEYS / 1 do
-  local ok, reply = pcall(item, KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3], ARGV[arg + 4])
-  if not ok and type(reply) ~= 'table' then
-    local text = tostring(reply)
-    reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
-  end
-  if reply == nil then reply = false end
-  replies[i] = reply
-  key, arg = key + 1, arg + 4
-end
-return replies`,
-}
-
-/**
- * Mark an entry as finished by its group, if the consumer still has its lease.
- *
- * - key `stream`: stream
- * - `group`: group
- * - `consumer`: who finishes
- * - `id`: entry
- * - `attempt`: delivery that is finished
- * - replies 1 when finished, 0 when the lease was lost
- */
-export const streamFinish: Script<[], [stream: string, group: Arg, consumer: Arg, id: Arg, attempt: Arg], number> = {
-  name: 'stream/finish',
-  sha: 'd422e75ef962de1a17e101e3470bf73b2d22ef41',
-  batch: 128,
-  sharedKeys: false,
-  shared: [],
-  keys: ["stream"],
-  args: ["group","consumer","id","attempt"],
-  returns: 'integer',
-  text: `#!lua
-local function holds(stream, group, consumer, id, attempt)
-  local held = redis.call('XPENDING', stream, group, id, id, 1, consumer)[1]
-  return held ~= nil and held[4] == tonumber(attempt)
-end
-local function item(stream, group, consumer, id, attempt)
-  if not holds(stream, group, consumer, id, attempt) then
-    return 0
-  end
-  return redis.call('XACK', stream, group, id)
-end
-local replies, key, arg = {}, 0, 0
-for i = 1, #KEYS / 1 do
-  local ok, reply = pcall(item, KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3], ARGV[arg + 4])
-  if not ok and type(reply) ~= 'table' then
-    local text = tostring(reply)
-    reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
-  end
-  if reply == nil then reply = false end
-  replies[i] = reply
-  key, arg = key + 1, arg + 4
-end
-return replies`,
-}
-
-/**
- * Create a group that reads from the first entry on, if it is not there.
- *
- * - key `stream`: stream
- * - `group`: group
- * - replies 1 when it was created, 0 when it was there
- */
-export const streamGroup: Script<[], [stream: string, group: Arg], number> = {
-  name: 'stream/group',
-  sha: '65572b03370a042b403fcd99d3bfcaf9bde6b2db',
-  batch: 16,
-  sharedKeys: false,
-  shared: [],
-  keys: ["stream"],
-  args: ["group"],
-  returns: 'integer',
-  text: `#!lua
-local function item(stream, group)
-  local made = redis.pcall('XGROUP', 'CREATE', stream, group, '0', 'MKSTREAM')
-  if not made.err then
-    return 1
-  end
-  if string.match(made.err, '^BUSYGROUP') then
-    return 0
-  end
-  return made
-end
-local replies, key, arg = {}, 0, 0
-for i = 1, #KEYS / 1 do
-  local ok, reply = pcall(item, KEYS[key + 1], ARGV[arg + 1])
-  if not ok and type(reply) ~= 'table' then
-    local text = tostring(reply)
-    reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
-  end
-  if reply == nil then reply = false end
-  replies[i] = reply
-  key, arg = key + 1, arg + 1
-end
-return replies`,
-}
-
-/**
- * Set for how long an entry's lease counts as unused, if the consumer still has it: 0 renews it, the whole
- * lease gives it up at once, anything between lets it run out sooner.
- *
- * - key `stream`: stream
- * - `group`: group
- * - `consumer`: who has the lease
- * - `id`: entry
- * - `attempt`: delivery under lease
- * - `idle`: milliseconds
- * - replies 1 when set, 0 when the lease was lost
- */
-export const streamLease: Script<[], [stream: string, group: Arg, consumer: Arg, id: Arg, attempt: Arg, idle: Arg], number> = {
-  name: 'stream/lease',
-  sha: 'ca7f1e0f51e7a5fc3046d8ca2923846783f7dbf4',
-  batch: 128,
-  sharedKeys: false,
-  shared: [],
-  keys: ["stream"],
-  args: ["group","consumer","id","attempt","idle"],
-  returns: 'integer',
-  text: `#!lua
-local function holds(stream, group, consumer, id, attempt)
-  local held = redis.call('XPENDING', stream, group, id, id, 1, consumer)[1]
-  return held ~= nil and held[4] == tonumber(attempt)
-end
-local function item(stream, group, consumer, id, attempt, idle)
-  if not holds(stream, group, consumer, id, attempt) then
-    return 0
-  end
-  return #redis.call('XCLAIM', stream, group, consumer, 0, id, 'IDLE', idle, 'JUSTID')
-end
-local replies, key, arg = {}, 0, 0
-for i = 1, #KEYS / 1 do
-  local ok, reply = pcall(item, KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3], ARGV[arg + 4], ARGV[arg + 5])
-  if not ok and type(reply) ~= 'table' then
-    local text = tostring(reply)
-    reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
-  end
-  if reply == nil then reply = false end
-  replies[i] = reply
-  key, arg = key + 1, arg + 5
-end
-return replies`,
-}
-
-/**
- * Give back what a consumer holds, so that others take it over at once; remove the consumer if it holds nothing.
- *
- * - key `stream`: stream
- * - `group`: group
- * - `consumer`: who leaves
- * - `lease`: milliseconds
- * - replies entries given back
- */
-export const streamLeave: Script<[], [stream: string, group: Arg, consumer: Arg, lease: Arg], number> = {
-  name: 'stream/leave',
-  sha: 'f41d60a7f8cc5086e88fecaafc255387db9a0a26',
-  batch: 1,
-  sharedKeys: false,
-  shared: [],
-  keys: ["stream"],
-  args: ["group","consumer","lease"],
-  returns: 'integer',
-  text: `#!lua
-local function item(stream, group, consumer, lease)
-  local held = redis.call('XPENDING', stream, group, '-', '+', 5000, consumer)
-  if #held == 0 then
-    redis.call('XGROUP', 'DELCONSUMER', stream, group, consumer)
-    return 0
-  end
-  local ids = {}
-  for at, entry in ipairs(held) do
-    ids[at] = entry[1]
-  end
-  local claim = { 'XCLAIM', stream, group, consumer, 0, unpack(ids) }
-  for _, word in ipairs({ 'IDLE', lease, 'JUSTID' }) do
-    claim[#claim + 1] = word
-  end
-  redis.call(unpack(claim))
-  return #held
-end
-local replies, key, arg = {}, 0, 0
+local replies, key, arg = {}, 0, 1
 for i = 1, #KEYS / 1 do
   local ok, reply = pcall(item, KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3])
   if not ok and type(reply) ~= 'table' then
@@ -1034,6 +795,622 @@ for i = 1, #KEYS / 1 do
   if reply == nil then reply = false end
   replies[i] = reply
   key, arg = key + 1, arg + 3
+end
+return replies`,
+}
+
+/**
+ * Append an entry, unless one was appended under the same key within the window.
+ *
+ * Invariant: within the window a key answers one id. As `stream/add` otherwise.
+ *
+ * - shared `limits`: of the stream, see lua/_lib/append.lua
+ * - key `stream`: stream
+ * - key `once`: string, the id of the entry that was appended
+ * - `payload`: JSON text
+ * - `trace`: traceparent or nothing
+ * - `due`: not before: milliseconds since 1970, +milliseconds from now, or nothing
+ * - `window`: milliseconds
+ * - replies the entry's id, after = when it was there; null when the stream is full
+ */
+export const streamAddOnce: Script<[limits: Arg], [stream: string, once: string, payload: Arg, trace: Arg, due: Arg, window: Arg], string | null> = {
+  name: 'stream/add_once',
+  sha: '90c2942146652551f2bfe3a24c1ee7723a8df37d',
+  batch: 128,
+  sharedKeys: false,
+  shared: ["limits"],
+  keys: ["stream","once"],
+  args: ["payload","trace","due","window"],
+  returns: 'string|null',
+  text: `#!lua
+local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]
+local function earlier(a, b)
+  local a_time, a_number = string.match(a, '(%d+)-(%d+)')
+  local b_time, b_number = string.match(b, '(%d+)-(%d+)')
+  if a_time ~= b_time then
+    return tonumber(a_time) < tonumber(b_time)
+  end
+  return tonumber(a_number) < tonumber(b_number)
+end
+local function groups(stream)
+  local found = {}
+  for at, fields in ipairs(redis.call('XINFO', 'GROUPS', stream)) do
+    local group = {}
+    for field = 1, #fields, 2 do
+      group[fields[field]] = fields[field + 1]
+    end
+    found[at] = group
+  end
+  return found
+end
+local EVERY, MOST, MOST_BYTES = 64, 256, 262144
+local lengths, backlogs = {}, {}
+local function parsed(text)
+  local queue, backlog, entries, bytes, age, lossy = string.match(text, '(%d+) (%d+) (%d+) (%d+) (%d+) (%d+)')
+  return {
+    queue = queue == '1',
+    backlog = tonumber(backlog),
+    entries = tonumber(entries),
+    bytes = tonumber(bytes),
+    age = tonumber(age),
+    lossy = lossy == '1',
+  }
+end
+local limits
+local function finished(stream)
+  local bound
+  for _, group in ipairs(groups(stream)) do
+    local mine
+    if group.pending > 0 then
+      mine = redis.call('XPENDING', stream, group.name, '-', '+', 1)[1][1]
+    else
+      local time, number = string.match(group['last-delivered-id'], '(%d+)-(%d+)')
+      mine = time .. '-' .. string.format('%.0f', number + 1)
+    end
+    if not bound or earlier(mine, bound) then
+      bound = mine
+    end
+  end
+  return bound
+end
+local function backlog_of(stream, length)
+  if limits.queue then
+    return length
+  end
+  if not backlogs[stream] then
+    local most = 0
+    for _, group in ipairs(length > 0 and groups(stream) or {}) do
+      most = math.max(most, group.lag and group.lag + group.pending or length)
+    end
+    backlogs[stream] = most
+  end
+  return backlogs[stream]
+end
+local function trim(stream, length, payload)
+  local bound = not limits.lossy and finished(stream) or nil
+  local over = limits.entries > 0 and length - limits.entries or 0
+  if limits.bytes > 0 and redis.call('MEMORY', 'USAGE', stream) > limits.bytes then
+    over = math.max(over, 2 * EVERY)
+  end
+  local oldest = limits.age > 0 and now / 1000 - limits.age or 0
+  local most = math.min(oldest > 0 and MOST or over, MOST, math.max(2, math.floor(MOST_BYTES / #payload)))
+  if most <= 0 or (bound and not earlier(redis.call('XRANGE', stream, '-', '+', 'COUNT', 1)[1][1], bound)) then
+    return 0
+  end
+  local list = redis.call('XRANGE', stream, '-', '+', 'COUNT', most + 1)
+  for at = 1, #list do
+    local id = list[at][1]
+    local wanted = at <= over or tonumber(string.match(id, '%d+')) < oldest
+    if at > most or not wanted or (bound and not earlier(id, bound)) then
+      return at > 1 and redis.call('XTRIM', stream, 'MINID', '=', id) or 0
+    end
+  end
+  return 0
+end
+local function append(stream, payload, trace, due, limits_text)
+  limits = limits or parsed(limits_text)
+  local length = lengths[stream]
+  local first = not length
+  if first then
+    length = redis.call('XLEN', stream)
+  end
+  if limits.backlog > 0 and length >= limits.backlog and backlog_of(stream, length) >= limits.backlog then
+    return false
+  end
+  local id
+  if trace == '' and due == '' then
+    id = redis.call('XADD', stream, '*', 'd', payload)
+  else
+    local add = { 'XADD', stream, '*', 'd', payload }
+    if trace ~= '' then
+      add[#add + 1] = 't'
+      add[#add + 1] = trace
+    end
+    if due ~= '' then
+      local delay = string.match(due, '^%+(%d+)$')
+      add[#add + 1] = 'n'
+      add[#add + 1] = delay and string.format('%.0f', math.ceil(now / 1000) + delay) or due
+    end
+    id = redis.call(unpack(add))
+  end
+  length = length + 1
+  if backlogs[stream] then
+    backlogs[stream] = backlogs[stream] + 1
+  end
+  if not limits.queue and (length % EVERY == 0 or (first and limits.age > 0)) then
+    local ok, gone = pcall(trim, stream, length, payload)
+    length = ok and length - gone or length
+  end
+  lengths[stream] = length
+  return id
+end
+local limits = ARGV[1]
+local function item(stream, once, payload, trace, due, window)
+  local id = redis.call('GET', once)
+  if id then
+    redis.call('SET', once, id, 'KEEPTTL')
+    return '=' .. id
+  end
+  id = append(stream, payload, trace, due, limits)
+  if id then
+    redis.call('SET', once, id, 'PX', window)
+  end
+  return id
+end
+local replies, key, arg = {}, 0, 1
+for i = 1, #KEYS / 2 do
+  local ok, reply = pcall(item, KEYS[key + 1], KEYS[key + 2], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3], ARGV[arg + 4])
+  if not ok and type(reply) ~= 'table' then
+    local text = tostring(reply)
+    reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
+  end
+  if reply == nil then reply = false end
+  replies[i] = reply
+  key, arg = key + 2, arg + 4
+end
+return replies`,
+}
+
+/**
+ * Give back what a worker was given and did not see, and forget the worker once it holds nothing.
+ *
+ * Invariant: a consumer is deleted only when nothing is pending for it; a call gives back at most 100 of each stream.
+ *
+ * - shared `group`: group
+ * - shared `consumer`: who leaves
+ * - shared `declared`: groups of a work queue separated by spaces, - for an event log
+ * - key `stream`: stream
+ * - key `ready`: stream of what the group handles again
+ * - key `later`: sorted set of what it handles again later
+ * - key `mark`: string, the worker's last batch
+ * - replies entries given back: 0 when it holds nothing more
+ */
+export const streamLeave: Script<[group: Arg, consumer: Arg, declared: Arg], [stream: string, ready: string, later: string, mark: string], number> = {
+  name: 'stream/leave',
+  sha: '8446fc263c62ba5dd1a6c6de90001313eb1396cd',
+  batch: 1,
+  sharedKeys: false,
+  shared: ["group","consumer","declared"],
+  keys: ["stream","ready","later","mark"],
+  args: [],
+  returns: 'integer',
+  text: `#!lua
+local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]
+local function earlier(a, b)
+  local a_time, a_number = string.match(a, '(%d+)-(%d+)')
+  local b_time, b_number = string.match(b, '(%d+)-(%d+)')
+  if a_time ~= b_time then
+    return tonumber(a_time) < tonumber(b_time)
+  end
+  return tonumber(a_number) < tonumber(b_number)
+end
+local function groups(stream)
+  local found = {}
+  for at, fields in ipairs(redis.call('XINFO', 'GROUPS', stream)) do
+    local group = {}
+    for field = 1, #fields, 2 do
+      group[fields[field]] = fields[field + 1]
+    end
+    found[at] = group
+  end
+  return found
+end
+local function pending(stream, group, ids, consumer)
+  local found = {}
+  local function ask(from, to, count)
+    if consumer then
+      return redis.pcall('XPENDING', stream, group, from, to, count, consumer)
+    end
+    return redis.pcall('XPENDING', stream, group, from, to, count)
+  end
+  local range = ask(ids[1], ids[#ids], 2 * #ids + 16)
+  if range.err then
+    if string.match(range.err, '^NOGROUP') then
+      return found
+    end
+    error(range)
+  end
+  for at = 1, #range do
+    found[range[at][1]] = true
+  end
+  for _, id in ipairs(ids) do
+    if not found[id] and ask(id, id, 1)[1] then
+      found[id] = true
+    end
+  end
+  return found
+end
+local function release(stream, group, declared, ids)
+  redis.call('XACK', stream, group, unpack(ids))
+  if declared == '-' then
+    return
+  end
+  local missing, left = {}, ids
+  for name in string.gmatch(declared, '%S+') do
+    missing[name] = true
+  end
+  for _, other in ipairs(groups(stream)) do
+    missing[other.name] = nil
+    if other.name ~= group and left[1] then
+      local theirs = other.pending > 0 and pending(stream, other.name, left) or {}
+      local finished = {}
+      for _, id in ipairs(left) do
+        if not theirs[id] and not earlier(other['last-delivered-id'], id) then
+          finished[#finished + 1] = id
+        end
+      end
+      left = finished
+    end
+  end
+  if left[1] and next(missing) == nil then
+    redis.call('XDEL', stream, unpack(left))
+  end
+end
+local entry = {}
+function entry.read(stream, id)
+  local found = redis.call('XRANGE', stream, id, id)[1]
+  if not found then
+    return nil
+  end
+  local fields, named = found[2], {}
+  for at = 1, #fields, 2 do
+    named[fields[at]] = fields[at + 1]
+  end
+  if named.i and named.a then
+    return { i = named.i, a = tonumber(named.a), f = tonumber(named.f) or 0, d = named.d, t = named.t }
+  end
+  return { i = id, a = 0, f = 0, d = named.d or fields[2], t = named.t, n = tonumber(named.n or nil) }
+end
+function entry.ready(ready, is)
+  if is.t then
+    redis.call('XADD', ready, '*', 'i', is.i, 'a', is.a, 'f', is.f, 'd', is.d, 't', is.t)
+  else
+    redis.call('XADD', ready, '*', 'i', is.i, 'a', is.a, 'f', is.f, 'd', is.d)
+  end
+end
+function entry.later(later, is, due)
+  redis.call('ZADD', later, string.format('%.0f', due), cmsgpack.pack({ is.i, is.a, is.f, is.d, is.t }))
+end
+function entry.back(ready, later, is, ms)
+  is.f = is.f + 1
+  if is.n and is.n > ms then
+    entry.later(later, is, is.n)
+  else
+    entry.ready(ready, is)
+  end
+end
+function entry.due(ready, packed)
+  local i, a, f, d, t = unpack(cmsgpack.unpack(packed))
+  entry.ready(ready, { i = i, a = a, f = f, d = d, t = t })
+end
+function entry.dead(dead, is, group, kind, reason)
+  local add = { 'XADD', dead, '*', 'i', is.i, 'a', is.a, 'f', is.f, 'g', group, 'k', kind, 'e', reason, 'd', is.d }
+  if is.t then
+    add[#add + 1] = 't'
+    add[#add + 1] = is.t
+  end
+  redis.call(unpack(add))
+end
+local group = ARGV[1]
+local consumer = ARGV[2]
+local declared = ARGV[3]
+local MOST = 100
+local function item(stream, ready, later, mark)
+  local given = 0
+  for _, key in ipairs({ stream, ready }) do
+    local ids = {}
+    local all = redis.pcall('XPENDING', key, group, '-', '+', MOST, consumer)
+    if all.err and not string.match(all.err, '^NOGROUP') then
+      error(all)
+    end
+    for at, held in ipairs(all) do
+      ids[at] = held[1]
+      local is = entry.read(key, held[1])
+      if is then
+        entry.back(ready, later, is, math.floor(now / 1000))
+      end
+    end
+    if ids[1] and key == stream then
+      release(stream, group, declared, ids)
+    elseif ids[1] then
+      redis.call('XACK', ready, group, unpack(ids))
+      redis.call('XDEL', ready, unpack(ids))
+    end
+    given = given + #ids
+  end
+  if given == 0 then
+    redis.pcall('XGROUP', 'DELCONSUMER', stream, group, consumer)
+    redis.pcall('XGROUP', 'DELCONSUMER', ready, group, consumer)
+    redis.call('DEL', mark)
+  end
+  return given
+end
+local replies, key, arg = {}, 0, 3
+for i = 1, #KEYS / 4 do
+  local ok, reply = pcall(item, KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], KEYS[key + 4])
+  if not ok and type(reply) ~= 'table' then
+    local text = tostring(reply)
+    reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
+  end
+  if reply == nil then reply = false end
+  replies[i] = reply
+  key, arg = key + 4, arg + 0
+end
+return replies`,
+}
+
+/**
+ * Look after a group: what is due and what workers that gave no sign for longer than the lease let lie goes to ready,
+ * where whoever has room gets it; what has used up its attempts goes to the dead letters.
+ *
+ * Invariant: each entry is in one place of its group before and after. A call takes at most 50 that are due and 50 from
+ * each stream, looking at no more than 500 leases each; it goes on where the last one stopped.
+ *
+ * - shared `group`: group
+ * - shared `consumer`: who looks
+ * - shared `declared`: groups of a work queue separated by spaces, - for an event log
+ * - shared `lease`: milliseconds
+ * - shared `attempts`: that an entry has
+ * - key `stream`: stream
+ * - key `ready`: stream of what the group handles again
+ * - key `later`: sorted set of what it handles again later
+ * - key `dead`: stream of its dead letters
+ * - key `paused`: there while the group is paused
+ * - `from_stream`: cursor, 0-0 at first
+ * - `from_ready`: cursor, 0-0 at first
+ * - replies both cursors, 1 when paused, milliseconds until something is due (-1: nothing waits), then id and attempts used of each that was taken over; attempts negative when dead
+ */
+export const streamLook: Script<[group: Arg, consumer: Arg, declared: Arg, lease: Arg, attempts: Arg], [stream: string, ready: string, later: string, dead: string, paused: string, fromStream: Arg, fromReady: Arg], readonly Reply[]> = {
+  name: 'stream/look',
+  sha: '14f7a0ed097b1cd5c3462691cfdb7893889af9b7',
+  batch: 1,
+  sharedKeys: false,
+  shared: ["group","consumer","declared","lease","attempts"],
+  keys: ["stream","ready","later","dead","paused"],
+  args: ["from_stream","from_ready"],
+  returns: 'list',
+  text: `#!lua
+local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]
+local function earlier(a, b)
+  local a_time, a_number = string.match(a, '(%d+)-(%d+)')
+  local b_time, b_number = string.match(b, '(%d+)-(%d+)')
+  if a_time ~= b_time then
+    return tonumber(a_time) < tonumber(b_time)
+  end
+  return tonumber(a_number) < tonumber(b_number)
+end
+local function groups(stream)
+  local found = {}
+  for at, fields in ipairs(redis.call('XINFO', 'GROUPS', stream)) do
+    local group = {}
+    for field = 1, #fields, 2 do
+      group[fields[field]] = fields[field + 1]
+    end
+    found[at] = group
+  end
+  return found
+end
+local function pending(stream, group, ids, consumer)
+  local found = {}
+  local function ask(from, to, count)
+    if consumer then
+      return redis.pcall('XPENDING', stream, group, from, to, count, consumer)
+    end
+    return redis.pcall('XPENDING', stream, group, from, to, count)
+  end
+  local range = ask(ids[1], ids[#ids], 2 * #ids + 16)
+  if range.err then
+    if string.match(range.err, '^NOGROUP') then
+      return found
+    end
+    error(range)
+  end
+  for at = 1, #range do
+    found[range[at][1]] = true
+  end
+  for _, id in ipairs(ids) do
+    if not found[id] and ask(id, id, 1)[1] then
+      found[id] = true
+    end
+  end
+  return found
+end
+local function release(stream, group, declared, ids)
+  redis.call('XACK', stream, group, unpack(ids))
+  if declared == '-' then
+    return
+  end
+  local missing, left = {}, ids
+  for name in string.gmatch(declared, '%S+') do
+    missing[name] = true
+  end
+  for _, other in ipairs(groups(stream)) do
+    missing[other.name] = nil
+    if other.name ~= group and left[1] then
+      local theirs = other.pending > 0 and pending(stream, other.name, left) or {}
+      local finished = {}
+      for _, id in ipairs(left) do
+        if not theirs[id] and not earlier(other['last-delivered-id'], id) then
+          finished[#finished + 1] = id
+        end
+      end
+      left = finished
+    end
+  end
+  if left[1] and next(missing) == nil then
+    redis.call('XDEL', stream, unpack(left))
+  end
+end
+local entry = {}
+function entry.read(stream, id)
+  local found = redis.call('XRANGE', stream, id, id)[1]
+  if not found then
+    return nil
+  end
+  local fields, named = found[2], {}
+  for at = 1, #fields, 2 do
+    named[fields[at]] = fields[at + 1]
+  end
+  if named.i and named.a then
+    return { i = named.i, a = tonumber(named.a), f = tonumber(named.f) or 0, d = named.d, t = named.t }
+  end
+  return { i = id, a = 0, f = 0, d = named.d or fields[2], t = named.t, n = tonumber(named.n or nil) }
+end
+function entry.ready(ready, is)
+  if is.t then
+    redis.call('XADD', ready, '*', 'i', is.i, 'a', is.a, 'f', is.f, 'd', is.d, 't', is.t)
+  else
+    redis.call('XADD', ready, '*', 'i', is.i, 'a', is.a, 'f', is.f, 'd', is.d)
+  end
+end
+function entry.later(later, is, due)
+  redis.call('ZADD', later, string.format('%.0f', due), cmsgpack.pack({ is.i, is.a, is.f, is.d, is.t }))
+end
+function entry.back(ready, later, is, ms)
+  is.f = is.f + 1
+  if is.n and is.n > ms then
+    entry.later(later, is, is.n)
+  else
+    entry.ready(ready, is)
+  end
+end
+function entry.due(ready, packed)
+  local i, a, f, d, t = unpack(cmsgpack.unpack(packed))
+  entry.ready(ready, { i = i, a = a, f = f, d = d, t = t })
+end
+function entry.dead(dead, is, group, kind, reason)
+  local add = { 'XADD', dead, '*', 'i', is.i, 'a', is.a, 'f', is.f, 'g', group, 'k', kind, 'e', reason, 'd', is.d }
+  if is.t then
+    add[#add + 1] = 't'
+    add[#add + 1] = is.t
+  end
+  redis.call(unpack(add))
+end
+local group = ARGV[1]
+local consumer = ARGV[2]
+local declared = ARGV[3]
+local lease = ARGV[4]
+local attempts = ARGV[5]
+local STEP = 50
+local function item(stream, ready, later, dead, paused, from_stream, from_ready)
+  local ms = math.floor(now / 1000)
+  local due = redis.call('ZRANGE', later, '-inf', ms, 'BYSCORE', 'LIMIT', 0, STEP)
+  for _, packed in ipairs(due) do
+    entry.due(ready, packed)
+  end
+  if due[1] then
+    redis.call('ZREM', later, unpack(due))
+  end
+  local reply = {}
+  local function take(key, cursor)
+    local claimed = redis.call('XAUTOCLAIM', key, group, consumer, lease, cursor, 'COUNT', STEP, 'JUSTID')
+    local ids = claimed[2]
+    for _, id in ipairs(ids) do
+      local is = entry.read(key, id)
+      if is.n and is.n > ms then
+        entry.back(ready, later, is, ms)
+      else
+        is.a, is.f = is.a + 1, is.f + 1
+        local over = is.a >= tonumber(attempts)
+        if over then
+          local reason = 'handled ' .. is.a .. ' times by workers that vanished or lost it, the last time without an outcome'
+          entry.dead(dead, is, group, 'vanished', reason)
+        else
+          entry.ready(ready, is)
+        end
+        reply[#reply + 1] = { is.i, over and -is.a or is.a }
+      end
+    end
+    if ids[1] and key == stream then
+      release(stream, group, declared, ids)
+    elseif ids[1] then
+      redis.call('XACK', ready, group, unpack(ids))
+      redis.call('XDEL', ready, unpack(ids))
+    end
+    return claimed[1]
+  end
+  local stream_next, ready_next = take(stream, from_stream), take(ready, from_ready)
+  local soonest = redis.call('ZRANGE', later, 0, 0, 'WITHSCORES')
+  local wait = soonest[2] and math.max(0, tonumber(soonest[2]) - ms) or -1
+  return { stream_next, ready_next, redis.call('EXISTS', paused), wait, unpack(reply) }
+end
+local replies, key, arg = {}, 0, 5
+for i = 1, #KEYS / 5 do
+  local ok, reply = pcall(item, KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], KEYS[key + 4], KEYS[key + 5], ARGV[arg + 1], ARGV[arg + 2])
+  if not ok and type(reply) ~= 'table' then
+    local text = tostring(reply)
+    reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
+  end
+  if reply == nil then reply = false end
+  replies[i] = reply
+  key, arg = key + 5, arg + 2
+end
+return replies`,
+}
+
+/**
+ * Make a group and its own stream, if they are not there.
+ *
+ * - key `stream`: stream
+ * - key `ready`: stream of what the group handles again
+ * - `group`: group
+ * - `from`: id after which the group begins, or $ for what comes from now on
+ * - replies 1 when the group was made, 0 when it was there
+ */
+export const streamOpen: Script<[], [stream: string, ready: string, group: Arg, from: Arg], number> = {
+  name: 'stream/open',
+  sha: '9ad733275b6d9ecb10402fe20049d79ba827b769',
+  batch: 16,
+  sharedKeys: false,
+  shared: [],
+  keys: ["stream","ready"],
+  args: ["group","from"],
+  returns: 'integer',
+  text: `#!lua
+local function make(stream, group, from)
+  local made = redis.pcall('XGROUP', 'CREATE', stream, group, from, 'MKSTREAM')
+  if made.err and not string.match(made.err, '^BUSYGROUP') then
+    error(made)
+  end
+  return made.err and 0 or 1
+end
+local function item(stream, ready, group, from)
+  make(ready, group, '0')
+  return make(stream, group, from)
+end
+local replies, key, arg = {}, 0, 0
+for i = 1, #KEYS / 2 do
+  local ok, reply = pcall(item, KEYS[key + 1], KEYS[key + 2], ARGV[arg + 1], ARGV[arg + 2])
+  if not ok and type(reply) ~= 'table' then
+    local text = tostring(reply)
+    reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
+  end
+  if reply == nil then reply = false end
+  replies[i] = reply
+  key, arg = key + 2, arg + 2
 end
 return replies`,
 }
@@ -1137,6 +1514,321 @@ for i = 1, #KEYS / 1 do
   if reply == nil then reply = false end
   replies[i] = reply
   key, arg = key + 1, arg + 4
+end
+return replies`,
+}
+
+/**
+ * Renew the leases of a worker: its sign of life.
+ *
+ * Invariant: a lease that was lost is not taken back. The worker bounds the list to 256.
+ *
+ * - shared `group`: group
+ * - shared `consumer`: who has the leases
+ * - key `stream`: stream, or the group's own
+ * - `ids`: positions, ascending, separated by spaces
+ * - replies positions whose lease was lost, separated by spaces
+ */
+export const streamRenew: Script<[group: Arg, consumer: Arg], [stream: string, ids: Arg], string> = {
+  name: 'stream/renew',
+  sha: 'a4e57d6df38d26ea7c0723c223a5c94bb7edcb25',
+  batch: 1,
+  sharedKeys: false,
+  shared: ["group","consumer"],
+  keys: ["stream"],
+  args: ["ids"],
+  returns: 'string',
+  text: `#!lua
+local function pending(stream, group, ids, consumer)
+  local found = {}
+  local function ask(from, to, count)
+    if consumer then
+      return redis.pcall('XPENDING', stream, group, from, to, count, consumer)
+    end
+    return redis.pcall('XPENDING', stream, group, from, to, count)
+  end
+  local range = ask(ids[1], ids[#ids], 2 * #ids + 16)
+  if range.err then
+    if string.match(range.err, '^NOGROUP') then
+      return found
+    end
+    error(range)
+  end
+  for at = 1, #range do
+    found[range[at][1]] = true
+  end
+  for _, id in ipairs(ids) do
+    if not found[id] and ask(id, id, 1)[1] then
+      found[id] = true
+    end
+  end
+  return found
+end
+local group = ARGV[1]
+local consumer = ARGV[2]
+local function item(stream, ids)
+  local all, lost = {}, {}
+  for id in string.gmatch(ids, '%S+') do
+    all[#all + 1] = id
+  end
+  local mine = {}
+  local found = pending(stream, group, all, consumer)
+  for _, id in ipairs(all) do
+    if found[id] then
+      mine[#mine + 1] = id
+    else
+      lost[#lost + 1] = id
+    end
+  end
+  if mine[1] then
+    mine[#mine + 1] = 'JUSTID'
+    redis.call('XCLAIM', stream, group, consumer, 0, unpack(mine))
+  end
+  return table.concat(lost, ' ')
+end
+local replies, key, arg = {}, 0, 2
+for i = 1, #KEYS / 1 do
+  local ok, reply = pcall(item, KEYS[key + 1], ARGV[arg + 1])
+  if not ok and type(reply) ~= 'table' then
+    local text = tostring(reply)
+    reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
+  end
+  if reply == nil then reply = false end
+  replies[i] = reply
+  key, arg = key + 1, arg + 1
+end
+return replies`,
+}
+
+/**
+ * Tell how deliveries of one worker ended: finished, to be handled again now or later, or dead letters.
+ *
+ * Invariant: only who has a delivery's lease changes anything, and the entry is in exactly one place of its group before
+ * and after. A batch that was carried out leaves its number in the worker's mark: when the worker, which sends one batch
+ * at a time, does not learn its fate, it sends it again and gets the first answer.
+ * A process may die before (the leases run out) or after (done); the lists are bounded by the worker to 256 and 64.
+ *
+ * - shared `group`: group
+ * - shared `consumer`: who ends them
+ * - shared `declared`: groups of a work queue separated by spaces, - for an event log
+ * - key `stream`: stream
+ * - key `ready`: stream of what the group handles again
+ * - key `later`: sorted set of what it handles again later
+ * - key `dead`: stream of its dead letters
+ * - key `mark`: string, number and answer of the worker's last batch
+ * - `number`: of this batch
+ * - `finished`: positions in the stream, then | and those in ready; ascending, separated by spaces
+ * - `moves`: JSON list of [r for ready else m, position, to, attempts used, fencing number, milliseconds, kind, reason]
+ * - replies positions whose lease was lost, separated by spaces, those in ready after an r
+ */
+export const streamSettle: Script<[group: Arg, consumer: Arg, declared: Arg], [stream: string, ready: string, later: string, dead: string, mark: string, number: Arg, finished: Arg, moves: Arg], string> = {
+  name: 'stream/settle',
+  sha: 'b38a58e8bc42555c2553be50aa0c522b3a020c4e',
+  batch: 1,
+  sharedKeys: false,
+  shared: ["group","consumer","declared"],
+  keys: ["stream","ready","later","dead","mark"],
+  args: ["number","finished","moves"],
+  returns: 'string',
+  text: `#!lua
+local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]
+local function pending(stream, group, ids, consumer)
+  local found = {}
+  local function ask(from, to, count)
+    if consumer then
+      return redis.pcall('XPENDING', stream, group, from, to, count, consumer)
+    end
+    return redis.pcall('XPENDING', stream, group, from, to, count)
+  end
+  local range = ask(ids[1], ids[#ids], 2 * #ids + 16)
+  if range.err then
+    if string.match(range.err, '^NOGROUP') then
+      return found
+    end
+    error(range)
+  end
+  for at = 1, #range do
+    found[range[at][1]] = true
+  end
+  for _, id in ipairs(ids) do
+    if not found[id] and ask(id, id, 1)[1] then
+      found[id] = true
+    end
+  end
+  return found
+end
+local function earlier(a, b)
+  local a_time, a_number = string.match(a, '(%d+)-(%d+)')
+  local b_time, b_number = string.match(b, '(%d+)-(%d+)')
+  if a_time ~= b_time then
+    return tonumber(a_time) < tonumber(b_time)
+  end
+  return tonumber(a_number) < tonumber(b_number)
+end
+local function groups(stream)
+  local found = {}
+  for at, fields in ipairs(redis.call('XINFO', 'GROUPS', stream)) do
+    local group = {}
+    for field = 1, #fields, 2 do
+      group[fields[field]] = fields[field + 1]
+    end
+    found[at] = group
+  end
+  return found
+end
+local function release(stream, group, declared, ids)
+  redis.call('XACK', stream, group, unpack(ids))
+  if declared == '-' then
+    return
+  end
+  local missing, left = {}, ids
+  for name in string.gmatch(declared, '%S+') do
+    missing[name] = true
+  end
+  for _, other in ipairs(groups(stream)) do
+    missing[other.name] = nil
+    if other.name ~= group and left[1] then
+      local theirs = other.pending > 0 and pending(stream, other.name, left) or {}
+      local finished = {}
+      for _, id in ipairs(left) do
+        if not theirs[id] and not earlier(other['last-delivered-id'], id) then
+          finished[#finished + 1] = id
+        end
+      end
+      left = finished
+    end
+  end
+  if left[1] and next(missing) == nil then
+    redis.call('XDEL', stream, unpack(left))
+  end
+end
+local entry = {}
+function entry.read(stream, id)
+  local found = redis.call('XRANGE', stream, id, id)[1]
+  if not found then
+    return nil
+  end
+  local fields, named = found[2], {}
+  for at = 1, #fields, 2 do
+    named[fields[at]] = fields[at + 1]
+  end
+  if named.i and named.a then
+    return { i = named.i, a = tonumber(named.a), f = tonumber(named.f) or 0, d = named.d, t = named.t }
+  end
+  return { i = id, a = 0, f = 0, d = named.d or fields[2], t = named.t, n = tonumber(named.n or nil) }
+end
+function entry.ready(ready, is)
+  if is.t then
+    redis.call('XADD', ready, '*', 'i', is.i, 'a', is.a, 'f', is.f, 'd', is.d, 't', is.t)
+  else
+    redis.call('XADD', ready, '*', 'i', is.i, 'a', is.a, 'f', is.f, 'd', is.d)
+  end
+end
+function entry.later(later, is, due)
+  redis.call('ZADD', later, string.format('%.0f', due), cmsgpack.pack({ is.i, is.a, is.f, is.d, is.t }))
+end
+function entry.back(ready, later, is, ms)
+  is.f = is.f + 1
+  if is.n and is.n > ms then
+    entry.later(later, is, is.n)
+  else
+    entry.ready(ready, is)
+  end
+end
+function entry.due(ready, packed)
+  local i, a, f, d, t = unpack(cmsgpack.unpack(packed))
+  entry.ready(ready, { i = i, a = a, f = f, d = d, t = t })
+end
+function entry.dead(dead, is, group, kind, reason)
+  local add = { 'XADD', dead, '*', 'i', is.i, 'a', is.a, 'f', is.f, 'g', group, 'k', kind, 'e', reason, 'd', is.d }
+  if is.t then
+    add[#add + 1] = 't'
+    add[#add + 1] = is.t
+  end
+  redis.call(unpack(add))
+end
+local group = ARGV[1]
+local consumer = ARGV[2]
+local declared = ARGV[3]
+local DAY = 86400
+local function list(text)
+  local ids = {}
+  for id in string.gmatch(text, '%S+') do
+    ids[#ids + 1] = id
+  end
+  return ids
+end
+local function item(stream, ready, later, dead, mark, number, finished, moves)
+  local last, answer = string.match(redis.call('GET', mark) or '', '^(%d+) (.*)$')
+  if last == number then
+    return answer
+  end
+  local lost = {}
+  local function held(key, ids, prefix)
+    local mine, found = {}, pending(key, group, ids, consumer)
+    for _, id in ipairs(ids) do
+      if found[id] then
+        mine[#mine + 1] = id
+      else
+        lost[#lost + 1] = prefix .. id
+      end
+    end
+    return mine
+  end
+  local function leave(key, ids)
+    if key == stream then
+      release(stream, group, declared, ids)
+    else
+      redis.call('XACK', ready, group, unpack(ids))
+      redis.call('XDEL', ready, unpack(ids))
+    end
+  end
+  local function put(is, to, ms, kind, reason)
+    if to == 'dead' then
+      entry.dead(dead, is, group, kind, reason)
+    elseif to == 'ready' then
+      entry.ready(ready, is)
+    elseif to == 'at' then
+      entry.later(later, is, ms)
+    else
+      entry.later(later, is, math.ceil(now / 1000) + ms)
+    end
+  end
+  local of_stream, of_ready = string.match(finished, '^(.*)|(.*)$')
+  for key, text in pairs({ [stream] = of_stream, [ready] = of_ready }) do
+    local ids = list(text)
+    local mine = ids[1] and held(key, ids, key == ready and 'r' or '') or ids
+    if mine[1] then
+      leave(key, mine)
+    end
+  end
+  for _, move in ipairs(cjson.decode(moves)) do
+    local from, id, to, attempts, fence, ms, kind, reason = unpack(move)
+    local key = from == 'r' and ready or stream
+    if held(key, { id }, from == 'r' and 'r' or '')[1] then
+      local is = entry.read(key, id)
+      if is then
+        is.a, is.f = attempts, fence
+        put(is, to, ms, kind, reason)
+      end
+      leave(key, { id })
+    end
+  end
+  answer = table.concat(lost, ' ')
+  redis.call('SET', mark, number .. ' ' .. answer, 'EX', DAY)
+  return answer
+end
+local replies, key, arg = {}, 0, 3
+for i = 1, #KEYS / 5 do
+  local ok, reply = pcall(item, KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], KEYS[key + 4], KEYS[key + 5], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3])
+  if not ok and type(reply) ~= 'table' then
+    local text = tostring(reply)
+    reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
+  end
+  if reply == nil then reply = false end
+  replies[i] = reply
+  key, arg = key + 5, arg + 3
 end
 return replies`,
 }

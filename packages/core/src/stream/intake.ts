@@ -3,73 +3,60 @@ import type { Redis } from 'ioredis'
 import { BLOCK_MS } from '../redis/connections.ts'
 import { replyCode } from '../redis/failures.ts'
 import type { Space } from '../redis/penknife.ts'
-import { streamClaim, streamGroup, streamLeave } from '../redis/scripts.gen.ts'
-
-/** An entry that came to this consumer, new or taken over. */
-export interface Arrival {
-  readonly id: string
-  readonly attempt: number
-  readonly fields: readonly string[]
-  /** Not later than the moment at which the lease began, by the clock of this process. */
-  readonly heldSince: number
-}
+import type { Arrival } from './delivery.ts'
 
 export interface IntakeOptions {
-  readonly key: string
+  /** The main stream and the group's own. */
+  readonly stream: string
+  readonly ready: string
   readonly group: string
   readonly consumer: string
-  readonly leaseMs: number
-  /** How many entries the worker could take now. */
+  /** Makes the group, if it is not there; `again` when it was there before. */
+  readonly open: (again: boolean) => Promise<unknown>
+  /** How many entries the worker would take now. */
   readonly room: () => number
-  readonly arrived: (arrival: Arrival) => void
+  /** Entries of a read that asked for so many, which was sent at that time of the local clock. */
+  readonly arrived: (arrivals: readonly Arrival[], asked: number, heldSince: number) => void
+  /** What the worker holds now. */
+  readonly snapshot: () => (arrival: Arrival) => boolean
   readonly trouble: (error: unknown) => void
+  readonly resumed: () => void
 }
 
 export interface Intake {
   /** There may be room again. */
   roomMade(): void
-  /** An entry's lease was shortened: look for it after that time. */
-  lookAfter(ms: number): void
+  pause(paused: boolean): void
   /** Fetches nothing more. */
   stop(): Promise<void>
-  /** Gives back what came and was not finished. */
-  leave(): Promise<void>
 }
+
+type Fields = readonly string[] | null
+type ReadReply =
+  | readonly (readonly [stream: string, entries: readonly (readonly [string, Fields])[]])[]
+  | null
 
 /** Before the reader tries again after an error. */
 const RETRY_MS = 250
-/** The longest time between two looks at what others let lie. */
-const LOOK_MS = 5000
+/** Entries of one read from each stream, so that it holds Redis for under a millisecond. */
+const MOST = 256
 
 /**
- * Brings a consumer its entries: new ones by XREADGROUP on a connection of its own, those of crashed or stalled
- * workers by a scan of the group; never more than there is room for. A blocking read lasts at most until the next
- * scan is due, so that the two seldom wait at once; when they do, each takes only room that the other leaves.
+ * Brings a worker its entries, by a blocking XREADGROUP of the main stream and the group's own on a connection of its own.
  *
- * An idle intake costs Redis one XREADGROUP and one scan (XPENDING and XINFO CONSUMERS in a script) in five
- * seconds, or in half the lease if that is shorter.
+ * After anything that may have lost the reply to a read it reads its own pending entries first. An idle intake costs Redis
+ * one command in five seconds.
  */
 export function createIntake(space: Space, options: IntakeOptions): Intake {
-  const { key, group, consumer, leaseMs, room, arrived, trouble } = options
-  const { keys, bind, openReader } = space.runtime
-  const claim = bind(streamClaim, [])
-  const createGroup = bind(streamGroup, [])
-  const leaveGroup = bind(streamLeave, [])
-  const lookEveryMs = Math.min(leaseMs / 2, LOOK_MS)
-  const reader = openReader() as Redis
+  const { stream, ready, group, consumer, open, room, arrived, snapshot, trouble, resumed } = options
+  const reader = space.runtime.openReader() as Redis
   let stopped = false
+  let paused = false
   let wake: (() => void) | undefined
-  /** Entries asked for by the read, and by the scan, that are under way. */
-  let reading = 0
-  let claiming = 0
-  let scanning: Promise<void> | undefined
-  /** From when on the next scan is due. */
-  let scanAt = 0
-  const looks = new Map<NodeJS.Timeout, number>()
   reader.on('ready', () => wake?.())
 
   /** Waits until something calls `wake`, or for some time. */
-  function pause(ms?: number): Promise<void> {
+  function rest(ms?: number): Promise<void> {
     return new Promise((resolve) => {
       const timer = ms === undefined ? undefined : setTimeout(resolve, ms)
       wake = () => {
@@ -80,107 +67,120 @@ export function createIntake(space: Space, options: IntakeOptions): Intake {
   }
 
   async function fetchAll(): Promise<void> {
-    let grouped = false
+    let opened = false
+    let openedBefore = false
+    /** The reply to a read may have been lost. */
+    let unsure = false
+    let troubled = false
     for (;;) {
       if (stopped) return
       try {
-        if (!grouped) {
-          await createGroup(keys.route, key, group)
-          grouped = true
-          scanAt = 0
+        if (!opened) {
+          await open(openedBefore)
+          opened = openedBefore = true
         }
-        // First what others let lie: an endless backlog of new entries must not hold it up.
-        if (room() > 0 && performance.now() >= scanAt) await scan()
-        const count = room() - claiming
-        if (count <= 0) await pause()
-        else if (reader.status !== 'ready') await pause(RETRY_MS)
-        else await fetchSome(count)
+        const count = room()
+        if (reader.status !== 'ready') {
+          unsure = true
+          await rest(RETRY_MS)
+        } else if (unsure) {
+          await readOwn()
+          unsure = false
+        } else if (paused || count <= 0) await rest()
+        else {
+          await readNew(Math.min(count, MOST))
+          if (troubled) resumed()
+          troubled = false
+        }
       } catch (error) {
         if (stopped) return
+        troubled = true
         trouble(error)
         // The master became a replica and kept the connection: look for the master again.
         if (replyCode(error) === 'READONLY') reader.disconnect(true)
+        unsure = true
         // NOGROUP: someone deleted the stream or the group (FLUSHALL).
-        grouped = false
-        await pause(RETRY_MS)
+        opened = false
+        await rest(RETRY_MS)
       }
     }
   }
 
-  async function fetchSome(count: number): Promise<void> {
-    // The lease begins when Redis hands the entries out, which is not before this.
+  async function readNew(count: number): Promise<void> {
+    // The leases begin when Redis hands the entries out, which is not before this.
     const heldSince = performance.now()
-    const block = Math.ceil(Math.min(...looks.values(), scanAt, heldSince + BLOCK_MS) - heldSince)
-    reading = count
-    try {
-      const reply = (await reader.xreadgroup(
-        'GROUP',
-        group,
-        consumer,
-        'COUNT',
-        count,
-        'BLOCK',
-        Math.max(1, block),
-        'STREAMS',
-        key,
-        '>',
-      )) as [string, [string, string[]][]][] | null
-      for (const [id, fields] of reply?.[0]?.[1] ?? []) arrived({ id, attempt: 1, fields, heldSince })
-    } finally {
-      reading = 0
+    const reply = await read(count, ['BLOCK', BLOCK_MS], '>', '>')
+    if (reply) arrived(arrivalsOf(reply), count, heldSince)
+  }
+
+  /** What Redis handed to this consumer and this worker does not know. */
+  async function readOwn(): Promise<void> {
+    const next = { [stream]: '0', [ready]: '0' }
+    for (;;) {
+      const heldSince = performance.now()
+      // Of before: what ends while the reply is on its way was held when Redis wrote it.
+      const held = snapshot()
+      const reply = await read(MOST, [], next[ready] as string, next[stream] as string)
+      const all = arrivalsOf(reply ?? [])
+      arrived(
+        all.filter((arrival) => !held(arrival)),
+        all.length,
+        heldSince,
+      )
+      if (all.length === 0) return
+      for (const { position, ready: own } of all) next[own ? ready : stream] = position
     }
   }
 
-  /** Takes over what others let lie. */
-  function scan(): Promise<void> {
-    scanning ??= scanAll().finally(() => {
-      claiming = 0
-      scanning = undefined
-      wake?.()
-    })
-    return scanning
+  function read(count: number, block: readonly (string | number)[], fromReady: string, fromStream: string) {
+    const args = [
+      'GROUP',
+      group,
+      consumer,
+      'COUNT',
+      count,
+      ...block,
+      'STREAMS',
+      ready,
+      stream,
+      fromReady,
+      fromStream,
+    ]
+    // Its types list every combination of options.
+    return (reader.xreadgroup as (...all: (string | number)[]) => Promise<unknown>).apply(
+      reader,
+      args,
+    ) as Promise<ReadReply>
   }
 
-  async function scanAll(): Promise<void> {
-    let found: number
-    do {
-      // Without room it goes on as soon as there is some.
-      claiming = Math.min(room() - reading, 100)
-      if (stopped || claiming <= 0) return
-      const heldSince = performance.now()
-      const [all, ...claimed] = await claim(keys.route, key, group, consumer, leaseMs, claiming)
-      for (const [id, attempt, fields] of claimed as [string, number, string[]][]) {
-        arrived({ id, attempt, fields, heldSince })
-      }
-      found = all as number
-    } while (found === claiming)
-    scanAt = performance.now() + lookEveryMs
+  function arrivalsOf(reply: NonNullable<ReadReply>): Arrival[] {
+    const arrivals: Arrival[] = []
+    for (const [key, entries] of reply) {
+      const own = key === ready
+      // One that was deleted by hand has no fields.
+      for (const [position, fields] of entries)
+        arrivals.push({ position, ready: own, fields: fields ?? GONE })
+    }
+    return arrivals
   }
 
   const fetching = fetchAll()
 
   return {
     roomMade: () => wake?.(),
-    lookAfter(ms) {
-      if (stopped) return
-      const timer = setTimeout(() => {
-        looks.delete(timer)
-        scanAt = 0
-        scan().catch(trouble)
-      }, ms + 1)
-      looks.set(timer, performance.now() + ms + 1)
+    pause(now) {
+      paused = now
+      wake?.()
     },
     async stop() {
       stopped = true
-      for (const timer of looks.keys()) clearTimeout(timer)
       // Once the server closed it, too, it hands nothing out any more.
       const ended = reader.status === 'ready' && new Promise((resolve) => reader.once('end', resolve))
       reader.disconnect()
       wake?.()
-      await Promise.allSettled([fetching, scanning, ended])
-    },
-    async leave() {
-      await leaveGroup(keys.route, key, group, consumer, leaseMs).catch(trouble)
+      await Promise.allSettled([fetching, ended])
     },
   }
 }
+
+export const GONE: readonly string[] = []

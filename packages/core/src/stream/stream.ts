@@ -1,44 +1,67 @@
 import { invalid } from '../errors.ts'
-import { checkName, checkOptions, toJson, wholeNumber } from '../options.ts'
+import { checkName, checkOptions, wholeNumber } from '../options.ts'
 import { runtimeOf, type Space } from '../redis/penknife.ts'
-import { streamAdd, streamRange } from '../redis/scripts.gen.ts'
+import { streamRange } from '../redis/scripts.gen.ts'
+import { createAdder } from './add.ts'
 import { checkId, fieldOf, toEntries } from './entries.ts'
 import { replay } from './replay.ts'
-import type { DeadLetter, Stream, StreamOptions } from './types.ts'
-import { createWorker } from './worker.ts'
-
-/** The largest payload, as JSON in bytes. */
-const LARGEST_PAYLOAD = 1 << 20
+import { streamSettings, workerSettings } from './settings.ts'
+import type { DeadLetter, DeathKind, Stream, StreamOptions } from './types.ts'
+import { checkHandler, createWorker } from './worker.ts'
 
 /**
  * Makes a stream: durable, ordered entries that any number of groups handle, each group every entry at least once.
  *
  * An entry that `add` confirmed is handled at least once by every declared group, in spite of crashed or stalled
- * workers and restarts of Redis, as far as Redis itself kept it. `keep` entries stay after all groups finished
- * them; one that a group has not finished is never trimmed.
+ * workers and restarts of Redis, as far as Redis itself kept it. There are two uses of it:
+ *
+ * - A **work queue** has `groups` and no `retain`. An entry is deleted once every group finished it, so the stream holds what
+ *   is to be done. A group that is declared later does not get what the others finished before. Every process names the same
+ *   groups; a group that is there and that nobody serves any more keeps the entries.
+ * - An **event log** has `retain`, or no groups. Entries stay after they were handled and can be read and replayed;
+ *   any group may come at any time, by a worker that names it, and begins at the oldest entry or where it says. The oldest
+ *   entries go by `retain` as further ones are added, never past what an existing group has not finished, unless the
+ *   log is `lossy`. `groups` are those that exist from the first entry on.
+ *
+ * A failed entry waits in its group's retry path: other groups do not see it again, and it holds up no trimming.
  *
  * @throws PENKNIFE_INVALID for a wrong option.
  */
-export function createStream<T = unknown>(
+export function createStream<T = unknown>(space: Space, name: string, options?: StreamOptions<T>): Stream<T>
+export function createStream<T, Out>(
   space: Space,
   name: string,
-  options: StreamOptions = {},
-): Stream<T> {
+  options: StreamOptions<T, Out>,
+): Stream<T, Out>
+export function createStream<T, Out>(
+  space: Space,
+  name: string,
+  options: StreamOptions<T, Out> = {},
+): Stream<T, Out> {
   checkName('stream name', name)
-  checkOptions('createStream', options, ['groups', 'keep'])
-  const groups = checkGroups(options.groups ?? [])
-  const keep = wholeNumber('keep', options.keep ?? 10_000, 1, 1_000_000_000)
+  const settings = streamSettings(options)
+  const { groups, declared } = settings
   const { keys, bind, use } = runtimeOf(space)
   const key = keys.stream(name)
-  const append = bind(streamAdd, [keep, groups.join(' ')])
   const range = bind(streamRange, [])
   use('stream')
 
+  /** In a work queue a group must be among those that are waited for. */
+  function checkGroup(group: string): string {
+    checkName('group', group)
+    if (declared !== '-' && !groups.includes(group)) {
+      throw invalid(
+        'group',
+        group,
+        `name one of the work queue's groups (${groups.join(', ')}), or declare it`,
+      )
+    }
+    return group
+  }
+
   return {
     name,
-    async add(payload) {
-      return append(keys.route, key, toJson('payload', payload, LARGEST_PAYLOAD))
-    },
+    ...createAdder<T>(space, name, settings),
     async read(read = {}) {
       checkOptions('read', read, ['from', 'to', 'count', 'reverse'])
       const from = checkId('from', read.from ?? '-')
@@ -53,24 +76,54 @@ export function createStream<T = unknown>(
     async deadLetters(group, { count = 100 } = {}) {
       const dead = keys.deadLetters(name, checkName('group', group))
       const reply = await range(keys.route, dead, '+', '-', wholeNumber('count', count, 1, 1000), 'XREVRANGE')
-      return (reply as readonly [string, readonly string[]][]).map(([, fields]) => toDeadLetter(fields))
+      return (reply as readonly [string, readonly string[]][]).map(toDeadLetter)
     },
     worker(group, handler, workerOptions = {}) {
-      return createWorker<T>(space, name, checkName('group', group), handler, workerOptions)
+      checkGroup(group)
+      checkHandler(handler)
+      return createWorker<Out>(
+        space,
+        {
+          stream: name,
+          group,
+          declared,
+          schema: settings.schema,
+          handle: ([delivery]) => handler(delivery as NonNullable<typeof delivery>),
+          errorAt: () => undefined,
+        },
+        workerSettings(workerOptions, false),
+      )
+    },
+    batchWorker(group, handler, workerOptions = {}) {
+      checkGroup(group)
+      checkHandler(handler)
+      return createWorker<Out>(
+        space,
+        {
+          stream: name,
+          group,
+          declared,
+          schema: settings.schema,
+          handle: handler,
+          errorAt: (outcome, at) =>
+            Array.isArray(outcome) && outcome[at] instanceof Error ? outcome[at] : undefined,
+        },
+        workerSettings(workerOptions, true),
+      )
     },
   }
 }
 
-function checkGroups(groups: readonly string[]): readonly string[] {
-  if (!Array.isArray(groups)) throw invalid('groups', groups, "give a list of names, such as ['billing']")
-  return groups.map((group: string) => checkName('group', group))
-}
-
-function toDeadLetter(fields: readonly string[]): DeadLetter {
+function toDeadLetter([position, fields]: readonly [string, readonly string[]]): DeadLetter {
   return {
-    id: fieldOf(fields, 'id') ?? '',
+    id: fieldOf(fields, 'i') ?? '',
+    position,
+    group: fieldOf(fields, 'g') ?? '',
     json: fieldOf(fields, 'd') ?? 'null',
-    attempts: Number(fieldOf(fields, 'attempt')),
-    reason: fieldOf(fields, 'reason') ?? '',
+    attempts: Number(fieldOf(fields, 'a')),
+    why: (fieldOf(fields, 'k') ?? 'failed') as DeathKind,
+    reason: fieldOf(fields, 'e') ?? '',
+    traceparent: fieldOf(fields, 't'),
+    diedAtMs: Number.parseInt(position, 10),
   }
 }

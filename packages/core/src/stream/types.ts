@@ -1,14 +1,68 @@
 import type { Duration } from '../duration.ts'
+import type { StandardSchema } from '../standard-schema.ts'
 import type { ReplayOptions } from './replay.ts'
 
-export interface StreamOptions {
+/**
+ * What a stream keeps, and for whom.
+ *
+ * With `groups` alone it is a **work queue**: an entry is deleted as soon as every declared group finished it. Without
+ * `groups`, or with `retain`, it is an **event log**: entries stay after they were handled, any group may come at any
+ * time and read from where it likes, and the oldest go by `retain`, never one that an existing group has not finished.
+ */
+export interface StreamOptions<T = unknown, Out = T> {
   /**
-   * Groups that must each finish an entry before it may be trimmed. Declared here they exist from the first
-   * `add` on, so that a worker started later misses nothing. Default: none.
+   * The groups that handle every entry. They exist from the first `add` on, so that a worker started later misses
+   * nothing. Default: none, an event log.
    */
   readonly groups?: readonly string[]
-  /** Entries kept after they were finished by every group: a whole number from 1. Default: 10,000. */
-  readonly keep?: number
+  /** Makes it an event log: what is kept of finished entries. Default, without groups: 10,000 entries. */
+  readonly retain?: Retention
+  /**
+   * Entries that some group has still to finish at which the stream is full: a whole number from 1. Retries and what
+   * waits for its time do not count. Default: no limit.
+   */
+  readonly maxBacklog?: number
+  /**
+   * A Standard Schema (zod, valibot, arktype …). A payload that it refuses is refused by `add`; an entry that a worker
+   * meets and it refuses goes to the dead letters. The stream holds what was added, handlers get the schema's output.
+   */
+  readonly schema?: StandardSchema<T, Out>
+  /** The W3C traceparent of the work under way, asked at each `add` that names none. */
+  readonly traceparent?: () => string | undefined
+}
+
+/** Each limit that is given holds; an entry over any of them goes, once no group needs it any more. */
+export interface Retention {
+  /** Newest entries to keep: a whole number from 1. Adds trim in steps of 64. */
+  readonly entries?: number
+  /** Memory of the stream as MEMORY USAGE estimates it, payloads and overhead: from 4,096. */
+  readonly bytes?: number
+  /** Entries older than this go with the next adds. */
+  readonly age?: Duration
+  /** True: entries go even if a group has not finished or seen them. Default: false. */
+  readonly lossy?: boolean
+}
+
+export interface AddOptions {
+  /** A repeated add with the same key within `window` adds nothing and answers the first entry's id. */
+  readonly key?: string
+  /** How long `key` holds. Default: 1 h. */
+  readonly window?: Duration
+  /** Groups handle the entry this much later. It is in the stream, and can be read, at once. */
+  readonly delay?: Duration
+  /** As `delay`, the time itself: a Date or milliseconds since 1970. */
+  readonly at?: Date | number
+  /** W3C traceparent, handed to the handler. One that is not well-formed is left out, as W3C asks. */
+  readonly traceparent?: string
+  /** What to do when `maxBacklog` is reached: fail with PENKNIFE_FULL, or wait for room. Default: 'reject'. */
+  readonly whenFull?: 'reject' | 'wait'
+  /** Ends the waiting for room: the add fails with the signal's reason, and nothing was added. */
+  readonly signal?: AbortSignal
+}
+
+export interface AddManyOptions<T> extends Omit<AddOptions, 'key'> {
+  /** The dedup key of each payload. */
+  readonly key?: (payload: T, at: number) => string
 }
 
 /** An entry as it was added. */
@@ -31,45 +85,136 @@ export interface ReadOptions {
   readonly reverse?: boolean
 }
 
+/**
+ * The right to end a delivery, as Redis checks it: consumer `consumer` has position `id` of the stream `key` in its
+ * pending list of `group`. A position is handed out once, so the right ends for good when another takes the entry over.
+ */
+export interface EntryLease {
+  /** The stream's key, or that of the group's own stream for an entry that is handled again. */
+  readonly key: string
+  readonly group: string
+  readonly consumer: string
+  /** The position; at the first delivery the entry's own id. */
+  readonly id: string
+  /** Fencing token: rises by one with each delivery of the entry in its group, by whatever process. */
+  readonly fence: number
+}
+
 /** An entry in a worker's hands, under a lease. */
 export interface Delivery<T> extends Entry<T> {
-  /** 1 at the first delivery; with the consumer's name it is the fence of the lease. */
+  /** 1 at the first; an entry given back before its handler ran comes again with the same. */
   readonly attempt: number
+  /** Fencing token for other stores: a later delivery of this entry has a higher one. Also in `lease`. */
+  readonly fence: number
+  /** What `add` was given, for the trace of the handler. */
+  readonly traceparent: string | undefined
+  readonly lease: EntryLease
   /**
-   * Aborted when the lease is lost or the worker must stop at once. The entry is another's then: however the
-   * handler ends, it neither finishes nor fails it.
+   * Aborted when the lease is lost, the attempt timed out or the worker must stop at once. The entry is another's
+   * then: however the handler ends, it neither finishes nor fails it.
    */
   readonly signal: AbortSignal
 }
 
 export type Handler<T> = (delivery: Delivery<T>) => unknown
 
+/**
+ * Handles several entries in one call. Resolving finishes all of them and throwing fails all of them; resolving with a
+ * list that has an Error at an entry's place fails that entry and finishes the others.
+ */
+export type BatchHandler<T> = (deliveries: readonly Delivery<T>[]) => unknown
+
 export interface WorkerOptions {
-  /** Entries handled at once by this worker: 1 to 1,000. Default: 10. */
+  /** Entries (batches) handled at once by this worker: 1 to 1,000. Default: 10. */
   readonly concurrency?: number
-  /** An entry whose worker gives no sign for this long goes to another, within five seconds. Default: 30 s. */
+  /** An entry whose worker gives no sign for this long goes to another, within ten seconds. Default: 30 s. */
   readonly lease?: Duration
-  /** Wait before a failed entry is tried again, at most the lease. Default: 1 s. */
+  /**
+   * An attempt that takes longer has failed: its signal aborts and its place is free. A handler that ignores its
+   * signal goes on beside the next. Default: none.
+   */
+  readonly timeout?: Duration
+  /** Wait before the second attempt; it doubles with each further one. Default: 1 s. */
   readonly retryDelay?: Duration
-  /** Deliveries before an entry goes to the dead letters: 1 to 1,000. Default: 5. */
+  /** The longest wait before an attempt. Default: 1 h. */
+  readonly maxRetryDelay?: Duration
+  /** How far the waits spread, so that what failed together does not come back together: 0 to 1 times more. Default: 0.2. */
+  readonly retryJitter?: number
+  /** Attempts, also those whose process died, before an entry goes to the dead letters: 1 to 1,000. Default: 5. */
   readonly maxAttempts?: number
+  /** Where a group that is not there yet begins: at the oldest entry, at what comes from now on, or after an id. Default: 'oldest'. */
+  readonly from?: 'oldest' | 'now' | (string & {})
 }
 
-/** What happens to entries and to the worker; also on the node:diagnostics_channel `penknife:worker`. */
+export interface BatchWorkerOptions extends WorkerOptions {
+  /** Entries that one call of the handler gets at the most: 1 to 1,000. It does not wait for more. Default: 100. */
+  readonly batch?: number
+}
+
+/** Why an entry became a dead letter. */
+export type DeathKind =
+  /** Its last attempt failed. */
+  | 'failed'
+  /** A handler threw NeverRetryError. */
+  | 'never-retry'
+  /** Its payload is no JSON, or the schema refused it; no handler ran. */
+  | 'invalid'
+  /** The processes that handled it vanished, as often as it has attempts. */
+  | 'vanished'
+
+/**
+ * What happens to entries and to the worker. On the node:diagnostics_channel `penknife:worker` each also carries
+ * `stream`, `group` and `consumer`.
+ */
 export type WorkerEvent =
+  /** Its handler is called. */
+  | { readonly kind: 'started'; readonly id: string; readonly attempt: number }
+  /** Finished, and Redis knows. */
   | { readonly kind: 'done'; readonly id: string; readonly attempt: number }
+  /** The attempt failed; 'retrying' or 'dead' follows when Redis knows. */
   | { readonly kind: 'failed'; readonly id: string; readonly attempt: number; readonly error: unknown }
-  | { readonly kind: 'dead'; readonly id: string; readonly attempt: number; readonly error: unknown }
+  /** Waits in the group's retry path for its next attempt. */
+  | { readonly kind: 'retrying'; readonly id: string; readonly attempt: number; readonly delayMs: number }
+  /** It was added with a delay: it waits for its time. */
+  | { readonly kind: 'delayed'; readonly id: string; readonly untilMs: number }
+  /** In the dead letters. */
+  | {
+      readonly kind: 'dead'
+      readonly id: string
+      readonly attempt: number
+      readonly why: DeathKind
+      readonly error: unknown
+    }
+  /** Another took it over: this worker changes nothing any more. */
   | { readonly kind: 'lost'; readonly id: string; readonly attempt: number }
+  /** Given back, since this worker closes. */
+  | { readonly kind: 'returned'; readonly id: string; readonly attempt: number }
+  /** This worker took it from one that gave no sign, for everyone to handle; `attempt` is the one that is used up. */
   | { readonly kind: 'recovered'; readonly id: string; readonly attempt: number }
+  /** Redis is away, was emptied, or refused something; the worker goes on by itself. */
   | { readonly kind: 'trouble'; readonly error: unknown }
+  /** Fetching works again after trouble. */
+  | { readonly kind: 'resumed' }
+  /** The group was paused for all processes, or goes on. */
+  | { readonly kind: 'paused' | 'unpaused' }
+
+/** On the node:diagnostics_channel `penknife:stream`: what `add` did. */
+export type StreamEvent =
+  | { readonly kind: 'added'; readonly stream: string; readonly id: string }
+  /** An entry with its dedup key was there. */
+  | { readonly kind: 'duplicate'; readonly stream: string; readonly id: string }
+  /** The backlog limit was reached; nothing was added, or the add waits. */
+  | { readonly kind: 'full'; readonly stream: string }
 
 export interface Worker {
   readonly group: string
   /** This worker's consumer name, unique to it. */
   readonly consumer: string
   on(listener: (event: WorkerEvent) => void): () => void
-  /** Stops fetching, waits for the handlers at most `deadline` (default 10 s), gives the rest back. */
+  /**
+   * Stops fetching, gives back what was not started, and waits for the handlers at most `deadline` (default 10 s);
+   * then aborts them and gives their entries back as well.
+   */
   close(deadline?: Duration): Promise<void>
 }
 
@@ -77,24 +222,39 @@ export interface Worker {
 export interface DeadLetter {
   /** The entry's id in the stream. */
   readonly id: string
+  /** Its own id among the dead letters. */
+  readonly position: string
+  readonly group: string
   /** The payload as JSON text. */
   readonly json: string
-  /** Deliveries; also counts one that only found it delivered too often. */
+  /** Attempts made. */
   readonly attempts: number
+  readonly why: DeathKind
+  /** The error's message. */
   readonly reason: string
+  readonly traceparent: string | undefined
+  /** Milliseconds since 1970. */
+  readonly diedAtMs: number
 }
 
-export interface Stream<T> {
+export interface Stream<T, Out = T> {
   readonly name: string
   /**
    * Appends an entry; resolves with its id once Redis has it.
    *
-   * Cost: XADD and XLEN, in a script call shared with the other adds of the same turn of the event loop.
+   * Cost: XADD, in a script call shared with the other adds of the same turn of the event loop; with `key` a GET and a
+   * SET more; for each 64 adds to an event log a look whether something may go.
    *
-   * @throws PENKNIFE_INVALID for a payload that JSON cannot carry or of more than 1 MiB. An error with fate
-   * `unknown` leaves open whether the entry is there.
+   * @throws PENKNIFE_INVALID for a payload that the schema refuses, that JSON cannot carry or of more than 1 MiB;
+   * PENKNIFE_FULL when `maxBacklog` is reached. An error with fate `unknown` leaves open whether the entry is there:
+   * with a `key`, the add can be repeated.
    */
-  add(payload: T): Promise<string>
+  add(payload: T, options?: AddOptions): Promise<string>
+  /**
+   * Appends entries in order, in as few script calls as their sizes allow; resolves with their ids. It is not all or
+   * nothing: an error says how many were added, and with `key` the whole call can be repeated.
+   */
+  addMany(payloads: readonly T[], options?: AddManyOptions<T>): Promise<readonly string[]>
   /** Reads entries without taking part in a group: one XRANGE. */
   read(options?: ReadOptions): Promise<readonly Entry<T>[]>
   /**
@@ -108,8 +268,10 @@ export interface Stream<T> {
    * page met: it can go on with `after`, the id of the last entry that came. A follower waits out outages.
    */
   replay(options?: ReplayOptions): AsyncIterableIterator<Entry<T>>
-  /** The entries a group gave up on, newest first: at most `count` (default 100). About 10,000 are kept. */
+  /** The entries a group gave up on, newest first: at most `count` (default 100). */
   deadLetters(group: string, options?: { readonly count?: number }): Promise<readonly DeadLetter[]>
   /** Handles the entries of a group together with every other worker of that group. */
-  worker(group: string, handler: Handler<T>, options?: WorkerOptions): Worker
+  worker(group: string, handler: Handler<Out>, options?: WorkerOptions): Worker
+  /** As `worker`, with several entries to a call. */
+  batchWorker(group: string, handler: BatchHandler<Out>, options?: BatchWorkerOptions): Worker
 }

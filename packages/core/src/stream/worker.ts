@@ -1,84 +1,254 @@
 import { randomUUID } from 'node:crypto'
 import { hostname } from 'node:os'
-import { setTimeout as delay } from 'node:timers/promises'
 
-import { durationMs } from '../duration.ts'
-import { invalid, OUTAGES, PenknifeError } from '../errors.ts'
+import { type Duration, durationMs } from '../duration.ts'
+import { invalid } from '../errors.ts'
 import { createTopic } from '../events.ts'
-import { checkOptions, wholeNumber } from '../options.ts'
 import type { Space } from '../redis/penknife.ts'
-import { streamBury, streamFinish, streamLease } from '../redis/scripts.gen.ts'
-import { toEntry } from './entries.ts'
-import { createIntake, type Arrival } from './intake.ts'
-import type { Handler, Worker, WorkerEvent, WorkerOptions } from './types.ts'
+import { streamLeave, streamLook, streamOpen, streamRenew, streamSettle } from '../redis/scripts.gen.ts'
+import type { StandardSchema } from '../standard-schema.ts'
+import { type Arrival, type Handed, type Held, toHeld } from './delivery.ts'
+import { createHandling } from './handling.ts'
+import { createIntake } from './intake.ts'
+import { createLane, type Outcome } from './lane.ts'
+import { abort, createLeases } from './leases.ts'
+import { createLooker, type Looked } from './look.ts'
+import { NeverRetryError } from './never-retry.ts'
+import { createPace } from './pace.ts'
+import { createQueue } from './queue.ts'
+import type { WorkerSettings } from './settings.ts'
+import type { DeathKind, Worker, WorkerEvent } from './types.ts'
 
-/** An entry under lease. */
-interface Held {
-  readonly id: string
-  readonly attempt: number
-  readonly control: AbortController
-  /** Its outcome is on the way to Redis: the heartbeat lets it be. */
-  ending: boolean
-  /** By the clock of this process; after it another worker may have the entry. */
-  leaseEndsAt: number
+export interface WorkerParts<T> {
+  readonly stream: string
+  readonly group: string
+  /** Groups of a work queue as the scripts take them. */
+  readonly declared: string
+  readonly schema: StandardSchema<unknown, T> | undefined
+  readonly handle: (deliveries: readonly Handed<T>[]) => unknown
+  readonly errorAt: (outcome: unknown, at: number) => unknown
 }
 
-/** The longest reason that goes into a dead letter. */
-const LONGEST_REASON = 1000
-/** Before an outcome that did not reach Redis is told again. */
-const RETRY_MS = 200
+/** What was fetched ahead and waits for longer than this is given back. */
+const LONGEST_WAIT_MS = 250
+/** Outcomes under way at which no more is fetched. */
+const MOST_UNTOLD = 2000
 
 /**
- * Starts a worker: it fetches entries of its group, runs the handler and finishes what the handler resolved.
+ * Starts a worker: it fetches entries of its group, runs the handler and tells Redis how each ended.
  *
- * Every step that ends a delivery (finish, retry, dead letter) is fenced in Redis by the consumer's name and the
- * number of deliveries, so that a worker whose lease ran out changes nothing. The moments at which a process may
- * die: before the handler ran or while it runs (the lease runs out, another worker gets the entry), after the
- * handler and before the finish (the entry is handled again: at least once), after the finish (done).
+ * Every step that ends a delivery (finish, retry, give back, dead letter) is fenced in Redis by the position and the consumer's
+ * name, so that a worker whose lease ran out changes nothing. The moments at which a process may die: before the
+ * handler ran or while it runs (the lease runs out, the entry is handled again), after the handler and before its outcome is told
+ * (handled again: at least once), after (done).
  */
-export function createWorker<T>(
-  space: Space,
-  stream: string,
-  group: string,
-  handler: Handler<T>,
-  options: WorkerOptions,
-): Worker {
-  if (typeof handler !== 'function') throw invalid('handler', handler, 'give a function')
-  checkOptions('worker', options, ['concurrency', 'lease', 'retryDelay', 'maxAttempts'])
-  const concurrency = wholeNumber('concurrency', options.concurrency ?? 10, 1, 1000)
-  // Redis takes whole milliseconds.
-  const leaseMs = Math.round(durationMs('lease', options.lease ?? 30_000, { min: 100, max: 86_400_000 }))
-  // An entry that waits to be tried again is under lease: the lease bounds the wait.
-  const retryDelayMs = Math.round(
-    durationMs('retryDelay', options.retryDelay ?? Math.min(1000, leaseMs), { min: 0, max: leaseMs }),
-  )
-  const maxAttempts = wholeNumber('maxAttempts', options.maxAttempts ?? 5, 1, 1000)
-
+export function createWorker<T>(space: Space, parts: WorkerParts<T>, settings: WorkerSettings): Worker {
+  const { group, declared, schema, handle, errorAt } = parts
+  const { concurrency, leaseMs, maxAttempts, batch, backoffMs } = settings
   const { keys, bind, onClose } = space.runtime
   const { route } = keys
-  const key = keys.stream(stream)
-  const dead = keys.deadLetters(stream, group)
   const consumer = `${hostname().slice(0, 32)}-${process.pid}-${randomUUID().slice(0, 8)}`
-  const finish = bind(streamFinish, [])
-  const lease = bind(streamLease, [])
-  const bury = bind(streamBury, [])
-  const topic = createTopic<WorkerEvent>('penknife:worker')
-  let warned = false
-  const held = new Set<Held>()
-  let idle: (() => void) | undefined
-  let closing: Promise<void> | undefined
+  const stream = keys.stream(parts.stream)
+  const ready = keys.ready(parts.stream, group)
+  const later = keys.later(parts.stream, group)
+  const dead = keys.deadLetters(parts.stream, group)
+  const paused = keys.paused(parts.stream, group)
+  const mark = keys.mark(parts.stream, consumer)
+  const open = bind(streamOpen, [])
+  const settle = bind(streamSettle, [group, consumer, declared])
+  const renew = bind(streamRenew, [group, consumer])
+  const look = bind(streamLook, [group, consumer, declared, leaseMs, maxAttempts])
+  const leave = bind(streamLeave, [group, consumer, declared])
 
-  const intake = createIntake(space, {
-    key,
-    group,
-    consumer,
-    leaseMs,
-    room: () => concurrency - held.size,
-    arrived: (arrival) => void work(arrival),
+  const topic = createTopic<WorkerEvent>('penknife:worker', { stream: parts.stream, group, consumer })
+  const queue = createQueue<Held>()
+  const pace = createPace()
+  let warned = false
+  let isPaused = false
+  let closing: Promise<void> | undefined
+  /** Arrivals so far. */
+  let order = 0
+  /** Calls of the handler under way, and their entries. */
+  let calls = 0
+  let running = 0
+  let pumping = false
+  let waiting: NodeJS.Timeout | undefined
+  let idle: (() => void) | undefined
+
+  const lane = createLane({
+    settle: (number, finished, moves) =>
+      settle(route, stream, ready, later, dead, mark, number, finished, moves),
+    told,
+    lost,
     trouble,
   })
-  const heartbeat = setInterval(renewAll, leaseMs / 3)
+  const leases = createLeases({
+    leaseMs,
+    renew: (own, positions) => renew(route, own ? ready : stream, positions),
+    lost,
+  })
+  const handling = createHandling<T>({
+    place: { stream, ready, group, consumer },
+    schema,
+    timeoutMs: settings.timeoutMs,
+    handle,
+    errorAt,
+    started(held) {
+      if (topic.heard) topic.emit({ kind: 'started', id: held.id, attempt: held.attempt })
+    },
+    done: (held) => lane.tell(held),
+    failed,
+    free(entries) {
+      calls -= 1
+      running -= entries
+      pace.ended(entries)
+      if (calls === 0) idle?.()
+      pump()
+      intake.roomMade()
+    },
+  })
+  const looker = createLooker({
+    leaseMs,
+    look: (fromStream, fromReady) =>
+      look(route, stream, ready, later, dead, paused, fromStream, fromReady) as unknown as Promise<Looked>,
+    found(id, attempt, isDead) {
+      if (topic.heard) topic.emit({ kind: 'recovered', id, attempt })
+      if (isDead) buried(id, attempt, 'vanished', new Error(`the workers of ${attempt} attempts vanished`))
+    },
+    paused: pause,
+    trouble,
+  })
+  const intake = createIntake(space, {
+    stream,
+    ready,
+    group,
+    consumer,
+    // A group that was there and is gone begins at the oldest entry: nothing is skipped.
+    open: (again) => open(route, stream, ready, group, again ? '0' : settings.from),
+    room,
+    arrived,
+    snapshot: leases.snapshot,
+    trouble,
+    resumed: () => topic.emit({ kind: 'resumed' }),
+  })
   const forget = onClose(() => close())
+
+  /** Entries to ask for now: enough to be worth a read, or what a free place needs. */
+  function room(): number {
+    if (lane.waiting > MOST_UNTOLD) return 0
+    const all = concurrency * batch + pace.ahead
+    const free = all - queue.size - running
+    return queue.size === 0 || free >= all / 2 ? free : 0
+  }
+
+  function arrived(arrivals: readonly Arrival[], asked: number, heldSince: number): void {
+    if (arrivals.length === 0) return
+    let length = 0
+    for (const arrival of arrivals) {
+      const held = toHeld(arrival, ++order, heldSince, heldSince + leaseMs)
+      length += held.json?.length ?? 0
+      leases.add(held)
+      if (held.due !== undefined) lane.tell(held, { to: 'at', dueMs: held.due })
+      else if (held.attempt > maxAttempts) {
+        const error = new Error(`handled ${held.attempt - 1} times without being finished`)
+        lane.tell(held, { to: 'dead', why: 'vanished', error })
+      } else queue.push(held)
+    }
+    pace.arrived(arrivals.length, length)
+    // A read brings up to what was asked for from each of its two streams: a slow worker leaves the rest to others.
+    const over = arrivals.length - asked
+    if (isPaused || closing) giveBackQueue(0)
+    else if (over > pace.ahead) giveBackQueue(queue.size - over)
+    // The intake sends its next read first.
+    queueMicrotask(pump)
+  }
+
+  function giveBackQueue(keep: number): void {
+    while (queue.size > keep) {
+      const held = queue.pop() as Held
+      if (held.stage === 'waiting') lane.tell(held, { to: 'ready', used: held.attempt - 1 })
+    }
+  }
+
+  function hasRoom(): boolean {
+    return calls < concurrency && !isPaused && !closing
+  }
+
+  function pump(): void {
+    // A handler that ends at once frees its place while this goes on.
+    if (pumping) return
+    pumping = true
+    while (hasRoom() && queue.size > 0) {
+      const some: Held[] = []
+      while (some.length < batch && queue.size > 0) {
+        const held = queue.shift() as Held
+        if (held.stage === 'waiting') some.push(held)
+      }
+      if (some.length === 0) continue
+      calls += 1
+      running += some.length
+      handling.run(some)
+    }
+    pumping = false
+    if (queue.size > 0) waiting ??= setTimeout(giveBackLate, LONGEST_WAIT_MS)
+  }
+
+  /** Behind handlers that suddenly take long an entry must not wait while other workers have room. */
+  function giveBackLate(): void {
+    waiting = undefined
+    const before = performance.now() - LONGEST_WAIT_MS
+    if (queue.size > 0 && (queue.first as Held).arrivedAt < before) {
+      pace.stalled()
+      giveBackQueue(0)
+    } else if (queue.size > 0) waiting = setTimeout(giveBackLate, LONGEST_WAIT_MS)
+  }
+
+  function failed(held: Held, error: unknown, ran: boolean): void {
+    const { id, attempt } = held
+    if (topic.heard) topic.emit({ kind: 'failed', id, attempt, error })
+    if (held.stage !== 'running') return
+    if (!ran) lane.tell(held, { to: 'dead', why: 'invalid', error })
+    else if (error instanceof NeverRetryError) lane.tell(held, { to: 'dead', why: 'never-retry', error })
+    else if (attempt >= maxAttempts) lane.tell(held, { to: 'dead', why: 'failed', error })
+    else lane.tell(held, { to: 'later', delayMs: backoffMs(attempt) })
+  }
+
+  function told({ held, move }: Outcome): void {
+    leases.delete(held)
+    held.stage = 'over'
+    const { id, attempt } = held
+    if (move?.to === 'later') looker.within(move.delayMs + 1)
+    if (move?.to === 'at') looker.within(Math.max(0, move.dueMs - Date.now()))
+    if (move?.to === 'dead') buried(id, attempt, move.why, move.error)
+    else if (topic.heard) {
+      if (!move) topic.emit({ kind: 'done', id, attempt })
+      else if (move.to === 'later') topic.emit({ kind: 'retrying', id, attempt, delayMs: move.delayMs })
+      else if (move.to === 'at') topic.emit({ kind: 'delayed', id, untilMs: move.dueMs })
+      else topic.emit({ kind: 'returned', id, attempt })
+    }
+    intake.roomMade()
+  }
+
+  function buried(id: string, attempt: number, why: DeathKind, error: unknown): void {
+    if (!topic.heard) warn(`gave up on entry ${id}`, error)
+    topic.emit({ kind: 'dead', id, attempt, why, error })
+  }
+
+  function lost(held: Held): void {
+    leases.delete(held)
+    if (held.stage === 'over') return
+    abort(held, new Error(`the lease of entry ${held.id} was lost`))
+    topic.emit({ kind: 'lost', id: held.id, attempt: held.attempt })
+    intake.roomMade()
+  }
+
+  function pause(now: boolean): void {
+    if (now === isPaused) return
+    isPaused = now
+    topic.emit({ kind: now ? 'paused' : 'unpaused' })
+    if (now) giveBackQueue(0)
+    intake.pause(now)
+  }
 
   function trouble(error: unknown): void {
     if (!topic.heard) warn('is in trouble', error)
@@ -89,125 +259,46 @@ export function createWorker<T>(
   function warn(what: string, error: unknown): void {
     if (warned) return
     warned = true
-    const name = `worker of ${stream}/${group}`
+    const name = `worker of ${parts.stream}/${group}`
     process.emitWarning(`${name} ${what}: ${String(error)}; worker.on(…) tells all`, 'PenknifeWarning')
   }
 
-  async function work({ id, attempt, fields, heldSince }: Arrival): Promise<void> {
-    const mine: Held = {
-      id,
-      attempt,
-      control: new AbortController(),
-      ending: false,
-      leaseEndsAt: heldSince + leaseMs,
+  async function end(deadlineMs: number): Promise<void> {
+    await Promise.all([intake.stop(), looker.stop()])
+    clearTimeout(waiting)
+    giveBackQueue(0)
+    if (calls > 0) {
+      let timer: NodeJS.Timeout | undefined
+      const late = new Promise<void>((resolve) => (timer = setTimeout(resolve, deadlineMs)))
+      await Promise.race([new Promise<void>((resolve) => (idle = resolve)), late])
+      clearTimeout(timer)
     }
-    held.add(mine)
+    handling.stop()
+    for (const held of leases.all()) {
+      if (held.stage !== 'running') continue
+      abort(held, new Error('the worker was closed'))
+      lane.tell(held, { to: 'ready', used: held.attempt })
+    }
+    lane.hurry()
+    await lane.drained()
+    leases.stop()
     try {
-      if (attempt > 1) topic.emit({ kind: 'recovered', id, attempt })
-      if (attempt > maxAttempts) {
-        const error = new Error(`delivered ${attempt - 1} times without being finished`)
-        await giveUp(mine, error)
-        return
-      }
-      await handle(mine, fields)
+      while ((await leave(route, stream, ready, later, mark)) > 0);
     } catch (error) {
-      // The outcome did not reach Redis: the lease runs out and the entry is delivered again.
       trouble(error)
-    } finally {
-      held.delete(mine)
-      if (held.size === 0) idle?.()
-      intake.roomMade()
     }
+    forget()
   }
 
-  async function handle(mine: Held, fields: readonly string[]): Promise<void> {
-    const { id, attempt, control } = mine
-    try {
-      const entry = toEntry<T>(id, fields)
-      await handler({ ...entry, attempt, signal: control.signal })
-    } catch (error) {
-      topic.emit({ kind: 'failed', id, attempt, error })
-      if (control.signal.aborted) return
-      if (attempt >= maxAttempts) return giveUp(mine, error)
-      // Let the lease run out sooner: whoever looks then tries again.
-      const idleMs = leaseMs - retryDelayMs
-      if (await insist(mine, () => lease(route, key, group, consumer, id, attempt, idleMs)))
-        intake.lookAfter(retryDelayMs)
-      else lost(mine)
-      return
-    }
-    // A handler may return because it was told to stop: that is not done.
-    if (control.signal.aborted) return
-    const finished = await insist(mine, () => finish(route, key, group, consumer, id, attempt))
-    if (finished) topic.emit({ kind: 'done', id, attempt })
-    else lost(mine)
-  }
-
-  async function giveUp(mine: Held, error: unknown): Promise<void> {
-    const reason = (error instanceof Error ? error.message : String(error)).slice(0, LONGEST_REASON)
-    const { id, attempt } = mine
-    if (await insist(mine, () => bury(route, key, dead, group, consumer, id, attempt, reason))) {
-      if (!topic.heard) warn(`gave up on entry ${id}`, error)
-      topic.emit({ kind: 'dead', id, attempt, error })
-    } else lost(mine)
-  }
-
-  /**
-   * Tells Redis the outcome, again while Redis is away and the lease may hold: a short outage must not have the
-   * entry handled twice. The fence makes the repetition harmless; after an attempt of unknown fate a 0 can also
-   * mean that it was this worker that ended the entry.
-   */
-  async function insist(mine: Held, end: () => Promise<number>): Promise<boolean> {
-    mine.ending = true
-    for (;;) {
-      try {
-        return (await end()) === 1
-      } catch (error) {
-        const outage = error instanceof PenknifeError && OUTAGES.has(error.code)
-        if (!outage || performance.now() + RETRY_MS > mine.leaseEndsAt) throw error
-      }
-      await delay(RETRY_MS)
-    }
-  }
-
-  function lost(mine: Held): void {
-    if (mine.control.signal.aborted) return
-    mine.control.abort(new Error(`the lease of entry ${mine.id} was lost`))
-    topic.emit({ kind: 'lost', id: mine.id, attempt: mine.attempt })
-  }
-
-  /** One heartbeat for all the leases: one script call. */
-  function renewAll(): void {
-    const askedAt = performance.now()
-    for (const mine of held) {
-      if (mine.ending || mine.control.signal.aborted) continue
-      lease(route, key, group, consumer, mine.id, mine.attempt, 0).then(
-        (kept) => {
-          if (kept) mine.leaseEndsAt = askedAt + leaseMs
-          else if (held.has(mine) && !mine.ending) lost(mine)
-        },
-        () => performance.now() > mine.leaseEndsAt && held.has(mine) && lost(mine),
-      )
-    }
-  }
-
-  async function close(deadline: WorkerOptions['lease'] = 10_000): Promise<void> {
+  async function close(deadline: Duration = 10_000): Promise<void> {
     const deadlineMs = durationMs('deadline', deadline, { min: 0 })
-    closing ??= (async () => {
-      await intake.stop()
-      if (held.size > 0) {
-        let timer: NodeJS.Timeout | undefined
-        const late = new Promise<void>((resolve) => (timer = setTimeout(resolve, deadlineMs)))
-        await Promise.race([new Promise<void>((resolve) => (idle = resolve)), late])
-        clearTimeout(timer)
-      }
-      clearInterval(heartbeat)
-      for (const mine of held) mine.control.abort(new Error('the worker was closed'))
-      await intake.leave()
-      forget()
-    })()
-    return closing
+    return (closing ??= end(deadlineMs))
   }
 
   return { group, consumer, on: (listener) => topic.on(listener), close }
+}
+
+/** A worker handles one entry to a call, or several. */
+export function checkHandler(handler: unknown): void {
+  if (typeof handler !== 'function') throw invalid('handler', handler, 'give a function')
 }

@@ -1,0 +1,27 @@
+--- Append an entry, unless one was appended under the same key within the window.
+--
+-- Invariant: within the window a key answers one id. As `stream/add` otherwise.
+-- @batch 128
+-- @include append
+-- @shared limits   of the stream, see lua/_lib/append.lua
+-- @item key stream stream
+-- @item key once   string, the id of the entry that was appended
+-- @item arg payload JSON text
+-- @item arg trace  traceparent or nothing
+-- @item arg due    not before: milliseconds since 1970, +milliseconds from now, or nothing
+-- @item arg window milliseconds
+-- @returns string|null the entry's id, after = when it was there; null when the stream is full
+
+local function item(stream, once, payload, trace, due, window)
+  local id = redis.call('GET', once)
+  if id then
+    -- A write, so that a caller who waits for replicas waits for this, too.
+    redis.call('SET', once, id, 'KEEPTTL')
+    return '=' .. id
+  end
+  id = append(stream, payload, trace, due, limits)
+  if id then
+    redis.call('SET', once, id, 'PX', window)
+  end
+  return id
+end

@@ -1,0 +1,71 @@
+--- Look after a group: what is due and what workers that gave no sign for longer than the lease let lie goes to ready,
+-- where whoever has room gets it; what has used up its attempts goes to the dead letters.
+--
+-- Invariant: each entry is in one place of its group before and after. A call takes at most 50 that are due and 50 from
+-- each stream, looking at no more than 500 leases each; it goes on where the last one stopped.
+-- @batch 1
+-- @include now
+-- @include release
+-- @include entry
+-- @shared group    group
+-- @shared consumer who looks
+-- @shared declared groups of a work queue separated by spaces, - for an event log
+-- @shared lease    milliseconds
+-- @shared attempts that an entry has
+-- @item key stream stream
+-- @item key ready  stream of what the group handles again
+-- @item key later  sorted set of what it handles again later
+-- @item key dead   stream of its dead letters
+-- @item key paused there while the group is paused
+-- @item arg from_stream cursor, 0-0 at first
+-- @item arg from_ready  cursor, 0-0 at first
+-- @returns list    both cursors, 1 when paused, milliseconds until something is due (-1: nothing waits), then id and attempts used of each that was taken over; attempts negative when dead
+
+local STEP = 50
+
+local function item(stream, ready, later, dead, paused, from_stream, from_ready)
+  local ms = math.floor(now / 1000)
+  local due = redis.call('ZRANGE', later, '-inf', ms, 'BYSCORE', 'LIMIT', 0, STEP)
+  for _, packed in ipairs(due) do
+    entry.due(ready, packed)
+  end
+  if due[1] then
+    redis.call('ZREM', later, unpack(due))
+  end
+
+  local reply = {}
+  local function take(key, cursor)
+    local claimed = redis.call('XAUTOCLAIM', key, group, consumer, lease, cursor, 'COUNT', STEP, 'JUSTID')
+    local ids = claimed[2]
+    for _, id in ipairs(ids) do
+      local is = entry.read(key, id)
+      if is.n and is.n > ms then
+        -- Its worker vanished before it put it aside: nobody handled it.
+        entry.back(ready, later, is, ms)
+      else
+        is.a, is.f = is.a + 1, is.f + 1
+        local over = is.a >= tonumber(attempts)
+        if over then
+          local reason = 'handled ' .. is.a .. ' times by workers that vanished or lost it, the last time without an outcome'
+          entry.dead(dead, is, group, 'vanished', reason)
+        else
+          entry.ready(ready, is)
+        end
+        reply[#reply + 1] = { is.i, over and -is.a or is.a }
+      end
+    end
+    if ids[1] and key == stream then
+      release(stream, group, declared, ids)
+    elseif ids[1] then
+      redis.call('XACK', ready, group, unpack(ids))
+      redis.call('XDEL', ready, unpack(ids))
+    end
+    return claimed[1]
+  end
+  -- What is moved from the stream to ready now is under no lease there.
+  local stream_next, ready_next = take(stream, from_stream), take(ready, from_ready)
+
+  local soonest = redis.call('ZRANGE', later, 0, 0, 'WITHSCORES')
+  local wait = soonest[2] and math.max(0, tonumber(soonest[2]) - ms) or -1
+  return { stream_next, ready_next, redis.call('EXISTS', paused), wait, unpack(reply) }
+end

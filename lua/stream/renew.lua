@@ -1,0 +1,31 @@
+--- Renew the leases of a worker: its sign of life.
+--
+-- Invariant: a lease that was lost is not taken back. The worker bounds the list to 256.
+-- @batch 1
+-- @include pending
+-- @shared group    group
+-- @shared consumer who has the leases
+-- @item key stream stream, or the group's own
+-- @item arg ids    positions, ascending, separated by spaces
+-- @returns string  positions whose lease was lost, separated by spaces
+
+local function item(stream, ids)
+  local all, lost = {}, {}
+  for id in string.gmatch(ids, '%S+') do
+    all[#all + 1] = id
+  end
+  local mine = {}
+  local found = pending(stream, group, all, consumer)
+  for _, id in ipairs(all) do
+    if found[id] then
+      mine[#mine + 1] = id
+    else
+      lost[#lost + 1] = id
+    end
+  end
+  if mine[1] then
+    mine[#mine + 1] = 'JUSTID'
+    redis.call('XCLAIM', stream, group, consumer, 0, unpack(mine))
+  end
+  return table.concat(lost, ' ')
+end

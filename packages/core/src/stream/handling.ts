@@ -1,0 +1,154 @@
+import type { StandardSchema } from '../standard-schema.ts'
+import { controlOf, Handed, type Held, type Place } from './delivery.ts'
+import { conform } from './schema.ts'
+
+export interface HandlingOptions<T> {
+  readonly place: Place
+  readonly schema: StandardSchema<unknown, T> | undefined
+  readonly timeoutMs: number | undefined
+  /** Calls the handler. */
+  readonly handle: (deliveries: readonly Handed<T>[]) => unknown
+  /** What a call resolved with says of the entry at that place: an error, or undefined. */
+  readonly errorAt: (outcome: unknown, at: number) => unknown
+  readonly started: (held: Held) => void
+  readonly done: (held: Held) => void
+  /** `ran` is false when no handler was called: the payload is not what it must be. */
+  readonly failed: (held: Held, error: unknown, ran: boolean) => void
+  /** A call ended, or took too long: the place of so many entries is free. */
+  readonly free: (entries: number) => void
+}
+
+export interface Handling {
+  run(held: readonly Held[]): void
+  stop(): void
+}
+
+/** One call of the handler. */
+interface Call {
+  readonly held: readonly Held[]
+  /** Places that it takes. */
+  readonly entries: number
+  readonly endsAt: number
+  /** It took too long, and its place was given away. */
+  late: boolean
+}
+
+/** Runs handlers: parses payloads, tells the ends of calls apart, and fails those that take too long. */
+export function createHandling<T>(options: HandlingOptions<T>): Handling {
+  const { place, schema, timeoutMs, handle, errorAt, started, done, failed, free } = options
+  /** Calls under way, soonest end first, when there is a time to end by. */
+  const running = new Set<Call>()
+  let timer: NodeJS.Timeout | undefined
+
+  function run(held: readonly Held[]): void {
+    for (const each of held) each.stage = 'running'
+    if (schema) {
+      void check(held, schema)
+      return
+    }
+    const good: Held[] = []
+    const deliveries: Handed<T>[] = []
+    for (const each of held) {
+      try {
+        deliveries.push(new Handed(each, JSON.parse(each.json ?? '') as T, place))
+        good.push(each)
+      } catch (error) {
+        failed(each, error, false)
+      }
+    }
+    call(good, deliveries, held.length)
+  }
+
+  async function check(held: readonly Held[], by: StandardSchema<unknown, T>): Promise<void> {
+    const good: Held[] = []
+    const deliveries: Handed<T>[] = []
+    for (const each of held) {
+      try {
+        const output = conform(by, JSON.parse(each.json ?? ''))
+        const payload = output instanceof Promise ? await output : output
+        // Lost or given back while the schema looked at it.
+        if (each.stage !== 'running') continue
+        deliveries.push(new Handed(each, payload, place))
+        good.push(each)
+      } catch (error) {
+        failed(each, error, false)
+      }
+    }
+    call(good, deliveries, held.length)
+  }
+
+  function call(held: readonly Held[], deliveries: readonly Handed<T>[], entries: number): void {
+    if (held.length === 0) {
+      free(entries)
+      return
+    }
+    const mine: Call = {
+      held,
+      entries,
+      endsAt: timeoutMs === undefined ? Infinity : performance.now() + timeoutMs,
+      late: false,
+    }
+    if (timeoutMs !== undefined) {
+      running.add(mine)
+      timer ??= setTimeout(expire, timeoutMs)
+    }
+    for (const each of held) started(each)
+    try {
+      const result = handle(deliveries)
+      if (isThenable(result)) {
+        result.then(
+          (outcome) => succeed(mine, outcome),
+          (error: unknown) => fail(mine, error),
+        )
+      } else succeed(mine, result)
+    } catch (error) {
+      fail(mine, error)
+    }
+  }
+
+  function succeed(mine: Call, outcome: unknown): void {
+    running.delete(mine)
+    if (mine.late) return
+    for (let at = 0; at < mine.held.length; at++) {
+      const held = mine.held[at] as Held
+      const error = errorAt(outcome, at)
+      if (error !== undefined) failed(held, error, true)
+      // Lost, or told to stop: whatever the handler says, it is not done.
+      else if (held.stage === 'running') done(held)
+    }
+    free(mine.entries)
+  }
+
+  function fail(mine: Call, error: unknown): void {
+    running.delete(mine)
+    if (mine.late) return
+    for (const held of mine.held) failed(held, error, true)
+    free(mine.entries)
+  }
+
+  /** One timer for all: the calls end in the order in which they began. */
+  function expire(): void {
+    timer = undefined
+    for (const mine of running) {
+      const left = mine.endsAt - performance.now()
+      if (left > 0) {
+        timer = setTimeout(expire, left)
+        return
+      }
+      running.delete(mine)
+      mine.late = true
+      const error = new Error(`the attempt took longer than its timeout of ${timeoutMs} ms`)
+      for (const held of mine.held) {
+        controlOf(held).abort(error)
+        failed(held, error, true)
+      }
+      free(mine.entries)
+    }
+  }
+
+  return { run, stop: () => clearTimeout(timer) }
+}
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof (value as PromiseLike<unknown> | undefined)?.then === 'function'
+}

@@ -1,0 +1,32 @@
+/** First in, first out; the last may be taken off again. */
+export interface Queue<T> {
+  readonly size: number
+  readonly first: T | undefined
+  push(value: T): void
+  shift(): T | undefined
+  pop(): T | undefined
+}
+
+export function createQueue<T>(): Queue<T> {
+  let values: T[] = []
+  let head = 0
+  return {
+    get size() {
+      return values.length - head
+    },
+    get first() {
+      return values[head]
+    },
+    push: (value) => void values.push(value),
+    shift() {
+      if (head === values.length) return undefined
+      const value = values[head++]
+      if (head === values.length) {
+        values = []
+        head = 0
+      }
+      return value
+    },
+    pop: () => (head === values.length ? undefined : values.pop()),
+  }
+}

@@ -1,0 +1,128 @@
+import { type Duration, durationMs } from '../duration.ts'
+import { invalid } from '../errors.ts'
+import { checkName, checkOptions, wholeNumber } from '../options.ts'
+import type { StandardSchema } from '../standard-schema.ts'
+import type { BatchWorkerOptions, Retention, StreamOptions } from './types.ts'
+
+/** The options of a stream, checked. */
+export interface StreamSettings<T, Out> {
+  readonly groups: readonly string[]
+  /** As the scripts take it: the groups of a work queue, '-' for an event log. */
+  readonly declared: string
+  /** As lua/_lib/append.lua takes it. */
+  readonly limits: string
+  readonly limited: boolean
+  readonly schema: StandardSchema<T, Out> | undefined
+  readonly traceparent: (() => string | undefined) | undefined
+}
+
+const KEEP = 10_000
+const HUGE = 1_000_000_000_000
+
+export function streamSettings<T, Out>(options: StreamOptions<T, Out>): StreamSettings<T, Out> {
+  checkOptions('createStream', options, ['groups', 'retain', 'maxBacklog', 'schema', 'traceparent'])
+  const { schema, traceparent } = options
+  const groups = checkGroups(options.groups ?? [])
+  const queue = groups.length > 0 && options.retain === undefined
+  const backlog =
+    options.maxBacklog === undefined ? 0 : wholeNumber('maxBacklog', options.maxBacklog, 1, HUGE)
+  if (schema !== undefined && typeof schema?.['~standard']?.validate !== 'function') {
+    throw invalid('schema', schema, 'give a Standard Schema, such as one of zod, valibot or arktype')
+  }
+  if (traceparent !== undefined && typeof traceparent !== 'function') {
+    throw invalid('traceparent', traceparent, 'give a function that answers the traceparent')
+  }
+  const kept = queue ? '0 0 0 0' : retention(options.retain)
+  return {
+    groups,
+    declared: queue ? groups.join(' ') : '-',
+    limits: `${queue ? 1 : 0} ${backlog} ${kept}`,
+    limited: backlog > 0,
+    schema,
+    traceparent,
+  }
+}
+
+function checkGroups(groups: readonly string[]): readonly string[] {
+  if (!Array.isArray(groups)) throw invalid('groups', groups, "give a list of names, such as ['billing']")
+  return [...new Set(groups.map((group: string) => checkName('group', group)))]
+}
+
+function retention(retain: Retention = { entries: KEEP }): string {
+  checkOptions('retain', retain, ['entries', 'bytes', 'age', 'lossy'])
+  const { entries, bytes, age, lossy = false } = retain
+  if (entries === undefined && bytes === undefined && age === undefined) {
+    throw invalid('retain', retain, "say how much: { entries: 10_000 }, { age: '7d' } or { bytes: 1e9 }")
+  }
+  if (typeof lossy !== 'boolean') throw invalid('lossy', lossy, 'give true or false')
+  return [
+    entries === undefined ? 0 : wholeNumber('entries', entries, 1, HUGE),
+    bytes === undefined ? 0 : wholeNumber('bytes', bytes, 4096, HUGE),
+    age === undefined ? 0 : wholeMs('age', age, 1),
+    lossy ? 1 : 0,
+  ].join(' ')
+}
+
+/** The options of a worker, checked. */
+export interface WorkerSettings {
+  readonly concurrency: number
+  readonly leaseMs: number
+  readonly timeoutMs: number | undefined
+  readonly maxAttempts: number
+  /** Before the attempt after `attempt`. */
+  readonly backoffMs: (attempt: number) => number
+  /** The id after which a group that is not there begins. */
+  readonly from: string
+  /** Entries to a call of the handler. */
+  readonly batch: number
+}
+
+const WORKER = [
+  'concurrency',
+  'lease',
+  'timeout',
+  'retryDelay',
+  'maxRetryDelay',
+  'retryJitter',
+  'maxAttempts',
+  'from',
+]
+
+const LONGEST_WAIT_MS = 366 * 86_400_000
+
+export function workerSettings(options: BatchWorkerOptions, batched: boolean): WorkerSettings {
+  checkOptions('worker', options, batched ? [...WORKER, 'batch'] : WORKER)
+  const first = wholeMs('retryDelay', options.retryDelay ?? 1000, 0)
+  const longest = wholeMs('maxRetryDelay', options.maxRetryDelay ?? Math.max(first, 3_600_000), 0)
+  const jitter = options.retryJitter ?? 0.2
+  if (typeof jitter !== 'number' || !(jitter >= 0 && jitter <= 1)) {
+    throw invalid('retryJitter', jitter, 'give a number from 0 to 1')
+  }
+  return {
+    concurrency: wholeNumber('concurrency', options.concurrency ?? 10, 1, 1000),
+    leaseMs: wholeMs('lease', options.lease ?? 30_000, 100, 86_400_000),
+    timeoutMs:
+      options.timeout === undefined ? undefined : wholeMs('timeout', options.timeout, 1, 2 ** 31 - 1),
+    maxAttempts: wholeNumber('maxAttempts', options.maxAttempts ?? 5, 1, 1000),
+    backoffMs(attempt) {
+      const wait = Math.min(first * 2 ** Math.min(attempt - 1, 40), longest)
+      return Math.round(wait * (1 + Math.random() * jitter))
+    },
+    from: startOf(options.from ?? 'oldest'),
+    batch: batched ? wholeNumber('batch', options.batch ?? 100, 1, 1000) : 1,
+  }
+}
+
+/** Redis takes whole milliseconds. */
+export function wholeMs(name: string, value: Duration, min: number, max: number = LONGEST_WAIT_MS): number {
+  return Math.round(durationMs(name, value, { min, max }))
+}
+
+function startOf(from: string): string {
+  if (from === 'oldest') return '0'
+  if (from === 'now') return '$'
+  if (typeof from !== 'string' || !/^\d{1,16}-\d{1,19}$/.test(from)) {
+    throw invalid('from', from, "give 'oldest', 'now' or the id of an entry, such as '1700000000000-0'")
+  }
+  return from
+}
