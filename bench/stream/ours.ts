@@ -1,7 +1,7 @@
 import { connect, createStream } from '@penknife/core'
 import { Redis } from 'ioredis'
 
-import { addEach, type Job, type Queue } from './queue.ts'
+import type { Job, Queue } from './queue.ts'
 
 /** One group, declared: a work queue. Every job is acknowledged, and would be retried. */
 export const ours: Queue = {
@@ -14,9 +14,20 @@ export const ours: Queue = {
     const stream = createStream<Job>(penknife.space('bench'), 'jobs', { groups: ['workers'] })
     return {
       add: (job) => stream.add(job),
-      addMany: (all) => addEach((job) => stream.add(job), all),
+      addMany: (all) => stream.addMany(all),
       async work(concurrency, handle, ended) {
         const worker = stream.worker('workers', ({ payload }) => handle(payload), { concurrency })
+        worker.on((event) => {
+          if (event.kind === 'done') ended()
+        })
+        return () => worker.close()
+      },
+      async workInBatches(batch, handle, ended) {
+        const worker = stream.batchWorker(
+          'workers',
+          (deliveries) => handle(deliveries.map(({ payload }) => payload)),
+          { concurrency: 2, batch },
+        )
         worker.on((event) => {
           if (event.kind === 'done') ended()
         })

@@ -23,7 +23,7 @@ export interface OpenQueue {
   /** Starts a worker on this queue; `ended` is called for each job when its end is in Redis. */
   work(concurrency: number, handle: Handle, ended: () => void): Promise<StopWorker>
   /** Starts a worker whose handler takes up to `size` jobs at once; where the library has that. */
-  workInBatches?(size: number, handle: HandleBatch, ended: (count: number) => void): Promise<StopWorker>
+  workInBatches?(size: number, handle: HandleBatch, ended: (count?: number) => void): Promise<StopWorker>
   close(): Promise<void>
 }
 
