@@ -1,44 +1,28 @@
 import { expect, test } from 'vitest'
 
-import { type Child, startProgram } from '../support/child.ts'
-import { addNumbers, openOrders, ORDERS, pendingOf } from '../support/orders.ts'
-import { useRedis } from '../support/redis.ts'
-import { until } from '../support/until.ts'
+import { findingsOf } from '../../chaos/harness/claims.ts'
+import { runStreamChaos } from '../../chaos/stream/run.ts'
+import { LONG } from '../support/until.ts'
 
-const bench = useRedis()
+/** The same each time, unless `PENKNIFE_SEED` says otherwise. */
+const SEED = Number(process.env['PENKNIFE_SEED'] ?? 1)
 
-const ENTRIES = 20_000
-const WORKERS = 3
-const KILLS = 9
-
-test('20,000 entries, three worker processes killed again and again: every entry is handled', async () => {
-  const stream = await openOrders(bench, { groups: ['billing'], retain: { entries: 1000 } })
-  const options = JSON.stringify({ lease: 400, concurrency: 50, maxAttempts: 1000 })
-  const start = (): Child =>
-    startProgram('counting-worker', [bench.server.url, 'shop', 'orders', 'billing', options])
-  const workers = Array.from({ length: WORKERS }, start)
-  await Promise.all(workers.map((worker) => worker.next()))
-
-  let added = 0
-  const adding = (async () => {
-    for (; added < ENTRIES; added += 100) await addNumbers(stream, 100, added)
-  })()
-  const handled = (): Promise<number> => bench.raw.zcard('test:handled')
-  for (let kill = 1; kill <= KILLS; kill++) {
-    // Kills are spread over the work, so that each meets entries under way.
-    await until(`kill ${kill}`, async () => (await handled()) >= (kill * ENTRIES) / (KILLS + 1), 30_000)
-    const victim = Math.floor(Math.random() * WORKERS)
-    workers[victim]?.process.kill('SIGKILL')
-    workers[victim] = start()
-  }
-  await adding
-  await until('all handled', async () => (await handled()) === ENTRIES, 30_000)
-  await until('nothing is pending', async () => (await pendingOf(bench.raw, 'billing')).length === 0)
-
-  const twice = await bench.raw.zcount('test:handled', 2, '+inf')
-  // Only what was under way at a kill comes again: at most a kill's concurrency each.
-  expect(twice).toBeLessThanOrEqual(KILLS * 50)
-  expect(await stream.deadLetters('billing')).toEqual([])
-  await addNumbers(stream, 400)
-  expect(await bench.raw.xlen(ORDERS)).toBeLessThan(ENTRIES)
-}, 60_000)
+test(`whatever befalls workers, Redis and the network, a stream keeps what it promises (seed ${SEED})`, async () => {
+  const entries = LONG ? 20_000 : 3000
+  const { claims, counts, faults } = await runStreamChaos({ seed: SEED, entries, perSecond: 500 })
+  expect(findingsOf(claims)).toEqual([])
+  // It would prove nothing had nothing happened.
+  expect(Object.keys(faults).toSorted()).toEqual([
+    'Redis kill -9 and restart',
+    'SCRIPT FLUSH',
+    'close and start again',
+    'connections cut',
+    'connections silent',
+    'freeze and thaw',
+    'kill -9',
+  ])
+  expect(counts['adds confirmed']).toBeGreaterThan(entries / 2)
+  expect(counts['dead letters']).toBeGreaterThan(0)
+  expect(counts['retrying']).toBeGreaterThan(0)
+  expect(counts['recovered']).toBeGreaterThan(0)
+}, 200_000)

@@ -1,102 +1,12 @@
-import { once } from 'node:events'
-import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
 import { onTestFinished } from 'vitest'
 
-/** A TCP proxy in front of a Redis, to make the network fail on purpose. */
-export interface Proxy {
-  readonly port: number
-  readonly url: string
-  /** From now on replies are dropped; what clients send still arrives. */
-  swallowReplies(): void
-  /** From now on nothing passes in either direction, and no socket closes. */
-  goSilent(): void
-  /** Everything passes again; with `only: 'new'` the connections that are open now stay as they are. */
-  pass(options?: { readonly only?: 'new' }): void
-  /** Closes every open connection. */
-  cut(): void
-  /** Stops listening and closes every connection: Redis is not there. */
-  leave(): Promise<void>
-  /** Listens again on the same port. */
-  comeBack(): Promise<void>
-  /** Bytes that clients sent so far. */
-  readonly received: number
-  /** Connections that clients opened so far. */
-  readonly opened: number
-}
+import { type Proxy, startProxy as start } from '../../scripts/redis/proxy.ts'
 
-type Mode = 'pass' | 'swallow' | 'silent'
+export type { Proxy } from '../../scripts/redis/proxy.ts'
 
-/** What becomes of the bytes of the connections that share it. */
-interface Fate {
-  mode: Mode
-}
-
+/** A proxy for one test. */
 export async function startProxy(target: { readonly host: string; readonly port: number }): Promise<Proxy> {
-  const open = new Set<Socket>()
-  let fate: Fate = { mode: 'pass' }
-  let received = 0
-  let opened = 0
-  let server: Server | undefined
-
-  function accept(client: Socket): void {
-    const redis = connect(target.port, target.host)
-    const mine = fate
-    opened += 1
-    for (const [socket, other] of [
-      [client, redis],
-      [redis, client],
-    ] as const) {
-      open.add(socket)
-      socket.on('error', () => {})
-      socket.on('close', () => {
-        open.delete(socket)
-        if (mine.mode !== 'silent') other.destroy()
-      })
-    }
-    client.on('data', (chunk) => {
-      if (mine.mode === 'silent') return
-      received += chunk.length
-      redis.write(chunk)
-    })
-    redis.on('data', (chunk) => {
-      if (mine.mode === 'pass') client.write(chunk)
-    })
-  }
-
-  async function listen(port: number): Promise<number> {
-    server = createServer(accept).listen(port, '127.0.0.1')
-    await once(server, 'listening')
-    return (server.address() as AddressInfo).port
-  }
-  function cut(): void {
-    for (const socket of open) socket.destroy()
-  }
-  async function leave(): Promise<void> {
-    const closed = new Promise((resolve) => (server ? server.close(resolve) : resolve(undefined)))
-    server = undefined
-    cut()
-    await closed
-  }
-
-  const port = await listen(0)
-  onTestFinished(leave)
-  return {
-    port,
-    url: `redis://127.0.0.1:${port}`,
-    swallowReplies: () => void (fate.mode = 'swallow'),
-    goSilent: () => void (fate.mode = 'silent'),
-    pass({ only } = {}) {
-      if (only === 'new') fate = { mode: 'pass' }
-      else fate.mode = 'pass'
-    },
-    cut,
-    leave,
-    comeBack: async () => void (await listen(port)),
-    get received() {
-      return received
-    },
-    get opened() {
-      return opened
-    },
-  }
+  const proxy = await start(target)
+  onTestFinished(() => proxy.leave())
+  return proxy
 }

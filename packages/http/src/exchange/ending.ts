@@ -1,4 +1,3 @@
-import type { ServerResponse } from 'node:http'
 import type { Http2ServerResponse } from 'node:http2'
 
 import type { NativeRequest, NativeResponse } from './exchange.ts'
@@ -22,22 +21,6 @@ export function arrivedBefore(request: NativeRequest): number {
 export function wasAborted(response: NativeResponse): boolean {
   if (isHttp2(response)) return response.stream.aborted || !response.writableEnded
   return !response.writableFinished
-}
-
-/**
- * Closes a response that waits behind another on its connection (HTTP/1.1 pipelining) when that connection breaks:
- * Node tells only the request, so whatever lives as long as the response would live on.
- */
-export function closeWithConnection(request: NativeRequest, response: NativeResponse): void {
-  if (isHttp2(response) || response.socket !== null || isSettled(response)) return
-  if (request.errored) response.destroyed = true
-  else request.once('close', () => closeUntold(request, response))
-}
-
-function closeUntold(request: NativeRequest, response: ServerResponse): void {
-  if (!request.errored || response.socket !== null || isSettled(response)) return
-  response.destroyed = true
-  response.emit('close')
 }
 
 function isHttp2(response: NativeResponse): response is Http2ServerResponse {

@@ -3,7 +3,7 @@ import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:
 import { PenknifeError } from '@penknife/core'
 
 import { warn } from '../warn.ts'
-import { arrivedBefore, closeWithConnection, isSettled, wasAborted } from './ending.ts'
+import { arrivedBefore, isSettled, wasAborted } from './ending.ts'
 import type {
   ByteCount,
   CapturedBody,
@@ -57,7 +57,6 @@ class HttpExchange<Context> implements Exchange {
     this.request = view.request(context)
     this.response = view.response(context)
     this.#out = this.response as ServerResponse
-    closeWithConnection(this.request, this.response)
   }
 
   get method(): string {

@@ -1,11 +1,9 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { connect } from 'node:net'
 
 import { PASS } from '../answer.ts'
 import type { CapturedBody, Exchange, Finish } from '../exchange/exchange.ts'
 import type { Handler } from '../plugin.ts'
-import type { StreamWriter } from '../writer.ts'
 import { begin, call, open } from './client.ts'
 import { claim, type ContractCase, later, type Later, serve } from './contract.ts'
 
@@ -135,37 +133,6 @@ export const lifecycleCases: readonly ContractCase[] = [
       })
     },
   ),
-  claim('requests that wait behind another on a connection end with it', (adapter) => {
-    const finishes: Finish[] = []
-    const [begun, finished, closed] = [later(), later(), later()]
-    let served = 0
-    let streams = 0
-    const watch: Handler = (exchange) => {
-      exchange.onFinish((finish) => {
-        if (finishes.push(finish) === 3) finished.resolve()
-      })
-      const stream = (writer: StreamWriter): void => {
-        writer.onClose(() => {
-          if (++streams === 3) closed.resolve()
-        })
-        if (++served === 3) begun.resolve()
-      }
-      return { status: 200, stream }
-    }
-    return serve(adapter, [watch], async ({ url }) => {
-      const { port, hostname } = new URL(url)
-      const socket = connect(Number(port), hostname)
-      socket.on('error', () => {})
-      socket.write('GET / HTTP/1.1\r\nHost: test\r\n\r\n'.repeat(3))
-      await begun.promise
-      socket.destroy()
-      await Promise.all([finished.promise, closed.promise])
-      assert.deepEqual(
-        finishes.map(({ aborted }) => aborted),
-        [true, true, true],
-      )
-    })
-  }),
   claim('a captured body is what the client got', (adapter) => {
     const captured = later<CapturedBody>()
     const capture: Handler = (exchange) => {

@@ -1,0 +1,193 @@
+import { setTimeout as delay } from 'node:timers/promises'
+
+import { type Connection, connect, createStream, PenknifeError, type Stream } from '@penknife/core'
+import { Cluster, Redis } from 'ioredis'
+
+import { type PrivateCluster, startCluster } from '../../scripts/redis/cluster.ts'
+import { send } from '../../scripts/redis/resp.ts'
+import { type PrivateSentinels, startSentinels } from '../../scripts/redis/sentinel.ts'
+import type { PrivateRedis } from '../../scripts/redis/server.ts'
+
+export interface FailoverOptions {
+  readonly topology: 'sentinel' | 'cluster'
+  /** How long the replica had heard nothing when its master died: what asynchronous replication may lose. */
+  readonly lagMs: number
+  /** Adds a second to each of two streams. Default: 1,000. */
+  readonly perSecond?: number
+}
+
+export interface FailoverResult {
+  /** Adds that were confirmed, and how many of those the new master does not have. */
+  readonly confirmed: number
+  readonly lost: number
+  /** Confirmed before the replica fell behind, and lost all the same: none may be. */
+  readonly lostBeforeLag: number
+  readonly unknown: number
+  /** Confirmed adds to the stream that a worker handles meanwhile, neither handled nor lost with the master. */
+  readonly unhandled: number
+  readonly handledTwice: number
+  /** The longest time without a confirmed add, and without a handled entry, in milliseconds. */
+  readonly addsPausedMs: number
+  readonly workPausedMs: number
+}
+
+interface Servers extends AsyncDisposable {
+  /** A pattern for connect(). */
+  open(): Connection
+  /** The master of the space, and the replica that is to follow it. */
+  pair(slot: number): Promise<readonly [master: PrivateRedis, replica: PrivateRedis]>
+}
+
+/** A master dies under load: what is lost, how long it takes until producers and workers go on by themselves. */
+export async function runFailover(options: FailoverOptions): Promise<FailoverResult> {
+  const { topology, lagMs, perSecond = 1000 } = options
+  await using servers = topology === 'sentinel' ? await sentinels() : await cluster()
+  const [producing, working] = [connect(servers.open()), connect(servers.open())]
+  try {
+    const space = producing.space('shop')
+    const kept = createStream<number>(space, 'kept', { retain: { entries: 1_000_000 } })
+    const queued = createStream<number>(space, 'queued', { groups: ['workers'] })
+    const handled = new Map<number, number>()
+    const pauses = { adds: createPauses(), work: createPauses() }
+    createStream<number>(working.space('shop'), 'queued', { groups: ['workers'] }).worker(
+      'workers',
+      ({ payload }) => {
+        handled.set(payload, (handled.get(payload) ?? 0) + 1)
+        pauses.work.saw()
+      },
+      { lease: 2000 },
+    )
+    const keep = load(kept, perSecond, pauses.adds.saw)
+    const queue = load(queued, perSecond, () => {})
+    await delay(1500)
+    const [master, replica] = await servers.pair(space.runtime.keys.route.slot)
+    const laggedAt = performance.now()
+    if (lagMs > 0) {
+      // Frozen it cannot come back when its master drops it: it has nothing of what follows.
+      replica.freeze()
+      await send(master, ['CLIENT', 'KILL', 'TYPE', 'replica'])
+    }
+    await delay(lagMs)
+    await master.kill()
+    const diedAt = performance.now()
+    if (lagMs > 0) replica.thaw()
+    await goesOn(() => keep.lastAt() > diedAt + 100 && pauses.work.lastAt() > diedAt + 100)
+    await delay(1000)
+    await Promise.all([keep.stop(), queue.stop()])
+    // A queue is empty when every entry is finished.
+    await goesOn(async () => (await queued.read({ count: 1 })).length === 0)
+    await delay(500)
+
+    const present = new Set<number>()
+    for await (const { payload } of kept.replay()) present.add(payload)
+    const lost = [...keep.confirmed].filter(([n]) => !present.has(n))
+    return {
+      confirmed: keep.confirmed.size,
+      lost: lost.length,
+      lostBeforeLag: lost.filter(([, at]) => at < laggedAt - 50).length,
+      unknown: keep.unknown(),
+      unhandled: [...queue.confirmed].filter(([n, at]) => !handled.has(n) && at < laggedAt - 50).length,
+      handledTwice: [...handled.values()].filter((times) => times > 1).length,
+      addsPausedMs: pauses.adds.longestMs(),
+      workPausedMs: pauses.work.longestMs(),
+    }
+  } finally {
+    await Promise.all([producing.close(), working.close()])
+  }
+}
+
+/** Adds numbers at a rate until it is stopped. */
+function load(stream: Stream<number>, perSecond: number, confirmedOne: () => void) {
+  const confirmed = new Map<number, number>()
+  const stopping = new AbortController()
+  let unknown = 0
+  let lastAt = 0
+  const adding = new Set<Promise<void>>()
+  async function add(n: number): Promise<void> {
+    try {
+      await stream.add(n)
+      lastAt = performance.now()
+      confirmed.set(n, lastAt)
+      confirmedOne()
+    } catch (error) {
+      if (!(error instanceof PenknifeError)) throw error
+      if (error.fate === 'unknown') unknown += 1
+    }
+  }
+  const running = (async () => {
+    const started = performance.now()
+    let next = 0
+    while (!stopping.signal.aborted) {
+      for (const due = ((performance.now() - started) * perSecond) / 1000; next < due; next++) {
+        const one = add(next)
+        adding.add(one)
+        void one.finally(() => adding.delete(one))
+      }
+      await delay(2)
+    }
+  })()
+  return {
+    confirmed,
+    unknown: () => unknown,
+    lastAt: () => lastAt,
+    async stop() {
+      stopping.abort()
+      await running
+      await Promise.all(adding)
+    },
+  }
+}
+
+function createPauses() {
+  let last = 0
+  let longest = 0
+  return {
+    saw() {
+      const at = performance.now()
+      if (last > 0) longest = Math.max(longest, at - last)
+      last = at
+    },
+    lastAt: () => last,
+    longestMs: () => Math.round(longest),
+  }
+}
+
+async function goesOn(holds: () => boolean | Promise<boolean>): Promise<void> {
+  const end = performance.now() + 30_000
+  for (;;) {
+    try {
+      if (await holds()) return
+    } catch (error) {
+      if (!(error instanceof PenknifeError)) throw error
+    }
+    if (performance.now() > end) throw new Error('it did not go on within 30 s')
+    await delay(20)
+  }
+}
+
+async function sentinels(): Promise<Servers> {
+  const group: PrivateSentinels = await startSentinels()
+  const settings: object = { sentinels: [...group.addresses], name: group.name, lazyConnect: true }
+  return {
+    open: () => new Redis(settings),
+    async pair() {
+      const master = await group.master()
+      return [master, group.servers.find((server) => server !== master) as PrivateRedis]
+    },
+    [Symbol.asyncDispose]: () => group.stop(),
+  }
+}
+
+async function cluster(): Promise<Servers> {
+  const masters = 3
+  const nodes: PrivateCluster = await startCluster({ masters, replicasPerMaster: 1 })
+  const settings: object = { lazyConnect: true }
+  return {
+    open: () => new Cluster([...nodes.startupNodes], settings),
+    async pair(slot) {
+      const at = Math.floor((slot * masters) / 16_384)
+      return [nodes.nodes[at] as PrivateRedis, nodes.nodes[at + masters] as PrivateRedis]
+    },
+    [Symbol.asyncDispose]: () => nodes.stop(),
+  }
+}

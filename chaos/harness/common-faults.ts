@@ -1,0 +1,120 @@
+import { setTimeout as delay } from 'node:timers/promises'
+
+import { send } from '../../scripts/redis/resp.ts'
+import type { Proxy } from '../../scripts/redis/proxy.ts'
+import type { PrivateRedis } from '../../scripts/redis/server.ts'
+import type { FaultRecord, Part } from './cast.ts'
+import type { Fault } from './faults.ts'
+import type { Journal } from './journal.ts'
+import type { Random } from './random.ts'
+
+export interface Scene {
+  readonly redis: PrivateRedis
+  /** In front of Redis, for those processes whose network is to fail. */
+  readonly proxy: Proxy
+  readonly random: Random
+  readonly journal: Journal<FaultRecord>
+}
+
+/** One of them that nothing else befalls at the moment. */
+function victim(parts: () => readonly Part[], random: Random, busy: ReadonlySet<Part>): Part | undefined {
+  const free = parts().filter((part) => !busy.has(part))
+  return free.length > 0 ? random.pick(free) : undefined
+}
+
+/** What befalls processes: killed, frozen and thawed, replaced in good order. */
+export function processFaults(
+  parts: () => readonly Part[],
+  { random }: Scene,
+  frozenMs: readonly [number, number],
+): Fault[] {
+  const busy = new Set<Part>()
+  const struck = (name: string, weight: number, act: (part: Part) => Promise<void>): Fault => ({
+    name,
+    weight,
+    strike() {
+      const part = victim(parts, random, busy)
+      if (!part) return undefined
+      busy.add(part)
+      return act(part).finally(() => busy.delete(part))
+    },
+  })
+  return [
+    struck('kill -9', 6, (part) => part.kill()),
+    struck('freeze and thaw', 3, async (part) => {
+      part.freeze()
+      await delay(random.int(...frozenMs))
+      part.thaw()
+      // Some are killed before they learn what they missed.
+      if (random.next() < 0.2) await part.kill()
+    }),
+    struck('close and start again', 1, (part) => part.replace()),
+  ]
+}
+
+/** What befalls Redis: killed and restarted on its data, its scripts forgotten. */
+export function redisFaults({ redis, random, journal }: Scene, awayMs: readonly [number, number]): Fault[] {
+  let restarting = false
+  return [
+    {
+      name: 'Redis kill -9 and restart',
+      weight: 1,
+      strike() {
+        if (restarting) return undefined
+        restarting = true
+        return (async () => {
+          journal.write({ k: 'fault', fault: 'redis killed', on: 'redis' })
+          await redis.kill()
+          await delay(random.int(...awayMs))
+          await redis.start()
+          journal.write({ k: 'fault', fault: 'redis started', on: 'redis' })
+          restarting = false
+        })()
+      },
+    },
+    {
+      name: 'SCRIPT FLUSH',
+      weight: 2,
+      strike() {
+        if (restarting) return undefined
+        journal.write({ k: 'fault', fault: 'script flush', on: 'redis' })
+        return send({ socket: redis.socket }, ['SCRIPT', 'FLUSH']).then(
+          () => {},
+          () => {},
+        )
+      },
+    },
+  ]
+}
+
+/** What befalls the network: connections cut, and connections that stay open and carry nothing any more. */
+export function networkFaults({ proxy, random, journal }: Scene): Fault[] {
+  let silent = false
+  return [
+    {
+      name: 'connections cut',
+      weight: 2,
+      async strike() {
+        journal.write({ k: 'fault', fault: 'cut', on: 'network' })
+        proxy.cut()
+      },
+    },
+    {
+      name: 'connections silent',
+      weight: 1,
+      strike() {
+        if (silent) return undefined
+        silent = true
+        return (async () => {
+          journal.write({ k: 'fault', fault: 'silent', on: 'network' })
+          proxy.goSilent()
+          await delay(random.int(50, 500))
+          // The old ones stay silent until whoever holds them gives them up.
+          proxy.pass({ only: 'new' })
+          journal.write({ k: 'fault', fault: 'new connections pass', on: 'network' })
+          silent = false
+        })()
+      },
+    },
+  ]
+}

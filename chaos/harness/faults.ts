@@ -1,0 +1,61 @@
+import { setTimeout as delay } from 'node:timers/promises'
+
+import type { Random } from './random.ts'
+
+/** Something that goes wrong and is over again when its promise resolves. */
+export interface Fault {
+  readonly name: string
+  /** How often it strikes, against the others. */
+  readonly weight: number
+  /** Resolves when it is over; undefined when there was nothing to strike. */
+  strike(): Promise<void> | undefined
+}
+
+export interface Strikes {
+  /** How often each fault struck. */
+  readonly counts: Readonly<Record<string, number>>
+  /** No further strikes; resolves when all are over. */
+  stop(): Promise<void>
+}
+
+/** Lets a fault strike again and again, at random times; faults overlap. The first ones come each once, in turn. */
+export function startStriking(
+  faults: readonly Fault[],
+  random: Random,
+  betweenMs: readonly [number, number],
+): Strikes {
+  const counts: Record<string, number> = {}
+  const stopping = new AbortController()
+  const underWay = new Set<Promise<void>>()
+  const first = [...faults]
+
+  function chosen(): Fault {
+    const next = first.splice(Math.floor(random.next() * first.length), 1)[0]
+    if (next) return next
+    let at = random.next() * faults.reduce((sum, { weight }) => sum + weight, 0)
+    return faults.find(({ weight }) => (at -= weight) < 0) ?? (faults[0] as Fault)
+  }
+
+  async function strikeOn(): Promise<void> {
+    for (;;) {
+      await delay(random.int(...betweenMs), undefined, { signal: stopping.signal }).catch(() => {})
+      if (stopping.signal.aborted) return
+      const fault = chosen()
+      const over = fault.strike()
+      if (!over) continue
+      counts[fault.name] = (counts[fault.name] ?? 0) + 1
+      underWay.add(over)
+      void over.finally(() => underWay.delete(over)).catch(() => {})
+    }
+  }
+
+  const striking = strikeOn()
+  return {
+    counts,
+    async stop() {
+      stopping.abort()
+      await striking
+      await Promise.all(underWay)
+    },
+  }
+}

@@ -1,0 +1,40 @@
+import { closeSync, openSync, readdirSync, readFileSync, writeSync } from 'node:fs'
+import { join } from 'node:path'
+
+/** A record with its time: milliseconds of the machine's monotonic clock, which all of its processes share. */
+export type Timed<R> = R & { readonly t: number }
+
+export function now(): number {
+  return Number(process.hrtime.bigint()) / 1e6
+}
+
+/** What one life of one process did. */
+export interface Journal<R> {
+  write(record: R): void
+  close(): void
+}
+
+/**
+ * Appends a line for each record, written to the file before `write` returns: a process that is killed loses nothing
+ * of what it recorded.
+ */
+export function openJournal<R extends object>(folder: string, life: string): Journal<R> {
+  const file = openSync(join(folder, `${life}.jsonl`), 'a')
+  return {
+    write: (record) => void writeSync(file, `${JSON.stringify({ t: now(), ...record })}\n`),
+    close: () => closeSync(file),
+  }
+}
+
+/** Every journal of a folder, by the name of the life. */
+export function readJournals<R>(folder: string): ReadonlyMap<string, readonly Timed<R>[]> {
+  const journals = new Map<string, readonly Timed<R>[]>()
+  for (const file of readdirSync(folder)) {
+    if (!file.endsWith('.jsonl')) continue
+    const lines = readFileSync(join(folder, file), 'utf8').split('\n')
+    // What follows the last line break is a line that a kill cut short.
+    const records = lines.slice(0, -1).map((line) => JSON.parse(line) as Timed<R>)
+    journals.set(file.slice(0, -'.jsonl'.length), records)
+  }
+  return journals
+}

@@ -1,0 +1,80 @@
+import { parseArgs } from 'node:util'
+
+import { type FailoverResult, runFailover } from './failover/run.ts'
+import { findingsOf, report } from './harness/claims.ts'
+import { type ChaosResult, runStreamChaos } from './stream/run.ts'
+
+const USAGE = `Usage: pnpm chaos stream [options]
+       pnpm chaos failover
+
+stream     workers, Redis and the network fail at random; every promise is held against what the processes recorded
+  --seed N       of everything random; default: another one each time, which is printed
+  --entries N    default 100,000
+  --rate N       adds a second; default 1,000
+  --short        4,000 entries: about 20 seconds
+failover   a master dies under load, behind Sentinel and on a Cluster: what is lost, and how long it takes`
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    seed: { type: 'string' },
+    entries: { type: 'string' },
+    rate: { type: 'string' },
+    short: { type: 'boolean', default: false },
+  },
+})
+
+// Redis is away on purpose here.
+process.removeAllListeners('warning')
+
+if (positionals[0] === 'stream') await stream()
+else if (positionals[0] === 'failover') await failover()
+else {
+  console.error(USAGE)
+  process.exitCode = 1
+}
+
+async function stream(): Promise<void> {
+  const seed = Number(values.seed ?? Math.floor(Math.random() * 1e9))
+  const entries = Number(values.entries ?? (values.short ? 4000 : 100_000))
+  const perSecond = Number(values.rate ?? (values.short ? 500 : 1000))
+  console.log(`chaos stream: ${entries} entries at ${perSecond} a second, --seed ${seed}`)
+  const result = await runStreamChaos({
+    seed,
+    entries,
+    perSecond,
+    keepJournals: true,
+    log: (line) => console.log(line),
+  })
+  printStream(result)
+  if (findingsOf(result.claims).length > 0) process.exitCode = 1
+}
+
+function printStream({ claims, counts, faults, lives, seconds }: ChaosResult): void {
+  const listed = (of: Readonly<Record<string, number>>): string =>
+    Object.entries(of)
+      .map(([what, times]) => `  ${times.toLocaleString('en-US').padStart(9)}  ${what}`)
+      .join('\n')
+  console.log(`took ${seconds.toFixed(0)} s, ${lives} lives of processes`)
+  console.log(`faults\n${listed(faults)}\ncounted\n${listed(counts)}`)
+  console.log(report(claims))
+}
+
+async function failover(): Promise<void> {
+  for (const topology of ['sentinel', 'cluster'] as const) {
+    for (const lagMs of [0, 300]) {
+      const result = await runFailover({ topology, lagMs })
+      console.log(`${topology}, replica ${lagMs} ms behind: ${inWords(result)}`)
+    }
+  }
+}
+
+function inWords(result: FailoverResult): string {
+  const { confirmed, lost, unknown, handledTwice, addsPausedMs, workPausedMs } = result
+  return [
+    `${lost} of ${confirmed} confirmed adds lost`,
+    `${unknown} of unknown fate`,
+    `${handledTwice} handled twice`,
+    `adds went on after ${addsPausedMs} ms, workers after ${workPausedMs} ms`,
+  ].join(', ')
+}

@@ -1,0 +1,27 @@
+import { connect, createStream, type Penknife, type Stream, type StreamOptions } from '@penknife/core'
+import { Redis } from 'ioredis'
+
+import { SPACE, STREAMS, type Life, type Payload, type StreamPlan } from './plan.ts'
+import { sabotageScripts } from './sabotage.ts'
+
+export interface Opened {
+  readonly penknife: Penknife
+  readonly streams: ReadonlyMap<string, Stream<Payload>>
+}
+
+/** The streams of the plan, in a process that is told its life by its first argument. */
+export function openStreams({ url, sabotage }: Pick<Life, 'url' | 'sabotage'>): Opened {
+  sabotageScripts(sabotage)
+  const penknife = connect(new Redis(url, { lazyConnect: true }), { deadline: 1000 })
+  const space = penknife.space(SPACE)
+  const open = (plan: StreamPlan): [string, Stream<Payload>] => [
+    plan.name,
+    createStream<Payload>(space, plan.name, keptBy(plan)),
+  ]
+  return { penknife, streams: new Map(STREAMS.map(open)) }
+}
+
+/** What makes it a work queue or an event log. */
+export function keptBy({ groups, retain }: StreamPlan): Pick<StreamOptions, 'groups' | 'retain'> {
+  return retain === undefined ? { groups } : { retain: { entries: retain } }
+}

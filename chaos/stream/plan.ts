@@ -1,0 +1,127 @@
+import { randomOf } from '../harness/random.ts'
+
+/** What is to become of an entry, known to every process from the seed and the entry's number. */
+export interface Intent {
+  readonly manner: Manner
+  /** Attempts that fail, for `flaky`. */
+  readonly failures: number
+  /** Asked of `add`; 0 for none. */
+  readonly delayMs: number
+  /** Added under a dedup key, again until it is confirmed, and sometimes once more. */
+  readonly keyed: boolean
+}
+
+export type Manner =
+  | 'plain'
+  /** Fails its first attempts. */
+  | 'flaky'
+  /** Fails every attempt. */
+  | 'poison'
+  /** Its handler throws NeverRetryError. */
+  | 'never'
+  /** The schema of the workers refuses it. */
+  | 'invalid'
+  /** Takes longer than a lease. */
+  | 'slow'
+  /** Its first attempt ends only by the worker's timeout. */
+  | 'hanging'
+
+export function intentOf(seed: number, n: number): Intent {
+  const random = randomOf(seed, n)
+  const manner = mannerOf(random.next())
+  return {
+    manner,
+    failures: manner === 'flaky' ? random.int(1, 3) : 0,
+    keyed: random.next() < 0.5,
+    delayMs: random.next() < 0.05 ? random.int(20, 2000) : 0,
+  }
+}
+
+function mannerOf(at: number): Manner {
+  if (at < 0.01) return 'poison'
+  if (at < 0.013) return 'never'
+  if (at < 0.016) return 'invalid'
+  if (at < 0.019) return 'slow'
+  if (at < 0.02) return 'hanging'
+  return at < 0.06 ? 'flaky' : 'plain'
+}
+
+export interface Payload {
+  readonly n: number
+  /** A text that follows from `n`: what arrives is what was sent. */
+  readonly check: string
+  readonly invalid?: true
+}
+
+export function payloadOf(seed: number, n: number): Payload {
+  return {
+    n,
+    check: checkOf(seed, n),
+    ...(intentOf(seed, n).manner === 'invalid' ? { invalid: true as const } : {}),
+  }
+}
+
+export function checkOf(seed: number, n: number): string {
+  const random = randomOf(~seed, n)
+  return Array.from({ length: random.int(1, 8) }, () => random.int(0, 2 ** 31).toString(36)).join('-')
+}
+
+export interface StreamPlan {
+  readonly name: string
+  readonly groups: readonly string[]
+  /** Set for an event log: entries kept after every group finished them. */
+  readonly retain?: number
+}
+
+/** A work queue of two groups, and an event log whose entries are trimmed as soon as its group allows. */
+export const STREAMS: readonly StreamPlan[] = [
+  { name: 'orders', groups: ['billing', 'mail'] },
+  { name: 'audit', groups: ['index'], retain: 200 },
+]
+
+/** Every fourth entry goes into the log. */
+export function streamOf(n: number): StreamPlan {
+  return STREAMS[n % 4 === 3 ? 1 : 0] as StreamPlan
+}
+
+export const SPACE = 'chaos'
+
+export interface WorkerSettings {
+  readonly leaseMs: number
+  readonly maxAttempts: number
+  readonly timeoutMs: number
+  readonly concurrency: number
+}
+
+/** A change to a script of the copy that a process runs, to prove that the checker finds what it does. */
+export interface Sabotage {
+  /** `stream/settle`. */
+  readonly script: string
+  /** This part of the script's text … */
+  readonly from: string
+  /** … becomes this. */
+  readonly to: string
+}
+
+export interface Life {
+  readonly folder: string
+  readonly life: string
+  readonly url: string
+  readonly seed: number
+  readonly sabotage: readonly Sabotage[]
+}
+
+export interface ProducerConfig {
+  readonly entries: number
+  /** Its share: numbers that leave this rest when divided by `producers`. */
+  readonly nth: number
+  readonly producers: number
+  readonly perSecond: number
+}
+
+export interface WorkerConfig {
+  readonly stream: string
+  readonly group: string
+  readonly batch: boolean
+  readonly settings: WorkerSettings
+}

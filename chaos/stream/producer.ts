@@ -1,0 +1,96 @@
+// A process that adds its share of the entries, at a rate, and records what became of each add.
+import { setTimeout as delay } from 'node:timers/promises'
+
+import { PenknifeError, type AddOptions, type Stream } from '@penknife/core'
+
+import { openJournal } from '../harness/journal.ts'
+import { createRandom } from '../harness/random.ts'
+import { openStreams } from './open.ts'
+import { intentOf, payloadOf, streamOf, type Life, type Payload, type ProducerConfig } from './plan.ts'
+import type { ProducerRecord } from './records.ts'
+
+const config = JSON.parse(process.argv[2] ?? '') as Life & ProducerConfig
+const { seed, entries, nth, producers, perSecond } = config
+const journal = openJournal<ProducerRecord>(config.folder, config.life)
+const { penknife, streams } = openStreams(config)
+const random = createRandom(seed + nth)
+
+/** Adds that are under way at once. */
+const IN_FLIGHT = 200
+
+const numbers = function* (): Generator<number> {
+  for (let n = nth; n < entries; n += producers) yield n
+}
+
+async function add(n: number): Promise<void> {
+  const stream = streams.get(streamOf(n).name) as Stream<Payload>
+  const { keyed, delayMs } = intentOf(seed, n)
+  const options: AddOptions = {
+    ...(keyed ? { key: `key-${n}` } : {}),
+    ...(delayMs > 0 ? { delay: delayMs } : {}),
+  }
+  const payload = payloadOf(seed, n)
+  let again = keyed && random.next() < 0.3
+  for (;;) {
+    journal.write({ k: 'add', n })
+    try {
+      const id = await stream.add(payload, options)
+      journal.write({ k: 'added', n, id })
+      if (!again) return
+      again = false
+    } catch (error) {
+      if (!(error instanceof PenknifeError)) throw error
+      journal.write({ k: 'failed add', n, fate: error.fate, code: error.code })
+      // Without a key a repetition could add it twice; of one that was not done it may be repeated.
+      if (error.fate === 'unknown' && !keyed) return
+      await delay(50)
+    }
+  }
+}
+
+/** Adds several keyed entries by one call, again until all are confirmed. */
+async function addMany(all: readonly number[]): Promise<void> {
+  const stream = streams.get(streamOf(all[0] as number).name) as Stream<Payload>
+  for (;;) {
+    for (const n of all) journal.write({ k: 'add', n })
+    try {
+      const ids = await stream.addMany(
+        all.map((n) => payloadOf(seed, n)),
+        { key: ({ n }) => `key-${n}` },
+      )
+      for (const [at, n] of all.entries()) journal.write({ k: 'added', n, id: ids[at] as string })
+      return
+    } catch (error) {
+      if (!(error instanceof PenknifeError)) throw error
+      for (const n of all) journal.write({ k: 'failed add', n, fate: 'unknown', code: error.code })
+      await delay(50)
+    }
+  }
+}
+
+const started = performance.now()
+let taken = 0
+const source = numbers()
+const gathered = new Map<string, number[]>()
+
+async function lane(): Promise<void> {
+  for (const n of source) {
+    taken += 1
+    const early = (taken / perSecond) * 1000 - (performance.now() - started)
+    if (early > 1) await delay(early)
+    const { keyed, delayMs } = intentOf(seed, n)
+    if (!keyed || delayMs > 0 || n % 3 > 0) {
+      await add(n)
+      continue
+    }
+    const name = streamOf(n).name
+    const batch = [...(gathered.get(name) ?? []), n]
+    gathered.set(name, batch.length < 10 ? batch : [])
+    if (batch.length === 10) await addMany(batch)
+  }
+}
+
+await Promise.all(Array.from({ length: IN_FLIGHT }, lane))
+for (const batch of gathered.values()) if (batch.length > 0) await addMany(batch)
+journal.write({ k: 'all added' })
+await penknife.close()

@@ -1,0 +1,65 @@
+import type { DeathKind, WorkerEvent } from '@penknife/core'
+
+import type { FaultRecord } from '../harness/cast.ts'
+
+/** What a producer does. */
+export type ProducerRecord =
+  /** It is about to add entry `n`. */
+  | { readonly k: 'add'; readonly n: number }
+  /** Redis confirmed it. */
+  | { readonly k: 'added'; readonly n: number; readonly id: string }
+  /** The add failed; `fate` as the error says. */
+  | { readonly k: 'failed add'; readonly n: number; readonly fate: string; readonly code: string }
+  /** Its share is added. */
+  | { readonly k: 'all added' }
+
+/** What a worker does. */
+export type WorkerRecord =
+  | { readonly k: 'born'; readonly stream: string; readonly group: string }
+  /** The handler of an entry begins, at this attempt and fencing number. */
+  | {
+      readonly k: 'start'
+      readonly id: string
+      readonly a: number
+      readonly f: number
+      readonly n: number
+      /** Whether the payload is what was added. */
+      readonly intact: boolean
+    }
+  /** The handler is about to resolve or to throw. */
+  | { readonly k: 'end'; readonly id: string; readonly a: number; readonly ok: boolean }
+  /** The worker's own words. */
+  | {
+      readonly k: 'done' | 'lost' | 'returned' | 'recovered' | 'failed'
+      readonly id: string
+      readonly a: number
+    }
+  | { readonly k: 'retrying'; readonly id: string; readonly a: number; readonly delayMs: number }
+  | { readonly k: 'dead'; readonly id: string; readonly a: number; readonly why: DeathKind }
+  | { readonly k: 'trouble'; readonly error: string }
+  | { readonly k: 'resumed' }
+  | { readonly k: 'closing' | 'closed' }
+
+export type Record = ProducerRecord | WorkerRecord | FaultRecord
+
+/** What a worker says of itself, as a record; undefined for what the checker has no use for. */
+export function recordOf(event: WorkerEvent): WorkerRecord | undefined {
+  switch (event.kind) {
+    case 'done':
+    case 'lost':
+    case 'returned':
+    case 'recovered':
+    case 'failed':
+      return { k: event.kind, id: event.id, a: event.attempt }
+    case 'retrying':
+      return { k: 'retrying', id: event.id, a: event.attempt, delayMs: event.delayMs }
+    case 'dead':
+      return { k: 'dead', id: event.id, a: event.attempt, why: event.why }
+    case 'trouble':
+      return { k: 'trouble', error: String(event.error) }
+    case 'resumed':
+      return { k: 'resumed' }
+    default:
+      return undefined
+  }
+}

@@ -1,0 +1,192 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+
+import { Redis } from 'ioredis'
+
+import { startProxy } from '../../scripts/redis/proxy.ts'
+import { startRedis } from '../../scripts/redis/server.ts'
+import { bundle } from '../harness/bundle.ts'
+import { findingsOf } from '../harness/claims.ts'
+import { createCast, type FaultRecord, type Part } from '../harness/cast.ts'
+import { networkFaults, processFaults, redisFaults, type Scene } from '../harness/common-faults.ts'
+import { type Fault, startStriking } from '../harness/faults.ts'
+import { openJournal, readJournals } from '../harness/journal.ts'
+import { createRandom } from '../harness/random.ts'
+import { check, type Dead, type Verdict } from './check.ts'
+import { historyOf } from './history.ts'
+import { openStreams } from './open.ts'
+import { type ProducerConfig, type Sabotage, type StreamPlan, STREAMS, type WorkerConfig } from './plan.ts'
+import type { Record } from './records.ts'
+
+export interface ChaosOptions {
+  readonly seed: number
+  readonly entries: number
+  /** Adds of all producers together. */
+  readonly perSecond: number
+  readonly producers?: number
+  /** Processes of each group. */
+  readonly workers?: number
+  readonly leaseMs?: number
+  readonly maxAttempts?: number
+  /** Time between two faults. */
+  readonly betweenMs?: readonly [number, number]
+  /** Only these faults. Default: all. */
+  readonly faults?: readonly string[]
+  /** How long what is left at the end may take. */
+  readonly drainWithinMs?: number
+  readonly sabotage?: readonly Sabotage[]
+  /** Leaves the journals there when a claim is broken, and logs where. Default: false. */
+  readonly keepJournals?: boolean
+  readonly log?: (line: string) => void
+}
+
+export interface ChaosResult extends Verdict {
+  readonly seed: number
+  readonly faults: Readonly<{ [fault: string]: number }>
+  readonly seconds: number
+  readonly lives: number
+}
+
+/**
+ * Real processes add and handle entries on a private Redis that writes each command to disk before it answers, while
+ * faults strike at random; then everything is brought to an end, and what the processes recorded is held against what
+ * streams promise.
+ */
+export async function runStreamChaos(options: ChaosOptions): Promise<ChaosResult> {
+  const { seed, entries, perSecond, producers = 2, workers = 2, leaseMs = 1000, maxAttempts = 8 } = options
+  const { betweenMs = [100, 400], drainWithinMs = 60_000, sabotage = [], log = () => {} } = options
+  const started = performance.now()
+  const folder = await mkdtemp(join(tmpdir(), 'penknife-chaos-'))
+  const redis = await startRedis({ persist: true })
+  const proxy = await startProxy(redis)
+  const journal = openJournal<FaultRecord>(folder, 'faults')
+  const cast = createCast(folder, journal)
+  const raw = new Redis(redis.socket)
+  raw.on('error', () => {})
+  let kept = false
+  try {
+    const [producer, worker] = await Promise.all([
+      bundle(new URL('producer.ts', import.meta.url), folder, 'producer'),
+      bundle(new URL('worker.ts', import.meta.url), folder, 'worker'),
+    ])
+    const settings = { leaseMs, maxAttempts, timeoutMs: 4 * leaseMs, concurrency: 20 }
+    const life = { url: proxy.url, seed, sabotage }
+    const workersOf = ({ name, groups }: StreamPlan): Part[] =>
+      groups.flatMap((group) =>
+        Array.from({ length: workers }, (_, at) => {
+          const config: WorkerConfig = { stream: name, group, batch: group === 'mail' && at > 0, settings }
+          return cast.start(`${name}-${group}-${at + 1}`, worker, { ...life, ...config })
+        }),
+      )
+    const handling = STREAMS.flatMap(workersOf)
+    // A group of an event log has to be there before the first entry may be trimmed.
+    for (const plan of STREAMS) await untilGroups(raw, plan)
+    const adding = Array.from({ length: producers }, (_, nth) => {
+      const config: ProducerConfig = { entries, nth, producers, perSecond: perSecond / producers }
+      return cast.start(`producer-${nth + 1}`, producer, { ...life, ...config })
+    })
+
+    const random = createRandom(seed)
+    const scene: Scene = { redis, proxy, random, journal }
+    const faults: Fault[] = [
+      ...processFaults(() => handling, scene, [leaseMs, 3 * leaseMs]),
+      ...redisFaults(scene, [0, 1500]),
+      ...networkFaults(scene),
+    ].filter(({ name }) => options.faults?.includes(name) ?? true)
+    const strikes = startStriking(faults, random, betweenMs)
+    const codes = await Promise.all(adding.map((part) => part.ended))
+    if (codes.some((code) => code !== 0)) throw new Error('a producer failed')
+    log(`${entries} entries were added; the faults stop`)
+    await strikes.stop()
+    const left = await drain(raw, drainWithinMs)
+    const ends = await Promise.all(
+      handling.map(async (part) => ({ life: part.life, code: await part.end() })),
+    )
+    const failed = ends
+      .filter(({ code }) => code !== 0)
+      .map(({ life: of, code }) => `${of} ended with ${code}`)
+    const dead = await deadLetters(redis.socket)
+    const journals = readJournals<Record>(folder)
+    const verdict = check({
+      seed,
+      maxAttempts,
+      history: historyOf(journals),
+      dead,
+      left: [...left, ...failed],
+    })
+    if (options.keepJournals && findingsOf(verdict.claims).length > 0) {
+      kept = true
+      log(`the journals are in ${folder}`)
+    }
+    return {
+      ...verdict,
+      seed,
+      faults: strikes.counts,
+      lives: journals.size - 1,
+      seconds: (performance.now() - started) / 1000,
+    }
+  } finally {
+    await cast.end()
+    journal.close()
+    raw.disconnect()
+    await proxy.leave()
+    await redis.stop()
+    if (!kept) await rm(folder, { recursive: true, force: true })
+  }
+}
+
+async function untilGroups(raw: Redis, { name, groups }: StreamPlan): Promise<void> {
+  const there = async (): Promise<number> => {
+    const found = (await raw.xinfo('GROUPS', keyOf(name)).catch(() => [])) as unknown[]
+    return found.length
+  }
+  while ((await there()) < groups.length) await delay(20)
+}
+
+const keyOf = (stream: string): string => `pk1:{chaos}:stream:${stream}`
+
+/** Waits until nothing is left to be handled; what is left when it takes too long. */
+async function drain(raw: Redis, withinMs: number): Promise<readonly string[]> {
+  const end = performance.now() + withinMs
+  for (;;) {
+    const left = await unfinished(raw)
+    if (left.length === 0 || performance.now() > end) return left
+    await delay(50)
+  }
+}
+
+async function unfinished(raw: Redis): Promise<readonly string[]> {
+  const left: string[] = []
+  for (const { name, groups } of STREAMS) {
+    for (const fields of (await raw.xinfo('GROUPS', keyOf(name))) as unknown[][]) {
+      const of = (field: string): unknown => fields[fields.indexOf(field) + 1]
+      const first = (await raw.xrange(keyOf(name), `(${String(of('last-delivered-id'))}`, '+', 'COUNT', 1))
+        .length
+      if (of('pending') !== 0 || first > 0) {
+        left.push(
+          `${name}/${String(of('name'))}: ${String(of('pending'))} pending, ${first ? 'some' : 'none'} to come`,
+        )
+      }
+    }
+    for (const group of groups) {
+      const ready = await raw.xlen(`${keyOf(name)}:ready:${group}`)
+      const later = await raw.zcard(`${keyOf(name)}:later:${group}`)
+      if (ready + later > 0) left.push(`${name}/${group}: ${ready} ready, ${later} later`)
+    }
+  }
+  return left
+}
+
+async function deadLetters(url: string): Promise<ReadonlyMap<string, readonly Dead[]>> {
+  const { penknife, streams } = openStreams({ url, sabotage: [] })
+  const found = new Map<string, readonly Dead[]>()
+  for (const { name, groups } of STREAMS) {
+    for (const group of groups) {
+      found.set(`${name}/${group}`, (await streams.get(name)?.deadLetters(group, { count: 1000 })) ?? [])
+    }
+  }
+  await penknife.close()
+  return found
+}

@@ -1,0 +1,88 @@
+// A process with a worker, which records each handler's start and end and what the worker says.
+import { setTimeout as delay } from 'node:timers/promises'
+
+import {
+  createStream,
+  type Delivery,
+  NeverRetryError,
+  type Stream,
+  type StandardSchema,
+} from '@penknife/core'
+
+import { openJournal } from '../harness/journal.ts'
+import { createRandom } from '../harness/random.ts'
+import { keptBy, openStreams } from './open.ts'
+import {
+  checkOf,
+  intentOf,
+  SPACE,
+  STREAMS,
+  type Life,
+  type Payload,
+  type StreamPlan,
+  type WorkerConfig,
+} from './plan.ts'
+import { recordOf, type WorkerRecord } from './records.ts'
+
+const config = JSON.parse(process.argv[2] ?? '') as Life & WorkerConfig
+const { seed, settings, group, batch } = config
+const journal = openJournal<WorkerRecord>(config.folder, config.life)
+const random = createRandom(seed + process.pid)
+journal.write({ k: 'born', stream: config.stream, group })
+
+/** Refuses what the producers, which have no schema, added on purpose. */
+const schema: StandardSchema<Payload, Payload> = {
+  '~standard': {
+    version: 1,
+    vendor: 'chaos',
+    validate: (value) =>
+      (value as Payload).invalid ? { issues: [{ message: 'not for workers' }] } : { value: value as Payload },
+  },
+}
+
+const { penknife } = openStreams(config)
+const plan = STREAMS.find(({ name }) => name === config.stream) as StreamPlan
+const stream: Stream<Payload> = createStream(penknife.space(SPACE), plan.name, { schema, ...keptBy(plan) })
+
+async function handle(delivery: Delivery<Payload>): Promise<void> {
+  const { id, attempt: a, fence: f, payload, signal } = delivery
+  const { n } = payload
+  journal.write({ k: 'start', id, a, f, n, intact: payload.check === checkOf(seed, n) })
+  const ended = (ok: boolean): void => journal.write({ k: 'end', id, a, ok })
+  const { manner, failures } = intentOf(seed, n)
+  if (manner === 'slow') await delay(settings.leaseMs * (1 + random.next()))
+  else if (random.next() < 0.3) await delay(random.int(0, 20))
+  const hangs = manner === 'hanging' && a === 1 && !batch
+  if (hangs) await new Promise((resolve) => signal.addEventListener('abort', resolve))
+  const fails = hangs || manner === 'poison' || a <= failures
+  ended(!fails && manner !== 'never')
+  if (manner === 'never') throw new NeverRetryError('never again')
+  if (fails) throw new Error(`fails at attempt ${a}`)
+}
+
+async function handleAll(deliveries: readonly Delivery<Payload>[]): Promise<unknown> {
+  return Promise.all(deliveries.map((delivery) => handle(delivery).catch((error: unknown) => error)))
+}
+
+const options = {
+  lease: settings.leaseMs,
+  maxAttempts: settings.maxAttempts,
+  timeout: settings.timeoutMs,
+  retryDelay: 20,
+  maxRetryDelay: 500,
+}
+const worker = batch
+  ? stream.batchWorker(group, handleAll, { ...options, concurrency: 4, batch: 25 })
+  : stream.worker(group, handle, { ...options, concurrency: settings.concurrency })
+worker.on((event) => {
+  const record = recordOf(event)
+  if (record) journal.write(record)
+})
+
+process.once('SIGTERM', () => {
+  journal.write({ k: 'closing' })
+  void worker
+    .close()
+    .then(() => penknife.close())
+    .then(() => journal.write({ k: 'closed' }))
+})

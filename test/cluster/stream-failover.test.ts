@@ -1,0 +1,27 @@
+import { expect, test } from 'vitest'
+
+import { runFailover } from '../../chaos/failover/run.ts'
+import { LONG } from '../support/until.ts'
+
+test.each(['sentinel', 'cluster'] as const)(
+  'when a master dies under load (%s), producers and workers go on by themselves, and nothing that its replica had is lost',
+  async (topology) => {
+    const result = await runFailover({ topology, lagMs: 0, perSecond: 500 })
+    expect(result.confirmed).toBeGreaterThan(1000)
+    expect(result).toMatchObject({ lostBeforeLag: 0, unhandled: 0 })
+    // Only what was on its way to the replica at that moment.
+    expect(result.lost).toBeLessThan(25)
+  },
+  60_000,
+)
+
+test.each(LONG ? (['sentinel', 'cluster'] as const) : (['sentinel'] as const))(
+  'what a replica did not have when its master died is lost, and nothing else (%s)',
+  async (topology) => {
+    const result = await runFailover({ topology, lagMs: 300, perSecond: 500 })
+    expect(result).toMatchObject({ lostBeforeLag: 0, unhandled: 0 })
+    expect(result.lost).toBeGreaterThan(100)
+    expect(result.lost).toBeLessThan(200)
+  },
+  60_000,
+)

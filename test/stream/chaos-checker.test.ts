@@ -1,0 +1,307 @@
+import { expect, test } from 'vitest'
+
+import { findingsOf } from '../../chaos/harness/claims.ts'
+import type { Timed } from '../../chaos/harness/journal.ts'
+import { check, type Dead } from '../../chaos/stream/check.ts'
+import { historyOf } from '../../chaos/stream/history.ts'
+import { type Intent, intentOf, payloadOf, type Sabotage } from '../../chaos/stream/plan.ts'
+import type { Record } from '../../chaos/stream/records.ts'
+import { runStreamChaos } from '../../chaos/stream/run.ts'
+import { LONG } from '../support/until.ts'
+
+const SEED = 7
+
+/** The first number of the event log, whose only group is `index`, that is to fare like this. */
+function numberThat(fits: (intent: Intent) => boolean): number {
+  for (let n = 3; ; n += 4) if (fits(intentOf(SEED, n))) return n
+}
+
+const PLAIN = numberThat(({ manner, keyed, delayMs }) => manner === 'plain' && !keyed && delayMs === 0)
+const DELAYED = numberThat(({ manner, delayMs }) => manner === 'plain' && delayMs > 100)
+const POISON = numberThat(({ manner, delayMs }) => manner === 'poison' && delayMs === 0)
+
+const added = (n: number, id: string): object[] => [
+  { t: 0, k: 'add', n },
+  { t: 1, k: 'added', n, id },
+]
+const started = (t: number, n: number, a = 1, f = a, id = '1-0'): object => ({
+  t,
+  k: 'start',
+  id,
+  a,
+  f,
+  n,
+  intact: true,
+})
+const ended = (t: number, a = 1, ok = true): object => ({ t, k: 'end', id: '1-0', a, ok })
+const told = (t: number, k: string, a = 1, more: object = {}): object => ({ t, k, id: '1-0', a, ...more })
+
+interface Told {
+  readonly producer?: readonly object[]
+  readonly workers?: readonly (readonly object[])[]
+  readonly faults?: readonly object[]
+  readonly dead?: readonly Dead[]
+  readonly left?: readonly string[]
+}
+
+/** What the checker says of a history, worker by worker. */
+function findings({
+  producer = added(PLAIN, '1-0'),
+  workers = [],
+  faults = [],
+  dead = [],
+  left = [],
+}: Told): string[] {
+  const journals = new Map<string, readonly object[]>([
+    ['producer-1.1', producer],
+    ['faults', faults],
+    ...workers.map((records, at): [string, readonly object[]] => [
+      `w${at + 1}.1`,
+      [{ t: 0, k: 'born', stream: 'audit', group: 'index' }, ...records],
+    ]),
+  ])
+  const { claims } = check({
+    seed: SEED,
+    maxAttempts: 3,
+    history: historyOf(journals as ReadonlyMap<string, readonly Timed<Record>[]>),
+    dead: new Map([['audit/index', dead]]),
+    left,
+  })
+  return findingsOf(claims).map((finding) => finding.split(':', 1)[0] as string)
+}
+
+const letter = (n: number, more: Partial<Dead> = {}): Dead => ({
+  id: '1-0',
+  json: JSON.stringify(payloadOf(SEED, n)),
+  attempts: 3,
+  why: 'failed',
+  ...more,
+})
+/** Three failed attempts of an entry. */
+const failing = (n: number): object[] =>
+  [1, 2, 3].flatMap((a) => [
+    started(10 * a, n, a),
+    ended(10 * a + 1, a, false),
+    told(10 * a + 2, 'failed', a),
+  ])
+
+test('a history in which an entry is handled and finished has nothing against it', () => {
+  expect(findings({ workers: [[started(2, PLAIN), ended(3), told(4, 'done')]] })).toEqual([])
+})
+
+test('so has one in which a killed worker finished it and could not say so, and one with retries and a dead letter', () => {
+  const killed = [{ t: 5, k: 'fault', fault: 'kill', on: 'w1.1' }]
+  expect(findings({ workers: [[started(2, PLAIN), ended(3)]], faults: killed })).toEqual([])
+  expect(
+    findings({
+      workers: [
+        [started(2, PLAIN)],
+        [told(9, 'recovered'), started(10, PLAIN, 2), ended(11, 2), told(12, 'done', 2)],
+      ],
+      faults: killed,
+    }),
+  ).toEqual([])
+  const records = failing(POISON)
+  records.splice(3, 0, told(12, 'retrying', 1, { delayMs: 0 }))
+  records.splice(7, 0, told(22, 'retrying', 2, { delayMs: 0 }))
+  records.push(told(33, 'dead', 3, { why: 'failed' }))
+  expect(findings({ producer: added(POISON, '1-0'), workers: [records], dead: [letter(POISON)] })).toEqual([])
+})
+
+test.each<[string, Told]>([
+  ['no confirmed entry is lost', { workers: [[]] }],
+  [
+    'no confirmed entry is lost',
+    // Killed before its handler ended: nobody finished it.
+    { workers: [[started(2, PLAIN)]], faults: [{ t: 5, k: 'fault', fault: 'kill', on: 'w1.1' }] },
+  ],
+  [
+    'everything comes to an end',
+    { workers: [[started(2, PLAIN), ended(3), told(4, 'done')]], left: ['1 pending'] },
+  ],
+  [
+    'an add is one entry',
+    {
+      producer: [...added(PLAIN, '1-0'), { t: 2, k: 'added', n: PLAIN, id: '2-0' }],
+      workers: [[started(2, PLAIN), ended(3), told(4, 'done')]],
+    },
+  ],
+  [
+    'what is handled was added, and arrives',
+    { workers: [[{ ...started(2, PLAIN), intact: false }, ended(3), told(4, 'done')]] },
+  ],
+  [
+    'an entry ends once in a group',
+    { workers: [[started(2, PLAIN), ended(3), told(4, 'done')]], dead: [letter(PLAIN, { why: 'vanished' })] },
+  ],
+  [
+    'a finish is granted only to the last holder',
+    // The first was frozen, lost its lease, and finished all the same.
+    {
+      workers: [
+        [started(2, PLAIN), ended(30), told(31, 'done')],
+        [told(9, 'recovered'), started(10, PLAIN, 2), ended(11, 2), told(32, 'lost', 2)],
+      ],
+    },
+  ],
+  [
+    'a confirmed finish is not handled again',
+    {
+      workers: [
+        [started(2, PLAIN), ended(3), told(4, 'done')],
+        [told(9, 'recovered'), started(10, PLAIN, 2), ended(11, 2), told(12, 'lost', 2)],
+      ],
+    },
+  ],
+  [
+    'attempts rise with the fencing number',
+    {
+      workers: [
+        [started(2, PLAIN), ended(3), told(4, 'lost')],
+        [started(5, PLAIN), ended(6), told(7, 'done')],
+      ],
+    },
+  ],
+  [
+    'attempts rise with the fencing number',
+    {
+      workers: [
+        [
+          told(1, 'recovered', 1),
+          told(1, 'recovered', 2),
+          told(1, 'recovered', 3),
+          started(2, PLAIN, 4),
+          ended(3, 4),
+          told(4, 'done', 4),
+        ],
+      ],
+    },
+  ],
+  ['an attempt that no handler had', { workers: [[started(2, PLAIN, 2), ended(3, 2), told(4, 'done', 2)]] }],
+  [
+    'a worker that lives tells',
+    {
+      workers: [
+        [started(2, PLAIN), ended(3)],
+        [started(5, PLAIN, 2), told(6, 'done', 2)],
+      ],
+    },
+  ],
+  [
+    'no retry comes before its time',
+    {
+      workers: [
+        [
+          started(2, PLAIN),
+          ended(3, 1, false),
+          told(3, 'failed'),
+          told(4, 'retrying', 1, { delayMs: 100 }),
+          started(50, PLAIN, 2),
+          ended(51, 2),
+          told(52, 'done', 2),
+        ],
+      ],
+    },
+  ],
+  [
+    'no delayed entry is handled before its time',
+    { producer: added(DELAYED, '1-0'), workers: [[started(50, DELAYED), ended(51), told(52, 'done')]] },
+  ],
+  [
+    'each dead letter has its payload',
+    {
+      workers: [failing(PLAIN).concat(told(40, 'dead', 3, { why: 'failed' }))],
+      dead: [letter(PLAIN, { attempts: 2 })],
+    },
+  ],
+  [
+    'each dead letter has its payload',
+    {
+      workers: [failing(PLAIN).concat(told(40, 'dead', 3, { why: 'failed' }))],
+      dead: [letter(PLAIN, { json: '{"n":3}' })],
+    },
+  ],
+  [
+    'what can never succeed is in the dead letters',
+    { producer: added(POISON, '1-0'), workers: [[started(2, POISON), ended(3), told(4, 'done')]] },
+  ],
+])('the checker finds that it is not so: %s', (claim, history) => {
+  expect(findings(history).filter((finding) => finding.startsWith(claim))).not.toEqual([])
+})
+
+const BROKEN: readonly {
+  readonly what: string
+  readonly sabotage: Sabotage
+  readonly faults: readonly string[]
+  readonly finds: RegExp
+  readonly long?: true
+}[] = [
+  {
+    what: 'the fence of a finish',
+    sabotage: {
+      script: 'stream/settle',
+      from: 'local mine, found = {}, pending(key, group, ids, consumer)',
+      to: 'local mine, found = {}, setmetatable({}, { __index = function() return true end })',
+    },
+    faults: ['freeze and thaw'],
+    finds:
+      /^(an entry ends once|a finish is granted only to the last holder|a confirmed finish is not handled again)/,
+  },
+  {
+    what: 'the bound of trimming',
+    sabotage: {
+      script: 'stream/add',
+      from: 'local bound = not limits.lossy and finished(stream) or nil',
+      to: 'local bound = nil',
+    },
+    faults: ['freeze and thaw', 'kill -9'],
+    finds: /^no confirmed entry is lost/,
+  },
+  {
+    what: 'taking over from crashed workers',
+    sabotage: { script: 'stream/look', from: 'entry.ready(ready, is)', to: 'local dropped = is' },
+    faults: ['kill -9'],
+    finds: /^no confirmed entry is lost/,
+    long: true,
+  },
+  {
+    what: 'the way to the next attempt',
+    sabotage: {
+      script: 'stream/settle',
+      from: 'entry.later(later, is, math.ceil(now / 1000) + ms)',
+      to: 'local dropped = is',
+    },
+    faults: ['SCRIPT FLUSH'],
+    finds: /^no confirmed entry is lost/,
+    long: true,
+  },
+  {
+    what: 'dedup',
+    sabotage: {
+      script: 'stream/add_once',
+      from: "local id = redis.call('GET', once)",
+      to: 'local id = false',
+    },
+    faults: ['SCRIPT FLUSH'],
+    finds: /^an add is one entry/,
+    long: true,
+  },
+]
+
+test.each(BROKEN.filter(({ long }) => LONG || !long))(
+  'a run finds what breaks in real processes without $what',
+  async ({ sabotage, faults, finds }) => {
+    const result = await runStreamChaos({
+      seed: 1,
+      entries: 2000,
+      perSecond: 600,
+      leaseMs: 300,
+      betweenMs: [50, 200],
+      drainWithinMs: 3000,
+      faults,
+      sabotage: [sabotage],
+    })
+    expect(findingsOf(result.claims).filter((finding) => finds.test(finding))).not.toEqual([])
+  },
+  60_000,
+)
