@@ -1,70 +1,88 @@
---- Take tokens of one subject from every rule, or from none.
+--- Take tokens of one subject from every one of several GCRA rules, or from none.
 --
--- Each rule is a leaky bucket as in take.lua, and the state is the same: the time of the last charge, the time at
--- which the key expires, and for each rule the window that its level was counted in and the level. A denial writes
--- nothing.
+-- Each rule is a leaky bucket as in take.lua, and the state is the same: an entry for each rule. A denial writes
+-- nothing, unless the server's clock was stepped back. A state of other rules is left to charge.lua: null.
 -- @batch 64
 -- @include now
--- @shared rules      "limit window burst" of each rule, window in microseconds, separated by spaces
--- @item key state    string: time, expiry, then window and level of each rule, packed as doubles
+-- @shared rules      "id drain token capacity" of each rule, separated by spaces
+-- @item key state    string: id, time, expiry, token and level of each rule, packed as doubles
 -- @item arg cost     whole tokens wanted, at most the smallest burst
--- @returns integers          each rule's level after the charge; when denied, minus the level minus one
+-- @returns integers|string|null     each rule's level after the charge, or minus the level minus one when denied; microseconds and reason of a block
 
-local call, unpacked, packed, max, ceil = redis.call, struct.unpack, struct.pack, math.max, math.ceil
-local limits, windows, capacities, count = {}, {}, {}, 0
-for limit, window, burst in string.gmatch(rules, '(%d+) (%d+) (%d+)') do
+local call, unpacked, packed = redis.call, struct.unpack, struct.pack
+local min, max, ceil = math.min, math.max, math.ceil
+local ids, drains, tokens, capacities, count = {}, {}, {}, {}, 0
+for id, drain, token, capacity in string.gmatch(rules, '(%d+) (%d+) (%d+) (%d+)') do
   count = count + 1
-  limits[count] = tonumber(limit)
-  windows[count] = tonumber(window)
-  capacities[count] = burst * window
+  ids[count] = tonumber(id)
+  drains[count] = tonumber(drain)
+  tokens[count] = tonumber(token)
+  capacities[count] = tonumber(capacity)
 end
-local size = 16 + 16 * count
+local ENTRY = 40
 local SECOND = 1000000
 -- Scratch, so that an item makes no tables.
 local levels = {}
 
 local function item(state, cost)
-  local tokens = tonumber(cost)
   local saved = call('GET', state)
-  local elapsed, expires = 0, 0
-  if saved and #saved == size then
-    local charged
-    charged, expires = unpacked('>dd', saved)
-    elapsed = max(0, now - charged)
-  else
-    saved = nil
-  end
-
-  local allowed = true
+  local expires = 0
+  local allowed, back = true, false
   for rule = 1, count do
-    local level = 0
+    local token, level = tokens[rule], 0
     if saved then
-      local window, before = unpacked('>dd', saved, 16 * rule + 1)
-      if window ~= windows[rule] then
-        -- The window was changed: the tokens in use stay. Rounded up, never in the caller's favour.
-        before = ceil(before / window * windows[rule])
+      if #saved < ENTRY * rule then
+        return nil
       end
-      level = max(0, before - elapsed * limits[rule])
+      local id, charged, counted
+      id, charged, expires, counted, level = unpacked('>ddddd', saved, ENTRY * (rule - 1) + 1)
+      if id ~= ids[rule] then
+        if id == 0 and charged <= now and now < expires then
+          return string.format('%.0f ', expires - now) .. string.sub(saved, ENTRY + 1, ENTRY + counted)
+        end
+        return nil
+      end
+      if counted ~= token then
+        -- The rule was changed: the tokens in use stay, up to two bursts. Rounded up, never in the caller's favour.
+        level = level / counted
+        level = min(level % 1 == 0 and level * token or ceil(level * token) + 1, 2 * capacities[rule])
+      end
+      if now >= charged then
+        level = max(0, level - (now - charged) * drains[rule])
+      else
+        call('SETRANGE', state, ENTRY * (rule - 1) + 8, packed('>d', now))
+        -- The key's expiry lies too far ahead as well: set it anew, unless there is more in the state.
+        back = #saved == ENTRY * count
+      end
     end
     levels[rule] = level
-    if level + tokens * windows[rule] > capacities[rule] then
+    if level + cost * token > capacities[rule] then
       allowed = false
     end
   end
 
-  if allowed and tokens > 0 then
-    local after, longest = '', 0
+  if allowed and cost ~= '0' then
+    local longest = 0
     for rule = 1, count do
-      local level = levels[rule] + tokens * windows[rule]
-      levels[rule] = level
-      after = after .. packed('>dd', windows[rule], level)
-      longest = max(longest, level / limits[rule])
+      levels[rule] = levels[rule] + cost * tokens[rule]
+      longest = max(longest, levels[rule] / drains[rule])
     end
-    if saved and now + longest <= expires then
-      call('SETRANGE', state, 0, packed('>dd', now, expires) .. after)
+    local fits = now + longest <= expires and not back
+    local ttl = ceil((longest + max(longest, SECOND)) / 1000)
+    if not fits then
+      if saved and #saved > ENTRY * count then
+        return nil
+      end
+      expires = now + ttl * 1000
+    end
+    local after = ''
+    for rule = 1, count do
+      after = after .. packed('>ddddd', ids[rule], now, expires, tokens[rule], levels[rule])
+    end
+    if fits then
+      call('SETRANGE', state, 0, after)
     else
-      local ttl = ceil((longest + max(longest, SECOND)) / 1000)
-      call('SET', state, packed('>dd', now, now + ttl * 1000) .. after, 'PX', ttl)
+      call('SET', state, after, 'PX', ttl)
     end
   end
 

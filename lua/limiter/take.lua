@@ -1,57 +1,76 @@
 --- Take tokens of one subject from a single GCRA rule.
 --
--- The rule is a leaky bucket, the exact form of GCRA: a token adds `window` units to the level, a microsecond drains
--- `limit` units, and a call passes while the level stays within the capacity (burst * window). All of them are whole
--- numbers up to 2^52, so nothing is rounded (but up, when the window is changed). A denial writes nothing. The key
--- lives for at least a second longer than the level takes to drain, so that most charges of a busy subject only
--- overwrite it (SETRANGE), at a third of the cost of setting an expiry.
+-- The rule is a leaky bucket, the exact form of GCRA: a token adds `token` units to the level, a microsecond drains
+-- `drain` units, and a call passes while the level stays within the capacity. All of them are whole numbers up to
+-- 2^52, so nothing is rounded (but up, when the rule is changed). A denial writes nothing, unless the server's clock
+-- was stepped back: then the level is kept and counted from the new time. The key lives for at least a second longer
+-- than the level takes to drain, so that most charges of a busy subject only overwrite it (SETRANGE), at a third of the
+-- cost of setting an expiry.
 --
--- take-all.lua does the same for several rules, with the same state.
+-- take-all.lua does the same for several rules, charge.lua for any, with the same state: entries of id, time of the
+-- last charge, expiry, token and level, packed as doubles. The entries of the last call's rules come first and have the
+-- key's own expiry. A state that begins otherwise is left to charge.lua: null.
 -- @batch 64
 -- @include now
--- @shared limit      tokens that come back in a window
--- @shared window     microseconds
+-- @shared rule       id of the rule's state
+-- @shared drain      units that a microsecond drains
+-- @shared token      units that a token adds
 -- @shared capacity   the highest level
--- @item key state    string: time of the last charge, expiry, window, level, packed as doubles
+-- @item key state    string of entries
 -- @item arg cost     whole tokens wanted, at most the burst
--- @returns integer   the level after the charge; when denied, minus the level minus one
+-- @returns integer|string|null   the level after the charge, or minus the level minus one when denied; microseconds and reason of a block
 
 local call, unpacked, packed = redis.call, struct.unpack, struct.pack
-limit, window, capacity = tonumber(limit), tonumber(window), tonumber(capacity)
-local SIZE = 32
+rule, drain, token, capacity = tonumber(rule), tonumber(drain), tonumber(token), tonumber(capacity)
+local ENTRY = 40
 local SECOND = 1000000
 
 local function item(state, cost)
   local saved = call('GET', state)
   local level, expires = 0, 0
-  if saved and #saved == SIZE then
-    local charged, counted
-    charged, expires, counted, level = unpacked('>dddd', saved)
-    if counted ~= window then
-      -- The window was changed: the tokens in use stay. Rounded up, never in the caller's favour.
-      level = math.ceil(level / counted * window)
+  if saved then
+    local id, charged, counted
+    id, charged, expires, counted, level = unpacked('>ddddd', saved)
+    if id ~= rule then
+      if id == 0 and charged <= now and now < expires then
+        return string.format('%.0f ', expires - now) .. string.sub(saved, ENTRY + 1, ENTRY + counted)
+      end
+      return nil
     end
-    if now > charged then
-      level = level - (now - charged) * limit
+    if counted ~= token then
+      -- The rule was changed: the tokens in use stay, up to two bursts. Rounded up, never in the caller's favour.
+      level = level / counted
+      level = math.min(level % 1 == 0 and level * token or math.ceil(level * token) + 1, 2 * capacity)
+    end
+    if now >= charged then
+      level = level - (now - charged) * drain
       if level < 0 then
         level = 0
+      end
+    else
+      call('SETRANGE', state, 8, packed('>d', now))
+      -- The key's expiry lies too far ahead as well: set it anew, unless there is more in the state.
+      if #saved == ENTRY then
+        expires = 0
       end
     end
   end
 
-  local after = level + cost * window
+  local after = level + cost * token
   if after > capacity then
     return -level - 1
   end
   if after == level then
     return level
   end
-  local longest = after / limit
+  local longest = after / drain
   if now + longest <= expires then
-    call('SETRANGE', state, 0, packed('>dddd', now, expires, window, after))
+    call('SETRANGE', state, 0, packed('>ddddd', rule, now, expires, token, after))
+  elseif saved and #saved > ENTRY then
+    return nil
   else
     local ttl = math.ceil((longest + math.max(longest, SECOND)) / 1000)
-    call('SET', state, packed('>dddd', now, now + ttl * 1000, window, after), 'PX', ttl)
+    call('SET', state, packed('>ddddd', rule, now, now + ttl * 1000, token, after), 'PX', ttl)
   end
   return after
 end

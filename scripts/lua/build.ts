@@ -43,10 +43,12 @@ function included(names: readonly string[], given: Readonly<Record<string, strin
 
 /** Puts includes, named arguments, the body and the loop over the batch's items together. */
 export function buildScript(script: LuaScript, includes: Readonly<Record<string, string>> = {}): BuiltScript {
-  const { keys, args, shared, sharedKeys } = script
-  const items = sharedKeys ? `(#ARGV - ${shared.length}) / ${args.length}` : `#KEYS / ${keys.length}`
+  const { keys, args, shared, sharedKeys, manyKeys } = script
+  const items =
+    sharedKeys || manyKeys ? `(#ARGV - ${shared.length}) / ${args.length}` : `#KEYS / ${keys.length}`
+  const step = manyKeys ? 'each' : String(keys.length)
   const values = [
-    ...keys.map((_, at) => `KEYS[key + ${at + 1}]`),
+    ...(manyKeys ? ['{ unpack(KEYS, key + 1, key + each) }'] : keys.map((_, at) => `KEYS[key + ${at + 1}]`)),
     ...args.map((_, at) => `ARGV[arg + ${at + 1}]`),
   ]
   const text = [
@@ -57,6 +59,7 @@ export function buildScript(script: LuaScript, includes: Readonly<Record<string,
     ...shared.map((field, at) => `local ${field.name} = ARGV[${at + 1}]`),
     script.body,
     `local replies, key, arg = {}, 0, ${shared.length}`,
+    ...(manyKeys ? [`local each = #KEYS / (${items})`] : []),
     `for i = 1, ${items} do`,
     // Protected: an item that fails (a wrong type at its key) leaves the rest of the batch alone.
     `  local ok, reply = pcall(item, ${values.join(', ')})`,
@@ -68,7 +71,7 @@ export function buildScript(script: LuaScript, includes: Readonly<Record<string,
     // A nil would end the reply's array early.
     '  if reply == nil then reply = false end',
     '  replies[i] = reply',
-    `  key, arg = key + ${keys.length}, arg + ${args.length}`,
+    `  key, arg = key + ${step}, arg + ${args.length}`,
     'end',
     'return replies',
   ]

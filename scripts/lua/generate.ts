@@ -28,7 +28,8 @@ function constant(script: BuiltScript): string {
   ]
     .filter(Boolean)
     .join(', ')
-  const item = [tuple(script.keys, 'string'), tuple(script.args, 'Arg')].filter(Boolean).join(', ')
+  const keys = script.manyKeys ? `...${tuple(script.keys, 'string[]')}` : tuple(script.keys, 'string')
+  const item = [keys, tuple(script.args, 'Arg')].filter(Boolean).join(', ')
   const reply = script.returns
     .split('|')
     .map((type) => REPLY_TYPES[type])
@@ -53,6 +54,7 @@ function constant(script: BuiltScript): string {
     `  sharedKeys: ${sharedKeys !== undefined},`,
     `  shared: ${JSON.stringify(script.shared.map((field) => field.name))},`,
     `  keys: ${JSON.stringify(script.keys.map((field) => field.name))},`,
+    ...(script.manyKeys ? ['  manyKeys: true,'] : []),
     `  args: ${JSON.stringify(script.args.map((field) => field.name))},`,
     `  returns: '${script.returns}',`,
     `  text: ${template(script.text)},`,

@@ -12,6 +12,8 @@ export interface LuaScript {
   readonly sharedKeys: Field | undefined
   readonly shared: readonly Field[]
   readonly keys: readonly Field[]
+  /** Its one key field stands for a list of keys, as many for every item of a batch. */
+  readonly manyKeys: boolean
   readonly args: readonly Field[]
   readonly returns: string
   readonly returnsDoc: string
@@ -58,6 +60,7 @@ export function parseScript(name: string, source: string): LuaScript {
     sharedKeys: undefined as Field | undefined,
     shared: [] as Field[],
     keys: [] as Field[],
+    manyKeys: false,
     args: [] as Field[],
     returns: '',
     returnsDoc: '',
@@ -75,7 +78,10 @@ export function parseScript(name: string, source: string): LuaScript {
     else if (line.startsWith('@shared keys ')) script.sharedKeys = field(line.slice(13))
     else if (line.startsWith('@shared ')) script.shared.push(field(line.slice(8)))
     else if (line.startsWith('@item key ')) script.keys.push(field(line.slice(10)))
-    else if (line.startsWith('@item arg ')) script.args.push(field(line.slice(10)))
+    else if (line.startsWith('@item keys ')) {
+      script.keys.push(field(line.slice(11)))
+      script.manyKeys = true
+    } else if (line.startsWith('@item arg ')) script.args.push(field(line.slice(10)))
     else if (line.startsWith('@returns ')) {
       const [, types = '', doc = ''] = /^@returns (\S+)\s*(.*)$/.exec(line) ?? []
       script.returns = types
@@ -90,6 +96,9 @@ export function parseScript(name: string, source: string): LuaScript {
     if (script.keys.length > 0) fail('has @shared keys and an @item key: one of the two')
     if (script.args.length === 0) fail('needs an @item arg: the items of a batch are counted by it')
   } else if (script.keys.length === 0) fail('needs an @item key or @shared keys: a call is routed by it')
+  if (script.manyKeys && (script.keys.length > 1 || script.args.length === 0)) {
+    fail('@item keys must be its only keys, with an @item arg to count the items by')
+  }
   if (script.keys.length + script.args.length > 8) fail('takes more than 8 values an item')
   if (script.returns === '') fail('needs @returns')
   for (const type of script.returns.split('|')) {

@@ -1,116 +1,348 @@
-import type { Decision, GcraRule as Rule } from '@penknife/core'
+import type { CalendarRule, Decision, GcraRule, Rule, RuleState } from '@penknife/core'
 
-/** The limiter's promise in whole numbers: what every decision must be, given the time of each call. */
-
-interface Bucket {
-  readonly name: string
-  readonly limit: bigint
-  /** In microseconds. */
-  readonly window: bigint
-  readonly capacity: bigint
+/**
+ * The limiter's promise in plain arithmetic: what every decision must be, given the time of each call.
+ *
+ * A rule's state of a subject is a `Count`: how it looks at a time, and what a charge makes of it. Times are whole
+ * microseconds.
+ */
+interface Count {
+  readonly refuses: (cost: number) => boolean
+  readonly remaining: number
+  readonly full: boolean
+  /** After so many tokens more, or fewer than 0; saved is what a later look begins with. */
+  readonly add: (tokens: number) => Saved
 }
 
-/** What a subject has used: of each rule a level that a token raises by the window and a microsecond lowers by the limit. */
-interface State {
-  readonly time: bigint
-  readonly levels: readonly { readonly window: bigint; readonly level: bigint }[]
+/** As it was after the last charge; its time moves back with the clock. */
+interface Saved {
+  readonly time: number
+  readonly [more: string]: unknown
 }
 
-const MS = 1000n
+type Look = (rule: Rule, saved: Saved | undefined, now: number) => Count
 
-export function createModel(): {
-  take(subject: string, rules: readonly Rule[], cost: number, nowUs: number): Expected
-} {
-  const states = new Map<string, State>()
+const US = (duration: unknown): number => Number(duration) * 1000
+const big = (value: unknown): bigint => BigInt(value as number)
+const clamp = (value: number, rule: Rule): number => Math.min(Math.max(0, value), 2 * rule.limit)
+
+const gcra: Look = (given, saved, now) => {
+  const rule = given as GcraRule
+  const common = divisor(big(rule.limit), big(US(rule.window)))
+  const [drain, token] = [big(rule.limit) / common, big(US(rule.window)) / common]
+  const capacity = big(rule.burst ?? rule.limit) * token
+  const before = saved ? rescaled(saved['level'] as bigint, saved['token'] as bigint, token, capacity) : 0n
+  const level = max(0n, before - (saved ? big(now - saved.time) * drain : 0n))
   return {
-    take(subject, rules, cost, nowUs) {
-      const buckets = rules.map(bucketOf)
-      const now = BigInt(nowUs)
-      const levels = levelsAt(buckets, states.get(subject), now)
-      const after = buckets.map(({ window }, at) => (levels[at] as bigint) + BigInt(cost) * window)
-      const allowed = buckets.every(({ capacity }, at) => (after[at] as bigint) <= capacity)
-      if (allowed && cost > 0) {
-        states.set(subject, {
-          time: now,
-          levels: buckets.map(({ window }, at) => ({ window, level: after[at] as bigint })),
-        })
-      }
-      return { allowed, buckets, levels: allowed ? after : levels, cost: BigInt(cost) }
+    refuses: (cost) => level + big(cost) * token > capacity,
+    remaining: Number(max(0n, (capacity - level) / token)),
+    full: level === 0n,
+    add(tokens) {
+      const after = max(0n, level + big(tokens) * token)
+      return { time: now, token, level: after < 2n * capacity ? after : 2n * capacity }
     },
   }
 }
 
-function bucketOf({ name, limit, window, burst = limit }: Rule): Bucket {
-  const windowUs = BigInt(Number(window)) * MS
-  return { name, limit: BigInt(limit), window: windowUs, capacity: BigInt(burst) * windowUs }
+/** The tokens in use under other numbers: in doubles as Lua has them, never below the exact value. */
+function rescaled(level: bigint, token: bigint, to: bigint, capacity: bigint): bigint {
+  if (token === to) return level
+  const tokens = Number(level) / Number(token)
+  const found = BigInt(tokens % 1 === 0 ? tokens * Number(to) : Math.ceil(tokens * Number(to)) + 1)
+  const exact = (level * to + token - 1n) / token
+  if (found < exact || found > exact + 2n) throw new Error(`rescaled ${found}, exactly ${exact}`)
+  return found < 2n * capacity ? found : 2n * capacity
 }
 
-function levelsAt(buckets: readonly Bucket[], state: State | undefined, now: bigint): bigint[] {
-  if (!state) return buckets.map(() => 0n)
-  const elapsed = now > state.time ? now - state.time : 0n
-  return buckets.map(({ window, limit }, at) => {
-    const saved = state.levels[at] as { window: bigint; level: bigint }
-    const level = saved.window === window ? saved.level : rescaled(saved, window)
-    return max(0n, level - elapsed * limit)
-  })
+const fixedWindow: Look = (rule, saved, now) => {
+  const window = US((rule as GcraRule).window)
+  const left = (saved?.['used'] ?? 0) as number
+  const alive = saved !== undefined && left > 0 && now < saved.time + (saved['window'] as number)
+  const used = alive ? left : 0
+  const start = alive && now < saved.time + window ? saved.time : now
+  return whole(rule, used, (after) => ({ time: start, window, used: after }))
 }
 
-/** The tokens in use under another window: in doubles as Lua has them, which may be a unit above the exact value. */
-function rescaled({ window, level }: { window: bigint; level: bigint }, to: bigint): bigint {
-  const found = BigInt(Math.ceil((Number(level) / Number(window)) * Number(to)))
-  const exact = (level * to + window - 1n) / window
-  if (found < exact || found > exact + 1n) throw new Error(`rescaled ${found}, exactly ${exact}`)
-  return found
+const calendar: Look = (rule, saved, now) => {
+  const unit = (rule as CalendarRule).calendar === 'hour' ? 3_600_000_000 : 86_400_000_000
+  const start = Math.floor(now / unit) * unit
+  const used = saved && saved.time >= start ? (saved['used'] as number) : 0
+  return whole(rule, used, (after) => ({ time: start, used: after }))
 }
 
-const max = (a: bigint, b: bigint): bigint => (a > b ? a : b)
+function whole(rule: Rule, used: number, save: (used: number) => Saved): Count {
+  return {
+    refuses: (cost) => used + cost > rule.limit,
+    remaining: Math.max(0, rule.limit - used),
+    full: used === 0,
+    add: (tokens) => save(clamp(used + tokens, rule)),
+  }
+}
 
+const slidingWindow: Look = (rule, saved, now) => {
+  const window = US((rule as GcraRule).window)
+  let [start, before, used] = [now, 0, 0]
+  if (saved && (saved['before'] !== 0 || saved['used'] !== 0)) {
+    const counted = saved['window'] as number
+    const passed = Math.floor((now - saved.time) / counted)
+    if (passed < 2) {
+      start = saved.time + passed * counted
+      before = Math.min(saved['before'] as number, 2 * rule.limit)
+      used = Math.min(saved['used'] as number, 2 * rule.limit)
+      if (passed === 1) [before, used] = [used, 0]
+      if (counted !== window) {
+        const part = Math.floor((before * (counted - (now - start))) / counted + 1e-6) + 1
+        ;[start, before, used] = [now, 0, Math.min(used + Math.min(before, part), 2 * rule.limit)]
+      }
+    }
+  }
+  const weight = (more: number): bigint =>
+    big(before) * big(window - (now - start)) + big(used + more) * big(window)
+  const limit = big(rule.limit) * big(window)
+  return {
+    refuses: (cost) => weight(cost) > limit,
+    remaining: Number(max(0n, (limit - weight(0)) / big(window))),
+    full: used === 0 && before === 0,
+    add(tokens) {
+      const rest = Math.min(0, used + tokens)
+      return {
+        time: start,
+        window,
+        before: Math.max(0, before + rest),
+        used: Math.min(Math.max(0, used + tokens), 2 * rule.limit),
+      }
+    },
+  }
+}
+
+type Charge = readonly [time: number, tokens: number]
+
+const slidingLog: Look = (rule, saved, now) => {
+  const window = US((rule as GcraRule).window)
+  const charges = ((saved?.['charges'] ?? []) as readonly Charge[]).filter(([time]) => time > now - window)
+  const used = charges.reduce((sum, [, tokens]) => sum + tokens, 0)
+  return {
+    refuses: (cost) => used + cost > rule.limit,
+    remaining: Math.max(0, rule.limit - used),
+    full: used === 0,
+    add(tokens) {
+      if (tokens >= 0) {
+        const more = Math.min(tokens, 2 * rule.limit - used)
+        const after =
+          more > 0 ? [...charges, [now, more] as const] : (saved?.['charges'] as readonly Charge[])
+        return logged(after ?? [])
+      }
+      let back = Math.min(-tokens, used)
+      const kept: Charge[] = []
+      for (const [time, each] of charges.toReversed()) {
+        const left = each - Math.min(each, back)
+        back -= each - left
+        if (left > 0) kept.unshift([time, left])
+      }
+      return logged(kept)
+    },
+  }
+}
+
+function logged(charges: readonly Charge[]): Saved {
+  return { time: charges.at(-1)?.[0] ?? -Infinity, charges }
+}
+
+const concurrency: Look = (rule, saved, now) => {
+  const leases = [...((saved?.['leases'] ?? new Map()) as ReadonlyMap<number, number>)].filter(
+    ([, ends]) => ends > now,
+  )
+  return {
+    refuses: (cost) => cost > 0 && leases.length >= rule.limit,
+    remaining: Math.max(0, rule.limit - leases.length),
+    full: leases.length === 0,
+    add: () => ({ time: now, leases: new Map(leases) }),
+  }
+}
+
+const LOOKS: Readonly<Record<string, Look>> = {
+  gcra: gcra,
+  'fixed-window': fixedWindow,
+  calendar: calendar,
+  'sliding-window': slidingWindow,
+  'sliding-log': slidingLog,
+  concurrency: concurrency,
+}
+
+export function algorithmOf(rule: Rule): string {
+  return 'calendar' in rule ? 'calendar' : (rule.algorithm ?? 'gcra')
+}
+
+/** What a decision must say; rules in the order of the options. */
 export interface Expected {
   readonly allowed: boolean
-  readonly buckets: readonly Bucket[]
-  /** After the call. */
-  readonly levels: readonly bigint[]
-  readonly cost: bigint
+  readonly cost: number
+  readonly before: readonly Seen[]
+  readonly after: readonly Seen[]
+}
+
+/** A rule of a subject, to be looked at now or later. */
+interface Seen {
+  readonly rule: Rule
+  readonly now: number
+  readonly in: (ms: number) => Count
+}
+
+export interface Model {
+  take(subject: string, rules: readonly Rule[], cost: number, now: number, lease?: number): Expected
+  /** A penalty, or with fewer than 0 tokens a refund. */
+  add(subject: string, rules: readonly Rule[], tokens: number, now: number): readonly Seen[]
+  /** Whether the slots of a lease were held; gives them back, or holds them for so many microseconds more. */
+  lease(subject: string, lease: number, now: number, renewUs: number | undefined): boolean
+}
+
+export function createModel(): Model {
+  const states = new Map<string, Saved>()
+  const keyOf = (subject: string, rule: Rule): string => `${subject} ${algorithmOf(rule)} ${rule.name}`
+
+  /** Looks at a rule; a clock that was stepped back moves its times. */
+  function seen(subject: string, rule: Rule, now: number): Seen {
+    const key = keyOf(subject, rule)
+    const saved = states.get(key)
+    if (saved && saved.time > now) states.set(key, moved(saved, saved.time - now))
+    return snapshot(rule, states.get(key), now)
+  }
+
+  function save(subject: string, { rule, in: look }: Seen, tokens: number): void {
+    states.set(keyOf(subject, rule), look(0).add(tokens))
+  }
+
+  return {
+    take(subject, rules, cost, now, lease = 0) {
+      const before = rules.map((rule) => seen(subject, rule, now))
+      const allowed = before.every((each) => each.rule.shadow || !each.in(0).refuses(cost))
+      if (allowed && cost > 0) {
+        for (const each of before) {
+          if (each.in(0).refuses(cost)) {
+            if (!['concurrency', 'sliding-log'].includes(algorithmOf(each.rule))) save(subject, each, 0)
+            continue
+          }
+          save(subject, each, cost)
+          if (each.rule.algorithm === 'concurrency')
+            hold(keyOf(subject, each.rule), lease, now + leaseOf(rules))
+        }
+      }
+      const after = rules.map((rule) => snapshot(rule, states.get(keyOf(subject, rule)), now))
+      return { allowed, cost, before, after }
+    },
+    add(subject, rules, tokens, now) {
+      for (const rule of rules) {
+        const each = seen(subject, rule, now)
+        if (rule.algorithm === 'concurrency' || (tokens < 0 && !states.has(keyOf(subject, rule)))) continue
+        if (tokens !== 0) save(subject, each, tokens)
+      }
+      return rules.map((rule) => snapshot(rule, states.get(keyOf(subject, rule)), now))
+    },
+    lease(subject, lease, now, renewUs) {
+      const held = [...states].filter(
+        ([key, saved]) => key.startsWith(`${subject} concurrency `) && leasesOf(saved).has(lease),
+      )
+      for (const [key, saved] of held) if (saved.time > now) states.set(key, moved(saved, saved.time - now))
+      const alive = held.every(([key]) => (leasesOf(states.get(key) as Saved).get(lease) as number) > now)
+      for (const [key] of held) {
+        if (renewUs === undefined) (leasesOf(states.get(key) as Saved) as Map<number, number>).delete(lease)
+        else if (alive) hold(key, lease, now + renewUs, now)
+      }
+      return held.length > 0 && alive
+    },
+  }
+
+  function hold(key: string, lease: number, ends: number, now?: number): void {
+    const saved = states.get(key) as Saved
+    states.set(key, { time: now ?? saved.time, leases: new Map([...leasesOf(saved), [lease, ends]]) })
+  }
+}
+
+function leasesOf(saved: Saved): ReadonlyMap<number, number> {
+  return saved['leases'] as ReadonlyMap<number, number>
+}
+
+export function leaseOf(rules: readonly Rule[]): number {
+  return Math.min(...rules.flatMap((rule) => (rule.algorithm === 'concurrency' ? [US(rule.lease)] : [])))
+}
+
+/** What was saved, so much earlier. */
+function moved(saved: Saved, by: number): Saved {
+  const charges = saved['charges'] as readonly Charge[] | undefined
+  const leases = saved['leases'] as ReadonlyMap<number, number> | undefined
+  return {
+    ...saved,
+    time: saved.time - by,
+    ...(charges && { charges: charges.map(([time, tokens]) => [time - by, tokens] as const) }),
+    ...(leases && { leases: new Map([...leases].map(([lease, ends]) => [lease, ends - by])) }),
+  }
+}
+
+function snapshot(rule: Rule, saved: Saved | undefined, now: number): Seen {
+  const look = LOOKS[algorithmOf(rule)] as Look
+  // Later it is as it was counted now: other numbers of the rule take hold with a charge.
+  const later = look(rule, saved, now).add(0)
+  return { rule, now, in: (ms) => look(rule, ms === 0 ? saved : later, now + ms * 1000) }
 }
 
 /** What a decision says that is not so; empty when all of it is right. */
-export function mistakes(expected: Expected, decision: Decision): string[] {
-  const { allowed, buckets, levels, cost } = expected
+export function mistakes({ allowed, cost, before, after }: Expected, decision: Decision): string[] {
   const wrong: string[] = []
   const hold = (claim: string, holds: boolean): void => void (holds || wrong.push(claim))
-  const levelIn = (at: number, ms: number): bigint => {
-    const { limit } = buckets[at] as Bucket
-    return max(0n, (levels[at] as bigint) - BigInt(ms) * MS * limit)
-  }
-  const passesIn = (ms: number): boolean =>
-    buckets.every(({ window, capacity }, at) => levelIn(at, ms) + cost * window <= capacity)
+  const enforced = before.filter(({ rule }) => !rule.shadow)
+  const passesIn = (ms: number): boolean => enforced.every((each) => !each.in(ms).refuses(cost))
 
   hold(`allowed should be ${allowed}`, decision.allowed === allowed)
   hold('decidedBy', decision.decidedBy === 'redis')
   if (allowed) {
-    hold(
-      'retryAfterMs of an allowed call is 0',
-      decision.retryAfterMs === 0 && decision.violated.length === 0,
-    )
+    hold('an allowed call violates nothing', decision.retryAfterMs === 0 && decision.violated.length === 0)
   } else {
-    const over = buckets.filter(({ window, capacity }, at) => levelIn(at, 0) + cost * window > capacity)
-    hold('violated', decision.violated.join() === over.map(({ name }) => name).join())
+    const over = enforced.filter((each) => each.in(0).refuses(cost)).map(({ rule }) => rule.name)
+    hold('violated', decision.violated.join() === over.join())
     hold('waiting retryAfterMs lets the call pass', passesIn(decision.retryAfterMs))
     hold('a millisecond less does not', !passesIn(decision.retryAfterMs - 1))
     hold('the binding rule violates', decision.violated.includes(decision.rule))
   }
-  for (const [at, { name, window, capacity }] of buckets.entries()) {
-    const rule = decision.rules[at] as Decision['rules'][number]
-    const leftIn = (ms: number): number => Math.max(0, Number((capacity - levelIn(at, ms)) / window))
-    const full = (ms: number): boolean => levelIn(at, ms) === 0n
-    hold(`remaining of ${name}`, rule.name === name && rule.remaining === leftIn(0))
-    hold(`resetMs of ${name}`, full(rule.resetMs) && (rule.resetMs === 0 || !full(rule.resetMs - 1)))
-    const more = (ms: number): boolean => full(ms) || leftIn(ms) > rule.remaining
-    hold(`nextMs of ${name}`, more(rule.nextMs) && (rule.nextMs === 0 ? full(0) : !more(rule.nextMs - 1)))
+  wrong.push(
+    ...mistakenStates(
+      after.filter(({ rule }) => !rule.shadow),
+      decision.rules,
+    ),
+  )
+  const shadows = after.filter(({ rule }) => rule.shadow)
+  wrong.push(...mistakenStates(shadows, decision.shadow))
+  for (const [at, { rule }] of shadows.entries()) {
+    const refused = before
+      .find((each) => each.rule === rule)
+      ?.in(0)
+      .refuses(cost)
+    hold(`verdict of shadow ${rule.name}`, decision.shadow[at]?.allowed === !refused)
   }
   const binding = decision.rules.find(({ name }) => name === decision.rule)
   hold('remaining is that of the binding rule', decision.remaining === binding?.remaining)
   const least = Math.min(...decision.rules.map(({ remaining }) => remaining))
   hold('the binding rule of an allowed call has the least left', !allowed || decision.remaining === least)
   return wrong
+}
+
+export function mistakenStates(expected: readonly Seen[], states: readonly RuleState[]): string[] {
+  const wrong: string[] = []
+  const hold = (claim: string, holds: boolean): void => void (holds || wrong.push(claim))
+  hold('as many rules', expected.length === states.length)
+  for (const [at, { rule, in: look }] of expected.entries()) {
+    const { name, remaining, nextMs, resetMs } = states[at] as RuleState
+    hold(`remaining of ${rule.name}: ${remaining}`, name === rule.name && remaining === look(0).remaining)
+    // What is only known to end at a lease's end, or in the calendar, is not told to the millisecond.
+    if (rule.algorithm === 'concurrency') continue
+    hold(`resetMs of ${name}`, look(resetMs).full && (resetMs === 0 || !look(resetMs - 1).full))
+    const more = (ms: number): boolean => look(ms).full || !look(ms).refuses(remaining + 1)
+    hold(`nextMs of ${name}`, more(nextMs) && (nextMs === 0 ? look(0).full : !more(nextMs - 1)))
+  }
+  return wrong
+}
+
+const max = (a: bigint, b: bigint): bigint => (a > b ? a : b)
+
+function divisor(a: bigint, b: bigint): bigint {
+  return b === 0n ? a : divisor(b, a % b)
 }

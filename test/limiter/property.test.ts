@@ -1,4 +1,11 @@
-import { createRateLimiter, type Decision, type RateLimiter, type GcraRule as Rule } from '@penknife/core'
+import {
+  createRateLimiter,
+  type Decision,
+  type GcraRule,
+  type Lease,
+  type RateLimiter,
+  type Rule,
+} from '@penknife/core'
 import * as fc from 'fast-check'
 import { expect, test, vi } from 'vitest'
 
@@ -6,7 +13,7 @@ import { createClock } from '../support/clock.ts'
 import { openReady } from '../support/connect.ts'
 import { pattern, useRedis } from '../support/redis.ts'
 import { LONG } from '../support/until.ts'
-import { createModel, mistakes } from './model.ts'
+import { createModel, leaseOf, mistakenStates, mistakes } from './model.ts'
 
 vi.mock('../../packages/core/src/redis/scripts.gen.ts', () =>
   import('../support/clock.ts').then(({ scriptsWithClock }) => scriptsWithClock()),
@@ -15,52 +22,90 @@ vi.mock('../../packages/core/src/redis/scripts.gen.ts', () =>
 const bench = useRedis()
 const START_US = 1_800_000_000_000_000
 const MINUTE_US = 60_000_000
+const SUBJECTS = 3
 
 type Step =
   | { readonly kind: 'take'; readonly subjects: readonly number[]; readonly cost: number }
+  | { readonly kind: 'add'; readonly subject: number; readonly tokens: number }
+  | { readonly kind: 'lease'; readonly nth: number; readonly renew: boolean }
   | { readonly kind: 'clock'; readonly us: number }
   | { readonly kind: 'rules'; readonly at: number }
 
-/** Long enough that no state expires by the server's own clock while a test runs. */
-const rule = (name: string): fc.Arbitrary<Rule> =>
-  fc.record({
-    name: fc.constant(name),
-    limit: fc.integer({ min: 1, max: 20 }),
-    window: fc.integer({ min: 60_000, max: 600_000 }),
-    burst: fc.integer({ min: 1, max: 30 }),
-  })
+type Kind = 'gcra' | 'fixed-window' | 'calendar' | 'sliding-window' | 'sliding-log' | 'concurrency'
 
-const step: fc.Arbitrary<Step> = fc.oneof(
-  {
-    weight: 6,
-    arbitrary: fc.record({
-      kind: fc.constant('take' as const),
-      subjects: fc.array(fc.integer({ min: 0, max: 2 }), { minLength: 1, maxLength: 6 }),
-      cost: fc.integer({ min: 0, max: 5 }),
-    }),
-  },
-  {
-    weight: 3,
-    arbitrary: fc.record({
-      kind: fc.constant('clock' as const),
-      us: fc.oneof(
-        fc.integer({ min: 0, max: MINUTE_US }),
-        fc.integer({ min: -MINUTE_US, max: 20 * MINUTE_US }),
-      ),
-    }),
-  },
-  {
-    weight: 1,
-    arbitrary: fc.record({ kind: fc.constant('rules' as const), at: fc.integer({ min: 0, max: 2 }) }),
-  },
-)
+/** Long enough that no state expires by the server's own clock while a test runs. */
+const window = fc.integer({ min: 60_000, max: 600_000 })
+const limit = fc.integer({ min: 1, max: 20 })
+
+function ruleOf(kind: Kind, name: string, shadow: boolean): fc.Arbitrary<Rule> {
+  const head = { name: fc.constant(name), shadow: fc.constant(shadow), limit }
+  switch (kind) {
+    case 'gcra':
+      return fc.record({ ...head, window, burst: fc.integer({ min: 1, max: 30 }) })
+    case 'calendar':
+      return fc.record({
+        ...head,
+        algorithm: fc.constant('fixed-window' as const),
+        calendar: fc.constantFrom('hour' as const, 'day' as const),
+        timeZone: fc.constant('UTC'),
+      })
+    case 'concurrency':
+      return fc.record({ ...head, algorithm: fc.constant(kind), lease: window })
+    default:
+      return fc.record({ ...head, algorithm: fc.constant(kind), window }) as fc.Arbitrary<Rule>
+  }
+}
+
+const KINDS: readonly Kind[] = [
+  'gcra',
+  'fixed-window',
+  'calendar',
+  'sliding-window',
+  'sliding-log',
+  'concurrency',
+]
 
 /** Three versions of one limiter, as deployments of an application would have them: same names, other numbers. */
-const versions = fc
-  .integer({ min: 1, max: 3 })
-  .chain((count) =>
-    fc.array(fc.tuple(...['a', 'b', 'c'].slice(0, count).map(rule)), { minLength: 3, maxLength: 3 }),
-  )
+function versionsOf(kinds: readonly Kind[], shadows: readonly boolean[]): fc.Arbitrary<Rule[][]> {
+  const rules = kinds.map((kind, at) => ruleOf(kind, `${kind}-${at}`, shadows[at] ?? false))
+  return fc.array(fc.tuple<Rule[]>(...rules), { minLength: 3, maxLength: 3 })
+}
+
+const take = fc.record({
+  kind: fc.constant('take' as const),
+  subjects: fc.array(fc.integer({ min: 0, max: SUBJECTS - 1 }), { minLength: 1, maxLength: 6 }),
+  cost: fc.integer({ min: 0, max: 5 }),
+})
+const add = fc.record({
+  kind: fc.constant('add' as const),
+  subject: fc.integer({ min: 0, max: SUBJECTS - 1 }),
+  tokens: fc.integer({ min: -8, max: 12 }),
+})
+const lease = fc.record({
+  kind: fc.constant('lease' as const),
+  nth: fc.nat({ max: 20 }),
+  renew: fc.boolean(),
+})
+const clockStep = fc.record({
+  kind: fc.constant('clock' as const),
+  us: fc.oneof(
+    fc.integer({ min: 0, max: MINUTE_US }),
+    fc.integer({ min: -MINUTE_US, max: 20 * MINUTE_US }),
+    fc.integer({ min: -60 * MINUTE_US, max: 0 }),
+  ),
+})
+const rules = fc.record({ kind: fc.constant('rules' as const), at: fc.integer({ min: 0, max: 2 }) })
+
+const steps = fc.array(
+  fc.oneof(
+    { weight: 8, arbitrary: take },
+    { weight: 2, arbitrary: add },
+    { weight: 2, arbitrary: lease },
+    { weight: 4, arbitrary: clockStep },
+    { weight: 1, arbitrary: rules },
+  ),
+  { minLength: 5, maxLength: 30 },
+)
 
 async function states(): Promise<Map<string, string>> {
   const keys = (await bench.raw.keys('pk1:*')).toSorted()
@@ -75,71 +120,155 @@ async function checkTtls(before: Map<string, string>): Promise<void> {
   for (const [key, dump] of await states()) {
     if (before.get(key) === dump) continue
     expect(await bench.raw.pttl(key), `${key} has no TTL`).toBeGreaterThan(0)
-    await bench.raw.pexpire(key, 3_600_000)
+    await bench.raw.pexpire(key, 100_000_000)
   }
 }
 
-test('every decision is the one that exact arithmetic gives, and a denial changes nothing', async () => {
+const seen = { allowed: 0, denied: 0 }
+
+/** Runs steps on the limiter and on the model. */
+async function compare(
+  versions: readonly Rule[][],
+  limiters: readonly RateLimiter[],
+  run: readonly Step[],
+): Promise<void> {
+  const clock = createClock(bench.raw)
+  await bench.raw.flushall()
+  await clock.set(START_US)
+  const model = createModel()
+  const leases: { readonly subject: string; readonly lease: Lease; readonly id: number; us: number }[] = []
+  let version = 0
+  let id = 0
+  // A clock that was stepped back is noted in the states.
+  let back = false
+  for (const next of run) {
+    const used = versions[version] as Rule[]
+    const limiter = limiters[version] as RateLimiter
+    const before = await states()
+    if (next.kind === 'clock') {
+      await clock.advance(next.us)
+      back ||= next.us < 0
+    } else if (next.kind === 'rules') version = next.at
+    else if (next.kind === 'lease') {
+      const held = leases[next.nth]
+      if (!held) continue
+      const expected = model.lease(held.subject, held.id, clock.now, next.renew ? held.us : undefined)
+      expect(await (next.renew ? held.lease.renew() : held.lease.release())).toBe(expected)
+    } else if (next.kind === 'add') {
+      const subject = `subject-${next.subject}`
+      const call = next.tokens < 0 ? limiter.refund : limiter.penalty
+      const told = await call(subject, { cost: Math.abs(next.tokens) })
+      const expected = model.add(subject, used, next.tokens, clock.now)
+      expect(
+        mistakenStates(
+          expected.filter(({ rule }) => !rule.shadow),
+          told,
+        ),
+      ).toEqual([])
+    } else {
+      const cost = Math.min(next.cost, ...used.filter(({ shadow }) => !shadow).map(mostOf))
+      const subjects = next.subjects.map((subject) => `subject-${subject}`)
+      // Together in one turn: a batch in which subjects repeat.
+      const decisions: Decision[] = await Promise.all(
+        subjects.map((subject) => limiter.take(subject, { cost })),
+      )
+      for (const [at, subject] of subjects.entries()) {
+        const decision = decisions[at] as Decision
+        const expected = model.take(subject, used, cost, clock.now, ++id)
+        expect(mistakes(expected, decision)).toEqual([])
+        seen[decision.allowed ? 'allowed' : 'denied'] += 1
+        if (decision.lease) leases.push({ subject, lease: decision.lease, id, us: leaseOf(used) })
+      }
+      const charged = decisions.some(({ allowed }) => allowed) && cost > 0
+      if (!charged && !back) expect(await states()).toEqual(before)
+    }
+    await checkTtls(before)
+  }
+}
+
+function mostOf(rule: Rule): number {
+  return rule.algorithm === 'concurrency' ? Infinity : ((rule as GcraRule).burst ?? rule.limit)
+}
+
+async function check(versions: fc.Arbitrary<Rule[][]>, numRuns: number): Promise<void> {
   const penknife = await openReady(pattern(bench.server.url))
   const space = penknife.space('shop')
-  const clock = createClock(bench.raw)
-  const seen = { allowed: 0, denied: 0 }
-
-  async function run(
-    limiters: readonly RateLimiter[],
-    rules: readonly Rule[][],
-    steps: readonly Step[],
-  ): Promise<void> {
-    await bench.raw.flushall()
-    await clock.set(START_US)
-    const model = createModel()
-    let version = 0
-    for (const next of steps) {
-      if (next.kind === 'clock') await clock.advance(next.us)
-      else if (next.kind === 'rules') version = next.at
-      else {
-        const used = rules[version] as Rule[]
-        const cost = Math.min(next.cost, ...used.map(({ burst = 0 }) => burst))
-        const before = await states()
-        const subjects = next.subjects.map((subject) => `subject-${subject}`)
-        const limiter = limiters[version] as RateLimiter
-        // Together in one turn: a batch in which subjects repeat.
-        const decisions: Decision[] = await Promise.all(
-          subjects.map((subject) => limiter.take(subject, { cost })),
-        )
-        for (const [at, subject] of subjects.entries()) {
-          const decision = decisions[at] as Decision
-          const expected = model.take(subject, used, cost, clock.now)
-          expect(mistakes(expected, decision)).toEqual([])
-          seen[decision.allowed ? 'allowed' : 'denied'] += 1
-        }
-        if (decisions.every(({ allowed }) => !allowed) || cost === 0) expect(await states()).toEqual(before)
-        else await checkTtls(before)
-      }
-    }
-  }
-
-  await fc.assert(
-    fc.asyncProperty(versions, fc.array(step, { minLength: 5, maxLength: 25 }), async (rules, steps) => {
-      const limiters = rules.map((each) =>
-        createRateLimiter(space, { name: 'api', rules: each, deadline: '5s' }),
-      )
-      await run(limiters, rules, steps)
-    }),
-    { numRuns: LONG ? 2000 : 150 },
-  )
+  seen.allowed = seen.denied = 0
+  const property = fc.asyncProperty(versions, steps, async (each, run) => {
+    const limiters = each.map((given) =>
+      createRateLimiter(space, { name: 'api', rules: given, deadline: '5s' }),
+    )
+    await compare(each, limiters, run)
+  })
+  await fc.assert(property, { numRuns: LONG ? numRuns * 20 : numRuns })
   // Both answers were seen often enough for the comparison to mean something.
-  expect(Math.min(seen.allowed, seen.denied)).toBeGreaterThan(100)
+  expect(Math.min(seen.allowed, seen.denied)).toBeGreaterThan(numRuns / 2)
+}
+
+test.each(KINDS)(
+  'every decision of a %s rule is the one that plain arithmetic gives, and a denial changes nothing',
+  async (kind) => check(versionsOf([kind], []), 60),
+  300_000,
+)
+
+test('every decision of several GCRA rules is the one that plain arithmetic gives', async () => {
+  await check(
+    fc.constantFrom(2, 3).chain((count) =>
+      versionsOf(
+        Array.from({ length: count }, () => 'gcra'),
+        [],
+      ),
+    ),
+    60,
+  )
+}, 300_000)
+
+test('every decision of mixed rules, some of them shadows, is the one that plain arithmetic gives', async () => {
+  const mixes = fc
+    .tuple(
+      fc.array(fc.constantFrom(...KINDS), { minLength: 2, maxLength: 5 }),
+      fc.array(fc.boolean(), { minLength: 4, maxLength: 4 }),
+    )
+    .chain(([kinds, shadows]) => versionsOf(kinds, [false, ...shadows]))
+  await check(mixes, 120)
+}, 300_000)
+
+test('rules that come and go find what was used under them, whoever was asked in between', async () => {
+  const penknife = await openReady(pattern(bench.server.url))
+  const space = penknife.space('shop')
+  const all = ['gcra', 'gcra', 'fixed-window', 'sliding-window', 'sliding-log', 'calendar'] as const
+  const sets = fc.array(fc.shuffledSubarray([0, 1, 2, 3, 4, 5], { minLength: 1 }), {
+    minLength: 3,
+    maxLength: 3,
+  })
+  const property = fc.asyncProperty(
+    versionsOf(all, []).map(([first]) => first as Rule[]),
+    sets,
+    steps,
+    async (each, chosen, run) => {
+      const versions = chosen.map((set) => set.map((at) => each[at] as Rule))
+      const standing = createRateLimiter(space, { name: 'api', rules: each, deadline: '5s' })
+      // The rules of each call instead of the limiter's own.
+      const limiters = versions.map((given): RateLimiter => ({
+        ...standing,
+        take: (subject, taking) => standing.take(subject, { ...taking, rules: given }),
+        refund: (subject, taking) => standing.refund(subject, { ...taking, rules: given }),
+        penalty: (subject, taking) => standing.penalty(subject, { ...taking, rules: given }),
+      }))
+      await compare(versions, limiters, run)
+    },
+  )
+  await fc.assert(property, { numRuns: LONG ? 2000 : 100 })
 }, 300_000)
 
 test('after waiting exactly retryAfterMs the same call passes, and a millisecond earlier it does not', async () => {
   const penknife = await openReady(pattern(bench.server.url))
   const clock = createClock(bench.raw)
-  const rules: Rule[] = [
+  const given: Rule[] = [
     { name: 'burst', limit: 7, window: 60_000, burst: 3 },
     { name: 'daily', limit: 100, window: '1d' },
   ]
-  const limiter = createRateLimiter(penknife.space('shop'), { name: 'api', rules, deadline: '5s' })
+  const limiter = createRateLimiter(penknife.space('shop'), { name: 'api', rules: given, deadline: '5s' })
   await clock.set(START_US)
   for (let at = 0; at < 3; at++) expect((await limiter.take('ann')).allowed).toBe(true)
   const { allowed, retryAfterMs } = await limiter.take('ann', { cost: 2 })
@@ -153,11 +282,11 @@ test('after waiting exactly retryAfterMs the same call passes, and a millisecond
 test('every state has a TTL of about the time until the subject is rested', async () => {
   const penknife = await openReady(pattern(bench.server.url))
   const clock = createClock(bench.raw)
-  const rules: Rule[] = [
+  const given: Rule[] = [
     { name: 'a', limit: 10, window: '10s' },
     { name: 'b', limit: 100, window: '1h' },
   ]
-  const limiter = createRateLimiter(penknife.space('shop'), { name: 'api', rules, deadline: '5s' })
+  const limiter = createRateLimiter(penknife.space('shop'), { name: 'api', rules: given, deadline: '5s' })
   await clock.set(START_US)
   const { rules: state } = await limiter.take('ann', { cost: 3 })
   const [key] = (await bench.raw.keys('pk1:*')) as [string]

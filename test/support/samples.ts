@@ -23,7 +23,10 @@ const mark = keys.mark('orders', 'w1')
 const board = keys.leaderboard('points')
 const history = keys.history('live', 'room')
 const live = keys.live('live', 'room')
-const limiter = keys.limiter('api', 'abc', 'ann').key
+const shard = keys.shard('ann')
+const limiter = keys.limit(shard, 'api', 'ann')
+const log = keys.limitLog(shard, 'api/exact', 'ann')
+const slots = keys.limitSlots(shard, 'api/parallel', 'ann')
 
 /** An entry that group billing's consumer w1 holds at its first delivery. */
 const HELD: NonNullable<Sample['before']> = [
@@ -52,6 +55,14 @@ const EVENTS: NonNullable<Sample['before']> = [
   ['XADD', history, '5-2', 't', 'b', 'd', '2'],
 ]
 
+const TWO_RULES = '1 5 1000000 5000000 2 50 60000000 3000000000'
+
+/** A limiter's state with one entry; with id 0 a block. */
+function stateOf(id: number): readonly Arg[] {
+  const script = `redis.call('SET', KEYS[1], struct.pack('>ddddd', ${id}, 0, 2 ^ 52, 1, 0) .. 'x')`
+  return ['EVAL', script, 1, limiter]
+}
+
 /** At least one sample for each reply type of each script in packages/core/src/redis/scripts.gen.ts, by name. */
 export const SAMPLES: Readonly<Record<string, readonly Sample[]>> = {
   'leaderboard/around': [
@@ -64,8 +75,44 @@ export const SAMPLES: Readonly<Record<string, readonly Sample[]>> = {
     { returns: 'list', item: [board, 'bob'], before: SCORES },
     { returns: 'null', item: [board, 'nobody'], before: SCORES },
   ],
-  'limiter/take': [{ returns: 'integer', shared: [5, 1_000_000, 5_000_000], item: [limiter, 1] }],
-  'limiter/take-all': [{ returns: 'integers', shared: ['5 1000000 5 50 60000000 50'], item: [limiter, 1] }],
+  'limiter/block': [{ returns: 'integer', item: [limiter, 1_000_000, 'abuse'] }],
+  'limiter/charge': [
+    {
+      returns: 'list',
+      shared: [
+        [
+          'g 1 0 1 5 1000000 5000000 0',
+          'f 1 0 2 5 1000000 0 0',
+          'c 1 0 3 5 0 4000000000000000 5000000000000000',
+          'w 1 0 4 5 1000000 1 0',
+          'l 2 0 5 5 1000000 0 0',
+          's 3 0 6 5 1000000 0 0',
+        ].join('\n'),
+      ],
+      item: [limiter, log, slots, 1, 1, 'lease'],
+    },
+  ],
+  'limiter/lease': [
+    {
+      returns: 'integer',
+      item: [slots, 'lease', 1_000_000],
+      before: [
+        ['ZADD', slots, '4000000000000000', 'lease'],
+        ['PEXPIRE', slots, 1000],
+      ],
+    },
+  ],
+  'limiter/reset': [{ returns: 'integer', item: [limiter] }],
+  'limiter/take': [
+    { returns: 'integer', shared: [1, 5, 1_000_000, 5_000_000], item: [limiter, 1] },
+    { returns: 'string', shared: [1, 5, 1_000_000, 5_000_000], item: [limiter, 1], before: [stateOf(0)] },
+    { returns: 'null', shared: [1, 5, 1_000_000, 5_000_000], item: [limiter, 1], before: [stateOf(2)] },
+  ],
+  'limiter/take-all': [
+    { returns: 'integers', shared: [TWO_RULES], item: [limiter, 1] },
+    { returns: 'string', shared: [TWO_RULES], item: [limiter, 1], before: [stateOf(0)] },
+    { returns: 'null', shared: [TWO_RULES], item: [limiter, 1], before: [stateOf(2)] },
+  ],
   'notifier/nudge': [{ returns: 'integer', item: [live, 'type', '{}'], channels: [live] }],
   'notifier/publish': [
     {

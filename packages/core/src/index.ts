@@ -7,8 +7,9 @@ export {
   PenknifeError,
   type PenknifeErrorOptions,
 } from './errors.ts'
-export { createRateLimiter, hashSubject, isSubject } from './limiter/limiter.ts'
+export { createRateLimiter } from './limiter/limiter.ts'
 export type { DenyCacheOptions } from './limiter/deny-cache.ts'
+export { hashSubject, isSubject } from './limiter/subjects.ts'
 export type * from './limiter/types.ts'
 export type * from './notifier/types.ts'
 export { checkOptions } from './options.ts'

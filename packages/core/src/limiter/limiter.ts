@@ -1,41 +1,39 @@
 import { durationMs, LONGEST_DEADLINE_MS } from '../duration.ts'
 import { invalid, OUTAGES, PenknifeError } from '../errors.ts'
 import { createTopic } from '../events.ts'
-import { checkName, checkOptions, checkText, isText, wholeNumber } from '../options.ts'
-import { digest } from '../redis/keys.ts'
+import { checkName, checkOptions, wholeNumber } from '../options.ts'
 import { runtimeOf, type Space } from '../redis/penknife.ts'
-import { limiterTake, limiterTakeAll } from '../redis/scripts.gen.ts'
-import type { Port } from '../redis/runner.ts'
-import type { Arg } from '../redis/script.ts'
+import { add, createControls } from './controls.ts'
+import { blockedDecision, decide, policyDecision } from './decide.ts'
 import { createDenyCache } from './deny-cache.ts'
-import { type Bucket, decide, packRules, parseRules, policyDecision } from './rules.ts'
+import { type Ask, joinDecisions, takeInOrder } from './in-order.ts'
+import { createLeaseIds, createMakeLease } from './leases.ts'
+import { type Charge, createPlans, type Plan, type PlanContext } from './plan.ts'
+import { reserve } from './reserve.ts'
+import { ruleInfo } from './rules.ts'
+import { createLocate, subjectText } from './subjects.ts'
 import type { Decision, RateLimiter, RateLimiterOptions, Subject, TakeOptions } from './types.ts'
 import { createWaitingRoom } from './wait.ts'
 
-/** The longest subject; up to 64 characters stand in the key as they are, longer ones hashed. */
-const LONGEST_SUBJECT = 1024
+const OPTIONS = [
+  'name',
+  'rules',
+  'routeBy',
+  'whenUnavailable',
+  'deadline',
+  'denyCache',
+  'maxWaiters',
+] as const
 
 /**
- * Makes a rate limiter: GCRA (Generic Cell Rate Algorithm, ITU-T I.371, in its exact leaky-bucket form) over one
- * or several rules, charged all or none.
- *
- * In any interval T a rule admits at most `burst + T * limit / window` tokens of a subject, across any number of
- * processes. Redis keeps one string of 16 + 16 bytes a rule for each subject, for at
- * most twice the time until the subject is rested, and a second.
+ * Makes a rate limiter: one or several rules, each with an algorithm of its own, charged all or none in one script call,
+ * across any number of processes. What each algorithm promises stands at its type (GcraRule and the others).
  *
  * @throws PENKNIFE_INVALID for a wrong option.
  */
 export function createRateLimiter(space: Space, options: RateLimiterOptions): RateLimiter {
-  checkOptions('createRateLimiter', options, [
-    'name',
-    'rules',
-    'whenUnavailable',
-    'deadline',
-    'denyCache',
-    'maxWaiters',
-  ])
+  checkOptions('createRateLimiter', options, OPTIONS)
   const name = checkName('name', options.name)
-  const buckets = parseRules(options.rules)
   const policy = options.whenUnavailable ?? 'open'
   if (!['open', 'closed', 'throw'].includes(policy)) {
     throw invalid('whenUnavailable', policy, "give 'open', 'closed' or 'throw'")
@@ -44,14 +42,21 @@ export function createRateLimiter(space: Space, options: RateLimiterOptions): Ra
   const deadlineMs = durationMs('deadline', options.deadline ?? 100, { max: LONGEST_DEADLINE_MS })
   const breaker = breakers.of(deadlineMs)
   const about = `limiter '${name}' of space '${space.name}'`
-  const [first, ...more] = buckets as readonly [Bucket, ...Bucket[]]
-  const port: Port<[state: string, cost: Arg], number | readonly number[]> =
-    more.length === 0
-      ? bind(limiterTake, [first.limit, first.windowUs, first.capacity], deadlineMs, about, breaker)
-      : bind(limiterTakeAll, [packRules(buckets)], deadlineMs, about, breaker)
-  const smallest = Math.min(...buckets.map((bucket) => bucket.burst))
-  // Other names are other rules, so their states never mix; other numbers under the same names keep the state.
-  const signature = digest(buckets.map((bucket) => bucket.name).join(' ')).slice(1, 7)
+  const routeBy = options.routeBy === undefined ? undefined : checkName('routeBy', options.routeBy, 32)
+  const context: PlanContext = {
+    name,
+    keys,
+    locate: createLocate(keys, routeBy),
+    routeBy,
+    bind: (script, shared) => bind(script, shared, deadlineMs, about, breaker),
+  }
+  const planOf = createPlans(context)
+  const standing = planOf(options.rules)
+  if (routeBy !== undefined && standing.rules[0]?.per === undefined) {
+    throw invalid('routeBy', routeBy, "give every rule a 'per' to go with it, or leave it out")
+  }
+  const makeLease = createMakeLease(context)
+  const nextLeaseId = createLeaseIds()
   const decisions = createTopic<{ limiter: string; subject: Subject; decision: Decision }>('penknife:limiter')
   const { denyCache = false } = options
   const cache = denyCache === false ? undefined : createDenyCache(denyCache === true ? {} : denyCache)
@@ -67,30 +72,61 @@ export function createRateLimiter(space: Space, options: RateLimiterOptions): Ra
     return decision
   }
 
-  async function ask(given: Subject, taking: TakeOptions | undefined): Promise<Decision> {
-    if (taking !== undefined) checkOptions('take', taking, ['cost'])
-    const { cost = 1 } = taking ?? {}
-    const subject = checkText('subject', given as string, LONGEST_SUBJECT)
-    wholeNumber('cost', cost, 0, smallest)
-    if (taking !== undefined) {
-      const denied = cache?.denied(subject, signature, cost)
+  /** A part of a subject is in many subjects: then nothing is known any more. */
+  function onEased(subject: Subject): void {
+    const text = typeof subject === 'string' ? subject : undefined
+    cache?.forget(text)
+    room.wake(text)
+  }
+
+  const askRedis: Ask = {
+    async take(charge, subject, cost) {
+      const id = charge.leaseUs === undefined || cost === 0 ? '' : nextLeaseId()
+      const outcome = await charge.take(subject, cost, id)
+      if (outcome.kind === 'blocked') return blockedDecision(charge.rules, outcome.endsInUs, outcome.reason)
+      const decision = decide(charge.rules, outcome.allowed, outcome.told, cost)
+      const lease = id !== '' && outcome.allowed ? makeLease(charge, subject, id, outcome.told) : undefined
+      return lease ? { ...decision, lease } : decision
+    },
+    async giveBack(charge, subject, cost, { lease }) {
+      await lease?.release()
+      return add(charge, subject, -cost)
+    },
+  }
+
+  async function takeUnder(plan: Plan, subject: Subject, cost: number): Promise<Decision> {
+    const { charges } = plan
+    if (charges.length === 1) return askRedis.take(charges[0] as Charge, subject, cost)
+    return joinDecisions(
+      plan.rules.map((rule) => rule.name),
+      await takeInOrder(plan, subject, cost, askRedis),
+    )
+  }
+
+  async function ask(subject: Subject, taking: TakeOptions | undefined): Promise<Decision> {
+    if (taking !== undefined) checkOptions('take', taking, ['cost', 'rules'])
+    const { cost = 1, rules } = taking ?? {}
+    const plan = rules === undefined ? standing : planOf(rules)
+    wholeNumber('cost', cost, 0, plan.most)
+    const remembered = cache && subjectText(subject, plan.parts)
+    if (remembered !== undefined) {
+      const denied = cache?.denied(remembered, plan.text, cost)
       if (denied !== undefined) return told(subject, denied.decision)
     }
-    const { key, route } = keys.limiter(name, signature, subject)
     try {
-      const decision = decide(buckets, await port(route, key, cost), cost)
-      cache?.learn(subject, signature, cost, decision)
+      const decision = await takeUnder(plan, subject, cost)
+      if (remembered !== undefined) cache?.learn(remembered, plan.text, cost, decision)
       return told(subject, decision)
     } catch (error) {
       if (policy === 'throw' || !isOutage(error)) throw error
-      return told(subject, policyDecision(buckets, policy === 'open'))
+      return told(subject, policyDecision(plan.rules, policy === 'open'))
     }
   }
 
   /** A subject under attack comes no further than the first lines: nothing is checked, made or sent. */
   function take(subject: Subject, taking?: TakeOptions): Promise<Decision> {
-    if (cache !== undefined && taking === undefined) {
-      const denied = cache.denied(subject as string, signature, 1)
+    if (cache !== undefined && taking === undefined && typeof subject === 'string') {
+      const denied = cache.denied(subject, standing.text, 1)
       if (denied !== undefined) {
         told(subject, denied.decision)
         return denied.answer
@@ -99,42 +135,32 @@ export function createRateLimiter(space: Space, options: RateLimiterOptions): Ra
     return ask(subject, taking)
   }
 
+  const controls = createControls({ ...context, standing, planOf, onEased })
   return {
     name,
-    rules: buckets.map(({ name: rule, algorithm, limit, windowMs, burst }) => ({
-      name: rule,
-      algorithm,
-      limit,
-      windowMs,
-      burst,
-    })),
+    rules: standing.rules.filter(({ shadow }) => !shadow).map(ruleInfo),
     on: (listener) => breaker.on(listener),
     take,
-    async wait(given, waiting = {}) {
-      checkOptions('wait', waiting, ['cost', 'maxWait', 'signal'])
+    async wait(subject, waiting = {}) {
+      checkOptions('wait', waiting, ['cost', 'rules', 'maxWait', 'signal'])
       const { maxWait = 60_000, signal, ...taking } = waiting
       const maxWaitMs = durationMs('maxWait', maxWait, { min: 0 })
-      const subject = checkText('subject', given as string, LONGEST_SUBJECT)
-      return room.wait(subject, {
+      const { parts } = taking.rules === undefined ? standing : planOf(taking.rules)
+      return room.wait(subjectText(subject, parts), {
         cost: taking.cost ?? 1,
         maxWaitMs,
         signal,
         ask: () => take(subject, taking),
       })
     },
+    async reserve(subject, reserving) {
+      checkOptions('reserve', reserving, ['cost', 'rules', 'expires'])
+      return reserve({ take, ...controls }, subject, reserving)
+    },
+    ...controls,
   }
 }
 
 function isOutage(error: unknown): boolean {
   return error instanceof PenknifeError && OUTAGES.has(error.code)
-}
-
-/** Whether a text can be a subject as it is. */
-export function isSubject(text: string): boolean {
-  return isText(text, LONGEST_SUBJECT)
-}
-
-/** A valid subject of bounded length that stands for any text, however hostile. */
-export function hashSubject(text: string): string {
-  return digest(text)
 }

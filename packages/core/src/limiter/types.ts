@@ -157,9 +157,9 @@ export interface Decision {
   /** Every shadow rule's state, in the order of the options. */
   readonly shadow: readonly ShadowState[]
   /** Why the subject is blocked; then nothing was looked at, and every rule reports 0 left until the block ends. */
-  readonly blocked?: Block
+  readonly blocked?: Block | undefined
   /** The slot that the call holds, if a concurrency rule was charged. */
-  readonly lease?: Lease
+  readonly lease?: Lease | undefined
   /**
    * `policy` or `local` when Redis did not answer in time and `whenUnavailable` decided; `cache` for a denial that
    * still holds and was repeated in this process.
@@ -205,10 +205,6 @@ export interface RateLimiter {
    * be released, Redis is away) 200 ms at most.
    */
   wait(subject: Subject, options?: WaitOptions): Promise<Decision>
-}
-
-/** What else can be done with a subject; becomes a part of RateLimiter. */
-export interface SubjectControls {
   /**
    * Takes an estimate for work whose cost is known afterwards, to be settled by `commit` or `cancel`.
    *
@@ -229,7 +225,7 @@ export interface SubjectControls {
   /** Denies every call of a subject for a time. One script call. Fails when Redis does not answer. */
   block(subject: Subject, options: BlockOptions): Promise<void>
   /** Ends a block; false when there was none. One script call. Fails when Redis does not answer. */
-  unblock(subject: Subject): Promise<boolean>
+  unblock(subject: Subject, options?: UnblockOptions): Promise<boolean>
   /**
    * Deletes everything that Redis knows of a subject under this limiter: what it used, its slots, its block. Fails when
    * Redis does not answer. One script call.
@@ -274,11 +270,20 @@ export interface Reservation {
 
 export interface BlockOptions {
   readonly duration: Duration
-  /** Reported in each decision: up to 256 characters. */
+  /** Reported in each decision: 1 to 256 characters. */
   readonly reason: string
+  /** Which part of a subject that is an object is blocked. */
+  readonly per?: string
+}
+
+export interface UnblockOptions {
+  /** Which part of a subject that is an object was blocked. */
+  readonly per?: string
 }
 
 export interface ResetOptions {
   /** Rules given to calls that the limiter's options do not name: their logs and slots have keys of their own. */
   readonly rules?: readonly Rule[]
+  /** Only this part of a subject that is an object. Default: all parts that the rules name. */
+  readonly per?: string
 }

@@ -34,7 +34,14 @@ export interface Keys {
   published(notifier: string, channel: string, id: string): string
   /** The pub/sub channel of a notifier's channel; named after the database too, which pub/sub knows nothing of. */
   live(notifier: string, channel: string): string
-  limiter(name: string, rules: string, subject: string): { readonly key: string; readonly route: Route }
+  /** Where the states of a limiter's subject live: the shard of its routing key. */
+  shard(routing: string): Route
+  /** A subject's state, under a limiter or a part of one (`<name>/<part>`). */
+  limit(route: Route, limiter: string, subject: string): string
+  /** A sliding-log rule's charges; `rule` is `<limiter>/<rule>`. */
+  limitLog(route: Route, rule: string, subject: string): string
+  /** A concurrency rule's leases. */
+  limitSlots(route: Route, rule: string, subject: string): string
 }
 
 export interface KeyOptions {
@@ -63,11 +70,10 @@ export function createKeys(space: string, { keyPrefix, db }: KeyOptions): Keys {
     history: (notifier, channel) => `${base}notify:${notifier}:${channel}`,
     published: (notifier, channel, id) => `${base}notify-id:${notifier}:${digest(`${channel}\n${id}`)}`,
     live: (notifier, channel) => `${base}notify:${notifier}:${channel}:${live}`,
-    limiter(name, rules, subject) {
-      const shard = calculateSlot(subject) % SHARDS
-      const route = shards[shard] as Route
-      return { key: `${root}{${route.tag}}:limit:${name}:${rules}:${short(subject)}`, route }
-    },
+    shard: (routing) => shards[calculateSlot(routing) % SHARDS] as Route,
+    limit: ({ tag }, limiter, subject) => `${root}{${tag}}:limit:${limiter}:${short(subject)}`,
+    limitLog: ({ tag }, rule, subject) => `${root}{${tag}}:limit-log:${rule}:${short(subject)}`,
+    limitSlots: ({ tag }, rule, subject) => `${root}{${tag}}:limit-slots:${rule}:${short(subject)}`,
   }
 }
 

@@ -264,13 +264,14 @@ class Batch implements Timed<Batch> {
 
   /** The arguments of EVALSHA or EVAL: script, number of keys, keys, shared values, arguments. */
   command(script: string): Arg[] {
-    const { keys, sharedKeys } = this.script
+    const { sharedKeys } = this.script
     const own = sharedKeys ? (this.#shared[0] as readonly string[]) : []
-    const args: Arg[] = [script, own.length + keys.length * this.items.length, ...own]
-    for (const item of this.items) for (let at = 0; at < keys.length; at++) args.push(item[at] as Arg)
+    // Of a script with @item keys an item may have any number of them.
+    const each = (this.items[0] as readonly Arg[]).length - this.script.args.length
+    const args: Arg[] = [script, own.length + each * this.items.length, ...own]
+    for (const item of this.items) for (let at = 0; at < each; at++) args.push(item[at] as Arg)
     for (let at = sharedKeys ? 1 : 0; at < this.#shared.length; at++) args.push(this.#shared[at] as Arg)
-    for (const item of this.items)
-      for (let at = keys.length; at < item.length; at++) args.push(item[at] as Arg)
+    for (const item of this.items) for (let at = each; at < item.length; at++) args.push(item[at] as Arg)
     return args
   }
 

@@ -23,6 +23,8 @@ export interface Script<Shared extends readonly SharedArg[], Item extends readon
   readonly sharedKeys: boolean
   readonly shared: readonly string[]
   readonly keys: readonly string[]
+  /** The one name of `keys` stands for several keys of an item, as many for every item of a port. */
+  readonly manyKeys?: boolean
   readonly args: readonly string[]
   /** The reply's type as the Lua header gives it. */
   readonly returns: string

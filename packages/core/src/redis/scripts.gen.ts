@@ -156,75 +156,803 @@ return replies`,
 }
 
 /**
- * Take tokens of one subject from a single GCRA rule.
+ * Deny every call of a subject for a time, or stop to.
  *
- * The rule is a leaky bucket, the exact form of GCRA: a token adds `window` units to the level, a microsecond drains
- * `limit` units, and a call passes while the level stays within the capacity (burst * window). All of them are whole
- * numbers up to 2^52, so nothing is rounded (but up, when the window is changed). A denial writes nothing. The key
- * lives for at least a second longer than the level takes to drain, so that most charges of a busy subject only
- * overwrite it (SETRANGE), at a third of the cost of setting an expiry.
+ * The block stands at the head of the subject's state; what the subject used stays as it is. The key lives until both
+ * have ended.
  *
- * take-all.lua does the same for several rules, with the same state.
- *
- * - shared `limit`: tokens that come back in a window
- * - shared `window`: microseconds
- * - shared `capacity`: the highest level
- * - key `state`: string: time of the last charge, expiry, window, level, packed as doubles
- * - `cost`: whole tokens wanted, at most the burst
- * - replies the level after the charge; when denied, minus the level minus one
+ * - key `state`: string of entries, as in charge.lua
+ * - `duration`: microseconds; 0 ends a block
+ * - `reason`: text
+ * - replies 1 if the subject was blocked before
  */
-export const limiterTake: Script<[limit: Arg, window: Arg, capacity: Arg], [state: string, cost: Arg], number> = {
-  name: 'limiter/take',
-  sha: '88561dc27c9abe6c1027269f2b3a5345f7a7003f',
+export const limiterBlock: Script<[], [state: string, duration: Arg, reason: Arg], number> = {
+  name: 'limiter/block',
+  sha: 'faa4fd12424c2ed53fa572c561aad1d60182967c',
   batch: 64,
   sharedKeys: false,
-  shared: ["limit","window","capacity"],
+  shared: [],
   keys: ["state"],
-  args: ["cost"],
+  args: ["duration","reason"],
   returns: 'integer',
   text: `#!lua
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
-local limit = ARGV[1]
-local window = ARGV[2]
-local capacity = ARGV[3]
+local function opened(saved)
+  if not saved then
+    return nil, nil, nil, 0
+  end
+  local id, time, ends, length = struct.unpack('>dddd', saved)
+  if id ~= 0 then
+    return nil, nil, nil, 0
+  end
+  return time, ends, string.sub(saved, 41, 40 + length), 40 + length
+end
+local call = redis.call
+local ENTRY = 40
+local function item(state, duration, reason)
+  local saved = call('GET', state)
+  local _, ends, _, length = opened(saved)
+  local was = ends ~= nil and ends > now and 1 or 0
+  local entries = saved and string.sub(saved, length + 1) or ''
+  local expires = now
+  for at = 1, #entries, ENTRY do
+    local _, _, entry = struct.unpack('>ddd', entries, at)
+    expires = math.max(expires, entry)
+  end
+  local head = ''
+  if duration ~= '0' then
+    ends = now + duration
+    expires = math.max(expires, ends)
+    head = struct.pack('>ddddd', 0, now, ends, #reason, 0) .. reason
+  end
+  if expires > now then
+    call('SET', state, head .. entries, 'PX', math.ceil((expires - now) / 1000))
+  elseif saved then
+    call('DEL', state)
+  end
+  return was
+end
+local replies, key, arg = {}, 0, 0
+for i = 1, #KEYS / 1 do
+  local ok, reply = pcall(item, KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2])
+  if not ok and type(reply) ~= 'table' then
+    local text = tostring(reply)
+    reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
+  end
+  if reply == nil then reply = false end
+  replies[i] = reply
+  key, arg = key + 1, arg + 2
+end
+return replies`,
+}
+
+/**
+ * Charge a subject under rules of any algorithm: all of them, or none.
+ *
+ * The invariant: no enforced rule ever admits more than its algorithm says, and none is charged unless all allow. A
+ * shadow rule is charged when the call passes and it would have allowed it. A penalty and a refund (fewer than 0 tokens)
+ * are charged without asking; nothing goes below 0 or above twice what a rule allows at once. Charges are
+ * written when all is decided.
+ *
+ * A state is the string of take.lua: an entry (id, time, expiry, two numbers of the algorithm) for each rule, those of
+ * this call first with the key's own expiry, then those of other calls that are still in use, at most 32. A block may
+ * come before them. Logs and slots have keys of their own.
+ *
+ * When the server's clock was stepped back, what was used stays used, counted from the new time: that is noted even
+ * when nothing is charged, or a subject could wait until the clock is where it was.
+ *
+ * - shared `rules`: for each rule: letter of its algorithm, number of its key, 1 if a shadow, id, and four numbers
+ * - key `places`: states, logs (strings) and slots (sorted sets), in the order in which the rules number them
+ * - `cost`: whole tokens: fewer than 0 for a refund, 0 for a look
+ * - `asking`: 1 to take, 0 to charge without asking
+ * - `lease`: id of the slot, if one may be charged
+ * - replies 1 and each rule's verdict (1 over its limit) and state; 0 and the same when denied; 2, microseconds and reason when blocked; 3 and Redis' time when no calendar period that was sent is now
+ */
+export const limiterCharge: Script<[rules: Arg], [...places: string[], cost: Arg, asking: Arg, lease: Arg], readonly Reply[]> = {
+  name: 'limiter/charge',
+  sha: 'ee3e88b7f755b7033d12cf1c4f070511e59fdb4c',
+  batch: 16,
+  sharedKeys: false,
+  shared: ["rules"],
+  keys: ["places"],
+  manyKeys: true,
+  args: ["cost","asking","lease"],
+  returns: 'list',
+  text: `#!lua
+local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]
+local function opened(saved)
+  if not saved then
+    return nil, nil, nil, 0
+  end
+  local id, time, ends, length = struct.unpack('>dddd', saved)
+  if id ~= 0 then
+    return nil, nil, nil, 0
+  end
+  return time, ends, string.sub(saved, 41, 40 + length), 40 + length
+end
+local gcra = {}
+function gcra.define(rule, drain, token, capacity)
+  rule.drain, rule.token, rule.capacity = drain, token, capacity
+end
+function gcra.look(rule, time, counted, level)
+  if time then
+    if counted ~= rule.token then
+      level = level / counted
+      level = level % 1 == 0 and level * rule.token or math.ceil(level * rule.token) + 1
+      level = math.min(level, 2 * rule.capacity)
+    end
+    level = math.max(0, level - (now - time) * rule.drain)
+  end
+  rule.level = level or 0
+end
+function gcra.over(rule, tokens)
+  return rule.level + tokens * rule.token > rule.capacity
+end
+function gcra.add(rule, tokens)
+  rule.level = math.min(math.max(0, rule.level + tokens * rule.token), 2 * rule.capacity)
+end
+function gcra.entry(rule)
+  return now, rule.token, rule.level, rule.level / rule.drain
+end
+function gcra.tell(rule, reply)
+  reply[#reply + 1] = rule.level
+end
+local fixed_window = {}
+function fixed_window.define(rule, limit, window)
+  rule.limit, rule.window = limit, window
+end
+function fixed_window.look(rule, time, counted, used)
+  rule.start, rule.used = now, 0
+  if time and used > 0 and now < time + counted then
+    rule.used = used
+    if now < time + rule.window then
+      rule.start = time
+    end
+  end
+end
+function fixed_window.over(rule, tokens)
+  return rule.used + tokens > rule.limit
+end
+function fixed_window.add(rule, tokens)
+  rule.used = math.min(math.max(0, rule.used + tokens), 2 * rule.limit)
+end
+function fixed_window.entry(rule)
+  return rule.start, rule.window, rule.used, rule.start + rule.window - now
+end
+function fixed_window.tell(rule, reply)
+  reply[#reply + 1] = rule.used
+  reply[#reply + 1] = rule.used > 0 and rule.start + rule.window - now or 0
+end
+local calendar = {}
+function calendar.define(rule, limit, start, turn, finish)
+  rule.limit = limit
+  rule.start, rule.finish = start, turn
+  if now >= turn then
+    rule.start, rule.finish = turn, finish
+  end
+  return now < rule.start or now >= rule.finish
+end
+function calendar.look(rule, time, _, used)
+  rule.used = time and time >= rule.start and used or 0
+end
+function calendar.over(rule, tokens)
+  return rule.used + tokens > rule.limit
+end
+function calendar.add(rule, tokens)
+  rule.used = math.min(math.max(0, rule.used + tokens), 2 * rule.limit)
+end
+function calendar.entry(rule)
+  return rule.start, rule.finish, rule.used, rule.finish - now
+end
+function calendar.tell(rule, reply)
+  reply[#reply + 1] = rule.used
+  reply[#reply + 1] = rule.finish - now
+end
+local sliding_window = {}
+local SHIFT = 2 ^ 26
+function sliding_window.define(rule, limit, window, tick)
+  rule.limit, rule.window, rule.tick, rule.ticks = limit, window, tick, window / tick
+end
+local function covered(before, window, tick, elapsed)
+  return before * (window / tick - math.floor(elapsed / tick))
+end
+function sliding_window.look(rule, time, counted, level)
+  local start, before, used = now, 0, 0
+  if time and level > 0 then
+    before, used = math.min(math.floor(level / SHIFT), 2 * rule.limit), math.min(level % SHIFT, 2 * rule.limit)
+    local passed = math.floor((now - time) / counted)
+    start = time + passed * counted
+    if passed == 1 then
+      before, used = used, 0
+    elseif passed > 1 then
+      start, before, used = now, 0, 0
+    end
+    if counted ~= rule.window then
+      local part = math.floor(before * (counted - (now - start)) / counted + 1e-6) + 1
+      start, before, used = now, 0, math.min(used + math.min(before, part), 2 * rule.limit)
+    end
+  end
+  rule.start, rule.before, rule.used = start, before, used
+end
+function sliding_window.over(rule, tokens)
+  local part = covered(rule.before, rule.window, rule.tick, now - rule.start)
+  return part + (rule.used + tokens) * rule.ticks > rule.limit * rule.ticks
+end
+function sliding_window.add(rule, tokens)
+  local used = rule.used + tokens
+  if used < 0 then
+    rule.before = math.max(0, rule.before + used)
+    used = 0
+  end
+  rule.used = math.min(used, 2 * rule.limit)
+end
+function sliding_window.entry(rule)
+  return rule.start, rule.window, rule.before * SHIFT + rule.used, rule.start + 2 * rule.window - now
+end
+function sliding_window.tell(rule, reply)
+  reply[#reply + 1] = rule.before
+  reply[#reply + 1] = rule.used
+  reply[#reply + 1] = now - rule.start
+end
+local sliding_log = {}
+local HEAD, CHARGE = 16, 16
+function sliding_log.define(rule, limit, window)
+  rule.limit, rule.window = limit, window
+end
+local function charge_at(rule, at)
+  return struct.unpack('>dd', rule.log, HEAD + CHARGE * (at - 1) + 1)
+end
+local function charged_to(rule, at)
+  if at == 0 then
+    return rule.base
+  end
+  local _, sum = charge_at(rule, at)
+  return sum
+end
+local function first_from(rule, at, which, least)
+  local low, high = at, rule.count + 1
+  while low < high do
+    local middle = math.floor((low + high) / 2)
+    local found = { charge_at(rule, middle) }
+    if found[which] >= least then
+      high = middle
+    else
+      low = middle + 1
+    end
+  end
+  return low
+end
+local function step_back(rule, by)
+  local charges = {}
+  for at = 1, rule.count do
+    local time, sum = charge_at(rule, at)
+    charges[at] = struct.pack('>dd', time - by, sum)
+  end
+  local ttl = math.ceil(2 * rule.window / 1000)
+  rule.expires = now + ttl * 1000
+  rule.log = struct.pack('>dd', rule.expires, rule.base) .. table.concat(charges)
+  redis.call('SET', rule.key, rule.log, 'PX', ttl)
+end
+function sliding_log.open(rule, key)
+  rule.key, rule.added = key, nil
+  rule.log = redis.call('GET', key)
+  rule.expires, rule.base, rule.count, rule.first, rule.used = 0, 0, 0, 1, 0
+  if not rule.log then
+    return
+  end
+  rule.expires, rule.base = struct.unpack('>dd', rule.log)
+  rule.count = (#rule.log - HEAD) / CHARGE
+  local last = charge_at(rule, rule.count)
+  if last > now then
+    step_back(rule, last - now)
+  end
+  rule.first = first_from(rule, 1, 1, now - rule.window + 1)
+  rule.used = charged_to(rule, rule.count) - charged_to(rule, rule.first - 1)
+end
+function sliding_log.over(rule, tokens)
+  return rule.used + tokens > rule.limit
+end
+local function rewrite(rule, entries)
+  local ttl = math.ceil(2 * rule.window / 1000)
+  local head = struct.pack('>dd', now + ttl * 1000, charged_to(rule, rule.first - 1))
+  redis.call('SET', rule.key, head .. entries, 'PX', ttl)
+end
+local function give_back(rule, tokens)
+  local last, sum = rule.count, charged_to(rule, rule.count)
+  local wanted = math.max(sum - tokens, charged_to(rule, rule.first - 1))
+  while last >= rule.first and charged_to(rule, last - 1) >= wanted do
+    last = last - 1
+  end
+  if last < rule.first then
+    redis.call('DEL', rule.key)
+  else
+    local kept = string.sub(rule.log, HEAD + CHARGE * (rule.first - 1) + 1, HEAD + CHARGE * (last - 1))
+    rewrite(rule, kept .. struct.pack('>dd', (charge_at(rule, last)), wanted))
+  end
+  rule.count, rule.used = last, rule.used - (sum - wanted)
+end
+function sliding_log.write(rule, tokens)
+  if tokens < 0 then
+    if rule.used > 0 then
+      give_back(rule, -tokens)
+    end
+    return
+  end
+  tokens = math.min(tokens, 2 * rule.limit - rule.used)
+  if tokens <= 0 then
+    return
+  end
+  local charge = struct.pack('>dd', now, charged_to(rule, rule.count) + tokens)
+  if now + rule.window <= rule.expires and (rule.first - 1) * 4 <= rule.count then
+    redis.call('APPEND', rule.key, charge)
+  else
+    rewrite(rule, string.sub(rule.log or '', HEAD + CHARGE * (rule.first - 1) + 1) .. charge)
+  end
+  rule.used = rule.used + tokens
+  rule.added = now
+end
+function sliding_log.tell(rule, reply, tokens)
+  local gone = charged_to(rule, rule.first - 1)
+  local function ends(fewer)
+    local at = first_from(rule, rule.first, 2, gone + fewer)
+    local time = at <= rule.count and charge_at(rule, at) or now
+    return fewer > 0 and time + rule.window - now or 0
+  end
+  reply[#reply + 1] = rule.used
+  reply[#reply + 1] = ends(rule.used + tokens - rule.limit)
+  reply[#reply + 1] = rule.used > 0 and ends(math.max(1, rule.used - rule.limit + 1)) or 0
+  reply[#reply + 1] = ends(rule.used)
+end
+local slots = {}
+local CLOCK = ''
+function slots.define(rule, limit, lease)
+  rule.limit, rule.lease = limit, lease
+end
+function slots.steady(key)
+  local charged = tonumber(redis.call('ZSCORE', key, CLOCK) or 0)
+  local by = -charged - now
+  if by <= 0 then
+    return
+  end
+  local leases = redis.call('ZRANGE', key, 0, -1, 'WITHSCORES')
+  for at = 1, #leases, 2 do
+    local moved = leases[at] == CLOCK and -now or leases[at + 1] - by
+    redis.call('ZADD', key, string.format('%.0f', moved), leases[at])
+  end
+end
+function slots.hold(key, lease, ends, had)
+  redis.call('ZADD', key, string.format('%.0f', ends), lease, string.format('%.0f', -now), CLOCK)
+  local ttl = math.ceil((ends - now) / 1000) + 1000
+  if had then
+    redis.call('PEXPIRE', key, ttl, 'GT')
+  else
+    redis.call('PEXPIRE', key, ttl)
+  end
+end
+function slots.ends(key, lease)
+  local ends = tonumber(redis.call('ZSCORE', key, lease) or 0)
+  return ends > now and ends
+end
+function slots.open(rule, key)
+  rule.key = key
+  slots.steady(key)
+  rule.used = redis.call('ZCOUNT', key, string.format('(%.0f', now), '+inf')
+end
+function slots.over(rule, tokens)
+  return tokens > 0 and rule.used + 1 > rule.limit
+end
+function slots.write(rule, lease)
+  redis.call('ZREMRANGEBYSCORE', rule.key, 0, string.format('%.0f', now))
+  slots.hold(rule.key, lease, now + rule.lease, rule.used > 0)
+  rule.used = rule.used + 1
+end
+function slots.tell(rule, reply)
+  local wait = 0
+  if rule.used >= rule.limit then
+    local live, over = string.format('(%.0f', now), rule.used - rule.limit
+    local last = redis.call('ZRANGE', rule.key, live, '+inf', 'BYSCORE', 'LIMIT', over, 1, 'WITHSCORES')
+    wait = last[2] - now
+  end
+  reply[#reply + 1] = rule.used
+  reply[#reply + 1] = wait
+end
+local rules = ARGV[1]
+local PACKED = { g = gcra, f = fixed_window, c = calendar, w = sliding_window }
+local OWN_KEY = { l = sliding_log, s = slots }
+local ENTRY, MOST, SECOND = 40, 32, 1000000
+local call = redis.call
+local list, owners, mistimed = {}, {}, false
+for letter, place, shadow, id, a, b, c, d in string.gmatch(rules, '(%l) (%d+) (%d) (%d+) (%d+) (%d+) (%d+) (%d+)') do
+  local rule = { letter = letter, place = tonumber(place), shadow = shadow == '1', id = tonumber(id) }
+  rule.does = PACKED[letter] or OWN_KEY[letter]
+  list[#list + 1] = rule
+  if OWN_KEY[letter] then
+    owners[rule.place] = rule
+  end
+  if rule.does.define(rule, tonumber(a), tonumber(b), tonumber(c), tonumber(d)) then
+    mistimed = true
+  end
+end
+local function open(key, place)
+  local saved = call('GET', key)
+  local time, ends, reason, at = opened(saved)
+  local state = { key = key, saved = saved, head = '', others = '', expires = 0, count = 0, plain = saved ~= false }
+  if time then
+    if time > now then
+      time, ends = now, ends - (time - now)
+      call('SETRANGE', key, 8, struct.pack('>dd', time, ends))
+    end
+    if ends > now then
+      state.ends, state.reason = ends, reason
+      state.head = struct.pack('>ddddd', 0, time, ends, #reason, 0) .. reason
+    else
+      state.plain = false
+    end
+  end
+  state.start = at
+  local found = {}
+  local others = {}
+  for from = at + 1, saved and #saved or 0, ENTRY do
+    local id, written, expires, first, second = struct.unpack('>ddddd', saved, from)
+    found[id] = { math.min(written, now), first, second, written > now and from }
+    state.expires = math.max(state.expires, expires)
+    others[#others + 1] = { id, expires, from }
+  end
+  state.rules = {}
+  for _, rule in ipairs(list) do
+    if rule.place == place then
+      local entry = found[rule.id] or {}
+      if entry[4] then
+        call('SETRANGE', key, entry[4] + 7, struct.pack('>d', now))
+        state.back = true
+      end
+      rule.does.look(rule, entry[1], entry[2], entry[3])
+      found[rule.id] = nil
+      state.rules[#state.rules + 1] = rule
+      local same = others[#state.rules]
+      state.plain = state.plain and same ~= nil and same[1] == rule.id
+    end
+  end
+  for _, other in ipairs(others) do
+    if found[other[1]] and other[2] > now then
+      state.others = state.others .. string.sub(saved, other[3], other[3] + ENTRY - 1)
+      state.count = state.count + 1
+    end
+  end
+  if state.count + #state.rules > MOST then
+    error({ err = 'ERR a subject has the states of more than ' .. MOST .. ' rules' })
+  end
+  return state
+end
+local function write(state)
+  local longest, slack = 0, SECOND
+  local entries = {}
+  for at, rule in ipairs(state.rules) do
+    local time, first, second, rests = rule.does.entry(rule)
+    longest = math.max(longest, rests)
+    if rule.letter == 'g' then
+      slack = math.max(slack, rests + math.max(rests, SECOND))
+    end
+    entries[at] = { rule.id, time, first, second }
+  end
+  local fits = state.plain and not state.back and now + longest <= state.expires
+  local ttl = math.ceil(math.max(longest, slack) / 1000)
+  if not fits then
+    if state.others ~= '' or state.ends then
+      ttl = math.max(ttl, math.ceil((math.max(state.expires, state.ends or 0) - now) / 1000))
+    end
+    state.expires = now + ttl * 1000
+  end
+  local after = ''
+  for _, entry in ipairs(entries) do
+    after = after .. struct.pack('>ddddd', entry[1], entry[2], state.expires, entry[3], entry[4])
+  end
+  if fits then
+    call('SETRANGE', state.key, state.start, after)
+  else
+    call('SET', state.key, state.head .. after .. state.others, 'PX', ttl)
+  end
+end
+local function item(places, cost, asking, lease)
+  if mistimed then
+    return { 3, now }
+  end
+  local tokens, asked = tonumber(cost), asking == '1'
+  local states, blocked = {}, nil
+  for place, key in ipairs(places) do
+    local owner = owners[place]
+    if owner then
+      owner.does.open(owner, key)
+    else
+      local state = open(key, place)
+      states[#states + 1] = state
+      if asked and state.ends and not (blocked and blocked.ends > state.ends) then
+        blocked = state
+      end
+    end
+  end
+  if blocked then
+    return { 2, blocked.ends - now, blocked.reason }
+  end
+  local allowed = true
+  for _, rule in ipairs(list) do
+    rule.refuses = rule.does.over(rule, tokens)
+    if asked and rule.refuses and not rule.shadow then
+      allowed = false
+    end
+  end
+  if allowed and tokens ~= 0 then
+    for _, rule in ipairs(list) do
+      if not (asked and rule.refuses) then
+        if PACKED[rule.letter] then
+          rule.does.add(rule, tokens)
+        elseif rule.letter == 'l' then
+          rule.does.write(rule, tokens)
+        elseif asked then
+          rule.does.write(rule, lease)
+        end
+      end
+    end
+  end
+  for _, state in ipairs(states) do
+    if allowed and #state.rules > 0 and (tokens > 0 or tokens < 0 and state.saved) then
+      write(state)
+    end
+  end
+  local reply = { allowed and 1 or 0 }
+  for _, rule in ipairs(list) do
+    reply[#reply + 1] = rule.refuses and 1 or 0
+    rule.does.tell(rule, reply, tokens)
+  end
+  return reply
+end
+local replies, key, arg = {}, 0, 1
+local each = #KEYS / ((#ARGV - 1) / 3)
+for i = 1, (#ARGV - 1) / 3 do
+  local ok, reply = pcall(item, { unpack(KEYS, key + 1, key + each) }, ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3])
+  if not ok and type(reply) ~= 'table' then
+    local text = tostring(reply)
+    reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
+  end
+  if reply == nil then reply = false end
+  replies[i] = reply
+  key, arg = key + each, arg + 3
+end
+return replies`,
+}
+
+/**
+ * Hold a slot of concurrency rules for longer, or give it back.
+ *
+ * A slot that has ended is not taken again: the place may be somebody else's.
+ *
+ * - key `places`: sorted sets of leases
+ * - `lease`: id of the slot
+ * - `length`: microseconds; 0 gives it back
+ * - replies 1 if it was held in all of them
+ */
+export const limiterLease: Script<[], [...places: string[], lease: Arg, length: Arg], number> = {
+  name: 'limiter/lease',
+  sha: 'eb12475834a7856f35087a982bfb8099da7e7180',
+  batch: 64,
+  sharedKeys: false,
+  shared: [],
+  keys: ["places"],
+  manyKeys: true,
+  args: ["lease","length"],
+  returns: 'integer',
+  text: `#!lua
+local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]
+local slots = {}
+local CLOCK = ''
+function slots.define(rule, limit, lease)
+  rule.limit, rule.lease = limit, lease
+end
+function slots.steady(key)
+  local charged = tonumber(redis.call('ZSCORE', key, CLOCK) or 0)
+  local by = -charged - now
+  if by <= 0 then
+    return
+  end
+  local leases = redis.call('ZRANGE', key, 0, -1, 'WITHSCORES')
+  for at = 1, #leases, 2 do
+    local moved = leases[at] == CLOCK and -now or leases[at + 1] - by
+    redis.call('ZADD', key, string.format('%.0f', moved), leases[at])
+  end
+end
+function slots.hold(key, lease, ends, had)
+  redis.call('ZADD', key, string.format('%.0f', ends), lease, string.format('%.0f', -now), CLOCK)
+  local ttl = math.ceil((ends - now) / 1000) + 1000
+  if had then
+    redis.call('PEXPIRE', key, ttl, 'GT')
+  else
+    redis.call('PEXPIRE', key, ttl)
+  end
+end
+function slots.ends(key, lease)
+  local ends = tonumber(redis.call('ZSCORE', key, lease) or 0)
+  return ends > now and ends
+end
+function slots.open(rule, key)
+  rule.key = key
+  slots.steady(key)
+  rule.used = redis.call('ZCOUNT', key, string.format('(%.0f', now), '+inf')
+end
+function slots.over(rule, tokens)
+  return tokens > 0 and rule.used + 1 > rule.limit
+end
+function slots.write(rule, lease)
+  redis.call('ZREMRANGEBYSCORE', rule.key, 0, string.format('%.0f', now))
+  slots.hold(rule.key, lease, now + rule.lease, rule.used > 0)
+  rule.used = rule.used + 1
+end
+function slots.tell(rule, reply)
+  local wait = 0
+  if rule.used >= rule.limit then
+    local live, over = string.format('(%.0f', now), rule.used - rule.limit
+    local last = redis.call('ZRANGE', rule.key, live, '+inf', 'BYSCORE', 'LIMIT', over, 1, 'WITHSCORES')
+    wait = last[2] - now
+  end
+  reply[#reply + 1] = rule.used
+  reply[#reply + 1] = wait
+end
+local function item(places, lease, length)
+  local held = 1
+  for _, place in ipairs(places) do
+    slots.steady(place)
+    if not slots.ends(place, lease) then
+      held = 0
+    end
+  end
+  for _, place in ipairs(places) do
+    if length == '0' then
+      redis.call('ZREM', place, lease)
+    elseif held == 1 then
+      slots.hold(place, lease, now + length, true)
+    end
+  end
+  return held
+end
+local replies, key, arg = {}, 0, 0
+local each = #KEYS / ((#ARGV - 0) / 2)
+for i = 1, (#ARGV - 0) / 2 do
+  local ok, reply = pcall(item, { unpack(KEYS, key + 1, key + each) }, ARGV[arg + 1], ARGV[arg + 2])
+  if not ok and type(reply) ~= 'table' then
+    local text = tostring(reply)
+    reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
+  end
+  if reply == nil then reply = false end
+  replies[i] = reply
+  key, arg = key + each, arg + 2
+end
+return replies`,
+}
+
+/**
+ * Delete a key of a subject.
+ *
+ * - key `place`: a state, a log or slots
+ * - replies 1 if it was there
+ */
+export const limiterReset: Script<[], [place: string], number> = {
+  name: 'limiter/reset',
+  sha: '2dfa2168722775a494d6ad05aefff9616de6479c',
+  batch: 128,
+  sharedKeys: false,
+  shared: [],
+  keys: ["place"],
+  args: [],
+  returns: 'integer',
+  text: `#!lua
+local function item(place)
+  return redis.call('UNLINK', place)
+end
+local replies, key, arg = {}, 0, 0
+for i = 1, #KEYS / 1 do
+  local ok, reply = pcall(item, KEYS[key + 1])
+  if not ok and type(reply) ~= 'table' then
+    local text = tostring(reply)
+    reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
+  end
+  if reply == nil then reply = false end
+  replies[i] = reply
+  key, arg = key + 1, arg + 0
+end
+return replies`,
+}
+
+/**
+ * Take tokens of one subject from a single GCRA rule.
+ *
+ * The rule is a leaky bucket, the exact form of GCRA: a token adds `token` units to the level, a microsecond drains
+ * `drain` units, and a call passes while the level stays within the capacity. All of them are whole numbers up to
+ * 2^52, so nothing is rounded (but up, when the rule is changed). A denial writes nothing, unless the server's clock
+ * was stepped back: then the level is kept and counted from the new time. The key lives for at least a second longer
+ * than the level takes to drain, so that most charges of a busy subject only overwrite it (SETRANGE), at a third of the
+ * cost of setting an expiry.
+ *
+ * take-all.lua does the same for several rules, charge.lua for any, with the same state: entries of id, time of the
+ * last charge, expiry, token and level, packed as doubles. The entries of the last call's rules come first and have the
+ * key's own expiry. A state that begins otherwise is left to charge.lua: null.
+ *
+ * - shared `rule`: id of the rule's state
+ * - shared `drain`: units that a microsecond drains
+ * - shared `token`: units that a token adds
+ * - shared `capacity`: the highest level
+ * - key `state`: string of entries
+ * - `cost`: whole tokens wanted, at most the burst
+ * - replies the level after the charge, or minus the level minus one when denied; microseconds and reason of a block
+ */
+export const limiterTake: Script<[rule: Arg, drain: Arg, token: Arg, capacity: Arg], [state: string, cost: Arg], number | string | null> = {
+  name: 'limiter/take',
+  sha: '8a7bcb5d7778a204a0aa44d9d19e9dfbb1d3f5be',
+  batch: 64,
+  sharedKeys: false,
+  shared: ["rule","drain","token","capacity"],
+  keys: ["state"],
+  args: ["cost"],
+  returns: 'integer|string|null',
+  text: `#!lua
+local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]
+local rule = ARGV[1]
+local drain = ARGV[2]
+local token = ARGV[3]
+local capacity = ARGV[4]
 local call, unpacked, packed = redis.call, struct.unpack, struct.pack
-limit, window, capacity = tonumber(limit), tonumber(window), tonumber(capacity)
-local SIZE = 32
+rule, drain, token, capacity = tonumber(rule), tonumber(drain), tonumber(token), tonumber(capacity)
+local ENTRY = 40
 local SECOND = 1000000
 local function item(state, cost)
   local saved = call('GET', state)
   local level, expires = 0, 0
-  if saved and #saved == SIZE then
-    local charged, counted
-    charged, expires, counted, level = unpacked('>dddd', saved)
-    if counted ~= window then
-      level = math.ceil(level / counted * window)
+  if saved then
+    local id, charged, counted
+    id, charged, expires, counted, level = unpacked('>ddddd', saved)
+    if id ~= rule then
+      if id == 0 and charged <= now and now < expires then
+        return string.format('%.0f ', expires - now) .. string.sub(saved, ENTRY + 1, ENTRY + counted)
+      end
+      return nil
     end
-    if now > charged then
-      level = level - (now - charged) * limit
+    if counted ~= token then
+      level = level / counted
+      level = math.min(level % 1 == 0 and level * token or math.ceil(level * token) + 1, 2 * capacity)
+    end
+    if now >= charged then
+      level = level - (now - charged) * drain
       if level < 0 then
         level = 0
       end
+    else
+      call('SETRANGE', state, 8, packed('>d', now))
+      if #saved == ENTRY then
+        expires = 0
+      end
     end
   end
-  local after = level + cost * window
+  local after = level + cost * token
   if after > capacity then
     return -level - 1
   end
   if after == level then
     return level
   end
-  local longest = after / limit
+  local longest = after / drain
   if now + longest <= expires then
-    call('SETRANGE', state, 0, packed('>dddd', now, expires, window, after))
+    call('SETRANGE', state, 0, packed('>ddddd', rule, now, expires, token, after))
+  elseif saved and #saved > ENTRY then
+    return nil
   else
     local ttl = math.ceil((longest + math.max(longest, SECOND)) / 1000)
-    call('SET', state, packed('>dddd', now, now + ttl * 1000, window, after), 'PX', ttl)
+    call('SET', state, packed('>ddddd', rule, now, now + ttl * 1000, token, after), 'PX', ttl)
   end
   return after
 end
-local replies, key, arg = {}, 0, 3
+local replies, key, arg = {}, 0, 4
 for i = 1, #KEYS / 1 do
   local ok, reply = pcall(item, KEYS[key + 1], ARGV[arg + 1])
   if not ok and type(reply) ~= 'table' then
@@ -239,80 +967,98 @@ return replies`,
 }
 
 /**
- * Take tokens of one subject from every rule, or from none.
+ * Take tokens of one subject from every one of several GCRA rules, or from none.
  *
- * Each rule is a leaky bucket as in take.lua, and the state is the same: the time of the last charge, the time at
- * which the key expires, and for each rule the window that its level was counted in and the level. A denial writes
- * nothing.
+ * Each rule is a leaky bucket as in take.lua, and the state is the same: an entry for each rule. A denial writes
+ * nothing, unless the server's clock was stepped back. A state of other rules is left to charge.lua: null.
  *
- * - shared `rules`: "limit window burst" of each rule, window in microseconds, separated by spaces
- * - key `state`: string: time, expiry, then window and level of each rule, packed as doubles
+ * - shared `rules`: "id drain token capacity" of each rule, separated by spaces
+ * - key `state`: string: id, time, expiry, token and level of each rule, packed as doubles
  * - `cost`: whole tokens wanted, at most the smallest burst
- * - replies each rule's level after the charge; when denied, minus the level minus one
+ * - replies each rule's level after the charge, or minus the level minus one when denied; microseconds and reason of a block
  */
-export const limiterTakeAll: Script<[rules: Arg], [state: string, cost: Arg], readonly number[]> = {
+export const limiterTakeAll: Script<[rules: Arg], [state: string, cost: Arg], readonly number[] | string | null> = {
   name: 'limiter/take-all',
-  sha: '12f2a638afa61b31fdc8bdddd73a4d1f8d614e73',
+  sha: 'ab2d9de78693011f58de1dcb4ea97ad620973b49',
   batch: 64,
   sharedKeys: false,
   shared: ["rules"],
   keys: ["state"],
   args: ["cost"],
-  returns: 'integers',
+  returns: 'integers|string|null',
   text: `#!lua
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
 local rules = ARGV[1]
-local call, unpacked, packed, max, ceil = redis.call, struct.unpack, struct.pack, math.max, math.ceil
-local limits, windows, capacities, count = {}, {}, {}, 0
-for limit, window, burst in string.gmatch(rules, '(%d+) (%d+) (%d+)') do
+local call, unpacked, packed = redis.call, struct.unpack, struct.pack
+local min, max, ceil = math.min, math.max, math.ceil
+local ids, drains, tokens, capacities, count = {}, {}, {}, {}, 0
+for id, drain, token, capacity in string.gmatch(rules, '(%d+) (%d+) (%d+) (%d+)') do
   count = count + 1
-  limits[count] = tonumber(limit)
-  windows[count] = tonumber(window)
-  capacities[count] = burst * window
+  ids[count] = tonumber(id)
+  drains[count] = tonumber(drain)
+  tokens[count] = tonumber(token)
+  capacities[count] = tonumber(capacity)
 end
-local size = 16 + 16 * count
+local ENTRY = 40
 local SECOND = 1000000
 local levels = {}
 local function item(state, cost)
-  local tokens = tonumber(cost)
   local saved = call('GET', state)
-  local elapsed, expires = 0, 0
-  if saved and #saved == size then
-    local charged
-    charged, expires = unpacked('>dd', saved)
-    elapsed = max(0, now - charged)
-  else
-    saved = nil
-  end
-  local allowed = true
+  local expires = 0
+  local allowed, back = true, false
   for rule = 1, count do
-    local level = 0
+    local token, level = tokens[rule], 0
     if saved then
-      local window, before = unpacked('>dd', saved, 16 * rule + 1)
-      if window ~= windows[rule] then
-        before = ceil(before / window * windows[rule])
+      if #saved < ENTRY * rule then
+        return nil
       end
-      level = max(0, before - elapsed * limits[rule])
+      local id, charged, counted
+      id, charged, expires, counted, level = unpacked('>ddddd', saved, ENTRY * (rule - 1) + 1)
+      if id ~= ids[rule] then
+        if id == 0 and charged <= now and now < expires then
+          return string.format('%.0f ', expires - now) .. string.sub(saved, ENTRY + 1, ENTRY + counted)
+        end
+        return nil
+      end
+      if counted ~= token then
+        level = level / counted
+        level = min(level % 1 == 0 and level * token or ceil(level * token) + 1, 2 * capacities[rule])
+      end
+      if now >= charged then
+        level = max(0, level - (now - charged) * drains[rule])
+      else
+        call('SETRANGE', state, ENTRY * (rule - 1) + 8, packed('>d', now))
+        back = #saved == ENTRY * count
+      end
     end
     levels[rule] = level
-    if level + tokens * windows[rule] > capacities[rule] then
+    if level + cost * token > capacities[rule] then
       allowed = false
     end
   end
-  if allowed and tokens > 0 then
-    local after, longest = '', 0
+  if allowed and cost ~= '0' then
+    local longest = 0
     for rule = 1, count do
-      local level = levels[rule] + tokens * windows[rule]
-      levels[rule] = level
-      after = after .. packed('>dd', windows[rule], level)
-      longest = max(longest, level / limits[rule])
+      levels[rule] = levels[rule] + cost * tokens[rule]
+      longest = max(longest, levels[rule] / drains[rule])
     end
-    if saved and now + longest <= expires then
-      call('SETRANGE', state, 0, packed('>dd', now, expires) .. after)
+    local fits = now + longest <= expires and not back
+    local ttl = ceil((longest + max(longest, SECOND)) / 1000)
+    if not fits then
+      if saved and #saved > ENTRY * count then
+        return nil
+      end
+      expires = now + ttl * 1000
+    end
+    local after = ''
+    for rule = 1, count do
+      after = after .. packed('>ddddd', ids[rule], now, expires, tokens[rule], levels[rule])
+    end
+    if fits then
+      call('SETRANGE', state, 0, after)
     else
-      local ttl = ceil((longest + max(longest, SECOND)) / 1000)
-      call('SET', state, packed('>dd', now, now + ttl * 1000) .. after, 'PX', ttl)
+      call('SET', state, after, 'PX', ttl)
     end
   end
   local reply = {}

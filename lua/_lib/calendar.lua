@@ -1,0 +1,34 @@
+-- `calendar`: tokens used in a period whose bounds the client computed. It sends two periods that follow each other.
+local calendar = {}
+
+-- Whether neither of the periods is now.
+function calendar.define(rule, limit, start, turn, finish)
+  rule.limit = limit
+  rule.start, rule.finish = start, turn
+  if now >= turn then
+    rule.start, rule.finish = turn, finish
+  end
+  return now < rule.start or now >= rule.finish
+end
+
+function calendar.look(rule, time, _, used)
+  -- A later start than this period's was written before a clock was stepped back: what was used stays used.
+  rule.used = time and time >= rule.start and used or 0
+end
+
+function calendar.over(rule, tokens)
+  return rule.used + tokens > rule.limit
+end
+
+function calendar.add(rule, tokens)
+  rule.used = math.min(math.max(0, rule.used + tokens), 2 * rule.limit)
+end
+
+function calendar.entry(rule)
+  return rule.start, rule.finish, rule.used, rule.finish - now
+end
+
+function calendar.tell(rule, reply)
+  reply[#reply + 1] = rule.used
+  reply[#reply + 1] = rule.finish - now
+end

@@ -1,0 +1,34 @@
+-- `fixed_window`: tokens used since the first call of a window.
+local fixed_window = {}
+
+function fixed_window.define(rule, limit, window)
+  rule.limit, rule.window = limit, window
+end
+
+function fixed_window.look(rule, time, counted, used)
+  rule.start, rule.used = now, 0
+  if time and used > 0 and now < time + counted then
+    rule.used = used
+    -- A window made shorter that would be over begins now, with what was used.
+    if now < time + rule.window then
+      rule.start = time
+    end
+  end
+end
+
+function fixed_window.over(rule, tokens)
+  return rule.used + tokens > rule.limit
+end
+
+function fixed_window.add(rule, tokens)
+  rule.used = math.min(math.max(0, rule.used + tokens), 2 * rule.limit)
+end
+
+function fixed_window.entry(rule)
+  return rule.start, rule.window, rule.used, rule.start + rule.window - now
+end
+
+function fixed_window.tell(rule, reply)
+  reply[#reply + 1] = rule.used
+  reply[#reply + 1] = rule.used > 0 and rule.start + rule.window - now or 0
+end

@@ -1,0 +1,12 @@
+-- `opened(saved)`: the block that a subject's state begins with, if any (its time, its end, its reason), and the length
+-- of what it takes there. A block is an entry with id 0, followed by as many bytes of text as the entry says.
+local function opened(saved)
+  if not saved then
+    return nil, nil, nil, 0
+  end
+  local id, time, ends, length = struct.unpack('>dddd', saved)
+  if id ~= 0 then
+    return nil, nil, nil, 0
+  end
+  return time, ends, string.sub(saved, 41, 40 + length), 40 + length
+end

@@ -1,0 +1,38 @@
+--- Deny every call of a subject for a time, or stop to.
+--
+-- The block stands at the head of the subject's state; what the subject used stays as it is. The key lives until both
+-- have ended.
+-- @batch 64
+-- @include now
+-- @include opened
+-- @item key state       string of entries, as in charge.lua
+-- @item arg duration    microseconds; 0 ends a block
+-- @item arg reason      text
+-- @returns integer      1 if the subject was blocked before
+
+local call = redis.call
+local ENTRY = 40
+
+local function item(state, duration, reason)
+  local saved = call('GET', state)
+  local _, ends, _, length = opened(saved)
+  local was = ends ~= nil and ends > now and 1 or 0
+  local entries = saved and string.sub(saved, length + 1) or ''
+  local expires = now
+  for at = 1, #entries, ENTRY do
+    local _, _, entry = struct.unpack('>ddd', entries, at)
+    expires = math.max(expires, entry)
+  end
+  local head = ''
+  if duration ~= '0' then
+    ends = now + duration
+    expires = math.max(expires, ends)
+    head = struct.pack('>ddddd', 0, now, ends, #reason, 0) .. reason
+  end
+  if expires > now then
+    call('SET', state, head .. entries, 'PX', math.ceil((expires - now) / 1000))
+  elseif saved then
+    call('DEL', state)
+  end
+  return was
+end

@@ -1,0 +1,188 @@
+--- Charge a subject under rules of any algorithm: all of them, or none.
+--
+-- The invariant: no enforced rule ever admits more than its algorithm says, and none is charged unless all allow. A
+-- shadow rule is charged when the call passes and it would have allowed it. A penalty and a refund (fewer than 0 tokens)
+-- are charged without asking; nothing goes below 0 or above twice what a rule allows at once. Charges are
+-- written when all is decided.
+--
+-- A state is the string of take.lua: an entry (id, time, expiry, two numbers of the algorithm) for each rule, those of
+-- this call first with the key's own expiry, then those of other calls that are still in use, at most 32. A block may
+-- come before them. Logs and slots have keys of their own.
+--
+-- When the server's clock was stepped back, what was used stays used, counted from the new time: that is noted even
+-- when nothing is charged, or a subject could wait until the clock is where it was.
+-- @batch 16
+-- @include now
+-- @include opened
+-- @include gcra
+-- @include fixed_window
+-- @include calendar
+-- @include sliding_window
+-- @include sliding_log
+-- @include slots
+-- @shared rules       for each rule: letter of its algorithm, number of its key, 1 if a shadow, id, and four numbers
+-- @item keys places   states, logs (strings) and slots (sorted sets), in the order in which the rules number them
+-- @item arg cost      whole tokens: fewer than 0 for a refund, 0 for a look
+-- @item arg asking    1 to take, 0 to charge without asking
+-- @item arg lease     id of the slot, if one may be charged
+-- @returns list       1 and each rule's verdict (1 over its limit) and state; 0 and the same when denied; 2, microseconds and reason when blocked; 3 and Redis' time when no calendar period that was sent is now
+
+local PACKED = { g = gcra, f = fixed_window, c = calendar, w = sliding_window }
+local OWN_KEY = { l = sliding_log, s = slots }
+local ENTRY, MOST, SECOND = 40, 32, 1000000
+local call = redis.call
+local list, owners, mistimed = {}, {}, false
+for letter, place, shadow, id, a, b, c, d in string.gmatch(rules, '(%l) (%d+) (%d) (%d+) (%d+) (%d+) (%d+) (%d+)') do
+  local rule = { letter = letter, place = tonumber(place), shadow = shadow == '1', id = tonumber(id) }
+  rule.does = PACKED[letter] or OWN_KEY[letter]
+  list[#list + 1] = rule
+  if OWN_KEY[letter] then
+    owners[rule.place] = rule
+  end
+  if rule.does.define(rule, tonumber(a), tonumber(b), tonumber(c), tonumber(d)) then
+    mistimed = true
+  end
+end
+
+-- Reads a state into its rules; what is left are the entries of other rules that are still in use.
+local function open(key, place)
+  local saved = call('GET', key)
+  local time, ends, reason, at = opened(saved)
+  local state = { key = key, saved = saved, head = '', others = '', expires = 0, count = 0, plain = saved ~= false }
+  if time then
+    if time > now then
+      time, ends = now, ends - (time - now)
+      call('SETRANGE', key, 8, struct.pack('>dd', time, ends))
+    end
+    if ends > now then
+      state.ends, state.reason = ends, reason
+      state.head = struct.pack('>ddddd', 0, time, ends, #reason, 0) .. reason
+    else
+      state.plain = false
+    end
+  end
+  state.start = at
+  local found = {}
+  local others = {}
+  for from = at + 1, saved and #saved or 0, ENTRY do
+    local id, written, expires, first, second = struct.unpack('>ddddd', saved, from)
+    found[id] = { math.min(written, now), first, second, written > now and from }
+    state.expires = math.max(state.expires, expires)
+    others[#others + 1] = { id, expires, from }
+  end
+  state.rules = {}
+  for _, rule in ipairs(list) do
+    if rule.place == place then
+      local entry = found[rule.id] or {}
+      if entry[4] then
+        call('SETRANGE', key, entry[4] + 7, struct.pack('>d', now))
+        state.back = true
+      end
+      rule.does.look(rule, entry[1], entry[2], entry[3])
+      found[rule.id] = nil
+      state.rules[#state.rules + 1] = rule
+      -- Entries in the order of the rules can be overwritten where they are.
+      local same = others[#state.rules]
+      state.plain = state.plain and same ~= nil and same[1] == rule.id
+    end
+  end
+  for _, other in ipairs(others) do
+    if found[other[1]] and other[2] > now then
+      state.others = state.others .. string.sub(saved, other[3], other[3] + ENTRY - 1)
+      state.count = state.count + 1
+    end
+  end
+  if state.count + #state.rules > MOST then
+    error({ err = 'ERR a subject has the states of more than ' .. MOST .. ' rules' })
+  end
+  return state
+end
+
+local function write(state)
+  -- At least a second, so that hardly any charge comes at the moment of an expiry.
+  local longest, slack = 0, SECOND
+  local entries = {}
+  for at, rule in ipairs(state.rules) do
+    local time, first, second, rests = rule.does.entry(rule)
+    longest = math.max(longest, rests)
+    if rule.letter == 'g' then
+      slack = math.max(slack, rests + math.max(rests, SECOND))
+    end
+    entries[at] = { rule.id, time, first, second }
+  end
+  local fits = state.plain and not state.back and now + longest <= state.expires
+  local ttl = math.ceil(math.max(longest, slack) / 1000)
+  if not fits then
+    if state.others ~= '' or state.ends then
+      -- What else the state holds must not end with the rules of this call.
+      ttl = math.max(ttl, math.ceil((math.max(state.expires, state.ends or 0) - now) / 1000))
+    end
+    state.expires = now + ttl * 1000
+  end
+  local after = ''
+  for _, entry in ipairs(entries) do
+    after = after .. struct.pack('>ddddd', entry[1], entry[2], state.expires, entry[3], entry[4])
+  end
+  if fits then
+    call('SETRANGE', state.key, state.start, after)
+  else
+    call('SET', state.key, state.head .. after .. state.others, 'PX', ttl)
+  end
+end
+
+local function item(places, cost, asking, lease)
+  if mistimed then
+    return { 3, now }
+  end
+  local tokens, asked = tonumber(cost), asking == '1'
+  local states, blocked = {}, nil
+  for place, key in ipairs(places) do
+    local owner = owners[place]
+    if owner then
+      owner.does.open(owner, key)
+    else
+      local state = open(key, place)
+      states[#states + 1] = state
+      if asked and state.ends and not (blocked and blocked.ends > state.ends) then
+        blocked = state
+      end
+    end
+  end
+  if blocked then
+    return { 2, blocked.ends - now, blocked.reason }
+  end
+
+  local allowed = true
+  for _, rule in ipairs(list) do
+    rule.refuses = rule.does.over(rule, tokens)
+    if asked and rule.refuses and not rule.shadow then
+      allowed = false
+    end
+  end
+
+  if allowed and tokens ~= 0 then
+    for _, rule in ipairs(list) do
+      if not (asked and rule.refuses) then
+        if PACKED[rule.letter] then
+          rule.does.add(rule, tokens)
+        elseif rule.letter == 'l' then
+          rule.does.write(rule, tokens)
+        elseif asked then
+          rule.does.write(rule, lease)
+        end
+      end
+    end
+  end
+  for _, state in ipairs(states) do
+    if allowed and #state.rules > 0 and (tokens > 0 or tokens < 0 and state.saved) then
+      write(state)
+    end
+  end
+
+  local reply = { allowed and 1 or 0 }
+  for _, rule in ipairs(list) do
+    reply[#reply + 1] = rule.refuses and 1 or 0
+    rule.does.tell(rule, reply, tokens)
+  end
+  return reply
+end

@@ -1,0 +1,28 @@
+--- Hold a slot of concurrency rules for longer, or give it back.
+--
+-- A slot that has ended is not taken again: the place may be somebody else's.
+-- @batch 64
+-- @include now
+-- @include slots
+-- @item keys places   sorted sets of leases
+-- @item arg lease     id of the slot
+-- @item arg length    microseconds; 0 gives it back
+-- @returns integer    1 if it was held in all of them
+
+local function item(places, lease, length)
+  local held = 1
+  for _, place in ipairs(places) do
+    slots.steady(place)
+    if not slots.ends(place, lease) then
+      held = 0
+    end
+  end
+  for _, place in ipairs(places) do
+    if length == '0' then
+      redis.call('ZREM', place, lease)
+    elseif held == 1 then
+      slots.hold(place, lease, now + length, true)
+    end
+  end
+  return held
+end

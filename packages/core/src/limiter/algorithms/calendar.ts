@@ -1,0 +1,32 @@
+import { checkCalendar, periodAt } from '../../calendar.ts'
+import { invalid } from '../../errors.ts'
+import { type KnownRule, limitOf, type RuleHead, stateId } from '../rule.ts'
+import type { CalendarRule } from '../types.ts'
+import { countedUntil } from './fixed-window.ts'
+
+/** A fixed window that is a period of a time zone's calendar. Lua knows no time zones: it is sent two periods. */
+export function calendar(head: RuleHead, rule: CalendarRule): KnownRule {
+  const limit = limitOf(rule)
+  const { calendar: unit, timeZone } = rule
+  if (typeof timeZone !== 'string') {
+    // Intl would take that of this process, which is another one elsewhere.
+    throw invalid(`rule '${head.name}' timeZone`, timeZone, "give an IANA time zone such as 'UTC'")
+  }
+  checkCalendar(`rule '${head.name}'`, unit, timeZone)
+  return {
+    ...head,
+    algorithm: 'fixed-window',
+    limit,
+    windowMs: undefined,
+    burst: limit,
+    letter: 'c',
+    id: stateId('c', head.name),
+    most: limit,
+    numbers(nowMs) {
+      const present = periodAt(unit, timeZone, nowMs)
+      const next = periodAt(unit, timeZone, present.endMs)
+      return [limit, present.startMs * 1000, present.endMs * 1000, next.endMs * 1000]
+    },
+    ...countedUntil(limit),
+  }
+}

@@ -1,0 +1,91 @@
+import { invalid } from '../../errors.ts'
+import { wholeNumber } from '../../options.ts'
+import {
+  type KnownRule,
+  LARGEST_LIMIT,
+  limitOf,
+  microseconds,
+  msUp,
+  type RuleHead,
+  stateId,
+} from '../rule.ts'
+import type { GcraRule } from '../types.ts'
+
+/** A GCRA rule in the units of the script: a token adds `token` to the level, a microsecond drains `drain`. */
+export interface Bucket extends KnownRule {
+  readonly letter: 'g'
+  readonly drain: number
+  readonly token: number
+  readonly capacity: number
+}
+
+/** Levels are whole numbers and come back exactly up to here. */
+const LARGEST_LEVEL = 2 ** 52
+
+export function gcra(head: RuleHead, rule: GcraRule): Bucket {
+  const limit = limitOf(rule)
+  const windowUs = microseconds('window', rule, rule.window)
+  const burst = wholeNumber(`burst of rule '${head.name}'`, rule.burst ?? limit, 1, LARGEST_LIMIT)
+  const { drain, token } = unitsOf(limit, windowUs, burst)
+  if (drain === 0) {
+    throw invalid(
+      `burst of rule '${head.name}'`,
+      burst,
+      `give at most ${exactBurst(limit, windowUs)} with this limit and window, so that counting stays exact`,
+    )
+  }
+  const capacity = burst * token
+  /** Milliseconds until that much has drained, rounded up. */
+  const drainMs = (units: number): number => msUp(units / drain)
+  return {
+    ...head,
+    algorithm: 'gcra',
+    limit,
+    windowMs: windowUs / 1000,
+    burst,
+    letter: 'g',
+    id: stateId('g', head.name),
+    most: burst,
+    drain,
+    token,
+    capacity,
+    numbers: () => [drain, token, capacity],
+    tells: 1,
+    amounts(told, at) {
+      const level = told[at] as number
+      const remaining = Math.max(0, Math.floor((capacity - level) / token))
+      const untilNext = level - (capacity - (remaining + 1) * token)
+      return {
+        remaining,
+        nextMs: level === 0 ? 0 : drainMs(Math.min(untilNext, level)),
+        resetMs: drainMs(level),
+      }
+    },
+    waitMs: (told, at, cost) => drainMs((told[at] as number) + cost * token - capacity),
+  }
+}
+
+/**
+ * Units in which a token and a microsecond are whole numbers: exactly limit / window, or where that would need larger
+ * levels than a double holds, the nearest rate below. That one is less than a millionth lower; a drain of 0 says
+ * that there is none.
+ */
+function unitsOf(limit: number, windowUs: number, burst: number): { drain: number; token: number } {
+  const common = divisor(limit, windowUs)
+  const drain = limit / common
+  const token = windowUs / common
+  if (burst * token <= LARGEST_LEVEL) return { drain, token }
+  const largest = Math.floor(LARGEST_LEVEL / burst)
+  const coarse = Math.floor((largest / windowUs) * limit)
+  const rounded = Number((BigInt(coarse) * BigInt(windowUs) + BigInt(limit - 1)) / BigInt(limit))
+  const tight = coarse > 0 && rounded <= largest && rounded * limit < coarse * windowUs * (1 + 1e-6)
+  return tight ? { drain: coarse, token: rounded } : { drain: 0, token: 0 }
+}
+
+function exactBurst(limit: number, windowUs: number): number {
+  return Math.floor(LARGEST_LEVEL / (windowUs / divisor(limit, windowUs)))
+}
+
+function divisor(a: number, b: number): number {
+  return b === 0 ? a : divisor(b, a % b)
+}

@@ -1,0 +1,101 @@
+import { durationMs } from '../duration.ts'
+import { invalid } from '../errors.ts'
+import { checkOptions, checkText, wholeNumber } from '../options.ts'
+import type { Route } from '../redis/keys.ts'
+import { limiterBlock, limiterReset } from '../redis/scripts.gen.ts'
+import { statesOf } from './decide.ts'
+import type { Charge, Plan, PlanContext } from './plan.ts'
+import type { RateLimiter, Rule, RuleState, Subject, TakeOptions } from './types.ts'
+
+/** The longest reason of a block: it stands in the subject's state. */
+const LONGEST_REASON = 256
+
+/** More than any rule allows: what is charged beyond a rule's burst is bounded by the rule. */
+export const LARGEST_COST = 1_000_000_000
+
+type Controls = Pick<RateLimiter, 'refund' | 'penalty' | 'block' | 'unblock' | 'reset'>
+
+export interface ControlsContext extends PlanContext {
+  readonly standing: Plan
+  readonly planOf: (rules: readonly Rule[]) => Plan
+  /** Told when a subject may pass again sooner than it was told. */
+  readonly onEased: (subject: Subject) => void
+}
+
+/** What is done with a subject besides asking. */
+export function createControls(context: ControlsContext): Controls {
+  const { name, keys, locate, bind, standing, planOf, onEased } = context
+  const blockPort = bind(limiterBlock, [])
+  const resetPort = bind(limiterReset, [])
+  const parts = [...new Set(standing.rules.map((rule) => rule.per))]
+
+  async function adjust(
+    what: string,
+    subject: Subject,
+    given: TakeOptions = {},
+    sign: 1 | -1,
+  ): Promise<readonly RuleState[]> {
+    checkOptions(what, given, ['cost', 'rules'])
+    const { cost = 1, rules } = given
+    wholeNumber('cost', cost, 0, LARGEST_COST)
+    const plan = rules === undefined ? standing : planOf(rules)
+    const states = await Promise.all(plan.charges.map((charge) => add(charge, subject, sign * cost)))
+    const order = plan.rules.map((rule) => rule.name)
+    return states.flat().toSorted((a, b) => order.indexOf(a.name) - order.indexOf(b.name))
+  }
+
+  /** The part of its subjects that a caller means. */
+  function checkPart(per: string | undefined): void {
+    if (parts.includes(per)) return
+    throw invalid('per', per, parts[0] === undefined ? 'leave it out' : `give one of ${parts.join(', ')}`)
+  }
+
+  /** Where a block of a subject, or of the part of it that is meant, stands. */
+  function stateOf(subject: Subject, per: string | undefined): { route: Route; key: string } {
+    checkPart(per)
+    const { route, who } = locate(subject, per)
+    return { route, key: keys.limit(route, per === undefined ? name : `${name}/${per}`, who) }
+  }
+
+  return {
+    async refund(subject, given) {
+      const states = await adjust('refund', subject, given, -1)
+      onEased(subject)
+      return states
+    },
+    penalty: (subject, given) => adjust('penalty', subject, given, 1),
+    async block(subject, blocking) {
+      checkOptions('block', blocking, ['duration', 'reason', 'per'])
+      const us = Math.ceil(durationMs('duration', blocking.duration) * 1000)
+      const reason = checkText('reason', blocking.reason, LONGEST_REASON)
+      const { route, key } = stateOf(subject, blocking.per)
+      await blockPort(route, key, us, reason)
+      // It may be shorter than the one before.
+      onEased(subject)
+    },
+    async unblock(subject, given = {}) {
+      checkOptions('unblock', given, ['per'])
+      const { route, key } = stateOf(subject, given.per)
+      const was = await blockPort(route, key, 0, '')
+      onEased(subject)
+      return was === 1
+    },
+    async reset(subject, given = {}) {
+      checkOptions('reset', given, ['rules', 'per'])
+      if (given.per !== undefined) checkPart(given.per)
+      const plans = given.rules === undefined ? [standing] : [standing, planOf(given.rules)]
+      const places = plans.flatMap(({ charges }) =>
+        charges.map((charge) => charge.places(subject, given.per)),
+      )
+      const found = new Map(places.flatMap(({ route, keys: all }) => all.map((key) => [key, route] as const)))
+      await Promise.all([...found].map(([key, route]) => resetPort(route, key)))
+      onEased(subject)
+    },
+  }
+}
+
+/** Charges tokens, or fewer than 0 to give them back, without asking. */
+export async function add(charge: Charge, subject: Subject, tokens: number): Promise<readonly RuleState[]> {
+  const outcome = await charge.add(subject, tokens)
+  return outcome.kind === 'decided' ? statesOf(charge.rules, outcome.told) : []
+}

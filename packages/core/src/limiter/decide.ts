@@ -1,0 +1,128 @@
+import type { Slots } from './algorithms/concurrency.ts'
+import type { Bucket } from './algorithms/gcra.ts'
+import { type KnownRule, msUp } from './rule.ts'
+import { ruleInfo } from './rules.ts'
+import type { Decision, RuleState, ShadowState } from './types.ts'
+
+/**
+ * What Redis told of the rules of a call: for each, 1 if it refused, then the numbers of its state, from which
+ * everything else is derived here.
+ */
+export type Told = readonly number[]
+
+/** The reply of take.lua and take-all.lua: a level for each rule; minus it minus one when denied. */
+export function toldOfLevels(
+  buckets: readonly Bucket[],
+  reply: number | readonly number[],
+  cost: number,
+): { readonly allowed: boolean; readonly told: Told } {
+  if (typeof reply === 'number') {
+    return reply >= 0 ? { allowed: true, told: [0, reply] } : { allowed: false, told: [1, -reply - 1] }
+  }
+  const allowed = (reply[0] as number) >= 0
+  const told: number[] = []
+  for (let at = 0; at < buckets.length; at++) {
+    const { token, capacity } = buckets[at] as Bucket
+    const answer = reply[at] as number
+    const level = allowed ? answer : -answer - 1
+    told.push(!allowed && level + cost * token > capacity ? 1 : 0, level)
+  }
+  return { allowed, told }
+}
+
+export function decide(rules: readonly KnownRule[], allowed: boolean, told: Told, cost: number): Decision {
+  const states: RuleState[] = []
+  const shadow: ShadowState[] = []
+  const violated: string[] = []
+  let binding: RuleState | undefined
+  let retryAfterMs = 0
+  let at = 0
+  for (const rule of rules) {
+    const refused = told[at] === 1
+    const state = stateOf(rule, told, at + 1)
+    if (rule.shadow) shadow.push({ ...state, allowed: !refused })
+    else {
+      states.push(state)
+      if (!allowed && refused) {
+        violated.push(rule.name)
+        const waitMs = Math.max(1, rule.waitMs(told, at + 1, cost))
+        if (waitMs > retryAfterMs) {
+          retryAfterMs = waitMs
+          binding = state
+        }
+      } else if (allowed && (!binding || state.remaining < binding.remaining)) binding = state
+    }
+    at += 1 + rule.tells
+  }
+  const { name, remaining } = binding as RuleState
+  return { allowed, rule: name, remaining, retryAfterMs, violated, rules: states, shadow, decidedBy: 'redis' }
+}
+
+/** Every enforced rule's state. */
+export function statesOf(rules: readonly KnownRule[], told: Told): readonly RuleState[] {
+  const states: RuleState[] = []
+  let at = 0
+  for (const rule of rules) {
+    if (!rule.shadow) states.push(stateOf(rule, told, at + 1))
+    at += 1 + rule.tells
+  }
+  return states
+}
+
+function stateOf(rule: KnownRule, told: Told, at: number): RuleState {
+  const { name, algorithm, limit, windowMs, burst } = rule
+  const { remaining, nextMs, resetMs } = rule.amounts(told, at)
+  return { name, algorithm, limit, windowMs, burst, remaining, nextMs, resetMs }
+}
+
+/** Of a subject that is blocked: nothing was looked at, and nothing can be taken before the block ends. */
+export function blockedDecision(rules: readonly KnownRule[], endsInUs: number, reason: string): Decision {
+  const endsInMs = msUp(endsInUs)
+  const states = enforced(rules).map((rule) => spent(rule, endsInMs))
+  const [first] = states as [RuleState]
+  return {
+    allowed: false,
+    rule: first.name,
+    remaining: 0,
+    retryAfterMs: endsInMs,
+    violated: [],
+    rules: states,
+    shadow: [],
+    blocked: { reason, endsInMs },
+    decidedBy: 'redis',
+  }
+}
+
+/** The decision when Redis did not answer: nothing is known of the subject. */
+export function policyDecision(rules: readonly KnownRule[], allowed: boolean): Decision {
+  const states = enforced(rules).map((rule) => (allowed ? rested(rule) : spent(rule, untilNextMs(rule))))
+  const [first] = states as [RuleState]
+  return {
+    allowed,
+    rule: first.name,
+    remaining: first.remaining,
+    retryAfterMs: allowed ? 0 : Math.max(...states.map((state) => state.nextMs)),
+    violated: allowed ? [] : states.map((state) => state.name),
+    rules: states,
+    shadow: [],
+    decidedBy: 'policy',
+  }
+}
+
+function enforced(rules: readonly KnownRule[]): readonly KnownRule[] {
+  return rules.filter(({ shadow }) => !shadow)
+}
+
+function rested(rule: KnownRule): RuleState {
+  return { ...ruleInfo(rule), remaining: rule.burst, nextMs: 0, resetMs: 0 }
+}
+
+function spent(rule: KnownRule, ms: number): RuleState {
+  return { ...ruleInfo(rule), remaining: 0, nextMs: ms, resetMs: ms }
+}
+
+/** How long a rule that was used up takes for one token, as far as that is known without its state. */
+function untilNextMs(rule: KnownRule): number {
+  if (rule.letter === 's') return msUp((rule as Slots).leaseUs)
+  return Math.max(1, Math.ceil((rule.windowMs ?? 1000) / rule.limit))
+}

@@ -1,0 +1,212 @@
+import type { Keys } from '../redis/keys.ts'
+import type { Port } from '../redis/runner.ts'
+import type { Arg, Reply, Script } from '../redis/script.ts'
+import { limiterCharge, limiterTake, limiterTakeAll } from '../redis/scripts.gen.ts'
+import type { Slots } from './algorithms/concurrency.ts'
+import type { Bucket } from './algorithms/gcra.ts'
+import { type Told, toldOfLevels } from './decide.ts'
+import type { KnownRule } from './rule.ts'
+import { parseRules } from './rules.ts'
+import type { Locate, Place } from './subjects.ts'
+import type { Rule, Subject } from './types.ts'
+
+/** What rules need to be charged in Redis. */
+export interface PlanContext {
+  readonly name: string
+  readonly keys: Keys
+  readonly locate: Locate
+  readonly routeBy: string | undefined
+  bind<Shared extends readonly Arg[], Item extends readonly Arg[], Result>(
+    script: Script<Shared, Item, Result>,
+    shared: Shared,
+  ): Port<Item, Result>
+}
+
+/** A set of rules, and the script calls that charge a subject under them. */
+export interface Plan {
+  readonly rules: readonly KnownRule[]
+  /** Stands for the rules: the same text, the same plan. */
+  readonly text: string
+  /** The parts of a subject that its states depend on; only undefined for subjects that are text. */
+  readonly parts: readonly (string | undefined)[]
+  /** The most tokens that a call can take. */
+  readonly most: number
+  /** One call, unless the rules are of different parts of a subject and nothing routes them together. */
+  readonly charges: readonly Charge[]
+}
+
+export type Outcome =
+  | { readonly kind: 'decided'; readonly allowed: boolean; readonly told: Told }
+  | { readonly kind: 'blocked'; readonly endsInUs: number; readonly reason: string }
+
+/** The rules that one script call charges. */
+export interface Charge {
+  readonly rules: readonly KnownRule[]
+  /** The parts of the subject that its rules are of; undefined for subjects that are text. */
+  readonly parts: readonly (string | undefined)[]
+  /** How long its slots are held without a renewal, in microseconds; undefined without concurrency rules. */
+  readonly leaseUs: number | undefined
+  /** Takes tokens if every rule allows, and a slot under the lease's id. */
+  take(subject: Subject, cost: number, lease: string): Promise<Outcome>
+  /** Charges tokens, or fewer than 0 to give them back, without asking. */
+  add(subject: Subject, tokens: number): Promise<Outcome>
+  /** Every key of a subject, or of one part of it, in the order in which charge.lua is given them. */
+  places(
+    subject: Subject,
+    part?: string,
+  ): { readonly route: Place['route']; readonly keys: readonly string[] }
+  /** The keys of the slots that a call was charged, given what the script told. */
+  slots(subject: Subject, told: Told): readonly string[]
+}
+
+/** Reads rules once: the same array, and for a while rules of the same content, keep their plan. */
+export function createPlans(context: PlanContext): (rules: readonly Rule[]) => Plan {
+  const known = new WeakMap<readonly Rule[], Plan>()
+  const recent = new Map<string, Plan>()
+  return (rules) => {
+    const found = known.get(rules)
+    if (found) return found
+    const parsed = parseRules(rules)
+    const text = JSON.stringify(rules)
+    const plan = recent.get(text) ?? createPlan(context, text, parsed)
+    recent.delete(text)
+    recent.set(text, plan)
+    if (recent.size > RECENT_PLANS) recent.delete(recent.keys().next().value as string)
+    known.set(rules, plan)
+    return plan
+  }
+}
+
+const RECENT_PLANS = 1000
+
+function createPlan(context: PlanContext, text: string, rules: readonly KnownRule[]): Plan {
+  const parts = [...new Set(rules.map(({ per }) => per))]
+  const groups = context.routeBy === undefined ? parts.map((part) => [part]) : [parts]
+  return {
+    rules,
+    text,
+    parts: [...new Set(context.routeBy === undefined ? parts : [...parts, context.routeBy])],
+    most: Math.min(...rules.filter(({ shadow }) => !shadow).map(({ most }) => most), LARGEST_COST),
+    charges: groups.map((group) =>
+      createCharge(
+        context,
+        rules.filter(({ per }) => group.includes(per)),
+      ),
+    ),
+  }
+}
+
+/** Of a call that is charged to concurrency rules only, where the cost does not matter. */
+const LARGEST_COST = 1_000_000_000
+
+/** A key of a charge: a subject's state, or what one of its rules keeps apart. */
+type KeyOf = (place: Place) => string
+
+function createCharge(context: PlanContext, rules: readonly KnownRule[]): Charge {
+  const { keys, name, locate, bind } = context
+  const parts = [...new Set(rules.map(({ per }) => per))]
+  const ownerOf = (part: string | undefined): string => (part === undefined ? name : `${name}/${part}`)
+  const leases = rules.flatMap((rule) => (rule.letter === 's' ? [(rule as Slots).leaseUs] : []))
+  const leaseUs = leases.length === 0 ? undefined : Math.min(...leases)
+
+  // The states come first, then what rules keep apart: as charge.lua is told by their numbers.
+  const places: { readonly part: string | undefined; readonly keyOf: KeyOf; readonly rule?: KnownRule }[] =
+    parts.map((part) => ({ part, keyOf: ({ route, who }) => keys.limit(route, ownerOf(part), who) }))
+  for (const rule of rules) {
+    if (rule.letter !== 'l' && rule.letter !== 's') continue
+    const keyIn = rule.letter === 'l' ? keys.limitLog : keys.limitSlots
+    const own = `${ownerOf(rule.per)}/${rule.name}`
+    places.push({ part: rule.per, rule, keyOf: ({ route, who }) => keyIn(route, own, who) })
+  }
+
+  function keysOf(subject: Subject, only?: string): { route: Place['route']; keys: string[] } {
+    const wanted = only === undefined ? places : places.filter(({ part }) => part === only)
+    const found = new Map(wanted.map(({ part }) => [part, locate(subject, part)]))
+    const [place] = found.values()
+    return {
+      route: (place as Place)?.route,
+      keys: wanted.map(({ part, keyOf }) => keyOf(found.get(part) as Place)),
+    }
+  }
+
+  const numberOf = (rule: KnownRule): number => {
+    const own = places.findIndex((place) => place.rule === rule)
+    return (own === -1 ? parts.indexOf(rule.per) : own) + 1
+  }
+  const bindAt = (
+    nowMs: number,
+  ): Port<[...places: string[], cost: Arg, asking: Arg, lease: Arg], readonly Reply[]> => {
+    const lines = rules.map((rule) => {
+      const [a, b = 0, c = 0, d = 0] = rule.numbers(nowMs)
+      const second = rule.letter === 's' ? leaseUs : b
+      return [rule.letter, numberOf(rule), rule.shadow ? 1 : 0, rule.id, a, second, c, d].join(' ')
+    })
+    return bind(limiterCharge, [lines.join('\n')])
+  }
+  let port = bindAt(Date.now())
+
+  async function call(subject: Subject, tokens: number, asking: 0 | 1, lease: string): Promise<Outcome> {
+    const { route, keys: all } = keysOf(subject)
+    let used = port
+    let reply = await used(route, ...all, tokens, asking, lease)
+    if (reply[0] === CLOCK) {
+      // Time went on beyond the calendar periods that were sent. Another call may have noticed before.
+      if (port === used) port = bindAt(Math.floor((reply[1] as number) / 1000))
+      used = port
+      reply = await used(route, ...all, tokens, asking, lease)
+      if (reply[0] === CLOCK)
+        throw new Error('limiter/charge: the clocks of the servers differ by more than a calendar period')
+    }
+    if (reply[0] === BLOCKED) {
+      return { kind: 'blocked', endsInUs: reply[1] as number, reason: reply[2] as string }
+    }
+    return { kind: 'decided', allowed: reply[0] === 1, told: (reply as Told).slice(1) }
+  }
+
+  const plain = plainPort(bind, rules)
+  return {
+    rules,
+    parts,
+    leaseUs,
+    async take(subject, cost, lease) {
+      if (plain) {
+        const place = locate(subject, parts[0])
+        const { keyOf } = places[0] as { keyOf: KeyOf }
+        const reply = await plain(place.route, keyOf(place), cost)
+        if (typeof reply === 'string') {
+          const [, us, reason] = /^(\d+) (.*)$/.exec(reply) as unknown as [string, string, string]
+          return { kind: 'blocked', endsInUs: Number(us), reason }
+        }
+        if (reply !== null)
+          return { kind: 'decided', ...toldOfLevels(rules as readonly Bucket[], reply, cost) }
+      }
+      return call(subject, cost, 1, lease)
+    },
+    add: (subject, tokens) => call(subject, tokens, 0, ''),
+    places: keysOf,
+    slots(subject, told) {
+      const { keys: all } = keysOf(subject)
+      let at = 0
+      return rules.flatMap((rule) => {
+        const charged = rule.letter === 's' && told[at] !== 1
+        at += 1 + rule.tells
+        return charged ? [all[numberOf(rule) - 1] as string] : []
+      })
+    },
+  }
+}
+
+/** What the first number of charge.lua's reply says, besides 0 and 1. */
+const BLOCKED = 2
+const CLOCK = 3
+
+type PlainPort = Port<[state: string, cost: Arg], number | readonly number[] | string | null>
+
+/** The scripts for what most limiters are: GCRA rules of one subject. They answer null where charge.lua must. */
+function plainPort(bind: PlanContext['bind'], rules: readonly KnownRule[]): PlainPort | undefined {
+  const [first] = rules as readonly [Bucket]
+  if (rules.some(({ letter, shadow, per }) => letter !== 'g' || shadow || per !== first.per)) return undefined
+  const numbers = rules.map((rule) => [rule.id, ...rule.numbers(0)] as [number, number, number, number])
+  if (rules.length === 1) return bind(limiterTake, numbers[0] as [number, number, number, number])
+  return bind(limiterTakeAll, [numbers.map((each) => each.join(' ')).join(' ')])
+}

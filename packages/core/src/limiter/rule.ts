@@ -1,0 +1,79 @@
+import { createHash } from 'node:crypto'
+
+import { type Duration, durationMs } from '../duration.ts'
+import { invalid } from '../errors.ts'
+import { checkName, wholeNumber } from '../options.ts'
+import type { Rule, RuleInfo } from './types.ts'
+
+/** A rule that was checked, and how its numbers travel to the scripts and back (lua/limiter/charge.lua). */
+export interface KnownRule extends RuleInfo {
+  readonly shadow: boolean
+  readonly per: string | undefined
+  /** The algorithm in lua/limiter/charge.lua. */
+  readonly letter: 'g' | 'f' | 'c' | 'w' | 'l' | 's'
+  /** Names its state among those of a subject: the same for other numbers under one name and algorithm. */
+  readonly id: number
+  /** The most tokens that one call can take; Infinity when the cost does not matter. */
+  readonly most: number
+  /** What the script needs to know, at the time `nowMs`: up to four whole numbers. */
+  numbers(nowMs: number): readonly number[]
+  /** How many numbers the script tells of its state. */
+  readonly tells: number
+  /** What they mean: they begin at `at` of `told`. */
+  amounts(told: readonly number[], at: number): Amounts
+  /** Milliseconds until `cost` tokens are there, for a rule that refused them; rounded up. */
+  waitMs(told: readonly number[], at: number, cost: number): number
+}
+
+export interface Amounts {
+  readonly remaining: number
+  readonly nextMs: number
+  readonly resetMs: number
+}
+
+/** What the rules of every algorithm have. */
+export interface RuleHead {
+  readonly name: string
+  readonly shadow: boolean
+  readonly per: string | undefined
+}
+
+export function ruleHead(rule: Rule): RuleHead {
+  const name = checkName('rule name', rule.name, 32)
+  const { shadow = false } = rule
+  if (typeof shadow !== 'boolean') throw invalid(`shadow of rule '${name}'`, shadow, 'give true or false')
+  const per = rule.per === undefined ? undefined : checkName(`per of rule '${name}'`, rule.per, 32)
+  return { name, shadow, per }
+}
+
+/** The options that every rule may have, whatever its algorithm. */
+export const COMMON_OPTIONS = ['name', 'algorithm', 'limit', 'shadow', 'per'] as const
+
+export const LARGEST_LIMIT = 1_000_000_000
+
+export function limitOf(rule: Rule, most: number = LARGEST_LIMIT): number {
+  return wholeNumber(`limit of rule '${rule.name}'`, rule.limit, 1, most)
+}
+
+/** A duration of a rule in whole microseconds. */
+export function microseconds(option: string, rule: Rule, value: Duration): number {
+  const what = `${option} of rule '${rule.name}'`
+  const ms = durationMs(what, value)
+  if (typeof value === 'number' && value < 1000) {
+    const fix = `give '${value}s' or '${value}ms', whichever you mean: a bare number is milliseconds`
+    throw invalid(what, value, fix)
+  }
+  const us = Math.round(ms * 1000)
+  if (Math.abs(us - ms * 1000) > 1e-6) throw invalid(what, value, 'give a whole number of microseconds')
+  return us
+}
+
+export function stateId(letter: string, name: string): number {
+  // 48 bits, exact in a double; 0 marks a block.
+  return createHash('sha256').update(`${letter} ${name}`).digest().readUIntBE(0, 6) || 1
+}
+
+/** Microseconds as milliseconds, rounded up: never early. */
+export function msUp(us: number): number {
+  return Math.ceil(us / 1000)
+}
