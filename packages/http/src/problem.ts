@@ -9,7 +9,7 @@ export interface ProblemOptions {
   /** Default: the status' own phrase. */
   readonly title?: string
   /** What happened this time, for a person. */
-  readonly detail?: string
+  readonly detail?: string | undefined
   readonly headers?: Readonly<Record<string, HeaderValue>>
   /** Further members of the problem, such as 'violated-policies'. */
   readonly extra?: Readonly<Record<string, unknown>>

@@ -139,7 +139,7 @@ test('wrong options are refused at set-up, with the nearest right one', () => {
   expect(refused({ onLimit: () => {} })).toThrow(/did you mean 'onLimited'/)
   expect(refused({ headers: 'drafts' })).toThrow(/rateLimit headers is "drafts": give one of draft, legacy/)
   expect(refused({ cost: Number.NaN })).toThrow(/rateLimit cost is NaN/)
-  for (const name of ['key', 'skip', 'onLimited']) {
+  for (const name of ['key', 'rules', 'skip', 'refundIf', 'onLimited']) {
     expect(refused({ [name]: 'ip' })).toThrow(`rateLimit ${name} is "ip": give a function`)
   }
   expect(refused({ draft: 5 })).toThrow(/rateLimit draft is 5: give one of 6, 7, 11, next/)

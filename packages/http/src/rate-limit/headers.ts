@@ -46,25 +46,33 @@ const DRAFT_WRITERS: Readonly<Record<NonNullable<HeaderOptions['draft']>, readon
   next: [writePolicy, writeLimitOfNext],
 }
 
-/** `q` tokens in each window of `w` seconds; a window that is not of whole seconds is left out, not rounded. */
+/**
+ * `q` tokens in each window of `w` seconds; a window that is not of whole seconds is left out, not rounded.
+ *
+ * A concurrency rule has neither a window nor a time at which there is more.
+ */
 function writePolicy(exchange: Exchange, { rules }: Decision): void {
-  const members = rules.map(({ name, limit, windowMs }) =>
-    listMember(name, { q: limit, w: wholeSeconds(windowMs) }),
+  const members = rules.map((rule) =>
+    listMember(rule.name, {
+      q: rule.limit,
+      qu: isConcurrency(rule) ? 'concurrent-requests' : undefined,
+      w: wholeSeconds(rule.windowMs),
+    }),
   )
   if (members.length > 0) exchange.appendHeader('RateLimit-Policy', members.join(', '))
 }
 
 /** `r` tokens are left, and after `t` seconds there is more. */
 function writeLimit(exchange: Exchange, decision: Decision): void {
-  const members = known(decision).map(({ name, remaining, nextMs }) =>
-    listMember(name, { r: remaining, t: secondsUp(nextMs) }),
+  const members = known(decision).map((rule) =>
+    listMember(rule.name, { r: rule.remaining, t: secondsToMore(rule) }),
   )
   if (members.length > 0) exchange.appendHeader('RateLimit', members.join(', '))
 }
 
 function writeLimitOfNext(exchange: Exchange, decision: Decision, cost: number): void {
-  const members = known(decision).map(({ name, remaining, nextMs }) =>
-    listMember(name, { a: remaining, w: secondsUp(nextMs), c: cost }),
+  const members = known(decision).map((rule) =>
+    listMember(rule.name, { a: rule.remaining, w: secondsToMore(rule), c: cost }),
   )
   if (members.length > 0) exchange.appendHeader('RateLimit', members.join(', '))
 }
@@ -104,7 +112,7 @@ function writeLegacy(exchange: Exchange, decision: Decision): void {
 
 /** The rules of whose state something is known. */
 function known({ decidedBy, rules }: Decision): readonly RuleState[] {
-  return decidedBy === 'redis' ? rules : []
+  return decidedBy === 'redis' || decidedBy === 'cache' ? rules : []
 }
 
 /** The binding rule, unless a limiter before told of one with no more left. */
@@ -113,6 +121,14 @@ function tighter(decision: Decision, told: unknown): RuleState | undefined {
   return binding && !(told !== undefined && Number(told) <= binding.remaining) ? binding : undefined
 }
 
+function secondsToMore(rule: RuleState): number | undefined {
+  return isConcurrency(rule) ? undefined : secondsUp(rule.nextMs)
+}
+
 function wholeSeconds(windowMs: number | undefined): number | undefined {
-  return windowMs === undefined || windowMs % 1000 !== 0 ? undefined : windowMs / 1000
+  return windowMs !== undefined && windowMs % 1000 === 0 ? windowMs / 1000 : undefined
+}
+
+function isConcurrency({ algorithm }: RuleState): boolean {
+  return algorithm === 'concurrency'
 }

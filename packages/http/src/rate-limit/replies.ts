@@ -6,6 +6,7 @@ import { problem } from '../problem.ts'
 
 /** The problem types that the draft registers. */
 const QUOTA_EXCEEDED = 'https://iana.org/assignments/http-problem-types#quota-exceeded'
+const ABNORMAL_USAGE = 'https://iana.org/assignments/http-problem-types#abnormal-usage-detected'
 const REDUCED_CAPACITY = 'https://iana.org/assignments/http-problem-types#temporary-reduced-capacity'
 
 /** What a client on the deny list gets. */
@@ -20,7 +21,7 @@ export function retryAfterSeconds({ retryAfterMs }: Decision): number {
 }
 
 /** What a denied request gets unless the application says otherwise. */
-export function limited(decision: Decision): Reply {
+export function limited(decision: Decision, tellReason: boolean): Reply {
   if (decision.decidedBy === 'policy') {
     return problem(503, {
       type: REDUCED_CAPACITY,
@@ -30,6 +31,15 @@ export function limited(decision: Decision): Reply {
     })
   }
   const seconds = retryAfterSeconds(decision)
+  const { blocked } = decision
+  if (blocked) {
+    return problem(429, {
+      type: ABNORMAL_USAGE,
+      title: 'Blocked for a time',
+      detail: tellReason ? blocked.reason : undefined,
+      extra: { 'violated-policies': decision.violated },
+    })
+  }
   return problem(429, {
     type: QUOTA_EXCEEDED,
     title: 'Quota exceeded',

@@ -1,4 +1,4 @@
-import { hashSubject, invalid, isSubject } from '@penknife/core'
+import { hashSubject, invalid, isSubject, type Subject } from '@penknife/core'
 
 import { isGone } from '../exchange/ending.ts'
 import type { Exchange } from '../exchange/exchange.ts'
@@ -20,16 +20,40 @@ const NO_KEY =
 export function subjectFinder({
   key,
   ipv6Prefix,
-}: RateLimitOptions): (exchange: Exchange) => Promise<string | undefined> {
+}: RateLimitOptions): (exchange: Exchange) => Promise<Subject | undefined> {
   return async (exchange) => {
     const found: unknown = key ? await key(exchange) : addressKey(exchange, ipv6Prefix)
-    if (typeof found === 'string' && found !== '') return isSubject(found) ? found : hashSubject(found)
+    const missing = missingIn(found)
+    if (!missing) return safe(found as Subject)
     if (isGone(exchange.response)) return undefined
-    throw invalid('rateLimit key', found, key ? NO_KEY : NO_ADDRESS)
+    throw invalid(missing.name, missing.value, key ? NO_KEY : NO_ADDRESS)
   }
 }
 
 function addressKey(exchange: Exchange, ipv6Prefix: number | undefined): string | undefined {
   warnOfProxy(exchange)
   return exchange.ip && ipKey(exchange.ip, ipv6Prefix)
+}
+
+/** What is not there of a key, or of one of its parts. */
+function missingIn(key: unknown): { readonly name: string; readonly value: unknown } | undefined {
+  if (typeof key !== 'object' || key === null) {
+    return isText(key) ? undefined : { name: 'rateLimit key', value: key }
+  }
+  const part = Object.entries(key).find(([, value]) => !isText(value))
+  return part && { name: `the part '${part[0]}' of the rateLimit key`, value: part[1] }
+}
+
+function isText(value: unknown): boolean {
+  return typeof value === 'string' && value !== ''
+}
+
+/** Any text will do: what is too long or not fit for a key is hashed. */
+function safe(subject: Subject): Subject {
+  if (typeof subject === 'string') return safeText(subject)
+  return Object.fromEntries(Object.entries(subject).map(([part, text]) => [part, safeText(text)]))
+}
+
+function safeText(text: string): string {
+  return isSubject(text) ? text : hashSubject(text)
 }

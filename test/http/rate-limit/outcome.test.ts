@@ -1,0 +1,242 @@
+import { connect as connectSocket } from 'node:net'
+
+import type { Duration } from '@penknife/core'
+import type { Finish, Handler, RateLimitOptions } from '@penknife/http'
+import { PASS } from '@penknife/http'
+import { rateLimitPlugin } from '@penknife/http/adapter'
+import { begin, call, type Called, type RunningServer } from '@penknife/http/testkit'
+import { describe, expect, test } from 'vitest'
+
+import { type Deferred, deferred } from '../../support/deferred.ts'
+import { runProgram } from '../../support/program.ts'
+import { until } from '../../support/until.ts'
+import { frameworks } from '../frameworks.ts'
+import { start, useFeatures } from '../setup.ts'
+
+const features = useFeatures()
+type Limiter = ReturnType<typeof features.limiter>
+
+/** The address of every client here. */
+const CLIENT = '127.0.0.1'
+
+const guard = (): Limiter =>
+  features.limiter({ name: 'login', rules: [{ name: 'tries', limit: 3, window: '1h' }] })
+
+const busy = (limit: number, lease: Duration = '1m'): Limiter =>
+  features.limiter({ name: 'busy', rules: [{ name: 'calls', algorithm: 'concurrency', limit, lease }] })
+
+async function left(limiter: Limiter): Promise<number> {
+  return (await limiter.take(CLIENT, { cost: 0 })).remaining
+}
+
+const failsWhenAsked: Handler = ({ path }) => {
+  if (path === '/throw') throw new Error('on purpose')
+  return PASS
+}
+
+/** A handler that keeps requests of the path '/items/held' until it is told to go on. */
+function holding(): {
+  readonly handler: Handler
+  readonly arrived: Deferred
+  readonly go: Deferred
+  count: number
+} {
+  const held = {
+    arrived: deferred(),
+    go: deferred(),
+    count: 0,
+    handler: (async ({ path, signal }) => {
+      if (path !== '/items/held') return PASS
+      held.count++
+      held.arrived.resolve()
+      await Promise.race([
+        held.go.promise,
+        new Promise((resolve) => signal.addEventListener('abort', resolve)),
+      ])
+      return PASS
+    }) as Handler,
+  }
+  return held
+}
+
+function item(server: RunningServer, name: string): Promise<Called> {
+  return call(`${server.url}/items/${name}`)
+}
+
+describe.each(frameworks)('refundIf on $name', (adapter) => {
+  const serve = (limiter: Limiter, refundIf: RateLimitOptions['refundIf'], ...more: readonly Handler[]) =>
+    start(adapter, [rateLimitPlugin.setup(limiter, refundIf ? { refundIf } : {}), ...more, failsWhenAsked])
+
+  test('a login guard counts failures only', async () => {
+    const limiter = guard()
+    const server = await serve(limiter, ({ status }) => status < 400)
+    for (let nth = 1; nth <= 5; nth++) {
+      expect((await item(server, 'right')).status).toBe(200)
+      await until('the success is given back', async () => (await left(limiter)) === 3)
+    }
+    for (const path of ['wrong', 'throw', 'wrong']) await call(`${server.url}/${path}`)
+    expect((await item(server, 'right')).status).toBe(429)
+    expect(await left(limiter)).toBe(0)
+  })
+
+  test('a client that goes away is asked about too, and by its status stays counted', async () => {
+    const limiter = guard()
+    const held = holding()
+    const seen = deferred<Finish>()
+    const server = await serve(
+      limiter,
+      (finish) => {
+        seen.resolve(finish)
+        return finish.status < 400
+      },
+      held.handler,
+    )
+    const sent = begin(`${server.url}/items/held`)
+    sent.on('error', () => {})
+    await held.arrived.promise
+    sent.destroy()
+    expect(await seen.promise).toMatchObject({ status: 499, aborted: true })
+    expect(await left(limiter)).toBe(2)
+    expect(server.errors).toEqual([])
+  })
+
+  test('the tokens of a client that goes away can be given back, all that it took', async () => {
+    const limiter = guard()
+    const held = holding()
+    const options: RateLimitOptions = { cost: 2, refundIf: ({ aborted }) => aborted }
+    const server = await start(adapter, [rateLimitPlugin.setup(limiter, options), held.handler])
+    const sent = begin(`${server.url}/items/held`)
+    sent.on('error', () => {})
+    await held.arrived.promise
+    expect(await left(limiter)).toBe(1)
+    sent.destroy()
+    await until('they are back', async () => (await left(limiter)) === 3)
+  })
+
+  test('a denied request has nothing to give back', async () => {
+    const limiter = guard()
+    let asked = 0
+    const server = await serve(limiter, () => {
+      asked++
+      return false
+    })
+    for (let nth = 1; nth <= 5; nth++) await item(server, '7')
+    await until('all were asked', () => asked === 3)
+    expect(await left(limiter)).toBe(0)
+  })
+})
+
+describe.each(frameworks)('concurrency on $name', (adapter) => {
+  async function setUp(limiter: Limiter) {
+    const held = holding()
+    const server = await start(adapter, [rateLimitPlugin.setup(limiter), held.handler, failsWhenAsked])
+    const free = (): Promise<void> =>
+      until('the slot is free', async () => (await item(server, '7')).status === 200)
+    return { held, server, free }
+  }
+
+  test('as many requests as there are slots are served at once, and the next when one is finished', async () => {
+    const { held, server, free } = await setUp(busy(2))
+    const inFlight = [item(server, 'held'), item(server, 'held')]
+    await until('both are served', () => held.count === 2)
+    const { status, headers, text } = await item(server, '7')
+    expect(status).toBe(429)
+    expect(headers['ratelimit-policy']).toBe('"calls";q=2;qu="concurrent-requests"')
+    expect(headers['ratelimit']).toBe('"calls";r=0')
+    expect(JSON.parse(text)).toMatchObject({ 'violated-policies': ['calls'] })
+    held.go.resolve()
+    expect((await Promise.all(inFlight)).map((answer) => answer.status)).toEqual([200, 200])
+    await free()
+  })
+
+  test('a client that leaves gives its slot back', async () => {
+    const { held, server, free } = await setUp(busy(1))
+    const sent = begin(`${server.url}/items/held`)
+    sent.on('error', () => {})
+    await held.arrived.promise
+    expect((await item(server, '7')).status).toBe(429)
+    sent.destroy()
+    await free()
+  })
+
+  test('a handler that throws gives its slot back', async () => {
+    const { server, free } = await setUp(busy(1))
+    expect((await call(`${server.url}/throw`)).status).toBe(500)
+    await free()
+  })
+
+  test('a socket that the server destroys gives its slot back', async () => {
+    const destroying: Handler = (exchange) => {
+      if (exchange.path === '/destroyed') exchange.request.socket.destroy()
+      return PASS
+    }
+    const server = await start(adapter, [rateLimitPlugin.setup(busy(1)), destroying])
+    await expect(call(`${server.url}/destroyed`)).rejects.toThrow(/hang up|ECONNRESET/)
+    await until('the slot is free', async () => (await item(server, '7')).status === 200)
+  })
+
+  test('a client that leaves while Redis decides gives its slot back', async () => {
+    const limiter = busy(1)
+    const limit = rateLimitPlugin.setup(limiter)
+    const decided = deferred()
+    const leaving: Handler = async (exchange) => {
+      if (exchange.path !== '/items/held') return limit(exchange)
+      // Known before it leaves, as by a request log.
+      expect(exchange.ip).toBe(CLIENT)
+      const answer = limit(exchange)
+      exchange.request.socket.destroy()
+      await answer
+      decided.resolve()
+      return answer
+    }
+    const server = await start(adapter, [leaving])
+    await expect(item(server, 'held')).rejects.toThrow(/hang up|ECONNRESET/)
+    await decided.promise
+    await until('the slot is free', async () => (await item(server, '7')).status === 200)
+    expect(server.errors).toEqual([])
+  })
+
+  test('requests that wait behind another on a connection give their slots back when it breaks', async () => {
+    const { held, server, free } = await setUp(busy(3))
+    const { hostname, port } = new URL(server.url)
+    const socket = connectSocket(Number(port), hostname)
+    socket.on('error', () => {})
+    const request = 'GET /items/held HTTP/1.1\r\nHost: test\r\n\r\n'
+    socket.write(request.repeat(3))
+    await until('all three are served', () => held.count === 3)
+    expect((await item(server, '7')).status).toBe(429)
+    socket.destroy()
+    await free()
+    const slots = await Promise.all(['7', '7', '7'].map((name) => item(server, name)))
+    expect(slots.map(({ status }) => status)).toEqual([200, 200, 200])
+  })
+})
+
+const [, , , , plain] = frameworks as [never, never, never, never, (typeof frameworks)[0]]
+
+test('a request that outlasts its lease keeps its slot', async () => {
+  const leaseMs = 150
+  const held = holding()
+  const server = await start(plain, [rateLimitPlugin.setup(busy(1, `${leaseMs}ms`)), held.handler])
+  const inFlight = item(server, 'held')
+  await held.arrived.promise
+  const began = performance.now()
+  while (performance.now() - began < 4 * leaseMs) expect((await item(server, '7')).status).toBe(429)
+  held.go.resolve()
+  expect((await inFlight).status).toBe(200)
+  await until('the slot is free', async () => (await item(server, '7')).status === 200)
+})
+
+test('a process that dies gives its slot back when the lease ends', async () => {
+  await using program = runProgram('test/support/programs/holding-server.ts', {
+    REDIS: features.server.socket,
+  })
+  const url = await program.printed(/http:\S+/)
+  const sent = begin(`${url}/`)
+  sent.on('error', () => {})
+  await program.printed(/holding/)
+  const limiter = busy(1, '500ms')
+  expect((await limiter.take(CLIENT)).allowed).toBe(false)
+  await program.kill()
+  await until('its lease ended', async () => (await limiter.take(CLIENT)).allowed)
+})
