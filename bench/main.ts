@@ -71,7 +71,7 @@ async function run(bench: Bench | Probe, wanted: Wanted): Promise<string> {
     return json ? probeLines(bench, rows).join('\n') : probeTable(bench, rows)
   }
   const measured = await measure(bench, servers.urls, {
-    rounds: wanted.rounds ?? (quick ? 2 : 5),
+    rounds: wanted.rounds ?? (quick ? 2 : (bench.rounds ?? 5)),
     ops: wanted.ops ?? (quick ? Math.ceil(bench.ops / 5) : bench.ops),
     log,
   })

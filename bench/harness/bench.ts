@@ -9,6 +9,10 @@ export interface Bench {
   readonly inFlight: number
   /** Calls of a contender in each round, unless --ops says otherwise. */
   readonly ops: number
+  /** Measured rounds, unless --rounds says otherwise. Default 5. */
+  readonly rounds?: number
+  /** Rounds before those, in which contenders warm up. Default 1. */
+  readonly warmUps?: number
   /** Masters of a cluster; a contender is given the address of the first. Default: a single server. */
   readonly masters?: number
   /** The calls are made a multiple of this, so that every subject gets as many. Default 1. */

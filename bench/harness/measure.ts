@@ -42,10 +42,10 @@ export async function measure(
     for (const { name, contender } of contendersOf(bench)) {
       entrants.push({ name, contender, running: await contender.open(url, ops), samples: [] })
     }
-    for (let round = 0; round <= options.rounds; round++) {
-      options.log(`${bench.name}: ${round === 0 ? 'warming up' : `round ${round} of ${options.rounds}`}`)
+    for (let round = 1 - (bench.warmUps ?? 1); round <= options.rounds; round++) {
+      options.log(`${bench.name}: ${round <= 0 ? 'warming up' : `round ${round} of ${options.rounds}`}`)
       for (let turn = 0; turn < entrants.length; turn++) {
-        const entrant = entrants[(round + turn) % entrants.length] as Entrant
+        const entrant = entrants[(turn + Math.abs(round)) % entrants.length] as Entrant
         const sample = await sampleOf(entrant, bench, ops, controls)
         if (round > 0) entrant.samples.push(sample)
       }

@@ -7,7 +7,7 @@ import { Pool } from 'undici'
 import type { Contender, Peer } from '../harness/bench.ts'
 import { type Setup, SETUPS } from '../harness/connections.ts'
 import { installed } from '../harness/versions.ts'
-import { allowedOf, exact, type WorkRule } from './workload.ts'
+import { allowedOf, type WorkRule, visits } from './workload.ts'
 
 /** What stands before the one route of the server. */
 export type Guard = 'none' | 'penknife' | 'express-rate-limit' | 'rate-limiter-flexible'
@@ -50,7 +50,7 @@ function served(guard: Guard, setup: Setup): Contender {
     setup,
     commands: ['evalsha', 'eval'],
     async open(url, ops) {
-      const [{ limit, windowMs }] = exact.rules(ops) as readonly [WorkRule]
+      const [{ limit, windowMs }] = visits.rules(ops) as readonly [WorkRule]
       const task: ServerTask = { guard, url, setup, limit, windowMs }
       const server = fork(
         fileURLToPath(new URL('express-server.ts', import.meta.url)),
@@ -67,7 +67,7 @@ function served(guard: Guard, setup: Setup): Contender {
         async prepare() {
           addresses = addressesOf(++round)
         },
-        expected: guard === 'none' ? ops : allowedOf(exact, ops),
+        expected: guard === 'none' ? ops : allowedOf(visits, ops),
         async call(at) {
           const headers = { 'x-forwarded-for': addresses[at % addresses.length] as string }
           const { statusCode, body } = await pool.request({ path: '/', method: 'GET', headers })
@@ -92,5 +92,5 @@ function served(guard: Guard, setup: Setup): Contender {
 
 /** As many addresses as there are subjects. */
 function addressesOf(round: number): readonly string[] {
-  return Array.from({ length: exact.subjects }, (_, at) => `198.${18 + (round % 2)}.${at >> 8}.${at & 255}`)
+  return Array.from({ length: visits.subjects }, (_, at) => `198.${18 + (round % 2)}.${at >> 8}.${at & 255}`)
 }

@@ -1,29 +1,32 @@
-import { connect, type Connection, createRateLimiter } from '@penknife/core'
+import { connect, createRateLimiter } from '@penknife/core'
 
 import type { Contender } from '../harness/bench.ts'
 import { clusterPattern, pattern } from '../harness/connections.ts'
 import { allowedOf, subjectsOf, type Workload } from './workload.ts'
 
-export function ours(workload: Workload): Contender {
-  return penknife(workload, pattern)
+export interface OursOptions {
+  /** Repeat denials that still hold from memory. Default: false. */
+  readonly denyCache?: boolean
+  /** Default: false. */
+  readonly onCluster?: boolean
 }
 
-export function oursOnCluster(workload: Workload): Contender {
-  return penknife(workload, clusterPattern)
-}
-
-function penknife(workload: Workload, connectionTo: (url: string) => Connection): Contender {
+export function ours(
+  workload: Workload,
+  { denyCache = false, onCluster = false }: OursOptions = {},
+): Contender {
   const subjects = subjectsOf(workload)
   return {
-    setup: 'default',
+    setup: denyCache ? 'deny cache' : 'default',
     commands: ['evalsha', 'eval'],
     async open(url, ops) {
-      const client = connect(connectionTo(url))
+      const client = connect(onCluster ? clusterPattern(url) : pattern(url))
       const limiter = createRateLimiter(client.space('bench'), {
         name: 'bench',
         rules: workload.rules(ops).map(({ name, limit, windowMs }) => ({ name, limit, window: windowMs })),
         // A decision that Redis did not take is an error here.
         whenUnavailable: 'throw',
+        denyCache,
         deadline: '5s',
       })
       return {

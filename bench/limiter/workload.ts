@@ -22,6 +22,12 @@ export const exact: Workload = {
   rules: (ops) => [{ name: 'day', limit: nearly(ops / 1000), windowMs: DAY_MS }],
 }
 
+/** The same for the visitors of a server. */
+export const visits: Workload = {
+  subjects: 100,
+  rules: (ops) => [{ name: 'day', limit: nearly(ops / 100), windowMs: DAY_MS }],
+}
+
 /** Three rules that are charged together; the last one binds. */
 export const three: Workload = {
   subjects: 1000,

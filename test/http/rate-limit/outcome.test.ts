@@ -197,7 +197,7 @@ describe.each(frameworks)('concurrency on $name', (adapter) => {
   })
 
   test('requests that wait behind another on a connection give their slots back when it breaks', async () => {
-    const { held, server, free } = await setUp(busy(3))
+    const { held, server } = await setUp(busy(3))
     const { hostname, port } = new URL(server.url)
     const socket = connectSocket(Number(port), hostname)
     socket.on('error', () => {})
@@ -206,9 +206,10 @@ describe.each(frameworks)('concurrency on $name', (adapter) => {
     await until('all three are served', () => held.count === 3)
     expect((await item(server, '7')).status).toBe(429)
     socket.destroy()
-    await free()
-    const slots = await Promise.all(['7', '7', '7'].map((name) => item(server, name)))
-    expect(slots.map(({ status }) => status)).toEqual([200, 200, 200])
+    await until('all three slots are free', async () => {
+      const answers = await Promise.all(['7', '7', '7'].map((name) => item(server, name)))
+      return answers.every(({ status }) => status === 200)
+    })
   })
 })
 
