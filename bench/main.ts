@@ -7,9 +7,10 @@ import { measure } from './harness/measure.ts'
 import { jsonLines, probeLines, probeTable, table } from './harness/report.ts'
 import { suite as leaderboard } from './leaderboard.ts'
 import { suite as limiter } from './limiter.ts'
+import { suite as notifier } from './notifier.ts'
 import { suite as stream } from './stream.ts'
 
-const BENCHES: readonly (Bench | Probe)[] = [...limiter, ...stream, ...leaderboard]
+const BENCHES: readonly (Bench | Probe)[] = [...notifier, ...limiter, ...stream, ...leaderboard]
 
 const USAGE = `Usage: pnpm bench <suite | suite.case> [options]
 

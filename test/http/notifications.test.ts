@@ -213,13 +213,12 @@ describe.each(frameworks)('notifications on $name', (adapter) => {
       subscribe: async (...args) => {
         const subscription = await notifier.subscribe(...args)
         open++
-        return {
-          ...subscription,
+        return Object.assign(Object.create(subscription) as typeof subscription, {
           close: () => {
             open--
             subscription.close()
           },
-        }
+        })
       },
     }
     const { url, errors } = await start(adapter, [handlerOf({}, counting)])

@@ -111,18 +111,15 @@ test('a subscriber that pauses itself in the middle of a page goes on behind it'
   const notifier = await openNotifier(bench)
   await publishNumbers(notifier, 500)
   const seen: unknown[] = []
-  const subscription = await notifier.subscribe(['room'], {
+  await notifier.subscribe(['room'], {
     from: { room: '-' },
-    onEvent(event) {
+    onEvent(event, subscription) {
       seen.push(event.kind === 'message' && event.data)
       if (seen.length % 70 !== 0) return
-      subscriptionOf().pause()
-      setImmediate(() => subscriptionOf().resume())
+      subscription.pause()
+      setImmediate(() => subscription.resume())
     },
   })
-  function subscriptionOf() {
-    return subscription
-  }
   await until('all came', () => seen.length >= 500)
   expect(seen).toEqual(numbers(500))
 })

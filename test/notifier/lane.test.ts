@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 
-import { createLane, type History } from '../../packages/core/src/notifier/lane.ts'
-import { message } from '../../packages/core/src/notifier/messages.ts'
+import { type History, Lane } from '../../packages/core/src/notifier/lane.ts'
+import { type LiveEvent, parseLive } from '../../packages/core/src/notifier/messages.ts'
 import type { NotifierEvent } from '@penknife/core'
 import { numbers } from '../support/channels.ts'
 import { nextTurn, until } from '../support/until.ts'
@@ -15,20 +15,24 @@ function historyOf(since: History['since']): History {
 
 const id = (offset: number): string => (offset === 0 ? '7-0' : `7-${offset}-aaaaaa`)
 
+const live = (at: number): LiveEvent => parseLive('room', `${id(at)}\nm\n0`)
+
 const kept = (at: number): [string, string, string, string] => [id(at), '', 'm', '0']
 
 test('a lane that fell behind by more than it buffers goes live while events keep coming', async () => {
   let top = 0
   let reads = 0
   const delivered: NotifierEvent[] = []
-  const lane = createLane({
-    channel: 'room',
-    from: id(0),
-    history: { since: read, top: async () => id(top) },
-    deliver: (event) => delivered.push(event),
-  })
+  const lane = new Lane(
+    'room',
+    { since: read, top: async () => id(top) },
+    {
+      from: id(0),
+      deliver: (event) => delivered.push(event),
+    },
+  )
   function publish(count: number): void {
-    for (const end = top + count; top < end;) lane.push(message('room', id(++top), 'message', '0'))
+    for (const end = top + count; top < end;) lane.push(live(++top))
   }
   async function read(position: string, count: number): Promise<[string, string, ...string[][]]> {
     reads += 1
@@ -41,9 +45,9 @@ test('a lane that fell behind by more than it buffers goes live while events kee
     return ['ok', end, ...reply]
   }
   await lane.begin()
-  await until('it is live', () => lane.live())
+  await until('it is live', () => lane.live)
   publish(3)
-  expect(lane.live()).toBe(true)
+  expect(lane.live).toBe(true)
   expect(delivered.map((event) => event.id)).toEqual(numbers(top, 1).map(id))
   expect(reads).toBeLessThan(30)
 })
@@ -52,17 +56,19 @@ test('a catch-up asked for while another is under way reads again', async () => 
   let top = 1
   const go: (() => void)[] = []
   const delivered: (string | null)[] = []
-  const lane = createLane({
-    channel: 'room',
-    from: id(0),
-    history: historyOf(async (position) => {
+  const lane = new Lane(
+    'room',
+    historyOf(async (position) => {
       const from = Number(position.split('-')[1])
       const end = top
       await new Promise<void>((resolve) => go.push(resolve))
       return ['ok', id(end), ...numbers(end - from, from + 1).map(kept)]
     }),
-    deliver: (event) => delivered.push(event.id),
-  })
+    {
+      from: id(0),
+      deliver: (event) => delivered.push(event.id),
+    },
+  )
   const begun = lane.begin()
   await until('it reads', () => go.length === 1)
   // Kept, and told to nobody.
@@ -72,27 +78,29 @@ test('a catch-up asked for while another is under way reads again', async () => 
   await begun
   await until('it reads again', () => go.length === 2)
   go[1]!()
-  await until('it is live', () => lane.live())
+  await until('it is live', () => lane.live)
   expect(delivered).toEqual([id(1), id(2)])
 })
 
 test('a lane whose reading failed tries again, and delivers in order what came live meanwhile', async () => {
   let fails = 2
   const delivered: (string | null)[] = []
-  const lane = createLane({
-    channel: 'room',
-    from: id(0),
-    history: historyOf(async (position) => {
+  const lane = new Lane(
+    'room',
+    historyOf(async (position) => {
       if (fails-- > 0) throw new Error('away')
       const from = Number(position.split('-')[1])
       return ['ok', id(3), ...numbers(3 - from, from + 1).map(kept)]
     }),
-    deliver: (event) => delivered.push(event.id),
-  })
+    {
+      from: id(0),
+      deliver: (event) => delivered.push(event.id),
+    },
+  )
   lane.keepUp()
-  lane.push(message('room', id(3), 'm', '0'))
-  lane.push(message('room', id(4), 'm', '0'))
-  await until('it is live', () => lane.live())
-  lane.push(message('room', id(5), 'm', '0'))
+  lane.push(live(3))
+  lane.push(live(4))
+  await until('it is live', () => lane.live)
+  lane.push(live(5))
   expect(delivered).toEqual(numbers(5, 1).map(id))
 })

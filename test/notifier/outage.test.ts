@@ -1,7 +1,15 @@
 import { createNotifier } from '@penknife/core'
 import { expect, test, vi } from 'vitest'
 
-import { followers, hear, numbers, openNotifier, publishNumbers, ROOM } from '../support/channels.ts'
+import {
+  followers,
+  type Heard,
+  hear,
+  numbers,
+  openNotifier,
+  publishNumbers,
+  ROOM,
+} from '../support/channels.ts'
 import { failure, open, openReady } from '../support/connect.ts'
 import { startProxy } from '../support/proxy.ts'
 import { ownRedis, pattern, useRedis } from '../support/redis.ts'
@@ -125,10 +133,13 @@ test('subscribing while Redis is away fails within the deadline, and nothing sta
   await proxy.comeBack()
   const publisher = await openNotifier({ server })
   await until('it is back', async () => (await penknife.health()).status === 'ok')
-  // Its subscriber connection is there again once this came.
-  const { heard } = await hear(notifier, undefined, 'third')
+  let third: Heard | undefined
+  await until('its subscriber connection is there again', async () => {
+    third = await hear(notifier, undefined, 'third').catch(() => undefined)
+    return third !== undefined
+  })
   await publisher.publish('third', 1)
-  await heard(1)
+  await third?.heard(1)
   await publisher.publish('room', 1)
   expect(events).toEqual([])
   const raw = bench.raw.duplicate({ path: server.socket })

@@ -7,8 +7,10 @@ import { isGone, isSettled } from './exchange/ending.ts'
 export interface StreamWriter {
   /** Queues text (sent as UTF-8) or bytes for the end of this turn. Nothing happens once it is closed. */
   write(chunk: string | Uint8Array): void
-  /** Bytes that the client has not taken yet, without those of this turn. */
+  /** Bytes (of text: characters) that the client has not taken yet. */
   readonly unsentBytes: number
+  /** Calls once when the client took all that was written, or some of it was on its way the last time one looked. */
+  onDrain(listener: () => void): void
   /** Ended by either side. */
   readonly closed: boolean
   /** Calls once when the stream is over, for whichever reason; at once when it is already. */
@@ -25,102 +27,130 @@ type Chunk = string | Uint8Array
 
 const DEFAULT_MAX_UNSENT_BYTES = 1_048_576
 
-/**
- * A writer over a response whose headers are set; closed from the start when it is too late to write.
- *
- * A client that does not keep up is cut off when more than `maxUnsentBytes` wait for it and there is more to say;
- * so one connection holds at most twice that and one chunk. What it got until then it keeps.
- */
+/** A writer over a response whose headers are set; closed from the start when it is too late to write. */
 export function createWriter(
   native: NativeResponse,
   maxUnsentBytes: number = DEFAULT_MAX_UNSENT_BYTES,
   tooLate: boolean = isGone(native),
 ): StreamWriter {
-  const response = native as ServerResponse
-  let queue: Chunk[] = []
-  let queued = 0
-  let closed = tooLate
-  let listeners: (() => void)[] = []
+  return new ResponseWriter(native, maxUnsentBytes, tooLate)
+}
 
-  function close(): void {
-    if (closed) return
-    closed = true
-    out.takeQueue()
-    const told = listeners
-    listeners = []
+/**
+ * A client that does not keep up is cut off when more than `maxUnsentBytes` wait for it and there is more to say;
+ * so one connection holds at most twice that and one chunk. What it got until then it keeps.
+ *
+ * There is one for each client of a server: it is made of few objects.
+ */
+class ResponseWriter implements StreamWriter {
+  readonly #native: NativeResponse
+  readonly #maxUnsentBytes: number
+  #queue: Chunk[] = []
+  #queued = 0
+  #closed: boolean
+  #closeListeners: (() => void)[] = []
+  #drainListeners: (() => void)[] = []
+
+  constructor(native: NativeResponse, maxUnsentBytes: number, tooLate: boolean) {
+    this.#native = native
+    this.#maxUnsentBytes = maxUnsentBytes
+    this.#closed = tooLate
+    const response = native as ServerResponse
+    response.once('close', () => this.#close())
+    response.on('drain', () => this.#drained())
+    // Writing to a socket the client just reset is no news: 'close' follows.
+    response.on('error', ignore)
+  }
+
+  get unsentBytes(): number {
+    return (this.#native as ServerResponse).writableLength + this.#queued
+  }
+
+  get closed(): boolean {
+    return this.#closed
+  }
+
+  write(chunk: Chunk): void {
+    if (this.#closed || chunk.length === 0) return
+    this.#queued += chunk.length
+    if (this.#queue.push(chunk) === 1) schedule(this)
+    if (this.#queued > this.#maxUnsentBytes) this.send(join(this.takeQueue()))
+  }
+
+  onClose(listener: () => void): void {
+    if (this.#closed) listener()
+    else this.#closeListeners.push(listener)
+  }
+
+  onDrain(listener: () => void): void {
+    if (!this.#closed) this.#drainListeners.push(listener)
+  }
+
+  end(): void {
+    if (this.#closed) return
+    const rest = this.takeQueue()
+    if (rest.length > 0) this.send(join(rest))
+    const response = this.#native as ServerResponse
+    if (!response.writableEnded && !response.destroyed) response.end()
+    this.#close()
+  }
+
+  finished(graceMs: number): Promise<void> {
+    if (isSettled(this.#native)) return Promise.resolve()
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => this.destroy(), graceMs)
+      ;(this.#native as ServerResponse).once('close', () => {
+        clearTimeout(timer)
+        resolve()
+      })
+    })
+  }
+
+  destroy(): void {
+    if ('stream' in this.#native) this.#native.stream.destroy()
+    else this.#native.destroy()
+    this.#close()
+  }
+
+  /** For the turn's flush. */
+  takeQueue(): readonly Chunk[] {
+    const taken = this.#queue
+    this.#queue = []
+    this.#queued = 0
+    return taken
+  }
+
+  /** For the turn's flush. */
+  send(bytes: Uint8Array): void {
+    if (this.#closed) return
+    const response = this.#native as ServerResponse
+    if (response.writableLength > this.#maxUnsentBytes) this.destroy()
+    else if (response.write(bytes)) this.#drained()
+  }
+
+  #drained(): void {
+    if (this.#drainListeners.length === 0) return
+    const told = this.#drainListeners
+    this.#drainListeners = []
     for (const listener of told) listener()
   }
-  response.once('close', close)
-  // Writing to a socket the client just reset is no news: 'close' follows.
-  response.on('error', () => {})
 
-  function destroy(): void {
-    if ('stream' in native) native.stream.destroy()
-    else native.destroy()
-    close()
-  }
-
-  const out: Flushable = {
-    takeQueue() {
-      const taken = queue
-      queue = []
-      queued = 0
-      return taken
-    },
-    send(bytes) {
-      if (closed) return
-      if (response.writableLength > maxUnsentBytes) destroy()
-      else response.write(bytes)
-    },
-  }
-
-  return {
-    write(chunk) {
-      if (closed || chunk.length === 0) return
-      queued += chunk.length
-      if (queue.push(chunk) === 1) schedule(out)
-      if (queued > maxUnsentBytes) out.send(join(out.takeQueue()))
-    },
-    get unsentBytes() {
-      return response.writableLength
-    },
-    get closed() {
-      return closed
-    },
-    onClose(listener) {
-      if (closed) listener()
-      else listeners.push(listener)
-    },
-    end() {
-      if (closed) return
-      const rest = out.takeQueue()
-      if (rest.length > 0) out.send(join(rest))
-      if (!response.writableEnded && !response.destroyed) response.end()
-      close()
-    },
-    finished(graceMs) {
-      if (isSettled(native)) return Promise.resolve()
-      return new Promise((resolve) => {
-        const timer = setTimeout(destroy, graceMs)
-        response.once('close', () => {
-          clearTimeout(timer)
-          resolve()
-        })
-      })
-    },
-    destroy,
+  #close(): void {
+    if (this.#closed) return
+    this.#closed = true
+    this.takeQueue()
+    const told = this.#closeListeners
+    this.#closeListeners = []
+    this.#drainListeners = []
+    for (const listener of told) listener()
   }
 }
 
-/** A writer as the turn's flush sees it. */
-interface Flushable {
-  takeQueue(): readonly Chunk[]
-  send(bytes: Uint8Array): void
-}
+function ignore(): void {}
 
-let due: Flushable[] = []
+let due: ResponseWriter[] = []
 
-function schedule(writer: Flushable): void {
+function schedule(writer: ResponseWriter): void {
   if (due.push(writer) === 1) setImmediate(flush)
 }
 

@@ -1,12 +1,12 @@
 import type { Route } from '../redis/keys.ts'
 import type { Subscriber } from '../redis/subscriber.ts'
-import { createLane, type History, type Lane, type LaneOptions } from './lane.ts'
+import { type History, Lane, type LaneOptions } from './lane.ts'
 import { parseLive } from './messages.ts'
 
 /** A channel as this process follows it: one pub/sub subscription, any number of lanes. */
 export interface Feed {
   /** Adds a lane; `ready` when the first page of its history was read. */
-  join(options: Joining): { readonly lane: Lane; readonly ready: Promise<void> }
+  join(options: LaneOptions): { readonly lane: Lane; readonly ready: Promise<void> }
   leave(lane: Lane): void
   /** Compares the end of the history with what came live, so that a lost last message is noticed. */
   check(): void
@@ -14,9 +14,6 @@ export interface Feed {
   readonly empty: boolean
   close(): void
 }
-
-/** What a lane is made with beside its channel and history. */
-export type Joining = Omit<LaneOptions, 'channel' | 'history'>
 
 export interface FeedOptions {
   readonly channel: string
@@ -47,7 +44,7 @@ export function createFeed({ channel, live, route, subscriber, history }: FeedOp
 
   return {
     join(options) {
-      const lane = createLane({ channel, history, ...options })
+      const lane = new Lane(channel, history, options)
       lanes.add(lane)
       // History is read only once the server acknowledged the subscription: nothing falls between the two.
       const following = followed ? Promise.resolve() : new Promise<void>((resolve) => waiting.push(resolve))
@@ -60,7 +57,7 @@ export function createFeed({ channel, live, route, subscriber, history }: FeedOp
     check() {
       history.top().then(
         (top) => {
-          for (const lane of lanes) if (lane.live() && lane.position() !== top) lane.keepUp()
+          for (const lane of lanes) if (lane.live && lane.position !== top) lane.keepUp()
         },
         // Redis is away: the subscription will come back, and with it a catch-up.
         () => {},

@@ -1,5 +1,4 @@
 import { isOutage } from '../errors.ts'
-import type { LaneOptions } from './lane.ts'
 import type { EventIterator, NotifierEvent, Subscription } from './types.ts'
 
 /** Events that wait in memory for who iterates; beyond it they wait in the history. */
@@ -9,7 +8,9 @@ const RETRY_MS = 500
 
 /** Follows from the first `next` on, and waits for Redis as long as it takes. */
 export function iterate(
-  follow: (deliver: LaneOptions['deliver']) => Promise<Subscription>,
+  follow: (
+    onEvent: (event: NotifierEvent, subscription: Subscription, before: string) => void,
+  ) => Promise<Subscription>,
   signal: AbortSignal | undefined,
 ): EventIterator {
   const iteration = createIteration()
@@ -19,7 +20,9 @@ export function iterate(
 
   async function begin(): Promise<void> {
     try {
-      const followed = await follow((event, before) => iteration.onEvent(event, before))
+      const followed = await follow((event, subscription, before) =>
+        iteration.onEvent(event, subscription, before),
+      )
       close = () => followed.close()
       if (over) close()
       else iteration.follow(followed)
@@ -61,7 +64,7 @@ export function iterate(
 
 interface Iteration {
   /** Takes an event of the subscription, and the position before it. */
-  onEvent(event: NotifierEvent, before: string): void
+  onEvent(event: NotifierEvent, from: Subscription, before: string): void
   /** What delivers to it, once there is one. */
   follow(subscription: Subscription): void
   /** Ends the iteration, with an error if there is one. */
@@ -101,13 +104,14 @@ function createIteration(): Iteration {
   }
 
   return {
-    onEvent(event, before) {
+    onEvent(event, from, before) {
       if (over) return
+      subscription = from
       if (!taken.has(event.channel) && before !== '+') taken.set(event.channel, before)
       waiting.push(event)
       if (waiting.length >= MOST_WAITING && !paused) {
         paused = true
-        subscription?.pause()
+        from.pause()
       }
       serve()
     },

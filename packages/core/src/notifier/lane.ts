@@ -1,6 +1,6 @@
 import { isOutage } from '../errors.ts'
 import type { Reply } from '../redis/script.ts'
-import { message, parsePosition } from './messages.ts'
+import { type LiveEvent, message, parsePosition, type Position } from './messages.ts'
 import type { NotifierEvent, NotifierMessage } from './types.ts'
 
 /** Where a lane reads a channel's history. */
@@ -14,34 +14,16 @@ export interface History {
   top(): Promise<string>
 }
 
+/** What a lane delivers to, and how. */
 export interface LaneOptions {
-  readonly channel: string
   /** Position to begin after; '-' before the oldest event kept, '+' at the end. */
   readonly from: string
-  readonly history: History
   /** Takes an event, and the position before it. */
   readonly deliver: (event: NotifierEvent, before: string) => void
   /** The types to deliver; all without it. */
   readonly types?: ReadonlySet<string> | undefined
   /** Loads the state that the events after a position change. */
   readonly getState?: ((channel: string) => unknown) | undefined
-}
-
-export interface Lane {
-  /** Id of the last event delivered or passed over. */
-  position(): string
-  /** A live message came. */
-  push(event: NotifierMessage): void
-  /** Whether it takes events as they come, and is not reading history. */
-  live(): boolean
-  /** Reads the first page, or finds the end; the rest of the history follows by itself. */
-  begin(): Promise<void>
-  /** Something may have been missed: reads the history up to its end, trying until it could, then goes on live. */
-  keepUp(): void
-  /** Delivers nothing and keeps nothing until `resume`, which reads on from where it was. */
-  pause(): void
-  resume(): void
-  close(): void
 }
 
 /** An event as a page of history has it; without a type it is only a step on the way. */
@@ -52,6 +34,7 @@ export const PAGE = 200
 /** Live messages kept while the history is read; beyond it they begin anew: the history has what was dropped. */
 const LONGEST_BUFFER = 1000
 const RETRY_MS = 500
+const NOTHING: readonly LiveEvent[] = []
 
 /**
  * One subscription's way through one channel: every event after its position once and in order, or a reset.
@@ -59,161 +42,201 @@ const RETRY_MS = 500
  * Live messages are delivered when they follow the position directly; older ones were delivered already; a gap, or
  * any doubt, sends the lane back to the history. What comes live while the history is read waits in a buffer. The
  * switch to live happens in one synchronous step, so that nothing can come between.
+ *
+ * There is one for each client of a server: it is made of few objects.
  */
-export function createLane({ channel, from, history, deliver, types, getState }: LaneOptions): Lane {
-  let position = from
-  let live = false
-  let paused = false
-  let closed = false
-  let buffer: NotifierMessage[] = []
-  let reading: Promise<void> | undefined
-  let again = false
-  let begun: (() => void) | undefined
-  let warned = false
+export class Lane {
+  readonly #channel: string
+  readonly #history: History
+  readonly #options: LaneOptions
+  #position: string
+  /** The position, when it is one: not '-' or '+'. */
+  #at: Position | undefined
+  #live = false
+  #paused = false
+  #closed = false
+  #buffer: readonly LiveEvent[] = NOTHING
+  #reading: Promise<void> | undefined
+  #again = false
+  #begun: (() => void) | undefined
+  #warned = false
 
-  function tell(event: NotifierMessage, before: string): void {
+  constructor(channel: string, history: History, options: LaneOptions) {
+    this.#channel = channel
+    this.#history = history
+    this.#options = options
+    this.#position = options.from
+    this.#at = parsePosition(options.from)
+  }
+
+  /** Id of the last event delivered or passed over. */
+  get position(): string {
+    return this.#position
+  }
+
+  /** Whether it takes events as they come, and is not reading history. */
+  get live(): boolean {
+    return this.#live
+  }
+
+  /** A live message came. */
+  push(event: LiveEvent): void {
+    if (this.#closed || this.#paused) return
+    if (event.message.id === null) {
+      // A nudge has no place in the history.
+      if (this.#live) this.#tell(event.message, this.#position)
+    } else if (!this.#live) this.#keep(event)
+    else if (!this.#advance(event)) {
+      this.#live = false
+      this.#keep(event)
+      this.keepUp()
+    }
+  }
+
+  /**
+   * Reads the first page, or finds the end; the rest of the history follows by itself. Rejects when not even the
+   * first page could be read.
+   */
+  begin(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      let first = true
+      this.#begun = () => {
+        first = false
+        this.#begun = undefined
+        resolve()
+      }
+      this.#catchUp().catch((error: unknown) => {
+        if (first) reject(error)
+        else this.keepUp()
+      })
+    })
+  }
+
+  /** Something may have been missed: reads the history up to its end, trying until it could, then goes on live. */
+  keepUp(): void {
+    if (this.#paused) return
+    this.#catchUp().catch((error: unknown) => {
+      if (this.#closed) return
+      // Redis will be back; what getState throws should not pass unseen.
+      const strange = !isOutage(error)
+      if (strange && !this.#warned) process.emitWarning(error instanceof Error ? error : String(error))
+      this.#warned = strange
+      setTimeout(() => this.keepUp(), RETRY_MS).unref()
+    })
+  }
+
+  /** Delivers nothing and keeps nothing until `resume`, which reads on from where it was. */
+  pause(): void {
+    this.#paused = true
+    this.#live = false
+    this.#buffer = NOTHING
+  }
+
+  resume(): void {
+    if (!this.#paused) return
+    this.#paused = false
+    this.keepUp()
+  }
+
+  close(): void {
+    this.#closed = true
+    this.#buffer = NOTHING
+  }
+
+  #keep(event: LiveEvent): void {
+    const full = this.#buffer.length === 0 || this.#buffer.length >= LONGEST_BUFFER
+    if (full) this.#buffer = [event]
+    else (this.#buffer as LiveEvent[]).push(event)
+  }
+
+  #tell(event: NotifierMessage, before: string): void {
+    const { deliver, types } = this.#options
     if (!types || types.has(event.type)) deliver(event, before)
   }
 
+  #goTo(position: string, at: Position | undefined = parsePosition(position)): void {
+    this.#position = position
+    this.#at = at
+  }
+
   /** Delivers an event that follows the position; false when it does not. Older ones count as delivered. */
-  function advance(event: NotifierMessage): boolean {
-    if (paused) return false
-    const at = parsePosition(position)
-    const next = parsePosition(event.id as string)
-    if (!at || !next) return false
+  #advance({ message: event, at: next }: LiveEvent): boolean {
+    const at = this.#at
+    if (this.#paused || !at || !next) return false
     const fresh = at.epoch === '0'
     if (!fresh && at.epoch !== next.epoch) return false
-    if (!fresh && next.offset <= at.offset) return next.offset < at.offset || event.id === position
+    if (!fresh && next.offset <= at.offset) return next.offset < at.offset || event.id === this.#position
     if (next.offset !== at.offset + 1) return false
-    const before = position
-    position = event.id as string
-    tell(event, before)
+    const before = this.#position
+    this.#goTo(event.id as string, next)
+    this.#tell(event, before)
     return true
   }
 
-  async function readAll(): Promise<void> {
-    live = false
+  async #catchUp(): Promise<void> {
+    if (this.#reading) {
+      this.#again = true
+      return this.#reading
+    }
+    this.#reading = this.#readAll().finally(() => {
+      this.#reading = undefined
+      // Resumed while the last page was on its way.
+      if (this.#again && !this.#closed && !this.#paused) this.keepUp()
+    })
+    return this.#reading
+  }
+
+  async #readAll(): Promise<void> {
+    this.#live = false
     do {
-      again = false
-      const atEnd = await readPage()
-      if (closed) return
-      begun?.()
-      if (paused) return
-      if (!atEnd || !drain()) again = true
-    } while (again)
-    live = true
+      this.#again = false
+      const atEnd = await this.#readPage()
+      if (this.#closed) return
+      this.#begun?.()
+      if (this.#paused) return
+      if (!atEnd || !this.#drain()) this.#again = true
+    } while (this.#again)
+    this.#live = true
   }
 
   /** Reads on from the position; true at the end of the history. */
-  async function readPage(): Promise<boolean> {
-    if (position === '+') {
-      const top = await history.top()
-      await startAt(top, false)
+  async #readPage(): Promise<boolean> {
+    if (this.#position === '+') {
+      await this.#startAt(await this.#history.top(), false)
       return true
     }
-    const [state, top, ...events] = await history.since(position, PAGE, () => closed || paused)
-    if (closed || paused) return false
-    if (state === 'lost') await startAt(top as string, true)
-    else if (events.length === 0) position = top as string
+    const stopped = (): boolean => this.#closed || this.#paused
+    const [state, top, ...events] = await this.#history.since(this.#position, PAGE, stopped)
+    if (stopped()) return false
+    if (state === 'lost') await this.#startAt(top as string, true)
+    else if (events.length === 0) this.#goTo(top as string)
     for (const [id, type, json] of newest(toKept(events))) {
-      const before = position
-      position = id
-      if (type !== '') tell(message(channel, id, type, json), before)
-      if (closed || paused) return false
+      const before = this.#position
+      this.#goTo(id)
+      if (type !== '') this.#tell(message(this.#channel, id, type, json), before)
+      if (stopped()) return false
     }
-    return position === top
+    return this.#position === top
   }
 
   /** Goes to a position without the events before it: with the state there, or with a reset when some were lost. */
-  async function startAt(top: string, lost: boolean): Promise<void> {
+  async #startAt(top: string, lost: boolean): Promise<void> {
+    const { deliver, getState } = this.#options
+    const channel = this.#channel
     // Loaded after the position is known: what happens from now on comes as events.
     const state = getState && (await getState(channel))
-    if (closed) return
-    const before = position
-    position = top
+    if (this.#closed) return
+    const before = this.#position
+    this.#goTo(top)
     if (getState) deliver({ kind: 'state', channel, id: top, state }, before)
     else if (lost) deliver({ kind: 'reset', channel, id: top }, before)
   }
 
   /** Delivers what came live meanwhile; false when it does not join what was read. */
-  function drain(): boolean {
-    const waiting = buffer
-    buffer = []
-    return waiting.every(advance)
-  }
-
-  async function catchUp(): Promise<void> {
-    if (reading) {
-      again = true
-      return reading
-    }
-    reading = readAll().finally(() => {
-      reading = undefined
-      // Resumed while the last page was on its way.
-      if (again && !closed && !paused) keepUp()
-    })
-    return reading
-  }
-
-  function keepUp(): void {
-    if (paused) return
-    catchUp().catch((error: unknown) => {
-      if (closed) return
-      // Redis will be back; what getState throws should not pass unseen.
-      if (!isOutage(error) && !warned) process.emitWarning(error instanceof Error ? error : String(error))
-      warned = !isOutage(error)
-      setTimeout(keepUp, RETRY_MS).unref()
-    })
-  }
-
-  /** Rejects when not even the first page could be read; what fails after it is tried again. */
-  function begin(): Promise<void> {
-    return new Promise((resolve, reject) => {
-      let first = true
-      begun = () => {
-        first = false
-        resolve()
-      }
-      catchUp().catch((error: unknown) => {
-        if (first) reject(error)
-        else keepUp()
-      })
-    })
-  }
-
-  return {
-    position: () => position,
-    live: () => live,
-    push(event) {
-      if (closed || paused) return
-      if (event.id === null) {
-        // A nudge has no place in the history.
-        if (live) tell(event, position)
-      } else if (!live) {
-        if (buffer.length >= LONGEST_BUFFER) buffer = []
-        buffer.push(event)
-      } else if (!advance(event)) {
-        live = false
-        buffer.push(event)
-        keepUp()
-      }
-    },
-    begin,
-    keepUp,
-    pause() {
-      paused = true
-      live = false
-      buffer = []
-    },
-    resume() {
-      if (!paused) return
-      paused = false
-      keepUp()
-    },
-    close() {
-      closed = true
-      buffer = []
-    },
+  #drain(): boolean {
+    const waiting = this.#buffer
+    this.#buffer = NOTHING
+    return waiting.every((event) => this.#advance(event))
   }
 }
 

@@ -26,11 +26,21 @@ export function checkCursor(name: string, value: string): string {
   return value
 }
 
-/** A message of the pub/sub channel: id (empty for a nudge), type and JSON, a line each. */
-export function parseLive(channel: string, text: string): NotifierMessage {
+/** A message of the pub/sub channel, with its place in the history; a nudge has none. */
+export interface LiveEvent {
+  readonly message: NotifierMessage
+  readonly at: Position | undefined
+}
+
+/** Reads a message of the pub/sub channel: id (empty for a nudge), type and JSON, a line each. */
+export function parseLive(channel: string, text: string): LiveEvent {
   const first = text.indexOf('\n')
   const second = text.indexOf('\n', first + 1)
-  return message(channel, text.slice(0, first) || null, text.slice(first + 1, second), text.slice(second + 1))
+  const id = text.slice(0, first)
+  return {
+    message: message(channel, id || null, text.slice(first + 1, second), text.slice(second + 1)),
+    at: parsePosition(id),
+  }
 }
 
 export function message(channel: string, id: string | null, type: string, json: string): NotifierMessage {

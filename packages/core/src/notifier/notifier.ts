@@ -118,37 +118,23 @@ export function createNotifier<Events extends EventMap = EventMap>(
   async function follow(
     channels: readonly string[],
     { from, types, getState }: Followed,
-    onEvent: LaneOptions['deliver'],
+    onEvent: OnEvent,
   ): Promise<Subscription> {
-    const lanes = new Map<string, Lane>()
+    const following = new Following(onEvent, leave)
     const ready: Promise<void>[] = []
-    let open = true
-    const deliver: LaneOptions['deliver'] = (event, before) => {
-      try {
-        if (open) onEvent(event, before)
-      } catch (error) {
-        // A listener's fault must not break the delivery to others, nor pass unseen.
-        process.emitWarning(error instanceof Error ? error : String(error))
-      }
-    }
     for (const channel of new Set(channels)) {
       const start = Object.hasOwn(from, channel) ? (from[channel] as string) : '+'
-      const joined = feedOf(channel).join({ from: start, deliver, types, getState })
-      lanes.set(channel, joined.lane)
+      const joined = feedOf(channel).join({ from: start, deliver: following.deliver, types, getState })
+      following.lanes.set(channel, joined.lane)
       ready.push(joined.ready)
-    }
-    const close = (): void => {
-      open = false
-      for (const [channel, lane] of lanes) leave(channel, lane)
-      lanes.clear()
     }
     try {
       await within(deadlineMs, Promise.all(ready))
     } catch (error) {
-      close()
+      following.close()
       throw error
     }
-    return subscription(lanes, close)
+    return following
   }
 
   return {
@@ -170,7 +156,7 @@ export function createNotifier<Events extends EventMap = EventMap>(
       checkOptions('subscribe', subscribe, ['from', 'types', 'getState', 'onEvent'])
       const { onEvent } = subscribe
       if (typeof onEvent !== 'function') throw invalid('onEvent', onEvent, 'give a function')
-      return follow(channels, checkFollow(channels, subscribe), onEvent as (event: NotifierEvent) => void)
+      return follow(channels, checkFollow(channels, subscribe), onEvent as OnEvent)
     },
     events(channels, following = {}) {
       checkOptions('events', following, ['from', 'types', 'getState', 'signal'])
@@ -179,7 +165,7 @@ export function createNotifier<Events extends EventMap = EventMap>(
         throw invalid('signal', signal, 'give an AbortSignal')
       }
       const followed = checkFollow(channels, following)
-      return iterate((deliver) => follow(channels, followed, deliver), signal) as EventIterator<Events>
+      return iterate((onEvent) => follow(channels, followed, onEvent), signal) as EventIterator<Events>
     },
     async positions(channels) {
       checkChannels(channels)
@@ -196,12 +182,43 @@ export function createNotifier<Events extends EventMap = EventMap>(
   }
 }
 
-function subscription(lanes: ReadonlyMap<string, Lane>, close: () => void): Subscription {
-  return {
-    cursors: () => Object.fromEntries([...lanes].map(([channel, lane]) => [channel, lane.position()])),
-    pause: () => lanes.forEach((lane) => lane.pause()),
-    resume: () => lanes.forEach((lane) => lane.resume()),
-    close,
+type OnEvent = (event: NotifierEvent, subscription: Subscription, before: string) => void
+
+/** A subscription's lanes. */
+class Following implements Subscription {
+  readonly lanes = new Map<string, Lane>()
+  readonly deliver: LaneOptions['deliver']
+  readonly #leave: (channel: string, lane: Lane) => void
+  #open = true
+
+  constructor(onEvent: OnEvent, leave: (channel: string, lane: Lane) => void) {
+    this.#leave = leave
+    this.deliver = (event, before) => {
+      try {
+        if (this.#open) onEvent(event, this, before)
+      } catch (error) {
+        // A listener's fault must not break the delivery to others, nor pass unseen.
+        process.emitWarning(error instanceof Error ? error : String(error))
+      }
+    }
+  }
+
+  cursors(): Readonly<Record<string, string>> {
+    return Object.fromEntries([...this.lanes].map(([channel, lane]) => [channel, lane.position]))
+  }
+
+  pause(): void {
+    for (const lane of this.lanes.values()) lane.pause()
+  }
+
+  resume(): void {
+    for (const lane of this.lanes.values()) lane.resume()
+  }
+
+  close(): void {
+    this.#open = false
+    for (const [channel, lane] of this.lanes) this.#leave(channel, lane)
+    this.lanes.clear()
   }
 }
 

@@ -89,7 +89,8 @@ export interface FollowOptions {
 }
 
 export interface SubscribeOptions<Events extends EventMap = EventMap> extends FollowOptions {
-  readonly onEvent: (event: NotifierEvent<Events>) => void
+  /** Is given each event, and the subscription, which may be paused or closed there and then. */
+  readonly onEvent: (event: NotifierEvent<Events>, subscription: Subscription) => void
 }
 
 export interface Subscription {

@@ -17,21 +17,57 @@ export interface Cursor {
 }
 
 export function createCursor(channels: readonly string[], positions: ReadonlyMap<string, string>): Cursor {
-  const parts = new Map<string, string>()
-  const prefixes = new Map(
-    channels.map((channel) => [channel, new URLSearchParams([[channel, '']]).toString()]),
-  )
-  let text: string | undefined
-  const cursor: Cursor = {
-    set(channel, position) {
-      parts.set(channel, `${prefixes.get(channel)}${position}`)
-      text = undefined
-    },
-    has: (channel) => parts.has(channel),
-    text: () => (text ??= [...parts.values()].join('&')),
+  const [only] = channels
+  return channels.length === 1 ? new SoleCursor(only as string, positions) : new ManyCursor(positions)
+}
+
+function part(channel: string, position: string): string {
+  return new URLSearchParams([[channel, position]]).toString()
+}
+
+/** Of one channel: nothing is built before somebody asks. */
+class SoleCursor implements Cursor {
+  readonly #channel: string
+  #position: string | undefined
+
+  constructor(channel: string, positions: ReadonlyMap<string, string>) {
+    this.#channel = channel
+    this.#position = positions.get(channel)
   }
-  for (const [channel, position] of positions) cursor.set(channel, position)
-  return cursor
+
+  set(_: string, position: string): void {
+    this.#position = position
+  }
+
+  has(): boolean {
+    return this.#position !== undefined
+  }
+
+  text(): string {
+    return this.#position === undefined ? '' : part(this.#channel, this.#position)
+  }
+}
+
+class ManyCursor implements Cursor {
+  readonly #parts = new Map<string, string>()
+  #text: string | undefined
+
+  constructor(positions: ReadonlyMap<string, string>) {
+    for (const [channel, position] of positions) this.set(channel, position)
+  }
+
+  set(channel: string, position: string): void {
+    this.#parts.set(channel, part(channel, position))
+    this.#text = undefined
+  }
+
+  has(channel: string): boolean {
+    return this.#parts.has(channel)
+  }
+
+  text(): string {
+    return (this.#text ??= [...this.#parts.values()].join('&'))
+  }
 }
 
 /** Whether positions in all these channels fit in a cursor. */

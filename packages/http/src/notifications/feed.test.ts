@@ -2,7 +2,7 @@ import type { NotifierEvent, Subscription } from '@penknife/core'
 import { expect, test } from 'vitest'
 
 import type { StreamWriter } from '../writer.ts'
-import { createFeed } from './feed.ts'
+import { BEHIND_BYTES, ClientFeed } from './feed.ts'
 import { messageFrame } from './frames.ts'
 
 function message(channel: string, id: string | null, json = '1'): NotifierEvent {
@@ -16,6 +16,7 @@ function recorder(): { writer: StreamWriter; ids(): string[] } {
     unsentBytes: 0,
     closed: false,
     onClose: () => {},
+    onDrain: () => {},
     end: () => {},
     finished: () => Promise.resolve(),
     destroy: () => {},
@@ -38,13 +39,19 @@ const at = (positions: Record<string, string>): Subscription => ({
 })
 
 test('no id skips an event that comes after it', () => {
-  const feed = createFeed({ channels: ['a', 'b', 'c'], from: new Map([['a', '1-1']]), lost: [] })
-  feed.onEvent(message('a', '1-2'))
-  feed.onEvent(message('b', '2-8'))
-  feed.onEvent(message('a', '1-3'))
+  const following = at({ a: '1-3', b: '2-8', c: '3-3' })
+  const feed = new ClientFeed({
+    channels: ['a', 'b', 'c'],
+    from: new Map([['a', '1-1']]),
+    lost: [],
+    stallMs: 1000,
+  })
+  feed.onEvent(message('a', '1-2'), following)
+  feed.onEvent(message('b', '2-8'), following)
+  feed.onEvent(message('a', '1-3'), following)
   const { writer, ids } = recorder()
-  feed.start(writer, at({ a: '1-3', b: '2-8', c: '3-3' }))
-  feed.onEvent(message('c', '3-4'))
+  feed.start(writer, following)
+  feed.onEvent(message('c', '3-4'), following)
   expect(ids()).toEqual([
     'a=1-1&c=3-3',
     'a=1-2&c=3-3',
@@ -54,15 +61,25 @@ test('no id skips an event that comes after it', () => {
   ])
 })
 
-test('nudges and channels that drop out of the bound do not move the position', () => {
-  const feed = createFeed({ channels: ['a', 'b'], from: new Map([['a', '1-1']]), lost: [] })
-  feed.onEvent(message('a', '1-2', `"${'x'.repeat(600_000)}"`))
-  feed.onEvent(message('a', '1-3'))
-  feed.onEvent(message('b', '2-1'))
-  feed.onEvent(message('a', null))
+test('a nudge does not move the position', () => {
+  const following = at({ a: '1-2' })
+  const feed = new ClientFeed({ channels: ['a'], from: new Map(), lost: [], stallMs: 1000 })
   const { writer, ids } = recorder()
-  expect(feed.start(writer, at({ a: '1-3', b: '2-1' }))).toBe(false)
-  expect(ids()).toEqual(['a=1-1', 'a=1-2'])
+  feed.start(writer, following)
+  feed.onEvent(message('a', null), following)
+  feed.onEvent(message('a', '1-3'), following)
+  expect(ids()).toEqual(['a=1-2', 'a=1-3'])
+})
+
+test('a client that is not live yet is given no more than it may hold', () => {
+  let paused = 0
+  const following = { ...at({ a: '1-1' }), pause: () => paused++, resume: () => paused-- }
+  const feed = new ClientFeed({ channels: ['a'], from: new Map(), lost: [], stallMs: 1000 })
+  feed.onEvent(message('a', '1-2', `"${'x'.repeat(BEHIND_BYTES)}"`), following)
+  expect(paused).toBe(1)
+  const { writer } = recorder()
+  feed.start(writer, following)
+  expect(paused).toBe(0)
 })
 
 test('JSON that spans lines stays one line of data, and one position shares one string', () => {

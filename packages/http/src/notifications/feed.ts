@@ -2,18 +2,7 @@ import type { NotifierEvent, Subscription } from '@penknife/core'
 
 import type { StreamWriter } from '../writer.ts'
 import { createCursor, type Cursor } from './cursor.ts'
-import { messageFrame, positionFrame, resetFrame, stateFrame } from './frames.ts'
-
-/** What one client is told of its channels, in the order in which it may be told. */
-export interface Feed {
-  /** For the subscription; keeps events until `start`, up to a bound. */
-  onEvent(event: NotifierEvent): void
-  /**
-   * Goes live: first where each channel stands, then the resets, then all events so far. False when there were
-   * more than could be kept: the client has to come back for the rest.
-   */
-  start(writer: StreamWriter, subscription: Subscription): boolean
-}
+import { messageFrame, positionFrame, resetFrame, soleFrame, stateFrame } from './frames.ts'
 
 export interface FeedOptions {
   readonly channels: readonly string[]
@@ -21,61 +10,96 @@ export interface FeedOptions {
   readonly from: ReadonlyMap<string, string>
   /** Channels whose position the client lost or garbled. */
   readonly lost: readonly string[]
+  /** A client that takes nothing for this long is cut off. */
+  readonly stallMs: number
 }
 
-/** Characters of JSON kept for a client that is not live yet; well below what its writer may leave unsent. */
-const MOST_HELD = 524_288
+/** Bytes that wait for a client before its events wait in the history instead. */
+export const BEHIND_BYTES = 65_536
 
 /**
+ * What one client is told of its channels, in the order in which it may be told.
+ *
  * A client must never get an `id` that skips an event it has not got. Positions become known one channel at a
  * time, so a channel whose first event is still being held back is left out of the cursor until that event went
  * out; a client cut off in between is told to load that channel afresh (`reset`), never left with a gap.
+ *
+ * A client that falls behind costs no memory: its subscription pauses, and goes on out of the history once the client
+ * took what waited for it.
  */
-export function createFeed({ channels, from, lost }: FeedOptions): Feed {
-  let held: NotifierEvent[] = []
-  let heldSize = 0
-  const moved = new Set<string>()
-  let live: { readonly writer: StreamWriter; readonly cursor: Cursor } | undefined
+export class ClientFeed {
+  readonly #options: FeedOptions
+  readonly #moved = new Set<string>()
+  #held: NotifierEvent[] = []
+  #heldSize = 0
+  #writer: StreamWriter | undefined
+  #cursor: Cursor | undefined
+  #behind = false
 
-  return {
-    onEvent(event) {
-      if (live) return live.writer.write(frame(event, live.cursor))
-      if (event.id !== null) moved.add(event.channel)
-      if (heldSize <= MOST_HELD) held.push(event)
-      heldSize += event.kind === 'message' ? event.json.length + 100 : 100
-    },
-    start(writer, subscription) {
-      const cursor = createCursor(channels, startPositions(channels, from, moved, subscription))
-      if (cursor.text() !== '') writer.write(positionFrame(cursor.text()))
-      for (const channel of lost) writer.write(resetFrame(channel, cursor.text()))
-      for (const event of held) writer.write(frame(event, cursor))
-      held = []
-      if (heldSize > MOST_HELD) return false
-      live = { writer, cursor }
-      return true
-    },
+  constructor(options: FeedOptions) {
+    this.#options = options
   }
-}
 
-function frame(event: NotifierEvent, cursor: Cursor): string {
-  if (event.id !== null) cursor.set(event.channel, event.id)
-  if (event.kind === 'reset') return resetFrame(event.channel, cursor.text())
-  if (event.kind === 'state') return stateFrame(event, cursor.text())
-  return messageFrame(event, event.id === null ? undefined : cursor.text())
-}
-
-function startPositions(
-  channels: readonly string[],
-  from: ReadonlyMap<string, string>,
-  moved: ReadonlySet<string>,
-  subscription: Subscription,
-): Map<string, string> {
-  const now = subscription.cursors()
-  const positions = new Map(from)
-  for (const channel of channels) {
-    const position = now[channel]
-    if (!positions.has(channel) && !moved.has(channel) && position !== undefined)
-      positions.set(channel, position)
+  /** For the subscription; keeps events until `start`, up to a bound. */
+  onEvent(event: NotifierEvent, subscription: Subscription): void {
+    if (this.#writer) {
+      this.#writer.write(this.#frame(event))
+      if (this.#writer.unsentBytes > BEHIND_BYTES) this.#pause(subscription, this.#writer)
+      return
+    }
+    if (event.id !== null) this.#moved.add(event.channel)
+    this.#held.push(event)
+    this.#heldSize += event.kind === 'message' ? event.json.length + 100 : 100
+    if (this.#heldSize > BEHIND_BYTES) subscription.pause()
   }
-  return positions
+
+  /** Goes live: first where each channel stands, then the resets, then all events so far. */
+  start(writer: StreamWriter, subscription: Subscription): void {
+    const { channels, lost } = this.#options
+    this.#cursor = createCursor(channels, this.#startPositions(subscription))
+    this.#writer = writer
+    const position = this.#cursor.text()
+    if (position !== '') writer.write(positionFrame(position))
+    for (const channel of lost) writer.write(resetFrame(channel, position))
+    for (const event of this.#held) writer.write(this.#frame(event))
+    this.#held = []
+    if (writer.unsentBytes > BEHIND_BYTES) this.#pause(subscription, writer)
+    else subscription.resume()
+  }
+
+  #pause(subscription: Subscription, writer: StreamWriter): void {
+    if (this.#behind) return
+    this.#behind = true
+    subscription.pause()
+    const stalled = setTimeout(() => writer.destroy(), this.#options.stallMs).unref()
+    writer.onClose(() => clearTimeout(stalled))
+    writer.onDrain(() => {
+      clearTimeout(stalled)
+      this.#behind = false
+      subscription.resume()
+    })
+  }
+
+  #frame(event: NotifierEvent): string {
+    const cursor = this.#cursor as Cursor
+    if (event.id !== null) {
+      cursor.set(event.channel, event.id)
+      if (event.kind === 'message' && this.#options.channels.length === 1) return soleFrame(event, cursor)
+    }
+    if (event.kind === 'reset') return resetFrame(event.channel, cursor.text())
+    if (event.kind === 'state') return stateFrame(event, cursor.text())
+    return messageFrame(event, event.id === null ? undefined : cursor.text())
+  }
+
+  #startPositions(subscription: Subscription): Map<string, string> {
+    const { channels, from } = this.#options
+    const now = subscription.cursors()
+    const positions = new Map(from)
+    for (const channel of channels) {
+      const position = now[channel]
+      if (!positions.has(channel) && !this.#moved.has(channel) && position !== undefined)
+        positions.set(channel, position)
+    }
+    return positions
+  }
 }

@@ -1,5 +1,7 @@
 import type { NotifierMessage, NotifierState } from '@penknife/core'
 
+import type { Cursor } from './cursor.ts'
+
 /**
  * The text of one event: `id` only where there is a position to resume from, `event` the message's type, `data`
  * `{"channel":…,"data":…}` with the JSON text as it was published.
@@ -13,6 +15,17 @@ export function messageFrame(message: NotifierMessage, id: string | undefined): 
   const text = `${id === undefined ? '' : `id: ${id}\n`}event: ${oneLine(message.type)}\ndata: ${data}\n\n`
   built.set(message, { id, text })
   return text
+}
+
+/** The same for a client of one channel: all of them are where the message is, one after the other. */
+export function soleFrame(message: NotifierMessage, cursor: Cursor): string {
+  if (sole.message !== message) sole = { message, text: messageFrame(message, cursor.text()) }
+  return sole.text
+}
+
+let sole: { readonly message: NotifierMessage | undefined; readonly text: string } = {
+  message: undefined,
+  text: '',
 }
 
 const built = new WeakMap<NotifierMessage, { readonly id: string | undefined; readonly text: string }>()

@@ -15,7 +15,7 @@ import { problem } from '../problem.ts'
 import { warn } from '../warn.ts'
 import { createClients } from './clients.ts'
 import { fitsCursor, MAX_CURSOR, readCursor } from './cursor.ts'
-import { createFeed } from './feed.ts'
+import { ClientFeed } from './feed.ts'
 import { retryFrame } from './frames.ts'
 
 export interface NotificationsOptions {
@@ -29,12 +29,11 @@ export interface NotificationsOptions {
   readonly retry?: Duration
   /** A comment goes to quiet clients this often, so that proxies keep the connection. Default: 15 s. */
   readonly heartbeat?: Duration
+  /** A client that takes nothing of what waits for it for this long is cut off. Default: 30 s. */
+  readonly stall?: Duration
 }
 
-const OPTIONS = ['channels', 'authorize', 'retry', 'heartbeat'] as const
-
-/** How soon a client comes back that was given the first part of a long history. */
-const CATCH_UP_MS = 100
+const OPTIONS = ['channels', 'authorize', 'retry', 'heartbeat', 'stall'] as const
 
 /** Compressors and proxies hold events back unless they are told not to. */
 const HEADERS = {
@@ -52,8 +51,8 @@ const HEADERS = {
  * because the history is gone or the id is not one of ours, a `reset` event with `{"channel":…}` says: load the
  * state of this channel afresh. So message types 'reset', 'open' and 'error' are better avoided.
  *
- * A client that does not take its events is cut off at 1 MB of unsent bytes and resumes when it can; one with
- * more than half of that to catch up with gets it in several connections. `close()`
+ * A client that does not take its events costs no memory beyond 64 KiB and one event: it gets the rest out of the
+ * history when it takes them, and is cut off when it takes nothing for `stall`. `close()`
  * sends every client away with a time to come back; later ones are sent away as well, because a browser
  * takes everything but a 200 as the end for good. One subscription for each client.
  */
@@ -64,6 +63,7 @@ export const notificationsPlugin: Plugin<[notifier: Notifier, options: Notificat
     const { channels, authorize } = options
     const retry = durationMs('notifications retry', options.retry ?? '2s', { max: 3_600_000 })
     const heartbeatMs = durationMs('notifications heartbeat', options.heartbeat ?? '15s', { max: 3_600_000 })
+    const stallMs = durationMs('notifications stall', options.stall ?? '30s', { max: 3_600_000 })
     const retryMs = (): number => retry * (0.5 + Math.random())
     const clients = createClients({ heartbeatMs, retryMs })
     let closed = false
@@ -75,19 +75,22 @@ export const notificationsPlugin: Plugin<[notifier: Notifier, options: Notificat
       const given = lastEventId(exchange)
       const from = readCursor(given, list)
       const lost = given === '' ? [] : list.filter((channel) => !from.has(channel))
-      const feed = createFeed({ channels: list, from, lost })
-      const subscription = await notifier.subscribe(list, { from: toRecord(from), onEvent: feed.onEvent })
+      const feed = new ClientFeed({ channels: list, from, lost, stallMs })
+      const subscription = await notifier.subscribe(list, {
+        from: toRecord(from),
+        onEvent: (event, following) => feed.onEvent(event, following),
+      })
       if (closed) return leave(subscription)
       return {
         status: 200,
         headers: HEADERS,
+        endless: true,
         stream(writer) {
           writer.onClose(() => subscription.close())
           if (writer.closed) return
           writer.write(retryFrame(retryMs()))
-          if (feed.start(writer, subscription)) return clients.add(writer)
-          writer.write(retryFrame(CATCH_UP_MS))
-          writer.end()
+          feed.start(writer, subscription)
+          clients.add(writer)
         },
       }
     }

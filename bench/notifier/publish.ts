@@ -1,0 +1,46 @@
+import { connect, createNotifier } from '@penknife/core'
+
+import type { Contender, Peer } from '../harness/bench.ts'
+import { connection, pattern, SETUPS } from '../harness/connections.ts'
+import { channelOf, eventOf } from './task.ts'
+
+const CHANNELS = 100
+
+export const publishing: Contender = {
+  setup: 'default',
+  commands: ['evalsha', 'eval'],
+  async open(url, ops) {
+    const penknife = connect(pattern(url), { deadline: '10s' })
+    const notifier = createNotifier(penknife.space('bench'))
+    return {
+      expected: ops,
+      async call(at) {
+        await notifier.publish(channelOf(at % CHANNELS), eventOf(at))
+        return 1
+      },
+      close: () => penknife.close(),
+    }
+  },
+}
+
+/** Without a history: it tells who listens, and keeps nothing. */
+export const rawPublish: Peer = {
+  name: 'raw PUBLISH',
+  setups: SETUPS.map((setup) => ({
+    setup,
+    commands: ['publish'],
+    async open(url, ops) {
+      const redis = await connection(url, setup)
+      return {
+        expected: ops,
+        async call(at) {
+          await redis.publish(channelOf(at % CHANNELS), JSON.stringify(eventOf(at)))
+          return 1
+        },
+        async close() {
+          redis.disconnect()
+        },
+      }
+    },
+  })),
+}

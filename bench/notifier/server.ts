@@ -1,0 +1,91 @@
+/** A server of the fan-out cases: forked with a ServerTask, says its port, and on request its CPU time and memory. */
+import { createServer, type RequestListener, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+
+import { connect, createNotifier } from '@penknife/core'
+import { notifications } from '@penknife/http'
+import { createChannel, createSession } from 'better-sse'
+import { Redis } from 'ioredis'
+
+import { pattern } from '../harness/connections.ts'
+import type { ServerReport, ServerTask, Side } from './task.ts'
+
+const { side, url } = JSON.parse(process.argv[2] as string) as ServerTask
+
+/** Each takes events from Redis and gives them to the clients of `/<channel>`. */
+const sides: Readonly<Record<Side, () => RequestListener>> = {
+  penknife() {
+    const notifier = createNotifier(connect(pattern(url)).space('bench'))
+    const serve = notifications(notifier, {
+      channels: (exchange) => [exchange.path.slice(1)],
+      heartbeat: '10m',
+    })
+    return (request, response) => void serve(request, response)
+  },
+
+  /** As its documentation has it for events of several processes, with ioredis for the pub/sub. */
+  'better-sse'() {
+    const channels = new Map<string, ReturnType<typeof createChannel>>()
+    const subscriber = new Redis(url)
+    subscriber.on('message', (name: string, message: string) =>
+      channels.get(name)?.broadcast(JSON.parse(message), 'message'),
+    )
+    return async (request, response) => {
+      const name = (request.url as string).slice(1)
+      const session = await createSession(request, response, { keepAlive: null })
+      let channel = channels.get(name)
+      if (!channel) {
+        channel = createChannel()
+        channels.set(name, channel)
+        await subscriber.subscribe(name)
+      }
+      channel.register(session)
+    }
+  },
+
+  /** The least there is: what came in a turn is one chunk, written to each socket. */
+  raw() {
+    const channels = new Map<string, { readonly clients: Set<ServerResponse>; waiting: string }>()
+    let due: string[] = []
+    const subscriber = new Redis(url)
+    subscriber.on('message', (name: string, message: string) => {
+      const channel = channels.get(name)
+      if (!channel) return
+      if (channel.waiting === '' && due.push(name) === 1) setImmediate(flush)
+      channel.waiting += `id: 1\nevent: message\ndata: ${message}\n\n`
+    })
+    function flush(): void {
+      const names = due
+      due = []
+      for (const name of names) {
+        const channel = channels.get(name)
+        if (!channel) continue
+        const chunk = Buffer.from(channel.waiting)
+        channel.waiting = ''
+        for (const client of channel.clients) client.write(chunk)
+      }
+    }
+    return (request, response) => {
+      const name = (request.url as string).slice(1)
+      response.writeHead(200, { 'Content-Type': 'text/event-stream' })
+      response.flushHeaders()
+      let channel = channels.get(name)
+      if (!channel) {
+        channel = { clients: new Set(), waiting: '' }
+        channels.set(name, channel)
+        void subscriber.subscribe(name)
+      }
+      channel.clients.add(response)
+    }
+  },
+}
+
+const server = createServer(sides[side]())
+server.listen(0, '127.0.0.1', 20_000, () => process.send?.((server.address() as AddressInfo).port))
+process.on('message', () => {
+  globalThis.gc?.()
+  const { user, system } = process.cpuUsage()
+  const report: ServerReport = { cpuUs: user + system, rss: process.memoryUsage.rss() }
+  process.send?.(report)
+})
+process.on('disconnect', () => process.exit())
