@@ -27,13 +27,13 @@ async function interleaved(
       name: nameOf(side),
       setup: 'default',
       ...Object.fromEntries(
-        keys.map((key) => [key, round(median(figures.map((each) => each[key] as number)))]),
+        keys.map((key) => [key, threeDigits(median(figures.map((each) => each[key] as number)))]),
       ),
     }
   })
 }
 
-function round(value: number): number {
+function threeDigits(value: number): number {
   return Number(value.toPrecision(3))
 }
 

@@ -1,5 +1,5 @@
 /** A server of the fan-out cases: forked with a ServerTask, says its port, and on request its CPU time and memory. */
-import { createServer, type RequestListener, type ServerResponse } from 'node:http'
+import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 
 import { connect, createNotifier } from '@penknife/core'
@@ -30,7 +30,7 @@ const sides: Readonly<Record<Side, () => RequestListener>> = {
     subscriber.on('message', (name: string, message: string) =>
       channels.get(name)?.broadcast(JSON.parse(message), 'message'),
     )
-    return async (request, response) => {
+    async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
       const name = (request.url as string).slice(1)
       const session = await createSession(request, response, { keepAlive: null })
       let channel = channels.get(name)
@@ -41,6 +41,7 @@ const sides: Readonly<Record<Side, () => RequestListener>> = {
       }
       channel.register(session)
     }
+    return (request, response) => void serve(request, response)
   },
 
   /** The least there is: what came in a turn is one chunk, written to each socket. */

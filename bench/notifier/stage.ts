@@ -41,10 +41,14 @@ export interface StageOptions {
 }
 
 export async function openStage({ url, side, connections, channels }: StageOptions): Promise<Stage> {
-  const server = start('server.ts', { side, url }, ['--expose-gc'])
+  const server = start(new URL('server.ts', import.meta.url), { side, url }, ['--expose-gc'])
   const port = await told<number>(server)
   const before = await ask<ServerReport>(server)
-  const clients = start('clients.ts', { port, connections, channels } satisfies ClientsTask)
+  const clients = start(new URL('clients.ts', import.meta.url), {
+    port,
+    connections,
+    channels,
+  } satisfies ClientsTask)
   await told(clients)
   const publisher = publisherOf(url, side)
   // A first event on each channel: subscribed, and warm.
@@ -85,8 +89,8 @@ function publisherOf(
   }
 }
 
-function start(file: string, task: object, execArgv: readonly string[] = []): ChildProcess {
-  return fork(fileURLToPath(new URL(file, import.meta.url)), [JSON.stringify(task)], {
+function start(program: URL, task: object, execArgv: readonly string[] = []): ChildProcess {
+  return fork(fileURLToPath(program), [JSON.stringify(task)], {
     env: { ...process.env, NODE_ENV: 'production' },
     execArgv: [...process.execArgv, ...execArgv],
   })
