@@ -12,7 +12,6 @@ import {
   ORDERS,
   pendingOf,
   readyOf,
-  buriedOf,
 } from '../support/orders.ts'
 import { useRedis } from '../support/redis.ts'
 import { until } from '../support/until.ts'
@@ -138,7 +137,7 @@ test('an error that says never to retry makes a dead letter at once', async () =
   const id = await stream.add(0)
   await saw('dead')
   expect(of('dead')).toMatchObject([{ id, attempt: 1, why: 'never-retry' }])
-  expect(await buriedOf(stream, 'billing')).toMatchObject([
+  expect(await stream.deadLetters('billing')).toMatchObject([
     { id, attempts: 1, why: 'never-retry', reason: 'card stolen' },
   ])
 })
@@ -153,7 +152,7 @@ test('an entry that fails maxAttempts times becomes a dead letter that says what
   const id = await stream.add({ amount: 5 }, { traceparent })
   await saw('dead')
   expect(of('failed').map(({ attempt }) => attempt)).toEqual([1, 2, 3])
-  const [letter, ...others] = await buriedOf(stream, 'billing')
+  const [letter, ...others] = await stream.deadLetters('billing')
   expect(letter).toEqual({
     id,
     position: expect.stringMatching(/^\d+-\d+$/),
@@ -167,7 +166,7 @@ test('an entry that fails maxAttempts times becomes a dead letter that says what
   })
   expect(others).toEqual([])
   expect(await pendingOf(bench.raw, 'billing')).toEqual([])
-  expect(await buriedOf(stream, 'mail')).toEqual([])
+  expect(await stream.deadLetters('mail')).toEqual([])
 })
 
 test('whatever a handler throws becomes a reason of bounded length', async () => {
@@ -183,7 +182,7 @@ test('whatever a handler throws becomes a reason of bounded length', async () =>
   )
   await addNumbers(stream, thrown.length)
   await saw('dead', thrown.length)
-  const reasons = (await buriedOf(stream, 'billing')).map(({ reason }) => reason).toReversed()
+  const reasons = (await stream.deadLetters('billing')).map(({ reason }) => reason).toReversed()
   expect(reasons).toEqual(['text', 'undefined', 'null', '7', 'x'.repeat(1000)])
 })
 
@@ -195,7 +194,7 @@ test('dead letters are listed newest first, at most as many as asked for', async
   })
   await addNumbers(stream, 5)
   await saw('dead', 5)
-  expect((await buriedOf(stream, 'billing')).map(({ json }) => json).slice(0, 2)).toEqual(['4', '3'])
+  expect((await stream.deadLetters('billing', { count: 2 })).map(({ json }) => json)).toEqual(['4', '3'])
 })
 
 test('an entry whose workers vanished as often as it has attempts is not handled again', async () => {
@@ -206,7 +205,7 @@ test('an entry whose workers vanished as often as it has attempts is not handled
   const { saw } = startWorker(stream, 'billing', () => void (handled += 1), { maxAttempts: 3 })
   await saw('dead')
   expect(handled).toBe(0)
-  expect(await buriedOf(stream, 'billing')).toMatchObject([{ id: '1-1', json: '0', why: 'vanished' }])
+  expect(await stream.deadLetters('billing')).toMatchObject([{ id: '1-1', json: '0', why: 'vanished' }])
 })
 
 test('an entry that penknife did not write ends in the dead letters as it is, without a handler', async () => {
@@ -222,7 +221,7 @@ test('an entry that penknife did not write ends in the dead letters as it is, wi
   await saw('dead', 3)
   await saw('done', 1)
   expect(handled).toBe(1)
-  const letters = (await buriedOf(stream, 'billing')).toReversed()
+  const letters = (await stream.deadLetters('billing')).toReversed()
   expect(letters.map(({ id }) => id)).toEqual(ids)
   expect(letters.map(({ json }) => json)).toEqual(['{not json', 'field', '{also not'])
   for (const { reason, why, attempts } of letters) {

@@ -108,7 +108,7 @@ describe.each(frameworks)('rateLimit on $name', (adapter) => {
     const server = await ownRedis()
     await server.kill()
     const penknife = open(pattern(server.socket))
-    const inOutage = (whenUnavailable: UnavailablePolicy): Handler => {
+    const inOutage = (whenUnavailable: Exclude<UnavailablePolicy, object>): Handler => {
       const rules = [{ name: 'burst', limit: 3, window: '1h' }] as const
       const options = { name: whenUnavailable, rules, whenUnavailable, deadline: 50 }
       const limit = rateLimitPlugin.setup(createRateLimiter(penknife.space('shop'), options))

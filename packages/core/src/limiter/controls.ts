@@ -18,7 +18,7 @@ type Controls = Pick<RateLimiter, 'refund' | 'penalty' | 'block' | 'unblock' | '
 export interface ControlsContext extends PlanContext {
   readonly standing: Plan
   readonly planOf: (rules: readonly Rule[]) => Plan
-  /** Told when a subject may pass again sooner than it was told. */
+  /** Told when what a subject was told last is not so any more, were it only perhaps. */
   readonly onEased: (subject: Subject) => void
 }
 
@@ -59,11 +59,11 @@ export function createControls(context: ControlsContext): Controls {
 
   return {
     async refund(subject, given) {
-      const states = await adjust('refund', subject, given, -1)
-      onEased(subject)
-      return states
+      return adjust('refund', subject, given, -1).finally(() => onEased(subject))
     },
-    penalty: (subject, given) => adjust('penalty', subject, given, 1),
+    async penalty(subject, given) {
+      return adjust('penalty', subject, given, 1).finally(() => onEased(subject))
+    },
     async block(subject, blocking) {
       checkOptions('block', blocking, ['duration', 'reason', 'per'])
       const us = Math.ceil(durationMs('duration', blocking.duration) * 1000)

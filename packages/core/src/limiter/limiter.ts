@@ -4,7 +4,7 @@ import { createTopic } from '../events.ts'
 import { checkName, checkOptions, wholeNumber } from '../options.ts'
 import { runtimeOf, type Space } from '../redis/penknife.ts'
 import { add, createControls } from './controls.ts'
-import { blockedDecision, decide, policyDecision } from './decide.ts'
+import { blockedDecision, decide } from './decide.ts'
 import { createDenyCache } from './deny-cache.ts'
 import { type Ask, joinDecisions, takeInOrder } from './in-order.ts'
 import { createLeaseIds, createMakeLease } from './leases.ts'
@@ -12,7 +12,8 @@ import { type Charge, createPlans, type Plan, type PlanContext } from './plan.ts
 import { reserve } from './reserve.ts'
 import { ruleInfo } from './rules.ts'
 import { createLocate, subjectText } from './subjects.ts'
-import type { Decision, RateLimiter, RateLimiterOptions, Subject, TakeOptions } from './types.ts'
+import type { Decision, Lease, RateLimiter, RateLimiterOptions, Subject, TakeOptions } from './types.ts'
+import { createFallback } from './unavailable.ts'
 import { createWaitingRoom } from './wait.ts'
 
 const OPTIONS = [
@@ -34,20 +35,19 @@ const OPTIONS = [
 export function createRateLimiter(space: Space, options: RateLimiterOptions): RateLimiter {
   checkOptions('createRateLimiter', options, OPTIONS)
   const name = checkName('name', options.name)
-  const policy = options.whenUnavailable ?? 'open'
-  if (!['open', 'closed', 'throw'].includes(policy)) {
-    throw invalid('whenUnavailable', policy, "give 'open', 'closed' or 'throw'")
-  }
   const { keys, bind, breakers, use, onClose } = runtimeOf(space)
   const deadlineMs = durationMs('deadline', options.deadline ?? 100, { max: LONGEST_DEADLINE_MS })
   const breaker = breakers.of(deadlineMs)
   const about = `limiter '${name}' of space '${space.name}'`
   const routeBy = options.routeBy === undefined ? undefined : checkName('routeBy', options.routeBy, 32)
+  const locate = createLocate(keys, routeBy)
+  const fallback = createFallback(options.whenUnavailable ?? 'open', locate)
   const context: PlanContext = {
     name,
     keys,
-    locate: createLocate(keys, routeBy),
+    locate,
     routeBy,
+    check: (plan) => fallback.check(plan),
     bind: (script, shared) => bind(script, shared, deadlineMs, about, breaker),
   }
   const planOf = createPlans(context)
@@ -79,6 +79,11 @@ export function createRateLimiter(space: Space, options: RateLimiterOptions): Ra
     room.wake(text)
   }
 
+  /** Whoever waits for a slot need not wait for the next look. */
+  function noticed(subject: Subject, lease: Lease): Lease {
+    return { ...lease, release: () => lease.release().finally(() => onEased(subject)) }
+  }
+
   const askRedis: Ask = {
     async take(charge, subject, cost) {
       const id = charge.leaseUs === undefined || cost === 0 ? '' : nextLeaseId()
@@ -86,7 +91,7 @@ export function createRateLimiter(space: Space, options: RateLimiterOptions): Ra
       if (outcome.kind === 'blocked') return blockedDecision(charge.rules, outcome.endsInUs, outcome.reason)
       const decision = decide(charge.rules, outcome.allowed, outcome.told, cost)
       const lease = id !== '' && outcome.allowed ? makeLease(charge, subject, id, outcome.told) : undefined
-      return lease ? { ...decision, lease } : decision
+      return lease ? { ...decision, lease: noticed(subject, lease) } : decision
     },
     async giveBack(charge, subject, cost, { lease }) {
       await lease?.release()
@@ -118,8 +123,8 @@ export function createRateLimiter(space: Space, options: RateLimiterOptions): Ra
       if (remembered !== undefined) cache?.learn(remembered, plan.text, cost, decision)
       return told(subject, decision)
     } catch (error) {
-      if (policy === 'throw' || !isOutage(error)) throw error
-      return told(subject, policyDecision(plan.rules, policy === 'open'))
+      if (!isOutage(error)) throw error
+      return told(subject, fallback.decide(plan, subject, cost, error))
     }
   }
 
@@ -155,7 +160,9 @@ export function createRateLimiter(space: Space, options: RateLimiterOptions): Ra
     },
     async reserve(subject, reserving) {
       checkOptions('reserve', reserving, ['cost', 'rules', 'expires'])
-      return reserve({ take, ...controls }, subject, reserving)
+      const addLocally = (tokens: number): void =>
+        fallback.add(reserving.rules === undefined ? standing : planOf(reserving.rules), subject, tokens)
+      return reserve({ take, ...controls, addLocally }, subject, reserving)
     },
     ...controls,
   }

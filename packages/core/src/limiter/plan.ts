@@ -16,6 +16,8 @@ export interface PlanContext {
   readonly keys: Keys
   readonly locate: Locate
   readonly routeBy: string | undefined
+  /** Refuses rules that parse and still cannot be used. */
+  check(plan: Plan): void
   bind<Shared extends readonly Arg[], Item extends readonly Arg[], Result>(
     script: Script<Shared, Item, Result>,
     shared: Shared,
@@ -24,6 +26,7 @@ export interface PlanContext {
 
 /** A set of rules, and the script calls that charge a subject under them. */
 export interface Plan {
+  readonly given: readonly Rule[]
   readonly rules: readonly KnownRule[]
   /** Stands for the rules: the same text, the same plan. */
   readonly text: string
@@ -68,7 +71,7 @@ export function createPlans(context: PlanContext): (rules: readonly Rule[]) => P
     if (found) return found
     const parsed = parseRules(rules)
     const text = JSON.stringify(rules)
-    const plan = recent.get(text) ?? createPlan(context, text, parsed)
+    const plan = recent.get(text) ?? createPlan(context, { given: rules, text, rules: parsed })
     recent.delete(text)
     recent.set(text, plan)
     if (recent.size > RECENT_PLANS) recent.delete(recent.keys().next().value as string)
@@ -79,12 +82,12 @@ export function createPlans(context: PlanContext): (rules: readonly Rule[]) => P
 
 const RECENT_PLANS = 1000
 
-function createPlan(context: PlanContext, text: string, rules: readonly KnownRule[]): Plan {
+function createPlan(context: PlanContext, read: Pick<Plan, 'given' | 'rules' | 'text'>): Plan {
+  const { rules } = read
   const parts = [...new Set(rules.map(({ per }) => per))]
   const groups = context.routeBy === undefined ? parts.map((part) => [part]) : [parts]
-  return {
-    rules,
-    text,
+  const plan: Plan = {
+    ...read,
     parts: [...new Set(context.routeBy === undefined ? parts : [...parts, context.routeBy])],
     most: Math.min(...rules.filter(({ shadow }) => !shadow).map(({ most }) => most), LARGEST_COST),
     charges: groups.map((group) =>
@@ -94,6 +97,8 @@ function createPlan(context: PlanContext, text: string, rules: readonly KnownRul
       ),
     ),
   }
+  context.check(plan)
+  return plan
 }
 
 /** Of a call that is charged to concurrency rules only, where the cost does not matter. */

@@ -6,14 +6,15 @@ import type { Decision, RateLimiter, Reservation, ReserveOptions, Subject } from
 
 /** Takes an estimate, to be settled once and in time. Time is that of this process, from before the call was sent. */
 export async function reserve(
-  limiter: Pick<RateLimiter, 'take' | 'refund' | 'penalty'>,
+  limiter: Pick<RateLimiter, 'take' | 'refund' | 'penalty'> & { addLocally(tokens: number): void },
   subject: Subject,
   { expires, ...taking }: ReserveOptions,
 ): Promise<Reservation> {
   const until = performance.now() + durationMs('expires', expires)
   const decision: Decision = await limiter.take(subject, taking)
-  // What Redis did not decide was not charged there either.
-  let open = decision.allowed && decision.decidedBy === 'redis'
+  // What was decided by the policy was charged nowhere.
+  const locally = decision.decidedBy === 'local'
+  let open = decision.allowed && (locally || decision.decidedBy === 'redis')
 
   async function settle(actual: number): Promise<boolean> {
     wholeNumber('actual', actual, 0, LARGEST_COST)
@@ -21,7 +22,8 @@ export async function reserve(
     open = false
     const rules = taking.rules === undefined ? {} : { rules: taking.rules }
     try {
-      if (actual < taking.cost) await limiter.refund(subject, { cost: taking.cost - actual, ...rules })
+      if (locally) limiter.addLocally(actual - taking.cost)
+      else if (actual < taking.cost) await limiter.refund(subject, { cost: taking.cost - actual, ...rules })
       else if (actual > taking.cost) await limiter.penalty(subject, { cost: actual - taking.cost, ...rules })
       return true
     } catch (error) {

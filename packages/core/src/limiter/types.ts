@@ -2,6 +2,7 @@ import type { CalendarUnit } from '../calendar.ts'
 import type { Duration } from '../duration.ts'
 import type { BreakerEvent } from '../redis/breaker.ts'
 import type { DenyCacheOptions } from './deny-cache.ts'
+import type { LocalOptions } from './local/local.ts'
 
 export type { CalendarUnit }
 
@@ -84,8 +85,11 @@ export type Algorithm = 'gcra' | 'fixed-window' | 'sliding-window' | 'sliding-lo
 /** Who is limited: a text, or for rules with `per` an object with a text for each. */
 export type Subject = string | Readonly<Record<string, string>>
 
-/** What to answer when Redis does not answer within the deadline. */
-export type UnavailablePolicy = 'open' | 'closed' | 'throw'
+/**
+ * What to answer when Redis does not answer within the deadline: allow, deny, throw, or let this process decide by the
+ * same rules, a share of each.
+ */
+export type UnavailablePolicy = 'open' | 'closed' | 'throw' | { readonly local: LocalOptions }
 
 export interface RateLimiterOptions {
   /** Names the limiter's keys: 1 to 64 of `A-Z a-z 0-9 _ . -`. */
@@ -99,7 +103,10 @@ export interface RateLimiterOptions {
    * was charged is given back when a later one denies.
    */
   readonly routeBy?: string
-  /** When Redis does not answer: allow (`open`), deny (`closed`) or throw. Default: `open`. */
+  /**
+   * When Redis does not answer: allow (`open`), deny (`closed`), throw, or `{ local: { instances: 4 } }`, by which this
+   * process admits a quarter of what the rules allow. Default: `open`.
+   */
   readonly whenUnavailable?: UnavailablePolicy
   /** How long a decision may take before the policy answers. Default: 100 ms. */
   readonly deadline?: Duration
