@@ -32,7 +32,7 @@ export function createFallback(policy: UnavailablePolicy, locate: Locate): Fallb
       throw invalid(
         'whenUnavailable',
         policy,
-        "give 'open', 'closed', 'throw' or { local: { instances: 4 } }",
+        "give 'open', 'closed' or 'throw', or { local: { instances: 4 } }",
       )
   }
 }
