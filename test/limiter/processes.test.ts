@@ -24,9 +24,14 @@ interface Run {
   readonly charges: number
 }
 
-async function hammer(where: string, raws: readonly Redis[]): Promise<Run> {
+async function hammer(
+  where: string,
+  raws: readonly Redis[],
+  rules: readonly Rule[] = [RULE],
+  subjects: number = 1,
+): Promise<Run> {
   const children = Array.from({ length: PROCESSES }, () =>
-    startProgram('hammer', [where, JSON.stringify(RULE)]),
+    startProgram('hammer', [where, JSON.stringify(rules), String(subjects)]),
   )
   for (const child of children) expect(await child.next()).toBe('ready')
   for (const raw of raws) await raw.config('RESETSTAT')
@@ -71,4 +76,20 @@ test('8 processes that hammer one subject for several windows never exceed the b
 test('8 processes on a cluster of three masters never exceed the bound', async () => {
   const where = clusterBench.cluster.startupNodes.map(({ port }) => port).join()
   checkBound(await hammer(where, clusterBench.raws))
+}, 120_000)
+
+const MIXED: readonly Rule[] = [
+  { name: 'burst', limit: 1_000_000, window: '1s' },
+  { name: 'month', algorithm: 'fixed-window', limit: 100, calendar: 'month', timeZone: 'Europe/Berlin' },
+  { name: 'counter', algorithm: 'sliding-window', limit: 110, window: '1d' },
+  { name: 'log', algorithm: 'sliding-log', limit: 110, window: '1d' },
+  { name: 'parallel', algorithm: 'concurrency', limit: 10, lease: '1m' },
+  { name: 'candidate', shadow: true, algorithm: 'sliding-log', limit: 20, window: '1d' },
+]
+
+test('8 processes under rules of every algorithm, on a cluster: each subject gets its limit, to the call', async () => {
+  const where = clusterBench.cluster.startupNodes.map(({ port }) => port).join()
+  const { allowed, denied } = await hammer(where, clusterBench.raws, MIXED, 12)
+  expect(denied).toBeGreaterThan(100)
+  expect(allowed).toBe(12 * 100)
 }, 120_000)

@@ -167,6 +167,19 @@ describe('a header is held against its body', () => {
     expect(() => parse(none)).toThrow(/needs an @item arg/)
   })
 
+  test('an item may have a list of keys, with an argument to count the items by', () => {
+    const many = source({ '-- @item key': '-- @item keys place sorted sets' })
+    expect(parse(many)).toMatchObject({ manyKeys: true, keys: [{ name: 'place', doc: 'sorted sets' }] })
+    const both = source({ '-- @item key': '-- @item keys more sorted sets\n-- @item key place a string' })
+    expect(() => parse(both)).toThrow(/@item keys must be its only keys/)
+    const none = source({
+      '-- @item key': '-- @item keys place sorted sets',
+      '-- @item arg': undefined,
+      'local function': 'local function item(place)',
+    })
+    expect(() => parse(none)).toThrow(/with an @item arg to count/)
+  })
+
   test('refused: more values an item than the loop over a batch can hold', () => {
     const names = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h']
     const text = source({

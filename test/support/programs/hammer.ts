@@ -1,11 +1,11 @@
-// Takes tokens of one subject as fast as it can until told to stop; one of several processes.
-// argv: the server's URL, or the ports of a cluster with commas between; the rule as JSON.
+// Takes tokens of each subject in turn as fast as it can until told to stop; one of several processes.
+// argv: the server's URL, or the ports of a cluster with commas between; the rules as JSON; how many subjects.
 import { once } from 'node:events'
 
 import { connect, createRateLimiter, type Rule } from '@penknife/core'
 import { Cluster, Redis } from 'ioredis'
 
-const [where = '', rule = ''] = process.argv.slice(2)
+const [where = '', rules = '', subjects = '1'] = process.argv.slice(2)
 const say = (value: unknown): void => console.log(JSON.stringify(value))
 const ports = /^[\d,]+$/.test(where) ? where.split(',').map(Number) : undefined
 const given = ports
@@ -17,7 +17,7 @@ const given = ports
 const penknife = connect(given)
 const limiter = createRateLimiter(penknife.space('shop'), {
   name: 'api',
-  rules: [JSON.parse(rule) as Rule],
+  rules: JSON.parse(rules) as Rule[],
   whenUnavailable: 'throw',
   deadline: '10s',
 })
@@ -29,10 +29,13 @@ const run = { going: true }
 process.stdin.once('data', () => (run.going = false))
 let allowed = 0
 let denied = 0
+let turn = 0
 async function hammer(): Promise<void> {
   while (run.going) {
-    if ((await limiter.take('subject')).allowed) allowed += 1
+    const { allowed: passed, lease } = await limiter.take(`subject-${turn++ % Number(subjects)}`)
+    if (passed) allowed += 1
     else denied += 1
+    await lease?.release()
   }
 }
 await Promise.all(Array.from({ length: 20 }, hammer))

@@ -10,6 +10,7 @@ export async function reserve(
   subject: Subject,
   { expires, ...taking }: ReserveOptions,
 ): Promise<Reservation> {
+  wholeNumber('cost', taking.cost, 0, LARGEST_COST)
   const until = performance.now() + durationMs('expires', expires)
   const decision: Decision = await limiter.take(subject, taking)
   // What was decided by the policy was charged nowhere.

@@ -1,0 +1,112 @@
+import { setTimeout as delay } from 'node:timers/promises'
+
+import { createRateLimiter, type RateLimiter, type Rule } from '@penknife/core'
+import { expect, test } from 'vitest'
+
+import { failure, openReady } from '../support/connect.ts'
+import { callsOf, ownRedis, pattern, useRedis } from '../support/redis.ts'
+
+const bench = useRedis()
+const TOKENS: Rule = { name: 'tokens', limit: 10_000, window: '1d' }
+
+async function limiterOf(...rules: Rule[]): Promise<RateLimiter> {
+  const penknife = await openReady(pattern(bench.server.url))
+  return createRateLimiter(penknife.space('shop'), { name: 'llm', rules, deadline: '5s' })
+}
+
+async function left(limiter: RateLimiter): Promise<number> {
+  return (await limiter.take('ann', { cost: 0 })).remaining
+}
+
+const WINDOW: Rule = { name: 'w', algorithm: 'sliding-window', limit: 10_000, window: '1d' }
+const LOG: Rule = { name: 'l', algorithm: 'sliding-log', limit: 1000, window: '1d' }
+
+test.each([
+  ['gcra', TOKENS],
+  ['sliding-window', WINDOW],
+  ['sliding-log', LOG],
+])('what was not used is given back, what was used beyond is charged: %s', async (_, rule) => {
+  const limiter = await limiterOf(rule)
+  const first = await limiter.reserve('ann', { cost: 400, expires: '1m' })
+  expect(await left(limiter)).toBe(rule.limit - 400)
+  expect(await first.commit(150)).toBe(true)
+  expect(await left(limiter)).toBe(rule.limit - 150)
+  const second = await limiter.reserve('ann', { cost: 100, expires: '1m' })
+  expect(await second.commit(300)).toBe(true)
+  expect(await left(limiter)).toBe(rule.limit - 450)
+  const third = await limiter.reserve('ann', { cost: 100, expires: '1m' })
+  expect(await third.cancel()).toBe(true)
+  expect(await left(limiter)).toBe(rule.limit - 450)
+})
+
+test('is settled once', async () => {
+  const limiter = await limiterOf(TOKENS)
+  const { commit, cancel } = await limiter.reserve('ann', { cost: 400, expires: '1m' })
+  expect(await Promise.all([commit(100), commit(100), cancel()])).toEqual([true, false, false])
+  expect(await left(limiter)).toBe(9900)
+})
+
+test('that nobody settles in time stays charged', async () => {
+  const limiter = await limiterOf(TOKENS)
+  const { commit, cancel } = await limiter.reserve('ann', { cost: 400, expires: 5 })
+  await delay(6)
+  expect([await commit(0), await cancel()]).toEqual([false, false])
+  expect(await left(limiter)).toBe(9600)
+})
+
+test('that is denied has nothing to settle', async () => {
+  const limiter = await limiterOf({ ...TOKENS, limit: 100 })
+  await limiter.take('ann', { cost: 50 })
+  const { decision, commit, cancel } = await limiter.reserve('ann', { cost: 80, expires: '1m' })
+  expect(decision).toMatchObject({ allowed: false, remaining: 50 })
+  expect([await commit(10), await cancel()]).toEqual([false, false])
+  expect(await left(limiter)).toBe(50)
+})
+
+test('a settlement at what was reserved costs no call', async () => {
+  const limiter = await limiterOf(TOKENS)
+  const { commit } = await limiter.reserve('ann', { cost: 400, expires: '1m' })
+  await bench.raw.config('RESETSTAT')
+  expect(await commit(400)).toBe(true)
+  expect(await callsOf(bench.raw, 'evalsha')).toBe(0)
+})
+
+test('gives its slot back when it is settled', async () => {
+  const limiter = await limiterOf(TOKENS, {
+    name: 'parallel',
+    algorithm: 'concurrency',
+    limit: 1,
+    lease: '1m',
+  })
+  const { commit } = await limiter.reserve('ann', { cost: 400, expires: '1m' })
+  expect(await limiter.take('ann')).toMatchObject({ allowed: false, violated: ['parallel'] })
+  await commit(100)
+  expect(await limiter.take('ann')).toMatchObject({ allowed: true })
+})
+
+test('can be settled again after an attempt that was certainly not done', async () => {
+  const server = await ownRedis()
+  const penknife = await openReady(pattern(server.url))
+  const limiter = createRateLimiter(penknife.space('shop'), {
+    name: 'llm',
+    rules: [TOKENS],
+    whenUnavailable: 'throw',
+    deadline: '500ms',
+  })
+  const { commit } = await limiter.reserve('ann', { cost: 400, expires: '1m' })
+  await server.kill()
+  expect((await failure(commit(100))).fate).toBe('not-done')
+  await server.start()
+  await expect.poll(() => commit(100).catch(() => false), { timeout: 10_000 }).toBe(true)
+})
+
+test.each([
+  [{ cost: 5 }, 'expires'],
+  [{ cost: 5, expires: 0 }, 'expires'],
+  [{ expires: '1m' }, 'cost'],
+  [{ cost: 20_000, expires: '1m' }, 'cost'],
+  [{ cost: 5, expires: '1m', until: 5 }, "reserve option 'until'"],
+])('refuses %j', async (options, option) => {
+  const limiter = await limiterOf(TOKENS)
+  expect(await failure(limiter.reserve('ann', options as never))).toMatchObject({ option })
+})

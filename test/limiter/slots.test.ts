@@ -1,0 +1,78 @@
+import { setTimeout as delay } from 'node:timers/promises'
+
+import { type ConcurrencyRule, createRateLimiter, type RateLimiter, type Rule } from '@penknife/core'
+import { expect, test } from 'vitest'
+
+import { startProgram } from '../support/child.ts'
+import { openReady } from '../support/connect.ts'
+import { pattern, useRedis } from '../support/redis.ts'
+import { LONG, until } from '../support/until.ts'
+
+const bench = useRedis()
+const PROCESSES = 4
+const LEASE_MS = 1500
+const SLOTS: ConcurrencyRule = { name: 'parallel', algorithm: 'concurrency', limit: 2, lease: LEASE_MS }
+
+async function limiterOf(...rules: Rule[]): Promise<RateLimiter> {
+  const penknife = await openReady(pattern(bench.server.url))
+  return createRateLimiter(penknife.space('shop'), { name: 'api', rules, deadline: '5s' })
+}
+
+test('slots are given back by release, once, and held longer by a renewal', async () => {
+  const limiter = await limiterOf({ ...SLOTS, limit: 1, lease: '1m' as const })
+  const { lease } = await limiter.take('ann')
+  expect(lease?.leaseMs).toBe(60_000)
+  expect(await limiter.take('ann')).toMatchObject({
+    allowed: false,
+    violated: ['parallel'],
+  })
+  expect(await lease?.renew()).toBe(true)
+  expect(await lease?.release()).toBe(true)
+  expect(await lease?.release()).toBe(false)
+  expect(await lease?.renew()).toBe(false)
+  expect(await limiter.take('ann')).toMatchObject({ allowed: true, remaining: 0 })
+})
+
+test('a look and a denied call hold no slot; the cost does not matter', async () => {
+  const limiter = await limiterOf(
+    { ...SLOTS, lease: '1m' as const },
+    { name: 'tokens', limit: 100, window: '1h' },
+  )
+  expect((await limiter.take('ann', { cost: 0 })).lease).toBeUndefined()
+  const { lease, rules } = await limiter.take('ann', { cost: 60 })
+  expect(rules.map(({ remaining }) => remaining)).toEqual([1, 40])
+  expect(await limiter.take('ann', { cost: 60 })).toMatchObject({ allowed: false, violated: ['tokens'] })
+  expect((await limiter.take('ann', { cost: 0 })).rules[0]?.remaining).toBe(1)
+  await lease?.release()
+})
+
+test('a slot of a process that was killed is given back by itself, and no sooner', async () => {
+  const rules: Rule[] = [{ ...SLOTS, limit: 1 }]
+  const limiter = await limiterOf(...rules)
+  const before = performance.now()
+  const child = startProgram('slots', [bench.server.url, JSON.stringify(rules), 'once'])
+  expect(await child.next()).toBe(true)
+  child.process.kill('SIGKILL')
+  await child.ended()
+  const { allowed, retryAfterMs } = await limiter.take('subject')
+  expect(allowed).toBe(false)
+  expect(retryAfterMs).toBeLessThanOrEqual(LEASE_MS)
+  await until('the slot is free', async () => (await limiter.take('subject')).allowed)
+  expect(performance.now() - before).toBeGreaterThanOrEqual(LEASE_MS)
+})
+
+test('several processes never hold more slots than there are, and none is lost', async () => {
+  const rules = [SLOTS, { name: 'tokens', limit: 1_000_000, window: '1d' }]
+  const children = Array.from({ length: PROCESSES }, () =>
+    startProgram('slots', [bench.server.url, JSON.stringify(rules)]),
+  )
+  for (const child of children) expect(await child.next()).toBe('ready')
+  for (const { process } of children) process.stdin?.write('go\n')
+  await delay(LONG ? 10_000 : 1000)
+  for (const { process } of children) process.stdin?.write('stop\n')
+  const runs = await Promise.all(children.map((child) => child.next<{ allowed: number; most: number }>()))
+  expect(Math.max(...runs.map(({ most }) => most))).toBe(2)
+  for (const { allowed } of runs) expect(allowed).toBeGreaterThan(5)
+  const limiter = await limiterOf(SLOTS, { name: 'tokens', limit: 1_000_000, window: '1d' })
+  expect((await limiter.take('subject', { cost: 0 })).rules[0]?.remaining).toBe(2)
+}, 60_000)

@@ -1,0 +1,45 @@
+// Takes slots of one subject and holds each for a moment, as fast as it can; or, given 'once', takes one and keeps it.
+// argv: the server's URL; the rules as JSON; 'once' or nothing.
+import { once } from 'node:events'
+import { setTimeout as delay } from 'node:timers/promises'
+
+import { connect, createRateLimiter, type Rule } from '@penknife/core'
+import { Redis } from 'ioredis'
+
+const [url = '', rules = '[]', mode = ''] = process.argv.slice(2)
+const say = (value: unknown): void => console.log(JSON.stringify(value))
+const penknife = connect(new Redis(url, { lazyConnect: true }))
+const limiter = createRateLimiter(penknife.space('shop'), {
+  name: 'api',
+  rules: JSON.parse(rules) as Rule[],
+  whenUnavailable: 'throw',
+  deadline: '10s',
+})
+const raw = new Redis(url)
+
+await limiter.take('warm-up', { cost: 0 })
+if (mode === 'once') {
+  const { allowed } = await limiter.take('subject')
+  say(allowed)
+  await delay(600_000)
+}
+say('ready')
+await once(process.stdin, 'data')
+const run = { going: true }
+process.stdin.once('data', () => (run.going = false))
+let allowed = 0
+let most = 0
+async function hold(): Promise<void> {
+  while (run.going) {
+    const { lease } = await limiter.take('subject')
+    if (!lease) continue
+    allowed += 1
+    most = Math.max(most, await raw.incr('held'))
+    await raw.decr('held')
+    await lease.release()
+  }
+}
+await Promise.all(Array.from({ length: 5 }, hold))
+say({ allowed, most })
+await penknife.close()
+process.exit(0)
