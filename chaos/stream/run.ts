@@ -184,7 +184,10 @@ async function deadLetters(url: string): Promise<ReadonlyMap<string, readonly De
   const found = new Map<string, readonly Dead[]>()
   for (const { name, groups } of STREAMS) {
     for (const group of groups) {
-      found.set(`${name}/${group}`, (await streams.get(name)?.deadLetters(group, { count: 1000 })) ?? [])
+      const letters: Dead[] = []
+      for await (const letter of streams.get(name)?.group(group).deadLetters.list() ?? [])
+        letters.push(letter)
+      found.set(`${name}/${group}`, letters)
     }
   }
   await penknife.close()

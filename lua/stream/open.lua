@@ -2,19 +2,20 @@
 -- @batch 16
 -- @item key stream stream
 -- @item key ready  stream of what the group handles again
+-- @item key paused there while the group is paused
 -- @item arg group  group
 -- @item arg from   id after which the group begins, or $ for what comes from now on
--- @returns integer 1 when the group was made, 0 when it was there
+-- @returns integer 1 when the group is paused
 
 local function make(stream, group, from)
   local made = redis.pcall('XGROUP', 'CREATE', stream, group, from, 'MKSTREAM')
   if made.err and not string.match(made.err, '^BUSYGROUP') then
     error(made)
   end
-  return made.err and 0 or 1
 end
 
-local function item(stream, ready, group, from)
+local function item(stream, ready, paused, group, from)
   make(ready, group, '0')
-  return make(stream, group, from)
+  make(stream, group, from)
+  return redis.call('EXISTS', paused)
 end

@@ -11,6 +11,7 @@ import { expect, test } from 'vitest'
 
 import { Model } from '../leaderboard/model.ts'
 import { openReady } from '../support/connect.ts'
+import { buriedOf } from '../support/orders.ts'
 import { clusterPattern, useCluster } from '../support/redis.ts'
 import { masterOf, spacesOnAll } from '../support/spaces.ts'
 import { until } from '../support/until.ts'
@@ -98,7 +99,7 @@ test('on a cluster, too, an entry let lie is taken over, and one that fails beco
     const { saw } = startWorker(stream, 'billing', () => Promise.reject(new Error('no')), { maxAttempts: 2 })
     await saw('recovered')
     await saw('dead')
-    expect(await stream.deadLetters('billing')).toMatchObject([{ id, json: '0', attempts: 2, reason: 'no' }])
+    expect(await buriedOf(stream, 'billing')).toMatchObject([{ id, json: '0', attempts: 2, reason: 'no' }])
   }
 })
 

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 
 import { Redis } from 'ioredis'
 import { expect, test } from 'vitest'
+import { buriedOf } from '../support/orders.ts'
 
 import { connect, createLeaderboard, createNotifier, createRateLimiter, createStream } from '@penknife/core'
 
@@ -54,7 +55,17 @@ test('the locked-down user of docs/operations.md can use every feature', async (
   const buried = new Promise<void>((resolve) => worker.on(({ kind }) => kind === 'dead' && resolve()))
   await Promise.all(Array.from({ length: 100 }, (_, n) => stream.add(n)))
   await Promise.all([badge, buried])
-  expect(await stream.deadLetters('badges')).toHaveLength(1)
+  expect(await buriedOf(stream, 'badges')).toHaveLength(1)
+  const group = stream.group('badges')
+  await Promise.all([group.pause(), group.resume(), group.deadLetters.requeue({}), stream.stats({ over: 0 })])
+  await group.reset({ to: '-' })
+  await worker.close()
+  await group.reset({ to: '-', discard: true })
+  await group.deadLetters.purge({})
+  await createStream(space, 'activity', { retain: { entries: 1 } })
+    .group('badges')
+    .drop()
+  for await (const entry of stream.replay({ follow: true })) if (entry) break
 
   expect((await penknife.health()).server?.version).toBeDefined()
   await penknife.close()

@@ -1,41 +1,16 @@
 import { Redis } from 'ioredis'
 import { expect, onTestFinished, test } from 'vitest'
 
-import type { PrivateRedis } from '../../scripts/redis/server.ts'
 import { failure, openReady } from '../support/connect.ts'
 import { startProxy } from '../support/proxy.ts'
 import { callsOf, freeze, ownRedis, pattern } from '../support/redis.ts'
+import { hasWaitAof, startPair } from '../support/replicas.ts'
 import { FSYNCED, safely } from '../support/counters.ts'
 import { countBy } from '../support/scripts.ts'
 import { nextTurn, until } from '../support/until.ts'
 
 /** What `safely` counts in the space `shop`. */
 const COUNTER = 'pk1:{shop}:board:a'
-
-interface Pair {
-  readonly master: PrivateRedis
-  readonly replica: PrivateRedis
-  /** To look at the master. */
-  readonly raw: Redis
-}
-
-async function startPair(): Promise<Pair> {
-  const master = await ownRedis({ args: ['--repl-diskless-sync-delay', '0'] })
-  const replica = await ownRedis({ args: ['--replicaof', '127.0.0.1', String(master.port)] })
-  const raw = new Redis(master.socket)
-  onTestFinished(() => raw.disconnect())
-  await until(
-    'the replica confirms',
-    async () => (await raw.set('test:x', 1)) && (await raw.wait(1, 100)) === 1,
-  )
-  return { master, replica, raw }
-}
-
-async function hasWaitAof(server: PrivateRedis): Promise<boolean> {
-  const raw = new Redis(server.socket)
-  onTestFinished(() => raw.disconnect())
-  return ((await raw.call('COMMAND', 'INFO', 'WAITAOF')) as unknown[])[0] !== null
-}
 
 test('a replicated call resolves once a replica has it, and holds up no other call', async () => {
   const { master, replica } = await startPair()
@@ -98,7 +73,9 @@ test('fsynced: confirmed by a server that can, refused before anything is writte
   const server = await ownRedis({ persist: true })
   const space = (await openReady(pattern(server.url))).space('shop')
   const count = safely(space, FSYNCED)
-  if (await hasWaitAof(server)) return expect(await count()).toBe(1)
+  const raw = new Redis(server.socket)
+  onTestFinished(() => raw.disconnect())
+  if (await hasWaitAof(raw)) return expect(await count()).toBe(1)
   const error = await failure(count())
   expect(error).toMatchObject({ code: 'PENKNIFE_REJECTED', fate: 'not-done' })
   expect(error.message).toMatch(/needs Redis 7.2 or Valkey 8 .*unknown command/)
@@ -114,7 +91,7 @@ test('fsynced is refused by a server without an append-only file, and taken once
   onTestFinished(() => raw.disconnect())
   expect(await failure(count())).toMatchObject({ code: 'PENKNIFE_REJECTED', fate: 'not-done' })
   expect(await raw.keys('*')).toEqual([])
-  if (!(await hasWaitAof(server))) return
+  if (!(await hasWaitAof(raw))) return
   await raw.config('SET', 'appendonly', 'yes')
   await raw.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes')
   await until('it is taken', () => count().then(Boolean, () => false))

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 
-import { addNumbers, openOrders, pendingOf, readersWaiting } from '../support/orders.ts'
+import { addNumbers, openOrders, pendingOf, readersWaiting, buriedOf } from '../support/orders.ts'
 import { callsOf, useRedis } from '../support/redis.ts'
 import { until } from '../support/until.ts'
 import { startWorkerProcess } from '../support/workers.ts'
@@ -84,7 +84,7 @@ test('an entry at which every process dies is buried, and the entries after it a
   expect(await last.next('started')).toMatchObject({ started: good })
   await last.tell('finish')
   await last.next('done')
-  expect(await stream.deadLetters('billing')).toMatchObject([
+  expect(await buriedOf(stream, 'billing')).toMatchObject([
     { id: poison, json: '0', attempts: 2, why: 'vanished' },
   ])
   expect(last.said).not.toContainEqual(expect.objectContaining({ started: poison }))

@@ -1,5 +1,6 @@
 import { createStream, type Stream } from '@penknife/core'
 import { expect, test } from 'vitest'
+import { buriedOf } from '../support/orders.ts'
 
 import { failure, openReady } from '../support/connect.ts'
 import { pattern, useRedis } from '../support/redis.ts'
@@ -89,7 +90,7 @@ test('an empty stream has no entries and no dead letters', async () => {
   const stream = await ordersStream()
   expect(await stream.read()).toEqual([])
   expect(await stream.read({ reverse: true })).toEqual([])
-  expect(await stream.deadLetters('billing')).toEqual([])
+  expect(await buriedOf(stream, 'billing')).toEqual([])
 })
 
 const cycle: Record<string, unknown> = {}
@@ -168,7 +169,7 @@ test.each([
   ['count over 1,000', { count: 1001 }, 'count'],
   ['from that is no id', { from: 'yesterday' }, 'from'],
   ['an exclusive id', { from: '(1-1' }, 'from'],
-  ['to that is a number', { to: 5 }, 'to'],
+  ['to that is an object', { to: {} }, 'to'],
 ])('read refuses %s and names it', async (_, options, option) => {
   const stream = await ordersStream()
   expect(await failure(stream.read(options as object))).toMatchObject({ code: 'PENKNIFE_INVALID', option })

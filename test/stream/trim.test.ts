@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 
 import { openReady } from '../support/connect.ts'
 import { deferred } from '../support/deferred.ts'
-import { abandon, addNumbers, openOrders, ORDERS } from '../support/orders.ts'
+import { abandon, addNumbers, openOrders, ORDERS, buriedOf } from '../support/orders.ts'
 import { pattern, useRedis } from '../support/redis.ts'
 import { until } from '../support/until.ts'
 import { startWorker } from '../support/workers.ts'
@@ -101,7 +101,7 @@ test('a dead letter does not hold up trimming, and keeps its payload', async () 
   await saw('dead')
   await addNumbers(stream, 20, 300)
   expect(await bench.raw.xlen(ORDERS)).toBeLessThanOrEqual(10 + STEP + 20)
-  expect((await stream.deadLetters('billing')).map(({ json }) => json)).toEqual(['0'])
+  expect((await buriedOf(stream, 'billing')).map(({ json }) => json)).toEqual(['0'])
 })
 
 test('with an undeclared group that lags, nothing it was not given is trimmed either', async () => {

@@ -1,4 +1,4 @@
-import { createStream, type Stream, type StreamOptions } from '@penknife/core'
+import { createStream, type DeadLetter, type Stream, type StreamOptions } from '@penknife/core'
 import type { Redis } from 'ioredis'
 
 import { openReady } from './connect.ts'
@@ -17,6 +17,13 @@ export async function openOrders<T = number>(
 ): Promise<Stream<T>> {
   const penknife = await openReady(pattern(bench.server.url))
   return createStream<T>(penknife.space('shop'), 'orders', options)
+}
+
+/** The entries that a group gave up on, newest first. */
+export async function buriedOf(stream: Pick<Stream<unknown>, 'group'>, group: string): Promise<DeadLetter[]> {
+  const letters: DeadLetter[] = []
+  for await (const letter of stream.group(group).deadLetters.list()) letters.push(letter)
+  return letters
 }
 
 /** Adds the numbers from 0 on; resolves with the ids. */

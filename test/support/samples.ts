@@ -49,6 +49,15 @@ const MANY: NonNullable<Sample['before']> = [
   ...Array.from({ length: 63 }, (_, at) => ['XADD', stream, `1-${at + 1}`, 'd', '{}']),
   ['XGROUP', 'CREATE', stream, 'billing', '0'],
 ]
+/** Twenty entries that group billing was given and finished. */
+const MANY_READ: NonNullable<Sample['before']> = [
+  ...Array.from({ length: 20 }, (_, at) => ['XADD', stream, `1-${at + 1}`, 'd', '{}']),
+  ['XGROUP', 'CREATE', stream, 'billing', '1-20'],
+]
+/** A dead letter of group billing. */
+const BURIED: NonNullable<Sample['before']> = [
+  ['XADD', dead, '1-1', 'i', '1-1', 'a', 5, 'f', 5, 'g', 'billing', 'k', 'failed', 'e', 'why', 'd', '{}'],
+]
 const SCORES: NonNullable<Sample['before']> = [['ZADD', board, 3, 'ann', 2, 'bob', 1, 'cem']]
 const EVENTS: NonNullable<Sample['before']> = [
   ['XADD', history, '5-1', 't', 'a', 'd', '1'],
@@ -174,9 +183,8 @@ export const SAMPLES: Readonly<Record<string, readonly Sample[]>> = {
       before: [...HELD, ['XGROUP', 'CREATE', ready, 'billing', '0', 'MKSTREAM']],
     },
   ],
-  'stream/open': [{ returns: 'integer', item: [stream, ready, 'billing', '0'] }],
+  'stream/open': [{ returns: 'integer', item: [stream, ready, paused, 'billing', '0'] }],
   'stream/page': [{ returns: 'list', item: [stream, '-', '+', 10, 1000, 'XRANGE'], before: HELD }],
-  'stream/range': [{ returns: 'list', item: [stream, '-', '+', 10, 'XRANGE'], before: HELD }],
   'stream/renew': [{ returns: 'string', shared: ['billing', 'w1'], item: [stream, '1-1 1-2'], before: HELD }],
   'stream/settle': [
     {
@@ -200,5 +208,32 @@ export const SAMPLES: Readonly<Record<string, readonly Sample[]>> = {
       ],
       before: HELD,
     })),
+  ],
+  'stream/overview': [{ returns: 'list', item: [stream], before: HELD }],
+  'stream/stats': [{ returns: 'list', item: [stream, ready, later, dead, paused, 'billing'], before: HELD }],
+  'stream/pause': [
+    { returns: 'integer', item: [paused, 1] },
+    { returns: 'integer', item: [paused, 0] },
+  ],
+  'stream/reset': [
+    { returns: 'list', item: [stream, ready, later, 'billing', '0-0', 0], before: HELD },
+    { returns: 'list', item: [stream, ready, later, 'billing', '$', 1], before: HELD },
+  ],
+  'stream/drop': [
+    { returns: 'integer', item: [stream, ready, later, dead, paused, 'billing', 0], before: HELD },
+    { returns: 'string', item: [stream, ready, later, dead, paused, 'billing', 60_000], before: HELD },
+  ],
+  'stream/sweep': [
+    { returns: 'null', shared: ['billing'], item: [stream, '-'], before: HELD },
+    { returns: 'string', shared: ['billing'], item: [stream, '-'], before: MANY_READ },
+  ],
+  'stream/requeue': [{ returns: 'integer', item: [dead, ready, '1-1'], before: BURIED }],
+  'stream/purge': [{ returns: 'integer', item: [dead, '1-1'], before: BURIED }],
+  'stream/reap': [
+    {
+      returns: 'integer',
+      item: [stream, ready, 'billing', 0],
+      before: [...HELD, ['XGROUP', 'CREATE', ready, 'billing', '0', 'MKSTREAM']],
+    },
   ],
 }

@@ -12,6 +12,7 @@ export const ERROR_CODES = {
     'The connection broke after the call was sent; it may or may not have been carried out.',
   PENKNIFE_NOT_DURABLE:
     'Redis carried out the call, but it was not confirmed where it was to be safe; it may be lost.',
+  PENKNIFE_IN_USE: 'Workers are still at what was to be dropped; nothing was done.',
   PENKNIFE_REJECTED: 'Redis refused the call; nothing was done.',
   PENKNIFE_FULL: 'The stream has reached its maxBacklog; nothing was added.',
   PENKNIFE_CLOSED: 'The connection was closed by the application.',

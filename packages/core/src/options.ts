@@ -65,7 +65,7 @@ export function toJson(what: string, value: unknown, maxBytes: number): string {
 }
 
 /** The known word that differs least, if it is near enough to be a slip. */
-function nearest(word: string, known: readonly string[]): string | undefined {
+export function nearest(word: string, known: readonly string[]): string | undefined {
   const [best] = known
     .map((candidate) => ({ candidate, steps: distance(word.toLowerCase(), candidate.toLowerCase()) }))
     .toSorted((a, b) => a.steps - b.steps)

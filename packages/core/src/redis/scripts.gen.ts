@@ -1719,6 +1719,83 @@ return replies`,
 }
 
 /**
+ * Drop a group that nobody serves, with its retry path, delayed entries and dead letters.
+ *
+ * Invariant: a group whose worker gave a sign of life within `quiet` stays as it is. One script, so a process dies
+ * before or after.
+ *
+ * - key `stream`: stream
+ * - key `ready`: stream of what the group handles again
+ * - key `later`: sorted set of what it handles again later
+ * - key `dead`: stream of its dead letters
+ * - key `paused`: there while the group is paused
+ * - `group`: group
+ * - `quiet`: milliseconds
+ * - replies 1 when it was dropped, 0 when nothing of it was there; the consumer that is still alive
+ */
+export const streamDrop: Script<[], [stream: string, ready: string, later: string, dead: string, paused: string, group: Arg, quiet: Arg], number | string> = {
+  name: 'stream/drop',
+  sha: 'f045e2764cfe07e7872ee3230b2e7b4ff3007124',
+  batch: 1,
+  sharedKeys: false,
+  shared: [],
+  keys: ["stream","ready","later","dead","paused"],
+  args: ["group","quiet"],
+  returns: 'integer|string',
+  text: `#!lua
+local function groups(stream)
+  local found = {}
+  for at, fields in ipairs(redis.call('XINFO', 'GROUPS', stream)) do
+    local group = {}
+    for field = 1, #fields, 2 do
+      group[fields[field]] = fields[field + 1]
+    end
+    found[at] = group
+  end
+  return found
+end
+local function has(key, group)
+  for _, found in ipairs(redis.call('EXISTS', key) == 1 and groups(key) or {}) do
+    if found.name == group then
+      return true
+    end
+  end
+  return false
+end
+local function item(stream, ready, later, dead, paused, group, quiet)
+  local here = has(stream, group)
+  for _, key in ipairs({ stream, ready }) do
+    for _, fields in ipairs(has(key, group) and redis.call('XINFO', 'CONSUMERS', key, group) or {}) do
+      local consumer = {}
+      for at = 1, #fields, 2 do
+        consumer[fields[at]] = fields[at + 1]
+      end
+      if consumer.idle < tonumber(quiet) then
+        return consumer.name
+      end
+    end
+  end
+  local gone = redis.call('UNLINK', ready, later, dead, paused)
+  if here then
+    redis.call('XGROUP', 'DESTROY', stream, group)
+  end
+  return (here or gone > 0) and 1 or 0
+end
+local replies, key, arg = {}, 0, 0
+for i = 1, #KEYS / 5 do
+  local ok, reply = pcall(item, KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], KEYS[key + 4], KEYS[key + 5], ARGV[arg + 1], ARGV[arg + 2])
+  if not ok and type(reply) ~= 'table' then
+    local text = tostring(reply)
+    reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
+  end
+  if reply == nil then reply = false end
+  replies[i] = reply
+  key, arg = key + 5, arg + 2
+end
+return replies`,
+}
+
+/**
  * Give back what a worker was given and did not see, and forget the worker once it holds nothing.
  *
  * Invariant: a consumer is deleted only when nothing is pending for it; a call gives back at most 100 of each stream.
@@ -2122,17 +2199,18 @@ return replies`,
  *
  * - key `stream`: stream
  * - key `ready`: stream of what the group handles again
+ * - key `paused`: there while the group is paused
  * - `group`: group
  * - `from`: id after which the group begins, or $ for what comes from now on
- * - replies 1 when the group was made, 0 when it was there
+ * - replies 1 when the group is paused
  */
-export const streamOpen: Script<[], [stream: string, ready: string, group: Arg, from: Arg], number> = {
+export const streamOpen: Script<[], [stream: string, ready: string, paused: string, group: Arg, from: Arg], number> = {
   name: 'stream/open',
-  sha: '9ad733275b6d9ecb10402fe20049d79ba827b769',
+  sha: '37ad95cc2358f79553b645b6c18879880c80d81d',
   batch: 16,
   sharedKeys: false,
   shared: [],
-  keys: ["stream","ready"],
+  keys: ["stream","ready","paused"],
   args: ["group","from"],
   returns: 'integer',
   text: `#!lua
@@ -2141,22 +2219,73 @@ local function make(stream, group, from)
   if made.err and not string.match(made.err, '^BUSYGROUP') then
     error(made)
   end
-  return made.err and 0 or 1
 end
-local function item(stream, ready, group, from)
+local function item(stream, ready, paused, group, from)
   make(ready, group, '0')
-  return make(stream, group, from)
+  make(stream, group, from)
+  return redis.call('EXISTS', paused)
 end
 local replies, key, arg = {}, 0, 0
-for i = 1, #KEYS / 2 do
-  local ok, reply = pcall(item, KEYS[key + 1], KEYS[key + 2], ARGV[arg + 1], ARGV[arg + 2])
+for i = 1, #KEYS / 3 do
+  local ok, reply = pcall(item, KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], ARGV[arg + 1], ARGV[arg + 2])
   if not ok and type(reply) ~= 'table' then
     local text = tostring(reply)
     reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
   end
   if reply == nil then reply = false end
   replies[i] = reply
-  key, arg = key + 2, arg + 2
+  key, arg = key + 3, arg + 2
+end
+return replies`,
+}
+
+/**
+ * Say how large a stream is and which groups it has.
+ *
+ * - key `stream`: stream
+ * - replies entries, bytes as Redis estimates them, the groups' names
+ */
+export const streamOverview: Script<[], [stream: string], readonly Reply[]> = {
+  name: 'stream/overview',
+  sha: '8601e3473c00883bdfd38732e2765c9579f3d786',
+  batch: 4,
+  sharedKeys: false,
+  shared: [],
+  keys: ["stream"],
+  args: [],
+  returns: 'list',
+  text: `#!lua flags=no-writes
+local function groups(stream)
+  local found = {}
+  for at, fields in ipairs(redis.call('XINFO', 'GROUPS', stream)) do
+    local group = {}
+    for field = 1, #fields, 2 do
+      group[fields[field]] = fields[field + 1]
+    end
+    found[at] = group
+  end
+  return found
+end
+local function item(stream)
+  if redis.call('EXISTS', stream) == 0 then
+    return { 0, 0 }
+  end
+  local reply = { redis.call('XLEN', stream), redis.call('MEMORY', 'USAGE', stream) }
+  for _, group in ipairs(groups(stream)) do
+    reply[#reply + 1] = group.name
+  end
+  return reply
+end
+local replies, key, arg = {}, 0, 0
+for i = 1, #KEYS / 1 do
+  local ok, reply = pcall(item, KEYS[key + 1])
+  if not ok and type(reply) ~= 'table' then
+    local text = tostring(reply)
+    reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
+  end
+  if reply == nil then reply = false end
+  replies[i] = reply
+  key, arg = key + 1, arg + 0
 end
 return replies`,
 }
@@ -2228,38 +2357,129 @@ return replies`,
 }
 
 /**
- * Read entries without taking part in a group.
+ * Pause a group for all processes, or let it go on.
  *
- * - key `stream`: stream
- * - `from`: first id, or - or +
- * - `to`: last id, or - or +
- * - `count`: entries at the most
- * - `order`: XRANGE or XREVRANGE
- * - replies id and fields of each entry
+ * - key `paused`: there while the group is paused, with the time since when
+ * - `on`: 1 to pause
+ * - replies 1 when it was otherwise before
  */
-export const streamRange: Script<[], [stream: string, from: Arg, to: Arg, count: Arg, order: Arg], readonly Reply[]> = {
-  name: 'stream/range',
-  sha: '687d5b9e74577086e69f991e8fad2b96e3394f10',
-  batch: 1,
+export const streamPause: Script<[], [paused: string, on: Arg], number> = {
+  name: 'stream/pause',
+  sha: '992b8f93bbfb21817e07e998f777710f97ed3944',
+  batch: 16,
   sharedKeys: false,
   shared: [],
-  keys: ["stream"],
-  args: ["from","to","count","order"],
-  returns: 'list',
-  text: `#!lua flags=no-writes
-local function item(stream, from, to, count, order)
-  return redis.call(order, stream, from, to, 'COUNT', count)
+  keys: ["paused"],
+  args: ["on"],
+  returns: 'integer',
+  text: `#!lua
+local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]
+local function item(paused, on)
+  if on == '1' then
+    local made = redis.call('SET', paused, string.format('%.0f', math.floor(now / 1000)), 'NX')
+    return made and 1 or 0
+  end
+  return redis.call('DEL', paused)
 end
 local replies, key, arg = {}, 0, 0
 for i = 1, #KEYS / 1 do
-  local ok, reply = pcall(item, KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3], ARGV[arg + 4])
+  local ok, reply = pcall(item, KEYS[key + 1], ARGV[arg + 1])
   if not ok and type(reply) ~= 'table' then
     local text = tostring(reply)
     reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
   end
   if reply == nil then reply = false end
   replies[i] = reply
-  key, arg = key + 1, arg + 4
+  key, arg = key + 1, arg + 1
+end
+return replies`,
+}
+
+/**
+ * Remove a dead letter for good.
+ *
+ * - key `dead`: stream of dead letters
+ * - `position`: of the dead letter
+ * - replies 1 when it was there
+ */
+export const streamPurge: Script<[], [dead: string, position: Arg], number> = {
+  name: 'stream/purge',
+  sha: '9ad1260b85c8bbe51cdc8ef85e1fd441424ce75a',
+  batch: 128,
+  sharedKeys: false,
+  shared: [],
+  keys: ["dead"],
+  args: ["position"],
+  returns: 'integer',
+  text: `#!lua
+local function item(dead, position)
+  return redis.call('XDEL', dead, position)
+end
+local replies, key, arg = {}, 0, 0
+for i = 1, #KEYS / 1 do
+  local ok, reply = pcall(item, KEYS[key + 1], ARGV[arg + 1])
+  if not ok and type(reply) ~= 'table' then
+    local text = tostring(reply)
+    reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
+  end
+  if reply == nil then reply = false end
+  replies[i] = reply
+  key, arg = key + 1, arg + 1
+end
+return replies`,
+}
+
+/**
+ * Forget the consumers of processes that died.
+ *
+ * Invariant: only a consumer for which nothing is pending is deleted, since Redis would drop what is. A worker that comes
+ * back is made anew by its next read. Deletes at most 100 of each stream a call.
+ *
+ * - key `stream`: stream
+ * - key `ready`: stream of what the group handles again
+ * - `group`: group
+ * - `silent`: milliseconds without a sign of life
+ * - replies consumers forgotten
+ */
+export const streamReap: Script<[], [stream: string, ready: string, group: Arg, silent: Arg], number> = {
+  name: 'stream/reap',
+  sha: '04b5bac7533255abe9a624366cdc3b2a036aa84d',
+  batch: 1,
+  sharedKeys: false,
+  shared: [],
+  keys: ["stream","ready"],
+  args: ["group","silent"],
+  returns: 'integer',
+  text: `#!lua
+local MOST = 100
+local function item(stream, ready, group, silent)
+  local gone = 0
+  for _, key in ipairs({ stream, ready }) do
+    local left = MOST
+    for _, fields in ipairs(redis.call('XINFO', 'CONSUMERS', key, group)) do
+      local consumer = {}
+      for at = 1, #fields, 2 do
+        consumer[fields[at]] = fields[at + 1]
+      end
+      if left > 0 and consumer.pending == 0 and consumer.idle > tonumber(silent) then
+        redis.call('XGROUP', 'DELCONSUMER', key, group, consumer.name)
+        gone, left = gone + 1, left - 1
+      end
+    end
+  end
+  return gone
+end
+local replies, key, arg = {}, 0, 0
+for i = 1, #KEYS / 2 do
+  local ok, reply = pcall(item, KEYS[key + 1], KEYS[key + 2], ARGV[arg + 1], ARGV[arg + 2])
+  if not ok and type(reply) ~= 'table' then
+    local text = tostring(reply)
+    reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
+  end
+  if reply == nil then reply = false end
+  replies[i] = reply
+  key, arg = key + 2, arg + 2
 end
 return replies`,
 }
@@ -2342,6 +2562,232 @@ for i = 1, #KEYS / 1 do
   if reply == nil then reply = false end
   replies[i] = reply
   key, arg = key + 1, arg + 1
+end
+return replies`,
+}
+
+/**
+ * Give a dead letter back to its group, with all its attempts before it.
+ *
+ * Invariant: it is among the dead letters or ready, never in both or neither; a second call finds nothing.
+ *
+ * - key `dead`: stream of dead letters
+ * - key `ready`: stream of what the group handles again
+ * - `position`: of the dead letter
+ * - replies 1 when it was there
+ */
+export const streamRequeue: Script<[], [dead: string, ready: string, position: Arg], number> = {
+  name: 'stream/requeue',
+  sha: 'd6dc1643adde4cdc7c5cc064052212e5bbffe8fe',
+  batch: 64,
+  sharedKeys: false,
+  shared: [],
+  keys: ["dead","ready"],
+  args: ["position"],
+  returns: 'integer',
+  text: `#!lua
+local entry = {}
+function entry.read(stream, id)
+  local found = redis.call('XRANGE', stream, id, id)[1]
+  if not found then
+    return nil
+  end
+  local fields, named = found[2], {}
+  for at = 1, #fields, 2 do
+    named[fields[at]] = fields[at + 1]
+  end
+  if named.i and named.a then
+    return { i = named.i, a = tonumber(named.a), f = tonumber(named.f) or 0, d = named.d, t = named.t }
+  end
+  return { i = id, a = 0, f = 0, d = named.d or fields[2], t = named.t, n = tonumber(named.n or nil) }
+end
+function entry.ready(ready, is)
+  if is.t then
+    redis.call('XADD', ready, '*', 'i', is.i, 'a', is.a, 'f', is.f, 'd', is.d, 't', is.t)
+  else
+    redis.call('XADD', ready, '*', 'i', is.i, 'a', is.a, 'f', is.f, 'd', is.d)
+  end
+end
+function entry.later(later, is, due)
+  redis.call('ZADD', later, string.format('%.0f', due), cmsgpack.pack({ is.i, is.a, is.f, is.d, is.t }))
+end
+function entry.back(ready, later, is, ms)
+  is.f = is.f + 1
+  if is.n and is.n > ms then
+    entry.later(later, is, is.n)
+  else
+    entry.ready(ready, is)
+  end
+end
+function entry.due(ready, packed)
+  local i, a, f, d, t = unpack(cmsgpack.unpack(packed))
+  entry.ready(ready, { i = i, a = a, f = f, d = d, t = t })
+end
+function entry.dead(dead, is, group, kind, reason)
+  local add = { 'XADD', dead, '*', 'i', is.i, 'a', is.a, 'f', is.f, 'g', group, 'k', kind, 'e', reason, 'd', is.d }
+  if is.t then
+    add[#add + 1] = 't'
+    add[#add + 1] = is.t
+  end
+  redis.call(unpack(add))
+end
+local function item(dead, ready, position)
+  local is = entry.read(dead, position)
+  if not is then
+    return 0
+  end
+  is.a = 0
+  entry.ready(ready, is)
+  return redis.call('XDEL', dead, position)
+end
+local replies, key, arg = {}, 0, 0
+for i = 1, #KEYS / 2 do
+  local ok, reply = pcall(item, KEYS[key + 1], KEYS[key + 2], ARGV[arg + 1])
+  if not ok and type(reply) ~= 'table' then
+    local text = tostring(reply)
+    reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
+  end
+  if reply == nil then reply = false end
+  replies[i] = reply
+  key, arg = key + 2, arg + 1
+end
+return replies`,
+}
+
+/**
+ * Let a group of an event log read on from another place; makes the group if it is not there.
+ *
+ * Invariant: nothing is lost: what the group was given and has not finished, and what it handles again, stays, unless
+ * it is to be discarded with all its leases. One script, so a process dies before or after.
+ *
+ * - key `stream`: stream
+ * - key `ready`: stream of what the group handles again
+ * - key `later`: sorted set of what it handles again later
+ * - `group`: group
+ * - `after`: id after which it reads on, $ for the last there ever was
+ * - `discard`: 1 to drop what it was given and what it handles again
+ * - replies entries it has still to be given, 1 when that is exact, pending, to be handled again
+ */
+export const streamReset: Script<[], [stream: string, ready: string, later: string, group: Arg, after: Arg, discard: Arg], readonly Reply[]> = {
+  name: 'stream/reset',
+  sha: 'deebd73a3d474d379d925bcfff4ddea157fa6423',
+  batch: 1,
+  sharedKeys: false,
+  shared: [],
+  keys: ["stream","ready","later"],
+  args: ["group","after","discard"],
+  returns: 'list',
+  text: `#!lua
+local function groups(stream)
+  local found = {}
+  for at, fields in ipairs(redis.call('XINFO', 'GROUPS', stream)) do
+    local group = {}
+    for field = 1, #fields, 2 do
+      group[fields[field]] = fields[field + 1]
+    end
+    found[at] = group
+  end
+  return found
+end
+local function undelivered(stream, last, lag)
+  local function count(first, final)
+    local sum, bytes = 0, 0
+    while sum < 512 and bytes < 262144 do
+      local found = redis.call('XRANGE', stream, first, final, 'COUNT', 16)
+      sum = sum + #found
+      if #found < 16 then
+        return sum, true
+      end
+      for _, entry in ipairs(found) do
+        for _, text in ipairs(entry[2]) do
+          bytes = bytes + #text
+        end
+      end
+      first = '(' .. found[16][1]
+    end
+    return sum, false
+  end
+  local next_up = redis.call('XRANGE', stream, '(' .. last, '+', 'COUNT', 1)[1]
+  if not next_up then
+    return 0, 1
+  end
+  next_up = next_up[1]
+  local length = redis.call('XLEN', stream)
+  local first = redis.call('XRANGE', stream, '-', '+', 'COUNT', 1)[1][1]
+  if first == next_up then
+    return length, 1, next_up
+  end
+  if lag then
+    return math.min(lag, length), 1, next_up
+  end
+  local behind, all = count('-', last)
+  if all then
+    return length - behind, 1, next_up
+  end
+  local ahead, rest = count(next_up, '+')
+  if rest then
+    return ahead, 1, next_up
+  end
+  local function ms(id)
+    return tonumber(string.match(id, '%d+'))
+  end
+  local final = ms(redis.call('XREVRANGE', stream, '+', '-', 'COUNT', 1)[1][1])
+  local span = final - ms(first)
+  local share = span > 0 and (final - ms(next_up)) / span or 0.5
+  local estimate = math.floor(length * share + 0.5)
+  return math.max(ahead, math.min(estimate, length - behind)), 0, next_up
+end
+local WAKE = ':wake:'
+local function make(key, group, id)
+  local made = redis.pcall('XGROUP', 'CREATE', key, group, id, 'MKSTREAM')
+  if made.err and not string.match(made.err, '^BUSYGROUP') then
+    error(made)
+  end
+end
+local function pending(key, group)
+  for _, found in ipairs(groups(key)) do
+    if found.name == group then
+      return found.pending
+    end
+  end
+end
+local function item(stream, ready, later, group, after, discard)
+  make(stream, group, '0')
+  if discard == '1' then
+    redis.call('XGROUP', 'DESTROY', stream, group)
+    redis.call('UNLINK', ready, later)
+    make(stream, group, '0')
+  end
+  make(ready, group, '0')
+  local fields, info = redis.call('XINFO', 'STREAM', stream), {}
+  for at = 1, #fields, 2 do
+    info[fields[at]] = fields[at + 1]
+  end
+  if after == '$' then
+    after = info['last-generated-id']
+  end
+  local left, exact = undelivered(stream, after, false)
+  if exact == 1 then
+    local read = string.format('%.0f', info['entries-added'] - left)
+    redis.call('XGROUP', 'SETID', stream, group, after, 'ENTRIESREAD', read)
+  else
+    redis.call('XGROUP', 'SETID', stream, group, after)
+  end
+  make(stream, WAKE, '$')
+  redis.call('XGROUP', 'DESTROY', stream, WAKE)
+  local again = redis.call('XLEN', ready) - pending(ready, group) + redis.call('ZCARD', later)
+  return { left, exact, pending(stream, group) + pending(ready, group), again }
+end
+local replies, key, arg = {}, 0, 0
+for i = 1, #KEYS / 3 do
+  local ok, reply = pcall(item, KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3])
+  if not ok and type(reply) ~= 'table' then
+    local text = tostring(reply)
+    reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
+  end
+  if reply == nil then reply = false end
+  replies[i] = reply
+  key, arg = key + 3, arg + 3
 end
 return replies`,
 }
@@ -2575,6 +3021,299 @@ for i = 1, #KEYS / 5 do
   if reply == nil then reply = false end
   replies[i] = reply
   key, arg = key + 5, arg + 3
+end
+return replies`,
+}
+
+/**
+ * Count what a group has still to finish, and who works on it.
+ *
+ * Reads at most about 1,000 entries, and only when Redis does not know the lag (`undelivered`).
+ *
+ * - key `stream`: stream
+ * - key `ready`: stream of what the group handles again
+ * - key `later`: sorted set of what it handles again later
+ * - key `dead`: stream of its dead letters
+ * - key `paused`: there while the group is paused
+ * - `group`: group
+ * - replies 1 when the group is there, entries ever added, undelivered, 1 when that is exact, ready, pending, later, dead, paused, milliseconds since the oldest unfinished one was added; then name, pending and idle milliseconds of each consumer
+ */
+export const streamStats: Script<[], [stream: string, ready: string, later: string, dead: string, paused: string, group: Arg], readonly Reply[]> = {
+  name: 'stream/stats',
+  sha: 'fae4a9300dcba1a9e7d16dc74e687164c475beab',
+  batch: 4,
+  sharedKeys: false,
+  shared: [],
+  keys: ["stream","ready","later","dead","paused"],
+  args: ["group"],
+  returns: 'list',
+  text: `#!lua flags=no-writes
+local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]
+local function groups(stream)
+  local found = {}
+  for at, fields in ipairs(redis.call('XINFO', 'GROUPS', stream)) do
+    local group = {}
+    for field = 1, #fields, 2 do
+      group[fields[field]] = fields[field + 1]
+    end
+    found[at] = group
+  end
+  return found
+end
+local function undelivered(stream, last, lag)
+  local function count(first, final)
+    local sum, bytes = 0, 0
+    while sum < 512 and bytes < 262144 do
+      local found = redis.call('XRANGE', stream, first, final, 'COUNT', 16)
+      sum = sum + #found
+      if #found < 16 then
+        return sum, true
+      end
+      for _, entry in ipairs(found) do
+        for _, text in ipairs(entry[2]) do
+          bytes = bytes + #text
+        end
+      end
+      first = '(' .. found[16][1]
+    end
+    return sum, false
+  end
+  local next_up = redis.call('XRANGE', stream, '(' .. last, '+', 'COUNT', 1)[1]
+  if not next_up then
+    return 0, 1
+  end
+  next_up = next_up[1]
+  local length = redis.call('XLEN', stream)
+  local first = redis.call('XRANGE', stream, '-', '+', 'COUNT', 1)[1][1]
+  if first == next_up then
+    return length, 1, next_up
+  end
+  if lag then
+    return math.min(lag, length), 1, next_up
+  end
+  local behind, all = count('-', last)
+  if all then
+    return length - behind, 1, next_up
+  end
+  local ahead, rest = count(next_up, '+')
+  if rest then
+    return ahead, 1, next_up
+  end
+  local function ms(id)
+    return tonumber(string.match(id, '%d+'))
+  end
+  local final = ms(redis.call('XREVRANGE', stream, '+', '-', 'COUNT', 1)[1][1])
+  local span = final - ms(first)
+  local share = span > 0 and (final - ms(next_up)) / span or 0.5
+  local estimate = math.floor(length * share + 0.5)
+  return math.max(ahead, math.min(estimate, length - behind)), 0, next_up
+end
+local function find(stream, group)
+  for _, found in ipairs(redis.call('EXISTS', stream) == 1 and groups(stream) or {}) do
+    if found.name == group then
+      return found
+    end
+  end
+end
+local function item(stream, ready, later, dead, paused, group)
+  local here, again = find(stream, group), find(ready, group)
+  local oldest
+  local function seen(id)
+    local ms = id and tonumber(string.match(id, '%d+'))
+    if ms and (not oldest or ms < oldest) then
+      oldest = ms
+    end
+  end
+  local waiting, exact, next_up = undelivered(stream, here and here['last-delivered-id'] or '0-0', here and here.lag)
+  seen(next_up)
+  local pending, waiting_again = 0, redis.call('XLEN', ready)
+  if here and here.pending > 0 then
+    pending = here.pending
+    seen(redis.call('XPENDING', stream, group, '-', '+', 1)[1][1])
+  end
+  if again then
+    pending = pending + again.pending
+    waiting_again = math.max(0, waiting_again - again.pending)
+  end
+  local first = redis.call('XRANGE', ready, '-', '+', 'COUNT', 1)[1]
+  for at = 1, first and #first[2] or 0, 2 do
+    if first[2][at] == 'i' then
+      seen(first[2][at + 1])
+    end
+  end
+  local info = redis.call('EXISTS', stream) == 1 and redis.call('XINFO', 'STREAM', stream) or {}
+  local added = 0
+  for at = 1, #info, 2 do
+    if info[at] == 'entries-added' then
+      added = info[at + 1]
+    end
+  end
+  local reply = {
+    here and 1 or 0,
+    added,
+    waiting,
+    exact,
+    waiting_again,
+    pending,
+    redis.call('ZCARD', later),
+    redis.call('XLEN', dead),
+    redis.call('EXISTS', paused),
+    oldest and math.max(0, math.floor(now / 1000) - oldest) or 0,
+  }
+  for key, there in pairs({ [stream] = here, [ready] = again }) do
+    for _, fields in ipairs(there and redis.call('XINFO', 'CONSUMERS', key, group) or {}) do
+      local consumer = {}
+      for at = 1, #fields, 2 do
+        consumer[fields[at]] = fields[at + 1]
+      end
+      reply[#reply + 1] = { consumer.name, consumer.pending, consumer.idle }
+    end
+  end
+  return reply
+end
+local replies, key, arg = {}, 0, 0
+for i = 1, #KEYS / 5 do
+  local ok, reply = pcall(item, KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], KEYS[key + 4], KEYS[key + 5], ARGV[arg + 1])
+  if not ok and type(reply) ~= 'table' then
+    local text = tostring(reply)
+    reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
+  end
+  if reply == nil then reply = false end
+  replies[i] = reply
+  key, arg = key + 5, arg + 1
+end
+return replies`,
+}
+
+/**
+ * Delete those entries of a work queue that every group has finished, after a group was dropped that had not.
+ *
+ * Invariant: only what every declared and every other group of the stream was given and finished goes. Looks at 16
+ * entries a call; a process that dies leaves the rest for the next sweep.
+ *
+ * - shared `declared`: groups of the work queue separated by spaces
+ * - key `stream`: stream
+ * - `first`: id to begin with, ( before it for the one after; - at first
+ * - replies where to go on; null when nothing further can be finished
+ */
+export const streamSweep: Script<[declared: Arg], [stream: string, first: Arg], string | null> = {
+  name: 'stream/sweep',
+  sha: '21f685f80df2945c3efd8f2f053e9379f2409a2f',
+  batch: 1,
+  sharedKeys: false,
+  shared: ["declared"],
+  keys: ["stream"],
+  args: ["first"],
+  returns: 'string|null',
+  text: `#!lua
+local function earlier(a, b)
+  local a_time, a_number = string.match(a, '(%d+)-(%d+)')
+  local b_time, b_number = string.match(b, '(%d+)-(%d+)')
+  if a_time ~= b_time then
+    return tonumber(a_time) < tonumber(b_time)
+  end
+  return tonumber(a_number) < tonumber(b_number)
+end
+local function groups(stream)
+  local found = {}
+  for at, fields in ipairs(redis.call('XINFO', 'GROUPS', stream)) do
+    local group = {}
+    for field = 1, #fields, 2 do
+      group[fields[field]] = fields[field + 1]
+    end
+    found[at] = group
+  end
+  return found
+end
+local function pending(stream, group, ids, consumer)
+  local found = {}
+  local function ask(from, to, count)
+    if consumer then
+      return redis.pcall('XPENDING', stream, group, from, to, count, consumer)
+    end
+    return redis.pcall('XPENDING', stream, group, from, to, count)
+  end
+  local range = ask(ids[1], ids[#ids], 2 * #ids + 16)
+  if range.err then
+    if string.match(range.err, '^NOGROUP') then
+      return found
+    end
+    error(range)
+  end
+  for at = 1, #range do
+    found[range[at][1]] = true
+  end
+  for _, id in ipairs(ids) do
+    if not found[id] and ask(id, id, 1)[1] then
+      found[id] = true
+    end
+  end
+  return found
+end
+local function release(stream, group, declared, ids)
+  redis.call('XACK', stream, group, unpack(ids))
+  if declared == '-' then
+    return
+  end
+  local missing, left = {}, ids
+  for name in string.gmatch(declared, '%S+') do
+    missing[name] = true
+  end
+  for _, other in ipairs(groups(stream)) do
+    missing[other.name] = nil
+    if other.name ~= group and left[1] then
+      local theirs = other.pending > 0 and pending(stream, other.name, left) or {}
+      local finished = {}
+      for _, id in ipairs(left) do
+        if not theirs[id] and not earlier(other['last-delivered-id'], id) then
+          finished[#finished + 1] = id
+        end
+      end
+      left = finished
+    end
+  end
+  if left[1] and next(missing) == nil then
+    redis.call('XDEL', stream, unpack(left))
+  end
+end
+local declared = ARGV[1]
+local STEP = 16
+local function item(stream, first)
+  local found = redis.call('XRANGE', stream, first, '+', 'COUNT', STEP)
+  local ids = {}
+  for at, entry in ipairs(found) do
+    ids[at] = entry[1]
+  end
+  if not ids[1] then
+    return nil
+  end
+  local missing = {}
+  for name in string.gmatch(declared, '%S+') do
+    missing[name] = true
+  end
+  for _, group in ipairs(groups(stream)) do
+    missing[group.name] = nil
+    if earlier(group['last-delivered-id'], ids[1]) then
+      return nil
+    end
+  end
+  if next(missing) then
+    return nil
+  end
+  release(stream, '', declared, ids)
+  return ids[STEP] and '(' .. ids[STEP] or nil
+end
+local replies, key, arg = {}, 0, 1
+for i = 1, #KEYS / 1 do
+  local ok, reply = pcall(item, KEYS[key + 1], ARGV[arg + 1])
+  if not ok and type(reply) ~= 'table' then
+    local text = tostring(reply)
+    reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
+  end
+  if reply == nil then reply = false end
+  replies[i] = reply
+  key, arg = key + 1, arg + 1
 end
 return replies`,
 }

@@ -2,11 +2,11 @@ import { setTimeout as delay } from 'node:timers/promises'
 
 import { wholeMs, type StreamSettings } from './settings.ts'
 import { invalid, PenknifeError } from '../errors.ts'
-import { createTopic } from '../events.ts'
+import type { Topic } from '../events.ts'
 import { checkOptions, toJson } from '../options.ts'
-import type { Space } from '../redis/penknife.ts'
 import { streamAdd, streamAddOnce, streamOpen } from '../redis/scripts.gen.ts'
 import { conform } from './schema.ts'
+import type { Scope } from './scope.ts'
 import type { AddManyOptions, AddOptions, StreamEvent } from './types.ts'
 
 /** The largest payload, as JSON in bytes. */
@@ -37,17 +37,15 @@ interface Terms {
 const PLAIN: Terms = { trace: '', due: '', windowMs: 0, wait: false, signal: undefined }
 
 export function createAdder<T>(
-  space: Space,
-  name: string,
-  { groups, limits, limited, schema, traceparent }: StreamSettings<T, unknown>,
+  scope: Scope,
+  { groups, safety, limits, limited, schema, traceparent }: StreamSettings<T, unknown>,
+  topic: Topic<StreamEvent>,
+  added: () => void,
 ): Adder<T> {
-  const { keys, bind } = space.runtime
-  const { route } = keys
-  const stream = keys.stream(name)
-  const append = bind(streamAdd, [limits])
-  const appendOnce = bind(streamAddOnce, [limits])
+  const { keys, route, stream: name, key: stream, bind, bindSafe } = scope
+  const append = bindSafe(streamAdd, [limits], safety)
+  const appendOnce = bindSafe(streamAddOnce, [limits], safety)
   const open = bind(streamOpen, [])
-  const topic = createTopic<StreamEvent>('penknife:stream')
   /** Of adds that wait for room: the last one's turn. */
   let line: Promise<void> = Promise.resolve()
   let waiting = 0
@@ -57,7 +55,9 @@ export function createAdder<T>(
   function declare(): void {
     declared = true
     for (const group of groups) {
-      open(route, stream, keys.ready(name, group), group, '0').catch(() => (declared = false))
+      open(route, stream, keys.ready(name, group), keys.paused(name, group), group, '0').catch(
+        () => (declared = false),
+      )
     }
   }
 
@@ -146,6 +146,7 @@ export function createAdder<T>(
   return {
     add(payload, options) {
       try {
+        added()
         if (!declared) declare()
         if (options === undefined && traceparent === undefined) {
           const json = checked(payload)
@@ -173,6 +174,7 @@ export function createAdder<T>(
       if (keyOf !== undefined && typeof keyOf !== 'function') {
         throw invalid('key', keyOf, 'give a function that answers the key of a payload')
       }
+      added()
       if (!declared) declare()
       // Everything is checked before anything is sent.
       const texts: string[] = []

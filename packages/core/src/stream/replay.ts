@@ -7,11 +7,12 @@ import { invalid, OUTAGES, PenknifeError } from '../errors.ts'
 import { checkOptions, wholeNumber } from '../options.ts'
 import { BLOCK_MS } from '../redis/connections.ts'
 import { failureOf, replyCode } from '../redis/failures.ts'
-import type { Space } from '../redis/penknife.ts'
 import type { Reply } from '../redis/script.ts'
 import { streamPage } from '../redis/scripts.gen.ts'
-import { toEntries } from './entries.ts'
+import { toEntry } from './entries.ts'
 import { before, type Bound, checkId, toBound } from './ids.ts'
+import { pages } from './pages.ts'
+import type { Scope } from './scope.ts'
 import type { Entry } from './types.ts'
 
 export interface ReplayOptions {
@@ -39,7 +40,7 @@ const KNOWN = ['from', 'after', 'to', 'reverse', 'follow', 'pageEntries', 'pageB
 const RETRY_MS = 250
 
 /** Iterates over a range of a stream, page by page; a page is fetched when the one before is used up. */
-export function replay<T>(space: Space, key: string, options: ReplayOptions): AsyncGenerator<Entry<T>, void> {
+export function replay<T>(scope: Scope, options: ReplayOptions): AsyncGenerator<Entry<T>, void> {
   checkOptions('replay', options, KNOWN)
   const { reverse = false, follow = false, signal } = options
   const count = wholeNumber('pageEntries', options.pageEntries ?? 100, 1, 1000)
@@ -61,34 +62,30 @@ export function replay<T>(space: Space, key: string, options: ReplayOptions): As
       ? toBound('from', options.from ?? start)
       : `(${checkId('after', options.after)}`
 
-  const { keys, bind } = space.runtime
+  const { route, key, bind } = scope
   const page = bind(streamPage, [])
 
   /** Pages until the end of the range. */
   async function* read(position: string): AsyncGenerator<Entry<T>, void> {
-    const order = reverse ? 'XREVRANGE' : 'XRANGE'
-    for (;;) {
-      signal?.throwIfAborted()
-      const [more, ...found] = await page(keys.route, key, position, last, count, bytes, order)
-      for (const entry of toEntries<T>(found)) {
-        position = `(${entry.id}`
-        yield entry
+    const range = { first: position, last, reverse, count, bytes, signal }
+    for await (const entries of pages(page, route, key, range)) {
+      for (const [id, fields] of entries) {
+        yield toEntry<T>(id, fields)
         signal?.throwIfAborted()
       }
-      if (!more) return
     }
   }
 
   /** Goes on from the last entry, across outages. */
   async function* tail(): AsyncGenerator<Entry<T>, void> {
-    const growth = watchGrowth(space, key, signal)
+    const growth = watchGrowth(scope, signal)
     /** The id after which to go on; undefined until the newest one, from which '+' goes on, is known. */
     let seen = first.startsWith('(') ? first.slice(1) : first === '+' ? undefined : before(first)
     try {
       for (;;) {
         try {
           if (seen === undefined) {
-            const [, newest] = await page(keys.route, key, '+', '-', 1, bytes, 'XREVRANGE')
+            const [, newest] = await page(route, key, '+', '-', 1, bytes, 'XREVRANGE')
             seen = newest === undefined ? '0-0' : ((newest as readonly Reply[])[0] as string)
           }
           for await (const entry of read(`(${seen}`)) {
@@ -117,7 +114,7 @@ interface Growth {
 }
 
 /** Waits for new entries on a connection of its own, opened when it is first needed. */
-function watchGrowth({ runtime }: Space, key: string, signal: AbortSignal | undefined): Growth {
+function watchGrowth({ runtime, key, title }: Scope, signal: AbortSignal | undefined): Growth {
   let reader: Redis | undefined
   let closed = false
   const close = (): void => {
@@ -140,10 +137,10 @@ function watchGrowth({ runtime }: Space, key: string, signal: AbortSignal | unde
         await reader.xread('COUNT', 1, 'BLOCK', BLOCK_MS, 'STREAMS', key, id)
       } catch (error) {
         signal?.throwIfAborted()
-        if (closed) throw new PenknifeError('PENKNIFE_CLOSED', 'replay: penknife was closed')
+        if (closed) throw new PenknifeError('PENKNIFE_CLOSED', `replay of ${title}: penknife was closed`)
         // The master became a replica and kept the connection: look for the master again.
         if (replyCode(error) === 'UNBLOCKED') reader?.disconnect(true)
-        throw failureOf('replay', error)
+        throw failureOf(`replay of ${title}`, error)
       }
     },
   }

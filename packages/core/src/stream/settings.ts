@@ -1,6 +1,7 @@
 import { type Duration, durationMs } from '../duration.ts'
 import { invalid } from '../errors.ts'
 import { checkName, checkOptions, wholeNumber } from '../options.ts'
+import type { Safety } from '../redis/durable.ts'
 import type { StandardSchema } from '../standard-schema.ts'
 import type { BatchWorkerOptions, Retention, StreamOptions } from './types.ts'
 
@@ -12,6 +13,8 @@ export interface StreamSettings<T, Out> {
   /** As lua/_lib/append.lua takes it. */
   readonly limits: string
   readonly limited: boolean
+  /** Where an entry must be before its add resolves. */
+  readonly safety: Safety | undefined
   readonly schema: StandardSchema<T, Out> | undefined
   readonly traceparent: (() => string | undefined) | undefined
 }
@@ -20,7 +23,15 @@ const KEEP = 10_000
 const HUGE = 1_000_000_000_000
 
 export function streamSettings<T, Out>(options: StreamOptions<T, Out>): StreamSettings<T, Out> {
-  checkOptions('createStream', options, ['groups', 'retain', 'maxBacklog', 'schema', 'traceparent'])
+  checkOptions('createStream', options, [
+    'groups',
+    'retain',
+    'maxBacklog',
+    'schema',
+    'traceparent',
+    'durability',
+    'replicas',
+  ])
   const { schema, traceparent } = options
   const groups = checkGroups(options.groups ?? [])
   const queue = groups.length > 0 && options.retain === undefined
@@ -38,9 +49,25 @@ export function streamSettings<T, Out>(options: StreamOptions<T, Out>): StreamSe
     declared: queue ? groups.join(' ') : '-',
     limits: `${queue ? 1 : 0} ${backlog} ${kept}`,
     limited: backlog > 0,
+    safety: safetyOf(options),
     schema,
     traceparent,
   }
+}
+
+function safetyOf({
+  durability,
+  replicas,
+}: Pick<StreamOptions, 'durability' | 'replicas'>): Safety | undefined {
+  if (durability === undefined) {
+    if (replicas === undefined) return undefined
+    throw invalid('replicas', replicas, "give 'durability' as well: 'replicated' or 'fsynced'")
+  }
+  if (durability !== 'replicated' && durability !== 'fsynced') {
+    throw invalid('durability', durability, "give 'replicated' or 'fsynced', or leave it out")
+  }
+  const fsynced = durability === 'fsynced'
+  return { fsynced, replicas: wholeNumber('replicas', replicas ?? (fsynced ? 0 : 1), fsynced ? 0 : 1, 100) }
 }
 
 function checkGroups(groups: readonly string[]): readonly string[] {

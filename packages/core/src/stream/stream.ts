@@ -1,13 +1,22 @@
-import { invalid } from '../errors.ts'
+import { createTopic } from '../events.ts'
 import { checkName, checkOptions, wholeNumber } from '../options.ts'
-import { runtimeOf, type Space } from '../redis/penknife.ts'
-import { streamRange } from '../redis/scripts.gen.ts'
+import type { Space } from '../redis/penknife.ts'
+import { streamPage } from '../redis/scripts.gen.ts'
 import { createAdder } from './add.ts'
-import { checkId, fieldOf, toEntries } from './entries.ts'
+import { toEntry } from './entries.ts'
+import { createGroup } from './groups.ts'
+import { toBound } from './ids.ts'
+import type { RawEntry } from './pages.ts'
 import { replay } from './replay.ts'
+import { createScope } from './scope.ts'
 import { streamSettings, workerSettings } from './settings.ts'
-import type { DeadLetter, DeathKind, Stream, StreamOptions } from './types.ts'
+import { createStats } from './stats.ts'
+import type { Stream, StreamEvent, StreamOptions } from './types.ts'
+import { createWatch } from './watch.ts'
 import { checkHandler, createWorker } from './worker.ts'
+
+/** Beyond it a page that `read` answers ends. */
+const READ_BYTES = 16 << 20
 
 /**
  * Makes a stream: durable, ordered entries that any number of groups handle, each group every entry at least once.
@@ -40,53 +49,37 @@ export function createStream<T, Out>(
 ): Stream<T, Out> {
   checkName('stream name', name)
   const settings = streamSettings(options)
-  const { groups, declared } = settings
-  const { keys, bind, use } = runtimeOf(space)
-  const key = keys.stream(name)
-  const range = bind(streamRange, [])
-  use('stream')
-
-  /** In a work queue a group must be among those that are waited for. */
-  function checkGroup(group: string): string {
-    checkName('group', group)
-    if (declared !== '-' && !groups.includes(group)) {
-      throw invalid(
-        'group',
-        group,
-        `name one of the work queue's groups (${groups.join(', ')}), or declare it`,
-      )
-    }
-    return group
-  }
+  const scope = createScope(space, name, settings)
+  const { runtime, route, key, bind, checkGroup } = scope
+  const page = bind(streamPage, [])
+  const topic = createTopic<StreamEvent>('penknife:stream')
+  const watch = createWatch(scope, topic, () => stats({ over: 0 }))
+  const stats = createStats(scope, watch.saw)
+  runtime.use('stream')
 
   return {
     name,
-    ...createAdder<T>(space, name, settings),
+    ...createAdder<T>(scope, settings, topic, watch.added),
     async read(read = {}) {
       checkOptions('read', read, ['from', 'to', 'count', 'reverse'])
-      const from = checkId('from', read.from ?? '-')
-      const to = checkId('to', read.to ?? '+')
+      const from = toBound('from', read.from ?? '-')
+      const to = toBound('to', read.to ?? '+')
       const count = wholeNumber('count', read.count ?? 100, 1, 1000)
-      const reply = read.reverse
-        ? await range(keys.route, key, to, from, count, 'XREVRANGE')
-        : await range(keys.route, key, from, to, count, 'XRANGE')
-      return toEntries<T>(reply)
+      const [, ...found] = read.reverse
+        ? await page(route, key, to, from, count, READ_BYTES, 'XREVRANGE')
+        : await page(route, key, from, to, count, READ_BYTES, 'XRANGE')
+      return (found as unknown as readonly RawEntry[]).map(([id, fields]) => toEntry<T>(id, fields))
     },
-    replay: (replayOptions = {}) => replay<T>(space, key, replayOptions),
-    async deadLetters(group, { count = 100 } = {}) {
-      const dead = keys.deadLetters(name, checkName('group', group))
-      const reply = await range(keys.route, dead, '+', '-', wholeNumber('count', count, 1, 1000), 'XREVRANGE')
-      return (reply as readonly [string, readonly string[]][]).map(toDeadLetter)
-    },
+    stats,
+    group: (group) => createGroup(scope, group),
+    replay: (replayOptions = {}) => replay<T>(scope, replayOptions),
     worker(group, handler, workerOptions = {}) {
       checkGroup(group)
       checkHandler(handler)
       return createWorker<Out>(
-        space,
+        scope,
         {
-          stream: name,
           group,
-          declared,
           schema: settings.schema,
           handle: ([delivery]) => handler(delivery as NonNullable<typeof delivery>),
           errorAt: () => undefined,
@@ -98,11 +91,9 @@ export function createStream<T, Out>(
       checkGroup(group)
       checkHandler(handler)
       return createWorker<Out>(
-        space,
+        scope,
         {
-          stream: name,
           group,
-          declared,
           schema: settings.schema,
           handle: handler,
           errorAt: (outcome, at) =>
@@ -111,19 +102,5 @@ export function createStream<T, Out>(
         workerSettings(workerOptions, true),
       )
     },
-  }
-}
-
-function toDeadLetter([position, fields]: readonly [string, readonly string[]]): DeadLetter {
-  return {
-    id: fieldOf(fields, 'i') ?? '',
-    position,
-    group: fieldOf(fields, 'g') ?? '',
-    json: fieldOf(fields, 'd') ?? 'null',
-    attempts: Number(fieldOf(fields, 'a')),
-    why: (fieldOf(fields, 'k') ?? 'failed') as DeathKind,
-    reason: fieldOf(fields, 'e') ?? '',
-    traceparent: fieldOf(fields, 't'),
-    diedAtMs: Number.parseInt(position, 10),
   }
 }

@@ -1,6 +1,9 @@
 import type { Duration } from '../duration.ts'
 import type { StandardSchema } from '../standard-schema.ts'
+import type { Group } from './groups.ts'
+import type { Bound } from './ids.ts'
 import type { ReplayOptions } from './replay.ts'
+import type { StatsOptions, StreamStats } from './stats.ts'
 
 /**
  * What a stream keeps, and for whom.
@@ -27,6 +30,21 @@ export interface StreamOptions<T = unknown, Out = T> {
    * meets and it refuses goes to the dead letters. The stream holds what was added, handlers get the schema's output.
    */
   readonly schema?: StandardSchema<T, Out>
+  /**
+   * What an `add` waits for beyond its Redis having the entry in memory:
+   *
+   * - `'replicated'`: that `replicas` have it, too (WAIT). A failover to one of those keeps it; Redis does not promise
+   *   that it chooses one of those.
+   * - `'fsynced'`: that it is on the disk of its server, and of `replicas` (WAITAOF). Needs Redis 7.2 or Valkey 8 with
+   *   `appendonly yes`; other servers are told apart before anything is written, and `add` fails with PENKNIFE_REJECTED.
+   *
+   * Adds then travel on a connection of their own, and those that are made while others wait go together: more latency
+   * for each, hardly fewer a second. An add that is not confirmed within the deadline of `connect` (at most 5 s) fails with
+   * PENKNIFE_NOT_DURABLE: the entry is there, and may be lost when its server is. Default: none of it.
+   */
+  readonly durability?: 'replicated' | 'fsynced'
+  /** Replicas that must have it: 1 to 100. Default: 1 for 'replicated'; 0 for 'fsynced', where 0 is allowed. */
+  readonly replicas?: number
   /** The W3C traceparent of the work under way, asked at each `add` that names none. */
   readonly traceparent?: () => string | undefined
 }
@@ -75,10 +93,10 @@ export interface Entry<T> {
 }
 
 export interface ReadOptions {
-  /** First id to read, inclusive; `'-'` is the oldest. Default: '-'. */
-  readonly from?: string
-  /** Last id to read, inclusive; `'+'` is the newest. Default: '+'. */
-  readonly to?: string
+  /** First id or time to read, inclusive; `'-'` is the oldest. Default: '-'. */
+  readonly from?: Bound
+  /** Last id or time to read, inclusive; `'+'` is the newest. Default: '+'. */
+  readonly to?: Bound
   /** Entries at the most: 1 to 1,000. Default: 100. */
   readonly count?: number
   /** Newest first. Default: false. */
@@ -205,6 +223,17 @@ export type StreamEvent =
   | { readonly kind: 'duplicate'; readonly stream: string; readonly id: string }
   /** The backlog limit was reached; nothing was added, or the add waits. */
   | { readonly kind: 'full'; readonly stream: string }
+  /**
+   * A group has something to do, is not paused, and no worker of it gave a sign of life within 30 s; told once. Processes
+   * that add look once a minute, and every `stats()` looks.
+   */
+  | {
+      readonly kind: 'unserved'
+      readonly stream: string
+      readonly group: string
+      /** Entries it has to handle, now or later. */
+      readonly waiting: number
+    }
 
 export interface Worker {
   readonly group: string
@@ -246,7 +275,7 @@ export interface Stream<T, Out = T> {
    * SET more; for each 64 adds to an event log a look whether something may go.
    *
    * @throws PENKNIFE_INVALID for a payload that the schema refuses, that JSON cannot carry or of more than 1 MiB;
-   * PENKNIFE_FULL when `maxBacklog` is reached. An error with fate `unknown` leaves open whether the entry is there:
+   * PENKNIFE_FULL when `maxBacklog` is reached; PENKNIFE_NOT_DURABLE, see `durability`. An error with fate `unknown` leaves open whether the entry is there:
    * with a `key`, the add can be repeated.
    */
   add(payload: T, options?: AddOptions): Promise<string>
@@ -255,7 +284,9 @@ export interface Stream<T, Out = T> {
    * nothing: an error says how many were added, and with `key` the whole call can be repeated.
    */
   addMany(payloads: readonly T[], options?: AddManyOptions<T>): Promise<readonly string[]>
-  /** Reads entries without taking part in a group: one XRANGE. */
+  /**
+   * Reads entries without taking part in a group: one script call. It ends after 16 MiB, for more there is `replay`.
+   */
   read(options?: ReadOptions): Promise<readonly Entry<T>[]>
   /**
    * Iterates over a range of ids or times, oldest or newest first, without taking part in a group; with `follow`
@@ -268,8 +299,13 @@ export interface Stream<T, Out = T> {
    * page met: it can go on with `after`, the id of the last entry that came. A follower waits out outages.
    */
   replay(options?: ReplayOptions): AsyncIterableIterator<Entry<T>>
-  /** The entries a group gave up on, newest first: at most `count` (default 100). */
-  deadLetters(group: string, options?: { readonly count?: number }): Promise<readonly DeadLetter[]>
+  /**
+   * How much there is, and what each group has still to do: numbers, whatever Redis itself does not know. Two script
+   * calls, and for the rates a second look, unless this process looked before.
+   */
+  stats(options?: StatsOptions): Promise<StreamStats>
+  /** A group, to look into its dead letters, pause, reset or drop it. Costs nothing by itself. */
+  group(name: string): Group
   /** Handles the entries of a group together with every other worker of that group. */
   worker(group: string, handler: Handler<Out>, options?: WorkerOptions): Worker
   /** As `worker`, with several entries to a call. */

@@ -4,8 +4,14 @@ import { hostname } from 'node:os'
 import { type Duration, durationMs } from '../duration.ts'
 import { invalid } from '../errors.ts'
 import { createTopic } from '../events.ts'
-import type { Space } from '../redis/penknife.ts'
-import { streamLeave, streamLook, streamOpen, streamRenew, streamSettle } from '../redis/scripts.gen.ts'
+import {
+  streamLeave,
+  streamLook,
+  streamOpen,
+  streamReap,
+  streamRenew,
+  streamSettle,
+} from '../redis/scripts.gen.ts'
 import type { StandardSchema } from '../standard-schema.ts'
 import { type Arrival, type Handed, type Held, toHeld } from './delivery.ts'
 import { createHandling } from './handling.ts'
@@ -16,14 +22,12 @@ import { createLooker, type Looked } from './look.ts'
 import { NeverRetryError } from './never-retry.ts'
 import { createPace } from './pace.ts'
 import { createQueue } from './queue.ts'
+import type { Scope } from './scope.ts'
 import type { WorkerSettings } from './settings.ts'
 import type { DeathKind, Worker, WorkerEvent } from './types.ts'
 
 export interface WorkerParts<T> {
-  readonly stream: string
   readonly group: string
-  /** Groups of a work queue as the scripts take them. */
-  readonly declared: string
   readonly schema: StandardSchema<unknown, T> | undefined
   readonly handle: (deliveries: readonly Handed<T>[]) => unknown
   readonly errorAt: (outcome: unknown, at: number) => unknown
@@ -31,6 +35,10 @@ export interface WorkerParts<T> {
 
 /** What was fetched ahead and waits for longer than this is given back. */
 const LONGEST_WAIT_MS = 250
+/** After so long without a sign of life the consumer of a process that died is forgotten, if nothing is pending for it. */
+const SILENT_MS = 300_000
+const REAP_EVERY_MS = 600_000
+
 /** Outcomes under way at which no more is fetched. */
 const MOST_UNTOLD = 2000
 
@@ -42,25 +50,25 @@ const MOST_UNTOLD = 2000
  * handler ran or while it runs (the lease runs out, the entry is handled again), after the handler and before its outcome is told
  * (handled again: at least once), after (done).
  */
-export function createWorker<T>(space: Space, parts: WorkerParts<T>, settings: WorkerSettings): Worker {
-  const { group, declared, schema, handle, errorAt } = parts
+export function createWorker<T>(scope: Scope, parts: WorkerParts<T>, settings: WorkerSettings): Worker {
+  const { space, keys, route, declared, bind } = scope
+  const { group, schema, handle, errorAt } = parts
   const { concurrency, leaseMs, maxAttempts, batch, backoffMs } = settings
-  const { keys, bind, onClose } = space.runtime
-  const { route } = keys
   const consumer = `${hostname().slice(0, 32)}-${process.pid}-${randomUUID().slice(0, 8)}`
-  const stream = keys.stream(parts.stream)
-  const ready = keys.ready(parts.stream, group)
-  const later = keys.later(parts.stream, group)
-  const dead = keys.deadLetters(parts.stream, group)
-  const paused = keys.paused(parts.stream, group)
-  const mark = keys.mark(parts.stream, consumer)
+  const stream = scope.key
+  const ready = keys.ready(scope.stream, group)
+  const later = keys.later(scope.stream, group)
+  const dead = keys.deadLetters(scope.stream, group)
+  const paused = keys.paused(scope.stream, group)
+  const mark = keys.mark(scope.stream, consumer)
   const open = bind(streamOpen, [])
   const settle = bind(streamSettle, [group, consumer, declared])
   const renew = bind(streamRenew, [group, consumer])
   const look = bind(streamLook, [group, consumer, declared, leaseMs, maxAttempts])
+  const reap = bind(streamReap, [])
   const leave = bind(streamLeave, [group, consumer, declared])
 
-  const topic = createTopic<WorkerEvent>('penknife:worker', { stream: parts.stream, group, consumer })
+  const topic = createTopic<WorkerEvent>('penknife:worker', { stream: scope.stream, group, consumer })
   const queue = createQueue<Held>()
   const pace = createPace()
   let warned = false
@@ -124,14 +132,20 @@ export function createWorker<T>(space: Space, parts: WorkerParts<T>, settings: W
     group,
     consumer,
     // A group that was there and is gone begins at the oldest entry: nothing is skipped.
-    open: (again) => open(route, stream, ready, group, again ? '0' : settings.from),
+    async open(again) {
+      const now = await open(route, stream, ready, paused, group, again ? '0' : settings.from)
+      // Before the first read: a paused group's entries stay where they are.
+      pause(now === 1)
+      reapConsumers()
+    },
     room,
     arrived,
     snapshot: leases.snapshot,
     trouble,
     resumed: () => topic.emit({ kind: 'resumed' }),
   })
-  const forget = onClose(() => close())
+  const reaping = setInterval(reapConsumers, REAP_EVERY_MS)
+  const forget = space.runtime.onClose(() => close())
 
   /** Entries to ask for now: enough to be worth a read, or what a free place needs. */
   function room(): number {
@@ -250,6 +264,11 @@ export function createWorker<T>(space: Space, parts: WorkerParts<T>, settings: W
     intake.pause(now)
   }
 
+  /** Forgets those of processes that died. It can wait: what goes wrong here goes wrong elsewhere, too. */
+  function reapConsumers(): void {
+    reap(route, stream, ready, group, SILENT_MS).catch(() => {})
+  }
+
   function trouble(error: unknown): void {
     if (!topic.heard) warn('is in trouble', error)
     topic.emit({ kind: 'trouble', error })
@@ -259,7 +278,7 @@ export function createWorker<T>(space: Space, parts: WorkerParts<T>, settings: W
   function warn(what: string, error: unknown): void {
     if (warned) return
     warned = true
-    const name = `worker of ${parts.stream}/${group}`
+    const name = `worker of ${scope.stream}/${group}`
     process.emitWarning(`${name} ${what}: ${String(error)}; worker.on(…) tells all`, 'PenknifeWarning')
   }
 
@@ -282,6 +301,7 @@ export function createWorker<T>(space: Space, parts: WorkerParts<T>, settings: W
     lane.hurry()
     await lane.drained()
     leases.stop()
+    clearInterval(reaping)
     try {
       while ((await leave(route, stream, ready, later, mark)) > 0);
     } catch (error) {

@@ -1,0 +1,55 @@
+-- `undelivered(stream, last, lag)`: how many entries of a stream come after id `last`, up to which a group was given
+-- them; 1 when that is exact, 0 when it is an estimate; and the first of them, if any. `lag` is Redis' own number, which
+-- it does not know after an entry was deleted or the group was reset.
+--
+-- Counts at most 512 entries or 256 KiB on either side of `last`; beyond, it goes by the times in the ids.
+local function undelivered(stream, last, lag)
+  local function count(first, final)
+    local sum, bytes = 0, 0
+    while sum < 512 and bytes < 262144 do
+      local found = redis.call('XRANGE', stream, first, final, 'COUNT', 16)
+      sum = sum + #found
+      if #found < 16 then
+        return sum, true
+      end
+      for _, entry in ipairs(found) do
+        for _, text in ipairs(entry[2]) do
+          bytes = bytes + #text
+        end
+      end
+      first = '(' .. found[16][1]
+    end
+    return sum, false
+  end
+
+  local next_up = redis.call('XRANGE', stream, '(' .. last, '+', 'COUNT', 1)[1]
+  if not next_up then
+    return 0, 1
+  end
+  next_up = next_up[1]
+  local length = redis.call('XLEN', stream)
+  local first = redis.call('XRANGE', stream, '-', '+', 'COUNT', 1)[1][1]
+  if first == next_up then
+    return length, 1, next_up
+  end
+  if lag then
+    return math.min(lag, length), 1, next_up
+  end
+  -- In a work queue the entries that were delivered are few: the finished ones are gone.
+  local behind, all = count('-', last)
+  if all then
+    return length - behind, 1, next_up
+  end
+  local ahead, rest = count(next_up, '+')
+  if rest then
+    return ahead, 1, next_up
+  end
+  local function ms(id)
+    return tonumber(string.match(id, '%d+'))
+  end
+  local final = ms(redis.call('XREVRANGE', stream, '+', '-', 'COUNT', 1)[1][1])
+  local span = final - ms(first)
+  local share = span > 0 and (final - ms(next_up)) / span or 0.5
+  local estimate = math.floor(length * share + 0.5)
+  return math.max(ahead, math.min(estimate, length - behind)), 0, next_up
+end

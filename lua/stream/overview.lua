@@ -1,0 +1,17 @@
+--- Say how large a stream is and which groups it has.
+-- @batch 4
+-- @readonly
+-- @include groups
+-- @item key stream stream
+-- @returns list    entries, bytes as Redis estimates them, the groups' names
+
+local function item(stream)
+  if redis.call('EXISTS', stream) == 0 then
+    return { 0, 0 }
+  end
+  local reply = { redis.call('XLEN', stream), redis.call('MEMORY', 'USAGE', stream) }
+  for _, group in ipairs(groups(stream)) do
+    reply[#reply + 1] = group.name
+  end
+  return reply
+end

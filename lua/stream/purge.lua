@@ -1,0 +1,9 @@
+--- Remove a dead letter for good.
+-- @batch 128
+-- @item key dead     stream of dead letters
+-- @item arg position of the dead letter
+-- @returns integer   1 when it was there
+
+local function item(dead, position)
+  return redis.call('XDEL', dead, position)
+end

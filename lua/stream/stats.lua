@@ -1,0 +1,83 @@
+--- Count what a group has still to finish, and who works on it.
+--
+-- Reads at most about 1,000 entries, and only when Redis does not know the lag (`undelivered`).
+-- @batch 4
+-- @readonly
+-- @include now
+-- @include groups
+-- @include undelivered
+-- @item key stream stream
+-- @item key ready  stream of what the group handles again
+-- @item key later  sorted set of what it handles again later
+-- @item key dead   stream of its dead letters
+-- @item key paused there while the group is paused
+-- @item arg group  group
+-- @returns list    1 when the group is there, entries ever added, undelivered, 1 when that is exact, ready, pending, later, dead, paused, milliseconds since the oldest unfinished one was added; then name, pending and idle milliseconds of each consumer
+
+local function find(stream, group)
+  for _, found in ipairs(redis.call('EXISTS', stream) == 1 and groups(stream) or {}) do
+    if found.name == group then
+      return found
+    end
+  end
+end
+
+local function item(stream, ready, later, dead, paused, group)
+  local here, again = find(stream, group), find(ready, group)
+  local oldest
+  local function seen(id)
+    local ms = id and tonumber(string.match(id, '%d+'))
+    if ms and (not oldest or ms < oldest) then
+      oldest = ms
+    end
+  end
+
+  -- A group that is not there yet has everything still to come.
+  local waiting, exact, next_up = undelivered(stream, here and here['last-delivered-id'] or '0-0', here and here.lag)
+  seen(next_up)
+  local pending, waiting_again = 0, redis.call('XLEN', ready)
+  if here and here.pending > 0 then
+    pending = here.pending
+    seen(redis.call('XPENDING', stream, group, '-', '+', 1)[1][1])
+  end
+  if again then
+    pending = pending + again.pending
+    waiting_again = math.max(0, waiting_again - again.pending)
+  end
+  local first = redis.call('XRANGE', ready, '-', '+', 'COUNT', 1)[1]
+  for at = 1, first and #first[2] or 0, 2 do
+    if first[2][at] == 'i' then
+      seen(first[2][at + 1])
+    end
+  end
+
+  local info = redis.call('EXISTS', stream) == 1 and redis.call('XINFO', 'STREAM', stream) or {}
+  local added = 0
+  for at = 1, #info, 2 do
+    if info[at] == 'entries-added' then
+      added = info[at + 1]
+    end
+  end
+  local reply = {
+    here and 1 or 0,
+    added,
+    waiting,
+    exact,
+    waiting_again,
+    pending,
+    redis.call('ZCARD', later),
+    redis.call('XLEN', dead),
+    redis.call('EXISTS', paused),
+    oldest and math.max(0, math.floor(now / 1000) - oldest) or 0,
+  }
+  for key, there in pairs({ [stream] = here, [ready] = again }) do
+    for _, fields in ipairs(there and redis.call('XINFO', 'CONSUMERS', key, group) or {}) do
+      local consumer = {}
+      for at = 1, #fields, 2 do
+        consumer[fields[at]] = fields[at + 1]
+      end
+      reply[#reply + 1] = { consumer.name, consumer.pending, consumer.idle }
+    end
+  end
+  return reply
+end

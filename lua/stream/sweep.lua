@@ -1,0 +1,40 @@
+--- Delete those entries of a work queue that every group has finished, after a group was dropped that had not.
+--
+-- Invariant: only what every declared and every other group of the stream was given and finished goes. Looks at 16
+-- entries a call; a process that dies leaves the rest for the next sweep.
+-- @batch 1
+-- @include earlier
+-- @include groups
+-- @include release
+-- @shared declared groups of the work queue separated by spaces
+-- @item key stream stream
+-- @item arg first  id to begin with, ( before it for the one after; - at first
+-- @returns string|null where to go on; null when nothing further can be finished
+
+local STEP = 16
+
+local function item(stream, first)
+  local found = redis.call('XRANGE', stream, first, '+', 'COUNT', STEP)
+  local ids = {}
+  for at, entry in ipairs(found) do
+    ids[at] = entry[1]
+  end
+  if not ids[1] then
+    return nil
+  end
+  local missing = {}
+  for name in string.gmatch(declared, '%S+') do
+    missing[name] = true
+  end
+  for _, group in ipairs(groups(stream)) do
+    missing[group.name] = nil
+    if earlier(group['last-delivered-id'], ids[1]) then
+      return nil
+    end
+  end
+  if next(missing) then
+    return nil
+  end
+  release(stream, '', declared, ids)
+  return ids[STEP] and '(' .. ids[STEP] or nil
+end

@@ -1,0 +1,72 @@
+import { invalid } from '../errors.ts'
+import { checkName, nearest } from '../options.ts'
+import type { Safety } from '../redis/durable.ts'
+import type { Keys, Route } from '../redis/keys.ts'
+import { runtimeOf, type Runtime, type Space } from '../redis/penknife.ts'
+import type { Port } from '../redis/runner.ts'
+import type { Arg, Script } from '../redis/script.ts'
+import type { StreamSettings } from './settings.ts'
+
+/** A stream of a space, as the parts of the feature share it. */
+export interface Scope {
+  readonly space: Space
+  readonly runtime: Runtime
+  readonly keys: Keys
+  readonly route: Route
+  /** The stream's name. */
+  readonly stream: string
+  /** Its key. */
+  readonly key: string
+  /** The groups declared at its creation. */
+  readonly groups: readonly string[]
+  /** As the scripts take it: the groups of a work queue, '-' for an event log. */
+  readonly declared: string
+  /** As errors call it. */
+  readonly title: string
+  /** As the runtime's, with errors that name the stream and its space. */
+  bind<Shared extends readonly Arg[], Item extends readonly Arg[], Result>(
+    script: Script<Shared, Item, Result>,
+    shared: Shared,
+  ): Port<Item, Result>
+  /** As `bind`; with `safety` a call resolves when what it wrote is there. */
+  bindSafe<Shared extends readonly Arg[], Item extends readonly Arg[], Result>(
+    script: Script<Shared, Item, Result>,
+    shared: Shared,
+    safety: Safety | undefined,
+  ): Port<Item, Result>
+  /** The name of a group that the stream may have. */
+  checkGroup(group: string): string
+}
+
+export function createScope(
+  space: Space,
+  stream: string,
+  { groups, declared }: Pick<StreamSettings<unknown, unknown>, 'groups' | 'declared'>,
+): Scope {
+  const runtime = runtimeOf(space)
+  const { keys } = runtime
+  const title = `stream '${stream}' of space '${space.name}'`
+  return {
+    space,
+    runtime,
+    keys,
+    route: keys.route,
+    stream,
+    key: keys.stream(stream),
+    groups,
+    declared,
+    title,
+    bind: (script, shared) => runtime.bind(script, shared, undefined, title),
+    bindSafe: (script, shared, safety) =>
+      safety
+        ? runtime.bindDurable(script, shared, safety, title)
+        : runtime.bind(script, shared, undefined, title),
+    checkGroup(group) {
+      checkName('group', group)
+      if (declared === '-' || groups.includes(group)) return group
+      const near = nearest(group, groups)
+      const fix = near ? `did you mean '${near}'?` : `its groups are ${groups.join(', ')}`
+      throw invalid('group', group, `${title} is a work queue without it; ${fix}`)
+    },
+  }
+}

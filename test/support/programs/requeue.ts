@@ -1,0 +1,16 @@
+/** Requeues the dead letters of a group one page after the other, and says when it began with each page. */
+import { connect, createStream } from '@penknife/core'
+import { Redis } from 'ioredis'
+
+const [url = ''] = process.argv.slice(2)
+const penknife = connect(new Redis(url, { lazyConnect: true }))
+const { deadLetters } = createStream(penknife.space('shop'), 'orders', { groups: ['billing'] }).group(
+  'billing',
+)
+let seen = 0
+const where = (): boolean => {
+  if (seen++ % 100 === 0) console.log(JSON.stringify(seen))
+  return true
+}
+console.log(JSON.stringify({ requeued: await deadLetters.requeue({ where }) }))
+await penknife.close()
