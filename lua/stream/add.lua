@@ -4,13 +4,15 @@
 -- lossy. In a work queue nothing is trimmed: the script that finishes entries deletes them.
 -- @batch 128
 -- @include append
+-- @shared keys of  the stream
 -- @shared limits   of the stream, see lua/_lib/append.lua
--- @item key stream stream
 -- @item arg payload JSON text
 -- @item arg trace  traceparent or nothing
 -- @item arg due    not before: milliseconds since 1970, +milliseconds from now, or nothing
 -- @returns string|null the entry's id; null when the stream is full
 
-local function item(stream, payload, trace, due)
+local stream = of[1]
+
+local function item(payload, trace, due)
   return append(stream, payload, trace, due, limits)
 end

@@ -18,19 +18,11 @@
 -- @item key dead   stream of its dead letters
 -- @item key mark   string, number and answer of the worker's last batch
 -- @item arg number of this batch
--- @item arg finished positions in the stream, then | and those in ready; ascending, separated by spaces
+-- @item arg finished JSON: two lists, ascending, of positions in the stream and in ready
 -- @item arg moves  JSON list of [r for ready else m, position, to, attempts used, fencing number, milliseconds, kind, reason]
 -- @returns string  positions whose lease was lost, separated by spaces, those in ready after an r
 
 local DAY = 86400
-
-local function list(text)
-  local ids = {}
-  for id in string.gmatch(text, '%S+') do
-    ids[#ids + 1] = id
-  end
-  return ids
-end
 
 local function item(stream, ready, later, dead, mark, number, finished, moves)
   local last, answer = string.match(redis.call('GET', mark) or '', '^(%d+) (.*)$')
@@ -73,9 +65,8 @@ local function item(stream, ready, later, dead, mark, number, finished, moves)
     end
   end
 
-  local of_stream, of_ready = string.match(finished, '^(.*)|(.*)$')
-  for key, text in pairs({ [stream] = of_stream, [ready] = of_ready }) do
-    local ids = list(text)
+  local of_stream, of_ready = unpack(cjson.decode(finished))
+  for key, ids in pairs({ [stream] = of_stream, [ready] = of_ready }) do
     local mine = ids[1] and held(key, ids, key == ready and 'r' or '') or ids
     if mine[1] then
       leave(key, mine)

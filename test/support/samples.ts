@@ -144,11 +144,11 @@ export const SAMPLES: Readonly<Record<string, readonly Sample[]>> = {
   ],
   'notifier/top': [{ returns: 'string', item: [history], before: EVENTS }],
   'stream/add': [
-    { returns: 'string', shared: [LOG], item: [stream, '{}', '', ''] },
-    { returns: 'string', shared: [LOG], item: [stream, '{}', '00-a-b-01', '+500'] },
-    { returns: 'string', shared: ['0 0 1 1 1 0'], item: [stream, '{}', '', ''], before: MANY },
-    { returns: 'null', shared: ['0 60 1 0 0 0'], item: [stream, '{}', '', ''], before: MANY },
-    { returns: 'null', shared: ['1 60 0 0 0 0'], item: [stream, '{}', '', ''], before: MANY },
+    { returns: 'string', shared: [[stream], LOG], item: ['{}', '', ''] },
+    { returns: 'string', shared: [[stream], LOG], item: ['{}', '00-a-b-01', '+500'] },
+    { returns: 'string', shared: [[stream], '0 0 1 1 1 0'], item: ['{}', '', ''], before: MANY },
+    { returns: 'null', shared: [[stream], '0 60 1 0 0 0'], item: ['{}', '', ''], before: MANY },
+    { returns: 'null', shared: [[stream], '1 60 0 0 0 0'], item: ['{}', '', ''], before: MANY },
   ],
   'stream/add_once': [
     { returns: 'string', shared: [LOG], item: [stream, once, '{}', '', '', 1000] },
@@ -190,7 +190,7 @@ export const SAMPLES: Readonly<Record<string, readonly Sample[]>> = {
     {
       returns: 'string',
       shared: WORKER,
-      item: [stream, ready, later, dead, mark, 1, '1-1 |2-1 9-9 ', '[]'],
+      item: [stream, ready, later, dead, mark, 1, '[["1-1"],["2-1","9-9"]]', '[]'],
       before: [...HELD, ...HELD_READY],
     },
     ...['later', 'at', 'ready', 'dead'].map((to): Sample => ({
@@ -203,7 +203,7 @@ export const SAMPLES: Readonly<Record<string, readonly Sample[]>> = {
         dead,
         mark,
         1,
-        '|',
+        '[[],[]]',
         JSON.stringify([['m', '1-1', to, 1, 1, 5, 'failed', 'why']]),
       ],
       before: HELD,

@@ -1388,20 +1388,20 @@ return replies`,
  * Invariant: an entry that some group of the stream was not given or has not finished is never trimmed, unless the log is
  * lossy. In a work queue nothing is trimmed: the script that finishes entries deletes them.
  *
+ * - shared keys `of`: the stream
  * - shared `limits`: of the stream, see lua/_lib/append.lua
- * - key `stream`: stream
  * - `payload`: JSON text
  * - `trace`: traceparent or nothing
  * - `due`: not before: milliseconds since 1970, +milliseconds from now, or nothing
  * - replies the entry's id; null when the stream is full
  */
-export const streamAdd: Script<[limits: Arg], [stream: string, payload: Arg, trace: Arg, due: Arg], string | null> = {
+export const streamAdd: Script<[of: readonly string[], limits: Arg], [payload: Arg, trace: Arg, due: Arg], string | null> = {
   name: 'stream/add',
-  sha: 'e8dc16da568f0340a3f8397a974933e20b871b8c',
+  sha: 'f9898fe98000e0deee14b12526c825d8fff95401',
   batch: 128,
-  sharedKeys: false,
+  sharedKeys: true,
   shared: ["limits"],
-  keys: ["stream"],
+  keys: [],
   args: ["payload","trace","due"],
   returns: 'string|null',
   text: `#!lua
@@ -1527,20 +1527,22 @@ local function append(stream, payload, trace, due, limits_text)
   lengths[stream] = length
   return id
 end
+local of = KEYS
 local limits = ARGV[1]
-local function item(stream, payload, trace, due)
+local stream = of[1]
+local function item(payload, trace, due)
   return append(stream, payload, trace, due, limits)
 end
 local replies, key, arg = {}, 0, 1
-for i = 1, #KEYS / 1 do
-  local ok, reply = pcall(item, KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3])
+for i = 1, (#ARGV - 1) / 3 do
+  local ok, reply = pcall(item, ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3])
   if not ok and type(reply) ~= 'table' then
     local text = tostring(reply)
     reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
   end
   if reply == nil then reply = false end
   replies[i] = reply
-  key, arg = key + 1, arg + 3
+  key, arg = key + 0, arg + 3
 end
 return replies`,
 }
@@ -1811,7 +1813,7 @@ return replies`,
  */
 export const streamLeave: Script<[group: Arg, consumer: Arg, declared: Arg], [stream: string, ready: string, later: string, mark: string], number> = {
   name: 'stream/leave',
-  sha: '8446fc263c62ba5dd1a6c6de90001313eb1396cd',
+  sha: '158ddd82fcfa0ea9c3f082535859777366c7dae6',
   batch: 1,
   sharedKeys: false,
   shared: ["group","consumer","declared"],
@@ -1865,17 +1867,43 @@ local function pending(stream, group, ids, consumer)
   end
   return found
 end
+local MOST_TRIMMED = 5000
 local function release(stream, group, declared, ids)
   redis.call('XACK', stream, group, unpack(ids))
   if declared == '-' then
     return
   end
-  local missing, left = {}, ids
+  local missing = {}
   for name in string.gmatch(declared, '%S+') do
     missing[name] = true
   end
-  for _, other in ipairs(groups(stream)) do
-    missing[other.name] = nil
+  local all, bound = groups(stream), nil
+  for _, each in ipairs(all) do
+    missing[each.name] = nil
+    local first
+    if each.pending > 0 then
+      first = redis.call('XPENDING', stream, each.name, '-', '+', 1)[1][1]
+    else
+      local time, number = string.match(each['last-delivered-id'], '(%d+)-(%d+)')
+      first = time .. '-' .. string.format('%.0f', number + 1)
+    end
+    if not bound or earlier(first, bound) then
+      bound = first
+    end
+  end
+  if next(missing) then
+    return
+  end
+  local left = ids
+  if redis.call('XTRIM', stream, 'MINID', '~', bound, 'LIMIT', MOST_TRIMMED) < MOST_TRIMMED - 1000 then
+    redis.call('XTRIM', stream, 'MINID', '=', bound)
+    local at = #ids
+    while at > 0 and not earlier(ids[at], bound) do
+      at = at - 1
+    end
+    left = { unpack(ids, at + 1) }
+  end
+  for _, other in ipairs(all) do
     if other.name ~= group and left[1] then
       local theirs = other.pending > 0 and pending(stream, other.name, left) or {}
       local finished = {}
@@ -1887,7 +1915,7 @@ local function release(stream, group, declared, ids)
       left = finished
     end
   end
-  if left[1] and next(missing) == nil then
+  if left[1] then
     redis.call('XDEL', stream, unpack(left))
   end
 end
@@ -2007,7 +2035,7 @@ return replies`,
  */
 export const streamLook: Script<[group: Arg, consumer: Arg, declared: Arg, lease: Arg, attempts: Arg], [stream: string, ready: string, later: string, dead: string, paused: string, fromStream: Arg, fromReady: Arg], readonly Reply[]> = {
   name: 'stream/look',
-  sha: '14f7a0ed097b1cd5c3462691cfdb7893889af9b7',
+  sha: '59e73663d43cb386449bbdbf5cd059641aef2d0a',
   batch: 1,
   sharedKeys: false,
   shared: ["group","consumer","declared","lease","attempts"],
@@ -2061,17 +2089,43 @@ local function pending(stream, group, ids, consumer)
   end
   return found
 end
+local MOST_TRIMMED = 5000
 local function release(stream, group, declared, ids)
   redis.call('XACK', stream, group, unpack(ids))
   if declared == '-' then
     return
   end
-  local missing, left = {}, ids
+  local missing = {}
   for name in string.gmatch(declared, '%S+') do
     missing[name] = true
   end
-  for _, other in ipairs(groups(stream)) do
-    missing[other.name] = nil
+  local all, bound = groups(stream), nil
+  for _, each in ipairs(all) do
+    missing[each.name] = nil
+    local first
+    if each.pending > 0 then
+      first = redis.call('XPENDING', stream, each.name, '-', '+', 1)[1][1]
+    else
+      local time, number = string.match(each['last-delivered-id'], '(%d+)-(%d+)')
+      first = time .. '-' .. string.format('%.0f', number + 1)
+    end
+    if not bound or earlier(first, bound) then
+      bound = first
+    end
+  end
+  if next(missing) then
+    return
+  end
+  local left = ids
+  if redis.call('XTRIM', stream, 'MINID', '~', bound, 'LIMIT', MOST_TRIMMED) < MOST_TRIMMED - 1000 then
+    redis.call('XTRIM', stream, 'MINID', '=', bound)
+    local at = #ids
+    while at > 0 and not earlier(ids[at], bound) do
+      at = at - 1
+    end
+    left = { unpack(ids, at + 1) }
+  end
+  for _, other in ipairs(all) do
     if other.name ~= group and left[1] then
       local theirs = other.pending > 0 and pending(stream, other.name, left) or {}
       local finished = {}
@@ -2083,7 +2137,7 @@ local function release(stream, group, declared, ids)
       left = finished
     end
   end
-  if left[1] and next(missing) == nil then
+  if left[1] then
     redis.call('XDEL', stream, unpack(left))
   end
 end
@@ -2809,13 +2863,13 @@ return replies`,
  * - key `dead`: stream of its dead letters
  * - key `mark`: string, number and answer of the worker's last batch
  * - `number`: of this batch
- * - `finished`: positions in the stream, then | and those in ready; ascending, separated by spaces
+ * - `finished`: JSON: two lists, ascending, of positions in the stream and in ready
  * - `moves`: JSON list of [r for ready else m, position, to, attempts used, fencing number, milliseconds, kind, reason]
  * - replies positions whose lease was lost, separated by spaces, those in ready after an r
  */
 export const streamSettle: Script<[group: Arg, consumer: Arg, declared: Arg], [stream: string, ready: string, later: string, dead: string, mark: string, number: Arg, finished: Arg, moves: Arg], string> = {
   name: 'stream/settle',
-  sha: 'b38a58e8bc42555c2553be50aa0c522b3a020c4e',
+  sha: 'b4c00c1f95ca3df531125fbfeb74274be63ca794',
   batch: 1,
   sharedKeys: false,
   shared: ["group","consumer","declared"],
@@ -2869,17 +2923,43 @@ local function groups(stream)
   end
   return found
 end
+local MOST_TRIMMED = 5000
 local function release(stream, group, declared, ids)
   redis.call('XACK', stream, group, unpack(ids))
   if declared == '-' then
     return
   end
-  local missing, left = {}, ids
+  local missing = {}
   for name in string.gmatch(declared, '%S+') do
     missing[name] = true
   end
-  for _, other in ipairs(groups(stream)) do
-    missing[other.name] = nil
+  local all, bound = groups(stream), nil
+  for _, each in ipairs(all) do
+    missing[each.name] = nil
+    local first
+    if each.pending > 0 then
+      first = redis.call('XPENDING', stream, each.name, '-', '+', 1)[1][1]
+    else
+      local time, number = string.match(each['last-delivered-id'], '(%d+)-(%d+)')
+      first = time .. '-' .. string.format('%.0f', number + 1)
+    end
+    if not bound or earlier(first, bound) then
+      bound = first
+    end
+  end
+  if next(missing) then
+    return
+  end
+  local left = ids
+  if redis.call('XTRIM', stream, 'MINID', '~', bound, 'LIMIT', MOST_TRIMMED) < MOST_TRIMMED - 1000 then
+    redis.call('XTRIM', stream, 'MINID', '=', bound)
+    local at = #ids
+    while at > 0 and not earlier(ids[at], bound) do
+      at = at - 1
+    end
+    left = { unpack(ids, at + 1) }
+  end
+  for _, other in ipairs(all) do
     if other.name ~= group and left[1] then
       local theirs = other.pending > 0 and pending(stream, other.name, left) or {}
       local finished = {}
@@ -2891,7 +2971,7 @@ local function release(stream, group, declared, ids)
       left = finished
     end
   end
-  if left[1] and next(missing) == nil then
+  if left[1] then
     redis.call('XDEL', stream, unpack(left))
   end
 end
@@ -2944,13 +3024,6 @@ local group = ARGV[1]
 local consumer = ARGV[2]
 local declared = ARGV[3]
 local DAY = 86400
-local function list(text)
-  local ids = {}
-  for id in string.gmatch(text, '%S+') do
-    ids[#ids + 1] = id
-  end
-  return ids
-end
 local function item(stream, ready, later, dead, mark, number, finished, moves)
   local last, answer = string.match(redis.call('GET', mark) or '', '^(%d+) (.*)$')
   if last == number then
@@ -2987,9 +3060,8 @@ local function item(stream, ready, later, dead, mark, number, finished, moves)
       entry.later(later, is, math.ceil(now / 1000) + ms)
     end
   end
-  local of_stream, of_ready = string.match(finished, '^(.*)|(.*)$')
-  for key, text in pairs({ [stream] = of_stream, [ready] = of_ready }) do
-    local ids = list(text)
+  local of_stream, of_ready = unpack(cjson.decode(finished))
+  for key, ids in pairs({ [stream] = of_stream, [ready] = of_ready }) do
     local mine = ids[1] and held(key, ids, key == ready and 'r' or '') or ids
     if mine[1] then
       leave(key, mine)
@@ -3199,7 +3271,7 @@ return replies`,
  */
 export const streamSweep: Script<[declared: Arg], [stream: string, first: Arg], string | null> = {
   name: 'stream/sweep',
-  sha: '21f685f80df2945c3efd8f2f053e9379f2409a2f',
+  sha: '82639e327f9959661c8b0fcd768bce5c20e7ea75',
   batch: 1,
   sharedKeys: false,
   shared: ["declared"],
@@ -3251,17 +3323,43 @@ local function pending(stream, group, ids, consumer)
   end
   return found
 end
+local MOST_TRIMMED = 5000
 local function release(stream, group, declared, ids)
   redis.call('XACK', stream, group, unpack(ids))
   if declared == '-' then
     return
   end
-  local missing, left = {}, ids
+  local missing = {}
   for name in string.gmatch(declared, '%S+') do
     missing[name] = true
   end
-  for _, other in ipairs(groups(stream)) do
-    missing[other.name] = nil
+  local all, bound = groups(stream), nil
+  for _, each in ipairs(all) do
+    missing[each.name] = nil
+    local first
+    if each.pending > 0 then
+      first = redis.call('XPENDING', stream, each.name, '-', '+', 1)[1][1]
+    else
+      local time, number = string.match(each['last-delivered-id'], '(%d+)-(%d+)')
+      first = time .. '-' .. string.format('%.0f', number + 1)
+    end
+    if not bound or earlier(first, bound) then
+      bound = first
+    end
+  end
+  if next(missing) then
+    return
+  end
+  local left = ids
+  if redis.call('XTRIM', stream, 'MINID', '~', bound, 'LIMIT', MOST_TRIMMED) < MOST_TRIMMED - 1000 then
+    redis.call('XTRIM', stream, 'MINID', '=', bound)
+    local at = #ids
+    while at > 0 and not earlier(ids[at], bound) do
+      at = at - 1
+    end
+    left = { unpack(ids, at + 1) }
+  end
+  for _, other in ipairs(all) do
     if other.name ~= group and left[1] then
       local theirs = other.pending > 0 and pending(stream, other.name, left) or {}
       local finished = {}
@@ -3273,7 +3371,7 @@ local function release(stream, group, declared, ids)
       left = finished
     end
   end
-  if left[1] and next(missing) == nil then
+  if left[1] then
     redis.call('XDEL', stream, unpack(left))
   end
 end

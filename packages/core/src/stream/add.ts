@@ -43,7 +43,7 @@ export function createAdder<T>(
   added: () => void,
 ): Adder<T> {
   const { keys, route, stream: name, key: stream, bind, bindSafe } = scope
-  const append = bindSafe(streamAdd, [limits], safety)
+  const append = bindSafe(streamAdd, [[stream], limits], safety)
   const appendOnce = bindSafe(streamAddOnce, [limits], safety)
   const open = bind(streamOpen, [])
   /** Of adds that wait for room: the last one's turn. */
@@ -66,7 +66,7 @@ export function createAdder<T>(
     const { trace, due, windowMs } = terms
     const answer =
       key === undefined
-        ? await append(route, stream, json, trace, due)
+        ? await append(route, json, trace, due)
         : await appendOnce(route, stream, keys.once(name, key), json, trace, due, windowMs)
     if (answer === null) {
       if (topic.heard) topic.emit({ kind: 'full', stream: name })
@@ -152,7 +152,7 @@ export function createAdder<T>(
           const json = checked(payload)
           // The usual case, without a promise of its own.
           if (typeof json === 'string' && !limited && !topic.heard)
-            return append(route, stream, json, '', '') as Promise<string>
+            return append(route, json, '', '') as Promise<string>
           return typeof json === 'string'
             ? addJson(json, undefined, PLAIN)
             : json.then((text) => addJson(text, undefined, PLAIN))
@@ -193,7 +193,7 @@ export function createAdder<T>(
           length += json.length
           sent.push(
             plain
-              ? (append(route, stream, json, terms.trace, terms.due) as Promise<string>)
+              ? (append(route, json, terms.trace, terms.due) as Promise<string>)
               : addJson(json, dedup[from], terms),
           )
         }

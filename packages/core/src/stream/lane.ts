@@ -143,10 +143,10 @@ function write(batch: readonly Outcome[]): [finished: string, moves: string] {
   const moves: unknown[] = []
   for (const { held, move } of batch) {
     if (move) moves.push(writeMove(held, move))
-    else if (held.ready) ofReady += `${held.position} `
-    else ofStream += `${held.position} `
+    else if (held.ready) ofReady += `,"${held.position}"`
+    else ofStream += `,"${held.position}"`
   }
-  return [`${ofStream}|${ofReady}`, moves.length === 0 ? '[]' : JSON.stringify(moves)]
+  return [`[[${ofStream.slice(1)}],[${ofReady.slice(1)}]]`, moves.length === 0 ? '[]' : JSON.stringify(moves)]
 }
 
 function writeMove({ ready, position, attempt, fence }: Held, move: Move): readonly unknown[] {
