@@ -23,6 +23,7 @@
 -- @returns string  positions whose lease was lost, separated by spaces, those in ready after an r
 
 local DAY = 86400
+local TYPES = { later = 'zset', at = 'zset', ready = 'stream', dead = 'stream' }
 
 local function item(stream, ready, later, dead, mark, number, finished, moves)
   local last, answer = string.match(redis.call('GET', mark) or '', '^(%d+) (.*)$')
@@ -30,6 +31,17 @@ local function item(stream, ready, later, dead, mark, number, finished, moves)
     return answer
   end
   local lost = {}
+
+  -- What can be refused is refused before the first write.
+  moves = cjson.decode(moves)
+  local places = { later = later, at = later, ready = ready, dead = dead }
+  for _, move in ipairs(moves) do
+    local to = move[3]
+    local is = redis.call('TYPE', places[to]).ok
+    if is ~= TYPES[to] and is ~= 'none' then
+      error({ err = 'WRONGTYPE ' .. places[to] .. ' is a ' .. is .. ', not a ' .. TYPES[to] })
+    end
+  end
 
   -- Those under the worker's lease; the others are lost.
   local function held(key, ids, prefix)
@@ -73,7 +85,7 @@ local function item(stream, ready, later, dead, mark, number, finished, moves)
     end
   end
 
-  for _, move in ipairs(cjson.decode(moves)) do
+  for _, move in ipairs(moves) do
     local from, id, to, attempts, fence, ms, kind, reason = unpack(move)
     local key = from == 'r' and ready or stream
     if held(key, { id }, from == 'r' and 'r' or '')[1] then

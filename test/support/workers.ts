@@ -16,10 +16,10 @@ export interface Watched {
 }
 
 /** Starts a worker that the test's end closes at once, whatever its handlers do. */
-export function startWorker<T>(
-  stream: Stream<T>,
+export function startWorker<T, Out = T>(
+  stream: Stream<T, Out>,
   group: string,
-  handler: Handler<T>,
+  handler: Handler<Out>,
   options: WorkerOptions = {},
 ): Watched {
   const worker = stream.worker(group, handler, options)

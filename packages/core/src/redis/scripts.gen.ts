@@ -2869,7 +2869,7 @@ return replies`,
  */
 export const streamSettle: Script<[group: Arg, consumer: Arg, declared: Arg], [stream: string, ready: string, later: string, dead: string, mark: string, number: Arg, finished: Arg, moves: Arg], string> = {
   name: 'stream/settle',
-  sha: 'b4c00c1f95ca3df531125fbfeb74274be63ca794',
+  sha: '6684b0fd71f2531b47757d69ef10eeda1ae71f5c',
   batch: 1,
   sharedKeys: false,
   shared: ["group","consumer","declared"],
@@ -3024,12 +3024,22 @@ local group = ARGV[1]
 local consumer = ARGV[2]
 local declared = ARGV[3]
 local DAY = 86400
+local TYPES = { later = 'zset', at = 'zset', ready = 'stream', dead = 'stream' }
 local function item(stream, ready, later, dead, mark, number, finished, moves)
   local last, answer = string.match(redis.call('GET', mark) or '', '^(%d+) (.*)$')
   if last == number then
     return answer
   end
   local lost = {}
+  moves = cjson.decode(moves)
+  local places = { later = later, at = later, ready = ready, dead = dead }
+  for _, move in ipairs(moves) do
+    local to = move[3]
+    local is = redis.call('TYPE', places[to]).ok
+    if is ~= TYPES[to] and is ~= 'none' then
+      error({ err = 'WRONGTYPE ' .. places[to] .. ' is a ' .. is .. ', not a ' .. TYPES[to] })
+    end
+  end
   local function held(key, ids, prefix)
     local mine, found = {}, pending(key, group, ids, consumer)
     for _, id in ipairs(ids) do
@@ -3067,7 +3077,7 @@ local function item(stream, ready, later, dead, mark, number, finished, moves)
       leave(key, mine)
     end
   end
-  for _, move in ipairs(cjson.decode(moves)) do
+  for _, move in ipairs(moves) do
     local from, id, to, attempts, fence, ms, kind, reason = unpack(move)
     local key = from == 'r' and ready or stream
     if held(key, { id }, from == 'r' and 'r' or '')[1] then

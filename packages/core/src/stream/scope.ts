@@ -4,7 +4,7 @@ import type { Safety } from '../redis/durable.ts'
 import type { Keys, Route } from '../redis/keys.ts'
 import { runtimeOf, type Runtime, type Space } from '../redis/penknife.ts'
 import type { Port } from '../redis/runner.ts'
-import type { Arg, Script } from '../redis/script.ts'
+import type { Arg, Script, SharedArg } from '../redis/script.ts'
 import type { StreamSettings } from './settings.ts'
 
 /** A stream of a space, as the parts of the feature share it. */
@@ -24,12 +24,12 @@ export interface Scope {
   /** As errors call it. */
   readonly title: string
   /** As the runtime's, with errors that name the stream and its space. */
-  bind<Shared extends readonly Arg[], Item extends readonly Arg[], Result>(
+  bind<Shared extends readonly SharedArg[], Item extends readonly Arg[], Result>(
     script: Script<Shared, Item, Result>,
     shared: Shared,
   ): Port<Item, Result>
   /** As `bind`; with `safety` a call resolves when what it wrote is there. */
-  bindSafe<Shared extends readonly Arg[], Item extends readonly Arg[], Result>(
+  bindSafe<Shared extends readonly SharedArg[], Item extends readonly Arg[], Result>(
     script: Script<Shared, Item, Result>,
     shared: Shared,
     safety: Safety | undefined,

@@ -1,0 +1,205 @@
+import { createStream } from '@penknife/core'
+import { expect, test } from 'vitest'
+
+import { failure, openReady } from '../support/connect.ts'
+import { deferred } from '../support/deferred.ts'
+import { addNumbers, laterOf, openOrders, ORDERS } from '../support/orders.ts'
+import { startProxy } from '../support/proxy.ts'
+import { callsOf, pattern, useRedis } from '../support/redis.ts'
+import { until } from '../support/until.ts'
+import { startWorker } from '../support/workers.ts'
+
+const bench = useRedis()
+
+test('addMany adds in order and answers an id for each', async () => {
+  const stream = await openOrders(bench)
+  const payloads = Array.from({ length: 5000 }, (_, at) => at)
+  const ids = await stream.addMany(payloads)
+  expect(new Set(ids).size).toBe(5000)
+  const stored = (await bench.raw.xrange(ORDERS, '-', '+')) as [string, string[]][]
+  expect(stored.map(([id]) => id)).toEqual(ids)
+  expect(stored.map(([, fields]) => Number(fields[1]))).toEqual(payloads)
+  // Batched as every script is.
+  expect(await callsOf(bench.raw, 'evalsha')).toBeLessThan(100)
+  expect(await stream.addMany([])).toEqual([])
+})
+
+test('addMany checks every payload before it sends one', async () => {
+  const stream = await openOrders<unknown>(bench)
+  expect(await failure(stream.addMany([1, 2, 3n]))).toMatchObject({
+    code: 'PENKNIFE_INVALID',
+    fate: 'not-done',
+  })
+  expect(await failure(stream.addMany('text' as never))).toMatchObject({ option: 'payloads' })
+  expect(await bench.raw.exists(ORDERS)).toBe(0)
+})
+
+test('an add that is repeated with its key adds nothing and answers the first id', async () => {
+  const stream = await openOrders(bench)
+  const ids = await Promise.all([1, 2, 3].map((n) => stream.add(n, { key: 'order-1' })))
+  expect(new Set(ids).size).toBe(1)
+  expect(await stream.add(4, { key: 'order-2' })).not.toBe(ids[0])
+  expect((await stream.read()).map(({ payload }) => payload)).toEqual([1, 4])
+  const many = await stream.addMany([5, 6, 5], { key: (n) => `number-${n}` })
+  expect(many[2]).toBe(many[0])
+  expect(await bench.raw.xlen(ORDERS)).toBe(4)
+})
+
+test('after its window a key adds again, and its memory is gone', async () => {
+  const stream = await openOrders(bench)
+  const first = await stream.add(1, { key: 'order-1', window: 50 })
+  await until('the window ended', async () => (await bench.raw.exists(`${ORDERS}:once:order-1`)) === 0)
+  expect(await stream.add(1, { key: 'order-1', window: 50 })).not.toBe(first)
+})
+
+test('an add of unknown fate can be repeated with its key', async () => {
+  const proxy = await startProxy(bench.server)
+  const penknife = await openReady(pattern(proxy.url), { deadline: 300 })
+  const stream = createStream<number>(penknife.space('shop'), 'orders')
+  await stream.add(0)
+  proxy.swallowReplies()
+  expect(await failure(stream.add(1, { key: 'a' }))).toMatchObject({ fate: 'unknown' })
+  proxy.pass()
+  proxy.cut()
+  await until('it is back', () => stream.add(1, { key: 'a' }).then(Boolean, () => false))
+  expect((await stream.read()).map(({ payload }) => payload)).toEqual([0, 1])
+})
+
+test('an entry with a delay is in the stream at once, and handled when its time has come', async () => {
+  const stream = await openOrders(bench)
+  const seen: { payload: number; attempt: number; at: number }[] = []
+  const { saw, of } = startWorker(stream, 'billing', ({ payload, attempt }) => {
+    seen.push({ payload, attempt, at: Date.now() })
+  })
+  const started = Date.now()
+  const id = await stream.add(1, { delay: 400 })
+  await stream.add(2, { at: new Date(Date.now() + 200) })
+  await stream.add(3)
+  await saw('done', 3)
+  expect((await stream.read({ to: id })).map(({ payload }) => payload)).toEqual([1])
+  expect(seen.map(({ payload, attempt }) => [payload, attempt])).toEqual([
+    [3, 1],
+    [2, 1],
+    [1, 1],
+  ])
+  expect(seen[2]!.at - started).toBeGreaterThanOrEqual(399)
+  expect(of('delayed').map(({ id: each }) => each)).toContain(id)
+  expect(await bench.raw.exists(laterOf('billing'))).toBe(0)
+})
+
+test('an entry whose time is past is handled at once', async () => {
+  const stream = await openOrders(bench)
+  const { saw } = startWorker(stream, 'billing', () => {})
+  await stream.add(1, { at: 1000 })
+  await stream.add(1, { delay: 0 })
+  await saw('done', 2)
+})
+
+test('the traceparent of an add reaches the handler, at a retry, too; one that is malformed does not', async () => {
+  const penknife = await openReady(pattern(bench.server.url))
+  const own = `00-${'1'.repeat(32)}-${'2'.repeat(16)}-01`
+  const active = `00-${'3'.repeat(32)}-${'4'.repeat(16)}-00`
+  const stream = createStream<number>(penknife.space('shop'), 'orders', { traceparent: () => active })
+  const seen: unknown[] = []
+  const { saw } = startWorker(
+    stream,
+    'billing',
+    ({ traceparent, attempt }) => {
+      seen.push(traceparent)
+      if (attempt === 1) throw new Error('again')
+    },
+    { concurrency: 1, retryDelay: 0 },
+  )
+  for (const traceparent of [own, undefined, 'hostile\r\nheader']) {
+    seen.length = 0
+    const id = await stream.add(1, traceparent === undefined ? {} : { traceparent })
+    await saw('done', [own, undefined, 'hostile\r\nheader'].indexOf(traceparent) + 1)
+    expect(id).toBeDefined()
+    const expected = traceparent === own ? own : traceparent === undefined ? active : undefined
+    expect(seen).toEqual([expected, expected])
+  }
+})
+
+test('a full work queue refuses adds until there is room', async () => {
+  const stream = await openOrders(bench, { groups: ['billing'], maxBacklog: 10 })
+  await addNumbers(stream, 10)
+  const error = await failure(stream.add(11))
+  expect(error).toMatchObject({ code: 'PENKNIFE_FULL', fate: 'not-done' })
+  expect(error.message).toMatch(/maxBacklog/)
+  expect(await bench.raw.xlen(ORDERS)).toBe(10)
+  const { saw } = startWorker(stream, 'billing', () => {})
+  await saw('done', 10)
+  await stream.add(11)
+  await saw('done', 11)
+})
+
+test('of a log, the backlog is what the slowest group has to finish, not what is kept', async () => {
+  const stream = await openOrders(bench, {
+    groups: ['billing', 'mail'],
+    retain: { entries: 1000 },
+    maxBacklog: 10,
+  })
+  const mail = startWorker(stream, 'mail', () => {})
+  await addNumbers(stream, 10)
+  await mail.saw('done', 10)
+  expect(await failure(stream.add(11))).toMatchObject({ code: 'PENKNIFE_FULL' })
+  const billing = startWorker(stream, 'billing', () => {})
+  await billing.saw('done', 10)
+  await addNumbers(stream, 10)
+  expect(await bench.raw.xlen(ORDERS)).toBe(20)
+})
+
+test('an add that waits for room is added when there is some, in the order of the calls', async () => {
+  const stream = await openOrders(bench, { groups: ['billing'], maxBacklog: 2 })
+  await addNumbers(stream, 2)
+  const waiting = [2, 3, 4].map((n) => stream.add(n, { whenFull: 'wait' }))
+  // Only the first of those who wait asks Redis.
+  const gate = deferred()
+  const handled: number[] = []
+  const { saw } = startWorker(
+    stream,
+    'billing',
+    async ({ payload }) => {
+      await gate.promise
+      handled.push(payload)
+    },
+    { concurrency: 1 },
+  )
+  gate.resolve()
+  const ids = await Promise.all(waiting)
+  await saw('done', 5)
+  expect(handled).toEqual([0, 1, 2, 3, 4])
+  expect(ids).toEqual(ids.toSorted((a, b) => Number.parseInt(a) - Number.parseInt(b) || 1))
+})
+
+test('a signal ends the waiting for room, and those behind go on waiting', async () => {
+  const stream = await openOrders(bench, { groups: ['billing'], maxBacklog: 1 })
+  await stream.add(0)
+  const ending = new AbortController()
+  const first = stream.add(1, { whenFull: 'wait', signal: ending.signal })
+  const second = stream.add(2, { whenFull: 'wait' })
+  ending.abort(new Error('enough'))
+  await expect(first).rejects.toThrow('enough')
+  const handled: number[] = []
+  startWorker(stream, 'billing', ({ payload }) => handled.push(payload))
+  await second
+  await until('both are handled', () => handled.length === 2)
+  expect(handled).toEqual([0, 2])
+  await expect(stream.add(3, { signal: AbortSignal.abort(new Error('before')) })).rejects.toThrow('before')
+})
+
+test.each([
+  ['an empty key', { key: '' }, 'key'],
+  ['a key of 513 characters', { key: 'x'.repeat(513) }, 'key'],
+  ['a window of zero', { key: 'a', window: 0 }, 'window'],
+  ['a delay and a time', { delay: 5, at: 5 }, 'at'],
+  ['a time that is no date', { at: new Date('nonsense') }, 'at'],
+  ['a negative delay', { delay: -1 }, 'delay'],
+  ['an unknown way to wait', { whenFull: 'block' }, 'whenFull'],
+  ['a signal that is none', { signal: 'now' }, 'signal'],
+  ['an unknown option', { dealy: 5 }, "add option 'dealy'"],
+])('add refuses %s and names it', async (_, options, option) => {
+  const stream = await openOrders(bench)
+  expect(await failure(stream.add(1, options as never))).toMatchObject({ code: 'PENKNIFE_INVALID', option })
+  expect(await bench.raw.dbsize()).toBe(0)
+})

@@ -1,0 +1,86 @@
+import type { BatchHandler, BatchWorkerOptions, Stream, WorkerEvent } from '@penknife/core'
+import { expect, onTestFinished, test } from 'vitest'
+
+import { addNumbers, buriedOf, openOrders, ORDERS } from '../support/orders.ts'
+import { useRedis } from '../support/redis.ts'
+import { until } from '../support/until.ts'
+
+const bench = useRedis()
+
+function start(stream: Stream<number>, handler: BatchHandler<number>, options: BatchWorkerOptions = {}) {
+  const worker = stream.batchWorker('billing', handler, options)
+  const events: WorkerEvent[] = []
+  worker.on((event) => events.push(event))
+  onTestFinished(() => worker.close(0))
+  const of = (kind: WorkerEvent['kind']): number => events.filter((event) => event.kind === kind).length
+  return {
+    of,
+    saw: (kind: WorkerEvent['kind'], times = 1) => until(`${times} ${kind}`, () => of(kind) >= times),
+  }
+}
+
+test('a batch handler gets up to `batch` entries a call, in order, and finishes all of them', async () => {
+  const stream = await openOrders(bench, { groups: ['billing'] })
+  await addNumbers(stream, 1000)
+  const sizes: number[] = []
+  const seen: number[] = []
+  const { saw } = start(
+    stream,
+    (deliveries) => {
+      sizes.push(deliveries.length)
+      seen.push(...deliveries.map(({ payload }) => payload))
+    },
+    { batch: 64, concurrency: 1 },
+  )
+  await saw('done', 1000)
+  expect(Math.max(...sizes)).toBe(64)
+  expect(sizes.length).toBeLessThan(100)
+  expect(seen).toEqual(Array.from({ length: 1000 }, (_, at) => at))
+  expect(await bench.raw.xlen(ORDERS)).toBe(0)
+})
+
+test('a batch that throws fails each of its entries; they are tried again', async () => {
+  const stream = await openOrders(bench, { groups: ['billing'] })
+  await addNumbers(stream, 10)
+  let calls = 0
+  const { saw, of } = start(
+    stream,
+    async () => {
+      if (++calls === 1) throw new Error('all of it')
+    },
+    { batch: 10, retryDelay: 0 },
+  )
+  await saw('done', 10)
+  expect(of('failed')).toBe(10)
+  expect(of('retrying')).toBe(10)
+})
+
+test('an Error at an entry’s place fails that entry and finishes the others', async () => {
+  const stream = await openOrders(bench, { groups: ['billing'] })
+  await addNumbers(stream, 10)
+  const { saw, of } = start(
+    stream,
+    (deliveries) =>
+      Promise.resolve(
+        deliveries.map(({ payload }) => (payload % 5 === 0 ? new Error(`no ${payload}`) : 'fine')),
+      ),
+    { batch: 10, retryDelay: 0, maxAttempts: 2 },
+  )
+  await saw('done', 8)
+  await saw('dead', 2)
+  expect(of('failed')).toBe(4)
+  expect(
+    (await buriedOf(stream, 'billing')).map(({ json, reason }) => `${json}: ${reason}`).toSorted(),
+  ).toEqual(['0: no 0', '5: no 5'])
+})
+
+test('an entry whose payload is no JSON is left out of its batch', async () => {
+  const stream = await openOrders(bench, { groups: ['billing'] })
+  await bench.raw.xadd(ORDERS, '*', 'd', '{broken')
+  await addNumbers(stream, 3)
+  const seen: number[][] = []
+  const { saw } = start(stream, (deliveries) => void seen.push(deliveries.map(({ payload }) => payload)))
+  await saw('dead')
+  await saw('done', 3)
+  expect(seen.flat()).toEqual([0, 1, 2])
+})

@@ -1,0 +1,73 @@
+import { createStream, type StandardSchema, type Stream } from '@penknife/core'
+import { expect, test } from 'vitest'
+
+import { failure, openReady } from '../support/connect.ts'
+import { buriedOf, ORDERS } from '../support/orders.ts'
+import { pattern, useRedis } from '../support/redis.ts'
+import { startWorker } from '../support/workers.ts'
+
+const bench = useRedis()
+
+type Input = { amount: string }
+type Output = { amount: number }
+
+/** As a library would make it: an amount as digits, a number to the handler. */
+function amounts(async: boolean): StandardSchema<Input, Output> {
+  const validate = (value: unknown): ReturnType<StandardSchema<Input, Output>['~standard']['validate']> => {
+    const { amount } = value as Input
+    return /^\d+$/.test(amount)
+      ? { value: { amount: Number(amount) } }
+      : { issues: [{ message: 'not digits', path: [{ key: 'amount' }] }, { message: 'wrong' }] }
+  }
+  return {
+    '~standard': {
+      version: 1,
+      vendor: 'test',
+      validate: async ? (value) => Promise.resolve(validate(value)) as never : validate,
+    },
+  }
+}
+
+async function open(async: boolean): Promise<Stream<Input, Output>> {
+  const penknife = await openReady(pattern(bench.server.url))
+  return createStream(penknife.space('shop'), 'orders', { schema: amounts(async) })
+}
+
+test.each([
+  ['at once', false],
+  ['later', true],
+])('a schema that answers %s refuses a payload at add, naming the issues', async (_, async) => {
+  const stream = await open(async)
+  const error = await failure(stream.add({ amount: 'much' }))
+  expect(error).toMatchObject({ code: 'PENKNIFE_INVALID', option: 'payload', fate: 'not-done' })
+  expect(error.message).toMatch(/amount: not digits; wrong/)
+  expect(await failure(stream.addMany([{ amount: '1' }, { amount: 'x' }]))).toMatchObject({
+    option: 'payload',
+  })
+  expect(await bench.raw.exists(ORDERS)).toBe(0)
+})
+
+test.each([
+  ['at once', false],
+  ['later', true],
+])(
+  'with a schema that answers %s handlers get its output; what it refuses is buried without a handler',
+  async (_, async) => {
+    const stream = await open(async)
+    const seen: unknown[] = []
+    const { saw, of } = startWorker(stream, 'billing', ({ payload }) => {
+      seen.push(payload)
+    })
+    await bench.raw.xadd(ORDERS, '*', 'd', '{"amount":"none"}')
+    await stream.add({ amount: '7' })
+    await saw('done')
+    await saw('dead')
+    expect(seen).toEqual([{ amount: 7 }])
+    expect(of('dead')).toMatchObject([{ why: 'invalid', attempt: 1 }])
+    const [letter] = await buriedOf(stream, 'billing')
+    expect(letter).toMatchObject({ why: 'invalid', json: '{"amount":"none"}', attempts: 0 })
+    expect(letter?.reason).toMatch(/amount: not digits/)
+    // The stream holds what was added.
+    expect((await stream.read()).at(-1)?.payload).toEqual({ amount: '7' })
+  },
+)
