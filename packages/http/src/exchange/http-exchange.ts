@@ -23,14 +23,11 @@ import type { View } from './view.ts'
  * The first penknife middleware on a request's way starts its clock.
  */
 export function createExchanges<Context>(view: View<Context>): (context: Context) => Exchange {
-  const exchanges = new WeakMap<NativeRequest, Exchange>()
+  // On the request itself: a WeakMap of all requests costs the garbage collector more than all the rest together.
+  const own = Symbol('penknife.exchange')
   return (context) => {
-    const request = view.request(context)
-    const known = exchanges.get(request)
-    if (known) return known
-    const exchange = new HttpExchange(view, context)
-    exchanges.set(request, exchange)
-    return exchange
+    const request = view.request(context) as NativeRequest & { [own]?: Exchange }
+    return (request[own] ??= new HttpExchange(view, context))
   }
 }
 
@@ -49,7 +46,7 @@ class HttpExchange<Context> implements Exchange {
   #abort: AbortController | undefined
   #watching = false
   #finish: Finish | undefined
-  #listeners: ((finish: Finish) => void)[] = []
+  #listeners: ((finish: Finish) => void)[] | undefined
 
   constructor(view: View<Context>, context: Context) {
     this.#view = view
@@ -156,6 +153,7 @@ class HttpExchange<Context> implements Exchange {
   onFinish(listener: (finish: Finish) => void): void {
     if (this.#finish) return call(listener, this.#finish)
     void this.bytes
+    this.#listeners ??= []
     this.#listeners.push(listener)
     this.#watch()
   }
@@ -189,8 +187,8 @@ class HttpExchange<Context> implements Exchange {
       error: this.#out.errored ?? this.request.errored ?? undefined,
     }
     if (aborted) this.#abort?.abort()
-    for (const listener of this.#listeners) call(listener, this.#finish)
-    this.#listeners = []
+    for (const listener of this.#listeners ?? []) call(listener, this.#finish)
+    this.#listeners = undefined
   }
 }
 

@@ -14,9 +14,10 @@ const told = new Set<string>()
  * itself does not set it off.
  */
 export function warnOfProxy({ headers, ip, proxyFix, request }: Exchange): void {
-  if (told.has(proxyFix)) return
-  const name = ['x-forwarded-for', 'forwarded'].find((header) => headers[header] !== undefined)
-  if (!name || ip === undefined || !isPrivate(ip) || ip !== socketAddress(request)) return
+  const name = headers['x-forwarded-for'] === undefined ? 'forwarded' : 'x-forwarded-for'
+  // In the order of what it costs: all requests come through here, and most stop at one of the first two.
+  if (headers[name] === undefined || ip === undefined || ip !== socketAddress(request)) return
+  if (told.has(proxyFix) || !isPrivate(ip)) return
   told.add(proxyFix)
   warn(
     'PENKNIFE_UNTRUSTED_PROXY',

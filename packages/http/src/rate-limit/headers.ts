@@ -1,7 +1,7 @@
 import type { Decision, RuleState } from '@penknife/core'
 
 import type { Exchange } from '../exchange/exchange.ts'
-import { listMember, secondsUp } from '../headers.ts'
+import { secondsUp } from '../headers.ts'
 
 /** How a limit is told to the client. */
 export interface HeaderOptions {
@@ -24,7 +24,8 @@ export const DRAFTS = [6, 7, 11, 'next'] as const
 type Writer = (exchange: Exchange, decision: Decision, cost: number) => void
 
 /**
- * Makes the function that tells a decision to the client.
+ * Makes the function that tells a decision to the client, in structured fields (RFC 9651): the names of rules need no
+ * escape, and their figures are whole numbers of fewer than fifteen digits.
  *
  * Limiters of one request add their members to each other's lists; what has room for one rule only (legacy, the
  * drafts 6 and 7) tells of the binding rule of the limiter that has the least left. A decision made without Redis
@@ -52,28 +53,30 @@ const DRAFT_WRITERS: Readonly<Record<NonNullable<HeaderOptions['draft']>, readon
  * A concurrency rule has neither a window nor a time at which there is more.
  */
 function writePolicy(exchange: Exchange, { rules }: Decision): void {
-  const members = rules.map((rule) =>
-    listMember(rule.name, {
-      q: rule.limit,
-      qu: isConcurrency(rule) ? 'concurrent-requests' : undefined,
-      w: wholeSeconds(rule.windowMs),
-    }),
-  )
-  if (members.length > 0) exchange.appendHeader('RateLimit-Policy', members.join(', '))
+  if (rules.length > 0) exchange.appendHeader('RateLimit-Policy', rules.map(policyMember).join(', '))
+}
+
+function policyMember(rule: RuleState): string {
+  const unit = isConcurrency(rule) ? ';qu="concurrent-requests"' : ''
+  const seconds = wholeSeconds(rule.windowMs)
+  return `"${rule.name}";q=${rule.limit}${unit}${seconds === undefined ? '' : `;w=${seconds}`}`
 }
 
 /** `r` tokens are left, and after `t` seconds there is more. */
 function writeLimit(exchange: Exchange, decision: Decision): void {
-  const members = known(decision).map((rule) =>
-    listMember(rule.name, { r: rule.remaining, t: secondsToMore(rule) }),
-  )
-  if (members.length > 0) exchange.appendHeader('RateLimit', members.join(', '))
+  const rules = known(decision)
+  if (rules.length > 0) exchange.appendHeader('RateLimit', rules.map(limitMember).join(', '))
+}
+
+function limitMember(rule: RuleState): string {
+  return `"${rule.name}";r=${rule.remaining}${isConcurrency(rule) ? '' : `;t=${secondsUp(rule.nextMs)}`}`
 }
 
 function writeLimitOfNext(exchange: Exchange, decision: Decision, cost: number): void {
-  const members = known(decision).map((rule) =>
-    listMember(rule.name, { a: rule.remaining, w: secondsToMore(rule), c: cost }),
-  )
+  const members = known(decision).map((rule) => {
+    const window = isConcurrency(rule) ? '' : `;w=${secondsUp(rule.nextMs)}`
+    return `"${rule.name}";a=${rule.remaining}${window};c=${cost}`
+  })
   if (members.length > 0) exchange.appendHeader('RateLimit', members.join(', '))
 }
 
@@ -119,10 +122,6 @@ function known({ decidedBy, rules }: Decision): readonly RuleState[] {
 function tighter(decision: Decision, told: unknown): RuleState | undefined {
   const binding = known(decision).find(({ name }) => name === decision.rule)
   return binding && !(told !== undefined && Number(told) <= binding.remaining) ? binding : undefined
-}
-
-function secondsToMore(rule: RuleState): number | undefined {
-  return isConcurrency(rule) ? undefined : secondsUp(rule.nextMs)
 }
 
 function wholeSeconds(windowMs: number | undefined): number | undefined {

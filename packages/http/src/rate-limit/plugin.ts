@@ -32,7 +32,8 @@ export const rateLimitPlugin: Plugin<[limiter: RateLimiter, options?: RateLimitO
       if (denied && isListed(denied, exchange.ip)) return FORBIDDEN
       if (allowed && isListed(allowed, exchange.ip)) return PASS
       if (skip && (await skip(exchange))) return PASS
-      const subject = await subjectOf(exchange)
+      const found = subjectOf(exchange)
+      const subject = found instanceof Promise ? await found : found
       if (subject === undefined) return TO_NOBODY
       const tokens = typeof cost === 'function' ? await cost(exchange) : cost
       const own = rules && (await rules(exchange))

@@ -20,14 +20,17 @@ const NO_KEY =
 export function subjectFinder({
   key,
   ipv6Prefix,
-}: RateLimitOptions): (exchange: Exchange) => Promise<Subject | undefined> {
-  return async (exchange) => {
-    const found: unknown = key ? await key(exchange) : addressKey(exchange, ipv6Prefix)
-    const missing = missingIn(found)
-    if (!missing) return safe(found as Subject)
-    if (isGone(exchange.response)) return undefined
-    throw invalid(missing.name, missing.value, key ? NO_KEY : NO_ADDRESS)
-  }
+}: RateLimitOptions): (exchange: Exchange) => Subject | undefined | Promise<Subject | undefined> {
+  // Without a key function nothing is waited for.
+  if (!key) return (exchange) => subjectOf(exchange, addressKey(exchange, ipv6Prefix), NO_ADDRESS)
+  return async (exchange) => subjectOf(exchange, await key(exchange), NO_KEY)
+}
+
+function subjectOf(exchange: Exchange, key: unknown, fix: string): Subject | undefined {
+  const missing = missingIn(key)
+  if (!missing) return safe(key as Subject)
+  if (isGone(exchange.response)) return undefined
+  throw invalid(missing.name, missing.value, fix)
 }
 
 function addressKey(exchange: Exchange, ipv6Prefix: number | undefined): string | undefined {
