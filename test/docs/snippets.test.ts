@@ -58,7 +58,7 @@ test('every snippet passes the type check', () => {
   } catch (error) {
     expect.fail((error as { stdout: string }).stdout)
   }
-})
+}, 60_000)
 
 test.each(snippets)('$title runs', async ({ path, code }) => {
   const preload = fileURLToPath(new URL('preload.ts', import.meta.url))
