@@ -25,7 +25,9 @@ async function setUp(rules: readonly Rule[], options: Partial<RateLimiterOptions
   const penknife = await openReady(pattern(bench.server.url))
   const clock = createClock(bench.raw)
   await clock.set(START_US)
-  const settings = { name: 'api', rules, deadline: '5s', whenUnavailable: 'throw', ...options } as const
+  // What is remembered here knows nothing of the settable clock.
+  const always = { deadline: '5s', whenUnavailable: 'throw', denyCache: false } as const
+  const settings = { name: 'api', rules, ...always, ...options } as const
   const limiter: RateLimiter = createRateLimiter(penknife.space('shop'), settings)
   const left = async (subject: Parameters<RateLimiter['take']>[0]): Promise<number[]> =>
     (await limiter.take(subject, { cost: 0 })).rules.map(({ remaining }) => remaining)

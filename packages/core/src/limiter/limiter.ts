@@ -58,7 +58,7 @@ export function createRateLimiter(space: Space, options: RateLimiterOptions): Ra
   const makeLease = createMakeLease(context)
   const nextLeaseId = createLeaseIds()
   const decisions = createTopic<{ limiter: string; subject: Subject; decision: Decision }>('penknife:limiter')
-  const { denyCache = false } = options
+  const { denyCache = true } = options
   const cache = denyCache === false ? undefined : createDenyCache(denyCache === true ? {} : denyCache)
   const room = createWaitingRoom(
     about,

@@ -111,8 +111,10 @@ export interface RateLimiterOptions {
   /** How long a decision may take before the policy answers. Default: 100 ms. */
   readonly deadline?: Duration
   /**
-   * Repeats a denial in this process, without asking Redis, until the call could pass; `true` with the defaults. What
-   * it answers is not counted by shadow rules. Default: false.
+   * Repeats a denial in this process, without asking Redis, until the call could pass, and asks again at least once in
+   * `staleness`: a refund, reset or unblock takes effect at once through this limiter, elsewhere by then. Never under
+   * concurrency rules; a call with cost 0 always asks. What it repeats, shadow rules do not count. `false` asks Redis for
+   * every call. Default: 10,000 subjects, 1 s.
    */
   readonly denyCache?: boolean | DenyCacheOptions
   /** Calls of `wait` that may wait at once; more fail with PENKNIFE_OVERLOADED. Default: 10,000. */
