@@ -1,19 +1,19 @@
---- Add to a member's score.
+--- Add to a member's score on a board that is one sorted set and nothing else.
 -- @batch 64
--- @item key board  sorted set
--- @item arg member member
--- @item arg by     number to add
--- @returns string  the new score
+-- @shared keys keys the board's sorted set
+-- @item arg member  member
+-- @item arg by      number to add to the sort value
+-- @returns string   the new sort value
 
 -- Less than this, added to any finite double, gives a finite double: half the gap between the two largest.
 local HARMLESS = 2 ^ 970
 
-local function item(board, member, by)
+local function item(member, by)
   if math.abs(by) >= HARMLESS then
-    local sum = (redis.call('ZSCORE', board, member) or 0) + by
+    local sum = (redis.call('ZSCORE', keys[1], member) or 0) + by
     if math.abs(sum) == math.huge then
       return redis.error_reply('ERR the new score would be too large')
     end
   end
-  return redis.call('ZINCRBY', board, by, member)
+  return redis.call('ZINCRBY', keys[1], by, member)
 end

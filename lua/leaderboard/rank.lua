@@ -1,11 +1,11 @@
---- Read a member's rank and score; the highest score is rank 0.
+--- Read a member's position and sort value on a board that is one sorted set and nothing else.
 -- @batch 128
 -- @readonly
--- @item key board   sorted set
--- @item arg member  member
--- @returns list|null rank and score; null when the board does not have the member
+-- @shared keys keys  the board's sorted set
+-- @item arg member   member
+-- @returns list|null position from 0 and sort value; null when the board does not have the member
 
-local function item(board, member)
-  local rank = redis.call('ZREVRANK', board, member)
-  return rank and { rank, redis.call('ZSCORE', board, member) }
+local function item(member)
+  local rank = redis.call('ZRANK', keys[1], member)
+  return rank and { rank, redis.call('ZSCORE', keys[1], member) }
 end

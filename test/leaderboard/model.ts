@@ -10,12 +10,12 @@ export class Model {
     return score
   }
 
-  /** Highest score first; of equal scores the member that is later in byte order. */
+  /** Highest score first; of equal scores the member that is earlier in byte order. */
   rows(): Row[] {
     const bytes = (text: string): Buffer => Buffer.from(text)
     return [...this.#scores]
       .map(([member, score]) => ({ member, score }))
-      .toSorted((a, b) => b.score - a.score || Buffer.compare(bytes(b.member), bytes(a.member)))
+      .toSorted((a, b) => b.score - a.score || Buffer.compare(bytes(a.member), bytes(b.member)))
       .map((row, at) => ({ ...row, rank: at + 1 }))
   }
 

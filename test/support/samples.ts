@@ -21,6 +21,19 @@ const paused = keys.paused('orders', 'billing')
 const once = keys.once('orders', 'order-1')
 const mark = keys.mark('orders', 'w1')
 const board = keys.leaderboard('points')
+const part = (...parts: string[]): string => keys.leaderboardPart('points', ...parts)
+const [rolling, log, gone, grown] = [
+  part('window', 'day'),
+  part('window', 'day', 'log'),
+  part('window', 'day', 'gone'),
+  part('window', 'day', 'parts'),
+]
+const [distinct, data, ids, idlog] = [
+  part('window', 'day', 'scores'),
+  part('data'),
+  part('ids'),
+  part('idlog'),
+]
 const history = keys.history('live', 'room')
 const live = keys.live('live', 'room')
 const shard = keys.shard('ann')
@@ -59,6 +72,46 @@ const BURIED: NonNullable<Sample['before']> = [
   ['XADD', dead, '1-1', 'i', '1-1', 'a', 5, 'f', 5, 'g', 'billing', 'k', 'failed', 'e', 'why', 'd', '{}'],
 ]
 const SCORES: NonNullable<Sample['before']> = [['ZADD', board, 3, 'ann', 2, 'bob', 1, 'cem']]
+const allTime = [[board, distinct, data], '{"windows":[{"z":[1],"d":[2]}],"data":3}'] as const
+/** Keeps the best three. */
+const bounded = [[board, distinct, data], '{"windows":[{"z":[1],"d":[2]}],"data":3,"keep":3}'] as const
+/** A rolling window, dense ranks, ids and events. */
+const everything = [
+  [rolling, distinct, log, gone, grown, data, ids, idlog],
+  JSON.stringify({
+    windows: [{ z: [1], d: [2], log: 3, gone: 4, parts: 5, last: 1e12, grain: 1e6 }],
+    limit: 2 ** 53 - 1,
+    data: 6,
+    ids: 7,
+    idlog: 8,
+    remember: 1e15,
+    events: { window: 1, top: 1, overtaken: 1 },
+    former: [[1, 2]],
+  }),
+] as const
+const LATER = '4000000000000000'
+const LOGGED: NonNullable<Sample['before']> = [
+  ['ZADD', rolling, -3, 'ann', -2, 'bob'],
+  ['ZADD', distinct, -3, '-3', -2, '-2'],
+  ['HSET', grown, '1-1', 3, '2-1', 2, '=bob', '2-1'],
+  ['XADD', log, '1-1', 'm', 'ann', 'b', '+'],
+  ['XADD', log, '2-1', 'm', 'bob', 'b', '+'],
+  ['XADD', log, `${LATER}-1`, 'm', 'cem', 'b', '1'],
+]
+/** More to leave than two calls take. */
+const LATE: NonNullable<Sample['before']> = [
+  ...Array.from({ length: 400 }, (_, at): readonly Arg[] => [
+    'XADD',
+    log,
+    `${at + 1}-1`,
+    'm',
+    'ann',
+    'b',
+    '1',
+  ]),
+  ['XADD', log, `${LATER}-1`, 'm', 'cem', 'b', '1'],
+]
+const REMEMBERED: NonNullable<Sample['before']> = [...LOGGED, ['HSET', ids, 'ia', `${LATER}-1 5 - ann`]]
 const EVENTS: NonNullable<Sample['before']> = [
   ['XADD', history, '5-1', 't', 'a', 'd', '1'],
   ['XADD', history, '5-2', 't', 'b', 'd', '2'],
@@ -74,15 +127,54 @@ function stateOf(id: number): readonly Arg[] {
 
 /** At least one sample for each reply type of each script in packages/core/src/redis/scripts.gen.ts, by name. */
 export const SAMPLES: Readonly<Record<string, readonly Sample[]>> = {
-  'leaderboard/around': [
-    { returns: 'list', item: [board, 'bob', 1], before: SCORES },
-    { returns: 'null', item: [board, 'nobody', 1], before: SCORES },
+  'leaderboard/describe': [
+    { returns: 'integer', shared: [[board]], item: ['ann', '{}'] },
+    { returns: 'integer', shared: [[board]], item: ['ann', ''] },
   ],
-  'leaderboard/increment': [{ returns: 'string', item: [board, 'ann', 1.5] }],
-  'leaderboard/range': [{ returns: 'list', item: [board, 0, 1], before: SCORES }],
+  'leaderboard/increment': [{ returns: 'string', shared: [[board]], item: ['ann', 1.5] }],
   'leaderboard/rank': [
-    { returns: 'list', item: [board, 'bob'], before: SCORES },
-    { returns: 'null', item: [board, 'nobody'], before: SCORES },
+    { returns: 'list', shared: [[board]], item: ['bob'], before: SCORES },
+    { returns: 'null', shared: [[board]], item: ['nobody'], before: SCORES },
+  ],
+  'leaderboard/read': [
+    ...[
+      ['range', 'dense', 1, 0, 1, '', ''],
+      ['around', 'competition', 1, 'bob', 1, '', ''],
+      ['between', 'ordinal', 0, '-inf', '2', 0, 5],
+      ['of', 'ordinal', 1, '["ann","nobody"]', '', '', ''],
+      ['count', 'ordinal', 0, '-inf', '2', '', ''],
+      ['better', 'ordinal', 0, 'bob', '', '', ''],
+      ['quantile', 'ordinal', 0, 50, '', '', ''],
+      ['scan', 'ordinal', 0, 0, '', '', ''],
+    ].map((item) => ({ returns: 'list' as const, shared: allTime, item, before: SCORES })),
+    {
+      returns: 'integer',
+      shared: [[board], '{"windows":[{"z":[1,1],"start":0,"turn":1,"finish":2}]}'],
+      item: ['count', 'ordinal', 0, '-inf', '+inf', '', ''],
+    },
+  ],
+  'leaderboard/read-rolling': [
+    { returns: 'list', shared: everything, item: ['range', 'ordinal', 0, 0, 1, '', ''], before: LOGGED },
+    { returns: 'integer', shared: everything, item: ['range', 'ordinal', 0, 0, 1, '', ''], before: LATE },
+  ],
+  'leaderboard/recall': [
+    { returns: 'integer', shared: [[ids], 1e15], item: ['a'], before: REMEMBERED },
+    { returns: 'null', shared: [[ids], 1e15], item: ['b'], before: REMEMBERED },
+  ],
+  'leaderboard/remove': [
+    { returns: 'string', shared: everything, item: ['ann'], before: LOGGED },
+    {
+      returns: 'integer',
+      shared: [[board], '{"windows":[{"z":[1,1],"start":0,"turn":1,"finish":2}],"former":[],"data":1}'],
+      item: ['ann'],
+    },
+  ],
+  'leaderboard/undo': [{ returns: 'integer', shared: everything, item: ['a', 4e15], before: REMEMBERED }],
+  'leaderboard/update': [
+    { returns: 'string', shared: everything, item: ['[["i","ann",5,"a"]]', 0, 0], before: LOGGED },
+    { returns: 'list', shared: everything, item: ['[["i","ann",5],["i","bob",1]]', 1, 1], before: LOGGED },
+    { returns: 'list', shared: bounded, item: ['[["s","dee",1],["b","eva",1]]', 1, 0], before: SCORES },
+    { returns: 'integer', shared: everything, item: ['[["i","ann",5]]', 0, 0], before: LATE },
   ],
   'limiter/block': [{ returns: 'integer', item: [limiter, 1_000_000, 'abuse'] }],
   'limiter/charge': [

@@ -1,65 +1,57 @@
-import { invalid } from '../errors.ts'
-import { checkName, checkText, wholeNumber } from '../options.ts'
+import { createTopic } from '../events.ts'
+import { checkName, toJson } from '../options.ts'
 import { runtimeOf, type Space } from '../redis/penknife.ts'
-import type { Reply } from '../redis/script.ts'
-import {
-  leaderboardAround,
-  leaderboardIncrement,
-  leaderboardRange,
-  leaderboardRank,
-} from '../redis/scripts.gen.ts'
-import type { Leaderboard, Row } from './types.ts'
+import { leaderboardDescribe } from '../redis/scripts.gen.ts'
+import { checkMember } from './members.ts'
+import { readOptions } from './options.ts'
+import { createReads, type Reads } from './reads.ts'
+import { createScores } from './scores.ts'
+import type { BoardEvent, Leaderboard, LeaderboardOptions } from './types.ts'
+import { createUpdates } from './updates.ts'
+import { createBoardClock } from './views.ts'
+import { createLayouts, type KeyOf } from './windows.ts'
 
-const LONGEST_MEMBER = 256
+const LARGEST_DATA = 4096
 
 /**
- * Makes an all-time leaderboard, highest score first, in one sorted set of about 100 bytes a member. It grows with
- * its members and has no TTL.
+ * Makes a leaderboard.
  *
- * @throws PENKNIFE_INVALID for a wrong name; its methods for a wrong member, score or count.
+ * Without options it is all-time, the highest score first, in one sorted set of about 100 bytes a member that has no TTL
+ * and grows with its members. All who use a board give the same `order`, `ties`, `denseRanks` and `decimals`, for as long as
+ * it exists: they say how its scores are kept.
+ *
+ * @throws PENKNIFE_INVALID for a wrong name or option; its methods for a wrong argument.
  */
-export function createLeaderboard(space: Space, name: string): Leaderboard {
+export function createLeaderboard<Data = unknown>(
+  space: Space,
+  name: string,
+  options: LeaderboardOptions = {},
+): Leaderboard<Data> {
   checkName('leaderboard name', name)
-  const { keys, bind, use } = runtimeOf(space)
-  const { route } = keys
-  const key = keys.leaderboard(name)
-  const increment = bind(leaderboardIncrement, [])
-  const range = bind(leaderboardRange, [])
-  const rank = bind(leaderboardRank, [])
-  const around = bind(leaderboardAround, [])
+  const runtime = runtimeOf(space)
+  const settings = readOptions(options)
+  const { keys, bind, use } = runtime
+  const keyOf: KeyOf = (...part) =>
+    part.length === 0 ? keys.leaderboard(name) : keys.leaderboardPart(name, ...part)
+  const key = keyOf()
+  const scores = createScores(settings)
+  const layouts = createLayouts(settings, keyOf)
+  const clock = createBoardClock()
+  const topic = createTopic<BoardEvent>('penknife:leaderboard')
+  const describe = bind(leaderboardDescribe, [[keyOf('data')]])
+  const parts = { name, runtime, settings, scores, layouts, clock, topic, key, idsKey: keyOf('ids') }
   use('leaderboard')
 
   return {
     name,
-    async increment(member: string, by = 1) {
-      checkText('member', member, LONGEST_MEMBER)
-      if (!Number.isFinite(by)) throw invalid('by', by, 'give a finite number')
-      return Number(await increment(route, key, member, by))
+    windows: settings.windows.map((window) => window.name),
+    maxScore: scores.max,
+    ...createUpdates(parts),
+    ...(createReads(parts) as Pick<Leaderboard<Data>, keyof Reads>),
+    async describe(member, data) {
+      checkMember(member)
+      await describe(keys.route, member, data === null ? '' : toJson('data', data, LARGEST_DATA))
     },
-    async top(count = 10, from = 1) {
-      wholeNumber('count', count, 1, 1000)
-      wholeNumber('from', from, 1, Number.MAX_SAFE_INTEGER - 1000)
-      return toRows(await range(route, key, from - 1, from + count - 2), from)
-    },
-    async rank(member: string) {
-      checkText('member', member, LONGEST_MEMBER)
-      const reply = await rank(route, key, member)
-      return reply && { member, score: Number(reply[1]), rank: Number(reply[0]) + 1 }
-    },
-    async around(member: string, each = 5) {
-      checkText('member', member, LONGEST_MEMBER)
-      wholeNumber('each', each, 0, 500)
-      const reply = await around(route, key, member, each)
-      return reply && toRows(reply.slice(1), Number(reply[0]) + 1)
-    },
-  } as Pick<Leaderboard, 'name' | 'increment' | 'top' | 'rank' | 'around'> as Leaderboard
-}
-
-/** Rows of a flat list of members and scores, the first of which has that rank. */
-function toRows(flat: readonly Reply[], first: number): readonly Row[] {
-  const rows: Row[] = []
-  for (let at = 0; at < flat.length; at += 2) {
-    rows.push({ member: flat[at] as string, score: Number(flat[at + 1]), rank: first + at / 2 })
+    on: (listener) => topic.on(listener),
   }
-  return rows
 }

@@ -97,9 +97,9 @@ export interface LeaderboardOptions {
    */
   readonly keep?: number
   /**
-   * Digits after the point of increments and sums in rolling windows, 0 to 9: such sums are kept as whole numbers, so that
-   * what leaves leaves nothing behind. On a board with a rolling window every increment must have at most so many, and
-   * a sum at most 2^53 of its last digit. Default: 0, whole numbers.
+   * Keep scores as whole numbers of so many digits after the point, 0 to 9, so that sums are exact and what leaves a rolling
+   * window leaves nothing behind: a score with more digits is refused, and one beyond `maxScore`, 2^53 - 1 of its last
+   * digit (less with first-come ties). Default: 0 with a rolling window or first-come ties, else doubles.
    */
   readonly decimals?: number
   /**
@@ -232,7 +232,7 @@ export interface Leaderboard<Data = unknown> {
   readonly name: string
   /** Windows in their order; methods mean the first unless told otherwise. */
   readonly windows: readonly string[]
-  /** The largest score, up and down, that the board's ties allow; infinite when they are by member. */
+  /** The largest score, up and down, of a board that keeps whole units (`decimals`); infinite where scores are doubles. */
   readonly maxScore: number
 
   /**
@@ -278,7 +278,7 @@ export interface Leaderboard<Data = unknown> {
     options: BoardUpdateOptions & { readonly change: true | string },
   ): Promise<ScoreChange>
   /**
-   * Makes 1 to 100 updates, times windows at most 200, in one step that nobody sees half done, in their order: all or, when one
+   * Makes 1 to 100 updates, times windows at most 100, in one step that nobody sees half done, in their order: all or, when one
    * is refused, none. Resolves with what each would have resolved with alone.
    */
   update(

@@ -29,6 +29,8 @@ export interface Keys {
   /** The last batch of outcomes that a worker told. */
   mark(stream: string, consumer: string): string
   leaderboard(name: string): string
+  /** Another key of a leaderboard: of a window, or of what it keeps beside its scores. */
+  leaderboardPart(name: string, ...part: readonly string[]): string
   history(notifier: string, channel: string): string
   /** Where a repeated publish finds the id that the first one got. */
   published(notifier: string, channel: string, id: string): string
@@ -67,6 +69,7 @@ export function createKeys(space: string, { keyPrefix, db }: KeyOptions): Keys {
     once: (stream, key) => `${base}stream:${stream}:once:${short(key)}`,
     mark: (stream, consumer) => `${base}stream:${stream}:mark:${consumer}`,
     leaderboard: (name) => `${base}board:${name}`,
+    leaderboardPart: (name, ...part) => `${base}board:${name}:${part.join(':')}`,
     history: (notifier, channel) => `${base}notify:${notifier}:${channel}`,
     published: (notifier, channel, id) => `${base}notify-id:${notifier}:${digest(`${channel}\n${id}`)}`,
     live: (notifier, channel) => `${base}notify:${notifier}:${channel}:${live}`,

@@ -2,155 +2,1731 @@
 import type { Arg, Reply, Script } from './script.ts'
 
 /**
- * Read the rows around a member.
+ * Keep data of a member, or forget them.
  *
- * - key `board`: sorted set
+ * - shared keys `keys`: hash of the members' data
  * - `member`: member
- * - `each`: rows before and after it, at the most
- * - replies the first row's rank, then member and score of each row; null without the member
+ * - `data`: JSON text, or nothing to forget
+ * - replies 1
  */
-export const leaderboardAround: Script<[], [board: string, member: Arg, each: Arg], readonly Reply[] | null> = {
-  name: 'leaderboard/around',
-  sha: 'c05b12b2c41bcc7efbd2f65391a07e437217595c',
-  batch: 8,
-  sharedKeys: false,
+export const leaderboardDescribe: Script<[keys: readonly string[]], [member: Arg, data: Arg], number> = {
+  name: 'leaderboard/describe',
+  sha: '3e9e696e453257c1df56c49a5d80deca6e74371b',
+  batch: 64,
+  sharedKeys: true,
   shared: [],
-  keys: ["board"],
-  args: ["member","each"],
-  returns: 'list|null',
-  text: `#!lua flags=no-writes
-local function item(board, member, each)
-  local rank = redis.call('ZREVRANK', board, member)
-  if not rank then
-    return nil
+  keys: [],
+  args: ["member","data"],
+  returns: 'integer',
+  text: `#!lua
+local keys = KEYS
+local function item(member, data)
+  if data == '' then
+    redis.call('HDEL', keys[1], member)
+  else
+    redis.call('HSET', keys[1], member, data)
   end
-  local start = math.max(0, rank - each)
-  local reply = redis.call('ZREVRANGE', board, start, rank + each, 'WITHSCORES')
-  table.insert(reply, 1, start)
-  return reply
+  return 1
 end
 local replies, key, arg = {}, 0, 0
-for i = 1, #KEYS / 1 do
-  local ok, reply = pcall(item, KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2])
+for i = 1, (#ARGV - 0) / 2 do
+  local ok, reply = pcall(item, ARGV[arg + 1], ARGV[arg + 2])
   if not ok and type(reply) ~= 'table' then
     local text = tostring(reply)
     reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
   end
   if reply == nil then reply = false end
   replies[i] = reply
-  key, arg = key + 1, arg + 2
+  key, arg = key + 0, arg + 2
 end
 return replies`,
 }
 
 /**
- * Add to a member's score.
+ * Add to a member's score on a board that is one sorted set and nothing else.
  *
- * - key `board`: sorted set
+ * - shared keys `keys`: the board's sorted set
  * - `member`: member
- * - `by`: number to add
- * - replies the new score
+ * - `by`: number to add to the sort value
+ * - replies the new sort value
  */
-export const leaderboardIncrement: Script<[], [board: string, member: Arg, by: Arg], string> = {
+export const leaderboardIncrement: Script<[keys: readonly string[]], [member: Arg, by: Arg], string> = {
   name: 'leaderboard/increment',
-  sha: '9441184a26c44855407119f44a1ecdb099b47d95',
+  sha: '0caa806b2e4336c0b1fba6cf19dfd5ae147d2fc0',
   batch: 64,
-  sharedKeys: false,
+  sharedKeys: true,
   shared: [],
-  keys: ["board"],
+  keys: [],
   args: ["member","by"],
   returns: 'string',
   text: `#!lua
+local keys = KEYS
 local HARMLESS = 2 ^ 970
-local function item(board, member, by)
+local function item(member, by)
   if math.abs(by) >= HARMLESS then
-    local sum = (redis.call('ZSCORE', board, member) or 0) + by
+    local sum = (redis.call('ZSCORE', keys[1], member) or 0) + by
     if math.abs(sum) == math.huge then
       return redis.error_reply('ERR the new score would be too large')
     end
   end
-  return redis.call('ZINCRBY', board, by, member)
+  return redis.call('ZINCRBY', keys[1], by, member)
 end
 local replies, key, arg = {}, 0, 0
-for i = 1, #KEYS / 1 do
-  local ok, reply = pcall(item, KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2])
+for i = 1, (#ARGV - 0) / 2 do
+  local ok, reply = pcall(item, ARGV[arg + 1], ARGV[arg + 2])
   if not ok and type(reply) ~= 'table' then
     local text = tostring(reply)
     reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
   end
   if reply == nil then reply = false end
   replies[i] = reply
-  key, arg = key + 1, arg + 2
+  key, arg = key + 0, arg + 2
 end
 return replies`,
 }
 
 /**
- * Read rows by rank; the highest score is rank 0.
+ * Read a member's position and sort value on a board that is one sorted set and nothing else.
  *
- * - key `board`: sorted set
- * - `start`: first rank
- * - `stop`: last rank
- * - replies member and score of each row
- */
-export const leaderboardRange: Script<[], [board: string, start: Arg, stop: Arg], readonly Reply[]> = {
-  name: 'leaderboard/range',
-  sha: 'e8a734d734b35a72d5eb2bf6c5941d23a9e01e7c',
-  batch: 8,
-  sharedKeys: false,
-  shared: [],
-  keys: ["board"],
-  args: ["start","stop"],
-  returns: 'list',
-  text: `#!lua flags=no-writes
-local function item(board, start, stop)
-  return redis.call('ZREVRANGE', board, start, stop, 'WITHSCORES')
-end
-local replies, key, arg = {}, 0, 0
-for i = 1, #KEYS / 1 do
-  local ok, reply = pcall(item, KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2])
-  if not ok and type(reply) ~= 'table' then
-    local text = tostring(reply)
-    reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
-  end
-  if reply == nil then reply = false end
-  replies[i] = reply
-  key, arg = key + 1, arg + 2
-end
-return replies`,
-}
-
-/**
- * Read a member's rank and score; the highest score is rank 0.
- *
- * - key `board`: sorted set
+ * - shared keys `keys`: the board's sorted set
  * - `member`: member
- * - replies rank and score; null when the board does not have the member
+ * - replies position from 0 and sort value; null when the board does not have the member
  */
-export const leaderboardRank: Script<[], [board: string, member: Arg], readonly Reply[] | null> = {
+export const leaderboardRank: Script<[keys: readonly string[]], [member: Arg], readonly Reply[] | null> = {
   name: 'leaderboard/rank',
-  sha: 'b900ae3e087b934307add3bc0526c75b2ae141c8',
+  sha: 'f6153788c87520b443417c3f69b53b4426fcefd2',
   batch: 128,
-  sharedKeys: false,
+  sharedKeys: true,
   shared: [],
-  keys: ["board"],
+  keys: [],
   args: ["member"],
   returns: 'list|null',
   text: `#!lua flags=no-writes
-local function item(board, member)
-  local rank = redis.call('ZREVRANK', board, member)
-  return rank and { rank, redis.call('ZSCORE', board, member) }
+local keys = KEYS
+local function item(member)
+  local rank = redis.call('ZRANK', keys[1], member)
+  return rank and { rank, redis.call('ZSCORE', keys[1], member) }
 end
 local replies, key, arg = {}, 0, 0
-for i = 1, #KEYS / 1 do
-  local ok, reply = pcall(item, KEYS[key + 1], ARGV[arg + 1])
+for i = 1, (#ARGV - 0) / 1 do
+  local ok, reply = pcall(item, ARGV[arg + 1])
   if not ok and type(reply) ~= 'table' then
     local text = tostring(reply)
     reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
   end
   if reply == nil then reply = false end
   replies[i] = reply
-  key, arg = key + 1, arg + 1
+  key, arg = key + 0, arg + 1
+end
+return replies`,
+}
+
+/**
+ * Read one window of a board of which nothing has to leave.
+ *
+ * - shared keys `keys`: the window's sorted sets, and the members' data, at the places that the plan gives
+ * - shared `plan`: JSON, see lua/_lib/board.lua, with one window
+ * - `what`: a read of lua/_lib/rows.lua
+ * - `style`: ordinal, competition or dense
+ * - `data`: 1 when the members' data are wanted
+ * - `a`: first argument
+ * - `b`: second argument
+ * - `c`: third argument
+ * - `d`: fourth argument
+ * - replies the time, when other periods are needed; else what was read
+ */
+export const leaderboardRead: Script<[keys: readonly string[], plan: Arg], [what: Arg, style: Arg, data: Arg, a: Arg, b: Arg, c: Arg, d: Arg], number | readonly Reply[]> = {
+  name: 'leaderboard/read',
+  sha: '93bce1bb1c3e154b7387243ff963c563b51cdabb',
+  batch: 16,
+  sharedKeys: true,
+  shared: ["plan"],
+  keys: [],
+  args: ["what","style","data","a","b","c","d"],
+  returns: 'integer|list',
+  text: `#!lua flags=no-writes
+local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]
+local board = {}
+function board.open(keys, plan)
+  local open = {}
+  for at, window in ipairs(plan.windows) do
+    local period = 1
+    if window.turn then
+      if now < window.start or now >= window.finish then
+        return nil
+      end
+      period = now < window.turn and 1 or 2
+    end
+    open[at] = {
+      z = keys[window.z[period]],
+      d = window.d and keys[window.d[period]],
+      period = period,
+      lives = window.lives and window.lives[period],
+      log = window.log and keys[window.log],
+      parts = window.parts and keys[window.parts],
+      gone = window.gone and keys[window.gone],
+      last = window.last,
+      grain = window.grain,
+    }
+  end
+  return open
+end
+function board.score(plan, value)
+  return plan.shift and math.floor(value / plan.shift) or value
+end
+function board.value(plan, score, time)
+  if not plan.shift then
+    return score
+  end
+  local ticks = math.floor((time - plan.since) / plan.unit)
+  return score * plan.shift + math.max(0, math.min(ticks, plan.shift - 1))
+end
+local function name_of(score)
+  return string.format('%.17g', score + 0)
+end
+function board.differ(plan, window, before, after)
+  local old = before and board.score(plan, before)
+  local new = after and board.score(plan, after)
+  if old == new then
+    return
+  end
+  if new then
+    redis.call('ZADD', window.d, new, name_of(new))
+  end
+  if old then
+    local low, high = old, old
+    if plan.shift then
+      low, high = old * plan.shift, old * plan.shift + plan.shift - 1
+    end
+    if redis.call('ZCOUNT', window.z, low, high) == 0 then
+      redis.call('ZREM', window.d, name_of(old))
+    end
+  end
+end
+function board.write(plan, window, member, before, after)
+  if after then
+    redis.call('ZADD', window.z, after, member)
+  else
+    redis.call('ZREM', window.z, member)
+  end
+  if window.d then
+    board.differ(plan, window, before, after)
+  end
+end
+function board.append(log, ...)
+  local id = redis.pcall('XADD', log, string.format('%.0f-*', now), ...)
+  if type(id) == 'table' and id.err then
+    local top = redis.call('XREVRANGE', log, '+', '-', 'COUNT', 1)[1]
+    if not top then
+      local info = redis.call('XINFO', 'STREAM', log)
+      for at = 1, #info, 2 do
+        if info[at] == 'last-generated-id' then
+          top = { info[at + 1] }
+        end
+      end
+    end
+    id = redis.call('XADD', log, string.match(top[1], '^%d+') .. '-*', ...)
+  end
+  return id
+end
+function board.time_of(id)
+  return tonumber(string.match(id, '^%d+'))
+end
+local rows = {}
+local function before(plan, window, style, value, position)
+  if style == 'ordinal' then
+    return position
+  end
+  local score = board.score(plan, value)
+  if style == 'dense' then
+    return redis.call('ZCOUNT', window.d, '-inf', string.format('(%.17g', score))
+  end
+  return redis.call('ZCOUNT', window.z, '-inf', string.format('(%.17g', plan.shift and score * plan.shift or score))
+end
+local function told(plan, window, style, data, position, flat)
+  local reply = { position, 0, flat, false }
+  if #flat == 0 then
+    return reply
+  end
+  reply[2] = before(plan, window, style, tonumber(flat[2]), position)
+  if data then
+    local members = {}
+    for at = 1, #flat, 2 do
+      members[#members + 1] = flat[at]
+    end
+    reply[4] = redis.call('HMGET', data, unpack(members))
+  end
+  return reply
+end
+function rows.range(plan, window, style, data, start, stop)
+  return told(plan, window, style, data, tonumber(start), redis.call('ZRANGE', window.z, start, stop, 'WITHSCORES'))
+end
+function rows.around(plan, window, style, data, member, each)
+  local position = redis.call('ZRANK', window.z, member)
+  if not position then
+    return {}
+  end
+  return rows.range(plan, window, style, data, math.max(0, position - each), position + each)
+end
+function rows.between(plan, window, style, data, low, high, from, count)
+  local position = 0
+  if low ~= '-inf' then
+    position = redis.call('ZCOUNT', window.z, '-inf', '(' .. low)
+  end
+  local start = position + from
+  local stop = math.min(position + redis.call('ZCOUNT', window.z, low, high), start + count) - 1
+  if stop < start then
+    return told(plan, window, style, data, start, {})
+  end
+  return rows.range(plan, window, style, data, start, stop)
+end
+function rows.of(plan, window, style, data, members)
+  members = cjson.decode(members)
+  local values = {}
+  for at, member in ipairs(members) do
+    local value, position = redis.call('ZSCORE', window.z, member), 0
+    if value and style == 'ordinal' then
+      position = redis.call('ZRANK', window.z, member)
+    end
+    values[2 * at - 1] = value
+    values[2 * at] = value and before(plan, window, style, tonumber(value), position) or 0
+  end
+  return { values, data and redis.call('HMGET', data, unpack(members)) or false }
+end
+function rows.count(_, window, _, _, low, high)
+  if low == '-inf' and high == '+inf' then
+    return { redis.call('ZCARD', window.z) }
+  end
+  return { redis.call('ZCOUNT', window.z, low, high) }
+end
+function rows.better(plan, window, _, _, member)
+  local value = tonumber(redis.call('ZSCORE', window.z, member))
+  if not value then
+    return {}
+  end
+  return { before(plan, window, 'competition', value, 0), redis.call('ZCARD', window.z) }
+end
+function rows.quantile(_, window, _, _, percent)
+  local count = redis.call('ZCARD', window.z)
+  if count == 0 then
+    return {}
+  end
+  local exact = percent * count / 100
+  local whole = math.floor(exact + 0.5)
+  local wanted = math.abs(exact - whole) <= whole * 1e-14 and whole or math.ceil(exact)
+  wanted = math.max(1, wanted)
+  return { redis.call('ZRANGE', window.z, count - wanted, count - wanted, 'WITHSCORES')[2] }
+end
+function rows.scan(_, window, _, _, cursor)
+  local reply = redis.call('ZSCAN', window.z, cursor, 'COUNT', 200)
+  return { reply[1], window.period, reply[2] }
+end
+local keys = KEYS
+local plan = ARGV[1]
+local config = cjson.decode(plan)
+local open
+local function item(what, style, data, a, b, c, d)
+  open = open or board.open(keys, config)
+  if not open then
+    return now
+  end
+  return rows[what](config, open[1], style, data == '1' and keys[config.data], a, b, c, d)
+end
+local replies, key, arg = {}, 0, 1
+for i = 1, (#ARGV - 1) / 7 do
+  local ok, reply = pcall(item, ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3], ARGV[arg + 4], ARGV[arg + 5], ARGV[arg + 6], ARGV[arg + 7])
+  if not ok and type(reply) ~= 'table' then
+    local text = tostring(reply)
+    reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
+  end
+  if reply == nil then reply = false end
+  replies[i] = reply
+  key, arg = key + 0, arg + 7
+end
+return replies`,
+}
+
+/**
+ * Read a rolling window, after taking out what has to leave: at most 100 entries in a call.
+ *
+ * - shared keys `keys`: the window's keys, and the members' data, at the places that the plan gives
+ * - shared `plan`: JSON, see lua/_lib/board.lua, with one window
+ * - `what`: a read of lua/_lib/rows.lua
+ * - `style`: ordinal, competition or dense
+ * - `data`: 1 when the members' data are wanted
+ * - `a`: first argument
+ * - `b`: second argument
+ * - `c`: third argument
+ * - `d`: fourth argument
+ * - replies 0 when more has to leave: call again; else what was read
+ */
+export const leaderboardReadRolling: Script<[keys: readonly string[], plan: Arg], [what: Arg, style: Arg, data: Arg, a: Arg, b: Arg, c: Arg, d: Arg], number | readonly Reply[]> = {
+  name: 'leaderboard/read-rolling',
+  sha: '9c13a88074e7af7cae086cc2764025d0c7e8e793',
+  batch: 16,
+  sharedKeys: true,
+  shared: ["plan"],
+  keys: [],
+  args: ["what","style","data","a","b","c","d"],
+  returns: 'integer|list',
+  text: `#!lua
+local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]
+local board = {}
+function board.open(keys, plan)
+  local open = {}
+  for at, window in ipairs(plan.windows) do
+    local period = 1
+    if window.turn then
+      if now < window.start or now >= window.finish then
+        return nil
+      end
+      period = now < window.turn and 1 or 2
+    end
+    open[at] = {
+      z = keys[window.z[period]],
+      d = window.d and keys[window.d[period]],
+      period = period,
+      lives = window.lives and window.lives[period],
+      log = window.log and keys[window.log],
+      parts = window.parts and keys[window.parts],
+      gone = window.gone and keys[window.gone],
+      last = window.last,
+      grain = window.grain,
+    }
+  end
+  return open
+end
+function board.score(plan, value)
+  return plan.shift and math.floor(value / plan.shift) or value
+end
+function board.value(plan, score, time)
+  if not plan.shift then
+    return score
+  end
+  local ticks = math.floor((time - plan.since) / plan.unit)
+  return score * plan.shift + math.max(0, math.min(ticks, plan.shift - 1))
+end
+local function name_of(score)
+  return string.format('%.17g', score + 0)
+end
+function board.differ(plan, window, before, after)
+  local old = before and board.score(plan, before)
+  local new = after and board.score(plan, after)
+  if old == new then
+    return
+  end
+  if new then
+    redis.call('ZADD', window.d, new, name_of(new))
+  end
+  if old then
+    local low, high = old, old
+    if plan.shift then
+      low, high = old * plan.shift, old * plan.shift + plan.shift - 1
+    end
+    if redis.call('ZCOUNT', window.z, low, high) == 0 then
+      redis.call('ZREM', window.d, name_of(old))
+    end
+  end
+end
+function board.write(plan, window, member, before, after)
+  if after then
+    redis.call('ZADD', window.z, after, member)
+  else
+    redis.call('ZREM', window.z, member)
+  end
+  if window.d then
+    board.differ(plan, window, before, after)
+  end
+end
+function board.append(log, ...)
+  local id = redis.pcall('XADD', log, string.format('%.0f-*', now), ...)
+  if type(id) == 'table' and id.err then
+    local top = redis.call('XREVRANGE', log, '+', '-', 'COUNT', 1)[1]
+    if not top then
+      local info = redis.call('XINFO', 'STREAM', log)
+      for at = 1, #info, 2 do
+        if info[at] == 'last-generated-id' then
+          top = { info[at + 1] }
+        end
+      end
+    end
+    id = redis.call('XADD', log, string.match(top[1], '^%d+') .. '-*', ...)
+  end
+  return id
+end
+function board.time_of(id)
+  return tonumber(string.match(id, '^%d+'))
+end
+local rows = {}
+local function before(plan, window, style, value, position)
+  if style == 'ordinal' then
+    return position
+  end
+  local score = board.score(plan, value)
+  if style == 'dense' then
+    return redis.call('ZCOUNT', window.d, '-inf', string.format('(%.17g', score))
+  end
+  return redis.call('ZCOUNT', window.z, '-inf', string.format('(%.17g', plan.shift and score * plan.shift or score))
+end
+local function told(plan, window, style, data, position, flat)
+  local reply = { position, 0, flat, false }
+  if #flat == 0 then
+    return reply
+  end
+  reply[2] = before(plan, window, style, tonumber(flat[2]), position)
+  if data then
+    local members = {}
+    for at = 1, #flat, 2 do
+      members[#members + 1] = flat[at]
+    end
+    reply[4] = redis.call('HMGET', data, unpack(members))
+  end
+  return reply
+end
+function rows.range(plan, window, style, data, start, stop)
+  return told(plan, window, style, data, tonumber(start), redis.call('ZRANGE', window.z, start, stop, 'WITHSCORES'))
+end
+function rows.around(plan, window, style, data, member, each)
+  local position = redis.call('ZRANK', window.z, member)
+  if not position then
+    return {}
+  end
+  return rows.range(plan, window, style, data, math.max(0, position - each), position + each)
+end
+function rows.between(plan, window, style, data, low, high, from, count)
+  local position = 0
+  if low ~= '-inf' then
+    position = redis.call('ZCOUNT', window.z, '-inf', '(' .. low)
+  end
+  local start = position + from
+  local stop = math.min(position + redis.call('ZCOUNT', window.z, low, high), start + count) - 1
+  if stop < start then
+    return told(plan, window, style, data, start, {})
+  end
+  return rows.range(plan, window, style, data, start, stop)
+end
+function rows.of(plan, window, style, data, members)
+  members = cjson.decode(members)
+  local values = {}
+  for at, member in ipairs(members) do
+    local value, position = redis.call('ZSCORE', window.z, member), 0
+    if value and style == 'ordinal' then
+      position = redis.call('ZRANK', window.z, member)
+    end
+    values[2 * at - 1] = value
+    values[2 * at] = value and before(plan, window, style, tonumber(value), position) or 0
+  end
+  return { values, data and redis.call('HMGET', data, unpack(members)) or false }
+end
+function rows.count(_, window, _, _, low, high)
+  if low == '-inf' and high == '+inf' then
+    return { redis.call('ZCARD', window.z) }
+  end
+  return { redis.call('ZCOUNT', window.z, low, high) }
+end
+function rows.better(plan, window, _, _, member)
+  local value = tonumber(redis.call('ZSCORE', window.z, member))
+  if not value then
+    return {}
+  end
+  return { before(plan, window, 'competition', value, 0), redis.call('ZCARD', window.z) }
+end
+function rows.quantile(_, window, _, _, percent)
+  local count = redis.call('ZCARD', window.z)
+  if count == 0 then
+    return {}
+  end
+  local exact = percent * count / 100
+  local whole = math.floor(exact + 0.5)
+  local wanted = math.abs(exact - whole) <= whole * 1e-14 and whole or math.ceil(exact)
+  wanted = math.max(1, wanted)
+  return { redis.call('ZRANGE', window.z, count - wanted, count - wanted, 'WITHSCORES')[2] }
+end
+function rows.scan(_, window, _, _, cursor)
+  local reply = redis.call('ZSCAN', window.z, cursor, 'COUNT', 200)
+  return { reply[1], window.period, reply[2] }
+end
+local function earlier(a, b)
+  local a_time, a_number = string.match(a, '(%d+)-(%d+)')
+  local b_time, b_number = string.match(b, '(%d+)-(%d+)')
+  if a_time ~= b_time then
+    return tonumber(a_time) < tonumber(b_time)
+  end
+  return tonumber(a_number) < tonumber(b_number)
+end
+local function take(plan, window, member, amount, time)
+  if not plan.shift and not window.d then
+    local value = redis.call('ZINCRBY', window.z, -amount, member)
+    if tonumber(value) == 0 then
+      redis.call('ZREM', window.z, member)
+    end
+    return
+  end
+  local before = tonumber(redis.call('ZSCORE', window.z, member)) or false
+  local score = (before and board.score(plan, before) or 0) - amount
+  board.write(plan, window, member, before, score ~= 0 and board.value(plan, score, time))
+end
+local function grown(window, id, member)
+  local amount = redis.call('HGET', window.parts, id)
+  redis.call('HDEL', window.parts, id)
+  if redis.call('HGET', window.parts, '=' .. member) == id then
+    redis.call('HDEL', window.parts, '=' .. member)
+  end
+  return amount or 0
+end
+local function settle_window(plan, window, budget)
+  local bound = now - window.last
+  if bound < 0 then
+    return budget
+  end
+  local cut = string.format('%.0f', bound)
+  local due = redis.call('XRANGE', window.log, '-', cut, 'COUNT', budget + 1)
+  if #due == 0 then
+    return budget
+  end
+  local newest = redis.call('XREVRANGE', window.log, '+', '-', 'COUNT', 1)[1][1]
+  if board.time_of(newest) <= bound then
+    redis.call('UNLINK', window.z, window.log, window.gone, window.parts or window.log, window.d or window.log)
+    return budget
+  end
+  local removed = redis.call('EXISTS', window.gone) == 1
+  local sums = {}
+  for at = 1, math.min(#due, budget) do
+    local id, member, by = due[at][1], due[at][2][2], due[at][2][4]
+    local mark = removed and redis.call('HGET', window.gone, member)
+    if by == '' then
+      if mark == id then
+        redis.call('HDEL', window.gone, member)
+      end
+    else
+      if by == '+' then
+        by = grown(window, id, member)
+      end
+      by = tonumber(by)
+      if by ~= 0 and not (mark and earlier(id, mark)) then
+        if plan.shift then
+          take(plan, window, member, by, board.time_of(id) + window.last)
+        else
+          sums[member] = (sums[member] or 0) + by
+        end
+      end
+    end
+  end
+  for member, amount in pairs(sums) do
+    if amount ~= 0 then
+      take(plan, window, member, amount)
+    end
+  end
+  local left = due[budget + 1]
+  local time, number = string.match(due[math.min(#due, budget)][1], '(%d+)-(%d+)')
+  redis.call('XTRIM', window.log, 'MINID', '=', left and left[1] or time .. '-' .. string.format('%.0f', number + 1))
+  return left and -1 or budget - #due
+end
+local function settle(plan, windows, budget)
+  for _, window in ipairs(windows) do
+    if window.log then
+      budget = settle_window(plan, window, budget)
+      if budget < 0 then
+        return false
+      end
+    end
+  end
+  return true
+end
+local keys = KEYS
+local plan = ARGV[1]
+local config = cjson.decode(plan)
+local open, settled
+local function item(what, style, data, a, b, c, d)
+  if settled == nil then
+    open = board.open(keys, config)
+    settled = settle(config, open, 100)
+  end
+  if not settled then
+    return 0
+  end
+  return rows[what](config, open[1], style, data == '1' and keys[config.data], a, b, c, d)
+end
+local replies, key, arg = {}, 0, 1
+for i = 1, (#ARGV - 1) / 7 do
+  local ok, reply = pcall(item, ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3], ARGV[arg + 4], ARGV[arg + 5], ARGV[arg + 6], ARGV[arg + 7])
+  if not ok and type(reply) ~= 'table' then
+    local text = tostring(reply)
+    reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
+  end
+  if reply == nil then reply = false end
+  replies[i] = reply
+  key, arg = key + 0, arg + 7
+end
+return replies`,
+}
+
+/**
+ * Find when an increment was made that can still be undone.
+ *
+ * - shared keys `keys`: the remembered ids
+ * - shared `remember`: microseconds
+ * - `id`: the increment's id
+ * - replies the time in microseconds; null when it is not remembered
+ */
+export const leaderboardRecall: Script<[keys: readonly string[], remember: Arg], [id: Arg], number | null> = {
+  name: 'leaderboard/recall',
+  sha: 'cefd711cc6be655010a5b92328ccfeab3f931d99',
+  batch: 64,
+  sharedKeys: true,
+  shared: ["remember"],
+  keys: [],
+  args: ["id"],
+  returns: 'integer|null',
+  text: `#!lua flags=no-writes
+local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]
+local board = {}
+function board.open(keys, plan)
+  local open = {}
+  for at, window in ipairs(plan.windows) do
+    local period = 1
+    if window.turn then
+      if now < window.start or now >= window.finish then
+        return nil
+      end
+      period = now < window.turn and 1 or 2
+    end
+    open[at] = {
+      z = keys[window.z[period]],
+      d = window.d and keys[window.d[period]],
+      period = period,
+      lives = window.lives and window.lives[period],
+      log = window.log and keys[window.log],
+      parts = window.parts and keys[window.parts],
+      gone = window.gone and keys[window.gone],
+      last = window.last,
+      grain = window.grain,
+    }
+  end
+  return open
+end
+function board.score(plan, value)
+  return plan.shift and math.floor(value / plan.shift) or value
+end
+function board.value(plan, score, time)
+  if not plan.shift then
+    return score
+  end
+  local ticks = math.floor((time - plan.since) / plan.unit)
+  return score * plan.shift + math.max(0, math.min(ticks, plan.shift - 1))
+end
+local function name_of(score)
+  return string.format('%.17g', score + 0)
+end
+function board.differ(plan, window, before, after)
+  local old = before and board.score(plan, before)
+  local new = after and board.score(plan, after)
+  if old == new then
+    return
+  end
+  if new then
+    redis.call('ZADD', window.d, new, name_of(new))
+  end
+  if old then
+    local low, high = old, old
+    if plan.shift then
+      low, high = old * plan.shift, old * plan.shift + plan.shift - 1
+    end
+    if redis.call('ZCOUNT', window.z, low, high) == 0 then
+      redis.call('ZREM', window.d, name_of(old))
+    end
+  end
+end
+function board.write(plan, window, member, before, after)
+  if after then
+    redis.call('ZADD', window.z, after, member)
+  else
+    redis.call('ZREM', window.z, member)
+  end
+  if window.d then
+    board.differ(plan, window, before, after)
+  end
+end
+function board.append(log, ...)
+  local id = redis.pcall('XADD', log, string.format('%.0f-*', now), ...)
+  if type(id) == 'table' and id.err then
+    local top = redis.call('XREVRANGE', log, '+', '-', 'COUNT', 1)[1]
+    if not top then
+      local info = redis.call('XINFO', 'STREAM', log)
+      for at = 1, #info, 2 do
+        if info[at] == 'last-generated-id' then
+          top = { info[at + 1] }
+        end
+      end
+    end
+    id = redis.call('XADD', log, string.match(top[1], '^%d+') .. '-*', ...)
+  end
+  return id
+end
+function board.time_of(id)
+  return tonumber(string.match(id, '^%d+'))
+end
+local keys = KEYS
+local remember = ARGV[1]
+local function item(id)
+  local record = redis.call('HGET', keys[1], 'i' .. id)
+  local time = record and board.time_of(record)
+  return time and now - time < tonumber(remember) and time or nil
+end
+local replies, key, arg = {}, 0, 1
+for i = 1, (#ARGV - 1) / 1 do
+  local ok, reply = pcall(item, ARGV[arg + 1])
+  if not ok and type(reply) ~= 'table' then
+    local text = tostring(reply)
+    reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
+  end
+  if reply == nil then reply = false end
+  replies[i] = reply
+  key, arg = key + 0, arg + 1
+end
+return replies`,
+}
+
+/**
+ * Take a member off every window of a board, previous periods included, with its data.
+ *
+ * What it has in the log of a rolling window stays there to count nothing: a mark at the end of the log says so, and goes
+ * as the last of it. Touches as many sorted sets as the plan names, at most 816.
+ *
+ * - shared keys `keys`: sorted sets, logs and data, at the places that the plan gives
+ * - shared `plan`: JSON, see lua/_lib/board.lua; also `former`, places of previous periods' sets, and `data`, `ids`, `idlog`
+ * - `member`: member
+ * - replies the time, when other periods are needed; else '1' when it was on the board now, '0' when not
+ */
+export const leaderboardRemove: Script<[keys: readonly string[], plan: Arg], [member: Arg], number | string> = {
+  name: 'leaderboard/remove',
+  sha: 'abcc2a1b6d936f982b3913d6930fa7ad68e8103b',
+  batch: 1,
+  sharedKeys: true,
+  shared: ["plan"],
+  keys: [],
+  args: ["member"],
+  returns: 'integer|string',
+  text: `#!lua
+local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]
+local board = {}
+function board.open(keys, plan)
+  local open = {}
+  for at, window in ipairs(plan.windows) do
+    local period = 1
+    if window.turn then
+      if now < window.start or now >= window.finish then
+        return nil
+      end
+      period = now < window.turn and 1 or 2
+    end
+    open[at] = {
+      z = keys[window.z[period]],
+      d = window.d and keys[window.d[period]],
+      period = period,
+      lives = window.lives and window.lives[period],
+      log = window.log and keys[window.log],
+      parts = window.parts and keys[window.parts],
+      gone = window.gone and keys[window.gone],
+      last = window.last,
+      grain = window.grain,
+    }
+  end
+  return open
+end
+function board.score(plan, value)
+  return plan.shift and math.floor(value / plan.shift) or value
+end
+function board.value(plan, score, time)
+  if not plan.shift then
+    return score
+  end
+  local ticks = math.floor((time - plan.since) / plan.unit)
+  return score * plan.shift + math.max(0, math.min(ticks, plan.shift - 1))
+end
+local function name_of(score)
+  return string.format('%.17g', score + 0)
+end
+function board.differ(plan, window, before, after)
+  local old = before and board.score(plan, before)
+  local new = after and board.score(plan, after)
+  if old == new then
+    return
+  end
+  if new then
+    redis.call('ZADD', window.d, new, name_of(new))
+  end
+  if old then
+    local low, high = old, old
+    if plan.shift then
+      low, high = old * plan.shift, old * plan.shift + plan.shift - 1
+    end
+    if redis.call('ZCOUNT', window.z, low, high) == 0 then
+      redis.call('ZREM', window.d, name_of(old))
+    end
+  end
+end
+function board.write(plan, window, member, before, after)
+  if after then
+    redis.call('ZADD', window.z, after, member)
+  else
+    redis.call('ZREM', window.z, member)
+  end
+  if window.d then
+    board.differ(plan, window, before, after)
+  end
+end
+function board.append(log, ...)
+  local id = redis.pcall('XADD', log, string.format('%.0f-*', now), ...)
+  if type(id) == 'table' and id.err then
+    local top = redis.call('XREVRANGE', log, '+', '-', 'COUNT', 1)[1]
+    if not top then
+      local info = redis.call('XINFO', 'STREAM', log)
+      for at = 1, #info, 2 do
+        if info[at] == 'last-generated-id' then
+          top = { info[at + 1] }
+        end
+      end
+    end
+    id = redis.call('XADD', log, string.match(top[1], '^%d+') .. '-*', ...)
+  end
+  return id
+end
+function board.time_of(id)
+  return tonumber(string.match(id, '^%d+'))
+end
+local keys = KEYS
+local plan = ARGV[1]
+local config = cjson.decode(plan)
+local function strike(z, d, member)
+  local before = tonumber(redis.call('ZSCORE', z, member)) or false
+  if before then
+    board.write(config, { z = z, d = d }, member, before, false)
+  end
+  return before
+end
+local function item(member)
+  local open = board.open(keys, config)
+  if not open then
+    return now
+  end
+  local there = '0'
+  for _, window in ipairs(open) do
+    if strike(window.z, window.d, member) then
+      there = '1'
+    end
+    if window.log and redis.call('EXISTS', window.log) == 1 then
+      if window.parts then
+        redis.call('HDEL', window.parts, '=' .. member)
+      end
+      redis.call('HSET', window.gone, member, board.append(window.log, 'm', member, 'b', ''))
+      for _, key in ipairs({ window.log, window.gone, window.parts or window.log }) do
+        redis.call('PEXPIRE', key, math.ceil(window.last / 1000) + 3600000)
+      end
+    end
+  end
+  for _, former in ipairs(config.former) do
+    strike(keys[former[1]], keys[former[2]], member)
+  end
+  redis.call('HDEL', keys[config.data], member)
+  if config.ids then
+    redis.call('HSET', keys[config.ids], 'x' .. member, board.append(keys[config.idlog], 'f', 'x' .. member))
+    for _, key in ipairs({ keys[config.ids], keys[config.idlog] }) do
+      redis.call('PEXPIRE', key, math.ceil(config.remember / 1000) + 3600000)
+    end
+  end
+  return there
+end
+local replies, key, arg = {}, 0, 1
+for i = 1, (#ARGV - 1) / 1 do
+  local ok, reply = pcall(item, ARGV[arg + 1])
+  if not ok and type(reply) ~= 'table' then
+    local text = tostring(reply)
+    reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
+  end
+  if reply == nil then reply = false end
+  replies[i] = reply
+  key, arg = key + 0, arg + 1
+end
+return replies`,
+}
+
+/**
+ * Take back an increment by its id, in the windows that still count it.
+ *
+ * What may be refused is found before the first write.
+ *
+ * - shared keys `keys`: the windows' keys, calendar ones of the periods in which it was made, at the places that the plan gives
+ * - shared `plan`: JSON, see lua/_lib/board.lua; also `ids`, `idlog`, `remember`
+ * - `id`: the increment's id
+ * - `time`: when it was made, in microseconds
+ * - replies 1 when undone, 0 when there was nothing to undo, 2 when more has to leave rolling windows: call again
+ */
+export const leaderboardUndo: Script<[keys: readonly string[], plan: Arg], [id: Arg, time: Arg], number> = {
+  name: 'leaderboard/undo',
+  sha: '286ee9a82b10b8929c9e5729b0c49be7e25b96fa',
+  batch: 1,
+  sharedKeys: true,
+  shared: ["plan"],
+  keys: [],
+  args: ["id","time"],
+  returns: 'integer',
+  text: `#!lua
+local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]
+local board = {}
+function board.open(keys, plan)
+  local open = {}
+  for at, window in ipairs(plan.windows) do
+    local period = 1
+    if window.turn then
+      if now < window.start or now >= window.finish then
+        return nil
+      end
+      period = now < window.turn and 1 or 2
+    end
+    open[at] = {
+      z = keys[window.z[period]],
+      d = window.d and keys[window.d[period]],
+      period = period,
+      lives = window.lives and window.lives[period],
+      log = window.log and keys[window.log],
+      parts = window.parts and keys[window.parts],
+      gone = window.gone and keys[window.gone],
+      last = window.last,
+      grain = window.grain,
+    }
+  end
+  return open
+end
+function board.score(plan, value)
+  return plan.shift and math.floor(value / plan.shift) or value
+end
+function board.value(plan, score, time)
+  if not plan.shift then
+    return score
+  end
+  local ticks = math.floor((time - plan.since) / plan.unit)
+  return score * plan.shift + math.max(0, math.min(ticks, plan.shift - 1))
+end
+local function name_of(score)
+  return string.format('%.17g', score + 0)
+end
+function board.differ(plan, window, before, after)
+  local old = before and board.score(plan, before)
+  local new = after and board.score(plan, after)
+  if old == new then
+    return
+  end
+  if new then
+    redis.call('ZADD', window.d, new, name_of(new))
+  end
+  if old then
+    local low, high = old, old
+    if plan.shift then
+      low, high = old * plan.shift, old * plan.shift + plan.shift - 1
+    end
+    if redis.call('ZCOUNT', window.z, low, high) == 0 then
+      redis.call('ZREM', window.d, name_of(old))
+    end
+  end
+end
+function board.write(plan, window, member, before, after)
+  if after then
+    redis.call('ZADD', window.z, after, member)
+  else
+    redis.call('ZREM', window.z, member)
+  end
+  if window.d then
+    board.differ(plan, window, before, after)
+  end
+end
+function board.append(log, ...)
+  local id = redis.pcall('XADD', log, string.format('%.0f-*', now), ...)
+  if type(id) == 'table' and id.err then
+    local top = redis.call('XREVRANGE', log, '+', '-', 'COUNT', 1)[1]
+    if not top then
+      local info = redis.call('XINFO', 'STREAM', log)
+      for at = 1, #info, 2 do
+        if info[at] == 'last-generated-id' then
+          top = { info[at + 1] }
+        end
+      end
+    end
+    id = redis.call('XADD', log, string.match(top[1], '^%d+') .. '-*', ...)
+  end
+  return id
+end
+function board.time_of(id)
+  return tonumber(string.match(id, '^%d+'))
+end
+local function earlier(a, b)
+  local a_time, a_number = string.match(a, '(%d+)-(%d+)')
+  local b_time, b_number = string.match(b, '(%d+)-(%d+)')
+  if a_time ~= b_time then
+    return tonumber(a_time) < tonumber(b_time)
+  end
+  return tonumber(a_number) < tonumber(b_number)
+end
+local function take(plan, window, member, amount, time)
+  if not plan.shift and not window.d then
+    local value = redis.call('ZINCRBY', window.z, -amount, member)
+    if tonumber(value) == 0 then
+      redis.call('ZREM', window.z, member)
+    end
+    return
+  end
+  local before = tonumber(redis.call('ZSCORE', window.z, member)) or false
+  local score = (before and board.score(plan, before) or 0) - amount
+  board.write(plan, window, member, before, score ~= 0 and board.value(plan, score, time))
+end
+local function grown(window, id, member)
+  local amount = redis.call('HGET', window.parts, id)
+  redis.call('HDEL', window.parts, id)
+  if redis.call('HGET', window.parts, '=' .. member) == id then
+    redis.call('HDEL', window.parts, '=' .. member)
+  end
+  return amount or 0
+end
+local function settle_window(plan, window, budget)
+  local bound = now - window.last
+  if bound < 0 then
+    return budget
+  end
+  local cut = string.format('%.0f', bound)
+  local due = redis.call('XRANGE', window.log, '-', cut, 'COUNT', budget + 1)
+  if #due == 0 then
+    return budget
+  end
+  local newest = redis.call('XREVRANGE', window.log, '+', '-', 'COUNT', 1)[1][1]
+  if board.time_of(newest) <= bound then
+    redis.call('UNLINK', window.z, window.log, window.gone, window.parts or window.log, window.d or window.log)
+    return budget
+  end
+  local removed = redis.call('EXISTS', window.gone) == 1
+  local sums = {}
+  for at = 1, math.min(#due, budget) do
+    local id, member, by = due[at][1], due[at][2][2], due[at][2][4]
+    local mark = removed and redis.call('HGET', window.gone, member)
+    if by == '' then
+      if mark == id then
+        redis.call('HDEL', window.gone, member)
+      end
+    else
+      if by == '+' then
+        by = grown(window, id, member)
+      end
+      by = tonumber(by)
+      if by ~= 0 and not (mark and earlier(id, mark)) then
+        if plan.shift then
+          take(plan, window, member, by, board.time_of(id) + window.last)
+        else
+          sums[member] = (sums[member] or 0) + by
+        end
+      end
+    end
+  end
+  for member, amount in pairs(sums) do
+    if amount ~= 0 then
+      take(plan, window, member, amount)
+    end
+  end
+  local left = due[budget + 1]
+  local time, number = string.match(due[math.min(#due, budget)][1], '(%d+)-(%d+)')
+  redis.call('XTRIM', window.log, 'MINID', '=', left and left[1] or time .. '-' .. string.format('%.0f', number + 1))
+  return left and -1 or budget - #due
+end
+local function settle(plan, windows, budget)
+  for _, window in ipairs(windows) do
+    if window.log then
+      budget = settle_window(plan, window, budget)
+      if budget < 0 then
+        return false
+      end
+    end
+  end
+  return true
+end
+local keys = KEYS
+local plan = ARGV[1]
+local config = cjson.decode(plan)
+local function logged(window, entry)
+  if window.grain then
+    return redis.call('HEXISTS', window.parts, entry) == 1
+  end
+  return redis.call('XRANGE', window.log, entry, entry)[1] ~= nil
+end
+local function unlog(window, entry, amount)
+  if window.grain then
+    redis.call('HINCRBY', window.parts, entry, -amount)
+  else
+    redis.call('XDEL', window.log, entry)
+  end
+end
+local function item(id, time)
+  local field = 'i' .. id
+  local ids = keys[config.ids]
+  local record = redis.call('HGET', ids, field)
+  if not record or board.time_of(record) ~= tonumber(time) or now - tonumber(time) >= config.remember then
+    return 0
+  end
+  local place, amount, entries, member = string.match(record, '^(%S+) (%S+) (%S+) (.*)$')
+  local removed = redis.call('HGET', ids, 'x' .. member)
+  if amount == '-' or removed and earlier(place, removed) then
+    return 0
+  end
+  local open = board.open(keys, config)
+  if not settle(config, open, 100) then
+    return 2
+  end
+  amount = tonumber(amount)
+  local next_entry = string.gmatch(entries, '[^,-]+%-%d+')
+  local writes = {}
+  for _, window in ipairs(open) do
+    local before = tonumber(redis.call('ZSCORE', window.z, member)) or false
+    local entry = window.log and next_entry()
+    local counts = before
+    if window.log then
+      counts = entry and logged(window, entry)
+    end
+    if counts and amount ~= 0 then
+      local score = (before and board.score(config, before) or 0) - amount
+      if math.abs(score) > (config.limit or 1.7976931348623157e308) then
+        return redis.error_reply('ERR the score without the increment would be too large')
+      end
+      local after = not (window.log and score == 0) and board.value(config, score, now)
+      writes[#writes + 1] = { window, before, after, entry }
+    end
+  end
+  for _, each in ipairs(writes) do
+    board.write(config, each[1], member, each[2], each[3])
+    if each[4] then
+      unlog(each[1], each[4], amount)
+    end
+  end
+  redis.call('HSET', ids, field, place .. ' - - ' .. member)
+  return 1
+end
+local replies, key, arg = {}, 0, 1
+for i = 1, (#ARGV - 1) / 2 do
+  local ok, reply = pcall(item, ARGV[arg + 1], ARGV[arg + 2])
+  if not ok and type(reply) ~= 'table' then
+    local text = tostring(reply)
+    reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
+  end
+  if reply == nil then reply = false end
+  replies[i] = reply
+  key, arg = key + 0, arg + 2
+end
+return replies`,
+}
+
+/**
+ * Update members in every window of a board: all changes of an item, or none.
+ *
+ * What may be refused is found before the first write. At most 100 entries are taken out of rolling windows first; when
+ * more have to leave nothing else is done, so that no answer is stale.
+ *
+ * - shared keys `keys`: sorted sets and logs, at the places that the plan gives
+ * - shared `plan`: JSON, see lua/_lib/board.lua; also `keep`, `data`, `ids`, `idlog`, `remember`, `events`
+ * - `changes`: JSON: a list of [i, s or b (increment, set, best), member, amount, id]
+ * - `watch`: number of the window whose change is wanted, or 0
+ * - `tell`: 1 when changes of rank are wanted, as the plan's `events` says
+ * - replies 0: call again, more had to leave; more: the time, other periods are needed; text: the sort value in the first window, of one change; else for each change that value, the change and the events
+ */
+export const leaderboardUpdate: Script<[keys: readonly string[], plan: Arg], [changes: Arg, watch: Arg, tell: Arg], number | string | readonly Reply[]> = {
+  name: 'leaderboard/update',
+  sha: '5168c607f2a49378b7ecad5f7b6a69b355218dfa',
+  batch: 32,
+  sharedKeys: true,
+  shared: ["plan"],
+  keys: [],
+  args: ["changes","watch","tell"],
+  returns: 'integer|string|list',
+  text: `#!lua
+local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]
+local board = {}
+function board.open(keys, plan)
+  local open = {}
+  for at, window in ipairs(plan.windows) do
+    local period = 1
+    if window.turn then
+      if now < window.start or now >= window.finish then
+        return nil
+      end
+      period = now < window.turn and 1 or 2
+    end
+    open[at] = {
+      z = keys[window.z[period]],
+      d = window.d and keys[window.d[period]],
+      period = period,
+      lives = window.lives and window.lives[period],
+      log = window.log and keys[window.log],
+      parts = window.parts and keys[window.parts],
+      gone = window.gone and keys[window.gone],
+      last = window.last,
+      grain = window.grain,
+    }
+  end
+  return open
+end
+function board.score(plan, value)
+  return plan.shift and math.floor(value / plan.shift) or value
+end
+function board.value(plan, score, time)
+  if not plan.shift then
+    return score
+  end
+  local ticks = math.floor((time - plan.since) / plan.unit)
+  return score * plan.shift + math.max(0, math.min(ticks, plan.shift - 1))
+end
+local function name_of(score)
+  return string.format('%.17g', score + 0)
+end
+function board.differ(plan, window, before, after)
+  local old = before and board.score(plan, before)
+  local new = after and board.score(plan, after)
+  if old == new then
+    return
+  end
+  if new then
+    redis.call('ZADD', window.d, new, name_of(new))
+  end
+  if old then
+    local low, high = old, old
+    if plan.shift then
+      low, high = old * plan.shift, old * plan.shift + plan.shift - 1
+    end
+    if redis.call('ZCOUNT', window.z, low, high) == 0 then
+      redis.call('ZREM', window.d, name_of(old))
+    end
+  end
+end
+function board.write(plan, window, member, before, after)
+  if after then
+    redis.call('ZADD', window.z, after, member)
+  else
+    redis.call('ZREM', window.z, member)
+  end
+  if window.d then
+    board.differ(plan, window, before, after)
+  end
+end
+function board.append(log, ...)
+  local id = redis.pcall('XADD', log, string.format('%.0f-*', now), ...)
+  if type(id) == 'table' and id.err then
+    local top = redis.call('XREVRANGE', log, '+', '-', 'COUNT', 1)[1]
+    if not top then
+      local info = redis.call('XINFO', 'STREAM', log)
+      for at = 1, #info, 2 do
+        if info[at] == 'last-generated-id' then
+          top = { info[at + 1] }
+        end
+      end
+    end
+    id = redis.call('XADD', log, string.match(top[1], '^%d+') .. '-*', ...)
+  end
+  return id
+end
+function board.time_of(id)
+  return tonumber(string.match(id, '^%d+'))
+end
+local function earlier(a, b)
+  local a_time, a_number = string.match(a, '(%d+)-(%d+)')
+  local b_time, b_number = string.match(b, '(%d+)-(%d+)')
+  if a_time ~= b_time then
+    return tonumber(a_time) < tonumber(b_time)
+  end
+  return tonumber(a_number) < tonumber(b_number)
+end
+local function take(plan, window, member, amount, time)
+  if not plan.shift and not window.d then
+    local value = redis.call('ZINCRBY', window.z, -amount, member)
+    if tonumber(value) == 0 then
+      redis.call('ZREM', window.z, member)
+    end
+    return
+  end
+  local before = tonumber(redis.call('ZSCORE', window.z, member)) or false
+  local score = (before and board.score(plan, before) or 0) - amount
+  board.write(plan, window, member, before, score ~= 0 and board.value(plan, score, time))
+end
+local function grown(window, id, member)
+  local amount = redis.call('HGET', window.parts, id)
+  redis.call('HDEL', window.parts, id)
+  if redis.call('HGET', window.parts, '=' .. member) == id then
+    redis.call('HDEL', window.parts, '=' .. member)
+  end
+  return amount or 0
+end
+local function settle_window(plan, window, budget)
+  local bound = now - window.last
+  if bound < 0 then
+    return budget
+  end
+  local cut = string.format('%.0f', bound)
+  local due = redis.call('XRANGE', window.log, '-', cut, 'COUNT', budget + 1)
+  if #due == 0 then
+    return budget
+  end
+  local newest = redis.call('XREVRANGE', window.log, '+', '-', 'COUNT', 1)[1][1]
+  if board.time_of(newest) <= bound then
+    redis.call('UNLINK', window.z, window.log, window.gone, window.parts or window.log, window.d or window.log)
+    return budget
+  end
+  local removed = redis.call('EXISTS', window.gone) == 1
+  local sums = {}
+  for at = 1, math.min(#due, budget) do
+    local id, member, by = due[at][1], due[at][2][2], due[at][2][4]
+    local mark = removed and redis.call('HGET', window.gone, member)
+    if by == '' then
+      if mark == id then
+        redis.call('HDEL', window.gone, member)
+      end
+    else
+      if by == '+' then
+        by = grown(window, id, member)
+      end
+      by = tonumber(by)
+      if by ~= 0 and not (mark and earlier(id, mark)) then
+        if plan.shift then
+          take(plan, window, member, by, board.time_of(id) + window.last)
+        else
+          sums[member] = (sums[member] or 0) + by
+        end
+      end
+    end
+  end
+  for member, amount in pairs(sums) do
+    if amount ~= 0 then
+      take(plan, window, member, amount)
+    end
+  end
+  local left = due[budget + 1]
+  local time, number = string.match(due[math.min(#due, budget)][1], '(%d+)-(%d+)')
+  redis.call('XTRIM', window.log, 'MINID', '=', left and left[1] or time .. '-' .. string.format('%.0f', number + 1))
+  return left and -1 or budget - #due
+end
+local function settle(plan, windows, budget)
+  for _, window in ipairs(windows) do
+    if window.log then
+      budget = settle_window(plan, window, budget)
+      if budget < 0 then
+        return false
+      end
+    end
+  end
+  return true
+end
+local keys = KEYS
+local plan = ARGV[1]
+local BUDGET = 100
+local HARMLESS = 2 ^ 970
+local config = cjson.decode(plan)
+local quick = not (config.shift or config.limit or config.keep)
+local open, settled
+local touched = {}
+local function too_large()
+  return redis.error_reply('ERR the new score would be too large')
+end
+local function beyond(score)
+  if config.limit then
+    return math.abs(score) > config.limit
+  end
+  return math.abs(score) == math.huge
+end
+local function value_in(window, member)
+  return tonumber(redis.call('ZSCORE', window.z, member)) or false
+end
+local function changed(kind, score, amount)
+  if kind == 'i' then
+    return (score or 0) + amount
+  end
+  if kind == 'b' and score and score <= amount then
+    return score
+  end
+  return amount
+end
+local function recorded(id)
+  local record = redis.call('HGET', keys[config.ids], 'i' .. id)
+  return record and now - board.time_of(record) < config.remember and record
+end
+local function refused(changes)
+  local scores, seen = {}, {}
+  for at = 1, #open do
+    scores[at] = {}
+  end
+  for _, change in ipairs(changes) do
+    local kind, member, amount, id = change[1], change[2], change[3], change[4]
+    if not (id and (seen[id] or recorded(id))) then
+      seen[id or ''] = id
+      for at, window in ipairs(open) do
+        local score = scores[at][member]
+        if score == nil then
+          local value = value_in(window, member)
+          score = value and board.score(config, value)
+        end
+        scores[at][member] = changed(kind, score, amount)
+        if beyond(scores[at][member]) then
+          return true
+        end
+      end
+    end
+  end
+  return false
+end
+local function moves_of(kind, member, amount)
+  local moves = {}
+  for at, window in ipairs(open) do
+    local before = value_in(window, member)
+    local score = before and board.score(config, before)
+    local new = changed(kind, score, amount)
+    if beyond(new) then
+      return nil
+    end
+    local after = before
+    if window.log and new == 0 then
+      after = false
+    elseif new ~= score then
+      after = board.value(config, new, now)
+    end
+    moves[at] = { before, after }
+  end
+  return moves
+end
+local function touch(window)
+  if touched[window] then
+    return
+  end
+  touched[window] = true
+  if window.lives then
+    if redis.call('PTTL', window.z) < 0 then
+      local life = math.ceil((window.lives - now) / 1000)
+      redis.call('PEXPIRE', window.z, life)
+      if window.d then
+        redis.call('PEXPIRE', window.d, life)
+      end
+    end
+  elseif window.log then
+    local last = math.ceil(window.last / 1000)
+    if redis.call('PTTL', window.z) < last + 1800000 then
+      for _, key in ipairs({ window.z, window.log, window.gone, window.parts or window.log, window.d or window.log }) do
+        redis.call('PEXPIRE', key, last + 3600000)
+      end
+    end
+  end
+end
+local function log(window, member, amount)
+  if not window.grain then
+    return board.append(window.log, 'm', member, 'b', amount)
+  end
+  local id = redis.call('HGET', window.parts, '=' .. member)
+  if not id or now - board.time_of(id) >= window.grain then
+    id = board.append(window.log, 'm', member, 'b', '+')
+    redis.call('HSET', window.parts, '=' .. member, id)
+  end
+  redis.call('HINCRBY', window.parts, id, amount)
+  return id
+end
+local function remember(id, member, amount, entries)
+  local ids, idlog = keys[config.ids], keys[config.idlog]
+  local bound = now - config.remember
+  if bound >= 0 then
+    local old = redis.call('XRANGE', idlog, '-', string.format('%.0f', bound), 'COUNT', 4)
+    for _, entry in ipairs(old) do
+      local field = entry[2][2]
+      local record = redis.call('HGET', ids, field)
+      if record and board.time_of(record) <= board.time_of(entry[1]) then
+        redis.call('HDEL', ids, field)
+      end
+      redis.call('XDEL', idlog, entry[1])
+    end
+  end
+  local place = board.append(idlog, 'f', 'i' .. id)
+  local record = string.format('%s %.17g %s %s', place, amount, #entries > 0 and table.concat(entries, ',') or '-', member)
+  redis.call('HSET', ids, 'i' .. id, record)
+  if not touched.ids then
+    touched.ids = true
+    local life = math.ceil(config.remember / 1000)
+    if redis.call('PTTL', ids) < life + 1800000 or redis.call('PTTL', idlog) < 0 then
+      redis.call('PEXPIRE', ids, life + 3600000)
+      redis.call('PEXPIRE', idlog, life + 3600000)
+    end
+  end
+end
+local function trim(window)
+  local over = redis.call('ZCARD', window.z) - config.keep
+  if over <= 0 then
+    return
+  end
+  local fallen = redis.call('ZPOPMAX', window.z, math.min(over, BUDGET))
+  for at = 1, #fallen, 2 do
+    if window.d then
+      board.differ(config, window, tonumber(fallen[at + 1]), false)
+    end
+    local there = false
+    for _, other in ipairs(open) do
+      there = there or redis.call('ZSCORE', other.z, fallen[at])
+    end
+    if not there then
+      redis.call('HDEL', keys[config.data], fallen[at])
+    end
+  end
+end
+local function write(member, moves, amount, id)
+  local entries = {}
+  for at, window in ipairs(open) do
+    local before, after = moves[at][1], moves[at][2]
+    if before ~= after then
+      board.write(config, window, member, before, after)
+    end
+    if window.log and amount ~= 0 then
+      entries[#entries + 1] = log(window, member, amount)
+    end
+    touch(window)
+    if config.keep then
+      trim(window)
+    end
+  end
+  if id then
+    remember(id, member, amount, entries)
+  end
+end
+local function rank_in(window, member)
+  return redis.call('ZRANK', window.z, member)
+end
+local function events(member, from, to)
+  local about, window = config.events, open[config.events.window]
+  local passed = {}
+  if to and about.overtaken > 0 and (not from or to < from) then
+    local last = to + about.overtaken
+    if from then
+      last = math.min(last, from)
+    end
+    passed = redis.call('ZRANGE', window.z, to + 1, last)
+  end
+  local entered, left = false, false
+  local top = about.top
+  if top > 0 then
+    local was, is = from and from < top, to and to < top
+    if is and not was then
+      entered = member
+      left = redis.call('ZRANGE', window.z, top, top)[1] or false
+    elseif was and not is then
+      left = member
+      entered = redis.call('ZRANGE', window.z, top - 1, top - 1)[1] or false
+    end
+  end
+  return { from, to, entered, left, passed }
+end
+local function apply(change, watch, tell)
+  local kind, member, amount, id = change[1], change[2], change[3], change[4]
+  local seen = id and recorded(id)
+  local moves = not seen and moves_of(kind, member, amount)
+  if moves == nil then
+    return nil
+  end
+  local watched, told = open[watch], tell and open[config.events.window]
+  local from = watched and rank_in(watched, member)
+  local told_from = told and rank_in(told, member)
+  if moves then
+    write(member, moves, amount, id)
+  end
+  local value = moves and moves[1][2] or value_in(open[1], member)
+  local reply = { value and string.format('%.17g', value) or '', false, false }
+  if watched then
+    local before
+    if moves then
+      before = moves[watch][1]
+    else
+      before = value_in(watched, member)
+    end
+    local to = rank_in(watched, member)
+    local after = to and redis.call('ZSCORE', watched.z, member)
+    local applied = moves and (kind ~= 'b' or moves[watch][1] ~= moves[watch][2])
+    reply[2] = { applied and 1 or 0, before and string.format('%.17g', before), after, from, to }
+  end
+  if told then
+    reply[3] = events(member, told_from, rank_in(told, member))
+  end
+  return reply
+end
+local function check_types()
+  for _, window in ipairs(open or {}) do
+    redis.call('ZCARD', window.z)
+    if window.d then
+      redis.call('ZCARD', window.d)
+    end
+    if window.log then
+      redis.call('XLEN', window.log)
+      redis.call('HLEN', window.gone)
+      if window.parts then
+        redis.call('HLEN', window.parts)
+      end
+    end
+  end
+  if config.ids then
+    redis.call('HLEN', keys[config.ids])
+    redis.call('XLEN', keys[config.idlog])
+  end
+end
+local function item(changes, watch, tell)
+  if settled == nil then
+    open = board.open(keys, config)
+    check_types()
+    settled = open and settle(config, open, BUDGET)
+  end
+  if not open then
+    return now
+  end
+  if not settled then
+    return 0
+  end
+  if config.shift and (now < config.since or now > config.ending) then
+    return redis.error_reply('ERR the time is outside of what the ties of this board can tell')
+  end
+  changes = cjson.decode(changes)
+  local first = changes[1]
+  if #changes == 1 and watch == '0' and tell == '0' then
+    if quick and first[1] == 'i' and not first[4] and math.abs(first[3]) < HARMLESS and not open[1].d then
+      local reply
+      for at, window in ipairs(open) do
+        local value = redis.call('ZINCRBY', window.z, first[3], first[2])
+        touch(window)
+        reply = reply or value
+      end
+      return reply
+    end
+    local reply = apply(first, 0, false)
+    return reply and reply[1] or too_large()
+  end
+  if #changes > 1 and refused(changes) then
+    return too_large()
+  end
+  local replies = {}
+  for at, change in ipairs(changes) do
+    replies[at] = apply(change, tonumber(watch), tell == '1')
+    if not replies[at] then
+      return too_large()
+    end
+  end
+  return replies
+end
+local replies, key, arg = {}, 0, 1
+for i = 1, (#ARGV - 1) / 3 do
+  local ok, reply = pcall(item, ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3])
+  if not ok and type(reply) ~= 'table' then
+    local text = tostring(reply)
+    reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
+  end
+  if reply == nil then reply = false end
+  replies[i] = reply
+  key, arg = key + 0, arg + 3
 end
 return replies`,
 }

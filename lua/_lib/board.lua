@@ -1,0 +1,114 @@
+-- `board`: the windows of a leaderboard, and how their sorted sets are written.
+--
+-- A sorted set holds a value for each member, the lowest the best. It is the score (with its sign changed on a
+-- descending board) or, where ties go to who came first, `score * shift + time`.
+--
+-- `plan` says what the keys are:
+-- - shift, since, ending, unit: of first-come ties, in microseconds; `limit` the largest score up and down
+-- - windows: `z` places of the sorted set in KEYS, `d` of the set of its different scores. A calendar window has two
+--   places, for the present period and the next, with `start`, `turn` and `finish`, and `lives`, the time at which each
+--   is no more wanted. A rolling one has places `log`, `parts` and `gone`, and `last` and `grain` in microseconds.
+-- @include now
+local board = {}
+
+-- The windows as they are now; nil when the client's clock is so far off that it sent other periods.
+function board.open(keys, plan)
+  local open = {}
+  for at, window in ipairs(plan.windows) do
+    local period = 1
+    if window.turn then
+      if now < window.start or now >= window.finish then
+        return nil
+      end
+      period = now < window.turn and 1 or 2
+    end
+    open[at] = {
+      z = keys[window.z[period]],
+      d = window.d and keys[window.d[period]],
+      period = period,
+      lives = window.lives and window.lives[period],
+      log = window.log and keys[window.log],
+      parts = window.parts and keys[window.parts],
+      gone = window.gone and keys[window.gone],
+      last = window.last,
+      grain = window.grain,
+    }
+  end
+  return open
+end
+
+-- The score in a sort value.
+function board.score(plan, value)
+  return plan.shift and math.floor(value / plan.shift) or value
+end
+
+-- The sort value of a score that is reached at a time.
+function board.value(plan, score, time)
+  if not plan.shift then
+    return score
+  end
+  local ticks = math.floor((time - plan.since) / plan.unit)
+  return score * plan.shift + math.max(0, math.min(ticks, plan.shift - 1))
+end
+
+-- A number as the name of a score in the set of different scores; minus zero is zero.
+local function name_of(score)
+  return string.format('%.17g', score + 0)
+end
+
+-- Keeps the different scores when a member's value went from `before` to `after`, each false when it was not there.
+function board.differ(plan, window, before, after)
+  local old = before and board.score(plan, before)
+  local new = after and board.score(plan, after)
+  if old == new then
+    return
+  end
+  if new then
+    redis.call('ZADD', window.d, new, name_of(new))
+  end
+  if old then
+    local low, high = old, old
+    if plan.shift then
+      low, high = old * plan.shift, old * plan.shift + plan.shift - 1
+    end
+    if redis.call('ZCOUNT', window.z, low, high) == 0 then
+      redis.call('ZREM', window.d, name_of(old))
+    end
+  end
+end
+
+-- Gives a member another value, or takes it off.
+function board.write(plan, window, member, before, after)
+  if after then
+    redis.call('ZADD', window.z, after, member)
+  else
+    redis.call('ZREM', window.z, member)
+  end
+  if window.d then
+    board.differ(plan, window, before, after)
+  end
+end
+
+-- Appends to a log whose ids are microseconds; when the clock was stepped back, to its last one.
+function board.append(log, ...)
+  local id = redis.pcall('XADD', log, string.format('%.0f-*', now), ...)
+  if type(id) == 'table' and id.err then
+    local top = redis.call('XREVRANGE', log, '+', '-', 'COUNT', 1)[1]
+    if not top then
+      -- Entries were deleted, and the log knows a later time than now.
+      local info = redis.call('XINFO', 'STREAM', log)
+      for at = 1, #info, 2 do
+        if info[at] == 'last-generated-id' then
+          top = { info[at + 1] }
+        end
+      end
+    end
+    id = redis.call('XADD', log, string.match(top[1], '^%d+') .. '-*', ...)
+  end
+  return id
+end
+
+-- The microseconds of an id.
+function board.time_of(id)
+  return tonumber(string.match(id, '^%d+'))
+end

@@ -1,0 +1,114 @@
+-- `rows`: what can be read of one window of a board, by name. Each takes the window and four arguments as text, and gives
+-- a list.
+--
+-- Rows are told as { first position, what the first rank counts, members and sort values, data or nothing }: the client
+-- derives the other ranks.
+-- @include board
+local rows = {}
+
+-- How many come before a sort value in a style: positions, members with a better score, or better scores.
+local function before(plan, window, style, value, position)
+  if style == 'ordinal' then
+    return position
+  end
+  local score = board.score(plan, value)
+  if style == 'dense' then
+    return redis.call('ZCOUNT', window.d, '-inf', string.format('(%.17g', score))
+  end
+  return redis.call('ZCOUNT', window.z, '-inf', string.format('(%.17g', plan.shift and score * plan.shift or score))
+end
+
+local function told(plan, window, style, data, position, flat)
+  local reply = { position, 0, flat, false }
+  if #flat == 0 then
+    return reply
+  end
+  reply[2] = before(plan, window, style, tonumber(flat[2]), position)
+  if data then
+    local members = {}
+    for at = 1, #flat, 2 do
+      members[#members + 1] = flat[at]
+    end
+    reply[4] = redis.call('HMGET', data, unpack(members))
+  end
+  return reply
+end
+
+-- The rows at positions from `start` to `stop`.
+function rows.range(plan, window, style, data, start, stop)
+  return told(plan, window, style, data, tonumber(start), redis.call('ZRANGE', window.z, start, stop, 'WITHSCORES'))
+end
+
+-- A member's row and `each` before and after it.
+function rows.around(plan, window, style, data, member, each)
+  local position = redis.call('ZRANK', window.z, member)
+  if not position then
+    return {}
+  end
+  return rows.range(plan, window, style, data, math.max(0, position - each), position + each)
+end
+
+-- `count` rows from the `from`th (from 0) on of those with a value between two bounds.
+function rows.between(plan, window, style, data, low, high, from, count)
+  local position = 0
+  if low ~= '-inf' then
+    position = redis.call('ZCOUNT', window.z, '-inf', '(' .. low)
+  end
+  local start = position + from
+  local stop = math.min(position + redis.call('ZCOUNT', window.z, low, high), start + count) - 1
+  if stop < start then
+    return told(plan, window, style, data, start, {})
+  end
+  return rows.range(plan, window, style, data, start, stop)
+end
+
+-- Sort value and rank count of each of a list of members (JSON), and their data.
+function rows.of(plan, window, style, data, members)
+  members = cjson.decode(members)
+  local values = {}
+  for at, member in ipairs(members) do
+    local value, position = redis.call('ZSCORE', window.z, member), 0
+    if value and style == 'ordinal' then
+      position = redis.call('ZRANK', window.z, member)
+    end
+    values[2 * at - 1] = value
+    values[2 * at] = value and before(plan, window, style, tonumber(value), position) or 0
+  end
+  return { values, data and redis.call('HMGET', data, unpack(members)) or false }
+end
+
+function rows.count(_, window, _, _, low, high)
+  if low == '-inf' and high == '+inf' then
+    return { redis.call('ZCARD', window.z) }
+  end
+  return { redis.call('ZCOUNT', window.z, low, high) }
+end
+
+-- How many members have a better score than a member, and how many there are.
+function rows.better(plan, window, _, _, member)
+  local value = tonumber(redis.call('ZSCORE', window.z, member))
+  if not value then
+    return {}
+  end
+  return { before(plan, window, 'competition', value, 0), redis.call('ZCARD', window.z) }
+end
+
+-- The sort value for which a percentage of the members have no better one.
+function rows.quantile(_, window, _, _, percent)
+  local count = redis.call('ZCARD', window.z)
+  if count == 0 then
+    return {}
+  end
+  local exact = percent * count / 100
+  local whole = math.floor(exact + 0.5)
+  -- A percentage that was made of a whole number of members means that number.
+  local wanted = math.abs(exact - whole) <= whole * 1e-14 and whole or math.ceil(exact)
+  wanted = math.max(1, wanted)
+  return { redis.call('ZRANGE', window.z, count - wanted, count - wanted, 'WITHSCORES')[2] }
+end
+
+-- Some members in no order, after a cursor, and in which of its periods the window is.
+function rows.scan(_, window, _, _, cursor)
+  local reply = redis.call('ZSCAN', window.z, cursor, 'COUNT', 200)
+  return { reply[1], window.period, reply[2] }
+end

@@ -1,0 +1,96 @@
+-- `settle(plan, windows, budget)`: takes out of rolling windows what has to leave, at most `budget` entries; whether
+-- nothing is left to take.
+--
+-- Invariant: a rolling window's sum of a member is the sum of its log entries that were not taken, in whole numbers,
+-- and the member is there while that is not zero. Each entry is taken together with its part of the sum, so that a
+-- process may stop calling after any call.
+--
+-- An entry of the log is `m` member and `b`: the amount, or '+' when the amount is in `parts` under the entry's id, or
+-- nothing when it marks a removal: `gone` holds its id under the member until then, and entries before it count nothing.
+-- @include board
+-- @include earlier
+
+local function take(plan, window, member, amount, time)
+  if not plan.shift and not window.d then
+    local value = redis.call('ZINCRBY', window.z, -amount, member)
+    if tonumber(value) == 0 then
+      redis.call('ZREM', window.z, member)
+    end
+    return
+  end
+  local before = tonumber(redis.call('ZSCORE', window.z, member)) or false
+  local score = (before and board.score(plan, before) or 0) - amount
+  board.write(plan, window, member, before, score ~= 0 and board.value(plan, score, time))
+end
+
+-- The amount of a grown entry, which is done with.
+local function grown(window, id, member)
+  local amount = redis.call('HGET', window.parts, id)
+  redis.call('HDEL', window.parts, id)
+  if redis.call('HGET', window.parts, '=' .. member) == id then
+    redis.call('HDEL', window.parts, '=' .. member)
+  end
+  return amount or 0
+end
+
+local function settle_window(plan, window, budget)
+  local bound = now - window.last
+  if bound < 0 then
+    return budget
+  end
+  local cut = string.format('%.0f', bound)
+  local due = redis.call('XRANGE', window.log, '-', cut, 'COUNT', budget + 1)
+  if #due == 0 then
+    return budget
+  end
+  local newest = redis.call('XREVRANGE', window.log, '+', '-', 'COUNT', 1)[1][1]
+  if board.time_of(newest) <= bound then
+    -- All of it has to leave.
+    redis.call('UNLINK', window.z, window.log, window.gone, window.parts or window.log, window.d or window.log)
+    return budget
+  end
+  local removed = redis.call('EXISTS', window.gone) == 1
+  local sums = {}
+  for at = 1, math.min(#due, budget) do
+    local id, member, by = due[at][1], due[at][2][2], due[at][2][4]
+    local mark = removed and redis.call('HGET', window.gone, member)
+    if by == '' then
+      if mark == id then
+        redis.call('HDEL', window.gone, member)
+      end
+    else
+      if by == '+' then
+        by = grown(window, id, member)
+      end
+      by = tonumber(by)
+      if by ~= 0 and not (mark and earlier(id, mark)) then
+        if plan.shift then
+          take(plan, window, member, by, board.time_of(id) + window.last)
+        else
+          sums[member] = (sums[member] or 0) + by
+        end
+      end
+    end
+  end
+  for member, amount in pairs(sums) do
+    if amount ~= 0 then
+      take(plan, window, member, amount)
+    end
+  end
+  local left = due[budget + 1]
+  local time, number = string.match(due[math.min(#due, budget)][1], '(%d+)-(%d+)')
+  redis.call('XTRIM', window.log, 'MINID', '=', left and left[1] or time .. '-' .. string.format('%.0f', number + 1))
+  return left and -1 or budget - #due
+end
+
+local function settle(plan, windows, budget)
+  for _, window in ipairs(windows) do
+    if window.log then
+      budget = settle_window(plan, window, budget)
+      if budget < 0 then
+        return false
+      end
+    end
+  end
+  return true
+end

@@ -1,0 +1,15 @@
+--- Keep data of a member, or forget them.
+-- @batch 64
+-- @shared keys keys  hash of the members' data
+-- @item arg member   member
+-- @item arg data     JSON text, or nothing to forget
+-- @returns integer   1
+
+local function item(member, data)
+  if data == '' then
+    redis.call('HDEL', keys[1], member)
+  else
+    redis.call('HSET', keys[1], member, data)
+  end
+  return 1
+end

@@ -1,0 +1,29 @@
+--- Read a rolling window, after taking out what has to leave: at most 100 entries in a call.
+-- @batch 16
+-- @include board
+-- @include rows
+-- @include settle
+-- @shared keys keys  the window's keys, and the members' data, at the places that the plan gives
+-- @shared plan       JSON, see lua/_lib/board.lua, with one window
+-- @item arg what     a read of lua/_lib/rows.lua
+-- @item arg style    ordinal, competition or dense
+-- @item arg data     1 when the members' data are wanted
+-- @item arg a        first argument
+-- @item arg b        second argument
+-- @item arg c        third argument
+-- @item arg d        fourth argument
+-- @returns integer|list 0 when more has to leave: call again; else what was read
+
+local config = cjson.decode(plan)
+local open, settled
+
+local function item(what, style, data, a, b, c, d)
+  if settled == nil then
+    open = board.open(keys, config)
+    settled = settle(config, open, 100)
+  end
+  if not settled then
+    return 0
+  end
+  return rows[what](config, open[1], style, data == '1' and keys[config.data], a, b, c, d)
+end

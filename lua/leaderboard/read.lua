@@ -1,0 +1,27 @@
+--- Read one window of a board of which nothing has to leave.
+-- @batch 16
+-- @readonly
+-- @include board
+-- @include now
+-- @include rows
+-- @shared keys keys  the window's sorted sets, and the members' data, at the places that the plan gives
+-- @shared plan       JSON, see lua/_lib/board.lua, with one window
+-- @item arg what     a read of lua/_lib/rows.lua
+-- @item arg style    ordinal, competition or dense
+-- @item arg data     1 when the members' data are wanted
+-- @item arg a        first argument
+-- @item arg b        second argument
+-- @item arg c        third argument
+-- @item arg d        fourth argument
+-- @returns integer|list the time, when other periods are needed; else what was read
+
+local config = cjson.decode(plan)
+local open
+
+local function item(what, style, data, a, b, c, d)
+  open = open or board.open(keys, config)
+  if not open then
+    return now
+  end
+  return rows[what](config, open[1], style, data == '1' and keys[config.data], a, b, c, d)
+end

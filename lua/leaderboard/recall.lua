@@ -1,0 +1,15 @@
+--- Find when an increment was made that can still be undone.
+-- @batch 64
+-- @readonly
+-- @include board
+-- @include now
+-- @shared keys keys      the remembered ids
+-- @shared remember       microseconds
+-- @item arg id           the increment's id
+-- @returns integer|null  the time in microseconds; null when it is not remembered
+
+local function item(id)
+  local record = redis.call('HGET', keys[1], 'i' .. id)
+  local time = record and board.time_of(record)
+  return time and now - time < tonumber(remember) and time or nil
+end

@@ -1,0 +1,165 @@
+import { type CalendarUnit, checkCalendar } from '../calendar.ts'
+import { durationMs } from '../duration.ts'
+import { invalid } from '../errors.ts'
+import { checkName, checkOptions, wholeNumber } from '../options.ts'
+import type { BoardEventOptions, BoardWindow, FirstComeTies, LeaderboardOptions } from './types.ts'
+
+/** A window as its options mean it; times in microseconds. */
+export type Window =
+  | { readonly kind: 'all-time'; readonly name: string }
+  | {
+      readonly kind: 'calendar'
+      readonly name: string
+      readonly unit: CalendarUnit
+      readonly timeZone: string
+      readonly previous: number
+    }
+  | { readonly kind: 'rolling'; readonly name: string; readonly last: number; readonly grain: number }
+
+/** What scripts need to tell who reached a score first; times in microseconds. */
+export interface Ties {
+  readonly shift: number
+  readonly since: number
+  readonly ending: number
+  readonly unit: number
+}
+
+/** A board's options, checked, with their defaults. */
+export interface Settings {
+  readonly ascending: boolean
+  readonly windows: readonly [Window, ...Window[]]
+  readonly ties: Ties | undefined
+  /** Scores are kept as whole numbers of 1 / scale, up to `limit` up and down; undefined: as doubles. */
+  readonly limit: number | undefined
+  readonly scale: number
+  readonly dense: boolean
+  readonly keep: number | undefined
+  /** Microseconds. */
+  readonly remember: number | undefined
+  readonly events: Required<BoardEventOptions> | undefined
+}
+
+const KNOWN = [
+  'order',
+  'windows',
+  'ties',
+  'denseRanks',
+  'keep',
+  'decimals',
+  'remember',
+  'events',
+] as const satisfies readonly (keyof LeaderboardOptions)[]
+
+export function readOptions(options: LeaderboardOptions): Settings {
+  checkOptions('leaderboard', options, KNOWN)
+  const { order = 'descending', windows: given = { all: 'all-time' }, denseRanks = false, keep } = options
+  if (order !== 'descending' && order !== 'ascending') {
+    throw invalid('order', order, "give 'descending' or 'ascending'")
+  }
+  if (typeof denseRanks !== 'boolean') throw invalid('denseRanks', denseRanks, 'give true or false')
+  const windows = readWindows(given)
+  const rolling = windows.some(({ kind }) => kind === 'rolling')
+  const ties = readTies(options.ties ?? 'member')
+  if (keep !== undefined) {
+    wholeNumber('keep', keep, 1, 10_000_000)
+    if (rolling)
+      throw invalid('keep', keep, 'leave it out: a rolling window counts increments of all its members')
+    if (options.remember !== undefined) {
+      throw invalid('remember', options.remember, 'leave it out: a board with keep takes no increments')
+    }
+  }
+  const exact = rolling || ties !== undefined || options.decimals !== undefined
+  const largest = ties ? 2 ** 53 / ties.shift - 1 : 2 ** 53 - 1
+  return {
+    ascending: order === 'ascending',
+    windows,
+    ties,
+    limit: exact ? largest : undefined,
+    scale: 10 ** wholeNumber('decimals', options.decimals ?? 0, 0, 9),
+    dense: denseRanks,
+    keep,
+    remember: options.remember === undefined ? undefined : microseconds('remember', options.remember, 1000),
+    events: options.events && readEvents(options.events, windows),
+  }
+}
+
+function readWindows(given: Readonly<Record<string, BoardWindow>>): readonly [Window, ...Window[]] {
+  if (typeof given !== 'object' || given === null || Array.isArray(given)) {
+    throw invalid('windows', given, "give an object of windows by name: { all: 'all-time' }")
+  }
+  const windows = Object.entries(given).map(([name, window]) => readWindow(name, window))
+  const [first, ...more] = windows
+  if (!first || more.length > 7) throw invalid('windows', given, 'give 1 to 8 windows')
+  if (windows.filter(({ kind }) => kind === 'all-time').length > 1) {
+    throw invalid('windows', given, 'give one that is all-time: two would always be the same')
+  }
+  return [first, ...more]
+}
+
+function readWindow(name: string, window: BoardWindow): Window {
+  const what = `window ${checkName('window name', name, 32)}`
+  // Names that look like numbers come first in an object, wherever they were written.
+  if (/^\d/.test(name)) throw invalid('window name', name, 'let it begin with a letter')
+  if (window === 'all-time') return { kind: 'all-time', name }
+  if (typeof window !== 'object' || window === null || !('calendar' in window || 'last' in window)) {
+    throw invalid(what, window, "give 'all-time', { calendar: 'day' } or { last: '24h' }")
+  }
+  if ('calendar' in window) {
+    checkOptions(what, window, ['calendar', 'timeZone', 'previous'])
+    const { calendar: unit, timeZone = 'UTC', previous = 1 } = window
+    checkCalendar(what, unit, timeZone)
+    wholeNumber(`${what} previous`, previous, 0, 100)
+    return { kind: 'calendar', name, unit, timeZone, previous }
+  }
+  checkOptions(what, window, ['last', 'tolerance'])
+  const last = microseconds(`${what} last`, window.last, 1000)
+  const grain = microseconds(`${what} tolerance`, window.tolerance ?? 0, 0, last / 2000)
+  return { kind: 'rolling', name, last, grain }
+}
+
+function readTies(given: 'member' | FirstComeTies): Ties | undefined {
+  if (given === 'member') return undefined
+  if (typeof given !== 'object' || given === null) {
+    throw invalid('ties', given, "give 'member' or { since, until }")
+  }
+  checkOptions('ties', given, ['unit', 'since', 'until'])
+  const unit = microseconds('ties unit', given.unit ?? '1s', 1)
+  const since = moment('ties since', given.since)
+  const ending = moment('ties until', given.until)
+  if (ending <= since) throw invalid('ties until', given.until, 'give a time after since')
+  const ticks = Math.floor((ending - since) / unit) + 1
+  const shift = 2 ** Math.ceil(Math.log2(ticks))
+  if (shift > 2 ** 52) throw invalid('ties unit', given.unit ?? '1s', 'give a longer one, or a sooner until')
+  return { shift, since, ending, unit }
+}
+
+function readEvents(
+  given: BoardEventOptions,
+  windows: readonly [Window, ...Window[]],
+): Required<BoardEventOptions> {
+  checkOptions('events', given, ['window', 'top', 'overtaken'])
+  const { window = windows[0].name, top = 0, overtaken = 0 } = given
+  if (!windows.some(({ name }) => name === window)) {
+    throw invalid('events window', window, `give one of ${windows.map(({ name }) => name).join(', ')}`)
+  }
+  wholeNumber('events top', top, 0, 1000)
+  wholeNumber('events overtaken', overtaken, 0, 100)
+  return { window, top, overtaken }
+}
+
+function microseconds(
+  what: string,
+  value: Parameters<typeof durationMs>[1],
+  min: number,
+  max?: number,
+): number {
+  return Math.round(durationMs(what, value, max === undefined ? { min } : { min, max }) * 1000)
+}
+
+function moment(what: string, value: Date | string): number {
+  const ms =
+    value instanceof Date ? value.getTime() : typeof value === 'string' ? Date.parse(value) : Number.NaN
+  if (!Number.isSafeInteger(ms) || ms < 0)
+    throw invalid(what, value, "give a Date or text such as '2026-01-01T00:00:00Z'")
+  return ms * 1000
+}

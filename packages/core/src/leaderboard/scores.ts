@@ -1,0 +1,68 @@
+import { invalid } from '../errors.ts'
+import type { Settings } from './options.ts'
+import type { ScoreRange } from './types.ts'
+
+/** How scores and the values that Redis sorts by, the lowest the best, become each other. */
+export interface Scores {
+  /** The largest score, up and down. */
+  readonly max: number
+  /** A score, or what is added to one, as scripts take it. */
+  amount(what: string, score: number): number
+  /** The score in a sort value. */
+  score(value: string | number): number
+  /** The lowest and highest sort value of the scores in a range. */
+  bounds(range: ScoreRange): readonly [low: string, high: string]
+}
+
+export function createScores({ ascending, limit, scale, ties }: Settings): Scores {
+  const sign = ascending ? 1 : -1
+  const shift = ties?.shift ?? 1
+  const max = limit === undefined ? Infinity : limit / scale
+
+  /** Whole units; undefined when the score is none of them. */
+  function units(score: number): number | undefined {
+    const whole = Math.round(score * scale)
+    return whole / scale === score ? whole : undefined
+  }
+
+  function bound(value: number, round: (value: number) => number, beyond: number): string {
+    if (Number.isFinite(value) && limit !== undefined) {
+      const whole = units(value) ?? round(value * scale)
+      if (Math.abs(whole) <= limit) return String(whole * shift + beyond)
+      value = whole * Infinity
+    }
+    if (Number.isFinite(value)) return String(value)
+    return value > 0 ? '+inf' : '-inf'
+  }
+
+  return {
+    max,
+    amount(what, score) {
+      if (!Number.isFinite(score)) throw invalid(what, score, 'give a finite number')
+      if (limit === undefined) return sign * score
+      const whole = units(score)
+      if (whole === undefined) {
+        const fix =
+          scale === 1 ? 'give a whole number' : `give at most ${Math.log10(scale)} digits after the point`
+        throw invalid(what, score, `${fix}, or raise the board's decimals`)
+      }
+      if (Math.abs(whole) > limit) throw invalid(what, score, `give a number from ${-max} to ${max}`)
+      return sign * whole
+    },
+    score(value) {
+      const kept = Number(value)
+      // Minus zero is zero.
+      return (sign * (shift === 1 ? kept : Math.floor(kept / shift))) / scale + 0
+    },
+    bounds({ min = -Infinity, max: most = Infinity }) {
+      for (const [what, value] of [
+        ['min', min],
+        ['max', most],
+      ] as const) {
+        if (typeof value !== 'number' || Number.isNaN(value)) throw invalid(what, value, 'give a number')
+      }
+      const [low, high] = ascending ? [min, most] : [-most, -min]
+      return [bound(low, Math.ceil, 0), bound(high, Math.floor, shift - 1)]
+    },
+  }
+}

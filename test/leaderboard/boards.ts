@@ -1,0 +1,22 @@
+import { createLeaderboard, type Leaderboard, type LeaderboardOptions } from '@penknife/core'
+
+import { openReady } from '../support/connect.ts'
+import { pattern } from '../support/redis.ts'
+
+/** A board of its own connection. */
+export async function boardAt(url: string, options: LeaderboardOptions = {}): Promise<Leaderboard> {
+  const penknife = await openReady(pattern(url))
+  return createLeaderboard(penknife.space('shop'), 'points', options)
+}
+
+/** Puts members on a board with their scores, in the order given. */
+export async function fill(board: Leaderboard, scores: Readonly<Record<string, number>>): Promise<void> {
+  for (const [member, score] of Object.entries(scores)) await board.set(member, score)
+}
+
+/** Rows as short text: rank, member and score. */
+export function shown(
+  rows: readonly { rank: number; member: string; score: number }[] | null,
+): string[] | null {
+  return rows && rows.map(({ rank, member, score }) => `${rank} ${member} ${score}`)
+}
