@@ -22,7 +22,7 @@ const once = keys.once('orders', 'order-1')
 const mark = keys.mark('orders', 'w1')
 const board = keys.leaderboard('points')
 const part = (...parts: string[]): string => keys.leaderboardPart('points', ...parts)
-const [rolling, log, gone, grown] = [
+const [rolling, leaving, gone, grown] = [
   part('window', 'day'),
   part('window', 'day', 'log'),
   part('window', 'day', 'gone'),
@@ -77,7 +77,7 @@ const allTime = [[board, distinct, data], '{"windows":[{"z":[1],"d":[2]}],"data"
 const bounded = [[board, distinct, data], '{"windows":[{"z":[1],"d":[2]}],"data":3,"keep":3}'] as const
 /** A rolling window, dense ranks, ids and events. */
 const everything = [
-  [rolling, distinct, log, gone, grown, data, ids, idlog],
+  [rolling, distinct, leaving, gone, grown, data, ids, idlog],
   JSON.stringify({
     windows: [{ z: [1], d: [2], log: 3, gone: 4, parts: 5, last: 1e12, grain: 1e6 }],
     limit: 2 ** 53 - 1,
@@ -94,22 +94,22 @@ const LOGGED: NonNullable<Sample['before']> = [
   ['ZADD', rolling, -3, 'ann', -2, 'bob'],
   ['ZADD', distinct, -3, '-3', -2, '-2'],
   ['HSET', grown, '1-1', 3, '2-1', 2, '=bob', '2-1'],
-  ['XADD', log, '1-1', 'm', 'ann', 'b', '+'],
-  ['XADD', log, '2-1', 'm', 'bob', 'b', '+'],
-  ['XADD', log, `${LATER}-1`, 'm', 'cem', 'b', '1'],
+  ['XADD', leaving, '1-1', 'm', 'ann', 'b', '+'],
+  ['XADD', leaving, '2-1', 'm', 'bob', 'b', '+'],
+  ['XADD', leaving, `${LATER}-1`, 'm', 'cem', 'b', '1'],
 ]
 /** More to leave than two calls take. */
 const LATE: NonNullable<Sample['before']> = [
   ...Array.from({ length: 400 }, (_, at): readonly Arg[] => [
     'XADD',
-    log,
+    leaving,
     `${at + 1}-1`,
     'm',
     'ann',
     'b',
     '1',
   ]),
-  ['XADD', log, `${LATER}-1`, 'm', 'cem', 'b', '1'],
+  ['XADD', leaving, `${LATER}-1`, 'm', 'cem', 'b', '1'],
 ]
 const REMEMBERED: NonNullable<Sample['before']> = [...LOGGED, ['HSET', ids, 'ia', `${LATER}-1 5 - ann`]]
 const EVENTS: NonNullable<Sample['before']> = [
