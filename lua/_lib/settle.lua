@@ -49,6 +49,9 @@ local function settle_window(plan, window, budget)
     redis.call('UNLINK', window.z, window.log, window.gone, window.parts or window.log, window.d or window.log)
     return budget
   end
+  if budget == 0 then
+    return -1
+  end
   local removed = redis.call('EXISTS', window.gone) == 1
   local sums = {}
   for at = 1, math.min(#due, budget) do

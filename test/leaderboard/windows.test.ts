@@ -188,6 +188,19 @@ test('a read that finds much due takes it off in bounded steps and answers what 
   expect(await bench.raw.zcard('pk1:{shop}:board:points:window:day:scores')).toBe(1)
 })
 
+test('of two windows with much due both are worked off, within one bound', async () => {
+  const clock = createClock(bench.raw)
+  await clock.set(at('2026-06-01T12:00:00Z'))
+  const board = await boardAt(bench.server.url, { windows: { day: { last: '24h' }, long: { last: '25h' } } })
+  await Promise.all(Array.from({ length: 100 }, (_, nth) => board.increment(`m${nth}`)))
+  await clock.advance(2 * HOUR)
+  await board.increment('ann', 3)
+  await clock.advance(23 * HOUR)
+  // The hundred of the first window are all that this call may take.
+  expect(await board.increment('ann', 1)).toBe(4)
+  for (const window of board.windows) expect(await all(board, window)).toEqual(['1 ann 4'])
+})
+
 test('a window that expired as a whole is dropped at once', async () => {
   const clock = createClock(bench.raw)
   await clock.set(at('2026-06-01T12:00:00Z'))

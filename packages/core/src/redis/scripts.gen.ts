@@ -363,7 +363,7 @@ return replies`,
  */
 export const leaderboardReadRolling: Script<[keys: readonly string[], plan: Arg], [what: Arg, style: Arg, data: Arg, a: Arg, b: Arg, c: Arg, d: Arg], number | readonly Reply[]> = {
   name: 'leaderboard/read-rolling',
-  sha: '9c13a88074e7af7cae086cc2764025d0c7e8e793',
+  sha: '127eb15d1ac128e5cbd253b7cf9600950ba5a883',
   batch: 16,
   sharedKeys: true,
   shared: ["plan"],
@@ -590,6 +590,9 @@ local function settle_window(plan, window, budget)
   if board.time_of(newest) <= bound then
     redis.call('UNLINK', window.z, window.log, window.gone, window.parts or window.log, window.d or window.log)
     return budget
+  end
+  if budget == 0 then
+    return -1
   end
   local removed = redis.call('EXISTS', window.gone) == 1
   local sums = {}
@@ -968,7 +971,7 @@ return replies`,
  */
 export const leaderboardUndo: Script<[keys: readonly string[], plan: Arg], [id: Arg, time: Arg], number> = {
   name: 'leaderboard/undo',
-  sha: '286ee9a82b10b8929c9e5729b0c49be7e25b96fa',
+  sha: '409c351bc34c9e6575d2ca8be0dcaa796007d4b3',
   batch: 1,
   sharedKeys: true,
   shared: ["plan"],
@@ -1107,6 +1110,9 @@ local function settle_window(plan, window, budget)
     redis.call('UNLINK', window.z, window.log, window.gone, window.parts or window.log, window.d or window.log)
     return budget
   end
+  if budget == 0 then
+    return -1
+  end
   local removed = redis.call('EXISTS', window.gone) == 1
   local sums = {}
   for at = 1, math.min(#due, budget) do
@@ -1240,7 +1246,7 @@ return replies`,
  */
 export const leaderboardUpdate: Script<[keys: readonly string[], plan: Arg], [changes: Arg, watch: Arg, tell: Arg], number | string | readonly Reply[]> = {
   name: 'leaderboard/update',
-  sha: '5168c607f2a49378b7ecad5f7b6a69b355218dfa',
+  sha: '4cc9a7bf570bb2da12c4629b4e37d7b976cb4b43',
   batch: 32,
   sharedKeys: true,
   shared: ["plan"],
@@ -1378,6 +1384,9 @@ local function settle_window(plan, window, budget)
   if board.time_of(newest) <= bound then
     redis.call('UNLINK', window.z, window.log, window.gone, window.parts or window.log, window.d or window.log)
     return budget
+  end
+  if budget == 0 then
+    return -1
   end
   local removed = redis.call('EXISTS', window.gone) == 1
   local sums = {}
