@@ -43,6 +43,8 @@ export function createCast(folder: string, journal: Journal<FaultRecord>): Cast 
   function spawned(life: string, program: string, config: object): ChildProcess {
     const child = spawn(process.execPath, [program, JSON.stringify({ ...config, folder, life })], {
       stdio: ['ignore', 'ignore', 'inherit'],
+      // That Redis is away is no news here.
+      env: { ...process.env, NODE_NO_WARNINGS: '1' },
     })
     children.add(child)
     child.once('exit', () => children.delete(child))
