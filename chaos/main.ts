@@ -43,6 +43,8 @@ async function stream(): Promise<void> {
     seed,
     entries,
     perSecond,
+    // Time to get somewhere between two faults.
+    betweenMs: values.short ? [100, 400] : [200, 1500],
     keepJournals: true,
     log: (line) => console.log(line),
   })

@@ -34,8 +34,8 @@ export interface ChaosOptions {
   readonly betweenMs?: readonly [number, number]
   /** Only these faults. Default: all. */
   readonly faults?: readonly string[]
-  /** How long what is left at the end may take. */
-  readonly drainWithinMs?: number
+  /** How long nothing of what is left at the end may change until that is found to be all. Default: 30 s. */
+  readonly stuckAfterMs?: number
   readonly sabotage?: readonly Sabotage[]
   /** Leaves the journals there when a claim is broken, and logs where. Default: false. */
   readonly keepJournals?: boolean
@@ -56,7 +56,7 @@ export interface ChaosResult extends Verdict {
  */
 export async function runStreamChaos(options: ChaosOptions): Promise<ChaosResult> {
   const { seed, entries, perSecond, producers = 2, workers = 2, leaseMs = 1000, maxAttempts = 8 } = options
-  const { betweenMs = [100, 400], drainWithinMs = 60_000, sabotage = [], log = () => {} } = options
+  const { betweenMs = [100, 400], stuckAfterMs = 30_000, sabotage = [], log = () => {} } = options
   const started = performance.now()
   const folder = await mkdtemp(join(tmpdir(), 'penknife-chaos-'))
   const redis = await startRedis({ persist: true })
@@ -100,7 +100,7 @@ export async function runStreamChaos(options: ChaosOptions): Promise<ChaosResult
     if (codes.some((code) => code !== 0)) throw new Error('a producer failed')
     log(`${entries} entries were added; the faults stop`)
     await strikes.stop()
-    const left = await drain(raw, drainWithinMs)
+    const left = await drain(raw, stuckAfterMs)
     const ends = await Promise.all(
       handling.map(async (part) => ({ life: part.life, code: await part.end() })),
     )
@@ -147,12 +147,15 @@ async function untilGroups(raw: Redis, { name, groups }: StreamPlan): Promise<vo
 
 const keyOf = (stream: string): string => `pk1:{chaos}:stream:${stream}`
 
-/** Waits until nothing is left to be handled; what is left when it takes too long. */
-async function drain(raw: Redis, withinMs: number): Promise<readonly string[]> {
-  const end = performance.now() + withinMs
+/** Waits until nothing is left to be handled; what is left when nothing moves any more. */
+async function drain(raw: Redis, stuckAfterMs: number): Promise<readonly string[]> {
+  let before = ''
+  let movedAt = performance.now()
   for (;;) {
     const left = await unfinished(raw)
-    if (left.length === 0 || performance.now() > end) return left
+    if (left.join() !== before) movedAt = performance.now()
+    before = left.join()
+    if (left.length === 0 || performance.now() > movedAt + stuckAfterMs) return left
     await delay(50)
   }
 }
@@ -162,11 +165,11 @@ async function unfinished(raw: Redis): Promise<readonly string[]> {
   for (const { name, groups } of STREAMS) {
     for (const fields of (await raw.xinfo('GROUPS', keyOf(name))) as unknown[][]) {
       const of = (field: string): unknown => fields[fields.indexOf(field) + 1]
-      const first = (await raw.xrange(keyOf(name), `(${String(of('last-delivered-id'))}`, '+', 'COUNT', 1))
-        .length
+      const at = String(of('last-delivered-id'))
+      const first = (await raw.xrange(keyOf(name), `(${at}`, '+', 'COUNT', 1)).length
       if (of('pending') !== 0 || first > 0) {
         left.push(
-          `${name}/${String(of('name'))}: ${String(of('pending'))} pending, ${first ? 'some' : 'none'} to come`,
+          `${name}/${String(of('name'))}: ${String(of('pending'))} pending, ${first ? 'some' : 'none'} to come after ${at}`,
         )
       }
     }

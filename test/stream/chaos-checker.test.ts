@@ -297,7 +297,7 @@ test.each(BROKEN.filter(({ long }) => LONG || !long))(
       perSecond: 600,
       leaseMs: 300,
       betweenMs: [50, 200],
-      drainWithinMs: 3000,
+      stuckAfterMs: 3000,
       faults,
       sabotage: [sabotage],
     })

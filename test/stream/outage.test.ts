@@ -148,6 +148,34 @@ test('a handler that outlives its lease while Redis is away sees its signal abor
   expect(of('lost')).toEqual([{ kind: 'lost', id, attempt: 1 }])
 })
 
+test('an entry whose lease ended while Redis was away comes again as the next attempt, under a higher fencing number', async () => {
+  const server = await ownRedis({ persist: true })
+  const penknife = await openReady(pattern(server.url), { deadline: 200 })
+  const stream = createStream<number>(penknife.space('shop'), 'orders', { groups: ['billing'] })
+  const deliveries: { attempt: number; fence: number }[] = []
+  const { saw, of } = startWorker(
+    stream,
+    'billing',
+    async ({ attempt, fence, signal }) => {
+      deliveries.push({ attempt, fence })
+      if (attempt === 1) await new Promise((resolve) => signal.addEventListener('abort', resolve))
+    },
+    { lease: 600 },
+  )
+  await stream.add(0)
+  await until('it started', () => deliveries.length === 1)
+  await server.kill()
+  await saw('lost')
+  // The lease that Redis has on disk is still this worker's.
+  await server.start()
+  await saw('done')
+  expect(deliveries).toEqual([
+    { attempt: 1, fence: 1 },
+    { attempt: 2, fence: 2 },
+  ])
+  expect(of('lost')).toHaveLength(1)
+}, 30_000)
+
 async function pendingIn(socket: string): Promise<number> {
   const raw = new Redis(socket)
   try {

@@ -22,6 +22,8 @@ export interface LaneOptions {
   readonly settle: (number: number, finished: string, moves: string) => Promise<string>
   readonly told: (outcome: Outcome) => void
   readonly lost: (held: Held) => void
+  /** Its outcome does not reach Redis: the lease runs out, and the entry is handled again. */
+  readonly abandoned: (held: Held) => void
   readonly trouble: (error: unknown) => void
 }
 
@@ -49,7 +51,7 @@ const RETRY_MS = 200
  * worker's mark in Redis tells "carried out already" from "lost". A batch that Redis refuses (a key of another
  * type) is sent outcome by outcome; one refused alone is left to its lease.
  */
-export function createLane({ settle, told, lost, trouble }: LaneOptions): Lane {
+export function createLane({ settle, told, lost, abandoned, trouble }: LaneOptions): Lane {
   let waiting: Outcome[] = []
   let sending = 0
   let number = 0
@@ -103,9 +105,8 @@ export function createLane({ settle, told, lost, trouble }: LaneOptions): Lane {
     for (const outcome of batch) await send([outcome])
   }
 
-  /** The leases run out, and the entries are handled again. */
   function giveUp(batch: readonly Outcome[]): void {
-    for (const { held } of batch) lost(held)
+    for (const { held } of batch) abandoned(held)
   }
 
   function conclude(batch: readonly Outcome[], answer: string): void {

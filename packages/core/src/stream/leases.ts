@@ -4,7 +4,10 @@ export interface LeasesOptions {
   readonly leaseMs: number
   /** Renews the leases of positions of the group's own stream or the main one; answers those that were lost. */
   readonly renew: (ready: boolean, positions: string) => Promise<string>
+  /** Another has it. */
   readonly lost: (held: Held) => void
+  /** It could not be renewed in time: another may have it, and Redis could not be asked. */
+  readonly expired: (held: Held) => void
 }
 
 /** The leases of a worker, and its heartbeat. */
@@ -25,7 +28,7 @@ const MOST = 256
  * Renews the leases of everything the worker holds, three times a lease: one script call for each 256 entries. A lease
  * that could not be renewed ends by the local clock, counted from before the last renewal was sent.
  */
-export function createLeases({ leaseMs, renew, lost }: LeasesOptions): Leases {
+export function createLeases({ leaseMs, renew, lost, expired }: LeasesOptions): Leases {
   const streams = { main: new Map<string, Held>(), ready: new Map<string, Held>() }
   const timer = setInterval(beat, leaseMs / 3)
 
@@ -57,7 +60,7 @@ export function createLeases({ leaseMs, renew, lost }: LeasesOptions): Leases {
       () => {
         for (const held of some) {
           const mine = held.stage === 'waiting' || held.stage === 'running'
-          if (mine && performance.now() > held.leaseEndsAt) lost(held)
+          if (mine && performance.now() > held.leaseEndsAt) expired(held)
         }
       },
     )

@@ -74,6 +74,8 @@ export function createWorker<T>(scope: Scope, parts: WorkerParts<T>, settings: W
   let warned = false
   let isPaused = false
   let closing: Promise<void> | undefined
+  /** An outcome did not reach Redis before this worker closed. */
+  let untold = false
   /** Arrivals so far. */
   let order = 0
   /** Calls of the handler under way, and their entries. */
@@ -88,12 +90,17 @@ export function createWorker<T>(scope: Scope, parts: WorkerParts<T>, settings: W
       settle(route, stream, ready, later, dead, mark, number, finished, moves),
     told,
     lost,
+    abandoned(held) {
+      untold ||= closing !== undefined
+      lost(held)
+    },
     trouble,
   })
   const leases = createLeases({
     leaseMs,
     renew: (own, positions) => renew(route, own ? ready : stream, positions),
     lost,
+    expired,
   })
   const handling = createHandling<T>({
     place: { stream, ready, group, consumer },
@@ -256,6 +263,19 @@ export function createWorker<T>(scope: Scope, parts: WorkerParts<T>, settings: W
     intake.roomMade()
   }
 
+  /**
+   * As `lost`; but Redis may still have it as this worker's. It is given back with its attempt used, once Redis is
+   * there: handled again under the same fencing number it would be two deliveries that no store can tell apart.
+   */
+  function expired(held: Held): void {
+    const { id, attempt, stage } = held
+    abort(held, new Error(`the lease of entry ${id} ended while Redis did not answer`))
+    topic.emit({ kind: 'lost', id, attempt })
+    lane.tell(held, { to: 'ready', used: stage === 'running' ? attempt : attempt - 1 })
+    held.stage = 'over'
+    intake.roomMade()
+  }
+
   function pause(now: boolean): void {
     if (now === isPaused) return
     isPaused = now
@@ -302,8 +322,9 @@ export function createWorker<T>(scope: Scope, parts: WorkerParts<T>, settings: W
     await lane.drained()
     leases.stop()
     clearInterval(reaping)
+    // What was handled and not told must not come back as if it had not been handled: its lease runs out, which counts.
     try {
-      while ((await leave(route, stream, ready, later, mark)) > 0);
+      if (!untold) while ((await leave(route, stream, ready, later, mark)) > 0);
     } catch (error) {
       trouble(error)
     }
