@@ -68,6 +68,8 @@ async function failover(): Promise<void> {
       const result = await runFailover({ topology, lagMs })
       console.log(`${topology}, replica ${lagMs} ms behind: ${inWords(result)}`)
     }
+    const result = await runFailover({ topology, lagMs: 300, durability: 'replicated' })
+    console.log(`${topology}, replica 300 ms behind, durability 'replicated': ${inWords(result)}`)
   }
 }
 

@@ -10,7 +10,9 @@ import type { PrivateRedis } from '../../scripts/redis/server.ts'
 
 export interface FailoverOptions {
   readonly topology: 'sentinel' | 'cluster'
-  /** How long the replica had heard nothing when its master died: what asynchronous replication may lose. */
+  /** What the confirmation of an add means. Default: Redis has it. */
+  readonly durability?: 'replicated'
+  /** How long replicas had heard nothing when their master died: what asynchronous replication may lose. */
   readonly lagMs: number
   /** Adds a second to each of two streams. Default: 1,000. */
   readonly perSecond?: number
@@ -34,19 +36,22 @@ export interface FailoverResult {
 interface Servers extends AsyncDisposable {
   /** A pattern for connect(). */
   open(): Connection
-  /** The master of the space, and the replica that is to follow it. */
-  pair(slot: number): Promise<readonly [master: PrivateRedis, replica: PrivateRedis]>
+  /** The master of a slot, and its replicas. */
+  of(slot: number): Promise<readonly [master: PrivateRedis, ...replicas: PrivateRedis[]]>
 }
 
 /** A master dies under load: what is lost, how long it takes until producers and workers go on by themselves. */
 export async function runFailover(options: FailoverOptions): Promise<FailoverResult> {
-  const { topology, lagMs, perSecond = 1000 } = options
-  await using servers = topology === 'sentinel' ? await sentinels() : await cluster()
+  const { topology, durability, lagMs, perSecond = 1000 } = options
+  // After the failover there must be a replica that has what is added then.
+  const replicas = durability === undefined ? 1 : 2
+  await using servers = topology === 'sentinel' ? await sentinels(replicas) : await cluster(replicas)
   const [producing, working] = [connect(servers.open()), connect(servers.open())]
   try {
     const space = producing.space('shop')
-    const kept = createStream<number>(space, 'kept', { retain: { entries: 1_000_000 } })
-    const queued = createStream<number>(space, 'queued', { groups: ['workers'] })
+    const safe = durability === undefined ? {} : { durability }
+    const kept = createStream<number>(space, 'kept', { retain: { entries: 1_000_000 }, ...safe })
+    const queued = createStream<number>(space, 'queued', { groups: ['workers'], ...safe })
     const handled = new Map<number, number>()
     const pauses = { adds: createPauses(), work: createPauses() }
     createStream<number>(working.space('shop'), 'queued', { groups: ['workers'] }).worker(
@@ -60,17 +65,17 @@ export async function runFailover(options: FailoverOptions): Promise<FailoverRes
     const keep = load(kept, perSecond, pauses.adds.saw)
     const queue = load(queued, perSecond, () => {})
     await delay(1500)
-    const [master, replica] = await servers.pair(space.runtime.keys.route.slot)
+    const [master, ...behind] = await servers.of(space.runtime.keys.route.slot)
     const laggedAt = performance.now()
     if (lagMs > 0) {
-      // Frozen it cannot come back when its master drops it: it has nothing of what follows.
-      replica.freeze()
+      // Frozen they cannot come back when their master drops them: they have nothing of what follows.
+      for (const replica of behind) replica.freeze()
       await send(master, ['CLIENT', 'KILL', 'TYPE', 'replica'])
     }
     await delay(lagMs)
     await master.kill()
     const diedAt = performance.now()
-    if (lagMs > 0) replica.thaw()
+    if (lagMs > 0) for (const replica of behind) replica.thaw()
     await goesOn(() => keep.lastAt() > diedAt + 100 && pauses.work.lastAt() > diedAt + 100)
     await delay(1000)
     await Promise.all([keep.stop(), queue.stop()])
@@ -165,28 +170,29 @@ async function goesOn(holds: () => boolean | Promise<boolean>): Promise<void> {
   }
 }
 
-async function sentinels(): Promise<Servers> {
-  const group: PrivateSentinels = await startSentinels()
+async function sentinels(replicas: number): Promise<Servers> {
+  const group: PrivateSentinels = await startSentinels({ replicas })
   const settings: object = { sentinels: [...group.addresses], name: group.name, lazyConnect: true }
   return {
     open: () => new Redis(settings),
-    async pair() {
+    async of() {
       const master = await group.master()
-      return [master, group.servers.find((server) => server !== master) as PrivateRedis]
+      return [master, ...group.servers.filter((server) => server !== master)]
     },
     [Symbol.asyncDispose]: () => group.stop(),
   }
 }
 
-async function cluster(): Promise<Servers> {
+async function cluster(replicasPerMaster: number): Promise<Servers> {
   const masters = 3
-  const nodes: PrivateCluster = await startCluster({ masters, replicasPerMaster: 1 })
+  const nodes: PrivateCluster = await startCluster({ masters, replicasPerMaster })
   const settings: object = { lazyConnect: true }
   return {
     open: () => new Cluster([...nodes.startupNodes], settings),
-    async pair(slot) {
+    async of(slot) {
       const at = Math.floor((slot * masters) / 16_384)
-      return [nodes.nodes[at] as PrivateRedis, nodes.nodes[at + masters] as PrivateRedis]
+      const replicas = nodes.nodes.slice(masters).filter((_, index) => index % masters === at)
+      return [nodes.nodes[at] as PrivateRedis, ...replicas]
     },
     [Symbol.asyncDispose]: () => nodes.stop(),
   }

@@ -25,3 +25,14 @@ test.each(LONG ? (['sentinel', 'cluster'] as const) : (['sentinel'] as const))(
   },
   60_000,
 )
+
+test.each(LONG ? (['sentinel', 'cluster'] as const) : (['sentinel'] as const))(
+  "with durability 'replicated' no confirmed add is lost, though the replica was behind (%s)",
+  async (topology) => {
+    const result = await runFailover({ topology, durability: 'replicated', lagMs: 300, perSecond: 500 })
+    expect(result.confirmed).toBeGreaterThan(500)
+    expect(result).toMatchObject({ lost: 0, unhandled: 0 })
+    expect(result.unknown).toBeGreaterThan(0)
+  },
+  60_000,
+)
