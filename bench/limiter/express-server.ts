@@ -21,6 +21,8 @@ const guards: Readonly<Record<Guard, (task: ServerTask) => Promise<RequestHandle
       name: 'http',
       rules: [{ name: 'day', limit, window: windowMs }],
       whenUnavailable: 'throw',
+      // Redis answers every request, as for the peers.
+      denyCache: false,
       deadline: '5s',
     })
     return penknife(limiter)
