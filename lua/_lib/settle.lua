@@ -1,5 +1,5 @@
--- `settle(plan, windows, budget)`: takes out of rolling windows what has to leave, at most `budget` entries; whether
--- nothing is left to take.
+-- `settle(plan, windows)`: takes out of rolling windows what has to leave, at most 64 entries in all; whether nothing is
+-- left to take.
 --
 -- Invariant: a rolling window's sum of a member is the sum of its log entries that were not taken, in whole numbers,
 -- and the member is there while that is not zero. Each entry is taken together with its part of the sum, so that a
@@ -86,7 +86,8 @@ local function settle_window(plan, window, budget)
   return left and -1 or budget - #due
 end
 
-local function settle(plan, windows, budget)
+local function settle(plan, windows)
+  local budget = 64
   for _, window in ipairs(windows) do
     if window.log then
       budget = settle_window(plan, window, budget)

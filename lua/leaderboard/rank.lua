@@ -1,5 +1,5 @@
 --- Read a member's position and sort value on a board that is one sorted set and nothing else.
--- @batch 128
+-- @batch 64
 -- @readonly
 -- @shared keys keys  the board's sorted set
 -- @item arg member   member

@@ -1,4 +1,4 @@
---- Read a rolling window, after taking out what has to leave: at most 100 entries in a call.
+--- Read a rolling window, after taking out what has to leave: at most 64 entries in a call.
 -- @batch 16
 -- @include board
 -- @include rows
@@ -20,7 +20,7 @@ local open, settled
 local function item(what, style, data, a, b, c, d)
   if settled == nil then
     open = board.open(keys, config)
-    settled = settle(config, open, 100)
+    settled = settle(config, open)
   end
   if not settled then
     return 0

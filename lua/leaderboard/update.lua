@@ -1,8 +1,8 @@
 --- Update members in every window of a board: all changes of an item, or none.
 --
--- What may be refused is found before the first write. At most 100 entries are taken out of rolling windows first; when
+-- What may be refused is found before the first write. At most 64 entries are taken out of rolling windows first; when
 -- more have to leave nothing else is done, so that no answer is stale.
--- @batch 32
+-- @batch 24
 -- @include board
 -- @include now
 -- @include settle
@@ -13,7 +13,6 @@
 -- @item arg tell     1 when changes of rank are wanted, as the plan's `events` says
 -- @returns integer|string|list 0: call again, more had to leave; more: the time, other periods are needed; text: the sort value in the first window, of one change; else for each change that value, the change and the events
 
-local BUDGET = 100
 -- Less than this, added to any finite double, gives a finite double.
 local HARMLESS = 2 ^ 970
 
@@ -168,13 +167,13 @@ local function remember(id, member, amount, entries)
   end
 end
 
--- Takes the worst off a bounded board, at most 100; a member that is on none of the windows loses its data.
+-- Takes the worst off a bounded board, at most 64; a member that is on none of the windows loses its data.
 local function trim(window)
   local over = redis.call('ZCARD', window.z) - config.keep
   if over <= 0 then
     return
   end
-  local fallen = redis.call('ZPOPMAX', window.z, math.min(over, BUDGET))
+  local fallen = redis.call('ZPOPMAX', window.z, math.min(over, 64))
   for at = 1, #fallen, 2 do
     if window.d then
       board.differ(config, window, tonumber(fallen[at + 1]), false)
@@ -299,7 +298,7 @@ local function item(changes, watch, tell)
   if settled == nil then
     open = board.open(keys, config)
     check_types()
-    settled = open and settle(config, open, BUDGET)
+    settled = open and settle(config, open)
   end
   if not open then
     return now

@@ -220,7 +220,7 @@ export type BoardEvent =
  *
  * Everything below means one window, the first unless told otherwise, and its calendar period or the last hours as
  * Redis' clock has it. A read never answers stale: what has to leave a rolling window is taken first, in bounded steps (at
- * most 100 entries in a script call), by the read itself if no update did it. Updates of one turn share script calls,
+ * most 64 entries in a script call), by the read itself if no update did it. Updates of one turn share script calls,
  * and so do reads of one kind; the two may overtake each other.
  *
  * Members are 1 to 256 characters without braces and control characters.

@@ -95,7 +95,7 @@ return replies`,
 export const leaderboardRank: Script<[keys: readonly string[]], [member: Arg], readonly Reply[] | null> = {
   name: 'leaderboard/rank',
   sha: 'f6153788c87520b443417c3f69b53b4426fcefd2',
-  batch: 128,
+  batch: 64,
   sharedKeys: true,
   shared: [],
   keys: [],
@@ -348,7 +348,7 @@ return replies`,
 }
 
 /**
- * Read a rolling window, after taking out what has to leave: at most 100 entries in a call.
+ * Read a rolling window, after taking out what has to leave: at most 64 entries in a call.
  *
  * - shared keys `keys`: the window's keys, and the members' data, at the places that the plan gives
  * - shared `plan`: JSON, see lua/_lib/board.lua, with one window
@@ -363,7 +363,7 @@ return replies`,
  */
 export const leaderboardReadRolling: Script<[keys: readonly string[], plan: Arg], [what: Arg, style: Arg, data: Arg, a: Arg, b: Arg, c: Arg, d: Arg], number | readonly Reply[]> = {
   name: 'leaderboard/read-rolling',
-  sha: '127eb15d1ac128e5cbd253b7cf9600950ba5a883',
+  sha: 'f5ac8479fd0a62d70732cc14976401d732814771',
   batch: 16,
   sharedKeys: true,
   shared: ["plan"],
@@ -627,7 +627,8 @@ local function settle_window(plan, window, budget)
   redis.call('XTRIM', window.log, 'MINID', '=', left and left[1] or time .. '-' .. string.format('%.0f', number + 1))
   return left and -1 or budget - #due
 end
-local function settle(plan, windows, budget)
+local function settle(plan, windows)
+  local budget = 64
   for _, window in ipairs(windows) do
     if window.log then
       budget = settle_window(plan, window, budget)
@@ -645,7 +646,7 @@ local open, settled
 local function item(what, style, data, a, b, c, d)
   if settled == nil then
     open = board.open(keys, config)
-    settled = settle(config, open, 100)
+    settled = settle(config, open)
   end
   if not settled then
     return 0
@@ -971,7 +972,7 @@ return replies`,
  */
 export const leaderboardUndo: Script<[keys: readonly string[], plan: Arg], [id: Arg, time: Arg], number> = {
   name: 'leaderboard/undo',
-  sha: '409c351bc34c9e6575d2ca8be0dcaa796007d4b3',
+  sha: '509e1f463a011078521a0b64347f7db55ceedc46',
   batch: 1,
   sharedKeys: true,
   shared: ["plan"],
@@ -1146,7 +1147,8 @@ local function settle_window(plan, window, budget)
   redis.call('XTRIM', window.log, 'MINID', '=', left and left[1] or time .. '-' .. string.format('%.0f', number + 1))
   return left and -1 or budget - #due
 end
-local function settle(plan, windows, budget)
+local function settle(plan, windows)
+  local budget = 64
   for _, window in ipairs(windows) do
     if window.log then
       budget = settle_window(plan, window, budget)
@@ -1186,7 +1188,7 @@ local function item(id, time)
     return 0
   end
   local open = board.open(keys, config)
-  if not settle(config, open, 100) then
+  if not settle(config, open) then
     return 2
   end
   amount = tonumber(amount)
@@ -1234,7 +1236,7 @@ return replies`,
 /**
  * Update members in every window of a board: all changes of an item, or none.
  *
- * What may be refused is found before the first write. At most 100 entries are taken out of rolling windows first; when
+ * What may be refused is found before the first write. At most 64 entries are taken out of rolling windows first; when
  * more have to leave nothing else is done, so that no answer is stale.
  *
  * - shared keys `keys`: sorted sets and logs, at the places that the plan gives
@@ -1246,8 +1248,8 @@ return replies`,
  */
 export const leaderboardUpdate: Script<[keys: readonly string[], plan: Arg], [changes: Arg, watch: Arg, tell: Arg], number | string | readonly Reply[]> = {
   name: 'leaderboard/update',
-  sha: '4cc9a7bf570bb2da12c4629b4e37d7b976cb4b43',
-  batch: 32,
+  sha: '82a376d27a385e75a45e0806a5ea8f12f6952176',
+  batch: 24,
   sharedKeys: true,
   shared: ["plan"],
   keys: [],
@@ -1421,7 +1423,8 @@ local function settle_window(plan, window, budget)
   redis.call('XTRIM', window.log, 'MINID', '=', left and left[1] or time .. '-' .. string.format('%.0f', number + 1))
   return left and -1 or budget - #due
 end
-local function settle(plan, windows, budget)
+local function settle(plan, windows)
+  local budget = 64
   for _, window in ipairs(windows) do
     if window.log then
       budget = settle_window(plan, window, budget)
@@ -1434,7 +1437,6 @@ local function settle(plan, windows, budget)
 end
 local keys = KEYS
 local plan = ARGV[1]
-local BUDGET = 100
 local HARMLESS = 2 ^ 970
 local config = cjson.decode(plan)
 local quick = not (config.shift or config.limit or config.keep)
@@ -1573,7 +1575,7 @@ local function trim(window)
   if over <= 0 then
     return
   end
-  local fallen = redis.call('ZPOPMAX', window.z, math.min(over, BUDGET))
+  local fallen = redis.call('ZPOPMAX', window.z, math.min(over, 64))
   for at = 1, #fallen, 2 do
     if window.d then
       board.differ(config, window, tonumber(fallen[at + 1]), false)
@@ -1688,7 +1690,7 @@ local function item(changes, watch, tell)
   if settled == nil then
     open = board.open(keys, config)
     check_types()
-    settled = open and settle(config, open, BUDGET)
+    settled = open and settle(config, open)
   end
   if not open then
     return now
