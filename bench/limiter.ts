@@ -1,5 +1,6 @@
-import type { Bench } from './harness/bench.ts'
+import type { Bench, Probe } from './harness/bench.ts'
 import { bareExpress, CONNECTIONS, oursInExpress, peersInExpress } from './limiter/express.ts'
+import { memory } from './limiter/memory.ts'
 import { ours } from './limiter/ours.ts'
 import { rateLimiterFlexible, rateLimitRedis } from './limiter/peers.ts'
 import { raw, rawOnCluster } from './limiter/raw.ts'
@@ -12,7 +13,7 @@ const ofExact = {
   multipleOf: exact.subjects,
 }
 
-export const suite: readonly Bench[] = [
+export const suite: readonly (Bench | Probe)[] = [
   {
     name: 'limiter.exact',
     about: `one rule, ${exact.subjects} subjects`,
@@ -75,4 +76,5 @@ export const suite: readonly Bench[] = [
     raw: rawOnCluster(exact),
     multipleOf: exact.subjects,
   },
+  memory,
 ]

@@ -10,14 +10,22 @@ import type { Decision, RuleState, ShadowState } from './types.ts'
  */
 export type Told = readonly number[]
 
+/** What a call was answered that no block kept from being looked at. */
+export interface Decided {
+  readonly kind: 'decided'
+  readonly allowed: boolean
+  readonly told: Told
+}
+
 /** The reply of take.lua and take-all.lua: a level for each rule; minus it minus one when denied. */
 export function toldOfLevels(
   buckets: readonly Bucket[],
   reply: number | readonly number[],
   cost: number,
-): { readonly allowed: boolean; readonly told: Told } {
+): Decided {
   if (typeof reply === 'number') {
-    return reply >= 0 ? { allowed: true, told: [0, reply] } : { allowed: false, told: [1, -reply - 1] }
+    const allowed = reply >= 0
+    return { kind: 'decided', allowed, told: allowed ? [0, reply] : [1, -reply - 1] }
   }
   const allowed = (reply[0] as number) >= 0
   const told: number[] = []
@@ -27,7 +35,7 @@ export function toldOfLevels(
     const level = allowed ? answer : -answer - 1
     told.push(!allowed && level + cost * token > capacity ? 1 : 0, level)
   }
-  return { allowed, told }
+  return { kind: 'decided', allowed, told }
 }
 
 export function decide(rules: readonly KnownRule[], allowed: boolean, told: Told, cost: number): Decision {

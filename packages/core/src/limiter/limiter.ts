@@ -86,8 +86,10 @@ export function createRateLimiter(space: Space, options: RateLimiterOptions): Ra
 
   const askRedis: Ask = {
     async take(charge, subject, cost) {
+      const asked = charge.ask(subject, cost)
+      const answered = asked && charge.read(await asked, cost)
       const id = charge.leaseUs === undefined || cost === 0 ? '' : nextLeaseId()
-      const outcome = await charge.take(subject, cost, id)
+      const outcome = answered ?? (await charge.take(subject, cost, id))
       if (outcome.kind === 'blocked') return blockedDecision(charge.rules, outcome.endsInUs, outcome.reason)
       const decision = decide(charge.rules, outcome.allowed, outcome.told, cost)
       const lease = id !== '' && outcome.allowed ? makeLease(charge, subject, id, outcome.told) : undefined
@@ -99,13 +101,11 @@ export function createRateLimiter(space: Space, options: RateLimiterOptions): Ra
     },
   }
 
-  async function takeUnder(plan: Plan, subject: Subject, cost: number): Promise<Decision> {
+  function takeUnder(plan: Plan, subject: Subject, cost: number): Promise<Decision> {
     const { charges } = plan
     if (charges.length === 1) return askRedis.take(charges[0] as Charge, subject, cost)
-    return joinDecisions(
-      plan.rules.map((rule) => rule.name),
-      await takeInOrder(plan, subject, cost, askRedis),
-    )
+    const order = plan.rules.map((rule) => rule.name)
+    return takeInOrder(plan, subject, cost, askRedis).then((each) => joinDecisions(order, each))
   }
 
   async function ask(subject: Subject, taking: TakeOptions | undefined): Promise<Decision> {

@@ -4,7 +4,7 @@ import type { Arg, Reply, Script } from '../redis/script.ts'
 import { limiterCharge, limiterTake, limiterTakeAll } from '../redis/scripts.gen.ts'
 import type { Slots } from './algorithms/concurrency.ts'
 import type { Bucket } from './algorithms/gcra.ts'
-import { type Told, toldOfLevels } from './decide.ts'
+import { type Decided, type Told, toldOfLevels } from './decide.ts'
 import type { KnownRule } from './rule.ts'
 import { parseRules } from './rules.ts'
 import type { Locate, Place } from './subjects.ts'
@@ -39,7 +39,7 @@ export interface Plan {
 }
 
 export type Outcome =
-  | { readonly kind: 'decided'; readonly allowed: boolean; readonly told: Told }
+  | Decided
   | { readonly kind: 'blocked'; readonly endsInUs: number; readonly reason: string }
 
 /** The rules that one script call charges. */
@@ -49,6 +49,12 @@ export interface Charge {
   readonly parts: readonly (string | undefined)[]
   /** How long its slots are held without a renewal, in microseconds; undefined without concurrency rules. */
   readonly leaseUs: number | undefined
+  /**
+   * Asks the fast script, if the rules are such that there is one: undefined otherwise. `read` says what it answered, or
+   * undefined when it left the subject's state to `take`.
+   */
+  ask(subject: Subject, cost: number): Promise<PlainReply> | undefined
+  read(reply: PlainReply, cost: number): Outcome | undefined
   /** Takes tokens if every rule allows, and a slot under the lease's id. */
   take(subject: Subject, cost: number, lease: string): Promise<Outcome>
   /** Charges tokens, or fewer than 0 to give them back, without asking. */
@@ -169,24 +175,23 @@ function createCharge(context: PlanContext, rules: readonly KnownRule[]): Charge
   }
 
   const plain = plainPort(bind, rules)
+  const { keyOf: stateKey } = places[0] as { keyOf: KeyOf }
   return {
     rules,
     parts,
     leaseUs,
-    async take(subject, cost, lease) {
-      if (plain) {
-        const place = locate(subject, parts[0])
-        const { keyOf } = places[0] as { keyOf: KeyOf }
-        const reply = await plain(place.route, keyOf(place), cost)
-        if (typeof reply === 'string') {
-          const [, us, reason] = /^(\d+) (.*)$/.exec(reply) as unknown as [string, string, string]
-          return { kind: 'blocked', endsInUs: Number(us), reason }
-        }
-        if (reply !== null)
-          return { kind: 'decided', ...toldOfLevels(rules as readonly Bucket[], reply, cost) }
-      }
-      return call(subject, cost, 1, lease)
+    ask(subject, cost) {
+      if (plain === undefined) return undefined
+      const place = locate(subject, parts[0])
+      return plain(place.route, stateKey(place), cost)
     },
+    read(reply, cost) {
+      if (reply === null) return undefined
+      if (typeof reply !== 'string') return toldOfLevels(rules as readonly Bucket[], reply, cost)
+      const [, us, reason] = /^(\d+) (.*)$/.exec(reply) as unknown as [string, string, string]
+      return { kind: 'blocked', endsInUs: Number(us), reason }
+    },
+    take: (subject, cost, lease) => call(subject, cost, 1, lease),
     add: (subject, tokens) => call(subject, tokens, 0, ''),
     places: keysOf,
     slots(subject, told) {
@@ -205,7 +210,10 @@ function createCharge(context: PlanContext, rules: readonly KnownRule[]): Charge
 const BLOCKED = 2
 const CLOCK = 3
 
-type PlainPort = Port<[state: string, cost: Arg], number | readonly number[] | string | null>
+/** A block as text, or null where charge.lua must be asked. */
+type PlainReply = number | readonly number[] | string | null
+
+type PlainPort = Port<[state: string, cost: Arg], PlainReply>
 
 /** The scripts for what most limiters are: GCRA rules of one subject. They answer null where charge.lua must. */
 function plainPort(bind: PlanContext['bind'], rules: readonly KnownRule[]): PlainPort | undefined {

@@ -1,0 +1,102 @@
+import { connect, createRateLimiter, type RateLimiter, type Rule } from '@penknife/core'
+import { Redis } from 'ioredis'
+
+import type { Probe, Row } from '../harness/bench.ts'
+
+const SUBJECTS = 1_000_000
+const IN_FLIGHT = 1000
+
+interface Case {
+  readonly what: string
+  readonly rules: readonly Rule[]
+  /** Calls for each subject. Default: 1. */
+  readonly calls?: number
+  /** Fewer subjects where each takes more. */
+  readonly subjects?: number
+}
+
+/** Windows so long that nothing ends while it is measured. */
+const LIMIT = { limit: 100, window: '1d' } as const
+const GCRA: Rule = { name: 'gcra', ...LIMIT }
+
+const CASES: readonly Case[] = [
+  { what: 'GCRA', rules: [GCRA] },
+  { what: 'three GCRA rules', rules: ['a', 'b', 'c'].map((name) => ({ ...GCRA, name })) },
+  { what: 'fixed window', rules: [{ name: 'r', algorithm: 'fixed-window', ...LIMIT }] },
+  {
+    what: 'calendar month',
+    rules: [{ name: 'r', algorithm: 'fixed-window', limit: 100, calendar: 'month', timeZone: 'UTC' }],
+  },
+  { what: 'sliding window', rules: [{ name: 'r', algorithm: 'sliding-window', ...LIMIT }] },
+  { what: 'sliding log, 1 charge', rules: [{ name: 'r', algorithm: 'sliding-log', ...LIMIT }] },
+  {
+    what: 'sliding log, 100 charges',
+    rules: [{ name: 'r', algorithm: 'sliding-log', ...LIMIT }],
+    calls: 100,
+    subjects: 10_000,
+  },
+  {
+    what: 'concurrency, 1 slot held',
+    rules: [{ name: 'r', algorithm: 'concurrency', limit: 100, lease: '1d' }],
+  },
+  {
+    what: 'concurrency, 10 slots held',
+    rules: [{ name: 'r', algorithm: 'concurrency', limit: 100, lease: '1d' }],
+    calls: 10,
+    subjects: 100_000,
+  },
+]
+
+/** What a subject takes in Redis: all of its keys and what the server keeps for them, subjects being `user-<number>`. */
+export const memory: Probe = {
+  name: 'limiter.memory',
+  about: 'bytes a subject, by algorithm',
+  async run(url, { quick, log }) {
+    const raw = new Redis(url)
+    const penknife = connect(new Redis(url, { lazyConnect: true }))
+    const rows: Row[] = []
+    for (const { what, rules, calls = 1, subjects = SUBJECTS } of CASES) {
+      const count = quick ? subjects / 10 : subjects
+      await raw.flushall('SYNC')
+      const limiter = createRateLimiter(penknife.space('bench'), {
+        name: 'api',
+        rules,
+        whenUnavailable: 'throw',
+        deadline: '30s',
+      })
+      const before = await used(raw)
+      await takeAll(limiter, count, calls)
+      const bytes = ((await used(raw)) - before) / count
+      log(`${what}: ${Math.round(bytes)} bytes a subject`)
+      rows.push({ rule: what, setup: `${calls} calls each`, subjects: count, bytes: Math.round(bytes) })
+    }
+    await penknife.close()
+    raw.disconnect()
+    return rows
+  },
+}
+
+async function takeAll(limiter: RateLimiter, subjects: number, calls: number): Promise<void> {
+  let next = 0
+  async function lane(): Promise<void> {
+    while (next < subjects * calls) {
+      const { allowed } = await limiter.take(`user-${next++ % subjects}`)
+      if (!allowed) throw new Error('a call was denied')
+    }
+  }
+  await Promise.all(Array.from({ length: IN_FLIGHT }, lane))
+}
+
+async function used(raw: Redis): Promise<number> {
+  return Number(/used_memory_dataset:(\d+)/.exec(await raw.info('memory'))?.[1]) + (await overhead(raw))
+}
+
+/** The tables of keys and of expiries count too; the buffers of connections do not. */
+async function overhead(raw: Redis): Promise<number> {
+  const stats = (await raw.call('MEMORY', 'STATS')) as unknown[]
+  const db = stats[stats.indexOf('db.0') + 1]
+  if (!Array.isArray(db)) return 0
+  const figures = db as (string | number)[]
+  const of = (name: string): number => Number(figures[figures.indexOf(name) + 1] ?? 0)
+  return of('overhead.hashtable.main') + of('overhead.hashtable.expires')
+}
