@@ -12,6 +12,8 @@
 
 local call = redis.call
 local ENTRY = 40
+-- Redis counts a TTL from the millisecond in which the script began.
+local MARGIN = 2
 
 local function item(state, duration, reason)
   local saved = call('GET', state)
@@ -30,7 +32,7 @@ local function item(state, duration, reason)
     head = struct.pack('>ddddd', 0, now, ends, #reason, 0) .. reason
   end
   if expires > now then
-    call('SET', state, head .. entries, 'PX', math.ceil((expires - now) / 1000))
+    call('SET', state, head .. entries, 'PX', math.ceil((expires - now) / 1000) + MARGIN)
   elseif saved then
     call('DEL', state)
   end

@@ -30,6 +30,8 @@
 local PACKED = { g = gcra, f = fixed_window, c = calendar, w = sliding_window }
 local OWN_KEY = { l = sliding_log, s = slots }
 local ENTRY, MOST, SECOND = 40, 32, 1000000
+-- Redis counts a TTL from the millisecond in which the script began.
+local MARGIN = 2
 local call = redis.call
 local list, owners, mistimed = {}, {}, false
 for letter, place, shadow, id, a, b, c, d in string.gmatch(rules, '(%l) (%d+) (%d) (%d+) (%d+) (%d+) (%d+) (%d+)') do
@@ -126,7 +128,7 @@ local function write(state)
   if fits then
     call('SETRANGE', state.key, state.start, after)
   else
-    call('SET', state.key, state.head .. after .. state.others, 'PX', ttl)
+    call('SET', state.key, state.head .. after .. state.others, 'PX', ttl + MARGIN)
   end
 end
 

@@ -21,6 +21,8 @@ for id, drain, token, capacity in string.gmatch(rules, '(%d+) (%d+) (%d+) (%d+)'
 end
 local ENTRY = 40
 local SECOND = 1000000
+-- Redis counts a TTL from the millisecond in which the script began.
+local MARGIN = 2
 -- Scratch, so that an item makes no tables.
 local levels = {}
 
@@ -82,7 +84,7 @@ local function item(state, cost)
     if fits then
       call('SETRANGE', state, 0, after)
     else
-      call('SET', state, after, 'PX', ttl)
+      call('SET', state, after, 'PX', ttl + MARGIN)
     end
   end
 

@@ -24,6 +24,8 @@ local call, unpacked, packed = redis.call, struct.unpack, struct.pack
 rule, drain, token, capacity = tonumber(rule), tonumber(drain), tonumber(token), tonumber(capacity)
 local ENTRY = 40
 local SECOND = 1000000
+-- Redis counts a TTL from the millisecond in which the script began.
+local MARGIN = 2
 
 local function item(state, cost)
   local saved = call('GET', state)
@@ -70,7 +72,7 @@ local function item(state, cost)
     return nil
   else
     local ttl = math.ceil((longest + math.max(longest, SECOND)) / 1000)
-    call('SET', state, packed('>ddddd', rule, now, now + ttl * 1000, token, after), 'PX', ttl)
+    call('SET', state, packed('>ddddd', rule, now, now + ttl * 1000, token, after), 'PX', ttl + MARGIN)
   end
   return after
 end

@@ -75,7 +75,7 @@ function whole(rule: Rule, used: number, save: (used: number) => Saved): Count {
     refuses: (cost) => used + cost > rule.limit,
     remaining: Math.max(0, rule.limit - used),
     full: used === 0,
-    add: (tokens) => save(clamp(used + tokens, rule)),
+    add: (tokens) => save(tokens === 0 ? used : clamp(used + tokens, rule)),
   }
 }
 
@@ -132,6 +132,8 @@ const slidingLog: Look = (rule, saved, now) => {
           more > 0 ? [...charges, [now, more] as const] : (saved?.['charges'] as readonly Charge[])
         return logged(after ?? [])
       }
+      // Nothing to give back: what is over stays where it is, in case the window is made longer.
+      if (used === 0) return saved ?? logged([])
       let back = Math.min(-tokens, used)
       const kept: Charge[] = []
       for (const [time, each] of charges.toReversed()) {

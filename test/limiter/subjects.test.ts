@@ -278,6 +278,16 @@ describe('rules of a call', () => {
     expect(await limiter.take('ann', { cost: 0 })).toMatchObject({ remaining: 39 })
   })
 
+  test('a subject in use under more than 32 rules is refused another, and loses none', async () => {
+    const { limiter } = await setUp([GCRA])
+    const nth = (at: number): readonly Rule[] => [{ ...GCRA, name: `rule-${at}` }]
+    for (let at = 0; at < 32; at++) await limiter.take('ann', { rules: nth(at) })
+    expect(await failure(limiter.take('ann', { rules: nth(32) }))).toMatchObject({
+      code: 'PENKNIFE_REJECTED',
+    })
+    expect(await limiter.take('ann', { cost: 0, rules: nth(0) })).toMatchObject({ remaining: 9 })
+  })
+
   test('a cost above the smallest burst of the call is an error', async () => {
     const { limiter } = await setUp([GCRA])
     expect(await failure(limiter.take('ann', { cost: 11 }))).toMatchObject({ option: 'cost' })
