@@ -26,7 +26,9 @@ interface WindowRule extends RuleBase {
 /**
  * Generic Cell Rate Algorithm (ITU-T I.371), in its exact form as a leaky bucket: tokens come back evenly.
  *
- * In any interval T at most `burst + T * limit / window` tokens pass.
+ * In any interval T at most `burst + T * limit / window` tokens pass. A subject takes 193 bytes in Redis, 40 more for each
+ * further rule of constant size (all but logs and concurrency): with 1,000,000 subjects named `user-<number>`, by
+ * `pnpm bench limiter.memory`.
  */
 export interface GcraRule extends WindowRule {
   readonly algorithm?: 'gcra'
@@ -34,7 +36,10 @@ export interface GcraRule extends WindowRule {
   readonly burst?: number
 }
 
-/** Counts in a window that begins with the first call: at most `limit` in it, `2 * limit` in any interval as long. */
+/**
+ * Counts in a window that begins with the first call: at most `limit` in it, `2 * limit` in any interval as long. As
+ * large in Redis as GCRA.
+ */
 export interface FixedWindowRule extends WindowRule {
   readonly algorithm: 'fixed-window'
 }
@@ -57,12 +62,20 @@ export interface SlidingWindowRule extends WindowRule {
   readonly algorithm: 'sliding-window'
 }
 
-/** Remembers every call: at most `limit` in any window, exactly. `limit` is at most 1,000. */
+/**
+ * Remembers every call: at most `limit` in any window, exactly. `limit` is at most 1,000.
+ *
+ * A subject takes 177 bytes in Redis with one charge, 2.2 KB with 100 (16 bytes a charge, and what Redis rounds up to).
+ */
 export interface SlidingLogRule extends WindowRule {
   readonly algorithm: 'sliding-log'
 }
 
-/** At most `limit` calls at a time. A call holds one slot, whatever its cost, until it is released or its lease ends. */
+/**
+ * At most `limit` calls at a time. A call holds one slot, whatever its cost, until it is released or its lease ends.
+ *
+ * A subject takes 193 bytes in Redis with one slot held, 489 with ten.
+ */
 export interface ConcurrencyRule extends RuleBase {
   readonly algorithm: 'concurrency'
   /** Slots: a whole number from 1 to 10,000. */

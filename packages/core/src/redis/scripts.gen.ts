@@ -1755,7 +1755,7 @@ return replies`,
  */
 export const limiterBlock: Script<[], [state: string, duration: Arg, reason: Arg], number> = {
   name: 'limiter/block',
-  sha: 'faa4fd12424c2ed53fa572c561aad1d60182967c',
+  sha: '21a5d7527ec975ddd2721184a51faf95ccdf8c91',
   batch: 64,
   sharedKeys: false,
   shared: [],
@@ -1777,6 +1777,7 @@ local function opened(saved)
 end
 local call = redis.call
 local ENTRY = 40
+local MARGIN = 2
 local function item(state, duration, reason)
   local saved = call('GET', state)
   local _, ends, _, length = opened(saved)
@@ -1794,7 +1795,7 @@ local function item(state, duration, reason)
     head = struct.pack('>ddddd', 0, now, ends, #reason, 0) .. reason
   end
   if expires > now then
-    call('SET', state, head .. entries, 'PX', math.ceil((expires - now) / 1000))
+    call('SET', state, head .. entries, 'PX', math.ceil((expires - now) / 1000) + MARGIN)
   elseif saved then
     call('DEL', state)
   end
@@ -1838,7 +1839,7 @@ return replies`,
  */
 export const limiterCharge: Script<[rules: Arg], [...places: string[], cost: Arg, asking: Arg, lease: Arg], readonly Reply[]> = {
   name: 'limiter/charge',
-  sha: 'ee3e88b7f755b7033d12cf1c4f070511e59fdb4c',
+  sha: '84067584f7b7142c95266ce327524391251e79c5',
   batch: 16,
   sharedKeys: false,
   shared: ["rules"],
@@ -1984,9 +1985,9 @@ function sliding_window.tell(rule, reply)
   reply[#reply + 1] = now - rule.start
 end
 local sliding_log = {}
-local HEAD, CHARGE = 16, 16
+local HEAD, CHARGE = 8, 16
 function sliding_log.define(rule, limit, window)
-  rule.limit, rule.window = limit, window
+  rule.limit, rule.window, rule.ttl = limit, window, math.ceil(window / 1000) + 2
 end
 local function charge_at(rule, at)
   return struct.unpack('>dd', rule.log, HEAD + CHARGE * (at - 1) + 1)
@@ -2017,19 +2018,17 @@ local function step_back(rule, by)
     local time, sum = charge_at(rule, at)
     charges[at] = struct.pack('>dd', time - by, sum)
   end
-  local ttl = math.ceil(2 * rule.window / 1000)
-  rule.expires = now + ttl * 1000
-  rule.log = struct.pack('>dd', rule.expires, rule.base) .. table.concat(charges)
-  redis.call('SET', rule.key, rule.log, 'PX', ttl)
+  rule.log = struct.pack('>d', rule.base) .. table.concat(charges)
+  redis.call('SET', rule.key, rule.log, 'PX', rule.ttl)
 end
 function sliding_log.open(rule, key)
   rule.key, rule.added = key, nil
   rule.log = redis.call('GET', key)
-  rule.expires, rule.base, rule.count, rule.first, rule.used = 0, 0, 0, 1, 0
+  rule.base, rule.count, rule.first, rule.used = 0, 0, 1, 0
   if not rule.log then
     return
   end
-  rule.expires, rule.base = struct.unpack('>dd', rule.log)
+  rule.base = struct.unpack('>d', rule.log)
   rule.count = (#rule.log - HEAD) / CHARGE
   local last = charge_at(rule, rule.count)
   if last > now then
@@ -2041,10 +2040,10 @@ end
 function sliding_log.over(rule, tokens)
   return rule.used + tokens > rule.limit
 end
-local function rewrite(rule, entries)
-  local ttl = math.ceil(2 * rule.window / 1000)
-  local head = struct.pack('>dd', now + ttl * 1000, charged_to(rule, rule.first - 1))
-  redis.call('SET', rule.key, head .. entries, 'PX', ttl)
+local function rewrite(rule, last, charge)
+  local head = struct.pack('>d', charged_to(rule, rule.first - 1))
+  local kept = string.sub(rule.log or '', HEAD + CHARGE * (rule.first - 1) + 1, HEAD + CHARGE * last)
+  redis.call('SET', rule.key, head .. kept .. charge, 'PX', rule.ttl)
 end
 local function give_back(rule, tokens)
   local last, sum = rule.count, charged_to(rule, rule.count)
@@ -2055,8 +2054,7 @@ local function give_back(rule, tokens)
   if last < rule.first then
     redis.call('DEL', rule.key)
   else
-    local kept = string.sub(rule.log, HEAD + CHARGE * (rule.first - 1) + 1, HEAD + CHARGE * (last - 1))
-    rewrite(rule, kept .. struct.pack('>dd', (charge_at(rule, last)), wanted))
+    rewrite(rule, last - 1, struct.pack('>dd', (charge_at(rule, last)), wanted))
   end
   rule.count, rule.used = last, rule.used - (sum - wanted)
 end
@@ -2071,12 +2069,7 @@ function sliding_log.write(rule, tokens)
   if tokens <= 0 then
     return
   end
-  local charge = struct.pack('>dd', now, charged_to(rule, rule.count) + tokens)
-  if now + rule.window <= rule.expires and (rule.first - 1) * 4 <= rule.count then
-    redis.call('APPEND', rule.key, charge)
-  else
-    rewrite(rule, string.sub(rule.log or '', HEAD + CHARGE * (rule.first - 1) + 1) .. charge)
-  end
+  rewrite(rule, rule.count, struct.pack('>dd', now, charged_to(rule, rule.count) + tokens))
   rule.used = rule.used + tokens
   rule.added = now
 end
@@ -2149,6 +2142,7 @@ local rules = ARGV[1]
 local PACKED = { g = gcra, f = fixed_window, c = calendar, w = sliding_window }
 local OWN_KEY = { l = sliding_log, s = slots }
 local ENTRY, MOST, SECOND = 40, 32, 1000000
+local MARGIN = 2
 local call = redis.call
 local list, owners, mistimed = {}, {}, false
 for letter, place, shadow, id, a, b, c, d in string.gmatch(rules, '(%l) (%d+) (%d) (%d+) (%d+) (%d+) (%d+) (%d+)') do
@@ -2239,7 +2233,7 @@ local function write(state)
   if fits then
     call('SETRANGE', state.key, state.start, after)
   else
-    call('SET', state.key, state.head .. after .. state.others, 'PX', ttl)
+    call('SET', state.key, state.head .. after .. state.others, 'PX', ttl + MARGIN)
   end
 end
 local function item(places, cost, asking, lease)
@@ -2475,7 +2469,7 @@ return replies`,
  */
 export const limiterTake: Script<[rule: Arg, drain: Arg, token: Arg, capacity: Arg], [state: string, cost: Arg], number | string | null> = {
   name: 'limiter/take',
-  sha: '8a7bcb5d7778a204a0aa44d9d19e9dfbb1d3f5be',
+  sha: '1d4a436862a056b6a56c9d07bbd7eb2c484300d2',
   batch: 64,
   sharedKeys: false,
   shared: ["rule","drain","token","capacity"],
@@ -2493,6 +2487,7 @@ local call, unpacked, packed = redis.call, struct.unpack, struct.pack
 rule, drain, token, capacity = tonumber(rule), tonumber(drain), tonumber(token), tonumber(capacity)
 local ENTRY = 40
 local SECOND = 1000000
+local MARGIN = 2
 local function item(state, cost)
   local saved = call('GET', state)
   local level, expires = 0, 0
@@ -2535,7 +2530,7 @@ local function item(state, cost)
     return nil
   else
     local ttl = math.ceil((longest + math.max(longest, SECOND)) / 1000)
-    call('SET', state, packed('>ddddd', rule, now, now + ttl * 1000, token, after), 'PX', ttl)
+    call('SET', state, packed('>ddddd', rule, now, now + ttl * 1000, token, after), 'PX', ttl + MARGIN)
   end
   return after
 end
@@ -2566,7 +2561,7 @@ return replies`,
  */
 export const limiterTakeAll: Script<[rules: Arg], [state: string, cost: Arg], readonly number[] | string | null> = {
   name: 'limiter/take-all',
-  sha: 'ab2d9de78693011f58de1dcb4ea97ad620973b49',
+  sha: 'dccd72b111fff94c2c345c9b7b4be44d5be89ed3',
   batch: 64,
   sharedKeys: false,
   shared: ["rules"],
@@ -2589,6 +2584,7 @@ for id, drain, token, capacity in string.gmatch(rules, '(%d+) (%d+) (%d+) (%d+)'
 end
 local ENTRY = 40
 local SECOND = 1000000
+local MARGIN = 2
 local levels = {}
 local function item(state, cost)
   local saved = call('GET', state)
@@ -2645,7 +2641,7 @@ local function item(state, cost)
     if fits then
       call('SETRANGE', state, 0, after)
     else
-      call('SET', state, after, 'PX', ttl)
+      call('SET', state, after, 'PX', ttl + MARGIN)
     end
   end
   local reply = {}
