@@ -2,8 +2,8 @@
 import express from 'express'
 import { Redis } from 'ioredis'
 
-import { connect, createNotifier, createRateLimiter, createStream } from '@penknife/core'
-import { notifications, rateLimit, requestLog } from '@penknife/express'
+import { connect, createLeaderboard, createNotifier, createRateLimiter, createStream } from '@penknife/core'
+import { leaderboard, notifications, rateLimit, requestLog } from '@penknife/express'
 
 import { redisUrl } from '../redis.ts'
 
@@ -12,6 +12,7 @@ const shop = penknife.space('shop')
 
 const requests = createStream(shop, 'requests')
 const visits = createStream<{ ip: string | undefined }>(shop, 'visits', { groups: ['greeter'] })
+const visitors = createLeaderboard(shop, 'visitors', { windows: { hour: { last: '1h' } } })
 const news = createNotifier(shop)
 const limiter = createRateLimiter(shop, { name: 'web', rules: [{ name: 'burst', limit: 5, window: '10s' }] })
 
@@ -20,13 +21,15 @@ visits.worker('greeter', ({ payload }) => news.publish('visits', `hello ${payloa
 
 const app = express()
 app.use(requestLog(requests))
+app.use(leaderboard(visitors, { path: '/visitors' }))
 app.get('/events', notifications(news, { channels: ['visits'] }))
 app.get('/requests', async (_request, response) => {
   response.json(await requests.read({ reverse: true, count: 20 }))
 })
 app.get('/', rateLimit(limiter), async (request, response) => {
   const id = await visits.add({ ip: request.ip })
-  response.json({ visit: id, next: ['/events', '/requests'] })
+  await visitors.increment(request.ip ?? 'somebody')
+  response.json({ visit: id, next: ['/events', '/requests', '/visitors/top'] })
 })
 
 const server = app.listen(Number(process.env['PORT'] ?? 3001), '127.0.0.1', () => {

@@ -2,8 +2,8 @@
 import { Redis } from 'ioredis'
 import Koa from 'koa'
 
-import { connect, createNotifier, createRateLimiter, createStream } from '@penknife/core'
-import { notifications, rateLimit, requestLog } from '@penknife/koa'
+import { connect, createLeaderboard, createNotifier, createRateLimiter, createStream } from '@penknife/core'
+import { leaderboard, notifications, rateLimit, requestLog } from '@penknife/koa'
 
 import { redisUrl } from '../redis.ts'
 
@@ -12,6 +12,7 @@ const shop = penknife.space('shop')
 
 const requests = createStream(shop, 'requests')
 const visits = createStream<{ ip: string }>(shop, 'visits', { groups: ['greeter'] })
+const visitors = createLeaderboard(shop, 'visitors', { windows: { hour: { last: '1h' } } })
 const news = createNotifier(shop)
 const limiter = createRateLimiter(shop, { name: 'web', rules: [{ name: 'burst', limit: 5, window: '10s' }] })
 
@@ -23,6 +24,7 @@ const limited = rateLimit(limiter)
 
 const app = new Koa()
 app.use(requestLog(requests))
+app.use(leaderboard(visitors, { path: '/visitors' }))
 app.use(async (context, next) => {
   if (context.path === '/events') await events(context, next)
   else if (context.path === '/requests') {
@@ -31,7 +33,8 @@ app.use(async (context, next) => {
 })
 app.use(async (context) => {
   const id = await visits.add({ ip: context.ip })
-  context.body = { visit: id, next: ['/events', '/requests'] }
+  await visitors.increment(context.ip)
+  context.body = { visit: id, next: ['/events', '/requests', '/visitors/top'] }
 })
 
 const server = app.listen(Number(process.env['PORT'] ?? 3001), '127.0.0.1', () => {

@@ -19,7 +19,7 @@ test('the standalone example limits, handles, ranks and notifies, and ends by it
   expect(output).toMatch(/'ann'.+4.+1/)
 })
 
-test.each(['express', 'koa'])('the %s example limits, logs and notifies', async (name) => {
+test.each(['express', 'koa'])('the %s example limits, logs, ranks and notifies', async (name) => {
   await using program = runProgram(at(name), { PORT: '0' })
   const url = await program.printed(/http:\/\/127\.0\.0\.1:\d+/)
 
@@ -42,5 +42,7 @@ test.each(['express', 'koa'])('the %s example limits, logs and notifies', async 
   const log = (await (await fetch(`${url}/requests`)).json()) as {
     payload: { path: string; status: number }
   }[]
+  const top = (await (await fetch(`${url}/visitors/top`)).json()) as { rows: { score: number }[] }
+  expect(top.rows).toMatchObject([{ score: 5, rank: 1 }])
   expect(log.some(({ payload }) => payload.path === '/' && payload.status === 429)).toBe(true)
 })

@@ -25,6 +25,7 @@ test('every adapter exports the same names', () => {
       'adapt',
       'definePlugin',
       'ipKey',
+      'leaderboard',
       'notifications',
       'problem',
       'rateLimit',

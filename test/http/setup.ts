@@ -1,8 +1,11 @@
 import {
   connect,
+  createLeaderboard,
   createNotifier,
   createRateLimiter,
   createStream,
+  type Leaderboard,
+  type LeaderboardOptions,
   type Notifier,
   type NotifierOptions,
   type Penknife,
@@ -22,6 +25,7 @@ export interface Features extends Bench {
   limiter(options?: Partial<RateLimiterOptions>): RateLimiter
   stream(): Stream<RequestEntry>
   notifier(options?: NotifierOptions): Notifier
+  leaderboard(options?: LeaderboardOptions): Leaderboard
 }
 
 export function useFeatures(): Features {
@@ -48,6 +52,7 @@ export function useFeatures(): Features {
       }),
     stream: () => createStream<RequestEntry>(penknife.space('test'), 'requests'),
     notifier: (options) => createNotifier(penknife.space('test'), options),
+    leaderboard: (options) => createLeaderboard(penknife.space('test'), 'points', options),
   }
 }
 

@@ -1,2 +1,2 @@
-export { adapt, type NodeMiddleware, notifications, rateLimit, requestLog } from './node.ts'
+export { adapt, leaderboard, type NodeMiddleware, notifications, rateLimit, requestLog } from './node.ts'
 export * from './plugins.ts'

@@ -3,6 +3,7 @@ import { send } from './answer.ts'
 import type { Exchange, NativeRequest, NativeResponse } from './exchange/exchange.ts'
 import { createExchanges } from './exchange/http-exchange.ts'
 import { keptBody, socketAddress, type View } from './exchange/view.ts'
+import { leaderboardPlugin } from './leaderboard/plugin.ts'
 import { notificationsPlugin } from './notifications/plugin.ts'
 import { closable, type Closable, type Plugin } from './plugin.ts'
 import { rateLimitPlugin } from './rate-limit/plugin.ts'
@@ -73,3 +74,5 @@ export const rateLimit: Middleware<typeof rateLimitPlugin> = adapt(rateLimitPlug
 export const requestLog: Middleware<typeof requestLogPlugin> = adapt(requestLogPlugin)
 /** Server-sent events of a notifier's channels; see `notificationsPlugin`. */
 export const notifications: Middleware<typeof notificationsPlugin> = adapt(notificationsPlugin)
+/** A board's top, around and rank as JSON, with ETag; see `leaderboardPlugin`. */
+export const leaderboard: Middleware<typeof leaderboardPlugin> = adapt(leaderboardPlugin)

@@ -6,6 +6,7 @@ import {
   createExchanges,
   isStreamReply,
   keptBody,
+  leaderboardPlugin,
   notificationsPlugin,
   rateLimitPlugin,
   renderReply,
@@ -92,3 +93,5 @@ export const rateLimit: Middleware<typeof rateLimitPlugin> = adapt(rateLimitPlug
 export const requestLog: Middleware<typeof requestLogPlugin> = adapt(requestLogPlugin)
 /** Server-sent events of a notifier's channels, for a browser's own EventSource. */
 export const notifications: Middleware<typeof notificationsPlugin> = adapt(notificationsPlugin)
+/** A board's top, around and rank as JSON, with ETag and short caching. */
+export const leaderboard: Middleware<typeof leaderboardPlugin> = adapt(leaderboardPlugin)
