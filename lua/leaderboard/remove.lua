@@ -5,10 +5,11 @@
 -- @batch 1
 -- @include board
 -- @include now
+-- @include settle
 -- @shared keys keys  sorted sets, logs and data, at the places that the plan gives
 -- @shared plan       JSON, see lua/_lib/board.lua; also `former`, places of previous periods' sets, and `data`, `ids`, `idlog`
 -- @item arg member   member
--- @returns integer|string the time, when other periods are needed; else '1' when it was on the board now, '0' when not
+-- @returns integer|string 0: call again, more had to leave; the time, when other periods are needed; else '1' when it was on the board now, '0' when not
 
 local config = cjson.decode(plan)
 
@@ -24,6 +25,10 @@ local function item(member)
   local open = board.open(keys, config)
   if not open then
     return now
+  end
+  -- What has to leave does not count any more: a member of which nothing else is left is not there.
+  if not settle(config, open, 100) then
+    return 0
   end
   local there = '0'
   for _, window in ipairs(open) do

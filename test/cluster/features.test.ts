@@ -9,7 +9,7 @@ import {
 import type { Redis } from 'ioredis'
 import { expect, test } from 'vitest'
 
-import { Model } from '../leaderboard/model.ts'
+import { BoardModel } from '../leaderboard/model/board.ts'
 import { openReady } from '../support/connect.ts'
 import { buriedOf } from '../support/orders.ts'
 import { clusterPattern, useCluster } from '../support/redis.ts'
@@ -107,20 +107,20 @@ test('leaderboards of spaces on every master agree with a plain model', async ()
   const penknife = await openCluster()
   const boards = spacesOnAll(penknife, 2).map((space) => ({
     board: createLeaderboard(space, 'points'),
-    model: new Model(),
+    model: new BoardModel({}),
   }))
   await Promise.all(
     boards.flatMap(({ board, model }, nth) =>
       numbers(200).map((at) => {
-        model.increment(`m${at % 17}`, (at * (nth + 3)) % 7)
+        model.update([{ member: `m${at % 17}`, increment: (at * (nth + 3)) % 7 }])
         return board.increment(`m${at % 17}`, (at * (nth + 3)) % 7)
       }),
     ),
   )
   for (const { board, model } of boards) {
-    expect(await board.top(100)).toEqual(model.rows())
-    expect(await board.rank('m3')).toEqual(model.rank('m3'))
-    expect(await board.around('m3', 2)).toEqual(model.around('m3', 2))
+    expect(await board.top(100)).toEqual(model.ranking().rows())
+    expect(await board.rank('m3')).toEqual(model.ranking().find('m3'))
+    expect(await board.around('m3', 2)).toEqual(model.ranking().around('m3', 2))
   }
 })
 

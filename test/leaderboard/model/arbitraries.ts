@@ -1,0 +1,221 @@
+import type { BoardUpdate, BoardWindow, LeaderboardOptions, RankStyle } from '@penknife/core'
+import * as fc from 'fast-check'
+
+/**
+ * Moments to begin at. All are years ahead of the machine's clock, because Redis expires keys by its own and not by the
+ * test's: days on which clocks are changed, by an hour or by half of one, and the days around ISO week 53.
+ */
+export const MOMENTS: readonly (readonly [timeZone: string, at: string])[] = [
+  ['Europe/Berlin', '2032-03-28T01:00:00Z'],
+  ['Europe/Berlin', '2032-10-31T01:00:00Z'],
+  ['America/New_York', '2032-03-14T07:00:00Z'],
+  ['America/New_York', '2032-11-07T06:00:00Z'],
+  ['Australia/Lord_Howe', '2032-04-03T15:00:00Z'],
+  ['Australia/Lord_Howe', '2032-10-02T15:30:00Z'],
+  ['America/Santiago', '2032-04-04T03:00:00Z'],
+  ['America/Santiago', '2032-09-05T04:00:00Z'],
+  ['Asia/Kolkata', '2032-12-31T18:30:00Z'],
+  ['Asia/Kathmandu', '2032-02-29T18:15:00Z'],
+  ['UTC', '2032-12-27T00:00:00Z'],
+  ['Pacific/Auckland', '2033-01-02T11:00:00Z'],
+]
+
+export interface Setting {
+  readonly options: LeaderboardOptions
+  readonly startMs: number
+}
+
+export type Step =
+  | { readonly kind: 'clock'; readonly ms: number }
+  | { readonly kind: 'update'; readonly updates: readonly BoardUpdate[]; readonly change: number | undefined }
+  | { readonly kind: 'undo'; readonly id: string }
+  | { readonly kind: 'remove'; readonly member: string }
+  | { readonly kind: 'describe'; readonly member: string; readonly data: unknown }
+  | { readonly kind: 'read'; readonly read: Read }
+
+/** A read, of a window by its number. */
+export type Read = {
+  readonly window: number
+  readonly previous: number
+  readonly ranks: RankStyle
+  readonly data: boolean
+} & (
+  | { readonly ask: 'top'; readonly count: number; readonly from: number }
+  | { readonly ask: 'rank' | 'percentile'; readonly member: string }
+  | { readonly ask: 'around'; readonly member: string; readonly each: number }
+  | { readonly ask: 'ranks' | 'among'; readonly members: readonly string[] }
+  | { readonly ask: 'byScore'; readonly min: number; readonly max: number; readonly from: number }
+  | { readonly ask: 'count'; readonly min: number; readonly max: number }
+  | { readonly ask: 'scoreAt'; readonly percent: number }
+)
+
+// Few members and few scores, so that ties and repetitions are common; names whose order by UTF-16 and by bytes differ.
+const member = fc.constantFrom('a', 'B', 'b', 'aa', 'ż', '\u{1f422}', '\ufffd', '~', ' ', '__proto__')
+const id = fc.constantFrom('i1', 'i2', 'i3', 'i4', 'i5', 'i6')
+
+const SECOND = 1000
+const HOUR = 3_600_000
+const DAY = 24 * HOUR
+
+const clock = fc.oneof(
+  fc.constantFrom(1, SECOND, HOUR - 1, HOUR, DAY - 1, DAY, DAY + 1),
+  fc.integer({ min: 0, max: 10 * SECOND }),
+  fc.integer({ min: 0, max: 2 * HOUR }),
+  fc.integer({ min: 0, max: 3 * DAY }),
+  fc.integer({ min: 0, max: 40 * DAY }),
+)
+
+/** Everything a board can be. */
+export const setting: fc.Arbitrary<Setting> = fc
+  .record({
+    moment: fc.constantFrom(...MOMENTS),
+    before: fc.integer({ min: 0, max: 3 * HOUR }),
+    order: fc.constantFrom('descending' as const, 'ascending' as const),
+    kind: fc.constantFrom('plain' as const, 'bounded' as const, 'rolling' as const),
+    units: fc.uniqueArray(
+      fc.constantFrom('hour' as const, 'day' as const, 'week' as const, 'month' as const),
+      {
+        maxLength: 2,
+      },
+    ),
+    previous: fc.integer({ min: 0, max: 2 }),
+    allTime: fc.boolean(),
+    rollings: fc.subarray(
+      [
+        { last: '1h' },
+        { last: '1d' },
+        { last: '1d', tolerance: '1h' },
+        { last: 10_000, tolerance: 5000 },
+      ] as const,
+      { minLength: 1, maxLength: 2 },
+    ),
+    firstCome: fc.boolean(),
+    unit: fc.constantFrom('1s' as const, '1m' as const),
+    denseRanks: fc.boolean(),
+    keep: fc.integer({ min: 1, max: 5 }),
+    decimals: fc.integer({ min: 0, max: 2 }),
+    remember: fc.constantFrom(undefined, '2h' as const, '366d' as const),
+  })
+  .map((made) => {
+    const [timeZone, at] = made.moment
+    const windows: Record<string, BoardWindow> = {}
+    if (made.kind === 'rolling') {
+      made.rollings.forEach((window, nth) => (windows[`rolling${nth}`] = window))
+    }
+    for (const calendar of made.units) windows[calendar] = { calendar, timeZone, previous: made.previous }
+    if (made.allTime || Object.keys(windows).length === 0) windows['all'] = 'all-time'
+    // A rolling window first and one last.
+    const ordered =
+      made.order === 'ascending' ? Object.entries(windows) : Object.entries(windows).toReversed()
+    const ties = { unit: made.unit, since: '2032-01-01T00:00:00Z', until: '2036-01-01T00:00:00Z' }
+    const options: LeaderboardOptions = {
+      order: made.order,
+      windows: Object.fromEntries(ordered),
+      ties: made.firstCome ? ties : 'member',
+      denseRanks: made.denseRanks,
+      ...(made.kind === 'bounded' ? { keep: made.keep } : {}),
+      ...(made.kind === 'rolling' || made.decimals === 1 ? { decimals: made.decimals } : {}),
+      ...(made.remember && made.kind !== 'bounded' ? { remember: made.remember } : {}),
+    }
+    return { options, startMs: Date.parse(at) - made.before }
+  })
+
+/** Numbers that the board's kind takes, and some that lead out of its range. */
+function scoreFor({ ties = 'member', decimals }: LeaderboardOptions): fc.Arbitrary<number> {
+  const few = fc.constantFrom(0, 1, 1, 2, 3, -1, 5)
+  if (ties === 'member' && decimals !== undefined) {
+    return fc
+      .integer({ min: -300, max: 300 })
+      .map((units) => Number((units / 10 ** decimals).toFixed(decimals)))
+  }
+  if (ties !== 'member') {
+    return fc.oneof({ weight: 5, arbitrary: few }, fc.constantFrom(2 ** 25, -(2 ** 25), 2 ** 26 - 1, 2 ** 28))
+  }
+  return fc.oneof(
+    { weight: 4, arbitrary: few },
+    fc.constantFrom(0.1, 0.2, -0.3, 1e15, 2 ** 53, 1e-300, Number.MIN_VALUE, 1e300, -1e300, Number.MAX_VALUE),
+    fc.double({ noNaN: true, noDefaultInfinity: true }),
+  )
+}
+
+function updateFor(options: LeaderboardOptions): fc.Arbitrary<BoardUpdate> {
+  const score = scoreFor(options)
+  const increment = options.remember
+    ? fc.oneof(fc.record({ member, increment: score }), fc.record({ member, increment: score, id }))
+    : fc.record({ member, increment: score })
+  const rolls = Object.values(options.windows ?? {}).some(
+    (window) => typeof window === 'object' && 'last' in window,
+  )
+  if (rolls) return increment
+  const others = [fc.record({ member, set: score }), fc.record({ member, best: score })]
+  return options.keep === undefined ? fc.oneof(increment, ...others) : fc.oneof(...others)
+}
+
+function readFor(options: LeaderboardOptions): fc.Arbitrary<Read> {
+  const common = {
+    window: fc.nat({ max: 3 }),
+    previous: fc.nat({ max: 2 }),
+    ranks: fc.constantFrom<RankStyle>(
+      'ordinal',
+      'competition',
+      ...(options.denseRanks ? ['dense' as const] : []),
+    ),
+    data: fc.boolean(),
+  }
+  const members = fc.array(fc.oneof(member, fc.constant('nobody')), { maxLength: 8 })
+  const bound = fc.oneof(scoreFor(options), fc.constantFrom(-Infinity, Infinity))
+  return fc.oneof(
+    fc.record({ ...common, ask: fc.constant('top' as const), count: small(12), from: small(12) }),
+    fc.record({ ...common, ask: fc.constantFrom('rank' as const, 'percentile' as const), member }),
+    fc.record({ ...common, ask: fc.constant('around' as const), member, each: fc.nat({ max: 6 }) }),
+    fc.record({ ...common, ask: fc.constantFrom('ranks' as const, 'among' as const), members }),
+    fc.record({ ...common, ask: fc.constant('byScore' as const), min: bound, max: bound, from: small(4) }),
+    fc.record({ ...common, ask: fc.constant('count' as const), min: bound, max: bound }),
+    fc.record({
+      ...common,
+      ask: fc.constant('scoreAt' as const),
+      percent: fc.double({ min: 0, max: 100, noNaN: true }),
+    }),
+  )
+}
+
+const small = (max: number): fc.Arbitrary<number> => fc.integer({ min: 1, max })
+
+/** Also backwards, where what then counts is the same whoever tells it: not with what is kept in the order of time. */
+function clockFor({ windows = {}, remember }: LeaderboardOptions): fc.Arbitrary<number> {
+  const ordered = Object.values(windows).some((window) => typeof window === 'object' && 'last' in window)
+  if (ordered || remember !== undefined) return clock
+  return fc.oneof({ weight: 4, arbitrary: clock }, fc.integer({ min: -3 * DAY, max: -1 }))
+}
+
+/** A board and what happens to it. */
+export const history: fc.Arbitrary<readonly [Setting, readonly Step[]]> = setting.chain((made) => {
+  const { options } = made
+  const windows = Object.keys(options.windows ?? {}).length
+  const update = fc.record({
+    kind: fc.constant('update' as const),
+    updates: fc.oneof(
+      { weight: 3, arbitrary: updateFor(options).map((one) => [one]) },
+      fc.array(updateFor(options), { minLength: 1, maxLength: 6 }),
+    ),
+    change: fc.option(fc.nat({ max: windows - 1 }), { nil: undefined }),
+  })
+  const step: fc.Arbitrary<Step> = fc.oneof(
+    { weight: 8, arbitrary: update },
+    { weight: 6, arbitrary: fc.record({ kind: fc.constant('read' as const), read: readFor(options) }) },
+    { weight: 4, arbitrary: fc.record({ kind: fc.constant('clock' as const), ms: clockFor(options) }) },
+    { weight: 1, arbitrary: fc.record({ kind: fc.constant('remove' as const), member }) },
+    {
+      weight: 1,
+      arbitrary: fc.record({
+        kind: fc.constant('describe' as const),
+        member,
+        data: fc.constantFrom(null, 1, { n: 'x' }),
+      }),
+    },
+    ...(options.remember
+      ? [{ weight: 2, arbitrary: fc.record({ kind: fc.constant('undo' as const), id }) }]
+      : []),
+  )
+  return fc.tuple(fc.constant(made), fc.array(step, { minLength: 5, maxLength: 60 }))
+})

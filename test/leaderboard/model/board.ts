@@ -1,0 +1,233 @@
+import type { BoardUpdate, FirstComeTies, LeaderboardOptions, ScoreChange } from '@penknife/core'
+import { durationMs } from '@penknife/core'
+
+import { Ranking } from './ranking.ts'
+import { type Counted, windowModel, type WindowModel } from './windows.ts'
+
+/** An update that a board must refuse, having done nothing. */
+export class Refused extends Error {}
+
+/** The largest score of a board whose scores are whole numbers of their last digit; as the types say it. */
+export function maxScoreOf({ ties = 'member', decimals = 0 }: LeaderboardOptions): number {
+  if (ties === 'member') return (2 ** 53 - 1) / 10 ** decimals
+  const units = Math.floor((ms(ties.until) - ms(ties.since)) / unitMs(ties)) + 1
+  return (2 ** 53 / 2 ** Math.ceil(Math.log2(units)) - 1) / 10 ** decimals
+}
+
+const ms = (moment: Date | string): number => new Date(moment).getTime()
+const unitMs = (ties: FirstComeTies): number => durationMs('unit', ties.unit ?? '1s')
+
+interface Remembered extends Counted {
+  state: 'counted' | 'undone' | 'removed'
+}
+
+/** What an update resolves with: the change in one window, and the score in the first. */
+export interface Outcome {
+  readonly change: ScoreChange
+  readonly value: number
+}
+
+/** A leaderboard as plain maps and lists, from what the documentation promises and nothing else. */
+export class BoardModel {
+  nowMs = 0
+  readonly windows: ReadonlyMap<string, WindowModel>
+  readonly #options: LeaderboardOptions
+  readonly #data = new Map<string, unknown>()
+  readonly #ids = new Map<string, Remembered>()
+
+  constructor(options: LeaderboardOptions) {
+    this.#options = options
+    const windows = options.windows ?? { all: 'all-time' as const }
+    const { ties = 'member' } = options
+    const arithmetic = {
+      plus: (a: number, b: number) => this.#plus(a, b),
+      unitAt: (atMs: number) => (ties === 'member' ? 0 : Math.floor((atMs - ms(ties.since)) / unitMs(ties))),
+    }
+    this.windows = new Map(
+      Object.entries(windows).map(([name, window]) => [name, windowModel(window, arithmetic)]),
+    )
+  }
+
+  get first(): string {
+    return [...this.windows.keys()][0] as string
+  }
+
+  ranking(window: string = this.first, previous: number = 0): Ranking {
+    return new Ranking(this.#window(window).standings(this.nowMs, previous), this.#ascending)
+  }
+
+  /** Makes updates in their order, all or none. Answers with the change of each in one window. */
+  update(updates: readonly BoardUpdate[], window: string = this.first): Outcome[] {
+    this.#check(updates)
+    return updates.map((update) => this.#apply(update, window))
+  }
+
+  undo(id: string): boolean {
+    const remembered = this.#recall(id)
+    if (remembered?.state !== 'counted') return false
+    const limit = this.#limit
+    for (const [name, window] of this.windows) {
+      if (Math.abs(window.without(remembered, this.nowMs) ?? 0) > limit)
+        throw new Refused(`${name}, by an undo`)
+    }
+    remembered.state = 'undone'
+    for (const window of this.windows.values()) {
+      window.takeBack(remembered, this.nowMs)
+    }
+    return true
+  }
+
+  remove(member: string): boolean {
+    const present = [...this.windows.keys()].some((name) => this.ranking(name).find(member))
+    for (const window of this.windows.values()) window.drop(member)
+    for (const remembered of this.#ids.values()) {
+      if (remembered.member === member && remembered.state === 'counted') remembered.state = 'removed'
+    }
+    this.#data.delete(member)
+    return present
+  }
+
+  describe(member: string, data: unknown): void {
+    if (data === null) this.#data.delete(member)
+    else this.#data.set(member, data)
+  }
+
+  dataOf(member: string): unknown {
+    return this.#data.get(member) ?? null
+  }
+
+  /** What is known of an id, for as long as ids are remembered. */
+  #recall(id: string): Remembered | undefined {
+    const found = this.#ids.get(id)
+    const { remember = 0 } = this.#options
+    return found && this.nowMs - found.atMs < durationMs('remember', remember) ? found : undefined
+  }
+
+  get #ascending(): boolean {
+    return this.#options.order === 'ascending'
+  }
+
+  /** Scores of these boards are whole numbers of their last digit. */
+  get #whole(): boolean {
+    const { ties = 'member', decimals, windows = {} } = this.#options
+    return (
+      ties !== 'member' || decimals !== undefined || Object.keys(windows).some((name) => this.#rolls(name))
+    )
+  }
+
+  get #limit(): number {
+    return this.#whole ? maxScoreOf(this.#options) : Number.MAX_VALUE
+  }
+
+  #plus(a: number, b: number): number {
+    if (!this.#whole) return a + b
+    const scale = 10 ** (this.#options.decimals ?? 0)
+    return (Math.round(a * scale) + Math.round(b * scale)) / scale
+  }
+
+  #rolls(name: string): boolean {
+    const window = this.#options.windows?.[name]
+    return typeof window === 'object' && 'last' in window
+  }
+
+  #window(name: string): WindowModel {
+    return this.windows.get(name) as WindowModel
+  }
+
+  #isBetter(score: number, than: number | null): boolean {
+    return than === null || (this.#ascending ? score < than : score > than)
+  }
+
+  /** Throws before anything is done when one of the updates leads out of the range. */
+  #check(updates: readonly BoardUpdate[]): void {
+    const { ties = 'member' } = this.#options
+    const limit = this.#limit
+    if (ties !== 'member' && (this.nowMs < ms(ties.since) || this.nowMs > ms(ties.until))) {
+      throw new Refused('outside of the time that counts')
+    }
+    const fits = (score: number): boolean => Math.abs(score) <= limit
+    const seen = new Set<string>()
+    const scores = new Map<string, number>()
+    for (const update of updates) {
+      const amount = 'increment' in update ? update.increment : 'set' in update ? update.set : update.best
+      if (Math.abs(amount) > limit) throw new Refused('no such score')
+      const known =
+        'id' in update && update.id !== undefined && (this.#recall(update.id) || seen.has(update.id))
+      if (known) continue
+      if ('id' in update && update.id !== undefined) seen.add(update.id)
+      for (const [name, window] of this.windows) {
+        const key = `${name} ${update.member}`
+        const before = scores.get(key) ?? window.score(update.member, this.nowMs)
+        const after = this.#after(update, before)
+        if (!fits(after)) throw new Refused(`${name} would be ${after}`)
+        scores.set(key, after)
+      }
+    }
+  }
+
+  #after(update: BoardUpdate, before: number | null): number {
+    if ('increment' in update) return this.#plus(before ?? 0, update.increment)
+    if ('set' in update) return update.set
+    return this.#isBetter(update.best, before) ? update.best : (before as number)
+  }
+
+  #apply(update: BoardUpdate, watched: string): Outcome {
+    const { member } = update
+    const known = 'id' in update && update.id !== undefined && this.#recall(update.id) !== undefined
+    const was = this.#window(this.first).score(member, this.nowMs)
+    const value = known ? (was ?? 0) : this.#after(update, was)
+    const before = this.ranking(watched).find(member)
+    const applied = this.#count(update, watched)
+    const after = this.ranking(watched).find(member)
+    const change = {
+      member,
+      window: watched,
+      previousScore: before?.score ?? null,
+      score: after?.score ?? null,
+      previousRank: before?.rank ?? null,
+      rank: after?.rank ?? null,
+      applied,
+    }
+    return { change, value }
+  }
+
+  /** Counts an update in every window; whether it counted in the one that is watched. */
+  #count(update: BoardUpdate, watched: string): boolean {
+    const { member } = update
+    const id = 'id' in update ? update.id : undefined
+    if (id !== undefined && this.#recall(id)) return false
+    const { nowMs } = this
+    if ('increment' in update) {
+      const counted = { member, by: update.increment, atMs: nowMs }
+      if (id !== undefined) this.#ids.set(id, { ...counted, state: 'counted' })
+      for (const window of this.windows.values()) window.add(counted, nowMs)
+      return true
+    }
+    let applied = true
+    for (const [name, window] of this.windows) {
+      const before = window.score(member, nowMs)
+      const score = this.#after(update, before)
+      if ('best' in update && !this.#isBetter(update.best, before)) {
+        if (name === watched) applied = false
+      } else if (score !== before) window.put(member, score, nowMs)
+    }
+    this.#trim()
+    return applied
+  }
+
+  /** Lets go of who is beyond the bound, and of the data of who is nowhere. */
+  #trim(): void {
+    const { keep = Infinity } = this.#options
+    const fallen = new Set<string>()
+    for (const window of this.windows.values()) {
+      const ranking = new Ranking(window.standings(this.nowMs), this.#ascending)
+      for (const { member } of ranking.standings.slice(keep)) {
+        fallen.add(member)
+        window.fallOff(member, this.nowMs)
+      }
+    }
+    for (const member of fallen) {
+      if (![...this.windows.keys()].some((name) => this.ranking(name).find(member))) this.#data.delete(member)
+    }
+  }
+}

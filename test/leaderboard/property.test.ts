@@ -1,0 +1,249 @@
+import {
+  createLeaderboard,
+  type Leaderboard,
+  type LeaderboardOptions,
+  PenknifeError,
+  type Row,
+} from '@penknife/core'
+import * as fc from 'fast-check'
+import { expect, test, vi } from 'vitest'
+
+import { createClock } from '../support/clock.ts'
+import { openReady } from '../support/connect.ts'
+import { pattern, useRedis } from '../support/redis.ts'
+import { LONG } from '../support/until.ts'
+import { history, type Read, type Step } from './model/arbitraries.ts'
+import { BoardModel, Refused } from './model/board.ts'
+
+vi.mock('../../packages/core/src/redis/scripts.gen.ts', () =>
+  import('../support/clock.ts').then(({ scriptsWithClock }) => scriptsWithClock()),
+)
+
+const bench = useRedis()
+
+/** Minus zero is zero here. */
+function plain<T>(value: T): T {
+  if (typeof value === 'number') return (value + 0) as T
+  if (Array.isArray(value)) return value.map(plain) as T
+  if (typeof value !== 'object' || value === null) return value
+  return Object.fromEntries(Object.entries(value).map(([key, each]) => [key, plain(each)])) as T
+}
+
+/** A step on the board, and what the model says it must have resolved with; both as values, refusals too. */
+type Done = readonly [got: unknown, wanted: unknown]
+
+function windowOf(model: BoardModel, nth: number): string {
+  const names = [...model.windows.keys()]
+  return names[nth % names.length] as string
+}
+
+async function outcomeOf(call: Promise<unknown>): Promise<unknown> {
+  return call.catch((error: unknown) => {
+    if (error instanceof PenknifeError && ['PENKNIFE_REJECTED', 'PENKNIFE_INVALID'].includes(error.code))
+      return 'refused'
+    throw error
+  })
+}
+
+function expectedOf(call: () => unknown): unknown {
+  try {
+    return call()
+  } catch (error) {
+    if (error instanceof Refused) return 'refused'
+    throw error
+  }
+}
+
+async function makeUpdate(
+  board: Leaderboard,
+  model: BoardModel,
+  step: Step & { kind: 'update' },
+): Promise<Done> {
+  const { updates } = step
+  const change = step.change === undefined ? undefined : windowOf(model, step.change)
+  const wanted = expectedOf(() =>
+    model.update(updates, change).map((each) => (change === undefined ? each.value : each.change)),
+  )
+  const [only] = updates
+  if (updates.length > 1 || !only) {
+    const call = change === undefined ? board.update(updates) : board.update(updates, { change })
+    return [await outcomeOf(call), wanted]
+  }
+  const first = Array.isArray(wanted) ? (wanted[0] as unknown) : wanted
+  const options = change === undefined ? {} : { change }
+  if ('increment' in only) {
+    const { member, increment, id } = only
+    const call = board.increment(member, increment, {
+      ...options,
+      ...(id === undefined ? {} : { id }),
+    } as object)
+    return [await outcomeOf(call), first]
+  }
+  if ('set' in only) return [await outcomeOf(board.set(only.member, only.set, options as object)), first]
+  return [await outcomeOf(board.best(only.member, only.best, options as object)), first]
+}
+
+async function read(
+  board: Leaderboard,
+  model: BoardModel,
+  options: LeaderboardOptions,
+  asked: Read,
+): Promise<Done> {
+  const window = windowOf(model, asked.window)
+  const kind = options.windows?.[window]
+  const kept = typeof kind === 'object' && 'calendar' in kind ? (kind.previous ?? 1) : 0
+  const previous = Math.min(asked.previous, kept)
+  const { ranks, data } = asked
+  const at = { window, previous }
+  const how = { ...at, ranks, data }
+  const ranking = model.ranking(window, previous)
+  const dressed = <R extends Row | null>(row: R): R =>
+    row && data ? { ...row, data: model.dataOf(row.member) } : row
+  const all = (rows: readonly Row[]): Row[] => rows.map(dressed)
+  switch (asked.ask) {
+    case 'top': {
+      const { count, from } = asked
+      return [await board.top(count, from, how), all(ranking.rows(ranks).slice(from - 1, from - 1 + count))]
+    }
+    case 'rank':
+      return [await board.rank(asked.member, how), dressed(ranking.find(asked.member, ranks))]
+    case 'percentile':
+      return [await board.percentile(asked.member, at), ranking.percentile(asked.member)]
+    case 'around': {
+      const rows = ranking.around(asked.member, asked.each, ranks)
+      return [await board.around(asked.member, asked.each, how), rows && all(rows)]
+    }
+    case 'ranks': {
+      const rows = asked.members.map((member) => dressed(ranking.find(member, ranks)))
+      return [await board.ranks(asked.members, how), rows]
+    }
+    case 'among':
+      return [await board.among(asked.members, how), all(ranking.among(asked.members, ranks))]
+    case 'byScore': {
+      const { min, max, from } = asked
+      const rows = ranking.within({ min, max }, ranks).slice(from - 1, from + 2)
+      return [await board.byScore({ min, max, from, count: 3 }, how), all(rows)]
+    }
+    case 'count': {
+      const { min, max } = asked
+      return [await board.count({ min, max }, at), ranking.within({ min, max }).length]
+    }
+    default:
+      return [await board.scoreAt(asked.percent, at), ranking.scoreAt(asked.percent)]
+  }
+}
+
+/** Every row of every window and period, however it is read. */
+async function whole(board: Leaderboard, model: BoardModel, options: LeaderboardOptions): Promise<Done> {
+  const got: unknown[] = []
+  const wanted: unknown[] = []
+  for (const [window, kind] of Object.entries(options.windows ?? {})) {
+    const kept = typeof kind === 'object' && 'calendar' in kind ? (kind.previous ?? 1) : 0
+    for (let previous = 0; previous <= kept; previous++) {
+      const at = { window, previous }
+      const rows = model.ranking(window, previous).rows()
+      got.push(window, previous, await board.top(100, 1, at), await board.count({}, at))
+      wanted.push(window, previous, rows, rows.length)
+    }
+    const exported = new Map<string, number>()
+    for await (const { member, score } of board.export({ window })) {
+      expect(exported.has(member), `${member} is exported once`).toBe(false)
+      exported.set(member, score)
+    }
+    got.push(exported.size)
+    wanted.push(model.ranking(window).rows().length)
+    for (const { member, score } of model.ranking(window).rows()) {
+      got.push([member, exported.get(member)])
+      wanted.push([member, score])
+    }
+  }
+  return [got, wanted]
+}
+
+test('a board agrees with a plain model, whatever it is and whatever happens to it', async () => {
+  const penknife = await openReady(pattern(bench.server.url), { deadline: '10s' })
+  const space = penknife.space('shop')
+  const clock = createClock(bench.raw)
+  const seen = new Map<string, number>()
+  let boards = 0
+
+  async function take(
+    board: Leaderboard,
+    model: BoardModel,
+    options: LeaderboardOptions,
+    step: Step,
+  ): Promise<Done> {
+    switch (step.kind) {
+      case 'clock':
+        model.nowMs += step.ms
+        await clock.set(model.nowMs * 1000)
+        return [0, 0]
+      case 'update':
+        return makeUpdate(board, model, step)
+      case 'undo':
+        return [await outcomeOf(board.undo(step.id)), expectedOf(() => model.undo(step.id))]
+      case 'remove':
+        return [await board.remove(step.member), model.remove(step.member)]
+      case 'describe':
+        model.describe(step.member, step.data)
+        return [await board.describe(step.member, step.data), undefined]
+      default:
+        return read(board, model, options, step.read)
+    }
+  }
+
+  await fc.assert(
+    fc.asyncProperty(history, async ([{ options, startMs }, steps]) => {
+      const board = createLeaderboard(space, `board-${boards++}`, options)
+      const model = new BoardModel(options)
+      model.nowMs = startMs
+      await clock.set(startMs * 1000)
+      for (const [at, step] of steps.entries()) {
+        const [got, wanted] = await take(board, model, options, step)
+        expect(plain(got), `step ${at}: ${JSON.stringify(step)}`).toEqual(plain(wanted))
+        const kind = step.kind === 'read' ? step.read.ask : step.kind
+        if (wanted !== 'refused') seen.set(kind, (seen.get(kind) ?? 0) + 1)
+        else seen.set('refused', (seen.get('refused') ?? 0) + 1)
+      }
+      const [got, wanted] = await whole(board, model, options)
+      expect(plain(got)).toEqual(plain(wanted))
+    }),
+    { numRuns: LONG ? 3000 : 200, seed: LONG ? Date.now() % 1e9 : 20_261_123 },
+  )
+  // Each was seen often enough for the comparison to mean something.
+  for (const kind of [
+    'update',
+    'refused',
+    'undo',
+    'remove',
+    'top',
+    'among',
+    'byScore',
+    'scoreAt',
+    'around',
+  ]) {
+    expect(seen.get(kind) ?? 0, kind).toBeGreaterThan(LONG ? 500 : 20)
+  }
+}, 600_000)
+
+test('increments of many processes at once add up', async () => {
+  const penknives = await Promise.all([1, 2, 3].map(() => openReady(pattern(bench.server.url))))
+  await createClock(bench.raw).set(1_960_000_000_000_000)
+  const windows = { all: 'all-time', day: { calendar: 'day' }, hour: { last: '1h' } } as const
+  const sums = new Map<string, number>()
+  const boards = penknives.map((penknife) => createLeaderboard(penknife.space('shop'), 'points', { windows }))
+  await Promise.all(
+    boards.flatMap((board, process) =>
+      Array.from({ length: 1000 }, (_, at) => {
+        const member = `m${(at * 7 + process) % 53}`
+        sums.set(member, (sums.get(member) ?? 0) + (at % 11))
+        return board.increment(member, at % 11)
+      }),
+    ),
+  )
+  const [board] = boards as [Leaderboard]
+  for (const window of Object.keys(windows)) {
+    const rows = await board.top(100, 1, { window })
+    expect(new Map(rows.map(({ member, score }) => [member, score]))).toEqual(sums)
+  }
+}, 60_000)
