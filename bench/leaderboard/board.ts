@@ -18,7 +18,7 @@ export interface OpenBoard {
   load(count: number): Promise<void>
   /** Resolves with the new score. */
   increment(member: string, by: number): Promise<number>
-  /** Resolves with the new score and the rank, added up. */
+  /** Resolves with the new score once the rank is known too, which others may have changed since; not a number without one. */
   incrementAndRank(member: string, by: number): Promise<number>
   /** Resolves with the score and the rank, added up. */
   rank(member: string): Promise<number>

@@ -8,7 +8,8 @@ import { BY, calledOf, MEMBERS, memberOf, scoreOf, sumOf, truthOf } from './work
 /** One kind of call: how it is made for call number `at`, and what it answers. */
 interface Kind {
   call(open: OpenBoard, member: string): Promise<number>
-  answer(at: number): number
+  /** What so many calls add up to. */
+  sum(ops: number): number
 }
 
 const AROUND = 5
@@ -25,26 +26,27 @@ function sumOfRanks(first: number, last: number): number {
 const KINDS = {
   increment: {
     call: (open, member) => open.increment(member, BY),
-    answer: (at) => scoreOf(calledOf(at)) + BY,
+    sum: (ops) => sumOf(ops, (at) => scoreOf(calledOf(at)) + BY),
   },
   incrementAndRank: {
     call: (open, member) => open.incrementAndRank(member, BY),
-    answer: (at) => scoreAndRank(truth.rankOf(calledOf(at))) + BY,
+    sum: (ops) => sumOf(ops, (at) => scoreOf(calledOf(at)) + BY),
   },
   rank: {
     call: (open, member) => open.rank(member),
-    answer: (at) => scoreAndRank(truth.rankOf(calledOf(at))),
+    sum: (ops) => sumOf(ops, (at) => scoreAndRank(truth.rankOf(calledOf(at)))),
   },
   top: {
     call: (open) => open.top(10),
-    answer: () => sumOfRanks(1, 10),
+    sum: (ops) => ops * sumOfRanks(1, 10),
   },
   around: {
     call: (open, member) => open.around(member, AROUND),
-    answer: (at) => {
-      const rank = truth.rankOf(calledOf(at))
-      return sumOfRanks(Math.max(1, rank - AROUND), Math.min(MEMBERS, rank + AROUND))
-    },
+    sum: (ops) =>
+      sumOf(ops, (at) => {
+        const rank = truth.rankOf(calledOf(at))
+        return sumOfRanks(Math.max(1, rank - AROUND), Math.min(MEMBERS, rank + AROUND))
+      }),
   },
 } as const satisfies Record<string, Kind>
 
@@ -56,7 +58,7 @@ function contender(board: Board, kind: Kind): Contender {
     async open(url, ops) {
       const open = await board.open(url)
       return {
-        expected: sumOf(ops, kind.answer),
+        expected: kind.sum(ops),
         prepare: () => loaded(url, board.layout, () => open.load(MEMBERS)),
         call: (at) => kind.call(open, memberOf(calledOf(at))),
         close: () => open.close(),

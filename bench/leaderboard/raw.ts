@@ -16,7 +16,7 @@ export const raw: readonly Board[] = SETUPS.map((setup) => ({
       increment: async (member, by) => Number(await redis.zincrby(KEY, by, member)),
       async incrementAndRank(member, by) {
         const [score, rank] = await Promise.all([redis.zincrby(KEY, by, member), redis.zrevrank(KEY, member)])
-        return Number(score) + (rank as number) + 1
+        return rank === null ? Number.NaN : Number(score)
       },
       async rank(member) {
         const [rank, score] = await Promise.all([redis.zrevrank(KEY, member), redis.zscore(KEY, member)])

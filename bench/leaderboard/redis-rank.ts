@@ -22,7 +22,7 @@ export const redisRank: readonly Board[] = SETUPS.map((setup) => ({
       increment: async (member, by) => Number(await board.updateOne(member, by)),
       async incrementAndRank(member, by) {
         const [score, rank] = await Promise.all([board.updateOne(member, by), board.rank(member)])
-        return Number(score) + (rank as number)
+        return rank === null ? Number.NaN : Number(score)
       },
       async rank(member) {
         const row = await board.find(member)

@@ -12,8 +12,8 @@ export function scoreOf(at: number): number {
   return (at * FACTOR) % PRIME
 }
 
-/** Smaller than the gap between two scores: it changes a score and no rank, so that the answers can be told. */
-export const BY = 0.5
+/** Moves a member over about a thousand others. Scores stay all different, for no other score has a half. */
+export const BY = 1000.5
 
 /** The member of call number `at`: another one for each call, spread over the board. */
 export function calledOf(at: number, members: number = MEMBERS): number {
@@ -54,6 +54,16 @@ function compute(members: number): Truth {
     rankOf: (at) => ranks[at] as number,
     memberAt: (wanted) => order[wanted - 1] as number,
   }
+}
+
+/** The ranks of members by their scores, which are all different. */
+export function ranksOf(scores: Float64Array): Int32Array {
+  const order = Int32Array.from(scores, (_, at) => at).toSorted(
+    (a, b) => (scores[b] as number) - (scores[a] as number),
+  )
+  const ranks = new Int32Array(scores.length)
+  for (let place = 0; place < order.length; place++) ranks[order[place] as number] = place + 1
+  return ranks
 }
 
 /** Adds up what calls number 0 to `ops` answer. */

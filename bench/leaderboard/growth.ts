@@ -1,0 +1,103 @@
+import { writeFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+
+import { Redis } from 'ioredis'
+
+import type { Probe, ProbeOptions, Row } from '../harness/bench.ts'
+import { median } from '../harness/statistics.ts'
+import type { Board, OpenBoard } from './board.ts'
+import { ours } from './ours.ts'
+import { plot, type Line } from './plot.ts'
+import { redisRank } from './redis-rank.ts'
+import { turn } from './turn.ts'
+import { BY, calledOf, memberOf, ranksOf, scoreOf, sumOf } from './workload.ts'
+
+const SIZES = [10_000, 30_000, 100_000, 300_000, 1_000_000]
+const PLOT = fileURLToPath(new URL('../../docs/leaderboard-growth.svg', import.meta.url))
+const CALLS = ['increment', 'rank'] as const
+
+/** Writes docs/leaderboard-growth.svg, unless it only runs quickly. */
+export const growth: Probe = {
+  name: 'leaderboard.growth',
+  about: 'calls a second from 10,000 to 1,000,000 members; writes docs/leaderboard-growth.svg',
+  run,
+}
+
+async function run(url: string, { rounds, quick, log }: ProbeOptions): Promise<readonly Row[]> {
+  const control = new Redis(url)
+  const boards: readonly Board[] = [ours, redisRank[0] as Board]
+  const rows: Record<string, string | number>[] = []
+  try {
+    for (const size of SIZES) {
+      await control.flushall('SYNC')
+      const opened: OpenBoard[] = []
+      for (const board of boards) {
+        const open = await board.open(url)
+        await open.load(size)
+        opened.push(open)
+      }
+      const ops = Math.min(size, quick ? 5000 : 50_000)
+      const found = boards.map(() => ({ increment: [] as number[], rank: [] as number[] }))
+      for (let round = 0; round <= rounds; round++) {
+        log(`leaderboard.growth: ${size} members, round ${round} of ${rounds}`)
+        // Up in one round and down in the next.
+        const by = round % 2 === 0 ? BY : -BY
+        const scores = scoresAfter(ops, size, by)
+        const ranks = ranksOf(scores)
+        const answers = {
+          increment: (at: number) => scores[at] as number,
+          rank: (at: number) => (scores[at] as number) + (ranks[at] as number),
+        }
+        for (const [nth, board] of boards.entries()) {
+          for (const call of CALLS) {
+            const made = await turn(control, `${call} of ${board.name}`, {
+              ops,
+              commands: board.commands,
+              call: (at) => callOf(opened[nth] as OpenBoard, call, memberOf(calledOf(at, size)), by),
+              expected: sumOf(ops, (at) => answers[call](calledOf(at, size))),
+            })
+            if (round > 0) found[nth]?.[call].push(made.perSecond)
+          }
+        }
+      }
+      await Promise.all(opened.map((open) => open.close()))
+      for (const [nth, board] of boards.entries()) {
+        const { increment = [], rank = [] } = found[nth] ?? {}
+        rows.push({
+          name: board.name,
+          members: String(size),
+          increment: median(increment),
+          rank: median(rank),
+        })
+      }
+    }
+  } finally {
+    control.disconnect()
+  }
+  if (!quick) writeFileSync(PLOT, plot(linesOf(boards, rows)))
+  return rows
+}
+
+function callOf(open: OpenBoard, call: (typeof CALLS)[number], member: string, by: number): Promise<number> {
+  return call === 'increment' ? open.increment(member, by) : open.rank(member)
+}
+
+/** Scores after a turn that adds `by` to another member with each call. */
+function scoresAfter(ops: number, size: number, by: number): Float64Array {
+  const scores = Float64Array.from({ length: size }, (_, at) => scoreOf(at))
+  if (by > 0) for (let at = 0; at < ops; at++) scores[calledOf(at, size)] = scoreOf(calledOf(at, size)) + by
+  return scores
+}
+
+function linesOf(boards: readonly Board[], rows: readonly Row[]): readonly Line[] {
+  return boards.flatMap((board) =>
+    CALLS.map((call) => ({
+      name: `${board.name} ${call}`,
+      ours: board === ours,
+      dashed: call === 'rank',
+      points: rows
+        .filter(({ name }) => name === board.name)
+        .map((row) => [Number(row['members']), Number(row[call])] as const),
+    })),
+  )
+}

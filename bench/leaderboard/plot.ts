@@ -1,0 +1,64 @@
+/** A line of the plot: members and calls a second. */
+export interface Line {
+  readonly name: string
+  readonly ours: boolean
+  readonly dashed: boolean
+  readonly points: readonly (readonly [members: number, perSecond: number])[]
+}
+
+const WIDTH = 720
+const HEIGHT = 360
+const LEFT = 64
+const RIGHT = 190
+const TOP = 24
+const BOTTOM = 44
+
+/** Calls a second over the number of members, which grows in powers of ten; readable on white and on black. */
+export function plot(lines: readonly Line[]): string {
+  const xs = lines.flatMap(({ points }) => points.map(([members]) => members))
+  const ys = lines.flatMap(({ points }) => points.map(([, perSecond]) => perSecond))
+  const [low, high] = [Math.log10(Math.min(...xs)), Math.log10(Math.max(...xs))]
+  const most = Math.ceil(Math.max(...ys) / 20_000) * 20_000
+  const x = (members: number): number =>
+    LEFT + ((Math.log10(members) - low) / (high - low)) * (WIDTH - LEFT - RIGHT)
+  const y = (perSecond: number): number => HEIGHT - BOTTOM - (perSecond / most) * (HEIGHT - TOP - BOTTOM)
+  const grid = Array.from({ length: most / 20_000 + 1 }, (_, at) => at * 20_000).map(
+    (value) =>
+      `<path class="grid" d="M${LEFT} ${round(y(value))}H${WIDTH - RIGHT}"/>` +
+      `<text x="${LEFT - 8}" y="${round(y(value) + 4)}" text-anchor="end">${value / 1000}k</text>`,
+  )
+  const ticks = [...new Set(xs)].map(
+    (members) =>
+      `<text x="${round(x(members))}" y="${HEIGHT - BOTTOM + 20}" text-anchor="middle">${label(members)}</text>`,
+  )
+  const drawn = lines.map(({ name, ours, dashed, points }) => {
+    const path = points.map(([members, perSecond]) => `${round(x(members))} ${round(y(perSecond))}`).join('L')
+    const [, last] = points.at(-1) as readonly [number, number]
+    const look = `${ours ? 'ours' : 'peer'}${dashed ? ' dashed' : ''}`
+    return (
+      `<path class="line ${look}" d="M${path}"/>` +
+      `<text class="${ours ? 'name-ours' : 'name-peer'}" x="${WIDTH - RIGHT + 8}" y="${round(y(last) + 4)}">${name}</text>`
+    )
+  })
+  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img" aria-label="Calls a second from 10,000 to 1,000,000 members">
+<style>
+text{font:12px system-ui,sans-serif;fill:#768390}
+.grid{stroke:#9ca3af;stroke-opacity:.35}
+.line{fill:none;stroke-width:2.5;stroke-linejoin:round}
+.ours{stroke:#2f81f7}.peer{stroke:#d97706}.dashed{stroke-dasharray:6 5}
+.name-ours{fill:#2f81f7}.name-peer{fill:#d97706}
+</style>
+${[...grid, ...ticks, ...drawn].join('\n')}
+<text x="${LEFT}" y="${TOP - 8}">calls a second, 200 in flight</text>
+<text x="${(WIDTH - RIGHT + LEFT) / 2}" y="${HEIGHT - 8}" text-anchor="middle">members</text>
+</svg>
+`
+}
+
+function label(members: number): string {
+  return members >= 1_000_000 ? `${members / 1_000_000}M` : `${members / 1000}k`
+}
+
+function round(value: number): number {
+  return Math.round(value * 10) / 10
+}

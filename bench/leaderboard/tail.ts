@@ -1,0 +1,132 @@
+import { setTimeout as delay } from 'node:timers/promises'
+
+import type { Leaderboard } from '@penknife/core'
+import { Redis } from 'ioredis'
+
+import type { Probe, ProbeOptions, Row } from '../harness/bench.ts'
+import { callsOf, openOurs } from './ours.ts'
+import { calledOf, MEMBERS, memberOf } from './workload.ts'
+
+/** Script calls that are measured. */
+const CALLS = 100_000
+
+/**
+ * Every kind of call at once, as long as it takes to make 100,000 script calls, with exports running and with a rolling
+ * window out of which something falls at every moment; Redis' own histogram of its time for each script call.
+ */
+export const tail: Probe = {
+  name: 'leaderboard.tail',
+  about: `Redis' time a script call over ${CALLS.toLocaleString('en-US')} calls at ${MEMBERS.toLocaleString('en-US')} members; microseconds`,
+  run,
+}
+
+async function run(url: string, { quick, log }: ProbeOptions): Promise<readonly Row[]> {
+  const members = quick ? 50_000 : MEMBERS
+  const calls = quick ? 5000 : CALLS
+  const control = new Redis(url)
+  await control.flushall('SYNC')
+  const score = openOurs(
+    url,
+    { windows: { all: 'all-time', day: { calendar: 'day' }, rolling: { last: '10s' } }, remember: '1h' },
+    'score',
+  )
+  const record = openOurs(url, { keep: members, denseRanks: true }, 'record')
+  try {
+    log('leaderboard.tail: loading')
+    await callsOf(score.board).load(members)
+    await loadRecords(record.board, members)
+    // What was loaded leaves the rolling window while it is measured.
+    await control.config('SET', 'latency-tracking-info-percentiles', '50 99 99.9 100')
+    await control.config('RESETSTAT')
+    const running = { on: true }
+    const exports = exportAgain(score.board, running)
+    const mix = mixOf(score.board, record.board, members)
+    const before = process.hrtime.bigint()
+    for (let at = 0; (await scriptCalls(control)) < calls; at += 1000) {
+      log(`leaderboard.tail: ${await scriptCalls(control)} of ${calls}`)
+      // Some in each turn, so that a call holds several items, as in an application.
+      for (let nth = at; nth < at + 1000 * 50; nth += 50) {
+        await Promise.all(Array.from({ length: 50 }, (_, each) => mix(nth + each)))
+      }
+      await delay(0)
+    }
+    running.on = false
+    const exported = await exports
+    const seconds = Number(process.hrtime.bigint() - before) / 1e9
+    const stats = await control.info('latencystats')
+    const found = /latency_percentiles_usec_evalsha:(.*)/.exec(stats)?.[1] ?? ''
+    const at = (percentile: string): number => Number(new RegExp(`p${percentile}=([\\d.]+)`).exec(found)?.[1])
+    return [
+      {
+        name: 'all calls, with exports and trims',
+        members: `${members}`,
+        scriptCalls: await scriptCalls(control),
+        exportedRows: exported,
+        seconds,
+        p50: at('50'),
+        p99: at('99'),
+        'p99.9': at('99\\.9'),
+        max: at('100'),
+      },
+    ]
+  } finally {
+    control.disconnect()
+    await score.close()
+    await record.close()
+  }
+}
+
+async function loadRecords(board: Leaderboard, members: number): Promise<void> {
+  for (let from = 0; from < members; from += 5000) {
+    await Promise.all(
+      Array.from({ length: Math.min(5000, members - from) }, (_, at) =>
+        board.best(memberOf(from + at), calledOf(from + at)),
+      ),
+    )
+  }
+}
+
+async function exportAgain(board: Leaderboard, running: { readonly on: boolean }): Promise<number> {
+  let rows = 0
+  while (running.on) {
+    for await (const row of board.export()) {
+      rows++
+      if (!running.on) return rows + (row.score === 0 ? 0 : 0)
+    }
+  }
+  return rows
+}
+
+/** Call number `at`, of any kind. */
+function mixOf(score: Leaderboard, record: Leaderboard, members: number): (at: number) => Promise<unknown> {
+  const member = (at: number): string => memberOf(calledOf(at, members))
+  const kinds: readonly ((at: number) => Promise<unknown>)[] = [
+    (at) => score.increment(member(at), 1),
+    (at) => score.increment(member(at), 1, { id: `id-${at}` }),
+    (at) => score.increment(member(at), 1, { change: 'rolling' }),
+    (at) => record.best(member(at), at % 2_000_000),
+    (at) => record.set(`new-${at}`, at % 1000),
+    (at) =>
+      score.update(Array.from({ length: 20 }, (_, nth) => ({ member: member(at + nth), increment: 1 }))),
+    (at) => score.rank(member(at)),
+    (at) => record.rank(member(at), { ranks: 'dense' }),
+    (at) => score.rank(member(at), { window: 'rolling', ranks: 'competition' }),
+    () => score.top(10),
+    (at) => score.top(100, 1 + (at % members)),
+    (at) => score.around(member(at), 5),
+    (at) => record.around(member(at), 50),
+    (at) => score.ranks(Array.from({ length: 50 }, (_, nth) => member(at + nth))),
+    (at) => score.among(Array.from({ length: 50 }, (_, nth) => member(at + nth))),
+    (at) => score.byScore({ min: at % 1000, max: 1_000_000 }),
+    (at) => score.count({ min: at % 1000 }),
+    (at) => score.percentile(member(at)),
+    (at) => score.scoreAt(at % 100),
+    (at) => score.undo(`id-${at - 1000}`),
+    (at) => (at % 100 === 0 ? score.remove(member(at)) : score.rank(member(at))),
+  ]
+  return (at) => (kinds[(at * 31) % kinds.length] as (typeof kinds)[number])(at)
+}
+
+async function scriptCalls(control: Redis): Promise<number> {
+  return Number(/cmdstat_evalsha:calls=(\d+)/.exec(await control.info('commandstats'))?.[1] ?? 0)
+}
