@@ -803,11 +803,11 @@ return replies`,
  * - shared keys `keys`: sorted sets, logs and data, at the places that the plan gives
  * - shared `plan`: JSON, see lua/_lib/board.lua; also `former`, places of previous periods' sets, and `data`, `ids`, `idlog`
  * - `member`: member
- * - replies the time, when other periods are needed; else '1' when it was on the board now, '0' when not
+ * - replies 0: call again, more had to leave; the time, when other periods are needed; else '1' when it was on the board now, '0' when not
  */
 export const leaderboardRemove: Script<[keys: readonly string[], plan: Arg], [member: Arg], number | string> = {
   name: 'leaderboard/remove',
-  sha: 'abcc2a1b6d936f982b3913d6930fa7ad68e8103b',
+  sha: '167f7890a8c14fbe389baef7293d51a16e74664a',
   batch: 1,
   sharedKeys: true,
   shared: ["plan"],
@@ -903,6 +903,97 @@ end
 function board.time_of(id)
   return tonumber(string.match(id, '^%d+'))
 end
+local function earlier(a, b)
+  local a_time, a_number = string.match(a, '(%d+)-(%d+)')
+  local b_time, b_number = string.match(b, '(%d+)-(%d+)')
+  if a_time ~= b_time then
+    return tonumber(a_time) < tonumber(b_time)
+  end
+  return tonumber(a_number) < tonumber(b_number)
+end
+local function take(plan, window, member, amount, time)
+  if not plan.shift and not window.d then
+    local value = redis.call('ZINCRBY', window.z, -amount, member)
+    if tonumber(value) == 0 then
+      redis.call('ZREM', window.z, member)
+    end
+    return
+  end
+  local before = tonumber(redis.call('ZSCORE', window.z, member)) or false
+  local score = (before and board.score(plan, before) or 0) - amount
+  board.write(plan, window, member, before, score ~= 0 and board.value(plan, score, time))
+end
+local function grown(window, id, member)
+  local amount = redis.call('HGET', window.parts, id)
+  redis.call('HDEL', window.parts, id)
+  if redis.call('HGET', window.parts, '=' .. member) == id then
+    redis.call('HDEL', window.parts, '=' .. member)
+  end
+  return amount or 0
+end
+local function settle_window(plan, window, budget)
+  local bound = now - window.last
+  if bound < 0 then
+    return budget
+  end
+  local cut = string.format('%.0f', bound)
+  local due = redis.call('XRANGE', window.log, '-', cut, 'COUNT', budget + 1)
+  if #due == 0 then
+    return budget
+  end
+  local newest = redis.call('XREVRANGE', window.log, '+', '-', 'COUNT', 1)[1][1]
+  if board.time_of(newest) <= bound then
+    redis.call('UNLINK', window.z, window.log, window.gone, window.parts or window.log, window.d or window.log)
+    return budget
+  end
+  if budget == 0 then
+    return -1
+  end
+  local removed = redis.call('EXISTS', window.gone) == 1
+  local sums = {}
+  for at = 1, math.min(#due, budget) do
+    local id, member, by = due[at][1], due[at][2][2], due[at][2][4]
+    local mark = removed and redis.call('HGET', window.gone, member)
+    if by == '' then
+      if mark == id then
+        redis.call('HDEL', window.gone, member)
+      end
+    else
+      if by == '+' then
+        by = grown(window, id, member)
+      end
+      by = tonumber(by)
+      if by ~= 0 and not (mark and earlier(id, mark)) then
+        if plan.shift then
+          take(plan, window, member, by, board.time_of(id) + window.last)
+        else
+          sums[member] = (sums[member] or 0) + by
+        end
+      end
+    end
+  end
+  for member, amount in pairs(sums) do
+    if amount ~= 0 then
+      take(plan, window, member, amount)
+    end
+  end
+  local left = due[budget + 1]
+  local time, number = string.match(due[math.min(#due, budget)][1], '(%d+)-(%d+)')
+  redis.call('XTRIM', window.log, 'MINID', '=', left and left[1] or time .. '-' .. string.format('%.0f', number + 1))
+  return left and -1 or budget - #due
+end
+local function settle(plan, windows)
+  local budget = 64
+  for _, window in ipairs(windows) do
+    if window.log then
+      budget = settle_window(plan, window, budget)
+      if budget < 0 then
+        return false
+      end
+    end
+  end
+  return true
+end
 local keys = KEYS
 local plan = ARGV[1]
 local config = cjson.decode(plan)
@@ -917,6 +1008,9 @@ local function item(member)
   local open = board.open(keys, config)
   if not open then
     return now
+  end
+  if not settle(config, open, 100) then
+    return 0
   end
   local there = '0'
   for _, window in ipairs(open) do
