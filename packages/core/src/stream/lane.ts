@@ -79,7 +79,7 @@ export function createLane({ settle, told, lost, abandoned, trouble }: LaneOptio
     }
     const batch = end === waiting.length ? waiting : waiting.slice(0, end)
     waiting = end === waiting.length ? [] : waiting.slice(end)
-    return batch.toSorted((a, b) => a.held.order - b.held.order)
+    return ascending(batch) ? batch : batch.toSorted((a, b) => a.held.order - b.held.order)
   }
 
   async function send(batch: readonly Outcome[]): Promise<void> {
@@ -135,6 +135,14 @@ export function createLane({ settle, told, lost, abandoned, trouble }: LaneOptio
     },
     hurry: () => void (hurried = true),
   }
+}
+
+/** As handlers that take equally long leave them. */
+function ascending(batch: readonly Outcome[]): boolean {
+  for (let at = 1; at < batch.length; at++) {
+    if ((batch[at] as Outcome).held.order < (batch[at - 1] as Outcome).held.order) return false
+  }
+  return true
 }
 
 /** The two texts of lua/stream/settle.lua. */

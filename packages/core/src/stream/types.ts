@@ -128,8 +128,8 @@ export interface Delivery<T> extends Entry<T> {
   readonly traceparent: string | undefined
   readonly lease: EntryLease
   /**
-   * Aborted when the lease is lost, the attempt timed out or the worker must stop at once. The entry is another's
-   * then: however the handler ends, it neither finishes nor fails it.
+   * Aborted when the lease is lost, the attempt timed out or the worker must stop at once. However the handler ends then, it
+   * neither finishes nor fails the entry.
    */
   readonly signal: AbortSignal
 }
@@ -158,7 +158,10 @@ export interface WorkerOptions {
   readonly maxRetryDelay?: Duration
   /** How far the waits spread, so that what failed together does not come back together: 0 to 1 times more. Default: 0.2. */
   readonly retryJitter?: number
-  /** Attempts, also those whose process died, before an entry goes to the dead letters: 1 to 1,000. Default: 5. */
+  /**
+   * Attempts before an entry goes to the dead letters: 1 to 1,000. A process that dies uses up one of each entry that it
+   * had, those it had fetched ahead included, since nobody can tell which was at fault. Default: 5.
+   */
   readonly maxAttempts?: number
   /** Where a group that is not there yet begins: at the oldest entry, at what comes from now on, or after an id. Default: 'oldest'. */
   readonly from?: 'oldest' | 'now' | (string & {})
