@@ -11,7 +11,7 @@
 -- @item arg group   group
 -- @item arg after   id after which it reads on, $ for the last there ever was
 -- @item arg discard 1 to drop what it was given and what it handles again
--- @returns list     entries it has still to be given, 1 when that is exact, pending, to be handled again
+-- @returns list     entries it has still to be given, 1 when that is exact, ready, pending, later
 
 -- No group that penknife makes is named so.
 local WAKE = ':wake:'
@@ -57,6 +57,7 @@ local function item(stream, ready, later, group, after, discard)
   -- A worker that waits in a blocking read looks again when any group of the stream is destroyed.
   make(stream, WAKE, '$')
   redis.call('XGROUP', 'DESTROY', stream, WAKE)
-  local again = redis.call('XLEN', ready) - pending(ready, group) + redis.call('ZCARD', later)
-  return { left, exact, pending(stream, group) + pending(ready, group), again }
+  local again = pending(ready, group)
+  local waiting = redis.call('XLEN', ready) - again
+  return { left, exact, waiting, pending(stream, group) + again, redis.call('ZCARD', later) }
 end

@@ -10,7 +10,7 @@ import type { Redis } from 'ioredis'
 import { expect, test } from 'vitest'
 
 import { BoardModel } from '../leaderboard/model/board.ts'
-import { openReady } from '../support/connect.ts'
+import { failure, openReady } from '../support/connect.ts'
 import { buriedOf } from '../support/orders.ts'
 import { clusterPattern, useCluster } from '../support/redis.ts'
 import { masterOf, spacesOnAll } from '../support/spaces.ts'
@@ -101,6 +101,53 @@ test('on a cluster, too, an entry let lie is taken over, and one that fails beco
     await saw('dead')
     expect(await buriedOf(stream, 'billing')).toMatchObject([{ id, json: '0', attempts: 2, reason: 'no' }])
   }
+})
+
+test('on a cluster, too, streams are replayed, and their groups counted, paused, reset and dropped', async () => {
+  const penknife = await openCluster()
+  await Promise.all(
+    spacesOnAll(penknife).map(async (space) => {
+      const stream = createStream<number>(space, 'orders', { retain: { entries: 1000 } })
+      const stop = new AbortController()
+      const followed: number[] = []
+      const following = (async () => {
+        for await (const { payload } of stream.replay({ follow: true, signal: stop.signal }))
+          followed.push(payload)
+      })().catch(() => {})
+      await Promise.all(numbers(20).map((at) => stream.add(at)))
+      await until('the follower has them', () => followed.length === 20)
+      await Promise.all(numbers(20).map((at) => stream.add(at + 20)))
+      await until('it goes on', () => followed.length === 40)
+      stop.abort()
+      await following
+
+      const group = stream.group('billing')
+      let well = false
+      const { worker, saw } = startWorker(
+        stream,
+        'billing',
+        () => {
+          if (!well) throw new Error('not well')
+        },
+        { maxAttempts: 1, lease: 1000 },
+      )
+      await saw('dead', 40)
+      expect((await stream.stats({ over: 0 })).groups).toMatchObject([
+        { name: 'billing', dead: 40, undelivered: 0 },
+      ])
+      well = true
+      expect(await group.deadLetters.requeue({})).toBe(40)
+      await saw('done', 40)
+      await group.pause()
+      await saw('paused')
+      expect(await group.reset({ to: '-' })).toEqual({ undelivered: 40, exact: true, pending: 0, delayed: 0 })
+      await group.resume()
+      await saw('done', 80)
+      expect(await failure(group.drop())).toMatchObject({ code: 'PENKNIFE_IN_USE' })
+      await worker.close()
+      expect(await group.drop()).toBe(true)
+    }),
+  )
 })
 
 test('leaderboards of spaces on every master agree with a plain model', async () => {

@@ -86,13 +86,13 @@ describe('reset', () => {
     await take('billing', 3)
     await bench.raw.xadd(key('ready'), '*', 'i', ids[0]!, 'a', 1, 'f', 1, 'd', '0')
     await bench.raw.zadd(key('later'), Date.now() + 60_000, 'packed')
-    expect(await group.reset({ to: '+' })).toEqual({ undelivered: 0, exact: true, pending: 3, retrying: 2 })
+    expect(await group.reset({ to: '+' })).toEqual({ undelivered: 1, exact: true, pending: 3, delayed: 1 })
     expect((await pendingOf(bench.raw, 'billing')).map(({ id }) => id)).toEqual(ids.slice(0, 3))
     expect(await group.reset({ to: ids[5]!, discard: true })).toEqual({
       undelivered: 5,
       exact: true,
       pending: 0,
-      retrying: 0,
+      delayed: 0,
     })
     expect(await pendingOf(bench.raw, 'billing')).toEqual([])
     expect(await take('billing', 100)).toEqual(ids.slice(5))

@@ -1,5 +1,7 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel'
+
 import type { GroupStats, Stream } from '@penknife/core'
-import { expect, test } from 'vitest'
+import { expect, onTestFinished, test } from 'vitest'
 
 import { failure } from '../support/connect.ts'
 import { addNumbers, deadOf, openOrders, ORDERS } from '../support/orders.ts'
@@ -35,7 +37,7 @@ const EMPTY = {
   pending: 0,
   delayed: 0,
   dead: 0,
-  oldestMs: 0,
+  oldestAgeMs: 0,
   finishedPerSecond: 0,
   paused: false,
   served: false,
@@ -89,21 +91,21 @@ test('they tell what is undelivered, pending, delayed, dead, and who has it', as
   for (const { idleMs } of consumers) expect(idleMs).toBeLessThan(10_000)
 })
 
-test('oldestMs is the age of the oldest entry that nobody finished', async () => {
+test('oldestAgeMs is the age of the oldest entry that nobody finished', async () => {
   const stream = await openOrders(bench, LOG)
   const now = Number(((await bench.raw.time()) as unknown as [string])[0]) * 1000
   for (const age of [30_000, 20_000, 10_000]) await bench.raw.xadd(ORDERS, `${now - age}-0`, 'd', '1')
   await bench.raw.xgroup('CREATE', ORDERS, 'billing', '0')
   const near = (ms: number): object => expect.toSatisfy((age: number) => age >= ms && age < ms + 5000)
-  expect((await billing(stream)).oldestMs).toEqual(near(30_000))
+  expect((await billing(stream)).oldestAgeMs).toEqual(near(30_000))
   const [first] = await take(1)
-  expect((await billing(stream)).oldestMs).toEqual(near(30_000))
+  expect((await billing(stream)).oldestAgeMs).toEqual(near(30_000))
   await bench.raw.xack(ORDERS, 'billing', first!)
-  expect((await billing(stream)).oldestMs).toEqual(near(20_000))
+  expect((await billing(stream)).oldestAgeMs).toEqual(near(20_000))
   await bench.raw.xack(ORDERS, 'billing', ...(await take(5)))
-  expect((await billing(stream)).oldestMs).toBe(0)
+  expect((await billing(stream)).oldestAgeMs).toBe(0)
   await bench.raw.xadd(`${ORDERS}:ready:billing`, '*', 'i', `${now - 30_000}-0`, 'a', 1, 'f', 1, 'd', '0')
-  expect((await billing(stream)).oldestMs).toEqual(near(30_000))
+  expect((await billing(stream)).oldestAgeMs).toEqual(near(30_000))
 })
 
 test('undelivered is exact where Redis does not know the lag, as after an entry was deleted', async () => {
@@ -167,6 +169,25 @@ test('the first call takes as long as its rates, later ones count from the one b
   const second = await stream.stats({ over: 1 })
   expect(second.overMs).toBeGreaterThan(1)
   expect(second.overMs).toBeLessThanOrEqual(performance.now() - started + 130)
+})
+
+test('a group with entries and no worker is told of, on the diagnostics channel or as a warning', async () => {
+  const stream = await openOrders(bench, { groups: ['billing'] })
+  await addNumbers(stream, 3)
+  const warned = new Promise<Error>((resolve) => process.once('warning', resolve))
+  await stream.stats(NOW)
+  expect((await warned).message).toMatch(
+    /group 'billing' of stream 'orders' of space 'shop' has 3 entries and no worker; .*group\('billing'\).drop\(\)/,
+  )
+
+  const other = await openOrders(bench, { groups: ['billing'] })
+  const events: unknown[] = []
+  const hear = (event: unknown): void => void events.push(event)
+  subscribe('penknife:stream', hear)
+  onTestFinished(() => void unsubscribe('penknife:stream', hear))
+  await other.stats(NOW)
+  await other.stats(NOW)
+  expect(events).toEqual([{ kind: 'unserved', stream: 'orders', group: 'billing', waiting: 3 }])
 })
 
 test.each([

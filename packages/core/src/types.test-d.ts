@@ -6,8 +6,10 @@ import {
   createNotifier,
   createRateLimiter,
   createStream,
+  type DeadLetter,
   type Decision,
   type Entry,
+  type GroupStats,
   type NotifierEvent,
   type Row,
 } from './index.ts'
@@ -25,6 +27,27 @@ test('a stream carries the type of its payload to readers and workers', () => {
   })
   // @ts-expect-error -- another payload
   void stream.add({ n: 'one' })
+})
+
+test('what manages a stream carries its types, too', async () => {
+  const stream = createStream<{ n: number }>(space, 'a')
+  for await (const entry of stream.replay({ from: new Date(), reverse: true })) {
+    expectTypeOf(entry).toEqualTypeOf<Entry<{ n: number }>>()
+  }
+  const stats = await stream.stats()
+  expectTypeOf(stats.groups).toEqualTypeOf<readonly GroupStats[]>()
+  expectTypeOf(stats.groups[0]!.undelivered).toEqualTypeOf<number>()
+  const { deadLetters, reset } = stream.group('g')
+  for await (const letter of deadLetters.list({ why: 'failed' })) {
+    expectTypeOf(letter).toEqualTypeOf<DeadLetter>()
+    void deadLetters.requeue(letter.position)
+  }
+  // @ts-expect-error -- all of them must be meant
+  void deadLetters.purge()
+  // @ts-expect-error -- to where?
+  void reset({})
+  // @ts-expect-error -- no such promise
+  createStream(space, 'a', { durability: 'certain' })
 })
 
 test('durations are milliseconds or text with a unit', () => {

@@ -4,7 +4,7 @@ import { streamDrop, streamPause, streamReset, streamSweep } from '../redis/scri
 import { createDeadLetters, type DeadLetters } from './dead-letters.ts'
 import { before, type Bound, toBound } from './ids.ts'
 import type { Scope } from './scope.ts'
-import { SERVED_MS } from './stats.ts'
+import { type GroupStats, SERVED_MS } from './stats.ts'
 
 export interface ResetOptions {
   /**
@@ -19,17 +19,8 @@ export interface ResetOptions {
   readonly discard?: boolean
 }
 
-/** A group after it was reset. */
-export interface ResetResult {
-  /** Entries that it is to be given. */
-  readonly undelivered: number
-  /** False when `undelivered` is an estimate. */
-  readonly exact: boolean
-  /** Entries that its workers have and finish as before. */
-  readonly pending: number
-  /** Entries that stay to be handled again, now or at their time. */
-  readonly retrying: number
-}
+/** A group after it was reset, as `stats` tells it. */
+export type ResetResult = Pick<GroupStats, 'undelivered' | 'exact' | 'pending' | 'delayed'>
 
 /** A group of a stream, to manage it. Of a work queue's groups, one that it does not declare can only be dropped. */
 export interface Group {
@@ -100,16 +91,9 @@ export function createGroup(scope: Scope, name: string): Group {
       if (typeof discard !== 'boolean') throw invalid('discard', discard, 'give true or false')
       const place = toBound('to', to)
       const after = place === '+' ? '$' : before(place)
-      const [undelivered, exact, pending, retrying] = await reset(
-        route,
-        key,
-        ready,
-        later,
-        name,
-        after,
-        discard ? 1 : 0,
-      )
-      return { undelivered, exact: exact === 1, pending, retrying } as ResetResult
+      const reply = await reset(route, key, ready, later, name, after, discard ? 1 : 0)
+      const [left = 0, exact, again = 0, pending = 0, delayed = 0] = reply as readonly number[]
+      return { undelivered: left + again, exact: exact === 1, pending, delayed }
     },
     async drop() {
       if (groups.includes(name)) {

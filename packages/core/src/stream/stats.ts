@@ -46,7 +46,7 @@ export interface GroupStats {
    * Milliseconds since the oldest entry was added that is undelivered or pending, 0 when there is none. Of those to be
    * handled again it knows only the one that is so for longest; those that are delayed or dead do not count.
    */
-  readonly oldestMs: number
+  readonly oldestAgeMs: number
   /**
    * Entries a second that the group was done with: what was added, less what became open. Dead letters purged and
    * entries trimmed meanwhile count as done; it is an estimate when `undelivered` is.
@@ -167,7 +167,8 @@ function openOf({ undelivered, pending, delayed, dead }: Omit<GroupStats, 'finis
 }
 
 function toGroup(name: string, reply: readonly Reply[]): Omit<GroupStats, 'finishedPerSecond'> {
-  const [, , undelivered, exact, again, pending, delayed, dead, paused, oldestMs] = reply as readonly number[]
+  const [, , undelivered, exact, again, pending, delayed, dead, paused, oldestAgeMs] =
+    reply as readonly number[]
   const consumers = new Map<string, ConsumerStats>()
   for (const [consumer, held, idleMs] of reply.slice(10) as unknown as readonly [string, number, number][]) {
     const other = consumers.get(consumer)
@@ -184,7 +185,7 @@ function toGroup(name: string, reply: readonly Reply[]): Omit<GroupStats, 'finis
     pending: pending ?? 0,
     delayed: delayed ?? 0,
     dead: dead ?? 0,
-    oldestMs: oldestMs ?? 0,
+    oldestAgeMs: oldestAgeMs ?? 0,
     paused: paused === 1,
     served: [...consumers.values()].some(({ idleMs }) => idleMs < SERVED_MS),
     consumers: [...consumers.values()],
