@@ -187,7 +187,9 @@ test('a group with entries and no worker is told of, on the diagnostics channel 
   onTestFinished(() => void unsubscribe('penknife:stream', hear))
   await other.stats(NOW)
   await other.stats(NOW)
-  expect(events).toEqual([{ kind: 'unserved', stream: 'orders', group: 'billing', waiting: 3 }])
+  expect(events).toEqual([
+    { kind: 'unserved', space: 'shop', stream: 'orders', group: 'billing', waiting: 3 },
+  ])
 })
 
 test.each([

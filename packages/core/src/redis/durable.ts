@@ -42,7 +42,8 @@ const LOOK_UP_MS = 100
  * covered at all: a script that answers "it is there already" writes something all the same.) While one WAIT
  * is under way, calls gather; they go together once it ended, with one WAIT for all.
  *
- * A call ends within three deadlines: one to reach Redis, one behind the WAIT under way, one of its own.
+ * A call ends within four deadlines: one to reach Redis, one behind the WAIT under way, one behind that of a try
+ * which found that Redis does not know the script, one of its own.
  */
 export function createDurable(
   connections: Connections,
@@ -64,7 +65,7 @@ export function createDurable(
   }
 
   return {
-    bind: (script, shared, safety, of) => lane(safety).bind(script, shared, deadlineMs + 2 * waitMs, of),
+    bind: (script, shared, safety, of) => lane(safety).bind(script, shared, deadlineMs + 3 * waitMs, of),
     get pending() {
       let sum = 0
       for (const { runner } of lanes.values()) sum += runner.pending

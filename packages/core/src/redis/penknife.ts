@@ -86,7 +86,7 @@ export interface Runtime {
   /** For calls whose caller has another answer when Redis has none: give `bind` the one of their deadline. */
   readonly breakers: Breakers
   /**
-   * As `bind`, on connections that wait until what was written is safe; a call may take three deadlines. One that
+   * As `bind`, on connections that wait until what was written is safe; a call may take four deadlines. One that
    * is not confirmed in time fails with PENKNIFE_NOT_DURABLE.
    */
   bindDurable<Shared extends readonly SharedArg[], Item extends readonly Arg[], Result>(

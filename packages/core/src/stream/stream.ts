@@ -52,7 +52,7 @@ export function createStream<T, Out>(
   const scope = createScope(space, name, settings)
   const { runtime, route, key, bind, checkGroup } = scope
   const page = bind(streamPage, [])
-  const topic = createTopic<StreamEvent>('penknife:stream')
+  const topic = createTopic<StreamEvent>('penknife:stream', { space: space.name })
   const watch = createWatch(scope, topic, () => stats({ over: 0 }))
   const stats = createStats(scope, watch.saw)
   runtime.use('stream')

@@ -185,7 +185,7 @@ export type DeathKind =
 
 /**
  * What happens to entries and to the worker. On the node:diagnostics_channel `penknife:worker` each also carries
- * `stream`, `group` and `consumer`.
+ * `space`, `stream`, `group` and `consumer`.
  */
 export type WorkerEvent =
   /** Its handler is called. */
@@ -219,7 +219,7 @@ export type WorkerEvent =
   /** The group was paused for all processes, or goes on. */
   | { readonly kind: 'paused' | 'unpaused' }
 
-/** On the node:diagnostics_channel `penknife:stream`: what `add` did. */
+/** On the node:diagnostics_channel `penknife:stream`, each with its `space`: what `add` did, and what was found out. */
 export type StreamEvent =
   | { readonly kind: 'added'; readonly stream: string; readonly id: string }
   /** An entry with its dedup key was there. */

@@ -68,7 +68,12 @@ export function createWorker<T>(scope: Scope, parts: WorkerParts<T>, settings: W
   const reap = bind(streamReap, [])
   const leave = bind(streamLeave, [group, consumer, declared])
 
-  const topic = createTopic<WorkerEvent>('penknife:worker', { stream: scope.stream, group, consumer })
+  const topic = createTopic<WorkerEvent>('penknife:worker', {
+    space: space.name,
+    stream: scope.stream,
+    group,
+    consumer,
+  })
   const queue = createQueue<Held>()
   const pace = createPace()
   let warned = false
