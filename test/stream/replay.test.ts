@@ -5,6 +5,7 @@ import { failure, openReady } from '../support/connect.ts'
 import { addNumbers, openOrders, ORDERS } from '../support/orders.ts'
 import { startProxy } from '../support/proxy.ts'
 import { callsOf, ownRedis, pattern, penknifeClients, useRedis } from '../support/redis.ts'
+import { startPair } from '../support/replicas.ts'
 import { until } from '../support/until.ts'
 
 const bench = useRedis()
@@ -208,6 +209,24 @@ describe('a follower', () => {
     await addNumbers(stream, 10, 10)
     await until('the rest came', () => found.length >= 20)
     expect(found).toEqual(numbers(0, 19))
+    stop.abort()
+    await ended
+  })
+
+  test('goes on when its master became a replica, which ends blocking reads, and a master again', async () => {
+    const { master, replica, raw } = await startPair()
+    const penknife = await openReady(pattern(master.url))
+    const stream = createStream<number>(penknife.space('shop'), 'orders')
+    const stop = new AbortController()
+    const { found, ended } = follow(stream.replay({ follow: true, signal: stop.signal }))
+    await addNumbers(stream, 10)
+    await until('the first came', () => found.length === 10)
+    await until('it waits', async () => /cmd=xread/.test(String(await raw.client('LIST'))))
+    await raw.replicaof('127.0.0.1', replica.port)
+    await raw.replicaof('NO', 'ONE')
+    await until('it is a master', () => addNumbers(stream, 1, 10).then(Boolean, () => false))
+    await until('the rest came', () => found.length === 11)
+    expect(found).toEqual(numbers(0, 10))
     stop.abort()
     await ended
   })

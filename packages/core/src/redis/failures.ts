@@ -11,6 +11,7 @@ const NOT_NOW = new Set([
   'MISCONF',
   'NOREPLICAS',
   'OOM',
+  'UNBLOCKED',
 ])
 
 /** An error reply of Redis: its message begins with a code in capitals. */

@@ -4397,11 +4397,11 @@ return replies`,
  * - `group`: group
  * - `after`: id after which it reads on, $ for the last there ever was
  * - `discard`: 1 to drop what it was given and what it handles again
- * - replies entries it has still to be given, 1 when that is exact, pending, to be handled again
+ * - replies entries it has still to be given, 1 when that is exact, ready, pending, later
  */
 export const streamReset: Script<[], [stream: string, ready: string, later: string, group: Arg, after: Arg, discard: Arg], readonly Reply[]> = {
   name: 'stream/reset',
-  sha: 'deebd73a3d474d379d925bcfff4ddea157fa6423',
+  sha: '52fba94cce4e6d216ad609943c953f7f88735c72',
   batch: 1,
   sharedKeys: false,
   shared: [],
@@ -4506,8 +4506,9 @@ local function item(stream, ready, later, group, after, discard)
   end
   make(stream, WAKE, '$')
   redis.call('XGROUP', 'DESTROY', stream, WAKE)
-  local again = redis.call('XLEN', ready) - pending(ready, group) + redis.call('ZCARD', later)
-  return { left, exact, pending(stream, group) + pending(ready, group), again }
+  local again = pending(ready, group)
+  local waiting = redis.call('XLEN', ready) - again
+  return { left, exact, waiting, pending(stream, group) + again, redis.call('ZCARD', later) }
 end
 local replies, key, arg = {}, 0, 0
 for i = 1, #KEYS / 3 do
