@@ -54,6 +54,8 @@ export function createDenyCache(options: DenyCacheOptions): DenyCache {
 
   const find = (subject: string): Denial | undefined => young.get(subject) ?? old.get(subject)
 
+  const isEmpty = (): boolean => young.size === 0 && old.size === 0
+
   function drop(subject: string): void {
     young.delete(subject)
     old.delete(subject)
@@ -82,10 +84,12 @@ export function createDenyCache(options: DenyCacheOptions): DenyCache {
 
   return {
     denied(subject, rules, cost) {
+      if (isEmpty()) return undefined
       const denial = ofRules(find(subject), rules)
       return denial === undefined || cost < denial.cost ? undefined : denial.now(cost)
     },
     learn(subject, rules, cost, decision) {
+      if (decision.allowed && isEmpty()) return
       const known = ofRules(find(subject), rules)
       if (decision.allowed) {
         // What was denied passed: somebody gave tokens back.

@@ -49,11 +49,10 @@ export interface Charge {
   readonly parts: readonly (string | undefined)[]
   /** How long its slots are held without a renewal, in microseconds; undefined without concurrency rules. */
   readonly leaseUs: number | undefined
-  /**
-   * Asks the fast script, if the rules are such that there is one: undefined otherwise. `read` says what it answered, or
-   * undefined when it left the subject's state to `take`.
-   */
-  ask(subject: Subject, cost: number): Promise<PlainReply> | undefined
+  /** Whether the rules are such that there is a fast script for them. */
+  readonly plain: boolean
+  /** Asks the fast script; `read` says what it answered, or undefined when it left the subject's state to `take`. */
+  ask(subject: Subject, cost: number): Promise<PlainReply>
   read(reply: PlainReply, cost: number): Outcome | undefined
   /** Takes tokens if every rule allows, and a slot under the lease's id. */
   take(subject: Subject, cost: number, lease: string): Promise<Outcome>
@@ -180,10 +179,10 @@ function createCharge(context: PlanContext, rules: readonly KnownRule[]): Charge
     rules,
     parts,
     leaseUs,
+    plain: plain !== undefined,
     ask(subject, cost) {
-      if (plain === undefined) return undefined
       const place = locate(subject, parts[0])
-      return plain(place.route, stateKey(place), cost)
+      return (plain as PlainPort)(place.route, stateKey(place), cost)
     },
     read(reply, cost) {
       if (reply === null) return undefined
@@ -211,7 +210,7 @@ const BLOCKED = 2
 const CLOCK = 3
 
 /** A block as text, or null where charge.lua must be asked. */
-type PlainReply = number | readonly number[] | string | null
+export type PlainReply = number | readonly number[] | string | null
 
 type PlainPort = Port<[state: string, cost: Arg], PlainReply>
 
