@@ -59,7 +59,9 @@ export function createCall<Item extends readonly Arg[]>(
 
   return async (items, ...item) => {
     for (let corrected = 0; ;) {
-      const reply = await port(items)(route, ...item)
+      const asked = port(items)
+      const during = period
+      const reply = await asked(route, ...item)
       if (typeof reply !== 'number') return reply
       if (reply === 0) continue
       if (++corrected > 3) {
@@ -69,7 +71,8 @@ export function createCall<Item extends readonly Arg[]>(
         )
       }
       clock.learn(reply)
-      period = undefined
+      // Once for all calls that were under way: laying out takes a while.
+      if (period === during) period = undefined
     }
   }
 }
