@@ -65,27 +65,31 @@ test('a worker that comes back from a freeze with its work done cannot finish th
   expect(frozen.said).not.toContainEqual(expect.objectContaining({ event: 'done' }))
 })
 
-test('an entry at which every process dies is buried, and the entries after it are handled', async () => {
-  const stream = await openOrders(bench)
-  const [poison, good] = await addNumbers(stream, 2)
-  const options = { lease: 300, maxAttempts: 2 }
-  for (const attempt of [1, 2]) {
-    const victim = startWorkerProcess(bench.server.url, bench.raw, options)
-    expect(await victim.next('started')).toEqual({ started: poison, attempt })
-    await victim.tell('die')
-    await victim.child.ended()
-    await until('its lease ended', async () => {
-      const mine = (await pendingOf(bench.raw, 'billing')).find(({ id }) => id === poison)
-      return mine !== undefined && mine.idleMs > 300
-    })
-  }
-  const last = startWorkerProcess(bench.server.url, bench.raw, options)
-  expect(await last.next('dead')).toMatchObject({ id: poison })
-  expect(await last.next('started')).toMatchObject({ started: good })
-  await last.tell('finish')
-  await last.next('done')
-  expect(await buriedOf(stream, 'billing')).toMatchObject([
-    { id: poison, json: '0', attempts: 2, why: 'vanished' },
-  ])
-  expect(last.said).not.toContainEqual(expect.objectContaining({ started: poison }))
-})
+test(
+  'an entry at which every process dies is buried, and the entries after it are handled',
+  { timeout: 60_000 },
+  async () => {
+    const stream = await openOrders(bench)
+    const [poison, good] = await addNumbers(stream, 2)
+    const options = { lease: 300, maxAttempts: 2 }
+    for (const attempt of [1, 2]) {
+      const victim = startWorkerProcess(bench.server.url, bench.raw, options)
+      expect(await victim.next('started')).toEqual({ started: poison, attempt })
+      await victim.tell('die')
+      await victim.child.ended()
+      await until('its lease ended', async () => {
+        const mine = (await pendingOf(bench.raw, 'billing')).find(({ id }) => id === poison)
+        return mine !== undefined && mine.idleMs > 300
+      })
+    }
+    const last = startWorkerProcess(bench.server.url, bench.raw, options)
+    expect(await last.next('dead')).toMatchObject({ id: poison })
+    expect(await last.next('started')).toMatchObject({ started: good })
+    await last.tell('finish')
+    await last.next('done')
+    expect(await buriedOf(stream, 'billing')).toMatchObject([
+      { id: poison, json: '0', attempts: 2, why: 'vanished' },
+    ])
+    expect(last.said).not.toContainEqual(expect.objectContaining({ started: poison }))
+  },
+)
