@@ -169,9 +169,10 @@ test('what happens to an entry is on the diagnostics channels, with the stream a
     'started',
     'done',
   ])
-  expect(heard[0]).toEqual({ kind: 'added', stream: 'orders', id })
+  expect(heard[0]).toEqual({ kind: 'added', space: 'shop', stream: 'orders', id })
   expect(heard.at(-1)).toEqual({
     kind: 'done',
+    space: 'shop',
     id,
     attempt: 2,
     stream: 'orders',

@@ -21,7 +21,7 @@ export const ERROR_CODES = {
 export type ErrorCode = keyof typeof ERROR_CODES
 
 /** The codes that mean: Redis is away or overloaded, not the caller wrong. */
-export const OUTAGES: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+const OUTAGES: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'PENKNIFE_TIMEOUT',
   'PENKNIFE_UNAVAILABLE',
   'PENKNIFE_OVERLOADED',

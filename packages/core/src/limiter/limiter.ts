@@ -1,5 +1,5 @@
 import { durationMs, LONGEST_DEADLINE_MS } from '../duration.ts'
-import { invalid, OUTAGES, PenknifeError } from '../errors.ts'
+import { invalid, isOutage } from '../errors.ts'
 import { createTopic } from '../events.ts'
 import { checkName, checkOptions, wholeNumber } from '../options.ts'
 import { runtimeOf, type Space } from '../redis/penknife.ts'
@@ -191,8 +191,4 @@ export function createRateLimiter(space: Space, options: RateLimiterOptions): Ra
     },
     ...controls,
   }
-}
-
-function isOutage(error: unknown): boolean {
-  return error instanceof PenknifeError && OUTAGES.has(error.code)
 }

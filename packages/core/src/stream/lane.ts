@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 
-import { OUTAGES, PenknifeError } from '../errors.ts'
+import { isOutage } from '../errors.ts'
 import type { Held } from './delivery.ts'
 import type { DeathKind } from './types.ts'
 
@@ -92,8 +92,7 @@ export function createLane({ settle, told, lost, abandoned, trouble }: LaneOptio
         return
       } catch (error) {
         trouble(error)
-        const outage = error instanceof PenknifeError && OUTAGES.has(error.code)
-        if (!outage) return await apart(batch)
+        if (!isOutage(error)) return await apart(batch)
         if (hurried) return giveUp(batch)
       }
       await delay(RETRY_MS)

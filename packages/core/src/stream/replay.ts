@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 
 import type { Redis } from 'ioredis'
 
-import { invalid, OUTAGES, PenknifeError } from '../errors.ts'
+import { invalid, isOutage, PenknifeError } from '../errors.ts'
 import { checkOptions, wholeNumber } from '../options.ts'
 import { BLOCK_MS } from '../redis/connections.ts'
 import { failureOf, replyCode } from '../redis/failures.ts'
@@ -95,7 +95,7 @@ export function replay<T>(scope: Scope, options: ReplayOptions): AsyncGenerator<
           await growth.after(seen)
         } catch (error) {
           signal?.throwIfAborted()
-          if (!(error instanceof PenknifeError) || !OUTAGES.has(error.code)) throw error
+          if (!isOutage(error)) throw error
           await delay(RETRY_MS)
         }
       }
