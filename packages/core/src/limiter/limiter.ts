@@ -135,6 +135,16 @@ export function createRateLimiter(space: Space, options: RateLimiterOptions): Ra
   const [only] = standing.charges as readonly [Charge]
   const plain = only.plain && standing.charges.length === 1 && only.parts[0] === undefined
 
+  /** The decision about one token under the standing rules. */
+  function finish(subject: string, outcome: Outcome): Decision {
+    const decision =
+      outcome.kind === 'blocked'
+        ? blockedDecision(only.rules, outcome.endsInUs, outcome.reason)
+        : decide(only.rules, outcome.allowed, outcome.told, 1)
+    cache?.learn(subject, standing.text, 1, decision)
+    return told(subject, decision)
+  }
+
   /**
    * The common call, of one token under the standing rules, goes without a detour: it is most of what a process
    * spends on limits. A subject under attack comes no further than the first lines.
@@ -146,20 +156,18 @@ export function createRateLimiter(space: Space, options: RateLimiterOptions): Ra
       told(subject, denied.decision)
       return denied.answer
     }
-    const finish = (outcome: Outcome): Decision => {
-      const decision =
-        outcome.kind === 'blocked'
-          ? blockedDecision(only.rules, outcome.endsInUs, outcome.reason)
-          : decide(only.rules, outcome.allowed, outcome.told, 1)
-      cache?.learn(subject, standing.text, 1, decision)
-      return told(subject, decision)
-    }
-    const fail = (error: unknown): Decision => instead(standing, subject, 1, error)
     try {
-      return only.ask(subject, 1).then((reply) => {
-        const outcome = only.read(reply, 1)
-        return outcome ? finish(outcome) : only.take(subject, 1, '').then(finish, fail)
-      }, fail)
+      return only.ask(subject, 1).then(
+        (reply) => {
+          const outcome = only.read(reply, 1)
+          if (outcome) return finish(subject, outcome)
+          return only.take(subject, 1, '').then(
+            (slower) => finish(subject, slower),
+            (error: unknown) => instead(standing, subject, 1, error),
+          )
+        },
+        (error: unknown) => instead(standing, subject, 1, error),
+      )
     } catch (error) {
       return Promise.reject(error)
     }
