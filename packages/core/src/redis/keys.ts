@@ -52,7 +52,7 @@ export interface KeyOptions {
 }
 
 /** Shards of a space's rate limiters; part of key format 1. */
-const SHARDS = 64
+const SHARDS = 16
 
 export function createKeys(space: string, { keyPrefix, db }: KeyOptions): Keys {
   const root = `${keyPrefix}pk1:`
@@ -73,11 +73,18 @@ export function createKeys(space: string, { keyPrefix, db }: KeyOptions): Keys {
     history: (notifier, channel) => `${base}notify:${notifier}:${channel}`,
     published: (notifier, channel, id) => `${base}notify-id:${notifier}:${digest(`${channel}\n${id}`)}`,
     live: (notifier, channel) => `${base}notify:${notifier}:${channel}:${live}`,
-    shard: (routing) => shards[calculateSlot(routing) % SHARDS] as Route,
+    shard: (routing) => shards[hash(routing) % SHARDS] as Route,
     limit: ({ tag }, limiter, subject) => `${root}{${tag}}:limit:${limiter}:${short(subject)}`,
     limitLog: ({ tag }, rule, subject) => `${root}{${tag}}:limit-log:${rule}:${short(subject)}`,
     limitSlots: ({ tag }, rule, subject) => `${root}{${tag}}:limit-slots:${rule}:${short(subject)}`,
   }
+}
+
+/** FNV-1a over the text's code units; part of key format 1. */
+function hash(text: string): number {
+  let value = 0x811c9dc5
+  for (let at = 0; at < text.length; at++) value = Math.imul(value ^ text.charCodeAt(at), 0x01000193)
+  return value >>> 0
 }
 
 function routeOf(tag: string): Route {
