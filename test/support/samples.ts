@@ -133,7 +133,7 @@ export const SAMPLES: Readonly<Record<string, readonly Sample[]>> = {
   ],
   'leaderboard/increment': [{ returns: 'string', shared: [[board]], item: ['ann', 1.5] }],
   'leaderboard/rank': [
-    { returns: 'list', shared: [[board]], item: ['bob'], before: SCORES },
+    { returns: 'string', shared: [[board]], item: ['bob'], before: SCORES },
     { returns: 'null', shared: [[board]], item: ['nobody'], before: SCORES },
   ],
   'leaderboard/read': [

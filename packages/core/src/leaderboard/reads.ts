@@ -157,7 +157,10 @@ export function createReads({ runtime, settings, scores, layouts, clock, key }: 
       const choice = chooseRows(options, 1)
       if (choice.view.window.kind === 'all-time' && choice.style === 'ordinal' && !choice.data) {
         const reply = await plainRank(route, member)
-        return reply && { member, score: scores.score(reply[1] as string), rank: Number(reply[0]) + 1 }
+        if (reply === null) return null
+        const between = reply.indexOf(' ')
+        const score = scores.score(reply.slice(between + 1))
+        return { member, score, rank: Number(reply.slice(0, between)) + 1 }
       }
       const reply = await read(choice, 1, 'around', member, 0)
       return reply.length === 0 ? null : (toRows(reply, choice)[0] ?? null)

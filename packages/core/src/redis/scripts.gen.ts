@@ -87,25 +87,26 @@ return replies`,
 
 /**
  * Read a member's position and sort value on a board that is one sorted set and nothing else.
+ *                      null when the board does not have the member
  *
  * - shared keys `keys`: the board's sorted set
  * - `member`: member
- * - replies position from 0 and sort value; null when the board does not have the member
+ * - replies position from 0 and sort value, a space between: one text is sent and read sooner than a list;
  */
-export const leaderboardRank: Script<[keys: readonly string[]], [member: Arg], readonly Reply[] | null> = {
+export const leaderboardRank: Script<[keys: readonly string[]], [member: Arg], string | null> = {
   name: 'leaderboard/rank',
-  sha: 'f6153788c87520b443417c3f69b53b4426fcefd2',
+  sha: '0b1830a7562d6e70dc1695de72e32675ac3b2f88',
   batch: 64,
   sharedKeys: true,
   shared: [],
   keys: [],
   args: ["member"],
-  returns: 'list|null',
+  returns: 'string|null',
   text: `#!lua flags=no-writes
 local keys = KEYS
 local function item(member)
   local rank = redis.call('ZRANK', keys[1], member)
-  return rank and { rank, redis.call('ZSCORE', keys[1], member) }
+  return rank and rank .. ' ' .. redis.call('ZSCORE', keys[1], member)
 end
 local replies, key, arg = {}, 0, 0
 for i = 1, (#ARGV - 0) / 1 do
