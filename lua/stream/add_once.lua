@@ -1,7 +1,7 @@
 --- Append an entry, unless one was appended under the same key within the window.
 --
 -- Invariant: within the window a key answers one id. As `stream/add` otherwise.
--- @batch 128
+-- @batch 64
 -- @include append
 -- @shared limits   of the stream, see lua/_lib/append.lua
 -- @item key stream stream
