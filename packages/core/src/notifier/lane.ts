@@ -1,6 +1,7 @@
 import { isOutage } from '../errors.ts'
 import type { Reply } from '../redis/script.ts'
 import { type LiveEvent, message, parsePosition, type Position } from './messages.ts'
+import { newest, toKept } from './pages.ts'
 import type { NotifierEvent, NotifierMessage } from './types.ts'
 
 /** Where a lane reads a channel's history. */
@@ -25,9 +26,6 @@ export interface LaneOptions {
   /** Loads the state that the events after a position change. */
   readonly getState?: ((channel: string) => unknown) | undefined
 }
-
-/** An event as a page of history has it; without a type it is only a step on the way. */
-type KeptEvent = readonly [id: string, coalesce: string, type: string, json: string]
 
 /** Events read at once; a page also ends at about 128 KiB. */
 export const PAGE = 200
@@ -238,25 +236,4 @@ export class Lane {
     this.#buffer = NOTHING
     return waiting.every((event) => this.#advance(event))
   }
-}
-
-/** The events of a page of history. */
-export function toKept(events: readonly Reply[]): readonly KeptEvent[] {
-  return events as unknown as readonly KeptEvent[]
-}
-
-/** The events of a page, where one that a later one supersedes is only a step on the way. */
-function newest(
-  events: readonly KeptEvent[],
-): readonly (readonly [id: string, type: string, json: string])[] {
-  const seen = new Set<string>()
-  return events
-    .toReversed()
-    .map(([id, coalesce, type, json]): readonly [string, string, string] => {
-      if (coalesce === '' || type === '') return [id, type, json]
-      if (seen.has(coalesce)) return [id, '', '']
-      seen.add(coalesce)
-      return [id, type, json]
-    })
-    .toReversed()
 }

@@ -1,7 +1,6 @@
-import { invalid, PenknifeError } from '../errors.ts'
+import { invalid } from '../errors.ts'
 import { checkName, checkOptions, toJson, wholeNumber } from '../options.ts'
 import { runtimeOf, type Space } from '../redis/penknife.ts'
-import type { Reply } from '../redis/script.ts'
 import { notifierNudge, notifierPublish, notifierSince, notifierTop } from '../redis/scripts.gen.ts'
 import {
   checkChannel,
@@ -13,15 +12,16 @@ import {
   wholeMs,
 } from './checks.ts'
 import { createFeed, type Feed } from './feed.ts'
+import { Following, type OnEvent } from './following.ts'
 import { iterate } from './iterate.ts'
-import { type Lane, type LaneOptions, toKept } from './lane.ts'
-import { message } from './messages.ts'
+import type { Lane } from './lane.ts'
+import { atMost, within } from './limits.ts'
+import { toPage } from './pages.ts'
 import type {
   EventIterator,
   EventMap,
   HistoryPage,
   Notifier,
-  NotifierEvent,
   NotifierOptions,
   Subscription,
 } from './types.ts'
@@ -179,88 +179,5 @@ export function createNotifier<Events extends EventMap = EventMap>(
       const reply = await since(route, keys.history(name, channel), after, count)
       return toPage(channel, reply) as HistoryPage<Events>
     },
-  }
-}
-
-type OnEvent = (event: NotifierEvent, subscription: Subscription, before: string) => void
-
-/** A subscription's lanes. */
-class Following implements Subscription {
-  readonly lanes = new Map<string, Lane>()
-  readonly deliver: LaneOptions['deliver']
-  readonly #leave: (channel: string, lane: Lane) => void
-  #open = true
-
-  constructor(onEvent: OnEvent, leave: (channel: string, lane: Lane) => void) {
-    this.#leave = leave
-    this.deliver = (event, before) => {
-      try {
-        if (this.#open) onEvent(event, this, before)
-      } catch (error) {
-        // A listener's fault must not break the delivery to others, nor pass unseen.
-        process.emitWarning(error instanceof Error ? error : String(error))
-      }
-    }
-  }
-
-  cursors(): Readonly<Record<string, string>> {
-    return Object.fromEntries([...this.lanes].map(([channel, lane]) => [channel, lane.position]))
-  }
-
-  pause(): void {
-    for (const lane of this.lanes.values()) lane.pause()
-  }
-
-  resume(): void {
-    for (const lane of this.lanes.values()) lane.resume()
-  }
-
-  close(): void {
-    this.#open = false
-    for (const [channel, lane] of this.lanes) this.#leave(channel, lane)
-    this.lanes.clear()
-  }
-}
-
-function toPage(channel: string, [state, top, ...events]: readonly Reply[]): HistoryPage {
-  const kept = toKept(events)
-  const cursor = kept.at(-1)?.[0] ?? (top as string)
-  return {
-    events: kept
-      .filter(([, , type]) => type !== '')
-      .map(([id, , type, json]) => message(channel, id, type, json)),
-    cursor,
-    lost: state === 'lost',
-    end: cursor === top,
-  }
-}
-
-async function within(ms: number, work: Promise<unknown>): Promise<void> {
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<never>((_, reject) => {
-    const away = `subscribe: Redis could not be reached within ${ms} ms`
-    timer = setTimeout(() => reject(new PenknifeError('PENKNIFE_UNAVAILABLE', away)), ms)
-  })
-  try {
-    await Promise.race([work, late])
-  } finally {
-    clearTimeout(timer)
-  }
-}
-
-/** Lets so many run at a time, the others in the order in which they came. */
-function atMost(most: number): <Result>(run: () => Promise<Result>) => Promise<Result> {
-  const waiting: (() => void)[] = []
-  let running = 0
-  return async (run) => {
-    if (running >= most) await new Promise<void>((resolve) => waiting.push(resolve))
-    else running += 1
-    try {
-      return await run()
-    } finally {
-      const next = waiting.shift()
-      if (next) next()
-      else running -= 1
-    }
   }
 }
