@@ -167,7 +167,8 @@ local function remember(id, member, amount, entries)
   end
 end
 
--- Takes the worst off a bounded board, at most 64; a member that is on none of the windows loses its data.
+-- Takes the worst off a bounded board, at most 64; a member that is on none of the windows loses its data. Gives the
+-- best of them.
 local function trim(window)
   local over = redis.call('ZCARD', window.z) - config.keep
   if over <= 0 then
@@ -186,10 +187,12 @@ local function trim(window)
       redis.call('HDEL', keys[config.data], fallen[at])
     end
   end
+  return fallen[#fallen - 1]
 end
 
+-- Gives the members that fell off bounded windows, by the window's number.
 local function write(member, moves, amount, id)
-  local entries = {}
+  local entries, fallen = {}, {}
   for at, window in ipairs(open) do
     local before, after = moves[at][1], moves[at][2]
     if before ~= after then
@@ -200,20 +203,21 @@ local function write(member, moves, amount, id)
     end
     touch(window)
     if config.keep then
-      trim(window)
+      fallen[at] = trim(window)
     end
   end
   if id then
     remember(id, member, amount, entries)
   end
+  return fallen
 end
 
 local function rank_in(window, member)
   return redis.call('ZRANK', window.z, member)
 end
 
--- Who was passed, and who entered and left the best.
-local function events(member, from, to)
+-- Who was passed, and who entered and left the best; `fallen` fell off the board.
+local function events(member, from, to, fallen)
   local about, window = config.events, open[config.events.window]
   local passed = {}
   if to and about.overtaken > 0 and (not from or to < from) then
@@ -230,7 +234,7 @@ local function events(member, from, to)
     local was, is = from and from < top, to and to < top
     if is and not was then
       entered = member
-      left = redis.call('ZRANGE', window.z, top, top)[1] or false
+      left = redis.call('ZRANGE', window.z, top, top)[1] or fallen or false
     elseif was and not is then
       left = member
       entered = redis.call('ZRANGE', window.z, top - 1, top - 1)[1] or false
@@ -250,9 +254,7 @@ local function apply(change, watch, tell)
   local watched, told = open[watch], tell and open[config.events.window]
   local from = watched and rank_in(watched, member)
   local told_from = told and rank_in(told, member)
-  if moves then
-    write(member, moves, amount, id)
-  end
+  local fallen = moves and write(member, moves, amount, id) or {}
   local value = moves and moves[1][2] or value_in(open[1], member)
   local reply = { value and string.format('%.17g', value) or '', false, false }
   if watched then
@@ -268,7 +270,7 @@ local function apply(change, watch, tell)
     reply[2] = { applied and 1 or 0, before and string.format('%.17g', before), after, from, to }
   end
   if told then
-    reply[3] = events(member, told_from, rank_in(told, member))
+    reply[3] = events(member, told_from, rank_in(told, member), fallen[config.events.window])
   end
   return reply
 end

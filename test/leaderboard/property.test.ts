@@ -1,4 +1,6 @@
 import {
+  type BoardEvent,
+  type BoardUpdate,
   createLeaderboard,
   type Leaderboard,
   type LeaderboardOptions,
@@ -27,6 +29,12 @@ function plain<T>(value: T): T {
   if (Array.isArray(value)) return value.map(plain) as T
   if (typeof value !== 'object' || value === null) return value
   return Object.fromEntries(Object.entries(value).map(([key, each]) => [key, plain(each)])) as T
+}
+
+/** How often each kind of step and event was seen. */
+const seen = new Map<string, number>()
+function saw(what: string): void {
+  seen.set(what, (seen.get(what) ?? 0) + 1)
 }
 
 /** A step on the board, and what the model says it must have resolved with; both as values, refusals too. */
@@ -59,11 +67,31 @@ async function makeUpdate(
   model: BoardModel,
   step: Step & { kind: 'update' },
 ): Promise<Done> {
-  const { updates } = step
   const change = step.change === undefined ? undefined : windowOf(model, step.change)
+  const told: object[] = []
+  const unhear = step.heard ? board.on((event) => told.push(event)) : () => {}
+  const events: object[] = []
   const wanted = expectedOf(() =>
-    model.update(updates, change).map((each) => (change === undefined ? each.value : each.change)),
+    model.update(step.updates, change).map((each) => {
+      if (step.heard) events.push(...each.events.map((event) => ({ ...event, board: board.name })))
+      return change === undefined ? each.value : each.change
+    }),
   )
+  const [got, expected] = await sendUpdate(board, step.updates, change, wanted)
+  unhear()
+  for (const event of events) saw(`event ${(event as BoardEvent).kind}`)
+  return [
+    [got, told],
+    [expected, events],
+  ]
+}
+
+async function sendUpdate(
+  board: Leaderboard,
+  updates: readonly BoardUpdate[],
+  change: string | undefined,
+  wanted: unknown,
+): Promise<Done> {
   const [only] = updates
   if (updates.length > 1 || !only) {
     const call = change === undefined ? board.update(updates) : board.update(updates, { change })
@@ -164,7 +192,6 @@ test('a board agrees with a plain model, whatever it is and whatever happens to 
   const penknife = await openReady(pattern(bench.server.url), { deadline: '10s' })
   const space = penknife.space('shop')
   const clock = createClock(bench.raw)
-  const seen = new Map<string, number>()
   let boards = 0
 
   async function take(
@@ -202,8 +229,7 @@ test('a board agrees with a plain model, whatever it is and whatever happens to 
         const [got, wanted] = await take(board, model, options, step)
         expect(plain(got), `step ${at}: ${JSON.stringify(step)}`).toEqual(plain(wanted))
         const kind = step.kind === 'read' ? step.read.ask : step.kind
-        if (wanted !== 'refused') seen.set(kind, (seen.get(kind) ?? 0) + 1)
-        else seen.set('refused', (seen.get('refused') ?? 0) + 1)
+        saw(JSON.stringify(wanted)?.includes('refused') ? 'refused' : kind)
       }
       const [got, wanted] = await whole(board, model, options)
       expect(plain(got)).toEqual(plain(wanted))
@@ -221,6 +247,10 @@ test('a board agrees with a plain model, whatever it is and whatever happens to 
     'byScore',
     'scoreAt',
     'around',
+    'event rank',
+    'event overtaken',
+    'event entered',
+    'event left',
   ]) {
     expect(seen.get(kind) ?? 0, kind).toBeGreaterThan(LONG ? 500 : 20)
   }

@@ -27,7 +27,13 @@ export interface Setting {
 
 export type Step =
   | { readonly kind: 'clock'; readonly ms: number }
-  | { readonly kind: 'update'; readonly updates: readonly BoardUpdate[]; readonly change: number | undefined }
+  | {
+      readonly kind: 'update'
+      readonly updates: readonly BoardUpdate[]
+      readonly change: number | undefined
+      /** Whether someone listens to events. */
+      readonly heard: boolean
+    }
   | { readonly kind: 'undo'; readonly id: string }
   | { readonly kind: 'remove'; readonly member: string }
   | { readonly kind: 'describe'; readonly member: string; readonly data: unknown }
@@ -95,6 +101,10 @@ export const setting: fc.Arbitrary<Setting> = fc
     keep: fc.integer({ min: 1, max: 5 }),
     decimals: fc.integer({ min: 0, max: 2 }),
     remember: fc.constantFrom(undefined, '2h' as const, '366d' as const),
+    events: fc.option(
+      fc.record({ window: fc.nat({ max: 3 }), top: fc.nat({ max: 4 }), overtaken: fc.nat({ max: 3 }) }),
+      { nil: undefined },
+    ),
   })
   .map((made) => {
     const [timeZone, at] = made.moment
@@ -116,6 +126,9 @@ export const setting: fc.Arbitrary<Setting> = fc
       ...(made.kind === 'bounded' ? { keep: made.keep } : {}),
       ...(made.kind === 'rolling' || made.decimals === 1 ? { decimals: made.decimals } : {}),
       ...(made.remember && made.kind !== 'bounded' ? { remember: made.remember } : {}),
+      ...(made.events
+        ? { events: { ...made.events, window: String(ordered[made.events.window % ordered.length]?.[0]) } }
+        : {}),
     }
     return { options, startMs: Date.parse(at) - made.before }
   })
@@ -199,6 +212,7 @@ export const history: fc.Arbitrary<readonly [Setting, readonly Step[]]> = settin
       fc.array(updateFor(options), { minLength: 1, maxLength: 6 }),
     ),
     change: fc.option(fc.nat({ max: windows - 1 }), { nil: undefined }),
+    heard: options.events ? fc.boolean() : fc.constant(false),
   })
   const step: fc.Arbitrary<Step> = fc.oneof(
     { weight: 8, arbitrary: update },

@@ -21,10 +21,12 @@ interface Remembered extends Counted {
   state: 'counted' | 'undone' | 'removed'
 }
 
-/** What an update resolves with: the change in one window, and the score in the first. */
+/** What an update resolves with, the change in one window or the score in the first, and the events told of it. */
 export interface Outcome {
   readonly change: ScoreChange
   readonly value: number
+  /** Without the board's name. */
+  readonly events: readonly object[]
 }
 
 /** A leaderboard as plain maps and lists, from what the documentation promises and nothing else. */
@@ -176,7 +178,9 @@ export class BoardModel {
     const known = 'id' in update && update.id !== undefined && this.#recall(update.id) !== undefined
     const was = this.#window(this.first).score(member, this.nowMs)
     const value = known ? (was ?? 0) : this.#after(update, was)
+    const { window: told = this.first, top = 0, overtaken = 0 } = this.#options.events ?? {}
     const before = this.ranking(watched).find(member)
+    const ranked = this.ranking(told)
     const applied = this.#count(update, watched)
     const after = this.ranking(watched).find(member)
     const change = {
@@ -188,7 +192,8 @@ export class BoardModel {
       rank: after?.rank ?? null,
       applied,
     }
-    return { change, value }
+    const events = this.#options.events ? changesOf(member, ranked, this.ranking(told), top, overtaken) : []
+    return { change, value, events: events.map((event) => ({ ...event, window: told })) }
   }
 
   /** Counts an update in every window; whether it counted in the one that is watched. */
@@ -230,4 +235,31 @@ export class BoardModel {
       if (![...this.windows.keys()].some((name) => this.ranking(name).find(member))) this.#data.delete(member)
     }
   }
+}
+
+/** What there is to tell of an update of a member, from the standings before and after it. */
+function changesOf(
+  member: string,
+  before: Ranking,
+  after: Ranking,
+  top: number,
+  overtaken: number,
+): readonly object[] {
+  const events: object[] = []
+  const previousRank = before.find(member)?.rank ?? null
+  const rank = after.find(member)?.rank ?? null
+  if (previousRank !== rank) events.push({ kind: 'rank', member, previousRank, rank })
+  const [best, bestNow] = [before, after].map((ranking) =>
+    ranking.standings.slice(0, top).map((standing) => standing.member),
+  ) as [string[], string[]]
+  for (const each of bestNow.filter((one) => !best.includes(one)))
+    events.push({ kind: 'entered', member: each, top })
+  for (const each of best.filter((one) => !bestNow.includes(one)))
+    events.push({ kind: 'left', member: each, top })
+  const wasAhead = (other: string): boolean =>
+    previousRank === null || (before.find(other)?.rank ?? Infinity) < previousRank
+  const passed = after.rows().filter((row) => rank !== null && row.rank > rank && wasAhead(row.member))
+  for (const row of passed.slice(0, overtaken))
+    events.push({ kind: 'overtaken', member: row.member, by: member, rank: row.rank })
+  return events
 }

@@ -69,7 +69,7 @@ export interface FirstComeTies {
 export interface BoardEventOptions {
   /** The window whose ranks are watched. Default: the first. */
   readonly window?: string
-  /** Tell who enters and who leaves the best so many, 1 to 1,000. Default: nobody. */
+  /** Tell who enters and who leaves the best so many, 0 to 1,000. Default: 0, nobody. */
   readonly top?: number
   /** Tell of at most so many members that an update passed, the best of them, 0 to 100. Default: 0. */
   readonly overtaken?: number
@@ -184,7 +184,7 @@ export interface ScoreChange {
 }
 
 /**
- * A change of rank that an update of this process made. What leaves a rolling window by time, a new period, a removal and
+ * A change of rank that an update of this process made. Ranks are ordinal, in the moments before and after it. What leaves a rolling window by time, a new period, a removal and
  * an undo are not told.
  */
 export type BoardEvent =
@@ -197,7 +197,7 @@ export type BoardEvent =
       readonly previousRank: number | null
       readonly rank: number | null
     }
-  /** `member` was before `by` and is behind it now, at `rank`. */
+  /** `member` is behind `by` now, at `rank`, and was before it, or `by` was not on the board. */
   | {
       readonly kind: 'overtaken'
       readonly board: string
