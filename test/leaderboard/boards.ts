@@ -1,11 +1,20 @@
-import { createLeaderboard, type Leaderboard, type LeaderboardOptions } from '@penknife/core'
+import {
+  type ConnectOptions,
+  createLeaderboard,
+  type Leaderboard,
+  type LeaderboardOptions,
+} from '@penknife/core'
 
 import { openReady } from '../support/connect.ts'
 import { pattern } from '../support/redis.ts'
 
 /** A board of its own connection. */
-export async function boardAt(url: string, options: LeaderboardOptions = {}): Promise<Leaderboard> {
-  const penknife = await openReady(pattern(url))
+export async function boardAt(
+  url: string,
+  options: LeaderboardOptions = {},
+  connecting: ConnectOptions = {},
+): Promise<Leaderboard> {
+  const penknife = await openReady(pattern(url), connecting)
   return createLeaderboard(penknife.space('shop'), 'points', options)
 }
 
@@ -20,3 +29,13 @@ export function shown(
 ): string[] | null {
   return rows && rows.map(({ rank, member, score }) => `${rank} ${member} ${score}`)
 }
+
+/** All rows of a window, or of a former period of it, as short text. */
+export async function all(board: Leaderboard, window: string, previous = 0): Promise<string[] | null> {
+  return shown(await board.top(1000, 1, { window, previous }))
+}
+
+/** A moment as scripts count it. */
+export const at = (text: string): number => Date.parse(text) * 1000
+export const SECOND = 1_000_000
+export const HOUR: number = 3600 * SECOND

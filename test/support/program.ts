@@ -15,10 +15,11 @@ export function runProgram(
   path: string,
   env: Readonly<Record<string, string>> = {},
   nodeOptions: readonly string[] = [],
+  args: readonly string[] = [],
 ): RunningProgram {
   const child = spawn(
     process.execPath,
-    ['--import', 'tsx', '--conditions=penknife-source', ...nodeOptions, path],
+    ['--import', 'tsx', '--conditions=penknife-source', ...nodeOptions, path, ...args],
     { env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] },
   )
   let output = ''
