@@ -26,7 +26,11 @@ function fake(stalled = false): {
     end: () => (response.writableEnded = true),
     destroy: () => (response.destroyed = true),
   })
-  return { writer: createWriter(response as unknown as NativeResponse, 1000), writes, response }
+  return {
+    writer: createWriter(response as unknown as NativeResponse, { maxUnsentBytes: 1000 }),
+    writes,
+    response,
+  }
 }
 
 test('all that is written in one turn is one write, and equal writes share their bytes', async () => {

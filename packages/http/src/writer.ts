@@ -1,4 +1,4 @@
-import type { ServerResponse } from 'node:http'
+import { ServerResponse } from 'node:http'
 
 import type { NativeResponse } from './exchange/exchange.ts'
 import { isGone, isSettled } from './exchange/ending.ts'
@@ -27,14 +27,22 @@ type Chunk = string | Uint8Array
 
 const DEFAULT_MAX_UNSENT_BYTES = 1_048_576
 
-/** A writer over a response whose headers are set; closed from the start when it is too late to write. */
-export function createWriter(
-  native: NativeResponse,
-  maxUnsentBytes: number = DEFAULT_MAX_UNSENT_BYTES,
-  tooLate: boolean = isGone(native),
-): StreamWriter {
-  return new ResponseWriter(native, maxUnsentBytes, tooLate)
+export interface WriterOptions {
+  /** Default: 1 MB. */
+  readonly maxUnsentBytes?: number | undefined
+  /** Nothing can be written any more: closed from the start. */
+  readonly tooLate?: boolean
+  /** On the wire the body is just its bytes up to the end of the connection: HTTP/1, no chunks, no length. */
+  readonly bare?: boolean
 }
+
+/** A writer over a response whose headers are set. */
+export function createWriter(native: NativeResponse, options: WriterOptions = {}): StreamWriter {
+  return new ResponseWriter(native, options)
+}
+
+/** What `write` is of a response that nobody wrapped it of, as compressors and byte counters do. */
+const { write: plainWrite } = ServerResponse.prototype
 
 /**
  * A client that does not keep up is cut off when more than `maxUnsentBytes` wait for it and there is more to say;
@@ -45,16 +53,20 @@ export function createWriter(
 class ResponseWriter implements StreamWriter {
   readonly #native: NativeResponse
   readonly #maxUnsentBytes: number
+  readonly #bare: boolean
   #queue: Chunk[] = []
   #queued = 0
   #closed: boolean
+  /** For 'drain' of the socket. */
+  #waiting = false
   #closeListeners: (() => void)[] = []
   #drainListeners: (() => void)[] = []
 
-  constructor(native: NativeResponse, maxUnsentBytes: number, tooLate: boolean) {
+  constructor(native: NativeResponse, options: WriterOptions) {
     this.#native = native
-    this.#maxUnsentBytes = maxUnsentBytes
-    this.#closed = tooLate
+    this.#maxUnsentBytes = options.maxUnsentBytes ?? DEFAULT_MAX_UNSENT_BYTES
+    this.#bare = options.bare ?? false
+    this.#closed = options.tooLate ?? isGone(native)
     const response = native as ServerResponse
     response.once('close', () => this.#close())
     response.on('drain', () => this.#drained())
@@ -125,7 +137,27 @@ class ResponseWriter implements StreamWriter {
     if (this.#closed) return
     const response = this.#native as ServerResponse
     if (response.writableLength > this.#maxUnsentBytes) this.destroy()
-    else if (response.write(bytes)) this.#drained()
+    else if (this.#pass(response, bytes)) this.#drained()
+  }
+
+  /**
+   * Whether there is room for more. Where the body is just its bytes they go to the socket itself: the same bytes,
+   * since `response.write` would add nothing, for a fifth less CPU. A response that waits behind another on its
+   * connection has no socket yet.
+   */
+  #pass(response: ServerResponse, bytes: Uint8Array): boolean {
+    const { socket } = response
+    if (!this.#bare || response.write !== plainWrite || !socket?.writable) return response.write(bytes)
+    const room = socket.write(bytes)
+    // The response tells of 'drain' only after writes of its own.
+    if (!room && !this.#waiting) {
+      this.#waiting = true
+      socket.once('drain', () => {
+        this.#waiting = false
+        this.#drained()
+      })
+    }
+    return room
   }
 
   #drained(): void {

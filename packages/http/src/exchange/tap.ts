@@ -48,6 +48,7 @@ function encodingOf(encoding: unknown): BufferEncoding {
   return typeof encoding === 'string' ? (encoding as BufferEncoding) : 'utf8'
 }
 
-function hasBody(method: string, status: number): boolean {
+/** Whether Node sends what is written. */
+export function hasBody(method: string, status: number): boolean {
   return method !== 'HEAD' && status !== 204 && status !== 304
 }

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { connect } from 'node:net'
+import { setImmediate as turn } from 'node:timers/promises'
 
 import { PASS } from '../answer.ts'
+import type { Exchange } from '../exchange/exchange.ts'
 import type { Handler } from '../plugin.ts'
 import type { StreamWriter } from '../writer.ts'
 import { call, nextChunk, open } from './client.ts'
@@ -29,6 +31,62 @@ export const streamCases: readonly ContractCase[] = [
       assert.equal(await last, 'text and bytes')
       if (!response.complete) await once(response, 'end')
       assert.equal(writer.closed, true)
+    })
+  }),
+  claim(
+    'an endless stream is just its bytes, seen by whoever begins to count them, until its connection ends',
+    (adapter) => {
+      const begun = later<StreamWriter>()
+      const seen = later<Exchange>()
+      const answer: Handler = (exchange) => {
+        seen.resolve(exchange)
+        return { status: 200, endless: true, stream: begun.resolve }
+      }
+      return serve(adapter, [answer], async ({ url, errors }) => {
+        const response = await open(url)
+        assert.equal(response.headers['transfer-encoding'], undefined)
+        const writer = await begun.promise
+        const first = nextChunk(response)
+        writer.write('uncounted, ')
+        assert.equal(await first, 'uncounted, ')
+        const { bytes } = await seen.promise
+        const next = nextChunk(response)
+        writer.write('counted')
+        assert.equal(await next, 'counted')
+        assert.equal(bytes.out, 7)
+        writer.end()
+        await once(response.resume(), 'close')
+        assert.deepEqual([writer.closed, errors], [true, []])
+      })
+    },
+  ),
+  claim('an endless stream waits its turn behind the response before it on its connection', (adapter) => {
+    const begun = later<StreamWriter>()
+    const released = later()
+    const answer: Handler = async ({ path }) => {
+      if (path === '/stream') return { status: 200, endless: true, stream: begun.resolve }
+      await released.promise
+      return { status: 200, body: 'first' }
+    }
+    return serve(adapter, [answer], async ({ url }) => {
+      const socket = connect(Number(new URL(url).port), '127.0.0.1')
+      const get = (path: string): string => `GET ${path} HTTP/1.1\r\nHost: x\r\n\r\n`
+      let text = ''
+      socket.setEncoding('latin1').on('data', (chunk: string) => (text += chunk))
+      socket.write(get('/first') + get('/stream'))
+      const writer = await begun.promise
+      writer.write('one ')
+      await turn()
+      assert.equal(text, '')
+      released.resolve()
+      writer.write('two ')
+      await turn()
+      writer.write('three')
+      writer.end()
+      await once(socket, 'close')
+      const bodies = text.split('\r\n\r\n')
+      assert.ok(bodies[1]?.startsWith('first'), text)
+      assert.equal(bodies[2], 'one two three')
     })
   }),
   claim('a HEAD request gets the headers of a stream, which is over at once', (adapter) => {
