@@ -53,7 +53,7 @@ async function killed(name: string): Promise<Writer> {
 
 async function scores(board: Leaderboard, window: string): Promise<Record<string, number>> {
   const rows = await board.top(100, 1, { window })
-  return Object.fromEntries(rows.map(({ member, score }) => [member, score]).toSorted())
+  return Object.fromEntries(rows.map(({ member, score }) => [member, score]))
 }
 
 /** The sums of each member that some of what may have been counted make with what certainly was. */
@@ -90,7 +90,7 @@ async function logged(window: string): Promise<{ log: object; sums: object }> {
   const sums = new Map<string, number>()
   for (const [at, member] of kept.entries()) if (at % 2 === 0) sums.set(member, Number(kept[at + 1]))
   const there = [...log].filter(([, sum]) => sum !== 0)
-  return { log: Object.fromEntries(there.toSorted()), sums: Object.fromEntries([...sums].toSorted()) }
+  return { log: Object.fromEntries(there), sums: Object.fromEntries(sums) }
 }
 
 test('processes that are killed leave what was confirmed and some of what was not, in every window alike, and a repetition counts once', async () => {
@@ -124,7 +124,7 @@ test('processes that are killed leave what was confirmed and some of what was no
   }
   await Promise.all(calls)
   for (const window of ['all', 'hour', 'loose']) {
-    expect(await scores(board, window), window).toEqual(Object.fromEntries(Object.entries(wanted).toSorted()))
+    expect(await scores(board, window), window).toEqual(wanted)
   }
   await until(
     'all of it left the shortest window',
