@@ -6,7 +6,7 @@ import { runProgram } from '../support/program.ts'
 
 const at = (name: string): string => new URL(`../../examples/${name}/main.ts`, import.meta.url).pathname
 
-test.each(['express', 'koa', 'standalone'])('examples/%s fits on a screen', (name) => {
+test.each(['express', 'koa', 'nudges', 'standalone'])('examples/%s fits on a screen', (name) => {
   expect(readFileSync(at(name), 'utf8').split('\n').length).toBeLessThan(60)
 })
 
@@ -17,6 +17,18 @@ test('the standalone example limits, handles, ranks and notifies, and ends by it
   expect(output).toMatch(/bob has to wait \d+ s/)
   expect(output).toContain('notified: ann has 4 points')
   expect(output).toMatch(/'ann'.+4.+1/)
+})
+
+test('the nudges example drops from one process’s cache what another one changed', async () => {
+  const { code, output } = await runProgram(at('nudges')).ended
+  expect(code, output).toBe(0)
+  expect(output.match(/^(one|two): .*$/gm)).toEqual([
+    'one: tea costs 10 (from the database)',
+    'one: tea costs 10 (from the cache)',
+    'two: tea costs 10 (from the database)',
+    'two: tea has a new price',
+    'one: tea costs 12 (from the database)',
+  ])
 })
 
 test.each(['express', 'koa'])('the %s example limits, logs, ranks and notifies', async (name) => {

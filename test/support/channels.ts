@@ -34,7 +34,11 @@ export interface Heard {
 }
 
 /** Subscribes to `room`, from an id on if there is one. */
-export async function hear(notifier: Notifier, from?: string, channel: string = 'room'): Promise<Heard> {
+export async function hear(
+  notifier: Pick<Notifier, 'subscribe'>,
+  from?: string,
+  channel: string = 'room',
+): Promise<Heard> {
   const events: NotifierEvent[] = []
   const subscription = await notifier.subscribe([channel], {
     ...(from === undefined ? {} : { from: { [channel]: from } }),

@@ -214,7 +214,14 @@ export const SAMPLES: Readonly<Record<string, readonly Sample[]>> = {
     { returns: 'string', shared: [TWO_RULES], item: [limiter, 1], before: [stateOf(0)] },
     { returns: 'null', shared: [TWO_RULES], item: [limiter, 1], before: [stateOf(2)] },
   ],
-  'notifier/nudge': [{ returns: 'integer', item: [live, 'type', '{}'], channels: [live] }],
+  'notifier/nudge': [
+    {
+      returns: 'integer',
+      shared: [keys.nudges('live')],
+      item: [live, 'room', 'type', '{}'],
+      channels: [live, keys.nudges('live')],
+    },
+  ],
   'notifier/publish': [
     {
       returns: 'string',

@@ -1,3 +1,5 @@
+import { invalid, PenknifeError } from './errors.ts'
+
 /**
  * The part of the Standard Schema interface (https://standardschema.dev, version 1) that penknife calls, copied as its
  * specification suggests, so that nothing is depended on.
@@ -18,4 +20,41 @@ export type SchemaResult<Output> =
 export interface SchemaIssue {
   readonly message: string
   readonly path?: readonly (PropertyKey | { readonly key: PropertyKey })[] | undefined
+}
+
+/** Refuses what is no Standard Schema. */
+export function checkSchema<Schema extends StandardSchema>(name: string, schema: Schema): Schema {
+  if (typeof schema?.['~standard']?.validate !== 'function') {
+    throw invalid(name, schema, 'give a Standard Schema, such as one of zod, valibot or arktype')
+  }
+  return schema
+}
+
+/**
+ * The schema's output for a value; at once when the schema answers at once. Throws PENKNIFE_INVALID with the issues,
+ * and with `what` as the argument at fault.
+ */
+export function conform<Out>(
+  schema: StandardSchema<unknown, Out>,
+  what: string,
+  value: unknown,
+): Out | Promise<Out> {
+  const result = schema['~standard'].validate(value)
+  return result instanceof Promise
+    ? result.then((settled) => outputOf(what, settled))
+    : outputOf(what, result)
+}
+
+function outputOf<Out>(what: string, result: SchemaResult<Out>): Out {
+  if (!result.issues) return result.value
+  const issues = result.issues.map(describe).join('; ')
+  throw new PenknifeError('PENKNIFE_INVALID', `${what} does not fit the schema: ${issues}`, {
+    option: what,
+    cause: result.issues,
+  })
+}
+
+function describe({ message, path = [] }: SchemaIssue): string {
+  const place = path.map((step) => String(typeof step === 'object' ? step.key : step)).join('.')
+  return place === '' ? message : `${place}: ${message}`
 }

@@ -1,7 +1,10 @@
 import { Redis } from 'ioredis'
+import * as v from 'valibot'
 import { expectTypeOf, test } from 'vitest'
+import { z } from 'zod'
 
 import {
+  type AnyNotifier,
   connect,
   createNotifier,
   createRateLimiter,
@@ -67,6 +70,73 @@ test('events of a notifier are told apart by their kind', () => {
       else expectTypeOf(event.id).toEqualTypeOf<string | null>()
     },
   })
+})
+
+test('schemas give the types: publishers give their input, events carry their output', () => {
+  const notifier = createNotifier(space, {
+    schemas: {
+      message: z.object({ at: z.string().transform(Number) }),
+      typing: v.object({ user: v.string(), for: v.optional(v.number(), 5) }),
+    },
+  })
+  void notifier.publish('room', { at: '7' })
+  void notifier.publish('room', { user: 'ann' }, { type: 'typing' })
+  void notifier.nudge('room', { user: 'ann', for: 6 }, { type: 'typing' })
+  // @ts-expect-error -- the output, not the input
+  void notifier.publish('room', { at: 7 })
+  // @ts-expect-error -- the data of another type
+  void notifier.publish('room', { at: '7' }, { type: 'typing' })
+  // @ts-expect-error -- no such type
+  void notifier.publish('room', { at: '7' }, { type: 'said' })
+  // @ts-expect-error -- no such type
+  void notifier.subscribe(['room'], { types: ['said'], onEvent: () => {} })
+  void notifier.subscribe(['room'], {
+    types: ['typing'],
+    onEvent(event) {
+      if (event.kind !== 'message') return
+      if (event.type === 'message') expectTypeOf(event.data).toEqualTypeOf<{ at: number }>()
+      else expectTypeOf(event.data).toEqualTypeOf<{ user: string; for: number }>()
+    },
+  })
+  void notifier.listen(['user:*'], {
+    onEvent(event) {
+      if (event.kind === 'message' && event.type === 'message') {
+        expectTypeOf(event.data).toEqualTypeOf<{ at: number }>()
+      }
+    },
+  })
+})
+
+test('a notifier without a schema for messages publishes none without a type', () => {
+  const notifier = createNotifier(space, { schemas: { said: z.string() } })
+  void notifier.publish('room', 'hello', { type: 'said' })
+  // @ts-expect-error -- it would be a message
+  void notifier.publish('room', 'hello')
+})
+
+test('types of events and names of channels can be given instead', () => {
+  const notifier = createNotifier<{ message: { text: string }; typing: string }, 'prices' | `room:${string}`>(
+    space,
+    { name: 'chat' },
+  )
+  void notifier.publish('room:1', { text: 'hello' })
+  void notifier.publish('prices', 'ann', { type: 'typing', ttl: '5s' })
+  // @ts-expect-error -- no such channel
+  void notifier.publish('rom:1', { text: 'hello' })
+  // @ts-expect-error -- no such channel
+  void notifier.subscribe(['room:1', 'price'], { onEvent: () => {} })
+  // @ts-expect-error -- other data
+  void notifier.publish('room:1', 5)
+  // @ts-expect-error -- no such option
+  createNotifier(space, { historyLength: 5 })
+  // @ts-expect-error -- the types of a notifier with schemas are theirs
+  createNotifier<{ message: string }>(space, { schemas: { message: z.number() } })
+})
+
+test('whoever takes any notifier takes those with types, too', () => {
+  expectTypeOf(createNotifier(space)).toExtend<AnyNotifier>()
+  expectTypeOf(createNotifier<{ message: { text: string } }, 'a' | 'b'>(space)).toExtend<AnyNotifier>()
+  expectTypeOf(createNotifier(space, { schemas: { said: z.date() } })).toExtend<AnyNotifier>()
 })
 
 test('a member that is not on the board is null', () => {

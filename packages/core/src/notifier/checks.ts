@@ -3,15 +3,19 @@ import { invalid } from '../errors.ts'
 import { checkName, checkOptions, checkText, wholeNumber } from '../options.ts'
 import { checkCursor } from './messages.ts'
 import { PAGE } from './lane.ts'
-import type { FollowOptions, HistoryOptions, PublishOptions } from './types.ts'
+import type { FollowOptions, HistoryOptions, ListenOptions, PublishOptions } from './types.ts'
 
 const LONGEST_CHANNEL = 128
 const MOST_CHANNELS = 1000
+const MOST_PATTERNS = 100
 const LONGEST_ID = 128
 const MOST_TYPES = 100
 
 export function checkChannel(channel: string): void {
   checkText('channel', channel, LONGEST_CHANNEL)
+  if (channel.includes('*')) {
+    throw invalid('channel', channel, "give a name without '*': patterns are for nudges alone, with listen")
+  }
 }
 
 export function checkChannels(channels: readonly string[]): void {
@@ -19,6 +23,19 @@ export function checkChannels(channels: readonly string[]): void {
     throw invalid('channels', channels, `give a list of 1 to ${MOST_CHANNELS} channels`)
   }
   for (const channel of channels) checkChannel(channel)
+}
+
+export function checkListen(patterns: readonly string[], options: ListenOptions): void {
+  if (!Array.isArray(patterns) || patterns.length === 0 || patterns.length > MOST_PATTERNS) {
+    throw invalid('patterns', patterns, `give a list of 1 to ${MOST_PATTERNS} patterns`)
+  }
+  for (const pattern of patterns) checkText('pattern', pattern, LONGEST_CHANNEL)
+  checkOptions('listen', options, ['onEvent'])
+  checkListener(options.onEvent)
+}
+
+export function checkListener(onEvent: unknown): void {
+  if (typeof onEvent !== 'function') throw invalid('onEvent', onEvent, 'give a function')
 }
 
 /** Publish options as the script takes them. */

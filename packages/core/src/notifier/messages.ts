@@ -43,6 +43,12 @@ export function parseLive(channel: string, text: string): LiveEvent {
   }
 }
 
+/** Reads a message of the pub/sub channel of all nudges: the nudge's channel, type and JSON, a line each. */
+export function parseNudge(channel: string, text: string): NotifierMessage {
+  const end = text.indexOf('\n', channel.length + 1)
+  return message(channel, null, text.slice(channel.length + 1, end), text.slice(end + 1))
+}
+
 export function message(channel: string, id: string | null, type: string, json: string): NotifierMessage {
   let data: unknown
   let parsed = false

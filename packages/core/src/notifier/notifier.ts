@@ -1,5 +1,5 @@
 import { invalid } from '../errors.ts'
-import { checkName, checkOptions, toJson, wholeNumber } from '../options.ts'
+import { checkName, checkOptions, wholeNumber } from '../options.ts'
 import { runtimeOf, type Space } from '../redis/penknife.ts'
 import { notifierNudge, notifierPublish, notifierSince, notifierTop } from '../redis/scripts.gen.ts'
 import {
@@ -7,6 +7,8 @@ import {
   checkChannels,
   checkFollow,
   checkHistory,
+  checkListen,
+  checkListener,
   checkPublish,
   type Followed,
   wholeMs,
@@ -16,24 +18,26 @@ import { Following, type OnEvent } from './following.ts'
 import { iterate } from './iterate.ts'
 import type { Lane } from './lane.ts'
 import { atMost, within } from './limits.ts'
+import { listen } from './listen.ts'
 import { toPage } from './pages.ts'
+import { createEncode } from './schemas.ts'
 import type {
-  EventIterator,
   EventMap,
-  HistoryPage,
+  EventSchemas,
+  InputsOf,
   Notifier,
   NotifierOptions,
+  NotifierSchemaOptions,
+  OutputsOf,
   Subscription,
 } from './types.ts'
 
-/** The largest event, as JSON in bytes. */
-const LARGEST_EVENT = 64 * 1024
 /** Pages of history that a notifier reads at once: clients that catch up must not crowd out everything else. */
 const READS = 4
 /** How often each channel's position is compared with the end of its history. */
 const CHECK_MS = 10_000
 
-const OPTIONS = ['name', 'history', 'age', 'ttl', 'dedupWindow'] as const
+const OPTIONS = ['name', 'history', 'age', 'ttl', 'dedupWindow', 'schemas'] as const
 
 /**
  * Makes a notifier: channels whose events arrive at once and can be resumed.
@@ -44,22 +48,34 @@ const OPTIONS = ['name', 'history', 'age', 'ttl', 'dedupWindow'] as const
  * `history` events in a stream, which goes `ttl` after its last event; a channel that was quiet for longer begins a
  * new history, and its subscribers see a reset.
  *
+ * With `schemas` the types of events are inferred; else they may be given, and with them the names that channels have:
+ * createNotifier<Events, 'prices' | `room:${string}`>(space).
+ *
  * @throws PENKNIFE_INVALID for a wrong option.
  */
-export function createNotifier<Events extends EventMap = EventMap>(
+export function createNotifier<Schemas extends EventSchemas>(
   space: Space,
-  options: NotifierOptions = {},
-): Notifier<Events> {
+  options: NotifierSchemaOptions<Schemas>,
+): Notifier<InputsOf<Schemas>, OutputsOf<Schemas>>
+export function createNotifier<Events extends EventMap = EventMap, Channel extends string = string>(
+  space: Space,
+  options?: NotifierOptions,
+): Notifier<Events, Events, Channel>
+export function createNotifier(
+  space: Space,
+  options: NotifierOptions & Partial<NotifierSchemaOptions> = {},
+): Notifier {
   checkOptions('createNotifier', options, OPTIONS)
   const name = checkName('name', options.name ?? 'main')
   const kept = wholeNumber('history', options.history ?? 1000, 1, 1_000_000)
   const age = options.age === undefined ? 0 : wholeMs('age', options.age, 1000)
   const ttl = wholeMs('ttl', options.ttl ?? '1d', 60_000)
   const window = wholeMs('dedupWindow', options.dedupWindow ?? '5m', 1000)
+  const encode = createEncode(options.schemas)
   const { keys, bind, subscriber, deadlineMs, onClose, use } = runtimeOf(space)
   const { route } = keys
   const publish = bind(notifierPublish, [kept, ttl, age, window])
-  const nudge = bind(notifierNudge, [])
+  const nudge = bind(notifierNudge, [keys.nudges(name)])
   const since = bind(notifierSince, [age])
   const top = bind(notifierTop, [])
   const read = atMost(READS)
@@ -142,7 +158,8 @@ export function createNotifier<Events extends EventMap = EventMap>(
     async publish(channel, data, published = {}) {
       checkChannel(channel)
       const { type, id, coalesce, lastsMs } = checkPublish(published)
-      const json = toJson('data', data, LARGEST_EVENT)
+      const encoded = encode(type, data)
+      const json = typeof encoded === 'string' ? encoded : await encoded
       const key = keys.history(name, channel)
       const once = id === undefined ? key : keys.published(name, channel, id)
       return publish(route, key, once, keys.live(name, channel), type, json, coalesce, lastsMs)
@@ -150,13 +167,27 @@ export function createNotifier<Events extends EventMap = EventMap>(
     async nudge(channel, data, published = {}) {
       checkChannel(channel)
       const { type } = checkPublish(published, ['type'])
-      await nudge(route, keys.live(name, channel), type, toJson('data', data, LARGEST_EVENT))
+      const encoded = encode(type, data)
+      const json = typeof encoded === 'string' ? encoded : await encoded
+      await nudge(route, keys.live(name, channel), channel, type, json)
+    },
+    async listen(patterns, listening) {
+      checkListen(patterns, listening)
+      const { onEvent } = listening
+      const { ready, close } = listen({ subscriber, route, nudges: keys.nudges(name), patterns, onEvent })
+      try {
+        await within(deadlineMs, ready)
+      } catch (error) {
+        close()
+        throw error
+      }
+      return { close }
     },
     async subscribe(channels, subscribe) {
       checkOptions('subscribe', subscribe, ['from', 'types', 'getState', 'onEvent'])
       const { onEvent } = subscribe
-      if (typeof onEvent !== 'function') throw invalid('onEvent', onEvent, 'give a function')
-      return follow(channels, checkFollow(channels, subscribe), onEvent as OnEvent)
+      checkListener(onEvent)
+      return follow(channels, checkFollow(channels, subscribe), onEvent)
     },
     events(channels, following = {}) {
       checkOptions('events', following, ['from', 'types', 'getState', 'signal'])
@@ -165,7 +196,7 @@ export function createNotifier<Events extends EventMap = EventMap>(
         throw invalid('signal', signal, 'give an AbortSignal')
       }
       const followed = checkFollow(channels, following)
-      return iterate((onEvent) => follow(channels, followed, onEvent), signal) as EventIterator<Events>
+      return iterate((onEvent) => follow(channels, followed, onEvent), signal)
     },
     async positions(channels) {
       checkChannels(channels)
@@ -177,7 +208,7 @@ export function createNotifier<Events extends EventMap = EventMap>(
     async history(channel, page = {}) {
       const { after, count } = checkHistory(channel, page)
       const reply = await since(route, keys.history(name, channel), after, count)
-      return toPage(channel, reply) as HistoryPage<Events>
+      return toPage(channel, reply)
     },
   }
 }

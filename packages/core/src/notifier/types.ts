@@ -1,4 +1,5 @@
 import type { Duration } from '../duration.ts'
+import type { StandardSchema } from '../standard-schema.ts'
 
 export interface NotifierOptions {
   /** Names the notifier's keys. Default: 'main'. */
@@ -11,6 +12,33 @@ export interface NotifierOptions {
   readonly ttl?: Duration
   /** For how long a repeated `id` is the same event. Default: 5 minutes. */
   readonly dedupWindow?: Duration
+}
+
+/** The schema of each type of event: `{ message: z.object({ text: z.string() }) }`. */
+export type EventSchemas = Readonly<Record<string, StandardSchema>>
+
+export interface NotifierSchemaOptions<Schemas extends EventSchemas = EventSchemas> extends NotifierOptions {
+  /**
+   * A Standard Schema (zod, valibot, arktype …) for each type of event. `publish` and `nudge` refuse data that does not
+   * fit, and types without a schema; they send the schema's output, as JSON. Subscribers get it as it was sent: it is
+   * not checked again, and an output that JSON turns into something else (a Date into text) is that.
+   *
+   * Where a schema answers later (a promise), the event is sent when it did: publishes that do not wait for each other
+   * may overtake each other then. Else events of a channel are sent in the order of the calls. Default: none.
+   */
+  readonly schemas: Schemas
+}
+
+type TypesOf<Schema extends StandardSchema> = NonNullable<Schema['~standard']['types']>
+
+/** What publishers give. */
+export type InputsOf<Schemas extends EventSchemas> = {
+  readonly [Type in keyof Schemas]: TypesOf<Schemas[Type]>['input']
+}
+
+/** What subscribers get. */
+export type OutputsOf<Schemas extends EventSchemas> = {
+  readonly [Type in keyof Schemas]: TypesOf<Schemas[Type]>['output']
 }
 
 export interface PublishOptions<Type extends string = string> {
@@ -67,19 +95,30 @@ export type MessageOf<Events extends EventMap> = {
   [Type in keyof Events & string]: NotifierMessage<Type, Events[Type]>
 }[keyof Events & string]
 
-export type NotifierEvent<Events extends EventMap = EventMap> =
-  | MessageOf<Events>
+export type NotifierEvent<Events extends EventMap = EventMap> = FollowedEvent<MessageOf<Events>>
+
+/** What a subscription gives out. */
+export type FollowedEvent<Message extends NotifierMessage = NotifierMessage> =
+  | Message
   | NotifierReset
   | NotifierState
 
-export interface FollowOptions {
+/** Nudges may have been missed: drop what was derived from them. */
+export interface NotifierInterruption {
+  readonly kind: 'interrupted'
+}
+
+/** A nudge, or word that some may have been missed. */
+export type NudgeEvent<Message extends NotifierMessage = NotifierMessage> = Message | NotifierInterruption
+
+export interface FollowOptions<Type extends string = string> {
   /**
    * For each channel the id after which to resume. A channel that is not named starts with the next event;
    * `'-'` begins with the oldest event kept.
    */
   readonly from?: Readonly<Record<string, string>>
   /** Only events of these types are delivered. Default: all. */
-  readonly types?: readonly string[]
+  readonly types?: readonly Type[]
   /**
    * Loads a channel's state, when the subscription begins without a position and when history was lost. It is
    * called once the position is known and delivered as a `state` event before every event after that position: what
@@ -88,9 +127,11 @@ export interface FollowOptions {
   readonly getState?: (channel: string) => unknown
 }
 
-export interface SubscribeOptions<Events extends EventMap = EventMap> extends FollowOptions {
+export interface SubscribeOptions<Message extends NotifierMessage = NotifierMessage> extends FollowOptions<
+  Message['type']
+> {
   /** Is given each event, and the subscription, which may be paused or closed there and then. */
-  readonly onEvent: (event: NotifierEvent<Events>, subscription: Subscription) => void
+  onEvent(event: FollowedEvent<Message>, subscription: Subscription): void
 }
 
 export interface Subscription {
@@ -102,21 +143,30 @@ export interface Subscription {
   close(): void
 }
 
-export interface IterateOptions extends FollowOptions {
+export interface ListenOptions<Message extends NotifierMessage = NotifierMessage> {
+  /** Is given each nudge that fits, and `interrupted` after each interruption of the connection. */
+  onEvent(event: NudgeEvent<Message>): void
+}
+
+export interface Listening {
+  close(): void
+}
+
+export interface IterateOptions<Type extends string = string> extends FollowOptions<Type> {
   /** Ends the iteration: it throws the signal's reason. */
   readonly signal?: AbortSignal
 }
 
 /** Events as an async iterator, with the cursors of what was taken out of it. */
-export interface EventIterator<Events extends EventMap = EventMap> extends AsyncIterableIterator<
-  NotifierEvent<Events>
-> {
+export interface EventIterator<
+  Message extends NotifierMessage = NotifierMessage,
+> extends AsyncIterableIterator<FollowedEvent<Message>> {
   cursors(): Readonly<Record<string, string>>
 }
 
 /** One page of a channel's history. */
-export interface HistoryPage<Events extends EventMap = EventMap> {
-  readonly events: readonly MessageOf<Events>[]
+export interface HistoryPage<Message extends NotifierMessage = NotifierMessage> {
+  readonly events: readonly Message[]
   /** Give it to `after` for the next page, or to `from` to follow on. */
   readonly cursor: string
   /** The position given is gone: there were events before these that cannot be read any more. */
@@ -132,7 +182,12 @@ export interface HistoryOptions {
   readonly count?: number
 }
 
-export interface Notifier<Events extends EventMap = EventMap> {
+/** `Inputs` are the payloads that publishers give, `Events` those that subscribers get: the same without schemas. */
+export interface Notifier<
+  Inputs extends EventMap = EventMap,
+  Events extends EventMap = Inputs,
+  Channel extends string = string,
+> {
   readonly name: string
   /**
    * Keeps the event in the channel's history and sends it to every subscriber; resolves with its id.
@@ -140,19 +195,36 @@ export interface Notifier<Events extends EventMap = EventMap> {
    * Cost: XREVRANGE, XADD, PEXPIRE and SPUBLISH in a script call shared with the other publishes of the turn; with `id`
    * also GET and SET, with `age` also XRANGE.
    *
-   * @throws PENKNIFE_INVALID for data that JSON cannot carry or of more than 64 KiB.
+   * @throws PENKNIFE_INVALID for data that its schema refuses, that JSON cannot carry or of more than 64 KiB.
    */
-  publish<Type extends keyof Events & string = Extract<'message', keyof Events>>(
-    channel: string,
-    data: Events[Type],
+  publish<Type extends keyof Inputs & string = Extract<'message', keyof Inputs>>(
+    channel: Channel,
+    data: Inputs[Type],
     options?: PublishOptions<Type>,
   ): Promise<string>
-  /** Sends to whoever listens now and keeps nothing: best effort. Resolves when Redis took it. */
-  nudge<Type extends keyof Events & string = Extract<'message', keyof Events>>(
-    channel: string,
-    data: Events[Type],
+  /**
+   * Sends to whoever listens now, to the channel (`subscribe`) or to a pattern (`listen`), and keeps nothing: best
+   * effort. Resolves when Redis took it. Cost: two SPUBLISH in a script call shared with the other nudges of the turn.
+   */
+  nudge<Type extends keyof Inputs & string = Extract<'message', keyof Inputs>>(
+    channel: Channel,
+    data: Inputs[Type],
     options?: Pick<PublishOptions<Type>, 'type'>,
   ): Promise<void>
+  /**
+   * Hears nudges by patterns: those whose channel fits one, where `*` stands for any characters or none. Patterns are
+   * for nudges alone. Published events have a history, which belongs to one channel: follow those by `subscribe`.
+   *
+   * Nothing is caught up. While the connection is away nudges are lost; once it is back the listener is given
+   * `interrupted`. A connection that fell silent is noticed within 15 s, so what must not be stale for
+   * longer than that, or than an outage lasts, needs a time to live of its own.
+   *
+   * Cost: SSUBSCRIBE once a process. A process that listens is sent every nudge of this notifier, and takes those that
+   * fit: give nudges that few want to hear to a notifier of another `name`.
+   *
+   * @throws PENKNIFE_INVALID for no, or more than 100, patterns; PENKNIFE_UNAVAILABLE as `subscribe`.
+   */
+  listen(patterns: readonly string[], options: ListenOptions<MessageOf<Events>>): Promise<Listening>
   /**
    * Follows channels: first the history after `from`, then every event, in order and once; or, when the history
    * is gone, a `reset`. Resolves when the first page of every channel's history (200 events or about
@@ -162,14 +234,20 @@ export interface Notifier<Events extends EventMap = EventMap> {
    * @throws PENKNIFE_UNAVAILABLE when Redis cannot be reached within connect()'s deadline; nothing stays
    * subscribed then.
    */
-  subscribe(channels: readonly string[], options: SubscribeOptions<Events>): Promise<Subscription>
+  subscribe(channels: readonly Channel[], options: SubscribeOptions<MessageOf<Events>>): Promise<Subscription>
   /**
    * The same as an async iterator. What is not taken waits in the history, not in memory: beyond 100 events the
    * iterator reads on when there is room. It waits out outages.
    */
-  events(channels: readonly string[], options?: IterateOptions): EventIterator<Events>
+  events(
+    channels: readonly Channel[],
+    options?: IterateOptions<keyof Events & string>,
+  ): EventIterator<MessageOf<Events>>
   /** The position at the end of each channel's history now: XREVRANGE for each. */
-  positions(channels: readonly string[]): Promise<Readonly<Record<string, string>>>
+  positions(channels: readonly Channel[]): Promise<Readonly<Record<string, string>>>
   /** Reads a page of a channel's history. */
-  history(channel: string, options?: HistoryOptions): Promise<HistoryPage<Events>>
+  history(channel: Channel, options?: HistoryOptions): Promise<HistoryPage<MessageOf<Events>>>
 }
+
+/** Any notifier, whatever the types of its events. */
+export type AnyNotifier = Pick<Notifier, 'name' | 'subscribe'>

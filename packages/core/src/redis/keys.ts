@@ -36,6 +36,8 @@ export interface Keys {
   published(notifier: string, channel: string, id: string): string
   /** The pub/sub channel of a notifier's channel; named after the database too, which pub/sub knows nothing of. */
   live(notifier: string, channel: string): string
+  /** The pub/sub channel that has all nudges of a notifier. */
+  nudges(notifier: string): string
   /** Where the states of a limiter's subject live: the shard of its routing key. */
   shard(routing: string): Route
   /** A subject's state, under a limiter or a part of one (`<name>/<part>`). */
@@ -73,6 +75,7 @@ export function createKeys(space: string, { keyPrefix, db }: KeyOptions): Keys {
     history: (notifier, channel) => `${base}notify:${notifier}:${channel}`,
     published: (notifier, channel, id) => `${base}notify-id:${notifier}:${digest(`${channel}\n${id}`)}`,
     live: (notifier, channel) => `${base}notify:${notifier}:${channel}:${live}`,
+    nudges: (notifier) => `${base}notify-nudges:${notifier}:${live}`,
     shard: (routing) => shards[hash(routing) % SHARDS] as Route,
     limit: ({ tag }, limiter, subject) => `${root}{${tag}}:limit:${limiter}:${short(subject)}`,
     limitLog: ({ tag }, rule, subject) => `${root}{${tag}}:limit-log:${rule}:${short(subject)}`,

@@ -2760,36 +2760,40 @@ return replies`,
 }
 
 /**
- * Send to who listens now; keep nothing.
+ * Send to who listens now, to the channel or to a pattern; keep nothing.
  *
- * - key `live`: pub/sub channel
+ * - shared `nudges`: pub/sub channel of the same slot that has all nudges of the notifier
+ * - key `live`: pub/sub channel of who follows the channel
+ * - `channel`: its name
  * - `type`: the event's type
  * - `json`: the event's data
  * - replies how many connections were told
  */
-export const notifierNudge: Script<[], [live: string, type: Arg, json: Arg], number> = {
+export const notifierNudge: Script<[nudges: Arg], [live: string, channel: Arg, type: Arg, json: Arg], number> = {
   name: 'notifier/nudge',
-  sha: 'f7de78f13ccae9106bf6ab4b6332b6a7b3b781ce',
-  batch: 128,
+  sha: 'a5ac062a590dcd46d07e604d801f1ec207fe1043',
+  batch: 64,
   sharedKeys: false,
-  shared: [],
+  shared: ["nudges"],
   keys: ["live"],
-  args: ["type","json"],
+  args: ["channel","type","json"],
   returns: 'integer',
   text: `#!lua
-local function item(live, type, json)
-  return redis.call('SPUBLISH', live, '\\n' .. type .. '\\n' .. json)
+local nudges = ARGV[1]
+local function item(live, channel, type, json)
+  local said = '\\n' .. type .. '\\n' .. json
+  return redis.call('SPUBLISH', live, said) + redis.call('SPUBLISH', nudges, channel .. said)
 end
-local replies, key, arg = {}, 0, 0
+local replies, key, arg = {}, 0, 1
 for i = 1, #KEYS / 1 do
-  local ok, reply = pcall(item, KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2])
+  local ok, reply = pcall(item, KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3])
   if not ok and type(reply) ~= 'table' then
     local text = tostring(reply)
     reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
   end
   if reply == nil then reply = false end
   replies[i] = reply
-  key, arg = key + 1, arg + 2
+  key, arg = key + 1, arg + 3
 end
 return replies`,
 }

@@ -5,7 +5,7 @@ import { invalid, PenknifeError } from '../errors.ts'
 import type { Topic } from '../events.ts'
 import { checkOptions, toJson } from '../options.ts'
 import { streamAdd, streamAddOnce, streamOpen } from '../redis/scripts.gen.ts'
-import { conform } from './schema.ts'
+import { conform } from '../standard-schema.ts'
 import type { Scope } from './scope.ts'
 import type { AddManyOptions, AddOptions, StreamEvent } from './types.ts'
 
@@ -117,7 +117,7 @@ export function createAdder<T>(
 
   function checked(payload: T): string | Promise<string> {
     if (schema) {
-      const output = conform(schema, payload)
+      const output = conform(schema, 'payload', payload)
       if (output instanceof Promise) return output.then(() => toJson('payload', payload, LARGEST_PAYLOAD))
     }
     return toJson('payload', payload, LARGEST_PAYLOAD)

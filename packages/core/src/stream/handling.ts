@@ -1,6 +1,5 @@
-import type { StandardSchema } from '../standard-schema.ts'
+import { conform, type StandardSchema } from '../standard-schema.ts'
 import { controlOf, Handed, type Held, type Place } from './delivery.ts'
-import { conform } from './schema.ts'
 
 export interface HandlingOptions<T> {
   readonly place: Place
@@ -64,7 +63,7 @@ export function createHandling<T>(options: HandlingOptions<T>): Handling {
     const deliveries: Handed<T>[] = []
     for (const each of held) {
       try {
-        const output = conform(by, JSON.parse(each.json ?? ''))
+        const output = conform(by, 'payload', JSON.parse(each.json ?? ''))
         const payload = output instanceof Promise ? await output : output
         // Lost or given back while the schema looked at it.
         if (each.stage !== 'running') continue

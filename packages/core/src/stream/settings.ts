@@ -2,7 +2,7 @@ import { type Duration, durationMs } from '../duration.ts'
 import { invalid } from '../errors.ts'
 import { checkName, checkOptions, wholeNumber } from '../options.ts'
 import type { Safety } from '../redis/durable.ts'
-import type { StandardSchema } from '../standard-schema.ts'
+import { checkSchema, type StandardSchema } from '../standard-schema.ts'
 import type { BatchWorkerOptions, Retention, StreamOptions } from './types.ts'
 
 /** The options of a stream, checked. */
@@ -37,9 +37,7 @@ export function streamSettings<T, Out>(options: StreamOptions<T, Out>): StreamSe
   const queue = groups.length > 0 && options.retain === undefined
   const backlog =
     options.maxBacklog === undefined ? 0 : wholeNumber('maxBacklog', options.maxBacklog, 1, HUGE)
-  if (schema !== undefined && typeof schema?.['~standard']?.validate !== 'function') {
-    throw invalid('schema', schema, 'give a Standard Schema, such as one of zod, valibot or arktype')
-  }
+  if (schema !== undefined) checkSchema('schema', schema)
   if (traceparent !== undefined && typeof traceparent !== 'function') {
     throw invalid('traceparent', traceparent, 'give a function that answers the traceparent')
   }

@@ -3,7 +3,7 @@ import {
   type Duration,
   durationMs,
   invalid,
-  type Notifier,
+  type AnyNotifier,
   PenknifeError,
   type Subscription,
 } from '@penknife/core'
@@ -56,82 +56,85 @@ const HEADERS = {
  * sends every client away with a time to come back; later ones are sent away as well, because a browser
  * takes everything but a 200 as the end for good. One subscription for each client.
  */
-export const notificationsPlugin: Plugin<[notifier: Notifier, options: NotificationsOptions]> = definePlugin({
-  name: 'notifications',
-  setup(notifier, options) {
-    check(notifier, options)
-    const { channels, authorize } = options
-    const retry = durationMs('notifications retry', options.retry ?? '2s', { max: 3_600_000 })
-    const heartbeatMs = durationMs('notifications heartbeat', options.heartbeat ?? '15s', { max: 3_600_000 })
-    const stallMs = durationMs('notifications stall', options.stall ?? '30s', { max: 3_600_000 })
-    const retryMs = (): number => retry * (0.5 + Math.random())
-    const clients = createClients({ heartbeatMs, retryMs })
-    let closed = false
-    let warned = false
-
-    const comeBack = (): Reply => ({ status: 200, headers: HEADERS, body: retryFrame(retryMs()) })
-
-    async function follow(exchange: Exchange, list: readonly string[]): Promise<Answer> {
-      const given = lastEventId(exchange)
-      const from = readCursor(given, list)
-      const lost = given === '' ? [] : list.filter((channel) => !from.has(channel))
-      const feed = new ClientFeed({ channels: list, from, lost, stallMs })
-      const subscription = await notifier.subscribe(list, {
-        from: toRecord(from),
-        onEvent: (event, following) => feed.onEvent(event, following),
+export const notificationsPlugin: Plugin<[notifier: AnyNotifier, options: NotificationsOptions]> =
+  definePlugin({
+    name: 'notifications',
+    setup(notifier, options) {
+      check(notifier, options)
+      const { channels, authorize } = options
+      const retry = durationMs('notifications retry', options.retry ?? '2s', { max: 3_600_000 })
+      const heartbeatMs = durationMs('notifications heartbeat', options.heartbeat ?? '15s', {
+        max: 3_600_000,
       })
-      if (closed) return leave(subscription)
-      return {
-        status: 200,
-        headers: HEADERS,
-        endless: true,
-        stream(writer) {
-          writer.onClose(() => subscription.close())
-          if (writer.closed) return
-          writer.write(retryFrame(retryMs()))
-          feed.start(writer, subscription)
-          clients.add(writer)
-        },
-      }
-    }
+      const stallMs = durationMs('notifications stall', options.stall ?? '30s', { max: 3_600_000 })
+      const retryMs = (): number => retry * (0.5 + Math.random())
+      const clients = createClients({ heartbeatMs, retryMs })
+      let closed = false
+      let warned = false
 
-    function leave(subscription: Subscription): Reply {
-      subscription.close()
-      return comeBack()
-    }
+      const comeBack = (): Reply => ({ status: 200, headers: HEADERS, body: retryFrame(retryMs()) })
 
-    const handler: Handler = async (exchange) => {
-      if (exchange.method === 'HEAD') return { status: 200, headers: HEADERS, body: '' }
-      if (exchange.method !== 'GET') return problem(405, { headers: { Allow: 'GET, HEAD' } })
-      if (closed) return comeBack()
-      const list = [...new Set(typeof channels === 'function' ? await channels(exchange) : channels)]
-      if (list.length === 0) return problem(400, { detail: 'There is no channel to follow.' })
-      if (!fitsCursor(list)) {
-        return problem(400, {
-          detail: `The channels' names do not fit in a cursor of ${MAX_CURSOR} characters.`,
+      async function follow(exchange: Exchange, list: readonly string[]): Promise<Answer> {
+        const given = lastEventId(exchange)
+        const from = readCursor(given, list)
+        const lost = given === '' ? [] : list.filter((channel) => !from.has(channel))
+        const feed = new ClientFeed({ channels: list, from, lost, stallMs })
+        const subscription = await notifier.subscribe(list, {
+          from: toRecord(from),
+          onEvent: (event, following) => feed.onEvent(event, following),
         })
-      }
-      if (authorize && !(await authorize(exchange, list))) return problem(403)
-      try {
-        return await follow(exchange, list)
-      } catch (error) {
-        if (!isInvalid(error)) {
-          if (!warned && !isOutage(error))
-            warn('PENKNIFE_NOTIFICATIONS', 'clients cannot follow their channels', error)
-          warned = true
-          return comeBack()
+        if (closed) return leave(subscription)
+        return {
+          status: 200,
+          headers: HEADERS,
+          endless: true,
+          stream(writer) {
+            writer.onClose(() => subscription.close())
+            if (writer.closed) return
+            writer.write(retryFrame(retryMs()))
+            feed.start(writer, subscription)
+            clients.add(writer)
+          },
         }
-        if (typeof channels === 'function') return problem(400, { detail: error.message })
-        throw error
       }
-    }
-    handler.close = () => {
-      closed = true
-      return clients.close()
-    }
-    return handler
-  },
-})
+
+      function leave(subscription: Subscription): Reply {
+        subscription.close()
+        return comeBack()
+      }
+
+      const handler: Handler = async (exchange) => {
+        if (exchange.method === 'HEAD') return { status: 200, headers: HEADERS, body: '' }
+        if (exchange.method !== 'GET') return problem(405, { headers: { Allow: 'GET, HEAD' } })
+        if (closed) return comeBack()
+        const list = [...new Set(typeof channels === 'function' ? await channels(exchange) : channels)]
+        if (list.length === 0) return problem(400, { detail: 'There is no channel to follow.' })
+        if (!fitsCursor(list)) {
+          return problem(400, {
+            detail: `The channels' names do not fit in a cursor of ${MAX_CURSOR} characters.`,
+          })
+        }
+        if (authorize && !(await authorize(exchange, list))) return problem(403)
+        try {
+          return await follow(exchange, list)
+        } catch (error) {
+          if (!isInvalid(error)) {
+            if (!warned && !isOutage(error))
+              warn('PENKNIFE_NOTIFICATIONS', 'clients cannot follow their channels', error)
+            warned = true
+            return comeBack()
+          }
+          if (typeof channels === 'function') return problem(400, { detail: error.message })
+          throw error
+        }
+      }
+      handler.close = () => {
+        closed = true
+        return clients.close()
+      }
+      return handler
+    },
+  })
 
 /** A browser repeats the address it began with, so the header is the newer one. */
 function lastEventId(exchange: Exchange): string {
@@ -151,7 +154,7 @@ function isInvalid(error: unknown): error is PenknifeError {
   return error instanceof PenknifeError && error.code === 'PENKNIFE_INVALID'
 }
 
-function check(notifier: Notifier, options: NotificationsOptions): void {
+function check(notifier: AnyNotifier, options: NotificationsOptions): void {
   if (typeof notifier?.subscribe !== 'function') {
     throw invalid('notifications notifier', notifier, 'give a notifier made by createNotifier')
   }

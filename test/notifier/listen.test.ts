@@ -1,0 +1,227 @@
+import { createNotifier, type NudgeEvent } from '@penknife/core'
+import { assert, constantFrom, property, string } from 'fast-check'
+import { expect, test, vi } from 'vitest'
+
+import { matcher } from '../../packages/core/src/notifier/patterns.ts'
+import { followers, hear, openNotifier } from '../support/channels.ts'
+import { failure, open, openReady } from '../support/connect.ts'
+import { startProxy } from '../support/proxy.ts'
+import { callsOf, pattern, useRedis } from '../support/redis.ts'
+import { until } from '../support/until.ts'
+
+const bench = useRedis()
+const NUDGES = 'pk1:{shop}:notify-nudges:main:live'
+
+/** Listens and notes `channel data` of each nudge, and the kind of everything else. */
+async function listen(patterns: readonly string[], notifier = openNotifier(bench)) {
+  const events: NudgeEvent[] = []
+  const listening = await (await notifier).listen(patterns, { onEvent: (event) => events.push(event) })
+  const said = (): string[] =>
+    events.map((event) =>
+      event.kind === 'message' ? `${event.channel} ${event.data as string}` : event.kind,
+    )
+  return {
+    ...listening,
+    events,
+    said,
+    heard: (count: number) => until(`${count} nudges`, () => events.length >= count),
+  }
+}
+
+test('a listener hears the nudges whose channel fits one of its patterns, each once', async () => {
+  const notifier = await openNotifier(bench)
+  const users = await listen(['user:*', '*:1', 'price'])
+  const all = await listen(['*'])
+  const channels = ['user:1', 'user:', 'xuser:2', 'price', 'price:2', 'room:1', 'USER:1']
+  await Promise.all(channels.map((channel, at) => notifier.nudge(channel, at, { type: 'changed' })))
+  await all.heard(7)
+  await users.heard(5)
+  expect(all.said()).toEqual(channels.map((channel, at) => `${channel} ${at}`))
+  expect(users.said()).toEqual(['user:1 0', 'user: 1', 'price 3', 'room:1 5', 'USER:1 6'])
+  expect(users.events[0]).toMatchObject({
+    kind: 'message',
+    channel: 'user:1',
+    id: null,
+    type: 'changed',
+    json: '0',
+    data: 0,
+  })
+})
+
+test('a nudge reaches who follows its channel as well as who listens, with any data', async () => {
+  const notifier = await openNotifier(bench)
+  const room = await hear(notifier)
+  const { events, heard } = await listen(['room'])
+  const data = ['żółw\n🐢', null, { 'a\nb': ['\n'] }, '']
+  for (const each of data) await notifier.nudge('room', each)
+  await room.heard(4)
+  await heard(4)
+  expect(room.data()).toEqual(data)
+  expect(events.map((event) => event.kind === 'message' && event.data)).toEqual(data)
+})
+
+test('what is published is not for listeners', async () => {
+  const notifier = await openNotifier(bench)
+  const { said, heard } = await listen(['*'])
+  await notifier.publish('room', 'kept')
+  await notifier.nudge('room', 'nudge')
+  await heard(1)
+  expect(said()).toEqual(['room nudge'])
+})
+
+test('listeners of a notifier hear nothing of others: of another name, space or database', async () => {
+  const penknife = await openReady(pattern(bench.server.url))
+  const other = await openReady(pattern(bench.server.url, { db: 1 }))
+  const notifiers = [
+    createNotifier(penknife.space('shop')),
+    createNotifier(penknife.space('shop'), { name: 'second' }),
+    createNotifier(penknife.space('other')),
+    createNotifier(other.space('shop')),
+  ]
+  const all = await Promise.all(notifiers.map((notifier) => listen(['*'], Promise.resolve(notifier))))
+  for (const [at, notifier] of notifiers.entries()) await notifier.nudge('room', at)
+  await Promise.all(all.map(({ heard }) => heard(1)))
+  expect(all.map(({ said }) => said())).toEqual([['room 0'], ['room 1'], ['room 2'], ['room 3']])
+})
+
+test('the listeners of a process share one subscription, which ends with the last; no PSUBSCRIBE is sent', async () => {
+  const notifier = openNotifier(bench)
+  const [first, second] = [await listen(['a*'], notifier), await listen(['b*'], notifier)]
+  expect(await followers(bench.raw, NUDGES)).toBe(1)
+  expect(await callsOf(bench.raw, 'ssubscribe')).toBe(1)
+  first.close()
+  first.close()
+  await (await notifier).nudge('a', 1)
+  await (await notifier).nudge('b', 1)
+  await second.heard(1)
+  expect(first.said()).toEqual([])
+  second.close()
+  await until('the server forgot it', async () => (await followers(bench.raw, NUDGES)) === 0)
+  const again = await listen(['b'], notifier)
+  await (await notifier).nudge('b', 2)
+  await again.heard(1)
+  expect(again.said()).toEqual(['b 2'])
+  expect(await callsOf(bench.raw, 'psubscribe')).toBe(0)
+})
+
+test('a listener is told of an interruption once it hears again', async () => {
+  const notifier = await openNotifier(bench)
+  const { said, heard } = await listen(['*'])
+  for (const round of [1, 2]) {
+    await notifier.nudge('a', round)
+    await heard(2 * round - 1)
+    await bench.raw.call('CLIENT', 'KILL', 'TYPE', 'pubsub')
+    await heard(2 * round)
+  }
+  await notifier.nudge('a', 3)
+  await heard(5)
+  expect(said()).toEqual(['a 1', 'interrupted', 'a 2', 'interrupted', 'a 3'])
+})
+
+test('a listener that throws keeps nothing from others, nor from itself', async () => {
+  const warn = vi.spyOn(process, 'emitWarning').mockImplementation(() => {})
+  const notifier = await openNotifier(bench)
+  let calls = 0
+  await notifier.listen(['*'], {
+    onEvent() {
+      calls += 1
+      throw new Error('a listener fault')
+    },
+  })
+  const { heard } = await listen(['*'], Promise.resolve(notifier))
+  await notifier.nudge('a', 1)
+  await notifier.nudge('a', 2)
+  await heard(2)
+  expect(calls).toBe(2)
+  expect(warn).toHaveBeenCalledWith(expect.objectContaining({ message: 'a listener fault' }))
+})
+
+test('listening where Redis is away fails within the deadline, and nothing stays subscribed', async () => {
+  const proxy = await startProxy(bench.server)
+  const penknife = await openReady(pattern(proxy.url), { deadline: 200 })
+  await proxy.leave()
+  const notifier = createNotifier(penknife.space('shop'))
+  const { events } = { events: [] as unknown[] }
+  const call = notifier.listen(['*'], { onEvent: (event) => events.push(event) })
+  expect(await failure(call)).toMatchObject({ code: 'PENKNIFE_UNAVAILABLE', fate: 'not-done' })
+  await proxy.comeBack()
+  await until('it can listen again', () =>
+    listen(['*'], Promise.resolve(notifier)).then(
+      ({ close }) => (close(), true),
+      () => false,
+    ),
+  )
+  await until('nobody listens', async () => (await followers(bench.raw, NUDGES)) === 0)
+  expect(events).toEqual([])
+})
+
+test('listening after close fails', async () => {
+  const penknife = open(pattern(bench.server.url))
+  const notifier = createNotifier(penknife.space('shop'))
+  await penknife.close()
+  expect(await failure(notifier.listen(['*'], { onEvent: () => {} }))).toMatchObject({
+    code: 'PENKNIFE_CLOSED',
+  })
+})
+
+test('kept channels have no patterns: a name with a star is refused wherever a channel is named', async () => {
+  const notifier = await openNotifier(bench)
+  for (const call of [
+    () => notifier.publish('user:*', 1),
+    () => notifier.nudge('user:*', 1),
+    () => notifier.subscribe(['good', 'user:*'], { onEvent: () => {} }),
+    async () => notifier.events(['*']),
+    () => notifier.positions(['*']),
+    () => notifier.history('*'),
+  ]) {
+    const error = await failure(call())
+    expect(error).toMatchObject({ code: 'PENKNIFE_INVALID', option: 'channel' })
+    expect(error.message).toMatch(/listen/)
+  }
+  expect(await bench.raw.dbsize()).toBe(0)
+})
+
+test.each([
+  ['no patterns', [], { onEvent: () => {} }, 'patterns'],
+  ['a pattern that is no list', '*', { onEvent: () => {} }, 'patterns'],
+  ['more than 100 patterns', Array(101).fill('*'), { onEvent: () => {} }, 'patterns'],
+  ['an empty pattern', [''], { onEvent: () => {} }, 'pattern'],
+  ['a pattern of more than 128 characters', ['*'.repeat(129)], { onEvent: () => {} }, 'pattern'],
+  ['a pattern that is a number', [5], { onEvent: () => {} }, 'pattern'],
+  ['no listener', ['*'], {}, 'onEvent'],
+  ['an unknown option', ['*'], { onEvent: () => {}, types: [] }, "listen option 'types'"],
+])('listen refuses %s', async (_, patterns, options, option) => {
+  const notifier = await openNotifier(bench)
+  const call = notifier.listen(patterns as string[], options as never)
+  expect(await failure(call)).toMatchObject({ code: 'PENKNIFE_INVALID', option })
+})
+
+const TEXT = string({ unit: constantFrom('a', 'b', '.', '\\', '?', '['), maxLength: 12 })
+const PATTERN = string({ unit: constantFrom('a', 'b', '.', '\\', '?', '[', '*'), maxLength: 8 })
+
+/** Tries everything that a star may stand for. */
+function fitsByTrying(wanted: string, text: string): boolean {
+  if (wanted === '') return text === ''
+  const rest = wanted.slice(1)
+  if (wanted[0] !== '*') return text[0] === wanted[0] && fitsByTrying(rest, text.slice(1))
+  return Array.from({ length: text.length + 1 }, (_, at) => text.slice(at)).some((end) =>
+    fitsByTrying(rest, end),
+  )
+}
+
+test('only a star stands for other characters', () => {
+  assert(
+    property(PATTERN, TEXT, (each, text) => {
+      expect(matcher([each])(text)).toBe(fitsByTrying(each, text))
+    }),
+    { numRuns: 5000 },
+  )
+})
+
+test('a pattern that would make others try combinations costs no more than its length times the name’s', () => {
+  const worst = matcher(['a*'.repeat(63) + 'b', '*a'.repeat(63) + 'b*', '*'.repeat(128)])
+  const text = 'a'.repeat(127)
+  const started = performance.now()
+  for (let round = 0; round < 10_000; round++) worst(text)
+  expect((performance.now() - started) / 10_000).toBeLessThan(1)
+})
