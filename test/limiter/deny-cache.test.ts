@@ -1,14 +1,20 @@
 import { channel } from 'node:diagnostics_channel'
-import { setTimeout as delay } from 'node:timers/promises'
 
 import { createRateLimiter, type Decision, type RateLimiter, type GcraRule } from '@penknife/core'
-import { expect, onTestFinished, test } from 'vitest'
+import { afterEach, beforeEach, expect, onTestFinished, test, vi } from 'vitest'
 
+import { createClock } from '../support/clock.ts'
 import { openReady } from '../support/connect.ts'
 import { callsOf, pattern, useRedis } from '../support/redis.ts'
-import { until } from '../support/until.ts'
+
+vi.mock('../../packages/core/src/redis/scripts.gen.ts', () =>
+  import('../support/clock.ts').then(({ scriptsWithClock }) => scriptsWithClock()),
+)
 
 const bench = useRedis()
+const START_US = 1_800_000_000_000_000
+beforeEach(() => createClock(bench.raw).set(START_US))
+afterEach(() => void vi.useRealTimers())
 
 async function limiterOf(rule: Omit<GcraRule, 'name'>, denyCache: object | boolean): Promise<RateLimiter> {
   const penknife = await openReady(pattern(bench.server.url))
@@ -40,39 +46,58 @@ test('a denied subject costs no command of Redis', async () => {
 })
 
 test('waiting as long as a repeated denial says always lets the call pass', async () => {
-  const limiter = await limiterOf({ limit: 25, window: '1s', burst: 1 }, true)
-  let repeated = 0
-  for (let at = 0; at < 20; at++) {
-    await limiter.take('ann')
-    await limiter.take('ann')
-    await delay(at)
-    const again = await limiter.take('ann')
-    if (again.allowed) continue
-    if (again.decidedBy === 'cache') repeated += 1
-    const end = performance.now() + again.retryAfterMs
-    while (performance.now() < end) await delay(1)
-    expect(await limiter.take('ann')).toMatchObject({ allowed: true, decidedBy: 'redis' })
+  const limiter = await limiterOf({ limit: 25, window: '1m', burst: 1 }, { staleness: '1m' })
+  const clock = createClock(bench.raw)
+  await clock.set(START_US)
+  /** Time goes on for Redis and for this process. */
+  async function pass(ms: number): Promise<void> {
+    await clock.advance(ms * 1000)
+    vi.advanceTimersByTime(ms)
   }
-  expect(repeated).toBeGreaterThan(5)
+  vi.useFakeTimers({ toFake: ['performance'] })
+  for (const ms of [0, 1, 7, 100, 999, 1001, 2399]) {
+    expect((await limiter.take('ann')).allowed).toBe(true)
+    expect((await limiter.take('ann')).decidedBy).toBe('redis')
+    await pass(ms)
+    const again = await limiter.take('ann')
+    expect(again).toMatchObject({ allowed: false, decidedBy: 'cache' })
+    expect(again.retryAfterMs).toBeGreaterThanOrEqual(2400 - ms)
+    expect(again.retryAfterMs).toBeLessThanOrEqual(2400 - ms + 24)
+    await pass(again.retryAfterMs)
+    expect(await limiter.take('ann')).toMatchObject({ allowed: true, decidedBy: 'redis' })
+    await pass(2400)
+  }
 })
 
-test('Redis is asked again once in each staleness, so that what others give back is noticed', async () => {
+test('under attack Redis is asked once in each staleness', async () => {
   const limiter = await limiterOf({ limit: 1, window: '1h' }, { staleness: 100 })
+  vi.useFakeTimers({ toFake: ['performance'] })
+  await limiter.take('ann')
   await limiter.take('ann')
   const before = await sent()
-  const started = performance.now()
-  while (performance.now() - started < 450) {
-    expect((await limiter.take('ann')).allowed).toBe(false)
-    await delay(1)
+  for (let at = 1; at <= 50; at++) {
+    vi.advanceTimersByTime(10)
+    expect((await limiter.take('ann')).decidedBy).toBe(at % 10 === 0 ? 'redis' : 'cache')
   }
-  const asked = (await sent()) - before
-  expect(asked).toBeGreaterThanOrEqual(3)
-  expect(asked).toBeLessThanOrEqual(5)
-  await limiter.take('ann')
-  // As a reset in another process does.
-  await bench.raw.flushall()
-  await until('it is allowed again', async () => (await limiter.take('ann')).allowed, 1000)
+  expect((await sent()) - before).toBe(5)
 })
+
+test.each(['refund', 'reset', 'unblock'] as const)(
+  '%s in another process takes effect within the staleness, 1 s unless told otherwise',
+  async (eased) => {
+    const rule = { limit: 1, window: '1h' } as const
+    const [limiter, other] = [await limiterOf(rule, true), await limiterOf(rule, true)]
+    vi.useFakeTimers({ toFake: ['performance'] })
+    if (eased === 'unblock') await other.block('ann', { duration: '1h', reason: 'x' })
+    else await limiter.take('ann')
+    expect(await limiter.take('ann')).toMatchObject({ allowed: false, decidedBy: 'redis' })
+    await other[eased]('ann')
+    vi.advanceTimersByTime(999)
+    expect(await limiter.take('ann')).toMatchObject({ allowed: false, decidedBy: 'cache' })
+    vi.advanceTimersByTime(1)
+    expect(await limiter.take('ann')).toMatchObject({ allowed: true, decidedBy: 'redis' })
+  },
+)
 
 test('a dearer call is denied without asking, with a time that is never early', async () => {
   const limiter = await limiterOf({ limit: 10, window: '1h' }, { staleness: '1m' })

@@ -1,11 +1,12 @@
 import { setTimeout as delay } from 'node:timers/promises'
 
-import type { Rule } from '@penknife/core'
+import { createRateLimiter, type Rule } from '@penknife/core'
 import type { Redis } from 'ioredis'
 import { expect, test } from 'vitest'
 
 import { startProgram } from '../support/child.ts'
-import { callsOf, useCluster, useRedis } from '../support/redis.ts'
+import { openReady } from '../support/connect.ts'
+import { callsOf, pattern, useCluster, useRedis } from '../support/redis.ts'
 import { LONG } from '../support/until.ts'
 
 const bench = useRedis()
@@ -76,6 +77,23 @@ test('8 processes that hammer one subject for several windows never exceed the b
 test('8 processes on a cluster of three masters never exceed the bound', async () => {
   const where = clusterBench.cluster.startupNodes.map(({ port }) => port).join()
   checkBound(await hammer(where, clusterBench.raws))
+}, 120_000)
+
+test('8 processes under a tight rule and a wide one: what the tight one denies is not charged to the wide one', async () => {
+  const wide = { name: 'wide', limit: 1_000_000, window: '366d' } satisfies Rule
+  const run = await hammer(bench.server.url, [bench.raw], [RULE, wide])
+  checkBound(run)
+  const penknife = await openReady(pattern(bench.server.url))
+  const limiter = createRateLimiter(penknife.space('shop'), {
+    name: 'api',
+    rules: [RULE, wide],
+    deadline: '5s',
+  })
+  const { rules } = await limiter.take('subject-0', { cost: 0 })
+  const used = wide.limit - (rules[1]?.remaining ?? 0)
+  // A token comes back every 32 seconds.
+  expect(used).toBeLessThanOrEqual(run.allowed)
+  expect(used).toBeGreaterThanOrEqual(run.allowed - 2)
 }, 120_000)
 
 const MIXED: readonly Rule[] = [

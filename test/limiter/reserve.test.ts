@@ -1,12 +1,11 @@
-import { setTimeout as delay } from 'node:timers/promises'
-
 import { createRateLimiter, type RateLimiter, type Rule } from '@penknife/core'
-import { expect, test } from 'vitest'
+import { afterEach, expect, test, vi } from 'vitest'
 
 import { failure, openReady } from '../support/connect.ts'
 import { callsOf, ownRedis, pattern, useRedis } from '../support/redis.ts'
 
 const bench = useRedis()
+afterEach(() => void vi.useRealTimers())
 const TOKENS: Rule = { name: 'tokens', limit: 10_000, window: '1d' }
 
 async function limiterOf(...rules: Rule[]): Promise<RateLimiter> {
@@ -46,12 +45,17 @@ test('is settled once', async () => {
   expect(await left(limiter)).toBe(9900)
 })
 
-test('that nobody settles in time stays charged', async () => {
+test('can be settled until its time is over, and stays charged then', async () => {
   const limiter = await limiterOf(TOKENS)
-  const { commit, cancel } = await limiter.reserve('ann', { cost: 400, expires: 5 })
-  await delay(6)
-  expect([await commit(0), await cancel()]).toEqual([false, false])
-  expect(await left(limiter)).toBe(9600)
+  vi.useFakeTimers({ toFake: ['performance'] })
+  const first = await limiter.reserve('ann', { cost: 400, expires: '1m' })
+  const second = await limiter.reserve('ann', { cost: 100, expires: '1m' })
+  vi.advanceTimersByTime(59_999)
+  expect(await first.commit(150)).toBe(true)
+  vi.advanceTimersByTime(1)
+  expect([await second.commit(0), await second.cancel()]).toEqual([false, false])
+  vi.useRealTimers()
+  expect(await left(limiter)).toBe(10_000 - 150 - 100)
 })
 
 test('that is denied has nothing to settle', async () => {

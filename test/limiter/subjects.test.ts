@@ -3,7 +3,7 @@ import { describe, expect, test, vi } from 'vitest'
 
 import { createClock } from '../support/clock.ts'
 import { failure, openReady } from '../support/connect.ts'
-import { pattern, useRedis } from '../support/redis.ts'
+import { callsOf, pattern, useRedis } from '../support/redis.ts'
 
 vi.mock('../../packages/core/src/redis/scripts.gen.ts', () =>
   import('../support/clock.ts').then(({ scriptsWithClock }) => scriptsWithClock()),
@@ -194,6 +194,8 @@ describe('rules over parts of a subject', () => {
     await bench.raw.config('RESETSTAT')
     for (let at = 0; at < 3; at++) expect((await limiter.take(subject)).allowed).toBe(true)
     expect(await limiter.take(subject)).toMatchObject({ allowed: false, violated: ['user'], rule: 'user' })
+    // One for each call, though they have keys of their own.
+    expect(await callsOf(bench.raw, 'evalsha')).toBe(4)
     expect(await left(subject)).toEqual([7, 0, 2])
     expect(await left({ ...subject, user: 'u2' })).toEqual([7, 3, 2])
     expect(await left({ ...subject, tenant: 't2' })).toEqual([10, 3, 5])

@@ -19,8 +19,9 @@ const raw = new Redis(url)
 
 await limiter.take('warm-up', { cost: 0 })
 if (mode === 'once') {
+  const beforeMs = Date.now()
   const { allowed } = await limiter.take('subject')
-  say(allowed)
+  say({ allowed, beforeMs })
   await delay(600_000)
 }
 say('ready')
