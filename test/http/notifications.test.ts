@@ -212,11 +212,12 @@ describe.each(frameworks)('notifications on $name', (adapter) => {
       ...notifier,
       subscribe: async (...args) => {
         const subscription = await notifier.subscribe(...args)
+        const close = subscription.close.bind(subscription)
         open++
-        return Object.assign(Object.create(subscription) as typeof subscription, {
+        return Object.assign(subscription, {
           close: () => {
             open--
-            subscription.close()
+            close()
           },
         })
       },

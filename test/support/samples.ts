@@ -36,6 +36,8 @@ const [distinct, data, ids, idlog] = [
 ]
 const history = keys.history('live', 'room')
 const live = keys.live('live', 'room')
+const held = keys.held('live', 'ann')
+const processes = keys.processes('live')
 const shard = keys.shard('ann')
 const limiter = keys.limit(shard, 'api', 'ann')
 const log = keys.limitLog(shard, 'api/exact', 'ann')
@@ -222,6 +224,15 @@ export const SAMPLES: Readonly<Record<string, readonly Sample[]>> = {
       channels: [live, keys.nudges('live')],
     },
   ],
+  'notifier/hold': [
+    {
+      returns: 'string',
+      shared: [60_000, processes],
+      item: [held, 'p', 3, '', 1],
+      before: [['ZADD', held, '2e15', '00000000000000001:dead:1', '1', '00000000000000002:p:2']],
+      channels: [`${processes}p`],
+    },
+  ],
   'notifier/publish': [
     {
       returns: 'string',
@@ -235,6 +246,13 @@ export const SAMPLES: Readonly<Record<string, readonly Sample[]>> = {
       item: [history, keys.published('live', 'room', 'x'), live, 'type', '{}', 'price', 5000],
       before: EVENTS,
       channels: [live],
+    },
+  ],
+  'notifier/release': [
+    {
+      returns: 'integer',
+      item: [held, 'p', 2],
+      before: [['ZADD', held, '2e15', '00000000000000002:p:2']],
     },
   ],
   'notifier/since': [

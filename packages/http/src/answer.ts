@@ -83,8 +83,9 @@ export function send(exchange: Exchange, reply: Reply | StreamReply): void {
   refuseSecondAnswer(exchange)
   const { status, headers, body } = renderReply(reply)
   writeHead(exchange, status, headers)
-  // A 304 must not tell a length that is not that of the 200.
-  if (status !== 304) response.setHeader('Content-Length', body === undefined ? 0 : Buffer.byteLength(body))
+  // A 304 must not tell a length that is not that of the 200, and a 204 none.
+  if (status !== 304 && status !== 204)
+    response.setHeader('Content-Length', body === undefined ? 0 : Buffer.byteLength(body))
   response.end(body)
 }
 

@@ -11,7 +11,7 @@ export type {
 } from './exchange/exchange.ts'
 export { HttpError } from './http-error.ts'
 export type { LeaderboardRouteOptions } from './leaderboard/options.ts'
-export type { NotificationsOptions } from './notifications/plugin.ts'
+export type { NotificationsOptions } from './notifications/options.ts'
 export { type Closable, definePlugin, type Handler, type Plugin } from './plugin.ts'
 export { problem, type ProblemOptions } from './problem.ts'
 export { ipKey } from './rate-limit/ip.ts'

@@ -3,7 +3,7 @@ import { invalid } from '../errors.ts'
 import { checkName, checkOptions, checkText, wholeNumber } from '../options.ts'
 import { checkCursor } from './messages.ts'
 import { PAGE } from './lane.ts'
-import type { FollowOptions, HistoryOptions, ListenOptions, PublishOptions } from './types.ts'
+import type { AdmitOptions, FollowOptions, HistoryOptions, ListenOptions, PublishOptions } from './types.ts'
 
 const LONGEST_CHANNEL = 128
 const MOST_CHANNELS = 1000
@@ -36,6 +36,34 @@ export function checkListen(patterns: readonly string[], options: ListenOptions)
 
 export function checkListener(onEvent: unknown): void {
   if (typeof onEvent !== 'function') throw invalid('onEvent', onEvent, 'give a function')
+}
+
+const LONGEST_USER = 256
+const MOST_REVOKED = 100
+/** The scripts read as many members at once. */
+const MOST_CONNECTIONS = 100
+
+export function checkUser(user: string): void {
+  checkText('user', user, LONGEST_USER)
+}
+
+export function checkRevoked(channels: readonly string[]): void {
+  if (!Array.isArray(channels) || channels.length === 0 || channels.length > MOST_REVOKED) {
+    const fix = `give a list of 1 to ${MOST_REVOKED} channels, or leave it out for all that the user follows`
+    throw invalid('channels', channels, fix)
+  }
+  for (const channel of channels) checkChannel(channel)
+}
+
+export function checkMost(most: number): number {
+  return wholeNumber('most', most, 1, MOST_CONNECTIONS)
+}
+
+export function checkAdmit(options: AdmitOptions): void {
+  checkOptions('admit', options, ['onRevoked', 'onEnd'])
+  for (const name of ['onRevoked', 'onEnd'] as const) {
+    if (typeof options[name] !== 'function') throw invalid(name, options[name], 'give a function')
+  }
 }
 
 /** Publish options as the script takes them. */

@@ -66,6 +66,11 @@ export function createFeed({ channel, live, route, subscriber, history }: FeedOp
     get empty() {
       return lanes.size === 0
     },
-    close: unfollow,
+    close() {
+      unfollow()
+      // Their lanes are closed.
+      for (const go of waiting) go()
+      waiting = []
+    },
   }
 }

@@ -1,3 +1,4 @@
+import type { Member } from './admission.ts'
 import type { Lane, LaneOptions } from './lane.ts'
 import type { NotifierEvent, Subscription } from './types.ts'
 
@@ -5,13 +6,19 @@ export type OnEvent = (event: NotifierEvent, subscription: Subscription, before:
 
 /** A subscription: its lanes, one for each channel. */
 export class Following implements Subscription {
-  readonly lanes: Map<string, Lane> = new Map<string, Lane>()
   readonly deliver: LaneOptions['deliver']
+  readonly #lanes = new Map<string, Lane>()
   readonly #leave: (channel: string, lane: Lane) => void
+  readonly #admission: Member | undefined
   #open = true
+  /** By who subscribed. */
+  #paused = false
+  /** Because nobody knows whether it still may follow its channels. */
+  #blocked = false
 
-  constructor(onEvent: OnEvent, leave: (channel: string, lane: Lane) => void) {
+  constructor(onEvent: OnEvent, leave: (channel: string, lane: Lane) => void, admission: Member | undefined) {
     this.#leave = leave
+    this.#admission = admission
     this.deliver = (event, before) => {
       try {
         if (this.#open) onEvent(event, this, before)
@@ -20,23 +27,55 @@ export class Following implements Subscription {
         process.emitWarning(error instanceof Error ? error : String(error))
       }
     }
+    admission?.cover(this)
+  }
+
+  get open(): boolean {
+    return this.#open
+  }
+
+  add(channel: string, lane: Lane): void {
+    this.#lanes.set(channel, lane)
+    if (this.#blocked) lane.pause()
   }
 
   cursors(): Readonly<Record<string, string>> {
-    return Object.fromEntries([...this.lanes].map(([channel, lane]) => [channel, lane.position]))
+    return Object.fromEntries([...this.#lanes].map(([channel, lane]) => [channel, lane.position]))
   }
 
   pause(): void {
-    for (const lane of this.lanes.values()) lane.pause()
+    this.#paused = true
+    for (const lane of this.#lanes.values()) lane.pause()
   }
 
   resume(): void {
-    for (const lane of this.lanes.values()) lane.resume()
+    this.#paused = false
+    if (!this.#blocked) for (const lane of this.#lanes.values()) lane.resume()
+  }
+
+  /** As `pause`, for the admission. */
+  block(): void {
+    this.#blocked = true
+    for (const lane of this.#lanes.values()) lane.pause()
+  }
+
+  unblock(): void {
+    this.#blocked = false
+    if (!this.#paused) for (const lane of this.#lanes.values()) lane.resume()
+  }
+
+  leave(channels: readonly string[]): void {
+    for (const channel of channels) {
+      const lane = this.#lanes.get(channel)
+      if (!lane) continue
+      this.#lanes.delete(channel)
+      this.#leave(channel, lane)
+    }
   }
 
   close(): void {
     this.#open = false
-    for (const [channel, lane] of this.lanes) this.#leave(channel, lane)
-    this.lanes.clear()
+    this.leave([...this.#lanes.keys()])
+    this.#admission?.uncover(this)
   }
 }

@@ -25,6 +25,8 @@ export interface LaneOptions {
   readonly types?: ReadonlySet<string> | undefined
   /** Loads the state that the events after a position change. */
   readonly getState?: ((channel: string) => unknown) | undefined
+  /** Called whenever everything up to the end of the history was delivered. */
+  readonly caughtUp?: (() => void) | undefined
 }
 
 /** Events read at once; a page also ends at about 128 KiB. */
@@ -96,6 +98,7 @@ export class Lane {
    * first page could be read.
    */
   begin(): Promise<void> {
+    if (this.#closed) return Promise.resolve()
     return new Promise((resolve, reject) => {
       let first = true
       this.#begun = () => {
@@ -139,6 +142,7 @@ export class Lane {
   close(): void {
     this.#closed = true
     this.#buffer = NOTHING
+    this.#begun?.()
   }
 
   #keep(event: LiveEvent): void {
@@ -195,6 +199,7 @@ export class Lane {
       if (!atEnd || !this.#drain()) this.#again = true
     } while (this.#again)
     this.#live = true
+    this.#options.caughtUp?.()
   }
 
   /** Reads on from the position; true at the end of the history. */

@@ -1,10 +1,13 @@
 import { PenknifeError } from '../errors.ts'
 
-/** Waits for work to subscribe only so long. */
-export async function within(ms: number, work: Promise<unknown>): Promise<void> {
+/** How often a followed channel's position is compared with the end of its history. */
+export const CHECK_MS = 10_000
+
+/** Waits for work of `what` only so long. */
+export async function within(what: string, ms: number, work: Promise<unknown>): Promise<void> {
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<never>((_, reject) => {
-    const away = `subscribe: Redis could not be reached within ${ms} ms`
+    const away = `${what}: Redis could not be reached within ${ms} ms`
     timer = setTimeout(() => reject(new PenknifeError('PENKNIFE_UNAVAILABLE', away)), ms)
   })
   try {

@@ -2,7 +2,9 @@ import { invalid } from '../errors.ts'
 import { checkName, checkOptions, wholeNumber } from '../options.ts'
 import { runtimeOf, type Space } from '../redis/penknife.ts'
 import { notifierNudge, notifierPublish, notifierSince, notifierTop } from '../redis/scripts.gen.ts'
+import { Member } from './admission.ts'
 import {
+  checkAdmit,
   checkChannel,
   checkChannels,
   checkFollow,
@@ -10,14 +12,18 @@ import {
   checkListen,
   checkListener,
   checkPublish,
+  checkRevoked,
+  checkUser,
   type Followed,
   wholeMs,
 } from './checks.ts'
+import { createControl } from './control.ts'
 import { createFeed, type Feed } from './feed.ts'
 import { Following, type OnEvent } from './following.ts'
+import { createHolds } from './holds.ts'
 import { iterate } from './iterate.ts'
 import type { Lane } from './lane.ts'
-import { atMost, within } from './limits.ts'
+import { atMost, CHECK_MS, within } from './limits.ts'
 import { listen } from './listen.ts'
 import { toPage } from './pages.ts'
 import { createEncode } from './schemas.ts'
@@ -34,8 +40,6 @@ import type {
 
 /** Pages of history that a notifier reads at once: clients that catch up must not crowd out everything else. */
 const READS = 4
-/** How often each channel's position is compared with the end of its history. */
-const CHECK_MS = 10_000
 
 const OPTIONS = ['name', 'history', 'age', 'ttl', 'dedupWindow', 'schemas'] as const
 
@@ -72,7 +76,8 @@ export function createNotifier(
   const ttl = wholeMs('ttl', options.ttl ?? '1d', 60_000)
   const window = wholeMs('dedupWindow', options.dedupWindow ?? '5m', 1000)
   const encode = createEncode(options.schemas)
-  const { keys, bind, subscriber, deadlineMs, onClose, use } = runtimeOf(space)
+  const runtime = runtimeOf(space)
+  const { keys, bind, subscriber, deadlineMs, onClose, use } = runtime
   const { route } = keys
   const publish = bind(notifierPublish, [kept, ttl, age, window])
   const nudge = bind(notifierNudge, [keys.nudges(name)])
@@ -80,6 +85,8 @@ export function createNotifier(
   const top = bind(notifierTop, [])
   const read = atMost(READS)
   const feeds = new Map<string, Feed>()
+  const control = createControl(name, runtime)
+  const holds = createHolds(name, runtime)
   use('notifier')
 
   let checks: NodeJS.Timeout | undefined
@@ -135,17 +142,20 @@ export function createNotifier(
     channels: readonly string[],
     { from, types, getState }: Followed,
     onEvent: OnEvent,
+    admission?: Member,
   ): Promise<Subscription> {
-    const following = new Following(onEvent, leave)
+    const following = new Following(onEvent, leave, admission)
+    if (!following.open) return following
     const ready: Promise<void>[] = []
     for (const channel of new Set(channels)) {
+      if (admission?.mayNot(channel)) continue
       const start = Object.hasOwn(from, channel) ? (from[channel] as string) : '+'
       const joined = feedOf(channel).join({ from: start, deliver: following.deliver, types, getState })
-      following.lanes.set(channel, joined.lane)
+      following.add(channel, joined.lane)
       ready.push(joined.ready)
     }
     try {
-      await within(deadlineMs, Promise.all(ready))
+      await within('subscribe', deadlineMs, Promise.all(ready))
     } catch (error) {
       following.close()
       throw error
@@ -176,7 +186,7 @@ export function createNotifier(
       const { onEvent } = listening
       const { ready, close } = listen({ subscriber, route, nudges: keys.nudges(name), patterns, onEvent })
       try {
-        await within(deadlineMs, ready)
+        await within('listen', deadlineMs, ready)
       } catch (error) {
         close()
         throw error
@@ -184,10 +194,13 @@ export function createNotifier(
       return { close }
     },
     async subscribe(channels, subscribe) {
-      checkOptions('subscribe', subscribe, ['from', 'types', 'getState', 'onEvent'])
-      const { onEvent } = subscribe
+      checkOptions('subscribe', subscribe, ['from', 'types', 'getState', 'onEvent', 'admission'])
+      const { onEvent, admission } = subscribe
       checkListener(onEvent)
-      return follow(channels, checkFollow(channels, subscribe), onEvent)
+      if (admission !== undefined && !(admission instanceof Member && admission.isOf(control))) {
+        throw invalid('admission', admission, 'give what admit() of the same notifier resolved with')
+      }
+      return follow(channels, checkFollow(channels, subscribe), onEvent, admission)
     },
     events(channels, following = {}) {
       checkOptions('events', following, ['from', 'types', 'getState', 'signal'])
@@ -210,5 +223,18 @@ export function createNotifier(
       const reply = await since(route, keys.history(name, channel), after, count)
       return toPage(channel, reply)
     },
+    async admit(user, admitting) {
+      checkUser(user)
+      checkAdmit(admitting)
+      const member = new Member(user, admitting, control, holds)
+      await control.join(member)
+      return member
+    },
+    async revoke(user, channels) {
+      checkUser(user)
+      if (channels !== undefined) checkRevoked(channels)
+      return control.revoke(user, channels)
+    },
+    onClose,
   }
 }

@@ -132,6 +132,8 @@ export interface SubscribeOptions<Message extends NotifierMessage = NotifierMess
 > {
   /** Is given each event, and the subscription, which may be paused or closed there and then. */
   onEvent(event: FollowedEvent<Message>, subscription: Subscription): void
+  /** Follows by the rights of a user: what is revoked is left at once, and with the admission the subscription ends. */
+  readonly admission?: Admission
 }
 
 export interface Subscription {
@@ -140,6 +142,8 @@ export interface Subscription {
   /** Gives out nothing and keeps nothing until `resume`, which goes on from there out of the history. */
   pause(): void
   resume(): void
+  /** Follows these channels no longer. */
+  leave(channels: readonly string[]): void
   close(): void
 }
 
@@ -162,6 +166,36 @@ export interface EventIterator<
   Message extends NotifierMessage = NotifierMessage,
 > extends AsyncIterableIterator<FollowedEvent<Message>> {
   cursors(): Readonly<Record<string, string>>
+}
+
+/**
+ * Why an admission ended: the user's rights were revoked; newer connections took its place; or revocations may have
+ * been lost, because Redis lost its data or this process was away for more than 10,000 of them: ask anew what the user may.
+ */
+export type AdmissionEnd = 'revoked' | 'connections' | 'lost'
+
+export interface AdmitOptions {
+  /** The user may no longer follow these channels, of which the connection's subscriptions have left already. */
+  readonly onRevoked: (channels: readonly string[]) => void
+  /** The connection is to be closed; its subscriptions are already. */
+  readonly onEnd: (reason: AdmissionEnd) => void
+}
+
+/** One connection of a user, as long as the user may have it. */
+export interface Admission {
+  readonly user: string
+  /**
+   * Counts this connection among the user's over all processes; of more than `most` (1 to 100) the oldest end, for
+   * 'connections'. Connections of a process that died count for a minute at the most, and take no place of others.
+   *
+   * Cost: ZREMRANGEBYSCORE, ZRANGE, ZADD, ZCARD and PEXPIRE in a script call shared with others of the turn; every 20 s
+   * the same without ZRANGE; at the end ZRANGE and ZREM. Each process with such connections follows one pub/sub channel.
+   *
+   * @throws PENKNIFE_UNAVAILABLE and its kin when Redis cannot be asked: the connection does not count.
+   */
+  limit(most: number): Promise<void>
+  /** The connection is gone: closes its subscriptions, and counts no longer. */
+  close(): void
 }
 
 /** One page of a channel's history. */
@@ -247,7 +281,31 @@ export interface Notifier<
   positions(channels: readonly Channel[]): Promise<Readonly<Record<string, string>>>
   /** Reads a page of a channel's history. */
   history(channel: Channel, options?: HistoryOptions): Promise<HistoryPage<MessageOf<Events>>>
+  /**
+   * Begins a connection of a user (1 to 256 characters) whose rights may end while it is there: from then on
+   * `revoke` reaches it, wherever it is called. Ask what the user may follow _after_ this resolved, so that
+   * nothing falls between, then subscribe with it; `close()` it when the connection is gone. What was revoked since it
+   * began is not followed by it again: rights given anew need a new one.
+   *
+   * While the process is cut off from Redis its subscriptions give out nothing; after that revocations are read first.
+   *
+   * Cost: the first one of a process follows one more channel, every further one nothing.
+   *
+   * @throws PENKNIFE_UNAVAILABLE when Redis cannot be reached within connect()'s deadline.
+   */
+  admit(user: string, options: AdmitOptions): Promise<Admission>
+  /**
+   * Ends the user's rights to these channels (1 to 100), or to all without, for everyone who was admitted with this
+   * name: change what your own `authorize` answers first. Kept, so that a process that was cut off learns of it later.
+   * Who is connected gets nothing that is published after this resolved, but for what it is just reading out of the
+   * history while the message is on its way. May be repeated.
+   *
+   * Cost: that of a publish.
+   */
+  revoke(user: string, channels?: readonly Channel[]): Promise<void>
+  /** Registers what penknife.close() is to end first; the function that comes back takes it off again. */
+  onClose(end: () => Promise<void>): () => void
 }
 
 /** Any notifier, whatever the types of its events. */
-export type AnyNotifier = Pick<Notifier, 'name' | 'subscribe'>
+export type AnyNotifier = Pick<Notifier, 'name' | 'subscribe' | 'admit' | 'onClose'>

@@ -38,6 +38,13 @@ export interface Keys {
   live(notifier: string, channel: string): string
   /** The pub/sub channel that has all nudges of a notifier. */
   nudges(notifier: string): string
+  /** The history of what a notifier's processes tell each other, and its pub/sub channel. */
+  control(notifier: string): string
+  controlLive(notifier: string): string
+  /** What the pub/sub channels of a notifier's processes begin with; their ids follow. */
+  processes(notifier: string): string
+  /** The connections of a notifier's user. */
+  held(notifier: string, user: string): string
   /** Where the states of a limiter's subject live: the shard of its routing key. */
   shard(routing: string): Route
   /** A subject's state, under a limiter or a part of one (`<name>/<part>`). */
@@ -76,6 +83,10 @@ export function createKeys(space: string, { keyPrefix, db }: KeyOptions): Keys {
     published: (notifier, channel, id) => `${base}notify-id:${notifier}:${digest(`${channel}\n${id}`)}`,
     live: (notifier, channel) => `${base}notify:${notifier}:${channel}:${live}`,
     nudges: (notifier) => `${base}notify-nudges:${notifier}:${live}`,
+    control: (notifier) => `${base}notify-control:${notifier}`,
+    controlLive: (notifier) => `${base}notify-control:${notifier}:${live}`,
+    processes: (notifier) => `${base}notify-process:${notifier}:${live}:`,
+    held: (notifier, user) => `${base}notify-held:${notifier}:${short(user)}`,
     shard: (routing) => shards[hash(routing) % SHARDS] as Route,
     limit: ({ tag }, limiter, subject) => `${root}{${tag}}:limit:${limiter}:${short(subject)}`,
     limitLog: ({ tag }, rule, subject) => `${root}{${tag}}:limit-log:${rule}:${short(subject)}`,

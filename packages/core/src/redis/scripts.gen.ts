@@ -2760,6 +2760,105 @@ return replies`,
 }
 
 /**
+ * Count a connection among those of its user; beyond a bound the oldest is closed.
+ *
+ * A user's connections are ordered by the time at which they were admitted, and the newest `most` stay. That rule needs
+ * no other state: whoever is put back, after a restart without data or by a process that was cut off, is put back in
+ * its place. A new connection is always the newest, also when the clock was stepped back.
+ *
+ * A process follows a pub/sub channel of its own, so that it is told at once of a connection that has to go. A process
+ * whose channel nobody follows has died or is cut off: when there is no room its connections go first, so that what
+ * a dead server left behind closes no living connection. Who was only cut off puts its own back when it renews them.
+ *
+ * A process that dies before or after the call leaves at most an entry that goes with its lease, and that takes nobody's
+ * place until then. The message that a connection has to go is sent before its entry goes; whoever misses it is answered
+ * '' at its next renewal.
+ *
+ * - shared `lease`: milliseconds for which a connection counts after it was last heard of
+ * - shared `channel`: what the pub/sub channels of processes begin with; their ids follow
+ * - key `held`: sorted set of a user: <admitted>:<process>:<number>, by the millisecond at which its lease ends
+ * - `process`: id of the process that has the connection
+ * - `number`: the connection's number there
+ * - `admitted`: what the first call answered; empty for the first call
+ * - `most`: connections that the user may have
+ * - replies when it was admitted, in microseconds; empty when it is one too many
+ */
+export const notifierHold: Script<[lease: Arg, channel: Arg], [held: string, process: Arg, number: Arg, admitted: Arg, most: Arg], string> = {
+  name: 'notifier/hold',
+  sha: '62499d674e6a33283bcbda2a7fe52003758af731',
+  batch: 32,
+  sharedKeys: false,
+  shared: ["lease","channel"],
+  keys: ["held"],
+  args: ["process","number","admitted","most"],
+  returns: 'string',
+  text: `#!lua
+local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]
+local lease = ARGV[1]
+local channel = ARGV[2]
+local ms = math.floor(now / 1000)
+lease = tonumber(lease)
+local function is_there(process)
+  return redis.call('PUBSUB', 'SHARDNUMSUB', channel .. process)[2] > 0
+end
+local function make_room(held, most, mine, process)
+  local members = redis.call('ZRANGE', held, 0, -1)
+  table.sort(members)
+  local there = { [process] = true }
+  local staying = 0
+  for at = #members, 1, -1 do
+    local member = members[at]
+    local owner, number = string.match(member, '^%d+:([^:]+):(%d+)$')
+    if there[owner] == nil then
+      there[owner] = is_there(owner)
+    end
+    if there[owner] and staying < most then
+      staying = staying + 1
+    else
+      if member == mine then
+        mine = nil
+      elseif there[owner] then
+        redis.call('SPUBLISH', channel .. owner, number)
+      end
+      redis.call('ZREM', held, member)
+    end
+  end
+  return mine ~= nil
+end
+local function item(held, process, number, admitted, most)
+  redis.call('ZREMRANGEBYSCORE', held, '-inf', ms)
+  if admitted == '' then
+    local at = now
+    for _, member in ipairs(redis.call('ZRANGE', held, 0, -1)) do
+      at = math.max(at, tonumber(string.sub(member, 1, 17)) + 1)
+    end
+    admitted = string.format('%017.0f', at)
+  end
+  local mine = admitted .. ':' .. process .. ':' .. number
+  redis.call('ZADD', held, ms + lease, mine)
+  redis.call('PEXPIRE', held, lease)
+  most = tonumber(most)
+  if redis.call('ZCARD', held) > most and not make_room(held, most, mine, process) then
+    return ''
+  end
+  return admitted
+end
+local replies, key, arg = {}, 0, 2
+for i = 1, #KEYS / 1 do
+  local ok, reply = pcall(item, KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3], ARGV[arg + 4])
+  if not ok and type(reply) ~= 'table' then
+    local text = tostring(reply)
+    reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
+  end
+  if reply == nil then reply = false end
+  replies[i] = reply
+  key, arg = key + 1, arg + 4
+end
+return replies`,
+}
+
+/**
  * Send to who listens now, to the channel or to a pattern; keep nothing.
  *
  * - shared `nudges`: pub/sub channel of the same slot that has all nudges of the notifier
@@ -2902,6 +3001,49 @@ for i = 1, #KEYS / 2 do
   if reply == nil then reply = false end
   replies[i] = reply
   key, arg = key + 2, arg + 5
+end
+return replies`,
+}
+
+/**
+ * Count a connection no longer among those of its user.
+ *
+ * It is found by its number, since a process that never got the answer to its first call does not know the rest.
+ *
+ * - key `held`: sorted set of a user: <admitted>:<process>:<number>; at most 101 members
+ * - `process`: id of the process that had the connection
+ * - `number`: the connection's number there
+ * - replies 1 if it counted
+ */
+export const notifierRelease: Script<[], [held: string, process: Arg, number: Arg], number> = {
+  name: 'notifier/release',
+  sha: '2e955d7398dbf0234b4261eb7ffd9e78a8ee1655',
+  batch: 64,
+  sharedKeys: false,
+  shared: [],
+  keys: ["held"],
+  args: ["process","number"],
+  returns: 'integer',
+  text: `#!lua
+local function item(held, process, number)
+  local suffix = ':' .. process .. ':' .. number
+  for _, member in ipairs(redis.call('ZRANGE', held, 0, -1)) do
+    if string.sub(member, 18) == suffix then
+      return redis.call('ZREM', held, member)
+    end
+  end
+  return 0
+end
+local replies, key, arg = {}, 0, 0
+for i = 1, #KEYS / 1 do
+  local ok, reply = pcall(item, KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2])
+  if not ok and type(reply) ~= 'table' then
+    local text = tostring(reply)
+    reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
+  end
+  if reply == nil then reply = false end
+  replies[i] = reply
+  key, arg = key + 1, arg + 2
 end
 return replies`,
 }

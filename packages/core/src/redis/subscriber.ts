@@ -9,6 +9,8 @@ export interface Listener {
   message(text: string): void
   /** From now on every message comes; what was sent before, or during an interruption, may have been missed. */
   followed(): void
+  /** The connection broke: nothing comes until `followed`. */
+  interrupted?(): void
 }
 
 /**
@@ -80,6 +82,7 @@ export function createSubscriber(connections: Connections, commands: Connection)
   function interrupted(link: Redis): void {
     for (const followed of channels.values()) {
       if (followed.link !== link) continue
+      if (followed.live) for (const listener of followed.listeners) listener.interrupted?.()
       followed.live = false
       if (connections.cluster) retry(followed)
     }

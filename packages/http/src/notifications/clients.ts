@@ -4,6 +4,8 @@ import { HEARTBEAT_FRAME, retryFrame } from './frames.ts'
 /** The connected clients of one middleware, with their one heartbeat timer. */
 export interface Clients {
   add(writer: StreamWriter): void
+  /** Tells a client its last and ends its stream; resolves when the connection is done. */
+  dismiss(writer: StreamWriter, last: string): Promise<void>
   /** Tells every client when to come back and ends its stream; resolves when all connections are done. */
   close(): Promise<void>
 }
@@ -33,7 +35,14 @@ export function createClients({ heartbeatMs, retryMs }: ClientsOptions): Clients
     timer = undefined
   }
 
+  function dismiss(writer: StreamWriter, last: string): Promise<void> {
+    writer.write(last)
+    writer.end()
+    return writer.finished(GRACE_MS)
+  }
+
   return {
+    dismiss,
     add(writer) {
       if (writer.closed) return
       writers.add(writer)
@@ -41,12 +50,7 @@ export function createClients({ heartbeatMs, retryMs }: ClientsOptions): Clients
       writer.onClose(() => remove(writer))
     },
     async close() {
-      const leaving = [...writers]
-      for (const writer of leaving) {
-        writer.write(retryFrame(retryMs()))
-        writer.end()
-      }
-      await Promise.all(leaving.map((writer) => writer.finished(GRACE_MS)))
+      await Promise.all([...writers].map((writer) => dismiss(writer, retryFrame(retryMs()))))
     },
   }
 }

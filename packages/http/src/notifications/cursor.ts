@@ -13,6 +13,8 @@ export interface Cursor {
   /** Notes the position of one of the cursor's channels. */
   set(channel: string, position: string): void
   has(channel: string): boolean
+  /** Names the channel no longer. */
+  delete(channel: string): void
   text(): string
 }
 
@@ -43,6 +45,10 @@ class SoleCursor implements Cursor {
     return this.#position !== undefined
   }
 
+  delete(): void {
+    this.#position = undefined
+  }
+
   text(): string {
     return this.#position === undefined ? '' : part(this.#channel, this.#position)
   }
@@ -63,6 +69,11 @@ class ManyCursor implements Cursor {
 
   has(channel: string): boolean {
     return this.#parts.has(channel)
+  }
+
+  delete(channel: string): void {
+    this.#parts.delete(channel)
+    this.#text = undefined
   }
 
   text(): string {

@@ -35,6 +35,7 @@ const at = (positions: Record<string, string>): Subscription => ({
   cursors: () => positions,
   pause: () => {},
   resume: () => {},
+  leave: () => {},
   close: () => {},
 })
 

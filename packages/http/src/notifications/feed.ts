@@ -2,7 +2,15 @@ import type { NotifierEvent, Subscription } from '@penknife/core'
 
 import type { StreamWriter } from '../writer.ts'
 import { createCursor, type Cursor } from './cursor.ts'
-import { messageFrame, positionFrame, resetFrame, soleFrame, stateFrame } from './frames.ts'
+import {
+  closedFrame,
+  messageFrame,
+  positionFrame,
+  resetFrame,
+  revokedFrame,
+  soleFrame,
+  stateFrame,
+} from './frames.ts'
 
 export interface FeedOptions {
   readonly channels: readonly string[]
@@ -10,6 +18,8 @@ export interface FeedOptions {
   readonly from: ReadonlyMap<string, string>
   /** Channels whose position the client lost or garbled. */
   readonly lost: readonly string[]
+  /** Channels the client asked for and may not follow. */
+  readonly refused?: readonly string[]
   /** A client that takes nothing for this long is cut off. */
   readonly stallMs: number
 }
@@ -35,6 +45,7 @@ export class ClientFeed {
   #writer: StreamWriter | undefined
   #cursor: Cursor | undefined
   #behind = false
+  #revoked: readonly string[] = []
 
   constructor(options: FeedOptions) {
     this.#options = options
@@ -55,16 +66,36 @@ export class ClientFeed {
 
   /** Goes live: first where each channel stands, then the resets, then all events so far. */
   start(writer: StreamWriter, subscription: Subscription): void {
-    const { channels, lost } = this.#options
+    const { channels, lost, refused = [] } = this.#options
     this.#cursor = createCursor(channels, this.#startPositions(subscription))
     this.#writer = writer
     const position = this.#cursor.text()
     if (position !== '') writer.write(positionFrame(position))
+    for (const channel of refused) writer.write(revokedFrame(channel, position))
     for (const channel of lost) writer.write(resetFrame(channel, position))
     for (const event of this.#held) writer.write(this.#frame(event))
     this.#held = []
     if (writer.unsentBytes > BEHIND_BYTES) this.#pause(subscription, writer)
     else subscription.resume()
+  }
+
+  /** Takes channels out of what the client follows and tells it; false when none is left. For after `start`. */
+  revoke(revoked: readonly string[]): boolean {
+    const { channels } = this.#options
+    const cursor = this.#cursor as Cursor
+    for (const channel of channels) {
+      if (!revoked.includes(channel) || this.#revoked.includes(channel)) continue
+      this.#revoked = [...this.#revoked, channel]
+      cursor.delete(channel)
+      this.#writer?.write(revokedFrame(channel, cursor.text()))
+    }
+    return this.#revoked.length < channels.length
+  }
+
+  /** The last the client is told, with its position for who wants to go on from it. */
+  closing(reason: string): string {
+    const { channels, from } = this.#options
+    return closedFrame(reason, (this.#cursor ?? createCursor(channels, from)).text())
   }
 
   #pause(subscription: Subscription, writer: StreamWriter): void {

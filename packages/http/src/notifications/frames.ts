@@ -40,6 +40,20 @@ export function stateFrame({ channel, state }: NotifierState, id: string): strin
   return `id: ${id}\nevent: state\ndata: ${JSON.stringify({ channel, state })}\n\n`
 }
 
+/** Tells that a channel may not be followed any more; the other channels go on. */
+export function revokedFrame(channel: string, id: string): string {
+  const position = id === '' ? '' : `id: ${id}\n`
+  return `${position}event: revoked\ndata: ${JSON.stringify({ channel })}\n\n`
+}
+
+/** Begins the id of a client that was closed for good: a browser that comes back by itself with it is stopped. */
+export const CLOSED_MARK = '!'
+
+/** The last event of a client that is not to come back by itself. */
+export function closedFrame(reason: string, id: string): string {
+  return `id: ${CLOSED_MARK}${id}\nevent: closed\ndata: ${JSON.stringify({ reason })}\n\n`
+}
+
 /** Moves the client's position without an event. */
 export function positionFrame(id: string): string {
   return `id: ${id}\n\n`

@@ -1,12 +1,4 @@
-import {
-  checkOptions,
-  type Duration,
-  durationMs,
-  invalid,
-  type AnyNotifier,
-  PenknifeError,
-  type Subscription,
-} from '@penknife/core'
+import { type AdmissionEnd, type AnyNotifier, durationMs, PenknifeError } from '@penknife/core'
 
 import type { Answer, Reply } from '../answer.ts'
 import type { Exchange } from '../exchange/exchange.ts'
@@ -16,24 +8,9 @@ import { warn } from '../warn.ts'
 import { createClients } from './clients.ts'
 import { fitsCursor, MAX_CURSOR, readCursor } from './cursor.ts'
 import { ClientFeed } from './feed.ts'
-import { retryFrame } from './frames.ts'
-
-export interface NotificationsOptions {
-  /** The channels a client follows: the same for all, or found for each request (a name it may not have is 400). */
-  readonly channels:
-    | readonly string[]
-    | ((exchange: Exchange) => readonly string[] | Promise<readonly string[]>)
-  /** Whether this client may follow these channels; no is answered with 403. Default: everyone may. */
-  readonly authorize?: (exchange: Exchange, channels: readonly string[]) => boolean | Promise<boolean>
-  /** How long a client waits before it reconnects, give or take half of it at random. Default: 2 s. */
-  readonly retry?: Duration
-  /** A comment goes to quiet clients this often, so that proxies keep the connection. Default: 15 s. */
-  readonly heartbeat?: Duration
-  /** A client that takes nothing of what waits for it for this long is cut off. Default: 30 s. */
-  readonly stall?: Duration
-}
-
-const OPTIONS = ['channels', 'authorize', 'retry', 'heartbeat', 'stall'] as const
+import { CLOSED_MARK, retryFrame } from './frames.ts'
+import { admitGuest, type Guest } from './guest.ts'
+import { checkNotifications, type NotificationsOptions } from './options.ts'
 
 /** Compressors and proxies hold events back unless they are told not to. */
 const HEADERS = {
@@ -42,6 +19,8 @@ const HEADERS = {
   'X-Accel-Buffering': 'no',
 } as const
 
+type NotificationsArgs = readonly [notifier: AnyNotifier, options: NotificationsOptions]
+
 /**
  * Server-sent events of a notifier's channels, for a browser's own EventSource.
  *
@@ -49,96 +28,169 @@ const HEADERS = {
  * sees every event after its last one once, in order: the `id` of each event carries the position in all its
  * channels (given back as `Last-Event-ID`, or by other clients as `?lastEventId=`). Where that is not possible,
  * because the history is gone or the id is not one of ours, a `reset` event with `{"channel":…}` says: load the
- * state of this channel afresh. So message types 'reset', 'open' and 'error' are better avoided.
+ * state of this channel afresh.
+ *
+ * Where a `user` was named, `notifier.revoke` takes channels out of the connection: the client is told by `revoked` with
+ * `{"channel":…}`, and its other channels go on. When none is left, when all rights were revoked (`{"reason":"revoked"}`) or
+ * newer connections of the user took its place (`{"reason":"connections"}`) a `closed` event ends the stream, and a browser's
+ * EventSource, which comes back by itself, is stopped (204): so that two pages do not push each other out for ever.
+ * A page that wants back makes a new one, with the event's `lastEventId` as `?lastEventId=`.
+ *
+ * So message types 'reset', 'state', 'revoked', 'closed', 'open' and 'error' are better avoided.
  *
  * A client that does not take its events costs no memory beyond 64 KiB and one event: it gets the rest out of the
- * history when it takes them, and is cut off when it takes nothing for `stall`. `close()`
+ * history when it takes them, and is cut off when it takes nothing for `stall`. `close()`, which penknife.close() calls,
  * sends every client away with a time to come back; later ones are sent away as well, because a browser
  * takes everything but a 200 as the end for good. One subscription for each client.
  */
-export const notificationsPlugin: Plugin<[notifier: AnyNotifier, options: NotificationsOptions]> =
-  definePlugin({
-    name: 'notifications',
-    setup(notifier, options) {
-      check(notifier, options)
-      const { channels, authorize } = options
-      const retry = durationMs('notifications retry', options.retry ?? '2s', { max: 3_600_000 })
-      const heartbeatMs = durationMs('notifications heartbeat', options.heartbeat ?? '15s', {
-        max: 3_600_000,
+export const notificationsPlugin: Plugin<NotificationsArgs> = definePlugin({
+  name: 'notifications',
+  setup(notifier, options) {
+    checkNotifications(notifier, options)
+    const { channels, authorize, perUser } = options
+    const retry = durationMs('notifications retry', options.retry ?? '2s', { max: 3_600_000 })
+    const heartbeatMs = durationMs('notifications heartbeat', options.heartbeat ?? '15s', { max: 3_600_000 })
+    const stallMs = durationMs('notifications stall', options.stall ?? '30s', { max: 3_600_000 })
+    const retryMs = (): number => retry * (0.5 + Math.random())
+    const clients = createClients({ heartbeatMs, retryMs })
+    let closed = false
+    let warned = false
+
+    const comeBack = (): Reply => ({ status: 200, headers: HEADERS, body: retryFrame(retryMs()) })
+
+    /** Serves a client that may follow these channels. */
+    async function follow(
+      exchange: Exchange,
+      list: readonly string[],
+      refused: readonly string[],
+      guest: Guest | undefined,
+    ): Promise<Answer> {
+      const given = lastEventId(exchange)
+      const from = readCursor(given, list)
+      const lost = given === '' ? [] : list.filter((channel) => !from.has(channel))
+      const feed = new ClientFeed({ channels: list, from, lost, refused, stallMs })
+      const subscription = await notifier.subscribe(list, {
+        from: toRecord(from),
+        onEvent: (event, following) => feed.onEvent(event, following),
+        ...(guest ? { admission: guest.admission } : {}),
       })
-      const stallMs = durationMs('notifications stall', options.stall ?? '30s', { max: 3_600_000 })
-      const retryMs = (): number => retry * (0.5 + Math.random())
-      const clients = createClients({ heartbeatMs, retryMs })
-      let closed = false
-      let warned = false
-
-      const comeBack = (): Reply => ({ status: 200, headers: HEADERS, body: retryFrame(retryMs()) })
-
-      async function follow(exchange: Exchange, list: readonly string[]): Promise<Answer> {
-        const given = lastEventId(exchange)
-        const from = readCursor(given, list)
-        const lost = given === '' ? [] : list.filter((channel) => !from.has(channel))
-        const feed = new ClientFeed({ channels: list, from, lost, stallMs })
-        const subscription = await notifier.subscribe(list, {
-          from: toRecord(from),
-          onEvent: (event, following) => feed.onEvent(event, following),
-        })
-        if (closed) return leave(subscription)
-        return {
-          status: 200,
-          headers: HEADERS,
-          endless: true,
-          stream(writer) {
-            writer.onClose(() => subscription.close())
-            if (writer.closed) return
-            writer.write(retryFrame(retryMs()))
-            feed.start(writer, subscription)
-            clients.add(writer)
-          },
-        }
-      }
-
-      function leave(subscription: Subscription): Reply {
+      const leave = (): void => {
         subscription.close()
+        guest?.close()
+      }
+      // Whose rights changed while they were being asked for is to ask again.
+      const turnAway = (): string =>
+        guest?.turnedAway === 'connections' ? feed.closing('connections') : retryFrame(retryMs())
+      if (closed || guest?.turnedAway) {
+        leave()
+        return { status: 200, headers: HEADERS, body: turnAway() }
+      }
+      return {
+        status: 200,
+        headers: HEADERS,
+        endless: true,
+        stream(writer) {
+          writer.onClose(leave)
+          if (writer.closed) return
+          if (guest?.turnedAway) {
+            void clients.dismiss(writer, turnAway())
+            return
+          }
+          writer.write(retryFrame(retryMs()))
+          feed.start(writer, subscription)
+          clients.add(writer)
+          const end = (reason: AdmissionEnd): void => {
+            const last = reason === 'lost' ? retryFrame(retryMs()) : feed.closing(reason)
+            void clients.dismiss(writer, last)
+          }
+          guest?.begin({
+            revoked: (gone) => void (feed.revoke(gone) || end('revoked')),
+            ended: end,
+          })
+        },
+      }
+    }
+
+    /** The answer to a client that cannot be served now, or asked for what cannot be. */
+    function failed(error: unknown): Answer {
+      if (!isInvalid(error)) {
+        if (!warned && !isOutage(error))
+          warn('PENKNIFE_NOTIFICATIONS', 'clients cannot follow their channels', error)
+        warned = true
         return comeBack()
       }
-
-      const handler: Handler = async (exchange) => {
-        if (exchange.method === 'HEAD') return { status: 200, headers: HEADERS, body: '' }
-        if (exchange.method !== 'GET') return problem(405, { headers: { Allow: 'GET, HEAD' } })
-        if (closed) return comeBack()
-        const list = [...new Set(typeof channels === 'function' ? await channels(exchange) : channels)]
-        if (list.length === 0) return problem(400, { detail: 'There is no channel to follow.' })
-        if (!fitsCursor(list)) {
-          return problem(400, {
-            detail: `The channels' names do not fit in a cursor of ${MAX_CURSOR} characters.`,
-          })
-        }
-        if (authorize && !(await authorize(exchange, list))) return problem(403)
-        try {
-          return await follow(exchange, list)
-        } catch (error) {
-          if (!isInvalid(error)) {
-            if (!warned && !isOutage(error))
-              warn('PENKNIFE_NOTIFICATIONS', 'clients cannot follow their channels', error)
-            warned = true
-            return comeBack()
-          }
-          if (typeof channels === 'function') return problem(400, { detail: error.message })
-          throw error
-        }
+      if (typeof channels === 'function' || error.option === 'user') {
+        return problem(400, { detail: error.message })
       }
-      handler.close = () => {
-        closed = true
-        return clients.close()
-      }
-      return handler
-    },
-  })
+      throw error
+    }
 
-/** A browser repeats the address it began with, so the header is the newer one. */
+    /** Those of the channels that the client may follow. */
+    async function allowedOf(exchange: Exchange, list: readonly string[]): Promise<readonly string[]> {
+      const allowed = authorize ? await authorize(exchange, list) : true
+      if (Array.isArray(allowed)) return list.filter((channel) => allowed.includes(channel))
+      return allowed ? list : []
+    }
+
+    async function serve(exchange: Exchange, list: readonly string[]): Promise<Answer> {
+      const user = await options.user?.(exchange)
+      let guest: Guest | undefined
+      let allowed: readonly string[]
+      try {
+        // Before anybody is asked what the user may, so that no revocation falls behind the answer.
+        if (user !== undefined) guest = await admitGuest(notifier, user, list)
+      } catch (error) {
+        return failed(error)
+      }
+      try {
+        allowed = await allowedOf(exchange, list)
+      } catch (error) {
+        guest?.close()
+        throw error
+      }
+      if (allowed.length === 0) {
+        guest?.close()
+        return problem(403)
+      }
+      try {
+        if (perUser !== undefined) await guest?.admission.limit(perUser)
+        const refused = list.filter((channel) => !allowed.includes(channel))
+        return await follow(exchange, allowed, refused, guest)
+      } catch (error) {
+        guest?.close()
+        return failed(error)
+      }
+    }
+
+    const handler: Handler = async (exchange) => {
+      if (exchange.method === 'HEAD') return { status: 200, headers: HEADERS, body: '' }
+      if (exchange.method !== 'GET') return problem(405, { headers: { Allow: 'GET, HEAD' } })
+      // A browser that comes back by itself after it was closed for good.
+      if (exchange.header('last-event-id')?.startsWith(CLOSED_MARK)) return { status: 204 }
+      if (closed) return comeBack()
+      const list = [...new Set(typeof channels === 'function' ? await channels(exchange) : channels)]
+      if (list.length === 0) return problem(400, { detail: 'There is no channel to follow.' })
+      if (!fitsCursor(list)) {
+        return problem(400, {
+          detail: `The channels' names do not fit in a cursor of ${MAX_CURSOR} characters.`,
+        })
+      }
+      return serve(exchange, list)
+    }
+    handler.close = () => {
+      closed = true
+      forget()
+      return clients.close()
+    }
+    const forget = notifier.onClose(handler.close)
+    return handler
+  },
+})
+
+/** A browser repeats the address it began with, so the header is the newer one. With the mark the page wants back. */
 function lastEventId(exchange: Exchange): string {
-  return exchange.header('last-event-id') ?? exchange.query.get('lastEventId') ?? ''
+  const found = exchange.header('last-event-id') ?? exchange.query.get('lastEventId') ?? ''
+  return found.startsWith(CLOSED_MARK) ? found.slice(CLOSED_MARK.length) : found
 }
 
 /** Without a prototype, because a channel may be called 'constructor'. */
@@ -152,25 +204,4 @@ function isOutage(error: unknown): boolean {
 
 function isInvalid(error: unknown): error is PenknifeError {
   return error instanceof PenknifeError && error.code === 'PENKNIFE_INVALID'
-}
-
-function check(notifier: AnyNotifier, options: NotificationsOptions): void {
-  if (typeof notifier?.subscribe !== 'function') {
-    throw invalid('notifications notifier', notifier, 'give a notifier made by createNotifier')
-  }
-  checkOptions('notifications', options, OPTIONS)
-  const { channels, authorize } = options
-  if (typeof channels !== 'function' && !(Array.isArray(channels) && channels.length > 0)) {
-    throw invalid('notifications channels', channels, 'give a list of at least one channel, or a function')
-  }
-  if (typeof channels !== 'function' && !fitsCursor(channels)) {
-    throw invalid(
-      'notifications channels',
-      channels,
-      `give fewer or shorter names (${MAX_CURSOR} characters in all)`,
-    )
-  }
-  if (authorize !== undefined && typeof authorize !== 'function') {
-    throw invalid('notifications authorize', authorize, 'give a function of the exchange and its channels')
-  }
 }

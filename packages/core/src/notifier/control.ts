@@ -1,0 +1,176 @@
+import type { Runtime } from '../redis/penknife.ts'
+import { notifierPublish, notifierSince, notifierTop } from '../redis/scripts.gen.ts'
+import { Lane } from './lane.ts'
+import { CHECK_MS, within } from './limits.ts'
+import { parseLive } from './messages.ts'
+import type { NotifierEvent } from './types.ts'
+
+/** Who is told of the revocations of its user. */
+export interface Listener {
+  readonly user: string
+  /** Rights to these channels ended; to all of them without. */
+  revoked(channels: readonly string[] | undefined): void
+  /** Revocations were lost: nobody knows what rights there still are. */
+  lost(): void
+  /** From now on revocations may be missed, until `sure` says that all of them were told. */
+  unsure(): void
+  sure(): void
+}
+
+/**
+ * A notifier's control channel, which tells every process whose rights ended.
+ *
+ * It is a channel as others are, with a history, so that a process which was cut off learns what it missed. A process
+ * follows it while somebody listens. It lies in the slot of the notifier's channels: what goes live comes on the
+ * same connection, and a process that is cut off from it is cut off from events too.
+ */
+export interface Control {
+  /** Resolves when every revocation from now on will be told. */
+  join(listener: Listener): Promise<void>
+  leave(listener: Listener): void
+  /** Whether all revocations so far were told. */
+  readonly sure: boolean
+  revoke(user: string, channels: readonly string[] | undefined): Promise<void>
+}
+
+/** Revocations kept: what a process that was cut off can miss at the most without asking everybody to come back. */
+const KEPT = 10_000
+/** The history must not end because nothing was revoked for long; one key a notifier. */
+const TTL_MS = 10 * 365 * 86_400_000
+
+interface Revocation {
+  readonly user: string
+  readonly channels?: readonly string[]
+}
+
+export function createControl(
+  name: string,
+  { keys, bind, subscriber, deadlineMs, onClose }: Runtime,
+): Control {
+  const { route } = keys
+  const key = keys.control(name)
+  const live = keys.controlLive(name)
+  const publish = bind(notifierPublish, [KEPT, TTL_MS, 0, 1000])
+  const since = bind(notifierSince, [0])
+  const top = bind(notifierTop, [])
+  const listeners = new Map<string, Set<Listener>>()
+  const waiting = new Set<() => void>()
+  let sure = false
+  let stop: (() => void) | undefined
+
+  async function tell(type: string, json: string): Promise<void> {
+    await publish(route, key, key, live, type, json, '', 0)
+  }
+
+  function everybody(): Listener[] {
+    return [...listeners.values()].flatMap((of) => [...of])
+  }
+
+  function deliver(event: NotifierEvent): void {
+    if (event.kind === 'reset') {
+      for (const listener of everybody()) listener.lost()
+    } else if (event.kind === 'message' && event.type === 'revoke') {
+      const { user, channels } = event.data as Revocation
+      for (const listener of listeners.get(user) ?? []) listener.revoked(channels)
+    }
+  }
+
+  /** Follows until somebody calls what comes back. */
+  function follow(): () => void {
+    let following = false
+    const lane = new Lane(
+      '',
+      {
+        since: (position, count, cancelled) =>
+          cancelled() ? Promise.resolve(['ok', position]) : since(route, key, position, count),
+        top: () => top(route, key),
+      },
+      { from: '+', deliver, caughtUp },
+    )
+
+    function caughtUp(): void {
+      if (lane.position === '0-0') begin()
+      // What was read before the channel is followed again is not all.
+      if (!following || sure) return
+      sure = true
+      for (const go of waiting) go()
+      waiting.clear()
+      for (const listener of everybody()) listener.sure()
+    }
+
+    /** An empty history could be lost without anybody seeing it. */
+    function begin(): void {
+      tell('begin', '{}').catch(() => {})
+    }
+
+    const unfollow = subscriber.follow(route, live, {
+      message: (text) => lane.push(parseLive('', text)),
+      followed() {
+        following = true
+        lane.keepUp()
+      },
+      interrupted() {
+        following = false
+        if (!sure) return
+        sure = false
+        for (const listener of everybody()) listener.unsure()
+      },
+    })
+    const checks = setInterval(() => {
+      if (!lane.live) return
+      if (lane.position === '0-0') begin()
+      top(route, key).then(
+        (newest) => {
+          if (lane.live && lane.position !== newest) lane.keepUp()
+        },
+        // Redis is away: the subscription will come back.
+        () => {},
+      )
+    }, CHECK_MS).unref()
+    function end(): void {
+      clearInterval(checks)
+      lane.close()
+      unfollow()
+    }
+    const forget = onClose(async () => end())
+    return () => {
+      forget()
+      end()
+    }
+  }
+
+  function leave(listener: Listener): void {
+    const of = listeners.get(listener.user)
+    if (!of?.delete(listener) || of.size > 0) return
+    listeners.delete(listener.user)
+    if (listeners.size > 0) return
+    stop?.()
+    stop = undefined
+    sure = false
+  }
+
+  return {
+    async join(listener) {
+      const of = listeners.get(listener.user)
+      if (of) of.add(listener)
+      else listeners.set(listener.user, new Set([listener]))
+      let go = (): void => undefined
+      try {
+        stop ??= follow()
+        if (sure) return
+        const ready = new Promise<void>((resolve) => (go = resolve))
+        waiting.add(go)
+        await within('admit', deadlineMs, ready)
+      } catch (error) {
+        waiting.delete(go)
+        leave(listener)
+        throw error
+      }
+    },
+    leave,
+    get sure() {
+      return sure
+    },
+    revoke: (user, channels) => tell('revoke', JSON.stringify({ user, channels })),
+  }
+}

@@ -1,0 +1,67 @@
+import { checkOptions, type Duration, invalid, type AnyNotifier } from '@penknife/core'
+
+import type { Exchange } from '../exchange/exchange.ts'
+import { fitsCursor, MAX_CURSOR } from './cursor.ts'
+
+export interface NotificationsOptions {
+  /** The channels a client follows: the same for all, or found for each request (a name it may not have is 400). */
+  readonly channels:
+    | readonly string[]
+    | ((exchange: Exchange) => readonly string[] | Promise<readonly string[]>)
+  /**
+   * Whether this client may follow these channels, or which of them: the others are told as `revoked`. No, or none, is
+   * answered with 403. Asked at each connect, also of who resumes. Default: everyone may.
+   */
+  readonly authorize?: (
+    exchange: Exchange,
+    channels: readonly string[],
+  ) => boolean | readonly string[] | Promise<boolean | readonly string[]>
+  /**
+   * Whose connection it is, 1 to 256 characters: for `notifier.revoke(user, channels)` and for `perUser`. Undefined for
+   * nobody's, whom neither reaches. Default: nobody's.
+   */
+  readonly user?: (exchange: Exchange) => string | undefined | Promise<string | undefined>
+  /** Connections that a user may have over all servers, 1 to 100; the oldest is closed. Default: no bound. */
+  readonly perUser?: number
+  /** How long a client waits before it reconnects, give or take half of it at random. Default: 2 s. */
+  readonly retry?: Duration
+  /** A comment goes to quiet clients this often, so that proxies keep the connection. Default: 15 s. */
+  readonly heartbeat?: Duration
+  /** A client that takes nothing of what waits for it for this long is cut off. Default: 30 s. */
+  readonly stall?: Duration
+}
+
+const OPTIONS = ['channels', 'authorize', 'user', 'perUser', 'retry', 'heartbeat', 'stall'] as const
+
+export function checkNotifications(notifier: AnyNotifier, options: NotificationsOptions): void {
+  if (typeof notifier?.subscribe !== 'function') {
+    throw invalid('notifications notifier', notifier, 'give a notifier made by createNotifier')
+  }
+  checkOptions('notifications', options, OPTIONS)
+  const { channels, authorize, user, perUser } = options
+  if (typeof channels !== 'function' && !(Array.isArray(channels) && channels.length > 0)) {
+    throw invalid('notifications channels', channels, 'give a list of at least one channel, or a function')
+  }
+  if (typeof channels !== 'function' && !fitsCursor(channels)) {
+    throw invalid(
+      'notifications channels',
+      channels,
+      `give fewer or shorter names (${MAX_CURSOR} characters in all)`,
+    )
+  }
+  if (authorize !== undefined && typeof authorize !== 'function') {
+    throw invalid('notifications authorize', authorize, 'give a function of the exchange and its channels')
+  }
+  if (user !== undefined && typeof user !== 'function') {
+    throw invalid(
+      'notifications user',
+      user,
+      "give a function of the exchange that names the connection's user",
+    )
+  }
+  if (perUser === undefined) return
+  if (!Number.isInteger(perUser) || perUser < 1 || perUser > 100) {
+    throw invalid('notifications perUser', perUser, 'give a whole number from 1 to 100')
+  }
+  if (user === undefined) throw invalid('notifications perUser', perUser, 'give a user function as well')
+}
