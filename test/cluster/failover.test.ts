@@ -5,6 +5,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type PrivateCluster, startCluster } from '../../scripts/redis/cluster.ts'
 import { openReady } from '../support/connect.ts'
 import { clusterPattern } from '../support/redis.ts'
+import { moveSlot } from '../support/slots.ts'
 import { masterOf, spacesOnAll } from '../support/spaces.ts'
 import { until } from '../support/until.ts'
 import { startWorker } from '../support/workers.ts'
@@ -78,7 +79,8 @@ test('when a slot moves to another master, its subscribers and workers move alon
   await createNotifier(idle!.space(space.name)).subscribe(['room'], { onEvent: (event) => heard.push(event) })
   const writer = keepWriting(writing!.space(space.name))
   await until('writing', () => writer.published.length > 50 && handled.size > 50)
-  await moveSlot(space.runtime.keys.route.slot, masterOf(space.runtime.keys.route.slot), 1)
+  const { slot } = space.runtime.keys.route
+  await moveSlot(cluster, raws, slot, masterOf(slot), 1)
   const before = writer.published.length
   await until('writing went on', () => writer.published.length > before + 50, WITHIN_MS)
   await writer.stop()
@@ -92,23 +94,6 @@ test('when a slot moves to another master, its subscribers and workers move alon
   expectContiguous(heard)
   await until('all entries were handled', () => writer.added.every((id) => handled.has(id)), WITHIN_MS)
 }, 60_000)
-
-/** Moves a slot and its keys as redis-cli does. */
-async function moveSlot(slot: number, from: number, to: number): Promise<void> {
-  const [source, target] = [raws[from]!, raws[to]!]
-  const [sourceId, targetId] = await Promise.all([source, target].map((raw) => raw.cluster('MYID')))
-  await target.call('CLUSTER', 'SETSLOT', slot, 'IMPORTING', sourceId as string)
-  await source.call('CLUSTER', 'SETSLOT', slot, 'MIGRATING', targetId as string)
-  const { host, port } = cluster.nodes[to]!
-  for (;;) {
-    const keys = (await source.call('CLUSTER', 'GETKEYSINSLOT', slot, 100)) as string[]
-    if (keys.length === 0) break
-    await source.call('MIGRATE', host, port, '', 0, 5000, 'KEYS', ...keys)
-  }
-  for (const raw of [target, source, raws[3 - from - to]!]) {
-    await raw.call('CLUSTER', 'SETSLOT', slot, 'NODE', targetId as string)
-  }
-}
 
 test('when a replica takes over from its master on request, no event and no entry is lost', async () => {
   const [writing, reading] = await Promise.all([1, 2].map(() => openReady(clusterPattern(cluster))))

@@ -33,10 +33,10 @@ interface Followed {
   readonly channel: string
   readonly slot: number
   readonly listeners: Set<Listener>
+  /** `idle` until its connection is ready or it is tried again, `asked` until the server answered. */
+  state: 'idle' | 'asked' | 'live'
   /** The connection that was asked for it. */
   link: Redis | undefined
-  /** The server acknowledged it. */
-  live: boolean
 }
 
 export function createSubscriber(connections: Connections, commands: Connection): Subscriber {
@@ -44,6 +44,7 @@ export function createSubscriber(connections: Connections, commands: Connection)
   const links = new Map<string, Redis>()
   let closed = false
   let told = false
+  let retrying: NodeJS.Timeout | undefined
 
   /** The connection that serves a slot now; undefined while its master is unknown. */
   function linkFor(slot: number): Redis | undefined {
@@ -64,8 +65,15 @@ export function createSubscriber(connections: Connections, commands: Connection)
       for (const listener of channels.get(channel)?.listeners ?? []) listener.message(text)
     })
     link.on('ready', () => followAll(link))
-    // A slot moved away (cluster): ask who has it now.
-    link.on('moved', () => interrupted(link))
+    // A slot moved away (cluster): ask who has it now. It is told once for each channel, and may be told before the
+    // promise of an acknowledgement that came just before it has settled.
+    let moved: NodeJS.Immediate | undefined
+    link.on('moved', () => {
+      moved ??= setImmediate(() => {
+        moved = undefined
+        interrupted(link)
+      })
+    })
     link.on('close', () => {
       // On a cluster the slots of a master that is gone will be another's: start afresh.
       if (connections.cluster && links.get(owner.node) === link) {
@@ -81,53 +89,60 @@ export function createSubscriber(connections: Connections, commands: Connection)
   /** The channels of a connection that broke are no longer followed; on a cluster another node may have them. */
   function interrupted(link: Redis): void {
     for (const followed of channels.values()) {
-      if (followed.link !== link) continue
-      if (followed.live) for (const listener of followed.listeners) listener.interrupted?.()
-      followed.live = false
-      if (connections.cluster) retry(followed)
+      if (followed.link !== link || followed.state !== 'live') continue
+      followed.state = 'idle'
+      for (const listener of followed.listeners) listener.interrupted?.()
     }
+    retry()
   }
 
   function followAll(link: Redis): void {
     for (const followed of channels.values()) {
-      if (!followed.live && linkFor(followed.slot) === link) subscribe(followed)
+      if (followed.state === 'idle' && linkFor(followed.slot) === link) subscribe(followed)
     }
   }
 
   function subscribe(followed: Followed): void {
-    if (closed || channels.get(followed.channel) !== followed || followed.live) return
     const link = linkFor(followed.slot)
-    if (!link) return retry(followed)
-    followed.link = link
+    if (!link) return retry()
     // Not connected yet: 'ready' comes back here.
     if (link.status !== 'ready') return
+    followed.link = link
+    followed.state = 'asked'
     link.ssubscribe(followed.channel).then(
       () => {
-        if (followed.link !== link || link.status !== 'ready') return
-        followed.live = true
-        for (const listener of followed.listeners) listener.followed()
+        followed.state = link.status === 'ready' ? 'live' : 'idle'
+        if (followed.state === 'live') for (const listener of followed.listeners) listener.followed()
       },
       (error: unknown) => {
+        followed.state = 'idle'
         const code = replyCode(error)
         if (code && code !== 'MOVED' && !told) {
           told = true
           process.emitWarning(`channels cannot be followed: ${String(error)}`, 'PenknifeWarning')
         }
-        retry(followed)
+        retry()
       },
     )
   }
 
-  function retry(followed: Followed): void {
-    // Its slot may have another master now; nobody else may be asking. ioredis merges what is asked at once.
+  /** One timer for all channels, however many lost their connection at once. */
+  function retry(): void {
+    if (retrying || closed) return
+    // Slots may have another master now; nobody else may be asking. ioredis merges what is asked at once.
     if (connections.cluster) (commands as Cluster).refreshSlotsCache()
-    setTimeout(() => subscribe(followed), RETRY_MS).unref()
+    retrying = setTimeout(() => {
+      retrying = undefined
+      for (const followed of channels.values()) if (followed.state === 'idle') subscribe(followed)
+    }, RETRY_MS)
+    retrying.unref()
   }
 
   function unfollow(followed: Followed): void {
     channels.delete(followed.channel)
     const { link } = followed
-    if (link?.status === 'ready') link.sunsubscribe(followed.channel).catch(() => {})
+    if (followed.state !== 'idle' && link?.status === 'ready')
+      link.sunsubscribe(followed.channel).catch(() => {})
   }
 
   return {
@@ -135,21 +150,21 @@ export function createSubscriber(connections: Connections, commands: Connection)
       if (closed) throw new PenknifeError('PENKNIFE_CLOSED', 'subscribe: penknife was closed')
       let followed = channels.get(channel)
       if (!followed) {
-        followed = { channel, slot: route.slot, listeners: new Set(), link: undefined, live: false }
+        followed = { channel, slot: route.slot, listeners: new Set(), state: 'idle', link: undefined }
         channels.set(channel, followed)
+        subscribe(followed)
       }
       const { listeners } = followed
       listeners.add(listener)
-      if (followed.live) listener.followed()
-      else if (!followed.link) subscribe(followed)
+      if (followed.state === 'live') listener.followed()
       const mine = followed
       return () => {
-        if (listeners.delete(listener) && listeners.size === 0 && channels.get(channel) === mine)
-          unfollow(mine)
+        if (listeners.delete(listener) && listeners.size === 0) unfollow(mine)
       }
     },
     close() {
       closed = true
+      clearTimeout(retrying)
       channels.clear()
       for (const link of links.values()) (link as Connection).disconnect()
     },

@@ -1,0 +1,59 @@
+import { createNotifier, type NotifierEvent, type NudgeEvent, type Space } from '@penknife/core'
+import { expect, test } from 'vitest'
+
+import { numbers } from '../support/channels.ts'
+import { openReady } from '../support/connect.ts'
+import { callsOf, clusterPattern, useCluster } from '../support/redis.ts'
+import { moveSlot } from '../support/slots.ts'
+import { masterOf, spacesOnAll } from '../support/spaces.ts'
+import { until } from '../support/until.ts'
+
+const bench = useCluster()
+
+test('when a slot with many channels moves, each is asked for a few times at most, and nobody misses an event', async () => {
+  const [publishing, following] = await Promise.all(
+    [1, 2].map(() => openReady(clusterPattern(bench.cluster))),
+  )
+  const [space] = spacesOnAll(following!) as [Space]
+  const { slot } = space.runtime.keys.route
+  const channels = numbers(300).map((at) => `room:${at}`)
+  const events: NotifierEvent[] = []
+  const nudges: NudgeEvent[] = []
+  const notifier = createNotifier(space)
+  await notifier.subscribe(channels, { onEvent: (event) => events.push(event) })
+  await notifier.listen(['room:*'], { onEvent: (event) => nudges.push(event) })
+  const publisher = createNotifier(publishing!.space(space.name))
+  const publish = (at: number): Promise<unknown> =>
+    Promise.all(channels.map((channel) => publisher.publish(channel, at)))
+
+  await publish(1)
+  await until('all came', () => events.length === 300)
+  await moveSlot(bench.cluster, bench.raws, slot, masterOf(slot), 1)
+  await publish(2)
+  await until('all came', () => events.length === 600)
+  for (const channel of channels) {
+    const of = events.filter((event) => event.channel === channel)
+    expect(of.map((event) => event.kind === 'message' && event.data)).toEqual([1, 2])
+  }
+  await until('the listener was told', () => nudges.some(({ kind }) => kind === 'interrupted'))
+  await publisher.nudge('room:1', 'after')
+  await until('it hears again', () => nudges.some(({ kind }) => kind === 'message'))
+  const asked = await Promise.all(bench.raws.map((raw) => callsOf(raw, 'ssubscribe')))
+  expect(asked.reduce((sum, each) => sum + each)).toBeLessThan(301 * 5)
+}, 60_000)
+
+test('nudges reach the listeners of their space, and nothing goes over the bus of the cluster', async () => {
+  const penknife = await openReady(clusterPattern(bench.cluster))
+  const spaces = spacesOnAll(penknife)
+  const heard: string[] = []
+  for (const space of spaces) {
+    await createNotifier(space).listen(['*'], {
+      onEvent: (event) => event.kind === 'message' && heard.push(`${space.name} ${event.channel}`),
+    })
+  }
+  for (const space of spaces) await createNotifier(space).nudge('a', 1)
+  await until('all heard', () => heard.length >= spaces.length)
+  expect(heard.toSorted()).toEqual(spaces.map((space) => `${space.name} a`).toSorted())
+  const sent = await Promise.all(bench.raws.map((raw) => raw.cluster('INFO')))
+  for (const info of sent) expect(info).not.toMatch(/cluster_stats_messages_publish(shard)?_sent:[1-9]/)
+})
