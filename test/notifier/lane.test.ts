@@ -32,7 +32,7 @@ test('a lane that fell behind by more than it buffers goes live while events kee
     },
   )
   function publish(count: number): void {
-    for (const end = top + count; top < end;) lane.push(live(++top))
+    for (const end = top + count; top < end;) lane.push([live(++top)])
   }
   async function read(position: string, count: number): Promise<[string, string, ...string[][]]> {
     reads += 1
@@ -98,9 +98,9 @@ test('a lane whose reading failed tries again, and delivers in order what came l
     },
   )
   lane.keepUp()
-  lane.push(live(3))
-  lane.push(live(4))
+  lane.push([live(3)])
+  lane.push([live(4)])
   await until('it is live', () => lane.live)
-  lane.push(live(5))
+  lane.push([live(5)])
   expect(delivered).toEqual(numbers(5, 1).map(id))
 })

@@ -3,7 +3,10 @@ import { ServerResponse } from 'node:http'
 import type { NativeResponse } from './exchange/exchange.ts'
 import { isGone, isSettled } from './exchange/ending.ts'
 
-/** Writes a response bit by bit; all that is written in one turn of the event loop goes out in one write. */
+/**
+ * Writes a response bit by bit; all that is written in one turn of the event loop goes out in one write, or in one for
+ * every 32 KiB.
+ */
 export interface StreamWriter {
   /** Queues text (sent as UTF-8) or bytes for the end of this turn. Nothing happens once it is closed. */
   write(chunk: string | Uint8Array): void
@@ -26,6 +29,10 @@ export interface StreamWriter {
 type Chunk = string | Uint8Array
 
 const DEFAULT_MAX_UNSENT_BYTES = 1_048_576
+/** Goes out before the turn ends, so that what waits for a client is what it did not take. */
+const MOST_QUEUED_BYTES = 32_768
+
+const EMPTY: Chunk[] = []
 
 export interface WriterOptions {
   /** Default: 1 MB. */
@@ -53,8 +60,9 @@ const { write: plainWrite } = ServerResponse.prototype
 class ResponseWriter implements StreamWriter {
   readonly #native: NativeResponse
   readonly #maxUnsentBytes: number
+  readonly #maxQueuedBytes: number
   readonly #bare: boolean
-  #queue: Chunk[] = []
+  #queue: Chunk[] = EMPTY
   #queued = 0
   #closed: boolean
   /** For 'drain' of the socket. */
@@ -65,6 +73,7 @@ class ResponseWriter implements StreamWriter {
   constructor(native: NativeResponse, options: WriterOptions) {
     this.#native = native
     this.#maxUnsentBytes = options.maxUnsentBytes ?? DEFAULT_MAX_UNSENT_BYTES
+    this.#maxQueuedBytes = Math.min(this.#maxUnsentBytes, MOST_QUEUED_BYTES)
     this.#bare = options.bare ?? false
     this.#closed = options.tooLate ?? isGone(native)
     const response = native as ServerResponse
@@ -85,8 +94,12 @@ class ResponseWriter implements StreamWriter {
   write(chunk: Chunk): void {
     if (this.#closed || chunk.length === 0) return
     this.#queued += chunk.length
-    if (this.#queue.push(chunk) === 1) schedule(this)
-    if (this.#queued > this.#maxUnsentBytes) this.send(join(this.takeQueue()))
+    if (this.#queue.length > 0) this.#queue.push(chunk)
+    else {
+      this.#queue = [chunk]
+      schedule(this)
+    }
+    if (this.#queued > this.#maxQueuedBytes) this.flush()
   }
 
   onClose(listener: () => void): void {
@@ -100,8 +113,7 @@ class ResponseWriter implements StreamWriter {
 
   end(): void {
     if (this.#closed) return
-    const rest = this.takeQueue()
-    if (rest.length > 0) this.send(join(rest))
+    this.flush()
     const response = this.#native as ServerResponse
     if (!response.writableEnded && !response.destroyed) response.end()
     this.#close()
@@ -124,17 +136,11 @@ class ResponseWriter implements StreamWriter {
     this.#close()
   }
 
-  /** For the turn's flush. */
-  takeQueue(): readonly Chunk[] {
-    const taken = this.#queue
-    this.#queue = []
-    this.#queued = 0
-    return taken
-  }
-
-  /** For the turn's flush. */
-  send(bytes: Uint8Array): void {
-    if (this.#closed) return
+  /** Sends what is queued. */
+  flush(): void {
+    if (this.#queue.length === 0) return
+    const bytes = encode(this.#queue)
+    this.#drop()
     const response = this.#native as ServerResponse
     if (response.writableLength > this.#maxUnsentBytes) this.destroy()
     else if (this.#pass(response, bytes)) this.#drained()
@@ -160,6 +166,11 @@ class ResponseWriter implements StreamWriter {
     return room
   }
 
+  #drop(): void {
+    this.#queue = EMPTY
+    this.#queued = 0
+  }
+
   #drained(): void {
     if (this.#drainListeners.length === 0) return
     const told = this.#drainListeners
@@ -170,7 +181,7 @@ class ResponseWriter implements StreamWriter {
   #close(): void {
     if (this.#closed) return
     this.#closed = true
-    this.takeQueue()
+    this.#drop()
     const told = this.#closeListeners
     this.#closeListeners = []
     this.#drainListeners = []
@@ -183,24 +194,28 @@ function ignore(): void {}
 let due: ResponseWriter[] = []
 
 function schedule(writer: ResponseWriter): void {
-  if (due.push(writer) === 1) setImmediate(flush)
+  if (due.push(writer) === 1) setImmediate(flushAll)
 }
 
-/** Sends what each writer queued; writers that queued the same share its encoded bytes. */
-function flush(): void {
+function flushAll(): void {
   const writers = due
   due = []
-  let last: readonly Chunk[] = []
-  let bytes: Uint8Array = new Uint8Array()
-  for (const writer of writers) {
-    const queue = writer.takeQueue()
-    if (queue.length === 0) continue
-    if (!isSame(queue, last)) {
-      last = queue
-      bytes = join(queue)
-    }
-    writer.send(bytes)
-  }
+  for (const writer of writers) writer.flush()
+  encoded = NOTHING
+}
+
+interface Encoded {
+  readonly queue: readonly Chunk[]
+  readonly bytes: Uint8Array
+}
+
+const NOTHING: Encoded = { queue: EMPTY, bytes: new Uint8Array() }
+/** By the writer before: those that queued the same share its bytes. */
+let encoded = NOTHING
+
+function encode(queue: readonly Chunk[]): Uint8Array {
+  if (!isSame(queue, encoded.queue)) encoded = { queue, bytes: join(queue) }
+  return encoded.bytes
 }
 
 function isSame(a: readonly Chunk[], b: readonly Chunk[]): boolean {

@@ -104,7 +104,7 @@ export function createControl(
     }
 
     const unfollow = subscriber.follow(route, live, {
-      message: (text) => lane.push(parseLive('', text)),
+      message: (text) => lane.push([parseLive('', text)]),
       followed() {
         following = true
         lane.keepUp()

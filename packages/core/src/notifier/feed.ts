@@ -1,7 +1,7 @@
 import type { Route } from '../redis/keys.ts'
 import type { Subscriber } from '../redis/subscriber.ts'
 import { type History, Lane, type LaneOptions } from './lane.ts'
-import { parseLive } from './messages.ts'
+import { type LiveEvent, parseLive } from './messages.ts'
 
 /** A channel as this process follows it: one pub/sub subscription, any number of lanes. */
 export interface Feed {
@@ -27,11 +27,19 @@ export function createFeed({ channel, live, route, subscriber, history }: FeedOp
   const lanes = new Set<Lane>()
   let followed = false
   let waiting: (() => void)[] = []
+  /** What came in one piece with the last. */
+  let came: LiveEvent[] = []
+
+  /** Lane by lane, because the next event to one lane finds in the processor's caches what the last one needed. */
+  function deliver(): void {
+    const events = came
+    came = []
+    for (const lane of lanes) lane.push(events)
+  }
 
   const unfollow = subscriber.follow(route, live, {
     message(text) {
-      const event = parseLive(channel, text)
-      for (const lane of lanes) lane.push(event)
+      if (came.push(parseLive(channel, text)) === 1) process.nextTick(deliver)
     },
     followed() {
       const again = followed

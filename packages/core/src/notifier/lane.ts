@@ -79,17 +79,17 @@ export class Lane {
     return this.#live
   }
 
-  /** A live message came. */
-  push(event: LiveEvent): void {
-    if (this.#closed || this.#paused) return
-    if (event.message.id === null) {
-      // A nudge has no place in the history.
-      if (this.#live) this.#tell(event.message, this.#position)
-    } else if (!this.#live) this.#keep(event)
-    else if (!this.#advance(event)) {
-      this.#live = false
-      this.#keep(event)
-      this.keepUp()
+  /** Live messages came, in this order. */
+  push(events: readonly LiveEvent[]): void {
+    for (const event of events) {
+      if (this.#closed || this.#paused) return
+      if (!this.#live) this.#keep(event)
+      else if (event.message.id === null) this.#tell(event.message, this.#position)
+      else if (!this.#advance(event)) {
+        this.#live = false
+        this.#keep(event)
+        this.keepUp()
+      }
     }
   }
 
@@ -146,6 +146,8 @@ export class Lane {
   }
 
   #keep(event: LiveEvent): void {
+    // A nudge has no place in the history.
+    if (event.message.id === null) return
     const full = this.#buffer.length === 0 || this.#buffer.length >= LONGEST_BUFFER
     if (full) this.#buffer = [event]
     else (this.#buffer as LiveEvent[]).push(event)

@@ -17,17 +17,17 @@ export function messageFrame(message: NotifierMessage, id: string | undefined): 
   return text
 }
 
-/** The same for a client of one channel: all of them are where the message is, one after the other. */
+/** The same for a client of one channel: all of them are where the message is. */
 export function soleFrame(message: NotifierMessage, cursor: Cursor): string {
-  if (sole.message !== message) sole = { message, text: messageFrame(message, cursor.text()) }
-  return sole.text
+  let text = sole.get(message)
+  if (text === undefined) {
+    text = messageFrame(message, cursor.text())
+    sole.set(message, text)
+  }
+  return text
 }
 
-let sole: { readonly message: NotifierMessage | undefined; readonly text: string } = {
-  message: undefined,
-  text: '',
-}
-
+const sole = new WeakMap<NotifierMessage, string>()
 const built = new WeakMap<NotifierMessage, { readonly id: string | undefined; readonly text: string }>()
 
 /** The event that tells a client to load a channel's state afresh. */
