@@ -20,6 +20,8 @@ const HINTS = {
   away: 'Redis does not answer. The limiter’s policy for that is “closed”: no click passes until it is back.',
 }
 
+const CLOSED = 'no answer, and policy **closed**'
+
 let state = 'connecting'
 let member = ''
 let standing = { me: null, ahead: null }
@@ -33,7 +35,7 @@ const live = follow({
   onState(next) {
     state = next
     if (state === 'away') {
-      open('limiter', 'no answer, and policy **closed**', true)
+      open('limiter', CLOSED, true)
       fold('stream', 'board', 'worker', 'notifier')
     } else if (state === 'live') fold('limiter', 'stream', 'board', 'worker', 'notifier')
     drawState()
@@ -96,7 +98,7 @@ onClick(async () => {
   readQuota(answer.headers)
   if (answer.status === 429) return limited(answer)
   if (!answer.ok) {
-    open('limiter', answer.body.detail ?? `the server answered ${answer.status}`, true)
+    open('limiter', answer.status === 503 ? CLOSED : `the server answered ${answer.status}`, true)
     fold('stream', 'board', 'worker', 'notifier')
     return live.check()
   }

@@ -136,7 +136,7 @@ export interface WindowChoice {
 }
 
 export interface BoardReadOptions extends WindowChoice {
-  /** Default: 'ordinal'. The other styles cost one ZCOUNT or ZRANK more. */
+  /** Default: 'ordinal'. The other styles cost one ZCOUNT more. */
   readonly ranks?: RankStyle
   /** Also give the members' data: one HMGET more; at most 200 rows. Default: false. */
   readonly data?: boolean
