@@ -53,5 +53,5 @@ test.each([
   const [, section = ''] = read(page).split(`\n## ${heading}\n`)
   const [table = ''] = section.split('\n## ')
   const rows = [...table.matchAll(/^\| `(\w+)` /gm)].map(([, option]) => option)
-  expect(rows.toSorted()).toEqual(membersOf(read(source), name).toSorted())
+  expect(new Set(rows)).toEqual(new Set(membersOf(read(source), name)))
 })
