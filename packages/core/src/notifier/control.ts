@@ -1,5 +1,6 @@
 import type { Runtime } from '../redis/penknife.ts'
 import { notifierPublish, notifierSince, notifierTop } from '../redis/scripts.gen.ts'
+import { deliverAll } from './feed.ts'
 import { Lane } from './lane.ts'
 import { CHECK_MS, within } from './limits.ts'
 import { parseLive } from './messages.ts'
@@ -104,7 +105,11 @@ export function createControl(
     }
 
     const unfollow = subscriber.follow(route, live, {
-      message: (text) => lane.push([parseLive('', text)]),
+      message(text) {
+        // A revocation takes what came after it, and nothing before.
+        deliverAll()
+        lane.push([parseLive('', text)])
+      },
       followed() {
         following = true
         lane.keepUp()

@@ -39,7 +39,7 @@ export function createFeed({ channel, live, route, subscriber, history }: FeedOp
 
   const unfollow = subscriber.follow(route, live, {
     message(text) {
-      if (came.push(parseLive(channel, text)) === 1) process.nextTick(deliver)
+      if (came.push(parseLive(channel, text)) === 1) soon(deliver)
     },
     followed() {
       const again = followed
@@ -81,4 +81,17 @@ export function createFeed({ channel, live, route, subscriber, history }: FeedOp
       waiting = []
     },
   }
+}
+
+let due: (() => void)[] = []
+
+function soon(deliver: () => void): void {
+  if (due.push(deliver) === 1) process.nextTick(deliverAll)
+}
+
+/** Delivers what came so far now, because something is about to be delivered that came after it. */
+export function deliverAll(): void {
+  const feeds = due
+  due = []
+  for (const deliver of feeds) deliver()
 }
