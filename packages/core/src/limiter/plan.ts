@@ -187,7 +187,7 @@ function createCharge(context: PlanContext, rules: readonly KnownRule[]): Charge
     read(reply, cost) {
       if (reply === null) return undefined
       if (typeof reply !== 'string') return toldOfLevels(rules as readonly Bucket[], reply, cost)
-      const [, us, reason] = /^(\d+) (.*)$/.exec(reply) as unknown as [string, string, string]
+      const [, us = '', reason = ''] = /^(\d+) (.*)$/.exec(reply) ?? []
       return { kind: 'blocked', endsInUs: Number(us), reason }
     },
     take: (subject, cost, lease) => call(subject, cost, 1, lease),

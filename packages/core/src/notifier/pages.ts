@@ -21,7 +21,7 @@ export function toPage(channel: string, [state, top, ...events]: readonly Reply[
 
 /** The events of a page of history. */
 export function toKept(events: readonly Reply[]): readonly KeptEvent[] {
-  return events as unknown as readonly KeptEvent[]
+  return events as KeptEvent[]
 }
 
 /** The events of a page, where one that a later one supersedes is only a step on the way. */

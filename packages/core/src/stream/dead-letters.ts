@@ -112,7 +112,7 @@ export function createDeadLetters({ keys, route, stream, bind }: Scope, group: s
     async get(position) {
       const id = checkId('position', position)
       const [, found] = await page(route, key, id, id, 1, PAGE_BYTES, 'XRANGE')
-      return found === undefined ? undefined : toDeadLetter(found as unknown as RawEntry)
+      return found === undefined ? undefined : toDeadLetter(found as RawEntry)
     },
     requeue: (which) => forEach('requeue', which, (position) => requeue(route, key, ready, position)),
     purge: (which) => forEach('purge', which, (position) => purge(route, key, position)),

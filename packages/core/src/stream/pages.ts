@@ -29,7 +29,7 @@ export async function* pages(
   for (let position = first; ;) {
     signal?.throwIfAborted()
     const [more, ...found] = await page(route, key, position, last, count, bytes, order)
-    const entries = found as unknown as readonly RawEntry[]
+    const entries = found as RawEntry[]
     if (entries.length > 0) yield entries
     const final = entries.at(-1)
     if (!more || !final) return

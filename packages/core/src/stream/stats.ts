@@ -170,7 +170,7 @@ function toGroup(name: string, reply: readonly Reply[]): Omit<GroupStats, 'finis
   const [, , undelivered, exact, again, pending, delayed, dead, paused, oldestAgeMs] =
     reply as readonly number[]
   const consumers = new Map<string, ConsumerStats>()
-  for (const [consumer, held, idleMs] of reply.slice(10) as unknown as readonly [string, number, number][]) {
+  for (const [consumer, held, idleMs] of reply.slice(10) as [string, number, number][]) {
     const other = consumers.get(consumer)
     consumers.set(consumer, {
       name: consumer,

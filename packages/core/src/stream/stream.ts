@@ -68,7 +68,7 @@ export function createStream<T, Out>(
       const [, ...found] = read.reverse
         ? await page(route, key, to, from, count, READ_BYTES, 'XREVRANGE')
         : await page(route, key, from, to, count, READ_BYTES, 'XRANGE')
-      return (found as unknown as readonly RawEntry[]).map(([id, fields]) => toEntry<T>(id, fields))
+      return (found as RawEntry[]).map(([id, fields]) => toEntry<T>(id, fields))
     },
     stats,
     group: (group) => createGroup(scope, group),

@@ -130,7 +130,7 @@ export function createWorker<T>(scope: Scope, parts: WorkerParts<T>, settings: W
   const looker = createLooker({
     leaseMs,
     look: (fromStream, fromReady) =>
-      look(route, stream, ready, later, dead, paused, fromStream, fromReady) as unknown as Promise<Looked>,
+      look(route, stream, ready, later, dead, paused, fromStream, fromReady) as Promise<Looked>,
     found(id, attempt, isDead) {
       if (topic.heard) topic.emit({ kind: 'recovered', id, attempt })
       if (isDead) buried(id, attempt, 'vanished', new Error(`the workers of ${attempt} attempts vanished`))
