@@ -82,7 +82,7 @@ local function item(state, cost)
       after = after .. packed('>ddddd', ids[rule], now, expires, tokens[rule], levels[rule])
     end
     if fits then
-      call('SETRANGE', state, 0, after)
+      call('SETRANGE', state, '0', after)
     else
       call('SET', state, after, 'PX', ttl + MARGIN)
     end

@@ -44,9 +44,10 @@ function included(names: readonly string[], given: Readonly<Record<string, strin
 /** Puts includes, named arguments, the body and the loop over the batch's items together. */
 export function buildScript(script: LuaScript, includes: Readonly<Record<string, string>> = {}): BuiltScript {
   const { keys, args, shared, sharedKeys, manyKeys } = script
-  const items =
-    sharedKeys || manyKeys ? `(#ARGV - ${shared.length}) / ${args.length}` : `#KEYS / ${keys.length}`
-  const step = manyKeys ? 'each' : String(keys.length)
+  const countsKeys = keys.length > 0 && !sharedKeys && !manyKeys
+  const items = countsKeys ? `#KEYS / ${keys.length}` : `(#ARGV - ${shared.length}) / ${args.length}`
+  // Items that are counted by their keys may have their arguments once, if they are the same for all.
+  const eachArgs = countsKeys && args.length > 0 ? 'own' : String(args.length)
   const values = [
     ...(manyKeys ? ['{ unpack(KEYS, key + 1, key + each) }'] : keys.map((_, at) => `KEYS[key + ${at + 1}]`)),
     ...args.map((_, at) => `ARGV[arg + ${at + 1}]`),
@@ -58,20 +59,33 @@ export function buildScript(script: LuaScript, includes: Readonly<Record<string,
     ...(sharedKeys ? [`local ${sharedKeys.name} = KEYS`] : []),
     ...shared.map((field, at) => `local ${field.name} = ARGV[${at + 1}]`),
     script.body,
-    `local replies, key, arg = {}, 0, ${shared.length}`,
-    ...(manyKeys ? [`local each = #KEYS / (${items})`] : []),
-    `for i = 1, ${items} do`,
-    // Protected: an item that fails (a wrong type at its key) leaves the rest of the batch alone.
-    `  local ok, reply = pcall(item, ${values.join(', ')})`,
-    // Redis hands its own errors over as text or as a table, depending on the version.
-    "  if not ok and type(reply) ~= 'table' then",
-    '    local text = tostring(reply)',
-    "    reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }",
-    '  end',
+    `local replies, items, done = {}, ${items}, 0`,
+    ...(manyKeys ? ['local each = #KEYS / items'] : []),
+    ...(eachArgs === 'own'
+      ? [`local own = #ARGV > ${shared.length + args.length} and ${args.length} or 0`]
+      : []),
+    'local function run()',
+    '  while done < items do',
+    ...(keys.length > 0 ? [`    local key = done * ${manyKeys ? 'each' : keys.length}`] : []),
+    ...(args.length > 0 ? [`    local arg = ${shared.length} + done * ${eachArgs}`] : []),
+    '    done = done + 1',
+    `    local reply = item(${values.join(', ')})`,
     // A nil would end the reply's array early.
-    '  if reply == nil then reply = false end',
-    '  replies[i] = reply',
-    `  key, arg = key + ${step}, arg + ${args.length}`,
+    '    if reply == nil then reply = false end',
+    '    replies[done] = reply',
+    '  end',
+    'end',
+    'while done < items do',
+    // Protected: an item that fails (a wrong type at its key) leaves the rest of the batch alone.
+    '  local ok, reply = pcall(run)',
+    '  if not ok then',
+    // Redis hands its own errors over as text or as a table, depending on the version.
+    "    if type(reply) ~= 'table' then",
+    '      local text = tostring(reply)',
+    "      reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }",
+    '    end',
+    '    replies[done] = reply',
+    '  end',
     'end',
     'return replies',
   ]

@@ -75,6 +75,20 @@ describe('on a single server', () => {
     expect(values).toEqual([3, 1, 2])
   })
 
+  test('arguments that all items of a batch have in common travel once', async () => {
+    const count = await ready()
+    await bench.raw.config('SET', 'slowlog-log-slower-than', 0)
+    expect(await Promise.all(['a', 'b', 'a'].map((name) => count(name, 7)))).toEqual([7, 7, 14])
+    expect(await Promise.all([count('a', 7), count('b', 8)])).toEqual([21, 15])
+    await bench.raw.config('SET', 'slowlog-log-slower-than', -1)
+    const log = (await bench.raw.slowlog('GET', 10)) as [number, number, number, string[]][]
+    const sent = log.map(([, , , words]) => words).filter(([command]) => command === 'evalsha')
+    expect(sent.map((words) => words.slice(2).filter((word) => /^\d+$/.test(word)))).toEqual([
+      ['2', '7', '8'],
+      ['3', '7'],
+    ])
+  })
+
   test('limiters of different rules are batches of their own, calls of one limiter share one', async () => {
     const penknife = await openReady(pattern(bench.server.url))
     const [a, b] = [5, 6].map((limit) =>

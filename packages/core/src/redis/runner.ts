@@ -271,8 +271,22 @@ class Batch implements Timed<Batch> {
     const args: Arg[] = [script, own.length + each * this.items.length, ...own]
     for (const item of this.items) for (let at = 0; at < each; at++) args.push(item[at] as Arg)
     for (let at = sharedKeys ? 1 : 0; at < this.#shared.length; at++) args.push(this.#shared[at] as Arg)
-    for (const item of this.items) for (let at = each; at < item.length; at++) args.push(item[at] as Arg)
+    const once = each > 0 && !sharedKeys && !this.script.manyKeys && this.#sameArgs(each)
+    const itemsWithArgs = once ? 1 : this.items.length
+    for (let nth = 0; nth < itemsWithArgs; nth++) {
+      const item = this.items[nth] as readonly Arg[]
+      for (let at = each; at < item.length; at++) args.push(item[at] as Arg)
+    }
     return args
+  }
+
+  /** Whether the items have the same arguments, which then travel once: each costs both sides as much as a key. */
+  #sameArgs(from: number): boolean {
+    const [first] = this.items as [readonly Arg[]]
+    for (const item of this.items) {
+      for (let at = from; at < first.length; at++) if (item[at] !== first[at]) return false
+    }
+    return true
   }
 
   resolve(replies: readonly unknown[], onReadonly: () => void): void {

@@ -11,7 +11,7 @@ import type { Arg, Reply, Script } from './script.ts'
  */
 export const leaderboardDescribe: Script<[keys: readonly string[]], [member: Arg, data: Arg], number> = {
   name: 'leaderboard/describe',
-  sha: '3e9e696e453257c1df56c49a5d80deca6e74371b',
+  sha: '8e77fc45ec4d6ecf1dc0b7b48ef76156af711d36',
   batch: 64,
   sharedKeys: true,
   shared: [],
@@ -28,16 +28,25 @@ local function item(member, data)
   end
   return 1
 end
-local replies, key, arg = {}, 0, 0
-for i = 1, (#ARGV - 0) / 2 do
-  local ok, reply = pcall(item, ARGV[arg + 1], ARGV[arg + 2])
-  if not ok and type(reply) ~= 'table' then
-    local text = tostring(reply)
-    reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
+local replies, items, done = {}, (#ARGV - 0) / 2, 0
+local function run()
+  while done < items do
+    local arg = 0 + done * 2
+    done = done + 1
+    local reply = item(ARGV[arg + 1], ARGV[arg + 2])
+    if reply == nil then reply = false end
+    replies[done] = reply
   end
-  if reply == nil then reply = false end
-  replies[i] = reply
-  key, arg = key + 0, arg + 2
+end
+while done < items do
+  local ok, reply = pcall(run)
+  if not ok then
+    if type(reply) ~= 'table' then
+      local text = tostring(reply)
+      reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
+    end
+    replies[done] = reply
+  end
 end
 return replies`,
 }
@@ -52,7 +61,7 @@ return replies`,
  */
 export const leaderboardIncrement: Script<[keys: readonly string[]], [member: Arg, by: Arg], string> = {
   name: 'leaderboard/increment',
-  sha: '0caa806b2e4336c0b1fba6cf19dfd5ae147d2fc0',
+  sha: '318e2ec910b13d383e9be92ab673e95afff78591',
   batch: 64,
   sharedKeys: true,
   shared: [],
@@ -71,16 +80,25 @@ local function item(member, by)
   end
   return redis.call('ZINCRBY', keys[1], by, member)
 end
-local replies, key, arg = {}, 0, 0
-for i = 1, (#ARGV - 0) / 2 do
-  local ok, reply = pcall(item, ARGV[arg + 1], ARGV[arg + 2])
-  if not ok and type(reply) ~= 'table' then
-    local text = tostring(reply)
-    reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
+local replies, items, done = {}, (#ARGV - 0) / 2, 0
+local function run()
+  while done < items do
+    local arg = 0 + done * 2
+    done = done + 1
+    local reply = item(ARGV[arg + 1], ARGV[arg + 2])
+    if reply == nil then reply = false end
+    replies[done] = reply
   end
-  if reply == nil then reply = false end
-  replies[i] = reply
-  key, arg = key + 0, arg + 2
+end
+while done < items do
+  local ok, reply = pcall(run)
+  if not ok then
+    if type(reply) ~= 'table' then
+      local text = tostring(reply)
+      reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
+    end
+    replies[done] = reply
+  end
 end
 return replies`,
 }
@@ -95,7 +113,7 @@ return replies`,
  */
 export const leaderboardRank: Script<[keys: readonly string[]], [member: Arg], string | null> = {
   name: 'leaderboard/rank',
-  sha: '0b1830a7562d6e70dc1695de72e32675ac3b2f88',
+  sha: 'c6f583ac6a64ebbddc31b2070a3ec5aad184c0b5',
   batch: 64,
   sharedKeys: true,
   shared: [],
@@ -108,16 +126,25 @@ local function item(member)
   local rank = redis.call('ZRANK', keys[1], member)
   return rank and rank .. ' ' .. redis.call('ZSCORE', keys[1], member)
 end
-local replies, key, arg = {}, 0, 0
-for i = 1, (#ARGV - 0) / 1 do
-  local ok, reply = pcall(item, ARGV[arg + 1])
-  if not ok and type(reply) ~= 'table' then
-    local text = tostring(reply)
-    reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
+local replies, items, done = {}, (#ARGV - 0) / 1, 0
+local function run()
+  while done < items do
+    local arg = 0 + done * 1
+    done = done + 1
+    local reply = item(ARGV[arg + 1])
+    if reply == nil then reply = false end
+    replies[done] = reply
   end
-  if reply == nil then reply = false end
-  replies[i] = reply
-  key, arg = key + 0, arg + 1
+end
+while done < items do
+  local ok, reply = pcall(run)
+  if not ok then
+    if type(reply) ~= 'table' then
+      local text = tostring(reply)
+      reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
+    end
+    replies[done] = reply
+  end
 end
 return replies`,
 }
@@ -138,7 +165,7 @@ return replies`,
  */
 export const leaderboardRead: Script<[keys: readonly string[], plan: Arg], [what: Arg, style: Arg, data: Arg, a: Arg, b: Arg, c: Arg, d: Arg], number | readonly Reply[]> = {
   name: 'leaderboard/read',
-  sha: '93bce1bb1c3e154b7387243ff963c563b51cdabb',
+  sha: 'd326ef68ecb9f7bac531b4042bdf1e8f62087042',
   batch: 16,
   sharedKeys: true,
   shared: ["plan"],
@@ -334,16 +361,25 @@ local function item(what, style, data, a, b, c, d)
   end
   return rows[what](config, open[1], style, data == '1' and keys[config.data], a, b, c, d)
 end
-local replies, key, arg = {}, 0, 1
-for i = 1, (#ARGV - 1) / 7 do
-  local ok, reply = pcall(item, ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3], ARGV[arg + 4], ARGV[arg + 5], ARGV[arg + 6], ARGV[arg + 7])
-  if not ok and type(reply) ~= 'table' then
-    local text = tostring(reply)
-    reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
+local replies, items, done = {}, (#ARGV - 1) / 7, 0
+local function run()
+  while done < items do
+    local arg = 1 + done * 7
+    done = done + 1
+    local reply = item(ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3], ARGV[arg + 4], ARGV[arg + 5], ARGV[arg + 6], ARGV[arg + 7])
+    if reply == nil then reply = false end
+    replies[done] = reply
   end
-  if reply == nil then reply = false end
-  replies[i] = reply
-  key, arg = key + 0, arg + 7
+end
+while done < items do
+  local ok, reply = pcall(run)
+  if not ok then
+    if type(reply) ~= 'table' then
+      local text = tostring(reply)
+      reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
+    end
+    replies[done] = reply
+  end
 end
 return replies`,
 }
@@ -364,7 +400,7 @@ return replies`,
  */
 export const leaderboardReadRolling: Script<[keys: readonly string[], plan: Arg], [what: Arg, style: Arg, data: Arg, a: Arg, b: Arg, c: Arg, d: Arg], number | readonly Reply[]> = {
   name: 'leaderboard/read-rolling',
-  sha: 'f5ac8479fd0a62d70732cc14976401d732814771',
+  sha: '1567aff584a5b2d7308f4e4b8bebbeca80b02bac',
   batch: 16,
   sharedKeys: true,
   shared: ["plan"],
@@ -654,16 +690,25 @@ local function item(what, style, data, a, b, c, d)
   end
   return rows[what](config, open[1], style, data == '1' and keys[config.data], a, b, c, d)
 end
-local replies, key, arg = {}, 0, 1
-for i = 1, (#ARGV - 1) / 7 do
-  local ok, reply = pcall(item, ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3], ARGV[arg + 4], ARGV[arg + 5], ARGV[arg + 6], ARGV[arg + 7])
-  if not ok and type(reply) ~= 'table' then
-    local text = tostring(reply)
-    reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
+local replies, items, done = {}, (#ARGV - 1) / 7, 0
+local function run()
+  while done < items do
+    local arg = 1 + done * 7
+    done = done + 1
+    local reply = item(ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3], ARGV[arg + 4], ARGV[arg + 5], ARGV[arg + 6], ARGV[arg + 7])
+    if reply == nil then reply = false end
+    replies[done] = reply
   end
-  if reply == nil then reply = false end
-  replies[i] = reply
-  key, arg = key + 0, arg + 7
+end
+while done < items do
+  local ok, reply = pcall(run)
+  if not ok then
+    if type(reply) ~= 'table' then
+      local text = tostring(reply)
+      reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
+    end
+    replies[done] = reply
+  end
 end
 return replies`,
 }
@@ -678,7 +723,7 @@ return replies`,
  */
 export const leaderboardRecall: Script<[keys: readonly string[], remember: Arg], [id: Arg], number | null> = {
   name: 'leaderboard/recall',
-  sha: 'cefd711cc6be655010a5b92328ccfeab3f931d99',
+  sha: '91428c720d77e9721fb26f07aa052003fe5b7718',
   batch: 64,
   sharedKeys: true,
   shared: ["remember"],
@@ -781,16 +826,25 @@ local function item(id)
   local time = record and board.time_of(record)
   return time and now - time < tonumber(remember) and time or nil
 end
-local replies, key, arg = {}, 0, 1
-for i = 1, (#ARGV - 1) / 1 do
-  local ok, reply = pcall(item, ARGV[arg + 1])
-  if not ok and type(reply) ~= 'table' then
-    local text = tostring(reply)
-    reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
+local replies, items, done = {}, (#ARGV - 1) / 1, 0
+local function run()
+  while done < items do
+    local arg = 1 + done * 1
+    done = done + 1
+    local reply = item(ARGV[arg + 1])
+    if reply == nil then reply = false end
+    replies[done] = reply
   end
-  if reply == nil then reply = false end
-  replies[i] = reply
-  key, arg = key + 0, arg + 1
+end
+while done < items do
+  local ok, reply = pcall(run)
+  if not ok then
+    if type(reply) ~= 'table' then
+      local text = tostring(reply)
+      reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
+    end
+    replies[done] = reply
+  end
 end
 return replies`,
 }
@@ -808,7 +862,7 @@ return replies`,
  */
 export const leaderboardRemove: Script<[keys: readonly string[], plan: Arg], [member: Arg], number | string> = {
   name: 'leaderboard/remove',
-  sha: '167f7890a8c14fbe389baef7293d51a16e74664a',
+  sha: '3c7648942a3e55da4270592a3d46fa4f6f57d90e',
   batch: 1,
   sharedKeys: true,
   shared: ["plan"],
@@ -1040,16 +1094,25 @@ local function item(member)
   end
   return there
 end
-local replies, key, arg = {}, 0, 1
-for i = 1, (#ARGV - 1) / 1 do
-  local ok, reply = pcall(item, ARGV[arg + 1])
-  if not ok and type(reply) ~= 'table' then
-    local text = tostring(reply)
-    reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
+local replies, items, done = {}, (#ARGV - 1) / 1, 0
+local function run()
+  while done < items do
+    local arg = 1 + done * 1
+    done = done + 1
+    local reply = item(ARGV[arg + 1])
+    if reply == nil then reply = false end
+    replies[done] = reply
   end
-  if reply == nil then reply = false end
-  replies[i] = reply
-  key, arg = key + 0, arg + 1
+end
+while done < items do
+  local ok, reply = pcall(run)
+  if not ok then
+    if type(reply) ~= 'table' then
+      local text = tostring(reply)
+      reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
+    end
+    replies[done] = reply
+  end
 end
 return replies`,
 }
@@ -1067,7 +1130,7 @@ return replies`,
  */
 export const leaderboardUndo: Script<[keys: readonly string[], plan: Arg], [id: Arg, time: Arg], number> = {
   name: 'leaderboard/undo',
-  sha: '509e1f463a011078521a0b64347f7db55ceedc46',
+  sha: '2e84449d55f02feb79de1f8367758622fa834b0c',
   batch: 1,
   sharedKeys: true,
   shared: ["plan"],
@@ -1314,16 +1377,25 @@ local function item(id, time)
   redis.call('HSET', ids, field, place .. ' - - ' .. member)
   return 1
 end
-local replies, key, arg = {}, 0, 1
-for i = 1, (#ARGV - 1) / 2 do
-  local ok, reply = pcall(item, ARGV[arg + 1], ARGV[arg + 2])
-  if not ok and type(reply) ~= 'table' then
-    local text = tostring(reply)
-    reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
+local replies, items, done = {}, (#ARGV - 1) / 2, 0
+local function run()
+  while done < items do
+    local arg = 1 + done * 2
+    done = done + 1
+    local reply = item(ARGV[arg + 1], ARGV[arg + 2])
+    if reply == nil then reply = false end
+    replies[done] = reply
   end
-  if reply == nil then reply = false end
-  replies[i] = reply
-  key, arg = key + 0, arg + 2
+end
+while done < items do
+  local ok, reply = pcall(run)
+  if not ok then
+    if type(reply) ~= 'table' then
+      local text = tostring(reply)
+      reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
+    end
+    replies[done] = reply
+  end
 end
 return replies`,
 }
@@ -1343,7 +1415,7 @@ return replies`,
  */
 export const leaderboardUpdate: Script<[keys: readonly string[], plan: Arg], [changes: Arg, watch: Arg, tell: Arg], number | string | readonly Reply[]> = {
   name: 'leaderboard/update',
-  sha: '01b2b36db8ea4e92c3edec2fd0d353876ada9259',
+  sha: 'e19e80786430b752672a4ce0f9a54cf1eb9a282a',
   batch: 24,
   sharedKeys: true,
   shared: ["plan"],
@@ -1823,16 +1895,25 @@ local function item(changes, watch, tell)
   end
   return replies
 end
-local replies, key, arg = {}, 0, 1
-for i = 1, (#ARGV - 1) / 3 do
-  local ok, reply = pcall(item, ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3])
-  if not ok and type(reply) ~= 'table' then
-    local text = tostring(reply)
-    reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
+local replies, items, done = {}, (#ARGV - 1) / 3, 0
+local function run()
+  while done < items do
+    local arg = 1 + done * 3
+    done = done + 1
+    local reply = item(ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3])
+    if reply == nil then reply = false end
+    replies[done] = reply
   end
-  if reply == nil then reply = false end
-  replies[i] = reply
-  key, arg = key + 0, arg + 3
+end
+while done < items do
+  local ok, reply = pcall(run)
+  if not ok then
+    if type(reply) ~= 'table' then
+      local text = tostring(reply)
+      reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
+    end
+    replies[done] = reply
+  end
 end
 return replies`,
 }
@@ -1850,7 +1931,7 @@ return replies`,
  */
 export const limiterBlock: Script<[], [state: string, duration: Arg, reason: Arg], number> = {
   name: 'limiter/block',
-  sha: '21a5d7527ec975ddd2721184a51faf95ccdf8c91',
+  sha: 'f7d9c2ce4deeaa9c05a0fd60baca4997b2405336',
   batch: 64,
   sharedKeys: false,
   shared: [],
@@ -1896,16 +1977,27 @@ local function item(state, duration, reason)
   end
   return was
 end
-local replies, key, arg = {}, 0, 0
-for i = 1, #KEYS / 1 do
-  local ok, reply = pcall(item, KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2])
-  if not ok and type(reply) ~= 'table' then
-    local text = tostring(reply)
-    reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
+local replies, items, done = {}, #KEYS / 1, 0
+local own = #ARGV > 2 and 2 or 0
+local function run()
+  while done < items do
+    local key = done * 1
+    local arg = 0 + done * own
+    done = done + 1
+    local reply = item(KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2])
+    if reply == nil then reply = false end
+    replies[done] = reply
   end
-  if reply == nil then reply = false end
-  replies[i] = reply
-  key, arg = key + 1, arg + 2
+end
+while done < items do
+  local ok, reply = pcall(run)
+  if not ok then
+    if type(reply) ~= 'table' then
+      local text = tostring(reply)
+      reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
+    end
+    replies[done] = reply
+  end
 end
 return replies`,
 }
@@ -1934,7 +2026,7 @@ return replies`,
  */
 export const limiterCharge: Script<[rules: Arg], [...places: string[], cost: Arg, asking: Arg, lease: Arg], readonly Reply[]> = {
   name: 'limiter/charge',
-  sha: '84067584f7b7142c95266ce327524391251e79c5',
+  sha: 'cdfd0957af824de987667cc331d2c27f0cdfd32b',
   batch: 16,
   sharedKeys: false,
   shared: ["rules"],
@@ -2384,17 +2476,27 @@ local function item(places, cost, asking, lease)
   end
   return reply
 end
-local replies, key, arg = {}, 0, 1
-local each = #KEYS / ((#ARGV - 1) / 3)
-for i = 1, (#ARGV - 1) / 3 do
-  local ok, reply = pcall(item, { unpack(KEYS, key + 1, key + each) }, ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3])
-  if not ok and type(reply) ~= 'table' then
-    local text = tostring(reply)
-    reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
+local replies, items, done = {}, (#ARGV - 1) / 3, 0
+local each = #KEYS / items
+local function run()
+  while done < items do
+    local key = done * each
+    local arg = 1 + done * 3
+    done = done + 1
+    local reply = item({ unpack(KEYS, key + 1, key + each) }, ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3])
+    if reply == nil then reply = false end
+    replies[done] = reply
   end
-  if reply == nil then reply = false end
-  replies[i] = reply
-  key, arg = key + each, arg + 3
+end
+while done < items do
+  local ok, reply = pcall(run)
+  if not ok then
+    if type(reply) ~= 'table' then
+      local text = tostring(reply)
+      reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
+    end
+    replies[done] = reply
+  end
 end
 return replies`,
 }
@@ -2411,7 +2513,7 @@ return replies`,
  */
 export const limiterLease: Script<[], [...places: string[], lease: Arg, length: Arg], number> = {
   name: 'limiter/lease',
-  sha: 'eb12475834a7856f35087a982bfb8099da7e7180',
+  sha: '5239c1e7bcf8d17cb7d5740fa64fa9d53d08d290',
   batch: 64,
   sharedKeys: false,
   shared: [],
@@ -2492,17 +2594,27 @@ local function item(places, lease, length)
   end
   return held
 end
-local replies, key, arg = {}, 0, 0
-local each = #KEYS / ((#ARGV - 0) / 2)
-for i = 1, (#ARGV - 0) / 2 do
-  local ok, reply = pcall(item, { unpack(KEYS, key + 1, key + each) }, ARGV[arg + 1], ARGV[arg + 2])
-  if not ok and type(reply) ~= 'table' then
-    local text = tostring(reply)
-    reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
+local replies, items, done = {}, (#ARGV - 0) / 2, 0
+local each = #KEYS / items
+local function run()
+  while done < items do
+    local key = done * each
+    local arg = 0 + done * 2
+    done = done + 1
+    local reply = item({ unpack(KEYS, key + 1, key + each) }, ARGV[arg + 1], ARGV[arg + 2])
+    if reply == nil then reply = false end
+    replies[done] = reply
   end
-  if reply == nil then reply = false end
-  replies[i] = reply
-  key, arg = key + each, arg + 2
+end
+while done < items do
+  local ok, reply = pcall(run)
+  if not ok then
+    if type(reply) ~= 'table' then
+      local text = tostring(reply)
+      reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
+    end
+    replies[done] = reply
+  end
 end
 return replies`,
 }
@@ -2515,7 +2627,7 @@ return replies`,
  */
 export const limiterReset: Script<[], [place: string], number> = {
   name: 'limiter/reset',
-  sha: '2dfa2168722775a494d6ad05aefff9616de6479c',
+  sha: '5ed29b1c5fdba087f5b50952793ec59057b298c2',
   batch: 128,
   sharedKeys: false,
   shared: [],
@@ -2526,16 +2638,25 @@ export const limiterReset: Script<[], [place: string], number> = {
 local function item(place)
   return redis.call('UNLINK', place)
 end
-local replies, key, arg = {}, 0, 0
-for i = 1, #KEYS / 1 do
-  local ok, reply = pcall(item, KEYS[key + 1])
-  if not ok and type(reply) ~= 'table' then
-    local text = tostring(reply)
-    reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
+local replies, items, done = {}, #KEYS / 1, 0
+local function run()
+  while done < items do
+    local key = done * 1
+    done = done + 1
+    local reply = item(KEYS[key + 1])
+    if reply == nil then reply = false end
+    replies[done] = reply
   end
-  if reply == nil then reply = false end
-  replies[i] = reply
-  key, arg = key + 1, arg + 0
+end
+while done < items do
+  local ok, reply = pcall(run)
+  if not ok then
+    if type(reply) ~= 'table' then
+      local text = tostring(reply)
+      reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
+    end
+    replies[done] = reply
+  end
 end
 return replies`,
 }
@@ -2564,7 +2685,7 @@ return replies`,
  */
 export const limiterTake: Script<[rule: Arg, drain: Arg, token: Arg, capacity: Arg], [state: string, cost: Arg], number | string | null> = {
   name: 'limiter/take',
-  sha: '1d4a436862a056b6a56c9d07bbd7eb2c484300d2',
+  sha: '6573a18283c8b5ddb73d97b57ea5ea0560ee08f6',
   batch: 64,
   sharedKeys: false,
   shared: ["rule","drain","token","capacity"],
@@ -2620,7 +2741,7 @@ local function item(state, cost)
   end
   local longest = after / drain
   if now + longest <= expires then
-    call('SETRANGE', state, 0, packed('>ddddd', rule, now, expires, token, after))
+    call('SETRANGE', state, '0', packed('>ddddd', rule, now, expires, token, after))
   elseif saved and #saved > ENTRY then
     return nil
   else
@@ -2629,16 +2750,27 @@ local function item(state, cost)
   end
   return after
 end
-local replies, key, arg = {}, 0, 4
-for i = 1, #KEYS / 1 do
-  local ok, reply = pcall(item, KEYS[key + 1], ARGV[arg + 1])
-  if not ok and type(reply) ~= 'table' then
-    local text = tostring(reply)
-    reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
+local replies, items, done = {}, #KEYS / 1, 0
+local own = #ARGV > 5 and 1 or 0
+local function run()
+  while done < items do
+    local key = done * 1
+    local arg = 4 + done * own
+    done = done + 1
+    local reply = item(KEYS[key + 1], ARGV[arg + 1])
+    if reply == nil then reply = false end
+    replies[done] = reply
   end
-  if reply == nil then reply = false end
-  replies[i] = reply
-  key, arg = key + 1, arg + 1
+end
+while done < items do
+  local ok, reply = pcall(run)
+  if not ok then
+    if type(reply) ~= 'table' then
+      local text = tostring(reply)
+      reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
+    end
+    replies[done] = reply
+  end
 end
 return replies`,
 }
@@ -2656,7 +2788,7 @@ return replies`,
  */
 export const limiterTakeAll: Script<[rules: Arg], [state: string, cost: Arg], readonly number[] | string | null> = {
   name: 'limiter/take-all',
-  sha: 'dccd72b111fff94c2c345c9b7b4be44d5be89ed3',
+  sha: 'd518b9d0e2bd64b27f8b24e78113f5e09d114a76',
   batch: 64,
   sharedKeys: false,
   shared: ["rules"],
@@ -2734,7 +2866,7 @@ local function item(state, cost)
       after = after .. packed('>ddddd', ids[rule], now, expires, tokens[rule], levels[rule])
     end
     if fits then
-      call('SETRANGE', state, 0, after)
+      call('SETRANGE', state, '0', after)
     else
       call('SET', state, after, 'PX', ttl + MARGIN)
     end
@@ -2745,16 +2877,27 @@ local function item(state, cost)
   end
   return reply
 end
-local replies, key, arg = {}, 0, 1
-for i = 1, #KEYS / 1 do
-  local ok, reply = pcall(item, KEYS[key + 1], ARGV[arg + 1])
-  if not ok and type(reply) ~= 'table' then
-    local text = tostring(reply)
-    reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
+local replies, items, done = {}, #KEYS / 1, 0
+local own = #ARGV > 2 and 1 or 0
+local function run()
+  while done < items do
+    local key = done * 1
+    local arg = 1 + done * own
+    done = done + 1
+    local reply = item(KEYS[key + 1], ARGV[arg + 1])
+    if reply == nil then reply = false end
+    replies[done] = reply
   end
-  if reply == nil then reply = false end
-  replies[i] = reply
-  key, arg = key + 1, arg + 1
+end
+while done < items do
+  local ok, reply = pcall(run)
+  if not ok then
+    if type(reply) ~= 'table' then
+      local text = tostring(reply)
+      reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
+    end
+    replies[done] = reply
+  end
 end
 return replies`,
 }
@@ -2785,7 +2928,7 @@ return replies`,
  */
 export const notifierHold: Script<[lease: Arg, channel: Arg], [held: string, process: Arg, number: Arg, admitted: Arg, most: Arg], string> = {
   name: 'notifier/hold',
-  sha: '62499d674e6a33283bcbda2a7fe52003758af731',
+  sha: '8ebfcbf6896852fa8a0f5e68c6f184ab441e0e0b',
   batch: 32,
   sharedKeys: false,
   shared: ["lease","channel"],
@@ -2844,16 +2987,27 @@ local function item(held, process, number, admitted, most)
   end
   return admitted
 end
-local replies, key, arg = {}, 0, 2
-for i = 1, #KEYS / 1 do
-  local ok, reply = pcall(item, KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3], ARGV[arg + 4])
-  if not ok and type(reply) ~= 'table' then
-    local text = tostring(reply)
-    reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
+local replies, items, done = {}, #KEYS / 1, 0
+local own = #ARGV > 6 and 4 or 0
+local function run()
+  while done < items do
+    local key = done * 1
+    local arg = 2 + done * own
+    done = done + 1
+    local reply = item(KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3], ARGV[arg + 4])
+    if reply == nil then reply = false end
+    replies[done] = reply
   end
-  if reply == nil then reply = false end
-  replies[i] = reply
-  key, arg = key + 1, arg + 4
+end
+while done < items do
+  local ok, reply = pcall(run)
+  if not ok then
+    if type(reply) ~= 'table' then
+      local text = tostring(reply)
+      reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
+    end
+    replies[done] = reply
+  end
 end
 return replies`,
 }
@@ -2870,7 +3024,7 @@ return replies`,
  */
 export const notifierNudge: Script<[nudges: Arg], [live: string, channel: Arg, type: Arg, json: Arg], number> = {
   name: 'notifier/nudge',
-  sha: 'a5ac062a590dcd46d07e604d801f1ec207fe1043',
+  sha: 'f299c304eddc1aa8fb6f53c7184df82284ad0fbe',
   batch: 64,
   sharedKeys: false,
   shared: ["nudges"],
@@ -2883,16 +3037,27 @@ local function item(live, channel, type, json)
   local said = '\\n' .. type .. '\\n' .. json
   return redis.call('SPUBLISH', live, said) + redis.call('SPUBLISH', nudges, channel .. said)
 end
-local replies, key, arg = {}, 0, 1
-for i = 1, #KEYS / 1 do
-  local ok, reply = pcall(item, KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3])
-  if not ok and type(reply) ~= 'table' then
-    local text = tostring(reply)
-    reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
+local replies, items, done = {}, #KEYS / 1, 0
+local own = #ARGV > 4 and 3 or 0
+local function run()
+  while done < items do
+    local key = done * 1
+    local arg = 1 + done * own
+    done = done + 1
+    local reply = item(KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3])
+    if reply == nil then reply = false end
+    replies[done] = reply
   end
-  if reply == nil then reply = false end
-  replies[i] = reply
-  key, arg = key + 1, arg + 3
+end
+while done < items do
+  local ok, reply = pcall(run)
+  if not ok then
+    if type(reply) ~= 'table' then
+      local text = tostring(reply)
+      reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
+    end
+    replies[done] = reply
+  end
 end
 return replies`,
 }
@@ -2918,7 +3083,7 @@ return replies`,
  */
 export const notifierPublish: Script<[keep: Arg, ttl: Arg, age: Arg, window: Arg], [history: string, once: string, live: Arg, type: Arg, json: Arg, coalesce: Arg, lasts: Arg], string> = {
   name: 'notifier/publish',
-  sha: 'c3438801ad9c6be157103ea14762e3b1cfbca798',
+  sha: 'e1387d87dcb9285b1186bc21f186a09be00da3f6',
   batch: 64,
   sharedKeys: false,
   shared: ["keep","ttl","age","window"],
@@ -2991,16 +3156,27 @@ local function item(history, once, live, type, json, coalesce, lasts)
   end
   return name
 end
-local replies, key, arg = {}, 0, 4
-for i = 1, #KEYS / 2 do
-  local ok, reply = pcall(item, KEYS[key + 1], KEYS[key + 2], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3], ARGV[arg + 4], ARGV[arg + 5])
-  if not ok and type(reply) ~= 'table' then
-    local text = tostring(reply)
-    reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
+local replies, items, done = {}, #KEYS / 2, 0
+local own = #ARGV > 9 and 5 or 0
+local function run()
+  while done < items do
+    local key = done * 2
+    local arg = 4 + done * own
+    done = done + 1
+    local reply = item(KEYS[key + 1], KEYS[key + 2], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3], ARGV[arg + 4], ARGV[arg + 5])
+    if reply == nil then reply = false end
+    replies[done] = reply
   end
-  if reply == nil then reply = false end
-  replies[i] = reply
-  key, arg = key + 2, arg + 5
+end
+while done < items do
+  local ok, reply = pcall(run)
+  if not ok then
+    if type(reply) ~= 'table' then
+      local text = tostring(reply)
+      reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
+    end
+    replies[done] = reply
+  end
 end
 return replies`,
 }
@@ -3017,7 +3193,7 @@ return replies`,
  */
 export const notifierRelease: Script<[], [held: string, process: Arg, number: Arg], number> = {
   name: 'notifier/release',
-  sha: '2e955d7398dbf0234b4261eb7ffd9e78a8ee1655',
+  sha: '953ff687e96ffacebc012cf474bb60d3aff2f84d',
   batch: 64,
   sharedKeys: false,
   shared: [],
@@ -3034,16 +3210,27 @@ local function item(held, process, number)
   end
   return 0
 end
-local replies, key, arg = {}, 0, 0
-for i = 1, #KEYS / 1 do
-  local ok, reply = pcall(item, KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2])
-  if not ok and type(reply) ~= 'table' then
-    local text = tostring(reply)
-    reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
+local replies, items, done = {}, #KEYS / 1, 0
+local own = #ARGV > 2 and 2 or 0
+local function run()
+  while done < items do
+    local key = done * 1
+    local arg = 0 + done * own
+    done = done + 1
+    local reply = item(KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2])
+    if reply == nil then reply = false end
+    replies[done] = reply
   end
-  if reply == nil then reply = false end
-  replies[i] = reply
-  key, arg = key + 1, arg + 2
+end
+while done < items do
+  local ok, reply = pcall(run)
+  if not ok then
+    if type(reply) ~= 'table' then
+      local text = tostring(reply)
+      reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
+    end
+    replies[done] = reply
+  end
 end
 return replies`,
 }
@@ -3063,7 +3250,7 @@ return replies`,
  */
 export const notifierSince: Script<[age: Arg], [history: string, position: Arg, count: Arg], readonly Reply[]> = {
   name: 'notifier/since',
-  sha: '45162baf06ff42c4d486e48cc8f448f2e03fc386',
+  sha: '3a74854010ac80e4caf860bf835736b9057f59d1',
   batch: 1,
   sharedKeys: false,
   shared: ["age"],
@@ -3155,16 +3342,27 @@ local function item(history, position, count)
   end
   return reply
 end
-local replies, key, arg = {}, 0, 1
-for i = 1, #KEYS / 1 do
-  local ok, reply = pcall(item, KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2])
-  if not ok and type(reply) ~= 'table' then
-    local text = tostring(reply)
-    reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
+local replies, items, done = {}, #KEYS / 1, 0
+local own = #ARGV > 3 and 2 or 0
+local function run()
+  while done < items do
+    local key = done * 1
+    local arg = 1 + done * own
+    done = done + 1
+    local reply = item(KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2])
+    if reply == nil then reply = false end
+    replies[done] = reply
   end
-  if reply == nil then reply = false end
-  replies[i] = reply
-  key, arg = key + 1, arg + 2
+end
+while done < items do
+  local ok, reply = pcall(run)
+  if not ok then
+    if type(reply) ~= 'table' then
+      local text = tostring(reply)
+      reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
+    end
+    replies[done] = reply
+  end
 end
 return replies`,
 }
@@ -3177,7 +3375,7 @@ return replies`,
  */
 export const notifierTop: Script<[], [history: string], string> = {
   name: 'notifier/top',
-  sha: '22a74a5c4ec3ad964c8df8ae4f502ce58d068ae0',
+  sha: 'b4d332bea5239f4bf5a52d50abe23c86e876ed70',
   batch: 64,
   sharedKeys: false,
   shared: [],
@@ -3192,16 +3390,25 @@ local function item(history)
   local last = redis.call('XREVRANGE', history, '+', '-', 'COUNT', 1)[1]
   return last and tagged(last[1], last[2][2], last[2][4]) or '0-0'
 end
-local replies, key, arg = {}, 0, 0
-for i = 1, #KEYS / 1 do
-  local ok, reply = pcall(item, KEYS[key + 1])
-  if not ok and type(reply) ~= 'table' then
-    local text = tostring(reply)
-    reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
+local replies, items, done = {}, #KEYS / 1, 0
+local function run()
+  while done < items do
+    local key = done * 1
+    done = done + 1
+    local reply = item(KEYS[key + 1])
+    if reply == nil then reply = false end
+    replies[done] = reply
   end
-  if reply == nil then reply = false end
-  replies[i] = reply
-  key, arg = key + 1, arg + 0
+end
+while done < items do
+  local ok, reply = pcall(run)
+  if not ok then
+    if type(reply) ~= 'table' then
+      local text = tostring(reply)
+      reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
+    end
+    replies[done] = reply
+  end
 end
 return replies`,
 }
@@ -3221,7 +3428,7 @@ return replies`,
  */
 export const streamAdd: Script<[of: readonly string[], limits: Arg], [payload: Arg, trace: Arg, due: Arg], string | null> = {
   name: 'stream/add',
-  sha: 'f9898fe98000e0deee14b12526c825d8fff95401',
+  sha: '70d9e2996942c954626ad5dff1097cabeec9d25a',
   batch: 64,
   sharedKeys: true,
   shared: ["limits"],
@@ -3357,16 +3564,25 @@ local stream = of[1]
 local function item(payload, trace, due)
   return append(stream, payload, trace, due, limits)
 end
-local replies, key, arg = {}, 0, 1
-for i = 1, (#ARGV - 1) / 3 do
-  local ok, reply = pcall(item, ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3])
-  if not ok and type(reply) ~= 'table' then
-    local text = tostring(reply)
-    reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
+local replies, items, done = {}, (#ARGV - 1) / 3, 0
+local function run()
+  while done < items do
+    local arg = 1 + done * 3
+    done = done + 1
+    local reply = item(ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3])
+    if reply == nil then reply = false end
+    replies[done] = reply
   end
-  if reply == nil then reply = false end
-  replies[i] = reply
-  key, arg = key + 0, arg + 3
+end
+while done < items do
+  local ok, reply = pcall(run)
+  if not ok then
+    if type(reply) ~= 'table' then
+      local text = tostring(reply)
+      reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
+    end
+    replies[done] = reply
+  end
 end
 return replies`,
 }
@@ -3387,7 +3603,7 @@ return replies`,
  */
 export const streamAddOnce: Script<[limits: Arg], [stream: string, once: string, payload: Arg, trace: Arg, due: Arg, window: Arg], string | null> = {
   name: 'stream/add_once',
-  sha: '90c2942146652551f2bfe3a24c1ee7723a8df37d',
+  sha: '9f2e64840cb6963b016c6cc9293e755f5eeaf044',
   batch: 64,
   sharedKeys: false,
   shared: ["limits"],
@@ -3530,16 +3746,27 @@ local function item(stream, once, payload, trace, due, window)
   end
   return id
 end
-local replies, key, arg = {}, 0, 1
-for i = 1, #KEYS / 2 do
-  local ok, reply = pcall(item, KEYS[key + 1], KEYS[key + 2], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3], ARGV[arg + 4])
-  if not ok and type(reply) ~= 'table' then
-    local text = tostring(reply)
-    reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
+local replies, items, done = {}, #KEYS / 2, 0
+local own = #ARGV > 5 and 4 or 0
+local function run()
+  while done < items do
+    local key = done * 2
+    local arg = 1 + done * own
+    done = done + 1
+    local reply = item(KEYS[key + 1], KEYS[key + 2], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3], ARGV[arg + 4])
+    if reply == nil then reply = false end
+    replies[done] = reply
   end
-  if reply == nil then reply = false end
-  replies[i] = reply
-  key, arg = key + 2, arg + 4
+end
+while done < items do
+  local ok, reply = pcall(run)
+  if not ok then
+    if type(reply) ~= 'table' then
+      local text = tostring(reply)
+      reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
+    end
+    replies[done] = reply
+  end
 end
 return replies`,
 }
@@ -3561,7 +3788,7 @@ return replies`,
  */
 export const streamDrop: Script<[], [stream: string, ready: string, later: string, dead: string, paused: string, group: Arg, quiet: Arg], number | string> = {
   name: 'stream/drop',
-  sha: 'f045e2764cfe07e7872ee3230b2e7b4ff3007124',
+  sha: '6c0fe07b0073e91d71e6364a830e04ede01abb90',
   batch: 1,
   sharedKeys: false,
   shared: [],
@@ -3607,16 +3834,27 @@ local function item(stream, ready, later, dead, paused, group, quiet)
   end
   return (here or gone > 0) and 1 or 0
 end
-local replies, key, arg = {}, 0, 0
-for i = 1, #KEYS / 5 do
-  local ok, reply = pcall(item, KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], KEYS[key + 4], KEYS[key + 5], ARGV[arg + 1], ARGV[arg + 2])
-  if not ok and type(reply) ~= 'table' then
-    local text = tostring(reply)
-    reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
+local replies, items, done = {}, #KEYS / 5, 0
+local own = #ARGV > 2 and 2 or 0
+local function run()
+  while done < items do
+    local key = done * 5
+    local arg = 0 + done * own
+    done = done + 1
+    local reply = item(KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], KEYS[key + 4], KEYS[key + 5], ARGV[arg + 1], ARGV[arg + 2])
+    if reply == nil then reply = false end
+    replies[done] = reply
   end
-  if reply == nil then reply = false end
-  replies[i] = reply
-  key, arg = key + 5, arg + 2
+end
+while done < items do
+  local ok, reply = pcall(run)
+  if not ok then
+    if type(reply) ~= 'table' then
+      local text = tostring(reply)
+      reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
+    end
+    replies[done] = reply
+  end
 end
 return replies`,
 }
@@ -3637,7 +3875,7 @@ return replies`,
  */
 export const streamLeave: Script<[group: Arg, consumer: Arg, declared: Arg], [stream: string, ready: string, later: string, mark: string], number> = {
   name: 'stream/leave',
-  sha: '158ddd82fcfa0ea9c3f082535859777366c7dae6',
+  sha: 'eb4f4708d27f5a33c3a5cdaa9ff17488e8a1b6fc',
   batch: 1,
   sharedKeys: false,
   shared: ["group","consumer","declared"],
@@ -3822,16 +4060,25 @@ local function item(stream, ready, later, mark)
   end
   return given
 end
-local replies, key, arg = {}, 0, 3
-for i = 1, #KEYS / 4 do
-  local ok, reply = pcall(item, KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], KEYS[key + 4])
-  if not ok and type(reply) ~= 'table' then
-    local text = tostring(reply)
-    reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
+local replies, items, done = {}, #KEYS / 4, 0
+local function run()
+  while done < items do
+    local key = done * 4
+    done = done + 1
+    local reply = item(KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], KEYS[key + 4])
+    if reply == nil then reply = false end
+    replies[done] = reply
   end
-  if reply == nil then reply = false end
-  replies[i] = reply
-  key, arg = key + 4, arg + 0
+end
+while done < items do
+  local ok, reply = pcall(run)
+  if not ok then
+    if type(reply) ~= 'table' then
+      local text = tostring(reply)
+      reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
+    end
+    replies[done] = reply
+  end
 end
 return replies`,
 }
@@ -3859,7 +4106,7 @@ return replies`,
  */
 export const streamLook: Script<[group: Arg, consumer: Arg, declared: Arg, lease: Arg, attempts: Arg], [stream: string, ready: string, later: string, dead: string, paused: string, fromStream: Arg, fromReady: Arg], readonly Reply[]> = {
   name: 'stream/look',
-  sha: '59e73663d43cb386449bbdbf5cd059641aef2d0a',
+  sha: 'bc99f69c7950741ed401cbf738429f78cd48cb35',
   batch: 1,
   sharedKeys: false,
   shared: ["group","consumer","declared","lease","attempts"],
@@ -4058,16 +4305,27 @@ local function item(stream, ready, later, dead, paused, from_stream, from_ready)
   local wait = soonest[2] and math.max(0, tonumber(soonest[2]) - ms) or -1
   return { stream_next, ready_next, redis.call('EXISTS', paused), wait, unpack(reply) }
 end
-local replies, key, arg = {}, 0, 5
-for i = 1, #KEYS / 5 do
-  local ok, reply = pcall(item, KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], KEYS[key + 4], KEYS[key + 5], ARGV[arg + 1], ARGV[arg + 2])
-  if not ok and type(reply) ~= 'table' then
-    local text = tostring(reply)
-    reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
+local replies, items, done = {}, #KEYS / 5, 0
+local own = #ARGV > 7 and 2 or 0
+local function run()
+  while done < items do
+    local key = done * 5
+    local arg = 5 + done * own
+    done = done + 1
+    local reply = item(KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], KEYS[key + 4], KEYS[key + 5], ARGV[arg + 1], ARGV[arg + 2])
+    if reply == nil then reply = false end
+    replies[done] = reply
   end
-  if reply == nil then reply = false end
-  replies[i] = reply
-  key, arg = key + 5, arg + 2
+end
+while done < items do
+  local ok, reply = pcall(run)
+  if not ok then
+    if type(reply) ~= 'table' then
+      local text = tostring(reply)
+      reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
+    end
+    replies[done] = reply
+  end
 end
 return replies`,
 }
@@ -4084,7 +4342,7 @@ return replies`,
  */
 export const streamOpen: Script<[], [stream: string, ready: string, paused: string, group: Arg, from: Arg], number> = {
   name: 'stream/open',
-  sha: '37ad95cc2358f79553b645b6c18879880c80d81d',
+  sha: 'ceadc33f33a697d637df0ede50f86b5b5b503955',
   batch: 16,
   sharedKeys: false,
   shared: [],
@@ -4103,16 +4361,27 @@ local function item(stream, ready, paused, group, from)
   make(stream, group, from)
   return redis.call('EXISTS', paused)
 end
-local replies, key, arg = {}, 0, 0
-for i = 1, #KEYS / 3 do
-  local ok, reply = pcall(item, KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], ARGV[arg + 1], ARGV[arg + 2])
-  if not ok and type(reply) ~= 'table' then
-    local text = tostring(reply)
-    reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
+local replies, items, done = {}, #KEYS / 3, 0
+local own = #ARGV > 2 and 2 or 0
+local function run()
+  while done < items do
+    local key = done * 3
+    local arg = 0 + done * own
+    done = done + 1
+    local reply = item(KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], ARGV[arg + 1], ARGV[arg + 2])
+    if reply == nil then reply = false end
+    replies[done] = reply
   end
-  if reply == nil then reply = false end
-  replies[i] = reply
-  key, arg = key + 3, arg + 2
+end
+while done < items do
+  local ok, reply = pcall(run)
+  if not ok then
+    if type(reply) ~= 'table' then
+      local text = tostring(reply)
+      reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
+    end
+    replies[done] = reply
+  end
 end
 return replies`,
 }
@@ -4125,7 +4394,7 @@ return replies`,
  */
 export const streamOverview: Script<[], [stream: string], readonly Reply[]> = {
   name: 'stream/overview',
-  sha: '8601e3473c00883bdfd38732e2765c9579f3d786',
+  sha: '5307f560b686755d5bbdf8e69203583542b546cd',
   batch: 4,
   sharedKeys: false,
   shared: [],
@@ -4154,16 +4423,25 @@ local function item(stream)
   end
   return reply
 end
-local replies, key, arg = {}, 0, 0
-for i = 1, #KEYS / 1 do
-  local ok, reply = pcall(item, KEYS[key + 1])
-  if not ok and type(reply) ~= 'table' then
-    local text = tostring(reply)
-    reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
+local replies, items, done = {}, #KEYS / 1, 0
+local function run()
+  while done < items do
+    local key = done * 1
+    done = done + 1
+    local reply = item(KEYS[key + 1])
+    if reply == nil then reply = false end
+    replies[done] = reply
   end
-  if reply == nil then reply = false end
-  replies[i] = reply
-  key, arg = key + 1, arg + 0
+end
+while done < items do
+  local ok, reply = pcall(run)
+  if not ok then
+    if type(reply) ~= 'table' then
+      local text = tostring(reply)
+      reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
+    end
+    replies[done] = reply
+  end
 end
 return replies`,
 }
@@ -4183,7 +4461,7 @@ return replies`,
  */
 export const streamPage: Script<[], [stream: string, first: Arg, last: Arg, count: Arg, bytes: Arg, order: Arg], readonly Reply[]> = {
   name: 'stream/page',
-  sha: '6504a98205a6eedf190fd8371bd807063e035f14',
+  sha: '58f95ac9f5141352a94083facf8863d69c7a335c',
   batch: 1,
   sharedKeys: false,
   shared: [],
@@ -4220,16 +4498,27 @@ local function item(stream, first, last, count, bytes, order)
   end
   return page
 end
-local replies, key, arg = {}, 0, 0
-for i = 1, #KEYS / 1 do
-  local ok, reply = pcall(item, KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3], ARGV[arg + 4], ARGV[arg + 5])
-  if not ok and type(reply) ~= 'table' then
-    local text = tostring(reply)
-    reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
+local replies, items, done = {}, #KEYS / 1, 0
+local own = #ARGV > 5 and 5 or 0
+local function run()
+  while done < items do
+    local key = done * 1
+    local arg = 0 + done * own
+    done = done + 1
+    local reply = item(KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3], ARGV[arg + 4], ARGV[arg + 5])
+    if reply == nil then reply = false end
+    replies[done] = reply
   end
-  if reply == nil then reply = false end
-  replies[i] = reply
-  key, arg = key + 1, arg + 5
+end
+while done < items do
+  local ok, reply = pcall(run)
+  if not ok then
+    if type(reply) ~= 'table' then
+      local text = tostring(reply)
+      reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
+    end
+    replies[done] = reply
+  end
 end
 return replies`,
 }
@@ -4243,7 +4532,7 @@ return replies`,
  */
 export const streamPause: Script<[], [paused: string, on: Arg], number> = {
   name: 'stream/pause',
-  sha: '992b8f93bbfb21817e07e998f777710f97ed3944',
+  sha: '82a9120936805c26f23dddc3aede5cb03c11c0d9',
   batch: 16,
   sharedKeys: false,
   shared: [],
@@ -4260,16 +4549,27 @@ local function item(paused, on)
   end
   return redis.call('DEL', paused)
 end
-local replies, key, arg = {}, 0, 0
-for i = 1, #KEYS / 1 do
-  local ok, reply = pcall(item, KEYS[key + 1], ARGV[arg + 1])
-  if not ok and type(reply) ~= 'table' then
-    local text = tostring(reply)
-    reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
+local replies, items, done = {}, #KEYS / 1, 0
+local own = #ARGV > 1 and 1 or 0
+local function run()
+  while done < items do
+    local key = done * 1
+    local arg = 0 + done * own
+    done = done + 1
+    local reply = item(KEYS[key + 1], ARGV[arg + 1])
+    if reply == nil then reply = false end
+    replies[done] = reply
   end
-  if reply == nil then reply = false end
-  replies[i] = reply
-  key, arg = key + 1, arg + 1
+end
+while done < items do
+  local ok, reply = pcall(run)
+  if not ok then
+    if type(reply) ~= 'table' then
+      local text = tostring(reply)
+      reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
+    end
+    replies[done] = reply
+  end
 end
 return replies`,
 }
@@ -4283,7 +4583,7 @@ return replies`,
  */
 export const streamPurge: Script<[], [dead: string, position: Arg], number> = {
   name: 'stream/purge',
-  sha: '9ad1260b85c8bbe51cdc8ef85e1fd441424ce75a',
+  sha: '8833e3a7d79e3e356039711ec78fa0ffd5f931c9',
   batch: 128,
   sharedKeys: false,
   shared: [],
@@ -4294,16 +4594,27 @@ export const streamPurge: Script<[], [dead: string, position: Arg], number> = {
 local function item(dead, position)
   return redis.call('XDEL', dead, position)
 end
-local replies, key, arg = {}, 0, 0
-for i = 1, #KEYS / 1 do
-  local ok, reply = pcall(item, KEYS[key + 1], ARGV[arg + 1])
-  if not ok and type(reply) ~= 'table' then
-    local text = tostring(reply)
-    reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
+local replies, items, done = {}, #KEYS / 1, 0
+local own = #ARGV > 1 and 1 or 0
+local function run()
+  while done < items do
+    local key = done * 1
+    local arg = 0 + done * own
+    done = done + 1
+    local reply = item(KEYS[key + 1], ARGV[arg + 1])
+    if reply == nil then reply = false end
+    replies[done] = reply
   end
-  if reply == nil then reply = false end
-  replies[i] = reply
-  key, arg = key + 1, arg + 1
+end
+while done < items do
+  local ok, reply = pcall(run)
+  if not ok then
+    if type(reply) ~= 'table' then
+      local text = tostring(reply)
+      reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
+    end
+    replies[done] = reply
+  end
 end
 return replies`,
 }
@@ -4322,7 +4633,7 @@ return replies`,
  */
 export const streamReap: Script<[], [stream: string, ready: string, group: Arg, silent: Arg], number> = {
   name: 'stream/reap',
-  sha: '04b5bac7533255abe9a624366cdc3b2a036aa84d',
+  sha: 'a78e6b4ed05fbea018195b0cdf0e148a38b9dfed',
   batch: 1,
   sharedKeys: false,
   shared: [],
@@ -4348,16 +4659,27 @@ local function item(stream, ready, group, silent)
   end
   return gone
 end
-local replies, key, arg = {}, 0, 0
-for i = 1, #KEYS / 2 do
-  local ok, reply = pcall(item, KEYS[key + 1], KEYS[key + 2], ARGV[arg + 1], ARGV[arg + 2])
-  if not ok and type(reply) ~= 'table' then
-    local text = tostring(reply)
-    reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
+local replies, items, done = {}, #KEYS / 2, 0
+local own = #ARGV > 2 and 2 or 0
+local function run()
+  while done < items do
+    local key = done * 2
+    local arg = 0 + done * own
+    done = done + 1
+    local reply = item(KEYS[key + 1], KEYS[key + 2], ARGV[arg + 1], ARGV[arg + 2])
+    if reply == nil then reply = false end
+    replies[done] = reply
   end
-  if reply == nil then reply = false end
-  replies[i] = reply
-  key, arg = key + 2, arg + 2
+end
+while done < items do
+  local ok, reply = pcall(run)
+  if not ok then
+    if type(reply) ~= 'table' then
+      local text = tostring(reply)
+      reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
+    end
+    replies[done] = reply
+  end
 end
 return replies`,
 }
@@ -4375,7 +4697,7 @@ return replies`,
  */
 export const streamRenew: Script<[group: Arg, consumer: Arg], [stream: string, ids: Arg], string> = {
   name: 'stream/renew',
-  sha: 'a4e57d6df38d26ea7c0723c223a5c94bb7edcb25',
+  sha: 'b8a8eb62f84c291860fed2bf4fca113cb822e0f8',
   batch: 1,
   sharedKeys: false,
   shared: ["group","consumer"],
@@ -4430,16 +4752,27 @@ local function item(stream, ids)
   end
   return table.concat(lost, ' ')
 end
-local replies, key, arg = {}, 0, 2
-for i = 1, #KEYS / 1 do
-  local ok, reply = pcall(item, KEYS[key + 1], ARGV[arg + 1])
-  if not ok and type(reply) ~= 'table' then
-    local text = tostring(reply)
-    reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
+local replies, items, done = {}, #KEYS / 1, 0
+local own = #ARGV > 3 and 1 or 0
+local function run()
+  while done < items do
+    local key = done * 1
+    local arg = 2 + done * own
+    done = done + 1
+    local reply = item(KEYS[key + 1], ARGV[arg + 1])
+    if reply == nil then reply = false end
+    replies[done] = reply
   end
-  if reply == nil then reply = false end
-  replies[i] = reply
-  key, arg = key + 1, arg + 1
+end
+while done < items do
+  local ok, reply = pcall(run)
+  if not ok then
+    if type(reply) ~= 'table' then
+      local text = tostring(reply)
+      reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
+    end
+    replies[done] = reply
+  end
 end
 return replies`,
 }
@@ -4456,7 +4789,7 @@ return replies`,
  */
 export const streamRequeue: Script<[], [dead: string, ready: string, position: Arg], number> = {
   name: 'stream/requeue',
-  sha: 'd6dc1643adde4cdc7c5cc064052212e5bbffe8fe',
+  sha: '3383872fb4ed64a09470ed23b7afb82bc378c3cf',
   batch: 64,
   sharedKeys: false,
   shared: [],
@@ -4518,16 +4851,27 @@ local function item(dead, ready, position)
   entry.ready(ready, is)
   return redis.call('XDEL', dead, position)
 end
-local replies, key, arg = {}, 0, 0
-for i = 1, #KEYS / 2 do
-  local ok, reply = pcall(item, KEYS[key + 1], KEYS[key + 2], ARGV[arg + 1])
-  if not ok and type(reply) ~= 'table' then
-    local text = tostring(reply)
-    reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
+local replies, items, done = {}, #KEYS / 2, 0
+local own = #ARGV > 1 and 1 or 0
+local function run()
+  while done < items do
+    local key = done * 2
+    local arg = 0 + done * own
+    done = done + 1
+    local reply = item(KEYS[key + 1], KEYS[key + 2], ARGV[arg + 1])
+    if reply == nil then reply = false end
+    replies[done] = reply
   end
-  if reply == nil then reply = false end
-  replies[i] = reply
-  key, arg = key + 2, arg + 1
+end
+while done < items do
+  local ok, reply = pcall(run)
+  if not ok then
+    if type(reply) ~= 'table' then
+      local text = tostring(reply)
+      reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
+    end
+    replies[done] = reply
+  end
 end
 return replies`,
 }
@@ -4548,7 +4892,7 @@ return replies`,
  */
 export const streamReset: Script<[], [stream: string, ready: string, later: string, group: Arg, after: Arg, discard: Arg], readonly Reply[]> = {
   name: 'stream/reset',
-  sha: '52fba94cce4e6d216ad609943c953f7f88735c72',
+  sha: '19acdde04f9f0bf1bf2228d4b5c1421487039c8d',
   batch: 1,
   sharedKeys: false,
   shared: [],
@@ -4657,16 +5001,27 @@ local function item(stream, ready, later, group, after, discard)
   local waiting = redis.call('XLEN', ready) - again
   return { left, exact, waiting, pending(stream, group) + again, redis.call('ZCARD', later) }
 end
-local replies, key, arg = {}, 0, 0
-for i = 1, #KEYS / 3 do
-  local ok, reply = pcall(item, KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3])
-  if not ok and type(reply) ~= 'table' then
-    local text = tostring(reply)
-    reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
+local replies, items, done = {}, #KEYS / 3, 0
+local own = #ARGV > 3 and 3 or 0
+local function run()
+  while done < items do
+    local key = done * 3
+    local arg = 0 + done * own
+    done = done + 1
+    local reply = item(KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3])
+    if reply == nil then reply = false end
+    replies[done] = reply
   end
-  if reply == nil then reply = false end
-  replies[i] = reply
-  key, arg = key + 3, arg + 3
+end
+while done < items do
+  local ok, reply = pcall(run)
+  if not ok then
+    if type(reply) ~= 'table' then
+      local text = tostring(reply)
+      reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
+    end
+    replies[done] = reply
+  end
 end
 return replies`,
 }
@@ -4694,7 +5049,7 @@ return replies`,
  */
 export const streamSettle: Script<[group: Arg, consumer: Arg, declared: Arg], [stream: string, ready: string, later: string, dead: string, mark: string, number: Arg, finished: Arg, moves: Arg], string> = {
   name: 'stream/settle',
-  sha: '6684b0fd71f2531b47757d69ef10eeda1ae71f5c',
+  sha: '791351cf8ac9112aa8c13c91b5adfa5725df1bc7',
   batch: 1,
   sharedKeys: false,
   shared: ["group","consumer","declared"],
@@ -4918,16 +5273,27 @@ local function item(stream, ready, later, dead, mark, number, finished, moves)
   redis.call('SET', mark, number .. ' ' .. answer, 'EX', DAY)
   return answer
 end
-local replies, key, arg = {}, 0, 3
-for i = 1, #KEYS / 5 do
-  local ok, reply = pcall(item, KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], KEYS[key + 4], KEYS[key + 5], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3])
-  if not ok and type(reply) ~= 'table' then
-    local text = tostring(reply)
-    reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
+local replies, items, done = {}, #KEYS / 5, 0
+local own = #ARGV > 6 and 3 or 0
+local function run()
+  while done < items do
+    local key = done * 5
+    local arg = 3 + done * own
+    done = done + 1
+    local reply = item(KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], KEYS[key + 4], KEYS[key + 5], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3])
+    if reply == nil then reply = false end
+    replies[done] = reply
   end
-  if reply == nil then reply = false end
-  replies[i] = reply
-  key, arg = key + 5, arg + 3
+end
+while done < items do
+  local ok, reply = pcall(run)
+  if not ok then
+    if type(reply) ~= 'table' then
+      local text = tostring(reply)
+      reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
+    end
+    replies[done] = reply
+  end
 end
 return replies`,
 }
@@ -4947,7 +5313,7 @@ return replies`,
  */
 export const streamStats: Script<[], [stream: string, ready: string, later: string, dead: string, paused: string, group: Arg], readonly Reply[]> = {
   name: 'stream/stats',
-  sha: 'fae4a9300dcba1a9e7d16dc74e687164c475beab',
+  sha: '4b03d0f83ac41852e149ed090d210c3fa2b0d38e',
   batch: 4,
   sharedKeys: false,
   shared: [],
@@ -5079,16 +5445,27 @@ local function item(stream, ready, later, dead, paused, group)
   end
   return reply
 end
-local replies, key, arg = {}, 0, 0
-for i = 1, #KEYS / 5 do
-  local ok, reply = pcall(item, KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], KEYS[key + 4], KEYS[key + 5], ARGV[arg + 1])
-  if not ok and type(reply) ~= 'table' then
-    local text = tostring(reply)
-    reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
+local replies, items, done = {}, #KEYS / 5, 0
+local own = #ARGV > 1 and 1 or 0
+local function run()
+  while done < items do
+    local key = done * 5
+    local arg = 0 + done * own
+    done = done + 1
+    local reply = item(KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], KEYS[key + 4], KEYS[key + 5], ARGV[arg + 1])
+    if reply == nil then reply = false end
+    replies[done] = reply
   end
-  if reply == nil then reply = false end
-  replies[i] = reply
-  key, arg = key + 5, arg + 1
+end
+while done < items do
+  local ok, reply = pcall(run)
+  if not ok then
+    if type(reply) ~= 'table' then
+      local text = tostring(reply)
+      reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
+    end
+    replies[done] = reply
+  end
 end
 return replies`,
 }
@@ -5106,7 +5483,7 @@ return replies`,
  */
 export const streamSweep: Script<[declared: Arg], [stream: string, first: Arg], string | null> = {
   name: 'stream/sweep',
-  sha: '82639e327f9959661c8b0fcd768bce5c20e7ea75',
+  sha: 'afd9c3bdd4f06fbb68c99e1e62521ce197f4bcbb',
   batch: 1,
   sharedKeys: false,
   shared: ["declared"],
@@ -5237,16 +5614,27 @@ local function item(stream, first)
   release(stream, '', declared, ids)
   return ids[STEP] and '(' .. ids[STEP] or nil
 end
-local replies, key, arg = {}, 0, 1
-for i = 1, #KEYS / 1 do
-  local ok, reply = pcall(item, KEYS[key + 1], ARGV[arg + 1])
-  if not ok and type(reply) ~= 'table' then
-    local text = tostring(reply)
-    reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
+local replies, items, done = {}, #KEYS / 1, 0
+local own = #ARGV > 2 and 1 or 0
+local function run()
+  while done < items do
+    local key = done * 1
+    local arg = 1 + done * own
+    done = done + 1
+    local reply = item(KEYS[key + 1], ARGV[arg + 1])
+    if reply == nil then reply = false end
+    replies[done] = reply
   end
-  if reply == nil then reply = false end
-  replies[i] = reply
-  key, arg = key + 1, arg + 1
+end
+while done < items do
+  local ok, reply = pcall(run)
+  if not ok then
+    if type(reply) ~= 'table' then
+      local text = tostring(reply)
+      reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
+    end
+    replies[done] = reply
+  end
 end
 return replies`,
 }
