@@ -147,6 +147,18 @@ test('no revocation falls between the answer to who may follow and the connectio
   expect([...outcomes].toSorted()).toEqual(['refused', 'told'])
 })
 
+test('what was revoked since the admission began is not followed by it', async () => {
+  const notifier = await openNotifier(bench)
+  const guest = await admit(notifier, 'ann')
+  await notifier.revoke('ann', ['a'])
+  await until('it was told', () => guest.revoked.length === 1)
+  const { subscription } = await follow(notifier, guest.admission, ['a', 'b'])
+  expect(Object.keys(subscription.cursors())).toEqual(['b'])
+  const anew = await admit(notifier, 'ann')
+  const again = await follow(notifier, anew.admission, ['a', 'b'])
+  expect(Object.keys(again.subscription.cursors())).toEqual(['a', 'b'])
+})
+
 test('a process follows the control channel only while it has users', async () => {
   const notifier = await openNotifier(bench)
   const guests = [await admit(notifier, 'ann'), await admit(notifier, 'bob')]
