@@ -2,6 +2,8 @@ import { expect, test } from 'vitest'
 
 import { type History, Lane } from '../../packages/core/src/notifier/lane.ts'
 import { type LiveEvent, parseLive } from '../../packages/core/src/notifier/messages.ts'
+import { toStretch } from '../../packages/core/src/notifier/pages.ts'
+import type { Reply } from '../../packages/core/src/redis/script.ts'
 import type { NotifierEvent } from '@penknife/core'
 import { numbers } from '../support/channels.ts'
 import { nextTurn, until } from '../support/until.ts'
@@ -9,8 +11,13 @@ import { nextTurn, until } from '../support/until.ts'
 // What Redis and the network would have to do at just the wrong moment, a lane is told to have happened.
 
 /** A history of which only the reading matters. */
-function historyOf(since: History['since']): History {
-  return { since, top: () => Promise.reject(new Error('nobody asks')) }
+function historyOf(
+  since: (position: string, count: number, cancelled: () => boolean) => Promise<Reply[]>,
+): History {
+  return {
+    since: async (...asked) => toStretch('room', await since(...asked)),
+    top: () => Promise.reject(new Error('nobody asks')),
+  }
 }
 
 const id = (offset: number): string => (offset === 0 ? '7-0' : `7-${offset}-aaaaaa`)
@@ -23,14 +30,10 @@ test('a lane that fell behind by more than it buffers goes live while events kee
   let top = 0
   let reads = 0
   const delivered: NotifierEvent[] = []
-  const lane = new Lane(
-    'room',
-    { since: read, top: async () => id(top) },
-    {
-      from: id(0),
-      deliver: (event) => delivered.push(event),
-    },
-  )
+  const lane = new Lane('room', historyOf(read), {
+    from: id(0),
+    deliver: (event) => delivered.push(event),
+  })
   function publish(count: number): void {
     for (const end = top + count; top < end;) lane.push([live(++top)])
   }

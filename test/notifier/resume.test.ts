@@ -189,3 +189,18 @@ test('a live message that came before is not delivered again', async () => {
   await heard(4)
   expect(data()).toEqual([0, 1, 2, 3])
 })
+
+test('a thousand subscribers that come back at one position share a handful of reads', async () => {
+  const notifier = await openNotifier(bench, { history: 10_000 })
+  const ids = await publishNumbers(notifier, 500)
+  const calls = async (): Promise<number> =>
+    Number(/cmdstat_evalsha:calls=(\d+)/.exec(await bench.raw.info('commandstats'))?.[1] ?? 0)
+  const before = await calls()
+  const all = await Promise.all(numbers(1000).map(() => hear(notifier, ids[99])))
+  const late = publishNumbers(notifier, 10, 500)
+  await Promise.all(all.map(({ heard }) => heard(410)))
+  await late
+  for (const { data } of all) expect(data()).toEqual(numbers(410, 100))
+  // Two pages and the end, each read by the four that may at a time and once for all others; and the publishes.
+  expect((await calls()) - before).toBeLessThan(40)
+})

@@ -4,6 +4,7 @@ import { deliverAll } from './feed.ts'
 import { Lane } from './lane.ts'
 import { CHECK_MS, within } from './limits.ts'
 import { parseLive } from './messages.ts'
+import { toStretch } from './pages.ts'
 import type { NotifierEvent } from './types.ts'
 
 /** Who is told of the revocations of its user. */
@@ -82,8 +83,7 @@ export function createControl(
     const lane = new Lane(
       '',
       {
-        since: (position, count, cancelled) =>
-          cancelled() ? Promise.resolve(['ok', position]) : since(route, key, position, count),
+        since: async (position, count) => toStretch('', await since(route, key, position, count)),
         top: () => top(route, key),
       },
       { from: '+', deliver, caughtUp },

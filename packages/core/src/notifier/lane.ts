@@ -1,16 +1,15 @@
 import { isOutage } from '../errors.ts'
-import type { Reply } from '../redis/script.ts'
-import { type LiveEvent, message, parsePosition, type Position } from './messages.ts'
-import { newest, toKept } from './pages.ts'
+import { type LiveEvent, parsePosition, type Position } from './messages.ts'
+import type { Stretch } from './pages.ts'
 import type { NotifierEvent, NotifierMessage } from './types.ts'
 
 /** Where a lane reads a channel's history. */
 export interface History {
   /**
-   * Whether the position still holds, the position at the end, and the events after it, as many as fit. Reads
-   * nothing when its turn comes and `cancelled`.
+   * Whether the position still holds, the position at the end, and the events after it, as many as fit. Reads nothing,
+   * and answers nothing, when its turn comes and all who wait for it have `cancelled`.
    */
-  since(position: string, count: number, cancelled: () => boolean): Promise<readonly Reply[]>
+  since(position: string, count: number, cancelled: () => boolean): Promise<Stretch | undefined>
   /** The position at the end. */
   top(): Promise<string>
 }
@@ -211,14 +210,15 @@ export class Lane {
       return true
     }
     const stopped = (): boolean => this.#closed || this.#paused
-    const [state, top, ...events] = await this.#history.since(this.#position, PAGE, stopped)
-    if (stopped()) return false
-    if (state === 'lost') await this.#startAt(top as string, true)
-    else if (events.length === 0) this.#goTo(top as string)
-    for (const [id, type, json] of newest(toKept(events))) {
+    const page = await this.#history.since(this.#position, PAGE, stopped)
+    if (!page || stopped()) return false
+    const { lost, top, steps } = page
+    if (lost) await this.#startAt(top, true)
+    else if (steps.length === 0) this.#goTo(top)
+    for (const { id, at, message } of steps) {
       const before = this.#position
-      this.#goTo(id)
-      if (type !== '') this.#tell(message(this.#channel, id, type, json), before)
+      this.#goTo(id, at)
+      if (message) this.#tell(message, before)
       if (stopped()) return false
     }
     return this.#position === top

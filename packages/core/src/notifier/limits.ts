@@ -17,19 +17,61 @@ export async function within(what: string, ms: number, work: Promise<unknown>): 
   }
 }
 
-/** Lets so many run at a time, the others in the order in which they came. */
-export function atMost(most: number): <Result>(run: () => Promise<Result>) => Promise<Result> {
-  const waiting: (() => void)[] = []
+/** A read that waits for its turn, for everybody who asked for it meanwhile. */
+interface Waiting {
+  readonly wanted: (() => boolean)[]
+  readonly result: Promise<unknown>
+  go(): void
+}
+
+/**
+ * Lets so many reads run at a time, the others in the order in which they came. One that waits is shared by all who ask
+ * for the same `name`: what it reads is as new as what each would read by itself. Undefined, and no read, when
+ * nobody wants it any more when its turn comes.
+ */
+export function atMost(
+  most: number,
+): <Result>(name: string, wanted: () => boolean, run: () => Promise<Result>) => Promise<Result | undefined> {
+  const waiting = new Map<string, Waiting>()
   let running = 0
-  return async (run) => {
-    if (running >= most) await new Promise<void>((resolve) => waiting.push(resolve))
-    else running += 1
-    try {
-      return await run()
-    } finally {
-      const next = waiting.shift()
-      if (next) next()
-      else running -= 1
+
+  function next(): void {
+    running -= 1
+    for (const [name, { go }] of waiting) {
+      waiting.delete(name)
+      running += 1
+      return go()
     }
+  }
+
+  async function start<Result>(
+    wanted: readonly (() => boolean)[],
+    run: () => Promise<Result>,
+  ): Promise<Result | undefined> {
+    try {
+      return wanted.some((still) => still()) ? await run() : undefined
+    } finally {
+      next()
+    }
+  }
+
+  return <Result>(name: string, wanted: () => boolean, run: () => Promise<Result>) => {
+    const same = waiting.get(name)
+    if (same) {
+      same.wanted.push(wanted)
+      return same.result as Promise<Result | undefined>
+    }
+    const all = [wanted]
+    if (running < most) {
+      running += 1
+      return start(all, run)
+    }
+    let go = (): void => {}
+    const turn = new Promise<void>((resolve) => {
+      go = resolve
+    })
+    const result = turn.then(() => start(all, run))
+    waiting.set(name, { wanted: all, result, go })
+    return result
   }
 }

@@ -25,7 +25,7 @@ import { iterate } from './iterate.ts'
 import type { Lane } from './lane.ts'
 import { atMost, CHECK_MS, within } from './limits.ts'
 import { listen } from './listen.ts'
-import { toPage } from './pages.ts'
+import { toPage, toStretch } from './pages.ts'
 import { createEncode } from './schemas.ts'
 import type {
   EventMap,
@@ -115,7 +115,11 @@ export function createNotifier(
         subscriber,
         history: {
           since: (position, count, cancelled) =>
-            read(async () => (cancelled() ? ['ok', position] : since(route, key, position, count))),
+            read(
+              `${channel}\n${position}`,
+              () => !cancelled(),
+              async () => toStretch(channel, await since(route, key, position, count)),
+            ),
           top: () => top(route, key),
         },
       })

@@ -1,6 +1,6 @@
 import type { Reply } from '../redis/script.ts'
-import { message } from './messages.ts'
-import type { HistoryPage } from './types.ts'
+import { message, parsePosition, type Position } from './messages.ts'
+import type { HistoryPage, NotifierMessage } from './types.ts'
 
 /** An event as a page of history has it; without a type it is only a step on the way. */
 type KeptEvent = readonly [id: string, coalesce: string, type: string, json: string]
@@ -19,23 +19,35 @@ export function toPage(channel: string, [state, top, ...events]: readonly Reply[
   }
 }
 
-/** The events of a page of history. */
-export function toKept(events: readonly Reply[]): readonly KeptEvent[] {
+function toKept(events: readonly Reply[]): readonly KeptEvent[] {
   return events as KeptEvent[]
 }
 
-/** The events of a page, where one that a later one supersedes is only a step on the way. */
-export function newest(
-  events: readonly KeptEvent[],
-): readonly (readonly [id: string, type: string, json: string])[] {
+/** A page of history as lanes go through it; those that read it together share it. */
+export interface Stretch {
+  readonly lost: boolean
+  /** The position at the end of the history. */
+  readonly top: string
+  readonly steps: readonly Step[]
+}
+
+/** An event; without a message it is only a step on the way: expired, or superseded by a later one of the page. */
+export interface Step {
+  readonly id: string
+  readonly at: Position | undefined
+  readonly message: NotifierMessage | undefined
+}
+
+export function toStretch(channel: string, [state, top, ...events]: readonly Reply[]): Stretch {
   const seen = new Set<string>()
-  return events
+  const steps = toKept(events)
     .toReversed()
-    .map(([id, coalesce, type, json]): readonly [string, string, string] => {
-      if (coalesce === '' || type === '') return [id, type, json]
-      if (seen.has(coalesce)) return [id, '', '']
-      seen.add(coalesce)
-      return [id, type, json]
+    .map(([id, coalesce, type, json]): Step => {
+      const superseded = coalesce !== '' && seen.has(coalesce)
+      if (type !== '' && coalesce !== '') seen.add(coalesce)
+      const told = type !== '' && !superseded
+      return { id, at: parsePosition(id), message: told ? message(channel, id, type, json) : undefined }
     })
     .toReversed()
+  return { lost: state === 'lost', top: top as string, steps }
 }
