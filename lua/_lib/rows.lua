@@ -1,10 +1,18 @@
 -- `rows`: what can be read of one window of a board, by name. Each takes the window and four arguments as text, and gives
--- a list.
+-- lines of text, or false when there is nothing to tell: one text is sent and read sooner than a list. Neither members nor
+-- their data (JSON) have a line's end in them; a line is empty where there is no value.
 --
--- Rows are told as { first position, what the first rank counts, members and sort values, data or nothing }: the client
--- derives the other ranks.
+-- Rows are told as first position, what the first rank counts, member and sort value of each, and the data of each where
+-- they are wanted: the client derives the other ranks.
 -- @include board
 local rows = {}
+
+-- Adds the data of members to lines.
+local function add_data(lines, data, members)
+  for _, text in ipairs(redis.call('HMGET', data, unpack(members))) do
+    lines[#lines + 1] = text or ''
+  end
+end
 
 -- How many come before a sort value in a style: positions, members with a better score, or better scores.
 local function before(plan, window, style, value, position)
@@ -18,20 +26,19 @@ local function before(plan, window, style, value, position)
   return redis.call('ZCOUNT', window.z, '-inf', string.format('(%.17g', plan.shift and score * plan.shift or score))
 end
 
-local function told(plan, window, style, data, position, flat)
-  local reply = { position, 0, flat, false }
-  if #flat == 0 then
-    return reply
-  end
-  reply[2] = before(plan, window, style, tonumber(flat[2]), position)
-  if data then
-    local members = {}
-    for at = 1, #flat, 2 do
-      members[#members + 1] = flat[at]
+local function told(plan, window, style, data, position, lines)
+  local base = position
+  if #lines > 0 then
+    base = before(plan, window, style, tonumber(lines[2]), position)
+    if data then
+      local members = {}
+      for at = 1, #lines, 2 do
+        members[#members + 1] = lines[at]
+      end
+      add_data(lines, data, members)
     end
-    reply[4] = redis.call('HMGET', data, unpack(members))
   end
-  return reply
+  return string.format('%d\n%d\n', position, base) .. table.concat(lines, '\n')
 end
 
 -- The rows at positions from `start` to `stop`.
@@ -43,7 +50,7 @@ end
 function rows.around(plan, window, style, data, member, each)
   local position = redis.call('ZRANK', window.z, member)
   if not position then
-    return {}
+    return false
   end
   return rows.range(plan, window, style, data, math.max(0, position - each), position + each)
 end
@@ -65,50 +72,51 @@ end
 -- Sort value and rank count of each of a list of members (JSON), and their data.
 function rows.of(plan, window, style, data, members)
   members = cjson.decode(members)
-  local values = {}
+  local lines = {}
   for at, member in ipairs(members) do
     local value, position = redis.call('ZSCORE', window.z, member), 0
     if value and style == 'ordinal' then
       position = redis.call('ZRANK', window.z, member)
     end
-    values[2 * at - 1] = value
-    values[2 * at] = value and before(plan, window, style, tonumber(value), position) or 0
+    lines[2 * at - 1] = value or ''
+    lines[2 * at] = value and before(plan, window, style, tonumber(value), position) or ''
   end
-  return { values, data and redis.call('HMGET', data, unpack(members)) or false }
+  if data then
+    add_data(lines, data, members)
+  end
+  return table.concat(lines, '\n')
 end
 
 function rows.count(_, window, _, _, low, high)
   if low == '-inf' and high == '+inf' then
-    return { redis.call('ZCARD', window.z) }
+    return tostring(redis.call('ZCARD', window.z))
   end
-  return { redis.call('ZCOUNT', window.z, low, high) }
+  return tostring(redis.call('ZCOUNT', window.z, low, high))
 end
 
 -- How many members have a better score than a member, and how many there are.
 function rows.better(plan, window, _, _, member)
   local value = tonumber(redis.call('ZSCORE', window.z, member))
-  if not value then
-    return {}
-  end
-  return { before(plan, window, 'competition', value, 0), redis.call('ZCARD', window.z) }
+  return value
+    and string.format('%d\n%d', before(plan, window, 'competition', value, 0), redis.call('ZCARD', window.z))
 end
 
 -- The sort value for which a percentage of the members have no better one.
 function rows.quantile(_, window, _, _, percent)
   local count = redis.call('ZCARD', window.z)
   if count == 0 then
-    return {}
+    return false
   end
   local exact = percent * count / 100
   local whole = math.floor(exact + 0.5)
   -- A percentage that was made of a whole number of members means that number.
   local wanted = math.abs(exact - whole) <= whole * 1e-14 and whole or math.ceil(exact)
   wanted = math.max(1, wanted)
-  return { redis.call('ZRANGE', window.z, count - wanted, count - wanted, 'WITHSCORES')[2] }
+  return redis.call('ZRANGE', window.z, count - wanted, count - wanted, 'WITHSCORES')[2]
 end
 
--- Some members in no order, after a cursor, and in which of its periods the window is.
+-- The next cursor, in which of its periods the window is, and some members with their values in no order.
 function rows.scan(_, window, _, _, cursor)
   local reply = redis.call('ZSCAN', window.z, cursor, 'COUNT', 200)
-  return { reply[1], window.period, reply[2] }
+  return string.format('%s\n%d\n', reply[1], window.period) .. table.concat(reply[2], '\n')
 end

@@ -12,7 +12,7 @@
 -- @item arg b        second argument
 -- @item arg c        third argument
 -- @item arg d        fourth argument
--- @returns integer|list 0 when more has to leave: call again; else what was read
+-- @returns integer|string|null 0 when more has to leave: call again; else what was read
 
 local config = cjson.decode(plan)
 local open, settled

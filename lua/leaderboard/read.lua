@@ -13,7 +13,7 @@
 -- @item arg b        second argument
 -- @item arg c        third argument
 -- @item arg d        fourth argument
--- @returns integer|list the time, when other periods are needed; else what was read
+-- @returns integer|string|null the time, when other periods are needed; else what was read
 
 local config = cjson.decode(plan)
 local open

@@ -148,7 +148,8 @@ export const SAMPLES: Readonly<Record<string, readonly Sample[]>> = {
       ['better', 'ordinal', 0, 'bob', '', '', ''],
       ['quantile', 'ordinal', 0, 50, '', '', ''],
       ['scan', 'ordinal', 0, 0, '', '', ''],
-    ].map((item) => ({ returns: 'list' as const, shared: allTime, item, before: SCORES })),
+    ].map((item) => ({ returns: 'string' as const, shared: allTime, item, before: SCORES })),
+    { returns: 'null', shared: allTime, item: ['around', 'ordinal', 0, 'nobody', 1, '', ''], before: SCORES },
     {
       returns: 'integer',
       shared: [[board], '{"windows":[{"z":[1,1],"start":0,"turn":1,"finish":2}]}'],
@@ -156,7 +157,8 @@ export const SAMPLES: Readonly<Record<string, readonly Sample[]>> = {
     },
   ],
   'leaderboard/read-rolling': [
-    { returns: 'list', shared: everything, item: ['range', 'ordinal', 0, 0, 1, '', ''], before: LOGGED },
+    { returns: 'string', shared: everything, item: ['range', 'ordinal', 0, 0, 1, '', ''], before: LOGGED },
+    { returns: 'null', shared: everything, item: ['quantile', 'ordinal', 0, 50, '', '', ''] },
     { returns: 'integer', shared: everything, item: ['range', 'ordinal', 0, 0, 1, '', ''], before: LATE },
   ],
   'leaderboard/recall': [

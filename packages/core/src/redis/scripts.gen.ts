@@ -163,15 +163,15 @@ return replies`,
  * - `d`: fourth argument
  * - replies the time, when other periods are needed; else what was read
  */
-export const leaderboardRead: Script<[keys: readonly string[], plan: Arg], [what: Arg, style: Arg, data: Arg, a: Arg, b: Arg, c: Arg, d: Arg], number | readonly Reply[]> = {
+export const leaderboardRead: Script<[keys: readonly string[], plan: Arg], [what: Arg, style: Arg, data: Arg, a: Arg, b: Arg, c: Arg, d: Arg], number | string | null> = {
   name: 'leaderboard/read',
-  sha: 'd326ef68ecb9f7bac531b4042bdf1e8f62087042',
+  sha: '9522249cbafa9f7552cbe22e6a216a212642c5ac',
   batch: 16,
   sharedKeys: true,
   shared: ["plan"],
   keys: [],
   args: ["what","style","data","a","b","c","d"],
-  returns: 'integer|list',
+  returns: 'integer|string|null',
   text: `#!lua flags=no-writes
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
@@ -262,6 +262,11 @@ function board.time_of(id)
   return tonumber(string.match(id, '^%d+'))
 end
 local rows = {}
+local function add_data(lines, data, members)
+  for _, text in ipairs(redis.call('HMGET', data, unpack(members))) do
+    lines[#lines + 1] = text or ''
+  end
+end
 local function before(plan, window, style, value, position)
   if style == 'ordinal' then
     return position
@@ -272,20 +277,19 @@ local function before(plan, window, style, value, position)
   end
   return redis.call('ZCOUNT', window.z, '-inf', string.format('(%.17g', plan.shift and score * plan.shift or score))
 end
-local function told(plan, window, style, data, position, flat)
-  local reply = { position, 0, flat, false }
-  if #flat == 0 then
-    return reply
-  end
-  reply[2] = before(plan, window, style, tonumber(flat[2]), position)
-  if data then
-    local members = {}
-    for at = 1, #flat, 2 do
-      members[#members + 1] = flat[at]
+local function told(plan, window, style, data, position, lines)
+  local base = position
+  if #lines > 0 then
+    base = before(plan, window, style, tonumber(lines[2]), position)
+    if data then
+      local members = {}
+      for at = 1, #lines, 2 do
+        members[#members + 1] = lines[at]
+      end
+      add_data(lines, data, members)
     end
-    reply[4] = redis.call('HMGET', data, unpack(members))
   end
-  return reply
+  return string.format('%d\\n%d\\n', position, base) .. table.concat(lines, '\\n')
 end
 function rows.range(plan, window, style, data, start, stop)
   return told(plan, window, style, data, tonumber(start), redis.call('ZRANGE', window.z, start, stop, 'WITHSCORES'))
@@ -293,7 +297,7 @@ end
 function rows.around(plan, window, style, data, member, each)
   local position = redis.call('ZRANK', window.z, member)
   if not position then
-    return {}
+    return false
   end
   return rows.range(plan, window, style, data, math.max(0, position - each), position + each)
 end
@@ -311,44 +315,45 @@ function rows.between(plan, window, style, data, low, high, from, count)
 end
 function rows.of(plan, window, style, data, members)
   members = cjson.decode(members)
-  local values = {}
+  local lines = {}
   for at, member in ipairs(members) do
     local value, position = redis.call('ZSCORE', window.z, member), 0
     if value and style == 'ordinal' then
       position = redis.call('ZRANK', window.z, member)
     end
-    values[2 * at - 1] = value
-    values[2 * at] = value and before(plan, window, style, tonumber(value), position) or 0
+    lines[2 * at - 1] = value or ''
+    lines[2 * at] = value and before(plan, window, style, tonumber(value), position) or ''
   end
-  return { values, data and redis.call('HMGET', data, unpack(members)) or false }
+  if data then
+    add_data(lines, data, members)
+  end
+  return table.concat(lines, '\\n')
 end
 function rows.count(_, window, _, _, low, high)
   if low == '-inf' and high == '+inf' then
-    return { redis.call('ZCARD', window.z) }
+    return tostring(redis.call('ZCARD', window.z))
   end
-  return { redis.call('ZCOUNT', window.z, low, high) }
+  return tostring(redis.call('ZCOUNT', window.z, low, high))
 end
 function rows.better(plan, window, _, _, member)
   local value = tonumber(redis.call('ZSCORE', window.z, member))
-  if not value then
-    return {}
-  end
-  return { before(plan, window, 'competition', value, 0), redis.call('ZCARD', window.z) }
+  return value
+    and string.format('%d\\n%d', before(plan, window, 'competition', value, 0), redis.call('ZCARD', window.z))
 end
 function rows.quantile(_, window, _, _, percent)
   local count = redis.call('ZCARD', window.z)
   if count == 0 then
-    return {}
+    return false
   end
   local exact = percent * count / 100
   local whole = math.floor(exact + 0.5)
   local wanted = math.abs(exact - whole) <= whole * 1e-14 and whole or math.ceil(exact)
   wanted = math.max(1, wanted)
-  return { redis.call('ZRANGE', window.z, count - wanted, count - wanted, 'WITHSCORES')[2] }
+  return redis.call('ZRANGE', window.z, count - wanted, count - wanted, 'WITHSCORES')[2]
 end
 function rows.scan(_, window, _, _, cursor)
   local reply = redis.call('ZSCAN', window.z, cursor, 'COUNT', 200)
-  return { reply[1], window.period, reply[2] }
+  return string.format('%s\\n%d\\n', reply[1], window.period) .. table.concat(reply[2], '\\n')
 end
 local keys = KEYS
 local plan = ARGV[1]
@@ -398,15 +403,15 @@ return replies`,
  * - `d`: fourth argument
  * - replies 0 when more has to leave: call again; else what was read
  */
-export const leaderboardReadRolling: Script<[keys: readonly string[], plan: Arg], [what: Arg, style: Arg, data: Arg, a: Arg, b: Arg, c: Arg, d: Arg], number | readonly Reply[]> = {
+export const leaderboardReadRolling: Script<[keys: readonly string[], plan: Arg], [what: Arg, style: Arg, data: Arg, a: Arg, b: Arg, c: Arg, d: Arg], number | string | null> = {
   name: 'leaderboard/read-rolling',
-  sha: '1567aff584a5b2d7308f4e4b8bebbeca80b02bac',
+  sha: '380a4d11653f517572e3bccb5e123a38cf6405dd',
   batch: 16,
   sharedKeys: true,
   shared: ["plan"],
   keys: [],
   args: ["what","style","data","a","b","c","d"],
-  returns: 'integer|list',
+  returns: 'integer|string|null',
   text: `#!lua
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
@@ -497,6 +502,11 @@ function board.time_of(id)
   return tonumber(string.match(id, '^%d+'))
 end
 local rows = {}
+local function add_data(lines, data, members)
+  for _, text in ipairs(redis.call('HMGET', data, unpack(members))) do
+    lines[#lines + 1] = text or ''
+  end
+end
 local function before(plan, window, style, value, position)
   if style == 'ordinal' then
     return position
@@ -507,20 +517,19 @@ local function before(plan, window, style, value, position)
   end
   return redis.call('ZCOUNT', window.z, '-inf', string.format('(%.17g', plan.shift and score * plan.shift or score))
 end
-local function told(plan, window, style, data, position, flat)
-  local reply = { position, 0, flat, false }
-  if #flat == 0 then
-    return reply
-  end
-  reply[2] = before(plan, window, style, tonumber(flat[2]), position)
-  if data then
-    local members = {}
-    for at = 1, #flat, 2 do
-      members[#members + 1] = flat[at]
+local function told(plan, window, style, data, position, lines)
+  local base = position
+  if #lines > 0 then
+    base = before(plan, window, style, tonumber(lines[2]), position)
+    if data then
+      local members = {}
+      for at = 1, #lines, 2 do
+        members[#members + 1] = lines[at]
+      end
+      add_data(lines, data, members)
     end
-    reply[4] = redis.call('HMGET', data, unpack(members))
   end
-  return reply
+  return string.format('%d\\n%d\\n', position, base) .. table.concat(lines, '\\n')
 end
 function rows.range(plan, window, style, data, start, stop)
   return told(plan, window, style, data, tonumber(start), redis.call('ZRANGE', window.z, start, stop, 'WITHSCORES'))
@@ -528,7 +537,7 @@ end
 function rows.around(plan, window, style, data, member, each)
   local position = redis.call('ZRANK', window.z, member)
   if not position then
-    return {}
+    return false
   end
   return rows.range(plan, window, style, data, math.max(0, position - each), position + each)
 end
@@ -546,44 +555,45 @@ function rows.between(plan, window, style, data, low, high, from, count)
 end
 function rows.of(plan, window, style, data, members)
   members = cjson.decode(members)
-  local values = {}
+  local lines = {}
   for at, member in ipairs(members) do
     local value, position = redis.call('ZSCORE', window.z, member), 0
     if value and style == 'ordinal' then
       position = redis.call('ZRANK', window.z, member)
     end
-    values[2 * at - 1] = value
-    values[2 * at] = value and before(plan, window, style, tonumber(value), position) or 0
+    lines[2 * at - 1] = value or ''
+    lines[2 * at] = value and before(plan, window, style, tonumber(value), position) or ''
   end
-  return { values, data and redis.call('HMGET', data, unpack(members)) or false }
+  if data then
+    add_data(lines, data, members)
+  end
+  return table.concat(lines, '\\n')
 end
 function rows.count(_, window, _, _, low, high)
   if low == '-inf' and high == '+inf' then
-    return { redis.call('ZCARD', window.z) }
+    return tostring(redis.call('ZCARD', window.z))
   end
-  return { redis.call('ZCOUNT', window.z, low, high) }
+  return tostring(redis.call('ZCOUNT', window.z, low, high))
 end
 function rows.better(plan, window, _, _, member)
   local value = tonumber(redis.call('ZSCORE', window.z, member))
-  if not value then
-    return {}
-  end
-  return { before(plan, window, 'competition', value, 0), redis.call('ZCARD', window.z) }
+  return value
+    and string.format('%d\\n%d', before(plan, window, 'competition', value, 0), redis.call('ZCARD', window.z))
 end
 function rows.quantile(_, window, _, _, percent)
   local count = redis.call('ZCARD', window.z)
   if count == 0 then
-    return {}
+    return false
   end
   local exact = percent * count / 100
   local whole = math.floor(exact + 0.5)
   local wanted = math.abs(exact - whole) <= whole * 1e-14 and whole or math.ceil(exact)
   wanted = math.max(1, wanted)
-  return { redis.call('ZRANGE', window.z, count - wanted, count - wanted, 'WITHSCORES')[2] }
+  return redis.call('ZRANGE', window.z, count - wanted, count - wanted, 'WITHSCORES')[2]
 end
 function rows.scan(_, window, _, _, cursor)
   local reply = redis.call('ZSCAN', window.z, cursor, 'COUNT', 200)
-  return { reply[1], window.period, reply[2] }
+  return string.format('%s\\n%d\\n', reply[1], window.period) .. table.concat(reply[2], '\\n')
 end
 local function earlier(a, b)
   local a_time, a_number = string.match(a, '(%d+)-(%d+)')
