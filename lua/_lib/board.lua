@@ -89,6 +89,18 @@ function board.write(plan, window, member, before, after)
   end
 end
 
+-- Lets the sets of a rolling window, when they were made anew, expire as its log does.
+function board.keep_with_log(window)
+  if redis.call('PTTL', window.z) ~= -1 then
+    return
+  end
+  local left = redis.call('PTTL', window.log)
+  redis.call('PEXPIRE', window.z, left)
+  if window.d then
+    redis.call('PEXPIRE', window.d, left)
+  end
+end
+
 -- Appends to a log whose ids are microseconds; when the clock was stepped back, to its last one.
 function board.append(log, ...)
   local id = redis.pcall('XADD', log, string.format('%.0f-*', now), ...)

@@ -80,6 +80,8 @@ local function settle_window(plan, window, budget)
       take(plan, window, member, amount)
     end
   end
+  -- A sum that was zero comes back when a part of it leaves.
+  board.keep_with_log(window)
   local left = due[budget + 1]
   local time, number = string.match(due[math.min(#due, budget)][1], '(%d+)-(%d+)')
   redis.call('XTRIM', window.log, 'MINID', '=', left and left[1] or time .. '-' .. string.format('%.0f', number + 1))

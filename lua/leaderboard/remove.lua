@@ -4,6 +4,7 @@
 -- as the last of it. Touches as many sorted sets as the plan names, at most 816.
 -- @batch 1
 -- @include board
+-- @include forget
 -- @include now
 -- @include settle
 -- @shared keys keys  sorted sets, logs and data, at the places that the plan gives
@@ -50,8 +51,10 @@ local function item(member)
   end
   redis.call('HDEL', keys[config.data], member)
   if config.ids then
-    redis.call('HSET', keys[config.ids], 'x' .. member, board.append(keys[config.idlog], 'f', 'x' .. member))
-    for _, key in ipairs({ keys[config.ids], keys[config.idlog] }) do
+    local ids, idlog = keys[config.ids], keys[config.idlog]
+    forget(ids, idlog, config.remember)
+    redis.call('HSET', ids, 'x' .. member, board.append(idlog, 'f', 'x' .. member))
+    for _, key in ipairs({ ids, idlog }) do
       redis.call('PEXPIRE', key, math.ceil(config.remember / 1000) + 3600000)
     end
   end

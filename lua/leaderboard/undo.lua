@@ -69,6 +69,7 @@ local function item(id, time)
     board.write(config, each[1], member, each[2], each[3])
     if each[4] then
       unlog(each[1], each[4], amount)
+      board.keep_with_log(each[1])
     end
   end
   redis.call('HSET', ids, field, place .. ' - - ' .. member)

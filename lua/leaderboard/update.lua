@@ -4,6 +4,7 @@
 -- more have to leave nothing else is done, so that no answer is stale.
 -- @batch 24
 -- @include board
+-- @include forget
 -- @include now
 -- @include settle
 -- @shared keys keys  sorted sets and logs, at the places that the plan gives
@@ -101,23 +102,24 @@ local function moves_of(kind, member, amount)
 end
 
 -- Lets a window's keys expire: a calendar period's when it is no more wanted, a rolling window's an hour after all of
--- it left. Once for a batch.
+-- it left. Once for a batch, when they are there.
 local function touch(window)
-  if touched[window] then
+  if touched[window] or not (window.lives or window.log) then
     return
   end
-  touched[window] = true
+  local left = redis.call('PTTL', window.z)
+  touched[window] = left ~= -2
   if window.lives then
-    if redis.call('PTTL', window.z) < 0 then
+    if left == -1 then
       local life = math.ceil((window.lives - now) / 1000)
       redis.call('PEXPIRE', window.z, life)
       if window.d then
         redis.call('PEXPIRE', window.d, life)
       end
     end
-  elseif window.log then
+  else
     local last = math.ceil(window.last / 1000)
-    if redis.call('PTTL', window.z) < last + 1800000 then
+    if left < last + 1800000 then
       for _, key in ipairs({ window.z, window.log, window.gone, window.parts or window.log, window.d or window.log }) do
         redis.call('PEXPIRE', key, last + 3600000)
       end
@@ -139,21 +141,10 @@ local function log(window, member, amount)
   return id
 end
 
--- Remembers an increment by its id, and forgets at most four that are too old.
+-- Remembers an increment by its id.
 local function remember(id, member, amount, entries)
   local ids, idlog = keys[config.ids], keys[config.idlog]
-  local bound = now - config.remember
-  if bound >= 0 then
-    local old = redis.call('XRANGE', idlog, '-', string.format('%.0f', bound), 'COUNT', 4)
-    for _, entry in ipairs(old) do
-      local field = entry[2][2]
-      local record = redis.call('HGET', ids, field)
-      if record and board.time_of(record) <= board.time_of(entry[1]) then
-        redis.call('HDEL', ids, field)
-      end
-      redis.call('XDEL', idlog, entry[1])
-    end
-  end
+  forget(ids, idlog, config.remember)
   local place = board.append(idlog, 'f', 'i' .. id)
   local record = string.format('%s %.17g %s %s', place, amount, #entries > 0 and table.concat(entries, ',') or '-', member)
   redis.call('HSET', ids, 'i' .. id, record)

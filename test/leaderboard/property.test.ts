@@ -188,6 +188,13 @@ async function whole(board: Leaderboard, model: BoardModel, options: Leaderboard
   return [got, wanted]
 }
 
+/** Keys that nobody would ever delete: all but those of the all-time window and the members' data have a TTL. */
+async function keysForEver(): Promise<string[]> {
+  const keys = (await bench.raw.keys('pk1:*')).filter((key) => /:(window:|ids|idlog)/.test(key))
+  const ttls = await Promise.all(keys.map((key) => bench.raw.pttl(key)))
+  return keys.filter((_, at) => ttls[at] === -1)
+}
+
 test('a board agrees with a plain model, whatever it is and whatever happens to it', async () => {
   const penknife = await openReady(pattern(bench.server.url), { deadline: '10s' })
   const space = penknife.space('shop')
@@ -224,10 +231,12 @@ test('a board agrees with a plain model, whatever it is and whatever happens to 
       const board = createLeaderboard(space, `board-${boards++}`, options)
       const model = new BoardModel(options)
       model.nowMs = startMs
+      await bench.raw.flushall()
       await clock.set(startMs * 1000)
       for (const [at, step] of steps.entries()) {
         const [got, wanted] = await take(board, model, options, step)
         expect(plain(got), `step ${at}: ${JSON.stringify(step)}`).toEqual(plain(wanted))
+        expect(await keysForEver(), `step ${at}: ${JSON.stringify(step)}`).toEqual([])
         const kind = step.kind === 'read' ? step.read.ask : step.kind
         saw(JSON.stringify(wanted)?.includes('refused') ? 'refused' : kind)
       }

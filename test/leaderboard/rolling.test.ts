@@ -95,3 +95,36 @@ test('a member that was removed leaves nothing in a rolling window, and begins a
     expect(await all(board, 'day')).toEqual([])
   }
 })
+
+test('a sum that comes back, by what leaves or by an undo, goes in the end like any other', async () => {
+  const clock = createClock(bench.raw)
+  await clock.set(at('2026-06-01T12:00:00Z'))
+  const board = await boardAt(bench.server.url, {
+    windows: { minute: { last: '1m' } },
+    denseRanks: true,
+    remember: '1h',
+  })
+  const part = 'pk1:{shop}:board:points:window:minute'
+  await board.increment('ann', 3, { id: 'a' })
+  await clock.advance(30 * SECOND)
+  await board.increment('ann', -3)
+  expect(await bench.raw.exists(part)).toBe(0)
+  const ttls = async (): Promise<number[]> =>
+    Promise.all([part, `${part}:scores`].map((key) => bench.raw.pttl(key)))
+  await board.undo('a')
+  expect(await all(board, 'minute')).toEqual(['1 ann -3'])
+  expect(Math.min(...(await ttls()))).toBeGreaterThan(0)
+  await board.increment('ann', 3)
+  expect(await bench.raw.exists(part)).toBe(0)
+  await clock.advance(29 * SECOND)
+  await board.increment('ann', 4)
+  await board.increment('ann', -4)
+  await clock.advance(31 * SECOND)
+  // Left are 4 and -4; then only what brings the sum back.
+  await board.increment('bob', 2)
+  await clock.advance(SECOND)
+  await board.increment('bob', -2)
+  await clock.advance(59 * SECOND)
+  expect(await all(board, 'minute')).toEqual(['1 bob -2'])
+  expect(Math.min(...(await ttls()))).toBeGreaterThan(0)
+})

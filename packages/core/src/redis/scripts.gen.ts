@@ -165,7 +165,7 @@ return replies`,
  */
 export const leaderboardRead: Script<[keys: readonly string[], plan: Arg], [what: Arg, style: Arg, data: Arg, a: Arg, b: Arg, c: Arg, d: Arg], number | string | null> = {
   name: 'leaderboard/read',
-  sha: '9522249cbafa9f7552cbe22e6a216a212642c5ac',
+  sha: '6daa5d1957f15eefbee6744cc9d2af85558fcb3b',
   batch: 16,
   sharedKeys: true,
   shared: ["plan"],
@@ -240,6 +240,16 @@ function board.write(plan, window, member, before, after)
   end
   if window.d then
     board.differ(plan, window, before, after)
+  end
+end
+function board.keep_with_log(window)
+  if redis.call('PTTL', window.z) ~= -1 then
+    return
+  end
+  local left = redis.call('PTTL', window.log)
+  redis.call('PEXPIRE', window.z, left)
+  if window.d then
+    redis.call('PEXPIRE', window.d, left)
   end
 end
 function board.append(log, ...)
@@ -405,7 +415,7 @@ return replies`,
  */
 export const leaderboardReadRolling: Script<[keys: readonly string[], plan: Arg], [what: Arg, style: Arg, data: Arg, a: Arg, b: Arg, c: Arg, d: Arg], number | string | null> = {
   name: 'leaderboard/read-rolling',
-  sha: '380a4d11653f517572e3bccb5e123a38cf6405dd',
+  sha: '3ed38dda049ca1d3ed5b3a6025ccc36763f5fb44',
   batch: 16,
   sharedKeys: true,
   shared: ["plan"],
@@ -480,6 +490,16 @@ function board.write(plan, window, member, before, after)
   end
   if window.d then
     board.differ(plan, window, before, after)
+  end
+end
+function board.keep_with_log(window)
+  if redis.call('PTTL', window.z) ~= -1 then
+    return
+  end
+  local left = redis.call('PTTL', window.log)
+  redis.call('PEXPIRE', window.z, left)
+  if window.d then
+    redis.call('PEXPIRE', window.d, left)
   end
 end
 function board.append(log, ...)
@@ -669,6 +689,7 @@ local function settle_window(plan, window, budget)
       take(plan, window, member, amount)
     end
   end
+  board.keep_with_log(window)
   local left = due[budget + 1]
   local time, number = string.match(due[math.min(#due, budget)][1], '(%d+)-(%d+)')
   redis.call('XTRIM', window.log, 'MINID', '=', left and left[1] or time .. '-' .. string.format('%.0f', number + 1))
@@ -733,7 +754,7 @@ return replies`,
  */
 export const leaderboardRecall: Script<[keys: readonly string[], remember: Arg], [id: Arg], number | null> = {
   name: 'leaderboard/recall',
-  sha: '91428c720d77e9721fb26f07aa052003fe5b7718',
+  sha: 'efad596397c382f64c2f5012f71ce15d1ceb4709',
   batch: 64,
   sharedKeys: true,
   shared: ["remember"],
@@ -810,6 +831,16 @@ function board.write(plan, window, member, before, after)
     board.differ(plan, window, before, after)
   end
 end
+function board.keep_with_log(window)
+  if redis.call('PTTL', window.z) ~= -1 then
+    return
+  end
+  local left = redis.call('PTTL', window.log)
+  redis.call('PEXPIRE', window.z, left)
+  if window.d then
+    redis.call('PEXPIRE', window.d, left)
+  end
+end
 function board.append(log, ...)
   local id = redis.pcall('XADD', log, string.format('%.0f-*', now), ...)
   if type(id) == 'table' and id.err then
@@ -872,7 +903,7 @@ return replies`,
  */
 export const leaderboardRemove: Script<[keys: readonly string[], plan: Arg], [member: Arg], number | string> = {
   name: 'leaderboard/remove',
-  sha: '3c7648942a3e55da4270592a3d46fa4f6f57d90e',
+  sha: '73105a93b5fb250908eebde3d25bd3201742b40e',
   batch: 1,
   sharedKeys: true,
   shared: ["plan"],
@@ -949,6 +980,16 @@ function board.write(plan, window, member, before, after)
     board.differ(plan, window, before, after)
   end
 end
+function board.keep_with_log(window)
+  if redis.call('PTTL', window.z) ~= -1 then
+    return
+  end
+  local left = redis.call('PTTL', window.log)
+  redis.call('PEXPIRE', window.z, left)
+  if window.d then
+    redis.call('PEXPIRE', window.d, left)
+  end
+end
 function board.append(log, ...)
   local id = redis.pcall('XADD', log, string.format('%.0f-*', now), ...)
   if type(id) == 'table' and id.err then
@@ -967,6 +1008,21 @@ function board.append(log, ...)
 end
 function board.time_of(id)
   return tonumber(string.match(id, '^%d+'))
+end
+local function forget(ids, idlog, remember)
+  local bound = now - remember
+  if bound < 0 then
+    return
+  end
+  local old = redis.call('XRANGE', idlog, '-', string.format('%.0f', bound), 'COUNT', 4)
+  for _, entry in ipairs(old) do
+    local field = entry[2][2]
+    local record = redis.call('HGET', ids, field)
+    if record and board.time_of(record) <= board.time_of(entry[1]) then
+      redis.call('HDEL', ids, field)
+    end
+    redis.call('XDEL', idlog, entry[1])
+  end
 end
 local function earlier(a, b)
   local a_time, a_number = string.match(a, '(%d+)-(%d+)')
@@ -1042,6 +1098,7 @@ local function settle_window(plan, window, budget)
       take(plan, window, member, amount)
     end
   end
+  board.keep_with_log(window)
   local left = due[budget + 1]
   local time, number = string.match(due[math.min(#due, budget)][1], '(%d+)-(%d+)')
   redis.call('XTRIM', window.log, 'MINID', '=', left and left[1] or time .. '-' .. string.format('%.0f', number + 1))
@@ -1097,8 +1154,10 @@ local function item(member)
   end
   redis.call('HDEL', keys[config.data], member)
   if config.ids then
-    redis.call('HSET', keys[config.ids], 'x' .. member, board.append(keys[config.idlog], 'f', 'x' .. member))
-    for _, key in ipairs({ keys[config.ids], keys[config.idlog] }) do
+    local ids, idlog = keys[config.ids], keys[config.idlog]
+    forget(ids, idlog, config.remember)
+    redis.call('HSET', ids, 'x' .. member, board.append(idlog, 'f', 'x' .. member))
+    for _, key in ipairs({ ids, idlog }) do
       redis.call('PEXPIRE', key, math.ceil(config.remember / 1000) + 3600000)
     end
   end
@@ -1140,7 +1199,7 @@ return replies`,
  */
 export const leaderboardUndo: Script<[keys: readonly string[], plan: Arg], [id: Arg, time: Arg], number> = {
   name: 'leaderboard/undo',
-  sha: '2e84449d55f02feb79de1f8367758622fa834b0c',
+  sha: 'c5865b8d45ce150f499e0b15f50ac2779d7f1a27',
   batch: 1,
   sharedKeys: true,
   shared: ["plan"],
@@ -1217,6 +1276,16 @@ function board.write(plan, window, member, before, after)
     board.differ(plan, window, before, after)
   end
 end
+function board.keep_with_log(window)
+  if redis.call('PTTL', window.z) ~= -1 then
+    return
+  end
+  local left = redis.call('PTTL', window.log)
+  redis.call('PEXPIRE', window.z, left)
+  if window.d then
+    redis.call('PEXPIRE', window.d, left)
+  end
+end
 function board.append(log, ...)
   local id = redis.pcall('XADD', log, string.format('%.0f-*', now), ...)
   if type(id) == 'table' and id.err then
@@ -1310,6 +1379,7 @@ local function settle_window(plan, window, budget)
       take(plan, window, member, amount)
     end
   end
+  board.keep_with_log(window)
   local left = due[budget + 1]
   local time, number = string.match(due[math.min(#due, budget)][1], '(%d+)-(%d+)')
   redis.call('XTRIM', window.log, 'MINID', '=', left and left[1] or time .. '-' .. string.format('%.0f', number + 1))
@@ -1382,6 +1452,7 @@ local function item(id, time)
     board.write(config, each[1], member, each[2], each[3])
     if each[4] then
       unlog(each[1], each[4], amount)
+      board.keep_with_log(each[1])
     end
   end
   redis.call('HSET', ids, field, place .. ' - - ' .. member)
@@ -1425,7 +1496,7 @@ return replies`,
  */
 export const leaderboardUpdate: Script<[keys: readonly string[], plan: Arg], [changes: Arg, watch: Arg, tell: Arg], number | string | readonly Reply[]> = {
   name: 'leaderboard/update',
-  sha: 'e19e80786430b752672a4ce0f9a54cf1eb9a282a',
+  sha: '30e291605068b8f535ae8f1196aa3bca6c48f2f9',
   batch: 24,
   sharedKeys: true,
   shared: ["plan"],
@@ -1502,6 +1573,16 @@ function board.write(plan, window, member, before, after)
     board.differ(plan, window, before, after)
   end
 end
+function board.keep_with_log(window)
+  if redis.call('PTTL', window.z) ~= -1 then
+    return
+  end
+  local left = redis.call('PTTL', window.log)
+  redis.call('PEXPIRE', window.z, left)
+  if window.d then
+    redis.call('PEXPIRE', window.d, left)
+  end
+end
 function board.append(log, ...)
   local id = redis.pcall('XADD', log, string.format('%.0f-*', now), ...)
   if type(id) == 'table' and id.err then
@@ -1520,6 +1601,21 @@ function board.append(log, ...)
 end
 function board.time_of(id)
   return tonumber(string.match(id, '^%d+'))
+end
+local function forget(ids, idlog, remember)
+  local bound = now - remember
+  if bound < 0 then
+    return
+  end
+  local old = redis.call('XRANGE', idlog, '-', string.format('%.0f', bound), 'COUNT', 4)
+  for _, entry in ipairs(old) do
+    local field = entry[2][2]
+    local record = redis.call('HGET', ids, field)
+    if record and board.time_of(record) <= board.time_of(entry[1]) then
+      redis.call('HDEL', ids, field)
+    end
+    redis.call('XDEL', idlog, entry[1])
+  end
 end
 local function earlier(a, b)
   local a_time, a_number = string.match(a, '(%d+)-(%d+)')
@@ -1595,6 +1691,7 @@ local function settle_window(plan, window, budget)
       take(plan, window, member, amount)
     end
   end
+  board.keep_with_log(window)
   local left = due[budget + 1]
   local time, number = string.match(due[math.min(#due, budget)][1], '(%d+)-(%d+)')
   redis.call('XTRIM', window.log, 'MINID', '=', left and left[1] or time .. '-' .. string.format('%.0f', number + 1))
@@ -1688,21 +1785,22 @@ local function moves_of(kind, member, amount)
   return moves
 end
 local function touch(window)
-  if touched[window] then
+  if touched[window] or not (window.lives or window.log) then
     return
   end
-  touched[window] = true
+  local left = redis.call('PTTL', window.z)
+  touched[window] = left ~= -2
   if window.lives then
-    if redis.call('PTTL', window.z) < 0 then
+    if left == -1 then
       local life = math.ceil((window.lives - now) / 1000)
       redis.call('PEXPIRE', window.z, life)
       if window.d then
         redis.call('PEXPIRE', window.d, life)
       end
     end
-  elseif window.log then
+  else
     local last = math.ceil(window.last / 1000)
-    if redis.call('PTTL', window.z) < last + 1800000 then
+    if left < last + 1800000 then
       for _, key in ipairs({ window.z, window.log, window.gone, window.parts or window.log, window.d or window.log }) do
         redis.call('PEXPIRE', key, last + 3600000)
       end
@@ -1723,18 +1821,7 @@ local function log(window, member, amount)
 end
 local function remember(id, member, amount, entries)
   local ids, idlog = keys[config.ids], keys[config.idlog]
-  local bound = now - config.remember
-  if bound >= 0 then
-    local old = redis.call('XRANGE', idlog, '-', string.format('%.0f', bound), 'COUNT', 4)
-    for _, entry in ipairs(old) do
-      local field = entry[2][2]
-      local record = redis.call('HGET', ids, field)
-      if record and board.time_of(record) <= board.time_of(entry[1]) then
-        redis.call('HDEL', ids, field)
-      end
-      redis.call('XDEL', idlog, entry[1])
-    end
-  end
+  forget(ids, idlog, config.remember)
   local place = board.append(idlog, 'f', 'i' .. id)
   local record = string.format('%s %.17g %s %s', place, amount, #entries > 0 and table.concat(entries, ',') or '-', member)
   redis.call('HSET', ids, 'i' .. id, record)
