@@ -114,6 +114,17 @@ test('a bounded board keeps the best, and takes no increments', async () => {
   })
 })
 
+test('a board that is to keep fewer than it has lets go of 64 in a call', async () => {
+  const many = await board({ keep: 500 })
+  await Promise.all(Array.from({ length: 300 }, (_, nth) => many.set(`m${nth}`, nth)))
+  const few = await board({ keep: 100 })
+  for (const left of [300 - 64, 300 - 128, 300 - 192, 100, 100]) {
+    await few.set('m299', 299 + left)
+    expect(await few.count()).toBe(left)
+  }
+  expect((await few.top(1, 100))[0]?.member).toBe('m200')
+})
+
 test('a removed member is gone from every window with its data', async () => {
   const points = await board({
     windows: { all: 'all-time', day: { calendar: 'day' }, hour: { last: '1h' } },

@@ -1,7 +1,8 @@
+import { channel } from 'node:diagnostics_channel'
 import { setTimeout as delay } from 'node:timers/promises'
 
 import { createRateLimiter, hashSubject, isSubject, type RateLimiter, type Rule } from '@penknife/core'
-import { expect, test } from 'vitest'
+import { expect, onTestFinished, test, vi } from 'vitest'
 
 import { openReady } from '../support/connect.ts'
 import { pattern, useRedis } from '../support/redis.ts'
@@ -101,6 +102,23 @@ test('a subject cannot take another one’s state by naming its hash', async () 
     await limiter.take(long)
     expect(await limiter.take(hashSubject(long), { cost: 0 })).toMatchObject({ remaining: 10 })
   }
+})
+
+test('decisions are published with limiter and subject, and only while somebody listens', async () => {
+  const decisions = channel('penknife:limiter')
+  const publish = vi.spyOn(decisions, 'publish')
+  onTestFinished(() => publish.mockRestore())
+  const limiter = await limiterOf({ name: 'r', limit: 10, window: '1h' })
+  await limiter.take('ann')
+  await limiter.take('ann', { cost: 2 })
+  expect(publish).not.toHaveBeenCalled()
+  publish.mockRestore()
+  const heard: unknown[] = []
+  const listen = (event: unknown): unknown => heard.push(event)
+  decisions.subscribe(listen)
+  onTestFinished(() => void decisions.unsubscribe(listen))
+  const told = [await limiter.take('ann'), await limiter.take('ann', { cost: 8 })]
+  expect(heard).toEqual(told.map((decision) => ({ limiter: 'api', subject: 'ann', decision })))
 })
 
 test('hashSubject makes a subject of anything', () => {

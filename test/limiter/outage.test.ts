@@ -1,4 +1,10 @@
-import { createRateLimiter, type Decision, type RateLimiter, type UnavailablePolicy } from '@penknife/core'
+import {
+  createRateLimiter,
+  type Decision,
+  type Penknife,
+  type RateLimiter,
+  type UnavailablePolicy,
+} from '@penknife/core'
 import { describe, expect, test } from 'vitest'
 
 import type { PrivateRedis } from '../../scripts/redis/server.ts'
@@ -74,6 +80,38 @@ describe.each<Outage>(['dead', 'never there', 'frozen', 'frozen for a second cal
     })
   },
 )
+
+test('unless told otherwise the policy answers after 100 ms, and allows', async () => {
+  const server = await ownRedis()
+  const penknife = await openReady(pattern(server.url))
+  const rules = [{ name: 'r', limit: 5, window: '1m' }] as const
+  const limiter = createRateLimiter(penknife.space('shop'), { name: 'api', rules })
+  freeze(server)
+  const started = performance.now()
+  expect(await limiter.take('ann')).toMatchObject({ allowed: true, decidedBy: 'policy' })
+  expect(performance.now() - started).toBeGreaterThan(95)
+  expect(performance.now() - started).toBeLessThan(100 + SLACK_MS)
+})
+
+test('a call whose answer was lost is charged once: it is not sent again over the next connection', async () => {
+  const proxy = await startProxy(bench.server)
+  const rules = [{ name: 'r', limit: 5, window: '1d' }] as const
+  const settings = { name: 'api', rules, deadline: '5s' } as const
+  const [penknife, direct] = await Promise.all(
+    [proxy, bench.server].map(({ url }) => openReady(pattern(url))),
+  )
+  const limiter = createRateLimiter((penknife as Penknife).space('shop'), settings)
+  const looking = createRateLimiter((direct as Penknife).space('shop'), settings)
+  await limiter.take('warm-up')
+  proxy.swallowReplies()
+  const lost = limiter.take('ann')
+  await until('it was charged', async () => (await looking.take('ann', { cost: 0 })).remaining === 4)
+  proxy.cut()
+  proxy.pass({ only: 'new' })
+  expect(await lost).toMatchObject({ allowed: true, decidedBy: 'policy' })
+  await until('Redis decides', async () => (await limiter.take('bob')).decidedBy === 'redis')
+  expect(await looking.take('ann', { cost: 0 })).toMatchObject({ remaining: 4 })
+})
 
 test('a decision comes from Redis again once it is back', async () => {
   const server = await ownRedis()
