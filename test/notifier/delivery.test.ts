@@ -1,15 +1,7 @@
 import { createNotifier, type NotifierEvent } from '@penknife/core'
 import { expect, test, vi } from 'vitest'
 
-import {
-  followers,
-  hear,
-  numbers,
-  openNotifier,
-  publishNumbers,
-  ROOM,
-  ROOM_LIVE,
-} from '../support/channels.ts'
+import { followers, hear, numbers, openNotifier, publishNumbers, ROOM } from '../support/channels.ts'
 import { startProgram } from '../support/child.ts'
 import { openReady } from '../support/connect.ts'
 import { callsOf, pattern, useRedis } from '../support/redis.ts'
@@ -227,12 +219,4 @@ test('a history goes after its ttl, which each event renews', async () => {
   await bench.raw.pexpire(ROOM, 1000)
   await notifier.publish('room', 2)
   expect(await bench.raw.pttl(ROOM)).toBeGreaterThan(9 * 60_000)
-})
-
-test('closing penknife ends its subscriptions', async () => {
-  const penknife = await openReady(pattern(bench.server.url))
-  await hear(createNotifier(penknife.space('shop')))
-  expect(await followers(bench.raw, ROOM_LIVE)).toBe(1)
-  await penknife.close()
-  await until('the server forgot it', async () => (await followers(bench.raw)) === 0)
 })

@@ -170,16 +170,6 @@ test('a subscription that was open during an outage goes on by itself, also for 
   expect([room.data(), quiet.data()]).toEqual([[0, 1, 2, 3], ['first']])
 })
 
-test('closing while Redis is away leaves nothing to wait for', async () => {
-  const proxy = await startProxy(bench.server)
-  const penknife = await openReady(pattern(proxy.url), { deadline: 300 })
-  const notifier = createNotifier(penknife.space('shop'))
-  const { subscription } = await hear(notifier)
-  await proxy.leave()
-  subscription.close()
-  await penknife.close()
-})
-
 test('who may not publish on a channel keeps nothing in its history', async () => {
   await bench.raw.call('ACL', 'SETUSER', 'mute', 'on', 'nopass', '~*', 'resetchannels', '+@all')
   const penknife = await openReady(pattern(bench.server.url, { username: 'mute', password: 'x' }))

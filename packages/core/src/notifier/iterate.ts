@@ -1,4 +1,4 @@
-import { isOutage } from '../errors.ts'
+import { isOutage, PenknifeError } from '../errors.ts'
 import type { EventIterator, NotifierEvent, Subscription } from './types.ts'
 
 /** Events that wait in memory for who iterates; beyond it they wait in the history. */
@@ -12,11 +12,13 @@ export function iterate(
     onEvent: (event: NotifierEvent, subscription: Subscription, before: string) => void,
   ) => Promise<Subscription>,
   signal: AbortSignal | undefined,
+  onClose: (end: () => Promise<void>) => () => void,
 ): EventIterator {
   const iteration = createIteration()
   let begun = false
   let over = false
   let close: (() => void) | undefined
+  let forget = (): void => {}
 
   async function begin(): Promise<void> {
     try {
@@ -35,6 +37,7 @@ export function iterate(
 
   function end(error?: unknown): void {
     over = true
+    forget()
     signal?.removeEventListener('abort', aborted)
     close?.()
     iteration.end(error)
@@ -47,6 +50,7 @@ export function iterate(
     async next() {
       if (!begun && !over) {
         begun = true
+        forget = onClose(async () => end(new PenknifeError('PENKNIFE_CLOSED', 'events: penknife was closed')))
         void begin()
       }
       return iteration.next()

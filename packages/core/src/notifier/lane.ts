@@ -1,4 +1,4 @@
-import { isOutage } from '../errors.ts'
+import { isOutage, PenknifeError } from '../errors.ts'
 import { type LiveEvent, parsePosition, type Position } from './messages.ts'
 import type { Stretch } from './pages.ts'
 import type { NotifierEvent, NotifierMessage } from './types.ts'
@@ -116,7 +116,7 @@ export class Lane {
   keepUp(): void {
     if (this.#paused) return
     this.#catchUp().catch((error: unknown) => {
-      if (this.#closed) return
+      if (this.#closed || isClosed(error)) return
       // Redis will be back; what getState throws should not pass unseen.
       const strange = !isOutage(error)
       if (strange && !this.#warned) process.emitWarning(error instanceof Error ? error : String(error))
@@ -243,4 +243,8 @@ export class Lane {
     this.#buffer = NOTHING
     return waiting.every((event) => this.#advance(event))
   }
+}
+
+function isClosed(error: unknown): boolean {
+  return error instanceof PenknifeError && error.code === 'PENKNIFE_CLOSED'
 }

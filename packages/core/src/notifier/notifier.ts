@@ -213,7 +213,7 @@ export function createNotifier(
         throw invalid('signal', signal, 'give an AbortSignal')
       }
       const followed = checkFollow(channels, following)
-      return iterate((onEvent) => follow(channels, followed, onEvent), signal)
+      return iterate((onEvent) => follow(channels, followed, onEvent), signal, onClose)
     },
     async positions(channels) {
       checkChannels(channels)

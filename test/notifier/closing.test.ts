@@ -1,0 +1,70 @@
+import { createNotifier } from '@penknife/core'
+import { expect, test, vi } from 'vitest'
+
+import { followers, hear, numbers, openNotifier, publishNumbers } from '../support/channels.ts'
+import { failure, openReady } from '../support/connect.ts'
+import { startProxy } from '../support/proxy.ts'
+import { pattern, useRedis } from '../support/redis.ts'
+import { nextTurn, until } from '../support/until.ts'
+
+const bench = useRedis()
+
+test('closing penknife ends its subscriptions', async () => {
+  const penknife = await openReady(pattern(bench.server.url))
+  await hear(createNotifier(penknife.space('shop')))
+  expect(await followers(bench.raw)).toBe(1)
+  await penknife.close()
+  await until('the server forgot it', async () => (await followers(bench.raw)) === 0)
+})
+
+test('subscriptions that are catching up when penknife closes stop without a word', async () => {
+  const warn = vi.spyOn(process, 'emitWarning').mockImplementation(() => {})
+  const publisher = await openNotifier(bench, { history: 10_000 })
+  await publishNumbers(publisher, 3000)
+  const penknife = await openReady(pattern(bench.server.url))
+  const notifier = createNotifier(penknife.space('shop'))
+  const all = await Promise.all(numbers(20).map(() => hear(notifier, '-')))
+  await penknife.close()
+  const seen = all.map(({ events }) => events.length)
+  expect(seen.some((count) => count < 3000)).toBe(true)
+  await publishNumbers(publisher, 1)
+  await nextTurn()
+  expect(all.map(({ events }) => events.length)).toEqual(seen)
+  expect(warn.mock.calls.filter(([said]) => /closed/.test(String(said)))).toEqual([])
+})
+
+test('an iterator that waits when penknife closes fails with that, after what it had', async () => {
+  const publisher = await openNotifier(bench)
+  const penknife = await openReady(pattern(bench.server.url))
+  const events = createNotifier(penknife.space('shop')).events(['room'], { from: { room: '-' } })
+  await publishNumbers(publisher, 2)
+  const seen: unknown[] = []
+  const reading = (async () => {
+    for await (const event of events) seen.push(event.kind === 'message' && event.data)
+  })()
+  await until('it waits', () => seen.length === 2)
+  await penknife.close()
+  expect(await failure(reading)).toMatchObject({ code: 'PENKNIFE_CLOSED' })
+  expect(seen).toEqual([0, 1])
+  expect(await events.next()).toEqual({ done: true, value: undefined })
+})
+
+test('an iterator that ended keeps nothing of itself at penknife', async () => {
+  const penknife = await openReady(pattern(bench.server.url))
+  const events = createNotifier(penknife.space('shop')).events(['room'])
+  const waiting = events.next()
+  await until('it follows', async () => (await followers(bench.raw)) === 1)
+  await events.return!()
+  expect(await waiting).toEqual({ done: true, value: undefined })
+  await penknife.close()
+})
+
+test('closing while Redis is away leaves nothing to wait for', async () => {
+  const proxy = await startProxy(bench.server)
+  const penknife = await openReady(pattern(proxy.url), { deadline: 300 })
+  const notifier = createNotifier(penknife.space('shop'))
+  const { subscription } = await hear(notifier)
+  await proxy.leave()
+  subscription.close()
+  await penknife.close()
+})
