@@ -21,13 +21,18 @@
 local ms = math.floor(now / 1000)
 age = tonumber(age)
 
+-- When an event was published, if it was with an age.
+local function time_of(event)
+  return event[2][5] == 'a' and tonumber(event[2][6]) or nil
+end
+
 -- At most two, so that it costs little; one comes with each publish.
 local function trim_old(history)
   local first = redis.call('XRANGE', history, '-', '+', 'COUNT', 3)
   local cut
   for at = 1, #first - 1 do
-    local at_ms = first[at][2][6]
-    if at_ms and tonumber(at_ms) >= ms - age then
+    local at_ms = time_of(first[at])
+    if at_ms and at_ms >= ms - age then
       break
     end
     cut = first[at + 1][1]
@@ -58,8 +63,10 @@ local function item(history, once, live, type, json, coalesce, lasts)
   redis.call('SPUBLISH', live, name .. '\n' .. type .. '\n' .. json)
   local entry = { 'XADD', history, 'MAXLEN', '~', keep, id, 't', type, 'd', json }
   if age > 0 then
+    -- Never before the event before it, though the clock was set back: what follows a kept event is kept.
+    local before = last and time_of(last) or 0
     entry[#entry + 1] = 'a'
-    entry[#entry + 1] = string.format('%.0f', ms)
+    entry[#entry + 1] = string.format('%.0f', math.max(ms, before))
   end
   if coalesce ~= '' then
     entry[#entry + 1] = 'c'

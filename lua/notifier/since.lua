@@ -35,9 +35,8 @@ local function too_old(extra)
   return age > 0 and extra.a ~= nil and tonumber(extra.a) < ms - age
 end
 
--- Adds events from an id on, until there are enough of them or of their bytes. An event that is too old is not there,
--- or, with `pass`, only a step on the way.
-local function read(reply, history, from, count, pass)
+-- Adds events from an id on, until there are enough of them or of their bytes. The first is not too old, so none is.
+local function read(reply, history, from, count)
   local bytes = 0
   while count > 0 and bytes < LARGEST do
     local events = redis.call('XRANGE', history, from, '+', 'COUNT', math.min(count, 20))
@@ -46,15 +45,12 @@ local function read(reply, history, from, count, pass)
         local id, fields = event[1], event[2]
         local extra = extras(fields)
         from = '(' .. id
-        local old = too_old(extra)
-        if pass or not old then
-          local name = tagged(id, fields[2], fields[4])
-          if old or (extra.x and tonumber(extra.x) <= ms) then
-            reply[#reply + 1] = { name, '', '', '' }
-          else
-            reply[#reply + 1] = { name, extra.c or '', fields[2], fields[4] }
-            bytes = bytes + #fields[4]
-          end
+        local name = tagged(id, fields[2], fields[4])
+        if extra.x and tonumber(extra.x) <= ms then
+          reply[#reply + 1] = { name, '', '', '' }
+        else
+          reply[#reply + 1] = { name, extra.c or '', fields[2], fields[4] }
+          bytes = bytes + #fields[4]
         end
       end
     end
@@ -65,20 +61,44 @@ local function read(reply, history, from, count, pass)
   end
 end
 
+-- The id of the oldest event that is not too old, or nothing. Offsets have no gaps, so it is found by halving: at most
+-- 20 reads for a million events.
+local function oldest(history, epoch, last)
+  local first = redis.call('XRANGE', history, '-', '+', 'COUNT', 1)[1]
+  if not too_old(extras(first[2])) then
+    return first[1]
+  end
+  local old = tonumber(string.match(first[1], '%d+$'))
+  local kept = last + 1
+  while kept - old > 1 do
+    local middle = math.floor((old + kept) / 2)
+    local id = epoch .. '-' .. string.format('%.0f', middle)
+    if too_old(extras(redis.call('XRANGE', history, id, '+', 'COUNT', 1)[1][2])) then
+      old = middle
+    else
+      kept = middle
+    end
+  end
+  return kept <= last and epoch .. '-' .. string.format('%.0f', kept) or nil
+end
+
 local function item(history, position, count)
   local last = redis.call('XREVRANGE', history, '+', '-', 'COUNT', 1)[1]
   local top = last and tagged(last[1], last[2][2], last[2][4]) or '0-0'
-  if position == top then
-    return { 'ok', top }
-  end
   local reply = { 'ok', top }
+  if position == top or (position == '-' and not last) then
+    return reply
+  end
+  local top_epoch, top_offset = string.match(top, '^(%d+)-(%d+)')
   if position == '-' then
-    read(reply, history, '-', tonumber(count), true)
+    local first = oldest(history, top_epoch, tonumber(top_offset))
+    if first then
+      read(reply, history, first, tonumber(count))
+    end
     return reply
   end
 
   local epoch, offset, tag = string.match(position, '^(%d+)-(%d+)(.*)$')
-  local top_epoch, top_offset = string.match(top, '^(%d+)-(%d+)')
   offset = tonumber(offset)
   if position == '0-0' then
     epoch = top_epoch
@@ -94,9 +114,10 @@ local function item(history, position, count)
     end
   end
   local first = epoch .. '-' .. string.format('%.0f', offset + 1)
-  read(reply, history, first, tonumber(count), false)
-  if reply[3] == nil or string.match(reply[3][1], '^%d+%-%d+') ~= first then
+  local next = redis.call('XRANGE', history, first, first)[1]
+  if not next or too_old(extras(next[2])) then
     return { 'lost', top }
   end
+  read(reply, history, first, tonumber(count))
   return reply
 end

@@ -90,6 +90,53 @@ test('an event older than the age is gone: a cursor before it gets a reset, and 
   expect(await bench.raw.xlen(ROOM)).toBeGreaterThan(0)
 })
 
+test('an age may come later: events that were published without one are taken away like old ones', async () => {
+  const without = await at(START)
+  for (const price of [1, 2, 3]) await without.publish('room', price, { coalesce: 'price' })
+  const notifier = await openNotifier(bench, { age: '1m' })
+  const id = await notifier.publish('room', 4, { coalesce: '4000000000000' })
+  expect(await bench.raw.xlen(ROOM)).toBe(2)
+  await notifier.publish('room', 5)
+  expect((await hear(notifier, id)).data()).toEqual([5])
+})
+
+test('however the clock is set back, nothing that is kept stands behind what is too old', async () => {
+  const notifier = await at(START, { age: '1m' })
+  await publishNumbers(notifier, 1)
+  const clock = createClock(bench.raw)
+  await clock.set(START - 20 * SECOND)
+  const [second] = await publishNumbers(notifier, 300, 1)
+  await clock.set(START + 50 * SECOND)
+  const all = await hear(notifier, '-')
+  await all.heard(301)
+  const rest = await hear(notifier, second)
+  await rest.heard(299)
+  expect([all.data(), rest.data()]).toEqual([numbers(301), numbers(299, 2)])
+})
+
+test("'-' begins with the oldest event that is not too old, however many are", async () => {
+  const notifier = await at(START, { age: '1m', history: 10_000 })
+  await publishNumbers(notifier, 700)
+  const clock = createClock(bench.raw)
+  await clock.set(START + 61 * SECOND)
+  expect((await hear(notifier, '-')).data()).toEqual([])
+  await publishNumbers(notifier, 300, 700)
+  const { data, heard } = await hear(notifier, '-')
+  await heard(300)
+  expect(data()).toEqual(numbers(300, 700))
+  const page = await notifier.history('room', { count: 2 })
+  expect(page).toMatchObject({ lost: false, end: false })
+  expect(page.events.map((event) => event.data)).toEqual([700, 701])
+})
+
+test('an event is superseded only by one of its own type, which the same subscribers get', async () => {
+  const notifier = await at(START)
+  const [before] = await publishNumbers(notifier, 1)
+  await notifier.publish('room', 'said', { type: 'said', coalesce: 'x' })
+  await notifier.publish('room', 'moved', { type: 'moved', coalesce: 'x' })
+  expect((await hear(notifier, before)).data()).toEqual(['said', 'moved'])
+})
+
 async function at(us: number, options = {}) {
   await createClock(bench.raw).set(us)
   return openNotifier(bench, options)

@@ -43,8 +43,10 @@ export function toStretch(channel: string, [state, top, ...events]: readonly Rep
   const steps = toKept(events)
     .toReversed()
     .map(([id, coalesce, type, json]): Step => {
-      const superseded = coalesce !== '' && seen.has(coalesce)
-      if (type !== '' && coalesce !== '') seen.add(coalesce)
+      // By one of its type, so that it is delivered to whoever asked for those.
+      const name = `${type} ${coalesce}`
+      const superseded = coalesce !== '' && seen.has(name)
+      if (type !== '' && coalesce !== '') seen.add(name)
       const told = type !== '' && !superseded
       return { id, at: parsePosition(id), message: told ? message(channel, id, type, json) : undefined }
     })

@@ -52,8 +52,8 @@ export interface PublishOptions<Type extends string = string> {
   /** After this the event is not worth reading: who catches up later does not get it. Default: never. */
   readonly ttl?: Duration
   /**
-   * Names what the event tells anew, such as 'price:ACME': who catches up gets, of the events with this name in one page
-   * of history, only the last. 1 to 64 of `A-Z a-z 0-9 _ . : -`.
+   * Names what the event tells anew, such as 'price:ACME': who catches up gets, of the events of this type and name in one
+   * page of history, only the last. 1 to 64 of `A-Z a-z 0-9 _ . : -`.
    */
   readonly coalesce?: string
 }

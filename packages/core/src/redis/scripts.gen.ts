@@ -3180,7 +3180,7 @@ return replies`,
  */
 export const notifierPublish: Script<[keep: Arg, ttl: Arg, age: Arg, window: Arg], [history: string, once: string, live: Arg, type: Arg, json: Arg, coalesce: Arg, lasts: Arg], string> = {
   name: 'notifier/publish',
-  sha: 'e1387d87dcb9285b1186bc21f186a09be00da3f6',
+  sha: '175f36769e6b3e4d15dc08606ad7d6540ccc59b8',
   batch: 64,
   sharedKeys: false,
   shared: ["keep","ttl","age","window"],
@@ -3199,12 +3199,15 @@ local age = ARGV[3]
 local window = ARGV[4]
 local ms = math.floor(now / 1000)
 age = tonumber(age)
+local function time_of(event)
+  return event[2][5] == 'a' and tonumber(event[2][6]) or nil
+end
 local function trim_old(history)
   local first = redis.call('XRANGE', history, '-', '+', 'COUNT', 3)
   local cut
   for at = 1, #first - 1 do
-    local at_ms = first[at][2][6]
-    if at_ms and tonumber(at_ms) >= ms - age then
+    local at_ms = time_of(first[at])
+    if at_ms and at_ms >= ms - age then
       break
     end
     cut = first[at + 1][1]
@@ -3232,8 +3235,9 @@ local function item(history, once, live, type, json, coalesce, lasts)
   redis.call('SPUBLISH', live, name .. '\\n' .. type .. '\\n' .. json)
   local entry = { 'XADD', history, 'MAXLEN', '~', keep, id, 't', type, 'd', json }
   if age > 0 then
+    local before = last and time_of(last) or 0
     entry[#entry + 1] = 'a'
-    entry[#entry + 1] = string.format('%.0f', ms)
+    entry[#entry + 1] = string.format('%.0f', math.max(ms, before))
   end
   if coalesce ~= '' then
     entry[#entry + 1] = 'c'
@@ -3347,7 +3351,7 @@ return replies`,
  */
 export const notifierSince: Script<[age: Arg], [history: string, position: Arg, count: Arg], readonly Reply[]> = {
   name: 'notifier/since',
-  sha: '3a74854010ac80e4caf860bf835736b9057f59d1',
+  sha: '8da3ad6122659e8c8b7eeccd8f52356feefa9cf1',
   batch: 1,
   sharedKeys: false,
   shared: ["age"],
@@ -3378,7 +3382,7 @@ end
 local function too_old(extra)
   return age > 0 and extra.a ~= nil and tonumber(extra.a) < ms - age
 end
-local function read(reply, history, from, count, pass)
+local function read(reply, history, from, count)
   local bytes = 0
   while count > 0 and bytes < LARGEST do
     local events = redis.call('XRANGE', history, from, '+', 'COUNT', math.min(count, 20))
@@ -3387,15 +3391,12 @@ local function read(reply, history, from, count, pass)
         local id, fields = event[1], event[2]
         local extra = extras(fields)
         from = '(' .. id
-        local old = too_old(extra)
-        if pass or not old then
-          local name = tagged(id, fields[2], fields[4])
-          if old or (extra.x and tonumber(extra.x) <= ms) then
-            reply[#reply + 1] = { name, '', '', '' }
-          else
-            reply[#reply + 1] = { name, extra.c or '', fields[2], fields[4] }
-            bytes = bytes + #fields[4]
-          end
+        local name = tagged(id, fields[2], fields[4])
+        if extra.x and tonumber(extra.x) <= ms then
+          reply[#reply + 1] = { name, '', '', '' }
+        else
+          reply[#reply + 1] = { name, extra.c or '', fields[2], fields[4] }
+          bytes = bytes + #fields[4]
         end
       end
     end
@@ -3405,19 +3406,40 @@ local function read(reply, history, from, count, pass)
     count = count - #events
   end
 end
+local function oldest(history, epoch, last)
+  local first = redis.call('XRANGE', history, '-', '+', 'COUNT', 1)[1]
+  if not too_old(extras(first[2])) then
+    return first[1]
+  end
+  local old = tonumber(string.match(first[1], '%d+$'))
+  local kept = last + 1
+  while kept - old > 1 do
+    local middle = math.floor((old + kept) / 2)
+    local id = epoch .. '-' .. string.format('%.0f', middle)
+    if too_old(extras(redis.call('XRANGE', history, id, '+', 'COUNT', 1)[1][2])) then
+      old = middle
+    else
+      kept = middle
+    end
+  end
+  return kept <= last and epoch .. '-' .. string.format('%.0f', kept) or nil
+end
 local function item(history, position, count)
   local last = redis.call('XREVRANGE', history, '+', '-', 'COUNT', 1)[1]
   local top = last and tagged(last[1], last[2][2], last[2][4]) or '0-0'
-  if position == top then
-    return { 'ok', top }
-  end
   local reply = { 'ok', top }
+  if position == top or (position == '-' and not last) then
+    return reply
+  end
+  local top_epoch, top_offset = string.match(top, '^(%d+)-(%d+)')
   if position == '-' then
-    read(reply, history, '-', tonumber(count), true)
+    local first = oldest(history, top_epoch, tonumber(top_offset))
+    if first then
+      read(reply, history, first, tonumber(count))
+    end
     return reply
   end
   local epoch, offset, tag = string.match(position, '^(%d+)-(%d+)(.*)$')
-  local top_epoch, top_offset = string.match(top, '^(%d+)-(%d+)')
   offset = tonumber(offset)
   if position == '0-0' then
     epoch = top_epoch
@@ -3433,10 +3455,11 @@ local function item(history, position, count)
     end
   end
   local first = epoch .. '-' .. string.format('%.0f', offset + 1)
-  read(reply, history, first, tonumber(count), false)
-  if reply[3] == nil or string.match(reply[3][1], '^%d+%-%d+') ~= first then
+  local next = redis.call('XRANGE', history, first, first)[1]
+  if not next or too_old(extras(next[2])) then
     return { 'lost', top }
   end
+  read(reply, history, first, tonumber(count))
   return reply
 end
 local replies, items, done = {}, #KEYS / 1, 0

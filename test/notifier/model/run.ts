@@ -1,0 +1,280 @@
+import { equal, ok } from 'node:assert/strict'
+
+import type { Notifier, NotifierEvent, Subscription } from '@penknife/core'
+import type { Redis } from 'ioredis'
+
+import { createClock } from '../../support/clock.ts'
+import { until } from '../../support/until.ts'
+import type { Action, From, Step } from './actions.ts'
+import { ChannelModel, NOTHING } from './channel.ts'
+
+export const START_MS = 1_764_000_000_000
+
+/** A subscriber: what it was given, and how far it has been checked. */
+interface Reader {
+  readonly events: NotifierEvent[]
+  readonly types: readonly string[] | undefined
+  readonly state: boolean
+  subscription: Subscription
+  /** Where it is, as the checks know; 'oldest' for before the oldest event kept. */
+  at: string
+  checked: number
+  paused: boolean
+  /** Its position was good, before what is done now and after it. */
+  good: boolean
+}
+
+/** How often each kind of step and event was seen. */
+export const seen: Map<string, number> = new Map<string, number>()
+const saw = (what: string): unknown => seen.set(what, (seen.get(what) ?? 0) + 1)
+
+/** One channel, its model, its readers. */
+export class Run {
+  readonly #raw: Redis
+  readonly #notifier: Notifier
+  readonly #channel: string
+  readonly #key: string
+  readonly #model: ChannelModel
+  readonly #readers: Reader[] = []
+  readonly #ids = new Map<string, string>()
+  #now = START_MS
+  #next = 0
+  #deleted = false
+
+  constructor(raw: Redis, notifier: Notifier, channel: string, ageMs: number) {
+    this.#raw = raw
+    this.#notifier = notifier
+    this.#channel = channel
+    this.#key = `pk1:{shop}:notify:${notifier.name}:${channel}`
+    this.#model = new ChannelModel(ageMs)
+  }
+
+  async step(step: Step): Promise<void> {
+    saw(step.do)
+    for (const reader of this.#readers) reader.good = this.#isGood(reader)
+    this.#deleted = false
+    if (step.do === 'together') await this.#together(step.actions)
+    else if (step.do === 'pages') await this.#pages(this.#cursor(step.from, step.nth), step.count)
+    else if (step.do === 'trim') await this.#trim(step.count)
+    else if (step.do === 'clock') await this.#setClock(this.#now + step.ms)
+    else await this.#lose(step.do === 'delete' ? Infinity : step.count)
+    await this.#settle()
+  }
+
+  async end(): Promise<void> {
+    await this.#together(this.#readers.map((_, at) => ({ do: 'resume', nth: at })))
+    await this.#settle()
+    for (const { subscription } of this.#readers) subscription.close()
+  }
+
+  async #together(actions: readonly Action[]): Promise<void> {
+    const under: Promise<unknown>[] = []
+    const publishes: Promise<readonly { readonly id: string; readonly of: Action & { do: 'publish' } }[]>[] =
+      []
+    for (const each of actions) {
+      if (each.do === 'publish') publishes.push(this.#publish(each))
+      else if (each.do === 'join') under.push(this.#join(each))
+      else if (each.do === 'kill')
+        under.push(this.#raw.call('CLIENT', 'KILL', 'TYPE', 'pubsub').catch(() => {}))
+      else this.#change(each.do, each.nth)
+    }
+    const published = (await Promise.all(publishes)).flat()
+    const fresh = new Map<string, Action & { do: 'publish' }>()
+    // Of publishes with one id the first is the event.
+    for (const { id, of } of published) if (!this.#model.knows(id) && !fresh.has(id)) fresh.set(id, of)
+    this.#model.add(
+      [...fresh].map(([id, { type, coalesce, ttl }]) => ({
+        id,
+        type,
+        coalesce,
+        expires: ttl === undefined ? Infinity : this.#now + ttl,
+        at: this.#now,
+      })),
+    )
+    await Promise.all(under)
+  }
+
+  async #publish(of: Action & { do: 'publish' }) {
+    const { count, type, ttl, coalesce, id } = of
+    const options = {
+      type,
+      ...(ttl === undefined ? {} : { ttl }),
+      ...(coalesce === undefined ? {} : { coalesce }),
+    }
+    if (id !== undefined) {
+      const got = await this.#notifier.publish(this.#channel, this.#next++, { ...options, id })
+      const first = this.#ids.get(id) ?? got
+      this.#ids.set(id, first)
+      equal(got, first)
+      return [{ id: got, of }]
+    }
+    const ids = Array.from({ length: count }, () =>
+      this.#notifier.publish(this.#channel, this.#next++, options),
+    )
+    return (await Promise.all(ids)).map((got) => ({ id: got, of }))
+  }
+
+  #cursor(from: From, at: number): string | undefined {
+    const { ids } = this.#model
+    const known = ids[at % ids.length]
+    if (from === 'next') return undefined
+    if (from === 'start' || known === undefined) return '-'
+    if (from === 'first') return NOTHING
+    if (from === 'other tag') return known.replace(/.$/, (last) => (last === '0' ? '1' : '0'))
+    if (from === 'other epoch') return known.replace(/^\d+/, (epoch) => String(Number(epoch) - 1))
+    if (from === 'beyond') return known.replace(/-\d+-/, `-${100_000 + at}-`)
+    return known
+  }
+
+  async #join({ from: kind, nth: at, filter, state }: Action & { do: 'join' }): Promise<void> {
+    saw(`join from ${kind}`)
+    const cursor = this.#cursor(kind, at)
+    const reader: Reader = {
+      events: [],
+      types: filter ? ['said'] : undefined,
+      state,
+      subscription: undefined as never,
+      at: cursor === '-' ? 'oldest' : (cursor ?? '+'),
+      checked: 0,
+      paused: false,
+      good: cursor === undefined || this.#model.resumable(cursor, this.#now),
+    }
+    reader.subscription = await this.#notifier.subscribe([this.#channel], {
+      ...(cursor === undefined ? {} : { from: { [this.#channel]: cursor } }),
+      ...(reader.types ? { types: reader.types } : {}),
+      ...(state ? { getState: () => 'the state' } : {}),
+      onEvent: (event) => reader.events.push(event),
+    })
+    // Without a position it begins at an end of the history that is known to the model by now, or with a state there.
+    if (reader.at === '+' && !state) reader.at = this.#beginning(reader)
+    this.#readers.push(reader)
+  }
+
+  /** Where one that asked for the next event began: before the first that it got, or where it is. */
+  #beginning({ events, subscription }: Reader): string {
+    const first = events.find(({ kind }) => kind === 'message')
+    return first ? `before ${first.id as string}` : (subscription.cursors()[this.#channel] as string)
+  }
+
+  #change(what: 'pause' | 'resume' | 'leave', at: number): void {
+    const reader = this.#readers[at % this.#readers.length]
+    if (!reader) return
+    saw(what)
+    if (what === 'leave') {
+      reader.subscription.close()
+      this.#readers.splice(this.#readers.indexOf(reader), 1)
+    } else {
+      reader.subscription[what]()
+      reader.paused = what === 'pause'
+    }
+  }
+
+  /** Takes the oldest events out of the history. */
+  async #trim(count: number): Promise<void> {
+    const ids = await this.#storedIds()
+    const first = ids[Math.min(count, ids.length - 1)]
+    if (first !== undefined) await this.#raw.xtrim(this.#key, 'MINID', first)
+  }
+
+  /** What a failover does that lost the last events: they are gone, connections break, and it goes on. */
+  async #lose(count: number): Promise<void> {
+    const left = this.#model.rollBack(count)
+    const ids = await this.#storedIds()
+    const lost = ids.slice(-Math.min(count, ids.length))
+    if (left === 0 || lost.length === ids.length) {
+      this.#model.rollBack(Infinity)
+      this.#deleted = true
+      await this.#raw.del(this.#key)
+    } else {
+      const kept = await this.#raw.xrange(this.#key, '-', '+')
+      await this.#raw.del(this.#key)
+      for (const [id, fields] of kept.slice(0, kept.length - lost.length))
+        await this.#raw.xadd(this.#key, id, ...fields)
+    }
+    await this.#raw.call('CLIENT', 'KILL', 'TYPE', 'pubsub')
+    // The ids of publishes that were lost are remembered, as after a failover they may be.
+    const publish = {
+      do: 'publish',
+      count: 1,
+      type: 'said',
+      ttl: undefined,
+      coalesce: undefined,
+      id: undefined,
+    } as const
+    await this.#together([publish])
+  }
+
+  async #pages(cursor: string | undefined, count: number): Promise<void> {
+    const start = cursor ?? '-'
+    const good = this.#model.resumable(start, this.#now)
+    let at: string = start === '-' ? 'oldest' : start
+    let after = start
+    for (let end = false; !end;) {
+      const page = await this.#notifier.history(this.#channel, { after, count })
+      equal(page.lost, after === start && !good)
+      if (page.lost) at = page.cursor
+      ok(page.events.length <= count)
+      for (const event of page.events) at = this.#goOn(at, event.id as string, undefined)
+      at = this.#goOn(at, page.cursor, undefined)
+      after = page.cursor
+      end = page.end
+    }
+    equal(after, this.#model.top)
+  }
+
+  async #setClock(ms: number): Promise<void> {
+    this.#now = ms
+    await createClock(this.#raw).set(ms * 1000)
+  }
+
+  async #storedIds(): Promise<readonly string[]> {
+    return (await this.#raw.xrange(this.#key, '-', '+')).map(([id]) => id)
+  }
+
+  /** Waits until every reader that is not paused is at the end, and checks what each was given. */
+  async #settle(): Promise<void> {
+    this.#model.setStored(await this.#storedIds())
+    const { top } = this.#model
+    await until(`all readers are at ${top}`, () =>
+      this.#readers.every(
+        ({ paused, subscription }) => paused || subscription.cursors()[this.#channel] === top,
+      ),
+    )
+    for (const reader of this.#readers) this.#check(reader)
+  }
+
+  #isGood({ at }: Reader): boolean {
+    return this.#model.resumable(at === 'oldest' ? '-' : at, this.#now)
+  }
+
+  #check(reader: Reader): void {
+    const { events, types, paused, subscription, state } = reader
+    const position = subscription.cursors()[this.#channel] as string
+    const mayBeLost = !reader.good || !this.#isGood(reader)
+    let resets = 0
+    for (const event of events.slice(reader.checked)) {
+      reader.checked += 1
+      if (event.kind === 'message') {
+        ok(types?.includes(event.type) ?? true)
+        reader.at = this.#goOn(reader.at, event.id as string, types)
+        continue
+      }
+      saw(event.kind)
+      resets += 1
+      equal(event.kind, state ? 'state' : 'reset')
+      if (reader.at !== '+') ok(mayBeLost, `a reset at ${reader.at}, which was good`)
+      ok(event.id === NOTHING ? this.#deleted || this.#model.ids.length === 0 : this.#model.knows(event.id))
+      reader.at = event.id
+    }
+    ok(resets <= 1)
+    reader.at = this.#goOn(reader.at, position, types)
+    if (!paused) equal(position, this.#model.top)
+  }
+
+  /** From one position to the next one: nothing may be missing between them. */
+  #goOn(at: string, to: string, types: readonly string[] | undefined): string {
+    if (at === `before ${to}`) return to
+    equal(this.#model.missing(at, to, this.#now, types), undefined, `from ${at} to ${to}`)
+    return to
+  }
+}
