@@ -116,7 +116,9 @@ test('decisions are published with limiter and subject, and only while somebody 
   const heard: unknown[] = []
   const listen = (event: unknown): unknown => heard.push(event)
   decisions.subscribe(listen)
-  onTestFinished(() => void decisions.unsubscribe(listen))
+  onTestFinished(() => {
+    decisions.unsubscribe(listen)
+  })
   const told = [await limiter.take('ann'), await limiter.take('ann', { cost: 8 })]
   expect(heard).toEqual(told.map((decision) => ({ limiter: 'api', subject: 'ann', decision })))
 })
