@@ -189,6 +189,10 @@ local function write(member, moves, amount, id)
     if before ~= after then
       board.write(config, window, member, before, after)
     end
+    if not after then
+      -- It may have been the last one, and the next one makes the set anew.
+      touched[window] = nil
+    end
     if window.log and amount ~= 0 then
       entries[#entries + 1] = log(window, member, amount)
     end

@@ -128,3 +128,15 @@ test('a sum that comes back, by what leaves or by an undo, goes in the end like 
   expect(await all(board, 'minute')).toEqual(['1 bob -2'])
   expect(Math.min(...(await ttls()))).toBeGreaterThan(0)
 })
+
+test('a window that is emptied and filled again by one batch has a TTL', async () => {
+  await createClock(bench.raw).set(at('2026-06-01T12:00:00Z'))
+  const board = await boardAt(bench.server.url, { windows: { minute: { last: '1m' } } })
+  await board.update([
+    { member: 'bob', increment: 0 },
+    { member: 'ann', increment: 1 },
+    { member: 'ann', increment: -1 },
+    { member: 'ann', increment: 2 },
+  ])
+  expect(await bench.raw.pttl('pk1:{shop}:board:points:window:minute')).toBeGreaterThan(60_000)
+})

@@ -1496,7 +1496,7 @@ return replies`,
  */
 export const leaderboardUpdate: Script<[keys: readonly string[], plan: Arg], [changes: Arg, watch: Arg, tell: Arg], number | string | readonly Reply[]> = {
   name: 'leaderboard/update',
-  sha: '30e291605068b8f535ae8f1196aa3bca6c48f2f9',
+  sha: '06793677a5a5c5f805c7b8baf34133ffff801f20',
   batch: 24,
   sharedKeys: true,
   shared: ["plan"],
@@ -1860,6 +1860,9 @@ local function write(member, moves, amount, id)
     local before, after = moves[at][1], moves[at][2]
     if before ~= after then
       board.write(config, window, member, before, after)
+    end
+    if not after then
+      touched[window] = nil
     end
     if window.log and amount ~= 0 then
       entries[#entries + 1] = log(window, member, amount)
