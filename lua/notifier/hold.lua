@@ -11,7 +11,7 @@
 -- A process that dies before or after the call leaves at most an entry that goes with its lease, and that takes nobody's
 -- place until then. The message that a connection has to go is sent before its entry goes; whoever misses it is answered
 -- '' at its next renewal.
--- @batch 32
+-- @batch 8
 -- @include now
 -- @shared lease       milliseconds for which a connection counts after it was last heard of
 -- @shared channel     what the pub/sub channels of processes begin with; their ids follow
@@ -25,50 +25,88 @@
 local ms = math.floor(now / 1000)
 lease = tonumber(lease)
 
+-- Of the processes of this batch's connections: whether somebody follows their channels.
+local there = {}
+
 local function is_there(process)
-  return redis.call('PUBSUB', 'SHARDNUMSUB', channel .. process)[2] > 0
+  local found = there[process]
+  if found == nil then
+    found = redis.call('PUBSUB', 'SHARDNUMSUB', channel .. process)[2] > 0
+    there[process] = found
+  end
+  return found
 end
 
--- At most 101 members: each call leaves no more than its `most`, which is at most 100.
-local function make_room(held, most, mine, process)
-  local members = redis.call('ZRANGE', held, 0, -1)
-  table.sort(members)
-  local there = { [process] = true }
-  local staying = 0
-  for at = #members, 1, -1 do
-    local member = members[at]
-    local owner, number = string.match(member, '^%d+:([^:]+):(%d+)$')
-    if there[owner] == nil then
-      there[owner] = is_there(owner)
-    end
-    if there[owner] and staying < most then
-      staying = staying + 1
-    else
-      if member == mine then
-        mine = nil
-      elseif there[owner] then
-        redis.call('SPUBLISH', channel .. owner, number)
+local function admitted_at(member)
+  return tonumber(string.sub(member, 1, 17))
+end
+
+-- The process and the number of a member.
+local function owner_of(member)
+  local colon = string.find(member, ':', 19, true)
+  return string.sub(member, 19, colon - 1), string.sub(member, colon + 1)
+end
+
+local function close(held, member)
+  local process, number = owner_of(member)
+  redis.call('SPUBLISH', channel .. process, number)
+  redis.call('ZREM', held, member)
+end
+
+-- Closes what is too much among at most 101 members, since each call leaves no more than its `most`, at most 100. True
+-- when `mine` is closed.
+local function make_room(held, members, most, mine)
+  local living, oldest, oldest_at = {}, nil, nil
+  for _, member in ipairs(members) do
+    if is_there((owner_of(member))) then
+      living[#living + 1] = member
+      local at = admitted_at(member)
+      if not oldest or at < oldest_at then
+        oldest, oldest_at = member, at
       end
+    else
       redis.call('ZREM', held, member)
     end
   end
-  return mine ~= nil
+  local over = #living - most
+  if over <= 0 then
+    return false
+  end
+  if over == 1 then
+    close(held, oldest)
+    return oldest == mine
+  end
+  table.sort(living)
+  local closed = false
+  for at = 1, over do
+    close(held, living[at])
+    closed = closed or living[at] == mine
+  end
+  return closed
 end
 
 local function item(held, process, number, admitted, most)
+  there[process] = true
+  most = tonumber(most)
   redis.call('ZREMRANGEBYSCORE', held, '-inf', ms)
+  local members
   if admitted == '' then
+    members = redis.call('ZRANGE', held, 0, -1)
     local at = now
-    for _, member in ipairs(redis.call('ZRANGE', held, 0, -1)) do
-      at = math.max(at, tonumber(string.sub(member, 1, 17)) + 1)
+    for _, member in ipairs(members) do
+      at = math.max(at, admitted_at(member) + 1)
     end
     admitted = string.format('%017.0f', at)
   end
   local mine = admitted .. ':' .. process .. ':' .. number
   redis.call('ZADD', held, ms + lease, mine)
   redis.call('PEXPIRE', held, lease)
-  most = tonumber(most)
-  if redis.call('ZCARD', held) > most and not make_room(held, most, mine, process) then
+  if members then
+    members[#members + 1] = mine
+  elseif redis.call('ZCARD', held) > most then
+    members = redis.call('ZRANGE', held, 0, -1)
+  end
+  if members and #members > most and make_room(held, members, most, mine) then
     return ''
   end
   return admitted

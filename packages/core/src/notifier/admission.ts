@@ -64,11 +64,13 @@ export class Member implements Admission, Listener {
 
   revoked(channels: readonly string[] | undefined): void {
     if (!channels) return this.#end('revoked')
+    const fresh = channels.filter((channel) => !this.mayNot(channel))
+    if (fresh.length === 0) return
     this.#revoked ??= new Set()
-    for (const channel of channels) this.#revoked.add(channel)
+    for (const channel of fresh) this.#revoked.add(channel)
     if (this.#revoked.size > MOST_REMEMBERED) return this.#end('lost')
-    for (const subscription of this.#subscriptions) subscription.leave(channels)
-    this.#tell(() => this.#options.onRevoked(channels))
+    for (const subscription of this.#subscriptions) subscription.leave(fresh)
+    this.#tell(() => this.#options.onRevoked(fresh))
   }
 
   lost(): void {

@@ -10,7 +10,7 @@ import type { NotifierEvent } from './types.ts'
 /** Who is told of the revocations of its user. */
 export interface Listener {
   readonly user: string
-  /** Rights to these channels ended; to all of them without. */
+  /** Rights to these channels ended; to all of them without. May be told again. */
   revoked(channels: readonly string[] | undefined): void
   /** Revocations were lost: nobody knows what rights there still are. */
   lost(): void
@@ -108,7 +108,10 @@ export function createControl(
       message(text) {
         // A revocation takes what came after it, and nothing before.
         deliverAll()
-        lane.push([parseLive('', text)])
+        const event = parseLive('', text)
+        // While it reads the history the lane would keep it for later, and events that came after it would go out.
+        if (!lane.live) deliver(event.message)
+        lane.push([event])
       },
       followed() {
         following = true

@@ -175,7 +175,7 @@ export interface EventIterator<
 export type AdmissionEnd = 'revoked' | 'connections' | 'lost'
 
 export interface AdmitOptions {
-  /** The user may no longer follow these channels, of which the connection's subscriptions have left already. */
+  /** The user may no longer follow these channels, each told once, of which the connection's subscriptions have left already. */
   readonly onRevoked: (channels: readonly string[]) => void
   /** The connection is to be closed; its subscriptions are already. */
   readonly onEnd: (reason: AdmissionEnd) => void
@@ -188,8 +188,8 @@ export interface Admission {
    * Counts this connection among the user's over all processes; of more than `most` (1 to 100) the oldest end, for
    * 'connections'. Connections of a process that died count for a minute at the most, and take no place of others.
    *
-   * Cost: ZREMRANGEBYSCORE, ZRANGE, ZADD, ZCARD and PEXPIRE in a script call shared with others of the turn; every 20 s
-   * the same without ZRANGE; at the end ZRANGE and ZREM. Each process with such connections follows one pub/sub channel.
+   * Cost: ZREMRANGEBYSCORE, ZRANGE, ZADD and PEXPIRE in a script call shared with others of the turn; every 20 s
+   * the same with ZCARD for ZRANGE; at the end ZRANGE and ZREM. Each process with such connections follows a pub/sub channel.
    *
    * @throws PENKNIFE_UNAVAILABLE and its kin when Redis cannot be asked: the connection does not count.
    */

@@ -3028,8 +3028,8 @@ return replies`,
  */
 export const notifierHold: Script<[lease: Arg, channel: Arg], [held: string, process: Arg, number: Arg, admitted: Arg, most: Arg], string> = {
   name: 'notifier/hold',
-  sha: '8ebfcbf6896852fa8a0f5e68c6f184ab441e0e0b',
-  batch: 32,
+  sha: '125d8cea832f120ac9c930176ab084030e9e67aa',
+  batch: 8,
   sharedKeys: false,
   shared: ["lease","channel"],
   keys: ["held"],
@@ -3042,47 +3042,78 @@ local lease = ARGV[1]
 local channel = ARGV[2]
 local ms = math.floor(now / 1000)
 lease = tonumber(lease)
+local there = {}
 local function is_there(process)
-  return redis.call('PUBSUB', 'SHARDNUMSUB', channel .. process)[2] > 0
+  local found = there[process]
+  if found == nil then
+    found = redis.call('PUBSUB', 'SHARDNUMSUB', channel .. process)[2] > 0
+    there[process] = found
+  end
+  return found
 end
-local function make_room(held, most, mine, process)
-  local members = redis.call('ZRANGE', held, 0, -1)
-  table.sort(members)
-  local there = { [process] = true }
-  local staying = 0
-  for at = #members, 1, -1 do
-    local member = members[at]
-    local owner, number = string.match(member, '^%d+:([^:]+):(%d+)$')
-    if there[owner] == nil then
-      there[owner] = is_there(owner)
-    end
-    if there[owner] and staying < most then
-      staying = staying + 1
-    else
-      if member == mine then
-        mine = nil
-      elseif there[owner] then
-        redis.call('SPUBLISH', channel .. owner, number)
+local function admitted_at(member)
+  return tonumber(string.sub(member, 1, 17))
+end
+local function owner_of(member)
+  local colon = string.find(member, ':', 19, true)
+  return string.sub(member, 19, colon - 1), string.sub(member, colon + 1)
+end
+local function close(held, member)
+  local process, number = owner_of(member)
+  redis.call('SPUBLISH', channel .. process, number)
+  redis.call('ZREM', held, member)
+end
+local function make_room(held, members, most, mine)
+  local living, oldest, oldest_at = {}, nil, nil
+  for _, member in ipairs(members) do
+    if is_there((owner_of(member))) then
+      living[#living + 1] = member
+      local at = admitted_at(member)
+      if not oldest or at < oldest_at then
+        oldest, oldest_at = member, at
       end
+    else
       redis.call('ZREM', held, member)
     end
   end
-  return mine ~= nil
+  local over = #living - most
+  if over <= 0 then
+    return false
+  end
+  if over == 1 then
+    close(held, oldest)
+    return oldest == mine
+  end
+  table.sort(living)
+  local closed = false
+  for at = 1, over do
+    close(held, living[at])
+    closed = closed or living[at] == mine
+  end
+  return closed
 end
 local function item(held, process, number, admitted, most)
+  there[process] = true
+  most = tonumber(most)
   redis.call('ZREMRANGEBYSCORE', held, '-inf', ms)
+  local members
   if admitted == '' then
+    members = redis.call('ZRANGE', held, 0, -1)
     local at = now
-    for _, member in ipairs(redis.call('ZRANGE', held, 0, -1)) do
-      at = math.max(at, tonumber(string.sub(member, 1, 17)) + 1)
+    for _, member in ipairs(members) do
+      at = math.max(at, admitted_at(member) + 1)
     end
     admitted = string.format('%017.0f', at)
   end
   local mine = admitted .. ':' .. process .. ':' .. number
   redis.call('ZADD', held, ms + lease, mine)
   redis.call('PEXPIRE', held, lease)
-  most = tonumber(most)
-  if redis.call('ZCARD', held) > most and not make_room(held, most, mine, process) then
+  if members then
+    members[#members + 1] = mine
+  elseif redis.call('ZCARD', held) > most then
+    members = redis.call('ZRANGE', held, 0, -1)
+  end
+  if members and #members > most and make_room(held, members, most, mine) then
     return ''
   end
   return admitted
