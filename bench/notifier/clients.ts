@@ -1,55 +1,86 @@
 /** The clients of the fan-out cases, forked with a ClientsTask: says when all are connected, then counts events. */
 import { connect } from 'node:net'
 
-import { channelOf, type ClientsReport, type ClientsTask, MARK } from './task.ts'
+import { channelOf, type ClientsOrder, type ClientsReport, type ClientsTask, MARK } from './task.ts'
 
-const { port, connections, channels } = JSON.parse(process.argv[2] as string) as ClientsTask
+const { port, connections, channels, stalled } = JSON.parse(process.argv[2] as string) as ClientsTask
 const AT_ONCE = 200
 
 let events = 0
+let connected = 0
 let wanted = Infinity
 let latencies: number[] = []
+/** Connections of an earlier one may end. */
+let generation = 0
+/** Of each connection, to come back with. */
+const lastIds: string[] = []
 const mark = MARK.charCodeAt(0)
 
 function report(): void {
-  if (events < wanted) return
+  if (events < wanted || connected < connections) return
   const told: ClientsReport = { events, latencies }
   wanted = Infinity
   process.send?.(told)
 }
 
 /** Resolves when the response began. */
-function open(at: number): Promise<void> {
-  return new Promise((resolve, reject) => {
+function open(at: number, stalls: boolean = false): Promise<void> {
+  return new Promise((resolve) => {
     const socket = connect(port, '127.0.0.1')
     const sampled = at % 100 === 0
-    socket.on('error', reject)
-    socket.on('close', () => process.exit(1))
-    socket.on('data', (chunk) => {
-      resolve()
-      for (let from = chunk.indexOf(mark); from >= 0; from = chunk.indexOf(mark, from + 1)) events += 1
-      if (sampled) {
-        const now = performance.timeOrigin + performance.now()
-        for (const [, sent] of chunk.toString('latin1').matchAll(/"sentMs":([\d.]+)/g)) {
-          latencies.push(now - Number(sent))
-        }
-      }
-      report()
+    const mine = generation
+    socket.on('error', () => {})
+    socket.on('close', () => {
+      if (mine === generation) process.exit(1)
     })
-    socket.write(
-      `GET /${channelOf(at % channels)} HTTP/1.1\r\nHost: bench\r\nAccept: text/event-stream\r\n\r\n`,
-    )
+    socket.once('data', () => {
+      connected += 1
+      if (stalls) socket.pause()
+      resolve()
+    })
+    if (!stalls) {
+      socket.on('data', (chunk) => {
+        for (let from = chunk.indexOf(mark); from >= 0; from = chunk.indexOf(mark, from + 1)) events += 1
+        note(at, chunk)
+        if (sampled) {
+          const now = performance.timeOrigin + performance.now()
+          for (const [, sent] of chunk.toString('latin1').matchAll(/"sentMs":([\d.]+)/g)) {
+            latencies.push(now - Number(sent))
+          }
+        }
+        report()
+      })
+    }
+    const lastId = lastIds[at] === undefined ? '' : `Last-Event-ID: ${lastIds[at]}\r\n`
+    const path = channelOf(at % channels)
+    socket.write(`GET /${path} HTTP/1.1\r\nHost: bench\r\nAccept: text/event-stream\r\n${lastId}\r\n`)
   })
+}
+
+/** The id of the last event that came whole; of one that another chunk ends, the one before. */
+function note(at: number, chunk: Buffer): void {
+  const end = chunk.lastIndexOf('\n\n')
+  const id = chunk.lastIndexOf('id: ', end)
+  if (end >= 0 && id >= 0) lastIds[at] = chunk.toString('latin1', id + 4, chunk.indexOf('\n', id))
 }
 
 for (let at = 0; at < connections; at += AT_ONCE) {
   await Promise.all(Array.from({ length: Math.min(AT_ONCE, connections - at) }, (_, each) => open(at + each)))
 }
+for (let at = 0; at < stalled; at++) await open(connections + at, true)
 process.send?.('connected')
-process.on('message', (count: number) => {
+process.on('message', (order: ClientsOrder) => {
+  if (order === 'let go') {
+    generation += 1
+    process.send?.(order)
+    return
+  }
   events = 0
   latencies = []
-  wanted = count
+  wanted = order.count
   process.send?.('counting')
+  if (!order.reconnect) return
+  connected = 0
+  for (let at = 0; at < connections; at++) void open(at)
 })
 process.on('disconnect', () => process.exit())

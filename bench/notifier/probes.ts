@@ -52,6 +52,38 @@ async function onStage(
   }
 }
 
+/** The program of a stage with and without stalled clients, one after the other. */
+async function stalling(url: string, side: Side, quick: boolean): Promise<Figures> {
+  const found: (Figures & { readonly held: number; readonly rss: number })[] = []
+  for (const stalled of [0, STALLED]) {
+    const stage = await openStage({ url, side, connections: 50, channels: 1, stalled })
+    try {
+      // More than the system takes in for them.
+      const text = 'x'.repeat(8192)
+      const { done } = await stage.count(50 * 2000)
+      for (let at = 0; at < 2000; at += 20) {
+        await Promise.all(Array.from({ length: 20 }, () => stage.publish(0, text)))
+      }
+      await done
+      const figures = await steady(stage, 50, quick ? 50 : 250, STEADY_MS, text)
+      const { held, rss } = await stage.server()
+      found.push({ ...figures, held, rss })
+    } finally {
+      await stage.close()
+    }
+  }
+  const [without, beside] = found as [(typeof found)[0], (typeof found)[0]]
+  const mb = (bytes: number): number => bytes / 1024 / 1024
+  return {
+    'p50 ms without': without['p50 ms'] as number,
+    'p50 ms beside them': beside['p50 ms'] as number,
+    'p99 ms without': without['p99 ms'] as number,
+    'p99 ms beside them': beside['p99 ms'] as number,
+    'MB held': mb(beside.held - without.held),
+    'MB RSS': mb(beside.rss - without.rss),
+  }
+}
+
 /** Events published as fast as Redis takes them. */
 async function burst(stage: Stage, connections: number, channels: number, events: number): Promise<Figures> {
   const before = await stage.server()
@@ -68,19 +100,29 @@ async function burst(stage: Stage, connections: number, channels: number, events
   }
 }
 
-/** An event at a time, so that each comes in a turn of its own. */
-async function steady(stage: Stage, connections: number, events: number, everyMs: number): Promise<Figures> {
+/** Events at a fixed rate, whatever becomes of them, so that each comes in a turn of its own. */
+async function steady(
+  stage: Stage,
+  connections: number,
+  events: number,
+  everyMs: number,
+  text?: string,
+): Promise<Figures> {
   const before = await stage.server()
   const { done } = await stage.count(events * connections)
   const started = performance.now()
+  const published: Promise<unknown>[] = []
   for (let at = 0; at < events; at++) {
-    await stage.publish(0)
-    await delay(Math.max(0, started + (at + 1) * everyMs - performance.now()))
+    await delay(Math.max(0, started + at * everyMs - performance.now()))
+    published.push(stage.publish(0, text))
   }
+  const seconds = (performance.now() - started) / 1000
+  await Promise.all(published)
   const { latencies } = await done
   const after = await stage.server()
   const sorted = Float64Array.from(latencies).toSorted()
   return {
+    'events/s': events / seconds,
     'server CPU us/delivery': (after.cpuUs - before.cpuUs) / (events * connections),
     'p50 ms': percentile(sorted, 0.5),
     'p99 ms': percentile(sorted, 0.99),
@@ -101,7 +143,28 @@ function fanout(connections: number, channels: number, events: number): Probe {
   }
 }
 
+function reconnect(channels: number): Probe {
+  const where = channels === 1 ? 'one channel' : `${channels} channels`
+  return {
+    name: 'notifier.reconnect',
+    about: `10,000 clients of ${where} that come back at once to a restarted server, each with ${MISSED} events missed`,
+    run: (url, options) =>
+      interleaved('notifier.reconnect', options, (side) =>
+        onStage(url, side, options.quick ? 1000 : 10_000, channels, async (stage) => {
+          const { ms, cpuUs } = await stage.restart(MISSED)
+          return {
+            'seconds until all are back': ms / 1000,
+            'events caught up with': side === 'penknife' ? MISSED : 0,
+            'server CPU us/client': cpuUs / (options.quick ? 1000 : 10_000),
+          }
+        }),
+      ),
+  }
+}
+
 const STEADY_MS = 20
+const STALLED = 10
+const MISSED = 20
 
 export const probes: readonly Probe[] = [
   fanout(1000, 1, 500),
@@ -114,6 +177,14 @@ export const probes: readonly Probe[] = [
       interleaved('notifier.steady', options, (side) =>
         onStage(url, side, 1000, 1, (stage) => steady(stage, 1000, options.quick ? 50 : 250, STEADY_MS)),
       ),
+  },
+  reconnect(1),
+  reconnect(1000),
+  {
+    name: 'notifier.stalled',
+    about: `8 KB every ${STEADY_MS} ms to 50 clients, without and beside ${STALLED} that take nothing; what those cost together`,
+    run: (url, options) =>
+      interleaved('notifier.stalled', options, (side) => stalling(url, side, options.quick)),
   },
   {
     name: 'notifier.rss',

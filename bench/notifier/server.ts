@@ -10,7 +10,7 @@ import { Redis } from 'ioredis'
 import { pattern } from '../harness/connections.ts'
 import type { ServerReport, ServerTask, Side } from './task.ts'
 
-const { side, url } = JSON.parse(process.argv[2] as string) as ServerTask
+const { side, url, port } = JSON.parse(process.argv[2] as string) as ServerTask
 
 /** Each takes events from Redis and gives them to the clients of `/<channel>`. */
 const sides: Readonly<Record<Side, () => RequestListener>> = {
@@ -19,6 +19,7 @@ const sides: Readonly<Record<Side, () => RequestListener>> = {
     const serve = notifications(notifier, {
       channels: (exchange) => [exchange.path.slice(1)],
       heartbeat: '10m',
+      stall: '10m',
     })
     return (request, response) => void serve(request, response)
   },
@@ -82,11 +83,12 @@ const sides: Readonly<Record<Side, () => RequestListener>> = {
 }
 
 const server = createServer(sides[side]())
-server.listen(0, '127.0.0.1', 20_000, () => process.send?.((server.address() as AddressInfo).port))
+server.listen(port, '127.0.0.1', 20_000, () => process.send?.((server.address() as AddressInfo).port))
 process.on('message', () => {
   globalThis.gc?.()
   const { user, system } = process.cpuUsage()
-  const report: ServerReport = { cpuUs: user + system, rss: process.memoryUsage.rss() }
+  const { rss, heapUsed, external } = process.memoryUsage()
+  const report: ServerReport = { cpuUs: user + system, rss, held: heapUsed + external }
   process.send?.(report)
 })
 process.on('disconnect', () => process.exit())

@@ -9,10 +9,12 @@ import { pattern } from '../harness/connections.ts'
 import { installed } from '../harness/versions.ts'
 import {
   channelOf,
+  type ClientsOrder,
   type ClientsReport,
   type ClientsTask,
   eventOf,
   type ServerReport,
+  type ServerTask,
   type Side,
 } from './task.ts'
 
@@ -25,12 +27,21 @@ export function nameOf(side: Side): string {
 
 /** A server of one side with its connected clients, each in a process of its own, and someone who publishes. */
 export interface Stage {
-  /** Publishes to a channel; resolves when Redis has it. */
-  publish(channel: number): Promise<unknown>
+  /** Publishes to a channel, with a text of its own; resolves when Redis has it. */
+  publish(channel: number, text?: string): Promise<unknown>
   /** Makes a run wait for that many events at the clients, all together. */
   count(events: number): Promise<{ readonly done: Promise<ClientsReport> }>
+  /** What the server used since it started. */
   server(): Promise<ServerReport>
+  /** Kills the server, publishes so many events on each channel, starts it anew, and lets all clients come back at once. */
+  restart(missed: number): Promise<Restarted>
   close(): Promise<void>
+}
+
+export interface Restarted {
+  /** Until every client had an answer, and of a side that resumes every event that it missed. */
+  readonly ms: number
+  readonly cpuUs: number
 }
 
 export interface StageOptions {
@@ -38,16 +49,24 @@ export interface StageOptions {
   readonly side: Side
   readonly connections: number
   readonly channels: number
+  /** Further connections that take nothing. Default: 0. */
+  readonly stalled?: number
 }
 
-export async function openStage({ url, side, connections, channels }: StageOptions): Promise<Stage> {
-  const server = start(new URL('server.ts', import.meta.url), { side, url }, ['--expose-gc'])
+export async function openStage(options: StageOptions): Promise<Stage> {
+  const { url, side, connections, channels, stalled = 0 } = options
+  const serve = (at: number): ChildProcess =>
+    start(new URL('server.ts', import.meta.url), { side, url, port: at } satisfies ServerTask, [
+      '--expose-gc',
+    ])
+  let server = serve(0)
   const port = await told<number>(server)
-  const before = await ask<ServerReport>(server)
+  let before = await ask<ServerReport>(server)
   const clients = start(new URL('clients.ts', import.meta.url), {
     port,
     connections,
     channels,
+    stalled,
   } satisfies ClientsTask)
   await told(clients)
   const publisher = publisherOf(url, side)
@@ -56,11 +75,33 @@ export async function openStage({ url, side, connections, channels }: StageOptio
   await Promise.all(Array.from({ length: channels }, (_, at) => publisher.publish(at)))
   await first.done
   return {
-    publish: (channel) => publisher.publish(channel),
+    publish: (channel, text) => publisher.publish(channel, text),
     count: (events) => count(clients, events),
     async server() {
       const report = await ask<ServerReport>(server)
-      return { ...report, rss: report.rss - before.rss }
+      return {
+        cpuUs: report.cpuUs - before.cpuUs,
+        rss: report.rss - before.rss,
+        held: report.held - before.held,
+      }
+    },
+    async restart(missed) {
+      clients.send('let go' satisfies ClientsOrder)
+      await told(clients)
+      const gone = once(server, 'exit')
+      server.kill('SIGKILL')
+      await gone
+      for (let each = 0; each < missed; each++) {
+        await Promise.all(Array.from({ length: channels }, (_, at) => publisher.publish(at)))
+      }
+      server = serve(port)
+      await told(server)
+      before = await ask<ServerReport>(server)
+      const started = performance.now()
+      const { done } = await count(clients, side === 'penknife' ? missed * connections : 0, true)
+      await done
+      const ms = performance.now() - started
+      return { ms, cpuUs: (await ask<ServerReport>(server)).cpuUs - before.cpuUs }
     },
     async close() {
       await publisher.close()
@@ -72,19 +113,19 @@ export async function openStage({ url, side, connections, channels }: StageOptio
 function publisherOf(
   url: string,
   side: Side,
-): { publish(channel: number): Promise<unknown>; close(): Promise<void> } {
+): { publish(channel: number, text?: string): Promise<unknown>; close(): Promise<void> } {
   let at = 0
   if (side === 'penknife') {
     const penknife = connect(pattern(url))
     const notifier = createNotifier(penknife.space('bench'))
     return {
-      publish: (channel) => notifier.publish(channelOf(channel), eventOf(at++)),
+      publish: (channel, text) => notifier.publish(channelOf(channel), eventOf(at++, text)),
       close: () => penknife.close(),
     }
   }
   const redis = new Redis(url, { enableAutoPipelining: true })
   return {
-    publish: (channel) => redis.publish(channelOf(channel), JSON.stringify(eventOf(at++))),
+    publish: (channel, text) => redis.publish(channelOf(channel), JSON.stringify(eventOf(at++, text))),
     close: async () => redis.disconnect(),
   }
 }
@@ -109,8 +150,9 @@ async function ask<T>(child: ChildProcess): Promise<T> {
 async function count(
   clients: ChildProcess,
   events: number,
+  reconnect: boolean = false,
 ): Promise<{ readonly done: Promise<ClientsReport> }> {
-  clients.send(events)
+  clients.send({ count: events, reconnect } satisfies ClientsOrder)
   await told(clients)
   return { done: told<ClientsReport>(clients) }
 }

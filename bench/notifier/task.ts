@@ -4,11 +4,15 @@ export type Side = 'penknife' | 'better-sse' | 'raw'
 export interface ServerTask {
   readonly side: Side
   readonly url: string
+  /** 0 for any that is free. */
+  readonly port: number
 }
 
 export interface ServerReport {
   readonly cpuUs: number
   readonly rss: number
+  /** Bytes that are reachable after a collection: the heap and buffers outside of it. */
+  readonly held: number
 }
 
 export interface ClientsTask {
@@ -16,9 +20,17 @@ export interface ClientsTask {
   readonly connections: number
   /** Connection number n follows channel n modulo this. */
   readonly channels: number
+  /** Further connections, that take nothing after their first bytes. */
+  readonly stalled: number
 }
 
-/** What the clients are asked to wait for, and what they say then. */
+export type ClientsOrder =
+  /** To wait for so many events, all together; with `reconnect` all come back at once first, with their last ids. */
+  | { readonly count: number; readonly reconnect: boolean }
+  /** The server will go away. */
+  | 'let go'
+
+/** What they say when they counted them, and the server has answered each of them. */
 export interface ClientsReport {
   readonly events: number
   /** Milliseconds from publish to socket, of every hundredth connection. */
@@ -28,9 +40,9 @@ export interface ClientsReport {
 /** A byte that every event has once and nothing else has. */
 export const MARK = '~'
 
-export function eventOf(at: number): object {
+export function eventOf(at: number, text: string = 'a line of a chat'): object {
   const sentMs = performance.timeOrigin + performance.now()
-  return { at, sentMs, text: 'a line of a chat', mark: MARK }
+  return { at, sentMs, text, mark: MARK }
 }
 
 export function channelOf(at: number): string {
