@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 
-import { atMost } from './limits.ts'
+import { atMost, within } from './limits.ts'
 
 const wanted = (): boolean => true
 const unwanted = (): boolean => false
@@ -73,4 +73,15 @@ test('a read that fails makes room for the next', async () => {
   const next = read('b', wanted, () => Promise.resolve(1))
   await expect(failed).rejects.toThrow('away')
   expect(await next).toBe(1)
+})
+
+test('work is waited for as long as there is progress, and not for ever', async () => {
+  const forever = new Promise<void>(() => {})
+  let looks = 0
+  await expect(within('subscribe', 1, forever, () => looks++)).rejects.toThrow('subscribe')
+  expect(looks).toBe(6)
+  let still = 0
+  const same = (): number => Math.min(++still, 1)
+  await expect(within('subscribe', 1, forever, same)).rejects.toThrow('subscribe')
+  expect(still).toBe(2)
 })

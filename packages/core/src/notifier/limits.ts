@@ -3,16 +3,42 @@ import { PenknifeError } from '../errors.ts'
 /** How often a followed channel's position is compared with the end of its history. */
 export const CHECK_MS = 10_000
 
-/** Waits for work of `what` only so long. */
-export async function within(what: string, ms: number, work: Promise<unknown>): Promise<void> {
+/**
+ * Waits for work of `what` only so long; while `progress` changes, up to five times as long: when thousands come at
+ * once they wait for each other, and not for Redis.
+ */
+export async function within(
+  what: string,
+  ms: number,
+  work: Promise<unknown>,
+  progress: () => number = () => 0,
+): Promise<void> {
   let timer: NodeJS.Timeout | undefined
+  let over = false
   const late = new Promise<never>((_, reject) => {
-    const away = `${what}: Redis could not be reached within ${ms} ms`
-    timer = setTimeout(() => reject(new PenknifeError('PENKNIFE_UNAVAILABLE', away)), ms)
+    let before = progress()
+    let left = 5
+    function judge(): void {
+      const now = progress()
+      if (over) return
+      left -= 1
+      if (now === before || left === 0) {
+        const away = `${what}: Redis could not be reached within ${ms} ms`
+        return reject(new PenknifeError('PENKNIFE_UNAVAILABLE', away))
+      }
+      before = now
+      wait()
+    }
+    // In a process that was busy the answer may be here, and only not read yet.
+    function wait(): void {
+      timer = setTimeout(() => setImmediate(judge), ms)
+    }
+    wait()
   })
   try {
     await Promise.race([work, late])
   } finally {
+    over = true
     clearTimeout(timer)
   }
 }

@@ -39,7 +39,7 @@ import type {
 } from './types.ts'
 
 /** Pages of history that a notifier reads at once: clients that catch up must not crowd out everything else. */
-const READS = 4
+const READS = 16
 
 const OPTIONS = ['name', 'history', 'age', 'ttl', 'dedupWindow', 'schemas'] as const
 
@@ -84,6 +84,7 @@ export function createNotifier(
   const since = bind(notifierSince, [age])
   const top = bind(notifierTop, [])
   const read = atMost(READS)
+  let answers = 0
   const feeds = new Map<string, Feed>()
   const control = createControl(name, runtime)
   const holds = createHolds(name, runtime)
@@ -118,15 +119,20 @@ export function createNotifier(
             read(
               `${channel}\n${position}`,
               () => !cancelled(),
-              async () => toStretch(channel, await since(route, key, position, count)),
+              async () => toStretch(channel, answered(await since(route, key, position, count))),
             ),
-          top: () => top(route, key),
+          top: async () => answered(await top(route, key)),
         },
       })
       if (feeds.size === 0) watch()
       feeds.set(channel, feed)
     }
     return feed
+  }
+
+  function answered<Answer>(answer: Answer): Answer {
+    answers += 1
+    return answer
   }
 
   function leave(channel: string, lane: Lane): void {
@@ -159,7 +165,7 @@ export function createNotifier(
       ready.push(joined.ready)
     }
     try {
-      await within('subscribe', deadlineMs, Promise.all(ready))
+      await within('subscribe', deadlineMs, Promise.all(ready), () => answers)
     } catch (error) {
       following.close()
       throw error
