@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 
 import { Redis } from 'ioredis'
 import { expect, test } from 'vitest'
+import { admit } from '../support/members.ts'
 import { buriedOf } from '../support/orders.ts'
 
 import { connect, createLeaderboard, createNotifier, createRateLimiter, createStream } from '@penknife/core'
@@ -41,6 +42,15 @@ test('the locked-down user of docs/operations.md can use every feature', async (
       if (events.length === 2) told()
     },
   })
+  const ended = new Promise<string>((onEnd) => {
+    const admitted = notifier.admit('ann', { onRevoked: () => {}, onEnd })
+    // Two of one user where one may be: of two notifiers, so that one looks whether the other is there.
+    void admitted.then((first) => first.limit(1)).then(() => admit(createNotifier(space), 'ann', 1))
+  })
+  expect(await ended).toBe('connections')
+  const guest = await admit(notifier, 'bob')
+  await notifier.revoke('bob', ['badges'])
+  guest.admission.close()
   const stream = createStream<number>(space, 'activity', { groups: ['badges'], retain: { entries: 1 } })
   const worker = stream.worker(
     'badges',
