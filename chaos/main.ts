@@ -2,9 +2,12 @@ import { parseArgs } from 'node:util'
 
 import { type FailoverResult, runFailover } from './failover/run.ts'
 import { findingsOf, report } from './harness/claims.ts'
+import { findChromium } from './notifier/chromium-binary.ts'
+import { runNotifierChaos } from './notifier/run.ts'
 import { type ChaosResult, runStreamChaos } from './stream/run.ts'
 
 const USAGE = `Usage: pnpm chaos stream [options]
+       pnpm chaos notifier [options]
        pnpm chaos failover
 
 stream     workers, Redis and the network fail at random; every promise is held against what the processes recorded
@@ -12,6 +15,10 @@ stream     workers, Redis and the network fail at random; every promise is held 
   --entries N    default 100,000
   --rate N       adds a second; default 1,000
   --short        4,000 entries: about 20 seconds
+notifier   publishers, servers, clients and Redis fail at random; every client sees each event once and in order, or a reset
+  --seed N
+  --seconds N    for how long faults strike; default 170
+  --short        12 seconds, without Chromium
 failover   a master dies under load, behind Sentinel and on a Cluster: what is lost, and how long it takes`
 
 const { values, positionals } = parseArgs({
@@ -20,6 +27,7 @@ const { values, positionals } = parseArgs({
     seed: { type: 'string' },
     entries: { type: 'string' },
     rate: { type: 'string' },
+    seconds: { type: 'string' },
     short: { type: 'boolean', default: false },
   },
 })
@@ -28,6 +36,7 @@ const { values, positionals } = parseArgs({
 process.removeAllListeners('warning')
 
 if (positionals[0] === 'stream') await stream()
+else if (positionals[0] === 'notifier') await notifier()
 else if (positionals[0] === 'failover') await failover()
 else {
   console.error(USAGE)
@@ -48,11 +57,30 @@ async function stream(): Promise<void> {
     keepJournals: true,
     log: (line) => console.log(line),
   })
-  printStream(result)
+  print(result)
   if (findingsOf(result.claims).length > 0) process.exitCode = 1
 }
 
-function printStream({ claims, counts, faults, lives, seconds }: ChaosResult): void {
+async function notifier(): Promise<void> {
+  const seed = Number(values.seed ?? Math.floor(Math.random() * 1e9))
+  const seconds = Number(values.seconds ?? (values.short ? 12 : 170))
+  const chromium = values.short ? undefined : findChromium()
+  const browser = values.short ? 'left out' : (chromium ?? 'none found, so left out')
+  console.log(`chaos notifier: faults for ${seconds} s, --seed ${seed}, Chromium: ${browser}`)
+  const result = await runNotifierChaos({
+    seed,
+    seconds,
+    chromium,
+    betweenMs: values.short ? [100, 400] : [200, 1200],
+    keepJournals: true,
+    log: (line) => console.log(line),
+  })
+  print(result)
+  console.log(`the last client arrived ${(result.arrivedMs / 1000).toFixed(1)} s after the last event`)
+  if (findingsOf(result.claims).length > 0) process.exitCode = 1
+}
+
+function print({ claims, counts, faults, lives, seconds }: Omit<ChaosResult, 'seed'>): void {
   const listed = (of: Readonly<Record<string, number>>): string =>
     Object.entries(of)
       .map(([what, times]) => `  ${times.toLocaleString('en-US').padStart(9)}  ${what}`)

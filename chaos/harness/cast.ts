@@ -42,12 +42,17 @@ export function createCast(folder: string, journal: Journal<FaultRecord>): Cast 
 
   function spawned(life: string, program: string, config: object): ChildProcess {
     const child = spawn(process.execPath, [program, JSON.stringify({ ...config, folder, life })], {
-      stdio: ['ignore', 'ignore', 'inherit'],
+      // Its standard input ends with this process, and it does then (bundle.ts).
+      stdio: ['pipe', 'ignore', 'inherit'],
       // That Redis is away is no news here.
       env: { ...process.env, NODE_NO_WARNINGS: '1' },
     })
     children.add(child)
-    child.once('exit', () => children.delete(child))
+    child.once('exit', (code) => {
+      children.delete(child)
+      // One that is killed has no code; one that ends well ends with 0.
+      if (code) journal.write({ k: 'fault', fault: `ended with ${code}`, on: life })
+    })
     return child
   }
 

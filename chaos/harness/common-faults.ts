@@ -14,6 +14,18 @@ export interface Scene {
   readonly proxy: Proxy
   readonly random: Random
   readonly journal: Journal<FaultRecord>
+  /** What is done to Redis as a whole is done one after the other; undefined while something else is. */
+  readonly alone: (act: () => Promise<void>) => Promise<void> | undefined
+}
+
+/** Lets one act go on at a time; what comes meanwhile is not done. */
+export function oneAtATime(): Scene['alone'] {
+  let busy = false
+  return (act) => {
+    if (busy) return undefined
+    busy = true
+    return act().finally(() => (busy = false))
+  }
 }
 
 /** One of them that nothing else befalls at the moment. */
@@ -22,15 +34,16 @@ function victim(parts: () => readonly Part[], random: Random, busy: ReadonlySet<
   return free.length > 0 ? random.pick(free) : undefined
 }
 
-/** What befalls processes: killed, frozen and thawed, replaced in good order. */
+/** What befalls processes: killed, frozen and thawed, replaced in good order; `label` says which processes. */
 export function processFaults(
   parts: () => readonly Part[],
   { random }: Scene,
   frozenMs: readonly [number, number],
+  label: string = '',
 ): Fault[] {
   const busy = new Set<Part>()
   const struck = (name: string, weight: number, act: (part: Part) => Promise<void>): Fault => ({
-    name,
+    name: label + name,
     weight,
     strike() {
       const part = victim(parts, random, busy)
@@ -53,65 +66,63 @@ export function processFaults(
 }
 
 /** What befalls Redis: killed and restarted on its data, its scripts forgotten. */
-export function redisFaults({ redis, random, journal }: Scene, awayMs: readonly [number, number]): Fault[] {
-  let restarting = false
+export function redisFaults(scene: Scene, awayMs: readonly [number, number]): Fault[] {
+  const { random, journal, alone } = scene
   return [
     {
       name: 'Redis kill -9 and restart',
       weight: 1,
       strike() {
-        if (restarting) return undefined
-        restarting = true
-        return (async () => {
+        return alone(async () => {
           journal.write({ k: 'fault', fault: 'redis killed', on: 'redis' })
-          await redis.kill()
+          await scene.redis.kill()
           await delay(random.int(...awayMs))
-          await redis.start()
+          await scene.redis.start()
           journal.write({ k: 'fault', fault: 'redis started', on: 'redis' })
-          restarting = false
-        })()
+        })
       },
     },
     {
       name: 'SCRIPT FLUSH',
       weight: 2,
       strike() {
-        if (restarting) return undefined
-        journal.write({ k: 'fault', fault: 'script flush', on: 'redis' })
-        return send({ socket: redis.socket }, ['SCRIPT', 'FLUSH']).then(
-          () => {},
-          () => {},
-        )
+        return alone(async () => {
+          journal.write({ k: 'fault', fault: 'script flush', on: 'redis' })
+          await send({ socket: scene.redis.socket }, ['SCRIPT', 'FLUSH'])
+        })
       },
     },
   ]
 }
 
 /** What befalls the network: connections cut, and connections that stay open and carry nothing any more. */
-export function networkFaults({ proxy, random, journal }: Scene): Fault[] {
+export function networkFaults(
+  { proxy, random, journal }: Pick<Scene, 'proxy' | 'random' | 'journal'>,
+  label: string = '',
+): Fault[] {
   let silent = false
   return [
     {
-      name: 'connections cut',
+      name: `${label}connections cut`,
       weight: 2,
       async strike() {
-        journal.write({ k: 'fault', fault: 'cut', on: 'network' })
+        journal.write({ k: 'fault', fault: 'cut', on: `${label}network` })
         proxy.cut()
       },
     },
     {
-      name: 'connections silent',
+      name: `${label}connections silent`,
       weight: 1,
       strike() {
         if (silent) return undefined
         silent = true
         return (async () => {
-          journal.write({ k: 'fault', fault: 'silent', on: 'network' })
+          journal.write({ k: 'fault', fault: 'silent', on: `${label}network` })
           proxy.goSilent()
           await delay(random.int(50, 500))
           // The old ones stay silent until whoever holds them gives them up.
           proxy.pass({ only: 'new' })
-          journal.write({ k: 'fault', fault: 'new connections pass', on: 'network' })
+          journal.write({ k: 'fault', fault: 'new connections pass', on: `${label}network` })
           silent = false
         })()
       },

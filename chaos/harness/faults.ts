@@ -14,7 +14,7 @@ export interface Fault {
 export interface Strikes {
   /** How often each fault struck. */
   readonly counts: Readonly<Record<string, number>>
-  /** No further strikes; resolves when all are over. */
+  /** No further strikes; resolves when all are over, and rejects when one of them could not be carried out. */
   stop(): Promise<void>
 }
 
@@ -28,6 +28,7 @@ export function startStriking(
   const stopping = new AbortController()
   const underWay = new Set<Promise<void>>()
   const first = [...faults]
+  let failed: { readonly error: unknown } | undefined
 
   function chosen(): Fault {
     const next = first.splice(Math.floor(random.next() * first.length), 1)[0]
@@ -42,10 +43,16 @@ export function startStriking(
       if (stopping.signal.aborted) return
       const fault = chosen()
       const over = fault.strike()
-      if (!over) continue
+      if (!over) {
+        // Later, then.
+        if (!counts[fault.name]) first.push(fault)
+        continue
+      }
       counts[fault.name] = (counts[fault.name] ?? 0) + 1
       underWay.add(over)
-      void over.finally(() => underWay.delete(over)).catch(() => {})
+      over
+        .catch((error: unknown) => (failed ??= { error }))
+        .finally(() => underWay.delete(over))
     }
   }
 
@@ -55,7 +62,8 @@ export function startStriking(
     async stop() {
       stopping.abort()
       await striking
-      await Promise.all(underWay)
+      await Promise.allSettled(underWay)
+      if (failed) throw failed.error
     },
   }
 }

@@ -1,4 +1,4 @@
-import { closeSync, openSync, readdirSync, readFileSync, writeSync } from 'node:fs'
+import { closeSync, openSync, readdirSync, readFileSync, readSync, statSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 
 /** A record with its time: milliseconds of the machine's monotonic clock, which all of its processes share. */
@@ -37,4 +37,27 @@ export function readJournals<R>(folder: string): ReadonlyMap<string, readonly Ti
     journals.set(file.slice(0, -'.jsonl'.length), records)
   }
   return journals
+}
+
+/** Reads journals while they are written: each call gives what is new since the last one. */
+export function followJournals<R>(folder: string): () => readonly (readonly [life: string, record: Timed<R>])[] {
+  const read = new Map<string, number>()
+  return () => {
+    const found: [string, Timed<R>][] = []
+    for (const file of readdirSync(folder)) {
+      if (!file.endsWith('.jsonl')) continue
+      const path = join(folder, file)
+      const from = read.get(file) ?? 0
+      const bytes = Buffer.alloc(statSync(path).size - from)
+      if (bytes.length === 0) continue
+      const handle = openSync(path, 'r')
+      const length = readSync(handle, bytes, 0, bytes.length, from)
+      closeSync(handle)
+      const end = bytes.lastIndexOf('\n', length - 1) + 1
+      read.set(file, from + end)
+      for (const line of bytes.toString('utf8', 0, end).split('\n').slice(0, -1))
+        found.push([file.slice(0, -'.jsonl'.length), JSON.parse(line) as Timed<R>])
+    }
+    return found
+  }
 }

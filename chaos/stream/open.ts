@@ -1,8 +1,8 @@
 import { connect, createStream, type Penknife, type Stream, type StreamOptions } from '@penknife/core'
 import { Redis } from 'ioredis'
 
+import { sabotageScripts } from '../harness/sabotage.ts'
 import { SPACE, STREAMS, type Life, type Payload, type StreamPlan } from './plan.ts'
-import { sabotageScripts } from './sabotage.ts'
 
 export interface Opened {
   readonly penknife: Penknife

@@ -1,4 +1,5 @@
 import { randomOf } from '../harness/random.ts'
+import type { Sabotage } from '../harness/sabotage.ts'
 
 /** What is to become of an entry, known to every process from the seed and the entry's number. */
 export interface Intent {
@@ -91,16 +92,6 @@ export interface WorkerSettings {
   readonly maxAttempts: number
   readonly timeoutMs: number
   readonly concurrency: number
-}
-
-/** A change to a script of the copy that a process runs, to prove that the checker finds what it does. */
-export interface Sabotage {
-  /** `stream/settle`. */
-  readonly script: string
-  /** This part of the script's text … */
-  readonly from: string
-  /** … becomes this. */
-  readonly to: string
 }
 
 export interface Life {

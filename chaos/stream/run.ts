@@ -10,14 +10,15 @@ import { startRedis } from '../../scripts/redis/server.ts'
 import { bundle } from '../harness/bundle.ts'
 import { findingsOf } from '../harness/claims.ts'
 import { createCast, type FaultRecord, type Part } from '../harness/cast.ts'
-import { networkFaults, processFaults, redisFaults, type Scene } from '../harness/common-faults.ts'
+import { networkFaults, oneAtATime, processFaults, redisFaults, type Scene } from '../harness/common-faults.ts'
 import { type Fault, startStriking } from '../harness/faults.ts'
 import { openJournal, readJournals } from '../harness/journal.ts'
 import { createRandom } from '../harness/random.ts'
+import type { Sabotage } from '../harness/sabotage.ts'
 import { check, type Dead, type Verdict } from './check.ts'
 import { historyOf } from './history.ts'
 import { openStreams } from './open.ts'
-import { type ProducerConfig, type Sabotage, type StreamPlan, STREAMS, type WorkerConfig } from './plan.ts'
+import { type ProducerConfig, type StreamPlan, STREAMS, type WorkerConfig } from './plan.ts'
 import type { Record } from './records.ts'
 
 export interface ChaosOptions {
@@ -89,7 +90,7 @@ export async function runStreamChaos(options: ChaosOptions): Promise<ChaosResult
     })
 
     const random = createRandom(seed)
-    const scene: Scene = { redis, proxy, random, journal }
+    const scene: Scene = { redis, proxy, random, journal, alone: oneAtATime() }
     const faults: Fault[] = [
       ...processFaults(() => handling, scene, [leaseMs, 3 * leaseMs]),
       ...redisFaults(scene, [0, 1500]),

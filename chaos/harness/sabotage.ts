@@ -1,7 +1,16 @@
 import { createHash } from 'node:crypto'
 
 import * as scripts from '../../packages/core/src/redis/scripts.gen.ts'
-import type { Sabotage } from './plan.ts'
+
+/** A change to a script of the copy that a process runs, to prove that the checker finds what it does. */
+export interface Sabotage {
+  /** `stream/settle`. */
+  readonly script: string
+  /** This part of the script's text … */
+  readonly from: string
+  /** … becomes this. */
+  readonly to: string
+}
 
 /** Breaks scripts of this process. One that no longer has the part to be broken is an error. */
 export function sabotageScripts(list: readonly Sabotage[]): void {

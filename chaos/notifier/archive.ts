@@ -1,0 +1,124 @@
+import { once } from 'node:events'
+
+import { Redis } from 'ioredis'
+
+import type { Journal } from '../harness/journal.ts'
+import { CHANNELS, keyOf, type Payload } from './plan.ts'
+import type { ArchiveRecord } from './records.ts'
+
+/** Notes each channel's history, event by event, as it lies in Redis: the truth to hold clients against. */
+export interface Archive {
+  /** Notes what is new, if Redis is there. */
+  poll(): Promise<void>
+  /** Notes what is new. */
+  read(): Promise<void>
+  /** Notes what is new, and in the same breath cuts each channel to its last events. */
+  trim(to: number): Promise<void>
+  /** Notes what is new, and in the same breath empties Redis. */
+  flush(): Promise<void>
+  /** A server was changed for another, or lost its data: finds out what is lost, and goes on from there. */
+  compare(): Promise<void>
+  /** From now on it reads from this server. */
+  from(socket: string): void
+  close(): void
+}
+
+type Entry = readonly [id: string, fields: string[]]
+
+export function createArchive(journal: Journal<ArchiveRecord>, socket: string): Archive {
+  const last = new Map<string, string>()
+  const firsts = new Map<string, string>()
+  let redis = open(socket)
+  let turn: Promise<unknown> = Promise.resolve()
+
+  /** One at a time, or two would note the same; when Redis is there again. */
+  function inTurn(act: () => Promise<void>): Promise<void> {
+    const acted = turn.then(async () => {
+      if (redis.status !== 'ready') await once(redis, 'ready')
+      return act()
+    })
+    turn = acted.catch(() => {})
+    return acted
+  }
+
+  async function read(then: readonly (readonly string[])[]): Promise<void> {
+    const all = redis.multi()
+    for (const { name } of CHANNELS) {
+      const from = last.get(name)
+      all.xrange(keyOf(name), '-', '+', 'COUNT', 1)
+      all.xrange(keyOf(name), from === undefined ? '-' : `(${from}`, '+')
+    }
+    for (const [command, ...args] of then) all.call(command as string, ...args)
+    const replies = await settled(redis, all.exec())
+    for (const [at, { name }] of CHANNELS.entries()) {
+      const [first] = (replies?.[2 * at]?.[1] ?? []) as Entry[]
+      for (const [id, fields] of (replies?.[2 * at + 1]?.[1] ?? []) as Entry[]) {
+        // Of an entry's fields only the event itself is of interest here: how it is marked is for clients to find.
+        const { p, n, s } = JSON.parse(fields[fields.indexOf('d') + 1] as string) as Payload
+        journal.write({ k: 'kept', c: name, id, p, n, ...(s === undefined ? {} : { s }) })
+        last.set(name, id)
+      }
+      if (first && firsts.get(name) !== first[0]) {
+        firsts.set(name, first[0])
+        journal.write({ k: 'first', c: name, id: first[0] })
+      }
+    }
+  }
+
+  async function compare(): Promise<void> {
+    for (const { name } of CHANNELS) {
+      const [top] = await settled(redis, redis.xrevrange(keyOf(name), '+', '-', 'COUNT', 1))
+      const after = top?.[0] ?? null
+      if (after === (last.get(name) ?? null)) continue
+      lost(name, after)
+    }
+  }
+
+  function lost(channel: string, after: string | null): void {
+    journal.write({ k: 'lost', c: channel, after })
+    if (after === null) last.delete(channel)
+    else last.set(channel, after)
+  }
+
+  return {
+    read: () => inTurn(() => read([])),
+    poll: () => (redis.status === 'ready' ? inTurn(() => read([])).catch(() => {}) : Promise.resolve()),
+    trim: (to) => inTurn(() => read(CHANNELS.map(({ name }) => ['XTRIM', keyOf(name), 'MAXLEN', String(to)]))),
+    flush: () =>
+      inTurn(async () => {
+        await read([['FLUSHALL']])
+        for (const { name } of CHANNELS) lost(name, null)
+      }),
+    compare: () => inTurn(compare),
+    from(next) {
+      redis.disconnect()
+      redis = open(next)
+    },
+    close: () => redis.disconnect(),
+  }
+}
+
+/** ioredis leaves open what was under way when a connection ends. */
+async function settled<T>(redis: Redis, asked: Promise<T>): Promise<T> {
+  const over = new AbortController()
+  const gone = once(redis, 'close', { signal: over.signal }).then(() => {
+    throw new Error('the connection ended')
+  })
+  try {
+    return await Promise.race([asked, gone])
+  } finally {
+    gone.catch(() => {})
+    over.abort()
+  }
+}
+
+function open(socket: string): Redis {
+  const redis = new Redis(socket, {
+    retryStrategy: () => 50,
+    maxRetriesPerRequest: 0,
+    autoResendUnfulfilledCommands: false,
+    enableOfflineQueue: false,
+  })
+  redis.on('error', () => {})
+  return redis
+}

@@ -1,0 +1,239 @@
+import { type Claim, type Claims, createClaims } from '../harness/claims.ts'
+import type { Timed } from '../harness/journal.ts'
+import type { ArchiveRecord, ClientRecord, Record } from './records.ts'
+import { createTrack, type Track } from './track.ts'
+import { type ChannelTruth, placeOf, truthOf } from './truth.ts'
+
+export interface Evidence {
+  readonly journals: Journals
+  /** What did not arrive in time at the end, in words. */
+  readonly left: readonly string[]
+}
+
+export interface Verdict {
+  readonly claims: readonly Claim[]
+  readonly counts: Readonly<{ [what: string]: number }>
+}
+
+type Journals = ReadonlyMap<string, readonly Timed<Record>[]>
+type Count = (what: string, by?: number) => void
+
+/** What a server process may hold. */
+const MOST_MIB = 250
+const NOTHING: ChannelTruth = { versions: [], firsts: [], jumps: [], lost: 0 }
+
+/** Holds what was recorded against each claim. */
+export function check({ journals, left }: Evidence): Verdict {
+  const claims = createClaims()
+  const counts: { [what: string]: number } = {}
+  const count: Count = (what, by = 1) => void (counts[what] = (counts[what] ?? 0) + by)
+  const truths = truthOf((journals.get('archive') ?? []) as readonly Timed<ArchiveRecord>[])
+  checkClients(claims, { journals, truths, count })
+  checkHistories(claims, { journals, truths, count })
+  const arrived = claims.claim('once the faults stop every client arrives at the end of each of its channels')
+  arrived(left.length === 0, () => left.join('; '))
+  checkProcesses(claims, journals, count)
+  return { claims: claims.all, counts }
+}
+
+interface Facts {
+  readonly journals: Journals
+  readonly truths: ReadonlyMap<string, ChannelTruth>
+  readonly count: Count
+}
+
+function checkClients(claims: Claims, { journals, truths, count }: Facts): void {
+  const says = {
+    intact: claims.claim('a client sees only channels that it follows, and each event as it was published'),
+    order: claims.claim(
+      'what a client sees of a channel is its history event by event, none left out and none twice, or a reset stands between',
+    ),
+    cursor: claims.claim('a cursor never passes over an event that the client has not got'),
+    reset: claims.claim('a reset comes only where history was lost or trimmed'),
+    confirmed: claims.claim(
+      'an event that was confirmed and not lost is seen by whoever follows before and after it without a reset',
+    ),
+  }
+  const { confirmed, contents } = idsIn(journals)
+
+  for (const [client, records] of clientsIn(journals)) {
+    const tracks = new Map<string, Track>()
+    let cursor = new URLSearchParams()
+
+    /** Where a cursor says that the client is, in all channels but one. */
+    function goTo(next: string, but?: string): void {
+      cursor = new URLSearchParams(next)
+      for (const [channel, id] of cursor) {
+        const track = channel === but ? undefined : tracks.get(channel)
+        if (!track) continue
+        const before = track.at
+        says.cursor(track.pass(id), () => `${client}, ${channel}: from ${before?.id} to ${id}`)
+      }
+    }
+
+    /** What it saw of a channel up to here, against what publishers were told. */
+    function finish(channel: string, track: Track): readonly number[] {
+      const { version, from, to, events, owed } = track.end()
+      for (let offset = from + 1; version && offset <= to; offset++) {
+        const kept = version.events.get(offset)
+        if (!kept || kept.s !== undefined) continue
+        const event = `${kept.p}/${kept.n}`
+        const id = `${version.epoch}-${offset}`
+        if (!confirmed.has(`${channel} ${id} ${event}`)) continue
+        says.confirmed(events.has(event), () => `${client}, ${channel}: ${event} at ${id}`)
+      }
+      return owed
+    }
+
+    count('clients')
+    for (const record of records) {
+      const { t } = record
+      if (record.k === 'cut') count('connections that ended')
+      if (record.k === 'follows') {
+        for (const channel of record.channels) {
+          const truth = truths.get(channel) ?? NOTHING
+          if (!tracks.has(channel))
+            tracks.set(channel, createTrack(truth, (id) => contents.get(`${channel} ${id}`)))
+        }
+      } else if (record.k === 'begins') {
+        count('connections and subscriptions that a client began')
+        const given = new URLSearchParams(record.cursor)
+        // Where it says nothing of a channel, it begins afresh there.
+        for (const [channel, track] of tracks) if (!given.has(channel)) finish(channel, track)
+        goTo(record.cursor)
+      } else if (record.k === 'position') goTo(record.cursor)
+      else if (record.k === 'event' || record.k === 'reset') {
+        const { c } = record
+        const track = tracks.get(c)
+        const id = new URLSearchParams(record.cursor).get(c)
+        count(record.k === 'event' ? 'events seen' : 'resets seen')
+        says.intact(
+          track !== undefined && id !== null && (record.k === 'reset' || record.intact),
+          () => `${client}: ${JSON.stringify(record)}`,
+        )
+        if (!track || id === null) continue
+        const { at } = track
+        const where = (): string => `${client}, ${c}, t ${Math.round(t)}: after ${at?.id}`
+        if (record.k === 'event') {
+          const { p, n } = record
+          const wrong = track.see(id, p, n)
+          says.order(wrong === undefined, () => `${where()} ${p}/${n} at ${id}: ${wrong}`)
+          if (wrong !== undefined) finish(c, track)
+        } else {
+          // A client whose cursor did not name the channel is told to begin it anew.
+          if (at && cursor.has(c)) says.reset(track.mayReset(t), where)
+          finish(c, track)
+          track.begin(id)
+        }
+        goTo(record.cursor, c)
+      }
+    }
+    for (const [channel, track] of tracks) {
+      const owed = finish(channel, track)
+      says.order(owed.length === 0, () => `${client}, ${channel}: ${owed.join(', ')} were never told anew`)
+    }
+  }
+}
+
+function checkHistories(claims: Claims, { journals, truths, count }: Facts): void {
+  const offsets = claims.claim("a channel's offsets count without a gap until its data is lost")
+  const once = claims.claim('an event stands once in a history, however often it was published under its id')
+  for (const [channel, { versions, jumps, lost }] of truths) {
+    const all = new Set<string>()
+    for (const { epoch, events } of versions) {
+      const at = new Map<string, number>()
+      for (const [offset, { p, n }] of events) {
+        const event = `${p}/${n}`
+        const before = at.get(event)
+        at.set(event, offset)
+        const known = `${epoch}-${offset} ${event}`
+        if (all.has(known)) continue
+        all.add(known)
+        once(before === undefined, () => `${channel}: ${event} stands at ${before} and ${offset}`)
+        offsets(true, () => '')
+      }
+    }
+    for (const jump of jumps) offsets(false, () => `${channel}: ${jump}`)
+    count('events in histories', all.size)
+    count('events lost with Redis', lost)
+  }
+  const known = claims.claim('a confirmed event is in the history, under the id that was told')
+  for (const record of recordsIn(journals, 'published')) {
+    const { p, n, id, c } = record
+    const { epoch, offset } = placeOf(id)
+    const found = truths.get(c)?.versions.some((version) => {
+      const kept = version.epoch === epoch ? version.events.get(offset) : undefined
+      return kept?.p === p && kept.n === n
+    })
+    known(found === true, () => `${c}: ${p}/${n} was confirmed as ${id}`)
+  }
+}
+
+function checkProcesses(claims: Claims, journals: Journals, count: Count): void {
+  const turned = claims.claim('no client is turned away for good')
+  const ends = claims.claim('no process ends by itself, and one that is told to close does so')
+  const bounded = claims.claim(`a server never holds more than ${MOST_MIB} MiB`)
+  let most = 0
+  for (const [life, records] of journals) {
+    for (const record of records) {
+      if (record.k === 'begins') turned(true, () => '')
+      else if (record.k === 'turned away') turned(false, () => `${life}: ${record.why}`)
+      else if (record.k === 'closed') ends(true, () => '')
+      else if (record.k === 'stuck') ends(false, () => `${life} did not end`)
+      else if (record.k === 'fault' && record.fault.startsWith('ended with')) {
+        ends(false, () => `${record.on} ${record.fault}`)
+      } else if (record.k === 'memory') {
+        const mib = Math.round(record.rss / 2 ** 20)
+        most = Math.max(most, mib)
+        bounded(mib <= MOST_MIB, () => `${life}: ${mib} MiB`)
+      } else if (record.k === 'warning') count(`warnings: ${record.text}`)
+      else if (record.k === 'stalls') count('times a client stopped reading')
+      else if (record.k === 'failed publish') count(`publishes that failed: ${record.code}`)
+    }
+  }
+  count('MiB of the largest server', most)
+}
+
+type Kind<K extends Record['k']> = Timed<Extract<Record, { readonly k: K }>>
+
+function* recordsIn<K extends Record['k']>(journals: Journals, kind: K): Generator<Kind<K>> {
+  for (const records of journals.values())
+    for (const record of records) if (record.k === kind) yield record as Kind<K>
+}
+
+/** Which event has an id, by what publishers and clients say; and what was confirmed, where. */
+function idsIn(journals: Journals): {
+  readonly contents: ReadonlyMap<string, string>
+  readonly confirmed: ReadonlySet<string>
+} {
+  const contents = new Map<string, string>()
+  const confirmed = new Set<string>()
+  for (const { c, id, p, n } of recordsIn(journals, 'published')) {
+    const { epoch, offset } = placeOf(id)
+    contents.set(`${c} ${id}`, `${p}/${n}`)
+    confirmed.add(`${c} ${epoch}-${offset} ${p}/${n}`)
+  }
+  for (const { c, cursor, p, n } of recordsIn(journals, 'event'))
+    contents.set(`${c} ${new URLSearchParams(cursor).get(c)}`, `${p}/${n}`)
+  return { contents, confirmed }
+}
+
+/** What each client did, over all lives of its process. */
+function clientsIn(journals: Journals): ReadonlyMap<string, readonly Timed<ClientRecord>[]> {
+  const clients = new Map<string, Timed<ClientRecord>[]>()
+  const lives = [...journals.keys()].toSorted((a, b) => nthOf(a) - nthOf(b))
+  for (const life of lives) {
+    for (const record of journals.get(life) ?? []) {
+      if (!('w' in record)) continue
+      const client = `${life.slice(0, life.lastIndexOf('.'))}#${record.w}`
+      const records = clients.get(client) ?? []
+      clients.set(client, records)
+      records.push(record)
+    }
+  }
+  return clients
+}
+
+function nthOf(life: string): number {
+  return Number(life.slice(life.lastIndexOf('.') + 1))
+}

@@ -1,0 +1,87 @@
+// A process with a headless Chromium, whose page has an EventSource for each client and tells what it got.
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { createServer, type IncomingMessage } from 'node:http'
+import { rm } from 'node:fs/promises'
+import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
+
+import { openJournal } from '../harness/journal.ts'
+import type { ChromiumConfig, Life } from './plan.ts'
+import type { ClientRecord } from './records.ts'
+import { addressOf, recordOf, type SseMessage } from './sse.ts'
+
+const config = JSON.parse(process.argv[2] ?? '') as ChromiumConfig & Life
+const { port, clients, binary } = config
+const journal = openJournal<ClientRecord>(config.folder, config.life)
+
+/** What the page tells: a message of a client, or that its EventSource is in trouble. */
+type Told = readonly [w: number, message: SseMessage | { readonly state: number }]
+
+/** Runs in the page. Reports go one after the other, so that the order stays. */
+function inPage(sources: readonly (readonly [w: number, address: string])[]): void {
+  let waiting: Told[] = []
+  const tell = async (): Promise<void> => {
+    for (;;) {
+      const told = waiting
+      waiting = []
+      if (told.length > 0) await fetch('/told', { method: 'POST', body: JSON.stringify(told) })
+      await new Promise((resolve) => setTimeout(resolve, 50))
+    }
+  }
+  for (const [w, address] of sources) {
+    const source = new EventSource(address)
+    for (const type of ['message', 'price', 'reset', 'position']) {
+      source.addEventListener(type, ({ data, lastEventId }) =>
+        waiting.push([w, { type, data: data as string, id: lastEventId }]),
+      )
+    }
+    source.addEventListener('error', () => waiting.push([w, { state: source.readyState }]))
+  }
+  void tell()
+}
+
+function record([w, message]: Told): ClientRecord {
+  if ('type' in message) return recordOf(w, message)
+  return message.state === 2 ? { k: 'turned away', w, why: 'closed' } : { k: 'cut', w }
+}
+
+async function hear(request: IncomingMessage): Promise<void> {
+  for (const told of JSON.parse(await text(request)) as Told[]) journal.write(record(told))
+}
+
+const addresses = clients.map(({ w, channels }) => [w, addressOf(port, channels)])
+const page = `<!doctype html><script>(${inPage.toString()})(${JSON.stringify(addresses)})</script>`
+const server = createServer((request, response) => {
+  if (request.method !== 'POST') response.setHeader('Content-Type', 'text/html').end(page)
+  else void hear(request).then(() => response.end())
+})
+await once(server.listen(0, '127.0.0.1'), 'listening')
+
+for (const { w, channels } of clients) {
+  journal.write({ k: 'follows', w, channels })
+  journal.write({ k: 'begins', w, cursor: '' })
+}
+const profile = join(config.folder, config.life)
+const browser = spawn(
+  binary,
+  [
+    '--headless=new',
+    '--no-sandbox',
+    '--disable-gpu',
+    '--disable-dev-shm-usage',
+    '--no-first-run',
+    '--remote-debugging-port=0',
+    `--user-data-dir=${profile}`,
+    `http://127.0.0.1:${(server.address() as AddressInfo).port}/`,
+  ],
+  { stdio: 'ignore' },
+)
+
+process.once('SIGTERM', () => {
+  browser.kill('SIGTERM')
+  void once(browser, 'exit')
+    .then(() => rm(profile, { recursive: true, force: true, maxRetries: 5 }))
+    .finally(() => process.exit(0))
+})

@@ -1,0 +1,39 @@
+import { connect, createNotifier, type Notifier, type Penknife } from '@penknife/core'
+import { Redis } from 'ioredis'
+
+import { readJournals } from '../harness/journal.ts'
+import { sabotageScripts } from '../harness/sabotage.ts'
+import { HISTORY, type Life, type RedisLife, SPACE } from './plan.ts'
+import type { ClientRecord } from './records.ts'
+
+/** The notifier, in a process that is told its life by its first argument. */
+export function openNotifier({ url, sabotage }: RedisLife): {
+  readonly penknife: Penknife
+  readonly notifier: Notifier
+} {
+  sabotageScripts(sabotage)
+  const penknife = connect(new Redis(url, { lazyConnect: true }), { deadline: 1000 })
+  return { penknife, notifier: createNotifier(penknife.space(SPACE), { history: HISTORY }) }
+}
+
+/** Where the earlier lives of this part left off: the last cursor of each of its clients, with the parts of all. */
+export function cursorsBefore({ folder, life }: Life): ReadonlyMap<number, URLSearchParams> {
+  const name = life.slice(0, life.lastIndexOf('.') + 1)
+  const found = new Map<number, URLSearchParams>()
+  const journals = readJournals<ClientRecord>(folder)
+  for (let nth = 1; `${name}${nth}` !== life; nth++) {
+    // One that was killed before it could say anything has none.
+    for (const record of journals.get(`${name}${nth}`) ?? []) {
+      if (record.k !== 'event' && record.k !== 'reset' && record.k !== 'position') continue
+      const cursor = found.get(record.w) ?? new URLSearchParams()
+      found.set(record.w, cursor)
+      for (const [channel, position] of new URLSearchParams(record.cursor)) cursor.set(channel, position)
+    }
+  }
+  return found
+}
+
+/** A position in one channel, as a cursor. */
+export function cursorOf(channel: string, position: string): string {
+  return new URLSearchParams([[channel, position]]).toString()
+}

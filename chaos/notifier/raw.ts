@@ -1,0 +1,140 @@
+// A process of clients with their own sockets, over HTTP/1.1 or HTTP/2, that read slowly, stall, leave and come back.
+import { connect as connectHttp2 } from 'node:http2'
+import { connect } from 'node:net'
+import { setTimeout as delay } from 'node:timers/promises'
+
+import { openJournal } from '../harness/journal.ts'
+import { createRandom } from '../harness/random.ts'
+import { cursorsBefore } from './open.ts'
+import { type ClientPlan, type Life, type RawConfig, SECRET } from './plan.ts'
+import type { ClientRecord } from './records.ts'
+import { addressOf, readSse, recordOf } from './sse.ts'
+
+const config = JSON.parse(process.argv[2] ?? '') as Life & RawConfig
+const { port, http2 = false } = config
+const journal = openJournal<ClientRecord>(config.folder, config.life)
+const before = cursorsBefore(config)
+
+/** A server that says nothing for so long, not even a heartbeat, is given up. */
+const SILENCE_MS = 3500
+
+interface Connection {
+  pause(): void
+  resume(): void
+  destroy(): void
+}
+
+interface Listener {
+  /** The response began; false when it is not the one hoped for. */
+  status(code: number): void
+  text(text: string): void
+  /** It is over, however; once. */
+  over(): void
+}
+
+function openHttp1(url: URL, lastEventId: string, listener: Listener): Connection {
+  const socket = connect(Number(url.port), url.hostname)
+  let head: string | undefined = ''
+  socket.setEncoding('utf8')
+  socket.on('error', () => {})
+  socket.on('close', () => listener.over())
+  socket.on('data', (chunk: string) => {
+    let text = chunk
+    if (head !== undefined) {
+      head += chunk
+      const end = head.indexOf('\r\n\r\n')
+      if (end < 0) return
+      text = head.slice(end + 4)
+      if (/^transfer-encoding:/im.test(head.slice(0, end))) throw new Error('a stream without an end in chunks')
+      listener.status(Number(/^HTTP\/1\.1 (\d+)/.exec(head)?.[1]))
+      head = undefined
+    }
+    if (text !== '') listener.text(text)
+  })
+  const resumed = lastEventId === '' ? '' : `Last-Event-ID: ${lastEventId}\r\n`
+  socket.write(`GET ${url.pathname}${url.search} HTTP/1.1\r\nHost: chaos\r\n${resumed}\r\n`)
+  return socket
+}
+
+function openHttp2(url: URL, lastEventId: string, listener: Listener): Connection {
+  const session = connectHttp2(url.origin)
+  const stream = session.request({
+    ':path': url.pathname + url.search,
+    ...(lastEventId === '' ? {} : { 'last-event-id': lastEventId }),
+  })
+  session.on('error', () => {})
+  stream.on('error', () => {})
+  stream.setEncoding('utf8')
+  stream.on('response', (headers) => listener.status(Number(headers[':status'])))
+  stream.on('data', (text: string) => listener.text(text))
+  stream.on('end', () => session.destroy())
+  session.on('close', () => listener.over())
+  return {
+    pause: () => void stream.pause(),
+    resume: () => void stream.resume(),
+    destroy: () => session.destroy(),
+  }
+}
+
+/** One connection, until either side ends it. */
+async function listen({ w, channels }: ClientPlan, lastId: string, onId: (id: string) => void): Promise<void> {
+  const random = createRandom(config.seed + process.pid + w + Math.floor(performance.now()))
+  const inAddress = random.next() < 0.3
+  const url = new URL(addressOf(port, channels, inAddress ? lastId : undefined))
+  // A client that asks for more than it may have gets no more.
+  const forged = lastId !== '' && random.next() < 0.2 ? `${lastId}&${SECRET}=0-0` : lastId
+  journal.write({ k: 'begins', w, cursor: lastId })
+  const read = readSse(lastId, (message) => {
+    journal.write(recordOf(w, message))
+    onId(message.id)
+  })
+  let open = true
+  let heard = performance.now()
+  await new Promise<void>((resolve) => {
+    const connection = (http2 ? openHttp2 : openHttp1)(url, inAddress ? '' : forged, {
+      status(code) {
+        if (code === 200) return
+        journal.write({ k: 'turned away', w, why: `status ${code}` })
+        connection.destroy()
+      },
+      text(text) {
+        heard = performance.now()
+        read(text)
+      },
+      over() {
+        open = false
+        resolve()
+      },
+    })
+    void (async () => {
+      const until = performance.now() + random.int(500, 12_000)
+      while (open && performance.now() < until) {
+        await delay(random.int(50, 300))
+        if (performance.now() > heard + SILENCE_MS) break
+        const stalls = random.next()
+        if (stalls > 0.1) continue
+        connection.pause()
+        const ms = stalls < 0.02 ? random.int(1000, 6000) : random.int(20, 300)
+        if (ms >= 1000) journal.write({ k: 'stalls', w })
+        await delay(ms)
+        heard = performance.now()
+        connection.resume()
+      }
+      if (open) journal.write({ k: 'leaves', w })
+      connection.destroy()
+    })()
+  })
+  journal.write({ k: 'cut', w })
+}
+
+async function run(plan: ClientPlan): Promise<never> {
+  let lastId = before.get(plan.w)?.toString() ?? ''
+  journal.write({ k: 'follows', w: plan.w, channels: plan.channels })
+  for (;;) {
+    await listen(plan, lastId, (id) => (lastId = id))
+    await delay(100)
+  }
+}
+
+process.once('SIGTERM', () => process.exit(0))
+await Promise.all(config.clients.map(run))

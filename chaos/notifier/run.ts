@@ -1,0 +1,268 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+
+import { freePort } from '../../scripts/redis/ports.ts'
+import { startProxy } from '../../scripts/redis/proxy.ts'
+import { send } from '../../scripts/redis/resp.ts'
+import { type Break, bundle } from '../harness/bundle.ts'
+import { createCast, type FaultRecord, type Part } from '../harness/cast.ts'
+import { findingsOf } from '../harness/claims.ts'
+import { networkFaults, oneAtATime, processFaults, redisFaults, type Scene } from '../harness/common-faults.ts'
+import { type Fault, startStriking } from '../harness/faults.ts'
+import { openJournal, readJournals } from '../harness/journal.ts'
+import { createRandom } from '../harness/random.ts'
+import type { Sabotage } from '../harness/sabotage.ts'
+import { createArchive } from './archive.ts'
+import { createArrivals } from './arrivals.ts'
+import { check, type Verdict } from './check.ts'
+import { notifierFaults } from './faults.ts'
+import { startPair } from './pair.ts'
+import {
+  CHANNELS,
+  type ChromiumConfig,
+  type CoreConfig,
+  type HttpConfig,
+  keyOf,
+  type PublisherConfig,
+  type RawConfig,
+  type ServerConfig,
+} from './plan.ts'
+import type { ArchiveRecord, Record } from './records.ts'
+
+export interface ChaosOptions {
+  readonly seed: number
+  /** For how long faults strike. */
+  readonly seconds: number
+  /** Events of all publishers together. Default: 120. */
+  readonly perSecond?: number
+  /** Time between two faults. */
+  readonly betweenMs?: readonly [number, number]
+  /** Only these faults. Default: all. */
+  readonly faults?: readonly string[]
+  /** A Chromium, whose pages are clients too. */
+  readonly chromium?: string | undefined
+  /** Changes to what the processes run, to prove that the checker finds what they do. */
+  readonly sabotage?: readonly Sabotage[]
+  readonly breaks?: readonly Break[]
+  /** Leaves the journals there when a claim is broken, and logs where. Default: false. */
+  readonly keepJournals?: boolean
+  readonly log?: (line: string) => void
+}
+
+export interface ChaosResult extends Verdict {
+  readonly faults: Readonly<{ [fault: string]: number }>
+  readonly seconds: number
+  readonly lives: number
+  /** From the last event to the last client that has it. */
+  readonly arrivedMs: number
+}
+
+/**
+ * How long a client may take to the end of its channels once nothing fails any more: a connection to Redis that went
+ * silent is probed every 10 s and given up 5 s later, and positions are compared every 10 s.
+ */
+export const ARRIVAL_MS = 20_000
+
+const WARM_UP_MS = 20_000
+
+const KINDS = ['express', 'koa', 'http', 'http2'] as const
+const all = CHANNELS.map(({ name }) => name)
+const [news = '', room = '', user = '', prices = '', fat = '', quiet = ''] = all
+
+/**
+ * Real processes publish, serve and follow events, over a master and its replica that write each command to disk before
+ * they answer, while faults strike at random; then everything comes to rest, and what each client saw is held against
+ * what the histories were.
+ */
+export async function runNotifierChaos(options: ChaosOptions): Promise<ChaosResult> {
+  const { seed, seconds, perSecond = 120, betweenMs = [100, 400], sabotage = [], breaks = [] } = options
+  const { chromium, log = () => {} } = options
+  const started = performance.now()
+  const folder = await mkdtemp(join(tmpdir(), 'penknife-chaos-'))
+  const journal = openJournal<FaultRecord>(folder, 'faults')
+  const kept = openJournal<ArchiveRecord>(folder, 'archive')
+  const cast = createCast(folder, journal)
+  const pair = await startPair()
+  const archive = createArchive(kept, pair.master.socket)
+  const ports = [await freePort(false), await freePort(false), await freePort(false), await freePort(false)]
+  const random = createRandom(seed)
+  // Before the servers of HTTP/1.1: each connection goes to one at random.
+  const anyOf = (from: readonly number[]): { host: string; readonly port: number } => ({
+    host: '127.0.0.1',
+    get port() {
+      return from[Math.floor(Math.random() * from.length)] as number
+    },
+  })
+  const web = await startProxy(anyOf(ports.slice(0, 3)))
+  // For clients that notice silence by themselves, as an EventSource does not.
+  const rough = await startProxy(anyOf(ports.slice(0, 3)))
+  const rough2 = await startProxy(anyOf(ports.slice(3)))
+  let archiving = true
+  let leave = false
+  try {
+    const programs = ['publisher', 'server', 'core', 'raw', 'eventsource', ...(chromium ? ['chromium'] : [])]
+    const files = new Map(
+      await Promise.all(
+        programs.map(async (name) => {
+          const file = await bundle(new URL(`${name}.ts`, import.meta.url), folder, name, breaks)
+          return [name, file] as const
+        }),
+      ),
+    )
+    const start = <Config extends object>(name: string, program: string, config: Config): Part =>
+      cast.start(name, files.get(program) as string, { seed, sabotage, url: pair.front.url, ...config })
+
+    const noting = (async () => {
+      for (; archiving; await delay(40)) await archive.poll()
+    })()
+    const servers = KINDS.map((kind, at) =>
+      start<ServerConfig>(`server-${kind}`, 'server', { kind, port: ports[at] as number }),
+    )
+    const clients = [
+      start<CoreConfig>('core-1', 'core', {
+        clients: [
+          { w: 0, manner: 'callback', channels: all },
+          { w: 1, manner: 'callback', channels: [news] },
+          { w: 2, manner: 'state', channels: [room, prices] },
+        ],
+      }),
+      start<CoreConfig>('core-2', 'core', {
+        clients: [
+          { w: 0, manner: 'iterator', channels: [news, quiet] },
+          { w: 1, manner: 'iterator', channels: [prices, room, user] },
+          { w: 2, manner: 'callback', channels: [quiet, user] },
+        ],
+      }),
+      start<RawConfig>('raw-1', 'raw', {
+        port: rough.port,
+        clients: [
+          { w: 0, channels: all },
+          { w: 1, channels: [news] },
+          { w: 2, channels: [fat, user] },
+          { w: 3, channels: [prices, quiet] },
+        ],
+      }),
+      start<RawConfig>('raw-2', 'raw', {
+        port: rough2.port,
+        http2: true,
+        clients: [
+          { w: 0, channels: [news, room] },
+          { w: 1, channels: [fat, quiet, user] },
+        ],
+      }),
+      start<HttpConfig>('eventsource-1', 'eventsource', {
+        port: web.port,
+        clients: [
+          { w: 0, channels: [news, prices] },
+          { w: 1, channels: [room] },
+          { w: 2, channels: [user, quiet, fat] },
+        ],
+      }),
+    ]
+    const pages = chromium
+      ? [
+          start<ChromiumConfig>('chromium-1', 'chromium', {
+            port: web.port,
+            binary: chromium,
+            clients: [
+              { w: 0, channels: [news, room, prices] },
+              { w: 1, channels: [user, quiet] },
+            ],
+          }),
+        ]
+      : []
+    const publishers = [0, 1, 2].map((p) =>
+      start<PublisherConfig>(`publisher-${p + 1}`, 'publisher', { p, perSecond: perSecond / 3 }),
+    )
+
+    const scene: Scene = {
+      get redis() {
+        return pair.master
+      },
+      proxy: pair.front,
+      random,
+      journal,
+      alone: oneAtATime(),
+    }
+    const network = { random, journal }
+    const faults: Fault[] = [
+      ...processFaults(() => servers, scene, [500, 3000], 'server '),
+      ...processFaults(() => clients, scene, [500, 2500], 'client '),
+      ...redisFaults(scene, [0, 1000]),
+      ...networkFaults(scene, 'Redis '),
+      ...networkFaults({ ...network, proxy: rough }, 'client '),
+      ...networkFaults({ ...network, proxy: rough2 }, 'HTTP/2 '),
+      ...networkFaults({ ...network, proxy: web }, 'EventSource ').filter(({ name }) => name.endsWith('cut')),
+      ...notifierFaults(scene, pair, archive),
+    ].filter(({ name }) => options.faults?.includes(name) ?? true)
+    // From here on every client resumes from somewhere, and must arrive at the end.
+    const arrivals = createArrivals(folder)
+    await untilNone(() => arrivals.nowhere(cast.parts.length - servers.length - publishers.length), WARM_UP_MS, 'clients that never began')
+    const strikes = startStriking(faults, random, betweenMs)
+    await delay(seconds * 1000)
+    log('the faults stop')
+    await strikes.stop()
+    const codes = await Promise.all(publishers.map((part) => part.end()))
+    if (codes.some((code) => code !== 0)) throw new Error('a publisher failed')
+    const ended = performance.now()
+    const ends = await endsOf(pair.master.socket)
+    let left = arrivals.behind(ends)
+    while (left.length > 0 && performance.now() < ended + ARRIVAL_MS) {
+      await delay(100)
+      left = arrivals.behind(ends)
+    }
+    const arrivedMs = performance.now() - ended
+    log(`clients arrived after ${Math.round(arrivedMs)} ms`)
+    archiving = false
+    await noting
+    await archive.read()
+    await Promise.all([...clients, ...pages].map((part) => part.end()))
+    await Promise.all(servers.map((part) => part.end()))
+    const journals = readJournals<Record>(folder)
+    const verdict = check({ journals, left })
+    if (options.keepJournals && findingsOf(verdict.claims).length > 0) {
+      leave = true
+      log(`the journals are in ${folder}`)
+    }
+    return {
+      ...verdict,
+      faults: strikes.counts,
+      arrivedMs,
+      lives: journals.size - 2,
+      seconds: (performance.now() - started) / 1000,
+    }
+  } catch (error) {
+    leave = options.keepJournals === true
+    if (leave) log(`the journals are in ${folder}`)
+    throw error
+  } finally {
+    archiving = false
+    await cast.end()
+    journal.close()
+    kept.close()
+    archive.close()
+    await Promise.all([web.leave(), rough.leave(), rough2.leave()])
+    await pair.stop()
+    if (!leave) await rm(folder, { recursive: true, force: true, maxRetries: 5 })
+  }
+}
+
+async function untilNone(look: () => readonly string[], ms: number, what: string): Promise<void> {
+  const end = performance.now() + ms
+  for (let left = look(); left.length > 0; left = look()) {
+    if (performance.now() > end) throw new Error(`${what}: ${left.join(', ')}`)
+    await delay(100)
+  }
+}
+
+/** The last id of each channel's history. */
+async function endsOf(socket: string): Promise<ReadonlyMap<string, string>> {
+  const ends = new Map<string, string>()
+  for (const channel of all) {
+    const reply = await send({ socket }, ['XREVRANGE', keyOf(channel), '+', '-', 'COUNT', '1'])
+    ends.set(channel, (reply as [[string]])[0][0])
+  }
+  return ends
+}
