@@ -7,6 +7,10 @@ export interface Proxy {
   readonly url: string
   /** From now on replies are dropped; what clients send still arrives. */
   swallowReplies(): void
+  /** From the reply to a command with this in it on, replies wait until `pass()`, and come in one piece then. */
+  holdReplies(command: string): void
+  /** What waits. */
+  readonly held: string
   /** From now on nothing passes in either direction, and no socket closes. */
   goSilent(): void
   /** Everything passes again; with `only: 'new'` the connections that are open now stay as they are. */
@@ -23,16 +27,20 @@ export interface Proxy {
   readonly opened: number
 }
 
-type Mode = 'pass' | 'swallow' | 'silent'
+type Mode = 'pass' | 'swallow' | 'silent' | 'hold'
 
 /** What becomes of the bytes of the connections that share it. */
 interface Fate {
   mode: Mode
+  /** A command that contains it makes the mode `hold`. */
+  holdFrom?: string | undefined
+  /** What waits, of each connection. */
+  readonly waiting: Map<Socket, Buffer[]>
 }
 
 export async function startProxy(target: { readonly host: string; readonly port: number }): Promise<Proxy> {
   const open = new Set<Socket>()
-  let fate: Fate = { mode: 'pass' }
+  let fate: Fate = { mode: 'pass', waiting: new Map() }
   let received = 0
   let opened = 0
   let server: Server | undefined
@@ -55,10 +63,12 @@ export async function startProxy(target: { readonly host: string; readonly port:
     client.on('data', (chunk) => {
       if (mine.mode === 'silent') return
       received += chunk.length
+      if (mine.holdFrom !== undefined && chunk.includes(mine.holdFrom)) mine.mode = 'hold'
       redis.write(chunk)
     })
     redis.on('data', (chunk) => {
       if (mine.mode === 'pass') client.write(chunk)
+      else if (mine.mode === 'hold') mine.waiting.set(client, [...(mine.waiting.get(client) ?? []), chunk])
     })
   }
 
@@ -81,11 +91,18 @@ export async function startProxy(target: { readonly host: string; readonly port:
   return {
     port,
     url: `redis://127.0.0.1:${port}`,
+    holdReplies: (command) => void (fate.holdFrom = command),
+    get held() {
+      return Buffer.concat([...fate.waiting.values()].flat()).toString()
+    },
     swallowReplies: () => void (fate.mode = 'swallow'),
     goSilent: () => void (fate.mode = 'silent'),
     pass({ only } = {}) {
-      if (only === 'new') fate = { mode: 'pass' }
+      if (only === 'new') fate = { mode: 'pass', waiting: new Map() }
       else fate.mode = 'pass'
+      fate.holdFrom = undefined
+      for (const [client, chunks] of fate.waiting) client.write(Buffer.concat(chunks))
+      fate.waiting.clear()
     },
     cut,
     leave,

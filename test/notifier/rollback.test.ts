@@ -1,10 +1,11 @@
 import { createNotifier } from '@penknife/core'
 import { expect, test } from 'vitest'
 
-import { hear, numbers, openNotifier, publishNumbers, ROOM } from '../support/channels.ts'
+import { followers, hear, numbers, openNotifier, publishNumbers, ROOM } from '../support/channels.ts'
 import { openReady } from '../support/connect.ts'
 import { startProxy } from '../support/proxy.ts'
 import { pattern, useRedis } from '../support/redis.ts'
+import { until } from '../support/until.ts'
 
 const bench = useRedis()
 
@@ -54,4 +55,27 @@ test('an event at an offset that was seen with another one tells a subscriber th
   await publishNumbers(notifier, 1, 101)
   await heard(12)
   expect(data().slice(10)).toEqual(['reset', 101])
+})
+
+test('events that come in one piece with the acknowledgement of a new subscription do not follow on lost ones', async () => {
+  const publisher = await openNotifier(bench)
+  const proxy = await startProxy(bench.server)
+  const penknife = await openReady(pattern(proxy.url))
+  const { data, heard } = await hear(createNotifier(penknife.space('shop')))
+  const ids = await publishNumbers(publisher, 10)
+  await heard(10)
+  await proxy.leave()
+  await rollBack(ids[5]!)
+  await publishNumbers(publisher, 4, 100)
+  proxy.holdReplies('ssubscribe')
+  await proxy.comeBack()
+  await until('it subscribes', async () => (await followers(bench.raw)) === 1)
+  // At the offset after the one that was seen last.
+  await publishNumbers(publisher, 1, 104)
+  await until('it is on its way', () => proxy.held.includes('\n104'))
+  proxy.pass()
+  await heard(11)
+  await publishNumbers(publisher, 1, 105)
+  await heard(12)
+  expect(data().slice(10)).toEqual(['reset', 105])
 })

@@ -26,6 +26,7 @@ export interface FeedOptions {
 export function createFeed({ channel, live, route, subscriber, history }: FeedOptions): Feed {
   const lanes = new Set<Lane>()
   let followed = false
+  let cut = false
   let waiting: (() => void)[] = []
   /** What came in one piece with the last. */
   let came: LiveEvent[] = []
@@ -46,7 +47,13 @@ export function createFeed({ channel, live, route, subscriber, history }: FeedOp
       followed = true
       for (const go of waiting) go()
       waiting = []
-      if (again) for (const lane of lanes) lane.keepUp()
+      cut = false
+      if (again) for (const lane of lanes) lane.followAgain()
+    },
+    interrupted() {
+      deliver()
+      cut = true
+      for (const lane of lanes) lane.interrupt()
     },
   })
 
@@ -54,6 +61,7 @@ export function createFeed({ channel, live, route, subscriber, history }: FeedOp
     join(options) {
       const lane = new Lane(channel, history, options)
       lanes.add(lane)
+      if (cut) lane.interrupt()
       // History is read only once the server acknowledged the subscription: nothing falls between the two.
       const following = followed ? Promise.resolve() : new Promise<void>((resolve) => waiting.push(resolve))
       return { lane, ready: following.then(() => lane.begin()) }

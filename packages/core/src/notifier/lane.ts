@@ -52,6 +52,8 @@ export class Lane {
   /** The position, when it is one: not '-' or '+'. */
   #at: Position | undefined
   #live = false
+  /** The subscription is interrupted, and not yet found to be there again. */
+  #cut = false
   #paused = false
   #closed = false
   #buffer: readonly LiveEvent[] = NOTHING
@@ -123,6 +125,23 @@ export class Lane {
       this.#warned = strange
       setTimeout(() => this.keepUp(), RETRY_MS).unref()
     })
+  }
+
+  /**
+   * The subscription is interrupted: what comes from here on says nothing before the history was read again. The first
+   * messages of the new one may come before its acknowledgement is known, and may seem to follow on the position though
+   * another server, which lost its last writes, gave their offsets out again.
+   */
+  interrupt(): void {
+    this.#cut = true
+    this.#live = false
+    this.#buffer = NOTHING
+  }
+
+  /** The subscription is there again. */
+  followAgain(): void {
+    this.#cut = false
+    this.keepUp()
   }
 
   /** Delivers nothing and keeps nothing until `resume`, which reads on from where it was. */
@@ -197,9 +216,11 @@ export class Lane {
       if (this.#closed) return
       this.#begun?.()
       if (this.#paused) return
-      if (!atEnd || !this.#drain()) this.#again = true
+      if (this.#cut && atEnd) break
+      // What came after the subscription was there again may not follow on what was read before.
+      if (!atEnd || this.#again || !this.#drain()) this.#again = true
     } while (this.#again)
-    this.#live = true
+    this.#live = !this.#cut
     this.#options.caughtUp?.()
   }
 
