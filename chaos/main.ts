@@ -1,8 +1,8 @@
 import { parseArgs } from 'node:util'
 
+import { findChromium } from '../scripts/chromium.ts'
 import { type FailoverResult, runFailover } from './failover/run.ts'
 import { findingsOf, report } from './harness/claims.ts'
-import { findChromium } from './notifier/chromium-binary.ts'
 import { runNotifierChaos } from './notifier/run.ts'
 import { type ChaosResult, runStreamChaos } from './stream/run.ts'
 

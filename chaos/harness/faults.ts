@@ -50,9 +50,7 @@ export function startStriking(
       }
       counts[fault.name] = (counts[fault.name] ?? 0) + 1
       underWay.add(over)
-      over
-        .catch((error: unknown) => (failed ??= { error }))
-        .finally(() => underWay.delete(over))
+      over.catch((error: unknown) => (failed ??= { error })).finally(() => underWay.delete(over))
     }
   }
 

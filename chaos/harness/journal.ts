@@ -40,7 +40,9 @@ export function readJournals<R>(folder: string): ReadonlyMap<string, readonly Ti
 }
 
 /** Reads journals while they are written: each call gives what is new since the last one. */
-export function followJournals<R>(folder: string): () => readonly (readonly [life: string, record: Timed<R>])[] {
+export function followJournals<R>(
+  folder: string,
+): () => readonly (readonly [life: string, record: Timed<R>])[] {
   const read = new Map<string, number>()
   return () => {
     const found: [string, Timed<R>][] = []

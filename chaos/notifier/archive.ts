@@ -83,7 +83,8 @@ export function createArchive(journal: Journal<ArchiveRecord>, socket: string): 
   return {
     read: () => inTurn(() => read([])),
     poll: () => (redis.status === 'ready' ? inTurn(() => read([])).catch(() => {}) : Promise.resolve()),
-    trim: (to) => inTurn(() => read(CHANNELS.map(({ name }) => ['XTRIM', keyOf(name), 'MAXLEN', String(to)]))),
+    trim: (to) =>
+      inTurn(() => read(CHANNELS.map(({ name }) => ['XTRIM', keyOf(name), 'MAXLEN', String(to)]))),
     flush: () =>
       inTurn(async () => {
         await read([['FLUSHALL']])

@@ -74,7 +74,8 @@ function checkClients(claims: Claims, { journals, truths, count }: Facts): void 
     /** What it saw of a channel up to here, against what publishers were told. */
     function finish(channel: string, track: Track): readonly number[] {
       const { version, from, to, events, owed } = track.end()
-      for (let offset = from + 1; version && offset <= to; offset++) {
+      if (!version) return owed
+      for (let offset = from + 1; offset <= to; offset++) {
         const kept = version.events.get(offset)
         if (!kept || kept.s !== undefined) continue
         const event = `${kept.p}/${kept.n}`
@@ -93,7 +94,10 @@ function checkClients(claims: Claims, { journals, truths, count }: Facts): void 
         for (const channel of record.channels) {
           const truth = truths.get(channel) ?? NOTHING
           if (!tracks.has(channel))
-            tracks.set(channel, createTrack(truth, (id) => contents.get(`${channel} ${id}`)))
+            tracks.set(
+              channel,
+              createTrack(truth, (id) => contents.get(`${channel} ${id}`)),
+            )
         }
       } else if (record.k === 'begins') {
         count('connections and subscriptions that a client began')

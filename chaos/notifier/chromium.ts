@@ -7,6 +7,7 @@ import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 
+import { headless } from '../../scripts/chromium.ts'
 import { openJournal } from '../harness/journal.ts'
 import type { ChromiumConfig, Life } from './plan.ts'
 import type { ClientRecord } from './records.ts'
@@ -64,20 +65,8 @@ for (const { w, channels } of clients) {
   journal.write({ k: 'begins', w, cursor: '' })
 }
 const profile = join(config.folder, config.life)
-const browser = spawn(
-  binary,
-  [
-    '--headless=new',
-    '--no-sandbox',
-    '--disable-gpu',
-    '--disable-dev-shm-usage',
-    '--no-first-run',
-    '--remote-debugging-port=0',
-    `--user-data-dir=${profile}`,
-    `http://127.0.0.1:${(server.address() as AddressInfo).port}/`,
-  ],
-  { stdio: 'ignore' },
-)
+const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`
+const browser = spawn(binary, headless(profile, url), { stdio: 'ignore' })
 
 process.once('SIGTERM', () => {
   browser.kill('SIGTERM')

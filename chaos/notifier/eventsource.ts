@@ -14,17 +14,33 @@ const config = JSON.parse(process.argv[2] ?? '') as HttpConfig & Life
 const journal = openJournal<ClientRecord>(config.folder, config.life)
 const before = cursorsBefore(config)
 
+/** Node 20's fetch hangs, now and then, when its connection is closed as soon as it is made. */
+async function fetchInTime(url: string | URL, init: RequestInit): Promise<Response> {
+  const late = new AbortController()
+  const timer = setTimeout(() => late.abort(), 3000)
+  const signal = AbortSignal.any(init.signal ? [init.signal, late.signal] : [late.signal])
+  try {
+    return await fetch(url, { ...init, signal })
+  } catch (error) {
+    // An abort would be the end for the EventSource.
+    throw late.signal.aborted ? new Error('no response') : error
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
 /** One EventSource, for some seconds; its cursor then. */
 async function listen({ w, channels }: ClientPlan, cursor: string, ms: number): Promise<string> {
   let lastId = cursor
   journal.write({ k: 'begins', w, cursor })
-  const source = new EventSource(addressOf(config.port, channels, cursor))
+  const source = new EventSource(addressOf(config.port, channels, cursor), { fetch: fetchInTime })
   for (const type of ['message', 'price', 'reset', 'position']) {
     source.addEventListener(type, ({ data, lastEventId }) => {
       lastId = lastEventId
       journal.write(recordOf(w, { type, data: data || undefined, id: lastEventId }))
     })
   }
+  source.addEventListener('open', () => journal.write({ k: 'opened', w }))
   source.addEventListener('error', ({ message }) => {
     if (source.readyState !== source.CLOSED) journal.write({ k: 'cut', w })
     else journal.write({ k: 'turned away', w, why: message ?? 'closed' })

@@ -15,7 +15,7 @@ export interface ChannelPlan {
   readonly padding?: number
 }
 
-export const CHANNELS: readonly ChannelPlan[] = [
+export const CHANNELS: readonly [ChannelPlan, ...ChannelPlan[]] = [
   { name: 'news', weight: 10 },
   { name: 'room:1', weight: 6 },
   // What has to be escaped in a cursor.
@@ -61,7 +61,7 @@ const WEIGHTS = CHANNELS.reduce((sum, { weight }) => sum + weight, 0)
 export function intentOf(seed: number, p: number, n: number): Intent {
   const random = randomOf(seed + p * 7919, n)
   let at = random.next() * WEIGHTS
-  const channel = CHANNELS.find(({ weight }) => (at -= weight) < 0) ?? (CHANNELS[0] as ChannelPlan)
+  const channel = CHANNELS.find(({ weight }) => (at -= weight) < 0) ?? CHANNELS[0]
   return { channel, payload: payloadOf(channel, p, n, random.next()), keyed: random.next() < 0.6 }
 }
 

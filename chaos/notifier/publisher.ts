@@ -15,8 +15,8 @@ const journal = openJournal<PublisherRecord>(config.folder, config.life)
 const { penknife, notifier } = openNotifier(config)
 const random = createRandom(seed + p)
 
-let ending = false
-process.once('SIGTERM', () => (ending = true))
+const ending = new AbortController()
+process.once('SIGTERM', () => ending.abort())
 
 async function publish({ channel, payload, keyed }: Intent): Promise<void> {
   const { n, s } = payload
@@ -46,7 +46,7 @@ async function publish({ channel, payload, keyed }: Intent): Promise<void> {
 const underWay = new Set<Promise<void>>()
 const started = performance.now()
 let n = 0
-while (!ending) {
+while (!ending.signal.aborted) {
   const due = Math.floor(((performance.now() - started) / 1000) * perSecond)
   // After an outage it goes on at its rate, with the rest left out.
   for (; n < due && underWay.size < 100; n++) {

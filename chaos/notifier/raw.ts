@@ -45,7 +45,8 @@ function openHttp1(url: URL, lastEventId: string, listener: Listener): Connectio
       const end = head.indexOf('\r\n\r\n')
       if (end < 0) return
       text = head.slice(end + 4)
-      if (/^transfer-encoding:/im.test(head.slice(0, end))) throw new Error('a stream without an end in chunks')
+      if (/^transfer-encoding:/im.test(head.slice(0, end)))
+        throw new Error('a stream without an end in chunks')
       listener.status(Number(/^HTTP\/1\.1 (\d+)/.exec(head)?.[1]))
       head = undefined
     }
@@ -77,7 +78,11 @@ function openHttp2(url: URL, lastEventId: string, listener: Listener): Connectio
 }
 
 /** One connection, until either side ends it. */
-async function listen({ w, channels }: ClientPlan, lastId: string, onId: (id: string) => void): Promise<void> {
+async function listen(
+  { w, channels }: ClientPlan,
+  lastId: string,
+  onId: (id: string) => void,
+): Promise<void> {
   const random = createRandom(config.seed + process.pid + w + Math.floor(performance.now()))
   const inAddress = random.next() < 0.3
   const url = new URL(addressOf(port, channels, inAddress ? lastId : undefined))
@@ -88,7 +93,7 @@ async function listen({ w, channels }: ClientPlan, lastId: string, onId: (id: st
     journal.write(recordOf(w, message))
     onId(message.id)
   })
-  let open = true
+  const over = new AbortController()
   let heard = performance.now()
   await new Promise<void>((resolve) => {
     const connection = (http2 ? openHttp2 : openHttp1)(url, inAddress ? '' : forged, {
@@ -102,13 +107,13 @@ async function listen({ w, channels }: ClientPlan, lastId: string, onId: (id: st
         read(text)
       },
       over() {
-        open = false
+        over.abort()
         resolve()
       },
     })
     void (async () => {
       const until = performance.now() + random.int(500, 12_000)
-      while (open && performance.now() < until) {
+      while (!over.signal.aborted && performance.now() < until) {
         await delay(random.int(50, 300))
         if (performance.now() > heard + SILENCE_MS) break
         const stalls = random.next()
@@ -120,7 +125,7 @@ async function listen({ w, channels }: ClientPlan, lastId: string, onId: (id: st
         heard = performance.now()
         connection.resume()
       }
-      if (open) journal.write({ k: 'leaves', w })
+      if (!over.signal.aborted) journal.write({ k: 'leaves', w })
       connection.destroy()
     })()
   })

@@ -35,7 +35,7 @@ export type ClientRecord =
   | { readonly k: 'reset'; readonly w: number; readonly c: string; readonly cursor: string }
   /** It is told where it is, without an event. */
   | { readonly k: 'position'; readonly w: number; readonly cursor: string }
-  | { readonly k: 'cut' | 'stalls' | 'leaves'; readonly w: number }
+  | { readonly k: 'opened' | 'cut' | 'stalls' | 'leaves'; readonly w: number }
   /** It was told never to come back. */
   | { readonly k: 'turned away'; readonly w: number; readonly why: string }
 

@@ -9,7 +9,13 @@ import { send } from '../../scripts/redis/resp.ts'
 import { type Break, bundle } from '../harness/bundle.ts'
 import { createCast, type FaultRecord, type Part } from '../harness/cast.ts'
 import { findingsOf } from '../harness/claims.ts'
-import { networkFaults, oneAtATime, processFaults, redisFaults, type Scene } from '../harness/common-faults.ts'
+import {
+  networkFaults,
+  oneAtATime,
+  processFaults,
+  redisFaults,
+  type Scene,
+} from '../harness/common-faults.ts'
 import { type Fault, startStriking } from '../harness/faults.ts'
 import { openJournal, readJournals } from '../harness/journal.ts'
 import { createRandom } from '../harness/random.ts'
@@ -65,6 +71,8 @@ export interface ChaosResult extends Verdict {
  */
 export const ARRIVAL_MS = 20_000
 
+type PartConfig = ChromiumConfig | CoreConfig | HttpConfig | PublisherConfig | RawConfig | ServerConfig
+
 const WARM_UP_MS = 20_000
 
 const KINDS = ['express', 'koa', 'http', 'http2'] as const
@@ -99,7 +107,7 @@ export async function runNotifierChaos(options: ChaosOptions): Promise<ChaosResu
   // For clients that notice silence by themselves, as an EventSource does not.
   const rough = await startProxy(anyOf(ports.slice(0, 3)))
   const rough2 = await startProxy(anyOf(ports.slice(3)))
-  let archiving = true
+  const archiving = new AbortController()
   let leave = false
   try {
     const programs = ['publisher', 'server', 'core', 'raw', 'eventsource', ...(chromium ? ['chromium'] : [])]
@@ -111,31 +119,31 @@ export async function runNotifierChaos(options: ChaosOptions): Promise<ChaosResu
         }),
       ),
     )
-    const start = <Config extends object>(name: string, program: string, config: Config): Part =>
+    const start = (name: string, program: string, config: PartConfig): Part =>
       cast.start(name, files.get(program) as string, { seed, sabotage, url: pair.front.url, ...config })
 
     const noting = (async () => {
-      for (; archiving; await delay(40)) await archive.poll()
+      for (; !archiving.signal.aborted; await delay(40)) await archive.poll()
     })()
     const servers = KINDS.map((kind, at) =>
-      start<ServerConfig>(`server-${kind}`, 'server', { kind, port: ports[at] as number }),
+      start(`server-${kind}`, 'server', { kind, port: ports[at] as number }),
     )
     const clients = [
-      start<CoreConfig>('core-1', 'core', {
+      start('core-1', 'core', {
         clients: [
           { w: 0, manner: 'callback', channels: all },
           { w: 1, manner: 'callback', channels: [news] },
           { w: 2, manner: 'state', channels: [room, prices] },
         ],
       }),
-      start<CoreConfig>('core-2', 'core', {
+      start('core-2', 'core', {
         clients: [
           { w: 0, manner: 'iterator', channels: [news, quiet] },
           { w: 1, manner: 'iterator', channels: [prices, room, user] },
           { w: 2, manner: 'callback', channels: [quiet, user] },
         ],
       }),
-      start<RawConfig>('raw-1', 'raw', {
+      start('raw-1', 'raw', {
         port: rough.port,
         clients: [
           { w: 0, channels: all },
@@ -144,7 +152,7 @@ export async function runNotifierChaos(options: ChaosOptions): Promise<ChaosResu
           { w: 3, channels: [prices, quiet] },
         ],
       }),
-      start<RawConfig>('raw-2', 'raw', {
+      start('raw-2', 'raw', {
         port: rough2.port,
         http2: true,
         clients: [
@@ -152,7 +160,7 @@ export async function runNotifierChaos(options: ChaosOptions): Promise<ChaosResu
           { w: 1, channels: [fat, quiet, user] },
         ],
       }),
-      start<HttpConfig>('eventsource-1', 'eventsource', {
+      start('eventsource-1', 'eventsource', {
         port: web.port,
         clients: [
           { w: 0, channels: [news, prices] },
@@ -163,7 +171,7 @@ export async function runNotifierChaos(options: ChaosOptions): Promise<ChaosResu
     ]
     const pages = chromium
       ? [
-          start<ChromiumConfig>('chromium-1', 'chromium', {
+          start('chromium-1', 'chromium', {
             port: web.port,
             binary: chromium,
             clients: [
@@ -174,7 +182,7 @@ export async function runNotifierChaos(options: ChaosOptions): Promise<ChaosResu
         ]
       : []
     const publishers = [0, 1, 2].map((p) =>
-      start<PublisherConfig>(`publisher-${p + 1}`, 'publisher', { p, perSecond: perSecond / 3 }),
+      start(`publisher-${p + 1}`, 'publisher', { p, perSecond: perSecond / 3 }),
     )
 
     const scene: Scene = {
@@ -199,7 +207,11 @@ export async function runNotifierChaos(options: ChaosOptions): Promise<ChaosResu
     ].filter(({ name }) => options.faults?.includes(name) ?? true)
     // From here on every client resumes from somewhere, and must arrive at the end.
     const arrivals = createArrivals(folder)
-    await untilNone(() => arrivals.nowhere(cast.parts.length - servers.length - publishers.length), WARM_UP_MS, 'clients that never began')
+    await untilNone(
+      () => arrivals.nowhere(cast.parts.length - servers.length - publishers.length),
+      WARM_UP_MS,
+      'clients that never began',
+    )
     const strikes = startStriking(faults, random, betweenMs)
     await delay(seconds * 1000)
     log('the faults stop')
@@ -215,7 +227,7 @@ export async function runNotifierChaos(options: ChaosOptions): Promise<ChaosResu
     }
     const arrivedMs = performance.now() - ended
     log(`clients arrived after ${Math.round(arrivedMs)} ms`)
-    archiving = false
+    archiving.abort()
     await noting
     await archive.read()
     await Promise.all([...clients, ...pages].map((part) => part.end()))
@@ -238,7 +250,7 @@ export async function runNotifierChaos(options: ChaosOptions): Promise<ChaosResu
     if (leave) log(`the journals are in ${folder}`)
     throw error
   } finally {
-    archiving = false
+    archiving.abort()
     await cast.end()
     journal.close()
     kept.close()

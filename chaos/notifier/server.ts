@@ -42,20 +42,30 @@ function serve(): Serving {
   if (kind === 'express') {
     const events = forExpress(notifier, options)
     const app = express()
-    app.get('/events', (_, response, next) => {
-      response.set(OPEN_TO_ALL)
-      next()
-    }, events)
+    app.get(
+      '/events',
+      (_, response, next) => {
+        response.set(OPEN_TO_ALL)
+        next()
+      },
+      events,
+    )
     return { server: createServer(app), close: () => events.close() }
   }
   if (kind === 'koa') {
     const events = forKoa(notifier, options)
     const app = new Koa()
+    // Koa's own word for a client that is gone; without a listener it prints it.
+    app.on('error', ({ message }: Error) => journal.write({ k: 'warning', text: `Koa: ${message}` }))
     app.use(async (context, next) => {
       context.set(OPEN_TO_ALL)
       await events(context, next)
     })
-    return { server: createServer(app.callback()), close: () => events.close() }
+    const handle = app.callback()
+    return {
+      server: createServer((request, response) => void handle(request, response)),
+      close: () => events.close(),
+    }
   }
   const events = forNode(notifier, options)
   if (kind === 'http2') {

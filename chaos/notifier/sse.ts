@@ -1,4 +1,3 @@
-import type { Journal } from '../harness/journal.ts'
 import { isIntact, type Payload } from './plan.ts'
 import type { ClientRecord } from './records.ts'
 
@@ -11,7 +10,7 @@ export interface SseMessage {
   readonly id: string
 }
 
-/** Reads a stream of server-sent events bit by bit, as the HTML standard says; `onLife` hears of comments and such. */
+/** Reads a stream of server-sent events bit by bit, as the HTML standard says. */
 export function readSse(lastId: string, onMessage: (message: SseMessage) => void): (text: string) => void {
   let id = lastId
   let rest = ''
@@ -49,9 +48,4 @@ export function addressOf(port: number, channels: readonly string[], lastEventId
   const query = new URLSearchParams(channels.map((channel) => ['channel', channel]))
   if (lastEventId) query.set('lastEventId', lastEventId)
   return `http://127.0.0.1:${port}/events?${query.toString()}`
-}
-
-/** Writes what an EventSource got. */
-export function journalMessage(journal: Journal<ClientRecord>, w: number, message: SseMessage): void {
-  journal.write(recordOf(w, message))
 }

@@ -97,7 +97,9 @@ export function createTrack(truth: ChannelTruth, contentOf: (id: string) => stri
         if (events.has(content)) return 'seen before'
         if (!at || place.epoch !== at.epoch) return 'another history'
         if (place.offset <= at.offset) return 'an earlier offset'
-        return known.some((each) => candidates.includes(each)) ? 'some are missing' : 'what it saw before was lost'
+        return known.some((each) => candidates.includes(each))
+          ? 'some are missing'
+          : 'what it saw before was lost'
       }
       if (at) skip(version, at.offset, place.offset)
       else from = place.offset - 1
@@ -136,7 +138,13 @@ export function createTrack(truth: ChannelTruth, contentOf: (id: string) => stri
       return first !== undefined && first.offset > Math.max(place.offset, 1)
     },
     end() {
-      const seen = { version: at && candidates[0], from, to: at?.offset ?? 0, events, owed: [...owed.values()] }
+      const seen = {
+        version: at && candidates[0],
+        from,
+        to: at?.offset ?? 0,
+        events,
+        owed: [...owed.values()],
+      }
       at = undefined
       candidates = truth.versions
       events = new Set()

@@ -10,7 +10,13 @@ import { startRedis } from '../../scripts/redis/server.ts'
 import { bundle } from '../harness/bundle.ts'
 import { findingsOf } from '../harness/claims.ts'
 import { createCast, type FaultRecord, type Part } from '../harness/cast.ts'
-import { networkFaults, oneAtATime, processFaults, redisFaults, type Scene } from '../harness/common-faults.ts'
+import {
+  networkFaults,
+  oneAtATime,
+  processFaults,
+  redisFaults,
+  type Scene,
+} from '../harness/common-faults.ts'
 import { type Fault, startStriking } from '../harness/faults.ts'
 import { openJournal, readJournals } from '../harness/journal.ts'
 import { createRandom } from '../harness/random.ts'

@@ -1,0 +1,39 @@
+import { expect, test } from 'vitest'
+
+import { findingsOf } from '../../chaos/harness/claims.ts'
+import { runNotifierChaos } from '../../chaos/notifier/run.ts'
+import { LONG } from '../support/until.ts'
+
+/** The same each time, unless `PENKNIFE_SEED` says otherwise. */
+const SEED = Number(process.env['PENKNIFE_SEED'] ?? 1)
+
+test(`whatever befalls clients, servers, Redis and the network, nobody misses an event unknowingly (seed ${SEED})`, async () => {
+  const { claims, counts, faults } = await runNotifierChaos({ seed: SEED, seconds: LONG ? 60 : 10 })
+  expect(findingsOf(claims)).toEqual([])
+  // It would prove nothing had nothing happened.
+  expect(Object.keys(faults).toSorted()).toEqual([
+    'EventSource connections cut',
+    'HTTP/2 connections cut',
+    'HTTP/2 connections silent',
+    'Redis connections cut',
+    'Redis connections silent',
+    'Redis emptied',
+    'Redis kill -9 and restart',
+    'Redis restarted without its data',
+    'SCRIPT FLUSH',
+    'a replica promoted without the last events',
+    'client close and start again',
+    'client connections cut',
+    'client connections silent',
+    'client freeze and thaw',
+    'client kill -9',
+    'histories trimmed',
+    'server close and start again',
+    'server freeze and thaw',
+    'server kill -9',
+    'subscriber connections killed',
+  ])
+  expect(counts['events seen']).toBeGreaterThan(1000)
+  expect(counts['events lost with Redis']).toBeGreaterThan(0)
+  expect(counts['resets seen']).toBeGreaterThan(0)
+}, 150_000)
