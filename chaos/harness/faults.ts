@@ -14,6 +14,8 @@ export interface Fault {
 export interface Strikes {
   /** How often each fault struck. */
   readonly counts: Readonly<Record<string, number>>
+  /** Resolves when each fault struck once, or after this time. */
+  untilEach(withinMs: number): Promise<void>
   /** No further strikes; resolves when all are over, and rejects when one of them could not be carried out. */
   stop(): Promise<void>
 }
@@ -57,6 +59,10 @@ export function startStriking(
   const striking = strikeOn()
   return {
     counts,
+    async untilEach(withinMs) {
+      const end = performance.now() + withinMs
+      while (Object.keys(counts).length < faults.length && performance.now() < end) await delay(50)
+    },
     async stop() {
       stopping.abort()
       await striking

@@ -39,7 +39,7 @@ import type { ArchiveRecord, Record } from './records.ts'
 
 export interface ChaosOptions {
   readonly seed: number
-  /** For how long faults strike. */
+  /** For how long faults strike; longer on a slow machine, until each struck once. */
   readonly seconds: number
   /** Events of all publishers together. Default: 120. */
   readonly perSecond?: number
@@ -214,6 +214,7 @@ export async function runNotifierChaos(options: ChaosOptions): Promise<ChaosResu
     )
     const strikes = startStriking(faults, random, betweenMs)
     await delay(seconds * 1000)
+    await strikes.untilEach(20_000)
     log('the faults stop')
     await strikes.stop()
     const codes = await Promise.all(publishers.map((part) => part.end()))
