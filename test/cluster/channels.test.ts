@@ -1,7 +1,8 @@
 import { createNotifier, type NotifierEvent, type NudgeEvent, type Space } from '@penknife/core'
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 
 import { numbers } from '../support/channels.ts'
+import { startProxies } from '../support/cluster-proxies.ts'
 import { openReady } from '../support/connect.ts'
 import { callsOf, clusterPattern, useCluster } from '../support/redis.ts'
 import { moveSlot } from '../support/slots.ts'
@@ -10,6 +11,58 @@ import { until } from '../support/until.ts'
 
 const bench = useCluster()
 
+test('nudges reach the listeners of their space, and nothing goes over the bus of the cluster', async () => {
+  const penknife = await openReady(clusterPattern(bench.cluster))
+  const spaces = spacesOnAll(penknife)
+  const heard: string[] = []
+  for (const space of spaces) {
+    await createNotifier(space).listen(['*'], {
+      onEvent: (event) => event.kind === 'message' && heard.push(`${space.name} ${event.channel}`),
+    })
+  }
+  for (const space of spaces) await createNotifier(space).nudge('a', 1)
+  await until('all heard', () => heard.length >= spaces.length)
+  expect(heard.toSorted()).toEqual(spaces.map((space) => `${space.name} a`).toSorted())
+  const sent = await Promise.all(bench.raws.map((raw) => raw.cluster('INFO')))
+  for (const info of sent) expect(info).not.toMatch(/cluster_stats_messages_publish(shard)?_sent:[1-9]/)
+})
+
+test('a connection to one master that fell silent is given up, and its channels catch up', async () => {
+  vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] })
+  try {
+    const { proxies, options } = await startProxies(bench.cluster)
+    const publishing = await openReady(clusterPattern(bench.cluster))
+    const following = await openReady(clusterPattern(bench.cluster, options))
+    const each = await Promise.all(
+      spacesOnAll(following).map(async (space) => {
+        const events: NotifierEvent[] = []
+        await createNotifier(space).subscribe(['quiet'], { onEvent: (event) => events.push(event) })
+        const { slot } = space.runtime.keys.route
+        return { publisher: createNotifier(publishing.space(space.name)), events, master: masterOf(slot) }
+      }),
+    )
+    const publish = (data: number): Promise<unknown> =>
+      Promise.all(each.map(({ publisher }) => publisher.publish('quiet', data)))
+    await publish(1)
+    for (const { events } of each) await until('the first came', () => events.length === 1)
+    const silent = proxies[each[0]!.master]!
+    silent.goSilent()
+    await publish(2)
+    silent.pass({ only: 'new' })
+    for (const { events } of each.slice(1)) await until('others hear it', () => events.length === 2)
+    expect(each[0]!.events).toHaveLength(1)
+    // The probe goes out, nothing comes back, and its socket is given up.
+    vi.advanceTimersByTime(10_000)
+    await until('it caught up', () => each[0]!.events.length === 2, 20_000)
+    for (const { events } of each) {
+      expect(events.map((event) => event.kind === 'message' && event.data)).toEqual([1, 2])
+    }
+  } finally {
+    vi.useRealTimers()
+  }
+}, 60_000)
+
+// The last, because the slot stays where it is then.
 test('when a slot with many channels moves, each is asked for a few times at most, and nobody misses an event', async () => {
   const [publishing, following] = await Promise.all(
     [1, 2].map(() => openReady(clusterPattern(bench.cluster))),
@@ -41,19 +94,3 @@ test('when a slot with many channels moves, each is asked for a few times at mos
   const asked = await Promise.all(bench.raws.map((raw) => callsOf(raw, 'ssubscribe')))
   expect(asked.reduce((sum, each) => sum + each)).toBeLessThan(301 * 5)
 }, 60_000)
-
-test('nudges reach the listeners of their space, and nothing goes over the bus of the cluster', async () => {
-  const penknife = await openReady(clusterPattern(bench.cluster))
-  const spaces = spacesOnAll(penknife)
-  const heard: string[] = []
-  for (const space of spaces) {
-    await createNotifier(space).listen(['*'], {
-      onEvent: (event) => event.kind === 'message' && heard.push(`${space.name} ${event.channel}`),
-    })
-  }
-  for (const space of spaces) await createNotifier(space).nudge('a', 1)
-  await until('all heard', () => heard.length >= spaces.length)
-  expect(heard.toSorted()).toEqual(spaces.map((space) => `${space.name} a`).toSorted())
-  const sent = await Promise.all(bench.raws.map((raw) => raw.cluster('INFO')))
-  for (const info of sent) expect(info).not.toMatch(/cluster_stats_messages_publish(shard)?_sent:[1-9]/)
-})

@@ -145,6 +145,25 @@ test('all subscriptions of a process to a channel share one subscription of the 
   await until('the server forgot it', async () => (await followers(bench.raw)) === 0)
 })
 
+test('everything that a process follows comes by one connection', async () => {
+  const penknife = await openReady(pattern(bench.server.url))
+  const notifiers = ['a', 'b', 'c'].map((space) => createNotifier(penknife.space(space)))
+  for (const notifier of notifiers) {
+    await notifier.subscribe(
+      numbers(20).map((at) => `room:${at}`),
+      { onEvent: () => {} },
+    )
+    await notifier.listen(['*'], { onEvent: () => {} })
+  }
+  const waiting = notifiers[0]!.events(['room:1', 'another']).next()
+  await until('all is followed', async () => {
+    const list = String(await bench.raw.call('CLIENT', 'LIST', 'TYPE', 'PUBSUB'))
+    return list.trim().split('\n').length === 1 && / ssub=64 /.test(list)
+  })
+  await notifiers[0]!.publish('another', 1)
+  expect((await waiting).value).toMatchObject({ channel: 'another' })
+})
+
 test('a closed subscription hears nothing more, also when it is closed by its own listener', async () => {
   const notifier = await openNotifier(bench)
   await publishNumbers(notifier, 10)

@@ -1,8 +1,9 @@
-import type { NotifierEvent } from '@penknife/core'
+import { createNotifier, type NotifierEvent } from '@penknife/core'
 import { expect, test } from 'vitest'
 
 import { followers, hear, numbers, openNotifier, publishNumbers, ROOM } from '../support/channels.ts'
-import { useRedis } from '../support/redis.ts'
+import { failure, openReady } from '../support/connect.ts'
+import { pattern, useRedis } from '../support/redis.ts'
 import { deferred } from '../support/deferred.ts'
 import { until } from '../support/until.ts'
 
@@ -66,6 +67,20 @@ test('with getState a lost history brings the state instead of a reset', async (
   expect(seen).toEqual([{ kind: 'state', channel: 'room', id: ids[999], state: 'all of room' }])
 })
 
+test('a getState that never answers makes subscribe fail within the deadline, and leaves nothing subscribed', async () => {
+  const penknife = await openReady(pattern(bench.server.url), { deadline: 200 })
+  const seen: NotifierEvent[] = []
+  const waiting = createNotifier(penknife.space('shop')).subscribe(['room'], {
+    getState: () => new Promise(() => {}),
+    onEvent: (event) => seen.push(event),
+  })
+  const error = await failure(waiting)
+  expect(error).toMatchObject({ code: 'PENKNIFE_UNAVAILABLE' })
+  expect(error.message).toMatch(/getState/)
+  await until('nobody follows', async () => (await followers(bench.raw)) === 0)
+  expect(seen).toEqual([])
+})
+
 test('a getState that fails makes subscribe fail, and leaves nothing subscribed', async () => {
   const notifier = await openNotifier(bench)
   const failing = notifier.subscribe(['room'], {
@@ -88,6 +103,22 @@ test('a paused subscription is given nothing, and everything once it resumes', a
   await publishNumbers(notifier, 5, 3005)
   await heard(3010)
   expect(data()).toEqual(numbers(3010))
+})
+
+test('a paused subscription is told by a reset when its history was trimmed meanwhile', async () => {
+  const notifier = await openNotifier(bench)
+  const { data, heard, subscription } = await hear(notifier)
+  await publishNumbers(notifier, 2)
+  await heard(2)
+  subscription.pause()
+  const ids = await publishNumbers(notifier, 10, 2)
+  await bench.raw.xtrim(ROOM, 'MAXLEN', 3)
+  subscription.resume()
+  await heard(3)
+  expect(subscription.cursors()).toEqual({ room: ids.at(-1) })
+  await publishNumbers(notifier, 1, 12)
+  await heard(4)
+  expect(data()).toEqual([0, 1, 'reset', 12])
 })
 
 test('pausing and resuming at any moment loses and repeats nothing', async () => {

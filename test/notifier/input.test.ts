@@ -1,11 +1,17 @@
 import { createNotifier } from '@penknife/core'
 import { expect, test } from 'vitest'
 
-import { openNotifier } from '../support/channels.ts'
+import { hear, openNotifier, ROOM } from '../support/channels.ts'
 import { failure, openReady } from '../support/connect.ts'
 import { pattern, useRedis } from '../support/redis.ts'
 
 const bench = useRedis()
+
+function nested(depth: number): unknown {
+  let data: unknown = 0
+  for (let at = 0; at < depth; at++) data = [data]
+  return data
+}
 
 const cycle: Record<string, unknown> = {}
 cycle['self'] = cycle
@@ -13,6 +19,8 @@ cycle['self'] = cycle
 test.each([
   ['a BigInt', 1n],
   ['a cycle', cycle],
+  ['nesting deeper than JSON.stringify goes', nested(100_000)],
+  ['an object whose toJSON throws', { toJSON: () => cycle['nothing']!.toString() }],
   ['undefined', undefined],
   ['a function', () => 1],
   ['more than 64 KiB', 'x'.repeat(64 * 1024)],
@@ -25,9 +33,46 @@ test.each([
   expect(await bench.raw.dbsize()).toBe(0)
 })
 
-test('data of exactly 64 KiB is taken', async () => {
+test('data of exactly 64 KiB is taken, in bytes of UTF-8', async () => {
   const notifier = await openNotifier(bench)
-  await notifier.publish('room', 'x'.repeat(64 * 1024 - 2))
+  const { data, heard } = await hear(notifier)
+  const largest = ['x'.repeat(64 * 1024 - 2), 'ż'.repeat(32 * 1024 - 1), '🐢'.repeat(16 * 1024 - 1) + 'xx']
+  for (const each of largest) await notifier.publish('room', each)
+  await heard(3)
+  expect(data()).toEqual(largest)
+})
+
+test('data that is hostile to those who read it arrives as what it is', async () => {
+  const notifier = await openNotifier(bench)
+  const { data, heard } = await hear(notifier)
+  const hostile = [
+    JSON.parse('{"__proto__":{"polluted":true},"constructor":{"prototype":{"polluted":true}}}') as object,
+    nested(1000),
+    '\ud800 alone',
+    '\u2028\u2029\u0000',
+  ]
+  for (const each of hostile) await notifier.publish('room', each)
+  await heard(4)
+  const late = await hear(notifier, '-')
+  for (const [proto, ...others] of [data(), late.data()]) {
+    expect(Object.keys(proto as object)).toEqual(['__proto__', 'constructor'])
+    expect(Object.getPrototypeOf(proto)).toBe(Object.prototype)
+    expect(JSON.stringify(others)).toBe(JSON.stringify(hostile.slice(1)))
+  }
+  expect(({} as { polluted?: boolean }).polluted).toBeUndefined()
+})
+
+test('what somebody else put into a history, nested as deep as 64 KiB allow, is read like anything else', async () => {
+  const notifier = await openNotifier(bench)
+  const { events, heard } = await hear(notifier)
+  await notifier.publish('room', 1)
+  const [[id]] = (await bench.raw.xrange(ROOM, '-', '+')) as [[string, string[]]]
+  const json = '['.repeat(32_000) + ']'.repeat(32_000)
+  await bench.raw.xadd(ROOM, `${id.split('-')[0]}-2`, 't', 'message', 'd', json)
+  await notifier.publish('room', 3)
+  await heard(3)
+  expect(events.map((event) => event.kind === 'message' && event.json.length)).toEqual([1, 64_000, 1])
+  expect(events[1]).toHaveProperty('data.length', 1)
 })
 
 test.each(['', 'a\nb', 'a\0', '{room}', 'x'.repeat(129), 7, undefined, null])(

@@ -90,6 +90,31 @@ test('an event older than the age is gone: a cursor before it gets a reset, and 
   expect(await bench.raw.xlen(ROOM)).toBeGreaterThan(0)
 })
 
+test('over several pages of history what is superseded within one page is left out, and what expired everywhere', async () => {
+  const notifier = await at(START)
+  const [before] = await publishNumbers(notifier, 1)
+  for (const page of [0, 1, 2]) {
+    await notifier.publish('room', `old ${page}`, { coalesce: 'price' })
+    await notifier.publish('room', `typing ${page}`, { ttl: '1s' })
+    await publishNumbers(notifier, 197, 1000 * page)
+    await notifier.publish('room', `new ${page}`, { coalesce: 'price' })
+  }
+  await createClock(bench.raw).set(START + 2 * SECOND)
+  const { data, heard } = await hear(notifier, before)
+  await heard(3 * 198)
+  expect(data()).toEqual([0, 1, 2].flatMap((page) => [...numbers(197, 1000 * page), `new ${page}`]))
+})
+
+test('an id is a new event once the window is over', async () => {
+  const notifier = await at(START)
+  const first = await notifier.publish('room', 'a', { id: 'x' })
+  const [key] = await bench.raw.keys('*notify-id*')
+  await bench.raw.pexpire(key!, 0)
+  const second = await notifier.publish('room', 'b', { id: 'x' })
+  expect(second).not.toBe(first)
+  expect((await hear(notifier, '-')).data()).toEqual(['a', 'b'])
+})
+
 test('an age may come later: events that were published without one are taken away like old ones', async () => {
   const without = await at(START)
   for (const price of [1, 2, 3]) await without.publish('room', price, { coalesce: 'price' })

@@ -23,7 +23,7 @@ export async function within(
       if (over) return
       left -= 1
       if (now === before || left === 0) {
-        const away = `${what}: Redis could not be reached within ${ms} ms`
+        const away = `${what} was not ready within ${ms} ms: Redis is away or slow, or getState is`
         return reject(new PenknifeError('PENKNIFE_UNAVAILABLE', away))
       }
       before = now
