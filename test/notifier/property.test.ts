@@ -47,6 +47,7 @@ test(
       'pages',
       'trim',
       'roll back',
+      'lose messages',
       'delete',
       'clock',
       'pause',

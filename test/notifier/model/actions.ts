@@ -25,7 +25,7 @@ export type Action =
 export type Step =
   | { readonly do: 'together'; readonly actions: readonly Action[] }
   | { readonly do: 'pages'; readonly nth: number; readonly from: From; readonly count: number }
-  | { readonly do: 'trim' | 'roll back'; readonly count: number }
+  | { readonly do: 'trim' | 'roll back' | 'lose messages'; readonly count: number }
   | { readonly do: 'delete' }
   | { readonly do: 'clock'; readonly ms: number }
 
@@ -90,7 +90,7 @@ export const aStep: fc.Arbitrary<Step> = fc.oneof(
   {
     weight: 1,
     arbitrary: fc.record({
-      do: fc.constantFrom('trim' as const, 'roll back' as const),
+      do: fc.constantFrom('trim' as const, 'roll back' as const, 'lose messages' as const),
       count: fc.integer({ min: 1, max: 8 }),
     }),
   },

@@ -31,6 +31,10 @@ export class ChannelModel {
     return this.#line.at(-1)?.id ?? NOTHING
   }
 
+  get lastAt(): number {
+    return this.#line.at(-1)?.at ?? 0
+  }
+
   get ids(): readonly string[] {
     return [...this.#known.keys()]
   }

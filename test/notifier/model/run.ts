@@ -1,4 +1,5 @@
 import { equal, ok } from 'node:assert/strict'
+import { createHash } from 'node:crypto'
 
 import type { Notifier, NotifierEvent, Subscription } from '@penknife/core'
 import type { Redis } from 'ioredis'
@@ -9,6 +10,15 @@ import type { Action, From, Step } from './actions.ts'
 import { ChannelModel, NOTHING } from './channel.ts'
 
 export const START_MS = 1_764_000_000_000
+
+const ONE: Action = {
+  do: 'publish',
+  count: 1,
+  type: 'said',
+  ttl: undefined,
+  coalesce: undefined,
+  id: undefined,
+}
 
 /** A subscriber: what it was given, and how far it has been checked. */
 interface Reader {
@@ -56,6 +66,7 @@ export class Run {
     if (step.do === 'together') await this.#together(step.actions)
     else if (step.do === 'pages') await this.#pages(this.#cursor(step.from, step.nth), step.count)
     else if (step.do === 'trim') await this.#trim(step.count)
+    else if (step.do === 'lose messages') await this.#loseMessages(step.count)
     else if (step.do === 'clock') await this.#setClock(this.#now + step.ms)
     else await this.#lose(step.do === 'delete' ? Infinity : step.count)
     await this.#settle()
@@ -176,6 +187,20 @@ export class Run {
     if (first !== undefined) await this.#raw.xtrim(this.#key, 'MINID', first)
   }
 
+  /** Events that are kept, and whose messages do not arrive, before one whose message does. */
+  async #loseMessages(count: number): Promise<void> {
+    for (let lost = 0; lost < count && this.#model.top !== NOTHING; lost++) {
+      const [epoch, offset] = this.#model.top.split('-') as [string, string]
+      const id = `${epoch}-${Number(offset) + 1}`
+      const data = String(this.#next++)
+      const tag = createHash('sha1').update(`said\n${data}`).digest('hex').slice(0, 6)
+      const at = Math.max(this.#now, this.#model.lastAt)
+      await this.#raw.xadd(this.#key, id, 't', 'said', 'd', data, 'a', at)
+      this.#model.add([{ id: `${id}-${tag}`, type: 'said', coalesce: undefined, expires: Infinity, at }])
+    }
+    await this.#together([ONE])
+  }
+
   /** What a failover does that lost the last events: they are gone, connections break, and it goes on. */
   async #lose(count: number): Promise<void> {
     const left = this.#model.rollBack(count)
@@ -193,15 +218,7 @@ export class Run {
     }
     await this.#raw.call('CLIENT', 'KILL', 'TYPE', 'pubsub')
     // The ids of publishes that were lost are remembered, as after a failover they may be.
-    const publish = {
-      do: 'publish',
-      count: 1,
-      type: 'said',
-      ttl: undefined,
-      coalesce: undefined,
-      id: undefined,
-    } as const
-    await this.#together([publish])
+    await this.#together([ONE])
   }
 
   async #pages(cursor: string | undefined, count: number): Promise<void> {
