@@ -119,7 +119,7 @@ function seriesOf(entrants: readonly Entrant[], setups: readonly Contender[]): r
 }
 
 /** `gc` without a flag on the command line. */
-function garbageCollector(): (options: { readonly type: 'minor' }) => void {
+export function garbageCollector(): (options?: { readonly type: 'minor' }) => void {
   setFlagsFromString('--expose-gc')
-  return runInNewContext('gc') as (options: { readonly type: 'minor' }) => void
+  return runInNewContext('gc') as (options?: { readonly type: 'minor' }) => void
 }

@@ -1,7 +1,8 @@
-import { connect, createRateLimiter, type RateLimiter, type Rule } from '@penknife/core'
+import { connect, createRateLimiter, type Penknife, type RateLimiter, type Rule } from '@penknife/core'
 import { Redis } from 'ioredis'
 
 import type { Probe, Row } from '../harness/bench.ts'
+import { garbageCollector } from '../harness/measure.ts'
 
 const SUBJECTS = 1_000_000
 const IN_FLIGHT = 1000
@@ -70,18 +71,58 @@ export const memory: Probe = {
       log(`${what}: ${Math.round(bytes)} bytes a subject`)
       rows.push({ rule: what, setup: `${calls} calls each`, subjects: count, bytes: Math.round(bytes) })
     }
+    for (const { what, rules } of CASES.slice(0, 2)) {
+      await raw.flushall('SYNC')
+      for (const [state, bytes] of Object.entries(await remembered(penknife, rules))) {
+        const about = `a denial in the deny cache, ${state}, ${what}`
+        log(`${about}: ${bytes} bytes a subject`)
+        rows.push({ rule: about, setup: "this process' heap", subjects: REMEMBERED, bytes })
+      }
+    }
     await penknife.close()
     raw.disconnect()
     return rows
   },
 }
 
-async function takeAll(limiter: RateLimiter, subjects: number, calls: number): Promise<void> {
+/** Denials whose bytes are measured. */
+const REMEMBERED = 50_000
+
+/** What a denial that is remembered takes in this process, before and after it was repeated. */
+async function remembered(penknife: Penknife, given: readonly Rule[]): Promise<Record<string, number>> {
+  const limiter = createRateLimiter(penknife.space('bench'), {
+    name: 'denied',
+    rules: given.map((rule) => ({ ...rule, limit: 1 })),
+    whenUnavailable: 'throw',
+    deadline: '30s',
+    // In two generations, the older of which is dropped as a whole.
+    denyCache: { entries: 4 * REMEMBERED, staleness: '1h' },
+  })
+  const collect = garbageCollector()
+  const heap = (): number => {
+    collect()
+    return process.memoryUsage().heapUsed
+  }
+  await takeAll(limiter, REMEMBERED, 1)
+  const before = heap()
+  await takeAll(limiter, REMEMBERED, 1, false)
+  const learned = heap()
+  await takeAll(limiter, REMEMBERED, 1, false)
+  const each = (bytes: number): number => Math.round((bytes - before) / REMEMBERED)
+  return { 'not yet repeated': each(learned), repeated: each(heap()) }
+}
+
+async function takeAll(
+  limiter: RateLimiter,
+  subjects: number,
+  calls: number,
+  expected: boolean = true,
+): Promise<void> {
   let next = 0
   async function lane(): Promise<void> {
     while (next < subjects * calls) {
       const { allowed } = await limiter.take(`user-${next++ % subjects}`)
-      if (!allowed) throw new Error('a call was denied')
+      if (allowed !== expected) throw new Error(`a call was ${allowed ? 'allowed' : 'denied'}`)
     }
   }
   await Promise.all(Array.from({ length: IN_FLIGHT }, lane))

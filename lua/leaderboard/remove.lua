@@ -1,4 +1,4 @@
---- Take a member off every window of a board, previous periods included, with its data.
+--- Take a member off every window of a board, previous periods and the next one included, with its data.
 --
 -- What it has in the log of a rolling window stays there to count nothing: a mark at the end of the log says so, and goes
 -- as the last of it. Touches as many sorted sets as the plan names, at most 816.
@@ -44,6 +44,13 @@ local function item(member)
       for _, key in ipairs({ window.log, window.gone, window.parts or window.log }) do
         redis.call('PEXPIRE', key, math.ceil(window.last / 1000) + 3600000)
       end
+    end
+  end
+  for at, window in ipairs(config.windows) do
+    if window.turn then
+      -- The period after this one is there when the clock was set back.
+      local other = 3 - open[at].period
+      strike(keys[window.z[other]], window.d and keys[window.d[other]], member)
     end
   end
   for _, former in ipairs(config.former) do

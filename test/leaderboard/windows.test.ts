@@ -67,3 +67,27 @@ test('boards of one name in several processes share their windows', async () => 
   expect(three).toEqual(one)
   expect(one?.reduce((sum, { score }) => sum + score, 0)).toBe((299 * 300) / 2)
 })
+
+test('a member that is removed just after a clock was set back over midnight is gone from the new day too', async () => {
+  const clock = createClock(bench.raw)
+  await clock.set(at('2026-06-02T00:00:00Z'))
+  const windows = { all: 'all-time', day: { calendar: 'day', previous: 2 } } as const
+  const board = await boardAt(bench.server.url, { windows, denseRanks: true })
+  await board.increment('ann')
+  await board.increment('bob')
+  await clock.advance(-1)
+  await board.increment('ann')
+  expect(await board.remove('ann')).toBe(true)
+  expect(await all(board, 'day')).toEqual([])
+  await clock.advance(1)
+  expect(await all(board, 'day')).toEqual(['1 bob 1'])
+  await board.increment('ann', 0.5)
+  // Removed in the new day, it is gone from the day before, which began anew while the clock was set back.
+  await clock.advance(-1)
+  await board.increment('ann')
+  await clock.advance(1)
+  await board.remove('ann')
+  for (const previous of [0, 1]) {
+    expect(await all(board, 'day', previous)).toEqual(previous === 0 ? ['1 bob 1'] : [])
+  }
+})

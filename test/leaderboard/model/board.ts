@@ -81,7 +81,7 @@ export class BoardModel {
 
   remove(member: string): boolean {
     const present = [...this.windows.keys()].some((name) => this.ranking(name).find(member))
-    for (const window of this.windows.values()) window.drop(member)
+    for (const window of this.windows.values()) window.drop(member, this.nowMs)
     for (const remembered of this.#ids.values()) {
       if (remembered.member === member && remembered.state === 'counted') remembered.state = 'removed'
     }

@@ -72,6 +72,15 @@ export function periodBefore(window: CalendarWindow, atMs: number, periods: numb
   return name
 }
 
+/** The next period, found by looking ahead. */
+export function periodAfter(window: CalendarWindow, atMs: number): string {
+  const step = window.calendar === 'hour' ? 10 * MINUTE : HOUR
+  const present = periodOf(window, atMs)
+  let at = atMs
+  while (periodOf(window, at) === present) at += step
+  return periodOf(window, at)
+}
+
 /** ISO 8601: the week belongs to the year of its Thursday, week 1 has the first Thursday. */
 export function isoWeek(date: string): string {
   const thursday = new Date(`${date}T00:00:00Z`)

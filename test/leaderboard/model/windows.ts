@@ -1,7 +1,7 @@
 import type { BoardWindow, CalendarWindow, RollingWindow } from '@penknife/core'
 import { durationMs } from '@penknife/core'
 
-import { periodBefore, periodOf } from './calendar.ts'
+import { periodAfter, periodBefore, periodOf } from './calendar.ts'
 import type { Standing } from './ranking.ts'
 
 /** An increment that was counted, as a window that may give it back must know it. */
@@ -23,8 +23,8 @@ export interface WindowModel {
   without(increment: Counted, nowMs: number): number | null
   /** Takes an increment back, wherever it still counts. */
   takeBack(increment: Counted, nowMs: number): void
-  /** Takes a member off every period. */
-  drop(member: string): void
+  /** Takes a member off every period that can be read, and the next one. */
+  drop(member: string, nowMs: number): void
   /** Takes a member off the present period. */
   fallOff(member: string, nowMs: number): void
 }
@@ -78,8 +78,14 @@ function periods(
         board.set(member, { member, score: plus(before.score, -by), reached: unitAt(nowMs) })
       }
     },
-    drop(member) {
-      for (const board of boards.values()) board.delete(member)
+    drop(member, nowMs) {
+      const names = [nameAt(nowMs)]
+      if (calendar) {
+        names.push(periodAfter(calendar, nowMs))
+        for (let back = 1; back <= (calendar.previous ?? 1); back++)
+          names.push(periodBefore(calendar, nowMs, back))
+      }
+      for (const name of names) boards.get(name)?.delete(member)
     },
     fallOff: (member, nowMs) => void boardAt(nowMs).delete(member),
   }

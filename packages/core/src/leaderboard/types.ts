@@ -297,8 +297,8 @@ export interface Leaderboard<Data = unknown> {
    */
   undo(id: string): Promise<boolean>
   /**
-   * Takes a member off every window, previous periods included, with its data. Resolves with whether it was on the
-   * present one of any window. Its increments that are remembered cannot be undone any more.
+   * Takes a member off every window, previous periods included (and the next one, which is there when Redis' clock was set
+   * back), with its data. Resolves with whether it was on the present one of any window. Its increments that are remembered cannot be undone any more.
    */
   remove(member: string): Promise<boolean>
 

@@ -6,8 +6,8 @@ import type { Decision } from './types.ts'
 /** How denials are remembered in this process. */
 export interface DenyCacheOptions {
   /**
-   * Subjects whose denials are remembered at most; of more the latest. With one rule 0.6 KB each, and 0.9 KB once it
-   * was repeated; with three 0.8 and 1.3 KB. Default: 10,000.
+   * Subjects whose denials are remembered at most; of more the latest. With one rule 0.8 KB each, and 1.2 KB once it
+   * was repeated; with three 1.0 and 1.6 KB (`pnpm bench limiter.memory`). Default: 10,000.
    */
   readonly entries?: number
   /**

@@ -891,7 +891,7 @@ return replies`,
 }
 
 /**
- * Take a member off every window of a board, previous periods included, with its data.
+ * Take a member off every window of a board, previous periods and the next one included, with its data.
  *
  * What it has in the log of a rolling window stays there to count nothing: a mark at the end of the log says so, and goes
  * as the last of it. Touches as many sorted sets as the plan names, at most 816.
@@ -903,7 +903,7 @@ return replies`,
  */
 export const leaderboardRemove: Script<[keys: readonly string[], plan: Arg], [member: Arg], number | string> = {
   name: 'leaderboard/remove',
-  sha: '73105a93b5fb250908eebde3d25bd3201742b40e',
+  sha: '7125246c44c93ef9513b37cda7afb377391d0d80',
   batch: 1,
   sharedKeys: true,
   shared: ["plan"],
@@ -1147,6 +1147,12 @@ local function item(member)
       for _, key in ipairs({ window.log, window.gone, window.parts or window.log }) do
         redis.call('PEXPIRE', key, math.ceil(window.last / 1000) + 3600000)
       end
+    end
+  end
+  for at, window in ipairs(config.windows) do
+    if window.turn then
+      local other = 3 - open[at].period
+      strike(keys[window.z[other]], window.d and keys[window.d[other]], member)
     end
   end
   for _, former in ipairs(config.former) do
