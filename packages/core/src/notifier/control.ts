@@ -5,7 +5,7 @@ import { Lane } from './lane.ts'
 import { CHECK_MS, within } from './limits.ts'
 import { parseLive } from './messages.ts'
 import { toStretch } from './pages.ts'
-import type { NotifierEvent } from './types.ts'
+import type { NotifierEvent } from './events.ts'
 
 /** Who is told of the revocations of its user. */
 export interface Listener {

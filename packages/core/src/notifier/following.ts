@@ -1,6 +1,7 @@
 import type { Member } from './admission.ts'
 import type { Lane, LaneOptions } from './lane.ts'
-import type { NotifierEvent, Subscription } from './types.ts'
+import type { NotifierEvent } from './events.ts'
+import type { Subscription } from './types.ts'
 
 export type OnEvent = (event: NotifierEvent, subscription: Subscription, before: string) => void
 

@@ -1,5 +1,6 @@
 import { isOutage, PenknifeError } from '../errors.ts'
-import type { EventIterator, NotifierEvent, Subscription } from './types.ts'
+import type { NotifierEvent } from './events.ts'
+import type { EventIterator, Subscription } from './types.ts'
 
 /** Events that wait in memory for who iterates; beyond it they wait in the history. */
 const MOST_WAITING = 100
@@ -21,6 +22,7 @@ export function iterate(
   let forget = (): void => {}
 
   async function begin(): Promise<void> {
+    if (over) return
     try {
       const followed = await follow((event, subscription, before) =>
         iteration.onEvent(event, subscription, before),

@@ -1,7 +1,7 @@
 import { isOutage, PenknifeError } from '../errors.ts'
 import { type LiveEvent, parsePosition, type Position } from './messages.ts'
 import type { Stretch } from './pages.ts'
-import type { NotifierEvent, NotifierMessage } from './types.ts'
+import type { NotifierEvent, NotifierMessage } from './events.ts'
 
 /** Where a lane reads a channel's history. */
 export interface History {

@@ -2,7 +2,7 @@ import type { Route } from '../redis/keys.ts'
 import type { Subscriber } from '../redis/subscriber.ts'
 import { parseNudge } from './messages.ts'
 import { matcher } from './patterns.ts'
-import type { NudgeEvent } from './types.ts'
+import type { NudgeEvent } from './events.ts'
 
 export interface ListenTo {
   readonly subscriber: Subscriber

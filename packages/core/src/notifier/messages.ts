@@ -1,5 +1,5 @@
 import { invalid } from '../errors.ts'
-import type { NotifierMessage } from './types.ts'
+import type { NotifierMessage } from './events.ts'
 
 /** A place in a channel's history: the history's epoch and the offset of the last event seen. */
 export interface Position {

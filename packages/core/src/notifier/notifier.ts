@@ -27,16 +27,8 @@ import { atMost, CHECK_MS, within } from './limits.ts'
 import { listen } from './listen.ts'
 import { toPage, toStretch } from './pages.ts'
 import { createEncode } from './schemas.ts'
-import type {
-  EventMap,
-  EventSchemas,
-  InputsOf,
-  Notifier,
-  NotifierOptions,
-  NotifierSchemaOptions,
-  OutputsOf,
-  Subscription,
-} from './types.ts'
+import type { EventMap, EventSchemas, InputsOf, OutputsOf } from './events.ts'
+import type { Notifier, NotifierOptions, NotifierSchemaOptions, Subscription } from './types.ts'
 
 /** Pages of history that a notifier reads at once: clients that catch up must not crowd out everything else. */
 const READS = 16

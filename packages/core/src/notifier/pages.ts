@@ -1,6 +1,7 @@
 import type { Reply } from '../redis/script.ts'
 import { message, parsePosition, type Position } from './messages.ts'
-import type { HistoryPage, NotifierMessage } from './types.ts'
+import type { NotifierMessage } from './events.ts'
+import type { HistoryPage } from './types.ts'
 
 /** An event as a page of history has it; without a type it is only a step on the way. */
 type KeptEvent = readonly [id: string, coalesce: string, type: string, json: string]

@@ -1,7 +1,7 @@
 import { invalid } from '../errors.ts'
 import { checkName, nearest, toJson } from '../options.ts'
 import { checkSchema, conform } from '../standard-schema.ts'
-import type { EventSchemas } from './types.ts'
+import type { EventSchemas } from './events.ts'
 
 /** The largest event, as JSON in bytes. */
 const LARGEST_EVENT = 64 * 1024
