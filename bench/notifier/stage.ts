@@ -116,7 +116,7 @@ function publisherOf(
 ): { publish(channel: number, text?: string): Promise<unknown>; close(): Promise<void> } {
   let at = 0
   if (side === 'penknife') {
-    const penknife = connect(pattern(url))
+    const penknife = connect(pattern(url), { deadline: '30s' })
     const notifier = createNotifier(penknife.space('bench'))
     return {
       publish: (channel, text) => notifier.publish(channelOf(channel), eventOf(at++, text)),

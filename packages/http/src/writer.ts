@@ -148,7 +148,7 @@ class ResponseWriter implements StreamWriter {
 
   /**
    * Whether there is room for more. Where the body is just its bytes they go to the socket itself: the same bytes,
-   * since `response.write` would add nothing, for a fifth less CPU. A response that waits behind another on its
+   * since `response.write` would add nothing, for a tenth less CPU. A response that waits behind another on its
    * connection has no socket yet.
    */
   #pass(response: ServerResponse, bytes: Uint8Array): boolean {

@@ -13,6 +13,7 @@ export function messageFrame(message: NotifierMessage, id: string | undefined): 
   if (last && last.id === id) return last.text
   const data = `{"channel":${JSON.stringify(message.channel)},"data":${oneLine(message.json)}}`
   const text = `${id === undefined ? '' : `id: ${id}\n`}event: ${oneLine(message.type)}\ndata: ${data}\n\n`
+  if (built.size === 0) setImmediate(forget)
   built.set(message, { id, text })
   return text
 }
@@ -27,8 +28,17 @@ export function soleFrame(message: NotifierMessage, cursor: Cursor): string {
   return text
 }
 
-const sole = new WeakMap<NotifierMessage, string>()
-const built = new WeakMap<NotifierMessage, { readonly id: string | undefined; readonly text: string }>()
+/**
+ * What was built in this turn, in which nearly all clients are told; a WeakMap for longer would cost the garbage
+ * collector more than it saves.
+ */
+const built = new Map<NotifierMessage, { readonly id: string | undefined; readonly text: string }>()
+const sole = new Map<NotifierMessage, string>()
+
+function forget(): void {
+  built.clear()
+  sole.clear()
+}
 
 /** The event that tells a client to load a channel's state afresh. */
 export function resetFrame(channel: string, id: string): string {
