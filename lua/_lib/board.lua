@@ -101,9 +101,11 @@ function board.keep_with_log(window)
   end
 end
 
+local stamp = string.format('%.0f-*', now)
+
 -- Appends to a log whose ids are microseconds; when the clock was stepped back, to its last one.
 function board.append(log, ...)
-  local id = redis.pcall('XADD', log, string.format('%.0f-*', now), ...)
+  local id = redis.pcall('XADD', log, stamp, ...)
   if type(id) == 'table' and id.err then
     local top = redis.call('XREVRANGE', log, '+', '-', 'COUNT', 1)[1]
     if not top then

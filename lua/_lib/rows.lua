@@ -19,7 +19,7 @@ local function before(plan, window, style, value, position)
   if style == 'ordinal' then
     return position
   end
-  local score = board.score(plan, value)
+  local score = board.score(plan, tonumber(value))
   if style == 'dense' then
     return redis.call('ZCOUNT', window.d, '-inf', string.format('(%.17g', score))
   end
@@ -29,7 +29,7 @@ end
 local function told(plan, window, style, data, position, lines)
   local base = position
   if #lines > 0 then
-    base = before(plan, window, style, tonumber(lines[2]), position)
+    base = before(plan, window, style, lines[2], position)
     if data then
       local members = {}
       for at = 1, #lines, 2 do
@@ -69,17 +69,30 @@ function rows.between(plan, window, style, data, low, high, from, count)
   return rows.range(plan, window, style, data, start, stop)
 end
 
+-- A member's sort value and how many come before it; false when it is not there.
+local function found(plan, window, style, member)
+  local value = redis.call('ZSCORE', window.z, member)
+  local position = value and style == 'ordinal' and redis.call('ZRANK', window.z, member)
+  return value, value and before(plan, window, style, value, position)
+end
+
+-- A member's sort value, rank count and data.
+function rows.rank(plan, window, style, data, member)
+  local value, count = found(plan, window, style, member)
+  if not value then
+    return false
+  end
+  return value .. '\n' .. count .. '\n' .. (data and redis.call('HGET', data, member) or '')
+end
+
 -- Sort value and rank count of each of a list of members (JSON), and their data.
 function rows.of(plan, window, style, data, members)
   members = cjson.decode(members)
   local lines = {}
   for at, member in ipairs(members) do
-    local value, position = redis.call('ZSCORE', window.z, member), 0
-    if value and style == 'ordinal' then
-      position = redis.call('ZRANK', window.z, member)
-    end
+    local value, count = found(plan, window, style, member)
     lines[2 * at - 1] = value or ''
-    lines[2 * at] = value and before(plan, window, style, tonumber(value), position) or ''
+    lines[2 * at] = count or ''
   end
   if data then
     add_data(lines, data, members)
@@ -96,9 +109,8 @@ end
 
 -- How many members have a better score than a member, and how many there are.
 function rows.better(plan, window, _, _, member)
-  local value = tonumber(redis.call('ZSCORE', window.z, member))
-  return value
-    and string.format('%d\n%d', before(plan, window, 'competition', value, 0), redis.call('ZCARD', window.z))
+  local value, count = found(plan, window, 'competition', member)
+  return value and count .. '\n' .. redis.call('ZCARD', window.z)
 end
 
 -- The sort value for which a percentage of the members have no better one.

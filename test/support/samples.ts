@@ -142,6 +142,7 @@ export const SAMPLES: Readonly<Record<string, readonly Sample[]>> = {
     ...[
       ['range', 'dense', 1, 0, 1, '', ''],
       ['around', 'competition', 1, 'bob', 1, '', ''],
+      ['rank', 'ordinal', 1, 'bob', '', '', ''],
       ['between', 'ordinal', 0, '-inf', '2', 0, 5],
       ['of', 'ordinal', 1, '["ann","nobody"]', '', '', ''],
       ['count', 'ordinal', 0, '-inf', '2', '', ''],

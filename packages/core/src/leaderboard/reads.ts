@@ -39,9 +39,9 @@ export type Reads = Pick<
 
 /** Members of a list that are read in one call. */
 const CHUNK = 50
-/** Rows of several reads that share a call: about 0.2 ms of Redis. */
+/** Rows of several reads that share a call: a fifth of a millisecond of Redis, and half of one if each is searched for. */
 const ROWS_OF_A_CALL = 320
-const MOST_ITEMS = 32
+const MOST_ITEMS = 64
 /** What a member of a list costs beside a row of a page: it is searched for. */
 const SEARCH_ROWS = 3
 /** Rows of a call with data: they may be 4 KiB each. */
@@ -138,6 +138,13 @@ export function createReads({ runtime, settings, scores, layouts, clock, key }: 
     return rows
   }
 
+  /** A member's row; `count` is how many come before it. */
+  function toRow(member: string, value: string, count: string, { data }: Choice, text: string = ''): Row {
+    const score = scores.score(value)
+    const rank = Number(count) + 1
+    return data ? { member, score, rank, data: toData(text) } : { member, score, rank }
+  }
+
   /** Rows of members with the values that Redis sorts by, in the order asked for. */
   async function rowsOf(
     members: readonly string[],
@@ -152,9 +159,8 @@ export function createReads({ runtime, settings, scores, layouts, clock, key }: 
         return chunk.map((member, at) => {
           const value = lines[2 * at] as string
           if (value === '') return null
-          const row = { member, score: scores.score(value), rank: Number(lines[2 * at + 1]) + 1 }
           const text = lines[2 * chunk.length + at] as string
-          return { value: Number(value), row: choice.data ? { ...row, data: toData(text) } : row }
+          return { value: Number(value), row: toRow(member, value, lines[2 * at + 1] as string, choice, text) }
         })
       }),
     )
@@ -175,11 +181,12 @@ export function createReads({ runtime, settings, scores, layouts, clock, key }: 
         const reply = await plainRank(route, member)
         if (reply === null) return null
         const between = reply.indexOf(' ')
-        const score = scores.score(reply.slice(between + 1))
-        return { member, score, rank: Number(reply.slice(0, between)) + 1 }
+        return toRow(member, reply.slice(between + 1), reply.slice(0, between), choice)
       }
-      const lines = await read(choice, SEARCH_ROWS, 'around', member, 0)
-      return lines && (toRows(lines, choice)[0] ?? null)
+      const lines = await read(choice, SEARCH_ROWS, 'rank', member)
+      if (!lines) return null
+      const [value, count, text] = lines as [string, string, string]
+      return toRow(member, value, count, choice, text)
     },
     async ranks(members, options = NONE) {
       const choice = chooseRows(options, checkMembers(members).length)
