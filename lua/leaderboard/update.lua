@@ -2,7 +2,7 @@
 --
 -- What may be refused is found before the first write. At most 64 entries are taken out of rolling windows first; when
 -- more have to leave nothing else is done, so that no answer is stale.
--- @batch 24
+-- @batch 32
 -- @include board
 -- @include forget
 -- @include now
@@ -129,6 +129,7 @@ end
 
 -- Puts an amount on a rolling window's log; gives the entry's id.
 local function log(window, member, amount)
+  amount = board.text(config, amount)
   if not window.grain then
     return board.append(window.log, 'm', member, 'b', amount)
   end
@@ -251,7 +252,7 @@ local function apply(change, watch, tell)
   local told_from = told and rank_in(told, member)
   local fallen = moves and write(member, moves, amount, id) or {}
   local value = moves and moves[1][2] or value_in(open[1], member)
-  local reply = { value and string.format('%.17g', value) or '', false, false }
+  local reply = { value and board.text(config, value) or '', false, false }
   if watched then
     local before
     if moves then
@@ -262,7 +263,7 @@ local function apply(change, watch, tell)
     local to = rank_in(watched, member)
     local after = to and redis.call('ZSCORE', watched.z, member)
     local applied = moves and (kind ~= 'b' or moves[watch][1] ~= moves[watch][2])
-    reply[2] = { applied and 1 or 0, before and string.format('%.17g', before), after, from, to }
+    reply[2] = { applied and 1 or 0, before and board.text(config, before), after, from, to }
   end
   if told then
     reply[3] = events(member, told_from, rank_in(told, member), fallen[config.events.window])

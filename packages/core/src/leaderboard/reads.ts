@@ -160,7 +160,10 @@ export function createReads({ runtime, settings, scores, layouts, clock, key }: 
           const value = lines[2 * at] as string
           if (value === '') return null
           const text = lines[2 * chunk.length + at] as string
-          return { value: Number(value), row: toRow(member, value, lines[2 * at + 1] as string, choice, text) }
+          return {
+            value: Number(value),
+            row: toRow(member, value, lines[2 * at + 1] as string, choice, text),
+          }
         })
       }),
     )

@@ -165,7 +165,7 @@ return replies`,
  */
 export const leaderboardRead: Script<[keys: readonly string[], plan: Arg], [what: Arg, style: Arg, data: Arg, a: Arg, b: Arg, c: Arg, d: Arg], number | string | null> = {
   name: 'leaderboard/read',
-  sha: '6daa5d1957f15eefbee6744cc9d2af85558fcb3b',
+  sha: '49677d2e8b41336652cd7bfe05ff601071fb4615',
   batch: 16,
   sharedKeys: true,
   shared: ["plan"],
@@ -210,6 +210,9 @@ function board.value(plan, score, time)
   local ticks = math.floor((time - plan.since) / plan.unit)
   return score * plan.shift + math.max(0, math.min(ticks, plan.shift - 1))
 end
+function board.text(plan, value)
+  return string.format(plan.limit and '%d' or '%.17g', value)
+end
 local function name_of(score)
   return string.format('%.17g', score + 0)
 end
@@ -234,7 +237,7 @@ function board.differ(plan, window, before, after)
 end
 function board.write(plan, window, member, before, after)
   if after then
-    redis.call('ZADD', window.z, after, member)
+    redis.call('ZADD', window.z, board.text(plan, after), member)
   else
     redis.call('ZREM', window.z, member)
   end
@@ -252,8 +255,9 @@ function board.keep_with_log(window)
     redis.call('PEXPIRE', window.d, left)
   end
 end
+local stamp = string.format('%.0f-*', now)
 function board.append(log, ...)
-  local id = redis.pcall('XADD', log, string.format('%.0f-*', now), ...)
+  local id = redis.pcall('XADD', log, stamp, ...)
   if type(id) == 'table' and id.err then
     local top = redis.call('XREVRANGE', log, '+', '-', 'COUNT', 1)[1]
     if not top then
@@ -281,7 +285,7 @@ local function before(plan, window, style, value, position)
   if style == 'ordinal' then
     return position
   end
-  local score = board.score(plan, value)
+  local score = board.score(plan, tonumber(value))
   if style == 'dense' then
     return redis.call('ZCOUNT', window.d, '-inf', string.format('(%.17g', score))
   end
@@ -290,7 +294,7 @@ end
 local function told(plan, window, style, data, position, lines)
   local base = position
   if #lines > 0 then
-    base = before(plan, window, style, tonumber(lines[2]), position)
+    base = before(plan, window, style, lines[2], position)
     if data then
       local members = {}
       for at = 1, #lines, 2 do
@@ -323,16 +327,25 @@ function rows.between(plan, window, style, data, low, high, from, count)
   end
   return rows.range(plan, window, style, data, start, stop)
 end
+local function found(plan, window, style, member)
+  local value = redis.call('ZSCORE', window.z, member)
+  local position = value and style == 'ordinal' and redis.call('ZRANK', window.z, member)
+  return value, value and before(plan, window, style, value, position)
+end
+function rows.rank(plan, window, style, data, member)
+  local value, count = found(plan, window, style, member)
+  if not value then
+    return false
+  end
+  return value .. '\\n' .. count .. '\\n' .. (data and redis.call('HGET', data, member) or '')
+end
 function rows.of(plan, window, style, data, members)
   members = cjson.decode(members)
   local lines = {}
   for at, member in ipairs(members) do
-    local value, position = redis.call('ZSCORE', window.z, member), 0
-    if value and style == 'ordinal' then
-      position = redis.call('ZRANK', window.z, member)
-    end
+    local value, count = found(plan, window, style, member)
     lines[2 * at - 1] = value or ''
-    lines[2 * at] = value and before(plan, window, style, tonumber(value), position) or ''
+    lines[2 * at] = count or ''
   end
   if data then
     add_data(lines, data, members)
@@ -346,9 +359,8 @@ function rows.count(_, window, _, _, low, high)
   return tostring(redis.call('ZCOUNT', window.z, low, high))
 end
 function rows.better(plan, window, _, _, member)
-  local value = tonumber(redis.call('ZSCORE', window.z, member))
-  return value
-    and string.format('%d\\n%d', before(plan, window, 'competition', value, 0), redis.call('ZCARD', window.z))
+  local value, count = found(plan, window, 'competition', member)
+  return value and count .. '\\n' .. redis.call('ZCARD', window.z)
 end
 function rows.quantile(_, window, _, _, percent)
   local count = redis.call('ZCARD', window.z)
@@ -415,7 +427,7 @@ return replies`,
  */
 export const leaderboardReadRolling: Script<[keys: readonly string[], plan: Arg], [what: Arg, style: Arg, data: Arg, a: Arg, b: Arg, c: Arg, d: Arg], number | string | null> = {
   name: 'leaderboard/read-rolling',
-  sha: '3ed38dda049ca1d3ed5b3a6025ccc36763f5fb44',
+  sha: 'c0eaa2902b662b52815ce9c549dfee6c1eb17031',
   batch: 16,
   sharedKeys: true,
   shared: ["plan"],
@@ -460,6 +472,9 @@ function board.value(plan, score, time)
   local ticks = math.floor((time - plan.since) / plan.unit)
   return score * plan.shift + math.max(0, math.min(ticks, plan.shift - 1))
 end
+function board.text(plan, value)
+  return string.format(plan.limit and '%d' or '%.17g', value)
+end
 local function name_of(score)
   return string.format('%.17g', score + 0)
 end
@@ -484,7 +499,7 @@ function board.differ(plan, window, before, after)
 end
 function board.write(plan, window, member, before, after)
   if after then
-    redis.call('ZADD', window.z, after, member)
+    redis.call('ZADD', window.z, board.text(plan, after), member)
   else
     redis.call('ZREM', window.z, member)
   end
@@ -502,8 +517,9 @@ function board.keep_with_log(window)
     redis.call('PEXPIRE', window.d, left)
   end
 end
+local stamp = string.format('%.0f-*', now)
 function board.append(log, ...)
-  local id = redis.pcall('XADD', log, string.format('%.0f-*', now), ...)
+  local id = redis.pcall('XADD', log, stamp, ...)
   if type(id) == 'table' and id.err then
     local top = redis.call('XREVRANGE', log, '+', '-', 'COUNT', 1)[1]
     if not top then
@@ -531,7 +547,7 @@ local function before(plan, window, style, value, position)
   if style == 'ordinal' then
     return position
   end
-  local score = board.score(plan, value)
+  local score = board.score(plan, tonumber(value))
   if style == 'dense' then
     return redis.call('ZCOUNT', window.d, '-inf', string.format('(%.17g', score))
   end
@@ -540,7 +556,7 @@ end
 local function told(plan, window, style, data, position, lines)
   local base = position
   if #lines > 0 then
-    base = before(plan, window, style, tonumber(lines[2]), position)
+    base = before(plan, window, style, lines[2], position)
     if data then
       local members = {}
       for at = 1, #lines, 2 do
@@ -573,16 +589,25 @@ function rows.between(plan, window, style, data, low, high, from, count)
   end
   return rows.range(plan, window, style, data, start, stop)
 end
+local function found(plan, window, style, member)
+  local value = redis.call('ZSCORE', window.z, member)
+  local position = value and style == 'ordinal' and redis.call('ZRANK', window.z, member)
+  return value, value and before(plan, window, style, value, position)
+end
+function rows.rank(plan, window, style, data, member)
+  local value, count = found(plan, window, style, member)
+  if not value then
+    return false
+  end
+  return value .. '\\n' .. count .. '\\n' .. (data and redis.call('HGET', data, member) or '')
+end
 function rows.of(plan, window, style, data, members)
   members = cjson.decode(members)
   local lines = {}
   for at, member in ipairs(members) do
-    local value, position = redis.call('ZSCORE', window.z, member), 0
-    if value and style == 'ordinal' then
-      position = redis.call('ZRANK', window.z, member)
-    end
+    local value, count = found(plan, window, style, member)
     lines[2 * at - 1] = value or ''
-    lines[2 * at] = value and before(plan, window, style, tonumber(value), position) or ''
+    lines[2 * at] = count or ''
   end
   if data then
     add_data(lines, data, members)
@@ -596,9 +621,8 @@ function rows.count(_, window, _, _, low, high)
   return tostring(redis.call('ZCOUNT', window.z, low, high))
 end
 function rows.better(plan, window, _, _, member)
-  local value = tonumber(redis.call('ZSCORE', window.z, member))
-  return value
-    and string.format('%d\\n%d', before(plan, window, 'competition', value, 0), redis.call('ZCARD', window.z))
+  local value, count = found(plan, window, 'competition', member)
+  return value and count .. '\\n' .. redis.call('ZCARD', window.z)
 end
 function rows.quantile(_, window, _, _, percent)
   local count = redis.call('ZCARD', window.z)
@@ -754,7 +778,7 @@ return replies`,
  */
 export const leaderboardRecall: Script<[keys: readonly string[], remember: Arg], [id: Arg], number | null> = {
   name: 'leaderboard/recall',
-  sha: 'efad596397c382f64c2f5012f71ce15d1ceb4709',
+  sha: '4bb0120c81329fcc5c396dde8c131ba4563757c1',
   batch: 64,
   sharedKeys: true,
   shared: ["remember"],
@@ -799,6 +823,9 @@ function board.value(plan, score, time)
   local ticks = math.floor((time - plan.since) / plan.unit)
   return score * plan.shift + math.max(0, math.min(ticks, plan.shift - 1))
 end
+function board.text(plan, value)
+  return string.format(plan.limit and '%d' or '%.17g', value)
+end
 local function name_of(score)
   return string.format('%.17g', score + 0)
 end
@@ -823,7 +850,7 @@ function board.differ(plan, window, before, after)
 end
 function board.write(plan, window, member, before, after)
   if after then
-    redis.call('ZADD', window.z, after, member)
+    redis.call('ZADD', window.z, board.text(plan, after), member)
   else
     redis.call('ZREM', window.z, member)
   end
@@ -841,8 +868,9 @@ function board.keep_with_log(window)
     redis.call('PEXPIRE', window.d, left)
   end
 end
+local stamp = string.format('%.0f-*', now)
 function board.append(log, ...)
-  local id = redis.pcall('XADD', log, string.format('%.0f-*', now), ...)
+  local id = redis.pcall('XADD', log, stamp, ...)
   if type(id) == 'table' and id.err then
     local top = redis.call('XREVRANGE', log, '+', '-', 'COUNT', 1)[1]
     if not top then
@@ -903,7 +931,7 @@ return replies`,
  */
 export const leaderboardRemove: Script<[keys: readonly string[], plan: Arg], [member: Arg], number | string> = {
   name: 'leaderboard/remove',
-  sha: '7125246c44c93ef9513b37cda7afb377391d0d80',
+  sha: '0ed1f07f143d7565e9663573fc54564f1b117191',
   batch: 1,
   sharedKeys: true,
   shared: ["plan"],
@@ -948,6 +976,9 @@ function board.value(plan, score, time)
   local ticks = math.floor((time - plan.since) / plan.unit)
   return score * plan.shift + math.max(0, math.min(ticks, plan.shift - 1))
 end
+function board.text(plan, value)
+  return string.format(plan.limit and '%d' or '%.17g', value)
+end
 local function name_of(score)
   return string.format('%.17g', score + 0)
 end
@@ -972,7 +1003,7 @@ function board.differ(plan, window, before, after)
 end
 function board.write(plan, window, member, before, after)
   if after then
-    redis.call('ZADD', window.z, after, member)
+    redis.call('ZADD', window.z, board.text(plan, after), member)
   else
     redis.call('ZREM', window.z, member)
   end
@@ -990,8 +1021,9 @@ function board.keep_with_log(window)
     redis.call('PEXPIRE', window.d, left)
   end
 end
+local stamp = string.format('%.0f-*', now)
 function board.append(log, ...)
-  local id = redis.pcall('XADD', log, string.format('%.0f-*', now), ...)
+  local id = redis.pcall('XADD', log, stamp, ...)
   if type(id) == 'table' and id.err then
     local top = redis.call('XREVRANGE', log, '+', '-', 'COUNT', 1)[1]
     if not top then
@@ -1205,7 +1237,7 @@ return replies`,
  */
 export const leaderboardUndo: Script<[keys: readonly string[], plan: Arg], [id: Arg, time: Arg], number> = {
   name: 'leaderboard/undo',
-  sha: 'c5865b8d45ce150f499e0b15f50ac2779d7f1a27',
+  sha: '9e47ee1dbb183e3665f21dce69b943dadcfa4259',
   batch: 1,
   sharedKeys: true,
   shared: ["plan"],
@@ -1250,6 +1282,9 @@ function board.value(plan, score, time)
   local ticks = math.floor((time - plan.since) / plan.unit)
   return score * plan.shift + math.max(0, math.min(ticks, plan.shift - 1))
 end
+function board.text(plan, value)
+  return string.format(plan.limit and '%d' or '%.17g', value)
+end
 local function name_of(score)
   return string.format('%.17g', score + 0)
 end
@@ -1274,7 +1309,7 @@ function board.differ(plan, window, before, after)
 end
 function board.write(plan, window, member, before, after)
   if after then
-    redis.call('ZADD', window.z, after, member)
+    redis.call('ZADD', window.z, board.text(plan, after), member)
   else
     redis.call('ZREM', window.z, member)
   end
@@ -1292,8 +1327,9 @@ function board.keep_with_log(window)
     redis.call('PEXPIRE', window.d, left)
   end
 end
+local stamp = string.format('%.0f-*', now)
 function board.append(log, ...)
-  local id = redis.pcall('XADD', log, string.format('%.0f-*', now), ...)
+  local id = redis.pcall('XADD', log, stamp, ...)
   if type(id) == 'table' and id.err then
     local top = redis.call('XREVRANGE', log, '+', '-', 'COUNT', 1)[1]
     if not top then
@@ -1502,8 +1538,8 @@ return replies`,
  */
 export const leaderboardUpdate: Script<[keys: readonly string[], plan: Arg], [changes: Arg, watch: Arg, tell: Arg], number | string | readonly Reply[]> = {
   name: 'leaderboard/update',
-  sha: '06793677a5a5c5f805c7b8baf34133ffff801f20',
-  batch: 24,
+  sha: '6257a825e49b0988310087fc362b202f86865f0d',
+  batch: 32,
   sharedKeys: true,
   shared: ["plan"],
   keys: [],
@@ -1547,6 +1583,9 @@ function board.value(plan, score, time)
   local ticks = math.floor((time - plan.since) / plan.unit)
   return score * plan.shift + math.max(0, math.min(ticks, plan.shift - 1))
 end
+function board.text(plan, value)
+  return string.format(plan.limit and '%d' or '%.17g', value)
+end
 local function name_of(score)
   return string.format('%.17g', score + 0)
 end
@@ -1571,7 +1610,7 @@ function board.differ(plan, window, before, after)
 end
 function board.write(plan, window, member, before, after)
   if after then
-    redis.call('ZADD', window.z, after, member)
+    redis.call('ZADD', window.z, board.text(plan, after), member)
   else
     redis.call('ZREM', window.z, member)
   end
@@ -1589,8 +1628,9 @@ function board.keep_with_log(window)
     redis.call('PEXPIRE', window.d, left)
   end
 end
+local stamp = string.format('%.0f-*', now)
 function board.append(log, ...)
-  local id = redis.pcall('XADD', log, string.format('%.0f-*', now), ...)
+  local id = redis.pcall('XADD', log, stamp, ...)
   if type(id) == 'table' and id.err then
     local top = redis.call('XREVRANGE', log, '+', '-', 'COUNT', 1)[1]
     if not top then
@@ -1814,6 +1854,7 @@ local function touch(window)
   end
 end
 local function log(window, member, amount)
+  amount = board.text(config, amount)
   if not window.grain then
     return board.append(window.log, 'm', member, 'b', amount)
   end
@@ -1922,7 +1963,7 @@ local function apply(change, watch, tell)
   local told_from = told and rank_in(told, member)
   local fallen = moves and write(member, moves, amount, id) or {}
   local value = moves and moves[1][2] or value_in(open[1], member)
-  local reply = { value and string.format('%.17g', value) or '', false, false }
+  local reply = { value and board.text(config, value) or '', false, false }
   if watched then
     local before
     if moves then
@@ -1933,7 +1974,7 @@ local function apply(change, watch, tell)
     local to = rank_in(watched, member)
     local after = to and redis.call('ZSCORE', watched.z, member)
     local applied = moves and (kind ~= 'b' or moves[watch][1] ~= moves[watch][2])
-    reply[2] = { applied and 1 or 0, before and string.format('%.17g', before), after, from, to }
+    reply[2] = { applied and 1 or 0, before and board.text(config, before), after, from, to }
   end
   if told then
     reply[3] = events(member, told_from, rank_in(told, member), fallen[config.events.window])
