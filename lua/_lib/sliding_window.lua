@@ -21,7 +21,11 @@ function sliding_window.look(rule, time, counted, level)
     if passed == 1 then
       before, used = used, 0
     elseif passed > 1 then
-      start, before, used = now, 0, 0
+      before, used = 0, 0
+    end
+    if before + used == 0 then
+      -- Nothing counts any more: as a subject that was never seen.
+      start = now
     end
     if counted ~= rule.window then
       -- The window was changed: what counts now begins a new one.

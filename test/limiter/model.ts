@@ -90,6 +90,8 @@ const slidingWindow: Look = (rule, saved, now) => {
       before = Math.min(saved['before'] as number, 2 * rule.limit)
       used = Math.min(saved['used'] as number, 2 * rule.limit)
       if (passed === 1) [before, used] = [used, 0]
+      // A window that holds nothing is none.
+      if (before === 0 && used === 0) start = now
       if (counted !== window) {
         const part = Math.floor((before * (counted - (now - start))) / counted + 1e-6) + 1
         ;[start, before, used] = [now, 0, Math.min(used + Math.min(before, part), 2 * rule.limit)]

@@ -2173,7 +2173,7 @@ return replies`,
  */
 export const limiterCharge: Script<[rules: Arg], [...places: string[], cost: Arg, asking: Arg, lease: Arg], readonly Reply[]> = {
   name: 'limiter/charge',
-  sha: 'cdfd0957af824de987667cc331d2c27f0cdfd32b',
+  sha: '2491ca8c90ab2e3aa78a8b68bcb60e3ba07531a4',
   batch: 16,
   sharedKeys: false,
   shared: ["rules"],
@@ -2289,7 +2289,10 @@ function sliding_window.look(rule, time, counted, level)
     if passed == 1 then
       before, used = used, 0
     elseif passed > 1 then
-      start, before, used = now, 0, 0
+      before, used = 0, 0
+    end
+    if before + used == 0 then
+      start = now
     end
     if counted ~= rule.window then
       local part = math.floor(before * (counted - (now - start)) / counted + 1e-6) + 1

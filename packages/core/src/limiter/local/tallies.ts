@@ -108,9 +108,9 @@ function slidingWindow(rule: KnownRule): ReturnType<Kind> {
       time = now
       // From what was saved with the last charge: to look twice must not move a window.
       const passed = Math.floor((now - saved.start) / window)
-      start = passed < 2 ? saved.start + passed * window : now
       before = passed === 0 ? saved.before : passed === 1 ? saved.used : 0
       used = passed === 0 ? saved.used : 0
+      start = before + used > 0 ? saved.start + passed * window : now
     },
     over(tokens) {
       const covered = ticks - Math.floor((time - start) / tick)
