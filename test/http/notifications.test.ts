@@ -193,6 +193,7 @@ describe.each(frameworks)('notifications on $name', (adapter) => {
       '?channel=a%00b',
       `?channel=${long}`,
       '?channel=%7Ba%7D',
+      '?channel=user:*',
       `?${many}`,
     ]) {
       expect([query, (await call(`${url}/${query}`)).status]).toEqual([query, 400])
