@@ -39,15 +39,15 @@ export function readJournals<R>(folder: string): ReadonlyMap<string, readonly Ti
   return journals
 }
 
-/** Reads journals while they are written: each call gives what is new since the last one. */
+/** Reads journals while they are written: each call gives what is new since the last one, earlier lives first. */
 export function followJournals<R>(
   folder: string,
 ): () => readonly (readonly [life: string, record: Timed<R>])[] {
   const read = new Map<string, number>()
   return () => {
     const found: [string, Timed<R>][] = []
-    for (const file of readdirSync(folder)) {
-      if (!file.endsWith('.jsonl')) continue
+    const files = readdirSync(folder).filter((file) => file.endsWith('.jsonl'))
+    for (const file of files.toSorted((a, b) => a.localeCompare(b, 'en', { numeric: true }))) {
       const path = join(folder, file)
       const from = read.get(file) ?? 0
       const bytes = Buffer.alloc(statSync(path).size - from)

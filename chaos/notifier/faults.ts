@@ -31,7 +31,7 @@ export function notifierFaults({ random, journal, alone }: Scene, pair: Pair, ar
     },
     {
       name: 'Redis emptied',
-      weight: 0.5,
+      weight: 0.3,
       strike: () =>
         alone(() => {
           told('flush')
@@ -40,7 +40,7 @@ export function notifierFaults({ random, journal, alone }: Scene, pair: Pair, ar
     },
     {
       name: 'Redis restarted without its data',
-      weight: 0.5,
+      weight: 0.3,
       strike: () =>
         alone(async () => {
           const { front, master } = pair
@@ -56,7 +56,7 @@ export function notifierFaults({ random, journal, alone }: Scene, pair: Pair, ar
     },
     {
       name: 'a replica promoted without the last events',
-      weight: 1.5,
+      weight: 2.5,
       strike: () =>
         alone(async () => {
           // A replica that still loads what it is to follow cannot take over.

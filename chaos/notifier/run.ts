@@ -45,6 +45,8 @@ export interface ChaosOptions {
   readonly perSecond?: number
   /** Time between two faults. */
   readonly betweenMs?: readonly [number, number]
+  /** How long a client may take to the end of its channels. Default: 20 s. */
+  readonly arrivalMs?: number
   /** Only these faults. Default: all. */
   readonly faults?: readonly string[]
   /** A Chromium, whose pages are clients too. */
@@ -69,7 +71,7 @@ export interface ChaosResult extends Verdict {
  * How long a client may take to the end of its channels once nothing fails any more: a connection to Redis that went
  * silent is probed every 10 s and given up 5 s later, and positions are compared every 10 s.
  */
-export const ARRIVAL_MS = 20_000
+const ARRIVAL_MS = 20_000
 
 type PartConfig = ChromiumConfig | CoreConfig | HttpConfig | PublisherConfig | RawConfig | ServerConfig
 
@@ -86,7 +88,7 @@ const [news = '', room = '', user = '', prices = '', fat = '', quiet = ''] = all
  */
 export async function runNotifierChaos(options: ChaosOptions): Promise<ChaosResult> {
   const { seed, seconds, perSecond = 120, betweenMs = [100, 400], sabotage = [], breaks = [] } = options
-  const { chromium, log = () => {} } = options
+  const { chromium, arrivalMs = ARRIVAL_MS, log = () => {} } = options
   const started = performance.now()
   const folder = await mkdtemp(join(tmpdir(), 'penknife-chaos-'))
   const journal = openJournal<FaultRecord>(folder, 'faults')
@@ -222,7 +224,7 @@ export async function runNotifierChaos(options: ChaosOptions): Promise<ChaosResu
     const ended = performance.now()
     const ends = await endsOf(pair.master.socket)
     let left = arrivals.behind(ends)
-    while (left.length > 0 && performance.now() < ended + ARRIVAL_MS) {
+    while (left.length > 0 && performance.now() < ended + arrivalMs) {
       await delay(100)
       left = arrivals.behind(ends)
     }

@@ -1,0 +1,262 @@
+import { expect, test } from 'vitest'
+
+import type { Break } from '../../chaos/harness/bundle.ts'
+import { findingsOf } from '../../chaos/harness/claims.ts'
+import type { Timed } from '../../chaos/harness/journal.ts'
+import type { Sabotage } from '../../chaos/harness/sabotage.ts'
+import { check } from '../../chaos/notifier/check.ts'
+import type { Record } from '../../chaos/notifier/records.ts'
+import { runNotifierChaos } from '../../chaos/notifier/run.ts'
+import { LONG } from '../support/until.ts'
+
+/** An event's id: its offset, and its publisher's number as tag, both of the same value unless said otherwise. */
+const idOf = (offset: number, n: number = offset, epoch: number = 7): string =>
+  `${epoch}-${offset}-${String(n).padStart(6, '0')}`
+
+const kept = (offset: number, n: number = offset, s?: string): object => ({
+  k: 'kept',
+  c: 'room',
+  id: `7-${offset}`,
+  p: 0,
+  n,
+  ...(s === undefined ? {} : { s }),
+})
+const published = (offset: number, n: number = offset): object => ({
+  k: 'published',
+  p: 0,
+  n,
+  c: 'room',
+  id: idOf(offset, n),
+})
+const seen = (offset: number, n: number = offset, more: object = {}): object => ({
+  k: 'event',
+  w: 0,
+  c: 'room',
+  cursor: `room=${idOf(offset, n)}`,
+  p: 0,
+  n,
+  intact: true,
+  ...more,
+})
+const reset = (position: string): object => ({ k: 'reset', w: 0, c: 'room', cursor: `room=${position}` })
+const first = (offset: number): object => ({ k: 'first', c: 'room', id: `7-${offset}` })
+const lost = (after: string | null): object => ({ k: 'lost', c: 'room', after })
+const begins = (cursor: string): object => ({ k: 'begins', w: 0, cursor })
+const upTo = (last: number): number[] => Array.from({ length: last }, (_, at) => at + 1)
+
+interface Told {
+  /** What Redis had. Default: ten events. */
+  readonly archive?: readonly object[]
+  /** Default: all of ten are confirmed. */
+  readonly publisher?: readonly object[]
+  /** What the client saw, life by life. */
+  readonly client?: readonly object[]
+  readonly laterLife?: readonly object[]
+  readonly server?: readonly object[]
+  readonly faults?: readonly object[]
+  readonly left?: readonly string[]
+}
+
+/** What the checker says of a history; records come two seconds apart, in the order of the lists. */
+function findings({
+  archive = upTo(10).map((n) => kept(n)),
+  publisher = upTo(10).map((n) => published(n)),
+  client = [],
+  laterLife = [],
+  server = [],
+  faults = [],
+  left = [],
+}: Told): readonly string[] {
+  const timed = (records: readonly object[]): readonly Timed<Record>[] =>
+    records.map((record, at) => ({ t: 2000 * at, ...record }) as Timed<Record>)
+  const follows = { k: 'follows', w: 0, channels: ['room'] }
+  const journals = new Map([
+    ['archive', timed(archive)],
+    ['faults', timed(faults)],
+    ['publisher-1.1', timed(publisher)],
+    ['server-koa.1', timed(server)],
+    ['client.1', timed([follows, ...client])],
+    ['client.2', timed(laterLife)],
+  ])
+  return findingsOf(check({ journals, left }).claims)
+}
+
+const order = /^what a client sees of a channel is its history event by event/
+const one = (claim: RegExp): unknown[] => [expect.stringMatching(claim)]
+
+test('a history without a fault has no findings', () => {
+  expect(findings({ client: upTo(10).map((n) => seen(n)) })).toEqual([])
+  expect(findings({ client: [seen(4), seen(5)], laterLife: [begins(`room=${idOf(5)}`), seen(6)] })).toEqual(
+    [],
+  )
+})
+
+test('an event that is missing, comes again or too early is found', () => {
+  expect(findings({ client: [seen(3), seen(5)] })).toEqual(one(order))
+  expect(findings({ client: [seen(3), seen(3)] })).toEqual(one(order))
+  expect(findings({ client: [seen(3), seen(4), seen(3)] })).toEqual(one(order))
+  expect(findings({ client: [begins(`room=${idOf(3)}`), seen(5)] })).toEqual(one(order))
+})
+
+test('a client that goes on from the wrong place after its process was killed is found', () => {
+  expect(findings({ client: [seen(3)], laterLife: [begins(`room=${idOf(3)}`), seen(5)] })).toEqual(one(order))
+  expect(findings({ client: [seen(3)], laterLife: [begins(`room=${idOf(4)}`)] })).toEqual(
+    one(/^a cursor never passes over/),
+  )
+})
+
+test('an event that nobody published, of another channel or garbled, is found', () => {
+  expect(findings({ client: [seen(3, 99)] })).toEqual(one(/the history never had it there/))
+  expect(findings({ client: [seen(3, 3, { c: 'secret', cursor: `secret=${idOf(3)}` })] })).toEqual(
+    one(/^a client sees only channels that it follows/),
+  )
+  expect(findings({ client: [seen(3, 3, { intact: false })] })).toEqual(
+    one(/^a client sees only channels that it follows/),
+  )
+})
+
+test('a cursor that runs ahead of what the client got is found', () => {
+  const ahead = { k: 'position', w: 0, cursor: `room=${idOf(5)}` }
+  expect(findings({ client: [seen(3), ahead, seen(6)] })).toEqual(one(/^a cursor never passes over/))
+})
+
+/** Ten events of which a new master lacks the last three, whose offsets it gives to others. */
+const forked = [
+  ...upTo(10).map((n) => kept(n)),
+  lost('7-7'),
+  ...[8, 9, 10, 11].map((offset) => kept(offset, 100 + offset)),
+]
+
+test('after a promotion who saw lost events must be told, and who was behind them must not', () => {
+  const archive = forked
+  const seven = upTo(7).map((n) => seen(n))
+  const anew = [seen(8, 108), seen(9, 109), seen(10, 110), seen(11, 111)]
+  expect(findings({ archive, client: [...seven, ...anew] })).toEqual([])
+  expect(findings({ archive, client: [...seven, seen(8), seen(9), seen(10), seen(11, 111)] })).toEqual(
+    one(order),
+  )
+  expect(findings({ archive, client: [...seven, seen(8), seen(9, 109)] })).toEqual(one(order))
+  const late = Array.from({ length: 20 }, () => ({ k: 'stalls', w: 0 }))
+  expect(
+    findings({ archive, client: [...seven, seen(8), ...late, reset(idOf(10, 110)), seen(11, 111)] }),
+  ).toEqual([])
+  expect(findings({ archive, client: [...seven, ...late, reset(idOf(10, 110)), seen(11, 111)] })).toEqual(
+    one(/^a reset comes only where history was lost or trimmed/),
+  )
+})
+
+test('an event with the same id in both histories does not hide that one before it was another', () => {
+  // Event 9 was lost as the tenth, and published again as the tenth; what stands before it is another.
+  const archive = [...forked.slice(0, 11), kept(8, 108), kept(9, 109), kept(10), kept(11, 111)]
+  const client = [...upTo(10).map((n) => seen(n)), seen(11, 111)]
+  expect(findings({ archive, client })).toEqual(one(order))
+})
+
+test('a reset without a loss is found, one after a trim is in order', () => {
+  const archive = [...upTo(10).map((n) => kept(n)), first(6)]
+  const late = Array.from({ length: 20 }, () => ({ k: 'stalls', w: 0 }))
+  expect(findings({ archive, client: [seen(3), ...late, reset(idOf(9)), seen(10)] })).toEqual([])
+  expect(findings({ archive, client: [seen(7), ...late, reset(idOf(9)), seen(10)] })).toEqual(
+    one(/^a reset comes only/),
+  )
+  expect(findings({ archive, client: [seen(3), ...late, reset(idOf(8)), seen(10)] })).toEqual(one(order))
+})
+
+test('what is told anew may be passed over, if it is told anew', () => {
+  const archive = [kept(1, 1, 'acme'), kept(2, 2, 'brew'), kept(3, 3, 'acme'), kept(4), kept(5, 5, 'brew')]
+  const publisher = [published(1)]
+  expect(findings({ archive, publisher, client: [begins('room=0-0'), seen(3), seen(4), seen(5)] })).toEqual(
+    [],
+  )
+  expect(findings({ archive, publisher, client: [begins('room=0-0'), seen(3), seen(4)] })).toEqual(
+    one(/were never told anew/),
+  )
+  expect(findings({ archive, publisher, client: [begins('room=0-0'), seen(3), seen(5)] })).toEqual(one(order))
+})
+
+test('a history that skips, repeats an event or lacks a confirmed one is found', () => {
+  expect(findings({ archive: [kept(1), kept(3)], publisher: [] })).toEqual(one(/^a channel's offsets count/))
+  expect(findings({ archive: [kept(1), kept(2), kept(3, 1)], publisher: [] })).toEqual(
+    one(/^an event stands once/),
+  )
+  expect(findings({ publisher: [published(11)] })).toEqual(one(/^a confirmed event is in the history/))
+  expect(findings({ archive: [kept(1), lost(null), kept(1, 1)], publisher: [published(1)] })).toEqual([])
+})
+
+test('who does not arrive, is turned away, crashes, hangs or grows is found', () => {
+  expect(findings({ left: ['client#0 is at 7-3 in room'] })).toEqual(one(/^once the faults stop/))
+  expect(findings({ client: [{ k: 'turned away', w: 0, why: 'status 500' }] })).toEqual(one(/^no client is/))
+  expect(findings({ faults: [{ k: 'fault', fault: 'ended with 1', on: 'server-koa.1' }] })).toEqual(
+    one(/^no process ends by itself/),
+  )
+  expect(findings({ server: [{ k: 'stuck' }] })).toEqual(one(/^no process ends by itself/))
+  expect(findings({ server: [{ k: 'memory', rss: 2 ** 30 }] })).toEqual(one(/^a server never holds more/))
+})
+
+interface Broken {
+  readonly what: string
+  readonly breaks?: readonly Break[]
+  readonly sabotage?: readonly Sabotage[]
+  readonly faults: readonly string[]
+  readonly finds: RegExp
+  readonly long?: true
+}
+
+/** The ways in which a lane notices that something is missing; together, since each makes up for the others. */
+const NO_REPAIR: readonly Break[] = [
+  {
+    file: 'notifier/lane.ts',
+    from: 'if (next.offset !== at.offset + 1) return false',
+    to: '',
+  },
+  { file: 'notifier/feed.ts', from: 'for (const lane of lanes) lane.followAgain()', to: ';' },
+  { file: 'notifier/feed.ts', from: 'for (const lane of lanes) lane.interrupt()', to: '' },
+]
+
+const BROKEN: readonly Broken[] = [
+  {
+    what: 'a look at the history after an interruption, or at a gap',
+    breaks: NO_REPAIR,
+    faults: ['subscriber connections killed', 'Redis connections cut'],
+    finds: /some are missing/,
+  },
+  {
+    what: 'a check of what stands at the position',
+    sabotage: [{ script: 'notifier/since', from: '~= id .. tag', to: '== nil' }],
+    breaks: [{ file: 'notifier/lane.ts', from: '|| event.id === this.#position', to: '|| true' }],
+    faults: ['a replica promoted without the last events'],
+    finds: /what it saw before was lost|another history/,
+    long: true,
+  },
+  {
+    what: 'the position that a client comes back with',
+    breaks: [{ file: 'notifications/cursor.ts', from: 'isPosition(position)', to: '!isPosition(position)' }],
+    faults: ['client connections cut', 'EventSource connections cut'],
+    finds: /^a reset comes only/,
+    long: true,
+  },
+  {
+    what: 'a second publish with one id being the first',
+    sabotage: [{ script: 'notifier/publish', from: 'if first then', to: 'if false then' }],
+    faults: ['Redis connections cut'],
+    finds: /^an event stands once/,
+    long: true,
+  },
+]
+
+test.each(BROKEN.filter(({ long }) => LONG || !long))(
+  'a run finds what breaks in real processes without $what',
+  async ({ breaks = [], sabotage = [], faults, finds }) => {
+    const { claims } = await runNotifierChaos({
+      seed: 1,
+      seconds: 6,
+      betweenMs: [100, 400],
+      arrivalMs: 2000,
+      faults,
+      breaks,
+      sabotage,
+    })
+    expect(findingsOf(claims).filter((finding) => finds.test(finding))).not.toEqual([])
+  },
+  60_000,
+)
