@@ -141,6 +141,8 @@ class ResponseWriter implements StreamWriter {
     if (this.#queue.length === 0) return
     const bytes = encode(this.#queue)
     this.#drop()
+    // 'close' follows; a write would be an error, which frameworks report.
+    if (!this.#bare && isGone(this.#native)) return
     const response = this.#native as ServerResponse
     if (response.writableLength > this.#maxUnsentBytes) this.destroy()
     else if (this.#pass(response, bytes)) this.#drained()

@@ -4,7 +4,9 @@ import type { NativeRequest, NativeResponse } from './exchange.ts'
 
 /** Nothing written from now on can reach the client: it left, or the response is complete. */
 export function isGone(response: NativeResponse): boolean {
-  return response.writableEnded || (isHttp2(response) ? response.stream.destroyed : response.destroyed)
+  if (response.writableEnded) return true
+  // A stream whose client left is closed some turns before it is destroyed.
+  return isHttp2(response) ? response.stream.destroyed || response.stream.closed : response.destroyed
 }
 
 /** The response's last event has come, or is about to. */
