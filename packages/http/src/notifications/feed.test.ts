@@ -39,6 +39,15 @@ const at = (positions: Record<string, string>): Subscription => ({
   close: () => {},
 })
 
+test('no id moves past a lost history before its reset is told', () => {
+  const following = at({ a: '1-3', b: '2-8', c: '3-3' })
+  const from = new Map([['a', '1-3']])
+  const feed = new ClientFeed({ channels: ['a', 'b', 'c'], from, lost: ['b', 'c'], stallMs: 1000 })
+  const { writer, ids } = recorder()
+  feed.start(writer, following)
+  expect(ids()).toEqual(['a=1-3', 'a=1-3&b=2-8', 'a=1-3&b=2-8&c=3-3'])
+})
+
 test('no id skips an event that comes after it', () => {
   const following = at({ a: '1-3', b: '2-8', c: '3-3' })
   const feed = new ClientFeed({

@@ -67,12 +67,20 @@ export class ClientFeed {
   /** Goes live: first where each channel stands, then the resets, then all events so far. */
   start(writer: StreamWriter, subscription: Subscription): void {
     const { channels, lost, refused = [] } = this.#options
-    this.#cursor = createCursor(channels, this.#startPositions(subscription))
+    const positions = this.#startPositions(subscription)
+    // Where history was lost a client has no position before its reset went out: it may be cut off in between.
+    const held = [...positions].filter(([channel]) => !lost.includes(channel))
+    const cursor = createCursor(channels, new Map(held))
+    this.#cursor = cursor
     this.#writer = writer
-    const position = this.#cursor.text()
+    const position = cursor.text()
     if (position !== '') writer.write(positionFrame(position))
     for (const channel of refused) writer.write(revokedFrame(channel, position))
-    for (const channel of lost) writer.write(resetFrame(channel, position))
+    for (const channel of lost) {
+      const found = positions.get(channel)
+      if (found !== undefined) cursor.set(channel, found)
+      writer.write(resetFrame(channel, cursor.text()))
+    }
     for (const event of this.#held) writer.write(this.#frame(event))
     this.#held = []
     if (writer.unsentBytes > BEHIND_BYTES) this.#pause(subscription, writer)
