@@ -57,10 +57,10 @@ const RUNS = LONG ? 5000 : 500
 /** The calls for ann have what bob no longer uses forgotten: his next window begins as if it were remembered. */
 const FORGOTTEN_BETWEEN = ((): [[number, [Rule], Rule, null], Step[]] => {
   const sliding = { limit: 1, algorithm: 'sliding-window' } as const
-  const [a, b] = [1000, 1334].map((window, at): Rule => ({
+  const [a, b] = [1000, 1334].map((windowMs, at): Rule => ({
     name: at === 0 ? 'a' : 'b',
     shadow: at === 1,
-    window,
+    window: windowMs,
     ...sliding,
   })) as [Rule, Rule]
   const of = (subject: 'ann' | 'bob', cost: number, wait: number): Step => ({

@@ -88,7 +88,10 @@ export interface LeaderboardOptions {
    * or who reached it first. Default: 'member'.
    */
   readonly ties?: 'member' | FirstComeTies
-  /** Keep what dense ranks need: a second sorted set of the different scores, for each window. Default: false. */
+  /**
+   * Keep what dense ranks need: a second sorted set of the different scores, for each window. An update then takes Redis
+   * three to four times as long. Default: false.
+   */
   readonly denseRanks?: boolean
   /**
    * Keep only the best so many members in each window, 1 to 10,000,000. Such a board takes `set` and `best`, and refuses
