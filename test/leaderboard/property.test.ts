@@ -265,7 +265,7 @@ test('a board agrees with a plain model, whatever it is and whatever happens to 
     'event entered',
     'event left',
   ]) {
-    expect(seen.get(kind) ?? 0, kind).toBeGreaterThan(LONG ? 500 : 20)
+    expect(seen.get(kind) ?? 0, kind).toBeGreaterThan(LONG ? 200 : 20)
   }
 }, 1_800_000)
 
