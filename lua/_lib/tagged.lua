@@ -1,5 +1,4 @@
--- `tagged(…)`: an event's id, `<epoch>-<offset>-<tag>`. The tag is made of what the event says, so that a position can be
--- told from one at which a server that lost its last writes put another event.
-local function tagged(id, type, json)
-  return id .. '-' .. string.sub(redis.sha1hex(type .. '\n' .. json), 1, 6)
+-- `tagged(…)`: an event's id as callers see it, `<epoch>-<offset>-<tag>`.
+local function tagged(event)
+  return event[1] .. '-' .. event[2][6]
 end

@@ -4,7 +4,6 @@
 -- offset counts its events without a gap. The newest event is never trimmed, so that the count goes on.
 -- @batch 64
 -- @include now
--- @include tagged
 -- @shared keep       events to keep
 -- @shared ttl        milliseconds that the history outlives its last event
 -- @shared age        milliseconds that an event is kept; 0 for no such bound
@@ -23,7 +22,13 @@ age = tonumber(age)
 
 -- When an event was published, if it was with an age.
 local function time_of(event)
-  return event[2][5] == 'a' and tonumber(event[2][6]) or nil
+  return event[2][7] == 'a' and tonumber(event[2][8]) or nil
+end
+
+-- What an event says and the tag before it: a tag stands for all of the history up to it. So a position in a history
+-- whose end a server lost is told from the same place in what came instead, though the same event may stand there again.
+local function tag_after(last, type, json)
+  return string.sub(redis.sha1hex((last and last[2][6] or '') .. '\n' .. type .. '\n' .. json), 1, 6)
 end
 
 -- At most two, so that it costs little; one comes with each publish.
@@ -58,10 +63,11 @@ local function item(history, once, live, type, json, coalesce, lasts)
     -- Offsets count from 1, so that <epoch>-0 is the position before the first event.
     id = string.format('%.0f-1', ms)
   end
-  local name = tagged(id, type, json)
+  local tag = tag_after(last, type, json)
+  local name = id .. '-' .. tag
   -- Sent first: when the user may not publish there, nothing was written. Subscribers get it after the script.
   redis.call('SPUBLISH', live, name .. '\n' .. type .. '\n' .. json)
-  local entry = { 'XADD', history, 'MAXLEN', '~', keep, id, 't', type, 'd', json }
+  local entry = { 'XADD', history, 'MAXLEN', '~', keep, id, 't', type, 'd', json, 'g', tag }
   if age > 0 then
     -- Never before the event before it, though the clock was set back: what follows a kept event is kept.
     local before = last and time_of(last) or 0

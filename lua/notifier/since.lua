@@ -21,11 +21,11 @@ local LARGEST = 131072
 local NONE = {}
 
 local function extras(fields)
-  if #fields == 4 then
+  if #fields == 6 then
     return NONE
   end
   local found = {}
-  for at = 5, #fields, 2 do
+  for at = 7, #fields, 2 do
     found[fields[at]] = fields[at + 1]
   end
   return found
@@ -45,7 +45,7 @@ local function read(reply, history, from, count)
         local id, fields = event[1], event[2]
         local extra = extras(fields)
         from = '(' .. id
-        local name = tagged(id, fields[2], fields[4])
+        local name = tagged(event)
         if extra.x and tonumber(extra.x) <= ms then
           reply[#reply + 1] = { name, '', '', '' }
         else
@@ -84,7 +84,7 @@ end
 
 local function item(history, position, count)
   local last = redis.call('XREVRANGE', history, '+', '-', 'COUNT', 1)[1]
-  local top = last and tagged(last[1], last[2][2], last[2][4]) or '0-0'
+  local top = last and tagged(last) or '0-0'
   local reply = { 'ok', top }
   if position == top or (position == '-' and not last) then
     return reply
@@ -98,7 +98,7 @@ local function item(history, position, count)
     return reply
   end
 
-  local epoch, offset, tag = string.match(position, '^(%d+)-(%d+)(.*)$')
+  local epoch, offset = string.match(position, '^(%d+)-(%d+)')
   offset = tonumber(offset)
   if position == '0-0' then
     epoch = top_epoch
@@ -109,7 +109,7 @@ local function item(history, position, count)
   if offset > 0 then
     local id = epoch .. '-' .. string.format('%.0f', offset)
     local seen = redis.call('XRANGE', history, id, id)[1]
-    if not seen or tagged(id, seen[2][2], seen[2][4]) ~= id .. tag then
+    if not seen or tagged(seen) ~= position then
       return { 'lost', top }
     end
   end

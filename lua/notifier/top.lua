@@ -7,5 +7,5 @@
 
 local function item(history)
   local last = redis.call('XREVRANGE', history, '+', '-', 'COUNT', 1)[1]
-  return last and tagged(last[1], last[2][2], last[2][4]) or '0-0'
+  return last and tagged(last) or '0-0'
 end

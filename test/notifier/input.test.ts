@@ -68,7 +68,7 @@ test('what somebody else put into a history, nested as deep as 64 KiB allow, is 
   await notifier.publish('room', 1)
   const [[id]] = (await bench.raw.xrange(ROOM, '-', '+')) as [[string, string[]]]
   const json = '['.repeat(32_000) + ']'.repeat(32_000)
-  await bench.raw.xadd(ROOM, `${id.split('-')[0]}-2`, 't', 'message', 'd', json)
+  await bench.raw.xadd(ROOM, `${id.split('-')[0]}-2`, 't', 'message', 'd', json, 'g', 'c0ffee')
   await notifier.publish('room', 3)
   await heard(3)
   expect(events.map((event) => event.kind === 'message' && event.json.length)).toEqual([1, 64_000, 1])

@@ -57,7 +57,7 @@ test('a last message that was lost on the way is noticed by the periodic check',
     await heard(1)
     const [epoch, offset] = id!.split('-') as [string, string]
     // Kept, but not told.
-    await bench.raw.xadd(ROOM, `${epoch}-${Number(offset) + 1}`, 't', 'message', 'd', '1')
+    await bench.raw.xadd(ROOM, `${epoch}-${Number(offset) + 1}`, 't', 'message', 'd', '1', 'g', 'c0ffee')
     expect(data()).toEqual([0])
     vi.advanceTimersByTime(10_000)
     await heard(2)

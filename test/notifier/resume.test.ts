@@ -152,8 +152,9 @@ test('a live message that skips some makes the subscriber read the skipped ones'
   const [epoch, offset] = id!.split('-') as [string, string]
   const after = (steps: number): string => `${epoch}-${Number(offset) + steps}`
   // Kept, but not told: as of messages lost on the way.
-  for (const at of [1, 2, 3]) await bench.raw.xadd(ROOM, after(at), 't', 'message', 'd', `${at}`)
-  await bench.raw.call('SPUBLISH', ROOM_LIVE, `${after(3)}\nmessage\n3`)
+  for (const at of [1, 2, 3])
+    await bench.raw.xadd(ROOM, after(at), 't', 'message', 'd', `${at}`, 'g', `c0ffe${at}`)
+  await bench.raw.call('SPUBLISH', ROOM_LIVE, `${after(3)}-c0ffe3\nmessage\n3`)
   await heard(4)
   expect(data()).toEqual([0, 1, 2, 3])
   await publishNumbers(notifier, 1, 4)
@@ -172,8 +173,9 @@ test('the first live message of a channel makes the subscriber read those before
   const key = ROOM.replace('room', 'quiet')
   const [epoch, first] = ids[0]!.split('-') as [string, string]
   const id = (at: number): string => `${epoch}-${Number(first) + at}`
-  for (const at of [0, 1, 2]) await bench.raw.xadd(key, id(at), 't', 'message', 'd', `${at}`)
-  await bench.raw.call('SPUBLISH', `${key}:live`, `${id(2)}\nmessage\n2`)
+  for (const at of [0, 1, 2])
+    await bench.raw.xadd(key, id(at), 't', 'message', 'd', `${at}`, 'g', `c0ffe${at}`)
+  await bench.raw.call('SPUBLISH', `${key}:live`, `${id(2)}-c0ffe2\nmessage\n2`)
   await quiet.heard(3)
   expect(quiet.data()).toEqual([0, 1, 2])
   expect(data()).toEqual([0])

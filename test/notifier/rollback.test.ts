@@ -79,3 +79,13 @@ test('events that come in one piece with the acknowledgement of a new subscripti
   await heard(12)
   expect(data().slice(10)).toEqual(['reset', 105])
 })
+
+test('a lost event that stands at its old offset again, behind another one, does not hide that one', async () => {
+  const notifier = await openNotifier(bench)
+  const ids = await publishNumbers(notifier, 10)
+  await rollBack(ids[5]!)
+  await publishNumbers(notifier, 1, 100)
+  const [again] = await publishNumbers(notifier, 1, 7)
+  expect(again!.replace(/-\w+$/, '')).toBe(ids[7]!.replace(/-\w+$/, ''))
+  expect((await hear(notifier, ids[7])).data()).toEqual(['reset'])
+})

@@ -190,12 +190,12 @@ export class Run {
   /** Events that are kept, and whose messages do not arrive, before one whose message does. */
   async #loseMessages(count: number): Promise<void> {
     for (let lost = 0; lost < count && this.#model.top !== NOTHING; lost++) {
-      const [epoch, offset] = this.#model.top.split('-') as [string, string]
+      const [epoch, offset, before] = this.#model.top.split('-') as [string, string, string]
       const id = `${epoch}-${Number(offset) + 1}`
       const data = String(this.#next++)
-      const tag = createHash('sha1').update(`said\n${data}`).digest('hex').slice(0, 6)
+      const tag = createHash('sha1').update(`${before}\nsaid\n${data}`).digest('hex').slice(0, 6)
       const at = Math.max(this.#now, this.#model.lastAt)
-      await this.#raw.xadd(this.#key, id, 't', 'said', 'd', data, 'a', at)
+      await this.#raw.xadd(this.#key, id, 't', 'said', 'd', data, 'g', tag, 'a', at)
       this.#model.add([{ id: `${id}-${tag}`, type: 'said', coalesce: undefined, expires: Infinity, at }])
     }
     await this.#together([ONE])

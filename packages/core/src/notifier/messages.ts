@@ -7,7 +7,7 @@ export interface Position {
   readonly offset: number
 }
 
-/** `<epoch>-<offset>-<tag>`, where the tag says which event it was; before a history's first event there is none. */
+/** `<epoch>-<offset>-<tag>`, where the tag stands for what all events up to it say; before a history's first event there is none. */
 export function parsePosition(id: string): Position | undefined {
   const found = /^(\d{1,16})-(?:0|([1-9]\d{0,14})-[0-9a-f]{6})$/.exec(id)
   return found ? { epoch: found[1] as string, offset: Number(found[2] ?? 0) } : undefined

@@ -39,8 +39,8 @@ const OPTIONS = ['name', 'history', 'age', 'ttl', 'dedupWindow', 'schemas'] as c
  * Makes a notifier: channels whose events arrive at once and can be resumed.
  *
  * A subscriber sees every event after its position once and in order, or is told plainly (`reset`) that history was
- * lost. That holds after a failover or a restart that lost the last writes, too: an id says by its tag which event it
- * was, so that a position at which another event stands now is not taken for a good one. Each channel keeps about
+ * lost. That holds after a failover or a restart that lost the last writes, too: an id says by its tag which events
+ * it stands behind, so that a position among those that were lost is not taken for a good one. Each channel keeps about
  * `history` events in a stream, which goes `ttl` after its last event; a channel that was quiet for longer begins a
  * new history, and its subscribers see a reset.
  *

@@ -3264,7 +3264,7 @@ return replies`,
  */
 export const notifierPublish: Script<[keep: Arg, ttl: Arg, age: Arg, window: Arg], [history: string, once: string, live: Arg, type: Arg, json: Arg, coalesce: Arg, lasts: Arg], string> = {
   name: 'notifier/publish',
-  sha: '175f36769e6b3e4d15dc08606ad7d6540ccc59b8',
+  sha: '07acd76ea9020c0d997ddc0b2e8fed2fa2579657',
   batch: 64,
   sharedKeys: false,
   shared: ["keep","ttl","age","window"],
@@ -3274,9 +3274,6 @@ export const notifierPublish: Script<[keep: Arg, ttl: Arg, age: Arg, window: Arg
   text: `#!lua
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
-local function tagged(id, type, json)
-  return id .. '-' .. string.sub(redis.sha1hex(type .. '\\n' .. json), 1, 6)
-end
 local keep = ARGV[1]
 local ttl = ARGV[2]
 local age = ARGV[3]
@@ -3284,7 +3281,10 @@ local window = ARGV[4]
 local ms = math.floor(now / 1000)
 age = tonumber(age)
 local function time_of(event)
-  return event[2][5] == 'a' and tonumber(event[2][6]) or nil
+  return event[2][7] == 'a' and tonumber(event[2][8]) or nil
+end
+local function tag_after(last, type, json)
+  return string.sub(redis.sha1hex((last and last[2][6] or '') .. '\\n' .. type .. '\\n' .. json), 1, 6)
 end
 local function trim_old(history)
   local first = redis.call('XRANGE', history, '-', '+', 'COUNT', 3)
@@ -3315,9 +3315,10 @@ local function item(history, once, live, type, json, coalesce, lasts)
   else
     id = string.format('%.0f-1', ms)
   end
-  local name = tagged(id, type, json)
+  local tag = tag_after(last, type, json)
+  local name = id .. '-' .. tag
   redis.call('SPUBLISH', live, name .. '\\n' .. type .. '\\n' .. json)
-  local entry = { 'XADD', history, 'MAXLEN', '~', keep, id, 't', type, 'd', json }
+  local entry = { 'XADD', history, 'MAXLEN', '~', keep, id, 't', type, 'd', json, 'g', tag }
   if age > 0 then
     local before = last and time_of(last) or 0
     entry[#entry + 1] = 'a'
@@ -3435,7 +3436,7 @@ return replies`,
  */
 export const notifierSince: Script<[age: Arg], [history: string, position: Arg, count: Arg], readonly Reply[]> = {
   name: 'notifier/since',
-  sha: '8da3ad6122659e8c8b7eeccd8f52356feefa9cf1',
+  sha: 'ff4e48e9d93a6ea3bce77bb806ad3b47037d2685',
   batch: 1,
   sharedKeys: false,
   shared: ["age"],
@@ -3445,8 +3446,8 @@ export const notifierSince: Script<[age: Arg], [history: string, position: Arg, 
   text: `#!lua flags=no-writes
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
-local function tagged(id, type, json)
-  return id .. '-' .. string.sub(redis.sha1hex(type .. '\\n' .. json), 1, 6)
+local function tagged(event)
+  return event[1] .. '-' .. event[2][6]
 end
 local age = ARGV[1]
 local ms = math.floor(now / 1000)
@@ -3454,11 +3455,11 @@ age = tonumber(age)
 local LARGEST = 131072
 local NONE = {}
 local function extras(fields)
-  if #fields == 4 then
+  if #fields == 6 then
     return NONE
   end
   local found = {}
-  for at = 5, #fields, 2 do
+  for at = 7, #fields, 2 do
     found[fields[at]] = fields[at + 1]
   end
   return found
@@ -3475,7 +3476,7 @@ local function read(reply, history, from, count)
         local id, fields = event[1], event[2]
         local extra = extras(fields)
         from = '(' .. id
-        local name = tagged(id, fields[2], fields[4])
+        local name = tagged(event)
         if extra.x and tonumber(extra.x) <= ms then
           reply[#reply + 1] = { name, '', '', '' }
         else
@@ -3510,7 +3511,7 @@ local function oldest(history, epoch, last)
 end
 local function item(history, position, count)
   local last = redis.call('XREVRANGE', history, '+', '-', 'COUNT', 1)[1]
-  local top = last and tagged(last[1], last[2][2], last[2][4]) or '0-0'
+  local top = last and tagged(last) or '0-0'
   local reply = { 'ok', top }
   if position == top or (position == '-' and not last) then
     return reply
@@ -3523,7 +3524,7 @@ local function item(history, position, count)
     end
     return reply
   end
-  local epoch, offset, tag = string.match(position, '^(%d+)-(%d+)(.*)$')
+  local epoch, offset = string.match(position, '^(%d+)-(%d+)')
   offset = tonumber(offset)
   if position == '0-0' then
     epoch = top_epoch
@@ -3534,7 +3535,7 @@ local function item(history, position, count)
   if offset > 0 then
     local id = epoch .. '-' .. string.format('%.0f', offset)
     local seen = redis.call('XRANGE', history, id, id)[1]
-    if not seen or tagged(id, seen[2][2], seen[2][4]) ~= id .. tag then
+    if not seen or tagged(seen) ~= position then
       return { 'lost', top }
     end
   end
@@ -3579,7 +3580,7 @@ return replies`,
  */
 export const notifierTop: Script<[], [history: string], string> = {
   name: 'notifier/top',
-  sha: 'b4d332bea5239f4bf5a52d50abe23c86e876ed70',
+  sha: '38c5239d9488e081cfed3bcdb50778bb221a8dba',
   batch: 64,
   sharedKeys: false,
   shared: [],
@@ -3587,12 +3588,12 @@ export const notifierTop: Script<[], [history: string], string> = {
   args: [],
   returns: 'string',
   text: `#!lua flags=no-writes
-local function tagged(id, type, json)
-  return id .. '-' .. string.sub(redis.sha1hex(type .. '\\n' .. json), 1, 6)
+local function tagged(event)
+  return event[1] .. '-' .. event[2][6]
 end
 local function item(history)
   local last = redis.call('XREVRANGE', history, '+', '-', 'COUNT', 1)[1]
-  return last and tagged(last[1], last[2][2], last[2][4]) or '0-0'
+  return last and tagged(last) or '0-0'
 end
 local replies, items, done = {}, #KEYS / 1, 0
 local function run()
