@@ -1,5 +1,5 @@
 import { isOutage, PenknifeError } from '../errors.ts'
-import { type LiveEvent, parsePosition, type Position } from './messages.ts'
+import { type LiveEvent, type Place, placeOf } from './messages.ts'
 import type { Stretch } from './pages.ts'
 import type { NotifierEvent, NotifierMessage } from './events.ts'
 
@@ -48,9 +48,8 @@ export class Lane {
   readonly #channel: string
   readonly #history: History
   readonly #options: LaneOptions
-  #position: string
-  /** The position, when it is one: not '-' or '+'. */
-  #at: Position | undefined
+  /** Of the last event delivered or passed over. */
+  #place: Place
   #live = false
   /** The subscription is interrupted, and not yet found to be there again. */
   #cut = false
@@ -66,13 +65,12 @@ export class Lane {
     this.#channel = channel
     this.#history = history
     this.#options = options
-    this.#position = options.from
-    this.#at = parsePosition(options.from)
+    this.#place = placeOf(options.from)
   }
 
   /** Id of the last event delivered or passed over. */
   get position(): string {
-    return this.#position
+    return this.#place.id
   }
 
   /** Whether it takes events as they come, and is not reading history. */
@@ -85,7 +83,7 @@ export class Lane {
     for (const event of events) {
       if (this.#closed || this.#paused) return
       if (!this.#live) this.#keep(event)
-      else if (event.message.id === null) this.#tell(event.message, this.#position)
+      else if (event.message.id === null) this.#tell(event.message, this.#place.id)
       else if (!this.#advance(event)) {
         this.#live = false
         this.#keep(event)
@@ -176,21 +174,16 @@ export class Lane {
     if (!types || types.has(event.type)) deliver(event, before)
   }
 
-  #goTo(position: string, at: Position | undefined = parsePosition(position)): void {
-    this.#position = position
-    this.#at = at
-  }
-
   /** Delivers an event that follows the position; false when it does not. Older ones count as delivered. */
-  #advance({ message: event, at: next }: LiveEvent): boolean {
-    const at = this.#at
+  #advance({ message: event, place }: LiveEvent): boolean {
+    const { id: before, at } = this.#place
+    const next = place.at
     if (this.#paused || !at || !next) return false
     const fresh = at.epoch === '0'
     if (!fresh && at.epoch !== next.epoch) return false
-    if (!fresh && next.offset <= at.offset) return next.offset < at.offset || event.id === this.#position
+    if (!fresh && next.offset <= at.offset) return next.offset < at.offset || place.id === before
     if (next.offset !== at.offset + 1) return false
-    const before = this.#position
-    this.#goTo(event.id as string, next)
+    this.#place = place
     this.#tell(event, before)
     return true
   }
@@ -226,36 +219,36 @@ export class Lane {
 
   /** Reads on from the position; true at the end of the history. */
   async #readPage(): Promise<boolean> {
-    if (this.#position === '+') {
-      await this.#startAt(await this.#history.top(), false)
+    if (this.#place.id === '+') {
+      await this.#startAt(placeOf(await this.#history.top()), false)
       return true
     }
     const stopped = (): boolean => this.#closed || this.#paused
-    const page = await this.#history.since(this.#position, PAGE, stopped)
+    const page = await this.#history.since(this.#place.id, PAGE, stopped)
     if (!page || stopped()) return false
     const { lost, top, steps } = page
     if (lost) await this.#startAt(top, true)
-    else if (steps.length === 0) this.#goTo(top)
-    for (const { id, at, message } of steps) {
-      const before = this.#position
-      this.#goTo(id, at)
+    else if (steps.length === 0) this.#place = top
+    for (const { place, message } of steps) {
+      const before = this.#place.id
+      this.#place = place
       if (message) this.#tell(message, before)
       if (stopped()) return false
     }
-    return this.#position === top
+    return this.#place.id === top.id
   }
 
   /** Goes to a position without the events before it: with the state there, or with a reset when some were lost. */
-  async #startAt(top: string, lost: boolean): Promise<void> {
+  async #startAt(top: Place, lost: boolean): Promise<void> {
     const { deliver, getState } = this.#options
     const channel = this.#channel
     // Loaded after the position is known: what happens from now on comes as events.
     const state = getState && (await getState(channel))
     if (this.#closed) return
-    const before = this.#position
-    this.#goTo(top)
-    if (getState) deliver({ kind: 'state', channel, id: top, state }, before)
-    else if (lost) deliver({ kind: 'reset', channel, id: top }, before)
+    const before = this.#place.id
+    this.#place = top
+    if (getState) deliver({ kind: 'state', channel, id: top.id, state }, before)
+    else if (lost) deliver({ kind: 'reset', channel, id: top.id }, before)
   }
 
   /** Delivers what came live meanwhile; false when it does not join what was read. */

@@ -29,7 +29,17 @@ export function checkCursor(name: string, value: string): string {
 /** A message of the pub/sub channel, with its place in the history; a nudge has none. */
 export interface LiveEvent {
   readonly message: NotifierMessage
+  readonly place: Place
+}
+
+/** A cursor, and the position that it is: none for '-', '+' and a nudge. */
+export interface Place {
+  readonly id: string
   readonly at: Position | undefined
+}
+
+export function placeOf(id: string): Place {
+  return { id, at: parsePosition(id) }
 }
 
 /** Reads a message of the pub/sub channel: id (empty for a nudge), type and JSON, a line each. */
@@ -39,7 +49,7 @@ export function parseLive(channel: string, text: string): LiveEvent {
   const id = text.slice(0, first)
   return {
     message: message(channel, id || null, text.slice(first + 1, second), text.slice(second + 1)),
-    at: parsePosition(id),
+    place: placeOf(id),
   }
 }
 

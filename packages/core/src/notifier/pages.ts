@@ -1,5 +1,5 @@
 import type { Reply } from '../redis/script.ts'
-import { message, parsePosition, type Position } from './messages.ts'
+import { message, type Place, placeOf } from './messages.ts'
 import type { NotifierMessage } from './events.ts'
 import type { HistoryPage } from './types.ts'
 
@@ -28,14 +28,13 @@ function toKept(events: readonly Reply[]): readonly KeptEvent[] {
 export interface Stretch {
   readonly lost: boolean
   /** The position at the end of the history. */
-  readonly top: string
+  readonly top: Place
   readonly steps: readonly Step[]
 }
 
 /** An event; without a message it is only a step on the way: expired, or superseded by a later one of the page. */
 export interface Step {
-  readonly id: string
-  readonly at: Position | undefined
+  readonly place: Place
   readonly message: NotifierMessage | undefined
 }
 
@@ -49,8 +48,8 @@ export function toStretch(channel: string, [state, top, ...events]: readonly Rep
       const superseded = coalesce !== '' && seen.has(name)
       if (type !== '' && coalesce !== '') seen.add(name)
       const told = type !== '' && !superseded
-      return { id, at: parsePosition(id), message: told ? message(channel, id, type, json) : undefined }
+      return { place: placeOf(id), message: told ? message(channel, id, type, json) : undefined }
     })
     .toReversed()
-  return { lost: state === 'lost', top: top as string, steps }
+  return { lost: state === 'lost', top: placeOf(top as string), steps }
 }
