@@ -223,7 +223,7 @@ const BROKEN: readonly Broken[] = [
   {
     what: 'a check of what stands at the position',
     sabotage: [{ script: 'notifier/since', from: 'or tagged(seen) ~= position', to: '' }],
-    breaks: [{ file: 'notifier/lane.ts', from: '|| event.id === this.#position', to: '|| true' }],
+    breaks: [{ file: 'notifier/lane.ts', from: '|| place.id === before', to: '|| true' }],
     faults: ['a replica promoted without the last events'],
     finds: /what it saw before was lost|another history/,
     long: true,
