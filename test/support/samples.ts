@@ -115,8 +115,8 @@ const LATE: NonNullable<Sample['before']> = [
 ]
 const REMEMBERED: NonNullable<Sample['before']> = [...LOGGED, ['HSET', ids, 'ia', `${LATER}-1 5 - ann`]]
 const EVENTS: NonNullable<Sample['before']> = [
-  ['XADD', history, '5-1', 't', 'a', 'd', '1'],
-  ['XADD', history, '5-2', 't', 'b', 'd', '2'],
+  ['XADD', history, '5-1', 't', 'a', 'd', '1', 'g', 'bf5d3a'],
+  ['XADD', history, '5-2', 't', 'b', 'd', '2', 'g', 'c0ffee'],
 ]
 
 const TWO_RULES = '1 5 1000000 5000000 2 50 60000000 3000000000'
