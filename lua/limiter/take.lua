@@ -21,7 +21,8 @@
 -- @returns integer|string|null   the level after the charge, or minus the level minus one when denied; microseconds and reason of a block
 
 local call, unpacked, packed = redis.call, struct.unpack, struct.pack
-rule, drain, token, capacity = tonumber(rule), tonumber(drain), tonumber(token), tonumber(capacity)
+-- Numbers from their text, without a function's call for each.
+rule, drain, token, capacity = rule + 0, drain + 0, token + 0, capacity + 0
 local ENTRY = 40
 local SECOND = 1000000
 -- Redis counts a TTL from the millisecond in which the script began.

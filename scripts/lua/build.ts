@@ -52,6 +52,10 @@ export function buildScript(script: LuaScript, includes: Readonly<Record<string,
     ...(manyKeys ? ['{ unpack(KEYS, key + 1, key + each) }'] : keys.map((_, at) => `KEYS[key + ${at + 1}]`)),
     ...args.map((_, at) => `ARGV[arg + ${at + 1}]`),
   ]
+  const only = [
+    ...(manyKeys ? ['KEYS'] : keys.map((_, at) => `KEYS[${at + 1}]`)),
+    ...args.map((_, at) => `ARGV[${shared.length + at + 1}]`),
+  ]
   const text = [
     // On a cluster Redis holds the script to its keys, and a writing one is refused whole on a replica or a full server.
     script.readOnly ? '#!lua flags=no-writes' : '#!lua',
@@ -59,7 +63,10 @@ export function buildScript(script: LuaScript, includes: Readonly<Record<string,
     ...(sharedKeys ? [`local ${sharedKeys.name} = KEYS`] : []),
     ...shared.map((field, at) => `local ${field.name} = ARGV[${at + 1}]`),
     script.body,
-    `local replies, items, done = {}, ${items}, 0`,
+    `local items = ${items}`,
+    // One that travels alone needs none of what follows, and its reply no list.
+    `if items == 1 then return item(${only.join(', ')}) end`,
+    'local replies, done = {}, 0',
     ...(manyKeys ? ['local each = #KEYS / items'] : []),
     ...(eachArgs === 'own'
       ? [`local own = #ARGV > ${shared.length + args.length} and ${args.length} or 0`]

@@ -143,9 +143,9 @@ export class Runner {
   #run(batch: Batch, command: 'evalsha' | 'eval', script: string): void {
     batch.sent = true
     this.#sink.call(command, batch.command(script), batch.slot).then(
-      (replies) => {
+      (reply) => {
         batch.answered()
-        this.#settle(batch, () => batch.resolve(replies as unknown[], this.#options.onReadonly))
+        this.#settle(batch, () => batch.resolve(reply, this.#options.onReadonly))
       },
       (error: unknown) => this.#fail(batch, error),
     )
@@ -289,8 +289,10 @@ class Batch implements Timed<Batch> {
     return true
   }
 
-  resolve(replies: readonly unknown[], onReadonly: () => void): void {
+  /** With what the script replied. */
+  resolve(answer: unknown, onReadonly: () => void): void {
     if (!this.#end()) return
+    const replies = this.items.length === 1 ? [answer] : (answer as readonly unknown[])
     for (let at = 0; at < this.#waiters.length; at++) {
       const waiter = this.#waiters[at] as Waiter
       const reply = replies[at] as Reply | Error

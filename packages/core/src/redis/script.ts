@@ -10,7 +10,7 @@ export type Reply = string | number | null | readonly Reply[]
  * A Lua script over a batch of items, as generated from lua/.
  *
  * `Shared` are the values that hold for the whole batch, `Item` the keys and then the arguments of one item,
- * `Result` the reply to one item.
+ * `Result` the reply to one item. A batch of one replies with that, a larger one with a list.
  */
 export interface Script<Shared extends readonly SharedArg[], Item extends readonly Arg[], Result> {
   readonly name: string

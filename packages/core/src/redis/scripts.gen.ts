@@ -11,7 +11,7 @@ import type { Arg, Reply, Script } from './script.ts'
  */
 export const leaderboardDescribe: Script<[keys: readonly string[]], [member: Arg, data: Arg], number> = {
   name: 'leaderboard/describe',
-  sha: '8e77fc45ec4d6ecf1dc0b7b48ef76156af711d36',
+  sha: '073eacceed1197d74b125ca06046b8a1b35cc3a2',
   batch: 64,
   sharedKeys: true,
   shared: [],
@@ -28,7 +28,9 @@ local function item(member, data)
   end
   return 1
 end
-local replies, items, done = {}, (#ARGV - 0) / 2, 0
+local items = (#ARGV - 0) / 2
+if items == 1 then return item(ARGV[1], ARGV[2]) end
+local replies, done = {}, 0
 local function run()
   while done < items do
     local arg = 0 + done * 2
@@ -61,7 +63,7 @@ return replies`,
  */
 export const leaderboardIncrement: Script<[keys: readonly string[]], [member: Arg, by: Arg], string> = {
   name: 'leaderboard/increment',
-  sha: '318e2ec910b13d383e9be92ab673e95afff78591',
+  sha: '0579dc5ba5c7167e3913e91e5de7727a029858b2',
   batch: 64,
   sharedKeys: true,
   shared: [],
@@ -80,7 +82,9 @@ local function item(member, by)
   end
   return redis.call('ZINCRBY', keys[1], by, member)
 end
-local replies, items, done = {}, (#ARGV - 0) / 2, 0
+local items = (#ARGV - 0) / 2
+if items == 1 then return item(ARGV[1], ARGV[2]) end
+local replies, done = {}, 0
 local function run()
   while done < items do
     local arg = 0 + done * 2
@@ -113,7 +117,7 @@ return replies`,
  */
 export const leaderboardRank: Script<[keys: readonly string[]], [member: Arg], string | null> = {
   name: 'leaderboard/rank',
-  sha: 'c6f583ac6a64ebbddc31b2070a3ec5aad184c0b5',
+  sha: 'eb4e19e5fd965a95f5696d23c32f65c02a5cbdda',
   batch: 64,
   sharedKeys: true,
   shared: [],
@@ -126,7 +130,9 @@ local function item(member)
   local rank = redis.call('ZRANK', keys[1], member)
   return rank and rank .. ' ' .. redis.call('ZSCORE', keys[1], member)
 end
-local replies, items, done = {}, (#ARGV - 0) / 1, 0
+local items = (#ARGV - 0) / 1
+if items == 1 then return item(ARGV[1]) end
+local replies, done = {}, 0
 local function run()
   while done < items do
     local arg = 0 + done * 1
@@ -165,7 +171,7 @@ return replies`,
  */
 export const leaderboardRead: Script<[keys: readonly string[], plan: Arg], [what: Arg, style: Arg, data: Arg, a: Arg, b: Arg, c: Arg, d: Arg], number | string | null> = {
   name: 'leaderboard/read',
-  sha: '49677d2e8b41336652cd7bfe05ff601071fb4615',
+  sha: 'ac8cb7eb070ccfaf339d75f8c6162f4994ae8ace',
   batch: 16,
   sharedKeys: true,
   shared: ["plan"],
@@ -388,7 +394,9 @@ local function item(what, style, data, a, b, c, d)
   end
   return rows[what](config, open[1], style, data == '1' and keys[config.data], a, b, c, d)
 end
-local replies, items, done = {}, (#ARGV - 1) / 7, 0
+local items = (#ARGV - 1) / 7
+if items == 1 then return item(ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7], ARGV[8]) end
+local replies, done = {}, 0
 local function run()
   while done < items do
     local arg = 1 + done * 7
@@ -427,7 +435,7 @@ return replies`,
  */
 export const leaderboardReadRolling: Script<[keys: readonly string[], plan: Arg], [what: Arg, style: Arg, data: Arg, a: Arg, b: Arg, c: Arg, d: Arg], number | string | null> = {
   name: 'leaderboard/read-rolling',
-  sha: 'c0eaa2902b662b52815ce9c549dfee6c1eb17031',
+  sha: '9e04f8a37c6825665c795adaa40037abfce59342',
   batch: 16,
   sharedKeys: true,
   shared: ["plan"],
@@ -745,7 +753,9 @@ local function item(what, style, data, a, b, c, d)
   end
   return rows[what](config, open[1], style, data == '1' and keys[config.data], a, b, c, d)
 end
-local replies, items, done = {}, (#ARGV - 1) / 7, 0
+local items = (#ARGV - 1) / 7
+if items == 1 then return item(ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7], ARGV[8]) end
+local replies, done = {}, 0
 local function run()
   while done < items do
     local arg = 1 + done * 7
@@ -778,7 +788,7 @@ return replies`,
  */
 export const leaderboardRecall: Script<[keys: readonly string[], remember: Arg], [id: Arg], number | null> = {
   name: 'leaderboard/recall',
-  sha: '4bb0120c81329fcc5c396dde8c131ba4563757c1',
+  sha: '47fde07d09f2199eb2f583154d43d7d804d332d9',
   batch: 64,
   sharedKeys: true,
   shared: ["remember"],
@@ -895,7 +905,9 @@ local function item(id)
   local time = record and board.time_of(record)
   return time and now - time < tonumber(remember) and time or nil
 end
-local replies, items, done = {}, (#ARGV - 1) / 1, 0
+local items = (#ARGV - 1) / 1
+if items == 1 then return item(ARGV[2]) end
+local replies, done = {}, 0
 local function run()
   while done < items do
     local arg = 1 + done * 1
@@ -931,7 +943,7 @@ return replies`,
  */
 export const leaderboardRemove: Script<[keys: readonly string[], plan: Arg], [member: Arg], number | string> = {
   name: 'leaderboard/remove',
-  sha: '0ed1f07f143d7565e9663573fc54564f1b117191',
+  sha: 'a92e4617dfb970e0b7697779dbaefaf2b0607f26',
   batch: 1,
   sharedKeys: true,
   shared: ["plan"],
@@ -1201,7 +1213,9 @@ local function item(member)
   end
   return there
 end
-local replies, items, done = {}, (#ARGV - 1) / 1, 0
+local items = (#ARGV - 1) / 1
+if items == 1 then return item(ARGV[2]) end
+local replies, done = {}, 0
 local function run()
   while done < items do
     local arg = 1 + done * 1
@@ -1237,7 +1251,7 @@ return replies`,
  */
 export const leaderboardUndo: Script<[keys: readonly string[], plan: Arg], [id: Arg, time: Arg], number> = {
   name: 'leaderboard/undo',
-  sha: '9e47ee1dbb183e3665f21dce69b943dadcfa4259',
+  sha: '7084d551e612841e49cd72327a30af726b7465c1',
   batch: 1,
   sharedKeys: true,
   shared: ["plan"],
@@ -1500,7 +1514,9 @@ local function item(id, time)
   redis.call('HSET', ids, field, place .. ' - - ' .. member)
   return 1
 end
-local replies, items, done = {}, (#ARGV - 1) / 2, 0
+local items = (#ARGV - 1) / 2
+if items == 1 then return item(ARGV[2], ARGV[3]) end
+local replies, done = {}, 0
 local function run()
   while done < items do
     local arg = 1 + done * 2
@@ -1538,7 +1554,7 @@ return replies`,
  */
 export const leaderboardUpdate: Script<[keys: readonly string[], plan: Arg], [changes: Arg, watch: Arg, tell: Arg], number | string | readonly Reply[]> = {
   name: 'leaderboard/update',
-  sha: '6257a825e49b0988310087fc362b202f86865f0d',
+  sha: '5b729875fa7fed5f1a43644bc93cfeb197ddf462',
   batch: 32,
   sharedKeys: true,
   shared: ["plan"],
@@ -2042,7 +2058,9 @@ local function item(changes, watch, tell)
   end
   return replies
 end
-local replies, items, done = {}, (#ARGV - 1) / 3, 0
+local items = (#ARGV - 1) / 3
+if items == 1 then return item(ARGV[2], ARGV[3], ARGV[4]) end
+local replies, done = {}, 0
 local function run()
   while done < items do
     local arg = 1 + done * 3
@@ -2078,7 +2096,7 @@ return replies`,
  */
 export const limiterBlock: Script<[], [state: string, duration: Arg, reason: Arg], number> = {
   name: 'limiter/block',
-  sha: 'f7d9c2ce4deeaa9c05a0fd60baca4997b2405336',
+  sha: '322e25ba2e1019fd861bc146b543fbd42eeabb08',
   batch: 64,
   sharedKeys: false,
   shared: [],
@@ -2124,7 +2142,9 @@ local function item(state, duration, reason)
   end
   return was
 end
-local replies, items, done = {}, #KEYS / 1, 0
+local items = #KEYS / 1
+if items == 1 then return item(KEYS[1], ARGV[1], ARGV[2]) end
+local replies, done = {}, 0
 local own = #ARGV > 2 and 2 or 0
 local function run()
   while done < items do
@@ -2173,7 +2193,7 @@ return replies`,
  */
 export const limiterCharge: Script<[rules: Arg], [...places: string[], cost: Arg, asking: Arg, lease: Arg], readonly Reply[]> = {
   name: 'limiter/charge',
-  sha: '2491ca8c90ab2e3aa78a8b68bcb60e3ba07531a4',
+  sha: 'f2ae8782221f77c83557b141f3877dc153804be2',
   batch: 16,
   sharedKeys: false,
   shared: ["rules"],
@@ -2626,7 +2646,9 @@ local function item(places, cost, asking, lease)
   end
   return reply
 end
-local replies, items, done = {}, (#ARGV - 1) / 3, 0
+local items = (#ARGV - 1) / 3
+if items == 1 then return item(KEYS, ARGV[2], ARGV[3], ARGV[4]) end
+local replies, done = {}, 0
 local each = #KEYS / items
 local function run()
   while done < items do
@@ -2663,7 +2685,7 @@ return replies`,
  */
 export const limiterLease: Script<[], [...places: string[], lease: Arg, length: Arg], number> = {
   name: 'limiter/lease',
-  sha: '5239c1e7bcf8d17cb7d5740fa64fa9d53d08d290',
+  sha: '83378b5c3460cad3eb63be913f7a1fce87f337e6',
   batch: 64,
   sharedKeys: false,
   shared: [],
@@ -2744,7 +2766,9 @@ local function item(places, lease, length)
   end
   return held
 end
-local replies, items, done = {}, (#ARGV - 0) / 2, 0
+local items = (#ARGV - 0) / 2
+if items == 1 then return item(KEYS, ARGV[1], ARGV[2]) end
+local replies, done = {}, 0
 local each = #KEYS / items
 local function run()
   while done < items do
@@ -2777,7 +2801,7 @@ return replies`,
  */
 export const limiterReset: Script<[], [place: string], number> = {
   name: 'limiter/reset',
-  sha: '5ed29b1c5fdba087f5b50952793ec59057b298c2',
+  sha: 'f7f3d652163c620993dc51b2c30f14f9b1e9d2eb',
   batch: 128,
   sharedKeys: false,
   shared: [],
@@ -2788,7 +2812,9 @@ export const limiterReset: Script<[], [place: string], number> = {
 local function item(place)
   return redis.call('UNLINK', place)
 end
-local replies, items, done = {}, #KEYS / 1, 0
+local items = #KEYS / 1
+if items == 1 then return item(KEYS[1]) end
+local replies, done = {}, 0
 local function run()
   while done < items do
     local key = done * 1
@@ -2835,7 +2861,7 @@ return replies`,
  */
 export const limiterTake: Script<[rule: Arg, drain: Arg, token: Arg, capacity: Arg], [state: string, cost: Arg], number | string | null> = {
   name: 'limiter/take',
-  sha: '6573a18283c8b5ddb73d97b57ea5ea0560ee08f6',
+  sha: 'f22812c7fcbf943e9058226fe856384b820a8910',
   batch: 64,
   sharedKeys: false,
   shared: ["rule","drain","token","capacity"],
@@ -2850,7 +2876,7 @@ local drain = ARGV[2]
 local token = ARGV[3]
 local capacity = ARGV[4]
 local call, unpacked, packed = redis.call, struct.unpack, struct.pack
-rule, drain, token, capacity = tonumber(rule), tonumber(drain), tonumber(token), tonumber(capacity)
+rule, drain, token, capacity = rule + 0, drain + 0, token + 0, capacity + 0
 local ENTRY = 40
 local SECOND = 1000000
 local MARGIN = 2
@@ -2900,7 +2926,9 @@ local function item(state, cost)
   end
   return after
 end
-local replies, items, done = {}, #KEYS / 1, 0
+local items = #KEYS / 1
+if items == 1 then return item(KEYS[1], ARGV[5]) end
+local replies, done = {}, 0
 local own = #ARGV > 5 and 1 or 0
 local function run()
   while done < items do
@@ -2938,7 +2966,7 @@ return replies`,
  */
 export const limiterTakeAll: Script<[rules: Arg], [state: string, cost: Arg], readonly number[] | string | null> = {
   name: 'limiter/take-all',
-  sha: 'd518b9d0e2bd64b27f8b24e78113f5e09d114a76',
+  sha: '8413102d25a7a6e29bcb2edee42d7b788f4c81bf',
   batch: 64,
   sharedKeys: false,
   shared: ["rules"],
@@ -3027,7 +3055,9 @@ local function item(state, cost)
   end
   return reply
 end
-local replies, items, done = {}, #KEYS / 1, 0
+local items = #KEYS / 1
+if items == 1 then return item(KEYS[1], ARGV[2]) end
+local replies, done = {}, 0
 local own = #ARGV > 2 and 1 or 0
 local function run()
   while done < items do
@@ -3078,7 +3108,7 @@ return replies`,
  */
 export const notifierHold: Script<[lease: Arg, channel: Arg], [held: string, process: Arg, number: Arg, admitted: Arg, most: Arg], string> = {
   name: 'notifier/hold',
-  sha: '125d8cea832f120ac9c930176ab084030e9e67aa',
+  sha: 'a17a8cf4a515168bd2cbc94c2c38c48924978149',
   batch: 8,
   sharedKeys: false,
   shared: ["lease","channel"],
@@ -3168,7 +3198,9 @@ local function item(held, process, number, admitted, most)
   end
   return admitted
 end
-local replies, items, done = {}, #KEYS / 1, 0
+local items = #KEYS / 1
+if items == 1 then return item(KEYS[1], ARGV[3], ARGV[4], ARGV[5], ARGV[6]) end
+local replies, done = {}, 0
 local own = #ARGV > 6 and 4 or 0
 local function run()
   while done < items do
@@ -3205,7 +3237,7 @@ return replies`,
  */
 export const notifierNudge: Script<[nudges: Arg], [live: string, channel: Arg, type: Arg, json: Arg], number> = {
   name: 'notifier/nudge',
-  sha: 'f299c304eddc1aa8fb6f53c7184df82284ad0fbe',
+  sha: 'e4552481aea4a7b698c6fa43ac32b1d1a7745f02',
   batch: 64,
   sharedKeys: false,
   shared: ["nudges"],
@@ -3218,7 +3250,9 @@ local function item(live, channel, type, json)
   local said = '\\n' .. type .. '\\n' .. json
   return redis.call('SPUBLISH', live, said) + redis.call('SPUBLISH', nudges, channel .. said)
 end
-local replies, items, done = {}, #KEYS / 1, 0
+local items = #KEYS / 1
+if items == 1 then return item(KEYS[1], ARGV[2], ARGV[3], ARGV[4]) end
+local replies, done = {}, 0
 local own = #ARGV > 4 and 3 or 0
 local function run()
   while done < items do
@@ -3264,7 +3298,7 @@ return replies`,
  */
 export const notifierPublish: Script<[keep: Arg, ttl: Arg, age: Arg, window: Arg], [history: string, once: string, live: Arg, type: Arg, json: Arg, coalesce: Arg, lasts: Arg], string> = {
   name: 'notifier/publish',
-  sha: '07acd76ea9020c0d997ddc0b2e8fed2fa2579657',
+  sha: 'd24c4af8f0fcd05b52abbbffda8bc533943ec84d',
   batch: 64,
   sharedKeys: false,
   shared: ["keep","ttl","age","window"],
@@ -3342,7 +3376,9 @@ local function item(history, once, live, type, json, coalesce, lasts)
   end
   return name
 end
-local replies, items, done = {}, #KEYS / 2, 0
+local items = #KEYS / 2
+if items == 1 then return item(KEYS[1], KEYS[2], ARGV[5], ARGV[6], ARGV[7], ARGV[8], ARGV[9]) end
+local replies, done = {}, 0
 local own = #ARGV > 9 and 5 or 0
 local function run()
   while done < items do
@@ -3379,7 +3415,7 @@ return replies`,
  */
 export const notifierRelease: Script<[], [held: string, process: Arg, number: Arg], number> = {
   name: 'notifier/release',
-  sha: '953ff687e96ffacebc012cf474bb60d3aff2f84d',
+  sha: 'd53960bd56a903ea9fa0dec39862be60ea883704',
   batch: 64,
   sharedKeys: false,
   shared: [],
@@ -3396,7 +3432,9 @@ local function item(held, process, number)
   end
   return 0
 end
-local replies, items, done = {}, #KEYS / 1, 0
+local items = #KEYS / 1
+if items == 1 then return item(KEYS[1], ARGV[1], ARGV[2]) end
+local replies, done = {}, 0
 local own = #ARGV > 2 and 2 or 0
 local function run()
   while done < items do
@@ -3436,7 +3474,7 @@ return replies`,
  */
 export const notifierSince: Script<[age: Arg], [history: string, position: Arg, count: Arg], readonly Reply[]> = {
   name: 'notifier/since',
-  sha: 'ff4e48e9d93a6ea3bce77bb806ad3b47037d2685',
+  sha: '43ebd0d05e3c2b018e1dbc81326f08ed6528c4e7',
   batch: 1,
   sharedKeys: false,
   shared: ["age"],
@@ -3547,7 +3585,9 @@ local function item(history, position, count)
   read(reply, history, first, tonumber(count))
   return reply
 end
-local replies, items, done = {}, #KEYS / 1, 0
+local items = #KEYS / 1
+if items == 1 then return item(KEYS[1], ARGV[2], ARGV[3]) end
+local replies, done = {}, 0
 local own = #ARGV > 3 and 2 or 0
 local function run()
   while done < items do
@@ -3580,7 +3620,7 @@ return replies`,
  */
 export const notifierTop: Script<[], [history: string], string> = {
   name: 'notifier/top',
-  sha: '38c5239d9488e081cfed3bcdb50778bb221a8dba',
+  sha: 'a04bdd3b8c1013cedee540cfc89a463205fac718',
   batch: 64,
   sharedKeys: false,
   shared: [],
@@ -3595,7 +3635,9 @@ local function item(history)
   local last = redis.call('XREVRANGE', history, '+', '-', 'COUNT', 1)[1]
   return last and tagged(last) or '0-0'
 end
-local replies, items, done = {}, #KEYS / 1, 0
+local items = #KEYS / 1
+if items == 1 then return item(KEYS[1]) end
+local replies, done = {}, 0
 local function run()
   while done < items do
     local key = done * 1
@@ -3633,7 +3675,7 @@ return replies`,
  */
 export const streamAdd: Script<[of: readonly string[], limits: Arg], [payload: Arg, trace: Arg, due: Arg], string | null> = {
   name: 'stream/add',
-  sha: '70d9e2996942c954626ad5dff1097cabeec9d25a',
+  sha: '675aa20fe80f0bc18858103ce3a4bfc446489fdd',
   batch: 64,
   sharedKeys: true,
   shared: ["limits"],
@@ -3769,7 +3811,9 @@ local stream = of[1]
 local function item(payload, trace, due)
   return append(stream, payload, trace, due, limits)
 end
-local replies, items, done = {}, (#ARGV - 1) / 3, 0
+local items = (#ARGV - 1) / 3
+if items == 1 then return item(ARGV[2], ARGV[3], ARGV[4]) end
+local replies, done = {}, 0
 local function run()
   while done < items do
     local arg = 1 + done * 3
@@ -3808,7 +3852,7 @@ return replies`,
  */
 export const streamAddOnce: Script<[limits: Arg], [stream: string, once: string, payload: Arg, trace: Arg, due: Arg, window: Arg], string | null> = {
   name: 'stream/add_once',
-  sha: '9f2e64840cb6963b016c6cc9293e755f5eeaf044',
+  sha: '4cb8a20ce5d8b01168c4cac0046376222a96e135',
   batch: 64,
   sharedKeys: false,
   shared: ["limits"],
@@ -3951,7 +3995,9 @@ local function item(stream, once, payload, trace, due, window)
   end
   return id
 end
-local replies, items, done = {}, #KEYS / 2, 0
+local items = #KEYS / 2
+if items == 1 then return item(KEYS[1], KEYS[2], ARGV[2], ARGV[3], ARGV[4], ARGV[5]) end
+local replies, done = {}, 0
 local own = #ARGV > 5 and 4 or 0
 local function run()
   while done < items do
@@ -3993,7 +4039,7 @@ return replies`,
  */
 export const streamDrop: Script<[], [stream: string, ready: string, later: string, dead: string, paused: string, group: Arg, quiet: Arg], number | string> = {
   name: 'stream/drop',
-  sha: '6c0fe07b0073e91d71e6364a830e04ede01abb90',
+  sha: '35b594129c9bd78367f457b0d5458256fa72bf9a',
   batch: 1,
   sharedKeys: false,
   shared: [],
@@ -4039,7 +4085,9 @@ local function item(stream, ready, later, dead, paused, group, quiet)
   end
   return (here or gone > 0) and 1 or 0
 end
-local replies, items, done = {}, #KEYS / 5, 0
+local items = #KEYS / 5
+if items == 1 then return item(KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], ARGV[1], ARGV[2]) end
+local replies, done = {}, 0
 local own = #ARGV > 2 and 2 or 0
 local function run()
   while done < items do
@@ -4080,7 +4128,7 @@ return replies`,
  */
 export const streamLeave: Script<[group: Arg, consumer: Arg, declared: Arg], [stream: string, ready: string, later: string, mark: string], number> = {
   name: 'stream/leave',
-  sha: 'eb4f4708d27f5a33c3a5cdaa9ff17488e8a1b6fc',
+  sha: '4262735b6ca9e512876c59d7bbd29f94aa994ae8',
   batch: 1,
   sharedKeys: false,
   shared: ["group","consumer","declared"],
@@ -4265,7 +4313,9 @@ local function item(stream, ready, later, mark)
   end
   return given
 end
-local replies, items, done = {}, #KEYS / 4, 0
+local items = #KEYS / 4
+if items == 1 then return item(KEYS[1], KEYS[2], KEYS[3], KEYS[4]) end
+local replies, done = {}, 0
 local function run()
   while done < items do
     local key = done * 4
@@ -4311,7 +4361,7 @@ return replies`,
  */
 export const streamLook: Script<[group: Arg, consumer: Arg, declared: Arg, lease: Arg, attempts: Arg], [stream: string, ready: string, later: string, dead: string, paused: string, fromStream: Arg, fromReady: Arg], readonly Reply[]> = {
   name: 'stream/look',
-  sha: 'bc99f69c7950741ed401cbf738429f78cd48cb35',
+  sha: '2a4f13e6ebb3cf079ffee662e75333c648cc138d',
   batch: 1,
   sharedKeys: false,
   shared: ["group","consumer","declared","lease","attempts"],
@@ -4510,7 +4560,9 @@ local function item(stream, ready, later, dead, paused, from_stream, from_ready)
   local wait = soonest[2] and math.max(0, tonumber(soonest[2]) - ms) or -1
   return { stream_next, ready_next, redis.call('EXISTS', paused), wait, unpack(reply) }
 end
-local replies, items, done = {}, #KEYS / 5, 0
+local items = #KEYS / 5
+if items == 1 then return item(KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], ARGV[6], ARGV[7]) end
+local replies, done = {}, 0
 local own = #ARGV > 7 and 2 or 0
 local function run()
   while done < items do
@@ -4547,7 +4599,7 @@ return replies`,
  */
 export const streamOpen: Script<[], [stream: string, ready: string, paused: string, group: Arg, from: Arg], number> = {
   name: 'stream/open',
-  sha: 'ceadc33f33a697d637df0ede50f86b5b5b503955',
+  sha: 'd7f0173fcb59a7c692af95c100321c5d0c009910',
   batch: 16,
   sharedKeys: false,
   shared: [],
@@ -4566,7 +4618,9 @@ local function item(stream, ready, paused, group, from)
   make(stream, group, from)
   return redis.call('EXISTS', paused)
 end
-local replies, items, done = {}, #KEYS / 3, 0
+local items = #KEYS / 3
+if items == 1 then return item(KEYS[1], KEYS[2], KEYS[3], ARGV[1], ARGV[2]) end
+local replies, done = {}, 0
 local own = #ARGV > 2 and 2 or 0
 local function run()
   while done < items do
@@ -4599,7 +4653,7 @@ return replies`,
  */
 export const streamOverview: Script<[], [stream: string], readonly Reply[]> = {
   name: 'stream/overview',
-  sha: '5307f560b686755d5bbdf8e69203583542b546cd',
+  sha: '6ce8b50fffbcddf834e29a94be8af9edcd108f59',
   batch: 4,
   sharedKeys: false,
   shared: [],
@@ -4628,7 +4682,9 @@ local function item(stream)
   end
   return reply
 end
-local replies, items, done = {}, #KEYS / 1, 0
+local items = #KEYS / 1
+if items == 1 then return item(KEYS[1]) end
+local replies, done = {}, 0
 local function run()
   while done < items do
     local key = done * 1
@@ -4666,7 +4722,7 @@ return replies`,
  */
 export const streamPage: Script<[], [stream: string, first: Arg, last: Arg, count: Arg, bytes: Arg, order: Arg], readonly Reply[]> = {
   name: 'stream/page',
-  sha: '58f95ac9f5141352a94083facf8863d69c7a335c',
+  sha: 'aead1d90a38ecb54e5cbbfa1e90e2760f3259881',
   batch: 1,
   sharedKeys: false,
   shared: [],
@@ -4703,7 +4759,9 @@ local function item(stream, first, last, count, bytes, order)
   end
   return page
 end
-local replies, items, done = {}, #KEYS / 1, 0
+local items = #KEYS / 1
+if items == 1 then return item(KEYS[1], ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]) end
+local replies, done = {}, 0
 local own = #ARGV > 5 and 5 or 0
 local function run()
   while done < items do
@@ -4737,7 +4795,7 @@ return replies`,
  */
 export const streamPause: Script<[], [paused: string, on: Arg], number> = {
   name: 'stream/pause',
-  sha: '82a9120936805c26f23dddc3aede5cb03c11c0d9',
+  sha: '52306858222354afca53b23201746bd4a54487bf',
   batch: 16,
   sharedKeys: false,
   shared: [],
@@ -4754,7 +4812,9 @@ local function item(paused, on)
   end
   return redis.call('DEL', paused)
 end
-local replies, items, done = {}, #KEYS / 1, 0
+local items = #KEYS / 1
+if items == 1 then return item(KEYS[1], ARGV[1]) end
+local replies, done = {}, 0
 local own = #ARGV > 1 and 1 or 0
 local function run()
   while done < items do
@@ -4788,7 +4848,7 @@ return replies`,
  */
 export const streamPurge: Script<[], [dead: string, position: Arg], number> = {
   name: 'stream/purge',
-  sha: '8833e3a7d79e3e356039711ec78fa0ffd5f931c9',
+  sha: '6d2fce2d90a9bbbbca84b5d06ea4282bbdd8419a',
   batch: 128,
   sharedKeys: false,
   shared: [],
@@ -4799,7 +4859,9 @@ export const streamPurge: Script<[], [dead: string, position: Arg], number> = {
 local function item(dead, position)
   return redis.call('XDEL', dead, position)
 end
-local replies, items, done = {}, #KEYS / 1, 0
+local items = #KEYS / 1
+if items == 1 then return item(KEYS[1], ARGV[1]) end
+local replies, done = {}, 0
 local own = #ARGV > 1 and 1 or 0
 local function run()
   while done < items do
@@ -4838,7 +4900,7 @@ return replies`,
  */
 export const streamReap: Script<[], [stream: string, ready: string, group: Arg, silent: Arg], number> = {
   name: 'stream/reap',
-  sha: 'a78e6b4ed05fbea018195b0cdf0e148a38b9dfed',
+  sha: 'c923d08195fb2c19f38f1143d060666e77cfd9f9',
   batch: 1,
   sharedKeys: false,
   shared: [],
@@ -4864,7 +4926,9 @@ local function item(stream, ready, group, silent)
   end
   return gone
 end
-local replies, items, done = {}, #KEYS / 2, 0
+local items = #KEYS / 2
+if items == 1 then return item(KEYS[1], KEYS[2], ARGV[1], ARGV[2]) end
+local replies, done = {}, 0
 local own = #ARGV > 2 and 2 or 0
 local function run()
   while done < items do
@@ -4902,7 +4966,7 @@ return replies`,
  */
 export const streamRenew: Script<[group: Arg, consumer: Arg], [stream: string, ids: Arg], string> = {
   name: 'stream/renew',
-  sha: 'b8a8eb62f84c291860fed2bf4fca113cb822e0f8',
+  sha: 'ae97d41eb3e66a2c72a4d617e3e1639d1dd6f0bf',
   batch: 1,
   sharedKeys: false,
   shared: ["group","consumer"],
@@ -4957,7 +5021,9 @@ local function item(stream, ids)
   end
   return table.concat(lost, ' ')
 end
-local replies, items, done = {}, #KEYS / 1, 0
+local items = #KEYS / 1
+if items == 1 then return item(KEYS[1], ARGV[3]) end
+local replies, done = {}, 0
 local own = #ARGV > 3 and 1 or 0
 local function run()
   while done < items do
@@ -4994,7 +5060,7 @@ return replies`,
  */
 export const streamRequeue: Script<[], [dead: string, ready: string, position: Arg], number> = {
   name: 'stream/requeue',
-  sha: '3383872fb4ed64a09470ed23b7afb82bc378c3cf',
+  sha: '88eb590e2d1b68587b52bb79214a1e868024442d',
   batch: 64,
   sharedKeys: false,
   shared: [],
@@ -5056,7 +5122,9 @@ local function item(dead, ready, position)
   entry.ready(ready, is)
   return redis.call('XDEL', dead, position)
 end
-local replies, items, done = {}, #KEYS / 2, 0
+local items = #KEYS / 2
+if items == 1 then return item(KEYS[1], KEYS[2], ARGV[1]) end
+local replies, done = {}, 0
 local own = #ARGV > 1 and 1 or 0
 local function run()
   while done < items do
@@ -5097,7 +5165,7 @@ return replies`,
  */
 export const streamReset: Script<[], [stream: string, ready: string, later: string, group: Arg, after: Arg, discard: Arg], readonly Reply[]> = {
   name: 'stream/reset',
-  sha: '19acdde04f9f0bf1bf2228d4b5c1421487039c8d',
+  sha: '2ea35b13fb37e637abbd42635fc110215a3ee092',
   batch: 1,
   sharedKeys: false,
   shared: [],
@@ -5206,7 +5274,9 @@ local function item(stream, ready, later, group, after, discard)
   local waiting = redis.call('XLEN', ready) - again
   return { left, exact, waiting, pending(stream, group) + again, redis.call('ZCARD', later) }
 end
-local replies, items, done = {}, #KEYS / 3, 0
+local items = #KEYS / 3
+if items == 1 then return item(KEYS[1], KEYS[2], KEYS[3], ARGV[1], ARGV[2], ARGV[3]) end
+local replies, done = {}, 0
 local own = #ARGV > 3 and 3 or 0
 local function run()
   while done < items do
@@ -5254,7 +5324,7 @@ return replies`,
  */
 export const streamSettle: Script<[group: Arg, consumer: Arg, declared: Arg], [stream: string, ready: string, later: string, dead: string, mark: string, number: Arg, finished: Arg, moves: Arg], string> = {
   name: 'stream/settle',
-  sha: '791351cf8ac9112aa8c13c91b5adfa5725df1bc7',
+  sha: '7c97b78c22a07a35193243cd978cbf3e2b8308b6',
   batch: 1,
   sharedKeys: false,
   shared: ["group","consumer","declared"],
@@ -5478,7 +5548,9 @@ local function item(stream, ready, later, dead, mark, number, finished, moves)
   redis.call('SET', mark, number .. ' ' .. answer, 'EX', DAY)
   return answer
 end
-local replies, items, done = {}, #KEYS / 5, 0
+local items = #KEYS / 5
+if items == 1 then return item(KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], ARGV[4], ARGV[5], ARGV[6]) end
+local replies, done = {}, 0
 local own = #ARGV > 6 and 3 or 0
 local function run()
   while done < items do
@@ -5518,7 +5590,7 @@ return replies`,
  */
 export const streamStats: Script<[], [stream: string, ready: string, later: string, dead: string, paused: string, group: Arg], readonly Reply[]> = {
   name: 'stream/stats',
-  sha: '4b03d0f83ac41852e149ed090d210c3fa2b0d38e',
+  sha: 'd1bb9ec0ef3d138546267a190025ade270d23d27',
   batch: 4,
   sharedKeys: false,
   shared: [],
@@ -5650,7 +5722,9 @@ local function item(stream, ready, later, dead, paused, group)
   end
   return reply
 end
-local replies, items, done = {}, #KEYS / 5, 0
+local items = #KEYS / 5
+if items == 1 then return item(KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], ARGV[1]) end
+local replies, done = {}, 0
 local own = #ARGV > 1 and 1 or 0
 local function run()
   while done < items do
@@ -5688,7 +5762,7 @@ return replies`,
  */
 export const streamSweep: Script<[declared: Arg], [stream: string, first: Arg], string | null> = {
   name: 'stream/sweep',
-  sha: 'afd9c3bdd4f06fbb68c99e1e62521ce197f4bcbb',
+  sha: 'dac4f14de76b409cd9750454a3c12e0d73e95276',
   batch: 1,
   sharedKeys: false,
   shared: ["declared"],
@@ -5819,7 +5893,9 @@ local function item(stream, first)
   release(stream, '', declared, ids)
   return ids[STEP] and '(' .. ids[STEP] or nil
 end
-local replies, items, done = {}, #KEYS / 1, 0
+local items = #KEYS / 1
+if items == 1 then return item(KEYS[1], ARGV[2]) end
+local replies, done = {}, 0
 local own = #ARGV > 2 and 1 or 0
 local function run()
   while done < items do
