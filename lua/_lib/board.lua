@@ -94,6 +94,30 @@ function board.write(plan, window, member, before, after)
   end
 end
 
+-- Gives members other values, by member, or takes them off: what `board.write` does for one.
+function board.write_all(plan, window, before, after)
+  local put, off = {}, {}
+  for member, value in pairs(after) do
+    if value and value ~= before[member] then
+      put[#put + 1] = board.text(plan, value)
+      put[#put + 1] = member
+    elseif not value and before[member] then
+      off[#off + 1] = member
+    end
+  end
+  if #put > 0 then
+    redis.call('ZADD', window.z, unpack(put))
+  end
+  if #off > 0 then
+    redis.call('ZREM', window.z, unpack(off))
+  end
+  if window.d then
+    for member, value in pairs(after) do
+      board.differ(plan, window, before[member], value)
+    end
+  end
+end
+
 -- Lets the sets of a rolling window, when they were made anew, expire as its log does.
 function board.keep_with_log(window)
   if redis.call('PTTL', window.z) ~= -1 then

@@ -89,10 +89,10 @@ end
 function rows.of(plan, window, style, data, members)
   members = cjson.decode(members)
   local lines = {}
-  for at, member in ipairs(members) do
-    local value, count = found(plan, window, style, member)
+  for at, value in ipairs(redis.call('ZMSCORE', window.z, unpack(members))) do
+    local position = value and style == 'ordinal' and redis.call('ZRANK', window.z, members[at])
     lines[2 * at - 1] = value or ''
-    lines[2 * at] = count or ''
+    lines[2 * at] = value and before(plan, window, style, value, position) or ''
   end
   if data then
     add_data(lines, data, members)

@@ -1,5 +1,5 @@
--- `settle(plan, windows)`: takes out of rolling windows what has to leave, at most 64 entries in all; whether nothing is
--- left to take.
+-- `settle(plan, windows, beside)`: takes out of rolling windows what has to leave, at most 64 entries in all; whether
+-- nothing is left to take, and so little was taken (at most `beside` entries) that this call may do what it came for.
 --
 -- Invariant: a rolling window's sum of a member is the sum of its log entries that were not taken, in whole numbers,
 -- and the member is there while that is not zero. Each entry is taken together with its part of the sum, so that a
@@ -9,19 +9,6 @@
 -- nothing when it marks a removal: `gone` holds its id under the member until then, and entries before it count nothing.
 -- @include board
 -- @include earlier
-
-local function take(plan, window, member, amount, time)
-  if not plan.shift and not window.d then
-    local value = redis.call('ZINCRBY', window.z, -amount, member)
-    if tonumber(value) == 0 then
-      redis.call('ZREM', window.z, member)
-    end
-    return
-  end
-  local before = tonumber(redis.call('ZSCORE', window.z, member)) or false
-  local score = (before and board.score(plan, before) or 0) - amount
-  board.write(plan, window, member, before, score ~= 0 and board.value(plan, score, time))
-end
 
 -- The amount of a grown entry, which is done with.
 local function grown(window, id, member)
@@ -52,14 +39,19 @@ local function settle_window(plan, window, budget)
   if budget == 0 then
     return -1
   end
-  local removed = redis.call('EXISTS', window.gone) == 1
-  local sums = {}
-  for at = 1, math.min(#due, budget) do
-    local id, member, by = due[at][1], due[at][2][2], due[at][2][4]
-    local mark = removed and redis.call('HGET', window.gone, member)
+  local count = math.min(#due, budget)
+  local members = {}
+  for at = 1, count do
+    members[at] = due[at][2][2]
+  end
+  local marks = redis.call('EXISTS', window.gone) == 1 and redis.call('HMGET', window.gone, unpack(members))
+  local sums, times, done = {}, {}, {}
+  for at, member in ipairs(members) do
+    local id, by = due[at][1], due[at][2][4]
+    local mark = marks and marks[at]
     if by == '' then
       if mark == id then
-        redis.call('HDEL', window.gone, member)
+        done[#done + 1] = member
       end
     else
       if by == '+' then
@@ -67,28 +59,35 @@ local function settle_window(plan, window, budget)
       end
       by = tonumber(by)
       if by ~= 0 and not (mark and earlier(id, mark)) then
-        if plan.shift then
-          take(plan, window, member, by, board.time_of(id) + window.last)
-        else
-          sums[member] = (sums[member] or 0) + by
-        end
+        sums[member] = (sums[member] or 0) + by
+        times[member] = plan.shift and board.time_of(id) + window.last
       end
     end
   end
-  for member, amount in pairs(sums) do
-    if amount ~= 0 then
-      take(plan, window, member, amount)
+  if #done > 0 then
+    redis.call('HDEL', window.gone, unpack(done))
+  end
+  local values = redis.call('ZMSCORE', window.z, unpack(members))
+  local before, after = {}, {}
+  for at, member in ipairs(members) do
+    local sum = sums[member]
+    if sum and before[member] == nil then
+      local value = tonumber(values[at]) or false
+      local score = (value and board.score(plan, value) or 0) - sum
+      before[member] = value
+      after[member] = score ~= 0 and board.value(plan, score, times[member])
     end
   end
+  board.write_all(plan, window, before, after)
   -- A sum that was zero comes back when a part of it leaves.
   board.keep_with_log(window)
   local left = due[budget + 1]
-  local time, number = string.match(due[math.min(#due, budget)][1], '(%d+)-(%d+)')
+  local time, number = string.match(due[count][1], '(%d+)-(%d+)')
   redis.call('XTRIM', window.log, 'MINID', '=', left and left[1] or time .. '-' .. string.format('%.0f', number + 1))
   return left and -1 or budget - #due
 end
 
-local function settle(plan, windows)
+local function settle(plan, windows, beside)
   local budget = 64
   for _, window in ipairs(windows) do
     if window.log then
@@ -98,5 +97,5 @@ local function settle(plan, windows)
       end
     end
   end
-  return true
+  return 64 - budget <= beside
 end

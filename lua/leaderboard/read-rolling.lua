@@ -1,4 +1,5 @@
---- Read a rolling window, after taking out what has to leave: at most 64 entries in a call.
+--- Read a rolling window, after taking out what has to leave: at most 64 entries in a call, and at most 32 in one
+-- that reads.
 -- @batch 16
 -- @include board
 -- @include rows
@@ -20,7 +21,7 @@ local open, settled
 local function item(what, style, data, a, b, c, d)
   if settled == nil then
     open = board.open(keys, config)
-    settled = settle(config, open)
+    settled = settle(config, open, 32)
   end
   if not settled then
     return 0

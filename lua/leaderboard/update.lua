@@ -12,10 +12,11 @@
 -- @item arg changes  JSON: a list of [i, s or b (increment, set, best), member, amount, id]
 -- @item arg watch    number of the window whose change is wanted, or 0
 -- @item arg tell     1 when changes of rank are wanted, as the plan's `events` says
--- @returns integer|string|list 0: call again, more had to leave; more: the time, other periods are needed; text: the sort value in the first window, of one change; else for each change that value, the change and the events
+-- @returns integer|string|list 0: call again, more had to leave; more: the time, other periods are needed; text: the sort value in the first window after each change, a line each; else for each change that value, the change and the events
 
 -- Less than this, added to any finite double, gives a finite double.
 local HARMLESS = 2 ^ 970
+local LARGEST = 1.7976931348623157e308
 
 local config = cjson.decode(plan)
 local quick = not (config.shift or config.limit or config.keep)
@@ -24,17 +25,6 @@ local touched = {}
 
 local function too_large()
   return redis.error_reply('ERR the new score would be too large')
-end
-
-local function beyond(score)
-  if config.limit then
-    return math.abs(score) > config.limit
-  end
-  return math.abs(score) == math.huge
-end
-
-local function value_in(window, member)
-  return tonumber(redis.call('ZSCORE', window.z, member)) or false
 end
 
 -- The score that a change makes of a score, which is false for none.
@@ -54,51 +44,46 @@ local function recorded(id)
   return record and now - board.time_of(record) < config.remember and record
 end
 
--- Whether some increment of several would go too far, as they follow each other.
-local function refused(changes)
-  local scores, seen = {}, {}
-  for at = 1, #open do
-    scores[at] = {}
+-- What changes, as they follow each other, make of the sort values: `before` and `after` by window and change, false for
+-- none. `counts` says which changes do anything: an id counts once. Nil when one goes too far. Each window is read once.
+local function plan_of(changes)
+  local made = { before = {}, after = {}, counts = {} }
+  local members, seen = {}, {}
+  for nth, change in ipairs(changes) do
+    local id = change[4]
+    members[nth] = change[2]
+    made.counts[nth] = not (id and (seen[id] or recorded(id)))
+    seen[id or ''] = id
   end
-  for _, change in ipairs(changes) do
-    local kind, member, amount, id = change[1], change[2], change[3], change[4]
-    if not (id and (seen[id] or recorded(id))) then
-      seen[id or ''] = id
-      for at, window in ipairs(open) do
-        local score = scores[at][member]
-        if score == nil then
-          local value = value_in(window, member)
-          score = value and board.score(config, value)
+  local most = config.limit or LARGEST
+  for at, window in ipairs(open) do
+    local values = redis.call('ZMSCORE', window.z, unpack(members))
+    local before, after, last = {}, {}, {}
+    for nth, change in ipairs(changes) do
+      local member = change[2]
+      local value = last[member]
+      if value == nil then
+        value = tonumber(values[nth]) or false
+      end
+      before[nth] = value
+      if made.counts[nth] then
+        local score = value and board.score(config, value)
+        local new = changed(change[1], score, change[3])
+        if math.abs(new) > most then
+          return nil
         end
-        scores[at][member] = changed(kind, score, amount)
-        if beyond(scores[at][member]) then
-          return true
+        if window.log and new == 0 then
+          value = false
+        elseif new ~= score then
+          value = board.value(config, new, now)
         end
       end
+      after[nth] = value
+      last[member] = value
     end
+    made.before[at], made.after[at] = before, after
   end
-  return false
-end
-
--- The sort values before and after a change in each window; nil when one goes too far.
-local function moves_of(kind, member, amount)
-  local moves = {}
-  for at, window in ipairs(open) do
-    local before = value_in(window, member)
-    local score = before and board.score(config, before)
-    local new = changed(kind, score, amount)
-    if beyond(new) then
-      return nil
-    end
-    local after = before
-    if window.log and new == 0 then
-      after = false
-    elseif new ~= score then
-      after = board.value(config, new, now)
-    end
-    moves[at] = { before, after }
-  end
-  return moves
+  return made
 end
 
 -- Lets a window's keys expire: a calendar period's when it is no more wanted, a rolling window's an hour after all of
@@ -182,30 +167,61 @@ local function trim(window)
   return fallen[#fallen - 1]
 end
 
--- Gives the members that fell off bounded windows, by the window's number.
-local function write(member, moves, amount, id)
-  local entries, fallen = {}, {}
+-- Makes the planned changes from `first` to `last`; gives the members that fell off bounded windows, by the window's
+-- number.
+local function write(changes, planned, first, last)
+  local fallen = {}
   for at, window in ipairs(open) do
-    local before, after = moves[at][1], moves[at][2]
-    if before ~= after then
-      board.write(config, window, member, before, after)
+    local before, after = planned.before[at], planned.after[at]
+    if first == last then
+      if before[first] ~= after[first] then
+        board.write(config, window, changes[first][2], before[first], after[first])
+      end
+    else
+      local was, is = {}, {}
+      for nth = first, last do
+        local member = changes[nth][2]
+        if was[member] == nil then
+          was[member] = before[nth]
+        end
+        is[member] = after[nth]
+      end
+      board.write_all(config, window, was, is)
     end
-    if not after then
-      -- It may have been the last one, and the next one makes the set anew.
-      touched[window] = nil
+    for nth = first, last do
+      if not after[nth] then
+        -- It may have been the last one, and the next one makes the set anew.
+        touched[window] = nil
+      end
     end
-    if window.log and amount ~= 0 then
-      entries[#entries + 1] = log(window, member, amount)
+  end
+  for nth = first, last do
+    if planned.counts[nth] then
+      local change, entries = changes[nth], {}
+      local member, amount, id = change[2], change[3], change[4]
+      for _, window in ipairs(open) do
+        if window.log and amount ~= 0 then
+          entries[#entries + 1] = log(window, member, amount)
+        end
+      end
+      if id then
+        remember(id, member, amount, entries)
+      end
     end
+  end
+  for at, window in ipairs(open) do
     touch(window)
     if config.keep then
       fallen[at] = trim(window)
     end
   end
-  if id then
-    remember(id, member, amount, entries)
-  end
   return fallen
+end
+
+-- A change's sort value in the first window, as it is told.
+local function told_value(planned, nth)
+  local value = planned.after[1][nth]
+  return value and board.text(config, value) or ''
 end
 
 local function rank_in(window, member)
@@ -239,30 +255,19 @@ local function events(member, from, to, fallen)
   return { from, to, entered, left, passed }
 end
 
--- Makes a change; nil when it goes too far.
-local function apply(change, watch, tell)
-  local kind, member, amount, id = change[1], change[2], change[3], change[4]
-  local seen = id and recorded(id)
-  local moves = not seen and moves_of(kind, member, amount)
-  if moves == nil then
-    return nil
-  end
+-- Makes a planned change and tells what it did.
+local function apply(changes, planned, nth, watch, tell)
+  local kind, member = changes[nth][1], changes[nth][2]
   local watched, told = open[watch], tell and open[config.events.window]
   local from = watched and rank_in(watched, member)
   local told_from = told and rank_in(told, member)
-  local fallen = moves and write(member, moves, amount, id) or {}
-  local value = moves and moves[1][2] or value_in(open[1], member)
-  local reply = { value and board.text(config, value) or '', false, false }
+  local fallen = planned.counts[nth] and write(changes, planned, nth, nth) or {}
+  local reply = { told_value(planned, nth), false, false }
   if watched then
-    local before
-    if moves then
-      before = moves[watch][1]
-    else
-      before = value_in(watched, member)
-    end
+    local before = planned.before[watch][nth]
     local to = rank_in(watched, member)
     local after = to and redis.call('ZSCORE', watched.z, member)
-    local applied = moves and (kind ~= 'b' or moves[watch][1] ~= moves[watch][2])
+    local applied = planned.counts[nth] and (kind ~= 'b' or before ~= planned.after[watch][nth])
     reply[2] = { applied and 1 or 0, before and board.text(config, before), after, from, to }
   end
   if told then
@@ -292,11 +297,18 @@ local function check_types()
   end
 end
 
+-- How many entries may leave rolling windows in the same call: single changes come up to 32 times windows together.
+local function entries_beside(changes)
+  local writes = changes > 1 and changes * #open or 32
+  return math.max(16, 64 - writes)
+end
+
 local function item(changes, watch, tell)
+  changes = cjson.decode(changes)
   if settled == nil then
     open = board.open(keys, config)
     check_types()
-    settled = open and settle(config, open)
+    settled = open and settle(config, open, entries_beside(#changes))
   end
   if not open then
     return now
@@ -307,7 +319,6 @@ local function item(changes, watch, tell)
   if config.shift and (now < config.since or now > config.ending) then
     return redis.error_reply('ERR the time is outside of what the ties of this board can tell')
   end
-  changes = cjson.decode(changes)
   local first = changes[1]
   if #changes == 1 and watch == '0' and tell == '0' then
     if quick and first[1] == 'i' and not first[4] and math.abs(first[3]) < HARMLESS and not open[1].d then
@@ -319,17 +330,25 @@ local function item(changes, watch, tell)
       end
       return reply
     end
-    local reply = apply(first, 0, false)
-    return reply and reply[1] or too_large()
   end
-  if #changes > 1 and refused(changes) then
+  local planned = plan_of(changes)
+  if not planned then
     return too_large()
   end
   local replies = {}
-  for at, change in ipairs(changes) do
-    replies[at] = apply(change, tonumber(watch), tell == '1')
-    if not replies[at] then
-      return too_large()
+  if watch == '0' and tell == '0' and (#changes == 1 or not config.keep) then
+    write(changes, planned, 1, #changes)
+    for nth = 1, #changes do
+      replies[nth] = told_value(planned, nth)
+    end
+    return table.concat(replies, '\n')
+  end
+  for nth, change in ipairs(changes) do
+    if config.keep then
+      -- What fell off meanwhile is not there any more.
+      replies[nth] = apply({ change }, plan_of({ change }), 1, tonumber(watch), tell == '1')
+    else
+      replies[nth] = apply(changes, planned, nth, tonumber(watch), tell == '1')
     end
   end
   return replies

@@ -109,7 +109,7 @@ export function createUpdates(parts: UpdateParts): Updates {
     const tell = heard()
     const share = changes.length === 1 ? (watch || tell ? Math.ceil(items / 4) : items) : 1
     const reply = await call(share, JSON.stringify(changes), watch, tell ? 1 : 0)
-    if (typeof reply === 'string') return [scoreOf(reply)]
+    if (typeof reply === 'string') return reply.split('\n').map(scoreOf)
     return (reply as readonly (readonly Reply[])[]).map(([value, change, events], at) => {
       const [, member] = changes[at] as Packed
       if (events && settings.events)
