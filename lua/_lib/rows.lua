@@ -129,6 +129,6 @@ end
 
 -- The next cursor, in which of its periods the window is, and some members with their values in no order.
 function rows.scan(_, window, _, _, cursor)
-  local reply = redis.call('ZSCAN', window.z, cursor, 'COUNT', 200)
+  local reply = redis.call('ZSCAN', window.z, cursor, 'COUNT', 100)
   return string.format('%s\n%d\n', reply[1], window.period) .. table.concat(reply[2], '\n')
 end

@@ -1,4 +1,4 @@
--- `settle(plan, windows, beside)`: takes out of rolling windows what has to leave, at most 64 entries in all; whether
+-- `settle(plan, windows, beside)`: takes out of rolling windows what has to leave, at most 32 entries in all; whether
 -- nothing is left to take, and so little was taken (at most `beside` entries) that this call may do what it came for.
 --
 -- Invariant: a rolling window's sum of a member is the sum of its log entries that were not taken, in whole numbers,
@@ -88,7 +88,7 @@ local function settle_window(plan, window, budget)
 end
 
 local function settle(plan, windows, beside)
-  local budget = 64
+  local budget = 32
   for _, window in ipairs(windows) do
     if window.log then
       budget = settle_window(plan, window, budget)
@@ -97,5 +97,5 @@ local function settle(plan, windows, beside)
       end
     end
   end
-  return 64 - budget <= beside
+  return 32 - budget <= beside
 end

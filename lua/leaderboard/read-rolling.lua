@@ -1,5 +1,4 @@
---- Read a rolling window, after taking out what has to leave: at most 64 entries in a call, and at most 32 in one
--- that reads.
+--- Read a rolling window, after taking out what has to leave: at most 32 entries in a call.
 -- @batch 16
 -- @include board
 -- @include rows

@@ -1,8 +1,8 @@
 --- Update members in every window of a board: all changes of an item, or none.
 --
--- What may be refused is found before the first write. At most 64 entries are taken out of rolling windows first; when
--- more have to leave nothing else is done, so that no answer is stale.
--- @batch 32
+-- What may be refused is found before the first write. At most 32 entries are taken out of rolling windows first; when
+-- more have to leave nothing else is done, so that no answer is stale, nor when many changes would follow on many entries.
+-- @batch 24
 -- @include board
 -- @include forget
 -- @include now
@@ -297,10 +297,9 @@ local function check_types()
   end
 end
 
--- How many entries may leave rolling windows in the same call: single changes come up to 32 times windows together.
+-- How many entries may leave rolling windows in the call that makes so many changes.
 local function entries_beside(changes)
-  local writes = changes > 1 and changes * #open or 32
-  return math.max(16, 64 - writes)
+  return math.max(16, 64 - changes * #open)
 end
 
 local function item(changes, watch, tell)

@@ -223,7 +223,7 @@ export type BoardEvent =
  *
  * Everything below means one window, the first unless told otherwise, and its calendar period or the last hours as
  * Redis' clock has it. A read never answers stale: what has to leave a rolling window is taken first, in bounded steps (at
- * most 64 entries in a script call), by the read itself if no update did it. Updates of one turn share script calls,
+ * most 32 entries in a script call), by the read itself if no update did it. Updates of one turn share script calls,
  * and so do reads of one kind; the two may overtake each other.
  *
  * Members are 1 to 256 characters without braces and control characters.
@@ -346,7 +346,7 @@ export interface Leaderboard<Data = unknown> {
    * throughout comes exactly once, with a score that it had during the export; one that came, left or came back meanwhile at most once.
    * A calendar window's export stays with the period it began in.
    *
-   * Cost: a ZSCAN for about 200 members. The names given out are remembered until the end, about 100 bytes each.
+   * Cost: a ZSCAN for about 100 members. The names given out are remembered until the end, about 100 bytes each.
    */
   export(options?: WindowChoice): AsyncIterableIterator<{ readonly member: string; readonly score: number }>
 

@@ -171,7 +171,7 @@ return replies`,
  */
 export const leaderboardRead: Script<[keys: readonly string[], plan: Arg], [what: Arg, style: Arg, data: Arg, a: Arg, b: Arg, c: Arg, d: Arg], number | string | null> = {
   name: 'leaderboard/read',
-  sha: 'ac8cb7eb070ccfaf339d75f8c6162f4994ae8ace',
+  sha: '1518d5ef5b2c1ec456da2670364256bb0be8fbba',
   batch: 16,
   sharedKeys: true,
   shared: ["plan"],
@@ -251,6 +251,28 @@ function board.write(plan, window, member, before, after)
     board.differ(plan, window, before, after)
   end
 end
+function board.write_all(plan, window, before, after)
+  local put, off = {}, {}
+  for member, value in pairs(after) do
+    if value and value ~= before[member] then
+      put[#put + 1] = board.text(plan, value)
+      put[#put + 1] = member
+    elseif not value and before[member] then
+      off[#off + 1] = member
+    end
+  end
+  if #put > 0 then
+    redis.call('ZADD', window.z, unpack(put))
+  end
+  if #off > 0 then
+    redis.call('ZREM', window.z, unpack(off))
+  end
+  if window.d then
+    for member, value in pairs(after) do
+      board.differ(plan, window, before[member], value)
+    end
+  end
+end
 function board.keep_with_log(window)
   if redis.call('PTTL', window.z) ~= -1 then
     return
@@ -348,10 +370,10 @@ end
 function rows.of(plan, window, style, data, members)
   members = cjson.decode(members)
   local lines = {}
-  for at, member in ipairs(members) do
-    local value, count = found(plan, window, style, member)
+  for at, value in ipairs(redis.call('ZMSCORE', window.z, unpack(members))) do
+    local position = value and style == 'ordinal' and redis.call('ZRANK', window.z, members[at])
     lines[2 * at - 1] = value or ''
-    lines[2 * at] = count or ''
+    lines[2 * at] = value and before(plan, window, style, value, position) or ''
   end
   if data then
     add_data(lines, data, members)
@@ -380,7 +402,7 @@ function rows.quantile(_, window, _, _, percent)
   return redis.call('ZRANGE', window.z, count - wanted, count - wanted, 'WITHSCORES')[2]
 end
 function rows.scan(_, window, _, _, cursor)
-  local reply = redis.call('ZSCAN', window.z, cursor, 'COUNT', 200)
+  local reply = redis.call('ZSCAN', window.z, cursor, 'COUNT', 100)
   return string.format('%s\\n%d\\n', reply[1], window.period) .. table.concat(reply[2], '\\n')
 end
 local keys = KEYS
@@ -420,7 +442,7 @@ return replies`,
 }
 
 /**
- * Read a rolling window, after taking out what has to leave: at most 64 entries in a call.
+ * Read a rolling window, after taking out what has to leave: at most 32 entries in a call.
  *
  * - shared keys `keys`: the window's keys, and the members' data, at the places that the plan gives
  * - shared `plan`: JSON, see lua/_lib/board.lua, with one window
@@ -435,7 +457,7 @@ return replies`,
  */
 export const leaderboardReadRolling: Script<[keys: readonly string[], plan: Arg], [what: Arg, style: Arg, data: Arg, a: Arg, b: Arg, c: Arg, d: Arg], number | string | null> = {
   name: 'leaderboard/read-rolling',
-  sha: '9e04f8a37c6825665c795adaa40037abfce59342',
+  sha: 'f069bd22a40b8d5626c3aab444bf403b2a973a56',
   batch: 16,
   sharedKeys: true,
   shared: ["plan"],
@@ -515,6 +537,28 @@ function board.write(plan, window, member, before, after)
     board.differ(plan, window, before, after)
   end
 end
+function board.write_all(plan, window, before, after)
+  local put, off = {}, {}
+  for member, value in pairs(after) do
+    if value and value ~= before[member] then
+      put[#put + 1] = board.text(plan, value)
+      put[#put + 1] = member
+    elseif not value and before[member] then
+      off[#off + 1] = member
+    end
+  end
+  if #put > 0 then
+    redis.call('ZADD', window.z, unpack(put))
+  end
+  if #off > 0 then
+    redis.call('ZREM', window.z, unpack(off))
+  end
+  if window.d then
+    for member, value in pairs(after) do
+      board.differ(plan, window, before[member], value)
+    end
+  end
+end
 function board.keep_with_log(window)
   if redis.call('PTTL', window.z) ~= -1 then
     return
@@ -612,10 +656,10 @@ end
 function rows.of(plan, window, style, data, members)
   members = cjson.decode(members)
   local lines = {}
-  for at, member in ipairs(members) do
-    local value, count = found(plan, window, style, member)
+  for at, value in ipairs(redis.call('ZMSCORE', window.z, unpack(members))) do
+    local position = value and style == 'ordinal' and redis.call('ZRANK', window.z, members[at])
     lines[2 * at - 1] = value or ''
-    lines[2 * at] = count or ''
+    lines[2 * at] = value and before(plan, window, style, value, position) or ''
   end
   if data then
     add_data(lines, data, members)
@@ -644,7 +688,7 @@ function rows.quantile(_, window, _, _, percent)
   return redis.call('ZRANGE', window.z, count - wanted, count - wanted, 'WITHSCORES')[2]
 end
 function rows.scan(_, window, _, _, cursor)
-  local reply = redis.call('ZSCAN', window.z, cursor, 'COUNT', 200)
+  local reply = redis.call('ZSCAN', window.z, cursor, 'COUNT', 100)
   return string.format('%s\\n%d\\n', reply[1], window.period) .. table.concat(reply[2], '\\n')
 end
 local function earlier(a, b)
@@ -654,18 +698,6 @@ local function earlier(a, b)
     return tonumber(a_time) < tonumber(b_time)
   end
   return tonumber(a_number) < tonumber(b_number)
-end
-local function take(plan, window, member, amount, time)
-  if not plan.shift and not window.d then
-    local value = redis.call('ZINCRBY', window.z, -amount, member)
-    if tonumber(value) == 0 then
-      redis.call('ZREM', window.z, member)
-    end
-    return
-  end
-  local before = tonumber(redis.call('ZSCORE', window.z, member)) or false
-  local score = (before and board.score(plan, before) or 0) - amount
-  board.write(plan, window, member, before, score ~= 0 and board.value(plan, score, time))
 end
 local function grown(window, id, member)
   local amount = redis.call('HGET', window.parts, id)
@@ -693,14 +725,19 @@ local function settle_window(plan, window, budget)
   if budget == 0 then
     return -1
   end
-  local removed = redis.call('EXISTS', window.gone) == 1
-  local sums = {}
-  for at = 1, math.min(#due, budget) do
-    local id, member, by = due[at][1], due[at][2][2], due[at][2][4]
-    local mark = removed and redis.call('HGET', window.gone, member)
+  local count = math.min(#due, budget)
+  local members = {}
+  for at = 1, count do
+    members[at] = due[at][2][2]
+  end
+  local marks = redis.call('EXISTS', window.gone) == 1 and redis.call('HMGET', window.gone, unpack(members))
+  local sums, times, done = {}, {}, {}
+  for at, member in ipairs(members) do
+    local id, by = due[at][1], due[at][2][4]
+    local mark = marks and marks[at]
     if by == '' then
       if mark == id then
-        redis.call('HDEL', window.gone, member)
+        done[#done + 1] = member
       end
     else
       if by == '+' then
@@ -708,27 +745,34 @@ local function settle_window(plan, window, budget)
       end
       by = tonumber(by)
       if by ~= 0 and not (mark and earlier(id, mark)) then
-        if plan.shift then
-          take(plan, window, member, by, board.time_of(id) + window.last)
-        else
-          sums[member] = (sums[member] or 0) + by
-        end
+        sums[member] = (sums[member] or 0) + by
+        times[member] = plan.shift and board.time_of(id) + window.last
       end
     end
   end
-  for member, amount in pairs(sums) do
-    if amount ~= 0 then
-      take(plan, window, member, amount)
+  if #done > 0 then
+    redis.call('HDEL', window.gone, unpack(done))
+  end
+  local values = redis.call('ZMSCORE', window.z, unpack(members))
+  local before, after = {}, {}
+  for at, member in ipairs(members) do
+    local sum = sums[member]
+    if sum and before[member] == nil then
+      local value = tonumber(values[at]) or false
+      local score = (value and board.score(plan, value) or 0) - sum
+      before[member] = value
+      after[member] = score ~= 0 and board.value(plan, score, times[member])
     end
   end
+  board.write_all(plan, window, before, after)
   board.keep_with_log(window)
   local left = due[budget + 1]
-  local time, number = string.match(due[math.min(#due, budget)][1], '(%d+)-(%d+)')
+  local time, number = string.match(due[count][1], '(%d+)-(%d+)')
   redis.call('XTRIM', window.log, 'MINID', '=', left and left[1] or time .. '-' .. string.format('%.0f', number + 1))
   return left and -1 or budget - #due
 end
-local function settle(plan, windows)
-  local budget = 64
+local function settle(plan, windows, beside)
+  local budget = 32
   for _, window in ipairs(windows) do
     if window.log then
       budget = settle_window(plan, window, budget)
@@ -737,7 +781,7 @@ local function settle(plan, windows)
       end
     end
   end
-  return true
+  return 32 - budget <= beside
 end
 local keys = KEYS
 local plan = ARGV[1]
@@ -746,7 +790,7 @@ local open, settled
 local function item(what, style, data, a, b, c, d)
   if settled == nil then
     open = board.open(keys, config)
-    settled = settle(config, open)
+    settled = settle(config, open, 32)
   end
   if not settled then
     return 0
@@ -788,7 +832,7 @@ return replies`,
  */
 export const leaderboardRecall: Script<[keys: readonly string[], remember: Arg], [id: Arg], number | null> = {
   name: 'leaderboard/recall',
-  sha: '47fde07d09f2199eb2f583154d43d7d804d332d9',
+  sha: '130e2fe4c683da376c092c2a32e31e67d8d90a79',
   batch: 64,
   sharedKeys: true,
   shared: ["remember"],
@@ -868,6 +912,28 @@ function board.write(plan, window, member, before, after)
     board.differ(plan, window, before, after)
   end
 end
+function board.write_all(plan, window, before, after)
+  local put, off = {}, {}
+  for member, value in pairs(after) do
+    if value and value ~= before[member] then
+      put[#put + 1] = board.text(plan, value)
+      put[#put + 1] = member
+    elseif not value and before[member] then
+      off[#off + 1] = member
+    end
+  end
+  if #put > 0 then
+    redis.call('ZADD', window.z, unpack(put))
+  end
+  if #off > 0 then
+    redis.call('ZREM', window.z, unpack(off))
+  end
+  if window.d then
+    for member, value in pairs(after) do
+      board.differ(plan, window, before[member], value)
+    end
+  end
+end
 function board.keep_with_log(window)
   if redis.call('PTTL', window.z) ~= -1 then
     return
@@ -943,7 +1009,7 @@ return replies`,
  */
 export const leaderboardRemove: Script<[keys: readonly string[], plan: Arg], [member: Arg], number | string> = {
   name: 'leaderboard/remove',
-  sha: 'a92e4617dfb970e0b7697779dbaefaf2b0607f26',
+  sha: '42802f2c2e8a7cf28e709b4cdee3bd5f0a5b0727',
   batch: 1,
   sharedKeys: true,
   shared: ["plan"],
@@ -1023,6 +1089,28 @@ function board.write(plan, window, member, before, after)
     board.differ(plan, window, before, after)
   end
 end
+function board.write_all(plan, window, before, after)
+  local put, off = {}, {}
+  for member, value in pairs(after) do
+    if value and value ~= before[member] then
+      put[#put + 1] = board.text(plan, value)
+      put[#put + 1] = member
+    elseif not value and before[member] then
+      off[#off + 1] = member
+    end
+  end
+  if #put > 0 then
+    redis.call('ZADD', window.z, unpack(put))
+  end
+  if #off > 0 then
+    redis.call('ZREM', window.z, unpack(off))
+  end
+  if window.d then
+    for member, value in pairs(after) do
+      board.differ(plan, window, before[member], value)
+    end
+  end
+end
 function board.keep_with_log(window)
   if redis.call('PTTL', window.z) ~= -1 then
     return
@@ -1076,18 +1164,6 @@ local function earlier(a, b)
   end
   return tonumber(a_number) < tonumber(b_number)
 end
-local function take(plan, window, member, amount, time)
-  if not plan.shift and not window.d then
-    local value = redis.call('ZINCRBY', window.z, -amount, member)
-    if tonumber(value) == 0 then
-      redis.call('ZREM', window.z, member)
-    end
-    return
-  end
-  local before = tonumber(redis.call('ZSCORE', window.z, member)) or false
-  local score = (before and board.score(plan, before) or 0) - amount
-  board.write(plan, window, member, before, score ~= 0 and board.value(plan, score, time))
-end
 local function grown(window, id, member)
   local amount = redis.call('HGET', window.parts, id)
   redis.call('HDEL', window.parts, id)
@@ -1114,14 +1190,19 @@ local function settle_window(plan, window, budget)
   if budget == 0 then
     return -1
   end
-  local removed = redis.call('EXISTS', window.gone) == 1
-  local sums = {}
-  for at = 1, math.min(#due, budget) do
-    local id, member, by = due[at][1], due[at][2][2], due[at][2][4]
-    local mark = removed and redis.call('HGET', window.gone, member)
+  local count = math.min(#due, budget)
+  local members = {}
+  for at = 1, count do
+    members[at] = due[at][2][2]
+  end
+  local marks = redis.call('EXISTS', window.gone) == 1 and redis.call('HMGET', window.gone, unpack(members))
+  local sums, times, done = {}, {}, {}
+  for at, member in ipairs(members) do
+    local id, by = due[at][1], due[at][2][4]
+    local mark = marks and marks[at]
     if by == '' then
       if mark == id then
-        redis.call('HDEL', window.gone, member)
+        done[#done + 1] = member
       end
     else
       if by == '+' then
@@ -1129,27 +1210,34 @@ local function settle_window(plan, window, budget)
       end
       by = tonumber(by)
       if by ~= 0 and not (mark and earlier(id, mark)) then
-        if plan.shift then
-          take(plan, window, member, by, board.time_of(id) + window.last)
-        else
-          sums[member] = (sums[member] or 0) + by
-        end
+        sums[member] = (sums[member] or 0) + by
+        times[member] = plan.shift and board.time_of(id) + window.last
       end
     end
   end
-  for member, amount in pairs(sums) do
-    if amount ~= 0 then
-      take(plan, window, member, amount)
+  if #done > 0 then
+    redis.call('HDEL', window.gone, unpack(done))
+  end
+  local values = redis.call('ZMSCORE', window.z, unpack(members))
+  local before, after = {}, {}
+  for at, member in ipairs(members) do
+    local sum = sums[member]
+    if sum and before[member] == nil then
+      local value = tonumber(values[at]) or false
+      local score = (value and board.score(plan, value) or 0) - sum
+      before[member] = value
+      after[member] = score ~= 0 and board.value(plan, score, times[member])
     end
   end
+  board.write_all(plan, window, before, after)
   board.keep_with_log(window)
   local left = due[budget + 1]
-  local time, number = string.match(due[math.min(#due, budget)][1], '(%d+)-(%d+)')
+  local time, number = string.match(due[count][1], '(%d+)-(%d+)')
   redis.call('XTRIM', window.log, 'MINID', '=', left and left[1] or time .. '-' .. string.format('%.0f', number + 1))
   return left and -1 or budget - #due
 end
-local function settle(plan, windows)
-  local budget = 64
+local function settle(plan, windows, beside)
+  local budget = 32
   for _, window in ipairs(windows) do
     if window.log then
       budget = settle_window(plan, window, budget)
@@ -1158,7 +1246,7 @@ local function settle(plan, windows)
       end
     end
   end
-  return true
+  return 32 - budget <= beside
 end
 local keys = KEYS
 local plan = ARGV[1]
@@ -1175,7 +1263,7 @@ local function item(member)
   if not open then
     return now
   end
-  if not settle(config, open, 100) then
+  if not settle(config, open, 32) then
     return 0
   end
   local there = '0'
@@ -1251,7 +1339,7 @@ return replies`,
  */
 export const leaderboardUndo: Script<[keys: readonly string[], plan: Arg], [id: Arg, time: Arg], number> = {
   name: 'leaderboard/undo',
-  sha: '7084d551e612841e49cd72327a30af726b7465c1',
+  sha: 'cb722a6a60a57121594e5788b3bd3d196827dd44',
   batch: 1,
   sharedKeys: true,
   shared: ["plan"],
@@ -1331,6 +1419,28 @@ function board.write(plan, window, member, before, after)
     board.differ(plan, window, before, after)
   end
 end
+function board.write_all(plan, window, before, after)
+  local put, off = {}, {}
+  for member, value in pairs(after) do
+    if value and value ~= before[member] then
+      put[#put + 1] = board.text(plan, value)
+      put[#put + 1] = member
+    elseif not value and before[member] then
+      off[#off + 1] = member
+    end
+  end
+  if #put > 0 then
+    redis.call('ZADD', window.z, unpack(put))
+  end
+  if #off > 0 then
+    redis.call('ZREM', window.z, unpack(off))
+  end
+  if window.d then
+    for member, value in pairs(after) do
+      board.differ(plan, window, before[member], value)
+    end
+  end
+end
 function board.keep_with_log(window)
   if redis.call('PTTL', window.z) ~= -1 then
     return
@@ -1369,18 +1479,6 @@ local function earlier(a, b)
   end
   return tonumber(a_number) < tonumber(b_number)
 end
-local function take(plan, window, member, amount, time)
-  if not plan.shift and not window.d then
-    local value = redis.call('ZINCRBY', window.z, -amount, member)
-    if tonumber(value) == 0 then
-      redis.call('ZREM', window.z, member)
-    end
-    return
-  end
-  local before = tonumber(redis.call('ZSCORE', window.z, member)) or false
-  local score = (before and board.score(plan, before) or 0) - amount
-  board.write(plan, window, member, before, score ~= 0 and board.value(plan, score, time))
-end
 local function grown(window, id, member)
   local amount = redis.call('HGET', window.parts, id)
   redis.call('HDEL', window.parts, id)
@@ -1407,14 +1505,19 @@ local function settle_window(plan, window, budget)
   if budget == 0 then
     return -1
   end
-  local removed = redis.call('EXISTS', window.gone) == 1
-  local sums = {}
-  for at = 1, math.min(#due, budget) do
-    local id, member, by = due[at][1], due[at][2][2], due[at][2][4]
-    local mark = removed and redis.call('HGET', window.gone, member)
+  local count = math.min(#due, budget)
+  local members = {}
+  for at = 1, count do
+    members[at] = due[at][2][2]
+  end
+  local marks = redis.call('EXISTS', window.gone) == 1 and redis.call('HMGET', window.gone, unpack(members))
+  local sums, times, done = {}, {}, {}
+  for at, member in ipairs(members) do
+    local id, by = due[at][1], due[at][2][4]
+    local mark = marks and marks[at]
     if by == '' then
       if mark == id then
-        redis.call('HDEL', window.gone, member)
+        done[#done + 1] = member
       end
     else
       if by == '+' then
@@ -1422,27 +1525,34 @@ local function settle_window(plan, window, budget)
       end
       by = tonumber(by)
       if by ~= 0 and not (mark and earlier(id, mark)) then
-        if plan.shift then
-          take(plan, window, member, by, board.time_of(id) + window.last)
-        else
-          sums[member] = (sums[member] or 0) + by
-        end
+        sums[member] = (sums[member] or 0) + by
+        times[member] = plan.shift and board.time_of(id) + window.last
       end
     end
   end
-  for member, amount in pairs(sums) do
-    if amount ~= 0 then
-      take(plan, window, member, amount)
+  if #done > 0 then
+    redis.call('HDEL', window.gone, unpack(done))
+  end
+  local values = redis.call('ZMSCORE', window.z, unpack(members))
+  local before, after = {}, {}
+  for at, member in ipairs(members) do
+    local sum = sums[member]
+    if sum and before[member] == nil then
+      local value = tonumber(values[at]) or false
+      local score = (value and board.score(plan, value) or 0) - sum
+      before[member] = value
+      after[member] = score ~= 0 and board.value(plan, score, times[member])
     end
   end
+  board.write_all(plan, window, before, after)
   board.keep_with_log(window)
   local left = due[budget + 1]
-  local time, number = string.match(due[math.min(#due, budget)][1], '(%d+)-(%d+)')
+  local time, number = string.match(due[count][1], '(%d+)-(%d+)')
   redis.call('XTRIM', window.log, 'MINID', '=', left and left[1] or time .. '-' .. string.format('%.0f', number + 1))
   return left and -1 or budget - #due
 end
-local function settle(plan, windows)
-  local budget = 64
+local function settle(plan, windows, beside)
+  local budget = 32
   for _, window in ipairs(windows) do
     if window.log then
       budget = settle_window(plan, window, budget)
@@ -1451,7 +1561,7 @@ local function settle(plan, windows)
       end
     end
   end
-  return true
+  return 32 - budget <= beside
 end
 local keys = KEYS
 local plan = ARGV[1]
@@ -1482,7 +1592,7 @@ local function item(id, time)
     return 0
   end
   local open = board.open(keys, config)
-  if not settle(config, open) then
+  if not settle(config, open, 32) then
     return 2
   end
   amount = tonumber(amount)
@@ -1542,20 +1652,20 @@ return replies`,
 /**
  * Update members in every window of a board: all changes of an item, or none.
  *
- * What may be refused is found before the first write. At most 64 entries are taken out of rolling windows first; when
- * more have to leave nothing else is done, so that no answer is stale.
+ * What may be refused is found before the first write. At most 32 entries are taken out of rolling windows first; when
+ * more have to leave nothing else is done, so that no answer is stale, nor when many changes would follow on many entries.
  *
  * - shared keys `keys`: sorted sets and logs, at the places that the plan gives
  * - shared `plan`: JSON, see lua/_lib/board.lua; also `keep`, `data`, `ids`, `idlog`, `remember`, `events`
  * - `changes`: JSON: a list of [i, s or b (increment, set, best), member, amount, id]
  * - `watch`: number of the window whose change is wanted, or 0
  * - `tell`: 1 when changes of rank are wanted, as the plan's `events` says
- * - replies 0: call again, more had to leave; more: the time, other periods are needed; text: the sort value in the first window, of one change; else for each change that value, the change and the events
+ * - replies 0: call again, more had to leave; more: the time, other periods are needed; text: the sort value in the first window after each change, a line each; else for each change that value, the change and the events
  */
 export const leaderboardUpdate: Script<[keys: readonly string[], plan: Arg], [changes: Arg, watch: Arg, tell: Arg], number | string | readonly Reply[]> = {
   name: 'leaderboard/update',
-  sha: '5b729875fa7fed5f1a43644bc93cfeb197ddf462',
-  batch: 32,
+  sha: 'e8fc66f58e8693cac24b7bedba824d4ac05093c7',
+  batch: 24,
   sharedKeys: true,
   shared: ["plan"],
   keys: [],
@@ -1634,6 +1744,28 @@ function board.write(plan, window, member, before, after)
     board.differ(plan, window, before, after)
   end
 end
+function board.write_all(plan, window, before, after)
+  local put, off = {}, {}
+  for member, value in pairs(after) do
+    if value and value ~= before[member] then
+      put[#put + 1] = board.text(plan, value)
+      put[#put + 1] = member
+    elseif not value and before[member] then
+      off[#off + 1] = member
+    end
+  end
+  if #put > 0 then
+    redis.call('ZADD', window.z, unpack(put))
+  end
+  if #off > 0 then
+    redis.call('ZREM', window.z, unpack(off))
+  end
+  if window.d then
+    for member, value in pairs(after) do
+      board.differ(plan, window, before[member], value)
+    end
+  end
+end
 function board.keep_with_log(window)
   if redis.call('PTTL', window.z) ~= -1 then
     return
@@ -1687,18 +1819,6 @@ local function earlier(a, b)
   end
   return tonumber(a_number) < tonumber(b_number)
 end
-local function take(plan, window, member, amount, time)
-  if not plan.shift and not window.d then
-    local value = redis.call('ZINCRBY', window.z, -amount, member)
-    if tonumber(value) == 0 then
-      redis.call('ZREM', window.z, member)
-    end
-    return
-  end
-  local before = tonumber(redis.call('ZSCORE', window.z, member)) or false
-  local score = (before and board.score(plan, before) or 0) - amount
-  board.write(plan, window, member, before, score ~= 0 and board.value(plan, score, time))
-end
 local function grown(window, id, member)
   local amount = redis.call('HGET', window.parts, id)
   redis.call('HDEL', window.parts, id)
@@ -1725,14 +1845,19 @@ local function settle_window(plan, window, budget)
   if budget == 0 then
     return -1
   end
-  local removed = redis.call('EXISTS', window.gone) == 1
-  local sums = {}
-  for at = 1, math.min(#due, budget) do
-    local id, member, by = due[at][1], due[at][2][2], due[at][2][4]
-    local mark = removed and redis.call('HGET', window.gone, member)
+  local count = math.min(#due, budget)
+  local members = {}
+  for at = 1, count do
+    members[at] = due[at][2][2]
+  end
+  local marks = redis.call('EXISTS', window.gone) == 1 and redis.call('HMGET', window.gone, unpack(members))
+  local sums, times, done = {}, {}, {}
+  for at, member in ipairs(members) do
+    local id, by = due[at][1], due[at][2][4]
+    local mark = marks and marks[at]
     if by == '' then
       if mark == id then
-        redis.call('HDEL', window.gone, member)
+        done[#done + 1] = member
       end
     else
       if by == '+' then
@@ -1740,27 +1865,34 @@ local function settle_window(plan, window, budget)
       end
       by = tonumber(by)
       if by ~= 0 and not (mark and earlier(id, mark)) then
-        if plan.shift then
-          take(plan, window, member, by, board.time_of(id) + window.last)
-        else
-          sums[member] = (sums[member] or 0) + by
-        end
+        sums[member] = (sums[member] or 0) + by
+        times[member] = plan.shift and board.time_of(id) + window.last
       end
     end
   end
-  for member, amount in pairs(sums) do
-    if amount ~= 0 then
-      take(plan, window, member, amount)
+  if #done > 0 then
+    redis.call('HDEL', window.gone, unpack(done))
+  end
+  local values = redis.call('ZMSCORE', window.z, unpack(members))
+  local before, after = {}, {}
+  for at, member in ipairs(members) do
+    local sum = sums[member]
+    if sum and before[member] == nil then
+      local value = tonumber(values[at]) or false
+      local score = (value and board.score(plan, value) or 0) - sum
+      before[member] = value
+      after[member] = score ~= 0 and board.value(plan, score, times[member])
     end
   end
+  board.write_all(plan, window, before, after)
   board.keep_with_log(window)
   local left = due[budget + 1]
-  local time, number = string.match(due[math.min(#due, budget)][1], '(%d+)-(%d+)')
+  local time, number = string.match(due[count][1], '(%d+)-(%d+)')
   redis.call('XTRIM', window.log, 'MINID', '=', left and left[1] or time .. '-' .. string.format('%.0f', number + 1))
   return left and -1 or budget - #due
 end
-local function settle(plan, windows)
-  local budget = 64
+local function settle(plan, windows, beside)
+  local budget = 32
   for _, window in ipairs(windows) do
     if window.log then
       budget = settle_window(plan, window, budget)
@@ -1769,26 +1901,18 @@ local function settle(plan, windows)
       end
     end
   end
-  return true
+  return 32 - budget <= beside
 end
 local keys = KEYS
 local plan = ARGV[1]
 local HARMLESS = 2 ^ 970
+local LARGEST = 1.7976931348623157e308
 local config = cjson.decode(plan)
 local quick = not (config.shift or config.limit or config.keep)
 local open, settled
 local touched = {}
 local function too_large()
   return redis.error_reply('ERR the new score would be too large')
-end
-local function beyond(score)
-  if config.limit then
-    return math.abs(score) > config.limit
-  end
-  return math.abs(score) == math.huge
-end
-local function value_in(window, member)
-  return tonumber(redis.call('ZSCORE', window.z, member)) or false
 end
 local function changed(kind, score, amount)
   if kind == 'i' then
@@ -1803,48 +1927,44 @@ local function recorded(id)
   local record = redis.call('HGET', keys[config.ids], 'i' .. id)
   return record and now - board.time_of(record) < config.remember and record
 end
-local function refused(changes)
-  local scores, seen = {}, {}
-  for at = 1, #open do
-    scores[at] = {}
+local function plan_of(changes)
+  local made = { before = {}, after = {}, counts = {} }
+  local members, seen = {}, {}
+  for nth, change in ipairs(changes) do
+    local id = change[4]
+    members[nth] = change[2]
+    made.counts[nth] = not (id and (seen[id] or recorded(id)))
+    seen[id or ''] = id
   end
-  for _, change in ipairs(changes) do
-    local kind, member, amount, id = change[1], change[2], change[3], change[4]
-    if not (id and (seen[id] or recorded(id))) then
-      seen[id or ''] = id
-      for at, window in ipairs(open) do
-        local score = scores[at][member]
-        if score == nil then
-          local value = value_in(window, member)
-          score = value and board.score(config, value)
+  local most = config.limit or LARGEST
+  for at, window in ipairs(open) do
+    local values = redis.call('ZMSCORE', window.z, unpack(members))
+    local before, after, last = {}, {}, {}
+    for nth, change in ipairs(changes) do
+      local member = change[2]
+      local value = last[member]
+      if value == nil then
+        value = tonumber(values[nth]) or false
+      end
+      before[nth] = value
+      if made.counts[nth] then
+        local score = value and board.score(config, value)
+        local new = changed(change[1], score, change[3])
+        if math.abs(new) > most then
+          return nil
         end
-        scores[at][member] = changed(kind, score, amount)
-        if beyond(scores[at][member]) then
-          return true
+        if window.log and new == 0 then
+          value = false
+        elseif new ~= score then
+          value = board.value(config, new, now)
         end
       end
+      after[nth] = value
+      last[member] = value
     end
+    made.before[at], made.after[at] = before, after
   end
-  return false
-end
-local function moves_of(kind, member, amount)
-  local moves = {}
-  for at, window in ipairs(open) do
-    local before = value_in(window, member)
-    local score = before and board.score(config, before)
-    local new = changed(kind, score, amount)
-    if beyond(new) then
-      return nil
-    end
-    local after = before
-    if window.log and new == 0 then
-      after = false
-    elseif new ~= score then
-      after = board.value(config, new, now)
-    end
-    moves[at] = { before, after }
-  end
-  return moves
+  return made
 end
 local function touch(window)
   if touched[window] or not (window.lives or window.log) then
@@ -1917,28 +2037,56 @@ local function trim(window)
   end
   return fallen[#fallen - 1]
 end
-local function write(member, moves, amount, id)
-  local entries, fallen = {}, {}
+local function write(changes, planned, first, last)
+  local fallen = {}
   for at, window in ipairs(open) do
-    local before, after = moves[at][1], moves[at][2]
-    if before ~= after then
-      board.write(config, window, member, before, after)
+    local before, after = planned.before[at], planned.after[at]
+    if first == last then
+      if before[first] ~= after[first] then
+        board.write(config, window, changes[first][2], before[first], after[first])
+      end
+    else
+      local was, is = {}, {}
+      for nth = first, last do
+        local member = changes[nth][2]
+        if was[member] == nil then
+          was[member] = before[nth]
+        end
+        is[member] = after[nth]
+      end
+      board.write_all(config, window, was, is)
     end
-    if not after then
-      touched[window] = nil
+    for nth = first, last do
+      if not after[nth] then
+        touched[window] = nil
+      end
     end
-    if window.log and amount ~= 0 then
-      entries[#entries + 1] = log(window, member, amount)
+  end
+  for nth = first, last do
+    if planned.counts[nth] then
+      local change, entries = changes[nth], {}
+      local member, amount, id = change[2], change[3], change[4]
+      for _, window in ipairs(open) do
+        if window.log and amount ~= 0 then
+          entries[#entries + 1] = log(window, member, amount)
+        end
+      end
+      if id then
+        remember(id, member, amount, entries)
+      end
     end
+  end
+  for at, window in ipairs(open) do
     touch(window)
     if config.keep then
       fallen[at] = trim(window)
     end
   end
-  if id then
-    remember(id, member, amount, entries)
-  end
   return fallen
+end
+local function told_value(planned, nth)
+  local value = planned.after[1][nth]
+  return value and board.text(config, value) or ''
 end
 local function rank_in(window, member)
   return redis.call('ZRANK', window.z, member)
@@ -1967,29 +2115,18 @@ local function events(member, from, to, fallen)
   end
   return { from, to, entered, left, passed }
 end
-local function apply(change, watch, tell)
-  local kind, member, amount, id = change[1], change[2], change[3], change[4]
-  local seen = id and recorded(id)
-  local moves = not seen and moves_of(kind, member, amount)
-  if moves == nil then
-    return nil
-  end
+local function apply(changes, planned, nth, watch, tell)
+  local kind, member = changes[nth][1], changes[nth][2]
   local watched, told = open[watch], tell and open[config.events.window]
   local from = watched and rank_in(watched, member)
   local told_from = told and rank_in(told, member)
-  local fallen = moves and write(member, moves, amount, id) or {}
-  local value = moves and moves[1][2] or value_in(open[1], member)
-  local reply = { value and board.text(config, value) or '', false, false }
+  local fallen = planned.counts[nth] and write(changes, planned, nth, nth) or {}
+  local reply = { told_value(planned, nth), false, false }
   if watched then
-    local before
-    if moves then
-      before = moves[watch][1]
-    else
-      before = value_in(watched, member)
-    end
+    local before = planned.before[watch][nth]
     local to = rank_in(watched, member)
     local after = to and redis.call('ZSCORE', watched.z, member)
-    local applied = moves and (kind ~= 'b' or moves[watch][1] ~= moves[watch][2])
+    local applied = planned.counts[nth] and (kind ~= 'b' or before ~= planned.after[watch][nth])
     reply[2] = { applied and 1 or 0, before and board.text(config, before), after, from, to }
   end
   if told then
@@ -2016,11 +2153,15 @@ local function check_types()
     redis.call('XLEN', keys[config.idlog])
   end
 end
+local function entries_beside(changes)
+  return math.max(16, 64 - changes * #open)
+end
 local function item(changes, watch, tell)
+  changes = cjson.decode(changes)
   if settled == nil then
     open = board.open(keys, config)
     check_types()
-    settled = open and settle(config, open)
+    settled = open and settle(config, open, entries_beside(#changes))
   end
   if not open then
     return now
@@ -2031,7 +2172,6 @@ local function item(changes, watch, tell)
   if config.shift and (now < config.since or now > config.ending) then
     return redis.error_reply('ERR the time is outside of what the ties of this board can tell')
   end
-  changes = cjson.decode(changes)
   local first = changes[1]
   if #changes == 1 and watch == '0' and tell == '0' then
     if quick and first[1] == 'i' and not first[4] and math.abs(first[3]) < HARMLESS and not open[1].d then
@@ -2043,17 +2183,24 @@ local function item(changes, watch, tell)
       end
       return reply
     end
-    local reply = apply(first, 0, false)
-    return reply and reply[1] or too_large()
   end
-  if #changes > 1 and refused(changes) then
+  local planned = plan_of(changes)
+  if not planned then
     return too_large()
   end
   local replies = {}
-  for at, change in ipairs(changes) do
-    replies[at] = apply(change, tonumber(watch), tell == '1')
-    if not replies[at] then
-      return too_large()
+  if watch == '0' and tell == '0' and (#changes == 1 or not config.keep) then
+    write(changes, planned, 1, #changes)
+    for nth = 1, #changes do
+      replies[nth] = told_value(planned, nth)
+    end
+    return table.concat(replies, '\\n')
+  end
+  for nth, change in ipairs(changes) do
+    if config.keep then
+      replies[nth] = apply({ change }, plan_of({ change }), 1, tonumber(watch), tell == '1')
+    else
+      replies[nth] = apply(changes, planned, nth, tonumber(watch), tell == '1')
     end
   end
   return replies
