@@ -135,6 +135,19 @@ test.each([
   ['from that is text', ['room'], { onEvent: () => {}, from: '12-3' }, 'from'],
   ['from that is null', ['room'], { onEvent: () => {}, from: null }, 'from'],
   ['an unknown option', ['room'], { onEvent: () => {}, form: {} }, "subscribe option 'form'"],
+  ['an audience without a listener', ['room'], { onEvent: () => {}, audience: {} }, 'audience'],
+  [
+    'an audience for several channels',
+    ['a', 'b'],
+    { onEvent: () => {}, audience: { onEvent: () => {} }, onAudience: () => {} },
+    'audience',
+  ],
+  [
+    'an audience whose coming and going nobody hears',
+    ['room'],
+    { onEvent: () => {}, audience: { onEvent: () => {} } },
+    'onAudience',
+  ],
 ])('subscribe refuses %s', async (_, channels, options, option) => {
   const notifier = await openNotifier(bench)
   const call = notifier.subscribe(channels as string[], options as never)

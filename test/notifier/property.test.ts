@@ -44,6 +44,7 @@ test(
     )
     const wanted = [
       'together',
+      'an event for several',
       'pages',
       'trim',
       'roll back',

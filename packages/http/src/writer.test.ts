@@ -4,13 +4,14 @@ import { setImmediate as turn } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 
 import type { NativeResponse } from './exchange/exchange.ts'
-import { createWriter, type StreamWriter } from './writer.ts'
+import { createWriter, type ResponseWriter } from './writer.ts'
+import { WriterGroup } from './writer-group.ts'
 
 /** As much of a response as a writer touches, with a client that takes nothing when `stalled`. */
 function fake(stalled = false): {
-  writer: StreamWriter
+  writer: ResponseWriter
   writes: Uint8Array[]
-  response: { destroyed: boolean }
+  response: EventEmitter & { destroyed: boolean }
 } {
   const writes: Uint8Array[] = []
   const response = Object.assign(new EventEmitter(), {
@@ -73,4 +74,62 @@ test('end sends what is queued, then closes; later writes are ignored', async ()
   let told = false
   writer.onClose(() => (told = true))
   expect(told).toBe(true)
+})
+
+/** A group, and who could not keep up with it. */
+function group() {
+  const fell: object[] = []
+  return { fell, group: new WriterGroup((member) => fell.push(member)) }
+}
+
+test('a group sends what it was written in one turn as one piece, the same to all', async () => {
+  const { group: all } = group()
+  const [a, b] = [fake(), fake()]
+  for (const { writer } of [a, b]) all.add({ writer })
+  all.write('one ')
+  all.write('turn')
+  expect(a.writes).toEqual([])
+  await turn()
+  expect(a.writes.map(String)).toEqual(['one turn'])
+  expect(b.writes[0]).toBe(a.writes[0])
+})
+
+test('who joins a group gets nothing from before, and who leaves it all up to then, each in order', async () => {
+  const { group: all } = group()
+  const [early, late] = [fake(), fake()]
+  all.add(early)
+  all.write('1 ')
+  late.writer.write('begin ')
+  late.writer.flush()
+  all.add(late)
+  all.write('2 ')
+  expect(all.delete(early)).toBe(true)
+  early.writer.write('end')
+  all.write('3 ')
+  await turn()
+  expect([early, late].map(({ writes }) => writes.join(''))).toEqual(['1 2 end', 'begin 2 3 '])
+  expect(all.delete(early)).toBe(false)
+})
+
+test('a member without room is out of the group after one write, until its response drained', async () => {
+  const { group: all, fell } = group()
+  const [slow, quick] = [fake(true), fake()]
+  for (const member of [slow, quick]) all.add(member)
+  for (let nth = 0; nth < 3; nth++) {
+    all.write('x'.repeat(100))
+    await turn()
+  }
+  expect(fell).toEqual([slow])
+  expect([slow.writes.length, quick.writes.length, all.size]).toEqual([1, 3, 1])
+  expect([slow.writer.full, quick.writer.full]).toEqual([true, false])
+  slow.response.emit('drain')
+  expect(slow.writer.full).toBe(false)
+})
+
+test('a burst in a single turn goes to a group in pieces', () => {
+  const { group: all } = group()
+  const { writer, writes } = fake()
+  all.add({ writer })
+  for (let nth = 0; nth < 1000; nth++) all.write('x'.repeat(100))
+  expect(writes.length).toBe(3)
 })

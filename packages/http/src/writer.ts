@@ -1,4 +1,5 @@
 import { ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
 
 import type { NativeResponse } from './exchange/exchange.ts'
 import { isGone, isSettled } from './exchange/ending.ts'
@@ -30,7 +31,7 @@ type Chunk = string | Uint8Array
 
 const DEFAULT_MAX_UNSENT_BYTES = 1_048_576
 /** Goes out before the turn ends, so that what waits for a client is what it did not take. */
-const MOST_QUEUED_BYTES = 32_768
+export const MOST_QUEUED_BYTES = 32_768
 
 const EMPTY: Chunk[] = []
 
@@ -44,7 +45,7 @@ export interface WriterOptions {
 }
 
 /** A writer over a response whose headers are set. */
-export function createWriter(native: NativeResponse, options: WriterOptions = {}): StreamWriter {
+export function createWriter(native: NativeResponse, options: WriterOptions = {}): ResponseWriter {
   return new ResponseWriter(native, options)
 }
 
@@ -57,7 +58,7 @@ const { write: plainWrite } = ServerResponse.prototype
  *
  * There is one for each client of a server: it is made of few objects.
  */
-class ResponseWriter implements StreamWriter {
+export class ResponseWriter implements StreamWriter {
   readonly #native: NativeResponse
   readonly #maxUnsentBytes: number
   readonly #maxQueuedBytes: number
@@ -65,8 +66,7 @@ class ResponseWriter implements StreamWriter {
   #queue: Chunk[] = EMPTY
   #queued = 0
   #closed: boolean
-  /** For 'drain' of the socket. */
-  #waiting = false
+  #full = false
   #closeListeners: (() => void)[] = []
   #drainListeners: (() => void)[] = []
 
@@ -89,6 +89,21 @@ class ResponseWriter implements StreamWriter {
 
   get closed(): boolean {
     return this.#closed
+  }
+
+  /** The last write found no room, and the client did not take all of it yet. */
+  get full(): boolean {
+    return this.#full
+  }
+
+  /**
+   * What takes the bytes where the body is just its bytes: the same bytes, since `response.write` would add nothing, for a
+   * tenth less CPU. A response that waits behind another on its connection has no socket yet.
+   */
+  get socket(): Socket | undefined {
+    const response = this.#native as ServerResponse
+    const { socket } = response
+    return this.#bare && response.write === plainWrite && socket?.writable ? socket : undefined
   }
 
   write(chunk: Chunk): void {
@@ -141,31 +156,29 @@ class ResponseWriter implements StreamWriter {
     if (this.#queue.length === 0) return
     const bytes = encode(this.#queue)
     this.#drop()
-    // 'close' follows; a write would be an error, which frameworks report.
-    if (!this.#bare && isGone(this.#native)) return
-    const response = this.#native as ServerResponse
-    if (response.writableLength > this.#maxUnsentBytes) this.destroy()
-    else if (this.#pass(response, bytes)) this.#drained()
+    if (this.send(bytes)) this.#drained()
   }
 
-  /**
-   * Whether there is room for more. Where the body is just its bytes they go to the socket itself: the same bytes,
-   * since `response.write` would add nothing, for a tenth less CPU. A response that waits behind another on its
-   * connection has no socket yet.
-   */
-  #pass(response: ServerResponse, bytes: Uint8Array): boolean {
-    const { socket } = response
-    if (!this.#bare || response.write !== plainWrite || !socket?.writable) return response.write(bytes)
-    const room = socket.write(bytes)
-    // The response tells of 'drain' only after writes of its own.
-    if (!room && !this.#waiting) {
-      this.#waiting = true
-      socket.once('drain', () => {
-        this.#waiting = false
-        this.#drained()
-      })
+  /** Sends bytes past the queue; whether there is room for more. */
+  send(bytes: Uint8Array): boolean {
+    // 'close' follows; a write would be an error, which frameworks report.
+    if (!this.#bare && isGone(this.#native)) return true
+    const response = this.#native as ServerResponse
+    if (response.writableLength > this.#maxUnsentBytes) {
+      this.destroy()
+      return true
     }
+    const room = (this.socket ?? response).write(bytes)
+    if (!room) this.filled()
     return room
+  }
+
+  /** A write to the socket found no room. */
+  filled(): void {
+    if (this.#full) return
+    this.#full = true
+    // The response tells of 'drain' only after writes of its own.
+    this.socket?.once('drain', () => this.#drained())
   }
 
   #drop(): void {
@@ -174,6 +187,7 @@ class ResponseWriter implements StreamWriter {
   }
 
   #drained(): void {
+    this.#full = false
     if (this.#drainListeners.length === 0) return
     const told = this.#drainListeners
     this.#drainListeners = []
@@ -193,9 +207,10 @@ class ResponseWriter implements StreamWriter {
 
 function ignore(): void {}
 
-let due: ResponseWriter[] = []
+let due: { flush(): void }[] = []
 
-function schedule(writer: ResponseWriter): void {
+/** Flushes it at the end of the turn. */
+export function schedule(writer: { flush(): void }): void {
   if (due.push(writer) === 1) setImmediate(flushAll)
 }
 
@@ -224,7 +239,7 @@ function isSame(a: readonly Chunk[], b: readonly Chunk[]): boolean {
   return a.length === b.length && a.every((chunk, at) => chunk === b[at])
 }
 
-function join(queue: readonly Chunk[]): Uint8Array {
+export function join(queue: readonly Chunk[]): Uint8Array {
   if (queue.every((chunk) => typeof chunk === 'string')) return Buffer.from(queue.join(''))
   return Buffer.concat(queue.map((chunk) => (typeof chunk === 'string' ? Buffer.from(chunk) : chunk)))
 }

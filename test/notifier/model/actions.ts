@@ -18,6 +18,8 @@ export type Action =
       readonly nth: number
       readonly filter: boolean
       readonly state: boolean
+      /** With others, if it has neither filter nor state. */
+      readonly shared: boolean
     }
   | { readonly do: 'pause' | 'resume' | 'leave'; readonly nth: number }
   | { readonly do: 'kill' }
@@ -64,6 +66,7 @@ const action: fc.Arbitrary<Action> = fc.oneof(
       nth,
       filter: fc.boolean(),
       state: fc.boolean(),
+      shared: fc.boolean(),
     }),
   },
   { weight: 3, arbitrary: fc.record({ do: fc.constantFrom('pause' as const, 'resume' as const), nth }) },

@@ -46,6 +46,13 @@ export class Run {
   readonly #key: string
   readonly #model: ChannelModel
   readonly #readers: Reader[] = []
+  readonly #inside = new Set<Reader>()
+  readonly #audience = {
+    onEvent: (event: NotifierEvent): void => {
+      if (this.#inside.size > 1) saw('an event for several')
+      for (const reader of this.#inside) reader.events.push(event)
+    },
+  }
   readonly #ids = new Map<string, string>()
   #now = START_MS
   #next = 0
@@ -137,7 +144,7 @@ export class Run {
     return known
   }
 
-  async #join({ from: kind, nth: at, filter, state }: Action & { do: 'join' }): Promise<void> {
+  async #join({ from: kind, nth: at, filter, state, shared }: Action & { do: 'join' }): Promise<void> {
     saw(`join from ${kind}`)
     const cursor = this.#cursor(kind, at)
     const reader: Reader = {
@@ -154,7 +161,16 @@ export class Run {
       ...(cursor === undefined ? {} : { from: { [this.#channel]: cursor } }),
       ...(reader.types ? { types: reader.types } : {}),
       ...(state ? { getState: () => 'the state' } : {}),
-      onEvent: (event) => reader.events.push(event),
+      onEvent: (event) => {
+        ok(!this.#inside.has(reader))
+        reader.events.push(event)
+      },
+      ...(shared && !filter && !state
+        ? {
+            audience: this.#audience,
+            onAudience: (inside) => void this.#inside[inside ? 'add' : 'delete'](reader),
+          }
+        : {}),
     })
     // Without a position it begins at an end of the history that is known to the model by now, or with a state there.
     if (reader.at === '+' && !state) reader.at = this.#beginning(reader)

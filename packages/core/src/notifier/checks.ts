@@ -3,7 +3,15 @@ import { invalid } from '../errors.ts'
 import { checkName, checkOptions, checkText, wholeNumber } from '../options.ts'
 import { checkCursor } from './messages.ts'
 import { PAGE } from './lane.ts'
-import type { AdmitOptions, FollowOptions, HistoryOptions, ListenOptions, PublishOptions } from './types.ts'
+
+import type {
+  AdmitOptions,
+  FollowOptions,
+  HistoryOptions,
+  ListenOptions,
+  PublishOptions,
+  SubscribeOptions,
+} from './types.ts'
 
 const LONGEST_CHANNEL = 128
 const MOST_CHANNELS = 1000
@@ -124,6 +132,26 @@ export function checkFollow(channels: readonly string[], options: FollowOptions)
     throw invalid('getState', getState, 'give a function of the channel')
   }
   return { from, types: types && new Set(types), getState }
+}
+
+/** What a subscription has to do with others, as a lane takes it. */
+export type Shared = Pick<SubscribeOptions, 'audience' | 'onAudience'>
+
+export function checkShared(channels: readonly string[], options: SubscribeOptions): Shared {
+  const { audience, onAudience, types, getState } = options
+  if (audience === undefined) return {}
+  if (typeof audience?.onEvent !== 'function') {
+    throw invalid('audience', audience, 'give an object with the function onEvent')
+  }
+  if (channels.length > 1 || types !== undefined || getState !== undefined) {
+    throw invalid(
+      'audience',
+      audience,
+      'give it to a subscription of one channel, without types and getState',
+    )
+  }
+  if (typeof onAudience !== 'function') throw invalid('onAudience', onAudience, 'give a function')
+  return { audience, onAudience }
 }
 
 export function checkHistory(

@@ -2,6 +2,7 @@ import type { Route } from '../redis/keys.ts'
 import type { Subscriber } from '../redis/subscriber.ts'
 import { type History, Lane, type LaneOptions } from './lane.ts'
 import { type LiveEvent, parseLive } from './messages.ts'
+import { createTrunks } from './trunks.ts'
 
 /** A channel as this process follows it: one pub/sub subscription, any number of lanes. */
 export interface Feed {
@@ -24,7 +25,9 @@ export interface FeedOptions {
 }
 
 export function createFeed({ channel, live, route, subscriber, history }: FeedOptions): Feed {
+  /** Those that are told what comes: trunks, and who is on none. */
   const lanes = new Set<Lane>()
+  const trunks = createTrunks(lanes)
   let followed = false
   let cut = false
   let waiting: (() => void)[] = []
@@ -36,6 +39,7 @@ export function createFeed({ channel, live, route, subscriber, history }: FeedOp
     const events = came
     came = []
     for (const lane of lanes) lane.push(events)
+    trunks.gatherAll()
   }
 
   const unfollow = subscriber.follow(route, live, {
@@ -59,7 +63,11 @@ export function createFeed({ channel, live, route, subscriber, history }: FeedOp
 
   return {
     join(options) {
-      const lane = new Lane(channel, history, options)
+      const lane = new Lane(
+        channel,
+        history,
+        options.audience ? { ...options, caughtUp: () => trunks.gather(lane) } : options,
+      )
       lanes.add(lane)
       if (cut) lane.interrupt()
       // History is read only once the server acknowledged the subscription: nothing falls between the two.

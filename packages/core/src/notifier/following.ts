@@ -1,6 +1,7 @@
 import type { Member } from './admission.ts'
 import type { Lane, LaneOptions } from './lane.ts'
 import type { NotifierEvent } from './events.ts'
+import type { Shared } from './checks.ts'
 import type { Subscription } from './types.ts'
 
 export type OnEvent = (event: NotifierEvent, subscription: Subscription, before: string) => void
@@ -33,6 +34,11 @@ export class Following implements Subscription {
 
   get open(): boolean {
     return this.#open
+  }
+
+  /** As its lanes take it. */
+  sharing({ audience, onAudience }: Shared): Pick<LaneOptions, 'audience' | 'onAudience'> {
+    return audience ? { audience, onAudience: (inside) => onAudience?.(inside, this) } : {}
   }
 
   add(channel: string, lane: Lane): void {
@@ -69,8 +75,8 @@ export class Following implements Subscription {
     for (const channel of channels) {
       const lane = this.#lanes.get(channel)
       if (!lane) continue
-      this.#lanes.delete(channel)
       this.#leave(channel, lane)
+      this.#lanes.delete(channel)
     }
   }
 

@@ -2,6 +2,8 @@ import { isOutage, PenknifeError } from '../errors.ts'
 import { type LiveEvent, type Place, placeOf } from './messages.ts'
 import type { Stretch } from './pages.ts'
 import type { NotifierEvent, NotifierMessage } from './events.ts'
+import type { Trunk } from './trunks.ts'
+import type { Audience } from './types.ts'
 
 /** Where a lane reads a channel's history. */
 export interface History {
@@ -26,6 +28,9 @@ export interface LaneOptions {
   readonly getState?: ((channel: string) => unknown) | undefined
   /** Called whenever everything up to the end of the history was delivered. */
   readonly caughtUp?: (() => void) | undefined
+  /** Is told the events for the lane while it is on a trunk. */
+  readonly audience?: Audience | undefined
+  readonly onAudience?: ((inside: boolean) => void) | undefined
 }
 
 /** Events read at once; a page also ends at about 128 KiB. */
@@ -50,6 +55,8 @@ export class Lane {
   readonly #options: LaneOptions
   /** Of the last event delivered or passed over. */
   #place: Place
+  /** What goes on for it; its own place says nothing then. */
+  #trunk: Trunk | undefined
   #live = false
   /** The subscription is interrupted, and not yet found to be there again. */
   #cut = false
@@ -70,7 +77,11 @@ export class Lane {
 
   /** Id of the last event delivered or passed over. */
   get position(): string {
-    return this.#place.id
+    return (this.#trunk?.lane ?? this).#place.id
+  }
+
+  get audience(): Audience | undefined {
+    return this.#options.audience
   }
 
   /** Whether it takes events as they come, and is not reading history. */
@@ -112,9 +123,31 @@ export class Lane {
     })
   }
 
+  /** A live lane at the same place. */
+  fork(options: Omit<LaneOptions, 'from'>): Lane {
+    const lane = new Lane(this.#channel, this.#history, { from: this.#place.id, ...options })
+    lane.#live = true
+    return lane
+  }
+
+  /** Goes where the trunk goes, which is at the same place, until it is paused or closed. */
+  ride(trunk: Trunk): void {
+    this.#trunk = trunk
+    this.#options.onAudience?.(true)
+  }
+
+  #part(): void {
+    const trunk = this.#trunk
+    if (!trunk) return
+    this.#place = trunk.lane.#place
+    this.#trunk = undefined
+    trunk.parted(this)
+    this.#options.onAudience?.(false)
+  }
+
   /** Something may have been missed: reads the history up to its end, trying until it could, then goes on live. */
   keepUp(): void {
-    if (this.#paused) return
+    if (this.#paused || this.#trunk) return
     this.#catchUp().catch((error: unknown) => {
       if (this.#closed || isClosed(error)) return
       // Redis will be back; what getState throws should not pass unseen.
@@ -144,6 +177,7 @@ export class Lane {
 
   /** Delivers nothing and keeps nothing until `resume`, which reads on from where it was. */
   pause(): void {
+    this.#part()
     this.#paused = true
     this.#live = false
     this.#buffer = NOTHING
@@ -156,6 +190,7 @@ export class Lane {
   }
 
   close(): void {
+    this.#part()
     this.#closed = true
     this.#buffer = NOTHING
     this.#begun?.()

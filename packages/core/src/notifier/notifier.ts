@@ -13,8 +13,10 @@ import {
   checkListener,
   checkPublish,
   checkRevoked,
+  checkShared,
   checkUser,
   type Followed,
+  type Shared,
   wholeMs,
 } from './checks.ts'
 import { createControl } from './control.ts'
@@ -34,6 +36,9 @@ import type { Notifier, NotifierOptions, NotifierSchemaOptions, Subscription } f
 const READS = 16
 
 const OPTIONS = ['name', 'history', 'age', 'ttl', 'dedupWindow', 'schemas'] as const
+const SUBSCRIBE = ['from', 'types', 'getState', 'onEvent', 'admission', 'audience', 'onAudience'] as const
+
+const ALONE: Shared = {}
 
 /**
  * Makes a notifier: channels whose events arrive at once and can be resumed.
@@ -145,6 +150,7 @@ export function createNotifier(
     { from, types, getState }: Followed,
     onEvent: OnEvent,
     admission?: Member,
+    shared: Shared = ALONE,
   ): Promise<Subscription> {
     const following = new Following(onEvent, leave, admission)
     if (!following.open) return following
@@ -152,7 +158,9 @@ export function createNotifier(
     for (const channel of new Set(channels)) {
       if (admission?.mayNot(channel)) continue
       const start = Object.hasOwn(from, channel) ? (from[channel] as string) : '+'
-      const joined = feedOf(channel).join({ from: start, deliver: following.deliver, types, getState })
+      const { deliver } = following
+      const sharing = following.sharing(shared)
+      const joined = feedOf(channel).join({ from: start, deliver, types, getState, ...sharing })
       following.add(channel, joined.lane)
       ready.push(joined.ready)
     }
@@ -196,13 +204,14 @@ export function createNotifier(
       return { close }
     },
     async subscribe(channels, subscribe) {
-      checkOptions('subscribe', subscribe, ['from', 'types', 'getState', 'onEvent', 'admission'])
+      checkOptions('subscribe', subscribe, SUBSCRIBE)
       const { onEvent, admission } = subscribe
       checkListener(onEvent)
       if (admission !== undefined && !(admission instanceof Member && admission.isOf(control))) {
         throw invalid('admission', admission, 'give what admit() of the same notifier resolved with')
       }
-      return follow(channels, checkFollow(channels, subscribe), onEvent, admission)
+      const followed = checkFollow(channels, subscribe)
+      return follow(channels, followed, onEvent, admission, checkShared(channels, subscribe))
     },
     events(channels, following = {}) {
       checkOptions('events', following, ['from', 'types', 'getState', 'signal'])

@@ -73,6 +73,23 @@ export interface SubscribeOptions<Message extends NotifierMessage = NotifierMess
   onEvent(event: FollowedEvent<Message>, subscription: Subscription): void
   /** Follows by the rights of a user: what is revoked is left at once, and with the admission the subscription ends. */
   readonly admission?: Admission
+  /**
+   * Who is told for many subscriptions at once, whenever this one has caught up with them. For subscriptions of one
+   * channel, without `types` and `getState`. Default: each is told for itself.
+   */
+  readonly audience?: Audience<Message>
+  /**
+   * From now on the audience is told what follows on the subscription's cursors (`true`), or the subscription is
+   * again (`false`: it was paused or closed). It is called in between two events, never from within the audience's
+   * `onEvent` with `true`.
+   */
+  onAudience?(inside: boolean, subscription: Subscription): void
+}
+
+/** Subscriptions that are told together, which costs the same for one and for ten thousand. */
+export interface Audience<Message extends NotifierMessage = NotifierMessage> {
+  /** Is given each event once, for all of the subscriptions inside. */
+  onEvent(event: FollowedEvent<Message>): void
 }
 
 export interface Subscription {

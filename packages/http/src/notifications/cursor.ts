@@ -16,6 +16,8 @@ export interface Cursor {
   /** Names the channel no longer. */
   delete(channel: string): void
   text(): string
+  /** Has one channel. */
+  readonly sole: boolean
 }
 
 export function createCursor(channels: readonly string[], positions: ReadonlyMap<string, string>): Cursor {
@@ -29,6 +31,10 @@ function part(channel: string, position: string): string {
 
 /** Of one channel: nothing is built before somebody asks. */
 class SoleCursor implements Cursor {
+  get sole(): boolean {
+    return true
+  }
+
   readonly #channel: string
   #position: string | undefined
 
@@ -55,6 +61,10 @@ class SoleCursor implements Cursor {
 }
 
 class ManyCursor implements Cursor {
+  get sole(): boolean {
+    return false
+  }
+
   readonly #parts = new Map<string, string>()
   #text: string | undefined
 

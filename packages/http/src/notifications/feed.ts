@@ -1,16 +1,9 @@
 import type { NotifierEvent, Subscription } from '@penknife/core'
 
-import type { StreamWriter } from '../writer.ts'
+import { ResponseWriter, type StreamWriter } from '../writer.ts'
+import type { Crowd } from './crowd.ts'
 import { createCursor, type Cursor } from './cursor.ts'
-import {
-  closedFrame,
-  messageFrame,
-  positionFrame,
-  resetFrame,
-  revokedFrame,
-  soleFrame,
-  stateFrame,
-} from './frames.ts'
+import { closedFrame, eventFrame, positionFrame, resetFrame, revokedFrame } from './frames.ts'
 
 export interface FeedOptions {
   readonly channels: readonly string[]
@@ -22,6 +15,8 @@ export interface FeedOptions {
   readonly refused?: readonly string[]
   /** A client that takes nothing for this long is cut off. */
   readonly stallMs: number
+  /** Whom it is told with while it keeps up, if there is only one channel. */
+  readonly crowd?: Crowd | undefined
 }
 
 /** Bytes that wait for a client before its events wait in the history instead. */
@@ -43,6 +38,7 @@ export class ClientFeed {
   #held: NotifierEvent[] = []
   #heldSize = 0
   #writer: StreamWriter | undefined
+  #subscription: Subscription | undefined
   #cursor: Cursor | undefined
   #behind = false
   #revoked: readonly string[] = []
@@ -54,7 +50,7 @@ export class ClientFeed {
   /** For the subscription; keeps events until `start`, up to a bound. */
   onEvent(event: NotifierEvent, subscription: Subscription): void {
     if (this.#writer) {
-      this.#writer.write(this.#frame(event))
+      this.#writer.write(eventFrame(event, this.#cursor as Cursor))
       if (this.#writer.unsentBytes > BEHIND_BYTES) this.#pause(subscription, this.#writer)
       return
     }
@@ -62,6 +58,37 @@ export class ClientFeed {
     this.#held.push(event)
     this.#heldSize += event.kind === 'message' ? event.json.length + 100 : 100
     if (this.#heldSize > BEHIND_BYTES) subscription.pause()
+  }
+
+  /** For the subscription: the crowd is told in its place, or not any more. */
+  onAudience(inside: boolean, subscription: Subscription): void {
+    this.#subscription = subscription
+    if (inside) this.#options.crowd?.join(this)
+    else this.#options.crowd?.leave(this)
+  }
+
+  /** For the crowd: an event for it alone. */
+  toldApart(event: NotifierEvent): void {
+    this.onEvent(event, this.#subscription as Subscription)
+  }
+
+  /** For the crowd: it was told with the others up to here. */
+  wasTogether(): void {
+    const [channel] = this.#options.channels as readonly [string]
+    const subscription = this.#subscription as Subscription
+    const position = subscription.cursors()[channel]
+    if (position !== undefined) this.#cursor?.set(channel, position)
+    if (this.writer.unsentBytes > BEHIND_BYTES) this.#pause(subscription, this.writer)
+  }
+
+  /** Whether its stream began, with a writer that can be one of many. */
+  get begun(): boolean {
+    return this.#writer instanceof ResponseWriter
+  }
+
+  /** When it has begun. */
+  get writer(): ResponseWriter {
+    return this.#writer as ResponseWriter
   }
 
   /** Goes live: first where each channel stands, then the resets, then all events so far. */
@@ -81,10 +108,11 @@ export class ClientFeed {
       if (found !== undefined) cursor.set(channel, found)
       writer.write(resetFrame(channel, cursor.text()))
     }
-    for (const event of this.#held) writer.write(this.#frame(event))
+    for (const event of this.#held) writer.write(eventFrame(event, cursor))
     this.#held = []
     if (writer.unsentBytes > BEHIND_BYTES) this.#pause(subscription, writer)
     else subscription.resume()
+    this.#options.crowd?.settle(this)
   }
 
   /** Takes channels out of what the client follows and tells it; false when none is left. For after `start`. */
@@ -117,17 +145,6 @@ export class ClientFeed {
       this.#behind = false
       subscription.resume()
     })
-  }
-
-  #frame(event: NotifierEvent): string {
-    const cursor = this.#cursor as Cursor
-    if (event.id !== null) {
-      cursor.set(event.channel, event.id)
-      if (event.kind === 'message' && this.#options.channels.length === 1) return soleFrame(event, cursor)
-    }
-    if (event.kind === 'reset') return resetFrame(event.channel, cursor.text())
-    if (event.kind === 'state') return stateFrame(event, cursor.text())
-    return messageFrame(event, event.id === null ? undefined : cursor.text())
   }
 
   #startPositions(subscription: Subscription): Map<string, string> {

@@ -1,6 +1,17 @@
-import type { NotifierMessage, NotifierState } from '@penknife/core'
+import type { NotifierEvent, NotifierMessage, NotifierState } from '@penknife/core'
 
 import type { Cursor } from './cursor.ts'
+
+/** The text of an event; the cursor goes to where the event is. */
+export function eventFrame(event: NotifierEvent, cursor: Cursor): string {
+  if (event.id !== null) {
+    cursor.set(event.channel, event.id)
+    if (event.kind === 'message' && cursor.sole) return soleFrame(event, cursor)
+  }
+  if (event.kind === 'reset') return resetFrame(event.channel, cursor.text())
+  if (event.kind === 'state') return stateFrame(event, cursor.text())
+  return messageFrame(event, event.id === null ? undefined : cursor.text())
+}
 
 /**
  * The text of one event: `id` only where there is a position to resume from, `event` the message's type, `data`
@@ -19,7 +30,7 @@ export function messageFrame(message: NotifierMessage, id: string | undefined): 
 }
 
 /** The same for a client of one channel: all of them are where the message is. */
-export function soleFrame(message: NotifierMessage, cursor: Cursor): string {
+function soleFrame(message: NotifierMessage, cursor: Cursor): string {
   let text = sole.get(message)
   if (text === undefined) {
     text = messageFrame(message, cursor.text())

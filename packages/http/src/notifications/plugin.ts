@@ -6,6 +6,7 @@ import { definePlugin, type Handler, type Plugin } from '../plugin.ts'
 import { problem } from '../problem.ts'
 import { warn } from '../warn.ts'
 import { createClients } from './clients.ts'
+import { Crowds } from './crowd.ts'
 import { fitsCursor, MAX_CURSOR, readCursor } from './cursor.ts'
 import { ClientFeed } from './feed.ts'
 import { CLOSED_MARK, retryFrame } from './frames.ts'
@@ -53,6 +54,7 @@ export const notificationsPlugin: Plugin<NotificationsArgs> = definePlugin({
     const stallMs = durationMs('notifications stall', options.stall ?? '30s', { max: 3_600_000 })
     const retryMs = (): number => retry * (0.5 + Math.random())
     const clients = createClients({ heartbeatMs, retryMs })
+    const crowds = new Crowds()
     let closed = false
     let warned = false
 
@@ -68,13 +70,25 @@ export const notificationsPlugin: Plugin<NotificationsArgs> = definePlugin({
       const given = lastEventId(exchange)
       const from = readCursor(given, list)
       const lost = given === '' ? [] : list.filter((channel) => !from.has(channel))
-      const feed = new ClientFeed({ channels: list, from, lost, refused, stallMs })
-      const subscription = await notifier.subscribe(list, {
-        from: toRecord(from),
-        onEvent: (event, following) => feed.onEvent(event, following),
-        ...(guest ? { admission: guest.admission } : {}),
-      })
+      const [sole] = list.length === 1 ? list : []
+      const crowd = sole === undefined ? undefined : crowds.enter(sole)
+      const exit = (): void => void (sole === undefined || crowds.exit(sole))
+      const feed = new ClientFeed({ channels: list, from, lost, refused, stallMs, crowd })
+      const subscription = await notifier
+        .subscribe(list, {
+          from: toRecord(from),
+          onEvent: (event, following) => feed.onEvent(event, following),
+          ...(guest ? { admission: guest.admission } : {}),
+          ...(crowd
+            ? { audience: crowd, onAudience: (inside, following) => feed.onAudience(inside, following) }
+            : {}),
+        })
+        .catch((error: unknown) => {
+          exit()
+          throw error
+        })
       const leave = (): void => {
+        exit()
         subscription.close()
         guest?.close()
       }

@@ -1,0 +1,130 @@
+import type { Notifier, Subscription } from '@penknife/core'
+import { expect, onTestFinished, test } from 'vitest'
+
+import { numbers, openNotifier, publishNumbers } from '../support/channels.ts'
+import { useRedis } from '../support/redis.ts'
+import { until } from '../support/until.ts'
+
+const bench = useRedis()
+
+interface Guest {
+  subscription: Subscription
+  inside: boolean
+  /** What it was told itself, and what the audience was told for it. */
+  readonly told: unknown[]
+  readonly heard: unknown[]
+}
+
+/** Guests of one audience of `room`, and all that the audience was told. */
+async function gather(notifier: Notifier, count: number) {
+  const guests: Guest[] = []
+  const shared: unknown[] = []
+  /** What is done after the audience was told. */
+  const on = { event: (): void => {} }
+  const audience = {
+    onEvent(event: { readonly kind: string; readonly data?: unknown }): void {
+      const what = event.kind === 'message' ? event.data : event.kind
+      shared.push(what)
+      for (const guest of guests) if (guest.inside) guest.heard.push(what)
+      on.event()
+    },
+  }
+  async function join(): Promise<Guest> {
+    const guest: Guest = { subscription: undefined as never, inside: false, told: [], heard: [] }
+    guests.push(guest)
+    guest.subscription = await notifier.subscribe(['room'], {
+      audience,
+      onAudience: (inside) => (guest.inside = inside),
+      onEvent(event) {
+        const what = event.kind === 'message' ? event.data : event.kind
+        guest.told.push(what)
+        guest.heard.push(what)
+      },
+    })
+    onTestFinished(() => guest.subscription.close())
+    return guest
+  }
+  for (let each = 0; each < count; each++) await join()
+  await until('all are inside', () => guests.every(({ inside }) => inside))
+  return { guests, shared, join, on }
+}
+
+test('an audience is told each event once for all that are inside', async () => {
+  const notifier = await openNotifier(bench)
+  const { guests, shared } = await gather(notifier, 5)
+  await publishNumbers(notifier, 20)
+  await until('it was told', () => shared.length === 20)
+  expect(shared).toEqual(numbers(20))
+  for (const { told, heard } of guests) expect([told, heard]).toEqual([[], numbers(20)])
+})
+
+test('one that paused reads on from where the audience was then, and comes back in', async () => {
+  const notifier = await openNotifier(bench)
+  const { guests, shared } = await gather(notifier, 3)
+  const [first, second] = guests as [Guest, Guest]
+  await publishNumbers(notifier, 5)
+  await until('it was told', () => shared.length === 5)
+  first.subscription.pause()
+  expect(first.inside).toBe(false)
+  expect(first.subscription.cursors()).toEqual(second.subscription.cursors())
+  await publishNumbers(notifier, 5, 5)
+  await until('the others were told', () => shared.length === 10)
+  expect(first.heard).toEqual(numbers(5))
+  first.subscription.resume()
+  await until('it is inside again', () => first.inside)
+  await publishNumbers(notifier, 5, 10)
+  await until('it was told', () => shared.length === 15)
+  for (const { heard } of guests) expect(heard).toEqual(numbers(15))
+  expect(first.told).toEqual(numbers(5, 5))
+})
+
+test('one that pauses in the middle of a burst has what came before, and gets the rest by itself', async () => {
+  const notifier = await openNotifier(bench)
+  const { guests, shared, on } = await gather(notifier, 2)
+  const [first, second] = guests as [Guest, Guest]
+  on.event = () => {
+    if (shared.length === 50) first.subscription.pause()
+  }
+  const ids = await publishNumbers(notifier, 100)
+  await until('the other was told', () => shared.length === 100)
+  expect(first.heard).toEqual(numbers(50))
+  expect(first.subscription.cursors()).toEqual({ room: ids[49] })
+  first.subscription.resume()
+  await until('it is inside again', () => first.inside)
+  for (const { heard } of [first, second]) expect(heard).toEqual(numbers(100))
+})
+
+test('lost history is told to the audience once, and nothing is told twice when the connection was cut', async () => {
+  const notifier = await openNotifier(bench)
+  const { guests, shared } = await gather(notifier, 3)
+  await publishNumbers(notifier, 3)
+  await until('it was told', () => shared.length === 3)
+  await bench.raw.call('CLIENT', 'KILL', 'TYPE', 'pubsub')
+  await publishNumbers(notifier, 3, 3)
+  await until('it was told', () => shared.length === 6)
+  await bench.raw.flushall()
+  await bench.raw.call('CLIENT', 'KILL', 'TYPE', 'pubsub')
+  await until('they are told of the loss', () => shared.includes('reset'))
+  await publishNumbers(notifier, 1, 6)
+  await until('it was told', () => shared.includes(6))
+  for (const { inside, heard } of guests) {
+    expect([inside, heard]).toEqual([true, [...numbers(6), 'reset', 6]])
+  }
+})
+
+test('who comes later joins those that are there, and the last to leave ends it', async () => {
+  const notifier = await openNotifier(bench)
+  const { guests, shared, join } = await gather(notifier, 2)
+  await publishNumbers(notifier, 2)
+  await until('it was told', () => shared.length === 2)
+  const late = await join()
+  await until('it is inside', () => late.inside)
+  await notifier.nudge('room', 'psst')
+  await until('it was told', () => shared.length === 3)
+  expect(late.heard).toEqual(['psst'])
+  for (const { subscription } of guests) subscription.close()
+  await until('nobody follows', async () => {
+    const followed = (await bench.raw.call('PUBSUB', 'SHARDCHANNELS')) as string[]
+    return followed.length === 0
+  })
+})
