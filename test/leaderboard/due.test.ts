@@ -100,7 +100,7 @@ test('a process that stops in the middle of working off leaves the rest to the n
     '',
     '',
   )
-  expect(step).toEqual([0])
+  expect(step).toBe(0)
   expect(await bench.raw.xlen(part(':log'))).toBe(518)
   const second = await boardAt(bench.server.url, { windows, remember: '2d' })
   const rows = await second.top(1000)
