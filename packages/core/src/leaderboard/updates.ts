@@ -67,7 +67,7 @@ export function createUpdates(parts: UpdateParts): Updates {
     settings.limit === undefined &&
     !settings.keep
   /** Single updates that share a call. */
-  const items = Math.max(3, Math.floor(24 / windows.length))
+  const items = Math.max(3, Math.floor(32 / windows.length))
 
   const heard = (): boolean => settings.events !== undefined && topic.heard
 

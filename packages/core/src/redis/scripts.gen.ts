@@ -1665,7 +1665,7 @@ return replies`,
 export const leaderboardUpdate: Script<[keys: readonly string[], plan: Arg], [changes: Arg, watch: Arg, tell: Arg], number | string | readonly Reply[]> = {
   name: 'leaderboard/update',
   sha: 'e8fc66f58e8693cac24b7bedba824d4ac05093c7',
-  batch: 24,
+  batch: 32,
   sharedKeys: true,
   shared: ["plan"],
   keys: [],
