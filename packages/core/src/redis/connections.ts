@@ -1,6 +1,7 @@
 import type { Cluster, Redis, RedisOptions } from 'ioredis'
 
 import { invalid } from '../errors.ts'
+import { watchSilence } from './silence.ts'
 
 /** What `connect` takes: the application's own ioredis connection, used as the pattern for penknife's. */
 export type Connection = Redis | Cluster
@@ -67,11 +68,12 @@ export function createConnections(given: Connection): Connections {
   const settings = (purpose: Purpose): object =>
     Object.assign({}, SETTINGS, {
       connectionName: `penknife-${purpose}`,
-      socketTimeout: purpose === 'reader' || purpose === 'durable' ? BLOCK_MS + SILENCE_MS : SILENCE_MS,
       retryStrategy: backoff,
       // Penknife's own deadlines end a call; ioredis' would leave its fate open.
       commandTimeout: undefined,
       blockingTimeout: undefined,
+      // See silence.ts.
+      socketTimeout: undefined,
       reconnectOnError: null,
     })
 
@@ -80,7 +82,7 @@ export function createConnections(given: Connection): Connections {
     keyPrefix,
     db: given.isCluster ? 0 : ((given as Redis).options.db ?? 0),
     open(purpose) {
-      if (!given.isCluster) return quiet((given as Redis).duplicate(settings(purpose)))
+      if (!given.isCluster) return watched((given as Redis).duplicate(settings(purpose)), purpose)
       // A cluster's connections do not reconnect by themselves: the cluster makes new ones.
       // They connect at the first command: ioredis refuses commands to a node that is connecting by itself, its
       // own check of a cluster that announces other addresses than it was given included.
@@ -90,7 +92,7 @@ export function createConnections(given: Connection): Connections {
         retryStrategy: null,
         lazyConnect: true,
       }
-      return quiet(
+      return watched(
         (given as Cluster).duplicate([], {
           // So that a call redirected to a node that is still connecting waits; it counts as sent.
           enableOfflineQueue: true,
@@ -104,6 +106,7 @@ export function createConnections(given: Connection): Connections {
           clusterRetryStrategy: backoff,
           redisOptions,
         }),
+        purpose,
       )
     },
     owner(cluster, slot, purpose) {
@@ -111,13 +114,14 @@ export function createConnections(given: Connection): Connections {
       const master =
         node && cluster.nodes('master').find(({ options }) => `${options.host}:${options.port}` === node)
       if (!master) return undefined
-      return { node, open: () => quiet(master.duplicate({ ...settings(purpose), readOnly: false })) }
+      return { node, open: () => watched(master.duplicate({ ...settings(purpose), readOnly: false }), purpose) }
     },
   }
 }
 
-/** ioredis prints errors that nobody listens to; who owns the connection learns of them from its `close`. */
-function quiet<C extends Connection>(connection: C): C {
+function watched<C extends Connection>(connection: C, purpose: Purpose): C {
+  watchSilence(connection, purpose === 'reader' || purpose === 'durable' ? BLOCK_MS + SILENCE_MS : SILENCE_MS)
+  // ioredis prints errors that nobody listens to; who owns the connection learns of them from its `close`.
   connection.on('error', (error: Error & { command?: { name: string } }) => {
     // ioredis would go on in database 0.
     if (error.command?.name === 'select') connection.disconnect()

@@ -1,0 +1,48 @@
+import type { Cluster, Redis } from 'ioredis'
+
+import type { Connection } from './connections.ts'
+
+/** How often it is looked: a socket is given up so much later than said, at most. */
+const LOOK_EVERY_MS = 500
+
+/** What was heard of a socket that owes replies, and since when nothing more. */
+interface Silence {
+  readonly stream: Redis['stream']
+  readonly bytes: number
+  readonly since: number
+}
+
+/**
+ * Gives up each socket of a connection that stays silent for so long while replies are due: a peer that is gone without a
+ * word is noticed, and ioredis connects again.
+ *
+ * ioredis' own `socketTimeout` does the same with a timer and a listener for each command, which costs a call that
+ * travels alone a twentieth of this process' time; to look now and then costs a call nothing.
+ */
+export function watchSilence(connection: Connection, ms: number): void {
+  const silences = new WeakMap<Redis, Silence>()
+  const nodes = (): readonly Redis[] =>
+    connection.isCluster ? (connection as Cluster).nodes() : [connection as Redis]
+
+  function look(): void {
+    const now = performance.now()
+    for (const node of nodes()) {
+      const { stream } = node
+      if (!stream || node.commandQueue.length === 0) {
+        silences.delete(node)
+        continue
+      }
+      const bytes = stream.bytesRead
+      const known = silences.get(node)
+      if (known?.stream !== stream || known.bytes !== bytes) silences.set(node, { stream, bytes, since: now })
+      else if (now - known.since >= ms) {
+        silences.delete(node)
+        stream.destroy(new Error(`the server said nothing for ${ms} ms while replies were due`))
+      }
+    }
+  }
+
+  // After a stall of this process what was waited for may have come already: that is read before the immediates.
+  const timer = setInterval(() => setImmediate(look), LOOK_EVERY_MS).unref()
+  connection.once('end', () => clearInterval(timer))
+}
