@@ -114,7 +114,10 @@ export function createConnections(given: Connection): Connections {
       const master =
         node && cluster.nodes('master').find(({ options }) => `${options.host}:${options.port}` === node)
       if (!master) return undefined
-      return { node, open: () => watched(master.duplicate({ ...settings(purpose), readOnly: false }), purpose) }
+      return {
+        node,
+        open: () => watched(master.duplicate({ ...settings(purpose), readOnly: false }), purpose),
+      }
     },
   }
 }
