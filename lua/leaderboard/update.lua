@@ -19,6 +19,7 @@ local HARMLESS = 2 ^ 970
 local LARGEST = 1.7976931348623157e308
 
 local config = cjson.decode(plan)
+local most = config.limit or LARGEST
 local quick = not (config.shift or config.limit or config.keep)
 local open, settled
 local touched = {}
@@ -38,6 +39,19 @@ local function changed(kind, score, amount)
   return amount
 end
 
+-- The sort value that a change makes of one, each false for none; nil when it goes too far.
+local function moved(window, value, kind, amount)
+  local score = value and board.score(config, value)
+  local new = changed(kind, score, amount)
+  if math.abs(new) > most then
+    return nil
+  end
+  if window.log and new == 0 then
+    return false
+  end
+  return new == score and value or board.value(config, new, now)
+end
+
 -- The record of an id that is still remembered.
 local function recorded(id)
   local record = redis.call('HGET', keys[config.ids], 'i' .. id)
@@ -55,7 +69,6 @@ local function plan_of(changes)
     made.counts[nth] = not (id and (seen[id] or recorded(id)))
     seen[id or ''] = id
   end
-  local most = config.limit or LARGEST
   for at, window in ipairs(open) do
     local values = redis.call('ZMSCORE', window.z, unpack(members))
     local before, after, last = {}, {}, {}
@@ -67,15 +80,9 @@ local function plan_of(changes)
       end
       before[nth] = value
       if made.counts[nth] then
-        local score = value and board.score(config, value)
-        local new = changed(change[1], score, change[3])
-        if math.abs(new) > most then
+        value = moved(window, value, change[1], change[3])
+        if value == nil then
           return nil
-        end
-        if window.log and new == 0 then
-          value = false
-        elseif new ~= score then
-          value = board.value(config, new, now)
         end
       end
       after[nth] = value
@@ -224,6 +231,42 @@ local function told_value(planned, nth)
   return value and board.text(config, value) or ''
 end
 
+-- Makes the one change of an item of which only the value is told, without the lists of a plan; nil when it goes too far.
+local function alone(kind, member, amount, id)
+  local again = id and recorded(id)
+  local before, after, entries = {}, {}, {}
+  for at, window in ipairs(open) do
+    local value = tonumber(redis.call('ZSCORE', window.z, member)) or false
+    before[at] = value
+    if not again then
+      value = moved(window, value, kind, amount)
+      if value == nil then
+        return nil
+      end
+    end
+    after[at] = value
+  end
+  for at, window in ipairs(again and {} or open) do
+    if before[at] ~= after[at] then
+      board.write(config, window, member, before[at], after[at])
+    end
+    if not after[at] then
+      touched[window] = nil
+    end
+    if window.log and amount ~= 0 then
+      entries[#entries + 1] = log(window, member, amount)
+    end
+    touch(window)
+    if config.keep then
+      trim(window)
+    end
+  end
+  if id and not again then
+    remember(id, member, amount, entries)
+  end
+  return after[1] and board.text(config, after[1]) or ''
+end
+
 local function rank_in(window, member)
   return redis.call('ZRANK', window.z, member)
 end
@@ -329,13 +372,14 @@ local function item(changes, watch, tell)
       end
       return reply
     end
+    return alone(first[1], first[2], first[3], first[4]) or too_large()
   end
   local planned = plan_of(changes)
   if not planned then
     return too_large()
   end
   local replies = {}
-  if watch == '0' and tell == '0' and (#changes == 1 or not config.keep) then
+  if watch == '0' and tell == '0' and not config.keep then
     write(changes, planned, 1, #changes)
     for nth = 1, #changes do
       replies[nth] = told_value(planned, nth)

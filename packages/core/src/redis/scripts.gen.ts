@@ -1664,7 +1664,7 @@ return replies`,
  */
 export const leaderboardUpdate: Script<[keys: readonly string[], plan: Arg], [changes: Arg, watch: Arg, tell: Arg], number | string | readonly Reply[]> = {
   name: 'leaderboard/update',
-  sha: 'e8fc66f58e8693cac24b7bedba824d4ac05093c7',
+  sha: '23ee9fa40c938d2e5f6a40a0e555a90fca6a3336',
   batch: 32,
   sharedKeys: true,
   shared: ["plan"],
@@ -1908,6 +1908,7 @@ local plan = ARGV[1]
 local HARMLESS = 2 ^ 970
 local LARGEST = 1.7976931348623157e308
 local config = cjson.decode(plan)
+local most = config.limit or LARGEST
 local quick = not (config.shift or config.limit or config.keep)
 local open, settled
 local touched = {}
@@ -1923,6 +1924,17 @@ local function changed(kind, score, amount)
   end
   return amount
 end
+local function moved(window, value, kind, amount)
+  local score = value and board.score(config, value)
+  local new = changed(kind, score, amount)
+  if math.abs(new) > most then
+    return nil
+  end
+  if window.log and new == 0 then
+    return false
+  end
+  return new == score and value or board.value(config, new, now)
+end
 local function recorded(id)
   local record = redis.call('HGET', keys[config.ids], 'i' .. id)
   return record and now - board.time_of(record) < config.remember and record
@@ -1936,7 +1948,6 @@ local function plan_of(changes)
     made.counts[nth] = not (id and (seen[id] or recorded(id)))
     seen[id or ''] = id
   end
-  local most = config.limit or LARGEST
   for at, window in ipairs(open) do
     local values = redis.call('ZMSCORE', window.z, unpack(members))
     local before, after, last = {}, {}, {}
@@ -1948,15 +1959,9 @@ local function plan_of(changes)
       end
       before[nth] = value
       if made.counts[nth] then
-        local score = value and board.score(config, value)
-        local new = changed(change[1], score, change[3])
-        if math.abs(new) > most then
+        value = moved(window, value, change[1], change[3])
+        if value == nil then
           return nil
-        end
-        if window.log and new == 0 then
-          value = false
-        elseif new ~= score then
-          value = board.value(config, new, now)
         end
       end
       after[nth] = value
@@ -2088,6 +2093,40 @@ local function told_value(planned, nth)
   local value = planned.after[1][nth]
   return value and board.text(config, value) or ''
 end
+local function alone(kind, member, amount, id)
+  local again = id and recorded(id)
+  local before, after, entries = {}, {}, {}
+  for at, window in ipairs(open) do
+    local value = tonumber(redis.call('ZSCORE', window.z, member)) or false
+    before[at] = value
+    if not again then
+      value = moved(window, value, kind, amount)
+      if value == nil then
+        return nil
+      end
+    end
+    after[at] = value
+  end
+  for at, window in ipairs(again and {} or open) do
+    if before[at] ~= after[at] then
+      board.write(config, window, member, before[at], after[at])
+    end
+    if not after[at] then
+      touched[window] = nil
+    end
+    if window.log and amount ~= 0 then
+      entries[#entries + 1] = log(window, member, amount)
+    end
+    touch(window)
+    if config.keep then
+      trim(window)
+    end
+  end
+  if id and not again then
+    remember(id, member, amount, entries)
+  end
+  return after[1] and board.text(config, after[1]) or ''
+end
 local function rank_in(window, member)
   return redis.call('ZRANK', window.z, member)
 end
@@ -2183,13 +2222,14 @@ local function item(changes, watch, tell)
       end
       return reply
     end
+    return alone(first[1], first[2], first[3], first[4]) or too_large()
   end
   local planned = plan_of(changes)
   if not planned then
     return too_large()
   end
   local replies = {}
-  if watch == '0' and tell == '0' and (#changes == 1 or not config.keep) then
+  if watch == '0' and tell == '0' and not config.keep then
     write(changes, planned, 1, #changes)
     for nth = 1, #changes do
       replies[nth] = told_value(planned, nth)
