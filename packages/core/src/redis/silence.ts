@@ -24,7 +24,10 @@ export function watchSilence(connection: Connection, ms: number): void {
   const nodes = (): readonly Redis[] =>
     connection.isCluster ? (connection as Cluster).nodes() : [connection as Redis]
 
+  let ended = false
+
   function look(): void {
+    if (ended) return
     const now = performance.now()
     for (const node of nodes()) {
       const { stream } = node
@@ -40,9 +43,17 @@ export function watchSilence(connection: Connection, ms: number): void {
         stream.destroy(new Error(`the server said nothing for ${ms} ms while replies were due`))
       }
     }
+    lookSoon()
   }
 
-  // After a stall of this process what was waited for may have come already: that is read before the immediates.
-  const timer = setInterval(() => setImmediate(look), LOOK_EVERY_MS).unref()
-  connection.once('end', () => clearInterval(timer))
+  let timer: NodeJS.Timeout | undefined
+  function lookSoon(): void {
+    // After a stall of this process what was waited for may have come already: that is read before the immediates.
+    timer = setTimeout(() => setImmediate(look), LOOK_EVERY_MS).unref()
+  }
+  connection.once('end', () => {
+    ended = true
+    clearTimeout(timer)
+  })
+  lookSoon()
 }
