@@ -45,17 +45,18 @@ export function createArchive(journal: Journal<ArchiveRecord>, socket: string): 
     const all = redis.multi()
     for (const { name } of CHANNELS) {
       const from = last.get(name)
-      all.xrange(keyOf(name), '-', '+', 'COUNT', 1)
       all.xrange(keyOf(name), from === undefined ? '-' : `(${from}`, '+')
     }
     for (const [command, ...args] of then) all.call(command as string, ...args)
-    const replies = await settled(redis, all.exec())
+    for (const { name } of CHANNELS) all.xrange(keyOf(name), '-', '+', 'COUNT', 1)
+    const replies = (await settled(redis, all.exec())) ?? []
+    const firstsFrom = CHANNELS.length + then.length
     for (const [at, { name }] of CHANNELS.entries()) {
-      const [first] = (replies?.[2 * at]?.[1] ?? []) as Entry[]
-      for (const [id, fields] of (replies?.[2 * at + 1]?.[1] ?? []) as Entry[]) {
-        // Of an entry's fields only the event itself is of interest here: how it is marked is for clients to find.
+      const [first] = (replies[firstsFrom + at]?.[1] ?? []) as Entry[]
+      for (const [id, fields] of (replies[at]?.[1] ?? []) as Entry[]) {
         const { p, n, s } = JSON.parse(fields[fields.indexOf('d') + 1] as string) as Payload
-        journal.write({ k: 'kept', c: name, id, p, n, ...(s === undefined ? {} : { s }) })
+        const tagged = `${id}-${fields[fields.indexOf('g') + 1]}`
+        journal.write({ k: 'kept', c: name, id: tagged, p, n, ...(s === undefined ? {} : { s }) })
         last.set(name, id)
       }
       if (first && firsts.get(name) !== first[0]) {

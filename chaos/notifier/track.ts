@@ -41,10 +41,11 @@ export function createTrack(truth: ChannelTruth, contentOf: (id: string) => stri
   /** By what they tell: offsets passed over. */
   let owed = new Map<string, number>()
 
-  function isThere(version: Version, { epoch, offset }: Place, content: string | undefined): boolean {
+  function isThere(version: Version, { epoch, offset, tag }: Place, content: string | undefined): boolean {
     if (offset === 0) return epoch === '0' || version.epoch === epoch
     const kept = version.epoch === epoch ? version.events.get(offset) : undefined
-    return kept !== undefined && (content === undefined || content === `${kept.p}/${kept.n}`)
+    if (kept === undefined || (content !== undefined && content !== `${kept.p}/${kept.n}`)) return false
+    return kept.tag === undefined || tag === undefined || kept.tag === tag
   }
 
   /** Whether all from one offset up to another, both left out, are told anew by later events. */

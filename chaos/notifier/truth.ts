@@ -3,6 +3,8 @@ import type { ArchiveRecord } from './records.ts'
 
 /** An event as the history has it. */
 export interface Kept {
+  /** Stands for all of the history up to it: the same event behind others has another one. */
+  readonly tag: string | undefined
   readonly p: number
   readonly n: number
   readonly s: string | undefined
@@ -32,11 +34,12 @@ export interface ChannelTruth {
 export interface Place {
   readonly epoch: string
   readonly offset: number
+  readonly tag: string | undefined
 }
 
 export function placeOf(id: string): Place {
-  const [epoch = '', offset = ''] = id.split('-')
-  return { epoch, offset: Number(offset) }
+  const [epoch = '', offset = '', tag] = id.split('-')
+  return { epoch, offset: Number(offset), tag }
 }
 
 /** Each channel's history, from what the archive noted. */
@@ -87,11 +90,11 @@ function createTruth(): { readonly told: ChannelTruth; note(record: Timed<Archiv
     },
     note(record) {
       if (record.k === 'lost') return lose(record.t, record.after)
-      const { epoch, offset } = placeOf(record.id)
+      const { epoch, offset, tag } = placeOf(record.id)
       if (record.k === 'first') return void firsts.push({ t: record.t, epoch, offset })
       now.epoch ??= epoch
       if (epoch !== now.epoch || offset !== top + 1) jumps.push(`${record.id} came after ${now.epoch}-${top}`)
-      now.events.set(offset, { p: record.p, n: record.n, s: record.s })
+      now.events.set(offset, { tag, p: record.p, n: record.n, s: record.s })
       top = offset
     },
   }

@@ -152,6 +152,23 @@ test('an event with the same id in both histories does not hide that one before 
   expect(findings({ archive, client })).toEqual(one(order))
 })
 
+test('who began at an event that was lost and stands there again behind others is rightly told', () => {
+  const tagged = (offset: number, n: number, tag: string): object => ({
+    ...kept(offset, n),
+    id: `7-${offset}-${tag}`,
+  })
+  const before = [...upTo(7).map((n) => kept(n)), tagged(8, 8, 'aaaaaa'), tagged(9, 9, 'bbbbbb')]
+  const after = [lost('7-7'), tagged(8, 108, 'cccccc'), tagged(9, 9, 'dddddd')]
+  const archive = [...before, ...after]
+  const late = Array.from({ length: 20 }, () => ({ k: 'stalls', w: 0 }))
+  const client = [begins('room=7-9-bbbbbb'), ...late, reset('7-9-dddddd')]
+  expect(findings({ archive, client, publisher: [] })).toEqual([])
+  const without = [begins('room=7-9-dddddd'), ...late, reset('7-9-dddddd')]
+  expect(findings({ archive, client: without, publisher: [] })).toEqual(
+    one(/^a reset comes only where history was lost or trimmed/),
+  )
+})
+
 test('a reset without a loss is found, one after a trim is in order', () => {
   const archive = [...upTo(10).map((n) => kept(n)), first(6)]
   const late = Array.from({ length: 20 }, () => ({ k: 'stalls', w: 0 }))
