@@ -1,5 +1,6 @@
 -- `settle(plan, windows, beside)`: takes out of rolling windows what has to leave, at most 32 entries in all; whether
--- nothing is left to take, and so little was taken (at most `beside` entries) that this call may do what it came for.
+-- nothing is left to take, and, where `beside` is given, no more than that was taken, so that this call may do what it
+-- came for.
 --
 -- Invariant: a rolling window's sum of a member is the sum of its log entries that were not taken, in whole numbers,
 -- and the member is there while that is not zero. Each entry is taken together with its part of the sum, so that a
@@ -87,8 +88,10 @@ local function settle_window(plan, window, budget)
   return left and -1 or budget - #due
 end
 
+local DUE = 32
+
 local function settle(plan, windows, beside)
-  local budget = 32
+  local budget = DUE
   for _, window in ipairs(windows) do
     if window.log then
       budget = settle_window(plan, window, budget)
@@ -97,5 +100,5 @@ local function settle(plan, windows, beside)
       end
     end
   end
-  return 32 - budget <= beside
+  return not beside or DUE - budget <= beside
 end

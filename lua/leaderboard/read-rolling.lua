@@ -20,7 +20,7 @@ local open, settled
 local function item(what, style, data, a, b, c, d)
   if settled == nil then
     open = board.open(keys, config)
-    settled = settle(config, open, 32)
+    settled = settle(config, open)
   end
   if not settled then
     return 0

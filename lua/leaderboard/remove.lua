@@ -28,7 +28,7 @@ local function item(member)
     return now
   end
   -- What has to leave does not count any more: a member of which nothing else is left is not there.
-  if not settle(config, open, 32) then
+  if not settle(config, open) then
     return 0
   end
   local there = '0'

@@ -43,7 +43,7 @@ local function item(id, time)
     return 0
   end
   local open = board.open(keys, config)
-  if not settle(config, open, 32) then
+  if not settle(config, open) then
     return 2
   end
   amount = tonumber(amount)

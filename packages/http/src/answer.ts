@@ -31,7 +31,7 @@ export interface StreamReply {
   readonly maxUnsentBytes?: number
   /**
    * Sends the stream without chunks (HTTP/1.1): the end of the connection is its end. For what goes on until somebody
-   * leaves, it saves a quarter of the CPU of each write; a client cannot tell an end from a cut. Default: false.
+   * leaves, it saves CPU time at each write; a client cannot tell an end from a cut. Default: false.
    */
   readonly endless?: boolean
   /**

@@ -39,7 +39,7 @@ export type Reads = Pick<
 
 /** Members of a list that are read in one call. */
 const CHUNK = 50
-/** Rows of several reads that share a call: a fifth of a millisecond of Redis, and half of one if all of them are searched for. */
+/** Rows of several reads that share a call: about half a millisecond of Redis if all of them are searched for. */
 const ROWS_OF_A_CALL = 200
 const MOST_ITEMS = 64
 /** What a member of a list costs beside a row of a page: it is searched for. */

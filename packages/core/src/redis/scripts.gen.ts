@@ -457,7 +457,7 @@ return replies`,
  */
 export const leaderboardReadRolling: Script<[keys: readonly string[], plan: Arg], [what: Arg, style: Arg, data: Arg, a: Arg, b: Arg, c: Arg, d: Arg], number | string | null> = {
   name: 'leaderboard/read-rolling',
-  sha: 'f069bd22a40b8d5626c3aab444bf403b2a973a56',
+  sha: '6b35d0c51fbd8e0e2e62304052da1234ccb8d250',
   batch: 16,
   sharedKeys: true,
   shared: ["plan"],
@@ -771,8 +771,9 @@ local function settle_window(plan, window, budget)
   redis.call('XTRIM', window.log, 'MINID', '=', left and left[1] or time .. '-' .. string.format('%.0f', number + 1))
   return left and -1 or budget - #due
 end
+local DUE = 32
 local function settle(plan, windows, beside)
-  local budget = 32
+  local budget = DUE
   for _, window in ipairs(windows) do
     if window.log then
       budget = settle_window(plan, window, budget)
@@ -781,7 +782,7 @@ local function settle(plan, windows, beside)
       end
     end
   end
-  return 32 - budget <= beside
+  return not beside or DUE - budget <= beside
 end
 local keys = KEYS
 local plan = ARGV[1]
@@ -790,7 +791,7 @@ local open, settled
 local function item(what, style, data, a, b, c, d)
   if settled == nil then
     open = board.open(keys, config)
-    settled = settle(config, open, 32)
+    settled = settle(config, open)
   end
   if not settled then
     return 0
@@ -1009,7 +1010,7 @@ return replies`,
  */
 export const leaderboardRemove: Script<[keys: readonly string[], plan: Arg], [member: Arg], number | string> = {
   name: 'leaderboard/remove',
-  sha: '42802f2c2e8a7cf28e709b4cdee3bd5f0a5b0727',
+  sha: '8e20eace338b1b0c708d6230ccc2eaf9d1e62ba1',
   batch: 1,
   sharedKeys: true,
   shared: ["plan"],
@@ -1236,8 +1237,9 @@ local function settle_window(plan, window, budget)
   redis.call('XTRIM', window.log, 'MINID', '=', left and left[1] or time .. '-' .. string.format('%.0f', number + 1))
   return left and -1 or budget - #due
 end
+local DUE = 32
 local function settle(plan, windows, beside)
-  local budget = 32
+  local budget = DUE
   for _, window in ipairs(windows) do
     if window.log then
       budget = settle_window(plan, window, budget)
@@ -1246,7 +1248,7 @@ local function settle(plan, windows, beside)
       end
     end
   end
-  return 32 - budget <= beside
+  return not beside or DUE - budget <= beside
 end
 local keys = KEYS
 local plan = ARGV[1]
@@ -1263,7 +1265,7 @@ local function item(member)
   if not open then
     return now
   end
-  if not settle(config, open, 32) then
+  if not settle(config, open) then
     return 0
   end
   local there = '0'
@@ -1339,7 +1341,7 @@ return replies`,
  */
 export const leaderboardUndo: Script<[keys: readonly string[], plan: Arg], [id: Arg, time: Arg], number> = {
   name: 'leaderboard/undo',
-  sha: 'cb722a6a60a57121594e5788b3bd3d196827dd44',
+  sha: '2bbff6a8001bf3ddec1a2f6897848e04f5c0f2b7',
   batch: 1,
   sharedKeys: true,
   shared: ["plan"],
@@ -1551,8 +1553,9 @@ local function settle_window(plan, window, budget)
   redis.call('XTRIM', window.log, 'MINID', '=', left and left[1] or time .. '-' .. string.format('%.0f', number + 1))
   return left and -1 or budget - #due
 end
+local DUE = 32
 local function settle(plan, windows, beside)
-  local budget = 32
+  local budget = DUE
   for _, window in ipairs(windows) do
     if window.log then
       budget = settle_window(plan, window, budget)
@@ -1561,7 +1564,7 @@ local function settle(plan, windows, beside)
       end
     end
   end
-  return 32 - budget <= beside
+  return not beside or DUE - budget <= beside
 end
 local keys = KEYS
 local plan = ARGV[1]
@@ -1592,7 +1595,7 @@ local function item(id, time)
     return 0
   end
   local open = board.open(keys, config)
-  if not settle(config, open, 32) then
+  if not settle(config, open) then
     return 2
   end
   amount = tonumber(amount)
@@ -1664,7 +1667,7 @@ return replies`,
  */
 export const leaderboardUpdate: Script<[keys: readonly string[], plan: Arg], [changes: Arg, watch: Arg, tell: Arg], number | string | readonly Reply[]> = {
   name: 'leaderboard/update',
-  sha: '23ee9fa40c938d2e5f6a40a0e555a90fca6a3336',
+  sha: '0bf479c9b463037bbff35b753d5feda8f63c4491',
   batch: 32,
   sharedKeys: true,
   shared: ["plan"],
@@ -1891,8 +1894,9 @@ local function settle_window(plan, window, budget)
   redis.call('XTRIM', window.log, 'MINID', '=', left and left[1] or time .. '-' .. string.format('%.0f', number + 1))
   return left and -1 or budget - #due
 end
+local DUE = 32
 local function settle(plan, windows, beside)
-  local budget = 32
+  local budget = DUE
   for _, window in ipairs(windows) do
     if window.log then
       budget = settle_window(plan, window, budget)
@@ -1901,7 +1905,7 @@ local function settle(plan, windows, beside)
       end
     end
   end
-  return 32 - budget <= beside
+  return not beside or DUE - budget <= beside
 end
 local keys = KEYS
 local plan = ARGV[1]

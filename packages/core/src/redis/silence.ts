@@ -2,7 +2,7 @@ import type { Cluster, Redis } from 'ioredis'
 
 import type { Connection } from './connections.ts'
 
-/** How often it is looked: a socket is given up so much later than said, at most. */
+/** How often it is looked: a socket is given up at most twice as much later than said. */
 const LOOK_EVERY_MS = 500
 
 /** What was heard of a socket that owes replies, and since when nothing more. */
@@ -16,15 +16,21 @@ interface Silence {
  * Gives up each socket of a connection that stays silent for so long while replies are due: a peer that is gone without a
  * word is noticed, and ioredis connects again.
  *
- * ioredis' own `socketTimeout` does the same with a timer and a listener for each command, which costs a call that
- * travels alone a twentieth of this process' time; to look now and then costs a call nothing.
+ * ioredis' own `socketTimeout` does the same with a timer and a listener for each command that travels alone; to look now
+ * and then costs a command nothing.
  */
 export function watchSilence(connection: Connection, ms: number): void {
   const silences = new WeakMap<Redis, Silence>()
   const nodes = (): readonly Redis[] =>
     connection.isCluster ? (connection as Cluster).nodes() : [connection as Redis]
 
+  let timer: NodeJS.Timeout | undefined
   let ended = false
+
+  function lookSoon(): void {
+    // After a stall of this process what was waited for may have come already: that is read before the immediates.
+    timer = setTimeout(() => setImmediate(look), LOOK_EVERY_MS).unref()
+  }
 
   function look(): void {
     if (ended) return
@@ -46,11 +52,6 @@ export function watchSilence(connection: Connection, ms: number): void {
     lookSoon()
   }
 
-  let timer: NodeJS.Timeout | undefined
-  function lookSoon(): void {
-    // After a stall of this process what was waited for may have come already: that is read before the immediates.
-    timer = setTimeout(() => setImmediate(look), LOOK_EVERY_MS).unref()
-  }
   connection.once('end', () => {
     ended = true
     clearTimeout(timer)
