@@ -58,13 +58,13 @@ async function stalling(url: string, side: Side, quick: boolean): Promise<Figure
   for (const stalled of [0, STALLED]) {
     const stage = await openStage({ url, side, connections: 50, channels: 1, stalled })
     try {
-      // More than the system takes in for them.
+      // More than the system takes in for them; no faster than the others take it, or these lose some to the history's bound.
       const text = 'x'.repeat(8192)
-      const { done } = await stage.count(50 * 2000)
       for (let at = 0; at < 2000; at += 20) {
+        const { done } = await stage.count(50 * 20)
         await Promise.all(Array.from({ length: 20 }, () => stage.publish(0, text)))
+        await done
       }
-      await done
       const figures = await steady(stage, 50, quick ? 50 : 250, STEADY_MS, text)
       const { held, rss } = await stage.server()
       found.push({ ...figures, held, rss })
