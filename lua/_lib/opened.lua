@@ -4,7 +4,7 @@ local function opened(saved)
   if not saved then
     return nil, nil, nil, 0
   end
-  local id, time, ends, length = struct.unpack('>dddd', saved)
+  local id, ends, length, time = struct.unpack('<dddd', saved)
   if id ~= 0 then
     return nil, nil, nil, 0
   end

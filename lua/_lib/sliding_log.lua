@@ -11,7 +11,7 @@ function sliding_log.define(rule, limit, window)
 end
 
 local function charge_at(rule, at)
-  return struct.unpack('>dd', rule.log, HEAD + CHARGE * (at - 1) + 1)
+  return struct.unpack('<dd', rule.log, HEAD + CHARGE * (at - 1) + 1)
 end
 
 -- Tokens charged up to an entry; up to number 0 those before the first.
@@ -43,9 +43,9 @@ local function step_back(rule, by)
   local charges = {}
   for at = 1, rule.count do
     local time, sum = charge_at(rule, at)
-    charges[at] = struct.pack('>dd', time - by, sum)
+    charges[at] = struct.pack('<dd', time - by, sum)
   end
-  rule.log = struct.pack('>d', rule.base) .. table.concat(charges)
+  rule.log = struct.pack('<d', rule.base) .. table.concat(charges)
   redis.call('SET', rule.key, rule.log, 'PX', rule.ttl)
 end
 
@@ -56,7 +56,7 @@ function sliding_log.open(rule, key)
   if not rule.log then
     return
   end
-  rule.base = struct.unpack('>d', rule.log)
+  rule.base = struct.unpack('<d', rule.log)
   rule.count = (#rule.log - HEAD) / CHARGE
   local last = charge_at(rule, rule.count)
   if last > now then
@@ -72,7 +72,7 @@ end
 
 -- Writes the entries that count: those from the first one on, up to a last one, and another. The key lives for a window.
 local function rewrite(rule, last, charge)
-  local head = struct.pack('>d', charged_to(rule, rule.first - 1))
+  local head = struct.pack('<d', charged_to(rule, rule.first - 1))
   local kept = string.sub(rule.log or '', HEAD + CHARGE * (rule.first - 1) + 1, HEAD + CHARGE * last)
   redis.call('SET', rule.key, head .. kept .. charge, 'PX', rule.ttl)
 end
@@ -86,7 +86,7 @@ local function give_back(rule, tokens)
   if last < rule.first then
     redis.call('DEL', rule.key)
   else
-    rewrite(rule, last - 1, struct.pack('>dd', (charge_at(rule, last)), wanted))
+    rewrite(rule, last - 1, struct.pack('<dd', (charge_at(rule, last)), wanted))
   end
   rule.count, rule.used = last, rule.used - (sum - wanted)
 end
@@ -102,7 +102,7 @@ function sliding_log.write(rule, tokens)
   if tokens <= 0 then
     return
   end
-  rewrite(rule, rule.count, struct.pack('>dd', now, charged_to(rule, rule.count) + tokens))
+  rewrite(rule, rule.count, struct.pack('<dd', now, charged_to(rule, rule.count) + tokens))
   rule.used = rule.used + tokens
   rule.added = now
 end

@@ -22,14 +22,14 @@ local function item(state, duration, reason)
   local entries = saved and string.sub(saved, length + 1) or ''
   local expires = now
   for at = 1, #entries, ENTRY do
-    local _, _, entry = struct.unpack('>ddd', entries, at)
+    local _, entry = struct.unpack('<dd', entries, at)
     expires = math.max(expires, entry)
   end
   local head = ''
   if duration ~= '0' then
     ends = now + duration
     expires = math.max(expires, ends)
-    head = struct.pack('>ddddd', 0, now, ends, #reason, 0) .. reason
+    head = struct.pack('<ddddd', 0, ends, #reason, now, 0) .. reason
   end
   if expires > now then
     call('SET', state, head .. entries, 'PX', math.ceil((expires - now) / 1000) + MARGIN)

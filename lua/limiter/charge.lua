@@ -5,7 +5,7 @@
 -- are charged without asking; nothing goes below 0 or above twice what a rule allows at once. Charges are
 -- written when all is decided.
 --
--- A state is the string of take.lua: an entry (id, time, expiry, two numbers of the algorithm) for each rule, those of
+-- A state is the string of take.lua: an entry (id, expiry, a number of the algorithm, time, another one) for each rule, those of
 -- this call first with the key's own expiry, then those of other calls that are still in use, at most 32. A block may
 -- come before them. Logs and slots have keys of their own.
 --
@@ -54,11 +54,11 @@ local function open(key, place)
   if time then
     if time > now then
       time, ends = now, ends - (time - now)
-      call('SETRANGE', key, 8, struct.pack('>dd', time, ends))
+      call('SETRANGE', key, 8, struct.pack('<ddd', ends, #reason, time))
     end
     if ends > now then
       state.ends, state.reason = ends, reason
-      state.head = struct.pack('>ddddd', 0, time, ends, #reason, 0) .. reason
+      state.head = struct.pack('<ddddd', 0, ends, #reason, time, 0) .. reason
     else
       state.plain = false
     end
@@ -67,7 +67,7 @@ local function open(key, place)
   local found = {}
   local others = {}
   for from = at + 1, saved and #saved or 0, ENTRY do
-    local id, written, expires, first, second = struct.unpack('>ddddd', saved, from)
+    local id, expires, first, written, second = struct.unpack('<ddddd', saved, from)
     found[id] = { math.min(written, now), first, second, written > now and from }
     state.expires = math.max(state.expires, expires)
     others[#others + 1] = { id, expires, from }
@@ -77,7 +77,7 @@ local function open(key, place)
     if rule.place == place then
       local entry = found[rule.id] or {}
       if entry[4] then
-        call('SETRANGE', key, entry[4] + 7, struct.pack('>d', now))
+        call('SETRANGE', key, entry[4] + 23, struct.pack('<d', now))
         state.back = true
       end
       rule.does.look(rule, entry[1], entry[2], entry[3])
@@ -123,7 +123,7 @@ local function write(state)
   end
   local after = ''
   for _, entry in ipairs(entries) do
-    after = after .. struct.pack('>ddddd', entry[1], entry[2], state.expires, entry[3], entry[4])
+    after = after .. struct.pack('<ddddd', entry[1], state.expires, entry[3], entry[2], entry[4])
   end
   if fits then
     call('SETRANGE', state.key, state.start, after)

@@ -5,7 +5,7 @@
 -- @batch 64
 -- @include now
 -- @shared rules      "id drain token capacity" of each rule, separated by spaces
--- @item key state    string: id, time, expiry, token and level of each rule, packed as doubles
+-- @item key state    string: id, expiry, token, time and level of each rule, packed as doubles
 -- @item arg cost     whole tokens wanted, at most the smallest burst
 -- @returns integers|string|null     each rule's level after the charge, or minus the level minus one when denied; microseconds and reason of a block
 
@@ -37,7 +37,7 @@ local function item(state, cost)
         return nil
       end
       local id, charged, counted
-      id, charged, expires, counted, level = unpacked('>ddddd', saved, ENTRY * (rule - 1) + 1)
+      id, expires, counted, charged, level = unpacked('<ddddd', saved, ENTRY * (rule - 1) + 1)
       if id ~= ids[rule] then
         if id == 0 and charged <= now and now < expires then
           return string.format('%.0f ', expires - now) .. string.sub(saved, ENTRY + 1, ENTRY + counted)
@@ -52,7 +52,7 @@ local function item(state, cost)
       if now >= charged then
         level = max(0, level - (now - charged) * drains[rule])
       else
-        call('SETRANGE', state, ENTRY * (rule - 1) + 8, packed('>d', now))
+        call('SETRANGE', state, ENTRY * (rule - 1) + 24, packed('<d', now))
         -- The key's expiry lies too far ahead as well: set it anew, unless there is more in the state.
         back = #saved == ENTRY * count
       end
@@ -79,7 +79,7 @@ local function item(state, cost)
     end
     local after = ''
     for rule = 1, count do
-      after = after .. packed('>ddddd', ids[rule], now, expires, tokens[rule], levels[rule])
+      after = after .. packed('<ddddd', ids[rule], expires, tokens[rule], now, levels[rule])
     end
     if fits then
       call('SETRANGE', state, '0', after)

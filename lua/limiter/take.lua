@@ -7,22 +7,19 @@
 -- than the level takes to drain, so that most charges of a busy subject only overwrite it (SETRANGE), at a third of the
 -- cost of setting an expiry.
 --
--- take-all.lua does the same for several rules, charge.lua for any, with the same state: entries of id, time of the
--- last charge, expiry, token and level, packed as doubles. The entries of the last call's rules come first and have the
+-- take-all.lua does the same for several rules, charge.lua for any, with the same state: entries of id, expiry,
+-- token, time of the last charge and level, packed as doubles. The entries of the last call's rules come first and have the
 -- key's own expiry. A state that begins otherwise is left to charge.lua: null.
 -- @batch 64
 -- @include now
--- @shared rule       id of the rule's state
--- @shared drain      units that a microsecond drains
--- @shared token      units that a token adds
--- @shared capacity   the highest level
+-- @shared numbers    as four doubles: id of the rule's state, units that a microsecond drains, that a token adds, highest level
 -- @item key state    string of entries
--- @item arg cost     whole tokens wanted, at most the burst
+-- @item arg cost = 1   whole tokens wanted, at most the burst
 -- @returns integer|string|null   the level after the charge, or minus the level minus one when denied; microseconds and reason of a block
 
 local call, unpacked, packed = redis.call, struct.unpack, struct.pack
--- Numbers from their text, without a function's call for each.
-rule, drain, token, capacity = rule + 0, drain + 0, token + 0, capacity + 0
+-- Bytes, not text: each further argument costs the server as much as reading the state.
+local rule, drain, token, capacity = unpacked('<dddd', numbers)
 local ENTRY = 40
 local SECOND = 1000000
 -- Redis counts a TTL from the millisecond in which the script began.
@@ -30,10 +27,10 @@ local MARGIN = 2
 
 local function item(state, cost)
   local saved = call('GET', state)
-  local level, expires = 0, 0
+  local level, expires, changed = 0, 0, false
   if saved then
     local id, charged, counted
-    id, charged, expires, counted, level = unpacked('>ddddd', saved)
+    id, expires, counted, charged, level = unpacked('<ddddd', saved)
     if id ~= rule then
       if id == 0 and charged <= now and now < expires then
         return string.format('%.0f ', expires - now) .. string.sub(saved, ENTRY + 1, ENTRY + counted)
@@ -42,6 +39,7 @@ local function item(state, cost)
     end
     if counted ~= token then
       -- The rule was changed: the tokens in use stay, up to two bursts. Rounded up, never in the caller's favour.
+      changed = true
       level = level / counted
       level = math.min(level % 1 == 0 and level * token or math.ceil(level * token) + 1, 2 * capacity)
     end
@@ -51,7 +49,7 @@ local function item(state, cost)
         level = 0
       end
     else
-      call('SETRANGE', state, 8, packed('>d', now))
+      call('SETRANGE', state, 24, packed('<d', now))
       -- The key's expiry lies too far ahead as well: set it anew, unless there is more in the state.
       if #saved == ENTRY then
         expires = 0
@@ -69,12 +67,15 @@ local function item(state, cost)
   local longest = after / drain
   if now + longest <= expires then
     -- The offset as text: Redis prints a number with 17 digits, which takes a tenth of an item's time.
-    call('SETRANGE', state, '0', packed('>ddddd', rule, now, expires, token, after))
+    if changed then
+      call('SETRANGE', state, 16, packed('<d', token))
+    end
+    call('SETRANGE', state, '24', packed('<dd', now, after))
   elseif saved and #saved > ENTRY then
     return nil
   else
     local ttl = math.ceil((longest + math.max(longest, SECOND)) / 1000)
-    call('SET', state, packed('>ddddd', rule, now, now + ttl * 1000, token, after), 'PX', ttl + MARGIN)
+    call('SET', state, packed('<ddddd', rule, now + ttl * 1000, token, now, after), 'PX', ttl + MARGIN)
   end
   return after
 end

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { readdirSync, readFileSync } from 'node:fs'
 
-import { type LuaScript, parseScript } from './parse.ts'
+import { type Field, type LuaScript, parseScript } from './parse.ts'
 
 const LUA = new URL('../../lua/', import.meta.url)
 
@@ -41,6 +41,13 @@ function included(names: readonly string[], given: Readonly<Record<string, strin
   return [...texts.values()]
 }
 
+function orUsual({ usual }: Field): string {
+  return usual === undefined ? '' : ` or ${usual}`
+}
+
+/** The function of an item, which stands last: its parameters, and its body. */
+const ITEM = /^local function item\((.*)\)\n([\s\S]*)\nend\s*$/m
+
 /** Puts includes, named arguments, the body and the loop over the batch's items together. */
 export function buildScript(script: LuaScript, includes: Readonly<Record<string, string>> = {}): BuiltScript {
   const { keys, args, shared, sharedKeys, manyKeys } = script
@@ -50,22 +57,37 @@ export function buildScript(script: LuaScript, includes: Readonly<Record<string,
   const eachArgs = countsKeys && args.length > 0 ? 'own' : String(args.length)
   const values = [
     ...(manyKeys ? ['{ unpack(KEYS, key + 1, key + each) }'] : keys.map((_, at) => `KEYS[key + ${at + 1}]`)),
-    ...args.map((_, at) => `ARGV[arg + ${at + 1}]`),
+    ...args.map((arg, at) => `ARGV[arg + ${at + 1}]${orUsual(arg)}`),
   ]
   const only = [
     ...(manyKeys ? ['KEYS'] : keys.map((_, at) => `KEYS[${at + 1}]`)),
-    ...args.map((_, at) => `ARGV[${shared.length + at + 1}]`),
+    ...args.map((arg, at) => `ARGV[${shared.length + at + 1}]${orUsual(arg)}`),
   ]
+  const item = ITEM.exec(script.body)
+  if (!item)
+    throw new Error(
+      `lua/${script.name}.lua: the lines of its item must stand between 'local function' and 'end'`,
+    )
+  const [, parameters = '', body = ''] = item
   const text = [
     // On a cluster Redis holds the script to its keys, and a writing one is refused whole on a replica or a full server.
     script.readOnly ? '#!lua flags=no-writes' : '#!lua',
     ...included(script.includes, includes),
     ...(sharedKeys ? [`local ${sharedKeys.name} = KEYS`] : []),
     ...shared.map((field, at) => `local ${field.name} = ARGV[${at + 1}]`),
-    script.body,
+    script.body.slice(0, item.index),
     `local items = ${items}`,
-    // One that travels alone needs none of what follows, and its reply no list.
-    `if items == 1 then return item(${only.join(', ')}) end`,
+    // One that travels alone needs no list for its reply, and no function: to make one takes a tenth of a short script.
+    'if items == 1 then',
+    ...(parameters === '' ? [] : [`local ${parameters} = ${only.join(', ')}`]),
+    'do',
+    body,
+    'end',
+    'return nil',
+    'end',
+    `local function item(${parameters})`,
+    body,
+    'end',
     'local replies, done = {}, 0',
     ...(manyKeys ? ['local each = #KEYS / items'] : []),
     ...(eachArgs === 'own'

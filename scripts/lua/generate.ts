@@ -56,6 +56,7 @@ function constant(script: BuiltScript): string {
     `  keys: ${JSON.stringify(script.keys.map((field) => field.name))},`,
     ...(script.manyKeys ? ['  manyKeys: true,'] : []),
     `  args: ${JSON.stringify(script.args.map((field) => field.name))},`,
+    ...script.args.flatMap(({ usual }) => (usual === undefined ? [] : [`  usual: ${usual},`])),
     `  returns: '${script.returns}',`,
     `  text: ${template(script.text)},`,
     '}',

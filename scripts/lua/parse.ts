@@ -23,6 +23,8 @@ export interface LuaScript {
 export interface Field {
   readonly name: string
   readonly doc: string
+  /** Of an argument: the number that it is when it is not sent. */
+  readonly usual?: number
 }
 
 /** The reply types a header may name, with the TypeScript type of each. */
@@ -81,8 +83,11 @@ export function parseScript(name: string, source: string): LuaScript {
     else if (line.startsWith('@item keys ')) {
       script.keys.push(field(line.slice(11)))
       script.manyKeys = true
-    } else if (line.startsWith('@item arg ')) script.args.push(field(line.slice(10)))
-    else if (line.startsWith('@returns ')) {
+    } else if (line.startsWith('@item arg ')) {
+      const [, usual] = /^\w+ = (\d+) /.exec(line.slice(10)) ?? []
+      const arg = field(line.slice(10).replace(/ = \d+/, ''))
+      script.args.push(usual === undefined ? arg : { ...arg, usual: Number(usual) })
+    } else if (line.startsWith('@returns ')) {
       const [, types = '', doc = ''] = /^@returns (\S+)\s*(.*)$/.exec(line) ?? []
       script.returns = types
       script.returnsDoc = doc
@@ -98,6 +103,10 @@ export function parseScript(name: string, source: string): LuaScript {
   } else if (script.keys.length === 0) fail('needs an @item key or @shared keys: a call is routed by it')
   if (script.manyKeys && (script.keys.length > 1 || script.args.length === 0)) {
     fail('@item keys must be its only keys, with an @item arg to count the items by')
+  }
+  const sendsNone = script.args.some(({ usual }) => usual !== undefined)
+  if (sendsNone && (script.args.length > 1 || script.keys.length === 0 || script.manyKeys)) {
+    fail('an @item arg with a usual value must be the only one, with @item key to count the items by')
   }
   if (script.keys.length + script.args.length > 8) fail('takes more than 8 values an item')
   if (script.returns === '') fail('needs @returns')
@@ -116,13 +125,11 @@ function checkBody(script: LuaScript, fail: (what: string) => never): void {
   const globals = new Set(
     ((tree['globals'] as Node[] | undefined) ?? []).map((node) => node['name'] as string),
   )
-  const item = (tree['body'] as Node[]).find(
-    (node) =>
-      node.type === 'FunctionDeclaration' &&
-      node['isLocal'] === true &&
-      (node['identifier'] as Node | null)?.['name'] === 'item',
-  )
-  if (!item) return fail('must define `local function item(…)`')
+  const item = (tree['body'] as Node[]).at(-1)
+  const called = (item?.['identifier'] as Node | null | undefined)?.['name']
+  if (item?.type !== 'FunctionDeclaration' || item['isLocal'] !== true || called !== 'item') {
+    return fail('must end with `local function item(…)`')
+  }
   const wanted = [...script.keys, ...script.args].map((field) => field.name)
   const found = (item['parameters'] as Node[]).map((node) => (node['name'] as string | undefined) ?? '...')
   if (wanted.join() !== found.join()) {

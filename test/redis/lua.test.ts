@@ -84,8 +84,8 @@ describe('a header is held against its body', () => {
       { 'local function': 'local function item(...)' },
       /the body item\(\.\.\.\)/,
     ],
-    ['no item function', { 'local function': 'local function other(place, text)' }, /must define/],
-    ['an item function that is global', { 'local function': 'function item(place, text)' }, /must define/],
+    ['no item function', { 'local function': 'local function other(place, text)' }, /must end with/],
+    ['an item function that is global', { 'local function': 'function item(place, text)' }, /must end with/],
     [
       'a value that item does not use',
       { return: '  return 1', 'redis.call': "  redis.call('SET', place, keep + now)" },

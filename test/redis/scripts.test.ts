@@ -78,7 +78,7 @@ describe('run by a user who may touch only the keys of the call', () => {
     const keys = [
       ...sharedKeysOf(script, sample),
       ...sample.item.slice(0, sample.item.length - script.args.length),
-    ].map((key) => `${access}${key}`)
+    ].map((key) => `${access}${String(key)}`)
     const channels = (sample.channels ?? []).map((channel) => `&${channel}`)
     const rights = ['reset', 'on', '>x', '+@all', 'resetchannels', ...keys, ...channels]
     await bench.raw.call('ACL', 'SETUSER', 'confined', ...rights)

@@ -119,11 +119,13 @@ const EVENTS: NonNullable<Sample['before']> = [
   ['XADD', history, '5-2', 't', 'b', 'd', '2', 'g', 'c0ffee'],
 ]
 
+const ONE_RULE = Buffer.alloc(32)
+for (const [at, number] of [1, 5, 1_000_000, 5_000_000].entries()) ONE_RULE.writeDoubleLE(number, 8 * at)
 const TWO_RULES = '1 5 1000000 5000000 2 50 60000000 3000000000'
 
 /** A limiter's state with one entry; with id 0 a block. */
 function stateOf(id: number): readonly Arg[] {
-  const script = `redis.call('SET', KEYS[1], struct.pack('>ddddd', ${id}, 0, 2 ^ 52, 1, 0) .. 'x')`
+  const script = `redis.call('SET', KEYS[1], struct.pack('<ddddd', ${id}, 2 ^ 52, 1, 0, 0) .. 'x')`
   return ['EVAL', script, 1, limiter]
 }
 
@@ -210,9 +212,9 @@ export const SAMPLES: Readonly<Record<string, readonly Sample[]>> = {
   ],
   'limiter/reset': [{ returns: 'integer', item: [limiter] }],
   'limiter/take': [
-    { returns: 'integer', shared: [1, 5, 1_000_000, 5_000_000], item: [limiter, 1] },
-    { returns: 'string', shared: [1, 5, 1_000_000, 5_000_000], item: [limiter, 1], before: [stateOf(0)] },
-    { returns: 'null', shared: [1, 5, 1_000_000, 5_000_000], item: [limiter, 1], before: [stateOf(2)] },
+    { returns: 'integer', shared: [ONE_RULE], item: [limiter, 1] },
+    { returns: 'string', shared: [ONE_RULE], item: [limiter, 1], before: [stateOf(0)] },
+    { returns: 'null', shared: [ONE_RULE], item: [limiter, 1], before: [stateOf(2)] },
   ],
   'limiter/take-all': [
     { returns: 'integers', shared: [TWO_RULES], item: [limiter, 1] },

@@ -12,6 +12,7 @@ export function asScript(built: BuiltScript): Script<readonly SharedArg[], reado
     args: names(args),
     shared: names(shared),
     sharedKeys: sharedKeys !== undefined,
+    ...(args[0]?.usual === undefined ? {} : { usual: args[0].usual }),
   }
 }
 

@@ -8,7 +8,14 @@ import { blockedDecision, decide } from './decide.ts'
 import { createDenyCache } from './deny-cache.ts'
 import { type Ask, joinDecisions, takeInOrder } from './in-order.ts'
 import { createLeaseIds, createMakeLease } from './leases.ts'
-import { type Charge, createPlans, type Outcome, type Plan, type PlanContext } from './plan.ts'
+import {
+  type Charge,
+  createPlans,
+  type Outcome,
+  type PlainReply,
+  type Plan,
+  type PlanContext,
+} from './plan.ts'
 import { reserve } from './reserve.ts'
 import { ruleInfo } from './rules.ts'
 import { createLocate, subjectText } from './subjects.ts'
@@ -156,21 +163,21 @@ export function createRateLimiter(space: Space, options: RateLimiterOptions): Ra
       told(subject, denied.decision)
       return denied.answer
     }
-    try {
-      return only.ask(subject, 1).then(
-        (reply) => {
-          const outcome = only.read(reply, 1)
-          if (outcome) return finish(subject, outcome)
-          return only.take(subject, 1, '').then(
-            (slower) => finish(subject, slower),
-            (error: unknown) => instead(standing, subject, 1, error),
-          )
-        },
-        (error: unknown) => instead(standing, subject, 1, error),
-      )
-    } catch (error) {
-      return Promise.reject(error)
-    }
+    return new Promise((resolve, reject) => {
+      const failed = (error: unknown): void => {
+        try {
+          resolve(instead(standing, subject, 1, error))
+        } catch (final) {
+          reject(final)
+        }
+      }
+      const received = (reply: PlainReply): void => {
+        const outcome = only.read(reply, 1)
+        if (outcome) resolve(finish(subject, outcome))
+        else only.take(subject, 1, '').then((slower) => resolve(finish(subject, slower)), failed)
+      }
+      only.askFor({ received, failed }, subject, 1)
+    })
   }
 
   const controls = createControls({ ...context, standing, planOf, onEased })

@@ -1,3 +1,4 @@
+import type { Receiver } from '../redis/direct.ts'
 import type { Keys } from '../redis/keys.ts'
 import type { Port } from '../redis/runner.ts'
 import type { Arg, Reply, Script } from '../redis/script.ts'
@@ -53,6 +54,8 @@ export interface Charge {
   readonly plain: boolean
   /** Asks the fast script; `read` says what it answered, or undefined when it left the subject's state to `take`. */
   ask(subject: Subject, cost: number): Promise<PlainReply>
+  /** Has a receiver told what it answered. */
+  askFor(receiver: Receiver<PlainReply>, subject: Subject, cost: number): void
   read(reply: PlainReply, cost: number): Outcome | undefined
   /** Takes tokens if every rule allows, and a slot under the lease's id. */
   take(subject: Subject, cost: number, lease: string): Promise<Outcome>
@@ -184,6 +187,10 @@ function createCharge(context: PlanContext, rules: readonly KnownRule[]): Charge
       const place = locate(subject, parts[0])
       return (plain as PlainPort)(place.route, stateKey(place), cost)
     },
+    askFor(receiver, subject, cost) {
+      const place = locate(subject, parts[0])
+      ;(plain as PlainPort).to(receiver, place.route, stateKey(place), cost)
+    },
     read(reply, cost) {
       if (reply === null) return undefined
       if (typeof reply !== 'string') return toldOfLevels(rules as readonly Bucket[], reply, cost)
@@ -219,6 +226,12 @@ function plainPort(bind: PlanContext['bind'], rules: readonly KnownRule[]): Plai
   const [first] = rules as readonly [Bucket]
   if (rules.some(({ letter, shadow, per }) => letter !== 'g' || shadow || per !== first.per)) return undefined
   const numbers = rules.map((rule) => [rule.id, ...rule.numbers(0)] as [number, number, number, number])
-  if (rules.length === 1) return bind(limiterTake, numbers[0] as [number, number, number, number])
+  if (rules.length === 1) return bind(limiterTake, [doubles(numbers[0] as readonly number[])])
   return bind(limiterTakeAll, [numbers.map((each) => each.join(' ')).join(' ')])
+}
+
+function doubles(numbers: readonly number[]): Buffer {
+  const bytes = Buffer.alloc(8 * numbers.length)
+  for (const [at, number] of numbers.entries()) bytes.writeDoubleLE(number, 8 * at)
+  return bytes
 }

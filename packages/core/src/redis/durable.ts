@@ -2,6 +2,7 @@ import type { Cluster, Redis } from 'ioredis'
 
 import { PenknifeError } from '../errors.ts'
 import { BLOCK_MS, type Connection, type Connections, type Owner } from './connections.ts'
+import { argsOf, handOver, type Sent } from './direct.ts'
 import { movedAway, neverSent } from './failures.ts'
 import { type Port, Runner, type RunnerOptions } from './runner.ts'
 import type { Arg, Script, SharedArg } from './script.ts'
@@ -178,6 +179,26 @@ function createWaitingSink(
     return link.confirmation
   }
 
+  async function call(name: string, args: readonly Sent[], slot: number): Promise<unknown> {
+    const link = linkFor(slot)
+    if (link?.fit instanceof PenknifeError) throw link.fit
+    // As ioredis says it of a command that it could not send.
+    if (!link) throw new Error("the slot's master is not known and enableOfflineQueue options is false")
+    const reply = link.redis.call(name, argsOf(args))
+    const confirmed = confirm(link)
+    // Whoever waits for the reply learns first why the call failed.
+    confirmed.catch(() => {})
+    let answer: unknown
+    try {
+      answer = await reply
+    } catch (error) {
+      if (movedAway(error) || neverSent(error)) lookUp()
+      throw error
+    }
+    await confirmed
+    return answer
+  }
+
   function tooFew(local: number, others: number): PenknifeError {
     const where = fsynced ? 'on the disk of' : 'with'
     const self = fsynced && local < 1 ? 'it is not on the disk of the master, and ' : ''
@@ -202,25 +223,7 @@ function createWaitingSink(
       if (!link) lookUp()
       return link !== undefined && link.redis.status === 'ready' && !!link.fit && link.waiting === 0
     },
-    async call(name, args, slot) {
-      const link = linkFor(slot)
-      if (link?.fit instanceof PenknifeError) throw link.fit
-      // As ioredis says it of a command that it could not send.
-      if (!link) throw new Error("the slot's master is not known and enableOfflineQueue options is false")
-      const reply = link.redis.call(name, args)
-      const confirmed = confirm(link)
-      // Whoever waits for the reply learns first why the call failed.
-      confirmed.catch(() => {})
-      let answer: unknown
-      try {
-        answer = await reply
-      } catch (error) {
-        if (movedAway(error) || neverSent(error)) lookUp()
-        throw error
-      }
-      await confirmed
-      return answer
-    },
+    send: (name, args, slot, receiver) => handOver(call(name, args, slot), receiver),
     reconnect() {
       for (const { redis } of links.values()) redis.disconnect(!connections.cluster)
     },

@@ -1,6 +1,7 @@
 import { PenknifeError } from '../errors.ts'
 import type { Breaker } from './breaker.ts'
 import { Deadlines, type Timed } from './deadlines.ts'
+import { Bulk, type Receiver, type Sent } from './direct.ts'
 import { failureOf, movedAway, neverSent, replyCode } from './failures.ts'
 import type { Route } from './keys.ts'
 import type { Arg, Reply, Script, SharedArg } from './script.ts'
@@ -18,7 +19,11 @@ export interface RunnerOptions {
 }
 
 /** Sends one item of a script; resolves with its reply. */
-export type Port<Item extends readonly Arg[], Result> = (route: Route, ...item: Item) => Promise<Result>
+export interface Port<Item extends readonly Arg[], Result> {
+  (route: Route, ...item: Item): Promise<Result>
+  /** Tells a receiver instead, in the turn in which the reply came or, if it cannot be sent, at once. */
+  to(receiver: Receiver<Result>, route: Route, ...item: Item): void
+}
 
 /** Bytes of arguments after which a batch is full; a larger item travels alone. */
 const BATCH_BYTES = 256 * 1024
@@ -33,7 +38,7 @@ const BATCH_BYTES = 256 * 1024
 export class Runner {
   readonly #sink: CommandSink
   readonly #options: RunnerOptions
-  #dirty: Gathered[] = []
+  #gathering: Batch[] = []
   #waiting = new Set<Batch>()
   readonly #deadlines = new Map<number, Deadlines<Batch>>()
   #calls = 0
@@ -63,23 +68,39 @@ export class Runner {
     breaker?: Breaker,
   ): Port<Item, Result> {
     const name = of === '' ? script.name : `${script.name} of ${of}`
-    const open = new Map<number, Batch>()
     const deadlines = this.#deadlinesOf(deadlineMs)
-    return (route, ...item) => {
+    const bound: Bound = {
+      script,
+      name,
+      shared: shared.map((value) => (isKeys(value) ? value : new Bulk(value))),
+      sha: new Bulk(script.sha),
+      deadlineMs,
+      deadlines,
+      breaker,
+      owner: this.#owner,
+    }
+    /** The last batch of each slot; outside a cluster there is one for all. */
+    const last = new Map<number, Batch>()
+    const to: Port<Item, Result>['to'] = (receiver, route, ...item) => {
       const bytes = sizeOf(item)
       const refusal = this.#refusal(name, bytes) ?? breaker?.refusal(name, route.slot)
-      if (refusal) return Promise.reject(refusal)
-      const group = this.#options.cluster ? route.slot : 0
-      let batch = open.get(group)
-      if (!batch || batch.items.length >= script.batch || batch.bytes + bytes > BATCH_BYTES) {
-        batch = new Batch(script, name, shared, deadlines, deadlineMs, route.slot, breaker)
-        open.set(group, batch)
-        if (this.#dirty.push({ batch, open, group }) === 1) this.#flushSoon()
+      if (refusal) {
+        receiver.failed(refusal)
+        return
       }
+      const group = this.#options.cluster ? route.slot : 0
+      const batch = last.get(group)
+      if (!batch?.gathers || batch.calls >= script.batch || batch.bytes + bytes > BATCH_BYTES) {
+        const next = new Batch(bound, route.slot, item, bytes, receiver)
+        last.set(group, next)
+        if (this.#gathering.push(next) === 1) this.#flushSoon()
+      } else batch.add(item, bytes, receiver)
       this.#calls += 1
       this.#bytes += bytes
-      return batch.add(item, bytes) as Promise<Result>
     }
+    const port = (route: Route, ...item: Item): Promise<Result> =>
+      new Promise((received, failed) => to({ received, failed }, route, ...item))
+    return Object.assign(port, { to })
   }
 
   /** Sends what waited for a connection; to be called when there is one. */
@@ -121,12 +142,21 @@ export class Runner {
     else setImmediate(this.#flush)
   }
 
+  readonly #owner: BatchOwner = {
+    received: (batch, reply) => {
+      batch.answered()
+      this.#settle(batch)
+      batch.resolve(reply, this.#options.onReadonly)
+      this.#ended()
+    },
+    failed: (batch, error) => this.#fail(batch, error),
+  }
+
   readonly #flush = (): void => {
-    const gathered = this.#dirty
-    this.#dirty = []
-    for (const { batch, open, group } of gathered) {
-      // Nothing joins it any more, and a port that is not used again must not keep it.
-      if (open.get(group) === batch) open.delete(group)
+    const gathered = this.#gathering
+    this.#gathering = []
+    for (const batch of gathered) {
+      batch.gathers = false
       batch.startDeadline()
       this.#send(batch)
     }
@@ -137,25 +167,19 @@ export class Runner {
       this.#waiting.add(batch)
       return
     }
-    this.#run(batch, 'evalsha', batch.script.sha)
+    this.#run(batch, 'evalsha', batch.bound.sha)
   }
 
-  #run(batch: Batch, command: 'evalsha' | 'eval', script: string): void {
+  #run(batch: Batch, command: 'evalsha' | 'eval', script: Bulk): void {
     batch.sent = true
-    this.#sink.call(command, batch.command(script), batch.slot).then(
-      (reply) => {
-        batch.answered()
-        this.#settle(batch, () => batch.resolve(reply, this.#options.onReadonly))
-      },
-      (error: unknown) => this.#fail(batch, error),
-    )
+    this.#sink.send(command, batch.command(script), batch.slot, batch)
   }
 
   #fail(batch: Batch, error: unknown): void {
     const code = replyCode(error)
     if (code === 'NOSCRIPT' && !batch.settled) {
       // A restart, a failover or SCRIPT FLUSH: nothing of the batch was run, and EVAL also loads the script.
-      this.#run(batch, 'eval', batch.script.text)
+      this.#run(batch, 'eval', new Bulk(batch.bound.script.text))
       return
     }
     if ((neverSent(error) || movedAway(error)) && !batch.settled) {
@@ -164,19 +188,21 @@ export class Runner {
       return
     }
     if (code === 'READONLY') this.#options.onReadonly()
-    const failure = failureOf(batch.name, error)
+    const failure = failureOf(batch.bound.name, error)
     if (code) batch.answered()
     else batch.unanswered(failure)
-    this.#settle(batch, () => batch.reject(failure))
+    this.#settle(batch)
+    batch.reject(failure)
+    this.#ended()
   }
 
   #expire(batch: Batch): void {
-    const { name } = batch
+    const { name, deadlineMs } = batch.bound
     if (batch.sent) {
       // Its calls end now, but it counts as pending until ioredis lets go of it.
       const late = new PenknifeError(
         'PENKNIFE_TIMEOUT',
-        `${name}: Redis did not answer within ${batch.deadlineMs} ms; the call may still be carried out`,
+        `${name}: Redis did not answer within ${deadlineMs} ms; the call may still be carried out`,
         { fate: 'unknown' },
       )
       batch.unanswered(late)
@@ -186,95 +212,106 @@ export class Runner {
     this.#waiting.delete(batch)
     const { status, lastError: cause } = this.#sink
     const why = cause ? `${status}: ${cause.message}` : status
-    const away = `${name}: Redis could not be reached within ${batch.deadlineMs} ms (${why})`
+    const away = `${name}: Redis could not be reached within ${deadlineMs} ms (${why})`
     const failure = new PenknifeError('PENKNIFE_UNAVAILABLE', away, { cause })
     batch.unanswered(failure)
-    this.#settle(batch, () => batch.reject(failure))
+    this.#settle(batch)
+    batch.reject(failure)
+    this.#ended()
   }
 
-  #settle(batch: Batch, finish: () => void): void {
-    this.#calls -= batch.items.length
+  /** Makes room, before the callers are told. */
+  #settle(batch: Batch): void {
+    this.#calls -= batch.calls
     this.#bytes -= batch.bytes
-    finish()
+  }
+
+  #ended(): void {
     if (this.#calls === 0) this.#idle?.()
   }
 }
 
 type AnyScript = Script<readonly SharedArg[], readonly Arg[], unknown>
 
-interface Waiter {
-  resolve(reply: unknown): void
-  reject(error: PenknifeError): void
+/** Who is told what became of a batch. */
+interface BatchOwner {
+  received(batch: Batch, reply: unknown): void
+  failed(batch: Batch, error: unknown): void
 }
 
-/** A batch that calls of this turn may join, and where its port keeps it. */
-interface Gathered {
-  readonly batch: Batch
-  readonly open: Map<number, Batch>
-  readonly group: number
-}
-
-/** The calls that travel together, and their callers. */
-class Batch implements Timed<Batch> {
+/** What the batches of a port have in common. */
+interface Bound {
   readonly script: AnyScript
   /** What errors call it. */
   readonly name: string
+  /** Keys that all items share, then values. */
+  readonly shared: readonly (Bulk | readonly string[])[]
+  readonly sha: Bulk
   readonly deadlineMs: number
+  readonly deadlines: Deadlines<Batch>
+  readonly breaker: Breaker | undefined
+  readonly owner: BatchOwner
+}
+
+/** The calls that travel together, and who is told of them. */
+class Batch implements Timed<Batch>, Receiver<unknown> {
+  readonly bound: Bound
   /** Where its calls go on a cluster; elsewhere that of the first call, and nobody asks. */
   readonly slot: number
-  readonly items: (readonly Arg[])[] = []
-  bytes = 0
+  calls = 1
+  bytes: number
+  /** Whether calls may join it. */
+  gathers = true
   sent = false
   settled = false
   dueAt = 0
   before: Batch | undefined
   after: Batch | undefined
-  readonly #breaker: Breaker | undefined
-  readonly #shared: readonly SharedArg[]
-  readonly #deadlines: Deadlines<Batch>
-  readonly #waiters: Waiter[] = []
+  #items: (readonly Arg[])[]
+  #receivers: Receiver<unknown>[]
 
-  constructor(
-    script: AnyScript,
-    name: string,
-    shared: readonly SharedArg[],
-    deadlines: Deadlines<Batch>,
-    deadlineMs: number,
-    slot: number,
-    breaker: Breaker | undefined,
-  ) {
-    this.script = script
-    this.name = name
-    this.#shared = shared
-    this.#deadlines = deadlines
-    this.deadlineMs = deadlineMs
+  constructor(bound: Bound, slot: number, item: readonly Arg[], bytes: number, receiver: Receiver<never>) {
+    this.bound = bound
     this.slot = slot
-    this.#breaker = breaker
+    this.#items = [item]
+    this.bytes = bytes
+    this.#receivers = [receiver]
   }
 
-  add(item: readonly Arg[], bytes: number): Promise<unknown> {
-    this.items.push(item)
+  add(item: readonly Arg[], bytes: number, receiver: Receiver<never>): void {
+    this.#items.push(item)
+    this.calls += 1
     this.bytes += bytes
-    return new Promise((resolve, reject) => this.#waiters.push({ resolve, reject }))
+    this.#receivers.push(receiver)
+  }
+
+  received(reply: unknown): void {
+    this.bound.owner.received(this, reply)
+  }
+
+  failed(error: unknown): void {
+    this.bound.owner.failed(this, error)
   }
 
   startDeadline(): void {
-    this.#deadlines.start(this)
+    this.bound.deadlines.start(this)
   }
 
   /** The arguments of EVALSHA or EVAL: script, number of keys, keys, shared values, arguments. */
-  command(script: string): Arg[] {
-    const { sharedKeys } = this.script
-    const own = sharedKeys ? (this.#shared[0] as readonly string[]) : []
+  command(script: Bulk): Sent[] {
+    const { script: called, shared } = this.bound
+    const { sharedKeys } = called
+    const own = sharedKeys ? (shared[0] as readonly string[]) : []
     // Of a script with @item keys an item may have any number of them.
-    const each = (this.items[0] as readonly Arg[]).length - this.script.args.length
-    const args: Arg[] = [script, own.length + each * this.items.length, ...own]
-    for (const item of this.items) for (let at = 0; at < each; at++) args.push(item[at] as Arg)
-    for (let at = sharedKeys ? 1 : 0; at < this.#shared.length; at++) args.push(this.#shared[at] as Arg)
-    const once = each > 0 && !sharedKeys && !this.script.manyKeys && this.#sameArgs(each)
-    const itemsWithArgs = once ? 1 : this.items.length
+    const each = (this.#items[0] as readonly Arg[]).length - called.args.length
+    const args: Sent[] = [script, own.length + each * this.#items.length, ...own]
+    for (const item of this.#items) for (let at = 0; at < each; at++) args.push(item[at] as Arg)
+    for (let at = sharedKeys ? 1 : 0; at < shared.length; at++) args.push(shared[at] as Bulk)
+    const once = each > 0 && !sharedKeys && !called.manyKeys && this.#sameArgs(each)
+    const usual = once && called.usual === (this.#items[0] as readonly Arg[])[each]
+    const itemsWithArgs = usual ? 0 : once ? 1 : this.#items.length
     for (let nth = 0; nth < itemsWithArgs; nth++) {
-      const item = this.items[nth] as readonly Arg[]
+      const item = this.#items[nth] as readonly Arg[]
       for (let at = each; at < item.length; at++) args.push(item[at] as Arg)
     }
     return args
@@ -282,8 +319,8 @@ class Batch implements Timed<Batch> {
 
   /** Whether the items have the same arguments, which then travel once: each costs both sides as much as a key. */
   #sameArgs(from: number): boolean {
-    const [first] = this.items as [readonly Arg[]]
-    for (const item of this.items) {
+    const [first] = this.#items as [readonly Arg[]]
+    for (const item of this.#items) {
       for (let at = from; at < first.length; at++) if (item[at] !== first[at]) return false
     }
     return true
@@ -291,47 +328,52 @@ class Batch implements Timed<Batch> {
 
   /** With what the script replied. */
   resolve(answer: unknown, onReadonly: () => void): void {
-    if (!this.#end()) return
-    const replies = this.items.length === 1 ? [answer] : (answer as readonly unknown[])
-    for (let at = 0; at < this.#waiters.length; at++) {
-      const waiter = this.#waiters[at] as Waiter
+    const receivers = this.#end()
+    const replies = receivers.length === 1 ? [answer] : (answer as readonly unknown[])
+    for (let at = 0; at < receivers.length; at++) {
+      const receiver = receivers[at] as Receiver<unknown>
       const reply = replies[at] as Reply | Error
       if (reply instanceof Error) {
         if (replyCode(reply) === 'READONLY') onReadonly()
-        waiter.reject(failureOf(this.name, reply))
-      } else waiter.resolve(reply)
+        receiver.failed(failureOf(this.bound.name, reply))
+      } else receiver.received(reply)
     }
-    // After a burst V8 makes such lists among its old objects, where a dead one keeps what it lists from being collected.
-    this.#waiters.length = 0
-    this.items.length = 0
   }
 
   /** The server said something; after the deadline it says nothing of how fast it is. */
   answered(): void {
-    if (!this.settled) this.#breaker?.succeeded(this.slot)
+    if (!this.settled) this.bound.breaker?.succeeded(this.slot)
   }
 
   unanswered(error: PenknifeError): void {
-    if (!this.settled) this.#breaker?.failed(this.slot, String(this.items[0]?.[0]), error)
+    if (!this.settled) this.bound.breaker?.failed(this.slot, String(this.#items[0]?.[0]), error)
   }
 
   reject(error: PenknifeError): void {
-    if (this.#end()) for (const waiter of this.#waiters) waiter.reject(error)
+    for (const receiver of this.#end()) receiver.failed(error)
   }
 
-  #end(): boolean {
-    if (this.settled) return false
+  /** Who is to be told; nobody twice. Its port keeps it until the next call, but nothing of what it was sent for. */
+  #end(): readonly Receiver<unknown>[] {
+    if (this.settled) return []
     this.settled = true
-    this.#deadlines.end(this)
-    return true
+    this.bound.deadlines.end(this)
+    const receivers = this.#receivers
+    this.#receivers = []
+    this.#items = []
+    return receivers
   }
+}
+
+function isKeys(value: SharedArg): value is readonly string[] {
+  return Array.isArray(value)
 }
 
 function sizeOf(item: readonly Arg[]): number {
   let bytes = 0
   for (const value of item) {
     if (typeof value === 'number') bytes += 8
-    else bytes += value.length < 256 ? value.length : Buffer.byteLength(value)
+    else bytes += typeof value !== 'string' || value.length < 256 ? value.length : Buffer.byteLength(value)
   }
   return bytes
 }

@@ -1,5 +1,5 @@
-/** What may travel to a script: text, or a number that prints as it is meant. */
-export type Arg = string | number
+/** What may travel to a script: text, bytes, or a number that prints as it is meant. */
+export type Arg = string | number | Buffer
 
 /** What holds for a whole batch: a value, or the keys that all its items share. */
 export type SharedArg = Arg | readonly string[]
@@ -26,6 +26,8 @@ export interface Script<Shared extends readonly SharedArg[], Item extends readon
   /** The one name of `keys` stands for several keys of an item, as many for every item of a port. */
   readonly manyKeys?: boolean
   readonly args: readonly string[]
+  /** What the one argument is when it is not sent. */
+  readonly usual?: number
   /** The reply's type as the Lua header gives it. */
   readonly returns: string
   /** Never there; carries the types. */

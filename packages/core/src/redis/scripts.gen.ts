@@ -11,7 +11,7 @@ import type { Arg, Reply, Script } from './script.ts'
  */
 export const leaderboardDescribe: Script<[keys: readonly string[]], [member: Arg, data: Arg], number> = {
   name: 'leaderboard/describe',
-  sha: '073eacceed1197d74b125ca06046b8a1b35cc3a2',
+  sha: '790d228a99e8421dc595b2ae85bfd055e53820ca',
   batch: 64,
   sharedKeys: true,
   shared: [],
@@ -20,6 +20,19 @@ export const leaderboardDescribe: Script<[keys: readonly string[]], [member: Arg
   returns: 'integer',
   text: `#!lua
 local keys = KEYS
+local items = (#ARGV - 0) / 2
+if items == 1 then
+local member, data = ARGV[1], ARGV[2]
+do
+  if data == '' then
+    redis.call('HDEL', keys[1], member)
+  else
+    redis.call('HSET', keys[1], member, data)
+  end
+  return 1
+end
+return nil
+end
 local function item(member, data)
   if data == '' then
     redis.call('HDEL', keys[1], member)
@@ -28,8 +41,6 @@ local function item(member, data)
   end
   return 1
 end
-local items = (#ARGV - 0) / 2
-if items == 1 then return item(ARGV[1], ARGV[2]) end
 local replies, done = {}, 0
 local function run()
   while done < items do
@@ -63,7 +74,7 @@ return replies`,
  */
 export const leaderboardIncrement: Script<[keys: readonly string[]], [member: Arg, by: Arg], string> = {
   name: 'leaderboard/increment',
-  sha: '0579dc5ba5c7167e3913e91e5de7727a029858b2',
+  sha: '160f4b17dcf3e18c02a58a45f0759ad2f184fd64',
   batch: 64,
   sharedKeys: true,
   shared: [],
@@ -73,6 +84,20 @@ export const leaderboardIncrement: Script<[keys: readonly string[]], [member: Ar
   text: `#!lua
 local keys = KEYS
 local HARMLESS = 2 ^ 970
+local items = (#ARGV - 0) / 2
+if items == 1 then
+local member, by = ARGV[1], ARGV[2]
+do
+  if math.abs(by) >= HARMLESS then
+    local sum = (redis.call('ZSCORE', keys[1], member) or 0) + by
+    if math.abs(sum) == math.huge then
+      return redis.error_reply('ERR the new score would be too large')
+    end
+  end
+  return redis.call('ZINCRBY', keys[1], by, member)
+end
+return nil
+end
 local function item(member, by)
   if math.abs(by) >= HARMLESS then
     local sum = (redis.call('ZSCORE', keys[1], member) or 0) + by
@@ -82,8 +107,6 @@ local function item(member, by)
   end
   return redis.call('ZINCRBY', keys[1], by, member)
 end
-local items = (#ARGV - 0) / 2
-if items == 1 then return item(ARGV[1], ARGV[2]) end
 local replies, done = {}, 0
 local function run()
   while done < items do
@@ -117,7 +140,7 @@ return replies`,
  */
 export const leaderboardRank: Script<[keys: readonly string[]], [member: Arg], string | null> = {
   name: 'leaderboard/rank',
-  sha: 'eb4e19e5fd965a95f5696d23c32f65c02a5cbdda',
+  sha: 'b7632fa33a1a93e00aa1de756617d7dc30da7816',
   batch: 64,
   sharedKeys: true,
   shared: [],
@@ -126,12 +149,19 @@ export const leaderboardRank: Script<[keys: readonly string[]], [member: Arg], s
   returns: 'string|null',
   text: `#!lua flags=no-writes
 local keys = KEYS
+local items = (#ARGV - 0) / 1
+if items == 1 then
+local member = ARGV[1]
+do
+  local rank = redis.call('ZRANK', keys[1], member)
+  return rank and rank .. ' ' .. redis.call('ZSCORE', keys[1], member)
+end
+return nil
+end
 local function item(member)
   local rank = redis.call('ZRANK', keys[1], member)
   return rank and rank .. ' ' .. redis.call('ZSCORE', keys[1], member)
 end
-local items = (#ARGV - 0) / 1
-if items == 1 then return item(ARGV[1]) end
 local replies, done = {}, 0
 local function run()
   while done < items do
@@ -171,7 +201,7 @@ return replies`,
  */
 export const leaderboardRead: Script<[keys: readonly string[], plan: Arg], [what: Arg, style: Arg, data: Arg, a: Arg, b: Arg, c: Arg, d: Arg], number | string | null> = {
   name: 'leaderboard/read',
-  sha: '1518d5ef5b2c1ec456da2670364256bb0be8fbba',
+  sha: 'd15db150ebfa35f28910e2369db1dfc92529fa5a',
   batch: 16,
   sharedKeys: true,
   shared: ["plan"],
@@ -409,6 +439,18 @@ local keys = KEYS
 local plan = ARGV[1]
 local config = cjson.decode(plan)
 local open
+local items = (#ARGV - 1) / 7
+if items == 1 then
+local what, style, data, a, b, c, d = ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7], ARGV[8]
+do
+  open = open or board.open(keys, config)
+  if not open then
+    return now
+  end
+  return rows[what](config, open[1], style, data == '1' and keys[config.data], a, b, c, d)
+end
+return nil
+end
 local function item(what, style, data, a, b, c, d)
   open = open or board.open(keys, config)
   if not open then
@@ -416,8 +458,6 @@ local function item(what, style, data, a, b, c, d)
   end
   return rows[what](config, open[1], style, data == '1' and keys[config.data], a, b, c, d)
 end
-local items = (#ARGV - 1) / 7
-if items == 1 then return item(ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7], ARGV[8]) end
 local replies, done = {}, 0
 local function run()
   while done < items do
@@ -457,7 +497,7 @@ return replies`,
  */
 export const leaderboardReadRolling: Script<[keys: readonly string[], plan: Arg], [what: Arg, style: Arg, data: Arg, a: Arg, b: Arg, c: Arg, d: Arg], number | string | null> = {
   name: 'leaderboard/read-rolling',
-  sha: '6b35d0c51fbd8e0e2e62304052da1234ccb8d250',
+  sha: '37539b770bfdc20c2fda0f74ad12bacf59e2f40d',
   batch: 16,
   sharedKeys: true,
   shared: ["plan"],
@@ -788,6 +828,21 @@ local keys = KEYS
 local plan = ARGV[1]
 local config = cjson.decode(plan)
 local open, settled
+local items = (#ARGV - 1) / 7
+if items == 1 then
+local what, style, data, a, b, c, d = ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7], ARGV[8]
+do
+  if settled == nil then
+    open = board.open(keys, config)
+    settled = settle(config, open)
+  end
+  if not settled then
+    return 0
+  end
+  return rows[what](config, open[1], style, data == '1' and keys[config.data], a, b, c, d)
+end
+return nil
+end
 local function item(what, style, data, a, b, c, d)
   if settled == nil then
     open = board.open(keys, config)
@@ -798,8 +853,6 @@ local function item(what, style, data, a, b, c, d)
   end
   return rows[what](config, open[1], style, data == '1' and keys[config.data], a, b, c, d)
 end
-local items = (#ARGV - 1) / 7
-if items == 1 then return item(ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7], ARGV[8]) end
 local replies, done = {}, 0
 local function run()
   while done < items do
@@ -833,7 +886,7 @@ return replies`,
  */
 export const leaderboardRecall: Script<[keys: readonly string[], remember: Arg], [id: Arg], number | null> = {
   name: 'leaderboard/recall',
-  sha: '130e2fe4c683da376c092c2a32e31e67d8d90a79',
+  sha: '21ef8264e9bb260b00e9e3fee6aff4a3cbc5fe53',
   batch: 64,
   sharedKeys: true,
   shared: ["remember"],
@@ -967,13 +1020,21 @@ function board.time_of(id)
 end
 local keys = KEYS
 local remember = ARGV[1]
+local items = (#ARGV - 1) / 1
+if items == 1 then
+local id = ARGV[2]
+do
+  local record = redis.call('HGET', keys[1], 'i' .. id)
+  local time = record and board.time_of(record)
+  return time and now - time < tonumber(remember) and time or nil
+end
+return nil
+end
 local function item(id)
   local record = redis.call('HGET', keys[1], 'i' .. id)
   local time = record and board.time_of(record)
   return time and now - time < tonumber(remember) and time or nil
 end
-local items = (#ARGV - 1) / 1
-if items == 1 then return item(ARGV[2]) end
 local replies, done = {}, 0
 local function run()
   while done < items do
@@ -1010,7 +1071,7 @@ return replies`,
  */
 export const leaderboardRemove: Script<[keys: readonly string[], plan: Arg], [member: Arg], number | string> = {
   name: 'leaderboard/remove',
-  sha: '8e20eace338b1b0c708d6230ccc2eaf9d1e62ba1',
+  sha: '6097dbc80843ac09c2553224c98f23c359022e24',
   batch: 1,
   sharedKeys: true,
   shared: ["plan"],
@@ -1260,6 +1321,54 @@ local function strike(z, d, member)
   end
   return before
 end
+local items = (#ARGV - 1) / 1
+if items == 1 then
+local member = ARGV[2]
+do
+  local open = board.open(keys, config)
+  if not open then
+    return now
+  end
+  if not settle(config, open) then
+    return 0
+  end
+  local there = '0'
+  for _, window in ipairs(open) do
+    if strike(window.z, window.d, member) then
+      there = '1'
+    end
+    if window.log and redis.call('EXISTS', window.log) == 1 then
+      if window.parts then
+        redis.call('HDEL', window.parts, '=' .. member)
+      end
+      redis.call('HSET', window.gone, member, board.append(window.log, 'm', member, 'b', ''))
+      for _, key in ipairs({ window.log, window.gone, window.parts or window.log }) do
+        redis.call('PEXPIRE', key, math.ceil(window.last / 1000) + 3600000)
+      end
+    end
+  end
+  for at, window in ipairs(config.windows) do
+    if window.turn then
+      local other = 3 - open[at].period
+      strike(keys[window.z[other]], window.d and keys[window.d[other]], member)
+    end
+  end
+  for _, former in ipairs(config.former) do
+    strike(keys[former[1]], keys[former[2]], member)
+  end
+  redis.call('HDEL', keys[config.data], member)
+  if config.ids then
+    local ids, idlog = keys[config.ids], keys[config.idlog]
+    forget(ids, idlog, config.remember)
+    redis.call('HSET', ids, 'x' .. member, board.append(idlog, 'f', 'x' .. member))
+    for _, key in ipairs({ ids, idlog }) do
+      redis.call('PEXPIRE', key, math.ceil(config.remember / 1000) + 3600000)
+    end
+  end
+  return there
+end
+return nil
+end
 local function item(member)
   local open = board.open(keys, config)
   if not open then
@@ -1303,8 +1412,6 @@ local function item(member)
   end
   return there
 end
-local items = (#ARGV - 1) / 1
-if items == 1 then return item(ARGV[2]) end
 local replies, done = {}, 0
 local function run()
   while done < items do
@@ -1341,7 +1448,7 @@ return replies`,
  */
 export const leaderboardUndo: Script<[keys: readonly string[], plan: Arg], [id: Arg, time: Arg], number> = {
   name: 'leaderboard/undo',
-  sha: '2bbff6a8001bf3ddec1a2f6897848e04f5c0f2b7',
+  sha: '94844cef55872f421f9a49c37cc05635ae4c80c0',
   batch: 1,
   sharedKeys: true,
   shared: ["plan"],
@@ -1582,6 +1689,56 @@ local function unlog(window, entry, amount)
     redis.call('XDEL', window.log, entry)
   end
 end
+local items = (#ARGV - 1) / 2
+if items == 1 then
+local id, time = ARGV[2], ARGV[3]
+do
+  local field = 'i' .. id
+  local ids = keys[config.ids]
+  local record = redis.call('HGET', ids, field)
+  if not record or board.time_of(record) ~= tonumber(time) or now - tonumber(time) >= config.remember then
+    return 0
+  end
+  local place, amount, entries, member = string.match(record, '^(%S+) (%S+) (%S+) (.*)$')
+  local removed = redis.call('HGET', ids, 'x' .. member)
+  if amount == '-' or removed and earlier(place, removed) then
+    return 0
+  end
+  local open = board.open(keys, config)
+  if not settle(config, open) then
+    return 2
+  end
+  amount = tonumber(amount)
+  local next_entry = string.gmatch(entries, '[^,-]+%-%d+')
+  local writes = {}
+  for _, window in ipairs(open) do
+    local before = tonumber(redis.call('ZSCORE', window.z, member)) or false
+    local entry = window.log and next_entry()
+    local counts = before
+    if window.log then
+      counts = entry and logged(window, entry)
+    end
+    if counts and amount ~= 0 then
+      local score = (before and board.score(config, before) or 0) - amount
+      if math.abs(score) > (config.limit or 1.7976931348623157e308) then
+        return redis.error_reply('ERR the score without the increment would be too large')
+      end
+      local after = not (window.log and score == 0) and board.value(config, score, now)
+      writes[#writes + 1] = { window, before, after, entry }
+    end
+  end
+  for _, each in ipairs(writes) do
+    board.write(config, each[1], member, each[2], each[3])
+    if each[4] then
+      unlog(each[1], each[4], amount)
+      board.keep_with_log(each[1])
+    end
+  end
+  redis.call('HSET', ids, field, place .. ' - - ' .. member)
+  return 1
+end
+return nil
+end
 local function item(id, time)
   local field = 'i' .. id
   local ids = keys[config.ids]
@@ -1627,8 +1784,6 @@ local function item(id, time)
   redis.call('HSET', ids, field, place .. ' - - ' .. member)
   return 1
 end
-local items = (#ARGV - 1) / 2
-if items == 1 then return item(ARGV[2], ARGV[3]) end
 local replies, done = {}, 0
 local function run()
   while done < items do
@@ -1667,7 +1822,7 @@ return replies`,
  */
 export const leaderboardUpdate: Script<[keys: readonly string[], plan: Arg], [changes: Arg, watch: Arg, tell: Arg], number | string | readonly Reply[]> = {
   name: 'leaderboard/update',
-  sha: '0bf479c9b463037bbff35b753d5feda8f63c4491',
+  sha: 'db6b5a57666a7a57276d7a484ecee1a1ec5df1eb',
   batch: 32,
   sharedKeys: true,
   shared: ["plan"],
@@ -2199,6 +2354,61 @@ end
 local function entries_beside(changes)
   return math.max(16, 64 - changes * #open)
 end
+local items = (#ARGV - 1) / 3
+if items == 1 then
+local changes, watch, tell = ARGV[2], ARGV[3], ARGV[4]
+do
+  changes = cjson.decode(changes)
+  if settled == nil then
+    open = board.open(keys, config)
+    check_types()
+    settled = open and settle(config, open, entries_beside(#changes))
+  end
+  if not open then
+    return now
+  end
+  if not settled then
+    return 0
+  end
+  if config.shift and (now < config.since or now > config.ending) then
+    return redis.error_reply('ERR the time is outside of what the ties of this board can tell')
+  end
+  local first = changes[1]
+  if #changes == 1 and watch == '0' and tell == '0' then
+    if quick and first[1] == 'i' and not first[4] and math.abs(first[3]) < HARMLESS and not open[1].d then
+      local reply
+      for at, window in ipairs(open) do
+        local value = redis.call('ZINCRBY', window.z, first[3], first[2])
+        touch(window)
+        reply = reply or value
+      end
+      return reply
+    end
+    return alone(first[1], first[2], first[3], first[4]) or too_large()
+  end
+  local planned = plan_of(changes)
+  if not planned then
+    return too_large()
+  end
+  local replies = {}
+  if watch == '0' and tell == '0' and not config.keep then
+    write(changes, planned, 1, #changes)
+    for nth = 1, #changes do
+      replies[nth] = told_value(planned, nth)
+    end
+    return table.concat(replies, '\\n')
+  end
+  for nth, change in ipairs(changes) do
+    if config.keep then
+      replies[nth] = apply({ change }, plan_of({ change }), 1, tonumber(watch), tell == '1')
+    else
+      replies[nth] = apply(changes, planned, nth, tonumber(watch), tell == '1')
+    end
+  end
+  return replies
+end
+return nil
+end
 local function item(changes, watch, tell)
   changes = cjson.decode(changes)
   if settled == nil then
@@ -2249,8 +2459,6 @@ local function item(changes, watch, tell)
   end
   return replies
 end
-local items = (#ARGV - 1) / 3
-if items == 1 then return item(ARGV[2], ARGV[3], ARGV[4]) end
 local replies, done = {}, 0
 local function run()
   while done < items do
@@ -2287,7 +2495,7 @@ return replies`,
  */
 export const limiterBlock: Script<[], [state: string, duration: Arg, reason: Arg], number> = {
   name: 'limiter/block',
-  sha: '322e25ba2e1019fd861bc146b543fbd42eeabb08',
+  sha: 'edd4c8e7c207cc91b78761ed37bd9c7c1c530b73',
   batch: 64,
   sharedKeys: false,
   shared: [],
@@ -2301,7 +2509,7 @@ local function opened(saved)
   if not saved then
     return nil, nil, nil, 0
   end
-  local id, time, ends, length = struct.unpack('>dddd', saved)
+  local id, ends, length, time = struct.unpack('<dddd', saved)
   if id ~= 0 then
     return nil, nil, nil, 0
   end
@@ -2310,21 +2518,24 @@ end
 local call = redis.call
 local ENTRY = 40
 local MARGIN = 2
-local function item(state, duration, reason)
+local items = #KEYS / 1
+if items == 1 then
+local state, duration, reason = KEYS[1], ARGV[1], ARGV[2]
+do
   local saved = call('GET', state)
   local _, ends, _, length = opened(saved)
   local was = ends ~= nil and ends > now and 1 or 0
   local entries = saved and string.sub(saved, length + 1) or ''
   local expires = now
   for at = 1, #entries, ENTRY do
-    local _, _, entry = struct.unpack('>ddd', entries, at)
+    local _, entry = struct.unpack('<dd', entries, at)
     expires = math.max(expires, entry)
   end
   local head = ''
   if duration ~= '0' then
     ends = now + duration
     expires = math.max(expires, ends)
-    head = struct.pack('>ddddd', 0, now, ends, #reason, 0) .. reason
+    head = struct.pack('<ddddd', 0, ends, #reason, now, 0) .. reason
   end
   if expires > now then
     call('SET', state, head .. entries, 'PX', math.ceil((expires - now) / 1000) + MARGIN)
@@ -2333,8 +2544,31 @@ local function item(state, duration, reason)
   end
   return was
 end
-local items = #KEYS / 1
-if items == 1 then return item(KEYS[1], ARGV[1], ARGV[2]) end
+return nil
+end
+local function item(state, duration, reason)
+  local saved = call('GET', state)
+  local _, ends, _, length = opened(saved)
+  local was = ends ~= nil and ends > now and 1 or 0
+  local entries = saved and string.sub(saved, length + 1) or ''
+  local expires = now
+  for at = 1, #entries, ENTRY do
+    local _, entry = struct.unpack('<dd', entries, at)
+    expires = math.max(expires, entry)
+  end
+  local head = ''
+  if duration ~= '0' then
+    ends = now + duration
+    expires = math.max(expires, ends)
+    head = struct.pack('<ddddd', 0, ends, #reason, now, 0) .. reason
+  end
+  if expires > now then
+    call('SET', state, head .. entries, 'PX', math.ceil((expires - now) / 1000) + MARGIN)
+  elseif saved then
+    call('DEL', state)
+  end
+  return was
+end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 2 or 0
 local function run()
@@ -2368,7 +2602,7 @@ return replies`,
  * are charged without asking; nothing goes below 0 or above twice what a rule allows at once. Charges are
  * written when all is decided.
  *
- * A state is the string of take.lua: an entry (id, time, expiry, two numbers of the algorithm) for each rule, those of
+ * A state is the string of take.lua: an entry (id, expiry, a number of the algorithm, time, another one) for each rule, those of
  * this call first with the key's own expiry, then those of other calls that are still in use, at most 32. A block may
  * come before them. Logs and slots have keys of their own.
  *
@@ -2384,7 +2618,7 @@ return replies`,
  */
 export const limiterCharge: Script<[rules: Arg], [...places: string[], cost: Arg, asking: Arg, lease: Arg], readonly Reply[]> = {
   name: 'limiter/charge',
-  sha: 'f2ae8782221f77c83557b141f3877dc153804be2',
+  sha: 'a88c4c003ec820f1fa5304be60eedefbbe4cf922',
   batch: 16,
   sharedKeys: false,
   shared: ["rules"],
@@ -2399,7 +2633,7 @@ local function opened(saved)
   if not saved then
     return nil, nil, nil, 0
   end
-  local id, time, ends, length = struct.unpack('>dddd', saved)
+  local id, ends, length, time = struct.unpack('<dddd', saved)
   if id ~= 0 then
     return nil, nil, nil, 0
   end
@@ -2538,7 +2772,7 @@ function sliding_log.define(rule, limit, window)
   rule.limit, rule.window, rule.ttl = limit, window, math.ceil(window / 1000) + 2
 end
 local function charge_at(rule, at)
-  return struct.unpack('>dd', rule.log, HEAD + CHARGE * (at - 1) + 1)
+  return struct.unpack('<dd', rule.log, HEAD + CHARGE * (at - 1) + 1)
 end
 local function charged_to(rule, at)
   if at == 0 then
@@ -2564,9 +2798,9 @@ local function step_back(rule, by)
   local charges = {}
   for at = 1, rule.count do
     local time, sum = charge_at(rule, at)
-    charges[at] = struct.pack('>dd', time - by, sum)
+    charges[at] = struct.pack('<dd', time - by, sum)
   end
-  rule.log = struct.pack('>d', rule.base) .. table.concat(charges)
+  rule.log = struct.pack('<d', rule.base) .. table.concat(charges)
   redis.call('SET', rule.key, rule.log, 'PX', rule.ttl)
 end
 function sliding_log.open(rule, key)
@@ -2576,7 +2810,7 @@ function sliding_log.open(rule, key)
   if not rule.log then
     return
   end
-  rule.base = struct.unpack('>d', rule.log)
+  rule.base = struct.unpack('<d', rule.log)
   rule.count = (#rule.log - HEAD) / CHARGE
   local last = charge_at(rule, rule.count)
   if last > now then
@@ -2589,7 +2823,7 @@ function sliding_log.over(rule, tokens)
   return rule.used + tokens > rule.limit
 end
 local function rewrite(rule, last, charge)
-  local head = struct.pack('>d', charged_to(rule, rule.first - 1))
+  local head = struct.pack('<d', charged_to(rule, rule.first - 1))
   local kept = string.sub(rule.log or '', HEAD + CHARGE * (rule.first - 1) + 1, HEAD + CHARGE * last)
   redis.call('SET', rule.key, head .. kept .. charge, 'PX', rule.ttl)
 end
@@ -2602,7 +2836,7 @@ local function give_back(rule, tokens)
   if last < rule.first then
     redis.call('DEL', rule.key)
   else
-    rewrite(rule, last - 1, struct.pack('>dd', (charge_at(rule, last)), wanted))
+    rewrite(rule, last - 1, struct.pack('<dd', (charge_at(rule, last)), wanted))
   end
   rule.count, rule.used = last, rule.used - (sum - wanted)
 end
@@ -2617,7 +2851,7 @@ function sliding_log.write(rule, tokens)
   if tokens <= 0 then
     return
   end
-  rewrite(rule, rule.count, struct.pack('>dd', now, charged_to(rule, rule.count) + tokens))
+  rewrite(rule, rule.count, struct.pack('<dd', now, charged_to(rule, rule.count) + tokens))
   rule.used = rule.used + tokens
   rule.added = now
 end
@@ -2711,11 +2945,11 @@ local function open(key, place)
   if time then
     if time > now then
       time, ends = now, ends - (time - now)
-      call('SETRANGE', key, 8, struct.pack('>dd', time, ends))
+      call('SETRANGE', key, 8, struct.pack('<ddd', ends, #reason, time))
     end
     if ends > now then
       state.ends, state.reason = ends, reason
-      state.head = struct.pack('>ddddd', 0, time, ends, #reason, 0) .. reason
+      state.head = struct.pack('<ddddd', 0, ends, #reason, time, 0) .. reason
     else
       state.plain = false
     end
@@ -2724,7 +2958,7 @@ local function open(key, place)
   local found = {}
   local others = {}
   for from = at + 1, saved and #saved or 0, ENTRY do
-    local id, written, expires, first, second = struct.unpack('>ddddd', saved, from)
+    local id, expires, first, written, second = struct.unpack('<ddddd', saved, from)
     found[id] = { math.min(written, now), first, second, written > now and from }
     state.expires = math.max(state.expires, expires)
     others[#others + 1] = { id, expires, from }
@@ -2734,7 +2968,7 @@ local function open(key, place)
     if rule.place == place then
       local entry = found[rule.id] or {}
       if entry[4] then
-        call('SETRANGE', key, entry[4] + 7, struct.pack('>d', now))
+        call('SETRANGE', key, entry[4] + 23, struct.pack('<d', now))
         state.back = true
       end
       rule.does.look(rule, entry[1], entry[2], entry[3])
@@ -2776,13 +3010,71 @@ local function write(state)
   end
   local after = ''
   for _, entry in ipairs(entries) do
-    after = after .. struct.pack('>ddddd', entry[1], entry[2], state.expires, entry[3], entry[4])
+    after = after .. struct.pack('<ddddd', entry[1], state.expires, entry[3], entry[2], entry[4])
   end
   if fits then
     call('SETRANGE', state.key, state.start, after)
   else
     call('SET', state.key, state.head .. after .. state.others, 'PX', ttl + MARGIN)
   end
+end
+local items = (#ARGV - 1) / 3
+if items == 1 then
+local places, cost, asking, lease = KEYS, ARGV[2], ARGV[3], ARGV[4]
+do
+  if mistimed then
+    return { 3, now }
+  end
+  local tokens, asked = tonumber(cost), asking == '1'
+  local states, blocked = {}, nil
+  for place, key in ipairs(places) do
+    local owner = owners[place]
+    if owner then
+      owner.does.open(owner, key)
+    else
+      local state = open(key, place)
+      states[#states + 1] = state
+      if asked and state.ends and not (blocked and blocked.ends > state.ends) then
+        blocked = state
+      end
+    end
+  end
+  if blocked then
+    return { 2, blocked.ends - now, blocked.reason }
+  end
+  local allowed = true
+  for _, rule in ipairs(list) do
+    rule.refuses = rule.does.over(rule, tokens)
+    if asked and rule.refuses and not rule.shadow then
+      allowed = false
+    end
+  end
+  if allowed and tokens ~= 0 then
+    for _, rule in ipairs(list) do
+      if not (asked and rule.refuses) then
+        if PACKED[rule.letter] then
+          rule.does.add(rule, tokens)
+        elseif rule.letter == 'l' then
+          rule.does.write(rule, tokens)
+        elseif asked then
+          rule.does.write(rule, lease)
+        end
+      end
+    end
+  end
+  for _, state in ipairs(states) do
+    if allowed and #state.rules > 0 and (tokens > 0 or tokens < 0 and state.saved) then
+      write(state)
+    end
+  end
+  local reply = { allowed and 1 or 0 }
+  for _, rule in ipairs(list) do
+    reply[#reply + 1] = rule.refuses and 1 or 0
+    rule.does.tell(rule, reply, tokens)
+  end
+  return reply
+end
+return nil
 end
 local function item(places, cost, asking, lease)
   if mistimed then
@@ -2837,8 +3129,6 @@ local function item(places, cost, asking, lease)
   end
   return reply
 end
-local items = (#ARGV - 1) / 3
-if items == 1 then return item(KEYS, ARGV[2], ARGV[3], ARGV[4]) end
 local replies, done = {}, 0
 local each = #KEYS / items
 local function run()
@@ -2876,7 +3166,7 @@ return replies`,
  */
 export const limiterLease: Script<[], [...places: string[], lease: Arg, length: Arg], number> = {
   name: 'limiter/lease',
-  sha: '83378b5c3460cad3eb63be913f7a1fce87f337e6',
+  sha: '195047e201abbb9b167f0e28f5ba403b58510168',
   batch: 64,
   sharedKeys: false,
   shared: [],
@@ -2940,6 +3230,28 @@ function slots.tell(rule, reply)
   reply[#reply + 1] = rule.used
   reply[#reply + 1] = wait
 end
+local items = (#ARGV - 0) / 2
+if items == 1 then
+local places, lease, length = KEYS, ARGV[1], ARGV[2]
+do
+  local held = 1
+  for _, place in ipairs(places) do
+    slots.steady(place)
+    if not slots.ends(place, lease) then
+      held = 0
+    end
+  end
+  for _, place in ipairs(places) do
+    if length == '0' then
+      redis.call('ZREM', place, lease)
+    elseif held == 1 then
+      slots.hold(place, lease, now + length, true)
+    end
+  end
+  return held
+end
+return nil
+end
 local function item(places, lease, length)
   local held = 1
   for _, place in ipairs(places) do
@@ -2957,8 +3269,6 @@ local function item(places, lease, length)
   end
   return held
 end
-local items = (#ARGV - 0) / 2
-if items == 1 then return item(KEYS, ARGV[1], ARGV[2]) end
 local replies, done = {}, 0
 local each = #KEYS / items
 local function run()
@@ -2992,7 +3302,7 @@ return replies`,
  */
 export const limiterReset: Script<[], [place: string], number> = {
   name: 'limiter/reset',
-  sha: 'f7f3d652163c620993dc51b2c30f14f9b1e9d2eb',
+  sha: '786ca15fd096a0a1fd629dbfe05b04e55d5dd43b',
   batch: 128,
   sharedKeys: false,
   shared: [],
@@ -3000,11 +3310,17 @@ export const limiterReset: Script<[], [place: string], number> = {
   args: [],
   returns: 'integer',
   text: `#!lua
+local items = #KEYS / 1
+if items == 1 then
+local place = KEYS[1]
+do
+  return redis.call('UNLINK', place)
+end
+return nil
+end
 local function item(place)
   return redis.call('UNLINK', place)
 end
-local items = #KEYS / 1
-if items == 1 then return item(KEYS[1]) end
 local replies, done = {}, 0
 local function run()
   while done < items do
@@ -3038,45 +3354,43 @@ return replies`,
  * than the level takes to drain, so that most charges of a busy subject only overwrite it (SETRANGE), at a third of the
  * cost of setting an expiry.
  *
- * take-all.lua does the same for several rules, charge.lua for any, with the same state: entries of id, time of the
- * last charge, expiry, token and level, packed as doubles. The entries of the last call's rules come first and have the
+ * take-all.lua does the same for several rules, charge.lua for any, with the same state: entries of id, expiry,
+ * token, time of the last charge and level, packed as doubles. The entries of the last call's rules come first and have the
  * key's own expiry. A state that begins otherwise is left to charge.lua: null.
  *
- * - shared `rule`: id of the rule's state
- * - shared `drain`: units that a microsecond drains
- * - shared `token`: units that a token adds
- * - shared `capacity`: the highest level
+ * - shared `numbers`: as four doubles: id of the rule's state, units that a microsecond drains, that a token adds, highest level
  * - key `state`: string of entries
  * - `cost`: whole tokens wanted, at most the burst
  * - replies the level after the charge, or minus the level minus one when denied; microseconds and reason of a block
  */
-export const limiterTake: Script<[rule: Arg, drain: Arg, token: Arg, capacity: Arg], [state: string, cost: Arg], number | string | null> = {
+export const limiterTake: Script<[numbers: Arg], [state: string, cost: Arg], number | string | null> = {
   name: 'limiter/take',
-  sha: 'f22812c7fcbf943e9058226fe856384b820a8910',
+  sha: '01076363cfddf3591db19715c77a4b760a93cfbe',
   batch: 64,
   sharedKeys: false,
-  shared: ["rule","drain","token","capacity"],
+  shared: ["numbers"],
   keys: ["state"],
   args: ["cost"],
+  usual: 1,
   returns: 'integer|string|null',
   text: `#!lua
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
-local rule = ARGV[1]
-local drain = ARGV[2]
-local token = ARGV[3]
-local capacity = ARGV[4]
+local numbers = ARGV[1]
 local call, unpacked, packed = redis.call, struct.unpack, struct.pack
-rule, drain, token, capacity = rule + 0, drain + 0, token + 0, capacity + 0
+local rule, drain, token, capacity = unpacked('<dddd', numbers)
 local ENTRY = 40
 local SECOND = 1000000
 local MARGIN = 2
-local function item(state, cost)
+local items = #KEYS / 1
+if items == 1 then
+local state, cost = KEYS[1], ARGV[2] or 1
+do
   local saved = call('GET', state)
-  local level, expires = 0, 0
+  local level, expires, changed = 0, 0, false
   if saved then
     local id, charged, counted
-    id, charged, expires, counted, level = unpacked('>ddddd', saved)
+    id, expires, counted, charged, level = unpacked('<ddddd', saved)
     if id ~= rule then
       if id == 0 and charged <= now and now < expires then
         return string.format('%.0f ', expires - now) .. string.sub(saved, ENTRY + 1, ENTRY + counted)
@@ -3084,6 +3398,7 @@ local function item(state, cost)
       return nil
     end
     if counted ~= token then
+      changed = true
       level = level / counted
       level = math.min(level % 1 == 0 and level * token or math.ceil(level * token) + 1, 2 * capacity)
     end
@@ -3093,7 +3408,7 @@ local function item(state, cost)
         level = 0
       end
     else
-      call('SETRANGE', state, 8, packed('>d', now))
+      call('SETRANGE', state, 24, packed('<d', now))
       if #saved == ENTRY then
         expires = 0
       end
@@ -3108,25 +3423,78 @@ local function item(state, cost)
   end
   local longest = after / drain
   if now + longest <= expires then
-    call('SETRANGE', state, '0', packed('>ddddd', rule, now, expires, token, after))
+    if changed then
+      call('SETRANGE', state, 16, packed('<d', token))
+    end
+    call('SETRANGE', state, '24', packed('<dd', now, after))
   elseif saved and #saved > ENTRY then
     return nil
   else
     local ttl = math.ceil((longest + math.max(longest, SECOND)) / 1000)
-    call('SET', state, packed('>ddddd', rule, now, now + ttl * 1000, token, after), 'PX', ttl + MARGIN)
+    call('SET', state, packed('<ddddd', rule, now + ttl * 1000, token, now, after), 'PX', ttl + MARGIN)
   end
   return after
 end
-local items = #KEYS / 1
-if items == 1 then return item(KEYS[1], ARGV[5]) end
+return nil
+end
+local function item(state, cost)
+  local saved = call('GET', state)
+  local level, expires, changed = 0, 0, false
+  if saved then
+    local id, charged, counted
+    id, expires, counted, charged, level = unpacked('<ddddd', saved)
+    if id ~= rule then
+      if id == 0 and charged <= now and now < expires then
+        return string.format('%.0f ', expires - now) .. string.sub(saved, ENTRY + 1, ENTRY + counted)
+      end
+      return nil
+    end
+    if counted ~= token then
+      changed = true
+      level = level / counted
+      level = math.min(level % 1 == 0 and level * token or math.ceil(level * token) + 1, 2 * capacity)
+    end
+    if now >= charged then
+      level = level - (now - charged) * drain
+      if level < 0 then
+        level = 0
+      end
+    else
+      call('SETRANGE', state, 24, packed('<d', now))
+      if #saved == ENTRY then
+        expires = 0
+      end
+    end
+  end
+  local after = level + cost * token
+  if after > capacity then
+    return -level - 1
+  end
+  if after == level then
+    return level
+  end
+  local longest = after / drain
+  if now + longest <= expires then
+    if changed then
+      call('SETRANGE', state, 16, packed('<d', token))
+    end
+    call('SETRANGE', state, '24', packed('<dd', now, after))
+  elseif saved and #saved > ENTRY then
+    return nil
+  else
+    local ttl = math.ceil((longest + math.max(longest, SECOND)) / 1000)
+    call('SET', state, packed('<ddddd', rule, now + ttl * 1000, token, now, after), 'PX', ttl + MARGIN)
+  end
+  return after
+end
 local replies, done = {}, 0
-local own = #ARGV > 5 and 1 or 0
+local own = #ARGV > 2 and 1 or 0
 local function run()
   while done < items do
     local key = done * 1
-    local arg = 4 + done * own
+    local arg = 1 + done * own
     done = done + 1
-    local reply = item(KEYS[key + 1], ARGV[arg + 1])
+    local reply = item(KEYS[key + 1], ARGV[arg + 1] or 1)
     if reply == nil then reply = false end
     replies[done] = reply
   end
@@ -3151,13 +3519,13 @@ return replies`,
  * nothing, unless the server's clock was stepped back. A state of other rules is left to charge.lua: null.
  *
  * - shared `rules`: "id drain token capacity" of each rule, separated by spaces
- * - key `state`: string: id, time, expiry, token and level of each rule, packed as doubles
+ * - key `state`: string: id, expiry, token, time and level of each rule, packed as doubles
  * - `cost`: whole tokens wanted, at most the smallest burst
  * - replies each rule's level after the charge, or minus the level minus one when denied; microseconds and reason of a block
  */
 export const limiterTakeAll: Script<[rules: Arg], [state: string, cost: Arg], readonly number[] | string | null> = {
   name: 'limiter/take-all',
-  sha: '8413102d25a7a6e29bcb2edee42d7b788f4c81bf',
+  sha: 'c23ce146c9d660458a3ed01918bd9597f24cd9c1',
   batch: 64,
   sharedKeys: false,
   shared: ["rules"],
@@ -3182,7 +3550,10 @@ local ENTRY = 40
 local SECOND = 1000000
 local MARGIN = 2
 local levels = {}
-local function item(state, cost)
+local items = #KEYS / 1
+if items == 1 then
+local state, cost = KEYS[1], ARGV[2]
+do
   local saved = call('GET', state)
   local expires = 0
   local allowed, back = true, false
@@ -3193,7 +3564,7 @@ local function item(state, cost)
         return nil
       end
       local id, charged, counted
-      id, charged, expires, counted, level = unpacked('>ddddd', saved, ENTRY * (rule - 1) + 1)
+      id, expires, counted, charged, level = unpacked('<ddddd', saved, ENTRY * (rule - 1) + 1)
       if id ~= ids[rule] then
         if id == 0 and charged <= now and now < expires then
           return string.format('%.0f ', expires - now) .. string.sub(saved, ENTRY + 1, ENTRY + counted)
@@ -3207,7 +3578,7 @@ local function item(state, cost)
       if now >= charged then
         level = max(0, level - (now - charged) * drains[rule])
       else
-        call('SETRANGE', state, ENTRY * (rule - 1) + 8, packed('>d', now))
+        call('SETRANGE', state, ENTRY * (rule - 1) + 24, packed('<d', now))
         back = #saved == ENTRY * count
       end
     end
@@ -3232,7 +3603,7 @@ local function item(state, cost)
     end
     local after = ''
     for rule = 1, count do
-      after = after .. packed('>ddddd', ids[rule], now, expires, tokens[rule], levels[rule])
+      after = after .. packed('<ddddd', ids[rule], expires, tokens[rule], now, levels[rule])
     end
     if fits then
       call('SETRANGE', state, '0', after)
@@ -3246,8 +3617,72 @@ local function item(state, cost)
   end
   return reply
 end
-local items = #KEYS / 1
-if items == 1 then return item(KEYS[1], ARGV[2]) end
+return nil
+end
+local function item(state, cost)
+  local saved = call('GET', state)
+  local expires = 0
+  local allowed, back = true, false
+  for rule = 1, count do
+    local token, level = tokens[rule], 0
+    if saved then
+      if #saved < ENTRY * rule then
+        return nil
+      end
+      local id, charged, counted
+      id, expires, counted, charged, level = unpacked('<ddddd', saved, ENTRY * (rule - 1) + 1)
+      if id ~= ids[rule] then
+        if id == 0 and charged <= now and now < expires then
+          return string.format('%.0f ', expires - now) .. string.sub(saved, ENTRY + 1, ENTRY + counted)
+        end
+        return nil
+      end
+      if counted ~= token then
+        level = level / counted
+        level = min(level % 1 == 0 and level * token or ceil(level * token) + 1, 2 * capacities[rule])
+      end
+      if now >= charged then
+        level = max(0, level - (now - charged) * drains[rule])
+      else
+        call('SETRANGE', state, ENTRY * (rule - 1) + 24, packed('<d', now))
+        back = #saved == ENTRY * count
+      end
+    end
+    levels[rule] = level
+    if level + cost * token > capacities[rule] then
+      allowed = false
+    end
+  end
+  if allowed and cost ~= '0' then
+    local longest = 0
+    for rule = 1, count do
+      levels[rule] = levels[rule] + cost * tokens[rule]
+      longest = max(longest, levels[rule] / drains[rule])
+    end
+    local fits = now + longest <= expires and not back
+    local ttl = ceil((longest + max(longest, SECOND)) / 1000)
+    if not fits then
+      if saved and #saved > ENTRY * count then
+        return nil
+      end
+      expires = now + ttl * 1000
+    end
+    local after = ''
+    for rule = 1, count do
+      after = after .. packed('<ddddd', ids[rule], expires, tokens[rule], now, levels[rule])
+    end
+    if fits then
+      call('SETRANGE', state, '0', after)
+    else
+      call('SET', state, after, 'PX', ttl + MARGIN)
+    end
+  end
+  local reply = {}
+  for rule = 1, count do
+    reply[rule] = allowed and levels[rule] or -levels[rule] - 1
+  end
+  return reply
+end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 1 or 0
 local function run()
@@ -3299,7 +3734,7 @@ return replies`,
  */
 export const notifierHold: Script<[lease: Arg, channel: Arg], [held: string, process: Arg, number: Arg, admitted: Arg, most: Arg], string> = {
   name: 'notifier/hold',
-  sha: 'a17a8cf4a515168bd2cbc94c2c38c48924978149',
+  sha: '852449cae01e931e0b06234f1b58ee10b57f4800',
   batch: 8,
   sharedKeys: false,
   shared: ["lease","channel"],
@@ -3363,6 +3798,37 @@ local function make_room(held, members, most, mine)
   end
   return closed
 end
+local items = #KEYS / 1
+if items == 1 then
+local held, process, number, admitted, most = KEYS[1], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
+do
+  there[process] = true
+  most = tonumber(most)
+  redis.call('ZREMRANGEBYSCORE', held, '-inf', ms)
+  local members
+  if admitted == '' then
+    members = redis.call('ZRANGE', held, 0, -1)
+    local at = now
+    for _, member in ipairs(members) do
+      at = math.max(at, admitted_at(member) + 1)
+    end
+    admitted = string.format('%017.0f', at)
+  end
+  local mine = admitted .. ':' .. process .. ':' .. number
+  redis.call('ZADD', held, ms + lease, mine)
+  redis.call('PEXPIRE', held, lease)
+  if members then
+    members[#members + 1] = mine
+  elseif redis.call('ZCARD', held) > most then
+    members = redis.call('ZRANGE', held, 0, -1)
+  end
+  if members and #members > most and make_room(held, members, most, mine) then
+    return ''
+  end
+  return admitted
+end
+return nil
+end
 local function item(held, process, number, admitted, most)
   there[process] = true
   most = tonumber(most)
@@ -3389,8 +3855,6 @@ local function item(held, process, number, admitted, most)
   end
   return admitted
 end
-local items = #KEYS / 1
-if items == 1 then return item(KEYS[1], ARGV[3], ARGV[4], ARGV[5], ARGV[6]) end
 local replies, done = {}, 0
 local own = #ARGV > 6 and 4 or 0
 local function run()
@@ -3428,7 +3892,7 @@ return replies`,
  */
 export const notifierNudge: Script<[nudges: Arg], [live: string, channel: Arg, type: Arg, json: Arg], number> = {
   name: 'notifier/nudge',
-  sha: 'e4552481aea4a7b698c6fa43ac32b1d1a7745f02',
+  sha: '1370522e99d35c9472e8611250cdffe8a1e2dd0a',
   batch: 64,
   sharedKeys: false,
   shared: ["nudges"],
@@ -3437,12 +3901,19 @@ export const notifierNudge: Script<[nudges: Arg], [live: string, channel: Arg, t
   returns: 'integer',
   text: `#!lua
 local nudges = ARGV[1]
+local items = #KEYS / 1
+if items == 1 then
+local live, channel, type, json = KEYS[1], ARGV[2], ARGV[3], ARGV[4]
+do
+  local said = '\\n' .. type .. '\\n' .. json
+  return redis.call('SPUBLISH', live, said) + redis.call('SPUBLISH', nudges, channel .. said)
+end
+return nil
+end
 local function item(live, channel, type, json)
   local said = '\\n' .. type .. '\\n' .. json
   return redis.call('SPUBLISH', live, said) + redis.call('SPUBLISH', nudges, channel .. said)
 end
-local items = #KEYS / 1
-if items == 1 then return item(KEYS[1], ARGV[2], ARGV[3], ARGV[4]) end
 local replies, done = {}, 0
 local own = #ARGV > 4 and 3 or 0
 local function run()
@@ -3489,7 +3960,7 @@ return replies`,
  */
 export const notifierPublish: Script<[keep: Arg, ttl: Arg, age: Arg, window: Arg], [history: string, once: string, live: Arg, type: Arg, json: Arg, coalesce: Arg, lasts: Arg], string> = {
   name: 'notifier/publish',
-  sha: 'd24c4af8f0fcd05b52abbbffda8bc533943ec84d',
+  sha: 'f80f60f2464601de24a60ba2ad30a5585d1541eb',
   batch: 64,
   sharedKeys: false,
   shared: ["keep","ttl","age","window"],
@@ -3524,6 +3995,53 @@ local function trim_old(history)
   if cut then
     redis.call('XTRIM', history, 'MINID', '=', cut)
   end
+end
+local items = #KEYS / 2
+if items == 1 then
+local history, once, live, type, json, coalesce, lasts = KEYS[1], KEYS[2], ARGV[5], ARGV[6], ARGV[7], ARGV[8], ARGV[9]
+do
+  if once ~= history then
+    local first = redis.call('GET', once)
+    if first then
+      return first
+    end
+  end
+  local last = redis.call('XREVRANGE', history, '+', '-', 'COUNT', 1)[1]
+  local id
+  if last then
+    local epoch, offset = string.match(last[1], '(%d+)-(%d+)')
+    id = epoch .. '-' .. string.format('%.0f', offset + 1)
+  else
+    id = string.format('%.0f-1', ms)
+  end
+  local tag = tag_after(last, type, json)
+  local name = id .. '-' .. tag
+  redis.call('SPUBLISH', live, name .. '\\n' .. type .. '\\n' .. json)
+  local entry = { 'XADD', history, 'MAXLEN', '~', keep, id, 't', type, 'd', json, 'g', tag }
+  if age > 0 then
+    local before = last and time_of(last) or 0
+    entry[#entry + 1] = 'a'
+    entry[#entry + 1] = string.format('%.0f', math.max(ms, before))
+  end
+  if coalesce ~= '' then
+    entry[#entry + 1] = 'c'
+    entry[#entry + 1] = coalesce
+  end
+  if lasts ~= '0' then
+    entry[#entry + 1] = 'x'
+    entry[#entry + 1] = string.format('%.0f', ms + lasts)
+  end
+  redis.call(unpack(entry))
+  redis.call('PEXPIRE', history, ttl)
+  if once ~= history then
+    redis.call('SET', once, name, 'PX', window)
+  end
+  if age > 0 then
+    trim_old(history)
+  end
+  return name
+end
+return nil
 end
 local function item(history, once, live, type, json, coalesce, lasts)
   if once ~= history then
@@ -3567,8 +4085,6 @@ local function item(history, once, live, type, json, coalesce, lasts)
   end
   return name
 end
-local items = #KEYS / 2
-if items == 1 then return item(KEYS[1], KEYS[2], ARGV[5], ARGV[6], ARGV[7], ARGV[8], ARGV[9]) end
 local replies, done = {}, 0
 local own = #ARGV > 9 and 5 or 0
 local function run()
@@ -3606,7 +4122,7 @@ return replies`,
  */
 export const notifierRelease: Script<[], [held: string, process: Arg, number: Arg], number> = {
   name: 'notifier/release',
-  sha: 'd53960bd56a903ea9fa0dec39862be60ea883704',
+  sha: '76264dd13d1585221ba0c1771c795762e6d31256',
   batch: 64,
   sharedKeys: false,
   shared: [],
@@ -3614,6 +4130,20 @@ export const notifierRelease: Script<[], [held: string, process: Arg, number: Ar
   args: ["process","number"],
   returns: 'integer',
   text: `#!lua
+local items = #KEYS / 1
+if items == 1 then
+local held, process, number = KEYS[1], ARGV[1], ARGV[2]
+do
+  local suffix = ':' .. process .. ':' .. number
+  for _, member in ipairs(redis.call('ZRANGE', held, 0, -1)) do
+    if string.sub(member, 18) == suffix then
+      return redis.call('ZREM', held, member)
+    end
+  end
+  return 0
+end
+return nil
+end
 local function item(held, process, number)
   local suffix = ':' .. process .. ':' .. number
   for _, member in ipairs(redis.call('ZRANGE', held, 0, -1)) do
@@ -3623,8 +4153,6 @@ local function item(held, process, number)
   end
   return 0
 end
-local items = #KEYS / 1
-if items == 1 then return item(KEYS[1], ARGV[1], ARGV[2]) end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 2 or 0
 local function run()
@@ -3665,7 +4193,7 @@ return replies`,
  */
 export const notifierSince: Script<[age: Arg], [history: string, position: Arg, count: Arg], readonly Reply[]> = {
   name: 'notifier/since',
-  sha: '43ebd0d05e3c2b018e1dbc81326f08ed6528c4e7',
+  sha: '0a04a3d94a7529fce03bfb8301fb0a69e74eb67a',
   batch: 1,
   sharedKeys: false,
   shared: ["age"],
@@ -3738,6 +4266,49 @@ local function oldest(history, epoch, last)
   end
   return kept <= last and epoch .. '-' .. string.format('%.0f', kept) or nil
 end
+local items = #KEYS / 1
+if items == 1 then
+local history, position, count = KEYS[1], ARGV[2], ARGV[3]
+do
+  local last = redis.call('XREVRANGE', history, '+', '-', 'COUNT', 1)[1]
+  local top = last and tagged(last) or '0-0'
+  local reply = { 'ok', top }
+  if position == top or (position == '-' and not last) then
+    return reply
+  end
+  local top_epoch, top_offset = string.match(top, '^(%d+)-(%d+)')
+  if position == '-' then
+    local first = oldest(history, top_epoch, tonumber(top_offset))
+    if first then
+      read(reply, history, first, tonumber(count))
+    end
+    return reply
+  end
+  local epoch, offset = string.match(position, '^(%d+)-(%d+)')
+  offset = tonumber(offset)
+  if position == '0-0' then
+    epoch = top_epoch
+  end
+  if epoch ~= top_epoch or offset >= tonumber(top_offset) then
+    return { 'lost', top }
+  end
+  if offset > 0 then
+    local id = epoch .. '-' .. string.format('%.0f', offset)
+    local seen = redis.call('XRANGE', history, id, id)[1]
+    if not seen or tagged(seen) ~= position then
+      return { 'lost', top }
+    end
+  end
+  local first = epoch .. '-' .. string.format('%.0f', offset + 1)
+  local next = redis.call('XRANGE', history, first, first)[1]
+  if not next or too_old(extras(next[2])) then
+    return { 'lost', top }
+  end
+  read(reply, history, first, tonumber(count))
+  return reply
+end
+return nil
+end
 local function item(history, position, count)
   local last = redis.call('XREVRANGE', history, '+', '-', 'COUNT', 1)[1]
   local top = last and tagged(last) or '0-0'
@@ -3776,8 +4347,6 @@ local function item(history, position, count)
   read(reply, history, first, tonumber(count))
   return reply
 end
-local items = #KEYS / 1
-if items == 1 then return item(KEYS[1], ARGV[2], ARGV[3]) end
 local replies, done = {}, 0
 local own = #ARGV > 3 and 2 or 0
 local function run()
@@ -3811,7 +4380,7 @@ return replies`,
  */
 export const notifierTop: Script<[], [history: string], string> = {
   name: 'notifier/top',
-  sha: 'a04bdd3b8c1013cedee540cfc89a463205fac718',
+  sha: 'f28ccc224c6721c7779cd94f5f4ac180d0fe4b23',
   batch: 64,
   sharedKeys: false,
   shared: [],
@@ -3822,12 +4391,19 @@ export const notifierTop: Script<[], [history: string], string> = {
 local function tagged(event)
   return event[1] .. '-' .. event[2][6]
 end
+local items = #KEYS / 1
+if items == 1 then
+local history = KEYS[1]
+do
+  local last = redis.call('XREVRANGE', history, '+', '-', 'COUNT', 1)[1]
+  return last and tagged(last) or '0-0'
+end
+return nil
+end
 local function item(history)
   local last = redis.call('XREVRANGE', history, '+', '-', 'COUNT', 1)[1]
   return last and tagged(last) or '0-0'
 end
-local items = #KEYS / 1
-if items == 1 then return item(KEYS[1]) end
 local replies, done = {}, 0
 local function run()
   while done < items do
@@ -3866,7 +4442,7 @@ return replies`,
  */
 export const streamAdd: Script<[of: readonly string[], limits: Arg], [payload: Arg, trace: Arg, due: Arg], string | null> = {
   name: 'stream/add',
-  sha: '675aa20fe80f0bc18858103ce3a4bfc446489fdd',
+  sha: 'f68a7e04c872497cd0ab1efd5f4b542088f79a76',
   batch: 64,
   sharedKeys: true,
   shared: ["limits"],
@@ -3999,11 +4575,17 @@ end
 local of = KEYS
 local limits = ARGV[1]
 local stream = of[1]
+local items = (#ARGV - 1) / 3
+if items == 1 then
+local payload, trace, due = ARGV[2], ARGV[3], ARGV[4]
+do
+  return append(stream, payload, trace, due, limits)
+end
+return nil
+end
 local function item(payload, trace, due)
   return append(stream, payload, trace, due, limits)
 end
-local items = (#ARGV - 1) / 3
-if items == 1 then return item(ARGV[2], ARGV[3], ARGV[4]) end
 local replies, done = {}, 0
 local function run()
   while done < items do
@@ -4043,7 +4625,7 @@ return replies`,
  */
 export const streamAddOnce: Script<[limits: Arg], [stream: string, once: string, payload: Arg, trace: Arg, due: Arg, window: Arg], string | null> = {
   name: 'stream/add_once',
-  sha: '4cb8a20ce5d8b01168c4cac0046376222a96e135',
+  sha: '1193468ed0c9eaa81550abb359a5f7a5d55c6b8e',
   batch: 64,
   sharedKeys: false,
   shared: ["limits"],
@@ -4174,6 +4756,23 @@ local function append(stream, payload, trace, due, limits_text)
   return id
 end
 local limits = ARGV[1]
+local items = #KEYS / 2
+if items == 1 then
+local stream, once, payload, trace, due, window = KEYS[1], KEYS[2], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
+do
+  local id = redis.call('GET', once)
+  if id then
+    redis.call('SET', once, id, 'KEEPTTL')
+    return '=' .. id
+  end
+  id = append(stream, payload, trace, due, limits)
+  if id then
+    redis.call('SET', once, id, 'PX', window)
+  end
+  return id
+end
+return nil
+end
 local function item(stream, once, payload, trace, due, window)
   local id = redis.call('GET', once)
   if id then
@@ -4186,8 +4785,6 @@ local function item(stream, once, payload, trace, due, window)
   end
   return id
 end
-local items = #KEYS / 2
-if items == 1 then return item(KEYS[1], KEYS[2], ARGV[2], ARGV[3], ARGV[4], ARGV[5]) end
 local replies, done = {}, 0
 local own = #ARGV > 5 and 4 or 0
 local function run()
@@ -4230,7 +4827,7 @@ return replies`,
  */
 export const streamDrop: Script<[], [stream: string, ready: string, later: string, dead: string, paused: string, group: Arg, quiet: Arg], number | string> = {
   name: 'stream/drop',
-  sha: '35b594129c9bd78367f457b0d5458256fa72bf9a',
+  sha: '9d1535c1f76840c5664ce6b2d6551452f2341002',
   batch: 1,
   sharedKeys: false,
   shared: [],
@@ -4257,6 +4854,30 @@ local function has(key, group)
   end
   return false
 end
+local items = #KEYS / 5
+if items == 1 then
+local stream, ready, later, dead, paused, group, quiet = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], ARGV[1], ARGV[2]
+do
+  local here = has(stream, group)
+  for _, key in ipairs({ stream, ready }) do
+    for _, fields in ipairs(has(key, group) and redis.call('XINFO', 'CONSUMERS', key, group) or {}) do
+      local consumer = {}
+      for at = 1, #fields, 2 do
+        consumer[fields[at]] = fields[at + 1]
+      end
+      if consumer.idle < tonumber(quiet) then
+        return consumer.name
+      end
+    end
+  end
+  local gone = redis.call('UNLINK', ready, later, dead, paused)
+  if here then
+    redis.call('XGROUP', 'DESTROY', stream, group)
+  end
+  return (here or gone > 0) and 1 or 0
+end
+return nil
+end
 local function item(stream, ready, later, dead, paused, group, quiet)
   local here = has(stream, group)
   for _, key in ipairs({ stream, ready }) do
@@ -4276,8 +4897,6 @@ local function item(stream, ready, later, dead, paused, group, quiet)
   end
   return (here or gone > 0) and 1 or 0
 end
-local items = #KEYS / 5
-if items == 1 then return item(KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], ARGV[1], ARGV[2]) end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 2 or 0
 local function run()
@@ -4319,7 +4938,7 @@ return replies`,
  */
 export const streamLeave: Script<[group: Arg, consumer: Arg, declared: Arg], [stream: string, ready: string, later: string, mark: string], number> = {
   name: 'stream/leave',
-  sha: '4262735b6ca9e512876c59d7bbd29f94aa994ae8',
+  sha: '36fd749cc54dd8b495f78a60be20b7fadfac5c09',
   batch: 1,
   sharedKeys: false,
   shared: ["group","consumer","declared"],
@@ -4474,6 +5093,41 @@ local group = ARGV[1]
 local consumer = ARGV[2]
 local declared = ARGV[3]
 local MOST = 100
+local items = #KEYS / 4
+if items == 1 then
+local stream, ready, later, mark = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+do
+  local given = 0
+  for _, key in ipairs({ stream, ready }) do
+    local ids = {}
+    local all = redis.pcall('XPENDING', key, group, '-', '+', MOST, consumer)
+    if all.err and not string.match(all.err, '^NOGROUP') then
+      error(all)
+    end
+    for at, held in ipairs(all) do
+      ids[at] = held[1]
+      local is = entry.read(key, held[1])
+      if is then
+        entry.back(ready, later, is, math.floor(now / 1000))
+      end
+    end
+    if ids[1] and key == stream then
+      release(stream, group, declared, ids)
+    elseif ids[1] then
+      redis.call('XACK', ready, group, unpack(ids))
+      redis.call('XDEL', ready, unpack(ids))
+    end
+    given = given + #ids
+  end
+  if given == 0 then
+    redis.pcall('XGROUP', 'DELCONSUMER', stream, group, consumer)
+    redis.pcall('XGROUP', 'DELCONSUMER', ready, group, consumer)
+    redis.call('DEL', mark)
+  end
+  return given
+end
+return nil
+end
 local function item(stream, ready, later, mark)
   local given = 0
   for _, key in ipairs({ stream, ready }) do
@@ -4504,8 +5158,6 @@ local function item(stream, ready, later, mark)
   end
   return given
 end
-local items = #KEYS / 4
-if items == 1 then return item(KEYS[1], KEYS[2], KEYS[3], KEYS[4]) end
 local replies, done = {}, 0
 local function run()
   while done < items do
@@ -4552,7 +5204,7 @@ return replies`,
  */
 export const streamLook: Script<[group: Arg, consumer: Arg, declared: Arg, lease: Arg, attempts: Arg], [stream: string, ready: string, later: string, dead: string, paused: string, fromStream: Arg, fromReady: Arg], readonly Reply[]> = {
   name: 'stream/look',
-  sha: '2a4f13e6ebb3cf079ffee662e75333c648cc138d',
+  sha: '2eb99d200cf14adc4f56cb3974b7654461f3a873',
   batch: 1,
   sharedKeys: false,
   shared: ["group","consumer","declared","lease","attempts"],
@@ -4709,6 +5361,53 @@ local declared = ARGV[3]
 local lease = ARGV[4]
 local attempts = ARGV[5]
 local STEP = 50
+local items = #KEYS / 5
+if items == 1 then
+local stream, ready, later, dead, paused, from_stream, from_ready = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], ARGV[6], ARGV[7]
+do
+  local ms = math.floor(now / 1000)
+  local due = redis.call('ZRANGE', later, '-inf', ms, 'BYSCORE', 'LIMIT', 0, STEP)
+  for _, packed in ipairs(due) do
+    entry.due(ready, packed)
+  end
+  if due[1] then
+    redis.call('ZREM', later, unpack(due))
+  end
+  local reply = {}
+  local function take(key, cursor)
+    local claimed = redis.call('XAUTOCLAIM', key, group, consumer, lease, cursor, 'COUNT', STEP, 'JUSTID')
+    local ids = claimed[2]
+    for _, id in ipairs(ids) do
+      local is = entry.read(key, id)
+      if is.n and is.n > ms then
+        entry.back(ready, later, is, ms)
+      else
+        is.a, is.f = is.a + 1, is.f + 1
+        local over = is.a >= tonumber(attempts)
+        if over then
+          local reason = 'handled ' .. is.a .. ' times by workers that vanished or lost it, the last time without an outcome'
+          entry.dead(dead, is, group, 'vanished', reason)
+        else
+          entry.ready(ready, is)
+        end
+        reply[#reply + 1] = { is.i, over and -is.a or is.a }
+      end
+    end
+    if ids[1] and key == stream then
+      release(stream, group, declared, ids)
+    elseif ids[1] then
+      redis.call('XACK', ready, group, unpack(ids))
+      redis.call('XDEL', ready, unpack(ids))
+    end
+    return claimed[1]
+  end
+  local stream_next, ready_next = take(stream, from_stream), take(ready, from_ready)
+  local soonest = redis.call('ZRANGE', later, 0, 0, 'WITHSCORES')
+  local wait = soonest[2] and math.max(0, tonumber(soonest[2]) - ms) or -1
+  return { stream_next, ready_next, redis.call('EXISTS', paused), wait, unpack(reply) }
+end
+return nil
+end
 local function item(stream, ready, later, dead, paused, from_stream, from_ready)
   local ms = math.floor(now / 1000)
   local due = redis.call('ZRANGE', later, '-inf', ms, 'BYSCORE', 'LIMIT', 0, STEP)
@@ -4751,8 +5450,6 @@ local function item(stream, ready, later, dead, paused, from_stream, from_ready)
   local wait = soonest[2] and math.max(0, tonumber(soonest[2]) - ms) or -1
   return { stream_next, ready_next, redis.call('EXISTS', paused), wait, unpack(reply) }
 end
-local items = #KEYS / 5
-if items == 1 then return item(KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], ARGV[6], ARGV[7]) end
 local replies, done = {}, 0
 local own = #ARGV > 7 and 2 or 0
 local function run()
@@ -4790,7 +5487,7 @@ return replies`,
  */
 export const streamOpen: Script<[], [stream: string, ready: string, paused: string, group: Arg, from: Arg], number> = {
   name: 'stream/open',
-  sha: 'd7f0173fcb59a7c692af95c100321c5d0c009910',
+  sha: 'e9dfd24f3be38871d1ab8bc71dc57e935be530d2',
   batch: 16,
   sharedKeys: false,
   shared: [],
@@ -4804,13 +5501,21 @@ local function make(stream, group, from)
     error(made)
   end
 end
+local items = #KEYS / 3
+if items == 1 then
+local stream, ready, paused, group, from = KEYS[1], KEYS[2], KEYS[3], ARGV[1], ARGV[2]
+do
+  make(ready, group, '0')
+  make(stream, group, from)
+  return redis.call('EXISTS', paused)
+end
+return nil
+end
 local function item(stream, ready, paused, group, from)
   make(ready, group, '0')
   make(stream, group, from)
   return redis.call('EXISTS', paused)
 end
-local items = #KEYS / 3
-if items == 1 then return item(KEYS[1], KEYS[2], KEYS[3], ARGV[1], ARGV[2]) end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 2 or 0
 local function run()
@@ -4844,7 +5549,7 @@ return replies`,
  */
 export const streamOverview: Script<[], [stream: string], readonly Reply[]> = {
   name: 'stream/overview',
-  sha: '6ce8b50fffbcddf834e29a94be8af9edcd108f59',
+  sha: 'e74fdbfa6773125c4ee6388dbfeef505fa99af43',
   batch: 4,
   sharedKeys: false,
   shared: [],
@@ -4863,6 +5568,21 @@ local function groups(stream)
   end
   return found
 end
+local items = #KEYS / 1
+if items == 1 then
+local stream = KEYS[1]
+do
+  if redis.call('EXISTS', stream) == 0 then
+    return { 0, 0 }
+  end
+  local reply = { redis.call('XLEN', stream), redis.call('MEMORY', 'USAGE', stream) }
+  for _, group in ipairs(groups(stream)) do
+    reply[#reply + 1] = group.name
+  end
+  return reply
+end
+return nil
+end
 local function item(stream)
   if redis.call('EXISTS', stream) == 0 then
     return { 0, 0 }
@@ -4873,8 +5593,6 @@ local function item(stream)
   end
   return reply
 end
-local items = #KEYS / 1
-if items == 1 then return item(KEYS[1]) end
 local replies, done = {}, 0
 local function run()
   while done < items do
@@ -4913,7 +5631,7 @@ return replies`,
  */
 export const streamPage: Script<[], [stream: string, first: Arg, last: Arg, count: Arg, bytes: Arg, order: Arg], readonly Reply[]> = {
   name: 'stream/page',
-  sha: 'aead1d90a38ecb54e5cbbfa1e90e2760f3259881',
+  sha: 'b72b655aba988701336100a5d531669c16a2140c',
   batch: 1,
   sharedKeys: false,
   shared: [],
@@ -4928,6 +5646,32 @@ local function size(fields)
     sum = sum + #text
   end
   return sum
+end
+local items = #KEYS / 1
+if items == 1 then
+local stream, first, last, count, bytes, order = KEYS[1], ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
+do
+  local page, room, left = { 1 }, tonumber(bytes), tonumber(count)
+  while left > 0 do
+    local step = math.min(STEP, left)
+    local found = redis.call(order, stream, first, last, 'COUNT', step)
+    for _, entry in ipairs(found) do
+      room = room - size(entry[2])
+      if room < 0 and #page > 1 then
+        return page
+      end
+      page[#page + 1] = entry
+    end
+    if #found < step then
+      page[1] = 0
+      return page
+    end
+    first = '(' .. found[step][1]
+    left = left - step
+  end
+  return page
+end
+return nil
 end
 local function item(stream, first, last, count, bytes, order)
   local page, room, left = { 1 }, tonumber(bytes), tonumber(count)
@@ -4950,8 +5694,6 @@ local function item(stream, first, last, count, bytes, order)
   end
   return page
 end
-local items = #KEYS / 1
-if items == 1 then return item(KEYS[1], ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]) end
 local replies, done = {}, 0
 local own = #ARGV > 5 and 5 or 0
 local function run()
@@ -4986,7 +5728,7 @@ return replies`,
  */
 export const streamPause: Script<[], [paused: string, on: Arg], number> = {
   name: 'stream/pause',
-  sha: '52306858222354afca53b23201746bd4a54487bf',
+  sha: '8c08e62013f91994262656551592c71b50cd3437',
   batch: 16,
   sharedKeys: false,
   shared: [],
@@ -4996,6 +5738,18 @@ export const streamPause: Script<[], [paused: string, on: Arg], number> = {
   text: `#!lua
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
+local items = #KEYS / 1
+if items == 1 then
+local paused, on = KEYS[1], ARGV[1]
+do
+  if on == '1' then
+    local made = redis.call('SET', paused, string.format('%.0f', math.floor(now / 1000)), 'NX')
+    return made and 1 or 0
+  end
+  return redis.call('DEL', paused)
+end
+return nil
+end
 local function item(paused, on)
   if on == '1' then
     local made = redis.call('SET', paused, string.format('%.0f', math.floor(now / 1000)), 'NX')
@@ -5003,8 +5757,6 @@ local function item(paused, on)
   end
   return redis.call('DEL', paused)
 end
-local items = #KEYS / 1
-if items == 1 then return item(KEYS[1], ARGV[1]) end
 local replies, done = {}, 0
 local own = #ARGV > 1 and 1 or 0
 local function run()
@@ -5039,7 +5791,7 @@ return replies`,
  */
 export const streamPurge: Script<[], [dead: string, position: Arg], number> = {
   name: 'stream/purge',
-  sha: '6d2fce2d90a9bbbbca84b5d06ea4282bbdd8419a',
+  sha: '3d188567503c021e5bd1c936d85c39364faa0fbe',
   batch: 128,
   sharedKeys: false,
   shared: [],
@@ -5047,11 +5799,17 @@ export const streamPurge: Script<[], [dead: string, position: Arg], number> = {
   args: ["position"],
   returns: 'integer',
   text: `#!lua
+local items = #KEYS / 1
+if items == 1 then
+local dead, position = KEYS[1], ARGV[1]
+do
+  return redis.call('XDEL', dead, position)
+end
+return nil
+end
 local function item(dead, position)
   return redis.call('XDEL', dead, position)
 end
-local items = #KEYS / 1
-if items == 1 then return item(KEYS[1], ARGV[1]) end
 local replies, done = {}, 0
 local own = #ARGV > 1 and 1 or 0
 local function run()
@@ -5091,7 +5849,7 @@ return replies`,
  */
 export const streamReap: Script<[], [stream: string, ready: string, group: Arg, silent: Arg], number> = {
   name: 'stream/reap',
-  sha: 'c923d08195fb2c19f38f1143d060666e77cfd9f9',
+  sha: '00fdefd16a5bdecaedf20ad916527b7aadbd6cff',
   batch: 1,
   sharedKeys: false,
   shared: [],
@@ -5100,6 +5858,28 @@ export const streamReap: Script<[], [stream: string, ready: string, group: Arg, 
   returns: 'integer',
   text: `#!lua
 local MOST = 100
+local items = #KEYS / 2
+if items == 1 then
+local stream, ready, group, silent = KEYS[1], KEYS[2], ARGV[1], ARGV[2]
+do
+  local gone = 0
+  for _, key in ipairs({ stream, ready }) do
+    local left = MOST
+    for _, fields in ipairs(redis.call('XINFO', 'CONSUMERS', key, group)) do
+      local consumer = {}
+      for at = 1, #fields, 2 do
+        consumer[fields[at]] = fields[at + 1]
+      end
+      if left > 0 and consumer.pending == 0 and consumer.idle > tonumber(silent) then
+        redis.call('XGROUP', 'DELCONSUMER', key, group, consumer.name)
+        gone, left = gone + 1, left - 1
+      end
+    end
+  end
+  return gone
+end
+return nil
+end
 local function item(stream, ready, group, silent)
   local gone = 0
   for _, key in ipairs({ stream, ready }) do
@@ -5117,8 +5897,6 @@ local function item(stream, ready, group, silent)
   end
   return gone
 end
-local items = #KEYS / 2
-if items == 1 then return item(KEYS[1], KEYS[2], ARGV[1], ARGV[2]) end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 2 or 0
 local function run()
@@ -5157,7 +5935,7 @@ return replies`,
  */
 export const streamRenew: Script<[group: Arg, consumer: Arg], [stream: string, ids: Arg], string> = {
   name: 'stream/renew',
-  sha: 'ae97d41eb3e66a2c72a4d617e3e1639d1dd6f0bf',
+  sha: '98110aeb15aa18e55a861087f08bdad62467e3b6',
   batch: 1,
   sharedKeys: false,
   shared: ["group","consumer"],
@@ -5192,6 +5970,31 @@ local function pending(stream, group, ids, consumer)
 end
 local group = ARGV[1]
 local consumer = ARGV[2]
+local items = #KEYS / 1
+if items == 1 then
+local stream, ids = KEYS[1], ARGV[3]
+do
+  local all, lost = {}, {}
+  for id in string.gmatch(ids, '%S+') do
+    all[#all + 1] = id
+  end
+  local mine = {}
+  local found = pending(stream, group, all, consumer)
+  for _, id in ipairs(all) do
+    if found[id] then
+      mine[#mine + 1] = id
+    else
+      lost[#lost + 1] = id
+    end
+  end
+  if mine[1] then
+    mine[#mine + 1] = 'JUSTID'
+    redis.call('XCLAIM', stream, group, consumer, 0, unpack(mine))
+  end
+  return table.concat(lost, ' ')
+end
+return nil
+end
 local function item(stream, ids)
   local all, lost = {}, {}
   for id in string.gmatch(ids, '%S+') do
@@ -5212,8 +6015,6 @@ local function item(stream, ids)
   end
   return table.concat(lost, ' ')
 end
-local items = #KEYS / 1
-if items == 1 then return item(KEYS[1], ARGV[3]) end
 local replies, done = {}, 0
 local own = #ARGV > 3 and 1 or 0
 local function run()
@@ -5251,7 +6052,7 @@ return replies`,
  */
 export const streamRequeue: Script<[], [dead: string, ready: string, position: Arg], number> = {
   name: 'stream/requeue',
-  sha: '88eb590e2d1b68587b52bb79214a1e868024442d',
+  sha: 'be137ce89494c4dc332f02578b553bfe97e7f36b',
   batch: 64,
   sharedKeys: false,
   shared: [],
@@ -5304,6 +6105,20 @@ function entry.dead(dead, is, group, kind, reason)
   end
   redis.call(unpack(add))
 end
+local items = #KEYS / 2
+if items == 1 then
+local dead, ready, position = KEYS[1], KEYS[2], ARGV[1]
+do
+  local is = entry.read(dead, position)
+  if not is then
+    return 0
+  end
+  is.a = 0
+  entry.ready(ready, is)
+  return redis.call('XDEL', dead, position)
+end
+return nil
+end
 local function item(dead, ready, position)
   local is = entry.read(dead, position)
   if not is then
@@ -5313,8 +6128,6 @@ local function item(dead, ready, position)
   entry.ready(ready, is)
   return redis.call('XDEL', dead, position)
 end
-local items = #KEYS / 2
-if items == 1 then return item(KEYS[1], KEYS[2], ARGV[1]) end
 local replies, done = {}, 0
 local own = #ARGV > 1 and 1 or 0
 local function run()
@@ -5356,7 +6169,7 @@ return replies`,
  */
 export const streamReset: Script<[], [stream: string, ready: string, later: string, group: Arg, after: Arg, discard: Arg], readonly Reply[]> = {
   name: 'stream/reset',
-  sha: '2ea35b13fb37e637abbd42635fc110215a3ee092',
+  sha: 'ee8e72f7592fac4cf7700c32f53b768edb35bb61',
   batch: 1,
   sharedKeys: false,
   shared: [],
@@ -5437,6 +6250,39 @@ local function pending(key, group)
     end
   end
 end
+local items = #KEYS / 3
+if items == 1 then
+local stream, ready, later, group, after, discard = KEYS[1], KEYS[2], KEYS[3], ARGV[1], ARGV[2], ARGV[3]
+do
+  make(stream, group, '0')
+  if discard == '1' then
+    redis.call('XGROUP', 'DESTROY', stream, group)
+    redis.call('UNLINK', ready, later)
+    make(stream, group, '0')
+  end
+  make(ready, group, '0')
+  local fields, info = redis.call('XINFO', 'STREAM', stream), {}
+  for at = 1, #fields, 2 do
+    info[fields[at]] = fields[at + 1]
+  end
+  if after == '$' then
+    after = info['last-generated-id']
+  end
+  local left, exact = undelivered(stream, after, false)
+  if exact == 1 then
+    local read = string.format('%.0f', info['entries-added'] - left)
+    redis.call('XGROUP', 'SETID', stream, group, after, 'ENTRIESREAD', read)
+  else
+    redis.call('XGROUP', 'SETID', stream, group, after)
+  end
+  make(stream, WAKE, '$')
+  redis.call('XGROUP', 'DESTROY', stream, WAKE)
+  local again = pending(ready, group)
+  local waiting = redis.call('XLEN', ready) - again
+  return { left, exact, waiting, pending(stream, group) + again, redis.call('ZCARD', later) }
+end
+return nil
+end
 local function item(stream, ready, later, group, after, discard)
   make(stream, group, '0')
   if discard == '1' then
@@ -5465,8 +6311,6 @@ local function item(stream, ready, later, group, after, discard)
   local waiting = redis.call('XLEN', ready) - again
   return { left, exact, waiting, pending(stream, group) + again, redis.call('ZCARD', later) }
 end
-local items = #KEYS / 3
-if items == 1 then return item(KEYS[1], KEYS[2], KEYS[3], ARGV[1], ARGV[2], ARGV[3]) end
 local replies, done = {}, 0
 local own = #ARGV > 3 and 3 or 0
 local function run()
@@ -5515,7 +6359,7 @@ return replies`,
  */
 export const streamSettle: Script<[group: Arg, consumer: Arg, declared: Arg], [stream: string, ready: string, later: string, dead: string, mark: string, number: Arg, finished: Arg, moves: Arg], string> = {
   name: 'stream/settle',
-  sha: '7c97b78c22a07a35193243cd978cbf3e2b8308b6',
+  sha: '175244dd3e59b45384188feeea6a74de0b16e3bd',
   batch: 1,
   sharedKeys: false,
   shared: ["group","consumer","declared"],
@@ -5671,6 +6515,79 @@ local consumer = ARGV[2]
 local declared = ARGV[3]
 local DAY = 86400
 local TYPES = { later = 'zset', at = 'zset', ready = 'stream', dead = 'stream' }
+local items = #KEYS / 5
+if items == 1 then
+local stream, ready, later, dead, mark, number, finished, moves = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], ARGV[4], ARGV[5], ARGV[6]
+do
+  local last, answer = string.match(redis.call('GET', mark) or '', '^(%d+) (.*)$')
+  if last == number then
+    return answer
+  end
+  local lost = {}
+  moves = cjson.decode(moves)
+  local places = { later = later, at = later, ready = ready, dead = dead }
+  for _, move in ipairs(moves) do
+    local to = move[3]
+    local is = redis.call('TYPE', places[to]).ok
+    if is ~= TYPES[to] and is ~= 'none' then
+      error({ err = 'WRONGTYPE ' .. places[to] .. ' is a ' .. is .. ', not a ' .. TYPES[to] })
+    end
+  end
+  local function held(key, ids, prefix)
+    local mine, found = {}, pending(key, group, ids, consumer)
+    for _, id in ipairs(ids) do
+      if found[id] then
+        mine[#mine + 1] = id
+      else
+        lost[#lost + 1] = prefix .. id
+      end
+    end
+    return mine
+  end
+  local function leave(key, ids)
+    if key == stream then
+      release(stream, group, declared, ids)
+    else
+      redis.call('XACK', ready, group, unpack(ids))
+      redis.call('XDEL', ready, unpack(ids))
+    end
+  end
+  local function put(is, to, ms, kind, reason)
+    if to == 'dead' then
+      entry.dead(dead, is, group, kind, reason)
+    elseif to == 'ready' then
+      entry.ready(ready, is)
+    elseif to == 'at' then
+      entry.later(later, is, ms)
+    else
+      entry.later(later, is, math.ceil(now / 1000) + ms)
+    end
+  end
+  local of_stream, of_ready = unpack(cjson.decode(finished))
+  for key, ids in pairs({ [stream] = of_stream, [ready] = of_ready }) do
+    local mine = ids[1] and held(key, ids, key == ready and 'r' or '') or ids
+    if mine[1] then
+      leave(key, mine)
+    end
+  end
+  for _, move in ipairs(moves) do
+    local from, id, to, attempts, fence, ms, kind, reason = unpack(move)
+    local key = from == 'r' and ready or stream
+    if held(key, { id }, from == 'r' and 'r' or '')[1] then
+      local is = entry.read(key, id)
+      if is then
+        is.a, is.f = attempts, fence
+        put(is, to, ms, kind, reason)
+      end
+      leave(key, { id })
+    end
+  end
+  answer = table.concat(lost, ' ')
+  redis.call('SET', mark, number .. ' ' .. answer, 'EX', DAY)
+  return answer
+end
+return nil
+end
 local function item(stream, ready, later, dead, mark, number, finished, moves)
   local last, answer = string.match(redis.call('GET', mark) or '', '^(%d+) (.*)$')
   if last == number then
@@ -5739,8 +6656,6 @@ local function item(stream, ready, later, dead, mark, number, finished, moves)
   redis.call('SET', mark, number .. ' ' .. answer, 'EX', DAY)
   return answer
 end
-local items = #KEYS / 5
-if items == 1 then return item(KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], ARGV[4], ARGV[5], ARGV[6]) end
 local replies, done = {}, 0
 local own = #ARGV > 6 and 3 or 0
 local function run()
@@ -5781,7 +6696,7 @@ return replies`,
  */
 export const streamStats: Script<[], [stream: string, ready: string, later: string, dead: string, paused: string, group: Arg], readonly Reply[]> = {
   name: 'stream/stats',
-  sha: 'd1bb9ec0ef3d138546267a190025ade270d23d27',
+  sha: 'f5390827e6e9699dc68bf98c30bf0ebf93860c50',
   batch: 4,
   sharedKeys: false,
   shared: [],
@@ -5857,6 +6772,67 @@ local function find(stream, group)
     end
   end
 end
+local items = #KEYS / 5
+if items == 1 then
+local stream, ready, later, dead, paused, group = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], ARGV[1]
+do
+  local here, again = find(stream, group), find(ready, group)
+  local oldest
+  local function seen(id)
+    local ms = id and tonumber(string.match(id, '%d+'))
+    if ms and (not oldest or ms < oldest) then
+      oldest = ms
+    end
+  end
+  local waiting, exact, next_up = undelivered(stream, here and here['last-delivered-id'] or '0-0', here and here.lag)
+  seen(next_up)
+  local pending, waiting_again = 0, redis.call('XLEN', ready)
+  if here and here.pending > 0 then
+    pending = here.pending
+    seen(redis.call('XPENDING', stream, group, '-', '+', 1)[1][1])
+  end
+  if again then
+    pending = pending + again.pending
+    waiting_again = math.max(0, waiting_again - again.pending)
+  end
+  local first = redis.call('XRANGE', ready, '-', '+', 'COUNT', 1)[1]
+  for at = 1, first and #first[2] or 0, 2 do
+    if first[2][at] == 'i' then
+      seen(first[2][at + 1])
+    end
+  end
+  local info = redis.call('EXISTS', stream) == 1 and redis.call('XINFO', 'STREAM', stream) or {}
+  local added = 0
+  for at = 1, #info, 2 do
+    if info[at] == 'entries-added' then
+      added = info[at + 1]
+    end
+  end
+  local reply = {
+    here and 1 or 0,
+    added,
+    waiting,
+    exact,
+    waiting_again,
+    pending,
+    redis.call('ZCARD', later),
+    redis.call('XLEN', dead),
+    redis.call('EXISTS', paused),
+    oldest and math.max(0, math.floor(now / 1000) - oldest) or 0,
+  }
+  for key, there in pairs({ [stream] = here, [ready] = again }) do
+    for _, fields in ipairs(there and redis.call('XINFO', 'CONSUMERS', key, group) or {}) do
+      local consumer = {}
+      for at = 1, #fields, 2 do
+        consumer[fields[at]] = fields[at + 1]
+      end
+      reply[#reply + 1] = { consumer.name, consumer.pending, consumer.idle }
+    end
+  end
+  return reply
+end
+return nil
+end
 local function item(stream, ready, later, dead, paused, group)
   local here, again = find(stream, group), find(ready, group)
   local oldest
@@ -5913,8 +6889,6 @@ local function item(stream, ready, later, dead, paused, group)
   end
   return reply
 end
-local items = #KEYS / 5
-if items == 1 then return item(KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], ARGV[1]) end
 local replies, done = {}, 0
 local own = #ARGV > 1 and 1 or 0
 local function run()
@@ -5953,7 +6927,7 @@ return replies`,
  */
 export const streamSweep: Script<[declared: Arg], [stream: string, first: Arg], string | null> = {
   name: 'stream/sweep',
-  sha: 'dac4f14de76b409cd9750454a3c12e0d73e95276',
+  sha: 'b0f7dc3c9cfd45eb88a7812975ddb83a7c044e71',
   batch: 1,
   sharedKeys: false,
   shared: ["declared"],
@@ -6059,6 +7033,36 @@ local function release(stream, group, declared, ids)
 end
 local declared = ARGV[1]
 local STEP = 16
+local items = #KEYS / 1
+if items == 1 then
+local stream, first = KEYS[1], ARGV[2]
+do
+  local found = redis.call('XRANGE', stream, first, '+', 'COUNT', STEP)
+  local ids = {}
+  for at, entry in ipairs(found) do
+    ids[at] = entry[1]
+  end
+  if not ids[1] then
+    return nil
+  end
+  local missing = {}
+  for name in string.gmatch(declared, '%S+') do
+    missing[name] = true
+  end
+  for _, group in ipairs(groups(stream)) do
+    missing[group.name] = nil
+    if earlier(group['last-delivered-id'], ids[1]) then
+      return nil
+    end
+  end
+  if next(missing) then
+    return nil
+  end
+  release(stream, '', declared, ids)
+  return ids[STEP] and '(' .. ids[STEP] or nil
+end
+return nil
+end
 local function item(stream, first)
   local found = redis.call('XRANGE', stream, first, '+', 'COUNT', STEP)
   local ids = {}
@@ -6084,8 +7088,6 @@ local function item(stream, first)
   release(stream, '', declared, ids)
   return ids[STEP] and '(' .. ids[STEP] or nil
 end
-local items = #KEYS / 1
-if items == 1 then return item(KEYS[1], ARGV[2]) end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 1 or 0
 local function run()

@@ -1,8 +1,8 @@
 import type { Cluster, Redis } from 'ioredis'
 
 import type { Connection } from './connections.ts'
+import { argsOf, handOver, type Receiver, send, type Sent } from './direct.ts'
 import { neverSent, replyCode } from './failures.ts'
-import type { Arg } from './script.ts'
 
 /** What the runner sends through. */
 export interface CommandSink {
@@ -11,8 +11,8 @@ export interface CommandSink {
   readonly lastError: Error | undefined
   /** Whether a call for that slot is sent at once; when not, `onReady` is told when to try again. */
   ready(slot: number): boolean
-  /** `slot` is where it goes, for who sends to one of several connections. */
-  call(command: string, args: Arg[], slot: number): Promise<unknown>
+  /** `slot` is where it goes, for who sends to one of several connections. The receiver is told once, maybe at once; of strings as text. */
+  send(command: string, args: readonly Sent[], slot: number, receiver: Receiver<unknown>): void
 }
 
 /** Names the server that has a slot. */
@@ -34,10 +34,12 @@ export async function answersWithin(
   const late = new Promise<boolean>((resolve) => {
     timer = setTimeout(() => setImmediate(() => resolve(false)), ms).unref()
   })
-  const answer = sink.call('get', [key], slot).then(
-    () => true,
-    (error: unknown) => replyCode(error) !== undefined,
-  )
+  const answer = new Promise<boolean>((resolve) => {
+    sink.send('get', [key], slot, {
+      received: () => resolve(true),
+      failed: (error) => resolve(replyCode(error) !== undefined),
+    })
+  })
   try {
     return await Promise.race([answer, late])
   } finally {
@@ -68,7 +70,10 @@ export function createSink(connection: Connection, onReady: () => void): Command
     ready: connection.isCluster
       ? readyOnCluster(connection as Cluster, onReady)
       : () => connection.status === 'ready',
-    call: (command, args) => connection.call(command, args),
+    send: connection.isCluster
+      ? (command, args, _slot, receiver) =>
+          handOver((connection as Cluster).call(command, argsOf(args)), receiver)
+      : (command, args, _slot, receiver) => send(connection as Redis, command, args, receiver),
   }
 }
 
