@@ -18,7 +18,7 @@
 -- @returns integer|string|null   the level after the charge, or minus the level minus one when denied; microseconds and reason of a block
 
 local call, unpacked, packed = redis.call, struct.unpack, struct.pack
--- Bytes, not text: each further argument costs the server as much as reading the state.
+-- Bytes, not text in an argument each: those cost both sides.
 local rule, drain, token, capacity = unpacked('<dddd', numbers)
 local ENTRY = 40
 local SECOND = 1000000

@@ -191,6 +191,16 @@ describe('a header is held against its body', () => {
     expect(() => parse(text)).toThrow(/more than 8 values/)
   })
 
+  test('an argument with a usual value must be the only one of its item', () => {
+    const one = source({ '-- @item arg': '-- @item arg text = 7 x' })
+    expect(parse(one)).toMatchObject({ args: [{ name: 'text', doc: 'x', usual: 7 }] })
+    const two = source({
+      '-- @item arg': '-- @item arg text = 7 x\n-- @item arg more x',
+      'local function': 'local function item(place, text, more)',
+    })
+    expect(() => parse(two)).toThrow(/must be the only one/)
+  })
+
   test('an include that does not exist is refused', () => {
     const text = source({
       '-- @include': '-- @include nowhere',

@@ -44,7 +44,7 @@ const traced = tracingChannel('ioredis:command')
  * Sends a command on a connection to one server.
  *
  * As `redis.call` does it, less what ioredis makes of a command for callers of its own: a promise, two wrappers, a copy of
- * the arguments. With one call under way that is a tenth of what it costs this process. Who traces ioredis' commands
+ * the arguments. A call that travels alone notices it most. Who traces ioredis' commands
  * gets them from `redis.call`.
  */
 export function send(redis: Redis, name: string, args: readonly Sent[], receiver: Receiver<unknown>): void {
