@@ -12,17 +12,20 @@ const LEFT = 64
 const RIGHT = 190
 const TOP = 24
 const BOTTOM = 44
+const STEP = 50_000
+/** Between the names of lines that end close together. */
+const APART = 15
 
 /** Calls a second over the number of members, which grows in powers of ten; readable on white and on black. */
 export function plot(lines: readonly Line[]): string {
   const xs = lines.flatMap(({ points }) => points.map(([members]) => members))
   const ys = lines.flatMap(({ points }) => points.map(([, perSecond]) => perSecond))
   const [low, high] = [Math.log10(Math.min(...xs)), Math.log10(Math.max(...xs))]
-  const most = Math.ceil(Math.max(...ys) / 20_000) * 20_000
+  const most = Math.ceil(Math.max(...ys) / STEP) * STEP
   const x = (members: number): number =>
     LEFT + ((Math.log10(members) - low) / (high - low)) * (WIDTH - LEFT - RIGHT)
   const y = (perSecond: number): number => HEIGHT - BOTTOM - (perSecond / most) * (HEIGHT - TOP - BOTTOM)
-  const grid = Array.from({ length: most / 20_000 + 1 }, (_, at) => at * 20_000).map(
+  const grid = Array.from({ length: most / STEP + 1 }, (_, at) => at * STEP).map(
     (value) =>
       `<path class="grid" d="M${LEFT} ${round(y(value))}H${WIDTH - RIGHT}"/>` +
       `<text x="${LEFT - 8}" y="${round(y(value) + 4)}" text-anchor="end">${value / 1000}k</text>`,
@@ -31,13 +34,16 @@ export function plot(lines: readonly Line[]): string {
     (members) =>
       `<text x="${round(x(members))}" y="${HEIGHT - BOTTOM + 20}" text-anchor="middle">${label(members)}</text>`,
   )
-  const drawn = lines.map(({ name, ours, dashed, points }) => {
+  let below = Infinity
+  const lowestFirst = lines.toSorted((one, other) => endOf(one) - endOf(other))
+  const drawn = lowestFirst.map((line) => {
+    const { name, ours, dashed, points } = line
     const path = points.map(([members, perSecond]) => `${round(x(members))} ${round(y(perSecond))}`).join('L')
-    const [, last] = points.at(-1) as readonly [number, number]
+    below = Math.min(y(endOf(line)) + 4, below - APART)
     const look = `${ours ? 'ours' : 'peer'}${dashed ? ' dashed' : ''}`
     return (
       `<path class="line ${look}" d="M${path}"/>` +
-      `<text class="${ours ? 'name-ours' : 'name-peer'}" x="${WIDTH - RIGHT + 8}" y="${round(y(last) + 4)}">${name}</text>`
+      `<text class="${ours ? 'name-ours' : 'name-peer'}" x="${WIDTH - RIGHT + 8}" y="${round(below)}">${name}</text>`
     )
   })
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img" aria-label="Calls a second from 10,000 to 1,000,000 members">
@@ -53,6 +59,10 @@ ${[...grid, ...ticks, ...drawn].join('\n')}
 <text x="${(WIDTH - RIGHT + LEFT) / 2}" y="${HEIGHT - 8}" text-anchor="middle">members</text>
 </svg>
 `
+}
+
+function endOf({ points }: Line): number {
+  return points.at(-1)?.[1] ?? 0
 }
 
 function label(members: number): string {
