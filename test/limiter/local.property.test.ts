@@ -100,14 +100,14 @@ test('it decides each call as the model of the shared rules does for one instanc
       const most = Math.min(...parseRules(shares).map((rule) => rule.most))
       const local = createLocal({ instances }, locate)
       const model = createModel()
-      const leases: { readonly subject: string; readonly lease: Lease; readonly id: number }[] = []
+      const leases: { readonly lease: Lease; readonly id: number }[] = []
       const nowUs = (): number => Date.now() * 1000
       for (const [id, { subject, cost: wanted, wait, lease }] of run.entries()) {
         vi.advanceTimersByTime(wait)
         const held = lease && leases[lease.nth]
         if (held) {
           const renewUs = lease.renew ? leaseOf(shares) : undefined
-          const expected = model.lease(held.subject, held.id, nowUs(), renewUs)
+          const expected = model.lease(held.id, nowUs(), renewUs)
           expect(await (lease.renew ? held.lease.renew() : held.lease.release())).toBe(expected)
         }
         const cost = Math.min(wanted, most)
@@ -121,7 +121,7 @@ test('it decides each call as the model of the shared rules does for one instanc
         seen[decision.allowed ? 'allowed' : 'denied'] += 1
         if (decision.lease) {
           seen.leases += 1
-          leases.push({ subject, lease: decision.lease, id })
+          leases.push({ lease: decision.lease, id })
         }
       }
     }),

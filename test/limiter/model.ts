@@ -197,11 +197,13 @@ export interface Model {
   /** A penalty, or with fewer than 0 tokens a refund. */
   add(subject: string, rules: readonly Rule[], tokens: number, now: number): readonly Seen[]
   /** Whether the slots of a lease were held; gives them back, or holds them for so many microseconds more. */
-  lease(subject: string, lease: number, now: number, renewUs: number | undefined): boolean
+  lease(lease: number, now: number, renewUs: number | undefined): boolean
 }
 
 export function createModel(): Model {
   const states = new Map<string, Saved>()
+  /** Where each lease was given a slot. */
+  const leased = new Map<number, readonly string[]>()
   const keyOf = (subject: string, rule: Rule): string => `${subject} ${algorithmOf(rule)} ${rule.name}`
 
   /** Looks at a rule; a clock that was stepped back moves its times. */
@@ -227,8 +229,10 @@ export function createModel(): Model {
             continue
           }
           save(subject, each, cost)
-          if (each.rule.algorithm === 'concurrency')
-            hold(keyOf(subject, each.rule), lease, now + leaseOf(rules))
+          if (each.rule.algorithm !== 'concurrency') continue
+          const key = keyOf(subject, each.rule)
+          leased.set(lease, [...(leased.get(lease) ?? []), key])
+          hold(key, lease, now + leaseOf(rules))
         }
       }
       const after = rules.map((rule) => snapshot(rule, states.get(keyOf(subject, rule)), now))
@@ -242,17 +246,19 @@ export function createModel(): Model {
       }
       return rules.map((rule) => snapshot(rule, states.get(keyOf(subject, rule)), now))
     },
-    lease(subject, lease, now, renewUs) {
-      const held = [...states].filter(
-        ([key, saved]) => key.startsWith(`${subject} concurrency `) && leasesOf(saved).has(lease),
-      )
-      for (const [key, saved] of held) if (saved.time > now) states.set(key, moved(saved, saved.time - now))
-      const alive = held.every(([key]) => (leasesOf(states.get(key) as Saved).get(lease) as number) > now)
-      for (const [key] of held) {
-        if (renewUs === undefined) (leasesOf(states.get(key) as Saved) as Map<number, number>).delete(lease)
+    lease(lease, now, renewUs) {
+      const keys = leased.get(lease) ?? []
+      for (const key of keys) {
+        const saved = states.get(key) as Saved
+        if (saved.time > now) states.set(key, moved(saved, saved.time - now))
+      }
+      const slots = keys.map((key) => [key, leasesOf(states.get(key) as Saved)] as const)
+      const alive = slots.every(([, leases]) => (leases.get(lease) ?? 0) > now)
+      for (const [key, leases] of slots) {
+        if (renewUs === undefined) (leases as Map<number, number>).delete(lease)
         else if (alive) hold(key, lease, now + renewUs, now)
       }
-      return held.length > 0 && alive
+      return alive
     },
   }
 

@@ -140,7 +140,7 @@ async function compare(
   await bench.raw.flushall()
   await clock.set(START_US)
   const model = createModel()
-  const leases: { readonly subject: string; readonly lease: Lease; readonly id: number; us: number }[] = []
+  const leases: { readonly lease: Lease; readonly id: number; readonly us: number }[] = []
   let version = 0
   let id = 0
   // A clock that was stepped back is noted in the states.
@@ -158,7 +158,7 @@ async function compare(
     else if (next.kind === 'lease') {
       const held = leases[next.nth]
       if (!held) continue
-      const expected = model.lease(held.subject, held.id, clock.now, next.renew ? held.us : undefined)
+      const expected = model.lease(held.id, clock.now, next.renew ? held.us : undefined)
       expect(await (next.renew ? held.lease.renew() : held.lease.release())).toBe(expected)
     } else if (next.kind === 'add') {
       const subject = `subject-${next.subject}`
@@ -184,7 +184,7 @@ async function compare(
         const expected = model.take(subject, used, cost, clock.now, ++id)
         expect(mistakes(expected, decision)).toEqual([])
         seen[decision.allowed ? 'allowed' : 'denied'] += 1
-        if (decision.lease) leases.push({ subject, lease: decision.lease, id, us: leaseOf(used) })
+        if (decision.lease) leases.push({ lease: decision.lease, id, us: leaseOf(used) })
       }
       const charged = decisions.some(({ allowed }) => allowed) && cost > 0
       if (charged) chargedAt = clock.now
