@@ -13,7 +13,7 @@ import { expect, test, vi } from 'vitest'
 import { createClock } from '../support/clock.ts'
 import { openReady } from '../support/connect.ts'
 import { pattern, useRedis } from '../support/redis.ts'
-import { LONG } from '../support/until.ts'
+import { cases, LONG } from '../support/until.ts'
 import { history, type Read, type Step } from './model/arbitraries.ts'
 import { BoardModel, Refused } from './model/board.ts'
 
@@ -247,7 +247,7 @@ test('a board agrees with a plain model, whatever it is and whatever happens to 
       const [got, wanted] = await whole(board, model, options)
       expect(plain(got)).toEqual(plain(wanted))
     }),
-    { numRuns: LONG ? 2000 : 200, seed: LONG ? Date.now() % 1e9 : 20_261_123 },
+    cases(200, 2000),
   )
   // Each was seen often enough for the comparison to mean something.
   for (const kind of [

@@ -6,7 +6,7 @@ import { createLocal } from '../../packages/core/src/limiter/local/local.ts'
 import { parseRules } from '../../packages/core/src/limiter/rules.ts'
 import { createLocate } from '../../packages/core/src/limiter/subjects.ts'
 import { createKeys } from '../../packages/core/src/redis/keys.ts'
-import { LONG } from '../support/until.ts'
+import { cases } from '../support/until.ts'
 import { createModel, leaseOf, mistakes } from './model.ts'
 
 beforeEach(() => void vi.useFakeTimers({ toFake: ['performance', 'Date'], now: 1_800_000_000_000 }))
@@ -52,7 +52,7 @@ const step = fc.record({
 })
 type Step = typeof step extends fc.Arbitrary<infer Value> ? Value : never
 const steps = fc.array(step, { minLength: 5, maxLength: 40 })
-const RUNS = LONG ? 5000 : 500
+const RUNS = cases(500, 5000)
 
 /** The calls for ann have what bob no longer uses forgotten: his next window begins as if it were remembered. */
 const FORGOTTEN_BETWEEN = ((): [[number, [Rule], Rule, null], Step[]] => {
@@ -125,7 +125,7 @@ test('it decides each call as the model of the shared rules does for one instanc
         }
       }
     }),
-    { numRuns: RUNS, examples: [FORGOTTEN_BETWEEN] },
+    { ...RUNS, examples: [FORGOTTEN_BETWEEN] },
   )
   expect(Math.min(seen.allowed, seen.denied, seen.leases)).toBeGreaterThan(100)
 }, 120_000)
@@ -157,6 +157,6 @@ test('all instances together admit no more than one limiter with the whole rules
         }
       }
     }),
-    { numRuns: RUNS },
+    RUNS,
   )
 }, 120_000)

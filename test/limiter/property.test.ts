@@ -12,7 +12,7 @@ import { expect, test, vi } from 'vitest'
 import { createClock } from '../support/clock.ts'
 import { openReady } from '../support/connect.ts'
 import { pattern, useRedis } from '../support/redis.ts'
-import { LONG } from '../support/until.ts'
+import { cases } from '../support/until.ts'
 import { createModel, leaseOf, mistakenStates, mistakes } from './model.ts'
 
 vi.mock('../../packages/core/src/redis/scripts.gen.ts', () =>
@@ -208,7 +208,7 @@ async function check(versions: fc.Arbitrary<Rule[][]>, numRuns: number): Promise
     )
     await compare(each, limiters, run)
   })
-  await fc.assert(property, { numRuns: LONG ? numRuns * 20 : numRuns })
+  await fc.assert(property, cases(numRuns, numRuns * 20))
   // Both answers were seen often enough for the comparison to mean something.
   expect(Math.min(seen.allowed, seen.denied)).toBeGreaterThan(numRuns / 2)
 }
@@ -271,7 +271,7 @@ test('rules that come and go find what was used under them, whoever was asked in
       await compare(versions, limiters, run, true)
     },
   )
-  await fc.assert(property, { numRuns: LONG ? 2000 : 100 })
+  await fc.assert(property, cases(100, 2000))
 }, 300_000)
 
 test('after waiting exactly retryAfterMs the same call passes, and a millisecond earlier it does not', async () => {

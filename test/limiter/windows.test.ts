@@ -5,7 +5,7 @@ import { describe, expect, test, vi } from 'vitest'
 import { type Clock, createClock } from '../support/clock.ts'
 import { openReady } from '../support/connect.ts'
 import { callsOf, pattern, useRedis } from '../support/redis.ts'
-import { LONG } from '../support/until.ts'
+import { cases } from '../support/until.ts'
 
 vi.mock('../../packages/core/src/redis/scripts.gen.ts', () =>
   import('../support/clock.ts').then(({ scriptsWithClock }) => scriptsWithClock()),
@@ -119,7 +119,7 @@ describe('the most that is admitted in any window', () => {
       await limiter.reset('ann')
       expect(worst(await greedy(limiter, clock, gaps), WINDOW_US)).toBeLessThanOrEqual(most)
     })
-    await fc.assert(property, { numRuns: LONG ? 1000 : 40 })
+    await fc.assert(property, cases(40, 1000))
   })
 
   test('gcra reaches what is stated', async () => {

@@ -5,7 +5,7 @@ import { expect, test, vi } from 'vitest'
 import { createClock } from '../support/clock.ts'
 import { openReady } from '../support/connect.ts'
 import { pattern, useRedis } from '../support/redis.ts'
-import { LONG } from '../support/until.ts'
+import { cases, LONG } from '../support/until.ts'
 import { aStep } from './model/actions.ts'
 import { Run, seen, START_MS } from './model/run.ts'
 
@@ -40,7 +40,7 @@ test(
           await run.end()
         },
       ),
-      { numRuns: LONG ? 2000 : 120 },
+      cases(120, 2000),
     )
     const wanted = [
       'together',

@@ -4,7 +4,7 @@ import { expect, test } from 'vitest'
 
 import { openReady } from '../support/connect.ts'
 import { callsOf, pattern, useRedis } from '../support/redis.ts'
-import { LONG, nextTurn, until } from '../support/until.ts'
+import { cases, nextTurn, until } from '../support/until.ts'
 
 const bench = useRedis()
 const CHANNELS = ['a', 'b', 'c'] as const
@@ -89,7 +89,7 @@ test('however joins, leaves and broken connections cross, each channel is follow
       for (const ear of ears) ear.stop()
       await until('nobody follows', async () => (await counts()).join() === '0,0,0')
     }),
-    { numRuns: LONG ? 3000 : 200 },
+    cases(200, 3000),
   )
   expect(interleavings).toBeGreaterThan(2000)
 }, 120_000)
