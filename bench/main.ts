@@ -26,7 +26,7 @@ ${suites()
 
 Options:
   --json        one JSON object a line for each peer, instead of the table
-  --rounds N    measured rounds, after one that warms up (default 5)
+  --rounds N    measured rounds, after those that warm up (default: 5 for most cases)
   --ops N       calls of a contender in each round (default: as the bench says)
   --quick       2 rounds of a fifth of the calls: does it run, not how fast it is`
 

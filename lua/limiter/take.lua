@@ -4,8 +4,8 @@
 -- `drain` units, and a call passes while the level stays within the capacity. All of them are whole numbers up to
 -- 2^52, so nothing is rounded (but up, when the rule is changed). A denial writes nothing, unless the server's clock
 -- was stepped back: then the level is kept and counted from the new time. The key lives for at least a second longer
--- than the level takes to drain, so that most charges of a busy subject only overwrite it (SETRANGE), at a third of the
--- cost of setting an expiry.
+-- than the level takes to drain, so that most charges of a busy subject only overwrite it (SETRANGE), which costs less
+-- than setting an expiry.
 --
 -- take-all.lua does the same for several rules, charge.lua for any, with the same state: entries of id, expiry,
 -- token, time of the last charge and level, packed as doubles. The entries of the last call's rules come first and have the
@@ -66,10 +66,10 @@ local function item(state, cost)
   end
   local longest = after / drain
   if now + longest <= expires then
-    -- The offset as text: Redis prints a number with 17 digits, which takes a tenth of an item's time.
     if changed then
       call('SETRANGE', state, 16, packed('<d', token))
     end
+    -- The offset as text: Redis prints a number with 17 digits, which takes long.
     call('SETRANGE', state, '24', packed('<dd', now, after))
   elseif saved and #saved > ENTRY then
     return nil

@@ -77,7 +77,7 @@ export function buildScript(script: LuaScript, includes: Readonly<Record<string,
     ...shared.map((field, at) => `local ${field.name} = ARGV[${at + 1}]`),
     script.body.slice(0, item.index),
     `local items = ${items}`,
-    // One that travels alone needs no list for its reply, and no function, whose making is a good part of a short script.
+    // One that travels alone needs no list for its reply, and no function, whose making a short script would notice.
     'if items == 1 then',
     ...(parameters === '' ? [] : [`local ${parameters} = ${only.join(', ')}`]),
     'do',

@@ -253,7 +253,7 @@ export function createModel(): Model {
         if (saved.time > now) states.set(key, moved(saved, saved.time - now))
       }
       const slots = keys.map((key) => [key, leasesOf(states.get(key) as Saved)] as const)
-      const alive = slots.every(([, leases]) => (leases.get(lease) ?? 0) > now)
+      const alive = slots.length > 0 && slots.every(([, leases]) => (leases.get(lease) ?? 0) > now)
       for (const [key, leases] of slots) {
         if (renewUs === undefined) (leases as Map<number, number>).delete(lease)
         else if (alive) hold(key, lease, now + renewUs, now)

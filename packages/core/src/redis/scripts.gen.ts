@@ -3351,8 +3351,8 @@ return replies`,
  * `drain` units, and a call passes while the level stays within the capacity. All of them are whole numbers up to
  * 2^52, so nothing is rounded (but up, when the rule is changed). A denial writes nothing, unless the server's clock
  * was stepped back: then the level is kept and counted from the new time. The key lives for at least a second longer
- * than the level takes to drain, so that most charges of a busy subject only overwrite it (SETRANGE), at a third of the
- * cost of setting an expiry.
+ * than the level takes to drain, so that most charges of a busy subject only overwrite it (SETRANGE), which costs less
+ * than setting an expiry.
  *
  * take-all.lua does the same for several rules, charge.lua for any, with the same state: entries of id, expiry,
  * token, time of the last charge and level, packed as doubles. The entries of the last call's rules come first and have the
