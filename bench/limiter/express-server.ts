@@ -16,6 +16,7 @@ const task = JSON.parse(process.argv[2] as string) as ServerTask
 /** Each as its own documentation sets it up. */
 const guards: Readonly<Record<Guard, (task: ServerTask) => Promise<RequestHandler> | RequestHandler>> = {
   none: () => (_request, _response, next) => next(),
+  'a turn': () => (_request, _response, next) => void setImmediate(next),
   penknife({ url, limit, windowMs }) {
     const limiter = createRateLimiter(connect(pattern(url)).space('bench'), {
       name: 'http',
