@@ -1,3 +1,5 @@
+import { cut } from './text.ts'
+
 /**
  * Every code an error of penknife can carry, with what it means.
  *
@@ -72,7 +74,7 @@ export function invalid(option: string, value: unknown, fix: string): PenknifeEr
 
 function show(value: unknown): string {
   if (typeof value === 'string') {
-    return JSON.stringify(value.length > 60 ? `${value.slice(0, 60)}… (${value.length} characters)` : value)
+    return JSON.stringify(value.length > 60 ? `${cut(value, 60)}… (${value.length} characters)` : value)
   }
   if (typeof value === 'object' && value !== null) return Array.isArray(value) ? 'an array' : 'an object'
   if (typeof value === 'function') return 'a function'

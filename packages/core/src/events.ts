@@ -1,5 +1,7 @@
 import { channel } from 'node:diagnostics_channel'
 
+import { runSafely } from './callbacks.ts'
+
 /** Something that tells what happens: to its listeners and to the node:diagnostics_channel of its name. */
 export interface Topic<Event> {
   emit(event: Event): void
@@ -17,12 +19,8 @@ export function createTopic<Event extends object>(name: string, context?: object
     emit(event) {
       if (diagnostics.hasSubscribers) diagnostics.publish(context ? { ...context, ...event } : event)
       for (const listener of listeners) {
-        try {
-          listener(event)
-        } catch (error) {
-          // A listener's fault must not break what it listens to, nor pass unseen.
-          process.emitWarning(error instanceof Error ? error : String(error))
-        }
+        // A listener's fault must not break what it listens to, nor pass unseen.
+        runSafely(`a listener of ${name} failed`, () => listener(event))
       }
     },
     on(listener) {

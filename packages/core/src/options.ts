@@ -1,12 +1,24 @@
 import { invalid } from './errors.ts'
+import { isWellFormed } from './text.ts'
 
-/** Refuses options that nobody reads, with the nearest known name. */
-export function checkOptions(where: string, input: object, known: readonly string[]): void {
+/**
+ * Refuses unknown options, with the nearest known name, and `null`: the default is `undefined`. `nullable` names
+ * the options for which `null` has a meaning of its own.
+ */
+export function checkOptions(
+  where: string,
+  input: object,
+  known: readonly string[],
+  nullable: readonly string[] = [],
+): void {
   if (typeof input !== 'object' || input === null || Array.isArray(input)) {
     throw invalid(`${where} options`, input, 'give an object')
   }
-  for (const key of Object.keys(input)) {
-    if (known.includes(key)) continue
+  for (const [key, value] of Object.entries(input)) {
+    if (known.includes(key)) {
+      if (value !== null || nullable.includes(key)) continue
+      throw invalid(`${where} option '${key}'`, value, 'leave it out, or give undefined, for the default')
+    }
     const near = nearest(key, known)
     const fix = near ? `did you mean '${near}'?` : `known are ${known.join(', ')}`
     throw invalid(
@@ -35,10 +47,17 @@ export function checkName(what: string, value: string, max = 64): string {
   return value
 }
 
-/** Text that an application stores under: not empty, bounded, without what would confuse a key or a log line. */
+/**
+ * Text that becomes part of a key: not empty, bounded, without braces and control characters, and well-formed
+ * (half a surrogate pair becomes U+FFFD in UTF-8, so that two different texts would become one key).
+ */
 export function checkText(what: string, value: string, max: number): string {
   if (!isText(value, max)) {
-    throw invalid(what, value, `give 1 to ${max} characters without braces and control characters`)
+    const fix =
+      typeof value === 'string' && !isWellFormed(value)
+        ? 'it holds half a surrogate pair (an emoji cut in two); cut text by code points'
+        : `give 1 to ${max} characters without braces and control characters`
+    throw invalid(what, value, fix)
   }
   return value
 }
@@ -46,7 +65,13 @@ export function checkText(what: string, value: string, max: number): string {
 const UNSAFE = /[\u0000-\u001f\u007f{}]/
 
 export function isText(value: string, max: number): boolean {
-  return typeof value === 'string' && value.length > 0 && value.length <= max && !UNSAFE.test(value)
+  return (
+    typeof value === 'string' &&
+    value.length > 0 &&
+    value.length <= max &&
+    !UNSAFE.test(value) &&
+    isWellFormed(value)
+  )
 }
 
 /** A payload as JSON text; refuses what JSON cannot carry, and more than `maxBytes`. */

@@ -1,0 +1,35 @@
+/** Half a surrogate pair: UTF-8 cannot carry it, and JSON decoders in Redis refuse its escape. */
+const LONE_SURROGATE = /[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/
+
+/** Whether a text is the same after a round trip through UTF-8. */
+export function isWellFormed(text: string): boolean {
+  return !LONE_SURROGATE.test(text)
+}
+
+/** The text with U+FFFD in place of each half surrogate pair. */
+export function wellFormed(text: string): string {
+  return isWellFormed(text) ? text : text.replace(new RegExp(LONE_SURROGATE, 'g'), '\ufffd')
+}
+
+/** At most `max` UTF-16 units of a text, well-formed: a surrogate pair at the cut is left out whole. */
+export function cut(text: string, max: number): string {
+  if (text.length <= max) return wellFormed(text)
+  const last = text.charCodeAt(max - 1)
+  return wellFormed(text.slice(0, last >= 0xd8_00 && last <= 0xdb_ff ? max - 1 : max))
+}
+
+/**
+ * What an error says, for any thrown value: its message, or the value as text. Never throws, whatever getters,
+ * `toString` or `message` do.
+ */
+export function errorText(thrown: unknown): string {
+  try {
+    if (typeof thrown === 'object' && thrown !== null && 'message' in thrown) {
+      const { message } = thrown
+      if (typeof message === 'string' && message !== '') return wellFormed(message)
+    }
+    return wellFormed(String(thrown))
+  } catch {
+    return 'a thrown value that cannot be shown'
+  }
+}
