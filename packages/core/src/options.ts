@@ -17,7 +17,7 @@ export function checkOptions(
   for (const [key, value] of Object.entries(input)) {
     if (known.includes(key)) {
       if (value !== null || nullable.includes(key)) continue
-      throw invalid(`${where} option '${key}'`, value, 'leave it out, or give undefined, for the default')
+      throw invalid(key, value, `give a value, or leave it out for the default (in the ${where} options)`)
     }
     const near = nearest(key, known)
     const fix = near ? `did you mean '${near}'?` : `known are ${known.join(', ')}`
