@@ -157,7 +157,7 @@ describe('a user with few rights', () => {
     await bench.raw.call('ACL', 'SETUSER', 'eve', 'reset', 'on', '>x', '~other:*', '+@all')
     const penknife = open(pattern(bench.server.url, { username: 'eve', password: 'x' }))
     await expect(counters(penknife.space('shop'))('c')).rejects.toMatchObject({
-      code: 'PENKNIFE_REJECTED',
+      code: 'PENKNIFE_UNAVAILABLE',
       fate: 'not-done',
     })
   })

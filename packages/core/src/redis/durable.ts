@@ -2,6 +2,7 @@ import type { Cluster, Redis } from 'ioredis'
 
 import { PenknifeError } from '../errors.ts'
 import { BLOCK_MS, type Connection, type Connections, type Owner } from './connections.ts'
+import { errorText } from '../text.ts'
 import { argsOf, handOver, type Sent } from './direct.ts'
 import { movedAway, neverSent } from './failures.ts'
 import { type Port, Runner, type RunnerOptions } from './runner.ts'
@@ -167,7 +168,8 @@ function createWaitingSink(
       try {
         const args = fsynced ? [1, replicas, waitMs] : [replicas, waitMs]
         const found = await link.redis.call(command, ...args)
-        const [local, others] = (fsynced ? found : [1, found]) as [number, number]
+        const [local, others] = (fsynced && Array.isArray(found) ? found : [1, found]) as [unknown, unknown]
+        if (typeof local !== 'number' || typeof others !== 'number') throw unreadable(command, found)
         if (local < 1 || others < replicas) throw tooFew(local, others)
       } catch (error) {
         throw error instanceof PenknifeError ? error : unconfirmed(error)
@@ -243,6 +245,14 @@ function refusal(command: string, cause: unknown): PenknifeError {
   return new PenknifeError('PENKNIFE_REJECTED', `${needs}; the server said: ${(cause as Error).message}`, {
     cause,
   })
+}
+
+function unreadable(command: string, found: unknown): PenknifeError {
+  return new PenknifeError(
+    'PENKNIFE_NOT_DURABLE',
+    `the call was carried out, but what ${command} replied cannot be read (${errorText(found)}); it may be lost`,
+    { fate: 'unknown' },
+  )
 }
 
 function unconfirmed(cause: unknown): PenknifeError {

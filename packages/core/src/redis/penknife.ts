@@ -6,7 +6,7 @@ import { createTopic, type Topic } from '../events.ts'
 import { checkName, checkOptions, wholeNumber } from '../options.ts'
 import { type Breaker, type Breakers, type BreakerOptions, createBreakers } from './breaker.ts'
 import { type Connection, type Connections, createConnections } from './connections.ts'
-import { replyCode } from './failures.ts'
+import { isReply } from './failures.ts'
 import { createDurable, type Safety } from './durable.ts'
 import { createKeys, type Keys } from './keys.ts'
 import { type Port, Runner } from './runner.ts'
@@ -251,7 +251,7 @@ function watchServer(connection: Connection, topic: Topic<PenknifeEvent>): Serve
         },
         (error: unknown) => {
           // Gone again: the next connection looks. A reply is a server that does not let us look.
-          if (!replyCode(error)) return
+          if (!isReply(error) && !(error instanceof PenknifeError)) return
           unreadable = {
             code: 'unreadable',
             message: `the server's settings cannot be read: ${String(error)}`,

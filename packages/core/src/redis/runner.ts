@@ -1,10 +1,12 @@
+import { reportFault } from '../callbacks.ts'
 import { PenknifeError } from '../errors.ts'
+import { cut, errorText } from '../text.ts'
 import type { Breaker } from './breaker.ts'
 import { Deadlines, type Timed } from './deadlines.ts'
 import { Bulk, type Receiver, type Sent } from './direct.ts'
-import { failureOf, movedAway, neverSent, replyCode } from './failures.ts'
+import { badReply, failureOf, isReply, movedAway, neverSent, replyCode } from './failures.ts'
 import type { Route } from './keys.ts'
-import type { Arg, Reply, Script, SharedArg } from './script.ts'
+import type { Arg, Script, SharedArg } from './script.ts'
 import type { CommandSink } from './sink.ts'
 
 export interface RunnerOptions {
@@ -25,6 +27,8 @@ export interface Port<Item extends readonly Arg[], Result> {
   to(receiver: Receiver<Result>, route: Route, ...item: Item): void
 }
 
+/** Characters of a key that an error quotes. */
+const LONGEST_KEY = 100
 /** Bytes of arguments after which a batch is full; a larger item travels alone. */
 const BATCH_BYTES = 256 * 1024
 
@@ -73,6 +77,8 @@ export class Runner {
       script,
       name,
       shared: shared.map((value) => (isKeys(value) ? value : new Bulk(value))),
+      readOnly: /^#!lua flags=\S*no-writes/.test(script.text),
+      kinds: kindsOf(script.returns),
       sha: new Bulk(script.sha),
       deadlineMs,
       deadlines,
@@ -172,7 +178,11 @@ export class Runner {
 
   #run(batch: Batch, command: 'evalsha' | 'eval', script: Bulk): void {
     batch.sent = true
-    this.#sink.send(command, batch.command(script), batch.slot, batch)
+    try {
+      this.#sink.send(command, batch.command(script), batch.slot, batch)
+    } catch (error) {
+      this.#fail(batch, error)
+    }
   }
 
   #fail(batch: Batch, error: unknown): void {
@@ -188,8 +198,8 @@ export class Runner {
       return
     }
     if (code === 'READONLY') this.#options.onReadonly()
-    const failure = failureOf(batch.bound.name, error)
-    if (code) batch.answered()
+    const failure = batch.failureOf(error)
+    if (isReply(error)) batch.answered()
     else batch.unanswered(failure)
     this.#settle(batch)
     batch.reject(failure)
@@ -246,6 +256,9 @@ interface Bound {
   readonly name: string
   /** Keys that all items share, then values. */
   readonly shared: readonly (Bulk | readonly string[])[]
+  readonly readOnly: boolean
+  /** What the script may reply, see `kindOf`. */
+  readonly kinds: number
   readonly sha: Bulk
   readonly deadlineMs: number
   readonly deadlines: Deadlines<Batch>
@@ -326,18 +339,56 @@ class Batch implements Timed<Batch>, Receiver<unknown> {
     return true
   }
 
-  /** With what the script replied. */
+  /** With what the script replied. Never throws: it runs in the middle of ioredis' parser. */
   resolve(answer: unknown, onReadonly: () => void): void {
+    const items = this.#items
     const receivers = this.#end()
-    const replies = receivers.length === 1 ? [answer] : (answer as readonly unknown[])
-    for (let at = 0; at < receivers.length; at++) {
-      const receiver = receivers[at] as Receiver<unknown>
-      const reply = replies[at] as Reply | Error
-      if (reply instanceof Error) {
-        if (replyCode(reply) === 'READONLY') onReadonly()
-        receiver.failed(failureOf(this.bound.name, reply))
-      } else receiver.received(reply)
+    const { length } = receivers
+    const replies: unknown = length === 1 ? [answer] : answer
+    if (Array.isArray(replies) && replies.length === length) {
+      for (let at = 0; at < length; at++) {
+        const reply: unknown = replies[at]
+        if (!this.#tell(receivers[at] as Receiver<unknown>, reply, items[at] as readonly Arg[])) {
+          if (replyCode(reply) === 'READONLY') onReadonly()
+        }
+      }
+    } else if (length > 0) {
+      const bad = badReply(this.bound.name, `${show(answer)} is no list of ${length} replies`)
+      for (const receiver of receivers) fail(receiver, bad)
     }
+  }
+
+  /** Whether the receiver got a reply of a type that the script has. */
+  #tell(receiver: Receiver<unknown>, reply: unknown, item: readonly Arg[]): boolean {
+    const { kinds, readOnly, script } = this.bound
+    if ((kinds & kindOf(reply)) !== 0) {
+      try {
+        receiver.received(reply)
+      } catch (error) {
+        fail(receiver, badReply(this.#about(item), errorText(error), error))
+      }
+      return true
+    }
+    const about = this.#about(item)
+    const expected = script.returns.replaceAll('|', ' or ')
+    if (isReply(reply)) fail(receiver, failureOf(about, reply, readOnly))
+    else fail(receiver, badReply(about, `${show(reply)} where ${expected} was expected`))
+    return false
+  }
+
+  /** The error of all its calls. */
+  failureOf(error: unknown): PenknifeError {
+    const [only] = this.#items
+    const { name, readOnly } = this.bound
+    const known = isReply(error) && only !== undefined && this.calls === 1
+    return failureOf(known ? this.#about(only) : name, error, readOnly)
+  }
+
+  /** What an item's error is about. */
+  #about(item: readonly Arg[]): string {
+    const { name, script, shared } = this.bound
+    const key = script.sharedKeys ? (shared[0] as readonly string[])[0] : item[0]
+    return `${name}, key '${cut(String(key), LONGEST_KEY)}'`
   }
 
   /** The server said something; after the deadline it says nothing of how fast it is. */
@@ -350,7 +401,7 @@ class Batch implements Timed<Batch>, Receiver<unknown> {
   }
 
   reject(error: PenknifeError): void {
-    for (const receiver of this.#end()) receiver.failed(error)
+    for (const receiver of this.#end()) fail(receiver, error)
   }
 
   /** Who is to be told; nobody twice. Its port keeps it until the next call, but nothing of what it was sent for. */
@@ -363,6 +414,37 @@ class Batch implements Timed<Batch>, Receiver<unknown> {
     this.#items = []
     return receivers
   }
+}
+
+/** Tells a receiver; one that throws must not keep the others from being told. */
+function fail(receiver: Receiver<unknown>, error: PenknifeError): void {
+  try {
+    receiver.failed(error)
+  } catch (fault) {
+    reportFault('what handles a failed call failed', fault)
+  }
+}
+
+/** A bit for each kind of reply; none for what no script replies with. */
+function kindOf(reply: unknown): number {
+  if (typeof reply === 'number') return 1
+  if (typeof reply === 'string') return 2
+  if (reply === null) return 4
+  return Array.isArray(reply) ? 8 : 0
+}
+
+function kindsOf(returns: string): number {
+  let kinds = 0
+  for (const type of returns.split('|')) kinds |= KINDS[type] ?? 0
+  return kinds
+}
+
+const KINDS: Readonly<Record<string, number>> = { integer: 1, string: 2, null: 4, list: 8, integers: 8 }
+
+function show(reply: unknown): string {
+  if (Array.isArray(reply)) return `a list of ${reply.length}`
+  if (typeof reply === 'string') return JSON.stringify(cut(reply, 60))
+  return isReply(reply) ? `the error ${reply.message}` : String(reply)
 }
 
 function isKeys(value: SharedArg): value is readonly string[] {

@@ -1,3 +1,4 @@
+import { PenknifeError } from '../errors.ts'
 import type { Connection } from './connections.ts'
 
 /** What the features ask of a server. */
@@ -21,7 +22,9 @@ export interface Finding {
 /** Asks the server for its version, memory limits and persistence: one INFO. */
 export async function lookAtServer(connection: Connection): Promise<ServerInfo> {
   const fields = new Map<string, string>()
-  for (const line of (await connection.info()).split('\r\n')) {
+  const text: unknown = await connection.info()
+  if (typeof text !== 'string') throw new PenknifeError('PENKNIFE_BAD_REPLY', `INFO replied ${String(text)}`)
+  for (const line of text.split('\r\n')) {
     const at = line.indexOf(':')
     if (at > 0) fields.set(line.slice(0, at), line.slice(at + 1))
   }

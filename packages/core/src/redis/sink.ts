@@ -2,7 +2,7 @@ import type { Cluster, Redis } from 'ioredis'
 
 import type { Connection } from './connections.ts'
 import { argsOf, handOver, type Receiver, send, type Sent } from './direct.ts'
-import { neverSent, replyCode } from './failures.ts'
+import { isReply, neverSent } from './failures.ts'
 
 /** What the runner sends through. */
 export interface CommandSink {
@@ -37,7 +37,7 @@ export async function answersWithin(
   const answer = new Promise<boolean>((resolve) => {
     sink.send('get', [key], slot, {
       received: () => resolve(true),
-      failed: (error) => resolve(replyCode(error) !== undefined),
+      failed: (error) => resolve(isReply(error)),
     })
   })
   try {

@@ -1,5 +1,6 @@
 import type { Cluster, Redis } from 'ioredis'
 
+import { reportFault } from '../callbacks.ts'
 import { PenknifeError } from '../errors.ts'
 import type { Connection, Connections, Owner } from './connections.ts'
 import { replyCode } from './failures.ts'
@@ -44,6 +45,7 @@ export function createSubscriber(connections: Connections, commands: Connection)
   const links = new Map<string, Redis>()
   let closed = false
   let told = false
+  let reported = false
   let retrying: NodeJS.Timeout | undefined
 
   /** The connection that serves a slot now; undefined while its master is unknown. */
@@ -62,7 +64,14 @@ export function createSubscriber(connections: Connections, commands: Connection)
     }, PROBE_MS)
     probe.unref()
     link.on('smessage', (channel: string, text: string) => {
-      for (const listener of channels.get(channel)?.listeners ?? []) listener.message(text)
+      for (const listener of channels.get(channel)?.listeners ?? []) {
+        // In the middle of ioredis' parser: whatever was published, the process lives on.
+        try {
+          listener.message(text)
+        } catch (error) {
+          report(error)
+        }
+      }
     })
     link.on('ready', () => followAll(link))
     // A slot moved away (cluster): ask who has it now. It is told once for each channel, and may be told before the
@@ -86,12 +95,27 @@ export function createSubscriber(connections: Connections, commands: Connection)
     return link
   }
 
+  function safely(tell: () => void): void {
+    try {
+      tell()
+    } catch (error) {
+      report(error)
+    }
+  }
+
+  /** What a message or a listener does wrong is said once: whoever may publish could say it without end. */
+  function report(fault: unknown): void {
+    if (reported) return
+    reported = true
+    reportFault('a message or an acknowledgement of a channel could not be handled', fault)
+  }
+
   /** The channels of a connection that broke are no longer followed; on a cluster another node may have them. */
   function interrupted(link: Redis): void {
     for (const followed of channels.values()) {
       if (followed.link !== link || followed.state !== 'live') continue
       followed.state = 'idle'
-      for (const listener of followed.listeners) listener.interrupted?.()
+      for (const listener of followed.listeners) safely(() => listener.interrupted?.())
     }
     retry()
   }
@@ -112,7 +136,8 @@ export function createSubscriber(connections: Connections, commands: Connection)
     link.ssubscribe(followed.channel).then(
       () => {
         followed.state = link.status === 'ready' ? 'live' : 'idle'
-        if (followed.state === 'live') for (const listener of followed.listeners) listener.followed()
+        if (followed.state !== 'live') return
+        for (const listener of followed.listeners) safely(() => listener.followed())
       },
       (error: unknown) => {
         followed.state = 'idle'
