@@ -17,6 +17,8 @@ export interface Connections {
   open(purpose: Purpose): Connection
   /** The owner of a slot as an open cluster connection knows it; undefined while it knows none. */
   owner(cluster: Cluster, slot: number, purpose: Purpose): Owner | undefined
+  /** A connection to the node `host:port` of a cluster, with the settings of those to the others. */
+  openNode(cluster: Cluster, node: string, purpose: Purpose): Redis | undefined
 }
 
 /** The master that has a slot now, and how to open a connection of one's own to it. */
@@ -118,6 +120,12 @@ export function createConnections(given: Connection): Connections {
         node,
         open: () => watched(master.duplicate({ ...settings(purpose), readOnly: false }), purpose),
       }
+    },
+    openNode(cluster, node, purpose) {
+      const [like] = cluster.nodes('master')
+      const colon = node.lastIndexOf(':')
+      const address = { host: node.slice(0, colon), port: Number(node.slice(colon + 1)) }
+      return like && watched(like.duplicate({ ...settings(purpose), readOnly: false, ...address }), purpose)
     },
   }
 }

@@ -4,7 +4,7 @@ import { PenknifeError } from '../errors.ts'
 import { BLOCK_MS, type Connection, type Connections, type Owner } from './connections.ts'
 import { errorText } from '../text.ts'
 import { argsOf, handOver, type Sent } from './direct.ts'
-import { movedAway, neverSent } from './failures.ts'
+import { movedAway, neverSent, notSent } from './failures.ts'
 import { type Port, Runner, type RunnerOptions } from './runner.ts'
 import type { Arg, Script, SharedArg } from './script.ts'
 import type { CommandSink } from './sink.ts'
@@ -184,8 +184,7 @@ function createWaitingSink(
   async function call(name: string, args: readonly Sent[], slot: number): Promise<unknown> {
     const link = linkFor(slot)
     if (link?.fit instanceof PenknifeError) throw link.fit
-    // As ioredis says it of a command that it could not send.
-    if (!link) throw new Error("the slot's master is not known and enableOfflineQueue options is false")
+    if (!link) throw notSent()
     const reply = link.redis.call(name, argsOf(args))
     const confirmed = confirm(link)
     // Whoever waits for the reply learns first why the call failed.

@@ -46,9 +46,17 @@ export function neverSent(error: unknown): boolean {
   return error instanceof Error && /enableOfflineQueue options is false/.test(error.message)
 }
 
+/** As ioredis says it of a command that it could not send. */
+export function notSent(): Error {
+  return new Error("the slot's master is not connected and enableOfflineQueue options is false")
+}
+
+/** How ioredis' Cluster ends a command that it sent again and again. */
+const REDIRECTED = /^Too many Cluster redirections\. Last error: ReplyError: (?:MOVED|ASK|TRYAGAIN) /
+
 /** True when a node of a cluster refused a call because its slot is, or is moving, elsewhere: nothing was done. */
-export function movedAway(error: unknown): boolean {
-  return ELSEWHERE.has(replyCode(error) ?? '')
+export function movedAway(error: unknown): error is Error {
+  return ELSEWHERE.has(replyCode(error) ?? '') || (error instanceof Error && REDIRECTED.test(error.message))
 }
 
 /** Turns what came back from ioredis into the error that the caller sees; of a script that only reads, nothing is ever done. */
@@ -71,8 +79,12 @@ export function failureOf(what: string, error: unknown, readOnly: boolean = fals
         })
       : new PenknifeError('PENKNIFE_REJECTED', `${what}: Redis refused the call: ${text}`, { cause })
   }
-  if (neverSent(error)) {
-    return new PenknifeError('PENKNIFE_UNAVAILABLE', `${what}: Redis cannot be reached`, { cause })
+  if (neverSent(error) || movedAway(error)) {
+    return new PenknifeError(
+      'PENKNIFE_UNAVAILABLE',
+      `${what}: Redis cannot be reached (${errorText(error)})`,
+      { cause },
+    )
   }
   return new PenknifeError(
     'PENKNIFE_FATE_UNKNOWN',

@@ -131,7 +131,7 @@ export function connect(redis: Connection, options: ConnectOptions = {}): Penkni
   const connections = createConnections(redis)
   const commands = connections.open('commands')
   const topic = createTopic<PenknifeEvent>('penknife:connection')
-  const sink = createSink(commands, () => {
+  const sink = createSink(commands, connections, () => {
     runner.resume()
     breakers.resume()
   })

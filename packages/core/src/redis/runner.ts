@@ -29,6 +29,8 @@ export interface Port<Item extends readonly Arg[], Result> {
 
 /** Characters of a key that an error quotes. */
 const LONGEST_KEY = 100
+/** Before its deadline a call that was refused is not sent again. */
+const LAST_TRY_MS = 25
 /** Bytes of arguments after which a batch is full; a larger item travels alone. */
 const BATCH_BYTES = 256 * 1024
 
@@ -169,7 +171,7 @@ export class Runner {
   }
 
   #send(batch: Batch): void {
-    if (!this.#sink.ready(batch.slot)) {
+    if (!this.#sink.ready(batch.slot) || batch.endsRefused) {
       this.#waiting.add(batch)
       return
     }
@@ -194,6 +196,7 @@ export class Runner {
     }
     if ((neverSent(error) || movedAway(error)) && !batch.settled) {
       batch.sent = false
+      batch.refusal = movedAway(error) ? error : undefined
       this.#waiting.add(batch)
       return
     }
@@ -220,14 +223,24 @@ export class Runner {
       return
     }
     this.#waiting.delete(batch)
-    const { status, lastError: cause } = this.#sink
-    const why = cause ? `${status}: ${cause.message}` : status
-    const away = `${name}: Redis could not be reached within ${deadlineMs} ms (${why})`
-    const failure = new PenknifeError('PENKNIFE_UNAVAILABLE', away, { cause })
-    batch.unanswered(failure)
+    const failure = this.#awayFailure(batch)
+    if (batch.refusal) batch.answered()
+    else batch.unanswered(failure)
     this.#settle(batch)
     batch.reject(failure)
     this.#ended()
+  }
+
+  /** What a batch fails with that was not sent, or was refused, until its deadline. */
+  #awayFailure({ bound: { name, deadlineMs }, refusal }: Batch): PenknifeError {
+    if (refusal) {
+      const why = `its slot is being moved for longer than ${deadlineMs} ms: ${refusal.message}`
+      return new PenknifeError('PENKNIFE_UNAVAILABLE', `${name}: ${why}`, { cause: refusal })
+    }
+    const { status, lastError: cause } = this.#sink
+    const why = cause ? `${status}: ${cause.message}` : status
+    const away = `${name}: Redis could not be reached within ${deadlineMs} ms (${why})`
+    return new PenknifeError('PENKNIFE_UNAVAILABLE', away, { cause })
   }
 
   /** Makes room, before the callers are told. */
@@ -276,6 +289,8 @@ class Batch implements Timed<Batch>, Receiver<unknown> {
   /** Whether calls may join it. */
   gathers = true
   sent = false
+  /** With what a cluster refused it last, because its slot is moving. */
+  refusal: Error | undefined
   settled = false
   dueAt = 0
   before: Batch | undefined
@@ -304,6 +319,11 @@ class Batch implements Timed<Batch>, Receiver<unknown> {
 
   failed(error: unknown): void {
     this.bound.owner.failed(this, error)
+  }
+
+  /** Whether it is not sent again: so near its end, what is known of it is that nothing was done. */
+  get endsRefused(): boolean {
+    return this.refusal !== undefined && this.dueAt - performance.now() < LAST_TRY_MS
   }
 
   startDeadline(): void {
