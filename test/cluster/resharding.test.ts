@@ -28,10 +28,11 @@ interface Load {
 
 function keepCalling(call: (nth: number) => Promise<unknown>): Load {
   let done = 0
-  let stopped = false
+  const stopping = new AbortController()
+  onTestFinished(() => stopping.abort())
   const errors: PenknifeError[] = []
   async function run(): Promise<void> {
-    for (let nth = 0; !stopped; nth++) {
+    for (let nth = 0; !stopping.signal.aborted; nth++) {
       try {
         await call(nth)
         done += 1
@@ -41,14 +42,13 @@ function keepCalling(call: (nth: number) => Promise<unknown>): Load {
     }
   }
   const running = run()
-  onTestFinished(() => void (stopped = true))
   return {
     get done() {
       return done
     },
     errors,
     async stop() {
-      stopped = true
+      stopping.abort()
       await running
     },
   }

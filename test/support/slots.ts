@@ -62,7 +62,7 @@ export async function addMaster(
   const { host, port, socket } = await ownRedis({ cluster: true })
   const raw = new Redis(socket)
   raw.on('error', () => {})
-  const id = String(await raw.cluster('MYID'))
+  const id = await raw.cluster('MYID')
   const [first] = cluster.nodes as readonly [PrivateRedis, ...PrivateRedis[]]
   await raw.call('CLUSTER', 'MEET', first.host, first.port)
   await until('all know it', async () => {

@@ -102,10 +102,8 @@ export function createClusterSink(
     ready(slot) {
       if (cluster.status !== 'ready') return false
       const node = masterOf(slot)
-      if (node?.status === 'ready') return true
-      if (node?.status === 'wait') node.connect().catch(() => {})
-      else if (!node) lookUp()
-      return false
+      if (!node) lookUp()
+      return isConnected(node)
     },
     send(command, args, slot, receiver) {
       const refused = (error: unknown): void => {
@@ -124,8 +122,7 @@ export function createClusterSink(
             refused(error)
           } else if (code === 'ASK') {
             const target = linkTo(targetOf(error as Error))
-            if (target?.status === 'wait') target.connect().catch(() => {})
-            if (target?.status !== 'ready') refused(error)
+            if (!isConnected(target)) refused(error)
             else {
               // What follows ASKING on its connection is let in, once.
               sendTo(target, 'asking', [], IGNORE)
@@ -142,6 +139,12 @@ export function createClusterSink(
 }
 
 const IGNORE: Receiver<unknown> = { received() {}, failed() {} }
+
+/** Begins to connect a node that is not connected yet. */
+function isConnected(node: Redis | undefined): boolean {
+  if (node?.status === 'wait') node.connect().catch(() => {})
+  return node?.status === 'ready'
+}
 
 function nameOf({ options }: Redis): string {
   return `${options.host}:${options.port}`
