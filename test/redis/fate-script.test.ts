@@ -1,4 +1,4 @@
-import type { PenknifeError, Space } from '@penknife/core'
+import type { PenknifeError, PenknifeEvent, Space } from '@penknife/core'
 import { describe, expect, test } from 'vitest'
 
 import { send } from '../../scripts/redis/resp.ts'
@@ -135,7 +135,10 @@ describe('what Redis refuses before a script begins is not done, and says when t
     ],
   ])('%s', async (code, prepare) => {
     const server = await ownRedis({ args: ['--enable-protected-configs', 'yes'] })
-    const space = open(pattern(server.url)).space('shop')
+    const penknife = open(pattern(server.url))
+    const events: PenknifeEvent[] = []
+    penknife.on((event) => void events.push(event))
+    const space = penknife.space('shop')
     await counters(space)('a')
     await prepare(server)
     // A replica refuses a script that writes for what it is.
@@ -143,6 +146,40 @@ describe('what Redis refuses before a script begins is not done, and says when t
     const error = await failure(call)
     expect(error).toMatchObject({ code: 'PENKNIFE_UNAVAILABLE', fate: 'not-done' })
     expect(error.message).toMatch(`Redis cannot serve the call now: ${code}`)
+    // Not in silence, either.
+    expect(events).toContainEqual({
+      kind: 'refusing',
+      call: expect.stringMatching(/^test\//),
+      code,
+      reason: expect.stringMatching(code),
+    })
+    const { status, reason, refused } = await penknife.health()
+    expect(status).not.toBe('ok')
+    expect(reason).toMatch(code)
+    expect(refused).toMatchObject([{ code, batches: 1 }])
     await send(server, ['SCRIPT', 'KILL']).catch(() => {})
+  })
+
+  test('health is ok again once such a call is carried out, whatever others are', async () => {
+    const server = await ownRedis()
+    const penknife = await openReady(pattern(server.url))
+    const events: string[] = []
+    penknife.on(({ kind }) => void events.push(kind))
+    const space = penknife.space('shop')
+    const count = counters(space)
+    await send(server, ['CONFIG', 'SET', 'maxmemory', '1'])
+    for (let nth = 0; nth < 3; nth++) await failure(count('a'))
+    await callIn(space, reads)('x').catch(() => {})
+    const { status, reason, refused } = await penknife.health()
+    expect({ status, reason }).toEqual({
+      status: 'degraded',
+      reason: expect.stringMatching(/^Redis refuses test\/count-by: OOM/),
+    })
+    expect(refused).toMatchObject([{ call: 'test/count-by', code: 'OOM', batches: 3 }])
+    expect(refused[0]!.sinceMs).toBeGreaterThanOrEqual(refused[0]!.lastMs)
+    await send(server, ['CONFIG', 'SET', 'maxmemory', '0'])
+    expect(await count('a')).toBe(1)
+    expect(await penknife.health()).toMatchObject({ status: 'ok', reason: undefined, refused: [] })
+    expect(events).toEqual(['refusing', 'accepting'])
   })
 })

@@ -174,7 +174,11 @@ export function createRateLimiter(space: Space, options: RateLimiterOptions): Ra
       const received = (reply: PlainReply): void => {
         const outcome = only.read(reply, 1)
         if (outcome) resolve(finish(subject, outcome))
-        else only.take(subject, 1, '').then((slower) => resolve(finish(subject, slower))).catch(failed)
+        else
+          only
+            .take(subject, 1, '')
+            .then((slower) => resolve(finish(subject, slower)))
+            .catch(failed)
       }
       only.askFor({ received, failed }, subject, 1)
     })

@@ -43,6 +43,7 @@ export function createClusterSink(
   cluster.on('end', () => {
     clearTimeout(lookingUp)
     clearTimeout(waiting)
+    lookingUp = waiting = undefined
     for (const link of newcomers.values()) link.disconnect()
   })
 

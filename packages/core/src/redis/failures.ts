@@ -30,6 +30,11 @@ const ELSEWHERE = new Set(['MOVED', 'ASK', 'TRYAGAIN'])
  */
 const RAISED = /(?: script: \w+,)? on @user_script(?::\d+)?\.?$/
 
+/** Whether Redis refused a call before it ran anything of it, for a reason that has nothing to do with the call. */
+export function refusesNow(error: unknown): boolean {
+  return NOT_NOW.has(replyCode(error) ?? '') && !RAISED.test((error as Error).message)
+}
+
 /** Whether Redis answered, with an error. */
 export function isReply(error: unknown): error is Error {
   // By its name too: it may come from another copy of redis-errors.
@@ -73,7 +78,7 @@ export function failureOf(what: string, error: unknown, readOnly: boolean = fals
         { cause, fate: 'unknown' },
       )
     }
-    return NOT_NOW.has(replyCode(error) ?? '')
+    return refusesNow(error)
       ? new PenknifeError('PENKNIFE_UNAVAILABLE', `${what}: Redis cannot serve the call now: ${text}`, {
           cause,
         })

@@ -1,17 +1,17 @@
-import { once } from 'node:events'
-
 import { LONGEST_DEADLINE_MS, durationMs, type Duration } from '../duration.ts'
 import { invalid, PenknifeError } from '../errors.ts'
-import { createTopic, type Topic } from '../events.ts'
 import { checkName, checkOptions, wholeNumber } from '../options.ts'
 import { type Breaker, type Breakers, type BreakerOptions, createBreakers } from './breaker.ts'
 import { type Connection, type Connections, createConnections } from './connections.ts'
-import { isReply } from './failures.ts'
 import { createDurable, type Safety } from './durable.ts'
+import { type Health, pingFailure, toHealth } from './health.ts'
 import { createKeys, type Keys } from './keys.ts'
+import { createNews, type PenknifeEvent } from './news.ts'
+import { createRefusals } from './refusals.ts'
+import { createRoster } from './roster.ts'
 import { type Port, Runner } from './runner.ts'
 import type { Arg, Script, SharedArg } from './script.ts'
-import { type Feature, type Finding, findingsFor, lookAtServer, type ServerInfo } from './server.ts'
+import { type Feature, watchServer } from './server.ts'
 import { answersWithin, createSink, nodeOf } from './sink.ts'
 import { createSubscriber, type Subscriber } from './subscriber.ts'
 
@@ -24,26 +24,6 @@ export interface ConnectOptions {
   readonly maxPendingBytes?: number
   /** When rate limiters stop asking a server that does not answer, and decide by their policy at once. */
   readonly breaker?: BreakerOptions
-}
-
-/** What happens to penknife's connection. */
-export type PenknifeEvent =
-  | { readonly kind: 'available' }
-  | { readonly kind: 'unavailable'; readonly reason: string }
-  | { readonly kind: 'finding'; readonly finding: Finding }
-
-export interface Health {
-  /** `ok`: Redis answered just now. */
-  readonly status: 'ok' | 'unavailable'
-  /** What went wrong last, while there is no connection. */
-  readonly reason: string | undefined
-  /** Milliseconds that the answer took. */
-  readonly latencyMs: number | undefined
-  /** Calls sent or waiting that Redis did not settle yet. */
-  readonly pending: number
-  readonly server: ServerInfo | undefined
-  /** Settings of the server that do not fit the features in use. */
-  readonly findings: readonly Finding[]
 }
 
 export interface Penknife {
@@ -128,46 +108,35 @@ export function connect(redis: Connection, options: ConnectOptions = {}): Penkni
     probe: (slot, key, ms) => answersWithin(sink, slot, key, ms),
   })
 
-  const connections = createConnections(redis)
+  const news = createNews()
+  const roster = createRoster(news.connecting)
+  const connections = createConnections(redis, roster)
   const commands = connections.open('commands')
-  const topic = createTopic<PenknifeEvent>('penknife:connection')
   const sink = createSink(commands, connections, () => {
     runner.resume()
     breakers.resume()
   })
-  const limits = { cluster: connections.cluster, maxPending, maxPendingBytes }
+  const refusals = createRefusals(news.refusing)
+  const limits = { cluster: connections.cluster, maxPending, maxPendingBytes, refusals }
   const runner: Runner = new Runner(sink, {
     ...limits,
     onReadonly: atMostEvery(1000, () => commands.disconnect(true)),
   })
   const durable = createDurable(connections, commands, { ...limits, deadlineMs })
-  const watch = watchServer(commands, topic)
-  /** What was told of the absence; undefined while Redis is there. */
-  let told: string | undefined
-  let warned = false
+  const watch = watchServer(commands, news.finding)
   let closing: Promise<void> | undefined
   commands.on('ready', () => {
-    told = undefined
-    topic.emit({ kind: 'available' })
+    news.available()
     watch.look()
   })
-  commands.on('close', () => {
-    const reason = sink.lastError?.message ?? 'the connection was closed'
-    // Every attempt to connect ends here: one that fails for the same reason is no news.
-    if (reason === told) return
-    told = reason
-    if (!topic.heard && !closing && !warned) {
-      warned = true
-      process.emitWarning(`Redis is away: ${reason}; penknife.on(…) tells of every change`, 'PenknifeWarning')
-    }
-    topic.emit({ kind: 'unavailable', reason })
-  })
+  commands.on('close', () => news.unavailable(sink.lastError?.message ?? 'the connection was closed'))
 
   const subscriber = createSubscriber(connections, commands)
   const endings = new Set<() => Promise<void>>()
 
   async function closeAll(): Promise<void> {
     await Promise.allSettled([...endings].map((end) => end()))
+    news.close()
     breakers.close()
     await Promise.all([runner.close(), durable.close()])
     subscriber.close()
@@ -194,18 +163,18 @@ export function connect(redis: Connection, options: ConnectOptions = {}): Penkni
         },
       })
     },
-    on: (listener) => topic.on(listener),
+    on: news.on,
     async health() {
       const started = performance.now()
-      const answered = await answers(commands, deadlineMs)
-      return {
-        status: answered ? 'ok' : 'unavailable',
-        reason: answered ? undefined : sink.lastError?.message,
-        latencyMs: answered ? performance.now() - started : undefined,
+      const failed = closing ? 'penknife was closed' : await pingFailure(commands, deadlineMs)
+      const why = failed && !closing ? (sink.lastError?.message ?? failed) : failed
+      return toHealth(why, performance.now() - started, {
+        connections: roster.look(),
+        refused: refusals.list(),
         pending: runner.pending + durable.pending,
         server: watch.server(),
         findings: watch.findings(),
-      }
+      })
     },
     close: () => (closing ??= closeAll()),
   }
@@ -215,83 +184,11 @@ function createSpace(name: string, { keyPrefix, db }: Connections, runtime: Omit
   return { name, runtime: { ...runtime, keys: createKeys(name, { keyPrefix, db }) } }
 }
 
-interface ServerWatch {
-  /** Asks the server, now that it is there. */
-  look(): void
-  use(feature: Feature): void
-  server(): ServerInfo | undefined
-  findings(): readonly Finding[]
-}
-
-/** Holds the server's settings against the features in use, and tells each finding once. */
-function watchServer(connection: Connection, topic: Topic<PenknifeEvent>): ServerWatch {
-  const used = new Set<Feature>()
-  const told = new Set<string>()
-  let server: ServerInfo | undefined
-  let unreadable: Finding | undefined
-  const findings = (): readonly Finding[] => {
-    if (unreadable) return [unreadable]
-    return server ? findingsFor(server, used) : []
-  }
-  const tell = (found: readonly Finding[]): void => {
-    for (const finding of found) {
-      if (told.has(finding.code)) continue
-      told.add(finding.code)
-      topic.emit({ kind: 'finding', finding })
-      process.emitWarning(finding.message, { type: 'PenknifeWarning', code: finding.code })
-    }
-  }
-  return {
-    look() {
-      lookAtServer(connection).then(
-        (found) => {
-          server = found
-          unreadable = undefined
-          tell(findings())
-        },
-        (error: unknown) => {
-          // Gone again: the next connection looks. A reply is a server that does not let us look.
-          if (!isReply(error) && !(error instanceof PenknifeError)) return
-          unreadable = {
-            code: 'unreadable',
-            message: `the server's settings cannot be read: ${String(error)}`,
-          }
-          tell(findings())
-        },
-      )
-    },
-    use(feature) {
-      used.add(feature)
-      tell(findings())
-    },
-    server: () => server,
-    findings,
-  }
-}
-
 function atMostEvery(ms: number, run: () => void): () => void {
   let next = 0
   return () => {
     if (performance.now() < next) return
     next = performance.now() + ms
     run()
-  }
-}
-
-/** Whether the server answers a PING within the time; a connection that is being made is waited for. */
-async function answers(connection: Connection, ms: number): Promise<boolean> {
-  const late = new AbortController()
-  const timer = setTimeout(() => late.abort(), ms)
-  try {
-    if (connection.status !== 'ready') await once(connection, 'ready', { signal: late.signal })
-    await Promise.race([
-      connection.ping(),
-      once(late.signal, 'abort').then(() => Promise.reject(new Error('late'))),
-    ])
-    return true
-  } catch {
-    return false
-  } finally {
-    clearTimeout(timer)
   }
 }

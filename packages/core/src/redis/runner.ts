@@ -6,6 +6,7 @@ import { Deadlines, type Timed } from './deadlines.ts'
 import { Bulk, type Receiver, type Sent } from './direct.ts'
 import { badReply, failureOf, isReply, movedAway, neverSent, replyCode } from './failures.ts'
 import type { Route } from './keys.ts'
+import type { Refusals } from './refusals.ts'
 import type { Arg, Script, SharedArg } from './script.ts'
 import type { CommandSink } from './sink.ts'
 
@@ -16,6 +17,7 @@ export interface RunnerOptions {
   readonly maxPending: number
   /** Bytes of the arguments of those calls. */
   readonly maxPendingBytes: number
+  readonly refusals: Refusals
   /** Told when a master turned out to be a replica: the connection should look for the master again. */
   readonly onReadonly: () => void
 }
@@ -153,6 +155,7 @@ export class Runner {
   readonly #owner: BatchOwner = {
     received: (batch, reply) => {
       batch.answered()
+      if (this.#options.refusals.any) this.#options.refusals.done(batch.bound.script.name)
       this.#settle(batch)
       batch.resolve(reply, this.#options.onReadonly)
       this.#ended()
@@ -201,6 +204,7 @@ export class Runner {
       return
     }
     if (code === 'READONLY') this.#options.onReadonly()
+    this.#options.refusals.refused(batch.bound.script.name, error)
     const failure = batch.failureOf(error)
     if (isReply(error)) batch.answered()
     else batch.unanswered(failure)

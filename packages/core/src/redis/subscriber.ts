@@ -60,7 +60,8 @@ export function createSubscriber(connections: Connections, commands: Connection)
     const link = owner.open()
     links.set(owner.node, link)
     const probe = setInterval(() => {
-      if (link.status === 'ready') link.ping().catch(() => {})
+      if (links.get(owner.node) !== link) clearInterval(probe)
+      else if (link.status === 'ready') link.ping().catch(() => {})
     }, PROBE_MS)
     probe.unref()
     link.on('smessage', (channel: string, text: string) => {
@@ -91,7 +92,6 @@ export function createSubscriber(connections: Connections, commands: Connection)
       }
       interrupted(link)
     })
-    link.on('end', () => clearInterval(probe))
     return link
   }
 
@@ -191,7 +191,8 @@ export function createSubscriber(connections: Connections, commands: Connection)
       closed = true
       clearTimeout(retrying)
       channels.clear()
-      for (const link of links.values()) (link as Connection).disconnect()
+      for (const link of links.values()) link.disconnect()
+      links.clear()
     },
   }
 }
