@@ -154,7 +154,7 @@ test('calls whose deadline ends while the slot moves are known not to be done', 
   expect(refused.filter(({ fate }) => fate !== 'not-done')).toEqual([])
   // On a slow machine the deadline of one or another ends while it is on its way.
   expect(errors.length - refused.length).toBeLessThanOrEqual(errors.length / 10)
-  expect(refused[0]?.message).toMatch(/slot is being moved.*(TRYAGAIN|ASK|MOVED)/)
+  expect(refused[0]?.message).toMatch(/slot was being moved.*(TRYAGAIN|ASK|MOVED)/)
   await moving.check()
 }, 60_000)
 

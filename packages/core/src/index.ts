@@ -17,7 +17,14 @@ export type * from './notifier/types.ts'
 export { checkOptions } from './options.ts'
 export type { BreakerEvent, BreakerOptions } from './redis/breaker.ts'
 export type { Connection, Purpose } from './redis/connections.ts'
-export { connect, type ConnectOptions, type Penknife, type Runtime, type Space } from './redis/penknife.ts'
+export {
+  connect,
+  type CloseOptions,
+  type ConnectOptions,
+  type Penknife,
+  type Runtime,
+  type Space,
+} from './redis/penknife.ts'
 export type { Health } from './redis/health.ts'
 export type { PenknifeEvent } from './redis/news.ts'
 export type { Refused } from './redis/refusals.ts'

@@ -30,7 +30,11 @@ export interface Durable {
     of?: string,
   ): Port<Item, Result>
   readonly pending: number
-  close(): Promise<void>
+  /** As that of a Runner's patience. */
+  hurry(ms: number): void
+  /** Refuses new calls and resolves when the pending ones ended. */
+  idle(): Promise<void>
+  close(): void
 }
 
 /** Before the owner of a slot is looked up again. */
@@ -73,8 +77,13 @@ export function createDurable(
       for (const { runner } of lanes.values()) sum += runner.pending
       return sum
     },
-    async close() {
+    hurry(ms) {
+      for (const { runner } of lanes.values()) runner.patience.end(ms)
+    },
+    async idle() {
       await Promise.all([...lanes.values()].map(({ runner }) => runner.close()))
+    },
+    close() {
       for (const { sink } of lanes.values()) sink.close()
     },
   }

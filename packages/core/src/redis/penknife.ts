@@ -5,11 +5,13 @@ import { type Breaker, type Breakers, type BreakerOptions, createBreakers } from
 import { type Connection, type Connections, createConnections } from './connections.ts'
 import { createDurable, type Safety } from './durable.ts'
 import { type Health, pingFailure, toHealth } from './health.ts'
+import { atMost, createEndings, type End } from './endings.ts'
 import { createKeys, type Keys } from './keys.ts'
 import { createNews, type PenknifeEvent } from './news.ts'
 import { createRefusals } from './refusals.ts'
+import { createRepeats } from './repeats.ts'
 import { createRoster } from './roster.ts'
-import { type Port, Runner } from './runner.ts'
+import { type Patience, type Port, Runner } from './runner.ts'
 import type { Arg, Script, SharedArg } from './script.ts'
 import { type Feature, watchServer } from './server.ts'
 import { answersWithin, createSink, nodeOf } from './sink.ts'
@@ -26,6 +28,11 @@ export interface ConnectOptions {
   readonly breaker?: BreakerOptions
 }
 
+export interface CloseOptions {
+  /** What did not end by then is cut off: close() always resolves. Default: 15 s. */
+  readonly deadline?: Duration
+}
+
 export interface Penknife {
   /** A named part of Redis whose streams, boards and notifications one script may update together. */
   space(name: string): Space
@@ -33,8 +40,13 @@ export interface Penknife {
   on(listener: (event: PenknifeEvent) => void): () => void
   /** For a health route: one PING, and what is known of the server. Never throws. */
   health(): Promise<Health>
-  /** Stops workers and subscriptions, waits for pending calls, and closes every connection it opened. */
-  close(): Promise<void>
+  /**
+   * Stops workers and subscriptions, waits for pending calls, and closes every connection it opened. Calls that wait for
+   * a Redis that is away fail after half a second. Never rejects.
+   *
+   * @throws PENKNIFE_INVALID for a wrong option, at once.
+   */
+  close(options?: CloseOptions): Promise<void>
 }
 
 /** The unit of atomicity: everything in it lives in one slot of a cluster. It costs nothing until used. */
@@ -62,7 +74,10 @@ export interface Runtime {
     /** What its errors say it is about, such as `stream 'orders' of space 'shop'`. */
     of?: string,
     breaker?: Breaker,
+    /** Of an object whose calls must not wait once it is being closed. */
+    patience?: Patience,
   ): Port<Item, Result>
+  createPatience(): Patience
   /** For calls whose caller has another answer when Redis has none: give `bind` the one of their deadline. */
   readonly breakers: Breakers
   /**
@@ -77,10 +92,16 @@ export interface Runtime {
   ): Port<Item, Result>
   /** A connection for blocking reads; who opens it closes it. */
   openReader(): Connection
-  /** Says that the application uses a feature, so that the server's settings are held against it. */
-  use(feature: Feature): void
-  /** Registers what close() must end first; the function that comes back takes it off again. */
-  onClose(end: () => Promise<void>): () => void
+  /**
+   * Says that an object of a feature was made, so that the server's settings are held against the feature, and one that is made
+   * again and again is noticed.
+   */
+  use(feature: Feature, name: string): void
+  /**
+   * Registers what close() must end first; the function that comes back takes it off again. It is kept until then, with
+   * everything that it refers to: an object registers while there is something to end.
+   */
+  onClose(end: End): () => void
 }
 
 /**
@@ -132,14 +153,25 @@ export function connect(redis: Connection, options: ConnectOptions = {}): Penkni
   commands.on('close', () => news.unavailable(sink.lastError?.message ?? 'the connection was closed'))
 
   const subscriber = createSubscriber(connections, commands)
-  const endings = new Set<() => Promise<void>>()
+  const endings = createEndings()
+  const repeated = createRepeats()
 
-  async function closeAll(): Promise<void> {
-    await Promise.allSettled([...endings].map((end) => end()))
+  async function closeAll(ms: number): Promise<void> {
+    const until = performance.now() + ms
+    const left = (): number => Math.max(0, until - performance.now())
+    runner.patience.end(CLOSING_MS)
+    durable.hurry(CLOSING_MS)
+    const going = await endings.run(ms)
+    if (going > 0) {
+      const what = `penknife.close(): ${going} workers or subscriptions did not end within ${ms} ms and are cut off`
+      process.emitWarning(what, 'PenknifeWarning')
+    }
     news.close()
     breakers.close()
-    await Promise.all([runner.close(), durable.close()])
+    // What was sent and is not answered fails with its connection.
+    await atMost(left(), Promise.all([runner.close(), durable.idle()]))
     subscriber.close()
+    durable.close()
     commands.disconnect()
   }
 
@@ -149,18 +181,19 @@ export function connect(redis: Connection, options: ConnectOptions = {}): Penkni
         subscriber,
         deadlineMs,
         breakers,
-        bind: (script, shared, ms = deadlineMs, of = '', breaker) =>
-          runner.bind(script, shared, ms, of, breaker),
+        bind: (script, shared, ms = deadlineMs, of = '', breaker, patience) =>
+          runner.bind(script, shared, ms, of, breaker, patience),
+        createPatience: () => runner.createPatience(),
         bindDurable: durable.bind,
         openReader() {
           if (closing) throw new PenknifeError('PENKNIFE_CLOSED', 'worker: penknife was closed')
           return connections.open('reader')
         },
-        use: (feature) => watch.use(feature),
-        onClose(end) {
-          endings.add(end)
-          return () => endings.delete(end)
+        use(feature, object) {
+          watch.use(feature)
+          repeated(feature, name, object)
         },
+        onClose: (end) => endings.add(end),
       })
     },
     on: news.on,
@@ -176,8 +209,18 @@ export function connect(redis: Connection, options: ConnectOptions = {}): Penkni
         findings: watch.findings(),
       })
     },
-    close: () => (closing ??= closeAll()),
+    close: (given = {}) => (closing ??= closeAll(closingMs(given))),
   }
+}
+
+/** A worker has 10 s for its handlers, and then tells Redis how they ended. */
+const CLOSE_MS = 15_000
+/** How long calls still wait for a connection once penknife is being closed. */
+const CLOSING_MS = 500
+
+function closingMs(given: CloseOptions): number {
+  checkOptions('close', given, ['deadline'])
+  return durationMs('deadline', given.deadline ?? CLOSE_MS, { min: 0, max: LONGEST_DEADLINE_MS })
 }
 
 function createSpace(name: string, { keyPrefix, db }: Connections, runtime: Omit<Runtime, 'keys'>): Space {

@@ -22,6 +22,24 @@ export interface RunnerOptions {
   readonly onReadonly: () => void
 }
 
+/** How long calls wait for a connection: until their deadline, unless it ends before. */
+export class Patience {
+  over = false
+  readonly #ended: () => void
+
+  constructor(ended: () => void) {
+    this.#ended = ended
+  }
+
+  /** After so many milliseconds calls that are not sent fail at once, those that wait and those to come: not done. */
+  end(ms: number): void {
+    setTimeout(() => {
+      this.over = true
+      this.#ended()
+    }, ms).unref()
+  }
+}
+
 /** Sends one item of a script; resolves with its reply. */
 export interface Port<Item extends readonly Arg[], Result> {
   (route: Route, ...item: Item): Promise<Result>
@@ -49,6 +67,8 @@ export class Runner {
   #gathering: Batch[] = []
   #waiting = new Set<Batch>()
   readonly #deadlines = new Map<number, Deadlines<Batch>>()
+  /** Of the calls of ports that have none of their own. */
+  readonly patience: Patience = this.createPatience()
   #calls = 0
   #bytes = 0
   #closed = false
@@ -64,6 +84,13 @@ export class Runner {
     return this.#calls
   }
 
+  createPatience(): Patience {
+    const patience: Patience = new Patience(() => {
+      for (const batch of this.#waiting) if (batch.bound.patience === patience) this.#expire(batch)
+    })
+    return patience
+  }
+
   /**
    * Ties a script to the values shared by its calls and to a deadline in milliseconds; errors call it by its name,
    * and `of` what it is about. With a breaker its calls fail at once while the server is known not to answer.
@@ -74,6 +101,7 @@ export class Runner {
     deadlineMs: number,
     of: string = '',
     breaker?: Breaker,
+    patience: Patience = this.patience,
   ): Port<Item, Result> {
     const name = of === '' ? script.name : `${script.name} of ${of}`
     const deadlines = this.#deadlinesOf(deadlineMs)
@@ -87,6 +115,7 @@ export class Runner {
       deadlineMs,
       deadlines,
       breaker,
+      patience,
       owner: this.#owner,
     }
     /** The last batch of each slot; outside a cluster there is one for all. */
@@ -174,13 +203,14 @@ export class Runner {
   }
 
   #send(batch: Batch): void {
-    if (!this.#sink.ready(batch.slot) || batch.endsRefused) {
-      this.#waiting.add(batch)
-      return
-    }
-    this.#run(batch, 'evalsha', batch.bound.sha)
+    if (!this.#sink.ready(batch.slot) || batch.endsRefused) this.#wait(batch)
+    else this.#run(batch, 'evalsha', batch.bound.sha)
   }
 
+  #wait(batch: Batch): void {
+    this.#waiting.add(batch)
+    if (batch.bound.patience.over) this.#expire(batch)
+  }
   #run(batch: Batch, command: 'evalsha' | 'eval', script: Bulk): void {
     batch.sent = true
     try {
@@ -200,7 +230,7 @@ export class Runner {
     if ((neverSent(error) || movedAway(error)) && !batch.settled) {
       batch.sent = false
       batch.refusal = movedAway(error) ? error : undefined
-      this.#waiting.add(batch)
+      this.#wait(batch)
       return
     }
     if (code === 'READONLY') this.#options.onReadonly()
@@ -236,14 +266,15 @@ export class Runner {
   }
 
   /** What a batch fails with that was not sent, or was refused, until its deadline. */
-  #awayFailure({ bound: { name, deadlineMs }, refusal }: Batch): PenknifeError {
+  #awayFailure({ bound: { name, deadlineMs, patience }, refusal }: Batch): PenknifeError {
+    const within = patience.over ? 'before it was closed' : `within ${deadlineMs} ms`
     if (refusal) {
-      const why = `its slot is being moved for longer than ${deadlineMs} ms: ${refusal.message}`
+      const why = `its slot was being moved and not served ${within}: ${refusal.message}`
       return new PenknifeError('PENKNIFE_UNAVAILABLE', `${name}: ${why}`, { cause: refusal })
     }
     const { status, lastError: cause } = this.#sink
     const why = cause ? `${status}: ${cause.message}` : status
-    const away = `${name}: Redis could not be reached within ${deadlineMs} ms (${why})`
+    const away = `${name}: Redis could not be reached ${within} (${why})`
     return new PenknifeError('PENKNIFE_UNAVAILABLE', away, { cause })
   }
 
@@ -280,6 +311,7 @@ interface Bound {
   readonly deadlineMs: number
   readonly deadlines: Deadlines<Batch>
   readonly breaker: Breaker | undefined
+  readonly patience: Patience
   readonly owner: BatchOwner
 }
 
