@@ -1,10 +1,12 @@
+import { createHash } from 'node:crypto'
+
 import type { Cluster, Redis } from 'ioredis'
 
 import { PenknifeError } from '../errors.ts'
 import { BLOCK_MS, type Connection, type Connections, type Owner } from './connections.ts'
 import { errorText } from '../text.ts'
 import { argsOf, handOver, type Sent } from './direct.ts'
-import { movedAway, neverSent, notSent } from './failures.ts'
+import { movedAway, neverSent, notSent, replyCode } from './failures.ts'
 import { type Port, Runner, type RunnerOptions } from './runner.ts'
 import type { Arg, Script, SharedArg } from './script.ts'
 import type { CommandSink } from './sink.ts'
@@ -104,6 +106,8 @@ interface Link {
   confirmation: Promise<void> | undefined
   /** WAITs under way. */
   waiting: number
+  /** SHA-1s of the scripts that the server ran since it was connected. */
+  readonly ran: Set<string>
 }
 
 function createWaitingSink(
@@ -128,7 +132,7 @@ function createWaitingSink(
 
   function open(owner: Owner): Link {
     const redis = owner.open()
-    const link: Link = { redis, fit: undefined, confirmation: undefined, waiting: 0 }
+    const link: Link = { redis, fit: undefined, confirmation: undefined, waiting: 0, ran: new Set() }
     links.set(owner.node, link)
     redis.on('error', (error: Error) => {
       if (!neverSent(error)) lastError = error
@@ -136,6 +140,7 @@ function createWaitingSink(
     redis.on('ready', () => void probe(link))
     redis.on('close', () => {
       link.fit = undefined
+      link.ran.clear()
       // On a cluster the slots of a master that is gone will be another's: start afresh.
       if (!connections.cluster) return
       if (links.get(owner.node) === link) links.delete(owner.node)
@@ -194,18 +199,24 @@ function createWaitingSink(
     const link = linkFor(slot)
     if (link?.fit instanceof PenknifeError) throw link.fit
     if (!link) throw notSent()
-    const reply = link.redis.call(name, argsOf(args))
-    const confirmed = confirm(link)
+    const sent = argsOf(args)
+    const script = String(sent[0])
+    const reply = link.redis.call(name, sent)
+    // A WAIT behind a script that the server does not know would be in vain, and may take all the time that there is.
+    const known = name === 'eval' || link.ran.has(script)
+    const confirmed = known ? confirm(link) : undefined
     // Whoever waits for the reply learns first why the call failed.
-    confirmed.catch(() => {})
+    confirmed?.catch(() => {})
     let answer: unknown
     try {
       answer = await reply
     } catch (error) {
+      if (replyCode(error) === 'NOSCRIPT') link.ran.delete(script)
       if (movedAway(error) || neverSent(error)) lookUp()
       throw error
     }
-    await confirmed
+    link.ran.add(name === 'eval' ? createHash('sha1').update(script).digest('hex') : script)
+    await (confirmed ?? confirm(link))
     return answer
   }
 
