@@ -1,6 +1,6 @@
 import { connect as connectTo, type Socket } from 'node:net'
 
-import { createStream, type Penknife } from '@penknife/core'
+import { connect, createStream, type Penknife, PenknifeError } from '@penknife/core'
 import { AbstractConnector, type ClusterOptions, Redis, type RedisOptions } from 'ioredis'
 import { expect, onTestFinished, test } from 'vitest'
 
@@ -173,4 +173,38 @@ test('with odd options of the given cluster calls work, and go on after the clus
   await stream.add(1)
   await until('it is handled', () => handled.includes(1))
   expect(await counts[0]!('a')).toBe(3)
+})
+
+/** As node-redis 4 to 6 make them: with a `duplicate`, too. */
+const nodeRedis = {
+  isOpen: false,
+  isReady: false,
+  options: {},
+  duplicate: () => nodeRedis,
+  sendCommand: async () => {},
+  sSubscribe: async () => {},
+}
+
+test.each<[string, unknown, RegExp]>([
+  ['nothing', undefined, /give an ioredis connection/],
+  ['null', null, /give an ioredis connection/],
+  ['a URL', 'redis://localhost', /connect\(new Redis\(url\)\)/],
+  ['the class', Redis, /it is a class or a function; give an ioredis connection/],
+  ['a promise', Promise.resolve(pattern('redis://127.0.0.1:1')), /await it first/],
+  ['options', { host: 'localhost', port: 6379 }, /connect\(new Redis\(options\)\)/],
+  ['a client of node-redis', nodeRedis, /seems to be a client of node-redis .*penknife needs one of ioredis/],
+  ['a cluster of node-redis', { ...nodeRedis, masters: [], options: undefined }, /client of node-redis/],
+  ['a client of GLIDE', { customCommand: async () => {} }, /Valkey GLIDE/],
+  ['a pipeline', pattern('redis://127.0.0.1:1').pipeline(), /it is a pipeline of ioredis/],
+  ['a map', new Map(), /it is a Map; give an ioredis connection/],
+  ['an ioredis of old', { status: 'wait', options: {}, duplicate: () => {} }, /ioredis 5.8 or newer/],
+])('connect refuses %s, and says what to give instead', (_, given, message) => {
+  const attempt = (): unknown => connect(given as never)
+  expect(attempt).toThrow(PenknifeError)
+  expect(attempt).toThrow(message)
+})
+
+test('a penknife given to connect is told from a connection', async () => {
+  const penknife = await openReady(pattern(bench.server.url))
+  expect(() => connect(penknife as never)).toThrow(/it is a penknife already/)
 })

@@ -4,6 +4,7 @@ import { checkName, checkOptions, wholeNumber } from '../options.ts'
 import { type Breaker, type Breakers, type BreakerOptions, createBreakers } from './breaker.ts'
 import { type Connection, type Connections, createConnections } from './connections.ts'
 import { createDurable, type Safety } from './durable.ts'
+import { checkConnection } from './given.ts'
 import { type Health, pingFailure, toHealth } from './health.ts'
 import { atMost, createEndings, type End } from './endings.ts'
 import { createKeys, type Keys } from './keys.ts'
@@ -116,9 +117,7 @@ export interface Runtime {
  * @throws PENKNIFE_INVALID for a wrong option or a keyPrefix with braces.
  */
 export function connect(redis: Connection, options: ConnectOptions = {}): Penknife {
-  if (typeof redis?.duplicate !== 'function') {
-    throw invalid('redis', redis, 'give an ioredis connection: connect(new Redis())')
-  }
+  const given = checkConnection(redis)
   checkOptions('connect', options, ['deadline', 'maxPending', 'maxPendingBytes', 'breaker'])
   const deadlineMs = durationMs('deadline', options.deadline ?? 2000, { max: LONGEST_DEADLINE_MS })
   const maxPending = wholeNumber('maxPending', options.maxPending ?? 50_000, 1, 10_000_000)
@@ -131,7 +130,7 @@ export function connect(redis: Connection, options: ConnectOptions = {}): Penkni
 
   const news = createNews()
   const roster = createRoster(news.connecting)
-  const connections = createConnections(redis, roster)
+  const connections = createConnections(given, roster)
   const commands = connections.open('commands')
   const sink = createSink(commands, connections, () => {
     runner.resume()
@@ -209,7 +208,7 @@ export function connect(redis: Connection, options: ConnectOptions = {}): Penkni
         findings: watch.findings(),
       })
     },
-    close: (given = {}) => (closing ??= closeAll(closingMs(given))),
+    close: (ending = {}) => (closing ??= closeAll(closingMs(ending))),
   }
 }
 
