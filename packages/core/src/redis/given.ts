@@ -2,42 +2,44 @@ import { invalid } from '../errors.ts'
 import { isPromiseLike } from '../callbacks.ts'
 import type { Connection } from './connections.ts'
 
-const FIX = 'give an ioredis connection: connect(new Redis())'
-
 /**
  * What `connect` was given, as an ioredis connection.
  *
  * @throws PENKNIFE_INVALID for anything else, with what it seems to be and what to give instead.
  */
 export function checkConnection(given: unknown): Connection {
-  if (!isObject(given)) throw invalid('redis', given, fixFor(given))
-  const { duplicate, status, options, ssubscribe } = given
-  const isIoredis = typeof duplicate === 'function' && typeof status === 'string' && isObject(options)
-  if (!isIoredis) throw invalid('redis', given, fixFor(given))
-  if (typeof ssubscribe !== 'function') {
-    throw invalid('redis', given, 'it seems to be of an old ioredis: penknife needs ioredis 5.8 or newer')
-  }
-  return given as unknown as Connection
+  const what = isIoredis(given) ? undefined : whatIs(given)
+  if (what === undefined) return given as Connection
+  throw invalid('redis', given, `give an ioredis connection: connect(new Redis())${what && `; this ${what}`}`)
 }
 
-/** What to give instead of something that is no ioredis connection. */
-function fixFor(given: unknown): string {
-  if (typeof given === 'string') return `it is a text; if it is a URL: connect(new Redis(url))`
-  if (typeof given === 'function') return `it is a class or a function; ${FIX}`
-  if (!isObject(given)) return FIX
-  if (isPromiseLike(given)) return 'it is a promise: await it first'
-  if (typeof given['space'] === 'function') return 'it is a penknife already: use it as it is'
-  if (typeof given['isOpen'] === 'boolean') {
-    return "it seems to be a client of node-redis (the package 'redis'); penknife needs one of ioredis: connect(new Redis())"
+function isIoredis(given: unknown): boolean {
+  if (!isObject(given)) return false
+  const { duplicate, status, options, ssubscribe } = given
+  return [duplicate, ssubscribe].every(isFunction) && typeof status === 'string' && isObject(options)
+}
+
+/** What something seems to be that is no ioredis connection; empty when nobody could tell better than its value. */
+function whatIs(given: unknown): string {
+  if (typeof given === 'string') return 'is a text; for a URL: connect(new Redis(url))'
+  if (typeof given === 'function') return 'is a class or a function'
+  if (!isObject(given)) return ''
+  if (isPromiseLike(given)) return 'is a promise: await it first'
+  if (isFunction(given['space'])) return 'is a penknife already: use it as it is'
+  if (typeof given['isOpen'] === 'boolean') return "seems to be a client of node-redis (the package 'redis')"
+  if (isFunction(given['customCommand'])) return 'seems to be a client of Valkey GLIDE'
+  if (typeof given['isPipeline'] === 'boolean') return 'is a pipeline of ioredis'
+  if (isFunction(given['duplicate']) && typeof given['status'] === 'string') {
+    return 'seems to be of an old ioredis: penknife needs ioredis 5.8 or newer'
   }
-  if (typeof given['customCommand'] === 'function') {
-    return 'it seems to be a client of Valkey GLIDE; penknife needs one of ioredis: connect(new Redis())'
-  }
-  if (typeof given['isPipeline'] === 'boolean') return `it is a pipeline of ioredis; ${FIX}`
   const made = Object.getPrototypeOf(given) as { constructor?: { name?: unknown } } | null
-  if (made === null || made === Object.prototype) return `if these are options: connect(new Redis(options))`
+  if (made === null || made === Object.prototype) return 'may be options: connect(new Redis(options))'
   const name = made.constructor?.name
-  return typeof name === 'string' && name !== '' ? `it is a ${name}; ${FIX}` : FIX
+  return typeof name === 'string' && name !== '' ? `is a ${name}` : ''
+}
+
+function isFunction(value: unknown): boolean {
+  return typeof value === 'function'
 }
 
 function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
