@@ -108,6 +108,30 @@ test('a connection that cannot be made is said once as a warning when nobody lis
   expect(warnings.filter((text) => WHY.test(text))).toHaveLength(1)
 })
 
+test('channels that the user may not follow make health degraded, until it may', async () => {
+  const server = await ownRedis()
+  const raw = new Redis(server.socket)
+  onTestFinished(() => raw.disconnect())
+  await raw.call('ACL', 'SETUSER', 'ann', 'on', '>x', '~*', '+@all', 'resetchannels')
+  const penknife = await openReady(pattern(server.url, { username: 'ann', password: 'x' }), { deadline: 500 })
+  const events: PenknifeEvent[] = []
+  penknife.on((event) => event.kind !== 'finding' && events.push(event))
+  const { subscriber, keys } = penknife.space('shop').runtime
+  const followed = new Promise<void>((resolve) =>
+    subscriber.follow(keys.route, 'channel', { message: () => {}, followed: resolve }),
+  )
+  await until('it is told', () => events.length > 0)
+  expect(events).toMatchObject([{ kind: 'refusing', call: 'ssubscribe', code: 'NOPERM' }])
+  expect(await penknife.health()).toMatchObject({
+    status: 'degraded',
+    reason: expect.stringMatching(/NOPERM/),
+  })
+  await raw.call('ACL', 'SETUSER', 'ann', '&channel')
+  await followed
+  expect(await penknife.health()).toMatchObject({ status: 'ok', refused: [] })
+  expect(events.map(({ kind }) => kind)).toEqual(['refusing', 'accepting'])
+})
+
 test('a connection that is cut and comes back at once is no trouble', async () => {
   const server = await ownRedis()
   const penknife = await openReady(pattern(server.url))

@@ -151,7 +151,7 @@ export function connect(redis: Connection, options: ConnectOptions = {}): Penkni
   })
   commands.on('close', () => news.unavailable(sink.lastError?.message ?? 'the connection was closed'))
 
-  const subscriber = createSubscriber(connections, commands)
+  const subscriber = createSubscriber(connections, commands, refusals)
   const endings = createEndings()
   const repeated = createRepeats()
 

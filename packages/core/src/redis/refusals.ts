@@ -1,8 +1,8 @@
-import { replyCode, refusesNow } from './failures.ts'
+import { movedAway, refusesNow, replyCode } from './failures.ts'
 
 /** Calls of one script that Redis refuses at present, for a reason that has nothing to do with the call. */
 export interface Refused {
-  /** The script, such as `limiter/take`. */
+  /** The script, such as `limiter/take`, or `ssubscribe`: the following of channels. */
   readonly call: string
   /** What Redis' reply begins with, such as OOM; see docs/errors.md. */
   readonly code: string
@@ -54,7 +54,8 @@ export function createRefusals(told: (refused: Refused | undefined) => void): Re
     },
     refused(call, error) {
       const code = replyCode(error)
-      if (code === undefined || !refusesNow(error)) return
+      // One that is elsewhere is found there.
+      if (code === undefined || !refusesNow(error) || movedAway(error)) return
       const now = performance.now()
       const known = [...entries.values()].some((each) => each.code === code)
       const { message } = error as Error

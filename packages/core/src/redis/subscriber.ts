@@ -3,8 +3,9 @@ import type { Cluster, Redis } from 'ioredis'
 import { reportFault } from '../callbacks.ts'
 import { PenknifeError } from '../errors.ts'
 import type { Connection, Connections, Owner } from './connections.ts'
-import { replyCode } from './failures.ts'
+import { isReply, refusesNow } from './failures.ts'
 import type { Route } from './keys.ts'
+import type { Refusals } from './refusals.ts'
 
 export interface Listener {
   message(text: string): void
@@ -30,6 +31,9 @@ const PROBE_MS = 10_000
 /** Before a channel whose master is not known, or not there, is tried again. */
 const RETRY_MS = 200
 
+/** What is refused to who may not follow channels. */
+const FOLLOWING = 'ssubscribe'
+
 interface Followed {
   readonly channel: string
   readonly slot: number
@@ -40,7 +44,11 @@ interface Followed {
   link: Redis | undefined
 }
 
-export function createSubscriber(connections: Connections, commands: Connection): Subscriber {
+export function createSubscriber(
+  connections: Connections,
+  commands: Connection,
+  refusals: Refusals,
+): Subscriber {
   const channels = new Map<string, Followed>()
   const links = new Map<string, Redis>()
   let closed = false
@@ -137,12 +145,13 @@ export function createSubscriber(connections: Connections, commands: Connection)
       () => {
         followed.state = link.status === 'ready' ? 'live' : 'idle'
         if (followed.state !== 'live') return
+        if (refusals.any) refusals.done(FOLLOWING)
         for (const listener of followed.listeners) safely(() => listener.followed())
       },
       (error: unknown) => {
         followed.state = 'idle'
-        const code = replyCode(error)
-        if (code && code !== 'MOVED' && !told) {
+        refusals.refused(FOLLOWING, error)
+        if (isReply(error) && !refusesNow(error) && !told) {
           told = true
           process.emitWarning(`channels cannot be followed: ${String(error)}`, 'PenknifeWarning')
         }
