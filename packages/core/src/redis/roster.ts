@@ -146,6 +146,8 @@ function comeBack(connection: Connection, onClosed: () => void): void {
   connection.disconnect = (reconnect = false) => {
     if (!reconnect && !closed) {
       closed = true
+      // A command that waits to be sent again (TRYAGAIN) would be queued for ever by a cluster that has ended.
+      if (connection.isCluster) (connection as Cluster).options.enableOfflineQueue = false
       onClosed()
     }
     disconnect(reconnect)
