@@ -67,12 +67,9 @@ export function createRateLimiter(space: Space, options: RateLimiterOptions): Ra
   const decisions = createTopic<{ limiter: string; subject: Subject; decision: Decision }>('penknife:limiter')
   const { denyCache = true } = options
   const cache = denyCache === false ? undefined : createDenyCache(denyCache === true ? {} : denyCache)
-  const room = createWaitingRoom(
-    about,
-    wholeNumber('maxWaiters', options.maxWaiters ?? 10_000, 1, 10_000_000),
-  )
-  onClose(async () => room.close())
-  use('limiter')
+  const maxWaiters = wholeNumber('maxWaiters', options.maxWaiters ?? 10_000, 1, 10_000_000)
+  const room = createWaitingRoom(about, maxWaiters, onClose)
+  use('limiter', name)
 
   function told(subject: Subject, decision: Decision): Decision {
     if (decisions.heard) decisions.emit({ limiter: name, subject, decision })
@@ -174,7 +171,11 @@ export function createRateLimiter(space: Space, options: RateLimiterOptions): Ra
       const received = (reply: PlainReply): void => {
         const outcome = only.read(reply, 1)
         if (outcome) resolve(finish(subject, outcome))
-        else only.take(subject, 1, '').then((slower) => resolve(finish(subject, slower)), failed)
+        else
+          only
+            .take(subject, 1, '')
+            .then((slower) => resolve(finish(subject, slower)))
+            .catch(failed)
       }
       only.askFor({ received, failed }, subject, 1)
     })

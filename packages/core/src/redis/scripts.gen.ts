@@ -11,7 +11,7 @@ import type { Arg, Reply, Script } from './script.ts'
  */
 export const leaderboardDescribe: Script<[keys: readonly string[]], [member: Arg, data: Arg], number> = {
   name: 'leaderboard/describe',
-  sha: '790d228a99e8421dc595b2ae85bfd055e53820ca',
+  sha: '0504b340dc280edc410728d083950c63e990e2a7',
   batch: 64,
   sharedKeys: true,
   shared: [],
@@ -54,10 +54,9 @@ end
 while done < items do
   local ok, reply = pcall(run)
   if not ok then
-    if type(reply) ~= 'table' then
-      local text = tostring(reply)
-      reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
-    end
+    local text = type(reply) == 'table' and reply.err or tostring(reply)
+    if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+    reply = { err = text .. ' on @user_script' }
     replies[done] = reply
   end
 end
@@ -74,7 +73,7 @@ return replies`,
  */
 export const leaderboardIncrement: Script<[keys: readonly string[]], [member: Arg, by: Arg], string> = {
   name: 'leaderboard/increment',
-  sha: '160f4b17dcf3e18c02a58a45f0759ad2f184fd64',
+  sha: '4242d4421d45231f8bf4772cc545745e3e372631',
   batch: 64,
   sharedKeys: true,
   shared: [],
@@ -120,10 +119,9 @@ end
 while done < items do
   local ok, reply = pcall(run)
   if not ok then
-    if type(reply) ~= 'table' then
-      local text = tostring(reply)
-      reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
-    end
+    local text = type(reply) == 'table' and reply.err or tostring(reply)
+    if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+    reply = { err = text .. ' on @user_script' }
     replies[done] = reply
   end
 end
@@ -140,7 +138,7 @@ return replies`,
  */
 export const leaderboardRank: Script<[keys: readonly string[]], [member: Arg], string | null> = {
   name: 'leaderboard/rank',
-  sha: 'b7632fa33a1a93e00aa1de756617d7dc30da7816',
+  sha: '88d39bebc2fb81127dec46968ab6962fa450a0ce',
   batch: 64,
   sharedKeys: true,
   shared: [],
@@ -175,10 +173,9 @@ end
 while done < items do
   local ok, reply = pcall(run)
   if not ok then
-    if type(reply) ~= 'table' then
-      local text = tostring(reply)
-      reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
-    end
+    local text = type(reply) == 'table' and reply.err or tostring(reply)
+    if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+    reply = { err = text .. ' on @user_script' }
     replies[done] = reply
   end
 end
@@ -201,7 +198,7 @@ return replies`,
  */
 export const leaderboardRead: Script<[keys: readonly string[], plan: Arg], [what: Arg, style: Arg, data: Arg, a: Arg, b: Arg, c: Arg, d: Arg], number | string | null> = {
   name: 'leaderboard/read',
-  sha: 'd15db150ebfa35f28910e2369db1dfc92529fa5a',
+  sha: 'b0faccef5baefb18c1b10fc29c0511a04080471c',
   batch: 16,
   sharedKeys: true,
   shared: ["plan"],
@@ -471,10 +468,9 @@ end
 while done < items do
   local ok, reply = pcall(run)
   if not ok then
-    if type(reply) ~= 'table' then
-      local text = tostring(reply)
-      reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
-    end
+    local text = type(reply) == 'table' and reply.err or tostring(reply)
+    if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+    reply = { err = text .. ' on @user_script' }
     replies[done] = reply
   end
 end
@@ -497,7 +493,7 @@ return replies`,
  */
 export const leaderboardReadRolling: Script<[keys: readonly string[], plan: Arg], [what: Arg, style: Arg, data: Arg, a: Arg, b: Arg, c: Arg, d: Arg], number | string | null> = {
   name: 'leaderboard/read-rolling',
-  sha: '37539b770bfdc20c2fda0f74ad12bacf59e2f40d',
+  sha: '1abe6204d4f25620ca18ab9cc0f9bd6ce039a2c9',
   batch: 16,
   sharedKeys: true,
   shared: ["plan"],
@@ -866,10 +862,9 @@ end
 while done < items do
   local ok, reply = pcall(run)
   if not ok then
-    if type(reply) ~= 'table' then
-      local text = tostring(reply)
-      reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
-    end
+    local text = type(reply) == 'table' and reply.err or tostring(reply)
+    if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+    reply = { err = text .. ' on @user_script' }
     replies[done] = reply
   end
 end
@@ -886,7 +881,7 @@ return replies`,
  */
 export const leaderboardRecall: Script<[keys: readonly string[], remember: Arg], [id: Arg], number | null> = {
   name: 'leaderboard/recall',
-  sha: '21ef8264e9bb260b00e9e3fee6aff4a3cbc5fe53',
+  sha: 'd8e94fae60f76a2d427ea5d7d76c9f960d9d234a',
   batch: 64,
   sharedKeys: true,
   shared: ["remember"],
@@ -1048,10 +1043,9 @@ end
 while done < items do
   local ok, reply = pcall(run)
   if not ok then
-    if type(reply) ~= 'table' then
-      local text = tostring(reply)
-      reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
-    end
+    local text = type(reply) == 'table' and reply.err or tostring(reply)
+    if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+    reply = { err = text .. ' on @user_script' }
     replies[done] = reply
   end
 end
@@ -1071,7 +1065,7 @@ return replies`,
  */
 export const leaderboardRemove: Script<[keys: readonly string[], plan: Arg], [member: Arg], number | string> = {
   name: 'leaderboard/remove',
-  sha: '6097dbc80843ac09c2553224c98f23c359022e24',
+  sha: '556f2ddd0a2588a9552551a5af76e2b3fc468550',
   batch: 1,
   sharedKeys: true,
   shared: ["plan"],
@@ -1425,10 +1419,9 @@ end
 while done < items do
   local ok, reply = pcall(run)
   if not ok then
-    if type(reply) ~= 'table' then
-      local text = tostring(reply)
-      reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
-    end
+    local text = type(reply) == 'table' and reply.err or tostring(reply)
+    if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+    reply = { err = text .. ' on @user_script' }
     replies[done] = reply
   end
 end
@@ -1448,7 +1441,7 @@ return replies`,
  */
 export const leaderboardUndo: Script<[keys: readonly string[], plan: Arg], [id: Arg, time: Arg], number> = {
   name: 'leaderboard/undo',
-  sha: '94844cef55872f421f9a49c37cc05635ae4c80c0',
+  sha: '5f3831cea583746f279072456d8205f6b07bcdca',
   batch: 1,
   sharedKeys: true,
   shared: ["plan"],
@@ -1797,10 +1790,9 @@ end
 while done < items do
   local ok, reply = pcall(run)
   if not ok then
-    if type(reply) ~= 'table' then
-      local text = tostring(reply)
-      reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
-    end
+    local text = type(reply) == 'table' and reply.err or tostring(reply)
+    if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+    reply = { err = text .. ' on @user_script' }
     replies[done] = reply
   end
 end
@@ -1822,7 +1814,7 @@ return replies`,
  */
 export const leaderboardUpdate: Script<[keys: readonly string[], plan: Arg], [changes: Arg, watch: Arg, tell: Arg], number | string | readonly Reply[]> = {
   name: 'leaderboard/update',
-  sha: 'db6b5a57666a7a57276d7a484ecee1a1ec5df1eb',
+  sha: '08dfa2c3c141789824dbf2d07a73b58802435f19',
   batch: 32,
   sharedKeys: true,
   shared: ["plan"],
@@ -2472,10 +2464,9 @@ end
 while done < items do
   local ok, reply = pcall(run)
   if not ok then
-    if type(reply) ~= 'table' then
-      local text = tostring(reply)
-      reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
-    end
+    local text = type(reply) == 'table' and reply.err or tostring(reply)
+    if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+    reply = { err = text .. ' on @user_script' }
     replies[done] = reply
   end
 end
@@ -2495,7 +2486,7 @@ return replies`,
  */
 export const limiterBlock: Script<[], [state: string, duration: Arg, reason: Arg], number> = {
   name: 'limiter/block',
-  sha: 'edd4c8e7c207cc91b78761ed37bd9c7c1c530b73',
+  sha: 'f03374cc861a3786b4f4bc931f39a3d97ce41760',
   batch: 64,
   sharedKeys: false,
   shared: [],
@@ -2584,10 +2575,9 @@ end
 while done < items do
   local ok, reply = pcall(run)
   if not ok then
-    if type(reply) ~= 'table' then
-      local text = tostring(reply)
-      reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
-    end
+    local text = type(reply) == 'table' and reply.err or tostring(reply)
+    if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+    reply = { err = text .. ' on @user_script' }
     replies[done] = reply
   end
 end
@@ -2618,7 +2608,7 @@ return replies`,
  */
 export const limiterCharge: Script<[rules: Arg], [...places: string[], cost: Arg, asking: Arg, lease: Arg], readonly Reply[]> = {
   name: 'limiter/charge',
-  sha: 'a88c4c003ec820f1fa5304be60eedefbbe4cf922',
+  sha: '17ebabc1ab492ce48a1ea58f1867cbd7b6e17041',
   batch: 16,
   sharedKeys: false,
   shared: ["rules"],
@@ -3144,10 +3134,9 @@ end
 while done < items do
   local ok, reply = pcall(run)
   if not ok then
-    if type(reply) ~= 'table' then
-      local text = tostring(reply)
-      reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
-    end
+    local text = type(reply) == 'table' and reply.err or tostring(reply)
+    if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+    reply = { err = text .. ' on @user_script' }
     replies[done] = reply
   end
 end
@@ -3166,7 +3155,7 @@ return replies`,
  */
 export const limiterLease: Script<[], [...places: string[], lease: Arg, length: Arg], number> = {
   name: 'limiter/lease',
-  sha: '195047e201abbb9b167f0e28f5ba403b58510168',
+  sha: 'c1bb2cc87e3321c0c3a0ff0cc36e743466a9d841',
   batch: 64,
   sharedKeys: false,
   shared: [],
@@ -3284,10 +3273,9 @@ end
 while done < items do
   local ok, reply = pcall(run)
   if not ok then
-    if type(reply) ~= 'table' then
-      local text = tostring(reply)
-      reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
-    end
+    local text = type(reply) == 'table' and reply.err or tostring(reply)
+    if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+    reply = { err = text .. ' on @user_script' }
     replies[done] = reply
   end
 end
@@ -3302,7 +3290,7 @@ return replies`,
  */
 export const limiterReset: Script<[], [place: string], number> = {
   name: 'limiter/reset',
-  sha: '786ca15fd096a0a1fd629dbfe05b04e55d5dd43b',
+  sha: '2ae73b104043707a7a885a6a5a28e31f0443d919',
   batch: 128,
   sharedKeys: false,
   shared: [],
@@ -3334,10 +3322,9 @@ end
 while done < items do
   local ok, reply = pcall(run)
   if not ok then
-    if type(reply) ~= 'table' then
-      local text = tostring(reply)
-      reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
-    end
+    local text = type(reply) == 'table' and reply.err or tostring(reply)
+    if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+    reply = { err = text .. ' on @user_script' }
     replies[done] = reply
   end
 end
@@ -3365,7 +3352,7 @@ return replies`,
  */
 export const limiterTake: Script<[numbers: Arg], [state: string, cost: Arg], number | string | null> = {
   name: 'limiter/take',
-  sha: '01076363cfddf3591db19715c77a4b760a93cfbe',
+  sha: '59f1505636616f175a66d38f47c9a1ecdd6c1c15',
   batch: 64,
   sharedKeys: false,
   shared: ["numbers"],
@@ -3502,10 +3489,9 @@ end
 while done < items do
   local ok, reply = pcall(run)
   if not ok then
-    if type(reply) ~= 'table' then
-      local text = tostring(reply)
-      reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
-    end
+    local text = type(reply) == 'table' and reply.err or tostring(reply)
+    if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+    reply = { err = text .. ' on @user_script' }
     replies[done] = reply
   end
 end
@@ -3525,7 +3511,7 @@ return replies`,
  */
 export const limiterTakeAll: Script<[rules: Arg], [state: string, cost: Arg], readonly number[] | string | null> = {
   name: 'limiter/take-all',
-  sha: 'c23ce146c9d660458a3ed01918bd9597f24cd9c1',
+  sha: '6f7ba8c39f7f3b3ab1ee25e733e32894a4bfd833',
   batch: 64,
   sharedKeys: false,
   shared: ["rules"],
@@ -3698,10 +3684,9 @@ end
 while done < items do
   local ok, reply = pcall(run)
   if not ok then
-    if type(reply) ~= 'table' then
-      local text = tostring(reply)
-      reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
-    end
+    local text = type(reply) == 'table' and reply.err or tostring(reply)
+    if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+    reply = { err = text .. ' on @user_script' }
     replies[done] = reply
   end
 end
@@ -3734,7 +3719,7 @@ return replies`,
  */
 export const notifierHold: Script<[lease: Arg, channel: Arg], [held: string, process: Arg, number: Arg, admitted: Arg, most: Arg], string> = {
   name: 'notifier/hold',
-  sha: '852449cae01e931e0b06234f1b58ee10b57f4800',
+  sha: '24552ca06c52cb95c775d917943e1f10aad05d58',
   batch: 8,
   sharedKeys: false,
   shared: ["lease","channel"],
@@ -3870,10 +3855,9 @@ end
 while done < items do
   local ok, reply = pcall(run)
   if not ok then
-    if type(reply) ~= 'table' then
-      local text = tostring(reply)
-      reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
-    end
+    local text = type(reply) == 'table' and reply.err or tostring(reply)
+    if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+    reply = { err = text .. ' on @user_script' }
     replies[done] = reply
   end
 end
@@ -3892,7 +3876,7 @@ return replies`,
  */
 export const notifierNudge: Script<[nudges: Arg], [live: string, channel: Arg, type: Arg, json: Arg], number> = {
   name: 'notifier/nudge',
-  sha: '1370522e99d35c9472e8611250cdffe8a1e2dd0a',
+  sha: '65be14abc35d338cb581da3e8f5a00739cd42638',
   batch: 64,
   sharedKeys: false,
   shared: ["nudges"],
@@ -3929,10 +3913,9 @@ end
 while done < items do
   local ok, reply = pcall(run)
   if not ok then
-    if type(reply) ~= 'table' then
-      local text = tostring(reply)
-      reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
-    end
+    local text = type(reply) == 'table' and reply.err or tostring(reply)
+    if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+    reply = { err = text .. ' on @user_script' }
     replies[done] = reply
   end
 end
@@ -3960,7 +3943,7 @@ return replies`,
  */
 export const notifierPublish: Script<[keep: Arg, ttl: Arg, age: Arg, window: Arg], [history: string, once: string, live: Arg, type: Arg, json: Arg, coalesce: Arg, lasts: Arg], string> = {
   name: 'notifier/publish',
-  sha: 'f80f60f2464601de24a60ba2ad30a5585d1541eb',
+  sha: '27d0b007947a18cdf2c6d3a91ea1ac5032820334',
   batch: 64,
   sharedKeys: false,
   shared: ["keep","ttl","age","window"],
@@ -4016,7 +3999,10 @@ do
   end
   local tag = tag_after(last, type, json)
   local name = id .. '-' .. tag
-  redis.call('SPUBLISH', live, name .. '\\n' .. type .. '\\n' .. json)
+  local sent = redis.pcall('SPUBLISH', live, name .. '\\n' .. type .. '\\n' .. json)
+  if not tonumber(sent) then
+    return sent
+  end
   local entry = { 'XADD', history, 'MAXLEN', '~', keep, id, 't', type, 'd', json, 'g', tag }
   if age > 0 then
     local before = last and time_of(last) or 0
@@ -4060,7 +4046,10 @@ local function item(history, once, live, type, json, coalesce, lasts)
   end
   local tag = tag_after(last, type, json)
   local name = id .. '-' .. tag
-  redis.call('SPUBLISH', live, name .. '\\n' .. type .. '\\n' .. json)
+  local sent = redis.pcall('SPUBLISH', live, name .. '\\n' .. type .. '\\n' .. json)
+  if not tonumber(sent) then
+    return sent
+  end
   local entry = { 'XADD', history, 'MAXLEN', '~', keep, id, 't', type, 'd', json, 'g', tag }
   if age > 0 then
     local before = last and time_of(last) or 0
@@ -4100,10 +4089,9 @@ end
 while done < items do
   local ok, reply = pcall(run)
   if not ok then
-    if type(reply) ~= 'table' then
-      local text = tostring(reply)
-      reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
-    end
+    local text = type(reply) == 'table' and reply.err or tostring(reply)
+    if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+    reply = { err = text .. ' on @user_script' }
     replies[done] = reply
   end
 end
@@ -4122,7 +4110,7 @@ return replies`,
  */
 export const notifierRelease: Script<[], [held: string, process: Arg, number: Arg], number> = {
   name: 'notifier/release',
-  sha: '76264dd13d1585221ba0c1771c795762e6d31256',
+  sha: '8cafac09a14478fcbed1d5f1f6848053338e86aa',
   batch: 64,
   sharedKeys: false,
   shared: [],
@@ -4168,10 +4156,9 @@ end
 while done < items do
   local ok, reply = pcall(run)
   if not ok then
-    if type(reply) ~= 'table' then
-      local text = tostring(reply)
-      reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
-    end
+    local text = type(reply) == 'table' and reply.err or tostring(reply)
+    if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+    reply = { err = text .. ' on @user_script' }
     replies[done] = reply
   end
 end
@@ -4193,7 +4180,7 @@ return replies`,
  */
 export const notifierSince: Script<[age: Arg], [history: string, position: Arg, count: Arg], readonly Reply[]> = {
   name: 'notifier/since',
-  sha: '0a04a3d94a7529fce03bfb8301fb0a69e74eb67a',
+  sha: 'f56015728f08135660650d1f8dbdaa06d45800a3',
   batch: 1,
   sharedKeys: false,
   shared: ["age"],
@@ -4362,10 +4349,9 @@ end
 while done < items do
   local ok, reply = pcall(run)
   if not ok then
-    if type(reply) ~= 'table' then
-      local text = tostring(reply)
-      reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
-    end
+    local text = type(reply) == 'table' and reply.err or tostring(reply)
+    if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+    reply = { err = text .. ' on @user_script' }
     replies[done] = reply
   end
 end
@@ -4380,7 +4366,7 @@ return replies`,
  */
 export const notifierTop: Script<[], [history: string], string> = {
   name: 'notifier/top',
-  sha: 'f28ccc224c6721c7779cd94f5f4ac180d0fe4b23',
+  sha: 'd0ed8a591300c2f5c97d09160eec59cdd1d1cbdf',
   batch: 64,
   sharedKeys: false,
   shared: [],
@@ -4417,10 +4403,9 @@ end
 while done < items do
   local ok, reply = pcall(run)
   if not ok then
-    if type(reply) ~= 'table' then
-      local text = tostring(reply)
-      reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
-    end
+    local text = type(reply) == 'table' and reply.err or tostring(reply)
+    if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+    reply = { err = text .. ' on @user_script' }
     replies[done] = reply
   end
 end
@@ -4442,7 +4427,7 @@ return replies`,
  */
 export const streamAdd: Script<[of: readonly string[], limits: Arg], [payload: Arg, trace: Arg, due: Arg], string | null> = {
   name: 'stream/add',
-  sha: 'f68a7e04c872497cd0ab1efd5f4b542088f79a76',
+  sha: '6921088c1334f039997bca9c864ff33edf05a176',
   batch: 64,
   sharedKeys: true,
   shared: ["limits"],
@@ -4599,10 +4584,9 @@ end
 while done < items do
   local ok, reply = pcall(run)
   if not ok then
-    if type(reply) ~= 'table' then
-      local text = tostring(reply)
-      reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
-    end
+    local text = type(reply) == 'table' and reply.err or tostring(reply)
+    if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+    reply = { err = text .. ' on @user_script' }
     replies[done] = reply
   end
 end
@@ -4625,7 +4609,7 @@ return replies`,
  */
 export const streamAddOnce: Script<[limits: Arg], [stream: string, once: string, payload: Arg, trace: Arg, due: Arg, window: Arg], string | null> = {
   name: 'stream/add_once',
-  sha: '1193468ed0c9eaa81550abb359a5f7a5d55c6b8e',
+  sha: 'c1c54caf920315d244ea6975e2a571aec41ad8d2',
   batch: 64,
   sharedKeys: false,
   shared: ["limits"],
@@ -4800,10 +4784,9 @@ end
 while done < items do
   local ok, reply = pcall(run)
   if not ok then
-    if type(reply) ~= 'table' then
-      local text = tostring(reply)
-      reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
-    end
+    local text = type(reply) == 'table' and reply.err or tostring(reply)
+    if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+    reply = { err = text .. ' on @user_script' }
     replies[done] = reply
   end
 end
@@ -4827,7 +4810,7 @@ return replies`,
  */
 export const streamDrop: Script<[], [stream: string, ready: string, later: string, dead: string, paused: string, group: Arg, quiet: Arg], number | string> = {
   name: 'stream/drop',
-  sha: '9d1535c1f76840c5664ce6b2d6551452f2341002',
+  sha: '0dc097e3fd7a82095c83b2300289a980bd1d2f68',
   batch: 1,
   sharedKeys: false,
   shared: [],
@@ -4912,10 +4895,9 @@ end
 while done < items do
   local ok, reply = pcall(run)
   if not ok then
-    if type(reply) ~= 'table' then
-      local text = tostring(reply)
-      reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
-    end
+    local text = type(reply) == 'table' and reply.err or tostring(reply)
+    if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+    reply = { err = text .. ' on @user_script' }
     replies[done] = reply
   end
 end
@@ -4938,7 +4920,7 @@ return replies`,
  */
 export const streamLeave: Script<[group: Arg, consumer: Arg, declared: Arg], [stream: string, ready: string, later: string, mark: string], number> = {
   name: 'stream/leave',
-  sha: '36fd749cc54dd8b495f78a60be20b7fadfac5c09',
+  sha: '41115b4f834d6d03f8381aa6ca640766ec0d5cc6',
   batch: 1,
   sharedKeys: false,
   shared: ["group","consumer","declared"],
@@ -5171,10 +5153,9 @@ end
 while done < items do
   local ok, reply = pcall(run)
   if not ok then
-    if type(reply) ~= 'table' then
-      local text = tostring(reply)
-      reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
-    end
+    local text = type(reply) == 'table' and reply.err or tostring(reply)
+    if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+    reply = { err = text .. ' on @user_script' }
     replies[done] = reply
   end
 end
@@ -5204,7 +5185,7 @@ return replies`,
  */
 export const streamLook: Script<[group: Arg, consumer: Arg, declared: Arg, lease: Arg, attempts: Arg], [stream: string, ready: string, later: string, dead: string, paused: string, fromStream: Arg, fromReady: Arg], readonly Reply[]> = {
   name: 'stream/look',
-  sha: '2eb99d200cf14adc4f56cb3974b7654461f3a873',
+  sha: '923b95e1b612a8cad1715afc7591243c401543db',
   batch: 1,
   sharedKeys: false,
   shared: ["group","consumer","declared","lease","attempts"],
@@ -5465,10 +5446,9 @@ end
 while done < items do
   local ok, reply = pcall(run)
   if not ok then
-    if type(reply) ~= 'table' then
-      local text = tostring(reply)
-      reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
-    end
+    local text = type(reply) == 'table' and reply.err or tostring(reply)
+    if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+    reply = { err = text .. ' on @user_script' }
     replies[done] = reply
   end
 end
@@ -5487,7 +5467,7 @@ return replies`,
  */
 export const streamOpen: Script<[], [stream: string, ready: string, paused: string, group: Arg, from: Arg], number> = {
   name: 'stream/open',
-  sha: 'e9dfd24f3be38871d1ab8bc71dc57e935be530d2',
+  sha: 'ceeb72f52bd93bcf153e2c4d0bdad75161f0e246',
   batch: 16,
   sharedKeys: false,
   shared: [],
@@ -5531,10 +5511,9 @@ end
 while done < items do
   local ok, reply = pcall(run)
   if not ok then
-    if type(reply) ~= 'table' then
-      local text = tostring(reply)
-      reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
-    end
+    local text = type(reply) == 'table' and reply.err or tostring(reply)
+    if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+    reply = { err = text .. ' on @user_script' }
     replies[done] = reply
   end
 end
@@ -5549,7 +5528,7 @@ return replies`,
  */
 export const streamOverview: Script<[], [stream: string], readonly Reply[]> = {
   name: 'stream/overview',
-  sha: 'e74fdbfa6773125c4ee6388dbfeef505fa99af43',
+  sha: 'bc205545c6190db0779e3884abde9cceca82dd47',
   batch: 4,
   sharedKeys: false,
   shared: [],
@@ -5606,10 +5585,9 @@ end
 while done < items do
   local ok, reply = pcall(run)
   if not ok then
-    if type(reply) ~= 'table' then
-      local text = tostring(reply)
-      reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
-    end
+    local text = type(reply) == 'table' and reply.err or tostring(reply)
+    if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+    reply = { err = text .. ' on @user_script' }
     replies[done] = reply
   end
 end
@@ -5631,7 +5609,7 @@ return replies`,
  */
 export const streamPage: Script<[], [stream: string, first: Arg, last: Arg, count: Arg, bytes: Arg, order: Arg], readonly Reply[]> = {
   name: 'stream/page',
-  sha: 'b72b655aba988701336100a5d531669c16a2140c',
+  sha: 'aa00e0317f571dfba670ad808e56457c716bca64',
   batch: 1,
   sharedKeys: false,
   shared: [],
@@ -5709,10 +5687,9 @@ end
 while done < items do
   local ok, reply = pcall(run)
   if not ok then
-    if type(reply) ~= 'table' then
-      local text = tostring(reply)
-      reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
-    end
+    local text = type(reply) == 'table' and reply.err or tostring(reply)
+    if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+    reply = { err = text .. ' on @user_script' }
     replies[done] = reply
   end
 end
@@ -5728,7 +5705,7 @@ return replies`,
  */
 export const streamPause: Script<[], [paused: string, on: Arg], number> = {
   name: 'stream/pause',
-  sha: '8c08e62013f91994262656551592c71b50cd3437',
+  sha: '97ce48efa8c142ae5607f5b3679a2c88fbd0957c',
   batch: 16,
   sharedKeys: false,
   shared: [],
@@ -5772,10 +5749,9 @@ end
 while done < items do
   local ok, reply = pcall(run)
   if not ok then
-    if type(reply) ~= 'table' then
-      local text = tostring(reply)
-      reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
-    end
+    local text = type(reply) == 'table' and reply.err or tostring(reply)
+    if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+    reply = { err = text .. ' on @user_script' }
     replies[done] = reply
   end
 end
@@ -5791,7 +5767,7 @@ return replies`,
  */
 export const streamPurge: Script<[], [dead: string, position: Arg], number> = {
   name: 'stream/purge',
-  sha: '3d188567503c021e5bd1c936d85c39364faa0fbe',
+  sha: '808b9a1fffd89497715381a99398f70174f63214',
   batch: 128,
   sharedKeys: false,
   shared: [],
@@ -5825,10 +5801,9 @@ end
 while done < items do
   local ok, reply = pcall(run)
   if not ok then
-    if type(reply) ~= 'table' then
-      local text = tostring(reply)
-      reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
-    end
+    local text = type(reply) == 'table' and reply.err or tostring(reply)
+    if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+    reply = { err = text .. ' on @user_script' }
     replies[done] = reply
   end
 end
@@ -5849,7 +5824,7 @@ return replies`,
  */
 export const streamReap: Script<[], [stream: string, ready: string, group: Arg, silent: Arg], number> = {
   name: 'stream/reap',
-  sha: '00fdefd16a5bdecaedf20ad916527b7aadbd6cff',
+  sha: '0fb00cbf4f74384de06a0447e759c843d708b3d2',
   batch: 1,
   sharedKeys: false,
   shared: [],
@@ -5912,10 +5887,9 @@ end
 while done < items do
   local ok, reply = pcall(run)
   if not ok then
-    if type(reply) ~= 'table' then
-      local text = tostring(reply)
-      reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
-    end
+    local text = type(reply) == 'table' and reply.err or tostring(reply)
+    if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+    reply = { err = text .. ' on @user_script' }
     replies[done] = reply
   end
 end
@@ -5935,7 +5909,7 @@ return replies`,
  */
 export const streamRenew: Script<[group: Arg, consumer: Arg], [stream: string, ids: Arg], string> = {
   name: 'stream/renew',
-  sha: '98110aeb15aa18e55a861087f08bdad62467e3b6',
+  sha: 'fecf9f019c94a38450c53de3e663a78d7f56a44a',
   batch: 1,
   sharedKeys: false,
   shared: ["group","consumer"],
@@ -6030,10 +6004,9 @@ end
 while done < items do
   local ok, reply = pcall(run)
   if not ok then
-    if type(reply) ~= 'table' then
-      local text = tostring(reply)
-      reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
-    end
+    local text = type(reply) == 'table' and reply.err or tostring(reply)
+    if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+    reply = { err = text .. ' on @user_script' }
     replies[done] = reply
   end
 end
@@ -6052,7 +6025,7 @@ return replies`,
  */
 export const streamRequeue: Script<[], [dead: string, ready: string, position: Arg], number> = {
   name: 'stream/requeue',
-  sha: 'be137ce89494c4dc332f02578b553bfe97e7f36b',
+  sha: '6ec202414c9a8daffb4422f810e94f73dd426aa6',
   batch: 64,
   sharedKeys: false,
   shared: [],
@@ -6143,10 +6116,9 @@ end
 while done < items do
   local ok, reply = pcall(run)
   if not ok then
-    if type(reply) ~= 'table' then
-      local text = tostring(reply)
-      reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
-    end
+    local text = type(reply) == 'table' and reply.err or tostring(reply)
+    if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+    reply = { err = text .. ' on @user_script' }
     replies[done] = reply
   end
 end
@@ -6169,7 +6141,7 @@ return replies`,
  */
 export const streamReset: Script<[], [stream: string, ready: string, later: string, group: Arg, after: Arg, discard: Arg], readonly Reply[]> = {
   name: 'stream/reset',
-  sha: 'ee8e72f7592fac4cf7700c32f53b768edb35bb61',
+  sha: '1c5402530e475055103c8d1f2aeefbd65c5edb9a',
   batch: 1,
   sharedKeys: false,
   shared: [],
@@ -6326,10 +6298,9 @@ end
 while done < items do
   local ok, reply = pcall(run)
   if not ok then
-    if type(reply) ~= 'table' then
-      local text = tostring(reply)
-      reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
-    end
+    local text = type(reply) == 'table' and reply.err or tostring(reply)
+    if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+    reply = { err = text .. ' on @user_script' }
     replies[done] = reply
   end
 end
@@ -6359,7 +6330,7 @@ return replies`,
  */
 export const streamSettle: Script<[group: Arg, consumer: Arg, declared: Arg], [stream: string, ready: string, later: string, dead: string, mark: string, number: Arg, finished: Arg, moves: Arg], string> = {
   name: 'stream/settle',
-  sha: '175244dd3e59b45384188feeea6a74de0b16e3bd',
+  sha: 'ac5ba53a4fc0c577be7d769b97b04506c0ca3049',
   batch: 1,
   sharedKeys: false,
   shared: ["group","consumer","declared"],
@@ -6671,10 +6642,9 @@ end
 while done < items do
   local ok, reply = pcall(run)
   if not ok then
-    if type(reply) ~= 'table' then
-      local text = tostring(reply)
-      reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
-    end
+    local text = type(reply) == 'table' and reply.err or tostring(reply)
+    if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+    reply = { err = text .. ' on @user_script' }
     replies[done] = reply
   end
 end
@@ -6696,7 +6666,7 @@ return replies`,
  */
 export const streamStats: Script<[], [stream: string, ready: string, later: string, dead: string, paused: string, group: Arg], readonly Reply[]> = {
   name: 'stream/stats',
-  sha: 'f5390827e6e9699dc68bf98c30bf0ebf93860c50',
+  sha: '31ee5fedcfe99d9e5da3dce74ac60dae4ac5575a',
   batch: 4,
   sharedKeys: false,
   shared: [],
@@ -6904,10 +6874,9 @@ end
 while done < items do
   local ok, reply = pcall(run)
   if not ok then
-    if type(reply) ~= 'table' then
-      local text = tostring(reply)
-      reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
-    end
+    local text = type(reply) == 'table' and reply.err or tostring(reply)
+    if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+    reply = { err = text .. ' on @user_script' }
     replies[done] = reply
   end
 end
@@ -6927,7 +6896,7 @@ return replies`,
  */
 export const streamSweep: Script<[declared: Arg], [stream: string, first: Arg], string | null> = {
   name: 'stream/sweep',
-  sha: 'b0f7dc3c9cfd45eb88a7812975ddb83a7c044e71',
+  sha: '953ff33c7f42bc0a01831c0256cc7f744f1727de',
   batch: 1,
   sharedKeys: false,
   shared: ["declared"],
@@ -7103,10 +7072,9 @@ end
 while done < items do
   local ok, reply = pcall(run)
   if not ok then
-    if type(reply) ~= 'table' then
-      local text = tostring(reply)
-      reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
-    end
+    local text = type(reply) == 'table' and reply.err or tostring(reply)
+    if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+    reply = { err = text .. ' on @user_script' }
     replies[done] = reply
   end
 end
