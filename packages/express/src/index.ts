@@ -6,7 +6,9 @@ import {
   createExchanges,
   keptBody,
   leaderboardPlugin,
+  misplaced,
   notificationsPlugin,
+  prepare,
   rateLimitPlugin,
   requestLogPlugin,
   send,
@@ -52,14 +54,17 @@ export function adapt<Args extends readonly unknown[]>(
   plugin: Plugin<Args>,
 ): (...args: Args) => ExpressMiddleware {
   return (...args) => {
-    const handler = plugin.setup(...args)
+    const { handler, decide } = prepare(plugin, args)
     async function goesOn(exchange: Exchange): Promise<boolean> {
-      const answer = await handler(exchange)
+      const answer = await decide(exchange)
       if (answer !== PASS) send(exchange, answer)
       return answer === PASS
     }
     // Express 4 does not look at promises: nothing may reject here.
     const middleware: (...given: Parameters<ExpressMiddleware>) => void = (request, response, next) => {
+      if (typeof next !== 'function' || typeof response?.setHeader !== 'function') {
+        throw misplaced('@penknife/express', 'a request, a response and next, as Express does')
+      }
       goesOn(exchangeOf({ request, response })).then((on) => on && next(), next)
     }
     return closable(middleware, handler)

@@ -7,7 +7,9 @@ import {
   isStreamReply,
   keptBody,
   leaderboardPlugin,
+  misplaced,
   notificationsPlugin,
+  prepare,
   rateLimitPlugin,
   renderReply,
   requestLogPlugin,
@@ -54,10 +56,10 @@ export function adapt<Args extends readonly unknown[]>(
   plugin: Plugin<Args>,
 ): (...args: Args) => KoaMiddleware {
   return (...args) => {
-    const handler = plugin.setup(...args)
-    async function middleware(context: KoaContext, next: () => Promise<unknown>): Promise<void> {
+    const { handler, decide } = prepare(plugin, args)
+    async function serve(context: KoaContext, next: () => Promise<unknown>): Promise<void> {
       const exchange = exchangeOf(context)
-      const answer = await handler(exchange)
+      const answer = await decide(exchange)
       if (answer === PASS) {
         await next()
       } else if (isStreamReply(answer)) {
@@ -67,6 +69,12 @@ export function adapt<Args extends readonly unknown[]>(
       } else {
         reply(context, answer)
       }
+    }
+    function middleware(context: KoaContext, next: () => Promise<unknown>): Promise<void> {
+      if (typeof next !== 'function' || typeof context?.res?.setHeader !== 'function' || !context.req) {
+        throw misplaced('@penknife/koa', 'a context and next, as Koa does')
+      }
+      return serve(context, next)
     }
     return closable(middleware, handler)
   }
