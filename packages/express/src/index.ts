@@ -12,8 +12,11 @@ import {
   rateLimitPlugin,
   requestLogPlugin,
   send,
+  socketAddress,
   type View,
 } from '@penknife/http/adapter'
+
+import { routeOf } from './route.ts'
 
 export * from '@penknife/http/plugins'
 
@@ -22,6 +25,8 @@ export interface ExpressRequest extends IncomingMessage {
   readonly originalUrl: string
   readonly baseUrl: string
   readonly ip?: string | undefined
+  /** The application that serves the request. */
+  readonly app?: { readonly settings?: unknown }
   readonly route?: { readonly path: unknown }
   readonly body?: unknown
   readonly rawBody?: unknown
@@ -40,10 +45,12 @@ interface Context {
 const view: View<Context> = {
   request: ({ request }) => request,
   response: ({ response }) => response,
-  url: ({ request }) => request.originalUrl,
-  ip: ({ request }) => request.ip,
+  url: ({ request }) => request.originalUrl ?? request.url,
+  ip: ({ request }) => request.ip ?? socketAddress(request),
+  ipCanBeForged: ({ request }) =>
+    (request.app?.settings as Record<string, unknown> | undefined)?.['trust proxy'] === true,
   proxyFix: "app.set('trust proxy', 1) for one proxy, or the proxies' addresses",
-  route: ({ request }) => request.route && `${request.baseUrl}${String(request.route.path)}`,
+  route: ({ request }) => routeOf(request),
   parsedBody: ({ request }) => keptBody(request.rawBody, request.body),
 }
 

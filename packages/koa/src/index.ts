@@ -28,6 +28,7 @@ export interface KoaContext {
   readonly request: { readonly ip: string; readonly body?: unknown; readonly rawBody?: unknown }
   /** Left by @koa/router. */
   readonly _matchedRoute?: string | RegExp | undefined
+  readonly app?: { readonly proxy?: boolean; readonly maxIpsCount?: number; readonly proxyIpHeader?: string }
   status: number
   body: unknown
   respond?: boolean | undefined
@@ -44,8 +45,10 @@ const view: View<KoaContext> = {
   response: ({ res }) => res,
   url: ({ originalUrl }) => originalUrl,
   ip: ({ req, request }) => request.ip || socketAddress(req),
+  ipCanBeForged: ({ app }) => Boolean(app?.proxy && !app.maxIpsCount && hasMany(app.proxyIpHeader)),
   proxyFix: 'app.proxy = true and app.maxIpsCount = 1 for one proxy',
-  route: ({ _matchedRoute: route }) => (route === undefined ? undefined : String(route)),
+  route: ({ _matchedRoute: route }) =>
+    typeof route === 'string' || route instanceof RegExp ? String(route) : undefined,
   parsedBody: ({ request }) => keptBody(request.rawBody, request.body),
 }
 
@@ -87,6 +90,11 @@ function reply(context: KoaContext, answer: Reply): void {
     context.set(name, isList(value) ? [...value] : String(value))
   context.body = body
   context.status = status
+}
+
+/** Whether proxies add to a header, so that what the client wrote stands first; of others they write the one value. */
+function hasMany(proxyIpHeader = 'X-Forwarded-For'): boolean {
+  return proxyIpHeader.toLowerCase() === 'x-forwarded-for'
 }
 
 function isList(value: unknown): value is readonly string[] {

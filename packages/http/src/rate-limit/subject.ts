@@ -68,8 +68,7 @@ function safeText(text: string): string {
 
 /** Warns once when a key is an IPv6 address itself: a client has 2^64 of them, and each would be another subject. */
 function warnOfBareAddress(exchange: Exchange, key: unknown): void {
-  const isBare =
-    typeof key === 'string' ? isBareAddress(exchange, key) : hasBareAddress(exchange, (key ?? {}) as object)
+  const isBare = typeof key === 'string' ? isBareAddress(exchange, key) : hasBareAddress(exchange, key ?? {})
   if (!isBare) return
   warnOnce(
     'PENKNIFE_BARE_ADDRESS',

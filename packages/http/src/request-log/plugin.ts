@@ -85,7 +85,7 @@ type OnError = NonNullable<RequestLogOptions['onError']>
 /** An error reporter that throws, or rejects later, must not take the process along. */
 function careful(onError: OnError): OnError {
   const report = reportOnce(CODE, "the request log's onError failed")
-  return (error, lost) => void (async () => onError(error, lost))().catch(report)
+  return (reason, lost) => void (async () => onError(reason, lost))().catch(report)
 }
 
 /** Makes a function that is true `most` times in a second; `renewed` is called when it is true for the first time in one. */
