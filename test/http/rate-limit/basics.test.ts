@@ -142,8 +142,56 @@ test('wrong options are refused at set-up, with the nearest right one', () => {
   for (const name of ['key', 'rules', 'skip', 'refundIf', 'onLimited']) {
     expect(refused({ [name]: 'ip' })).toThrow(`rateLimit ${name} is "ip": give a function`)
   }
+  expect(() => rateLimitPlugin.setup(features.limiter(), null as never)).toThrow(/rateLimit options is null/)
+  for (const name of [
+    'key',
+    'cost',
+    'rules',
+    'skip',
+    'allow',
+    'deny',
+    'refundIf',
+    'headers',
+    'draft',
+    'onLimited',
+  ]) {
+    expect(refused({ [name]: null })).toThrow(`${name} is null: give a value, or leave it out`)
+  }
   expect(refused({ draft: 5 })).toThrow(/rateLimit draft is 5: give one of 6, 7, 11, next/)
   for (const ipv6Prefix of [0, 129, 1.5, '64']) expect(refused({ ipv6Prefix })).toThrow(/from 1 to 128/)
   expect(refused({ deny: ['10.0.0.0/99'] })).toThrow(/an entry of rateLimit deny is "10.0.0.0\/99"/)
   expect(() => rateLimitPlugin.setup({} as RateLimiter)).toThrow(/createRateLimiter/)
+})
+
+test('a cost that no request could ever pay is refused at set-up, not at each request', () => {
+  const limiter = features.limiter({
+    rules: [
+      { name: 'wide', limit: 100, window: '1h' },
+      { name: 'narrow', limit: 100, window: '1h', burst: 5 },
+      { name: 'watched', limit: 1, window: '1h', shadow: true },
+      { name: 'at-once', algorithm: 'concurrency', limit: 2, lease: '1m' },
+    ],
+  })
+  expect(() => rateLimitPlugin.setup(limiter, { cost: 50 })).toThrow(
+    "rateLimit cost is 50: give at most 5, the burst of the rule 'narrow': no request could ever pass",
+  )
+  rateLimitPlugin.setup(limiter, { cost: 5 })
+  // The rules of a request may allow more.
+  rateLimitPlugin.setup(limiter, { cost: 50, rules: () => undefined })
+})
+
+test('options that have no effect beside others are refused at set-up, with what to give instead', () => {
+  const refused =
+    (options: RateLimitOptions): (() => unknown) =>
+    () =>
+      rateLimitPlugin.setup(features.limiter(), options)
+  expect(refused({ key: () => 'x', ipv6Prefix: 56 })).toThrow(
+    /ipv6Prefix is 56: .*call ipKey\(exchange.ip, prefix\)/,
+  )
+  expect(refused({ headers: 'legacy', draft: 7 })).toThrow(/draft is 7: leave it out: .*headers: 'legacy'/)
+  expect(refused({ headers: 'none', draft: 11 })).toThrow(/draft is 11: leave it out/)
+  expect(refused({ tellReason: true, onLimited: () => ({ status: 429 }) })).toThrow(
+    /tellReason is true: leave it out/,
+  )
+  expect(refused({ refundIf: () => true, cost: 0 })).toThrow(/refundIf is a function: leave it out/)
 })

@@ -3,10 +3,13 @@ import { rateLimitPlugin } from '@penknife/http/adapter'
 import { call } from '@penknife/http/testkit'
 import { describe, expect, test } from 'vitest'
 
+import { nextTurn } from '../../support/until.ts'
+import { warningsOf } from '../../support/warnings.ts'
 import { frameworks } from '../frameworks.ts'
 import { start, useFeatures } from '../setup.ts'
 
 const features = useFeatures()
+const twice = warningsOf('PENKNIFE_CHARGED_TWICE')
 
 const wide = (): ReturnType<typeof features.limiter> =>
   features.limiter({ name: 'wide', rules: [{ name: 'wide', limit: 100, window: '1m' }] })
@@ -36,6 +39,58 @@ describe.each(frameworks)('the headers of rateLimit on $name', (adapter) => {
     const { headers } = await call(`${url}/items/7`)
     expect(headers['ratelimit-policy']).toBe('"second";q=5;w=1, "odd";q=50, "burst";q=3;w=3600')
     expect(headers['ratelimit']).toMatch(/^"second";r=4;t=1, "odd";r=49;t=1, "burst";r=2;t=1(199|200)$/)
+  })
+
+  test('rules of one name in several limiters are told apart, in the headers and in the problem', async () => {
+    const minute = (name: string, limit: number) =>
+      features.limiter({ name, rules: [{ name: 'minute', limit, window: '1h' }] })
+    const third = features.limiter({
+      name: 'third',
+      rules: [
+        { name: 'login.minute', limit: 9, window: '1h' },
+        { name: 'minute', limit: 1, window: '1h' },
+      ],
+    })
+    const { url } = await start(adapter, [
+      rateLimitPlugin.setup(minute('api', 5)),
+      rateLimitPlugin.setup(minute('login', 7)),
+      rateLimitPlugin.setup(third),
+    ])
+    const first = await call(`${url}/items/7`)
+    expect(first.headers['ratelimit-policy']).toBe(
+      '"minute";q=5;w=3600, "login.minute";q=7;w=3600, "third.login.minute";q=9;w=3600, "third.minute";q=1;w=3600',
+    )
+    expect(String(first.headers['ratelimit']).replaceAll(/;t=\d+/g, '')).toBe(
+      '"minute";r=4, "login.minute";r=6, "third.login.minute";r=8, "third.minute";r=0',
+    )
+    const denied = await call(`${url}/items/7`)
+    expect(denied.status).toBe(429)
+    expect(JSON.parse(denied.text)).toMatchObject({ 'violated-policies': ['third.minute'] })
+  })
+
+  test('the same limiter twice in one request is told apart as well, and warned about once', async () => {
+    const before = twice.length
+    const limiter = wide()
+    const { url } = await start(adapter, [rateLimitPlugin.setup(limiter), rateLimitPlugin.setup(limiter)])
+    await call(`${url}/items/7`)
+    const { headers } = await call(`${url}/items/7`)
+    expect(headers['ratelimit-policy']).toBe('"wide";q=100;w=60, "wide.wide";q=100;w=60')
+    await nextTurn()
+    expect(twice.length - before).toBe(before === 0 ? 1 : 0)
+    expect(twice[0]).toMatch(/the limiter 'wide' charged one request twice to one subject: .*Mount it once/)
+  })
+
+  test('a limiter that charges one request to two subjects, or only looks, is not warned about', async () => {
+    const limiter = features.limiter({ name: `layers-${adapter.name.replaceAll(/\W/g, '')}` })
+    const before = twice.length
+    const { url } = await start(adapter, [
+      rateLimitPlugin.setup(limiter),
+      rateLimitPlugin.setup(limiter, { key: () => 'account' }),
+      rateLimitPlugin.setup(limiter, { cost: 0 }),
+    ])
+    expect((await call(`${url}/items/7`)).status).toBe(200)
+    await nextTurn()
+    expect(twice.length).toBe(before)
   })
 
   test('the draft after 11 names what is available, its window and the cost', async () => {
