@@ -1,6 +1,5 @@
-import { once } from 'node:events'
 import { createServer } from 'node:http'
-import { BlockList, connect as connectSocket } from 'node:net'
+import { BlockList } from 'node:net'
 
 import { PenknifeError } from '@penknife/core'
 import { rateLimit as forExpress, requestLog as logInExpress } from '@penknife/express'
@@ -23,6 +22,7 @@ import supertest from 'supertest'
 import { describe, expect, test } from 'vitest'
 
 import { deferred } from '../../support/deferred.ts'
+import { sendAndReset } from '../../support/reset.ts'
 import { nextTurn, until } from '../../support/until.ts'
 import { warningsOf } from '../../support/warnings.ts'
 import { frameworks } from '../frameworks.ts'
@@ -37,18 +37,6 @@ async function left({ url }: RunningServer, headers: Readonly<Record<string, str
 }
 
 const untrusted = warningsOf('PENKNIFE_UNTRUSTED_PROXY')
-
-/** A request on a connection that is reset as soon as it was sent. */
-async function sendAndReset(url: string): Promise<void> {
-  const { hostname, port } = new URL(url)
-  const socket = connectSocket(Number(port), hostname)
-  socket.on('error', () => {})
-  await once(socket, 'connect')
-  await new Promise<void>((resolve) =>
-    socket.write('GET /items/7 HTTP/1.1\r\nHost: test\r\n\r\n', () => resolve()),
-  )
-  socket.resetAndDestroy()
-}
 
 describe.each(frameworks)('who a request counts for on $name', (adapter) => {
   test('no header that a client sends changes who it is', async () => {

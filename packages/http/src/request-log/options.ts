@@ -27,7 +27,7 @@ export interface RequestLogOptions {
    * Called for every entry that failed and for the first of a run of dropped ones, with the number of entries lost so
    * far. Default: one process warning (code PENKNIFE_REQUEST_LOG) in the middleware's life.
    */
-  readonly onError?: (error: unknown, lost: number) => void
+  readonly onError?: (error: unknown, lost: number) => Answered<void>
 }
 
 const OPTIONS = ['skip', 'fields', 'maxPending', 'onError'] as const
