@@ -25,9 +25,9 @@ export interface RequestLogOptions {
   readonly maxPending?: number
   /**
    * Called for every entry that failed and for the first of a run of dropped ones, with the number of entries lost so
-   * far. Default: one process warning (code PENKNIFE_REQUEST_LOG) in the middleware's life.
+   * far; may be async. Default: one process warning (code PENKNIFE_REQUEST_LOG) in the middleware's life.
    */
-  readonly onError?: (error: unknown, lost: number) => Answered<void>
+  readonly onError?: (error: unknown, lost: number) => unknown
 }
 
 const OPTIONS = ['skip', 'fields', 'maxPending', 'onError'] as const

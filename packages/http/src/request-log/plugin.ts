@@ -8,7 +8,7 @@ import { definePlugin, type Handler, type Plugin } from '../plugin.ts'
 import { reportOnce } from '../warn.ts'
 import { type RequestEntry, toEntry } from './entry.ts'
 import { checkRequestLog, type RequestLogOptions, type RequestStream } from './options.ts'
-import { createSink } from './sink.ts'
+import { createSink, type SinkOptions } from './sink.ts'
 
 const CODE = 'PENKNIFE_REQUEST_LOG'
 
@@ -83,7 +83,7 @@ function membersOf(answer: unknown): object {
 type OnError = NonNullable<RequestLogOptions['onError']>
 
 /** An error reporter that throws, or rejects later, must not take the process along. */
-function careful(onError: OnError): OnError {
+function careful(onError: OnError): SinkOptions['onError'] {
   const report = reportOnce(CODE, "the request log's onError failed")
   return (reason, lost) => void (async () => onError(reason, lost))().catch(report)
 }
