@@ -1,5 +1,8 @@
-import { createServer } from 'node:http'
+import { mkdtempSync } from 'node:fs'
+import { createServer, request as send } from 'node:http'
 import { BlockList } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 
 import { PenknifeError } from '@penknife/core'
 import { rateLimit as forExpress, requestLog as logInExpress } from '@penknife/express'
@@ -19,7 +22,7 @@ import express4 from 'express4'
 import Koa from 'koa'
 import Koa2 from 'koa2'
 import supertest from 'supertest'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, onTestFinished, test } from 'vitest'
 
 import { deferred } from '../../support/deferred.ts'
 import { sendAndReset } from '../../support/reset.ts'
@@ -254,6 +257,55 @@ describe.each(frameworks)('who a request counts for on $name', (adapter) => {
   })
 })
 
+test.each([
+  [
+    'Express',
+    () => {
+      const app = express().set('trust proxy', 1).set('env', 'test')
+      return createServer(app.use(forExpress(features.limiter()), sayHello))
+    },
+  ],
+  [
+    'Koa',
+    () => {
+      const app = new Koa({ proxy: true, maxIpsCount: 1 })
+      app.silent = true
+      const callback = app.use(forKoa(features.limiter())).use(hello).callback()
+      return createServer((request, response) => void callback(request, response))
+    },
+  ],
+])(
+  'behind a proxy that uses a unix socket, clients of %s are told apart by what the proxy saw',
+  async (_name, make) => {
+    const path = join(mkdtempSync(join(tmpdir(), 'penknife-')), 'http.sock')
+    const server = make()
+    await new Promise<void>((resolve) => server.listen(path, resolve))
+    onTestFinished(() => void server.close())
+    const statusOf = (headers: Readonly<Record<string, string>>) =>
+      new Promise((resolve, reject) => {
+        send({ socketPath: path, path: '/', headers, agent: false }, (response) => {
+          resolve(response.resume().statusCode)
+        })
+          .on('error', reject)
+          .end()
+      })
+    const seen = []
+    for (const ip of ['192.0.2.1', '192.0.2.1', '192.0.2.1', '192.0.2.1', '192.0.2.2'])
+      seen.push(await statusOf({ 'x-forwarded-for': `198.51.100.1, ${ip}` }))
+    expect(seen).toEqual([200, 200, 200, 429, 200])
+    // Without an address there is an error, not one limit for all.
+    expect(await statusOf({})).toBe(500)
+  },
+)
+
+function sayHello(_request: unknown, response: { end(text: string): unknown }): void {
+  response.end('hello')
+}
+
+function hello(context: { body: unknown }): void {
+  context.body = 'hello'
+}
+
 test('each framework is warned about once', async () => {
   await until('all were heard', () => untrusted.length >= 3)
   expect(untrusted.map((message) => /'(x-forwarded-for|forwarded)'/.exec(message)?.[1])).toEqual([
@@ -321,7 +373,8 @@ describe('a framework that believes every proxy', () => {
     expect(await ask(({ ip }) => ip, '192.0.2.1')).toBe(0)
     expect(await ask(({ ip }) => ip, '::ffff:192.0.2.2')).toBe(0)
     expect(await ask((exchange) => exchange.header('x-user'), '2001:db8::3')).toBe(0)
-    expect(await ask(({ ip }) => ip, '2001:db8::4')).toBe(1)
+    expect(await ask(({ ip }) => ip && `ip:${ipKey(ip)}`, '2001:db8:0:0::')).toBe(0)
+    expect(await ask(({ ip }) => ip && `ip:${ip}`, '2001:db8::4')).toBe(1)
     expect(await ask(({ ip }) => ip, '2001:db8::5')).toBe(1)
     expect(bare[0]).toMatch(/ipKey\(exchange\.ip\)/)
   })

@@ -66,7 +66,7 @@ function safeText(text: string): string {
   return isSubject(text) ? text : hashSubject(text)
 }
 
-/** Warns once when a key is an IPv6 address itself: a client has 2^64 of them, and each would be another subject. */
+/** Warns once when a key is, or holds, an IPv6 address: a client has 2^64 of them, and each would be another subject. */
 function warnOfBareAddress(exchange: Exchange, key: unknown): void {
   const isBare = typeof key === 'string' ? isBareAddress(exchange, key) : hasBareAddress(exchange, key ?? {})
   if (!isBare) return
@@ -80,7 +80,11 @@ function warnOfBareAddress(exchange: Exchange, key: unknown): void {
 
 function isBareAddress(exchange: Exchange, text: unknown): boolean {
   // Few keys have a colon: only then the address is asked for.
-  return typeof text === 'string' && text.includes(':') && text === exchange.ip && ipKey(text).includes('/')
+  if (typeof text !== 'string' || !text.includes(':')) return false
+  const { ip } = exchange
+  if (ip === undefined || !text.includes(ip)) return false
+  const network = ipKey(ip)
+  return network.includes('/') && !text.includes(network)
 }
 
 function hasBareAddress(exchange: Exchange, key: object): boolean {
