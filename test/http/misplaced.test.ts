@@ -91,6 +91,14 @@ describe.each(wrong)('in %s', (_where, mount, used) => {
   )
 })
 
+test('a context of a framework without node:http is refused by the middleware of Koa', () => {
+  const context = { req: { method: 'GET' }, res: new Response() }
+  const middleware = middlewares['@penknife/koa']?.() as Misused
+  expect(() => middleware(context, async () => {})).toThrow(
+    /a middleware of @penknife\/koa was not called with/,
+  )
+})
+
 test.each([
   ['nothing', () => undefined],
   ['text', () => 'slow'],
