@@ -2,10 +2,11 @@ import { createRateLimiter, PenknifeError, type RateLimiter, type UnavailablePol
 import { PASS, type Handler, type RateLimitOptions } from '@penknife/http'
 import { rateLimitPlugin } from '@penknife/http/adapter'
 import { call } from '@penknife/http/testkit'
-import { describe, expect, test } from 'vitest'
+import { Redis } from 'ioredis'
+import { describe, expect, onTestFinished, test } from 'vitest'
 
 import { frameworks } from '../frameworks.ts'
-import { open } from '../../support/connect.ts'
+import { open, openReady } from '../../support/connect.ts'
 import { ownRedis, pattern } from '../../support/redis.ts'
 import { start, useFeatures } from '../setup.ts'
 
@@ -102,6 +103,33 @@ describe.each(frameworks)('rateLimit on $name', (adapter) => {
     const { status, headers, text } = await call(url)
     expect([status, headers['x-rule'], text]).toEqual([420, 'burst', 'calm down'])
     expect([headers['retry-after'], headers['ratelimit']]).toEqual([expect.any(String), expect.any(String)])
+  })
+
+  test('a Redis that may not be asked, and a closed penknife, are decided by the policy, not 500 for everyone', async () => {
+    const server = await ownRedis()
+    const penknife = await openReady(pattern(server.socket))
+    const under = (whenUnavailable: UnavailablePolicy): Handler => {
+      const rules = [{ name: 'burst', limit: 3, window: '1h' }] as const
+      const name = typeof whenUnavailable === 'string' ? whenUnavailable : 'local'
+      const limit = rateLimitPlugin.setup(
+        createRateLimiter(penknife.space('shop'), { name, rules, whenUnavailable, deadline: '2s' }),
+      )
+      return (exchange) => (exchange.path === `/items/${name}` ? limit(exchange) : PASS)
+    }
+    const policies = ['open', 'closed', 'throw', { local: { instances: 3 } }] as const
+    const { url } = await start(adapter, policies.map(under))
+    const statuses = async () => {
+      const seen = []
+      for (const name of ['open', 'closed', 'throw', 'local', 'local'])
+        seen.push((await call(`${url}/items/${name}`)).status)
+      return seen
+    }
+    const raw = new Redis(server.socket)
+    onTestFinished(() => raw.disconnect())
+    await raw.call('ACL', 'SETUSER', 'default', '-evalsha', '-eval')
+    expect(await statuses()).toEqual([200, 503, 500, 200, 429])
+    await penknife.close()
+    expect(await statuses()).toEqual([200, 503, 500, 429, 429])
   })
 
   test('what an outage decided is not told as a quota: open passes, closed is 503, throw is an error', async () => {

@@ -1,3 +1,4 @@
+import type { RateLimiter } from '@penknife/core'
 import type { RateLimitOptions } from '@penknife/http'
 import { rateLimitPlugin } from '@penknife/http/adapter'
 import { call } from '@penknife/http/testkit'
@@ -129,6 +130,44 @@ describe.each(frameworks)('the headers of rateLimit on $name', (adapter) => {
     const { status, headers } = await call(url)
     expect([status, headers['retry-after']]).toEqual([429, expect.any(String)])
     expect(Object.keys(headers).filter((name) => name.includes('ratelimit'))).toEqual([])
+  })
+
+  test('a limit that no time refills has neither Retry-After nor a time in any form of the headers', async () => {
+    const limiter = features.limiter()
+    const never: RateLimiter = {
+      ...limiter,
+      async take(subject, options) {
+        const decision = await limiter.take(subject, options)
+        const rules = decision.rules.map((rule) => ({
+          ...rule,
+          limit: 0,
+          remaining: 0,
+          nextMs: Infinity,
+          resetMs: Infinity,
+        }))
+        return { ...decision, allowed: false, violated: ['burst'], retryAfterMs: Infinity, rules }
+      },
+    }
+    const told = async (options: RateLimitOptions) => {
+      const { url } = await start(adapter, [rateLimitPlugin.setup(never, options)])
+      const { status, headers, text } = await call(`${url}/items/7`)
+      expect([status, headers['retry-after']]).toEqual([429, undefined])
+      expect(JSON.parse(text)).toMatchObject({
+        detail: 'This quota admits no request.',
+        'violated-policies': ['burst'],
+      })
+      const fields = Object.entries(headers).filter(([name]) => name.includes('ratelimit'))
+      expect(String(fields)).not.toMatch(/Infinity|NaN|null/)
+      return Object.fromEntries(fields)
+    }
+    expect(await told({})).toEqual({ 'ratelimit-policy': '"burst";q=0;w=3600', ratelimit: '"burst";r=0' })
+    expect(await told({ draft: 'next' })).toMatchObject({ ratelimit: '"burst";a=0;c=1' })
+    expect(await told({ draft: 7 })).toMatchObject({ ratelimit: 'limit=0, remaining=0' })
+    expect(await told({ draft: 6 })).not.toHaveProperty('ratelimit-reset')
+    expect(await told({ headers: 'legacy' })).toEqual({
+      'x-ratelimit-limit': '0',
+      'x-ratelimit-remaining': '0',
+    })
   })
 
   test('Retry-After is never early: a client that waits for so long passes', async () => {
