@@ -1,5 +1,5 @@
 import { durationMs, LONGEST_DEADLINE_MS } from '../duration.ts'
-import { invalid, isOutage } from '../errors.ts'
+import { invalid, PenknifeError } from '../errors.ts'
 import { createTopic } from '../events.ts'
 import { checkName, checkOptions, wholeNumber } from '../options.ts'
 import { runtimeOf, type Space } from '../redis/penknife.ts'
@@ -132,7 +132,8 @@ export function createRateLimiter(space: Space, options: RateLimiterOptions): Ra
 
   /** What is answered when Redis did not. */
   function instead(plan: Plan, subject: Subject, cost: number, error: unknown): Decision {
-    if (!isOutage(error)) throw error
+    // What Redis refuses, such as a command that its user may not run, would otherwise fail every request.
+    if (!(error instanceof PenknifeError) || error.code === 'PENKNIFE_INVALID') throw error
     return told(subject, fallback.decide(plan, subject, cost, error))
   }
 
