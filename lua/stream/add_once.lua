@@ -2,6 +2,7 @@
 --
 -- Invariant: within the window a key answers one id. As `stream/add` otherwise.
 -- @batch 64
+-- @full refused      it adds an entry
 -- @include append
 -- @shared limits   of the stream, see lua/_lib/append.lua
 -- @item key stream stream

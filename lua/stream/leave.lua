@@ -2,6 +2,7 @@
 --
 -- Invariant: a consumer is deleted only when nothing is pending for it; a call gives back at most 100 of each stream.
 -- @batch 1
+-- @full runs         without it what a worker gives back waits for its lease; it moves entries, and deletes a consumer
 -- @include now
 -- @include release
 -- @include entry

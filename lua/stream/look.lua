@@ -4,6 +4,7 @@
 -- Invariant: each entry is in one place of its group before and after. A call takes at most 50 that are due and 50 from
 -- each stream, looking at no more than 500 leases each; it goes on where the last one stopped.
 -- @batch 1
+-- @full runs         without it nothing that is due or abandoned is handled, so that a full server could not be drained
 -- @include now
 -- @include release
 -- @include entry

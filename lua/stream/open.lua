@@ -1,5 +1,6 @@
 --- Make a group and its own stream, if they are not there.
 -- @batch 16
+-- @full runs         without its group a worker cannot drain the stream; groups are few
 -- @item key stream stream
 -- @item key ready  stream of what the group handles again
 -- @item key paused there while the group is paused

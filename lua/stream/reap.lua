@@ -3,6 +3,7 @@
 -- Invariant: only a consumer for which nothing is pending is deleted, since Redis would drop what is. A worker that comes
 -- back is made anew by its next read. Deletes at most 100 of each stream a call.
 -- @batch 1
+-- @full runs         it deletes consumers
 -- @item key stream stream
 -- @item key ready  stream of what the group handles again
 -- @item arg group  group

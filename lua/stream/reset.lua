@@ -3,6 +3,7 @@
 -- Invariant: nothing is lost: what the group was given and has not finished, and what it handles again, stays, unless
 -- it is to be discarded with all its leases. One script, so a process dies before or after.
 -- @batch 1
+-- @full runs         it moves a position; groups are few, and discarding frees
 -- @include groups
 -- @include undelivered
 -- @item key stream  stream

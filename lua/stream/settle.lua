@@ -5,6 +5,7 @@
 -- at a time, does not learn its fate, it sends it again and gets the first answer.
 -- A process may die before (the leases run out) or after (done); the lists are bounded by the worker to 256 and 64.
 -- @batch 1
+-- @full runs         finishing frees; what fails must get out of the way, and moves to where it needs hardly more
 -- @include now
 -- @include pending
 -- @include release

@@ -1,5 +1,5 @@
 import { Cluster, type Redis } from 'ioredis'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 
 import type { Arg, Script, SharedArg } from '../../packages/core/src/redis/script.ts'
 import * as generated from '../../packages/core/src/redis/scripts.gen.ts'
@@ -120,6 +120,30 @@ end
     const [sample] = SAMPLES['notifier/nudge'] as [Sample]
     const refused = runConfined(nudge, { ...sample, channels: ['another'] }, 1)
     await expect(refused).rejects.toThrow(/script can't publish|No permissions to access a channel/)
+  })
+})
+
+/** What its header says of a full server: `@full`. */
+function runsWhenFull({ text }: AnyScript): boolean {
+  return text.startsWith('#!lua flags=')
+}
+
+describe('on a server whose memory is full', () => {
+  const bench = useRedis({ args: ['--enable-debug-command', 'yes'] })
+  afterEach(() => bench.raw.config('SET', 'maxmemory', 0))
+
+  test.each(cases)('$name: runs or is refused whole, as its header says', async ({ script, sample }) => {
+    await prepare(bench.raw, sample)
+    await bench.raw.config('SET', 'maxmemory', 1)
+    const before = await bench.raw.call('DEBUG', 'DIGEST')
+    const reply = bench.raw.call('eval', evalOf(script, sample, 2))
+    if (runsWhenFull(script)) {
+      const replies = (await reply) as unknown[]
+      expect(replies.filter((each) => each instanceof Error)).toEqual([])
+    } else {
+      await expect(reply).rejects.toThrow(/OOM/)
+      expect(await bench.raw.call('DEBUG', 'DIGEST')).toBe(before)
+    }
   })
 })
 

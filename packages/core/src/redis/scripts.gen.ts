@@ -8,6 +8,7 @@ import type { Arg, Reply, Script } from './script.ts'
  * - `member`: member
  * - `data`: JSON text, or nothing to forget
  * - replies 1
+ * - on a full server refused: it may add data; removing the member deletes them
  */
 export const leaderboardDescribe: Script<[keys: readonly string[]], [member: Arg, data: Arg], number> = {
   name: 'leaderboard/describe',
@@ -71,6 +72,7 @@ return replies`,
  * - `member`: member
  * - `by`: number to add to the sort value
  * - replies the new sort value
+ * - on a full server refused: it may add a member
  */
 export const leaderboardIncrement: Script<[keys: readonly string[]], [member: Arg, by: Arg], string> = {
   name: 'leaderboard/increment',
@@ -494,17 +496,18 @@ return replies`,
  * - `c`: third argument
  * - `d`: fourth argument
  * - replies 0 when more has to leave: call again; else what was read
+ * - on a full server runs: a read that is due must come, and it takes entries out; a sum that comes back replaces its entry
  */
 export const leaderboardReadRolling: Script<[keys: readonly string[], plan: Arg], [what: Arg, style: Arg, data: Arg, a: Arg, b: Arg, c: Arg, d: Arg], number | string | null> = {
   name: 'leaderboard/read-rolling',
-  sha: '37539b770bfdc20c2fda0f74ad12bacf59e2f40d',
+  sha: '01b46c6b2ea2eb7ecc9eb6802774b9db8e43c546',
   batch: 16,
   sharedKeys: true,
   shared: ["plan"],
   keys: [],
   args: ["what","style","data","a","b","c","d"],
   returns: 'integer|string|null',
-  text: `#!lua
+  text: `#!lua flags=allow-oom
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
 local board = {}
@@ -1068,17 +1071,18 @@ return replies`,
  * - shared `plan`: JSON, see lua/_lib/board.lua; also `former`, places of previous periods' sets, and `data`, `ids`, `idlog`
  * - `member`: member
  * - replies 0: call again, more had to leave; the time, when other periods are needed; else '1' when it was on the board now, '0' when not
+ * - on a full server runs: it frees what the member had; its marks are smaller, and end with the log
  */
 export const leaderboardRemove: Script<[keys: readonly string[], plan: Arg], [member: Arg], number | string> = {
   name: 'leaderboard/remove',
-  sha: '6097dbc80843ac09c2553224c98f23c359022e24',
+  sha: '34d009cc8a9cdfd81aca2581c521ab59c9dfe244',
   batch: 1,
   sharedKeys: true,
   shared: ["plan"],
   keys: [],
   args: ["member"],
   returns: 'integer|string',
-  text: `#!lua
+  text: `#!lua flags=allow-oom
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
 local board = {}
@@ -1445,17 +1449,18 @@ return replies`,
  * - `id`: the increment's id
  * - `time`: when it was made, in microseconds
  * - replies 1 when undone, 0 when there was nothing to undo, 2 when more has to leave rolling windows: call again
+ * - on a full server runs: it takes an entry out, or changes a score
  */
 export const leaderboardUndo: Script<[keys: readonly string[], plan: Arg], [id: Arg, time: Arg], number> = {
   name: 'leaderboard/undo',
-  sha: '94844cef55872f421f9a49c37cc05635ae4c80c0',
+  sha: '9d913c5c28038665fb0819e0e4e7f0aea3909d19',
   batch: 1,
   sharedKeys: true,
   shared: ["plan"],
   keys: [],
   args: ["id","time"],
   returns: 'integer',
-  text: `#!lua
+  text: `#!lua flags=allow-oom
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
 local board = {}
@@ -1819,6 +1824,7 @@ return replies`,
  * - `watch`: number of the window whose change is wanted, or 0
  * - `tell`: 1 when changes of rank are wanted, as the plan's `events` says
  * - replies 0: call again, more had to leave; more: the time, other periods are needed; text: the sort value in the first window after each change, a line each; else for each change that value, the change and the events
+ * - on a full server refused: it may add members and entries
  */
 export const leaderboardUpdate: Script<[keys: readonly string[], plan: Arg], [changes: Arg, watch: Arg, tell: Arg], number | string | readonly Reply[]> = {
   name: 'leaderboard/update',
@@ -2492,6 +2498,7 @@ return replies`,
  * - `duration`: microseconds; 0 ends a block
  * - `reason`: text
  * - replies 1 if the subject was blocked before
+ * - on a full server refused: a block is a key, and subjects are not bounded
  */
 export const limiterBlock: Script<[], [state: string, duration: Arg, reason: Arg], number> = {
   name: 'limiter/block',
@@ -2503,6 +2510,119 @@ export const limiterBlock: Script<[], [state: string, duration: Arg, reason: Arg
   args: ["duration","reason"],
   returns: 'integer',
   text: `#!lua
+local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]
+local function opened(saved)
+  if not saved then
+    return nil, nil, nil, 0
+  end
+  local id, ends, length, time = struct.unpack('<dddd', saved)
+  if id ~= 0 then
+    return nil, nil, nil, 0
+  end
+  return time, ends, string.sub(saved, 41, 40 + length), 40 + length
+end
+local call = redis.call
+local ENTRY = 40
+local MARGIN = 2
+local items = #KEYS / 1
+if items == 1 then
+local state, duration, reason = KEYS[1], ARGV[1], ARGV[2]
+do
+  local saved = call('GET', state)
+  local _, ends, _, length = opened(saved)
+  local was = ends ~= nil and ends > now and 1 or 0
+  local entries = saved and string.sub(saved, length + 1) or ''
+  local expires = now
+  for at = 1, #entries, ENTRY do
+    local _, entry = struct.unpack('<dd', entries, at)
+    expires = math.max(expires, entry)
+  end
+  local head = ''
+  if duration ~= '0' then
+    ends = now + duration
+    expires = math.max(expires, ends)
+    head = struct.pack('<ddddd', 0, ends, #reason, now, 0) .. reason
+  end
+  if expires > now then
+    call('SET', state, head .. entries, 'PX', math.ceil((expires - now) / 1000) + MARGIN)
+  elseif saved then
+    call('DEL', state)
+  end
+  return was
+end
+return nil
+end
+local function item(state, duration, reason)
+  local saved = call('GET', state)
+  local _, ends, _, length = opened(saved)
+  local was = ends ~= nil and ends > now and 1 or 0
+  local entries = saved and string.sub(saved, length + 1) or ''
+  local expires = now
+  for at = 1, #entries, ENTRY do
+    local _, entry = struct.unpack('<dd', entries, at)
+    expires = math.max(expires, entry)
+  end
+  local head = ''
+  if duration ~= '0' then
+    ends = now + duration
+    expires = math.max(expires, ends)
+    head = struct.pack('<ddddd', 0, ends, #reason, now, 0) .. reason
+  end
+  if expires > now then
+    call('SET', state, head .. entries, 'PX', math.ceil((expires - now) / 1000) + MARGIN)
+  elseif saved then
+    call('DEL', state)
+  end
+  return was
+end
+local replies, done = {}, 0
+local own = #ARGV > 2 and 2 or 0
+local function run()
+  while done < items do
+    local key = done * 1
+    local arg = 0 + done * own
+    done = done + 1
+    local reply = item(KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2])
+    if reply == nil then reply = false end
+    replies[done] = reply
+  end
+end
+while done < items do
+  local ok, reply = pcall(run)
+  if not ok then
+    if type(reply) ~= 'table' then
+      local text = tostring(reply)
+      reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
+    end
+    replies[done] = reply
+  end
+end
+return replies`,
+}
+
+/**
+ * Deny every call of a subject for a time, or stop to.
+ *
+ * The block stands at the head of the subject's state; what the subject used stays as it is. The key lives until both
+ * have ended.
+ *
+ * - key `state`: string of entries, as in charge.lua
+ * - `duration`: microseconds; 0 ends a block
+ * - `reason`: text
+ * - replies 1 if the subject was blocked before
+ * - on a full server runs: it deletes the block
+ */
+export const limiterUnblock: Script<[], [state: string, duration: Arg, reason: Arg], number> = {
+  name: 'limiter/unblock',
+  sha: '3f97a8abcc793191ff2255e42c8458b65b088056',
+  batch: 64,
+  sharedKeys: false,
+  shared: [],
+  keys: ["state"],
+  args: ["duration","reason"],
+  returns: 'integer',
+  text: `#!lua flags=allow-oom
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
 local function opened(saved)
@@ -2615,6 +2735,7 @@ return replies`,
  * - `asking`: 1 to take, 0 to charge without asking
  * - `lease`: id of the slot, if one may be charged
  * - replies 1 and each rule's verdict (1 over its limit) and state; 0 and the same when denied; 2, microseconds and reason when blocked; 3 and Redis' time when no calendar period that was sent is now
+ * - on a full server refused: it may add a subject; a refund that is refused errs on the safe side, and time gives tokens back
  */
 export const limiterCharge: Script<[rules: Arg], [...places: string[], cost: Arg, asking: Arg, lease: Arg], readonly Reply[]> = {
   name: 'limiter/charge',
@@ -3163,10 +3284,11 @@ return replies`,
  * - `lease`: id of the slot
  * - `length`: microseconds; 0 gives it back
  * - replies 1 if it was held in all of them
+ * - on a full server runs: giving back frees a slot; holding one for longer changes a score, and must not end work under way
  */
 export const limiterLease: Script<[], [...places: string[], lease: Arg, length: Arg], number> = {
   name: 'limiter/lease',
-  sha: '195047e201abbb9b167f0e28f5ba403b58510168',
+  sha: '6aacc563d4b4fa642380754bbf563529b468fd0a',
   batch: 64,
   sharedKeys: false,
   shared: [],
@@ -3174,7 +3296,7 @@ export const limiterLease: Script<[], [...places: string[], lease: Arg, length: 
   manyKeys: true,
   args: ["lease","length"],
   returns: 'integer',
-  text: `#!lua
+  text: `#!lua flags=allow-oom
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
 local slots = {}
@@ -3299,17 +3421,18 @@ return replies`,
  *
  * - key `place`: a state, a log or slots
  * - replies 1 if it was there
+ * - on a full server runs: it deletes a key
  */
 export const limiterReset: Script<[], [place: string], number> = {
   name: 'limiter/reset',
-  sha: '786ca15fd096a0a1fd629dbfe05b04e55d5dd43b',
+  sha: '56b8f773d0b085ed073acf29a95c78d4057bea63',
   batch: 128,
   sharedKeys: false,
   shared: [],
   keys: ["place"],
   args: [],
   returns: 'integer',
-  text: `#!lua
+  text: `#!lua flags=allow-oom
 local items = #KEYS / 1
 if items == 1 then
 local place = KEYS[1]
@@ -3362,6 +3485,7 @@ return replies`,
  * - key `state`: string of entries
  * - `cost`: whole tokens wanted, at most the burst
  * - replies the level after the charge, or minus the level minus one when denied; microseconds and reason of a block
+ * - on a full server refused: it may add a subject: the limiter's policy decides
  */
 export const limiterTake: Script<[numbers: Arg], [state: string, cost: Arg], number | string | null> = {
   name: 'limiter/take',
@@ -3522,6 +3646,7 @@ return replies`,
  * - key `state`: string: id, expiry, token, time and level of each rule, packed as doubles
  * - `cost`: whole tokens wanted, at most the smallest burst
  * - replies each rule's level after the charge, or minus the level minus one when denied; microseconds and reason of a block
+ * - on a full server refused: it may add a subject: the limiter's policy decides
  */
 export const limiterTakeAll: Script<[rules: Arg], [state: string, cost: Arg], readonly number[] | string | null> = {
   name: 'limiter/take-all',
@@ -3731,6 +3856,7 @@ return replies`,
  * - `admitted`: what the first call answered; empty for the first call
  * - `most`: connections that the user may have
  * - replies when it was admitted, in microseconds; empty when it is one too many
+ * - on a full server refused: it may add a user; connections that are there stay
  */
 export const notifierHold: Script<[lease: Arg, channel: Arg], [held: string, process: Arg, number: Arg, admitted: Arg, most: Arg], string> = {
   name: 'notifier/hold',
@@ -3889,17 +4015,18 @@ return replies`,
  * - `type`: the event's type
  * - `json`: the event's data
  * - replies how many connections were told
+ * - on a full server runs: it keeps nothing
  */
 export const notifierNudge: Script<[nudges: Arg], [live: string, channel: Arg, type: Arg, json: Arg], number> = {
   name: 'notifier/nudge',
-  sha: '1370522e99d35c9472e8611250cdffe8a1e2dd0a',
+  sha: '203a68b36899963ac53a823381d16c4491e7790c',
   batch: 64,
   sharedKeys: false,
   shared: ["nudges"],
   keys: ["live"],
   args: ["channel","type","json"],
   returns: 'integer',
-  text: `#!lua
+  text: `#!lua flags=allow-oom
 local nudges = ARGV[1]
 local items = #KEYS / 1
 if items == 1 then
@@ -3957,6 +4084,7 @@ return replies`,
  * - `coalesce`: what the event supersedes the earlier ones of; empty for nothing
  * - `lasts`: milliseconds after which the event is not worth reading any more; 0 for as long as it is kept
  * - replies the event's id
+ * - on a full server refused: it adds an event
  */
 export const notifierPublish: Script<[keep: Arg, ttl: Arg, age: Arg, window: Arg], [history: string, once: string, live: Arg, type: Arg, json: Arg, coalesce: Arg, lasts: Arg], string> = {
   name: 'notifier/publish',
@@ -4111,6 +4239,178 @@ return replies`,
 }
 
 /**
+ * Keep an event in its channel's history and send it to who listens: both or neither.
+ *
+ * The history is a stream whose ids are <epoch>-<offset>: the epoch is the time at which the history began, the
+ * offset counts its events without a gap. The newest event is never trimmed, so that the count goes on.
+ *
+ * - shared `keep`: events to keep
+ * - shared `ttl`: milliseconds that the history outlives its last event
+ * - shared `age`: milliseconds that an event is kept; 0 for no such bound
+ * - shared `window`: milliseconds in which a publish with the same id is the same publish
+ * - key `history`: stream
+ * - key `once`: string, the id that the first publish of this id got; the history itself for an event without an id
+ * - `live`: pub/sub channel of the same slot; no key, since a key that never exists cannot be moved with a slot
+ * - `type`: the event's type
+ * - `json`: the event's data
+ * - `coalesce`: what the event supersedes the earlier ones of; empty for nothing
+ * - `lasts`: milliseconds after which the event is not worth reading any more; 0 for as long as it is kept
+ * - replies the event's id
+ * - on a full server runs: who lost a right must lose it now; its history has a bound
+ */
+export const notifierRevoke: Script<[keep: Arg, ttl: Arg, age: Arg, window: Arg], [history: string, once: string, live: Arg, type: Arg, json: Arg, coalesce: Arg, lasts: Arg], string> = {
+  name: 'notifier/revoke',
+  sha: 'a94d168525d67eda64c22a2fd9474f7ff24dc2dd',
+  batch: 64,
+  sharedKeys: false,
+  shared: ["keep","ttl","age","window"],
+  keys: ["history","once"],
+  args: ["live","type","json","coalesce","lasts"],
+  returns: 'string',
+  text: `#!lua flags=allow-oom
+local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]
+local keep = ARGV[1]
+local ttl = ARGV[2]
+local age = ARGV[3]
+local window = ARGV[4]
+local ms = math.floor(now / 1000)
+age = tonumber(age)
+local function time_of(event)
+  return event[2][7] == 'a' and tonumber(event[2][8]) or nil
+end
+local function tag_after(last, type, json)
+  return string.sub(redis.sha1hex((last and last[2][6] or '') .. '\\n' .. type .. '\\n' .. json), 1, 6)
+end
+local function trim_old(history)
+  local first = redis.call('XRANGE', history, '-', '+', 'COUNT', 3)
+  local cut
+  for at = 1, #first - 1 do
+    local at_ms = time_of(first[at])
+    if at_ms and at_ms >= ms - age then
+      break
+    end
+    cut = first[at + 1][1]
+  end
+  if cut then
+    redis.call('XTRIM', history, 'MINID', '=', cut)
+  end
+end
+local items = #KEYS / 2
+if items == 1 then
+local history, once, live, type, json, coalesce, lasts = KEYS[1], KEYS[2], ARGV[5], ARGV[6], ARGV[7], ARGV[8], ARGV[9]
+do
+  if once ~= history then
+    local first = redis.call('GET', once)
+    if first then
+      return first
+    end
+  end
+  local last = redis.call('XREVRANGE', history, '+', '-', 'COUNT', 1)[1]
+  local id
+  if last then
+    local epoch, offset = string.match(last[1], '(%d+)-(%d+)')
+    id = epoch .. '-' .. string.format('%.0f', offset + 1)
+  else
+    id = string.format('%.0f-1', ms)
+  end
+  local tag = tag_after(last, type, json)
+  local name = id .. '-' .. tag
+  redis.call('SPUBLISH', live, name .. '\\n' .. type .. '\\n' .. json)
+  local entry = { 'XADD', history, 'MAXLEN', '~', keep, id, 't', type, 'd', json, 'g', tag }
+  if age > 0 then
+    local before = last and time_of(last) or 0
+    entry[#entry + 1] = 'a'
+    entry[#entry + 1] = string.format('%.0f', math.max(ms, before))
+  end
+  if coalesce ~= '' then
+    entry[#entry + 1] = 'c'
+    entry[#entry + 1] = coalesce
+  end
+  if lasts ~= '0' then
+    entry[#entry + 1] = 'x'
+    entry[#entry + 1] = string.format('%.0f', ms + lasts)
+  end
+  redis.call(unpack(entry))
+  redis.call('PEXPIRE', history, ttl)
+  if once ~= history then
+    redis.call('SET', once, name, 'PX', window)
+  end
+  if age > 0 then
+    trim_old(history)
+  end
+  return name
+end
+return nil
+end
+local function item(history, once, live, type, json, coalesce, lasts)
+  if once ~= history then
+    local first = redis.call('GET', once)
+    if first then
+      return first
+    end
+  end
+  local last = redis.call('XREVRANGE', history, '+', '-', 'COUNT', 1)[1]
+  local id
+  if last then
+    local epoch, offset = string.match(last[1], '(%d+)-(%d+)')
+    id = epoch .. '-' .. string.format('%.0f', offset + 1)
+  else
+    id = string.format('%.0f-1', ms)
+  end
+  local tag = tag_after(last, type, json)
+  local name = id .. '-' .. tag
+  redis.call('SPUBLISH', live, name .. '\\n' .. type .. '\\n' .. json)
+  local entry = { 'XADD', history, 'MAXLEN', '~', keep, id, 't', type, 'd', json, 'g', tag }
+  if age > 0 then
+    local before = last and time_of(last) or 0
+    entry[#entry + 1] = 'a'
+    entry[#entry + 1] = string.format('%.0f', math.max(ms, before))
+  end
+  if coalesce ~= '' then
+    entry[#entry + 1] = 'c'
+    entry[#entry + 1] = coalesce
+  end
+  if lasts ~= '0' then
+    entry[#entry + 1] = 'x'
+    entry[#entry + 1] = string.format('%.0f', ms + lasts)
+  end
+  redis.call(unpack(entry))
+  redis.call('PEXPIRE', history, ttl)
+  if once ~= history then
+    redis.call('SET', once, name, 'PX', window)
+  end
+  if age > 0 then
+    trim_old(history)
+  end
+  return name
+end
+local replies, done = {}, 0
+local own = #ARGV > 9 and 5 or 0
+local function run()
+  while done < items do
+    local key = done * 2
+    local arg = 4 + done * own
+    done = done + 1
+    local reply = item(KEYS[key + 1], KEYS[key + 2], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3], ARGV[arg + 4], ARGV[arg + 5])
+    if reply == nil then reply = false end
+    replies[done] = reply
+  end
+end
+while done < items do
+  local ok, reply = pcall(run)
+  if not ok then
+    if type(reply) ~= 'table' then
+      local text = tostring(reply)
+      reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
+    end
+    replies[done] = reply
+  end
+end
+return replies`,
+}
+
+/**
  * Count a connection no longer among those of its user.
  *
  * It is found by its number, since a process that never got the answer to its first call does not know the rest.
@@ -4119,17 +4419,18 @@ return replies`,
  * - `process`: id of the process that had the connection
  * - `number`: the connection's number there
  * - replies 1 if it counted
+ * - on a full server runs: it deletes a member
  */
 export const notifierRelease: Script<[], [held: string, process: Arg, number: Arg], number> = {
   name: 'notifier/release',
-  sha: '76264dd13d1585221ba0c1771c795762e6d31256',
+  sha: 'f37015f5139e394d51d05b809388bc2f3609359c',
   batch: 64,
   sharedKeys: false,
   shared: [],
   keys: ["held"],
   args: ["process","number"],
   returns: 'integer',
-  text: `#!lua
+  text: `#!lua flags=allow-oom
 local items = #KEYS / 1
 if items == 1 then
 local held, process, number = KEYS[1], ARGV[1], ARGV[2]
@@ -4439,6 +4740,7 @@ return replies`,
  * - `trace`: traceparent or nothing
  * - `due`: not before: milliseconds since 1970, +milliseconds from now, or nothing
  * - replies the entry's id; null when the stream is full
+ * - on a full server refused: it adds an entry
  */
 export const streamAdd: Script<[of: readonly string[], limits: Arg], [payload: Arg, trace: Arg, due: Arg], string | null> = {
   name: 'stream/add',
@@ -4622,6 +4924,7 @@ return replies`,
  * - `due`: not before: milliseconds since 1970, +milliseconds from now, or nothing
  * - `window`: milliseconds
  * - replies the entry's id, after = when it was there; null when the stream is full
+ * - on a full server refused: it adds an entry
  */
 export const streamAddOnce: Script<[limits: Arg], [stream: string, once: string, payload: Arg, trace: Arg, due: Arg, window: Arg], string | null> = {
   name: 'stream/add_once',
@@ -4824,17 +5127,18 @@ return replies`,
  * - `group`: group
  * - `quiet`: milliseconds
  * - replies 1 when it was dropped, 0 when nothing of it was there; the consumer that is still alive
+ * - on a full server runs: it deletes what the group had
  */
 export const streamDrop: Script<[], [stream: string, ready: string, later: string, dead: string, paused: string, group: Arg, quiet: Arg], number | string> = {
   name: 'stream/drop',
-  sha: '9d1535c1f76840c5664ce6b2d6551452f2341002',
+  sha: 'e83471c63512adeda2b485cb6ec4dc29b40a8b2b',
   batch: 1,
   sharedKeys: false,
   shared: [],
   keys: ["stream","ready","later","dead","paused"],
   args: ["group","quiet"],
   returns: 'integer|string',
-  text: `#!lua
+  text: `#!lua flags=allow-oom
 local function groups(stream)
   local found = {}
   for at, fields in ipairs(redis.call('XINFO', 'GROUPS', stream)) do
@@ -4935,17 +5239,18 @@ return replies`,
  * - key `later`: sorted set of what it handles again later
  * - key `mark`: string, the worker's last batch
  * - replies entries given back: 0 when it holds nothing more
+ * - on a full server runs: without it what a worker gives back waits for its lease; it moves entries, and deletes a consumer
  */
 export const streamLeave: Script<[group: Arg, consumer: Arg, declared: Arg], [stream: string, ready: string, later: string, mark: string], number> = {
   name: 'stream/leave',
-  sha: '36fd749cc54dd8b495f78a60be20b7fadfac5c09',
+  sha: 'c0120df9fb85939a8745217caad6e8abd49bcc57',
   batch: 1,
   sharedKeys: false,
   shared: ["group","consumer","declared"],
   keys: ["stream","ready","later","mark"],
   args: [],
   returns: 'integer',
-  text: `#!lua
+  text: `#!lua flags=allow-oom
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
 local function earlier(a, b)
@@ -5201,17 +5506,18 @@ return replies`,
  * - `from_stream`: cursor, 0-0 at first
  * - `from_ready`: cursor, 0-0 at first
  * - replies both cursors, 1 when paused, milliseconds until something is due (-1: nothing waits), then id and attempts used of each that was taken over; attempts negative when dead
+ * - on a full server runs: without it nothing that is due or abandoned is handled, so that a full server could not be drained
  */
 export const streamLook: Script<[group: Arg, consumer: Arg, declared: Arg, lease: Arg, attempts: Arg], [stream: string, ready: string, later: string, dead: string, paused: string, fromStream: Arg, fromReady: Arg], readonly Reply[]> = {
   name: 'stream/look',
-  sha: '2eb99d200cf14adc4f56cb3974b7654461f3a873',
+  sha: '75710976808f4ee5c334507c1b6a1a5f39547a13',
   batch: 1,
   sharedKeys: false,
   shared: ["group","consumer","declared","lease","attempts"],
   keys: ["stream","ready","later","dead","paused"],
   args: ["from_stream","from_ready"],
   returns: 'list',
-  text: `#!lua
+  text: `#!lua flags=allow-oom
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
 local function earlier(a, b)
@@ -5484,17 +5790,18 @@ return replies`,
  * - `group`: group
  * - `from`: id after which the group begins, or $ for what comes from now on
  * - replies 1 when the group is paused
+ * - on a full server runs: without its group a worker cannot drain the stream; groups are few
  */
 export const streamOpen: Script<[], [stream: string, ready: string, paused: string, group: Arg, from: Arg], number> = {
   name: 'stream/open',
-  sha: 'e9dfd24f3be38871d1ab8bc71dc57e935be530d2',
+  sha: '02dc6af9510ca40b6c04b20af6450e623878c662',
   batch: 16,
   sharedKeys: false,
   shared: [],
   keys: ["stream","ready","paused"],
   args: ["group","from"],
   returns: 'integer',
-  text: `#!lua
+  text: `#!lua flags=allow-oom
 local function make(stream, group, from)
   local made = redis.pcall('XGROUP', 'CREATE', stream, group, from, 'MKSTREAM')
   if made.err and not string.match(made.err, '^BUSYGROUP') then
@@ -5725,17 +6032,18 @@ return replies`,
  * - key `paused`: there while the group is paused, with the time since when
  * - `on`: 1 to pause
  * - replies 1 when it was otherwise before
+ * - on a full server runs: a way to take load off; one short key a group
  */
 export const streamPause: Script<[], [paused: string, on: Arg], number> = {
   name: 'stream/pause',
-  sha: '8c08e62013f91994262656551592c71b50cd3437',
+  sha: '87183b4d6d99eb9f75e1bd9db7d611593c7e7f46',
   batch: 16,
   sharedKeys: false,
   shared: [],
   keys: ["paused"],
   args: ["on"],
   returns: 'integer',
-  text: `#!lua
+  text: `#!lua flags=allow-oom
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
 local items = #KEYS / 1
@@ -5788,17 +6096,18 @@ return replies`,
  * - key `dead`: stream of dead letters
  * - `position`: of the dead letter
  * - replies 1 when it was there
+ * - on a full server runs: it deletes a dead letter
  */
 export const streamPurge: Script<[], [dead: string, position: Arg], number> = {
   name: 'stream/purge',
-  sha: '3d188567503c021e5bd1c936d85c39364faa0fbe',
+  sha: '67d849a562a87e49d14eb9c106ef4a87bc27f7b7',
   batch: 128,
   sharedKeys: false,
   shared: [],
   keys: ["dead"],
   args: ["position"],
   returns: 'integer',
-  text: `#!lua
+  text: `#!lua flags=allow-oom
 local items = #KEYS / 1
 if items == 1 then
 local dead, position = KEYS[1], ARGV[1]
@@ -5846,17 +6155,18 @@ return replies`,
  * - `group`: group
  * - `silent`: milliseconds without a sign of life
  * - replies consumers forgotten
+ * - on a full server runs: it deletes consumers
  */
 export const streamReap: Script<[], [stream: string, ready: string, group: Arg, silent: Arg], number> = {
   name: 'stream/reap',
-  sha: '00fdefd16a5bdecaedf20ad916527b7aadbd6cff',
+  sha: 'f5751c3ad46a621f61dcd448334dbffe2226352e',
   batch: 1,
   sharedKeys: false,
   shared: [],
   keys: ["stream","ready"],
   args: ["group","silent"],
   returns: 'integer',
-  text: `#!lua
+  text: `#!lua flags=allow-oom
 local MOST = 100
 local items = #KEYS / 2
 if items == 1 then
@@ -5932,17 +6242,18 @@ return replies`,
  * - key `stream`: stream, or the group's own
  * - `ids`: positions, ascending, separated by spaces
  * - replies positions whose lease was lost, separated by spaces
+ * - on a full server runs: without it the leases of a living worker end; it changes times
  */
 export const streamRenew: Script<[group: Arg, consumer: Arg], [stream: string, ids: Arg], string> = {
   name: 'stream/renew',
-  sha: '98110aeb15aa18e55a861087f08bdad62467e3b6',
+  sha: '08c7a618bd993bb710772cbbf491743351f30c3c',
   batch: 1,
   sharedKeys: false,
   shared: ["group","consumer"],
   keys: ["stream"],
   args: ["ids"],
   returns: 'string',
-  text: `#!lua
+  text: `#!lua flags=allow-oom
 local function pending(stream, group, ids, consumer)
   local found = {}
   local function ask(from, to, count)
@@ -6049,17 +6360,18 @@ return replies`,
  * - key `ready`: stream of what the group handles again
  * - `position`: of the dead letter
  * - replies 1 when it was there
+ * - on a full server runs: it moves an entry to where it is worked off
  */
 export const streamRequeue: Script<[], [dead: string, ready: string, position: Arg], number> = {
   name: 'stream/requeue',
-  sha: 'be137ce89494c4dc332f02578b553bfe97e7f36b',
+  sha: '0f98100aac58fddf8f3361d4ac4a3355fc3df03a',
   batch: 64,
   sharedKeys: false,
   shared: [],
   keys: ["dead","ready"],
   args: ["position"],
   returns: 'integer',
-  text: `#!lua
+  text: `#!lua flags=allow-oom
 local entry = {}
 function entry.read(stream, id)
   local found = redis.call('XRANGE', stream, id, id)[1]
@@ -6166,17 +6478,18 @@ return replies`,
  * - `after`: id after which it reads on, $ for the last there ever was
  * - `discard`: 1 to drop what it was given and what it handles again
  * - replies entries it has still to be given, 1 when that is exact, ready, pending, later
+ * - on a full server runs: it moves a position; groups are few, and discarding frees
  */
 export const streamReset: Script<[], [stream: string, ready: string, later: string, group: Arg, after: Arg, discard: Arg], readonly Reply[]> = {
   name: 'stream/reset',
-  sha: 'ee8e72f7592fac4cf7700c32f53b768edb35bb61',
+  sha: 'c4b043f2bbb7b02e2024e6e0f932e2348df9f4ce',
   batch: 1,
   sharedKeys: false,
   shared: [],
   keys: ["stream","ready","later"],
   args: ["group","after","discard"],
   returns: 'list',
-  text: `#!lua
+  text: `#!lua flags=allow-oom
 local function groups(stream)
   local found = {}
   for at, fields in ipairs(redis.call('XINFO', 'GROUPS', stream)) do
@@ -6356,17 +6669,18 @@ return replies`,
  * - `finished`: JSON: two lists, ascending, of positions in the stream and in ready
  * - `moves`: JSON list of [r for ready else m, position, to, attempts used, fencing number, milliseconds, kind, reason]
  * - replies positions whose lease was lost, separated by spaces, those in ready after an r
+ * - on a full server runs: finishing frees; what fails must get out of the way, and moves to where it needs hardly more
  */
 export const streamSettle: Script<[group: Arg, consumer: Arg, declared: Arg], [stream: string, ready: string, later: string, dead: string, mark: string, number: Arg, finished: Arg, moves: Arg], string> = {
   name: 'stream/settle',
-  sha: '175244dd3e59b45384188feeea6a74de0b16e3bd',
+  sha: '37ab11df17c3c0722db263da496a39f4a5ac3942',
   batch: 1,
   sharedKeys: false,
   shared: ["group","consumer","declared"],
   keys: ["stream","ready","later","dead","mark"],
   args: ["number","finished","moves"],
   returns: 'string',
-  text: `#!lua
+  text: `#!lua flags=allow-oom
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
 local function pending(stream, group, ids, consumer)
@@ -6924,17 +7238,18 @@ return replies`,
  * - key `stream`: stream
  * - `first`: id to begin with, ( before it for the one after; - at first
  * - replies where to go on; null when nothing further can be finished
+ * - on a full server runs: it deletes entries
  */
 export const streamSweep: Script<[declared: Arg], [stream: string, first: Arg], string | null> = {
   name: 'stream/sweep',
-  sha: 'b0f7dc3c9cfd45eb88a7812975ddb83a7c044e71',
+  sha: '6e0f133f59dc2401ae7c56cb9830e7f1347448bf',
   batch: 1,
   sharedKeys: false,
   shared: ["declared"],
   keys: ["stream"],
   args: ["first"],
   returns: 'string|null',
-  text: `#!lua
+  text: `#!lua flags=allow-oom
 local function earlier(a, b)
   local a_time, a_number = string.match(a, '(%d+)-(%d+)')
   local b_time, b_number = string.match(b, '(%d+)-(%d+)')
