@@ -6,6 +6,7 @@
 -- @include now
 -- @include release
 -- @include entry
+-- @include typed
 -- @shared group    group
 -- @shared consumer who leaves
 -- @shared declared groups of a work queue separated by spaces, - for an event log
@@ -18,6 +19,9 @@
 local MOST = 100
 
 local function item(stream, ready, later, mark)
+  typed(stream, 'stream')
+  typed(ready, 'stream')
+  typed(later, 'zset')
   local given = 0
   for _, key in ipairs({ stream, ready }) do
     local ids = {}

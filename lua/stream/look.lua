@@ -8,6 +8,7 @@
 -- @include now
 -- @include release
 -- @include entry
+-- @include typed
 -- @shared group    group
 -- @shared consumer who looks
 -- @shared declared groups of a work queue separated by spaces, - for an event log
@@ -20,21 +21,25 @@
 -- @item key paused there while the group is paused
 -- @item arg from_stream cursor, 0-0 at first
 -- @item arg from_ready  cursor, 0-0 at first
--- @returns list    both cursors, 1 when paused, milliseconds until something is due (-1: nothing waits), then id and attempts used of each that was taken over; attempts negative when dead
+-- @returns list    both cursors, 1 when paused, milliseconds until something is due (-1: nothing waits), then id and attempts used of each that was taken over; attempts negative when dead, 0 of one that was due and cannot be read, which is dead, too
 
 local STEP = 50
 
 local function item(stream, ready, later, dead, paused, from_stream, from_ready)
   local ms = math.floor(now / 1000)
-  local due = redis.call('ZRANGE', later, '-inf', ms, 'BYSCORE', 'LIMIT', 0, STEP)
-  for _, packed in ipairs(due) do
-    entry.due(ready, packed)
-  end
-  if due[1] then
-    redis.call('ZREM', later, unpack(due))
+  local reply = {}
+  typed(stream, 'stream')
+  typed(ready, 'stream')
+  typed(later, 'zset')
+  typed(dead, 'stream')
+  -- Each move by itself, so that what fails leaves no other entry in two places.
+  for _, packed in ipairs(redis.call('ZRANGE', later, '-inf', ms, 'BYSCORE', 'LIMIT', 0, STEP)) do
+    if not entry.due(ready, dead, group, packed) then
+      reply[#reply + 1] = { '0-0', 0 }
+    end
+    redis.call('ZREM', later, packed)
   end
 
-  local reply = {}
   local function take(key, cursor)
     local claimed = redis.call('XAUTOCLAIM', key, group, consumer, lease, cursor, 'COUNT', STEP, 'JUSTID')
     local ids = claimed[2]

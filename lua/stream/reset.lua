@@ -5,6 +5,7 @@
 -- @batch 1
 -- @full runs         it moves a position; groups are few, and discarding frees
 -- @include groups
+-- @include typed
 -- @include undelivered
 -- @item key stream  stream
 -- @item key ready   stream of what the group handles again
@@ -33,6 +34,9 @@ local function pending(key, group)
 end
 
 local function item(stream, ready, later, group, after, discard)
+  typed(stream, 'stream')
+  typed(ready, 'stream')
+  typed(later, 'zset')
   make(stream, group, '0')
   if discard == '1' then
     redis.call('XGROUP', 'DESTROY', stream, group)

@@ -147,6 +147,40 @@ describe('on a server whose memory is full', () => {
   })
 })
 
+describe('where a key holds another type', () => {
+  const bench = useRedis({ args: ['--enable-debug-command', 'yes'] })
+
+  /** Keys of the sample, each once. */
+  function keysOf(script: AnyScript, sample: Sample): string[] {
+    const own = sample.item.slice(0, sample.item.length - script.args.length)
+    return [...new Set([...sharedKeysOf(script, sample), ...own.map(String)])]
+  }
+
+  test.each(cases.filter(({ script }) => !script.name.startsWith('leaderboard/')))(
+    '$name: a call that fails wrote nothing',
+    async ({ script, sample }) => {
+      for (const key of keysOf(script, sample)) {
+        for (const spoil of [
+          ['SET', key, 'x'],
+          ['RPUSH', key, 'x'],
+        ]) {
+          await bench.raw.flushall()
+          await prepare(bench.raw, sample)
+          await bench.raw.del(key)
+          await bench.raw.call(...(spoil as [string, ...string[]]))
+          const before = await bench.raw.call('DEBUG', 'DIGEST')
+          const failed = await bench.raw.call('eval', evalOf(script, sample)).then(
+            () => false,
+            () => true,
+          )
+          const after = await bench.raw.call('DEBUG', 'DIGEST')
+          if (failed) expect(after, `wrote, though ${key} is a ${spoil[0]}`).toBe(before)
+        }
+      }
+    },
+  )
+})
+
 describe('on a cluster', () => {
   const bench = useCluster()
   let client: Cluster

@@ -5243,7 +5243,7 @@ return replies`,
  */
 export const streamLeave: Script<[group: Arg, consumer: Arg, declared: Arg], [stream: string, ready: string, later: string, mark: string], number> = {
   name: 'stream/leave',
-  sha: 'c0120df9fb85939a8745217caad6e8abd49bcc57',
+  sha: '6da3ee308a6907e294620128e4910f1ad0e4175d',
   batch: 1,
   sharedKeys: false,
   shared: ["group","consumer","declared"],
@@ -5382,10 +5382,6 @@ function entry.back(ready, later, is, ms)
     entry.ready(ready, is)
   end
 end
-function entry.due(ready, packed)
-  local i, a, f, d, t = unpack(cmsgpack.unpack(packed))
-  entry.ready(ready, { i = i, a = a, f = f, d = d, t = t })
-end
 function entry.dead(dead, is, group, kind, reason)
   local add = { 'XADD', dead, '*', 'i', is.i, 'a', is.a, 'f', is.f, 'g', group, 'k', kind, 'e', reason, 'd', is.d }
   if is.t then
@@ -5393,6 +5389,34 @@ function entry.dead(dead, is, group, kind, reason)
     add[#add + 1] = is.t
   end
   redis.call(unpack(add))
+end
+local function unpacked(packed)
+  local ok, found = pcall(cmsgpack.unpack, packed)
+  if not ok or type(found) ~= 'table' then
+    return nil
+  end
+  local i, a, f, d, t = found[1], found[2], found[3], found[4], found[5]
+  local known = type(i) == 'string' and string.match(i, '^%d+%-%d+$') and type(a) == 'number' and type(f) == 'number'
+  if not known or type(d) ~= 'string' or (t ~= nil and type(t) ~= 'string') then
+    return nil
+  end
+  return { i = i, a = a, f = f, d = d, t = t }
+end
+function entry.due(ready, dead, group, packed)
+  local is = unpacked(packed)
+  if is then
+    entry.ready(ready, is)
+  else
+    local found = { i = '0-0', a = 0, f = 0, d = packed }
+    entry.dead(dead, found, group, 'invalid', 'what waited for its time cannot be read: something else wrote it')
+  end
+  return is ~= nil
+end
+local function typed(key, type)
+  local is = redis.call('TYPE', key).ok
+  if is ~= type and is ~= 'none' then
+    error({ err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type })
+  end
 end
 local group = ARGV[1]
 local consumer = ARGV[2]
@@ -5402,6 +5426,9 @@ local items = #KEYS / 4
 if items == 1 then
 local stream, ready, later, mark = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 do
+  typed(stream, 'stream')
+  typed(ready, 'stream')
+  typed(later, 'zset')
   local given = 0
   for _, key in ipairs({ stream, ready }) do
     local ids = {}
@@ -5434,6 +5461,9 @@ end
 return nil
 end
 local function item(stream, ready, later, mark)
+  typed(stream, 'stream')
+  typed(ready, 'stream')
+  typed(later, 'zset')
   local given = 0
   for _, key in ipairs({ stream, ready }) do
     local ids = {}
@@ -5505,12 +5535,12 @@ return replies`,
  * - key `paused`: there while the group is paused
  * - `from_stream`: cursor, 0-0 at first
  * - `from_ready`: cursor, 0-0 at first
- * - replies both cursors, 1 when paused, milliseconds until something is due (-1: nothing waits), then id and attempts used of each that was taken over; attempts negative when dead
+ * - replies both cursors, 1 when paused, milliseconds until something is due (-1: nothing waits), then id and attempts used of each that was taken over; attempts negative when dead, 0 of one that was due and cannot be read, which is dead, too
  * - on a full server runs: without it nothing that is due or abandoned is handled, so that a full server could not be drained
  */
 export const streamLook: Script<[group: Arg, consumer: Arg, declared: Arg, lease: Arg, attempts: Arg], [stream: string, ready: string, later: string, dead: string, paused: string, fromStream: Arg, fromReady: Arg], readonly Reply[]> = {
   name: 'stream/look',
-  sha: '75710976808f4ee5c334507c1b6a1a5f39547a13',
+  sha: '5dbb6711201913d847ce840d62088c6b51eb1a21',
   batch: 1,
   sharedKeys: false,
   shared: ["group","consumer","declared","lease","attempts"],
@@ -5649,10 +5679,6 @@ function entry.back(ready, later, is, ms)
     entry.ready(ready, is)
   end
 end
-function entry.due(ready, packed)
-  local i, a, f, d, t = unpack(cmsgpack.unpack(packed))
-  entry.ready(ready, { i = i, a = a, f = f, d = d, t = t })
-end
 function entry.dead(dead, is, group, kind, reason)
   local add = { 'XADD', dead, '*', 'i', is.i, 'a', is.a, 'f', is.f, 'g', group, 'k', kind, 'e', reason, 'd', is.d }
   if is.t then
@@ -5660,6 +5686,34 @@ function entry.dead(dead, is, group, kind, reason)
     add[#add + 1] = is.t
   end
   redis.call(unpack(add))
+end
+local function unpacked(packed)
+  local ok, found = pcall(cmsgpack.unpack, packed)
+  if not ok or type(found) ~= 'table' then
+    return nil
+  end
+  local i, a, f, d, t = found[1], found[2], found[3], found[4], found[5]
+  local known = type(i) == 'string' and string.match(i, '^%d+%-%d+$') and type(a) == 'number' and type(f) == 'number'
+  if not known or type(d) ~= 'string' or (t ~= nil and type(t) ~= 'string') then
+    return nil
+  end
+  return { i = i, a = a, f = f, d = d, t = t }
+end
+function entry.due(ready, dead, group, packed)
+  local is = unpacked(packed)
+  if is then
+    entry.ready(ready, is)
+  else
+    local found = { i = '0-0', a = 0, f = 0, d = packed }
+    entry.dead(dead, found, group, 'invalid', 'what waited for its time cannot be read: something else wrote it')
+  end
+  return is ~= nil
+end
+local function typed(key, type)
+  local is = redis.call('TYPE', key).ok
+  if is ~= type and is ~= 'none' then
+    error({ err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type })
+  end
 end
 local group = ARGV[1]
 local consumer = ARGV[2]
@@ -5672,14 +5726,17 @@ if items == 1 then
 local stream, ready, later, dead, paused, from_stream, from_ready = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], ARGV[6], ARGV[7]
 do
   local ms = math.floor(now / 1000)
-  local due = redis.call('ZRANGE', later, '-inf', ms, 'BYSCORE', 'LIMIT', 0, STEP)
-  for _, packed in ipairs(due) do
-    entry.due(ready, packed)
-  end
-  if due[1] then
-    redis.call('ZREM', later, unpack(due))
-  end
   local reply = {}
+  typed(stream, 'stream')
+  typed(ready, 'stream')
+  typed(later, 'zset')
+  typed(dead, 'stream')
+  for _, packed in ipairs(redis.call('ZRANGE', later, '-inf', ms, 'BYSCORE', 'LIMIT', 0, STEP)) do
+    if not entry.due(ready, dead, group, packed) then
+      reply[#reply + 1] = { '0-0', 0 }
+    end
+    redis.call('ZREM', later, packed)
+  end
   local function take(key, cursor)
     local claimed = redis.call('XAUTOCLAIM', key, group, consumer, lease, cursor, 'COUNT', STEP, 'JUSTID')
     local ids = claimed[2]
@@ -5716,14 +5773,17 @@ return nil
 end
 local function item(stream, ready, later, dead, paused, from_stream, from_ready)
   local ms = math.floor(now / 1000)
-  local due = redis.call('ZRANGE', later, '-inf', ms, 'BYSCORE', 'LIMIT', 0, STEP)
-  for _, packed in ipairs(due) do
-    entry.due(ready, packed)
-  end
-  if due[1] then
-    redis.call('ZREM', later, unpack(due))
-  end
   local reply = {}
+  typed(stream, 'stream')
+  typed(ready, 'stream')
+  typed(later, 'zset')
+  typed(dead, 'stream')
+  for _, packed in ipairs(redis.call('ZRANGE', later, '-inf', ms, 'BYSCORE', 'LIMIT', 0, STEP)) do
+    if not entry.due(ready, dead, group, packed) then
+      reply[#reply + 1] = { '0-0', 0 }
+    end
+    redis.call('ZREM', later, packed)
+  end
   local function take(key, cursor)
     local claimed = redis.call('XAUTOCLAIM', key, group, consumer, lease, cursor, 'COUNT', STEP, 'JUSTID')
     local ids = claimed[2]
@@ -5794,7 +5854,7 @@ return replies`,
  */
 export const streamOpen: Script<[], [stream: string, ready: string, paused: string, group: Arg, from: Arg], number> = {
   name: 'stream/open',
-  sha: '02dc6af9510ca40b6c04b20af6450e623878c662',
+  sha: '6a06b2f38310fea7c53b3016ad6414c45e7798bd',
   batch: 16,
   sharedKeys: false,
   shared: [],
@@ -5802,6 +5862,12 @@ export const streamOpen: Script<[], [stream: string, ready: string, paused: stri
   args: ["group","from"],
   returns: 'integer',
   text: `#!lua flags=allow-oom
+local function typed(key, type)
+  local is = redis.call('TYPE', key).ok
+  if is ~= type and is ~= 'none' then
+    error({ err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type })
+  end
+end
 local function make(stream, group, from)
   local made = redis.pcall('XGROUP', 'CREATE', stream, group, from, 'MKSTREAM')
   if made.err and not string.match(made.err, '^BUSYGROUP') then
@@ -5812,6 +5878,8 @@ local items = #KEYS / 3
 if items == 1 then
 local stream, ready, paused, group, from = KEYS[1], KEYS[2], KEYS[3], ARGV[1], ARGV[2]
 do
+  typed(stream, 'stream')
+  typed(ready, 'stream')
   make(ready, group, '0')
   make(stream, group, from)
   return redis.call('EXISTS', paused)
@@ -5819,6 +5887,8 @@ end
 return nil
 end
 local function item(stream, ready, paused, group, from)
+  typed(stream, 'stream')
+  typed(ready, 'stream')
   make(ready, group, '0')
   make(stream, group, from)
   return redis.call('EXISTS', paused)
@@ -6159,7 +6229,7 @@ return replies`,
  */
 export const streamReap: Script<[], [stream: string, ready: string, group: Arg, silent: Arg], number> = {
   name: 'stream/reap',
-  sha: 'f5751c3ad46a621f61dcd448334dbffe2226352e',
+  sha: 'af057122dbdc970f30244e18beb662d49792966e',
   batch: 1,
   sharedKeys: false,
   shared: [],
@@ -6167,11 +6237,19 @@ export const streamReap: Script<[], [stream: string, ready: string, group: Arg, 
   args: ["group","silent"],
   returns: 'integer',
   text: `#!lua flags=allow-oom
+local function typed(key, type)
+  local is = redis.call('TYPE', key).ok
+  if is ~= type and is ~= 'none' then
+    error({ err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type })
+  end
+end
 local MOST = 100
 local items = #KEYS / 2
 if items == 1 then
 local stream, ready, group, silent = KEYS[1], KEYS[2], ARGV[1], ARGV[2]
 do
+  typed(stream, 'stream')
+  typed(ready, 'stream')
   local gone = 0
   for _, key in ipairs({ stream, ready }) do
     local left = MOST
@@ -6191,6 +6269,8 @@ end
 return nil
 end
 local function item(stream, ready, group, silent)
+  typed(stream, 'stream')
+  typed(ready, 'stream')
   local gone = 0
   for _, key in ipairs({ stream, ready }) do
     local left = MOST
@@ -6364,7 +6444,7 @@ return replies`,
  */
 export const streamRequeue: Script<[], [dead: string, ready: string, position: Arg], number> = {
   name: 'stream/requeue',
-  sha: '0f98100aac58fddf8f3361d4ac4a3355fc3df03a',
+  sha: 'ad10127c156bd7e95af3d636456c75e7c99fdea2',
   batch: 64,
   sharedKeys: false,
   shared: [],
@@ -6405,10 +6485,6 @@ function entry.back(ready, later, is, ms)
     entry.ready(ready, is)
   end
 end
-function entry.due(ready, packed)
-  local i, a, f, d, t = unpack(cmsgpack.unpack(packed))
-  entry.ready(ready, { i = i, a = a, f = f, d = d, t = t })
-end
 function entry.dead(dead, is, group, kind, reason)
   local add = { 'XADD', dead, '*', 'i', is.i, 'a', is.a, 'f', is.f, 'g', group, 'k', kind, 'e', reason, 'd', is.d }
   if is.t then
@@ -6416,6 +6492,28 @@ function entry.dead(dead, is, group, kind, reason)
     add[#add + 1] = is.t
   end
   redis.call(unpack(add))
+end
+local function unpacked(packed)
+  local ok, found = pcall(cmsgpack.unpack, packed)
+  if not ok or type(found) ~= 'table' then
+    return nil
+  end
+  local i, a, f, d, t = found[1], found[2], found[3], found[4], found[5]
+  local known = type(i) == 'string' and string.match(i, '^%d+%-%d+$') and type(a) == 'number' and type(f) == 'number'
+  if not known or type(d) ~= 'string' or (t ~= nil and type(t) ~= 'string') then
+    return nil
+  end
+  return { i = i, a = a, f = f, d = d, t = t }
+end
+function entry.due(ready, dead, group, packed)
+  local is = unpacked(packed)
+  if is then
+    entry.ready(ready, is)
+  else
+    local found = { i = '0-0', a = 0, f = 0, d = packed }
+    entry.dead(dead, found, group, 'invalid', 'what waited for its time cannot be read: something else wrote it')
+  end
+  return is ~= nil
 end
 local items = #KEYS / 2
 if items == 1 then
@@ -6482,7 +6580,7 @@ return replies`,
  */
 export const streamReset: Script<[], [stream: string, ready: string, later: string, group: Arg, after: Arg, discard: Arg], readonly Reply[]> = {
   name: 'stream/reset',
-  sha: 'c4b043f2bbb7b02e2024e6e0f932e2348df9f4ce',
+  sha: 'c1e5a72fe368d9aa9ad160bceaf2c931ba4845a3',
   batch: 1,
   sharedKeys: false,
   shared: [],
@@ -6500,6 +6598,12 @@ local function groups(stream)
     found[at] = group
   end
   return found
+end
+local function typed(key, type)
+  local is = redis.call('TYPE', key).ok
+  if is ~= type and is ~= 'none' then
+    error({ err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type })
+  end
 end
 local function undelivered(stream, last, lag)
   local function count(first, final)
@@ -6567,6 +6671,9 @@ local items = #KEYS / 3
 if items == 1 then
 local stream, ready, later, group, after, discard = KEYS[1], KEYS[2], KEYS[3], ARGV[1], ARGV[2], ARGV[3]
 do
+  typed(stream, 'stream')
+  typed(ready, 'stream')
+  typed(later, 'zset')
   make(stream, group, '0')
   if discard == '1' then
     redis.call('XGROUP', 'DESTROY', stream, group)
@@ -6597,6 +6704,9 @@ end
 return nil
 end
 local function item(stream, ready, later, group, after, discard)
+  typed(stream, 'stream')
+  typed(ready, 'stream')
+  typed(later, 'zset')
   make(stream, group, '0')
   if discard == '1' then
     redis.call('XGROUP', 'DESTROY', stream, group)
@@ -6673,7 +6783,7 @@ return replies`,
  */
 export const streamSettle: Script<[group: Arg, consumer: Arg, declared: Arg], [stream: string, ready: string, later: string, dead: string, mark: string, number: Arg, finished: Arg, moves: Arg], string> = {
   name: 'stream/settle',
-  sha: '37ab11df17c3c0722db263da496a39f4a5ac3942',
+  sha: '9d27e29f67e1e45cb29584b5948835564d24db41',
   batch: 1,
   sharedKeys: false,
   shared: ["group","consumer","declared"],
@@ -6812,10 +6922,6 @@ function entry.back(ready, later, is, ms)
     entry.ready(ready, is)
   end
 end
-function entry.due(ready, packed)
-  local i, a, f, d, t = unpack(cmsgpack.unpack(packed))
-  entry.ready(ready, { i = i, a = a, f = f, d = d, t = t })
-end
 function entry.dead(dead, is, group, kind, reason)
   local add = { 'XADD', dead, '*', 'i', is.i, 'a', is.a, 'f', is.f, 'g', group, 'k', kind, 'e', reason, 'd', is.d }
   if is.t then
@@ -6823,6 +6929,34 @@ function entry.dead(dead, is, group, kind, reason)
     add[#add + 1] = is.t
   end
   redis.call(unpack(add))
+end
+local function unpacked(packed)
+  local ok, found = pcall(cmsgpack.unpack, packed)
+  if not ok or type(found) ~= 'table' then
+    return nil
+  end
+  local i, a, f, d, t = found[1], found[2], found[3], found[4], found[5]
+  local known = type(i) == 'string' and string.match(i, '^%d+%-%d+$') and type(a) == 'number' and type(f) == 'number'
+  if not known or type(d) ~= 'string' or (t ~= nil and type(t) ~= 'string') then
+    return nil
+  end
+  return { i = i, a = a, f = f, d = d, t = t }
+end
+function entry.due(ready, dead, group, packed)
+  local is = unpacked(packed)
+  if is then
+    entry.ready(ready, is)
+  else
+    local found = { i = '0-0', a = 0, f = 0, d = packed }
+    entry.dead(dead, found, group, 'invalid', 'what waited for its time cannot be read: something else wrote it')
+  end
+  return is ~= nil
+end
+local function typed(key, type)
+  local is = redis.call('TYPE', key).ok
+  if is ~= type and is ~= 'none' then
+    error({ err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type })
+  end
 end
 local group = ARGV[1]
 local consumer = ARGV[2]
@@ -6838,14 +6972,12 @@ do
     return answer
   end
   local lost = {}
+  typed(stream, 'stream')
+  typed(ready, 'stream')
   moves = cjson.decode(moves)
   local places = { later = later, at = later, ready = ready, dead = dead }
   for _, move in ipairs(moves) do
-    local to = move[3]
-    local is = redis.call('TYPE', places[to]).ok
-    if is ~= TYPES[to] and is ~= 'none' then
-      error({ err = 'WRONGTYPE ' .. places[to] .. ' is a ' .. is .. ', not a ' .. TYPES[to] })
-    end
+    typed(places[move[3]], TYPES[move[3]])
   end
   local function held(key, ids, prefix)
     local mine, found = {}, pending(key, group, ids, consumer)
@@ -6908,14 +7040,12 @@ local function item(stream, ready, later, dead, mark, number, finished, moves)
     return answer
   end
   local lost = {}
+  typed(stream, 'stream')
+  typed(ready, 'stream')
   moves = cjson.decode(moves)
   local places = { later = later, at = later, ready = ready, dead = dead }
   for _, move in ipairs(moves) do
-    local to = move[3]
-    local is = redis.call('TYPE', places[to]).ok
-    if is ~= TYPES[to] and is ~= 'none' then
-      error({ err = 'WRONGTYPE ' .. places[to] .. ' is a ' .. is .. ', not a ' .. TYPES[to] })
-    end
+    typed(places[move[3]], TYPES[move[3]])
   end
   local function held(key, ids, prefix)
     local mine, found = {}, pending(key, group, ids, consumer)

@@ -178,7 +178,10 @@ export type DeathKind =
   | 'failed'
   /** A handler threw NeverRetryError. */
   | 'never-retry'
-  /** Its payload is no JSON, or the schema refused it; no handler ran. */
+  /**
+   * Its payload is no JSON, or the schema refused it; no handler ran. With the id 0-0: something that penknife did not write
+   * stood among the delayed entries.
+   */
   | 'invalid'
   /** The processes that handled it vanished, as often as it has attempts. */
   | 'vanished'

@@ -135,6 +135,7 @@ export function createWorker<T>(scope: Scope, parts: WorkerParts<T>, settings: W
       if (topic.heard) topic.emit({ kind: 'recovered', id, attempt })
       if (isDead) buried(id, attempt, 'vanished', new Error(`the workers of ${attempt} attempts vanished`))
     },
+    unreadable: (id) => buried(id, 0, 'invalid', new Error('what waited for its time could not be read')),
     paused: pause,
     trouble,
   })
