@@ -5518,7 +5518,8 @@ return replies`,
 
 /**
  * Look after a group: what is due and what workers that gave no sign for longer than the lease let lie goes to ready,
- * where whoever has room gets it; what has used up its attempts goes to the dead letters.
+ * where whoever has room gets it; what has used up its attempts goes to the dead letters. A worker looks at least every
+ * ten seconds: it is alive.
  *
  * Invariant: each entry is in one place of its group before and after. A call takes at most 50 that are due and 50 from
  * each stream, looking at no more than 500 leases each; it goes on where the last one stopped.
@@ -5540,7 +5541,7 @@ return replies`,
  */
 export const streamLook: Script<[group: Arg, consumer: Arg, declared: Arg, lease: Arg, attempts: Arg], [stream: string, ready: string, later: string, dead: string, paused: string, fromStream: Arg, fromReady: Arg], readonly Reply[]> = {
   name: 'stream/look',
-  sha: '5dbb6711201913d847ce840d62088c6b51eb1a21',
+  sha: '78dac13c4e36a727d8269200acdc467df7908321',
   batch: 1,
   sharedKeys: false,
   shared: ["group","consumer","declared","lease","attempts"],
@@ -5721,6 +5722,7 @@ local declared = ARGV[3]
 local lease = ARGV[4]
 local attempts = ARGV[5]
 local STEP = 50
+local END = '18446744073709551615-0'
 local items = #KEYS / 5
 if items == 1 then
 local stream, ready, later, dead, paused, from_stream, from_ready = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], ARGV[6], ARGV[7]
@@ -5731,6 +5733,7 @@ do
   typed(ready, 'stream')
   typed(later, 'zset')
   typed(dead, 'stream')
+  redis.call('XREADGROUP', 'GROUP', group, consumer, 'COUNT', 1, 'STREAMS', ready, END)
   for _, packed in ipairs(redis.call('ZRANGE', later, '-inf', ms, 'BYSCORE', 'LIMIT', 0, STEP)) do
     if not entry.due(ready, dead, group, packed) then
       reply[#reply + 1] = { '0-0', 0 }
@@ -5778,6 +5781,7 @@ local function item(stream, ready, later, dead, paused, from_stream, from_ready)
   typed(ready, 'stream')
   typed(later, 'zset')
   typed(dead, 'stream')
+  redis.call('XREADGROUP', 'GROUP', group, consumer, 'COUNT', 1, 'STREAMS', ready, END)
   for _, packed in ipairs(redis.call('ZRANGE', later, '-inf', ms, 'BYSCORE', 'LIMIT', 0, STEP)) do
     if not entry.due(ready, dead, group, packed) then
       reply[#reply + 1] = { '0-0', 0 }
