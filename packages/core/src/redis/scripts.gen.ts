@@ -4744,7 +4744,7 @@ return replies`,
  */
 export const streamAdd: Script<[of: readonly string[], limits: Arg], [payload: Arg, trace: Arg, due: Arg], string | null> = {
   name: 'stream/add',
-  sha: 'f68a7e04c872497cd0ab1efd5f4b542088f79a76',
+  sha: 'e1d198cbfec2e127763090f63ae66be8b813aef4',
   batch: 64,
   sharedKeys: true,
   shared: ["limits"],
@@ -4754,6 +4754,10 @@ export const streamAdd: Script<[of: readonly string[], limits: Arg], [payload: A
   text: `#!lua
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
+local function due_at(due)
+  local delay = string.match(due, '^%+(%d+)$')
+  return delay and math.ceil(now / 1000) + delay or tonumber(due) or 0
+end
 local function earlier(a, b)
   local a_time, a_number = string.match(a, '(%d+)-(%d+)')
   local b_time, b_number = string.match(b, '(%d+)-(%d+)')
@@ -4857,9 +4861,8 @@ local function append(stream, payload, trace, due, limits_text)
       add[#add + 1] = trace
     end
     if due ~= '' then
-      local delay = string.match(due, '^%+(%d+)$')
       add[#add + 1] = 'n'
-      add[#add + 1] = delay and string.format('%.0f', math.ceil(now / 1000) + delay) or due
+      add[#add + 1] = string.format('%.0f', due_at(due))
     end
     id = redis.call(unpack(add))
   end
@@ -4914,7 +4917,7 @@ return replies`,
 /**
  * Append an entry, unless one was appended under the same key within the window.
  *
- * Invariant: within the window a key answers one id. As `stream/add` otherwise.
+ * Invariant: within the window, and until its entry is due, a key answers one id. As `stream/add` otherwise.
  *
  * - shared `limits`: of the stream, see lua/_lib/append.lua
  * - key `stream`: stream
@@ -4928,7 +4931,7 @@ return replies`,
  */
 export const streamAddOnce: Script<[limits: Arg], [stream: string, once: string, payload: Arg, trace: Arg, due: Arg, window: Arg], string | null> = {
   name: 'stream/add_once',
-  sha: '1193468ed0c9eaa81550abb359a5f7a5d55c6b8e',
+  sha: 'd0ff8cfdf43f41028bf50f41dab61cb2abc09f89',
   batch: 64,
   sharedKeys: false,
   shared: ["limits"],
@@ -4938,6 +4941,10 @@ export const streamAddOnce: Script<[limits: Arg], [stream: string, once: string,
   text: `#!lua
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
+local function due_at(due)
+  local delay = string.match(due, '^%+(%d+)$')
+  return delay and math.ceil(now / 1000) + delay or tonumber(due) or 0
+end
 local function earlier(a, b)
   local a_time, a_number = string.match(a, '(%d+)-(%d+)')
   local b_time, b_number = string.match(b, '(%d+)-(%d+)')
@@ -5041,9 +5048,8 @@ local function append(stream, payload, trace, due, limits_text)
       add[#add + 1] = trace
     end
     if due ~= '' then
-      local delay = string.match(due, '^%+(%d+)$')
       add[#add + 1] = 'n'
-      add[#add + 1] = delay and string.format('%.0f', math.ceil(now / 1000) + delay) or due
+      add[#add + 1] = string.format('%.0f', due_at(due))
     end
     id = redis.call(unpack(add))
   end
@@ -5070,7 +5076,8 @@ do
   end
   id = append(stream, payload, trace, due, limits)
   if id then
-    redis.call('SET', once, id, 'PX', window)
+    local holds = math.max(window, due_at(due) - math.floor(now / 1000))
+    redis.call('SET', once, id, 'PX', string.format('%.0f', holds))
   end
   return id
 end
@@ -5084,7 +5091,8 @@ local function item(stream, once, payload, trace, due, window)
   end
   id = append(stream, payload, trace, due, limits)
   if id then
-    redis.call('SET', once, id, 'PX', window)
+    local holds = math.max(window, due_at(due) - math.floor(now / 1000))
+    redis.call('SET', once, id, 'PX', string.format('%.0f', holds))
   end
   return id
 end

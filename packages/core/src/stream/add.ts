@@ -6,6 +6,7 @@ import type { Topic } from '../events.ts'
 import { checkOptions, toJson } from '../options.ts'
 import { streamAdd, streamAddOnce, streamOpen } from '../redis/scripts.gen.ts'
 import { conform } from '../standard-schema.ts'
+import { isWellFormed } from '../text.ts'
 import type { Scope } from './scope.ts'
 import type { AddManyOptions, AddOptions, StreamEvent } from './types.ts'
 
@@ -135,7 +136,7 @@ export function createAdder<T>(
     if (later !== undefined && at !== undefined) throw invalid('at', at, "give 'delay' or 'at', not both")
     const afterMs = later === undefined ? 0 : wholeMs('delay', later, 0)
     return {
-      trace: wellFormed(options.traceparent ?? traceparent?.()),
+      trace: checkedTrace(options.traceparent ?? traceparent?.()),
       due: at === undefined ? (afterMs > 0 ? `+${afterMs}` : '') : timeOf(at),
       windowMs: wholeMs('window', options.window ?? 3_600_000, 1),
       wait: whenFull === 'wait',
@@ -228,6 +229,9 @@ function checkKey(key: string): string {
   if (typeof key !== 'string' || key === '' || key.length > LONGEST_KEY) {
     throw invalid('key', key, `give 1 to ${LONGEST_KEY} characters`)
   }
+  if (!isWellFormed(key)) {
+    throw invalid('key', key, 'it holds half a surrogate pair (an emoji cut in two); cut text by code points')
+  }
   return key
 }
 
@@ -242,7 +246,7 @@ function timeOf(at: Date | number): string {
 const TRACEPARENT = /^[\da-f]{2}-[\da-f]{32}-[\da-f]{16}-[\da-f]{2}$/
 
 /** What is not a traceparent is left out, as W3C asks of who gets one from outside. */
-function wellFormed(traceparent: string | undefined): string {
+function checkedTrace(traceparent: string | undefined): string {
   return traceparent !== undefined && TRACEPARENT.test(traceparent) ? traceparent : ''
 }
 

@@ -64,7 +64,7 @@ export interface Retention {
 export interface AddOptions {
   /** A repeated add with the same key within `window` adds nothing and answers the first entry's id. */
   readonly key?: string
-  /** How long `key` holds. Default: 1 h. */
+  /** How long `key` holds; that of a delayed entry holds until the entry is due, if that is longer. Default: 1 h. */
   readonly window?: Duration
   /** Groups handle the entry this much later. It is in the stream, and can be read, at once. */
   readonly delay?: Duration
