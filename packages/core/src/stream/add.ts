@@ -3,9 +3,10 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { wholeMs, type StreamSettings } from './settings.ts'
 import { invalid, PenknifeError } from '../errors.ts'
 import type { Topic } from '../events.ts'
-import { checkOptions, toJson } from '../options.ts'
+import { isPlain, toJson } from '../json.ts'
+import { checkOptions } from '../options.ts'
 import { streamAdd, streamAddOnce, streamOpen } from '../redis/scripts.gen.ts'
-import { conform } from '../standard-schema.ts'
+import { conform, type StandardSchema } from '../standard-schema.ts'
 import { isWellFormed } from '../text.ts'
 import type { Scope } from './scope.ts'
 import type { AddManyOptions, AddOptions, StreamEvent } from './types.ts'
@@ -117,11 +118,11 @@ export function createAdder<T>(
   }
 
   function checked(payload: T): string | Promise<string> {
-    if (schema) {
-      const output = conform(schema, 'payload', payload)
-      if (output instanceof Promise) return output.then(() => toJson('payload', payload, LARGEST_PAYLOAD))
-    }
-    return toJson('payload', payload, LARGEST_PAYLOAD)
+    if (!schema) return toJson('payload', payload, LARGEST_PAYLOAD)
+    const output = conform(schema, 'payload', payload)
+    return output instanceof Promise
+      ? output.then(() => arriving(schema, payload))
+      : arriving(schema, payload)
   }
 
   function termsOf(where: string, options: Omit<AddOptions, 'key'>): Terms {
@@ -203,6 +204,14 @@ export function createAdder<T>(
       return ids
     },
   }
+}
+
+/** The JSON of a payload. Workers ask the schema again, so that what JSON makes of it, such as text of a Date, must fit, too. */
+function arriving(schema: StandardSchema, payload: unknown): string | Promise<string> {
+  const json = toJson('payload', payload, LARGEST_PAYLOAD)
+  if (isPlain(payload)) return json
+  const output = conform(schema, 'payload, as it arrives as JSON,', JSON.parse(json), 'payload')
+  return output instanceof Promise ? output.then(() => json) : json
 }
 
 const KNOWN = ['key', 'window', 'delay', 'at', 'traceparent', 'whenFull', 'signal']
