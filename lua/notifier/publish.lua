@@ -3,6 +3,8 @@
 -- The history is a stream whose ids are <epoch>-<offset>: the epoch is the time at which the history began, the
 -- offset counts its events without a gap. The newest event is never trimmed, so that the count goes on.
 -- @batch 64
+-- @full refused      it adds an event
+-- @full runs as revoke  who lost a right must lose it now; its history has a bound
 -- @include now
 -- @shared keep       events to keep
 -- @shared ttl        milliseconds that the history outlives its last event

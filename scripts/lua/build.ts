@@ -23,9 +23,17 @@ export function buildScripts(includes: Readonly<Record<string, string>> = {}): B
         .map((file) => `${domain}/${file.slice(0, -4)}`),
     )
     .toSorted()
-    .map((name) =>
-      buildScript(parseScript(name, readFileSync(new URL(`${name}.lua`, LUA), 'utf8')), includes),
-    )
+    .map((name) => parseScript(name, readFileSync(new URL(`${name}.lua`, LUA), 'utf8')))
+    .flatMap((script) => [script, ...twinOf(script)])
+    .map((script) => buildScript(script, includes))
+}
+
+/** The script under its second name, under which it runs on a full server. */
+function twinOf(script: LuaScript): LuaScript[] {
+  const { name, full } = script
+  if (full?.twin === undefined) return []
+  const twin = name.replace(/[^/]+$/, full.twin)
+  return [{ ...script, name: twin, full: { ...full, runs: true, why: full.why.slice(1) } }]
 }
 
 /** The texts of includes and of what they include, each once, what is needed first. */
@@ -70,8 +78,9 @@ export function buildScript(script: LuaScript, includes: Readonly<Record<string,
     )
   const [, parameters = '', body = ''] = item
   const text = [
-    // On a cluster Redis holds the script to its keys, and a writing one is refused whole on a replica or a full server.
-    script.readOnly ? '#!lua flags=no-writes' : '#!lua',
+    // On a cluster Redis holds the script to its keys. On a replica it refuses a writing one whole, and on a full server one
+    // without allow-oom.
+    script.readOnly ? '#!lua flags=no-writes' : script.full?.runs ? '#!lua flags=allow-oom' : '#!lua',
     ...included(script.includes, includes),
     ...(sharedKeys ? [`local ${sharedKeys.name} = KEYS`] : []),
     ...shared.map((field, at) => `local ${field.name} = ARGV[${at + 1}]`),

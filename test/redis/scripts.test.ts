@@ -1,5 +1,5 @@
 import { Cluster, type Redis } from 'ioredis'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 
 import type { Arg, Script, SharedArg } from '../../packages/core/src/redis/script.ts'
 import * as generated from '../../packages/core/src/redis/scripts.gen.ts'
@@ -154,6 +154,64 @@ end
     const refused = runConfined(nudge, { ...sample, channels: ['another'] }, 1)
     await expect(refused).rejects.toThrow(/script can't publish|No permissions to access a channel/)
   })
+})
+
+/** What its header says of a full server: `@full`. */
+function runsWhenFull({ text }: AnyScript): boolean {
+  return text.startsWith('#!lua flags=')
+}
+
+describe('on a server whose memory is full', () => {
+  const bench = useRedis({ args: ['--enable-debug-command', 'yes'] })
+  afterEach(() => bench.raw.config('SET', 'maxmemory', 0))
+
+  test.each(cases)('$name: runs or is refused whole, as its header says', async ({ script, sample }) => {
+    await prepare(bench.raw, sample)
+    await bench.raw.config('SET', 'maxmemory', 1)
+    const before = await bench.raw.call('DEBUG', 'DIGEST')
+    const reply = bench.raw.call('eval', evalOf(script, sample, 2))
+    if (runsWhenFull(script)) {
+      const replies = (await reply) as unknown[]
+      expect(replies.filter((each) => each instanceof Error)).toEqual([])
+    } else {
+      await expect(reply).rejects.toThrow(/OOM/)
+      expect(await bench.raw.call('DEBUG', 'DIGEST')).toBe(before)
+    }
+  })
+})
+
+describe('where a key holds another type', () => {
+  const bench = useRedis({ args: ['--enable-debug-command', 'yes'] })
+
+  /** Keys of the sample, each once. */
+  function keysOf(script: AnyScript, sample: Sample): string[] {
+    const own = sample.item.slice(0, sample.item.length - script.args.length)
+    return [...new Set([...sharedKeysOf(script, sample), ...own.map(String)])]
+  }
+
+  test.each(cases.filter(({ script }) => !script.name.startsWith('leaderboard/')))(
+    '$name: a call that fails wrote nothing',
+    async ({ script, sample }) => {
+      for (const key of keysOf(script, sample)) {
+        for (const spoil of [
+          ['SET', key, 'x'],
+          ['RPUSH', key, 'x'],
+        ]) {
+          await bench.raw.flushall()
+          await prepare(bench.raw, sample)
+          await bench.raw.del(key)
+          await bench.raw.call(...(spoil as [string, ...string[]]))
+          const before = await bench.raw.call('DEBUG', 'DIGEST')
+          const failed = await bench.raw.call('eval', evalOf(script, sample)).then(
+            () => false,
+            () => true,
+          )
+          const after = await bench.raw.call('DEBUG', 'DIGEST')
+          if (failed) expect(after, `wrote, though ${key} is a ${spoil[0]}`).toBe(before)
+        }
+      }
+    },
+  )
 })
 
 describe('on a cluster', () => {

@@ -36,6 +36,8 @@ const [distinct, data, ids, idlog] = [
 ]
 const history = keys.history('live', 'room')
 const live = keys.live('live', 'room')
+const control = keys.control('live')
+const controlLive = keys.controlLive('live')
 const held = keys.held('live', 'ann')
 const processes = keys.processes('live')
 const shard = keys.shard('ann')
@@ -184,6 +186,7 @@ export const SAMPLES: Readonly<Record<string, readonly Sample[]>> = {
     { returns: 'integer', shared: everything, item: ['[["i","ann",5]]', 0, 0], before: LATE },
   ],
   'limiter/block': [{ returns: 'integer', item: [limiter, 1_000_000, 'abuse'] }],
+  'limiter/unblock': [{ returns: 'integer', item: [limiter, 0, ''], before: [stateOf(0)] }],
   'limiter/charge': [
     {
       returns: 'list',
@@ -251,6 +254,14 @@ export const SAMPLES: Readonly<Record<string, readonly Sample[]>> = {
       item: [history, keys.published('live', 'room', 'x'), live, 'type', '{}', 'price', 5000],
       before: EVENTS,
       channels: [live],
+    },
+  ],
+  'notifier/revoke': [
+    {
+      returns: 'string',
+      shared: [10_000, 60_000, 0, 1000],
+      item: [control, control, controlLive, 'revoke', '{"user":"ann"}', '', 0],
+      channels: [controlLive],
     },
   ],
   'notifier/release': [

@@ -7,6 +7,7 @@ export {
   PenknifeError,
   type PenknifeErrorOptions,
 } from './errors.ts'
+export type { Jsonified } from './json.ts'
 export { createRateLimiter } from './limiter/limiter.ts'
 export type { DenyCacheOptions } from './limiter/deny-cache.ts'
 export type { LocalOptions } from './limiter/local/local.ts'

@@ -1,5 +1,6 @@
 import { createTopic } from '../events.ts'
-import { checkName, toJson } from '../options.ts'
+import { toJson } from '../json.ts'
+import { checkName } from '../options.ts'
 import { runtimeOf, type Space } from '../redis/penknife.ts'
 import { leaderboardDescribe } from '../redis/scripts.gen.ts'
 import { checkMember } from './members.ts'

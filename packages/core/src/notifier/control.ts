@@ -1,5 +1,5 @@
 import type { Runtime } from '../redis/penknife.ts'
-import { notifierPublish, notifierSince, notifierTop } from '../redis/scripts.gen.ts'
+import { notifierRevoke, notifierSince, notifierTop } from '../redis/scripts.gen.ts'
 import { deliverAll } from './feed.ts'
 import { Lane } from './lane.ts'
 import { CHECK_MS, within } from './limits.ts'
@@ -52,7 +52,7 @@ export function createControl(
   const { route } = keys
   const key = keys.control(name)
   const live = keys.controlLive(name)
-  const publish = bind(notifierPublish, [KEPT, TTL_MS, 0, 1000])
+  const publish = bind(notifierRevoke, [KEPT, TTL_MS, 0, 1000])
   const since = bind(notifierSince, [0])
   const top = bind(notifierTop, [])
   const listeners = new Map<string, Set<Listener>>()

@@ -8,6 +8,7 @@ import type { Arg, Reply, Script } from './script.ts'
  * - `member`: member
  * - `data`: JSON text, or nothing to forget
  * - replies 1
+ * - on a full server refused: it may add data; removing the member deletes them
  */
 export const leaderboardDescribe: Script<[keys: readonly string[]], [member: Arg, data: Arg], number> = {
   name: 'leaderboard/describe',
@@ -70,6 +71,7 @@ return replies`,
  * - `member`: member
  * - `by`: number to add to the sort value
  * - replies the new sort value
+ * - on a full server refused: it may add a member
  */
 export const leaderboardIncrement: Script<[keys: readonly string[]], [member: Arg, by: Arg], string> = {
   name: 'leaderboard/increment',
@@ -490,17 +492,18 @@ return replies`,
  * - `c`: third argument
  * - `d`: fourth argument
  * - replies 0 when more has to leave: call again; else what was read
+ * - on a full server runs: a read that is due must come, and it takes entries out; a sum that comes back replaces its entry
  */
 export const leaderboardReadRolling: Script<[keys: readonly string[], plan: Arg], [what: Arg, style: Arg, data: Arg, a: Arg, b: Arg, c: Arg, d: Arg], number | string | null> = {
   name: 'leaderboard/read-rolling',
-  sha: '1abe6204d4f25620ca18ab9cc0f9bd6ce039a2c9',
+  sha: 'b6ed55736324fd27dfd56046b1b3370eadd72051',
   batch: 16,
   sharedKeys: true,
   shared: ["plan"],
   keys: [],
   args: ["what","style","data","a","b","c","d"],
   returns: 'integer|string|null',
-  text: `#!lua
+  text: `#!lua flags=allow-oom
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
 local board = {}
@@ -1062,17 +1065,18 @@ return replies`,
  * - shared `plan`: JSON, see lua/_lib/board.lua; also `former`, places of previous periods' sets, and `data`, `ids`, `idlog`
  * - `member`: member
  * - replies 0: call again, more had to leave; the time, when other periods are needed; else '1' when it was on the board now, '0' when not
+ * - on a full server runs: it frees what the member had; its marks are smaller, and end with the log
  */
 export const leaderboardRemove: Script<[keys: readonly string[], plan: Arg], [member: Arg], number | string> = {
   name: 'leaderboard/remove',
-  sha: '556f2ddd0a2588a9552551a5af76e2b3fc468550',
+  sha: 'bed400f0c36ef00a49aa2260a78eb412b838f5b7',
   batch: 1,
   sharedKeys: true,
   shared: ["plan"],
   keys: [],
   args: ["member"],
   returns: 'integer|string',
-  text: `#!lua
+  text: `#!lua flags=allow-oom
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
 local board = {}
@@ -1438,17 +1442,18 @@ return replies`,
  * - `id`: the increment's id
  * - `time`: when it was made, in microseconds
  * - replies 1 when undone, 0 when there was nothing to undo, 2 when more has to leave rolling windows: call again
+ * - on a full server runs: it takes an entry out, or changes a score
  */
 export const leaderboardUndo: Script<[keys: readonly string[], plan: Arg], [id: Arg, time: Arg], number> = {
   name: 'leaderboard/undo',
-  sha: '5f3831cea583746f279072456d8205f6b07bcdca',
+  sha: '5de1e96a0b505aedd9bae56f5200def75245a5e5',
   batch: 1,
   sharedKeys: true,
   shared: ["plan"],
   keys: [],
   args: ["id","time"],
   returns: 'integer',
-  text: `#!lua
+  text: `#!lua flags=allow-oom
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
 local board = {}
@@ -1811,6 +1816,7 @@ return replies`,
  * - `watch`: number of the window whose change is wanted, or 0
  * - `tell`: 1 when changes of rank are wanted, as the plan's `events` says
  * - replies 0: call again, more had to leave; more: the time, other periods are needed; text: the sort value in the first window after each change, a line each; else for each change that value, the change and the events
+ * - on a full server refused: it may add members and entries
  */
 export const leaderboardUpdate: Script<[keys: readonly string[], plan: Arg], [changes: Arg, watch: Arg, tell: Arg], number | string | readonly Reply[]> = {
   name: 'leaderboard/update',
@@ -2483,6 +2489,7 @@ return replies`,
  * - `duration`: microseconds; 0 ends a block
  * - `reason`: text
  * - replies 1 if the subject was blocked before
+ * - on a full server refused: a block is a key, and subjects are not bounded
  */
 export const limiterBlock: Script<[], [state: string, duration: Arg, reason: Arg], number> = {
   name: 'limiter/block',
@@ -2494,6 +2501,118 @@ export const limiterBlock: Script<[], [state: string, duration: Arg, reason: Arg
   args: ["duration","reason"],
   returns: 'integer',
   text: `#!lua
+local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]
+local function opened(saved)
+  if not saved then
+    return nil, nil, nil, 0
+  end
+  local id, ends, length, time = struct.unpack('<dddd', saved)
+  if id ~= 0 then
+    return nil, nil, nil, 0
+  end
+  return time, ends, string.sub(saved, 41, 40 + length), 40 + length
+end
+local call = redis.call
+local ENTRY = 40
+local MARGIN = 2
+local items = #KEYS / 1
+if items == 1 then
+local state, duration, reason = KEYS[1], ARGV[1], ARGV[2]
+do
+  local saved = call('GET', state)
+  local _, ends, _, length = opened(saved)
+  local was = ends ~= nil and ends > now and 1 or 0
+  local entries = saved and string.sub(saved, length + 1) or ''
+  local expires = now
+  for at = 1, #entries, ENTRY do
+    local _, entry = struct.unpack('<dd', entries, at)
+    expires = math.max(expires, entry)
+  end
+  local head = ''
+  if duration ~= '0' then
+    ends = now + duration
+    expires = math.max(expires, ends)
+    head = struct.pack('<ddddd', 0, ends, #reason, now, 0) .. reason
+  end
+  if expires > now then
+    call('SET', state, head .. entries, 'PX', math.ceil((expires - now) / 1000) + MARGIN)
+  elseif saved then
+    call('DEL', state)
+  end
+  return was
+end
+return nil
+end
+local function item(state, duration, reason)
+  local saved = call('GET', state)
+  local _, ends, _, length = opened(saved)
+  local was = ends ~= nil and ends > now and 1 or 0
+  local entries = saved and string.sub(saved, length + 1) or ''
+  local expires = now
+  for at = 1, #entries, ENTRY do
+    local _, entry = struct.unpack('<dd', entries, at)
+    expires = math.max(expires, entry)
+  end
+  local head = ''
+  if duration ~= '0' then
+    ends = now + duration
+    expires = math.max(expires, ends)
+    head = struct.pack('<ddddd', 0, ends, #reason, now, 0) .. reason
+  end
+  if expires > now then
+    call('SET', state, head .. entries, 'PX', math.ceil((expires - now) / 1000) + MARGIN)
+  elseif saved then
+    call('DEL', state)
+  end
+  return was
+end
+local replies, done = {}, 0
+local own = #ARGV > 2 and 2 or 0
+local function run()
+  while done < items do
+    local key = done * 1
+    local arg = 0 + done * own
+    done = done + 1
+    local reply = item(KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2])
+    if reply == nil then reply = false end
+    replies[done] = reply
+  end
+end
+while done < items do
+  local ok, reply = pcall(run)
+  if not ok then
+    local text = type(reply) == 'table' and reply.err or tostring(reply)
+    if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+    reply = { err = text .. ' on @user_script' }
+    replies[done] = reply
+  end
+end
+return replies`,
+}
+
+/**
+ * Deny every call of a subject for a time, or stop to.
+ *
+ * The block stands at the head of the subject's state; what the subject used stays as it is. The key lives until both
+ * have ended.
+ *
+ * - key `state`: string of entries, as in charge.lua
+ * - `duration`: microseconds; 0 ends a block
+ * - `reason`: text
+ * - replies 1 if the subject was blocked before
+ * - on a full server runs: it deletes the block
+ */
+export const limiterUnblock: Script<[], [state: string, duration: Arg, reason: Arg], number> = {
+  name: 'limiter/unblock',
+  sha: 'd4a31d45c49df8cd0f560f3e67536b75b21e602f',
+  batch: 64,
+  sharedKeys: false,
+  shared: [],
+  keys: ["state"],
+  args: ["duration","reason"],
+  returns: 'integer',
+  text: `#!lua flags=allow-oom
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
 local function opened(saved)
@@ -2605,6 +2724,7 @@ return replies`,
  * - `asking`: 1 to take, 0 to charge without asking
  * - `lease`: id of the slot, if one may be charged
  * - replies 1 and each rule's verdict (1 over its limit) and state; 0 and the same when denied; 2, microseconds and reason when blocked; 3 and Redis' time when no calendar period that was sent is now
+ * - on a full server refused: it may add a subject; a refund that is refused errs on the safe side, and time gives tokens back
  */
 export const limiterCharge: Script<[rules: Arg], [...places: string[], cost: Arg, asking: Arg, lease: Arg], readonly Reply[]> = {
   name: 'limiter/charge',
@@ -3152,10 +3272,11 @@ return replies`,
  * - `lease`: id of the slot
  * - `length`: microseconds; 0 gives it back
  * - replies 1 if it was held in all of them
+ * - on a full server runs: giving back frees a slot; holding one for longer changes a score, and must not end work under way
  */
 export const limiterLease: Script<[], [...places: string[], lease: Arg, length: Arg], number> = {
   name: 'limiter/lease',
-  sha: 'c1bb2cc87e3321c0c3a0ff0cc36e743466a9d841',
+  sha: '908eea660cf1b27d9d9dbc6d1862a4000da728ef',
   batch: 64,
   sharedKeys: false,
   shared: [],
@@ -3163,7 +3284,7 @@ export const limiterLease: Script<[], [...places: string[], lease: Arg, length: 
   manyKeys: true,
   args: ["lease","length"],
   returns: 'integer',
-  text: `#!lua
+  text: `#!lua flags=allow-oom
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
 local slots = {}
@@ -3287,17 +3408,18 @@ return replies`,
  *
  * - key `place`: a state, a log or slots
  * - replies 1 if it was there
+ * - on a full server runs: it deletes a key
  */
 export const limiterReset: Script<[], [place: string], number> = {
   name: 'limiter/reset',
-  sha: '2ae73b104043707a7a885a6a5a28e31f0443d919',
+  sha: '43b0b08afd84f2633654ef607047e8eedce4d505',
   batch: 128,
   sharedKeys: false,
   shared: [],
   keys: ["place"],
   args: [],
   returns: 'integer',
-  text: `#!lua
+  text: `#!lua flags=allow-oom
 local items = #KEYS / 1
 if items == 1 then
 local place = KEYS[1]
@@ -3349,6 +3471,7 @@ return replies`,
  * - key `state`: string of entries
  * - `cost`: whole tokens wanted, at most the burst
  * - replies the level after the charge, or minus the level minus one when denied; microseconds and reason of a block
+ * - on a full server refused: it may add a subject: the limiter's policy decides
  */
 export const limiterTake: Script<[numbers: Arg], [state: string, cost: Arg], number | string | null> = {
   name: 'limiter/take',
@@ -3508,6 +3631,7 @@ return replies`,
  * - key `state`: string: id, expiry, token, time and level of each rule, packed as doubles
  * - `cost`: whole tokens wanted, at most the smallest burst
  * - replies each rule's level after the charge, or minus the level minus one when denied; microseconds and reason of a block
+ * - on a full server refused: it may add a subject: the limiter's policy decides
  */
 export const limiterTakeAll: Script<[rules: Arg], [state: string, cost: Arg], readonly number[] | string | null> = {
   name: 'limiter/take-all',
@@ -3716,6 +3840,7 @@ return replies`,
  * - `admitted`: what the first call answered; empty for the first call
  * - `most`: connections that the user may have
  * - replies when it was admitted, in microseconds; empty when it is one too many
+ * - on a full server refused: it may add a user; connections that are there stay
  */
 export const notifierHold: Script<[lease: Arg, channel: Arg], [held: string, process: Arg, number: Arg, admitted: Arg, most: Arg], string> = {
   name: 'notifier/hold',
@@ -3873,17 +3998,18 @@ return replies`,
  * - `type`: the event's type
  * - `json`: the event's data
  * - replies how many connections were told
+ * - on a full server runs: it keeps nothing
  */
 export const notifierNudge: Script<[nudges: Arg], [live: string, channel: Arg, type: Arg, json: Arg], number> = {
   name: 'notifier/nudge',
-  sha: '65be14abc35d338cb581da3e8f5a00739cd42638',
+  sha: 'a732757a236f97b40d3b56b845239f546ff9183b',
   batch: 64,
   sharedKeys: false,
   shared: ["nudges"],
   keys: ["live"],
   args: ["channel","type","json"],
   returns: 'integer',
-  text: `#!lua
+  text: `#!lua flags=allow-oom
 local nudges = ARGV[1]
 local items = #KEYS / 1
 if items == 1 then
@@ -3940,6 +4066,7 @@ return replies`,
  * - `coalesce`: what the event supersedes the earlier ones of; empty for nothing
  * - `lasts`: milliseconds after which the event is not worth reading any more; 0 for as long as it is kept
  * - replies the event's id
+ * - on a full server refused: it adds an event
  */
 export const notifierPublish: Script<[keep: Arg, ttl: Arg, age: Arg, window: Arg], [history: string, once: string, live: Arg, type: Arg, json: Arg, coalesce: Arg, lasts: Arg], string> = {
   name: 'notifier/publish',
@@ -4099,6 +4226,183 @@ return replies`,
 }
 
 /**
+ * Keep an event in its channel's history and send it to who listens: both or neither.
+ *
+ * The history is a stream whose ids are <epoch>-<offset>: the epoch is the time at which the history began, the
+ * offset counts its events without a gap. The newest event is never trimmed, so that the count goes on.
+ *
+ * - shared `keep`: events to keep
+ * - shared `ttl`: milliseconds that the history outlives its last event
+ * - shared `age`: milliseconds that an event is kept; 0 for no such bound
+ * - shared `window`: milliseconds in which a publish with the same id is the same publish
+ * - key `history`: stream
+ * - key `once`: string, the id that the first publish of this id got; the history itself for an event without an id
+ * - `live`: pub/sub channel of the same slot; no key, since a key that never exists cannot be moved with a slot
+ * - `type`: the event's type
+ * - `json`: the event's data
+ * - `coalesce`: what the event supersedes the earlier ones of; empty for nothing
+ * - `lasts`: milliseconds after which the event is not worth reading any more; 0 for as long as it is kept
+ * - replies the event's id
+ * - on a full server runs: who lost a right must lose it now; its history has a bound
+ */
+export const notifierRevoke: Script<[keep: Arg, ttl: Arg, age: Arg, window: Arg], [history: string, once: string, live: Arg, type: Arg, json: Arg, coalesce: Arg, lasts: Arg], string> = {
+  name: 'notifier/revoke',
+  sha: 'e3b2ccfbb1047d5c38d4567bf6a95ba01217bbae',
+  batch: 64,
+  sharedKeys: false,
+  shared: ["keep","ttl","age","window"],
+  keys: ["history","once"],
+  args: ["live","type","json","coalesce","lasts"],
+  returns: 'string',
+  text: `#!lua flags=allow-oom
+local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]
+local keep = ARGV[1]
+local ttl = ARGV[2]
+local age = ARGV[3]
+local window = ARGV[4]
+local ms = math.floor(now / 1000)
+age = tonumber(age)
+local function time_of(event)
+  return event[2][7] == 'a' and tonumber(event[2][8]) or nil
+end
+local function tag_after(last, type, json)
+  return string.sub(redis.sha1hex((last and last[2][6] or '') .. '\\n' .. type .. '\\n' .. json), 1, 6)
+end
+local function trim_old(history)
+  local first = redis.call('XRANGE', history, '-', '+', 'COUNT', 3)
+  local cut
+  for at = 1, #first - 1 do
+    local at_ms = time_of(first[at])
+    if at_ms and at_ms >= ms - age then
+      break
+    end
+    cut = first[at + 1][1]
+  end
+  if cut then
+    redis.call('XTRIM', history, 'MINID', '=', cut)
+  end
+end
+local items = #KEYS / 2
+if items == 1 then
+local history, once, live, type, json, coalesce, lasts = KEYS[1], KEYS[2], ARGV[5], ARGV[6], ARGV[7], ARGV[8], ARGV[9]
+do
+  if once ~= history then
+    local first = redis.call('GET', once)
+    if first then
+      return first
+    end
+  end
+  local last = redis.call('XREVRANGE', history, '+', '-', 'COUNT', 1)[1]
+  local id
+  if last then
+    local epoch, offset = string.match(last[1], '(%d+)-(%d+)')
+    id = epoch .. '-' .. string.format('%.0f', offset + 1)
+  else
+    id = string.format('%.0f-1', ms)
+  end
+  local tag = tag_after(last, type, json)
+  local name = id .. '-' .. tag
+  local sent = redis.pcall('SPUBLISH', live, name .. '\\n' .. type .. '\\n' .. json)
+  if not tonumber(sent) then
+    return sent
+  end
+  local entry = { 'XADD', history, 'MAXLEN', '~', keep, id, 't', type, 'd', json, 'g', tag }
+  if age > 0 then
+    local before = last and time_of(last) or 0
+    entry[#entry + 1] = 'a'
+    entry[#entry + 1] = string.format('%.0f', math.max(ms, before))
+  end
+  if coalesce ~= '' then
+    entry[#entry + 1] = 'c'
+    entry[#entry + 1] = coalesce
+  end
+  if lasts ~= '0' then
+    entry[#entry + 1] = 'x'
+    entry[#entry + 1] = string.format('%.0f', ms + lasts)
+  end
+  redis.call(unpack(entry))
+  redis.call('PEXPIRE', history, ttl)
+  if once ~= history then
+    redis.call('SET', once, name, 'PX', window)
+  end
+  if age > 0 then
+    trim_old(history)
+  end
+  return name
+end
+return nil
+end
+local function item(history, once, live, type, json, coalesce, lasts)
+  if once ~= history then
+    local first = redis.call('GET', once)
+    if first then
+      return first
+    end
+  end
+  local last = redis.call('XREVRANGE', history, '+', '-', 'COUNT', 1)[1]
+  local id
+  if last then
+    local epoch, offset = string.match(last[1], '(%d+)-(%d+)')
+    id = epoch .. '-' .. string.format('%.0f', offset + 1)
+  else
+    id = string.format('%.0f-1', ms)
+  end
+  local tag = tag_after(last, type, json)
+  local name = id .. '-' .. tag
+  local sent = redis.pcall('SPUBLISH', live, name .. '\\n' .. type .. '\\n' .. json)
+  if not tonumber(sent) then
+    return sent
+  end
+  local entry = { 'XADD', history, 'MAXLEN', '~', keep, id, 't', type, 'd', json, 'g', tag }
+  if age > 0 then
+    local before = last and time_of(last) or 0
+    entry[#entry + 1] = 'a'
+    entry[#entry + 1] = string.format('%.0f', math.max(ms, before))
+  end
+  if coalesce ~= '' then
+    entry[#entry + 1] = 'c'
+    entry[#entry + 1] = coalesce
+  end
+  if lasts ~= '0' then
+    entry[#entry + 1] = 'x'
+    entry[#entry + 1] = string.format('%.0f', ms + lasts)
+  end
+  redis.call(unpack(entry))
+  redis.call('PEXPIRE', history, ttl)
+  if once ~= history then
+    redis.call('SET', once, name, 'PX', window)
+  end
+  if age > 0 then
+    trim_old(history)
+  end
+  return name
+end
+local replies, done = {}, 0
+local own = #ARGV > 9 and 5 or 0
+local function run()
+  while done < items do
+    local key = done * 2
+    local arg = 4 + done * own
+    done = done + 1
+    local reply = item(KEYS[key + 1], KEYS[key + 2], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3], ARGV[arg + 4], ARGV[arg + 5])
+    if reply == nil then reply = false end
+    replies[done] = reply
+  end
+end
+while done < items do
+  local ok, reply = pcall(run)
+  if not ok then
+    local text = type(reply) == 'table' and reply.err or tostring(reply)
+    if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+    reply = { err = text .. ' on @user_script' }
+    replies[done] = reply
+  end
+end
+return replies`,
+}
+
+/**
  * Count a connection no longer among those of its user.
  *
  * It is found by its number, since a process that never got the answer to its first call does not know the rest.
@@ -4107,17 +4411,18 @@ return replies`,
  * - `process`: id of the process that had the connection
  * - `number`: the connection's number there
  * - replies 1 if it counted
+ * - on a full server runs: it deletes a member
  */
 export const notifierRelease: Script<[], [held: string, process: Arg, number: Arg], number> = {
   name: 'notifier/release',
-  sha: '8cafac09a14478fcbed1d5f1f6848053338e86aa',
+  sha: '279643e9b7ed2988908eb50fc2a1a2039dbb6e9d',
   batch: 64,
   sharedKeys: false,
   shared: [],
   keys: ["held"],
   args: ["process","number"],
   returns: 'integer',
-  text: `#!lua
+  text: `#!lua flags=allow-oom
 local items = #KEYS / 1
 if items == 1 then
 local held, process, number = KEYS[1], ARGV[1], ARGV[2]
@@ -4424,10 +4729,11 @@ return replies`,
  * - `trace`: traceparent or nothing
  * - `due`: not before: milliseconds since 1970, +milliseconds from now, or nothing
  * - replies the entry's id; null when the stream is full
+ * - on a full server refused: it adds an entry
  */
 export const streamAdd: Script<[of: readonly string[], limits: Arg], [payload: Arg, trace: Arg, due: Arg], string | null> = {
   name: 'stream/add',
-  sha: '6921088c1334f039997bca9c864ff33edf05a176',
+  sha: '49bf487eb190ccb582439f02cfe3b00e5ac17020',
   batch: 64,
   sharedKeys: true,
   shared: ["limits"],
@@ -4437,6 +4743,10 @@ export const streamAdd: Script<[of: readonly string[], limits: Arg], [payload: A
   text: `#!lua
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
+local function due_at(due)
+  local delay = string.match(due, '^%+(%d+)$')
+  return delay and math.ceil(now / 1000) + delay or tonumber(due) or 0
+end
 local function earlier(a, b)
   local a_time, a_number = string.match(a, '(%d+)-(%d+)')
   local b_time, b_number = string.match(b, '(%d+)-(%d+)')
@@ -4540,9 +4850,8 @@ local function append(stream, payload, trace, due, limits_text)
       add[#add + 1] = trace
     end
     if due ~= '' then
-      local delay = string.match(due, '^%+(%d+)$')
       add[#add + 1] = 'n'
-      add[#add + 1] = delay and string.format('%.0f', math.ceil(now / 1000) + delay) or due
+      add[#add + 1] = string.format('%.0f', due_at(due))
     end
     id = redis.call(unpack(add))
   end
@@ -4596,7 +4905,7 @@ return replies`,
 /**
  * Append an entry, unless one was appended under the same key within the window.
  *
- * Invariant: within the window a key answers one id. As `stream/add` otherwise.
+ * Invariant: within the window, and until its entry is due, a key answers one id. As `stream/add` otherwise.
  *
  * - shared `limits`: of the stream, see lua/_lib/append.lua
  * - key `stream`: stream
@@ -4606,10 +4915,11 @@ return replies`,
  * - `due`: not before: milliseconds since 1970, +milliseconds from now, or nothing
  * - `window`: milliseconds
  * - replies the entry's id, after = when it was there; null when the stream is full
+ * - on a full server refused: it adds an entry
  */
 export const streamAddOnce: Script<[limits: Arg], [stream: string, once: string, payload: Arg, trace: Arg, due: Arg, window: Arg], string | null> = {
   name: 'stream/add_once',
-  sha: 'c1c54caf920315d244ea6975e2a571aec41ad8d2',
+  sha: 'c3621ac656079211f0987c901aaccc0bdd47b8e9',
   batch: 64,
   sharedKeys: false,
   shared: ["limits"],
@@ -4619,6 +4929,10 @@ export const streamAddOnce: Script<[limits: Arg], [stream: string, once: string,
   text: `#!lua
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
+local function due_at(due)
+  local delay = string.match(due, '^%+(%d+)$')
+  return delay and math.ceil(now / 1000) + delay or tonumber(due) or 0
+end
 local function earlier(a, b)
   local a_time, a_number = string.match(a, '(%d+)-(%d+)')
   local b_time, b_number = string.match(b, '(%d+)-(%d+)')
@@ -4722,9 +5036,8 @@ local function append(stream, payload, trace, due, limits_text)
       add[#add + 1] = trace
     end
     if due ~= '' then
-      local delay = string.match(due, '^%+(%d+)$')
       add[#add + 1] = 'n'
-      add[#add + 1] = delay and string.format('%.0f', math.ceil(now / 1000) + delay) or due
+      add[#add + 1] = string.format('%.0f', due_at(due))
     end
     id = redis.call(unpack(add))
   end
@@ -4751,7 +5064,8 @@ do
   end
   id = append(stream, payload, trace, due, limits)
   if id then
-    redis.call('SET', once, id, 'PX', window)
+    local holds = math.max(window, due_at(due) - math.floor(now / 1000))
+    redis.call('SET', once, id, 'PX', string.format('%.0f', holds))
   end
   return id
 end
@@ -4765,7 +5079,8 @@ local function item(stream, once, payload, trace, due, window)
   end
   id = append(stream, payload, trace, due, limits)
   if id then
-    redis.call('SET', once, id, 'PX', window)
+    local holds = math.max(window, due_at(due) - math.floor(now / 1000))
+    redis.call('SET', once, id, 'PX', string.format('%.0f', holds))
   end
   return id
 end
@@ -4807,17 +5122,18 @@ return replies`,
  * - `group`: group
  * - `quiet`: milliseconds
  * - replies 1 when it was dropped, 0 when nothing of it was there; the consumer that is still alive
+ * - on a full server runs: it deletes what the group had
  */
 export const streamDrop: Script<[], [stream: string, ready: string, later: string, dead: string, paused: string, group: Arg, quiet: Arg], number | string> = {
   name: 'stream/drop',
-  sha: '0dc097e3fd7a82095c83b2300289a980bd1d2f68',
+  sha: 'adbdae2eb8b6dda23bbdf45fb7524dbb2d351be8',
   batch: 1,
   sharedKeys: false,
   shared: [],
   keys: ["stream","ready","later","dead","paused"],
   args: ["group","quiet"],
   returns: 'integer|string',
-  text: `#!lua
+  text: `#!lua flags=allow-oom
 local function groups(stream)
   local found = {}
   for at, fields in ipairs(redis.call('XINFO', 'GROUPS', stream)) do
@@ -4917,17 +5233,18 @@ return replies`,
  * - key `later`: sorted set of what it handles again later
  * - key `mark`: string, the worker's last batch
  * - replies entries given back: 0 when it holds nothing more
+ * - on a full server runs: without it what a worker gives back waits for its lease; it moves entries, and deletes a consumer
  */
 export const streamLeave: Script<[group: Arg, consumer: Arg, declared: Arg], [stream: string, ready: string, later: string, mark: string], number> = {
   name: 'stream/leave',
-  sha: '41115b4f834d6d03f8381aa6ca640766ec0d5cc6',
+  sha: '60d8d79600479aabafac8549b79407a73e317bd3',
   batch: 1,
   sharedKeys: false,
   shared: ["group","consumer","declared"],
   keys: ["stream","ready","later","mark"],
   args: [],
   returns: 'integer',
-  text: `#!lua
+  text: `#!lua flags=allow-oom
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
 local function earlier(a, b)
@@ -5059,10 +5376,6 @@ function entry.back(ready, later, is, ms)
     entry.ready(ready, is)
   end
 end
-function entry.due(ready, packed)
-  local i, a, f, d, t = unpack(cmsgpack.unpack(packed))
-  entry.ready(ready, { i = i, a = a, f = f, d = d, t = t })
-end
 function entry.dead(dead, is, group, kind, reason)
   local add = { 'XADD', dead, '*', 'i', is.i, 'a', is.a, 'f', is.f, 'g', group, 'k', kind, 'e', reason, 'd', is.d }
   if is.t then
@@ -5070,6 +5383,34 @@ function entry.dead(dead, is, group, kind, reason)
     add[#add + 1] = is.t
   end
   redis.call(unpack(add))
+end
+local function unpacked(packed)
+  local ok, found = pcall(cmsgpack.unpack, packed)
+  if not ok or type(found) ~= 'table' then
+    return nil
+  end
+  local i, a, f, d, t = found[1], found[2], found[3], found[4], found[5]
+  local known = type(i) == 'string' and string.match(i, '^%d+%-%d+$') and type(a) == 'number' and type(f) == 'number'
+  if not known or type(d) ~= 'string' or (t ~= nil and type(t) ~= 'string') then
+    return nil
+  end
+  return { i = i, a = a, f = f, d = d, t = t }
+end
+function entry.due(ready, dead, group, packed)
+  local is = unpacked(packed)
+  if is then
+    entry.ready(ready, is)
+  else
+    local found = { i = '0-0', a = 0, f = 0, d = packed }
+    entry.dead(dead, found, group, 'invalid', 'what waited for its time cannot be read: something else wrote it')
+  end
+  return is ~= nil
+end
+local function typed(key, type)
+  local is = redis.call('TYPE', key).ok
+  if is ~= type and is ~= 'none' then
+    error({ err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type })
+  end
 end
 local group = ARGV[1]
 local consumer = ARGV[2]
@@ -5079,6 +5420,9 @@ local items = #KEYS / 4
 if items == 1 then
 local stream, ready, later, mark = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 do
+  typed(stream, 'stream')
+  typed(ready, 'stream')
+  typed(later, 'zset')
   local given = 0
   for _, key in ipairs({ stream, ready }) do
     local ids = {}
@@ -5111,6 +5455,9 @@ end
 return nil
 end
 local function item(stream, ready, later, mark)
+  typed(stream, 'stream')
+  typed(ready, 'stream')
+  typed(later, 'zset')
   local given = 0
   for _, key in ipairs({ stream, ready }) do
     local ids = {}
@@ -5164,7 +5511,8 @@ return replies`,
 
 /**
  * Look after a group: what is due and what workers that gave no sign for longer than the lease let lie goes to ready,
- * where whoever has room gets it; what has used up its attempts goes to the dead letters.
+ * where whoever has room gets it; what has used up its attempts goes to the dead letters. A worker looks at least every
+ * ten seconds: it is alive.
  *
  * Invariant: each entry is in one place of its group before and after. A call takes at most 50 that are due and 50 from
  * each stream, looking at no more than 500 leases each; it goes on where the last one stopped.
@@ -5181,18 +5529,19 @@ return replies`,
  * - key `paused`: there while the group is paused
  * - `from_stream`: cursor, 0-0 at first
  * - `from_ready`: cursor, 0-0 at first
- * - replies both cursors, 1 when paused, milliseconds until something is due (-1: nothing waits), then id and attempts used of each that was taken over; attempts negative when dead
+ * - replies both cursors, 1 when paused, milliseconds until something is due (-1: nothing waits), then id and attempts used of each that was taken over; attempts negative when dead, 0 of one that was due and cannot be read, which is dead, too
+ * - on a full server runs: without it nothing that is due or abandoned is handled, so that a full server could not be drained
  */
 export const streamLook: Script<[group: Arg, consumer: Arg, declared: Arg, lease: Arg, attempts: Arg], [stream: string, ready: string, later: string, dead: string, paused: string, fromStream: Arg, fromReady: Arg], readonly Reply[]> = {
   name: 'stream/look',
-  sha: '923b95e1b612a8cad1715afc7591243c401543db',
+  sha: '250c920ca651c1c23abd6fb063a0b76e03cc6ba9',
   batch: 1,
   sharedKeys: false,
   shared: ["group","consumer","declared","lease","attempts"],
   keys: ["stream","ready","later","dead","paused"],
   args: ["from_stream","from_ready"],
   returns: 'list',
-  text: `#!lua
+  text: `#!lua flags=allow-oom
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
 local function earlier(a, b)
@@ -5324,10 +5673,6 @@ function entry.back(ready, later, is, ms)
     entry.ready(ready, is)
   end
 end
-function entry.due(ready, packed)
-  local i, a, f, d, t = unpack(cmsgpack.unpack(packed))
-  entry.ready(ready, { i = i, a = a, f = f, d = d, t = t })
-end
 function entry.dead(dead, is, group, kind, reason)
   local add = { 'XADD', dead, '*', 'i', is.i, 'a', is.a, 'f', is.f, 'g', group, 'k', kind, 'e', reason, 'd', is.d }
   if is.t then
@@ -5336,25 +5681,58 @@ function entry.dead(dead, is, group, kind, reason)
   end
   redis.call(unpack(add))
 end
+local function unpacked(packed)
+  local ok, found = pcall(cmsgpack.unpack, packed)
+  if not ok or type(found) ~= 'table' then
+    return nil
+  end
+  local i, a, f, d, t = found[1], found[2], found[3], found[4], found[5]
+  local known = type(i) == 'string' and string.match(i, '^%d+%-%d+$') and type(a) == 'number' and type(f) == 'number'
+  if not known or type(d) ~= 'string' or (t ~= nil and type(t) ~= 'string') then
+    return nil
+  end
+  return { i = i, a = a, f = f, d = d, t = t }
+end
+function entry.due(ready, dead, group, packed)
+  local is = unpacked(packed)
+  if is then
+    entry.ready(ready, is)
+  else
+    local found = { i = '0-0', a = 0, f = 0, d = packed }
+    entry.dead(dead, found, group, 'invalid', 'what waited for its time cannot be read: something else wrote it')
+  end
+  return is ~= nil
+end
+local function typed(key, type)
+  local is = redis.call('TYPE', key).ok
+  if is ~= type and is ~= 'none' then
+    error({ err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type })
+  end
+end
 local group = ARGV[1]
 local consumer = ARGV[2]
 local declared = ARGV[3]
 local lease = ARGV[4]
 local attempts = ARGV[5]
 local STEP = 50
+local END = '18446744073709551615-0'
 local items = #KEYS / 5
 if items == 1 then
 local stream, ready, later, dead, paused, from_stream, from_ready = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], ARGV[6], ARGV[7]
 do
   local ms = math.floor(now / 1000)
-  local due = redis.call('ZRANGE', later, '-inf', ms, 'BYSCORE', 'LIMIT', 0, STEP)
-  for _, packed in ipairs(due) do
-    entry.due(ready, packed)
-  end
-  if due[1] then
-    redis.call('ZREM', later, unpack(due))
-  end
   local reply = {}
+  typed(stream, 'stream')
+  typed(ready, 'stream')
+  typed(later, 'zset')
+  typed(dead, 'stream')
+  redis.call('XREADGROUP', 'GROUP', group, consumer, 'COUNT', 1, 'STREAMS', ready, END)
+  for _, packed in ipairs(redis.call('ZRANGE', later, '-inf', ms, 'BYSCORE', 'LIMIT', 0, STEP)) do
+    if not entry.due(ready, dead, group, packed) then
+      reply[#reply + 1] = { '0-0', 0 }
+    end
+    redis.call('ZREM', later, packed)
+  end
   local function take(key, cursor)
     local claimed = redis.call('XAUTOCLAIM', key, group, consumer, lease, cursor, 'COUNT', STEP, 'JUSTID')
     local ids = claimed[2]
@@ -5391,14 +5769,18 @@ return nil
 end
 local function item(stream, ready, later, dead, paused, from_stream, from_ready)
   local ms = math.floor(now / 1000)
-  local due = redis.call('ZRANGE', later, '-inf', ms, 'BYSCORE', 'LIMIT', 0, STEP)
-  for _, packed in ipairs(due) do
-    entry.due(ready, packed)
-  end
-  if due[1] then
-    redis.call('ZREM', later, unpack(due))
-  end
   local reply = {}
+  typed(stream, 'stream')
+  typed(ready, 'stream')
+  typed(later, 'zset')
+  typed(dead, 'stream')
+  redis.call('XREADGROUP', 'GROUP', group, consumer, 'COUNT', 1, 'STREAMS', ready, END)
+  for _, packed in ipairs(redis.call('ZRANGE', later, '-inf', ms, 'BYSCORE', 'LIMIT', 0, STEP)) do
+    if not entry.due(ready, dead, group, packed) then
+      reply[#reply + 1] = { '0-0', 0 }
+    end
+    redis.call('ZREM', later, packed)
+  end
   local function take(key, cursor)
     local claimed = redis.call('XAUTOCLAIM', key, group, consumer, lease, cursor, 'COUNT', STEP, 'JUSTID')
     local ids = claimed[2]
@@ -5464,17 +5846,24 @@ return replies`,
  * - `group`: group
  * - `from`: id after which the group begins, or $ for what comes from now on
  * - replies 1 when the group is paused
+ * - on a full server runs: without its group a worker cannot drain the stream; groups are few
  */
 export const streamOpen: Script<[], [stream: string, ready: string, paused: string, group: Arg, from: Arg], number> = {
   name: 'stream/open',
-  sha: 'ceeb72f52bd93bcf153e2c4d0bdad75161f0e246',
+  sha: '644c5b4f608fd2d9c28be6135ceef8eeab6e047e',
   batch: 16,
   sharedKeys: false,
   shared: [],
   keys: ["stream","ready","paused"],
   args: ["group","from"],
   returns: 'integer',
-  text: `#!lua
+  text: `#!lua flags=allow-oom
+local function typed(key, type)
+  local is = redis.call('TYPE', key).ok
+  if is ~= type and is ~= 'none' then
+    error({ err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type })
+  end
+end
 local function make(stream, group, from)
   local made = redis.pcall('XGROUP', 'CREATE', stream, group, from, 'MKSTREAM')
   if made.err and not string.match(made.err, '^BUSYGROUP') then
@@ -5485,6 +5874,8 @@ local items = #KEYS / 3
 if items == 1 then
 local stream, ready, paused, group, from = KEYS[1], KEYS[2], KEYS[3], ARGV[1], ARGV[2]
 do
+  typed(stream, 'stream')
+  typed(ready, 'stream')
   make(ready, group, '0')
   make(stream, group, from)
   return redis.call('EXISTS', paused)
@@ -5492,6 +5883,8 @@ end
 return nil
 end
 local function item(stream, ready, paused, group, from)
+  typed(stream, 'stream')
+  typed(ready, 'stream')
   make(ready, group, '0')
   make(stream, group, from)
   return redis.call('EXISTS', paused)
@@ -5702,17 +6095,18 @@ return replies`,
  * - key `paused`: there while the group is paused, with the time since when
  * - `on`: 1 to pause
  * - replies 1 when it was otherwise before
+ * - on a full server runs: a way to take load off; one short key a group
  */
 export const streamPause: Script<[], [paused: string, on: Arg], number> = {
   name: 'stream/pause',
-  sha: '97ce48efa8c142ae5607f5b3679a2c88fbd0957c',
+  sha: '5f19aeda9d2cf090dcd9eb7a763ba1dbfb08208f',
   batch: 16,
   sharedKeys: false,
   shared: [],
   keys: ["paused"],
   args: ["on"],
   returns: 'integer',
-  text: `#!lua
+  text: `#!lua flags=allow-oom
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
 local items = #KEYS / 1
@@ -5764,17 +6158,18 @@ return replies`,
  * - key `dead`: stream of dead letters
  * - `position`: of the dead letter
  * - replies 1 when it was there
+ * - on a full server runs: it deletes a dead letter
  */
 export const streamPurge: Script<[], [dead: string, position: Arg], number> = {
   name: 'stream/purge',
-  sha: '808b9a1fffd89497715381a99398f70174f63214',
+  sha: '2931070bf729f604cfae099ab45af0bf2650b3a9',
   batch: 128,
   sharedKeys: false,
   shared: [],
   keys: ["dead"],
   args: ["position"],
   returns: 'integer',
-  text: `#!lua
+  text: `#!lua flags=allow-oom
 local items = #KEYS / 1
 if items == 1 then
 local dead, position = KEYS[1], ARGV[1]
@@ -5821,22 +6216,31 @@ return replies`,
  * - `group`: group
  * - `silent`: milliseconds without a sign of life
  * - replies consumers forgotten
+ * - on a full server runs: it deletes consumers
  */
 export const streamReap: Script<[], [stream: string, ready: string, group: Arg, silent: Arg], number> = {
   name: 'stream/reap',
-  sha: '0fb00cbf4f74384de06a0447e759c843d708b3d2',
+  sha: '3d15b786bfdd32b31b8b56a6bca1c9ee1d78905d',
   batch: 1,
   sharedKeys: false,
   shared: [],
   keys: ["stream","ready"],
   args: ["group","silent"],
   returns: 'integer',
-  text: `#!lua
+  text: `#!lua flags=allow-oom
+local function typed(key, type)
+  local is = redis.call('TYPE', key).ok
+  if is ~= type and is ~= 'none' then
+    error({ err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type })
+  end
+end
 local MOST = 100
 local items = #KEYS / 2
 if items == 1 then
 local stream, ready, group, silent = KEYS[1], KEYS[2], ARGV[1], ARGV[2]
 do
+  typed(stream, 'stream')
+  typed(ready, 'stream')
   local gone = 0
   for _, key in ipairs({ stream, ready }) do
     local left = MOST
@@ -5856,6 +6260,8 @@ end
 return nil
 end
 local function item(stream, ready, group, silent)
+  typed(stream, 'stream')
+  typed(ready, 'stream')
   local gone = 0
   for _, key in ipairs({ stream, ready }) do
     local left = MOST
@@ -5906,17 +6312,18 @@ return replies`,
  * - key `stream`: stream, or the group's own
  * - `ids`: positions, ascending, separated by spaces
  * - replies positions whose lease was lost, separated by spaces
+ * - on a full server runs: without it the leases of a living worker end; it changes times
  */
 export const streamRenew: Script<[group: Arg, consumer: Arg], [stream: string, ids: Arg], string> = {
   name: 'stream/renew',
-  sha: 'fecf9f019c94a38450c53de3e663a78d7f56a44a',
+  sha: 'f2881f09b29cf9c4c66125b4ffa986fe2e1d44cf',
   batch: 1,
   sharedKeys: false,
   shared: ["group","consumer"],
   keys: ["stream"],
   args: ["ids"],
   returns: 'string',
-  text: `#!lua
+  text: `#!lua flags=allow-oom
 local function pending(stream, group, ids, consumer)
   local found = {}
   local function ask(from, to, count)
@@ -6022,17 +6429,18 @@ return replies`,
  * - key `ready`: stream of what the group handles again
  * - `position`: of the dead letter
  * - replies 1 when it was there
+ * - on a full server runs: it moves an entry to where it is worked off
  */
 export const streamRequeue: Script<[], [dead: string, ready: string, position: Arg], number> = {
   name: 'stream/requeue',
-  sha: '6ec202414c9a8daffb4422f810e94f73dd426aa6',
+  sha: '13da2cc46bd0461468d6b29c9ed63052562b78e3',
   batch: 64,
   sharedKeys: false,
   shared: [],
   keys: ["dead","ready"],
   args: ["position"],
   returns: 'integer',
-  text: `#!lua
+  text: `#!lua flags=allow-oom
 local entry = {}
 function entry.read(stream, id)
   local found = redis.call('XRANGE', stream, id, id)[1]
@@ -6066,10 +6474,6 @@ function entry.back(ready, later, is, ms)
     entry.ready(ready, is)
   end
 end
-function entry.due(ready, packed)
-  local i, a, f, d, t = unpack(cmsgpack.unpack(packed))
-  entry.ready(ready, { i = i, a = a, f = f, d = d, t = t })
-end
 function entry.dead(dead, is, group, kind, reason)
   local add = { 'XADD', dead, '*', 'i', is.i, 'a', is.a, 'f', is.f, 'g', group, 'k', kind, 'e', reason, 'd', is.d }
   if is.t then
@@ -6077,6 +6481,28 @@ function entry.dead(dead, is, group, kind, reason)
     add[#add + 1] = is.t
   end
   redis.call(unpack(add))
+end
+local function unpacked(packed)
+  local ok, found = pcall(cmsgpack.unpack, packed)
+  if not ok or type(found) ~= 'table' then
+    return nil
+  end
+  local i, a, f, d, t = found[1], found[2], found[3], found[4], found[5]
+  local known = type(i) == 'string' and string.match(i, '^%d+%-%d+$') and type(a) == 'number' and type(f) == 'number'
+  if not known or type(d) ~= 'string' or (t ~= nil and type(t) ~= 'string') then
+    return nil
+  end
+  return { i = i, a = a, f = f, d = d, t = t }
+end
+function entry.due(ready, dead, group, packed)
+  local is = unpacked(packed)
+  if is then
+    entry.ready(ready, is)
+  else
+    local found = { i = '0-0', a = 0, f = 0, d = packed }
+    entry.dead(dead, found, group, 'invalid', 'what waited for its time cannot be read: something else wrote it')
+  end
+  return is ~= nil
 end
 local items = #KEYS / 2
 if items == 1 then
@@ -6138,17 +6564,18 @@ return replies`,
  * - `after`: id after which it reads on, $ for the last there ever was
  * - `discard`: 1 to drop what it was given and what it handles again
  * - replies entries it has still to be given, 1 when that is exact, ready, pending, later
+ * - on a full server runs: it moves a position; groups are few, and discarding frees
  */
 export const streamReset: Script<[], [stream: string, ready: string, later: string, group: Arg, after: Arg, discard: Arg], readonly Reply[]> = {
   name: 'stream/reset',
-  sha: '1c5402530e475055103c8d1f2aeefbd65c5edb9a',
+  sha: '698be89b7bb84476fa7e601489ef1368933af2cb',
   batch: 1,
   sharedKeys: false,
   shared: [],
   keys: ["stream","ready","later"],
   args: ["group","after","discard"],
   returns: 'list',
-  text: `#!lua
+  text: `#!lua flags=allow-oom
 local function groups(stream)
   local found = {}
   for at, fields in ipairs(redis.call('XINFO', 'GROUPS', stream)) do
@@ -6159,6 +6586,12 @@ local function groups(stream)
     found[at] = group
   end
   return found
+end
+local function typed(key, type)
+  local is = redis.call('TYPE', key).ok
+  if is ~= type and is ~= 'none' then
+    error({ err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type })
+  end
 end
 local function undelivered(stream, last, lag)
   local function count(first, final)
@@ -6226,6 +6659,9 @@ local items = #KEYS / 3
 if items == 1 then
 local stream, ready, later, group, after, discard = KEYS[1], KEYS[2], KEYS[3], ARGV[1], ARGV[2], ARGV[3]
 do
+  typed(stream, 'stream')
+  typed(ready, 'stream')
+  typed(later, 'zset')
   make(stream, group, '0')
   if discard == '1' then
     redis.call('XGROUP', 'DESTROY', stream, group)
@@ -6256,6 +6692,9 @@ end
 return nil
 end
 local function item(stream, ready, later, group, after, discard)
+  typed(stream, 'stream')
+  typed(ready, 'stream')
+  typed(later, 'zset')
   make(stream, group, '0')
   if discard == '1' then
     redis.call('XGROUP', 'DESTROY', stream, group)
@@ -6327,17 +6766,18 @@ return replies`,
  * - `finished`: JSON: two lists, ascending, of positions in the stream and in ready
  * - `moves`: JSON list of [r for ready else m, position, to, attempts used, fencing number, milliseconds, kind, reason]
  * - replies positions whose lease was lost, separated by spaces, those in ready after an r
+ * - on a full server runs: finishing frees; what fails must get out of the way, and moves to where it needs hardly more
  */
 export const streamSettle: Script<[group: Arg, consumer: Arg, declared: Arg], [stream: string, ready: string, later: string, dead: string, mark: string, number: Arg, finished: Arg, moves: Arg], string> = {
   name: 'stream/settle',
-  sha: 'ac5ba53a4fc0c577be7d769b97b04506c0ca3049',
+  sha: '9f01ca24c121dbca00c540556fae0ced10125bcd',
   batch: 1,
   sharedKeys: false,
   shared: ["group","consumer","declared"],
   keys: ["stream","ready","later","dead","mark"],
   args: ["number","finished","moves"],
   returns: 'string',
-  text: `#!lua
+  text: `#!lua flags=allow-oom
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
 local function pending(stream, group, ids, consumer)
@@ -6469,10 +6909,6 @@ function entry.back(ready, later, is, ms)
     entry.ready(ready, is)
   end
 end
-function entry.due(ready, packed)
-  local i, a, f, d, t = unpack(cmsgpack.unpack(packed))
-  entry.ready(ready, { i = i, a = a, f = f, d = d, t = t })
-end
 function entry.dead(dead, is, group, kind, reason)
   local add = { 'XADD', dead, '*', 'i', is.i, 'a', is.a, 'f', is.f, 'g', group, 'k', kind, 'e', reason, 'd', is.d }
   if is.t then
@@ -6480,6 +6916,34 @@ function entry.dead(dead, is, group, kind, reason)
     add[#add + 1] = is.t
   end
   redis.call(unpack(add))
+end
+local function unpacked(packed)
+  local ok, found = pcall(cmsgpack.unpack, packed)
+  if not ok or type(found) ~= 'table' then
+    return nil
+  end
+  local i, a, f, d, t = found[1], found[2], found[3], found[4], found[5]
+  local known = type(i) == 'string' and string.match(i, '^%d+%-%d+$') and type(a) == 'number' and type(f) == 'number'
+  if not known or type(d) ~= 'string' or (t ~= nil and type(t) ~= 'string') then
+    return nil
+  end
+  return { i = i, a = a, f = f, d = d, t = t }
+end
+function entry.due(ready, dead, group, packed)
+  local is = unpacked(packed)
+  if is then
+    entry.ready(ready, is)
+  else
+    local found = { i = '0-0', a = 0, f = 0, d = packed }
+    entry.dead(dead, found, group, 'invalid', 'what waited for its time cannot be read: something else wrote it')
+  end
+  return is ~= nil
+end
+local function typed(key, type)
+  local is = redis.call('TYPE', key).ok
+  if is ~= type and is ~= 'none' then
+    error({ err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type })
+  end
 end
 local group = ARGV[1]
 local consumer = ARGV[2]
@@ -6495,14 +6959,12 @@ do
     return answer
   end
   local lost = {}
+  typed(stream, 'stream')
+  typed(ready, 'stream')
   moves = cjson.decode(moves)
   local places = { later = later, at = later, ready = ready, dead = dead }
   for _, move in ipairs(moves) do
-    local to = move[3]
-    local is = redis.call('TYPE', places[to]).ok
-    if is ~= TYPES[to] and is ~= 'none' then
-      error({ err = 'WRONGTYPE ' .. places[to] .. ' is a ' .. is .. ', not a ' .. TYPES[to] })
-    end
+    typed(places[move[3]], TYPES[move[3]])
   end
   local function held(key, ids, prefix)
     local mine, found = {}, pending(key, group, ids, consumer)
@@ -6565,14 +7027,12 @@ local function item(stream, ready, later, dead, mark, number, finished, moves)
     return answer
   end
   local lost = {}
+  typed(stream, 'stream')
+  typed(ready, 'stream')
   moves = cjson.decode(moves)
   local places = { later = later, at = later, ready = ready, dead = dead }
   for _, move in ipairs(moves) do
-    local to = move[3]
-    local is = redis.call('TYPE', places[to]).ok
-    if is ~= TYPES[to] and is ~= 'none' then
-      error({ err = 'WRONGTYPE ' .. places[to] .. ' is a ' .. is .. ', not a ' .. TYPES[to] })
-    end
+    typed(places[move[3]], TYPES[move[3]])
   end
   local function held(key, ids, prefix)
     local mine, found = {}, pending(key, group, ids, consumer)
@@ -6893,17 +7353,18 @@ return replies`,
  * - key `stream`: stream
  * - `first`: id to begin with, ( before it for the one after; - at first
  * - replies where to go on; null when nothing further can be finished
+ * - on a full server runs: it deletes entries
  */
 export const streamSweep: Script<[declared: Arg], [stream: string, first: Arg], string | null> = {
   name: 'stream/sweep',
-  sha: '953ff33c7f42bc0a01831c0256cc7f744f1727de',
+  sha: '406b543205ac77322b764ed9f25a831c34bf612a',
   batch: 1,
   sharedKeys: false,
   shared: ["declared"],
   keys: ["stream"],
   args: ["first"],
   returns: 'string|null',
-  text: `#!lua
+  text: `#!lua flags=allow-oom
 local function earlier(a, b)
   local a_time, a_number = string.match(a, '(%d+)-(%d+)')
   local b_time, b_number = string.match(b, '(%d+)-(%d+)')

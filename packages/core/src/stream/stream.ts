@@ -1,4 +1,5 @@
 import { createTopic } from '../events.ts'
+import type { Jsonified } from '../json.ts'
 import { checkName, checkOptions, wholeNumber } from '../options.ts'
 import type { Space } from '../redis/penknife.ts'
 import { streamPage } from '../redis/scripts.gen.ts'
@@ -68,11 +69,11 @@ export function createStream<T, Out>(
       const [, ...found] = read.reverse
         ? await page(route, key, to, from, count, READ_BYTES, 'XREVRANGE')
         : await page(route, key, from, to, count, READ_BYTES, 'XRANGE')
-      return (found as RawEntry[]).map(([id, fields]) => toEntry<T>(id, fields))
+      return (found as RawEntry[]).map(([id, fields]) => toEntry<Jsonified<T>>(id, fields))
     },
     stats,
     group: (group) => createGroup(scope, group),
-    replay: (replayOptions = {}) => replay<T>(scope, replayOptions),
+    replay: (replayOptions = {}) => replay<Jsonified<T>>(scope, replayOptions),
     worker(group, handler, workerOptions = {}) {
       checkGroup(group)
       checkHandler(handler)

@@ -144,6 +144,7 @@ export function createWorker<T>(scope: Scope, parts: WorkerParts<T>, settings: W
       if (topic.heard) topic.emit({ kind: 'recovered', id, attempt })
       if (isDead) buried(id, attempt, 'vanished', new Error(`the workers of ${attempt} attempts vanished`))
     },
+    unreadable: (id) => buried(id, 0, 'invalid', new Error('what waited for its time could not be read')),
     paused: pause,
     trouble,
   })
@@ -253,7 +254,8 @@ export function createWorker<T>(scope: Scope, parts: WorkerParts<T>, settings: W
     held.stage = 'over'
     const { id, attempt } = held
     if (move?.to === 'later') looker.within(move.delayMs + 1)
-    if (move?.to === 'at') looker.within(Math.max(0, move.dueMs - Date.now()))
+    // By Redis' clock, which the look asks: this process' own may be wrong.
+    if (move?.to === 'at') looker.within(0)
     if (move?.to === 'dead') buried(id, attempt, move.why, move.error)
     else if (topic.heard) {
       if (!move) topic.emit({ kind: 'done', id, attempt })
