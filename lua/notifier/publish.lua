@@ -8,7 +8,6 @@
 -- it, and the user's right to SPUBLISH is asked for before: nothing can fail after the first write.
 -- @batch 64
 -- @include now
--- @include tag_of
 -- @shared keys next  sorted set: of channels without a history, the key of the history and its epoch to be
 -- @shared keep       events to keep
 -- @shared ttl        milliseconds that the history outlives its last event
@@ -26,6 +25,16 @@
 local ms = math.floor(now / 1000)
 age = tonumber(age)
 
+-- By pub/sub channel, whether the user may publish there.
+local may = {}
+
+local function may_publish(live)
+  if may[live] == nil then
+    may[live] = redis.acl_check_cmd('SPUBLISH', live, '')
+  end
+  return may[live]
+end
+
 -- When an event was published, if it was with an age.
 local function time_of(event)
   return event[2][7] == 'a' and tonumber(event[2][8]) or nil
@@ -34,7 +43,8 @@ end
 -- What an event says and the tag before it: a tag stands for all of the history up to it. So a position in a history
 -- whose end a server lost is told from the same place in what came instead, though the same event may stand there again.
 local function tag_after(last, kind, json)
-  return string.sub(redis.sha1hex((last and tag_of(last) or '') .. '\n' .. kind .. '\n' .. json), 1, 6)
+  local before = last and last[2][5] == 'g' and last[2][6] or ''
+  return string.sub(redis.sha1hex(before .. '\n' .. kind .. '\n' .. json), 1, 6)
 end
 
 -- At most two, so that it costs little; one comes with each publish.
@@ -114,7 +124,7 @@ local function item(history, once, live, kind, json, coalesce, lasts)
     end
     id = string.format('%.0f-1', fixed or now)
   end
-  if not redis.acl_check_cmd('SPUBLISH', live, '') then
+  if not may_publish(live) then
     -- Refused; the reply says why.
     return redis.pcall('SPUBLISH', live, '')
   end

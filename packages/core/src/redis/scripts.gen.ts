@@ -4100,7 +4100,7 @@ return replies`,
  */
 export const notifierPublish: Script<[next: readonly string[], keep: Arg, ttl: Arg, age: Arg, window: Arg], [history: string, once: string, live: Arg, kind: Arg, json: Arg, coalesce: Arg, lasts: Arg], string> = {
   name: 'notifier/publish',
-  sha: '0d9e3aa5751e7b7d5a60fe4a738d4e9b5c5048be',
+  sha: '392dfb497db068ff26faad8f52d8ba013eab281a',
   batch: 64,
   sharedKeys: true,
   shared: ["keep","ttl","age","window"],
@@ -4110,13 +4110,6 @@ export const notifierPublish: Script<[next: readonly string[], keep: Arg, ttl: A
   text: `#!lua
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
-local function tag_of(entry)
-  local fields = entry[2]
-  local tag = fields[6]
-  if fields[1] == 't' and fields[3] == 'd' and fields[5] == 'g' and #tag == 6 and not string.find(tag, '[^0-9a-f]') then
-    return tag
-  end
-end
 local next = KEYS
 local keep = ARGV[1]
 local ttl = ARGV[2]
@@ -4124,11 +4117,19 @@ local age = ARGV[3]
 local window = ARGV[4]
 local ms = math.floor(now / 1000)
 age = tonumber(age)
+local may = {}
+local function may_publish(live)
+  if may[live] == nil then
+    may[live] = redis.acl_check_cmd('SPUBLISH', live, '')
+  end
+  return may[live]
+end
 local function time_of(event)
   return event[2][7] == 'a' and tonumber(event[2][8]) or nil
 end
 local function tag_after(last, kind, json)
-  return string.sub(redis.sha1hex((last and tag_of(last) or '') .. '\\n' .. kind .. '\\n' .. json), 1, 6)
+  local before = last and last[2][5] == 'g' and last[2][6] or ''
+  return string.sub(redis.sha1hex(before .. '\\n' .. kind .. '\\n' .. json), 1, 6)
 end
 local function trim_old(history)
   local first = redis.call('XRANGE', history, '-', '+', 'COUNT', 3)
@@ -4199,7 +4200,7 @@ do
     end
     id = string.format('%.0f-1', fixed or now)
   end
-  if not redis.acl_check_cmd('SPUBLISH', live, '') then
+  if not may_publish(live) then
     return redis.pcall('SPUBLISH', live, '')
   end
   local tag = tag_after(last, kind, json)
@@ -4263,7 +4264,7 @@ local function item(history, once, live, kind, json, coalesce, lasts)
     end
     id = string.format('%.0f-1', fixed or now)
   end
-  if not redis.acl_check_cmd('SPUBLISH', live, '') then
+  if not may_publish(live) then
     return redis.pcall('SPUBLISH', live, '')
   end
   local tag = tag_after(last, kind, json)
