@@ -63,12 +63,14 @@ export function buildScript(script: LuaScript, includes: Readonly<Record<string,
   const items = countsKeys ? `#KEYS / ${keys.length}` : `(#ARGV - ${shared.length}) / ${args.length}`
   // Items that are counted by their keys may have their arguments once, if they are the same for all.
   const eachArgs = countsKeys && args.length > 0 ? 'own' : String(args.length)
+  // What the items share stands in front.
+  const first = sharedKeys && keys.length > 0 ? `#KEYS - items * ${keys.length}` : undefined
   const values = [
     ...(manyKeys ? ['{ unpack(KEYS, key + 1, key + each) }'] : keys.map((_, at) => `KEYS[key + ${at + 1}]`)),
     ...args.map((arg, at) => `ARGV[arg + ${at + 1}]${orUsual(arg)}`),
   ]
   const only = [
-    ...(manyKeys ? ['KEYS'] : keys.map((_, at) => `KEYS[${at + 1}]`)),
+    ...(manyKeys ? ['KEYS'] : keys.map((_, at) => `KEYS[${first ? `${first} + ` : ''}${at + 1}]`)),
     ...args.map((arg, at) => `ARGV[${shared.length + at + 1}]${orUsual(arg)}`),
   ]
   const item = ITEM.exec(script.body)
@@ -104,7 +106,9 @@ export function buildScript(script: LuaScript, includes: Readonly<Record<string,
       : []),
     'local function run()',
     '  while done < items do',
-    ...(keys.length > 0 ? [`    local key = done * ${manyKeys ? 'each' : keys.length}`] : []),
+    ...(keys.length > 0
+      ? [`    local key = ${first ? `${first} + ` : ''}done * ${manyKeys ? 'each' : keys.length}`]
+      : []),
     ...(args.length > 0 ? [`    local arg = ${shared.length} + done * ${eachArgs}`] : []),
     '    done = done + 1',
     `    local reply = item(${values.join(', ')})`,

@@ -10,7 +10,7 @@ export interface LuaScript {
   /** What Redis does with it when memory is full. Undefined for one that only reads: it runs. */
   readonly full: Full | undefined
   readonly includes: readonly string[]
-  /** The keys that all items of a batch share, as a list; there are none of an item's own then. */
+  /** The keys that all items of a batch share, as a list that begins with them. */
   readonly sharedKeys: Field | undefined
   readonly shared: readonly Field[]
   readonly keys: readonly Field[]
@@ -115,7 +115,7 @@ export function parseScript(name: string, source: string): LuaScript {
     fail('@batch must say how many items one call may hold: 1 to 1000')
   }
   if (script.sharedKeys) {
-    if (script.keys.length > 0) fail('has @shared keys and an @item key: one of the two')
+    if (script.manyKeys) fail('has @shared keys and @item keys: one of the two')
     if (script.args.length === 0) fail('needs an @item arg: the items of a batch are counted by it')
   } else if (script.keys.length === 0) fail('needs an @item key or @shared keys: a call is routed by it')
   if (script.manyKeys && (script.keys.length > 1 || script.args.length === 0)) {

@@ -174,8 +174,8 @@ describe('a header is held against its body', () => {
       'local function': 'local function item(text)',
     })
     expect(parse(shared)).toMatchObject({ sharedKeys: { name: 'place', doc: 'sorted sets' }, keys: [] })
-    const both = source({ '-- @item key': '-- @shared keys more sorted sets\n-- @item key place a string' })
-    expect(() => parse(both)).toThrow(/@shared keys and an @item key/)
+    const many = source({ '-- @item key': '-- @shared keys more sorted sets\n-- @item keys place a string' })
+    expect(() => parse(many)).toThrow(/@shared keys and @item keys/)
     const none = source({
       '-- @item key': '-- @shared keys place sorted sets',
       '-- @item arg': undefined,

@@ -3818,6 +3818,108 @@ return replies`,
 }
 
 /**
+ * Find the position at the end of a channel's history; without a history, fix where the next one is to begin.
+ *
+ * The position before a history's first event is <epoch>-0, and the epoch is fixed here, before there is an event: the
+ * history that publish.lua begins has it, and takes it from the set. So the position of an empty channel is one in a certain
+ * history, as every other position is. However that history is lost, a later one has another epoch. What the set itself
+ * loses, because it is full, evicted or deleted, is fixed anew with another epoch: a reset too much, never an event too few.
+ *
+ * Clients decide which channels they follow, so the set has a bound: the oldest goes.
+ *
+ * - key `history`: stream
+ * - key `next`: sorted set: of channels without a history, the key of the history and its epoch to be
+ * - replies the last event's id, or <epoch>-0
+ * - on a full server runs: a subscriber needs its position; the set that it adds to has a bound
+ */
+export const notifierEnd: Script<[], [history: string, next: string], string> = {
+  name: 'notifier/end',
+  sha: '57c392bf17a73a6cbee007111c28a4c03d17e077',
+  batch: 64,
+  sharedKeys: false,
+  shared: [],
+  keys: ["history","next"],
+  args: [],
+  returns: 'string',
+  text: `#!lua flags=allow-oom
+local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]
+local function tag_of(entry)
+  local fields = entry[2]
+  local tag = fields[6]
+  if fields[1] == 't' and fields[3] == 'd' and fields[5] == 'g' and #tag == 6 and not string.find(tag, '[^0-9a-f]') then
+    return tag
+  end
+end
+local function tagged(entry)
+  local id = entry[1]
+  if string.sub(id, -2) == '-0' then
+    return id
+  end
+  return id .. '-' .. (tag_of(entry) or '000000')
+end
+local MOST = 100000
+local LASTS = 2592000000
+local items = #KEYS / 2
+if items == 1 then
+local history, next = KEYS[1], KEYS[2]
+do
+  local last = redis.call('XREVRANGE', history, '+', '-', 'COUNT', 1)[1]
+  if last then
+    return tagged(last)
+  end
+  local epoch = redis.call('ZSCORE', next, history)
+  if not epoch then
+    epoch = now
+    if redis.call('ZCARD', next) >= MOST then
+      redis.call('ZREM', next, redis.call('ZRANGE', next, 0, 0)[1])
+    end
+    redis.call('ZADD', next, string.format('%.0f', epoch), history)
+    redis.call('PEXPIRE', next, LASTS)
+  end
+  return string.format('%.0f-0', epoch)
+end
+return nil
+end
+local function item(history, next)
+  local last = redis.call('XREVRANGE', history, '+', '-', 'COUNT', 1)[1]
+  if last then
+    return tagged(last)
+  end
+  local epoch = redis.call('ZSCORE', next, history)
+  if not epoch then
+    epoch = now
+    if redis.call('ZCARD', next) >= MOST then
+      redis.call('ZREM', next, redis.call('ZRANGE', next, 0, 0)[1])
+    end
+    redis.call('ZADD', next, string.format('%.0f', epoch), history)
+    redis.call('PEXPIRE', next, LASTS)
+  end
+  return string.format('%.0f-0', epoch)
+end
+local replies, done = {}, 0
+local function run()
+  while done < items do
+    local key = done * 2
+    done = done + 1
+    local reply = item(KEYS[key + 1], KEYS[key + 2])
+    if reply == nil then reply = false end
+    replies[done] = reply
+  end
+end
+while done < items do
+  local ok, reply = pcall(run)
+  if not ok then
+    local text = type(reply) == 'table' and reply.err or tostring(reply)
+    if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+    reply = { err = text .. ' on @user_script' }
+    replies[done] = reply
+  end
+end
+return replies`,
+}
+
+/**
  * Count a connection among those of its user; beyond a bound the oldest is closed.
  *
  * A user's connections are ordered by the time at which they were admitted, and the newest `most` stay. That rule needs
@@ -3990,6 +4092,58 @@ return replies`,
 }
 
 /**
+ * Let a history live on because somebody follows its channel.
+ *
+ * - shared `lasts`: milliseconds from now on, unless it lives longer
+ * - key `history`: stream
+ * - replies 1 if it lives longer for it
+ * - on a full server runs: adds nothing
+ */
+export const notifierKeep: Script<[lasts: Arg], [history: string], number> = {
+  name: 'notifier/keep',
+  sha: '67eda6f62d9148c3662f2a1c1a2bfecf26e12e4e',
+  batch: 64,
+  sharedKeys: false,
+  shared: ["lasts"],
+  keys: ["history"],
+  args: [],
+  returns: 'integer',
+  text: `#!lua flags=allow-oom
+local lasts = ARGV[1]
+local items = #KEYS / 1
+if items == 1 then
+local history = KEYS[1]
+do
+  return redis.call('PEXPIRE', history, lasts, 'GT')
+end
+return nil
+end
+local function item(history)
+  return redis.call('PEXPIRE', history, lasts, 'GT')
+end
+local replies, done = {}, 0
+local function run()
+  while done < items do
+    local key = done * 1
+    done = done + 1
+    local reply = item(KEYS[key + 1])
+    if reply == nil then reply = false end
+    replies[done] = reply
+  end
+end
+while done < items do
+  local ok, reply = pcall(run)
+  if not ok then
+    local text = type(reply) == 'table' and reply.err or tostring(reply)
+    if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+    reply = { err = text .. ' on @user_script' }
+    replies[done] = reply
+  end
+end
+return replies`,
+}
+
+/**
  * Send to who listens now, to the channel or to a pattern; keep nothing.
  *
  * - shared `nudges`: pub/sub channel of the same slot that has all nudges of the notifier
@@ -4051,9 +4205,14 @@ return replies`,
 /**
  * Keep an event in its channel's history and send it to who listens: both or neither.
  *
- * The history is a stream whose ids are <epoch>-<offset>: the epoch is the time at which the history began, the
- * offset counts its events without a gap. The newest event is never trimmed, so that the count goes on.
+ * The history is a stream whose ids are <epoch>-<offset>: the epoch is the time at which the history began, or was fixed to
+ * begin (end.lua); the offset counts its events. The newest event is never trimmed, so that the count goes on. It goes on
+ * from the last id that the stream generated, also when somebody deleted that event.
  *
+ * Invariant: nothing is sent that is not kept, and no id names two events. Redis refuses an XADD before it does anything of
+ * it, and the user's right to SPUBLISH is asked for before: nothing can fail after the first write.
+ *
+ * - shared keys `next`: sorted set: of channels without a history, the key of the history and its epoch to be
  * - shared `keep`: events to keep
  * - shared `ttl`: milliseconds that the history outlives its last event
  * - shared `age`: milliseconds that an event is kept; 0 for no such bound
@@ -4061,36 +4220,45 @@ return replies`,
  * - key `history`: stream
  * - key `once`: string, the id that the first publish of this id got; the history itself for an event without an id
  * - `live`: pub/sub channel of the same slot; no key, since a key that never exists cannot be moved with a slot
- * - `type`: the event's type
+ * - `kind`: the event's type
  * - `json`: the event's data
  * - `coalesce`: what the event supersedes the earlier ones of; empty for nothing
  * - `lasts`: milliseconds after which the event is not worth reading any more; 0 for as long as it is kept
  * - replies the event's id
  * - on a full server refused: it adds an event
  */
-export const notifierPublish: Script<[keep: Arg, ttl: Arg, age: Arg, window: Arg], [history: string, once: string, live: Arg, type: Arg, json: Arg, coalesce: Arg, lasts: Arg], string> = {
+export const notifierPublish: Script<[next: readonly string[], keep: Arg, ttl: Arg, age: Arg, window: Arg], [history: string, once: string, live: Arg, kind: Arg, json: Arg, coalesce: Arg, lasts: Arg], string> = {
   name: 'notifier/publish',
-  sha: '27d0b007947a18cdf2c6d3a91ea1ac5032820334',
+  sha: '392dfb497db068ff26faad8f52d8ba013eab281a',
   batch: 64,
-  sharedKeys: false,
+  sharedKeys: true,
   shared: ["keep","ttl","age","window"],
   keys: ["history","once"],
-  args: ["live","type","json","coalesce","lasts"],
+  args: ["live","kind","json","coalesce","lasts"],
   returns: 'string',
   text: `#!lua
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
+local next = KEYS
 local keep = ARGV[1]
 local ttl = ARGV[2]
 local age = ARGV[3]
 local window = ARGV[4]
 local ms = math.floor(now / 1000)
 age = tonumber(age)
+local may = {}
+local function may_publish(live)
+  if may[live] == nil then
+    may[live] = redis.acl_check_cmd('SPUBLISH', live, '')
+  end
+  return may[live]
+end
 local function time_of(event)
   return event[2][7] == 'a' and tonumber(event[2][8]) or nil
 end
-local function tag_after(last, type, json)
-  return string.sub(redis.sha1hex((last and last[2][6] or '') .. '\\n' .. type .. '\\n' .. json), 1, 6)
+local function tag_after(last, kind, json)
+  local before = last and last[2][5] == 'g' and last[2][6] or ''
+  return string.sub(redis.sha1hex(before .. '\\n' .. kind .. '\\n' .. json), 1, 6)
 end
 local function trim_old(history)
   local first = redis.call('XRANGE', history, '-', '+', 'COUNT', 3)
@@ -4106,31 +4274,66 @@ local function trim_old(history)
     redis.call('XTRIM', history, 'MINID', '=', cut)
   end
 end
-local items = #KEYS / 2
+local function id_after(id)
+  local epoch, offset = string.match(id, '(%d+)-(%d+)')
+  if tonumber(epoch) >= 9e15 then
+    return nil
+  end
+  if #offset < 15 then
+    return epoch .. '-*'
+  end
+  return string.format('%.0f-1', math.max(now, epoch + 1))
+end
+local function last_generated(history)
+  local info = redis.call('XINFO', 'STREAM', history)
+  for at = 1, #info, 2 do
+    if info[at] == 'last-generated-id' then
+      return info[at + 1]
+    end
+  end
+end
+local function add(history, entry)
+  local id = redis.pcall(unpack(entry))
+  if not id.err or not string.find(id.err, 'equal or smaller', 1, true) then
+    return id
+  end
+  entry[6] = id_after(last_generated(history))
+  return entry[6] and redis.pcall(unpack(entry)) or id
+end
+local items = (#ARGV - 4) / 5
 if items == 1 then
-local history, once, live, type, json, coalesce, lasts = KEYS[1], KEYS[2], ARGV[5], ARGV[6], ARGV[7], ARGV[8], ARGV[9]
+local history, once, live, kind, json, coalesce, lasts = KEYS[#KEYS - items * 2 + 1], KEYS[#KEYS - items * 2 + 2], ARGV[5], ARGV[6], ARGV[7], ARGV[8], ARGV[9]
 do
   if once ~= history then
-    local first = redis.call('GET', once)
+    local first = redis.pcall('GET', once)
     if first then
       return first
     end
   end
-  local last = redis.call('XREVRANGE', history, '+', '-', 'COUNT', 1)[1]
-  local id
+  local newest = redis.pcall('XREVRANGE', history, '+', '-', 'COUNT', 1)
+  if newest.err then
+    return newest
+  end
+  local last = newest[1]
+  local id, fixed
   if last then
-    local epoch, offset = string.match(last[1], '(%d+)-(%d+)')
-    id = epoch .. '-' .. string.format('%.0f', offset + 1)
+    id = id_after(last[1])
+    if not id then
+      return { err = 'ERR nothing can follow the id ' .. last[1] .. ', which is not of an event: delete that entry' }
+    end
+    fixed = string.sub(last[1], -2) == '-0'
   else
-    id = string.format('%.0f-1', ms)
+    fixed = redis.pcall('ZSCORE', next[1], history)
+    if fixed and fixed.err then
+      return fixed
+    end
+    id = string.format('%.0f-1', fixed or now)
   end
-  local tag = tag_after(last, type, json)
-  local name = id .. '-' .. tag
-  local sent = redis.pcall('SPUBLISH', live, name .. '\\n' .. type .. '\\n' .. json)
-  if not tonumber(sent) then
-    return sent
+  if not may_publish(live) then
+    return redis.pcall('SPUBLISH', live, '')
   end
-  local entry = { 'XADD', history, 'MAXLEN', '~', keep, id, 't', type, 'd', json, 'g', tag }
+  local tag = tag_after(last, kind, json)
+  local entry = { 'XADD', history, 'MAXLEN', '~', keep, id, 't', kind, 'd', json, 'g', tag }
   if age > 0 then
     local before = last and time_of(last) or 0
     entry[#entry + 1] = 'a'
@@ -4144,8 +4347,16 @@ do
     entry[#entry + 1] = 'x'
     entry[#entry + 1] = string.format('%.0f', ms + lasts)
   end
-  redis.call(unpack(entry))
+  id = add(history, entry)
+  if id.err then
+    return id
+  end
+  local name = id .. '-' .. tag
+  redis.call('SPUBLISH', live, name .. '\\n' .. kind .. '\\n' .. json)
   redis.call('PEXPIRE', history, ttl)
+  if fixed then
+    redis.call('ZREM', next[1], history)
+  end
   if once ~= history then
     redis.call('SET', once, name, 'PX', window)
   end
@@ -4156,28 +4367,37 @@ do
 end
 return nil
 end
-local function item(history, once, live, type, json, coalesce, lasts)
+local function item(history, once, live, kind, json, coalesce, lasts)
   if once ~= history then
-    local first = redis.call('GET', once)
+    local first = redis.pcall('GET', once)
     if first then
       return first
     end
   end
-  local last = redis.call('XREVRANGE', history, '+', '-', 'COUNT', 1)[1]
-  local id
+  local newest = redis.pcall('XREVRANGE', history, '+', '-', 'COUNT', 1)
+  if newest.err then
+    return newest
+  end
+  local last = newest[1]
+  local id, fixed
   if last then
-    local epoch, offset = string.match(last[1], '(%d+)-(%d+)')
-    id = epoch .. '-' .. string.format('%.0f', offset + 1)
+    id = id_after(last[1])
+    if not id then
+      return { err = 'ERR nothing can follow the id ' .. last[1] .. ', which is not of an event: delete that entry' }
+    end
+    fixed = string.sub(last[1], -2) == '-0'
   else
-    id = string.format('%.0f-1', ms)
+    fixed = redis.pcall('ZSCORE', next[1], history)
+    if fixed and fixed.err then
+      return fixed
+    end
+    id = string.format('%.0f-1', fixed or now)
   end
-  local tag = tag_after(last, type, json)
-  local name = id .. '-' .. tag
-  local sent = redis.pcall('SPUBLISH', live, name .. '\\n' .. type .. '\\n' .. json)
-  if not tonumber(sent) then
-    return sent
+  if not may_publish(live) then
+    return redis.pcall('SPUBLISH', live, '')
   end
-  local entry = { 'XADD', history, 'MAXLEN', '~', keep, id, 't', type, 'd', json, 'g', tag }
+  local tag = tag_after(last, kind, json)
+  local entry = { 'XADD', history, 'MAXLEN', '~', keep, id, 't', kind, 'd', json, 'g', tag }
   if age > 0 then
     local before = last and time_of(last) or 0
     entry[#entry + 1] = 'a'
@@ -4191,8 +4411,16 @@ local function item(history, once, live, type, json, coalesce, lasts)
     entry[#entry + 1] = 'x'
     entry[#entry + 1] = string.format('%.0f', ms + lasts)
   end
-  redis.call(unpack(entry))
+  id = add(history, entry)
+  if id.err then
+    return id
+  end
+  local name = id .. '-' .. tag
+  redis.call('SPUBLISH', live, name .. '\\n' .. kind .. '\\n' .. json)
   redis.call('PEXPIRE', history, ttl)
+  if fixed then
+    redis.call('ZREM', next[1], history)
+  end
   if once ~= history then
     redis.call('SET', once, name, 'PX', window)
   end
@@ -4202,11 +4430,10 @@ local function item(history, once, live, type, json, coalesce, lasts)
   return name
 end
 local replies, done = {}, 0
-local own = #ARGV > 9 and 5 or 0
 local function run()
   while done < items do
-    local key = done * 2
-    local arg = 4 + done * own
+    local key = #KEYS - items * 2 + done * 2
+    local arg = 4 + done * 5
     done = done + 1
     local reply = item(KEYS[key + 1], KEYS[key + 2], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3], ARGV[arg + 4], ARGV[arg + 5])
     if reply == nil then reply = false end
@@ -4228,9 +4455,14 @@ return replies`,
 /**
  * Keep an event in its channel's history and send it to who listens: both or neither.
  *
- * The history is a stream whose ids are <epoch>-<offset>: the epoch is the time at which the history began, the
- * offset counts its events without a gap. The newest event is never trimmed, so that the count goes on.
+ * The history is a stream whose ids are <epoch>-<offset>: the epoch is the time at which the history began, or was fixed to
+ * begin (end.lua); the offset counts its events. The newest event is never trimmed, so that the count goes on. It goes on
+ * from the last id that the stream generated, also when somebody deleted that event.
  *
+ * Invariant: nothing is sent that is not kept, and no id names two events. Redis refuses an XADD before it does anything of
+ * it, and the user's right to SPUBLISH is asked for before: nothing can fail after the first write.
+ *
+ * - shared keys `next`: sorted set: of channels without a history, the key of the history and its epoch to be
  * - shared `keep`: events to keep
  * - shared `ttl`: milliseconds that the history outlives its last event
  * - shared `age`: milliseconds that an event is kept; 0 for no such bound
@@ -4238,36 +4470,45 @@ return replies`,
  * - key `history`: stream
  * - key `once`: string, the id that the first publish of this id got; the history itself for an event without an id
  * - `live`: pub/sub channel of the same slot; no key, since a key that never exists cannot be moved with a slot
- * - `type`: the event's type
+ * - `kind`: the event's type
  * - `json`: the event's data
  * - `coalesce`: what the event supersedes the earlier ones of; empty for nothing
  * - `lasts`: milliseconds after which the event is not worth reading any more; 0 for as long as it is kept
  * - replies the event's id
  * - on a full server runs: who lost a right must lose it now; its history has a bound
  */
-export const notifierRevoke: Script<[keep: Arg, ttl: Arg, age: Arg, window: Arg], [history: string, once: string, live: Arg, type: Arg, json: Arg, coalesce: Arg, lasts: Arg], string> = {
+export const notifierRevoke: Script<[next: readonly string[], keep: Arg, ttl: Arg, age: Arg, window: Arg], [history: string, once: string, live: Arg, kind: Arg, json: Arg, coalesce: Arg, lasts: Arg], string> = {
   name: 'notifier/revoke',
-  sha: 'e3b2ccfbb1047d5c38d4567bf6a95ba01217bbae',
+  sha: 'f9824f791248c2f5c8c3e9ec20f15f4ef92369a8',
   batch: 64,
-  sharedKeys: false,
+  sharedKeys: true,
   shared: ["keep","ttl","age","window"],
   keys: ["history","once"],
-  args: ["live","type","json","coalesce","lasts"],
+  args: ["live","kind","json","coalesce","lasts"],
   returns: 'string',
   text: `#!lua flags=allow-oom
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
+local next = KEYS
 local keep = ARGV[1]
 local ttl = ARGV[2]
 local age = ARGV[3]
 local window = ARGV[4]
 local ms = math.floor(now / 1000)
 age = tonumber(age)
+local may = {}
+local function may_publish(live)
+  if may[live] == nil then
+    may[live] = redis.acl_check_cmd('SPUBLISH', live, '')
+  end
+  return may[live]
+end
 local function time_of(event)
   return event[2][7] == 'a' and tonumber(event[2][8]) or nil
 end
-local function tag_after(last, type, json)
-  return string.sub(redis.sha1hex((last and last[2][6] or '') .. '\\n' .. type .. '\\n' .. json), 1, 6)
+local function tag_after(last, kind, json)
+  local before = last and last[2][5] == 'g' and last[2][6] or ''
+  return string.sub(redis.sha1hex(before .. '\\n' .. kind .. '\\n' .. json), 1, 6)
 end
 local function trim_old(history)
   local first = redis.call('XRANGE', history, '-', '+', 'COUNT', 3)
@@ -4283,31 +4524,66 @@ local function trim_old(history)
     redis.call('XTRIM', history, 'MINID', '=', cut)
   end
 end
-local items = #KEYS / 2
+local function id_after(id)
+  local epoch, offset = string.match(id, '(%d+)-(%d+)')
+  if tonumber(epoch) >= 9e15 then
+    return nil
+  end
+  if #offset < 15 then
+    return epoch .. '-*'
+  end
+  return string.format('%.0f-1', math.max(now, epoch + 1))
+end
+local function last_generated(history)
+  local info = redis.call('XINFO', 'STREAM', history)
+  for at = 1, #info, 2 do
+    if info[at] == 'last-generated-id' then
+      return info[at + 1]
+    end
+  end
+end
+local function add(history, entry)
+  local id = redis.pcall(unpack(entry))
+  if not id.err or not string.find(id.err, 'equal or smaller', 1, true) then
+    return id
+  end
+  entry[6] = id_after(last_generated(history))
+  return entry[6] and redis.pcall(unpack(entry)) or id
+end
+local items = (#ARGV - 4) / 5
 if items == 1 then
-local history, once, live, type, json, coalesce, lasts = KEYS[1], KEYS[2], ARGV[5], ARGV[6], ARGV[7], ARGV[8], ARGV[9]
+local history, once, live, kind, json, coalesce, lasts = KEYS[#KEYS - items * 2 + 1], KEYS[#KEYS - items * 2 + 2], ARGV[5], ARGV[6], ARGV[7], ARGV[8], ARGV[9]
 do
   if once ~= history then
-    local first = redis.call('GET', once)
+    local first = redis.pcall('GET', once)
     if first then
       return first
     end
   end
-  local last = redis.call('XREVRANGE', history, '+', '-', 'COUNT', 1)[1]
-  local id
+  local newest = redis.pcall('XREVRANGE', history, '+', '-', 'COUNT', 1)
+  if newest.err then
+    return newest
+  end
+  local last = newest[1]
+  local id, fixed
   if last then
-    local epoch, offset = string.match(last[1], '(%d+)-(%d+)')
-    id = epoch .. '-' .. string.format('%.0f', offset + 1)
+    id = id_after(last[1])
+    if not id then
+      return { err = 'ERR nothing can follow the id ' .. last[1] .. ', which is not of an event: delete that entry' }
+    end
+    fixed = string.sub(last[1], -2) == '-0'
   else
-    id = string.format('%.0f-1', ms)
+    fixed = redis.pcall('ZSCORE', next[1], history)
+    if fixed and fixed.err then
+      return fixed
+    end
+    id = string.format('%.0f-1', fixed or now)
   end
-  local tag = tag_after(last, type, json)
-  local name = id .. '-' .. tag
-  local sent = redis.pcall('SPUBLISH', live, name .. '\\n' .. type .. '\\n' .. json)
-  if not tonumber(sent) then
-    return sent
+  if not may_publish(live) then
+    return redis.pcall('SPUBLISH', live, '')
   end
-  local entry = { 'XADD', history, 'MAXLEN', '~', keep, id, 't', type, 'd', json, 'g', tag }
+  local tag = tag_after(last, kind, json)
+  local entry = { 'XADD', history, 'MAXLEN', '~', keep, id, 't', kind, 'd', json, 'g', tag }
   if age > 0 then
     local before = last and time_of(last) or 0
     entry[#entry + 1] = 'a'
@@ -4321,8 +4597,16 @@ do
     entry[#entry + 1] = 'x'
     entry[#entry + 1] = string.format('%.0f', ms + lasts)
   end
-  redis.call(unpack(entry))
+  id = add(history, entry)
+  if id.err then
+    return id
+  end
+  local name = id .. '-' .. tag
+  redis.call('SPUBLISH', live, name .. '\\n' .. kind .. '\\n' .. json)
   redis.call('PEXPIRE', history, ttl)
+  if fixed then
+    redis.call('ZREM', next[1], history)
+  end
   if once ~= history then
     redis.call('SET', once, name, 'PX', window)
   end
@@ -4333,28 +4617,37 @@ do
 end
 return nil
 end
-local function item(history, once, live, type, json, coalesce, lasts)
+local function item(history, once, live, kind, json, coalesce, lasts)
   if once ~= history then
-    local first = redis.call('GET', once)
+    local first = redis.pcall('GET', once)
     if first then
       return first
     end
   end
-  local last = redis.call('XREVRANGE', history, '+', '-', 'COUNT', 1)[1]
-  local id
+  local newest = redis.pcall('XREVRANGE', history, '+', '-', 'COUNT', 1)
+  if newest.err then
+    return newest
+  end
+  local last = newest[1]
+  local id, fixed
   if last then
-    local epoch, offset = string.match(last[1], '(%d+)-(%d+)')
-    id = epoch .. '-' .. string.format('%.0f', offset + 1)
+    id = id_after(last[1])
+    if not id then
+      return { err = 'ERR nothing can follow the id ' .. last[1] .. ', which is not of an event: delete that entry' }
+    end
+    fixed = string.sub(last[1], -2) == '-0'
   else
-    id = string.format('%.0f-1', ms)
+    fixed = redis.pcall('ZSCORE', next[1], history)
+    if fixed and fixed.err then
+      return fixed
+    end
+    id = string.format('%.0f-1', fixed or now)
   end
-  local tag = tag_after(last, type, json)
-  local name = id .. '-' .. tag
-  local sent = redis.pcall('SPUBLISH', live, name .. '\\n' .. type .. '\\n' .. json)
-  if not tonumber(sent) then
-    return sent
+  if not may_publish(live) then
+    return redis.pcall('SPUBLISH', live, '')
   end
-  local entry = { 'XADD', history, 'MAXLEN', '~', keep, id, 't', type, 'd', json, 'g', tag }
+  local tag = tag_after(last, kind, json)
+  local entry = { 'XADD', history, 'MAXLEN', '~', keep, id, 't', kind, 'd', json, 'g', tag }
   if age > 0 then
     local before = last and time_of(last) or 0
     entry[#entry + 1] = 'a'
@@ -4368,8 +4661,16 @@ local function item(history, once, live, type, json, coalesce, lasts)
     entry[#entry + 1] = 'x'
     entry[#entry + 1] = string.format('%.0f', ms + lasts)
   end
-  redis.call(unpack(entry))
+  id = add(history, entry)
+  if id.err then
+    return id
+  end
+  local name = id .. '-' .. tag
+  redis.call('SPUBLISH', live, name .. '\\n' .. kind .. '\\n' .. json)
   redis.call('PEXPIRE', history, ttl)
+  if fixed then
+    redis.call('ZREM', next[1], history)
+  end
   if once ~= history then
     redis.call('SET', once, name, 'PX', window)
   end
@@ -4379,11 +4680,10 @@ local function item(history, once, live, type, json, coalesce, lasts)
   return name
 end
 local replies, done = {}, 0
-local own = #ARGV > 9 and 5 or 0
 local function run()
   while done < items do
-    local key = done * 2
-    local arg = 4 + done * own
+    local key = #KEYS - items * 2 + done * 2
+    local arg = 4 + done * 5
     done = done + 1
     local reply = item(KEYS[key + 1], KEYS[key + 2], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3], ARGV[arg + 4], ARGV[arg + 5])
     if reply == nil then reply = false end
@@ -4474,113 +4774,146 @@ return replies`,
  * Read a channel's events after a position.
  *
  * The position is lost when its epoch is not the history's, when it lies after the last event, when another event
- * stands at its offset, or when that event or the one after it is not there any more.
- *                    nothing, type and data (both empty when it is not worth reading any more); about 128 KiB
+ * stands at its offset, or when that event or the one after it is not there any more. Without a history only the position
+ * before the next one, which end.lua fixed, is good.
+ *                    coalesces with or nothing, type and data (both empty when it is not worth reading, or somebody else's
+ *                    entry); about 128 KiB
  *
  * - shared `age`: milliseconds that an event is kept; 0 for no such bound
  * - key `history`: stream
- * - `position`: <epoch>-<offset>-<tag>; 0-0 before any event; - for the oldest event kept
+ * - key `next`: sorted set: of channels without a history, the key of the history and its epoch to be
+ * - `position`: <epoch>-<offset>-<tag>; <epoch>-0 before the first event; - for the oldest event kept
  * - `count`: events at the most
- * - replies 'ok' or 'lost', the last event's id or 0-0, then of each event its id, what it coalesces with or
+ * - replies 'ok' or 'lost', the position at the end (empty without a history), then of each event its id, what it
  */
-export const notifierSince: Script<[age: Arg], [history: string, position: Arg, count: Arg], readonly Reply[]> = {
+export const notifierSince: Script<[age: Arg], [history: string, next: string, position: Arg, count: Arg], readonly Reply[]> = {
   name: 'notifier/since',
-  sha: 'f56015728f08135660650d1f8dbdaa06d45800a3',
+  sha: '254bd2bdd5c9d861ef58ee0831fc86dac49fa57e',
   batch: 1,
   sharedKeys: false,
   shared: ["age"],
-  keys: ["history"],
+  keys: ["history","next"],
   args: ["position","count"],
   returns: 'list',
   text: `#!lua flags=no-writes
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
-local function tagged(event)
-  return event[1] .. '-' .. event[2][6]
+local function tag_of(entry)
+  local fields = entry[2]
+  local tag = fields[6]
+  if fields[1] == 't' and fields[3] == 'd' and fields[5] == 'g' and #tag == 6 and not string.find(tag, '[^0-9a-f]') then
+    return tag
+  end
+end
+local function tagged(entry)
+  local id = entry[1]
+  if string.sub(id, -2) == '-0' then
+    return id
+  end
+  return id .. '-' .. (tag_of(entry) or '000000')
 end
 local age = ARGV[1]
 local ms = math.floor(now / 1000)
 age = tonumber(age)
 local LARGEST = 131072
+local PAGE = 20
 local NONE = {}
-local function extras(fields)
-  if #fields == 6 then
+local function extras(entry)
+  local fields = entry[2]
+  if #fields == 6 or not tag_of(entry) then
     return NONE
   end
   local found = {}
-  for at = 7, #fields, 2 do
+  for at = 7, #fields - 1, 2 do
     found[fields[at]] = fields[at + 1]
   end
   return found
 end
-local function too_old(extra)
-  return age > 0 and extra.a ~= nil and tonumber(extra.a) < ms - age
+local function number(text, none)
+  return text and tonumber(text) or none
+end
+local function too_old(entry)
+  return age > 0 and number(extras(entry).a, math.huge) < ms - age
 end
 local function read(reply, history, from, count)
   local bytes = 0
-  while count > 0 and bytes < LARGEST do
-    local events = redis.call('XRANGE', history, from, '+', 'COUNT', math.min(count, 20))
-    for _, event in ipairs(events) do
-      if bytes < LARGEST then
-        local id, fields = event[1], event[2]
-        local extra = extras(fields)
-        from = '(' .. id
-        local name = tagged(event)
-        if extra.x and tonumber(extra.x) <= ms then
-          reply[#reply + 1] = { name, '', '', '' }
-        else
-          reply[#reply + 1] = { name, extra.c or '', fields[2], fields[4] }
-          bytes = bytes + #fields[4]
-        end
+  for _ = 1, math.ceil(count / PAGE) do
+    local page = redis.call('XRANGE', history, from, '+', 'COUNT', math.min(count, PAGE))
+    for _, entry in ipairs(page) do
+      if bytes >= LARGEST then
+        return
       end
+      local fields, extra = entry[2], extras(entry)
+      if not tag_of(entry) or number(extra.x, math.huge) <= ms then
+        reply[#reply + 1] = { tagged(entry), '', '', '' }
+      else
+        reply[#reply + 1] = { tagged(entry), extra.c or '', fields[2], fields[4] }
+        bytes = bytes + #fields[4]
+      end
+      from = '(' .. entry[1]
     end
-    if #events < math.min(count, 20) then
+    if #page < PAGE then
       return
     end
-    count = count - #events
+    count = count - #page
   end
 end
-local function oldest(history, epoch, last)
+local function oldest(history, last)
   local first = redis.call('XRANGE', history, '-', '+', 'COUNT', 1)[1]
-  if not too_old(extras(first[2])) then
+  if not too_old(first) then
     return first[1]
   end
-  local old = tonumber(string.match(first[1], '%d+$'))
-  local kept = last + 1
-  while kept - old > 1 do
+  if too_old(last) then
+    return nil
+  end
+  local epoch, offset = string.match(last[1], '(%d+)-(%d+)')
+  local from, to = string.match(first[1], '(%d+)-(%d+)')
+  local old = from == epoch and tonumber(to) or 0
+  local kept = tonumber(offset)
+  for _ = 1, 53 do
     local middle = math.floor((old + kept) / 2)
-    local id = epoch .. '-' .. string.format('%.0f', middle)
-    if too_old(extras(redis.call('XRANGE', history, id, '+', 'COUNT', 1)[1][2])) then
+    if middle <= old or middle >= kept then
+      break
+    end
+    local entry = redis.call('XRANGE', history, epoch .. '-' .. string.format('%.0f', middle), '+', 'COUNT', 1)[1]
+    if too_old(entry) then
       old = middle
     else
       kept = middle
     end
   end
-  return kept <= last and epoch .. '-' .. string.format('%.0f', kept) or nil
+  return epoch .. '-' .. string.format('%.0f', kept)
 end
-local items = #KEYS / 1
+local function is_next(next, history, position)
+  local epoch = redis.call('ZSCORE', next, history)
+  return epoch and position == string.format('%.0f-0', epoch)
+end
+local items = #KEYS / 2
 if items == 1 then
-local history, position, count = KEYS[1], ARGV[2], ARGV[3]
+local history, next, position, count = KEYS[1], KEYS[2], ARGV[2], ARGV[3]
 do
   local last = redis.call('XREVRANGE', history, '+', '-', 'COUNT', 1)[1]
-  local top = last and tagged(last) or '0-0'
+  if not last then
+    if position == '-' then
+      return { 'ok', '' }
+    end
+    return is_next(next, history, position) and { 'ok', position } or { 'lost', '' }
+  end
+  local top = tagged(last)
   local reply = { 'ok', top }
-  if position == top or (position == '-' and not last) then
+  if position == top then
     return reply
   end
-  local top_epoch, top_offset = string.match(top, '^(%d+)-(%d+)')
   if position == '-' then
-    local first = oldest(history, top_epoch, tonumber(top_offset))
+    local first = oldest(history, last)
     if first then
       read(reply, history, first, tonumber(count))
     end
     return reply
   end
+  local top_epoch, top_offset = string.match(last[1], '(%d+)-(%d+)')
   local epoch, offset = string.match(position, '^(%d+)-(%d+)')
   offset = tonumber(offset)
-  if position == '0-0' then
-    epoch = top_epoch
-  end
   if epoch ~= top_epoch or offset >= tonumber(top_offset) then
     return { 'lost', top }
   end
@@ -4592,8 +4925,8 @@ do
     end
   end
   local first = epoch .. '-' .. string.format('%.0f', offset + 1)
-  local next = redis.call('XRANGE', history, first, first)[1]
-  if not next or too_old(extras(next[2])) then
+  local following = redis.call('XRANGE', history, first, first)[1]
+  if not following or too_old(following) then
     return { 'lost', top }
   end
   read(reply, history, first, tonumber(count))
@@ -4601,26 +4934,29 @@ do
 end
 return nil
 end
-local function item(history, position, count)
+local function item(history, next, position, count)
   local last = redis.call('XREVRANGE', history, '+', '-', 'COUNT', 1)[1]
-  local top = last and tagged(last) or '0-0'
+  if not last then
+    if position == '-' then
+      return { 'ok', '' }
+    end
+    return is_next(next, history, position) and { 'ok', position } or { 'lost', '' }
+  end
+  local top = tagged(last)
   local reply = { 'ok', top }
-  if position == top or (position == '-' and not last) then
+  if position == top then
     return reply
   end
-  local top_epoch, top_offset = string.match(top, '^(%d+)-(%d+)')
   if position == '-' then
-    local first = oldest(history, top_epoch, tonumber(top_offset))
+    local first = oldest(history, last)
     if first then
       read(reply, history, first, tonumber(count))
     end
     return reply
   end
+  local top_epoch, top_offset = string.match(last[1], '(%d+)-(%d+)')
   local epoch, offset = string.match(position, '^(%d+)-(%d+)')
   offset = tonumber(offset)
-  if position == '0-0' then
-    epoch = top_epoch
-  end
   if epoch ~= top_epoch or offset >= tonumber(top_offset) then
     return { 'lost', top }
   end
@@ -4632,8 +4968,8 @@ local function item(history, position, count)
     end
   end
   local first = epoch .. '-' .. string.format('%.0f', offset + 1)
-  local next = redis.call('XRANGE', history, first, first)[1]
-  if not next or too_old(extras(next[2])) then
+  local following = redis.call('XRANGE', history, first, first)[1]
+  if not following or too_old(following) then
     return { 'lost', top }
   end
   read(reply, history, first, tonumber(count))
@@ -4643,10 +4979,10 @@ local replies, done = {}, 0
 local own = #ARGV > 3 and 2 or 0
 local function run()
   while done < items do
-    local key = done * 1
+    local key = done * 2
     local arg = 1 + done * own
     done = done + 1
-    local reply = item(KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2])
+    local reply = item(KEYS[key + 1], KEYS[key + 2], ARGV[arg + 1], ARGV[arg + 2])
     if reply == nil then reply = false end
     replies[done] = reply
   end
@@ -4667,11 +5003,11 @@ return replies`,
  * Read the position at the end of a channel's history.
  *
  * - key `history`: stream
- * - replies the last event's id; 0-0 before any event
+ * - replies the last event's id; empty without a history
  */
 export const notifierTop: Script<[], [history: string], string> = {
   name: 'notifier/top',
-  sha: 'd0ed8a591300c2f5c97d09160eec59cdd1d1cbdf',
+  sha: 'a9e5e149bb080ff71b059451d238fc21956d1679',
   batch: 64,
   sharedKeys: false,
   shared: [],
@@ -4679,21 +5015,32 @@ export const notifierTop: Script<[], [history: string], string> = {
   args: [],
   returns: 'string',
   text: `#!lua flags=no-writes
-local function tagged(event)
-  return event[1] .. '-' .. event[2][6]
+local function tag_of(entry)
+  local fields = entry[2]
+  local tag = fields[6]
+  if fields[1] == 't' and fields[3] == 'd' and fields[5] == 'g' and #tag == 6 and not string.find(tag, '[^0-9a-f]') then
+    return tag
+  end
+end
+local function tagged(entry)
+  local id = entry[1]
+  if string.sub(id, -2) == '-0' then
+    return id
+  end
+  return id .. '-' .. (tag_of(entry) or '000000')
 end
 local items = #KEYS / 1
 if items == 1 then
 local history = KEYS[1]
 do
   local last = redis.call('XREVRANGE', history, '+', '-', 'COUNT', 1)[1]
-  return last and tagged(last) or '0-0'
+  return last and tagged(last) or ''
 end
 return nil
 end
 local function item(history)
   local last = redis.call('XREVRANGE', history, '+', '-', 'COUNT', 1)[1]
-  return last and tagged(last) or '0-0'
+  return last and tagged(last) or ''
 end
 local replies, done = {}, 0
 local function run()
