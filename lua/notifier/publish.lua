@@ -68,7 +68,11 @@ local function item(history, once, live, type, json, coalesce, lasts)
   local tag = tag_after(last, type, json)
   local name = id .. '-' .. tag
   -- Sent first: when the user may not publish there, nothing was written. Subscribers get it after the script.
-  redis.call('SPUBLISH', live, name .. '\n' .. type .. '\n' .. json)
+  local sent = redis.pcall('SPUBLISH', live, name .. '\n' .. type .. '\n' .. json)
+  if not tonumber(sent) then
+    -- Returned, not raised: so the client knows that nothing was done.
+    return sent
+  end
   local entry = { 'XADD', history, 'MAXLEN', '~', keep, id, 't', type, 'd', json, 'g', tag }
   if age > 0 then
     -- Never before the event before it, though the clock was set back: what follows a kept event is kept.

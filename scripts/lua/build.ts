@@ -117,11 +117,11 @@ export function buildScript(script: LuaScript, includes: Readonly<Record<string,
     // Protected: an item that fails (a wrong type at its key) leaves the rest of the batch alone.
     '  local ok, reply = pcall(run)',
     '  if not ok then',
-    // Redis hands its own errors over as text or as a table, depending on the version.
-    "    if type(reply) ~= 'table' then",
-    '      local text = tostring(reply)',
-    "      reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }",
-    '    end',
+    // Redis hands its own errors over as text or as a table, depending on the version. The end of the message says, as
+    // Redis says it of a script that fails as a whole, that the item had begun: it may have written.
+    "    local text = type(reply) == 'table' and reply.err or tostring(reply)",
+    "    if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end",
+    "    reply = { err = text .. ' on @user_script' }",
     '    replies[done] = reply',
     '  end',
     'end',

@@ -3,6 +3,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 
 import type { Arg, Script, SharedArg } from '../../packages/core/src/redis/script.ts'
 import * as generated from '../../packages/core/src/redis/scripts.gen.ts'
+import { documentedCommands } from '../support/documented-user.ts'
 import { pattern, useCluster, useRedis } from '../support/redis.ts'
 import { type Sample, SAMPLES } from '../support/samples.ts'
 import { testScript } from '../support/scripts.ts'
@@ -67,7 +68,38 @@ describe('every script', () => {
   })
 })
 
-describe('run by a user who may touch only the keys of the call', () => {
+/** What a script names as the command of a call, in small letters; with its subcommand where it has one. */
+function commandsOf(text: string): string[] {
+  const called = [...text.matchAll(/\bp?call\(\s*'(\w+)'(?:, '([A-Z]+)')?/g)]
+  // `call` may be redis.call under a shorter name. A call whose arguments are put together in a table first, or whose command is an argument.
+  const built = [...text.matchAll(/= \{ '(X[A-Z]+)',/g)]
+  const given = /redis\.call\(order/.test(text)
+    ? [
+        ['', 'XRANGE'],
+        ['', 'XREVRANGE'],
+      ]
+    : []
+  return [...called, ...built, ...given].map(([, command = '', sub]) =>
+    /^(XINFO|XGROUP|MEMORY|PUBSUB)$/.test(command) && sub
+      ? `${command}|${sub}`.toLowerCase()
+      : command.toLowerCase(),
+  )
+}
+
+test.each(scripts.map((script) => [script.name, script] as const))(
+  '%s calls nothing that the documented user may not call',
+  (_, { text }) => {
+    const allowed = new Set(documentedCommands())
+    const commands = commandsOf(text)
+    expect(commands.length).toBeGreaterThan(0)
+    const missing = commands.filter(
+      (command) => !allowed.has(`+${command}`) && !allowed.has(`+${command.split('|')[0]}`),
+    )
+    expect(missing, 'add it to the ACL in docs/operations.md').toEqual([])
+  },
+)
+
+describe('run by the documented user, who may touch only the keys of the call', () => {
   const bench = useRedis()
 
   /** Runs as that user, who may only read where the script says that it only reads. */
@@ -80,7 +112,8 @@ describe('run by a user who may touch only the keys of the call', () => {
       ...sample.item.slice(0, sample.item.length - script.args.length),
     ].map((key) => `${access}${String(key)}`)
     const channels = (sample.channels ?? []).map((channel) => `&${channel}`)
-    const rights = ['reset', 'on', '>x', '+@all', 'resetchannels', ...keys, ...channels]
+    const commands = [...documentedCommands(), '+eval_ro']
+    const rights = ['reset', 'on', '>x', '-@all', ...commands, 'resetchannels', ...keys, ...channels]
     await bench.raw.call('ACL', 'SETUSER', 'confined', ...rights)
     const user = pattern(bench.server.url, { username: 'confined', password: 'x' })
     try {
@@ -107,7 +140,7 @@ describe('run by a user who may touch only the keys of the call', () => {
 -- @item key mine    a string
 -- @returns integer  nothing of use
 local function item(mine)
-  return redis.call('INCR', mine .. ':other')
+  return redis.call('DEL', mine .. ':other')
 end
 `
     const stray = testScript('test/stray', source)

@@ -41,7 +41,7 @@ export function createLeaderboard<Data = unknown>(
   const topic = createTopic<BoardEvent>('penknife:leaderboard')
   const describe = bind(leaderboardDescribe, [[keyOf('data')]])
   const parts = { name, runtime, settings, scores, layouts, clock, topic, key, idsKey: keyOf('ids') }
-  use('leaderboard')
+  use('leaderboard', name)
 
   return {
     name,

@@ -85,7 +85,7 @@ export function createNotifier(
   const feeds = new Map<string, Feed>()
   const control = createControl(name, runtime)
   const holds = createHolds(name, runtime)
-  use('notifier')
+  use('notifier', name)
 
   let checks: NodeJS.Timeout | undefined
   let forget = (): unknown => undefined

@@ -12,7 +12,7 @@ import type { Arg, Reply, Script } from './script.ts'
  */
 export const leaderboardDescribe: Script<[keys: readonly string[]], [member: Arg, data: Arg], number> = {
   name: 'leaderboard/describe',
-  sha: '790d228a99e8421dc595b2ae85bfd055e53820ca',
+  sha: '0504b340dc280edc410728d083950c63e990e2a7',
   batch: 64,
   sharedKeys: true,
   shared: [],
@@ -55,10 +55,9 @@ end
 while done < items do
   local ok, reply = pcall(run)
   if not ok then
-    if type(reply) ~= 'table' then
-      local text = tostring(reply)
-      reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
-    end
+    local text = type(reply) == 'table' and reply.err or tostring(reply)
+    if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+    reply = { err = text .. ' on @user_script' }
     replies[done] = reply
   end
 end
@@ -76,7 +75,7 @@ return replies`,
  */
 export const leaderboardIncrement: Script<[keys: readonly string[]], [member: Arg, by: Arg], string> = {
   name: 'leaderboard/increment',
-  sha: '160f4b17dcf3e18c02a58a45f0759ad2f184fd64',
+  sha: '4242d4421d45231f8bf4772cc545745e3e372631',
   batch: 64,
   sharedKeys: true,
   shared: [],
@@ -122,10 +121,9 @@ end
 while done < items do
   local ok, reply = pcall(run)
   if not ok then
-    if type(reply) ~= 'table' then
-      local text = tostring(reply)
-      reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
-    end
+    local text = type(reply) == 'table' and reply.err or tostring(reply)
+    if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+    reply = { err = text .. ' on @user_script' }
     replies[done] = reply
   end
 end
@@ -142,7 +140,7 @@ return replies`,
  */
 export const leaderboardRank: Script<[keys: readonly string[]], [member: Arg], string | null> = {
   name: 'leaderboard/rank',
-  sha: 'b7632fa33a1a93e00aa1de756617d7dc30da7816',
+  sha: '88d39bebc2fb81127dec46968ab6962fa450a0ce',
   batch: 64,
   sharedKeys: true,
   shared: [],
@@ -177,10 +175,9 @@ end
 while done < items do
   local ok, reply = pcall(run)
   if not ok then
-    if type(reply) ~= 'table' then
-      local text = tostring(reply)
-      reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
-    end
+    local text = type(reply) == 'table' and reply.err or tostring(reply)
+    if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+    reply = { err = text .. ' on @user_script' }
     replies[done] = reply
   end
 end
@@ -203,7 +200,7 @@ return replies`,
  */
 export const leaderboardRead: Script<[keys: readonly string[], plan: Arg], [what: Arg, style: Arg, data: Arg, a: Arg, b: Arg, c: Arg, d: Arg], number | string | null> = {
   name: 'leaderboard/read',
-  sha: 'd15db150ebfa35f28910e2369db1dfc92529fa5a',
+  sha: 'b0faccef5baefb18c1b10fc29c0511a04080471c',
   batch: 16,
   sharedKeys: true,
   shared: ["plan"],
@@ -473,10 +470,9 @@ end
 while done < items do
   local ok, reply = pcall(run)
   if not ok then
-    if type(reply) ~= 'table' then
-      local text = tostring(reply)
-      reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
-    end
+    local text = type(reply) == 'table' and reply.err or tostring(reply)
+    if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+    reply = { err = text .. ' on @user_script' }
     replies[done] = reply
   end
 end
@@ -500,7 +496,7 @@ return replies`,
  */
 export const leaderboardReadRolling: Script<[keys: readonly string[], plan: Arg], [what: Arg, style: Arg, data: Arg, a: Arg, b: Arg, c: Arg, d: Arg], number | string | null> = {
   name: 'leaderboard/read-rolling',
-  sha: '01b46c6b2ea2eb7ecc9eb6802774b9db8e43c546',
+  sha: 'b6ed55736324fd27dfd56046b1b3370eadd72051',
   batch: 16,
   sharedKeys: true,
   shared: ["plan"],
@@ -869,10 +865,9 @@ end
 while done < items do
   local ok, reply = pcall(run)
   if not ok then
-    if type(reply) ~= 'table' then
-      local text = tostring(reply)
-      reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
-    end
+    local text = type(reply) == 'table' and reply.err or tostring(reply)
+    if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+    reply = { err = text .. ' on @user_script' }
     replies[done] = reply
   end
 end
@@ -889,7 +884,7 @@ return replies`,
  */
 export const leaderboardRecall: Script<[keys: readonly string[], remember: Arg], [id: Arg], number | null> = {
   name: 'leaderboard/recall',
-  sha: '21ef8264e9bb260b00e9e3fee6aff4a3cbc5fe53',
+  sha: 'd8e94fae60f76a2d427ea5d7d76c9f960d9d234a',
   batch: 64,
   sharedKeys: true,
   shared: ["remember"],
@@ -1051,10 +1046,9 @@ end
 while done < items do
   local ok, reply = pcall(run)
   if not ok then
-    if type(reply) ~= 'table' then
-      local text = tostring(reply)
-      reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
-    end
+    local text = type(reply) == 'table' and reply.err or tostring(reply)
+    if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+    reply = { err = text .. ' on @user_script' }
     replies[done] = reply
   end
 end
@@ -1075,7 +1069,7 @@ return replies`,
  */
 export const leaderboardRemove: Script<[keys: readonly string[], plan: Arg], [member: Arg], number | string> = {
   name: 'leaderboard/remove',
-  sha: '34d009cc8a9cdfd81aca2581c521ab59c9dfe244',
+  sha: 'bed400f0c36ef00a49aa2260a78eb412b838f5b7',
   batch: 1,
   sharedKeys: true,
   shared: ["plan"],
@@ -1429,10 +1423,9 @@ end
 while done < items do
   local ok, reply = pcall(run)
   if not ok then
-    if type(reply) ~= 'table' then
-      local text = tostring(reply)
-      reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
-    end
+    local text = type(reply) == 'table' and reply.err or tostring(reply)
+    if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+    reply = { err = text .. ' on @user_script' }
     replies[done] = reply
   end
 end
@@ -1453,7 +1446,7 @@ return replies`,
  */
 export const leaderboardUndo: Script<[keys: readonly string[], plan: Arg], [id: Arg, time: Arg], number> = {
   name: 'leaderboard/undo',
-  sha: '9d913c5c28038665fb0819e0e4e7f0aea3909d19',
+  sha: '5de1e96a0b505aedd9bae56f5200def75245a5e5',
   batch: 1,
   sharedKeys: true,
   shared: ["plan"],
@@ -1802,10 +1795,9 @@ end
 while done < items do
   local ok, reply = pcall(run)
   if not ok then
-    if type(reply) ~= 'table' then
-      local text = tostring(reply)
-      reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
-    end
+    local text = type(reply) == 'table' and reply.err or tostring(reply)
+    if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+    reply = { err = text .. ' on @user_script' }
     replies[done] = reply
   end
 end
@@ -1828,7 +1820,7 @@ return replies`,
  */
 export const leaderboardUpdate: Script<[keys: readonly string[], plan: Arg], [changes: Arg, watch: Arg, tell: Arg], number | string | readonly Reply[]> = {
   name: 'leaderboard/update',
-  sha: 'db6b5a57666a7a57276d7a484ecee1a1ec5df1eb',
+  sha: '08dfa2c3c141789824dbf2d07a73b58802435f19',
   batch: 32,
   sharedKeys: true,
   shared: ["plan"],
@@ -2478,10 +2470,9 @@ end
 while done < items do
   local ok, reply = pcall(run)
   if not ok then
-    if type(reply) ~= 'table' then
-      local text = tostring(reply)
-      reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
-    end
+    local text = type(reply) == 'table' and reply.err or tostring(reply)
+    if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+    reply = { err = text .. ' on @user_script' }
     replies[done] = reply
   end
 end
@@ -2502,7 +2493,7 @@ return replies`,
  */
 export const limiterBlock: Script<[], [state: string, duration: Arg, reason: Arg], number> = {
   name: 'limiter/block',
-  sha: 'edd4c8e7c207cc91b78761ed37bd9c7c1c530b73',
+  sha: 'f03374cc861a3786b4f4bc931f39a3d97ce41760',
   batch: 64,
   sharedKeys: false,
   shared: [],
@@ -2591,10 +2582,9 @@ end
 while done < items do
   local ok, reply = pcall(run)
   if not ok then
-    if type(reply) ~= 'table' then
-      local text = tostring(reply)
-      reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
-    end
+    local text = type(reply) == 'table' and reply.err or tostring(reply)
+    if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+    reply = { err = text .. ' on @user_script' }
     replies[done] = reply
   end
 end
@@ -2615,7 +2605,7 @@ return replies`,
  */
 export const limiterUnblock: Script<[], [state: string, duration: Arg, reason: Arg], number> = {
   name: 'limiter/unblock',
-  sha: '3f97a8abcc793191ff2255e42c8458b65b088056',
+  sha: 'd4a31d45c49df8cd0f560f3e67536b75b21e602f',
   batch: 64,
   sharedKeys: false,
   shared: [],
@@ -2704,10 +2694,9 @@ end
 while done < items do
   local ok, reply = pcall(run)
   if not ok then
-    if type(reply) ~= 'table' then
-      local text = tostring(reply)
-      reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
-    end
+    local text = type(reply) == 'table' and reply.err or tostring(reply)
+    if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+    reply = { err = text .. ' on @user_script' }
     replies[done] = reply
   end
 end
@@ -2739,7 +2728,7 @@ return replies`,
  */
 export const limiterCharge: Script<[rules: Arg], [...places: string[], cost: Arg, asking: Arg, lease: Arg], readonly Reply[]> = {
   name: 'limiter/charge',
-  sha: 'a88c4c003ec820f1fa5304be60eedefbbe4cf922',
+  sha: '17ebabc1ab492ce48a1ea58f1867cbd7b6e17041',
   batch: 16,
   sharedKeys: false,
   shared: ["rules"],
@@ -3265,10 +3254,9 @@ end
 while done < items do
   local ok, reply = pcall(run)
   if not ok then
-    if type(reply) ~= 'table' then
-      local text = tostring(reply)
-      reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
-    end
+    local text = type(reply) == 'table' and reply.err or tostring(reply)
+    if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+    reply = { err = text .. ' on @user_script' }
     replies[done] = reply
   end
 end
@@ -3288,7 +3276,7 @@ return replies`,
  */
 export const limiterLease: Script<[], [...places: string[], lease: Arg, length: Arg], number> = {
   name: 'limiter/lease',
-  sha: '6aacc563d4b4fa642380754bbf563529b468fd0a',
+  sha: '908eea660cf1b27d9d9dbc6d1862a4000da728ef',
   batch: 64,
   sharedKeys: false,
   shared: [],
@@ -3406,10 +3394,9 @@ end
 while done < items do
   local ok, reply = pcall(run)
   if not ok then
-    if type(reply) ~= 'table' then
-      local text = tostring(reply)
-      reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
-    end
+    local text = type(reply) == 'table' and reply.err or tostring(reply)
+    if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+    reply = { err = text .. ' on @user_script' }
     replies[done] = reply
   end
 end
@@ -3425,7 +3412,7 @@ return replies`,
  */
 export const limiterReset: Script<[], [place: string], number> = {
   name: 'limiter/reset',
-  sha: '56b8f773d0b085ed073acf29a95c78d4057bea63',
+  sha: '43b0b08afd84f2633654ef607047e8eedce4d505',
   batch: 128,
   sharedKeys: false,
   shared: [],
@@ -3457,10 +3444,9 @@ end
 while done < items do
   local ok, reply = pcall(run)
   if not ok then
-    if type(reply) ~= 'table' then
-      local text = tostring(reply)
-      reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
-    end
+    local text = type(reply) == 'table' and reply.err or tostring(reply)
+    if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+    reply = { err = text .. ' on @user_script' }
     replies[done] = reply
   end
 end
@@ -3489,7 +3475,7 @@ return replies`,
  */
 export const limiterTake: Script<[numbers: Arg], [state: string, cost: Arg], number | string | null> = {
   name: 'limiter/take',
-  sha: '01076363cfddf3591db19715c77a4b760a93cfbe',
+  sha: '59f1505636616f175a66d38f47c9a1ecdd6c1c15',
   batch: 64,
   sharedKeys: false,
   shared: ["numbers"],
@@ -3626,10 +3612,9 @@ end
 while done < items do
   local ok, reply = pcall(run)
   if not ok then
-    if type(reply) ~= 'table' then
-      local text = tostring(reply)
-      reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
-    end
+    local text = type(reply) == 'table' and reply.err or tostring(reply)
+    if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+    reply = { err = text .. ' on @user_script' }
     replies[done] = reply
   end
 end
@@ -3650,7 +3635,7 @@ return replies`,
  */
 export const limiterTakeAll: Script<[rules: Arg], [state: string, cost: Arg], readonly number[] | string | null> = {
   name: 'limiter/take-all',
-  sha: 'c23ce146c9d660458a3ed01918bd9597f24cd9c1',
+  sha: '6f7ba8c39f7f3b3ab1ee25e733e32894a4bfd833',
   batch: 64,
   sharedKeys: false,
   shared: ["rules"],
@@ -3823,10 +3808,9 @@ end
 while done < items do
   local ok, reply = pcall(run)
   if not ok then
-    if type(reply) ~= 'table' then
-      local text = tostring(reply)
-      reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
-    end
+    local text = type(reply) == 'table' and reply.err or tostring(reply)
+    if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+    reply = { err = text .. ' on @user_script' }
     replies[done] = reply
   end
 end
@@ -3860,7 +3844,7 @@ return replies`,
  */
 export const notifierHold: Script<[lease: Arg, channel: Arg], [held: string, process: Arg, number: Arg, admitted: Arg, most: Arg], string> = {
   name: 'notifier/hold',
-  sha: '852449cae01e931e0b06234f1b58ee10b57f4800',
+  sha: '24552ca06c52cb95c775d917943e1f10aad05d58',
   batch: 8,
   sharedKeys: false,
   shared: ["lease","channel"],
@@ -3996,10 +3980,9 @@ end
 while done < items do
   local ok, reply = pcall(run)
   if not ok then
-    if type(reply) ~= 'table' then
-      local text = tostring(reply)
-      reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
-    end
+    local text = type(reply) == 'table' and reply.err or tostring(reply)
+    if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+    reply = { err = text .. ' on @user_script' }
     replies[done] = reply
   end
 end
@@ -4019,7 +4002,7 @@ return replies`,
  */
 export const notifierNudge: Script<[nudges: Arg], [live: string, channel: Arg, type: Arg, json: Arg], number> = {
   name: 'notifier/nudge',
-  sha: '203a68b36899963ac53a823381d16c4491e7790c',
+  sha: 'a732757a236f97b40d3b56b845239f546ff9183b',
   batch: 64,
   sharedKeys: false,
   shared: ["nudges"],
@@ -4056,10 +4039,9 @@ end
 while done < items do
   local ok, reply = pcall(run)
   if not ok then
-    if type(reply) ~= 'table' then
-      local text = tostring(reply)
-      reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
-    end
+    local text = type(reply) == 'table' and reply.err or tostring(reply)
+    if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+    reply = { err = text .. ' on @user_script' }
     replies[done] = reply
   end
 end
@@ -4088,7 +4070,7 @@ return replies`,
  */
 export const notifierPublish: Script<[keep: Arg, ttl: Arg, age: Arg, window: Arg], [history: string, once: string, live: Arg, type: Arg, json: Arg, coalesce: Arg, lasts: Arg], string> = {
   name: 'notifier/publish',
-  sha: 'f80f60f2464601de24a60ba2ad30a5585d1541eb',
+  sha: '27d0b007947a18cdf2c6d3a91ea1ac5032820334',
   batch: 64,
   sharedKeys: false,
   shared: ["keep","ttl","age","window"],
@@ -4144,7 +4126,10 @@ do
   end
   local tag = tag_after(last, type, json)
   local name = id .. '-' .. tag
-  redis.call('SPUBLISH', live, name .. '\\n' .. type .. '\\n' .. json)
+  local sent = redis.pcall('SPUBLISH', live, name .. '\\n' .. type .. '\\n' .. json)
+  if not tonumber(sent) then
+    return sent
+  end
   local entry = { 'XADD', history, 'MAXLEN', '~', keep, id, 't', type, 'd', json, 'g', tag }
   if age > 0 then
     local before = last and time_of(last) or 0
@@ -4188,7 +4173,10 @@ local function item(history, once, live, type, json, coalesce, lasts)
   end
   local tag = tag_after(last, type, json)
   local name = id .. '-' .. tag
-  redis.call('SPUBLISH', live, name .. '\\n' .. type .. '\\n' .. json)
+  local sent = redis.pcall('SPUBLISH', live, name .. '\\n' .. type .. '\\n' .. json)
+  if not tonumber(sent) then
+    return sent
+  end
   local entry = { 'XADD', history, 'MAXLEN', '~', keep, id, 't', type, 'd', json, 'g', tag }
   if age > 0 then
     local before = last and time_of(last) or 0
@@ -4228,10 +4216,9 @@ end
 while done < items do
   local ok, reply = pcall(run)
   if not ok then
-    if type(reply) ~= 'table' then
-      local text = tostring(reply)
-      reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
-    end
+    local text = type(reply) == 'table' and reply.err or tostring(reply)
+    if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+    reply = { err = text .. ' on @user_script' }
     replies[done] = reply
   end
 end
@@ -4260,7 +4247,7 @@ return replies`,
  */
 export const notifierRevoke: Script<[keep: Arg, ttl: Arg, age: Arg, window: Arg], [history: string, once: string, live: Arg, type: Arg, json: Arg, coalesce: Arg, lasts: Arg], string> = {
   name: 'notifier/revoke',
-  sha: 'a94d168525d67eda64c22a2fd9474f7ff24dc2dd',
+  sha: 'e3b2ccfbb1047d5c38d4567bf6a95ba01217bbae',
   batch: 64,
   sharedKeys: false,
   shared: ["keep","ttl","age","window"],
@@ -4316,7 +4303,10 @@ do
   end
   local tag = tag_after(last, type, json)
   local name = id .. '-' .. tag
-  redis.call('SPUBLISH', live, name .. '\\n' .. type .. '\\n' .. json)
+  local sent = redis.pcall('SPUBLISH', live, name .. '\\n' .. type .. '\\n' .. json)
+  if not tonumber(sent) then
+    return sent
+  end
   local entry = { 'XADD', history, 'MAXLEN', '~', keep, id, 't', type, 'd', json, 'g', tag }
   if age > 0 then
     local before = last and time_of(last) or 0
@@ -4360,7 +4350,10 @@ local function item(history, once, live, type, json, coalesce, lasts)
   end
   local tag = tag_after(last, type, json)
   local name = id .. '-' .. tag
-  redis.call('SPUBLISH', live, name .. '\\n' .. type .. '\\n' .. json)
+  local sent = redis.pcall('SPUBLISH', live, name .. '\\n' .. type .. '\\n' .. json)
+  if not tonumber(sent) then
+    return sent
+  end
   local entry = { 'XADD', history, 'MAXLEN', '~', keep, id, 't', type, 'd', json, 'g', tag }
   if age > 0 then
     local before = last and time_of(last) or 0
@@ -4400,10 +4393,9 @@ end
 while done < items do
   local ok, reply = pcall(run)
   if not ok then
-    if type(reply) ~= 'table' then
-      local text = tostring(reply)
-      reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
-    end
+    local text = type(reply) == 'table' and reply.err or tostring(reply)
+    if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+    reply = { err = text .. ' on @user_script' }
     replies[done] = reply
   end
 end
@@ -4423,7 +4415,7 @@ return replies`,
  */
 export const notifierRelease: Script<[], [held: string, process: Arg, number: Arg], number> = {
   name: 'notifier/release',
-  sha: 'f37015f5139e394d51d05b809388bc2f3609359c',
+  sha: '279643e9b7ed2988908eb50fc2a1a2039dbb6e9d',
   batch: 64,
   sharedKeys: false,
   shared: [],
@@ -4469,10 +4461,9 @@ end
 while done < items do
   local ok, reply = pcall(run)
   if not ok then
-    if type(reply) ~= 'table' then
-      local text = tostring(reply)
-      reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
-    end
+    local text = type(reply) == 'table' and reply.err or tostring(reply)
+    if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+    reply = { err = text .. ' on @user_script' }
     replies[done] = reply
   end
 end
@@ -4494,7 +4485,7 @@ return replies`,
  */
 export const notifierSince: Script<[age: Arg], [history: string, position: Arg, count: Arg], readonly Reply[]> = {
   name: 'notifier/since',
-  sha: '0a04a3d94a7529fce03bfb8301fb0a69e74eb67a',
+  sha: 'f56015728f08135660650d1f8dbdaa06d45800a3',
   batch: 1,
   sharedKeys: false,
   shared: ["age"],
@@ -4663,10 +4654,9 @@ end
 while done < items do
   local ok, reply = pcall(run)
   if not ok then
-    if type(reply) ~= 'table' then
-      local text = tostring(reply)
-      reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
-    end
+    local text = type(reply) == 'table' and reply.err or tostring(reply)
+    if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+    reply = { err = text .. ' on @user_script' }
     replies[done] = reply
   end
 end
@@ -4681,7 +4671,7 @@ return replies`,
  */
 export const notifierTop: Script<[], [history: string], string> = {
   name: 'notifier/top',
-  sha: 'f28ccc224c6721c7779cd94f5f4ac180d0fe4b23',
+  sha: 'd0ed8a591300c2f5c97d09160eec59cdd1d1cbdf',
   batch: 64,
   sharedKeys: false,
   shared: [],
@@ -4718,10 +4708,9 @@ end
 while done < items do
   local ok, reply = pcall(run)
   if not ok then
-    if type(reply) ~= 'table' then
-      local text = tostring(reply)
-      reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
-    end
+    local text = type(reply) == 'table' and reply.err or tostring(reply)
+    if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+    reply = { err = text .. ' on @user_script' }
     replies[done] = reply
   end
 end
@@ -4744,7 +4733,7 @@ return replies`,
  */
 export const streamAdd: Script<[of: readonly string[], limits: Arg], [payload: Arg, trace: Arg, due: Arg], string | null> = {
   name: 'stream/add',
-  sha: 'e1d198cbfec2e127763090f63ae66be8b813aef4',
+  sha: '49bf487eb190ccb582439f02cfe3b00e5ac17020',
   batch: 64,
   sharedKeys: true,
   shared: ["limits"],
@@ -4904,10 +4893,9 @@ end
 while done < items do
   local ok, reply = pcall(run)
   if not ok then
-    if type(reply) ~= 'table' then
-      local text = tostring(reply)
-      reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
-    end
+    local text = type(reply) == 'table' and reply.err or tostring(reply)
+    if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+    reply = { err = text .. ' on @user_script' }
     replies[done] = reply
   end
 end
@@ -4931,7 +4919,7 @@ return replies`,
  */
 export const streamAddOnce: Script<[limits: Arg], [stream: string, once: string, payload: Arg, trace: Arg, due: Arg, window: Arg], string | null> = {
   name: 'stream/add_once',
-  sha: 'd0ff8cfdf43f41028bf50f41dab61cb2abc09f89',
+  sha: 'c3621ac656079211f0987c901aaccc0bdd47b8e9',
   batch: 64,
   sharedKeys: false,
   shared: ["limits"],
@@ -5111,10 +5099,9 @@ end
 while done < items do
   local ok, reply = pcall(run)
   if not ok then
-    if type(reply) ~= 'table' then
-      local text = tostring(reply)
-      reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
-    end
+    local text = type(reply) == 'table' and reply.err or tostring(reply)
+    if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+    reply = { err = text .. ' on @user_script' }
     replies[done] = reply
   end
 end
@@ -5139,7 +5126,7 @@ return replies`,
  */
 export const streamDrop: Script<[], [stream: string, ready: string, later: string, dead: string, paused: string, group: Arg, quiet: Arg], number | string> = {
   name: 'stream/drop',
-  sha: 'e83471c63512adeda2b485cb6ec4dc29b40a8b2b',
+  sha: 'adbdae2eb8b6dda23bbdf45fb7524dbb2d351be8',
   batch: 1,
   sharedKeys: false,
   shared: [],
@@ -5224,10 +5211,9 @@ end
 while done < items do
   local ok, reply = pcall(run)
   if not ok then
-    if type(reply) ~= 'table' then
-      local text = tostring(reply)
-      reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
-    end
+    local text = type(reply) == 'table' and reply.err or tostring(reply)
+    if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+    reply = { err = text .. ' on @user_script' }
     replies[done] = reply
   end
 end
@@ -5251,7 +5237,7 @@ return replies`,
  */
 export const streamLeave: Script<[group: Arg, consumer: Arg, declared: Arg], [stream: string, ready: string, later: string, mark: string], number> = {
   name: 'stream/leave',
-  sha: '6da3ee308a6907e294620128e4910f1ad0e4175d',
+  sha: '60d8d79600479aabafac8549b79407a73e317bd3',
   batch: 1,
   sharedKeys: false,
   shared: ["group","consumer","declared"],
@@ -5514,10 +5500,9 @@ end
 while done < items do
   local ok, reply = pcall(run)
   if not ok then
-    if type(reply) ~= 'table' then
-      local text = tostring(reply)
-      reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
-    end
+    local text = type(reply) == 'table' and reply.err or tostring(reply)
+    if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+    reply = { err = text .. ' on @user_script' }
     replies[done] = reply
   end
 end
@@ -5549,7 +5534,7 @@ return replies`,
  */
 export const streamLook: Script<[group: Arg, consumer: Arg, declared: Arg, lease: Arg, attempts: Arg], [stream: string, ready: string, later: string, dead: string, paused: string, fromStream: Arg, fromReady: Arg], readonly Reply[]> = {
   name: 'stream/look',
-  sha: '78dac13c4e36a727d8269200acdc467df7908321',
+  sha: '250c920ca651c1c23abd6fb063a0b76e03cc6ba9',
   batch: 1,
   sharedKeys: false,
   shared: ["group","consumer","declared","lease","attempts"],
@@ -5843,10 +5828,9 @@ end
 while done < items do
   local ok, reply = pcall(run)
   if not ok then
-    if type(reply) ~= 'table' then
-      local text = tostring(reply)
-      reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
-    end
+    local text = type(reply) == 'table' and reply.err or tostring(reply)
+    if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+    reply = { err = text .. ' on @user_script' }
     replies[done] = reply
   end
 end
@@ -5866,7 +5850,7 @@ return replies`,
  */
 export const streamOpen: Script<[], [stream: string, ready: string, paused: string, group: Arg, from: Arg], number> = {
   name: 'stream/open',
-  sha: '6a06b2f38310fea7c53b3016ad6414c45e7798bd',
+  sha: '644c5b4f608fd2d9c28be6135ceef8eeab6e047e',
   batch: 16,
   sharedKeys: false,
   shared: [],
@@ -5920,10 +5904,9 @@ end
 while done < items do
   local ok, reply = pcall(run)
   if not ok then
-    if type(reply) ~= 'table' then
-      local text = tostring(reply)
-      reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
-    end
+    local text = type(reply) == 'table' and reply.err or tostring(reply)
+    if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+    reply = { err = text .. ' on @user_script' }
     replies[done] = reply
   end
 end
@@ -5938,7 +5921,7 @@ return replies`,
  */
 export const streamOverview: Script<[], [stream: string], readonly Reply[]> = {
   name: 'stream/overview',
-  sha: 'e74fdbfa6773125c4ee6388dbfeef505fa99af43',
+  sha: 'bc205545c6190db0779e3884abde9cceca82dd47',
   batch: 4,
   sharedKeys: false,
   shared: [],
@@ -5995,10 +5978,9 @@ end
 while done < items do
   local ok, reply = pcall(run)
   if not ok then
-    if type(reply) ~= 'table' then
-      local text = tostring(reply)
-      reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
-    end
+    local text = type(reply) == 'table' and reply.err or tostring(reply)
+    if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+    reply = { err = text .. ' on @user_script' }
     replies[done] = reply
   end
 end
@@ -6020,7 +6002,7 @@ return replies`,
  */
 export const streamPage: Script<[], [stream: string, first: Arg, last: Arg, count: Arg, bytes: Arg, order: Arg], readonly Reply[]> = {
   name: 'stream/page',
-  sha: 'b72b655aba988701336100a5d531669c16a2140c',
+  sha: 'aa00e0317f571dfba670ad808e56457c716bca64',
   batch: 1,
   sharedKeys: false,
   shared: [],
@@ -6098,10 +6080,9 @@ end
 while done < items do
   local ok, reply = pcall(run)
   if not ok then
-    if type(reply) ~= 'table' then
-      local text = tostring(reply)
-      reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
-    end
+    local text = type(reply) == 'table' and reply.err or tostring(reply)
+    if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+    reply = { err = text .. ' on @user_script' }
     replies[done] = reply
   end
 end
@@ -6118,7 +6099,7 @@ return replies`,
  */
 export const streamPause: Script<[], [paused: string, on: Arg], number> = {
   name: 'stream/pause',
-  sha: '87183b4d6d99eb9f75e1bd9db7d611593c7e7f46',
+  sha: '5f19aeda9d2cf090dcd9eb7a763ba1dbfb08208f',
   batch: 16,
   sharedKeys: false,
   shared: [],
@@ -6162,10 +6143,9 @@ end
 while done < items do
   local ok, reply = pcall(run)
   if not ok then
-    if type(reply) ~= 'table' then
-      local text = tostring(reply)
-      reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
-    end
+    local text = type(reply) == 'table' and reply.err or tostring(reply)
+    if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+    reply = { err = text .. ' on @user_script' }
     replies[done] = reply
   end
 end
@@ -6182,7 +6162,7 @@ return replies`,
  */
 export const streamPurge: Script<[], [dead: string, position: Arg], number> = {
   name: 'stream/purge',
-  sha: '67d849a562a87e49d14eb9c106ef4a87bc27f7b7',
+  sha: '2931070bf729f604cfae099ab45af0bf2650b3a9',
   batch: 128,
   sharedKeys: false,
   shared: [],
@@ -6216,10 +6196,9 @@ end
 while done < items do
   local ok, reply = pcall(run)
   if not ok then
-    if type(reply) ~= 'table' then
-      local text = tostring(reply)
-      reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
-    end
+    local text = type(reply) == 'table' and reply.err or tostring(reply)
+    if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+    reply = { err = text .. ' on @user_script' }
     replies[done] = reply
   end
 end
@@ -6241,7 +6220,7 @@ return replies`,
  */
 export const streamReap: Script<[], [stream: string, ready: string, group: Arg, silent: Arg], number> = {
   name: 'stream/reap',
-  sha: 'af057122dbdc970f30244e18beb662d49792966e',
+  sha: '3d15b786bfdd32b31b8b56a6bca1c9ee1d78905d',
   batch: 1,
   sharedKeys: false,
   shared: [],
@@ -6314,10 +6293,9 @@ end
 while done < items do
   local ok, reply = pcall(run)
   if not ok then
-    if type(reply) ~= 'table' then
-      local text = tostring(reply)
-      reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
-    end
+    local text = type(reply) == 'table' and reply.err or tostring(reply)
+    if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+    reply = { err = text .. ' on @user_script' }
     replies[done] = reply
   end
 end
@@ -6338,7 +6316,7 @@ return replies`,
  */
 export const streamRenew: Script<[group: Arg, consumer: Arg], [stream: string, ids: Arg], string> = {
   name: 'stream/renew',
-  sha: '08c7a618bd993bb710772cbbf491743351f30c3c',
+  sha: 'f2881f09b29cf9c4c66125b4ffa986fe2e1d44cf',
   batch: 1,
   sharedKeys: false,
   shared: ["group","consumer"],
@@ -6433,10 +6411,9 @@ end
 while done < items do
   local ok, reply = pcall(run)
   if not ok then
-    if type(reply) ~= 'table' then
-      local text = tostring(reply)
-      reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
-    end
+    local text = type(reply) == 'table' and reply.err or tostring(reply)
+    if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+    reply = { err = text .. ' on @user_script' }
     replies[done] = reply
   end
 end
@@ -6456,7 +6433,7 @@ return replies`,
  */
 export const streamRequeue: Script<[], [dead: string, ready: string, position: Arg], number> = {
   name: 'stream/requeue',
-  sha: 'ad10127c156bd7e95af3d636456c75e7c99fdea2',
+  sha: '13da2cc46bd0461468d6b29c9ed63052562b78e3',
   batch: 64,
   sharedKeys: false,
   shared: [],
@@ -6565,10 +6542,9 @@ end
 while done < items do
   local ok, reply = pcall(run)
   if not ok then
-    if type(reply) ~= 'table' then
-      local text = tostring(reply)
-      reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
-    end
+    local text = type(reply) == 'table' and reply.err or tostring(reply)
+    if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+    reply = { err = text .. ' on @user_script' }
     replies[done] = reply
   end
 end
@@ -6592,7 +6568,7 @@ return replies`,
  */
 export const streamReset: Script<[], [stream: string, ready: string, later: string, group: Arg, after: Arg, discard: Arg], readonly Reply[]> = {
   name: 'stream/reset',
-  sha: 'c1e5a72fe368d9aa9ad160bceaf2c931ba4845a3',
+  sha: '698be89b7bb84476fa7e601489ef1368933af2cb',
   batch: 1,
   sharedKeys: false,
   shared: [],
@@ -6761,10 +6737,9 @@ end
 while done < items do
   local ok, reply = pcall(run)
   if not ok then
-    if type(reply) ~= 'table' then
-      local text = tostring(reply)
-      reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
-    end
+    local text = type(reply) == 'table' and reply.err or tostring(reply)
+    if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+    reply = { err = text .. ' on @user_script' }
     replies[done] = reply
   end
 end
@@ -6795,7 +6770,7 @@ return replies`,
  */
 export const streamSettle: Script<[group: Arg, consumer: Arg, declared: Arg], [stream: string, ready: string, later: string, dead: string, mark: string, number: Arg, finished: Arg, moves: Arg], string> = {
   name: 'stream/settle',
-  sha: '9d27e29f67e1e45cb29584b5948835564d24db41',
+  sha: '9f01ca24c121dbca00c540556fae0ced10125bcd',
   batch: 1,
   sharedKeys: false,
   shared: ["group","consumer","declared"],
@@ -7127,10 +7102,9 @@ end
 while done < items do
   local ok, reply = pcall(run)
   if not ok then
-    if type(reply) ~= 'table' then
-      local text = tostring(reply)
-      reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
-    end
+    local text = type(reply) == 'table' and reply.err or tostring(reply)
+    if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+    reply = { err = text .. ' on @user_script' }
     replies[done] = reply
   end
 end
@@ -7152,7 +7126,7 @@ return replies`,
  */
 export const streamStats: Script<[], [stream: string, ready: string, later: string, dead: string, paused: string, group: Arg], readonly Reply[]> = {
   name: 'stream/stats',
-  sha: 'f5390827e6e9699dc68bf98c30bf0ebf93860c50',
+  sha: '31ee5fedcfe99d9e5da3dce74ac60dae4ac5575a',
   batch: 4,
   sharedKeys: false,
   shared: [],
@@ -7360,10 +7334,9 @@ end
 while done < items do
   local ok, reply = pcall(run)
   if not ok then
-    if type(reply) ~= 'table' then
-      local text = tostring(reply)
-      reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
-    end
+    local text = type(reply) == 'table' and reply.err or tostring(reply)
+    if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+    reply = { err = text .. ' on @user_script' }
     replies[done] = reply
   end
 end
@@ -7384,7 +7357,7 @@ return replies`,
  */
 export const streamSweep: Script<[declared: Arg], [stream: string, first: Arg], string | null> = {
   name: 'stream/sweep',
-  sha: '6e0f133f59dc2401ae7c56cb9830e7f1347448bf',
+  sha: '406b543205ac77322b764ed9f25a831c34bf612a',
   batch: 1,
   sharedKeys: false,
   shared: ["declared"],
@@ -7560,10 +7533,9 @@ end
 while done < items do
   local ok, reply = pcall(run)
   if not ok then
-    if type(reply) ~= 'table' then
-      local text = tostring(reply)
-      reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
-    end
+    local text = type(reply) == 'table' and reply.err or tostring(reply)
+    if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+    reply = { err = text .. ' on @user_script' }
     replies[done] = reply
   end
 end

@@ -56,7 +56,7 @@ export function createStream<T, Out>(
   const topic = createTopic<StreamEvent>('penknife:stream', { space: space.name })
   const watch = createWatch(scope, topic, () => stats({ over: 0 }))
   const stats = createStats(scope, watch.saw)
-  runtime.use('stream')
+  runtime.use('stream', name)
 
   return {
     name,
