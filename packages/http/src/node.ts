@@ -1,11 +1,13 @@
-import type { Answer } from './answer.ts'
-import { send } from './answer.ts'
+import type { ServerResponse } from 'node:http'
+
+import { PASS, send } from './answer.ts'
 import type { Exchange, NativeRequest, NativeResponse } from './exchange/exchange.ts'
 import { createExchanges } from './exchange/http-exchange.ts'
 import { keptBody, socketAddress, type View } from './exchange/view.ts'
 import { leaderboardPlugin } from './leaderboard/plugin.ts'
+import { misplaced } from './misplaced.ts'
 import { notificationsPlugin } from './notifications/plugin.ts'
-import { closable, type Closable, type Plugin } from './plugin.ts'
+import { closable, type Closable, type Plugin, prepare } from './plugin.ts'
 import { rateLimitPlugin } from './rate-limit/plugin.ts'
 import { requestLogPlugin } from './request-log/plugin.ts'
 
@@ -54,13 +56,22 @@ export function adapt<Args extends readonly unknown[]>(
   plugin: Plugin<Args>,
 ): (...args: Args) => NodeMiddleware {
   return (...args) => {
-    const handler = plugin.setup(...args)
-    async function middleware(request: NativeRequest, response: NativeResponse): Promise<boolean> {
-      const exchange = exchangeOf({ request, response })
-      const answer: Answer = await handler(exchange)
-      if (answer === 'pass') return true
-      send(exchange, answer)
-      return false
+    const { handler, decide } = prepare(plugin, args)
+    async function goesOn(exchange: Exchange): Promise<boolean> {
+      const answer = await decide(exchange)
+      if (answer !== PASS) send(exchange, answer)
+      return answer === PASS
+    }
+    // A third argument is a `next` that waits to be called: the request would hang.
+    function middleware(
+      request: NativeRequest,
+      response: NativeResponse,
+      ...rest: unknown[]
+    ): Promise<boolean> {
+      if (rest.length > 0 || typeof (response as ServerResponse | undefined)?.setHeader !== 'function') {
+        throw misplaced('@penknife/http', "a request and a response alone, as a node:http server's listener")
+      }
+      return goesOn(exchangeOf({ request, response }))
     }
     return closable(middleware, handler)
   }
