@@ -2,9 +2,10 @@ import { parseArgs } from 'node:util'
 
 import { startCluster } from '../scripts/redis/cluster.ts'
 import { startRedis } from '../scripts/redis/server.ts'
-import type { Bench, Probe } from './harness/bench.ts'
+import type { Bench, Outcome, Probe } from './harness/bench.ts'
+import { AGAIN, buildIn, type Library, THIS_BUILD } from './harness/library.ts'
 import { measure } from './harness/measure.ts'
-import { jsonLines, probeLines, probeTable, table } from './harness/report.ts'
+import { jsonLines, table } from './harness/report.ts'
 import { suite as leaderboard } from './leaderboard.ts'
 import { suite as limiter } from './limiter.ts'
 import { suite as notifier } from './notifier.ts'
@@ -12,7 +13,7 @@ import { suite as stream } from './stream.ts'
 
 const BENCHES: readonly (Bench | Probe)[] = [...notifier, ...limiter, ...stream, ...leaderboard]
 
-const USAGE = `Usage: pnpm bench <suite | suite.case> [options]
+const USAGE = `Usage: pnpm bench <suite | suite.case> ... [options]
 
 Suites:
 ${suites()
@@ -25,7 +26,9 @@ ${suites()
   .join('\n')}
 
 Options:
-  --json        one JSON object a line for each peer, instead of the table
+  --json        one JSON object a line for each contender, instead of the table
+  --again       penknife a second time, as a contender of its own: how far two runs of the same code differ (A/A)
+  --against DIR the penknife of another checkout as a contender; run 'pnpm build' there first
   --rounds N    measured rounds, after those that warm up (default: 5 for most cases)
   --ops N       calls of a contender in each round (default: as the bench says)
   --quick       2 rounds of a fifth of the calls: does it run, not how fast it is`
@@ -36,6 +39,7 @@ interface Wanted {
   readonly quick: boolean
   readonly rounds: number | undefined
   readonly ops: number | undefined
+  readonly libraries: readonly Library[]
 }
 
 class UsageError extends Error {}
@@ -63,20 +67,27 @@ async function main(argv: readonly string[]): Promise<void> {
 
 /** What is to be printed of it. */
 async function run(bench: Bench | Probe, wanted: Wanted): Promise<string> {
-  const { quick, json } = wanted
+  const outcome = await outcomeOf(bench, wanted)
+  return wanted.json ? jsonLines(outcome).join('\n') : table(outcome)
+}
+
+async function outcomeOf(bench: Bench | Probe, wanted: Wanted): Promise<Outcome> {
+  const { quick, libraries } = wanted
   const log = (line: string): void => console.error(line)
   await using servers = await serversFor('run' in bench ? undefined : bench.masters)
   if ('run' in bench) {
     const [url] = servers.urls as [string]
-    const rows = await bench.run(url, { rounds: wanted.rounds ?? (quick ? 1 : 3), quick, log })
-    return json ? probeLines(bench, rows).join('\n') : probeTable(bench, rows)
+    const { name, about, figures } = bench
+    const rounds = wanted.rounds ?? (quick ? 1 : 3)
+    const series = await bench.run(url, { rounds, quick, libraries, log })
+    return { name, about, figures, series, scale: { rounds } }
   }
-  const measured = await measure(bench, servers.urls, {
+  return await measure(bench, servers.urls, {
     rounds: wanted.rounds ?? (quick ? 2 : (bench.rounds ?? 5)),
     ops: wanted.ops ?? (quick ? Math.ceil(bench.ops / 5) : bench.ops),
+    libraries,
     log,
   })
-  return json ? jsonLines(measured).join('\n') : table(measured)
 }
 
 /** A single server, or a cluster of so many masters. */
@@ -95,7 +106,7 @@ function suites(): readonly string[] {
   return [...new Set(BENCHES.map(({ name }) => name.split('.', 1)[0] as string))]
 }
 
-/** Of a whole suite, or the one case that is named. */
+/** Of a whole suite or a group of its cases, or the one case that is named. */
 function benchesOf(wanted: string): readonly (Bench | Probe)[] {
   return BENCHES.filter(({ name }) => name === wanted || name.startsWith(`${wanted}.`))
 }
@@ -103,17 +114,23 @@ function benchesOf(wanted: string): readonly (Bench | Probe)[] {
 /** Undefined when no suite was named. */
 function parse(argv: readonly string[]): Wanted | undefined {
   const { values, positionals } = parseStrictly(argv)
-  const [name, ...others] = positionals
   const rounds = wholeNumber('--rounds', values.rounds)
   const ops = wholeNumber('--ops', values.ops)
-  if (name === undefined) {
+  if (positionals.length === 0) {
     if (argv.length > 0) throw new UsageError('name a suite')
     return undefined
   }
-  if (others.length > 0) throw new UsageError(`one suite at a time, got ${positionals.join(', ')}`)
-  const benches = benchesOf(name)
-  if (benches.length === 0) throw new UsageError(`no suite or case is named '${name}'`)
-  return { benches, json: values.json, quick: values.quick, rounds, ops }
+  const benches = positionals.flatMap((name) => {
+    const named = benchesOf(name)
+    if (named.length === 0) throw new UsageError(`no suite or case is named '${name}'`)
+    return named
+  })
+  const libraries = [
+    THIS_BUILD,
+    ...(values.again ? [AGAIN] : []),
+    ...(values.against === undefined ? [] : [buildIn(values.against)]),
+  ]
+  return { benches: [...new Set(benches)], json: values.json, quick: values.quick, rounds, ops, libraries }
 }
 
 function parseStrictly(argv: readonly string[]) {
@@ -124,6 +141,8 @@ function parseStrictly(argv: readonly string[]) {
       options: {
         json: { type: 'boolean', default: false },
         quick: { type: 'boolean', default: false },
+        again: { type: 'boolean', default: false },
+        against: { type: 'string' },
         rounds: { type: 'string' },
         ops: { type: 'string' },
       },

@@ -1,4 +1,5 @@
 /** What a suite declares and what the harness makes of it. */
+import type { Library } from './library.ts'
 
 export interface Bench {
   /** `suite.case`, as it stands in the output. */
@@ -38,7 +39,8 @@ export interface Contender {
   readonly setup: string
   /** The top-level commands that it sends, by which Redis' time for it is read; in lower case. */
   readonly commands: readonly string[]
-  open(url: string, ops: number): Promise<Running>
+  /** `library` is the build of penknife to measure; peers have no use for it. */
+  open(url: string, ops: number, library: Library): Promise<Running>
 }
 
 /** A contender that is connected and ready. */
@@ -68,49 +70,54 @@ export interface RunningWhole extends RunningAny {
   run(): Promise<number>
 }
 
-/** A measurement of its own kind: not so many operations a second. */
+/** A measurement of its own kind: not calls a second. */
 export interface Probe {
   readonly name: string
   readonly about: string
-  run(url: string, options: ProbeOptions): Promise<readonly Row[]>
+  /** What it measures; the first figure is the one that is compared as `ours`, `peers` and `ratio`. */
+  readonly figures: readonly Figure[]
+  run(url: string, options: ProbeOptions): Promise<readonly Series[]>
 }
 
 export interface ProbeOptions {
   readonly rounds: number
   readonly quick: boolean
+  /** The builds of penknife to measure; the first is this one. */
+  readonly libraries: readonly Library[]
   readonly log: (line: string) => void
 }
 
-/** What a probe found of one contender: its name and set-up, then figures by name. */
-export type Row = Readonly<Record<string, string | number>>
-
-/** One contender in one round. */
-export interface Sample {
-  readonly opsPerSecond: number
-  /** CPU time of this process (or the one the contender runs in), all threads, for each call; microseconds. */
-  readonly clientCpuUs: number
-  /** CPU time of the Redis processes for each call; microseconds. */
-  readonly redisCpuUs: number
-  /** Time inside commands, as INFO commandstats has it, for each call; microseconds. */
-  readonly redisTimeUs: number
-  /** Not a number where a turn is not made of calls. */
-  readonly p50Ms: number
-  readonly p99Ms: number
+export interface Figure {
+  /** Its name in the JSON, with its unit: `p50Ms`. */
+  readonly id: string
+  /** Its name in the table. */
+  readonly heading: string
+  /** Which direction is good. A figure that only describes (how many were measured) has none. */
+  readonly better?: 'more' | 'less'
 }
 
-/** The samples of one contender, in the order of the rounds. */
+/** The figures of one contender, each a sample a round. */
 export interface Series {
   readonly name: string
   readonly setup: string
-  readonly samples: readonly Sample[]
+  /** What was measured, where a bench compares several things; contenders are compared within a case. Default: one case. */
+  readonly case?: string
+  /** Whether it is what the others are compared with: one in each case. */
+  readonly ours: boolean
+  /** Whether it is the faster set-up of its contender; the others are in the table only. Default: true. */
+  readonly counts?: boolean
+  readonly values: Readonly<Record<string, readonly number[]>>
 }
 
-export interface Measured {
-  readonly bench: Bench
-  readonly rounds: number
-  readonly ops: number
-  readonly ours: Series
-  /** Every set-up of each peer; the fastest one first. */
-  readonly peers: readonly (readonly Series[])[]
-  readonly raw: readonly Series[]
+/** What is printed of a bench or a probe. */
+export interface Outcome {
+  readonly name: string
+  /** What was measured and at which scale, for the heading of the table. */
+  readonly about: string
+  readonly figures: readonly Figure[]
+  readonly series: readonly Series[]
+  /** The same for every JSON row: rounds, calls, calls in flight. */
+  readonly scale: Readonly<Record<string, number>>
+  /** Whether the CPU over that of the contender that is measured as `raw` is compared too. */
+  readonly overRaw?: string
 }

@@ -3,7 +3,8 @@ import { runInNewContext } from 'node:vm'
 
 import { Redis } from 'ioredis'
 
-import type { Bench, Contender, Measured, Running, Sample, Series } from './bench.ts'
+import type { Bench, Contender, Figure, Outcome, Running, Series } from './bench.ts'
+import type { Library } from './library.ts'
 import { drive } from './load.ts'
 import { redisUsage } from './redis-usage.ts'
 import { median } from './statistics.ts'
@@ -11,13 +12,32 @@ import { median } from './statistics.ts'
 export interface MeasureOptions {
   readonly rounds: number
   readonly ops: number
+  /** The builds of penknife to measure; the first is this one. */
+  readonly libraries: readonly Library[]
   readonly log: (line: string) => void
 }
 
-/** A contender between its first round and its last. */
-interface Entrant {
+/** What is measured of every contender in each round. */
+const FIGURES: readonly Figure[] = [
+  { id: 'opsPerSecond', heading: 'ops/s', better: 'more' },
+  { id: 'cpuUs', heading: 'client us', better: 'less' },
+  { id: 'redisCpuUs', heading: 'Redis cpu us', better: 'less' },
+  { id: 'redisTimeUs', heading: 'Redis cmd us', better: 'less' },
+  { id: 'p50Ms', heading: 'p50 ms', better: 'less' },
+  { id: 'p99Ms', heading: 'p99 ms', better: 'less' },
+]
+
+type Sample = Readonly<Record<string, number>>
+
+interface Candidate {
   readonly name: string
   readonly contender: Contender
+  readonly library: Library
+  readonly ours: boolean
+}
+
+/** A contender between its first round and its last. */
+interface Entrant extends Candidate {
   readonly running: Running
   readonly samples: Sample[]
 }
@@ -33,14 +53,15 @@ export async function measure(
   bench: Bench,
   urls: readonly string[],
   options: MeasureOptions,
-): Promise<Measured> {
+): Promise<Outcome> {
   const ops = Math.ceil(options.ops / (bench.multipleOf ?? 1)) * (bench.multipleOf ?? 1)
   const url = urls[0] as string
   const controls = urls.map((each) => new Redis(each))
   const entrants: Entrant[] = []
   try {
-    for (const { name, contender } of contendersOf(bench)) {
-      entrants.push({ name, contender, running: await contender.open(url, ops), samples: [] })
+    for (const candidate of candidatesOf(bench, options.libraries)) {
+      const running = await candidate.contender.open(url, ops, candidate.library)
+      entrants.push({ ...candidate, running, samples: [] })
     }
     for (let round = 1 - (bench.warmUps ?? 1); round <= options.rounds; round++) {
       options.log(`${bench.name}: ${round <= 0 ? 'warming up' : `round ${round} of ${options.rounds}`}`)
@@ -54,19 +75,31 @@ export async function measure(
     await Promise.all(entrants.map(({ running }) => running.close()))
     for (const control of controls) control.disconnect()
   }
+  const scale = `${bench.inFlight} in flight, ${ops} calls a round, medians of ${options.rounds} rounds`
   return {
-    bench,
-    rounds: options.rounds,
-    ops,
-    ours: seriesOf(entrants, [bench.ours])[0] as Series,
-    peers: bench.peers.map((peer) => seriesOf(entrants, peer.setups)),
-    raw: seriesOf(entrants, bench.raw.setups),
+    name: bench.name,
+    about: `${bench.about}; ${scale}`,
+    figures: FIGURES,
+    series: seriesOf(entrants),
+    scale: { rounds: options.rounds, ops, inFlight: bench.inFlight },
+    ...(bench.overRaw ? { overRaw: bench.raw.name } : {}),
   }
 }
 
-function contendersOf(bench: Bench): readonly { readonly name: string; readonly contender: Contender }[] {
-  const peers = [{ name: 'penknife', setups: [bench.ours] }, ...bench.peers, bench.raw]
-  return peers.flatMap(({ name, setups }) => setups.map((contender) => ({ name, contender })))
+/** Every build of ours, then every set-up of each peer and of raw. */
+function candidatesOf(bench: Bench, libraries: readonly Library[]): readonly Candidate[] {
+  const [thisBuild] = libraries as readonly [Library]
+  return [
+    ...libraries.map((library, at) => ({
+      name: library.name,
+      contender: bench.ours,
+      library,
+      ours: at === 0,
+    })),
+    ...[...bench.peers, bench.raw].flatMap(({ name, setups }) =>
+      setups.map((contender) => ({ name, contender, library: thisBuild, ours: false })),
+    ),
+  ]
 }
 
 const collectGarbage = garbageCollector()
@@ -95,7 +128,7 @@ async function sampleOf(
   }
   return {
     opsPerSecond: ops / seconds,
-    clientCpuUs: (cpuAfter - cpuBefore) / ops,
+    cpuUs: (cpuAfter - cpuBefore) / ops,
     redisCpuUs: (after.cpuUs - before.cpuUs) / ops,
     redisTimeUs: (after.timeUs - before.timeUs) / ops,
     p50Ms,
@@ -109,13 +142,25 @@ async function cpuUs(running: Running): Promise<number> {
   return user + system
 }
 
-/** The set-ups of one peer, the fastest first. */
-function seriesOf(entrants: readonly Entrant[], setups: readonly Contender[]): readonly Series[] {
-  const speed = ({ samples }: Series): number => median(samples.map((sample) => sample.opsPerSecond))
-  return entrants
-    .filter(({ contender }) => setups.includes(contender))
-    .map(({ name, contender, samples }) => ({ name, setup: contender.setup, samples }))
-    .toSorted((a, b) => speed(b) - speed(a))
+/** In the order of the entrants; of several set-ups of one contender, the fastest one first: it counts. */
+function seriesOf(entrants: readonly Entrant[]): readonly Series[] {
+  const speed = ({ samples }: Entrant): number =>
+    median(samples.map((sample) => sample['opsPerSecond'] as number))
+  const names = [...new Set(entrants.map(({ name }) => name))]
+  return names.flatMap((wanted) =>
+    entrants
+      .filter(({ name }) => name === wanted)
+      .toSorted((a, b) => speed(b) - speed(a))
+      .map(({ name, contender, ours, samples }, at) => ({
+        name,
+        setup: contender.setup,
+        ours,
+        counts: at === 0,
+        values: Object.fromEntries(
+          FIGURES.map(({ id }) => [id, samples.map((sample) => sample[id] as number)]),
+        ),
+      })),
+  )
 }
 
 /** `gc` without a flag on the command line. */

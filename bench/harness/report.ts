@@ -1,111 +1,132 @@
-import type { Measured, Probe, Row, Sample, Series } from './bench.ts'
+import type { Figure, Outcome, Series } from './bench.ts'
 import { median } from './statistics.ts'
 
-/** The median of one figure over the rounds. */
-function figure(series: Series, key: keyof Sample): number {
-  return median(series.samples.map((sample) => sample[key]))
-}
+/** The figure whose ratio is printed as `cpuRatio`. */
+const CPU = 'cpuUs'
 
-/** The median over the rounds of `a` divided by `b` in the same round. */
-function paired(a: Series, b: Series, key: keyof Sample): number {
-  return median(a.samples.map((sample, round) => sample[key] / (b.samples[round] as Sample)[key]))
-}
-
-/** One line for each peer in the faster of its set-ups. Every ratio is ours divided by the other's. */
-export function jsonLines({ bench, rounds, ops, ours, peers, raw }: Measured): readonly string[] {
-  const [fastestRaw] = raw as [Series]
-  return peers.map(([peer]) => {
-    if (!peer) throw new Error(`${bench.name}: a peer without a set-up`)
-    const oursPerSecond = figure(ours, 'opsPerSecond')
-    const peerPerSecond = figure(peer, 'opsPerSecond')
-    const rawPerSecond = figure(fastestRaw, 'opsPerSecond')
-    return JSON.stringify({
-      bench: bench.name,
-      ours: Math.round(oursPerSecond),
-      peer: peer.name,
-      peers: Math.round(peerPerSecond),
-      ratio: rounded(oursPerSecond / peerPerSecond),
-      pairedRatio: rounded(paired(ours, peer, 'opsPerSecond')),
-      peerSetup: peer.setup,
-      oursCpuUs: rounded(figure(ours, 'clientCpuUs')),
-      peerCpuUs: rounded(figure(peer, 'clientCpuUs')),
-      cpuRatio: rounded(figure(ours, 'clientCpuUs') / figure(peer, 'clientCpuUs')),
-      pairedCpuRatio: rounded(paired(ours, peer, 'clientCpuUs')),
-      oursRedisCpuUs: rounded(figure(ours, 'redisCpuUs')),
-      peerRedisCpuUs: rounded(figure(peer, 'redisCpuUs')),
-      oursRedisTimeUs: rounded(figure(ours, 'redisTimeUs')),
-      peerRedisTimeUs: rounded(figure(peer, 'redisTimeUs')),
-      oursP50Ms: rounded(figure(ours, 'p50Ms')),
-      oursP99Ms: rounded(figure(ours, 'p99Ms')),
-      peerP50Ms: rounded(figure(peer, 'p50Ms')),
-      peerP99Ms: rounded(figure(peer, 'p99Ms')),
-      raw: Math.round(rawPerSecond),
-      rawRatio: rounded(oursPerSecond / rawPerSecond),
-      rawSetup: fastestRaw.setup,
-      ...(bench.overRaw ? overRaw(ours, peer, fastestRaw) : {}),
-      rounds,
-      ops,
-      inFlight: bench.inFlight,
-    })
+/**
+ * One line for every contender that is compared with ours, raw Redis included, in the faster of its set-ups. Where
+ * there is nothing to compare with, one line without a peer.
+ */
+export function jsonLines(outcome: Outcome): readonly string[] {
+  return casesOf(outcome).flatMap(({ ours, others }) => {
+    const peers = others.filter(({ counts = true }) => counts)
+    const rows = peers.length > 0 ? peers.map((peer) => rowOf(outcome, ours, peer)) : [rowOf(outcome, ours)]
+    return rows.map((row) => JSON.stringify(row))
   })
 }
 
-/** Client CPU for each call over that of the bare program in the same round. */
-function overRaw(ours: Series, peer: Series, raw: Series): Readonly<Record<string, number>> {
-  const added = (series: Series): readonly number[] =>
-    series.samples.map(({ clientCpuUs }, round) => clientCpuUs - (raw.samples[round] as Sample).clientCpuUs)
-  const [oursAdded, peerAdded] = [median(added(ours)), median(added(peer))]
+/** `ratio` is above 1 where ours is better, `cpuRatio` below 1. */
+function rowOf(outcome: Outcome, ours: Series, peer?: Series): Readonly<Record<string, unknown>> {
+  const [main, ...others] = outcome.figures as readonly [Figure, ...Figure[]]
   return {
-    rawCpuUs: rounded(figure(raw, 'clientCpuUs')),
-    oursCpuOverRawUs: rounded(oursAdded),
-    peerCpuOverRawUs: rounded(peerAdded),
-    cpuOverRawRatio: rounded(oursAdded / peerAdded),
+    bench: outcome.name,
+    ...(ours.case === undefined ? {} : { case: ours.case }),
+    figure: main.id,
+    ours: rounded(of(ours, main.id)),
+    peer: peer?.name ?? null,
+    peers: peer ? rounded(of(peer, main.id)) : null,
+    ratio: peer ? rounded(ratio(main, of(ours, main.id), of(peer, main.id))) : null,
+    pairedRatio: peer ? rounded(paired(main, ours, peer)) : null,
+    peerSetup: peer?.setup ?? null,
+    ...Object.assign(
+      {},
+      ...others.map(({ id }) => ({
+        [`ours${capital(id)}`]: rounded(of(ours, id)),
+        ...(peer ? { [`peer${capital(id)}`]: rounded(of(peer, id)) } : {}),
+        ...(peer && id === CPU ? cpuRatios(ours, peer) : {}),
+      })),
+    ),
+    ...(peer ? overRaw(outcome, ours, peer) : {}),
+    ...outcome.scale,
   }
 }
 
-const HEADINGS = [
-  '',
-  'set-up',
-  'ops/s',
-  'ours/it',
-  'paired',
-  'client us',
-  'ours/it',
-  'paired',
-  'Redis cpu us',
-  'Redis cmd us',
-  'p50 ms',
-  'p99 ms',
-]
+function cpuRatios(ours: Series, peer: Series): Readonly<Record<string, number>> {
+  return {
+    cpuRatio: rounded(of(ours, CPU) / of(peer, CPU)),
+    pairedCpuRatio: rounded(1 / paired({ id: CPU, heading: '', better: 'less' }, ours, peer)),
+  }
+}
+
+/** CPU for each call over that of the bare program in the same round. */
+function overRaw({ overRaw: name, series }: Outcome, ours: Series, peer: Series): object {
+  const raw = series.find((each) => each.name === name && each.counts)
+  if (!raw || raw === peer) return {}
+  const added = ({ values }: Series): number =>
+    median((values[CPU] ?? []).map((cpu, round) => cpu - (raw.values[CPU]?.[round] ?? Number.NaN)))
+  return {
+    rawCpuUs: rounded(of(raw, CPU)),
+    oursCpuOverRawUs: rounded(added(ours)),
+    peerCpuOverRawUs: rounded(added(peer)),
+    cpuOverRawRatio: rounded(added(ours) / added(peer)),
+  }
+}
 
 /** Every contender in every set-up; a `*` marks the set-up that counts. */
-export function table({ bench, rounds, ops, ours, peers, raw }: Measured): string {
-  const groups = [[ours], ...peers, raw]
-  const rows = groups.flatMap((group) => group.map((series, at) => cellsOf(series, ours, at === 0)))
-  const scale = `${bench.inFlight} in flight, ${ops} calls a round, medians of ${rounds} rounds`
-  return [`${bench.name}: ${bench.about}; ${scale}`, ...aligned([HEADINGS, ...rows]), ''].join('\n')
-}
-
-/** A table of what a probe found, or a JSON line for each row. */
-export function probeTable({ name, about }: Probe, rows: readonly Row[]): string {
-  const headings = [...new Set(rows.flatMap((row) => Object.keys(row)))]
-  const cells = rows.map((row) =>
-    headings.map((key) => {
-      const value = row[key] ?? ''
-      return typeof value === 'number' ? value.toLocaleString('en-US', { maximumFractionDigits: 2 }) : value
-    }),
+export function table(outcome: Outcome): string {
+  const { name, about, figures } = outcome
+  const [main, ...others] = figures as readonly [Figure, ...Figure[]]
+  const headings = ['', 'set-up', main.heading, 'ratio', 'paired', ...others.map(({ heading }) => heading)]
+  const rows = casesOf(outcome).flatMap(({ ours, others: peers }) =>
+    [ours, ...peers].map((series) => [
+      ours.case === undefined ? series.name : `${ours.case}: ${series.name}`,
+      `${series.setup}${series.counts ? ' *' : ''}`,
+      shown(of(series, main.id)),
+      ...(series === ours
+        ? ['', '']
+        : [ratio(main, of(ours, main.id), of(series, main.id)), paired(main, ours, series)].map((value) =>
+            value.toFixed(2),
+          )),
+      ...others.map(({ id }) => shown(of(series, id))),
+    ]),
   )
-  return [`${name}: ${about}`, ...aligned([headings, ...cells]), ''].join('\n')
+  return [`${name}: ${about}`, ...aligned([headings, ...rows]), ''].join('\n')
 }
 
-export function probeLines({ name }: Probe, rows: readonly Row[]): readonly string[] {
-  return rows.map((row) => {
-    const figures = Object.entries(row).map(([key, value]) => [
-      key,
-      typeof value === 'number' ? rounded(value) : value,
-    ])
-    return JSON.stringify({ bench: name, ...Object.fromEntries(figures) })
+function casesOf({
+  name,
+  series,
+}: Outcome): readonly { readonly ours: Series; readonly others: readonly Series[] }[] {
+  const cases = [...new Set(series.map((each) => each.case))]
+  return cases.map((wanted) => {
+    const all = series.filter((each) => each.case === wanted)
+    const ours = all.find((each) => each.ours)
+    if (!ours) throw new Error(`${name}: nothing of ours in case '${wanted}'`)
+    return { ours, others: all.filter((each) => each !== ours) }
   })
+}
+
+/** The median over the rounds; not a number when it was not measured. */
+function of({ values }: Series, id: string): number {
+  return median(values[id] ?? [])
+}
+
+/** Above 1 where ours is better. */
+function ratio({ better }: Figure, ours: number, peer: number): number {
+  return better === 'less' ? peer / ours : ours / peer
+}
+
+/** The median of the ratios within each round. */
+function paired(figure: Figure, ours: Series, peer: Series): number {
+  const theirs = peer.values[figure.id] ?? []
+  return median(
+    (ours.values[figure.id] ?? []).map((value, round) => ratio(figure, value, theirs[round] ?? Number.NaN)),
+  )
+}
+
+function capital(id: string): string {
+  return id.charAt(0).toUpperCase() + id.slice(1)
+}
+
+/** Three decimals; not a number is null in JSON. */
+function rounded(value: number): number {
+  return Number(value.toFixed(3))
+}
+
+function shown(value: number): string {
+  if (Number.isNaN(value)) return '-'
+  return value.toLocaleString('en-US', { maximumFractionDigits: value >= 1000 ? 0 : 2 })
 }
 
 /** Columns of one width: the first two are words, the others figures. */
@@ -118,28 +139,4 @@ function aligned(all: readonly (readonly string[])[]): readonly string[] {
       .map((cell, at) => (at < 2 ? cell.padEnd(widths[at] ?? 0) : cell.padStart(widths[at] ?? 0)))
       .join('  '),
   )
-}
-
-function cellsOf(series: Series, ours: Series, counts: boolean): readonly string[] {
-  const ratios = (key: keyof Sample): readonly string[] =>
-    series === ours
-      ? ['', '']
-      : [figure(ours, key) / figure(series, key), paired(ours, series, key)].map((ratio) => ratio.toFixed(2))
-  return [
-    series.name,
-    `${series.setup}${counts ? ' *' : ''}`,
-    Math.round(figure(series, 'opsPerSecond')).toLocaleString('en-US'),
-    ...ratios('opsPerSecond'),
-    figure(series, 'clientCpuUs').toFixed(2),
-    ...ratios('clientCpuUs'),
-    figure(series, 'redisCpuUs').toFixed(2),
-    figure(series, 'redisTimeUs').toFixed(2),
-    ...(['p50Ms', 'p99Ms'] as const).map((key) =>
-      isNaN(figure(series, key)) ? '-' : figure(series, key).toFixed(2),
-    ),
-  ]
-}
-
-function rounded(value: number): number {
-  return Number(value.toFixed(3))
 }

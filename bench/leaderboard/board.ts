@@ -1,6 +1,7 @@
 import { Redis } from 'ioredis'
 
 import type { Contender } from '../harness/bench.ts'
+import type { Library } from '../harness/library.ts'
 import { memberOf, scoreOf } from './workload.ts'
 
 /** A leaderboard library, or plain commands, reduced to the calls that are measured. */
@@ -10,7 +11,8 @@ export interface Board {
   readonly commands: Contender['commands']
   /** Boards whose keys are the same bytes share what was loaded. */
   readonly layout: string
-  open(url: string): Promise<OpenBoard>
+  /** `build` is the build of penknife to measure; the others have no use for it. */
+  open(url: string, build: Library): Promise<OpenBoard>
 }
 
 export interface OpenBoard {

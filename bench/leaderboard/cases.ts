@@ -55,8 +55,8 @@ function contender(board: Board, kind: Kind): Contender {
   return {
     setup: board.setup,
     commands: board.commands,
-    async open(url, ops) {
-      const open = await board.open(url)
+    async open(url, ops, library) {
+      const open = await board.open(url, library)
       return {
         expected: kind.sum(ops),
         prepare: () => loaded(url, board.layout, () => open.load(MEMBERS)),

@@ -3,13 +3,14 @@ import { fileURLToPath } from 'node:url'
 
 import { Redis } from 'ioredis'
 
-import type { Probe, ProbeOptions, Row } from '../harness/bench.ts'
+import type { Probe, ProbeOptions, Series } from '../harness/bench.ts'
+import { THIS_BUILD } from '../harness/library.ts'
 import { median } from '../harness/statistics.ts'
 import type { Board, OpenBoard } from './board.ts'
 import { ours } from './ours.ts'
 import { plot, type Line } from './plot.ts'
 import { redisRank } from './redis-rank.ts'
-import { turn } from './turn.ts'
+import { turn, TURN_FIGURES, type Turn, valuesOf } from './turn.ts'
 import { BY, calledOf, memberOf, ranksOf, scoreOf, sumOf } from './workload.ts'
 
 const SIZES = [10_000, 30_000, 100_000, 300_000, 1_000_000]
@@ -20,24 +21,26 @@ const CALLS = ['increment', 'rank'] as const
 export const growth: Probe = {
   name: 'leaderboard.growth',
   about: 'calls a second from 10,000 to 1,000,000 members; writes docs/leaderboard-growth.svg',
+  figures: TURN_FIGURES,
   run,
 }
 
-async function run(url: string, { rounds, quick, log }: ProbeOptions): Promise<readonly Row[]> {
+async function run(url: string, { rounds, quick, log }: ProbeOptions): Promise<readonly Series[]> {
   const control = new Redis(url)
   const boards: readonly Board[] = [ours, redisRank[0] as Board]
-  const rows: Record<string, string | number>[] = []
+  const series: Series[] = []
+  const points = new Map<string, (readonly [number, number])[]>()
   try {
     for (const size of SIZES) {
       await control.flushall('SYNC')
       const opened: OpenBoard[] = []
       for (const board of boards) {
-        const open = await board.open(url)
+        const open = await board.open(url, THIS_BUILD)
         await open.load(size)
         opened.push(open)
       }
       const ops = Math.min(size, quick ? 5000 : 50_000)
-      const found = boards.map(() => ({ increment: [] as number[], rank: [] as number[] }))
+      const found = boards.map(() => ({ increment: [] as Turn[], rank: [] as Turn[] }))
       for (let round = 0; round <= rounds; round++) {
         log(`leaderboard.growth: ${size} members, round ${round} of ${rounds}`)
         // Up in one round and down in the next.
@@ -56,26 +59,32 @@ async function run(url: string, { rounds, quick, log }: ProbeOptions): Promise<r
               call: (at) => callOf(opened[nth] as OpenBoard, call, memberOf(calledOf(at, size)), by),
               expected: sumOf(ops, (at) => answers[call](calledOf(at, size))),
             })
-            if (round > 0) found[nth]?.[call].push(made.perSecond)
+            if (round > 0) found[nth]?.[call].push(made)
           }
         }
       }
       await Promise.all(opened.map((open) => open.close()))
       for (const [nth, board] of boards.entries()) {
-        const { increment = [], rank = [] } = found[nth] ?? {}
-        rows.push({
-          name: board.name,
-          members: String(size),
-          increment: median(increment),
-          rank: median(rank),
-        })
+        for (const call of CALLS) {
+          const turns = found[nth]?.[call] ?? []
+          const line = `${board.name} ${call}`
+          const perSecond = median(turns.map((each) => each.perSecond))
+          points.set(line, [...(points.get(line) ?? []), [size, perSecond]])
+          series.push({
+            case: `${call}, ${size.toLocaleString('en-US')} members`,
+            name: board.name,
+            setup: board.setup,
+            ours: board === ours,
+            values: valuesOf(turns),
+          })
+        }
       }
     }
   } finally {
     control.disconnect()
   }
-  if (!quick) writeFileSync(PLOT, plot(linesOf(boards, rows)))
-  return rows
+  if (!quick) writeFileSync(PLOT, plot(linesOf(boards, points)))
+  return series
 }
 
 function callOf(open: OpenBoard, call: (typeof CALLS)[number], member: string, by: number): Promise<number> {
@@ -89,15 +98,16 @@ function scoresAfter(ops: number, size: number, by: number): Float64Array {
   return scores
 }
 
-function linesOf(boards: readonly Board[], rows: readonly Row[]): readonly Line[] {
+function linesOf(
+  boards: readonly Board[],
+  points: ReadonlyMap<string, readonly (readonly [number, number])[]>,
+): readonly Line[] {
   return boards.flatMap((board) =>
     CALLS.map((call) => ({
       name: `${board.name} ${call}`,
       ours: board === ours,
       dashed: call === 'rank',
-      points: rows
-        .filter(({ name }) => name === board.name)
-        .map((row) => [Number(row['members']), Number(row[call])] as const),
+      points: points.get(`${board.name} ${call}`) ?? [],
     })),
   )
 }

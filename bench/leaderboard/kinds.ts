@@ -1,9 +1,9 @@
 import type { LeaderboardOptions } from '@penknife/core'
 import { Redis } from 'ioredis'
 
-import type { Probe, ProbeOptions, Row } from '../harness/bench.ts'
+import type { Probe, ProbeOptions, Series } from '../harness/bench.ts'
 import { callsOf, openOurs } from './ours.ts'
-import { middle, timesRedis, timesSlower, turn, type Turn } from './turn.ts'
+import { turn, TURN_FIGURES, type Turn, valuesOf } from './turn.ts'
 import { calledOf, MEMBERS, memberOf, scoreOf, sumOf } from './workload.ts'
 
 /** Boards of every kind, each with what it is to be told of it. */
@@ -25,22 +25,25 @@ export const kinds: Probe = {
   name: 'leaderboard.kinds',
   about:
     `what each kind of board costs beside a plain one at ${MEMBERS.toLocaleString('en-US')} members: ` +
-    "calls a second, Redis' time as a multiple of the plain board's, and bytes a member with one increment each",
+    "calls a second, Redis' time, and bytes a member with one increment each",
+  figures: [...TURN_FIGURES, { id: 'memberBytes', heading: 'bytes a member', better: 'less' }],
   run,
 }
 
-async function run(url: string, { rounds, quick, log }: ProbeOptions): Promise<readonly Row[]> {
+async function run(url: string, { rounds, quick, log }: ProbeOptions): Promise<readonly Series[]> {
   const control = new Redis(url)
   await control.flushall('SYNC')
   const members = quick ? 200_000 : MEMBERS
   const ops = quick ? 20_000 : 50_000
-  const boards = Object.entries(KINDS).map(([name, options], nth) => ({
-    name,
-    ...openOurs(url, options, `kind${nth}`),
-    bytes: 0,
-    increments: [] as Turn[],
-    ranks: [] as Turn[],
-  }))
+  const boards = await Promise.all(
+    Object.entries(KINDS).map(async ([name, options], nth) => ({
+      name,
+      ...(await openOurs(url, options, { name: `kind${nth}` })),
+      bytes: 0,
+      increments: [] as Turn[],
+      ranks: [] as Turn[],
+    })),
+  )
   try {
     for (const each of boards) {
       log(`leaderboard.kinds: loading ${each.name}`)
@@ -73,19 +76,16 @@ async function run(url: string, { rounds, quick, log }: ProbeOptions): Promise<r
         ranks.push(rank)
       }
     }
-    const [plain] = boards as [(typeof boards)[number]]
-    return boards.map(({ name, bytes, increments, ranks }) => ({
-      name,
-      set: `${members} members`,
-      bytes,
-      increments: middle(increments).perSecond,
-      incrementRedisUs: middle(increments).redisUs,
-      timesPlain: timesRedis(increments, plain.increments),
-      timesPlainCalls: timesSlower(increments, plain.increments),
-      ranks: middle(ranks).perSecond,
-      rankRedisUs: middle(ranks).redisUs,
-      rankTimesPlain: timesRedis(ranks, plain.ranks),
-    }))
+    const [plain, ...others] = boards as [(typeof boards)[number], ...typeof boards]
+    const compared = (kind: (typeof boards)[number], call: 'increments' | 'ranks'): readonly Series[] =>
+      [kind, plain].map((each) => ({
+        case: `${call === 'ranks' ? 'rank' : 'increment'}, ${kind.name}`,
+        name: each === kind ? 'penknife' : 'penknife, a plain board',
+        setup: `${members} members`,
+        ours: each === kind,
+        values: { ...valuesOf(each[call]), memberBytes: [each.bytes] },
+      }))
+    return others.flatMap((kind) => [...compared(kind, 'increments'), ...compared(kind, 'ranks')])
   } finally {
     control.disconnect()
     for (const { close } of boards) await close()

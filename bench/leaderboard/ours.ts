@@ -1,15 +1,17 @@
-import { connect, createLeaderboard, type Leaderboard, type LeaderboardOptions } from '@penknife/core'
+import type { Leaderboard, LeaderboardOptions } from '@penknife/core'
 import { Redis } from 'ioredis'
 
+import { coreOf, type Library, THIS_BUILD } from '../harness/library.ts'
 import { type Board, eachOf, type OpenBoard, sumOfRows } from './board.ts'
 import { memberOf, scoreOf } from './workload.ts'
 
 /** A board of ours, and how to end its connection. */
-export function openOurs(
+export async function openOurs(
   url: string,
   options: LeaderboardOptions = {},
-  name = 'points',
-): { readonly board: Leaderboard; close(): Promise<void> } {
+  { name = 'points', library = THIS_BUILD }: { readonly name?: string; readonly library?: Library } = {},
+): Promise<{ readonly board: Leaderboard; close(): Promise<void> }> {
+  const { connect, createLeaderboard } = await coreOf(library)
   // Only the pattern for penknife's own connection.
   const penknife = connect(new Redis(url, { lazyConnect: true }), { deadline: '30s' })
   const board = createLeaderboard(penknife.space('bench'), name, options)
@@ -22,8 +24,8 @@ export function oursOf(layout: string, options: LeaderboardOptions = {}): Board 
     setup: 'default',
     layout,
     commands: ['evalsha', 'eval'],
-    async open(url) {
-      const { board, close } = openOurs(url, options)
+    async open(url, library) {
+      const { board, close } = await openOurs(url, options, { library })
       return { ...callsOf(board), close }
     },
   }

@@ -1,11 +1,11 @@
 import type { Leaderboard } from '@penknife/core'
 import { Redis } from 'ioredis'
 
-import type { Probe, ProbeOptions, Row } from '../harness/bench.ts'
+import type { Probe, ProbeOptions, Series } from '../harness/bench.ts'
 import { connection } from '../harness/connections.ts'
 import { eachOf, sumOfRows } from './board.ts'
 import { openOurs } from './ours.ts'
-import { middle, timesRedis, timesSlower, turn, type Turn } from './turn.ts'
+import { turn, TURN_FIGURES, type Turn, valuesOf } from './turn.ts'
 import { memberOf } from './workload.ts'
 
 const MEMBERS = 200_000
@@ -35,18 +35,23 @@ export const rolling: Probe = {
   name: 'leaderboard.rolling',
   about:
     `the last 24 hours of ${MEMBERS.toLocaleString('en-US')} members, against a plain board ` +
-    'and against ZUNIONSTORE of 24 hourly buckets at each read; "times" are costs as a multiple, in Redis\' time and in calls a second',
+    'and against ZUNIONSTORE of 24 hourly buckets at each read',
+  figures: TURN_FIGURES,
   run,
 }
 
-async function run(url: string, { rounds, quick, log }: ProbeOptions): Promise<readonly Row[]> {
+async function run(url: string, { rounds, quick, log }: ProbeOptions): Promise<readonly Series[]> {
   const control = new Redis(url)
   await control.flushall('SYNC')
   const redis = await connection(url, 'plain')
   const boards = {
-    plain: openOurs(url, {}, 'plain'),
-    rolling: openOurs(url, { windows: { day: { last: '1d' } } }, 'rolling'),
-    tolerant: openOurs(url, { windows: { day: { last: '1d', tolerance: '1h' } } }, 'tolerant'),
+    plain: await openOurs(url, {}, { name: 'plain' }),
+    rolling: await openOurs(url, { windows: { day: { last: '1d' } } }, { name: 'rolling' }),
+    tolerant: await openOurs(
+      url,
+      { windows: { day: { last: '1d', tolerance: '1h' } } },
+      { name: 'tolerant' },
+    ),
   }
   try {
     log('leaderboard.rolling: loading')
@@ -102,7 +107,7 @@ async function run(url: string, { rounds, quick, log }: ProbeOptions): Promise<r
         if (round > 0) increment[name].push(made)
       }
     }
-    return [...rowsOf('top 10', read), ...rowsOf('rank', rank), ...rowsOf('increment', increment)]
+    return [...seriesOf('top 10', read), ...seriesOf('rank', rank), ...seriesOf('increment', increment)]
   } finally {
     redis.disconnect()
     control.disconnect()
@@ -117,32 +122,23 @@ async function add(board: Leaderboard, increments: number): Promise<void> {
   }
 }
 
-function rowsOf(call: string, { plain, rolling: exact, tolerant, union }: Turns): readonly Row[] {
-  const alone = middle(plain)
-  const unions = union.length > 0 ? middle(union) : undefined
+function seriesOf(call: string, { plain, rolling: exact, tolerant, union }: Turns): readonly Series[] {
   return [
-    { name: 'exact', all: exact },
-    { name: 'tolerance 1h', all: tolerant },
-  ].map(({ name, all }) => {
-    const { perSecond, redisUs } = middle(all)
-    return {
+    { kind: 'exact', ours: exact },
+    { kind: 'tolerance 1h', ours: tolerant },
+  ].flatMap(({ kind, ours }) => {
+    const one = (name: string, values: readonly Turn[]): Series => ({
+      case: `${call}, ${kind}`,
       name,
-      call,
-      ours: perSecond,
-      plain: alone.perSecond,
-      timesPlain: timesRedis(all, plain),
-      timesPlainCalls: timesSlower(all, plain),
-      oursRedisUs: redisUs,
-      plainRedisUs: alone.redisUs,
-      ...(unions
-        ? {
-            peer: 'ZUNIONSTORE on read',
-            peers: unions.perSecond,
-            ratio: perSecond / unions.perSecond,
-            peerRedisUs: unions.redisUs,
-          }
-        : {}),
-    }
+      setup: 'default',
+      ours: values === ours,
+      values: valuesOf(values),
+    })
+    return [
+      one('penknife', ours),
+      one('penknife, a plain board', plain),
+      ...(union.length > 0 ? [one('raw ZUNIONSTORE on read', union)] : []),
+    ]
   })
 }
 

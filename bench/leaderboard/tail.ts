@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { Leaderboard } from '@penknife/core'
 import { Redis } from 'ioredis'
 
-import type { Probe, ProbeOptions, Row } from '../harness/bench.ts'
+import type { Probe, ProbeOptions, Series } from '../harness/bench.ts'
 import { callsOf, openOurs } from './ours.ts'
 import { calledOf, MEMBERS, memberOf } from './workload.ts'
 
@@ -17,20 +17,29 @@ const CALLS = 100_000
 export const tail: Probe = {
   name: 'leaderboard.tail',
   about: `Redis' time a script call over ${CALLS.toLocaleString('en-US')} calls at ${MEMBERS.toLocaleString('en-US')} members; microseconds`,
+  figures: [
+    { id: 'p999Us', heading: 'p99.9 us', better: 'less' },
+    { id: 'p50Us', heading: 'p50 us', better: 'less' },
+    { id: 'p99Us', heading: 'p99 us', better: 'less' },
+    { id: 'maxUs', heading: 'max us', better: 'less' },
+    { id: 'scriptCalls', heading: 'script calls' },
+    { id: 'exportedRows', heading: 'exported rows' },
+    { id: 'seconds', heading: 'seconds' },
+  ],
   run,
 }
 
-async function run(url: string, { quick, log }: ProbeOptions): Promise<readonly Row[]> {
+async function run(url: string, { quick, log }: ProbeOptions): Promise<readonly Series[]> {
   const members = quick ? 50_000 : MEMBERS
   const calls = quick ? 5000 : CALLS
   const control = new Redis(url)
   await control.flushall('SYNC')
-  const score = openOurs(
+  const score = await openOurs(
     url,
     { windows: { all: 'all-time', day: { calendar: 'day' }, rolling: { last: '10s' } }, remember: '1h' },
-    'score',
+    { name: 'score' },
   )
-  const record = openOurs(url, { keep: members, denseRanks: true }, 'record')
+  const record = await openOurs(url, { keep: members, denseRanks: true }, { name: 'record' })
   try {
     log('leaderboard.tail: loading')
     await callsOf(score.board).load(members)
@@ -58,15 +67,18 @@ async function run(url: string, { quick, log }: ProbeOptions): Promise<readonly 
     const at = (percentile: string): number => Number(new RegExp(`p${percentile}=([\\d.]+)`).exec(found)?.[1])
     return [
       {
-        name: 'all calls, with exports and trims',
-        members: `${members}`,
-        scriptCalls: await scriptCalls(control),
-        exportedRows: exported,
-        seconds,
-        p50: at('50'),
-        p99: at('99'),
-        'p99.9': at('99\\.9'),
-        max: at('100'),
+        name: 'penknife',
+        setup: `${members} members`,
+        ours: true,
+        values: {
+          p999Us: [at('99\\.9')],
+          p50Us: [at('50')],
+          p99Us: [at('99')],
+          maxUs: [at('100')],
+          scriptCalls: [await scriptCalls(control)],
+          exportedRows: [exported],
+          seconds: [seconds],
+        },
       },
     ]
   } finally {

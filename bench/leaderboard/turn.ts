@@ -1,8 +1,8 @@
 import type { Redis } from 'ioredis'
 
+import type { Figure, Series } from '../harness/bench.ts'
 import { drive } from '../harness/load.ts'
 import { redisUsage } from '../harness/redis-usage.ts'
-import { median } from '../harness/statistics.ts'
 
 /** One turn of a probe: calls a second, and Redis' time for each. */
 export interface Turn {
@@ -30,20 +30,16 @@ export async function turn(control: Redis, what: string, options: TurnOptions): 
   return { perSecond: ops / seconds, redisUs: (after.timeUs - before.timeUs) / ops }
 }
 
-/** The medians over the turns of several rounds. */
-export function middle(turns: readonly Turn[]): Turn {
+/** What a probe made of turns measures, in this order. */
+export const TURN_FIGURES: readonly Figure[] = [
+  { id: 'opsPerSecond', heading: 'ops/s', better: 'more' },
+  { id: 'redisTimeUs', heading: 'Redis cmd us', better: 'less' },
+]
+
+/** The turns of several rounds as the values of a series. */
+export function valuesOf(turns: readonly Turn[]): Series['values'] {
   return {
-    perSecond: median(turns.map(({ perSecond }) => perSecond)),
-    redisUs: median(turns.map(({ redisUs }) => redisUs)),
+    opsPerSecond: turns.map(({ perSecond }) => perSecond),
+    redisTimeUs: turns.map(({ redisUs }) => redisUs),
   }
-}
-
-/** The median of the ratios within each round: how much longer Redis needs for one than for the other. */
-export function timesRedis(of: readonly Turn[], than: readonly Turn[]): number {
-  return median(of.map(({ redisUs }, round) => redisUs / (than[round] as Turn).redisUs))
-}
-
-/** The same of calls a second, so that more than 1 means: slower. */
-export function timesSlower(of: readonly Turn[], than: readonly Turn[]): number {
-  return median(of.map(({ perSecond }, round) => (than[round] as Turn).perSecond / perSecond))
 }

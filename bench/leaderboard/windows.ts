@@ -1,7 +1,9 @@
+import type { LeaderboardOptions } from '@penknife/core'
 import { LeaderboardMatrix } from 'redis-rank'
 
 import type { Bench, Contender, Running } from '../harness/bench.ts'
 import { connection, SETUPS, type Setup } from '../harness/connections.ts'
+import type { Library } from '../harness/library.ts'
 import { installed } from '../harness/versions.ts'
 import { loaded, loadSortedSet } from './board.ts'
 import { callsOf, openOurs } from './ours.ts'
@@ -13,7 +15,10 @@ const COMMANDS = ['zincrby', 'evalsha', 'eval']
 function contender(
   setup: string,
   layout: string,
-  open: (url: string) => Promise<{
+  open: (
+    url: string,
+    library: Library,
+  ) => Promise<{
     load(): Promise<void>
     increment(member: string): Promise<number>
     close(): Promise<void>
@@ -22,8 +27,8 @@ function contender(
   return {
     setup,
     commands: COMMANDS,
-    async open(url, ops): Promise<Running> {
-      const { load, increment, close } = await open(url)
+    async open(url, ops, library): Promise<Running> {
+      const { load, increment, close } = await open(url, library)
       return {
         expected: sumOf(ops, (at) => scoreOf(calledOf(at)) + BY),
         prepare: () => loaded(url, layout, load),
@@ -34,10 +39,12 @@ function contender(
   }
 }
 
-const ours = contender('default', 'penknife windows', async (url) => {
-  const { board, close } = openOurs(url, {
-    windows: { all: 'all-time', day: { calendar: 'day' }, week: { calendar: 'week' } },
-  })
+const WINDOWS: LeaderboardOptions = {
+  windows: { all: 'all-time', day: { calendar: 'day' }, week: { calendar: 'week' } },
+}
+
+const ours = contender('default', 'penknife windows', async (url, library) => {
+  const { board, close } = await openOurs(url, WINDOWS, { library })
   return {
     load: () => callsOf(board).load(MEMBERS),
     increment: (member) => board.increment(member, BY),

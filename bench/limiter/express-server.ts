@@ -1,14 +1,13 @@
 /** The server of the Express case: forked with a ServerTask, says its port and, when asked, its CPU time. */
 import type { AddressInfo } from 'node:net'
 
-import { connect, createRateLimiter } from '@penknife/core'
-import { rateLimit as penknife } from '@penknife/express'
 import express, { type RequestHandler } from 'express'
 import { rateLimit } from 'express-rate-limit'
 import { RedisStore, type RedisReply } from 'rate-limit-redis'
 import { RateLimiterRedis, RateLimiterRes } from 'rate-limiter-flexible'
 
 import { connection, pattern } from '../harness/connections.ts'
+import { coreOf, expressOf } from '../harness/library.ts'
 import type { Guard, ServerTask } from './express.ts'
 
 const task = JSON.parse(process.argv[2] as string) as ServerTask
@@ -17,7 +16,9 @@ const task = JSON.parse(process.argv[2] as string) as ServerTask
 const guards: Readonly<Record<Guard, (task: ServerTask) => Promise<RequestHandler> | RequestHandler>> = {
   none: () => (_request, _response, next) => next(),
   'a turn': () => (_request, _response, next) => void setImmediate(next),
-  penknife({ url, limit, windowMs }) {
+  async penknife({ library, url, limit, windowMs }) {
+    const { connect, createRateLimiter } = await coreOf(library)
+    const { rateLimit: penknife } = await expressOf(library)
     const limiter = createRateLimiter(connect(pattern(url)).space('bench'), {
       name: 'http',
       rules: [{ name: 'day', limit, window: windowMs }],

@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url'
 import { Pool } from 'undici'
 
 import type { Contender, Peer } from '../harness/bench.ts'
+import type { Library } from '../harness/library.ts'
 import { type Setup, SETUPS } from '../harness/connections.ts'
 import { installed } from '../harness/versions.ts'
 import { allowedOf, type WorkRule, visits } from './workload.ts'
@@ -14,6 +15,7 @@ export type Guard = 'none' | 'a turn' | 'penknife' | 'express-rate-limit' | 'rat
 
 export interface ServerTask {
   readonly guard: Guard
+  readonly library: Library
   readonly url: string
   readonly setup: Setup
   readonly limit: number
@@ -56,9 +58,9 @@ function served(guard: Guard, setup: Setup): Contender {
   return {
     setup,
     commands: ['evalsha', 'eval'],
-    async open(url, ops) {
+    async open(url, ops, library) {
       const [{ limit, windowMs }] = visits.rules(ops) as readonly [WorkRule]
-      const task: ServerTask = { guard, url, setup, limit, windowMs }
+      const task: ServerTask = { guard, library, url, setup, limit, windowMs }
       const server = fork(
         fileURLToPath(new URL('express-server.ts', import.meta.url)),
         [JSON.stringify(task)],

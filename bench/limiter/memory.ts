@@ -1,7 +1,7 @@
 import { connect, createRateLimiter, type Penknife, type RateLimiter, type Rule } from '@penknife/core'
 import { Redis } from 'ioredis'
 
-import type { Probe, Row } from '../harness/bench.ts'
+import type { Probe, Series } from '../harness/bench.ts'
 import { garbageCollector } from '../harness/measure.ts'
 
 const SUBJECTS = 1_000_000
@@ -51,11 +51,17 @@ const CASES: readonly Case[] = [
 /** What a subject takes in Redis: all of its keys and what the server keeps for them, subjects being `user-<number>`. */
 export const memory: Probe = {
   name: 'limiter.memory',
-  about: 'bytes a subject, by algorithm',
+  about: 'bytes a subject, by algorithm; raw is a counter with an expiry',
+  figures: [
+    { id: 'bytes', heading: 'bytes a subject', better: 'less' },
+    { id: 'subjects', heading: 'subjects' },
+  ],
   async run(url, { quick, log }) {
     const raw = new Redis(url)
     const penknife = connect(new Redis(url, { lazyConnect: true }))
-    const rows: Row[] = []
+    const counter = await rawCounter(raw, quick ? SUBJECTS / 10 : SUBJECTS)
+    log(`raw: ${counter} bytes a subject`)
+    const series: Series[] = []
     for (const { what, rules, calls = 1, subjects = SUBJECTS } of CASES) {
       const count = quick ? subjects / 10 : subjects
       await raw.flushall('SYNC')
@@ -69,20 +75,55 @@ export const memory: Probe = {
       await takeAll(limiter, count, calls)
       const bytes = ((await used(raw)) - before) / count
       log(`${what}: ${Math.round(bytes)} bytes a subject`)
-      rows.push({ rule: what, setup: `${calls} calls each`, subjects: count, bytes: Math.round(bytes) })
+      series.push(
+        {
+          case: what,
+          name: 'penknife',
+          setup: `${calls} calls each`,
+          ours: true,
+          values: { bytes: [bytes], subjects: [count] },
+        },
+        {
+          case: what,
+          name: 'raw INCR and PEXPIRE',
+          setup: 'plain',
+          ours: false,
+          values: { bytes: [counter] },
+        },
+      )
     }
     for (const { what, rules } of CASES.slice(0, 2)) {
       await raw.flushall('SYNC')
       for (const [state, bytes] of Object.entries(await remembered(penknife, rules))) {
         const about = `a denial in the deny cache, ${state}, ${what}`
         log(`${about}: ${bytes} bytes a subject`)
-        rows.push({ rule: about, setup: "this process' heap", subjects: REMEMBERED, bytes })
+        series.push({
+          case: about,
+          name: 'penknife',
+          setup: "this process' heap",
+          ours: true,
+          values: { bytes: [bytes], subjects: [REMEMBERED] },
+        })
       }
     }
     await penknife.close()
     raw.disconnect()
-    return rows
+    return series
   },
+}
+
+/** Bytes of a plain counter with an expiry for each subject. */
+async function rawCounter(raw: Redis, subjects: number): Promise<number> {
+  await raw.flushall('SYNC')
+  const before = await used(raw)
+  for (let from = 0; from < subjects; from += IN_FLIGHT) {
+    const pipeline = raw.pipeline()
+    for (let at = from; at < Math.min(from + IN_FLIGHT, subjects); at++) {
+      pipeline.incr(`user-${at}`).pexpire(`user-${at}`, 86_400_000)
+    }
+    await pipeline.exec()
+  }
+  return Math.round(((await used(raw)) - before) / subjects)
 }
 
 /** Denials whose bytes are measured. */

@@ -1,7 +1,6 @@
-import { connect, createRateLimiter } from '@penknife/core'
-
 import type { Contender } from '../harness/bench.ts'
 import { clusterPattern, pattern } from '../harness/connections.ts'
+import { coreOf } from '../harness/library.ts'
 import { allowedOf, subjectsOf, type Workload } from './workload.ts'
 
 export interface OursOptions {
@@ -19,7 +18,8 @@ export function ours(
   return {
     setup: denyCache ? 'deny cache' : 'default',
     commands: ['evalsha', 'eval'],
-    async open(url, ops) {
+    async open(url, ops, library) {
+      const { connect, createRateLimiter } = await coreOf(library)
       const client = connect(onCluster ? clusterPattern(url) : pattern(url))
       const limiter = createRateLimiter(client.space('bench'), {
         name: 'bench',

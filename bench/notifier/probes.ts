@@ -1,50 +1,52 @@
 import { setTimeout as delay } from 'node:timers/promises'
 
-import type { Probe, ProbeOptions, Row } from '../harness/bench.ts'
-import { median, percentile } from '../harness/statistics.ts'
-import { nameOf, openStage, SIDES, type Stage } from './stage.ts'
-import type { Side } from './task.ts'
+import type { Figure, Probe, ProbeOptions, Series } from '../harness/bench.ts'
+import { percentile } from '../harness/statistics.ts'
+import { nameOf, openStage, type Player, playersOf, type Stage } from './stage.ts'
 
 type Figures = Readonly<Record<string, number>>
 
-/** Measures every side in each round, one after the other; medians, and how many times less than the peer. */
+const CPU: Figure = { id: 'cpuUs', heading: 'server us/delivery', better: 'less' }
+const DELAYS: readonly Figure[] = [
+  { id: 'p50Ms', heading: 'p50 ms', better: 'less' },
+  { id: 'p99Ms', heading: 'p99 ms', better: 'less' },
+]
+
+/** Measures every contender in each round, one after the other. */
 async function interleaved(
   name: string,
-  { rounds, log }: ProbeOptions,
-  measure: (side: Side) => Promise<Figures>,
-): Promise<readonly Row[]> {
-  const found = new Map<Side, Figures[]>(SIDES.map((side) => [side, []]))
+  { rounds, libraries, log }: ProbeOptions,
+  measure: (player: Player) => Promise<Figures>,
+): Promise<readonly Series[]> {
+  const players = playersOf(libraries)
+  const found = players.map(() => [] as Figures[])
   for (let round = 1; round <= rounds; round++) {
-    for (const side of SIDES) {
-      log(`${name}: ${nameOf(side)}, round ${round} of ${rounds}`)
-      found.get(side)?.push(await measure(side))
+    for (const [at, player] of players.entries()) {
+      log(`${name}: ${nameOf(player)}, round ${round} of ${rounds}`)
+      found[at]?.push(await measure(player))
     }
   }
-  return SIDES.map((side) => {
-    const figures = found.get(side) as Figures[]
-    const keys = Object.keys(figures[0] as Figures)
+  return players.map((player, at) => {
+    const samples = found[at] as Figures[]
     return {
-      name: nameOf(side),
+      name: nameOf(player),
       setup: 'default',
-      ...Object.fromEntries(
-        keys.map((key) => [key, threeDigits(median(figures.map((each) => each[key] as number)))]),
+      ours: at === 0,
+      values: Object.fromEntries(
+        Object.keys(samples[0] as Figures).map((id) => [id, samples.map((sample) => sample[id] as number)]),
       ),
     }
   })
 }
 
-function threeDigits(value: number): number {
-  return Number(value.toPrecision(3))
-}
-
 async function onStage(
   url: string,
-  side: Side,
+  player: Player,
   connections: number,
   channels: number,
   use: (stage: Stage) => Promise<Figures>,
 ): Promise<Figures> {
-  const stage = await openStage({ url, side, connections, channels })
+  const stage = await openStage({ url, player, connections, channels })
   try {
     return await use(stage)
   } finally {
@@ -53,10 +55,10 @@ async function onStage(
 }
 
 /** The program of a stage with and without stalled clients, one after the other. */
-async function stalling(url: string, side: Side, quick: boolean): Promise<Figures> {
+async function stalling(url: string, player: Player, quick: boolean): Promise<Figures> {
   const found: (Figures & { readonly held: number; readonly rss: number })[] = []
   for (const stalled of [0, STALLED]) {
-    const stage = await openStage({ url, side, connections: 50, channels: 1, stalled })
+    const stage = await openStage({ url, player, connections: 50, channels: 1, stalled })
     try {
       // More than the system takes in for them; no faster than the others take it, or these lose some to the history's bound.
       const text = 'x'.repeat(8192)
@@ -75,12 +77,12 @@ async function stalling(url: string, side: Side, quick: boolean): Promise<Figure
   const [without, beside] = found as [(typeof found)[0], (typeof found)[0]]
   const mb = (bytes: number): number => bytes / 1024 / 1024
   return {
-    'p50 ms without': without['p50 ms'] as number,
-    'p50 ms beside them': beside['p50 ms'] as number,
-    'p99 ms without': without['p99 ms'] as number,
-    'p99 ms beside them': beside['p99 ms'] as number,
-    'MB held': mb(beside.held - without.held),
-    'MB RSS': mb(beside.rss - without.rss),
+    heapMb: mb(beside.held - without.held),
+    rssMb: mb(beside.rss - without.rss),
+    p50Ms: beside['p50Ms'] as number,
+    p99Ms: beside['p99Ms'] as number,
+    p50WithoutMs: without['p50Ms'] as number,
+    p99WithoutMs: without['p99Ms'] as number,
   }
 }
 
@@ -95,8 +97,8 @@ async function burst(stage: Stage, connections: number, channels: number, events
   const ms = performance.now() - started
   const after = await stage.server()
   return {
-    'deliveries/s': (deliveries / ms) * 1000,
-    'server CPU us/delivery': (after.cpuUs - before.cpuUs) / deliveries,
+    deliveriesPerSecond: (deliveries / ms) * 1000,
+    cpuUs: (after.cpuUs - before.cpuUs) / deliveries,
   }
 }
 
@@ -122,40 +124,46 @@ async function steady(
   const after = await stage.server()
   const sorted = Float64Array.from(latencies).toSorted()
   return {
-    'events/s': events / seconds,
-    'server CPU us/delivery': (after.cpuUs - before.cpuUs) / (events * connections),
-    'p50 ms': percentile(sorted, 0.5),
-    'p99 ms': percentile(sorted, 0.99),
+    cpuUs: (after.cpuUs - before.cpuUs) / (events * connections),
+    p50Ms: percentile(sorted, 0.5),
+    p99Ms: percentile(sorted, 0.99),
+    eventsPerSecond: events / seconds,
   }
 }
 
-function fanout(connections: number, channels: number, events: number): Probe {
+function fanout(name: string, connections: number, channels: number, events: number): Probe {
   const where = channels === 1 ? 'one channel' : `${channels} channels`
   return {
-    name: 'notifier.fanout',
+    name,
     about: `a burst of ${events} events to ${connections} clients of ${where}`,
+    figures: [{ id: 'deliveriesPerSecond', heading: 'deliveries/s', better: 'more' }, CPU],
     run: (url, options) =>
-      interleaved('notifier.fanout', options, (side) =>
-        onStage(url, side, connections, channels, (stage) =>
+      interleaved(name, options, (player) =>
+        onStage(url, player, connections, channels, (stage) =>
           burst(stage, connections, channels, options.quick ? events / 5 : events),
         ),
       ),
   }
 }
 
-function reconnect(channels: number): Probe {
+function reconnect(name: string, channels: number): Probe {
   const where = channels === 1 ? 'one channel' : `${channels} channels`
   return {
-    name: 'notifier.reconnect',
-    about: `10,000 clients of ${where} that come back at once to a restarted server, each with ${MISSED} events missed`,
+    name,
+    about: `10,000 clients of ${where} that come back at once to a restarted server, each with ${MISSED} events missed; the others catch up with nothing`,
+    figures: [
+      { id: 'seconds', heading: 'seconds until all are back', better: 'less' },
+      { ...CPU, heading: 'server us/client' },
+      { id: 'caughtUp', heading: 'events caught up with' },
+    ],
     run: (url, options) =>
-      interleaved('notifier.reconnect', options, (side) =>
-        onStage(url, side, options.quick ? 1000 : 10_000, channels, async (stage) => {
+      interleaved(name, options, (player) =>
+        onStage(url, player, options.quick ? 1000 : 10_000, channels, async (stage) => {
           const { ms, cpuUs } = await stage.restart(MISSED)
           return {
-            'seconds until all are back': ms / 1000,
-            'events caught up with': side === 'penknife' ? MISSED : 0,
-            'server CPU us/client': cpuUs / (options.quick ? 1000 : 10_000),
+            seconds: ms / 1000,
+            cpuUs: cpuUs / (options.quick ? 1000 : 10_000),
+            caughtUp: player.side === 'penknife' ? MISSED : 0,
           }
         }),
       ),
@@ -167,32 +175,41 @@ const STALLED = 10
 const MISSED = 20
 
 export const probes: readonly Probe[] = [
-  fanout(1000, 1, 500),
-  fanout(10_000, 1, 50),
-  fanout(10_000, 1000, 50_000),
+  fanout('notifier.fanout.1000', 1000, 1, 500),
+  fanout('notifier.fanout.10000', 10_000, 1, 50),
+  fanout('notifier.fanout.channels', 10_000, 1000, 50_000),
   {
     name: 'notifier.steady',
     about: `an event every ${STEADY_MS} ms to 1000 clients of one channel, from publish to socket`,
+    figures: [CPU, ...DELAYS, { id: 'eventsPerSecond', heading: 'events/s' }],
     run: (url, options) =>
-      interleaved('notifier.steady', options, (side) =>
-        onStage(url, side, 1000, 1, (stage) => steady(stage, 1000, options.quick ? 50 : 250, STEADY_MS)),
+      interleaved('notifier.steady', options, (player) =>
+        onStage(url, player, 1000, 1, (stage) => steady(stage, 1000, options.quick ? 50 : 250, STEADY_MS)),
       ),
   },
-  reconnect(1),
-  reconnect(1000),
+  reconnect('notifier.reconnect.channel', 1),
+  reconnect('notifier.reconnect.channels', 1000),
   {
     name: 'notifier.stalled',
     about: `8 KB every ${STEADY_MS} ms to 50 clients, without and beside ${STALLED} that take nothing; what those cost together`,
+    figures: [
+      { id: 'heapMb', heading: 'MB of heap and buffers', better: 'less' },
+      { id: 'rssMb', heading: 'MB RSS', better: 'less' },
+      ...DELAYS,
+      { id: 'p50WithoutMs', heading: 'p50 ms without', better: 'less' },
+      { id: 'p99WithoutMs', heading: 'p99 ms without', better: 'less' },
+    ],
     run: (url, options) =>
-      interleaved('notifier.stalled', options, (side) => stalling(url, side, options.quick)),
+      interleaved('notifier.stalled', options, (player) => stalling(url, player, options.quick)),
   },
   {
     name: 'notifier.rss',
     about: '10,000 idle clients of one channel',
+    figures: [{ id: 'connectionKb', heading: 'KB a connection', better: 'less' }],
     run: (url, options) =>
-      interleaved('notifier.rss', options, (side) =>
-        onStage(url, side, 10_000, 1, async (stage) => ({
-          'KB a connection': (await stage.server()).rss / 10_000 / 1024,
+      interleaved('notifier.rss', options, (player) =>
+        onStage(url, player, 10_000, 1, async (stage) => ({
+          connectionKb: (await stage.server()).rss / 10_000 / 1024,
         })),
       ),
   },

@@ -1,7 +1,6 @@
-import { connect, createNotifier } from '@penknife/core'
-
 import type { Contender, Peer } from '../harness/bench.ts'
 import { connection, pattern, SETUPS } from '../harness/connections.ts'
+import { coreOf } from '../harness/library.ts'
 import { channelOf, eventOf } from './task.ts'
 
 const CHANNELS = 100
@@ -9,7 +8,8 @@ const CHANNELS = 100
 export const publishing: Contender = {
   setup: 'default',
   commands: ['evalsha', 'eval'],
-  async open(url, ops) {
+  async open(url, ops, library) {
+    const { connect, createNotifier } = await coreOf(library)
     const penknife = connect(pattern(url), { deadline: '10s' })
     const notifier = createNotifier(penknife.space('bench'))
     return {

@@ -2,19 +2,20 @@
 import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 
-import { connect, createNotifier } from '@penknife/core'
-import { notifications } from '@penknife/http'
 import { createChannel, createSession } from 'better-sse'
 import { Redis } from 'ioredis'
 
 import { pattern } from '../harness/connections.ts'
+import { coreOf, httpOf } from '../harness/library.ts'
 import type { ServerReport, ServerTask, Side } from './task.ts'
 
-const { side, url, port } = JSON.parse(process.argv[2] as string) as ServerTask
+const { side, library, url, port } = JSON.parse(process.argv[2] as string) as ServerTask
 
 /** Each takes events from Redis and gives them to the clients of `/<channel>`. */
-const sides: Readonly<Record<Side, () => RequestListener>> = {
-  penknife() {
+const sides: Readonly<Record<Side, () => Promise<RequestListener> | RequestListener>> = {
+  async penknife() {
+    const { connect, createNotifier } = await coreOf(library)
+    const { notifications } = await httpOf(library)
     const notifier = createNotifier(connect(pattern(url)).space('bench'))
     const serve = notifications(notifier, {
       channels: (exchange) => [exchange.path.slice(1)],
@@ -82,7 +83,7 @@ const sides: Readonly<Record<Side, () => RequestListener>> = {
   },
 }
 
-const server = createServer(sides[side]())
+const server = createServer(await sides[side]())
 server.listen(port, '127.0.0.1', 20_000, () => process.send?.((server.address() as AddressInfo).port))
 process.on('message', () => {
   globalThis.gc?.()

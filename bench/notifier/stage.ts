@@ -2,10 +2,10 @@ import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 
-import { connect, createNotifier } from '@penknife/core'
 import { Redis } from 'ioredis'
 
 import { pattern } from '../harness/connections.ts'
+import { coreOf, type Library } from '../harness/library.ts'
 import { installed } from '../harness/versions.ts'
 import {
   channelOf,
@@ -18,11 +18,24 @@ import {
   type Side,
 } from './task.ts'
 
-export const SIDES: readonly Side[] = ['penknife', 'better-sse', 'raw']
+/** A contender: penknife in a build of it, or another library. */
+export interface Player {
+  readonly side: Side
+  readonly library: Library
+}
 
-export function nameOf(side: Side): string {
+export function playersOf(libraries: readonly Library[]): readonly Player[] {
+  const [thisBuild] = libraries as readonly [Library]
+  return [
+    ...libraries.map((library) => ({ side: 'penknife' as const, library })),
+    { side: 'better-sse', library: thisBuild },
+    { side: 'raw', library: thisBuild },
+  ]
+}
+
+export function nameOf({ side, library }: Player): string {
   if (side === 'better-sse') return `${installed('better-sse')} + ioredis`
-  return side === 'raw' ? 'a shared chunk for each turn' : side
+  return side === 'raw' ? 'raw, a shared chunk for each tick' : library.name
 }
 
 /** A server of one side with its connected clients, each in a process of its own, and someone who publishes. */
@@ -46,7 +59,7 @@ export interface Restarted {
 
 export interface StageOptions {
   readonly url: string
-  readonly side: Side
+  readonly player: Player
   readonly connections: number
   readonly channels: number
   /** Further connections that take nothing. Default: 0. */
@@ -54,9 +67,10 @@ export interface StageOptions {
 }
 
 export async function openStage(options: StageOptions): Promise<Stage> {
-  const { url, side, connections, channels, stalled = 0 } = options
+  const { url, player, connections, channels, stalled = 0 } = options
+  const { side, library } = player
   const serve = (at: number): ChildProcess =>
-    start(new URL('server.ts', import.meta.url), { side, url, port: at } satisfies ServerTask, [
+    start(new URL('server.ts', import.meta.url), { side, library, url, port: at } satisfies ServerTask, [
       '--expose-gc',
     ])
   let server = serve(0)
@@ -69,7 +83,7 @@ export async function openStage(options: StageOptions): Promise<Stage> {
     stalled,
   } satisfies ClientsTask)
   await told(clients)
-  const publisher = publisherOf(url, side)
+  const publisher = await publisherOf(url, player)
   // A first event on each channel: subscribed, and warm.
   const first = await count(clients, connections)
   await Promise.all(Array.from({ length: channels }, (_, at) => publisher.publish(at)))
@@ -110,12 +124,13 @@ export async function openStage(options: StageOptions): Promise<Stage> {
   }
 }
 
-function publisherOf(
+async function publisherOf(
   url: string,
-  side: Side,
-): { publish(channel: number, text?: string): Promise<unknown>; close(): Promise<void> } {
+  { side, library }: Player,
+): Promise<{ publish(channel: number, text?: string): Promise<unknown>; close(): Promise<void> }> {
   let at = 0
   if (side === 'penknife') {
+    const { connect, createNotifier } = await coreOf(library)
     const penknife = connect(pattern(url), { deadline: '30s' })
     const notifier = createNotifier(penknife.space('bench'))
     return {

@@ -1,8 +1,11 @@
+import type { Library } from '../harness/library.ts'
+
 /** Who gives the events to the clients. */
 export type Side = 'penknife' | 'better-sse' | 'raw'
 
 export interface ServerTask {
   readonly side: Side
+  readonly library: Library
   readonly url: string
   /** 0 for any that is free. */
   readonly port: number

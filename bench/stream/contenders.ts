@@ -24,8 +24,8 @@ const described = ({ setup, commands }: Queue): Pick<Contender, 'setup' | 'comma
 /** One job a call. */
 export const adding: Case = (queue) => ({
   ...described(queue),
-  async open(url, ops) {
-    const open = await queue.open(url)
+  async open(url, ops, library) {
+    const open = await queue.open(url, library)
     return {
       expected: ops,
       async call(at) {
@@ -42,8 +42,8 @@ const CHUNK = 1000
 /** All jobs by calls of 1,000, one call after the other. */
 export const addingMany: Case = (queue) => ({
   ...described(queue),
-  async open(url, ops) {
-    const open = await queue.open(url)
+  async open(url, ops, library) {
+    const open = await queue.open(url, library)
     return {
       expected: ops,
       async run() {
@@ -73,14 +73,14 @@ export function drainingInBatches(size: number): Case {
 function drainingBy(start: (open: OpenQueue, tally: Tally) => Promise<StopWorker>): Case {
   return (queue) => ({
     ...described(queue),
-    async open(url, ops) {
+    async open(url, ops, library) {
       // A library may keep what it knows of a queue, and the Redis is emptied before each turn: a new one each.
       let open: OpenQueue
       let stop: StopWorker
       return {
         expected: ops,
         async prepare() {
-          open = await queue.open(url)
+          open = await queue.open(url, library)
           await fill(open, ops)
         },
         async run() {

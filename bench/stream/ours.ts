@@ -1,6 +1,6 @@
-import { connect, createStream } from '@penknife/core'
 import { Redis } from 'ioredis'
 
+import { coreOf } from '../harness/library.ts'
 import type { Job, Queue } from './queue.ts'
 
 /** One group, declared: a work queue. Every job is acknowledged, and would be retried. */
@@ -8,7 +8,8 @@ export const ours: Queue = {
   name: 'penknife',
   setup: 'default',
   commands: ['evalsha', 'eval', 'xreadgroup'],
-  async open(url) {
+  async open(url, library) {
+    const { connect, createStream } = await coreOf(library)
     // Only the pattern for penknife's own connections.
     const penknife = connect(new Redis(url, { lazyConnect: true }), { deadline: '30s' })
     const stream = createStream<Job>(penknife.space('bench'), 'jobs', { groups: ['workers'] })

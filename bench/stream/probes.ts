@@ -2,8 +2,9 @@ import { setTimeout as delay } from 'node:timers/promises'
 
 import { Redis } from 'ioredis'
 
-import type { Probe, Row } from '../harness/bench.ts'
-import { median, percentile } from '../harness/statistics.ts'
+import type { Probe, Series } from '../harness/bench.ts'
+import { THIS_BUILD } from '../harness/library.ts'
+import { percentile } from '../harness/statistics.ts'
 import { beeQueue } from './bee-queue.ts'
 import { bullmq } from './bullmq.ts'
 import { createTally, fill } from './contenders.ts'
@@ -18,6 +19,10 @@ const QUEUES: readonly Queue[] = [
   ...[bullmq, groupmq, [beeQueue], raw].map((queues) => queues[0] as Queue),
 ]
 
+function seriesOf({ name, setup }: Queue, values: Series['values']): Series {
+  return { name, setup, ours: name === ours.name, values }
+}
+
 /** Runs over a queue on an emptied Redis. */
 async function onEmpty<T>(
   url: string,
@@ -27,7 +32,7 @@ async function onEmpty<T>(
   const control = new Redis(url)
   try {
     await control.flushall('SYNC')
-    const open = await queue.open(url)
+    const open = await queue.open(url, THIS_BUILD)
     try {
       return await use(open, control)
     } finally {
@@ -43,6 +48,10 @@ const RATE = 1000
 export const latency: Probe = {
   name: 'stream.latency',
   about: `from add to the handler's start at ${RATE} jobs a second, concurrency 10; milliseconds`,
+  figures: [
+    { id: 'p50Ms', heading: 'p50 ms', better: 'less' },
+    { id: 'p99Ms', heading: 'p99 ms', better: 'less' },
+  ],
   async run(url, { rounds, quick, log }) {
     const count = RATE * (quick ? 2 : 5)
     const found = QUEUES.map(() => ({ p50: [] as number[], p99: [] as number[] }))
@@ -54,12 +63,9 @@ export const latency: Probe = {
         found[at]?.p99.push(percentile(times, 0.99))
       }
     }
-    return QUEUES.map(({ name, setup }, at) => ({
-      name,
-      setup,
-      p50: median(found[at]?.p50 ?? []),
-      p99: median(found[at]?.p99 ?? []),
-    }))
+    return QUEUES.map((queue, at) =>
+      seriesOf(queue, { p50Ms: found[at]?.p50 ?? [], p99Ms: found[at]?.p99 ?? [] }),
+    )
   },
 }
 
@@ -95,10 +101,11 @@ async function latencies(open: OpenQueue, count: number): Promise<Float64Array> 
 
 export const memory: Probe = {
   name: 'stream.memory',
-  about: 'Redis memory of a waiting job; bytes, and in units of a raw stream entry',
+  about: 'Redis memory of a waiting job',
+  figures: [{ id: 'bytes', heading: 'bytes', better: 'less' }],
   async run(url, { quick, log }) {
     const count = quick ? 20_000 : 100_000
-    const rows: { name: string; setup: string; bytes: number }[] = []
+    const series: Series[] = []
     for (const queue of QUEUES) {
       log(`stream.memory: ${queue.name}`)
       const bytes = await onEmpty(url, queue, async (open, control) => {
@@ -109,10 +116,9 @@ export const memory: Probe = {
         await fill(open, count)
         return ((await used()) - before) / count
       })
-      rows.push({ name: queue.name, setup: queue.setup, bytes })
+      series.push(seriesOf(queue, { bytes: [bytes] }))
     }
-    const ofRaw = rows.at(-1)?.bytes ?? Number.NaN
-    return rows.map((row) => ({ ...row, ofRaw: row.bytes / ofRaw }))
+    return series
   },
 }
 
@@ -121,12 +127,13 @@ const IDLE_WORKERS = 10
 export const idle: Probe = {
   name: 'stream.idle',
   about: `Redis commands a second of one idle worker (of ${IDLE_WORKERS}), those inside its scripts included`,
+  figures: [{ id: 'commandsPerSecond', heading: 'commands/s', better: 'less' }],
   async run(url, { quick, log }) {
     const seconds = quick ? 10 : 30
-    const rows: Row[] = []
+    const series: Series[] = []
     for (const queue of QUEUES) {
       log(`stream.idle: ${queue.name}, ${seconds} s`)
-      rows.push(
+      series.push(
         await onEmpty(url, queue, async (open, control) => {
           const workers: StopWorker[] = []
           for (let at = 0; at < IDLE_WORKERS; at++) {
@@ -143,12 +150,11 @@ export const idle: Probe = {
           await delay(seconds * 1000)
           const calls = callsIn(await control.info('commandstats'))
           for (const stop of workers) await stop()
-          const each = (count: number): number => count / seconds / IDLE_WORKERS
-          return { name: queue.name, setup: queue.setup, all: each(calls) }
+          return seriesOf(queue, { commandsPerSecond: [calls / seconds / IDLE_WORKERS] })
         }),
       )
     }
-    return rows
+    return series
   },
 }
 
@@ -167,10 +173,15 @@ const DRAINED = 100_000
 export const backlog: Probe = {
   name: 'stream.backlog',
   about: 'jobs handled a second at concurrency 100 from a backlog of 1,000,000 against one of 10,000',
+  figures: [
+    { id: 'jobsPerSecond', heading: 'jobs/s', better: 'more' },
+    { id: 'smallBacklogPerSecond', heading: 'jobs/s from a backlog of 10,000', better: 'more' },
+    { id: 'backlog', heading: 'backlog' },
+  ],
   async run(url, { rounds, quick, log }) {
     const [large, small] = [quick ? 100_000 : 1_000_000, 10_000]
     const drained = Math.min(DRAINED, large)
-    const rows: Row[] = []
+    const series: Series[] = []
     for (const queue of [ours, raw[0] as Queue]) {
       const found = { large: [] as number[], small: [] as number[] }
       for (let round = 1; round <= rounds; round++) {
@@ -182,10 +193,15 @@ export const backlog: Probe = {
         }
         found.small.push(drained / seconds)
       }
-      const [at1M, at10k] = [median(found.large), median(found.small)]
-      rows.push({ name: queue.name, setup: queue.setup, backlog: large, at1M, at10k, ratio: at1M / at10k })
+      series.push(
+        seriesOf(queue, {
+          jobsPerSecond: found.large,
+          smallBacklogPerSecond: found.small,
+          backlog: [large],
+        }),
+      )
     }
-    return rows
+    return series
   },
 }
 

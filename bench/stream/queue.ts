@@ -1,4 +1,5 @@
 /** A queue library, reduced to what the cases need: every case runs over every library in the same way. */
+import type { Library } from '../harness/library.ts'
 
 export interface Job {
   readonly at: number
@@ -12,7 +13,8 @@ export interface Queue {
   readonly setup: string
   /** The top-level commands that it sends; in lower case. */
   readonly commands: readonly string[]
-  open(url: string): Promise<OpenQueue>
+  /** `build` is the build of penknife to measure; the others have no use for it. */
+  open(url: string, build: Library): Promise<OpenQueue>
 }
 
 export interface OpenQueue {
