@@ -2,3 +2,12 @@
 export class NeverRetryError extends Error {
   override readonly name: string = 'NeverRetryError'
 }
+
+/** Whether a handler said that another attempt cannot help. Never throws, whatever was thrown. */
+export function isNeverRetry(thrown: unknown): boolean {
+  try {
+    return thrown instanceof NeverRetryError
+  } catch {
+    return false
+  }
+}
