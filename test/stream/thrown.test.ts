@@ -55,6 +55,26 @@ test.each([
   expect(await pendingOf(bench.raw, 'billing')).toEqual([])
 })
 
+test('half an emoji in what a handler throws becomes U+FFFD, and a long reason is not cut inside of one', async () => {
+  const stream = await openOrders(bench)
+  const long = `${'x'.repeat(999)}😀`
+  const { saw, events } = startWorker(
+    stream,
+    'billing',
+    ({ payload }) => {
+      if (payload === 0) throw new NeverRetryError('bad nickname: ' + 'ann😀'.slice(0, 4))
+      if (payload === 1) throw new NeverRetryError(long)
+    },
+    { concurrency: 1 },
+  )
+  await addNumbers(stream, 3)
+  await saw('dead', 2)
+  await saw('done')
+  expect(events.filter(({ kind }) => kind === 'trouble')).toEqual([])
+  const letters = (await buriedOf(stream, 'billing')).toReversed()
+  expect(letters.map(({ reason }) => reason)).toEqual(['bad nickname: ann\ufffd', 'x'.repeat(999)])
+})
+
 test('a worker that nobody listens to warns of any thrown value, and goes on', async () => {
   const stream = await openOrders(bench)
   const handled: number[] = []

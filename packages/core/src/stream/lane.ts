@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 
 import { isOutage } from '../errors.ts'
-import { errorText } from '../text.ts'
+import { cut, errorText } from '../text.ts'
 import type { Held } from './delivery.ts'
 import type { DeathKind } from './types.ts'
 
@@ -171,5 +171,5 @@ function writeMove({ ready, position, attempt, fence }: Held, move: Move): reado
   if (move.to === 'ready') return [...from, move.used, fence, 0, '', '']
   // A batch handler's error may stand for all its entries; an attempt was used only if a handler ran.
   const used = move.why === 'invalid' ? attempt - 1 : attempt
-  return [...from, used, fence, 0, move.why, errorText(move.error).slice(0, LONGEST_REASON)]
+  return [...from, used, fence, 0, move.why, cut(errorText(move.error), LONGEST_REASON)]
 }

@@ -13,7 +13,7 @@ import {
   streamSettle,
 } from '../redis/scripts.gen.ts'
 import type { StandardSchema } from '../standard-schema.ts'
-import { errorText } from '../text.ts'
+import { cut, errorText } from '../text.ts'
 import { type Arrival, type Handed, type Held, toHeld } from './delivery.ts'
 import { createHandling } from './handling.ts'
 import { createIntake } from './intake.ts'
@@ -64,7 +64,7 @@ export function createWorker<T>(scope: Scope, parts: WorkerParts<T>, settings: W
     runtime.bind(script, shared, undefined, title, undefined, patience)
   const { group, schema, handle, errorAt } = parts
   const { concurrency, leaseMs, maxAttempts, batch, backoffMs } = settings
-  const consumer = `${hostname().slice(0, 32)}-${process.pid}-${randomUUID().slice(0, 8)}`
+  const consumer = `${cut(hostname(), 32)}-${process.pid}-${randomUUID().slice(0, 8)}`
   const stream = scope.key
   const ready = keys.ready(scope.stream, group)
   const later = keys.later(scope.stream, group)
