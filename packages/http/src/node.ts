@@ -1,5 +1,6 @@
-import type { Answer } from './answer.ts'
-import { send } from './answer.ts'
+import { PenknifeError } from '@penknife/core'
+
+import { type Answer, PASS, send } from './answer.ts'
 import type { Exchange, NativeRequest, NativeResponse } from './exchange/exchange.ts'
 import { createExchanges } from './exchange/http-exchange.ts'
 import { keptBody, socketAddress, type View } from './exchange/view.ts'
@@ -55,15 +56,30 @@ export function adapt<Args extends readonly unknown[]>(
 ): (...args: Args) => NodeMiddleware {
   return (...args) => {
     const handler = plugin.setup(...args)
-    async function middleware(request: NativeRequest, response: NativeResponse): Promise<boolean> {
-      const exchange = exchangeOf({ request, response })
+    async function goesOn(exchange: Exchange): Promise<boolean> {
       const answer: Answer = await handler(exchange)
-      if (answer === 'pass') return true
+      if (answer === PASS) return true
       send(exchange, answer)
       return false
     }
+    // Not async: in Express 4 a rejection would be nobody's.
+    const middleware = (request: NativeRequest, response: NativeResponse, ...more: unknown[]) => {
+      refuseFrameworks(response, more)
+      return goesOn(exchangeOf({ request, response }))
+    }
     return closable(middleware, handler)
   }
+}
+
+/** A framework would wait for a `next` that nobody calls, or for nothing at all. */
+function refuseFrameworks(response: NativeResponse, more: readonly unknown[]): void {
+  if (more.length === 0 && typeof response?.setHeader === 'function') return
+  throw new PenknifeError(
+    'PENKNIFE_INVALID',
+    'a middleware of @penknife/http was not called with just the request and response of node:http: import it from ' +
+      "'@penknife/express' in Express, from '@penknife/koa' in Koa. In connect and its kin: " +
+      '(req, res, next) => limit(req, res).then((goesOn) => goesOn && next(), next)',
+  )
 }
 
 type Middleware<Source> = Source extends Plugin<infer Args> ? (...args: Args) => NodeMiddleware : never

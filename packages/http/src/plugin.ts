@@ -1,3 +1,5 @@
+import { invalid } from '@penknife/core'
+
 import type { Answer } from './answer.ts'
 import type { Exchange } from './exchange/exchange.ts'
 
@@ -48,5 +50,8 @@ export function closable<Middleware extends object>(
   middleware: Middleware,
   handler: Handler,
 ): Middleware & Closable {
+  if (typeof handler !== 'function') {
+    throw invalid("what a plugin's setup returned", handler, 'return the handler, and not a promise of it')
+  }
   return Object.assign(middleware, { close: async () => handler.close?.() })
 }
