@@ -1,3 +1,5 @@
+import { availableParallelism } from 'node:os'
+
 import { defineConfig } from 'vitest/config'
 
 // The packages of this workspace from their source: tests need no build.
@@ -15,6 +17,8 @@ export default defineConfig({
       tsconfig: 'tsconfig.tools.json',
     },
     globalSetup: 'test/support/provision.ts',
+    // Most tests wait for Redis, leases and processes: one file for each core leaves the cores idle.
+    maxWorkers: availableParallelism() + 1,
     testTimeout: 20_000,
     hookTimeout: 60_000,
   },

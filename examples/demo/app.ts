@@ -25,7 +25,7 @@ export interface Demo {
   rename(visitor: Visitor): Promise<Standing>
   standing(visitor: Visitor): Promise<Standing>
   state(visitor: Visitor): Promise<State>
-  health(): Promise<{ readonly status: 'ok' | 'unavailable' }>
+  health(): Promise<{ readonly status: 'ok' | 'degraded' | 'unavailable' }>
   close(): Promise<void>
 }
 

@@ -4,6 +4,7 @@
 -- Trimming is looked at with every 64th length of a stream and takes at most 256 entries, so that adds cost the same
 -- while a group holds up a stream far over its limits. It stops at the first entry that some group was not given or did
 -- not finish, unless the log is lossy.
+-- @include due_at
 -- @include now
 -- @include earlier
 -- @include groups
@@ -103,9 +104,8 @@ local function append(stream, payload, trace, due, limits_text)
       add[#add + 1] = trace
     end
     if due ~= '' then
-      local delay = string.match(due, '^%+(%d+)$')
       add[#add + 1] = 'n'
-      add[#add + 1] = delay and string.format('%.0f', math.ceil(now / 1000) + delay) or due
+      add[#add + 1] = string.format('%.0f', due_at(due))
     end
     id = redis.call(unpack(add))
   end

@@ -43,11 +43,6 @@ function entry.back(ready, later, is, ms)
   end
 end
 
-function entry.due(ready, packed)
-  local i, a, f, d, t = unpack(cmsgpack.unpack(packed))
-  entry.ready(ready, { i = i, a = a, f = f, d = d, t = t })
-end
-
 function entry.dead(dead, is, group, kind, reason)
   local add = { 'XADD', dead, '*', 'i', is.i, 'a', is.a, 'f', is.f, 'g', group, 'k', kind, 'e', reason, 'd', is.d }
   if is.t then
@@ -55,4 +50,31 @@ function entry.dead(dead, is, group, kind, reason)
     add[#add + 1] = is.t
   end
   redis.call(unpack(add))
+end
+
+-- What a member of later says; nil when it is none of penknife's.
+local function unpacked(packed)
+  local ok, found = pcall(cmsgpack.unpack, packed)
+  if not ok or type(found) ~= 'table' then
+    return nil
+  end
+  local i, a, f, d, t = found[1], found[2], found[3], found[4], found[5]
+  local known = type(i) == 'string' and string.match(i, '^%d+%-%d+$') and type(a) == 'number' and type(f) == 'number'
+  if not known or type(d) ~= 'string' or (t ~= nil and type(t) ~= 'string') then
+    return nil
+  end
+  return { i = i, a = a, f = f, d = d, t = t }
+end
+
+-- A member of later whose time has come: to ready, or, when it cannot be read, to the dead letters as it is, with
+-- the id 0-0. Whether it could be read.
+function entry.due(ready, dead, group, packed)
+  local is = unpacked(packed)
+  if is then
+    entry.ready(ready, is)
+  else
+    local found = { i = '0-0', a = 0, f = 0, d = packed }
+    entry.dead(dead, found, group, 'invalid', 'what waited for its time cannot be read: something else wrote it')
+  end
+  return is ~= nil
 end

@@ -1,5 +1,6 @@
 --- Keep data of a member, or forget them.
 -- @batch 64
+-- @full refused      it may add data; removing the member deletes them
 -- @shared keys keys  hash of the members' data
 -- @item arg member   member
 -- @item arg data     JSON text, or nothing to forget

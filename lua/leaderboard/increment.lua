@@ -1,5 +1,6 @@
 --- Add to a member's score on a board that is one sorted set and nothing else.
 -- @batch 64
+-- @full refused      it may add a member
 -- @shared keys keys the board's sorted set
 -- @item arg member  member
 -- @item arg by      number to add to the sort value

@@ -1,5 +1,6 @@
 --- Read a rolling window, after taking out what has to leave: at most 32 entries in a call.
 -- @batch 16
+-- @full runs         a read that is due must come, and it takes entries out; a sum that comes back replaces its entry
 -- @include board
 -- @include rows
 -- @include settle

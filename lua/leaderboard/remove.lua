@@ -3,6 +3,7 @@
 -- What it has in the log of a rolling window stays there to count nothing: a mark at the end of the log says so, and goes
 -- as the last of it. Touches as many sorted sets as the plan names, at most 816.
 -- @batch 1
+-- @full runs         it frees what the member had; its marks are smaller, and end with the log
 -- @include board
 -- @include forget
 -- @include now

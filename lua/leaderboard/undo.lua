@@ -2,6 +2,7 @@
 --
 -- What may be refused is found before the first write.
 -- @batch 1
+-- @full runs         it takes an entry out, or changes a score
 -- @include board
 -- @include earlier
 -- @include now

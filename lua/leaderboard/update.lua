@@ -3,6 +3,7 @@
 -- What may be refused is found before the first write. At most 32 entries are taken out of rolling windows first; when
 -- more have to leave nothing else is done, so that no answer is stale, nor when many changes would follow on many entries.
 -- @batch 32
+-- @full refused      it may add members and entries
 -- @include board
 -- @include forget
 -- @include now

@@ -3,6 +3,8 @@
 -- The block stands at the head of the subject's state; what the subject used stays as it is. The key lives until both
 -- have ended.
 -- @batch 64
+-- @full refused      a block is a key, and subjects are not bounded
+-- @full runs as unblock  it deletes the block
 -- @include now
 -- @include opened
 -- @item key state       string of entries, as in charge.lua

@@ -12,6 +12,7 @@
 -- When the server's clock was stepped back, what was used stays used, counted from the new time: that is noted even
 -- when nothing is charged, or a subject could wait until the clock is where it was.
 -- @batch 16
+-- @full refused      it may add a subject; a refund that is refused errs on the safe side, and time gives tokens back
 -- @include now
 -- @include opened
 -- @include gcra

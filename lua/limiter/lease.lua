@@ -2,6 +2,7 @@
 --
 -- A slot that has ended is not taken again: the place may be somebody else's.
 -- @batch 64
+-- @full runs         giving back frees a slot; holding one for longer changes a score, and must not end work under way
 -- @include now
 -- @include slots
 -- @item keys places   sorted sets of leases

@@ -3,6 +3,7 @@
 -- Each rule is a leaky bucket as in take.lua, and the state is the same: an entry for each rule. A denial writes
 -- nothing, unless the server's clock was stepped back. A state of other rules is left to charge.lua: null.
 -- @batch 64
+-- @full refused      it may add a subject: the limiter's policy decides
 -- @include now
 -- @shared rules      "id drain token capacity" of each rule, separated by spaces
 -- @item key state    string: id, expiry, token, time and level of each rule, packed as doubles

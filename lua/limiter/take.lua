@@ -11,6 +11,7 @@
 -- token, time of the last charge and level, packed as doubles. The entries of the last call's rules come first and have the
 -- key's own expiry. A state that begins otherwise is left to charge.lua: null.
 -- @batch 64
+-- @full refused      it may add a subject: the limiter's policy decides
 -- @include now
 -- @shared numbers    as four doubles: id of the rule's state, units that a microsecond drains, that a token adds, highest level
 -- @item key state    string of entries

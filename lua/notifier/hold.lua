@@ -12,6 +12,7 @@
 -- place until then. The message that a connection has to go is sent before its entry goes; whoever misses it is answered
 -- '' at its next renewal.
 -- @batch 8
+-- @full refused      it may add a user; connections that are there stay
 -- @include now
 -- @shared lease       milliseconds for which a connection counts after it was last heard of
 -- @shared channel     what the pub/sub channels of processes begin with; their ids follow

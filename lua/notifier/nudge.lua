@@ -1,5 +1,6 @@
 --- Send to who listens now, to the channel or to a pattern; keep nothing.
 -- @batch 64
+-- @full runs         it keeps nothing
 -- @shared nudges    pub/sub channel of the same slot that has all nudges of the notifier
 -- @item key live    pub/sub channel of who follows the channel
 -- @item arg channel its name

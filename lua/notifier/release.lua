@@ -2,6 +2,7 @@
 --
 -- It is found by its number, since a process that never got the answer to its first call does not know the rest.
 -- @batch 64
+-- @full runs         it deletes a member
 -- @item key held      sorted set of a user: <admitted>:<process>:<number>; at most 101 members
 -- @item arg process   id of the process that had the connection
 -- @item arg number    the connection's number there

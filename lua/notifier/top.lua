@@ -3,9 +3,9 @@
 -- @readonly
 -- @include tagged
 -- @item key history stream
--- @returns string   the last event's id; 0-0 before any event
+-- @returns string   the last event's id; empty without a history
 
 local function item(history)
   local last = redis.call('XREVRANGE', history, '+', '-', 'COUNT', 1)[1]
-  return last and tagged(last) or '0-0'
+  return last and tagged(last) or ''
 end

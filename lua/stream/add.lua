@@ -3,6 +3,7 @@
 -- Invariant: an entry that some group of the stream was not given or has not finished is never trimmed, unless the log is
 -- lossy. In a work queue nothing is trimmed: the script that finishes entries deletes them.
 -- @batch 64
+-- @full refused      it adds an entry
 -- @include append
 -- @shared keys of  the stream
 -- @shared limits   of the stream, see lua/_lib/append.lua

@@ -1,8 +1,11 @@
 --- Append an entry, unless one was appended under the same key within the window.
 --
--- Invariant: within the window a key answers one id. As `stream/add` otherwise.
+-- Invariant: within the window, and until its entry is due, a key answers one id. As `stream/add` otherwise.
 -- @batch 64
+-- @full refused      it adds an entry
 -- @include append
+-- @include due_at
+-- @include now
 -- @shared limits   of the stream, see lua/_lib/append.lua
 -- @item key stream stream
 -- @item key once   string, the id of the entry that was appended
@@ -21,7 +24,8 @@ local function item(stream, once, payload, trace, due, window)
   end
   id = append(stream, payload, trace, due, limits)
   if id then
-    redis.call('SET', once, id, 'PX', window)
+    local holds = math.max(window, due_at(due) - math.floor(now / 1000))
+    redis.call('SET', once, id, 'PX', string.format('%.0f', holds))
   end
   return id
 end

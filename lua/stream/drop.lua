@@ -3,6 +3,7 @@
 -- Invariant: a group whose worker gave a sign of life within `quiet` stays as it is. One script, so a process dies
 -- before or after.
 -- @batch 1
+-- @full runs         it deletes what the group had
 -- @include groups
 -- @item key stream stream
 -- @item key ready  stream of what the group handles again

@@ -2,9 +2,11 @@
 --
 -- Invariant: a consumer is deleted only when nothing is pending for it; a call gives back at most 100 of each stream.
 -- @batch 1
+-- @full runs         without it what a worker gives back waits for its lease; it moves entries, and deletes a consumer
 -- @include now
 -- @include release
 -- @include entry
+-- @include typed
 -- @shared group    group
 -- @shared consumer who leaves
 -- @shared declared groups of a work queue separated by spaces, - for an event log
@@ -17,6 +19,9 @@
 local MOST = 100
 
 local function item(stream, ready, later, mark)
+  typed(stream, 'stream')
+  typed(ready, 'stream')
+  typed(later, 'zset')
   local given = 0
   for _, key in ipairs({ stream, ready }) do
     local ids = {}

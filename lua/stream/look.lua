@@ -1,12 +1,15 @@
 --- Look after a group: what is due and what workers that gave no sign for longer than the lease let lie goes to ready,
--- where whoever has room gets it; what has used up its attempts goes to the dead letters.
+-- where whoever has room gets it; what has used up its attempts goes to the dead letters. A worker looks at least every
+-- ten seconds: it is alive.
 --
 -- Invariant: each entry is in one place of its group before and after. A call takes at most 50 that are due and 50 from
 -- each stream, looking at no more than 500 leases each; it goes on where the last one stopped.
 -- @batch 1
+-- @full runs         without it nothing that is due or abandoned is handled, so that a full server could not be drained
 -- @include now
 -- @include release
 -- @include entry
+-- @include typed
 -- @shared group    group
 -- @shared consumer who looks
 -- @shared declared groups of a work queue separated by spaces, - for an event log
@@ -19,21 +22,30 @@
 -- @item key paused there while the group is paused
 -- @item arg from_stream cursor, 0-0 at first
 -- @item arg from_ready  cursor, 0-0 at first
--- @returns list    both cursors, 1 when paused, milliseconds until something is due (-1: nothing waits), then id and attempts used of each that was taken over; attempts negative when dead
+-- @returns list    both cursors, 1 when paused, milliseconds until something is due (-1: nothing waits), then id and attempts used of each that was taken over; attempts negative when dead, 0 of one that was due and cannot be read, which is dead, too
 
 local STEP = 50
+-- Behind every entry; the very last id would mean those that nobody was given.
+local END = '18446744073709551615-0'
 
 local function item(stream, ready, later, dead, paused, from_stream, from_ready)
   local ms = math.floor(now / 1000)
-  local due = redis.call('ZRANGE', later, '-inf', ms, 'BYSCORE', 'LIMIT', 0, STEP)
-  for _, packed in ipairs(due) do
-    entry.due(ready, packed)
-  end
-  if due[1] then
-    redis.call('ZREM', later, unpack(due))
+  local reply = {}
+  typed(stream, 'stream')
+  typed(ready, 'stream')
+  typed(later, 'zset')
+  typed(dead, 'stream')
+  -- The worker's sign of life: on Redis 7.0 a read of new entries that finds none is no sign. This one, of what the
+  -- worker has behind the end, finds nothing.
+  redis.call('XREADGROUP', 'GROUP', group, consumer, 'COUNT', 1, 'STREAMS', ready, END)
+  -- Each move by itself, so that what fails leaves no other entry in two places.
+  for _, packed in ipairs(redis.call('ZRANGE', later, '-inf', ms, 'BYSCORE', 'LIMIT', 0, STEP)) do
+    if not entry.due(ready, dead, group, packed) then
+      reply[#reply + 1] = { '0-0', 0 }
+    end
+    redis.call('ZREM', later, packed)
   end
 
-  local reply = {}
   local function take(key, cursor)
     local claimed = redis.call('XAUTOCLAIM', key, group, consumer, lease, cursor, 'COUNT', STEP, 'JUSTID')
     local ids = claimed[2]

@@ -1,5 +1,7 @@
 --- Make a group and its own stream, if they are not there.
 -- @batch 16
+-- @full runs         without its group a worker cannot drain the stream; groups are few
+-- @include typed
 -- @item key stream stream
 -- @item key ready  stream of what the group handles again
 -- @item key paused there while the group is paused
@@ -15,6 +17,8 @@ local function make(stream, group, from)
 end
 
 local function item(stream, ready, paused, group, from)
+  typed(stream, 'stream')
+  typed(ready, 'stream')
   make(ready, group, '0')
   make(stream, group, from)
   return redis.call('EXISTS', paused)

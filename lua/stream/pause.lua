@@ -1,5 +1,6 @@
 --- Pause a group for all processes, or let it go on.
 -- @batch 16
+-- @full runs         a way to take load off; one short key a group
 -- @include now
 -- @item key paused there while the group is paused, with the time since when
 -- @item arg on     1 to pause

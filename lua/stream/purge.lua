@@ -1,5 +1,6 @@
 --- Remove a dead letter for good.
 -- @batch 128
+-- @full runs         it deletes a dead letter
 -- @item key dead     stream of dead letters
 -- @item arg position of the dead letter
 -- @returns integer   1 when it was there

@@ -3,6 +3,8 @@
 -- Invariant: only a consumer for which nothing is pending is deleted, since Redis would drop what is. A worker that comes
 -- back is made anew by its next read. Deletes at most 100 of each stream a call.
 -- @batch 1
+-- @full runs         it deletes consumers
+-- @include typed
 -- @item key stream stream
 -- @item key ready  stream of what the group handles again
 -- @item arg group  group
@@ -12,6 +14,8 @@
 local MOST = 100
 
 local function item(stream, ready, group, silent)
+  typed(stream, 'stream')
+  typed(ready, 'stream')
   local gone = 0
   for _, key in ipairs({ stream, ready }) do
     local left = MOST

@@ -3,7 +3,9 @@
 -- Invariant: nothing is lost: what the group was given and has not finished, and what it handles again, stays, unless
 -- it is to be discarded with all its leases. One script, so a process dies before or after.
 -- @batch 1
+-- @full runs         it moves a position; groups are few, and discarding frees
 -- @include groups
+-- @include typed
 -- @include undelivered
 -- @item key stream  stream
 -- @item key ready   stream of what the group handles again
@@ -32,6 +34,9 @@ local function pending(key, group)
 end
 
 local function item(stream, ready, later, group, after, discard)
+  typed(stream, 'stream')
+  typed(ready, 'stream')
+  typed(later, 'zset')
   make(stream, group, '0')
   if discard == '1' then
     redis.call('XGROUP', 'DESTROY', stream, group)

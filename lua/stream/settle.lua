@@ -5,10 +5,12 @@
 -- at a time, does not learn its fate, it sends it again and gets the first answer.
 -- A process may die before (the leases run out) or after (done); the lists are bounded by the worker to 256 and 64.
 -- @batch 1
+-- @full runs         finishing frees; what fails must get out of the way, and moves to where it needs hardly more
 -- @include now
 -- @include pending
 -- @include release
 -- @include entry
+-- @include typed
 -- @shared group    group
 -- @shared consumer who ends them
 -- @shared declared groups of a work queue separated by spaces, - for an event log
@@ -33,14 +35,12 @@ local function item(stream, ready, later, dead, mark, number, finished, moves)
   local lost = {}
 
   -- What can be refused is refused before the first write.
+  typed(stream, 'stream')
+  typed(ready, 'stream')
   moves = cjson.decode(moves)
   local places = { later = later, at = later, ready = ready, dead = dead }
   for _, move in ipairs(moves) do
-    local to = move[3]
-    local is = redis.call('TYPE', places[to]).ok
-    if is ~= TYPES[to] and is ~= 'none' then
-      error({ err = 'WRONGTYPE ' .. places[to] .. ' is a ' .. is .. ', not a ' .. TYPES[to] })
-    end
+    typed(places[move[3]], TYPES[move[3]])
   end
 
   -- Those under the worker's lease; the others are lost.

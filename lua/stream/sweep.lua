@@ -3,6 +3,7 @@
 -- Invariant: only what every declared and every other group of the stream was given and finished goes. Looks at 16
 -- entries a call; a process that dies leaves the rest for the next sweep.
 -- @batch 1
+-- @full runs         it deletes entries
 -- @include earlier
 -- @include groups
 -- @include release

@@ -23,9 +23,17 @@ export function buildScripts(includes: Readonly<Record<string, string>> = {}): B
         .map((file) => `${domain}/${file.slice(0, -4)}`),
     )
     .toSorted()
-    .map((name) =>
-      buildScript(parseScript(name, readFileSync(new URL(`${name}.lua`, LUA), 'utf8')), includes),
-    )
+    .map((name) => parseScript(name, readFileSync(new URL(`${name}.lua`, LUA), 'utf8')))
+    .flatMap((script) => [script, ...twinOf(script)])
+    .map((script) => buildScript(script, includes))
+}
+
+/** The script under its second name, under which it runs on a full server. */
+function twinOf(script: LuaScript): LuaScript[] {
+  const { name, full } = script
+  if (full?.twin === undefined) return []
+  const twin = name.replace(/[^/]+$/, full.twin)
+  return [{ ...script, name: twin, full: { ...full, runs: true, why: full.why.slice(1) } }]
 }
 
 /** The texts of includes and of what they include, each once, what is needed first. */
@@ -55,12 +63,14 @@ export function buildScript(script: LuaScript, includes: Readonly<Record<string,
   const items = countsKeys ? `#KEYS / ${keys.length}` : `(#ARGV - ${shared.length}) / ${args.length}`
   // Items that are counted by their keys may have their arguments once, if they are the same for all.
   const eachArgs = countsKeys && args.length > 0 ? 'own' : String(args.length)
+  // What the items share stands in front.
+  const first = sharedKeys && keys.length > 0 ? `#KEYS - items * ${keys.length}` : undefined
   const values = [
     ...(manyKeys ? ['{ unpack(KEYS, key + 1, key + each) }'] : keys.map((_, at) => `KEYS[key + ${at + 1}]`)),
     ...args.map((arg, at) => `ARGV[arg + ${at + 1}]${orUsual(arg)}`),
   ]
   const only = [
-    ...(manyKeys ? ['KEYS'] : keys.map((_, at) => `KEYS[${at + 1}]`)),
+    ...(manyKeys ? ['KEYS'] : keys.map((_, at) => `KEYS[${first ? `${first} + ` : ''}${at + 1}]`)),
     ...args.map((arg, at) => `ARGV[${shared.length + at + 1}]${orUsual(arg)}`),
   ]
   const item = ITEM.exec(script.body)
@@ -70,8 +80,9 @@ export function buildScript(script: LuaScript, includes: Readonly<Record<string,
     )
   const [, parameters = '', body = ''] = item
   const text = [
-    // On a cluster Redis holds the script to its keys, and a writing one is refused whole on a replica or a full server.
-    script.readOnly ? '#!lua flags=no-writes' : '#!lua',
+    // On a cluster Redis holds the script to its keys. On a replica it refuses a writing one whole, and on a full server one
+    // without allow-oom.
+    script.readOnly ? '#!lua flags=no-writes' : script.full?.runs ? '#!lua flags=allow-oom' : '#!lua',
     ...included(script.includes, includes),
     ...(sharedKeys ? [`local ${sharedKeys.name} = KEYS`] : []),
     ...shared.map((field, at) => `local ${field.name} = ARGV[${at + 1}]`),
@@ -95,7 +106,9 @@ export function buildScript(script: LuaScript, includes: Readonly<Record<string,
       : []),
     'local function run()',
     '  while done < items do',
-    ...(keys.length > 0 ? [`    local key = done * ${manyKeys ? 'each' : keys.length}`] : []),
+    ...(keys.length > 0
+      ? [`    local key = ${first ? `${first} + ` : ''}done * ${manyKeys ? 'each' : keys.length}`]
+      : []),
     ...(args.length > 0 ? [`    local arg = ${shared.length} + done * ${eachArgs}`] : []),
     '    done = done + 1',
     `    local reply = item(${values.join(', ')})`,
@@ -108,11 +121,11 @@ export function buildScript(script: LuaScript, includes: Readonly<Record<string,
     // Protected: an item that fails (a wrong type at its key) leaves the rest of the batch alone.
     '  local ok, reply = pcall(run)',
     '  if not ok then',
-    // Redis hands its own errors over as text or as a table, depending on the version.
-    "    if type(reply) ~= 'table' then",
-    '      local text = tostring(reply)',
-    "      reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }",
-    '    end',
+    // Redis hands its own errors over as text or as a table, depending on the version. The end of the message says, as
+    // Redis says it of a script that fails as a whole, that the item had begun: it may have written.
+    "    local text = type(reply) == 'table' and reply.err or tostring(reply)",
+    "    if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end",
+    "    reply = { err = text .. ' on @user_script' }",
     '    replies[done] = reply',
     '  end',
     'end',

@@ -42,6 +42,9 @@ function constant(script: BuiltScript): string {
     ...script.keys.map((field) => `- key \`${field.name}\`: ${field.doc}`),
     ...script.args.map((field) => `- \`${field.name}\`: ${field.doc}`),
     `- replies ${script.returnsDoc}`,
+    ...(script.full
+      ? [`- on a full server ${script.full.runs ? 'runs' : 'refused'}: ${script.full.why[0]}`]
+      : []),
   ]
   return [
     '/**',

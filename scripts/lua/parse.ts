@@ -7,8 +7,10 @@ export interface LuaScript {
   readonly doc: readonly string[]
   readonly batch: number
   readonly readOnly: boolean
+  /** What Redis does with it when memory is full. Undefined for one that only reads: it runs. */
+  readonly full: Full | undefined
   readonly includes: readonly string[]
-  /** The keys that all items of a batch share, as a list; there are none of an item's own then. */
+  /** The keys that all items of a batch share, as a list that begins with them. */
   readonly sharedKeys: Field | undefined
   readonly shared: readonly Field[]
   readonly keys: readonly Field[]
@@ -18,6 +20,19 @@ export interface LuaScript {
   readonly returns: string
   readonly returnsDoc: string
   readonly body: string
+}
+
+/** What a header says of a server whose memory is full: `@full refused why`, `@full runs why`, or both. */
+export interface Full {
+  /** Redis runs it all the same (allow-oom): it frees memory, or what depends on it must go on. */
+  readonly runs: boolean
+  /**
+   * Of `@full runs as verb why`: the same script is there a second time under that verb, for calls that must run, such as those
+   * that only free.
+   */
+  readonly twin: string | undefined
+  /** The reasons, one for each line of the header. */
+  readonly why: readonly string[]
 }
 
 export interface Field {
@@ -58,6 +73,7 @@ export function parseScript(name: string, source: string): LuaScript {
     doc: header.filter((line) => !line.startsWith('@')),
     batch: 0,
     readOnly: false,
+    full: undefined as Full | undefined,
     includes: [] as string[],
     sharedKeys: undefined as Field | undefined,
     shared: [] as Field[],
@@ -76,6 +92,7 @@ export function parseScript(name: string, source: string): LuaScript {
     }
     if (line.startsWith('@batch ')) script.batch = Number(line.slice(7))
     else if (line === '@readonly') script.readOnly = true
+    else if (line.startsWith('@full ')) script.full = fullOf(line, script.full) ?? fail(`'${line}' ${FULL}`)
     else if (line.startsWith('@include ')) script.includes.push(line.slice(9).trim())
     else if (line.startsWith('@shared keys ')) script.sharedKeys = field(line.slice(13))
     else if (line.startsWith('@shared ')) script.shared.push(field(line.slice(8)))
@@ -98,7 +115,7 @@ export function parseScript(name: string, source: string): LuaScript {
     fail('@batch must say how many items one call may hold: 1 to 1000')
   }
   if (script.sharedKeys) {
-    if (script.keys.length > 0) fail('has @shared keys and an @item key: one of the two')
+    if (script.manyKeys) fail('has @shared keys and @item keys: one of the two')
     if (script.args.length === 0) fail('needs an @item arg: the items of a batch are counted by it')
   } else if (script.keys.length === 0) fail('needs an @item key or @shared keys: a call is routed by it')
   if (script.manyKeys && (script.keys.length > 1 || script.args.length === 0)) {
@@ -110,12 +127,28 @@ export function parseScript(name: string, source: string): LuaScript {
   }
   if (script.keys.length + script.args.length > 8) fail('takes more than 8 values an item')
   if (script.returns === '') fail('needs @returns')
+  if (script.readOnly && script.full)
+    fail('is @readonly, which always runs on a full server: leave @full out')
+  if (!script.readOnly && !script.full) fail(`writes and has no @full: it ${FULL}`)
+  if (script.full?.twin !== undefined && script.full.why.length !== 2)
+    fail(`@full runs as needs @full refused`)
   for (const type of script.returns.split('|')) {
     if (!(type in REPLY_TYPES))
       fail(`@returns names '${type}', not one of ${Object.keys(REPLY_TYPES).join(', ')}`)
   }
   checkBody(script, fail)
   return script
+}
+
+const FULL =
+  "must say '@full refused why' or '@full runs why', or of a part of its calls '@full runs as verb why'"
+
+/** Of a line `@full …`, with what the lines before it said; undefined when it is not one. */
+function fullOf(line: string, before: Full | undefined): Full | undefined {
+  const [, does, twin, why = ''] = /^@full (refused|runs)(?: as (\w+))? +(\S.*)$/.exec(line) ?? []
+  if (does === undefined || (does === 'refused' && twin !== undefined)) return undefined
+  if (before && (twin === undefined || before.runs || before.twin !== undefined)) return undefined
+  return { runs: does === 'runs' && twin === undefined, twin, why: [...(before?.why ?? []), why] }
 }
 
 type Node = { readonly type: string; readonly [key: string]: unknown }
@@ -165,7 +198,7 @@ function checkBody(script: LuaScript, fail: (what: string) => never): void {
 }
 
 const READING = new Set(
-  'MEMORY GET MGET HMGET HLEN ZMSCORE ZCOUNT ZSCAN XRANGE XREVRANGE XLEN XPENDING XINFO ZSCORE ZRANGE ZREVRANGE ZRANK ZREVRANK ZCARD HGET EXISTS TTL PTTL'.split(
+  'MEMORY TYPE GET MGET HMGET HLEN ZMSCORE ZCOUNT ZSCAN XRANGE XREVRANGE XLEN XPENDING XINFO ZSCORE ZRANGE ZREVRANGE ZRANK ZREVRANK ZCARD HGET EXISTS TTL PTTL'.split(
     ' ',
   ),
 )

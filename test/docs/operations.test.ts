@@ -1,8 +1,7 @@
-import { readFileSync } from 'node:fs'
-
 import { Redis } from 'ioredis'
 import { expect, test } from 'vitest'
 import { admit } from '../support/members.ts'
+import { documentedRights } from '../support/documented-user.ts'
 import { buriedOf } from '../support/orders.ts'
 
 import { connect, createLeaderboard, createNotifier, createRateLimiter, createStream } from '@penknife/core'
@@ -10,11 +9,9 @@ import { connect, createLeaderboard, createNotifier, createRateLimiter, createSt
 import { startRedis } from '../../scripts/redis/server.ts'
 
 test('the locked-down user of docs/operations.md can use every feature', async () => {
-  const text = readFileSync(new URL('../../docs/operations.md', import.meta.url), 'utf8')
-  const [, setuser = ''] = /```\nACL (SETUSER[^`]+)```/.exec(text) ?? []
   await using redis = await startRedis()
   const admin = new Redis(redis.url)
-  await admin.call('ACL', setuser.trim().split(/\s+/))
+  await admin.call('ACL', ['SETUSER', 'app', ...documentedRights()])
   const denied = async (): Promise<unknown> => admin.call('ACL', 'LOG')
 
   const penknife = connect(new Redis(redis.url, { username: 'app', password: 'secret', lazyConnect: true }))
@@ -31,6 +28,23 @@ test('the locked-down user of docs/operations.md can use every feature', async (
   expect(await board.top()).toHaveLength(1)
   expect(await board.around('ann')).toHaveLength(1)
   expect(await board.rank('ann')).toMatchObject({ rank: 1 })
+
+  const season = createLeaderboard<{ name: string }>(space, 'season', {
+    windows: { all: 'all-time', week: { calendar: 'week' }, day: { last: '1d', tolerance: '1m' } },
+    decimals: 0,
+    denseRanks: true,
+    remember: '1h',
+    events: { top: 1, overtaken: 1 },
+  })
+  await season.update([
+    { member: 'ann', increment: 2, id: 'a' },
+    { member: 'bob', increment: 1 },
+  ])
+  await season.describe('ann', { name: 'Ann' })
+  expect(await season.top(2, 1, { window: 'day', ranks: 'dense', data: true })).toHaveLength(2)
+  expect(await season.ranks(['ann', 'bob'], { window: 'week' })).toHaveLength(2)
+  expect([await season.percentile('ann'), await season.scoreAt(50), await season.count()]).toHaveLength(3)
+  expect([await season.undo('a'), await season.remove('bob')]).toEqual([true, true])
 
   const notifier = createNotifier(space)
   const events: unknown[] = []

@@ -26,6 +26,7 @@ test.each([
   ['docs/middleware.md', 'packages/http/src/rate-limit/options.ts', 'RateLimitOptions'],
   ['docs/middleware.md', 'packages/http/src/rate-limit/headers.ts', 'HeaderOptions'],
   ['docs/middleware.md', 'packages/http/src/leaderboard/options.ts', 'LeaderboardRouteOptions'],
+  ['docs/middleware.md', 'packages/http/src/request-log/options.ts', 'RequestLogOptions'],
   ['docs/leaderboards.md', BOARD, 'LeaderboardOptions'],
   ['docs/leaderboards.md', BOARD, 'Leaderboard'],
   ['docs/leaderboards.md', BOARD, 'CalendarWindow'],
@@ -48,6 +49,12 @@ test.each([
     'leaderboard(board, options)',
     'packages/http/src/leaderboard/options.ts',
     'LeaderboardRouteOptions',
+  ],
+  [
+    'docs/middleware.md',
+    'requestLog(stream, options)',
+    'packages/http/src/request-log/options.ts',
+    'RequestLogOptions',
   ],
 ])('the table of %s below "%s" has the options that there are', (page, heading, source, name) => {
   const [, section = ''] = read(page).split(`\n## ${heading}\n`)

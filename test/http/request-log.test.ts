@@ -1,3 +1,5 @@
+import { connect as connectSocket } from 'node:net'
+
 import {
   type Handler,
   PASS,
@@ -9,11 +11,19 @@ import { requestLogPlugin } from '@penknife/http/adapter'
 import { begin, call } from '@penknife/http/testkit'
 import { describe, expect, test } from 'vitest'
 
-import { until } from '../support/until.ts'
+import { deferred } from '../support/deferred.ts'
+import { sendAndReset } from '../support/reset.ts'
+import { nextTurn, until } from '../support/until.ts'
+import { warningsOf } from '../support/warnings.ts'
 import { frameworks } from './frameworks.ts'
 import { start, useFeatures } from './setup.ts'
 
 const features = useFeatures()
+const warnings = warningsOf('PENKNIFE_REQUEST_LOG')
+
+function fail(): never {
+  throw new Error('on purpose')
+}
 
 /** The log's entries, once there are this many. */
 async function entries(count: number): Promise<RequestEntry[]> {
@@ -112,6 +122,122 @@ describe.each(frameworks)('requestLog on $name', (adapter) => {
     expect(errors).toEqual([])
   })
 
+  test('an async skip is not waited for by the request, and decides; an async fields is waited for by the entry', async () => {
+    const held = deferred()
+    const handler = requestLogPlugin.setup(features.stream(), {
+      skip: async ({ path }) => {
+        await held.promise
+        return path === '/items/health'
+      },
+      fields: async ({ path }) => {
+        await nextTurn()
+        return { tag: `of ${path}` }
+      },
+    })
+    const { url } = await start(adapter, [handler])
+    for (const name of ['health', '7']) expect((await call(`${url}/items/${name}`)).status).toBe(200)
+    held.resolve()
+    expect(await entries(1)).toEqual([expect.objectContaining({ path: '/items/7', tag: 'of /items/7' })])
+  })
+
+  test.each([
+    ['throws', fail],
+    ['rejects', async () => fail()],
+    ['answers text', () => 'yes' as never],
+    ['resolves with a number', async () => 1 as never],
+  ])(
+    'a skip that %s reaches no request: that is reported once, and the request logged',
+    async (_how, skip) => {
+      const before = warnings.length
+      const { url, errors } = await start(adapter, [requestLogPlugin.setup(features.stream(), { skip })])
+      for (let nth = 0; nth < 2; nth++) expect((await call(`${url}/items/7`)).status).toBe(200)
+      expect(await entries(2)).toHaveLength(2)
+      await until('it is reported', () => warnings.length > before)
+      expect([errors, warnings.length - before]).toEqual([[], 1])
+      expect(warnings.at(-1)).toMatch(/requests that skip did not decide about are logged \(reported once\)/)
+    },
+  )
+
+  test.each([
+    ['throws', fail, /on purpose/],
+    ['rejects', async () => fail(), /on purpose/],
+    ['answers text', () => 'abc' as never, /the answer of requestLog fields is "abc": return an object/],
+    ['answers a list', () => ['abc'], /the answer of requestLog fields is an array: return an object/],
+    ['answers nothing', () => undefined as never, /the answer of requestLog fields is undefined/],
+  ])('a fields that %s loses the entry, which onError is given', async (_how, fields, message) => {
+    const told: [string, number][] = []
+    const options: RequestLogOptions = { fields, onError: (error, lost) => told.push([String(error), lost]) }
+    const { url, errors } = await start(adapter, [requestLogPlugin.setup(features.stream(), options)])
+    expect((await call(`${url}/items/7`)).status).toBe(200)
+    await until('it is reported', () => told.length === 1)
+    expect(told).toEqual([[expect.stringMatching(message), 1]])
+    expect([errors, await features.stream().read()]).toEqual([[], []])
+  })
+
+  test.each([
+    ['throws', fail],
+    ['rejects', async () => fail()],
+  ])('an onError that %s is reported once and reaches nobody', async (_how, onError) => {
+    const before = warnings.length
+    const broken: RequestStream = { add: fail }
+    const { url, errors } = await start(adapter, [requestLogPlugin.setup(broken, { onError })])
+    for (let nth = 0; nth < 2; nth++) expect((await call(`${url}/items/7`)).status).toBe(200)
+    await until('it is reported', () => warnings.length > before)
+    await nextTurn()
+    expect([errors, warnings.length - before]).toEqual([[], 1])
+    expect(warnings.at(-1)).toMatch(/the request log's onError failed \(reported once\): on purpose/)
+  })
+
+  test('what a client sends cannot fake a line, drive a terminal or show its password', async () => {
+    const logged: RequestEntry[] = []
+    const { url } = await start(adapter, [
+      requestLogPlugin.setup({ add: async (entry) => logged.push(entry) }),
+    ])
+    const { port } = new URL(url)
+    const socket = connectSocket(Number(port), '127.0.0.1')
+    // As bytes: U+0085 ends a line, U+009B begins an escape sequence.
+    const agent = 'a\u0085b\u009b31mc\td'
+    socket.write(
+      Buffer.from(
+        `GET http://ann:secret@test/items/7?k=1 HTTP/1.1\r\nHost: test\r\nUser-Agent: ${agent}\r\nConnection: close\r\n\r\n`,
+        'latin1',
+      ),
+    )
+    socket.resume()
+    await until('it is logged', () => logged.length === 1)
+    expect(logged[0]).toMatchObject({ path: '/items/7', userAgent: 'a\ufffdb\ufffd31mc\ufffdd' })
+    expect(JSON.stringify(logged)).not.toContain('secret')
+  })
+
+  test('connections that are reset at once fill the log with ten entries a second', async () => {
+    const logged: RequestEntry[] = []
+    const told: string[] = []
+    let seen = 0
+    const log = requestLogPlugin.setup(
+      { add: async (entry) => logged.push(entry) },
+      { onError: (error, lost) => told.push(`${String(error)} ${lost}`) },
+    )
+    const counted: Handler = (exchange) => {
+      seen++
+      return log(exchange)
+    }
+    const { url } = await start(adapter, [counted])
+    const began = performance.now()
+    await Promise.all(Array.from({ length: 40 }, () => sendAndReset(url)))
+    await until('all were seen', () => seen === 40)
+    const most = 10 * (1 + Math.floor((performance.now() - began) / 1000))
+    await nextTurn()
+    expect(logged.length).toBeGreaterThan(0)
+    expect(logged.length).toBeLessThanOrEqual(most)
+    expect(told[0]).toBe(
+      'Error: more than 10 connections a second are reset at once; their further requests are not logged 1',
+    )
+    // Others are logged meanwhile.
+    const before = logged.length
+    expect((await call(`${url}/items/7`)).status).toBe(200)
+    await until('it is logged', () => logged.length === before + 1)
+  })
+
   test('skip leaves requests out, fields adds to an entry', async () => {
     const handler = requestLogPlugin.setup(features.stream(), {
       skip: (exchange) => exchange.path === '/items/health',
@@ -151,6 +277,12 @@ test('wrong options are refused at set-up', () => {
     () =>
       requestLogPlugin.setup(features.stream(), options)
   expect(refused({ field: () => ({}) })).toThrow(/did you mean 'fields'/)
-  expect(refused({ maxPending: 0 })).toThrow(/maxPending is 0: give a whole number from 1/)
+  for (const maxPending of [0, 1.5, '9', 1e9, Infinity])
+    expect(refused({ maxPending })).toThrow(
+      /requestLog maxPending is .*: give a whole number from 1 to 1000000/,
+    )
+  for (const name of ['skip', 'fields', 'maxPending', 'onError'])
+    expect(refused({ [name]: null })).toThrow(`${name} is null: give a value, or leave it out`)
+  expect(() => requestLogPlugin.setup(features.stream(), null as never)).toThrow(/requestLog options is null/)
   expect(refused({ skip: true })).toThrow(/requestLog skip is true: give a function/)
 })

@@ -1,5 +1,9 @@
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+
 import { createLeaderboard, type Leaderboard } from '@penknife/core'
-import { expect, test } from 'vitest'
+import { expect, onTestFinished, test } from 'vitest'
 
 import { openReady } from '../support/connect.ts'
 import { runProgram } from '../support/program.ts'
@@ -26,12 +30,13 @@ interface Writer {
 }
 
 /** Lets a process write until some hundred calls were answered, and kills it amid others. */
-async function killed(name: string): Promise<Writer> {
+async function killed(name: string, folder: string): Promise<Writer> {
+  const file = join(folder, name)
   await using program = runProgram(
     'test/support/programs/board-writer.ts',
     {},
     [],
-    [bench.server.url, JSON.stringify(OPTIONS), name],
+    [bench.server.url, JSON.stringify(OPTIONS), name, file],
   )
   await program.printed(/enough/)
   await program.kill('SIGKILL')
@@ -41,8 +46,8 @@ async function killed(name: string): Promise<Writer> {
     undoing: new Set<string>(),
     undone: new Set<string>(),
   }
-  for (const line of (await program.ended).output.split('\n')) {
-    if (!line.startsWith('{')) continue
+  for (const line of (await readFile(file, 'utf8')).split('\n')) {
+    if (line === '') continue
     const said = JSON.parse(line) as Readonly<Record<string, string>>
     if (said['made']) writer.made.set(said['made'], said)
     for (const what of ['answered', 'undoing', 'undone'] as const)
@@ -96,9 +101,11 @@ async function logged(window: string): Promise<{ log: object; sums: object }> {
 test('processes that are killed leave what was confirmed and some of what was not, in every window alike, and a repetition counts once', async () => {
   const penknife = await openReady(pattern(bench.server.url), { deadline: '30s' })
   const board = createLeaderboard(penknife.space('shop'), 'points', OPTIONS)
+  const folder = await mkdtemp(join(tmpdir(), 'penknife-boards-'))
+  onTestFinished(() => rm(folder, { recursive: true }))
   const writers: Writer[] = []
   for (let round = 0; round < (LONG ? 10 : 1); round++) {
-    writers.push(...(await Promise.all(['a', 'b', 'c'].map((name) => killed(`${round}${name}`)))))
+    writers.push(...(await Promise.all(['a', 'b', 'c'].map((name) => killed(`${round}${name}`, folder)))))
   }
   // They died amid their calls.
   for (const { made, answered } of writers) expect(made.size).toBeGreaterThan(answered.size)

@@ -221,7 +221,15 @@ describe('take', () => {
     checkError(await failure(take(subject)), 'subject', /^subject is .*: give 1 to 1024 characters/)
   })
 
-  test.each([Number.NaN, -1, 0.5, 4, Infinity, '1', null])(
+  test('refuses null for a cost', async () => {
+    checkError(
+      await failure(take('ann', { cost: null })),
+      'cost',
+      /^cost is null: give a value, or leave it out/,
+    )
+  })
+
+  test.each([Number.NaN, -1, 0.5, 4, Infinity, '1'])(
     'refuses cost %j, with 3 as the smallest burst',
     async (cost) => {
       checkError(

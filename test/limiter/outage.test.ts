@@ -134,14 +134,17 @@ test('too many waiting calls are decided by the policy too', async () => {
   expect(decisions.map(({ decidedBy }) => decidedBy)).toEqual(['policy', 'policy', 'policy'])
 })
 
-test('what Redis refuses for another reason is an error under every policy', async () => {
+test('what Redis refuses for another reason is decided by the policy too', async () => {
   const penknife = await openReady(pattern(bench.server.url))
   const rules = [{ name: 'r', limit: 5, window: '1m' }] as const
-  const limiter = createRateLimiter(penknife.space('shop'), { name: 'api', rules, deadline: '5s' })
-  await limiter.take('ann')
+  const make = (whenUnavailable: 'open' | 'closed' | 'throw') =>
+    createRateLimiter(penknife.space('shop'), { name: 'api', rules, deadline: '5s', whenUnavailable })
+  await make('throw').take('ann')
   const [key] = (await bench.raw.keys('pk1:*')) as [string]
   await bench.raw.multi().del(key).lpush(key, 'x').exec()
-  expect(await failure(limiter.take('ann'))).toMatchObject({ code: 'PENKNIFE_REJECTED' })
+  expect(await make('open').take('ann')).toMatchObject({ allowed: true, decidedBy: 'policy' })
+  expect(await make('closed').take('ann')).toMatchObject({ allowed: false, decidedBy: 'policy' })
+  expect(await failure(make('throw').take('ann'))).toMatchObject({ code: 'PENKNIFE_REJECTED' })
 })
 
 test('a Redis that is full is an outage like another: the policy answers', async () => {

@@ -34,7 +34,7 @@ test('what was read before the channel is followed again does not make sure that
     },
     onClose: () => () => {},
   }
-  const control = createControl('main', runtime as unknown as Runtime)
+  const control = createControl('main', runtime as unknown as Runtime, () => {})
   const told: string[] = []
   const listener: Listener = {
     user: 'ann',

@@ -17,12 +17,13 @@ function historyOf(
   return {
     since: async (...asked) => toStretch('room', await since(...asked)),
     top: () => Promise.reject(new Error('nobody asks')),
+    end: () => Promise.reject(new Error('nobody asks')),
   }
 }
 
 const id = (offset: number): string => (offset === 0 ? '7-0' : `7-${offset}-aaaaaa`)
 
-const live = (at: number): LiveEvent => parseLive('room', `${id(at)}\nm\n0`)
+const live = (at: number): LiveEvent => parseLive('room', `${id(at)}\nm\n0`)!
 
 const kept = (at: number): [string, string, string, string] => [id(at), '', 'm', '0']
 

@@ -40,6 +40,16 @@ test('too few replicas: the call fails and says that it was carried out but is n
   expect(await raw.get(COUNTER)).toBe('1')
 })
 
+test('the first call on a connection fails after one WAIT, not after two: its script is not known there', async () => {
+  const { master, raw } = await startPair()
+  const penknife = await openReady(pattern(master.url), { deadline: 1000 })
+  const started = performance.now()
+  const error = await failure(safely(penknife.space('shop'), { fsynced: false, replicas: 2 })())
+  expect(error).toMatchObject({ code: 'PENKNIFE_NOT_DURABLE' })
+  expect(performance.now() - started).toBeLessThan(1800)
+  expect(await raw.get(COUNTER)).toBe('1')
+})
+
 test('the calls of one turn share one WAIT, and those made meanwhile share the next', async () => {
   const { master, replica, raw } = await startPair()
   const count = safely((await openReady(pattern(master.url))).space('shop'))

@@ -11,6 +11,7 @@ import * as generated from '../../packages/core/src/redis/scripts.gen.ts'
 const HEADER = [
   '--- Does something.',
   '-- @batch 8',
+  '-- @full refused it adds a key',
   '-- @include now',
   '-- @shared keep     how many',
   '-- @item key place  a string',
@@ -42,6 +43,7 @@ describe('a header is held against its body', () => {
       doc: ['Does something.'],
       batch: 8,
       readOnly: false,
+      full: { runs: false, twin: undefined, why: ['it adds a key'] },
       includes: ['now'],
       shared: [{ name: 'keep', doc: 'how many' }],
       keys: [{ name: 'place', doc: 'a string' }],
@@ -132,11 +134,26 @@ describe('a header is held against its body', () => {
       { return: '  return redis.call("time")[1] + #text' },
       /reads the clock by itself/,
     ],
-    ['@readonly and writes', { '-- @batch': '-- @batch 8\n-- @readonly' }, /is @readonly and calls SET/],
+    [
+      '@readonly and writes',
+      { '-- @batch': '-- @batch 8\n-- @readonly', '-- @full': undefined },
+      /is @readonly and calls SET/,
+    ],
+    ['a writing one without @full', { '-- @full': undefined }, /writes and has no @full/],
+    [
+      'a reading one with @full',
+      { '-- @batch': '-- @batch 8\n-- @readonly' },
+      /@readonly, which always runs/,
+    ],
+    ['@full without a reason', { '-- @full': '-- @full runs' }, /must say '@full refused why'/],
+    ['@full of another kind', { '-- @full': '-- @full maybe it adds a key' }, /must say '@full refused why'/],
+    ['@full twice', { '-- @full': '-- @full runs it frees\n-- @full refused it adds' }, /must say '@full/],
+    ['a twin of what runs anyway', { '-- @full': '-- @full runs as free it frees' }, /needs @full refused/],
     [
       '@readonly and writes by pcall',
       {
         '-- @batch': '-- @batch 8\n-- @readonly',
+        '-- @full': undefined,
         'redis.call': '  redis.pcall("set", place, text, "PX", keep + now)',
       },
       /is @readonly and calls SET/,
@@ -157,8 +174,8 @@ describe('a header is held against its body', () => {
       'local function': 'local function item(text)',
     })
     expect(parse(shared)).toMatchObject({ sharedKeys: { name: 'place', doc: 'sorted sets' }, keys: [] })
-    const both = source({ '-- @item key': '-- @shared keys more sorted sets\n-- @item key place a string' })
-    expect(() => parse(both)).toThrow(/@shared keys and an @item key/)
+    const many = source({ '-- @item key': '-- @shared keys more sorted sets\n-- @item keys place a string' })
+    expect(() => parse(many)).toThrow(/@shared keys and @item keys/)
     const none = source({
       '-- @item key': '-- @shared keys place sorted sets',
       '-- @item arg': undefined,
@@ -207,6 +224,16 @@ describe('a header is held against its body', () => {
       'redis.call': "  redis.call('SET', place, text, 'PX', keep + nowhere)",
     })
     expect(() => buildScript(parseScript('test/script', text))).toThrow(/nowhere/)
+  })
+
+  test('what Redis does with it on a full server is its shebang, and a twin has the other one', () => {
+    const built = (full: string): string =>
+      buildScript(parseScript('test/script', source({ '-- @full': full }))).text.split('\n')[0] as string
+    expect(built('-- @full refused it adds a key')).toBe('#!lua')
+    expect(built('-- @full runs it frees')).toBe('#!lua flags=allow-oom')
+    const text = (name: string): string => buildScripts().find((script) => script.name === name)?.text ?? ''
+    expect(text('limiter/block')).toMatch(/^#!lua\n/)
+    expect(text('limiter/unblock')).toBe(text('limiter/block').replace('#!lua', '#!lua flags=allow-oom'))
   })
 
   test('an error names the file', () => {

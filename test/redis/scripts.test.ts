@@ -1,8 +1,9 @@
 import { Cluster, type Redis } from 'ioredis'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 
 import type { Arg, Script, SharedArg } from '../../packages/core/src/redis/script.ts'
 import * as generated from '../../packages/core/src/redis/scripts.gen.ts'
+import { documentedCommands } from '../support/documented-user.ts'
 import { pattern, useCluster, useRedis } from '../support/redis.ts'
 import { type Sample, SAMPLES } from '../support/samples.ts'
 import { testScript } from '../support/scripts.ts'
@@ -67,7 +68,38 @@ describe('every script', () => {
   })
 })
 
-describe('run by a user who may touch only the keys of the call', () => {
+/** What a script names as the command of a call, in small letters; with its subcommand where it has one. */
+function commandsOf(text: string): string[] {
+  const called = [...text.matchAll(/\bp?call\(\s*'(\w+)'(?:, '([A-Z]+)')?/g)]
+  // `call` may be redis.call under a shorter name. A call whose arguments are put together in a table first, or whose command is an argument.
+  const built = [...text.matchAll(/= \{ '(X[A-Z]+)',/g)]
+  const given = /redis\.call\(order/.test(text)
+    ? [
+        ['', 'XRANGE'],
+        ['', 'XREVRANGE'],
+      ]
+    : []
+  return [...called, ...built, ...given].map(([, command = '', sub]) =>
+    /^(XINFO|XGROUP|MEMORY|PUBSUB)$/.test(command) && sub
+      ? `${command}|${sub}`.toLowerCase()
+      : command.toLowerCase(),
+  )
+}
+
+test.each(scripts.map((script) => [script.name, script] as const))(
+  '%s calls nothing that the documented user may not call',
+  (_, { text }) => {
+    const allowed = new Set(documentedCommands())
+    const commands = commandsOf(text)
+    expect(commands.length).toBeGreaterThan(0)
+    const missing = commands.filter(
+      (command) => !allowed.has(`+${command}`) && !allowed.has(`+${command.split('|')[0]}`),
+    )
+    expect(missing, 'add it to the ACL in docs/operations.md').toEqual([])
+  },
+)
+
+describe('run by the documented user, who may touch only the keys of the call', () => {
   const bench = useRedis()
 
   /** Runs as that user, who may only read where the script says that it only reads. */
@@ -80,7 +112,8 @@ describe('run by a user who may touch only the keys of the call', () => {
       ...sample.item.slice(0, sample.item.length - script.args.length),
     ].map((key) => `${access}${String(key)}`)
     const channels = (sample.channels ?? []).map((channel) => `&${channel}`)
-    const rights = ['reset', 'on', '>x', '+@all', 'resetchannels', ...keys, ...channels]
+    const commands = [...documentedCommands(), '+eval_ro']
+    const rights = ['reset', 'on', '>x', '-@all', ...commands, 'resetchannels', ...keys, ...channels]
     await bench.raw.call('ACL', 'SETUSER', 'confined', ...rights)
     const user = pattern(bench.server.url, { username: 'confined', password: 'x' })
     try {
@@ -107,7 +140,7 @@ describe('run by a user who may touch only the keys of the call', () => {
 -- @item key mine    a string
 -- @returns integer  nothing of use
 local function item(mine)
-  return redis.call('INCR', mine .. ':other')
+  return redis.call('DEL', mine .. ':other')
 end
 `
     const stray = testScript('test/stray', source)
@@ -121,6 +154,64 @@ end
     const refused = runConfined(nudge, { ...sample, channels: ['another'] }, 1)
     await expect(refused).rejects.toThrow(/script can't publish|No permissions to access a channel/)
   })
+})
+
+/** What its header says of a full server: `@full`. */
+function runsWhenFull({ text }: AnyScript): boolean {
+  return text.startsWith('#!lua flags=')
+}
+
+describe('on a server whose memory is full', () => {
+  const bench = useRedis({ args: ['--enable-debug-command', 'yes'] })
+  afterEach(() => bench.raw.config('SET', 'maxmemory', 0))
+
+  test.each(cases)('$name: runs or is refused whole, as its header says', async ({ script, sample }) => {
+    await prepare(bench.raw, sample)
+    await bench.raw.config('SET', 'maxmemory', 1)
+    const before = await bench.raw.call('DEBUG', 'DIGEST')
+    const reply = bench.raw.call('eval', evalOf(script, sample, 2))
+    if (runsWhenFull(script)) {
+      const replies = (await reply) as unknown[]
+      expect(replies.filter((each) => each instanceof Error)).toEqual([])
+    } else {
+      await expect(reply).rejects.toThrow(/OOM/)
+      expect(await bench.raw.call('DEBUG', 'DIGEST')).toBe(before)
+    }
+  })
+})
+
+describe('where a key holds another type', () => {
+  const bench = useRedis({ args: ['--enable-debug-command', 'yes'] })
+
+  /** Keys of the sample, each once. */
+  function keysOf(script: AnyScript, sample: Sample): string[] {
+    const own = sample.item.slice(0, sample.item.length - script.args.length)
+    return [...new Set([...sharedKeysOf(script, sample), ...own.map(String)])]
+  }
+
+  test.each(cases.filter(({ script }) => !script.name.startsWith('leaderboard/')))(
+    '$name: a call that fails wrote nothing',
+    async ({ script, sample }) => {
+      for (const key of keysOf(script, sample)) {
+        for (const spoil of [
+          ['SET', key, 'x'],
+          ['RPUSH', key, 'x'],
+        ]) {
+          await bench.raw.flushall()
+          await prepare(bench.raw, sample)
+          await bench.raw.del(key)
+          await bench.raw.call(...(spoil as [string, ...string[]]))
+          const before = await bench.raw.call('DEBUG', 'DIGEST')
+          const failed = await bench.raw.call('eval', evalOf(script, sample)).then(
+            () => false,
+            () => true,
+          )
+          const after = await bench.raw.call('DEBUG', 'DIGEST')
+          if (failed) expect(after, `wrote, though ${key} is a ${spoil[0]}`).toBe(before)
+        }
+      }
+    },
+  )
 })
 
 describe('on a cluster', () => {

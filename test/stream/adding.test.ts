@@ -1,5 +1,5 @@
 import { createStream } from '@penknife/core'
-import { expect, test } from 'vitest'
+import { expect, onTestFinished, test, vi } from 'vitest'
 
 import { failure, openReady } from '../support/connect.ts'
 import { deferred } from '../support/deferred.ts'
@@ -52,6 +52,54 @@ test('after its window a key adds again, and its memory is gone', async () => {
   expect(await stream.add(1, { key: 'order-1', window: 50 })).not.toBe(first)
 })
 
+test('a key holds until its entry is due, however short its window', async () => {
+  const stream = await openOrders(bench)
+  const holds = async (key: string): Promise<number> => bench.raw.pttl(`${ORDERS}:once:${key}`)
+  await stream.add(1, { key: 'delayed', window: '1s', delay: '2h' })
+  await stream.add(1, { key: 'at', at: Date.now() + 7_200_000 })
+  await stream.add(1, { key: 'short', window: '3h', delay: '2h' })
+  await stream.add(1, { key: 'past', window: '1h', at: 1000 })
+  for (const [key, hours] of [
+    ['delayed', 2],
+    ['at', 2],
+    ['short', 3],
+    ['past', 1],
+  ] as const) {
+    expect(await holds(key)).toBeGreaterThan(hours * 3_600_000 - 60_000)
+    expect(await holds(key)).toBeLessThan(hours * 3_600_000 + 60_000)
+  }
+})
+
+test('keys that differ only in half an emoji are refused, so that they are not taken for one', async () => {
+  const stream = await openOrders(bench)
+  const [emoji, word] = ['mail:ann😀', 'mail:ann𠀀']
+  for (const key of [emoji.slice(0, -1), word.slice(0, -1), `${emoji.slice(0, -1)}${'x'.repeat(100)}`]) {
+    const refused = { code: 'PENKNIFE_INVALID', option: 'key', fate: 'not-done' }
+    expect(await failure(stream.add(1, { key }))).toMatchObject(refused)
+    expect(await failure(stream.addMany([1], { key: () => key }))).toMatchObject(refused)
+  }
+  expect(await bench.raw.exists(ORDERS)).toBe(0)
+  expect(await stream.add(1, { key: emoji })).not.toBe(await stream.add(1, { key: word }))
+})
+
+test('a payload with half an emoji comes as it was', async () => {
+  const stream = await openOrders<{ name: string }>(bench)
+  const payload = { name: 'ann😀'.slice(0, 4) }
+  await stream.add(payload)
+  const seen: unknown[] = []
+  const { saw } = startWorker(
+    stream,
+    'billing',
+    (delivery) => {
+      seen.push(delivery.payload)
+      if (delivery.attempt === 1) throw new Error('again')
+    },
+    { retryDelay: 0 },
+  )
+  await saw('done')
+  expect(seen).toEqual([payload, payload])
+})
+
 test('an add of unknown fate can be repeated with its key', async () => {
   const proxy = await startProxy(bench.server)
   const penknife = await openReady(pattern(proxy.url), { deadline: 300 })
@@ -85,6 +133,18 @@ test('an entry with a delay is in the stream at once, and handled when its time 
   expect(seen[2]!.at - started).toBeGreaterThanOrEqual(399)
   expect(of('delayed').map(({ id: each }) => each)).toContain(id)
   expect(await bench.raw.exists(laterOf('billing'))).toBe(0)
+})
+
+test("only Redis' clock says when an entry is due", async () => {
+  const stream = await openOrders(bench)
+  vi.useFakeTimers({ toFake: ['Date'], now: Date.now() - 60_000 })
+  onTestFinished(() => void vi.useRealTimers())
+  const { saw, of } = startWorker(stream, 'billing', () => {})
+  await stream.add(1, { delay: 300 })
+  await saw('delayed')
+  expect(of('done')).toEqual([])
+  // A worker that goes by its own clock looks again after ten seconds.
+  await until('it was handled', () => of('done').length === 1, 5000)
 })
 
 test('an entry whose time is past is handled at once', async () => {

@@ -2,8 +2,10 @@ import type { DeadLetter, Stream } from '@penknife/core'
 import { expect, test } from 'vitest'
 
 import { failure } from '../support/connect.ts'
-import { deadOf, openOrders, ORDERS } from '../support/orders.ts'
+import { buriedOf, deadOf, laterOf, openOrders, ORDERS } from '../support/orders.ts'
 import { callsOf, useRedis } from '../support/redis.ts'
+import { until } from '../support/until.ts'
+import { startWorker } from '../support/workers.ts'
 
 const bench = useRedis()
 const READY = `${ORDERS}:ready:billing`
@@ -149,4 +151,30 @@ test.each([
     option,
   })
   expect(await collect(deadLetters.list())).toEqual([1])
+})
+
+test('what was due and cannot be read becomes a dead letter, and what is due beside it is handled once', async () => {
+  const stream = await open()
+  const handled: number[] = []
+  const spoiled = ['not msgpack at all', 'x', '', '\u00c1', '\u0093\u00a31-1\u0001\u0001']
+  await stream.add(1, { delay: 50 })
+  const worker = startWorker(stream, 'billing', ({ payload }) => handled.push(payload), { lease: 200 })
+  await worker.saw('delayed')
+  for (const [at, member] of spoiled.entries())
+    await bench.raw.zadd(laterOf('billing'), at, Buffer.from(member, 'latin1'))
+  await stream.add(2, { delay: 1 })
+  await until('all of it is somewhere', async () => (await bench.raw.zcard(laterOf('billing'))) === 0)
+  await worker.saw('dead', spoiled.length)
+  await until('the good ones are handled', () => handled.length >= 2)
+  expect(handled.toSorted((a, b) => a - b)).toEqual([1, 2])
+  const letters = await buriedOf(stream, 'billing')
+  expect(letters.map(({ id, why, attempts }) => ({ id, why, attempts }))).toEqual(
+    spoiled.map(() => ({ id: '0-0', why: 'invalid', attempts: 0 })),
+  )
+  expect(letters.map(({ json }) => json)).toContain('not msgpack at all')
+  expect(worker.of('trouble')).toEqual([])
+  // Requeued it ends there again, and runs nothing.
+  await stream.group('billing').deadLetters.requeue({})
+  await worker.saw('dead', 2 * spoiled.length)
+  expect(handled).toHaveLength(2)
 })

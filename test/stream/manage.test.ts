@@ -1,3 +1,5 @@
+import { setTimeout as delay } from 'node:timers/promises'
+
 import { createStream, type DeadLetter, type Space, type Stream } from '@penknife/core'
 import { describe, expect, test } from 'vitest'
 
@@ -17,7 +19,7 @@ import {
   readyOf,
 } from '../support/orders.ts'
 import { pattern, useRedis } from '../support/redis.ts'
-import { nextTurn, until } from '../support/until.ts'
+import { LONG, nextTurn, until } from '../support/until.ts'
 import { startWorker, startWorkerProcess } from '../support/workers.ts'
 
 const bench = useRedis()
@@ -144,6 +146,40 @@ describe('reset', () => {
 })
 
 describe('drop', () => {
+  test('a worker with nothing to do gives a sign of life with each of its looks', async () => {
+    const stream = await openOrders(bench, LOG)
+    const { worker } = startWorker(stream, 'billing', () => {}, { lease: 300 })
+    const idleMs = async (): Promise<number> => {
+      const [group] = (await stream.stats({ over: 0 })).groups
+      return group?.consumers.find(({ name }) => name === worker.consumer)?.idleMs ?? Infinity
+    }
+    await until('it is there', async () => (await idleMs()) < Infinity)
+    // On Redis 7.0 its blocking reads, which find nothing, are none.
+    for (let times = 0; times < 3; times++) {
+      let before = 0
+      await until('a younger sign of life', async () => {
+        const now = await idleMs()
+        const younger = now < before
+        before = now
+        return younger
+      })
+    }
+  })
+
+  test.runIf(LONG)(
+    'a group whose worker had nothing to do for longer than 30 s is served, and not dropped',
+    async () => {
+      const stream = await openOrders(bench, LOG)
+      const { worker } = startWorker(stream, 'billing', () => {})
+      await delay(35_000)
+      expect((await stream.stats({ over: 0 })).groups[0]).toMatchObject({ served: true })
+      expect(await failure(stream.group('billing').drop())).toMatchObject({ code: 'PENKNIFE_IN_USE' })
+      await worker.close()
+      expect(await stream.group('billing').drop()).toBe(true)
+    },
+    60_000,
+  )
+
   test('waits for the workers to be closed', async () => {
     const stream = await openOrders(bench, LOG)
     await addNumbers(stream, 10)

@@ -1,5 +1,8 @@
+import { runInNewContext } from 'node:vm'
+
 import { createStream, type StandardSchema, type Stream } from '@penknife/core'
 import { expect, test } from 'vitest'
+import { z } from 'zod'
 
 import { failure, openReady } from '../support/connect.ts'
 import { buriedOf, ORDERS } from '../support/orders.ts'
@@ -71,3 +74,41 @@ test.each([
     expect((await stream.read()).at(-1)?.payload).toEqual({ amount: '7' })
   },
 )
+
+test('a payload that fits as it was given, and not as it arrives, is refused at add', async () => {
+  const penknife = await openReady(pattern(bench.server.url))
+  const dates = createStream(penknife.space('shop'), 'orders', { schema: z.object({ at: z.date() }) })
+  const error = await failure(dates.add({ at: new Date() }))
+  expect(error).toMatchObject({ code: 'PENKNIFE_INVALID', option: 'payload', fate: 'not-done' })
+  expect(error.message).toMatch(
+    /payload, as it arrives as JSON, does not fit the schema: at: .*expected date/,
+  )
+  expect(await bench.raw.exists(ORDERS)).toBe(0)
+
+  const texts = createStream(penknife.space('shop'), 'orders', { schema: z.object({ at: z.coerce.date() }) })
+  const at = new Date(1_700_000_000_000)
+  const seen: unknown[] = []
+  const { saw } = startWorker(texts, 'billing', ({ payload }) => seen.push(payload))
+  await texts.add({ at })
+  await saw('done')
+  expect(seen).toEqual([{ at }])
+})
+
+test.each([
+  ['nothing', undefined],
+  ['null', null],
+  ['issues that are no list', { issues: 'wrong' }],
+])('a schema that answers %s is at fault, whatever it checked', async (_, answer) => {
+  const schema = { '~standard': { version: 1, vendor: 'test', validate: () => answer } }
+  const penknife = await openReady(pattern(bench.server.url))
+  const stream = createStream<number>(penknife.space('shop'), 'orders', { schema: schema as never })
+  expect((await failure(stream.add(1))).message).toMatch(/a Standard Schema answers/)
+})
+
+test('a schema may answer with the promise of another realm', async () => {
+  const later: unknown = runInNewContext(`Promise.resolve({ issues: [{ message: 'no' }] })`)
+  const schema = { '~standard': { version: 1, vendor: 'test', validate: () => later } }
+  const penknife = await openReady(pattern(bench.server.url))
+  const stream = createStream<number>(penknife.space('shop'), 'orders', { schema: schema as never })
+  expect((await failure(stream.add(1))).message).toMatch(/payload does not fit the schema: no/)
+})

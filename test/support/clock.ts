@@ -6,10 +6,10 @@ import { constantName } from '../../scripts/lua/generate.ts'
 import { asScript } from './scripts.ts'
 
 /** Where the settable clock keeps its time; outside of what penknife names. */
-const KEY = 'test:clock'
+export const CLOCK_KEY = 'test:clock'
 
 /** Stands in for lua/_lib/now.lua. */
-const SETTABLE = `local now = tonumber(redis.call('GET', '${KEY}'))`
+const SETTABLE = `local now = tonumber(redis.call('GET', '${CLOCK_KEY}'))`
 
 /**
  * The generated scripts with a clock that the test sets. A test file that wants it says, at its top:
@@ -36,7 +36,7 @@ export function createClock(raw: Redis): Clock {
   let now = 0
   async function set(us: number): Promise<void> {
     now = us
-    await raw.set(KEY, us)
+    await raw.set(CLOCK_KEY, us)
   }
   return {
     get now() {

@@ -36,6 +36,9 @@ const [distinct, data, ids, idlog] = [
 ]
 const history = keys.history('live', 'room')
 const live = keys.live('live', 'room')
+const control = keys.control('live')
+const controlLive = keys.controlLive('live')
+const next = keys.beginnings('live')
 const held = keys.held('live', 'ann')
 const processes = keys.processes('live')
 const shard = keys.shard('ann')
@@ -184,6 +187,7 @@ export const SAMPLES: Readonly<Record<string, readonly Sample[]>> = {
     { returns: 'integer', shared: everything, item: ['[["i","ann",5]]', 0, 0], before: LATE },
   ],
   'limiter/block': [{ returns: 'integer', item: [limiter, 1_000_000, 'abuse'] }],
+  'limiter/unblock': [{ returns: 'integer', item: [limiter, 0, ''], before: [stateOf(0)] }],
   'limiter/charge': [
     {
       returns: 'list',
@@ -221,6 +225,11 @@ export const SAMPLES: Readonly<Record<string, readonly Sample[]>> = {
     { returns: 'string', shared: [TWO_RULES], item: [limiter, 1], before: [stateOf(0)] },
     { returns: 'null', shared: [TWO_RULES], item: [limiter, 1], before: [stateOf(2)] },
   ],
+  'notifier/end': [
+    { returns: 'string', item: [history, next] },
+    { returns: 'string', item: [history, next], before: EVENTS },
+  ],
+  'notifier/keep': [{ returns: 'integer', shared: [60_000], item: [history], before: EVENTS }],
   'notifier/nudge': [
     {
       returns: 'integer',
@@ -241,16 +250,24 @@ export const SAMPLES: Readonly<Record<string, readonly Sample[]>> = {
   'notifier/publish': [
     {
       returns: 'string',
-      shared: [100, 60_000, 0, 1000],
+      shared: [[next], 100, 60_000, 0, 1000],
       item: [history, history, live, 'type', '{}', '', 0],
       channels: [live],
     },
     {
       returns: 'string',
-      shared: [100, 60_000, 1000, 1000],
+      shared: [[next], 100, 60_000, 1000, 1000],
       item: [history, keys.published('live', 'room', 'x'), live, 'type', '{}', 'price', 5000],
       before: EVENTS,
       channels: [live],
+    },
+  ],
+  'notifier/revoke': [
+    {
+      returns: 'string',
+      shared: [[next], 10_000, 60_000, 0, 1000],
+      item: [control, control, controlLive, 'revoke', '{"user":"ann"}', '', 0],
+      channels: [controlLive],
     },
   ],
   'notifier/release': [
@@ -261,8 +278,9 @@ export const SAMPLES: Readonly<Record<string, readonly Sample[]>> = {
     },
   ],
   'notifier/since': [
-    { returns: 'list', shared: [0], item: [history, '5-1-bf5d3a', 10], before: EVENTS },
-    { returns: 'list', shared: [1000], item: [history, '-', 10], before: EVENTS },
+    { returns: 'list', shared: [0], item: [history, next, '5-1-bf5d3a', 10], before: EVENTS },
+    { returns: 'list', shared: [1000], item: [history, next, '-', 10], before: EVENTS },
+    { returns: 'list', shared: [0], item: [history, next, '5-0', 10], before: [['ZADD', next, 5, history]] },
   ],
   'notifier/top': [{ returns: 'string', item: [history], before: EVENTS }],
   'stream/add': [

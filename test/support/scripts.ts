@@ -16,12 +16,15 @@ export function asScript(built: BuiltScript): Script<readonly SharedArg[], reado
   }
 }
 
-/** A script of a test's own, built as the published ones are. */
+/** A script of a test's own, built as the published ones are. One that does not say otherwise is refused on a full server. */
 export function testScript<Shared extends readonly SharedArg[], Item extends readonly Arg[], Result>(
   name: string,
   source: string,
 ): Script<Shared, Item, Result> {
-  return asScript(buildScript(parseScript(name, source))) as Script<Shared, Item, Result>
+  const full = /^-- @(full|readonly)/m.test(source)
+    ? source
+    : source.replace('-- @batch', '-- @full refused it writes\n-- @batch')
+  return asScript(buildScript(parseScript(name, full))) as Script<Shared, Item, Result>
 }
 
 /** Adds to a counter and replies with its new value: shows whether, how often and in what order items ran. */

@@ -15,7 +15,8 @@ export const ERROR_CODES = {
   PENKNIFE_NOT_DURABLE:
     'Redis carried out the call, but it was not confirmed where it was to be safe; it may be lost.',
   PENKNIFE_IN_USE: 'Workers are still at what was to be dropped; nothing was done.',
-  PENKNIFE_REJECTED: 'Redis refused the call; nothing was done.',
+  PENKNIFE_REJECTED: 'Redis refused the call, or a script failed in Redis; see the fate.',
+  PENKNIFE_BAD_REPLY: 'What Redis replied cannot be read; the call may have been carried out.',
   PENKNIFE_FULL: 'The stream has reached its maxBacklog; nothing was added.',
   PENKNIFE_CLOSED: 'The connection was closed by the application.',
 } as const

@@ -8,6 +8,7 @@ export {
   PenknifeError,
   type PenknifeErrorOptions,
 } from './errors.ts'
+export type { Jsonified } from './json.ts'
 export { createRateLimiter } from './limiter/limiter.ts'
 export type { DenyCacheOptions } from './limiter/deny-cache.ts'
 export type { LocalOptions } from './limiter/local/local.ts'
@@ -15,18 +16,22 @@ export { hashSubject, isSubject } from './limiter/subjects.ts'
 export type * from './limiter/types.ts'
 export type * from './notifier/events.ts'
 export type * from './notifier/types.ts'
-export { checkOptions } from './options.ts'
+export { checkOptions, wholeNumber } from './options.ts'
+export { cut, errorText } from './text.ts'
 export type { BreakerEvent, BreakerOptions } from './redis/breaker.ts'
-export type { Connection } from './redis/connections.ts'
+export type { Connection, Purpose } from './redis/connections.ts'
 export {
   connect,
+  type CloseOptions,
   type ConnectOptions,
-  type Health,
   type Penknife,
-  type PenknifeEvent,
   type Runtime,
   type Space,
 } from './redis/penknife.ts'
+export type { Health } from './redis/health.ts'
+export type { PenknifeEvent } from './redis/news.ts'
+export type { Refused } from './redis/refusals.ts'
+export type { ConnectionHealth } from './redis/roster.ts'
 export type { Finding, ServerInfo } from './redis/server.ts'
 export type * from './standard-schema.ts'
 export type * from './stream/types.ts'

@@ -74,21 +74,6 @@ export function isText(value: string, max: number): boolean {
   )
 }
 
-/** A payload as JSON text; refuses what JSON cannot carry, and more than `maxBytes`. */
-export function toJson(what: string, value: unknown, maxBytes: number): string {
-  let text: string | undefined
-  try {
-    text = JSON.stringify(value)
-  } catch (cause) {
-    throw invalid(what, value, `give a value that JSON can carry (${(cause as Error).message})`)
-  }
-  if (text === undefined) throw invalid(what, value, 'give a value that JSON can carry')
-  if (text.length > maxBytes || (text.length * 3 > maxBytes && Buffer.byteLength(text) > maxBytes)) {
-    throw invalid(what, value, `give a value of at most ${maxBytes} bytes as JSON`)
-  }
-  return text
-}
-
 /** The known word that differs least, if it is near enough to be a slip. */
 export function nearest(word: string, known: readonly string[]): string | undefined {
   const [best] = known

@@ -1,3 +1,4 @@
+import { isPromiseLike } from './callbacks.ts'
 import { invalid, PenknifeError } from './errors.ts'
 
 /**
@@ -32,24 +33,32 @@ export function checkSchema<Schema extends StandardSchema>(name: string, schema:
 
 /**
  * The schema's output for a value; at once when the schema answers at once. Throws PENKNIFE_INVALID with the issues,
- * and with `what` as the argument at fault.
+ * and with `option` as the argument at fault.
  */
 export function conform<Out>(
   schema: StandardSchema<unknown, Out>,
   what: string,
   value: unknown,
+  option: string = what,
 ): Out | Promise<Out> {
   const result = schema['~standard'].validate(value)
-  return result instanceof Promise
-    ? result.then((settled) => outputOf(what, settled))
-    : outputOf(what, result)
+  return isPromiseLike(result)
+    ? Promise.resolve(result).then((settled) => outputOf(what, settled, option))
+    : outputOf(what, result, option)
 }
 
-function outputOf<Out>(what: string, result: SchemaResult<Out>): Out {
+function outputOf<Out>(what: string, result: SchemaResult<Out>, option: string): Out {
+  if (typeof result !== 'object' || result === null || (result.issues && !Array.isArray(result.issues))) {
+    throw invalid(
+      `${option}'s schema's answer`,
+      result,
+      'a Standard Schema answers { value } or { issues: [...] }',
+    )
+  }
   if (!result.issues) return result.value
   const issues = result.issues.map(describe).join('; ')
   throw new PenknifeError('PENKNIFE_INVALID', `${what} does not fit the schema: ${issues}`, {
-    option: what,
+    option,
     cause: result.issues,
   })
 }

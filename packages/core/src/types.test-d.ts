@@ -13,6 +13,7 @@ import {
   type Decision,
   type Entry,
   type GroupStats,
+  type Jsonified,
   type NotifierEvent,
   type Row,
 } from './index.ts'
@@ -30,6 +31,60 @@ test('a stream carries the type of its payload to readers and workers', () => {
   })
   // @ts-expect-error -- another payload
   void stream.add({ n: 'one' })
+})
+
+test('workers and readers get what JSON makes of a payload', async () => {
+  interface Order {
+    id: number
+    note?: string
+    at: Date
+    lines: readonly { sku: string; until: Date | null }[]
+    pair: [Date, 1]
+    total(): number
+    tags: Map<string, string>
+  }
+  interface Arrived {
+    id: number
+    note?: string
+    at: string
+    lines: readonly { sku: string; until: string | null }[]
+    pair: [string, 1]
+    tags: never
+  }
+  const stream = createStream<Order>(space, 'a', { groups: ['g'] })
+  expectTypeOf(stream.add).parameter(0).toEqualTypeOf<Order>()
+  stream.worker('g', ({ payload }) => expectTypeOf(payload).toEqualTypeOf<Arrived>())
+  stream.batchWorker('g', ([first]) => expectTypeOf(first!.payload.at).toEqualTypeOf<string>())
+  expectTypeOf((await stream.read())[0]!.payload).toEqualTypeOf<Arrived>()
+  for await (const { payload } of stream.replay()) expectTypeOf(payload.at).toEqualTypeOf<string>()
+  // A schema is asked again where an entry arrives.
+  const checked = createStream(space, 'b', {
+    schema: z.object({ at: z.string().transform((at) => new Date(at)) }),
+  })
+  expectTypeOf(checked.add).parameter(0).toEqualTypeOf<{ at: string }>()
+  checked.worker('g', ({ payload }) => expectTypeOf(payload.at).toEqualTypeOf<Date>())
+
+  const notifier = createNotifier<{ message: { at: Date } }>(space)
+  const page = await notifier.history('room')
+  expectTypeOf(page.events[0]!.data).toEqualTypeOf<{ at: string }>()
+  const board = createLeaderboard<{ joined: Date }>(space, 'a')
+  expectTypeOf((await board.rank('ann'))!.data).toEqualTypeOf<{ joined: string } | null | undefined>()
+})
+
+test('JSON leaves most types as they are', () => {
+  type Id = string & { readonly brand: 'id' }
+  interface Tree {
+    name: 'a' | 'b'
+    children: Tree[]
+    byId: Record<Id, number>
+  }
+  expectTypeOf<Jsonified<Tree>>().toExtend<Tree>()
+  expectTypeOf<Tree>().toExtend<Jsonified<Tree>>()
+  expectTypeOf<Jsonified<Id | undefined>>().toEqualTypeOf<Id | undefined>()
+  expectTypeOf<Jsonified<unknown>>().toBeUnknown()
+  expectTypeOf<Jsonified<{ kind: 'a'; n: number } | { kind: 'b' }>>().toEqualTypeOf<
+    { kind: 'a'; n: number } | { kind: 'b' }
+  >()
 })
 
 test('what manages a stream carries its types, too', async () => {

@@ -6,12 +6,17 @@ import {
   createExchanges,
   keptBody,
   leaderboardPlugin,
+  misplaced,
   notificationsPlugin,
+  prepare,
   rateLimitPlugin,
   requestLogPlugin,
   send,
+  socketAddress,
   type View,
 } from '@penknife/http/adapter'
+
+import { routeOf } from './route.ts'
 
 export * from '@penknife/http/plugins'
 
@@ -20,6 +25,8 @@ export interface ExpressRequest extends IncomingMessage {
   readonly originalUrl: string
   readonly baseUrl: string
   readonly ip?: string | undefined
+  /** The application that serves the request. */
+  readonly app?: { readonly settings?: unknown }
   readonly route?: { readonly path: unknown }
   readonly body?: unknown
   readonly rawBody?: unknown
@@ -38,10 +45,12 @@ interface Context {
 const view: View<Context> = {
   request: ({ request }) => request,
   response: ({ response }) => response,
-  url: ({ request }) => request.originalUrl,
-  ip: ({ request }) => request.ip,
+  url: ({ request }) => request.originalUrl ?? request.url,
+  ip: ({ request }) => request.ip ?? socketAddress(request),
+  ipCanBeForged: ({ request }) =>
+    (request.app?.settings as Record<string, unknown> | undefined)?.['trust proxy'] === true,
   proxyFix: "app.set('trust proxy', 1) for one proxy, or the proxies' addresses",
-  route: ({ request }) => request.route && `${request.baseUrl}${String(request.route.path)}`,
+  route: ({ request }) => routeOf(request),
   parsedBody: ({ request }) => keptBody(request.rawBody, request.body),
 }
 
@@ -52,14 +61,17 @@ export function adapt<Args extends readonly unknown[]>(
   plugin: Plugin<Args>,
 ): (...args: Args) => ExpressMiddleware {
   return (...args) => {
-    const handler = plugin.setup(...args)
+    const { handler, decide } = prepare(plugin, args)
     async function goesOn(exchange: Exchange): Promise<boolean> {
-      const answer = await handler(exchange)
+      const answer = await decide(exchange)
       if (answer !== PASS) send(exchange, answer)
       return answer === PASS
     }
     // Express 4 does not look at promises: nothing may reject here.
     const middleware: (...given: Parameters<ExpressMiddleware>) => void = (request, response, next) => {
+      if (typeof next !== 'function' || typeof response?.setHeader !== 'function') {
+        throw misplaced('@penknife/express', 'a request, a response and next, as Express does')
+      }
       goesOn(exchangeOf({ request, response })).then((on) => on && next(), next)
     }
     return closable(middleware, handler)

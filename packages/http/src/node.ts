@@ -1,12 +1,13 @@
-import { PenknifeError } from '@penknife/core'
+import type { ServerResponse } from 'node:http'
 
-import { type Answer, PASS, send } from './answer.ts'
+import { PASS, send } from './answer.ts'
 import type { Exchange, NativeRequest, NativeResponse } from './exchange/exchange.ts'
 import { createExchanges } from './exchange/http-exchange.ts'
 import { keptBody, socketAddress, type View } from './exchange/view.ts'
 import { leaderboardPlugin } from './leaderboard/plugin.ts'
+import { misplaced } from './misplaced.ts'
 import { notificationsPlugin } from './notifications/plugin.ts'
-import { closable, type Closable, type Plugin } from './plugin.ts'
+import { closable, type Closable, type Plugin, prepare } from './plugin.ts'
 import { rateLimitPlugin } from './rate-limit/plugin.ts'
 import { requestLogPlugin } from './request-log/plugin.ts'
 
@@ -55,31 +56,25 @@ export function adapt<Args extends readonly unknown[]>(
   plugin: Plugin<Args>,
 ): (...args: Args) => NodeMiddleware {
   return (...args) => {
-    const handler = plugin.setup(...args)
+    const { handler, decide } = prepare(plugin, args)
     async function goesOn(exchange: Exchange): Promise<boolean> {
-      const answer: Answer = await handler(exchange)
-      if (answer === PASS) return true
-      send(exchange, answer)
-      return false
+      const answer = await decide(exchange)
+      if (answer !== PASS) send(exchange, answer)
+      return answer === PASS
     }
-    // Not async: in Express 4 a rejection would be nobody's.
-    const middleware = (request: NativeRequest, response: NativeResponse, ...more: unknown[]) => {
-      refuseFrameworks(response, more)
+    // A third argument is a `next` that waits to be called: the request would hang.
+    function middleware(
+      request: NativeRequest,
+      response: NativeResponse,
+      ...rest: unknown[]
+    ): Promise<boolean> {
+      if (rest.length > 0 || typeof (response as ServerResponse | undefined)?.setHeader !== 'function') {
+        throw misplaced('@penknife/http', "a request and a response alone, as a node:http server's listener")
+      }
       return goesOn(exchangeOf({ request, response }))
     }
     return closable(middleware, handler)
   }
-}
-
-/** A framework would wait for a `next` that nobody calls, or for nothing at all. */
-function refuseFrameworks(response: NativeResponse, more: readonly unknown[]): void {
-  if (more.length === 0 && typeof response?.setHeader === 'function') return
-  throw new PenknifeError(
-    'PENKNIFE_INVALID',
-    'a middleware of @penknife/http was not called with just the request and response of node:http: import it from ' +
-      "'@penknife/express' in Express, from '@penknife/koa' in Koa. In connect and its kin: " +
-      '(req, res, next) => limit(req, res).then((goesOn) => goesOn && next(), next)',
-  )
 }
 
 type Middleware<Source> = Source extends Plugin<infer Args> ? (...args: Args) => NodeMiddleware : never

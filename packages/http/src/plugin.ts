@@ -1,10 +1,11 @@
-import { invalid } from '@penknife/core'
+import { errorText, invalid } from '@penknife/core'
 
-import type { Answer } from './answer.ts'
+import { type Answer, PASS } from './answer.ts'
+import { checkReply } from './check-reply.ts'
 import type { Exchange } from './exchange/exchange.ts'
 
 /**
- * Decides about one request: lets it pass or answers it.
+ * Decides about one request: lets it pass (PASS) or answers it. Any other answer is an error.
  *
  * What it throws or rejects with goes to the framework's error handling.
  */
@@ -39,6 +40,41 @@ export function definePlugin<Args extends readonly unknown[]>(plugin: Plugin<Arg
   return plugin
 }
 
+/** A plugin that an adapter set up. */
+export interface Prepared {
+  readonly handler: Handler
+  /**
+   * What the plugin decides about a request: PASS, or a reply that can be sent. Rejects with what the plugin threw,
+   * always an object: frameworks take `undefined` for no error at all, and Express 'route' for a way to go on.
+   */
+  decide(exchange: Exchange): Promise<Answer>
+}
+
+/** Sets a plugin up for an adapter. */
+export function prepare<Args extends readonly unknown[]>(plugin: Plugin<Args>, args: Args): Prepared {
+  const who = `the plugin '${plugin.name}'`
+  const handler = plugin.setup(...args)
+  if (typeof handler !== 'function') {
+    throw invalid(
+      `what setup of ${who} returned`,
+      handler,
+      'return a function of the exchange, not a promise of one',
+    )
+  }
+  return {
+    handler,
+    async decide(exchange) {
+      try {
+        const answer = await handler(exchange)
+        return answer === PASS ? answer : checkReply(who, answer)
+      } catch (error) {
+        if (typeof error === 'object' && error !== null) throw error
+        throw new Error(`${who} failed with ${errorText(error)}, which is no Error`, { cause: error })
+      }
+    },
+  }
+}
+
 /** What every middleware that came from a plugin can do besides. */
 export interface Closable {
   /** Ends what the middleware keeps running; call it when the server shuts down. */
@@ -50,8 +86,5 @@ export function closable<Middleware extends object>(
   middleware: Middleware,
   handler: Handler,
 ): Middleware & Closable {
-  if (typeof handler !== 'function') {
-    throw invalid("what a plugin's setup returned", handler, 'return the handler, and not a promise of it')
-  }
   return Object.assign(middleware, { close: async () => handler.close?.() })
 }

@@ -16,5 +16,6 @@ export { type Closable, definePlugin, type Handler, type Plugin } from './plugin
 export { problem, type ProblemOptions } from './problem.ts'
 export { ipKey } from './rate-limit/ip.ts'
 export type { RateLimitOptions } from './rate-limit/options.ts'
-export type { RequestEntry, RequestLogOptions, RequestStream } from './request-log/plugin.ts'
+export type { RequestEntry } from './request-log/entry.ts'
+export type { RequestLogOptions, RequestStream } from './request-log/options.ts'
 export type { StreamWriter } from './writer.ts'

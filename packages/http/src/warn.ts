@@ -1,7 +1,31 @@
-import { inspect } from 'node:util'
+import { errorText } from '@penknife/core'
 
-/** Tells the operator of something that must not reach a request: a process warning under a code. */
+/** Tells the operator of something that must not reach a request: a process warning under a code. Never throws. */
 export function warn(code: string, message: string, error?: unknown): void {
-  const reason = error === undefined ? '' : `: ${error instanceof Error ? error.message : inspect(error)}`
+  const reason = error === undefined ? '' : `: ${errorText(error)}`
   process.emitWarning(`penknife: ${message}${reason}`, { code })
+}
+
+/** The warnings that were given already in this process; bounded, since names of limiters may be among them. */
+const given = new Set<string>()
+const MOST_GIVEN = 1000
+
+/** As `warn`, once in a process for each code and `about`. */
+export function warnOnce(code: string, about: string, message: string): void {
+  const key = `${code} ${about}`
+  if (given.has(key) || given.size >= MOST_GIVEN) return
+  given.add(key)
+  warn(code, message)
+}
+
+export type Report = (error: unknown) => void
+
+/** Makes a function that warns of the first error that it is given: a flood of requests must not flood the log. */
+export function reportOnce(code: string, message: string): Report {
+  let reported = false
+  return (error) => {
+    if (reported) return
+    reported = true
+    warn(code, `${message} (reported once)`, error)
+  }
 }

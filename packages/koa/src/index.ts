@@ -7,7 +7,9 @@ import {
   isStreamReply,
   keptBody,
   leaderboardPlugin,
+  misplaced,
   notificationsPlugin,
+  prepare,
   rateLimitPlugin,
   renderReply,
   requestLogPlugin,
@@ -26,6 +28,7 @@ export interface KoaContext {
   readonly request: { readonly ip: string; readonly body?: unknown; readonly rawBody?: unknown }
   /** Left by @koa/router. */
   readonly _matchedRoute?: string | RegExp | undefined
+  readonly app?: { readonly proxy?: boolean; readonly maxIpsCount?: number; readonly proxyIpHeader?: string }
   status: number
   body: unknown
   respond?: boolean | undefined
@@ -42,8 +45,10 @@ const view: View<KoaContext> = {
   response: ({ res }) => res,
   url: ({ originalUrl }) => originalUrl,
   ip: ({ req, request }) => request.ip || socketAddress(req),
+  ipCanBeForged: ({ app }) => Boolean(app?.proxy && !app.maxIpsCount && hasMany(app.proxyIpHeader)),
   proxyFix: 'app.proxy = true and app.maxIpsCount = 1 for one proxy',
-  route: ({ _matchedRoute: route }) => (route === undefined ? undefined : String(route)),
+  route: ({ _matchedRoute: route }) =>
+    typeof route === 'string' || route instanceof RegExp ? String(route) : undefined,
   parsedBody: ({ request }) => keptBody(request.rawBody, request.body),
 }
 
@@ -54,10 +59,10 @@ export function adapt<Args extends readonly unknown[]>(
   plugin: Plugin<Args>,
 ): (...args: Args) => KoaMiddleware {
   return (...args) => {
-    const handler = plugin.setup(...args)
-    async function middleware(context: KoaContext, next: () => Promise<unknown>): Promise<void> {
+    const { handler, decide } = prepare(plugin, args)
+    async function serve(context: KoaContext, next: () => Promise<unknown>): Promise<void> {
       const exchange = exchangeOf(context)
-      const answer = await handler(exchange)
+      const answer = await decide(exchange)
       if (answer === PASS) {
         await next()
       } else if (isStreamReply(answer)) {
@@ -67,6 +72,12 @@ export function adapt<Args extends readonly unknown[]>(
       } else {
         reply(context, answer)
       }
+    }
+    function middleware(context: KoaContext, next: () => Promise<unknown>): Promise<void> {
+      if (typeof next !== 'function' || typeof context?.res?.setHeader !== 'function' || !context.req) {
+        throw misplaced('@penknife/koa', 'a context and next, as Koa does')
+      }
+      return serve(context, next)
     }
     return closable(middleware, handler)
   }
@@ -79,6 +90,11 @@ function reply(context: KoaContext, answer: Reply): void {
     context.set(name, isList(value) ? [...value] : String(value))
   context.body = body
   context.status = status
+}
+
+/** Whether proxies add to a header, so that what the client wrote stands first; of others they write the one value. */
+function hasMany(proxyIpHeader = 'X-Forwarded-For'): boolean {
+  return proxyIpHeader.toLowerCase() === 'x-forwarded-for'
 }
 
 function isList(value: unknown): value is readonly string[] {

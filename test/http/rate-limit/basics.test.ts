@@ -2,10 +2,11 @@ import { createRateLimiter, PenknifeError, type RateLimiter, type UnavailablePol
 import { PASS, type Handler, type RateLimitOptions } from '@penknife/http'
 import { rateLimitPlugin } from '@penknife/http/adapter'
 import { call } from '@penknife/http/testkit'
-import { describe, expect, test } from 'vitest'
+import { Redis } from 'ioredis'
+import { describe, expect, onTestFinished, test } from 'vitest'
 
 import { frameworks } from '../frameworks.ts'
-import { open } from '../../support/connect.ts'
+import { open, openReady } from '../../support/connect.ts'
 import { ownRedis, pattern } from '../../support/redis.ts'
 import { start, useFeatures } from '../setup.ts'
 
@@ -104,6 +105,33 @@ describe.each(frameworks)('rateLimit on $name', (adapter) => {
     expect([headers['retry-after'], headers['ratelimit']]).toEqual([expect.any(String), expect.any(String)])
   })
 
+  test('a Redis that may not be asked, and a closed penknife, are decided by the policy, not 500 for everyone', async () => {
+    const server = await ownRedis()
+    const penknife = await openReady(pattern(server.socket))
+    const under = (whenUnavailable: UnavailablePolicy): Handler => {
+      const rules = [{ name: 'burst', limit: 3, window: '1h' }] as const
+      const name = typeof whenUnavailable === 'string' ? whenUnavailable : 'local'
+      const limit = rateLimitPlugin.setup(
+        createRateLimiter(penknife.space('shop'), { name, rules, whenUnavailable, deadline: '2s' }),
+      )
+      return (exchange) => (exchange.path === `/items/${name}` ? limit(exchange) : PASS)
+    }
+    const policies = ['open', 'closed', 'throw', { local: { instances: 3 } }] as const
+    const { url } = await start(adapter, policies.map(under))
+    const statuses = async () => {
+      const seen = []
+      for (const name of ['open', 'closed', 'throw', 'local', 'local'])
+        seen.push((await call(`${url}/items/${name}`)).status)
+      return seen
+    }
+    const raw = new Redis(server.socket)
+    onTestFinished(() => raw.disconnect())
+    await raw.call('ACL', 'SETUSER', 'default', '-evalsha', '-eval')
+    expect(await statuses()).toEqual([200, 503, 500, 200, 429])
+    await penknife.close()
+    expect(await statuses()).toEqual([200, 503, 500, 429, 429])
+  })
+
   test('what an outage decided is not told as a quota: open passes, closed is 503, throw is an error', async () => {
     const server = await ownRedis()
     await server.kill()
@@ -142,8 +170,56 @@ test('wrong options are refused at set-up, with the nearest right one', () => {
   for (const name of ['key', 'rules', 'skip', 'refundIf', 'onLimited']) {
     expect(refused({ [name]: 'ip' })).toThrow(`rateLimit ${name} is "ip": give a function`)
   }
+  expect(() => rateLimitPlugin.setup(features.limiter(), null as never)).toThrow(/rateLimit options is null/)
+  for (const name of [
+    'key',
+    'cost',
+    'rules',
+    'skip',
+    'allow',
+    'deny',
+    'refundIf',
+    'headers',
+    'draft',
+    'onLimited',
+  ]) {
+    expect(refused({ [name]: null })).toThrow(`${name} is null: give a value, or leave it out`)
+  }
   expect(refused({ draft: 5 })).toThrow(/rateLimit draft is 5: give one of 6, 7, 11, next/)
   for (const ipv6Prefix of [0, 129, 1.5, '64']) expect(refused({ ipv6Prefix })).toThrow(/from 1 to 128/)
   expect(refused({ deny: ['10.0.0.0/99'] })).toThrow(/an entry of rateLimit deny is "10.0.0.0\/99"/)
   expect(() => rateLimitPlugin.setup({} as RateLimiter)).toThrow(/createRateLimiter/)
+})
+
+test('a cost that no request could ever pay is refused at set-up, not at each request', () => {
+  const limiter = features.limiter({
+    rules: [
+      { name: 'wide', limit: 100, window: '1h' },
+      { name: 'narrow', limit: 100, window: '1h', burst: 5 },
+      { name: 'watched', limit: 1, window: '1h', shadow: true },
+      { name: 'at-once', algorithm: 'concurrency', limit: 2, lease: '1m' },
+    ],
+  })
+  expect(() => rateLimitPlugin.setup(limiter, { cost: 50 })).toThrow(
+    "rateLimit cost is 50: give at most 5, the burst of the rule 'narrow': no request could ever pass",
+  )
+  rateLimitPlugin.setup(limiter, { cost: 5 })
+  // The rules of a request may allow more.
+  rateLimitPlugin.setup(limiter, { cost: 50, rules: () => undefined })
+})
+
+test('options that have no effect beside others are refused at set-up, with what to give instead', () => {
+  const refused =
+    (options: RateLimitOptions): (() => unknown) =>
+    () =>
+      rateLimitPlugin.setup(features.limiter(), options)
+  expect(refused({ key: () => 'x', ipv6Prefix: 56 })).toThrow(
+    /ipv6Prefix is 56: .*call ipKey\(exchange.ip, prefix\)/,
+  )
+  expect(refused({ headers: 'legacy', draft: 7 })).toThrow(/draft is 7: leave it out: .*headers: 'legacy'/)
+  expect(refused({ headers: 'none', draft: 11 })).toThrow(/draft is 11: leave it out/)
+  expect(refused({ tellReason: true, onLimited: () => ({ status: 429 }) })).toThrow(
+    /tellReason is true: leave it out/,
+  )
+  expect(refused({ refundIf: () => true, cost: 0 })).toThrow(/refundIf is a function: leave it out/)
 })

@@ -1,12 +1,16 @@
+import type { RateLimiter } from '@penknife/core'
 import type { RateLimitOptions } from '@penknife/http'
 import { rateLimitPlugin } from '@penknife/http/adapter'
 import { call } from '@penknife/http/testkit'
 import { describe, expect, test } from 'vitest'
 
+import { nextTurn } from '../../support/until.ts'
+import { warningsOf } from '../../support/warnings.ts'
 import { frameworks } from '../frameworks.ts'
 import { start, useFeatures } from '../setup.ts'
 
 const features = useFeatures()
+const twice = warningsOf('PENKNIFE_CHARGED_TWICE')
 
 const wide = (): ReturnType<typeof features.limiter> =>
   features.limiter({ name: 'wide', rules: [{ name: 'wide', limit: 100, window: '1m' }] })
@@ -36,6 +40,58 @@ describe.each(frameworks)('the headers of rateLimit on $name', (adapter) => {
     const { headers } = await call(`${url}/items/7`)
     expect(headers['ratelimit-policy']).toBe('"second";q=5;w=1, "odd";q=50, "burst";q=3;w=3600')
     expect(headers['ratelimit']).toMatch(/^"second";r=4;t=1, "odd";r=49;t=1, "burst";r=2;t=1(199|200)$/)
+  })
+
+  test('rules of one name in several limiters are told apart, in the headers and in the problem', async () => {
+    const minute = (name: string, limit: number) =>
+      features.limiter({ name, rules: [{ name: 'minute', limit, window: '1h' }] })
+    const third = features.limiter({
+      name: 'third',
+      rules: [
+        { name: 'login.minute', limit: 9, window: '1h' },
+        { name: 'minute', limit: 1, window: '1h' },
+      ],
+    })
+    const { url } = await start(adapter, [
+      rateLimitPlugin.setup(minute('api', 5)),
+      rateLimitPlugin.setup(minute('login', 7)),
+      rateLimitPlugin.setup(third),
+    ])
+    const first = await call(`${url}/items/7`)
+    expect(first.headers['ratelimit-policy']).toBe(
+      '"minute";q=5;w=3600, "login.minute";q=7;w=3600, "third.login.minute";q=9;w=3600, "third.minute";q=1;w=3600',
+    )
+    expect(String(first.headers['ratelimit']).replaceAll(/;t=\d+/g, '')).toBe(
+      '"minute";r=4, "login.minute";r=6, "third.login.minute";r=8, "third.minute";r=0',
+    )
+    const denied = await call(`${url}/items/7`)
+    expect(denied.status).toBe(429)
+    expect(JSON.parse(denied.text)).toMatchObject({ 'violated-policies': ['third.minute'] })
+  })
+
+  test('the same limiter twice in one request is told apart as well, and warned about once', async () => {
+    const before = twice.length
+    const limiter = wide()
+    const { url } = await start(adapter, [rateLimitPlugin.setup(limiter), rateLimitPlugin.setup(limiter)])
+    await call(`${url}/items/7`)
+    const { headers } = await call(`${url}/items/7`)
+    expect(headers['ratelimit-policy']).toBe('"wide";q=100;w=60, "wide.wide";q=100;w=60')
+    await nextTurn()
+    expect(twice.length - before).toBe(before === 0 ? 1 : 0)
+    expect(twice[0]).toMatch(/the limiter 'wide' charged one request twice to one subject: .*Mount it once/)
+  })
+
+  test('a limiter that charges one request to two subjects, or only looks, is not warned about', async () => {
+    const limiter = features.limiter({ name: `layers-${adapter.name.replaceAll(/\W/g, '')}` })
+    const before = twice.length
+    const { url } = await start(adapter, [
+      rateLimitPlugin.setup(limiter),
+      rateLimitPlugin.setup(limiter, { key: () => 'account' }),
+      rateLimitPlugin.setup(limiter, { cost: 0 }),
+    ])
+    expect((await call(`${url}/items/7`)).status).toBe(200)
+    await nextTurn()
+    expect(twice.length).toBe(before)
   })
 
   test('the draft after 11 names what is available, its window and the cost', async () => {
@@ -74,6 +130,44 @@ describe.each(frameworks)('the headers of rateLimit on $name', (adapter) => {
     const { status, headers } = await call(url)
     expect([status, headers['retry-after']]).toEqual([429, expect.any(String)])
     expect(Object.keys(headers).filter((name) => name.includes('ratelimit'))).toEqual([])
+  })
+
+  test('a limit that no time refills has neither Retry-After nor a time in any form of the headers', async () => {
+    const limiter = features.limiter()
+    const never: RateLimiter = {
+      ...limiter,
+      async take(subject, options) {
+        const decision = await limiter.take(subject, options)
+        const rules = decision.rules.map((rule) => ({
+          ...rule,
+          limit: 0,
+          remaining: 0,
+          nextMs: Infinity,
+          resetMs: Infinity,
+        }))
+        return { ...decision, allowed: false, violated: ['burst'], retryAfterMs: Infinity, rules }
+      },
+    }
+    const told = async (options: RateLimitOptions) => {
+      const { url } = await start(adapter, [rateLimitPlugin.setup(never, options)])
+      const { status, headers, text } = await call(`${url}/items/7`)
+      expect([status, headers['retry-after']]).toEqual([429, undefined])
+      expect(JSON.parse(text)).toMatchObject({
+        detail: 'This quota admits no request.',
+        'violated-policies': ['burst'],
+      })
+      const fields = Object.entries(headers).filter(([name]) => name.includes('ratelimit'))
+      expect(String(fields)).not.toMatch(/Infinity|NaN|null/)
+      return Object.fromEntries(fields)
+    }
+    expect(await told({})).toEqual({ 'ratelimit-policy': '"burst";q=0;w=3600', ratelimit: '"burst";r=0' })
+    expect(await told({ draft: 'next' })).toMatchObject({ ratelimit: '"burst";a=0;c=1' })
+    expect(await told({ draft: 7 })).toMatchObject({ ratelimit: 'limit=0, remaining=0' })
+    expect(await told({ draft: 6 })).not.toHaveProperty('ratelimit-reset')
+    expect(await told({ headers: 'legacy' })).toEqual({
+      'x-ratelimit-limit': '0',
+      'x-ratelimit-remaining': '0',
+    })
   })
 
   test('Retry-After is never early: a client that waits for so long passes', async () => {

@@ -2,7 +2,7 @@ import * as fc from 'fast-check'
 
 const TYPES = ['said', 'moved'] as const
 
-export type From = 'start' | 'next' | 'known' | 'other tag' | 'other epoch' | 'beyond' | 'first'
+export type From = 'start' | 'next' | 'known' | 'other tag' | 'other epoch' | 'beyond' | 'empty'
 export type Action =
   | {
       readonly do: 'publish'
@@ -27,8 +27,13 @@ export type Action =
 export type Step =
   | { readonly do: 'together'; readonly actions: readonly Action[] }
   | { readonly do: 'pages'; readonly nth: number; readonly from: From; readonly count: number }
-  | { readonly do: 'trim' | 'roll back' | 'lose messages'; readonly count: number }
-  | { readonly do: 'delete' }
+  | {
+      readonly do: 'trim' | 'roll back' | 'roll back to nothing' | 'lose messages'
+      readonly count: number
+    }
+  /** The history is lost as by its expiry, everything is, or just what is kept of channels without a history. */
+  | { readonly do: 'delete' | 'flush' | 'forget' }
+  | { readonly do: 'delete the newest' }
   | { readonly do: 'clock'; readonly ms: number }
 
 const nth = fc.nat(1000)
@@ -41,7 +46,9 @@ const cursor = fc.constantFrom<From[]>(
   'other tag',
   'other epoch',
   'beyond',
-  'first',
+  'empty',
+  'empty',
+  'empty',
 )
 const action: fc.Arbitrary<Action> = fc.oneof(
   {
@@ -93,11 +100,22 @@ export const aStep: fc.Arbitrary<Step> = fc.oneof(
   {
     weight: 1,
     arbitrary: fc.record({
-      do: fc.constantFrom('trim' as const, 'roll back' as const, 'lose messages' as const),
+      do: fc.constantFrom(
+        'trim' as const,
+        'roll back' as const,
+        'roll back to nothing' as const,
+        'lose messages' as const,
+      ),
       count: fc.integer({ min: 1, max: 8 }),
     }),
   },
-  { weight: 1, arbitrary: fc.constant({ do: 'delete' as const }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      do: fc.constantFrom('delete' as const, 'delete' as const, 'flush' as const, 'forget' as const),
+    }),
+  },
+  { weight: 1, arbitrary: fc.constant({ do: 'delete the newest' as const }) },
   {
     weight: 1,
     arbitrary: fc.record({

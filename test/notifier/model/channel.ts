@@ -10,25 +10,48 @@ export interface Published {
   readonly at: number
 }
 
-/** Before the first event of a history. */
-export const NOTHING = '0-0'
+/** Whether an id is the position before the first event of a history. */
+export function isBeginning(id: string): boolean {
+  return /^\d+-0$/.test(id)
+}
 
 /**
  * What a channel's history was, is and could be: events know the one before them, so that histories that lost their
  * end and went on otherwise form a tree. `line` is the one that is true now, `stored` what is left of it in Redis.
+ *
+ * A place in it is the id of the last event seen, or the beginning of one of its histories: those are told apart here
+ * by their number, whatever ids they have.
  */
 export class ChannelModel {
   readonly #known = new Map<string, Published>()
   #line: Published[] = []
   #stored: readonly string[] = []
   readonly #ageMs: number
+  /** Histories that were lost as a whole. */
+  #lost = 0
+  /** What Redis knew of the present history before its first event is lost. */
+  #forgotten = false
 
   constructor(ageMs: number) {
     this.#ageMs = ageMs
   }
 
+  /** The place before the first event of the present history. */
+  get beginning(): string {
+    return `beginning ${this.#lost}`
+  }
+
   get top(): string {
-    return this.#line.at(-1)?.id ?? NOTHING
+    return this.#line.at(-1)?.id ?? this.beginning
+  }
+
+  get empty(): boolean {
+    return this.#line.length === 0
+  }
+
+  /** The place of a position that was given out now. */
+  placeOf(id: string): string {
+    return isBeginning(id) ? this.beginning : id
   }
 
   get lastAt(): number {
@@ -56,10 +79,17 @@ export class ChannelModel {
     }
   }
 
-  /** The newest events were lost; returns how many are left. */
+  /** The newest events were lost; returns how many are left. What was before them goes on. */
   rollBack(count: number): number {
     this.#line.splice(Math.max(0, this.#line.length - count))
     return this.#line.length
+  }
+
+  /** Redis lost everything of the channel, or what it knows of one without a history: what comes may be another one. */
+  lose(): void {
+    this.#forgotten = this.empty
+    if (!this.empty) this.#lost += 1
+    this.#line = []
   }
 
   /** What Redis has: its ids, without tags. */
@@ -75,13 +105,24 @@ export class ChannelModel {
     return this.#ageMs > 0 && event.at < now - this.#ageMs
   }
 
-  /** Whether nothing after the position is gone. */
-  resumable(position: string, now: number): boolean {
-    if (position === '-' || position === '+' || position === this.top) return true
-    const at = position === NOTHING ? -1 : this.#line.findIndex(({ id }) => id === position)
-    if (position !== NOTHING && (at === -1 || !this.#isStored(this.#line[at]!))) return false
+  /** Whether nothing after the place is gone. It may be unknown to Redis: a reset is in order, though nothing is gone. */
+  resumable(position: string, now: number): boolean | 'unknown' {
+    if (position === this.beginning && this.#forgotten) return 'unknown'
+    if (position === 'oldest' || position === this.top) return true
+    const atBeginning = position === this.beginning
+    const at = this.#line.findIndex(({ id }) => id === position)
+    if (!atBeginning && (at === -1 || !this.#isStored(this.#line[at]!))) return false
     const next = this.#line[at + 1]!
     return this.#isStored(next) && !this.#tooOld(next, now)
+  }
+
+  /** Whether nothing after the place is gone, up to the end: somebody may have deleted one in the middle. */
+  whole(place: string, now: number): boolean {
+    if (place === '+') return true
+    if (place !== 'oldest' && this.resumable(place, now) !== true) return false
+    const first = place === 'oldest' ? this.oldest(now)?.id : place
+    const after = this.#line.slice(this.#line.findIndex(({ id }) => id === first) + 1)
+    return after.every((event) => this.#isStored(event))
   }
 
   /** The oldest event that '-' begins with: those before it are gone or too old. */
@@ -90,7 +131,7 @@ export class ChannelModel {
   }
 
   /**
-   * What a subscriber must have got between two positions and did not, if anything: all events between them but those
+   * What a subscriber must have got between two places and did not, if anything: all events between them but those
    * of other types, those not worth reading any more, and those that a later one supersedes.
    */
   missing(
@@ -99,6 +140,8 @@ export class ChannelModel {
     now: number,
     types?: readonly string[],
   ): Published | 'no way from there' | undefined {
+    if (from === to) return undefined
+    if (to === this.beginning) return from === 'oldest' ? undefined : 'no way from there'
     const oldest = from === 'oldest' ? this.oldest(now)?.offset : undefined
     const superseding = new Set<string>()
     const note = ({ coalesce, type }: Published): unknown =>
@@ -107,12 +150,11 @@ export class ChannelModel {
       note(this.#known.get(id)!)
     }
     const end = this.#known.get(to)
-    if (to !== NOTHING && !end) return 'no way from there'
-    if (end) note(end)
-    if (from === to) return undefined
-    for (let id = end?.before ?? NOTHING; id !== from;) {
+    if (!end) return 'no way from there'
+    note(end)
+    for (let id = end.before; id !== from;) {
       const event = this.#known.get(id)
-      if (!event) return from === 'oldest' || from === NOTHING ? undefined : 'no way from there'
+      if (!event) return from === 'oldest' ? undefined : 'no way from there'
       if (from === 'oldest' && (oldest === undefined || event.offset < oldest)) return undefined
       const passed =
         (types !== undefined && !types.includes(event.type)) ||

@@ -4,10 +4,10 @@ import { createHash } from 'node:crypto'
 import type { Notifier, NotifierEvent, Subscription } from '@penknife/core'
 import type { Redis } from 'ioredis'
 
-import { createClock } from '../../support/clock.ts'
+import { type Clock, CLOCK_KEY, createClock } from '../../support/clock.ts'
 import { until } from '../../support/until.ts'
 import type { Action, From, Step } from './actions.ts'
-import { ChannelModel, NOTHING } from './channel.ts'
+import { ChannelModel, isBeginning } from './channel.ts'
 
 export const START_MS = 1_764_000_000_000
 
@@ -20,6 +20,12 @@ const ONE: Action = {
   id: undefined,
 }
 
+/** A position as the notifier gives it out, and the place that it was then. */
+interface Given {
+  readonly id: string
+  readonly at: string
+}
+
 /** A subscriber: what it was given, and how far it has been checked. */
 interface Reader {
   readonly events: NotifierEvent[]
@@ -28,6 +34,8 @@ interface Reader {
   subscription: Subscription
   /** Where it is, as the checks know; 'oldest' for before the oldest event kept. */
   at: string
+  /** The id of that place, as the subscription said it last. */
+  id: string
   checked: number
   paused: boolean
   /** Its position was good, before what is done now and after it. */
@@ -44,6 +52,8 @@ export class Run {
   readonly #notifier: Notifier
   readonly #channel: string
   readonly #key: string
+  readonly #beginnings: string
+  readonly #clock: Clock
   readonly #model: ChannelModel
   readonly #readers: Reader[] = []
   readonly #inside = new Set<Reader>()
@@ -54,29 +64,39 @@ export class Run {
     },
   }
   readonly #ids = new Map<string, string>()
+  /** Positions that were given out while there was no history. */
+  readonly #empties: Given[] = []
   #now = START_MS
   #next = 0
-  #deleted = false
 
   constructor(raw: Redis, notifier: Notifier, channel: string, ageMs: number) {
     this.#raw = raw
     this.#notifier = notifier
     this.#channel = channel
     this.#key = `pk1:{shop}:notify:${notifier.name}:${channel}`
+    this.#beginnings = `pk1:{shop}:notify-next:${notifier.name}`
+    this.#clock = createClock(raw)
     this.#model = new ChannelModel(ageMs)
   }
 
   async step(step: Step): Promise<void> {
     saw(step.do)
     for (const reader of this.#readers) reader.good = this.#isGood(reader)
-    this.#deleted = false
     if (step.do === 'together') await this.#together(step.actions)
     else if (step.do === 'pages') await this.#pages(this.#cursor(step.from, step.nth), step.count)
+    else if (step.do === 'delete the newest') await this.#deleteNewest()
     else if (step.do === 'trim') await this.#trim(step.count)
     else if (step.do === 'lose messages') await this.#loseMessages(step.count)
     else if (step.do === 'clock') await this.#setClock(this.#now + step.ms)
-    else await this.#lose(step.do === 'delete' ? Infinity : step.count)
+    else if (step.do === 'roll back') await this.#rollBack(step.count)
+    else await this.#lose(step.do)
     await this.#settle()
+    if (this.#model.empty) await this.#noteEmpty()
+  }
+
+  async #noteEmpty(): Promise<void> {
+    const id = (await this.#notifier.positions([this.#channel]))[this.#channel] as string
+    this.#empties.push({ id, at: this.#model.beginning })
   }
 
   async end(): Promise<void> {
@@ -132,16 +152,18 @@ export class Run {
     return (await Promise.all(ids)).map((got) => ({ id: got, of }))
   }
 
-  #cursor(from: From, at: number): string | undefined {
+  /** A position to begin after; undefined for the end. */
+  #cursor(from: From, at: number): Given | undefined {
     const { ids } = this.#model
     const known = ids[at % ids.length]
     if (from === 'next') return undefined
-    if (from === 'start' || known === undefined) return '-'
-    if (from === 'first') return NOTHING
-    if (from === 'other tag') return known.replace(/.$/, (last) => (last === '0' ? '1' : '0'))
-    if (from === 'other epoch') return known.replace(/^\d+/, (epoch) => String(Number(epoch) - 1))
-    if (from === 'beyond') return known.replace(/-\d+-/, `-${100_000 + at}-`)
-    return known
+    if (from === 'empty') return this.#empties[at % this.#empties.length] ?? { id: '-', at: 'oldest' }
+    if (from === 'start' || known === undefined) return { id: '-', at: 'oldest' }
+    let id = known
+    if (from === 'other tag') id = known.replace(/.$/, (last) => (last === '0' ? '1' : '0'))
+    if (from === 'other epoch') id = known.replace(/^\d+/, (epoch) => String(Number(epoch) - 1))
+    if (from === 'beyond') id = known.replace(/-\d+-/, `-${100_000 + at}-`)
+    return { id, at: id }
   }
 
   async #join({ from: kind, nth: at, filter, state, shared }: Action & { do: 'join' }): Promise<void> {
@@ -152,13 +174,14 @@ export class Run {
       types: filter ? ['said'] : undefined,
       state,
       subscription: undefined as never,
-      at: cursor === '-' ? 'oldest' : (cursor ?? '+'),
+      at: cursor?.at ?? '+',
+      id: cursor?.id ?? '+',
       checked: 0,
       paused: false,
-      good: cursor === undefined || this.#model.resumable(cursor, this.#now),
+      good: this.#isGood(cursor ?? { at: '+' }),
     }
     reader.subscription = await this.#notifier.subscribe([this.#channel], {
-      ...(cursor === undefined ? {} : { from: { [this.#channel]: cursor } }),
+      ...(cursor === undefined ? {} : { from: { [this.#channel]: cursor.id } }),
       ...(reader.types ? { types: reader.types } : {}),
       ...(state ? { getState: () => 'the state' } : {}),
       onEvent: (event) => {
@@ -180,7 +203,8 @@ export class Run {
   /** Where one that asked for the next event began: before the first that it got, or where it is. */
   #beginning({ events, subscription }: Reader): string {
     const first = events.find(({ kind }) => kind === 'message')
-    return first ? `before ${first.id as string}` : (subscription.cursors()[this.#channel] as string)
+    if (first) return `before ${first.id as string}`
+    return this.#model.placeOf(subscription.cursors()[this.#channel] as string)
   }
 
   #change(what: 'pause' | 'resume' | 'leave', at: number): void {
@@ -205,7 +229,7 @@ export class Run {
 
   /** Events that are kept, and whose messages do not arrive, before one whose message does. */
   async #loseMessages(count: number): Promise<void> {
-    for (let lost = 0; lost < count && this.#model.top !== NOTHING; lost++) {
+    for (let lost = 0; lost < count && !this.#model.empty; lost++) {
       const [epoch, offset, before] = this.#model.top.split('-') as [string, string, string]
       const id = `${epoch}-${Number(offset) + 1}`
       const data = String(this.#next++)
@@ -218,46 +242,73 @@ export class Run {
   }
 
   /** What a failover does that lost the last events: they are gone, connections break, and it goes on. */
-  async #lose(count: number): Promise<void> {
+  async #rollBack(count: number): Promise<void> {
     const left = this.#model.rollBack(count)
     const ids = await this.#storedIds()
-    const lost = ids.slice(-Math.min(count, ids.length))
-    if (left === 0 || lost.length === ids.length) {
-      this.#model.rollBack(Infinity)
-      this.#deleted = true
-      await this.#raw.del(this.#key)
-    } else {
-      const kept = await this.#raw.xrange(this.#key, '-', '+')
-      await this.#raw.del(this.#key)
-      for (const [id, fields] of kept.slice(0, kept.length - lost.length))
-        await this.#raw.xadd(this.#key, id, ...fields)
-    }
+    if (left === 0 || ids.length <= count) return this.#lose('delete')
+    const kept = await this.#raw.xrange(this.#key, '-', '+')
+    await this.#raw.del(this.#key)
+    for (const [id, fields] of kept.slice(0, -count)) await this.#raw.xadd(this.#key, id, ...fields)
     await this.#raw.call('CLIENT', 'KILL', 'TYPE', 'pubsub')
     // The ids of publishes that were lost are remembered, as after a failover they may be.
     await this.#together([ONE])
   }
 
-  async #pages(cursor: string | undefined, count: number): Promise<void> {
-    const start = cursor ?? '-'
-    const good = this.#model.resumable(start, this.#now)
-    let at: string = start === '-' ? 'oldest' : start
-    let after = start
+  /** The history is gone; subscribers learn of it because their connections break, too. */
+  async #lose(how: 'delete' | 'flush' | 'forget' | 'roll back to nothing'): Promise<void> {
+    const { empty } = this.#model
+    // No two histories of a channel begin in one microsecond.
+    await this.#setClock(this.#now + 1)
+    const [top] = (await this.#storedIds()).slice(-1)
+    if (how === 'forget') await this.#raw.del(this.#beginnings)
+    else if (how === 'flush') {
+      this.#ids.clear()
+      await this.#raw
+        .multi()
+        .flushall()
+        .set(CLOCK_KEY, this.#now * 1000)
+        .exec()
+    } else await this.#raw.del(this.#key)
+    if (how === 'roll back to nothing') {
+      // As a replica has it that knows where the history was to begin, and none of its events.
+      this.#model.rollBack(Infinity)
+      if (top === undefined) return
+      await this.#raw.zadd(this.#beginnings, top.split('-')[0] as string, this.#key)
+    } else if (how === 'flush' || (how === 'forget') === empty) this.#model.lose()
+    await this.#raw.call('CLIENT', 'KILL', 'TYPE', 'pubsub')
+  }
+
+  /** Somebody takes the newest event out of the stream, which knows that it was there. */
+  async #deleteNewest(): Promise<void> {
+    const [newest] = (await this.#storedIds()).slice(-1)
+    if (newest === undefined) return
+    await this.#raw.xdel(this.#key, newest)
+    await this.#together([ONE])
+  }
+
+  async #pages(cursor: Given | undefined, count: number): Promise<void> {
+    const start = cursor ?? { id: '-', at: 'oldest' }
+    const good = this.#model.resumable(start.at, this.#now)
+    const whole = this.#isGood(start)
+    let { at, id: after } = start
     for (let end = false; !end;) {
       const page = await this.#notifier.history(this.#channel, { after, count })
-      equal(page.lost, after === start && !good)
-      if (page.lost) at = page.cursor
+      if (after !== start.id) ok(!page.lost || !whole)
+      else if (good !== 'unknown') equal(page.lost, !good)
+      if (page.lost) at = this.#model.placeOf(page.cursor)
       ok(page.events.length <= count)
       for (const event of page.events) at = this.#goOn(at, event.id as string, undefined)
-      at = this.#goOn(at, page.cursor, undefined)
+      at = page.cursor === after ? at : this.#goOn(at, page.cursor, undefined)
       after = page.cursor
       end = page.end
     }
-    equal(after, this.#model.top)
+    if (this.#model.empty) ok(isBeginning(after))
+    else equal(after, this.#model.top)
   }
 
   async #setClock(ms: number): Promise<void> {
     this.#now = ms
-    await createClock(this.#raw).set(ms * 1000)
+    await this.#clock.set(ms * 1000)
   }
 
   async #storedIds(): Promise<readonly string[]> {
@@ -267,22 +318,24 @@ export class Run {
   /** Waits until every reader that is not paused is at the end, and checks what each was given. */
   async #settle(): Promise<void> {
     this.#model.setStored(await this.#storedIds())
-    const { top } = this.#model
-    await until(`all readers are at ${top}`, () =>
-      this.#readers.every(
-        ({ paused, subscription }) => paused || subscription.cursors()[this.#channel] === top,
-      ),
+    await until(`all readers are at ${this.#model.top}`, () =>
+      this.#readers.every(({ paused, subscription }) => paused || this.#isAtEnd(subscription)),
     )
     for (const reader of this.#readers) this.#check(reader)
   }
 
-  #isGood({ at }: Reader): boolean {
-    return this.#model.resumable(at === 'oldest' ? '-' : at, this.#now)
+  #isAtEnd(subscription: Subscription): boolean {
+    const id = subscription.cursors()[this.#channel] as string
+    return this.#model.empty ? isBeginning(id) : id === this.#model.top
+  }
+
+  /** Whether what comes after the place is there, and known to be. */
+  #isGood({ at }: Pick<Given, 'at'>): boolean {
+    return this.#model.whole(at, this.#now)
   }
 
   #check(reader: Reader): void {
     const { events, types, paused, subscription, state } = reader
-    const position = subscription.cursors()[this.#channel] as string
     const mayBeLost = !reader.good || !this.#isGood(reader)
     let resets = 0
     for (const event of events.slice(reader.checked)) {
@@ -290,22 +343,28 @@ export class Run {
       if (event.kind === 'message') {
         ok(types?.includes(event.type) ?? true)
         reader.at = this.#goOn(reader.at, event.id as string, types)
+        reader.id = event.id as string
         continue
       }
       saw(event.kind)
       resets += 1
       equal(event.kind, state ? 'state' : 'reset')
       if (reader.at !== '+') ok(mayBeLost, `a reset at ${reader.at}, which was good`)
-      ok(event.id === NOTHING ? this.#deleted || this.#model.ids.length === 0 : this.#model.knows(event.id))
-      reader.at = event.id
+      ok(isBeginning(event.id) ? this.#model.empty : this.#model.knows(event.id))
+      reader.at = this.#model.placeOf(event.id)
+      reader.id = event.id
     }
     ok(resets <= 1)
-    reader.at = this.#goOn(reader.at, position, types)
-    if (!paused) equal(position, this.#model.top)
+    const position = subscription.cursors()[this.#channel] as string
+    // The beginnings of two histories may be told apart by when they were given out alone.
+    if (position !== reader.id) reader.at = this.#goOn(reader.at, position, types)
+    reader.id = position
+    if (!paused) ok(this.#isAtEnd(subscription))
   }
 
-  /** From one position to the next one: nothing may be missing between them. */
-  #goOn(at: string, to: string, types: readonly string[] | undefined): string {
+  /** From a place to the next position: nothing may be missing between them. */
+  #goOn(at: string, id: string, types: readonly string[] | undefined): string {
+    const to = this.#model.placeOf(id)
     if (at === `before ${to}`) return to
     equal(this.#model.missing(at, to, this.#now, types), undefined, `from ${at} to ${to}`)
     return to

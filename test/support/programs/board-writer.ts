@@ -1,12 +1,16 @@
 // Increments members of a board under ids and undoes some, 16 calls at a time, until it is killed; says of each call when
-// it is made and when it was answered, and 'enough' after some hundred.
-// argv: the server's URL; the board's options as JSON; a name for its ids.
+// it is made and when it was answered, a line of JSON each in a file, and prints 'enough' after some hundred.
+// argv: the server's URL; the board's options as JSON; a name for its ids; the file.
+import { openSync, writeSync } from 'node:fs'
+
 import { createLeaderboard, connect, type LeaderboardOptions } from '@penknife/core'
 import { Redis } from 'ioredis'
 
-const [url = '', options = '{}', name = ''] = process.argv.slice(2)
-// Written at once: a pipe is synchronous, so a kill takes nothing back.
-const say = (value: unknown): void => console.log(JSON.stringify(value))
+const [url = '', options = '{}', name = '', file = ''] = process.argv.slice(2)
+// In a file, which has a line once it is written. A pipe that its reader is slow to empty takes no more: the lines wait
+// in this process then, and the kill takes them along.
+const lines = openSync(file, 'a')
+const say = (value: unknown): void => void writeSync(lines, `${JSON.stringify(value)}\n`)
 const penknife = connect(new Redis(url, { lazyConnect: true }), { deadline: '30s' })
 const board = createLeaderboard(penknife.space('shop'), 'points', JSON.parse(options) as LeaderboardOptions)
 
@@ -24,7 +28,7 @@ async function write(): Promise<never> {
       await board.undo(id)
       say({ undone: id })
     }
-    if (++answered === 400) say('enough')
+    if (++answered === 400) console.log('enough')
   }
 }
 await Promise.all(Array.from({ length: 16 }, write))

@@ -1,5 +1,6 @@
 import { createTopic } from '../events.ts'
-import { checkName, toJson } from '../options.ts'
+import { toJson } from '../json.ts'
+import { checkName } from '../options.ts'
 import { runtimeOf, type Space } from '../redis/penknife.ts'
 import { leaderboardDescribe } from '../redis/scripts.gen.ts'
 import { checkMember } from './members.ts'
@@ -40,7 +41,7 @@ export function createLeaderboard<Data = unknown>(
   const topic = createTopic<BoardEvent>('penknife:leaderboard')
   const describe = bind(leaderboardDescribe, [[keyOf('data')]])
   const parts = { name, runtime, settings, scores, layouts, clock, topic, key, idsKey: keyOf('ids') }
-  use('leaderboard')
+  use('leaderboard', name)
 
   return {
     name,

@@ -1,5 +1,6 @@
 import { invalid } from '../errors.ts'
 import { checkOptions, wholeNumber } from '../options.ts'
+import { badReply } from '../redis/failures.ts'
 import type { Runtime } from '../redis/penknife.ts'
 import { leaderboardRank, leaderboardRead, leaderboardReadRolling } from '../redis/scripts.gen.ts'
 import { checkMember, checkMembers } from './members.ts'
@@ -263,6 +264,8 @@ export function createReads({ runtime, settings, scores, layouts, clock, key }: 
           yield { member, score: scores.score(lines[at + 1] as string) }
         }
         cursor = lines[0] as string
+        if (!/^\d+$/.test(cursor))
+          throw badReply(`export of leaderboard window '${view.window.name}'`, 'no cursor')
       } while (cursor !== '0')
     },
   }

@@ -1,5 +1,6 @@
 import type { CalendarUnit } from '../calendar.ts'
 import type { Duration } from '../duration.ts'
+import type { Jsonified } from '../json.ts'
 
 /**
  * What a rank counts. With scores 9, 7, 7, 5, the best first:
@@ -121,7 +122,7 @@ export interface Row<Data = unknown> {
   /** 1 is the best, counted in the style asked for. */
   readonly rank: number
   /** What `describe` kept of the member, null when nothing; only there when asked for. */
-  readonly data?: Data | null
+  readonly data?: Jsonified<Data> | null
 }
 
 /** A row of a subset. */

@@ -182,7 +182,7 @@ export function createUpdates(parts: UpdateParts): Updates {
         const { keys, plan } = layouts.update({ atMs: Math.floor(time / 1000) })
         const done = await runtime.bind(leaderboardUndo, [keys, plan])(route, id, time)
         // Else more had to leave a rolling window first.
-        if (done < 2) return done === 1
+        if (done !== 2) return done === 1
       }
     },
     async remove(member) {

@@ -2,7 +2,7 @@ import { durationMs } from '../duration.ts'
 import { invalid } from '../errors.ts'
 import { checkOptions, checkText, wholeNumber } from '../options.ts'
 import type { Route } from '../redis/keys.ts'
-import { limiterBlock, limiterReset } from '../redis/scripts.gen.ts'
+import { limiterBlock, limiterReset, limiterUnblock } from '../redis/scripts.gen.ts'
 import { statesOf } from './decide.ts'
 import type { Charge, Plan, PlanContext } from './plan.ts'
 import type { RateLimiter, Rule, RuleState, Subject, TakeOptions } from './types.ts'
@@ -26,6 +26,7 @@ export interface ControlsContext extends PlanContext {
 export function createControls(context: ControlsContext): Controls {
   const { name, keys, locate, bind, standing, planOf, onEased } = context
   const blockPort = bind(limiterBlock, [])
+  const unblockPort = bind(limiterUnblock, [])
   const resetPort = bind(limiterReset, [])
   const parts = [...new Set(standing.rules.map((rule) => rule.per))]
 
@@ -76,7 +77,7 @@ export function createControls(context: ControlsContext): Controls {
     async unblock(subject, given = {}) {
       checkOptions('unblock', given, ['per'])
       const { route, key } = stateOf(subject, given.per)
-      const was = await blockPort(route, key, 0, '')
+      const was = await unblockPort(route, key, 0, '')
       onEased(subject)
       return was === 1
     },

@@ -1,5 +1,5 @@
 import { durationMs, LONGEST_DEADLINE_MS } from '../duration.ts'
-import { invalid, isOutage } from '../errors.ts'
+import { invalid, PenknifeError } from '../errors.ts'
 import { createTopic } from '../events.ts'
 import { checkName, checkOptions, wholeNumber } from '../options.ts'
 import { runtimeOf, type Space } from '../redis/penknife.ts'
@@ -67,12 +67,9 @@ export function createRateLimiter(space: Space, options: RateLimiterOptions): Ra
   const decisions = createTopic<{ limiter: string; subject: Subject; decision: Decision }>('penknife:limiter')
   const { denyCache = true } = options
   const cache = denyCache === false ? undefined : createDenyCache(denyCache === true ? {} : denyCache)
-  const room = createWaitingRoom(
-    about,
-    wholeNumber('maxWaiters', options.maxWaiters ?? 10_000, 1, 10_000_000),
-  )
-  onClose(async () => room.close())
-  use('limiter')
+  const maxWaiters = wholeNumber('maxWaiters', options.maxWaiters ?? 10_000, 1, 10_000_000)
+  const room = createWaitingRoom(about, maxWaiters, onClose)
+  use('limiter', name)
 
   function told(subject: Subject, decision: Decision): Decision {
     if (decisions.heard) decisions.emit({ limiter: name, subject, decision })
@@ -135,7 +132,8 @@ export function createRateLimiter(space: Space, options: RateLimiterOptions): Ra
 
   /** What is answered when Redis did not. */
   function instead(plan: Plan, subject: Subject, cost: number, error: unknown): Decision {
-    if (!isOutage(error)) throw error
+    // What Redis refuses, such as a command that its user may not run, would otherwise fail every request.
+    if (!(error instanceof PenknifeError) || error.code === 'PENKNIFE_INVALID') throw error
     return told(subject, fallback.decide(plan, subject, cost, error))
   }
 
@@ -174,7 +172,11 @@ export function createRateLimiter(space: Space, options: RateLimiterOptions): Ra
       const received = (reply: PlainReply): void => {
         const outcome = only.read(reply, 1)
         if (outcome) resolve(finish(subject, outcome))
-        else only.take(subject, 1, '').then((slower) => resolve(finish(subject, slower)), failed)
+        else
+          only
+            .take(subject, 1, '')
+            .then((slower) => resolve(finish(subject, slower)))
+            .catch(failed)
       }
       only.askFor({ received, failed }, subject, 1)
     })

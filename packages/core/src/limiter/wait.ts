@@ -6,13 +6,11 @@ import type { Decision } from './types.ts'
 export interface WaitingRoom {
   /**
    * Resolves when `ask` is allowed, or with a denial when that will not be in time. Rejects with the signal's reason,
-   * with what `ask` fails with, and when the room is full or closed.
+   * with what `ask` fails with, when the room is full, and when penknife is closed.
    */
   wait(subject: string, request: WaitRequest): Promise<Decision>
   /** Tokens of a subject, or of any, were given back: its first waiter asks now. */
   wake(subject?: string): void
-  /** Rejects everybody, now and from now on. */
-  close(): void
 }
 
 export interface WaitRequest {
@@ -28,15 +26,24 @@ const POLL_MS = 200
 /** The longest sleep of a timer. */
 const LONGEST_SLEEP_MS = 2 ** 31 - 1
 
-export function createWaitingRoom(what: string, maxWaiters: number): WaitingRoom {
+/** `onClose` registers what penknife.close() ends, and is called while somebody waits. */
+export function createWaitingRoom(
+  what: string,
+  maxWaiters: number,
+  onClose: (end: () => Promise<void>) => () => void,
+): WaitingRoom {
   const lines = new Map<string, Line>()
   let waiting = 0
-  let closed: PenknifeError | undefined
+  let forget = (): unknown => undefined
+
+  async function close(): Promise<void> {
+    const reason = new PenknifeError('PENKNIFE_CLOSED', `${what}: penknife was closed`)
+    for (const line of lines.values()) line.close(reason)
+  }
 
   return {
     async wait(subject, request) {
       request.signal?.throwIfAborted()
-      if (closed) throw closed
       if (waiting >= maxWaiters) {
         const fix = 'let fewer wait, give a shorter maxWait, or raise maxWaiters'
         throw new PenknifeError('PENKNIFE_OVERLOADED', `${what}: ${waiting} calls wait already; ${fix}`)
@@ -46,20 +53,16 @@ export function createWaitingRoom(what: string, maxWaiters: number): WaitingRoom
         line = new Line(() => lines.delete(subject))
         lines.set(subject, line)
       }
-      waiting += 1
+      if (++waiting === 1) forget = onClose(close)
       try {
         return await line.join(request)
       } finally {
-        waiting -= 1
+        if (--waiting === 0) forget()
       }
     },
     wake(subject) {
       if (subject !== undefined) lines.get(subject)?.wake()
       else for (const line of lines.values()) line.wake()
-    },
-    close() {
-      closed = new PenknifeError('PENKNIFE_CLOSED', `${what}: penknife was closed`)
-      for (const line of lines.values()) line.close(closed)
     },
   }
 }

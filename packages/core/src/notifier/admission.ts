@@ -1,3 +1,4 @@
+import { runSafely } from '../callbacks.ts'
 import type { Control, Listener } from './control.ts'
 import type { Following } from './following.ts'
 import type { Hold, Holds } from './holds.ts'
@@ -70,7 +71,7 @@ export class Member implements Admission, Listener {
     for (const channel of fresh) this.#revoked.add(channel)
     if (this.#revoked.size > MOST_REMEMBERED) return this.#end('lost')
     for (const subscription of this.#subscriptions) subscription.leave(fresh)
-    this.#tell(() => this.#options.onRevoked(fresh))
+    runSafely('onRevoked of an admission failed', () => this.#options.onRevoked(fresh))
   }
 
   lost(): void {
@@ -88,14 +89,6 @@ export class Member implements Admission, Listener {
   #end(reason: AdmissionEnd): void {
     if (!this.#open) return
     this.close()
-    this.#tell(() => this.#options.onEnd(reason))
-  }
-
-  #tell(run: () => void): void {
-    try {
-      run()
-    } catch (error) {
-      process.emitWarning(error instanceof Error ? error : String(error))
-    }
+    runSafely('onEnd of an admission failed', () => this.#options.onEnd(reason))
   }
 }

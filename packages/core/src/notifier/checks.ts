@@ -46,7 +46,7 @@ export function checkListener(onEvent: unknown): void {
   if (typeof onEvent !== 'function') throw invalid('onEvent', onEvent, 'give a function')
 }
 
-const LONGEST_USER = 256
+export const LONGEST_USER = 256
 const MOST_REVOKED = 100
 /** The scripts read as many members at once. */
 const MOST_CONNECTIONS = 100

@@ -1,11 +1,14 @@
 import type { Runtime } from '../redis/penknife.ts'
-import { notifierPublish, notifierSince, notifierTop } from '../redis/scripts.gen.ts'
+import { notifierRevoke, notifierSince, notifierTop } from '../redis/scripts.gen.ts'
+import { isText } from '../options.ts'
+import { LONGEST_USER } from './checks.ts'
 import { deliverAll } from './feed.ts'
 import { Lane } from './lane.ts'
 import { CHECK_MS, within } from './limits.ts'
 import { parseLive } from './messages.ts'
 import { toStretch } from './pages.ts'
-import type { NotifierEvent } from './events.ts'
+import type { NotifierEvent, NotifierMessage } from './events.ts'
+import type { Unreadable } from './unreadable.ts'
 
 /** Who is told of the revocations of its user. */
 export interface Listener {
@@ -48,11 +51,13 @@ interface Revocation {
 export function createControl(
   name: string,
   { keys, bind, subscriber, deadlineMs, onClose }: Runtime,
+  unreadable: Unreadable,
 ): Control {
   const { route } = keys
   const key = keys.control(name)
   const live = keys.controlLive(name)
-  const publish = bind(notifierPublish, [KEPT, TTL_MS, 0, 1000])
+  const next = keys.beginnings(name)
+  const publish = bind(notifierRevoke, [[next], KEPT, TTL_MS, 0, 1000])
   const since = bind(notifierSince, [0])
   const top = bind(notifierTop, [])
   const listeners = new Map<string, Set<Listener>>()
@@ -60,8 +65,8 @@ export function createControl(
   let sure = false
   let stop: (() => void) | undefined
 
-  async function tell(type: string, json: string): Promise<void> {
-    await publish(route, key, key, live, type, json, '', 0)
+  function tell(type: string, json: string): Promise<string> {
+    return publish(route, key, key, live, type, json, '', 0)
   }
 
   function everybody(): Listener[] {
@@ -69,12 +74,21 @@ export function createControl(
   }
 
   function deliver(event: NotifierEvent): void {
-    if (event.kind === 'reset') {
-      for (const listener of everybody()) listener.lost()
-    } else if (event.kind === 'message' && event.type === 'revoke') {
-      const { user, channels } = event.data as Revocation
-      for (const listener of listeners.get(user) ?? []) listener.revoked(channels)
+    if (event.kind === 'reset') lose()
+    else if (event.kind === 'message' && event.type === 'revoke') {
+      const revocation = readRevocation(event)
+      if (revocation) {
+        for (const listener of listeners.get(revocation.user) ?? []) listener.revoked(revocation.channels)
+      } else {
+        // Somebody lost a right, and nobody knows who.
+        unreadable(`the history ${key}`, event.json)
+        lose()
+      }
     }
+  }
+
+  function lose(): void {
+    for (const listener of everybody()) listener.lost()
   }
 
   /** Follows until somebody calls what comes back. */
@@ -83,14 +97,15 @@ export function createControl(
     const lane = new Lane(
       '',
       {
-        since: async (position, count) => toStretch('', await since(route, key, position, count)),
+        since: async (position, count) => toStretch('', await since(route, key, next, position, count)),
         top: () => top(route, key),
+        // An empty history could be lost without anybody seeing it.
+        end: async () => (await top(route, key)) || tell('begin', '{}'),
       },
       { from: '+', deliver, caughtUp },
     )
 
     function caughtUp(): void {
-      if (lane.position === '0-0') begin()
       // What was read before the channel is followed again is not all.
       if (!following || sure) return
       sure = true
@@ -99,16 +114,12 @@ export function createControl(
       for (const listener of everybody()) listener.sure()
     }
 
-    /** An empty history could be lost without anybody seeing it. */
-    function begin(): void {
-      tell('begin', '{}').catch(() => {})
-    }
-
     const unfollow = subscriber.follow(route, live, {
       message(text) {
         // A revocation takes what came after it, and nothing before.
         deliverAll()
         const event = parseLive('', text)
+        if (!event) return unreadable(`the pub/sub channel ${live}`, text)
         // While it reads the history the lane would keep it for later, and events that came after it would go out.
         if (!lane.live) deliver(event.message)
         lane.push([event])
@@ -126,10 +137,9 @@ export function createControl(
     })
     const checks = setInterval(() => {
       if (!lane.live) return
-      if (lane.position === '0-0') begin()
       top(route, key).then(
         (newest) => {
-          if (lane.live && lane.position !== newest) lane.keepUp()
+          if (lane.live && !lane.isAt(newest)) lane.keepUp()
         },
         // Redis is away: the subscription will come back.
         () => {},
@@ -179,6 +189,21 @@ export function createControl(
     get sure() {
       return sure
     },
-    revoke: (user, channels) => tell('revoke', JSON.stringify({ user, channels })),
+    async revoke(user, channels) {
+      await tell('revoke', JSON.stringify({ user, channels }))
+    },
+  }
+}
+
+/** Undefined when it is no revocation. */
+function readRevocation({ json }: NotifierMessage): Revocation | undefined {
+  try {
+    const { user, channels } = JSON.parse(json) as Partial<Revocation>
+    if (user === undefined || !isText(user, LONGEST_USER)) return undefined
+    if (channels === undefined) return { user }
+    const known = Array.isArray(channels) && channels.every((channel) => typeof channel === 'string')
+    return known ? { user, channels } : undefined
+  } catch {
+    return undefined
   }
 }

@@ -1,3 +1,4 @@
+import type { Jsonified } from '../json.ts'
 import type { StandardSchema } from '../standard-schema.ts'
 
 /** An event of a channel. */
@@ -34,7 +35,7 @@ export type EventMap = Readonly<Record<string, unknown>>
 
 /** Any event of a map, told apart by its `type`. */
 export type MessageOf<Events extends EventMap> = {
-  [Type in keyof Events & string]: NotifierMessage<Type, Events[Type]>
+  [Type in keyof Events & string]: NotifierMessage<Type, Jsonified<Events[Type]>>
 }[keyof Events & string]
 
 export type NotifierEvent<Events extends EventMap = EventMap> = FollowedEvent<MessageOf<Events>>

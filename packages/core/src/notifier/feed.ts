@@ -3,13 +3,17 @@ import type { Subscriber } from '../redis/subscriber.ts'
 import { type History, Lane, type LaneOptions } from './lane.ts'
 import { type LiveEvent, parseLive } from './messages.ts'
 import { createTrunks } from './trunks.ts'
+import type { Unreadable } from './unreadable.ts'
 
 /** A channel as this process follows it: one pub/sub subscription, any number of lanes. */
 export interface Feed {
   /** Adds a lane; `ready` when the first page of its history was read. */
   join(options: LaneOptions): { readonly lane: Lane; readonly ready: Promise<void> }
   leave(lane: Lane): void
-  /** Compares the end of the history with what came live, so that a lost last message is noticed. */
+  /**
+   * Compares the end of the history with what came live, so that a lost last message is noticed, and lets the history
+   * live on.
+   */
   check(): void
   /** Nobody follows it any more. */
   readonly empty: boolean
@@ -22,15 +26,22 @@ export interface FeedOptions {
   readonly route: Route
   readonly subscriber: Subscriber
   readonly history: History
+  /** Lets the history live on: called now and then while somebody follows. */
+  readonly keep: () => Promise<unknown>
+  /** How long what `keep` does is good for. */
+  readonly keepMs: number
+  readonly unreadable: Unreadable
 }
 
-export function createFeed({ channel, live, route, subscriber, history }: FeedOptions): Feed {
+export function createFeed(feedOptions: FeedOptions): Feed {
+  const { channel, live, route, subscriber, history, keep, keepMs, unreadable } = feedOptions
   /** Those that are told what comes: trunks, and who is on none. */
   const lanes = new Set<Lane>()
   const trunks = createTrunks(lanes)
   let followed = false
   let cut = false
   let waiting: (() => void)[] = []
+  let keepAt = 0
   /** What came in one piece with the last. */
   let came: LiveEvent[] = []
 
@@ -44,7 +55,9 @@ export function createFeed({ channel, live, route, subscriber, history }: FeedOp
 
   const unfollow = subscriber.follow(route, live, {
     message(text) {
-      if (came.push(parseLive(channel, text)) === 1) soon(deliver)
+      const event = parseLive(channel, text)
+      if (!event) unreadable(`the pub/sub channel ${live}`, text)
+      else if (came.push(event) === 1) soon(deliver)
     },
     followed() {
       const again = followed
@@ -81,11 +94,15 @@ export function createFeed({ channel, live, route, subscriber, history }: FeedOp
     check() {
       history.top().then(
         (top) => {
-          for (const lane of lanes) if (lane.live && lane.position !== top) lane.keepUp()
+          for (const lane of lanes) if (lane.live && !lane.isAt(top)) lane.keepUp()
         },
         // Redis is away: the subscription will come back, and with it a catch-up.
         () => {},
       )
+      const now = performance.now()
+      if (now < keepAt) return
+      keepAt = now + keepMs
+      keep().catch(() => (keepAt = 0))
     },
     get empty() {
       return lanes.size === 0

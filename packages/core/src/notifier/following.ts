@@ -1,10 +1,13 @@
+import { isPromiseLike, reportFault, runSafely } from '../callbacks.ts'
 import type { Member } from './admission.ts'
 import type { Lane, LaneOptions } from './lane.ts'
 import type { NotifierEvent } from './events.ts'
 import type { Shared } from './checks.ts'
 import type { Subscription } from './types.ts'
 
-export type OnEvent = (event: NotifierEvent, subscription: Subscription, before: string) => void
+export type OnEvent = (event: NotifierEvent, subscription: Subscription, before: string) => unknown
+
+const FAILED = 'onEvent of a subscription failed'
 
 /** A subscription: its lanes, one for each channel. */
 export class Following implements Subscription {
@@ -22,11 +25,12 @@ export class Following implements Subscription {
     this.#leave = leave
     this.#admission = admission
     this.deliver = (event, before) => {
+      // A listener's fault must not break the delivery to others, nor pass unseen. For each event: no closure.
       try {
-        if (this.#open) onEvent(event, this, before)
+        const result: unknown = this.#open ? onEvent(event, this, before) : undefined
+        if (isPromiseLike(result)) runSafely(FAILED, () => result)
       } catch (error) {
-        // A listener's fault must not break the delivery to others, nor pass unseen.
-        process.emitWarning(error instanceof Error ? error : String(error))
+        reportFault(FAILED, error)
       }
     }
     admission?.cover(this)
@@ -38,7 +42,12 @@ export class Following implements Subscription {
 
   /** As its lanes take it. */
   sharing({ audience, onAudience }: Shared): Pick<LaneOptions, 'audience' | 'onAudience'> {
-    return audience ? { audience, onAudience: (inside) => onAudience?.(inside, this) } : {}
+    return audience
+      ? {
+          audience,
+          onAudience: (inside) => runSafely('onAudience failed', () => onAudience?.(inside, this)),
+        }
+      : {}
   }
 
   add(channel: string, lane: Lane): void {

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 
+import { reportFault } from '../callbacks.ts'
 import { isOutage, PenknifeError } from '../errors.ts'
 import type { Runtime } from '../redis/penknife.ts'
 import { notifierHold, notifierRelease } from '../redis/scripts.gen.ts'
@@ -101,7 +102,7 @@ export function createHolds(name: string, { keys, bind, subscriber, deadlineMs, 
           // Connections stay while Redis is away, and are put back after it.
           if (isOutage(error) || warned) return
           warned = true
-          process.emitWarning(error instanceof Error ? error : String(error))
+          reportFault('a connection of a user cannot be renewed', error)
         },
       )
       .finally(() => (one.renewing = false))

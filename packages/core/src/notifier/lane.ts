@@ -1,5 +1,6 @@
+import { reportFault } from '../callbacks.ts'
 import { isOutage, PenknifeError } from '../errors.ts'
-import { type LiveEvent, type Place, placeOf } from './messages.ts'
+import { isBeginning, type LiveEvent, type Place, placeOf } from './messages.ts'
 import type { Stretch } from './pages.ts'
 import type { NotifierEvent, NotifierMessage } from './events.ts'
 import type { Trunk } from './trunks.ts'
@@ -12,8 +13,10 @@ export interface History {
    * and answers nothing, when its turn comes and all who wait for it have `cancelled`.
    */
   since(position: string, count: number, cancelled: () => boolean): Promise<Stretch | undefined>
-  /** The position at the end. */
+  /** The position at the end; empty without a history. */
   top(): Promise<string>
+  /** The position at the end; without a history the one before the next, whose beginning is fixed now. */
+  end(): Promise<string>
 }
 
 /** What a lane delivers to, and how. */
@@ -78,6 +81,12 @@ export class Lane {
   /** Id of the last event delivered or passed over. */
   get position(): string {
     return (this.#trunk?.lane ?? this).#place.id
+  }
+
+  /** Whether it is at the end of the history: at that position, or without a history before the next one. */
+  isAt(top: string): boolean {
+    const { id, at } = (this.#trunk?.lane ?? this).#place
+    return top === '' ? at?.offset === 0 : id === top
   }
 
   get audience(): Audience | undefined {
@@ -152,7 +161,7 @@ export class Lane {
       if (this.#closed || isClosed(error)) return
       // Redis will be back; what getState throws should not pass unseen.
       const strange = !isOutage(error)
-      if (strange && !this.#warned) process.emitWarning(error instanceof Error ? error : String(error))
+      if (strange && !this.#warned) reportFault(`channel '${this.#channel}' cannot be caught up`, error)
       this.#warned = strange
       setTimeout(() => this.keepUp(), RETRY_MS).unref()
     })
@@ -214,9 +223,8 @@ export class Lane {
     const { id: before, at } = this.#place
     const next = place.at
     if (this.#paused || !at || !next) return false
-    const fresh = at.epoch === '0'
-    if (!fresh && at.epoch !== next.epoch) return false
-    if (!fresh && next.offset <= at.offset) return next.offset < at.offset || place.id === before
+    if (at.epoch !== next.epoch) return false
+    if (next.offset <= at.offset) return next.offset < at.offset || place.id === before
     if (next.offset !== at.offset + 1) return false
     this.#place = place
     this.#tell(event, before)
@@ -255,14 +263,18 @@ export class Lane {
   /** Reads on from the position; true at the end of the history. */
   async #readPage(): Promise<boolean> {
     if (this.#place.id === '+') {
-      await this.#startAt(placeOf(await this.#history.top()), false)
+      await this.#startAt(placeOf(await this.#history.end()), false)
       return true
     }
     const stopped = (): boolean => this.#closed || this.#paused
     const page = await this.#history.since(this.#place.id, PAGE, stopped)
     if (!page || stopped()) return false
-    const { lost, top, steps } = page
+    const { lost, steps } = page
+    const top = page.top ?? placeOf(await this.#history.end())
+    if (stopped()) return false
     if (lost) await this.#startAt(top, true)
+    // A history began meanwhile, and '-' stands before its first event.
+    else if (page.top === undefined && !isBeginning(top.id)) return false
     else if (steps.length === 0) this.#place = top
     for (const { place, message } of steps) {
       const before = this.#place.id

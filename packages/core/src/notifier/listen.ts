@@ -1,8 +1,10 @@
+import { runSafely } from '../callbacks.ts'
 import type { Route } from '../redis/keys.ts'
 import type { Subscriber } from '../redis/subscriber.ts'
 import { parseNudge } from './messages.ts'
 import { matcher } from './patterns.ts'
 import type { NudgeEvent } from './events.ts'
+import type { Unreadable } from './unreadable.ts'
 
 export interface ListenTo {
   readonly subscriber: Subscriber
@@ -11,10 +13,11 @@ export interface ListenTo {
   readonly nudges: string
   readonly patterns: readonly string[]
   readonly onEvent: (event: NudgeEvent) => void
+  readonly unreadable: Unreadable
 }
 
 /** Hears the nudges whose channels fit: `ready` when the server acknowledged it. */
-export function listen({ subscriber, route, nudges, patterns, onEvent }: ListenTo): {
+export function listen({ subscriber, route, nudges, patterns, onEvent, unreadable }: ListenTo): {
   readonly ready: Promise<void>
   close(): void
 } {
@@ -24,18 +27,16 @@ export function listen({ subscriber, route, nudges, patterns, onEvent }: ListenT
   const ready = new Promise<void>((resolve) => (begun = resolve))
 
   function tell(event: NudgeEvent): void {
-    try {
-      if (open) onEvent(event)
-    } catch (error) {
-      // A listener's fault must not break the delivery to others, nor pass unseen.
-      process.emitWarning(error instanceof Error ? error : String(error))
-    }
+    if (open) runSafely('onEvent of a listener for nudges failed', () => onEvent(event))
   }
 
   const unfollow = subscriber.follow(route, nudges, {
     message(text) {
-      const channel = text.slice(0, text.indexOf('\n'))
-      if (fits(channel)) tell(parseNudge(channel, text))
+      const channel = text.slice(0, Math.max(0, text.indexOf('\n')))
+      if (channel !== '' && !fits(channel)) return
+      const nudge = parseNudge(channel, text)
+      if (nudge) tell(nudge)
+      else unreadable(`the pub/sub channel ${nudges}`, text)
     },
     followed() {
       if (begun) {

@@ -1,7 +1,14 @@
 import { invalid } from '../errors.ts'
 import { checkName, checkOptions, wholeNumber } from '../options.ts'
 import { runtimeOf, type Space } from '../redis/penknife.ts'
-import { notifierNudge, notifierPublish, notifierSince, notifierTop } from '../redis/scripts.gen.ts'
+import {
+  notifierEnd,
+  notifierKeep,
+  notifierNudge,
+  notifierPublish,
+  notifierSince,
+  notifierTop,
+} from '../redis/scripts.gen.ts'
 import { Member } from './admission.ts'
 import {
   checkAdmit,
@@ -27,10 +34,12 @@ import { iterate } from './iterate.ts'
 import type { Lane } from './lane.ts'
 import { atMost, CHECK_MS, within } from './limits.ts'
 import { listen } from './listen.ts'
+import { isBeginning } from './messages.ts'
 import { toPage, toStretch } from './pages.ts'
 import { createEncode } from './schemas.ts'
+import { createUnreadable } from './unreadable.ts'
 import type { EventMap, EventSchemas, InputsOf, OutputsOf } from './events.ts'
-import type { Notifier, NotifierOptions, NotifierSchemaOptions, Subscription } from './types.ts'
+import type { HistoryPage, Notifier, NotifierOptions, NotifierSchemaOptions, Subscription } from './types.ts'
 
 /** Pages of history that a notifier reads at once: clients that catch up must not crowd out everything else. */
 const READS = 16
@@ -76,16 +85,22 @@ export function createNotifier(
   const runtime = runtimeOf(space)
   const { keys, bind, subscriber, deadlineMs, onClose, use } = runtime
   const { route } = keys
-  const publish = bind(notifierPublish, [kept, ttl, age, window])
+  const next = keys.beginnings(name)
+  const publish = bind(notifierPublish, [[next], kept, ttl, age, window])
   const nudge = bind(notifierNudge, [keys.nudges(name)])
   const since = bind(notifierSince, [age])
   const top = bind(notifierTop, [])
+  const end = bind(notifierEnd, [])
+  // Often enough that what is followed lives for its ttl after it was followed last.
+  const keepMs = Math.floor(ttl / 3)
+  const keep = bind(notifierKeep, [ttl + keepMs])
   const read = atMost(READS)
   let answers = 0
   const feeds = new Map<string, Feed>()
-  const control = createControl(name, runtime)
+  const unreadable = createUnreadable(`notifier '${name}' of space '${space.name}'`)
+  const control = createControl(name, runtime, unreadable)
   const holds = createHolds(name, runtime)
-  use('notifier')
+  use('notifier', name)
 
   let checks: NodeJS.Timeout | undefined
   let forget = (): unknown => undefined
@@ -116,10 +131,14 @@ export function createNotifier(
             read(
               `${channel}\n${position}`,
               () => !cancelled(),
-              async () => toStretch(channel, answered(await since(route, key, position, count))),
+              async () => toStretch(channel, answered(await since(route, key, next, position, count))),
             ),
           top: async () => answered(await top(route, key)),
+          end: async () => answered(await end(route, key, next)),
         },
+        keep: () => keep(route, key),
+        keepMs,
+        unreadable,
       })
       if (feeds.size === 0) watch()
       feeds.set(channel, feed)
@@ -143,6 +162,17 @@ export function createNotifier(
         forget()
       }
     }
+  }
+
+  async function readPage(channel: string, after: string, count: number): Promise<HistoryPage> {
+    const key = keys.history(name, channel)
+    const reply = await since(route, key, next, after, count)
+    const [state, last] = reply
+    if (last !== '') return toPage(channel, reply)
+    const position = await end(route, key, next)
+    if (state === 'lost' || isBeginning(position)) return toPage(channel, reply, position)
+    // A history began meanwhile, and '-' stands before its first event.
+    return readPage(channel, after, count)
   }
 
   async function follow(
@@ -194,7 +224,14 @@ export function createNotifier(
     async listen(patterns, listening) {
       checkListen(patterns, listening)
       const { onEvent } = listening
-      const { ready, close } = listen({ subscriber, route, nudges: keys.nudges(name), patterns, onEvent })
+      const { ready, close } = listen({
+        subscriber,
+        route,
+        nudges: keys.nudges(name),
+        patterns,
+        onEvent,
+        unreadable,
+      })
       try {
         await within('listen', deadlineMs, ready)
       } catch (error) {
@@ -225,14 +262,15 @@ export function createNotifier(
     async positions(channels) {
       checkChannels(channels)
       const found = await Promise.all(
-        channels.map(async (channel) => [channel, await top(route, keys.history(name, channel))] as const),
+        channels.map(
+          async (channel) => [channel, await end(route, keys.history(name, channel), next)] as const,
+        ),
       )
       return Object.fromEntries(found)
     },
     async history(channel, page = {}) {
       const { after, count } = checkHistory(channel, page)
-      const reply = await since(route, keys.history(name, channel), after, count)
-      return toPage(channel, reply)
+      return readPage(channel, after, count)
     },
     async admit(user, admitting) {
       checkUser(user)

@@ -1,34 +1,51 @@
 import type { Reply } from '../redis/script.ts'
-import { message, type Place, placeOf } from './messages.ts'
+import { message, parsePosition, type Place, placeOf, type Position } from './messages.ts'
 import type { NotifierMessage } from './events.ts'
 import type { HistoryPage } from './types.ts'
 
 /** An event as a page of history has it; without a type it is only a step on the way. */
 type KeptEvent = readonly [id: string, coalesce: string, type: string, json: string]
 
-/** A page of history as a caller reads it. */
-export function toPage(channel: string, [state, top, ...events]: readonly Reply[]): HistoryPage {
+/** A page of history as a caller reads it; `end` is the position there where no history is. */
+export function toPage(
+  channel: string,
+  [state, top, ...events]: readonly Reply[],
+  end?: string,
+): HistoryPage {
   const kept = toKept(events)
-  const cursor = kept.at(-1)?.[0] ?? (top as string)
+  const last = end ?? (top as string)
+  const cursor = kept.at(-1)?.[0] ?? last
   return {
     events: kept
       .filter(([, , type]) => type !== '')
       .map(([id, , type, json]) => message(channel, id, type, json)),
     cursor,
     lost: state === 'lost',
-    end: cursor === top,
+    end: cursor === last,
   }
 }
 
+/**
+ * Events of a page, up to the first gap: one that somebody deleted in the middle is lost, and who reads on from before
+ * it is told so.
+ */
 function toKept(events: readonly Reply[]): readonly KeptEvent[] {
-  return events as KeptEvent[]
+  const kept = events as readonly KeptEvent[]
+  let before: Position | undefined
+  const gap = kept.findIndex(([id]) => {
+    const at = parsePosition(id)
+    const follows = !before || (at?.epoch === before.epoch && at.offset === before.offset + 1)
+    before = at
+    return !follows
+  })
+  return gap < 0 ? kept : kept.slice(0, gap)
 }
 
 /** A page of history as lanes go through it; those that read it together share it. */
 export interface Stretch {
   readonly lost: boolean
-  /** The position at the end of the history. */
-  readonly top: Place
+  /** The position at the end of the history; undefined without a history. */
+  readonly top: Place | undefined
   readonly steps: readonly Step[]
 }
 
@@ -51,5 +68,5 @@ export function toStretch(channel: string, [state, top, ...events]: readonly Rep
       return { place: placeOf(id), message: told ? message(channel, id, type, json) : undefined }
     })
     .toReversed()
-  return { lost: state === 'lost', top: placeOf(top as string), steps }
+  return { lost: state === 'lost', top: top === '' ? undefined : placeOf(top as string), steps }
 }

@@ -1,5 +1,6 @@
 import { invalid } from '../errors.ts'
-import { checkName, nearest, toJson } from '../options.ts'
+import { toJson } from '../json.ts'
+import { checkName, nearest } from '../options.ts'
 import { checkSchema, conform } from '../standard-schema.ts'
 import type { EventSchemas } from './events.ts'
 

@@ -1,3 +1,4 @@
+import { runSafely } from '../callbacks.ts'
 import type { NotifierEvent } from './events.ts'
 import type { Lane } from './lane.ts'
 import type { Audience } from './types.ts'
@@ -68,10 +69,5 @@ export function createTrunks(lanes: Set<Lane>): Trunks {
 }
 
 function tell(audience: Audience, event: NotifierEvent): void {
-  try {
-    audience.onEvent(event)
-  } catch (error) {
-    // A listener's fault must not break the delivery to others, nor pass unseen.
-    process.emitWarning(error instanceof Error ? error : String(error))
-  }
+  runSafely('onEvent of an audience failed', () => audience.onEvent(event))
 }

@@ -1,9 +1,12 @@
+import { createHash } from 'node:crypto'
+
 import type { Cluster, Redis } from 'ioredis'
 
 import { PenknifeError } from '../errors.ts'
 import { BLOCK_MS, type Connection, type Connections, type Owner } from './connections.ts'
+import { errorText } from '../text.ts'
 import { argsOf, handOver, type Sent } from './direct.ts'
-import { movedAway, neverSent } from './failures.ts'
+import { movedAway, neverSent, notSent, replyCode } from './failures.ts'
 import { type Port, Runner, type RunnerOptions } from './runner.ts'
 import type { Arg, Script, SharedArg } from './script.ts'
 import type { CommandSink } from './sink.ts'
@@ -29,7 +32,11 @@ export interface Durable {
     of?: string,
   ): Port<Item, Result>
   readonly pending: number
-  close(): Promise<void>
+  /** As that of a Runner's patience. */
+  hurry(ms: number): void
+  /** Refuses new calls and resolves when the pending ones ended. */
+  idle(): Promise<void>
+  close(): void
 }
 
 /** Before the owner of a slot is looked up again. */
@@ -72,8 +79,13 @@ export function createDurable(
       for (const { runner } of lanes.values()) sum += runner.pending
       return sum
     },
-    async close() {
+    hurry(ms) {
+      for (const { runner } of lanes.values()) runner.patience.end(ms)
+    },
+    async idle() {
       await Promise.all([...lanes.values()].map(({ runner }) => runner.close()))
+    },
+    close() {
       for (const { sink } of lanes.values()) sink.close()
     },
   }
@@ -94,6 +106,8 @@ interface Link {
   confirmation: Promise<void> | undefined
   /** WAITs under way. */
   waiting: number
+  /** SHA-1s of the scripts that the server ran since it was connected. */
+  readonly ran: Set<string>
 }
 
 function createWaitingSink(
@@ -118,7 +132,7 @@ function createWaitingSink(
 
   function open(owner: Owner): Link {
     const redis = owner.open()
-    const link: Link = { redis, fit: undefined, confirmation: undefined, waiting: 0 }
+    const link: Link = { redis, fit: undefined, confirmation: undefined, waiting: 0, ran: new Set() }
     links.set(owner.node, link)
     redis.on('error', (error: Error) => {
       if (!neverSent(error)) lastError = error
@@ -126,6 +140,7 @@ function createWaitingSink(
     redis.on('ready', () => void probe(link))
     redis.on('close', () => {
       link.fit = undefined
+      link.ran.clear()
       // On a cluster the slots of a master that is gone will be another's: start afresh.
       if (!connections.cluster) return
       if (links.get(owner.node) === link) links.delete(owner.node)
@@ -167,7 +182,8 @@ function createWaitingSink(
       try {
         const args = fsynced ? [1, replicas, waitMs] : [replicas, waitMs]
         const found = await link.redis.call(command, ...args)
-        const [local, others] = (fsynced ? found : [1, found]) as [number, number]
+        const [local, others] = (fsynced && Array.isArray(found) ? found : [1, found]) as [unknown, unknown]
+        if (typeof local !== 'number' || typeof others !== 'number') throw unreadable(command, found)
         if (local < 1 || others < replicas) throw tooFew(local, others)
       } catch (error) {
         throw error instanceof PenknifeError ? error : unconfirmed(error)
@@ -182,20 +198,25 @@ function createWaitingSink(
   async function call(name: string, args: readonly Sent[], slot: number): Promise<unknown> {
     const link = linkFor(slot)
     if (link?.fit instanceof PenknifeError) throw link.fit
-    // As ioredis says it of a command that it could not send.
-    if (!link) throw new Error("the slot's master is not known and enableOfflineQueue options is false")
-    const reply = link.redis.call(name, argsOf(args))
-    const confirmed = confirm(link)
+    if (!link) throw notSent()
+    const sent = argsOf(args)
+    const script = String(sent[0])
+    const reply = link.redis.call(name, sent)
+    // A WAIT behind a script that the server does not know would be in vain, and may take all the time that there is.
+    const known = name === 'eval' || link.ran.has(script)
+    const confirmed = known ? confirm(link) : undefined
     // Whoever waits for the reply learns first why the call failed.
-    confirmed.catch(() => {})
+    confirmed?.catch(() => {})
     let answer: unknown
     try {
       answer = await reply
     } catch (error) {
+      if (replyCode(error) === 'NOSCRIPT') link.ran.delete(script)
       if (movedAway(error) || neverSent(error)) lookUp()
       throw error
     }
-    await confirmed
+    link.ran.add(name === 'eval' ? createHash('sha1').update(script).digest('hex') : script)
+    await (confirmed ?? confirm(link))
     return answer
   }
 
@@ -243,6 +264,14 @@ function refusal(command: string, cause: unknown): PenknifeError {
   return new PenknifeError('PENKNIFE_REJECTED', `${needs}; the server said: ${(cause as Error).message}`, {
     cause,
   })
+}
+
+function unreadable(command: string, found: unknown): PenknifeError {
+  return new PenknifeError(
+    'PENKNIFE_NOT_DURABLE',
+    `the call was carried out, but what ${command} replied cannot be read (${errorText(found)}); it may be lost`,
+    { fate: 'unknown' },
+  )
 }
 
 function unconfirmed(cause: unknown): PenknifeError {

@@ -1,23 +1,49 @@
-import { PenknifeError } from '../errors.ts'
+import { ReplyError } from 'ioredis'
 
-/** Replies that say the server cannot serve the call now, and did nothing of it. */
+import { PenknifeError } from '../errors.ts'
+import { errorText } from '../text.ts'
+
+/** Codes of replies that say the server cannot serve the call now; it gives them before it runs anything of the call. */
 const NOT_NOW = new Set([
   'READONLY',
   'LOADING',
   'MASTERDOWN',
   'CLUSTERDOWN',
+  'MOVED',
+  'ASK',
   'TRYAGAIN',
   'BUSY',
   'MISCONF',
   'NOREPLICAS',
   'OOM',
   'UNBLOCKED',
+  'NOAUTH',
+  'WRONGPASS',
+  'NOPERM',
 ])
 
-/** An error reply of Redis: its message begins with a code in capitals. */
+const ELSEWHERE = new Set(['MOVED', 'ASK', 'TRYAGAIN'])
+
+/**
+ * How the message of an error ends that was raised while a script ran: as Redis writes it, or as the generated loop over
+ * a batch's items does (scripts/lua/build.ts).
+ */
+const RAISED = /(?: script: \w+,)? on @user_script(?::\d+)?\.?$/
+
+/** Whether Redis refused a call before it ran anything of it, for a reason that has nothing to do with the call. */
+export function refusesNow(error: unknown): boolean {
+  return NOT_NOW.has(replyCode(error) ?? '') && !RAISED.test((error as Error).message)
+}
+
+/** Whether Redis answered, with an error. */
+export function isReply(error: unknown): error is Error {
+  // By its name too: it may come from another copy of redis-errors.
+  return error instanceof ReplyError || (error instanceof Error && error.name === 'ReplyError')
+}
+
+/** The code of an error reply of Redis, which its message begins with. */
 export function replyCode(error: unknown): string | undefined {
-  if (!(error instanceof Error) || error.name !== 'ReplyError') return undefined
-  return /^[A-Z]+/.exec(error.message)?.[0]
+  return isReply(error) ? /^[A-Z]+/.exec(error.message)?.[0] : undefined
 }
 
 /** True when ioredis refused the command because no connection was open: it was never sent. */
@@ -25,33 +51,59 @@ export function neverSent(error: unknown): boolean {
   return error instanceof Error && /enableOfflineQueue options is false/.test(error.message)
 }
 
-const ELSEWHERE = new Set(['MOVED', 'ASK', 'TRYAGAIN'])
-
-/** True when a node of a cluster refused a call because its slot is, or is moving, elsewhere: nothing was done. */
-export function movedAway(error: unknown): boolean {
-  return ELSEWHERE.has(replyCode(error) ?? '')
+/** As ioredis says it of a command that it could not send. */
+export function notSent(): Error {
+  return new Error("the slot's master is not connected and enableOfflineQueue options is false")
 }
 
-/** Turns what came back from ioredis into the error that the caller sees. */
-export function failureOf(what: string, error: unknown): PenknifeError {
+/** How ioredis' Cluster ends a command that it sent again and again. */
+const REDIRECTED = /^Too many Cluster redirections\. Last error: ReplyError: (?:MOVED|ASK|TRYAGAIN) /
+
+/** True when a node of a cluster refused a call because its slot is, or is moving, elsewhere: nothing was done. */
+export function movedAway(error: unknown): error is Error {
+  return ELSEWHERE.has(replyCode(error) ?? '') || (error instanceof Error && REDIRECTED.test(error.message))
+}
+
+/** Turns what came back from ioredis into the error that the caller sees; of a script that only reads, nothing is ever done. */
+export function failureOf(what: string, error: unknown, readOnly: boolean = false): PenknifeError {
   if (error instanceof PenknifeError) return error
-  const text = error instanceof Error ? error.message : String(error)
-  const code = replyCode(error)
-  if (code && NOT_NOW.has(code)) {
-    return new PenknifeError('PENKNIFE_UNAVAILABLE', `${what}: Redis cannot serve the call now: ${text}`, {
-      cause: error,
-    })
+  const cause = error
+  if (isReply(error)) {
+    const text = errorText(error).replace(RAISED, '')
+    // There is no rollback: what the script wrote before it failed stays.
+    if (RAISED.test(error.message) && !readOnly) {
+      return new PenknifeError(
+        'PENKNIFE_REJECTED',
+        `${what}: the script failed in Redis: ${text}; a part of the call may have been carried out`,
+        { cause, fate: 'unknown' },
+      )
+    }
+    return refusesNow(error)
+      ? new PenknifeError('PENKNIFE_UNAVAILABLE', `${what}: Redis cannot serve the call now: ${text}`, {
+          cause,
+        })
+      : new PenknifeError('PENKNIFE_REJECTED', `${what}: Redis refused the call: ${text}`, { cause })
   }
-  if (code)
-    return new PenknifeError('PENKNIFE_REJECTED', `${what}: Redis refused the call: ${text}`, {
-      cause: error,
-    })
-  if (neverSent(error)) {
-    return new PenknifeError('PENKNIFE_UNAVAILABLE', `${what}: Redis cannot be reached`, { cause: error })
+  if (neverSent(error) || movedAway(error)) {
+    return new PenknifeError(
+      'PENKNIFE_UNAVAILABLE',
+      `${what}: Redis cannot be reached (${errorText(error)})`,
+      { cause },
+    )
   }
   return new PenknifeError(
     'PENKNIFE_FATE_UNKNOWN',
-    `${what}: the connection broke after the call was sent (${text}); it may have been carried out`,
-    { cause: error, fate: 'unknown' },
+    `${what}: the connection broke after the call was sent (${errorText(error)}); it may have been carried out`,
+    { cause, fate: 'unknown' },
+  )
+}
+
+/** The error of a call whose reply is not what its script replies. */
+export function badReply(what: string, why: string, cause?: unknown): PenknifeError {
+  return new PenknifeError(
+    'PENKNIFE_BAD_REPLY',
+    `${what}: the reply cannot be read: ${why}; the call may have been carried out. ` +
+      'Look for a proxy in front of Redis, or another version of penknife that wrote the key',
+    { cause, fate: 'unknown' },
   )
 }

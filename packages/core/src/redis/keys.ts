@@ -32,6 +32,10 @@ export interface Keys {
   /** Another key of a leaderboard: of a window, or of what it keeps beside its scores. */
   leaderboardPart(name: string, ...part: readonly string[]): string
   history(notifier: string, channel: string): string
+  /** Where the histories of a notifier's channels that have none are to begin. */
+  beginnings(notifier: string): string
+  /** What a notifier was declared as. */
+  declared(notifier: string): string
   /** Where a repeated publish finds the id that the first one got. */
   published(notifier: string, channel: string, id: string): string
   /** The pub/sub channel of a notifier's channel; named after the database too, which pub/sub knows nothing of. */
@@ -80,6 +84,8 @@ export function createKeys(space: string, { keyPrefix, db }: KeyOptions): Keys {
     leaderboard: (name) => `${base}board:${name}`,
     leaderboardPart: (name, ...part) => `${base}board:${name}:${part.join(':')}`,
     history: (notifier, channel) => `${base}notify:${notifier}:${channel}`,
+    beginnings: (notifier) => `${base}notify-next:${notifier}`,
+    declared: (notifier) => `${base}notify-declared:${notifier}`,
     published: (notifier, channel, id) => `${base}notify-id:${notifier}:${digest(`${channel}\n${id}`)}`,
     live: (notifier, channel) => `${base}notify:${notifier}:${channel}:${live}`,
     nudges: (notifier) => `${base}notify-nudges:${notifier}:${live}`,

@@ -1,17 +1,21 @@
-import { once } from 'node:events'
-
 import { LONGEST_DEADLINE_MS, durationMs, type Duration } from '../duration.ts'
 import { invalid, PenknifeError } from '../errors.ts'
-import { createTopic, type Topic } from '../events.ts'
 import { checkName, checkOptions, wholeNumber } from '../options.ts'
 import { type Breaker, type Breakers, type BreakerOptions, createBreakers } from './breaker.ts'
 import { type Connection, type Connections, createConnections } from './connections.ts'
-import { replyCode } from './failures.ts'
 import { createDurable, type Safety } from './durable.ts'
+import { checkConnection } from './given.ts'
+import { type Health, pingFailure, toHealth } from './health.ts'
+import { atMost, createEndings, type End } from './endings.ts'
 import { createKeys, type Keys } from './keys.ts'
+import { createNews, type PenknifeEvent } from './news.ts'
+import { createRefusals } from './refusals.ts'
+import { createRepeats } from './repeats.ts'
+import { createRoster } from './roster.ts'
+import type { Patience } from './patience.ts'
 import { type Port, Runner } from './runner.ts'
 import type { Arg, Script, SharedArg } from './script.ts'
-import { type Feature, type Finding, findingsFor, lookAtServer, type ServerInfo } from './server.ts'
+import { type Feature, watchServer } from './server.ts'
 import { answersWithin, createSink, nodeOf } from './sink.ts'
 import { createSubscriber, type Subscriber } from './subscriber.ts'
 
@@ -26,24 +30,9 @@ export interface ConnectOptions {
   readonly breaker?: BreakerOptions
 }
 
-/** What happens to penknife's connection. */
-export type PenknifeEvent =
-  | { readonly kind: 'available' }
-  | { readonly kind: 'unavailable'; readonly reason: string }
-  | { readonly kind: 'finding'; readonly finding: Finding }
-
-export interface Health {
-  /** `ok`: Redis answered just now. */
-  readonly status: 'ok' | 'unavailable'
-  /** What went wrong last, while there is no connection. */
-  readonly reason: string | undefined
-  /** Milliseconds that the answer took. */
-  readonly latencyMs: number | undefined
-  /** Calls sent or waiting that Redis did not settle yet. */
-  readonly pending: number
-  readonly server: ServerInfo | undefined
-  /** Settings of the server that do not fit the features in use. */
-  readonly findings: readonly Finding[]
+export interface CloseOptions {
+  /** What did not end by then is cut off: close() always resolves. Default: 15 s. */
+  readonly deadline?: Duration
 }
 
 export interface Penknife {
@@ -53,8 +42,13 @@ export interface Penknife {
   on(listener: (event: PenknifeEvent) => void): () => void
   /** For a health route: one PING, and what is known of the server. Never throws. */
   health(): Promise<Health>
-  /** Stops workers and subscriptions, waits for pending calls, and closes every connection it opened. */
-  close(): Promise<void>
+  /**
+   * Stops workers and subscriptions, waits for pending calls, and closes every connection it opened. Calls that wait for
+   * a Redis that is away fail after half a second. Never rejects.
+   *
+   * @throws PENKNIFE_INVALID for a wrong option, at once.
+   */
+  close(options?: CloseOptions): Promise<void>
 }
 
 /** The unit of atomicity: everything in it lives in one slot of a cluster. It costs nothing until used. */
@@ -82,7 +76,10 @@ export interface Runtime {
     /** What its errors say it is about, such as `stream 'orders' of space 'shop'`. */
     of?: string,
     breaker?: Breaker,
+    /** Of an object whose calls must not wait once it is being closed. */
+    patience?: Patience,
   ): Port<Item, Result>
+  createPatience(): Patience
   /** For calls whose caller has another answer when Redis has none: give `bind` the one of their deadline. */
   readonly breakers: Breakers
   /**
@@ -97,10 +94,16 @@ export interface Runtime {
   ): Port<Item, Result>
   /** A connection for blocking reads; who opens it closes it. */
   openReader(): Connection
-  /** Says that the application uses a feature, so that the server's settings are held against it. */
-  use(feature: Feature): void
-  /** Registers what close() must end first; the function that comes back takes it off again. */
-  onClose(end: () => Promise<void>): () => void
+  /**
+   * Says that an object of a feature was made, so that the server's settings are held against the feature, and one that is made
+   * again and again is noticed.
+   */
+  use(feature: Feature, name: string): void
+  /**
+   * Registers what close() must end first; the function that comes back takes it off again. It is kept until then, with
+   * everything that it refers to: an object registers while there is something to end.
+   */
+  onClose(end: End): () => void
 }
 
 /**
@@ -115,9 +118,7 @@ export interface Runtime {
  * @throws PENKNIFE_INVALID for a wrong option or a keyPrefix with braces.
  */
 export function connect(redis: Connection, options: ConnectOptions = {}): Penknife {
-  if (typeof redis?.duplicate !== 'function') {
-    throw invalid('redis', redis, 'give an ioredis connection: connect(new Redis())')
-  }
+  const given = checkConnection(redis)
   checkOptions('connect', options, ['deadline', 'maxPending', 'maxPendingBytes', 'breaker'])
   const deadlineMs = durationMs('deadline', options.deadline ?? 2000, { max: LONGEST_DEADLINE_MS })
   const maxPending = wholeNumber('maxPending', options.maxPending ?? 50_000, 1, 10_000_000)
@@ -128,49 +129,49 @@ export function connect(redis: Connection, options: ConnectOptions = {}): Penkni
     probe: (slot, key, ms) => answersWithin(sink, slot, key, ms),
   })
 
-  const connections = createConnections(redis)
+  const news = createNews()
+  const roster = createRoster(news.connecting)
+  const connections = createConnections(given, roster)
   const commands = connections.open('commands')
-  const topic = createTopic<PenknifeEvent>('penknife:connection')
-  const sink = createSink(commands, () => {
+  const sink = createSink(commands, connections, () => {
     runner.resume()
     breakers.resume()
   })
-  const limits = { cluster: connections.cluster, maxPending, maxPendingBytes }
+  const refusals = createRefusals(news.refusing)
+  const limits = { cluster: connections.cluster, maxPending, maxPendingBytes, refusals }
   const runner: Runner = new Runner(sink, {
     ...limits,
     onReadonly: atMostEvery(1000, () => commands.disconnect(true)),
   })
   const durable = createDurable(connections, commands, { ...limits, deadlineMs })
-  const watch = watchServer(commands, topic)
-  /** What was told of the absence; undefined while Redis is there. */
-  let told: string | undefined
-  let warned = false
+  const watch = watchServer(commands, news.finding)
   let closing: Promise<void> | undefined
   commands.on('ready', () => {
-    told = undefined
-    topic.emit({ kind: 'available' })
+    news.available()
     watch.look()
   })
-  commands.on('close', () => {
-    const reason = sink.lastError?.message ?? 'the connection was closed'
-    // Every attempt to connect ends here: one that fails for the same reason is no news.
-    if (reason === told) return
-    told = reason
-    if (!topic.heard && !closing && !warned) {
-      warned = true
-      process.emitWarning(`Redis is away: ${reason}; penknife.on(…) tells of every change`, 'PenknifeWarning')
+  commands.on('close', () => news.unavailable(sink.lastError?.message ?? 'the connection was closed'))
+
+  const subscriber = createSubscriber(connections, commands, refusals)
+  const endings = createEndings()
+  const repeated = createRepeats()
+
+  async function closeAll(ms: number): Promise<void> {
+    const until = performance.now() + ms
+    const left = (): number => Math.max(0, until - performance.now())
+    runner.patience.end(CLOSING_MS)
+    durable.hurry(CLOSING_MS)
+    const going = await endings.run(ms)
+    if (going > 0) {
+      const what = `penknife.close(): ${going} workers or subscriptions did not end within ${ms} ms and are cut off`
+      process.emitWarning(what, 'PenknifeWarning')
     }
-    topic.emit({ kind: 'unavailable', reason })
-  })
-
-  const subscriber = createSubscriber(connections, commands)
-  const endings = new Set<() => Promise<void>>()
-
-  async function closeAll(): Promise<void> {
-    await Promise.allSettled([...endings].map((end) => end()))
+    news.close()
     breakers.close()
-    await Promise.all([runner.close(), durable.close()])
+    // What was sent and is not answered fails with its connection.
+    await atMost(left(), Promise.all([runner.close(), durable.idle()]))
     subscriber.close()
+    durable.close()
     commands.disconnect()
   }
 
@@ -180,93 +181,50 @@ export function connect(redis: Connection, options: ConnectOptions = {}): Penkni
         subscriber,
         deadlineMs,
         breakers,
-        bind: (script, shared, ms = deadlineMs, of = '', breaker) =>
-          runner.bind(script, shared, ms, of, breaker),
+        bind: (script, shared, ms = deadlineMs, of = '', breaker, patience) =>
+          runner.bind(script, shared, ms, of, breaker, patience),
+        createPatience: () => runner.createPatience(),
         bindDurable: durable.bind,
         openReader() {
           if (closing) throw new PenknifeError('PENKNIFE_CLOSED', 'worker: penknife was closed')
           return connections.open('reader')
         },
-        use: (feature) => watch.use(feature),
-        onClose(end) {
-          endings.add(end)
-          return () => endings.delete(end)
+        use(feature, object) {
+          watch.use(feature)
+          repeated(feature, name, object)
         },
+        onClose: (end) => endings.add(end),
       })
     },
-    on: (listener) => topic.on(listener),
+    on: news.on,
     async health() {
       const started = performance.now()
-      const answered = await answers(commands, deadlineMs)
-      return {
-        status: answered ? 'ok' : 'unavailable',
-        reason: answered ? undefined : sink.lastError?.message,
-        latencyMs: answered ? performance.now() - started : undefined,
+      const failed = closing ? 'penknife was closed' : await pingFailure(commands, deadlineMs)
+      const why = failed && !closing ? (sink.lastError?.message ?? failed) : failed
+      return toHealth(why, performance.now() - started, {
+        connections: roster.look(),
+        refused: refusals.list(),
         pending: runner.pending + durable.pending,
         server: watch.server(),
         findings: watch.findings(),
-      }
+      })
     },
-    close: () => (closing ??= closeAll()),
+    close: (ending = {}) => (closing ??= closeAll(closingMs(ending))),
   }
+}
+
+/** A worker has 10 s for its handlers, and then tells Redis how they ended. */
+const CLOSE_MS = 15_000
+/** How long calls still wait for a connection once penknife is being closed. */
+const CLOSING_MS = 500
+
+function closingMs(given: CloseOptions): number {
+  checkOptions('close', given, ['deadline'])
+  return durationMs('deadline', given.deadline ?? CLOSE_MS, { min: 0, max: LONGEST_DEADLINE_MS })
 }
 
 function createSpace(name: string, { keyPrefix, db }: Connections, runtime: Omit<Runtime, 'keys'>): Space {
   return { name, runtime: { ...runtime, keys: createKeys(name, { keyPrefix, db }) } }
-}
-
-interface ServerWatch {
-  /** Asks the server, now that it is there. */
-  look(): void
-  use(feature: Feature): void
-  server(): ServerInfo | undefined
-  findings(): readonly Finding[]
-}
-
-/** Holds the server's settings against the features in use, and tells each finding once. */
-function watchServer(connection: Connection, topic: Topic<PenknifeEvent>): ServerWatch {
-  const used = new Set<Feature>()
-  const told = new Set<string>()
-  let server: ServerInfo | undefined
-  let unreadable: Finding | undefined
-  const findings = (): readonly Finding[] => {
-    if (unreadable) return [unreadable]
-    return server ? findingsFor(server, used) : []
-  }
-  const tell = (found: readonly Finding[]): void => {
-    for (const finding of found) {
-      if (told.has(finding.code)) continue
-      told.add(finding.code)
-      topic.emit({ kind: 'finding', finding })
-      process.emitWarning(finding.message, { type: 'PenknifeWarning', code: finding.code })
-    }
-  }
-  return {
-    look() {
-      lookAtServer(connection).then(
-        (found) => {
-          server = found
-          unreadable = undefined
-          tell(findings())
-        },
-        (error: unknown) => {
-          // Gone again: the next connection looks. A reply is a server that does not let us look.
-          if (!replyCode(error)) return
-          unreadable = {
-            code: 'unreadable',
-            message: `the server's settings cannot be read: ${String(error)}`,
-          }
-          tell(findings())
-        },
-      )
-    },
-    use(feature) {
-      used.add(feature)
-      tell(findings())
-    },
-    server: () => server,
-    findings,
-  }
 }
 
 function atMostEvery(ms: number, run: () => void): () => void {
@@ -275,23 +233,5 @@ function atMostEvery(ms: number, run: () => void): () => void {
     if (performance.now() < next) return
     next = performance.now() + ms
     run()
-  }
-}
-
-/** Whether the server answers a PING within the time; a connection that is being made is waited for. */
-async function answers(connection: Connection, ms: number): Promise<boolean> {
-  const late = new AbortController()
-  const timer = setTimeout(() => late.abort(), ms)
-  try {
-    if (connection.status !== 'ready') await once(connection, 'ready', { signal: late.signal })
-    await Promise.race([
-      connection.ping(),
-      once(late.signal, 'abort').then(() => Promise.reject(new Error('late'))),
-    ])
-    return true
-  } catch {
-    return false
-  } finally {
-    clearTimeout(timer)
   }
 }

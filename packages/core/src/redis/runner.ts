@@ -1,10 +1,13 @@
 import { PenknifeError } from '../errors.ts'
+import { Batch, type BatchOwner, type Bound, kindsOf } from './batch.ts'
 import type { Breaker } from './breaker.ts'
-import { Deadlines, type Timed } from './deadlines.ts'
-import { Bulk, type Receiver, type Sent } from './direct.ts'
-import { failureOf, movedAway, neverSent, replyCode } from './failures.ts'
+import { Deadlines } from './deadlines.ts'
+import { Bulk, type Receiver } from './direct.ts'
+import { isReply, movedAway, neverSent, replyCode } from './failures.ts'
 import type { Route } from './keys.ts'
-import type { Arg, Reply, Script, SharedArg } from './script.ts'
+import { Patience } from './patience.ts'
+import type { Refusals } from './refusals.ts'
+import type { Arg, Script, SharedArg } from './script.ts'
 import type { CommandSink } from './sink.ts'
 
 export interface RunnerOptions {
@@ -14,6 +17,7 @@ export interface RunnerOptions {
   readonly maxPending: number
   /** Bytes of the arguments of those calls. */
   readonly maxPendingBytes: number
+  readonly refusals: Refusals
   /** Told when a master turned out to be a replica: the connection should look for the master again. */
   readonly onReadonly: () => void
 }
@@ -32,8 +36,8 @@ const BATCH_BYTES = 256 * 1024
  * Runs scripts in batches: the calls that one turn of the event loop makes to one script, with the same shared
  * values and (on a cluster) for the same slot, travel as one EVALSHA, in the order in which they were made.
  *
- * Each call ends within its deadline. A batch that Redis answered with an error or that was never sent is known
- * not to be done; one whose connection broke is never sent again.
+ * Each call ends within its deadline. What Redis refused or was never sent is known not to be done. The fate of a script
+ * that raised an error, and of a batch whose connection broke, is unknown, and it is never sent again.
  */
 export class Runner {
   readonly #sink: CommandSink
@@ -41,6 +45,8 @@ export class Runner {
   #gathering: Batch[] = []
   #waiting = new Set<Batch>()
   readonly #deadlines = new Map<number, Deadlines<Batch>>()
+  /** Of the calls of ports that have none of their own. */
+  readonly patience: Patience = this.createPatience()
   #calls = 0
   #bytes = 0
   #closed = false
@@ -56,6 +62,13 @@ export class Runner {
     return this.#calls
   }
 
+  createPatience(): Patience {
+    const patience: Patience = new Patience(() => {
+      for (const batch of this.#waiting) if (batch.bound.patience === patience) this.#expire(batch)
+    })
+    return patience
+  }
+
   /**
    * Ties a script to the values shared by its calls and to a deadline in milliseconds; errors call it by its name,
    * and `of` what it is about. With a breaker its calls fail at once while the server is known not to answer.
@@ -66,6 +79,7 @@ export class Runner {
     deadlineMs: number,
     of: string = '',
     breaker?: Breaker,
+    patience: Patience = this.patience,
   ): Port<Item, Result> {
     const name = of === '' ? script.name : `${script.name} of ${of}`
     const deadlines = this.#deadlinesOf(deadlineMs)
@@ -73,10 +87,13 @@ export class Runner {
       script,
       name,
       shared: shared.map((value) => (isKeys(value) ? value : new Bulk(value))),
+      readOnly: /^#!lua flags=\S*no-writes/.test(script.text),
+      kinds: kindsOf(script.returns),
       sha: new Bulk(script.sha),
       deadlineMs,
       deadlines,
       breaker,
+      patience,
       owner: this.#owner,
     }
     /** The last batch of each slot; outside a cluster there is one for all. */
@@ -145,6 +162,7 @@ export class Runner {
   readonly #owner: BatchOwner = {
     received: (batch, reply) => {
       batch.answered()
+      if (this.#options.refusals.any) this.#options.refusals.done(batch.bound.script.name)
       this.#settle(batch)
       batch.resolve(reply, this.#options.onReadonly)
       this.#ended()
@@ -163,16 +181,21 @@ export class Runner {
   }
 
   #send(batch: Batch): void {
-    if (!this.#sink.ready(batch.slot)) {
-      this.#waiting.add(batch)
-      return
-    }
-    this.#run(batch, 'evalsha', batch.bound.sha)
+    if (!this.#sink.ready(batch.slot) || batch.endsRefused) this.#wait(batch)
+    else this.#run(batch, 'evalsha', batch.bound.sha)
   }
 
+  #wait(batch: Batch): void {
+    this.#waiting.add(batch)
+    if (batch.bound.patience.over) this.#expire(batch)
+  }
   #run(batch: Batch, command: 'evalsha' | 'eval', script: Bulk): void {
     batch.sent = true
-    this.#sink.send(command, batch.command(script), batch.slot, batch)
+    try {
+      this.#sink.send(command, batch.command(script), batch.slot, batch)
+    } catch (error) {
+      this.#fail(batch, error)
+    }
   }
 
   #fail(batch: Batch, error: unknown): void {
@@ -184,12 +207,14 @@ export class Runner {
     }
     if ((neverSent(error) || movedAway(error)) && !batch.settled) {
       batch.sent = false
-      this.#waiting.add(batch)
+      batch.refusal = movedAway(error) ? error : undefined
+      this.#wait(batch)
       return
     }
     if (code === 'READONLY') this.#options.onReadonly()
-    const failure = failureOf(batch.bound.name, error)
-    if (code) batch.answered()
+    this.#options.refusals.refused(batch.bound.script.name, error)
+    const failure = batch.failureOf(error)
+    if (isReply(error)) batch.answered()
     else batch.unanswered(failure)
     this.#settle(batch)
     batch.reject(failure)
@@ -210,14 +235,25 @@ export class Runner {
       return
     }
     this.#waiting.delete(batch)
-    const { status, lastError: cause } = this.#sink
-    const why = cause ? `${status}: ${cause.message}` : status
-    const away = `${name}: Redis could not be reached within ${deadlineMs} ms (${why})`
-    const failure = new PenknifeError('PENKNIFE_UNAVAILABLE', away, { cause })
-    batch.unanswered(failure)
+    const failure = this.#awayFailure(batch)
+    if (batch.refusal) batch.answered()
+    else batch.unanswered(failure)
     this.#settle(batch)
     batch.reject(failure)
     this.#ended()
+  }
+
+  /** What a batch fails with that was not sent, or was refused, until its deadline. */
+  #awayFailure({ bound: { name, deadlineMs, patience }, refusal }: Batch): PenknifeError {
+    const within = patience.over ? 'before it was closed' : `within ${deadlineMs} ms`
+    if (refusal) {
+      const why = `its slot was being moved and not served ${within}: ${refusal.message}`
+      return new PenknifeError('PENKNIFE_UNAVAILABLE', `${name}: ${why}`, { cause: refusal })
+    }
+    const { status, lastError: cause } = this.#sink
+    const why = cause ? `${status}: ${cause.message}` : status
+    const away = `${name}: Redis could not be reached ${within} (${why})`
+    return new PenknifeError('PENKNIFE_UNAVAILABLE', away, { cause })
   }
 
   /** Makes room, before the callers are told. */
@@ -228,140 +264,6 @@ export class Runner {
 
   #ended(): void {
     if (this.#calls === 0) this.#idle?.()
-  }
-}
-
-type AnyScript = Script<readonly SharedArg[], readonly Arg[], unknown>
-
-/** Who is told what became of a batch. */
-interface BatchOwner {
-  received(batch: Batch, reply: unknown): void
-  failed(batch: Batch, error: unknown): void
-}
-
-/** What the batches of a port have in common. */
-interface Bound {
-  readonly script: AnyScript
-  /** What errors call it. */
-  readonly name: string
-  /** Keys that all items share, then values. */
-  readonly shared: readonly (Bulk | readonly string[])[]
-  readonly sha: Bulk
-  readonly deadlineMs: number
-  readonly deadlines: Deadlines<Batch>
-  readonly breaker: Breaker | undefined
-  readonly owner: BatchOwner
-}
-
-/** The calls that travel together, and who is told of them. */
-class Batch implements Timed<Batch>, Receiver<unknown> {
-  readonly bound: Bound
-  /** Where its calls go on a cluster; elsewhere that of the first call, and nobody asks. */
-  readonly slot: number
-  calls = 1
-  bytes: number
-  /** Whether calls may join it. */
-  gathers = true
-  sent = false
-  settled = false
-  dueAt = 0
-  before: Batch | undefined
-  after: Batch | undefined
-  #items: (readonly Arg[])[]
-  #receivers: Receiver<unknown>[]
-
-  constructor(bound: Bound, slot: number, item: readonly Arg[], bytes: number, receiver: Receiver<never>) {
-    this.bound = bound
-    this.slot = slot
-    this.#items = [item]
-    this.bytes = bytes
-    this.#receivers = [receiver]
-  }
-
-  add(item: readonly Arg[], bytes: number, receiver: Receiver<never>): void {
-    this.#items.push(item)
-    this.calls += 1
-    this.bytes += bytes
-    this.#receivers.push(receiver)
-  }
-
-  received(reply: unknown): void {
-    this.bound.owner.received(this, reply)
-  }
-
-  failed(error: unknown): void {
-    this.bound.owner.failed(this, error)
-  }
-
-  startDeadline(): void {
-    this.bound.deadlines.start(this)
-  }
-
-  /** The arguments of EVALSHA or EVAL: script, number of keys, keys, shared values, arguments. */
-  command(script: Bulk): Sent[] {
-    const { script: called, shared } = this.bound
-    const { sharedKeys } = called
-    const own = sharedKeys ? (shared[0] as readonly string[]) : []
-    // Of a script with @item keys an item may have any number of them.
-    const each = (this.#items[0] as readonly Arg[]).length - called.args.length
-    const args: Sent[] = [script, own.length + each * this.#items.length, ...own]
-    for (const item of this.#items) for (let at = 0; at < each; at++) args.push(item[at] as Arg)
-    for (let at = sharedKeys ? 1 : 0; at < shared.length; at++) args.push(shared[at] as Bulk)
-    const once = each > 0 && !sharedKeys && !called.manyKeys && this.#sameArgs(each)
-    const usual = once && called.usual === (this.#items[0] as readonly Arg[])[each]
-    const itemsWithArgs = usual ? 0 : once ? 1 : this.#items.length
-    for (let nth = 0; nth < itemsWithArgs; nth++) {
-      const item = this.#items[nth] as readonly Arg[]
-      for (let at = each; at < item.length; at++) args.push(item[at] as Arg)
-    }
-    return args
-  }
-
-  /** Whether the items have the same arguments, which then travel once: each costs both sides as much as a key. */
-  #sameArgs(from: number): boolean {
-    const [first] = this.#items as [readonly Arg[]]
-    for (const item of this.#items) {
-      for (let at = from; at < first.length; at++) if (item[at] !== first[at]) return false
-    }
-    return true
-  }
-
-  /** With what the script replied. */
-  resolve(answer: unknown, onReadonly: () => void): void {
-    const receivers = this.#end()
-    const replies = receivers.length === 1 ? [answer] : (answer as readonly unknown[])
-    for (let at = 0; at < receivers.length; at++) {
-      const receiver = receivers[at] as Receiver<unknown>
-      const reply = replies[at] as Reply | Error
-      if (reply instanceof Error) {
-        if (replyCode(reply) === 'READONLY') onReadonly()
-        receiver.failed(failureOf(this.bound.name, reply))
-      } else receiver.received(reply)
-    }
-  }
-
-  /** The server said something; after the deadline it says nothing of how fast it is. */
-  answered(): void {
-    if (!this.settled) this.bound.breaker?.succeeded(this.slot)
-  }
-
-  unanswered(error: PenknifeError): void {
-    if (!this.settled) this.bound.breaker?.failed(this.slot, String(this.#items[0]?.[0]), error)
-  }
-
-  reject(error: PenknifeError): void {
-    for (const receiver of this.#end()) receiver.failed(error)
-  }
-
-  /** Who is to be told; nobody twice. Its port keeps it until the next call, but nothing of what it was sent for. */
-  #end(): readonly Receiver<unknown>[] {
-    if (this.settled) return []
-    this.settled = true
-    this.bound.deadlines.end(this)
-    const receivers = this.#receivers
-    this.#receivers = []
-    this.#items = []
-    return receivers
   }
 }
 

@@ -8,10 +8,11 @@ import type { Arg, Reply, Script } from './script.ts'
  * - `member`: member
  * - `data`: JSON text, or nothing to forget
  * - replies 1
+ * - on a full server refused: it may add data; removing the member deletes them
  */
 export const leaderboardDescribe: Script<[keys: readonly string[]], [member: Arg, data: Arg], number> = {
   name: 'leaderboard/describe',
-  sha: '790d228a99e8421dc595b2ae85bfd055e53820ca',
+  sha: '0504b340dc280edc410728d083950c63e990e2a7',
   batch: 64,
   sharedKeys: true,
   shared: [],
@@ -54,10 +55,9 @@ end
 while done < items do
   local ok, reply = pcall(run)
   if not ok then
-    if type(reply) ~= 'table' then
-      local text = tostring(reply)
-      reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
-    end
+    local text = type(reply) == 'table' and reply.err or tostring(reply)
+    if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+    reply = { err = text .. ' on @user_script' }
     replies[done] = reply
   end
 end
@@ -71,10 +71,11 @@ return replies`,
  * - `member`: member
  * - `by`: number to add to the sort value
  * - replies the new sort value
+ * - on a full server refused: it may add a member
  */
 export const leaderboardIncrement: Script<[keys: readonly string[]], [member: Arg, by: Arg], string> = {
   name: 'leaderboard/increment',
-  sha: '160f4b17dcf3e18c02a58a45f0759ad2f184fd64',
+  sha: '4242d4421d45231f8bf4772cc545745e3e372631',
   batch: 64,
   sharedKeys: true,
   shared: [],
@@ -120,10 +121,9 @@ end
 while done < items do
   local ok, reply = pcall(run)
   if not ok then
-    if type(reply) ~= 'table' then
-      local text = tostring(reply)
-      reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
-    end
+    local text = type(reply) == 'table' and reply.err or tostring(reply)
+    if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+    reply = { err = text .. ' on @user_script' }
     replies[done] = reply
   end
 end
@@ -140,7 +140,7 @@ return replies`,
  */
 export const leaderboardRank: Script<[keys: readonly string[]], [member: Arg], string | null> = {
   name: 'leaderboard/rank',
-  sha: 'b7632fa33a1a93e00aa1de756617d7dc30da7816',
+  sha: '88d39bebc2fb81127dec46968ab6962fa450a0ce',
   batch: 64,
   sharedKeys: true,
   shared: [],
@@ -175,10 +175,9 @@ end
 while done < items do
   local ok, reply = pcall(run)
   if not ok then
-    if type(reply) ~= 'table' then
-      local text = tostring(reply)
-      reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
-    end
+    local text = type(reply) == 'table' and reply.err or tostring(reply)
+    if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+    reply = { err = text .. ' on @user_script' }
     replies[done] = reply
   end
 end
@@ -201,7 +200,7 @@ return replies`,
  */
 export const leaderboardRead: Script<[keys: readonly string[], plan: Arg], [what: Arg, style: Arg, data: Arg, a: Arg, b: Arg, c: Arg, d: Arg], number | string | null> = {
   name: 'leaderboard/read',
-  sha: 'd15db150ebfa35f28910e2369db1dfc92529fa5a',
+  sha: 'b0faccef5baefb18c1b10fc29c0511a04080471c',
   batch: 16,
   sharedKeys: true,
   shared: ["plan"],
@@ -471,10 +470,9 @@ end
 while done < items do
   local ok, reply = pcall(run)
   if not ok then
-    if type(reply) ~= 'table' then
-      local text = tostring(reply)
-      reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
-    end
+    local text = type(reply) == 'table' and reply.err or tostring(reply)
+    if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+    reply = { err = text .. ' on @user_script' }
     replies[done] = reply
   end
 end
@@ -494,17 +492,18 @@ return replies`,
  * - `c`: third argument
  * - `d`: fourth argument
  * - replies 0 when more has to leave: call again; else what was read
+ * - on a full server runs: a read that is due must come, and it takes entries out; a sum that comes back replaces its entry
  */
 export const leaderboardReadRolling: Script<[keys: readonly string[], plan: Arg], [what: Arg, style: Arg, data: Arg, a: Arg, b: Arg, c: Arg, d: Arg], number | string | null> = {
   name: 'leaderboard/read-rolling',
-  sha: '37539b770bfdc20c2fda0f74ad12bacf59e2f40d',
+  sha: 'b6ed55736324fd27dfd56046b1b3370eadd72051',
   batch: 16,
   sharedKeys: true,
   shared: ["plan"],
   keys: [],
   args: ["what","style","data","a","b","c","d"],
   returns: 'integer|string|null',
-  text: `#!lua
+  text: `#!lua flags=allow-oom
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
 local board = {}
@@ -866,10 +865,9 @@ end
 while done < items do
   local ok, reply = pcall(run)
   if not ok then
-    if type(reply) ~= 'table' then
-      local text = tostring(reply)
-      reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
-    end
+    local text = type(reply) == 'table' and reply.err or tostring(reply)
+    if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+    reply = { err = text .. ' on @user_script' }
     replies[done] = reply
   end
 end
@@ -886,7 +884,7 @@ return replies`,
  */
 export const leaderboardRecall: Script<[keys: readonly string[], remember: Arg], [id: Arg], number | null> = {
   name: 'leaderboard/recall',
-  sha: '21ef8264e9bb260b00e9e3fee6aff4a3cbc5fe53',
+  sha: 'd8e94fae60f76a2d427ea5d7d76c9f960d9d234a',
   batch: 64,
   sharedKeys: true,
   shared: ["remember"],
@@ -1048,10 +1046,9 @@ end
 while done < items do
   local ok, reply = pcall(run)
   if not ok then
-    if type(reply) ~= 'table' then
-      local text = tostring(reply)
-      reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
-    end
+    local text = type(reply) == 'table' and reply.err or tostring(reply)
+    if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+    reply = { err = text .. ' on @user_script' }
     replies[done] = reply
   end
 end
@@ -1068,17 +1065,18 @@ return replies`,
  * - shared `plan`: JSON, see lua/_lib/board.lua; also `former`, places of previous periods' sets, and `data`, `ids`, `idlog`
  * - `member`: member
  * - replies 0: call again, more had to leave; the time, when other periods are needed; else '1' when it was on the board now, '0' when not
+ * - on a full server runs: it frees what the member had; its marks are smaller, and end with the log
  */
 export const leaderboardRemove: Script<[keys: readonly string[], plan: Arg], [member: Arg], number | string> = {
   name: 'leaderboard/remove',
-  sha: '6097dbc80843ac09c2553224c98f23c359022e24',
+  sha: 'bed400f0c36ef00a49aa2260a78eb412b838f5b7',
   batch: 1,
   sharedKeys: true,
   shared: ["plan"],
   keys: [],
   args: ["member"],
   returns: 'integer|string',
-  text: `#!lua
+  text: `#!lua flags=allow-oom
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
 local board = {}
@@ -1425,10 +1423,9 @@ end
 while done < items do
   local ok, reply = pcall(run)
   if not ok then
-    if type(reply) ~= 'table' then
-      local text = tostring(reply)
-      reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
-    end
+    local text = type(reply) == 'table' and reply.err or tostring(reply)
+    if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+    reply = { err = text .. ' on @user_script' }
     replies[done] = reply
   end
 end
@@ -1445,17 +1442,18 @@ return replies`,
  * - `id`: the increment's id
  * - `time`: when it was made, in microseconds
  * - replies 1 when undone, 0 when there was nothing to undo, 2 when more has to leave rolling windows: call again
+ * - on a full server runs: it takes an entry out, or changes a score
  */
 export const leaderboardUndo: Script<[keys: readonly string[], plan: Arg], [id: Arg, time: Arg], number> = {
   name: 'leaderboard/undo',
-  sha: '94844cef55872f421f9a49c37cc05635ae4c80c0',
+  sha: '5de1e96a0b505aedd9bae56f5200def75245a5e5',
   batch: 1,
   sharedKeys: true,
   shared: ["plan"],
   keys: [],
   args: ["id","time"],
   returns: 'integer',
-  text: `#!lua
+  text: `#!lua flags=allow-oom
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
 local board = {}
@@ -1797,10 +1795,9 @@ end
 while done < items do
   local ok, reply = pcall(run)
   if not ok then
-    if type(reply) ~= 'table' then
-      local text = tostring(reply)
-      reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
-    end
+    local text = type(reply) == 'table' and reply.err or tostring(reply)
+    if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+    reply = { err = text .. ' on @user_script' }
     replies[done] = reply
   end
 end
@@ -1819,10 +1816,11 @@ return replies`,
  * - `watch`: number of the window whose change is wanted, or 0
  * - `tell`: 1 when changes of rank are wanted, as the plan's `events` says
  * - replies 0: call again, more had to leave; more: the time, other periods are needed; text: the sort value in the first window after each change, a line each; else for each change that value, the change and the events
+ * - on a full server refused: it may add members and entries
  */
 export const leaderboardUpdate: Script<[keys: readonly string[], plan: Arg], [changes: Arg, watch: Arg, tell: Arg], number | string | readonly Reply[]> = {
   name: 'leaderboard/update',
-  sha: 'db6b5a57666a7a57276d7a484ecee1a1ec5df1eb',
+  sha: '08dfa2c3c141789824dbf2d07a73b58802435f19',
   batch: 32,
   sharedKeys: true,
   shared: ["plan"],
@@ -2472,10 +2470,9 @@ end
 while done < items do
   local ok, reply = pcall(run)
   if not ok then
-    if type(reply) ~= 'table' then
-      local text = tostring(reply)
-      reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
-    end
+    local text = type(reply) == 'table' and reply.err or tostring(reply)
+    if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+    reply = { err = text .. ' on @user_script' }
     replies[done] = reply
   end
 end
@@ -2492,10 +2489,11 @@ return replies`,
  * - `duration`: microseconds; 0 ends a block
  * - `reason`: text
  * - replies 1 if the subject was blocked before
+ * - on a full server refused: a block is a key, and subjects are not bounded
  */
 export const limiterBlock: Script<[], [state: string, duration: Arg, reason: Arg], number> = {
   name: 'limiter/block',
-  sha: 'edd4c8e7c207cc91b78761ed37bd9c7c1c530b73',
+  sha: 'f03374cc861a3786b4f4bc931f39a3d97ce41760',
   batch: 64,
   sharedKeys: false,
   shared: [],
@@ -2584,10 +2582,121 @@ end
 while done < items do
   local ok, reply = pcall(run)
   if not ok then
-    if type(reply) ~= 'table' then
-      local text = tostring(reply)
-      reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
-    end
+    local text = type(reply) == 'table' and reply.err or tostring(reply)
+    if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+    reply = { err = text .. ' on @user_script' }
+    replies[done] = reply
+  end
+end
+return replies`,
+}
+
+/**
+ * Deny every call of a subject for a time, or stop to.
+ *
+ * The block stands at the head of the subject's state; what the subject used stays as it is. The key lives until both
+ * have ended.
+ *
+ * - key `state`: string of entries, as in charge.lua
+ * - `duration`: microseconds; 0 ends a block
+ * - `reason`: text
+ * - replies 1 if the subject was blocked before
+ * - on a full server runs: it deletes the block
+ */
+export const limiterUnblock: Script<[], [state: string, duration: Arg, reason: Arg], number> = {
+  name: 'limiter/unblock',
+  sha: 'd4a31d45c49df8cd0f560f3e67536b75b21e602f',
+  batch: 64,
+  sharedKeys: false,
+  shared: [],
+  keys: ["state"],
+  args: ["duration","reason"],
+  returns: 'integer',
+  text: `#!lua flags=allow-oom
+local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]
+local function opened(saved)
+  if not saved then
+    return nil, nil, nil, 0
+  end
+  local id, ends, length, time = struct.unpack('<dddd', saved)
+  if id ~= 0 then
+    return nil, nil, nil, 0
+  end
+  return time, ends, string.sub(saved, 41, 40 + length), 40 + length
+end
+local call = redis.call
+local ENTRY = 40
+local MARGIN = 2
+local items = #KEYS / 1
+if items == 1 then
+local state, duration, reason = KEYS[1], ARGV[1], ARGV[2]
+do
+  local saved = call('GET', state)
+  local _, ends, _, length = opened(saved)
+  local was = ends ~= nil and ends > now and 1 or 0
+  local entries = saved and string.sub(saved, length + 1) or ''
+  local expires = now
+  for at = 1, #entries, ENTRY do
+    local _, entry = struct.unpack('<dd', entries, at)
+    expires = math.max(expires, entry)
+  end
+  local head = ''
+  if duration ~= '0' then
+    ends = now + duration
+    expires = math.max(expires, ends)
+    head = struct.pack('<ddddd', 0, ends, #reason, now, 0) .. reason
+  end
+  if expires > now then
+    call('SET', state, head .. entries, 'PX', math.ceil((expires - now) / 1000) + MARGIN)
+  elseif saved then
+    call('DEL', state)
+  end
+  return was
+end
+return nil
+end
+local function item(state, duration, reason)
+  local saved = call('GET', state)
+  local _, ends, _, length = opened(saved)
+  local was = ends ~= nil and ends > now and 1 or 0
+  local entries = saved and string.sub(saved, length + 1) or ''
+  local expires = now
+  for at = 1, #entries, ENTRY do
+    local _, entry = struct.unpack('<dd', entries, at)
+    expires = math.max(expires, entry)
+  end
+  local head = ''
+  if duration ~= '0' then
+    ends = now + duration
+    expires = math.max(expires, ends)
+    head = struct.pack('<ddddd', 0, ends, #reason, now, 0) .. reason
+  end
+  if expires > now then
+    call('SET', state, head .. entries, 'PX', math.ceil((expires - now) / 1000) + MARGIN)
+  elseif saved then
+    call('DEL', state)
+  end
+  return was
+end
+local replies, done = {}, 0
+local own = #ARGV > 2 and 2 or 0
+local function run()
+  while done < items do
+    local key = done * 1
+    local arg = 0 + done * own
+    done = done + 1
+    local reply = item(KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2])
+    if reply == nil then reply = false end
+    replies[done] = reply
+  end
+end
+while done < items do
+  local ok, reply = pcall(run)
+  if not ok then
+    local text = type(reply) == 'table' and reply.err or tostring(reply)
+    if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+    reply = { err = text .. ' on @user_script' }
     replies[done] = reply
   end
 end
@@ -2615,10 +2724,11 @@ return replies`,
  * - `asking`: 1 to take, 0 to charge without asking
  * - `lease`: id of the slot, if one may be charged
  * - replies 1 and each rule's verdict (1 over its limit) and state; 0 and the same when denied; 2, microseconds and reason when blocked; 3 and Redis' time when no calendar period that was sent is now
+ * - on a full server refused: it may add a subject; a refund that is refused errs on the safe side, and time gives tokens back
  */
 export const limiterCharge: Script<[rules: Arg], [...places: string[], cost: Arg, asking: Arg, lease: Arg], readonly Reply[]> = {
   name: 'limiter/charge',
-  sha: 'a88c4c003ec820f1fa5304be60eedefbbe4cf922',
+  sha: '17ebabc1ab492ce48a1ea58f1867cbd7b6e17041',
   batch: 16,
   sharedKeys: false,
   shared: ["rules"],
@@ -3144,10 +3254,9 @@ end
 while done < items do
   local ok, reply = pcall(run)
   if not ok then
-    if type(reply) ~= 'table' then
-      local text = tostring(reply)
-      reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
-    end
+    local text = type(reply) == 'table' and reply.err or tostring(reply)
+    if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+    reply = { err = text .. ' on @user_script' }
     replies[done] = reply
   end
 end
@@ -3163,10 +3272,11 @@ return replies`,
  * - `lease`: id of the slot
  * - `length`: microseconds; 0 gives it back
  * - replies 1 if it was held in all of them
+ * - on a full server runs: giving back frees a slot; holding one for longer changes a score, and must not end work under way
  */
 export const limiterLease: Script<[], [...places: string[], lease: Arg, length: Arg], number> = {
   name: 'limiter/lease',
-  sha: '195047e201abbb9b167f0e28f5ba403b58510168',
+  sha: '908eea660cf1b27d9d9dbc6d1862a4000da728ef',
   batch: 64,
   sharedKeys: false,
   shared: [],
@@ -3174,7 +3284,7 @@ export const limiterLease: Script<[], [...places: string[], lease: Arg, length: 
   manyKeys: true,
   args: ["lease","length"],
   returns: 'integer',
-  text: `#!lua
+  text: `#!lua flags=allow-oom
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
 local slots = {}
@@ -3284,10 +3394,9 @@ end
 while done < items do
   local ok, reply = pcall(run)
   if not ok then
-    if type(reply) ~= 'table' then
-      local text = tostring(reply)
-      reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
-    end
+    local text = type(reply) == 'table' and reply.err or tostring(reply)
+    if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+    reply = { err = text .. ' on @user_script' }
     replies[done] = reply
   end
 end
@@ -3299,17 +3408,18 @@ return replies`,
  *
  * - key `place`: a state, a log or slots
  * - replies 1 if it was there
+ * - on a full server runs: it deletes a key
  */
 export const limiterReset: Script<[], [place: string], number> = {
   name: 'limiter/reset',
-  sha: '786ca15fd096a0a1fd629dbfe05b04e55d5dd43b',
+  sha: '43b0b08afd84f2633654ef607047e8eedce4d505',
   batch: 128,
   sharedKeys: false,
   shared: [],
   keys: ["place"],
   args: [],
   returns: 'integer',
-  text: `#!lua
+  text: `#!lua flags=allow-oom
 local items = #KEYS / 1
 if items == 1 then
 local place = KEYS[1]
@@ -3334,10 +3444,9 @@ end
 while done < items do
   local ok, reply = pcall(run)
   if not ok then
-    if type(reply) ~= 'table' then
-      local text = tostring(reply)
-      reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
-    end
+    local text = type(reply) == 'table' and reply.err or tostring(reply)
+    if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+    reply = { err = text .. ' on @user_script' }
     replies[done] = reply
   end
 end
@@ -3362,10 +3471,11 @@ return replies`,
  * - key `state`: string of entries
  * - `cost`: whole tokens wanted, at most the burst
  * - replies the level after the charge, or minus the level minus one when denied; microseconds and reason of a block
+ * - on a full server refused: it may add a subject: the limiter's policy decides
  */
 export const limiterTake: Script<[numbers: Arg], [state: string, cost: Arg], number | string | null> = {
   name: 'limiter/take',
-  sha: '01076363cfddf3591db19715c77a4b760a93cfbe',
+  sha: '59f1505636616f175a66d38f47c9a1ecdd6c1c15',
   batch: 64,
   sharedKeys: false,
   shared: ["numbers"],
@@ -3502,10 +3612,9 @@ end
 while done < items do
   local ok, reply = pcall(run)
   if not ok then
-    if type(reply) ~= 'table' then
-      local text = tostring(reply)
-      reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
-    end
+    local text = type(reply) == 'table' and reply.err or tostring(reply)
+    if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+    reply = { err = text .. ' on @user_script' }
     replies[done] = reply
   end
 end
@@ -3522,10 +3631,11 @@ return replies`,
  * - key `state`: string: id, expiry, token, time and level of each rule, packed as doubles
  * - `cost`: whole tokens wanted, at most the smallest burst
  * - replies each rule's level after the charge, or minus the level minus one when denied; microseconds and reason of a block
+ * - on a full server refused: it may add a subject: the limiter's policy decides
  */
 export const limiterTakeAll: Script<[rules: Arg], [state: string, cost: Arg], readonly number[] | string | null> = {
   name: 'limiter/take-all',
-  sha: 'c23ce146c9d660458a3ed01918bd9597f24cd9c1',
+  sha: '6f7ba8c39f7f3b3ab1ee25e733e32894a4bfd833',
   batch: 64,
   sharedKeys: false,
   shared: ["rules"],
@@ -3698,10 +3808,111 @@ end
 while done < items do
   local ok, reply = pcall(run)
   if not ok then
-    if type(reply) ~= 'table' then
-      local text = tostring(reply)
-      reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
+    local text = type(reply) == 'table' and reply.err or tostring(reply)
+    if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+    reply = { err = text .. ' on @user_script' }
+    replies[done] = reply
+  end
+end
+return replies`,
+}
+
+/**
+ * Find the position at the end of a channel's history; without a history, fix where the next one is to begin.
+ *
+ * The position before a history's first event is <epoch>-0, and the epoch is fixed here, before there is an event: the
+ * history that publish.lua begins has it, and takes it from the set. So the position of an empty channel is one in a certain
+ * history, as every other position is. However that history is lost, a later one has another epoch. What the set itself
+ * loses, because it is full, evicted or deleted, is fixed anew with another epoch: a reset too much, never an event too few.
+ *
+ * Clients decide which channels they follow, so the set has a bound: the oldest goes.
+ *
+ * - key `history`: stream
+ * - key `next`: sorted set: of channels without a history, the key of the history and its epoch to be
+ * - replies the last event's id, or <epoch>-0
+ * - on a full server runs: a subscriber needs its position; the set that it adds to has a bound
+ */
+export const notifierEnd: Script<[], [history: string, next: string], string> = {
+  name: 'notifier/end',
+  sha: '57c392bf17a73a6cbee007111c28a4c03d17e077',
+  batch: 64,
+  sharedKeys: false,
+  shared: [],
+  keys: ["history","next"],
+  args: [],
+  returns: 'string',
+  text: `#!lua flags=allow-oom
+local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]
+local function tag_of(entry)
+  local fields = entry[2]
+  local tag = fields[6]
+  if fields[1] == 't' and fields[3] == 'd' and fields[5] == 'g' and #tag == 6 and not string.find(tag, '[^0-9a-f]') then
+    return tag
+  end
+end
+local function tagged(entry)
+  local id = entry[1]
+  if string.sub(id, -2) == '-0' then
+    return id
+  end
+  return id .. '-' .. (tag_of(entry) or '000000')
+end
+local MOST = 100000
+local LASTS = 2592000000
+local items = #KEYS / 2
+if items == 1 then
+local history, next = KEYS[1], KEYS[2]
+do
+  local last = redis.call('XREVRANGE', history, '+', '-', 'COUNT', 1)[1]
+  if last then
+    return tagged(last)
+  end
+  local epoch = redis.call('ZSCORE', next, history)
+  if not epoch then
+    epoch = now
+    if redis.call('ZCARD', next) >= MOST then
+      redis.call('ZREM', next, redis.call('ZRANGE', next, 0, 0)[1])
     end
+    redis.call('ZADD', next, string.format('%.0f', epoch), history)
+    redis.call('PEXPIRE', next, LASTS)
+  end
+  return string.format('%.0f-0', epoch)
+end
+return nil
+end
+local function item(history, next)
+  local last = redis.call('XREVRANGE', history, '+', '-', 'COUNT', 1)[1]
+  if last then
+    return tagged(last)
+  end
+  local epoch = redis.call('ZSCORE', next, history)
+  if not epoch then
+    epoch = now
+    if redis.call('ZCARD', next) >= MOST then
+      redis.call('ZREM', next, redis.call('ZRANGE', next, 0, 0)[1])
+    end
+    redis.call('ZADD', next, string.format('%.0f', epoch), history)
+    redis.call('PEXPIRE', next, LASTS)
+  end
+  return string.format('%.0f-0', epoch)
+end
+local replies, done = {}, 0
+local function run()
+  while done < items do
+    local key = done * 2
+    done = done + 1
+    local reply = item(KEYS[key + 1], KEYS[key + 2])
+    if reply == nil then reply = false end
+    replies[done] = reply
+  end
+end
+while done < items do
+  local ok, reply = pcall(run)
+  if not ok then
+    local text = type(reply) == 'table' and reply.err or tostring(reply)
+    if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+    reply = { err = text .. ' on @user_script' }
     replies[done] = reply
   end
 end
@@ -3731,10 +3942,11 @@ return replies`,
  * - `admitted`: what the first call answered; empty for the first call
  * - `most`: connections that the user may have
  * - replies when it was admitted, in microseconds; empty when it is one too many
+ * - on a full server refused: it may add a user; connections that are there stay
  */
 export const notifierHold: Script<[lease: Arg, channel: Arg], [held: string, process: Arg, number: Arg, admitted: Arg, most: Arg], string> = {
   name: 'notifier/hold',
-  sha: '852449cae01e931e0b06234f1b58ee10b57f4800',
+  sha: '24552ca06c52cb95c775d917943e1f10aad05d58',
   batch: 8,
   sharedKeys: false,
   shared: ["lease","channel"],
@@ -3870,10 +4082,61 @@ end
 while done < items do
   local ok, reply = pcall(run)
   if not ok then
-    if type(reply) ~= 'table' then
-      local text = tostring(reply)
-      reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
-    end
+    local text = type(reply) == 'table' and reply.err or tostring(reply)
+    if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+    reply = { err = text .. ' on @user_script' }
+    replies[done] = reply
+  end
+end
+return replies`,
+}
+
+/**
+ * Let a history live on because somebody follows its channel.
+ *
+ * - shared `lasts`: milliseconds from now on, unless it lives longer
+ * - key `history`: stream
+ * - replies 1 if it lives longer for it
+ * - on a full server runs: adds nothing
+ */
+export const notifierKeep: Script<[lasts: Arg], [history: string], number> = {
+  name: 'notifier/keep',
+  sha: '67eda6f62d9148c3662f2a1c1a2bfecf26e12e4e',
+  batch: 64,
+  sharedKeys: false,
+  shared: ["lasts"],
+  keys: ["history"],
+  args: [],
+  returns: 'integer',
+  text: `#!lua flags=allow-oom
+local lasts = ARGV[1]
+local items = #KEYS / 1
+if items == 1 then
+local history = KEYS[1]
+do
+  return redis.call('PEXPIRE', history, lasts, 'GT')
+end
+return nil
+end
+local function item(history)
+  return redis.call('PEXPIRE', history, lasts, 'GT')
+end
+local replies, done = {}, 0
+local function run()
+  while done < items do
+    local key = done * 1
+    done = done + 1
+    local reply = item(KEYS[key + 1])
+    if reply == nil then reply = false end
+    replies[done] = reply
+  end
+end
+while done < items do
+  local ok, reply = pcall(run)
+  if not ok then
+    local text = type(reply) == 'table' and reply.err or tostring(reply)
+    if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+    reply = { err = text .. ' on @user_script' }
     replies[done] = reply
   end
 end
@@ -3889,17 +4152,18 @@ return replies`,
  * - `type`: the event's type
  * - `json`: the event's data
  * - replies how many connections were told
+ * - on a full server runs: it keeps nothing
  */
 export const notifierNudge: Script<[nudges: Arg], [live: string, channel: Arg, type: Arg, json: Arg], number> = {
   name: 'notifier/nudge',
-  sha: '1370522e99d35c9472e8611250cdffe8a1e2dd0a',
+  sha: 'a732757a236f97b40d3b56b845239f546ff9183b',
   batch: 64,
   sharedKeys: false,
   shared: ["nudges"],
   keys: ["live"],
   args: ["channel","type","json"],
   returns: 'integer',
-  text: `#!lua
+  text: `#!lua flags=allow-oom
 local nudges = ARGV[1]
 local items = #KEYS / 1
 if items == 1 then
@@ -3929,10 +4193,9 @@ end
 while done < items do
   local ok, reply = pcall(run)
   if not ok then
-    if type(reply) ~= 'table' then
-      local text = tostring(reply)
-      reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
-    end
+    local text = type(reply) == 'table' and reply.err or tostring(reply)
+    if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+    reply = { err = text .. ' on @user_script' }
     replies[done] = reply
   end
 end
@@ -3942,9 +4205,14 @@ return replies`,
 /**
  * Keep an event in its channel's history and send it to who listens: both or neither.
  *
- * The history is a stream whose ids are <epoch>-<offset>: the epoch is the time at which the history began, the
- * offset counts its events without a gap. The newest event is never trimmed, so that the count goes on.
+ * The history is a stream whose ids are <epoch>-<offset>: the epoch is the time at which the history began, or was fixed to
+ * begin (end.lua); the offset counts its events. The newest event is never trimmed, so that the count goes on. It goes on
+ * from the last id that the stream generated, also when somebody deleted that event.
  *
+ * Invariant: nothing is sent that is not kept, and no id names two events. Redis refuses an XADD before it does anything of
+ * it, and the user's right to SPUBLISH is asked for before: nothing can fail after the first write.
+ *
+ * - shared keys `next`: sorted set: of channels without a history, the key of the history and its epoch to be
  * - shared `keep`: events to keep
  * - shared `ttl`: milliseconds that the history outlives its last event
  * - shared `age`: milliseconds that an event is kept; 0 for no such bound
@@ -3952,35 +4220,45 @@ return replies`,
  * - key `history`: stream
  * - key `once`: string, the id that the first publish of this id got; the history itself for an event without an id
  * - `live`: pub/sub channel of the same slot; no key, since a key that never exists cannot be moved with a slot
- * - `type`: the event's type
+ * - `kind`: the event's type
  * - `json`: the event's data
  * - `coalesce`: what the event supersedes the earlier ones of; empty for nothing
  * - `lasts`: milliseconds after which the event is not worth reading any more; 0 for as long as it is kept
  * - replies the event's id
+ * - on a full server refused: it adds an event
  */
-export const notifierPublish: Script<[keep: Arg, ttl: Arg, age: Arg, window: Arg], [history: string, once: string, live: Arg, type: Arg, json: Arg, coalesce: Arg, lasts: Arg], string> = {
+export const notifierPublish: Script<[next: readonly string[], keep: Arg, ttl: Arg, age: Arg, window: Arg], [history: string, once: string, live: Arg, kind: Arg, json: Arg, coalesce: Arg, lasts: Arg], string> = {
   name: 'notifier/publish',
-  sha: 'f80f60f2464601de24a60ba2ad30a5585d1541eb',
+  sha: '392dfb497db068ff26faad8f52d8ba013eab281a',
   batch: 64,
-  sharedKeys: false,
+  sharedKeys: true,
   shared: ["keep","ttl","age","window"],
   keys: ["history","once"],
-  args: ["live","type","json","coalesce","lasts"],
+  args: ["live","kind","json","coalesce","lasts"],
   returns: 'string',
   text: `#!lua
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
+local next = KEYS
 local keep = ARGV[1]
 local ttl = ARGV[2]
 local age = ARGV[3]
 local window = ARGV[4]
 local ms = math.floor(now / 1000)
 age = tonumber(age)
+local may = {}
+local function may_publish(live)
+  if may[live] == nil then
+    may[live] = redis.acl_check_cmd('SPUBLISH', live, '')
+  end
+  return may[live]
+end
 local function time_of(event)
   return event[2][7] == 'a' and tonumber(event[2][8]) or nil
 end
-local function tag_after(last, type, json)
-  return string.sub(redis.sha1hex((last and last[2][6] or '') .. '\\n' .. type .. '\\n' .. json), 1, 6)
+local function tag_after(last, kind, json)
+  local before = last and last[2][5] == 'g' and last[2][6] or ''
+  return string.sub(redis.sha1hex(before .. '\\n' .. kind .. '\\n' .. json), 1, 6)
 end
 local function trim_old(history)
   local first = redis.call('XRANGE', history, '-', '+', 'COUNT', 3)
@@ -3996,28 +4274,66 @@ local function trim_old(history)
     redis.call('XTRIM', history, 'MINID', '=', cut)
   end
 end
-local items = #KEYS / 2
+local function id_after(id)
+  local epoch, offset = string.match(id, '(%d+)-(%d+)')
+  if tonumber(epoch) >= 9e15 then
+    return nil
+  end
+  if #offset < 15 then
+    return epoch .. '-*'
+  end
+  return string.format('%.0f-1', math.max(now, epoch + 1))
+end
+local function last_generated(history)
+  local info = redis.call('XINFO', 'STREAM', history)
+  for at = 1, #info, 2 do
+    if info[at] == 'last-generated-id' then
+      return info[at + 1]
+    end
+  end
+end
+local function add(history, entry)
+  local id = redis.pcall(unpack(entry))
+  if not id.err or not string.find(id.err, 'equal or smaller', 1, true) then
+    return id
+  end
+  entry[6] = id_after(last_generated(history))
+  return entry[6] and redis.pcall(unpack(entry)) or id
+end
+local items = (#ARGV - 4) / 5
 if items == 1 then
-local history, once, live, type, json, coalesce, lasts = KEYS[1], KEYS[2], ARGV[5], ARGV[6], ARGV[7], ARGV[8], ARGV[9]
+local history, once, live, kind, json, coalesce, lasts = KEYS[#KEYS - items * 2 + 1], KEYS[#KEYS - items * 2 + 2], ARGV[5], ARGV[6], ARGV[7], ARGV[8], ARGV[9]
 do
   if once ~= history then
-    local first = redis.call('GET', once)
+    local first = redis.pcall('GET', once)
     if first then
       return first
     end
   end
-  local last = redis.call('XREVRANGE', history, '+', '-', 'COUNT', 1)[1]
-  local id
-  if last then
-    local epoch, offset = string.match(last[1], '(%d+)-(%d+)')
-    id = epoch .. '-' .. string.format('%.0f', offset + 1)
-  else
-    id = string.format('%.0f-1', ms)
+  local newest = redis.pcall('XREVRANGE', history, '+', '-', 'COUNT', 1)
+  if newest.err then
+    return newest
   end
-  local tag = tag_after(last, type, json)
-  local name = id .. '-' .. tag
-  redis.call('SPUBLISH', live, name .. '\\n' .. type .. '\\n' .. json)
-  local entry = { 'XADD', history, 'MAXLEN', '~', keep, id, 't', type, 'd', json, 'g', tag }
+  local last = newest[1]
+  local id, fixed
+  if last then
+    id = id_after(last[1])
+    if not id then
+      return { err = 'ERR nothing can follow the id ' .. last[1] .. ', which is not of an event: delete that entry' }
+    end
+    fixed = string.sub(last[1], -2) == '-0'
+  else
+    fixed = redis.pcall('ZSCORE', next[1], history)
+    if fixed and fixed.err then
+      return fixed
+    end
+    id = string.format('%.0f-1', fixed or now)
+  end
+  if not may_publish(live) then
+    return redis.pcall('SPUBLISH', live, '')
+  end
+  local tag = tag_after(last, kind, json)
+  local entry = { 'XADD', history, 'MAXLEN', '~', keep, id, 't', kind, 'd', json, 'g', tag }
   if age > 0 then
     local before = last and time_of(last) or 0
     entry[#entry + 1] = 'a'
@@ -4031,8 +4347,16 @@ do
     entry[#entry + 1] = 'x'
     entry[#entry + 1] = string.format('%.0f', ms + lasts)
   end
-  redis.call(unpack(entry))
+  id = add(history, entry)
+  if id.err then
+    return id
+  end
+  local name = id .. '-' .. tag
+  redis.call('SPUBLISH', live, name .. '\\n' .. kind .. '\\n' .. json)
   redis.call('PEXPIRE', history, ttl)
+  if fixed then
+    redis.call('ZREM', next[1], history)
+  end
   if once ~= history then
     redis.call('SET', once, name, 'PX', window)
   end
@@ -4043,25 +4367,37 @@ do
 end
 return nil
 end
-local function item(history, once, live, type, json, coalesce, lasts)
+local function item(history, once, live, kind, json, coalesce, lasts)
   if once ~= history then
-    local first = redis.call('GET', once)
+    local first = redis.pcall('GET', once)
     if first then
       return first
     end
   end
-  local last = redis.call('XREVRANGE', history, '+', '-', 'COUNT', 1)[1]
-  local id
-  if last then
-    local epoch, offset = string.match(last[1], '(%d+)-(%d+)')
-    id = epoch .. '-' .. string.format('%.0f', offset + 1)
-  else
-    id = string.format('%.0f-1', ms)
+  local newest = redis.pcall('XREVRANGE', history, '+', '-', 'COUNT', 1)
+  if newest.err then
+    return newest
   end
-  local tag = tag_after(last, type, json)
-  local name = id .. '-' .. tag
-  redis.call('SPUBLISH', live, name .. '\\n' .. type .. '\\n' .. json)
-  local entry = { 'XADD', history, 'MAXLEN', '~', keep, id, 't', type, 'd', json, 'g', tag }
+  local last = newest[1]
+  local id, fixed
+  if last then
+    id = id_after(last[1])
+    if not id then
+      return { err = 'ERR nothing can follow the id ' .. last[1] .. ', which is not of an event: delete that entry' }
+    end
+    fixed = string.sub(last[1], -2) == '-0'
+  else
+    fixed = redis.pcall('ZSCORE', next[1], history)
+    if fixed and fixed.err then
+      return fixed
+    end
+    id = string.format('%.0f-1', fixed or now)
+  end
+  if not may_publish(live) then
+    return redis.pcall('SPUBLISH', live, '')
+  end
+  local tag = tag_after(last, kind, json)
+  local entry = { 'XADD', history, 'MAXLEN', '~', keep, id, 't', kind, 'd', json, 'g', tag }
   if age > 0 then
     local before = last and time_of(last) or 0
     entry[#entry + 1] = 'a'
@@ -4075,8 +4411,16 @@ local function item(history, once, live, type, json, coalesce, lasts)
     entry[#entry + 1] = 'x'
     entry[#entry + 1] = string.format('%.0f', ms + lasts)
   end
-  redis.call(unpack(entry))
+  id = add(history, entry)
+  if id.err then
+    return id
+  end
+  local name = id .. '-' .. tag
+  redis.call('SPUBLISH', live, name .. '\\n' .. kind .. '\\n' .. json)
   redis.call('PEXPIRE', history, ttl)
+  if fixed then
+    redis.call('ZREM', next[1], history)
+  end
   if once ~= history then
     redis.call('SET', once, name, 'PX', window)
   end
@@ -4086,11 +4430,10 @@ local function item(history, once, live, type, json, coalesce, lasts)
   return name
 end
 local replies, done = {}, 0
-local own = #ARGV > 9 and 5 or 0
 local function run()
   while done < items do
-    local key = done * 2
-    local arg = 4 + done * own
+    local key = #KEYS - items * 2 + done * 2
+    local arg = 4 + done * 5
     done = done + 1
     local reply = item(KEYS[key + 1], KEYS[key + 2], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3], ARGV[arg + 4], ARGV[arg + 5])
     if reply == nil then reply = false end
@@ -4100,10 +4443,259 @@ end
 while done < items do
   local ok, reply = pcall(run)
   if not ok then
-    if type(reply) ~= 'table' then
-      local text = tostring(reply)
-      reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
+    local text = type(reply) == 'table' and reply.err or tostring(reply)
+    if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+    reply = { err = text .. ' on @user_script' }
+    replies[done] = reply
+  end
+end
+return replies`,
+}
+
+/**
+ * Keep an event in its channel's history and send it to who listens: both or neither.
+ *
+ * The history is a stream whose ids are <epoch>-<offset>: the epoch is the time at which the history began, or was fixed to
+ * begin (end.lua); the offset counts its events. The newest event is never trimmed, so that the count goes on. It goes on
+ * from the last id that the stream generated, also when somebody deleted that event.
+ *
+ * Invariant: nothing is sent that is not kept, and no id names two events. Redis refuses an XADD before it does anything of
+ * it, and the user's right to SPUBLISH is asked for before: nothing can fail after the first write.
+ *
+ * - shared keys `next`: sorted set: of channels without a history, the key of the history and its epoch to be
+ * - shared `keep`: events to keep
+ * - shared `ttl`: milliseconds that the history outlives its last event
+ * - shared `age`: milliseconds that an event is kept; 0 for no such bound
+ * - shared `window`: milliseconds in which a publish with the same id is the same publish
+ * - key `history`: stream
+ * - key `once`: string, the id that the first publish of this id got; the history itself for an event without an id
+ * - `live`: pub/sub channel of the same slot; no key, since a key that never exists cannot be moved with a slot
+ * - `kind`: the event's type
+ * - `json`: the event's data
+ * - `coalesce`: what the event supersedes the earlier ones of; empty for nothing
+ * - `lasts`: milliseconds after which the event is not worth reading any more; 0 for as long as it is kept
+ * - replies the event's id
+ * - on a full server runs: who lost a right must lose it now; its history has a bound
+ */
+export const notifierRevoke: Script<[next: readonly string[], keep: Arg, ttl: Arg, age: Arg, window: Arg], [history: string, once: string, live: Arg, kind: Arg, json: Arg, coalesce: Arg, lasts: Arg], string> = {
+  name: 'notifier/revoke',
+  sha: 'f9824f791248c2f5c8c3e9ec20f15f4ef92369a8',
+  batch: 64,
+  sharedKeys: true,
+  shared: ["keep","ttl","age","window"],
+  keys: ["history","once"],
+  args: ["live","kind","json","coalesce","lasts"],
+  returns: 'string',
+  text: `#!lua flags=allow-oom
+local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]
+local next = KEYS
+local keep = ARGV[1]
+local ttl = ARGV[2]
+local age = ARGV[3]
+local window = ARGV[4]
+local ms = math.floor(now / 1000)
+age = tonumber(age)
+local may = {}
+local function may_publish(live)
+  if may[live] == nil then
+    may[live] = redis.acl_check_cmd('SPUBLISH', live, '')
+  end
+  return may[live]
+end
+local function time_of(event)
+  return event[2][7] == 'a' and tonumber(event[2][8]) or nil
+end
+local function tag_after(last, kind, json)
+  local before = last and last[2][5] == 'g' and last[2][6] or ''
+  return string.sub(redis.sha1hex(before .. '\\n' .. kind .. '\\n' .. json), 1, 6)
+end
+local function trim_old(history)
+  local first = redis.call('XRANGE', history, '-', '+', 'COUNT', 3)
+  local cut
+  for at = 1, #first - 1 do
+    local at_ms = time_of(first[at])
+    if at_ms and at_ms >= ms - age then
+      break
     end
+    cut = first[at + 1][1]
+  end
+  if cut then
+    redis.call('XTRIM', history, 'MINID', '=', cut)
+  end
+end
+local function id_after(id)
+  local epoch, offset = string.match(id, '(%d+)-(%d+)')
+  if tonumber(epoch) >= 9e15 then
+    return nil
+  end
+  if #offset < 15 then
+    return epoch .. '-*'
+  end
+  return string.format('%.0f-1', math.max(now, epoch + 1))
+end
+local function last_generated(history)
+  local info = redis.call('XINFO', 'STREAM', history)
+  for at = 1, #info, 2 do
+    if info[at] == 'last-generated-id' then
+      return info[at + 1]
+    end
+  end
+end
+local function add(history, entry)
+  local id = redis.pcall(unpack(entry))
+  if not id.err or not string.find(id.err, 'equal or smaller', 1, true) then
+    return id
+  end
+  entry[6] = id_after(last_generated(history))
+  return entry[6] and redis.pcall(unpack(entry)) or id
+end
+local items = (#ARGV - 4) / 5
+if items == 1 then
+local history, once, live, kind, json, coalesce, lasts = KEYS[#KEYS - items * 2 + 1], KEYS[#KEYS - items * 2 + 2], ARGV[5], ARGV[6], ARGV[7], ARGV[8], ARGV[9]
+do
+  if once ~= history then
+    local first = redis.pcall('GET', once)
+    if first then
+      return first
+    end
+  end
+  local newest = redis.pcall('XREVRANGE', history, '+', '-', 'COUNT', 1)
+  if newest.err then
+    return newest
+  end
+  local last = newest[1]
+  local id, fixed
+  if last then
+    id = id_after(last[1])
+    if not id then
+      return { err = 'ERR nothing can follow the id ' .. last[1] .. ', which is not of an event: delete that entry' }
+    end
+    fixed = string.sub(last[1], -2) == '-0'
+  else
+    fixed = redis.pcall('ZSCORE', next[1], history)
+    if fixed and fixed.err then
+      return fixed
+    end
+    id = string.format('%.0f-1', fixed or now)
+  end
+  if not may_publish(live) then
+    return redis.pcall('SPUBLISH', live, '')
+  end
+  local tag = tag_after(last, kind, json)
+  local entry = { 'XADD', history, 'MAXLEN', '~', keep, id, 't', kind, 'd', json, 'g', tag }
+  if age > 0 then
+    local before = last and time_of(last) or 0
+    entry[#entry + 1] = 'a'
+    entry[#entry + 1] = string.format('%.0f', math.max(ms, before))
+  end
+  if coalesce ~= '' then
+    entry[#entry + 1] = 'c'
+    entry[#entry + 1] = coalesce
+  end
+  if lasts ~= '0' then
+    entry[#entry + 1] = 'x'
+    entry[#entry + 1] = string.format('%.0f', ms + lasts)
+  end
+  id = add(history, entry)
+  if id.err then
+    return id
+  end
+  local name = id .. '-' .. tag
+  redis.call('SPUBLISH', live, name .. '\\n' .. kind .. '\\n' .. json)
+  redis.call('PEXPIRE', history, ttl)
+  if fixed then
+    redis.call('ZREM', next[1], history)
+  end
+  if once ~= history then
+    redis.call('SET', once, name, 'PX', window)
+  end
+  if age > 0 then
+    trim_old(history)
+  end
+  return name
+end
+return nil
+end
+local function item(history, once, live, kind, json, coalesce, lasts)
+  if once ~= history then
+    local first = redis.pcall('GET', once)
+    if first then
+      return first
+    end
+  end
+  local newest = redis.pcall('XREVRANGE', history, '+', '-', 'COUNT', 1)
+  if newest.err then
+    return newest
+  end
+  local last = newest[1]
+  local id, fixed
+  if last then
+    id = id_after(last[1])
+    if not id then
+      return { err = 'ERR nothing can follow the id ' .. last[1] .. ', which is not of an event: delete that entry' }
+    end
+    fixed = string.sub(last[1], -2) == '-0'
+  else
+    fixed = redis.pcall('ZSCORE', next[1], history)
+    if fixed and fixed.err then
+      return fixed
+    end
+    id = string.format('%.0f-1', fixed or now)
+  end
+  if not may_publish(live) then
+    return redis.pcall('SPUBLISH', live, '')
+  end
+  local tag = tag_after(last, kind, json)
+  local entry = { 'XADD', history, 'MAXLEN', '~', keep, id, 't', kind, 'd', json, 'g', tag }
+  if age > 0 then
+    local before = last and time_of(last) or 0
+    entry[#entry + 1] = 'a'
+    entry[#entry + 1] = string.format('%.0f', math.max(ms, before))
+  end
+  if coalesce ~= '' then
+    entry[#entry + 1] = 'c'
+    entry[#entry + 1] = coalesce
+  end
+  if lasts ~= '0' then
+    entry[#entry + 1] = 'x'
+    entry[#entry + 1] = string.format('%.0f', ms + lasts)
+  end
+  id = add(history, entry)
+  if id.err then
+    return id
+  end
+  local name = id .. '-' .. tag
+  redis.call('SPUBLISH', live, name .. '\\n' .. kind .. '\\n' .. json)
+  redis.call('PEXPIRE', history, ttl)
+  if fixed then
+    redis.call('ZREM', next[1], history)
+  end
+  if once ~= history then
+    redis.call('SET', once, name, 'PX', window)
+  end
+  if age > 0 then
+    trim_old(history)
+  end
+  return name
+end
+local replies, done = {}, 0
+local function run()
+  while done < items do
+    local key = #KEYS - items * 2 + done * 2
+    local arg = 4 + done * 5
+    done = done + 1
+    local reply = item(KEYS[key + 1], KEYS[key + 2], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3], ARGV[arg + 4], ARGV[arg + 5])
+    if reply == nil then reply = false end
+    replies[done] = reply
+  end
+end
+while done < items do
+  local ok, reply = pcall(run)
+  if not ok then
+    local text = type(reply) == 'table' and reply.err or tostring(reply)
+    if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+    reply = { err = text .. ' on @user_script' }
     replies[done] = reply
   end
 end
@@ -4119,17 +4711,18 @@ return replies`,
  * - `process`: id of the process that had the connection
  * - `number`: the connection's number there
  * - replies 1 if it counted
+ * - on a full server runs: it deletes a member
  */
 export const notifierRelease: Script<[], [held: string, process: Arg, number: Arg], number> = {
   name: 'notifier/release',
-  sha: '76264dd13d1585221ba0c1771c795762e6d31256',
+  sha: '279643e9b7ed2988908eb50fc2a1a2039dbb6e9d',
   batch: 64,
   sharedKeys: false,
   shared: [],
   keys: ["held"],
   args: ["process","number"],
   returns: 'integer',
-  text: `#!lua
+  text: `#!lua flags=allow-oom
 local items = #KEYS / 1
 if items == 1 then
 local held, process, number = KEYS[1], ARGV[1], ARGV[2]
@@ -4168,10 +4761,9 @@ end
 while done < items do
   local ok, reply = pcall(run)
   if not ok then
-    if type(reply) ~= 'table' then
-      local text = tostring(reply)
-      reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
-    end
+    local text = type(reply) == 'table' and reply.err or tostring(reply)
+    if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+    reply = { err = text .. ' on @user_script' }
     replies[done] = reply
   end
 end
@@ -4182,113 +4774,146 @@ return replies`,
  * Read a channel's events after a position.
  *
  * The position is lost when its epoch is not the history's, when it lies after the last event, when another event
- * stands at its offset, or when that event or the one after it is not there any more.
- *                    nothing, type and data (both empty when it is not worth reading any more); about 128 KiB
+ * stands at its offset, or when that event or the one after it is not there any more. Without a history only the position
+ * before the next one, which end.lua fixed, is good.
+ *                    coalesces with or nothing, type and data (both empty when it is not worth reading, or somebody else's
+ *                    entry); about 128 KiB
  *
  * - shared `age`: milliseconds that an event is kept; 0 for no such bound
  * - key `history`: stream
- * - `position`: <epoch>-<offset>-<tag>; 0-0 before any event; - for the oldest event kept
+ * - key `next`: sorted set: of channels without a history, the key of the history and its epoch to be
+ * - `position`: <epoch>-<offset>-<tag>; <epoch>-0 before the first event; - for the oldest event kept
  * - `count`: events at the most
- * - replies 'ok' or 'lost', the last event's id or 0-0, then of each event its id, what it coalesces with or
+ * - replies 'ok' or 'lost', the position at the end (empty without a history), then of each event its id, what it
  */
-export const notifierSince: Script<[age: Arg], [history: string, position: Arg, count: Arg], readonly Reply[]> = {
+export const notifierSince: Script<[age: Arg], [history: string, next: string, position: Arg, count: Arg], readonly Reply[]> = {
   name: 'notifier/since',
-  sha: '0a04a3d94a7529fce03bfb8301fb0a69e74eb67a',
+  sha: '254bd2bdd5c9d861ef58ee0831fc86dac49fa57e',
   batch: 1,
   sharedKeys: false,
   shared: ["age"],
-  keys: ["history"],
+  keys: ["history","next"],
   args: ["position","count"],
   returns: 'list',
   text: `#!lua flags=no-writes
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
-local function tagged(event)
-  return event[1] .. '-' .. event[2][6]
+local function tag_of(entry)
+  local fields = entry[2]
+  local tag = fields[6]
+  if fields[1] == 't' and fields[3] == 'd' and fields[5] == 'g' and #tag == 6 and not string.find(tag, '[^0-9a-f]') then
+    return tag
+  end
+end
+local function tagged(entry)
+  local id = entry[1]
+  if string.sub(id, -2) == '-0' then
+    return id
+  end
+  return id .. '-' .. (tag_of(entry) or '000000')
 end
 local age = ARGV[1]
 local ms = math.floor(now / 1000)
 age = tonumber(age)
 local LARGEST = 131072
+local PAGE = 20
 local NONE = {}
-local function extras(fields)
-  if #fields == 6 then
+local function extras(entry)
+  local fields = entry[2]
+  if #fields == 6 or not tag_of(entry) then
     return NONE
   end
   local found = {}
-  for at = 7, #fields, 2 do
+  for at = 7, #fields - 1, 2 do
     found[fields[at]] = fields[at + 1]
   end
   return found
 end
-local function too_old(extra)
-  return age > 0 and extra.a ~= nil and tonumber(extra.a) < ms - age
+local function number(text, none)
+  return text and tonumber(text) or none
+end
+local function too_old(entry)
+  return age > 0 and number(extras(entry).a, math.huge) < ms - age
 end
 local function read(reply, history, from, count)
   local bytes = 0
-  while count > 0 and bytes < LARGEST do
-    local events = redis.call('XRANGE', history, from, '+', 'COUNT', math.min(count, 20))
-    for _, event in ipairs(events) do
-      if bytes < LARGEST then
-        local id, fields = event[1], event[2]
-        local extra = extras(fields)
-        from = '(' .. id
-        local name = tagged(event)
-        if extra.x and tonumber(extra.x) <= ms then
-          reply[#reply + 1] = { name, '', '', '' }
-        else
-          reply[#reply + 1] = { name, extra.c or '', fields[2], fields[4] }
-          bytes = bytes + #fields[4]
-        end
+  for _ = 1, math.ceil(count / PAGE) do
+    local page = redis.call('XRANGE', history, from, '+', 'COUNT', math.min(count, PAGE))
+    for _, entry in ipairs(page) do
+      if bytes >= LARGEST then
+        return
       end
+      local fields, extra = entry[2], extras(entry)
+      if not tag_of(entry) or number(extra.x, math.huge) <= ms then
+        reply[#reply + 1] = { tagged(entry), '', '', '' }
+      else
+        reply[#reply + 1] = { tagged(entry), extra.c or '', fields[2], fields[4] }
+        bytes = bytes + #fields[4]
+      end
+      from = '(' .. entry[1]
     end
-    if #events < math.min(count, 20) then
+    if #page < PAGE then
       return
     end
-    count = count - #events
+    count = count - #page
   end
 end
-local function oldest(history, epoch, last)
+local function oldest(history, last)
   local first = redis.call('XRANGE', history, '-', '+', 'COUNT', 1)[1]
-  if not too_old(extras(first[2])) then
+  if not too_old(first) then
     return first[1]
   end
-  local old = tonumber(string.match(first[1], '%d+$'))
-  local kept = last + 1
-  while kept - old > 1 do
+  if too_old(last) then
+    return nil
+  end
+  local epoch, offset = string.match(last[1], '(%d+)-(%d+)')
+  local from, to = string.match(first[1], '(%d+)-(%d+)')
+  local old = from == epoch and tonumber(to) or 0
+  local kept = tonumber(offset)
+  for _ = 1, 53 do
     local middle = math.floor((old + kept) / 2)
-    local id = epoch .. '-' .. string.format('%.0f', middle)
-    if too_old(extras(redis.call('XRANGE', history, id, '+', 'COUNT', 1)[1][2])) then
+    if middle <= old or middle >= kept then
+      break
+    end
+    local entry = redis.call('XRANGE', history, epoch .. '-' .. string.format('%.0f', middle), '+', 'COUNT', 1)[1]
+    if too_old(entry) then
       old = middle
     else
       kept = middle
     end
   end
-  return kept <= last and epoch .. '-' .. string.format('%.0f', kept) or nil
+  return epoch .. '-' .. string.format('%.0f', kept)
 end
-local items = #KEYS / 1
+local function is_next(next, history, position)
+  local epoch = redis.call('ZSCORE', next, history)
+  return epoch and position == string.format('%.0f-0', epoch)
+end
+local items = #KEYS / 2
 if items == 1 then
-local history, position, count = KEYS[1], ARGV[2], ARGV[3]
+local history, next, position, count = KEYS[1], KEYS[2], ARGV[2], ARGV[3]
 do
   local last = redis.call('XREVRANGE', history, '+', '-', 'COUNT', 1)[1]
-  local top = last and tagged(last) or '0-0'
+  if not last then
+    if position == '-' then
+      return { 'ok', '' }
+    end
+    return is_next(next, history, position) and { 'ok', position } or { 'lost', '' }
+  end
+  local top = tagged(last)
   local reply = { 'ok', top }
-  if position == top or (position == '-' and not last) then
+  if position == top then
     return reply
   end
-  local top_epoch, top_offset = string.match(top, '^(%d+)-(%d+)')
   if position == '-' then
-    local first = oldest(history, top_epoch, tonumber(top_offset))
+    local first = oldest(history, last)
     if first then
       read(reply, history, first, tonumber(count))
     end
     return reply
   end
+  local top_epoch, top_offset = string.match(last[1], '(%d+)-(%d+)')
   local epoch, offset = string.match(position, '^(%d+)-(%d+)')
   offset = tonumber(offset)
-  if position == '0-0' then
-    epoch = top_epoch
-  end
   if epoch ~= top_epoch or offset >= tonumber(top_offset) then
     return { 'lost', top }
   end
@@ -4300,8 +4925,8 @@ do
     end
   end
   local first = epoch .. '-' .. string.format('%.0f', offset + 1)
-  local next = redis.call('XRANGE', history, first, first)[1]
-  if not next or too_old(extras(next[2])) then
+  local following = redis.call('XRANGE', history, first, first)[1]
+  if not following or too_old(following) then
     return { 'lost', top }
   end
   read(reply, history, first, tonumber(count))
@@ -4309,26 +4934,29 @@ do
 end
 return nil
 end
-local function item(history, position, count)
+local function item(history, next, position, count)
   local last = redis.call('XREVRANGE', history, '+', '-', 'COUNT', 1)[1]
-  local top = last and tagged(last) or '0-0'
+  if not last then
+    if position == '-' then
+      return { 'ok', '' }
+    end
+    return is_next(next, history, position) and { 'ok', position } or { 'lost', '' }
+  end
+  local top = tagged(last)
   local reply = { 'ok', top }
-  if position == top or (position == '-' and not last) then
+  if position == top then
     return reply
   end
-  local top_epoch, top_offset = string.match(top, '^(%d+)-(%d+)')
   if position == '-' then
-    local first = oldest(history, top_epoch, tonumber(top_offset))
+    local first = oldest(history, last)
     if first then
       read(reply, history, first, tonumber(count))
     end
     return reply
   end
+  local top_epoch, top_offset = string.match(last[1], '(%d+)-(%d+)')
   local epoch, offset = string.match(position, '^(%d+)-(%d+)')
   offset = tonumber(offset)
-  if position == '0-0' then
-    epoch = top_epoch
-  end
   if epoch ~= top_epoch or offset >= tonumber(top_offset) then
     return { 'lost', top }
   end
@@ -4340,8 +4968,8 @@ local function item(history, position, count)
     end
   end
   local first = epoch .. '-' .. string.format('%.0f', offset + 1)
-  local next = redis.call('XRANGE', history, first, first)[1]
-  if not next or too_old(extras(next[2])) then
+  local following = redis.call('XRANGE', history, first, first)[1]
+  if not following or too_old(following) then
     return { 'lost', top }
   end
   read(reply, history, first, tonumber(count))
@@ -4351,10 +4979,10 @@ local replies, done = {}, 0
 local own = #ARGV > 3 and 2 or 0
 local function run()
   while done < items do
-    local key = done * 1
+    local key = done * 2
     local arg = 1 + done * own
     done = done + 1
-    local reply = item(KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2])
+    local reply = item(KEYS[key + 1], KEYS[key + 2], ARGV[arg + 1], ARGV[arg + 2])
     if reply == nil then reply = false end
     replies[done] = reply
   end
@@ -4362,10 +4990,9 @@ end
 while done < items do
   local ok, reply = pcall(run)
   if not ok then
-    if type(reply) ~= 'table' then
-      local text = tostring(reply)
-      reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
-    end
+    local text = type(reply) == 'table' and reply.err or tostring(reply)
+    if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+    reply = { err = text .. ' on @user_script' }
     replies[done] = reply
   end
 end
@@ -4376,11 +5003,11 @@ return replies`,
  * Read the position at the end of a channel's history.
  *
  * - key `history`: stream
- * - replies the last event's id; 0-0 before any event
+ * - replies the last event's id; empty without a history
  */
 export const notifierTop: Script<[], [history: string], string> = {
   name: 'notifier/top',
-  sha: 'f28ccc224c6721c7779cd94f5f4ac180d0fe4b23',
+  sha: 'a9e5e149bb080ff71b059451d238fc21956d1679',
   batch: 64,
   sharedKeys: false,
   shared: [],
@@ -4388,21 +5015,32 @@ export const notifierTop: Script<[], [history: string], string> = {
   args: [],
   returns: 'string',
   text: `#!lua flags=no-writes
-local function tagged(event)
-  return event[1] .. '-' .. event[2][6]
+local function tag_of(entry)
+  local fields = entry[2]
+  local tag = fields[6]
+  if fields[1] == 't' and fields[3] == 'd' and fields[5] == 'g' and #tag == 6 and not string.find(tag, '[^0-9a-f]') then
+    return tag
+  end
+end
+local function tagged(entry)
+  local id = entry[1]
+  if string.sub(id, -2) == '-0' then
+    return id
+  end
+  return id .. '-' .. (tag_of(entry) or '000000')
 end
 local items = #KEYS / 1
 if items == 1 then
 local history = KEYS[1]
 do
   local last = redis.call('XREVRANGE', history, '+', '-', 'COUNT', 1)[1]
-  return last and tagged(last) or '0-0'
+  return last and tagged(last) or ''
 end
 return nil
 end
 local function item(history)
   local last = redis.call('XREVRANGE', history, '+', '-', 'COUNT', 1)[1]
-  return last and tagged(last) or '0-0'
+  return last and tagged(last) or ''
 end
 local replies, done = {}, 0
 local function run()
@@ -4417,10 +5055,9 @@ end
 while done < items do
   local ok, reply = pcall(run)
   if not ok then
-    if type(reply) ~= 'table' then
-      local text = tostring(reply)
-      reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
-    end
+    local text = type(reply) == 'table' and reply.err or tostring(reply)
+    if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+    reply = { err = text .. ' on @user_script' }
     replies[done] = reply
   end
 end
@@ -4439,10 +5076,11 @@ return replies`,
  * - `trace`: traceparent or nothing
  * - `due`: not before: milliseconds since 1970, +milliseconds from now, or nothing
  * - replies the entry's id; null when the stream is full
+ * - on a full server refused: it adds an entry
  */
 export const streamAdd: Script<[of: readonly string[], limits: Arg], [payload: Arg, trace: Arg, due: Arg], string | null> = {
   name: 'stream/add',
-  sha: 'f68a7e04c872497cd0ab1efd5f4b542088f79a76',
+  sha: '49bf487eb190ccb582439f02cfe3b00e5ac17020',
   batch: 64,
   sharedKeys: true,
   shared: ["limits"],
@@ -4452,6 +5090,10 @@ export const streamAdd: Script<[of: readonly string[], limits: Arg], [payload: A
   text: `#!lua
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
+local function due_at(due)
+  local delay = string.match(due, '^%+(%d+)$')
+  return delay and math.ceil(now / 1000) + delay or tonumber(due) or 0
+end
 local function earlier(a, b)
   local a_time, a_number = string.match(a, '(%d+)-(%d+)')
   local b_time, b_number = string.match(b, '(%d+)-(%d+)')
@@ -4555,9 +5197,8 @@ local function append(stream, payload, trace, due, limits_text)
       add[#add + 1] = trace
     end
     if due ~= '' then
-      local delay = string.match(due, '^%+(%d+)$')
       add[#add + 1] = 'n'
-      add[#add + 1] = delay and string.format('%.0f', math.ceil(now / 1000) + delay) or due
+      add[#add + 1] = string.format('%.0f', due_at(due))
     end
     id = redis.call(unpack(add))
   end
@@ -4599,10 +5240,9 @@ end
 while done < items do
   local ok, reply = pcall(run)
   if not ok then
-    if type(reply) ~= 'table' then
-      local text = tostring(reply)
-      reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
-    end
+    local text = type(reply) == 'table' and reply.err or tostring(reply)
+    if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+    reply = { err = text .. ' on @user_script' }
     replies[done] = reply
   end
 end
@@ -4612,7 +5252,7 @@ return replies`,
 /**
  * Append an entry, unless one was appended under the same key within the window.
  *
- * Invariant: within the window a key answers one id. As `stream/add` otherwise.
+ * Invariant: within the window, and until its entry is due, a key answers one id. As `stream/add` otherwise.
  *
  * - shared `limits`: of the stream, see lua/_lib/append.lua
  * - key `stream`: stream
@@ -4622,10 +5262,11 @@ return replies`,
  * - `due`: not before: milliseconds since 1970, +milliseconds from now, or nothing
  * - `window`: milliseconds
  * - replies the entry's id, after = when it was there; null when the stream is full
+ * - on a full server refused: it adds an entry
  */
 export const streamAddOnce: Script<[limits: Arg], [stream: string, once: string, payload: Arg, trace: Arg, due: Arg, window: Arg], string | null> = {
   name: 'stream/add_once',
-  sha: '1193468ed0c9eaa81550abb359a5f7a5d55c6b8e',
+  sha: 'c3621ac656079211f0987c901aaccc0bdd47b8e9',
   batch: 64,
   sharedKeys: false,
   shared: ["limits"],
@@ -4635,6 +5276,10 @@ export const streamAddOnce: Script<[limits: Arg], [stream: string, once: string,
   text: `#!lua
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
+local function due_at(due)
+  local delay = string.match(due, '^%+(%d+)$')
+  return delay and math.ceil(now / 1000) + delay or tonumber(due) or 0
+end
 local function earlier(a, b)
   local a_time, a_number = string.match(a, '(%d+)-(%d+)')
   local b_time, b_number = string.match(b, '(%d+)-(%d+)')
@@ -4738,9 +5383,8 @@ local function append(stream, payload, trace, due, limits_text)
       add[#add + 1] = trace
     end
     if due ~= '' then
-      local delay = string.match(due, '^%+(%d+)$')
       add[#add + 1] = 'n'
-      add[#add + 1] = delay and string.format('%.0f', math.ceil(now / 1000) + delay) or due
+      add[#add + 1] = string.format('%.0f', due_at(due))
     end
     id = redis.call(unpack(add))
   end
@@ -4767,7 +5411,8 @@ do
   end
   id = append(stream, payload, trace, due, limits)
   if id then
-    redis.call('SET', once, id, 'PX', window)
+    local holds = math.max(window, due_at(due) - math.floor(now / 1000))
+    redis.call('SET', once, id, 'PX', string.format('%.0f', holds))
   end
   return id
 end
@@ -4781,7 +5426,8 @@ local function item(stream, once, payload, trace, due, window)
   end
   id = append(stream, payload, trace, due, limits)
   if id then
-    redis.call('SET', once, id, 'PX', window)
+    local holds = math.max(window, due_at(due) - math.floor(now / 1000))
+    redis.call('SET', once, id, 'PX', string.format('%.0f', holds))
   end
   return id
 end
@@ -4800,10 +5446,9 @@ end
 while done < items do
   local ok, reply = pcall(run)
   if not ok then
-    if type(reply) ~= 'table' then
-      local text = tostring(reply)
-      reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
-    end
+    local text = type(reply) == 'table' and reply.err or tostring(reply)
+    if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+    reply = { err = text .. ' on @user_script' }
     replies[done] = reply
   end
 end
@@ -4824,17 +5469,18 @@ return replies`,
  * - `group`: group
  * - `quiet`: milliseconds
  * - replies 1 when it was dropped, 0 when nothing of it was there; the consumer that is still alive
+ * - on a full server runs: it deletes what the group had
  */
 export const streamDrop: Script<[], [stream: string, ready: string, later: string, dead: string, paused: string, group: Arg, quiet: Arg], number | string> = {
   name: 'stream/drop',
-  sha: '9d1535c1f76840c5664ce6b2d6551452f2341002',
+  sha: 'adbdae2eb8b6dda23bbdf45fb7524dbb2d351be8',
   batch: 1,
   sharedKeys: false,
   shared: [],
   keys: ["stream","ready","later","dead","paused"],
   args: ["group","quiet"],
   returns: 'integer|string',
-  text: `#!lua
+  text: `#!lua flags=allow-oom
 local function groups(stream)
   local found = {}
   for at, fields in ipairs(redis.call('XINFO', 'GROUPS', stream)) do
@@ -4912,10 +5558,9 @@ end
 while done < items do
   local ok, reply = pcall(run)
   if not ok then
-    if type(reply) ~= 'table' then
-      local text = tostring(reply)
-      reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
-    end
+    local text = type(reply) == 'table' and reply.err or tostring(reply)
+    if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+    reply = { err = text .. ' on @user_script' }
     replies[done] = reply
   end
 end
@@ -4935,17 +5580,18 @@ return replies`,
  * - key `later`: sorted set of what it handles again later
  * - key `mark`: string, the worker's last batch
  * - replies entries given back: 0 when it holds nothing more
+ * - on a full server runs: without it what a worker gives back waits for its lease; it moves entries, and deletes a consumer
  */
 export const streamLeave: Script<[group: Arg, consumer: Arg, declared: Arg], [stream: string, ready: string, later: string, mark: string], number> = {
   name: 'stream/leave',
-  sha: '36fd749cc54dd8b495f78a60be20b7fadfac5c09',
+  sha: '60d8d79600479aabafac8549b79407a73e317bd3',
   batch: 1,
   sharedKeys: false,
   shared: ["group","consumer","declared"],
   keys: ["stream","ready","later","mark"],
   args: [],
   returns: 'integer',
-  text: `#!lua
+  text: `#!lua flags=allow-oom
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
 local function earlier(a, b)
@@ -5077,10 +5723,6 @@ function entry.back(ready, later, is, ms)
     entry.ready(ready, is)
   end
 end
-function entry.due(ready, packed)
-  local i, a, f, d, t = unpack(cmsgpack.unpack(packed))
-  entry.ready(ready, { i = i, a = a, f = f, d = d, t = t })
-end
 function entry.dead(dead, is, group, kind, reason)
   local add = { 'XADD', dead, '*', 'i', is.i, 'a', is.a, 'f', is.f, 'g', group, 'k', kind, 'e', reason, 'd', is.d }
   if is.t then
@@ -5088,6 +5730,34 @@ function entry.dead(dead, is, group, kind, reason)
     add[#add + 1] = is.t
   end
   redis.call(unpack(add))
+end
+local function unpacked(packed)
+  local ok, found = pcall(cmsgpack.unpack, packed)
+  if not ok or type(found) ~= 'table' then
+    return nil
+  end
+  local i, a, f, d, t = found[1], found[2], found[3], found[4], found[5]
+  local known = type(i) == 'string' and string.match(i, '^%d+%-%d+$') and type(a) == 'number' and type(f) == 'number'
+  if not known or type(d) ~= 'string' or (t ~= nil and type(t) ~= 'string') then
+    return nil
+  end
+  return { i = i, a = a, f = f, d = d, t = t }
+end
+function entry.due(ready, dead, group, packed)
+  local is = unpacked(packed)
+  if is then
+    entry.ready(ready, is)
+  else
+    local found = { i = '0-0', a = 0, f = 0, d = packed }
+    entry.dead(dead, found, group, 'invalid', 'what waited for its time cannot be read: something else wrote it')
+  end
+  return is ~= nil
+end
+local function typed(key, type)
+  local is = redis.call('TYPE', key).ok
+  if is ~= type and is ~= 'none' then
+    error({ err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type })
+  end
 end
 local group = ARGV[1]
 local consumer = ARGV[2]
@@ -5097,6 +5767,9 @@ local items = #KEYS / 4
 if items == 1 then
 local stream, ready, later, mark = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 do
+  typed(stream, 'stream')
+  typed(ready, 'stream')
+  typed(later, 'zset')
   local given = 0
   for _, key in ipairs({ stream, ready }) do
     local ids = {}
@@ -5129,6 +5802,9 @@ end
 return nil
 end
 local function item(stream, ready, later, mark)
+  typed(stream, 'stream')
+  typed(ready, 'stream')
+  typed(later, 'zset')
   local given = 0
   for _, key in ipairs({ stream, ready }) do
     local ids = {}
@@ -5171,10 +5847,9 @@ end
 while done < items do
   local ok, reply = pcall(run)
   if not ok then
-    if type(reply) ~= 'table' then
-      local text = tostring(reply)
-      reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
-    end
+    local text = type(reply) == 'table' and reply.err or tostring(reply)
+    if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+    reply = { err = text .. ' on @user_script' }
     replies[done] = reply
   end
 end
@@ -5183,7 +5858,8 @@ return replies`,
 
 /**
  * Look after a group: what is due and what workers that gave no sign for longer than the lease let lie goes to ready,
- * where whoever has room gets it; what has used up its attempts goes to the dead letters.
+ * where whoever has room gets it; what has used up its attempts goes to the dead letters. A worker looks at least every
+ * ten seconds: it is alive.
  *
  * Invariant: each entry is in one place of its group before and after. A call takes at most 50 that are due and 50 from
  * each stream, looking at no more than 500 leases each; it goes on where the last one stopped.
@@ -5200,18 +5876,19 @@ return replies`,
  * - key `paused`: there while the group is paused
  * - `from_stream`: cursor, 0-0 at first
  * - `from_ready`: cursor, 0-0 at first
- * - replies both cursors, 1 when paused, milliseconds until something is due (-1: nothing waits), then id and attempts used of each that was taken over; attempts negative when dead
+ * - replies both cursors, 1 when paused, milliseconds until something is due (-1: nothing waits), then id and attempts used of each that was taken over; attempts negative when dead, 0 of one that was due and cannot be read, which is dead, too
+ * - on a full server runs: without it nothing that is due or abandoned is handled, so that a full server could not be drained
  */
 export const streamLook: Script<[group: Arg, consumer: Arg, declared: Arg, lease: Arg, attempts: Arg], [stream: string, ready: string, later: string, dead: string, paused: string, fromStream: Arg, fromReady: Arg], readonly Reply[]> = {
   name: 'stream/look',
-  sha: '2eb99d200cf14adc4f56cb3974b7654461f3a873',
+  sha: '250c920ca651c1c23abd6fb063a0b76e03cc6ba9',
   batch: 1,
   sharedKeys: false,
   shared: ["group","consumer","declared","lease","attempts"],
   keys: ["stream","ready","later","dead","paused"],
   args: ["from_stream","from_ready"],
   returns: 'list',
-  text: `#!lua
+  text: `#!lua flags=allow-oom
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
 local function earlier(a, b)
@@ -5343,10 +6020,6 @@ function entry.back(ready, later, is, ms)
     entry.ready(ready, is)
   end
 end
-function entry.due(ready, packed)
-  local i, a, f, d, t = unpack(cmsgpack.unpack(packed))
-  entry.ready(ready, { i = i, a = a, f = f, d = d, t = t })
-end
 function entry.dead(dead, is, group, kind, reason)
   local add = { 'XADD', dead, '*', 'i', is.i, 'a', is.a, 'f', is.f, 'g', group, 'k', kind, 'e', reason, 'd', is.d }
   if is.t then
@@ -5355,25 +6028,58 @@ function entry.dead(dead, is, group, kind, reason)
   end
   redis.call(unpack(add))
 end
+local function unpacked(packed)
+  local ok, found = pcall(cmsgpack.unpack, packed)
+  if not ok or type(found) ~= 'table' then
+    return nil
+  end
+  local i, a, f, d, t = found[1], found[2], found[3], found[4], found[5]
+  local known = type(i) == 'string' and string.match(i, '^%d+%-%d+$') and type(a) == 'number' and type(f) == 'number'
+  if not known or type(d) ~= 'string' or (t ~= nil and type(t) ~= 'string') then
+    return nil
+  end
+  return { i = i, a = a, f = f, d = d, t = t }
+end
+function entry.due(ready, dead, group, packed)
+  local is = unpacked(packed)
+  if is then
+    entry.ready(ready, is)
+  else
+    local found = { i = '0-0', a = 0, f = 0, d = packed }
+    entry.dead(dead, found, group, 'invalid', 'what waited for its time cannot be read: something else wrote it')
+  end
+  return is ~= nil
+end
+local function typed(key, type)
+  local is = redis.call('TYPE', key).ok
+  if is ~= type and is ~= 'none' then
+    error({ err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type })
+  end
+end
 local group = ARGV[1]
 local consumer = ARGV[2]
 local declared = ARGV[3]
 local lease = ARGV[4]
 local attempts = ARGV[5]
 local STEP = 50
+local END = '18446744073709551615-0'
 local items = #KEYS / 5
 if items == 1 then
 local stream, ready, later, dead, paused, from_stream, from_ready = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], ARGV[6], ARGV[7]
 do
   local ms = math.floor(now / 1000)
-  local due = redis.call('ZRANGE', later, '-inf', ms, 'BYSCORE', 'LIMIT', 0, STEP)
-  for _, packed in ipairs(due) do
-    entry.due(ready, packed)
-  end
-  if due[1] then
-    redis.call('ZREM', later, unpack(due))
-  end
   local reply = {}
+  typed(stream, 'stream')
+  typed(ready, 'stream')
+  typed(later, 'zset')
+  typed(dead, 'stream')
+  redis.call('XREADGROUP', 'GROUP', group, consumer, 'COUNT', 1, 'STREAMS', ready, END)
+  for _, packed in ipairs(redis.call('ZRANGE', later, '-inf', ms, 'BYSCORE', 'LIMIT', 0, STEP)) do
+    if not entry.due(ready, dead, group, packed) then
+      reply[#reply + 1] = { '0-0', 0 }
+    end
+    redis.call('ZREM', later, packed)
+  end
   local function take(key, cursor)
     local claimed = redis.call('XAUTOCLAIM', key, group, consumer, lease, cursor, 'COUNT', STEP, 'JUSTID')
     local ids = claimed[2]
@@ -5410,14 +6116,18 @@ return nil
 end
 local function item(stream, ready, later, dead, paused, from_stream, from_ready)
   local ms = math.floor(now / 1000)
-  local due = redis.call('ZRANGE', later, '-inf', ms, 'BYSCORE', 'LIMIT', 0, STEP)
-  for _, packed in ipairs(due) do
-    entry.due(ready, packed)
-  end
-  if due[1] then
-    redis.call('ZREM', later, unpack(due))
-  end
   local reply = {}
+  typed(stream, 'stream')
+  typed(ready, 'stream')
+  typed(later, 'zset')
+  typed(dead, 'stream')
+  redis.call('XREADGROUP', 'GROUP', group, consumer, 'COUNT', 1, 'STREAMS', ready, END)
+  for _, packed in ipairs(redis.call('ZRANGE', later, '-inf', ms, 'BYSCORE', 'LIMIT', 0, STEP)) do
+    if not entry.due(ready, dead, group, packed) then
+      reply[#reply + 1] = { '0-0', 0 }
+    end
+    redis.call('ZREM', later, packed)
+  end
   local function take(key, cursor)
     local claimed = redis.call('XAUTOCLAIM', key, group, consumer, lease, cursor, 'COUNT', STEP, 'JUSTID')
     local ids = claimed[2]
@@ -5465,10 +6175,9 @@ end
 while done < items do
   local ok, reply = pcall(run)
   if not ok then
-    if type(reply) ~= 'table' then
-      local text = tostring(reply)
-      reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
-    end
+    local text = type(reply) == 'table' and reply.err or tostring(reply)
+    if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+    reply = { err = text .. ' on @user_script' }
     replies[done] = reply
   end
 end
@@ -5484,17 +6193,24 @@ return replies`,
  * - `group`: group
  * - `from`: id after which the group begins, or $ for what comes from now on
  * - replies 1 when the group is paused
+ * - on a full server runs: without its group a worker cannot drain the stream; groups are few
  */
 export const streamOpen: Script<[], [stream: string, ready: string, paused: string, group: Arg, from: Arg], number> = {
   name: 'stream/open',
-  sha: 'e9dfd24f3be38871d1ab8bc71dc57e935be530d2',
+  sha: '644c5b4f608fd2d9c28be6135ceef8eeab6e047e',
   batch: 16,
   sharedKeys: false,
   shared: [],
   keys: ["stream","ready","paused"],
   args: ["group","from"],
   returns: 'integer',
-  text: `#!lua
+  text: `#!lua flags=allow-oom
+local function typed(key, type)
+  local is = redis.call('TYPE', key).ok
+  if is ~= type and is ~= 'none' then
+    error({ err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type })
+  end
+end
 local function make(stream, group, from)
   local made = redis.pcall('XGROUP', 'CREATE', stream, group, from, 'MKSTREAM')
   if made.err and not string.match(made.err, '^BUSYGROUP') then
@@ -5505,6 +6221,8 @@ local items = #KEYS / 3
 if items == 1 then
 local stream, ready, paused, group, from = KEYS[1], KEYS[2], KEYS[3], ARGV[1], ARGV[2]
 do
+  typed(stream, 'stream')
+  typed(ready, 'stream')
   make(ready, group, '0')
   make(stream, group, from)
   return redis.call('EXISTS', paused)
@@ -5512,6 +6230,8 @@ end
 return nil
 end
 local function item(stream, ready, paused, group, from)
+  typed(stream, 'stream')
+  typed(ready, 'stream')
   make(ready, group, '0')
   make(stream, group, from)
   return redis.call('EXISTS', paused)
@@ -5531,10 +6251,9 @@ end
 while done < items do
   local ok, reply = pcall(run)
   if not ok then
-    if type(reply) ~= 'table' then
-      local text = tostring(reply)
-      reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
-    end
+    local text = type(reply) == 'table' and reply.err or tostring(reply)
+    if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+    reply = { err = text .. ' on @user_script' }
     replies[done] = reply
   end
 end
@@ -5549,7 +6268,7 @@ return replies`,
  */
 export const streamOverview: Script<[], [stream: string], readonly Reply[]> = {
   name: 'stream/overview',
-  sha: 'e74fdbfa6773125c4ee6388dbfeef505fa99af43',
+  sha: 'bc205545c6190db0779e3884abde9cceca82dd47',
   batch: 4,
   sharedKeys: false,
   shared: [],
@@ -5606,10 +6325,9 @@ end
 while done < items do
   local ok, reply = pcall(run)
   if not ok then
-    if type(reply) ~= 'table' then
-      local text = tostring(reply)
-      reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
-    end
+    local text = type(reply) == 'table' and reply.err or tostring(reply)
+    if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+    reply = { err = text .. ' on @user_script' }
     replies[done] = reply
   end
 end
@@ -5631,7 +6349,7 @@ return replies`,
  */
 export const streamPage: Script<[], [stream: string, first: Arg, last: Arg, count: Arg, bytes: Arg, order: Arg], readonly Reply[]> = {
   name: 'stream/page',
-  sha: 'b72b655aba988701336100a5d531669c16a2140c',
+  sha: 'aa00e0317f571dfba670ad808e56457c716bca64',
   batch: 1,
   sharedKeys: false,
   shared: [],
@@ -5709,10 +6427,9 @@ end
 while done < items do
   local ok, reply = pcall(run)
   if not ok then
-    if type(reply) ~= 'table' then
-      local text = tostring(reply)
-      reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
-    end
+    local text = type(reply) == 'table' and reply.err or tostring(reply)
+    if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+    reply = { err = text .. ' on @user_script' }
     replies[done] = reply
   end
 end
@@ -5725,17 +6442,18 @@ return replies`,
  * - key `paused`: there while the group is paused, with the time since when
  * - `on`: 1 to pause
  * - replies 1 when it was otherwise before
+ * - on a full server runs: a way to take load off; one short key a group
  */
 export const streamPause: Script<[], [paused: string, on: Arg], number> = {
   name: 'stream/pause',
-  sha: '8c08e62013f91994262656551592c71b50cd3437',
+  sha: '5f19aeda9d2cf090dcd9eb7a763ba1dbfb08208f',
   batch: 16,
   sharedKeys: false,
   shared: [],
   keys: ["paused"],
   args: ["on"],
   returns: 'integer',
-  text: `#!lua
+  text: `#!lua flags=allow-oom
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
 local items = #KEYS / 1
@@ -5772,10 +6490,9 @@ end
 while done < items do
   local ok, reply = pcall(run)
   if not ok then
-    if type(reply) ~= 'table' then
-      local text = tostring(reply)
-      reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
-    end
+    local text = type(reply) == 'table' and reply.err or tostring(reply)
+    if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+    reply = { err = text .. ' on @user_script' }
     replies[done] = reply
   end
 end
@@ -5788,17 +6505,18 @@ return replies`,
  * - key `dead`: stream of dead letters
  * - `position`: of the dead letter
  * - replies 1 when it was there
+ * - on a full server runs: it deletes a dead letter
  */
 export const streamPurge: Script<[], [dead: string, position: Arg], number> = {
   name: 'stream/purge',
-  sha: '3d188567503c021e5bd1c936d85c39364faa0fbe',
+  sha: '2931070bf729f604cfae099ab45af0bf2650b3a9',
   batch: 128,
   sharedKeys: false,
   shared: [],
   keys: ["dead"],
   args: ["position"],
   returns: 'integer',
-  text: `#!lua
+  text: `#!lua flags=allow-oom
 local items = #KEYS / 1
 if items == 1 then
 local dead, position = KEYS[1], ARGV[1]
@@ -5825,10 +6543,9 @@ end
 while done < items do
   local ok, reply = pcall(run)
   if not ok then
-    if type(reply) ~= 'table' then
-      local text = tostring(reply)
-      reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
-    end
+    local text = type(reply) == 'table' and reply.err or tostring(reply)
+    if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+    reply = { err = text .. ' on @user_script' }
     replies[done] = reply
   end
 end
@@ -5846,22 +6563,31 @@ return replies`,
  * - `group`: group
  * - `silent`: milliseconds without a sign of life
  * - replies consumers forgotten
+ * - on a full server runs: it deletes consumers
  */
 export const streamReap: Script<[], [stream: string, ready: string, group: Arg, silent: Arg], number> = {
   name: 'stream/reap',
-  sha: '00fdefd16a5bdecaedf20ad916527b7aadbd6cff',
+  sha: '3d15b786bfdd32b31b8b56a6bca1c9ee1d78905d',
   batch: 1,
   sharedKeys: false,
   shared: [],
   keys: ["stream","ready"],
   args: ["group","silent"],
   returns: 'integer',
-  text: `#!lua
+  text: `#!lua flags=allow-oom
+local function typed(key, type)
+  local is = redis.call('TYPE', key).ok
+  if is ~= type and is ~= 'none' then
+    error({ err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type })
+  end
+end
 local MOST = 100
 local items = #KEYS / 2
 if items == 1 then
 local stream, ready, group, silent = KEYS[1], KEYS[2], ARGV[1], ARGV[2]
 do
+  typed(stream, 'stream')
+  typed(ready, 'stream')
   local gone = 0
   for _, key in ipairs({ stream, ready }) do
     local left = MOST
@@ -5881,6 +6607,8 @@ end
 return nil
 end
 local function item(stream, ready, group, silent)
+  typed(stream, 'stream')
+  typed(ready, 'stream')
   local gone = 0
   for _, key in ipairs({ stream, ready }) do
     local left = MOST
@@ -5912,10 +6640,9 @@ end
 while done < items do
   local ok, reply = pcall(run)
   if not ok then
-    if type(reply) ~= 'table' then
-      local text = tostring(reply)
-      reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
-    end
+    local text = type(reply) == 'table' and reply.err or tostring(reply)
+    if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+    reply = { err = text .. ' on @user_script' }
     replies[done] = reply
   end
 end
@@ -5932,17 +6659,18 @@ return replies`,
  * - key `stream`: stream, or the group's own
  * - `ids`: positions, ascending, separated by spaces
  * - replies positions whose lease was lost, separated by spaces
+ * - on a full server runs: without it the leases of a living worker end; it changes times
  */
 export const streamRenew: Script<[group: Arg, consumer: Arg], [stream: string, ids: Arg], string> = {
   name: 'stream/renew',
-  sha: '98110aeb15aa18e55a861087f08bdad62467e3b6',
+  sha: 'f2881f09b29cf9c4c66125b4ffa986fe2e1d44cf',
   batch: 1,
   sharedKeys: false,
   shared: ["group","consumer"],
   keys: ["stream"],
   args: ["ids"],
   returns: 'string',
-  text: `#!lua
+  text: `#!lua flags=allow-oom
 local function pending(stream, group, ids, consumer)
   local found = {}
   local function ask(from, to, count)
@@ -6030,10 +6758,9 @@ end
 while done < items do
   local ok, reply = pcall(run)
   if not ok then
-    if type(reply) ~= 'table' then
-      local text = tostring(reply)
-      reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
-    end
+    local text = type(reply) == 'table' and reply.err or tostring(reply)
+    if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+    reply = { err = text .. ' on @user_script' }
     replies[done] = reply
   end
 end
@@ -6049,17 +6776,18 @@ return replies`,
  * - key `ready`: stream of what the group handles again
  * - `position`: of the dead letter
  * - replies 1 when it was there
+ * - on a full server runs: it moves an entry to where it is worked off
  */
 export const streamRequeue: Script<[], [dead: string, ready: string, position: Arg], number> = {
   name: 'stream/requeue',
-  sha: 'be137ce89494c4dc332f02578b553bfe97e7f36b',
+  sha: '13da2cc46bd0461468d6b29c9ed63052562b78e3',
   batch: 64,
   sharedKeys: false,
   shared: [],
   keys: ["dead","ready"],
   args: ["position"],
   returns: 'integer',
-  text: `#!lua
+  text: `#!lua flags=allow-oom
 local entry = {}
 function entry.read(stream, id)
   local found = redis.call('XRANGE', stream, id, id)[1]
@@ -6093,10 +6821,6 @@ function entry.back(ready, later, is, ms)
     entry.ready(ready, is)
   end
 end
-function entry.due(ready, packed)
-  local i, a, f, d, t = unpack(cmsgpack.unpack(packed))
-  entry.ready(ready, { i = i, a = a, f = f, d = d, t = t })
-end
 function entry.dead(dead, is, group, kind, reason)
   local add = { 'XADD', dead, '*', 'i', is.i, 'a', is.a, 'f', is.f, 'g', group, 'k', kind, 'e', reason, 'd', is.d }
   if is.t then
@@ -6104,6 +6828,28 @@ function entry.dead(dead, is, group, kind, reason)
     add[#add + 1] = is.t
   end
   redis.call(unpack(add))
+end
+local function unpacked(packed)
+  local ok, found = pcall(cmsgpack.unpack, packed)
+  if not ok or type(found) ~= 'table' then
+    return nil
+  end
+  local i, a, f, d, t = found[1], found[2], found[3], found[4], found[5]
+  local known = type(i) == 'string' and string.match(i, '^%d+%-%d+$') and type(a) == 'number' and type(f) == 'number'
+  if not known or type(d) ~= 'string' or (t ~= nil and type(t) ~= 'string') then
+    return nil
+  end
+  return { i = i, a = a, f = f, d = d, t = t }
+end
+function entry.due(ready, dead, group, packed)
+  local is = unpacked(packed)
+  if is then
+    entry.ready(ready, is)
+  else
+    local found = { i = '0-0', a = 0, f = 0, d = packed }
+    entry.dead(dead, found, group, 'invalid', 'what waited for its time cannot be read: something else wrote it')
+  end
+  return is ~= nil
 end
 local items = #KEYS / 2
 if items == 1 then
@@ -6143,10 +6889,9 @@ end
 while done < items do
   local ok, reply = pcall(run)
   if not ok then
-    if type(reply) ~= 'table' then
-      local text = tostring(reply)
-      reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
-    end
+    local text = type(reply) == 'table' and reply.err or tostring(reply)
+    if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+    reply = { err = text .. ' on @user_script' }
     replies[done] = reply
   end
 end
@@ -6166,17 +6911,18 @@ return replies`,
  * - `after`: id after which it reads on, $ for the last there ever was
  * - `discard`: 1 to drop what it was given and what it handles again
  * - replies entries it has still to be given, 1 when that is exact, ready, pending, later
+ * - on a full server runs: it moves a position; groups are few, and discarding frees
  */
 export const streamReset: Script<[], [stream: string, ready: string, later: string, group: Arg, after: Arg, discard: Arg], readonly Reply[]> = {
   name: 'stream/reset',
-  sha: 'ee8e72f7592fac4cf7700c32f53b768edb35bb61',
+  sha: '698be89b7bb84476fa7e601489ef1368933af2cb',
   batch: 1,
   sharedKeys: false,
   shared: [],
   keys: ["stream","ready","later"],
   args: ["group","after","discard"],
   returns: 'list',
-  text: `#!lua
+  text: `#!lua flags=allow-oom
 local function groups(stream)
   local found = {}
   for at, fields in ipairs(redis.call('XINFO', 'GROUPS', stream)) do
@@ -6187,6 +6933,12 @@ local function groups(stream)
     found[at] = group
   end
   return found
+end
+local function typed(key, type)
+  local is = redis.call('TYPE', key).ok
+  if is ~= type and is ~= 'none' then
+    error({ err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type })
+  end
 end
 local function undelivered(stream, last, lag)
   local function count(first, final)
@@ -6254,6 +7006,9 @@ local items = #KEYS / 3
 if items == 1 then
 local stream, ready, later, group, after, discard = KEYS[1], KEYS[2], KEYS[3], ARGV[1], ARGV[2], ARGV[3]
 do
+  typed(stream, 'stream')
+  typed(ready, 'stream')
+  typed(later, 'zset')
   make(stream, group, '0')
   if discard == '1' then
     redis.call('XGROUP', 'DESTROY', stream, group)
@@ -6284,6 +7039,9 @@ end
 return nil
 end
 local function item(stream, ready, later, group, after, discard)
+  typed(stream, 'stream')
+  typed(ready, 'stream')
+  typed(later, 'zset')
   make(stream, group, '0')
   if discard == '1' then
     redis.call('XGROUP', 'DESTROY', stream, group)
@@ -6326,10 +7084,9 @@ end
 while done < items do
   local ok, reply = pcall(run)
   if not ok then
-    if type(reply) ~= 'table' then
-      local text = tostring(reply)
-      reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
-    end
+    local text = type(reply) == 'table' and reply.err or tostring(reply)
+    if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+    reply = { err = text .. ' on @user_script' }
     replies[done] = reply
   end
 end
@@ -6356,17 +7113,18 @@ return replies`,
  * - `finished`: JSON: two lists, ascending, of positions in the stream and in ready
  * - `moves`: JSON list of [r for ready else m, position, to, attempts used, fencing number, milliseconds, kind, reason]
  * - replies positions whose lease was lost, separated by spaces, those in ready after an r
+ * - on a full server runs: finishing frees; what fails must get out of the way, and moves to where it needs hardly more
  */
 export const streamSettle: Script<[group: Arg, consumer: Arg, declared: Arg], [stream: string, ready: string, later: string, dead: string, mark: string, number: Arg, finished: Arg, moves: Arg], string> = {
   name: 'stream/settle',
-  sha: '175244dd3e59b45384188feeea6a74de0b16e3bd',
+  sha: '9f01ca24c121dbca00c540556fae0ced10125bcd',
   batch: 1,
   sharedKeys: false,
   shared: ["group","consumer","declared"],
   keys: ["stream","ready","later","dead","mark"],
   args: ["number","finished","moves"],
   returns: 'string',
-  text: `#!lua
+  text: `#!lua flags=allow-oom
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
 local function pending(stream, group, ids, consumer)
@@ -6498,10 +7256,6 @@ function entry.back(ready, later, is, ms)
     entry.ready(ready, is)
   end
 end
-function entry.due(ready, packed)
-  local i, a, f, d, t = unpack(cmsgpack.unpack(packed))
-  entry.ready(ready, { i = i, a = a, f = f, d = d, t = t })
-end
 function entry.dead(dead, is, group, kind, reason)
   local add = { 'XADD', dead, '*', 'i', is.i, 'a', is.a, 'f', is.f, 'g', group, 'k', kind, 'e', reason, 'd', is.d }
   if is.t then
@@ -6509,6 +7263,34 @@ function entry.dead(dead, is, group, kind, reason)
     add[#add + 1] = is.t
   end
   redis.call(unpack(add))
+end
+local function unpacked(packed)
+  local ok, found = pcall(cmsgpack.unpack, packed)
+  if not ok or type(found) ~= 'table' then
+    return nil
+  end
+  local i, a, f, d, t = found[1], found[2], found[3], found[4], found[5]
+  local known = type(i) == 'string' and string.match(i, '^%d+%-%d+$') and type(a) == 'number' and type(f) == 'number'
+  if not known or type(d) ~= 'string' or (t ~= nil and type(t) ~= 'string') then
+    return nil
+  end
+  return { i = i, a = a, f = f, d = d, t = t }
+end
+function entry.due(ready, dead, group, packed)
+  local is = unpacked(packed)
+  if is then
+    entry.ready(ready, is)
+  else
+    local found = { i = '0-0', a = 0, f = 0, d = packed }
+    entry.dead(dead, found, group, 'invalid', 'what waited for its time cannot be read: something else wrote it')
+  end
+  return is ~= nil
+end
+local function typed(key, type)
+  local is = redis.call('TYPE', key).ok
+  if is ~= type and is ~= 'none' then
+    error({ err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type })
+  end
 end
 local group = ARGV[1]
 local consumer = ARGV[2]
@@ -6524,14 +7306,12 @@ do
     return answer
   end
   local lost = {}
+  typed(stream, 'stream')
+  typed(ready, 'stream')
   moves = cjson.decode(moves)
   local places = { later = later, at = later, ready = ready, dead = dead }
   for _, move in ipairs(moves) do
-    local to = move[3]
-    local is = redis.call('TYPE', places[to]).ok
-    if is ~= TYPES[to] and is ~= 'none' then
-      error({ err = 'WRONGTYPE ' .. places[to] .. ' is a ' .. is .. ', not a ' .. TYPES[to] })
-    end
+    typed(places[move[3]], TYPES[move[3]])
   end
   local function held(key, ids, prefix)
     local mine, found = {}, pending(key, group, ids, consumer)
@@ -6594,14 +7374,12 @@ local function item(stream, ready, later, dead, mark, number, finished, moves)
     return answer
   end
   local lost = {}
+  typed(stream, 'stream')
+  typed(ready, 'stream')
   moves = cjson.decode(moves)
   local places = { later = later, at = later, ready = ready, dead = dead }
   for _, move in ipairs(moves) do
-    local to = move[3]
-    local is = redis.call('TYPE', places[to]).ok
-    if is ~= TYPES[to] and is ~= 'none' then
-      error({ err = 'WRONGTYPE ' .. places[to] .. ' is a ' .. is .. ', not a ' .. TYPES[to] })
-    end
+    typed(places[move[3]], TYPES[move[3]])
   end
   local function held(key, ids, prefix)
     local mine, found = {}, pending(key, group, ids, consumer)
@@ -6671,10 +7449,9 @@ end
 while done < items do
   local ok, reply = pcall(run)
   if not ok then
-    if type(reply) ~= 'table' then
-      local text = tostring(reply)
-      reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
-    end
+    local text = type(reply) == 'table' and reply.err or tostring(reply)
+    if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+    reply = { err = text .. ' on @user_script' }
     replies[done] = reply
   end
 end
@@ -6696,7 +7473,7 @@ return replies`,
  */
 export const streamStats: Script<[], [stream: string, ready: string, later: string, dead: string, paused: string, group: Arg], readonly Reply[]> = {
   name: 'stream/stats',
-  sha: 'f5390827e6e9699dc68bf98c30bf0ebf93860c50',
+  sha: '31ee5fedcfe99d9e5da3dce74ac60dae4ac5575a',
   batch: 4,
   sharedKeys: false,
   shared: [],
@@ -6904,10 +7681,9 @@ end
 while done < items do
   local ok, reply = pcall(run)
   if not ok then
-    if type(reply) ~= 'table' then
-      local text = tostring(reply)
-      reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
-    end
+    local text = type(reply) == 'table' and reply.err or tostring(reply)
+    if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+    reply = { err = text .. ' on @user_script' }
     replies[done] = reply
   end
 end
@@ -6924,17 +7700,18 @@ return replies`,
  * - key `stream`: stream
  * - `first`: id to begin with, ( before it for the one after; - at first
  * - replies where to go on; null when nothing further can be finished
+ * - on a full server runs: it deletes entries
  */
 export const streamSweep: Script<[declared: Arg], [stream: string, first: Arg], string | null> = {
   name: 'stream/sweep',
-  sha: 'b0f7dc3c9cfd45eb88a7812975ddb83a7c044e71',
+  sha: '406b543205ac77322b764ed9f25a831c34bf612a',
   batch: 1,
   sharedKeys: false,
   shared: ["declared"],
   keys: ["stream"],
   args: ["first"],
   returns: 'string|null',
-  text: `#!lua
+  text: `#!lua flags=allow-oom
 local function earlier(a, b)
   local a_time, a_number = string.match(a, '(%d+)-(%d+)')
   local b_time, b_number = string.match(b, '(%d+)-(%d+)')
@@ -7103,10 +7880,9 @@ end
 while done < items do
   local ok, reply = pcall(run)
   if not ok then
-    if type(reply) ~= 'table' then
-      local text = tostring(reply)
-      reply = { err = string.match(text, '^%u+ ') and text or 'ERR ' .. text }
-    end
+    local text = type(reply) == 'table' and reply.err or tostring(reply)
+    if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+    reply = { err = text .. ' on @user_script' }
     replies[done] = reply
   end
 end

@@ -1,4 +1,6 @@
+import { PenknifeError } from '../errors.ts'
 import type { Connection } from './connections.ts'
+import { isReply } from './failures.ts'
 
 /** What the features ask of a server. */
 export type Feature = 'limiter' | 'stream' | 'leaderboard' | 'notifier'
@@ -19,9 +21,11 @@ export interface Finding {
 }
 
 /** Asks the server for its version, memory limits and persistence: one INFO. */
-export async function lookAtServer(connection: Connection): Promise<ServerInfo> {
+async function lookAtServer(connection: Connection): Promise<ServerInfo> {
   const fields = new Map<string, string>()
-  for (const line of (await connection.info()).split('\r\n')) {
+  const text: unknown = await connection.info()
+  if (typeof text !== 'string') throw new PenknifeError('PENKNIFE_BAD_REPLY', `INFO replied ${String(text)}`)
+  for (const line of text.split('\r\n')) {
     const at = line.indexOf(':')
     if (at > 0) fields.set(line.slice(0, at), line.slice(at + 1))
   }
@@ -70,4 +74,50 @@ export function findingsFor(server: ServerInfo, used: ReadonlySet<Feature>): rea
     })
   }
   return findings
+}
+
+export interface ServerWatch {
+  /** Asks the server, now that it is there. */
+  look(): void
+  use(feature: Feature): void
+  server(): ServerInfo | undefined
+  findings(): readonly Finding[]
+}
+
+/** Holds the server's settings against the features in use. `tell` may be called with a finding again. */
+export function watchServer(connection: Connection, tell: (finding: Finding) => void): ServerWatch {
+  const used = new Set<Feature>()
+  let server: ServerInfo | undefined
+  let unreadable: Finding | undefined
+  const findings = (): readonly Finding[] => {
+    if (unreadable) return [unreadable]
+    return server ? findingsFor(server, used) : []
+  }
+  const tellAll = (): void => findings().forEach(tell)
+  return {
+    look() {
+      lookAtServer(connection).then(
+        (found) => {
+          server = found
+          unreadable = undefined
+          tellAll()
+        },
+        (error: unknown) => {
+          // Gone again: the next connection looks. A reply is a server that does not let us look.
+          if (!isReply(error) && !(error instanceof PenknifeError)) return
+          unreadable = {
+            code: 'unreadable',
+            message: `the server's settings cannot be read: ${String(error)}`,
+          }
+          tellAll()
+        },
+      )
+    },
+    use(feature) {
+      used.add(feature)
+      tellAll()
+    },
+    server: () => server,
+    findings,
+  }
 }

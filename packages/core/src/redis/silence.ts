@@ -14,12 +14,12 @@ interface Silence {
 
 /**
  * Gives up each socket of a connection that stays silent for so long while replies are due: a peer that is gone without a
- * word is noticed, and ioredis connects again.
+ * word is noticed, and ioredis connects again. The function that comes back ends it.
  *
  * ioredis' own `socketTimeout` does the same with a timer and a listener for each command that travels alone; to look now
  * and then costs a command nothing.
  */
-export function watchSilence(connection: Connection, ms: number): void {
+export function watchSilence(connection: Connection, ms: number): () => void {
   const silences = new WeakMap<Redis, Silence>()
   const nodes = (): readonly Redis[] =>
     connection.isCluster ? (connection as Cluster).nodes() : [connection as Redis]
@@ -52,9 +52,9 @@ export function watchSilence(connection: Connection, ms: number): void {
     lookSoon()
   }
 
-  connection.once('end', () => {
+  lookSoon()
+  return () => {
     ended = true
     clearTimeout(timer)
-  })
-  lookSoon()
+  }
 }

@@ -1,8 +1,9 @@
 import type { Cluster, Redis } from 'ioredis'
 
-import type { Connection } from './connections.ts'
-import { argsOf, handOver, type Receiver, send, type Sent } from './direct.ts'
-import { neverSent, replyCode } from './failures.ts'
+import { createClusterSink } from './cluster.ts'
+import type { Connection, Connections } from './connections.ts'
+import { type Receiver, send, type Sent } from './direct.ts'
+import { isReply, neverSent } from './failures.ts'
 
 /** What the runner sends through. */
 export interface CommandSink {
@@ -37,7 +38,7 @@ export async function answersWithin(
   const answer = new Promise<boolean>((resolve) => {
     sink.send('get', [key], slot, {
       received: () => resolve(true),
-      failed: (error) => resolve(replyCode(error) !== undefined),
+      failed: (error) => resolve(isReply(error)),
     })
   })
   try {
@@ -47,10 +48,11 @@ export async function answersWithin(
   }
 }
 
-/** Before the slots are looked up again for a call whose master is not there. */
-const LOOK_UP_MS = 100
-
-export function createSink(connection: Connection, onReady: () => void): CommandSink {
+export function createSink(
+  connection: Connection,
+  connections: Connections,
+  onReady: () => void,
+): CommandSink {
   let lastError: Error | undefined
   connection.on('error', (error: Error) => {
     // What ioredis could not send because of the error before says nothing new.
@@ -67,47 +69,11 @@ export function createSink(connection: Connection, onReady: () => void): Command
     get status() {
       return connection.status
     },
-    ready: connection.isCluster
-      ? readyOnCluster(connection as Cluster, onReady)
-      : () => connection.status === 'ready',
-    send: connection.isCluster
-      ? (command, args, _slot, receiver) =>
-          handOver((connection as Cluster).call(command, argsOf(args)), receiver)
-      : (command, args, _slot, receiver) => send(connection as Redis, command, args, receiver),
-  }
-}
-
-/**
- * ioredis queues a call to a master that is not connected, and fails it with the calls that were sent when the
- * connecting fails. So that what was never sent is known, a call waits here until its master is connected.
- */
-function readyOnCluster(cluster: Cluster, onReady: () => void): (slot: number) => boolean {
-  const nodes = new Map<string, Redis>()
-  const keyOf = ({ options }: Redis): string => `${options.host}:${options.port}`
-  let timer: NodeJS.Timeout | undefined
-
-  cluster.on('+node', (node: Redis) => {
-    nodes.set(keyOf(node), node)
-    node.on('ready', onReady)
-  })
-  cluster.on('-node', (node: Redis) => {
-    if (nodes.get(keyOf(node)) === node) nodes.delete(keyOf(node))
-    onReady()
-  })
-  // Finds the master that took over, or makes a new connection to the one that was lost.
-  function lookUp(): void {
-    timer ??= setTimeout(() => {
-      timer = undefined
-      if (cluster.status === 'ready') cluster.refreshSlotsCache(onReady)
-    }, LOOK_UP_MS).unref()
-  }
-
-  return (slot) => {
-    if (cluster.status !== 'ready') return false
-    const node = nodes.get(cluster.slots[slot]?.[0] ?? '')
-    if (node?.status === 'ready') return true
-    if (node?.status === 'wait') node.connect().catch(() => {})
-    else if (!node) lookUp()
-    return false
+    ...(connection.isCluster
+      ? createClusterSink(connection as Cluster, connections, onReady)
+      : {
+          ready: () => connection.status === 'ready',
+          send: (command, args, _slot, receiver) => send(connection as Redis, command, args, receiver),
+        }),
   }
 }

@@ -1,9 +1,11 @@
 import type { Cluster, Redis } from 'ioredis'
 
+import { reportFault } from '../callbacks.ts'
 import { PenknifeError } from '../errors.ts'
 import type { Connection, Connections, Owner } from './connections.ts'
-import { replyCode } from './failures.ts'
+import { isReply, refusesNow } from './failures.ts'
 import type { Route } from './keys.ts'
+import type { Refusals } from './refusals.ts'
 
 export interface Listener {
   message(text: string): void
@@ -29,6 +31,9 @@ const PROBE_MS = 10_000
 /** Before a channel whose master is not known, or not there, is tried again. */
 const RETRY_MS = 200
 
+/** What is refused to who may not follow channels. */
+const FOLLOWING = 'ssubscribe'
+
 interface Followed {
   readonly channel: string
   readonly slot: number
@@ -39,11 +44,16 @@ interface Followed {
   link: Redis | undefined
 }
 
-export function createSubscriber(connections: Connections, commands: Connection): Subscriber {
+export function createSubscriber(
+  connections: Connections,
+  commands: Connection,
+  refusals: Refusals,
+): Subscriber {
   const channels = new Map<string, Followed>()
   const links = new Map<string, Redis>()
   let closed = false
   let told = false
+  let reported = false
   let retrying: NodeJS.Timeout | undefined
 
   /** The connection that serves a slot now; undefined while its master is unknown. */
@@ -58,11 +68,19 @@ export function createSubscriber(connections: Connections, commands: Connection)
     const link = owner.open()
     links.set(owner.node, link)
     const probe = setInterval(() => {
-      if (link.status === 'ready') link.ping().catch(() => {})
+      if (links.get(owner.node) !== link) clearInterval(probe)
+      else if (link.status === 'ready') link.ping().catch(() => {})
     }, PROBE_MS)
     probe.unref()
     link.on('smessage', (channel: string, text: string) => {
-      for (const listener of channels.get(channel)?.listeners ?? []) listener.message(text)
+      for (const listener of channels.get(channel)?.listeners ?? []) {
+        // In the middle of ioredis' parser: whatever was published, the process lives on.
+        try {
+          listener.message(text)
+        } catch (error) {
+          report(error)
+        }
+      }
     })
     link.on('ready', () => followAll(link))
     // A slot moved away (cluster): ask who has it now. It is told once for each channel, and may be told before the
@@ -82,8 +100,22 @@ export function createSubscriber(connections: Connections, commands: Connection)
       }
       interrupted(link)
     })
-    link.on('end', () => clearInterval(probe))
     return link
+  }
+
+  function safely(tell: () => void): void {
+    try {
+      tell()
+    } catch (error) {
+      report(error)
+    }
+  }
+
+  /** What a message or a listener does wrong is said once: whoever may publish could say it without end. */
+  function report(fault: unknown): void {
+    if (reported) return
+    reported = true
+    reportFault('a message or an acknowledgement of a channel could not be handled', fault)
   }
 
   /** The channels of a connection that broke are no longer followed; on a cluster another node may have them. */
@@ -91,7 +123,7 @@ export function createSubscriber(connections: Connections, commands: Connection)
     for (const followed of channels.values()) {
       if (followed.link !== link || followed.state !== 'live') continue
       followed.state = 'idle'
-      for (const listener of followed.listeners) listener.interrupted?.()
+      for (const listener of followed.listeners) safely(() => listener.interrupted?.())
     }
     retry()
   }
@@ -112,12 +144,14 @@ export function createSubscriber(connections: Connections, commands: Connection)
     link.ssubscribe(followed.channel).then(
       () => {
         followed.state = link.status === 'ready' ? 'live' : 'idle'
-        if (followed.state === 'live') for (const listener of followed.listeners) listener.followed()
+        if (followed.state !== 'live') return
+        if (refusals.any) refusals.done(FOLLOWING)
+        for (const listener of followed.listeners) safely(() => listener.followed())
       },
       (error: unknown) => {
         followed.state = 'idle'
-        const code = replyCode(error)
-        if (code && code !== 'MOVED' && !told) {
+        refusals.refused(FOLLOWING, error)
+        if (isReply(error) && !refusesNow(error) && !told) {
           told = true
           process.emitWarning(`channels cannot be followed: ${String(error)}`, 'PenknifeWarning')
         }
@@ -166,7 +200,8 @@ export function createSubscriber(connections: Connections, commands: Connection)
       closed = true
       clearTimeout(retrying)
       channels.clear()
-      for (const link of links.values()) (link as Connection).disconnect()
+      for (const link of links.values()) link.disconnect()
+      links.clear()
     },
   }
 }

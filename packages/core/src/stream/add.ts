@@ -3,9 +3,11 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { wholeMs, type StreamSettings } from './settings.ts'
 import { invalid, PenknifeError } from '../errors.ts'
 import type { Topic } from '../events.ts'
-import { checkOptions, toJson } from '../options.ts'
+import { isPlain, toJson } from '../json.ts'
+import { checkOptions } from '../options.ts'
 import { streamAdd, streamAddOnce, streamOpen } from '../redis/scripts.gen.ts'
-import { conform } from '../standard-schema.ts'
+import { conform, type StandardSchema } from '../standard-schema.ts'
+import { isWellFormed } from '../text.ts'
 import type { Scope } from './scope.ts'
 import type { AddManyOptions, AddOptions, StreamEvent } from './types.ts'
 
@@ -116,11 +118,11 @@ export function createAdder<T>(
   }
 
   function checked(payload: T): string | Promise<string> {
-    if (schema) {
-      const output = conform(schema, 'payload', payload)
-      if (output instanceof Promise) return output.then(() => toJson('payload', payload, LARGEST_PAYLOAD))
-    }
-    return toJson('payload', payload, LARGEST_PAYLOAD)
+    if (!schema) return toJson('payload', payload, LARGEST_PAYLOAD)
+    const output = conform(schema, 'payload', payload)
+    return output instanceof Promise
+      ? output.then(() => arriving(schema, payload))
+      : arriving(schema, payload)
   }
 
   function termsOf(where: string, options: Omit<AddOptions, 'key'>): Terms {
@@ -135,7 +137,7 @@ export function createAdder<T>(
     if (later !== undefined && at !== undefined) throw invalid('at', at, "give 'delay' or 'at', not both")
     const afterMs = later === undefined ? 0 : wholeMs('delay', later, 0)
     return {
-      trace: wellFormed(options.traceparent ?? traceparent?.()),
+      trace: checkedTrace(options.traceparent ?? traceparent?.()),
       due: at === undefined ? (afterMs > 0 ? `+${afterMs}` : '') : timeOf(at),
       windowMs: wholeMs('window', options.window ?? 3_600_000, 1),
       wait: whenFull === 'wait',
@@ -204,6 +206,14 @@ export function createAdder<T>(
   }
 }
 
+/** The JSON of a payload. Workers ask the schema again, so that what JSON makes of it, such as text of a Date, must fit, too. */
+function arriving(schema: StandardSchema, payload: unknown): string | Promise<string> {
+  const json = toJson('payload', payload, LARGEST_PAYLOAD)
+  if (isPlain(payload)) return json
+  const output = conform(schema, 'payload, as it arrives as JSON,', JSON.parse(json), 'payload')
+  return output instanceof Promise ? output.then(() => json) : json
+}
+
 const KNOWN = ['key', 'window', 'delay', 'at', 'traceparent', 'whenFull', 'signal']
 
 /** Adds to `ids` what was added; throws, once all of them ended, when one was not. */
@@ -228,6 +238,9 @@ function checkKey(key: string): string {
   if (typeof key !== 'string' || key === '' || key.length > LONGEST_KEY) {
     throw invalid('key', key, `give 1 to ${LONGEST_KEY} characters`)
   }
+  if (!isWellFormed(key)) {
+    throw invalid('key', key, 'it holds half a surrogate pair (an emoji cut in two); cut text by code points')
+  }
   return key
 }
 
@@ -242,7 +255,7 @@ function timeOf(at: Date | number): string {
 const TRACEPARENT = /^[\da-f]{2}-[\da-f]{32}-[\da-f]{16}-[\da-f]{2}$/
 
 /** What is not a traceparent is left out, as W3C asks of who gets one from outside. */
-function wellFormed(traceparent: string | undefined): string {
+function checkedTrace(traceparent: string | undefined): string {
   return traceparent !== undefined && TRACEPARENT.test(traceparent) ? traceparent : ''
 }
 

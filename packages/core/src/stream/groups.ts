@@ -1,5 +1,6 @@
 import { invalid, PenknifeError } from '../errors.ts'
 import { checkName, checkOptions } from '../options.ts'
+import { badReply } from '../redis/failures.ts'
 import { streamDrop, streamPause, streamReset, streamSweep } from '../redis/scripts.gen.ts'
 import { createDeadLetters, type DeadLetters } from './dead-letters.ts'
 import { before, type Bound, toBound } from './ids.ts'
@@ -108,7 +109,11 @@ export function createGroup(scope: Scope, name: string): Group {
         )
       }
       if (declared !== '-') {
-        for (let at: string | null = '-'; at !== null;) at = await sweep(route, key, at)
+        for (let at: string | null = '-'; at !== null;) {
+          const next: string | null = await sweep(route, key, at)
+          if (next === at) throw badReply(`drop of group '${name}' of ${title}`, 'no progress')
+          at = next
+        }
       }
       return dropped === 1
     },

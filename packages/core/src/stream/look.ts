@@ -3,6 +3,8 @@ export interface LookOptions {
   /** One step of lua/stream/look.lua. */
   readonly look: (fromStream: string, fromReady: string) => Promise<Looked>
   readonly found: (id: string, attempts: number, dead: boolean) => void
+  /** Something that was due could not be read, and is among the dead letters. */
+  readonly unreadable: (id: string) => void
   readonly paused: (paused: boolean) => void
   readonly trouble: (error: unknown) => void
 }
@@ -30,7 +32,7 @@ const RETRY_MS = 1000
 const START = '0-0'
 
 /** Looks after the group at times: what is due, what vanished workers let lie, whether it is paused. */
-export function createLooker({ leaseMs, look, found, paused, trouble }: LookOptions): Looker {
+export function createLooker({ leaseMs, look, found, unreadable, paused, trouble }: LookOptions): Looker {
   const everyMs = Math.min(leaseMs / 2, LOOK_MS)
   let cursors: readonly [string, string] = [START, START]
   let timer: NodeJS.Timeout | undefined
@@ -59,7 +61,10 @@ export function createLooker({ leaseMs, look, found, paused, trouble }: LookOpti
       const [fromStream, fromReady, isPaused, waitMs, ...taken] = await look(...cursors)
       cursors = [fromStream, fromReady]
       paused(isPaused === 1)
-      for (const [id, attempts] of taken) found(id, Math.abs(attempts), attempts < 0)
+      for (const [id, attempts] of taken) {
+        if (attempts === 0) unreadable(id)
+        else found(id, Math.abs(attempts), attempts < 0)
+      }
       // Not everything was seen in this step.
       if (fromStream !== START || fromReady !== START) within(0)
       // A share of the time at random, so that workers that started together do not look together.

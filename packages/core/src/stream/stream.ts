@@ -1,4 +1,5 @@
 import { createTopic } from '../events.ts'
+import type { Jsonified } from '../json.ts'
 import { checkName, checkOptions, wholeNumber } from '../options.ts'
 import type { Space } from '../redis/penknife.ts'
 import { streamPage } from '../redis/scripts.gen.ts'
@@ -55,7 +56,7 @@ export function createStream<T, Out>(
   const topic = createTopic<StreamEvent>('penknife:stream', { space: space.name })
   const watch = createWatch(scope, topic, () => stats({ over: 0 }))
   const stats = createStats(scope, watch.saw)
-  runtime.use('stream')
+  runtime.use('stream', name)
 
   return {
     name,
@@ -68,11 +69,11 @@ export function createStream<T, Out>(
       const [, ...found] = read.reverse
         ? await page(route, key, to, from, count, READ_BYTES, 'XREVRANGE')
         : await page(route, key, from, to, count, READ_BYTES, 'XRANGE')
-      return (found as RawEntry[]).map(([id, fields]) => toEntry<T>(id, fields))
+      return (found as RawEntry[]).map(([id, fields]) => toEntry<Jsonified<T>>(id, fields))
     },
     stats,
     group: (group) => createGroup(scope, group),
-    replay: (replayOptions = {}) => replay<T>(scope, replayOptions),
+    replay: (replayOptions = {}) => replay<Jsonified<T>>(scope, replayOptions),
     worker(group, handler, workerOptions = {}) {
       checkGroup(group)
       checkHandler(handler)

@@ -1,4 +1,5 @@
 import type { Duration } from '../duration.ts'
+import type { Jsonified } from '../json.ts'
 import type { StandardSchema } from '../standard-schema.ts'
 import type { Group } from './groups.ts'
 import type { Bound } from './ids.ts'
@@ -64,7 +65,7 @@ export interface Retention {
 export interface AddOptions {
   /** A repeated add with the same key within `window` adds nothing and answers the first entry's id. */
   readonly key?: string
-  /** How long `key` holds. Default: 1 h. */
+  /** How long `key` holds; that of a delayed entry holds until the entry is due, if that is longer. Default: 1 h. */
   readonly window?: Duration
   /** Groups handle the entry this much later. It is in the stream, and can be read, at once. */
   readonly delay?: Duration
@@ -178,7 +179,10 @@ export type DeathKind =
   | 'failed'
   /** A handler threw NeverRetryError. */
   | 'never-retry'
-  /** Its payload is no JSON, or the schema refused it; no handler ran. */
+  /**
+   * Its payload is no JSON, or the schema refused it; no handler ran. With the id 0-0: something that penknife did not write
+   * stood among the delayed entries.
+   */
   | 'invalid'
   /** The processes that handled it vanished, as often as it has attempts. */
   | 'vanished'
@@ -269,7 +273,8 @@ export interface DeadLetter {
   readonly diedAtMs: number
 }
 
-export interface Stream<T, Out = T> {
+/** `T` is what `add` takes, `Out` what handlers get: the schema's output, or what arrives of a `T` that travels as JSON. */
+export interface Stream<T, Out = Jsonified<T>> {
   readonly name: string
   /**
    * Appends an entry; resolves with its id once Redis has it.
@@ -277,7 +282,7 @@ export interface Stream<T, Out = T> {
    * Cost: XADD, in a script call shared with the other adds of the same turn of the event loop; with `key` a GET and a
    * SET more; for each 64 adds to an event log a look whether something may go.
    *
-   * @throws PENKNIFE_INVALID for a payload that the schema refuses, that JSON cannot carry or of more than 1 MiB;
+   * @throws PENKNIFE_INVALID for a payload that the schema refuses, that JSON would change (NaN, a Map, an Error) or of more than 1 MiB;
    * PENKNIFE_FULL when `maxBacklog` is reached; PENKNIFE_NOT_DURABLE, see `durability`. An error with fate `unknown` leaves open whether the entry is there:
    * with a `key`, the add can be repeated.
    */
@@ -290,7 +295,7 @@ export interface Stream<T, Out = T> {
   /**
    * Reads entries without taking part in a group: one script call. It ends after 16 MiB, for more there is `replay`.
    */
-  read(options?: ReadOptions): Promise<readonly Entry<T>[]>
+  read(options?: ReadOptions): Promise<readonly Entry<Jsonified<T>>[]>
   /**
    * Iterates over a range of ids or times, oldest or newest first, without taking part in a group; with `follow`
    * it goes on with what is added. An entry that retention removes before the iteration gets to it does not come.
@@ -301,7 +306,7 @@ export interface Stream<T, Out = T> {
    * @throws PENKNIFE_INVALID for a wrong option, at once; the iteration throws the signal's reason, and what a
    * page met: it can go on with `after`, the id of the last entry that came. A follower waits out outages.
    */
-  replay(options?: ReplayOptions): AsyncIterableIterator<Entry<T>>
+  replay(options?: ReplayOptions): AsyncIterableIterator<Entry<Jsonified<T>>>
   /**
    * How much there is, and what each group has still to do: numbers, whatever Redis itself does not know. Two script
    * calls, and for the rates a second look, unless this process looked before.

@@ -39,6 +39,11 @@ const LONGEST_WAIT_MS = 250
 const SILENT_MS = 300_000
 const REAP_EVERY_MS = 600_000
 
+/** How long a worker that is being closed waits for its handlers. */
+const CLOSE_MS = 10_000
+/** How long one with nothing in hand waits for a Redis that is away. */
+const CLOSING_MS = 500
+
 /** Outcomes under way at which no more is fetched. */
 const MOST_UNTOLD = 2000
 
@@ -51,7 +56,11 @@ const MOST_UNTOLD = 2000
  * (handled again: at least once), after (done).
  */
 export function createWorker<T>(scope: Scope, parts: WorkerParts<T>, settings: WorkerSettings): Worker {
-  const { space, keys, route, declared, bind } = scope
+  const { space, keys, route, declared, title } = scope
+  const { runtime } = space
+  const patience = runtime.createPatience()
+  const bind: Scope['bind'] = (script, shared) =>
+    runtime.bind(script, shared, undefined, title, undefined, patience)
   const { group, schema, handle, errorAt } = parts
   const { concurrency, leaseMs, maxAttempts, batch, backoffMs } = settings
   const consumer = `${hostname().slice(0, 32)}-${process.pid}-${randomUUID().slice(0, 8)}`
@@ -135,6 +144,7 @@ export function createWorker<T>(scope: Scope, parts: WorkerParts<T>, settings: W
       if (topic.heard) topic.emit({ kind: 'recovered', id, attempt })
       if (isDead) buried(id, attempt, 'vanished', new Error(`the workers of ${attempt} attempts vanished`))
     },
+    unreadable: (id) => buried(id, 0, 'invalid', new Error('what waited for its time could not be read')),
     paused: pause,
     trouble,
   })
@@ -157,7 +167,7 @@ export function createWorker<T>(scope: Scope, parts: WorkerParts<T>, settings: W
     resumed: () => topic.emit({ kind: 'resumed' }),
   })
   const reaping = setInterval(reapConsumers, REAP_EVERY_MS)
-  const forget = space.runtime.onClose(() => close())
+  const forget = runtime.onClose((ms) => close(Math.min(ms, CLOSE_MS)))
 
   /** Entries to ask for now: enough to be worth a read, or what a free place needs. */
   function room(): number {
@@ -244,7 +254,8 @@ export function createWorker<T>(scope: Scope, parts: WorkerParts<T>, settings: W
     held.stage = 'over'
     const { id, attempt } = held
     if (move?.to === 'later') looker.within(move.delayMs + 1)
-    if (move?.to === 'at') looker.within(Math.max(0, move.dueMs - Date.now()))
+    // By Redis' clock, which the look asks: this process' own may be wrong.
+    if (move?.to === 'at') looker.within(0)
     if (move?.to === 'dead') buried(id, attempt, move.why, move.error)
     else if (topic.heard) {
       if (!move) topic.emit({ kind: 'done', id, attempt })
@@ -308,6 +319,8 @@ export function createWorker<T>(scope: Scope, parts: WorkerParts<T>, settings: W
   }
 
   async function end(deadlineMs: number): Promise<void> {
+    // With nothing in hand there is nothing that a Redis which is away must be told.
+    if (calls === 0 && lane.waiting === 0 && queue.size === 0) patience.end(CLOSING_MS)
     await Promise.all([intake.stop(), looker.stop()])
     clearTimeout(waiting)
     giveBackQueue(0)
@@ -325,6 +338,7 @@ export function createWorker<T>(scope: Scope, parts: WorkerParts<T>, settings: W
     }
     lane.hurry()
     await lane.drained()
+    patience.end(0)
     leases.stop()
     clearInterval(reaping)
     // What was handled and not told must not come back as if it had not been handled: its lease runs out, which counts.
@@ -336,7 +350,7 @@ export function createWorker<T>(scope: Scope, parts: WorkerParts<T>, settings: W
     forget()
   }
 
-  async function close(deadline: Duration = 10_000): Promise<void> {
+  async function close(deadline: Duration = CLOSE_MS): Promise<void> {
     const deadlineMs = durationMs('deadline', deadline, { min: 0 })
     return (closing ??= end(deadlineMs))
   }

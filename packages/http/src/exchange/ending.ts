@@ -85,6 +85,7 @@ export function endingOf(response: NativeResponse): Ending {
 /** Nothing written from now on can reach the client: it left, or the response is complete. */
 export function isGone(response: NativeResponse): boolean {
   if (response.writableEnded) return true
+  // A stream whose client left is closed some turns before it is destroyed.
   if (isHttp2(response) ? response.stream.destroyed || response.stream.closed : response.destroyed)
     return true
   const socket = socketOf(response)

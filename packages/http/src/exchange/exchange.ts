@@ -30,13 +30,16 @@ export interface Exchange {
   readonly query: URLSearchParams
   /**
    * The client's address as the framework resolved it (Express' `trust proxy`, Koa's `app.proxy`); with plain
-   * node:http the socket's. Undefined when there is none, as on a unix socket.
+   * node:http the socket's. Undefined when there is none, as on a unix socket or once the client left. Asked anew each
+   * time: a middleware in between may have set another one.
    */
   readonly ip: string | undefined
+  /** The framework believes every forwarded header, so that a client can claim any `ip`; for messages to the operator. */
+  readonly ipCanBeForged: boolean
   /** How the application tells its framework that a proxy stands before it; for messages to the operator. */
   readonly proxyFix: string
   readonly headers: IncomingHttpHeaders
-  /** A request header by its name in any case; several lines are joined by ', '. */
+  /** A request header by its name in any case; several lines are joined by ', '. Undefined when it is missing or empty. */
   header(name: string): string | undefined
   /**
    * The pattern of the route that matched, such as '/users/:id'; undefined before a router matched one, and with

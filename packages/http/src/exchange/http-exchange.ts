@@ -39,7 +39,6 @@ class HttpExchange<Context> implements Exchange {
   readonly #startedAt = performance.now()
   /** The same object under the type both protocols' APIs share in fact, though TypeScript cannot call the union. */
   readonly #out: ServerResponse
-  #ip: string | undefined
   #query: URLSearchParams | undefined
   #body: Promise<Uint8Array> | undefined
   #bytes: { in: number; out: number } | undefined
@@ -76,7 +75,11 @@ class HttpExchange<Context> implements Exchange {
   }
 
   get ip(): string | undefined {
-    return (this.#ip ??= this.#view.ip(this.#context))
+    return this.#view.ip(this.#context)
+  }
+
+  get ipCanBeForged(): boolean {
+    return this.#view.ipCanBeForged?.(this.#context) ?? false
   }
 
   get proxyFix(): string {
@@ -89,7 +92,7 @@ class HttpExchange<Context> implements Exchange {
 
   header(name: string): string | undefined {
     const value = this.headers[name.toLowerCase()]
-    return Array.isArray(value) ? value.join(', ') : value
+    return (Array.isArray(value) ? value.join(', ') : value) || undefined
   }
 
   route(): string | undefined {

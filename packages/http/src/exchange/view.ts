@@ -14,6 +14,8 @@ export interface View<Context> {
   url(context: Context): string
   /** The client's address, behind the proxies the application trusts. */
   ip(context: Context): string | undefined
+  /** Whether the framework believes every forwarded header, also one that the client wrote. Default: no. */
+  ipCanBeForged?(context: Context): boolean
   /** What to write to have `ip` found behind one proxy, such as "app.set('trust proxy', 1)". */
   readonly proxyFix: string
   /** The matched route's pattern. */

@@ -57,6 +57,14 @@ export const notificationsPlugin: Plugin<NotificationsArgs> = definePlugin({
     const crowds = new Crowds()
     let closed = false
     let warned = false
+    /** Clients, and what is registered with penknife.close() while there are some. */
+    let served = 0
+    let forget = (): unknown => undefined
+
+    function close(): Promise<void> {
+      closed = true
+      return clients.close()
+    }
 
     const comeBack = (): Reply => ({ status: 200, headers: HEADERS, body: retryFrame(retryMs()) })
 
@@ -72,7 +80,11 @@ export const notificationsPlugin: Plugin<NotificationsArgs> = definePlugin({
       const lost = given === '' ? [] : list.filter((channel) => !from.has(channel))
       const [sole] = list.length === 1 ? list : []
       const crowd = sole === undefined ? undefined : crowds.enter(sole)
-      const exit = (): void => void (sole === undefined || crowds.exit(sole))
+      if (++served === 1) forget = notifier.onClose(close)
+      const exit = (): void => {
+        if (sole !== undefined) crowds.exit(sole)
+        if (--served === 0) forget()
+      }
       const feed = new ClientFeed({ channels: list, from, lost, refused, stallMs, crowd })
       const subscription = await notifier
         .subscribe(list, {
@@ -191,12 +203,7 @@ export const notificationsPlugin: Plugin<NotificationsArgs> = definePlugin({
       }
       return serve(exchange, list)
     }
-    handler.close = () => {
-      closed = true
-      forget()
-      return clients.close()
-    }
-    const forget = notifier.onClose(handler.close)
+    handler.close = close
     return handler
   },
 })

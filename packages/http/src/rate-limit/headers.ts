@@ -40,6 +40,35 @@ export function headerWriter({ headers = 'draft', draft = 11 }: HeaderOptions): 
   }
 }
 
+/** The quoted names of the members of a list. */
+const MEMBER_NAME = /(?:^|,)\s*"([^"]*)"/g
+
+/**
+ * The decision with names that no limiter told before it in this response: a rule 'minute' becomes
+ * `<limiter>.minute` where there is one already, so that a client does not take two quotas for one.
+ */
+export function distinctNames(exchange: Exchange, decision: Decision, limiter: string): Decision {
+  const before = exchange.response.getHeader('RateLimit-Policy')
+  if (before === undefined) return decision
+  const taken = new Set(Array.from(String(before).matchAll(MEMBER_NAME), ([, name]) => name))
+  const names = new Map(decision.rules.map(({ name }) => [name, freeName(taken, name, limiter)]))
+  const renamed = (name: string): string => names.get(name) ?? name
+  return {
+    ...decision,
+    rule: renamed(decision.rule),
+    violated: decision.violated.map(renamed),
+    rules: decision.rules.map((rule) => ({ ...rule, name: renamed(rule.name) })),
+  }
+}
+
+function freeName(taken: Set<string | undefined>, name: string, limiter: string): string {
+  let free = name
+  for (let nth = 1; taken.has(free); nth++)
+    free = nth === 1 ? `${limiter}.${name}` : `${limiter}.${name}-${nth}`
+  taken.add(free)
+  return free
+}
+
 const DRAFT_WRITERS: Readonly<Record<NonNullable<HeaderOptions['draft']>, readonly Writer[]>> = {
   6: [writeOldPolicy, writeDraft6],
   7: [writeOldPolicy, writeDraft7],
@@ -69,12 +98,12 @@ function writeLimit(exchange: Exchange, decision: Decision): void {
 }
 
 function limitMember(rule: RuleState): string {
-  return `"${rule.name}";r=${rule.remaining}${isConcurrency(rule) ? '' : `;t=${secondsUp(rule.nextMs)}`}`
+  return `"${rule.name}";r=${rule.remaining}${comesBack(rule) ? `;t=${secondsUp(rule.nextMs)}` : ''}`
 }
 
 function writeLimitOfNext(exchange: Exchange, decision: Decision, cost: number): void {
   const members = known(decision).map((rule) => {
-    const window = isConcurrency(rule) ? '' : `;w=${secondsUp(rule.nextMs)}`
+    const window = comesBack(rule) ? `;w=${secondsUp(rule.nextMs)}` : ''
     return `"${rule.name}";a=${rule.remaining}${window};c=${cost}`
   })
   if (members.length > 0) exchange.appendHeader('RateLimit', members.join(', '))
@@ -93,7 +122,8 @@ function writeDraft7(exchange: Exchange, decision: Decision): void {
   const rule = tighter(decision, told)
   if (!rule) return
   const { limit, remaining, resetMs } = rule
-  exchange.setHeader('RateLimit', `limit=${limit}, remaining=${remaining}, reset=${secondsUp(resetMs)}`)
+  const reset = Number.isFinite(resetMs) ? `, reset=${secondsUp(resetMs)}` : ''
+  exchange.setHeader('RateLimit', `limit=${limit}, remaining=${remaining}${reset}`)
 }
 
 function writeDraft6(exchange: Exchange, decision: Decision): void {
@@ -101,7 +131,7 @@ function writeDraft6(exchange: Exchange, decision: Decision): void {
   if (!rule) return
   exchange.setHeader('RateLimit-Limit', String(rule.limit))
   exchange.setHeader('RateLimit-Remaining', String(rule.remaining))
-  exchange.setHeader('RateLimit-Reset', String(secondsUp(rule.resetMs)))
+  if (Number.isFinite(rule.resetMs)) exchange.setHeader('RateLimit-Reset', String(secondsUp(rule.resetMs)))
 }
 
 /** `X-RateLimit-Reset` is in seconds since 1970, by this process' clock. */
@@ -110,7 +140,9 @@ function writeLegacy(exchange: Exchange, decision: Decision): void {
   if (!rule) return
   exchange.setHeader('X-RateLimit-Limit', String(rule.limit))
   exchange.setHeader('X-RateLimit-Remaining', String(rule.remaining))
-  exchange.setHeader('X-RateLimit-Reset', String(secondsUp(Date.now() + rule.resetMs)))
+  if (Number.isFinite(rule.resetMs)) {
+    exchange.setHeader('X-RateLimit-Reset', String(secondsUp(Date.now() + rule.resetMs)))
+  }
 }
 
 /** The rules of whose state something is known. */
@@ -126,6 +158,11 @@ function tighter(decision: Decision, told: unknown): RuleState | undefined {
 
 function wholeSeconds(windowMs: number | undefined): number | undefined {
   return windowMs !== undefined && windowMs % 1000 === 0 ? windowMs / 1000 : undefined
+}
+
+/** There is a time at which there is more: not under a concurrency rule, nor under a limit of 0. */
+function comesBack(rule: RuleState): boolean {
+  return !isConcurrency(rule) && Number.isFinite(rule.nextMs)
 }
 
 function isConcurrency({ algorithm }: RuleState): boolean {

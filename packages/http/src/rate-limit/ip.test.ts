@@ -21,6 +21,13 @@ describe('the key of an address', () => {
     expect(ipKey('::1')).toBe('0:0:0:0::/64')
   })
 
+  test('clients on IPv4 behind a translator to IPv6 do not share one network', () => {
+    expect(ipKey('64:ff9b::192.0.2.1')).toBe('192.0.2.1')
+    expect(ipKey('64:ff9b::c000:202')).toBe('192.0.2.2')
+    expect(ipKey('64:ff9b:1::c000:202')).toBe('64:ff9b:1:0::/64')
+    expect(isListed(parseList('deny', ['192.0.2.0/24']), '64:ff9b::c000:202')).toBe(true)
+  })
+
   test('any prefix cuts at its bit', () => {
     const ip = '2001:dbf:ffff:ffff:ffff:ffff:ffff:ffff'
     expect([1, 29, 48, 56, 127, 128].map((prefix) => ipKey(ip, prefix))).toEqual([
@@ -34,9 +41,50 @@ describe('the key of an address', () => {
     expect(ipKey('ffff::', 1)).toBe('8000::/1')
   })
 
-  test('what is no address is itself', () => {
-    for (const text of ['unknown', 'a:b', ':::', '1.2.3.4:5678', '::ffff:1.2.3'])
-      expect(ipKey(text)).toBe(text)
+  test('a port, brackets, a zone and blanks around an address do not make another client', () => {
+    for (const ip of [
+      '203.0.113.9:50000',
+      '203.0.113.9:1',
+      ' 203.0.113.9',
+      '[203.0.113.9]:80',
+      '::ffff:203.0.113.9:50000',
+      '[::ffff:203.0.113.9]:50000',
+    ]) {
+      expect(ipKey(ip), ip).toBe('203.0.113.9')
+    }
+    for (const ip of [
+      '[2001:db8::1]:50001',
+      '[2001:db8::1]',
+      '[2001:db8::1%eth0]:50001',
+      '2001:db8::1:50001',
+      '2001:db8:0:0:1:2:3:4:50001',
+    ]) {
+      expect(ipKey(ip), ip).toBe('2001:db8:0:0::/64')
+    }
+    expect(ipKey('[fe80::1%eth0]:443', 128)).toBe('fe80:0:0:0:0:0:0:1/128')
+  })
+
+  test('all text that is no address shares a key, and the first is warned about, fit for a log', async () => {
+    const warnings: Error[] = []
+    const hear = (warning: Error): void => void warnings.push(warning)
+    process.on('warning', hear)
+    const texts = [
+      'unknown\u009b31m',
+      'a:b',
+      ':::',
+      '::ffff:1.2.3',
+      '1.2.3.4:5678:9',
+      '[1.2.3.4',
+      'x'.repeat(9000),
+    ]
+    expect(texts.map((text) => ipKey(text))).toEqual(texts.map(() => 'no-address'))
+    await new Promise(setImmediate)
+    process.off('warning', hear)
+    expect(warnings.map(({ message }) => message)).toEqual([
+      expect.stringContaining('address is "unknown\ufffd31m", which is no IP address'),
+    ])
+    // Nobody's address is a key function's own affair, and refused as an empty key.
+    expect(ipKey('')).toBe('')
   })
 })
 
@@ -53,6 +101,9 @@ describe('a list of networks', () => {
       '172.31.0.1',
       '2001:db8:1::',
       '2001:0DB8::1',
+      '10.0.0.1:50000',
+      '[2001:db8::1]:50001',
+      '[2001:db8::1%eth0]:50001',
     ]) {
       expect(isListed(list, ip), ip).toBe(true)
     }
@@ -63,7 +114,8 @@ describe('a list of networks', () => {
       '2001:db9::',
       'unknown',
       '',
-      '10.0.0.1:80',
+      '11.0.0.1:80',
+      '10.0.0.1, 10.0.0.2',
       undefined,
     ]) {
       expect(isListed(list, ip), ip).toBe(false)

@@ -3,18 +3,36 @@ import { BlockList, isIPv4 } from 'node:net'
 import { invalid } from '@penknife/core'
 import ipaddr from 'ipaddr.js'
 
+import { printable } from '../printable.ts'
+import { warnOnce } from '../warn.ts'
+
 const MAPPED = '::ffff:'
+
+/** The key of every client whose address is text that is no address. */
+const NO_ADDRESS = 'no-address'
 
 /**
  * What a client is limited by when nothing better is known: its IPv4 address, or the network of its IPv6 address,
  * because a single home or server has a whole /64 to pick addresses from. Some providers give out a /56 or a
  * /48: a shorter prefix is stricter with them and puts more of their customers into one bucket.
  *
- * An IPv4 address mapped into IPv6 (`::ffff:192.0.2.1`) is that IPv4 address. Text that is no address, which a
- * forged `X-Forwarded-For` can bring, is returned as it is.
+ * An IPv4 address mapped into IPv6 (`::ffff:192.0.2.1`, or `64:ff9b::192.0.2.1` behind a translator) is that IPv4
+ * address. A port, brackets and a zone are taken
+ * off. All text that is no address, which a forged `X-Forwarded-For` can bring, has one key, 'no-address': a client
+ * that makes up text gains nothing. The first such text is reported as a process warning.
  */
 export function ipKey(ip: string, ipv6Prefix = 64): string {
-  const address = withoutMapping(ip)
+  if (ip === '') return ip
+  const address = addressOf(ip)
+  if (address === undefined) {
+    warnOnce(
+      'PENKNIFE_NO_ADDRESS',
+      '',
+      `a client's address is ${JSON.stringify(printable(ip, 60))}, which is no IP address: all such clients share ` +
+        'one limit. Make the proxy send addresses, or give rateLimit a key function',
+    )
+    return NO_ADDRESS
+  }
   if (typeof address === 'string') return address
   const groups = []
   for (let bit = 0; bit < ipv6Prefix; bit += 16) {
@@ -24,23 +42,48 @@ export function ipKey(ip: string, ipv6Prefix = 64): string {
   return `${groups.join(':')}${groups.length < 8 ? '::' : ''}/${ipv6Prefix}`
 }
 
-/** An IPv6 address, or the text of everything else; an IPv4 address that was mapped is one again. */
-function withoutMapping(ip: string): ipaddr.IPv6 | string {
-  if (!ip.includes(':')) return ip
-  // As every IPv4 client looks to a server that listens on both.
-  if (ip.startsWith(MAPPED) && isIPv4(ip.slice(MAPPED.length))) return ip.slice(MAPPED.length)
-  if (!ipaddr.IPv6.isValid(ip)) return ip
-  const address = ipaddr.IPv6.parse(ip)
-  return address.isIPv4MappedAddress() ? address.toIPv4Address().toString() : address
+/** The longest text that is looked at: an IPv6 address with a zone, in brackets, with a port, is shorter. */
+const LONGEST_ADDRESS = 128
+
+/** An IPv6 address, or the text of an IPv4 address, mapped into IPv6 or not; undefined for text that is neither. */
+function addressOf(text: string): ipaddr.IPv6 | string | undefined {
+  if (text.length > LONGEST_ADDRESS) return undefined
+  return plainAddress(text) ?? plainAddress(withoutPort(text.trim()))
 }
 
-/** Whether an address is on a list; text that is no address is on none. */
+function plainAddress(text: string): ipaddr.IPv6 | string | undefined {
+  if (isIPv4(text)) return text
+  // As every IPv4 client looks to a server that listens on both.
+  if (text.startsWith(MAPPED) && isIPv4(text.slice(MAPPED.length))) return text.slice(MAPPED.length)
+  if (!text.includes(':') || !ipaddr.IPv6.isValid(text)) return undefined
+  const address = ipaddr.IPv6.parse(text)
+  if (address.isIPv4MappedAddress()) return address.toIPv4Address().toString()
+  return isTranslated(address) ? embedded(address) : address
+}
+
+/** Of the IPv4 Internet as a translator shows it to a network without IPv4: 64:ff9b::/96 (RFC 6052). */
+function isTranslated({ parts }: ipaddr.IPv6): boolean {
+  return parts[0] === 0x64 && parts[1] === 0xff9b && parts.slice(2, 6).every((part) => part === 0)
+}
+
+/** The IPv4 address in the last 32 bits. */
+function embedded({ parts }: ipaddr.IPv6): string {
+  const [high = 0, low = 0] = parts.slice(6)
+  return [high >> 8, high & 255, low >> 8, low & 255].join('.')
+}
+
+/** The address of `203.0.113.9:50000`, `[2001:db8::1]:50001` or `[2001:db8::1]`, as some load balancers write it. */
+function withoutPort(text: string): string {
+  return /^\[(.*)\](?::\d*)?$/.exec(text)?.[1] ?? text.replace(/:\d+$/, '')
+}
+
+/** Whether an address is on a list, with or without a port; text that is no address is on none. */
 export function isListed(list: BlockList, ip: string | undefined): boolean {
   if (ip === undefined) return false
-  const address = withoutMapping(ip)
-  if (typeof address !== 'string')
-    return list.check(address.toNormalizedString().split('%')[0] as string, 'ipv6')
-  return isIPv4(address) && list.check(address, 'ipv4')
+  const address = addressOf(ip)
+  if (address === undefined) return false
+  if (typeof address === 'string') return list.check(address, 'ipv4')
+  return list.check(address.toNormalizedString().split('%')[0] as string, 'ipv6')
 }
 
 /** A list from addresses and networks in CIDR notation. */

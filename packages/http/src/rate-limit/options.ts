@@ -10,10 +10,9 @@ import {
 } from '@penknife/core'
 
 import type { Reply } from '../answer.ts'
+import type { Answered } from '../ask.ts'
 import type { Exchange, Finish } from '../exchange/exchange.ts'
 import { DRAFTS, type HeaderOptions, HEADERS } from './headers.ts'
-
-type Answered<T> = T | Promise<T>
 
 export interface RateLimitOptions extends HeaderOptions {
   /**
@@ -26,16 +25,19 @@ export interface RateLimitOptions extends HeaderOptions {
   readonly key?: (
     exchange: Exchange,
   ) => Answered<Subject | Readonly<Record<string, string | undefined>> | undefined>
-  /** How much of an IPv6 address the default key looks at: 1 to 128 bits. Default: 64. */
+  /** How much of an IPv6 address the default key looks at: 1 to 128 bits. Refused beside `key`. Default: 64. */
   readonly ipv6Prefix?: number
-  /** Tokens a request takes: a whole number from 0 to the smallest burst. Default: 1. */
+  /** Tokens a request takes: a whole number from 0 to the smallest burst; more is an error. Default: 1. */
   readonly cost?: number | ((exchange: Exchange) => Answered<number>)
   /**
    * The rules for this request, such as those of the client's plan; undefined means the limiter's own. Give the
    * same array for the same plan: it is read once.
    */
   readonly rules?: (exchange: Exchange) => Answered<readonly Rule[] | undefined>
-  /** Requests that are let through uncounted. Default: none. */
+  /**
+   * Requests that are let through uncounted: only where it returns (or resolves with) `true`. Anything but true and
+   * false is reported once, and the request is counted. Default: none.
+   */
   readonly skip?: (exchange: Exchange) => Answered<boolean>
   /** Addresses and networks (CIDR) that are let through uncounted, or a BlockList of node:net. Default: none. */
   readonly allow?: readonly string[] | BlockList
@@ -43,12 +45,16 @@ export interface RateLimitOptions extends HeaderOptions {
   readonly deny?: readonly string[] | BlockList
   /**
    * Gives the tokens back when the request ended so, as a login guard does with `({ status }) => status < 400`.
-   * Asked once, when the response is finished or the client left (`aborted`; status 499 without an answer).
+   * Asked once, when the response is finished or the client left (`aborted`; status 499 without an answer). Only
+   * `true` gives back; anything but true and false, and what it throws, is reported once.
    */
-  readonly refundIf?: (finish: Finish, exchange: Exchange) => boolean
-  /** Tells a blocked client why: the block's reason becomes the problem's `detail`. Default: false. */
+  readonly refundIf?: (finish: Finish, exchange: Exchange) => Answered<boolean>
+  /** Tells a blocked client why: the block's reason becomes the problem's `detail`. Refused beside `onLimited`. Default: false. */
   readonly tellReason?: boolean
-  /** Makes the reply to a denied request; `Retry-After` is set already. Default: 429 as problem+json. */
+  /**
+   * Makes the reply to a denied request; `Retry-After` is set already. Anything but a reply with a status from 200 to
+   * 599 is an error (PENKNIFE_INVALID). Default: 429 as problem+json.
+   */
   readonly onLimited?: (exchange: Exchange, decision: Decision) => Answered<Reply>
 }
 
@@ -79,10 +85,8 @@ export function checkRateLimit(limiter: RateLimiter, options: RateLimitOptions):
       throw invalid(`rateLimit ${name}`, value, 'give a function of the exchange')
     }
   }
-  const { cost = 1, ipv6Prefix = 64, headers = 'draft', draft = 11, tellReason = false } = options
-  if (typeof cost !== 'function' && (!Number.isInteger(cost) || cost < 0)) {
-    throw invalid('rateLimit cost', cost, 'give a whole number from 0, or a function of the exchange')
-  }
+  checkCost(limiter, options)
+  const { ipv6Prefix = 64, headers = 'draft', draft = 11, tellReason = false } = options
   if (!Number.isInteger(ipv6Prefix) || ipv6Prefix < 1 || ipv6Prefix > 128) {
     throw invalid('rateLimit ipv6Prefix', ipv6Prefix, 'give a whole number of bits from 1 to 128')
   }
@@ -95,4 +99,72 @@ export function checkRateLimit(limiter: RateLimiter, options: RateLimitOptions):
   if (!DRAFTS.includes(draft)) {
     throw invalid('rateLimit draft', draft, `give one of ${DRAFTS.join(', ')} (11 is written like 8 to 10)`)
   }
+  checkTogether(options)
+}
+
+/** A cost that is the same for every request is held against the limiter's own rules now, not at the first request. */
+function checkCost({ rules }: RateLimiter, { cost = 1, rules: ofRequest }: RateLimitOptions): void {
+  if (typeof cost === 'function') return
+  if (!Number.isInteger(cost) || cost < 0) {
+    throw invalid('rateLimit cost', cost, 'give a whole number from 0, or a function of the exchange')
+  }
+  if (ofRequest || !Array.isArray(rules)) return
+  const bursts = rules.filter(({ algorithm, limit }) => algorithm !== 'concurrency' && limit > 0)
+  const tightest = bursts.toSorted((a, b) => a.burst - b.burst)[0]
+  if (tightest && cost > tightest.burst) {
+    throw invalid(
+      'rateLimit cost',
+      cost,
+      `give at most ${tightest.burst}, the burst of the rule '${tightest.name}': no request could ever pass`,
+    )
+  }
+}
+
+/** Refuses options that have no effect beside others: whoever gives them expects one. */
+function checkTogether({
+  key,
+  ipv6Prefix,
+  headers,
+  draft,
+  tellReason,
+  onLimited,
+  cost,
+  refundIf,
+}: RateLimitOptions): void {
+  if (key && ipv6Prefix !== undefined) {
+    throw invalid(
+      'rateLimit ipv6Prefix',
+      ipv6Prefix,
+      'it is for the default key: call ipKey(exchange.ip, prefix) in the key function instead',
+    )
+  }
+  if (draft !== undefined && (headers === 'legacy' || headers === 'none')) {
+    throw invalid(
+      'rateLimit draft',
+      draft,
+      `leave it out: no draft's headers are sent with headers: '${headers}'`,
+    )
+  }
+  if (tellReason && onLimited) {
+    throw invalid('rateLimit tellReason', tellReason, 'leave it out: onLimited makes the whole reply')
+  }
+  if (refundIf && cost === 0) {
+    throw invalid('rateLimit refundIf', refundIf, 'leave it out: with cost 0 there is nothing to give back')
+  }
+}
+
+/** The tokens that a cost function answered. */
+export function costOf(answer: unknown): number {
+  if (Number.isInteger(answer) && (answer as number) >= 0) return answer as number
+  throw invalid('the answer of rateLimit cost', answer, 'return a whole number from 0')
+}
+
+/** The rules that a rules function answered; undefined for the limiter's own. */
+export function rulesOf(answer: unknown): readonly Rule[] | undefined {
+  if (answer === undefined || Array.isArray(answer)) return answer
+  throw invalid(
+    'the answer of rateLimit rules',
+    answer,
+    "return a list of rules, or undefined for the limiter's own",
+  )
 }

@@ -1,13 +1,13 @@
 import { type Lease, PenknifeError } from '@penknife/core'
 
 import type { Exchange } from '../exchange/exchange.ts'
-import { warn } from '../warn.ts'
+import { type Report, reportOnce } from '../warn.ts'
 
 /**
  * Holds a slot for as long as the request lasts: renewed before its lease ends, given back when the response is
  * finished or the client left. A process that dies renews nothing, and the lease runs out.
  */
-export function holdUntilEnd(exchange: Exchange, lease: Lease, failed: (error: unknown) => void): void {
+export function holdUntilEnd(exchange: Exchange, lease: Lease, failed: Report): void {
   let timer: NodeJS.Timeout | undefined
   let ended = false
 
@@ -32,15 +32,12 @@ export function holdUntilEnd(exchange: Exchange, lease: Lease, failed: (error: u
 }
 
 /** Says once what keeps tokens or slots from being given back after a request; an outage would say it at each. */
-export function createReport(): (error: unknown) => void {
-  let told = false
+export function createReport(): Report {
+  const report = reportOnce(
+    'PENKNIFE_RATE_LIMIT_OUTCOME',
+    'what a finished request should give back stays charged (tokens come back with time, slots when their lease ends)',
+  )
   return (error) => {
-    if (told || (error instanceof PenknifeError && error.code === 'PENKNIFE_CLOSED')) return
-    told = true
-    warn(
-      'PENKNIFE_RATE_LIMIT_OUTCOME',
-      'what a finished request should give back stays charged (tokens come back with time, slots when their lease ends); said once',
-      error,
-    )
+    if (!(error instanceof PenknifeError && error.code === 'PENKNIFE_CLOSED')) report(error)
   }
 }

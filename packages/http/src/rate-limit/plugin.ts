@@ -1,10 +1,15 @@
 import type { RateLimiter } from '@penknife/core'
 
 import { PASS } from '../answer.ts'
+import { decides, isYes } from '../ask.ts'
+import { checkReply } from '../check-reply.ts'
+import { isGone } from '../exchange/ending.ts'
 import { definePlugin, type Handler, type Plugin } from '../plugin.ts'
-import { headerWriter } from './headers.ts'
+import { reportOnce } from '../warn.ts'
+import { noteCharge } from './counted.ts'
+import { distinctNames, headerWriter } from './headers.ts'
 import { isListed, parseList } from './ip.ts'
-import { checkRateLimit, type RateLimitOptions } from './options.ts'
+import { checkRateLimit, costOf, type RateLimitOptions, rulesOf } from './options.ts'
 import { createReport, holdUntilEnd } from './outcome.ts'
 import { FORBIDDEN, limited, retryAfterSeconds, TO_NOBODY } from './replies.ts'
 import { subjectFinder } from './subject.ts'
@@ -16,6 +21,9 @@ import { subjectFinder } from './subject.ts'
  * answer, the limiter's `whenUnavailable` decides: 'open' lets the request pass, 'closed' answers 503, 'throw' goes
  * to the framework's error handling. One script call for each request, one more where `refundIf` says yes or a slot
  * is given back.
+ *
+ * Callbacks may be async. What `key`, `cost`, `rules`, `skip` and `onLimited` throw goes to the framework's error
+ * handling; a `refundIf` that fails gives nothing back and is reported once as a process warning.
  */
 export const rateLimitPlugin: Plugin<[limiter: RateLimiter, options?: RateLimitOptions]> = definePlugin({
   name: 'rateLimit',
@@ -24,30 +32,46 @@ export const rateLimitPlugin: Plugin<[limiter: RateLimiter, options?: RateLimitO
     const { cost = 1, rules, skip, refundIf, onLimited, tellReason = false } = options
     const allowed = options.allow && parseList('rateLimit allow', options.allow)
     const denied = options.deny && parseList('rateLimit deny', options.deny)
+    const needsAddress = Boolean(allowed || denied)
     const subjectOf = subjectFinder(options)
     const tell = headerWriter(options)
     const report = createReport()
+    const reportSkip = reportOnce(
+      'PENKNIFE_CALLBACK',
+      'rateLimit counts requests that skip did not decide about',
+    )
+    const reportRefund = reportOnce('PENKNIFE_CALLBACK', 'rateLimit gives nothing back where refundIf fails')
 
     const handler: Handler = async (exchange) => {
-      if (denied && isListed(denied, exchange.ip)) return FORBIDDEN
-      if (allowed && isListed(allowed, exchange.ip)) return PASS
-      if (skip && (await skip(exchange))) return PASS
-      const found = subjectOf(exchange)
+      const ip = needsAddress || !options.key ? exchange.ip : undefined
+      if (needsAddress) {
+        if (ip === undefined && isGone(exchange.response)) return TO_NOBODY
+        if (denied && isListed(denied, ip)) return FORBIDDEN
+        if (allowed && isListed(allowed, ip)) return PASS
+      }
+      if (skip && isYes('rateLimit skip', await skip(exchange), reportSkip)) return PASS
+      const found = subjectOf(exchange, ip)
       const subject = found instanceof Promise ? await found : found
       if (subject === undefined) return TO_NOBODY
-      const tokens = typeof cost === 'function' ? await cost(exchange) : cost
-      const own = rules && (await rules(exchange))
+      const tokens = typeof cost === 'function' ? costOf(await cost(exchange)) : cost
+      const own = rules && rulesOf(await rules(exchange))
       const taking = own ? { cost: tokens, rules: own } : tokens === 1 ? undefined : { cost: tokens }
+      if (tokens > 0) noteCharge(exchange, limiter, subject)
       const decision = await limiter.take(subject, taking)
       if (decision.lease) holdUntilEnd(exchange, decision.lease, report)
-      tell(exchange, decision, tokens)
+      const named = distinctNames(exchange, decision, limiter.name)
+      tell(exchange, named, tokens)
       if (!decision.allowed) {
-        exchange.setHeader('Retry-After', String(retryAfterSeconds(decision)))
-        return onLimited ? onLimited(exchange, decision) : limited(decision, tellReason)
+        const seconds = retryAfterSeconds(decision)
+        if (seconds !== undefined) exchange.setHeader('Retry-After', String(seconds))
+        if (!onLimited) return limited(named, tellReason)
+        return checkReply('rateLimit onLimited', await onLimited(exchange, decision))
       }
       if (refundIf && decision.decidedBy === 'redis' && tokens > 0) {
         exchange.onFinish((finish) => {
-          if (refundIf(finish, exchange)) limiter.refund(subject, taking).catch(report)
+          void decides('rateLimit refundIf', () => refundIf(finish, exchange), reportRefund)
+            .then((yes) => (yes ? limiter.refund(subject, taking) : undefined))
+            .catch(report)
         })
       }
       return PASS

@@ -15,9 +15,12 @@ export const FORBIDDEN: Reply = problem(403, { detail: 'This address is not serv
 /** For a client that left before anybody could tell who it was: nobody receives it, and nothing more is done. */
 export const TO_NOBODY: Reply = { status: 499 }
 
-/** Whole seconds after which the same request can pass; never fewer than the time, and never none. */
-export function retryAfterSeconds({ retryAfterMs }: Decision): number {
-  return Math.max(1, secondsUp(retryAfterMs))
+/**
+ * Whole seconds after which the same request can pass; never fewer than the time, and never 0. Undefined when no time
+ * helps: the limit is 0.
+ */
+export function retryAfterSeconds({ retryAfterMs }: Decision): number | undefined {
+  return Number.isFinite(retryAfterMs) ? Math.max(1, secondsUp(retryAfterMs)) : undefined
 }
 
 /** What a denied request gets unless the application says otherwise. */
@@ -43,7 +46,10 @@ export function limited(decision: Decision, tellReason: boolean): Reply {
   return problem(429, {
     type: QUOTA_EXCEEDED,
     title: 'Quota exceeded',
-    detail: `Too many requests. Try again in ${seconds} second${seconds === 1 ? '' : 's'}.`,
+    detail:
+      seconds === undefined
+        ? 'This quota admits no request.'
+        : `Too many requests. Try again in ${seconds} second${seconds === 1 ? '' : 's'}.`,
     extra: { 'violated-policies': decision.violated },
   })
 }

@@ -1,8 +1,9 @@
 import { hashSubject, invalid, isSubject, type Subject } from '@penknife/core'
 
-import { isGone } from '../exchange/ending.ts'
 import type { Exchange } from '../exchange/exchange.ts'
-import { warnOfProxy } from './forwarded.ts'
+import { isGone } from '../exchange/ending.ts'
+import { warnOnce } from '../warn.ts'
+import { proxyWarnings } from './forwarded.ts'
 import { ipKey } from './ip.ts'
 import type { RateLimitOptions } from './options.ts'
 
@@ -12,18 +13,27 @@ const NO_KEY =
   'the key function must answer text that is not empty for every request: turn requests without it away before, ' +
   'for example with 401, or limit them by their address (ipKey)'
 
-/**
- * Makes the function that says who a request counts for.
- *
- * Undefined when that cannot be told and nobody waits for an answer: the address of a socket is gone with it.
- */
-export function subjectFinder({
-  key,
-  ipv6Prefix,
-}: RateLimitOptions): (exchange: Exchange) => Subject | undefined | Promise<Subject | undefined> {
-  // Without a key function nothing is waited for.
-  if (!key) return (exchange) => subjectOf(exchange, addressKey(exchange, ipv6Prefix), NO_ADDRESS)
-  return async (exchange) => subjectOf(exchange, await key(exchange), NO_KEY)
+/** Says who a request counts for; undefined when that cannot be told and nobody waits for an answer. */
+export type FindSubject = (
+  exchange: Exchange,
+  ip: string | undefined,
+) => Subject | undefined | Promise<Subject | undefined>
+
+/** Makes the function that says who a request counts for. `ip` is the address that was asked for, without a key function. */
+export function subjectFinder({ key, ipv6Prefix }: RateLimitOptions): FindSubject {
+  if (!key) {
+    const warnOfProxy = proxyWarnings()
+    // Without a key function nothing is waited for.
+    return (exchange, ip) => {
+      warnOfProxy(exchange, ip)
+      return subjectOf(exchange, ip && ipKey(ip, ipv6Prefix), NO_ADDRESS)
+    }
+  }
+  return async (exchange) => {
+    const found: unknown = await key(exchange)
+    warnOfBareAddress(exchange, found)
+    return subjectOf(exchange, found, NO_KEY)
+  }
 }
 
 function subjectOf(exchange: Exchange, key: unknown, fix: string): Subject | undefined {
@@ -31,11 +41,6 @@ function subjectOf(exchange: Exchange, key: unknown, fix: string): Subject | und
   if (!missing) return safe(key as Subject)
   if (isGone(exchange.response)) return undefined
   throw invalid(missing.name, missing.value, fix)
-}
-
-function addressKey(exchange: Exchange, ipv6Prefix: number | undefined): string | undefined {
-  warnOfProxy(exchange)
-  return exchange.ip && ipKey(exchange.ip, ipv6Prefix)
 }
 
 /** What is not there of a key, or of one of its parts. */
@@ -59,4 +64,29 @@ function safe(subject: Subject): Subject {
 
 function safeText(text: string): string {
   return isSubject(text) ? text : hashSubject(text)
+}
+
+/** Warns once when a key is, or holds, an IPv6 address: a client has 2^64 of them, and each would be another subject. */
+function warnOfBareAddress(exchange: Exchange, key: unknown): void {
+  const isBare = typeof key === 'string' ? isBareAddress(exchange, key) : hasBareAddress(exchange, key ?? {})
+  if (!isBare) return
+  warnOnce(
+    'PENKNIFE_BARE_ADDRESS',
+    '',
+    'a rateLimit key is an IPv6 address itself, of which every client has as many as it wants, each with a limit of ' +
+      'its own. To fix it: ipKey(exchange.ip), which counts by network',
+  )
+}
+
+function isBareAddress(exchange: Exchange, text: unknown): boolean {
+  // Few keys have a colon: only then the address is asked for.
+  if (typeof text !== 'string' || !text.includes(':')) return false
+  const { ip } = exchange
+  if (ip === undefined || !text.includes(ip)) return false
+  const network = ipKey(ip)
+  return network.includes('/') && !text.includes(network)
+}
+
+function hasBareAddress(exchange: Exchange, key: object): boolean {
+  return Object.values(key).some((text) => isBareAddress(exchange, text))
 }

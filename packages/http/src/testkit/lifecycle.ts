@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import type { ServerResponse } from 'node:http'
-import type { Socket } from 'node:net'
 
 import { PASS } from '../answer.ts'
 import type { CapturedBody, Exchange, Finish } from '../exchange/exchange.ts'
@@ -186,7 +185,7 @@ export const lifecycleCases: readonly ContractCase[] = [
         exchange.onFinish(done.resolve)
         signals.push(exchange.signal)
         const { socket } = exchange.request
-        ;(exchange.response as ServerResponse).detachSocket(socket as Socket)
+        ;(exchange.response as ServerResponse).detachSocket(socket)
         socket.end('HTTP/1.1 101 Switching Protocols\r\n\r\nover to you')
         return new Promise(() => {})
       }
@@ -227,9 +226,8 @@ export const lifecycleCases: readonly ContractCase[] = [
       exchange.onFinish(() => {
         throw new Error('at once')
       })
-      exchange.onFinish((async () => {
-        throw new Error('later')
-      }) as () => void)
+      const rejects: () => unknown = () => Promise.reject(new Error('later'))
+      exchange.onFinish(rejects)
       exchange.onFinish(() => setImmediate(done.resolve))
       return PASS
     }

@@ -136,7 +136,8 @@ export const streamCases: readonly ContractCase[] = [
       },
       '/rejects': () => Promise.reject(broken),
       '/listener': (writer) => {
-        writer.onClose(() => Promise.reject(broken))
+        const rejects: () => unknown = () => Promise.reject(broken)
+        writer.onClose(rejects)
         writer.onClose(() => {
           throw broken
         })
@@ -145,7 +146,7 @@ export const streamCases: readonly ContractCase[] = [
     }
     const answer: Handler = ({ path }) => {
       const stream = streams[path]
-      return stream ? { status: 200, stream: stream as (writer: StreamWriter) => void } : PASS
+      return stream ? { status: 200, stream } : PASS
     }
     return serve(adapter, [answer], async ({ url, errors }) => {
       const warnings: Error[] = []

@@ -1,0 +1,114 @@
+import { invalid } from './errors.ts'
+import { errorText } from './text.ts'
+
+/**
+ * What arrives of a value that travels as JSON: what `toJSON` answers in place of an object that has it (text of a
+ * Date), an object's data without its methods. `never` for what JSON cannot carry, such as a Map, which is refused.
+ */
+export type Jsonified<T> = unknown extends T
+  ? T
+  : T extends string | number | boolean | null | undefined
+    ? T
+    : T extends { toJSON(...args: never[]): infer Told }
+      ? Jsonified<Told>
+      : T extends Unjson
+        ? never
+        : T extends readonly unknown[]
+          ? { [At in keyof T]: Jsonified<T[At]> }
+          : {
+              [Key in keyof T as T[Key] extends (...args: never[]) => unknown ? never : Key]: Jsonified<
+                T[Key]
+              >
+            }
+
+type Unjson =
+  | bigint
+  | symbol
+  | ((...args: never[]) => unknown)
+  | ReadonlyMap<unknown, unknown>
+  | ReadonlySet<unknown>
+  | Error
+  | RegExp
+  | ArrayBuffer
+  | ArrayBufferView
+  | Promise<unknown>
+
+/**
+ * A value as JSON text, of at most `maxBytes`.
+ *
+ * @throws PENKNIFE_INVALID for what would not arrive as it was given: NaN, an infinity, a function, a Map, an Error, an undefined
+ * in a list, … Properties that are undefined are left out. An object with `toJSON` arrives as what that answers.
+ */
+export function toJson(what: string, value: unknown, maxBytes: number): string {
+  // First, since it refuses circles, in which a walk would never end.
+  const text = attempt(what, value, () => JSON.stringify(value) as string | undefined)
+  if (text === undefined) throw invalid(what, value, 'give a value that JSON can carry')
+  if (text.length > maxBytes || (text.length * 3 > maxBytes && Buffer.byteLength(text) > maxBytes)) {
+    throw invalid(what, value, `give a value of at most ${maxBytes} bytes as JSON`)
+  }
+  const fault = attempt(what, value, () => (isPlain(value) ? undefined : faultIn(value, what)))
+  if (fault === undefined) return text
+  throw invalid(what, value, `${fault}, which JSON cannot carry; give text, numbers, lists or plain objects`)
+}
+
+/** Getters and `toJSON` are the application's, and a value may be nested too deeply. */
+function attempt<T>(what: string, value: unknown, look: () => T): T {
+  try {
+    return look()
+  } catch (cause) {
+    throw invalid(what, value, `give a value that JSON can carry (${errorText(cause)})`)
+  }
+}
+
+/** The quick look, of a tenth of a microsecond: true when JSON surely carries all of it as it is. */
+export function isPlain(value: unknown): boolean {
+  if (typeof value !== 'object') {
+    return typeof value === 'number'
+      ? Number.isFinite(value)
+      : typeof value === 'string' || typeof value === 'boolean'
+  }
+  if (value === null) return true
+  if (Array.isArray(value)) {
+    for (let at = 0; at < value.length; at++) if (!isPlain(value[at])) return false
+    return true
+  }
+  if (Object.getPrototypeOf(value) !== Object.prototype || 'toJSON' in value) return false
+  for (const key in value) {
+    const part = (value as Record<string, unknown>)[key]
+    if (part !== undefined && !isPlain(part)) return false
+  }
+  return true
+}
+
+/** What in a value JSON would change, with its place, such as 'payload.items[2] is NaN'. */
+function faultIn(value: unknown, place: string): string | undefined {
+  if (typeof value === 'number') return Number.isFinite(value) ? undefined : `${place} is ${value}`
+  if (typeof value === 'function') return `${place} is a function`
+  if (typeof value === 'symbol' || value === undefined) return `${place} is ${String(value)}`
+  if (typeof value !== 'object' || value === null) return undefined
+  if (hasToJson(value)) {
+    const told: unknown = value.toJSON('')
+    if (value instanceof Date && told === null) return `${place} is an invalid Date`
+    return faultIn(told, place)
+  }
+  if (Array.isArray(value)) {
+    for (let at = 0; at < value.length; at++) {
+      const fault = faultIn(value[at], `${place}[${at}]`)
+      if (fault !== undefined) return fault
+    }
+    return undefined
+  }
+  const [, kind = 'Object'] = /^\[object (.+)\]$/.exec(Object.prototype.toString.call(value)) ?? []
+  // An instance of a class arrives as its data; what has a kind of its own (Map, Error, Uint8Array, …) keeps them elsewhere.
+  if (kind !== 'Object') return `${place} is ${/^[AEIO]/.test(kind) ? 'an' : 'a'} ${kind}`
+  for (const key of Object.keys(value)) {
+    const part = (value as Record<string, unknown>)[key]
+    const fault = part === undefined ? undefined : faultIn(part, `${place}.${key}`)
+    if (fault !== undefined) return fault
+  }
+  return undefined
+}
+
+function hasToJson(value: object): value is { toJSON(key: string): unknown } {
+  return typeof (value as { toJSON?: unknown }).toJSON === 'function'
+}

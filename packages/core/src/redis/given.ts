@@ -1,0 +1,47 @@
+import { invalid } from '../errors.ts'
+import { isPromiseLike } from '../callbacks.ts'
+import type { Connection } from './connections.ts'
+
+/**
+ * What `connect` was given, as an ioredis connection.
+ *
+ * @throws PENKNIFE_INVALID for anything else, with what it seems to be and what to give instead.
+ */
+export function checkConnection(given: unknown): Connection {
+  const what = isIoredis(given) ? undefined : whatIs(given)
+  if (what === undefined) return given as Connection
+  throw invalid('redis', given, `give an ioredis connection: connect(new Redis())${what && `; this ${what}`}`)
+}
+
+function isIoredis(given: unknown): boolean {
+  if (!isObject(given)) return false
+  const { duplicate, status, options, ssubscribe } = given
+  return [duplicate, ssubscribe].every(isFunction) && typeof status === 'string' && isObject(options)
+}
+
+/** What something seems to be that is no ioredis connection; empty when nobody could tell better than its value. */
+function whatIs(given: unknown): string {
+  if (typeof given === 'string') return 'is a text; for a URL: connect(new Redis(url))'
+  if (typeof given === 'function') return 'is a class or a function'
+  if (!isObject(given)) return ''
+  if (isPromiseLike(given)) return 'is a promise: await it first'
+  if (isFunction(given['space'])) return 'is a penknife already: use it as it is'
+  if (typeof given['isOpen'] === 'boolean') return "seems to be a client of node-redis (the package 'redis')"
+  if (isFunction(given['customCommand'])) return 'seems to be a client of Valkey GLIDE'
+  if (typeof given['isPipeline'] === 'boolean') return 'is a pipeline of ioredis'
+  if (isFunction(given['duplicate']) && typeof given['status'] === 'string') {
+    return 'seems to be of an old ioredis: penknife needs ioredis 5.8 or newer'
+  }
+  const made = Object.getPrototypeOf(given) as { constructor?: { name?: unknown } } | null
+  if (made === null || made === Object.prototype) return 'may be options: connect(new Redis(options))'
+  const name = made.constructor?.name
+  return typeof name === 'string' && name !== '' ? `is a ${name}` : ''
+}
+
+function isFunction(value: unknown): boolean {
+  return typeof value === 'function'
+}
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null
+}

@@ -1,0 +1,74 @@
+import { once } from 'node:events'
+
+import { errorText } from '../text.ts'
+import type { Connection } from './connections.ts'
+import { neverSent } from './failures.ts'
+import type { Refused } from './refusals.ts'
+import type { ConnectionHealth } from './roster.ts'
+import type { Finding, ServerInfo } from './server.ts'
+
+export interface Health {
+  /**
+   * `ok`: Redis answered just now. `degraded`: it did, but it refuses calls, or a connection cannot connect.
+   * `unavailable`: it did not.
+   */
+  readonly status: 'ok' | 'degraded' | 'unavailable'
+  /** Why it is not `ok`. */
+  readonly reason: string | undefined
+  /** Penknife's connections, by purpose. */
+  readonly connections: readonly ConnectionHealth[]
+  /** What Redis refuses, though it is there. */
+  readonly refused: readonly Refused[]
+  /** Milliseconds that the answer took. */
+  readonly latencyMs: number | undefined
+  /** Calls sent or waiting that Redis did not settle yet. */
+  readonly pending: number
+  readonly server: ServerInfo | undefined
+  /** Settings of the server that do not fit the features in use. */
+  readonly findings: readonly Finding[]
+}
+
+/** What health is made of beside the answer to a PING. */
+export type Known = Pick<Health, 'connections' | 'refused' | 'pending' | 'server' | 'findings'>
+
+/** `unavailable` is why Redis does not answer. */
+export function toHealth(unavailable: string | undefined, latencyMs: number, known: Known): Health {
+  const { connections, refused } = known
+  const trouble = [
+    ...refused.map(({ call, message }) => `Redis refuses ${call}: ${message}`),
+    ...connections.flatMap(({ purpose, reason }) => (reason === undefined ? [] : [`${purpose}: ${reason}`])),
+  ]
+  return {
+    status: unavailable ? 'unavailable' : trouble.length > 0 ? 'degraded' : 'ok',
+    reason: unavailable ?? trouble[0],
+    latencyMs: unavailable ? undefined : latencyMs,
+    ...known,
+  }
+}
+
+/** Why the server does not answer a PING within the time; a connection that is being made is waited for. */
+export async function pingFailure(connection: Connection, ms: number): Promise<string | undefined> {
+  const late = new AbortController()
+  const timer = setTimeout(() => late.abort(), ms)
+  const tooLate = `no answer to a PING within ${ms} ms`
+  const ready = (): Promise<unknown> => once(connection, 'ready', { signal: late.signal })
+  const ping = (): Promise<unknown> =>
+    Promise.race([
+      connection.ping(),
+      once(late.signal, 'abort').then(() => Promise.reject(new Error(tooLate))),
+    ])
+  try {
+    if (connection.status !== 'ready') await ready()
+    // It may have just been left for another one.
+    await ping().catch(async (error: unknown) => {
+      if (!neverSent(error)) throw error
+      await ready()
+      await ping()
+    })
+    return undefined
+  } catch (error) {
+    return late.signal.aborted ? tooLate : errorText(error)
+  } finally {
+    clearTimeout(timer)
+  }
+}

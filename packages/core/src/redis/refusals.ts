@@ -1,0 +1,74 @@
+import { movedAway, refusesNow, replyCode } from './failures.ts'
+
+/** Calls of one script that Redis refuses at present, for a reason that has nothing to do with the call. */
+export interface Refused {
+  /** The script, such as `limiter/take`, or `ssubscribe`: the following of channels. */
+  readonly call: string
+  /** What Redis' reply begins with, such as OOM; see docs/errors.md. */
+  readonly code: string
+  /** Redis' reply. */
+  readonly message: string
+  /** Batches refused since a call of the script was carried out. */
+  readonly batches: number
+  /** Milliseconds since the first of them. */
+  readonly sinceMs: number
+  /** Milliseconds since the last of them. */
+  readonly lastMs: number
+}
+
+/** What Redis refuses. A script counts until one of its calls is carried out, or none was refused for a minute. */
+export interface Refusals {
+  /** False when nothing is refused: then nobody need be told that a call was carried out. */
+  readonly any: boolean
+  refused(call: string, error: unknown): void
+  done(call: string): void
+  list(): readonly Refused[]
+}
+
+const FORGOTTEN_MS = 60_000
+
+interface Entry {
+  code: string
+  message: string
+  batches: number
+  readonly firstAt: number
+  lastAt: number
+}
+
+/** `told` is called with the first refusal with a code, and without one when nothing is refused any more. */
+export function createRefusals(told: (refused: Refused | undefined) => void): Refusals {
+  const entries = new Map<string, Entry>()
+
+  function show(call: string, { code, message, batches, firstAt, lastAt }: Entry): Refused {
+    const now = performance.now()
+    return { call, code, message, batches, sinceMs: now - firstAt, lastMs: now - lastAt }
+  }
+
+  function forget(call: string): void {
+    if (entries.delete(call) && entries.size === 0) told(undefined)
+  }
+
+  return {
+    get any() {
+      return entries.size > 0
+    },
+    refused(call, error) {
+      const code = replyCode(error)
+      // One that is elsewhere is found there.
+      if (code === undefined || !refusesNow(error) || movedAway(error)) return
+      const now = performance.now()
+      const known = [...entries.values()].some((each) => each.code === code)
+      const { message } = error as Error
+      const entry = entries.get(call) ?? { code, message, batches: 0, firstAt: now, lastAt: now }
+      entries.set(call, entry)
+      Object.assign(entry, { code, message, batches: entry.batches + 1, lastAt: now })
+      if (!known) told(show(call, entry))
+    },
+    done: forget,
+    list() {
+      const before = performance.now() - FORGOTTEN_MS
+      for (const [call, { lastAt }] of entries) if (lastAt < before) forget(call)
+      return [...entries].map(([call, entry]) => show(call, entry))
+    },
+  }
+}

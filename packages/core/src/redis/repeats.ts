@@ -1,0 +1,35 @@
+import type { Feature } from './server.ts'
+
+const FACTORIES: Readonly<Record<Feature, string>> = {
+  limiter: 'createRateLimiter',
+  stream: 'createStream',
+  leaderboard: 'createLeaderboard',
+  notifier: 'createNotifier',
+}
+
+/** So many objects of one name in a process were not made once for each. */
+const SUSPICIOUS = 100
+/** Names that are counted at once. */
+const MOST_NAMES = 1000
+
+/** Counts what is made under a name; says once that an object is made again and again, as in a request handler. */
+export function createRepeats(): (feature: Feature, space: string, name: string) => void {
+  const made = new Map<string, number>()
+  let warned = false
+  return (feature, space, name) => {
+    if (warned) return
+    const key = `${feature} ${space} ${name}`
+    const count = (made.get(key) ?? 0) + 1
+    // Many names are many objects that are used for long, or names that come from requests: neither is counted for ever.
+    if (made.size >= MOST_NAMES) made.clear()
+    made.set(key, count)
+    if (count < SUSPICIOUS) return
+    warned = true
+    made.clear()
+    process.emitWarning(
+      `${FACTORIES[feature]} was called ${count} times for '${name}' of space '${space}': call it once, outside of request ` +
+        'handlers, and use what it returns. Each object has caches and counters of its own',
+      { type: 'PenknifeWarning', code: 'repeated-factory' },
+    )
+  }
+}

@@ -1,0 +1,45 @@
+// Makes objects in a loop (argv[3]) and drops them; says how many bytes of the heap each leaves behind.
+import { connect, createLeaderboard, createNotifier, createRateLimiter, createStream } from '@penknife/core'
+import { notifications, rateLimit, requestLog } from '@penknife/express'
+import { Redis } from 'ioredis'
+
+const [, , url = '', what = ''] = process.argv
+const penknife = connect(new Redis(url, { lazyConnect: true }))
+const space = penknife.space('shop')
+const rules = [{ name: 'r', limit: 5, window: '1m' }] as const
+const limiter = createRateLimiter(space, { name: 'api', rules })
+const notifier = createNotifier(space)
+const stream = createStream(space, 'requests')
+
+const MAKE: Readonly<Record<string, () => unknown>> = {
+  createRateLimiter: () => createRateLimiter(space, { name: 'api', rules }),
+  'createRateLimiter, used': () =>
+    createRateLimiter(space, { name: 'api', rules, deadline: '5s' }).take('ann'),
+  createLeaderboard: () => createLeaderboard(space, 'points'),
+  'createLeaderboard, used': () => createLeaderboard(space, 'points').increment('ann'),
+  createStream: () => createStream(space, 'orders', { groups: ['a'] }),
+  'createStream, used': () => createStream(space, 'orders').read({ count: 1 }),
+  createNotifier: () => createNotifier(space),
+  'createNotifier, used': async () =>
+    (await createNotifier(space).subscribe(['a'], { onEvent: () => {} })).close(),
+  'penknife.space': () => penknife.space('shop'),
+  rateLimit: () => rateLimit(limiter),
+  notifications: () => notifications(notifier, { channels: () => ['a'] }),
+  requestLog: () => requestLog(stream),
+}
+
+async function heapAfter(times: number): Promise<number> {
+  for (let nth = 0; nth < times; nth++) await make()
+  // Finalizers, and what waits for the end of a turn.
+  for (let nth = 0; nth < 5; nth++) {
+    await new Promise((resolve) => setTimeout(resolve, 10))
+    gc?.()
+  }
+  return process.memoryUsage().heapUsed
+}
+
+const make = MAKE[what] as () => unknown
+const TIMES = 1000
+const before = await heapAfter(TIMES)
+console.log(JSON.stringify(Math.round(((await heapAfter(TIMES)) - before) / TIMES)))
+await penknife.close()
