@@ -5234,7 +5234,7 @@ return replies`,
  */
 export const streamAdd: Script<[of: readonly string[], limits: Arg], [payload: Arg, trace: Arg, due: Arg], string | null> = {
   name: 'stream/add',
-  sha: '49bf487eb190ccb582439f02cfe3b00e5ac17020',
+  sha: '4590b5166cf9a038fec14800c5f85c4636c46116',
   batch: 64,
   sharedKeys: true,
   shared: ["limits"],
@@ -5336,7 +5336,10 @@ local function append(stream, payload, trace, due, limits_text)
   local length = lengths[stream]
   local first = not length
   if first then
-    length = redis.call('XLEN', stream)
+    length = redis.pcall('XLEN', stream)
+    if type(length) == 'table' then
+      return length
+    end
   end
   if limits.backlog > 0 and length >= limits.backlog and backlog_of(stream, length) >= limits.backlog then
     return false
@@ -5420,7 +5423,7 @@ return replies`,
  */
 export const streamAddOnce: Script<[limits: Arg], [stream: string, once: string, payload: Arg, trace: Arg, due: Arg, window: Arg], string | null> = {
   name: 'stream/add_once',
-  sha: 'c3621ac656079211f0987c901aaccc0bdd47b8e9',
+  sha: '3d389600c53e60e38b01a56a17269fa7cb74a5fd',
   batch: 64,
   sharedKeys: false,
   shared: ["limits"],
@@ -5522,7 +5525,10 @@ local function append(stream, payload, trace, due, limits_text)
   local length = lengths[stream]
   local first = not length
   if first then
-    length = redis.call('XLEN', stream)
+    length = redis.pcall('XLEN', stream)
+    if type(length) == 'table' then
+      return length
+    end
   end
   if limits.backlog > 0 and length >= limits.backlog and backlog_of(stream, length) >= limits.backlog then
     return false
@@ -5558,13 +5564,16 @@ local items = #KEYS / 2
 if items == 1 then
 local stream, once, payload, trace, due, window = KEYS[1], KEYS[2], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
 do
-  local id = redis.call('GET', once)
+  local id = redis.pcall('GET', once)
+  if type(id) == 'table' then
+    return id
+  end
   if id then
     redis.call('SET', once, id, 'KEEPTTL')
     return '=' .. id
   end
   id = append(stream, payload, trace, due, limits)
-  if id then
+  if type(id) == 'string' then
     local holds = math.max(window, due_at(due) - math.floor(now / 1000))
     redis.call('SET', once, id, 'PX', string.format('%.0f', holds))
   end
@@ -5573,13 +5582,16 @@ end
 return nil
 end
 local function item(stream, once, payload, trace, due, window)
-  local id = redis.call('GET', once)
+  local id = redis.pcall('GET', once)
+  if type(id) == 'table' then
+    return id
+  end
   if id then
     redis.call('SET', once, id, 'KEEPTTL')
     return '=' .. id
   end
   id = append(stream, payload, trace, due, limits)
-  if id then
+  if type(id) == 'string' then
     local holds = math.max(window, due_at(due) - math.floor(now / 1000))
     redis.call('SET', once, id, 'PX', string.format('%.0f', holds))
   end
@@ -5627,7 +5639,7 @@ return replies`,
  */
 export const streamDrop: Script<[], [stream: string, ready: string, later: string, dead: string, paused: string, group: Arg, quiet: Arg], number | string> = {
   name: 'stream/drop',
-  sha: 'adbdae2eb8b6dda23bbdf45fb7524dbb2d351be8',
+  sha: '9bb145c1a0a4a37dbae77899436c61cf12cc28f3',
   batch: 1,
   sharedKeys: false,
   shared: [],
@@ -5646,6 +5658,12 @@ local function groups(stream)
   end
   return found
 end
+local function typed(key, type)
+  local is = redis.call('TYPE', key).ok
+  if is ~= type and is ~= 'none' then
+    return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
+  end
+end
 local function has(key, group)
   for _, found in ipairs(redis.call('EXISTS', key) == 1 and groups(key) or {}) do
     if found.name == group then
@@ -5658,6 +5676,10 @@ local items = #KEYS / 5
 if items == 1 then
 local stream, ready, later, dead, paused, group, quiet = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], ARGV[1], ARGV[2]
 do
+  local wrong = typed(stream, 'stream') or typed(ready, 'stream')
+  if wrong then
+    return wrong
+  end
   local here = has(stream, group)
   for _, key in ipairs({ stream, ready }) do
     for _, fields in ipairs(has(key, group) and redis.call('XINFO', 'CONSUMERS', key, group) or {}) do
@@ -5679,6 +5701,10 @@ end
 return nil
 end
 local function item(stream, ready, later, dead, paused, group, quiet)
+  local wrong = typed(stream, 'stream') or typed(ready, 'stream')
+  if wrong then
+    return wrong
+  end
   local here = has(stream, group)
   for _, key in ipairs({ stream, ready }) do
     for _, fields in ipairs(has(key, group) and redis.call('XINFO', 'CONSUMERS', key, group) or {}) do
@@ -5738,7 +5764,7 @@ return replies`,
  */
 export const streamLeave: Script<[group: Arg, consumer: Arg, declared: Arg], [stream: string, ready: string, later: string, mark: string], number> = {
   name: 'stream/leave',
-  sha: '60d8d79600479aabafac8549b79407a73e317bd3',
+  sha: 'a53045afc8775d4cdb5692674d142eaac35c9dff',
   batch: 1,
   sharedKeys: false,
   shared: ["group","consumer","declared"],
@@ -5910,7 +5936,7 @@ end
 local function typed(key, type)
   local is = redis.call('TYPE', key).ok
   if is ~= type and is ~= 'none' then
-    error({ err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type })
+    return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
   end
 end
 local group = ARGV[1]
@@ -5921,9 +5947,10 @@ local items = #KEYS / 4
 if items == 1 then
 local stream, ready, later, mark = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 do
-  typed(stream, 'stream')
-  typed(ready, 'stream')
-  typed(later, 'zset')
+  local wrong = typed(stream, 'stream') or typed(ready, 'stream') or typed(later, 'zset')
+  if wrong then
+    return wrong
+  end
   local given = 0
   for _, key in ipairs({ stream, ready }) do
     local ids = {}
@@ -5956,9 +5983,10 @@ end
 return nil
 end
 local function item(stream, ready, later, mark)
-  typed(stream, 'stream')
-  typed(ready, 'stream')
-  typed(later, 'zset')
+  local wrong = typed(stream, 'stream') or typed(ready, 'stream') or typed(later, 'zset')
+  if wrong then
+    return wrong
+  end
   local given = 0
   for _, key in ipairs({ stream, ready }) do
     local ids = {}
@@ -6035,7 +6063,7 @@ return replies`,
  */
 export const streamLook: Script<[group: Arg, consumer: Arg, declared: Arg, lease: Arg, attempts: Arg], [stream: string, ready: string, later: string, dead: string, paused: string, fromStream: Arg, fromReady: Arg], readonly Reply[]> = {
   name: 'stream/look',
-  sha: '250c920ca651c1c23abd6fb063a0b76e03cc6ba9',
+  sha: 'fa4214bbdc10ce4d8acddd1b744fa1a054d2b3f7',
   batch: 1,
   sharedKeys: false,
   shared: ["group","consumer","declared","lease","attempts"],
@@ -6207,7 +6235,7 @@ end
 local function typed(key, type)
   local is = redis.call('TYPE', key).ok
   if is ~= type and is ~= 'none' then
-    error({ err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type })
+    return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
   end
 end
 local group = ARGV[1]
@@ -6223,10 +6251,10 @@ local stream, ready, later, dead, paused, from_stream, from_ready = KEYS[1], KEY
 do
   local ms = math.floor(now / 1000)
   local reply = {}
-  typed(stream, 'stream')
-  typed(ready, 'stream')
-  typed(later, 'zset')
-  typed(dead, 'stream')
+  local wrong = typed(stream, 'stream') or typed(ready, 'stream') or typed(later, 'zset') or typed(dead, 'stream')
+  if wrong then
+    return wrong
+  end
   redis.call('XREADGROUP', 'GROUP', group, consumer, 'COUNT', 1, 'STREAMS', ready, END)
   for _, packed in ipairs(redis.call('ZRANGE', later, '-inf', ms, 'BYSCORE', 'LIMIT', 0, STEP)) do
     if not entry.due(ready, dead, group, packed) then
@@ -6271,10 +6299,10 @@ end
 local function item(stream, ready, later, dead, paused, from_stream, from_ready)
   local ms = math.floor(now / 1000)
   local reply = {}
-  typed(stream, 'stream')
-  typed(ready, 'stream')
-  typed(later, 'zset')
-  typed(dead, 'stream')
+  local wrong = typed(stream, 'stream') or typed(ready, 'stream') or typed(later, 'zset') or typed(dead, 'stream')
+  if wrong then
+    return wrong
+  end
   redis.call('XREADGROUP', 'GROUP', group, consumer, 'COUNT', 1, 'STREAMS', ready, END)
   for _, packed in ipairs(redis.call('ZRANGE', later, '-inf', ms, 'BYSCORE', 'LIMIT', 0, STEP)) do
     if not entry.due(ready, dead, group, packed) then
@@ -6351,7 +6379,7 @@ return replies`,
  */
 export const streamOpen: Script<[], [stream: string, ready: string, paused: string, group: Arg, from: Arg], number> = {
   name: 'stream/open',
-  sha: '644c5b4f608fd2d9c28be6135ceef8eeab6e047e',
+  sha: '02934d1a631d09c368a57ba9251d9dd3ed006ee9',
   batch: 16,
   sharedKeys: false,
   shared: [],
@@ -6362,7 +6390,7 @@ export const streamOpen: Script<[], [stream: string, ready: string, paused: stri
 local function typed(key, type)
   local is = redis.call('TYPE', key).ok
   if is ~= type and is ~= 'none' then
-    error({ err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type })
+    return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
   end
 end
 local function make(stream, group, from)
@@ -6375,8 +6403,10 @@ local items = #KEYS / 3
 if items == 1 then
 local stream, ready, paused, group, from = KEYS[1], KEYS[2], KEYS[3], ARGV[1], ARGV[2]
 do
-  typed(stream, 'stream')
-  typed(ready, 'stream')
+  local wrong = typed(stream, 'stream') or typed(ready, 'stream')
+  if wrong then
+    return wrong
+  end
   make(ready, group, '0')
   make(stream, group, from)
   return redis.call('EXISTS', paused)
@@ -6384,8 +6414,10 @@ end
 return nil
 end
 local function item(stream, ready, paused, group, from)
-  typed(stream, 'stream')
-  typed(ready, 'stream')
+  local wrong = typed(stream, 'stream') or typed(ready, 'stream')
+  if wrong then
+    return wrong
+  end
   make(ready, group, '0')
   make(stream, group, from)
   return redis.call('EXISTS', paused)
@@ -6663,7 +6695,7 @@ return replies`,
  */
 export const streamPurge: Script<[], [dead: string, position: Arg], number> = {
   name: 'stream/purge',
-  sha: '2931070bf729f604cfae099ab45af0bf2650b3a9',
+  sha: '7151303562c379b9cfa6e8839603e7cfda48a755',
   batch: 128,
   sharedKeys: false,
   shared: [],
@@ -6675,12 +6707,12 @@ local items = #KEYS / 1
 if items == 1 then
 local dead, position = KEYS[1], ARGV[1]
 do
-  return redis.call('XDEL', dead, position)
+  return redis.pcall('XDEL', dead, position)
 end
 return nil
 end
 local function item(dead, position)
-  return redis.call('XDEL', dead, position)
+  return redis.pcall('XDEL', dead, position)
 end
 local replies, done = {}, 0
 local own = #ARGV > 1 and 1 or 0
@@ -6721,7 +6753,7 @@ return replies`,
  */
 export const streamReap: Script<[], [stream: string, ready: string, group: Arg, silent: Arg], number> = {
   name: 'stream/reap',
-  sha: '3d15b786bfdd32b31b8b56a6bca1c9ee1d78905d',
+  sha: '568c355967f5bd0a002c1b7b8cc072163677f777',
   batch: 1,
   sharedKeys: false,
   shared: [],
@@ -6732,7 +6764,7 @@ export const streamReap: Script<[], [stream: string, ready: string, group: Arg, 
 local function typed(key, type)
   local is = redis.call('TYPE', key).ok
   if is ~= type and is ~= 'none' then
-    error({ err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type })
+    return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
   end
 end
 local MOST = 100
@@ -6740,8 +6772,10 @@ local items = #KEYS / 2
 if items == 1 then
 local stream, ready, group, silent = KEYS[1], KEYS[2], ARGV[1], ARGV[2]
 do
-  typed(stream, 'stream')
-  typed(ready, 'stream')
+  local wrong = typed(stream, 'stream') or typed(ready, 'stream')
+  if wrong then
+    return wrong
+  end
   local gone = 0
   for _, key in ipairs({ stream, ready }) do
     local left = MOST
@@ -6761,8 +6795,10 @@ end
 return nil
 end
 local function item(stream, ready, group, silent)
-  typed(stream, 'stream')
-  typed(ready, 'stream')
+  local wrong = typed(stream, 'stream') or typed(ready, 'stream')
+  if wrong then
+    return wrong
+  end
   local gone = 0
   for _, key in ipairs({ stream, ready }) do
     local left = MOST
@@ -6817,7 +6853,7 @@ return replies`,
  */
 export const streamRenew: Script<[group: Arg, consumer: Arg], [stream: string, ids: Arg], string> = {
   name: 'stream/renew',
-  sha: 'f2881f09b29cf9c4c66125b4ffa986fe2e1d44cf',
+  sha: '7df89fd0551ceff58fea64ada8bd15bbadad82d2',
   batch: 1,
   sharedKeys: false,
   shared: ["group","consumer"],
@@ -6850,12 +6886,22 @@ local function pending(stream, group, ids, consumer)
   end
   return found
 end
+local function typed(key, type)
+  local is = redis.call('TYPE', key).ok
+  if is ~= type and is ~= 'none' then
+    return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
+  end
+end
 local group = ARGV[1]
 local consumer = ARGV[2]
 local items = #KEYS / 1
 if items == 1 then
 local stream, ids = KEYS[1], ARGV[3]
 do
+  local wrong = typed(stream, 'stream')
+  if wrong then
+    return wrong
+  end
   local all, lost = {}, {}
   for id in string.gmatch(ids, '%S+') do
     all[#all + 1] = id
@@ -6878,6 +6924,10 @@ end
 return nil
 end
 local function item(stream, ids)
+  local wrong = typed(stream, 'stream')
+  if wrong then
+    return wrong
+  end
   local all, lost = {}, {}
   for id in string.gmatch(ids, '%S+') do
     all[#all + 1] = id
@@ -6934,7 +6984,7 @@ return replies`,
  */
 export const streamRequeue: Script<[], [dead: string, ready: string, position: Arg], number> = {
   name: 'stream/requeue',
-  sha: '13da2cc46bd0461468d6b29c9ed63052562b78e3',
+  sha: 'f4258229528a6d54981fe2f1bd0ad288c867b8af',
   batch: 64,
   sharedKeys: false,
   shared: [],
@@ -7005,10 +7055,20 @@ function entry.due(ready, dead, group, packed)
   end
   return is ~= nil
 end
+local function typed(key, type)
+  local is = redis.call('TYPE', key).ok
+  if is ~= type and is ~= 'none' then
+    return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
+  end
+end
 local items = #KEYS / 2
 if items == 1 then
 local dead, ready, position = KEYS[1], KEYS[2], ARGV[1]
 do
+  local wrong = typed(dead, 'stream') or typed(ready, 'stream')
+  if wrong then
+    return wrong
+  end
   local is = entry.read(dead, position)
   if not is then
     return 0
@@ -7020,6 +7080,10 @@ end
 return nil
 end
 local function item(dead, ready, position)
+  local wrong = typed(dead, 'stream') or typed(ready, 'stream')
+  if wrong then
+    return wrong
+  end
   local is = entry.read(dead, position)
   if not is then
     return 0
@@ -7069,7 +7133,7 @@ return replies`,
  */
 export const streamReset: Script<[], [stream: string, ready: string, later: string, group: Arg, after: Arg, discard: Arg], readonly Reply[]> = {
   name: 'stream/reset',
-  sha: '698be89b7bb84476fa7e601489ef1368933af2cb',
+  sha: 'c21e07d81904e62fc12d27aa5e70a3acf7fdbc8f',
   batch: 1,
   sharedKeys: false,
   shared: [],
@@ -7091,7 +7155,7 @@ end
 local function typed(key, type)
   local is = redis.call('TYPE', key).ok
   if is ~= type and is ~= 'none' then
-    error({ err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type })
+    return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
   end
 end
 local function undelivered(stream, last, lag)
@@ -7160,9 +7224,10 @@ local items = #KEYS / 3
 if items == 1 then
 local stream, ready, later, group, after, discard = KEYS[1], KEYS[2], KEYS[3], ARGV[1], ARGV[2], ARGV[3]
 do
-  typed(stream, 'stream')
-  typed(ready, 'stream')
-  typed(later, 'zset')
+  local wrong = typed(stream, 'stream') or typed(ready, 'stream') or typed(later, 'zset')
+  if wrong then
+    return wrong
+  end
   make(stream, group, '0')
   if discard == '1' then
     redis.call('XGROUP', 'DESTROY', stream, group)
@@ -7193,9 +7258,10 @@ end
 return nil
 end
 local function item(stream, ready, later, group, after, discard)
-  typed(stream, 'stream')
-  typed(ready, 'stream')
-  typed(later, 'zset')
+  local wrong = typed(stream, 'stream') or typed(ready, 'stream') or typed(later, 'zset')
+  if wrong then
+    return wrong
+  end
   make(stream, group, '0')
   if discard == '1' then
     redis.call('XGROUP', 'DESTROY', stream, group)
@@ -7271,7 +7337,7 @@ return replies`,
  */
 export const streamSettle: Script<[group: Arg, consumer: Arg, declared: Arg], [stream: string, ready: string, later: string, dead: string, mark: string, number: Arg, finished: Arg, moves: Arg], string> = {
   name: 'stream/settle',
-  sha: '9f01ca24c121dbca00c540556fae0ced10125bcd',
+  sha: '71c8d3f4cb3accbe3ff46ddecd4ee30ead2054ff',
   batch: 1,
   sharedKeys: false,
   shared: ["group","consumer","declared"],
@@ -7443,7 +7509,7 @@ end
 local function typed(key, type)
   local is = redis.call('TYPE', key).ok
   if is ~= type and is ~= 'none' then
-    error({ err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type })
+    return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
   end
 end
 local group = ARGV[1]
@@ -7455,17 +7521,22 @@ local items = #KEYS / 5
 if items == 1 then
 local stream, ready, later, dead, mark, number, finished, moves = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], ARGV[4], ARGV[5], ARGV[6]
 do
+  local wrong = typed(mark, 'string') or typed(stream, 'stream') or typed(ready, 'stream')
+  if wrong then
+    return wrong
+  end
   local last, answer = string.match(redis.call('GET', mark) or '', '^(%d+) (.*)$')
   if last == number then
     return answer
   end
   local lost = {}
-  typed(stream, 'stream')
-  typed(ready, 'stream')
   moves = cjson.decode(moves)
   local places = { later = later, at = later, ready = ready, dead = dead }
   for _, move in ipairs(moves) do
-    typed(places[move[3]], TYPES[move[3]])
+    wrong = wrong or typed(places[move[3]], TYPES[move[3]])
+  end
+  if wrong then
+    return wrong
   end
   local function held(key, ids, prefix)
     local mine, found = {}, pending(key, group, ids, consumer)
@@ -7523,17 +7594,22 @@ end
 return nil
 end
 local function item(stream, ready, later, dead, mark, number, finished, moves)
+  local wrong = typed(mark, 'string') or typed(stream, 'stream') or typed(ready, 'stream')
+  if wrong then
+    return wrong
+  end
   local last, answer = string.match(redis.call('GET', mark) or '', '^(%d+) (.*)$')
   if last == number then
     return answer
   end
   local lost = {}
-  typed(stream, 'stream')
-  typed(ready, 'stream')
   moves = cjson.decode(moves)
   local places = { later = later, at = later, ready = ready, dead = dead }
   for _, move in ipairs(moves) do
-    typed(places[move[3]], TYPES[move[3]])
+    wrong = wrong or typed(places[move[3]], TYPES[move[3]])
+  end
+  if wrong then
+    return wrong
   end
   local function held(key, ids, prefix)
     local mine, found = {}, pending(key, group, ids, consumer)
@@ -7858,7 +7934,7 @@ return replies`,
  */
 export const streamSweep: Script<[declared: Arg], [stream: string, first: Arg], string | null> = {
   name: 'stream/sweep',
-  sha: '406b543205ac77322b764ed9f25a831c34bf612a',
+  sha: '2eef5e54b01aa860ea25116ff233836dc4ec8d7b',
   batch: 1,
   sharedKeys: false,
   shared: ["declared"],
@@ -7962,12 +8038,22 @@ local function release(stream, group, declared, ids)
     redis.call('XDEL', stream, unpack(left))
   end
 end
+local function typed(key, type)
+  local is = redis.call('TYPE', key).ok
+  if is ~= type and is ~= 'none' then
+    return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
+  end
+end
 local declared = ARGV[1]
 local STEP = 16
 local items = #KEYS / 1
 if items == 1 then
 local stream, first = KEYS[1], ARGV[2]
 do
+  local wrong = typed(stream, 'stream')
+  if wrong then
+    return wrong
+  end
   local found = redis.call('XRANGE', stream, first, '+', 'COUNT', STEP)
   local ids = {}
   for at, entry in ipairs(found) do
@@ -7995,6 +8081,10 @@ end
 return nil
 end
 local function item(stream, first)
+  local wrong = typed(stream, 'stream')
+  if wrong then
+    return wrong
+  end
   local found = redis.call('XRANGE', stream, first, '+', 'COUNT', STEP)
   local ids = {}
   for at, entry in ipairs(found) do
