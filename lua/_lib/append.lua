@@ -1,5 +1,5 @@
 -- `append(…)`: adds an entry to a stream within its limits and trims what may go; answers its id, false when the
--- stream is full, or the error when its key is no stream.
+-- stream is full, or the error when Redis refused the entry: then nothing was done.
 --
 -- Trimming is looked at with every 64th length of a stream and takes at most 256 entries, so that adds cost the same
 -- while a group holds up a stream far over its limits. It stops at the first entry that some group was not given or did
@@ -99,7 +99,7 @@ local function append(stream, payload, trace, due, limits_text)
   end
   local id
   if trace == '' and due == '' then
-    id = redis.call('XADD', stream, '*', 'd', payload)
+    id = redis.pcall('XADD', stream, '*', 'd', payload)
   else
     local add = { 'XADD', stream, '*', 'd', payload }
     if trace ~= '' then
@@ -110,7 +110,10 @@ local function append(stream, payload, trace, due, limits_text)
       add[#add + 1] = 'n'
       add[#add + 1] = string.format('%.0f', due_at(due))
     end
-    id = redis.call(unpack(add))
+    id = redis.pcall(unpack(add))
+  end
+  if type(id) == 'table' then
+    return id
   end
   length = length + 1
   if backlogs[stream] then

@@ -5080,7 +5080,7 @@ return replies`,
  */
 export const streamAdd: Script<[of: readonly string[], limits: Arg], [payload: Arg, trace: Arg, due: Arg], string | null> = {
   name: 'stream/add',
-  sha: '4590b5166cf9a038fec14800c5f85c4636c46116',
+  sha: '82cff0e5a20feae2b92e9cd65a77ab310911021e',
   batch: 64,
   sharedKeys: true,
   shared: ["limits"],
@@ -5192,7 +5192,7 @@ local function append(stream, payload, trace, due, limits_text)
   end
   local id
   if trace == '' and due == '' then
-    id = redis.call('XADD', stream, '*', 'd', payload)
+    id = redis.pcall('XADD', stream, '*', 'd', payload)
   else
     local add = { 'XADD', stream, '*', 'd', payload }
     if trace ~= '' then
@@ -5203,7 +5203,10 @@ local function append(stream, payload, trace, due, limits_text)
       add[#add + 1] = 'n'
       add[#add + 1] = string.format('%.0f', due_at(due))
     end
-    id = redis.call(unpack(add))
+    id = redis.pcall(unpack(add))
+  end
+  if type(id) == 'table' then
+    return id
   end
   length = length + 1
   if backlogs[stream] then
@@ -5269,7 +5272,7 @@ return replies`,
  */
 export const streamAddOnce: Script<[limits: Arg], [stream: string, once: string, payload: Arg, trace: Arg, due: Arg, window: Arg], string | null> = {
   name: 'stream/add_once',
-  sha: '3d389600c53e60e38b01a56a17269fa7cb74a5fd',
+  sha: '5087baeacd175e1668c4478134affdb5caa0c783',
   batch: 64,
   sharedKeys: false,
   shared: ["limits"],
@@ -5381,7 +5384,7 @@ local function append(stream, payload, trace, due, limits_text)
   end
   local id
   if trace == '' and due == '' then
-    id = redis.call('XADD', stream, '*', 'd', payload)
+    id = redis.pcall('XADD', stream, '*', 'd', payload)
   else
     local add = { 'XADD', stream, '*', 'd', payload }
     if trace ~= '' then
@@ -5392,7 +5395,10 @@ local function append(stream, payload, trace, due, limits_text)
       add[#add + 1] = 'n'
       add[#add + 1] = string.format('%.0f', due_at(due))
     end
-    id = redis.call(unpack(add))
+    id = redis.pcall(unpack(add))
+  end
+  if type(id) == 'table' then
+    return id
   end
   length = length + 1
   if backlogs[stream] then
@@ -6599,7 +6605,7 @@ return replies`,
  */
 export const streamReap: Script<[], [stream: string, ready: string, group: Arg, silent: Arg], number> = {
   name: 'stream/reap',
-  sha: '568c355967f5bd0a002c1b7b8cc072163677f777',
+  sha: '02a8d6214108da281435841ddc315b4b5a65b57a',
   batch: 1,
   sharedKeys: false,
   shared: [],
@@ -6625,7 +6631,7 @@ do
   local gone = 0
   for _, key in ipairs({ stream, ready }) do
     local left = MOST
-    for _, fields in ipairs(redis.call('XINFO', 'CONSUMERS', key, group)) do
+    for _, fields in ipairs(redis.pcall('XINFO', 'CONSUMERS', key, group)) do
       local consumer = {}
       for at = 1, #fields, 2 do
         consumer[fields[at]] = fields[at + 1]
@@ -6648,7 +6654,7 @@ local function item(stream, ready, group, silent)
   local gone = 0
   for _, key in ipairs({ stream, ready }) do
     local left = MOST
-    for _, fields in ipairs(redis.call('XINFO', 'CONSUMERS', key, group)) do
+    for _, fields in ipairs(redis.pcall('XINFO', 'CONSUMERS', key, group)) do
       local consumer = {}
       for at = 1, #fields, 2 do
         consumer[fields[at]] = fields[at + 1]
