@@ -5080,7 +5080,7 @@ return replies`,
  */
 export const streamAdd: Script<[of: readonly string[], limits: Arg], [payload: Arg, trace: Arg, due: Arg], string | null> = {
   name: 'stream/add',
-  sha: '82cff0e5a20feae2b92e9cd65a77ab310911021e',
+  sha: 'f231ad0b3c968b58aca3875119f3af5718fd0dd7',
   batch: 64,
   sharedKeys: true,
   shared: ["limits"],
@@ -5116,7 +5116,8 @@ end
 local EVERY, MOST, MOST_BYTES = 64, 256, 262144
 local lengths, backlogs = {}, {}
 local function parsed(text)
-  local queue, backlog, entries, bytes, age, lossy = string.match(text, '(%d+) (%d+) (%d+) (%d+) (%d+) (%d+)')
+  local queue, backlog, entries, bytes, age, lossy, declare, names =
+    string.match(text, '(%d+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d+) ?(.*)')
   return {
     queue = queue == '1',
     backlog = tonumber(backlog),
@@ -5124,9 +5125,19 @@ local function parsed(text)
     bytes = tonumber(bytes),
     age = tonumber(age),
     lossy = lossy == '1',
+    declare = declare == '1',
+    names = names,
   }
 end
 local limits
+local function declare(stream)
+  for name in string.gmatch(limits.names, '%S+') do
+    local made = redis.pcall('XGROUP', 'CREATE', stream, name, '0', 'MKSTREAM')
+    if made.err and not string.match(made.err, '^BUSYGROUP') then
+      return made
+    end
+  end
+end
 local function finished(stream)
   local bound
   for _, group in ipairs(groups(stream)) do
@@ -5190,6 +5201,11 @@ local function append(stream, payload, trace, due, limits_text)
   if limits.backlog > 0 and length >= limits.backlog and backlog_of(stream, length) >= limits.backlog then
     return false
   end
+  local declares = first and limits.names ~= '' and (limits.declare or length == 0 and redis.call('EXISTS', stream) == 0)
+  local refused = declares and declare(stream)
+  if refused then
+    return refused
+  end
   local id
   if trace == '' and due == '' then
     id = redis.pcall('XADD', stream, '*', 'd', payload)
@@ -5206,6 +5222,9 @@ local function append(stream, payload, trace, due, limits_text)
     id = redis.pcall(unpack(add))
   end
   if type(id) == 'table' then
+    if declares then
+      error(id)
+    end
     return id
   end
   length = length + 1
@@ -5272,7 +5291,7 @@ return replies`,
  */
 export const streamAddOnce: Script<[limits: Arg], [stream: string, once: string, payload: Arg, trace: Arg, due: Arg, window: Arg], string | null> = {
   name: 'stream/add_once',
-  sha: '5087baeacd175e1668c4478134affdb5caa0c783',
+  sha: '224f155c4c06bb5cef46c0748223a30ec23a382f',
   batch: 64,
   sharedKeys: false,
   shared: ["limits"],
@@ -5308,7 +5327,8 @@ end
 local EVERY, MOST, MOST_BYTES = 64, 256, 262144
 local lengths, backlogs = {}, {}
 local function parsed(text)
-  local queue, backlog, entries, bytes, age, lossy = string.match(text, '(%d+) (%d+) (%d+) (%d+) (%d+) (%d+)')
+  local queue, backlog, entries, bytes, age, lossy, declare, names =
+    string.match(text, '(%d+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d+) ?(.*)')
   return {
     queue = queue == '1',
     backlog = tonumber(backlog),
@@ -5316,9 +5336,19 @@ local function parsed(text)
     bytes = tonumber(bytes),
     age = tonumber(age),
     lossy = lossy == '1',
+    declare = declare == '1',
+    names = names,
   }
 end
 local limits
+local function declare(stream)
+  for name in string.gmatch(limits.names, '%S+') do
+    local made = redis.pcall('XGROUP', 'CREATE', stream, name, '0', 'MKSTREAM')
+    if made.err and not string.match(made.err, '^BUSYGROUP') then
+      return made
+    end
+  end
+end
 local function finished(stream)
   local bound
   for _, group in ipairs(groups(stream)) do
@@ -5382,6 +5412,11 @@ local function append(stream, payload, trace, due, limits_text)
   if limits.backlog > 0 and length >= limits.backlog and backlog_of(stream, length) >= limits.backlog then
     return false
   end
+  local declares = first and limits.names ~= '' and (limits.declare or length == 0 and redis.call('EXISTS', stream) == 0)
+  local refused = declares and declare(stream)
+  if refused then
+    return refused
+  end
   local id
   if trace == '' and due == '' then
     id = redis.pcall('XADD', stream, '*', 'd', payload)
@@ -5398,6 +5433,9 @@ local function append(stream, payload, trace, due, limits_text)
     id = redis.pcall(unpack(add))
   end
   if type(id) == 'table' then
+    if declares then
+      error(id)
+    end
     return id
   end
   length = length + 1
@@ -5457,6 +5495,75 @@ local function run()
     local arg = 1 + done * own
     done = done + 1
     local reply = item(KEYS[key + 1], KEYS[key + 2], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3], ARGV[arg + 4])
+    if reply == nil then reply = false end
+    replies[done] = reply
+  end
+end
+while done < items do
+  local ok, reply = pcall(run)
+  if not ok then
+    local text = type(reply) == 'table' and reply.err or tostring(reply)
+    if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+    reply = { err = text .. ' on @user_script' }
+    replies[done] = reply
+  end
+end
+return replies`,
+}
+
+/**
+ * Remember how a stream is declared, and tell when it was declared in another way before.
+ *
+ * - key `declaration`: string
+ * - `text`: the declaration as people read it
+ * - replies the declaration before, if it was another one
+ * - on a full server refused: what it tells can wait
+ */
+export const streamDeclare: Script<[], [declaration: string, text: Arg], string | null> = {
+  name: 'stream/declare',
+  sha: '50c37ad205c7a89d8fe9fceeeea3683dce65778a',
+  batch: 16,
+  sharedKeys: false,
+  shared: [],
+  keys: ["declaration"],
+  args: ["text"],
+  returns: 'string|null',
+  text: `#!lua
+local items = #KEYS / 1
+if items == 1 then
+local declaration, text = KEYS[1], ARGV[1]
+do
+  local before = redis.pcall('GET', declaration)
+  if before == text then
+    return nil
+  end
+  if type(before) == 'table' then
+    return before
+  end
+  redis.call('SET', declaration, text)
+  return before or nil
+end
+return nil
+end
+local function item(declaration, text)
+  local before = redis.pcall('GET', declaration)
+  if before == text then
+    return nil
+  end
+  if type(before) == 'table' then
+    return before
+  end
+  redis.call('SET', declaration, text)
+  return before or nil
+end
+local replies, done = {}, 0
+local own = #ARGV > 1 and 1 or 0
+local function run()
+  while done < items do
+    local key = done * 1
+    local arg = 0 + done * own
+    done = done + 1
+    local reply = item(KEYS[key + 1], ARGV[arg + 1])
     if reply == nil then reply = false end
     replies[done] = reply
   end
