@@ -74,6 +74,36 @@ test('an Error at an entry’s place fails that entry and finishes the others', 
   ).toEqual(['0: no 0', '5: no 5'])
 })
 
+const even = async ({ payload }: { payload: number }): Promise<number> => {
+  if (payload % 2 === 1) throw payload === 3 ? undefined : new Error(`no ${payload}`)
+  return payload
+}
+
+test.each<[string, BatchHandler<number>]>([
+  ['the results of Promise.allSettled', (deliveries) => Promise.allSettled(deliveries.map(even))],
+  ['a list of promises', (deliveries) => deliveries.map(even)],
+  ['a list of promises, from an async function', async (deliveries) => deliveries.map(even)],
+])('a batch handler that answers %s ends each entry by its result', async (_, handler) => {
+  const stream = await openOrders(bench, { groups: ['billing'] })
+  await addNumbers(stream, 4)
+  const { saw, of } = start(stream, handler, { batch: 4, maxAttempts: 1 })
+  await saw('done', 2)
+  await saw('dead', 2)
+  expect(of('failed')).toBe(2)
+  const letters = await buriedOf(stream, 'billing')
+  expect(letters.map(({ json }) => json).toSorted()).toEqual(['1', '3'])
+  expect(letters.find(({ json }) => json === '1')?.reason).toBe('no 1')
+})
+
+test('a list of results of the application’s own finishes its entries, whatever fields they have', async () => {
+  const stream = await openOrders(bench, { groups: ['billing'] })
+  await addNumbers(stream, 3)
+  const results = [{ status: 'rejected' }, { status: 'fulfilled', value: 1 }, { status: 200, reason: 'OK' }]
+  const { saw, of } = start(stream, () => results, { batch: 3, maxAttempts: 1 })
+  await saw('done', 3)
+  expect(of('failed')).toBe(0)
+})
+
 test('an entry whose payload is no JSON is left out of its batch', async () => {
   const stream = await openOrders(bench, { groups: ['billing'] })
   await bench.raw.xadd(ORDERS, '*', 'd', '{broken')

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 
 import { NeverRetryError } from '@penknife/core'
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 
 import {
   addNumbers,
@@ -141,6 +141,35 @@ test('an error that says never to retry makes a dead letter at once', async () =
   expect(await buriedOf(stream, 'billing')).toMatchObject([
     { id, attempts: 1, why: 'never-retry', reason: 'card stolen' },
   ])
+})
+
+test('an error that says never to retry is known as the cause of another, and from another copy of penknife', async () => {
+  const copies = await vi.importActual<{ NeverRetryError: typeof NeverRetryError }>(
+    '../../packages/core/src/stream/never-retry.ts?copy',
+  )
+  const Copy = copies.NeverRetryError
+  expect(new Copy('no')).not.toBeInstanceOf(NeverRetryError)
+  const ring = new Error('ring')
+  ring.cause = ring
+  const thrown = [
+    new Copy('a copy'),
+    new Error('wrapped', { cause: new NeverRetryError('inner') }),
+    new Error('twice', { cause: new TypeError('wrapped', { cause: new Copy('inner') }) }),
+    ring,
+  ]
+  const stream = await openOrders(bench)
+  const { saw, of } = startWorker(stream, 'billing', ({ payload }) => Promise.reject(thrown[payload]), {
+    concurrency: 1,
+    retryDelay: '1h',
+  })
+  await addNumbers(stream, thrown.length)
+  await saw('dead', 3)
+  await saw('retrying')
+  expect(of('dead').map(({ why, attempt }) => `${why} at ${attempt}`)).toEqual(
+    Array(3).fill('never-retry at 1'),
+  )
+  const reasons = (await buriedOf(stream, 'billing')).map(({ reason }) => reason).toReversed()
+  expect(reasons).toEqual(['a copy', 'wrapped', 'twice'])
 })
 
 test('an entry that fails maxAttempts times becomes a dead letter that says what it was and why', async () => {

@@ -92,17 +92,22 @@ export function createHandling<T>(options: HandlingOptions<T>): Handling {
       timer ??= setTimeout(expire, timeoutMs)
     }
     for (const each of held) started(each)
+    let result: unknown
     try {
-      const result = handle(deliveries)
+      result = handle(deliveries)
       if (isThenable(result)) {
-        result.then(
+        // A foreign thenable may answer twice, or throw after it answered: a promise answers once.
+        Promise.resolve(result).then(
           (outcome) => succeed(mine, outcome),
           (error: unknown) => fail(mine, error),
         )
-      } else succeed(mine, result)
+        return
+      }
     } catch (error) {
       fail(mine, error)
+      return
     }
+    succeed(mine, result)
   }
 
   function succeed(mine: Call, outcome: unknown): void {
@@ -110,12 +115,21 @@ export function createHandling<T>(options: HandlingOptions<T>): Handling {
     if (mine.late) return
     for (let at = 0; at < mine.held.length; at++) {
       const held = mine.held[at] as Held
-      const error = errorAt(outcome, at)
+      const error = errorOf(outcome, at)
       if (error !== undefined) failed(held, error, true)
       // Lost, or told to stop: whatever the handler says, it is not done.
       else if (held.stage === 'running') done(held)
     }
     free(mine.entries)
+  }
+
+  function errorOf(outcome: unknown, at: number): unknown {
+    try {
+      return errorAt(outcome, at)
+    } catch (error) {
+      // A getter of what the handler answered: whether the entry is done cannot be known.
+      return error ?? new Error('what the handler answered cannot be read')
+    }
   }
 
   function fail(mine: Call, error: unknown): void {

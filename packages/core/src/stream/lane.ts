@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 
 import { isOutage } from '../errors.ts'
+import { cut, errorText } from '../text.ts'
 import type { Held } from './delivery.ts'
 import type { DeathKind } from './types.ts'
 
@@ -63,7 +64,13 @@ export function createLane({ settle, told, lost, abandoned, trouble }: LaneOptio
     while (waiting.length > 0) {
       const batch = take()
       sending = batch.length
-      await send(batch)
+      try {
+        await send(batch)
+      } catch (error) {
+        // A fault of one batch must end neither this loop nor a close that waits for it.
+        trouble(error)
+        giveUp(batch)
+      }
       sending = 0
     }
     busy = false
@@ -164,18 +171,5 @@ function writeMove({ ready, position, attempt, fence }: Held, move: Move): reado
   if (move.to === 'ready') return [...from, move.used, fence, 0, '', '']
   // A batch handler's error may stand for all its entries; an attempt was used only if a handler ran.
   const used = move.why === 'invalid' ? attempt - 1 : attempt
-  return [...from, used, fence, 0, move.why, reasonOf(move.error)]
-}
-
-export function reasonOf(error: unknown): string {
-  return textOf(error).slice(0, LONGEST_REASON)
-}
-
-function textOf(error: unknown): string {
-  if (error instanceof Error) return error.message
-  try {
-    return String(error)
-  } catch {
-    return 'an error that cannot be shown'
-  }
+  return [...from, used, fence, 0, move.why, cut(errorText(move.error), LONGEST_REASON)]
 }

@@ -5,6 +5,7 @@ import type { Space } from '../redis/penknife.ts'
 import { streamPage } from '../redis/scripts.gen.ts'
 import { createAdder } from './add.ts'
 import { createDeclaration } from './declaration.ts'
+import { callBatch, errorAt } from './batch-outcome.ts'
 import { toEntry } from './entries.ts'
 import { createGroup } from './groups.ts'
 import { toBound } from './ids.ts'
@@ -100,9 +101,8 @@ export function createStream<T, Out>(
         {
           group,
           schema: settings.schema,
-          handle: handler,
-          errorAt: (outcome, at) =>
-            Array.isArray(outcome) && outcome[at] instanceof Error ? outcome[at] : undefined,
+          handle: callBatch(handler),
+          errorAt,
         },
         workerSettings(workerOptions, true),
       )

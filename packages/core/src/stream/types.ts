@@ -138,8 +138,9 @@ export interface Delivery<T> extends Entry<T> {
 export type Handler<T> = (delivery: Delivery<T>) => unknown
 
 /**
- * Handles several entries in one call. Resolving finishes all of them and throwing fails all of them; resolving with a
- * list that has an Error at an entry's place fails that entry and finishes the others.
+ * Handles several entries in one call. Resolving finishes all of them and throwing fails all of them. Resolving with a
+ * list ends each entry by what stands at its place: an Error, a rejected promise or a rejected result of
+ * Promise.allSettled fails it, anything else finishes it.
  */
 export type BatchHandler<T> = (deliveries: readonly Delivery<T>[]) => unknown
 

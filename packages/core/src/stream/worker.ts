@@ -13,13 +13,14 @@ import {
   streamSettle,
 } from '../redis/scripts.gen.ts'
 import type { StandardSchema } from '../standard-schema.ts'
+import { cut, errorText } from '../text.ts'
 import { type Arrival, type Handed, type Held, toHeld } from './delivery.ts'
 import { createHandling } from './handling.ts'
 import { createIntake } from './intake.ts'
 import { createLane, type Outcome } from './lane.ts'
 import { abort, createLeases } from './leases.ts'
 import { createLooker, type Looked } from './look.ts'
-import { NeverRetryError } from './never-retry.ts'
+import { isNeverRetry } from './never-retry.ts'
 import { createPace } from './pace.ts'
 import { createQueue } from './queue.ts'
 import type { Scope } from './scope.ts'
@@ -63,7 +64,7 @@ export function createWorker<T>(scope: Scope, parts: WorkerParts<T>, settings: W
     runtime.bind(script, shared, undefined, title, undefined, patience)
   const { group, schema, handle, errorAt } = parts
   const { concurrency, leaseMs, maxAttempts, batch, backoffMs } = settings
-  const consumer = `${hostname().slice(0, 32)}-${process.pid}-${randomUUID().slice(0, 8)}`
+  const consumer = `${cut(hostname(), 32)}-${process.pid}-${randomUUID().slice(0, 8)}`
   const stream = scope.key
   const ready = keys.ready(scope.stream, group)
   const later = keys.later(scope.stream, group)
@@ -244,7 +245,7 @@ export function createWorker<T>(scope: Scope, parts: WorkerParts<T>, settings: W
     if (topic.heard) topic.emit({ kind: 'failed', id, attempt, error })
     if (held.stage !== 'running') return
     if (!ran) lane.tell(held, { to: 'dead', why: 'invalid', error })
-    else if (error instanceof NeverRetryError) lane.tell(held, { to: 'dead', why: 'never-retry', error })
+    else if (isNeverRetry(error)) lane.tell(held, { to: 'dead', why: 'never-retry', error })
     else if (attempt >= maxAttempts) lane.tell(held, { to: 'dead', why: 'failed', error })
     else lane.tell(held, { to: 'later', delayMs: backoffMs(attempt) })
   }
@@ -315,7 +316,7 @@ export function createWorker<T>(scope: Scope, parts: WorkerParts<T>, settings: W
     if (warned) return
     warned = true
     const name = `worker of ${scope.stream}/${group}`
-    process.emitWarning(`${name} ${what}: ${String(error)}; worker.on(…) tells all`, 'PenknifeWarning')
+    process.emitWarning(`${name} ${what}: ${errorText(error)}; worker.on(…) tells all`, 'PenknifeWarning')
   }
 
   async function end(deadlineMs: number): Promise<void> {

@@ -1,0 +1,155 @@
+import { NeverRetryError } from '@penknife/core'
+import { expect, onTestFinished, test } from 'vitest'
+
+import { addNumbers, buriedOf, openOrders, pendingOf } from '../support/orders.ts'
+import { useRedis } from '../support/redis.ts'
+import { startWorker } from '../support/workers.ts'
+
+const bench = useRedis()
+
+const trap = (): never => {
+  throw new Error('a trap')
+}
+const UNREADABLE: object = new Proxy(new Error('x'), { get: trap, has: trap, getPrototypeOf: trap })
+
+/** What the handler of entry `at` throws, and the reason of its dead letter. */
+const THROWN: readonly (readonly [value: unknown, reason: string])[] = [
+  [Object.assign(new Error('x'), { message: null }), 'Error: null'],
+  [Object.assign(new Error('x'), { message: 7 }), 'Error: 7'],
+  [Object.assign(new Error('x'), { message: Symbol('s') }), 'a thrown value that cannot be shown'],
+  [Object.create(null), 'a thrown value that cannot be shown'],
+  [{ toString: trap }, 'a thrown value that cannot be shown'],
+  [UNREADABLE, 'a thrown value that cannot be shown'],
+  ['text', 'text'],
+  ['', ''],
+  [undefined, 'undefined'],
+  [null, 'null'],
+  [7, '7'],
+  [Symbol('s'), 'Symbol(s)'],
+  [{ message: { nested: true } }, '[object Object]'],
+]
+
+test.each([
+  [
+    'throws',
+    (value: unknown): never => {
+      throw value
+    },
+  ],
+  ['rejects with', (value: unknown): Promise<never> => Promise.reject(value)],
+])('whatever a handler %s is an ordinary failure of its entry, and the worker goes on', async (_, fail) => {
+  const stream = await openOrders(bench)
+  const { worker, saw } = startWorker(
+    stream,
+    'billing',
+    ({ payload }) => (payload < THROWN.length ? fail(THROWN[payload]?.[0]) : undefined),
+    { maxAttempts: 1, concurrency: 1 },
+  )
+  await addNumbers(stream, THROWN.length + 1)
+  await saw('dead', THROWN.length)
+  await saw('done')
+  const letters = (await buriedOf(stream, 'billing')).toReversed()
+  expect(letters.map(({ reason }) => reason)).toEqual(THROWN.map(([, reason]) => reason))
+  expect(letters.every(({ why }) => why === 'failed')).toBe(true)
+  await worker.close()
+  expect(await pendingOf(bench.raw, 'billing')).toEqual([])
+})
+
+test('half an emoji in what a handler throws becomes U+FFFD, and a long reason is not cut inside of one', async () => {
+  const stream = await openOrders(bench)
+  const long = `${'x'.repeat(999)}😀`
+  const { saw, events } = startWorker(
+    stream,
+    'billing',
+    ({ payload }) => {
+      if (payload === 0) throw new NeverRetryError('bad nickname: ' + 'ann😀'.slice(0, 4))
+      if (payload === 1) throw new NeverRetryError(long)
+    },
+    { concurrency: 1 },
+  )
+  await addNumbers(stream, 3)
+  await saw('dead', 2)
+  await saw('done')
+  expect(events.filter(({ kind }) => kind === 'trouble')).toEqual([])
+  const letters = (await buriedOf(stream, 'billing')).toReversed()
+  expect(letters.map(({ reason }) => reason)).toEqual(['bad nickname: ann\ufffd', 'x'.repeat(999)])
+})
+
+test('a worker that nobody listens to warns of any thrown value, and goes on', async () => {
+  const stream = await openOrders(bench)
+  const handled: number[] = []
+  const worker = stream.worker(
+    'billing',
+    ({ payload }) => {
+      if (payload === 0) throw Object.create(null)
+      handled.push(payload)
+    },
+    { maxAttempts: 1, concurrency: 1 },
+  )
+  onTestFinished(() => worker.close(0))
+  await addNumbers(stream, 2)
+  await expect.poll(() => handled).toEqual([1])
+  await worker.close()
+  expect(await pendingOf(bench.raw, 'billing')).toEqual([])
+})
+
+test('a thenable that answers, answers again and throws ends its entry once', async () => {
+  const stream = await openOrders(bench)
+  const answer = (resolve: (value: unknown) => void): void => {
+    resolve('done')
+    resolve('done again')
+    throw new Error('late')
+  }
+  // oxlint-disable-next-line unicorn/no-thenable -- what is tested
+  const { saw, events } = startWorker(stream, 'billing', () => ({ then: answer }))
+  await addNumbers(stream, 2)
+  await saw('done', 2)
+  expect(events.map(({ kind }) => kind)).toEqual(['done', 'done'])
+})
+
+test('an answer of a batch handler that cannot be read fails its entries', async () => {
+  const stream = await openOrders(bench)
+  const outcome = (): unknown => Object.defineProperty(['fine', 'fine'], 1, { get: trap })
+  const worker = stream.batchWorker('billing', () => outcome(), { maxAttempts: 1, batch: 2 })
+  onTestFinished(() => worker.close(0))
+  const kinds: string[] = []
+  worker.on(({ kind }) => void kinds.push(kind))
+  await stream.addMany([0, 1])
+  await expect
+    .poll(() => kinds.filter((kind) => kind === 'dead' || kind === 'done').toSorted())
+    .toEqual(['dead', 'done'])
+  expect(await buriedOf(stream, 'billing')).toMatchObject([{ json: '1', reason: 'a trap' }])
+})
+
+test('a schema that throws anything buries the entry without a handler', async () => {
+  const validate = (value: unknown): { value: number } => {
+    if (value === 0) throw Object.assign(new Error('x'), { message: null })
+    return { value: value as number }
+  }
+  const plain = await openOrders(bench)
+  await addNumbers(plain, 2)
+  const stream = await openOrders(bench, {
+    schema: { '~standard': { version: 1, vendor: 'test', validate } },
+  })
+  const { saw } = startWorker(stream, 'billing', () => {})
+  await saw('dead')
+  await saw('done')
+  expect(await buriedOf(stream, 'billing')).toMatchObject([
+    { json: '0', why: 'invalid', reason: 'Error: null' },
+  ])
+})
+
+test('a listener that throws or rejects changes nothing for the worker', async () => {
+  const stream = await openOrders(bench)
+  const { worker, saw } = startWorker(stream, 'billing', ({ payload }) => {
+    if (payload === 0) throw new NeverRetryError('no')
+  })
+  worker.on(() => {
+    throw Object.create(null)
+  })
+  const rejects = (): unknown => Promise.reject(Object.assign(new Error('x'), { message: null }))
+  worker.on(rejects)
+  await addNumbers(stream, 3)
+  await saw('done', 2)
+  await saw('dead')
+})
