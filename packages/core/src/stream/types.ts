@@ -229,6 +229,17 @@ export type StreamEvent =
   | { readonly kind: 'added'; readonly stream: string; readonly id: string }
   /** An entry with its dedup key was there. */
   | { readonly kind: 'duplicate'; readonly stream: string; readonly id: string }
+  /**
+   * Another process declared it in another way before, such as an older version of the application. Told once a
+   * process. Each process goes by its own declaration; its groups are those of all, until they are dropped.
+   */
+  | {
+      readonly kind: 'redeclared'
+      readonly stream: string
+      /** Such as `event log, groups search, retain entries 1000`. */
+      readonly before: string
+      readonly now: string
+    }
   /** The backlog limit was reached; nothing was added, or the add waits. */
   | { readonly kind: 'full'; readonly stream: string }
   /**
