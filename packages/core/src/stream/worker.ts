@@ -25,7 +25,7 @@ import { createPace } from './pace.ts'
 import { createQueue } from './queue.ts'
 import type { Scope } from './scope.ts'
 import type { WorkerSettings } from './settings.ts'
-import type { DeathKind, Worker, WorkerEvent } from './types.ts'
+import type { DeathKind, ReturnReason, Worker, WorkerEvent } from './types.ts'
 
 export interface WorkerParts<T> {
   readonly group: string
@@ -124,7 +124,7 @@ export function createWorker<T>(scope: Scope, parts: WorkerParts<T>, settings: W
     handle,
     errorAt,
     started(held) {
-      if (topic.heard) topic.emit({ kind: 'started', id: held.id, attempt: held.attempt })
+      if (topic.heard) topic.emit({ kind: 'started', ...of(held) })
     },
     done: (held) => lane.tell(held),
     failed,
@@ -141,11 +141,17 @@ export function createWorker<T>(scope: Scope, parts: WorkerParts<T>, settings: W
     leaseMs,
     look: (fromStream, fromReady) =>
       look(route, stream, ready, later, dead, paused, fromStream, fromReady) as Promise<Looked>,
-    found(id, attempt, isDead) {
-      if (topic.heard) topic.emit({ kind: 'recovered', id, attempt })
-      if (isDead) buried(id, attempt, 'vanished', new Error(`the workers of ${attempt} attempts vanished`))
+    found(id, attempt, fence, isDead) {
+      const which = { id, attempt, fence }
+      if (topic.heard) topic.emit({ kind: 'recovered', ...which })
+      if (isDead) buried(which, 'vanished', new Error(`the workers of ${attempt} attempts vanished`))
     },
-    unreadable: (id) => buried(id, 0, 'invalid', new Error('what waited for its time could not be read')),
+    unreadable: (id) =>
+      buried(
+        { id, attempt: 0, fence: 0 },
+        'invalid',
+        new Error('what waited for its time could not be read'),
+      ),
     paused: pause,
     trouble,
   })
@@ -194,16 +200,16 @@ export function createWorker<T>(scope: Scope, parts: WorkerParts<T>, settings: W
     pace.arrived(arrivals.length, length)
     // A read brings up to what was asked for from each of its two streams: a slow worker leaves the rest to others.
     const over = arrivals.length - asked
-    if (isPaused || closing) giveBackQueue(0)
-    else if (over > pace.ahead) giveBackQueue(queue.size - over)
+    if (isPaused || closing) giveBackQueue(0, closing ? 'closing' : 'paused')
+    else if (over > pace.ahead) giveBackQueue(queue.size - over, 'busy')
     // The intake sends its next read first.
     queueMicrotask(pump)
   }
 
-  function giveBackQueue(keep: number): void {
+  function giveBackQueue(keep: number, why: ReturnReason): void {
     while (queue.size > keep) {
       const held = queue.pop() as Held
-      if (held.stage === 'waiting') lane.tell(held, { to: 'ready', used: held.attempt - 1 })
+      if (held.stage === 'waiting') lane.tell(held, { to: 'ready', used: held.attempt - 1, why })
     }
   }
 
@@ -236,13 +242,13 @@ export function createWorker<T>(scope: Scope, parts: WorkerParts<T>, settings: W
     const before = performance.now() - LONGEST_WAIT_MS
     if (queue.size > 0 && (queue.first as Held).arrivedAt < before) {
       pace.stalled()
-      giveBackQueue(0)
+      giveBackQueue(0, 'busy')
     } else if (queue.size > 0) waiting = setTimeout(giveBackLate, LONGEST_WAIT_MS)
   }
 
   function failed(held: Held, error: unknown, ran: boolean): void {
-    const { id, attempt } = held
-    if (topic.heard) topic.emit({ kind: 'failed', id, attempt, error })
+    const { attempt } = held
+    if (topic.heard) topic.emit({ kind: 'failed', ...of(held), error })
     if (held.stage !== 'running') return
     if (!ran) lane.tell(held, { to: 'dead', why: 'invalid', error })
     else if (isNeverRetry(error)) lane.tell(held, { to: 'dead', why: 'never-retry', error })
@@ -253,30 +259,30 @@ export function createWorker<T>(scope: Scope, parts: WorkerParts<T>, settings: W
   function told({ held, move }: Outcome): void {
     leases.delete(held)
     held.stage = 'over'
-    const { id, attempt } = held
     if (move?.to === 'later') looker.within(move.delayMs + 1)
     // By Redis' clock, which the look asks: this process' own may be wrong.
     if (move?.to === 'at') looker.within(0)
-    if (move?.to === 'dead') buried(id, attempt, move.why, move.error)
+    if (move?.to === 'dead') buried(of(held), move.why, move.error)
     else if (topic.heard) {
-      if (!move) topic.emit({ kind: 'done', id, attempt })
-      else if (move.to === 'later') topic.emit({ kind: 'retrying', id, attempt, delayMs: move.delayMs })
-      else if (move.to === 'at') topic.emit({ kind: 'delayed', id, untilMs: move.dueMs })
-      else topic.emit({ kind: 'returned', id, attempt })
+      const which = of(held)
+      if (!move) topic.emit({ kind: 'done', ...which })
+      else if (move.to === 'later') topic.emit({ kind: 'retrying', ...which, delayMs: move.delayMs })
+      else if (move.to === 'at') topic.emit({ kind: 'delayed', id: held.id, untilMs: move.dueMs })
+      else topic.emit({ kind: 'returned', ...which, why: move.why })
     }
     intake.roomMade()
   }
 
-  function buried(id: string, attempt: number, why: DeathKind, error: unknown): void {
-    if (!topic.heard) warn(`gave up on entry ${id}`, error)
-    topic.emit({ kind: 'dead', id, attempt, why, error })
+  function buried(which: Which, why: DeathKind, error: unknown): void {
+    if (!topic.heard) warn(`gave up on entry ${which.id}`, error)
+    topic.emit({ kind: 'dead', ...which, why, error })
   }
 
   function lost(held: Held): void {
     leases.delete(held)
     if (held.stage === 'over') return
     abort(held, new Error(`the lease of entry ${held.id} was lost`))
-    topic.emit({ kind: 'lost', id: held.id, attempt: held.attempt })
+    topic.emit({ kind: 'lost', ...of(held) })
     intake.roomMade()
   }
 
@@ -287,8 +293,8 @@ export function createWorker<T>(scope: Scope, parts: WorkerParts<T>, settings: W
   function expired(held: Held): void {
     const { id, attempt, stage } = held
     abort(held, new Error(`the lease of entry ${id} ended while Redis did not answer`))
-    topic.emit({ kind: 'lost', id, attempt })
-    lane.tell(held, { to: 'ready', used: stage === 'running' ? attempt : attempt - 1 })
+    topic.emit({ kind: 'lost', ...of(held) })
+    lane.tell(held, { to: 'ready', used: stage === 'running' ? attempt : attempt - 1, why: 'expired' })
     held.stage = 'over'
     intake.roomMade()
   }
@@ -297,7 +303,7 @@ export function createWorker<T>(scope: Scope, parts: WorkerParts<T>, settings: W
     if (now === isPaused) return
     isPaused = now
     topic.emit({ kind: now ? 'paused' : 'unpaused' })
-    if (now) giveBackQueue(0)
+    if (now) giveBackQueue(0, 'paused')
     intake.pause(now)
   }
 
@@ -324,7 +330,7 @@ export function createWorker<T>(scope: Scope, parts: WorkerParts<T>, settings: W
     if (calls === 0 && lane.waiting === 0 && queue.size === 0) patience.end(CLOSING_MS)
     await Promise.all([intake.stop(), looker.stop()])
     clearTimeout(waiting)
-    giveBackQueue(0)
+    giveBackQueue(0, 'closing')
     if (calls > 0) {
       let timer: NodeJS.Timeout | undefined
       const late = new Promise<void>((resolve) => (timer = setTimeout(resolve, deadlineMs)))
@@ -335,7 +341,8 @@ export function createWorker<T>(scope: Scope, parts: WorkerParts<T>, settings: W
     for (const held of leases.all()) {
       if (held.stage !== 'running') continue
       abort(held, new Error('the worker was closed'))
-      lane.tell(held, { to: 'ready', used: held.attempt })
+      // The handler did not fail: closing takes no attempt, or as many deploys would make a dead letter of it.
+      lane.tell(held, { to: 'ready', used: held.attempt - 1, why: 'unfinished' })
     }
     lane.hurry()
     await lane.drained()
@@ -357,6 +364,17 @@ export function createWorker<T>(scope: Scope, parts: WorkerParts<T>, settings: W
   }
 
   return { group, consumer, on: (listener) => topic.on(listener), close }
+}
+
+/** A delivery, as events name it. */
+interface Which {
+  readonly id: string
+  readonly attempt: number
+  readonly fence: number
+}
+
+function of({ id, attempt, fence }: Held): Which {
+  return { id, attempt, fence }
 }
 
 /** A worker handles one entry to a call, or several. */
