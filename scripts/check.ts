@@ -17,6 +17,7 @@ step('format', 'oxfmt', '--check')
 step('lint and import boundaries', 'oxlint', '--type-aware', '--deny-warnings')
 step('types', 'tsc', '-b')
 step('unused code and dependencies', 'knip')
+step('size of the limiter alone', 'tsx', 'scripts/bundle-size.ts')
 
 const { tarballs, folder } = packAll()
 for (const { name, path } of tarballs) {

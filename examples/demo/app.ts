@@ -13,7 +13,9 @@ import type { Exchange, RequestEntry } from '@penknife/http'
 import type { Redis } from 'ioredis'
 
 import { type Badge, type Click, createBadges, visitorChannel } from './badges.ts'
+import { isAsset } from './assets.ts'
 import { createBoard, type NamedRow, type Standing } from './board.ts'
+import type { DemoRedis } from './redis.ts'
 import { type Visitor, visitorOf } from './visitors.ts'
 
 /** The demo without its HTTP framework: five pieces of penknife on one Redis. */
@@ -25,8 +27,16 @@ export interface Demo {
   rename(visitor: Visitor): Promise<Standing>
   standing(visitor: Visitor): Promise<Standing>
   state(visitor: Visitor): Promise<State>
-  health(): Promise<{ readonly status: 'ok' | 'degraded' | 'unavailable' }>
+  health(): Promise<DemoHealth>
+  /** Starts a private Redis that was killed; false where there is none to start. */
+  restartRedis(): Promise<boolean>
   close(): Promise<void>
+}
+
+export interface DemoHealth {
+  readonly status: 'ok' | 'degraded' | 'unavailable'
+  /** Whether Redis is private and ended, so that a page can offer to start it. */
+  readonly canRestart: boolean
 }
 
 export interface Clicked extends Standing {
@@ -54,7 +64,7 @@ export interface LogLine {
 
 const LOG_LINES = 14
 
-export function createDemo(redis: Redis): Demo {
+export function createDemo(redis: Redis, privateRedis?: DemoRedis): Demo {
   const penknife = connect(redis, { deadline: '1s' })
   const space = penknife.space('demo')
 
@@ -91,6 +101,7 @@ export function createDemo(redis: Redis): Demo {
     // Short, so that clicks a killed server left behind are handled soon after the next one starts.
     { lease: '5s', retryDelay: '250ms', maxAttempts: 20 },
   )
+  let restarting: Promise<void> | undefined
   requests.worker('live', (entry) => notifier.nudge('log', logLine(entry), { type: 'log' }), { lease: '5s' })
 
   return {
@@ -121,7 +132,13 @@ export function createDemo(redis: Redis): Demo {
       return { member, rows, ...standing, badges: earned, log: entries.map(logLine) }
     },
     async health() {
-      return { status: (await penknife.health()).status }
+      const { status } = await penknife.health()
+      return { status, canRestart: privateRedis !== undefined && !privateRedis.server.running }
+    },
+    async restartRedis() {
+      if (!privateRedis || privateRedis.server.running) return false
+      await (restarting ??= privateRedis.start().finally(() => (restarting = undefined)))
+      return true
     },
     async close() {
       board.close()
@@ -140,9 +157,9 @@ export function channelsOf({ query }: Exchange): readonly string[] {
   return [visitorChannel(visitorOf(Object.fromEntries(query)).member), 'board', 'log']
 }
 
-/** For `requestLog`: pages ask for this every other second, which would drown the rest. */
-export function isHealth({ path }: Exchange): boolean {
-  return path === '/health'
+/** For `requestLog`: what a page asks for by itself, again and again, would drown the rest. */
+export function isBackground({ path }: Exchange): boolean {
+  return path === '/health' || isAsset(path)
 }
 
 function logLine({ id, payload }: Entry<RequestEntry>): LogLine {

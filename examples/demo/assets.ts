@@ -22,14 +22,29 @@ const HEADERS = {
   'Referrer-Policy': 'no-referrer',
 } as const
 
+const names: ReadonlySet<string> = new Set(readdirSync(folder))
+/** The documentation that the page links to, shown as text. */
+const docs = new URL('../../docs/', import.meta.url)
+const pages: ReadonlySet<string> = new Set(readdirSync(docs).filter((name) => name.endsWith('.md')))
+
+/** Whether a path is one of the page's files, the page itself excepted. */
+export function isAsset(path: string): boolean {
+  return names.has(path.slice(1)) || path === '/favicon.ico'
+}
+
 /** The page's few files, as a plugin of our own: the same for Express and Koa. */
 export const assets: Plugin<[]> = definePlugin({
   name: 'assets',
   setup() {
-    const names = new Set(readdirSync(folder))
     return async ({ method, path }) => {
+      if (method !== 'GET' && method !== 'HEAD') return PASS
+      const page = path.startsWith('/docs/') ? path.slice(6) : ''
+      if (pages.has(page)) {
+        const headers = { ...HEADERS, 'Content-Type': 'text/plain; charset=utf-8' }
+        return { status: 200, headers, body: await readFile(new URL(page, docs)) }
+      }
       const name = path === '/' ? 'index.html' : path.slice(1)
-      if ((method !== 'GET' && method !== 'HEAD') || !names.has(name)) return PASS
+      if (!names.has(name)) return PASS
       const type = TYPES[extname(name)] ?? 'application/octet-stream'
       return {
         status: 200,

@@ -3,7 +3,7 @@ import type { RequestListener } from 'node:http'
 import { adapt, notifications, problem, rateLimit, type Reply, requestLog } from '@penknife/express'
 import express, { type ErrorRequestHandler, type Response } from 'express'
 
-import { byVisitor, channelsOf, type Demo, isHealth } from './app.ts'
+import { byVisitor, channelsOf, type Demo, isBackground } from './app.ts'
 import { assets } from './assets.ts'
 import { problemOf } from './problems.ts'
 import { visitorOf } from './visitors.ts'
@@ -16,7 +16,7 @@ export interface App {
 }
 
 export function createExpressApp(demo: Demo): App {
-  const log = requestLog(demo.requests, { skip: isHealth })
+  const log = requestLog(demo.requests, { skip: isBackground })
   const events = notifications(demo.notifier, { channels: channelsOf, retry: '1s' })
   const clickLimit = rateLimit(demo.limiter, { key: byVisitor })
   // Takes nothing: the answer's RateLimit header tells a page that just opened what is left.
@@ -34,6 +34,9 @@ export function createExpressApp(demo: Demo): App {
     async ({ query }, response) => void response.json(await demo.state(visitorOf(query))),
   )
   app.get('/rank', async ({ query }, response) => void response.json(await demo.standing(visitorOf(query))))
+  app.post('/redis', async (_request, response) => {
+    response.status((await demo.restartRedis()) ? 200 : 409).json(await demo.health())
+  })
   app.put('/name', async ({ query }, response) => void response.json(await demo.rename(visitorOf(query))))
   app.post('/clicks', clickLimit, async ({ query }, response) => {
     response.status(201).json(await demo.click(visitorOf(query)))

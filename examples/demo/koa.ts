@@ -1,14 +1,14 @@
 import { adapt, notifications, problem, rateLimit, type Reply, requestLog } from '@penknife/koa'
 import Koa, { type Context } from 'koa'
 
-import { byVisitor, channelsOf, type Demo, isHealth } from './app.ts'
+import { byVisitor, channelsOf, type Demo, isBackground } from './app.ts'
 import { assets } from './assets.ts'
 import type { App } from './express.ts'
 import { problemOf } from './problems.ts'
 import { visitorOf } from './visitors.ts'
 
 export function createKoaApp(demo: Demo): App {
-  const log = requestLog(demo.requests, { skip: isHealth })
+  const log = requestLog(demo.requests, { skip: isBackground })
   const events = notifications(demo.notifier, { channels: channelsOf, retry: '1s' })
   const clickLimit = rateLimit(demo.limiter, { key: byVisitor })
   // Takes nothing: the answer's RateLimit header tells a page that just opened what is left.
@@ -39,6 +39,8 @@ export function createKoaApp(demo: Demo): App {
         return look(context, () => answer(demo.state(visitor())))
       case 'GET /rank':
         return answer(demo.standing(visitor()))
+      case 'POST /redis':
+        return answer(demo.health(), (await demo.restartRedis()) ? 200 : 409)
       case 'PUT /name':
         return answer(demo.rename(visitor()))
       case 'POST /clicks':

@@ -1,36 +1,44 @@
 /** The demo: `pnpm demo`, with `--koa` for Koa instead of Express and `--port N` for another port. */
-import { createServer } from 'node:http'
+import { createServer, type RequestListener } from 'node:http'
 import { parseArgs } from 'node:util'
 
 import { Redis } from 'ioredis'
 
-import { type PrivateRedis, startRedis } from '../../scripts/redis/server.ts'
 import { createDemo } from './app.ts'
 import { createExpressApp } from './express.ts'
 import { createKoaApp } from './koa.ts'
 import { listen } from './listen.ts'
+import { type DemoRedis, startDemoRedis } from './redis.ts'
 
 const DEFAULT_PORT = 3000
 
 const { values } = readArguments()
 
 const ownUrl = process.env['PENKNIFE_REDIS_URL']
+
+// The port first: the data of a private Redis belong to it.
+let handle: RequestListener = (_request, response) =>
+  void response.writeHead(503, { 'Retry-After': '1' }).end('The demo is starting.')
+const server = createServer((request, response) => handle(request, response))
+const port = await listen(server, values.port, DEFAULT_PORT).catch((error: Error) => {
+  console.error(`penknife: ${error.message}`)
+  return process.exit(1)
+})
+if (values.port === undefined && port !== DEFAULT_PORT) {
+  console.log(`penknife: port ${DEFAULT_PORT} is taken by another program, so the demo uses ${port}.`)
+}
+
 if (!ownUrl) console.log('penknife: starting a private Redis …')
-const privateRedis: PrivateRedis | undefined = ownUrl ? undefined : await startRedis({ persist: true })
-const url = ownUrl || (privateRedis as PrivateRedis).url
+const privateRedis: DemoRedis | undefined = ownUrl ? undefined : await startDemoRedis(port)
+const url = ownUrl || (privateRedis as DemoRedis).server.url
 
 // The demo's own commands (names, badges) fail soon while Redis is away, as penknife's do.
 const redis = new Redis(url, { maxRetriesPerRequest: 1, commandTimeout: 1000, retryStrategy: () => 500 })
 redis.on('error', () => {})
 
-const demo = createDemo(redis)
+const demo = createDemo(redis, privateRedis)
 const app = values.koa ? createKoaApp(demo) : createExpressApp(demo)
-const server = createServer(app.listener)
-const port = await listen(server, values.port, DEFAULT_PORT).catch(async (error: Error) => {
-  console.error(`penknife: ${error.message}`)
-  await stop()
-  return process.exit(1)
-})
+handle = app.listener
 
 console.log(`
   penknife's demo, on ${values.koa ? 'Koa' : 'Express'}
@@ -40,9 +48,11 @@ console.log(`
 
     Redis   ${
       privateRedis
-        ? `${url}, private: it ends with the demo, and what it holds with it.
-            PENKNIFE_REDIS_URL=redis://… uses yours and keeps it all.
-    Try     kill -STOP ${privateRedis.pid}   freezes Redis, and kill -CONT ${privateRedis.pid} wakes it.`
+        ? `${url}, private${privateRedis.resumed ? ', with the scores of the demo that was killed' : ''}.
+            Ctrl-C removes it and its data. PENKNIFE_REDIS_URL=redis://… uses yours.
+    Try     kill -STOP ${privateRedis.server.pid}   freezes Redis, and kill -CONT ${privateRedis.server.pid} wakes it.
+            kill -9 ${privateRedis.server.pid}      kills Redis; a button on the page starts it again.
+            kill -9 ${process.pid}      kills the demo; start it again, and every page goes on where it was.`
         : `${withoutPassword(url)}, from PENKNIFE_REDIS_URL.
     Try     kill -9 ${process.pid} and start again: every page goes on where it was.`
     }
@@ -52,8 +62,11 @@ console.log(`
 
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   process.once(signal, () => {
-    // A second Ctrl-C does not wait for anything; a private Redis ends all the same.
-    process.once(signal, () => process.exit(1))
+    // A second Ctrl-C does not wait for anything; a private Redis ends all the same. (tsx may pass on a signal twice.)
+    process.once(signal, () => {
+      privateRedis?.removeData()
+      process.exit(1)
+    })
     void stop().then(() => process.exit(0))
   })
 }

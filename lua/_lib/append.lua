@@ -1,5 +1,5 @@
--- `append(…)`: adds an entry to a stream within its limits and trims what may go; answers its id, or false when the
--- stream is full.
+-- `append(…)`: adds an entry to a stream within its limits and trims what may go; answers its id, false when the
+-- stream is full, or the error when its key is no stream.
 --
 -- Trimming is looked at with every 64th length of a stream and takes at most 256 entries, so that adds cost the same
 -- while a group holds up a stream far over its limits. It stops at the first entry that some group was not given or did
@@ -89,7 +89,10 @@ local function append(stream, payload, trace, due, limits_text)
   local length = lengths[stream]
   local first = not length
   if first then
-    length = redis.call('XLEN', stream)
+    length = redis.pcall('XLEN', stream)
+    if type(length) == 'table' then
+      return length
+    end
   end
   if limits.backlog > 0 and length >= limits.backlog and backlog_of(stream, length) >= limits.backlog then
     return false

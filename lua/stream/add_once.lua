@@ -16,14 +16,17 @@
 -- @returns string|null the entry's id, after = when it was there; null when the stream is full
 
 local function item(stream, once, payload, trace, due, window)
-  local id = redis.call('GET', once)
+  local id = redis.pcall('GET', once)
+  if type(id) == 'table' then
+    return id
+  end
   if id then
     -- A write, so that a caller who waits for replicas waits for this, too.
     redis.call('SET', once, id, 'KEEPTTL')
     return '=' .. id
   end
   id = append(stream, payload, trace, due, limits)
-  if id then
+  if type(id) == 'string' then
     local holds = math.max(window, due_at(due) - math.floor(now / 1000))
     redis.call('SET', once, id, 'PX', string.format('%.0f', holds))
   end

@@ -5,6 +5,7 @@
 -- @batch 1
 -- @full runs         it deletes what the group had
 -- @include groups
+-- @include typed
 -- @item key stream stream
 -- @item key ready  stream of what the group handles again
 -- @item key later  sorted set of what it handles again later
@@ -24,6 +25,10 @@ local function has(key, group)
 end
 
 local function item(stream, ready, later, dead, paused, group, quiet)
+  local wrong = typed(stream, 'stream') or typed(ready, 'stream')
+  if wrong then
+    return wrong
+  end
   local here = has(stream, group)
   for _, key in ipairs({ stream, ready }) do
     for _, fields in ipairs(has(key, group) and redis.call('XINFO', 'CONSUMERS', key, group) or {}) do

@@ -19,9 +19,10 @@
 local MOST = 100
 
 local function item(stream, ready, later, mark)
-  typed(stream, 'stream')
-  typed(ready, 'stream')
-  typed(later, 'zset')
+  local wrong = typed(stream, 'stream') or typed(ready, 'stream') or typed(later, 'zset')
+  if wrong then
+    return wrong
+  end
   local given = 0
   for _, key in ipairs({ stream, ready }) do
     local ids = {}

@@ -31,10 +31,10 @@ local END = '18446744073709551615-0'
 local function item(stream, ready, later, dead, paused, from_stream, from_ready)
   local ms = math.floor(now / 1000)
   local reply = {}
-  typed(stream, 'stream')
-  typed(ready, 'stream')
-  typed(later, 'zset')
-  typed(dead, 'stream')
+  local wrong = typed(stream, 'stream') or typed(ready, 'stream') or typed(later, 'zset') or typed(dead, 'stream')
+  if wrong then
+    return wrong
+  end
   -- The worker's sign of life: on Redis 7.0 a read of new entries that finds none is no sign. This one, of what the
   -- worker has behind the end, finds nothing.
   redis.call('XREADGROUP', 'GROUP', group, consumer, 'COUNT', 1, 'STREAMS', ready, END)

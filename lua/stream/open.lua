@@ -17,8 +17,10 @@ local function make(stream, group, from)
 end
 
 local function item(stream, ready, paused, group, from)
-  typed(stream, 'stream')
-  typed(ready, 'stream')
+  local wrong = typed(stream, 'stream') or typed(ready, 'stream')
+  if wrong then
+    return wrong
+  end
   make(ready, group, '0')
   make(stream, group, from)
   return redis.call('EXISTS', paused)

@@ -6,5 +6,5 @@
 -- @returns integer   1 when it was there
 
 local function item(dead, position)
-  return redis.call('XDEL', dead, position)
+  return redis.pcall('XDEL', dead, position)
 end

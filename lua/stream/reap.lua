@@ -14,8 +14,10 @@
 local MOST = 100
 
 local function item(stream, ready, group, silent)
-  typed(stream, 'stream')
-  typed(ready, 'stream')
+  local wrong = typed(stream, 'stream') or typed(ready, 'stream')
+  if wrong then
+    return wrong
+  end
   local gone = 0
   for _, key in ipairs({ stream, ready }) do
     local left = MOST

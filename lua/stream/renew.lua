@@ -4,6 +4,7 @@
 -- @batch 1
 -- @full runs         without it the leases of a living worker end; it changes times
 -- @include pending
+-- @include typed
 -- @shared group    group
 -- @shared consumer who has the leases
 -- @item key stream stream, or the group's own
@@ -11,6 +12,10 @@
 -- @returns string  positions whose lease was lost, separated by spaces
 
 local function item(stream, ids)
+  local wrong = typed(stream, 'stream')
+  if wrong then
+    return wrong
+  end
   local all, lost = {}, {}
   for id in string.gmatch(ids, '%S+') do
     all[#all + 1] = id

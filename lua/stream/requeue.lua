@@ -4,12 +4,17 @@
 -- @batch 64
 -- @full runs         it moves an entry to where it is worked off
 -- @include entry
+-- @include typed
 -- @item key dead     stream of dead letters
 -- @item key ready    stream of what the group handles again
 -- @item arg position of the dead letter
 -- @returns integer   1 when it was there
 
 local function item(dead, ready, position)
+  local wrong = typed(dead, 'stream') or typed(ready, 'stream')
+  if wrong then
+    return wrong
+  end
   local is = entry.read(dead, position)
   if not is then
     return 0

@@ -34,9 +34,10 @@ local function pending(key, group)
 end
 
 local function item(stream, ready, later, group, after, discard)
-  typed(stream, 'stream')
-  typed(ready, 'stream')
-  typed(later, 'zset')
+  local wrong = typed(stream, 'stream') or typed(ready, 'stream') or typed(later, 'zset')
+  if wrong then
+    return wrong
+  end
   make(stream, group, '0')
   if discard == '1' then
     redis.call('XGROUP', 'DESTROY', stream, group)

@@ -28,6 +28,10 @@ local DAY = 86400
 local TYPES = { later = 'zset', at = 'zset', ready = 'stream', dead = 'stream' }
 
 local function item(stream, ready, later, dead, mark, number, finished, moves)
+  local wrong = typed(mark, 'string') or typed(stream, 'stream') or typed(ready, 'stream')
+  if wrong then
+    return wrong
+  end
   local last, answer = string.match(redis.call('GET', mark) or '', '^(%d+) (.*)$')
   if last == number then
     return answer
@@ -35,12 +39,14 @@ local function item(stream, ready, later, dead, mark, number, finished, moves)
   local lost = {}
 
   -- What can be refused is refused before the first write.
-  typed(stream, 'stream')
-  typed(ready, 'stream')
   moves = cjson.decode(moves)
   local places = { later = later, at = later, ready = ready, dead = dead }
   for _, move in ipairs(moves) do
-    typed(places[move[3]], TYPES[move[3]])
+    wrong = wrong or typed(places[move[3]], TYPES[move[3]])
+  end
+
+  if wrong then
+    return wrong
   end
 
   -- Those under the worker's lease; the others are lost.

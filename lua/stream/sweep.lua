@@ -7,6 +7,7 @@
 -- @include earlier
 -- @include groups
 -- @include release
+-- @include typed
 -- @shared declared groups of the work queue separated by spaces
 -- @item key stream stream
 -- @item arg first  id to begin with, ( before it for the one after; - at first
@@ -15,6 +16,10 @@
 local STEP = 16
 
 local function item(stream, first)
+  local wrong = typed(stream, 'stream')
+  if wrong then
+    return wrong
+  end
   local found = redis.call('XRANGE', stream, first, '+', 'COUNT', STEP)
   local ids = {}
   for at, entry in ipairs(found) do

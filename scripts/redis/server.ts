@@ -38,6 +38,8 @@ export interface PrivateRedis extends AsyncDisposable {
   readonly dir: string
   /** The server's own process id; another one after start(). */
   readonly pid: number
+  /** False once it ended, by kill() or by a signal from outside. */
+  readonly running: boolean
   /** The certificate to trust (PEM), with `tls`. */
   readonly ca?: string
   /** SIGKILL; resolves when the process is gone. The folder stays. */
@@ -107,6 +109,9 @@ function privateRedis({ watchdog, dir, port, ca, ...first }: Started): PrivateRe
     dir,
     get pid() {
       return pid
+    },
+    get running() {
+      return watchdog.running()
     },
     ...(ca === undefined ? {} : { ca }),
     kill: () => watchdog.kill(),

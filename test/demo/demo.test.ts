@@ -1,6 +1,10 @@
+import { existsSync } from 'node:fs'
+
 import { createStream } from '@penknife/core'
+import { Redis } from 'ioredis'
 import { describe, expect, test } from 'vitest'
 
+import { freePort } from '../../scripts/redis/ports.ts'
 import type { Clicked, State } from '../../examples/demo/app.ts'
 import { openReady } from '../support/connect.ts'
 import { ownRedis, pattern, useRedis } from '../support/redis.ts'
@@ -26,6 +30,12 @@ describe.each([
     for (const [, path] of html.matchAll(/(?:src|href)="(\/[^"]+)"/g)) {
       expect([path, (await fetch(`${demo.url}${path}`)).status]).toEqual([path, 200])
     }
+    for (const [, path] of html.matchAll(/href="(\/docs\/[^"]+)"/g)) {
+      expect((await fetch(`${demo.url}${path}`)).headers.get('content-type')).toContain('text/plain')
+    }
+    // Only the page itself is a request that its log shows.
+    const { log } = await json<State>(ask(demo, 'GET /state', newVisitor()))
+    expect(log.filter(({ path }) => /\.(js|css|svg)$/.test(path))).toEqual([])
     const missing = await fetch(`${demo.url}/../package.json`)
     expect([missing.status, missing.headers.get('content-type')]).toEqual([
       404,
@@ -159,15 +169,64 @@ describe.each([
   })
 })
 
-test('Ctrl-C ends the demo and its private Redis', async () => {
+test('a demo that is killed leaves its scores to the next one on its port; one that ends leaves nothing', async () => {
+  const port = String(await freePort(false))
+  const demo = await startDemo(['--port', port])
+  const visitor = newVisitor()
+  expect((await ask(demo, 'POST /clicks', visitor, { name: 'Ann' })).status).toBe(201)
+  await demo.end('SIGKILL')
+
+  const next = await startDemo(['--port', port])
+  expect(next.greeting).toContain('with the scores of the demo that was killed')
+  const state = await json<State>(ask(next, 'GET /state', visitor))
+  expect(state.me).toMatchObject({ name: 'Ann', score: 1 })
+  await next.end('SIGINT')
+
+  const last = await startDemo(['--port', port])
+  expect(last.greeting).not.toContain('with the scores')
+  expect((await json<State>(ask(last, 'GET /state', visitor))).me).toBeNull()
+  await last.end('SIGINT')
+}, 60_000)
+
+test('a private Redis that is killed can be started again from the page, with all that it confirmed', async () => {
+  const demo = await startDemo()
+  const visitor = newVisitor()
+  expect((await ask(demo, 'POST /redis', visitor)).status).toBe(409)
+  expect((await ask(demo, 'POST /clicks', visitor)).status).toBe(201)
+  process.kill(Number(/kill -9 (\d+) +kills Redis/.exec(demo.greeting)?.[1]), 'SIGKILL')
+  await until('the page offers to start it', async () => {
+    const { canRestart } = (await (await fetch(`${demo.url}/health`)).json()) as { canRestart: boolean }
+    return canRestart
+  })
+  expect((await ask(demo, 'POST /redis', visitor)).status).toBe(200)
+  await until('Redis is back', async () => (await health(demo.url)) === 'ok')
+  expect((await json<State>(ask(demo, 'GET /state', visitor))).me?.score).toBe(1)
+  await demo.end('SIGINT')
+}, 60_000)
+
+test.each([1, 2])('%i times Ctrl-C ends the demo, its private Redis and its data', async (times) => {
   const demo = await startDemo()
   const redisPid = Number(/kill -STOP (\d+)/.exec(demo.greeting)?.[1])
   expect(isRunning(redisPid)).toBe(true)
   const events = await listen(demo, newVisitor())
-  expect(await demo.end('SIGINT')).toBe(0)
-  expect(isRunning(redisPid)).toBe(false)
+  const folder = await dataOf(/redis:\/\/[\d.:]+/.exec(demo.greeting)?.[0] as string)
+  expect(existsSync(folder)).toBe(true)
+  const ended = demo.end('SIGINT')
+  if (times === 2) void demo.end('SIGINT')
+  // Two signals may come as one.
+  expect([0, times - 1]).toContain(await ended)
+  await until('its Redis is gone', () => !isRunning(redisPid))
+  expect(existsSync(folder)).toBe(false)
   events.close()
 })
+
+/** The folder in which a Redis keeps its data. */
+async function dataOf(url: string): Promise<string> {
+  const raw = new Redis(url)
+  const [, folder] = (await raw.config('GET', 'dir')) as [string, string]
+  raw.disconnect()
+  return folder
+}
 
 /** The visitor's public id, from the position in its own channel. */
 function memberOf(eventId: string): string {

@@ -21,7 +21,14 @@ export interface RunningDemo {
 export async function startDemo(args: readonly string[] = [], redisUrl = ''): Promise<RunningDemo> {
   const child = spawn(
     process.execPath,
-    ['--import', 'tsx', '--conditions=penknife-source', MAIN, '--port', '0', ...args],
+    [
+      '--import',
+      'tsx',
+      '--conditions=penknife-source',
+      MAIN,
+      ...(args.includes('--port') ? [] : ['--port', '0']),
+      ...args,
+    ],
     { env: { ...process.env, PENKNIFE_REDIS_URL: redisUrl }, stdio: ['ignore', 'pipe', 'pipe'] },
   )
   let output = ''

@@ -103,6 +103,31 @@ test('a client that leaves before the answer aborts the signal over HTTP/2', asy
   expect(served.errors).toEqual([])
 })
 
+test('a connection that breaks ends all its requests over HTTP/2, and gives their slots back', async () => {
+  const finishes: Finish[] = []
+  let arrived = 0
+  const busy = features.limiter({
+    name: 'busy',
+    rules: [{ name: 'calls', algorithm: 'concurrency', limit: 3, lease: '1m' }],
+  })
+  const limit = rateLimitPlugin.setup(busy, { key: () => 'ann' })
+  const hold: Handler = (exchange) => {
+    exchange.onFinish((finish) => finishes.push(finish))
+    arrived++
+    return new Promise(() => {})
+  }
+  const served = await serve(limit, hold)
+  for (let nth = 0; nth < 3; nth++) served.session.request({ ':path': '/' }).on('error', () => {})
+  await until('all arrived', () => arrived === 3)
+  served.session.destroy()
+  await until('all finished', () => finishes.length === 3)
+  expect(finishes.map(({ status, aborted }) => [status, aborted])).toEqual(
+    Array.from({ length: 3 }, () => [499, true]),
+  )
+  await until('no slot is held', async () => (await busy.take('ann', { cost: 0 })).remaining === 3)
+  expect(served.errors).toEqual([])
+})
+
 test('rate limits and notifications work over HTTP/2, without connection headers', async () => {
   const notifier = features.notifier()
   const events = notificationsPlugin.setup(notifier, { channels: ['a'] })

@@ -4,14 +4,14 @@ const rowsByMember = new Map()
 const calm = matchMedia('(prefers-reduced-motion: reduce)')
 
 /** Shows the top rows; rows that changed places move there. */
-export function showBoard(rows, member) {
+export function showBoard(rows, member, nothing) {
   const before = new Map([...rowsByMember].map(([key, row]) => [key, row.getBoundingClientRect().top]))
   const most = rows[0]?.score ?? 1
   const now = rows.map((row) =>
     fill(rowsByMember.get(row.member) ?? create(row.member), row, most, row.member === member),
   )
   for (const key of rowsByMember.keys()) if (!rows.some((row) => row.member === key)) rowsByMember.delete(key)
-  list.replaceChildren(...(now.length > 0 ? now : [empty()]))
+  list.replaceChildren(...(now.length > 0 ? now : [empty(nothing)]))
   if (calm.matches) return
   for (const [key, row] of rowsByMember) {
     const moved = before.has(key) ? before.get(key) - row.getBoundingClientRect().top : 16
@@ -62,9 +62,9 @@ function fill(row, { rank, name, score }, most, mine) {
   return row
 }
 
-function empty() {
+function empty(text = 'Nobody is on the board yet. One click, and you lead it.') {
   const row = document.createElement('li')
   row.className = 'empty'
-  row.textContent = 'Nobody is on the board yet. One click, and you lead it.'
+  row.textContent = text
   return row
 }

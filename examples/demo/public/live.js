@@ -7,7 +7,7 @@ const HEALTH_MS = 2000
 const RESTART_MS = 1500
 const TYPES = ['badge', 'handled', 'board', 'log', 'reset']
 
-export function follow({ onEvent, onState, onOpen }) {
+export function follow({ onEvent, onState, onOpen, onHealth }) {
   let source
   let state = 'connecting'
   let server = true
@@ -44,7 +44,10 @@ export function follow({ onEvent, onState, onOpen }) {
     checking = false
     server = answer !== undefined
     const was = redis
-    if (answer) redis = answer.body.status === 'ok'
+    if (answer?.ok) {
+      redis = answer.body.status !== 'unavailable'
+      onHealth(answer.body)
+    }
     tell()
     if (redis && !was && source.readyState === EventSource.OPEN) onOpen()
   }

@@ -2,9 +2,9 @@ const list = document.getElementById('log')
 const LINES = 14
 let lines = []
 
-export function showLog(entries) {
+export function showLog(entries, nothing) {
   lines = entries
-  list.replaceChildren(...(entries.length > 0 ? entries.map((entry) => item(entry)) : [empty()]))
+  list.replaceChildren(...(entries.length > 0 ? entries.map((entry) => item(entry)) : [empty(nothing)]))
 }
 
 /** A request that just finished. Entries come at least once and from several servers: shown once, in their order. */
@@ -44,9 +44,9 @@ function duration(ms) {
   return ms < 99_950 ? `${(ms / 1000).toFixed(1)} s` : `${Math.round(ms / 60_000)} min`
 }
 
-function empty() {
+function empty(text = 'Requests appear here as they finish.') {
   const line = document.createElement('li')
   line.className = 'empty'
-  line.textContent = 'Requests appear here as they finish.'
+  line.textContent = text
   return line
 }

@@ -19,6 +19,7 @@ const HINTS = {
   reconnecting: 'The server does not answer. The page keeps trying, and then shows what it missed.',
   away: 'Redis does not answer. The limiter’s policy for that is “closed”: no click passes until it is back.',
 }
+const KILLED = 'Redis was killed. What it confirmed is on disk: nothing is lost when it starts again.'
 
 const CLOSED = 'no answer, and policy **closed**'
 
@@ -28,6 +29,9 @@ let standing = { me: null, ahead: null }
 let limitedUntil = 0
 let limitedBy = ''
 let openedAt = 0
+let canRestart = false
+/** Whether the first blade shows a refusal that ends with the wait. */
+let refused = false
 
 // State of the whole page
 
@@ -35,6 +39,7 @@ const live = follow({
   onState(next) {
     state = next
     if (state === 'away') {
+      if (member === '') showNothing()
       open('limiter', CLOSED, true)
       fold('stream', 'board', 'worker', 'notifier')
     } else if (state === 'live') fold('limiter', 'stream', 'board', 'worker', 'notifier')
@@ -44,7 +49,26 @@ const live = follow({
     openedAt = Date.now()
     void load()
   },
+  onHealth(health) {
+    canRestart = health.canRestart
+    drawState()
+  },
   onEvent,
+})
+
+/** A page that opened while Redis is away has nothing to show yet, and says why. */
+function showNothing() {
+  const text = 'Redis does not answer yet. This fills in when it does.'
+  showBoard([], member, text)
+  showLog([], text)
+}
+
+const restart = document.getElementById('restart')
+restart.addEventListener('click', async () => {
+  restart.disabled = true
+  await ask('POST', '/redis')
+  restart.disabled = false
+  live.check()
 })
 
 function drawState() {
@@ -53,8 +77,14 @@ function drawState() {
   const wait = Math.ceil((limitedUntil - performance.now()) / 1000)
   link.dataset.state = state
   setText(link.firstElementChild, LINK[state])
+  const killed = state === 'away' && canRestart
   hint.toggleAttribute('data-alarm', state === 'away' || state === 'reconnecting')
-  setText(hint, state === 'live' && wait > 0 ? limitHint() : HINTS[state])
+  setText(hint.firstElementChild, state === 'live' && wait > 0 ? limitHint() : killed ? KILLED : HINTS[state])
+  restart.hidden = !killed
+  if (refused && state === 'live' && wait <= 0) {
+    refused = false
+    fold('limiter')
+  }
   if (state === 'away') showHandle('Away', 'waiting for Redis', true)
   else if (state !== 'live') showHandle('Wait', 'no connection', true)
   else if (wait > 0) showHandle(String(wait), wait === 1 ? 'second to wait' : 'seconds to wait', true)
@@ -94,6 +124,7 @@ const notified = new Map()
 
 onClick(async () => {
   const answer = await ask('POST', '/clicks', { name: me.name })
+  refused = false
   if (!answer) return live.check()
   readQuota(answer.headers)
   if (answer.status === 429) return limited(answer)
@@ -120,6 +151,7 @@ function limited({ headers, body }) {
   limitedUntil = performance.now() + seconds * 1000
   limitedBy = body['violated-policies']?.at(-1) ?? ''
   current = undefined
+  refused = true
   open(
     'limiter',
     `**429** by **${body['violated-policies']?.join(', ')}**, Retry-After: **${seconds}**`,

@@ -71,7 +71,7 @@ function draw() {
     const tokens = level(rule)
     const [left, more] = text.children
     setText(left, `${rule.name}: ${whole(rule)} of ${rule.limit} left`)
-    setText(more, tokens >= rule.limit ? 'rested' : `+1 every ${Math.round(rule.every * 10) / 10} s`)
+    setText(more, tokens >= rule.limit ? 'full' : `+1 every ${Math.round(rule.every * 10) / 10} s`)
     const perPip = rule.limit / pips.childElementCount
     ;[...pips.children].forEach((pip, nth) => {
       pip.style.setProperty('--fill', String(Math.max(0, Math.min(1, tokens / perPip - nth))))

@@ -3,6 +3,8 @@
 const shelf = document.getElementById('tools')
 const toasts = document.getElementById('toasts')
 const TOAST_MS = 6000
+/** There one message covers half of the page. */
+const narrow = matchMedia('(max-width: 720px)')
 const SVG = 'http://www.w3.org/2000/svg'
 
 const TOOLS = [
@@ -65,7 +67,7 @@ function showToast({ tool }, late) {
     words(known.title, late ? `earned while you were away: ${known.how}` : `for ${known.how}`),
   )
   toasts.append(toast)
-  while (toasts.childElementCount > 3) toasts.firstElementChild.remove()
+  while (toasts.childElementCount > (narrow.matches ? 1 : 3)) toasts.firstElementChild.remove()
   let timer = setTimeout(() => toast.remove(), TOAST_MS)
   toast.addEventListener('pointerenter', () => clearTimeout(timer))
   toast.addEventListener('pointerleave', () => (timer = setTimeout(() => toast.remove(), 1500)))

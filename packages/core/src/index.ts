@@ -1,3 +1,4 @@
+export { isPromiseLike, reportFault, runSafely } from './callbacks.ts'
 export { type Duration, durationMs } from './duration.ts'
 export {
   ERROR_CODES,

@@ -1,8 +1,9 @@
 import type { ServerResponse } from 'node:http'
 
+import { isPromiseLike, reportFault } from '@penknife/core'
+
 import type { Exchange, HeaderValue } from './exchange/exchange.ts'
 import { isGone } from './exchange/ending.ts'
-import { hasBody } from './exchange/tap.ts'
 import { createWriter, type StreamWriter } from './writer.ts'
 
 /** The answer of a handler that lets the request go on to whatever comes next. */
@@ -30,14 +31,15 @@ export interface StreamReply {
   /** Unsent bytes above which the connection of a client that does not keep up is cut. Default: 1 MB. */
   readonly maxUnsentBytes?: number
   /**
-   * Sends the stream without chunks (HTTP/1.1): the end of the connection is its end. For what goes on until somebody
-   * leaves, it saves CPU time at each write; a client cannot tell an end from a cut. Default: false.
+   * Goes on until one side leaves, as events do: its connection (HTTP/1) ends with it, so that a server that closes does
+   * not wait for it. Default: false.
    */
   readonly endless?: boolean
   /**
    * Called once, after the headers went out; keep the writer and write when there is something to say. It is
    * called even when the client left in between: then `writer.closed` is true and `onClose` calls at once, so
-   * whatever belongs to the stream has one place to be let go.
+   * whatever belongs to the stream has one place to be let go. What it throws, or rejects with, is reported as a process
+   * warning and cuts the connection.
    */
   readonly stream: (writer: StreamWriter) => void
 }
@@ -90,20 +92,30 @@ export function send(exchange: Exchange, reply: Reply | StreamReply): void {
 }
 
 function sendStream(exchange: Exchange, reply: StreamReply, gone: boolean): void {
-  const tooLate = gone || exchange.response.headersSent
-  const bare =
-    reply.endless === true && exchange.request.httpVersionMajor < 2 && hasBody(exchange.method, reply.status)
-  const writer = createWriter(exchange.response, { maxUnsentBytes: reply.maxUnsentBytes, tooLate, bare })
-  if (tooLate) {
-    reply.stream(writer)
-    return gone ? undefined : refuseSecondAnswer(exchange)
-  }
-  writeHead(exchange, reply.status, reply.headers ?? {})
   const response = exchange.response as ServerResponse
-  if (bare) response.removeHeader('Transfer-Encoding')
-  response.flushHeaders()
+  const tooLate = gone || response.headersSent
+  if (!tooLate) {
+    writeHead(exchange, reply.status, reply.headers ?? {})
+    if (reply.endless && exchange.request.httpVersionMajor < 2) response.setHeader('Connection', 'close')
+    response.flushHeaders()
+  }
+  const writer = createWriter(exchange.response, { maxUnsentBytes: reply.maxUnsentBytes, tooLate })
   if (exchange.method === 'HEAD') writer.end()
-  reply.stream(writer)
+  begin(reply, writer)
+  if (tooLate && !gone) refuseSecondAnswer(exchange)
+}
+
+function begin({ stream }: StreamReply, writer: StreamWriter): void {
+  const failed = (error: unknown): void => {
+    writer.destroy()
+    reportFault("penknife: a reply's stream failed", error)
+  }
+  try {
+    const result: unknown = stream(writer)
+    if (isPromiseLike(result)) result.then(undefined, failed)
+  } catch (error) {
+    failed(error)
+  }
 }
 
 function writeHead(exchange: Exchange, status: number, headers: Readonly<Record<string, HeaderValue>>): void {

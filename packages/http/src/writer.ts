@@ -1,8 +1,11 @@
 import { ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 
+import { runSafely } from '@penknife/core'
+
 import type { NativeResponse } from './exchange/exchange.ts'
-import { isGone, isSettled } from './exchange/ending.ts'
+import { cutOff, endingOf, isGone } from './exchange/ending.ts'
+import { type Part, type Piece, pieceOf } from './piece.ts'
 
 /**
  * Writes a response bit by bit; all that is written in one turn of the event loop goes out in one write, or in one for
@@ -27,21 +30,17 @@ export interface StreamWriter {
   destroy(): void
 }
 
-type Chunk = string | Uint8Array
-
 const DEFAULT_MAX_UNSENT_BYTES = 1_048_576
 /** Goes out before the turn ends, so that what waits for a client is what it did not take. */
 export const MOST_QUEUED_BYTES = 32_768
 
-const EMPTY: Chunk[] = []
+const EMPTY: Part[] = []
 
 export interface WriterOptions {
   /** Default: 1 MB. */
   readonly maxUnsentBytes?: number | undefined
   /** Nothing can be written any more: closed from the start. */
   readonly tooLate?: boolean
-  /** On the wire the body is just its bytes up to the end of the connection: HTTP/1, no chunks, no length. */
-  readonly bare?: boolean
 }
 
 /** A writer over a response whose headers are set. */
@@ -62,8 +61,7 @@ export class ResponseWriter implements StreamWriter {
   readonly #native: NativeResponse
   readonly #maxUnsentBytes: number
   readonly #maxQueuedBytes: number
-  readonly #bare: boolean
-  #queue: Chunk[] = EMPTY
+  #queue: Part[] = EMPTY
   #queued = 0
   #closed: boolean
   #full = false
@@ -74,10 +72,9 @@ export class ResponseWriter implements StreamWriter {
     this.#native = native
     this.#maxUnsentBytes = options.maxUnsentBytes ?? DEFAULT_MAX_UNSENT_BYTES
     this.#maxQueuedBytes = Math.min(this.#maxUnsentBytes, MOST_QUEUED_BYTES)
-    this.#bare = options.bare ?? false
     this.#closed = options.tooLate ?? isGone(native)
     const response = native as ServerResponse
-    response.once('close', () => this.#close())
+    endingOf(native).onEnd(() => this.#close())
     response.on('drain', () => this.#drained())
     // Writing to a socket the client just reset is no news: 'close' follows.
     response.on('error', ignore)
@@ -97,28 +94,29 @@ export class ResponseWriter implements StreamWriter {
   }
 
   /**
-   * What takes the bytes where the body is just its bytes: the same bytes, since `response.write` would add nothing but
-   * CPU time (a row of its own in `pnpm bench notifier.steady`). A response that waits behind another on its connection has no socket yet.
+   * Takes whole chunks past `response.write`, which would put the same bytes together for each client anew (a row of its
+   * own in `pnpm bench notifier.steady`). Undefined where the response's body is not chunked, somebody wrapped `write`, or
+   * the response waits behind another on its connection and has no socket yet.
    */
   get socket(): Socket | undefined {
     const response = this.#native as ServerResponse
     const { socket } = response
-    return this.#bare && response.write === plainWrite && socket?.writable ? socket : undefined
+    return response.chunkedEncoding && response.write === plainWrite && socket?.writable ? socket : undefined
   }
 
-  write(chunk: Chunk): void {
-    if (this.#closed || chunk.length === 0) return
-    this.#queued += chunk.length
-    if (this.#queue.length > 0) this.#queue.push(chunk)
+  write(part: Part): void {
+    if (this.#closed || part.length === 0) return
+    this.#queued += part.length
+    if (this.#queue.length > 0) this.#queue.push(part)
     else {
-      this.#queue = [chunk]
+      this.#queue = [part]
       schedule(this)
     }
     if (this.#queued > this.#maxQueuedBytes) this.flush()
   }
 
   onClose(listener: () => void): void {
-    if (this.#closed) listener()
+    if (this.#closed) tell(listener)
     else this.#closeListeners.push(listener)
   }
 
@@ -135,10 +133,12 @@ export class ResponseWriter implements StreamWriter {
   }
 
   finished(graceMs: number): Promise<void> {
-    if (isSettled(this.#native)) return Promise.resolve()
     return new Promise((resolve) => {
-      const timer = setTimeout(() => this.destroy(), graceMs)
-      ;(this.#native as ServerResponse).once('close', () => {
+      const timer = setTimeout(() => {
+        this.destroy()
+        resolve()
+      }, graceMs)
+      endingOf(this.#native).onEnd(() => {
         clearTimeout(timer)
         resolve()
       })
@@ -146,29 +146,29 @@ export class ResponseWriter implements StreamWriter {
   }
 
   destroy(): void {
-    if ('stream' in this.#native) this.#native.stream.destroy()
-    else this.#native.destroy()
+    cutOff(this.#native)
     this.#close()
   }
 
   /** Sends what is queued. */
   flush(): void {
     if (this.#queue.length === 0) return
-    const bytes = encode(this.#queue)
+    const piece = shared(this.#queue)
     this.#drop()
-    if (this.send(bytes)) this.#drained()
+    if (this.send(piece)) this.#drained()
   }
 
-  /** Sends bytes past the queue; whether there is room for more. */
-  send(bytes: Uint8Array): boolean {
-    // 'close' follows; a write would be an error, which frameworks report.
-    if (!this.#bare && isGone(this.#native)) return true
+  /** Sends a piece past the queue; whether there is room for more. */
+  send({ bytes, chunk }: Piece): boolean {
+    const { socket } = this
+    // The end follows; a write would be an error, which frameworks report.
+    if (!socket && isGone(this.#native)) return true
     const response = this.#native as ServerResponse
     if (response.writableLength > this.#maxUnsentBytes) {
       this.destroy()
       return true
     }
-    const room = (this.socket ?? response).write(bytes)
+    const room = socket ? socket.write(chunk) : response.write(bytes)
     if (!room) this.filled()
     return room
   }
@@ -191,7 +191,7 @@ export class ResponseWriter implements StreamWriter {
     if (this.#drainListeners.length === 0) return
     const told = this.#drainListeners
     this.#drainListeners = []
-    for (const listener of told) listener()
+    for (const listener of told) tell(listener)
   }
 
   #close(): void {
@@ -201,11 +201,16 @@ export class ResponseWriter implements StreamWriter {
     const told = this.#closeListeners
     this.#closeListeners = []
     this.#drainListeners = []
-    for (const listener of told) listener()
+    for (const listener of told) tell(listener)
   }
 }
 
 function ignore(): void {}
+
+/** A listener that fails must not take the process along. */
+function tell(listener: () => unknown): void {
+  runSafely('penknife: a listener of a stream failed', listener)
+}
 
 let due: { flush(): void }[] = []
 
@@ -218,28 +223,23 @@ function flushAll(): void {
   const writers = due
   due = []
   for (const writer of writers) writer.flush()
-  encoded = NOTHING
+  last = NOTHING
 }
 
-interface Encoded {
-  readonly queue: readonly Chunk[]
-  readonly bytes: Uint8Array
+interface Shared {
+  readonly queue: readonly Part[]
+  readonly piece: Piece
 }
 
-const NOTHING: Encoded = { queue: EMPTY, bytes: new Uint8Array() }
+const NOTHING: Shared = { queue: EMPTY, piece: { bytes: new Uint8Array(), chunk: new Uint8Array() } }
 /** By the writer before: those that queued the same share its bytes. */
-let encoded = NOTHING
+let last = NOTHING
 
-function encode(queue: readonly Chunk[]): Uint8Array {
-  if (!isSame(queue, encoded.queue)) encoded = { queue, bytes: join(queue) }
-  return encoded.bytes
+function shared(queue: readonly Part[]): Piece {
+  if (!isSame(queue, last.queue)) last = { queue, piece: pieceOf(queue) }
+  return last.piece
 }
 
-function isSame(a: readonly Chunk[], b: readonly Chunk[]): boolean {
-  return a.length === b.length && a.every((chunk, at) => chunk === b[at])
-}
-
-export function join(queue: readonly Chunk[]): Uint8Array {
-  if (queue.every((chunk) => typeof chunk === 'string')) return Buffer.from(queue.join(''))
-  return Buffer.concat(queue.map((chunk) => (typeof chunk === 'string' ? Buffer.from(chunk) : chunk)))
+function isSame(a: readonly Part[], b: readonly Part[]): boolean {
+  return a.length === b.length && a.every((part, at) => part === b[at])
 }

@@ -5080,7 +5080,7 @@ return replies`,
  */
 export const streamAdd: Script<[of: readonly string[], limits: Arg], [payload: Arg, trace: Arg, due: Arg], string | null> = {
   name: 'stream/add',
-  sha: '49bf487eb190ccb582439f02cfe3b00e5ac17020',
+  sha: '4590b5166cf9a038fec14800c5f85c4636c46116',
   batch: 64,
   sharedKeys: true,
   shared: ["limits"],
@@ -5182,7 +5182,10 @@ local function append(stream, payload, trace, due, limits_text)
   local length = lengths[stream]
   local first = not length
   if first then
-    length = redis.call('XLEN', stream)
+    length = redis.pcall('XLEN', stream)
+    if type(length) == 'table' then
+      return length
+    end
   end
   if limits.backlog > 0 and length >= limits.backlog and backlog_of(stream, length) >= limits.backlog then
     return false
@@ -5266,7 +5269,7 @@ return replies`,
  */
 export const streamAddOnce: Script<[limits: Arg], [stream: string, once: string, payload: Arg, trace: Arg, due: Arg, window: Arg], string | null> = {
   name: 'stream/add_once',
-  sha: 'c3621ac656079211f0987c901aaccc0bdd47b8e9',
+  sha: '3d389600c53e60e38b01a56a17269fa7cb74a5fd',
   batch: 64,
   sharedKeys: false,
   shared: ["limits"],
@@ -5368,7 +5371,10 @@ local function append(stream, payload, trace, due, limits_text)
   local length = lengths[stream]
   local first = not length
   if first then
-    length = redis.call('XLEN', stream)
+    length = redis.pcall('XLEN', stream)
+    if type(length) == 'table' then
+      return length
+    end
   end
   if limits.backlog > 0 and length >= limits.backlog and backlog_of(stream, length) >= limits.backlog then
     return false
@@ -5404,13 +5410,16 @@ local items = #KEYS / 2
 if items == 1 then
 local stream, once, payload, trace, due, window = KEYS[1], KEYS[2], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
 do
-  local id = redis.call('GET', once)
+  local id = redis.pcall('GET', once)
+  if type(id) == 'table' then
+    return id
+  end
   if id then
     redis.call('SET', once, id, 'KEEPTTL')
     return '=' .. id
   end
   id = append(stream, payload, trace, due, limits)
-  if id then
+  if type(id) == 'string' then
     local holds = math.max(window, due_at(due) - math.floor(now / 1000))
     redis.call('SET', once, id, 'PX', string.format('%.0f', holds))
   end
@@ -5419,13 +5428,16 @@ end
 return nil
 end
 local function item(stream, once, payload, trace, due, window)
-  local id = redis.call('GET', once)
+  local id = redis.pcall('GET', once)
+  if type(id) == 'table' then
+    return id
+  end
   if id then
     redis.call('SET', once, id, 'KEEPTTL')
     return '=' .. id
   end
   id = append(stream, payload, trace, due, limits)
-  if id then
+  if type(id) == 'string' then
     local holds = math.max(window, due_at(due) - math.floor(now / 1000))
     redis.call('SET', once, id, 'PX', string.format('%.0f', holds))
   end
@@ -5473,7 +5485,7 @@ return replies`,
  */
 export const streamDrop: Script<[], [stream: string, ready: string, later: string, dead: string, paused: string, group: Arg, quiet: Arg], number | string> = {
   name: 'stream/drop',
-  sha: 'adbdae2eb8b6dda23bbdf45fb7524dbb2d351be8',
+  sha: '9bb145c1a0a4a37dbae77899436c61cf12cc28f3',
   batch: 1,
   sharedKeys: false,
   shared: [],
@@ -5492,6 +5504,12 @@ local function groups(stream)
   end
   return found
 end
+local function typed(key, type)
+  local is = redis.call('TYPE', key).ok
+  if is ~= type and is ~= 'none' then
+    return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
+  end
+end
 local function has(key, group)
   for _, found in ipairs(redis.call('EXISTS', key) == 1 and groups(key) or {}) do
     if found.name == group then
@@ -5504,6 +5522,10 @@ local items = #KEYS / 5
 if items == 1 then
 local stream, ready, later, dead, paused, group, quiet = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], ARGV[1], ARGV[2]
 do
+  local wrong = typed(stream, 'stream') or typed(ready, 'stream')
+  if wrong then
+    return wrong
+  end
   local here = has(stream, group)
   for _, key in ipairs({ stream, ready }) do
     for _, fields in ipairs(has(key, group) and redis.call('XINFO', 'CONSUMERS', key, group) or {}) do
@@ -5525,6 +5547,10 @@ end
 return nil
 end
 local function item(stream, ready, later, dead, paused, group, quiet)
+  local wrong = typed(stream, 'stream') or typed(ready, 'stream')
+  if wrong then
+    return wrong
+  end
   local here = has(stream, group)
   for _, key in ipairs({ stream, ready }) do
     for _, fields in ipairs(has(key, group) and redis.call('XINFO', 'CONSUMERS', key, group) or {}) do
@@ -5584,7 +5610,7 @@ return replies`,
  */
 export const streamLeave: Script<[group: Arg, consumer: Arg, declared: Arg], [stream: string, ready: string, later: string, mark: string], number> = {
   name: 'stream/leave',
-  sha: '60d8d79600479aabafac8549b79407a73e317bd3',
+  sha: 'a53045afc8775d4cdb5692674d142eaac35c9dff',
   batch: 1,
   sharedKeys: false,
   shared: ["group","consumer","declared"],
@@ -5756,7 +5782,7 @@ end
 local function typed(key, type)
   local is = redis.call('TYPE', key).ok
   if is ~= type and is ~= 'none' then
-    error({ err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type })
+    return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
   end
 end
 local group = ARGV[1]
@@ -5767,9 +5793,10 @@ local items = #KEYS / 4
 if items == 1 then
 local stream, ready, later, mark = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 do
-  typed(stream, 'stream')
-  typed(ready, 'stream')
-  typed(later, 'zset')
+  local wrong = typed(stream, 'stream') or typed(ready, 'stream') or typed(later, 'zset')
+  if wrong then
+    return wrong
+  end
   local given = 0
   for _, key in ipairs({ stream, ready }) do
     local ids = {}
@@ -5802,9 +5829,10 @@ end
 return nil
 end
 local function item(stream, ready, later, mark)
-  typed(stream, 'stream')
-  typed(ready, 'stream')
-  typed(later, 'zset')
+  local wrong = typed(stream, 'stream') or typed(ready, 'stream') or typed(later, 'zset')
+  if wrong then
+    return wrong
+  end
   local given = 0
   for _, key in ipairs({ stream, ready }) do
     local ids = {}
@@ -5881,7 +5909,7 @@ return replies`,
  */
 export const streamLook: Script<[group: Arg, consumer: Arg, declared: Arg, lease: Arg, attempts: Arg], [stream: string, ready: string, later: string, dead: string, paused: string, fromStream: Arg, fromReady: Arg], readonly Reply[]> = {
   name: 'stream/look',
-  sha: '3afbf51132f0bd50e135be1feb1424b6c0b239e3',
+  sha: '4afcc0e5f76d9877e986ae86123f049d30a273e0',
   batch: 1,
   sharedKeys: false,
   shared: ["group","consumer","declared","lease","attempts"],
@@ -6053,7 +6081,7 @@ end
 local function typed(key, type)
   local is = redis.call('TYPE', key).ok
   if is ~= type and is ~= 'none' then
-    error({ err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type })
+    return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
   end
 end
 local group = ARGV[1]
@@ -6069,10 +6097,10 @@ local stream, ready, later, dead, paused, from_stream, from_ready = KEYS[1], KEY
 do
   local ms = math.floor(now / 1000)
   local reply = {}
-  typed(stream, 'stream')
-  typed(ready, 'stream')
-  typed(later, 'zset')
-  typed(dead, 'stream')
+  local wrong = typed(stream, 'stream') or typed(ready, 'stream') or typed(later, 'zset') or typed(dead, 'stream')
+  if wrong then
+    return wrong
+  end
   redis.call('XREADGROUP', 'GROUP', group, consumer, 'COUNT', 1, 'STREAMS', ready, END)
   for _, packed in ipairs(redis.call('ZRANGE', later, '-inf', ms, 'BYSCORE', 'LIMIT', 0, STEP)) do
     if not entry.due(ready, dead, group, packed) then
@@ -6117,10 +6145,10 @@ end
 local function item(stream, ready, later, dead, paused, from_stream, from_ready)
   local ms = math.floor(now / 1000)
   local reply = {}
-  typed(stream, 'stream')
-  typed(ready, 'stream')
-  typed(later, 'zset')
-  typed(dead, 'stream')
+  local wrong = typed(stream, 'stream') or typed(ready, 'stream') or typed(later, 'zset') or typed(dead, 'stream')
+  if wrong then
+    return wrong
+  end
   redis.call('XREADGROUP', 'GROUP', group, consumer, 'COUNT', 1, 'STREAMS', ready, END)
   for _, packed in ipairs(redis.call('ZRANGE', later, '-inf', ms, 'BYSCORE', 'LIMIT', 0, STEP)) do
     if not entry.due(ready, dead, group, packed) then
@@ -6197,7 +6225,7 @@ return replies`,
  */
 export const streamOpen: Script<[], [stream: string, ready: string, paused: string, group: Arg, from: Arg], number> = {
   name: 'stream/open',
-  sha: '644c5b4f608fd2d9c28be6135ceef8eeab6e047e',
+  sha: '02934d1a631d09c368a57ba9251d9dd3ed006ee9',
   batch: 16,
   sharedKeys: false,
   shared: [],
@@ -6208,7 +6236,7 @@ export const streamOpen: Script<[], [stream: string, ready: string, paused: stri
 local function typed(key, type)
   local is = redis.call('TYPE', key).ok
   if is ~= type and is ~= 'none' then
-    error({ err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type })
+    return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
   end
 end
 local function make(stream, group, from)
@@ -6221,8 +6249,10 @@ local items = #KEYS / 3
 if items == 1 then
 local stream, ready, paused, group, from = KEYS[1], KEYS[2], KEYS[3], ARGV[1], ARGV[2]
 do
-  typed(stream, 'stream')
-  typed(ready, 'stream')
+  local wrong = typed(stream, 'stream') or typed(ready, 'stream')
+  if wrong then
+    return wrong
+  end
   make(ready, group, '0')
   make(stream, group, from)
   return redis.call('EXISTS', paused)
@@ -6230,8 +6260,10 @@ end
 return nil
 end
 local function item(stream, ready, paused, group, from)
-  typed(stream, 'stream')
-  typed(ready, 'stream')
+  local wrong = typed(stream, 'stream') or typed(ready, 'stream')
+  if wrong then
+    return wrong
+  end
   make(ready, group, '0')
   make(stream, group, from)
   return redis.call('EXISTS', paused)
@@ -6509,7 +6541,7 @@ return replies`,
  */
 export const streamPurge: Script<[], [dead: string, position: Arg], number> = {
   name: 'stream/purge',
-  sha: '2931070bf729f604cfae099ab45af0bf2650b3a9',
+  sha: '7151303562c379b9cfa6e8839603e7cfda48a755',
   batch: 128,
   sharedKeys: false,
   shared: [],
@@ -6521,12 +6553,12 @@ local items = #KEYS / 1
 if items == 1 then
 local dead, position = KEYS[1], ARGV[1]
 do
-  return redis.call('XDEL', dead, position)
+  return redis.pcall('XDEL', dead, position)
 end
 return nil
 end
 local function item(dead, position)
-  return redis.call('XDEL', dead, position)
+  return redis.pcall('XDEL', dead, position)
 end
 local replies, done = {}, 0
 local own = #ARGV > 1 and 1 or 0
@@ -6567,7 +6599,7 @@ return replies`,
  */
 export const streamReap: Script<[], [stream: string, ready: string, group: Arg, silent: Arg], number> = {
   name: 'stream/reap',
-  sha: '3d15b786bfdd32b31b8b56a6bca1c9ee1d78905d',
+  sha: '568c355967f5bd0a002c1b7b8cc072163677f777',
   batch: 1,
   sharedKeys: false,
   shared: [],
@@ -6578,7 +6610,7 @@ export const streamReap: Script<[], [stream: string, ready: string, group: Arg, 
 local function typed(key, type)
   local is = redis.call('TYPE', key).ok
   if is ~= type and is ~= 'none' then
-    error({ err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type })
+    return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
   end
 end
 local MOST = 100
@@ -6586,8 +6618,10 @@ local items = #KEYS / 2
 if items == 1 then
 local stream, ready, group, silent = KEYS[1], KEYS[2], ARGV[1], ARGV[2]
 do
-  typed(stream, 'stream')
-  typed(ready, 'stream')
+  local wrong = typed(stream, 'stream') or typed(ready, 'stream')
+  if wrong then
+    return wrong
+  end
   local gone = 0
   for _, key in ipairs({ stream, ready }) do
     local left = MOST
@@ -6607,8 +6641,10 @@ end
 return nil
 end
 local function item(stream, ready, group, silent)
-  typed(stream, 'stream')
-  typed(ready, 'stream')
+  local wrong = typed(stream, 'stream') or typed(ready, 'stream')
+  if wrong then
+    return wrong
+  end
   local gone = 0
   for _, key in ipairs({ stream, ready }) do
     local left = MOST
@@ -6663,7 +6699,7 @@ return replies`,
  */
 export const streamRenew: Script<[group: Arg, consumer: Arg], [stream: string, ids: Arg], string> = {
   name: 'stream/renew',
-  sha: 'f2881f09b29cf9c4c66125b4ffa986fe2e1d44cf',
+  sha: '7df89fd0551ceff58fea64ada8bd15bbadad82d2',
   batch: 1,
   sharedKeys: false,
   shared: ["group","consumer"],
@@ -6696,12 +6732,22 @@ local function pending(stream, group, ids, consumer)
   end
   return found
 end
+local function typed(key, type)
+  local is = redis.call('TYPE', key).ok
+  if is ~= type and is ~= 'none' then
+    return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
+  end
+end
 local group = ARGV[1]
 local consumer = ARGV[2]
 local items = #KEYS / 1
 if items == 1 then
 local stream, ids = KEYS[1], ARGV[3]
 do
+  local wrong = typed(stream, 'stream')
+  if wrong then
+    return wrong
+  end
   local all, lost = {}, {}
   for id in string.gmatch(ids, '%S+') do
     all[#all + 1] = id
@@ -6724,6 +6770,10 @@ end
 return nil
 end
 local function item(stream, ids)
+  local wrong = typed(stream, 'stream')
+  if wrong then
+    return wrong
+  end
   local all, lost = {}, {}
   for id in string.gmatch(ids, '%S+') do
     all[#all + 1] = id
@@ -6780,7 +6830,7 @@ return replies`,
  */
 export const streamRequeue: Script<[], [dead: string, ready: string, position: Arg], number> = {
   name: 'stream/requeue',
-  sha: '13da2cc46bd0461468d6b29c9ed63052562b78e3',
+  sha: 'f4258229528a6d54981fe2f1bd0ad288c867b8af',
   batch: 64,
   sharedKeys: false,
   shared: [],
@@ -6851,10 +6901,20 @@ function entry.due(ready, dead, group, packed)
   end
   return is ~= nil
 end
+local function typed(key, type)
+  local is = redis.call('TYPE', key).ok
+  if is ~= type and is ~= 'none' then
+    return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
+  end
+end
 local items = #KEYS / 2
 if items == 1 then
 local dead, ready, position = KEYS[1], KEYS[2], ARGV[1]
 do
+  local wrong = typed(dead, 'stream') or typed(ready, 'stream')
+  if wrong then
+    return wrong
+  end
   local is = entry.read(dead, position)
   if not is then
     return 0
@@ -6866,6 +6926,10 @@ end
 return nil
 end
 local function item(dead, ready, position)
+  local wrong = typed(dead, 'stream') or typed(ready, 'stream')
+  if wrong then
+    return wrong
+  end
   local is = entry.read(dead, position)
   if not is then
     return 0
@@ -6915,7 +6979,7 @@ return replies`,
  */
 export const streamReset: Script<[], [stream: string, ready: string, later: string, group: Arg, after: Arg, discard: Arg], readonly Reply[]> = {
   name: 'stream/reset',
-  sha: '698be89b7bb84476fa7e601489ef1368933af2cb',
+  sha: 'c21e07d81904e62fc12d27aa5e70a3acf7fdbc8f',
   batch: 1,
   sharedKeys: false,
   shared: [],
@@ -6937,7 +7001,7 @@ end
 local function typed(key, type)
   local is = redis.call('TYPE', key).ok
   if is ~= type and is ~= 'none' then
-    error({ err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type })
+    return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
   end
 end
 local function undelivered(stream, last, lag)
@@ -7006,9 +7070,10 @@ local items = #KEYS / 3
 if items == 1 then
 local stream, ready, later, group, after, discard = KEYS[1], KEYS[2], KEYS[3], ARGV[1], ARGV[2], ARGV[3]
 do
-  typed(stream, 'stream')
-  typed(ready, 'stream')
-  typed(later, 'zset')
+  local wrong = typed(stream, 'stream') or typed(ready, 'stream') or typed(later, 'zset')
+  if wrong then
+    return wrong
+  end
   make(stream, group, '0')
   if discard == '1' then
     redis.call('XGROUP', 'DESTROY', stream, group)
@@ -7039,9 +7104,10 @@ end
 return nil
 end
 local function item(stream, ready, later, group, after, discard)
-  typed(stream, 'stream')
-  typed(ready, 'stream')
-  typed(later, 'zset')
+  local wrong = typed(stream, 'stream') or typed(ready, 'stream') or typed(later, 'zset')
+  if wrong then
+    return wrong
+  end
   make(stream, group, '0')
   if discard == '1' then
     redis.call('XGROUP', 'DESTROY', stream, group)
@@ -7117,7 +7183,7 @@ return replies`,
  */
 export const streamSettle: Script<[group: Arg, consumer: Arg, declared: Arg], [stream: string, ready: string, later: string, dead: string, mark: string, number: Arg, finished: Arg, moves: Arg], string> = {
   name: 'stream/settle',
-  sha: '9f01ca24c121dbca00c540556fae0ced10125bcd',
+  sha: '71c8d3f4cb3accbe3ff46ddecd4ee30ead2054ff',
   batch: 1,
   sharedKeys: false,
   shared: ["group","consumer","declared"],
@@ -7289,7 +7355,7 @@ end
 local function typed(key, type)
   local is = redis.call('TYPE', key).ok
   if is ~= type and is ~= 'none' then
-    error({ err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type })
+    return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
   end
 end
 local group = ARGV[1]
@@ -7301,17 +7367,22 @@ local items = #KEYS / 5
 if items == 1 then
 local stream, ready, later, dead, mark, number, finished, moves = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], ARGV[4], ARGV[5], ARGV[6]
 do
+  local wrong = typed(mark, 'string') or typed(stream, 'stream') or typed(ready, 'stream')
+  if wrong then
+    return wrong
+  end
   local last, answer = string.match(redis.call('GET', mark) or '', '^(%d+) (.*)$')
   if last == number then
     return answer
   end
   local lost = {}
-  typed(stream, 'stream')
-  typed(ready, 'stream')
   moves = cjson.decode(moves)
   local places = { later = later, at = later, ready = ready, dead = dead }
   for _, move in ipairs(moves) do
-    typed(places[move[3]], TYPES[move[3]])
+    wrong = wrong or typed(places[move[3]], TYPES[move[3]])
+  end
+  if wrong then
+    return wrong
   end
   local function held(key, ids, prefix)
     local mine, found = {}, pending(key, group, ids, consumer)
@@ -7369,17 +7440,22 @@ end
 return nil
 end
 local function item(stream, ready, later, dead, mark, number, finished, moves)
+  local wrong = typed(mark, 'string') or typed(stream, 'stream') or typed(ready, 'stream')
+  if wrong then
+    return wrong
+  end
   local last, answer = string.match(redis.call('GET', mark) or '', '^(%d+) (.*)$')
   if last == number then
     return answer
   end
   local lost = {}
-  typed(stream, 'stream')
-  typed(ready, 'stream')
   moves = cjson.decode(moves)
   local places = { later = later, at = later, ready = ready, dead = dead }
   for _, move in ipairs(moves) do
-    typed(places[move[3]], TYPES[move[3]])
+    wrong = wrong or typed(places[move[3]], TYPES[move[3]])
+  end
+  if wrong then
+    return wrong
   end
   local function held(key, ids, prefix)
     local mine, found = {}, pending(key, group, ids, consumer)
@@ -7704,7 +7780,7 @@ return replies`,
  */
 export const streamSweep: Script<[declared: Arg], [stream: string, first: Arg], string | null> = {
   name: 'stream/sweep',
-  sha: '406b543205ac77322b764ed9f25a831c34bf612a',
+  sha: '2eef5e54b01aa860ea25116ff233836dc4ec8d7b',
   batch: 1,
   sharedKeys: false,
   shared: ["declared"],
@@ -7808,12 +7884,22 @@ local function release(stream, group, declared, ids)
     redis.call('XDEL', stream, unpack(left))
   end
 end
+local function typed(key, type)
+  local is = redis.call('TYPE', key).ok
+  if is ~= type and is ~= 'none' then
+    return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
+  end
+end
 local declared = ARGV[1]
 local STEP = 16
 local items = #KEYS / 1
 if items == 1 then
 local stream, first = KEYS[1], ARGV[2]
 do
+  local wrong = typed(stream, 'stream')
+  if wrong then
+    return wrong
+  end
   local found = redis.call('XRANGE', stream, first, '+', 'COUNT', STEP)
   local ids = {}
   for at, entry in ipairs(found) do
@@ -7841,6 +7927,10 @@ end
 return nil
 end
 local function item(stream, first)
+  local wrong = typed(stream, 'stream')
+  if wrong then
+    return wrong
+  end
   local found = redis.call('XRANGE', stream, first, '+', 'COUNT', STEP)
   local ids = {}
   for at, entry in ipairs(found) do

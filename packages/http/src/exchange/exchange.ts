@@ -17,9 +17,15 @@ export type HeaderValue = string | number | readonly string[]
 export interface Exchange {
   /** As the client sent it: 'GET'. */
   readonly method: string
-  /** Path and query as the client sent them, whole even below a mount point. Length: as Node admits it (16 KB). */
+  /**
+   * Path and query as the client sent them, whole even below a mount point; of an absolute target
+   * (`GET http://host/path`) without scheme, user and host. Length: as Node admits it (16 KB).
+   */
   readonly url: string
-  /** The path of `url`, neither decoded nor normalised. */
+  /**
+   * The path of `url`, neither decoded nor normalised. Routers are more generous: Express and @koa/router take `/API/x` for
+   * `/api/x`. So mount what only some paths need, and do not compare paths to price or to guard them.
+   */
   readonly path: string
   readonly query: URLSearchParams
   /**
@@ -67,8 +73,9 @@ export interface Exchange {
    */
   captureBody(limitBytes: number): Promise<CapturedBody>
   /**
-   * Calls the listener once, when the response was handed to the system whole or the client left; later
-   * listeners are called at once. A listener that throws is reported as a process warning.
+   * Calls the listener once, when the exchange ended; later listeners are called at once. It ends when the response was
+   * handed to the system whole, when the client left, or, where the application took the socket over (a WebSocket), when
+   * that closed. A listener that throws or rejects is reported as a process warning.
    */
   onFinish(listener: (finish: Finish) => void): void
   /** Aborted when the client left before it got the whole response. */
@@ -86,7 +93,7 @@ export interface ByteCount {
 
 /** How a request ended. */
 export interface Finish {
-  /** The final status; 499 when the client left before there was an answer. */
+  /** The final status; 499 when the client left before there was an answer, 101 when the socket was taken over. */
   readonly status: number
   /** Bytes of the request's body that arrived. */
   readonly bytesIn: number

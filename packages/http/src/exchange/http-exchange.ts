@@ -1,9 +1,8 @@
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http'
 
-import { PenknifeError } from '@penknife/core'
+import { PenknifeError, runSafely } from '@penknife/core'
 
-import { warn } from '../warn.ts'
-import { arrivedBefore, isSettled, wasAborted } from './ending.ts'
+import { arrivedBefore, endingOf, finalStatus, type Outcome } from './ending.ts'
 import type {
   ByteCount,
   CapturedBody,
@@ -15,6 +14,7 @@ import type {
 } from './exchange.ts'
 import { readRawBody } from './raw-body.ts'
 import { countRequest, tapResponse } from './tap.ts'
+import { pathAndQuery } from './target.ts'
 import type { View } from './view.ts'
 
 /**
@@ -60,7 +60,7 @@ class HttpExchange<Context> implements Exchange {
   }
 
   get url(): string {
-    return this.#view.url(this.#context)
+    return pathAndQuery(this.#view.url(this.#context))
   }
 
   get path(): string {
@@ -164,7 +164,7 @@ class HttpExchange<Context> implements Exchange {
   get signal(): AbortSignal {
     if (this.#abort) return this.#abort.signal
     this.#abort = new AbortController()
-    if (isSettled(this.response) && wasAborted(this.response)) this.#abort.abort()
+    if (endingOf(this.response).outcome === 'aborted') this.#abort.abort()
     else this.#watch()
     return this.#abort.signal
   }
@@ -172,17 +172,14 @@ class HttpExchange<Context> implements Exchange {
   #watch(): void {
     if (this.#watching) return
     this.#watching = true
-    const end = (): void => this.#end()
-    if (isSettled(this.response)) queueMicrotask(end)
-    else this.#out.once('finish', end).once('close', end)
+    endingOf(this.response).onEnd((outcome) => this.#end(outcome))
   }
 
-  #end(): void {
-    if (this.#finish) return
+  #end(outcome: Outcome): void {
     const { response } = this
-    const aborted = wasAborted(response)
+    const aborted = outcome === 'aborted'
     this.#finish = {
-      status: aborted && !response.headersSent ? 499 : response.statusCode,
+      status: finalStatus(response, outcome),
       bytesIn: Math.max(this.#bytes?.in ?? 0, arrivedBefore(this.request)),
       bytesOut: this.#bytes?.out ?? 0,
       durationMs: performance.now() - this.#startedAt,
@@ -190,15 +187,12 @@ class HttpExchange<Context> implements Exchange {
       error: this.#out.errored ?? this.request.errored ?? undefined,
     }
     if (aborted) this.#abort?.abort()
-    for (const listener of this.#listeners ?? []) call(listener, this.#finish)
+    const told = this.#listeners ?? []
     this.#listeners = undefined
+    for (const listener of told) call(listener, this.#finish)
   }
 }
 
-function call(listener: (finish: Finish) => void, finish: Finish): void {
-  try {
-    listener(finish)
-  } catch (error) {
-    warn('PENKNIFE_FINISH_LISTENER', 'a listener given to onFinish failed', error)
-  }
+function call(listener: (finish: Finish) => unknown, finish: Finish): void {
+  runSafely('penknife: a listener given to onFinish failed', () => listener(finish))
 }

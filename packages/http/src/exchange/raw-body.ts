@@ -41,6 +41,8 @@ function fromParser(kept: unknown): Uint8Array {
 function read(request: IncomingMessage, limitBytes: number): Promise<Uint8Array> {
   if (isEmpty(request)) return Promise.resolve(EMPTY)
   if (Number(request.headers['content-length'] ?? 0) > limitBytes) return Promise.reject(tooLarge(limitBytes))
+  // It would tell nothing more.
+  if (request.destroyed) return Promise.reject(clientLeft())
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = []
     let size = 0
@@ -55,8 +57,7 @@ function read(request: IncomingMessage, limitBytes: number): Promise<Uint8Array>
       if (allArrived(request)) settle(resolve)
     }
     const onEnd = (): void => settle(resolve)
-    const onClose = (): void =>
-      settle(() => reject(new HttpError(400, 'The client left before its request was whole')))
+    const onClose = (): void => settle(() => reject(clientLeft()))
 
     function settle(done: (body: Uint8Array) => void): void {
       request.off('readable', onReadable).off('end', onEnd).off('close', onClose).off('error', onClose)
@@ -82,6 +83,10 @@ function allArrived(request: NativeRequest): boolean {
 
 function isHttp2(request: NativeRequest): request is Http2ServerRequest {
   return request.httpVersionMajor === 2
+}
+
+function clientLeft(): HttpError {
+  return new HttpError(400, 'The client left before its request was whole')
 }
 
 function tooLarge(limitBytes: number): HttpError {

@@ -3,7 +3,7 @@ import type { RateLimiter } from '@penknife/core'
 import { PASS } from '../answer.ts'
 import { decides, isYes } from '../ask.ts'
 import { checkReply } from '../check-reply.ts'
-import { hasLeft } from '../has-left.ts'
+import { isGone } from '../exchange/ending.ts'
 import { definePlugin, type Handler, type Plugin } from '../plugin.ts'
 import { reportOnce } from '../warn.ts'
 import { noteCharge } from './counted.ts'
@@ -45,7 +45,7 @@ export const rateLimitPlugin: Plugin<[limiter: RateLimiter, options?: RateLimitO
     const handler: Handler = async (exchange) => {
       const ip = needsAddress || !options.key ? exchange.ip : undefined
       if (needsAddress) {
-        if (ip === undefined && hasLeft(exchange)) return TO_NOBODY
+        if (ip === undefined && isGone(exchange.response)) return TO_NOBODY
         if (denied && isListed(denied, ip)) return FORBIDDEN
         if (allowed && isListed(allowed, ip)) return PASS
       }

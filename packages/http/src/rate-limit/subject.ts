@@ -1,7 +1,7 @@
 import { hashSubject, invalid, isSubject, type Subject } from '@penknife/core'
 
 import type { Exchange } from '../exchange/exchange.ts'
-import { hasLeft } from '../has-left.ts'
+import { isGone } from '../exchange/ending.ts'
 import { warnOnce } from '../warn.ts'
 import { proxyWarnings } from './forwarded.ts'
 import { ipKey } from './ip.ts'
@@ -39,7 +39,7 @@ export function subjectFinder({ key, ipv6Prefix }: RateLimitOptions): FindSubjec
 function subjectOf(exchange: Exchange, key: unknown, fix: string): Subject | undefined {
   const missing = missingIn(key)
   if (!missing) return safe(key as Subject)
-  if (hasLeft(exchange)) return undefined
+  if (isGone(exchange.response)) return undefined
   throw invalid(missing.name, missing.value, fix)
 }
 

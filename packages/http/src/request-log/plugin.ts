@@ -3,7 +3,7 @@ import { invalid } from '@penknife/core'
 import { PASS } from '../answer.ts'
 import { decides } from '../ask.ts'
 import type { Exchange } from '../exchange/exchange.ts'
-import { hasLeft } from '../has-left.ts'
+import { isGone } from '../exchange/ending.ts'
 import { definePlugin, type Handler, type Plugin } from '../plugin.ts'
 import { reportOnce } from '../warn.ts'
 import { type RequestEntry, toEntry } from './entry.ts'
@@ -55,7 +55,7 @@ export const requestLogPlugin: Plugin<[stream: RequestStream, options?: RequestL
     const handler: Handler = (exchange) => {
       const skipped = skips(exchange)
       if (skipped === true) return PASS
-      if (hasLeft(exchange) && !admitReset()) {
+      if (isGone(exchange.response) && !admitReset()) {
         sink.drop(TOO_MANY_RESETS)
         return PASS
       }

@@ -1,4 +1,5 @@
 import { type ClientRequest, type IncomingHttpHeaders, type IncomingMessage, request } from 'node:http'
+import { connect, type Socket } from 'node:net'
 
 export interface CallOptions {
   readonly method?: string
@@ -44,4 +45,34 @@ export function nextChunk(response: IncomingMessage): Promise<string> {
     response.once('error', reject)
     response.once('end', () => reject(new Error('the response ended')))
   })
+}
+
+/** A connection of one's own, for what no HTTP client does: half requests, several at once, a reset. */
+export interface RawConnection {
+  readonly socket: Socket
+  /** What came so far, as latin1. */
+  readonly text: string
+  /** Resolves when the connection closed. */
+  readonly closed: Promise<void>
+}
+
+/** Connects and sends text as it is; `httpGet` makes some. */
+export function raw(url: string, text: string): RawConnection {
+  const socket = connect(Number(new URL(url).port), '127.0.0.1')
+  let received = ''
+  socket.setEncoding('latin1').on('data', (chunk: string) => (received += chunk))
+  socket.on('error', () => {})
+  socket.write(text, 'latin1')
+  return {
+    socket,
+    get text() {
+      return received
+    },
+    closed: new Promise((resolve) => socket.once('close', () => resolve())),
+  }
+}
+
+/** A GET request as text. */
+export function httpGet(target: string, version = '1.1', headers = ''): string {
+  return `GET ${target} HTTP/${version}\r\nHost: x\r\n${headers}\r\n`
 }

@@ -4,7 +4,17 @@ import { replyCases } from './replies.ts'
 import { requestCases } from './requests.ts'
 import { streamCases } from './streams.ts'
 
-export { begin, call, type Called, type CallOptions, nextChunk, open } from './client.ts'
+export {
+  begin,
+  call,
+  type Called,
+  type CallOptions,
+  httpGet,
+  nextChunk,
+  open,
+  raw,
+  type RawConnection,
+} from './client.ts'
 export type { AdapterUnderTest, ContractCase, RunningServer, StartOptions } from './contract.ts'
 
 /**

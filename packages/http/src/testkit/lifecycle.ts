@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
+import type { ServerResponse } from 'node:http'
 
 import { PASS } from '../answer.ts'
 import type { CapturedBody, Exchange, Finish } from '../exchange/exchange.ts'
+import type { HttpError } from '../http-error.ts'
 import type { Handler } from '../plugin.ts'
-import { begin, call, open } from './client.ts'
+import { begin, call, httpGet, open, raw } from './client.ts'
 import { claim, type ContractCase, later, type Later, serve } from './contract.ts'
 
 function watching(finishes: Finish[], done: Later<Finish>): Handler {
@@ -133,6 +135,114 @@ export const lifecycleCases: readonly ContractCase[] = [
       })
     },
   ),
+  claim('requests that wait behind another on their connection end when the client leaves', (adapter) => {
+    const exchanges: Exchange[] = []
+    const finishes: Finish[] = []
+    const arrived = later()
+    const done = later()
+    const hold: Handler = (exchange) => {
+      exchange.onFinish((finish) => finishes.push(finish) === 3 && done.resolve())
+      assert.equal(exchange.signal.aborted, false)
+      if (exchanges.push(exchange) === 3) arrived.resolve()
+      // The second is answered, though nothing of that can leave before the first is.
+      return exchange.path === '/2' ? { status: 200, body: 'to nobody' } : new Promise(() => {})
+    }
+    return serve(adapter, [hold], async ({ url, errors }) => {
+      const client = raw(url, httpGet('/1') + httpGet('/2') + httpGet('/3'))
+      await arrived.promise
+      client.socket.destroy()
+      await done.promise
+      for (const { status, aborted } of finishes) assert.deepEqual([status, aborted], [499, true])
+      for (const { signal } of exchanges) assert.equal(signal.aborted, true)
+      assert.deepEqual(errors, [])
+    })
+  }),
+  claim('requests that wait behind another finish each in its turn', (adapter) => {
+    const finishes: string[] = []
+    const first = later()
+    const done = later()
+    const answer: Handler = async (exchange) => {
+      exchange.onFinish(({ status, aborted }) => {
+        if (finishes.push(`${exchange.path} ${status} ${aborted}`) === 3) done.resolve()
+      })
+      if (exchange.path === '/1') await first.promise
+      else first.resolve()
+      return { status: 200, body: exchange.path }
+    }
+    return serve(adapter, [answer], async ({ url }) => {
+      const client = raw(url, httpGet('/1') + httpGet('/2') + httpGet('/3'))
+      await done.promise
+      client.socket.destroy()
+      assert.deepEqual(finishes, ['/1 200 false', '/2 200 false', '/3 200 false'])
+    })
+  }),
+  claim(
+    'a request whose socket the application took over ends with the socket, and was not aborted',
+    (adapter) => {
+      const done = later<Finish>()
+      const signals: AbortSignal[] = []
+      const tunnel: Handler = (exchange) => {
+        exchange.onFinish(done.resolve)
+        signals.push(exchange.signal)
+        const { socket } = exchange.request
+        ;(exchange.response as ServerResponse).detachSocket(socket)
+        socket.end('HTTP/1.1 101 Switching Protocols\r\n\r\nover to you')
+        return new Promise(() => {})
+      }
+      return serve(adapter, [tunnel], async ({ url, errors }) => {
+        const client = raw(url, httpGet('/'))
+        await client.closed
+        const { status, aborted } = await done.promise
+        assert.match(client.text, /over to you/)
+        assert.deepEqual([status, aborted, signals[0]?.aborted, errors], [101, false, false, []])
+      })
+    },
+  ),
+  claim(
+    'a body that is asked for when its client left is an error of the request, and not waited for',
+    (adapter) => {
+      const arrived = later()
+      const refused = later<unknown>()
+      const late: Handler = async (exchange) => {
+        const aborted = once(exchange.signal, 'abort')
+        arrived.resolve()
+        await aborted
+        await exchange.rawBody(100).catch(refused.resolve)
+        return { status: 200 }
+      }
+      return serve(adapter, [late], async ({ url }) => {
+        const client = raw(url, 'POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nhalf')
+        await arrived.promise
+        client.socket.destroy()
+        assert.equal(((await refused.promise) as HttpError).status, 400)
+      })
+    },
+  ),
+  claim('an onFinish listener that fails, at once or later, is reported and goes no further', (adapter) => {
+    const warnings: string[] = []
+    const warned = ({ message }: Error): unknown => warnings.push(message)
+    const done = later()
+    const watch: Handler = (exchange) => {
+      exchange.onFinish(() => {
+        throw new Error('at once')
+      })
+      const rejects: () => unknown = () => Promise.reject(new Error('later'))
+      exchange.onFinish(rejects)
+      exchange.onFinish(() => setImmediate(done.resolve))
+      return PASS
+    }
+    return serve(adapter, [watch], async ({ url, errors }) => {
+      process.on('warning', warned)
+      try {
+        assert.equal((await call(`${url}/items/7`)).status, 200)
+        await done.promise
+        assert.deepEqual([warnings.length, errors], [2, []])
+        assert.match(warnings.join(' '), /at once.* later/s)
+      } finally {
+        process.off('warning', warned)
+      }
+    })
+  }),
   claim('a captured body is what the client got', (adapter) => {
     const captured = later<CapturedBody>()
     const capture: Handler = (exchange) => {

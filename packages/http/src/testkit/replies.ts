@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 
-import { PASS } from '../answer.ts'
+import { PASS, type Reply } from '../answer.ts'
 import { HttpError } from '../http-error.ts'
 import type { Handler } from '../plugin.ts'
 import { call } from './client.ts'
@@ -80,6 +80,25 @@ export const replyCases: readonly ContractCase[] = [
         const { headers } = await call(`${url}${path}`)
         assert.deepEqual([headers['x-mark'], headers['x-list']], ['seen', 'GET, GET'])
       }
+    })
+  }),
+  claim('an answer that is none is an error that says what to return', (adapter) => {
+    const answers: Record<string, unknown> = {
+      '/undefined': undefined,
+      '/true': true,
+      '/text': 'slow',
+      '/null': null,
+      '/empty': {},
+      '/status': { status: '429' },
+      '/early': { status: 101 },
+      '/stream': { status: 200, stream: 'x' },
+    }
+    const wrong: Handler = ({ path }) => (path in answers ? (answers[path] as Reply) : PASS)
+    return serve(adapter, [wrong], async ({ url, errors }) => {
+      for (const path of Object.keys(answers)) assert.equal((await call(url + path)).status, 500)
+      assert.equal(errors.length, Object.keys(answers).length)
+      for (const error of errors.slice(0, -1)) assert.match(String(error), /answer with a reply such as/)
+      assert.match(String(errors.at(-1)), /give a function of the writer/)
     })
   }),
   claim("what a handler throws or rejects with reaches the framework's error handling", (adapter) => {

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { PASS } from '../answer.ts'
 import type { Exchange } from '../exchange/exchange.ts'
 import type { Handler } from '../plugin.ts'
-import { call } from './client.ts'
+import { call, httpGet, raw } from './client.ts'
 import { claim, type ContractCase, later, serve } from './contract.ts'
 
 /** Answers with what `look` sees of the exchange. */
@@ -27,6 +27,26 @@ export const requestCases: readonly ContractCase[] = [
         })
       },
     ),
+  ),
+  claim('an absolute target is seen as what it asks for, without scheme, user and host', (adapter) =>
+    serve(adapter, [seen(({ url, path, query }) => [url, path, query.get('q')])], async ({ url }) => {
+      for (const [target, expected] of [
+        [
+          'http://ann:secret@x/api/search?q=http://y/z',
+          ['/api/search?q=http://y/z', '/api/search', 'http://y/z'],
+        ],
+        ['HTTPS://x?q=1', ['/?q=1', '/', '1']],
+        ['http://x', ['/', '/', null]],
+        ['/api/search#part?q=1', ['/api/search', '/api/search', null]],
+        ['//x/api/search', ['//x/api/search', '//x/api/search', null]],
+        ['http://x/api\\search', ['/api/search', '/api/search', null]],
+        ['/API/%61?q=%20', ['/API/%61?q=%20', '/API/%61', ' ']],
+      ] as const) {
+        const client = raw(url, httpGet(target, '1.1', 'Connection: close\r\n'))
+        await client.closed
+        assert.deepEqual(JSON.parse(client.text.slice(client.text.indexOf('{'))), { seen: expected })
+      }
+    }),
   ),
   claim('a header is found by its name in any case', (adapter) =>
     serve(

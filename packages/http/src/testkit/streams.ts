@@ -1,14 +1,13 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { connect } from 'node:net'
 import { setImmediate as turn } from 'node:timers/promises'
 
 import { PASS } from '../answer.ts'
 import type { Exchange } from '../exchange/exchange.ts'
 import type { Handler } from '../plugin.ts'
 import type { StreamWriter } from '../writer.ts'
-import { call, nextChunk, open } from './client.ts'
-import { claim, type ContractCase, later, serve } from './contract.ts'
+import { call, httpGet, nextChunk, open, raw, type RawConnection } from './client.ts'
+import { type AdapterUnderTest, claim, type ContractCase, later, serve } from './contract.ts'
 
 /** Responses that are written bit by bit. */
 export const streamCases: readonly ContractCase[] = [
@@ -34,7 +33,7 @@ export const streamCases: readonly ContractCase[] = [
     })
   }),
   claim(
-    'an endless stream is just its bytes, seen by whoever begins to count them, until its connection ends',
+    'an endless stream comes in chunks, is seen by whoever begins to count it, and ends with its connection',
     (adapter) => {
       const begun = later<StreamWriter>()
       const seen = later<Exchange>()
@@ -44,7 +43,8 @@ export const streamCases: readonly ContractCase[] = [
       }
       return serve(adapter, [answer], async ({ url, errors }) => {
         const response = await open(url)
-        assert.equal(response.headers['transfer-encoding'], undefined)
+        const { connection, 'transfer-encoding': coding } = response.headers
+        assert.deepEqual([coding, connection], ['chunked', 'close'])
         const writer = await begun.promise
         const first = nextChunk(response)
         writer.write('uncounted, ')
@@ -56,11 +56,48 @@ export const streamCases: readonly ContractCase[] = [
         assert.equal(bytes.out, 7)
         writer.end()
         await once(response.resume(), 'close')
-        assert.deepEqual([writer.closed, errors], [true, []])
+        assert.deepEqual([writer.closed, response.complete, errors], [true, true, []])
       })
     },
   ),
-  claim('an endless stream waits its turn behind the response before it on its connection', (adapter) => {
+  claim('a stream that is cut does not look ended to its client', (adapter) => {
+    const begun = later<StreamWriter>()
+    return serve(
+      adapter,
+      [() => ({ status: 200, endless: true, stream: begun.resolve })],
+      async ({ url, errors }) => {
+        const response = await open(url)
+        const writer = await begun.promise
+        const first = nextChunk(response)
+        writer.write('before the cut')
+        await first
+        const broken = once(response, 'error')
+        writer.destroy()
+        await broken
+        assert.deepEqual([response.complete, errors], [false, []])
+      },
+    )
+  }),
+  claim('a client of HTTP/1.0 gets the bytes of a stream without chunks', (adapter) => {
+    const begun = later<StreamWriter>()
+    return serve(
+      adapter,
+      [() => ({ status: 200, endless: true, stream: begun.resolve })],
+      async ({ url }) => {
+        const client = raw(url, httpGet('/', '1.0'))
+        const writer = await begun.promise
+        writer.write('one ')
+        await turn()
+        writer.write('two')
+        writer.end()
+        await client.closed
+        const [head = '', body] = client.text.split('\r\n\r\n')
+        assert.doesNotMatch(head, /transfer-encoding/i)
+        assert.equal(body, 'one two')
+      },
+    )
+  }),
+  claim('a stream waits its turn behind the response before it on its connection', (adapter) => {
     const begun = later<StreamWriter>()
     const released = later()
     const answer: Handler = async ({ path }) => {
@@ -69,24 +106,62 @@ export const streamCases: readonly ContractCase[] = [
       return { status: 200, body: 'first' }
     }
     return serve(adapter, [answer], async ({ url }) => {
-      const socket = connect(Number(new URL(url).port), '127.0.0.1')
-      const get = (path: string): string => `GET ${path} HTTP/1.1\r\nHost: x\r\n\r\n`
-      let text = ''
-      socket.setEncoding('latin1').on('data', (chunk: string) => (text += chunk))
-      socket.write(get('/first') + get('/stream'))
+      const client = raw(url, httpGet('/first') + httpGet('/stream'))
       const writer = await begun.promise
       writer.write('one ')
       await turn()
-      assert.equal(text, '')
+      assert.equal(client.text, '')
       released.resolve()
       writer.write('two ')
       await turn()
       writer.write('three')
       writer.end()
-      await once(socket, 'close')
-      const bodies = text.split('\r\n\r\n')
-      assert.ok(bodies[1]?.startsWith('first'), text)
-      assert.equal(bodies[2], 'one two three')
+      await client.closed
+      const [, , body = ''] = client.text.split(/\r\n\r\n(?=first|4)/)
+      assert.match(client.text, /\r\n\r\nfirst/)
+      assert.equal(unchunked(body), 'one two three')
+    })
+  }),
+  claim('a stream that waits its turn is over when its client leaves', (adapter) =>
+    pipelined(adapter, (client) => void client.socket.end()),
+  ),
+  claim('a stream that waits its turn can be cut', (adapter) =>
+    pipelined(adapter, (_client, [, second]) => second?.destroy()),
+  ),
+  claim("what a stream's functions throw or reject with cuts it, and goes no further", (adapter) => {
+    const broken = new Error('on purpose')
+    const streams: Record<string, (writer: StreamWriter) => unknown> = {
+      '/throws': () => {
+        throw broken
+      },
+      '/rejects': () => Promise.reject(broken),
+      '/listener': (writer) => {
+        const rejects: () => unknown = () => Promise.reject(broken)
+        writer.onClose(rejects)
+        writer.onClose(() => {
+          throw broken
+        })
+        writer.end()
+      },
+    }
+    const answer: Handler = ({ path }) => {
+      const stream = streams[path]
+      return stream ? { status: 200, stream } : PASS
+    }
+    return serve(adapter, [answer], async ({ url, errors }) => {
+      const warnings: Error[] = []
+      const warned = (warning: Error): unknown => warnings.push(warning)
+      process.on('warning', warned)
+      try {
+        for (const path of ['/throws', '/rejects']) await raw(url, httpGet(path)).closed
+        assert.equal((await call(`${url}/listener`)).status, 200)
+        assert.equal((await call(`${url}/items/7`)).status, 200)
+        await turn()
+        assert.deepEqual([warnings.length, errors], [4, []])
+        for (const { message } of warnings) assert.match(message, /on purpose/)
+      } finally {
+        process.off('warning', warned)
+      }
     })
   }),
   claim('a HEAD request gets the headers of a stream, which is over at once', (adapter) => {
@@ -128,8 +203,7 @@ export const streamCases: readonly ContractCase[] = [
       return { status: 200, stream: (writer) => writer.onClose(() => begun.resolve(writer.closed)) }
     }
     return serve(adapter, [late], async ({ url, errors }) => {
-      const socket = connect(Number(new URL(url).port), '127.0.0.1')
-      socket.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n')
+      const { socket } = raw(url, httpGet('/'))
       await arrived.promise
       socket.destroy()
       assert.equal(await begun.promise, true)
@@ -155,10 +229,8 @@ export const streamCases: readonly ContractCase[] = [
         adapter,
         [() => ({ status: 200, maxUnsentBytes: 1_000_000, stream })],
         async ({ url, errors }) => {
-          const socket = connect(Number(new URL(url).port), '127.0.0.1')
+          const { socket } = raw(url, httpGet('/'))
           socket.pause()
-          socket.on('error', () => {})
-          socket.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n')
           const most = await closed.promise
           socket.destroy()
           assert.ok(most > 0 && most < 1_200_000, `${most} bytes were waiting`)
@@ -168,3 +240,35 @@ export const streamCases: readonly ContractCase[] = [
     },
   ),
 ]
+
+/** Three streams on one connection, of which one has its turn, all over after `end`. */
+function pipelined(
+  adapter: AdapterUnderTest,
+  end: (client: RawConnection, writers: readonly StreamWriter[]) => void,
+): Promise<void> {
+  const writers: StreamWriter[] = []
+  const begun = later()
+  const over = later()
+  let closed = 0
+  const stream = (writer: StreamWriter): void => {
+    if (writers.push(writer) === 3) begun.resolve()
+    writer.onClose(() => ++closed === 3 && over.resolve())
+  }
+  return serve(adapter, [() => ({ status: 200, endless: true, stream })], async ({ url, errors }) => {
+    const client = raw(url, httpGet('/').repeat(3))
+    await begun.promise
+    end(client, writers)
+    await over.promise
+    await Promise.all(writers.map((writer) => writer.finished(60_000)))
+    await client.closed
+    assert.deepEqual(errors, [])
+  })
+}
+
+/** The body that HTTP/1.1's chunked coding carries, which must be whole. */
+function unchunked(coded: string): string {
+  const [, size = '', rest = ''] = /^([\da-f]+)\r\n([^]*)$/.exec(coded) ?? []
+  const length = Number.parseInt(size, 16)
+  assert.equal(rest.slice(length, length + 2), '\r\n', coded)
+  return length === 0 ? '' : rest.slice(0, length) + unchunked(rest.slice(length + 2))
+}

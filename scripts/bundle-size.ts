@@ -1,0 +1,41 @@
+/** Fails when an application that imports only the limiter would bundle more than it needs: `pnpm check`. */
+import { fileURLToPath } from 'node:url'
+import { gzipSync } from 'node:zlib'
+
+import { build } from 'esbuild'
+
+/** Bytes, minified, without ioredis. Raise it on purpose, in the commit that needs it. */
+const MOST = 115_000
+
+const { outputFiles, metafile } = await build({
+  stdin: {
+    contents: "export { connect, createRateLimiter } from '@penknife/core'",
+    resolveDir: fileURLToPath(new URL('..', import.meta.url)),
+  },
+  bundle: true,
+  minify: true,
+  write: false,
+  metafile: true,
+  platform: 'node',
+  format: 'esm',
+  external: ['ioredis'],
+  conditions: ['penknife-source'],
+})
+const [output] = outputFiles
+const size = output?.contents.length ?? 0
+console.log(`the limiter alone: ${size} bytes minified, ${gzipSync(output?.contents ?? '').length} gzipped`)
+if (size > MOST) {
+  console.error(
+    `more than ${MOST} bytes: look at what it imports, or raise the bound in scripts/bundle-size.ts`,
+  )
+  process.exitCode = 1
+}
+const strangers = Object.values(metafile.outputs)
+  .flatMap(({ inputs }) => Object.entries(inputs))
+  .filter(
+    ([path, { bytesInOutput }]) => bytesInOutput > 0 && /src\/(stream|leaderboard|notifier)\//.test(path),
+  )
+for (const [path] of strangers) {
+  console.error(`${path} is in the bundle of the limiter`)
+  process.exitCode = 1
+}
