@@ -16,16 +16,16 @@ import type { StandardSchema } from '../standard-schema.ts'
 import { cut, errorText } from '../text.ts'
 import { type Arrival, type Handed, type Held, toHeld } from './delivery.ts'
 import { createHandling } from './handling.ts'
+import { createHandout, LONGEST_WAIT_MS } from './handout.ts'
 import { createIntake } from './intake.ts'
 import { createLane, type Outcome } from './lane.ts'
 import { abort, createLeases } from './leases.ts'
 import { createLooker, type Looked } from './look.ts'
 import { isNeverRetry } from './never-retry.ts'
 import { createPace } from './pace.ts'
-import { createQueue } from './queue.ts'
 import type { Scope } from './scope.ts'
 import type { WorkerSettings } from './settings.ts'
-import type { DeathKind, ReturnReason, Worker, WorkerEvent } from './types.ts'
+import type { DeathKind, Worker, WorkerEvent } from './types.ts'
 
 export interface WorkerParts<T> {
   readonly group: string
@@ -34,8 +34,6 @@ export interface WorkerParts<T> {
   readonly errorAt: (outcome: unknown, at: number) => unknown
 }
 
-/** What was fetched ahead and waits for longer than this is given back. */
-const LONGEST_WAIT_MS = 250
 /** After so long without a sign of life the consumer of a process that died is forgotten, if nothing is pending for it. */
 const SILENT_MS = 300_000
 const REAP_EVERY_MS = 600_000
@@ -84,7 +82,6 @@ export function createWorker<T>(scope: Scope, parts: WorkerParts<T>, settings: W
     group,
     consumer,
   })
-  const queue = createQueue<Held>()
   const pace = createPace()
   let warned = false
   let isPaused = false
@@ -93,12 +90,6 @@ export function createWorker<T>(scope: Scope, parts: WorkerParts<T>, settings: W
   let untold = false
   /** Arrivals so far. */
   let order = 0
-  /** Calls of the handler under way, and their entries. */
-  let calls = 0
-  let running = 0
-  let pumping = false
-  let waiting: NodeJS.Timeout | undefined
-  let idle: (() => void) | undefined
 
   const lane = createLane({
     settle: (number, finished, moves) =>
@@ -116,6 +107,16 @@ export function createWorker<T>(scope: Scope, parts: WorkerParts<T>, settings: W
     renew: (own, positions) => renew(route, own ? ready : stream, positions),
     lost,
     expired,
+    renewed: () => handout.go(),
+  })
+  const handout = createHandout({
+    concurrency,
+    batch,
+    pace,
+    leases,
+    open: () => !isPaused && !closing,
+    run: (some) => handling.run(some),
+    giveBack: (held, why) => lane.tell(held, { to: 'ready', used: held.attempt - 1, why }),
   })
   const handling = createHandling<T>({
     place: { stream, ready, group, consumer },
@@ -128,19 +129,19 @@ export function createWorker<T>(scope: Scope, parts: WorkerParts<T>, settings: W
     },
     done: (held) => lane.tell(held),
     failed,
+    late: (held) => lane.tell(held, { to: 'ready', used: held.attempt - 1, why: 'expired' }),
     free(entries) {
-      calls -= 1
-      running -= entries
-      pace.ended(entries)
-      if (calls === 0) idle?.()
-      pump()
+      handout.ended(entries)
       intake.roomMade()
     },
   })
   const looker = createLooker({
     leaseMs,
-    look: (fromStream, fromReady) =>
-      look(route, stream, ready, later, dead, paused, fromStream, fromReady) as Promise<Looked>,
+    async look(fromStream, fromReady) {
+      // A process that slept or computed must not take for abandoned what it has itself.
+      if (leases.overdue(performance.now())) await leases.refresh()
+      return (await look(route, stream, ready, later, dead, paused, fromStream, fromReady)) as Looked
+    },
     found(id, attempt, fence, isDead) {
       const which = { id, attempt, fence }
       if (topic.heard) topic.emit({ kind: 'recovered', ...which })
@@ -179,9 +180,10 @@ export function createWorker<T>(scope: Scope, parts: WorkerParts<T>, settings: W
   /** Entries to ask for now: enough to be worth a read, or what a free place needs. */
   function room(): number {
     if (lane.waiting > MOST_UNTOLD) return 0
+    const { waiting, running } = handout
     const all = concurrency * batch + pace.ahead
-    const free = all - queue.size - running
-    return queue.size === 0 || free >= all / 2 ? free : 0
+    const free = Math.min(all - running, pace.startsIn(LONGEST_WAIT_MS) * batch) - waiting
+    return waiting === 0 || free >= all / 2 ? free : 0
   }
 
   function arrived(arrivals: readonly Arrival[], asked: number, heldSince: number): void {
@@ -195,55 +197,15 @@ export function createWorker<T>(scope: Scope, parts: WorkerParts<T>, settings: W
       else if (held.attempt > maxAttempts) {
         const error = new Error(`handled ${held.attempt - 1} times without being finished`)
         lane.tell(held, { to: 'dead', why: 'vanished', error })
-      } else queue.push(held)
+      } else handout.push(held)
     }
     pace.arrived(arrivals.length, length)
     // A read brings up to what was asked for from each of its two streams: a slow worker leaves the rest to others.
     const over = arrivals.length - asked
-    if (isPaused || closing) giveBackQueue(0, closing ? 'closing' : 'paused')
-    else if (over > pace.ahead) giveBackQueue(queue.size - over, 'busy')
+    if (isPaused || closing) handout.shed(0, closing ? 'closing' : 'paused')
+    else if (over > pace.ahead) handout.shed(handout.waiting - over, 'busy')
     // The intake sends its next read first.
-    queueMicrotask(pump)
-  }
-
-  function giveBackQueue(keep: number, why: ReturnReason): void {
-    while (queue.size > keep) {
-      const held = queue.pop() as Held
-      if (held.stage === 'waiting') lane.tell(held, { to: 'ready', used: held.attempt - 1, why })
-    }
-  }
-
-  function hasRoom(): boolean {
-    return calls < concurrency && !isPaused && !closing
-  }
-
-  function pump(): void {
-    // A handler that ends at once frees its place while this goes on.
-    if (pumping) return
-    pumping = true
-    while (hasRoom() && queue.size > 0) {
-      const some: Held[] = []
-      while (some.length < batch && queue.size > 0) {
-        const held = queue.shift() as Held
-        if (held.stage === 'waiting') some.push(held)
-      }
-      if (some.length === 0) continue
-      calls += 1
-      running += some.length
-      handling.run(some)
-    }
-    pumping = false
-    if (queue.size > 0) waiting ??= setTimeout(giveBackLate, LONGEST_WAIT_MS)
-  }
-
-  /** Behind handlers that suddenly take long an entry must not wait while other workers have room. */
-  function giveBackLate(): void {
-    waiting = undefined
-    const before = performance.now() - LONGEST_WAIT_MS
-    if (queue.size > 0 && (queue.first as Held).arrivedAt < before) {
-      pace.stalled()
-      giveBackQueue(0, 'busy')
-    } else if (queue.size > 0) waiting = setTimeout(giveBackLate, LONGEST_WAIT_MS)
+    queueMicrotask(handout.go)
   }
 
   function failed(held: Held, error: unknown, ran: boolean): void {
@@ -303,7 +265,7 @@ export function createWorker<T>(scope: Scope, parts: WorkerParts<T>, settings: W
     if (now === isPaused) return
     isPaused = now
     topic.emit({ kind: now ? 'paused' : 'unpaused' })
-    if (now) giveBackQueue(0, 'paused')
+    if (now) handout.shed(0, 'paused')
     intake.pause(now)
   }
 
@@ -327,16 +289,11 @@ export function createWorker<T>(scope: Scope, parts: WorkerParts<T>, settings: W
 
   async function end(deadlineMs: number): Promise<void> {
     // With nothing in hand there is nothing that a Redis which is away must be told.
-    if (calls === 0 && lane.waiting === 0 && queue.size === 0) patience.end(CLOSING_MS)
+    if (handout.running + handout.waiting + lane.waiting === 0) patience.end(CLOSING_MS)
     await Promise.all([intake.stop(), looker.stop()])
-    clearTimeout(waiting)
-    giveBackQueue(0, 'closing')
-    if (calls > 0) {
-      let timer: NodeJS.Timeout | undefined
-      const late = new Promise<void>((resolve) => (timer = setTimeout(resolve, deadlineMs)))
-      await Promise.race([new Promise<void>((resolve) => (idle = resolve)), late])
-      clearTimeout(timer)
-    }
+    handout.stop()
+    handout.shed(0, 'closing')
+    await handout.idle(deadlineMs)
     handling.stop()
     for (const held of leases.all()) {
       if (held.stage !== 'running') continue
