@@ -118,7 +118,7 @@ test('an answer of a batch handler that cannot be read fails its entries', async
   await expect
     .poll(() => kinds.filter((kind) => kind === 'dead' || kind === 'done').toSorted())
     .toEqual(['dead', 'dead'])
-  expect(await buriedOf(stream, 'billing')).toMatchObject([{ reason: 'a trap' }, { reason: 'a trap' }])
+  expect((await buriedOf(stream, 'billing')).map(({ reason }) => reason)).toEqual(['a trap', 'a trap'])
 })
 
 test('a schema that throws anything buries the entry without a handler', async () => {

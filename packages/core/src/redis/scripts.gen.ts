@@ -6171,12 +6171,12 @@ return replies`,
  * - key `paused`: there while the group is paused
  * - `from_stream`: cursor, 0-0 at first
  * - `from_ready`: cursor, 0-0 at first
- * - replies both cursors, 1 when paused, milliseconds until something is due (-1: nothing waits), then id and attempts used of each that was taken over; attempts negative when dead, 0 of one that was due and cannot be read, which is dead, too
+ * - replies both cursors, 1 when paused, milliseconds until something is due (-1: nothing waits), then id, attempts used and fencing number of each that was taken over; attempts negative when dead, 0 of one that was due and cannot be read, which is dead, too
  * - on a full server runs: without it nothing that is due or abandoned is handled, so that a full server could not be drained
  */
 export const streamLook: Script<[group: Arg, consumer: Arg, declared: Arg, lease: Arg, attempts: Arg], [stream: string, ready: string, later: string, dead: string, paused: string, fromStream: Arg, fromReady: Arg], readonly Reply[]> = {
   name: 'stream/look',
-  sha: 'fa4214bbdc10ce4d8acddd1b744fa1a054d2b3f7',
+  sha: '4afcc0e5f76d9877e986ae86123f049d30a273e0',
   batch: 1,
   sharedKeys: false,
   shared: ["group","consumer","declared","lease","attempts"],
@@ -6371,7 +6371,7 @@ do
   redis.call('XREADGROUP', 'GROUP', group, consumer, 'COUNT', 1, 'STREAMS', ready, END)
   for _, packed in ipairs(redis.call('ZRANGE', later, '-inf', ms, 'BYSCORE', 'LIMIT', 0, STEP)) do
     if not entry.due(ready, dead, group, packed) then
-      reply[#reply + 1] = { '0-0', 0 }
+      reply[#reply + 1] = { '0-0', 0, 0 }
     end
     redis.call('ZREM', later, packed)
   end
@@ -6391,7 +6391,7 @@ do
         else
           entry.ready(ready, is)
         end
-        reply[#reply + 1] = { is.i, over and -is.a or is.a }
+        reply[#reply + 1] = { is.i, over and -is.a or is.a, is.f }
       end
     end
     if ids[1] and key == stream then
@@ -6419,7 +6419,7 @@ local function item(stream, ready, later, dead, paused, from_stream, from_ready)
   redis.call('XREADGROUP', 'GROUP', group, consumer, 'COUNT', 1, 'STREAMS', ready, END)
   for _, packed in ipairs(redis.call('ZRANGE', later, '-inf', ms, 'BYSCORE', 'LIMIT', 0, STEP)) do
     if not entry.due(ready, dead, group, packed) then
-      reply[#reply + 1] = { '0-0', 0 }
+      reply[#reply + 1] = { '0-0', 0, 0 }
     end
     redis.call('ZREM', later, packed)
   end
@@ -6439,7 +6439,7 @@ local function item(stream, ready, later, dead, paused, from_stream, from_ready)
         else
           entry.ready(ready, is)
         end
-        reply[#reply + 1] = { is.i, over and -is.a or is.a }
+        reply[#reply + 1] = { is.i, over and -is.a or is.a, is.f }
       end
     end
     if ids[1] and key == stream then
