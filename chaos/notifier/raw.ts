@@ -1,10 +1,12 @@
 // A process of clients with their own sockets, over HTTP/1.1 or HTTP/2, that read slowly, stall, leave and come back.
 import { connect as connectHttp2 } from 'node:http2'
 import { connect } from 'node:net'
+import { StringDecoder } from 'node:string_decoder'
 import { setTimeout as delay } from 'node:timers/promises'
 
 import { openJournal } from '../harness/journal.ts'
 import { createRandom } from '../harness/random.ts'
+import { ChunkedBody } from './chunked.ts'
 import { cursorsBefore } from './open.ts'
 import { type ClientPlan, type Life, type RawConfig, SECRET } from './plan.ts'
 import type { ClientRecord } from './records.ts'
@@ -34,22 +36,27 @@ interface Listener {
 
 function openHttp1(url: URL, lastEventId: string, listener: Listener): Connection {
   const socket = connect(Number(url.port), url.hostname)
-  let head: string | undefined = ''
-  socket.setEncoding('utf8')
+  let head: Buffer | undefined = Buffer.alloc(0)
+  const body = new ChunkedBody()
+  const decoder = new StringDecoder('utf8')
   socket.on('error', () => {})
   socket.on('close', () => listener.over())
-  socket.on('data', (chunk: string) => {
-    let text = chunk
+  socket.on('data', (bytes: Buffer) => {
+    let rest = bytes
     if (head !== undefined) {
-      head += chunk
+      head = Buffer.concat([head, bytes])
       const end = head.indexOf('\r\n\r\n')
       if (end < 0) return
-      text = head.slice(end + 4)
-      if (/^transfer-encoding:/im.test(head.slice(0, end)))
-        throw new Error('a stream without an end in chunks')
-      listener.status(Number(/^HTTP\/1\.1 (\d+)/.exec(head)?.[1]))
+      rest = head.subarray(end + 4)
+      const text = head.toString('latin1', 0, end)
       head = undefined
+      const status = Number(/^HTTP\/1\.1 (\d+)/.exec(text)?.[1])
+      listener.status(status)
+      if (status !== 200) return
+      // Without chunks a cut would look like the end of the body.
+      if (!/^transfer-encoding: chunked/im.test(text)) throw new Error('a stream that is not in chunks')
     }
+    const text = decoder.write(body.take(rest))
     if (text !== '') listener.text(text)
   })
   const resumed = lastEventId === '' ? '' : `Last-Event-ID: ${lastEventId}\r\n`

@@ -89,7 +89,7 @@ describe('a range', () => {
     const stream = await openOrders(bench)
     await addNumbers(stream, 100)
     await until(
-      'its declaration is there',
+      'the declaration is kept',
       async () => (await bench.raw.exists(`${ORDERS}:declaration`)) === 1,
     )
     const before = await callsOf(bench.raw, 'evalsha')

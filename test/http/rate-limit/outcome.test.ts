@@ -113,6 +113,25 @@ describe.each(frameworks)('refundIf on $name', (adapter) => {
     await until('they are back', async () => (await left(limiter)) === 3)
   })
 
+  test('a late success gives nothing back that time gave back before', async () => {
+    const perMs = 3 / 2000
+    const limiter = features.limiter({ name: 'late', rules: [{ name: 'rate', limit: 3, window: '2s' }] })
+    const held = holding()
+    let asked = 0
+    const refundIf = ({ status }: Finish): boolean => (asked++, status < 400)
+    const server = await serve(limiter, refundIf, held.handler)
+    const slow = [1, 2, 3].map(() => item(server, 'held'))
+    await until('all three were let through', () => held.count === 3)
+    await until('time gave their tokens back', async () => (await left(limiter)) === 3)
+    const takenAt = performance.now()
+    expect(await limiter.take(CLIENT, { cost: 3 })).toMatchObject({ allowed: true })
+    held.go.resolve()
+    for (const { status } of await Promise.all(slow)) expect(status).toBe(200)
+    await until('all three were asked about', () => asked === 3)
+    const now = await left(limiter)
+    expect(now).toBeLessThanOrEqual(Math.floor((performance.now() - takenAt) * perMs))
+  })
+
   test('a denied request has nothing to give back', async () => {
     const limiter = guard()
     let asked = 0

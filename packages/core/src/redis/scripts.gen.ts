@@ -2493,7 +2493,7 @@ return replies`,
  */
 export const limiterBlock: Script<[], [state: string, duration: Arg, reason: Arg], number> = {
   name: 'limiter/block',
-  sha: 'f03374cc861a3786b4f4bc931f39a3d97ce41760',
+  sha: '7520279f63c10bd5335e7340fdf0fa534869692f',
   batch: 64,
   sharedKeys: false,
   shared: [],
@@ -2504,14 +2504,17 @@ export const limiterBlock: Script<[], [state: string, duration: Arg, reason: Arg
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
 local function opened(saved)
-  if not saved then
+  if not saved or #saved < 40 then
     return nil, nil, nil, 0
   end
   local id, ends, length, time = struct.unpack('<dddd', saved)
-  if id ~= 0 then
+  if id ~= 0 or not (length >= 0 and length <= #saved - 40 and ends >= 0 and ends < 2 ^ 53 and time >= 0) then
     return nil, nil, nil, 0
   end
   return time, ends, string.sub(saved, 41, 40 + length), 40 + length
+end
+local function damaged(key)
+  error({ err = "ERR the key '" .. key .. "' holds what no limiter wrote: reset its subject, or delete the key" })
 end
 local call = redis.call
 local ENTRY = 40
@@ -2522,11 +2525,17 @@ local state, duration, reason = KEYS[1], ARGV[1], ARGV[2]
 do
   local saved = call('GET', state)
   local _, ends, _, length = opened(saved)
+  if saved and (#saved - length) % ENTRY ~= 0 then
+    damaged(state)
+  end
   local was = ends ~= nil and ends > now and 1 or 0
   local entries = saved and string.sub(saved, length + 1) or ''
   local expires = now
   for at = 1, #entries, ENTRY do
-    local _, entry = struct.unpack('<dd', entries, at)
+    local id, entry = struct.unpack('<dd', entries, at)
+    if not (id > 0 and entry >= 0 and entry < 2 ^ 62) then
+      damaged(state)
+    end
     expires = math.max(expires, entry)
   end
   local head = ''
@@ -2547,11 +2556,17 @@ end
 local function item(state, duration, reason)
   local saved = call('GET', state)
   local _, ends, _, length = opened(saved)
+  if saved and (#saved - length) % ENTRY ~= 0 then
+    damaged(state)
+  end
   local was = ends ~= nil and ends > now and 1 or 0
   local entries = saved and string.sub(saved, length + 1) or ''
   local expires = now
   for at = 1, #entries, ENTRY do
-    local _, entry = struct.unpack('<dd', entries, at)
+    local id, entry = struct.unpack('<dd', entries, at)
+    if not (id > 0 and entry >= 0 and entry < 2 ^ 62) then
+      damaged(state)
+    end
     expires = math.max(expires, entry)
   end
   local head = ''
@@ -2605,7 +2620,7 @@ return replies`,
  */
 export const limiterUnblock: Script<[], [state: string, duration: Arg, reason: Arg], number> = {
   name: 'limiter/unblock',
-  sha: 'd4a31d45c49df8cd0f560f3e67536b75b21e602f',
+  sha: 'a3b78b4f2d99702210b5f64bda61a0d17a4ebc40',
   batch: 64,
   sharedKeys: false,
   shared: [],
@@ -2616,14 +2631,17 @@ export const limiterUnblock: Script<[], [state: string, duration: Arg, reason: A
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
 local function opened(saved)
-  if not saved then
+  if not saved or #saved < 40 then
     return nil, nil, nil, 0
   end
   local id, ends, length, time = struct.unpack('<dddd', saved)
-  if id ~= 0 then
+  if id ~= 0 or not (length >= 0 and length <= #saved - 40 and ends >= 0 and ends < 2 ^ 53 and time >= 0) then
     return nil, nil, nil, 0
   end
   return time, ends, string.sub(saved, 41, 40 + length), 40 + length
+end
+local function damaged(key)
+  error({ err = "ERR the key '" .. key .. "' holds what no limiter wrote: reset its subject, or delete the key" })
 end
 local call = redis.call
 local ENTRY = 40
@@ -2634,11 +2652,17 @@ local state, duration, reason = KEYS[1], ARGV[1], ARGV[2]
 do
   local saved = call('GET', state)
   local _, ends, _, length = opened(saved)
+  if saved and (#saved - length) % ENTRY ~= 0 then
+    damaged(state)
+  end
   local was = ends ~= nil and ends > now and 1 or 0
   local entries = saved and string.sub(saved, length + 1) or ''
   local expires = now
   for at = 1, #entries, ENTRY do
-    local _, entry = struct.unpack('<dd', entries, at)
+    local id, entry = struct.unpack('<dd', entries, at)
+    if not (id > 0 and entry >= 0 and entry < 2 ^ 62) then
+      damaged(state)
+    end
     expires = math.max(expires, entry)
   end
   local head = ''
@@ -2659,11 +2683,17 @@ end
 local function item(state, duration, reason)
   local saved = call('GET', state)
   local _, ends, _, length = opened(saved)
+  if saved and (#saved - length) % ENTRY ~= 0 then
+    damaged(state)
+  end
   local was = ends ~= nil and ends > now and 1 or 0
   local entries = saved and string.sub(saved, length + 1) or ''
   local expires = now
   for at = 1, #entries, ENTRY do
-    local _, entry = struct.unpack('<dd', entries, at)
+    local id, entry = struct.unpack('<dd', entries, at)
+    if not (id > 0 and entry >= 0 and entry < 2 ^ 62) then
+      damaged(state)
+    end
     expires = math.max(expires, entry)
   end
   local head = ''
@@ -2708,8 +2738,13 @@ return replies`,
  *
  * The invariant: no enforced rule ever admits more than its algorithm says, and none is charged unless all allow. A
  * shadow rule is charged when the call passes and it would have allowed it. A penalty and a refund (fewer than 0 tokens)
- * are charged without asking; nothing goes below 0 or above twice what a rule allows at once. Charges are
- * written when all is decided.
+ * are charged without asking; nothing goes below 0 or above twice what a rule allows at once.
+ *
+ * A settlement corrects an earlier charge. It names the time of that charge, and only those of its rules that were charged
+ * are corrected. What time has given back of the charge since then is not given back again: each algorithm says
+ * how. A refund that names no charge gives back the latest tokens.
+ *
+ * Every key is read and checked before the first write.
  *
  * A state is the string of take.lua: an entry (id, expiry, a number of the algorithm, time, another one) for each rule, those of
  * this call first with the key's own expiry, then those of other calls that are still in use, at most 32. A block may
@@ -2721,30 +2756,30 @@ return replies`,
  * - shared `rules`: for each rule: letter of its algorithm, number of its key, 1 if a shadow, id, and four numbers
  * - key `places`: states, logs (strings) and slots (sorted sets), in the order in which the rules number them
  * - `cost`: whole tokens: fewer than 0 for a refund, 0 for a look
- * - `asking`: 1 to take, 0 to charge without asking
+ * - `how`: 'take'; 'add' to charge without asking; to settle, "charged elapsed rules": Redis' time of the charge, the microseconds that the caller saw pass since, 1 for each rule that was charged and 0 for others
  * - `lease`: id of the slot, if one may be charged
- * - replies 1 and each rule's verdict (1 over its limit) and state; 0 and the same when denied; 2, microseconds and reason when blocked; 3 and Redis' time when no calendar period that was sent is now
+ * - replies 1, Redis' time, and each rule's verdict (1 over its limit) and state; 0 and the same when denied; 2, microseconds and reason when blocked; 3 and Redis' time when no calendar period that was sent is now
  * - on a full server refused: it may add a subject; a refund that is refused errs on the safe side, and time gives tokens back
  */
-export const limiterCharge: Script<[rules: Arg], [...places: string[], cost: Arg, asking: Arg, lease: Arg], readonly Reply[]> = {
+export const limiterCharge: Script<[rules: Arg], [...places: string[], cost: Arg, how: Arg, lease: Arg], readonly Reply[]> = {
   name: 'limiter/charge',
-  sha: '17ebabc1ab492ce48a1ea58f1867cbd7b6e17041',
+  sha: '8573132ef308bfa6aa8f804b1833667a5bc40088',
   batch: 16,
   sharedKeys: false,
   shared: ["rules"],
   keys: ["places"],
   manyKeys: true,
-  args: ["cost","asking","lease"],
+  args: ["cost","how","lease"],
   returns: 'list',
   text: `#!lua
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
 local function opened(saved)
-  if not saved then
+  if not saved or #saved < 40 then
     return nil, nil, nil, 0
   end
   local id, ends, length, time = struct.unpack('<dddd', saved)
-  if id ~= 0 then
+  if id ~= 0 or not (length >= 0 and length <= #saved - 40 and ends >= 0 and ends < 2 ^ 53 and time >= 0) then
     return nil, nil, nil, 0
   end
   return time, ends, string.sub(saved, 41, 40 + length), 40 + length
@@ -2768,7 +2803,10 @@ function gcra.over(rule, tokens)
   return rule.level + tokens * rule.token > rule.capacity
 end
 function gcra.add(rule, tokens)
-  rule.level = math.min(math.max(0, rule.level + tokens * rule.token), 2 * rule.capacity)
+  rule.level = math.min(rule.level + tokens * rule.token, 2 * rule.capacity)
+end
+function gcra.give_back(rule, tokens, since)
+  rule.level = math.max(0, rule.level - math.max(0, tokens * rule.token - (now - since) * rule.drain))
 end
 function gcra.entry(rule)
   return now, rule.token, rule.level, rule.level / rule.drain
@@ -2793,7 +2831,12 @@ function fixed_window.over(rule, tokens)
   return rule.used + tokens > rule.limit
 end
 function fixed_window.add(rule, tokens)
-  rule.used = math.min(math.max(0, rule.used + tokens), 2 * rule.limit)
+  rule.used = math.min(rule.used + tokens, 2 * rule.limit)
+end
+function fixed_window.give_back(rule, tokens, since)
+  if since >= rule.start then
+    rule.used = math.max(0, rule.used - tokens)
+  end
 end
 function fixed_window.entry(rule)
   return rule.start, rule.window, rule.used, rule.start + rule.window - now
@@ -2818,7 +2861,12 @@ function calendar.over(rule, tokens)
   return rule.used + tokens > rule.limit
 end
 function calendar.add(rule, tokens)
-  rule.used = math.min(math.max(0, rule.used + tokens), 2 * rule.limit)
+  rule.used = math.min(rule.used + tokens, 2 * rule.limit)
+end
+function calendar.give_back(rule, tokens, since)
+  if since >= rule.start then
+    rule.used = math.max(0, rule.used - tokens)
+  end
 end
 function calendar.entry(rule)
   return rule.start, rule.finish, rule.used, rule.finish - now
@@ -2861,12 +2909,20 @@ function sliding_window.over(rule, tokens)
   return part + (rule.used + tokens) * rule.ticks > rule.limit * rule.ticks
 end
 function sliding_window.add(rule, tokens)
-  local used = rule.used + tokens
-  if used < 0 then
-    rule.before = math.max(0, rule.before + used)
-    used = 0
+  rule.used = math.min(rule.used + tokens, 2 * rule.limit)
+end
+function sliding_window.give_back(rule, tokens, since, latest)
+  if since >= rule.start then
+    local rest = math.max(0, tokens - rule.used)
+    rule.used = math.max(0, rule.used - tokens)
+    if not latest then
+      return
+    end
+    tokens = rest
+  elseif since < rule.start - rule.window then
+    return
   end
-  rule.used = math.min(used, 2 * rule.limit)
+  rule.before = math.max(0, rule.before - tokens)
 end
 function sliding_window.entry(rule)
   return rule.start, rule.window, rule.before * SHIFT + rule.used, rule.start + 2 * rule.window - now
@@ -2876,8 +2932,12 @@ function sliding_window.tell(rule, reply)
   reply[#reply + 1] = rule.used
   reply[#reply + 1] = now - rule.start
 end
+local function damaged(key)
+  error({ err = "ERR the key '" .. key .. "' holds what no limiter wrote: reset its subject, or delete the key" })
+end
 local sliding_log = {}
 local HEAD, CHARGE = 8, 16
+local MOST_CHARGES = 2000
 function sliding_log.define(rule, limit, window)
   rule.limit, rule.window, rule.ttl = limit, window, math.ceil(window / 1000) + 2
 end
@@ -2904,66 +2964,96 @@ local function first_from(rule, at, which, least)
   end
   return low
 end
-local function step_back(rule, by)
+local function moved(rule, from, to, time_by, sum_by)
   local charges = {}
-  for at = 1, rule.count do
+  for at = from, to do
     local time, sum = charge_at(rule, at)
-    charges[at] = struct.pack('<dd', time - by, sum)
+    charges[#charges + 1] = struct.pack('<dd', time + time_by, sum + sum_by)
   end
-  rule.log = struct.pack('<d', rule.base) .. table.concat(charges)
-  redis.call('SET', rule.key, rule.log, 'PX', rule.ttl)
+  return table.concat(charges)
 end
 function sliding_log.open(rule, key)
-  rule.key, rule.added = key, nil
+  rule.key, rule.changed = key, false
   rule.log = redis.call('GET', key)
   rule.base, rule.count, rule.first, rule.used = 0, 0, 1, 0
   if not rule.log then
     return
   end
-  rule.base = struct.unpack('<d', rule.log)
   rule.count = (#rule.log - HEAD) / CHARGE
+  if rule.count % 1 ~= 0 or rule.count < 1 or rule.count > MOST_CHARGES then
+    damaged(key)
+  end
+  rule.base = struct.unpack('<d', rule.log)
   local last = charge_at(rule, rule.count)
   if last > now then
-    step_back(rule, last - now)
+    rule.log = struct.pack('<d', rule.base) .. moved(rule, 1, rule.count, now - last, 0)
+    rule.changed = true
   end
   rule.first = first_from(rule, 1, 1, now - rule.window + 1)
   rule.used = charged_to(rule, rule.count) - charged_to(rule, rule.first - 1)
+  if not (rule.used >= 0 and rule.used < 2 ^ 53) then
+    damaged(key)
+  end
 end
 function sliding_log.over(rule, tokens)
   return rule.used + tokens > rule.limit
 end
-local function rewrite(rule, last, charge)
+local function keep(rule, last, others, count)
   local head = struct.pack('<d', charged_to(rule, rule.first - 1))
   local kept = string.sub(rule.log or '', HEAD + CHARGE * (rule.first - 1) + 1, HEAD + CHARGE * last)
-  redis.call('SET', rule.key, head .. kept .. charge, 'PX', rule.ttl)
+  rule.log = head .. kept .. others
+  rule.base, rule.count, rule.first = struct.unpack('<d', head), last - rule.first + 1 + count, 1
+  rule.changed = true
 end
-local function give_back(rule, tokens)
+function sliding_log.add(rule, tokens)
+  tokens = math.min(tokens, 2 * rule.limit - rule.used)
+  if tokens > 0 then
+    keep(rule, rule.count, struct.pack('<dd', now, charged_to(rule, rule.count) + tokens), 1)
+    rule.used = rule.used + tokens
+  end
+end
+local function give_back_latest(rule, tokens)
   local last, sum = rule.count, charged_to(rule, rule.count)
   local wanted = math.max(sum - tokens, charged_to(rule, rule.first - 1))
   while last >= rule.first and charged_to(rule, last - 1) >= wanted do
     last = last - 1
   end
+  rule.used = rule.used - (sum - wanted)
   if last < rule.first then
+    keep(rule, last, '', 0)
+  else
+    keep(rule, last - 1, struct.pack('<dd', (charge_at(rule, last)), wanted), 1)
+  end
+end
+function sliding_log.give_back(rule, tokens, since, latest)
+  if rule.used == 0 then
+    return
+  end
+  if latest then
+    give_back_latest(rule, tokens)
+    return
+  end
+  local from = first_from(rule, rule.first, 1, since)
+  local behind = first_from(rule, from, 1, since + 1)
+  if behind == from then
+    return
+  end
+  local before, last = charged_to(rule, from - 1), charged_to(rule, behind - 1)
+  local back = math.min(tokens, last - before)
+  local left = last - back > before and struct.pack('<dd', since, last - back) or ''
+  local count = #left / CHARGE + rule.count - behind + 1
+  keep(rule, from - 1, left .. moved(rule, behind, rule.count, 0, -back), count)
+  rule.used = rule.used - back
+end
+function sliding_log.save(rule)
+  if not rule.changed then
+    return
+  end
+  if rule.count == 0 then
     redis.call('DEL', rule.key)
   else
-    rewrite(rule, last - 1, struct.pack('<dd', (charge_at(rule, last)), wanted))
+    redis.call('SET', rule.key, rule.log, 'PX', rule.ttl)
   end
-  rule.count, rule.used = last, rule.used - (sum - wanted)
-end
-function sliding_log.write(rule, tokens)
-  if tokens < 0 then
-    if rule.used > 0 then
-      give_back(rule, -tokens)
-    end
-    return
-  end
-  tokens = math.min(tokens, 2 * rule.limit - rule.used)
-  if tokens <= 0 then
-    return
-  end
-  rewrite(rule, rule.count, struct.pack('<dd', now, charged_to(rule, rule.count) + tokens))
-  rule.used = rule.used + tokens
-  rule.added = now
 end
 function sliding_log.tell(rule, reply, tokens)
   local gone = charged_to(rule, rule.first - 1)
@@ -2979,16 +3069,23 @@ function sliding_log.tell(rule, reply, tokens)
 end
 local slots = {}
 local CLOCK = ''
+local MOST_LEASES = 20000
 function slots.define(rule, limit, lease)
   rule.limit, rule.lease = limit, lease
 end
-function slots.steady(key)
+function slots.stepped_back(key)
   local charged = tonumber(redis.call('ZSCORE', key, CLOCK) or 0)
-  local by = -charged - now
+  local by = math.max(0, -charged - now)
+  if by > 0 and redis.call('ZCARD', key) > MOST_LEASES then
+    damaged(key)
+  end
+  return by
+end
+function slots.steady(key, by)
   if by <= 0 then
     return
   end
-  local leases = redis.call('ZRANGE', key, 0, -1, 'WITHSCORES')
+  local leases = redis.call('ZRANGE', key, 0, MOST_LEASES, 'WITHSCORES')
   for at = 1, #leases, 2 do
     local moved = leases[at] == CLOCK and -now or leases[at + 1] - by
     redis.call('ZADD', key, string.format('%.0f', moved), leases[at])
@@ -3003,37 +3100,45 @@ function slots.hold(key, lease, ends, had)
     redis.call('PEXPIRE', key, ttl)
   end
 end
-function slots.ends(key, lease)
-  local ends = tonumber(redis.call('ZSCORE', key, lease) or 0)
-  return ends > now and ends
+function slots.held(key, lease, by)
+  return tonumber(redis.call('ZSCORE', key, lease) or 0) - by > now
 end
 function slots.open(rule, key)
-  rule.key = key
-  slots.steady(key)
-  rule.used = redis.call('ZCOUNT', key, string.format('(%.0f', now), '+inf')
+  rule.key, rule.adding = key, nil
+  rule.by = slots.stepped_back(key)
+  rule.used = redis.call('ZCOUNT', key, string.format('(%.0f', now + rule.by), '+inf')
+  rule.wait = 0
+  if rule.used > 0 and rule.used >= rule.limit then
+    local live, over = string.format('(%.0f', now + rule.by), rule.used - rule.limit
+    local last = redis.call('ZRANGE', key, live, '+inf', 'BYSCORE', 'LIMIT', over, 1, 'WITHSCORES')
+    rule.wait = last[2] - rule.by - now
+  end
 end
 function slots.over(rule, tokens)
   return tokens > 0 and rule.used + 1 > rule.limit
 end
-function slots.write(rule, lease)
-  redis.call('ZREMRANGEBYSCORE', rule.key, 0, string.format('%.0f', now))
-  slots.hold(rule.key, lease, now + rule.lease, rule.used > 0)
+function slots.add(rule, lease)
+  rule.adding = lease
+  rule.had = rule.used > 0
   rule.used = rule.used + 1
 end
-function slots.tell(rule, reply)
-  local wait = 0
-  if rule.used >= rule.limit then
-    local live, over = string.format('(%.0f', now), rule.used - rule.limit
-    local last = redis.call('ZRANGE', rule.key, live, '+inf', 'BYSCORE', 'LIMIT', over, 1, 'WITHSCORES')
-    wait = last[2] - now
+function slots.save(rule)
+  slots.steady(rule.key, rule.by)
+  if rule.adding then
+    redis.call('ZREMRANGEBYSCORE', rule.key, 0, string.format('%.0f', now))
+    slots.hold(rule.key, rule.adding, now + rule.lease, rule.had)
   end
+end
+function slots.tell(rule, reply)
   reply[#reply + 1] = rule.used
-  reply[#reply + 1] = wait
+  reply[#reply + 1] = rule.wait
 end
 local rules = ARGV[1]
 local PACKED = { g = gcra, f = fixed_window, c = calendar, w = sliding_window }
 local OWN_KEY = { l = sliding_log, s = slots }
 local ENTRY, MOST, SECOND = 40, 32, 1000000
+local HUGE = 2 ^ 62
+local ZERO = string.byte('0')
 local MARGIN = 2
 local call = redis.call
 local list, owners, mistimed = {}, {}, false
@@ -3051,11 +3156,15 @@ end
 local function open(key, place)
   local saved = call('GET', key)
   local time, ends, reason, at = opened(saved)
+  if saved and ((#saved - at) % ENTRY ~= 0 or #saved - at > ENTRY * MOST) then
+    damaged(key)
+  end
   local state = { key = key, saved = saved, head = '', others = '', expires = 0, count = 0, plain = saved ~= false }
+  state.steps = {}
   if time then
     if time > now then
       time, ends = now, ends - (time - now)
-      call('SETRANGE', key, 8, struct.pack('<ddd', ends, #reason, time))
+      state.steps[1] = { 8, struct.pack('<ddd', ends, #reason, time) }
     end
     if ends > now then
       state.ends, state.reason = ends, reason
@@ -3069,6 +3178,9 @@ local function open(key, place)
   local others = {}
   for from = at + 1, saved and #saved or 0, ENTRY do
     local id, expires, first, written, second = struct.unpack('<ddddd', saved, from)
+    if not (id > 0 and expires >= 0 and expires < HUGE and written >= 0 and first > 0 and second >= 0 and second < HUGE) then
+      damaged(key)
+    end
     found[id] = { math.min(written, now), first, second, written > now and from }
     state.expires = math.max(state.expires, expires)
     others[#others + 1] = { id, expires, from }
@@ -3078,7 +3190,7 @@ local function open(key, place)
     if rule.place == place then
       local entry = found[rule.id] or {}
       if entry[4] then
-        call('SETRANGE', key, entry[4] + 23, struct.pack('<d', now))
+        state.steps[#state.steps + 1] = { entry[4] + 23, struct.pack('<d', now) }
         state.back = true
       end
       rule.does.look(rule, entry[1], entry[2], entry[3])
@@ -3128,19 +3240,40 @@ local function write(state)
     call('SET', state.key, state.head .. after .. state.others, 'PX', ttl + MARGIN)
   end
 end
+local function settled(how)
+  local charged, elapsed, rules = string.match(how, '^(%d+) (%d+) ([01]+)$')
+  if not charged then
+    return nil
+  end
+  return { since = math.min(charged, now - elapsed), rules = rules }
+end
+local function charge(rule, tokens, lease, charged)
+  if rule.letter == 's' then
+    if lease ~= '' then
+      rule.does.add(rule, lease)
+    end
+  elseif tokens > 0 then
+    rule.does.add(rule, tokens)
+  elseif charged then
+    rule.does.give_back(rule, -tokens, charged.since, false)
+  else
+    rule.does.give_back(rule, -tokens, now, true)
+  end
+end
 local items = (#ARGV - 1) / 3
 if items == 1 then
-local places, cost, asking, lease = KEYS, ARGV[2], ARGV[3], ARGV[4]
+local places, cost, how, lease = KEYS, ARGV[2], ARGV[3], ARGV[4]
 do
   if mistimed then
     return { 3, now }
   end
-  local tokens, asked = tonumber(cost), asking == '1'
-  local states, blocked = {}, nil
+  local tokens, asked, charged = tonumber(cost), how == 'take', settled(how)
+  local states, apart, blocked = {}, {}, nil
   for place, key in ipairs(places) do
     local owner = owners[place]
     if owner then
       owner.does.open(owner, key)
+      apart[#apart + 1] = owner
     else
       local state = open(key, place)
       states[#states + 1] = state
@@ -3149,10 +3282,7 @@ do
       end
     end
   end
-  if blocked then
-    return { 2, blocked.ends - now, blocked.reason }
-  end
-  local allowed = true
+  local allowed = not blocked
   for _, rule in ipairs(list) do
     rule.refuses = rule.does.over(rule, tokens)
     if asked and rule.refuses and not rule.shadow then
@@ -3160,24 +3290,28 @@ do
     end
   end
   if allowed and tokens ~= 0 then
-    for _, rule in ipairs(list) do
-      if not (asked and rule.refuses) then
-        if PACKED[rule.letter] then
-          rule.does.add(rule, tokens)
-        elseif rule.letter == 'l' then
-          rule.does.write(rule, tokens)
-        elseif asked then
-          rule.does.write(rule, lease)
-        end
+    for at, rule in ipairs(list) do
+      local spared = charged and string.byte(charged.rules, at) == ZERO
+      if not (asked and rule.refuses or spared) then
+        charge(rule, tokens, lease, charged)
       end
     end
   end
   for _, state in ipairs(states) do
+    for _, step in ipairs(state.steps) do
+      call('SETRANGE', state.key, step[1], step[2])
+    end
     if allowed and #state.rules > 0 and (tokens > 0 or tokens < 0 and state.saved) then
       write(state)
     end
   end
-  local reply = { allowed and 1 or 0 }
+  for _, rule in ipairs(apart) do
+    rule.does.save(rule)
+  end
+  if blocked then
+    return { 2, blocked.ends - now, blocked.reason }
+  end
+  local reply = { allowed and 1 or 0, now }
   for _, rule in ipairs(list) do
     reply[#reply + 1] = rule.refuses and 1 or 0
     rule.does.tell(rule, reply, tokens)
@@ -3186,16 +3320,17 @@ do
 end
 return nil
 end
-local function item(places, cost, asking, lease)
+local function item(places, cost, how, lease)
   if mistimed then
     return { 3, now }
   end
-  local tokens, asked = tonumber(cost), asking == '1'
-  local states, blocked = {}, nil
+  local tokens, asked, charged = tonumber(cost), how == 'take', settled(how)
+  local states, apart, blocked = {}, {}, nil
   for place, key in ipairs(places) do
     local owner = owners[place]
     if owner then
       owner.does.open(owner, key)
+      apart[#apart + 1] = owner
     else
       local state = open(key, place)
       states[#states + 1] = state
@@ -3204,10 +3339,7 @@ local function item(places, cost, asking, lease)
       end
     end
   end
-  if blocked then
-    return { 2, blocked.ends - now, blocked.reason }
-  end
-  local allowed = true
+  local allowed = not blocked
   for _, rule in ipairs(list) do
     rule.refuses = rule.does.over(rule, tokens)
     if asked and rule.refuses and not rule.shadow then
@@ -3215,24 +3347,28 @@ local function item(places, cost, asking, lease)
     end
   end
   if allowed and tokens ~= 0 then
-    for _, rule in ipairs(list) do
-      if not (asked and rule.refuses) then
-        if PACKED[rule.letter] then
-          rule.does.add(rule, tokens)
-        elseif rule.letter == 'l' then
-          rule.does.write(rule, tokens)
-        elseif asked then
-          rule.does.write(rule, lease)
-        end
+    for at, rule in ipairs(list) do
+      local spared = charged and string.byte(charged.rules, at) == ZERO
+      if not (asked and rule.refuses or spared) then
+        charge(rule, tokens, lease, charged)
       end
     end
   end
   for _, state in ipairs(states) do
+    for _, step in ipairs(state.steps) do
+      call('SETRANGE', state.key, step[1], step[2])
+    end
     if allowed and #state.rules > 0 and (tokens > 0 or tokens < 0 and state.saved) then
       write(state)
     end
   end
-  local reply = { allowed and 1 or 0 }
+  for _, rule in ipairs(apart) do
+    rule.does.save(rule)
+  end
+  if blocked then
+    return { 2, blocked.ends - now, blocked.reason }
+  end
+  local reply = { allowed and 1 or 0, now }
   for _, rule in ipairs(list) do
     reply[#reply + 1] = rule.refuses and 1 or 0
     rule.does.tell(rule, reply, tokens)
@@ -3276,7 +3412,7 @@ return replies`,
  */
 export const limiterLease: Script<[], [...places: string[], lease: Arg, length: Arg], number> = {
   name: 'limiter/lease',
-  sha: '908eea660cf1b27d9d9dbc6d1862a4000da728ef',
+  sha: '6bd417b16b32c62bb6e1a6ac8b08fefa5c224816',
   batch: 64,
   sharedKeys: false,
   shared: [],
@@ -3287,18 +3423,28 @@ export const limiterLease: Script<[], [...places: string[], lease: Arg, length: 
   text: `#!lua flags=allow-oom
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
+local function damaged(key)
+  error({ err = "ERR the key '" .. key .. "' holds what no limiter wrote: reset its subject, or delete the key" })
+end
 local slots = {}
 local CLOCK = ''
+local MOST_LEASES = 20000
 function slots.define(rule, limit, lease)
   rule.limit, rule.lease = limit, lease
 end
-function slots.steady(key)
+function slots.stepped_back(key)
   local charged = tonumber(redis.call('ZSCORE', key, CLOCK) or 0)
-  local by = -charged - now
+  local by = math.max(0, -charged - now)
+  if by > 0 and redis.call('ZCARD', key) > MOST_LEASES then
+    damaged(key)
+  end
+  return by
+end
+function slots.steady(key, by)
   if by <= 0 then
     return
   end
-  local leases = redis.call('ZRANGE', key, 0, -1, 'WITHSCORES')
+  local leases = redis.call('ZRANGE', key, 0, MOST_LEASES, 'WITHSCORES')
   for at = 1, #leases, 2 do
     local moved = leases[at] == CLOCK and -now or leases[at + 1] - by
     redis.call('ZADD', key, string.format('%.0f', moved), leases[at])
@@ -3313,45 +3459,52 @@ function slots.hold(key, lease, ends, had)
     redis.call('PEXPIRE', key, ttl)
   end
 end
-function slots.ends(key, lease)
-  local ends = tonumber(redis.call('ZSCORE', key, lease) or 0)
-  return ends > now and ends
+function slots.held(key, lease, by)
+  return tonumber(redis.call('ZSCORE', key, lease) or 0) - by > now
 end
 function slots.open(rule, key)
-  rule.key = key
-  slots.steady(key)
-  rule.used = redis.call('ZCOUNT', key, string.format('(%.0f', now), '+inf')
+  rule.key, rule.adding = key, nil
+  rule.by = slots.stepped_back(key)
+  rule.used = redis.call('ZCOUNT', key, string.format('(%.0f', now + rule.by), '+inf')
+  rule.wait = 0
+  if rule.used > 0 and rule.used >= rule.limit then
+    local live, over = string.format('(%.0f', now + rule.by), rule.used - rule.limit
+    local last = redis.call('ZRANGE', key, live, '+inf', 'BYSCORE', 'LIMIT', over, 1, 'WITHSCORES')
+    rule.wait = last[2] - rule.by - now
+  end
 end
 function slots.over(rule, tokens)
   return tokens > 0 and rule.used + 1 > rule.limit
 end
-function slots.write(rule, lease)
-  redis.call('ZREMRANGEBYSCORE', rule.key, 0, string.format('%.0f', now))
-  slots.hold(rule.key, lease, now + rule.lease, rule.used > 0)
+function slots.add(rule, lease)
+  rule.adding = lease
+  rule.had = rule.used > 0
   rule.used = rule.used + 1
 end
-function slots.tell(rule, reply)
-  local wait = 0
-  if rule.used >= rule.limit then
-    local live, over = string.format('(%.0f', now), rule.used - rule.limit
-    local last = redis.call('ZRANGE', rule.key, live, '+inf', 'BYSCORE', 'LIMIT', over, 1, 'WITHSCORES')
-    wait = last[2] - now
+function slots.save(rule)
+  slots.steady(rule.key, rule.by)
+  if rule.adding then
+    redis.call('ZREMRANGEBYSCORE', rule.key, 0, string.format('%.0f', now))
+    slots.hold(rule.key, rule.adding, now + rule.lease, rule.had)
   end
+end
+function slots.tell(rule, reply)
   reply[#reply + 1] = rule.used
-  reply[#reply + 1] = wait
+  reply[#reply + 1] = rule.wait
 end
 local items = (#ARGV - 0) / 2
 if items == 1 then
 local places, lease, length = KEYS, ARGV[1], ARGV[2]
 do
-  local held = 1
-  for _, place in ipairs(places) do
-    slots.steady(place)
-    if not slots.ends(place, lease) then
+  local held, sooner = 1, {}
+  for at, place in ipairs(places) do
+    sooner[at] = slots.stepped_back(place)
+    if not slots.held(place, lease, sooner[at]) then
       held = 0
     end
   end
-  for _, place in ipairs(places) do
+  for at, place in ipairs(places) do
+    slots.steady(place, sooner[at])
     if length == '0' then
       redis.call('ZREM', place, lease)
     elseif held == 1 then
@@ -3363,14 +3516,15 @@ end
 return nil
 end
 local function item(places, lease, length)
-  local held = 1
-  for _, place in ipairs(places) do
-    slots.steady(place)
-    if not slots.ends(place, lease) then
+  local held, sooner = 1, {}
+  for at, place in ipairs(places) do
+    sooner[at] = slots.stepped_back(place)
+    if not slots.held(place, lease, sooner[at]) then
       held = 0
     end
   end
-  for _, place in ipairs(places) do
+  for at, place in ipairs(places) do
+    slots.steady(place, sooner[at])
     if length == '0' then
       redis.call('ZREM', place, lease)
     elseif held == 1 then
@@ -6077,12 +6231,12 @@ return replies`,
  * - key `paused`: there while the group is paused
  * - `from_stream`: cursor, 0-0 at first
  * - `from_ready`: cursor, 0-0 at first
- * - replies both cursors, 1 when paused, milliseconds until something is due (-1: nothing waits), then id and attempts used of each that was taken over; attempts negative when dead, 0 of one that was due and cannot be read, which is dead, too
+ * - replies both cursors, 1 when paused, milliseconds until something is due (-1: nothing waits), then id, attempts used and fencing number of each that was taken over; attempts negative when dead, 0 of one that was due and cannot be read, which is dead, too
  * - on a full server runs: without it nothing that is due or abandoned is handled, so that a full server could not be drained
  */
 export const streamLook: Script<[group: Arg, consumer: Arg, declared: Arg, lease: Arg, attempts: Arg], [stream: string, ready: string, later: string, dead: string, paused: string, fromStream: Arg, fromReady: Arg], readonly Reply[]> = {
   name: 'stream/look',
-  sha: '2fe87439190d03ef19daa0de98b154620cd358c9',
+  sha: 'efffe880301d793817eb10ed4a7e1a542ec55d30',
   batch: 1,
   sharedKeys: false,
   shared: ["group","consumer","declared","lease","attempts"],
@@ -6291,7 +6445,7 @@ do
     local bytes, found = 0, redis.call('ZRANGE', later, '-inf', ms, 'BYSCORE', 'LIMIT', 0, count)
     for _, packed in ipairs(found) do
       if not entry.due(ready, dead, group, packed) then
-        reply[#reply + 1] = { '0-0', 0 }
+        reply[#reply + 1] = { '0-0', 0, 0 }
       end
       redis.call('ZREM', later, packed)
       bytes = bytes + #packed
@@ -6315,7 +6469,7 @@ do
         else
           entry.ready(ready, is)
         end
-        reply[#reply + 1] = { is.i, over and -is.a or is.a }
+        reply[#reply + 1] = { is.i, over and -is.a or is.a, is.f }
       end
     end
     if ids[1] and key == stream then
@@ -6353,7 +6507,7 @@ local function item(stream, ready, later, dead, paused, from_stream, from_ready)
     local bytes, found = 0, redis.call('ZRANGE', later, '-inf', ms, 'BYSCORE', 'LIMIT', 0, count)
     for _, packed in ipairs(found) do
       if not entry.due(ready, dead, group, packed) then
-        reply[#reply + 1] = { '0-0', 0 }
+        reply[#reply + 1] = { '0-0', 0, 0 }
       end
       redis.call('ZREM', later, packed)
       bytes = bytes + #packed
@@ -6377,7 +6531,7 @@ local function item(stream, ready, later, dead, paused, from_stream, from_ready)
         else
           entry.ready(ready, is)
         end
-        reply[#reply + 1] = { is.i, over and -is.a or is.a }
+        reply[#reply + 1] = { is.i, over and -is.a or is.a, is.f }
       end
     end
     if ids[1] and key == stream then
