@@ -4,13 +4,17 @@ import type { Exchange } from '../exchange/exchange.ts'
 import { fitsCursor, MAX_CURSOR } from './cursor.ts'
 
 export interface NotificationsOptions {
-  /** The channels a client follows: the same for all, or found for each request (a name it may not have is 400). */
+  /**
+   * The channels a client follows: the same for all, or found for each request. A name that no channel can have is
+   * answered with 400; an answer that is no list of text is an error (PENKNIFE_INVALID).
+   */
   readonly channels:
     | readonly string[]
     | ((exchange: Exchange) => readonly string[] | Promise<readonly string[]>)
   /**
-   * Whether this client may follow these channels, or which of them: the others are told as `revoked`. No, or none, is
-   * answered with 403. Asked at each connect, also of who resumes. Default: everyone may.
+   * Whether this client may follow these channels, or which of them: the others are told as `revoked`. Asked at each
+   * connect, also of a client that resumes. Only `true` and a list of channels let a client in; `false` and an empty list
+   * are answered with 403, and so is anything else, which is reported once. Default: everyone may.
    */
   readonly authorize?: (
     exchange: Exchange,
@@ -18,7 +22,7 @@ export interface NotificationsOptions {
   ) => boolean | readonly string[] | Promise<boolean | readonly string[]>
   /**
    * Whose connection it is, 1 to 256 characters: for `notifier.revoke(user, channels)` and for `perUser`. Undefined for
-   * nobody's, whom neither reaches. Default: nobody's.
+   * nobody's, whom neither reaches; another answer is an error (PENKNIFE_INVALID). Default: nobody's.
    */
   readonly user?: (exchange: Exchange) => string | undefined | Promise<string | undefined>
   /** Connections that a user may have over all servers, 1 to 100; the oldest is closed. Default: no bound. */

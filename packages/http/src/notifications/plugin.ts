@@ -4,7 +4,8 @@ import type { Answer, Reply } from '../answer.ts'
 import type { Exchange } from '../exchange/exchange.ts'
 import { definePlugin, type Handler, type Plugin } from '../plugin.ts'
 import { problem } from '../problem.ts'
-import { warn } from '../warn.ts'
+import { reportOnce, warn } from '../warn.ts'
+import { allowedBy, channelsOf, userOf } from './answers.ts'
 import { createClients } from './clients.ts'
 import { Crowds } from './crowd.ts'
 import { fitsCursor, MAX_CURSOR, readCursor } from './cursor.ts'
@@ -55,6 +56,10 @@ export const notificationsPlugin: Plugin<NotificationsArgs> = definePlugin({
     const retryMs = (): number => retry * (0.5 + Math.random())
     const clients = createClients({ heartbeatMs, retryMs })
     const crowds = new Crowds()
+    const reportRefusal = reportOnce(
+      'PENKNIFE_CALLBACK',
+      'notifications turns clients away that authorize did not decide about',
+    )
     let closed = false
     let warned = false
     /** Clients, and what is registered with penknife.close() while there are some. */
@@ -153,13 +158,11 @@ export const notificationsPlugin: Plugin<NotificationsArgs> = definePlugin({
 
     /** Those of the channels that the client may follow. */
     async function allowedOf(exchange: Exchange, list: readonly string[]): Promise<readonly string[]> {
-      const allowed = authorize ? await authorize(exchange, list) : true
-      if (Array.isArray(allowed)) return list.filter((channel) => allowed.includes(channel))
-      return allowed ? list : []
+      return authorize ? allowedBy(await authorize(exchange, list), list, reportRefusal) : list
     }
 
     async function serve(exchange: Exchange, list: readonly string[]): Promise<Answer> {
-      const user = await options.user?.(exchange)
+      const user = userOf(await options.user?.(exchange))
       let guest: Guest | undefined
       let allowed: readonly string[]
       try {
@@ -194,7 +197,9 @@ export const notificationsPlugin: Plugin<NotificationsArgs> = definePlugin({
       // A browser that comes back by itself after it was closed for good.
       if (exchange.header('last-event-id')?.startsWith(CLOSED_MARK)) return { status: 204 }
       if (closed) return comeBack()
-      const list = [...new Set(typeof channels === 'function' ? await channels(exchange) : channels)]
+      const list = [
+        ...new Set(typeof channels === 'function' ? channelsOf(await channels(exchange)) : channels),
+      ]
       if (list.length === 0) return problem(400, { detail: 'There is no channel to follow.' })
       if (!fitsCursor(list)) {
         return problem(400, {
