@@ -131,6 +131,34 @@ describe.each(frameworks)('notifications on $name', (adapter) => {
     expect((await byHeader.has(1)).map(({ data }) => (data as { data: unknown }).data)).toEqual([3])
   })
 
+  test('of several last ids the newest that is one of ours counts, and an empty header hides none', async () => {
+    const notifier = features.notifier()
+    const { url, errors } = await start(adapter, [handlerOf({}, notifier)])
+    const client = await listen(`${url}/?channel=a&channel=b`)
+    await client.positioned()
+    for (const nth of [1, 2, 3]) await notifier.publish('a', nth)
+    const [older, newer] = (await client.has(3)).map(({ id }) => id) as [string, string]
+    const cases: readonly [url: readonly string[], header?: string][] = [
+      [[older, newer]],
+      [[newer, older]],
+      [[newer, 'garbage', '']],
+      [[newer], ''],
+      [[newer], 'garbage'],
+      [[older], newer],
+      [[older], `${older}, ${newer}`],
+      [[], `${newer}, ${older}`],
+    ]
+    for (const [inUrl, header] of cases) {
+      const query = inUrl.map((id) => `&lastEventId=${encodeURIComponent(id)}`).join('')
+      const back = await listen(`${url}/?channel=a&channel=b${query}`, header)
+      await back.has(1)
+      const told = back.events.map(({ type, data }) => [type, (data as { data: unknown }).data])
+      expect([query, header, told]).toEqual([query, header, [['message', 3]]])
+      back.leave()
+    }
+    expect(errors).toEqual([])
+  })
+
   test('a client on fetch tells a cut from an end, alone and among others', async () => {
     const notifier = features.notifier()
     const handler = handlerOf({}, notifier)

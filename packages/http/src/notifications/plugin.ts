@@ -8,11 +8,12 @@ import { reportOnce, warn } from '../warn.ts'
 import { allowedBy, channelsOf, userOf } from './answers.ts'
 import { createClients } from './clients.ts'
 import { Crowds } from './crowd.ts'
-import { fitsCursor, MAX_CURSOR, readCursor } from './cursor.ts'
+import { fitsCursor, MAX_CURSOR } from './cursor.ts'
 import { ClientFeed } from './feed.ts'
-import { CLOSED_MARK, retryFrame } from './frames.ts'
+import { retryFrame } from './frames.ts'
 import { admitGuest, type Guest } from './guest.ts'
 import { checkNotifications, type NotificationsOptions } from './options.ts'
+import { type LastIds, lastIdsOf, resumeFrom, wasClosed } from './resume.ts'
 
 /** Compressors and proxies hold events back unless they are told not to. */
 const HEADERS = {
@@ -34,9 +35,9 @@ type NotificationsArgs = readonly [notifier: AnyNotifier, options: Notifications
  *
  * Where a `user` was named, `notifier.revoke` takes channels out of the connection: the client is told by `revoked` with
  * `{"channel":…}`, and its other channels go on. When none is left, when all rights were revoked (`{"reason":"revoked"}`) or
- * newer connections of the user took its place (`{"reason":"connections"}`) a `closed` event ends the stream, and a browser's
- * EventSource, which comes back by itself, is stopped (204): so that two pages do not push each other out for ever.
- * A page that wants back makes a new one, with the event's `lastEventId` as `?lastEventId=`.
+ * newer connections of the user took its place (`{"reason":"connections"}`) a `closed` event ends the stream, and a client
+ * that comes back by itself is stopped (204), whether it gives its id as header or in the address: so that two pages do not
+ * push each other out for ever. A page that wants back makes a new EventSource with the event's `cursor` as `?lastEventId=`.
  *
  * So message types 'reset', 'state', 'revoked', 'closed', 'open' and 'error' are better avoided.
  *
@@ -75,14 +76,14 @@ export const notificationsPlugin: Plugin<NotificationsArgs> = definePlugin({
 
     /** Serves a client that may follow these channels. */
     async function follow(
-      exchange: Exchange,
+      lastIds: LastIds,
       list: readonly string[],
       refused: readonly string[],
       guest: Guest | undefined,
     ): Promise<Answer> {
-      const given = lastEventId(exchange)
-      const from = readCursor(given, list)
-      const lost = given === '' ? [] : list.filter((channel) => !from.has(channel))
+      const resumed = resumeFrom(lastIds, list)
+      const from = resumed ?? new Map<string, string>()
+      const lost = resumed ? list.filter((channel) => !from.has(channel)) : []
       const [sole] = list.length === 1 ? list : []
       const crowd = sole === undefined ? undefined : crowds.enter(sole)
       if (++served === 1) forget = notifier.onClose(close)
@@ -161,7 +162,7 @@ export const notificationsPlugin: Plugin<NotificationsArgs> = definePlugin({
       return authorize ? allowedBy(await authorize(exchange, list), list, reportRefusal) : list
     }
 
-    async function serve(exchange: Exchange, list: readonly string[]): Promise<Answer> {
+    async function serve(exchange: Exchange, lastIds: LastIds, list: readonly string[]): Promise<Answer> {
       const user = userOf(await options.user?.(exchange))
       let guest: Guest | undefined
       let allowed: readonly string[]
@@ -184,7 +185,7 @@ export const notificationsPlugin: Plugin<NotificationsArgs> = definePlugin({
       try {
         if (perUser !== undefined) await guest?.admission.limit(perUser)
         const refused = list.filter((channel) => !allowed.includes(channel))
-        return await follow(exchange, allowed, refused, guest)
+        return await follow(lastIds, allowed, refused, guest)
       } catch (error) {
         guest?.close()
         return failed(error)
@@ -194,8 +195,8 @@ export const notificationsPlugin: Plugin<NotificationsArgs> = definePlugin({
     const handler: Handler = async (exchange) => {
       if (exchange.method === 'HEAD') return { status: 200, headers: HEADERS, body: '' }
       if (exchange.method !== 'GET') return problem(405, { headers: { Allow: 'GET, HEAD' } })
-      // A browser that comes back by itself after it was closed for good.
-      if (exchange.header('last-event-id')?.startsWith(CLOSED_MARK)) return { status: 204 }
+      const lastIds = lastIdsOf(exchange)
+      if (wasClosed(lastIds)) return { status: 204 }
       if (closed) return comeBack()
       const list = [
         ...new Set(typeof channels === 'function' ? channelsOf(await channels(exchange)) : channels),
@@ -206,18 +207,12 @@ export const notificationsPlugin: Plugin<NotificationsArgs> = definePlugin({
           detail: `The channels' names do not fit in a cursor of ${MAX_CURSOR} characters.`,
         })
       }
-      return serve(exchange, list)
+      return serve(exchange, lastIds, list)
     }
     handler.close = close
     return handler
   },
 })
-
-/** A browser repeats the address it began with, so the header is the newer one. With the mark the page wants back. */
-function lastEventId(exchange: Exchange): string {
-  const found = exchange.header('last-event-id') ?? exchange.query.get('lastEventId') ?? ''
-  return found.startsWith(CLOSED_MARK) ? found.slice(CLOSED_MARK.length) : found
-}
 
 /** Without a prototype, because a channel may be called 'constructor'. */
 function toRecord(positions: ReadonlyMap<string, string>): Readonly<Record<string, string>> {
