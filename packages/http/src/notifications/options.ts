@@ -1,4 +1,4 @@
-import { checkOptions, type Duration, invalid, type AnyNotifier } from '@penknife/core'
+import { checkOptions, type Duration, durationMs, invalid, type AnyNotifier } from '@penknife/core'
 
 import type { Exchange } from '../exchange/exchange.ts'
 import { fitsCursor, MAX_CURSOR } from './cursor.ts'
@@ -27,15 +27,42 @@ export interface NotificationsOptions {
   readonly user?: (exchange: Exchange) => string | undefined | Promise<string | undefined>
   /** Connections that a user may have over all servers, 1 to 100; the oldest is closed. Default: no bound. */
   readonly perUser?: number
-  /** How long a client waits before it reconnects, give or take half of it at random. Default: 2 s. */
-  readonly retry?: Duration
-  /** A comment goes to quiet clients this often, so that proxies keep the connection. Default: 15 s. */
-  readonly heartbeat?: Duration
+  /**
+   * How long a client waits before it reconnects, give or take half of it at random. `false`: clients are not told, and
+   * wait as long as they do by themselves. Default: 2 s.
+   */
+  readonly retry?: Duration | false
+  /** A comment goes to quiet clients this often, so that proxies keep the connection. `false`: never. Default: 15 s. */
+  readonly heartbeat?: Duration | false
   /** A client that takes nothing of what waits for it for this long is cut off. Default: 30 s. */
   readonly stall?: Duration
 }
 
 const OPTIONS = ['channels', 'authorize', 'user', 'perUser', 'retry', 'heartbeat', 'stall'] as const
+
+/** The durations of the options in milliseconds; undefined for what is switched off. */
+export interface Times {
+  readonly retryMs: number | undefined
+  readonly heartbeatMs: number | undefined
+  readonly stallMs: number
+}
+
+const LONGEST = { max: 3_600_000 }
+
+export function timesOf({ retry = '2s', heartbeat = '15s', stall = '30s' }: NotificationsOptions): Times {
+  return {
+    retryMs: unlessOff('retry', retry),
+    heartbeatMs: unlessOff('heartbeat', heartbeat),
+    stallMs: durationMs('notifications stall', stall, LONGEST),
+  }
+}
+
+function unlessOff(option: string, value: Duration | false): number | undefined {
+  if (value === false) return undefined
+  const name = `notifications ${option}`
+  if (value === 0) throw invalid(name, value, 'give false to switch it off, or a duration from 1ms to 1h')
+  return durationMs(name, value, LONGEST)
+}
 
 export function checkNotifications(notifier: AnyNotifier, options: NotificationsOptions): void {
   if (typeof notifier?.subscribe !== 'function') {

@@ -1,4 +1,4 @@
-import { type AdmissionEnd, type AnyNotifier, durationMs, PenknifeError } from '@penknife/core'
+import { type AdmissionEnd, type AnyNotifier, PenknifeError } from '@penknife/core'
 
 import type { Answer, Reply } from '../answer.ts'
 import type { Exchange } from '../exchange/exchange.ts'
@@ -12,7 +12,7 @@ import { fitsCursor, MAX_CURSOR } from './cursor.ts'
 import { ClientFeed } from './feed.ts'
 import { retryFrame } from './frames.ts'
 import { admitGuest, type Guest } from './guest.ts'
-import { checkNotifications, type NotificationsOptions } from './options.ts'
+import { checkNotifications, type NotificationsOptions, timesOf } from './options.ts'
 import { type LastIds, lastIdsOf, resumeFrom, wasClosed } from './resume.ts'
 
 /** Compressors and proxies hold events back unless they are told not to. */
@@ -51,11 +51,11 @@ export const notificationsPlugin: Plugin<NotificationsArgs> = definePlugin({
   setup(notifier, options) {
     checkNotifications(notifier, options)
     const { channels, authorize, perUser } = options
-    const retry = durationMs('notifications retry', options.retry ?? '2s', { max: 3_600_000 })
-    const heartbeatMs = durationMs('notifications heartbeat', options.heartbeat ?? '15s', { max: 3_600_000 })
-    const stallMs = durationMs('notifications stall', options.stall ?? '30s', { max: 3_600_000 })
-    const retryMs = (): number => retry * (0.5 + Math.random())
-    const clients = createClients({ heartbeatMs, retryMs })
+    const { retryMs, heartbeatMs, stallMs } = timesOf(options)
+    /** Tells a client when to come back, each another time; nothing where that is switched off. */
+    const whenToReturn = (): string =>
+      retryMs === undefined ? '' : retryFrame(retryMs * (0.5 + Math.random()))
+    const clients = createClients({ heartbeatMs, whenToReturn })
     const crowds = new Crowds()
     const reportRefusal = reportOnce(
       'PENKNIFE_CALLBACK',
@@ -72,7 +72,7 @@ export const notificationsPlugin: Plugin<NotificationsArgs> = definePlugin({
       return clients.close()
     }
 
-    const comeBack = (): Reply => ({ status: 200, headers: HEADERS, body: retryFrame(retryMs()) })
+    const comeBack = (): Reply => ({ status: 200, headers: HEADERS, body: whenToReturn() })
 
     /** Serves a client that may follow these channels. */
     async function follow(
@@ -112,7 +112,7 @@ export const notificationsPlugin: Plugin<NotificationsArgs> = definePlugin({
       }
       // Whose rights changed while they were being asked for is to ask again.
       const turnAway = (): string =>
-        guest?.turnedAway === 'connections' ? feed.closing('connections') : retryFrame(retryMs())
+        guest?.turnedAway === 'connections' ? feed.closing('connections') : whenToReturn()
       if (closed || guest?.turnedAway) {
         leave()
         return { status: 200, headers: HEADERS, body: turnAway() }
@@ -128,11 +128,11 @@ export const notificationsPlugin: Plugin<NotificationsArgs> = definePlugin({
             void clients.dismiss(writer, turnAway())
             return
           }
-          writer.write(retryFrame(retryMs()))
+          writer.write(whenToReturn())
           feed.start(writer, subscription)
           clients.add(writer)
           const end = (reason: AdmissionEnd): void => {
-            const last = reason === 'lost' ? retryFrame(retryMs()) : feed.closing(reason)
+            const last = reason === 'lost' ? whenToReturn() : feed.closing(reason)
             void clients.dismiss(writer, last)
           }
           guest?.begin({
