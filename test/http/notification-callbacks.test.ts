@@ -73,3 +73,14 @@ test('a channels or user function that answers something else is an error of the
     expect(String(errors[0])).toMatch(/the answer of notifications (channels|user) is .*: return /)
   }
 })
+
+test.each(['channels', 'user', 'authorize'])(
+  'what %s rejects with reaches error handling as an error, even when it is none',
+  async (name) => {
+    for (const reason of [undefined, null, 'route', new Error('on purpose')]) {
+      const { url, errors } = await serve({ [name]: () => Promise.reject(reason) })
+      expect((await call(url)).status).toBe(500)
+      expect(errors).toEqual([expect.any(Error)])
+    }
+  },
+)
