@@ -33,7 +33,7 @@ local function item(stream, ready, later, mark)
     end
     for at, held in ipairs(all) do
       ids[at] = held[1]
-      local is = entry.read(key, held[1])
+      local is = (key == ready and entry.again or entry.read)(key, held[1])
       if is then
         entry.back(ready, later, is, math.floor(now / 1000))
       end

@@ -5610,7 +5610,7 @@ return replies`,
  */
 export const streamLeave: Script<[group: Arg, consumer: Arg, declared: Arg], [stream: string, ready: string, later: string, mark: string], number> = {
   name: 'stream/leave',
-  sha: 'a53045afc8775d4cdb5692674d142eaac35c9dff',
+  sha: 'a4e252396c987f04444aff6a174460a67a7d59e1',
   batch: 1,
   sharedKeys: false,
   shared: ["group","consumer","declared"],
@@ -5717,22 +5717,53 @@ local function release(stream, group, declared, ids)
   end
 end
 local entry = {}
-function entry.read(stream, id)
+local function fields_of(stream, id)
   local found = redis.call('XRANGE', stream, id, id)[1]
   if not found then
     return nil
   end
   local fields, named = found[2], {}
   for at = 1, #fields, 2 do
-    named[fields[at]] = fields[at + 1]
+    named[fields[at]] = named[fields[at]] or fields[at + 1]
   end
-  if named.i and named.a then
-    return { i = named.i, a = tonumber(named.a), f = tonumber(named.f) or 0, d = named.d, t = named.t }
+  return fields, named
+end
+local function is_count(text)
+  return text and #text <= 15 and string.match(text, '^%d+$')
+end
+local function added(fields, named)
+  local names = 'd' .. (named.t and 't' or '') .. (named.n and 'n' or '')
+  for at = 1, #fields, 2 do
+    if fields[at] ~= string.sub(names, (at + 1) / 2, (at + 1) / 2) then
+      return false
+    end
   end
-  return { i = id, a = 0, f = 0, d = named.d or fields[2], t = named.t, n = tonumber(named.n or nil) }
+  return #fields == 2 * #names and (not named.n or is_count(named.n))
+end
+function entry.read(stream, id)
+  local fields, named = fields_of(stream, id)
+  if not fields then
+    return nil
+  end
+  if added(fields, named) then
+    return { i = id, a = 0, f = 0, d = named.d, t = named.t, n = tonumber(named.n or nil) }
+  end
+  return { i = id, a = 0, f = 0, d = named.d or fields[2] }
+end
+function entry.again(stream, id)
+  local fields, named = fields_of(stream, id)
+  if not fields then
+    return nil
+  end
+  if string.match(named.i or '', '^%d+%-%d+$') and is_count(named.a) and is_count(named.f) and named.d then
+    return { i = named.i, a = tonumber(named.a), f = tonumber(named.f), d = named.d, t = named.t }
+  end
+  return { i = '0-0', a = 0, f = 0, d = named.d or fields[2], foreign = true }
 end
 function entry.ready(ready, is)
-  if is.t then
+  if is.foreign then
+    redis.call('XADD', ready, '*', 'd', is.d)
+  elseif is.t then
     redis.call('XADD', ready, '*', 'i', is.i, 'a', is.a, 'f', is.f, 'd', is.d, 't', is.t)
   else
     redis.call('XADD', ready, '*', 'i', is.i, 'a', is.a, 'f', is.f, 'd', is.d)
@@ -5806,7 +5837,7 @@ do
     end
     for at, held in ipairs(all) do
       ids[at] = held[1]
-      local is = entry.read(key, held[1])
+      local is = (key == ready and entry.again or entry.read)(key, held[1])
       if is then
         entry.back(ready, later, is, math.floor(now / 1000))
       end
@@ -5842,7 +5873,7 @@ local function item(stream, ready, later, mark)
     end
     for at, held in ipairs(all) do
       ids[at] = held[1]
-      local is = entry.read(key, held[1])
+      local is = (key == ready and entry.again or entry.read)(key, held[1])
       if is then
         entry.back(ready, later, is, math.floor(now / 1000))
       end
@@ -5909,7 +5940,7 @@ return replies`,
  */
 export const streamLook: Script<[group: Arg, consumer: Arg, declared: Arg, lease: Arg, attempts: Arg], [stream: string, ready: string, later: string, dead: string, paused: string, fromStream: Arg, fromReady: Arg], readonly Reply[]> = {
   name: 'stream/look',
-  sha: '4afcc0e5f76d9877e986ae86123f049d30a273e0',
+  sha: 'fd43bd6bff59d75bedb4b550264adb17da22057b',
   batch: 1,
   sharedKeys: false,
   shared: ["group","consumer","declared","lease","attempts"],
@@ -6016,22 +6047,53 @@ local function release(stream, group, declared, ids)
   end
 end
 local entry = {}
-function entry.read(stream, id)
+local function fields_of(stream, id)
   local found = redis.call('XRANGE', stream, id, id)[1]
   if not found then
     return nil
   end
   local fields, named = found[2], {}
   for at = 1, #fields, 2 do
-    named[fields[at]] = fields[at + 1]
+    named[fields[at]] = named[fields[at]] or fields[at + 1]
   end
-  if named.i and named.a then
-    return { i = named.i, a = tonumber(named.a), f = tonumber(named.f) or 0, d = named.d, t = named.t }
+  return fields, named
+end
+local function is_count(text)
+  return text and #text <= 15 and string.match(text, '^%d+$')
+end
+local function added(fields, named)
+  local names = 'd' .. (named.t and 't' or '') .. (named.n and 'n' or '')
+  for at = 1, #fields, 2 do
+    if fields[at] ~= string.sub(names, (at + 1) / 2, (at + 1) / 2) then
+      return false
+    end
   end
-  return { i = id, a = 0, f = 0, d = named.d or fields[2], t = named.t, n = tonumber(named.n or nil) }
+  return #fields == 2 * #names and (not named.n or is_count(named.n))
+end
+function entry.read(stream, id)
+  local fields, named = fields_of(stream, id)
+  if not fields then
+    return nil
+  end
+  if added(fields, named) then
+    return { i = id, a = 0, f = 0, d = named.d, t = named.t, n = tonumber(named.n or nil) }
+  end
+  return { i = id, a = 0, f = 0, d = named.d or fields[2] }
+end
+function entry.again(stream, id)
+  local fields, named = fields_of(stream, id)
+  if not fields then
+    return nil
+  end
+  if string.match(named.i or '', '^%d+%-%d+$') and is_count(named.a) and is_count(named.f) and named.d then
+    return { i = named.i, a = tonumber(named.a), f = tonumber(named.f), d = named.d, t = named.t }
+  end
+  return { i = '0-0', a = 0, f = 0, d = named.d or fields[2], foreign = true }
 end
 function entry.ready(ready, is)
-  if is.t then
+  if is.foreign then
+    redis.call('XADD', ready, '*', 'd', is.d)
+  elseif is.t then
     redis.call('XADD', ready, '*', 'i', is.i, 'a', is.a, 'f', is.f, 'd', is.d, 't', is.t)
   else
     redis.call('XADD', ready, '*', 'i', is.i, 'a', is.a, 'f', is.f, 'd', is.d)
@@ -6112,8 +6174,11 @@ do
     local claimed = redis.call('XAUTOCLAIM', key, group, consumer, lease, cursor, 'COUNT', STEP, 'JUSTID')
     local ids = claimed[2]
     for _, id in ipairs(ids) do
-      local is = entry.read(key, id)
-      if is.n and is.n > ms then
+      local is = (key == ready and entry.again or entry.read)(key, id)
+      if is.foreign then
+        entry.dead(dead, is, group, 'invalid', 'what the group was to handle again cannot be read: something else wrote it')
+        reply[#reply + 1] = { '0-0', 0, 0 }
+      elseif is.n and is.n > ms then
         entry.back(ready, later, is, ms)
       else
         is.a, is.f = is.a + 1, is.f + 1
@@ -6160,8 +6225,11 @@ local function item(stream, ready, later, dead, paused, from_stream, from_ready)
     local claimed = redis.call('XAUTOCLAIM', key, group, consumer, lease, cursor, 'COUNT', STEP, 'JUSTID')
     local ids = claimed[2]
     for _, id in ipairs(ids) do
-      local is = entry.read(key, id)
-      if is.n and is.n > ms then
+      local is = (key == ready and entry.again or entry.read)(key, id)
+      if is.foreign then
+        entry.dead(dead, is, group, 'invalid', 'what the group was to handle again cannot be read: something else wrote it')
+        reply[#reply + 1] = { '0-0', 0, 0 }
+      elseif is.n and is.n > ms then
         entry.back(ready, later, is, ms)
       else
         is.a, is.f = is.a + 1, is.f + 1
@@ -6830,7 +6898,7 @@ return replies`,
  */
 export const streamRequeue: Script<[], [dead: string, ready: string, position: Arg], number> = {
   name: 'stream/requeue',
-  sha: 'f4258229528a6d54981fe2f1bd0ad288c867b8af',
+  sha: '360923bfbfe719833ada4acc6c6a5385424aca24',
   batch: 64,
   sharedKeys: false,
   shared: [],
@@ -6839,22 +6907,53 @@ export const streamRequeue: Script<[], [dead: string, ready: string, position: A
   returns: 'integer',
   text: `#!lua flags=allow-oom
 local entry = {}
-function entry.read(stream, id)
+local function fields_of(stream, id)
   local found = redis.call('XRANGE', stream, id, id)[1]
   if not found then
     return nil
   end
   local fields, named = found[2], {}
   for at = 1, #fields, 2 do
-    named[fields[at]] = fields[at + 1]
+    named[fields[at]] = named[fields[at]] or fields[at + 1]
   end
-  if named.i and named.a then
-    return { i = named.i, a = tonumber(named.a), f = tonumber(named.f) or 0, d = named.d, t = named.t }
+  return fields, named
+end
+local function is_count(text)
+  return text and #text <= 15 and string.match(text, '^%d+$')
+end
+local function added(fields, named)
+  local names = 'd' .. (named.t and 't' or '') .. (named.n and 'n' or '')
+  for at = 1, #fields, 2 do
+    if fields[at] ~= string.sub(names, (at + 1) / 2, (at + 1) / 2) then
+      return false
+    end
   end
-  return { i = id, a = 0, f = 0, d = named.d or fields[2], t = named.t, n = tonumber(named.n or nil) }
+  return #fields == 2 * #names and (not named.n or is_count(named.n))
+end
+function entry.read(stream, id)
+  local fields, named = fields_of(stream, id)
+  if not fields then
+    return nil
+  end
+  if added(fields, named) then
+    return { i = id, a = 0, f = 0, d = named.d, t = named.t, n = tonumber(named.n or nil) }
+  end
+  return { i = id, a = 0, f = 0, d = named.d or fields[2] }
+end
+function entry.again(stream, id)
+  local fields, named = fields_of(stream, id)
+  if not fields then
+    return nil
+  end
+  if string.match(named.i or '', '^%d+%-%d+$') and is_count(named.a) and is_count(named.f) and named.d then
+    return { i = named.i, a = tonumber(named.a), f = tonumber(named.f), d = named.d, t = named.t }
+  end
+  return { i = '0-0', a = 0, f = 0, d = named.d or fields[2], foreign = true }
 end
 function entry.ready(ready, is)
-  if is.t then
+  if is.foreign then
+    redis.call('XADD', ready, '*', 'd', is.d)
+  elseif is.t then
     redis.call('XADD', ready, '*', 'i', is.i, 'a', is.a, 'f', is.f, 'd', is.d, 't', is.t)
   else
     redis.call('XADD', ready, '*', 'i', is.i, 'a', is.a, 'f', is.f, 'd', is.d)
@@ -6915,7 +7014,7 @@ do
   if wrong then
     return wrong
   end
-  local is = entry.read(dead, position)
+  local is = entry.again(dead, position)
   if not is then
     return 0
   end
@@ -6930,7 +7029,7 @@ local function item(dead, ready, position)
   if wrong then
     return wrong
   end
-  local is = entry.read(dead, position)
+  local is = entry.again(dead, position)
   if not is then
     return 0
   end
@@ -7183,7 +7282,7 @@ return replies`,
  */
 export const streamSettle: Script<[group: Arg, consumer: Arg, declared: Arg], [stream: string, ready: string, later: string, dead: string, mark: string, number: Arg, finished: Arg, moves: Arg], string> = {
   name: 'stream/settle',
-  sha: '71c8d3f4cb3accbe3ff46ddecd4ee30ead2054ff',
+  sha: 'e128a2e36cc94a8892f01612035d4e550be239a7',
   batch: 1,
   sharedKeys: false,
   shared: ["group","consumer","declared"],
@@ -7290,22 +7389,53 @@ local function release(stream, group, declared, ids)
   end
 end
 local entry = {}
-function entry.read(stream, id)
+local function fields_of(stream, id)
   local found = redis.call('XRANGE', stream, id, id)[1]
   if not found then
     return nil
   end
   local fields, named = found[2], {}
   for at = 1, #fields, 2 do
-    named[fields[at]] = fields[at + 1]
+    named[fields[at]] = named[fields[at]] or fields[at + 1]
   end
-  if named.i and named.a then
-    return { i = named.i, a = tonumber(named.a), f = tonumber(named.f) or 0, d = named.d, t = named.t }
+  return fields, named
+end
+local function is_count(text)
+  return text and #text <= 15 and string.match(text, '^%d+$')
+end
+local function added(fields, named)
+  local names = 'd' .. (named.t and 't' or '') .. (named.n and 'n' or '')
+  for at = 1, #fields, 2 do
+    if fields[at] ~= string.sub(names, (at + 1) / 2, (at + 1) / 2) then
+      return false
+    end
   end
-  return { i = id, a = 0, f = 0, d = named.d or fields[2], t = named.t, n = tonumber(named.n or nil) }
+  return #fields == 2 * #names and (not named.n or is_count(named.n))
+end
+function entry.read(stream, id)
+  local fields, named = fields_of(stream, id)
+  if not fields then
+    return nil
+  end
+  if added(fields, named) then
+    return { i = id, a = 0, f = 0, d = named.d, t = named.t, n = tonumber(named.n or nil) }
+  end
+  return { i = id, a = 0, f = 0, d = named.d or fields[2] }
+end
+function entry.again(stream, id)
+  local fields, named = fields_of(stream, id)
+  if not fields then
+    return nil
+  end
+  if string.match(named.i or '', '^%d+%-%d+$') and is_count(named.a) and is_count(named.f) and named.d then
+    return { i = named.i, a = tonumber(named.a), f = tonumber(named.f), d = named.d, t = named.t }
+  end
+  return { i = '0-0', a = 0, f = 0, d = named.d or fields[2], foreign = true }
 end
 function entry.ready(ready, is)
-  if is.t then
+  if is.foreign then
+    redis.call('XADD', ready, '*', 'd', is.d)
+  elseif is.t then
     redis.call('XADD', ready, '*', 'i', is.i, 'a', is.a, 'f', is.f, 'd', is.d, 't', is.t)
   else
     redis.call('XADD', ready, '*', 'i', is.i, 'a', is.a, 'f', is.f, 'd', is.d)
@@ -7425,7 +7555,7 @@ do
     local from, id, to, attempts, fence, ms, kind, reason = unpack(move)
     local key = from == 'r' and ready or stream
     if held(key, { id }, from == 'r' and 'r' or '')[1] then
-      local is = entry.read(key, id)
+      local is = (key == ready and entry.again or entry.read)(key, id)
       if is then
         is.a, is.f = attempts, fence
         put(is, to, ms, kind, reason)
@@ -7498,7 +7628,7 @@ local function item(stream, ready, later, dead, mark, number, finished, moves)
     local from, id, to, attempts, fence, ms, kind, reason = unpack(move)
     local key = from == 'r' and ready or stream
     if held(key, { id }, from == 'r' and 'r' or '')[1] then
-      local is = entry.read(key, id)
+      local is = (key == ready and entry.again or entry.read)(key, id)
       if is then
         is.a, is.f = attempts, fence
         put(is, to, ms, kind, reason)
