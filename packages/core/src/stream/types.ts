@@ -245,6 +245,17 @@ export type StreamEvent =
   | { readonly kind: 'added'; readonly stream: string; readonly id: string }
   /** An entry with its dedup key was there. */
   | { readonly kind: 'duplicate'; readonly stream: string; readonly id: string }
+  /**
+   * Another process declared it in another way before, such as an older version of the application. Told once a
+   * process. Each process goes by its own declaration; its groups are those of all, until they are dropped.
+   */
+  | {
+      readonly kind: 'redeclared'
+      readonly stream: string
+      /** Such as `event log, groups search, retain entries 1000`. */
+      readonly before: string
+      readonly now: string
+    }
   /** The backlog limit was reached; nothing was added, or the add waits. */
   | { readonly kind: 'full'; readonly stream: string }
   /**
@@ -310,7 +321,7 @@ export interface Stream<T, Out = Jsonified<T>> {
    */
   addMany(payloads: readonly T[], options?: AddManyOptions<T>): Promise<readonly string[]>
   /**
-   * Reads entries without taking part in a group: one script call. It ends after 16 MiB, for more there is `replay`.
+   * Reads entries without taking part in a group: one script call. It ends after 8 MiB, for more there is `replay`.
    */
   read(options?: ReadOptions): Promise<readonly Entry<Jsonified<T>>[]>
   /**
