@@ -38,7 +38,7 @@ local function item(stream, ready, later, mark)
         break
       end
       ids[at] = held[1]
-      local is = entry.read(key, held[1])
+      local is = (key == ready and entry.again or entry.read)(key, held[1])
       if is then
         bytes = bytes + #(is.d or '')
         entry.back(ready, later, is, math.floor(now / 1000))

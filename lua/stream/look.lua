@@ -70,9 +70,12 @@ local function item(stream, ready, later, dead, paused, from_stream, from_ready)
     local claimed = redis.call('XAUTOCLAIM', key, group, consumer, lease, cursor, 'COUNT', count, 'JUSTID')
     local ids, bytes = claimed[2], 0
     for _, id in ipairs(ids) do
-      local is = entry.read(key, id)
+      local is = (key == ready and entry.again or entry.read)(key, id)
       bytes = bytes + #(is.d or '')
-      if is.n and is.n > ms then
+      if is.foreign then
+        entry.dead(dead, is, group, 'invalid', 'what the group was to handle again cannot be read: something else wrote it')
+        reply[#reply + 1] = { '0-0', 0, 0 }
+      elseif is.n and is.n > ms then
         -- Its worker vanished before it put it aside: nobody handled it.
         entry.back(ready, later, is, ms)
       else

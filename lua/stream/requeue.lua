@@ -15,7 +15,7 @@ local function item(dead, ready, position)
   if wrong then
     return wrong
   end
-  local is = entry.read(dead, position)
+  local is = entry.again(dead, position)
   if not is then
     return 0
   end

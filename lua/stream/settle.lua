@@ -97,7 +97,7 @@ local function item(stream, ready, later, dead, mark, number, finished, moves)
     local key = from == 'r' and ready or stream
     if held(key, { id }, from == 'r' and 'r' or '')[1] then
       -- One that was deleted by hand is forgotten.
-      local is = entry.read(key, id)
+      local is = (key == ready and entry.again or entry.read)(key, id)
       if is then
         is.a, is.f = attempts, fence
         put(is, to, ms, kind, reason)

@@ -5926,7 +5926,7 @@ return replies`,
  */
 export const streamLeave: Script<[group: Arg, consumer: Arg, declared: Arg], [stream: string, ready: string, later: string, mark: string], number> = {
   name: 'stream/leave',
-  sha: '21d3000258f0e299b63a46233a60b76d8942a191',
+  sha: 'c1d9ce97e6cf024ea47a88db639974e360091838',
   batch: 1,
   sharedKeys: false,
   shared: ["group","consumer","declared"],
@@ -6034,22 +6034,53 @@ local function release(stream, group, declared, ids)
   end
 end
 local entry = {}
-function entry.read(stream, id)
+local function fields_of(stream, id)
   local found = redis.call('XRANGE', stream, id, id)[1]
   if not found then
     return nil
   end
   local fields, named = found[2], {}
   for at = 1, #fields, 2 do
-    named[fields[at]] = fields[at + 1]
+    named[fields[at]] = named[fields[at]] or fields[at + 1]
   end
-  if named.i and named.a then
-    return { i = named.i, a = tonumber(named.a), f = tonumber(named.f) or 0, d = named.d, t = named.t }
+  return fields, named
+end
+local function is_count(text)
+  return text and #text <= 15 and string.match(text, '^%d+$')
+end
+local function added(fields, named)
+  local names = 'd' .. (named.t and 't' or '') .. (named.n and 'n' or '')
+  for at = 1, #fields, 2 do
+    if fields[at] ~= string.sub(names, (at + 1) / 2, (at + 1) / 2) then
+      return false
+    end
   end
-  return { i = id, a = 0, f = 0, d = named.d or fields[2], t = named.t, n = tonumber(named.n or nil) }
+  return #fields == 2 * #names and (not named.n or is_count(named.n))
+end
+function entry.read(stream, id)
+  local fields, named = fields_of(stream, id)
+  if not fields then
+    return nil
+  end
+  if added(fields, named) then
+    return { i = id, a = 0, f = 0, d = named.d, t = named.t, n = tonumber(named.n or nil) }
+  end
+  return { i = id, a = 0, f = 0, d = named.d or fields[2] }
+end
+function entry.again(stream, id)
+  local fields, named = fields_of(stream, id)
+  if not fields then
+    return nil
+  end
+  if string.match(named.i or '', '^%d+%-%d+$') and is_count(named.a) and is_count(named.f) and named.d then
+    return { i = named.i, a = tonumber(named.a), f = tonumber(named.f), d = named.d, t = named.t }
+  end
+  return { i = '0-0', a = 0, f = 0, d = named.d or fields[2], foreign = true }
 end
 function entry.ready(ready, is)
-  if is.t then
+  if is.foreign then
+    redis.call('XADD', ready, '*', 'd', is.d)
+  elseif is.t then
     redis.call('XADD', ready, '*', 'i', is.i, 'a', is.a, 'f', is.f, 'd', is.d, 't', is.t)
   else
     redis.call('XADD', ready, '*', 'i', is.i, 'a', is.a, 'f', is.f, 'd', is.d)
@@ -6127,7 +6158,7 @@ do
         break
       end
       ids[at] = held[1]
-      local is = entry.read(key, held[1])
+      local is = (key == ready and entry.again or entry.read)(key, held[1])
       if is then
         bytes = bytes + #(is.d or '')
         entry.back(ready, later, is, math.floor(now / 1000))
@@ -6168,7 +6199,7 @@ local function item(stream, ready, later, mark)
         break
       end
       ids[at] = held[1]
-      local is = entry.read(key, held[1])
+      local is = (key == ready and entry.again or entry.read)(key, held[1])
       if is then
         bytes = bytes + #(is.d or '')
         entry.back(ready, later, is, math.floor(now / 1000))
@@ -6236,7 +6267,7 @@ return replies`,
  */
 export const streamLook: Script<[group: Arg, consumer: Arg, declared: Arg, lease: Arg, attempts: Arg], [stream: string, ready: string, later: string, dead: string, paused: string, fromStream: Arg, fromReady: Arg], readonly Reply[]> = {
   name: 'stream/look',
-  sha: 'efffe880301d793817eb10ed4a7e1a542ec55d30',
+  sha: 'e7a936c5e8b4f9435100d3cf287c371f3447aa73',
   batch: 1,
   sharedKeys: false,
   shared: ["group","consumer","declared","lease","attempts"],
@@ -6344,22 +6375,53 @@ local function release(stream, group, declared, ids)
   end
 end
 local entry = {}
-function entry.read(stream, id)
+local function fields_of(stream, id)
   local found = redis.call('XRANGE', stream, id, id)[1]
   if not found then
     return nil
   end
   local fields, named = found[2], {}
   for at = 1, #fields, 2 do
-    named[fields[at]] = fields[at + 1]
+    named[fields[at]] = named[fields[at]] or fields[at + 1]
   end
-  if named.i and named.a then
-    return { i = named.i, a = tonumber(named.a), f = tonumber(named.f) or 0, d = named.d, t = named.t }
+  return fields, named
+end
+local function is_count(text)
+  return text and #text <= 15 and string.match(text, '^%d+$')
+end
+local function added(fields, named)
+  local names = 'd' .. (named.t and 't' or '') .. (named.n and 'n' or '')
+  for at = 1, #fields, 2 do
+    if fields[at] ~= string.sub(names, (at + 1) / 2, (at + 1) / 2) then
+      return false
+    end
   end
-  return { i = id, a = 0, f = 0, d = named.d or fields[2], t = named.t, n = tonumber(named.n or nil) }
+  return #fields == 2 * #names and (not named.n or is_count(named.n))
+end
+function entry.read(stream, id)
+  local fields, named = fields_of(stream, id)
+  if not fields then
+    return nil
+  end
+  if added(fields, named) then
+    return { i = id, a = 0, f = 0, d = named.d, t = named.t, n = tonumber(named.n or nil) }
+  end
+  return { i = id, a = 0, f = 0, d = named.d or fields[2] }
+end
+function entry.again(stream, id)
+  local fields, named = fields_of(stream, id)
+  if not fields then
+    return nil
+  end
+  if string.match(named.i or '', '^%d+%-%d+$') and is_count(named.a) and is_count(named.f) and named.d then
+    return { i = named.i, a = tonumber(named.a), f = tonumber(named.f), d = named.d, t = named.t }
+  end
+  return { i = '0-0', a = 0, f = 0, d = named.d or fields[2], foreign = true }
 end
 function entry.ready(ready, is)
-  if is.t then
+  if is.foreign then
+    redis.call('XADD', ready, '*', 'd', is.d)
+  elseif is.t then
     redis.call('XADD', ready, '*', 'i', is.i, 'a', is.a, 'f', is.f, 'd', is.d, 't', is.t)
   else
     redis.call('XADD', ready, '*', 'i', is.i, 'a', is.a, 'f', is.f, 'd', is.d)
@@ -6456,9 +6518,12 @@ do
     local claimed = redis.call('XAUTOCLAIM', key, group, consumer, lease, cursor, 'COUNT', count, 'JUSTID')
     local ids, bytes = claimed[2], 0
     for _, id in ipairs(ids) do
-      local is = entry.read(key, id)
+      local is = (key == ready and entry.again or entry.read)(key, id)
       bytes = bytes + #(is.d or '')
-      if is.n and is.n > ms then
+      if is.foreign then
+        entry.dead(dead, is, group, 'invalid', 'what the group was to handle again cannot be read: something else wrote it')
+        reply[#reply + 1] = { '0-0', 0, 0 }
+      elseif is.n and is.n > ms then
         entry.back(ready, later, is, ms)
       else
         is.a, is.f = is.a + 1, is.f + 1
@@ -6518,9 +6583,12 @@ local function item(stream, ready, later, dead, paused, from_stream, from_ready)
     local claimed = redis.call('XAUTOCLAIM', key, group, consumer, lease, cursor, 'COUNT', count, 'JUSTID')
     local ids, bytes = claimed[2], 0
     for _, id in ipairs(ids) do
-      local is = entry.read(key, id)
+      local is = (key == ready and entry.again or entry.read)(key, id)
       bytes = bytes + #(is.d or '')
-      if is.n and is.n > ms then
+      if is.foreign then
+        entry.dead(dead, is, group, 'invalid', 'what the group was to handle again cannot be read: something else wrote it')
+        reply[#reply + 1] = { '0-0', 0, 0 }
+      elseif is.n and is.n > ms then
         entry.back(ready, later, is, ms)
       else
         is.a, is.f = is.a + 1, is.f + 1
@@ -7215,7 +7283,7 @@ return replies`,
  */
 export const streamRequeue: Script<[], [dead: string, ready: string, position: Arg], number> = {
   name: 'stream/requeue',
-  sha: 'f4258229528a6d54981fe2f1bd0ad288c867b8af',
+  sha: '360923bfbfe719833ada4acc6c6a5385424aca24',
   batch: 16,
   sharedKeys: false,
   shared: [],
@@ -7224,22 +7292,53 @@ export const streamRequeue: Script<[], [dead: string, ready: string, position: A
   returns: 'integer',
   text: `#!lua flags=allow-oom
 local entry = {}
-function entry.read(stream, id)
+local function fields_of(stream, id)
   local found = redis.call('XRANGE', stream, id, id)[1]
   if not found then
     return nil
   end
   local fields, named = found[2], {}
   for at = 1, #fields, 2 do
-    named[fields[at]] = fields[at + 1]
+    named[fields[at]] = named[fields[at]] or fields[at + 1]
   end
-  if named.i and named.a then
-    return { i = named.i, a = tonumber(named.a), f = tonumber(named.f) or 0, d = named.d, t = named.t }
+  return fields, named
+end
+local function is_count(text)
+  return text and #text <= 15 and string.match(text, '^%d+$')
+end
+local function added(fields, named)
+  local names = 'd' .. (named.t and 't' or '') .. (named.n and 'n' or '')
+  for at = 1, #fields, 2 do
+    if fields[at] ~= string.sub(names, (at + 1) / 2, (at + 1) / 2) then
+      return false
+    end
   end
-  return { i = id, a = 0, f = 0, d = named.d or fields[2], t = named.t, n = tonumber(named.n or nil) }
+  return #fields == 2 * #names and (not named.n or is_count(named.n))
+end
+function entry.read(stream, id)
+  local fields, named = fields_of(stream, id)
+  if not fields then
+    return nil
+  end
+  if added(fields, named) then
+    return { i = id, a = 0, f = 0, d = named.d, t = named.t, n = tonumber(named.n or nil) }
+  end
+  return { i = id, a = 0, f = 0, d = named.d or fields[2] }
+end
+function entry.again(stream, id)
+  local fields, named = fields_of(stream, id)
+  if not fields then
+    return nil
+  end
+  if string.match(named.i or '', '^%d+%-%d+$') and is_count(named.a) and is_count(named.f) and named.d then
+    return { i = named.i, a = tonumber(named.a), f = tonumber(named.f), d = named.d, t = named.t }
+  end
+  return { i = '0-0', a = 0, f = 0, d = named.d or fields[2], foreign = true }
 end
 function entry.ready(ready, is)
-  if is.t then
+  if is.foreign then
+    redis.call('XADD', ready, '*', 'd', is.d)
+  elseif is.t then
     redis.call('XADD', ready, '*', 'i', is.i, 'a', is.a, 'f', is.f, 'd', is.d, 't', is.t)
   else
     redis.call('XADD', ready, '*', 'i', is.i, 'a', is.a, 'f', is.f, 'd', is.d)
@@ -7300,7 +7399,7 @@ do
   if wrong then
     return wrong
   end
-  local is = entry.read(dead, position)
+  local is = entry.again(dead, position)
   if not is then
     return 0
   end
@@ -7315,7 +7414,7 @@ local function item(dead, ready, position)
   if wrong then
     return wrong
   end
-  local is = entry.read(dead, position)
+  local is = entry.again(dead, position)
   if not is then
     return 0
   end
@@ -7577,7 +7676,7 @@ return replies`,
  */
 export const streamSettle: Script<[group: Arg, consumer: Arg, declared: Arg], [stream: string, ready: string, later: string, dead: string, mark: string, number: Arg, finished: Arg, moves: Arg], string> = {
   name: 'stream/settle',
-  sha: '35d60e1e4e5f14ae21589d2277ef9b95d73fb394',
+  sha: 'a710d0504965303908bb75ba610e1e22ccae1681',
   batch: 1,
   sharedKeys: false,
   shared: ["group","consumer","declared"],
@@ -7685,22 +7784,53 @@ local function release(stream, group, declared, ids)
   end
 end
 local entry = {}
-function entry.read(stream, id)
+local function fields_of(stream, id)
   local found = redis.call('XRANGE', stream, id, id)[1]
   if not found then
     return nil
   end
   local fields, named = found[2], {}
   for at = 1, #fields, 2 do
-    named[fields[at]] = fields[at + 1]
+    named[fields[at]] = named[fields[at]] or fields[at + 1]
   end
-  if named.i and named.a then
-    return { i = named.i, a = tonumber(named.a), f = tonumber(named.f) or 0, d = named.d, t = named.t }
+  return fields, named
+end
+local function is_count(text)
+  return text and #text <= 15 and string.match(text, '^%d+$')
+end
+local function added(fields, named)
+  local names = 'd' .. (named.t and 't' or '') .. (named.n and 'n' or '')
+  for at = 1, #fields, 2 do
+    if fields[at] ~= string.sub(names, (at + 1) / 2, (at + 1) / 2) then
+      return false
+    end
   end
-  return { i = id, a = 0, f = 0, d = named.d or fields[2], t = named.t, n = tonumber(named.n or nil) }
+  return #fields == 2 * #names and (not named.n or is_count(named.n))
+end
+function entry.read(stream, id)
+  local fields, named = fields_of(stream, id)
+  if not fields then
+    return nil
+  end
+  if added(fields, named) then
+    return { i = id, a = 0, f = 0, d = named.d, t = named.t, n = tonumber(named.n or nil) }
+  end
+  return { i = id, a = 0, f = 0, d = named.d or fields[2] }
+end
+function entry.again(stream, id)
+  local fields, named = fields_of(stream, id)
+  if not fields then
+    return nil
+  end
+  if string.match(named.i or '', '^%d+%-%d+$') and is_count(named.a) and is_count(named.f) and named.d then
+    return { i = named.i, a = tonumber(named.a), f = tonumber(named.f), d = named.d, t = named.t }
+  end
+  return { i = '0-0', a = 0, f = 0, d = named.d or fields[2], foreign = true }
 end
 function entry.ready(ready, is)
-  if is.t then
+  if is.foreign then
+    redis.call('XADD', ready, '*', 'd', is.d)
+  elseif is.t then
     redis.call('XADD', ready, '*', 'i', is.i, 'a', is.a, 'f', is.f, 'd', is.d, 't', is.t)
   else
     redis.call('XADD', ready, '*', 'i', is.i, 'a', is.a, 'f', is.f, 'd', is.d)
@@ -7820,7 +7950,7 @@ do
     local from, id, to, attempts, fence, ms, kind, reason = unpack(move)
     local key = from == 'r' and ready or stream
     if held(key, { id }, from == 'r' and 'r' or '')[1] then
-      local is = entry.read(key, id)
+      local is = (key == ready and entry.again or entry.read)(key, id)
       if is then
         is.a, is.f = attempts, fence
         put(is, to, ms, kind, reason)
@@ -7893,7 +8023,7 @@ local function item(stream, ready, later, dead, mark, number, finished, moves)
     local from, id, to, attempts, fence, ms, kind, reason = unpack(move)
     local key = from == 'r' and ready or stream
     if held(key, { id }, from == 'r' and 'r' or '')[1] then
-      local is = entry.read(key, id)
+      local is = (key == ready and entry.again or entry.read)(key, id)
       if is then
         is.a, is.f = attempts, fence
         put(is, to, ms, kind, reason)
