@@ -4,6 +4,7 @@
 -- @include board
 -- @include rows
 -- @include settle
+-- @include typed
 -- @shared keys keys  the window's keys, and the members' data, at the places that the plan gives
 -- @shared plan       JSON, see lua/_lib/board.lua, with one window
 -- @item arg what     a read of lua/_lib/rows.lua
@@ -21,6 +22,10 @@ local open, settled
 local function item(what, style, data, a, b, c, d)
   if settled == nil then
     open = board.open(keys, config)
+    local wrong = board.wrong(config, keys, open) or typed(keys[config.data], 'hash')
+    if wrong then
+      return wrong
+    end
     settled = settle(config, open)
   end
   if not settled then
