@@ -60,14 +60,14 @@ const FOREIGN: Readonly<Record<string, readonly ((key: string) => Promise<unknow
   zset: [
     (key) => bench.raw.zadd(key, 1.5, 'ann'),
     (key) => bench.raw.zadd(key, '+inf', 'ann'),
-    (key) => bench.raw.zadd(key, 3, 'foreign'),
+    (key) => bench.raw.zadd(key, 3, 'two\nlines'),
   ],
   stream: [
     (key) => bench.raw.xadd(key, '*', 'foreign', 'x'),
     (key) => bench.raw.xadd(key, '*', 'm', 'ann', 'b', 'x'),
   ],
   hash: [
-    (key) => bench.raw.hset(key, '=ann', 'x', 'ia', 'x', 'xann', 'x', 'f', ''),
+    (key) => bench.raw.hset(key, 'ann', 'x', '=ann', 'x', 'ia', 'x', 'xann', 'x', 'f', ''),
     async (key) => bench.raw.hset(key, ...(await bench.raw.hkeys(key)).flatMap((field) => [field, '"x"'])),
   ],
 }

@@ -201,7 +201,7 @@ return replies`,
  * - shared `plan`: JSON, see lua/_lib/board.lua, with one window
  * - `what`: a read of lua/_lib/rows.lua
  * - `style`: ordinal, competition or dense
- * - `data`: 1 when the members' data are wanted
+ * - `data`: 1 when the members' data are wanted, else 0; see lua/_lib/rows.lua
  * - `a`: first argument
  * - `b`: second argument
  * - `c`: third argument
@@ -210,7 +210,7 @@ return replies`,
  */
 export const leaderboardRead: Script<[keys: readonly string[], plan: Arg], [what: Arg, style: Arg, data: Arg, a: Arg, b: Arg, c: Arg, d: Arg], number | string | null> = {
   name: 'leaderboard/read',
-  sha: '050ed87bea143d14b59a86ca29212ee68e0b30cb',
+  sha: '4c8b00c420426b360467b1a257a61171a86c7f7c',
   batch: 16,
   sharedKeys: true,
   shared: ["plan"],
@@ -360,9 +360,25 @@ function board.time_of(id)
   return tonumber(string.match(id, '^(%d+)%-%d+'))
 end
 local rows = {}
+local ESCAPES = { ['\\\\'] = '\\\\\\\\', ['\\n'] = '\\\\n' }
+local function members_of(lines)
+  local members = {}
+  for at = 1, #lines, 2 do
+    members[#members + 1] = lines[at]
+  end
+  return members
+end
+local function escape(lines)
+  for at = 1, #lines, 2 do
+    lines[at] = string.gsub(lines[at], '[\\\\\\n]', ESCAPES)
+  end
+end
+local function line_of(text)
+  return text and (string.gsub(text, '\\n', ' ')) or ''
+end
 local function add_data(lines, data, members)
   for _, text in ipairs(redis.call('HMGET', data, unpack(members))) do
-    lines[#lines + 1] = text or ''
+    lines[#lines + 1] = line_of(text)
   end
 end
 local function before(plan, window, style, value, position)
@@ -375,31 +391,31 @@ local function before(plan, window, style, value, position)
   end
   return redis.call('ZCOUNT', window.z, '-inf', string.format('(%.17g', plan.shift and score * plan.shift or score))
 end
-local function told(plan, window, style, data, position, lines)
-  local base = position
-  if #lines > 0 then
+local function told(plan, window, style, how, position, lines)
+  local base, count = position, #lines / 2
+  if count > 0 then
     base = before(plan, window, style, lines[2], position)
-    if data then
-      local members = {}
-      for at = 1, #lines, 2 do
-        members[#members + 1] = lines[at]
-      end
-      add_data(lines, data, members)
+    local members = how.data and members_of(lines)
+    if how.exact then
+      escape(lines)
+    end
+    if members then
+      add_data(lines, how.data, members)
     end
   end
-  return string.format('%d\\n%d\\n', position, base) .. table.concat(lines, '\\n')
+  return string.format('%d\\n%d\\n%d\\n', position, base, count) .. table.concat(lines, '\\n')
 end
-function rows.range(plan, window, style, data, start, stop)
-  return told(plan, window, style, data, tonumber(start), redis.call('ZRANGE', window.z, start, stop, 'WITHSCORES'))
+function rows.range(plan, window, style, how, start, stop)
+  return told(plan, window, style, how, tonumber(start), redis.call('ZRANGE', window.z, start, stop, 'WITHSCORES'))
 end
-function rows.around(plan, window, style, data, member, each)
+function rows.around(plan, window, style, how, member, each)
   local position = redis.call('ZRANK', window.z, member)
   if not position then
     return false
   end
-  return rows.range(plan, window, style, data, math.max(0, position - each), position + each)
+  return rows.range(plan, window, style, how, math.max(0, position - each), position + each)
 end
-function rows.between(plan, window, style, data, low, high, from, count)
+function rows.between(plan, window, style, how, low, high, from, count)
   local position = 0
   if low ~= '-inf' then
     position = redis.call('ZCOUNT', window.z, '-inf', '(' .. low)
@@ -407,23 +423,23 @@ function rows.between(plan, window, style, data, low, high, from, count)
   local start = position + from
   local stop = math.min(position + redis.call('ZCOUNT', window.z, low, high), start + count) - 1
   if stop < start then
-    return told(plan, window, style, data, start, {})
+    return told(plan, window, style, how, start, {})
   end
-  return rows.range(plan, window, style, data, start, stop)
+  return rows.range(plan, window, style, how, start, stop)
 end
 local function found(plan, window, style, member)
   local value = redis.call('ZSCORE', window.z, member)
   local position = value and style == 'ordinal' and redis.call('ZRANK', window.z, member)
   return value, value and before(plan, window, style, value, position)
 end
-function rows.rank(plan, window, style, data, member)
+function rows.rank(plan, window, style, how, member)
   local value, count = found(plan, window, style, member)
   if not value then
     return false
   end
-  return value .. '\\n' .. count .. '\\n' .. (data and redis.call('HGET', data, member) or '')
+  return value .. '\\n' .. count .. '\\n' .. (how.data and line_of(redis.call('HGET', how.data, member)) or '')
 end
-function rows.of(plan, window, style, data, members)
+function rows.of(plan, window, style, how, members)
   members = cjson.decode(members)
   local lines = {}
   for at, value in ipairs(redis.call('ZMSCORE', window.z, unpack(members))) do
@@ -431,8 +447,8 @@ function rows.of(plan, window, style, data, members)
     lines[2 * at - 1] = value or ''
     lines[2 * at] = value and before(plan, window, style, value, position) or ''
   end
-  if data then
-    add_data(lines, data, members)
+  if how.data then
+    add_data(lines, how.data, members)
   end
   return table.concat(lines, '\\n')
 end
@@ -457,9 +473,20 @@ function rows.quantile(_, window, _, _, percent)
   wanted = math.max(1, wanted)
   return redis.call('ZRANGE', window.z, count - wanted, count - wanted, 'WITHSCORES')[2]
 end
-function rows.scan(_, window, _, _, cursor)
-  local reply = redis.call('ZSCAN', window.z, cursor, 'COUNT', 100)
-  return string.format('%s\\n%d\\n', reply[1], window.period) .. table.concat(reply[2], '\\n')
+function rows.scan(_, window, _, how, cursor)
+  local next_cursor, lines = unpack(redis.call('ZSCAN', window.z, cursor, 'COUNT', 100))
+  local count = #lines / 2
+  if how.exact then
+    escape(lines)
+  end
+  return string.format('%s\\n%d\\n%d\\n', next_cursor, window.period, count) .. table.concat(lines, '\\n')
+end
+local PLAIN, EXACT = {}, { exact = true }
+function rows.how(data, key)
+  if data == '0' then
+    return PLAIN
+  end
+  return data == '2' and EXACT or { data = key, exact = data == '3' }
 end
 local keys = KEYS
 local plan = ARGV[1]
@@ -473,7 +500,7 @@ do
   if not open then
     return now
   end
-  return rows[what](config, open[1], style, data == '1' and keys[config.data], a, b, c, d)
+  return rows[what](config, open[1], style, rows.how(data, keys[config.data]), a, b, c, d)
 end
 return nil
 end
@@ -482,7 +509,7 @@ local function item(what, style, data, a, b, c, d)
   if not open then
     return now
   end
-  return rows[what](config, open[1], style, data == '1' and keys[config.data], a, b, c, d)
+  return rows[what](config, open[1], style, rows.how(data, keys[config.data]), a, b, c, d)
 end
 local replies, done = {}, 0
 local function run()
@@ -513,7 +540,7 @@ return replies`,
  * - shared `plan`: JSON, see lua/_lib/board.lua, with one window
  * - `what`: a read of lua/_lib/rows.lua
  * - `style`: ordinal, competition or dense
- * - `data`: 1 when the members' data are wanted
+ * - `data`: 1 when the members' data are wanted, else 0; see lua/_lib/rows.lua
  * - `a`: first argument
  * - `b`: second argument
  * - `c`: third argument
@@ -523,7 +550,7 @@ return replies`,
  */
 export const leaderboardReadRolling: Script<[keys: readonly string[], plan: Arg], [what: Arg, style: Arg, data: Arg, a: Arg, b: Arg, c: Arg, d: Arg], number | string | null> = {
   name: 'leaderboard/read-rolling',
-  sha: 'caaf796af264fcae98da864d2502979176d00bf6',
+  sha: 'cf2522a4beeb1816faca0fd96b45d99d3fa67f62',
   batch: 16,
   sharedKeys: true,
   shared: ["plan"],
@@ -673,9 +700,25 @@ function board.time_of(id)
   return tonumber(string.match(id, '^(%d+)%-%d+'))
 end
 local rows = {}
+local ESCAPES = { ['\\\\'] = '\\\\\\\\', ['\\n'] = '\\\\n' }
+local function members_of(lines)
+  local members = {}
+  for at = 1, #lines, 2 do
+    members[#members + 1] = lines[at]
+  end
+  return members
+end
+local function escape(lines)
+  for at = 1, #lines, 2 do
+    lines[at] = string.gsub(lines[at], '[\\\\\\n]', ESCAPES)
+  end
+end
+local function line_of(text)
+  return text and (string.gsub(text, '\\n', ' ')) or ''
+end
 local function add_data(lines, data, members)
   for _, text in ipairs(redis.call('HMGET', data, unpack(members))) do
-    lines[#lines + 1] = text or ''
+    lines[#lines + 1] = line_of(text)
   end
 end
 local function before(plan, window, style, value, position)
@@ -688,31 +731,31 @@ local function before(plan, window, style, value, position)
   end
   return redis.call('ZCOUNT', window.z, '-inf', string.format('(%.17g', plan.shift and score * plan.shift or score))
 end
-local function told(plan, window, style, data, position, lines)
-  local base = position
-  if #lines > 0 then
+local function told(plan, window, style, how, position, lines)
+  local base, count = position, #lines / 2
+  if count > 0 then
     base = before(plan, window, style, lines[2], position)
-    if data then
-      local members = {}
-      for at = 1, #lines, 2 do
-        members[#members + 1] = lines[at]
-      end
-      add_data(lines, data, members)
+    local members = how.data and members_of(lines)
+    if how.exact then
+      escape(lines)
+    end
+    if members then
+      add_data(lines, how.data, members)
     end
   end
-  return string.format('%d\\n%d\\n', position, base) .. table.concat(lines, '\\n')
+  return string.format('%d\\n%d\\n%d\\n', position, base, count) .. table.concat(lines, '\\n')
 end
-function rows.range(plan, window, style, data, start, stop)
-  return told(plan, window, style, data, tonumber(start), redis.call('ZRANGE', window.z, start, stop, 'WITHSCORES'))
+function rows.range(plan, window, style, how, start, stop)
+  return told(plan, window, style, how, tonumber(start), redis.call('ZRANGE', window.z, start, stop, 'WITHSCORES'))
 end
-function rows.around(plan, window, style, data, member, each)
+function rows.around(plan, window, style, how, member, each)
   local position = redis.call('ZRANK', window.z, member)
   if not position then
     return false
   end
-  return rows.range(plan, window, style, data, math.max(0, position - each), position + each)
+  return rows.range(plan, window, style, how, math.max(0, position - each), position + each)
 end
-function rows.between(plan, window, style, data, low, high, from, count)
+function rows.between(plan, window, style, how, low, high, from, count)
   local position = 0
   if low ~= '-inf' then
     position = redis.call('ZCOUNT', window.z, '-inf', '(' .. low)
@@ -720,23 +763,23 @@ function rows.between(plan, window, style, data, low, high, from, count)
   local start = position + from
   local stop = math.min(position + redis.call('ZCOUNT', window.z, low, high), start + count) - 1
   if stop < start then
-    return told(plan, window, style, data, start, {})
+    return told(plan, window, style, how, start, {})
   end
-  return rows.range(plan, window, style, data, start, stop)
+  return rows.range(plan, window, style, how, start, stop)
 end
 local function found(plan, window, style, member)
   local value = redis.call('ZSCORE', window.z, member)
   local position = value and style == 'ordinal' and redis.call('ZRANK', window.z, member)
   return value, value and before(plan, window, style, value, position)
 end
-function rows.rank(plan, window, style, data, member)
+function rows.rank(plan, window, style, how, member)
   local value, count = found(plan, window, style, member)
   if not value then
     return false
   end
-  return value .. '\\n' .. count .. '\\n' .. (data and redis.call('HGET', data, member) or '')
+  return value .. '\\n' .. count .. '\\n' .. (how.data and line_of(redis.call('HGET', how.data, member)) or '')
 end
-function rows.of(plan, window, style, data, members)
+function rows.of(plan, window, style, how, members)
   members = cjson.decode(members)
   local lines = {}
   for at, value in ipairs(redis.call('ZMSCORE', window.z, unpack(members))) do
@@ -744,8 +787,8 @@ function rows.of(plan, window, style, data, members)
     lines[2 * at - 1] = value or ''
     lines[2 * at] = value and before(plan, window, style, value, position) or ''
   end
-  if data then
-    add_data(lines, data, members)
+  if how.data then
+    add_data(lines, how.data, members)
   end
   return table.concat(lines, '\\n')
 end
@@ -770,9 +813,20 @@ function rows.quantile(_, window, _, _, percent)
   wanted = math.max(1, wanted)
   return redis.call('ZRANGE', window.z, count - wanted, count - wanted, 'WITHSCORES')[2]
 end
-function rows.scan(_, window, _, _, cursor)
-  local reply = redis.call('ZSCAN', window.z, cursor, 'COUNT', 100)
-  return string.format('%s\\n%d\\n', reply[1], window.period) .. table.concat(reply[2], '\\n')
+function rows.scan(_, window, _, how, cursor)
+  local next_cursor, lines = unpack(redis.call('ZSCAN', window.z, cursor, 'COUNT', 100))
+  local count = #lines / 2
+  if how.exact then
+    escape(lines)
+  end
+  return string.format('%s\\n%d\\n%d\\n', next_cursor, window.period, count) .. table.concat(lines, '\\n')
+end
+local PLAIN, EXACT = {}, { exact = true }
+function rows.how(data, key)
+  if data == '0' then
+    return PLAIN
+  end
+  return data == '2' and EXACT or { data = key, exact = data == '3' }
 end
 local function earlier(a, b)
   local a_time, a_number = string.match(a, '(%d+)-(%d+)')
@@ -887,7 +941,7 @@ do
   if not settled then
     return 0
   end
-  return rows[what](config, open[1], style, data == '1' and keys[config.data], a, b, c, d)
+  return rows[what](config, open[1], style, rows.how(data, keys[config.data]), a, b, c, d)
 end
 return nil
 end
@@ -903,7 +957,7 @@ local function item(what, style, data, a, b, c, d)
   if not settled then
     return 0
   end
-  return rows[what](config, open[1], style, data == '1' and keys[config.data], a, b, c, d)
+  return rows[what](config, open[1], style, rows.how(data, keys[config.data]), a, b, c, d)
 end
 local replies, done = {}, 0
 local function run()
