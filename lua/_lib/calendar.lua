@@ -1,4 +1,5 @@
--- `calendar`: tokens used in a period whose bounds the client computed. It sends two periods that follow each other.
+-- `calendar`: tokens used in a period whose bounds the client computed. It sends two periods that follow each
+-- other. Only what was charged in this period is given back.
 local calendar = {}
 
 -- Whether neither of the periods is now.
@@ -21,7 +22,13 @@ function calendar.over(rule, tokens)
 end
 
 function calendar.add(rule, tokens)
-  rule.used = math.min(math.max(0, rule.used + tokens), 2 * rule.limit)
+  rule.used = math.min(rule.used + tokens, 2 * rule.limit)
+end
+
+function calendar.give_back(rule, tokens, since)
+  if since >= rule.start then
+    rule.used = math.max(0, rule.used - tokens)
+  end
 end
 
 function calendar.entry(rule)

@@ -1,4 +1,5 @@
--- `fixed_window`: tokens used since the first call of a window.
+-- `fixed_window`: tokens used since the first call of a window. Only what was charged in this window is given back: the end
+-- of the window before gave back everything that was charged in it.
 local fixed_window = {}
 
 function fixed_window.define(rule, limit, window)
@@ -21,7 +22,13 @@ function fixed_window.over(rule, tokens)
 end
 
 function fixed_window.add(rule, tokens)
-  rule.used = math.min(math.max(0, rule.used + tokens), 2 * rule.limit)
+  rule.used = math.min(rule.used + tokens, 2 * rule.limit)
+end
+
+function fixed_window.give_back(rule, tokens, since)
+  if since >= rule.start then
+    rule.used = math.max(0, rule.used - tokens)
+  end
 end
 
 function fixed_window.entry(rule)

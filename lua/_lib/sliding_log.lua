@@ -2,8 +2,11 @@
 -- for each charge its time and the tokens charged up to it, packed as doubles. At most twice the limit of entries: the
 -- limit bounds the string and the work. It is written anew with each charge: APPEND would be faster by a microsecond, and
 -- leave the string twice as long as it is.
+-- @include damaged
 local sliding_log = {}
 local HEAD, CHARGE = 8, 16
+-- Twice the largest limit.
+local MOST_CHARGES = 2000
 
 function sliding_log.define(rule, limit, window)
   -- Redis counts a TTL from the millisecond in which the script began.
@@ -38,79 +41,116 @@ local function first_from(rule, at, which, least)
   return low
 end
 
--- A clock stepped back: the last charge was made now, the others as long before it as they were.
-local function step_back(rule, by)
+-- The entries from one to another with so much added to their times and sums.
+local function moved(rule, from, to, time_by, sum_by)
   local charges = {}
-  for at = 1, rule.count do
+  for at = from, to do
     local time, sum = charge_at(rule, at)
-    charges[at] = struct.pack('<dd', time - by, sum)
+    charges[#charges + 1] = struct.pack('<dd', time + time_by, sum + sum_by)
   end
-  rule.log = struct.pack('<d', rule.base) .. table.concat(charges)
-  redis.call('SET', rule.key, rule.log, 'PX', rule.ttl)
+  return table.concat(charges)
 end
 
 function sliding_log.open(rule, key)
-  rule.key, rule.added = key, nil
+  rule.key, rule.changed = key, false
   rule.log = redis.call('GET', key)
   rule.base, rule.count, rule.first, rule.used = 0, 0, 1, 0
   if not rule.log then
     return
   end
-  rule.base = struct.unpack('<d', rule.log)
   rule.count = (#rule.log - HEAD) / CHARGE
+  if rule.count % 1 ~= 0 or rule.count < 1 or rule.count > MOST_CHARGES then
+    damaged(key)
+  end
+  rule.base = struct.unpack('<d', rule.log)
   local last = charge_at(rule, rule.count)
   if last > now then
-    step_back(rule, last - now)
+    -- A clock stepped back: the last charge was made now, the others as long before it as they were.
+    rule.log = struct.pack('<d', rule.base) .. moved(rule, 1, rule.count, now - last, 0)
+    rule.changed = true
   end
   rule.first = first_from(rule, 1, 1, now - rule.window + 1)
   rule.used = charged_to(rule, rule.count) - charged_to(rule, rule.first - 1)
+  if not (rule.used >= 0 and rule.used < 2 ^ 53) then
+    damaged(key)
+  end
 end
 
 function sliding_log.over(rule, tokens)
   return rule.used + tokens > rule.limit
 end
 
--- Writes the entries that count: those from the first one on, up to a last one, and another. The key lives for a window.
-local function rewrite(rule, last, charge)
+-- The entries that count, from the first one on: those up to one, and others behind it.
+local function keep(rule, last, others, count)
   local head = struct.pack('<d', charged_to(rule, rule.first - 1))
   local kept = string.sub(rule.log or '', HEAD + CHARGE * (rule.first - 1) + 1, HEAD + CHARGE * last)
-  redis.call('SET', rule.key, head .. kept .. charge, 'PX', rule.ttl)
+  rule.log = head .. kept .. others
+  rule.base, rule.count, rule.first = struct.unpack('<d', head), last - rule.first + 1 + count, 1
+  rule.changed = true
 end
 
-local function give_back(rule, tokens)
+function sliding_log.add(rule, tokens)
+  tokens = math.min(tokens, 2 * rule.limit - rule.used)
+  if tokens > 0 then
+    keep(rule, rule.count, struct.pack('<dd', now, charged_to(rule, rule.count) + tokens), 1)
+    rule.used = rule.used + tokens
+  end
+end
+
+-- Of the latest charges.
+local function give_back_latest(rule, tokens)
   local last, sum = rule.count, charged_to(rule, rule.count)
   local wanted = math.max(sum - tokens, charged_to(rule, rule.first - 1))
   while last >= rule.first and charged_to(rule, last - 1) >= wanted do
     last = last - 1
   end
+  rule.used = rule.used - (sum - wanted)
   if last < rule.first then
-    redis.call('DEL', rule.key)
+    keep(rule, last, '', 0)
   else
-    rewrite(rule, last - 1, struct.pack('<dd', (charge_at(rule, last)), wanted))
+    keep(rule, last - 1, struct.pack('<dd', (charge_at(rule, last)), wanted), 1)
   end
-  rule.count, rule.used = last, rule.used - (sum - wanted)
 end
 
-function sliding_log.write(rule, tokens)
-  if tokens < 0 then
-    if rule.used > 0 then
-      give_back(rule, -tokens)
-    end
+-- `latest`: of the latest charges. Else of the charges that were made at a time: of one that ended, or was given back,
+-- nothing is there any more.
+function sliding_log.give_back(rule, tokens, since, latest)
+  if rule.used == 0 then
     return
   end
-  tokens = math.min(tokens, 2 * rule.limit - rule.used)
-  if tokens <= 0 then
+  if latest then
+    give_back_latest(rule, tokens)
     return
   end
-  rewrite(rule, rule.count, struct.pack('<dd', now, charged_to(rule, rule.count) + tokens))
-  rule.used = rule.used + tokens
-  rule.added = now
+  local from = first_from(rule, rule.first, 1, since)
+  local behind = first_from(rule, from, 1, since + 1)
+  if behind == from then
+    return
+  end
+  local before, last = charged_to(rule, from - 1), charged_to(rule, behind - 1)
+  local back = math.min(tokens, last - before)
+  local left = last - back > before and struct.pack('<dd', since, last - back) or ''
+  local count = #left / CHARGE + rule.count - behind + 1
+  keep(rule, from - 1, left .. moved(rule, behind, rule.count, 0, -back), count)
+  rule.used = rule.used - back
+end
+
+-- Writes what is new. The key lives for a window.
+function sliding_log.save(rule)
+  if not rule.changed then
+    return
+  end
+  if rule.count == 0 then
+    redis.call('DEL', rule.key)
+  else
+    redis.call('SET', rule.key, rule.log, 'PX', rule.ttl)
+  end
 end
 
 -- Tokens used; microseconds until so many more fit, until one more does than now, and until none is used.
 function sliding_log.tell(rule, reply, tokens)
   local gone = charged_to(rule, rule.first - 1)
-  -- Until so many of the tokens in use are so no more. What was just charged is behind the entries that were read.
+  -- Until so many of the tokens in use are so no more.
   local function ends(fewer)
     local at = first_from(rule, rule.first, 2, gone + fewer)
     local time = at <= rule.count and charge_at(rule, at) or now

@@ -42,13 +42,23 @@ function sliding_window.over(rule, tokens)
 end
 
 function sliding_window.add(rule, tokens)
-  local used = rule.used + tokens
-  if used < 0 then
-    -- The rest of a refund is of the window before.
-    rule.before = math.max(0, rule.before + used)
-    used = 0
+  rule.used = math.min(rule.used + tokens, 2 * rule.limit)
+end
+
+-- `latest`: gives back what was charged last, first in this window, then in the one before. Else what was charged at a
+-- time, in its window alone.
+function sliding_window.give_back(rule, tokens, since, latest)
+  if since >= rule.start then
+    local rest = math.max(0, tokens - rule.used)
+    rule.used = math.max(0, rule.used - tokens)
+    if not latest then
+      return
+    end
+    tokens = rest
+  elseif since < rule.start - rule.window then
+    return
   end
-  rule.used = math.min(used, 2 * rule.limit)
+  rule.before = math.max(0, rule.before - tokens)
 end
 
 function sliding_window.entry(rule)

@@ -1,20 +1,34 @@
 -- `slots`: the leases of a concurrency rule, in a sorted set of its own: lease id by the microsecond at which it ends. A
 -- member without a name holds the time of the last charge, negative, so that no range of leases contains it.
+--
+-- When a clock is stepped back, every lease ends as long from now as it would have from the last charge: `by` is how
+-- much sooner than its score says.
+-- @include damaged
 local slots = {}
 local CLOCK = ''
+-- As many as the largest limit, and those that ended since the last charge.
+local MOST_LEASES = 20000
 
 function slots.define(rule, limit, lease)
   rule.limit, rule.lease = limit, lease
 end
 
--- A clock stepped back: every lease ends as long from now as it would have from the last charge. At most 10,000.
-function slots.steady(key)
+-- How much sooner leases end than their scores say. Writes nothing.
+function slots.stepped_back(key)
   local charged = tonumber(redis.call('ZSCORE', key, CLOCK) or 0)
-  local by = -charged - now
+  local by = math.max(0, -charged - now)
+  if by > 0 and redis.call('ZCARD', key) > MOST_LEASES then
+    damaged(key)
+  end
+  return by
+end
+
+-- Writes the scores as they are by the new clock.
+function slots.steady(key, by)
   if by <= 0 then
     return
   end
-  local leases = redis.call('ZRANGE', key, 0, -1, 'WITHSCORES')
+  local leases = redis.call('ZRANGE', key, 0, MOST_LEASES, 'WITHSCORES')
   for at = 1, #leases, 2 do
     local moved = leases[at] == CLOCK and -now or leases[at + 1] - by
     redis.call('ZADD', key, string.format('%.0f', moved), leases[at])
@@ -32,36 +46,44 @@ function slots.hold(key, lease, ends, had)
   end
 end
 
--- When a lease ends, if it does not have ended.
-function slots.ends(key, lease)
-  local ends = tonumber(redis.call('ZSCORE', key, lease) or 0)
-  return ends > now and ends
+-- Whether a lease has not ended yet.
+function slots.held(key, lease, by)
+  return tonumber(redis.call('ZSCORE', key, lease) or 0) - by > now
 end
 
 function slots.open(rule, key)
-  rule.key = key
-  slots.steady(key)
-  rule.used = redis.call('ZCOUNT', key, string.format('(%.0f', now), '+inf')
+  rule.key, rule.adding = key, nil
+  rule.by = slots.stepped_back(key)
+  rule.used = redis.call('ZCOUNT', key, string.format('(%.0f', now + rule.by), '+inf')
+  rule.wait = 0
+  if rule.used > 0 and rule.used >= rule.limit then
+    -- Until so many have ended by themselves that there is one left.
+    local live, over = string.format('(%.0f', now + rule.by), rule.used - rule.limit
+    local last = redis.call('ZRANGE', key, live, '+inf', 'BYSCORE', 'LIMIT', over, 1, 'WITHSCORES')
+    rule.wait = last[2] - rule.by - now
+  end
 end
 
 function slots.over(rule, tokens)
   return tokens > 0 and rule.used + 1 > rule.limit
 end
 
-function slots.write(rule, lease)
-  redis.call('ZREMRANGEBYSCORE', rule.key, 0, string.format('%.0f', now))
-  slots.hold(rule.key, lease, now + rule.lease, rule.used > 0)
+function slots.add(rule, lease)
+  rule.adding = lease
+  rule.had = rule.used > 0
   rule.used = rule.used + 1
+end
+
+function slots.save(rule)
+  slots.steady(rule.key, rule.by)
+  if rule.adding then
+    redis.call('ZREMRANGEBYSCORE', rule.key, 0, string.format('%.0f', now))
+    slots.hold(rule.key, rule.adding, now + rule.lease, rule.had)
+  end
 end
 
 -- Slots held; microseconds until so many leases have ended by themselves that there is one left, if there is none.
 function slots.tell(rule, reply)
-  local wait = 0
-  if rule.used >= rule.limit then
-    local live, over = string.format('(%.0f', now), rule.used - rule.limit
-    local last = redis.call('ZRANGE', rule.key, live, '+inf', 'BYSCORE', 'LIMIT', over, 1, 'WITHSCORES')
-    wait = last[2] - now
-  end
   reply[#reply + 1] = rule.used
-  reply[#reply + 1] = wait
+  reply[#reply + 1] = rule.wait
 end

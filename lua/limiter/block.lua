@@ -7,6 +7,7 @@
 -- @full runs as unblock  it deletes the block
 -- @include now
 -- @include opened
+-- @include damaged
 -- @item key state       string of entries, as in charge.lua
 -- @item arg duration    microseconds; 0 ends a block
 -- @item arg reason      text
@@ -20,11 +21,17 @@ local MARGIN = 2
 local function item(state, duration, reason)
   local saved = call('GET', state)
   local _, ends, _, length = opened(saved)
+  if saved and (#saved - length) % ENTRY ~= 0 then
+    damaged(state)
+  end
   local was = ends ~= nil and ends > now and 1 or 0
   local entries = saved and string.sub(saved, length + 1) or ''
   local expires = now
   for at = 1, #entries, ENTRY do
-    local _, entry = struct.unpack('<dd', entries, at)
+    local id, entry = struct.unpack('<dd', entries, at)
+    if not (id > 0 and entry >= 0 and entry < 2 ^ 62) then
+      damaged(state)
+    end
     expires = math.max(expires, entry)
   end
   local head = ''

@@ -2,8 +2,13 @@
 --
 -- The invariant: no enforced rule ever admits more than its algorithm says, and none is charged unless all allow. A
 -- shadow rule is charged when the call passes and it would have allowed it. A penalty and a refund (fewer than 0 tokens)
--- are charged without asking; nothing goes below 0 or above twice what a rule allows at once. Charges are
--- written when all is decided.
+-- are charged without asking; nothing goes below 0 or above twice what a rule allows at once.
+--
+-- A settlement corrects an earlier charge. It names the time of that charge, and only those of its rules that were charged
+-- are corrected. What time has given back of the charge since then is not given back again: each algorithm says
+-- how. A refund that names no charge gives back the latest tokens.
+--
+-- Every key is read and checked before the first write.
 --
 -- A state is the string of take.lua: an entry (id, expiry, a number of the algorithm, time, another one) for each rule, those of
 -- this call first with the key's own expiry, then those of other calls that are still in use, at most 32. A block may
@@ -21,16 +26,20 @@
 -- @include sliding_window
 -- @include sliding_log
 -- @include slots
+-- @include damaged
 -- @shared rules       for each rule: letter of its algorithm, number of its key, 1 if a shadow, id, and four numbers
 -- @item keys places   states, logs (strings) and slots (sorted sets), in the order in which the rules number them
 -- @item arg cost      whole tokens: fewer than 0 for a refund, 0 for a look
--- @item arg asking    1 to take, 0 to charge without asking
+-- @item arg how       'take'; 'add' to charge without asking; to settle, "charged elapsed rules": Redis' time of the charge, the microseconds that the caller saw pass since, 1 for each rule that was charged and 0 for others
 -- @item arg lease     id of the slot, if one may be charged
--- @returns list       1 and each rule's verdict (1 over its limit) and state; 0 and the same when denied; 2, microseconds and reason when blocked; 3 and Redis' time when no calendar period that was sent is now
+-- @returns list       1, Redis' time, and each rule's verdict (1 over its limit) and state; 0 and the same when denied; 2, microseconds and reason when blocked; 3 and Redis' time when no calendar period that was sent is now
 
 local PACKED = { g = gcra, f = fixed_window, c = calendar, w = sliding_window }
 local OWN_KEY = { l = sliding_log, s = slots }
 local ENTRY, MOST, SECOND = 40, 32, 1000000
+-- No number of a state is as large.
+local HUGE = 2 ^ 62
+local ZERO = string.byte('0')
 -- Redis counts a TTL from the millisecond in which the script began.
 local MARGIN = 2
 local call = redis.call
@@ -47,15 +56,20 @@ for letter, place, shadow, id, a, b, c, d in string.gmatch(rules, '(%l) (%d+) (%
   end
 end
 
--- Reads a state into its rules; what is left are the entries of other rules that are still in use.
+-- Reads a state into its rules; what is left are the entries of other rules that are still in use. Writes nothing.
 local function open(key, place)
   local saved = call('GET', key)
   local time, ends, reason, at = opened(saved)
+  if saved and ((#saved - at) % ENTRY ~= 0 or #saved - at > ENTRY * MOST) then
+    damaged(key)
+  end
   local state = { key = key, saved = saved, head = '', others = '', expires = 0, count = 0, plain = saved ~= false }
+  -- Times from before the clock was stepped back, as they are to be: offset and bytes.
+  state.steps = {}
   if time then
     if time > now then
       time, ends = now, ends - (time - now)
-      call('SETRANGE', key, 8, struct.pack('<ddd', ends, #reason, time))
+      state.steps[1] = { 8, struct.pack('<ddd', ends, #reason, time) }
     end
     if ends > now then
       state.ends, state.reason = ends, reason
@@ -69,6 +83,9 @@ local function open(key, place)
   local others = {}
   for from = at + 1, saved and #saved or 0, ENTRY do
     local id, expires, first, written, second = struct.unpack('<ddddd', saved, from)
+    if not (id > 0 and expires >= 0 and expires < HUGE and written >= 0 and first > 0 and second >= 0 and second < HUGE) then
+      damaged(key)
+    end
     found[id] = { math.min(written, now), first, second, written > now and from }
     state.expires = math.max(state.expires, expires)
     others[#others + 1] = { id, expires, from }
@@ -78,7 +95,7 @@ local function open(key, place)
     if rule.place == place then
       local entry = found[rule.id] or {}
       if entry[4] then
-        call('SETRANGE', key, entry[4] + 23, struct.pack('<d', now))
+        state.steps[#state.steps + 1] = { entry[4] + 23, struct.pack('<d', now) }
         state.back = true
       end
       rule.does.look(rule, entry[1], entry[2], entry[3])
@@ -133,16 +150,41 @@ local function write(state)
   end
 end
 
-local function item(places, cost, asking, lease)
+-- The charge that is settled, if one is: when it was made, and the rules that were charged. After Redis' clock was
+-- stepped back the time of the charge is too late: then the time that the caller saw pass counts.
+local function settled(how)
+  local charged, elapsed, rules = string.match(how, '^(%d+) (%d+) ([01]+)$')
+  if not charged then
+    return nil
+  end
+  return { since = math.min(charged, now - elapsed), rules = rules }
+end
+
+local function charge(rule, tokens, lease, charged)
+  if rule.letter == 's' then
+    if lease ~= '' then
+      rule.does.add(rule, lease)
+    end
+  elseif tokens > 0 then
+    rule.does.add(rule, tokens)
+  elseif charged then
+    rule.does.give_back(rule, -tokens, charged.since, false)
+  else
+    rule.does.give_back(rule, -tokens, now, true)
+  end
+end
+
+local function item(places, cost, how, lease)
   if mistimed then
     return { 3, now }
   end
-  local tokens, asked = tonumber(cost), asking == '1'
-  local states, blocked = {}, nil
+  local tokens, asked, charged = tonumber(cost), how == 'take', settled(how)
+  local states, apart, blocked = {}, {}, nil
   for place, key in ipairs(places) do
     local owner = owners[place]
     if owner then
       owner.does.open(owner, key)
+      apart[#apart + 1] = owner
     else
       local state = open(key, place)
       states[#states + 1] = state
@@ -151,38 +193,39 @@ local function item(places, cost, asking, lease)
       end
     end
   end
-  if blocked then
-    return { 2, blocked.ends - now, blocked.reason }
-  end
 
-  local allowed = true
+  local allowed = not blocked
   for _, rule in ipairs(list) do
     rule.refuses = rule.does.over(rule, tokens)
     if asked and rule.refuses and not rule.shadow then
       allowed = false
     end
   end
-
   if allowed and tokens ~= 0 then
-    for _, rule in ipairs(list) do
-      if not (asked and rule.refuses) then
-        if PACKED[rule.letter] then
-          rule.does.add(rule, tokens)
-        elseif rule.letter == 'l' then
-          rule.does.write(rule, tokens)
-        elseif asked then
-          rule.does.write(rule, lease)
-        end
+    for at, rule in ipairs(list) do
+      local spared = charged and string.byte(charged.rules, at) == ZERO
+      if not (asked and rule.refuses or spared) then
+        charge(rule, tokens, lease, charged)
       end
     end
   end
+
   for _, state in ipairs(states) do
+    for _, step in ipairs(state.steps) do
+      call('SETRANGE', state.key, step[1], step[2])
+    end
     if allowed and #state.rules > 0 and (tokens > 0 or tokens < 0 and state.saved) then
       write(state)
     end
   end
+  for _, rule in ipairs(apart) do
+    rule.does.save(rule)
+  end
 
-  local reply = { allowed and 1 or 0 }
+  if blocked then
+    return { 2, blocked.ends - now, blocked.reason }
+  end
+  local reply = { allowed and 1 or 0, now }
   for _, rule in ipairs(list) do
     reply[#reply + 1] = rule.refuses and 1 or 0
     rule.does.tell(rule, reply, tokens)

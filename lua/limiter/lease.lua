@@ -11,14 +11,15 @@
 -- @returns integer    1 if it was held in all of them
 
 local function item(places, lease, length)
-  local held = 1
-  for _, place in ipairs(places) do
-    slots.steady(place)
-    if not slots.ends(place, lease) then
+  local held, sooner = 1, {}
+  for at, place in ipairs(places) do
+    sooner[at] = slots.stepped_back(place)
+    if not slots.held(place, lease, sooner[at]) then
       held = 0
     end
   end
-  for _, place in ipairs(places) do
+  for at, place in ipairs(places) do
+    slots.steady(place, sooner[at])
     if length == '0' then
       redis.call('ZREM', place, lease)
     elseif held == 1 then

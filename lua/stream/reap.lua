@@ -21,12 +21,16 @@ local function item(stream, ready, group, silent)
   local gone = 0
   for _, key in ipairs({ stream, ready }) do
     local left = MOST
-    for _, fields in ipairs(redis.call('XINFO', 'CONSUMERS', key, group)) do
+    -- An error without entries when the group is gone, and its consumers with it.
+    for _, fields in ipairs(redis.pcall('XINFO', 'CONSUMERS', key, group)) do
       local consumer = {}
       for at = 1, #fields, 2 do
         consumer[fields[at]] = fields[at + 1]
       end
-      if left > 0 and consumer.pending == 0 and consumer.idle > tonumber(silent) then
+      if left == 0 then
+        break
+      end
+      if consumer.pending == 0 and consumer.idle > tonumber(silent) then
         redis.call('XGROUP', 'DELCONSUMER', key, group, consumer.name)
         gone, left = gone + 1, left - 1
       end

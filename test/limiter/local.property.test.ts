@@ -112,7 +112,7 @@ test('it decides each call as the model of the shared rules does for one instanc
         }
         const cost = Math.min(wanted, most)
         const expected = model.take(subject, shares, cost, nowUs(), id)
-        const decision = local.decide(plan, subject, cost)
+        const { decision } = local.decide(plan, subject, cost)
         expect(decision.decidedBy).toBe('local')
         expect(mistakes(expected, { ...decision, decidedBy: 'redis' })).toEqual([])
         for (const { name, limit } of decision.rules) {
@@ -150,7 +150,7 @@ test('all instances together admit no more than one limiter with the whole rules
       for (const [id, { subject, cost, wait }] of run.entries()) {
         vi.advanceTimersByTime(wait)
         for (const [at, local] of locals.entries()) {
-          const { allowed } = local.decide(plan, subject, cost)
+          const { allowed } = local.decide(plan, subject, cost).decision
           if (!allowed || cost === 0) continue
           const expected = model.take(subject, rules, cost, Date.now() * 1000, id * 10 + at)
           expect(expected.allowed).toBe(true)

@@ -1,11 +1,4 @@
-import {
-  createRateLimiter,
-  type Decision,
-  type GcraRule,
-  type Lease,
-  type RateLimiter,
-  type Rule,
-} from '@penknife/core'
+import { createRateLimiter, type Decision, type Lease, type RateLimiter, type Rule } from '@penknife/core'
 import * as fc from 'fast-check'
 import { expect, test, vi } from 'vitest'
 
@@ -14,6 +7,7 @@ import { openReady } from '../support/connect.ts'
 import { pattern, useRedis } from '../support/redis.ts'
 import { cases } from '../support/until.ts'
 import { createModel, leaseOf, mistakenStates, mistakes } from './model.ts'
+import { KINDS, type Kind, mostOf, ruleOf } from './rules.ts'
 
 vi.mock('../../packages/core/src/redis/scripts.gen.ts', () =>
   import('../support/clock.ts').then(({ scriptsWithClock }) => scriptsWithClock()),
@@ -30,40 +24,6 @@ type Step =
   | { readonly kind: 'lease'; readonly nth: number; readonly renew: boolean }
   | { readonly kind: 'clock'; readonly us: number }
   | { readonly kind: 'rules'; readonly at: number }
-
-type Kind = 'gcra' | 'fixed-window' | 'calendar' | 'sliding-window' | 'sliding-log' | 'concurrency'
-
-/** Long enough that no state expires by the server's own clock while a test runs. */
-const window = fc.integer({ min: 60_000, max: 600_000 })
-const limit = fc.integer({ min: 1, max: 20 })
-
-function ruleOf(kind: Kind, name: string, shadow: boolean): fc.Arbitrary<Rule> {
-  const head = { name: fc.constant(name), shadow: fc.constant(shadow), limit }
-  switch (kind) {
-    case 'gcra':
-      return fc.record({ ...head, window, burst: fc.integer({ min: 1, max: 30 }) })
-    case 'calendar':
-      return fc.record({
-        ...head,
-        algorithm: fc.constant('fixed-window' as const),
-        calendar: fc.constantFrom('hour' as const, 'day' as const),
-        timeZone: fc.constant('UTC'),
-      })
-    case 'concurrency':
-      return fc.record({ ...head, algorithm: fc.constant(kind), lease: window })
-    default:
-      return fc.record({ ...head, algorithm: fc.constant(kind), window }) as fc.Arbitrary<Rule>
-  }
-}
-
-const KINDS: readonly Kind[] = [
-  'gcra',
-  'fixed-window',
-  'calendar',
-  'sliding-window',
-  'sliding-log',
-  'concurrency',
-]
 
 /** Three versions of one limiter, as deployments of an application would have them: same names, other numbers. */
 function versionsOf(kinds: readonly Kind[], shadows: readonly boolean[]): fc.Arbitrary<Rule[][]> {
@@ -192,10 +152,6 @@ async function compare(
     }
     await checkTtls(before)
   }
-}
-
-function mostOf(rule: Rule): number {
-  return rule.algorithm === 'concurrency' ? Infinity : ((rule as GcraRule).burst ?? rule.limit)
 }
 
 async function check(versions: fc.Arbitrary<Rule[][]>, numRuns: number): Promise<void> {

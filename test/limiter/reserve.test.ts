@@ -38,6 +38,36 @@ test.each([
   expect(await left(limiter)).toBe(rule.limit - 450)
 })
 
+const SECOND: Rule = { name: 's', limit: 10, window: '1s' }
+test.each<[string, Rule]>([
+  ['gcra', SECOND],
+  ['fixed-window', { ...SECOND, algorithm: 'fixed-window' }],
+  ['sliding-window', { ...SECOND, algorithm: 'sliding-window' }],
+  ['sliding-log', { ...SECOND, algorithm: 'sliding-log' }],
+])('a late cancellation gives nothing back that time gave back before: %s', async (_, rule) => {
+  const limiter = await limiterOf(rule)
+  const { cancel } = await limiter.reserve('ann', { cost: 10, expires: '1m' })
+  await expect.poll(() => left(limiter), { timeout: 5000 }).toBe(10)
+  const takenAt = performance.now()
+  expect(await limiter.take('ann', { cost: 10 })).toMatchObject({ allowed: true })
+  expect(await cancel()).toBe(true)
+  const { remaining } = await limiter.take('ann', { cost: 0 })
+  expect(remaining).toBeLessThanOrEqual(Math.floor((performance.now() - takenAt) / 100))
+})
+
+test('what parts of a subject were charged apart is corrected in each of them', async () => {
+  const limiter = await limiterOf(
+    { name: 'user', per: 'user', limit: 100, window: '1d' },
+    { name: 'ip', per: 'ip', limit: 50, window: '1d' },
+  )
+  const subject = { user: 'ann', ip: '::1' }
+  const { decision, commit } = await limiter.reserve(subject, { cost: 40, expires: '1m' })
+  expect(decision.rules.map(({ remaining }) => remaining)).toEqual([60, 10])
+  expect(await commit(5)).toBe(true)
+  const { rules } = await limiter.take(subject, { cost: 0 })
+  expect(rules.map(({ remaining }) => remaining)).toEqual([95, 45])
+})
+
 test('is settled once', async () => {
   const limiter = await limiterOf(TOKENS)
   const { commit, cancel } = await limiter.reserve('ann', { cost: 400, expires: '1m' })
@@ -55,7 +85,8 @@ test('can be settled until its time is over, and stays charged then', async () =
   vi.advanceTimersByTime(1)
   expect([await second.commit(0), await second.cancel()]).toEqual([false, false])
   vi.useRealTimers()
-  expect(await left(limiter)).toBe(10_000 - 150 - 100)
+  // In that time 6.9 tokens came back by themselves, which are not given back again.
+  expect(await left(limiter)).toBe(10_000 - 150 - 7 - 100)
 })
 
 test('that is denied has nothing to settle', async () => {

@@ -1,5 +1,5 @@
 import { createRateLimiter, type RateLimiter, type RateLimiterOptions, type Rule } from '@penknife/core'
-import { describe, expect, test, vi } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 
 import { createClock } from '../support/clock.ts'
 import { failure, openReady } from '../support/connect.ts'
@@ -20,6 +20,10 @@ const PER: readonly Rule[] = [
   { name: 'user', per: 'user', limit: 3, window: '1h' },
   { name: 'ip', per: 'ip', algorithm: 'sliding-log', limit: 5, window: '1h' },
 ]
+
+/** Time passes in this process as it does in Redis: when a test says so. */
+beforeEach(() => void vi.spyOn(performance, 'now').mockReturnValue(1000))
+afterEach(() => void vi.restoreAllMocks())
 
 async function setUp(rules: readonly Rule[], options: Partial<RateLimiterOptions> = {}) {
   const penknife = await openReady(pattern(bench.server.url))

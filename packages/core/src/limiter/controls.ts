@@ -3,8 +3,8 @@ import { invalid } from '../errors.ts'
 import { checkOptions, checkText, wholeNumber } from '../options.ts'
 import type { Route } from '../redis/keys.ts'
 import { limiterBlock, limiterReset, limiterUnblock } from '../redis/scripts.gen.ts'
-import { statesOf } from './decide.ts'
-import type { Charge, Plan, PlanContext } from './plan.ts'
+import type { Plan, PlanContext } from './plan.ts'
+import { add, together } from './taken.ts'
 import type { RateLimiter, Rule, RuleState, Subject, TakeOptions } from './types.ts'
 
 /** The longest reason of a block: it stands in the subject's state. */
@@ -40,7 +40,7 @@ export function createControls(context: ControlsContext): Controls {
     const { cost = 1, rules } = given
     wholeNumber('cost', cost, 0, LARGEST_COST)
     const plan = rules === undefined ? standing : planOf(rules)
-    const states = await Promise.all(plan.charges.map((charge) => add(charge, subject, sign * cost)))
+    const states = await together(plan.charges.map((charge) => add(charge, subject, sign * cost)))
     const order = plan.rules.map((rule) => rule.name)
     return states.flat().toSorted((a, b) => order.indexOf(a.name) - order.indexOf(b.name))
   }
@@ -93,10 +93,4 @@ export function createControls(context: ControlsContext): Controls {
       onEased(subject)
     },
   }
-}
-
-/** Charges tokens, or fewer than 0 to give them back, without asking. */
-export async function add(charge: Charge, subject: Subject, tokens: number): Promise<readonly RuleState[]> {
-  const outcome = await charge.add(subject, tokens)
-  return outcome.kind === 'decided' ? statesOf(charge.rules, outcome.told) : []
 }

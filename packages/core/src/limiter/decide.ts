@@ -15,6 +15,8 @@ export interface Decided {
   readonly kind: 'decided'
   readonly allowed: boolean
   readonly told: Told
+  /** Redis' time of the decision in microseconds; the fast scripts do not tell it. */
+  readonly at?: number
 }
 
 /** The reply of take.lua and take-all.lua: a level for each rule; minus it minus one when denied. */

@@ -1,12 +1,10 @@
 import { joinLeases } from './leases.ts'
 import type { Charge, Plan } from './plan.ts'
+import type { Taken } from './taken.ts'
 import type { Decision, RuleState, Subject } from './types.ts'
 
-/** How one charge is asked, and how what it took is given back. */
-export interface Ask {
-  take(charge: Charge, subject: Subject, cost: number): Promise<Decision>
-  giveBack(charge: Charge, subject: Subject, cost: number, decision: Decision): Promise<readonly RuleState[]>
-}
+/** Asks for one charge; one that may have to be corrected later says how. */
+export type Ask = (charge: Charge, subject: Subject, cost: number, correctable: boolean) => Promise<Taken>
 
 /**
  * Charges rules that live apart, in their order. When one denies or fails, what those before it took is given back: in
@@ -16,34 +14,39 @@ export async function takeInOrder(
   { charges }: Plan,
   subject: Subject,
   cost: number,
-  { take, giveBack }: Ask,
-): Promise<readonly Decision[]> {
-  const decisions: Decision[] = []
+  correctable: boolean,
+  take: Ask,
+): Promise<readonly Taken[]> {
+  const taken: Taken[] = []
   const undo = (): Promise<readonly (readonly RuleState[])[]> =>
-    Promise.all(decisions.map((decision, at) => giveBack(charges[at] as Charge, subject, cost, decision)))
+    Promise.all(
+      taken.map(async ({ decision, correct }) => {
+        await decision.lease?.release()
+        return (await correct?.(-cost)) ?? decision.rules
+      }),
+    )
   for (const charge of charges) {
-    let decision: Decision
+    let next: Taken
     try {
-      decision = await take(charge, subject, cost)
+      // Nothing can deny after the last one.
+      next = await take(charge, subject, cost, correctable || (cost > 0 && charge !== charges.at(-1)))
     } catch (error) {
       await undo().catch(() => {})
       throw error
     }
-    if (!decision.allowed) {
+    if (!next.decision.allowed) {
       const restored = await undo()
-      const before = decisions.map((each, at) => ({
-        ...each,
-        lease: undefined,
-        rules: restored[at] ?? each.rules,
+      const before = taken.map(({ decision }, at) => ({
+        decision: { ...decision, lease: undefined, rules: restored[at] ?? decision.rules },
       }))
       const after = await Promise.all(
-        charges.slice(decisions.length + 1).map((each) => take(each, subject, 0)),
+        charges.slice(taken.length + 1).map((each) => take(each, subject, 0, false)),
       )
-      return [...before, decision, ...after]
+      return [...before, next, ...after]
     }
-    decisions.push(decision)
+    taken.push(next)
   }
-  return decisions
+  return taken
 }
 
 /** One decision of those about the parts of a subject; `order` are the names of all rules. */

@@ -3,7 +3,7 @@ import { invalid, PenknifeError } from '../errors.ts'
 import { createTopic } from '../events.ts'
 import { checkName, checkOptions, wholeNumber } from '../options.ts'
 import { runtimeOf, type Space } from '../redis/penknife.ts'
-import { add, createControls } from './controls.ts'
+import { createControls } from './controls.ts'
 import { blockedDecision, decide } from './decide.ts'
 import { createDenyCache } from './deny-cache.ts'
 import { type Ask, joinDecisions, takeInOrder } from './in-order.ts'
@@ -19,6 +19,7 @@ import {
 import { reserve } from './reserve.ts'
 import { ruleInfo } from './rules.ts'
 import { createLocate, subjectText } from './subjects.ts'
+import { correctionOf, type Taken, together } from './taken.ts'
 import type { Decision, Lease, RateLimiter, RateLimiterOptions, Subject, TakeOptions } from './types.ts'
 import { createFallback } from './unavailable.ts'
 import { createWaitingRoom } from './wait.ts'
@@ -88,30 +89,42 @@ export function createRateLimiter(space: Space, options: RateLimiterOptions): Ra
     return { ...lease, release: () => lease.release().finally(() => onEased(subject)) }
   }
 
-  const askRedis: Ask = {
-    async take(charge, subject, cost) {
-      const answered = charge.plain ? charge.read(await charge.ask(subject, cost), cost) : undefined
-      const id = charge.leaseUs === undefined || cost === 0 ? '' : nextLeaseId()
-      const outcome = answered ?? (await charge.take(subject, cost, id))
-      if (outcome.kind === 'blocked') return blockedDecision(charge.rules, outcome.endsInUs, outcome.reason)
-      const decision = decide(charge.rules, outcome.allowed, outcome.told, cost)
-      const lease = id !== '' && outcome.allowed ? makeLease(charge, subject, id, outcome.told) : undefined
-      return lease ? { ...decision, lease: noticed(subject, lease) } : decision
-    },
-    async giveBack(charge, subject, cost, { lease }) {
-      await lease?.release()
-      return add(charge, subject, -cost)
-    },
+  /** The fast scripts do not tell the time of a charge, which its correction needs. */
+  const askRedis: Ask = async (charge, subject, cost, correctable) => {
+    const fast = charge.plain && !correctable
+    const answered = fast ? charge.read(await charge.ask(subject, cost), cost) : undefined
+    const id = charge.leaseUs === undefined || cost === 0 ? '' : nextLeaseId()
+    const outcome = answered ?? (await charge.take(subject, cost, id))
+    if (outcome.kind === 'blocked') {
+      return { decision: blockedDecision(charge.rules, outcome.endsInUs, outcome.reason) }
+    }
+    const decision = decide(charge.rules, outcome.allowed, outcome.told, cost)
+    const correct = correctable ? correctionOf(charge, subject, outcome) : undefined
+    const lease = id !== '' && outcome.allowed ? makeLease(charge, subject, id, outcome.told) : undefined
+    return { decision: lease ? { ...decision, lease: noticed(subject, lease) } : decision, correct }
   }
 
-  function takeUnder(plan: Plan, subject: Subject, cost: number): Promise<Decision> {
+  async function takeUnder(plan: Plan, subject: Subject, cost: number, correctable: boolean): Promise<Taken> {
     const { charges } = plan
-    if (charges.length === 1) return askRedis.take(charges[0] as Charge, subject, cost)
+    if (charges.length === 1) return askRedis(charges[0] as Charge, subject, cost, correctable)
     const order = plan.rules.map((rule) => rule.name)
-    return takeInOrder(plan, subject, cost, askRedis).then((each) => joinDecisions(order, each))
+    const taken = await takeInOrder(plan, subject, cost, correctable, askRedis)
+    const decision = joinDecisions(
+      order,
+      taken.map((each) => each.decision),
+    )
+    const corrections = taken.flatMap(({ correct }) => correct ?? [])
+    if (!decision.allowed || corrections.length === 0) return { decision }
+    const correct: Taken['correct'] = (tokens) =>
+      together(corrections.map((each) => each(tokens))).then((states) => states.flat())
+    return { decision, correct }
   }
 
-  async function ask(subject: Subject, taking: TakeOptions | undefined): Promise<Decision> {
+  async function ask(
+    subject: Subject,
+    taking: TakeOptions | undefined,
+    correctable: boolean = false,
+  ): Promise<Taken> {
     if (taking !== undefined) checkOptions('take', taking, ['cost', 'rules'])
     const { cost = 1, rules } = taking ?? {}
     const plan = rules === undefined ? standing : planOf(rules)
@@ -119,22 +132,25 @@ export function createRateLimiter(space: Space, options: RateLimiterOptions): Ra
     const remembered = cache && subjectText(subject, plan.parts)
     if (remembered !== undefined) {
       const denied = cache?.denied(remembered, plan.text, cost)
-      if (denied !== undefined) return told(subject, denied.decision)
+      if (denied !== undefined) return { decision: told(subject, denied.decision) }
     }
     try {
-      const decision = await takeUnder(plan, subject, cost)
-      if (remembered !== undefined) cache?.learn(remembered, plan.text, cost, decision)
-      return told(subject, decision)
+      const taken = await takeUnder(plan, subject, cost, correctable)
+      if (remembered !== undefined) cache?.learn(remembered, plan.text, cost, taken.decision)
+      told(subject, taken.decision)
+      return taken
     } catch (error) {
       return instead(plan, subject, cost, error)
     }
   }
 
   /** What is answered when Redis did not. */
-  function instead(plan: Plan, subject: Subject, cost: number, error: unknown): Decision {
+  function instead(plan: Plan, subject: Subject, cost: number, error: unknown): Taken {
     // What Redis refuses, such as a command that its user may not run, would otherwise fail every request.
     if (!(error instanceof PenknifeError) || error.code === 'PENKNIFE_INVALID') throw error
-    return told(subject, fallback.decide(plan, subject, cost, error))
+    const taken = fallback.decide(plan, subject, cost, error)
+    told(subject, taken.decision)
+    return taken
   }
 
   const [only] = standing.charges as readonly [Charge]
@@ -155,7 +171,9 @@ export function createRateLimiter(space: Space, options: RateLimiterOptions): Ra
    * spends on limits. A subject under attack comes no further than the first lines.
    */
   function take(subject: Subject, taking?: TakeOptions): Promise<Decision> {
-    if (taking !== undefined || typeof subject !== 'string' || !plain) return ask(subject, taking)
+    if (taking !== undefined || typeof subject !== 'string' || !plain) {
+      return ask(subject, taking).then(decisionOf)
+    }
     const denied = cache?.denied(subject, standing.text, 1)
     if (denied !== undefined) {
       told(subject, denied.decision)
@@ -164,7 +182,7 @@ export function createRateLimiter(space: Space, options: RateLimiterOptions): Ra
     return new Promise((resolve, reject) => {
       const failed = (error: unknown): void => {
         try {
-          resolve(instead(standing, subject, 1, error))
+          resolve(instead(standing, subject, 1, error).decision)
         } catch (final) {
           reject(final)
         }
@@ -202,10 +220,16 @@ export function createRateLimiter(space: Space, options: RateLimiterOptions): Ra
     },
     async reserve(subject, reserving) {
       checkOptions('reserve', reserving, ['cost', 'rules', 'expires'])
-      const addLocally = (tokens: number): void =>
-        fallback.add(reserving.rules === undefined ? standing : planOf(reserving.rules), subject, tokens)
-      return reserve({ take, ...controls, addLocally }, subject, reserving)
+      return reserve(
+        (taking) => ask(subject, taking, true),
+        reserving,
+        () => onEased(subject),
+      )
     },
     ...controls,
   }
+}
+
+function decisionOf({ decision }: Taken): Decision {
+  return decision
 }

@@ -43,6 +43,16 @@ export type Outcome =
   | Decided
   | { readonly kind: 'blocked'; readonly endsInUs: number; readonly reason: string }
 
+/** A charge that is corrected later. */
+export interface Charged {
+  /** Redis' time, in microseconds. */
+  readonly at: number
+  /** This process' time after the reply, as performance.now() tells it. */
+  readonly answeredAt: number
+  /** For each rule whether it was charged; a shadow rule that would have denied was not. */
+  readonly rules: readonly boolean[]
+}
+
 /** The rules that one script call charges. */
 export interface Charge {
   readonly rules: readonly KnownRule[]
@@ -59,8 +69,8 @@ export interface Charge {
   read(reply: PlainReply, cost: number): Outcome | undefined
   /** Takes tokens if every rule allows, and a slot under the lease's id. */
   take(subject: Subject, cost: number, lease: string): Promise<Outcome>
-  /** Charges tokens, or fewer than 0 to give them back, without asking. */
-  add(subject: Subject, tokens: number): Promise<Outcome>
+  /** Charges tokens, or fewer than 0 to give them back, without asking; as a correction of an earlier charge, if given. */
+  add(subject: Subject, tokens: number, charged?: Charged): Promise<Outcome>
   /** Every key of a subject, or of one part of it, in the order in which charge.lua is given them. */
   places(
     subject: Subject,
@@ -148,7 +158,7 @@ function createCharge(context: PlanContext, rules: readonly KnownRule[]): Charge
   }
   const bindAt = (
     nowMs: number,
-  ): Port<[...places: string[], cost: Arg, asking: Arg, lease: Arg], readonly Reply[]> => {
+  ): Port<[...places: string[], cost: Arg, how: Arg, lease: Arg], readonly Reply[]> => {
     const lines = rules.map((rule) => {
       const [a, b = 0, c = 0, d = 0] = rule.numbers(nowMs)
       const second = rule.letter === 's' ? leaseUs : b
@@ -158,22 +168,27 @@ function createCharge(context: PlanContext, rules: readonly KnownRule[]): Charge
   }
   let port = bindAt(Date.now())
 
-  async function call(subject: Subject, tokens: number, asking: 0 | 1, lease: string): Promise<Outcome> {
+  async function call(subject: Subject, tokens: number, how: string, lease: string): Promise<Outcome> {
     const { route, keys: all } = keysOf(subject)
     let used = port
-    let reply = await used(route, ...all, tokens, asking, lease)
+    let reply = await used(route, ...all, tokens, how, lease)
     if (reply[0] === CLOCK) {
       // Time went on beyond the calendar periods that were sent. Another call may have noticed before.
       if (port === used) port = bindAt(Math.floor((reply[1] as number) / 1000))
       used = port
-      reply = await used(route, ...all, tokens, asking, lease)
+      reply = await used(route, ...all, tokens, how, lease)
       if (reply[0] === CLOCK)
         throw new Error('limiter/charge: the clocks of the servers differ by more than a calendar period')
     }
     if (reply[0] === BLOCKED) {
       return { kind: 'blocked', endsInUs: reply[1] as number, reason: reply[2] as string }
     }
-    return { kind: 'decided', allowed: reply[0] === 1, told: (reply as Told).slice(1) }
+    return {
+      kind: 'decided',
+      allowed: reply[0] === 1,
+      told: (reply as Told).slice(2),
+      at: reply[1] as number,
+    }
   }
 
   const plain = plainPort(bind, rules)
@@ -197,8 +212,8 @@ function createCharge(context: PlanContext, rules: readonly KnownRule[]): Charge
       const [, us = '', reason = ''] = /^(\d+) (.*)$/.exec(reply) ?? []
       return { kind: 'blocked', endsInUs: Number(us), reason }
     },
-    take: (subject, cost, lease) => call(subject, cost, 1, lease),
-    add: (subject, tokens) => call(subject, tokens, 0, ''),
+    take: (subject, cost, lease) => call(subject, cost, 'take', lease),
+    add: (subject, tokens, charged) => call(subject, tokens, charged ? settling(charged) : 'add', ''),
     places: keysOf,
     slots(subject, told) {
       const { keys: all } = keysOf(subject)
@@ -210,6 +225,12 @@ function createCharge(context: PlanContext, rules: readonly KnownRule[]): Charge
       })
     },
   }
+}
+
+/** How charge.lua is told of the charge to correct. */
+function settling({ at, answeredAt, rules }: Charged): string {
+  const elapsedUs = Math.max(0, Math.floor((performance.now() - answeredAt) * 1000))
+  return `${at} ${elapsedUs} ${rules.map(Number).join('')}`
 }
 
 /** What the first number of charge.lua's reply says, besides 0 and 1. */

@@ -2,36 +2,37 @@ import { durationMs } from '../duration.ts'
 import { PenknifeError } from '../errors.ts'
 import { wholeNumber } from '../options.ts'
 import { LARGEST_COST } from './controls.ts'
-import type { Decision, RateLimiter, Reservation, ReserveOptions, Subject } from './types.ts'
+import type { Taken } from './taken.ts'
+import type { Reservation, ReserveOptions, TakeOptions } from './types.ts'
 
-/** Takes an estimate, to be settled once and in time. Time is that of this process, from before the call was sent. */
+/**
+ * Takes an estimate, to be settled once and in time. Time is that of this process, from before the call was sent.
+ * `onEased` is called after tokens or slots were given back.
+ */
 export async function reserve(
-  limiter: Pick<RateLimiter, 'take' | 'refund' | 'penalty'> & { addLocally(tokens: number): void },
-  subject: Subject,
+  take: (taking: TakeOptions) => Promise<Taken>,
   { expires, ...taking }: ReserveOptions,
+  onEased: () => void,
 ): Promise<Reservation> {
   wholeNumber('cost', taking.cost, 0, LARGEST_COST)
   const until = performance.now() + durationMs('expires', expires)
-  const decision: Decision = await limiter.take(subject, taking)
-  // What was decided by the policy was charged nowhere.
-  const locally = decision.decidedBy === 'local'
-  let open = decision.allowed && (locally || decision.decidedBy === 'redis')
+  const { decision, correct } = await take(taking)
+  // What a policy allowed was charged nowhere.
+  let open = correct !== undefined
 
   async function settle(actual: number): Promise<boolean> {
     wholeNumber('actual', actual, 0, LARGEST_COST)
     if (!open || performance.now() >= until) return false
     open = false
-    const rules = taking.rules === undefined ? {} : { rules: taking.rules }
     try {
-      if (locally) limiter.addLocally(actual - taking.cost)
-      else if (actual < taking.cost) await limiter.refund(subject, { cost: taking.cost - actual, ...rules })
-      else if (actual > taking.cost) await limiter.penalty(subject, { cost: actual - taking.cost, ...rules })
+      if (actual !== taking.cost) await correct?.(actual - taking.cost)
       return true
     } catch (error) {
       // What was certainly not done may be tried again.
       open = error instanceof PenknifeError && error.fate === 'not-done'
       throw error
     } finally {
+      if (actual < taking.cost) onEased()
       if (!open) await decision.lease?.release().catch(() => {})
     }
   }

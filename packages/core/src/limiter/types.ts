@@ -228,15 +228,18 @@ export interface RateLimiter {
    */
   wait(subject: Subject, options?: WaitOptions): Promise<Decision>
   /**
-   * Takes an estimate for work whose cost is known afterwards, to be settled by `commit` or `cancel`.
+   * Takes an estimate for work whose cost is known afterwards, to be settled by `commit` or `cancel`. What time has given
+   * back of it by then is not given back again, so a late settlement never lets more pass than the rules promise.
    *
    * One that is not settled in time, because its process died, stays charged: nothing is given away that may
    * have been used, and the tokens come back as those of any charge. One script call, and one to settle.
    */
   reserve(subject: Subject, options: ReserveOptions): Promise<Reservation>
   /**
-   * Gives tokens back to every rule but those of concurrency; never above the limit, and a state that ended
-   * meanwhile stays ended. One script call. Fails when Redis does not answer.
+   * Gives back the latest tokens that the subject took, to every rule but those of concurrency; never above the limit, and a
+   * state that ended meanwhile stays ended. The tokens count as never taken. If time may have given back the ones
+   * you mean, because they were taken a while ago, use `reserve` and `cancel`: a refund does not know when its
+   * tokens were taken. One script call. Fails when Redis does not answer.
    */
   refund(subject: Subject, options?: TakeOptions): Promise<readonly RuleState[]>
   /**
@@ -282,11 +285,11 @@ export interface ReserveOptions extends TakeOptions {
 export interface Reservation {
   readonly decision: Decision
   /**
-   * Settles with what was really used: the rest is given back, what was used beyond is charged without asking. False when
-   * it was denied, settled before or came too late; nothing is changed then.
+   * Settles with what was really used: the rest is given back, less what time gave back since the charge; what was used
+   * beyond is charged without asking. False when it was denied, settled before or came too late; nothing is changed then.
    */
   commit(actual: number): Promise<boolean>
-  /** Gives all of it back. */
+  /** Gives all of it back, less what time gave back since the charge. */
   cancel(): Promise<boolean>
 }
 

@@ -2,28 +2,27 @@ import { invalid } from '../errors.ts'
 import { policyDecision } from './decide.ts'
 import { createLocal, type Ruled } from './local/local.ts'
 import type { Locate } from './subjects.ts'
-import type { Decision, Subject, UnavailablePolicy } from './types.ts'
+import type { Taken } from './taken.ts'
+import type { Subject, UnavailablePolicy } from './types.ts'
 
 /** Who decides when Redis does not. */
 export interface Fallback {
   /** Refuses rules that it could not decide under. */
   check(plan: Ruled): void
   /** Decides, or throws what Redis failed with. */
-  decide(plan: Ruled, subject: Subject, cost: number, error: unknown): Decision
-  /** Charges what it admitted before so many tokens more, or with fewer than 0 gives them back. */
-  add(plan: Ruled, subject: Subject, tokens: number): void
+  decide(plan: Ruled, subject: Subject, cost: number, error: unknown): Taken
 }
 
 export function createFallback(policy: UnavailablePolicy, locate: Locate): Fallback {
   if (typeof policy === 'object' && policy !== null) return createLocal(policy.local, locate)
-  const nothing = { check() {}, add() {} }
+  const check = (): void => {}
   switch (policy) {
     case 'open':
     case 'closed':
-      return { ...nothing, decide: ({ rules }) => policyDecision(rules, policy === 'open') }
+      return { check, decide: ({ rules }) => ({ decision: policyDecision(rules, policy === 'open') }) }
     case 'throw':
       return {
-        ...nothing,
+        check,
         decide(_plan, _subject, _cost, error) {
           throw error
         },

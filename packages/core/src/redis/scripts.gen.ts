@@ -2694,7 +2694,7 @@ return replies`,
  */
 export const limiterBlock: Script<[], [state: string, duration: Arg, reason: Arg], number> = {
   name: 'limiter/block',
-  sha: 'f03374cc861a3786b4f4bc931f39a3d97ce41760',
+  sha: '7520279f63c10bd5335e7340fdf0fa534869692f',
   batch: 64,
   sharedKeys: false,
   shared: [],
@@ -2705,14 +2705,17 @@ export const limiterBlock: Script<[], [state: string, duration: Arg, reason: Arg
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
 local function opened(saved)
-  if not saved then
+  if not saved or #saved < 40 then
     return nil, nil, nil, 0
   end
   local id, ends, length, time = struct.unpack('<dddd', saved)
-  if id ~= 0 then
+  if id ~= 0 or not (length >= 0 and length <= #saved - 40 and ends >= 0 and ends < 2 ^ 53 and time >= 0) then
     return nil, nil, nil, 0
   end
   return time, ends, string.sub(saved, 41, 40 + length), 40 + length
+end
+local function damaged(key)
+  error({ err = "ERR the key '" .. key .. "' holds what no limiter wrote: reset its subject, or delete the key" })
 end
 local call = redis.call
 local ENTRY = 40
@@ -2723,11 +2726,17 @@ local state, duration, reason = KEYS[1], ARGV[1], ARGV[2]
 do
   local saved = call('GET', state)
   local _, ends, _, length = opened(saved)
+  if saved and (#saved - length) % ENTRY ~= 0 then
+    damaged(state)
+  end
   local was = ends ~= nil and ends > now and 1 or 0
   local entries = saved and string.sub(saved, length + 1) or ''
   local expires = now
   for at = 1, #entries, ENTRY do
-    local _, entry = struct.unpack('<dd', entries, at)
+    local id, entry = struct.unpack('<dd', entries, at)
+    if not (id > 0 and entry >= 0 and entry < 2 ^ 62) then
+      damaged(state)
+    end
     expires = math.max(expires, entry)
   end
   local head = ''
@@ -2748,11 +2757,17 @@ end
 local function item(state, duration, reason)
   local saved = call('GET', state)
   local _, ends, _, length = opened(saved)
+  if saved and (#saved - length) % ENTRY ~= 0 then
+    damaged(state)
+  end
   local was = ends ~= nil and ends > now and 1 or 0
   local entries = saved and string.sub(saved, length + 1) or ''
   local expires = now
   for at = 1, #entries, ENTRY do
-    local _, entry = struct.unpack('<dd', entries, at)
+    local id, entry = struct.unpack('<dd', entries, at)
+    if not (id > 0 and entry >= 0 and entry < 2 ^ 62) then
+      damaged(state)
+    end
     expires = math.max(expires, entry)
   end
   local head = ''
@@ -2806,7 +2821,7 @@ return replies`,
  */
 export const limiterUnblock: Script<[], [state: string, duration: Arg, reason: Arg], number> = {
   name: 'limiter/unblock',
-  sha: 'd4a31d45c49df8cd0f560f3e67536b75b21e602f',
+  sha: 'a3b78b4f2d99702210b5f64bda61a0d17a4ebc40',
   batch: 64,
   sharedKeys: false,
   shared: [],
@@ -2817,14 +2832,17 @@ export const limiterUnblock: Script<[], [state: string, duration: Arg, reason: A
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
 local function opened(saved)
-  if not saved then
+  if not saved or #saved < 40 then
     return nil, nil, nil, 0
   end
   local id, ends, length, time = struct.unpack('<dddd', saved)
-  if id ~= 0 then
+  if id ~= 0 or not (length >= 0 and length <= #saved - 40 and ends >= 0 and ends < 2 ^ 53 and time >= 0) then
     return nil, nil, nil, 0
   end
   return time, ends, string.sub(saved, 41, 40 + length), 40 + length
+end
+local function damaged(key)
+  error({ err = "ERR the key '" .. key .. "' holds what no limiter wrote: reset its subject, or delete the key" })
 end
 local call = redis.call
 local ENTRY = 40
@@ -2835,11 +2853,17 @@ local state, duration, reason = KEYS[1], ARGV[1], ARGV[2]
 do
   local saved = call('GET', state)
   local _, ends, _, length = opened(saved)
+  if saved and (#saved - length) % ENTRY ~= 0 then
+    damaged(state)
+  end
   local was = ends ~= nil and ends > now and 1 or 0
   local entries = saved and string.sub(saved, length + 1) or ''
   local expires = now
   for at = 1, #entries, ENTRY do
-    local _, entry = struct.unpack('<dd', entries, at)
+    local id, entry = struct.unpack('<dd', entries, at)
+    if not (id > 0 and entry >= 0 and entry < 2 ^ 62) then
+      damaged(state)
+    end
     expires = math.max(expires, entry)
   end
   local head = ''
@@ -2860,11 +2884,17 @@ end
 local function item(state, duration, reason)
   local saved = call('GET', state)
   local _, ends, _, length = opened(saved)
+  if saved and (#saved - length) % ENTRY ~= 0 then
+    damaged(state)
+  end
   local was = ends ~= nil and ends > now and 1 or 0
   local entries = saved and string.sub(saved, length + 1) or ''
   local expires = now
   for at = 1, #entries, ENTRY do
-    local _, entry = struct.unpack('<dd', entries, at)
+    local id, entry = struct.unpack('<dd', entries, at)
+    if not (id > 0 and entry >= 0 and entry < 2 ^ 62) then
+      damaged(state)
+    end
     expires = math.max(expires, entry)
   end
   local head = ''
@@ -2909,8 +2939,13 @@ return replies`,
  *
  * The invariant: no enforced rule ever admits more than its algorithm says, and none is charged unless all allow. A
  * shadow rule is charged when the call passes and it would have allowed it. A penalty and a refund (fewer than 0 tokens)
- * are charged without asking; nothing goes below 0 or above twice what a rule allows at once. Charges are
- * written when all is decided.
+ * are charged without asking; nothing goes below 0 or above twice what a rule allows at once.
+ *
+ * A settlement corrects an earlier charge. It names the time of that charge, and only those of its rules that were charged
+ * are corrected. What time has given back of the charge since then is not given back again: each algorithm says
+ * how. A refund that names no charge gives back the latest tokens.
+ *
+ * Every key is read and checked before the first write.
  *
  * A state is the string of take.lua: an entry (id, expiry, a number of the algorithm, time, another one) for each rule, those of
  * this call first with the key's own expiry, then those of other calls that are still in use, at most 32. A block may
@@ -2922,30 +2957,30 @@ return replies`,
  * - shared `rules`: for each rule: letter of its algorithm, number of its key, 1 if a shadow, id, and four numbers
  * - key `places`: states, logs (strings) and slots (sorted sets), in the order in which the rules number them
  * - `cost`: whole tokens: fewer than 0 for a refund, 0 for a look
- * - `asking`: 1 to take, 0 to charge without asking
+ * - `how`: 'take'; 'add' to charge without asking; to settle, "charged elapsed rules": Redis' time of the charge, the microseconds that the caller saw pass since, 1 for each rule that was charged and 0 for others
  * - `lease`: id of the slot, if one may be charged
- * - replies 1 and each rule's verdict (1 over its limit) and state; 0 and the same when denied; 2, microseconds and reason when blocked; 3 and Redis' time when no calendar period that was sent is now
+ * - replies 1, Redis' time, and each rule's verdict (1 over its limit) and state; 0 and the same when denied; 2, microseconds and reason when blocked; 3 and Redis' time when no calendar period that was sent is now
  * - on a full server refused: it may add a subject; a refund that is refused errs on the safe side, and time gives tokens back
  */
-export const limiterCharge: Script<[rules: Arg], [...places: string[], cost: Arg, asking: Arg, lease: Arg], readonly Reply[]> = {
+export const limiterCharge: Script<[rules: Arg], [...places: string[], cost: Arg, how: Arg, lease: Arg], readonly Reply[]> = {
   name: 'limiter/charge',
-  sha: '17ebabc1ab492ce48a1ea58f1867cbd7b6e17041',
+  sha: '8573132ef308bfa6aa8f804b1833667a5bc40088',
   batch: 16,
   sharedKeys: false,
   shared: ["rules"],
   keys: ["places"],
   manyKeys: true,
-  args: ["cost","asking","lease"],
+  args: ["cost","how","lease"],
   returns: 'list',
   text: `#!lua
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
 local function opened(saved)
-  if not saved then
+  if not saved or #saved < 40 then
     return nil, nil, nil, 0
   end
   local id, ends, length, time = struct.unpack('<dddd', saved)
-  if id ~= 0 then
+  if id ~= 0 or not (length >= 0 and length <= #saved - 40 and ends >= 0 and ends < 2 ^ 53 and time >= 0) then
     return nil, nil, nil, 0
   end
   return time, ends, string.sub(saved, 41, 40 + length), 40 + length
@@ -2969,7 +3004,10 @@ function gcra.over(rule, tokens)
   return rule.level + tokens * rule.token > rule.capacity
 end
 function gcra.add(rule, tokens)
-  rule.level = math.min(math.max(0, rule.level + tokens * rule.token), 2 * rule.capacity)
+  rule.level = math.min(rule.level + tokens * rule.token, 2 * rule.capacity)
+end
+function gcra.give_back(rule, tokens, since)
+  rule.level = math.max(0, rule.level - math.max(0, tokens * rule.token - (now - since) * rule.drain))
 end
 function gcra.entry(rule)
   return now, rule.token, rule.level, rule.level / rule.drain
@@ -2994,7 +3032,12 @@ function fixed_window.over(rule, tokens)
   return rule.used + tokens > rule.limit
 end
 function fixed_window.add(rule, tokens)
-  rule.used = math.min(math.max(0, rule.used + tokens), 2 * rule.limit)
+  rule.used = math.min(rule.used + tokens, 2 * rule.limit)
+end
+function fixed_window.give_back(rule, tokens, since)
+  if since >= rule.start then
+    rule.used = math.max(0, rule.used - tokens)
+  end
 end
 function fixed_window.entry(rule)
   return rule.start, rule.window, rule.used, rule.start + rule.window - now
@@ -3019,7 +3062,12 @@ function calendar.over(rule, tokens)
   return rule.used + tokens > rule.limit
 end
 function calendar.add(rule, tokens)
-  rule.used = math.min(math.max(0, rule.used + tokens), 2 * rule.limit)
+  rule.used = math.min(rule.used + tokens, 2 * rule.limit)
+end
+function calendar.give_back(rule, tokens, since)
+  if since >= rule.start then
+    rule.used = math.max(0, rule.used - tokens)
+  end
 end
 function calendar.entry(rule)
   return rule.start, rule.finish, rule.used, rule.finish - now
@@ -3062,12 +3110,20 @@ function sliding_window.over(rule, tokens)
   return part + (rule.used + tokens) * rule.ticks > rule.limit * rule.ticks
 end
 function sliding_window.add(rule, tokens)
-  local used = rule.used + tokens
-  if used < 0 then
-    rule.before = math.max(0, rule.before + used)
-    used = 0
+  rule.used = math.min(rule.used + tokens, 2 * rule.limit)
+end
+function sliding_window.give_back(rule, tokens, since, latest)
+  if since >= rule.start then
+    local rest = math.max(0, tokens - rule.used)
+    rule.used = math.max(0, rule.used - tokens)
+    if not latest then
+      return
+    end
+    tokens = rest
+  elseif since < rule.start - rule.window then
+    return
   end
-  rule.used = math.min(used, 2 * rule.limit)
+  rule.before = math.max(0, rule.before - tokens)
 end
 function sliding_window.entry(rule)
   return rule.start, rule.window, rule.before * SHIFT + rule.used, rule.start + 2 * rule.window - now
@@ -3077,8 +3133,12 @@ function sliding_window.tell(rule, reply)
   reply[#reply + 1] = rule.used
   reply[#reply + 1] = now - rule.start
 end
+local function damaged(key)
+  error({ err = "ERR the key '" .. key .. "' holds what no limiter wrote: reset its subject, or delete the key" })
+end
 local sliding_log = {}
 local HEAD, CHARGE = 8, 16
+local MOST_CHARGES = 2000
 function sliding_log.define(rule, limit, window)
   rule.limit, rule.window, rule.ttl = limit, window, math.ceil(window / 1000) + 2
 end
@@ -3105,66 +3165,96 @@ local function first_from(rule, at, which, least)
   end
   return low
 end
-local function step_back(rule, by)
+local function moved(rule, from, to, time_by, sum_by)
   local charges = {}
-  for at = 1, rule.count do
+  for at = from, to do
     local time, sum = charge_at(rule, at)
-    charges[at] = struct.pack('<dd', time - by, sum)
+    charges[#charges + 1] = struct.pack('<dd', time + time_by, sum + sum_by)
   end
-  rule.log = struct.pack('<d', rule.base) .. table.concat(charges)
-  redis.call('SET', rule.key, rule.log, 'PX', rule.ttl)
+  return table.concat(charges)
 end
 function sliding_log.open(rule, key)
-  rule.key, rule.added = key, nil
+  rule.key, rule.changed = key, false
   rule.log = redis.call('GET', key)
   rule.base, rule.count, rule.first, rule.used = 0, 0, 1, 0
   if not rule.log then
     return
   end
-  rule.base = struct.unpack('<d', rule.log)
   rule.count = (#rule.log - HEAD) / CHARGE
+  if rule.count % 1 ~= 0 or rule.count < 1 or rule.count > MOST_CHARGES then
+    damaged(key)
+  end
+  rule.base = struct.unpack('<d', rule.log)
   local last = charge_at(rule, rule.count)
   if last > now then
-    step_back(rule, last - now)
+    rule.log = struct.pack('<d', rule.base) .. moved(rule, 1, rule.count, now - last, 0)
+    rule.changed = true
   end
   rule.first = first_from(rule, 1, 1, now - rule.window + 1)
   rule.used = charged_to(rule, rule.count) - charged_to(rule, rule.first - 1)
+  if not (rule.used >= 0 and rule.used < 2 ^ 53) then
+    damaged(key)
+  end
 end
 function sliding_log.over(rule, tokens)
   return rule.used + tokens > rule.limit
 end
-local function rewrite(rule, last, charge)
+local function keep(rule, last, others, count)
   local head = struct.pack('<d', charged_to(rule, rule.first - 1))
   local kept = string.sub(rule.log or '', HEAD + CHARGE * (rule.first - 1) + 1, HEAD + CHARGE * last)
-  redis.call('SET', rule.key, head .. kept .. charge, 'PX', rule.ttl)
+  rule.log = head .. kept .. others
+  rule.base, rule.count, rule.first = struct.unpack('<d', head), last - rule.first + 1 + count, 1
+  rule.changed = true
 end
-local function give_back(rule, tokens)
+function sliding_log.add(rule, tokens)
+  tokens = math.min(tokens, 2 * rule.limit - rule.used)
+  if tokens > 0 then
+    keep(rule, rule.count, struct.pack('<dd', now, charged_to(rule, rule.count) + tokens), 1)
+    rule.used = rule.used + tokens
+  end
+end
+local function give_back_latest(rule, tokens)
   local last, sum = rule.count, charged_to(rule, rule.count)
   local wanted = math.max(sum - tokens, charged_to(rule, rule.first - 1))
   while last >= rule.first and charged_to(rule, last - 1) >= wanted do
     last = last - 1
   end
+  rule.used = rule.used - (sum - wanted)
   if last < rule.first then
+    keep(rule, last, '', 0)
+  else
+    keep(rule, last - 1, struct.pack('<dd', (charge_at(rule, last)), wanted), 1)
+  end
+end
+function sliding_log.give_back(rule, tokens, since, latest)
+  if rule.used == 0 then
+    return
+  end
+  if latest then
+    give_back_latest(rule, tokens)
+    return
+  end
+  local from = first_from(rule, rule.first, 1, since)
+  local behind = first_from(rule, from, 1, since + 1)
+  if behind == from then
+    return
+  end
+  local before, last = charged_to(rule, from - 1), charged_to(rule, behind - 1)
+  local back = math.min(tokens, last - before)
+  local left = last - back > before and struct.pack('<dd', since, last - back) or ''
+  local count = #left / CHARGE + rule.count - behind + 1
+  keep(rule, from - 1, left .. moved(rule, behind, rule.count, 0, -back), count)
+  rule.used = rule.used - back
+end
+function sliding_log.save(rule)
+  if not rule.changed then
+    return
+  end
+  if rule.count == 0 then
     redis.call('DEL', rule.key)
   else
-    rewrite(rule, last - 1, struct.pack('<dd', (charge_at(rule, last)), wanted))
+    redis.call('SET', rule.key, rule.log, 'PX', rule.ttl)
   end
-  rule.count, rule.used = last, rule.used - (sum - wanted)
-end
-function sliding_log.write(rule, tokens)
-  if tokens < 0 then
-    if rule.used > 0 then
-      give_back(rule, -tokens)
-    end
-    return
-  end
-  tokens = math.min(tokens, 2 * rule.limit - rule.used)
-  if tokens <= 0 then
-    return
-  end
-  rewrite(rule, rule.count, struct.pack('<dd', now, charged_to(rule, rule.count) + tokens))
-  rule.used = rule.used + tokens
-  rule.added = now
 end
 function sliding_log.tell(rule, reply, tokens)
   local gone = charged_to(rule, rule.first - 1)
@@ -3180,16 +3270,23 @@ function sliding_log.tell(rule, reply, tokens)
 end
 local slots = {}
 local CLOCK = ''
+local MOST_LEASES = 20000
 function slots.define(rule, limit, lease)
   rule.limit, rule.lease = limit, lease
 end
-function slots.steady(key)
+function slots.stepped_back(key)
   local charged = tonumber(redis.call('ZSCORE', key, CLOCK) or 0)
-  local by = -charged - now
+  local by = math.max(0, -charged - now)
+  if by > 0 and redis.call('ZCARD', key) > MOST_LEASES then
+    damaged(key)
+  end
+  return by
+end
+function slots.steady(key, by)
   if by <= 0 then
     return
   end
-  local leases = redis.call('ZRANGE', key, 0, -1, 'WITHSCORES')
+  local leases = redis.call('ZRANGE', key, 0, MOST_LEASES, 'WITHSCORES')
   for at = 1, #leases, 2 do
     local moved = leases[at] == CLOCK and -now or leases[at + 1] - by
     redis.call('ZADD', key, string.format('%.0f', moved), leases[at])
@@ -3204,37 +3301,45 @@ function slots.hold(key, lease, ends, had)
     redis.call('PEXPIRE', key, ttl)
   end
 end
-function slots.ends(key, lease)
-  local ends = tonumber(redis.call('ZSCORE', key, lease) or 0)
-  return ends > now and ends
+function slots.held(key, lease, by)
+  return tonumber(redis.call('ZSCORE', key, lease) or 0) - by > now
 end
 function slots.open(rule, key)
-  rule.key = key
-  slots.steady(key)
-  rule.used = redis.call('ZCOUNT', key, string.format('(%.0f', now), '+inf')
+  rule.key, rule.adding = key, nil
+  rule.by = slots.stepped_back(key)
+  rule.used = redis.call('ZCOUNT', key, string.format('(%.0f', now + rule.by), '+inf')
+  rule.wait = 0
+  if rule.used > 0 and rule.used >= rule.limit then
+    local live, over = string.format('(%.0f', now + rule.by), rule.used - rule.limit
+    local last = redis.call('ZRANGE', key, live, '+inf', 'BYSCORE', 'LIMIT', over, 1, 'WITHSCORES')
+    rule.wait = last[2] - rule.by - now
+  end
 end
 function slots.over(rule, tokens)
   return tokens > 0 and rule.used + 1 > rule.limit
 end
-function slots.write(rule, lease)
-  redis.call('ZREMRANGEBYSCORE', rule.key, 0, string.format('%.0f', now))
-  slots.hold(rule.key, lease, now + rule.lease, rule.used > 0)
+function slots.add(rule, lease)
+  rule.adding = lease
+  rule.had = rule.used > 0
   rule.used = rule.used + 1
 end
-function slots.tell(rule, reply)
-  local wait = 0
-  if rule.used >= rule.limit then
-    local live, over = string.format('(%.0f', now), rule.used - rule.limit
-    local last = redis.call('ZRANGE', rule.key, live, '+inf', 'BYSCORE', 'LIMIT', over, 1, 'WITHSCORES')
-    wait = last[2] - now
+function slots.save(rule)
+  slots.steady(rule.key, rule.by)
+  if rule.adding then
+    redis.call('ZREMRANGEBYSCORE', rule.key, 0, string.format('%.0f', now))
+    slots.hold(rule.key, rule.adding, now + rule.lease, rule.had)
   end
+end
+function slots.tell(rule, reply)
   reply[#reply + 1] = rule.used
-  reply[#reply + 1] = wait
+  reply[#reply + 1] = rule.wait
 end
 local rules = ARGV[1]
 local PACKED = { g = gcra, f = fixed_window, c = calendar, w = sliding_window }
 local OWN_KEY = { l = sliding_log, s = slots }
 local ENTRY, MOST, SECOND = 40, 32, 1000000
+local HUGE = 2 ^ 62
+local ZERO = string.byte('0')
 local MARGIN = 2
 local call = redis.call
 local list, owners, mistimed = {}, {}, false
@@ -3252,11 +3357,15 @@ end
 local function open(key, place)
   local saved = call('GET', key)
   local time, ends, reason, at = opened(saved)
+  if saved and ((#saved - at) % ENTRY ~= 0 or #saved - at > ENTRY * MOST) then
+    damaged(key)
+  end
   local state = { key = key, saved = saved, head = '', others = '', expires = 0, count = 0, plain = saved ~= false }
+  state.steps = {}
   if time then
     if time > now then
       time, ends = now, ends - (time - now)
-      call('SETRANGE', key, 8, struct.pack('<ddd', ends, #reason, time))
+      state.steps[1] = { 8, struct.pack('<ddd', ends, #reason, time) }
     end
     if ends > now then
       state.ends, state.reason = ends, reason
@@ -3270,6 +3379,9 @@ local function open(key, place)
   local others = {}
   for from = at + 1, saved and #saved or 0, ENTRY do
     local id, expires, first, written, second = struct.unpack('<ddddd', saved, from)
+    if not (id > 0 and expires >= 0 and expires < HUGE and written >= 0 and first > 0 and second >= 0 and second < HUGE) then
+      damaged(key)
+    end
     found[id] = { math.min(written, now), first, second, written > now and from }
     state.expires = math.max(state.expires, expires)
     others[#others + 1] = { id, expires, from }
@@ -3279,7 +3391,7 @@ local function open(key, place)
     if rule.place == place then
       local entry = found[rule.id] or {}
       if entry[4] then
-        call('SETRANGE', key, entry[4] + 23, struct.pack('<d', now))
+        state.steps[#state.steps + 1] = { entry[4] + 23, struct.pack('<d', now) }
         state.back = true
       end
       rule.does.look(rule, entry[1], entry[2], entry[3])
@@ -3329,19 +3441,40 @@ local function write(state)
     call('SET', state.key, state.head .. after .. state.others, 'PX', ttl + MARGIN)
   end
 end
+local function settled(how)
+  local charged, elapsed, rules = string.match(how, '^(%d+) (%d+) ([01]+)$')
+  if not charged then
+    return nil
+  end
+  return { since = math.min(charged, now - elapsed), rules = rules }
+end
+local function charge(rule, tokens, lease, charged)
+  if rule.letter == 's' then
+    if lease ~= '' then
+      rule.does.add(rule, lease)
+    end
+  elseif tokens > 0 then
+    rule.does.add(rule, tokens)
+  elseif charged then
+    rule.does.give_back(rule, -tokens, charged.since, false)
+  else
+    rule.does.give_back(rule, -tokens, now, true)
+  end
+end
 local items = (#ARGV - 1) / 3
 if items == 1 then
-local places, cost, asking, lease = KEYS, ARGV[2], ARGV[3], ARGV[4]
+local places, cost, how, lease = KEYS, ARGV[2], ARGV[3], ARGV[4]
 do
   if mistimed then
     return { 3, now }
   end
-  local tokens, asked = tonumber(cost), asking == '1'
-  local states, blocked = {}, nil
+  local tokens, asked, charged = tonumber(cost), how == 'take', settled(how)
+  local states, apart, blocked = {}, {}, nil
   for place, key in ipairs(places) do
     local owner = owners[place]
     if owner then
       owner.does.open(owner, key)
+      apart[#apart + 1] = owner
     else
       local state = open(key, place)
       states[#states + 1] = state
@@ -3350,10 +3483,7 @@ do
       end
     end
   end
-  if blocked then
-    return { 2, blocked.ends - now, blocked.reason }
-  end
-  local allowed = true
+  local allowed = not blocked
   for _, rule in ipairs(list) do
     rule.refuses = rule.does.over(rule, tokens)
     if asked and rule.refuses and not rule.shadow then
@@ -3361,24 +3491,28 @@ do
     end
   end
   if allowed and tokens ~= 0 then
-    for _, rule in ipairs(list) do
-      if not (asked and rule.refuses) then
-        if PACKED[rule.letter] then
-          rule.does.add(rule, tokens)
-        elseif rule.letter == 'l' then
-          rule.does.write(rule, tokens)
-        elseif asked then
-          rule.does.write(rule, lease)
-        end
+    for at, rule in ipairs(list) do
+      local spared = charged and string.byte(charged.rules, at) == ZERO
+      if not (asked and rule.refuses or spared) then
+        charge(rule, tokens, lease, charged)
       end
     end
   end
   for _, state in ipairs(states) do
+    for _, step in ipairs(state.steps) do
+      call('SETRANGE', state.key, step[1], step[2])
+    end
     if allowed and #state.rules > 0 and (tokens > 0 or tokens < 0 and state.saved) then
       write(state)
     end
   end
-  local reply = { allowed and 1 or 0 }
+  for _, rule in ipairs(apart) do
+    rule.does.save(rule)
+  end
+  if blocked then
+    return { 2, blocked.ends - now, blocked.reason }
+  end
+  local reply = { allowed and 1 or 0, now }
   for _, rule in ipairs(list) do
     reply[#reply + 1] = rule.refuses and 1 or 0
     rule.does.tell(rule, reply, tokens)
@@ -3387,16 +3521,17 @@ do
 end
 return nil
 end
-local function item(places, cost, asking, lease)
+local function item(places, cost, how, lease)
   if mistimed then
     return { 3, now }
   end
-  local tokens, asked = tonumber(cost), asking == '1'
-  local states, blocked = {}, nil
+  local tokens, asked, charged = tonumber(cost), how == 'take', settled(how)
+  local states, apart, blocked = {}, {}, nil
   for place, key in ipairs(places) do
     local owner = owners[place]
     if owner then
       owner.does.open(owner, key)
+      apart[#apart + 1] = owner
     else
       local state = open(key, place)
       states[#states + 1] = state
@@ -3405,10 +3540,7 @@ local function item(places, cost, asking, lease)
       end
     end
   end
-  if blocked then
-    return { 2, blocked.ends - now, blocked.reason }
-  end
-  local allowed = true
+  local allowed = not blocked
   for _, rule in ipairs(list) do
     rule.refuses = rule.does.over(rule, tokens)
     if asked and rule.refuses and not rule.shadow then
@@ -3416,24 +3548,28 @@ local function item(places, cost, asking, lease)
     end
   end
   if allowed and tokens ~= 0 then
-    for _, rule in ipairs(list) do
-      if not (asked and rule.refuses) then
-        if PACKED[rule.letter] then
-          rule.does.add(rule, tokens)
-        elseif rule.letter == 'l' then
-          rule.does.write(rule, tokens)
-        elseif asked then
-          rule.does.write(rule, lease)
-        end
+    for at, rule in ipairs(list) do
+      local spared = charged and string.byte(charged.rules, at) == ZERO
+      if not (asked and rule.refuses or spared) then
+        charge(rule, tokens, lease, charged)
       end
     end
   end
   for _, state in ipairs(states) do
+    for _, step in ipairs(state.steps) do
+      call('SETRANGE', state.key, step[1], step[2])
+    end
     if allowed and #state.rules > 0 and (tokens > 0 or tokens < 0 and state.saved) then
       write(state)
     end
   end
-  local reply = { allowed and 1 or 0 }
+  for _, rule in ipairs(apart) do
+    rule.does.save(rule)
+  end
+  if blocked then
+    return { 2, blocked.ends - now, blocked.reason }
+  end
+  local reply = { allowed and 1 or 0, now }
   for _, rule in ipairs(list) do
     reply[#reply + 1] = rule.refuses and 1 or 0
     rule.does.tell(rule, reply, tokens)
@@ -3477,7 +3613,7 @@ return replies`,
  */
 export const limiterLease: Script<[], [...places: string[], lease: Arg, length: Arg], number> = {
   name: 'limiter/lease',
-  sha: '908eea660cf1b27d9d9dbc6d1862a4000da728ef',
+  sha: '6bd417b16b32c62bb6e1a6ac8b08fefa5c224816',
   batch: 64,
   sharedKeys: false,
   shared: [],
@@ -3488,18 +3624,28 @@ export const limiterLease: Script<[], [...places: string[], lease: Arg, length: 
   text: `#!lua flags=allow-oom
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
+local function damaged(key)
+  error({ err = "ERR the key '" .. key .. "' holds what no limiter wrote: reset its subject, or delete the key" })
+end
 local slots = {}
 local CLOCK = ''
+local MOST_LEASES = 20000
 function slots.define(rule, limit, lease)
   rule.limit, rule.lease = limit, lease
 end
-function slots.steady(key)
+function slots.stepped_back(key)
   local charged = tonumber(redis.call('ZSCORE', key, CLOCK) or 0)
-  local by = -charged - now
+  local by = math.max(0, -charged - now)
+  if by > 0 and redis.call('ZCARD', key) > MOST_LEASES then
+    damaged(key)
+  end
+  return by
+end
+function slots.steady(key, by)
   if by <= 0 then
     return
   end
-  local leases = redis.call('ZRANGE', key, 0, -1, 'WITHSCORES')
+  local leases = redis.call('ZRANGE', key, 0, MOST_LEASES, 'WITHSCORES')
   for at = 1, #leases, 2 do
     local moved = leases[at] == CLOCK and -now or leases[at + 1] - by
     redis.call('ZADD', key, string.format('%.0f', moved), leases[at])
@@ -3514,45 +3660,52 @@ function slots.hold(key, lease, ends, had)
     redis.call('PEXPIRE', key, ttl)
   end
 end
-function slots.ends(key, lease)
-  local ends = tonumber(redis.call('ZSCORE', key, lease) or 0)
-  return ends > now and ends
+function slots.held(key, lease, by)
+  return tonumber(redis.call('ZSCORE', key, lease) or 0) - by > now
 end
 function slots.open(rule, key)
-  rule.key = key
-  slots.steady(key)
-  rule.used = redis.call('ZCOUNT', key, string.format('(%.0f', now), '+inf')
+  rule.key, rule.adding = key, nil
+  rule.by = slots.stepped_back(key)
+  rule.used = redis.call('ZCOUNT', key, string.format('(%.0f', now + rule.by), '+inf')
+  rule.wait = 0
+  if rule.used > 0 and rule.used >= rule.limit then
+    local live, over = string.format('(%.0f', now + rule.by), rule.used - rule.limit
+    local last = redis.call('ZRANGE', key, live, '+inf', 'BYSCORE', 'LIMIT', over, 1, 'WITHSCORES')
+    rule.wait = last[2] - rule.by - now
+  end
 end
 function slots.over(rule, tokens)
   return tokens > 0 and rule.used + 1 > rule.limit
 end
-function slots.write(rule, lease)
-  redis.call('ZREMRANGEBYSCORE', rule.key, 0, string.format('%.0f', now))
-  slots.hold(rule.key, lease, now + rule.lease, rule.used > 0)
+function slots.add(rule, lease)
+  rule.adding = lease
+  rule.had = rule.used > 0
   rule.used = rule.used + 1
 end
-function slots.tell(rule, reply)
-  local wait = 0
-  if rule.used >= rule.limit then
-    local live, over = string.format('(%.0f', now), rule.used - rule.limit
-    local last = redis.call('ZRANGE', rule.key, live, '+inf', 'BYSCORE', 'LIMIT', over, 1, 'WITHSCORES')
-    wait = last[2] - now
+function slots.save(rule)
+  slots.steady(rule.key, rule.by)
+  if rule.adding then
+    redis.call('ZREMRANGEBYSCORE', rule.key, 0, string.format('%.0f', now))
+    slots.hold(rule.key, rule.adding, now + rule.lease, rule.had)
   end
+end
+function slots.tell(rule, reply)
   reply[#reply + 1] = rule.used
-  reply[#reply + 1] = wait
+  reply[#reply + 1] = rule.wait
 end
 local items = (#ARGV - 0) / 2
 if items == 1 then
 local places, lease, length = KEYS, ARGV[1], ARGV[2]
 do
-  local held = 1
-  for _, place in ipairs(places) do
-    slots.steady(place)
-    if not slots.ends(place, lease) then
+  local held, sooner = 1, {}
+  for at, place in ipairs(places) do
+    sooner[at] = slots.stepped_back(place)
+    if not slots.held(place, lease, sooner[at]) then
       held = 0
     end
   end
-  for _, place in ipairs(places) do
+  for at, place in ipairs(places) do
+    slots.steady(place, sooner[at])
     if length == '0' then
       redis.call('ZREM', place, lease)
     elseif held == 1 then
@@ -3564,14 +3717,15 @@ end
 return nil
 end
 local function item(places, lease, length)
-  local held = 1
-  for _, place in ipairs(places) do
-    slots.steady(place)
-    if not slots.ends(place, lease) then
+  local held, sooner = 1, {}
+  for at, place in ipairs(places) do
+    sooner[at] = slots.stepped_back(place)
+    if not slots.held(place, lease, sooner[at]) then
       held = 0
     end
   end
-  for _, place in ipairs(places) do
+  for at, place in ipairs(places) do
+    slots.steady(place, sooner[at])
     if length == '0' then
       redis.call('ZREM', place, lease)
     elseif held == 1 then
@@ -4147,7 +4301,7 @@ return replies`,
  */
 export const notifierHold: Script<[lease: Arg, channel: Arg], [held: string, process: Arg, number: Arg, admitted: Arg, most: Arg], string> = {
   name: 'notifier/hold',
-  sha: '24552ca06c52cb95c775d917943e1f10aad05d58',
+  sha: '92c6ddf07393e1c48a38235367750f261e9b8f3a',
   batch: 8,
   sharedKeys: false,
   shared: ["lease","channel"],
@@ -4211,6 +4365,7 @@ local function make_room(held, members, most, mine)
   end
   return closed
 end
+local MOST = 101
 local items = #KEYS / 1
 if items == 1 then
 local held, process, number, admitted, most = KEYS[1], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
@@ -4220,7 +4375,7 @@ do
   redis.call('ZREMRANGEBYSCORE', held, '-inf', ms)
   local members
   if admitted == '' then
-    members = redis.call('ZRANGE', held, 0, -1)
+    members = redis.call('ZRANGE', held, 0, MOST - 1)
     local at = now
     for _, member in ipairs(members) do
       at = math.max(at, admitted_at(member) + 1)
@@ -4233,7 +4388,7 @@ do
   if members then
     members[#members + 1] = mine
   elseif redis.call('ZCARD', held) > most then
-    members = redis.call('ZRANGE', held, 0, -1)
+    members = redis.call('ZRANGE', held, 0, MOST - 1)
   end
   if members and #members > most and make_room(held, members, most, mine) then
     return ''
@@ -4248,7 +4403,7 @@ local function item(held, process, number, admitted, most)
   redis.call('ZREMRANGEBYSCORE', held, '-inf', ms)
   local members
   if admitted == '' then
-    members = redis.call('ZRANGE', held, 0, -1)
+    members = redis.call('ZRANGE', held, 0, MOST - 1)
     local at = now
     for _, member in ipairs(members) do
       at = math.max(at, admitted_at(member) + 1)
@@ -4261,7 +4416,7 @@ local function item(held, process, number, admitted, most)
   if members then
     members[#members + 1] = mine
   elseif redis.call('ZCARD', held) > most then
-    members = redis.call('ZRANGE', held, 0, -1)
+    members = redis.call('ZRANGE', held, 0, MOST - 1)
   end
   if members and #members > most and make_room(held, members, most, mine) then
     return ''
@@ -4908,7 +5063,7 @@ return replies`,
  *
  * It is found by its number, since a process that never got the answer to its first call does not know the rest.
  *
- * - key `held`: sorted set of a user: <admitted>:<process>:<number>; at most 101 members
+ * - key `held`: sorted set of a user: <admitted>:<process>:<number>; at most 101 members, as hold.lua leaves it
  * - `process`: id of the process that had the connection
  * - `number`: the connection's number there
  * - replies 1 if it counted
@@ -4916,7 +5071,7 @@ return replies`,
  */
 export const notifierRelease: Script<[], [held: string, process: Arg, number: Arg], number> = {
   name: 'notifier/release',
-  sha: '279643e9b7ed2988908eb50fc2a1a2039dbb6e9d',
+  sha: '5705fe7a07c59f446c6921522226ec8dde7e120e',
   batch: 64,
   sharedKeys: false,
   shared: [],
@@ -4924,12 +5079,13 @@ export const notifierRelease: Script<[], [held: string, process: Arg, number: Ar
   args: ["process","number"],
   returns: 'integer',
   text: `#!lua flags=allow-oom
+local MOST = 101
 local items = #KEYS / 1
 if items == 1 then
 local held, process, number = KEYS[1], ARGV[1], ARGV[2]
 do
   local suffix = ':' .. process .. ':' .. number
-  for _, member in ipairs(redis.call('ZRANGE', held, 0, -1)) do
+  for _, member in ipairs(redis.call('ZRANGE', held, 0, MOST - 1)) do
     if string.sub(member, 18) == suffix then
       return redis.call('ZREM', held, member)
     end
@@ -4940,7 +5096,7 @@ return nil
 end
 local function item(held, process, number)
   local suffix = ':' .. process .. ':' .. number
-  for _, member in ipairs(redis.call('ZRANGE', held, 0, -1)) do
+  for _, member in ipairs(redis.call('ZRANGE', held, 0, MOST - 1)) do
     if string.sub(member, 18) == suffix then
       return redis.call('ZREM', held, member)
     end
@@ -5281,7 +5437,7 @@ return replies`,
  */
 export const streamAdd: Script<[of: readonly string[], limits: Arg], [payload: Arg, trace: Arg, due: Arg], string | null> = {
   name: 'stream/add',
-  sha: '4590b5166cf9a038fec14800c5f85c4636c46116',
+  sha: '53861e5b7c716092488c8d7229ea6b441a9eb735',
   batch: 64,
   sharedKeys: true,
   shared: ["limits"],
@@ -5314,10 +5470,32 @@ local function groups(stream)
   end
   return found
 end
-local EVERY, MOST, MOST_BYTES = 64, 256, 262144
+local function ids(stream, first, last, most)
+  local found, bytes = {}, 0
+  for step = 1, most do
+    local count = math.min(step == 1 and 4 or 16, most - #found)
+    if count <= 0 or bytes >= 262144 then
+      return found, false
+    end
+    local page = redis.call('XRANGE', stream, first, last, 'COUNT', count)
+    for _, entry in ipairs(page) do
+      found[#found + 1] = entry[1]
+      for _, text in ipairs(entry[2]) do
+        bytes = bytes + #text
+      end
+    end
+    if #page < count then
+      return found, true
+    end
+    first = '(' .. page[count][1]
+  end
+  return found, false
+end
+local EVERY, MOST, EVERY_BYTES = 64, 256, 131072
 local lengths, backlogs = {}, {}
 local function parsed(text)
-  local queue, backlog, entries, bytes, age, lossy = string.match(text, '(%d+) (%d+) (%d+) (%d+) (%d+) (%d+)')
+  local queue, backlog, entries, bytes, age, lossy, declare, names =
+    string.match(text, '(%d+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d+) ?(.*)')
   return {
     queue = queue == '1',
     backlog = tonumber(backlog),
@@ -5325,9 +5503,19 @@ local function parsed(text)
     bytes = tonumber(bytes),
     age = tonumber(age),
     lossy = lossy == '1',
+    declare = declare == '1',
+    names = names,
   }
 end
 local limits
+local function declare(stream)
+  for name in string.gmatch(limits.names, '%S+') do
+    local made = redis.pcall('XGROUP', 'CREATE', stream, name, '0', 'MKSTREAM')
+    if made.err and not string.match(made.err, '^BUSYGROUP') then
+      return made
+    end
+  end
+end
 local function finished(stream)
   local bound
   for _, group in ipairs(groups(stream)) do
@@ -5357,26 +5545,28 @@ local function backlog_of(stream, length)
   end
   return backlogs[stream]
 end
-local function trim(stream, length, payload)
+local function trim(stream, length)
   local bound = not limits.lossy and finished(stream) or nil
   local over = limits.entries > 0 and length - limits.entries or 0
   if limits.bytes > 0 and redis.call('MEMORY', 'USAGE', stream) > limits.bytes then
     over = math.max(over, 2 * EVERY)
   end
   local oldest = limits.age > 0 and now / 1000 - limits.age or 0
-  local most = math.min(oldest > 0 and MOST or over, MOST, math.max(2, math.floor(MOST_BYTES / #payload)))
+  local most = math.min(oldest > 0 and MOST or over, MOST)
   if most <= 0 or (bound and not earlier(redis.call('XRANGE', stream, '-', '+', 'COUNT', 1)[1][1], bound)) then
     return 0
   end
-  local list = redis.call('XRANGE', stream, '-', '+', 'COUNT', most + 1)
-  for at = 1, #list do
-    local id = list[at][1]
+  local list = ids(stream, '-', '+', most + 1)
+  for at, id in ipairs(list) do
     local wanted = at <= over or tonumber(string.match(id, '%d+')) < oldest
-    if at > most or not wanted or (bound and not earlier(id, bound)) then
+    if at == #list or not wanted or (bound and not earlier(id, bound)) then
       return at > 1 and redis.call('XTRIM', stream, 'MINID', '=', id) or 0
     end
   end
   return 0
+end
+local function due_every(payload)
+  return math.min(EVERY, math.max(1, math.floor(EVERY_BYTES / #payload)))
 end
 local function append(stream, payload, trace, due, limits_text)
   limits = limits or parsed(limits_text)
@@ -5391,9 +5581,14 @@ local function append(stream, payload, trace, due, limits_text)
   if limits.backlog > 0 and length >= limits.backlog and backlog_of(stream, length) >= limits.backlog then
     return false
   end
+  local declares = first and limits.names ~= '' and (limits.declare or length == 0 and redis.call('EXISTS', stream) == 0)
+  local refused = declares and declare(stream)
+  if refused then
+    return refused
+  end
   local id
   if trace == '' and due == '' then
-    id = redis.call('XADD', stream, '*', 'd', payload)
+    id = redis.pcall('XADD', stream, '*', 'd', payload)
   else
     local add = { 'XADD', stream, '*', 'd', payload }
     if trace ~= '' then
@@ -5404,14 +5599,20 @@ local function append(stream, payload, trace, due, limits_text)
       add[#add + 1] = 'n'
       add[#add + 1] = string.format('%.0f', due_at(due))
     end
-    id = redis.call(unpack(add))
+    id = redis.pcall(unpack(add))
+  end
+  if type(id) == 'table' then
+    if declares then
+      error(id)
+    end
+    return id
   end
   length = length + 1
   if backlogs[stream] then
     backlogs[stream] = backlogs[stream] + 1
   end
-  if not limits.queue and (length % EVERY == 0 or (first and limits.age > 0)) then
-    local ok, gone = pcall(trim, stream, length, payload)
+  if not limits.queue and (length % due_every(payload) == 0 or (first and limits.age > 0)) then
+    local ok, gone = pcall(trim, stream, length)
     length = ok and length - gone or length
   end
   lengths[stream] = length
@@ -5470,7 +5671,7 @@ return replies`,
  */
 export const streamAddOnce: Script<[limits: Arg], [stream: string, once: string, payload: Arg, trace: Arg, due: Arg, window: Arg], string | null> = {
   name: 'stream/add_once',
-  sha: '3d389600c53e60e38b01a56a17269fa7cb74a5fd',
+  sha: '06c2ecf149b5c4ed332878b175d039dbd6243c0f',
   batch: 64,
   sharedKeys: false,
   shared: ["limits"],
@@ -5503,10 +5704,32 @@ local function groups(stream)
   end
   return found
 end
-local EVERY, MOST, MOST_BYTES = 64, 256, 262144
+local function ids(stream, first, last, most)
+  local found, bytes = {}, 0
+  for step = 1, most do
+    local count = math.min(step == 1 and 4 or 16, most - #found)
+    if count <= 0 or bytes >= 262144 then
+      return found, false
+    end
+    local page = redis.call('XRANGE', stream, first, last, 'COUNT', count)
+    for _, entry in ipairs(page) do
+      found[#found + 1] = entry[1]
+      for _, text in ipairs(entry[2]) do
+        bytes = bytes + #text
+      end
+    end
+    if #page < count then
+      return found, true
+    end
+    first = '(' .. page[count][1]
+  end
+  return found, false
+end
+local EVERY, MOST, EVERY_BYTES = 64, 256, 131072
 local lengths, backlogs = {}, {}
 local function parsed(text)
-  local queue, backlog, entries, bytes, age, lossy = string.match(text, '(%d+) (%d+) (%d+) (%d+) (%d+) (%d+)')
+  local queue, backlog, entries, bytes, age, lossy, declare, names =
+    string.match(text, '(%d+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d+) ?(.*)')
   return {
     queue = queue == '1',
     backlog = tonumber(backlog),
@@ -5514,9 +5737,19 @@ local function parsed(text)
     bytes = tonumber(bytes),
     age = tonumber(age),
     lossy = lossy == '1',
+    declare = declare == '1',
+    names = names,
   }
 end
 local limits
+local function declare(stream)
+  for name in string.gmatch(limits.names, '%S+') do
+    local made = redis.pcall('XGROUP', 'CREATE', stream, name, '0', 'MKSTREAM')
+    if made.err and not string.match(made.err, '^BUSYGROUP') then
+      return made
+    end
+  end
+end
 local function finished(stream)
   local bound
   for _, group in ipairs(groups(stream)) do
@@ -5546,26 +5779,28 @@ local function backlog_of(stream, length)
   end
   return backlogs[stream]
 end
-local function trim(stream, length, payload)
+local function trim(stream, length)
   local bound = not limits.lossy and finished(stream) or nil
   local over = limits.entries > 0 and length - limits.entries or 0
   if limits.bytes > 0 and redis.call('MEMORY', 'USAGE', stream) > limits.bytes then
     over = math.max(over, 2 * EVERY)
   end
   local oldest = limits.age > 0 and now / 1000 - limits.age or 0
-  local most = math.min(oldest > 0 and MOST or over, MOST, math.max(2, math.floor(MOST_BYTES / #payload)))
+  local most = math.min(oldest > 0 and MOST or over, MOST)
   if most <= 0 or (bound and not earlier(redis.call('XRANGE', stream, '-', '+', 'COUNT', 1)[1][1], bound)) then
     return 0
   end
-  local list = redis.call('XRANGE', stream, '-', '+', 'COUNT', most + 1)
-  for at = 1, #list do
-    local id = list[at][1]
+  local list = ids(stream, '-', '+', most + 1)
+  for at, id in ipairs(list) do
     local wanted = at <= over or tonumber(string.match(id, '%d+')) < oldest
-    if at > most or not wanted or (bound and not earlier(id, bound)) then
+    if at == #list or not wanted or (bound and not earlier(id, bound)) then
       return at > 1 and redis.call('XTRIM', stream, 'MINID', '=', id) or 0
     end
   end
   return 0
+end
+local function due_every(payload)
+  return math.min(EVERY, math.max(1, math.floor(EVERY_BYTES / #payload)))
 end
 local function append(stream, payload, trace, due, limits_text)
   limits = limits or parsed(limits_text)
@@ -5580,9 +5815,14 @@ local function append(stream, payload, trace, due, limits_text)
   if limits.backlog > 0 and length >= limits.backlog and backlog_of(stream, length) >= limits.backlog then
     return false
   end
+  local declares = first and limits.names ~= '' and (limits.declare or length == 0 and redis.call('EXISTS', stream) == 0)
+  local refused = declares and declare(stream)
+  if refused then
+    return refused
+  end
   local id
   if trace == '' and due == '' then
-    id = redis.call('XADD', stream, '*', 'd', payload)
+    id = redis.pcall('XADD', stream, '*', 'd', payload)
   else
     local add = { 'XADD', stream, '*', 'd', payload }
     if trace ~= '' then
@@ -5593,14 +5833,20 @@ local function append(stream, payload, trace, due, limits_text)
       add[#add + 1] = 'n'
       add[#add + 1] = string.format('%.0f', due_at(due))
     end
-    id = redis.call(unpack(add))
+    id = redis.pcall(unpack(add))
+  end
+  if type(id) == 'table' then
+    if declares then
+      error(id)
+    end
+    return id
   end
   length = length + 1
   if backlogs[stream] then
     backlogs[stream] = backlogs[stream] + 1
   end
-  if not limits.queue and (length % EVERY == 0 or (first and limits.age > 0)) then
-    local ok, gone = pcall(trim, stream, length, payload)
+  if not limits.queue and (length % due_every(payload) == 0 or (first and limits.age > 0)) then
+    local ok, gone = pcall(trim, stream, length)
     length = ok and length - gone or length
   end
   lengths[stream] = length
@@ -5652,6 +5898,75 @@ local function run()
     local arg = 1 + done * own
     done = done + 1
     local reply = item(KEYS[key + 1], KEYS[key + 2], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3], ARGV[arg + 4])
+    if reply == nil then reply = false end
+    replies[done] = reply
+  end
+end
+while done < items do
+  local ok, reply = pcall(run)
+  if not ok then
+    local text = type(reply) == 'table' and reply.err or tostring(reply)
+    if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+    reply = { err = text .. ' on @user_script' }
+    replies[done] = reply
+  end
+end
+return replies`,
+}
+
+/**
+ * Remember how a stream is declared, and tell when it was declared in another way before.
+ *
+ * - key `declaration`: string
+ * - `text`: the declaration as people read it
+ * - replies the declaration before, if it was another one
+ * - on a full server refused: what it tells can wait
+ */
+export const streamDeclare: Script<[], [declaration: string, text: Arg], string | null> = {
+  name: 'stream/declare',
+  sha: '50c37ad205c7a89d8fe9fceeeea3683dce65778a',
+  batch: 16,
+  sharedKeys: false,
+  shared: [],
+  keys: ["declaration"],
+  args: ["text"],
+  returns: 'string|null',
+  text: `#!lua
+local items = #KEYS / 1
+if items == 1 then
+local declaration, text = KEYS[1], ARGV[1]
+do
+  local before = redis.pcall('GET', declaration)
+  if before == text then
+    return nil
+  end
+  if type(before) == 'table' then
+    return before
+  end
+  redis.call('SET', declaration, text)
+  return before or nil
+end
+return nil
+end
+local function item(declaration, text)
+  local before = redis.pcall('GET', declaration)
+  if before == text then
+    return nil
+  end
+  if type(before) == 'table' then
+    return before
+  end
+  redis.call('SET', declaration, text)
+  return before or nil
+end
+local replies, done = {}, 0
+local own = #ARGV > 1 and 1 or 0
+local function run()
+  while done < items do
+    local key = done * 1
+    local arg = 0 + done * own
+    done = done + 1
+    local reply = item(KEYS[key + 1], ARGV[arg + 1])
     if reply == nil then reply = false end
     replies[done] = reply
   end
@@ -5797,7 +6112,8 @@ return replies`,
 /**
  * Give back what a worker was given and did not see, and forget the worker once it holds nothing.
  *
- * Invariant: a consumer is deleted only when nothing is pending for it; a call gives back at most 100 of each stream.
+ * Invariant: a consumer is deleted only when nothing is pending for it; a call gives back at most 100 of each stream, or some
+ * 256 KiB.
  *
  * - shared `group`: group
  * - shared `consumer`: who leaves
@@ -5811,7 +6127,7 @@ return replies`,
  */
 export const streamLeave: Script<[group: Arg, consumer: Arg, declared: Arg], [stream: string, ready: string, later: string, mark: string], number> = {
   name: 'stream/leave',
-  sha: 'a53045afc8775d4cdb5692674d142eaac35c9dff',
+  sha: '21d3000258f0e299b63a46233a60b76d8942a191',
   batch: 1,
   sharedKeys: false,
   shared: ["group","consumer","declared"],
@@ -5895,11 +6211,12 @@ local function release(stream, group, declared, ids)
   local left = ids
   if redis.call('XTRIM', stream, 'MINID', '~', bound, 'LIMIT', MOST_TRIMMED) < MOST_TRIMMED - 1000 then
     redis.call('XTRIM', stream, 'MINID', '=', bound)
-    local at = #ids
-    while at > 0 and not earlier(ids[at], bound) do
-      at = at - 1
+    left = {}
+    for _, id in ipairs(ids) do
+      if not earlier(id, bound) then
+        left[#left + 1] = id
+      end
     end
-    left = { unpack(ids, at + 1) }
   end
   for _, other in ipairs(all) do
     if other.name ~= group and left[1] then
@@ -5989,7 +6306,7 @@ end
 local group = ARGV[1]
 local consumer = ARGV[2]
 local declared = ARGV[3]
-local MOST = 100
+local MOST, MOST_BYTES = 100, 262144
 local items = #KEYS / 4
 if items == 1 then
 local stream, ready, later, mark = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
@@ -6005,10 +6322,15 @@ do
     if all.err and not string.match(all.err, '^NOGROUP') then
       error(all)
     end
+    local bytes = 0
     for at, held in ipairs(all) do
+      if bytes >= MOST_BYTES then
+        break
+      end
       ids[at] = held[1]
       local is = entry.read(key, held[1])
       if is then
+        bytes = bytes + #(is.d or '')
         entry.back(ready, later, is, math.floor(now / 1000))
       end
     end
@@ -6041,10 +6363,15 @@ local function item(stream, ready, later, mark)
     if all.err and not string.match(all.err, '^NOGROUP') then
       error(all)
     end
+    local bytes = 0
     for at, held in ipairs(all) do
+      if bytes >= MOST_BYTES then
+        break
+      end
       ids[at] = held[1]
       local is = entry.read(key, held[1])
       if is then
+        bytes = bytes + #(is.d or '')
         entry.back(ready, later, is, math.floor(now / 1000))
       end
     end
@@ -6091,7 +6418,7 @@ return replies`,
  * ten seconds: it is alive.
  *
  * Invariant: each entry is in one place of its group before and after. A call takes at most 50 that are due and 50 from
- * each stream, looking at no more than 500 leases each; it goes on where the last one stopped.
+ * each stream, or some 256 KiB of each, looking at no more than 500 leases each; it goes on where the last one stopped.
  *
  * - shared `group`: group
  * - shared `consumer`: who looks
@@ -6105,12 +6432,12 @@ return replies`,
  * - key `paused`: there while the group is paused
  * - `from_stream`: cursor, 0-0 at first
  * - `from_ready`: cursor, 0-0 at first
- * - replies both cursors, 1 when paused, milliseconds until something is due (-1: nothing waits), then id and attempts used of each that was taken over; attempts negative when dead, 0 of one that was due and cannot be read, which is dead, too
+ * - replies both cursors, 1 when paused, milliseconds until something is due (-1: nothing waits), then id, attempts used and fencing number of each that was taken over; attempts negative when dead, 0 of one that was due and cannot be read, which is dead, too
  * - on a full server runs: without it nothing that is due or abandoned is handled, so that a full server could not be drained
  */
 export const streamLook: Script<[group: Arg, consumer: Arg, declared: Arg, lease: Arg, attempts: Arg], [stream: string, ready: string, later: string, dead: string, paused: string, fromStream: Arg, fromReady: Arg], readonly Reply[]> = {
   name: 'stream/look',
-  sha: 'fa4214bbdc10ce4d8acddd1b744fa1a054d2b3f7',
+  sha: 'efffe880301d793817eb10ed4a7e1a542ec55d30',
   batch: 1,
   sharedKeys: false,
   shared: ["group","consumer","declared","lease","attempts"],
@@ -6194,11 +6521,12 @@ local function release(stream, group, declared, ids)
   local left = ids
   if redis.call('XTRIM', stream, 'MINID', '~', bound, 'LIMIT', MOST_TRIMMED) < MOST_TRIMMED - 1000 then
     redis.call('XTRIM', stream, 'MINID', '=', bound)
-    local at = #ids
-    while at > 0 and not earlier(ids[at], bound) do
-      at = at - 1
+    left = {}
+    for _, id in ipairs(ids) do
+      if not earlier(id, bound) then
+        left[#left + 1] = id
+      end
     end
-    left = { unpack(ids, at + 1) }
   end
   for _, other in ipairs(all) do
     if other.name ~= group and left[1] then
@@ -6290,7 +6618,18 @@ local consumer = ARGV[2]
 local declared = ARGV[3]
 local lease = ARGV[4]
 local attempts = ARGV[5]
-local STEP = 50
+local STEP, MOST_BYTES = 50, 262144
+local function in_steps(take)
+  local left, bytes = STEP, 0
+  for step = 1, STEP do
+    local count = math.min(step == 1 and 2 or 4, left)
+    local took = count > 0 and bytes < MOST_BYTES and take(count)
+    if not took then
+      return
+    end
+    left, bytes = left - count, bytes + took
+  end
+end
 local END = '18446744073709551615-0'
 local items = #KEYS / 5
 if items == 1 then
@@ -6303,17 +6642,23 @@ do
     return wrong
   end
   redis.call('XREADGROUP', 'GROUP', group, consumer, 'COUNT', 1, 'STREAMS', ready, END)
-  for _, packed in ipairs(redis.call('ZRANGE', later, '-inf', ms, 'BYSCORE', 'LIMIT', 0, STEP)) do
-    if not entry.due(ready, dead, group, packed) then
-      reply[#reply + 1] = { '0-0', 0 }
+  in_steps(function(count)
+    local bytes, found = 0, redis.call('ZRANGE', later, '-inf', ms, 'BYSCORE', 'LIMIT', 0, count)
+    for _, packed in ipairs(found) do
+      if not entry.due(ready, dead, group, packed) then
+        reply[#reply + 1] = { '0-0', 0, 0 }
+      end
+      redis.call('ZREM', later, packed)
+      bytes = bytes + #packed
     end
-    redis.call('ZREM', later, packed)
-  end
-  local function take(key, cursor)
-    local claimed = redis.call('XAUTOCLAIM', key, group, consumer, lease, cursor, 'COUNT', STEP, 'JUSTID')
-    local ids = claimed[2]
+    return #found == count and bytes
+  end)
+  local function take(key, cursor, count)
+    local claimed = redis.call('XAUTOCLAIM', key, group, consumer, lease, cursor, 'COUNT', count, 'JUSTID')
+    local ids, bytes = claimed[2], 0
     for _, id in ipairs(ids) do
       local is = entry.read(key, id)
+      bytes = bytes + #(is.d or '')
       if is.n and is.n > ms then
         entry.back(ready, later, is, ms)
       else
@@ -6325,7 +6670,7 @@ do
         else
           entry.ready(ready, is)
         end
-        reply[#reply + 1] = { is.i, over and -is.a or is.a }
+        reply[#reply + 1] = { is.i, over and -is.a or is.a, is.f }
       end
     end
     if ids[1] and key == stream then
@@ -6334,9 +6679,17 @@ do
       redis.call('XACK', ready, group, unpack(ids))
       redis.call('XDEL', ready, unpack(ids))
     end
-    return claimed[1]
+    return claimed[1], bytes
   end
-  local stream_next, ready_next = take(stream, from_stream), take(ready, from_ready)
+  local function take_all(key, cursor)
+    in_steps(function(count)
+      local bytes
+      cursor, bytes = take(key, cursor, count)
+      return cursor ~= '0-0' and bytes
+    end)
+    return cursor
+  end
+  local stream_next, ready_next = take_all(stream, from_stream), take_all(ready, from_ready)
   local soonest = redis.call('ZRANGE', later, 0, 0, 'WITHSCORES')
   local wait = soonest[2] and math.max(0, tonumber(soonest[2]) - ms) or -1
   return { stream_next, ready_next, redis.call('EXISTS', paused), wait, unpack(reply) }
@@ -6351,17 +6704,23 @@ local function item(stream, ready, later, dead, paused, from_stream, from_ready)
     return wrong
   end
   redis.call('XREADGROUP', 'GROUP', group, consumer, 'COUNT', 1, 'STREAMS', ready, END)
-  for _, packed in ipairs(redis.call('ZRANGE', later, '-inf', ms, 'BYSCORE', 'LIMIT', 0, STEP)) do
-    if not entry.due(ready, dead, group, packed) then
-      reply[#reply + 1] = { '0-0', 0 }
+  in_steps(function(count)
+    local bytes, found = 0, redis.call('ZRANGE', later, '-inf', ms, 'BYSCORE', 'LIMIT', 0, count)
+    for _, packed in ipairs(found) do
+      if not entry.due(ready, dead, group, packed) then
+        reply[#reply + 1] = { '0-0', 0, 0 }
+      end
+      redis.call('ZREM', later, packed)
+      bytes = bytes + #packed
     end
-    redis.call('ZREM', later, packed)
-  end
-  local function take(key, cursor)
-    local claimed = redis.call('XAUTOCLAIM', key, group, consumer, lease, cursor, 'COUNT', STEP, 'JUSTID')
-    local ids = claimed[2]
+    return #found == count and bytes
+  end)
+  local function take(key, cursor, count)
+    local claimed = redis.call('XAUTOCLAIM', key, group, consumer, lease, cursor, 'COUNT', count, 'JUSTID')
+    local ids, bytes = claimed[2], 0
     for _, id in ipairs(ids) do
       local is = entry.read(key, id)
+      bytes = bytes + #(is.d or '')
       if is.n and is.n > ms then
         entry.back(ready, later, is, ms)
       else
@@ -6373,7 +6732,7 @@ local function item(stream, ready, later, dead, paused, from_stream, from_ready)
         else
           entry.ready(ready, is)
         end
-        reply[#reply + 1] = { is.i, over and -is.a or is.a }
+        reply[#reply + 1] = { is.i, over and -is.a or is.a, is.f }
       end
     end
     if ids[1] and key == stream then
@@ -6382,9 +6741,17 @@ local function item(stream, ready, later, dead, paused, from_stream, from_ready)
       redis.call('XACK', ready, group, unpack(ids))
       redis.call('XDEL', ready, unpack(ids))
     end
-    return claimed[1]
+    return claimed[1], bytes
   end
-  local stream_next, ready_next = take(stream, from_stream), take(ready, from_ready)
+  local function take_all(key, cursor)
+    in_steps(function(count)
+      local bytes
+      cursor, bytes = take(key, cursor, count)
+      return cursor ~= '0-0' and bytes
+    end)
+    return cursor
+  end
+  local stream_next, ready_next = take_all(stream, from_stream), take_all(ready, from_ready)
   local soonest = redis.call('ZRANGE', later, 0, 0, 'WITHSCORES')
   local wait = soonest[2] and math.max(0, tonumber(soonest[2]) - ms) or -1
   return { stream_next, ready_next, redis.call('EXISTS', paused), wait, unpack(reply) }
@@ -6570,7 +6937,7 @@ return replies`,
 /**
  * Read a page of entries: at most `count`, and after the first one at most `bytes` of fields.
  *
- * It reads by 16, so that Redis never holds more than 16 entries that do not fit into the page.
+ * It reads two, and then by 16 or as many as fit if they are as large as those before.
  *
  * - key `stream`: stream
  * - `first`: id to begin with, ( before it for the one after; - or +
@@ -6582,7 +6949,7 @@ return replies`,
  */
 export const streamPage: Script<[], [stream: string, first: Arg, last: Arg, count: Arg, bytes: Arg, order: Arg], readonly Reply[]> = {
   name: 'stream/page',
-  sha: 'aa00e0317f571dfba670ad808e56457c716bca64',
+  sha: 'b68c58e5f213445c19f45c6b25c5c889c3a68ab9',
   batch: 1,
   sharedKeys: false,
   shared: [],
@@ -6603,8 +6970,9 @@ if items == 1 then
 local stream, first, last, count, bytes, order = KEYS[1], ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
 do
   local page, room, left = { 1 }, tonumber(bytes), tonumber(count)
-  while left > 0 do
-    local step = math.min(STEP, left)
+  local step = 2
+  for _ = 1, left do
+    step = math.min(step, left)
     local found = redis.call(order, stream, first, last, 'COUNT', step)
     for _, entry in ipairs(found) do
       room = room - size(entry[2])
@@ -6619,6 +6987,11 @@ do
     end
     first = '(' .. found[step][1]
     left = left - step
+    if left == 0 then
+      return page
+    end
+    local each = math.max(1, (bytes - room) / (#page - 1))
+    step = math.max(1, math.min(STEP, math.floor(room / each) + 1))
   end
   return page
 end
@@ -6626,8 +6999,9 @@ return nil
 end
 local function item(stream, first, last, count, bytes, order)
   local page, room, left = { 1 }, tonumber(bytes), tonumber(count)
-  while left > 0 do
-    local step = math.min(STEP, left)
+  local step = 2
+  for _ = 1, left do
+    step = math.min(step, left)
     local found = redis.call(order, stream, first, last, 'COUNT', step)
     for _, entry in ipairs(found) do
       room = room - size(entry[2])
@@ -6642,6 +7016,11 @@ local function item(stream, first, last, count, bytes, order)
     end
     first = '(' .. found[step][1]
     left = left - step
+    if left == 0 then
+      return page
+    end
+    local each = math.max(1, (bytes - room) / (#page - 1))
+    step = math.max(1, math.min(STEP, math.floor(room / each) + 1))
   end
   return page
 end
@@ -6800,7 +7179,7 @@ return replies`,
  */
 export const streamReap: Script<[], [stream: string, ready: string, group: Arg, silent: Arg], number> = {
   name: 'stream/reap',
-  sha: '568c355967f5bd0a002c1b7b8cc072163677f777',
+  sha: '7a0f28de8ee42a64d7015e68fd123dcd650ecd94',
   batch: 1,
   sharedKeys: false,
   shared: [],
@@ -6826,12 +7205,15 @@ do
   local gone = 0
   for _, key in ipairs({ stream, ready }) do
     local left = MOST
-    for _, fields in ipairs(redis.call('XINFO', 'CONSUMERS', key, group)) do
+    for _, fields in ipairs(redis.pcall('XINFO', 'CONSUMERS', key, group)) do
       local consumer = {}
       for at = 1, #fields, 2 do
         consumer[fields[at]] = fields[at + 1]
       end
-      if left > 0 and consumer.pending == 0 and consumer.idle > tonumber(silent) then
+      if left == 0 then
+        break
+      end
+      if consumer.pending == 0 and consumer.idle > tonumber(silent) then
         redis.call('XGROUP', 'DELCONSUMER', key, group, consumer.name)
         gone, left = gone + 1, left - 1
       end
@@ -6849,12 +7231,15 @@ local function item(stream, ready, group, silent)
   local gone = 0
   for _, key in ipairs({ stream, ready }) do
     local left = MOST
-    for _, fields in ipairs(redis.call('XINFO', 'CONSUMERS', key, group)) do
+    for _, fields in ipairs(redis.pcall('XINFO', 'CONSUMERS', key, group)) do
       local consumer = {}
       for at = 1, #fields, 2 do
         consumer[fields[at]] = fields[at + 1]
       end
-      if left > 0 and consumer.pending == 0 and consumer.idle > tonumber(silent) then
+      if left == 0 then
+        break
+      end
+      if consumer.pending == 0 and consumer.idle > tonumber(silent) then
         redis.call('XGROUP', 'DELCONSUMER', key, group, consumer.name)
         gone, left = gone + 1, left - 1
       end
@@ -7032,7 +7417,7 @@ return replies`,
 export const streamRequeue: Script<[], [dead: string, ready: string, position: Arg], number> = {
   name: 'stream/requeue',
   sha: 'f4258229528a6d54981fe2f1bd0ad288c867b8af',
-  batch: 64,
+  batch: 16,
   sharedKeys: false,
   shared: [],
   keys: ["dead","ready"],
@@ -7180,7 +7565,7 @@ return replies`,
  */
 export const streamReset: Script<[], [stream: string, ready: string, later: string, group: Arg, after: Arg, discard: Arg], readonly Reply[]> = {
   name: 'stream/reset',
-  sha: 'c21e07d81904e62fc12d27aa5e70a3acf7fdbc8f',
+  sha: 'f61c8483dcf50aa678ffe3b090d93bbaccaf429a',
   batch: 1,
   sharedKeys: false,
   shared: [],
@@ -7205,23 +7590,31 @@ local function typed(key, type)
     return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
   end
 end
+local function ids(stream, first, last, most)
+  local found, bytes = {}, 0
+  for step = 1, most do
+    local count = math.min(step == 1 and 4 or 16, most - #found)
+    if count <= 0 or bytes >= 262144 then
+      return found, false
+    end
+    local page = redis.call('XRANGE', stream, first, last, 'COUNT', count)
+    for _, entry in ipairs(page) do
+      found[#found + 1] = entry[1]
+      for _, text in ipairs(entry[2]) do
+        bytes = bytes + #text
+      end
+    end
+    if #page < count then
+      return found, true
+    end
+    first = '(' .. page[count][1]
+  end
+  return found, false
+end
 local function undelivered(stream, last, lag)
   local function count(first, final)
-    local sum, bytes = 0, 0
-    while sum < 512 and bytes < 262144 do
-      local found = redis.call('XRANGE', stream, first, final, 'COUNT', 16)
-      sum = sum + #found
-      if #found < 16 then
-        return sum, true
-      end
-      for _, entry in ipairs(found) do
-        for _, text in ipairs(entry[2]) do
-          bytes = bytes + #text
-        end
-      end
-      first = '(' .. found[16][1]
-    end
-    return sum, false
+    local found, all = ids(stream, first, final, 512)
+    return #found, all
   end
   local next_up = redis.call('XRANGE', stream, '(' .. last, '+', 'COUNT', 1)[1]
   if not next_up then
@@ -7366,7 +7759,8 @@ return replies`,
  * Invariant: only who has a delivery's lease changes anything, and the entry is in exactly one place of its group before
  * and after. A batch that was carried out leaves its number in the worker's mark: when the worker, which sends one batch
  * at a time, does not learn its fate, it sends it again and gets the first answer.
- * A process may die before (the leases run out) or after (done); the lists are bounded by the worker to 256 and 64.
+ * A process may die before (the leases run out) or after (done); the lists are bounded by the worker to 256 and 64, and to
+ * some 1 MiB of what moves.
  *
  * - shared `group`: group
  * - shared `consumer`: who ends them
@@ -7384,7 +7778,7 @@ return replies`,
  */
 export const streamSettle: Script<[group: Arg, consumer: Arg, declared: Arg], [stream: string, ready: string, later: string, dead: string, mark: string, number: Arg, finished: Arg, moves: Arg], string> = {
   name: 'stream/settle',
-  sha: '71c8d3f4cb3accbe3ff46ddecd4ee30ead2054ff',
+  sha: '35d60e1e4e5f14ae21589d2277ef9b95d73fb394',
   batch: 1,
   sharedKeys: false,
   shared: ["group","consumer","declared"],
@@ -7468,11 +7862,12 @@ local function release(stream, group, declared, ids)
   local left = ids
   if redis.call('XTRIM', stream, 'MINID', '~', bound, 'LIMIT', MOST_TRIMMED) < MOST_TRIMMED - 1000 then
     redis.call('XTRIM', stream, 'MINID', '=', bound)
-    local at = #ids
-    while at > 0 and not earlier(ids[at], bound) do
-      at = at - 1
+    left = {}
+    for _, id in ipairs(ids) do
+      if not earlier(id, bound) then
+        left[#left + 1] = id
+      end
     end
-    left = { unpack(ids, at + 1) }
   end
   for _, other in ipairs(all) do
     if other.name ~= group and left[1] then
@@ -7750,8 +8145,8 @@ return replies`,
  */
 export const streamStats: Script<[], [stream: string, ready: string, later: string, dead: string, paused: string, group: Arg], readonly Reply[]> = {
   name: 'stream/stats',
-  sha: '31ee5fedcfe99d9e5da3dce74ac60dae4ac5575a',
-  batch: 4,
+  sha: '26c1c42acc68e63dbfdad27ab9a9a0e1773a64de',
+  batch: 1,
   sharedKeys: false,
   shared: [],
   keys: ["stream","ready","later","dead","paused"],
@@ -7771,23 +8166,31 @@ local function groups(stream)
   end
   return found
 end
+local function ids(stream, first, last, most)
+  local found, bytes = {}, 0
+  for step = 1, most do
+    local count = math.min(step == 1 and 4 or 16, most - #found)
+    if count <= 0 or bytes >= 262144 then
+      return found, false
+    end
+    local page = redis.call('XRANGE', stream, first, last, 'COUNT', count)
+    for _, entry in ipairs(page) do
+      found[#found + 1] = entry[1]
+      for _, text in ipairs(entry[2]) do
+        bytes = bytes + #text
+      end
+    end
+    if #page < count then
+      return found, true
+    end
+    first = '(' .. page[count][1]
+  end
+  return found, false
+end
 local function undelivered(stream, last, lag)
   local function count(first, final)
-    local sum, bytes = 0, 0
-    while sum < 512 and bytes < 262144 do
-      local found = redis.call('XRANGE', stream, first, final, 'COUNT', 16)
-      sum = sum + #found
-      if #found < 16 then
-        return sum, true
-      end
-      for _, entry in ipairs(found) do
-        for _, text in ipairs(entry[2]) do
-          bytes = bytes + #text
-        end
-      end
-      first = '(' .. found[16][1]
-    end
-    return sum, false
+    local found, all = ids(stream, first, final, 512)
+    return #found, all
   end
   local next_up = redis.call('XRANGE', stream, '(' .. last, '+', 'COUNT', 1)[1]
   if not next_up then
@@ -7971,7 +8374,7 @@ return replies`,
  * Delete those entries of a work queue that every group has finished, after a group was dropped that had not.
  *
  * Invariant: only what every declared and every other group of the stream was given and finished goes. Looks at 16
- * entries a call; a process that dies leaves the rest for the next sweep.
+ * entries or some 256 KiB a call; a process that dies leaves the rest for the next sweep.
  *
  * - shared `declared`: groups of the work queue separated by spaces
  * - key `stream`: stream
@@ -7981,7 +8384,7 @@ return replies`,
  */
 export const streamSweep: Script<[declared: Arg], [stream: string, first: Arg], string | null> = {
   name: 'stream/sweep',
-  sha: '2eef5e54b01aa860ea25116ff233836dc4ec8d7b',
+  sha: '48649a4f41debb855347d2e2a6a4c4c2206233c5',
   batch: 1,
   sharedKeys: false,
   shared: ["declared"],
@@ -8007,6 +8410,27 @@ local function groups(stream)
     found[at] = group
   end
   return found
+end
+local function ids(stream, first, last, most)
+  local found, bytes = {}, 0
+  for step = 1, most do
+    local count = math.min(step == 1 and 4 or 16, most - #found)
+    if count <= 0 or bytes >= 262144 then
+      return found, false
+    end
+    local page = redis.call('XRANGE', stream, first, last, 'COUNT', count)
+    for _, entry in ipairs(page) do
+      found[#found + 1] = entry[1]
+      for _, text in ipairs(entry[2]) do
+        bytes = bytes + #text
+      end
+    end
+    if #page < count then
+      return found, true
+    end
+    first = '(' .. page[count][1]
+  end
+  return found, false
 end
 local function pending(stream, group, ids, consumer)
   local found = {}
@@ -8063,11 +8487,12 @@ local function release(stream, group, declared, ids)
   local left = ids
   if redis.call('XTRIM', stream, 'MINID', '~', bound, 'LIMIT', MOST_TRIMMED) < MOST_TRIMMED - 1000 then
     redis.call('XTRIM', stream, 'MINID', '=', bound)
-    local at = #ids
-    while at > 0 and not earlier(ids[at], bound) do
-      at = at - 1
+    left = {}
+    for _, id in ipairs(ids) do
+      if not earlier(id, bound) then
+        left[#left + 1] = id
+      end
     end
-    left = { unpack(ids, at + 1) }
   end
   for _, other in ipairs(all) do
     if other.name ~= group and left[1] then
@@ -8101,12 +8526,8 @@ do
   if wrong then
     return wrong
   end
-  local found = redis.call('XRANGE', stream, first, '+', 'COUNT', STEP)
-  local ids = {}
-  for at, entry in ipairs(found) do
-    ids[at] = entry[1]
-  end
-  if not ids[1] then
+  local found, all = ids(stream, first, '+', STEP)
+  if not found[1] then
     return nil
   end
   local missing = {}
@@ -8115,15 +8536,15 @@ do
   end
   for _, group in ipairs(groups(stream)) do
     missing[group.name] = nil
-    if earlier(group['last-delivered-id'], ids[1]) then
+    if earlier(group['last-delivered-id'], found[1]) then
       return nil
     end
   end
   if next(missing) then
     return nil
   end
-  release(stream, '', declared, ids)
-  return ids[STEP] and '(' .. ids[STEP] or nil
+  release(stream, '', declared, found)
+  return not all and '(' .. found[#found] or nil
 end
 return nil
 end
@@ -8132,12 +8553,8 @@ local function item(stream, first)
   if wrong then
     return wrong
   end
-  local found = redis.call('XRANGE', stream, first, '+', 'COUNT', STEP)
-  local ids = {}
-  for at, entry in ipairs(found) do
-    ids[at] = entry[1]
-  end
-  if not ids[1] then
+  local found, all = ids(stream, first, '+', STEP)
+  if not found[1] then
     return nil
   end
   local missing = {}
@@ -8146,15 +8563,15 @@ local function item(stream, first)
   end
   for _, group in ipairs(groups(stream)) do
     missing[group.name] = nil
-    if earlier(group['last-delivered-id'], ids[1]) then
+    if earlier(group['last-delivered-id'], found[1]) then
       return nil
     end
   end
   if next(missing) then
     return nil
   end
-  release(stream, '', declared, ids)
-  return ids[STEP] and '(' .. ids[STEP] or nil
+  release(stream, '', declared, found)
+  return not all and '(' .. found[#found] or nil
 end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 1 or 0

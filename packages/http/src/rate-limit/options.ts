@@ -44,7 +44,8 @@ export interface RateLimitOptions extends HeaderOptions {
   /** Addresses and networks (CIDR) that get 403, before `allow` is asked; costs no Redis command. Default: none. */
   readonly deny?: readonly string[] | BlockList
   /**
-   * Gives the tokens back when the request ended so, as a login guard does with `({ status }) => status < 400`.
+   * Gives the tokens back when the request ended so, as a login guard does with `({ status }) => status < 400`; less
+   * what time has given back since the request came.
    * Asked once, when the response is finished or the client left (`aborted`; status 499 without an answer). Only
    * `true` gives back; anything but true and false, and what it throws, is reported once.
    */

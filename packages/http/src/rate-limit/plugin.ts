@@ -14,6 +14,9 @@ import { createReport, holdUntilEnd } from './outcome.ts'
 import { FORBIDDEN, limited, retryAfterSeconds, TO_NOBODY } from './replies.ts'
 import { subjectFinder } from './subject.ts'
 
+/** A request that ends later gives nothing back. */
+const LONGEST_REQUEST = '30d'
+
 /**
  * Lets requests pass while the limiter allows them and answers 429 with `Retry-After` when not.
  *
@@ -57,7 +60,12 @@ export const rateLimitPlugin: Plugin<[limiter: RateLimiter, options?: RateLimitO
       const own = rules && rulesOf(await rules(exchange))
       const taking = own ? { cost: tokens, rules: own } : tokens === 1 ? undefined : { cost: tokens }
       if (tokens > 0) noteCharge(exchange, limiter, subject)
-      const decision = await limiter.take(subject, taking)
+      // A reservation knows when it was charged: a late refund gives back no more than time has left to give.
+      const reservation =
+        refundIf && tokens > 0
+          ? await limiter.reserve(subject, { ...taking, cost: tokens, expires: LONGEST_REQUEST })
+          : undefined
+      const decision = reservation?.decision ?? (await limiter.take(subject, taking))
       if (decision.lease) holdUntilEnd(exchange, decision.lease, report)
       const named = distinctNames(exchange, decision, limiter.name)
       tell(exchange, named, tokens)
@@ -67,10 +75,10 @@ export const rateLimitPlugin: Plugin<[limiter: RateLimiter, options?: RateLimitO
         if (!onLimited) return limited(named, tellReason)
         return checkReply('rateLimit onLimited', await onLimited(exchange, decision))
       }
-      if (refundIf && decision.decidedBy === 'redis' && tokens > 0) {
+      if (refundIf && reservation) {
         exchange.onFinish((finish) => {
           void decides('rateLimit refundIf', () => refundIf(finish, exchange), reportRefund)
-            .then((yes) => (yes ? limiter.refund(subject, taking) : undefined))
+            .then((yes) => (yes ? reservation.cancel() : undefined))
             .catch(report)
         })
       }

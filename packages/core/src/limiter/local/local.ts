@@ -6,8 +6,9 @@ import { decide } from '../decide.ts'
 import type { KnownRule } from '../rule.ts'
 import { parseRules, ruleInfo } from '../rules.ts'
 import type { Locate } from '../subjects.ts'
+import type { Taken } from '../taken.ts'
 import type { Decision, Lease, Rule, RuleState, Subject } from '../types.ts'
-import { createTally, type LocalLease, type Tally } from './tallies.ts'
+import { createTally, type LocalLease, type Moment, type Tally } from './tallies.ts'
 
 /** A limiter of this process alone, for the time in which Redis does not answer. */
 export interface LocalOptions {
@@ -29,9 +30,7 @@ export interface Ruled {
 export interface Local {
   /** Refuses rules that cannot be divided among the instances. */
   check(plan: Ruled): void
-  decide(plan: Ruled, subject: Subject, cost: number): Decision
-  /** Charges without asking; fewer than 0 tokens give back. */
-  add(plan: Ruled, subject: Subject, tokens: number): void
+  decide(plan: Ruled, subject: Subject, cost: number): Taken
 }
 
 /** This process' part of a rule, and what its states are called. */
@@ -71,7 +70,7 @@ export function createLocal(options: LocalOptions, locate: Locate): Local {
     return found
   }
 
-  function sweep(now: number): void {
+  function sweep(now: Moment): void {
     for (let at = 0; at < SWEEP; at++) {
       const { value: found, done } = sweeper.next()
       if (done) {
@@ -98,45 +97,52 @@ export function createLocal(options: LocalOptions, locate: Locate): Local {
   return {
     check: (plan) => void sharesOf(plan),
     decide(plan, subject, cost) {
-      const now = nowUs()
+      const now = momentNow()
       made = false
       const counted = sharesOf(plan).map((share) => {
         const { rule } = share
-        const tally = tallyOf(share, locate(subject, rule.per).who)
+        const { who } = locate(subject, rule.per)
+        const tally = tallyOf(share, who)
         tally.look(now)
-        return { rule, tally, refused: cost > rule.most || tally.over(cost) }
+        return { share, who, rule, tally, refused: cost > rule.most || tally.over(cost) }
       })
       const allowed = counted.every(({ rule, refused }) => rule.shadow || !refused)
       const charging = allowed && cost > 0
       const lease = { leaseUs: Math.min(...counted.map(({ rule }) => (rule as Slots).leaseUs ?? Infinity)) }
-      if (charging) for (const { tally, refused } of counted) tally.add(refused ? 0 : cost, lease)
+      const charged = charging ? counted.filter(({ refused }) => !refused) : []
+      for (const { tally } of charged) tally.add(cost, lease)
 
       const told = counted.flatMap(({ tally, refused }) => [refused ? 1 : 0, ...tally.tell(cost)])
       if (made) sweep(now)
       const rules = counted.map(({ rule }) => rule)
       const decision = asLocal(plan.rules, decide(rules, allowed, told, cost))
       if (!allowed && rules.some(({ shadow, most }) => !shadow && cost > most)) {
-        return { ...decision, retryAfterMs: Math.max(decision.retryAfterMs, TRY_AGAIN_MS) }
+        const retryAfterMs = Math.max(decision.retryAfterMs, TRY_AGAIN_MS)
+        return { decision: { ...decision, retryAfterMs } }
       }
-      const slots = charging ? counted.filter(({ rule, refused }) => rule.letter === 's' && !refused) : []
-      return slots.length === 0 ? decision : { ...decision, lease: leaseOf(slots, lease) }
-    },
-    add(plan, subject, tokens) {
-      for (const { rule, kind } of sharesOf(plan)) {
-        const { who } = locate(subject, rule.per)
-        const tally = tallies.get(`${kind} ${who}`) ?? tallies.get(kind)
-        if (rule.letter === 's' || !tally) continue
-        tally.look(nowUs())
-        tally.add(tokens, NO_LEASE)
+      const correct: Taken['correct'] = async (tokens) => {
+        const later = momentNow()
+        for (const { share, who, tally, rule } of charged) {
+          if (rule.letter === 's') continue
+          // More is charged to whatever counts the subject now; what it was charged to gives back.
+          const counting = tokens > 0 ? tallyOf(share, who) : tally
+          counting.look(later)
+          if (tokens > 0) counting.add(tokens, NO_LEASE)
+          else counting.giveBack(-tokens, now)
+        }
+        return []
       }
+      const slots = charged.filter(({ rule }) => rule.letter === 's')
+      const held = slots.length === 0 ? decision : { ...decision, lease: leaseOf(slots, lease) }
+      return { decision: held, correct: allowed ? correct : undefined }
     },
   }
 }
 
 const NO_LEASE: LocalLease = { leaseUs: 0 }
 
-function nowUs(): number {
-  return Math.floor(performance.now() * 1000)
+function momentNow(): Moment {
+  return { us: Math.floor(performance.now() * 1000), wallUs: Date.now() * 1000 }
 }
 
 /** One instance's part of a rule. */
@@ -169,7 +175,7 @@ function leaseOf(
   lease: LocalLease,
 ): Lease {
   const hold = async (renew: boolean): Promise<boolean> => {
-    const now = nowUs()
+    const now = momentNow()
     const held = slots.map(({ tally }) => {
       tally.look(now)
       return tally.hold(lease, renew)

@@ -2,22 +2,29 @@ import type { KnownRule } from '../rule.ts'
 
 /**
  * What a subject used under one rule, counted in this process as the script counts it in Redis (the file of the algorithm in
- * lua/_lib says how, and why nothing is rounded in the caller's favour). Times are microseconds of a clock that never
- * goes back; calendar periods go by the wall clock.
+ * lua/_lib says how, and why nothing is rounded in the caller's favour).
  */
 export interface Tally {
   /** Brings it up to a time; before anything else. */
-  look(now: number): void
+  look(now: Moment): void
   /** Whether so many tokens more are too many. */
   over(tokens: number): boolean
-  /** Charges tokens, and a slot for a lease; fewer than 0 give back. */
+  /** Charges tokens, and a slot for a lease. */
   add(tokens: number, lease: LocalLease): void
+  /** Gives back tokens that were charged at a time, less what came back since. */
+  giveBack(tokens: number, since: Moment): void
   /** The numbers that the script would tell. */
   tell(tokens: number): readonly number[]
   /** Nothing is in use: it can be forgotten. */
   rested(): boolean
   /** Renews a lease, or gives it back; false when it had ended. */
   hold(lease: LocalLease, renew: boolean): boolean
+}
+
+/** Microseconds of a clock that never goes back, and of the wall clock, which calendar periods go by. */
+export interface Moment {
+  readonly us: number
+  readonly wallUs: number
 }
 
 /** A call that may hold slots, and for how long. */
@@ -45,12 +52,15 @@ function gcra(rule: KnownRule): ReturnType<Kind> {
   let time = 0
   let level = 0
   return {
-    look(now) {
+    look({ us: now }) {
       level = Math.max(0, level - (now - time) * drain)
       time = now
     },
     over: (tokens) => level + tokens * token > capacity,
-    add: (tokens) => void (level = within(level + tokens * token, 2 * capacity)),
+    add: (tokens) => void (level = Math.min(level + tokens * token, 2 * capacity)),
+    giveBack(tokens, { us }) {
+      level = Math.max(0, level - Math.max(0, tokens * token - (time - us) * drain))
+    },
     tell: () => [level],
     rested: () => level === 0,
   }
@@ -62,14 +72,17 @@ function fixedWindow(rule: KnownRule): ReturnType<Kind> {
   let start = 0
   let used = 0
   return {
-    look(now) {
+    look({ us: now }) {
       time = now
       if (used > 0 && now < start + window) return
       start = now
       used = 0
     },
     over: (tokens) => used + tokens > limit,
-    add: (tokens) => void (used = within(used + tokens, 2 * limit)),
+    add: (tokens) => void (used = Math.min(used + tokens, 2 * limit)),
+    giveBack(tokens, { us }) {
+      if (us >= start) used = Math.max(0, used - tokens)
+    },
     tell: () => [used, used > 0 ? start + window - time : 0],
     rested: () => used === 0,
   }
@@ -77,11 +90,13 @@ function fixedWindow(rule: KnownRule): ReturnType<Kind> {
 
 function calendar(rule: KnownRule): ReturnType<Kind> {
   let [limit, start, end] = [0, 0, 0]
+  let time = 0
   let wall = 0
   let used = 0
   return {
-    look() {
-      wall = Date.now() * 1000
+    look({ us, wallUs }) {
+      time = us
+      wall = wallUs
       if (wall >= start && wall < end) return
       const [most, from, to] = rule.numbers(Math.floor(wall / 1000)) as [number, number, number]
       // An earlier period: the clock was stepped back, and what was used stays used.
@@ -91,7 +106,11 @@ function calendar(rule: KnownRule): ReturnType<Kind> {
       end = to
     },
     over: (tokens) => used + tokens > limit,
-    add: (tokens) => void (used = within(used + tokens, 2 * limit)),
+    add: (tokens) => void (used = Math.min(used + tokens, 2 * limit)),
+    giveBack(tokens, { us, wallUs }) {
+      // The wall clock may have been stepped back.
+      if (Math.min(wallUs, wall - (time - us)) >= start) used = Math.max(0, used - tokens)
+    },
     tell: () => [used, end - wall],
     rested: () => used === 0,
   }
@@ -104,7 +123,7 @@ function slidingWindow(rule: KnownRule): ReturnType<Kind> {
   let saved = { start: -Infinity, before: 0, used: 0 }
   let { start, before, used } = saved
   return {
-    look(now) {
+    look({ us: now }) {
       time = now
       // From what was saved with the last charge: to look twice must not move a window.
       const passed = Math.floor((now - saved.start) / window)
@@ -117,9 +136,12 @@ function slidingWindow(rule: KnownRule): ReturnType<Kind> {
       return before * covered + (used + tokens) * ticks > limit * ticks
     },
     add(tokens) {
-      // The rest of a refund is of the window before.
-      before = Math.max(0, before + Math.min(0, used + tokens))
-      used = within(used + tokens, 2 * limit)
+      used = Math.min(used + tokens, 2 * limit)
+      saved = { start, before, used }
+    },
+    giveBack(tokens, { us }) {
+      if (us >= start) used = Math.max(0, used - tokens)
+      else if (us >= start - window) before = Math.max(0, before - tokens)
       saved = { start, before, used }
     },
     tell: () => [before, used, time - start],
@@ -137,7 +159,7 @@ function slidingLog(rule: KnownRule): ReturnType<Kind> {
     charge === undefined ? 0 : charge.at + window - time
 
   return {
-    look(now) {
+    look({ us: now }) {
       time = now
       const first = charges.findIndex(({ at }) => at > now - window)
       if (first === 0) return
@@ -148,14 +170,16 @@ function slidingLog(rule: KnownRule): ReturnType<Kind> {
     add(tokens) {
       const charged = Math.min(tokens, 2 * limit - used)
       if (charged > 0) charges.push({ at: time, tokens: charged })
-      // The latest are given back first.
-      let left = -charged
-      while (left > 0 && charges.length > 0) {
-        const last = charges.pop() as { at: number; tokens: number }
-        if (last.tokens > left) charges.push({ at: last.at, tokens: last.tokens - left })
-        left -= last.tokens
-      }
-      used = Math.max(0, used + charged)
+      used += charged
+    },
+    giveBack(tokens, { us }) {
+      let left = tokens
+      charges = charges.flatMap((charge) => {
+        const back = charge.at === us ? Math.min(left, charge.tokens) : 0
+        left -= back
+        return charge.tokens > back ? [{ at: charge.at, tokens: charge.tokens - back }] : []
+      })
+      used -= tokens - left
     },
     tell(tokens) {
       let freed = 0
@@ -172,7 +196,7 @@ function slots(rule: KnownRule): ReturnType<Kind> {
   const leases = new Map<LocalLease, number>()
   let time = 0
   return {
-    look(now) {
+    look({ us: now }) {
       time = now
       for (const [lease, ends] of leases) {
         if (ends > now) break
@@ -183,6 +207,7 @@ function slots(rule: KnownRule): ReturnType<Kind> {
     add(tokens, lease) {
       if (tokens > 0) leases.set(lease, time + lease.leaseUs)
     },
+    giveBack() {},
     tell() {
       const [first] = leases.values()
       return [leases.size, first !== undefined && leases.size >= limit ? first - time : 0]
@@ -194,8 +219,4 @@ function slots(rule: KnownRule): ReturnType<Kind> {
       return true
     },
   }
-}
-
-function within(value: number, most: number): number {
-  return Math.min(Math.max(0, value), most)
 }
