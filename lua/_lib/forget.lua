@@ -12,7 +12,7 @@ local function forget(ids, idlog, remember)
   for _, entry in ipairs(old) do
     local field = entry[2][2]
     local record = redis.call('HGET', ids, field)
-    if record and board.time_of(record) <= board.time_of(entry[1]) then
+    if record and (board.time_of(record) or 0) <= board.time_of(entry[1]) then
       redis.call('HDEL', ids, field)
     end
     redis.call('XDEL', idlog, entry[1])

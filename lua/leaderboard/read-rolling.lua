@@ -4,11 +4,12 @@
 -- @include board
 -- @include rows
 -- @include settle
+-- @include typed
 -- @shared keys keys  the window's keys, and the members' data, at the places that the plan gives
 -- @shared plan       JSON, see lua/_lib/board.lua, with one window
 -- @item arg what     a read of lua/_lib/rows.lua
 -- @item arg style    ordinal, competition or dense
--- @item arg data     1 when the members' data are wanted
+-- @item arg data     1 when the members' data are wanted, else 0; see lua/_lib/rows.lua
 -- @item arg a        first argument
 -- @item arg b        second argument
 -- @item arg c        third argument
@@ -21,10 +22,14 @@ local open, settled
 local function item(what, style, data, a, b, c, d)
   if settled == nil then
     open = board.open(keys, config)
+    local wrong = board.wrong(config, keys, open) or typed(keys[config.data], 'hash')
+    if wrong then
+      return wrong
+    end
     settled = settle(config, open)
   end
   if not settled then
     return 0
   end
-  return rows[what](config, open[1], style, data == '1' and keys[config.data], a, b, c, d)
+  return rows[what](config, open[1], style, rows.how(data, keys[config.data]), a, b, c, d)
 end

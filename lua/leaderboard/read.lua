@@ -8,7 +8,7 @@
 -- @shared plan       JSON, see lua/_lib/board.lua, with one window
 -- @item arg what     a read of lua/_lib/rows.lua
 -- @item arg style    ordinal, competition or dense
--- @item arg data     1 when the members' data are wanted
+-- @item arg data     1 when the members' data are wanted, else 0; see lua/_lib/rows.lua
 -- @item arg a        first argument
 -- @item arg b        second argument
 -- @item arg c        third argument
@@ -23,5 +23,5 @@ local function item(what, style, data, a, b, c, d)
   if not open then
     return now
   end
-  return rows[what](config, open[1], style, data == '1' and keys[config.data], a, b, c, d)
+  return rows[what](config, open[1], style, rows.how(data, keys[config.data]), a, b, c, d)
 end

@@ -18,7 +18,7 @@ local config = cjson.decode(plan)
 -- Whether a window's log still has an entry.
 local function logged(window, entry)
   if window.grain then
-    return redis.call('HEXISTS', window.parts, entry) == 1
+    return string.find(redis.call('HGET', window.parts, entry) or '', '^%-?%d+$') ~= nil
   end
   return redis.call('XRANGE', window.log, entry, entry)[1] ~= nil
 end
@@ -32,6 +32,11 @@ local function unlog(window, entry, amount)
 end
 
 local function item(id, time)
+  local open = board.open(keys, config)
+  local wrong = board.wrong(config, keys, open)
+  if wrong then
+    return wrong
+  end
   local field = 'i' .. id
   local ids = keys[config.ids]
   local record = redis.call('HGET', ids, field)
@@ -39,11 +44,11 @@ local function item(id, time)
     return 0
   end
   local place, amount, entries, member = string.match(record, '^(%S+) (%S+) (%S+) (.*)$')
-  local removed = redis.call('HGET', ids, 'x' .. member)
-  if amount == '-' or removed and earlier(place, removed) then
+  local removed = member and redis.call('HGET', ids, 'x' .. member)
+  removed = removed and board.time_of(removed) and removed
+  if not tonumber(amount) or removed and earlier(place, removed) then
     return 0
   end
-  local open = board.open(keys, config)
   if not settle(config, open) then
     return 2
   end

@@ -12,7 +12,7 @@ import type { Arg, Reply, Script } from './script.ts'
  */
 export const leaderboardDescribe: Script<[keys: readonly string[]], [member: Arg, data: Arg], number> = {
   name: 'leaderboard/describe',
-  sha: '0504b340dc280edc410728d083950c63e990e2a7',
+  sha: 'c1fdffce1fc7a227ed1f1cf3933de26347679f4d',
   batch: 64,
   sharedKeys: true,
   shared: [],
@@ -25,22 +25,24 @@ local items = (#ARGV - 0) / 2
 if items == 1 then
 local member, data = ARGV[1], ARGV[2]
 do
+  local done
   if data == '' then
-    redis.call('HDEL', keys[1], member)
+    done = redis.pcall('HDEL', keys[1], member)
   else
-    redis.call('HSET', keys[1], member, data)
+    done = redis.pcall('HSET', keys[1], member, data)
   end
-  return 1
+  return type(done) == 'table' and done or 1
 end
 return nil
 end
 local function item(member, data)
+  local done
   if data == '' then
-    redis.call('HDEL', keys[1], member)
+    done = redis.pcall('HDEL', keys[1], member)
   else
-    redis.call('HSET', keys[1], member, data)
+    done = redis.pcall('HSET', keys[1], member, data)
   end
-  return 1
+  return type(done) == 'table' and done or 1
 end
 local replies, done = {}, 0
 local function run()
@@ -75,7 +77,7 @@ return replies`,
  */
 export const leaderboardIncrement: Script<[keys: readonly string[]], [member: Arg, by: Arg], string> = {
   name: 'leaderboard/increment',
-  sha: '4242d4421d45231f8bf4772cc545745e3e372631',
+  sha: 'b95f074e81272bda77787bdeff5e744b91bd6866',
   batch: 64,
   sharedKeys: true,
   shared: [],
@@ -90,23 +92,31 @@ if items == 1 then
 local member, by = ARGV[1], ARGV[2]
 do
   if math.abs(by) >= HARMLESS then
-    local sum = (redis.call('ZSCORE', keys[1], member) or 0) + by
+    local score = redis.pcall('ZSCORE', keys[1], member) or 0
+    if type(score) == 'table' then
+      return score
+    end
+    local sum = score + by
     if math.abs(sum) == math.huge then
       return redis.error_reply('ERR the new score would be too large')
     end
   end
-  return redis.call('ZINCRBY', keys[1], by, member)
+  return redis.pcall('ZINCRBY', keys[1], by, member)
 end
 return nil
 end
 local function item(member, by)
   if math.abs(by) >= HARMLESS then
-    local sum = (redis.call('ZSCORE', keys[1], member) or 0) + by
+    local score = redis.pcall('ZSCORE', keys[1], member) or 0
+    if type(score) == 'table' then
+      return score
+    end
+    local sum = score + by
     if math.abs(sum) == math.huge then
       return redis.error_reply('ERR the new score would be too large')
     end
   end
-  return redis.call('ZINCRBY', keys[1], by, member)
+  return redis.pcall('ZINCRBY', keys[1], by, member)
 end
 local replies, done = {}, 0
 local function run()
@@ -191,7 +201,7 @@ return replies`,
  * - shared `plan`: JSON, see lua/_lib/board.lua, with one window
  * - `what`: a read of lua/_lib/rows.lua
  * - `style`: ordinal, competition or dense
- * - `data`: 1 when the members' data are wanted
+ * - `data`: 1 when the members' data are wanted, else 0; see lua/_lib/rows.lua
  * - `a`: first argument
  * - `b`: second argument
  * - `c`: third argument
@@ -200,7 +210,7 @@ return replies`,
  */
 export const leaderboardRead: Script<[keys: readonly string[], plan: Arg], [what: Arg, style: Arg, data: Arg, a: Arg, b: Arg, c: Arg, d: Arg], number | string | null> = {
   name: 'leaderboard/read',
-  sha: 'b0faccef5baefb18c1b10fc29c0511a04080471c',
+  sha: '4c8b00c420426b360467b1a257a61171a86c7f7c',
   batch: 16,
   sharedKeys: true,
   shared: ["plan"],
@@ -210,6 +220,12 @@ export const leaderboardRead: Script<[keys: readonly string[], plan: Arg], [what
   text: `#!lua flags=no-writes
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
+local function typed(key, type)
+  local is = redis.call('TYPE', key).ok
+  if is ~= type and is ~= 'none' then
+    return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
+  end
+end
 local board = {}
 function board.open(keys, plan)
   local open = {}
@@ -234,6 +250,17 @@ function board.open(keys, plan)
     }
   end
   return open
+end
+function board.wrong(plan, keys, open)
+  local wrong
+  for _, window in ipairs(open) do
+    wrong = wrong
+      or typed(window.z, 'zset')
+      or window.d and typed(window.d, 'zset')
+      or window.log and (typed(window.log, 'stream') or typed(window.gone, 'hash'))
+      or window.parts and typed(window.parts, 'hash')
+  end
+  return wrong or plan.ids and (typed(keys[plan.ids], 'hash') or typed(keys[plan.idlog], 'stream'))
 end
 function board.score(plan, value)
   return plan.shift and math.floor(value / plan.shift) or value
@@ -330,12 +357,28 @@ function board.append(log, ...)
   return id
 end
 function board.time_of(id)
-  return tonumber(string.match(id, '^%d+'))
+  return tonumber(string.match(id, '^(%d+)%-%d+'))
 end
 local rows = {}
+local ESCAPES = { ['\\\\'] = '\\\\\\\\', ['\\n'] = '\\\\n' }
+local function members_of(lines)
+  local members = {}
+  for at = 1, #lines, 2 do
+    members[#members + 1] = lines[at]
+  end
+  return members
+end
+local function escape(lines)
+  for at = 1, #lines, 2 do
+    lines[at] = string.gsub(lines[at], '[\\\\\\n]', ESCAPES)
+  end
+end
+local function line_of(text)
+  return text and (string.gsub(text, '\\n', ' ')) or ''
+end
 local function add_data(lines, data, members)
   for _, text in ipairs(redis.call('HMGET', data, unpack(members))) do
-    lines[#lines + 1] = text or ''
+    lines[#lines + 1] = line_of(text)
   end
 end
 local function before(plan, window, style, value, position)
@@ -348,31 +391,31 @@ local function before(plan, window, style, value, position)
   end
   return redis.call('ZCOUNT', window.z, '-inf', string.format('(%.17g', plan.shift and score * plan.shift or score))
 end
-local function told(plan, window, style, data, position, lines)
-  local base = position
-  if #lines > 0 then
+local function told(plan, window, style, how, position, lines)
+  local base, count = position, #lines / 2
+  if count > 0 then
     base = before(plan, window, style, lines[2], position)
-    if data then
-      local members = {}
-      for at = 1, #lines, 2 do
-        members[#members + 1] = lines[at]
-      end
-      add_data(lines, data, members)
+    local members = how.data and members_of(lines)
+    if how.exact then
+      escape(lines)
+    end
+    if members then
+      add_data(lines, how.data, members)
     end
   end
-  return string.format('%d\\n%d\\n', position, base) .. table.concat(lines, '\\n')
+  return string.format('%d\\n%d\\n%d\\n', position, base, count) .. table.concat(lines, '\\n')
 end
-function rows.range(plan, window, style, data, start, stop)
-  return told(plan, window, style, data, tonumber(start), redis.call('ZRANGE', window.z, start, stop, 'WITHSCORES'))
+function rows.range(plan, window, style, how, start, stop)
+  return told(plan, window, style, how, tonumber(start), redis.call('ZRANGE', window.z, start, stop, 'WITHSCORES'))
 end
-function rows.around(plan, window, style, data, member, each)
+function rows.around(plan, window, style, how, member, each)
   local position = redis.call('ZRANK', window.z, member)
   if not position then
     return false
   end
-  return rows.range(plan, window, style, data, math.max(0, position - each), position + each)
+  return rows.range(plan, window, style, how, math.max(0, position - each), position + each)
 end
-function rows.between(plan, window, style, data, low, high, from, count)
+function rows.between(plan, window, style, how, low, high, from, count)
   local position = 0
   if low ~= '-inf' then
     position = redis.call('ZCOUNT', window.z, '-inf', '(' .. low)
@@ -380,23 +423,23 @@ function rows.between(plan, window, style, data, low, high, from, count)
   local start = position + from
   local stop = math.min(position + redis.call('ZCOUNT', window.z, low, high), start + count) - 1
   if stop < start then
-    return told(plan, window, style, data, start, {})
+    return told(plan, window, style, how, start, {})
   end
-  return rows.range(plan, window, style, data, start, stop)
+  return rows.range(plan, window, style, how, start, stop)
 end
 local function found(plan, window, style, member)
   local value = redis.call('ZSCORE', window.z, member)
   local position = value and style == 'ordinal' and redis.call('ZRANK', window.z, member)
   return value, value and before(plan, window, style, value, position)
 end
-function rows.rank(plan, window, style, data, member)
+function rows.rank(plan, window, style, how, member)
   local value, count = found(plan, window, style, member)
   if not value then
     return false
   end
-  return value .. '\\n' .. count .. '\\n' .. (data and redis.call('HGET', data, member) or '')
+  return value .. '\\n' .. count .. '\\n' .. (how.data and line_of(redis.call('HGET', how.data, member)) or '')
 end
-function rows.of(plan, window, style, data, members)
+function rows.of(plan, window, style, how, members)
   members = cjson.decode(members)
   local lines = {}
   for at, value in ipairs(redis.call('ZMSCORE', window.z, unpack(members))) do
@@ -404,8 +447,8 @@ function rows.of(plan, window, style, data, members)
     lines[2 * at - 1] = value or ''
     lines[2 * at] = value and before(plan, window, style, value, position) or ''
   end
-  if data then
-    add_data(lines, data, members)
+  if how.data then
+    add_data(lines, how.data, members)
   end
   return table.concat(lines, '\\n')
 end
@@ -430,9 +473,20 @@ function rows.quantile(_, window, _, _, percent)
   wanted = math.max(1, wanted)
   return redis.call('ZRANGE', window.z, count - wanted, count - wanted, 'WITHSCORES')[2]
 end
-function rows.scan(_, window, _, _, cursor)
-  local reply = redis.call('ZSCAN', window.z, cursor, 'COUNT', 100)
-  return string.format('%s\\n%d\\n', reply[1], window.period) .. table.concat(reply[2], '\\n')
+function rows.scan(_, window, _, how, cursor)
+  local next_cursor, lines = unpack(redis.call('ZSCAN', window.z, cursor, 'COUNT', 100))
+  local count = #lines / 2
+  if how.exact then
+    escape(lines)
+  end
+  return string.format('%s\\n%d\\n%d\\n', next_cursor, window.period, count) .. table.concat(lines, '\\n')
+end
+local PLAIN, EXACT = {}, { exact = true }
+function rows.how(data, key)
+  if data == '0' then
+    return PLAIN
+  end
+  return data == '2' and EXACT or { data = key, exact = data == '3' }
 end
 local keys = KEYS
 local plan = ARGV[1]
@@ -446,7 +500,7 @@ do
   if not open then
     return now
   end
-  return rows[what](config, open[1], style, data == '1' and keys[config.data], a, b, c, d)
+  return rows[what](config, open[1], style, rows.how(data, keys[config.data]), a, b, c, d)
 end
 return nil
 end
@@ -455,7 +509,7 @@ local function item(what, style, data, a, b, c, d)
   if not open then
     return now
   end
-  return rows[what](config, open[1], style, data == '1' and keys[config.data], a, b, c, d)
+  return rows[what](config, open[1], style, rows.how(data, keys[config.data]), a, b, c, d)
 end
 local replies, done = {}, 0
 local function run()
@@ -486,7 +540,7 @@ return replies`,
  * - shared `plan`: JSON, see lua/_lib/board.lua, with one window
  * - `what`: a read of lua/_lib/rows.lua
  * - `style`: ordinal, competition or dense
- * - `data`: 1 when the members' data are wanted
+ * - `data`: 1 when the members' data are wanted, else 0; see lua/_lib/rows.lua
  * - `a`: first argument
  * - `b`: second argument
  * - `c`: third argument
@@ -496,7 +550,7 @@ return replies`,
  */
 export const leaderboardReadRolling: Script<[keys: readonly string[], plan: Arg], [what: Arg, style: Arg, data: Arg, a: Arg, b: Arg, c: Arg, d: Arg], number | string | null> = {
   name: 'leaderboard/read-rolling',
-  sha: 'b6ed55736324fd27dfd56046b1b3370eadd72051',
+  sha: 'cf2522a4beeb1816faca0fd96b45d99d3fa67f62',
   batch: 16,
   sharedKeys: true,
   shared: ["plan"],
@@ -506,6 +560,12 @@ export const leaderboardReadRolling: Script<[keys: readonly string[], plan: Arg]
   text: `#!lua flags=allow-oom
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
+local function typed(key, type)
+  local is = redis.call('TYPE', key).ok
+  if is ~= type and is ~= 'none' then
+    return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
+  end
+end
 local board = {}
 function board.open(keys, plan)
   local open = {}
@@ -530,6 +590,17 @@ function board.open(keys, plan)
     }
   end
   return open
+end
+function board.wrong(plan, keys, open)
+  local wrong
+  for _, window in ipairs(open) do
+    wrong = wrong
+      or typed(window.z, 'zset')
+      or window.d and typed(window.d, 'zset')
+      or window.log and (typed(window.log, 'stream') or typed(window.gone, 'hash'))
+      or window.parts and typed(window.parts, 'hash')
+  end
+  return wrong or plan.ids and (typed(keys[plan.ids], 'hash') or typed(keys[plan.idlog], 'stream'))
 end
 function board.score(plan, value)
   return plan.shift and math.floor(value / plan.shift) or value
@@ -626,12 +697,28 @@ function board.append(log, ...)
   return id
 end
 function board.time_of(id)
-  return tonumber(string.match(id, '^%d+'))
+  return tonumber(string.match(id, '^(%d+)%-%d+'))
 end
 local rows = {}
+local ESCAPES = { ['\\\\'] = '\\\\\\\\', ['\\n'] = '\\\\n' }
+local function members_of(lines)
+  local members = {}
+  for at = 1, #lines, 2 do
+    members[#members + 1] = lines[at]
+  end
+  return members
+end
+local function escape(lines)
+  for at = 1, #lines, 2 do
+    lines[at] = string.gsub(lines[at], '[\\\\\\n]', ESCAPES)
+  end
+end
+local function line_of(text)
+  return text and (string.gsub(text, '\\n', ' ')) or ''
+end
 local function add_data(lines, data, members)
   for _, text in ipairs(redis.call('HMGET', data, unpack(members))) do
-    lines[#lines + 1] = text or ''
+    lines[#lines + 1] = line_of(text)
   end
 end
 local function before(plan, window, style, value, position)
@@ -644,31 +731,31 @@ local function before(plan, window, style, value, position)
   end
   return redis.call('ZCOUNT', window.z, '-inf', string.format('(%.17g', plan.shift and score * plan.shift or score))
 end
-local function told(plan, window, style, data, position, lines)
-  local base = position
-  if #lines > 0 then
+local function told(plan, window, style, how, position, lines)
+  local base, count = position, #lines / 2
+  if count > 0 then
     base = before(plan, window, style, lines[2], position)
-    if data then
-      local members = {}
-      for at = 1, #lines, 2 do
-        members[#members + 1] = lines[at]
-      end
-      add_data(lines, data, members)
+    local members = how.data and members_of(lines)
+    if how.exact then
+      escape(lines)
+    end
+    if members then
+      add_data(lines, how.data, members)
     end
   end
-  return string.format('%d\\n%d\\n', position, base) .. table.concat(lines, '\\n')
+  return string.format('%d\\n%d\\n%d\\n', position, base, count) .. table.concat(lines, '\\n')
 end
-function rows.range(plan, window, style, data, start, stop)
-  return told(plan, window, style, data, tonumber(start), redis.call('ZRANGE', window.z, start, stop, 'WITHSCORES'))
+function rows.range(plan, window, style, how, start, stop)
+  return told(plan, window, style, how, tonumber(start), redis.call('ZRANGE', window.z, start, stop, 'WITHSCORES'))
 end
-function rows.around(plan, window, style, data, member, each)
+function rows.around(plan, window, style, how, member, each)
   local position = redis.call('ZRANK', window.z, member)
   if not position then
     return false
   end
-  return rows.range(plan, window, style, data, math.max(0, position - each), position + each)
+  return rows.range(plan, window, style, how, math.max(0, position - each), position + each)
 end
-function rows.between(plan, window, style, data, low, high, from, count)
+function rows.between(plan, window, style, how, low, high, from, count)
   local position = 0
   if low ~= '-inf' then
     position = redis.call('ZCOUNT', window.z, '-inf', '(' .. low)
@@ -676,23 +763,23 @@ function rows.between(plan, window, style, data, low, high, from, count)
   local start = position + from
   local stop = math.min(position + redis.call('ZCOUNT', window.z, low, high), start + count) - 1
   if stop < start then
-    return told(plan, window, style, data, start, {})
+    return told(plan, window, style, how, start, {})
   end
-  return rows.range(plan, window, style, data, start, stop)
+  return rows.range(plan, window, style, how, start, stop)
 end
 local function found(plan, window, style, member)
   local value = redis.call('ZSCORE', window.z, member)
   local position = value and style == 'ordinal' and redis.call('ZRANK', window.z, member)
   return value, value and before(plan, window, style, value, position)
 end
-function rows.rank(plan, window, style, data, member)
+function rows.rank(plan, window, style, how, member)
   local value, count = found(plan, window, style, member)
   if not value then
     return false
   end
-  return value .. '\\n' .. count .. '\\n' .. (data and redis.call('HGET', data, member) or '')
+  return value .. '\\n' .. count .. '\\n' .. (how.data and line_of(redis.call('HGET', how.data, member)) or '')
 end
-function rows.of(plan, window, style, data, members)
+function rows.of(plan, window, style, how, members)
   members = cjson.decode(members)
   local lines = {}
   for at, value in ipairs(redis.call('ZMSCORE', window.z, unpack(members))) do
@@ -700,8 +787,8 @@ function rows.of(plan, window, style, data, members)
     lines[2 * at - 1] = value or ''
     lines[2 * at] = value and before(plan, window, style, value, position) or ''
   end
-  if data then
-    add_data(lines, data, members)
+  if how.data then
+    add_data(lines, how.data, members)
   end
   return table.concat(lines, '\\n')
 end
@@ -726,9 +813,20 @@ function rows.quantile(_, window, _, _, percent)
   wanted = math.max(1, wanted)
   return redis.call('ZRANGE', window.z, count - wanted, count - wanted, 'WITHSCORES')[2]
 end
-function rows.scan(_, window, _, _, cursor)
-  local reply = redis.call('ZSCAN', window.z, cursor, 'COUNT', 100)
-  return string.format('%s\\n%d\\n', reply[1], window.period) .. table.concat(reply[2], '\\n')
+function rows.scan(_, window, _, how, cursor)
+  local next_cursor, lines = unpack(redis.call('ZSCAN', window.z, cursor, 'COUNT', 100))
+  local count = #lines / 2
+  if how.exact then
+    escape(lines)
+  end
+  return string.format('%s\\n%d\\n%d\\n', next_cursor, window.period, count) .. table.concat(lines, '\\n')
+end
+local PLAIN, EXACT = {}, { exact = true }
+function rows.how(data, key)
+  if data == '0' then
+    return PLAIN
+  end
+  return data == '2' and EXACT or { data = key, exact = data == '3' }
 end
 local function earlier(a, b)
   local a_time, a_number = string.match(a, '(%d+)-(%d+)')
@@ -774,6 +872,7 @@ local function settle_window(plan, window, budget)
   for at, member in ipairs(members) do
     local id, by = due[at][1], due[at][2][4]
     local mark = marks and marks[at]
+    mark = mark and board.time_of(mark) and mark
     if by == '' then
       if mark == id then
         done[#done + 1] = member
@@ -783,7 +882,7 @@ local function settle_window(plan, window, budget)
         by = grown(window, id, member)
       end
       by = tonumber(by)
-      if by ~= 0 and not (mark and earlier(id, mark)) then
+      if by and by ~= 0 and math.abs(by) < math.huge and not (mark and earlier(id, mark)) then
         sums[member] = (sums[member] or 0) + by
         times[member] = plan.shift and board.time_of(id) + window.last
       end
@@ -833,24 +932,32 @@ local what, style, data, a, b, c, d = ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6
 do
   if settled == nil then
     open = board.open(keys, config)
+    local wrong = board.wrong(config, keys, open) or typed(keys[config.data], 'hash')
+    if wrong then
+      return wrong
+    end
     settled = settle(config, open)
   end
   if not settled then
     return 0
   end
-  return rows[what](config, open[1], style, data == '1' and keys[config.data], a, b, c, d)
+  return rows[what](config, open[1], style, rows.how(data, keys[config.data]), a, b, c, d)
 end
 return nil
 end
 local function item(what, style, data, a, b, c, d)
   if settled == nil then
     open = board.open(keys, config)
+    local wrong = board.wrong(config, keys, open) or typed(keys[config.data], 'hash')
+    if wrong then
+      return wrong
+    end
     settled = settle(config, open)
   end
   if not settled then
     return 0
   end
-  return rows[what](config, open[1], style, data == '1' and keys[config.data], a, b, c, d)
+  return rows[what](config, open[1], style, rows.how(data, keys[config.data]), a, b, c, d)
 end
 local replies, done = {}, 0
 local function run()
@@ -884,7 +991,7 @@ return replies`,
  */
 export const leaderboardRecall: Script<[keys: readonly string[], remember: Arg], [id: Arg], number | null> = {
   name: 'leaderboard/recall',
-  sha: 'd8e94fae60f76a2d427ea5d7d76c9f960d9d234a',
+  sha: '01ee3db3efa70af6436409123823e0748f794963',
   batch: 64,
   sharedKeys: true,
   shared: ["remember"],
@@ -894,6 +1001,12 @@ export const leaderboardRecall: Script<[keys: readonly string[], remember: Arg],
   text: `#!lua flags=no-writes
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
+local function typed(key, type)
+  local is = redis.call('TYPE', key).ok
+  if is ~= type and is ~= 'none' then
+    return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
+  end
+end
 local board = {}
 function board.open(keys, plan)
   local open = {}
@@ -918,6 +1031,17 @@ function board.open(keys, plan)
     }
   end
   return open
+end
+function board.wrong(plan, keys, open)
+  local wrong
+  for _, window in ipairs(open) do
+    wrong = wrong
+      or typed(window.z, 'zset')
+      or window.d and typed(window.d, 'zset')
+      or window.log and (typed(window.log, 'stream') or typed(window.gone, 'hash'))
+      or window.parts and typed(window.parts, 'hash')
+  end
+  return wrong or plan.ids and (typed(keys[plan.ids], 'hash') or typed(keys[plan.idlog], 'stream'))
 end
 function board.score(plan, value)
   return plan.shift and math.floor(value / plan.shift) or value
@@ -1014,7 +1138,7 @@ function board.append(log, ...)
   return id
 end
 function board.time_of(id)
-  return tonumber(string.match(id, '^%d+'))
+  return tonumber(string.match(id, '^(%d+)%-%d+'))
 end
 local keys = KEYS
 local remember = ARGV[1]
@@ -1069,7 +1193,7 @@ return replies`,
  */
 export const leaderboardRemove: Script<[keys: readonly string[], plan: Arg], [member: Arg], number | string> = {
   name: 'leaderboard/remove',
-  sha: 'bed400f0c36ef00a49aa2260a78eb412b838f5b7',
+  sha: '79d2a6bdcf95d4389a94865ba7df1c80f2cf3344',
   batch: 1,
   sharedKeys: true,
   shared: ["plan"],
@@ -1079,6 +1203,12 @@ export const leaderboardRemove: Script<[keys: readonly string[], plan: Arg], [me
   text: `#!lua flags=allow-oom
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
+local function typed(key, type)
+  local is = redis.call('TYPE', key).ok
+  if is ~= type and is ~= 'none' then
+    return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
+  end
+end
 local board = {}
 function board.open(keys, plan)
   local open = {}
@@ -1103,6 +1233,17 @@ function board.open(keys, plan)
     }
   end
   return open
+end
+function board.wrong(plan, keys, open)
+  local wrong
+  for _, window in ipairs(open) do
+    wrong = wrong
+      or typed(window.z, 'zset')
+      or window.d and typed(window.d, 'zset')
+      or window.log and (typed(window.log, 'stream') or typed(window.gone, 'hash'))
+      or window.parts and typed(window.parts, 'hash')
+  end
+  return wrong or plan.ids and (typed(keys[plan.ids], 'hash') or typed(keys[plan.idlog], 'stream'))
 end
 function board.score(plan, value)
   return plan.shift and math.floor(value / plan.shift) or value
@@ -1199,7 +1340,7 @@ function board.append(log, ...)
   return id
 end
 function board.time_of(id)
-  return tonumber(string.match(id, '^%d+'))
+  return tonumber(string.match(id, '^(%d+)%-%d+'))
 end
 local function forget(ids, idlog, remember)
   local bound = now - remember
@@ -1210,7 +1351,7 @@ local function forget(ids, idlog, remember)
   for _, entry in ipairs(old) do
     local field = entry[2][2]
     local record = redis.call('HGET', ids, field)
-    if record and board.time_of(record) <= board.time_of(entry[1]) then
+    if record and (board.time_of(record) or 0) <= board.time_of(entry[1]) then
       redis.call('HDEL', ids, field)
     end
     redis.call('XDEL', idlog, entry[1])
@@ -1260,6 +1401,7 @@ local function settle_window(plan, window, budget)
   for at, member in ipairs(members) do
     local id, by = due[at][1], due[at][2][4]
     local mark = marks and marks[at]
+    mark = mark and board.time_of(mark) and mark
     if by == '' then
       if mark == id then
         done[#done + 1] = member
@@ -1269,7 +1411,7 @@ local function settle_window(plan, window, budget)
         by = grown(window, id, member)
       end
       by = tonumber(by)
-      if by ~= 0 and not (mark and earlier(id, mark)) then
+      if by and by ~= 0 and math.abs(by) < math.huge and not (mark and earlier(id, mark)) then
         sums[member] = (sums[member] or 0) + by
         times[member] = plan.shift and board.time_of(id) + window.last
       end
@@ -1312,12 +1454,18 @@ end
 local keys = KEYS
 local plan = ARGV[1]
 local config = cjson.decode(plan)
-local function strike(z, d, member)
-  local before = tonumber(redis.call('ZSCORE', z, member)) or false
-  if before then
-    board.write(config, { z = z, d = d }, member, before, false)
+local function other_sets(open)
+  local sets = {}
+  for at, window in ipairs(config.windows) do
+    if window.turn then
+      local other = 3 - open[at].period
+      sets[#sets + 1] = { z = keys[window.z[other]], d = window.d and keys[window.d[other]] }
+    end
   end
-  return before
+  for _, former in ipairs(config.former) do
+    sets[#sets + 1] = { z = keys[former[1]], d = keys[former[2]] }
+  end
+  return sets
 end
 local items = (#ARGV - 1) / 1
 if items == 1 then
@@ -1327,12 +1475,24 @@ do
   if not open then
     return now
   end
+  local wrong = board.wrong(config, keys, open) or typed(keys[config.data], 'hash')
+  local others = other_sets(open)
+  for _, set in ipairs(wrong and {} or others) do
+    local value = redis.pcall('ZSCORE', set.z, member)
+    wrong = wrong or type(value) == 'table' and value or value and set.d and typed(set.d, 'zset')
+    set.before = tonumber(value) or false
+  end
+  if wrong then
+    return wrong
+  end
   if not settle(config, open) then
     return 0
   end
   local there = '0'
   for _, window in ipairs(open) do
-    if strike(window.z, window.d, member) then
+    local before = tonumber(redis.call('ZSCORE', window.z, member)) or false
+    if before then
+      board.write(config, window, member, before, false)
       there = '1'
     end
     if window.log and redis.call('EXISTS', window.log) == 1 then
@@ -1345,14 +1505,10 @@ do
       end
     end
   end
-  for at, window in ipairs(config.windows) do
-    if window.turn then
-      local other = 3 - open[at].period
-      strike(keys[window.z[other]], window.d and keys[window.d[other]], member)
+  for _, set in ipairs(others) do
+    if set.before then
+      board.write(config, set, member, set.before, false)
     end
-  end
-  for _, former in ipairs(config.former) do
-    strike(keys[former[1]], keys[former[2]], member)
   end
   redis.call('HDEL', keys[config.data], member)
   if config.ids then
@@ -1372,12 +1528,24 @@ local function item(member)
   if not open then
     return now
   end
+  local wrong = board.wrong(config, keys, open) or typed(keys[config.data], 'hash')
+  local others = other_sets(open)
+  for _, set in ipairs(wrong and {} or others) do
+    local value = redis.pcall('ZSCORE', set.z, member)
+    wrong = wrong or type(value) == 'table' and value or value and set.d and typed(set.d, 'zset')
+    set.before = tonumber(value) or false
+  end
+  if wrong then
+    return wrong
+  end
   if not settle(config, open) then
     return 0
   end
   local there = '0'
   for _, window in ipairs(open) do
-    if strike(window.z, window.d, member) then
+    local before = tonumber(redis.call('ZSCORE', window.z, member)) or false
+    if before then
+      board.write(config, window, member, before, false)
       there = '1'
     end
     if window.log and redis.call('EXISTS', window.log) == 1 then
@@ -1390,14 +1558,10 @@ local function item(member)
       end
     end
   end
-  for at, window in ipairs(config.windows) do
-    if window.turn then
-      local other = 3 - open[at].period
-      strike(keys[window.z[other]], window.d and keys[window.d[other]], member)
+  for _, set in ipairs(others) do
+    if set.before then
+      board.write(config, set, member, set.before, false)
     end
-  end
-  for _, former in ipairs(config.former) do
-    strike(keys[former[1]], keys[former[2]], member)
   end
   redis.call('HDEL', keys[config.data], member)
   if config.ids then
@@ -1446,7 +1610,7 @@ return replies`,
  */
 export const leaderboardUndo: Script<[keys: readonly string[], plan: Arg], [id: Arg, time: Arg], number> = {
   name: 'leaderboard/undo',
-  sha: '5de1e96a0b505aedd9bae56f5200def75245a5e5',
+  sha: '1af9b9321caa6c6fcb76bfcd669d94dbc212d3ca',
   batch: 1,
   sharedKeys: true,
   shared: ["plan"],
@@ -1456,6 +1620,12 @@ export const leaderboardUndo: Script<[keys: readonly string[], plan: Arg], [id: 
   text: `#!lua flags=allow-oom
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
+local function typed(key, type)
+  local is = redis.call('TYPE', key).ok
+  if is ~= type and is ~= 'none' then
+    return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
+  end
+end
 local board = {}
 function board.open(keys, plan)
   local open = {}
@@ -1480,6 +1650,17 @@ function board.open(keys, plan)
     }
   end
   return open
+end
+function board.wrong(plan, keys, open)
+  local wrong
+  for _, window in ipairs(open) do
+    wrong = wrong
+      or typed(window.z, 'zset')
+      or window.d and typed(window.d, 'zset')
+      or window.log and (typed(window.log, 'stream') or typed(window.gone, 'hash'))
+      or window.parts and typed(window.parts, 'hash')
+  end
+  return wrong or plan.ids and (typed(keys[plan.ids], 'hash') or typed(keys[plan.idlog], 'stream'))
 end
 function board.score(plan, value)
   return plan.shift and math.floor(value / plan.shift) or value
@@ -1576,7 +1757,7 @@ function board.append(log, ...)
   return id
 end
 function board.time_of(id)
-  return tonumber(string.match(id, '^%d+'))
+  return tonumber(string.match(id, '^(%d+)%-%d+'))
 end
 local function earlier(a, b)
   local a_time, a_number = string.match(a, '(%d+)-(%d+)')
@@ -1622,6 +1803,7 @@ local function settle_window(plan, window, budget)
   for at, member in ipairs(members) do
     local id, by = due[at][1], due[at][2][4]
     local mark = marks and marks[at]
+    mark = mark and board.time_of(mark) and mark
     if by == '' then
       if mark == id then
         done[#done + 1] = member
@@ -1631,7 +1813,7 @@ local function settle_window(plan, window, budget)
         by = grown(window, id, member)
       end
       by = tonumber(by)
-      if by ~= 0 and not (mark and earlier(id, mark)) then
+      if by and by ~= 0 and math.abs(by) < math.huge and not (mark and earlier(id, mark)) then
         sums[member] = (sums[member] or 0) + by
         times[member] = plan.shift and board.time_of(id) + window.last
       end
@@ -1676,7 +1858,7 @@ local plan = ARGV[1]
 local config = cjson.decode(plan)
 local function logged(window, entry)
   if window.grain then
-    return redis.call('HEXISTS', window.parts, entry) == 1
+    return string.find(redis.call('HGET', window.parts, entry) or '', '^%-?%d+$') ~= nil
   end
   return redis.call('XRANGE', window.log, entry, entry)[1] ~= nil
 end
@@ -1691,6 +1873,11 @@ local items = (#ARGV - 1) / 2
 if items == 1 then
 local id, time = ARGV[2], ARGV[3]
 do
+  local open = board.open(keys, config)
+  local wrong = board.wrong(config, keys, open)
+  if wrong then
+    return wrong
+  end
   local field = 'i' .. id
   local ids = keys[config.ids]
   local record = redis.call('HGET', ids, field)
@@ -1698,11 +1885,11 @@ do
     return 0
   end
   local place, amount, entries, member = string.match(record, '^(%S+) (%S+) (%S+) (.*)$')
-  local removed = redis.call('HGET', ids, 'x' .. member)
-  if amount == '-' or removed and earlier(place, removed) then
+  local removed = member and redis.call('HGET', ids, 'x' .. member)
+  removed = removed and board.time_of(removed) and removed
+  if not tonumber(amount) or removed and earlier(place, removed) then
     return 0
   end
-  local open = board.open(keys, config)
   if not settle(config, open) then
     return 2
   end
@@ -1738,6 +1925,11 @@ end
 return nil
 end
 local function item(id, time)
+  local open = board.open(keys, config)
+  local wrong = board.wrong(config, keys, open)
+  if wrong then
+    return wrong
+  end
   local field = 'i' .. id
   local ids = keys[config.ids]
   local record = redis.call('HGET', ids, field)
@@ -1745,11 +1937,11 @@ local function item(id, time)
     return 0
   end
   local place, amount, entries, member = string.match(record, '^(%S+) (%S+) (%S+) (.*)$')
-  local removed = redis.call('HGET', ids, 'x' .. member)
-  if amount == '-' or removed and earlier(place, removed) then
+  local removed = member and redis.call('HGET', ids, 'x' .. member)
+  removed = removed and board.time_of(removed) and removed
+  if not tonumber(amount) or removed and earlier(place, removed) then
     return 0
   end
-  local open = board.open(keys, config)
   if not settle(config, open) then
     return 2
   end
@@ -1820,7 +2012,7 @@ return replies`,
  */
 export const leaderboardUpdate: Script<[keys: readonly string[], plan: Arg], [changes: Arg, watch: Arg, tell: Arg], number | string | readonly Reply[]> = {
   name: 'leaderboard/update',
-  sha: '08dfa2c3c141789824dbf2d07a73b58802435f19',
+  sha: 'a47d631142f687fe5243254b36b57c6f3742dc8c',
   batch: 32,
   sharedKeys: true,
   shared: ["plan"],
@@ -1830,6 +2022,12 @@ export const leaderboardUpdate: Script<[keys: readonly string[], plan: Arg], [ch
   text: `#!lua
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
+local function typed(key, type)
+  local is = redis.call('TYPE', key).ok
+  if is ~= type and is ~= 'none' then
+    return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
+  end
+end
 local board = {}
 function board.open(keys, plan)
   local open = {}
@@ -1854,6 +2052,17 @@ function board.open(keys, plan)
     }
   end
   return open
+end
+function board.wrong(plan, keys, open)
+  local wrong
+  for _, window in ipairs(open) do
+    wrong = wrong
+      or typed(window.z, 'zset')
+      or window.d and typed(window.d, 'zset')
+      or window.log and (typed(window.log, 'stream') or typed(window.gone, 'hash'))
+      or window.parts and typed(window.parts, 'hash')
+  end
+  return wrong or plan.ids and (typed(keys[plan.ids], 'hash') or typed(keys[plan.idlog], 'stream'))
 end
 function board.score(plan, value)
   return plan.shift and math.floor(value / plan.shift) or value
@@ -1950,7 +2159,7 @@ function board.append(log, ...)
   return id
 end
 function board.time_of(id)
-  return tonumber(string.match(id, '^%d+'))
+  return tonumber(string.match(id, '^(%d+)%-%d+'))
 end
 local function forget(ids, idlog, remember)
   local bound = now - remember
@@ -1961,7 +2170,7 @@ local function forget(ids, idlog, remember)
   for _, entry in ipairs(old) do
     local field = entry[2][2]
     local record = redis.call('HGET', ids, field)
-    if record and board.time_of(record) <= board.time_of(entry[1]) then
+    if record and (board.time_of(record) or 0) <= board.time_of(entry[1]) then
       redis.call('HDEL', ids, field)
     end
     redis.call('XDEL', idlog, entry[1])
@@ -2011,6 +2220,7 @@ local function settle_window(plan, window, budget)
   for at, member in ipairs(members) do
     local id, by = due[at][1], due[at][2][4]
     local mark = marks and marks[at]
+    mark = mark and board.time_of(mark) and mark
     if by == '' then
       if mark == id then
         done[#done + 1] = member
@@ -2020,7 +2230,7 @@ local function settle_window(plan, window, budget)
         by = grown(window, id, member)
       end
       by = tonumber(by)
-      if by ~= 0 and not (mark and earlier(id, mark)) then
+      if by and by ~= 0 and math.abs(by) < math.huge and not (mark and earlier(id, mark)) then
         sums[member] = (sums[member] or 0) + by
         times[member] = plan.shift and board.time_of(id) + window.last
       end
@@ -2094,7 +2304,8 @@ local function moved(window, value, kind, amount)
 end
 local function recorded(id)
   local record = redis.call('HGET', keys[config.ids], 'i' .. id)
-  return record and now - board.time_of(record) < config.remember and record
+  local time = record and board.time_of(record)
+  return time and now - time < config.remember
 end
 local function plan_of(changes)
   local made = { before = {}, after = {}, counts = {} }
@@ -2157,11 +2368,14 @@ local function log(window, member, amount)
     return board.append(window.log, 'm', member, 'b', amount)
   end
   local id = redis.call('HGET', window.parts, '=' .. member)
-  if not id or now - board.time_of(id) >= window.grain then
+  local time = id and board.time_of(id)
+  if not time or now - time >= window.grain then
     id = board.append(window.log, 'm', member, 'b', '+')
     redis.call('HSET', window.parts, '=' .. member, id)
   end
-  redis.call('HINCRBY', window.parts, id, amount)
+  if type(redis.pcall('HINCRBY', window.parts, id, amount)) == 'table' then
+    redis.call('HSET', window.parts, id, amount)
+  end
   return id
 end
 local function remember(id, member, amount, entries)
@@ -2330,25 +2544,6 @@ local function apply(changes, planned, nth, watch, tell)
   end
   return reply
 end
-local function check_types()
-  for _, window in ipairs(open or {}) do
-    redis.call('ZCARD', window.z)
-    if window.d then
-      redis.call('ZCARD', window.d)
-    end
-    if window.log then
-      redis.call('XLEN', window.log)
-      redis.call('HLEN', window.gone)
-      if window.parts then
-        redis.call('HLEN', window.parts)
-      end
-    end
-  end
-  if config.ids then
-    redis.call('HLEN', keys[config.ids])
-    redis.call('XLEN', keys[config.idlog])
-  end
-end
 local function entries_beside(changes)
   return math.max(16, 64 - changes * #open)
 end
@@ -2359,11 +2554,14 @@ do
   changes = cjson.decode(changes)
   if settled == nil then
     open = board.open(keys, config)
-    check_types()
-    settled = open and settle(config, open, entries_beside(#changes))
-  end
-  if not open then
-    return now
+    if not open then
+      return now
+    end
+    local wrong = board.wrong(config, keys, open) or config.keep and typed(keys[config.data], 'hash')
+    if wrong then
+      return wrong
+    end
+    settled = settle(config, open, entries_beside(#changes))
   end
   if not settled then
     return 0
@@ -2411,11 +2609,14 @@ local function item(changes, watch, tell)
   changes = cjson.decode(changes)
   if settled == nil then
     open = board.open(keys, config)
-    check_types()
-    settled = open and settle(config, open, entries_beside(#changes))
-  end
-  if not open then
-    return now
+    if not open then
+      return now
+    end
+    local wrong = board.wrong(config, keys, open) or config.keep and typed(keys[config.data], 'hash')
+    if wrong then
+      return wrong
+    end
+    settled = settle(config, open, entries_beside(#changes))
   end
   if not settled then
     return 0
