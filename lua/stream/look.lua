@@ -7,8 +7,8 @@
 -- @batch 1
 -- @full runs         without it nothing that is due or abandoned is handled, so that a full server could not be drained
 -- @include now
--- @include release
--- @include entry
+-- @include stream/acknowledge
+-- @include stream/entry
 -- @include typed
 -- @shared group    group
 -- @shared consumer who looks
@@ -91,7 +91,7 @@ local function item(stream, ready, later, dead, paused, from_stream, from_ready)
       end
     end
     if ids[1] and key == stream then
-      release(stream, group, declared, ids)
+      acknowledge(stream, group, declared, ids)
     elseif ids[1] then
       redis.call('XACK', ready, group, unpack(ids))
       redis.call('XDEL', ready, unpack(ids))

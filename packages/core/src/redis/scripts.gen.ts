@@ -198,10 +198,10 @@ return replies`,
  * Read one window of a board of which nothing has to leave.
  *
  * - shared keys `keys`: the window's sorted sets, and the members' data, at the places that the plan gives
- * - shared `plan`: JSON, see lua/_lib/board.lua, with one window
- * - `what`: a read of lua/_lib/rows.lua
+ * - shared `plan`: JSON, see lua/_lib/leaderboard/board.lua, with one window
+ * - `what`: a read of lua/_lib/leaderboard/rows.lua
  * - `style`: ordinal, competition or dense
- * - `data`: 1 when the members' data are wanted, else 0; see lua/_lib/rows.lua
+ * - `data`: 1 when the members' data are wanted, else 0; see lua/_lib/leaderboard/rows.lua
  * - `a`: first argument
  * - `b`: second argument
  * - `c`: third argument
@@ -537,10 +537,10 @@ return replies`,
  * Read a rolling window, after taking out what has to leave: at most 32 entries in a call.
  *
  * - shared keys `keys`: the window's keys, and the members' data, at the places that the plan gives
- * - shared `plan`: JSON, see lua/_lib/board.lua, with one window
- * - `what`: a read of lua/_lib/rows.lua
+ * - shared `plan`: JSON, see lua/_lib/leaderboard/board.lua, with one window
+ * - `what`: a read of lua/_lib/leaderboard/rows.lua
  * - `style`: ordinal, competition or dense
- * - `data`: 1 when the members' data are wanted, else 0; see lua/_lib/rows.lua
+ * - `data`: 1 when the members' data are wanted, else 0; see lua/_lib/leaderboard/rows.lua
  * - `a`: first argument
  * - `b`: second argument
  * - `c`: third argument
@@ -550,7 +550,7 @@ return replies`,
  */
 export const leaderboardReadRolling: Script<[keys: readonly string[], plan: Arg], [what: Arg, style: Arg, data: Arg, a: Arg, b: Arg, c: Arg, d: Arg], number | string | null> = {
   name: 'leaderboard/read-rolling',
-  sha: 'cf2522a4beeb1816faca0fd96b45d99d3fa67f62',
+  sha: 'ba2c35837726eed6c80d1429a5de91c53b901361',
   batch: 16,
   sharedKeys: true,
   shared: ["plan"],
@@ -910,7 +910,7 @@ local function settle_window(plan, window, budget)
   return left and -1 or budget - #due
 end
 local DUE = 32
-local function settle(plan, windows, beside)
+local function expel(plan, windows, beside)
   local budget = DUE
   for _, window in ipairs(windows) do
     if window.log then
@@ -936,7 +936,7 @@ do
     if wrong then
       return wrong
     end
-    settled = settle(config, open)
+    settled = expel(config, open)
   end
   if not settled then
     return 0
@@ -952,7 +952,7 @@ local function item(what, style, data, a, b, c, d)
     if wrong then
       return wrong
     end
-    settled = settle(config, open)
+    settled = expel(config, open)
   end
   if not settled then
     return 0
@@ -1186,14 +1186,14 @@ return replies`,
  * as the last of it. Touches as many sorted sets as the plan names, at most 816.
  *
  * - shared keys `keys`: sorted sets, logs and data, at the places that the plan gives
- * - shared `plan`: JSON, see lua/_lib/board.lua; also `former`, places of previous periods' sets, and `data`, `ids`, `idlog`
+ * - shared `plan`: JSON, see lua/_lib/leaderboard/board.lua; also `former`, places of previous periods' sets, and `data`, `ids`, `idlog`
  * - `member`: member
  * - replies 0: call again, more had to leave; the time, when other periods are needed; else '1' when it was on the board now, '0' when not
  * - on a full server runs: it frees what the member had; its marks are smaller, and end with the log
  */
 export const leaderboardRemove: Script<[keys: readonly string[], plan: Arg], [member: Arg], number | string> = {
   name: 'leaderboard/remove',
-  sha: '79d2a6bdcf95d4389a94865ba7df1c80f2cf3344',
+  sha: '007db5a010aa405d1ae2fffc3ee05a333d5cb6be',
   batch: 1,
   sharedKeys: true,
   shared: ["plan"],
@@ -1439,7 +1439,7 @@ local function settle_window(plan, window, budget)
   return left and -1 or budget - #due
 end
 local DUE = 32
-local function settle(plan, windows, beside)
+local function expel(plan, windows, beside)
   local budget = DUE
   for _, window in ipairs(windows) do
     if window.log then
@@ -1485,7 +1485,7 @@ do
   if wrong then
     return wrong
   end
-  if not settle(config, open) then
+  if not expel(config, open) then
     return 0
   end
   local there = '0'
@@ -1538,7 +1538,7 @@ local function item(member)
   if wrong then
     return wrong
   end
-  if not settle(config, open) then
+  if not expel(config, open) then
     return 0
   end
   local there = '0'
@@ -1602,7 +1602,7 @@ return replies`,
  * What may be refused is found before the first write.
  *
  * - shared keys `keys`: the windows' keys, calendar ones of the periods in which it was made, at the places that the plan gives
- * - shared `plan`: JSON, see lua/_lib/board.lua; also `ids`, `idlog`, `remember`
+ * - shared `plan`: JSON, see lua/_lib/leaderboard/board.lua; also `ids`, `idlog`, `remember`
  * - `id`: the increment's id
  * - `time`: when it was made, in microseconds
  * - replies 1 when undone, 0 when there was nothing to undo, 2 when more has to leave rolling windows: call again
@@ -1610,7 +1610,7 @@ return replies`,
  */
 export const leaderboardUndo: Script<[keys: readonly string[], plan: Arg], [id: Arg, time: Arg], number> = {
   name: 'leaderboard/undo',
-  sha: '1af9b9321caa6c6fcb76bfcd669d94dbc212d3ca',
+  sha: '1945af3d9652223019dac7ced13158d72e4b322b',
   batch: 1,
   sharedKeys: true,
   shared: ["plan"],
@@ -1841,7 +1841,7 @@ local function settle_window(plan, window, budget)
   return left and -1 or budget - #due
 end
 local DUE = 32
-local function settle(plan, windows, beside)
+local function expel(plan, windows, beside)
   local budget = DUE
   for _, window in ipairs(windows) do
     if window.log then
@@ -1890,7 +1890,7 @@ do
   if not tonumber(amount) or removed and earlier(place, removed) then
     return 0
   end
-  if not settle(config, open) then
+  if not expel(config, open) then
     return 2
   end
   amount = tonumber(amount)
@@ -1942,7 +1942,7 @@ local function item(id, time)
   if not tonumber(amount) or removed and earlier(place, removed) then
     return 0
   end
-  if not settle(config, open) then
+  if not expel(config, open) then
     return 2
   end
   amount = tonumber(amount)
@@ -2003,7 +2003,7 @@ return replies`,
  * more have to leave nothing else is done, so that no answer is stale, nor when many changes would follow on many entries.
  *
  * - shared keys `keys`: sorted sets and logs, at the places that the plan gives
- * - shared `plan`: JSON, see lua/_lib/board.lua; also `keep`, `data`, `ids`, `idlog`, `remember`, `events`
+ * - shared `plan`: JSON, see lua/_lib/leaderboard/board.lua; also `keep`, `data`, `ids`, `idlog`, `remember`, `events`
  * - `changes`: JSON: a list of [i, s or b (increment, set, best), member, amount, id]
  * - `watch`: number of the window whose change is wanted, or 0
  * - `tell`: 1 when changes of rank are wanted, as the plan's `events` says
@@ -2012,7 +2012,7 @@ return replies`,
  */
 export const leaderboardUpdate: Script<[keys: readonly string[], plan: Arg], [changes: Arg, watch: Arg, tell: Arg], number | string | readonly Reply[]> = {
   name: 'leaderboard/update',
-  sha: 'a47d631142f687fe5243254b36b57c6f3742dc8c',
+  sha: '3bd4234aa671576f28e0b049046e63f056662f3b',
   batch: 32,
   sharedKeys: true,
   shared: ["plan"],
@@ -2258,7 +2258,7 @@ local function settle_window(plan, window, budget)
   return left and -1 or budget - #due
 end
 local DUE = 32
-local function settle(plan, windows, beside)
+local function expel(plan, windows, beside)
   local budget = DUE
   for _, window in ipairs(windows) do
     if window.log then
@@ -2561,7 +2561,7 @@ do
     if wrong then
       return wrong
     end
-    settled = settle(config, open, entries_beside(#changes))
+    settled = expel(config, open, entries_beside(#changes))
   end
   if not settled then
     return 0
@@ -2616,7 +2616,7 @@ local function item(changes, watch, tell)
     if wrong then
       return wrong
     end
-    settled = settle(config, open, entries_beside(#changes))
+    settled = expel(config, open, entries_beside(#changes))
   end
   if not settled then
     return 0
@@ -5428,7 +5428,7 @@ return replies`,
  * lossy. In a work queue nothing is trimmed: the script that finishes entries deletes them.
  *
  * - shared keys `of`: the stream
- * - shared `limits`: of the stream, see lua/_lib/append.lua
+ * - shared `limits`: of the stream, see lua/_lib/stream/append.lua
  * - `payload`: JSON text
  * - `trace`: traceparent or nothing
  * - `due`: not before: milliseconds since 1970, +milliseconds from now, or nothing
@@ -5659,7 +5659,7 @@ return replies`,
  *
  * Invariant: within the window, and until its entry is due, a key answers one id. As `stream/add` otherwise.
  *
- * - shared `limits`: of the stream, see lua/_lib/append.lua
+ * - shared `limits`: of the stream, see lua/_lib/stream/append.lua
  * - key `stream`: stream
  * - key `once`: string, the id of the entry that was appended
  * - `payload`: JSON text
@@ -6127,7 +6127,7 @@ return replies`,
  */
 export const streamLeave: Script<[group: Arg, consumer: Arg, declared: Arg], [stream: string, ready: string, later: string, mark: string], number> = {
   name: 'stream/leave',
-  sha: 'c1d9ce97e6cf024ea47a88db639974e360091838',
+  sha: '393ae9e07cb221aa03d63a8314e1a16b5fe451f8',
   batch: 1,
   sharedKeys: false,
   shared: ["group","consumer","declared"],
@@ -6182,7 +6182,7 @@ local function pending(stream, group, ids, consumer)
   return found
 end
 local MOST_TRIMMED = 5000
-local function release(stream, group, declared, ids)
+local function acknowledge(stream, group, declared, ids)
   redis.call('XACK', stream, group, unpack(ids))
   if declared == '-' then
     return
@@ -6366,7 +6366,7 @@ do
       end
     end
     if ids[1] and key == stream then
-      release(stream, group, declared, ids)
+      acknowledge(stream, group, declared, ids)
     elseif ids[1] then
       redis.call('XACK', ready, group, unpack(ids))
       redis.call('XDEL', ready, unpack(ids))
@@ -6407,7 +6407,7 @@ local function item(stream, ready, later, mark)
       end
     end
     if ids[1] and key == stream then
-      release(stream, group, declared, ids)
+      acknowledge(stream, group, declared, ids)
     elseif ids[1] then
       redis.call('XACK', ready, group, unpack(ids))
       redis.call('XDEL', ready, unpack(ids))
@@ -6468,7 +6468,7 @@ return replies`,
  */
 export const streamLook: Script<[group: Arg, consumer: Arg, declared: Arg, lease: Arg, attempts: Arg], [stream: string, ready: string, later: string, dead: string, paused: string, fromStream: Arg, fromReady: Arg], readonly Reply[]> = {
   name: 'stream/look',
-  sha: 'e7a936c5e8b4f9435100d3cf287c371f3447aa73',
+  sha: '787f33c2cffff08d3554511a5d8330e6a3d04388',
   batch: 1,
   sharedKeys: false,
   shared: ["group","consumer","declared","lease","attempts"],
@@ -6523,7 +6523,7 @@ local function pending(stream, group, ids, consumer)
   return found
 end
 local MOST_TRIMMED = 5000
-local function release(stream, group, declared, ids)
+local function acknowledge(stream, group, declared, ids)
   redis.call('XACK', stream, group, unpack(ids))
   if declared == '-' then
     return
@@ -6739,7 +6739,7 @@ do
       end
     end
     if ids[1] and key == stream then
-      release(stream, group, declared, ids)
+      acknowledge(stream, group, declared, ids)
     elseif ids[1] then
       redis.call('XACK', ready, group, unpack(ids))
       redis.call('XDEL', ready, unpack(ids))
@@ -6804,7 +6804,7 @@ local function item(stream, ready, later, dead, paused, from_stream, from_ready)
       end
     end
     if ids[1] and key == stream then
-      release(stream, group, declared, ids)
+      acknowledge(stream, group, declared, ids)
     elseif ids[1] then
       redis.call('XACK', ready, group, unpack(ids))
       redis.call('XDEL', ready, unpack(ids))
@@ -7877,7 +7877,7 @@ return replies`,
  */
 export const streamSettle: Script<[group: Arg, consumer: Arg, declared: Arg], [stream: string, ready: string, later: string, dead: string, mark: string, number: Arg, finished: Arg, moves: Arg], string> = {
   name: 'stream/settle',
-  sha: 'a710d0504965303908bb75ba610e1e22ccae1681',
+  sha: '0e09986a2117eb1c4782395382090245e1d4b0e6',
   batch: 1,
   sharedKeys: false,
   shared: ["group","consumer","declared"],
@@ -7932,7 +7932,7 @@ local function groups(stream)
   return found
 end
 local MOST_TRIMMED = 5000
-local function release(stream, group, declared, ids)
+local function acknowledge(stream, group, declared, ids)
   redis.call('XACK', stream, group, unpack(ids))
   if declared == '-' then
     return
@@ -8123,7 +8123,7 @@ do
   end
   local function leave(key, ids)
     if key == stream then
-      release(stream, group, declared, ids)
+      acknowledge(stream, group, declared, ids)
     else
       redis.call('XACK', ready, group, unpack(ids))
       redis.call('XDEL', ready, unpack(ids))
@@ -8196,7 +8196,7 @@ local function item(stream, ready, later, dead, mark, number, finished, moves)
   end
   local function leave(key, ids)
     if key == stream then
-      release(stream, group, declared, ids)
+      acknowledge(stream, group, declared, ids)
     else
       redis.call('XACK', ready, group, unpack(ids))
       redis.call('XDEL', ready, unpack(ids))
@@ -8514,7 +8514,7 @@ return replies`,
  */
 export const streamSweep: Script<[declared: Arg], [stream: string, first: Arg], string | null> = {
   name: 'stream/sweep',
-  sha: '48649a4f41debb855347d2e2a6a4c4c2206233c5',
+  sha: 'ac96ae98b3603208e16f5001c44046271b1e0966',
   batch: 1,
   sharedKeys: false,
   shared: ["declared"],
@@ -8588,7 +8588,7 @@ local function pending(stream, group, ids, consumer)
   return found
 end
 local MOST_TRIMMED = 5000
-local function release(stream, group, declared, ids)
+local function acknowledge(stream, group, declared, ids)
   redis.call('XACK', stream, group, unpack(ids))
   if declared == '-' then
     return
@@ -8673,7 +8673,7 @@ do
   if next(missing) then
     return nil
   end
-  release(stream, '', declared, found)
+  acknowledge(stream, '', declared, found)
   return not all and '(' .. found[#found] or nil
 end
 return nil
@@ -8700,7 +8700,7 @@ local function item(stream, first)
   if next(missing) then
     return nil
   end
-  release(stream, '', declared, found)
+  acknowledge(stream, '', declared, found)
   return not all and '(' .. found[#found] or nil
 end
 local replies, done = {}, 0
