@@ -4585,7 +4585,7 @@ return replies`,
  */
 export const notifierPublish: Script<[next: readonly string[], keep: Arg, ttl: Arg, age: Arg, window: Arg], [history: string, once: string, live: Arg, kind: Arg, json: Arg, coalesce: Arg, lasts: Arg], string> = {
   name: 'notifier/publish',
-  sha: '392dfb497db068ff26faad8f52d8ba013eab281a',
+  sha: '7667eb430315c57e10b7cbb0fc6e8e7bd52189fe',
   batch: 64,
   sharedKeys: true,
   shared: ["keep","ttl","age","window"],
@@ -4595,13 +4595,17 @@ export const notifierPublish: Script<[next: readonly string[], keep: Arg, ttl: A
   text: `#!lua
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
-local next = KEYS
-local keep = ARGV[1]
-local ttl = ARGV[2]
-local age = ARGV[3]
-local window = ARGV[4]
+local publication = {}
 local ms = math.floor(now / 1000)
-age = tonumber(age)
+local channels = {}
+function publication.open(history, next, live, limits)
+  local channel = channels[history]
+  if not channel then
+    channel = { history = history, next = next, live = live, limits = limits }
+    channels[history] = channel
+  end
+  return channel
+end
 local may = {}
 local function may_publish(live)
   if may[live] == nil then
@@ -4612,11 +4616,10 @@ end
 local function time_of(event)
   return event[2][7] == 'a' and tonumber(event[2][8]) or nil
 end
-local function tag_after(last, kind, json)
-  local before = last and last[2][5] == 'g' and last[2][6] or ''
+local function tag_after(before, kind, json)
   return string.sub(redis.sha1hex(before .. '\\n' .. kind .. '\\n' .. json), 1, 6)
 end
-local function trim_old(history)
+local function trim_old(history, age)
   local first = redis.call('XRANGE', history, '-', '+', 'COUNT', 3)
   local cut
   for at = 1, #first - 1 do
@@ -4656,134 +4659,114 @@ local function add(history, entry)
   entry[6] = id_after(last_generated(history))
   return entry[6] and redis.pcall(unpack(entry)) or id
 end
+local function read(channel)
+  if channel.last then
+    channel.id = id_after(channel.last)
+    return
+  end
+  local newest = redis.pcall('XREVRANGE', channel.history, '+', '-', 'COUNT', 1)
+  if newest.err then
+    return newest
+  end
+  local last, fixed = newest[1], nil
+  if last then
+    channel.id = id_after(last[1])
+    if not channel.id then
+      return { err = 'ERR nothing can follow the id ' .. last[1] .. ', which is not of an event: delete that entry' }
+    end
+    fixed = string.sub(last[1], -2) == '-0'
+  else
+    fixed = redis.pcall('ZSCORE', channel.next, channel.history)
+    if fixed and fixed.err then
+      return fixed
+    end
+    channel.id = string.format('%.0f-1', fixed or now)
+  end
+  channel.fixed = fixed
+  channel.tag = last and last[2][5] == 'g' and last[2][6] or ''
+  channel.at = last and time_of(last) or 0
+end
+function publication.prepare(channel, once)
+  local first = once and redis.pcall('GET', once)
+  if first then
+    return first
+  end
+  local wrong = not channel.id and read(channel)
+  if wrong then
+    return wrong
+  end
+  if not may_publish(channel.live) then
+    return redis.pcall('SPUBLISH', channel.live, '')
+  end
+  return true
+end
+function publication.apply(channel, once, kind, json, coalesce, lasts)
+  local history, limits, at = channel.history, channel.limits, nil
+  local age = limits.age
+  local tag = tag_after(channel.tag, kind, json)
+  local entry = { 'XADD', history, 'MAXLEN', '~', limits.keep, channel.id, 't', kind, 'd', json, 'g', tag }
+  channel.id, channel.last = nil, nil
+  if age > 0 then
+    at = math.max(ms, channel.at)
+    entry[#entry + 1] = 'a'
+    entry[#entry + 1] = string.format('%.0f', at)
+  end
+  if coalesce ~= '' then
+    entry[#entry + 1] = 'c'
+    entry[#entry + 1] = coalesce
+  end
+  if lasts ~= '0' then
+    entry[#entry + 1] = 'x'
+    entry[#entry + 1] = string.format('%.0f', ms + lasts)
+  end
+  local id = add(history, entry)
+  if id.err then
+    return id
+  end
+  local name = id .. '-' .. tag
+  redis.call('SPUBLISH', channel.live, name .. '\\n' .. kind .. '\\n' .. json)
+  redis.call('PEXPIRE', history, limits.ttl)
+  if channel.fixed then
+    redis.call('ZREM', channel.next, history)
+  end
+  if once then
+    redis.call('SET', once, name, 'PX', limits.window)
+  end
+  if age > 0 then
+    trim_old(history, age)
+  end
+  channel.last, channel.fixed = id, nil
+  channel.tag, channel.at = tag, at or 0
+  return name
+end
+local next = KEYS
+local keep = ARGV[1]
+local ttl = ARGV[2]
+local age = ARGV[3]
+local window = ARGV[4]
+local limits = { keep = keep, ttl = ttl, age = tonumber(age), window = window }
 local items = (#ARGV - 4) / 5
 if items == 1 then
 local history, once, live, kind, json, coalesce, lasts = KEYS[#KEYS - items * 2 + 1], KEYS[#KEYS - items * 2 + 2], ARGV[5], ARGV[6], ARGV[7], ARGV[8], ARGV[9]
 do
-  if once ~= history then
-    local first = redis.pcall('GET', once)
-    if first then
-      return first
-    end
+  local channel = publication.open(history, next[1], live, limits)
+  once = once ~= history and once or nil
+  local may = publication.prepare(channel, once)
+  if may ~= true then
+    return may
   end
-  local newest = redis.pcall('XREVRANGE', history, '+', '-', 'COUNT', 1)
-  if newest.err then
-    return newest
-  end
-  local last = newest[1]
-  local id, fixed
-  if last then
-    id = id_after(last[1])
-    if not id then
-      return { err = 'ERR nothing can follow the id ' .. last[1] .. ', which is not of an event: delete that entry' }
-    end
-    fixed = string.sub(last[1], -2) == '-0'
-  else
-    fixed = redis.pcall('ZSCORE', next[1], history)
-    if fixed and fixed.err then
-      return fixed
-    end
-    id = string.format('%.0f-1', fixed or now)
-  end
-  if not may_publish(live) then
-    return redis.pcall('SPUBLISH', live, '')
-  end
-  local tag = tag_after(last, kind, json)
-  local entry = { 'XADD', history, 'MAXLEN', '~', keep, id, 't', kind, 'd', json, 'g', tag }
-  if age > 0 then
-    local before = last and time_of(last) or 0
-    entry[#entry + 1] = 'a'
-    entry[#entry + 1] = string.format('%.0f', math.max(ms, before))
-  end
-  if coalesce ~= '' then
-    entry[#entry + 1] = 'c'
-    entry[#entry + 1] = coalesce
-  end
-  if lasts ~= '0' then
-    entry[#entry + 1] = 'x'
-    entry[#entry + 1] = string.format('%.0f', ms + lasts)
-  end
-  id = add(history, entry)
-  if id.err then
-    return id
-  end
-  local name = id .. '-' .. tag
-  redis.call('SPUBLISH', live, name .. '\\n' .. kind .. '\\n' .. json)
-  redis.call('PEXPIRE', history, ttl)
-  if fixed then
-    redis.call('ZREM', next[1], history)
-  end
-  if once ~= history then
-    redis.call('SET', once, name, 'PX', window)
-  end
-  if age > 0 then
-    trim_old(history)
-  end
-  return name
+  return publication.apply(channel, once, kind, json, coalesce, lasts)
 end
 return nil
 end
 local function item(history, once, live, kind, json, coalesce, lasts)
-  if once ~= history then
-    local first = redis.pcall('GET', once)
-    if first then
-      return first
-    end
+  local channel = publication.open(history, next[1], live, limits)
+  once = once ~= history and once or nil
+  local may = publication.prepare(channel, once)
+  if may ~= true then
+    return may
   end
-  local newest = redis.pcall('XREVRANGE', history, '+', '-', 'COUNT', 1)
-  if newest.err then
-    return newest
-  end
-  local last = newest[1]
-  local id, fixed
-  if last then
-    id = id_after(last[1])
-    if not id then
-      return { err = 'ERR nothing can follow the id ' .. last[1] .. ', which is not of an event: delete that entry' }
-    end
-    fixed = string.sub(last[1], -2) == '-0'
-  else
-    fixed = redis.pcall('ZSCORE', next[1], history)
-    if fixed and fixed.err then
-      return fixed
-    end
-    id = string.format('%.0f-1', fixed or now)
-  end
-  if not may_publish(live) then
-    return redis.pcall('SPUBLISH', live, '')
-  end
-  local tag = tag_after(last, kind, json)
-  local entry = { 'XADD', history, 'MAXLEN', '~', keep, id, 't', kind, 'd', json, 'g', tag }
-  if age > 0 then
-    local before = last and time_of(last) or 0
-    entry[#entry + 1] = 'a'
-    entry[#entry + 1] = string.format('%.0f', math.max(ms, before))
-  end
-  if coalesce ~= '' then
-    entry[#entry + 1] = 'c'
-    entry[#entry + 1] = coalesce
-  end
-  if lasts ~= '0' then
-    entry[#entry + 1] = 'x'
-    entry[#entry + 1] = string.format('%.0f', ms + lasts)
-  end
-  id = add(history, entry)
-  if id.err then
-    return id
-  end
-  local name = id .. '-' .. tag
-  redis.call('SPUBLISH', live, name .. '\\n' .. kind .. '\\n' .. json)
-  redis.call('PEXPIRE', history, ttl)
-  if fixed then
-    redis.call('ZREM', next[1], history)
-  end
-  if once ~= history then
-    redis.call('SET', once, name, 'PX', window)
-  end
-  if age > 0 then
-    trim_old(history)
-  end
-  return name
+  return publication.apply(channel, once, kind, json, coalesce, lasts)
 end
 local replies, done = {}, 0
 local function run()
@@ -4835,7 +4818,7 @@ return replies`,
  */
 export const notifierRevoke: Script<[next: readonly string[], keep: Arg, ttl: Arg, age: Arg, window: Arg], [history: string, once: string, live: Arg, kind: Arg, json: Arg, coalesce: Arg, lasts: Arg], string> = {
   name: 'notifier/revoke',
-  sha: 'f9824f791248c2f5c8c3e9ec20f15f4ef92369a8',
+  sha: '301645ba2e4fa0837f241260ddcdeb9d8c180d17',
   batch: 64,
   sharedKeys: true,
   shared: ["keep","ttl","age","window"],
@@ -4845,13 +4828,17 @@ export const notifierRevoke: Script<[next: readonly string[], keep: Arg, ttl: Ar
   text: `#!lua flags=allow-oom
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
-local next = KEYS
-local keep = ARGV[1]
-local ttl = ARGV[2]
-local age = ARGV[3]
-local window = ARGV[4]
+local publication = {}
 local ms = math.floor(now / 1000)
-age = tonumber(age)
+local channels = {}
+function publication.open(history, next, live, limits)
+  local channel = channels[history]
+  if not channel then
+    channel = { history = history, next = next, live = live, limits = limits }
+    channels[history] = channel
+  end
+  return channel
+end
 local may = {}
 local function may_publish(live)
   if may[live] == nil then
@@ -4862,11 +4849,10 @@ end
 local function time_of(event)
   return event[2][7] == 'a' and tonumber(event[2][8]) or nil
 end
-local function tag_after(last, kind, json)
-  local before = last and last[2][5] == 'g' and last[2][6] or ''
+local function tag_after(before, kind, json)
   return string.sub(redis.sha1hex(before .. '\\n' .. kind .. '\\n' .. json), 1, 6)
 end
-local function trim_old(history)
+local function trim_old(history, age)
   local first = redis.call('XRANGE', history, '-', '+', 'COUNT', 3)
   local cut
   for at = 1, #first - 1 do
@@ -4906,134 +4892,114 @@ local function add(history, entry)
   entry[6] = id_after(last_generated(history))
   return entry[6] and redis.pcall(unpack(entry)) or id
 end
+local function read(channel)
+  if channel.last then
+    channel.id = id_after(channel.last)
+    return
+  end
+  local newest = redis.pcall('XREVRANGE', channel.history, '+', '-', 'COUNT', 1)
+  if newest.err then
+    return newest
+  end
+  local last, fixed = newest[1], nil
+  if last then
+    channel.id = id_after(last[1])
+    if not channel.id then
+      return { err = 'ERR nothing can follow the id ' .. last[1] .. ', which is not of an event: delete that entry' }
+    end
+    fixed = string.sub(last[1], -2) == '-0'
+  else
+    fixed = redis.pcall('ZSCORE', channel.next, channel.history)
+    if fixed and fixed.err then
+      return fixed
+    end
+    channel.id = string.format('%.0f-1', fixed or now)
+  end
+  channel.fixed = fixed
+  channel.tag = last and last[2][5] == 'g' and last[2][6] or ''
+  channel.at = last and time_of(last) or 0
+end
+function publication.prepare(channel, once)
+  local first = once and redis.pcall('GET', once)
+  if first then
+    return first
+  end
+  local wrong = not channel.id and read(channel)
+  if wrong then
+    return wrong
+  end
+  if not may_publish(channel.live) then
+    return redis.pcall('SPUBLISH', channel.live, '')
+  end
+  return true
+end
+function publication.apply(channel, once, kind, json, coalesce, lasts)
+  local history, limits, at = channel.history, channel.limits, nil
+  local age = limits.age
+  local tag = tag_after(channel.tag, kind, json)
+  local entry = { 'XADD', history, 'MAXLEN', '~', limits.keep, channel.id, 't', kind, 'd', json, 'g', tag }
+  channel.id, channel.last = nil, nil
+  if age > 0 then
+    at = math.max(ms, channel.at)
+    entry[#entry + 1] = 'a'
+    entry[#entry + 1] = string.format('%.0f', at)
+  end
+  if coalesce ~= '' then
+    entry[#entry + 1] = 'c'
+    entry[#entry + 1] = coalesce
+  end
+  if lasts ~= '0' then
+    entry[#entry + 1] = 'x'
+    entry[#entry + 1] = string.format('%.0f', ms + lasts)
+  end
+  local id = add(history, entry)
+  if id.err then
+    return id
+  end
+  local name = id .. '-' .. tag
+  redis.call('SPUBLISH', channel.live, name .. '\\n' .. kind .. '\\n' .. json)
+  redis.call('PEXPIRE', history, limits.ttl)
+  if channel.fixed then
+    redis.call('ZREM', channel.next, history)
+  end
+  if once then
+    redis.call('SET', once, name, 'PX', limits.window)
+  end
+  if age > 0 then
+    trim_old(history, age)
+  end
+  channel.last, channel.fixed = id, nil
+  channel.tag, channel.at = tag, at or 0
+  return name
+end
+local next = KEYS
+local keep = ARGV[1]
+local ttl = ARGV[2]
+local age = ARGV[3]
+local window = ARGV[4]
+local limits = { keep = keep, ttl = ttl, age = tonumber(age), window = window }
 local items = (#ARGV - 4) / 5
 if items == 1 then
 local history, once, live, kind, json, coalesce, lasts = KEYS[#KEYS - items * 2 + 1], KEYS[#KEYS - items * 2 + 2], ARGV[5], ARGV[6], ARGV[7], ARGV[8], ARGV[9]
 do
-  if once ~= history then
-    local first = redis.pcall('GET', once)
-    if first then
-      return first
-    end
+  local channel = publication.open(history, next[1], live, limits)
+  once = once ~= history and once or nil
+  local may = publication.prepare(channel, once)
+  if may ~= true then
+    return may
   end
-  local newest = redis.pcall('XREVRANGE', history, '+', '-', 'COUNT', 1)
-  if newest.err then
-    return newest
-  end
-  local last = newest[1]
-  local id, fixed
-  if last then
-    id = id_after(last[1])
-    if not id then
-      return { err = 'ERR nothing can follow the id ' .. last[1] .. ', which is not of an event: delete that entry' }
-    end
-    fixed = string.sub(last[1], -2) == '-0'
-  else
-    fixed = redis.pcall('ZSCORE', next[1], history)
-    if fixed and fixed.err then
-      return fixed
-    end
-    id = string.format('%.0f-1', fixed or now)
-  end
-  if not may_publish(live) then
-    return redis.pcall('SPUBLISH', live, '')
-  end
-  local tag = tag_after(last, kind, json)
-  local entry = { 'XADD', history, 'MAXLEN', '~', keep, id, 't', kind, 'd', json, 'g', tag }
-  if age > 0 then
-    local before = last and time_of(last) or 0
-    entry[#entry + 1] = 'a'
-    entry[#entry + 1] = string.format('%.0f', math.max(ms, before))
-  end
-  if coalesce ~= '' then
-    entry[#entry + 1] = 'c'
-    entry[#entry + 1] = coalesce
-  end
-  if lasts ~= '0' then
-    entry[#entry + 1] = 'x'
-    entry[#entry + 1] = string.format('%.0f', ms + lasts)
-  end
-  id = add(history, entry)
-  if id.err then
-    return id
-  end
-  local name = id .. '-' .. tag
-  redis.call('SPUBLISH', live, name .. '\\n' .. kind .. '\\n' .. json)
-  redis.call('PEXPIRE', history, ttl)
-  if fixed then
-    redis.call('ZREM', next[1], history)
-  end
-  if once ~= history then
-    redis.call('SET', once, name, 'PX', window)
-  end
-  if age > 0 then
-    trim_old(history)
-  end
-  return name
+  return publication.apply(channel, once, kind, json, coalesce, lasts)
 end
 return nil
 end
 local function item(history, once, live, kind, json, coalesce, lasts)
-  if once ~= history then
-    local first = redis.pcall('GET', once)
-    if first then
-      return first
-    end
+  local channel = publication.open(history, next[1], live, limits)
+  once = once ~= history and once or nil
+  local may = publication.prepare(channel, once)
+  if may ~= true then
+    return may
   end
-  local newest = redis.pcall('XREVRANGE', history, '+', '-', 'COUNT', 1)
-  if newest.err then
-    return newest
-  end
-  local last = newest[1]
-  local id, fixed
-  if last then
-    id = id_after(last[1])
-    if not id then
-      return { err = 'ERR nothing can follow the id ' .. last[1] .. ', which is not of an event: delete that entry' }
-    end
-    fixed = string.sub(last[1], -2) == '-0'
-  else
-    fixed = redis.pcall('ZSCORE', next[1], history)
-    if fixed and fixed.err then
-      return fixed
-    end
-    id = string.format('%.0f-1', fixed or now)
-  end
-  if not may_publish(live) then
-    return redis.pcall('SPUBLISH', live, '')
-  end
-  local tag = tag_after(last, kind, json)
-  local entry = { 'XADD', history, 'MAXLEN', '~', keep, id, 't', kind, 'd', json, 'g', tag }
-  if age > 0 then
-    local before = last and time_of(last) or 0
-    entry[#entry + 1] = 'a'
-    entry[#entry + 1] = string.format('%.0f', math.max(ms, before))
-  end
-  if coalesce ~= '' then
-    entry[#entry + 1] = 'c'
-    entry[#entry + 1] = coalesce
-  end
-  if lasts ~= '0' then
-    entry[#entry + 1] = 'x'
-    entry[#entry + 1] = string.format('%.0f', ms + lasts)
-  end
-  id = add(history, entry)
-  if id.err then
-    return id
-  end
-  local name = id .. '-' .. tag
-  redis.call('SPUBLISH', live, name .. '\\n' .. kind .. '\\n' .. json)
-  redis.call('PEXPIRE', history, ttl)
-  if fixed then
-    redis.call('ZREM', next[1], history)
-  end
-  if once ~= history then
-    redis.call('SET', once, name, 'PX', window)
-  end
-  if age > 0 then
-    trim_old(history)
-  end
-  return name
+  return publication.apply(channel, once, kind, json, coalesce, lasts)
 end
 local replies, done = {}, 0
 local function run()
@@ -5437,7 +5403,7 @@ return replies`,
  */
 export const streamAdd: Script<[of: readonly string[], limits: Arg], [payload: Arg, trace: Arg, due: Arg], string | null> = {
   name: 'stream/add',
-  sha: '53861e5b7c716092488c8d7229ea6b441a9eb735',
+  sha: 'df40d433bf73c17c7815d0973223d1364441674a',
   batch: 64,
   sharedKeys: true,
   shared: ["limits"],
@@ -5491,8 +5457,8 @@ local function ids(stream, first, last, most)
   end
   return found, false
 end
+local append = {}
 local EVERY, MOST, EVERY_BYTES = 64, 256, 131072
-local lengths, backlogs = {}, {}
 local function parsed(text)
   local queue, backlog, entries, bytes, age, lossy, declare, names =
     string.match(text, '(%d+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d+) ?(.*)')
@@ -5507,10 +5473,18 @@ local function parsed(text)
     names = names,
   }
 end
-local limits
+local streams = {}
+function append.open(key, limits)
+  local stream = streams[key]
+  if not stream then
+    stream = { key = key, limits = parsed(limits), prepared = 0 }
+    streams[key] = stream
+  end
+  return stream
+end
 local function declare(stream)
-  for name in string.gmatch(limits.names, '%S+') do
-    local made = redis.pcall('XGROUP', 'CREATE', stream, name, '0', 'MKSTREAM')
+  for name in string.gmatch(stream.limits.names, '%S+') do
+    local made = redis.pcall('XGROUP', 'CREATE', stream.key, name, '0', 'MKSTREAM')
     if made.err and not string.match(made.err, '^BUSYGROUP') then
       return made
     end
@@ -5532,35 +5506,36 @@ local function finished(stream)
   end
   return bound
 end
-local function backlog_of(stream, length)
-  if limits.queue then
-    return length
+local function backlog_of(stream)
+  if stream.limits.queue then
+    return stream.length
   end
-  if not backlogs[stream] then
+  if not stream.backlog then
     local most = 0
-    for _, group in ipairs(length > 0 and groups(stream) or {}) do
-      most = math.max(most, group.lag and group.lag + group.pending or length)
+    for _, group in ipairs(stream.length > 0 and groups(stream.key) or {}) do
+      most = math.max(most, group.lag and group.lag + group.pending or stream.length)
     end
-    backlogs[stream] = most
+    stream.backlog = most
   end
-  return backlogs[stream]
+  return stream.backlog
 end
-local function trim(stream, length)
-  local bound = not limits.lossy and finished(stream) or nil
-  local over = limits.entries > 0 and length - limits.entries or 0
-  if limits.bytes > 0 and redis.call('MEMORY', 'USAGE', stream) > limits.bytes then
+local function trim(stream)
+  local key, limits = stream.key, stream.limits
+  local bound = not limits.lossy and finished(key) or nil
+  local over = limits.entries > 0 and stream.length - limits.entries or 0
+  if limits.bytes > 0 and redis.call('MEMORY', 'USAGE', key) > limits.bytes then
     over = math.max(over, 2 * EVERY)
   end
   local oldest = limits.age > 0 and now / 1000 - limits.age or 0
   local most = math.min(oldest > 0 and MOST or over, MOST)
-  if most <= 0 or (bound and not earlier(redis.call('XRANGE', stream, '-', '+', 'COUNT', 1)[1][1], bound)) then
+  if most <= 0 or (bound and not earlier(redis.call('XRANGE', key, '-', '+', 'COUNT', 1)[1][1], bound)) then
     return 0
   end
-  local list = ids(stream, '-', '+', most + 1)
+  local list = ids(key, '-', '+', most + 1)
   for at, id in ipairs(list) do
     local wanted = at <= over or tonumber(string.match(id, '%d+')) < oldest
     if at == #list or not wanted or (bound and not earlier(id, bound)) then
-      return at > 1 and redis.call('XTRIM', stream, 'MINID', '=', id) or 0
+      return at > 1 and redis.call('XTRIM', key, 'MINID', '=', id) or 0
     end
   end
   return 0
@@ -5568,29 +5543,40 @@ end
 local function due_every(payload)
   return math.min(EVERY, math.max(1, math.floor(EVERY_BYTES / #payload)))
 end
-local function append(stream, payload, trace, due, limits_text)
-  limits = limits or parsed(limits_text)
-  local length = lengths[stream]
-  local first = not length
-  if first then
-    length = redis.pcall('XLEN', stream)
+function append.prepare(stream)
+  local limits = stream.limits
+  if not stream.length then
+    local length = redis.pcall('XLEN', stream.key)
     if type(length) == 'table' then
       return length
     end
+    stream.length = length
+    stream.fresh = true
+    stream.declares = limits.names ~= ''
+      and (limits.declare or length == 0 and redis.call('EXISTS', stream.key) == 0)
   end
-  if limits.backlog > 0 and length >= limits.backlog and backlog_of(stream, length) >= limits.backlog then
+  local most = limits.backlog - stream.prepared
+  if limits.backlog > 0 and stream.length >= most and backlog_of(stream) >= most then
     return false
   end
-  local declares = first and limits.names ~= '' and (limits.declare or length == 0 and redis.call('EXISTS', stream) == 0)
-  local refused = declares and declare(stream)
-  if refused then
-    return refused
+  stream.prepared = stream.prepared + 1
+  return true
+end
+function append.apply(stream, payload, trace, due)
+  stream.prepared = stream.prepared - 1
+  local declares = stream.declares
+  if declares then
+    local refused = declare(stream)
+    if refused then
+      return refused
+    end
+    stream.declares = false
   end
   local id
   if trace == '' and due == '' then
-    id = redis.pcall('XADD', stream, '*', 'd', payload)
+    id = redis.pcall('XADD', stream.key, '*', 'd', payload)
   else
-    local add = { 'XADD', stream, '*', 'd', payload }
+    local add = { 'XADD', stream.key, '*', 'd', payload }
     if trace ~= '' then
       add[#add + 1] = 't'
       add[#add + 1] = trace
@@ -5607,30 +5593,39 @@ local function append(stream, payload, trace, due, limits_text)
     end
     return id
   end
-  length = length + 1
-  if backlogs[stream] then
-    backlogs[stream] = backlogs[stream] + 1
+  stream.length = stream.length + 1
+  if stream.backlog then
+    stream.backlog = stream.backlog + 1
   end
-  if not limits.queue and (length % due_every(payload) == 0 or (first and limits.age > 0)) then
-    local ok, gone = pcall(trim, stream, length)
-    length = ok and length - gone or length
+  local limits = stream.limits
+  if not limits.queue and (stream.length % due_every(payload) == 0 or (stream.fresh and limits.age > 0)) then
+    local ok, gone = pcall(trim, stream)
+    stream.length = ok and stream.length - gone or stream.length
   end
-  lengths[stream] = length
+  stream.fresh = false
   return id
 end
 local of = KEYS
 local limits = ARGV[1]
-local stream = of[1]
+local stream = append.open(of[1], limits)
 local items = (#ARGV - 1) / 3
 if items == 1 then
 local payload, trace, due = ARGV[2], ARGV[3], ARGV[4]
 do
-  return append(stream, payload, trace, due, limits)
+  local may = append.prepare(stream)
+  if may ~= true then
+    return may
+  end
+  return append.apply(stream, payload, trace, due)
 end
 return nil
 end
 local function item(payload, trace, due)
-  return append(stream, payload, trace, due, limits)
+  local may = append.prepare(stream)
+  if may ~= true then
+    return may
+  end
+  return append.apply(stream, payload, trace, due)
 end
 local replies, done = {}, 0
 local function run()
@@ -5671,7 +5666,7 @@ return replies`,
  */
 export const streamAddOnce: Script<[limits: Arg], [stream: string, once: string, payload: Arg, trace: Arg, due: Arg, window: Arg], string | null> = {
   name: 'stream/add_once',
-  sha: '06c2ecf149b5c4ed332878b175d039dbd6243c0f',
+  sha: '761d8d5e2a519cdee3f6a3c4623eb32c4d465983',
   batch: 64,
   sharedKeys: false,
   shared: ["limits"],
@@ -5725,8 +5720,8 @@ local function ids(stream, first, last, most)
   end
   return found, false
 end
+local append = {}
 local EVERY, MOST, EVERY_BYTES = 64, 256, 131072
-local lengths, backlogs = {}, {}
 local function parsed(text)
   local queue, backlog, entries, bytes, age, lossy, declare, names =
     string.match(text, '(%d+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d+) ?(.*)')
@@ -5741,10 +5736,18 @@ local function parsed(text)
     names = names,
   }
 end
-local limits
+local streams = {}
+function append.open(key, limits)
+  local stream = streams[key]
+  if not stream then
+    stream = { key = key, limits = parsed(limits), prepared = 0 }
+    streams[key] = stream
+  end
+  return stream
+end
 local function declare(stream)
-  for name in string.gmatch(limits.names, '%S+') do
-    local made = redis.pcall('XGROUP', 'CREATE', stream, name, '0', 'MKSTREAM')
+  for name in string.gmatch(stream.limits.names, '%S+') do
+    local made = redis.pcall('XGROUP', 'CREATE', stream.key, name, '0', 'MKSTREAM')
     if made.err and not string.match(made.err, '^BUSYGROUP') then
       return made
     end
@@ -5766,35 +5769,36 @@ local function finished(stream)
   end
   return bound
 end
-local function backlog_of(stream, length)
-  if limits.queue then
-    return length
+local function backlog_of(stream)
+  if stream.limits.queue then
+    return stream.length
   end
-  if not backlogs[stream] then
+  if not stream.backlog then
     local most = 0
-    for _, group in ipairs(length > 0 and groups(stream) or {}) do
-      most = math.max(most, group.lag and group.lag + group.pending or length)
+    for _, group in ipairs(stream.length > 0 and groups(stream.key) or {}) do
+      most = math.max(most, group.lag and group.lag + group.pending or stream.length)
     end
-    backlogs[stream] = most
+    stream.backlog = most
   end
-  return backlogs[stream]
+  return stream.backlog
 end
-local function trim(stream, length)
-  local bound = not limits.lossy and finished(stream) or nil
-  local over = limits.entries > 0 and length - limits.entries or 0
-  if limits.bytes > 0 and redis.call('MEMORY', 'USAGE', stream) > limits.bytes then
+local function trim(stream)
+  local key, limits = stream.key, stream.limits
+  local bound = not limits.lossy and finished(key) or nil
+  local over = limits.entries > 0 and stream.length - limits.entries or 0
+  if limits.bytes > 0 and redis.call('MEMORY', 'USAGE', key) > limits.bytes then
     over = math.max(over, 2 * EVERY)
   end
   local oldest = limits.age > 0 and now / 1000 - limits.age or 0
   local most = math.min(oldest > 0 and MOST or over, MOST)
-  if most <= 0 or (bound and not earlier(redis.call('XRANGE', stream, '-', '+', 'COUNT', 1)[1][1], bound)) then
+  if most <= 0 or (bound and not earlier(redis.call('XRANGE', key, '-', '+', 'COUNT', 1)[1][1], bound)) then
     return 0
   end
-  local list = ids(stream, '-', '+', most + 1)
+  local list = ids(key, '-', '+', most + 1)
   for at, id in ipairs(list) do
     local wanted = at <= over or tonumber(string.match(id, '%d+')) < oldest
     if at == #list or not wanted or (bound and not earlier(id, bound)) then
-      return at > 1 and redis.call('XTRIM', stream, 'MINID', '=', id) or 0
+      return at > 1 and redis.call('XTRIM', key, 'MINID', '=', id) or 0
     end
   end
   return 0
@@ -5802,29 +5806,40 @@ end
 local function due_every(payload)
   return math.min(EVERY, math.max(1, math.floor(EVERY_BYTES / #payload)))
 end
-local function append(stream, payload, trace, due, limits_text)
-  limits = limits or parsed(limits_text)
-  local length = lengths[stream]
-  local first = not length
-  if first then
-    length = redis.pcall('XLEN', stream)
+function append.prepare(stream)
+  local limits = stream.limits
+  if not stream.length then
+    local length = redis.pcall('XLEN', stream.key)
     if type(length) == 'table' then
       return length
     end
+    stream.length = length
+    stream.fresh = true
+    stream.declares = limits.names ~= ''
+      and (limits.declare or length == 0 and redis.call('EXISTS', stream.key) == 0)
   end
-  if limits.backlog > 0 and length >= limits.backlog and backlog_of(stream, length) >= limits.backlog then
+  local most = limits.backlog - stream.prepared
+  if limits.backlog > 0 and stream.length >= most and backlog_of(stream) >= most then
     return false
   end
-  local declares = first and limits.names ~= '' and (limits.declare or length == 0 and redis.call('EXISTS', stream) == 0)
-  local refused = declares and declare(stream)
-  if refused then
-    return refused
+  stream.prepared = stream.prepared + 1
+  return true
+end
+function append.apply(stream, payload, trace, due)
+  stream.prepared = stream.prepared - 1
+  local declares = stream.declares
+  if declares then
+    local refused = declare(stream)
+    if refused then
+      return refused
+    end
+    stream.declares = false
   end
   local id
   if trace == '' and due == '' then
-    id = redis.pcall('XADD', stream, '*', 'd', payload)
+    id = redis.pcall('XADD', stream.key, '*', 'd', payload)
   else
-    local add = { 'XADD', stream, '*', 'd', payload }
+    local add = { 'XADD', stream.key, '*', 'd', payload }
     if trace ~= '' then
       add[#add + 1] = 't'
       add[#add + 1] = trace
@@ -5841,15 +5856,16 @@ local function append(stream, payload, trace, due, limits_text)
     end
     return id
   end
-  length = length + 1
-  if backlogs[stream] then
-    backlogs[stream] = backlogs[stream] + 1
+  stream.length = stream.length + 1
+  if stream.backlog then
+    stream.backlog = stream.backlog + 1
   end
-  if not limits.queue and (length % due_every(payload) == 0 or (first and limits.age > 0)) then
-    local ok, gone = pcall(trim, stream, length)
-    length = ok and length - gone or length
+  local limits = stream.limits
+  if not limits.queue and (stream.length % due_every(payload) == 0 or (stream.fresh and limits.age > 0)) then
+    local ok, gone = pcall(trim, stream)
+    stream.length = ok and stream.length - gone or stream.length
   end
-  lengths[stream] = length
+  stream.fresh = false
   return id
 end
 local limits = ARGV[1]
@@ -5865,7 +5881,12 @@ do
     redis.call('SET', once, id, 'KEEPTTL')
     return '=' .. id
   end
-  id = append(stream, payload, trace, due, limits)
+  local log = append.open(stream, limits)
+  local may = append.prepare(log)
+  if may ~= true then
+    return may
+  end
+  id = append.apply(log, payload, trace, due)
   if type(id) == 'string' then
     local holds = math.max(window, due_at(due) - math.floor(now / 1000))
     redis.call('SET', once, id, 'PX', string.format('%.0f', holds))
@@ -5883,7 +5904,12 @@ local function item(stream, once, payload, trace, due, window)
     redis.call('SET', once, id, 'KEEPTTL')
     return '=' .. id
   end
-  id = append(stream, payload, trace, due, limits)
+  local log = append.open(stream, limits)
+  local may = append.prepare(log)
+  if may ~= true then
+    return may
+  end
+  id = append.apply(log, payload, trace, due)
   if type(id) == 'string' then
     local holds = math.max(window, due_at(due) - math.floor(now / 1000))
     redis.call('SET', once, id, 'PX', string.format('%.0f', holds))
