@@ -12,6 +12,7 @@
 -- @include due_at
 -- @include now
 -- @include earlier
+-- @include following
 -- @include groups
 -- @include ids
 local EVERY, MOST, EVERY_BYTES = 64, 256, 131072
@@ -55,8 +56,7 @@ local function finished(stream)
     if group.pending > 0 then
       mine = redis.call('XPENDING', stream, group.name, '-', '+', 1)[1][1]
     else
-      local time, number = string.match(group['last-delivered-id'], '(%d+)-(%d+)')
-      mine = time .. '-' .. string.format('%.0f', number + 1)
+      mine = following(group['last-delivered-id'])
     end
     if not bound or earlier(mine, bound) then
       bound = mine

@@ -496,7 +496,7 @@ return replies`,
  */
 export const leaderboardReadRolling: Script<[keys: readonly string[], plan: Arg], [what: Arg, style: Arg, data: Arg, a: Arg, b: Arg, c: Arg, d: Arg], number | string | null> = {
   name: 'leaderboard/read-rolling',
-  sha: 'b6ed55736324fd27dfd56046b1b3370eadd72051',
+  sha: '0378f0cac4913420dd50278d6cd2bc7cc72d240e',
   batch: 16,
   sharedKeys: true,
   shared: ["plan"],
@@ -733,10 +733,33 @@ end
 local function earlier(a, b)
   local a_time, a_number = string.match(a, '(%d+)-(%d+)')
   local b_time, b_number = string.match(b, '(%d+)-(%d+)')
-  if a_time ~= b_time then
-    return tonumber(a_time) < tonumber(b_time)
+  if a_time == b_time then
+    a_time, b_time = a_number, b_number
   end
-  return tonumber(a_number) < tonumber(b_number)
+  if #a_time ~= #b_time then
+    return #a_time < #b_time
+  end
+  return a_time < b_time
+end
+local MOST = '18446744073709551615'
+local DIGITS = 9
+local function plus_one(digits)
+  local head = string.sub(digits, 1, -DIGITS - 1)
+  local tail = string.format('%.0f', string.sub(digits, -DIGITS) + 1)
+  if head == '' then
+    return tail
+  end
+  if #tail > DIGITS then
+    return string.format('%.0f', head + 1) .. string.rep('0', DIGITS)
+  end
+  return head .. string.rep('0', DIGITS - #tail) .. tail
+end
+local function following(id)
+  local time, number = string.match(id, '(%d+)-(%d+)')
+  if number ~= MOST then
+    return time .. '-' .. plus_one(number)
+  end
+  return time == MOST and id or plus_one(time) .. '-0'
 end
 local function grown(window, id, member)
   local amount = redis.call('HGET', window.parts, id)
@@ -806,8 +829,7 @@ local function settle_window(plan, window, budget)
   board.write_all(plan, window, before, after)
   board.keep_with_log(window)
   local left = due[budget + 1]
-  local time, number = string.match(due[count][1], '(%d+)-(%d+)')
-  redis.call('XTRIM', window.log, 'MINID', '=', left and left[1] or time .. '-' .. string.format('%.0f', number + 1))
+  redis.call('XTRIM', window.log, 'MINID', '=', left and left[1] or following(due[count][1]))
   return left and -1 or budget - #due
 end
 local DUE = 32
@@ -1069,7 +1091,7 @@ return replies`,
  */
 export const leaderboardRemove: Script<[keys: readonly string[], plan: Arg], [member: Arg], number | string> = {
   name: 'leaderboard/remove',
-  sha: 'bed400f0c36ef00a49aa2260a78eb412b838f5b7',
+  sha: 'f24f7f08b37c6c0c83f5fece31be07d399ce6c59',
   batch: 1,
   sharedKeys: true,
   shared: ["plan"],
@@ -1219,10 +1241,33 @@ end
 local function earlier(a, b)
   local a_time, a_number = string.match(a, '(%d+)-(%d+)')
   local b_time, b_number = string.match(b, '(%d+)-(%d+)')
-  if a_time ~= b_time then
-    return tonumber(a_time) < tonumber(b_time)
+  if a_time == b_time then
+    a_time, b_time = a_number, b_number
   end
-  return tonumber(a_number) < tonumber(b_number)
+  if #a_time ~= #b_time then
+    return #a_time < #b_time
+  end
+  return a_time < b_time
+end
+local MOST = '18446744073709551615'
+local DIGITS = 9
+local function plus_one(digits)
+  local head = string.sub(digits, 1, -DIGITS - 1)
+  local tail = string.format('%.0f', string.sub(digits, -DIGITS) + 1)
+  if head == '' then
+    return tail
+  end
+  if #tail > DIGITS then
+    return string.format('%.0f', head + 1) .. string.rep('0', DIGITS)
+  end
+  return head .. string.rep('0', DIGITS - #tail) .. tail
+end
+local function following(id)
+  local time, number = string.match(id, '(%d+)-(%d+)')
+  if number ~= MOST then
+    return time .. '-' .. plus_one(number)
+  end
+  return time == MOST and id or plus_one(time) .. '-0'
 end
 local function grown(window, id, member)
   local amount = redis.call('HGET', window.parts, id)
@@ -1292,8 +1337,7 @@ local function settle_window(plan, window, budget)
   board.write_all(plan, window, before, after)
   board.keep_with_log(window)
   local left = due[budget + 1]
-  local time, number = string.match(due[count][1], '(%d+)-(%d+)')
-  redis.call('XTRIM', window.log, 'MINID', '=', left and left[1] or time .. '-' .. string.format('%.0f', number + 1))
+  redis.call('XTRIM', window.log, 'MINID', '=', left and left[1] or following(due[count][1]))
   return left and -1 or budget - #due
 end
 local DUE = 32
@@ -1446,7 +1490,7 @@ return replies`,
  */
 export const leaderboardUndo: Script<[keys: readonly string[], plan: Arg], [id: Arg, time: Arg], number> = {
   name: 'leaderboard/undo',
-  sha: '5de1e96a0b505aedd9bae56f5200def75245a5e5',
+  sha: '0f9e43dfcf4f27073ae32e22e65bde6c8cf25187',
   batch: 1,
   sharedKeys: true,
   shared: ["plan"],
@@ -1581,10 +1625,33 @@ end
 local function earlier(a, b)
   local a_time, a_number = string.match(a, '(%d+)-(%d+)')
   local b_time, b_number = string.match(b, '(%d+)-(%d+)')
-  if a_time ~= b_time then
-    return tonumber(a_time) < tonumber(b_time)
+  if a_time == b_time then
+    a_time, b_time = a_number, b_number
   end
-  return tonumber(a_number) < tonumber(b_number)
+  if #a_time ~= #b_time then
+    return #a_time < #b_time
+  end
+  return a_time < b_time
+end
+local MOST = '18446744073709551615'
+local DIGITS = 9
+local function plus_one(digits)
+  local head = string.sub(digits, 1, -DIGITS - 1)
+  local tail = string.format('%.0f', string.sub(digits, -DIGITS) + 1)
+  if head == '' then
+    return tail
+  end
+  if #tail > DIGITS then
+    return string.format('%.0f', head + 1) .. string.rep('0', DIGITS)
+  end
+  return head .. string.rep('0', DIGITS - #tail) .. tail
+end
+local function following(id)
+  local time, number = string.match(id, '(%d+)-(%d+)')
+  if number ~= MOST then
+    return time .. '-' .. plus_one(number)
+  end
+  return time == MOST and id or plus_one(time) .. '-0'
 end
 local function grown(window, id, member)
   local amount = redis.call('HGET', window.parts, id)
@@ -1654,8 +1721,7 @@ local function settle_window(plan, window, budget)
   board.write_all(plan, window, before, after)
   board.keep_with_log(window)
   local left = due[budget + 1]
-  local time, number = string.match(due[count][1], '(%d+)-(%d+)')
-  redis.call('XTRIM', window.log, 'MINID', '=', left and left[1] or time .. '-' .. string.format('%.0f', number + 1))
+  redis.call('XTRIM', window.log, 'MINID', '=', left and left[1] or following(due[count][1]))
   return left and -1 or budget - #due
 end
 local DUE = 32
@@ -1820,7 +1886,7 @@ return replies`,
  */
 export const leaderboardUpdate: Script<[keys: readonly string[], plan: Arg], [changes: Arg, watch: Arg, tell: Arg], number | string | readonly Reply[]> = {
   name: 'leaderboard/update',
-  sha: '08dfa2c3c141789824dbf2d07a73b58802435f19',
+  sha: 'ce56193bcd51a09e65e26b24d0238bd9ebc5c430',
   batch: 32,
   sharedKeys: true,
   shared: ["plan"],
@@ -1970,10 +2036,33 @@ end
 local function earlier(a, b)
   local a_time, a_number = string.match(a, '(%d+)-(%d+)')
   local b_time, b_number = string.match(b, '(%d+)-(%d+)')
-  if a_time ~= b_time then
-    return tonumber(a_time) < tonumber(b_time)
+  if a_time == b_time then
+    a_time, b_time = a_number, b_number
   end
-  return tonumber(a_number) < tonumber(b_number)
+  if #a_time ~= #b_time then
+    return #a_time < #b_time
+  end
+  return a_time < b_time
+end
+local MOST = '18446744073709551615'
+local DIGITS = 9
+local function plus_one(digits)
+  local head = string.sub(digits, 1, -DIGITS - 1)
+  local tail = string.format('%.0f', string.sub(digits, -DIGITS) + 1)
+  if head == '' then
+    return tail
+  end
+  if #tail > DIGITS then
+    return string.format('%.0f', head + 1) .. string.rep('0', DIGITS)
+  end
+  return head .. string.rep('0', DIGITS - #tail) .. tail
+end
+local function following(id)
+  local time, number = string.match(id, '(%d+)-(%d+)')
+  if number ~= MOST then
+    return time .. '-' .. plus_one(number)
+  end
+  return time == MOST and id or plus_one(time) .. '-0'
 end
 local function grown(window, id, member)
   local amount = redis.call('HGET', window.parts, id)
@@ -2043,8 +2132,7 @@ local function settle_window(plan, window, budget)
   board.write_all(plan, window, before, after)
   board.keep_with_log(window)
   local left = due[budget + 1]
-  local time, number = string.match(due[count][1], '(%d+)-(%d+)')
-  redis.call('XTRIM', window.log, 'MINID', '=', left and left[1] or time .. '-' .. string.format('%.0f', number + 1))
+  redis.call('XTRIM', window.log, 'MINID', '=', left and left[1] or following(due[count][1]))
   return left and -1 or budget - #due
 end
 local DUE = 32
@@ -2493,7 +2581,7 @@ return replies`,
  */
 export const limiterBlock: Script<[], [state: string, duration: Arg, reason: Arg], number> = {
   name: 'limiter/block',
-  sha: '7520279f63c10bd5335e7340fdf0fa534869692f',
+  sha: '78badeed045d5d2655534da4bcdd5e2a4ccb2966',
   batch: 64,
   sharedKeys: false,
   shared: [],
@@ -2517,7 +2605,7 @@ local function damaged(key)
   error({ err = "ERR the key '" .. key .. "' holds what no limiter wrote: reset its subject, or delete the key" })
 end
 local call = redis.call
-local ENTRY = 40
+local ENTRY, MOST = 40, 32
 local MARGIN = 2
 local items = #KEYS / 1
 if items == 1 then
@@ -2525,7 +2613,7 @@ local state, duration, reason = KEYS[1], ARGV[1], ARGV[2]
 do
   local saved = call('GET', state)
   local _, ends, _, length = opened(saved)
-  if saved and (#saved - length) % ENTRY ~= 0 then
+  if saved and ((#saved - length) % ENTRY ~= 0 or #saved - length > ENTRY * MOST) then
     damaged(state)
   end
   local was = ends ~= nil and ends > now and 1 or 0
@@ -2556,7 +2644,7 @@ end
 local function item(state, duration, reason)
   local saved = call('GET', state)
   local _, ends, _, length = opened(saved)
-  if saved and (#saved - length) % ENTRY ~= 0 then
+  if saved and ((#saved - length) % ENTRY ~= 0 or #saved - length > ENTRY * MOST) then
     damaged(state)
   end
   local was = ends ~= nil and ends > now and 1 or 0
@@ -2620,7 +2708,7 @@ return replies`,
  */
 export const limiterUnblock: Script<[], [state: string, duration: Arg, reason: Arg], number> = {
   name: 'limiter/unblock',
-  sha: 'a3b78b4f2d99702210b5f64bda61a0d17a4ebc40',
+  sha: '2ea038cce63cde1b3b470c1b8aea9083fd7317ea',
   batch: 64,
   sharedKeys: false,
   shared: [],
@@ -2644,7 +2732,7 @@ local function damaged(key)
   error({ err = "ERR the key '" .. key .. "' holds what no limiter wrote: reset its subject, or delete the key" })
 end
 local call = redis.call
-local ENTRY = 40
+local ENTRY, MOST = 40, 32
 local MARGIN = 2
 local items = #KEYS / 1
 if items == 1 then
@@ -2652,7 +2740,7 @@ local state, duration, reason = KEYS[1], ARGV[1], ARGV[2]
 do
   local saved = call('GET', state)
   local _, ends, _, length = opened(saved)
-  if saved and (#saved - length) % ENTRY ~= 0 then
+  if saved and ((#saved - length) % ENTRY ~= 0 or #saved - length > ENTRY * MOST) then
     damaged(state)
   end
   local was = ends ~= nil and ends > now and 1 or 0
@@ -2683,7 +2771,7 @@ end
 local function item(state, duration, reason)
   local saved = call('GET', state)
   local _, ends, _, length = opened(saved)
-  if saved and (#saved - length) % ENTRY ~= 0 then
+  if saved and ((#saved - length) % ENTRY ~= 0 or #saved - length > ENTRY * MOST) then
     damaged(state)
   end
   local was = ends ~= nil and ends > now and 1 or 0
@@ -2763,7 +2851,7 @@ return replies`,
  */
 export const limiterCharge: Script<[rules: Arg], [...places: string[], cost: Arg, how: Arg, lease: Arg], readonly Reply[]> = {
   name: 'limiter/charge',
-  sha: '8573132ef308bfa6aa8f804b1833667a5bc40088',
+  sha: '8c0d44fb642fddd2b6d8ff2ad95d58533742d6ec',
   batch: 16,
   sharedKeys: false,
   shared: ["rules"],
@@ -2938,6 +3026,7 @@ end
 local sliding_log = {}
 local HEAD, CHARGE = 8, 16
 local MOST_CHARGES = 2000
+local HALVINGS = 11
 function sliding_log.define(rule, limit, window)
   rule.limit, rule.window, rule.ttl = limit, window, math.ceil(window / 1000) + 2
 end
@@ -2953,7 +3042,10 @@ local function charged_to(rule, at)
 end
 local function first_from(rule, at, which, least)
   local low, high = at, rule.count + 1
-  while low < high do
+  for _ = 1, HALVINGS do
+    if low >= high then
+      break
+    end
     local middle = math.floor((low + high) / 2)
     local found = { charge_at(rule, middle) }
     if found[which] >= least then
@@ -3013,10 +3105,13 @@ function sliding_log.add(rule, tokens)
   end
 end
 local function give_back_latest(rule, tokens)
-  local last, sum = rule.count, charged_to(rule, rule.count)
+  local last, sum = rule.first - 1, charged_to(rule, rule.count)
   local wanted = math.max(sum - tokens, charged_to(rule, rule.first - 1))
-  while last >= rule.first and charged_to(rule, last - 1) >= wanted do
-    last = last - 1
+  for at = rule.count, rule.first, -1 do
+    if not (charged_to(rule, at - 1) >= wanted) then
+      last = at
+      break
+    end
   end
   rule.used = rule.used - (sum - wanted)
   if last < rule.first then
@@ -3070,6 +3165,7 @@ end
 local slots = {}
 local CLOCK = ''
 local MOST_LEASES = 20000
+local STEP = 1000
 function slots.define(rule, limit, lease)
   rule.limit, rule.lease = limit, lease
 end
@@ -3086,9 +3182,13 @@ function slots.steady(key, by)
     return
   end
   local leases = redis.call('ZRANGE', key, 0, MOST_LEASES, 'WITHSCORES')
-  for at = 1, #leases, 2 do
-    local moved = leases[at] == CLOCK and -now or leases[at + 1] - by
-    redis.call('ZADD', key, string.format('%.0f', moved), leases[at])
+  for from = 1, #leases, STEP do
+    local moved = {}
+    for at = from, math.min(from + STEP - 1, #leases), 2 do
+      moved[#moved + 1] = string.format('%.0f', leases[at] == CLOCK and -now or leases[at + 1] - by)
+      moved[#moved + 1] = leases[at]
+    end
+    redis.call('ZADD', key, unpack(moved))
   end
 end
 function slots.hold(key, lease, ends, had)
@@ -3412,7 +3512,7 @@ return replies`,
  */
 export const limiterLease: Script<[], [...places: string[], lease: Arg, length: Arg], number> = {
   name: 'limiter/lease',
-  sha: '6bd417b16b32c62bb6e1a6ac8b08fefa5c224816',
+  sha: '634118ed2f0a4490e2b5217c8813435563573708',
   batch: 64,
   sharedKeys: false,
   shared: [],
@@ -3429,6 +3529,7 @@ end
 local slots = {}
 local CLOCK = ''
 local MOST_LEASES = 20000
+local STEP = 1000
 function slots.define(rule, limit, lease)
   rule.limit, rule.lease = limit, lease
 end
@@ -3445,9 +3546,13 @@ function slots.steady(key, by)
     return
   end
   local leases = redis.call('ZRANGE', key, 0, MOST_LEASES, 'WITHSCORES')
-  for at = 1, #leases, 2 do
-    local moved = leases[at] == CLOCK and -now or leases[at + 1] - by
-    redis.call('ZADD', key, string.format('%.0f', moved), leases[at])
+  for from = 1, #leases, STEP do
+    local moved = {}
+    for at = from, math.min(from + STEP - 1, #leases), 2 do
+      moved[#moved + 1] = string.format('%.0f', leases[at] == CLOCK and -now or leases[at + 1] - by)
+      moved[#moved + 1] = leases[at]
+    end
+    redis.call('ZADD', key, unpack(moved))
   end
 end
 function slots.hold(key, lease, ends, had)
@@ -5236,7 +5341,7 @@ return replies`,
  */
 export const streamAdd: Script<[of: readonly string[], limits: Arg], [payload: Arg, trace: Arg, due: Arg], string | null> = {
   name: 'stream/add',
-  sha: '53861e5b7c716092488c8d7229ea6b441a9eb735',
+  sha: 'd3cfe1709e9b376275d33e98dba13fc9be7c3485',
   batch: 64,
   sharedKeys: true,
   shared: ["limits"],
@@ -5253,10 +5358,33 @@ end
 local function earlier(a, b)
   local a_time, a_number = string.match(a, '(%d+)-(%d+)')
   local b_time, b_number = string.match(b, '(%d+)-(%d+)')
-  if a_time ~= b_time then
-    return tonumber(a_time) < tonumber(b_time)
+  if a_time == b_time then
+    a_time, b_time = a_number, b_number
   end
-  return tonumber(a_number) < tonumber(b_number)
+  if #a_time ~= #b_time then
+    return #a_time < #b_time
+  end
+  return a_time < b_time
+end
+local MOST = '18446744073709551615'
+local DIGITS = 9
+local function plus_one(digits)
+  local head = string.sub(digits, 1, -DIGITS - 1)
+  local tail = string.format('%.0f', string.sub(digits, -DIGITS) + 1)
+  if head == '' then
+    return tail
+  end
+  if #tail > DIGITS then
+    return string.format('%.0f', head + 1) .. string.rep('0', DIGITS)
+  end
+  return head .. string.rep('0', DIGITS - #tail) .. tail
+end
+local function following(id)
+  local time, number = string.match(id, '(%d+)-(%d+)')
+  if number ~= MOST then
+    return time .. '-' .. plus_one(number)
+  end
+  return time == MOST and id or plus_one(time) .. '-0'
 end
 local function groups(stream)
   local found = {}
@@ -5322,8 +5450,7 @@ local function finished(stream)
     if group.pending > 0 then
       mine = redis.call('XPENDING', stream, group.name, '-', '+', 1)[1][1]
     else
-      local time, number = string.match(group['last-delivered-id'], '(%d+)-(%d+)')
-      mine = time .. '-' .. string.format('%.0f', number + 1)
+      mine = following(group['last-delivered-id'])
     end
     if not bound or earlier(mine, bound) then
       bound = mine
@@ -5470,7 +5597,7 @@ return replies`,
  */
 export const streamAddOnce: Script<[limits: Arg], [stream: string, once: string, payload: Arg, trace: Arg, due: Arg, window: Arg], string | null> = {
   name: 'stream/add_once',
-  sha: '06c2ecf149b5c4ed332878b175d039dbd6243c0f',
+  sha: '564ab8be330263982750053866c237d998c4d295',
   batch: 64,
   sharedKeys: false,
   shared: ["limits"],
@@ -5487,10 +5614,33 @@ end
 local function earlier(a, b)
   local a_time, a_number = string.match(a, '(%d+)-(%d+)')
   local b_time, b_number = string.match(b, '(%d+)-(%d+)')
-  if a_time ~= b_time then
-    return tonumber(a_time) < tonumber(b_time)
+  if a_time == b_time then
+    a_time, b_time = a_number, b_number
   end
-  return tonumber(a_number) < tonumber(b_number)
+  if #a_time ~= #b_time then
+    return #a_time < #b_time
+  end
+  return a_time < b_time
+end
+local MOST = '18446744073709551615'
+local DIGITS = 9
+local function plus_one(digits)
+  local head = string.sub(digits, 1, -DIGITS - 1)
+  local tail = string.format('%.0f', string.sub(digits, -DIGITS) + 1)
+  if head == '' then
+    return tail
+  end
+  if #tail > DIGITS then
+    return string.format('%.0f', head + 1) .. string.rep('0', DIGITS)
+  end
+  return head .. string.rep('0', DIGITS - #tail) .. tail
+end
+local function following(id)
+  local time, number = string.match(id, '(%d+)-(%d+)')
+  if number ~= MOST then
+    return time .. '-' .. plus_one(number)
+  end
+  return time == MOST and id or plus_one(time) .. '-0'
 end
 local function groups(stream)
   local found = {}
@@ -5556,8 +5706,7 @@ local function finished(stream)
     if group.pending > 0 then
       mine = redis.call('XPENDING', stream, group.name, '-', '+', 1)[1][1]
     else
-      local time, number = string.match(group['last-delivered-id'], '(%d+)-(%d+)')
-      mine = time .. '-' .. string.format('%.0f', number + 1)
+      mine = following(group['last-delivered-id'])
     end
     if not bound or earlier(mine, bound) then
       bound = mine
@@ -5926,7 +6075,7 @@ return replies`,
  */
 export const streamLeave: Script<[group: Arg, consumer: Arg, declared: Arg], [stream: string, ready: string, later: string, mark: string], number> = {
   name: 'stream/leave',
-  sha: '21d3000258f0e299b63a46233a60b76d8942a191',
+  sha: 'a0da000d02f4e408841dac5194fcef985e1e7b0a',
   batch: 1,
   sharedKeys: false,
   shared: ["group","consumer","declared"],
@@ -5939,10 +6088,33 @@ local now = clock[1] * 1000000 + clock[2]
 local function earlier(a, b)
   local a_time, a_number = string.match(a, '(%d+)-(%d+)')
   local b_time, b_number = string.match(b, '(%d+)-(%d+)')
-  if a_time ~= b_time then
-    return tonumber(a_time) < tonumber(b_time)
+  if a_time == b_time then
+    a_time, b_time = a_number, b_number
   end
-  return tonumber(a_number) < tonumber(b_number)
+  if #a_time ~= #b_time then
+    return #a_time < #b_time
+  end
+  return a_time < b_time
+end
+local MOST = '18446744073709551615'
+local DIGITS = 9
+local function plus_one(digits)
+  local head = string.sub(digits, 1, -DIGITS - 1)
+  local tail = string.format('%.0f', string.sub(digits, -DIGITS) + 1)
+  if head == '' then
+    return tail
+  end
+  if #tail > DIGITS then
+    return string.format('%.0f', head + 1) .. string.rep('0', DIGITS)
+  end
+  return head .. string.rep('0', DIGITS - #tail) .. tail
+end
+local function following(id)
+  local time, number = string.match(id, '(%d+)-(%d+)')
+  if number ~= MOST then
+    return time .. '-' .. plus_one(number)
+  end
+  return time == MOST and id or plus_one(time) .. '-0'
 end
 local function groups(stream)
   local found = {}
@@ -5997,8 +6169,7 @@ local function release(stream, group, declared, ids)
     if each.pending > 0 then
       first = redis.call('XPENDING', stream, each.name, '-', '+', 1)[1][1]
     else
-      local time, number = string.match(each['last-delivered-id'], '(%d+)-(%d+)')
-      first = time .. '-' .. string.format('%.0f', number + 1)
+      first = following(each['last-delivered-id'])
     end
     if not bound or earlier(first, bound) then
       bound = first
@@ -6236,7 +6407,7 @@ return replies`,
  */
 export const streamLook: Script<[group: Arg, consumer: Arg, declared: Arg, lease: Arg, attempts: Arg], [stream: string, ready: string, later: string, dead: string, paused: string, fromStream: Arg, fromReady: Arg], readonly Reply[]> = {
   name: 'stream/look',
-  sha: 'efffe880301d793817eb10ed4a7e1a542ec55d30',
+  sha: '50b7468f132c0d20c4456d6948709e48b546be0d',
   batch: 1,
   sharedKeys: false,
   shared: ["group","consumer","declared","lease","attempts"],
@@ -6249,10 +6420,33 @@ local now = clock[1] * 1000000 + clock[2]
 local function earlier(a, b)
   local a_time, a_number = string.match(a, '(%d+)-(%d+)')
   local b_time, b_number = string.match(b, '(%d+)-(%d+)')
-  if a_time ~= b_time then
-    return tonumber(a_time) < tonumber(b_time)
+  if a_time == b_time then
+    a_time, b_time = a_number, b_number
   end
-  return tonumber(a_number) < tonumber(b_number)
+  if #a_time ~= #b_time then
+    return #a_time < #b_time
+  end
+  return a_time < b_time
+end
+local MOST = '18446744073709551615'
+local DIGITS = 9
+local function plus_one(digits)
+  local head = string.sub(digits, 1, -DIGITS - 1)
+  local tail = string.format('%.0f', string.sub(digits, -DIGITS) + 1)
+  if head == '' then
+    return tail
+  end
+  if #tail > DIGITS then
+    return string.format('%.0f', head + 1) .. string.rep('0', DIGITS)
+  end
+  return head .. string.rep('0', DIGITS - #tail) .. tail
+end
+local function following(id)
+  local time, number = string.match(id, '(%d+)-(%d+)')
+  if number ~= MOST then
+    return time .. '-' .. plus_one(number)
+  end
+  return time == MOST and id or plus_one(time) .. '-0'
 end
 local function groups(stream)
   local found = {}
@@ -6307,8 +6501,7 @@ local function release(stream, group, declared, ids)
     if each.pending > 0 then
       first = redis.call('XPENDING', stream, each.name, '-', '+', 1)[1][1]
     else
-      local time, number = string.match(each['last-delivered-id'], '(%d+)-(%d+)')
-      first = time .. '-' .. string.format('%.0f', number + 1)
+      first = following(each['last-delivered-id'])
     end
     if not bound or earlier(first, bound) then
       bound = first
@@ -7577,7 +7770,7 @@ return replies`,
  */
 export const streamSettle: Script<[group: Arg, consumer: Arg, declared: Arg], [stream: string, ready: string, later: string, dead: string, mark: string, number: Arg, finished: Arg, moves: Arg], string> = {
   name: 'stream/settle',
-  sha: '35d60e1e4e5f14ae21589d2277ef9b95d73fb394',
+  sha: '65c3068c73b4091c1b624ac9d11db4db46145daa',
   batch: 1,
   sharedKeys: false,
   shared: ["group","consumer","declared"],
@@ -7615,10 +7808,33 @@ end
 local function earlier(a, b)
   local a_time, a_number = string.match(a, '(%d+)-(%d+)')
   local b_time, b_number = string.match(b, '(%d+)-(%d+)')
-  if a_time ~= b_time then
-    return tonumber(a_time) < tonumber(b_time)
+  if a_time == b_time then
+    a_time, b_time = a_number, b_number
   end
-  return tonumber(a_number) < tonumber(b_number)
+  if #a_time ~= #b_time then
+    return #a_time < #b_time
+  end
+  return a_time < b_time
+end
+local MOST = '18446744073709551615'
+local DIGITS = 9
+local function plus_one(digits)
+  local head = string.sub(digits, 1, -DIGITS - 1)
+  local tail = string.format('%.0f', string.sub(digits, -DIGITS) + 1)
+  if head == '' then
+    return tail
+  end
+  if #tail > DIGITS then
+    return string.format('%.0f', head + 1) .. string.rep('0', DIGITS)
+  end
+  return head .. string.rep('0', DIGITS - #tail) .. tail
+end
+local function following(id)
+  local time, number = string.match(id, '(%d+)-(%d+)')
+  if number ~= MOST then
+    return time .. '-' .. plus_one(number)
+  end
+  return time == MOST and id or plus_one(time) .. '-0'
 end
 local function groups(stream)
   local found = {}
@@ -7648,8 +7864,7 @@ local function release(stream, group, declared, ids)
     if each.pending > 0 then
       first = redis.call('XPENDING', stream, each.name, '-', '+', 1)[1][1]
     else
-      local time, number = string.match(each['last-delivered-id'], '(%d+)-(%d+)')
-      first = time .. '-' .. string.format('%.0f', number + 1)
+      first = following(each['last-delivered-id'])
     end
     if not bound or earlier(first, bound) then
       bound = first
@@ -8183,7 +8398,7 @@ return replies`,
  */
 export const streamSweep: Script<[declared: Arg], [stream: string, first: Arg], string | null> = {
   name: 'stream/sweep',
-  sha: '48649a4f41debb855347d2e2a6a4c4c2206233c5',
+  sha: '4d6cb0def30b52ae848bb28b1cbaefe13c26b8bc',
   batch: 1,
   sharedKeys: false,
   shared: ["declared"],
@@ -8194,10 +8409,13 @@ export const streamSweep: Script<[declared: Arg], [stream: string, first: Arg], 
 local function earlier(a, b)
   local a_time, a_number = string.match(a, '(%d+)-(%d+)')
   local b_time, b_number = string.match(b, '(%d+)-(%d+)')
-  if a_time ~= b_time then
-    return tonumber(a_time) < tonumber(b_time)
+  if a_time == b_time then
+    a_time, b_time = a_number, b_number
   end
-  return tonumber(a_number) < tonumber(b_number)
+  if #a_time ~= #b_time then
+    return #a_time < #b_time
+  end
+  return a_time < b_time
 end
 local function groups(stream)
   local found = {}
@@ -8230,6 +8448,26 @@ local function ids(stream, first, last, most)
     first = '(' .. page[count][1]
   end
   return found, false
+end
+local MOST = '18446744073709551615'
+local DIGITS = 9
+local function plus_one(digits)
+  local head = string.sub(digits, 1, -DIGITS - 1)
+  local tail = string.format('%.0f', string.sub(digits, -DIGITS) + 1)
+  if head == '' then
+    return tail
+  end
+  if #tail > DIGITS then
+    return string.format('%.0f', head + 1) .. string.rep('0', DIGITS)
+  end
+  return head .. string.rep('0', DIGITS - #tail) .. tail
+end
+local function following(id)
+  local time, number = string.match(id, '(%d+)-(%d+)')
+  if number ~= MOST then
+    return time .. '-' .. plus_one(number)
+  end
+  return time == MOST and id or plus_one(time) .. '-0'
 end
 local function pending(stream, group, ids, consumer)
   local found = {}
@@ -8273,8 +8511,7 @@ local function release(stream, group, declared, ids)
     if each.pending > 0 then
       first = redis.call('XPENDING', stream, each.name, '-', '+', 1)[1][1]
     else
-      local time, number = string.match(each['last-delivered-id'], '(%d+)-(%d+)')
-      first = time .. '-' .. string.format('%.0f', number + 1)
+      first = following(each['last-delivered-id'])
     end
     if not bound or earlier(first, bound) then
       bound = first
