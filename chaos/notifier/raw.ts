@@ -1,12 +1,11 @@
 // A process of clients with their own sockets, over HTTP/1.1 or HTTP/2, that read slowly, stall, leave and come back.
 import { connect as connectHttp2 } from 'node:http2'
 import { connect } from 'node:net'
-import { StringDecoder } from 'node:string_decoder'
 import { setTimeout as delay } from 'node:timers/promises'
 
 import { openJournal } from '../harness/journal.ts'
 import { createRandom } from '../harness/random.ts'
-import { ChunkedBody } from './chunked.ts'
+import { createChunkReader } from './chunks.ts'
 import { cursorsBefore } from './open.ts'
 import { type ClientPlan, type Life, type RawConfig, SECRET } from './plan.ts'
 import type { ClientRecord } from './records.ts'
@@ -37,27 +36,20 @@ interface Listener {
 function openHttp1(url: URL, lastEventId: string, listener: Listener): Connection {
   const socket = connect(Number(url.port), url.hostname)
   let head: Buffer | undefined = Buffer.alloc(0)
-  const body = new ChunkedBody()
-  const decoder = new StringDecoder('utf8')
+  let read = (bytes: Buffer): void => listener.text(bytes.toString())
   socket.on('error', () => {})
   socket.on('close', () => listener.over())
   socket.on('data', (bytes: Buffer) => {
-    let rest = bytes
-    if (head !== undefined) {
-      head = Buffer.concat([head, bytes])
-      const end = head.indexOf('\r\n\r\n')
-      if (end < 0) return
-      rest = head.subarray(end + 4)
-      const text = head.toString('latin1', 0, end)
-      head = undefined
-      const status = Number(/^HTTP\/1\.1 (\d+)/.exec(text)?.[1])
-      listener.status(status)
-      if (status !== 200) return
-      // Without chunks a cut would look like the end of the body.
-      if (!/^transfer-encoding: chunked/im.test(text)) throw new Error('a stream that is not in chunks')
-    }
-    const text = decoder.write(body.take(rest))
-    if (text !== '') listener.text(text)
+    if (head === undefined) return read(bytes)
+    const begun = Buffer.concat([head, bytes])
+    const end = begun.indexOf('\r\n\r\n')
+    head = end < 0 ? begun : undefined
+    if (end < 0) return
+    const text = begun.toString('latin1', 0, end)
+    if (/^transfer-encoding: chunked$/im.test(text)) read = createChunkReader((part) => listener.text(part))
+    else if (!/^content-length:/im.test(text)) throw new Error('a stream whose cut looks like its end')
+    listener.status(Number(/^HTTP\/1\.1 (\d+)/.exec(text)?.[1]))
+    read(begun.subarray(end + 4))
   })
   const resumed = lastEventId === '' ? '' : `Last-Event-ID: ${lastEventId}\r\n`
   socket.write(`GET ${url.pathname}${url.search} HTTP/1.1\r\nHost: chaos\r\n${resumed}\r\n`)

@@ -35,6 +35,11 @@ function holding(): { count: number; readonly handler: Handler } {
   return held
 }
 
+/** Koa tells of each connection that a client reset. */
+function isFault(error: unknown): boolean {
+  return (error as NodeJS.ErrnoException).code !== 'ECONNRESET'
+}
+
 /** Event streams of a penknife of their own; `begun` are answered. */
 async function streaming() {
   const penknife = connect(pattern(features.server.socket))
@@ -58,11 +63,6 @@ async function streaming() {
   return streams
 }
 
-/** Koa reports that the client's socket was reset, which is not ours to prevent. */
-function isOurs(error: unknown): boolean {
-  return (error as NodeJS.ErrnoException).code !== 'ECONNRESET'
-}
-
 describe.each(frameworks)('requests that wait behind another on a connection, on $name:', (adapter) => {
   test('when it breaks, slots and tokens are given back, and each is logged once', async () => {
     const logged: RequestEntry[] = []
@@ -83,7 +83,7 @@ describe.each(frameworks)('requests that wait behind another on a connection, on
       Array.from({ length: 3 }, () => [499, true]),
     )
     await log.close?.()
-    expect(errors.filter(isOurs)).toEqual([])
+    expect(errors.filter(isFault)).toEqual([])
   })
 
   test('when it breaks, event streams leave nothing behind, and close resolves', async () => {
@@ -98,7 +98,7 @@ describe.each(frameworks)('requests that wait behind another on a connection, on
     await until('nobody follows', async () => (await followers(features.raw, LIVE)) === 0)
     await events.close?.()
     await penknife.close({ deadline: '5s' })
-    expect(errors.filter(isOurs)).toEqual([])
+    expect(errors.filter(isFault)).toEqual([])
   })
 
   test('a shutdown ends event streams that never have their turn, while their client stays', async () => {
