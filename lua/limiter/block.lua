@@ -14,14 +14,15 @@
 -- @returns integer      1 if the subject was blocked before
 
 local call = redis.call
-local ENTRY = 40
+-- As many as charge.lua leaves.
+local ENTRY, MOST = 40, 32
 -- Redis counts a TTL from the millisecond in which the script began.
 local MARGIN = 2
 
 local function item(state, duration, reason)
   local saved = call('GET', state)
   local _, ends, _, length = opened(saved)
-  if saved and (#saved - length) % ENTRY ~= 0 then
+  if saved and ((#saved - length) % ENTRY ~= 0 or #saved - length > ENTRY * MOST) then
     damaged(state)
   end
   local was = ends ~= nil and ends > now and 1 or 0

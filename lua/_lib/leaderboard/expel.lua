@@ -11,6 +11,7 @@
 -- What a foreign program put there counts nothing.
 -- @include leaderboard/board
 -- @include earlier
+-- @include following
 
 -- The amount of a grown entry, which is done with.
 local function grown(window, id, member)
@@ -85,8 +86,7 @@ local function settle_window(plan, window, budget)
   -- A sum that was zero comes back when a part of it leaves.
   board.keep_with_log(window)
   local left = due[budget + 1]
-  local time, number = string.match(due[count][1], '(%d+)-(%d+)')
-  redis.call('XTRIM', window.log, 'MINID', '=', left and left[1] or time .. '-' .. string.format('%.0f', number + 1))
+  redis.call('XTRIM', window.log, 'MINID', '=', left and left[1] or following(due[count][1]))
   return left and -1 or budget - #due
 end
 

@@ -17,6 +17,7 @@
 -- @include stream/due_at
 -- @include now
 -- @include earlier
+-- @include following
 -- @include stream/groups
 -- @include ids
 local append = {}
@@ -70,8 +71,7 @@ local function finished(stream)
     if group.pending > 0 then
       mine = redis.call('XPENDING', stream, group.name, '-', '+', 1)[1][1]
     else
-      local time, number = string.match(group['last-delivered-id'], '(%d+)-(%d+)')
-      mine = time .. '-' .. string.format('%.0f', number + 1)
+      mine = following(group['last-delivered-id'])
     end
     if not bound or earlier(mine, bound) then
       bound = mine

@@ -550,7 +550,7 @@ return replies`,
  */
 export const leaderboardReadRolling: Script<[keys: readonly string[], plan: Arg], [what: Arg, style: Arg, data: Arg, a: Arg, b: Arg, c: Arg, d: Arg], number | string | null> = {
   name: 'leaderboard/read-rolling',
-  sha: 'ba2c35837726eed6c80d1429a5de91c53b901361',
+  sha: 'a570dcd98b9f262b78a3dabc8698d4d9093d4a41',
   batch: 16,
   sharedKeys: true,
   shared: ["plan"],
@@ -831,10 +831,33 @@ end
 local function earlier(a, b)
   local a_time, a_number = string.match(a, '(%d+)-(%d+)')
   local b_time, b_number = string.match(b, '(%d+)-(%d+)')
-  if a_time ~= b_time then
-    return tonumber(a_time) < tonumber(b_time)
+  if a_time == b_time then
+    a_time, b_time = a_number, b_number
   end
-  return tonumber(a_number) < tonumber(b_number)
+  if #a_time ~= #b_time then
+    return #a_time < #b_time
+  end
+  return a_time < b_time
+end
+local MOST = '18446744073709551615'
+local DIGITS = 9
+local function plus_one(digits)
+  local head = string.sub(digits, 1, -DIGITS - 1)
+  local tail = string.format('%.0f', string.sub(digits, -DIGITS) + 1)
+  if head == '' then
+    return tail
+  end
+  if #tail > DIGITS then
+    return string.format('%.0f', head + 1) .. string.rep('0', DIGITS)
+  end
+  return head .. string.rep('0', DIGITS - #tail) .. tail
+end
+local function following(id)
+  local time, number = string.match(id, '(%d+)-(%d+)')
+  if number ~= MOST then
+    return time .. '-' .. plus_one(number)
+  end
+  return time == MOST and id or plus_one(time) .. '-0'
 end
 local function grown(window, id, member)
   local amount = redis.call('HGET', window.parts, id)
@@ -905,8 +928,7 @@ local function settle_window(plan, window, budget)
   board.write_all(plan, window, before, after)
   board.keep_with_log(window)
   local left = due[budget + 1]
-  local time, number = string.match(due[count][1], '(%d+)-(%d+)')
-  redis.call('XTRIM', window.log, 'MINID', '=', left and left[1] or time .. '-' .. string.format('%.0f', number + 1))
+  redis.call('XTRIM', window.log, 'MINID', '=', left and left[1] or following(due[count][1]))
   return left and -1 or budget - #due
 end
 local DUE = 32
@@ -1193,7 +1215,7 @@ return replies`,
  */
 export const leaderboardRemove: Script<[keys: readonly string[], plan: Arg], [member: Arg], number | string> = {
   name: 'leaderboard/remove',
-  sha: '007db5a010aa405d1ae2fffc3ee05a333d5cb6be',
+  sha: '7a964565f458736240af9e52ec5873a33f0971f7',
   batch: 1,
   sharedKeys: true,
   shared: ["plan"],
@@ -1360,10 +1382,33 @@ end
 local function earlier(a, b)
   local a_time, a_number = string.match(a, '(%d+)-(%d+)')
   local b_time, b_number = string.match(b, '(%d+)-(%d+)')
-  if a_time ~= b_time then
-    return tonumber(a_time) < tonumber(b_time)
+  if a_time == b_time then
+    a_time, b_time = a_number, b_number
   end
-  return tonumber(a_number) < tonumber(b_number)
+  if #a_time ~= #b_time then
+    return #a_time < #b_time
+  end
+  return a_time < b_time
+end
+local MOST = '18446744073709551615'
+local DIGITS = 9
+local function plus_one(digits)
+  local head = string.sub(digits, 1, -DIGITS - 1)
+  local tail = string.format('%.0f', string.sub(digits, -DIGITS) + 1)
+  if head == '' then
+    return tail
+  end
+  if #tail > DIGITS then
+    return string.format('%.0f', head + 1) .. string.rep('0', DIGITS)
+  end
+  return head .. string.rep('0', DIGITS - #tail) .. tail
+end
+local function following(id)
+  local time, number = string.match(id, '(%d+)-(%d+)')
+  if number ~= MOST then
+    return time .. '-' .. plus_one(number)
+  end
+  return time == MOST and id or plus_one(time) .. '-0'
 end
 local function grown(window, id, member)
   local amount = redis.call('HGET', window.parts, id)
@@ -1434,8 +1479,7 @@ local function settle_window(plan, window, budget)
   board.write_all(plan, window, before, after)
   board.keep_with_log(window)
   local left = due[budget + 1]
-  local time, number = string.match(due[count][1], '(%d+)-(%d+)')
-  redis.call('XTRIM', window.log, 'MINID', '=', left and left[1] or time .. '-' .. string.format('%.0f', number + 1))
+  redis.call('XTRIM', window.log, 'MINID', '=', left and left[1] or following(due[count][1]))
   return left and -1 or budget - #due
 end
 local DUE = 32
@@ -1610,7 +1654,7 @@ return replies`,
  */
 export const leaderboardUndo: Script<[keys: readonly string[], plan: Arg], [id: Arg, time: Arg], number> = {
   name: 'leaderboard/undo',
-  sha: '1945af3d9652223019dac7ced13158d72e4b322b',
+  sha: 'f04f0d72c02f4a5638362c2444a07ffb7026b2dc',
   batch: 1,
   sharedKeys: true,
   shared: ["plan"],
@@ -1762,10 +1806,33 @@ end
 local function earlier(a, b)
   local a_time, a_number = string.match(a, '(%d+)-(%d+)')
   local b_time, b_number = string.match(b, '(%d+)-(%d+)')
-  if a_time ~= b_time then
-    return tonumber(a_time) < tonumber(b_time)
+  if a_time == b_time then
+    a_time, b_time = a_number, b_number
   end
-  return tonumber(a_number) < tonumber(b_number)
+  if #a_time ~= #b_time then
+    return #a_time < #b_time
+  end
+  return a_time < b_time
+end
+local MOST = '18446744073709551615'
+local DIGITS = 9
+local function plus_one(digits)
+  local head = string.sub(digits, 1, -DIGITS - 1)
+  local tail = string.format('%.0f', string.sub(digits, -DIGITS) + 1)
+  if head == '' then
+    return tail
+  end
+  if #tail > DIGITS then
+    return string.format('%.0f', head + 1) .. string.rep('0', DIGITS)
+  end
+  return head .. string.rep('0', DIGITS - #tail) .. tail
+end
+local function following(id)
+  local time, number = string.match(id, '(%d+)-(%d+)')
+  if number ~= MOST then
+    return time .. '-' .. plus_one(number)
+  end
+  return time == MOST and id or plus_one(time) .. '-0'
 end
 local function grown(window, id, member)
   local amount = redis.call('HGET', window.parts, id)
@@ -1836,8 +1903,7 @@ local function settle_window(plan, window, budget)
   board.write_all(plan, window, before, after)
   board.keep_with_log(window)
   local left = due[budget + 1]
-  local time, number = string.match(due[count][1], '(%d+)-(%d+)')
-  redis.call('XTRIM', window.log, 'MINID', '=', left and left[1] or time .. '-' .. string.format('%.0f', number + 1))
+  redis.call('XTRIM', window.log, 'MINID', '=', left and left[1] or following(due[count][1]))
   return left and -1 or budget - #due
 end
 local DUE = 32
@@ -2012,7 +2078,7 @@ return replies`,
  */
 export const leaderboardUpdate: Script<[keys: readonly string[], plan: Arg], [changes: Arg, watch: Arg, tell: Arg], number | string | readonly Reply[]> = {
   name: 'leaderboard/update',
-  sha: '3bd4234aa671576f28e0b049046e63f056662f3b',
+  sha: '630400ce3d87fe005e4b954217490c9a1c932882',
   batch: 32,
   sharedKeys: true,
   shared: ["plan"],
@@ -2179,10 +2245,33 @@ end
 local function earlier(a, b)
   local a_time, a_number = string.match(a, '(%d+)-(%d+)')
   local b_time, b_number = string.match(b, '(%d+)-(%d+)')
-  if a_time ~= b_time then
-    return tonumber(a_time) < tonumber(b_time)
+  if a_time == b_time then
+    a_time, b_time = a_number, b_number
   end
-  return tonumber(a_number) < tonumber(b_number)
+  if #a_time ~= #b_time then
+    return #a_time < #b_time
+  end
+  return a_time < b_time
+end
+local MOST = '18446744073709551615'
+local DIGITS = 9
+local function plus_one(digits)
+  local head = string.sub(digits, 1, -DIGITS - 1)
+  local tail = string.format('%.0f', string.sub(digits, -DIGITS) + 1)
+  if head == '' then
+    return tail
+  end
+  if #tail > DIGITS then
+    return string.format('%.0f', head + 1) .. string.rep('0', DIGITS)
+  end
+  return head .. string.rep('0', DIGITS - #tail) .. tail
+end
+local function following(id)
+  local time, number = string.match(id, '(%d+)-(%d+)')
+  if number ~= MOST then
+    return time .. '-' .. plus_one(number)
+  end
+  return time == MOST and id or plus_one(time) .. '-0'
 end
 local function grown(window, id, member)
   local amount = redis.call('HGET', window.parts, id)
@@ -2253,8 +2342,7 @@ local function settle_window(plan, window, budget)
   board.write_all(plan, window, before, after)
   board.keep_with_log(window)
   local left = due[budget + 1]
-  local time, number = string.match(due[count][1], '(%d+)-(%d+)')
-  redis.call('XTRIM', window.log, 'MINID', '=', left and left[1] or time .. '-' .. string.format('%.0f', number + 1))
+  redis.call('XTRIM', window.log, 'MINID', '=', left and left[1] or following(due[count][1]))
   return left and -1 or budget - #due
 end
 local DUE = 32
@@ -2694,7 +2782,7 @@ return replies`,
  */
 export const limiterBlock: Script<[], [state: string, duration: Arg, reason: Arg], number> = {
   name: 'limiter/block',
-  sha: '7520279f63c10bd5335e7340fdf0fa534869692f',
+  sha: '78badeed045d5d2655534da4bcdd5e2a4ccb2966',
   batch: 64,
   sharedKeys: false,
   shared: [],
@@ -2718,7 +2806,7 @@ local function damaged(key)
   error({ err = "ERR the key '" .. key .. "' holds what no limiter wrote: reset its subject, or delete the key" })
 end
 local call = redis.call
-local ENTRY = 40
+local ENTRY, MOST = 40, 32
 local MARGIN = 2
 local items = #KEYS / 1
 if items == 1 then
@@ -2726,7 +2814,7 @@ local state, duration, reason = KEYS[1], ARGV[1], ARGV[2]
 do
   local saved = call('GET', state)
   local _, ends, _, length = opened(saved)
-  if saved and (#saved - length) % ENTRY ~= 0 then
+  if saved and ((#saved - length) % ENTRY ~= 0 or #saved - length > ENTRY * MOST) then
     damaged(state)
   end
   local was = ends ~= nil and ends > now and 1 or 0
@@ -2757,7 +2845,7 @@ end
 local function item(state, duration, reason)
   local saved = call('GET', state)
   local _, ends, _, length = opened(saved)
-  if saved and (#saved - length) % ENTRY ~= 0 then
+  if saved and ((#saved - length) % ENTRY ~= 0 or #saved - length > ENTRY * MOST) then
     damaged(state)
   end
   local was = ends ~= nil and ends > now and 1 or 0
@@ -2821,7 +2909,7 @@ return replies`,
  */
 export const limiterUnblock: Script<[], [state: string, duration: Arg, reason: Arg], number> = {
   name: 'limiter/unblock',
-  sha: 'a3b78b4f2d99702210b5f64bda61a0d17a4ebc40',
+  sha: '2ea038cce63cde1b3b470c1b8aea9083fd7317ea',
   batch: 64,
   sharedKeys: false,
   shared: [],
@@ -2845,7 +2933,7 @@ local function damaged(key)
   error({ err = "ERR the key '" .. key .. "' holds what no limiter wrote: reset its subject, or delete the key" })
 end
 local call = redis.call
-local ENTRY = 40
+local ENTRY, MOST = 40, 32
 local MARGIN = 2
 local items = #KEYS / 1
 if items == 1 then
@@ -2853,7 +2941,7 @@ local state, duration, reason = KEYS[1], ARGV[1], ARGV[2]
 do
   local saved = call('GET', state)
   local _, ends, _, length = opened(saved)
-  if saved and (#saved - length) % ENTRY ~= 0 then
+  if saved and ((#saved - length) % ENTRY ~= 0 or #saved - length > ENTRY * MOST) then
     damaged(state)
   end
   local was = ends ~= nil and ends > now and 1 or 0
@@ -2884,7 +2972,7 @@ end
 local function item(state, duration, reason)
   local saved = call('GET', state)
   local _, ends, _, length = opened(saved)
-  if saved and (#saved - length) % ENTRY ~= 0 then
+  if saved and ((#saved - length) % ENTRY ~= 0 or #saved - length > ENTRY * MOST) then
     damaged(state)
   end
   local was = ends ~= nil and ends > now and 1 or 0
@@ -2964,7 +3052,7 @@ return replies`,
  */
 export const limiterCharge: Script<[rules: Arg], [...places: string[], cost: Arg, how: Arg, lease: Arg], readonly Reply[]> = {
   name: 'limiter/charge',
-  sha: '8573132ef308bfa6aa8f804b1833667a5bc40088',
+  sha: '8c0d44fb642fddd2b6d8ff2ad95d58533742d6ec',
   batch: 16,
   sharedKeys: false,
   shared: ["rules"],
@@ -3139,6 +3227,7 @@ end
 local sliding_log = {}
 local HEAD, CHARGE = 8, 16
 local MOST_CHARGES = 2000
+local HALVINGS = 11
 function sliding_log.define(rule, limit, window)
   rule.limit, rule.window, rule.ttl = limit, window, math.ceil(window / 1000) + 2
 end
@@ -3154,7 +3243,10 @@ local function charged_to(rule, at)
 end
 local function first_from(rule, at, which, least)
   local low, high = at, rule.count + 1
-  while low < high do
+  for _ = 1, HALVINGS do
+    if low >= high then
+      break
+    end
     local middle = math.floor((low + high) / 2)
     local found = { charge_at(rule, middle) }
     if found[which] >= least then
@@ -3214,10 +3306,13 @@ function sliding_log.add(rule, tokens)
   end
 end
 local function give_back_latest(rule, tokens)
-  local last, sum = rule.count, charged_to(rule, rule.count)
+  local last, sum = rule.first - 1, charged_to(rule, rule.count)
   local wanted = math.max(sum - tokens, charged_to(rule, rule.first - 1))
-  while last >= rule.first and charged_to(rule, last - 1) >= wanted do
-    last = last - 1
+  for at = rule.count, rule.first, -1 do
+    if not (charged_to(rule, at - 1) >= wanted) then
+      last = at
+      break
+    end
   end
   rule.used = rule.used - (sum - wanted)
   if last < rule.first then
@@ -3271,6 +3366,7 @@ end
 local slots = {}
 local CLOCK = ''
 local MOST_LEASES = 20000
+local STEP = 1000
 function slots.define(rule, limit, lease)
   rule.limit, rule.lease = limit, lease
 end
@@ -3287,9 +3383,13 @@ function slots.steady(key, by)
     return
   end
   local leases = redis.call('ZRANGE', key, 0, MOST_LEASES, 'WITHSCORES')
-  for at = 1, #leases, 2 do
-    local moved = leases[at] == CLOCK and -now or leases[at + 1] - by
-    redis.call('ZADD', key, string.format('%.0f', moved), leases[at])
+  for from = 1, #leases, STEP do
+    local moved = {}
+    for at = from, math.min(from + STEP - 1, #leases), 2 do
+      moved[#moved + 1] = string.format('%.0f', leases[at] == CLOCK and -now or leases[at + 1] - by)
+      moved[#moved + 1] = leases[at]
+    end
+    redis.call('ZADD', key, unpack(moved))
   end
 end
 function slots.hold(key, lease, ends, had)
@@ -3613,7 +3713,7 @@ return replies`,
  */
 export const limiterLease: Script<[], [...places: string[], lease: Arg, length: Arg], number> = {
   name: 'limiter/lease',
-  sha: '6bd417b16b32c62bb6e1a6ac8b08fefa5c224816',
+  sha: '634118ed2f0a4490e2b5217c8813435563573708',
   batch: 64,
   sharedKeys: false,
   shared: [],
@@ -3630,6 +3730,7 @@ end
 local slots = {}
 local CLOCK = ''
 local MOST_LEASES = 20000
+local STEP = 1000
 function slots.define(rule, limit, lease)
   rule.limit, rule.lease = limit, lease
 end
@@ -3646,9 +3747,13 @@ function slots.steady(key, by)
     return
   end
   local leases = redis.call('ZRANGE', key, 0, MOST_LEASES, 'WITHSCORES')
-  for at = 1, #leases, 2 do
-    local moved = leases[at] == CLOCK and -now or leases[at + 1] - by
-    redis.call('ZADD', key, string.format('%.0f', moved), leases[at])
+  for from = 1, #leases, STEP do
+    local moved = {}
+    for at = from, math.min(from + STEP - 1, #leases), 2 do
+      moved[#moved + 1] = string.format('%.0f', leases[at] == CLOCK and -now or leases[at + 1] - by)
+      moved[#moved + 1] = leases[at]
+    end
+    redis.call('ZADD', key, unpack(moved))
   end
 end
 function slots.hold(key, lease, ends, had)
@@ -5403,7 +5508,7 @@ return replies`,
  */
 export const streamAdd: Script<[of: readonly string[], limits: Arg], [payload: Arg, trace: Arg, due: Arg], string | null> = {
   name: 'stream/add',
-  sha: 'df40d433bf73c17c7815d0973223d1364441674a',
+  sha: '31a5dd94beb1e69238e683b7d49a0a379a7ea81d',
   batch: 64,
   sharedKeys: true,
   shared: ["limits"],
@@ -5420,10 +5525,33 @@ end
 local function earlier(a, b)
   local a_time, a_number = string.match(a, '(%d+)-(%d+)')
   local b_time, b_number = string.match(b, '(%d+)-(%d+)')
-  if a_time ~= b_time then
-    return tonumber(a_time) < tonumber(b_time)
+  if a_time == b_time then
+    a_time, b_time = a_number, b_number
   end
-  return tonumber(a_number) < tonumber(b_number)
+  if #a_time ~= #b_time then
+    return #a_time < #b_time
+  end
+  return a_time < b_time
+end
+local MOST = '18446744073709551615'
+local DIGITS = 9
+local function plus_one(digits)
+  local head = string.sub(digits, 1, -DIGITS - 1)
+  local tail = string.format('%.0f', string.sub(digits, -DIGITS) + 1)
+  if head == '' then
+    return tail
+  end
+  if #tail > DIGITS then
+    return string.format('%.0f', head + 1) .. string.rep('0', DIGITS)
+  end
+  return head .. string.rep('0', DIGITS - #tail) .. tail
+end
+local function following(id)
+  local time, number = string.match(id, '(%d+)-(%d+)')
+  if number ~= MOST then
+    return time .. '-' .. plus_one(number)
+  end
+  return time == MOST and id or plus_one(time) .. '-0'
 end
 local function groups(stream)
   local found = {}
@@ -5497,8 +5625,7 @@ local function finished(stream)
     if group.pending > 0 then
       mine = redis.call('XPENDING', stream, group.name, '-', '+', 1)[1][1]
     else
-      local time, number = string.match(group['last-delivered-id'], '(%d+)-(%d+)')
-      mine = time .. '-' .. string.format('%.0f', number + 1)
+      mine = following(group['last-delivered-id'])
     end
     if not bound or earlier(mine, bound) then
       bound = mine
@@ -5666,7 +5793,7 @@ return replies`,
  */
 export const streamAddOnce: Script<[limits: Arg], [stream: string, once: string, payload: Arg, trace: Arg, due: Arg, window: Arg], string | null> = {
   name: 'stream/add_once',
-  sha: '761d8d5e2a519cdee3f6a3c4623eb32c4d465983',
+  sha: '2fc29216a4936d43af615edc9660e0ada30f4abc',
   batch: 64,
   sharedKeys: false,
   shared: ["limits"],
@@ -5683,10 +5810,33 @@ end
 local function earlier(a, b)
   local a_time, a_number = string.match(a, '(%d+)-(%d+)')
   local b_time, b_number = string.match(b, '(%d+)-(%d+)')
-  if a_time ~= b_time then
-    return tonumber(a_time) < tonumber(b_time)
+  if a_time == b_time then
+    a_time, b_time = a_number, b_number
   end
-  return tonumber(a_number) < tonumber(b_number)
+  if #a_time ~= #b_time then
+    return #a_time < #b_time
+  end
+  return a_time < b_time
+end
+local MOST = '18446744073709551615'
+local DIGITS = 9
+local function plus_one(digits)
+  local head = string.sub(digits, 1, -DIGITS - 1)
+  local tail = string.format('%.0f', string.sub(digits, -DIGITS) + 1)
+  if head == '' then
+    return tail
+  end
+  if #tail > DIGITS then
+    return string.format('%.0f', head + 1) .. string.rep('0', DIGITS)
+  end
+  return head .. string.rep('0', DIGITS - #tail) .. tail
+end
+local function following(id)
+  local time, number = string.match(id, '(%d+)-(%d+)')
+  if number ~= MOST then
+    return time .. '-' .. plus_one(number)
+  end
+  return time == MOST and id or plus_one(time) .. '-0'
 end
 local function groups(stream)
   local found = {}
@@ -5760,8 +5910,7 @@ local function finished(stream)
     if group.pending > 0 then
       mine = redis.call('XPENDING', stream, group.name, '-', '+', 1)[1][1]
     else
-      local time, number = string.match(group['last-delivered-id'], '(%d+)-(%d+)')
-      mine = time .. '-' .. string.format('%.0f', number + 1)
+      mine = following(group['last-delivered-id'])
     end
     if not bound or earlier(mine, bound) then
       bound = mine
@@ -6153,7 +6302,7 @@ return replies`,
  */
 export const streamLeave: Script<[group: Arg, consumer: Arg, declared: Arg], [stream: string, ready: string, later: string, mark: string], number> = {
   name: 'stream/leave',
-  sha: '393ae9e07cb221aa03d63a8314e1a16b5fe451f8',
+  sha: 'f68ea0fda942aebc2a13a702ba5495f7f17a535b',
   batch: 1,
   sharedKeys: false,
   shared: ["group","consumer","declared"],
@@ -6166,10 +6315,33 @@ local now = clock[1] * 1000000 + clock[2]
 local function earlier(a, b)
   local a_time, a_number = string.match(a, '(%d+)-(%d+)')
   local b_time, b_number = string.match(b, '(%d+)-(%d+)')
-  if a_time ~= b_time then
-    return tonumber(a_time) < tonumber(b_time)
+  if a_time == b_time then
+    a_time, b_time = a_number, b_number
   end
-  return tonumber(a_number) < tonumber(b_number)
+  if #a_time ~= #b_time then
+    return #a_time < #b_time
+  end
+  return a_time < b_time
+end
+local MOST = '18446744073709551615'
+local DIGITS = 9
+local function plus_one(digits)
+  local head = string.sub(digits, 1, -DIGITS - 1)
+  local tail = string.format('%.0f', string.sub(digits, -DIGITS) + 1)
+  if head == '' then
+    return tail
+  end
+  if #tail > DIGITS then
+    return string.format('%.0f', head + 1) .. string.rep('0', DIGITS)
+  end
+  return head .. string.rep('0', DIGITS - #tail) .. tail
+end
+local function following(id)
+  local time, number = string.match(id, '(%d+)-(%d+)')
+  if number ~= MOST then
+    return time .. '-' .. plus_one(number)
+  end
+  return time == MOST and id or plus_one(time) .. '-0'
 end
 local function groups(stream)
   local found = {}
@@ -6224,8 +6396,7 @@ local function acknowledge(stream, group, declared, ids)
     if each.pending > 0 then
       first = redis.call('XPENDING', stream, each.name, '-', '+', 1)[1][1]
     else
-      local time, number = string.match(each['last-delivered-id'], '(%d+)-(%d+)')
-      first = time .. '-' .. string.format('%.0f', number + 1)
+      first = following(each['last-delivered-id'])
     end
     if not bound or earlier(first, bound) then
       bound = first
@@ -6494,7 +6665,7 @@ return replies`,
  */
 export const streamLook: Script<[group: Arg, consumer: Arg, declared: Arg, lease: Arg, attempts: Arg], [stream: string, ready: string, later: string, dead: string, paused: string, fromStream: Arg, fromReady: Arg], readonly Reply[]> = {
   name: 'stream/look',
-  sha: '787f33c2cffff08d3554511a5d8330e6a3d04388',
+  sha: 'bf158584f249a389ec4a38a5db98edb408842d36',
   batch: 1,
   sharedKeys: false,
   shared: ["group","consumer","declared","lease","attempts"],
@@ -6507,10 +6678,33 @@ local now = clock[1] * 1000000 + clock[2]
 local function earlier(a, b)
   local a_time, a_number = string.match(a, '(%d+)-(%d+)')
   local b_time, b_number = string.match(b, '(%d+)-(%d+)')
-  if a_time ~= b_time then
-    return tonumber(a_time) < tonumber(b_time)
+  if a_time == b_time then
+    a_time, b_time = a_number, b_number
   end
-  return tonumber(a_number) < tonumber(b_number)
+  if #a_time ~= #b_time then
+    return #a_time < #b_time
+  end
+  return a_time < b_time
+end
+local MOST = '18446744073709551615'
+local DIGITS = 9
+local function plus_one(digits)
+  local head = string.sub(digits, 1, -DIGITS - 1)
+  local tail = string.format('%.0f', string.sub(digits, -DIGITS) + 1)
+  if head == '' then
+    return tail
+  end
+  if #tail > DIGITS then
+    return string.format('%.0f', head + 1) .. string.rep('0', DIGITS)
+  end
+  return head .. string.rep('0', DIGITS - #tail) .. tail
+end
+local function following(id)
+  local time, number = string.match(id, '(%d+)-(%d+)')
+  if number ~= MOST then
+    return time .. '-' .. plus_one(number)
+  end
+  return time == MOST and id or plus_one(time) .. '-0'
 end
 local function groups(stream)
   local found = {}
@@ -6565,8 +6759,7 @@ local function acknowledge(stream, group, declared, ids)
     if each.pending > 0 then
       first = redis.call('XPENDING', stream, each.name, '-', '+', 1)[1][1]
     else
-      local time, number = string.match(each['last-delivered-id'], '(%d+)-(%d+)')
-      first = time .. '-' .. string.format('%.0f', number + 1)
+      first = following(each['last-delivered-id'])
     end
     if not bound or earlier(first, bound) then
       bound = first
@@ -7903,7 +8096,7 @@ return replies`,
  */
 export const streamSettle: Script<[group: Arg, consumer: Arg, declared: Arg], [stream: string, ready: string, later: string, dead: string, mark: string, number: Arg, finished: Arg, moves: Arg], string> = {
   name: 'stream/settle',
-  sha: '0e09986a2117eb1c4782395382090245e1d4b0e6',
+  sha: 'e23c967746fd833565e163cf5ef6b73ff2e24f7f',
   batch: 1,
   sharedKeys: false,
   shared: ["group","consumer","declared"],
@@ -7941,10 +8134,33 @@ end
 local function earlier(a, b)
   local a_time, a_number = string.match(a, '(%d+)-(%d+)')
   local b_time, b_number = string.match(b, '(%d+)-(%d+)')
-  if a_time ~= b_time then
-    return tonumber(a_time) < tonumber(b_time)
+  if a_time == b_time then
+    a_time, b_time = a_number, b_number
   end
-  return tonumber(a_number) < tonumber(b_number)
+  if #a_time ~= #b_time then
+    return #a_time < #b_time
+  end
+  return a_time < b_time
+end
+local MOST = '18446744073709551615'
+local DIGITS = 9
+local function plus_one(digits)
+  local head = string.sub(digits, 1, -DIGITS - 1)
+  local tail = string.format('%.0f', string.sub(digits, -DIGITS) + 1)
+  if head == '' then
+    return tail
+  end
+  if #tail > DIGITS then
+    return string.format('%.0f', head + 1) .. string.rep('0', DIGITS)
+  end
+  return head .. string.rep('0', DIGITS - #tail) .. tail
+end
+local function following(id)
+  local time, number = string.match(id, '(%d+)-(%d+)')
+  if number ~= MOST then
+    return time .. '-' .. plus_one(number)
+  end
+  return time == MOST and id or plus_one(time) .. '-0'
 end
 local function groups(stream)
   local found = {}
@@ -7974,8 +8190,7 @@ local function acknowledge(stream, group, declared, ids)
     if each.pending > 0 then
       first = redis.call('XPENDING', stream, each.name, '-', '+', 1)[1][1]
     else
-      local time, number = string.match(each['last-delivered-id'], '(%d+)-(%d+)')
-      first = time .. '-' .. string.format('%.0f', number + 1)
+      first = following(each['last-delivered-id'])
     end
     if not bound or earlier(first, bound) then
       bound = first
@@ -8540,7 +8755,7 @@ return replies`,
  */
 export const streamSweep: Script<[declared: Arg], [stream: string, first: Arg], string | null> = {
   name: 'stream/sweep',
-  sha: 'ac96ae98b3603208e16f5001c44046271b1e0966',
+  sha: 'f9d0be2a23c175755d83a91040a61b598cdd8b0c',
   batch: 1,
   sharedKeys: false,
   shared: ["declared"],
@@ -8551,10 +8766,13 @@ export const streamSweep: Script<[declared: Arg], [stream: string, first: Arg], 
 local function earlier(a, b)
   local a_time, a_number = string.match(a, '(%d+)-(%d+)')
   local b_time, b_number = string.match(b, '(%d+)-(%d+)')
-  if a_time ~= b_time then
-    return tonumber(a_time) < tonumber(b_time)
+  if a_time == b_time then
+    a_time, b_time = a_number, b_number
   end
-  return tonumber(a_number) < tonumber(b_number)
+  if #a_time ~= #b_time then
+    return #a_time < #b_time
+  end
+  return a_time < b_time
 end
 local function groups(stream)
   local found = {}
@@ -8587,6 +8805,26 @@ local function ids(stream, first, last, most)
     first = '(' .. page[count][1]
   end
   return found, false
+end
+local MOST = '18446744073709551615'
+local DIGITS = 9
+local function plus_one(digits)
+  local head = string.sub(digits, 1, -DIGITS - 1)
+  local tail = string.format('%.0f', string.sub(digits, -DIGITS) + 1)
+  if head == '' then
+    return tail
+  end
+  if #tail > DIGITS then
+    return string.format('%.0f', head + 1) .. string.rep('0', DIGITS)
+  end
+  return head .. string.rep('0', DIGITS - #tail) .. tail
+end
+local function following(id)
+  local time, number = string.match(id, '(%d+)-(%d+)')
+  if number ~= MOST then
+    return time .. '-' .. plus_one(number)
+  end
+  return time == MOST and id or plus_one(time) .. '-0'
 end
 local function pending(stream, group, ids, consumer)
   local found = {}
@@ -8630,8 +8868,7 @@ local function acknowledge(stream, group, declared, ids)
     if each.pending > 0 then
       first = redis.call('XPENDING', stream, each.name, '-', '+', 1)[1][1]
     else
-      local time, number = string.match(each['last-delivered-id'], '(%d+)-(%d+)')
-      first = time .. '-' .. string.format('%.0f', number + 1)
+      first = following(each['last-delivered-id'])
     end
     if not bound or earlier(first, bound) then
       bound = first
