@@ -227,6 +227,10 @@ export const SAMPLES: Readonly<Record<string, readonly Sample[]>> = {
     { returns: 'string', shared: [TWO_RULES], item: [limiter, 1], before: [stateOf(0)] },
     { returns: 'null', shared: [TWO_RULES], item: [limiter, 1], before: [stateOf(2)] },
   ],
+  'notifier/declare': [
+    { returns: 'string', item: [declaration, 'history 1'], before: [['SET', declaration, 'history 2']] },
+    { returns: 'null', item: [declaration, 'history 1'] },
+  ],
   'notifier/end': [
     { returns: 'string', item: [history, next] },
     { returns: 'string', item: [history, next], before: EVENTS },

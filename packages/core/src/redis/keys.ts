@@ -34,6 +34,8 @@ export interface Keys {
   /** Another key of a leaderboard: of a window, or of what it keeps beside its scores. */
   leaderboardPart(name: string, ...part: readonly string[]): string
   history(notifier: string, channel: string): string
+  /** How a notifier was declared last. */
+  notifierDeclaration(notifier: string): string
   /** Where the histories of a notifier's channels that have none are to begin. */
   beginnings(notifier: string): string
   /** Where a repeated publish finds the id that the first one got. */
@@ -85,6 +87,7 @@ export function createKeys(space: string, { keyPrefix, db }: KeyOptions): Keys {
     leaderboard: (name) => `${base}board:${name}`,
     leaderboardPart: (name, ...part) => `${base}board:${name}:${part.join(':')}`,
     history: (notifier, channel) => `${base}notify:${notifier}:${channel}`,
+    notifierDeclaration: (notifier) => `${base}notify-declaration:${notifier}`,
     beginnings: (notifier) => `${base}notify-next:${notifier}`,
     published: (notifier, channel, id) => `${base}notify-id:${notifier}:${digest(`${channel}\n${id}`)}`,
     live: (notifier, channel) => `${base}notify:${notifier}:${channel}:${live}`,

@@ -4278,6 +4278,70 @@ return replies`,
 }
 
 /**
+ * Remember how a notifier is declared, and tell when it was declared in another way before.
+ *
+ * - key `declaration`: string
+ * - `text`: the declaration as people read it
+ * - replies the declaration before, if it was another one
+ * - on a full server refused: what it tells can wait
+ */
+export const notifierDeclare: Script<[], [declaration: string, text: Arg], string | null> = {
+  name: 'notifier/declare',
+  sha: 'f70b5e5ee981829361491b981b2f2bc23dddc927',
+  batch: 16,
+  sharedKeys: false,
+  shared: [],
+  keys: ["declaration"],
+  args: ["text"],
+  returns: 'string|null',
+  text: `#!lua
+local LASTS = 2592000000
+local items = #KEYS / 1
+if items == 1 then
+local declaration, text = KEYS[1], ARGV[1]
+do
+  local before = redis.pcall('GET', declaration)
+  if type(before) == 'table' then
+    return before
+  end
+  redis.call('SET', declaration, text, 'PX', LASTS)
+  return before ~= text and before or nil
+end
+return nil
+end
+local function item(declaration, text)
+  local before = redis.pcall('GET', declaration)
+  if type(before) == 'table' then
+    return before
+  end
+  redis.call('SET', declaration, text, 'PX', LASTS)
+  return before ~= text and before or nil
+end
+local replies, done = {}, 0
+local own = #ARGV > 1 and 1 or 0
+local function run()
+  while done < items do
+    local key = done * 1
+    local arg = 0 + done * own
+    done = done + 1
+    local reply = item(KEYS[key + 1], ARGV[arg + 1])
+    if reply == nil then reply = false end
+    replies[done] = reply
+  end
+end
+while done < items do
+  local ok, reply = pcall(run)
+  if not ok then
+    local text = type(reply) == 'table' and reply.err or tostring(reply)
+    if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+    reply = { err = text .. ' on @user_script' }
+    replies[done] = reply
+  end
+end
+return replies`,
+}
+
+/**
  * Find the position at the end of a channel's history; without a history, fix where the next one is to begin.
  *
  * The position before a history's first event is <epoch>-0, and the epoch is fixed here, before there is an event: the
