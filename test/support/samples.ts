@@ -136,6 +136,14 @@ function stateOf(id: number): readonly Arg[] {
 
 /** At least one sample for each reply type of each script in packages/core/src/redis/scripts.gen.ts, by name. */
 export const SAMPLES: Readonly<Record<string, readonly Sample[]>> = {
+  'leaderboard/declare': [
+    { returns: 'null', item: [part('declaration'), '["order","ascending"]', 'windows all', 0] },
+    {
+      returns: 'list',
+      item: [part('declaration'), '["order","ascending"]', 'windows all', 1000],
+      before: [['HSET', part('declaration'), '', 'windows day', 'order', 'ascending']],
+    },
+  ],
   'leaderboard/describe': [
     { returns: 'integer', shared: [[board]], item: ['ann', '{}'] },
     { returns: 'integer', shared: [[board]], item: ['ann', ''] },

@@ -2,6 +2,127 @@
 import type { Arg, Reply, Script } from './script.ts'
 
 /**
+ * Remember how a board is kept, unless that contradicts what is remembered.
+ *
+ * - key `declaration`: hash
+ * - `fields`: JSON: a list of names and values in turn, which may not change
+ * - `rest`: what may change, as people read it
+ * - `life`: milliseconds for which the board's keys may stay unused, 0 for ever
+ * - replies null when nothing is different; names and remembered values, in turn, of what contradicts, and then nothing was written; else an empty name and what `rest` was
+ * - on a full server runs: reads wait for it; a board has a few hundred bytes of it
+ */
+export const leaderboardDeclare: Script<[], [declaration: string, fields: Arg, rest: Arg, life: Arg], readonly Reply[] | null> = {
+  name: 'leaderboard/declare',
+  sha: 'c226c264cc28facff04f6b1b040db585643198ac',
+  batch: 16,
+  sharedKeys: false,
+  shared: [],
+  keys: ["declaration"],
+  args: ["fields","rest","life"],
+  returns: 'list|null',
+  text: `#!lua flags=allow-oom
+local function typed(key, type)
+  local is = redis.call('TYPE', key).ok
+  if is ~= type and is ~= 'none' then
+    return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
+  end
+end
+local items = #KEYS / 1
+if items == 1 then
+local declaration, fields, rest, life = KEYS[1], ARGV[1], ARGV[2], ARGV[3]
+do
+  local wrong = typed(declaration, 'hash')
+  if wrong then
+    return wrong
+  end
+  fields = cjson.decode(fields)
+  local names = {}
+  for at = 1, #fields, 2 do
+    names[#names + 1] = fields[at]
+  end
+  local stored = redis.call('HMGET', declaration, unpack(names))
+  local conflicts = {}
+  for at, name in ipairs(names) do
+    if stored[at] and stored[at] ~= fields[2 * at] then
+      conflicts[#conflicts + 1] = name
+      conflicts[#conflicts + 1] = stored[at]
+    end
+  end
+  if #conflicts > 0 then
+    return conflicts
+  end
+  local before = redis.call('HGET', declaration, '')
+  local lives = redis.call('PTTL', declaration)
+  redis.call('HSET', declaration, '', rest, unpack(fields))
+  if tonumber(life) > 0 then
+    if lives ~= -1 then
+      redis.call('PEXPIRE', declaration, math.max(lives, life))
+    end
+  elseif lives >= 0 then
+    redis.call('PERSIST', declaration)
+  end
+  return before and before ~= rest and { '', before } or nil
+end
+return nil
+end
+local function item(declaration, fields, rest, life)
+  local wrong = typed(declaration, 'hash')
+  if wrong then
+    return wrong
+  end
+  fields = cjson.decode(fields)
+  local names = {}
+  for at = 1, #fields, 2 do
+    names[#names + 1] = fields[at]
+  end
+  local stored = redis.call('HMGET', declaration, unpack(names))
+  local conflicts = {}
+  for at, name in ipairs(names) do
+    if stored[at] and stored[at] ~= fields[2 * at] then
+      conflicts[#conflicts + 1] = name
+      conflicts[#conflicts + 1] = stored[at]
+    end
+  end
+  if #conflicts > 0 then
+    return conflicts
+  end
+  local before = redis.call('HGET', declaration, '')
+  local lives = redis.call('PTTL', declaration)
+  redis.call('HSET', declaration, '', rest, unpack(fields))
+  if tonumber(life) > 0 then
+    if lives ~= -1 then
+      redis.call('PEXPIRE', declaration, math.max(lives, life))
+    end
+  elseif lives >= 0 then
+    redis.call('PERSIST', declaration)
+  end
+  return before and before ~= rest and { '', before } or nil
+end
+local replies, done = {}, 0
+local own = #ARGV > 3 and 3 or 0
+local function run()
+  while done < items do
+    local key = done * 1
+    local arg = 0 + done * own
+    done = done + 1
+    local reply = item(KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3])
+    if reply == nil then reply = false end
+    replies[done] = reply
+  end
+end
+while done < items do
+  local ok, reply = pcall(run)
+  if not ok then
+    local text = type(reply) == 'table' and reply.err or tostring(reply)
+    if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+    reply = { err = text .. ' on @user_script' }
+    replies[done] = reply
+  end
+end
+return replies`,
+}
+
+/**
  * Keep data of a member, or forget them.
  *
  * - shared keys `keys`: hash of the members' data
