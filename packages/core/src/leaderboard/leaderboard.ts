@@ -64,7 +64,7 @@ export function createLeaderboard<Data = unknown>(
     clock,
     topic,
     key,
-    idsKey: keyOf('ids'),
+    keyOf,
   }
   use('leaderboard', name)
 

@@ -188,6 +188,305 @@ return replies`,
 }
 
 /**
+ * Erase a removed member's name from the log of a rolling window: its entries before the mark of its removal, then the mark.
+ *
+ * Those entries count nothing, so that a process may die between any two steps: the mark stays, and says it of the rest.
+ * A step reads at most 256 entries.
+ *
+ * - shared keys `keys`: the window's log, `gone`, and `parts` where it has them
+ * - `member`: member
+ * - `from`: where to read on from, - for the begin
+ * - replies where to go on, or null when nothing of it is left
+ * - on a full server runs: it only deletes
+ */
+export const leaderboardErase: Script<[keys: readonly string[]], [member: Arg, from: Arg], string | null> = {
+  name: 'leaderboard/erase',
+  sha: 'b76cda1335f60b1deba082c569665a7ffefc323c',
+  batch: 1,
+  sharedKeys: true,
+  shared: [],
+  keys: [],
+  args: ["member","from"],
+  returns: 'string|null',
+  text: `#!lua flags=allow-oom
+local function typed(key, type)
+  local is = redis.call('TYPE', key).ok
+  if is ~= type and is ~= 'none' then
+    return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
+  end
+end
+local keys = KEYS
+local STEP = 256
+local items = (#ARGV - 0) / 2
+if items == 1 then
+local member, from = ARGV[1], ARGV[2]
+do
+  local log, gone, parts = keys[1], keys[2], keys[3]
+  local wrong = typed(log, 'stream') or typed(gone, 'hash') or parts and typed(parts, 'hash')
+  if wrong then
+    return wrong
+  end
+  local mark = redis.call('HGET', gone, member)
+  if not mark then
+    return nil
+  end
+  if not string.match(mark, '^%d+%-%d+$') then
+    redis.call('HDEL', gone, member)
+    return nil
+  end
+  local page = redis.pcall('XRANGE', log, from, mark, 'COUNT', STEP)
+  if page.err then
+    return page
+  end
+  local erased = {}
+  for _, entry in ipairs(page) do
+    if entry[2][2] == member and entry[1] ~= mark then
+      erased[#erased + 1] = entry[1]
+    end
+  end
+  local last = #page == STEP and page[STEP][1]
+  if last and last ~= mark then
+    if #erased > 0 then
+      redis.call('XDEL', log, unpack(erased))
+    end
+  else
+    last = nil
+    redis.call('XDEL', log, mark, unpack(erased))
+    redis.call('HDEL', gone, member)
+  end
+  if parts and #erased > 0 then
+    redis.call('HDEL', parts, unpack(erased))
+  end
+  return last and '(' .. last
+end
+return nil
+end
+local function item(member, from)
+  local log, gone, parts = keys[1], keys[2], keys[3]
+  local wrong = typed(log, 'stream') or typed(gone, 'hash') or parts and typed(parts, 'hash')
+  if wrong then
+    return wrong
+  end
+  local mark = redis.call('HGET', gone, member)
+  if not mark then
+    return nil
+  end
+  if not string.match(mark, '^%d+%-%d+$') then
+    redis.call('HDEL', gone, member)
+    return nil
+  end
+  local page = redis.pcall('XRANGE', log, from, mark, 'COUNT', STEP)
+  if page.err then
+    return page
+  end
+  local erased = {}
+  for _, entry in ipairs(page) do
+    if entry[2][2] == member and entry[1] ~= mark then
+      erased[#erased + 1] = entry[1]
+    end
+  end
+  local last = #page == STEP and page[STEP][1]
+  if last and last ~= mark then
+    if #erased > 0 then
+      redis.call('XDEL', log, unpack(erased))
+    end
+  else
+    last = nil
+    redis.call('XDEL', log, mark, unpack(erased))
+    redis.call('HDEL', gone, member)
+  end
+  if parts and #erased > 0 then
+    redis.call('HDEL', parts, unpack(erased))
+  end
+  return last and '(' .. last
+end
+local replies, done = {}, 0
+local function run()
+  while done < items do
+    local arg = 0 + done * 2
+    done = done + 1
+    local reply = item(ARGV[arg + 1], ARGV[arg + 2])
+    if reply == nil then reply = false end
+    replies[done] = reply
+  end
+end
+while done < items do
+  local ok, reply = pcall(run)
+  if not ok then
+    local text = type(reply) == 'table' and reply.err or tostring(reply)
+    if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+    reply = { err = text .. ' on @user_script' }
+    replies[done] = reply
+  end
+end
+return replies`,
+}
+
+/**
+ * Erase a removed member's name from the remembered increments, then the mark of its removal.
+ *
+ * An id that counted stays known and cannot be undone; the member in its record becomes a dash. A process may die between any
+ * two steps: the mark stays, and says of the rest that it cannot be undone. A step reads at most 128 ids.
+ *
+ * - shared keys `keys`: the remembered ids, and their log
+ * - `member`: member
+ * - `from`: where to read on from, - for the begin
+ * - replies where to go on, or null when nothing of it is left
+ * - on a full server runs: what it writes is shorter than what was there
+ */
+export const leaderboardEraseIds: Script<[keys: readonly string[]], [member: Arg, from: Arg], string | null> = {
+  name: 'leaderboard/erase-ids',
+  sha: 'a92ac01592d5893eaee65c386928475e1b2c531f',
+  batch: 1,
+  sharedKeys: true,
+  shared: [],
+  keys: [],
+  args: ["member","from"],
+  returns: 'string|null',
+  text: `#!lua flags=allow-oom
+local function earlier(a, b)
+  local a_time, a_number = string.match(a, '(%d+)-(%d+)')
+  local b_time, b_number = string.match(b, '(%d+)-(%d+)')
+  if a_time ~= b_time then
+    return tonumber(a_time) < tonumber(b_time)
+  end
+  return tonumber(a_number) < tonumber(b_number)
+end
+local function typed(key, type)
+  local is = redis.call('TYPE', key).ok
+  if is ~= type and is ~= 'none' then
+    return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
+  end
+end
+local keys = KEYS
+local STEP = 128
+local function naming(ids, member, fields, mark)
+  local found = {}
+  for at, record in ipairs(redis.call('HMGET', ids, unpack(fields))) do
+    local place, of = string.match(record or '', '^(%d+%-%d+) %S+ %S+ (.*)$')
+    if of == member and earlier(place, mark) then
+      found[#found + 1] = fields[at]
+      found[#found + 1] = place .. ' - - -'
+    end
+  end
+  return found
+end
+local items = (#ARGV - 0) / 2
+if items == 1 then
+local member, from = ARGV[1], ARGV[2]
+do
+  local ids, idlog = keys[1], keys[2]
+  local wrong = typed(ids, 'hash') or typed(idlog, 'stream')
+  if wrong then
+    return wrong
+  end
+  local removal = 'x' .. member
+  local mark = redis.call('HGET', ids, removal)
+  if not mark then
+    return nil
+  end
+  if not string.match(mark, '^%d+%-%d+$') then
+    redis.call('HDEL', ids, removal)
+    return nil
+  end
+  local page = redis.pcall('XRANGE', idlog, from, mark, 'COUNT', STEP)
+  if page.err then
+    return page
+  end
+  local fields, removals = {}, {}
+  for _, entry in ipairs(page) do
+    local field = entry[2][2]
+    if field == removal then
+      removals[#removals + 1] = entry[1]
+    else
+      fields[#fields + 1] = field
+    end
+  end
+  local erased = #fields > 0 and naming(ids, member, fields, mark) or {}
+  if #erased > 0 then
+    redis.call('HSET', ids, unpack(erased))
+  end
+  local last = #page == STEP and page[STEP][1]
+  if last == mark then
+    last = nil
+  end
+  if not last then
+    redis.call('HDEL', ids, removal)
+  end
+  if #removals > 0 then
+    redis.call('XDEL', idlog, unpack(removals))
+  end
+  return last and '(' .. last
+end
+return nil
+end
+local function item(member, from)
+  local ids, idlog = keys[1], keys[2]
+  local wrong = typed(ids, 'hash') or typed(idlog, 'stream')
+  if wrong then
+    return wrong
+  end
+  local removal = 'x' .. member
+  local mark = redis.call('HGET', ids, removal)
+  if not mark then
+    return nil
+  end
+  if not string.match(mark, '^%d+%-%d+$') then
+    redis.call('HDEL', ids, removal)
+    return nil
+  end
+  local page = redis.pcall('XRANGE', idlog, from, mark, 'COUNT', STEP)
+  if page.err then
+    return page
+  end
+  local fields, removals = {}, {}
+  for _, entry in ipairs(page) do
+    local field = entry[2][2]
+    if field == removal then
+      removals[#removals + 1] = entry[1]
+    else
+      fields[#fields + 1] = field
+    end
+  end
+  local erased = #fields > 0 and naming(ids, member, fields, mark) or {}
+  if #erased > 0 then
+    redis.call('HSET', ids, unpack(erased))
+  end
+  local last = #page == STEP and page[STEP][1]
+  if last == mark then
+    last = nil
+  end
+  if not last then
+    redis.call('HDEL', ids, removal)
+  end
+  if #removals > 0 then
+    redis.call('XDEL', idlog, unpack(removals))
+  end
+  return last and '(' .. last
+end
+local replies, done = {}, 0
+local function run()
+  while done < items do
+    local arg = 0 + done * 2
+    done = done + 1
+    local reply = item(ARGV[arg + 1], ARGV[arg + 2])
+    if reply == nil then reply = false end
+    replies[done] = reply
+  end
+end
+while done < items do
+  local ok, reply = pcall(run)
+  if not ok then
+    local text = type(reply) == 'table' and reply.err or tostring(reply)
+    if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+    reply = { err = text .. ' on @user_script' }
+    replies[done] = reply
+  end
+end
+return replies`,
+}
+
+/**
  * Add to a member's score on a board that is one sorted set and nothing else.
  *
  * - shared keys `keys`: the board's sorted set
@@ -1303,8 +1602,9 @@ return replies`,
 /**
  * Take a member off every window of a board, previous periods and the next one included, with its data.
  *
- * What it has in the log of a rolling window stays there to count nothing: a mark at the end of the log says so, and goes
- * as the last of it. Touches as many sorted sets as the plan names, at most 816.
+ * What it has in the log of a rolling window, or among the remembered increments, counts nothing from now on: a mark at the
+ * end of the log says so, until erase.lua and erase-ids.lua took out all that names the member. Touches as many sorted sets
+ * as the plan names, at most 832.
  *
  * - shared keys `keys`: sorted sets, logs and data, at the places that the plan gives
  * - shared `plan`: JSON, see lua/_lib/board.lua; also `former`, places of previous periods' sets, and `data`, `ids`, `idlog`
@@ -1314,7 +1614,7 @@ return replies`,
  */
 export const leaderboardRemove: Script<[keys: readonly string[], plan: Arg], [member: Arg], number | string> = {
   name: 'leaderboard/remove',
-  sha: '79d2a6bdcf95d4389a94865ba7df1c80f2cf3344',
+  sha: 'a6c23de77821a819418b55adb0e4cc1c13279587',
   batch: 1,
   sharedKeys: true,
   shared: ["plan"],
@@ -1632,7 +1932,7 @@ do
     end
   end
   redis.call('HDEL', keys[config.data], member)
-  if config.ids then
+  if config.ids and redis.call('EXISTS', keys[config.idlog]) == 1 then
     local ids, idlog = keys[config.ids], keys[config.idlog]
     forget(ids, idlog, config.remember)
     redis.call('HSET', ids, 'x' .. member, board.append(idlog, 'f', 'x' .. member))
@@ -1685,7 +1985,7 @@ local function item(member)
     end
   end
   redis.call('HDEL', keys[config.data], member)
-  if config.ids then
+  if config.ids and redis.call('EXISTS', keys[config.idlog]) == 1 then
     local ids, idlog = keys[config.ids], keys[config.idlog]
     forget(ids, idlog, config.remember)
     redis.call('HSET', ids, 'x' .. member, board.append(idlog, 'f', 'x' .. member))
@@ -1731,7 +2031,7 @@ return replies`,
  */
 export const leaderboardUndo: Script<[keys: readonly string[], plan: Arg], [id: Arg, time: Arg], number> = {
   name: 'leaderboard/undo',
-  sha: '1af9b9321caa6c6fcb76bfcd669d94dbc212d3ca',
+  sha: '0c83721ac0b6aa474689c90b5953b095e206bcc3',
   batch: 1,
   sharedKeys: true,
   shared: ["plan"],
@@ -2040,7 +2340,7 @@ do
       board.keep_with_log(each[1])
     end
   end
-  redis.call('HSET', ids, field, place .. ' - - ' .. member)
+  redis.call('HSET', ids, field, place .. ' - - -')
   return 1
 end
 return nil
@@ -2092,7 +2392,7 @@ local function item(id, time)
       board.keep_with_log(each[1])
     end
   end
-  redis.call('HSET', ids, field, place .. ' - - ' .. member)
+  redis.call('HSET', ids, field, place .. ' - - -')
   return 1
 end
 local replies, done = {}, 0
