@@ -78,6 +78,6 @@ local function item(id, time)
       board.keep_with_log(each[1])
     end
   end
-  redis.call('HSET', ids, field, place .. ' - - ' .. member)
+  redis.call('HSET', ids, field, place .. ' - - -')
   return 1
 end

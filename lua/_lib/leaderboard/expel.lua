@@ -7,7 +7,8 @@
 -- process may stop calling after any call.
 --
 -- An entry of the log is `m` member and `b`: the amount, or '+' when the amount is in `parts` under the entry's id, or
--- nothing when it marks a removal: `gone` holds its id under the member until then, and entries before it count nothing.
+-- nothing when it marks a removal: `gone` holds its id under the member as long as it is there, and entries before it count
+-- nothing.
 -- What a foreign program put there counts nothing.
 -- @include leaderboard/board
 -- @include earlier

@@ -6,7 +6,7 @@ import { cut } from './text.ts'
  * docs/errors.md says the same at length; a test holds the two together.
  */
 export const ERROR_CODES = {
-  PENKNIFE_INVALID: 'An option or an argument is wrong; nothing was sent.',
+  PENKNIFE_INVALID: 'An option or an argument is wrong; nothing was done.',
   PENKNIFE_TIMEOUT: 'Redis did not answer within the deadline.',
   PENKNIFE_UNAVAILABLE: 'Redis cannot be reached, or cannot serve the call now; nothing was done.',
   PENKNIFE_OVERLOADED: 'Too many calls are waiting for Redis; this one was not sent.',

@@ -22,6 +22,12 @@ export interface BatchOwner {
   failed(batch: Batch, error: unknown): void
 }
 
+/**
+ * What must be known before a port's calls may be sent: undefined when it is, else a promise that resolves when it is, or
+ * rejects with the error that the calls fail with, undone.
+ */
+export type Gate = () => Promise<void> | undefined
+
 /** What the batches of a port have in common. */
 export interface Bound {
   readonly script: AnyScript
@@ -37,6 +43,7 @@ export interface Bound {
   readonly deadlines: Deadlines<Batch>
   readonly breaker: Breaker | undefined
   readonly patience: Patience
+  readonly gate: Gate | undefined
   readonly owner: BatchOwner
 }
 

@@ -2,6 +2,127 @@
 import type { Arg, Reply, Script } from './script.ts'
 
 /**
+ * Remember how a board is kept, unless that contradicts what is remembered.
+ *
+ * - key `declaration`: hash
+ * - `fields`: JSON: a list of names and values in turn, which may not change
+ * - `rest`: what may change, as people read it
+ * - `life`: milliseconds for which the board's keys may stay unused, 0 for ever
+ * - replies null when nothing is different; names and remembered values, in turn, of what contradicts, and then nothing was written; else an empty name and what `rest` was
+ * - on a full server runs: reads wait for it; a board has a few hundred bytes of it
+ */
+export const leaderboardDeclare: Script<[], [declaration: string, fields: Arg, rest: Arg, life: Arg], readonly Reply[] | null> = {
+  name: 'leaderboard/declare',
+  sha: 'c226c264cc28facff04f6b1b040db585643198ac',
+  batch: 16,
+  sharedKeys: false,
+  shared: [],
+  keys: ["declaration"],
+  args: ["fields","rest","life"],
+  returns: 'list|null',
+  text: `#!lua flags=allow-oom
+local function typed(key, type)
+  local is = redis.call('TYPE', key).ok
+  if is ~= type and is ~= 'none' then
+    return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
+  end
+end
+local items = #KEYS / 1
+if items == 1 then
+local declaration, fields, rest, life = KEYS[1], ARGV[1], ARGV[2], ARGV[3]
+do
+  local wrong = typed(declaration, 'hash')
+  if wrong then
+    return wrong
+  end
+  fields = cjson.decode(fields)
+  local names = {}
+  for at = 1, #fields, 2 do
+    names[#names + 1] = fields[at]
+  end
+  local stored = redis.call('HMGET', declaration, unpack(names))
+  local conflicts = {}
+  for at, name in ipairs(names) do
+    if stored[at] and stored[at] ~= fields[2 * at] then
+      conflicts[#conflicts + 1] = name
+      conflicts[#conflicts + 1] = stored[at]
+    end
+  end
+  if #conflicts > 0 then
+    return conflicts
+  end
+  local before = redis.call('HGET', declaration, '')
+  local lives = redis.call('PTTL', declaration)
+  redis.call('HSET', declaration, '', rest, unpack(fields))
+  if tonumber(life) > 0 then
+    if lives ~= -1 then
+      redis.call('PEXPIRE', declaration, math.max(lives, life))
+    end
+  elseif lives >= 0 then
+    redis.call('PERSIST', declaration)
+  end
+  return before and before ~= rest and { '', before } or nil
+end
+return nil
+end
+local function item(declaration, fields, rest, life)
+  local wrong = typed(declaration, 'hash')
+  if wrong then
+    return wrong
+  end
+  fields = cjson.decode(fields)
+  local names = {}
+  for at = 1, #fields, 2 do
+    names[#names + 1] = fields[at]
+  end
+  local stored = redis.call('HMGET', declaration, unpack(names))
+  local conflicts = {}
+  for at, name in ipairs(names) do
+    if stored[at] and stored[at] ~= fields[2 * at] then
+      conflicts[#conflicts + 1] = name
+      conflicts[#conflicts + 1] = stored[at]
+    end
+  end
+  if #conflicts > 0 then
+    return conflicts
+  end
+  local before = redis.call('HGET', declaration, '')
+  local lives = redis.call('PTTL', declaration)
+  redis.call('HSET', declaration, '', rest, unpack(fields))
+  if tonumber(life) > 0 then
+    if lives ~= -1 then
+      redis.call('PEXPIRE', declaration, math.max(lives, life))
+    end
+  elseif lives >= 0 then
+    redis.call('PERSIST', declaration)
+  end
+  return before and before ~= rest and { '', before } or nil
+end
+local replies, done = {}, 0
+local own = #ARGV > 3 and 3 or 0
+local function run()
+  while done < items do
+    local key = done * 1
+    local arg = 0 + done * own
+    done = done + 1
+    local reply = item(KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3])
+    if reply == nil then reply = false end
+    replies[done] = reply
+  end
+end
+while done < items do
+  local ok, reply = pcall(run)
+  if not ok then
+    local text = type(reply) == 'table' and reply.err or tostring(reply)
+    if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+    reply = { err = text .. ' on @user_script' }
+    replies[done] = reply
+  end
+end
+return replies`,
+}
+
+/**
  * Keep data of a member, or forget them.
  *
  * - shared keys `keys`: hash of the members' data
@@ -43,6 +164,308 @@ local function item(member, data)
     done = redis.pcall('HSET', keys[1], member, data)
   end
   return type(done) == 'table' and done or 1
+end
+local replies, done = {}, 0
+local function run()
+  while done < items do
+    local arg = 0 + done * 2
+    done = done + 1
+    local reply = item(ARGV[arg + 1], ARGV[arg + 2])
+    if reply == nil then reply = false end
+    replies[done] = reply
+  end
+end
+while done < items do
+  local ok, reply = pcall(run)
+  if not ok then
+    local text = type(reply) == 'table' and reply.err or tostring(reply)
+    if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+    reply = { err = text .. ' on @user_script' }
+    replies[done] = reply
+  end
+end
+return replies`,
+}
+
+/**
+ * Erase a removed member's name from the log of a rolling window: its entries before the mark of its removal, then the mark.
+ *
+ * Those entries count nothing, so that a process may die between any two steps: the mark stays, and says it of the rest.
+ * A step reads at most 256 entries.
+ *
+ * - shared keys `keys`: the window's log, `gone`, and `parts` where it has them
+ * - `member`: member
+ * - `from`: where to read on from, - for the begin
+ * - replies where to go on, or null when nothing of it is left
+ * - on a full server runs: it only deletes
+ */
+export const leaderboardErase: Script<[keys: readonly string[]], [member: Arg, from: Arg], string | null> = {
+  name: 'leaderboard/erase',
+  sha: 'b76cda1335f60b1deba082c569665a7ffefc323c',
+  batch: 1,
+  sharedKeys: true,
+  shared: [],
+  keys: [],
+  args: ["member","from"],
+  returns: 'string|null',
+  text: `#!lua flags=allow-oom
+local function typed(key, type)
+  local is = redis.call('TYPE', key).ok
+  if is ~= type and is ~= 'none' then
+    return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
+  end
+end
+local keys = KEYS
+local STEP = 256
+local items = (#ARGV - 0) / 2
+if items == 1 then
+local member, from = ARGV[1], ARGV[2]
+do
+  local log, gone, parts = keys[1], keys[2], keys[3]
+  local wrong = typed(log, 'stream') or typed(gone, 'hash') or parts and typed(parts, 'hash')
+  if wrong then
+    return wrong
+  end
+  local mark = redis.call('HGET', gone, member)
+  if not mark then
+    return nil
+  end
+  if not string.match(mark, '^%d+%-%d+$') then
+    redis.call('HDEL', gone, member)
+    return nil
+  end
+  local page = redis.pcall('XRANGE', log, from, mark, 'COUNT', STEP)
+  if page.err then
+    return page
+  end
+  local erased = {}
+  for _, entry in ipairs(page) do
+    if entry[2][2] == member and entry[1] ~= mark then
+      erased[#erased + 1] = entry[1]
+    end
+  end
+  local last = #page == STEP and page[STEP][1]
+  if last and last ~= mark then
+    if #erased > 0 then
+      redis.call('XDEL', log, unpack(erased))
+    end
+  else
+    last = nil
+    redis.call('XDEL', log, mark, unpack(erased))
+    redis.call('HDEL', gone, member)
+  end
+  if parts and #erased > 0 then
+    redis.call('HDEL', parts, unpack(erased))
+  end
+  return last and '(' .. last
+end
+return nil
+end
+local function item(member, from)
+  local log, gone, parts = keys[1], keys[2], keys[3]
+  local wrong = typed(log, 'stream') or typed(gone, 'hash') or parts and typed(parts, 'hash')
+  if wrong then
+    return wrong
+  end
+  local mark = redis.call('HGET', gone, member)
+  if not mark then
+    return nil
+  end
+  if not string.match(mark, '^%d+%-%d+$') then
+    redis.call('HDEL', gone, member)
+    return nil
+  end
+  local page = redis.pcall('XRANGE', log, from, mark, 'COUNT', STEP)
+  if page.err then
+    return page
+  end
+  local erased = {}
+  for _, entry in ipairs(page) do
+    if entry[2][2] == member and entry[1] ~= mark then
+      erased[#erased + 1] = entry[1]
+    end
+  end
+  local last = #page == STEP and page[STEP][1]
+  if last and last ~= mark then
+    if #erased > 0 then
+      redis.call('XDEL', log, unpack(erased))
+    end
+  else
+    last = nil
+    redis.call('XDEL', log, mark, unpack(erased))
+    redis.call('HDEL', gone, member)
+  end
+  if parts and #erased > 0 then
+    redis.call('HDEL', parts, unpack(erased))
+  end
+  return last and '(' .. last
+end
+local replies, done = {}, 0
+local function run()
+  while done < items do
+    local arg = 0 + done * 2
+    done = done + 1
+    local reply = item(ARGV[arg + 1], ARGV[arg + 2])
+    if reply == nil then reply = false end
+    replies[done] = reply
+  end
+end
+while done < items do
+  local ok, reply = pcall(run)
+  if not ok then
+    local text = type(reply) == 'table' and reply.err or tostring(reply)
+    if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+    reply = { err = text .. ' on @user_script' }
+    replies[done] = reply
+  end
+end
+return replies`,
+}
+
+/**
+ * Erase a removed member's name from the remembered increments, then the mark of its removal.
+ *
+ * An id that counted stays known and cannot be undone; the member in its record becomes a dash. A process may die between any
+ * two steps: the mark stays, and says of the rest that it cannot be undone. A step reads at most 128 ids.
+ *
+ * - shared keys `keys`: the remembered ids, and their log
+ * - `member`: member
+ * - `from`: where to read on from, - for the begin
+ * - replies where to go on, or null when nothing of it is left
+ * - on a full server runs: what it writes is shorter than what was there
+ */
+export const leaderboardEraseIds: Script<[keys: readonly string[]], [member: Arg, from: Arg], string | null> = {
+  name: 'leaderboard/erase-ids',
+  sha: '26beb76f68f029863bc9a07b2763c72a490a8143',
+  batch: 1,
+  sharedKeys: true,
+  shared: [],
+  keys: [],
+  args: ["member","from"],
+  returns: 'string|null',
+  text: `#!lua flags=allow-oom
+local function earlier(a, b)
+  local a_time, a_number = string.match(a, '(%d+)-(%d+)')
+  local b_time, b_number = string.match(b, '(%d+)-(%d+)')
+  if a_time == b_time then
+    a_time, b_time = a_number, b_number
+  end
+  if #a_time ~= #b_time then
+    return #a_time < #b_time
+  end
+  return a_time < b_time
+end
+local function typed(key, type)
+  local is = redis.call('TYPE', key).ok
+  if is ~= type and is ~= 'none' then
+    return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
+  end
+end
+local keys = KEYS
+local STEP = 128
+local function naming(ids, member, fields, mark)
+  local found = {}
+  for at, record in ipairs(redis.call('HMGET', ids, unpack(fields))) do
+    local place, of = string.match(record or '', '^(%d+%-%d+) %S+ %S+ (.*)$')
+    if of == member and earlier(place, mark) then
+      found[#found + 1] = fields[at]
+      found[#found + 1] = place .. ' - - -'
+    end
+  end
+  return found
+end
+local items = (#ARGV - 0) / 2
+if items == 1 then
+local member, from = ARGV[1], ARGV[2]
+do
+  local ids, idlog = keys[1], keys[2]
+  local wrong = typed(ids, 'hash') or typed(idlog, 'stream')
+  if wrong then
+    return wrong
+  end
+  local removal = 'x' .. member
+  local mark = redis.call('HGET', ids, removal)
+  if not mark then
+    return nil
+  end
+  if not string.match(mark, '^%d+%-%d+$') then
+    redis.call('HDEL', ids, removal)
+    return nil
+  end
+  local page = redis.pcall('XRANGE', idlog, from, mark, 'COUNT', STEP)
+  if page.err then
+    return page
+  end
+  local fields, removals = {}, {}
+  for _, entry in ipairs(page) do
+    local field = entry[2][2]
+    if field == removal then
+      removals[#removals + 1] = entry[1]
+    else
+      fields[#fields + 1] = field
+    end
+  end
+  local erased = #fields > 0 and naming(ids, member, fields, mark) or {}
+  if #erased > 0 then
+    redis.call('HSET', ids, unpack(erased))
+  end
+  local last = #page == STEP and page[STEP][1]
+  if last == mark then
+    last = nil
+  end
+  if not last then
+    redis.call('HDEL', ids, removal)
+  end
+  if #removals > 0 then
+    redis.call('XDEL', idlog, unpack(removals))
+  end
+  return last and '(' .. last
+end
+return nil
+end
+local function item(member, from)
+  local ids, idlog = keys[1], keys[2]
+  local wrong = typed(ids, 'hash') or typed(idlog, 'stream')
+  if wrong then
+    return wrong
+  end
+  local removal = 'x' .. member
+  local mark = redis.call('HGET', ids, removal)
+  if not mark then
+    return nil
+  end
+  if not string.match(mark, '^%d+%-%d+$') then
+    redis.call('HDEL', ids, removal)
+    return nil
+  end
+  local page = redis.pcall('XRANGE', idlog, from, mark, 'COUNT', STEP)
+  if page.err then
+    return page
+  end
+  local fields, removals = {}, {}
+  for _, entry in ipairs(page) do
+    local field = entry[2][2]
+    if field == removal then
+      removals[#removals + 1] = entry[1]
+    else
+      fields[#fields + 1] = field
+    end
+  end
+  local erased = #fields > 0 and naming(ids, member, fields, mark) or {}
+  if #erased > 0 then
+    redis.call('HSET', ids, unpack(erased))
+  end
+  local last = #page == STEP and page[STEP][1]
+  if last == mark then
+    last = nil
+  end
+  if not last then
+    redis.call('HDEL', ids, removal)
+  end
+  if #removals > 0 then
+    redis.call('XDEL', idlog, unpack(removals))
+  end
+  return last and '(' .. last
 end
 local replies, done = {}, 0
 local function run()
@@ -1204,8 +1627,9 @@ return replies`,
 /**
  * Take a member off every window of a board, previous periods and the next one included, with its data.
  *
- * What it has in the log of a rolling window stays there to count nothing: a mark at the end of the log says so, and goes
- * as the last of it. Touches as many sorted sets as the plan names, at most 816.
+ * What it has in the log of a rolling window, or among the remembered increments, counts nothing from now on: a mark at the
+ * end of the log says so, until erase.lua and erase-ids.lua took out all that names the member. Touches as many sorted sets
+ * as the plan names, at most 832.
  *
  * - shared keys `keys`: sorted sets, logs and data, at the places that the plan gives
  * - shared `plan`: JSON, see lua/_lib/leaderboard/board.lua; also `former`, places of previous periods' sets, and `data`, `ids`, `idlog`
@@ -1215,7 +1639,7 @@ return replies`,
  */
 export const leaderboardRemove: Script<[keys: readonly string[], plan: Arg], [member: Arg], number | string> = {
   name: 'leaderboard/remove',
-  sha: '7a964565f458736240af9e52ec5873a33f0971f7',
+  sha: '14fd88da1d313c0d94d266b16e3be4345f4d8f6e',
   batch: 1,
   sharedKeys: true,
   shared: ["plan"],
@@ -1555,7 +1979,7 @@ do
     end
   end
   redis.call('HDEL', keys[config.data], member)
-  if config.ids then
+  if config.ids and redis.call('EXISTS', keys[config.idlog]) == 1 then
     local ids, idlog = keys[config.ids], keys[config.idlog]
     forget(ids, idlog, config.remember)
     redis.call('HSET', ids, 'x' .. member, board.append(idlog, 'f', 'x' .. member))
@@ -1608,7 +2032,7 @@ local function item(member)
     end
   end
   redis.call('HDEL', keys[config.data], member)
-  if config.ids then
+  if config.ids and redis.call('EXISTS', keys[config.idlog]) == 1 then
     local ids, idlog = keys[config.ids], keys[config.idlog]
     forget(ids, idlog, config.remember)
     redis.call('HSET', ids, 'x' .. member, board.append(idlog, 'f', 'x' .. member))
@@ -1654,7 +2078,7 @@ return replies`,
  */
 export const leaderboardUndo: Script<[keys: readonly string[], plan: Arg], [id: Arg, time: Arg], number> = {
   name: 'leaderboard/undo',
-  sha: 'f04f0d72c02f4a5638362c2444a07ffb7026b2dc',
+  sha: '72b6f00f3f308cc807a2d74f63de1e806c928f8f',
   batch: 1,
   sharedKeys: true,
   shared: ["plan"],
@@ -1985,7 +2409,7 @@ do
       board.keep_with_log(each[1])
     end
   end
-  redis.call('HSET', ids, field, place .. ' - - ' .. member)
+  redis.call('HSET', ids, field, place .. ' - - -')
   return 1
 end
 return nil
@@ -2037,7 +2461,7 @@ local function item(id, time)
       board.keep_with_log(each[1])
     end
   end
-  redis.call('HSET', ids, field, place .. ' - - ' .. member)
+  redis.call('HSET', ids, field, place .. ' - - -')
   return 1
 end
 local replies, done = {}, 0
