@@ -57,7 +57,9 @@ export function check(evidence: Evidence): Verdict {
     once: claims.claim('an entry ends once in a group: finished, or one dead letter'),
     holder: claims.claim('a finish is granted only to the last holder of the entry'),
     again: claims.claim('a confirmed finish is not handled again'),
-    attempts: claims.claim('attempts rise with the fencing number, none is repeated, none is over the cap'),
+    attempts: claims.claim(
+      'attempts rise with the fencing number, none is over the cap, and only one that was returned is repeated',
+    ),
     told: claims.claim('a worker that lives tells how each of its attempts ended'),
     gaps: claims.claim('an attempt that no handler had was used up by a worker that was killed or frozen'),
     waits: claims.claim('no retry comes before its time'),
@@ -165,7 +167,9 @@ function checkCourse(
     const { attempt, fence } = delivery
     const previous = deliveries[at - 1]
     checks.attempts(
-      attempt > before && attempt <= maxAttempts && fence > (previous?.fence ?? 0),
+      attempt >= before + (previous?.outcome === 'returned' ? 0 : 1) &&
+        attempt <= maxAttempts &&
+        fence > (previous?.fence ?? 0),
       () => `${said(id, delivery)} after ${previous ? said(id, previous) : 'none'}`,
     )
     for (let gap = before + 1; gap < attempt; gap++) {

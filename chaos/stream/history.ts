@@ -115,12 +115,12 @@ function follow(life: string, records: readonly Timed<WorkerRecord>[], group: Gr
     if (record.k === 'trouble') troubles += 1
     if (record.k === 'closing') closing = true
     if (!('id' in record)) continue
-    const { k, id, a, t } = record
-    const key = `${id} ${a}`
+    const { k, id, a, f, t } = record
+    const key = `${id} ${f}`
     const course = courseOf(group, id)
     const delivery = open.get(key)
     if (k === 'start') {
-      const { f, n, intact } = record
+      const { n, intact } = record
       const begun: Delivery = { life, n, at: t, attempt: a, fence: f, intact }
       course.deliveries.push(begun)
       open.set(key, begun)
@@ -130,8 +130,8 @@ function follow(life: string, records: readonly Timed<WorkerRecord>[], group: Gr
       if (k === 'dead') course.deadUnstarted += 1
     } else if (k === 'end') delivery.ended = record.ok ? 'resolved' : 'threw'
     else if (k === 'failed') delivery.failedAt = t
-    else if (k !== 'returned' || closing) {
-      // What is returned before was not started, and may have come back already as this delivery.
+    else if (k !== 'returned' || !delivery.outcome) {
+      // One whose lease ended is first lost and then returned.
       delivery.closing = closing
       delivery.outcome = k
       delivery.outcomeAt = t

@@ -27,15 +27,28 @@ export type WorkerRecord =
       readonly intact: boolean
     }
   /** The handler is about to resolve or to throw. */
-  | { readonly k: 'end'; readonly id: string; readonly a: number; readonly ok: boolean }
+  | { readonly k: 'end'; readonly id: string; readonly a: number; readonly f: number; readonly ok: boolean }
   /** The worker's own words. */
   | {
       readonly k: 'done' | 'lost' | 'returned' | 'recovered' | 'failed'
       readonly id: string
       readonly a: number
+      readonly f: number
     }
-  | { readonly k: 'retrying'; readonly id: string; readonly a: number; readonly delayMs: number }
-  | { readonly k: 'dead'; readonly id: string; readonly a: number; readonly why: DeathKind }
+  | {
+      readonly k: 'retrying'
+      readonly id: string
+      readonly a: number
+      readonly f: number
+      readonly delayMs: number
+    }
+  | {
+      readonly k: 'dead'
+      readonly id: string
+      readonly a: number
+      readonly f: number
+      readonly why: DeathKind
+    }
   | { readonly k: 'trouble'; readonly error: string }
   | { readonly k: 'resumed' }
   | { readonly k: 'closing' | 'closed' }
@@ -50,11 +63,11 @@ export function recordOf(event: WorkerEvent): WorkerRecord | undefined {
     case 'returned':
     case 'recovered':
     case 'failed':
-      return { k: event.kind, id: event.id, a: event.attempt }
+      return { k: event.kind, id: event.id, a: event.attempt, f: event.fence }
     case 'retrying':
-      return { k: 'retrying', id: event.id, a: event.attempt, delayMs: event.delayMs }
+      return { k: 'retrying', id: event.id, a: event.attempt, f: event.fence, delayMs: event.delayMs }
     case 'dead':
-      return { k: 'dead', id: event.id, a: event.attempt, why: event.why }
+      return { k: 'dead', id: event.id, a: event.attempt, f: event.fence, why: event.why }
     case 'trouble':
       return { k: 'trouble', error: String(event.error) }
     case 'resumed':

@@ -48,7 +48,7 @@ async function handle(delivery: Delivery<Payload>): Promise<void> {
   const { id, attempt: a, fence: f, payload, signal } = delivery
   const { n } = payload
   journal.write({ k: 'start', id, a, f, n, intact: payload.check === checkOf(seed, n) })
-  const ended = (ok: boolean): void => journal.write({ k: 'end', id, a, ok })
+  const ended = (ok: boolean): void => journal.write({ k: 'end', id, a, f, ok })
   const { manner, failures } = intentOf(seed, n)
   if (manner === 'slow') await delay(settings.leaseMs * (1 + random.next()))
   else if (random.next() < 0.3) await delay(random.int(0, 20))

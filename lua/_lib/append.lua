@@ -1,9 +1,13 @@
 -- `append(…)`: adds an entry to a stream within its limits and trims what may go; answers its id, false when the
--- stream is full, or the error when its key is no stream.
+-- stream is full, or the error when Redis refused the entry: then nothing was done.
 --
 -- Trimming is looked at with every 64th length of a stream and takes at most 256 entries, so that adds cost the same
 -- while a group holds up a stream far over its limits. It stops at the first entry that some group was not given or did
 -- not finish, unless the log is lossy.
+--
+-- The groups that the caller declares begin before the first entry that it adds: they are made by the same script, again
+-- when the stream is gone (FLUSHALL). Else another process that declares fewer of them could finish and delete the
+-- entry before the others are there.
 -- @include due_at
 -- @include now
 -- @include earlier
@@ -12,9 +16,11 @@ local EVERY, MOST, MOST_BYTES = 64, 256, 262144
 local lengths, backlogs = {}, {}
 
 -- From the text that holds for a batch: queue 1 or 0, then numbers, 0 for none: unfinished entries at which the stream
--- is full; entries, bytes and milliseconds that a log keeps; 1 when it is lossy.
+-- is full; entries, bytes and milliseconds that a log keeps; 1 when it is lossy; 1 to make the declared groups in any case;
+-- their names.
 local function parsed(text)
-  local queue, backlog, entries, bytes, age, lossy = string.match(text, '(%d+) (%d+) (%d+) (%d+) (%d+) (%d+)')
+  local queue, backlog, entries, bytes, age, lossy, declare, names =
+    string.match(text, '(%d+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d+) ?(.*)')
   return {
     queue = queue == '1',
     backlog = tonumber(backlog),
@@ -22,10 +28,22 @@ local function parsed(text)
     bytes = tonumber(bytes),
     age = tonumber(age),
     lossy = lossy == '1',
+    declare = declare == '1',
+    names = names,
   }
 end
 
 local limits
+
+-- Makes the declared groups that are not there; the error when Redis refuses the first of them, and so all.
+local function declare(stream)
+  for name in string.gmatch(limits.names, '%S+') do
+    local made = redis.pcall('XGROUP', 'CREATE', stream, name, '0', 'MKSTREAM')
+    if made.err and not string.match(made.err, '^BUSYGROUP') then
+      return made
+    end
+  end
+end
 
 -- The id before which every group has finished; nil when there is no group.
 local function finished(stream)
@@ -97,9 +115,14 @@ local function append(stream, payload, trace, due, limits_text)
   if limits.backlog > 0 and length >= limits.backlog and backlog_of(stream, length) >= limits.backlog then
     return false
   end
+  local declares = first and limits.names ~= '' and (limits.declare or length == 0 and redis.call('EXISTS', stream) == 0)
+  local refused = declares and declare(stream)
+  if refused then
+    return refused
+  end
   local id
   if trace == '' and due == '' then
-    id = redis.call('XADD', stream, '*', 'd', payload)
+    id = redis.pcall('XADD', stream, '*', 'd', payload)
   else
     local add = { 'XADD', stream, '*', 'd', payload }
     if trace ~= '' then
@@ -110,7 +133,13 @@ local function append(stream, payload, trace, due, limits_text)
       add[#add + 1] = 'n'
       add[#add + 1] = string.format('%.0f', due_at(due))
     end
-    id = redis.call(unpack(add))
+    id = redis.pcall(unpack(add))
+  end
+  if type(id) == 'table' then
+    if declares then
+      error(id)
+    end
+    return id
   end
   length = length + 1
   if backlogs[stream] then

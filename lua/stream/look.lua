@@ -22,7 +22,7 @@
 -- @item key paused there while the group is paused
 -- @item arg from_stream cursor, 0-0 at first
 -- @item arg from_ready  cursor, 0-0 at first
--- @returns list    both cursors, 1 when paused, milliseconds until something is due (-1: nothing waits), then id and attempts used of each that was taken over; attempts negative when dead, 0 of one that was due and cannot be read, which is dead, too
+-- @returns list    both cursors, 1 when paused, milliseconds until something is due (-1: nothing waits), then id, attempts used and fencing number of each that was taken over; attempts negative when dead, 0 of one that was due and cannot be read, which is dead, too
 
 local STEP = 50
 -- Behind every entry; the very last id would mean those that nobody was given.
@@ -41,7 +41,7 @@ local function item(stream, ready, later, dead, paused, from_stream, from_ready)
   -- Each move by itself, so that what fails leaves no other entry in two places.
   for _, packed in ipairs(redis.call('ZRANGE', later, '-inf', ms, 'BYSCORE', 'LIMIT', 0, STEP)) do
     if not entry.due(ready, dead, group, packed) then
-      reply[#reply + 1] = { '0-0', 0 }
+      reply[#reply + 1] = { '0-0', 0, 0 }
     end
     redis.call('ZREM', later, packed)
   end
@@ -63,7 +63,7 @@ local function item(stream, ready, later, dead, paused, from_stream, from_ready)
         else
           entry.ready(ready, is)
         end
-        reply[#reply + 1] = { is.i, over and -is.a or is.a }
+        reply[#reply + 1] = { is.i, over and -is.a or is.a, is.f }
       end
     end
     if ids[1] and key == stream then

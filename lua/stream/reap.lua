@@ -21,7 +21,8 @@ local function item(stream, ready, group, silent)
   local gone = 0
   for _, key in ipairs({ stream, ready }) do
     local left = MOST
-    for _, fields in ipairs(redis.call('XINFO', 'CONSUMERS', key, group)) do
+    -- An error without entries when the group is gone, and its consumers with it.
+    for _, fields in ipairs(redis.pcall('XINFO', 'CONSUMERS', key, group)) do
       local consumer = {}
       for at = 1, #fields, 2 do
         consumer[fields[at]] = fields[at + 1]

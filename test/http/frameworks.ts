@@ -10,8 +10,21 @@ import express4 from 'express4'
 import Koa3 from 'koa'
 import Koa2 from 'koa2'
 
-/** Each framework with its adapter, as the test kit drives it; the suite's other tests use them the same way. */
-export const frameworks: readonly AdapterUnderTest[] = [
+/** The test kit's application in a framework. */
+type MakeListener = (
+  handlers: readonly Handler[],
+  options: StartOptions,
+  /** Gets what reaches the framework's error handling. */
+  errors: unknown[],
+) => RequestListener
+
+/** A framework with its adapter, as the test kit drives it, and its application without a server. */
+export interface Framework extends AdapterUnderTest {
+  readonly listener: MakeListener
+}
+
+/** Each framework with its adapter; the suite's other tests use them as the test kit does. */
+export const frameworks: readonly Framework[] = [
   express('Express 5', express5),
   express('Express 4', express4),
   koa('Koa 3', Koa3),
@@ -24,75 +37,68 @@ function asPlugin(handler: Handler): Plugin<[]> {
   return definePlugin({ name: 'test', setup: () => handler })
 }
 
-function express(name: string, make: typeof express5): AdapterUnderTest {
+function framework(name: string, knowsMore: boolean, listener: MakeListener): Framework {
   return {
     name,
-    knowsRoutes: true,
-    knowsProxies: true,
-    start(handlers, { mount = '/', bodyParser, trustProxy = false } = {}) {
-      const errors: unknown[] = []
-      const app = make()
-      app.set('trust proxy', trustProxy ? 1 : false)
-      app.set('env', 'test')
-      const router = make.Router()
-      if (bodyParser === 'text') router.use(make.text())
-      if (bodyParser === 'json') router.use(make.json())
-      for (const handler of handlers) router.use(forExpress(asPlugin(handler))())
-      router.get('/items/:id', (request, response) => void response.json({ id: request.params['id'] }))
-      router.post('/echo', (request, response) => void request.pipe(response))
-      app.use(mount, router)
-      const note: ErrorRequestHandler = (error, _request, _response, next) => {
-        errors.push(error)
-        next(error)
-      }
-      app.use(note)
-      return listen(app, errors)
-    },
-  }
-}
-
-function koa(name: string, Make: typeof Koa3): AdapterUnderTest {
-  return {
-    name,
-    knowsRoutes: true,
-    knowsProxies: true,
-    start(handlers, { mount = '', bodyParser, trustProxy = false } = {}) {
-      const errors: unknown[] = []
-      const app = new Make({ proxy: trustProxy, maxIpsCount: 1 })
-      app.on('error', (error) => errors.push(error))
-      if (bodyParser) {
-        app.use(async (context, next) => {
-          Object.assign(context.request, { body: parse(bodyParser, await readText(context.req)) })
-          await next()
-        })
-      }
-      for (const handler of handlers) app.use(forKoa(asPlugin(handler))())
-      app.use(async (context) => {
-        const id = itemOf(context.path, mount)
-        if (context.method === 'GET' && id !== undefined) {
-          // As @koa/router leaves it.
-          context['_matchedRoute'] = `${mount}/items/:id`
-          context.body = { id }
-        } else if (context.method === 'POST' && context.path === `${mount}/echo`) {
-          context.body = context.req
-        }
-      })
-      const callback = app.callback()
-      return listen((request, response) => void callback(request, response), errors)
-    },
-  }
-}
-
-function node(name: string): AdapterUnderTest {
-  return {
-    name,
-    knowsRoutes: false,
-    knowsProxies: false,
+    knowsRoutes: knowsMore,
+    knowsProxies: knowsMore,
+    listener,
     start(handlers, options = {}) {
       const errors: unknown[] = []
-      return listen(nodeApp(handlers, options, errors), errors)
+      return listen(listener(handlers, options, errors), errors)
     },
   }
+}
+
+function express(name: string, make: typeof express5): Framework {
+  return framework(name, true, (handlers, { mount = '/', bodyParser, trustProxy = false }, errors) => {
+    const app = make()
+    app.set('trust proxy', trustProxy ? 1 : false)
+    app.set('env', 'test')
+    const router = make.Router()
+    if (bodyParser === 'text') router.use(make.text())
+    if (bodyParser === 'json') router.use(make.json())
+    for (const handler of handlers) router.use(forExpress(asPlugin(handler))())
+    router.get('/items/:id', (request, response) => void response.json({ id: request.params['id'] }))
+    router.post('/echo', (request, response) => void request.pipe(response))
+    app.use(mount, router)
+    const note: ErrorRequestHandler = (error, _request, _response, next) => {
+      errors.push(error)
+      next(error)
+    }
+    app.use(note)
+    return app
+  })
+}
+
+function koa(name: string, Make: typeof Koa3): Framework {
+  return framework(name, true, (handlers, { mount = '', bodyParser, trustProxy = false }, errors) => {
+    const app = new Make({ proxy: trustProxy, maxIpsCount: 1 })
+    app.on('error', (error) => errors.push(error))
+    if (bodyParser) {
+      app.use(async (context, next) => {
+        Object.assign(context.request, { body: parse(bodyParser, await readText(context.req)) })
+        await next()
+      })
+    }
+    for (const handler of handlers) app.use(forKoa(asPlugin(handler))())
+    app.use(async (context) => {
+      const id = itemOf(context.path, mount)
+      if (context.method === 'GET' && id !== undefined) {
+        // As @koa/router leaves it.
+        context['_matchedRoute'] = `${mount}/items/:id`
+        context.body = { id }
+      } else if (context.method === 'POST' && context.path === `${mount}/echo`) {
+        context.body = context.req
+      }
+    })
+    const callback = app.callback()
+    return (request, response) => void callback(request, response)
+  })
+}
+
+function node(name: string): Framework {
+  return framework(name, false, nodeApp)
 }
 
 /** The test kit's application on plain node:http; it serves HTTP/2 as well. */

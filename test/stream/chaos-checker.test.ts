@@ -34,8 +34,15 @@ const started = (t: number, n: number, a = 1, f = a, id = '1-0'): object => ({
   n,
   intact: true,
 })
-const ended = (t: number, a = 1, ok = true): object => ({ t, k: 'end', id: '1-0', a, ok })
-const told = (t: number, k: string, a = 1, more: object = {}): object => ({ t, k, id: '1-0', a, ...more })
+const ended = (t: number, a = 1, ok = true, f = a): object => ({ t, k: 'end', id: '1-0', a, f, ok })
+const told = (t: number, k: string, a = 1, more: object = {}): object => ({
+  t,
+  k,
+  id: '1-0',
+  a,
+  f: a,
+  ...more,
+})
 
 interface Told {
   readonly producer?: readonly object[]
@@ -109,6 +116,16 @@ test('so has one in which a killed worker finished it and could not say so, and 
   expect(findings({ producer: added(POISON, '1-0'), workers: [records], dead: [letter(POISON)] })).toEqual([])
 })
 
+test('an attempt that a closing worker returned may be repeated, one that failed may not', () => {
+  const second = [started(12, PLAIN, 1, 2), ended(13, 1, true, 2), told(14, 'done', 1, { f: 2 })]
+  const returned = told(9, 'returned')
+  expect(findings({ workers: [[started(2, PLAIN), { t: 8, k: 'closing' }, returned], second] })).toEqual([])
+  const failed = [ended(8, 1, false), told(9, 'failed'), told(9, 'retrying', 1, { delayMs: 0 })]
+  expect(findings({ workers: [[started(2, PLAIN), ...failed], second] })).toEqual([
+    expect.stringMatching(/^attempts rise/),
+  ])
+})
+
 test.each<[string, Told]>([
   ['no confirmed entry is lost', { workers: [[]] }],
   [
@@ -159,7 +176,7 @@ test.each<[string, Told]>([
     {
       workers: [
         [started(2, PLAIN), ended(3), told(4, 'lost')],
-        [started(5, PLAIN), ended(6), told(7, 'done')],
+        [started(5, PLAIN, 1, 2), ended(6, 1, true, 2), told(7, 'done', 1, { f: 2 })],
       ],
     },
   ],

@@ -2,7 +2,15 @@ import { connect, createStream } from '@penknife/core'
 import { expect, test } from 'vitest'
 
 import { deferred } from '../support/deferred.ts'
-import { addNumbers, consumersOf, openOrders, ORDERS, pendingOf, readyOf } from '../support/orders.ts'
+import {
+  addNumbers,
+  buriedOf,
+  consumersOf,
+  openOrders,
+  ORDERS,
+  pendingOf,
+  readyOf,
+} from '../support/orders.ts'
 import { pattern, penknifeClients, useRedis } from '../support/redis.ts'
 import { until } from '../support/until.ts'
 import { startWorker, startWorkerProcess } from '../support/workers.ts'
@@ -77,8 +85,30 @@ test('what a worker did not finish by its deadline is aborted, given back, and a
   expect(aborted.map(String)).toEqual(Array(3).fill('Error: the worker was closed'))
   await second.saw('done', 3)
   expect(seen.toSorted((a, b) => a.payload - b.payload)).toEqual(
-    [0, 1, 2].map((payload) => ({ payload, attempt: 2 })),
+    [0, 1, 2].map((payload) => ({ payload, attempt: 1 })),
   )
+})
+
+test('workers that close before an entry is done use up none of its attempts, however often', async () => {
+  const stream = await openOrders(bench, { groups: ['billing'] })
+  const deliveries: { attempt: number; fence: number }[] = []
+  const id = await stream.add(0)
+  for (let deploy = 1; deploy <= 4; deploy++) {
+    const { worker, of } = startWorker(
+      stream,
+      'billing',
+      ({ attempt, fence, signal }) => {
+        deliveries.push({ attempt, fence })
+        return new Promise((resolve) => signal.addEventListener('abort', resolve))
+      },
+      { maxAttempts: 2 },
+    )
+    await until('it is handled', () => deliveries.length === deploy)
+    await worker.close(0)
+    expect(of('returned')).toEqual([{ kind: 'returned', id, attempt: 1, fence: deploy, why: 'unfinished' }])
+  }
+  expect(deliveries).toEqual([1, 2, 3, 4].map((fence) => ({ attempt: 1, fence })))
+  expect(await buriedOf(stream, 'billing')).toEqual([])
 })
 
 test('a handler that returns because its worker stopped has not finished the entry', async () => {
@@ -96,7 +126,7 @@ test('a handler that returns because its worker stopped has not finished the ent
   await returned.promise
   // Whatever it would have sent would be there before this.
   await stream.add(1)
-  expect(events).toEqual([{ kind: 'returned', id, attempt: 1 }])
+  expect(events).toEqual([{ kind: 'returned', id, attempt: 1, fence: 1, why: 'unfinished' }])
   expect(await bench.raw.xlen(readyOf('billing'))).toBe(1)
 })
 

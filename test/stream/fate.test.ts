@@ -48,7 +48,7 @@ test('a finish that was carried out and whose answer was lost is told from a los
   proxy.pass()
   proxy.cut()
   await watched.saw('done', 2)
-  expect(watched.of('done')[1]).toEqual({ kind: 'done', id, attempt: 1 })
+  expect(watched.of('done')[1]).toEqual({ kind: 'done', id, attempt: 1, fence: 1 })
   expect(watched.of('lost')).toEqual([])
 })
 
@@ -76,7 +76,7 @@ test('a finish that did not arrive before another took the entry over is lost', 
   proxy.pass()
   proxy.cut()
   await watched.saw('lost')
-  expect(watched.of('lost')).toEqual([{ kind: 'lost', id, attempt: 1 }])
+  expect(watched.of('lost')).toEqual([{ kind: 'lost', id, attempt: 1, fence: 1 }])
   await watched.saw('done', 2)
   expect(watched.of('done')[1]).toMatchObject({ id, attempt: 2 })
 })
@@ -175,6 +175,7 @@ test('what happens to an entry is on the diagnostics channels, with the stream a
     space: 'shop',
     id,
     attempt: 2,
+    fence: 2,
     stream: 'orders',
     group: 'billing',
     consumer: worker.consumer,

@@ -136,6 +136,7 @@ describe('drop', () => {
     expect((await bench.raw.keys('*')).toSorted()).toEqual(
       [
         ORDERS,
+        `${ORDERS}:declaration`,
         deadOf('mailing'),
         key('later', 'mailing'),
         key('paused', 'mailing'),

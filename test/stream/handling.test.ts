@@ -175,7 +175,7 @@ test('what a read brings beyond the room goes to others at once', async () => {
   }
   const slow = startWorker(streams[0], 'billing', handler, { concurrency: 1 })
   await slow.saw('returned')
-  expect(slow.of('returned')).toMatchObject([{ id, attempt: 1 }])
+  expect(slow.of('returned')).toMatchObject([{ id, attempt: 1, why: 'busy' }])
   startWorker(streams[1], 'billing', handler, { concurrency: 1 })
   await until('the other has it', () => seen.length === 2)
   // Nobody handled it before: it is its first attempt.

@@ -110,8 +110,8 @@ test('a worker that gets its own entry anew cannot finish the earlier delivery',
   await saw('done')
   expect(fences).toEqual([1, 2])
   expect(events).toEqual([
-    { kind: 'lost', id, attempt: 1 },
-    { kind: 'done', id, attempt: 2 },
+    { kind: 'lost', id, attempt: 1, fence: 1 },
+    { kind: 'done', id, attempt: 2, fence: 2 },
   ])
 })
 

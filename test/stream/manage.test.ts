@@ -295,6 +295,7 @@ describe('consumers of processes that died', () => {
     const stream = await open()
     await addNumbers(stream, 2)
     await makeReady(bench.raw, 'billing', '1-1', '9')
+    await bench.raw.xgroup('CREATE', readyOf('billing'), 'billing', '0')
     for (const [consumer, key] of [
       ['holds', ORDERS],
       ['holds ready', readyOf('billing')],

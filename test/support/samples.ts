@@ -18,6 +18,7 @@ const ready = keys.ready('orders', 'billing')
 const later = keys.later('orders', 'billing')
 const dead = keys.deadLetters('orders', 'billing')
 const paused = keys.paused('orders', 'billing')
+const declaration = keys.declaration('orders')
 const once = keys.once('orders', 'order-1')
 const mark = keys.mark('orders', 'w1')
 const board = keys.leaderboard('points')
@@ -61,7 +62,8 @@ const HELD_READY: NonNullable<Sample['before']> = [
 ]
 /** Group, consumer and declared groups. */
 const WORKER: NonNullable<Sample['shared']> = ['billing', 'w1', 'billing mailing']
-const LOG = '0 0 1000 0 0 0'
+const LOG = '0 0 1000 0 0 0 0 '
+const DECLARES = '0 0 1000 0 0 0 1 billing mailing'
 /** So many that the next add looks what may go, and a group that has seen none of them. */
 const MANY: NonNullable<Sample['before']> = [
   ...Array.from({ length: 63 }, (_, at) => ['XADD', stream, `1-${at + 1}`, 'd', '{}']),
@@ -285,10 +287,11 @@ export const SAMPLES: Readonly<Record<string, readonly Sample[]>> = {
   'notifier/top': [{ returns: 'string', item: [history], before: EVENTS }],
   'stream/add': [
     { returns: 'string', shared: [[stream], LOG], item: ['{}', '', ''] },
+    { returns: 'string', shared: [[stream], DECLARES], item: ['{}', '', ''], before: HELD },
     { returns: 'string', shared: [[stream], LOG], item: ['{}', '00-a-b-01', '+500'] },
-    { returns: 'string', shared: [[stream], '0 0 1 1 1 0'], item: ['{}', '', ''], before: MANY },
-    { returns: 'null', shared: [[stream], '0 60 1 0 0 0'], item: ['{}', '', ''], before: MANY },
-    { returns: 'null', shared: [[stream], '1 60 0 0 0 0'], item: ['{}', '', ''], before: MANY },
+    { returns: 'string', shared: [[stream], '0 0 1 1 1 0 0 '], item: ['{}', '', ''], before: MANY },
+    { returns: 'null', shared: [[stream], '0 60 1 0 0 0 0 '], item: ['{}', '', ''], before: MANY },
+    { returns: 'null', shared: [[stream], '1 60 0 0 0 0 0 '], item: ['{}', '', ''], before: MANY },
   ],
   'stream/add_once': [
     { returns: 'string', shared: [LOG], item: [stream, once, '{}', '', '', 1000] },
@@ -298,7 +301,11 @@ export const SAMPLES: Readonly<Record<string, readonly Sample[]>> = {
       item: [stream, once, '{}', '', '', 1000],
       before: [['SET', once, '1-1']],
     },
-    { returns: 'null', shared: ['1 60 0 0 0 0'], item: [stream, once, '{}', '', '', 1000], before: MANY },
+    { returns: 'null', shared: ['1 60 0 0 0 0 0 '], item: [stream, once, '{}', '', '', 1000], before: MANY },
+  ],
+  'stream/declare': [
+    { returns: 'string', item: [declaration, 'event log'], before: [['SET', declaration, 'work queue']] },
+    { returns: 'null', item: [declaration, 'event log'] },
   ],
   'stream/leave': [
     { returns: 'integer', shared: WORKER, item: [stream, ready, later, mark], before: HELD },

@@ -26,6 +26,8 @@ export interface Keys {
   paused(stream: string, group: string): string
   /** The entry that was added under a dedup key. */
   once(stream: string, key: string): string
+  /** How a stream was declared last. */
+  declaration(stream: string): string
   /** The last batch of outcomes that a worker told. */
   mark(stream: string, consumer: string): string
   leaderboard(name: string): string
@@ -34,8 +36,6 @@ export interface Keys {
   history(notifier: string, channel: string): string
   /** Where the histories of a notifier's channels that have none are to begin. */
   beginnings(notifier: string): string
-  /** What a notifier was declared as. */
-  declared(notifier: string): string
   /** Where a repeated publish finds the id that the first one got. */
   published(notifier: string, channel: string, id: string): string
   /** The pub/sub channel of a notifier's channel; named after the database too, which pub/sub knows nothing of. */
@@ -80,12 +80,12 @@ export function createKeys(space: string, { keyPrefix, db }: KeyOptions): Keys {
     deadLetters: (stream, group) => `${base}stream:${stream}:dead:${group}`,
     paused: (stream, group) => `${base}stream:${stream}:paused:${group}`,
     once: (stream, key) => `${base}stream:${stream}:once:${short(key)}`,
+    declaration: (stream) => `${base}stream:${stream}:declaration`,
     mark: (stream, consumer) => `${base}stream:${stream}:mark:${consumer}`,
     leaderboard: (name) => `${base}board:${name}`,
     leaderboardPart: (name, ...part) => `${base}board:${name}:${part.join(':')}`,
     history: (notifier, channel) => `${base}notify:${notifier}:${channel}`,
     beginnings: (notifier) => `${base}notify-next:${notifier}`,
-    declared: (notifier) => `${base}notify-declared:${notifier}`,
     published: (notifier, channel, id) => `${base}notify-id:${notifier}:${digest(`${channel}\n${id}`)}`,
     live: (notifier, channel) => `${base}notify:${notifier}:${channel}:${live}`,
     nudges: (notifier) => `${base}notify-nudges:${notifier}:${live}`,

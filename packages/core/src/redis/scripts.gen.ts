@@ -5234,7 +5234,7 @@ return replies`,
  */
 export const streamAdd: Script<[of: readonly string[], limits: Arg], [payload: Arg, trace: Arg, due: Arg], string | null> = {
   name: 'stream/add',
-  sha: '4590b5166cf9a038fec14800c5f85c4636c46116',
+  sha: 'f231ad0b3c968b58aca3875119f3af5718fd0dd7',
   batch: 64,
   sharedKeys: true,
   shared: ["limits"],
@@ -5270,7 +5270,8 @@ end
 local EVERY, MOST, MOST_BYTES = 64, 256, 262144
 local lengths, backlogs = {}, {}
 local function parsed(text)
-  local queue, backlog, entries, bytes, age, lossy = string.match(text, '(%d+) (%d+) (%d+) (%d+) (%d+) (%d+)')
+  local queue, backlog, entries, bytes, age, lossy, declare, names =
+    string.match(text, '(%d+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d+) ?(.*)')
   return {
     queue = queue == '1',
     backlog = tonumber(backlog),
@@ -5278,9 +5279,19 @@ local function parsed(text)
     bytes = tonumber(bytes),
     age = tonumber(age),
     lossy = lossy == '1',
+    declare = declare == '1',
+    names = names,
   }
 end
 local limits
+local function declare(stream)
+  for name in string.gmatch(limits.names, '%S+') do
+    local made = redis.pcall('XGROUP', 'CREATE', stream, name, '0', 'MKSTREAM')
+    if made.err and not string.match(made.err, '^BUSYGROUP') then
+      return made
+    end
+  end
+end
 local function finished(stream)
   local bound
   for _, group in ipairs(groups(stream)) do
@@ -5344,9 +5355,14 @@ local function append(stream, payload, trace, due, limits_text)
   if limits.backlog > 0 and length >= limits.backlog and backlog_of(stream, length) >= limits.backlog then
     return false
   end
+  local declares = first and limits.names ~= '' and (limits.declare or length == 0 and redis.call('EXISTS', stream) == 0)
+  local refused = declares and declare(stream)
+  if refused then
+    return refused
+  end
   local id
   if trace == '' and due == '' then
-    id = redis.call('XADD', stream, '*', 'd', payload)
+    id = redis.pcall('XADD', stream, '*', 'd', payload)
   else
     local add = { 'XADD', stream, '*', 'd', payload }
     if trace ~= '' then
@@ -5357,7 +5373,13 @@ local function append(stream, payload, trace, due, limits_text)
       add[#add + 1] = 'n'
       add[#add + 1] = string.format('%.0f', due_at(due))
     end
-    id = redis.call(unpack(add))
+    id = redis.pcall(unpack(add))
+  end
+  if type(id) == 'table' then
+    if declares then
+      error(id)
+    end
+    return id
   end
   length = length + 1
   if backlogs[stream] then
@@ -5423,7 +5445,7 @@ return replies`,
  */
 export const streamAddOnce: Script<[limits: Arg], [stream: string, once: string, payload: Arg, trace: Arg, due: Arg, window: Arg], string | null> = {
   name: 'stream/add_once',
-  sha: '3d389600c53e60e38b01a56a17269fa7cb74a5fd',
+  sha: '224f155c4c06bb5cef46c0748223a30ec23a382f',
   batch: 64,
   sharedKeys: false,
   shared: ["limits"],
@@ -5459,7 +5481,8 @@ end
 local EVERY, MOST, MOST_BYTES = 64, 256, 262144
 local lengths, backlogs = {}, {}
 local function parsed(text)
-  local queue, backlog, entries, bytes, age, lossy = string.match(text, '(%d+) (%d+) (%d+) (%d+) (%d+) (%d+)')
+  local queue, backlog, entries, bytes, age, lossy, declare, names =
+    string.match(text, '(%d+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d+) ?(.*)')
   return {
     queue = queue == '1',
     backlog = tonumber(backlog),
@@ -5467,9 +5490,19 @@ local function parsed(text)
     bytes = tonumber(bytes),
     age = tonumber(age),
     lossy = lossy == '1',
+    declare = declare == '1',
+    names = names,
   }
 end
 local limits
+local function declare(stream)
+  for name in string.gmatch(limits.names, '%S+') do
+    local made = redis.pcall('XGROUP', 'CREATE', stream, name, '0', 'MKSTREAM')
+    if made.err and not string.match(made.err, '^BUSYGROUP') then
+      return made
+    end
+  end
+end
 local function finished(stream)
   local bound
   for _, group in ipairs(groups(stream)) do
@@ -5533,9 +5566,14 @@ local function append(stream, payload, trace, due, limits_text)
   if limits.backlog > 0 and length >= limits.backlog and backlog_of(stream, length) >= limits.backlog then
     return false
   end
+  local declares = first and limits.names ~= '' and (limits.declare or length == 0 and redis.call('EXISTS', stream) == 0)
+  local refused = declares and declare(stream)
+  if refused then
+    return refused
+  end
   local id
   if trace == '' and due == '' then
-    id = redis.call('XADD', stream, '*', 'd', payload)
+    id = redis.pcall('XADD', stream, '*', 'd', payload)
   else
     local add = { 'XADD', stream, '*', 'd', payload }
     if trace ~= '' then
@@ -5546,7 +5584,13 @@ local function append(stream, payload, trace, due, limits_text)
       add[#add + 1] = 'n'
       add[#add + 1] = string.format('%.0f', due_at(due))
     end
-    id = redis.call(unpack(add))
+    id = redis.pcall(unpack(add))
+  end
+  if type(id) == 'table' then
+    if declares then
+      error(id)
+    end
+    return id
   end
   length = length + 1
   if backlogs[stream] then
@@ -5605,6 +5649,75 @@ local function run()
     local arg = 1 + done * own
     done = done + 1
     local reply = item(KEYS[key + 1], KEYS[key + 2], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3], ARGV[arg + 4])
+    if reply == nil then reply = false end
+    replies[done] = reply
+  end
+end
+while done < items do
+  local ok, reply = pcall(run)
+  if not ok then
+    local text = type(reply) == 'table' and reply.err or tostring(reply)
+    if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+    reply = { err = text .. ' on @user_script' }
+    replies[done] = reply
+  end
+end
+return replies`,
+}
+
+/**
+ * Remember how a stream is declared, and tell when it was declared in another way before.
+ *
+ * - key `declaration`: string
+ * - `text`: the declaration as people read it
+ * - replies the declaration before, if it was another one
+ * - on a full server refused: what it tells can wait
+ */
+export const streamDeclare: Script<[], [declaration: string, text: Arg], string | null> = {
+  name: 'stream/declare',
+  sha: '50c37ad205c7a89d8fe9fceeeea3683dce65778a',
+  batch: 16,
+  sharedKeys: false,
+  shared: [],
+  keys: ["declaration"],
+  args: ["text"],
+  returns: 'string|null',
+  text: `#!lua
+local items = #KEYS / 1
+if items == 1 then
+local declaration, text = KEYS[1], ARGV[1]
+do
+  local before = redis.pcall('GET', declaration)
+  if before == text then
+    return nil
+  end
+  if type(before) == 'table' then
+    return before
+  end
+  redis.call('SET', declaration, text)
+  return before or nil
+end
+return nil
+end
+local function item(declaration, text)
+  local before = redis.pcall('GET', declaration)
+  if before == text then
+    return nil
+  end
+  if type(before) == 'table' then
+    return before
+  end
+  redis.call('SET', declaration, text)
+  return before or nil
+end
+local replies, done = {}, 0
+local own = #ARGV > 1 and 1 or 0
+local function run()
+  while done < items do
+    local key = done * 1
+    local arg = 0 + done * own
+    done = done + 1
+    local reply = item(KEYS[key + 1], ARGV[arg + 1])
     if reply == nil then reply = false end
     replies[done] = reply
   end
@@ -6058,12 +6171,12 @@ return replies`,
  * - key `paused`: there while the group is paused
  * - `from_stream`: cursor, 0-0 at first
  * - `from_ready`: cursor, 0-0 at first
- * - replies both cursors, 1 when paused, milliseconds until something is due (-1: nothing waits), then id and attempts used of each that was taken over; attempts negative when dead, 0 of one that was due and cannot be read, which is dead, too
+ * - replies both cursors, 1 when paused, milliseconds until something is due (-1: nothing waits), then id, attempts used and fencing number of each that was taken over; attempts negative when dead, 0 of one that was due and cannot be read, which is dead, too
  * - on a full server runs: without it nothing that is due or abandoned is handled, so that a full server could not be drained
  */
 export const streamLook: Script<[group: Arg, consumer: Arg, declared: Arg, lease: Arg, attempts: Arg], [stream: string, ready: string, later: string, dead: string, paused: string, fromStream: Arg, fromReady: Arg], readonly Reply[]> = {
   name: 'stream/look',
-  sha: 'fa4214bbdc10ce4d8acddd1b744fa1a054d2b3f7',
+  sha: '4afcc0e5f76d9877e986ae86123f049d30a273e0',
   batch: 1,
   sharedKeys: false,
   shared: ["group","consumer","declared","lease","attempts"],
@@ -6258,7 +6371,7 @@ do
   redis.call('XREADGROUP', 'GROUP', group, consumer, 'COUNT', 1, 'STREAMS', ready, END)
   for _, packed in ipairs(redis.call('ZRANGE', later, '-inf', ms, 'BYSCORE', 'LIMIT', 0, STEP)) do
     if not entry.due(ready, dead, group, packed) then
-      reply[#reply + 1] = { '0-0', 0 }
+      reply[#reply + 1] = { '0-0', 0, 0 }
     end
     redis.call('ZREM', later, packed)
   end
@@ -6278,7 +6391,7 @@ do
         else
           entry.ready(ready, is)
         end
-        reply[#reply + 1] = { is.i, over and -is.a or is.a }
+        reply[#reply + 1] = { is.i, over and -is.a or is.a, is.f }
       end
     end
     if ids[1] and key == stream then
@@ -6306,7 +6419,7 @@ local function item(stream, ready, later, dead, paused, from_stream, from_ready)
   redis.call('XREADGROUP', 'GROUP', group, consumer, 'COUNT', 1, 'STREAMS', ready, END)
   for _, packed in ipairs(redis.call('ZRANGE', later, '-inf', ms, 'BYSCORE', 'LIMIT', 0, STEP)) do
     if not entry.due(ready, dead, group, packed) then
-      reply[#reply + 1] = { '0-0', 0 }
+      reply[#reply + 1] = { '0-0', 0, 0 }
     end
     redis.call('ZREM', later, packed)
   end
@@ -6326,7 +6439,7 @@ local function item(stream, ready, later, dead, paused, from_stream, from_ready)
         else
           entry.ready(ready, is)
         end
-        reply[#reply + 1] = { is.i, over and -is.a or is.a }
+        reply[#reply + 1] = { is.i, over and -is.a or is.a, is.f }
       end
     end
     if ids[1] and key == stream then
@@ -6753,7 +6866,7 @@ return replies`,
  */
 export const streamReap: Script<[], [stream: string, ready: string, group: Arg, silent: Arg], number> = {
   name: 'stream/reap',
-  sha: '568c355967f5bd0a002c1b7b8cc072163677f777',
+  sha: '02a8d6214108da281435841ddc315b4b5a65b57a',
   batch: 1,
   sharedKeys: false,
   shared: [],
@@ -6779,7 +6892,7 @@ do
   local gone = 0
   for _, key in ipairs({ stream, ready }) do
     local left = MOST
-    for _, fields in ipairs(redis.call('XINFO', 'CONSUMERS', key, group)) do
+    for _, fields in ipairs(redis.pcall('XINFO', 'CONSUMERS', key, group)) do
       local consumer = {}
       for at = 1, #fields, 2 do
         consumer[fields[at]] = fields[at + 1]
@@ -6802,7 +6915,7 @@ local function item(stream, ready, group, silent)
   local gone = 0
   for _, key in ipairs({ stream, ready }) do
     local left = MOST
-    for _, fields in ipairs(redis.call('XINFO', 'CONSUMERS', key, group)) do
+    for _, fields in ipairs(redis.pcall('XINFO', 'CONSUMERS', key, group)) do
       local consumer = {}
       for at = 1, #fields, 2 do
         consumer[fields[at]] = fields[at + 1]

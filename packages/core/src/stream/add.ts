@@ -5,7 +5,7 @@ import { invalid, PenknifeError } from '../errors.ts'
 import type { Topic } from '../events.ts'
 import { isPlain, toJson } from '../json.ts'
 import { checkOptions } from '../options.ts'
-import { streamAdd, streamAddOnce, streamOpen } from '../redis/scripts.gen.ts'
+import { streamAdd, streamAddOnce } from '../redis/scripts.gen.ts'
 import { conform, type StandardSchema } from '../standard-schema.ts'
 import { isWellFormed } from '../text.ts'
 import type { Scope } from './scope.ts'
@@ -38,38 +38,51 @@ interface Terms {
 
 const PLAIN: Terms = { trace: '', due: '', windowMs: 0, wait: false, signal: undefined }
 
+/** What is told of adds: each, before anything is checked; the first that made an entry. */
+export interface Told {
+  added(): void
+  declared(): void
+}
+
 export function createAdder<T>(
   scope: Scope,
-  { groups, safety, limits, limited, schema, traceparent }: StreamSettings<T, unknown>,
+  { safety, limits, firstLimits, limited, schema, traceparent }: StreamSettings<T, unknown>,
   topic: Topic<StreamEvent>,
-  added: () => void,
+  { added, declared: told }: Told,
 ): Adder<T> {
-  const { keys, route, stream: name, key: stream, bind, bindSafe } = scope
-  const append = bindSafe(streamAdd, [[stream], limits], safety)
-  const appendOnce = bindSafe(streamAddOnce, [limits], safety)
-  const open = bind(streamOpen, [])
+  const { keys, route, stream: name, key: stream, bindSafe } = scope
+  const appendNext = bindSafe(streamAdd, [[stream], limits], safety)
+  const appendFirst = bindSafe(streamAdd, [[stream], firstLimits], safety)
+  const appendNextOnce = bindSafe(streamAddOnce, [limits], safety)
+  const appendFirstOnce = bindSafe(streamAddOnce, [firstLimits], safety)
   /** Of adds that wait for room: the last one's turn. */
   let line: Promise<void> = Promise.resolve()
   let waiting = 0
-  let declared = groups.length === 0
+  /** Whether an add of this process made the declared groups. */
+  let declared = false
 
-  /** The declared groups begin before the first entry, so this may come after it: what matters is that they are there. */
-  function declare(): void {
-    declared = true
-    for (const group of groups) {
-      open(route, stream, keys.ready(name, group), keys.paused(name, group), group, '0').catch(
-        () => (declared = false),
-      )
-    }
+  function append(json: string, trace: string, due: string): Promise<string | null> {
+    return declared ? appendNext(route, json, trace, due) : declares(appendFirst(route, json, trace, due))
+  }
+
+  function declares(adding: Promise<string | null>): Promise<string | null> {
+    return adding.then((answer) => {
+      if (declared || answer === null || answer.startsWith('=')) return answer
+      declared = true
+      told()
+      return answer
+    })
+  }
+
+  function appendUnder(key: string, json: string, { trace, due, windowMs }: Terms): Promise<string | null> {
+    const item = [route, stream, keys.once(name, key), json, trace, due, windowMs] as const
+    return declared ? appendNextOnce(...item) : declares(appendFirstOnce(...item))
   }
 
   /** One try. Undefined when the stream is full. */
   async function once(json: string, key: string | undefined, terms: Terms): Promise<string | undefined> {
-    const { trace, due, windowMs } = terms
-    const answer =
-      key === undefined
-        ? await append(route, json, trace, due)
-        : await appendOnce(route, stream, keys.once(name, key), json, trace, due, windowMs)
+    const { trace, due } = terms
+    const answer = await (key === undefined ? append(json, trace, due) : appendUnder(key, json, terms))
     if (answer === null) {
       if (topic.heard) topic.emit({ kind: 'full', stream: name })
       return undefined
@@ -149,12 +162,11 @@ export function createAdder<T>(
     add(payload, options) {
       try {
         added()
-        if (!declared) declare()
         if (options === undefined && traceparent === undefined) {
           const json = checked(payload)
           // The usual case, without a promise of its own.
           if (typeof json === 'string' && !limited && !topic.heard)
-            return append(route, json, '', '') as Promise<string>
+            return append(json, '', '') as Promise<string>
           return typeof json === 'string'
             ? addJson(json, undefined, PLAIN)
             : json.then((text) => addJson(text, undefined, PLAIN))
@@ -177,7 +189,6 @@ export function createAdder<T>(
         throw invalid('key', keyOf, 'give a function that answers the key of a payload')
       }
       added()
-      if (!declared) declare()
       // Everything is checked before anything is sent.
       const texts: string[] = []
       const dedup: string[] = []
@@ -195,7 +206,7 @@ export function createAdder<T>(
           length += json.length
           sent.push(
             plain
-              ? (append(route, json, terms.trace, terms.due) as Promise<string>)
+              ? (append(json, terms.trace, terms.due) as Promise<string>)
               : addJson(json, dedup[from], terms),
           )
         }

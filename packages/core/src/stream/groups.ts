@@ -43,7 +43,8 @@ export interface Group {
    */
   reset(options: ResetOptions): Promise<ResetResult>
   /**
-   * Drops the group with its retry path, delayed entries and dead letters; resolves with false when there was none. What only
+   * Drops the group with its retry path, delayed entries and dead letters; resolves with false when there was none. What it has
+   * not handled is lost: let its workers finish first. What only
    * it held goes: from a work queue now, from an event log with the next adds. A call that failed half way can
    * be repeated. A worker that starts for it later makes it anew.
    *

@@ -13,6 +13,8 @@ export interface HandlingOptions<T> {
   readonly done: (held: Held) => void
   /** `ran` is false when no handler was called: the payload is not what it must be. */
   readonly failed: (held: Held, error: unknown, ran: boolean) => void
+  /** Its lease may have ended before its handler was called, which it will not be. */
+  readonly late: (held: Held) => void
   /** A call ended, or took too long: the place of so many entries is free. */
   readonly free: (entries: number) => void
 }
@@ -34,7 +36,7 @@ interface Call {
 
 /** Runs handlers: parses payloads, tells the ends of calls apart, and fails those that take too long. */
 export function createHandling<T>(options: HandlingOptions<T>): Handling {
-  const { place, schema, timeoutMs, handle, errorAt, started, done, failed, free } = options
+  const { place, schema, timeoutMs, handle, errorAt, started, done, failed, late, free } = options
   /** Calls under way, soonest end first, when there is a time to end by. */
   const running = new Set<Call>()
   let timer: NodeJS.Timeout | undefined
@@ -59,21 +61,25 @@ export function createHandling<T>(options: HandlingOptions<T>): Handling {
   }
 
   async function check(held: readonly Held[], by: StandardSchema<unknown, T>): Promise<void> {
-    const good: Held[] = []
-    const deliveries: Handed<T>[] = []
+    const checked: { readonly each: Held; readonly delivery: Handed<T> }[] = []
     for (const each of held) {
       try {
         const output = conform(by, 'payload', JSON.parse(each.json ?? ''))
         const payload = output instanceof Promise ? await output : output
-        // Lost or given back while the schema looked at it.
-        if (each.stage !== 'running') continue
-        deliveries.push(new Handed(each, payload, place))
-        good.push(each)
+        checked.push({ each, delivery: new Handed(each, payload, place) })
       } catch (error) {
         failed(each, error, false)
       }
     }
-    call(good, deliveries, held.length)
+    // A schema may take its time: what was lost or given back meanwhile, or whose lease ended, is not handled.
+    const now = performance.now()
+    const good = checked.filter(({ each }) => each.stage === 'running' && now < each.leaseEndsAt)
+    for (const { each } of checked) if (each.stage === 'running' && now >= each.leaseEndsAt) late(each)
+    call(
+      good.map(({ each }) => each),
+      good.map(({ delivery }) => delivery),
+      held.length,
+    )
   }
 
   function call(held: readonly Held[], deliveries: readonly Handed<T>[], entries: number): void {

@@ -3,13 +3,13 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { isOutage } from '../errors.ts'
 import { cut, errorText } from '../text.ts'
 import type { Held } from './delivery.ts'
-import type { DeathKind } from './types.ts'
+import type { DeathKind, ReturnReason } from './types.ts'
 
 /** Where an entry goes that its delivery did not finish. */
 export type Move =
   | { readonly to: 'later'; readonly delayMs: number }
   | { readonly to: 'at'; readonly dueMs: number }
-  | { readonly to: 'ready'; readonly used: number }
+  | { readonly to: 'ready'; readonly used: number; readonly why: ReturnReason }
   | { readonly to: 'dead'; readonly why: DeathKind; readonly error: unknown }
 
 export interface Outcome {

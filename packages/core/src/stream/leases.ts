@@ -8,6 +8,8 @@ export interface LeasesOptions {
   readonly lost: (held: Held) => void
   /** It could not be renewed in time: another may have it, and Redis could not be asked. */
   readonly expired: (held: Held) => void
+  /** A heartbeat was answered. */
+  readonly renewed: () => void
 }
 
 /** The leases of a worker, and its heartbeat. */
@@ -18,50 +20,77 @@ export interface Leases {
   all(): Iterable<Held>
   /** Whether an arrival was held when this was asked for. */
   snapshot(): (arrival: Arrival) => boolean
+  /** Whether the heartbeat is late for something that is held. Nothing starts then: its lease may have ended. */
+  overdue(now: number): boolean
+  /** Renews what is held, unless that is under way or did not work the last time; resolves when it was answered, or failed. */
+  refresh(): Promise<void>
   stop(): void
 }
 
 /** What one call of lua/stream/renew.lua takes. */
 const MOST = 256
+/** Of a lease: between two heartbeats; and after which a heartbeat that was not answered is late. */
+const BEAT = 1 / 3
+const OVERDUE = 0.4
 
 /**
  * Renews the leases of everything the worker holds, three times a lease: one script call for each 256 entries. A lease
  * that could not be renewed ends by the local clock, counted from before the last renewal was sent.
  */
-export function createLeases({ leaseMs, renew, lost, expired }: LeasesOptions): Leases {
+export function createLeases({ leaseMs, renew, lost, expired, renewed }: LeasesOptions): Leases {
   const streams = { main: new Map<string, Held>(), ready: new Map<string, Held>() }
-  const timer = setInterval(beat, leaseMs / 3)
+  const timer = setInterval(() => void beat(), leaseMs * BEAT)
+  /** When the oldest of the leases began, or before. */
+  let oldest = 0
+  let beating: Promise<void> = Promise.resolve()
+  let beats = 0
+  let failing = false
 
   function mapOf(held: Held): Map<string, Held> {
     return held.ready ? streams.ready : streams.main
   }
 
-  function beat(): void {
+  function* all(): Iterable<Held> {
+    yield* streams.main.values()
+    yield* streams.ready.values()
+  }
+
+  function beat(): Promise<void> {
+    const parts: Promise<boolean>[] = []
     for (const [name, map] of Object.entries(streams)) {
       // The order of arrival is that of the positions.
       const held = [...map.values()].filter(({ stage }) => stage !== 'over')
       for (let from = 0; from < held.length; from += MOST) {
-        renewSome(name === 'ready', held.slice(from, from + MOST))
+        parts.push(renewSome(name === 'ready', held.slice(from, from + MOST)))
       }
     }
+    beats += 1
+    beating = Promise.all(parts).then((answered) => {
+      beats -= 1
+      failing = answered.includes(false)
+      oldest = performance.now()
+      for (const held of all()) if (isOpen(held)) oldest = Math.min(oldest, held.leaseEndsAt - leaseMs)
+      if (!failing) renewed()
+    })
+    return beating
   }
 
-  function renewSome(ready: boolean, some: readonly Held[]): void {
+  /** Whether Redis answered. */
+  function renewSome(ready: boolean, some: readonly Held[]): Promise<boolean> {
     const askedAt = performance.now()
-    renew(ready, some.map(({ position }) => position).join(' ')).then(
+    return renew(ready, some.map(({ position }) => position).join(' ')).then(
       (answer) => {
         const gone = new Set(answer.split(' '))
         for (const held of some) {
           if (!gone.has(held.position)) held.leaseEndsAt = askedAt + leaseMs
           // One whose outcome is under way may be gone because it arrived.
-          else if (held.stage !== 'ending' && held.stage !== 'over') lost(held)
+          else if (isOpen(held)) lost(held)
         }
+        return true
       },
       () => {
-        for (const held of some) {
-          const mine = held.stage === 'waiting' || held.stage === 'running'
-          if (mine && performance.now() > held.leaseEndsAt) expired(held)
-        }
+        for (const held of some) if (isOpen(held) && performance.now() > held.leaseEndsAt) expired(held)
+        return false
       },
     )
   }
@@ -75,6 +104,8 @@ export function createLeases({ leaseMs, renew, lost, expired }: LeasesOptions): 
         map.delete(held.position)
         lost(before)
       }
+      const began = held.leaseEndsAt - leaseMs
+      oldest = streams.main.size + streams.ready.size === 0 ? began : Math.min(oldest, began)
       map.set(held.position, held)
     },
     delete(held) {
@@ -84,16 +115,23 @@ export function createLeases({ leaseMs, renew, lost, expired }: LeasesOptions): 
     get size() {
       return streams.main.size + streams.ready.size
     },
-    *all() {
-      yield* streams.main.values()
-      yield* streams.ready.values()
-    },
+    all,
     snapshot() {
       const held = { main: new Set(streams.main.keys()), ready: new Set(streams.ready.keys()) }
       return ({ ready, position }) => held[ready ? 'ready' : 'main'].has(position)
     },
+    overdue: (now) => now - oldest > leaseMs * OVERDUE && streams.main.size + streams.ready.size > 0,
+    async refresh() {
+      if (beats > 0) await beating
+      else if (!failing) await beat()
+    },
     stop: () => clearInterval(timer),
   }
+}
+
+/** Whether a delivery waits for its handler or is with it. */
+function isOpen({ stage }: Held): boolean {
+  return stage === 'waiting' || stage === 'running'
 }
 
 /** The handler of a delivery that is not this worker's any more learns of it. */

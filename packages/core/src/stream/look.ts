@@ -2,7 +2,7 @@ export interface LookOptions {
   readonly leaseMs: number
   /** One step of lua/stream/look.lua. */
   readonly look: (fromStream: string, fromReady: string) => Promise<Looked>
-  readonly found: (id: string, attempts: number, dead: boolean) => void
+  readonly found: (id: string, attempts: number, fence: number, dead: boolean) => void
   /** Something that was due could not be read, and is among the dead letters. */
   readonly unreadable: (id: string) => void
   readonly paused: (paused: boolean) => void
@@ -14,7 +14,7 @@ export type Looked = readonly [
   fromReady: string,
   paused: number,
   waitMs: number,
-  ...taken: readonly (readonly [id: string, attempts: number])[],
+  ...taken: readonly (readonly [id: string, attempts: number, fence: number])[],
 ]
 
 export interface Looker {
@@ -61,9 +61,9 @@ export function createLooker({ leaseMs, look, found, unreadable, paused, trouble
       const [fromStream, fromReady, isPaused, waitMs, ...taken] = await look(...cursors)
       cursors = [fromStream, fromReady]
       paused(isPaused === 1)
-      for (const [id, attempts] of taken) {
+      for (const [id, attempts, fence] of taken) {
         if (attempts === 0) unreadable(id)
-        else found(id, Math.abs(attempts), attempts < 0)
+        else found(id, Math.abs(attempts), fence, attempts < 0)
       }
       // Not everything was seen in this step.
       if (fromStream !== START || fromReady !== START) within(0)

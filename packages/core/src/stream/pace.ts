@@ -4,6 +4,10 @@ export interface Pace {
   readonly ahead: number
   arrived(count: number, length: number): void
   ended(count: number): void
+  /** The start of a call took so long: what its handler computes before it waits for something. */
+  started(ms: number): void
+  /** Calls that can be started in that time: at least one. */
+  startsIn(ms: number): number
   /** What was fetched ahead waits: the handlers are slower now. */
   stalled(): void
 }
@@ -25,6 +29,7 @@ export function createPace(): Pace {
   let ended = 0
   let since = performance.now()
   let meanLength = 0
+  let startMs = 0
 
   return {
     get ahead() {
@@ -40,6 +45,8 @@ export function createPace(): Pace {
       ahead = Math.floor(Math.min(perMs * AHEAD_MS, MOST_AHEAD, MOST_AHEAD_LENGTH / (meanLength + 1)))
     },
     ended: (count) => void (ended += count),
+    started: (ms) => void (startMs = (startMs + ms) / 2),
+    startsIn: (ms) => Math.max(1, Math.floor(ms / startMs)),
     stalled() {
       ahead = perMs = ended = 0
       since = performance.now()

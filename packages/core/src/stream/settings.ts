@@ -10,8 +10,11 @@ export interface StreamSettings<T, Out> {
   readonly groups: readonly string[]
   /** As the scripts take it: the groups of a work queue, '-' for an event log. */
   readonly declared: string
-  /** As lua/_lib/append.lua takes it. */
+  /** As lua/_lib/append.lua takes it; the first adds of a process also make its groups. */
   readonly limits: string
+  readonly firstLimits: string
+  /** What a change of the declaration is noticed by, and what tells people of it. */
+  readonly text: string
   readonly limited: boolean
   /** Where an entry must be before its add resolves. */
   readonly safety: Safety | undefined
@@ -41,11 +44,13 @@ export function streamSettings<T, Out>(options: StreamOptions<T, Out>): StreamSe
   if (traceparent !== undefined && typeof traceparent !== 'function') {
     throw invalid('traceparent', traceparent, 'give a function that answers the traceparent')
   }
-  const kept = queue ? '0 0 0 0' : retention(options.retain)
+  const limits = `${queue ? 1 : 0} ${backlog} ${queue ? '0 0 0 0' : retention(options.retain)}`
   return {
     groups,
     declared: queue ? groups.join(' ') : '-',
-    limits: `${queue ? 1 : 0} ${backlog} ${kept}`,
+    limits: `${limits} 0 ${groups.join(' ')}`,
+    firstLimits: `${limits} 1 ${groups.join(' ')}`,
+    text: textOf(queue, groups, limits),
     limited: backlog > 0,
     safety: safetyOf(options),
     schema,
@@ -66,6 +71,23 @@ function safetyOf({
   }
   const fsynced = durability === 'fsynced'
   return { fsynced, replicas: wholeNumber('replicas', replicas ?? (fsynced ? 0 : 1), fsynced ? 0 : 1, 100) }
+}
+
+/** Such as `event log, groups search, retain entries 1000`. */
+function textOf(queue: boolean, groups: readonly string[], limits: string): string {
+  const [, backlog, entries, bytes, age, lossy] = limits.split(' ').map(Number)
+  const kept = [
+    entries && `entries ${entries}`,
+    bytes && `bytes ${bytes}`,
+    age && `age ${age} ms`,
+    lossy && 'lossy',
+  ].filter(Boolean)
+  return [
+    queue ? 'work queue' : 'event log',
+    `groups ${groups.length > 0 ? groups.join(' ') : 'none'}`,
+    ...(backlog ? [`maxBacklog ${backlog}`] : []),
+    ...(kept.length > 0 ? [`retain ${kept.join(' ')}`] : []),
+  ].join(', ')
 }
 
 function checkGroups(groups: readonly string[]): readonly string[] {

@@ -4,6 +4,7 @@ import { checkName, checkOptions, wholeNumber } from '../options.ts'
 import type { Space } from '../redis/penknife.ts'
 import { streamPage } from '../redis/scripts.gen.ts'
 import { createAdder } from './add.ts'
+import { createDeclaration } from './declaration.ts'
 import { callBatch, errorAt } from './batch-outcome.ts'
 import { toEntry } from './entries.ts'
 import { createGroup } from './groups.ts'
@@ -27,8 +28,8 @@ const READ_BYTES = 16 << 20
  * workers and restarts of Redis, as far as Redis itself kept it. There are two uses of it:
  *
  * - A **work queue** has `groups` and no `retain`. An entry is deleted once every group finished it, so the stream holds what
- *   is to be done. A group that is declared later does not get what the others finished before. Every process names the same
- *   groups; a group that is there and that nobody serves any more keeps the entries.
+ *   is to be done. A group that is declared later does not get what the others finished before. The stream has the groups of
+ *   all processes; one that nobody serves or declares any more keeps the entries until it is dropped.
  * - An **event log** has `retain`, or no groups. Entries stay after they were handled and can be read and replayed;
  *   any group may come at any time, by a worker that names it, and begins at the oldest entry or where it says. The oldest
  *   entries go by `retain` as further ones are added, never past what an existing group has not finished, unless the
@@ -57,11 +58,12 @@ export function createStream<T, Out>(
   const topic = createTopic<StreamEvent>('penknife:stream', { space: space.name })
   const watch = createWatch(scope, topic, () => stats({ over: 0 }))
   const stats = createStats(scope, watch.saw)
+  const declare = createDeclaration(scope, settings.text, topic)
   runtime.use('stream', name)
 
   return {
     name,
-    ...createAdder<T>(scope, settings, topic, watch.added),
+    ...createAdder<T>(scope, settings, topic, { added: watch.added, declared: declare }),
     async read(read = {}) {
       checkOptions('read', read, ['from', 'to', 'count', 'reverse'])
       const from = toBound('from', read.from ?? '-')
@@ -78,6 +80,7 @@ export function createStream<T, Out>(
     worker(group, handler, workerOptions = {}) {
       checkGroup(group)
       checkHandler(handler)
+      declare()
       return createWorker<Out>(
         scope,
         {
@@ -92,6 +95,7 @@ export function createStream<T, Out>(
     batchWorker(group, handler, workerOptions = {}) {
       checkGroup(group)
       checkHandler(handler)
+      declare()
       return createWorker<Out>(
         scope,
         {

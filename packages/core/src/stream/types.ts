@@ -121,7 +121,7 @@ export interface EntryLease {
 
 /** An entry in a worker's hands, under a lease. */
 export interface Delivery<T> extends Entry<T> {
-  /** 1 at the first; an entry given back before its handler ran comes again with the same. */
+  /** 1 at the first. An entry that was given back comes again with the same; `fence` tells its deliveries apart. */
   readonly attempt: number
   /** Fencing token for other stores: a later delivery of this entry has a higher one. Also in `lease`. */
   readonly fence: number
@@ -188,35 +188,51 @@ export type DeathKind =
   /** The processes that handled it vanished, as often as it has attempts. */
   | 'vanished'
 
+/** Why a worker gave an entry back, for any worker of its group to handle. */
+export type ReturnReason =
+  /** The worker closes, and no handler had the entry yet. */
+  | 'closing'
+  /** The worker closes, and the handler did not end by the deadline. */
+  | 'unfinished'
+  /** The group is paused. */
+  | 'paused'
+  /** The worker fetched more than its handlers take soon. */
+  | 'busy'
+  /** Its lease ended while Redis did not answer. */
+  | 'expired'
+
+/** A delivery that an event tells of: of an entry's deliveries in its group, each has a higher `fence`. */
+interface Told<Kind extends string> {
+  readonly kind: Kind
+  /** The entry's id. */
+  readonly id: string
+  readonly attempt: number
+  readonly fence: number
+}
+
 /**
  * What happens to entries and to the worker. On the node:diagnostics_channel `penknife:worker` each also carries
  * `space`, `stream`, `group` and `consumer`.
  */
 export type WorkerEvent =
   /** Its handler is called. */
-  | { readonly kind: 'started'; readonly id: string; readonly attempt: number }
+  | Told<'started'>
   /** Finished, and Redis knows. */
-  | { readonly kind: 'done'; readonly id: string; readonly attempt: number }
+  | Told<'done'>
   /** The attempt failed; 'retrying' or 'dead' follows when Redis knows. */
-  | { readonly kind: 'failed'; readonly id: string; readonly attempt: number; readonly error: unknown }
+  | (Told<'failed'> & { readonly error: unknown })
   /** Waits in the group's retry path for its next attempt. */
-  | { readonly kind: 'retrying'; readonly id: string; readonly attempt: number; readonly delayMs: number }
+  | (Told<'retrying'> & { readonly delayMs: number })
   /** It was added with a delay: it waits for its time. */
   | { readonly kind: 'delayed'; readonly id: string; readonly untilMs: number }
   /** In the dead letters. */
-  | {
-      readonly kind: 'dead'
-      readonly id: string
-      readonly attempt: number
-      readonly why: DeathKind
-      readonly error: unknown
-    }
+  | (Told<'dead'> & { readonly why: DeathKind; readonly error: unknown })
   /** Another took it over: this worker changes nothing any more. */
-  | { readonly kind: 'lost'; readonly id: string; readonly attempt: number }
-  /** Given back, since this worker closes. */
-  | { readonly kind: 'returned'; readonly id: string; readonly attempt: number }
+  | Told<'lost'>
+  /** Given back. It uses up no attempt, unless `why` is 'expired' and its handler had begun. */
+  | (Told<'returned'> & { readonly why: ReturnReason })
   /** This worker took it from one that gave no sign, for everyone to handle; `attempt` is the one that is used up. */
-  | { readonly kind: 'recovered'; readonly id: string; readonly attempt: number }
+  | Told<'recovered'>
   /** Redis is away, was emptied, or refused something; the worker goes on by itself. */
   | { readonly kind: 'trouble'; readonly error: unknown }
   /** Fetching works again after trouble. */
@@ -229,6 +245,17 @@ export type StreamEvent =
   | { readonly kind: 'added'; readonly stream: string; readonly id: string }
   /** An entry with its dedup key was there. */
   | { readonly kind: 'duplicate'; readonly stream: string; readonly id: string }
+  /**
+   * Another process declared it in another way before, such as an older version of the application. Told once a
+   * process. Each process goes by its own declaration; its groups are those of all, until they are dropped.
+   */
+  | {
+      readonly kind: 'redeclared'
+      readonly stream: string
+      /** Such as `event log, groups search, retain entries 1000`. */
+      readonly before: string
+      readonly now: string
+    }
   /** The backlog limit was reached; nothing was added, or the add waits. */
   | { readonly kind: 'full'; readonly stream: string }
   /**
@@ -250,7 +277,7 @@ export interface Worker {
   on(listener: (event: WorkerEvent) => void): () => void
   /**
    * Stops fetching, gives back what was not started, and waits for the handlers at most `deadline` (default 10 s);
-   * then aborts them and gives their entries back as well.
+   * then aborts them and gives their entries back as well. What is given back uses up no attempt.
    */
   close(deadline?: Duration): Promise<void>
 }

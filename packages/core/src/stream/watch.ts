@@ -41,7 +41,7 @@ export function createWatch(
         if (served || paused || waiting === 0 || told.has(name)) continue
         told.add(name)
         if (!topic.heard) {
-          const fix = `start a worker, or drop it: stream.group('${name}').drop()`
+          const fix = `they are kept until one handles them: stream.worker('${name}', …)`
           process.emitWarning(
             `group '${name}' of ${title} has ${waiting} entries and no worker; ${fix}`,
             'PenknifeWarning',

@@ -16,13 +16,13 @@ import type { StandardSchema } from '../standard-schema.ts'
 import { cut, errorText } from '../text.ts'
 import { type Arrival, type Handed, type Held, toHeld } from './delivery.ts'
 import { createHandling } from './handling.ts'
+import { createHandout, LONGEST_WAIT_MS } from './handout.ts'
 import { createIntake } from './intake.ts'
 import { createLane, type Outcome } from './lane.ts'
 import { abort, createLeases } from './leases.ts'
 import { createLooker, type Looked } from './look.ts'
 import { isNeverRetry } from './never-retry.ts'
 import { createPace } from './pace.ts'
-import { createQueue } from './queue.ts'
 import type { Scope } from './scope.ts'
 import type { WorkerSettings } from './settings.ts'
 import type { DeathKind, Worker, WorkerEvent } from './types.ts'
@@ -34,8 +34,6 @@ export interface WorkerParts<T> {
   readonly errorAt: (outcome: unknown, at: number) => unknown
 }
 
-/** What was fetched ahead and waits for longer than this is given back. */
-const LONGEST_WAIT_MS = 250
 /** After so long without a sign of life the consumer of a process that died is forgotten, if nothing is pending for it. */
 const SILENT_MS = 300_000
 const REAP_EVERY_MS = 600_000
@@ -84,7 +82,6 @@ export function createWorker<T>(scope: Scope, parts: WorkerParts<T>, settings: W
     group,
     consumer,
   })
-  const queue = createQueue<Held>()
   const pace = createPace()
   let warned = false
   let isPaused = false
@@ -93,12 +90,6 @@ export function createWorker<T>(scope: Scope, parts: WorkerParts<T>, settings: W
   let untold = false
   /** Arrivals so far. */
   let order = 0
-  /** Calls of the handler under way, and their entries. */
-  let calls = 0
-  let running = 0
-  let pumping = false
-  let waiting: NodeJS.Timeout | undefined
-  let idle: (() => void) | undefined
 
   const lane = createLane({
     settle: (number, finished, moves) =>
@@ -116,6 +107,16 @@ export function createWorker<T>(scope: Scope, parts: WorkerParts<T>, settings: W
     renew: (own, positions) => renew(route, own ? ready : stream, positions),
     lost,
     expired,
+    renewed: () => handout.go(),
+  })
+  const handout = createHandout({
+    concurrency,
+    batch,
+    pace,
+    leases,
+    open: () => !isPaused && !closing,
+    run: (some) => handling.run(some),
+    giveBack: (held, why) => lane.tell(held, { to: 'ready', used: held.attempt - 1, why }),
   })
   const handling = createHandling<T>({
     place: { stream, ready, group, consumer },
@@ -124,28 +125,34 @@ export function createWorker<T>(scope: Scope, parts: WorkerParts<T>, settings: W
     handle,
     errorAt,
     started(held) {
-      if (topic.heard) topic.emit({ kind: 'started', id: held.id, attempt: held.attempt })
+      if (topic.heard) topic.emit({ kind: 'started', ...of(held) })
     },
     done: (held) => lane.tell(held),
     failed,
+    late: (held) => lane.tell(held, { to: 'ready', used: held.attempt - 1, why: 'expired' }),
     free(entries) {
-      calls -= 1
-      running -= entries
-      pace.ended(entries)
-      if (calls === 0) idle?.()
-      pump()
+      handout.ended(entries)
       intake.roomMade()
     },
   })
   const looker = createLooker({
     leaseMs,
-    look: (fromStream, fromReady) =>
-      look(route, stream, ready, later, dead, paused, fromStream, fromReady) as Promise<Looked>,
-    found(id, attempt, isDead) {
-      if (topic.heard) topic.emit({ kind: 'recovered', id, attempt })
-      if (isDead) buried(id, attempt, 'vanished', new Error(`the workers of ${attempt} attempts vanished`))
+    async look(fromStream, fromReady) {
+      // A process that slept or computed must not take for abandoned what it has itself.
+      if (leases.overdue(performance.now())) await leases.refresh()
+      return (await look(route, stream, ready, later, dead, paused, fromStream, fromReady)) as Looked
     },
-    unreadable: (id) => buried(id, 0, 'invalid', new Error('what waited for its time could not be read')),
+    found(id, attempt, fence, isDead) {
+      const which = { id, attempt, fence }
+      if (topic.heard) topic.emit({ kind: 'recovered', ...which })
+      if (isDead) buried(which, 'vanished', new Error(`the workers of ${attempt} attempts vanished`))
+    },
+    unreadable: (id) =>
+      buried(
+        { id, attempt: 0, fence: 0 },
+        'invalid',
+        new Error('what waited for its time could not be read'),
+      ),
     paused: pause,
     trouble,
   })
@@ -173,9 +180,10 @@ export function createWorker<T>(scope: Scope, parts: WorkerParts<T>, settings: W
   /** Entries to ask for now: enough to be worth a read, or what a free place needs. */
   function room(): number {
     if (lane.waiting > MOST_UNTOLD) return 0
+    const { waiting, running } = handout
     const all = concurrency * batch + pace.ahead
-    const free = all - queue.size - running
-    return queue.size === 0 || free >= all / 2 ? free : 0
+    const free = Math.min(all - running, pace.startsIn(LONGEST_WAIT_MS) * batch) - waiting
+    return waiting === 0 || free >= all / 2 ? free : 0
   }
 
   function arrived(arrivals: readonly Arrival[], asked: number, heldSince: number): void {
@@ -189,60 +197,20 @@ export function createWorker<T>(scope: Scope, parts: WorkerParts<T>, settings: W
       else if (held.attempt > maxAttempts) {
         const error = new Error(`handled ${held.attempt - 1} times without being finished`)
         lane.tell(held, { to: 'dead', why: 'vanished', error })
-      } else queue.push(held)
+      } else handout.push(held)
     }
     pace.arrived(arrivals.length, length)
     // A read brings up to what was asked for from each of its two streams: a slow worker leaves the rest to others.
     const over = arrivals.length - asked
-    if (isPaused || closing) giveBackQueue(0)
-    else if (over > pace.ahead) giveBackQueue(queue.size - over)
+    if (isPaused || closing) handout.shed(0, closing ? 'closing' : 'paused')
+    else if (over > pace.ahead) handout.shed(handout.waiting - over, 'busy')
     // The intake sends its next read first.
-    queueMicrotask(pump)
-  }
-
-  function giveBackQueue(keep: number): void {
-    while (queue.size > keep) {
-      const held = queue.pop() as Held
-      if (held.stage === 'waiting') lane.tell(held, { to: 'ready', used: held.attempt - 1 })
-    }
-  }
-
-  function hasRoom(): boolean {
-    return calls < concurrency && !isPaused && !closing
-  }
-
-  function pump(): void {
-    // A handler that ends at once frees its place while this goes on.
-    if (pumping) return
-    pumping = true
-    while (hasRoom() && queue.size > 0) {
-      const some: Held[] = []
-      while (some.length < batch && queue.size > 0) {
-        const held = queue.shift() as Held
-        if (held.stage === 'waiting') some.push(held)
-      }
-      if (some.length === 0) continue
-      calls += 1
-      running += some.length
-      handling.run(some)
-    }
-    pumping = false
-    if (queue.size > 0) waiting ??= setTimeout(giveBackLate, LONGEST_WAIT_MS)
-  }
-
-  /** Behind handlers that suddenly take long an entry must not wait while other workers have room. */
-  function giveBackLate(): void {
-    waiting = undefined
-    const before = performance.now() - LONGEST_WAIT_MS
-    if (queue.size > 0 && (queue.first as Held).arrivedAt < before) {
-      pace.stalled()
-      giveBackQueue(0)
-    } else if (queue.size > 0) waiting = setTimeout(giveBackLate, LONGEST_WAIT_MS)
+    queueMicrotask(handout.go)
   }
 
   function failed(held: Held, error: unknown, ran: boolean): void {
-    const { id, attempt } = held
-    if (topic.heard) topic.emit({ kind: 'failed', id, attempt, error })
+    const { attempt } = held
+    if (topic.heard) topic.emit({ kind: 'failed', ...of(held), error })
     if (held.stage !== 'running') return
     if (!ran) lane.tell(held, { to: 'dead', why: 'invalid', error })
     else if (isNeverRetry(error)) lane.tell(held, { to: 'dead', why: 'never-retry', error })
@@ -253,30 +221,30 @@ export function createWorker<T>(scope: Scope, parts: WorkerParts<T>, settings: W
   function told({ held, move }: Outcome): void {
     leases.delete(held)
     held.stage = 'over'
-    const { id, attempt } = held
     if (move?.to === 'later') looker.within(move.delayMs + 1)
     // By Redis' clock, which the look asks: this process' own may be wrong.
     if (move?.to === 'at') looker.within(0)
-    if (move?.to === 'dead') buried(id, attempt, move.why, move.error)
+    if (move?.to === 'dead') buried(of(held), move.why, move.error)
     else if (topic.heard) {
-      if (!move) topic.emit({ kind: 'done', id, attempt })
-      else if (move.to === 'later') topic.emit({ kind: 'retrying', id, attempt, delayMs: move.delayMs })
-      else if (move.to === 'at') topic.emit({ kind: 'delayed', id, untilMs: move.dueMs })
-      else topic.emit({ kind: 'returned', id, attempt })
+      const which = of(held)
+      if (!move) topic.emit({ kind: 'done', ...which })
+      else if (move.to === 'later') topic.emit({ kind: 'retrying', ...which, delayMs: move.delayMs })
+      else if (move.to === 'at') topic.emit({ kind: 'delayed', id: held.id, untilMs: move.dueMs })
+      else topic.emit({ kind: 'returned', ...which, why: move.why })
     }
     intake.roomMade()
   }
 
-  function buried(id: string, attempt: number, why: DeathKind, error: unknown): void {
-    if (!topic.heard) warn(`gave up on entry ${id}`, error)
-    topic.emit({ kind: 'dead', id, attempt, why, error })
+  function buried(which: Which, why: DeathKind, error: unknown): void {
+    if (!topic.heard) warn(`gave up on entry ${which.id}`, error)
+    topic.emit({ kind: 'dead', ...which, why, error })
   }
 
   function lost(held: Held): void {
     leases.delete(held)
     if (held.stage === 'over') return
     abort(held, new Error(`the lease of entry ${held.id} was lost`))
-    topic.emit({ kind: 'lost', id: held.id, attempt: held.attempt })
+    topic.emit({ kind: 'lost', ...of(held) })
     intake.roomMade()
   }
 
@@ -287,8 +255,8 @@ export function createWorker<T>(scope: Scope, parts: WorkerParts<T>, settings: W
   function expired(held: Held): void {
     const { id, attempt, stage } = held
     abort(held, new Error(`the lease of entry ${id} ended while Redis did not answer`))
-    topic.emit({ kind: 'lost', id, attempt })
-    lane.tell(held, { to: 'ready', used: stage === 'running' ? attempt : attempt - 1 })
+    topic.emit({ kind: 'lost', ...of(held) })
+    lane.tell(held, { to: 'ready', used: stage === 'running' ? attempt : attempt - 1, why: 'expired' })
     held.stage = 'over'
     intake.roomMade()
   }
@@ -297,7 +265,7 @@ export function createWorker<T>(scope: Scope, parts: WorkerParts<T>, settings: W
     if (now === isPaused) return
     isPaused = now
     topic.emit({ kind: now ? 'paused' : 'unpaused' })
-    if (now) giveBackQueue(0)
+    if (now) handout.shed(0, 'paused')
     intake.pause(now)
   }
 
@@ -321,21 +289,17 @@ export function createWorker<T>(scope: Scope, parts: WorkerParts<T>, settings: W
 
   async function end(deadlineMs: number): Promise<void> {
     // With nothing in hand there is nothing that a Redis which is away must be told.
-    if (calls === 0 && lane.waiting === 0 && queue.size === 0) patience.end(CLOSING_MS)
+    if (handout.running + handout.waiting + lane.waiting === 0) patience.end(CLOSING_MS)
     await Promise.all([intake.stop(), looker.stop()])
-    clearTimeout(waiting)
-    giveBackQueue(0)
-    if (calls > 0) {
-      let timer: NodeJS.Timeout | undefined
-      const late = new Promise<void>((resolve) => (timer = setTimeout(resolve, deadlineMs)))
-      await Promise.race([new Promise<void>((resolve) => (idle = resolve)), late])
-      clearTimeout(timer)
-    }
+    handout.stop()
+    handout.shed(0, 'closing')
+    await handout.idle(deadlineMs)
     handling.stop()
     for (const held of leases.all()) {
       if (held.stage !== 'running') continue
       abort(held, new Error('the worker was closed'))
-      lane.tell(held, { to: 'ready', used: held.attempt })
+      // The handler did not fail: closing takes no attempt, or as many deploys would make a dead letter of it.
+      lane.tell(held, { to: 'ready', used: held.attempt - 1, why: 'unfinished' })
     }
     lane.hurry()
     await lane.drained()
@@ -357,6 +321,17 @@ export function createWorker<T>(scope: Scope, parts: WorkerParts<T>, settings: W
   }
 
   return { group, consumer, on: (listener) => topic.on(listener), close }
+}
+
+/** A delivery, as events name it. */
+interface Which {
+  readonly id: string
+  readonly attempt: number
+  readonly fence: number
+}
+
+function of({ id, attempt, fence }: Held): Which {
+  return { id, attempt, fence }
 }
 
 /** A worker handles one entry to a call, or several. */

@@ -117,12 +117,21 @@ export function arrivedBefore(request: NativeRequest): number {
 /** For an exchange that may have ended before anybody asked. */
 function outcomeSoFar(response: NativeResponse): Outcome | undefined {
   if (isHttp2(response)) return response.stream.destroyed ? outcomeOfStream(response) : undefined
-  // Sockets of servers inside a process do not count what they have not sent yet.
-  const sent = response.writableFinished || (response.writableEnded && Number.isNaN(response.writableLength))
-  if (sent && !response.socket?.destroyed) return 'finished'
+  if (wasSent(response)) return 'finished'
   const socket = socketOf(response)
   if (!response.destroyed && !socket?.destroyed) return undefined
   return isUpgrade(response) ? 'detached' : 'aborted'
+}
+
+/** The whole response was handed over. A socket inside a process may not count what it holds, or outlive its response. */
+function wasSent(response: ServerResponse): boolean {
+  const { socket } = response
+  if (!response.writableEnded || socket?.destroyed) return false
+  return (
+    response.writableFinished ||
+    Number.isNaN(response.writableLength) ||
+    (response.destroyed && Boolean(socket))
+  )
 }
 
 function outcomeOfStream({ stream }: Http2ServerResponse): Outcome {

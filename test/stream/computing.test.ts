@@ -1,0 +1,53 @@
+import { expect, test } from 'vitest'
+
+import { startProgram } from '../support/child.ts'
+import { addNumbers, buriedOf, openOrders, pendingOf } from '../support/orders.ts'
+import { useRedis } from '../support/redis.ts'
+import { until } from '../support/until.ts'
+import { startWorker, type WorkerNews } from '../support/workers.ts'
+
+const bench = useRedis()
+
+/** A process whose handler computes for so long, and what it said so far. */
+function startComputing(ms: number, options: object) {
+  const child = startProgram('computing-worker', [bench.server.url, String(ms), JSON.stringify(options)])
+  const said: WorkerNews[] = []
+  const read = async (): Promise<void> => {
+    for (;;) said.push(await child.next<WorkerNews>())
+  }
+  read().catch(() => {})
+  return {
+    process: child.process,
+    starts: () => said.flatMap((news) => ('started' in news ? [news.started] : [])),
+    of: (kind: string) => said.filter((news) => 'event' in news && news.event === kind).length,
+  }
+}
+
+test('handlers that compute for most of a lease keep their leases, and every entry is handled once', async () => {
+  const stream = await openOrders(bench, { groups: ['billing'] })
+  await addNumbers(stream, 40)
+  // Ten of them take one and a half leases.
+  const workers = [1, 2].map(() => startComputing(150, { lease: 1000 }))
+  const done = (): number => workers.reduce((sum, { of }) => sum + of('done'), 0)
+  await until('all are done', () => done() >= 40, 60_000)
+  const starts = workers.flatMap((worker) => worker.starts())
+  expect(new Set(starts).size).toBe(40)
+  expect(starts.length).toBeLessThanOrEqual(42)
+  expect(await buriedOf(stream, 'billing')).toEqual([])
+}, 70_000)
+
+test('a worker that was frozen past its leases starts nothing that another took over', async () => {
+  const stream = await openOrders(bench, { groups: ['billing'] })
+  const ids = await addNumbers(stream, 10)
+  const frozen = startComputing(500, { lease: 500 })
+  await until('it has all, and handles one', () => frozen.starts().length > 0)
+  frozen.process.kill('SIGSTOP')
+  const begun = frozen.starts()
+  expect(await pendingOf(bench.raw, 'billing')).toHaveLength(10)
+  const heir = startWorker(stream, 'billing', () => {}, { lease: 500 })
+  await heir.saw('done', 10)
+  frozen.process.kill('SIGCONT')
+  await until('it knows', () => frozen.of('lost') === 10)
+  expect(frozen.starts()).toEqual(begun)
+  expect(begun).toEqual(ids.slice(0, 1))
+})

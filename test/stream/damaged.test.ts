@@ -1,0 +1,127 @@
+import { connect, createStream, type Penknife, type PenknifeError } from '@penknife/core'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+
+import type { Arg, Script, SharedArg } from '../../packages/core/src/redis/script.ts'
+import * as generated from '../../packages/core/src/redis/scripts.gen.ts'
+import { available, failure } from '../support/connect.ts'
+import { keyspace } from '../support/keyspace.ts'
+import { pattern, useRedis } from '../support/redis.ts'
+import { type Sample, SAMPLES } from '../support/samples.ts'
+
+type AnyScript = Script<readonly SharedArg[], readonly Arg[], unknown>
+type Command = readonly [name: string, ...args: Arg[]]
+
+const bench = useRedis()
+let penknife: Penknife
+beforeAll(async () => {
+  penknife = connect(pattern(bench.server.url))
+  await available(penknife)
+})
+afterAll(() => penknife?.close())
+
+const cases = (Object.values(generated) as readonly AnyScript[])
+  .filter(({ name }) => name.startsWith('stream/'))
+  .flatMap((script) =>
+    (SAMPLES[script.name] ?? []).map((sample, at) => ({
+      name: `${script.name}, sample ${at + 1}`,
+      script,
+      sample,
+    })),
+  )
+
+function keysOf({ sharedKeys, args }: AnyScript, { item, shared = [] }: Sample): string[] {
+  const own = item.slice(0, item.length - args.length).map(String)
+  return [...new Set([...(sharedKeys ? (shared[0] as readonly string[]) : []), ...own])]
+}
+
+const LAST = '18446744073709551615-18446744073709551615'
+const TYPES = new Set(['a string', 'a list', 'a set', 'a hash', 'a sorted set'])
+
+/** Something in each key that a sample leaves empty, so that a script that deletes it is noticed. */
+function fill(keys: readonly string[]): readonly Command[] {
+  return keys.flatMap((key): Command[] => {
+    if (key.includes(':later:')) return [['ZADD', key, 4e15, 'x']]
+    if (/:dead:|:ready:/.test(key)) return [['XADD', key, '0-1', 'i', '1-1', 'a', 1, 'f', 1, 'd', '{}']]
+    if (/:mark:|:paused:/.test(key)) return [['SET', key, '0 ']]
+    return []
+  })
+}
+
+/** What other hands may make of a key that a sample prepared. */
+function damagesOf(key: string): Readonly<Record<string, readonly Command[]>> {
+  const group: Command = ['XGROUP', 'CREATE', key, 'billing', '0', 'MKSTREAM']
+  const held: Command = ['XREADGROUP', 'GROUP', 'billing', 'w1', 'STREAMS', key, '>']
+  const instead: Readonly<Record<string, readonly Command[]>> = {
+    nothing: [],
+    'a string': [['SET', key, 'x']],
+    'a list': [['RPUSH', key, 'x']],
+    'a set': [['SADD', key, 'x']],
+    'a hash': [['HSET', key, 'd', 'x']],
+    'a sorted set': [['ZADD', key, 0, 'x', 1, '\0\0', 'inf', '', '-inf', '{}']],
+    'a stream without groups': [['XADD', key, '*', 'x', 'y']],
+    'a stream of another group': [['XGROUP', 'CREATE', key, 'other', '$', 'MKSTREAM']],
+    'a stream of foreign entries': [
+      ['XADD', key, '1-1', 'x', 'y'],
+      ['XADD', key, '1-2', 'i', 'item-7', 'a', 'amount', 'd', 'x'],
+      ['XADD', key, '1-3', 'i', '', 'a', '', 'f', '', 'n', 'never', 't', ''],
+      ['XADD', key, '1-4', 'i', '1-1', 'a', '1e400', 'f', 'nan'],
+      group,
+      held,
+    ],
+    'a stream after which no id is left': [['XADD', key, LAST, 'd', '{}'], group, held],
+    'a stream whose held entry was deleted': [
+      ['XADD', key, '1-1', 'd', '{}'],
+      group,
+      held,
+      ['XDEL', key, '1-1'],
+    ],
+  }
+  return Object.fromEntries(
+    Object.entries(instead).map(([name, commands]) => [name, [['DEL', key], ...commands]]),
+  )
+}
+
+/** How each call of a batch of `times` items ended: undefined where it succeeded, else its error. */
+async function errorsOf(script: AnyScript, { item, shared = [] }: Sample, times: number): Promise<unknown[]> {
+  const { bind, keys } = penknife.space('samples').runtime
+  const port = bind(script, shared, 5000)
+  const calls = Array.from({ length: times }, () => port(keys.route, ...item))
+  const ends = await Promise.allSettled(calls)
+  return ends.map((end) => (end.status === 'rejected' ? (end.reason as unknown) : undefined))
+}
+
+const fateOf = (error: unknown): string | undefined => (error as PenknifeError | undefined)?.fate
+
+describe.each([
+  ['alone', 1],
+  ['twice in a batch', 2],
+])('a stream script on damaged keys, called %s', (_, times) => {
+  test.each(cases)('$name: changed nothing when it says not-done', async ({ script, sample }) => {
+    const keys = keysOf(script, sample)
+    for (const key of keys) {
+      for (const [damage, commands] of Object.entries(damagesOf(key))) {
+        await bench.raw.flushall()
+        for (const [command, ...args] of [...fill(keys), ...(sample.before ?? []), ...commands]) {
+          await bench.raw.call(String(command), args)
+        }
+        const before = await keyspace(bench.raw)
+        const errors = await errorsOf(script, sample, times)
+        const about = `${key} is ${damage}: ${String(errors[0])}`
+        // A key of another type is found before anything is written.
+        if (TYPES.has(damage)) expect(errors.map(fateOf), about).not.toContain('unknown')
+        if (errors.some((error) => fateOf(error) !== 'not-done')) continue
+        expect(await keyspace(bench.raw), about).toEqual(before)
+      }
+    }
+  })
+})
+
+test('an add to a stream that has no id left says not-done', async () => {
+  const key = 'pk1:{shop}:stream:orders'
+  await bench.raw.xadd(key, LAST, 'd', '{}')
+  const stream = createStream(penknife.space('shop'), 'orders')
+  const refused = [stream.add(1), stream.add(1, { key: 'k' }), stream.add(1, { delay: '1s' })]
+  const errors = await Promise.all(refused.map(failure))
+  expect(errors.map(({ fate }) => fate)).toEqual(['not-done', 'not-done', 'not-done'])
+  expect(await bench.raw.keys('*')).toEqual([key])
+})

@@ -1,0 +1,32 @@
+// A worker whose handler keeps the event loop busy. Says each start and each event.
+// argv: Redis url, milliseconds of CPU an entry, worker options as JSON.
+import { connect, createStream, type WorkerOptions } from '@penknife/core'
+import { Redis } from 'ioredis'
+
+const [url, ms, options] = process.argv.slice(2) as [string, string, string]
+const say = (value: unknown): void => console.log(JSON.stringify(value))
+const penknife = connect(new Redis(url, { lazyConnect: true }))
+const stream = createStream(penknife.space('shop'), 'orders', { groups: ['billing'] })
+
+/** CPU time of this process, not time: what else runs on the machine does not count. */
+function compute(): void {
+  const started = process.cpuUsage()
+  for (;;) {
+    const { user, system } = process.cpuUsage(started)
+    if (user + system >= Number(ms) * 1000) return
+  }
+}
+
+const worker = stream.worker(
+  'billing',
+  async ({ id, attempt }) => {
+    say({ started: id, attempt })
+    compute()
+  },
+  JSON.parse(options) as WorkerOptions,
+)
+worker.on((event) => {
+  if ('attempt' in event && event.kind !== 'started') {
+    say({ event: event.kind, id: event.id, attempt: event.attempt })
+  }
+})
