@@ -5,6 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 
 import { openJournal } from '../harness/journal.ts'
 import { createRandom } from '../harness/random.ts'
+import { createChunkReader } from './chunks.ts'
 import { cursorsBefore } from './open.ts'
 import { type ClientPlan, type Life, type RawConfig, SECRET } from './plan.ts'
 import type { ClientRecord } from './records.ts'
@@ -34,23 +35,21 @@ interface Listener {
 
 function openHttp1(url: URL, lastEventId: string, listener: Listener): Connection {
   const socket = connect(Number(url.port), url.hostname)
-  let head: string | undefined = ''
-  socket.setEncoding('utf8')
+  let head: Buffer | undefined = Buffer.alloc(0)
+  let read = (bytes: Buffer): void => listener.text(bytes.toString())
   socket.on('error', () => {})
   socket.on('close', () => listener.over())
-  socket.on('data', (chunk: string) => {
-    let text = chunk
-    if (head !== undefined) {
-      head += chunk
-      const end = head.indexOf('\r\n\r\n')
-      if (end < 0) return
-      text = head.slice(end + 4)
-      if (/^transfer-encoding:/im.test(head.slice(0, end)))
-        throw new Error('a stream without an end in chunks')
-      listener.status(Number(/^HTTP\/1\.1 (\d+)/.exec(head)?.[1]))
-      head = undefined
-    }
-    if (text !== '') listener.text(text)
+  socket.on('data', (bytes: Buffer) => {
+    if (head === undefined) return read(bytes)
+    const begun = Buffer.concat([head, bytes])
+    const end = begun.indexOf('\r\n\r\n')
+    head = end < 0 ? begun : undefined
+    if (end < 0) return
+    const text = begun.toString('latin1', 0, end)
+    if (/^transfer-encoding: chunked$/im.test(text)) read = createChunkReader((part) => listener.text(part))
+    else if (!/^content-length:/im.test(text)) throw new Error('a stream whose cut looks like its end')
+    listener.status(Number(/^HTTP\/1\.1 (\d+)/.exec(text)?.[1]))
+    read(begun.subarray(end + 4))
   })
   const resumed = lastEventId === '' ? '' : `Last-Event-ID: ${lastEventId}\r\n`
   socket.write(`GET ${url.pathname}${url.search} HTTP/1.1\r\nHost: chaos\r\n${resumed}\r\n`)

@@ -1,7 +1,8 @@
 -- `append(…)`: adds an entry to a stream within its limits and trims what may go; answers its id, false when the
 -- stream is full, or the error when Redis refused the entry: then nothing was done.
 --
--- Trimming is looked at with every 64th length of a stream and takes at most 256 entries, so that adds cost the same
+-- Trimming is looked at with every 64th length of a stream, of payloads over 2 KiB sooner, so that each time more goes than
+-- came. It takes at most 256 entries or some 256 KiB, so that adds cost the same
 -- while a group holds up a stream far over its limits. It stops at the first entry that some group was not given or did
 -- not finish, unless the log is lossy.
 --
@@ -12,7 +13,8 @@
 -- @include now
 -- @include earlier
 -- @include groups
-local EVERY, MOST, MOST_BYTES = 64, 256, 262144
+-- @include ids
+local EVERY, MOST, EVERY_BYTES = 64, 256, 131072
 local lengths, backlogs = {}, {}
 
 -- From the text that holds for a batch: queue 1 or 0, then numbers, 0 for none: unfinished entries at which the stream
@@ -80,26 +82,30 @@ local function backlog_of(stream, length)
 end
 
 -- Entries that went.
-local function trim(stream, length, payload)
+local function trim(stream, length)
   local bound = not limits.lossy and finished(stream) or nil
   local over = limits.entries > 0 and length - limits.entries or 0
   if limits.bytes > 0 and redis.call('MEMORY', 'USAGE', stream) > limits.bytes then
     over = math.max(over, 2 * EVERY)
   end
   local oldest = limits.age > 0 and now / 1000 - limits.age or 0
-  local most = math.min(oldest > 0 and MOST or over, MOST, math.max(2, math.floor(MOST_BYTES / #payload)))
+  local most = math.min(oldest > 0 and MOST or over, MOST)
   if most <= 0 or (bound and not earlier(redis.call('XRANGE', stream, '-', '+', 'COUNT', 1)[1][1], bound)) then
     return 0
   end
-  local list = redis.call('XRANGE', stream, '-', '+', 'COUNT', most + 1)
-  for at = 1, #list do
-    local id = list[at][1]
+  -- The last one that was read stays.
+  local list = ids(stream, '-', '+', most + 1)
+  for at, id in ipairs(list) do
     local wanted = at <= over or tonumber(string.match(id, '%d+')) < oldest
-    if at > most or not wanted or (bound and not earlier(id, bound)) then
+    if at == #list or not wanted or (bound and not earlier(id, bound)) then
       return at > 1 and redis.call('XTRIM', stream, 'MINID', '=', id) or 0
     end
   end
   return 0
+end
+
+local function due_every(payload)
+  return math.min(EVERY, math.max(1, math.floor(EVERY_BYTES / #payload)))
 end
 
 local function append(stream, payload, trace, due, limits_text)
@@ -145,9 +151,9 @@ local function append(stream, payload, trace, due, limits_text)
   if backlogs[stream] then
     backlogs[stream] = backlogs[stream] + 1
   end
-  if not limits.queue and (length % EVERY == 0 or (first and limits.age > 0)) then
+  if not limits.queue and (length % due_every(payload) == 0 or (first and limits.age > 0)) then
     -- The entry is there: what keeps the trim from running must not make its add fail.
-    local ok, gone = pcall(trim, stream, length, payload)
+    local ok, gone = pcall(trim, stream, length)
     length = ok and length - gone or length
   end
   lengths[stream] = length

@@ -38,11 +38,12 @@ local function release(stream, group, declared, ids)
   local left = ids
   if redis.call('XTRIM', stream, 'MINID', '~', bound, 'LIMIT', MOST_TRIMMED) < MOST_TRIMMED - 1000 then
     redis.call('XTRIM', stream, 'MINID', '=', bound)
-    local at = #ids
-    while at > 0 and not earlier(ids[at], bound) do
-      at = at - 1
+    left = {}
+    for _, id in ipairs(ids) do
+      if not earlier(id, bound) then
+        left[#left + 1] = id
+      end
     end
-    left = { unpack(ids, at + 1) }
   end
   -- Those in front of which others are still under way.
   for _, other in ipairs(all) do

@@ -3,23 +3,11 @@
 -- it does not know after an entry was deleted or the group was reset.
 --
 -- Counts at most 512 entries or 256 KiB on either side of `last`; beyond, it goes by the times in the ids.
+-- @include ids
 local function undelivered(stream, last, lag)
   local function count(first, final)
-    local sum, bytes = 0, 0
-    while sum < 512 and bytes < 262144 do
-      local found = redis.call('XRANGE', stream, first, final, 'COUNT', 16)
-      sum = sum + #found
-      if #found < 16 then
-        return sum, true
-      end
-      for _, entry in ipairs(found) do
-        for _, text in ipairs(entry[2]) do
-          bytes = bytes + #text
-        end
-      end
-      first = '(' .. found[16][1]
-    end
-    return sum, false
+    local found, all = ids(stream, first, final, 512)
+    return #found, all
   end
 
   local next_up = redis.call('XRANGE', stream, '(' .. last, '+', 'COUNT', 1)[1]

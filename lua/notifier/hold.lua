@@ -86,13 +86,16 @@ local function make_room(held, members, most, mine)
   return closed
 end
 
+-- As many as there can be, whatever else wrote into the set.
+local MOST = 101
+
 local function item(held, process, number, admitted, most)
   there[process] = true
   most = tonumber(most)
   redis.call('ZREMRANGEBYSCORE', held, '-inf', ms)
   local members
   if admitted == '' then
-    members = redis.call('ZRANGE', held, 0, -1)
+    members = redis.call('ZRANGE', held, 0, MOST - 1)
     local at = now
     for _, member in ipairs(members) do
       at = math.max(at, admitted_at(member) + 1)
@@ -105,7 +108,7 @@ local function item(held, process, number, admitted, most)
   if members then
     members[#members + 1] = mine
   elseif redis.call('ZCARD', held) > most then
-    members = redis.call('ZRANGE', held, 0, -1)
+    members = redis.call('ZRANGE', held, 0, MOST - 1)
   end
   if members and #members > most and make_room(held, members, most, mine) then
     return ''

@@ -1,6 +1,7 @@
 --- Give back what a worker was given and did not see, and forget the worker once it holds nothing.
 --
--- Invariant: a consumer is deleted only when nothing is pending for it; a call gives back at most 100 of each stream.
+-- Invariant: a consumer is deleted only when nothing is pending for it; a call gives back at most 100 of each stream, or some
+-- 256 KiB.
 -- @batch 1
 -- @full runs         without it what a worker gives back waits for its lease; it moves entries, and deletes a consumer
 -- @include now
@@ -16,7 +17,7 @@
 -- @item key mark   string, the worker's last batch
 -- @returns integer entries given back: 0 when it holds nothing more
 
-local MOST = 100
+local MOST, MOST_BYTES = 100, 262144
 
 local function item(stream, ready, later, mark)
   local wrong = typed(stream, 'stream') or typed(ready, 'stream') or typed(later, 'zset')
@@ -31,10 +32,15 @@ local function item(stream, ready, later, mark)
     if all.err and not string.match(all.err, '^NOGROUP') then
       error(all)
     end
+    local bytes = 0
     for at, held in ipairs(all) do
+      if bytes >= MOST_BYTES then
+        break
+      end
       ids[at] = held[1]
       local is = entry.read(key, held[1])
       if is then
+        bytes = bytes + #(is.d or '')
         entry.back(ready, later, is, math.floor(now / 1000))
       end
     end

@@ -3,7 +3,7 @@
 -- ten seconds: it is alive.
 --
 -- Invariant: each entry is in one place of its group before and after. A call takes at most 50 that are due and 50 from
--- each stream, looking at no more than 500 leases each; it goes on where the last one stopped.
+-- each stream, or some 256 KiB of each, looking at no more than 500 leases each; it goes on where the last one stopped.
 -- @batch 1
 -- @full runs         without it nothing that is due or abandoned is handled, so that a full server could not be drained
 -- @include now
@@ -24,7 +24,22 @@
 -- @item arg from_ready  cursor, 0-0 at first
 -- @returns list    both cursors, 1 when paused, milliseconds until something is due (-1: nothing waits), then id, attempts used and fencing number of each that was taken over; attempts negative when dead, 0 of one that was due and cannot be read, which is dead, too
 
-local STEP = 50
+local STEP, MOST_BYTES = 50, 262144
+
+-- Calls `take` for two, and then for four at a time: an entry has up to 1 MiB. It answers the bytes that it took, or nothing when
+-- there is no more.
+local function in_steps(take)
+  local left, bytes = STEP, 0
+  for step = 1, STEP do
+    local count = math.min(step == 1 and 2 or 4, left)
+    local took = count > 0 and bytes < MOST_BYTES and take(count)
+    if not took then
+      return
+    end
+    left, bytes = left - count, bytes + took
+  end
+end
+
 -- Behind every entry; the very last id would mean those that nobody was given.
 local END = '18446744073709551615-0'
 
@@ -39,18 +54,24 @@ local function item(stream, ready, later, dead, paused, from_stream, from_ready)
   -- worker has behind the end, finds nothing.
   redis.call('XREADGROUP', 'GROUP', group, consumer, 'COUNT', 1, 'STREAMS', ready, END)
   -- Each move by itself, so that what fails leaves no other entry in two places.
-  for _, packed in ipairs(redis.call('ZRANGE', later, '-inf', ms, 'BYSCORE', 'LIMIT', 0, STEP)) do
-    if not entry.due(ready, dead, group, packed) then
-      reply[#reply + 1] = { '0-0', 0, 0 }
+  in_steps(function(count)
+    local bytes, found = 0, redis.call('ZRANGE', later, '-inf', ms, 'BYSCORE', 'LIMIT', 0, count)
+    for _, packed in ipairs(found) do
+      if not entry.due(ready, dead, group, packed) then
+        reply[#reply + 1] = { '0-0', 0, 0 }
+      end
+      redis.call('ZREM', later, packed)
+      bytes = bytes + #packed
     end
-    redis.call('ZREM', later, packed)
-  end
+    return #found == count and bytes
+  end)
 
-  local function take(key, cursor)
-    local claimed = redis.call('XAUTOCLAIM', key, group, consumer, lease, cursor, 'COUNT', STEP, 'JUSTID')
-    local ids = claimed[2]
+  local function take(key, cursor, count)
+    local claimed = redis.call('XAUTOCLAIM', key, group, consumer, lease, cursor, 'COUNT', count, 'JUSTID')
+    local ids, bytes = claimed[2], 0
     for _, id in ipairs(ids) do
       local is = entry.read(key, id)
+      bytes = bytes + #(is.d or '')
       if is.n and is.n > ms then
         -- Its worker vanished before it put it aside: nobody handled it.
         entry.back(ready, later, is, ms)
@@ -72,10 +93,18 @@ local function item(stream, ready, later, dead, paused, from_stream, from_ready)
       redis.call('XACK', ready, group, unpack(ids))
       redis.call('XDEL', ready, unpack(ids))
     end
-    return claimed[1]
+    return claimed[1], bytes
+  end
+  local function take_all(key, cursor)
+    in_steps(function(count)
+      local bytes
+      cursor, bytes = take(key, cursor, count)
+      return cursor ~= '0-0' and bytes
+    end)
+    return cursor
   end
   -- What is moved from the stream to ready now is under no lease there.
-  local stream_next, ready_next = take(stream, from_stream), take(ready, from_ready)
+  local stream_next, ready_next = take_all(stream, from_stream), take_all(ready, from_ready)
 
   local soonest = redis.call('ZRANGE', later, 0, 0, 'WITHSCORES')
   local wait = soonest[2] and math.max(0, tonumber(soonest[2]) - ms) or -1

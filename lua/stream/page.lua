@@ -1,6 +1,6 @@
 --- Read a page of entries: at most `count`, and after the first one at most `bytes` of fields.
 --
--- It reads by 16, so that Redis never holds more than 16 entries that do not fit into the page.
+-- It reads two, and then by 16 or as many as fit if they are as large as those before.
 -- @batch 1
 -- @readonly
 -- @item key stream  stream
@@ -23,8 +23,9 @@ end
 
 local function item(stream, first, last, count, bytes, order)
   local page, room, left = { 1 }, tonumber(bytes), tonumber(count)
-  while left > 0 do
-    local step = math.min(STEP, left)
+  local step = 2
+  for _ = 1, left do
+    step = math.min(step, left)
     local found = redis.call(order, stream, first, last, 'COUNT', step)
     for _, entry in ipairs(found) do
       room = room - size(entry[2])
@@ -39,6 +40,12 @@ local function item(stream, first, last, count, bytes, order)
     end
     first = '(' .. found[step][1]
     left = left - step
+    if left == 0 then
+      return page
+    end
+    -- One more than fits ends the page.
+    local each = math.max(1, (bytes - room) / (#page - 1))
+    step = math.max(1, math.min(STEP, math.floor(room / each) + 1))
   end
   return page
 end

@@ -27,7 +27,10 @@ local function item(stream, ready, group, silent)
       for at = 1, #fields, 2 do
         consumer[fields[at]] = fields[at + 1]
       end
-      if left > 0 and consumer.pending == 0 and consumer.idle > tonumber(silent) then
+      if left == 0 then
+        break
+      end
+      if consumer.pending == 0 and consumer.idle > tonumber(silent) then
         redis.call('XGROUP', 'DELCONSUMER', key, group, consumer.name)
         gone, left = gone + 1, left - 1
       end

@@ -1,7 +1,7 @@
 --- Give a dead letter back to its group, with all its attempts before it.
 --
 -- Invariant: it is among the dead letters or ready, never in both or neither; a second call finds nothing.
--- @batch 64
+-- @batch 16
 -- @full runs         it moves an entry to where it is worked off
 -- @include entry
 -- @include typed

@@ -3,7 +3,8 @@
 -- Invariant: only who has a delivery's lease changes anything, and the entry is in exactly one place of its group before
 -- and after. A batch that was carried out leaves its number in the worker's mark: when the worker, which sends one batch
 -- at a time, does not learn its fate, it sends it again and gets the first answer.
--- A process may die before (the leases run out) or after (done); the lists are bounded by the worker to 256 and 64.
+-- A process may die before (the leases run out) or after (done); the lists are bounded by the worker to 256 and 64, and to
+-- some 1 MiB of what moves.
 -- @batch 1
 -- @full runs         finishing frees; what fails must get out of the way, and moves to where it needs hardly more
 -- @include now

@@ -1,7 +1,7 @@
 --- Count what a group has still to finish, and who works on it.
 --
 -- Reads at most about 1,000 entries, and only when Redis does not know the lag (`undelivered`).
--- @batch 4
+-- @batch 1
 -- @readonly
 -- @include now
 -- @include groups

@@ -1,11 +1,12 @@
 --- Delete those entries of a work queue that every group has finished, after a group was dropped that had not.
 --
 -- Invariant: only what every declared and every other group of the stream was given and finished goes. Looks at 16
--- entries a call; a process that dies leaves the rest for the next sweep.
+-- entries or some 256 KiB a call; a process that dies leaves the rest for the next sweep.
 -- @batch 1
 -- @full runs         it deletes entries
 -- @include earlier
 -- @include groups
+-- @include ids
 -- @include release
 -- @include typed
 -- @shared declared groups of the work queue separated by spaces
@@ -20,12 +21,8 @@ local function item(stream, first)
   if wrong then
     return wrong
   end
-  local found = redis.call('XRANGE', stream, first, '+', 'COUNT', STEP)
-  local ids = {}
-  for at, entry in ipairs(found) do
-    ids[at] = entry[1]
-  end
-  if not ids[1] then
+  local found, all = ids(stream, first, '+', STEP)
+  if not found[1] then
     return nil
   end
   local missing = {}
@@ -34,13 +31,13 @@ local function item(stream, first)
   end
   for _, group in ipairs(groups(stream)) do
     missing[group.name] = nil
-    if earlier(group['last-delivered-id'], ids[1]) then
+    if earlier(group['last-delivered-id'], found[1]) then
       return nil
     end
   end
   if next(missing) then
     return nil
   end
-  release(stream, '', declared, ids)
-  return ids[STEP] and '(' .. ids[STEP] or nil
+  release(stream, '', declared, found)
+  return not all and '(' .. found[#found] or nil
 end

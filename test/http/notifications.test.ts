@@ -1,7 +1,9 @@
+import type { Socket } from 'node:net'
+
 import { type Notifier, PenknifeError } from '@penknife/core'
 import type { Exchange, Handler, NotificationsOptions } from '@penknife/http'
 import { notificationsPlugin } from '@penknife/http/adapter'
-import { call } from '@penknife/http/testkit'
+import { call, httpGet, raw } from '@penknife/http/testkit'
 import { describe, expect, test } from 'vitest'
 
 import { until } from '../support/until.ts'
@@ -18,6 +20,20 @@ function handlerOf(
   notifier: Notifier = features.notifier(),
 ): Handler {
   return notificationsPlugin.setup(notifier, { channels: channelsOf, ...options })
+}
+
+/** A client on fetch. `over` says that the stream ended, or rejects with what broke it. */
+async function fetching(url: string) {
+  const response = await fetch(url)
+  let text = ''
+  async function read(): Promise<'ended'> {
+    for await (const bytes of response.body as AsyncIterable<Uint8Array>)
+      text += Buffer.from(bytes).toString()
+    return 'ended'
+  }
+  const over = read()
+  over.catch(() => {})
+  return { over, has: (part: string) => until(part, () => text.includes(part)) }
 }
 
 describe.each(frameworks)('notifications on $name', (adapter) => {
@@ -113,6 +129,50 @@ describe.each(frameworks)('notifications on $name', (adapter) => {
     const byHeader = await listen(address, second?.id)
     expect((await byAddress.has(2)).map(({ data }) => (data as { data: unknown }).data)).toEqual([2, 3])
     expect((await byHeader.has(1)).map(({ data }) => (data as { data: unknown }).data)).toEqual([3])
+  })
+
+  test('a client on fetch tells a cut from an end, alone and among others', async () => {
+    const notifier = features.notifier()
+    const handler = handlerOf({}, notifier)
+    const sockets: Socket[] = []
+    const keeping: Handler = (exchange) => {
+      sockets.push(exchange.request.socket)
+      return handler(exchange)
+    }
+    const { url } = await start(adapter, [keeping])
+    const clients = []
+    for (let nth = 0; nth < 3; nth++) clients.push(await fetching(`${url}/?channel=a`))
+    for (const client of clients) await client.has('id: a=')
+    for (const text of ['one', 'zwölf']) {
+      await notifier.publish('a', text)
+      for (const client of clients) await client.has(`"data":"${text}"`)
+    }
+    const [cut, ...others] = clients
+    sockets[0]?.destroy()
+    await expect(cut?.over).rejects.toThrow('terminated')
+    await notifier.publish('a', 'last')
+    for (const client of others) await client.has('"data":"last"')
+    await handler.close?.()
+    expect(await Promise.all(others.map(({ over }) => over))).toEqual(['ended', 'ended'])
+  })
+
+  test('a client of HTTP/1.0 gets no bytes but the events', async () => {
+    const notifier = features.notifier()
+    const { url } = await start(adapter, [handlerOf({}, notifier)])
+    // Another one beside it, whose frames are shared.
+    const modern = await listen(`${url}/?channel=a`)
+    const old = raw(url, httpGet('/?channel=a', '1.0'))
+    await modern.positioned()
+    await until('a position', () => old.text.includes('id: a='))
+    for (const text of ['one', 'two']) {
+      await notifier.publish('a', text)
+      await until('the event', () => old.text.includes(`"data":"${text}"`))
+    }
+    await modern.has(2)
+    const [head = '', ...body] = old.text.split('\r\n\r\n')
+    old.socket.destroy()
+    expect(head).not.toMatch(/transfer-encoding/i)
+    expect(body.join('').replaceAll(/^(retry: \d+|id: \S+|event: message|data: \{.*\}|)\n/gm, '')).toBe('')
   })
 
   test('where history is lost a reset says so, and live events follow', async () => {

@@ -88,6 +88,10 @@ describe('a range', () => {
   test('nothing is fetched before it is asked for, nor after the loop was left', async () => {
     const stream = await openOrders(bench)
     await addNumbers(stream, 100)
+    await until(
+      'the declaration is kept',
+      async () => (await bench.raw.exists(`${ORDERS}:declaration`)) === 1,
+    )
     const before = await callsOf(bench.raw, 'evalsha')
     const entries = stream.replay({ pageEntries: 10 })
     expect(await callsOf(bench.raw, 'evalsha')).toBe(before)

@@ -1,9 +1,10 @@
 import type { ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
 
 import { isPromiseLike, reportFault } from '@penknife/core'
 
 import type { Exchange, HeaderValue } from './exchange/exchange.ts'
-import { isGone } from './exchange/ending.ts'
+import { endingOf, isGone } from './exchange/ending.ts'
 import { createWriter, type StreamWriter } from './writer.ts'
 
 /** The answer of a handler that lets the request go on to whatever comes next. */
@@ -96,13 +97,20 @@ function sendStream(exchange: Exchange, reply: StreamReply, gone: boolean): void
   const tooLate = gone || response.headersSent
   if (!tooLate) {
     writeHead(exchange, reply.status, reply.headers ?? {})
-    if (reply.endless && exchange.request.httpVersionMajor < 2) response.setHeader('Connection', 'close')
+    if (reply.endless && exchange.request.httpVersionMajor < 2) endWithConnection(exchange)
     response.flushHeaders()
   }
   const writer = createWriter(exchange.response, { maxUnsentBytes: reply.maxUnsentBytes, tooLate })
   if (exchange.method === 'HEAD') writer.end()
   begin(reply, writer)
   if (tooLate && !gone) refuseSecondAnswer(exchange)
+}
+
+/** Not by `Connection: close`: Node's own fetch takes any end of such a connection for that of the response. */
+function endWithConnection({ request, response }: Exchange): void {
+  // Servers inside a process have sockets that are less than one.
+  const socket: Partial<Socket> | undefined = request.socket
+  endingOf(response).onEnd((outcome) => outcome === 'finished' && socket?.destroySoon?.())
 }
 
 function begin({ stream }: StreamReply, writer: StreamWriter): void {

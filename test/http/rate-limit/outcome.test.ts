@@ -1,11 +1,12 @@
-import { connect as connectSocket } from 'node:net'
+import { createServer, ServerResponse } from 'node:http'
+import type { AddressInfo, Socket } from 'node:net'
 
 import type { Duration } from '@penknife/core'
 import type { Finish, Handler, RateLimitOptions } from '@penknife/http'
-import { PASS } from '@penknife/http'
+import { adapt, PASS, rateLimit } from '@penknife/http'
 import { rateLimitPlugin } from '@penknife/http/adapter'
-import { begin, call, type Called, type RunningServer } from '@penknife/http/testkit'
-import { describe, expect, test } from 'vitest'
+import { begin, call, type Called, httpGet, raw, type RunningServer } from '@penknife/http/testkit'
+import { describe, expect, onTestFinished, test } from 'vitest'
 
 import { type Deferred, deferred } from '../../support/deferred.ts'
 import { runProgram } from '../../support/program.ts'
@@ -215,24 +216,85 @@ describe.each(frameworks)('concurrency on $name', (adapter) => {
     expect(server.errors).toEqual([])
   })
 
-  test('requests that wait behind another on a connection give their slots back when it breaks', async () => {
-    const { held, server } = await setUp(busy(3))
-    const { hostname, port } = new URL(server.url)
-    const socket = connectSocket(Number(port), hostname)
-    socket.on('error', () => {})
-    const request = 'GET /items/held HTTP/1.1\r\nHost: test\r\n\r\n'
-    socket.write(request.repeat(3))
-    await until('all three are served', () => held.count === 3)
+  test('a socket that the application takes over holds its slot until it closes, and then gives it back', async () => {
+    const taken = deferred<Socket>()
+    const takingOver: Handler = ({ path, request, response }) => {
+      if (path !== '/tunnel') return PASS
+      const { socket } = request
+      ;(response as ServerResponse).detachSocket(socket)
+      taken.resolve(socket)
+      return new Promise(() => {})
+    }
+    const finish = deferred<Finish>()
+    const watching: Handler = (exchange) => {
+      if (exchange.path === '/tunnel') exchange.onFinish(finish.resolve)
+      return PASS
+    }
+    const server = await start(adapter, [watching, rateLimitPlugin.setup(busy(1)), takingOver])
+    const client = raw(server.url, httpGet('/tunnel'))
+    const socket = await taken.promise
+    socket.write('the application speaks')
+    await until('it is heard', () => client.text === 'the application speaks')
     expect((await item(server, '7')).status).toBe(429)
-    socket.destroy()
-    await until('all three slots are free', async () => {
-      const answers = await Promise.all(['7', '7', '7'].map((name) => item(server, name)))
-      return answers.every(({ status }) => status === 200)
-    })
+    client.socket.destroy()
+    await until('the slot is free', async () => (await item(server, '7')).status === 200)
+    expect(await finish.promise).toMatchObject({ status: 101, aborted: false })
   })
 })
 
 const [, , , , plain] = frameworks as [never, never, never, never, (typeof frameworks)[0]]
+
+describe.each([
+  ['a response with the socket', (response: ServerResponse, socket: Socket) => response.assignSocket(socket)],
+  ['a response without it', () => {}],
+])('an upgraded connection, limited through %s,', (_, prepare) => {
+  test('holds its slot until it closes, and then gives it back', async () => {
+    const finishes: Finish[] = []
+    const watch = adapt({
+      name: 'watch',
+      setup: () => (exchange) => {
+        if (exchange.request.headers.upgrade) exchange.onFinish((finish) => finishes.push(finish))
+        return PASS
+      },
+    })()
+    const limit = rateLimit(busy(1))
+    const server = createServer((request, response) => {
+      void limit(request, response).then((goesOn) => goesOn && response.end('a page'))
+    })
+    server.on('upgrade', (request, stream) => {
+      const socket = stream as Socket
+      const response = new ServerResponse(request)
+      prepare(response, socket)
+      void watch(request, response)
+      void limit(request, response).then((goesOn) => {
+        if (!goesOn) return socket.destroy()
+        // Node leaves the half of an upgraded connection open that its client did not end.
+        socket.on('end', () => socket.end())
+        socket.on('data', (bytes) => socket.write(`echo ${String(bytes)}`))
+        return socket.write(
+          'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n',
+        )
+      })
+    })
+    await new Promise<void>((resolve) => server.listen(0, CLIENT, resolve))
+    onTestFinished(() => void server.close())
+    const url = `http://${CLIENT}:${(server.address() as AddressInfo).port}`
+    const upgrade = httpGet('/', '1.1', 'Connection: Upgrade\r\nUpgrade: echo\r\n')
+    const client = raw(url, upgrade)
+    await until('it is upgraded', () => client.text.includes('101'))
+    client.socket.write('hello')
+    await until('it is heard', () => client.text.endsWith('echo hello'))
+    expect((await call(url)).status).toBe(429)
+    // Another upgrade is refused, and holds nothing.
+    const refused = raw(url, upgrade)
+    await refused.closed
+    client.socket.destroy()
+    await until('the slot is free', async () => (await call(url)).status === 200)
+    const [, taken] = finishes.toSorted((a, b) => b.status - a.status)
+    expect(finishes.length).toBe(2)
+    expect(taken).toMatchObject({ status: 101, aborted: false })
+  })
+})
 
 test('a request that outlasts its lease keeps its slot', async () => {
   // Long enough for a busy machine to renew it in time.

@@ -4100,7 +4100,7 @@ return replies`,
  */
 export const notifierHold: Script<[lease: Arg, channel: Arg], [held: string, process: Arg, number: Arg, admitted: Arg, most: Arg], string> = {
   name: 'notifier/hold',
-  sha: '24552ca06c52cb95c775d917943e1f10aad05d58',
+  sha: '92c6ddf07393e1c48a38235367750f261e9b8f3a',
   batch: 8,
   sharedKeys: false,
   shared: ["lease","channel"],
@@ -4164,6 +4164,7 @@ local function make_room(held, members, most, mine)
   end
   return closed
 end
+local MOST = 101
 local items = #KEYS / 1
 if items == 1 then
 local held, process, number, admitted, most = KEYS[1], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
@@ -4173,7 +4174,7 @@ do
   redis.call('ZREMRANGEBYSCORE', held, '-inf', ms)
   local members
   if admitted == '' then
-    members = redis.call('ZRANGE', held, 0, -1)
+    members = redis.call('ZRANGE', held, 0, MOST - 1)
     local at = now
     for _, member in ipairs(members) do
       at = math.max(at, admitted_at(member) + 1)
@@ -4186,7 +4187,7 @@ do
   if members then
     members[#members + 1] = mine
   elseif redis.call('ZCARD', held) > most then
-    members = redis.call('ZRANGE', held, 0, -1)
+    members = redis.call('ZRANGE', held, 0, MOST - 1)
   end
   if members and #members > most and make_room(held, members, most, mine) then
     return ''
@@ -4201,7 +4202,7 @@ local function item(held, process, number, admitted, most)
   redis.call('ZREMRANGEBYSCORE', held, '-inf', ms)
   local members
   if admitted == '' then
-    members = redis.call('ZRANGE', held, 0, -1)
+    members = redis.call('ZRANGE', held, 0, MOST - 1)
     local at = now
     for _, member in ipairs(members) do
       at = math.max(at, admitted_at(member) + 1)
@@ -4214,7 +4215,7 @@ local function item(held, process, number, admitted, most)
   if members then
     members[#members + 1] = mine
   elseif redis.call('ZCARD', held) > most then
-    members = redis.call('ZRANGE', held, 0, -1)
+    members = redis.call('ZRANGE', held, 0, MOST - 1)
   end
   if members and #members > most and make_room(held, members, most, mine) then
     return ''
@@ -4861,7 +4862,7 @@ return replies`,
  *
  * It is found by its number, since a process that never got the answer to its first call does not know the rest.
  *
- * - key `held`: sorted set of a user: <admitted>:<process>:<number>; at most 101 members
+ * - key `held`: sorted set of a user: <admitted>:<process>:<number>; at most 101 members, as hold.lua leaves it
  * - `process`: id of the process that had the connection
  * - `number`: the connection's number there
  * - replies 1 if it counted
@@ -4869,7 +4870,7 @@ return replies`,
  */
 export const notifierRelease: Script<[], [held: string, process: Arg, number: Arg], number> = {
   name: 'notifier/release',
-  sha: '279643e9b7ed2988908eb50fc2a1a2039dbb6e9d',
+  sha: '5705fe7a07c59f446c6921522226ec8dde7e120e',
   batch: 64,
   sharedKeys: false,
   shared: [],
@@ -4877,12 +4878,13 @@ export const notifierRelease: Script<[], [held: string, process: Arg, number: Ar
   args: ["process","number"],
   returns: 'integer',
   text: `#!lua flags=allow-oom
+local MOST = 101
 local items = #KEYS / 1
 if items == 1 then
 local held, process, number = KEYS[1], ARGV[1], ARGV[2]
 do
   local suffix = ':' .. process .. ':' .. number
-  for _, member in ipairs(redis.call('ZRANGE', held, 0, -1)) do
+  for _, member in ipairs(redis.call('ZRANGE', held, 0, MOST - 1)) do
     if string.sub(member, 18) == suffix then
       return redis.call('ZREM', held, member)
     end
@@ -4893,7 +4895,7 @@ return nil
 end
 local function item(held, process, number)
   local suffix = ':' .. process .. ':' .. number
-  for _, member in ipairs(redis.call('ZRANGE', held, 0, -1)) do
+  for _, member in ipairs(redis.call('ZRANGE', held, 0, MOST - 1)) do
     if string.sub(member, 18) == suffix then
       return redis.call('ZREM', held, member)
     end
@@ -5234,7 +5236,7 @@ return replies`,
  */
 export const streamAdd: Script<[of: readonly string[], limits: Arg], [payload: Arg, trace: Arg, due: Arg], string | null> = {
   name: 'stream/add',
-  sha: 'f231ad0b3c968b58aca3875119f3af5718fd0dd7',
+  sha: '53861e5b7c716092488c8d7229ea6b441a9eb735',
   batch: 64,
   sharedKeys: true,
   shared: ["limits"],
@@ -5267,7 +5269,28 @@ local function groups(stream)
   end
   return found
 end
-local EVERY, MOST, MOST_BYTES = 64, 256, 262144
+local function ids(stream, first, last, most)
+  local found, bytes = {}, 0
+  for step = 1, most do
+    local count = math.min(step == 1 and 4 or 16, most - #found)
+    if count <= 0 or bytes >= 262144 then
+      return found, false
+    end
+    local page = redis.call('XRANGE', stream, first, last, 'COUNT', count)
+    for _, entry in ipairs(page) do
+      found[#found + 1] = entry[1]
+      for _, text in ipairs(entry[2]) do
+        bytes = bytes + #text
+      end
+    end
+    if #page < count then
+      return found, true
+    end
+    first = '(' .. page[count][1]
+  end
+  return found, false
+end
+local EVERY, MOST, EVERY_BYTES = 64, 256, 131072
 local lengths, backlogs = {}, {}
 local function parsed(text)
   local queue, backlog, entries, bytes, age, lossy, declare, names =
@@ -5321,26 +5344,28 @@ local function backlog_of(stream, length)
   end
   return backlogs[stream]
 end
-local function trim(stream, length, payload)
+local function trim(stream, length)
   local bound = not limits.lossy and finished(stream) or nil
   local over = limits.entries > 0 and length - limits.entries or 0
   if limits.bytes > 0 and redis.call('MEMORY', 'USAGE', stream) > limits.bytes then
     over = math.max(over, 2 * EVERY)
   end
   local oldest = limits.age > 0 and now / 1000 - limits.age or 0
-  local most = math.min(oldest > 0 and MOST or over, MOST, math.max(2, math.floor(MOST_BYTES / #payload)))
+  local most = math.min(oldest > 0 and MOST or over, MOST)
   if most <= 0 or (bound and not earlier(redis.call('XRANGE', stream, '-', '+', 'COUNT', 1)[1][1], bound)) then
     return 0
   end
-  local list = redis.call('XRANGE', stream, '-', '+', 'COUNT', most + 1)
-  for at = 1, #list do
-    local id = list[at][1]
+  local list = ids(stream, '-', '+', most + 1)
+  for at, id in ipairs(list) do
     local wanted = at <= over or tonumber(string.match(id, '%d+')) < oldest
-    if at > most or not wanted or (bound and not earlier(id, bound)) then
+    if at == #list or not wanted or (bound and not earlier(id, bound)) then
       return at > 1 and redis.call('XTRIM', stream, 'MINID', '=', id) or 0
     end
   end
   return 0
+end
+local function due_every(payload)
+  return math.min(EVERY, math.max(1, math.floor(EVERY_BYTES / #payload)))
 end
 local function append(stream, payload, trace, due, limits_text)
   limits = limits or parsed(limits_text)
@@ -5385,8 +5410,8 @@ local function append(stream, payload, trace, due, limits_text)
   if backlogs[stream] then
     backlogs[stream] = backlogs[stream] + 1
   end
-  if not limits.queue and (length % EVERY == 0 or (first and limits.age > 0)) then
-    local ok, gone = pcall(trim, stream, length, payload)
+  if not limits.queue and (length % due_every(payload) == 0 or (first and limits.age > 0)) then
+    local ok, gone = pcall(trim, stream, length)
     length = ok and length - gone or length
   end
   lengths[stream] = length
@@ -5445,7 +5470,7 @@ return replies`,
  */
 export const streamAddOnce: Script<[limits: Arg], [stream: string, once: string, payload: Arg, trace: Arg, due: Arg, window: Arg], string | null> = {
   name: 'stream/add_once',
-  sha: '224f155c4c06bb5cef46c0748223a30ec23a382f',
+  sha: '06c2ecf149b5c4ed332878b175d039dbd6243c0f',
   batch: 64,
   sharedKeys: false,
   shared: ["limits"],
@@ -5478,7 +5503,28 @@ local function groups(stream)
   end
   return found
 end
-local EVERY, MOST, MOST_BYTES = 64, 256, 262144
+local function ids(stream, first, last, most)
+  local found, bytes = {}, 0
+  for step = 1, most do
+    local count = math.min(step == 1 and 4 or 16, most - #found)
+    if count <= 0 or bytes >= 262144 then
+      return found, false
+    end
+    local page = redis.call('XRANGE', stream, first, last, 'COUNT', count)
+    for _, entry in ipairs(page) do
+      found[#found + 1] = entry[1]
+      for _, text in ipairs(entry[2]) do
+        bytes = bytes + #text
+      end
+    end
+    if #page < count then
+      return found, true
+    end
+    first = '(' .. page[count][1]
+  end
+  return found, false
+end
+local EVERY, MOST, EVERY_BYTES = 64, 256, 131072
 local lengths, backlogs = {}, {}
 local function parsed(text)
   local queue, backlog, entries, bytes, age, lossy, declare, names =
@@ -5532,26 +5578,28 @@ local function backlog_of(stream, length)
   end
   return backlogs[stream]
 end
-local function trim(stream, length, payload)
+local function trim(stream, length)
   local bound = not limits.lossy and finished(stream) or nil
   local over = limits.entries > 0 and length - limits.entries or 0
   if limits.bytes > 0 and redis.call('MEMORY', 'USAGE', stream) > limits.bytes then
     over = math.max(over, 2 * EVERY)
   end
   local oldest = limits.age > 0 and now / 1000 - limits.age or 0
-  local most = math.min(oldest > 0 and MOST or over, MOST, math.max(2, math.floor(MOST_BYTES / #payload)))
+  local most = math.min(oldest > 0 and MOST or over, MOST)
   if most <= 0 or (bound and not earlier(redis.call('XRANGE', stream, '-', '+', 'COUNT', 1)[1][1], bound)) then
     return 0
   end
-  local list = redis.call('XRANGE', stream, '-', '+', 'COUNT', most + 1)
-  for at = 1, #list do
-    local id = list[at][1]
+  local list = ids(stream, '-', '+', most + 1)
+  for at, id in ipairs(list) do
     local wanted = at <= over or tonumber(string.match(id, '%d+')) < oldest
-    if at > most or not wanted or (bound and not earlier(id, bound)) then
+    if at == #list or not wanted or (bound and not earlier(id, bound)) then
       return at > 1 and redis.call('XTRIM', stream, 'MINID', '=', id) or 0
     end
   end
   return 0
+end
+local function due_every(payload)
+  return math.min(EVERY, math.max(1, math.floor(EVERY_BYTES / #payload)))
 end
 local function append(stream, payload, trace, due, limits_text)
   limits = limits or parsed(limits_text)
@@ -5596,8 +5644,8 @@ local function append(stream, payload, trace, due, limits_text)
   if backlogs[stream] then
     backlogs[stream] = backlogs[stream] + 1
   end
-  if not limits.queue and (length % EVERY == 0 or (first and limits.age > 0)) then
-    local ok, gone = pcall(trim, stream, length, payload)
+  if not limits.queue and (length % due_every(payload) == 0 or (first and limits.age > 0)) then
+    local ok, gone = pcall(trim, stream, length)
     length = ok and length - gone or length
   end
   lengths[stream] = length
@@ -5863,7 +5911,8 @@ return replies`,
 /**
  * Give back what a worker was given and did not see, and forget the worker once it holds nothing.
  *
- * Invariant: a consumer is deleted only when nothing is pending for it; a call gives back at most 100 of each stream.
+ * Invariant: a consumer is deleted only when nothing is pending for it; a call gives back at most 100 of each stream, or some
+ * 256 KiB.
  *
  * - shared `group`: group
  * - shared `consumer`: who leaves
@@ -5877,7 +5926,7 @@ return replies`,
  */
 export const streamLeave: Script<[group: Arg, consumer: Arg, declared: Arg], [stream: string, ready: string, later: string, mark: string], number> = {
   name: 'stream/leave',
-  sha: 'a53045afc8775d4cdb5692674d142eaac35c9dff',
+  sha: '21d3000258f0e299b63a46233a60b76d8942a191',
   batch: 1,
   sharedKeys: false,
   shared: ["group","consumer","declared"],
@@ -5961,11 +6010,12 @@ local function release(stream, group, declared, ids)
   local left = ids
   if redis.call('XTRIM', stream, 'MINID', '~', bound, 'LIMIT', MOST_TRIMMED) < MOST_TRIMMED - 1000 then
     redis.call('XTRIM', stream, 'MINID', '=', bound)
-    local at = #ids
-    while at > 0 and not earlier(ids[at], bound) do
-      at = at - 1
+    left = {}
+    for _, id in ipairs(ids) do
+      if not earlier(id, bound) then
+        left[#left + 1] = id
+      end
     end
-    left = { unpack(ids, at + 1) }
   end
   for _, other in ipairs(all) do
     if other.name ~= group and left[1] then
@@ -6055,7 +6105,7 @@ end
 local group = ARGV[1]
 local consumer = ARGV[2]
 local declared = ARGV[3]
-local MOST = 100
+local MOST, MOST_BYTES = 100, 262144
 local items = #KEYS / 4
 if items == 1 then
 local stream, ready, later, mark = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
@@ -6071,10 +6121,15 @@ do
     if all.err and not string.match(all.err, '^NOGROUP') then
       error(all)
     end
+    local bytes = 0
     for at, held in ipairs(all) do
+      if bytes >= MOST_BYTES then
+        break
+      end
       ids[at] = held[1]
       local is = entry.read(key, held[1])
       if is then
+        bytes = bytes + #(is.d or '')
         entry.back(ready, later, is, math.floor(now / 1000))
       end
     end
@@ -6107,10 +6162,15 @@ local function item(stream, ready, later, mark)
     if all.err and not string.match(all.err, '^NOGROUP') then
       error(all)
     end
+    local bytes = 0
     for at, held in ipairs(all) do
+      if bytes >= MOST_BYTES then
+        break
+      end
       ids[at] = held[1]
       local is = entry.read(key, held[1])
       if is then
+        bytes = bytes + #(is.d or '')
         entry.back(ready, later, is, math.floor(now / 1000))
       end
     end
@@ -6157,7 +6217,7 @@ return replies`,
  * ten seconds: it is alive.
  *
  * Invariant: each entry is in one place of its group before and after. A call takes at most 50 that are due and 50 from
- * each stream, looking at no more than 500 leases each; it goes on where the last one stopped.
+ * each stream, or some 256 KiB of each, looking at no more than 500 leases each; it goes on where the last one stopped.
  *
  * - shared `group`: group
  * - shared `consumer`: who looks
@@ -6176,7 +6236,7 @@ return replies`,
  */
 export const streamLook: Script<[group: Arg, consumer: Arg, declared: Arg, lease: Arg, attempts: Arg], [stream: string, ready: string, later: string, dead: string, paused: string, fromStream: Arg, fromReady: Arg], readonly Reply[]> = {
   name: 'stream/look',
-  sha: '4afcc0e5f76d9877e986ae86123f049d30a273e0',
+  sha: 'efffe880301d793817eb10ed4a7e1a542ec55d30',
   batch: 1,
   sharedKeys: false,
   shared: ["group","consumer","declared","lease","attempts"],
@@ -6260,11 +6320,12 @@ local function release(stream, group, declared, ids)
   local left = ids
   if redis.call('XTRIM', stream, 'MINID', '~', bound, 'LIMIT', MOST_TRIMMED) < MOST_TRIMMED - 1000 then
     redis.call('XTRIM', stream, 'MINID', '=', bound)
-    local at = #ids
-    while at > 0 and not earlier(ids[at], bound) do
-      at = at - 1
+    left = {}
+    for _, id in ipairs(ids) do
+      if not earlier(id, bound) then
+        left[#left + 1] = id
+      end
     end
-    left = { unpack(ids, at + 1) }
   end
   for _, other in ipairs(all) do
     if other.name ~= group and left[1] then
@@ -6356,7 +6417,18 @@ local consumer = ARGV[2]
 local declared = ARGV[3]
 local lease = ARGV[4]
 local attempts = ARGV[5]
-local STEP = 50
+local STEP, MOST_BYTES = 50, 262144
+local function in_steps(take)
+  local left, bytes = STEP, 0
+  for step = 1, STEP do
+    local count = math.min(step == 1 and 2 or 4, left)
+    local took = count > 0 and bytes < MOST_BYTES and take(count)
+    if not took then
+      return
+    end
+    left, bytes = left - count, bytes + took
+  end
+end
 local END = '18446744073709551615-0'
 local items = #KEYS / 5
 if items == 1 then
@@ -6369,17 +6441,23 @@ do
     return wrong
   end
   redis.call('XREADGROUP', 'GROUP', group, consumer, 'COUNT', 1, 'STREAMS', ready, END)
-  for _, packed in ipairs(redis.call('ZRANGE', later, '-inf', ms, 'BYSCORE', 'LIMIT', 0, STEP)) do
-    if not entry.due(ready, dead, group, packed) then
-      reply[#reply + 1] = { '0-0', 0, 0 }
+  in_steps(function(count)
+    local bytes, found = 0, redis.call('ZRANGE', later, '-inf', ms, 'BYSCORE', 'LIMIT', 0, count)
+    for _, packed in ipairs(found) do
+      if not entry.due(ready, dead, group, packed) then
+        reply[#reply + 1] = { '0-0', 0, 0 }
+      end
+      redis.call('ZREM', later, packed)
+      bytes = bytes + #packed
     end
-    redis.call('ZREM', later, packed)
-  end
-  local function take(key, cursor)
-    local claimed = redis.call('XAUTOCLAIM', key, group, consumer, lease, cursor, 'COUNT', STEP, 'JUSTID')
-    local ids = claimed[2]
+    return #found == count and bytes
+  end)
+  local function take(key, cursor, count)
+    local claimed = redis.call('XAUTOCLAIM', key, group, consumer, lease, cursor, 'COUNT', count, 'JUSTID')
+    local ids, bytes = claimed[2], 0
     for _, id in ipairs(ids) do
       local is = entry.read(key, id)
+      bytes = bytes + #(is.d or '')
       if is.n and is.n > ms then
         entry.back(ready, later, is, ms)
       else
@@ -6400,9 +6478,17 @@ do
       redis.call('XACK', ready, group, unpack(ids))
       redis.call('XDEL', ready, unpack(ids))
     end
-    return claimed[1]
+    return claimed[1], bytes
   end
-  local stream_next, ready_next = take(stream, from_stream), take(ready, from_ready)
+  local function take_all(key, cursor)
+    in_steps(function(count)
+      local bytes
+      cursor, bytes = take(key, cursor, count)
+      return cursor ~= '0-0' and bytes
+    end)
+    return cursor
+  end
+  local stream_next, ready_next = take_all(stream, from_stream), take_all(ready, from_ready)
   local soonest = redis.call('ZRANGE', later, 0, 0, 'WITHSCORES')
   local wait = soonest[2] and math.max(0, tonumber(soonest[2]) - ms) or -1
   return { stream_next, ready_next, redis.call('EXISTS', paused), wait, unpack(reply) }
@@ -6417,17 +6503,23 @@ local function item(stream, ready, later, dead, paused, from_stream, from_ready)
     return wrong
   end
   redis.call('XREADGROUP', 'GROUP', group, consumer, 'COUNT', 1, 'STREAMS', ready, END)
-  for _, packed in ipairs(redis.call('ZRANGE', later, '-inf', ms, 'BYSCORE', 'LIMIT', 0, STEP)) do
-    if not entry.due(ready, dead, group, packed) then
-      reply[#reply + 1] = { '0-0', 0, 0 }
+  in_steps(function(count)
+    local bytes, found = 0, redis.call('ZRANGE', later, '-inf', ms, 'BYSCORE', 'LIMIT', 0, count)
+    for _, packed in ipairs(found) do
+      if not entry.due(ready, dead, group, packed) then
+        reply[#reply + 1] = { '0-0', 0, 0 }
+      end
+      redis.call('ZREM', later, packed)
+      bytes = bytes + #packed
     end
-    redis.call('ZREM', later, packed)
-  end
-  local function take(key, cursor)
-    local claimed = redis.call('XAUTOCLAIM', key, group, consumer, lease, cursor, 'COUNT', STEP, 'JUSTID')
-    local ids = claimed[2]
+    return #found == count and bytes
+  end)
+  local function take(key, cursor, count)
+    local claimed = redis.call('XAUTOCLAIM', key, group, consumer, lease, cursor, 'COUNT', count, 'JUSTID')
+    local ids, bytes = claimed[2], 0
     for _, id in ipairs(ids) do
       local is = entry.read(key, id)
+      bytes = bytes + #(is.d or '')
       if is.n and is.n > ms then
         entry.back(ready, later, is, ms)
       else
@@ -6448,9 +6540,17 @@ local function item(stream, ready, later, dead, paused, from_stream, from_ready)
       redis.call('XACK', ready, group, unpack(ids))
       redis.call('XDEL', ready, unpack(ids))
     end
-    return claimed[1]
+    return claimed[1], bytes
   end
-  local stream_next, ready_next = take(stream, from_stream), take(ready, from_ready)
+  local function take_all(key, cursor)
+    in_steps(function(count)
+      local bytes
+      cursor, bytes = take(key, cursor, count)
+      return cursor ~= '0-0' and bytes
+    end)
+    return cursor
+  end
+  local stream_next, ready_next = take_all(stream, from_stream), take_all(ready, from_ready)
   local soonest = redis.call('ZRANGE', later, 0, 0, 'WITHSCORES')
   local wait = soonest[2] and math.max(0, tonumber(soonest[2]) - ms) or -1
   return { stream_next, ready_next, redis.call('EXISTS', paused), wait, unpack(reply) }
@@ -6636,7 +6736,7 @@ return replies`,
 /**
  * Read a page of entries: at most `count`, and after the first one at most `bytes` of fields.
  *
- * It reads by 16, so that Redis never holds more than 16 entries that do not fit into the page.
+ * It reads two, and then by 16 or as many as fit if they are as large as those before.
  *
  * - key `stream`: stream
  * - `first`: id to begin with, ( before it for the one after; - or +
@@ -6648,7 +6748,7 @@ return replies`,
  */
 export const streamPage: Script<[], [stream: string, first: Arg, last: Arg, count: Arg, bytes: Arg, order: Arg], readonly Reply[]> = {
   name: 'stream/page',
-  sha: 'aa00e0317f571dfba670ad808e56457c716bca64',
+  sha: 'b68c58e5f213445c19f45c6b25c5c889c3a68ab9',
   batch: 1,
   sharedKeys: false,
   shared: [],
@@ -6669,8 +6769,9 @@ if items == 1 then
 local stream, first, last, count, bytes, order = KEYS[1], ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
 do
   local page, room, left = { 1 }, tonumber(bytes), tonumber(count)
-  while left > 0 do
-    local step = math.min(STEP, left)
+  local step = 2
+  for _ = 1, left do
+    step = math.min(step, left)
     local found = redis.call(order, stream, first, last, 'COUNT', step)
     for _, entry in ipairs(found) do
       room = room - size(entry[2])
@@ -6685,6 +6786,11 @@ do
     end
     first = '(' .. found[step][1]
     left = left - step
+    if left == 0 then
+      return page
+    end
+    local each = math.max(1, (bytes - room) / (#page - 1))
+    step = math.max(1, math.min(STEP, math.floor(room / each) + 1))
   end
   return page
 end
@@ -6692,8 +6798,9 @@ return nil
 end
 local function item(stream, first, last, count, bytes, order)
   local page, room, left = { 1 }, tonumber(bytes), tonumber(count)
-  while left > 0 do
-    local step = math.min(STEP, left)
+  local step = 2
+  for _ = 1, left do
+    step = math.min(step, left)
     local found = redis.call(order, stream, first, last, 'COUNT', step)
     for _, entry in ipairs(found) do
       room = room - size(entry[2])
@@ -6708,6 +6815,11 @@ local function item(stream, first, last, count, bytes, order)
     end
     first = '(' .. found[step][1]
     left = left - step
+    if left == 0 then
+      return page
+    end
+    local each = math.max(1, (bytes - room) / (#page - 1))
+    step = math.max(1, math.min(STEP, math.floor(room / each) + 1))
   end
   return page
 end
@@ -6866,7 +6978,7 @@ return replies`,
  */
 export const streamReap: Script<[], [stream: string, ready: string, group: Arg, silent: Arg], number> = {
   name: 'stream/reap',
-  sha: '02a8d6214108da281435841ddc315b4b5a65b57a',
+  sha: '7a0f28de8ee42a64d7015e68fd123dcd650ecd94',
   batch: 1,
   sharedKeys: false,
   shared: [],
@@ -6897,7 +7009,10 @@ do
       for at = 1, #fields, 2 do
         consumer[fields[at]] = fields[at + 1]
       end
-      if left > 0 and consumer.pending == 0 and consumer.idle > tonumber(silent) then
+      if left == 0 then
+        break
+      end
+      if consumer.pending == 0 and consumer.idle > tonumber(silent) then
         redis.call('XGROUP', 'DELCONSUMER', key, group, consumer.name)
         gone, left = gone + 1, left - 1
       end
@@ -6920,7 +7035,10 @@ local function item(stream, ready, group, silent)
       for at = 1, #fields, 2 do
         consumer[fields[at]] = fields[at + 1]
       end
-      if left > 0 and consumer.pending == 0 and consumer.idle > tonumber(silent) then
+      if left == 0 then
+        break
+      end
+      if consumer.pending == 0 and consumer.idle > tonumber(silent) then
         redis.call('XGROUP', 'DELCONSUMER', key, group, consumer.name)
         gone, left = gone + 1, left - 1
       end
@@ -7098,7 +7216,7 @@ return replies`,
 export const streamRequeue: Script<[], [dead: string, ready: string, position: Arg], number> = {
   name: 'stream/requeue',
   sha: 'f4258229528a6d54981fe2f1bd0ad288c867b8af',
-  batch: 64,
+  batch: 16,
   sharedKeys: false,
   shared: [],
   keys: ["dead","ready"],
@@ -7246,7 +7364,7 @@ return replies`,
  */
 export const streamReset: Script<[], [stream: string, ready: string, later: string, group: Arg, after: Arg, discard: Arg], readonly Reply[]> = {
   name: 'stream/reset',
-  sha: 'c21e07d81904e62fc12d27aa5e70a3acf7fdbc8f',
+  sha: 'f61c8483dcf50aa678ffe3b090d93bbaccaf429a',
   batch: 1,
   sharedKeys: false,
   shared: [],
@@ -7271,23 +7389,31 @@ local function typed(key, type)
     return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
   end
 end
+local function ids(stream, first, last, most)
+  local found, bytes = {}, 0
+  for step = 1, most do
+    local count = math.min(step == 1 and 4 or 16, most - #found)
+    if count <= 0 or bytes >= 262144 then
+      return found, false
+    end
+    local page = redis.call('XRANGE', stream, first, last, 'COUNT', count)
+    for _, entry in ipairs(page) do
+      found[#found + 1] = entry[1]
+      for _, text in ipairs(entry[2]) do
+        bytes = bytes + #text
+      end
+    end
+    if #page < count then
+      return found, true
+    end
+    first = '(' .. page[count][1]
+  end
+  return found, false
+end
 local function undelivered(stream, last, lag)
   local function count(first, final)
-    local sum, bytes = 0, 0
-    while sum < 512 and bytes < 262144 do
-      local found = redis.call('XRANGE', stream, first, final, 'COUNT', 16)
-      sum = sum + #found
-      if #found < 16 then
-        return sum, true
-      end
-      for _, entry in ipairs(found) do
-        for _, text in ipairs(entry[2]) do
-          bytes = bytes + #text
-        end
-      end
-      first = '(' .. found[16][1]
-    end
-    return sum, false
+    local found, all = ids(stream, first, final, 512)
+    return #found, all
   end
   local next_up = redis.call('XRANGE', stream, '(' .. last, '+', 'COUNT', 1)[1]
   if not next_up then
@@ -7432,7 +7558,8 @@ return replies`,
  * Invariant: only who has a delivery's lease changes anything, and the entry is in exactly one place of its group before
  * and after. A batch that was carried out leaves its number in the worker's mark: when the worker, which sends one batch
  * at a time, does not learn its fate, it sends it again and gets the first answer.
- * A process may die before (the leases run out) or after (done); the lists are bounded by the worker to 256 and 64.
+ * A process may die before (the leases run out) or after (done); the lists are bounded by the worker to 256 and 64, and to
+ * some 1 MiB of what moves.
  *
  * - shared `group`: group
  * - shared `consumer`: who ends them
@@ -7450,7 +7577,7 @@ return replies`,
  */
 export const streamSettle: Script<[group: Arg, consumer: Arg, declared: Arg], [stream: string, ready: string, later: string, dead: string, mark: string, number: Arg, finished: Arg, moves: Arg], string> = {
   name: 'stream/settle',
-  sha: '71c8d3f4cb3accbe3ff46ddecd4ee30ead2054ff',
+  sha: '35d60e1e4e5f14ae21589d2277ef9b95d73fb394',
   batch: 1,
   sharedKeys: false,
   shared: ["group","consumer","declared"],
@@ -7534,11 +7661,12 @@ local function release(stream, group, declared, ids)
   local left = ids
   if redis.call('XTRIM', stream, 'MINID', '~', bound, 'LIMIT', MOST_TRIMMED) < MOST_TRIMMED - 1000 then
     redis.call('XTRIM', stream, 'MINID', '=', bound)
-    local at = #ids
-    while at > 0 and not earlier(ids[at], bound) do
-      at = at - 1
+    left = {}
+    for _, id in ipairs(ids) do
+      if not earlier(id, bound) then
+        left[#left + 1] = id
+      end
     end
-    left = { unpack(ids, at + 1) }
   end
   for _, other in ipairs(all) do
     if other.name ~= group and left[1] then
@@ -7816,8 +7944,8 @@ return replies`,
  */
 export const streamStats: Script<[], [stream: string, ready: string, later: string, dead: string, paused: string, group: Arg], readonly Reply[]> = {
   name: 'stream/stats',
-  sha: '31ee5fedcfe99d9e5da3dce74ac60dae4ac5575a',
-  batch: 4,
+  sha: '26c1c42acc68e63dbfdad27ab9a9a0e1773a64de',
+  batch: 1,
   sharedKeys: false,
   shared: [],
   keys: ["stream","ready","later","dead","paused"],
@@ -7837,23 +7965,31 @@ local function groups(stream)
   end
   return found
 end
+local function ids(stream, first, last, most)
+  local found, bytes = {}, 0
+  for step = 1, most do
+    local count = math.min(step == 1 and 4 or 16, most - #found)
+    if count <= 0 or bytes >= 262144 then
+      return found, false
+    end
+    local page = redis.call('XRANGE', stream, first, last, 'COUNT', count)
+    for _, entry in ipairs(page) do
+      found[#found + 1] = entry[1]
+      for _, text in ipairs(entry[2]) do
+        bytes = bytes + #text
+      end
+    end
+    if #page < count then
+      return found, true
+    end
+    first = '(' .. page[count][1]
+  end
+  return found, false
+end
 local function undelivered(stream, last, lag)
   local function count(first, final)
-    local sum, bytes = 0, 0
-    while sum < 512 and bytes < 262144 do
-      local found = redis.call('XRANGE', stream, first, final, 'COUNT', 16)
-      sum = sum + #found
-      if #found < 16 then
-        return sum, true
-      end
-      for _, entry in ipairs(found) do
-        for _, text in ipairs(entry[2]) do
-          bytes = bytes + #text
-        end
-      end
-      first = '(' .. found[16][1]
-    end
-    return sum, false
+    local found, all = ids(stream, first, final, 512)
+    return #found, all
   end
   local next_up = redis.call('XRANGE', stream, '(' .. last, '+', 'COUNT', 1)[1]
   if not next_up then
@@ -8037,7 +8173,7 @@ return replies`,
  * Delete those entries of a work queue that every group has finished, after a group was dropped that had not.
  *
  * Invariant: only what every declared and every other group of the stream was given and finished goes. Looks at 16
- * entries a call; a process that dies leaves the rest for the next sweep.
+ * entries or some 256 KiB a call; a process that dies leaves the rest for the next sweep.
  *
  * - shared `declared`: groups of the work queue separated by spaces
  * - key `stream`: stream
@@ -8047,7 +8183,7 @@ return replies`,
  */
 export const streamSweep: Script<[declared: Arg], [stream: string, first: Arg], string | null> = {
   name: 'stream/sweep',
-  sha: '2eef5e54b01aa860ea25116ff233836dc4ec8d7b',
+  sha: '48649a4f41debb855347d2e2a6a4c4c2206233c5',
   batch: 1,
   sharedKeys: false,
   shared: ["declared"],
@@ -8073,6 +8209,27 @@ local function groups(stream)
     found[at] = group
   end
   return found
+end
+local function ids(stream, first, last, most)
+  local found, bytes = {}, 0
+  for step = 1, most do
+    local count = math.min(step == 1 and 4 or 16, most - #found)
+    if count <= 0 or bytes >= 262144 then
+      return found, false
+    end
+    local page = redis.call('XRANGE', stream, first, last, 'COUNT', count)
+    for _, entry in ipairs(page) do
+      found[#found + 1] = entry[1]
+      for _, text in ipairs(entry[2]) do
+        bytes = bytes + #text
+      end
+    end
+    if #page < count then
+      return found, true
+    end
+    first = '(' .. page[count][1]
+  end
+  return found, false
 end
 local function pending(stream, group, ids, consumer)
   local found = {}
@@ -8129,11 +8286,12 @@ local function release(stream, group, declared, ids)
   local left = ids
   if redis.call('XTRIM', stream, 'MINID', '~', bound, 'LIMIT', MOST_TRIMMED) < MOST_TRIMMED - 1000 then
     redis.call('XTRIM', stream, 'MINID', '=', bound)
-    local at = #ids
-    while at > 0 and not earlier(ids[at], bound) do
-      at = at - 1
+    left = {}
+    for _, id in ipairs(ids) do
+      if not earlier(id, bound) then
+        left[#left + 1] = id
+      end
     end
-    left = { unpack(ids, at + 1) }
   end
   for _, other in ipairs(all) do
     if other.name ~= group and left[1] then
@@ -8167,12 +8325,8 @@ do
   if wrong then
     return wrong
   end
-  local found = redis.call('XRANGE', stream, first, '+', 'COUNT', STEP)
-  local ids = {}
-  for at, entry in ipairs(found) do
-    ids[at] = entry[1]
-  end
-  if not ids[1] then
+  local found, all = ids(stream, first, '+', STEP)
+  if not found[1] then
     return nil
   end
   local missing = {}
@@ -8181,15 +8335,15 @@ do
   end
   for _, group in ipairs(groups(stream)) do
     missing[group.name] = nil
-    if earlier(group['last-delivered-id'], ids[1]) then
+    if earlier(group['last-delivered-id'], found[1]) then
       return nil
     end
   end
   if next(missing) then
     return nil
   end
-  release(stream, '', declared, ids)
-  return ids[STEP] and '(' .. ids[STEP] or nil
+  release(stream, '', declared, found)
+  return not all and '(' .. found[#found] or nil
 end
 return nil
 end
@@ -8198,12 +8352,8 @@ local function item(stream, first)
   if wrong then
     return wrong
   end
-  local found = redis.call('XRANGE', stream, first, '+', 'COUNT', STEP)
-  local ids = {}
-  for at, entry in ipairs(found) do
-    ids[at] = entry[1]
-  end
-  if not ids[1] then
+  local found, all = ids(stream, first, '+', STEP)
+  if not found[1] then
     return nil
   end
   local missing = {}
@@ -8212,15 +8362,15 @@ local function item(stream, first)
   end
   for _, group in ipairs(groups(stream)) do
     missing[group.name] = nil
-    if earlier(group['last-delivered-id'], ids[1]) then
+    if earlier(group['last-delivered-id'], found[1]) then
       return nil
     end
   end
   if next(missing) then
     return nil
   end
-  release(stream, '', declared, ids)
-  return ids[STEP] and '(' .. ids[STEP] or nil
+  release(stream, '', declared, found)
+  return not all and '(' .. found[#found] or nil
 end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 1 or 0

@@ -41,6 +41,8 @@ export interface Lane {
 /** What one call of lua/stream/settle.lua takes. */
 const MOST_FINISHED = 256
 const MOST_MOVES = 64
+/** Characters of payload that it moves, so that it does not hold up Redis; one entry always goes. */
+const MOST_MOVED = 1 << 20
 const LONGEST_REASON = 1000
 /** Before a batch that did not reach Redis is sent again. */
 const RETRY_MS = 200
@@ -80,9 +82,13 @@ export function createLane({ settle, told, lost, abandoned, trouble }: LaneOptio
   /** The next batch, ascending by position as the script wants it. */
   function take(): Outcome[] {
     let moves = 0
+    let moved = 0
     let end = 0
     for (; end < waiting.length && end < MOST_FINISHED; end++) {
-      if (waiting[end]?.move && ++moves > MOST_MOVES) break
+      const { held, move } = waiting[end] as Outcome
+      if (!move) continue
+      moved += held.json?.length ?? 0
+      if (++moves > 1 && (moves > MOST_MOVES || moved > MOST_MOVED)) break
     }
     const batch = end === waiting.length ? waiting : waiting.slice(0, end)
     waiting = end === waiting.length ? [] : waiting.slice(end)

@@ -28,7 +28,7 @@ export interface ReplayOptions {
   readonly follow?: boolean
   /** Entries fetched at once: 1 to 1,000. Default: 100. */
   readonly pageEntries?: number
-  /** Bytes fetched at once, beyond which a page ends; one entry always fits: 1 KiB to 16 MiB. Default: 1 MiB. */
+  /** Bytes fetched at once, beyond which a page ends; one entry always fits: 1 KiB to 8 MiB. Default: 1 MiB. */
   readonly pageBytes?: number
   /** Ends the iteration: it throws the signal's reason. */
   readonly signal?: AbortSignal
@@ -44,7 +44,7 @@ export function replay<T>(scope: Scope, options: ReplayOptions): AsyncGenerator<
   checkOptions('replay', options, KNOWN)
   const { reverse = false, follow = false, signal } = options
   const count = wholeNumber('pageEntries', options.pageEntries ?? 100, 1, 1000)
-  const bytes = wholeNumber('pageBytes', options.pageBytes ?? 1 << 20, 1024, 16 << 20)
+  const bytes = wholeNumber('pageBytes', options.pageBytes ?? 1 << 20, 1024, 8 << 20)
   if (options.from !== undefined && options.after !== undefined) {
     throw invalid('after', options.after, "give 'from' or 'after', not both")
   }

@@ -19,7 +19,7 @@ import { createWatch } from './watch.ts'
 import { checkHandler, createWorker } from './worker.ts'
 
 /** Beyond it a page that `read` answers ends. */
-const READ_BYTES = 16 << 20
+const READ_BYTES = 8 << 20
 
 /**
  * Makes a stream: durable, ordered entries that any number of groups handle, each group every entry at least once.

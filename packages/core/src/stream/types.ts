@@ -321,7 +321,7 @@ export interface Stream<T, Out = Jsonified<T>> {
    */
   addMany(payloads: readonly T[], options?: AddManyOptions<T>): Promise<readonly string[]>
   /**
-   * Reads entries without taking part in a group: one script call. It ends after 16 MiB, for more there is `replay`.
+   * Reads entries without taking part in a group: one script call. It ends after 8 MiB, for more there is `replay`.
    */
   read(options?: ReadOptions): Promise<readonly Entry<Jsonified<T>>[]>
   /**

@@ -18,7 +18,7 @@ export type Outcome = 'finished' | 'aborted' | 'detached'
  *     open ── 'finish' of the response; on HTTP/2 the stream closes and took all ──> finished
  *          ── 'close' of the response or the stream before that ──────────────────> aborted
  *          ── 'close' of the socket ──────────────────────────────────────────────> aborted
- *          ── 'close' of a socket that the application detached or upgraded ──────> detached
+ *          ── either 'close' where the application detached or upgraded the socket > detached
  *
  * The response alone does not tell: one that waits behind another on its connection (pipelining), or whose socket was
  * detached, has no socket and emits nothing when the connection breaks. The socket alone does not tell either: servers
@@ -42,7 +42,7 @@ export class Ending {
       return
     }
     response.once('finish', () => this.#end('finished'))
-    response.once('close', () => this.#end('aborted'))
+    response.once('close', () => this.closed())
     if (!this.#hadSocket) response.once('socket', () => (this.#hadSocket = true))
     openOn(socketOf(response))?.add(this)
   }
@@ -58,7 +58,8 @@ export class Ending {
     else this.#listeners.push(listener)
   }
 
-  socketClosed(): void {
+  /** The response or its socket closed. */
+  closed(): void {
     const response = this.#response as ServerResponse
     const takenOver = isUpgrade(response) || (this.#hadSocket && !response.socket)
     this.#end(takenOver ? 'detached' : 'aborted')
@@ -164,7 +165,7 @@ function openOn(socket: (Socket & { [OPEN]?: Set<Ending> }) | undefined): Set<En
   const open = new Set<Ending>()
   socket[OPEN] = open
   socket.once('close', () => {
-    for (const ending of open) ending.socketClosed()
+    for (const ending of open) ending.closed()
   })
   return open
 }
