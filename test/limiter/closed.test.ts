@@ -45,7 +45,7 @@ describe.each(
       remaining: 0,
     })
     expect(await limiter.wait('ann', { maxWait: '1h' })).toMatchObject({ allowed: false })
-    expect(await bench.raw.keys('pk1:*')).toEqual([])
+    expect(await bench.raw.keys('pk1:{shop/*')).toEqual([])
   })
 
   test('keeps what was used, for when the plan is another one again', async () => {

@@ -252,8 +252,8 @@ export interface RateLimiter {
   /** Ends a block; false when there was none. One script call. Fails when Redis does not answer. */
   unblock(subject: Subject, options?: UnblockOptions): Promise<boolean>
   /**
-   * Deletes everything that Redis knows of a subject under this limiter: what it used, its slots, its block. Fails when
-   * Redis does not answer. One script call.
+   * Deletes everything that Redis knows of a subject under this limiter, whichever process or rules wrote it: what it
+   * used, its slots, its block. Fails when Redis does not answer. Two script calls.
    */
   reset(subject: Subject, options?: ResetOptions): Promise<void>
 }
@@ -307,7 +307,7 @@ export interface UnblockOptions {
 }
 
 export interface ResetOptions {
-  /** Rules given to calls that the limiter's options do not name: their logs and slots have keys of their own. */
+  /** Rules that the limiter's options do not name; found by themselves once they were charged. */
   readonly rules?: readonly Rule[]
   /** Only this part of a subject that is an object. Default: all parts that the rules name. */
   readonly per?: string
