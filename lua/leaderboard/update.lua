@@ -4,12 +4,13 @@
 -- more have to leave nothing else is done, so that no answer is stale, nor when many changes would follow on many entries.
 -- @batch 32
 -- @full refused      it may add members and entries
--- @include board
--- @include forget
+-- @include leaderboard/board
+-- @include leaderboard/forget
 -- @include now
--- @include settle
+-- @include leaderboard/expel
+-- @include typed
 -- @shared keys keys  sorted sets and logs, at the places that the plan gives
--- @shared plan       JSON, see lua/_lib/board.lua; also `keep`, `data`, `ids`, `idlog`, `remember`, `events`
+-- @shared plan       JSON, see lua/_lib/leaderboard/board.lua; also `keep`, `data`, `ids`, `idlog`, `remember`, `events`
 -- @item arg changes  JSON: a list of [i, s or b (increment, set, best), member, amount, id]
 -- @item arg watch    number of the window whose change is wanted, or 0
 -- @item arg tell     1 when changes of rank are wanted, as the plan's `events` says
@@ -53,10 +54,11 @@ local function moved(window, value, kind, amount)
   return new == score and value or board.value(config, new, now)
 end
 
--- The record of an id that is still remembered.
+-- Whether an id is still remembered.
 local function recorded(id)
   local record = redis.call('HGET', keys[config.ids], 'i' .. id)
-  return record and now - board.time_of(record) < config.remember and record
+  local time = record and board.time_of(record)
+  return time and now - time < config.remember
 end
 
 -- What changes, as they follow each other, make of the sort values: `before` and `after` by window and change, false for
@@ -127,11 +129,15 @@ local function log(window, member, amount)
     return board.append(window.log, 'm', member, 'b', amount)
   end
   local id = redis.call('HGET', window.parts, '=' .. member)
-  if not id or now - board.time_of(id) >= window.grain then
+  local time = id and board.time_of(id)
+  if not time or now - time >= window.grain then
     id = board.append(window.log, 'm', member, 'b', '+')
     redis.call('HSET', window.parts, '=' .. member, id)
   end
-  redis.call('HINCRBY', window.parts, id, amount)
+  if type(redis.pcall('HINCRBY', window.parts, id, amount)) == 'table' then
+    -- A foreign program put no number there.
+    redis.call('HSET', window.parts, id, amount)
+  end
   return id
 end
 
@@ -320,27 +326,6 @@ local function apply(changes, planned, nth, watch, tell)
   return reply
 end
 
--- Fails when a key is of another type, before anything is written.
-local function check_types()
-  for _, window in ipairs(open or {}) do
-    redis.call('ZCARD', window.z)
-    if window.d then
-      redis.call('ZCARD', window.d)
-    end
-    if window.log then
-      redis.call('XLEN', window.log)
-      redis.call('HLEN', window.gone)
-      if window.parts then
-        redis.call('HLEN', window.parts)
-      end
-    end
-  end
-  if config.ids then
-    redis.call('HLEN', keys[config.ids])
-    redis.call('XLEN', keys[config.idlog])
-  end
-end
-
 -- How many entries may leave rolling windows in the call that makes so many changes.
 local function entries_beside(changes)
   return math.max(16, 64 - changes * #open)
@@ -350,11 +335,14 @@ local function item(changes, watch, tell)
   changes = cjson.decode(changes)
   if settled == nil then
     open = board.open(keys, config)
-    check_types()
-    settled = open and settle(config, open, entries_beside(#changes))
-  end
-  if not open then
-    return now
+    if not open then
+      return now
+    end
+    local wrong = board.wrong(config, keys, open) or config.keep and typed(keys[config.data], 'hash')
+    if wrong then
+      return wrong
+    end
+    settled = expel(config, open, entries_beside(#changes))
   end
   if not settled then
     return 0

@@ -6,8 +6,8 @@
 -- @full refused      a block is a key, and subjects are not bounded
 -- @full runs as unblock  it deletes the block
 -- @include now
--- @include opened
--- @include damaged
+-- @include limiter/opened
+-- @include limiter/damaged
 -- @item key state       string of entries, as in charge.lua
 -- @item arg duration    microseconds; 0 ends a block
 -- @item arg reason      text

@@ -4,9 +4,9 @@
 -- lossy. In a work queue nothing is trimmed: the script that finishes entries deletes them.
 -- @batch 64
 -- @full refused      it adds an entry
--- @include append
+-- @include stream/append
 -- @shared keys of  the stream
--- @shared limits   of the stream, see lua/_lib/append.lua
+-- @shared limits   of the stream, see lua/_lib/stream/append.lua
 -- @item arg payload JSON text
 -- @item arg trace  traceparent or nothing
 -- @item arg due    not before: milliseconds since 1970, +milliseconds from now, or nothing

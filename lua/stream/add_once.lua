@@ -3,10 +3,10 @@
 -- Invariant: within the window, and until its entry is due, a key answers one id. As `stream/add` otherwise.
 -- @batch 64
 -- @full refused      it adds an entry
--- @include append
--- @include due_at
+-- @include stream/append
+-- @include stream/due_at
 -- @include now
--- @shared limits   of the stream, see lua/_lib/append.lua
+-- @shared limits   of the stream, see lua/_lib/stream/append.lua
 -- @item key stream stream
 -- @item key once   string, the id of the entry that was appended
 -- @item arg payload JSON text

@@ -42,7 +42,7 @@ function included(names: readonly string[], given: Readonly<Record<string, strin
   const add = (name: string): void => {
     if (texts.has(name)) return
     const text = given[name] ?? readFileSync(new URL(`_lib/${name}.lua`, LUA), 'utf8')
-    for (const [, needed = ''] of text.matchAll(/^-- @include (\w+)$/gm)) add(needed)
+    for (const [, needed = ''] of text.matchAll(/^-- @include ([\w/]+)$/gm)) add(needed)
     texts.set(name, text)
   }
   for (const name of names) add(name)

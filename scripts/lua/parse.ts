@@ -178,7 +178,8 @@ function checkBody(script: LuaScript, fail: (what: string) => never): void {
 
   // An include is named after what it defines.
   const shared = script.sharedKeys ? [script.sharedKeys, ...script.shared] : script.shared
-  const given = new Set([...shared.map((field) => field.name), ...script.includes])
+  const defined = script.includes.map((path) => path.slice(path.lastIndexOf('/') + 1))
+  const given = new Set([...shared.map((field) => field.name), ...defined])
   for (const name of given) {
     if (!globals.has(name)) fail(`the header promises '${name}', the body does not use it`)
   }

@@ -5,15 +5,17 @@ import type { Runtime } from '../redis/penknife.ts'
 import { leaderboardRank, leaderboardRead, leaderboardReadRolling } from '../redis/scripts.gen.ts'
 import { checkMember, checkMembers } from './members.ts'
 import type { Settings, Window } from './options.ts'
+import { createRows, hasAll, itself, places, unescaped } from './rows.ts'
 import type { Scores } from './scores.ts'
-import type { BoardReadOptions, Leaderboard, RankStyle, Row, SubsetRow, WindowChoice } from './types.ts'
+import type { BoardReadOptions, Leaderboard, RankStyle, Row, WindowChoice } from './types.ts'
 import { type BoardClock, type Call, createCall } from './views.ts'
 import type { Layouts, When } from './windows.ts'
 
 type ReadItem = [
   what: string,
   style: string,
-  data: string,
+  /** See lua/_lib/leaderboard/rows.lua. */
+  data: 0 | 1 | 2 | 3,
   a: string | number,
   b: string | number,
   c: string | number,
@@ -49,6 +51,7 @@ const SEARCH_ROWS = 4
 const ROWS_WITH_DATA = 200
 
 export interface ReadParts {
+  readonly name: string
   readonly runtime: Runtime
   readonly settings: Settings
   readonly scores: Scores
@@ -58,12 +61,13 @@ export interface ReadParts {
   readonly key: string
 }
 
-export function createReads({ runtime, settings, scores, layouts, clock, key }: ReadParts): Reads {
+export function createReads({ name, runtime, settings, scores, layouts, clock, key }: ReadParts): Reads {
   const { route } = runtime.keys
   const { windows } = settings
   const views = new Map<string, View>()
   /** The choice of who gives no options. */
   let usual: Choice | undefined
+  const { toRow, toRows } = createRows(name, scores)
   const plainRank = runtime.bind(leaderboardRank, [[key]])
 
   function viewOf(window: Window, when: (nowMs: number) => When): View {
@@ -74,11 +78,11 @@ export function createReads({ runtime, settings, scores, layouts, clock, key }: 
   function choose(options: BoardReadOptions, known: readonly string[]): Choice {
     if (options === NONE && usual) return usual
     checkOptions('read', options, known)
-    const { window: name = windows[0].name, previous = 0, ranks: style = 'ordinal', data = false } = options
-    const window = windows.find((each) => each.name === name)
-    if (!window) throw invalid('window', name, `give one of ${windows.map((each) => each.name).join(', ')}`)
+    const { window: asked = windows[0].name, previous = 0, ranks: style = 'ordinal', data = false } = options
+    const window = windows.find((each) => each.name === asked)
+    if (!window) throw invalid('window', asked, `give one of ${windows.map((each) => each.name).join(', ')}`)
     if (previous !== 0) {
-      if (window.kind !== 'calendar') throw invalid('previous', previous, `window ${name} has no periods`)
+      if (window.kind !== 'calendar') throw invalid('previous', previous, `window ${asked} has no periods`)
       wholeNumber('previous', previous, 0, window.previous)
     }
     if (style !== 'ordinal' && style !== 'competition' && style !== 'dense') {
@@ -88,7 +92,7 @@ export function createReads({ runtime, settings, scores, layouts, clock, key }: 
       throw invalid('ranks', style, 'make the board with denseRanks: true, from its first update on')
     }
     if (typeof data !== 'boolean') throw invalid('data', data, 'give true or false')
-    const id = `${name}/${previous}`
+    const id = `${asked}/${previous}`
     let view = views.get(id)
     if (!view) views.set(id, (view = viewOf(window, (nowMs) => ({ nowMs, previous }))))
     const choice = { view, style, data }
@@ -105,45 +109,30 @@ export function createReads({ runtime, settings, scores, layouts, clock, key }: 
   }
   const chooseWindow = (options: WindowChoice): Choice => choose(options, ['window', 'previous'])
 
-  /** The lines that a read of lua/_lib/rows.lua gives, or null. Calls share one as the number of their rows allows. */
+  /** The lines that a read of lua/_lib/leaderboard/rows.lua gives, or null. Calls share one as the number of their rows allows. */
   async function read(
     { view, style, data }: Choice,
     rows: number,
     what: string,
     ...[a = '', b = '', c = '', d = '']: readonly (string | number)[]
   ): Promise<readonly string[] | null> {
-    const items = Math.max(1, Math.min(MOST_ITEMS, Math.floor(ROWS_OF_A_CALL / rows)))
-    const text = (await view.call(items, what, style, data ? '1' : '0', a, b, c, d)) as string | null
-    return text === null ? null : text.split('\n')
+    return linesOf(await view.call(callsFor(rows), what, style, data ? 1 : 0, a, b, c, d))
   }
 
-  function toRows(lines: readonly string[], { style, data }: Choice): Row[] {
-    const position = Number(lines[0])
-    let rank = Number(lines[1])
-    const rows: Row[] = []
-    if (lines[2] === '') return rows
-    const count = (lines.length - 2) / (data ? 3 : 2)
-    let last = Number.NaN
-    for (let at = 0; at < count; at++) {
-      const member = lines[2 + 2 * at] as string
-      const score = scores.score(lines[3 + 2 * at] as string)
-      if (style === 'ordinal') rank = position + at
-      else if (at > 0 && score !== last) rank = style === 'dense' ? rank + 1 : position + at
-      last = score
-      rows.push(
-        data
-          ? { member, score, rank: rank + 1, data: toData(lines[2 + 2 * count + at] as string) }
-          : { member, score, rank: rank + 1 },
-      )
-    }
-    return rows
-  }
-
-  /** A member's row; `count` is how many come before it. */
-  function toRow(member: string, value: string, count: string, { data }: Choice, text: string = ''): Row {
-    const score = scores.score(value)
-    const rank = Number(count) + 1
-    return data ? { member, score, rank, data: toData(text) } : { member, score, rank }
+  /** Rows of the whole board, or null when there is nobody to begin with. */
+  async function readRows(
+    choice: Choice,
+    searched: number,
+    what: string,
+    ...[a = '', b = '', c = '', d = '']: readonly (string | number)[]
+  ): Promise<Row[] | null> {
+    const { view, style, data } = choice
+    const lines = linesOf(await view.call(callsFor(searched), what, style, data ? 1 : 0, a, b, c, d))
+    if (!lines || hasAll(lines, data ? 3 : 2)) return lines && toRows(lines, choice, itself)
+    // A foreign member has a line's end in it.
+    const exact = linesOf(await view.call(1, what, style, data ? 3 : 2, a, b, c, d))
+    if (exact && !hasAll(exact, data ? 3 : 2)) throw badReply(`leaderboard '${name}'`, 'rows are missing')
+    return exact && toRows(exact, choice, unescaped)
   }
 
   /** Rows of members with the values that Redis sorts by, in the order asked for. */
@@ -176,7 +165,7 @@ export function createReads({ runtime, settings, scores, layouts, clock, key }: 
       wholeNumber('count', count, 1, 1000)
       wholeNumber('from', from, 1, Number.MAX_SAFE_INTEGER - 1000)
       const choice = chooseRows(options, count)
-      return toRows((await read(choice, count, 'range', from - 1, from + count - 2)) ?? [], choice)
+      return (await readRows(choice, count, 'range', from - 1, from + count - 2)) ?? []
     },
     async rank(member, options = NONE) {
       checkMember(member)
@@ -200,8 +189,7 @@ export function createReads({ runtime, settings, scores, layouts, clock, key }: 
       checkMember(member)
       wholeNumber('each', each, 0, 500)
       const choice = chooseRows(options, 2 * each + 1)
-      const lines = await read(choice, 2 * each + 1 + SEARCH_ROWS, 'around', member, each)
-      return lines && toRows(lines, choice)
+      return readRows(choice, 2 * each + 1 + SEARCH_ROWS, 'around', member, each)
     },
     async byScore(range, options = NONE) {
       checkOptions('byScore', range, ['min', 'max', 'count', 'from'])
@@ -210,10 +198,7 @@ export function createReads({ runtime, settings, scores, layouts, clock, key }: 
       wholeNumber('from', from, 1, Number.MAX_SAFE_INTEGER - 1000)
       const choice = chooseRows(options, count)
       const [low, high] = scores.bounds(range)
-      return toRows(
-        (await read(choice, count + SEARCH_ROWS, 'between', low, high, from - 1, count)) ?? [],
-        choice,
-      )
+      return (await readRows(choice, count + SEARCH_ROWS, 'between', low, high, from - 1, count)) ?? []
     },
     async count(range = {}, options = NONE) {
       checkOptions('count', range, ['min', 'max'])
@@ -252,13 +237,15 @@ export function createReads({ runtime, settings, scores, layouts, clock, key }: 
       // ZSCAN gives a member again when the set shrinks meanwhile.
       const given = new Set<string>()
       do {
-        const lines = ((await call(1, 'scan', 'ordinal', '0', cursor, '', '', '')) as string).split('\n')
+        let lines = await scan(call, cursor, 0)
+        const exact = !hasAll(lines, 2)
+        if (exact) lines = await scan(call, cursor, 2)
         if (cursor === '0' && view.window.kind === 'calendar') {
           call = pinned(view.window, options.previous ?? 0, Number(lines[1]))
         }
-        // Of no members there is one empty line.
-        for (let at = 2; at + 1 < lines.length; at += 2) {
-          const member = lines[at] as string
+        const count = Number(lines[2])
+        for (let at = 3; at < 3 + 2 * count; at += 2) {
+          const member = exact ? unescaped(lines[at] as string) : (lines[at] as string)
           if (given.has(member)) continue
           given.add(member)
           yield { member, score: scores.score(lines[at + 1] as string) }
@@ -284,23 +271,17 @@ export function createReads({ runtime, settings, scores, layouts, clock, key }: 
   }
 }
 
-function toData(text: string): unknown {
-  return text === '' ? null : JSON.parse(text)
+/** How many reads of so many rows share a call. */
+function callsFor(rows: number): number {
+  return Math.max(1, Math.min(MOST_ITEMS, Math.floor(ROWS_OF_A_CALL / rows)))
 }
 
-/** Rows, the best first, with their places in a style. */
-function places(rows: readonly Row[], style: RankStyle): SubsetRow[] {
-  const placed: SubsetRow[] = []
-  for (const [at, row] of rows.entries()) {
-    const before = placed.at(-1)
-    let place = at + 1
-    if (style !== 'ordinal' && before) {
-      if (before.score === row.score) place = before.place
-      else if (style === 'dense') place = before.place + 1
-    }
-    placed.push({ ...row, place })
-  }
-  return placed
+function linesOf(reply: unknown): readonly string[] | null {
+  return reply === null ? null : (reply as string).split('\n')
+}
+
+async function scan(call: Call<ReadItem>, cursor: string, data: 0 | 2): Promise<readonly string[]> {
+  return linesOf(await call(1, 'scan', 'ordinal', data, cursor, '', '', '')) as readonly string[]
 }
 
 const NONE: BoardReadOptions = {}

@@ -11,7 +11,7 @@ import {
   leaderboardUpdate,
 } from '../redis/scripts.gen.ts'
 import { tellChanges } from './changes.ts'
-import { checkMember } from './members.ts'
+import { checkAnyMember, checkMember } from './members.ts'
 import type { Settings } from './options.ts'
 import type { Scores } from './scores.ts'
 import type {
@@ -186,7 +186,7 @@ export function createUpdates(parts: UpdateParts): Updates {
       }
     },
     async remove(member) {
-      return (await removal(1, checkMember(member))) === '1'
+      return (await removal(1, checkAnyMember(member))) === '1'
     },
   }
 }

@@ -12,7 +12,7 @@ import type { Arg, Reply, Script } from './script.ts'
  */
 export const leaderboardDescribe: Script<[keys: readonly string[]], [member: Arg, data: Arg], number> = {
   name: 'leaderboard/describe',
-  sha: '0504b340dc280edc410728d083950c63e990e2a7',
+  sha: 'c1fdffce1fc7a227ed1f1cf3933de26347679f4d',
   batch: 64,
   sharedKeys: true,
   shared: [],
@@ -25,22 +25,24 @@ local items = (#ARGV - 0) / 2
 if items == 1 then
 local member, data = ARGV[1], ARGV[2]
 do
+  local done
   if data == '' then
-    redis.call('HDEL', keys[1], member)
+    done = redis.pcall('HDEL', keys[1], member)
   else
-    redis.call('HSET', keys[1], member, data)
+    done = redis.pcall('HSET', keys[1], member, data)
   end
-  return 1
+  return type(done) == 'table' and done or 1
 end
 return nil
 end
 local function item(member, data)
+  local done
   if data == '' then
-    redis.call('HDEL', keys[1], member)
+    done = redis.pcall('HDEL', keys[1], member)
   else
-    redis.call('HSET', keys[1], member, data)
+    done = redis.pcall('HSET', keys[1], member, data)
   end
-  return 1
+  return type(done) == 'table' and done or 1
 end
 local replies, done = {}, 0
 local function run()
@@ -75,7 +77,7 @@ return replies`,
  */
 export const leaderboardIncrement: Script<[keys: readonly string[]], [member: Arg, by: Arg], string> = {
   name: 'leaderboard/increment',
-  sha: '4242d4421d45231f8bf4772cc545745e3e372631',
+  sha: 'b95f074e81272bda77787bdeff5e744b91bd6866',
   batch: 64,
   sharedKeys: true,
   shared: [],
@@ -90,23 +92,31 @@ if items == 1 then
 local member, by = ARGV[1], ARGV[2]
 do
   if math.abs(by) >= HARMLESS then
-    local sum = (redis.call('ZSCORE', keys[1], member) or 0) + by
+    local score = redis.pcall('ZSCORE', keys[1], member) or 0
+    if type(score) == 'table' then
+      return score
+    end
+    local sum = score + by
     if math.abs(sum) == math.huge then
       return redis.error_reply('ERR the new score would be too large')
     end
   end
-  return redis.call('ZINCRBY', keys[1], by, member)
+  return redis.pcall('ZINCRBY', keys[1], by, member)
 end
 return nil
 end
 local function item(member, by)
   if math.abs(by) >= HARMLESS then
-    local sum = (redis.call('ZSCORE', keys[1], member) or 0) + by
+    local score = redis.pcall('ZSCORE', keys[1], member) or 0
+    if type(score) == 'table' then
+      return score
+    end
+    local sum = score + by
     if math.abs(sum) == math.huge then
       return redis.error_reply('ERR the new score would be too large')
     end
   end
-  return redis.call('ZINCRBY', keys[1], by, member)
+  return redis.pcall('ZINCRBY', keys[1], by, member)
 end
 local replies, done = {}, 0
 local function run()
@@ -188,10 +198,10 @@ return replies`,
  * Read one window of a board of which nothing has to leave.
  *
  * - shared keys `keys`: the window's sorted sets, and the members' data, at the places that the plan gives
- * - shared `plan`: JSON, see lua/_lib/board.lua, with one window
- * - `what`: a read of lua/_lib/rows.lua
+ * - shared `plan`: JSON, see lua/_lib/leaderboard/board.lua, with one window
+ * - `what`: a read of lua/_lib/leaderboard/rows.lua
  * - `style`: ordinal, competition or dense
- * - `data`: 1 when the members' data are wanted
+ * - `data`: 1 when the members' data are wanted, else 0; see lua/_lib/leaderboard/rows.lua
  * - `a`: first argument
  * - `b`: second argument
  * - `c`: third argument
@@ -200,7 +210,7 @@ return replies`,
  */
 export const leaderboardRead: Script<[keys: readonly string[], plan: Arg], [what: Arg, style: Arg, data: Arg, a: Arg, b: Arg, c: Arg, d: Arg], number | string | null> = {
   name: 'leaderboard/read',
-  sha: 'b0faccef5baefb18c1b10fc29c0511a04080471c',
+  sha: '4c8b00c420426b360467b1a257a61171a86c7f7c',
   batch: 16,
   sharedKeys: true,
   shared: ["plan"],
@@ -210,6 +220,12 @@ export const leaderboardRead: Script<[keys: readonly string[], plan: Arg], [what
   text: `#!lua flags=no-writes
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
+local function typed(key, type)
+  local is = redis.call('TYPE', key).ok
+  if is ~= type and is ~= 'none' then
+    return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
+  end
+end
 local board = {}
 function board.open(keys, plan)
   local open = {}
@@ -234,6 +250,17 @@ function board.open(keys, plan)
     }
   end
   return open
+end
+function board.wrong(plan, keys, open)
+  local wrong
+  for _, window in ipairs(open) do
+    wrong = wrong
+      or typed(window.z, 'zset')
+      or window.d and typed(window.d, 'zset')
+      or window.log and (typed(window.log, 'stream') or typed(window.gone, 'hash'))
+      or window.parts and typed(window.parts, 'hash')
+  end
+  return wrong or plan.ids and (typed(keys[plan.ids], 'hash') or typed(keys[plan.idlog], 'stream'))
 end
 function board.score(plan, value)
   return plan.shift and math.floor(value / plan.shift) or value
@@ -330,12 +357,28 @@ function board.append(log, ...)
   return id
 end
 function board.time_of(id)
-  return tonumber(string.match(id, '^%d+'))
+  return tonumber(string.match(id, '^(%d+)%-%d+'))
 end
 local rows = {}
+local ESCAPES = { ['\\\\'] = '\\\\\\\\', ['\\n'] = '\\\\n' }
+local function members_of(lines)
+  local members = {}
+  for at = 1, #lines, 2 do
+    members[#members + 1] = lines[at]
+  end
+  return members
+end
+local function escape(lines)
+  for at = 1, #lines, 2 do
+    lines[at] = string.gsub(lines[at], '[\\\\\\n]', ESCAPES)
+  end
+end
+local function line_of(text)
+  return text and (string.gsub(text, '\\n', ' ')) or ''
+end
 local function add_data(lines, data, members)
   for _, text in ipairs(redis.call('HMGET', data, unpack(members))) do
-    lines[#lines + 1] = text or ''
+    lines[#lines + 1] = line_of(text)
   end
 end
 local function before(plan, window, style, value, position)
@@ -348,31 +391,31 @@ local function before(plan, window, style, value, position)
   end
   return redis.call('ZCOUNT', window.z, '-inf', string.format('(%.17g', plan.shift and score * plan.shift or score))
 end
-local function told(plan, window, style, data, position, lines)
-  local base = position
-  if #lines > 0 then
+local function told(plan, window, style, how, position, lines)
+  local base, count = position, #lines / 2
+  if count > 0 then
     base = before(plan, window, style, lines[2], position)
-    if data then
-      local members = {}
-      for at = 1, #lines, 2 do
-        members[#members + 1] = lines[at]
-      end
-      add_data(lines, data, members)
+    local members = how.data and members_of(lines)
+    if how.exact then
+      escape(lines)
+    end
+    if members then
+      add_data(lines, how.data, members)
     end
   end
-  return string.format('%d\\n%d\\n', position, base) .. table.concat(lines, '\\n')
+  return string.format('%d\\n%d\\n%d\\n', position, base, count) .. table.concat(lines, '\\n')
 end
-function rows.range(plan, window, style, data, start, stop)
-  return told(plan, window, style, data, tonumber(start), redis.call('ZRANGE', window.z, start, stop, 'WITHSCORES'))
+function rows.range(plan, window, style, how, start, stop)
+  return told(plan, window, style, how, tonumber(start), redis.call('ZRANGE', window.z, start, stop, 'WITHSCORES'))
 end
-function rows.around(plan, window, style, data, member, each)
+function rows.around(plan, window, style, how, member, each)
   local position = redis.call('ZRANK', window.z, member)
   if not position then
     return false
   end
-  return rows.range(plan, window, style, data, math.max(0, position - each), position + each)
+  return rows.range(plan, window, style, how, math.max(0, position - each), position + each)
 end
-function rows.between(plan, window, style, data, low, high, from, count)
+function rows.between(plan, window, style, how, low, high, from, count)
   local position = 0
   if low ~= '-inf' then
     position = redis.call('ZCOUNT', window.z, '-inf', '(' .. low)
@@ -380,23 +423,23 @@ function rows.between(plan, window, style, data, low, high, from, count)
   local start = position + from
   local stop = math.min(position + redis.call('ZCOUNT', window.z, low, high), start + count) - 1
   if stop < start then
-    return told(plan, window, style, data, start, {})
+    return told(plan, window, style, how, start, {})
   end
-  return rows.range(plan, window, style, data, start, stop)
+  return rows.range(plan, window, style, how, start, stop)
 end
 local function found(plan, window, style, member)
   local value = redis.call('ZSCORE', window.z, member)
   local position = value and style == 'ordinal' and redis.call('ZRANK', window.z, member)
   return value, value and before(plan, window, style, value, position)
 end
-function rows.rank(plan, window, style, data, member)
+function rows.rank(plan, window, style, how, member)
   local value, count = found(plan, window, style, member)
   if not value then
     return false
   end
-  return value .. '\\n' .. count .. '\\n' .. (data and redis.call('HGET', data, member) or '')
+  return value .. '\\n' .. count .. '\\n' .. (how.data and line_of(redis.call('HGET', how.data, member)) or '')
 end
-function rows.of(plan, window, style, data, members)
+function rows.of(plan, window, style, how, members)
   members = cjson.decode(members)
   local lines = {}
   for at, value in ipairs(redis.call('ZMSCORE', window.z, unpack(members))) do
@@ -404,8 +447,8 @@ function rows.of(plan, window, style, data, members)
     lines[2 * at - 1] = value or ''
     lines[2 * at] = value and before(plan, window, style, value, position) or ''
   end
-  if data then
-    add_data(lines, data, members)
+  if how.data then
+    add_data(lines, how.data, members)
   end
   return table.concat(lines, '\\n')
 end
@@ -430,9 +473,20 @@ function rows.quantile(_, window, _, _, percent)
   wanted = math.max(1, wanted)
   return redis.call('ZRANGE', window.z, count - wanted, count - wanted, 'WITHSCORES')[2]
 end
-function rows.scan(_, window, _, _, cursor)
-  local reply = redis.call('ZSCAN', window.z, cursor, 'COUNT', 100)
-  return string.format('%s\\n%d\\n', reply[1], window.period) .. table.concat(reply[2], '\\n')
+function rows.scan(_, window, _, how, cursor)
+  local next_cursor, lines = unpack(redis.call('ZSCAN', window.z, cursor, 'COUNT', 100))
+  local count = #lines / 2
+  if how.exact then
+    escape(lines)
+  end
+  return string.format('%s\\n%d\\n%d\\n', next_cursor, window.period, count) .. table.concat(lines, '\\n')
+end
+local PLAIN, EXACT = {}, { exact = true }
+function rows.how(data, key)
+  if data == '0' then
+    return PLAIN
+  end
+  return data == '2' and EXACT or { data = key, exact = data == '3' }
 end
 local keys = KEYS
 local plan = ARGV[1]
@@ -446,7 +500,7 @@ do
   if not open then
     return now
   end
-  return rows[what](config, open[1], style, data == '1' and keys[config.data], a, b, c, d)
+  return rows[what](config, open[1], style, rows.how(data, keys[config.data]), a, b, c, d)
 end
 return nil
 end
@@ -455,7 +509,7 @@ local function item(what, style, data, a, b, c, d)
   if not open then
     return now
   end
-  return rows[what](config, open[1], style, data == '1' and keys[config.data], a, b, c, d)
+  return rows[what](config, open[1], style, rows.how(data, keys[config.data]), a, b, c, d)
 end
 local replies, done = {}, 0
 local function run()
@@ -483,10 +537,10 @@ return replies`,
  * Read a rolling window, after taking out what has to leave: at most 32 entries in a call.
  *
  * - shared keys `keys`: the window's keys, and the members' data, at the places that the plan gives
- * - shared `plan`: JSON, see lua/_lib/board.lua, with one window
- * - `what`: a read of lua/_lib/rows.lua
+ * - shared `plan`: JSON, see lua/_lib/leaderboard/board.lua, with one window
+ * - `what`: a read of lua/_lib/leaderboard/rows.lua
  * - `style`: ordinal, competition or dense
- * - `data`: 1 when the members' data are wanted
+ * - `data`: 1 when the members' data are wanted, else 0; see lua/_lib/leaderboard/rows.lua
  * - `a`: first argument
  * - `b`: second argument
  * - `c`: third argument
@@ -496,7 +550,7 @@ return replies`,
  */
 export const leaderboardReadRolling: Script<[keys: readonly string[], plan: Arg], [what: Arg, style: Arg, data: Arg, a: Arg, b: Arg, c: Arg, d: Arg], number | string | null> = {
   name: 'leaderboard/read-rolling',
-  sha: 'b6ed55736324fd27dfd56046b1b3370eadd72051',
+  sha: 'ba2c35837726eed6c80d1429a5de91c53b901361',
   batch: 16,
   sharedKeys: true,
   shared: ["plan"],
@@ -506,6 +560,12 @@ export const leaderboardReadRolling: Script<[keys: readonly string[], plan: Arg]
   text: `#!lua flags=allow-oom
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
+local function typed(key, type)
+  local is = redis.call('TYPE', key).ok
+  if is ~= type and is ~= 'none' then
+    return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
+  end
+end
 local board = {}
 function board.open(keys, plan)
   local open = {}
@@ -530,6 +590,17 @@ function board.open(keys, plan)
     }
   end
   return open
+end
+function board.wrong(plan, keys, open)
+  local wrong
+  for _, window in ipairs(open) do
+    wrong = wrong
+      or typed(window.z, 'zset')
+      or window.d and typed(window.d, 'zset')
+      or window.log and (typed(window.log, 'stream') or typed(window.gone, 'hash'))
+      or window.parts and typed(window.parts, 'hash')
+  end
+  return wrong or plan.ids and (typed(keys[plan.ids], 'hash') or typed(keys[plan.idlog], 'stream'))
 end
 function board.score(plan, value)
   return plan.shift and math.floor(value / plan.shift) or value
@@ -626,12 +697,28 @@ function board.append(log, ...)
   return id
 end
 function board.time_of(id)
-  return tonumber(string.match(id, '^%d+'))
+  return tonumber(string.match(id, '^(%d+)%-%d+'))
 end
 local rows = {}
+local ESCAPES = { ['\\\\'] = '\\\\\\\\', ['\\n'] = '\\\\n' }
+local function members_of(lines)
+  local members = {}
+  for at = 1, #lines, 2 do
+    members[#members + 1] = lines[at]
+  end
+  return members
+end
+local function escape(lines)
+  for at = 1, #lines, 2 do
+    lines[at] = string.gsub(lines[at], '[\\\\\\n]', ESCAPES)
+  end
+end
+local function line_of(text)
+  return text and (string.gsub(text, '\\n', ' ')) or ''
+end
 local function add_data(lines, data, members)
   for _, text in ipairs(redis.call('HMGET', data, unpack(members))) do
-    lines[#lines + 1] = text or ''
+    lines[#lines + 1] = line_of(text)
   end
 end
 local function before(plan, window, style, value, position)
@@ -644,31 +731,31 @@ local function before(plan, window, style, value, position)
   end
   return redis.call('ZCOUNT', window.z, '-inf', string.format('(%.17g', plan.shift and score * plan.shift or score))
 end
-local function told(plan, window, style, data, position, lines)
-  local base = position
-  if #lines > 0 then
+local function told(plan, window, style, how, position, lines)
+  local base, count = position, #lines / 2
+  if count > 0 then
     base = before(plan, window, style, lines[2], position)
-    if data then
-      local members = {}
-      for at = 1, #lines, 2 do
-        members[#members + 1] = lines[at]
-      end
-      add_data(lines, data, members)
+    local members = how.data and members_of(lines)
+    if how.exact then
+      escape(lines)
+    end
+    if members then
+      add_data(lines, how.data, members)
     end
   end
-  return string.format('%d\\n%d\\n', position, base) .. table.concat(lines, '\\n')
+  return string.format('%d\\n%d\\n%d\\n', position, base, count) .. table.concat(lines, '\\n')
 end
-function rows.range(plan, window, style, data, start, stop)
-  return told(plan, window, style, data, tonumber(start), redis.call('ZRANGE', window.z, start, stop, 'WITHSCORES'))
+function rows.range(plan, window, style, how, start, stop)
+  return told(plan, window, style, how, tonumber(start), redis.call('ZRANGE', window.z, start, stop, 'WITHSCORES'))
 end
-function rows.around(plan, window, style, data, member, each)
+function rows.around(plan, window, style, how, member, each)
   local position = redis.call('ZRANK', window.z, member)
   if not position then
     return false
   end
-  return rows.range(plan, window, style, data, math.max(0, position - each), position + each)
+  return rows.range(plan, window, style, how, math.max(0, position - each), position + each)
 end
-function rows.between(plan, window, style, data, low, high, from, count)
+function rows.between(plan, window, style, how, low, high, from, count)
   local position = 0
   if low ~= '-inf' then
     position = redis.call('ZCOUNT', window.z, '-inf', '(' .. low)
@@ -676,23 +763,23 @@ function rows.between(plan, window, style, data, low, high, from, count)
   local start = position + from
   local stop = math.min(position + redis.call('ZCOUNT', window.z, low, high), start + count) - 1
   if stop < start then
-    return told(plan, window, style, data, start, {})
+    return told(plan, window, style, how, start, {})
   end
-  return rows.range(plan, window, style, data, start, stop)
+  return rows.range(plan, window, style, how, start, stop)
 end
 local function found(plan, window, style, member)
   local value = redis.call('ZSCORE', window.z, member)
   local position = value and style == 'ordinal' and redis.call('ZRANK', window.z, member)
   return value, value and before(plan, window, style, value, position)
 end
-function rows.rank(plan, window, style, data, member)
+function rows.rank(plan, window, style, how, member)
   local value, count = found(plan, window, style, member)
   if not value then
     return false
   end
-  return value .. '\\n' .. count .. '\\n' .. (data and redis.call('HGET', data, member) or '')
+  return value .. '\\n' .. count .. '\\n' .. (how.data and line_of(redis.call('HGET', how.data, member)) or '')
 end
-function rows.of(plan, window, style, data, members)
+function rows.of(plan, window, style, how, members)
   members = cjson.decode(members)
   local lines = {}
   for at, value in ipairs(redis.call('ZMSCORE', window.z, unpack(members))) do
@@ -700,8 +787,8 @@ function rows.of(plan, window, style, data, members)
     lines[2 * at - 1] = value or ''
     lines[2 * at] = value and before(plan, window, style, value, position) or ''
   end
-  if data then
-    add_data(lines, data, members)
+  if how.data then
+    add_data(lines, how.data, members)
   end
   return table.concat(lines, '\\n')
 end
@@ -726,9 +813,20 @@ function rows.quantile(_, window, _, _, percent)
   wanted = math.max(1, wanted)
   return redis.call('ZRANGE', window.z, count - wanted, count - wanted, 'WITHSCORES')[2]
 end
-function rows.scan(_, window, _, _, cursor)
-  local reply = redis.call('ZSCAN', window.z, cursor, 'COUNT', 100)
-  return string.format('%s\\n%d\\n', reply[1], window.period) .. table.concat(reply[2], '\\n')
+function rows.scan(_, window, _, how, cursor)
+  local next_cursor, lines = unpack(redis.call('ZSCAN', window.z, cursor, 'COUNT', 100))
+  local count = #lines / 2
+  if how.exact then
+    escape(lines)
+  end
+  return string.format('%s\\n%d\\n%d\\n', next_cursor, window.period, count) .. table.concat(lines, '\\n')
+end
+local PLAIN, EXACT = {}, { exact = true }
+function rows.how(data, key)
+  if data == '0' then
+    return PLAIN
+  end
+  return data == '2' and EXACT or { data = key, exact = data == '3' }
 end
 local function earlier(a, b)
   local a_time, a_number = string.match(a, '(%d+)-(%d+)')
@@ -774,6 +872,7 @@ local function settle_window(plan, window, budget)
   for at, member in ipairs(members) do
     local id, by = due[at][1], due[at][2][4]
     local mark = marks and marks[at]
+    mark = mark and board.time_of(mark) and mark
     if by == '' then
       if mark == id then
         done[#done + 1] = member
@@ -783,7 +882,7 @@ local function settle_window(plan, window, budget)
         by = grown(window, id, member)
       end
       by = tonumber(by)
-      if by ~= 0 and not (mark and earlier(id, mark)) then
+      if by and by ~= 0 and math.abs(by) < math.huge and not (mark and earlier(id, mark)) then
         sums[member] = (sums[member] or 0) + by
         times[member] = plan.shift and board.time_of(id) + window.last
       end
@@ -811,7 +910,7 @@ local function settle_window(plan, window, budget)
   return left and -1 or budget - #due
 end
 local DUE = 32
-local function settle(plan, windows, beside)
+local function expel(plan, windows, beside)
   local budget = DUE
   for _, window in ipairs(windows) do
     if window.log then
@@ -833,24 +932,32 @@ local what, style, data, a, b, c, d = ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6
 do
   if settled == nil then
     open = board.open(keys, config)
-    settled = settle(config, open)
+    local wrong = board.wrong(config, keys, open) or typed(keys[config.data], 'hash')
+    if wrong then
+      return wrong
+    end
+    settled = expel(config, open)
   end
   if not settled then
     return 0
   end
-  return rows[what](config, open[1], style, data == '1' and keys[config.data], a, b, c, d)
+  return rows[what](config, open[1], style, rows.how(data, keys[config.data]), a, b, c, d)
 end
 return nil
 end
 local function item(what, style, data, a, b, c, d)
   if settled == nil then
     open = board.open(keys, config)
-    settled = settle(config, open)
+    local wrong = board.wrong(config, keys, open) or typed(keys[config.data], 'hash')
+    if wrong then
+      return wrong
+    end
+    settled = expel(config, open)
   end
   if not settled then
     return 0
   end
-  return rows[what](config, open[1], style, data == '1' and keys[config.data], a, b, c, d)
+  return rows[what](config, open[1], style, rows.how(data, keys[config.data]), a, b, c, d)
 end
 local replies, done = {}, 0
 local function run()
@@ -884,7 +991,7 @@ return replies`,
  */
 export const leaderboardRecall: Script<[keys: readonly string[], remember: Arg], [id: Arg], number | null> = {
   name: 'leaderboard/recall',
-  sha: 'd8e94fae60f76a2d427ea5d7d76c9f960d9d234a',
+  sha: '01ee3db3efa70af6436409123823e0748f794963',
   batch: 64,
   sharedKeys: true,
   shared: ["remember"],
@@ -894,6 +1001,12 @@ export const leaderboardRecall: Script<[keys: readonly string[], remember: Arg],
   text: `#!lua flags=no-writes
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
+local function typed(key, type)
+  local is = redis.call('TYPE', key).ok
+  if is ~= type and is ~= 'none' then
+    return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
+  end
+end
 local board = {}
 function board.open(keys, plan)
   local open = {}
@@ -918,6 +1031,17 @@ function board.open(keys, plan)
     }
   end
   return open
+end
+function board.wrong(plan, keys, open)
+  local wrong
+  for _, window in ipairs(open) do
+    wrong = wrong
+      or typed(window.z, 'zset')
+      or window.d and typed(window.d, 'zset')
+      or window.log and (typed(window.log, 'stream') or typed(window.gone, 'hash'))
+      or window.parts and typed(window.parts, 'hash')
+  end
+  return wrong or plan.ids and (typed(keys[plan.ids], 'hash') or typed(keys[plan.idlog], 'stream'))
 end
 function board.score(plan, value)
   return plan.shift and math.floor(value / plan.shift) or value
@@ -1014,7 +1138,7 @@ function board.append(log, ...)
   return id
 end
 function board.time_of(id)
-  return tonumber(string.match(id, '^%d+'))
+  return tonumber(string.match(id, '^(%d+)%-%d+'))
 end
 local keys = KEYS
 local remember = ARGV[1]
@@ -1062,14 +1186,14 @@ return replies`,
  * as the last of it. Touches as many sorted sets as the plan names, at most 816.
  *
  * - shared keys `keys`: sorted sets, logs and data, at the places that the plan gives
- * - shared `plan`: JSON, see lua/_lib/board.lua; also `former`, places of previous periods' sets, and `data`, `ids`, `idlog`
+ * - shared `plan`: JSON, see lua/_lib/leaderboard/board.lua; also `former`, places of previous periods' sets, and `data`, `ids`, `idlog`
  * - `member`: member
  * - replies 0: call again, more had to leave; the time, when other periods are needed; else '1' when it was on the board now, '0' when not
  * - on a full server runs: it frees what the member had; its marks are smaller, and end with the log
  */
 export const leaderboardRemove: Script<[keys: readonly string[], plan: Arg], [member: Arg], number | string> = {
   name: 'leaderboard/remove',
-  sha: 'bed400f0c36ef00a49aa2260a78eb412b838f5b7',
+  sha: '007db5a010aa405d1ae2fffc3ee05a333d5cb6be',
   batch: 1,
   sharedKeys: true,
   shared: ["plan"],
@@ -1079,6 +1203,12 @@ export const leaderboardRemove: Script<[keys: readonly string[], plan: Arg], [me
   text: `#!lua flags=allow-oom
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
+local function typed(key, type)
+  local is = redis.call('TYPE', key).ok
+  if is ~= type and is ~= 'none' then
+    return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
+  end
+end
 local board = {}
 function board.open(keys, plan)
   local open = {}
@@ -1103,6 +1233,17 @@ function board.open(keys, plan)
     }
   end
   return open
+end
+function board.wrong(plan, keys, open)
+  local wrong
+  for _, window in ipairs(open) do
+    wrong = wrong
+      or typed(window.z, 'zset')
+      or window.d and typed(window.d, 'zset')
+      or window.log and (typed(window.log, 'stream') or typed(window.gone, 'hash'))
+      or window.parts and typed(window.parts, 'hash')
+  end
+  return wrong or plan.ids and (typed(keys[plan.ids], 'hash') or typed(keys[plan.idlog], 'stream'))
 end
 function board.score(plan, value)
   return plan.shift and math.floor(value / plan.shift) or value
@@ -1199,7 +1340,7 @@ function board.append(log, ...)
   return id
 end
 function board.time_of(id)
-  return tonumber(string.match(id, '^%d+'))
+  return tonumber(string.match(id, '^(%d+)%-%d+'))
 end
 local function forget(ids, idlog, remember)
   local bound = now - remember
@@ -1210,7 +1351,7 @@ local function forget(ids, idlog, remember)
   for _, entry in ipairs(old) do
     local field = entry[2][2]
     local record = redis.call('HGET', ids, field)
-    if record and board.time_of(record) <= board.time_of(entry[1]) then
+    if record and (board.time_of(record) or 0) <= board.time_of(entry[1]) then
       redis.call('HDEL', ids, field)
     end
     redis.call('XDEL', idlog, entry[1])
@@ -1260,6 +1401,7 @@ local function settle_window(plan, window, budget)
   for at, member in ipairs(members) do
     local id, by = due[at][1], due[at][2][4]
     local mark = marks and marks[at]
+    mark = mark and board.time_of(mark) and mark
     if by == '' then
       if mark == id then
         done[#done + 1] = member
@@ -1269,7 +1411,7 @@ local function settle_window(plan, window, budget)
         by = grown(window, id, member)
       end
       by = tonumber(by)
-      if by ~= 0 and not (mark and earlier(id, mark)) then
+      if by and by ~= 0 and math.abs(by) < math.huge and not (mark and earlier(id, mark)) then
         sums[member] = (sums[member] or 0) + by
         times[member] = plan.shift and board.time_of(id) + window.last
       end
@@ -1297,7 +1439,7 @@ local function settle_window(plan, window, budget)
   return left and -1 or budget - #due
 end
 local DUE = 32
-local function settle(plan, windows, beside)
+local function expel(plan, windows, beside)
   local budget = DUE
   for _, window in ipairs(windows) do
     if window.log then
@@ -1312,12 +1454,18 @@ end
 local keys = KEYS
 local plan = ARGV[1]
 local config = cjson.decode(plan)
-local function strike(z, d, member)
-  local before = tonumber(redis.call('ZSCORE', z, member)) or false
-  if before then
-    board.write(config, { z = z, d = d }, member, before, false)
+local function other_sets(open)
+  local sets = {}
+  for at, window in ipairs(config.windows) do
+    if window.turn then
+      local other = 3 - open[at].period
+      sets[#sets + 1] = { z = keys[window.z[other]], d = window.d and keys[window.d[other]] }
+    end
   end
-  return before
+  for _, former in ipairs(config.former) do
+    sets[#sets + 1] = { z = keys[former[1]], d = keys[former[2]] }
+  end
+  return sets
 end
 local items = (#ARGV - 1) / 1
 if items == 1 then
@@ -1327,12 +1475,24 @@ do
   if not open then
     return now
   end
-  if not settle(config, open) then
+  local wrong = board.wrong(config, keys, open) or typed(keys[config.data], 'hash')
+  local others = other_sets(open)
+  for _, set in ipairs(wrong and {} or others) do
+    local value = redis.pcall('ZSCORE', set.z, member)
+    wrong = wrong or type(value) == 'table' and value or value and set.d and typed(set.d, 'zset')
+    set.before = tonumber(value) or false
+  end
+  if wrong then
+    return wrong
+  end
+  if not expel(config, open) then
     return 0
   end
   local there = '0'
   for _, window in ipairs(open) do
-    if strike(window.z, window.d, member) then
+    local before = tonumber(redis.call('ZSCORE', window.z, member)) or false
+    if before then
+      board.write(config, window, member, before, false)
       there = '1'
     end
     if window.log and redis.call('EXISTS', window.log) == 1 then
@@ -1345,14 +1505,10 @@ do
       end
     end
   end
-  for at, window in ipairs(config.windows) do
-    if window.turn then
-      local other = 3 - open[at].period
-      strike(keys[window.z[other]], window.d and keys[window.d[other]], member)
+  for _, set in ipairs(others) do
+    if set.before then
+      board.write(config, set, member, set.before, false)
     end
-  end
-  for _, former in ipairs(config.former) do
-    strike(keys[former[1]], keys[former[2]], member)
   end
   redis.call('HDEL', keys[config.data], member)
   if config.ids then
@@ -1372,12 +1528,24 @@ local function item(member)
   if not open then
     return now
   end
-  if not settle(config, open) then
+  local wrong = board.wrong(config, keys, open) or typed(keys[config.data], 'hash')
+  local others = other_sets(open)
+  for _, set in ipairs(wrong and {} or others) do
+    local value = redis.pcall('ZSCORE', set.z, member)
+    wrong = wrong or type(value) == 'table' and value or value and set.d and typed(set.d, 'zset')
+    set.before = tonumber(value) or false
+  end
+  if wrong then
+    return wrong
+  end
+  if not expel(config, open) then
     return 0
   end
   local there = '0'
   for _, window in ipairs(open) do
-    if strike(window.z, window.d, member) then
+    local before = tonumber(redis.call('ZSCORE', window.z, member)) or false
+    if before then
+      board.write(config, window, member, before, false)
       there = '1'
     end
     if window.log and redis.call('EXISTS', window.log) == 1 then
@@ -1390,14 +1558,10 @@ local function item(member)
       end
     end
   end
-  for at, window in ipairs(config.windows) do
-    if window.turn then
-      local other = 3 - open[at].period
-      strike(keys[window.z[other]], window.d and keys[window.d[other]], member)
+  for _, set in ipairs(others) do
+    if set.before then
+      board.write(config, set, member, set.before, false)
     end
-  end
-  for _, former in ipairs(config.former) do
-    strike(keys[former[1]], keys[former[2]], member)
   end
   redis.call('HDEL', keys[config.data], member)
   if config.ids then
@@ -1438,7 +1602,7 @@ return replies`,
  * What may be refused is found before the first write.
  *
  * - shared keys `keys`: the windows' keys, calendar ones of the periods in which it was made, at the places that the plan gives
- * - shared `plan`: JSON, see lua/_lib/board.lua; also `ids`, `idlog`, `remember`
+ * - shared `plan`: JSON, see lua/_lib/leaderboard/board.lua; also `ids`, `idlog`, `remember`
  * - `id`: the increment's id
  * - `time`: when it was made, in microseconds
  * - replies 1 when undone, 0 when there was nothing to undo, 2 when more has to leave rolling windows: call again
@@ -1446,7 +1610,7 @@ return replies`,
  */
 export const leaderboardUndo: Script<[keys: readonly string[], plan: Arg], [id: Arg, time: Arg], number> = {
   name: 'leaderboard/undo',
-  sha: '5de1e96a0b505aedd9bae56f5200def75245a5e5',
+  sha: '1945af3d9652223019dac7ced13158d72e4b322b',
   batch: 1,
   sharedKeys: true,
   shared: ["plan"],
@@ -1456,6 +1620,12 @@ export const leaderboardUndo: Script<[keys: readonly string[], plan: Arg], [id: 
   text: `#!lua flags=allow-oom
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
+local function typed(key, type)
+  local is = redis.call('TYPE', key).ok
+  if is ~= type and is ~= 'none' then
+    return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
+  end
+end
 local board = {}
 function board.open(keys, plan)
   local open = {}
@@ -1480,6 +1650,17 @@ function board.open(keys, plan)
     }
   end
   return open
+end
+function board.wrong(plan, keys, open)
+  local wrong
+  for _, window in ipairs(open) do
+    wrong = wrong
+      or typed(window.z, 'zset')
+      or window.d and typed(window.d, 'zset')
+      or window.log and (typed(window.log, 'stream') or typed(window.gone, 'hash'))
+      or window.parts and typed(window.parts, 'hash')
+  end
+  return wrong or plan.ids and (typed(keys[plan.ids], 'hash') or typed(keys[plan.idlog], 'stream'))
 end
 function board.score(plan, value)
   return plan.shift and math.floor(value / plan.shift) or value
@@ -1576,7 +1757,7 @@ function board.append(log, ...)
   return id
 end
 function board.time_of(id)
-  return tonumber(string.match(id, '^%d+'))
+  return tonumber(string.match(id, '^(%d+)%-%d+'))
 end
 local function earlier(a, b)
   local a_time, a_number = string.match(a, '(%d+)-(%d+)')
@@ -1622,6 +1803,7 @@ local function settle_window(plan, window, budget)
   for at, member in ipairs(members) do
     local id, by = due[at][1], due[at][2][4]
     local mark = marks and marks[at]
+    mark = mark and board.time_of(mark) and mark
     if by == '' then
       if mark == id then
         done[#done + 1] = member
@@ -1631,7 +1813,7 @@ local function settle_window(plan, window, budget)
         by = grown(window, id, member)
       end
       by = tonumber(by)
-      if by ~= 0 and not (mark and earlier(id, mark)) then
+      if by and by ~= 0 and math.abs(by) < math.huge and not (mark and earlier(id, mark)) then
         sums[member] = (sums[member] or 0) + by
         times[member] = plan.shift and board.time_of(id) + window.last
       end
@@ -1659,7 +1841,7 @@ local function settle_window(plan, window, budget)
   return left and -1 or budget - #due
 end
 local DUE = 32
-local function settle(plan, windows, beside)
+local function expel(plan, windows, beside)
   local budget = DUE
   for _, window in ipairs(windows) do
     if window.log then
@@ -1676,7 +1858,7 @@ local plan = ARGV[1]
 local config = cjson.decode(plan)
 local function logged(window, entry)
   if window.grain then
-    return redis.call('HEXISTS', window.parts, entry) == 1
+    return string.find(redis.call('HGET', window.parts, entry) or '', '^%-?%d+$') ~= nil
   end
   return redis.call('XRANGE', window.log, entry, entry)[1] ~= nil
 end
@@ -1691,6 +1873,11 @@ local items = (#ARGV - 1) / 2
 if items == 1 then
 local id, time = ARGV[2], ARGV[3]
 do
+  local open = board.open(keys, config)
+  local wrong = board.wrong(config, keys, open)
+  if wrong then
+    return wrong
+  end
   local field = 'i' .. id
   local ids = keys[config.ids]
   local record = redis.call('HGET', ids, field)
@@ -1698,12 +1885,12 @@ do
     return 0
   end
   local place, amount, entries, member = string.match(record, '^(%S+) (%S+) (%S+) (.*)$')
-  local removed = redis.call('HGET', ids, 'x' .. member)
-  if amount == '-' or removed and earlier(place, removed) then
+  local removed = member and redis.call('HGET', ids, 'x' .. member)
+  removed = removed and board.time_of(removed) and removed
+  if not tonumber(amount) or removed and earlier(place, removed) then
     return 0
   end
-  local open = board.open(keys, config)
-  if not settle(config, open) then
+  if not expel(config, open) then
     return 2
   end
   amount = tonumber(amount)
@@ -1738,6 +1925,11 @@ end
 return nil
 end
 local function item(id, time)
+  local open = board.open(keys, config)
+  local wrong = board.wrong(config, keys, open)
+  if wrong then
+    return wrong
+  end
   local field = 'i' .. id
   local ids = keys[config.ids]
   local record = redis.call('HGET', ids, field)
@@ -1745,12 +1937,12 @@ local function item(id, time)
     return 0
   end
   local place, amount, entries, member = string.match(record, '^(%S+) (%S+) (%S+) (.*)$')
-  local removed = redis.call('HGET', ids, 'x' .. member)
-  if amount == '-' or removed and earlier(place, removed) then
+  local removed = member and redis.call('HGET', ids, 'x' .. member)
+  removed = removed and board.time_of(removed) and removed
+  if not tonumber(amount) or removed and earlier(place, removed) then
     return 0
   end
-  local open = board.open(keys, config)
-  if not settle(config, open) then
+  if not expel(config, open) then
     return 2
   end
   amount = tonumber(amount)
@@ -1811,7 +2003,7 @@ return replies`,
  * more have to leave nothing else is done, so that no answer is stale, nor when many changes would follow on many entries.
  *
  * - shared keys `keys`: sorted sets and logs, at the places that the plan gives
- * - shared `plan`: JSON, see lua/_lib/board.lua; also `keep`, `data`, `ids`, `idlog`, `remember`, `events`
+ * - shared `plan`: JSON, see lua/_lib/leaderboard/board.lua; also `keep`, `data`, `ids`, `idlog`, `remember`, `events`
  * - `changes`: JSON: a list of [i, s or b (increment, set, best), member, amount, id]
  * - `watch`: number of the window whose change is wanted, or 0
  * - `tell`: 1 when changes of rank are wanted, as the plan's `events` says
@@ -1820,7 +2012,7 @@ return replies`,
  */
 export const leaderboardUpdate: Script<[keys: readonly string[], plan: Arg], [changes: Arg, watch: Arg, tell: Arg], number | string | readonly Reply[]> = {
   name: 'leaderboard/update',
-  sha: '08dfa2c3c141789824dbf2d07a73b58802435f19',
+  sha: '3bd4234aa671576f28e0b049046e63f056662f3b',
   batch: 32,
   sharedKeys: true,
   shared: ["plan"],
@@ -1830,6 +2022,12 @@ export const leaderboardUpdate: Script<[keys: readonly string[], plan: Arg], [ch
   text: `#!lua
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
+local function typed(key, type)
+  local is = redis.call('TYPE', key).ok
+  if is ~= type and is ~= 'none' then
+    return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
+  end
+end
 local board = {}
 function board.open(keys, plan)
   local open = {}
@@ -1854,6 +2052,17 @@ function board.open(keys, plan)
     }
   end
   return open
+end
+function board.wrong(plan, keys, open)
+  local wrong
+  for _, window in ipairs(open) do
+    wrong = wrong
+      or typed(window.z, 'zset')
+      or window.d and typed(window.d, 'zset')
+      or window.log and (typed(window.log, 'stream') or typed(window.gone, 'hash'))
+      or window.parts and typed(window.parts, 'hash')
+  end
+  return wrong or plan.ids and (typed(keys[plan.ids], 'hash') or typed(keys[plan.idlog], 'stream'))
 end
 function board.score(plan, value)
   return plan.shift and math.floor(value / plan.shift) or value
@@ -1950,7 +2159,7 @@ function board.append(log, ...)
   return id
 end
 function board.time_of(id)
-  return tonumber(string.match(id, '^%d+'))
+  return tonumber(string.match(id, '^(%d+)%-%d+'))
 end
 local function forget(ids, idlog, remember)
   local bound = now - remember
@@ -1961,7 +2170,7 @@ local function forget(ids, idlog, remember)
   for _, entry in ipairs(old) do
     local field = entry[2][2]
     local record = redis.call('HGET', ids, field)
-    if record and board.time_of(record) <= board.time_of(entry[1]) then
+    if record and (board.time_of(record) or 0) <= board.time_of(entry[1]) then
       redis.call('HDEL', ids, field)
     end
     redis.call('XDEL', idlog, entry[1])
@@ -2011,6 +2220,7 @@ local function settle_window(plan, window, budget)
   for at, member in ipairs(members) do
     local id, by = due[at][1], due[at][2][4]
     local mark = marks and marks[at]
+    mark = mark and board.time_of(mark) and mark
     if by == '' then
       if mark == id then
         done[#done + 1] = member
@@ -2020,7 +2230,7 @@ local function settle_window(plan, window, budget)
         by = grown(window, id, member)
       end
       by = tonumber(by)
-      if by ~= 0 and not (mark and earlier(id, mark)) then
+      if by and by ~= 0 and math.abs(by) < math.huge and not (mark and earlier(id, mark)) then
         sums[member] = (sums[member] or 0) + by
         times[member] = plan.shift and board.time_of(id) + window.last
       end
@@ -2048,7 +2258,7 @@ local function settle_window(plan, window, budget)
   return left and -1 or budget - #due
 end
 local DUE = 32
-local function settle(plan, windows, beside)
+local function expel(plan, windows, beside)
   local budget = DUE
   for _, window in ipairs(windows) do
     if window.log then
@@ -2094,7 +2304,8 @@ local function moved(window, value, kind, amount)
 end
 local function recorded(id)
   local record = redis.call('HGET', keys[config.ids], 'i' .. id)
-  return record and now - board.time_of(record) < config.remember and record
+  local time = record and board.time_of(record)
+  return time and now - time < config.remember
 end
 local function plan_of(changes)
   local made = { before = {}, after = {}, counts = {} }
@@ -2157,11 +2368,14 @@ local function log(window, member, amount)
     return board.append(window.log, 'm', member, 'b', amount)
   end
   local id = redis.call('HGET', window.parts, '=' .. member)
-  if not id or now - board.time_of(id) >= window.grain then
+  local time = id and board.time_of(id)
+  if not time or now - time >= window.grain then
     id = board.append(window.log, 'm', member, 'b', '+')
     redis.call('HSET', window.parts, '=' .. member, id)
   end
-  redis.call('HINCRBY', window.parts, id, amount)
+  if type(redis.pcall('HINCRBY', window.parts, id, amount)) == 'table' then
+    redis.call('HSET', window.parts, id, amount)
+  end
   return id
 end
 local function remember(id, member, amount, entries)
@@ -2330,25 +2544,6 @@ local function apply(changes, planned, nth, watch, tell)
   end
   return reply
 end
-local function check_types()
-  for _, window in ipairs(open or {}) do
-    redis.call('ZCARD', window.z)
-    if window.d then
-      redis.call('ZCARD', window.d)
-    end
-    if window.log then
-      redis.call('XLEN', window.log)
-      redis.call('HLEN', window.gone)
-      if window.parts then
-        redis.call('HLEN', window.parts)
-      end
-    end
-  end
-  if config.ids then
-    redis.call('HLEN', keys[config.ids])
-    redis.call('XLEN', keys[config.idlog])
-  end
-end
 local function entries_beside(changes)
   return math.max(16, 64 - changes * #open)
 end
@@ -2359,11 +2554,14 @@ do
   changes = cjson.decode(changes)
   if settled == nil then
     open = board.open(keys, config)
-    check_types()
-    settled = open and settle(config, open, entries_beside(#changes))
-  end
-  if not open then
-    return now
+    if not open then
+      return now
+    end
+    local wrong = board.wrong(config, keys, open) or config.keep and typed(keys[config.data], 'hash')
+    if wrong then
+      return wrong
+    end
+    settled = expel(config, open, entries_beside(#changes))
   end
   if not settled then
     return 0
@@ -2411,11 +2609,14 @@ local function item(changes, watch, tell)
   changes = cjson.decode(changes)
   if settled == nil then
     open = board.open(keys, config)
-    check_types()
-    settled = open and settle(config, open, entries_beside(#changes))
-  end
-  if not open then
-    return now
+    if not open then
+      return now
+    end
+    local wrong = board.wrong(config, keys, open) or config.keep and typed(keys[config.data], 'hash')
+    if wrong then
+      return wrong
+    end
+    settled = expel(config, open, entries_beside(#changes))
   end
   if not settled then
     return 0
@@ -5374,7 +5575,7 @@ return replies`,
  * lossy. In a work queue nothing is trimmed: the script that finishes entries deletes them.
  *
  * - shared keys `of`: the stream
- * - shared `limits`: of the stream, see lua/_lib/append.lua
+ * - shared `limits`: of the stream, see lua/_lib/stream/append.lua
  * - `payload`: JSON text
  * - `trace`: traceparent or nothing
  * - `due`: not before: milliseconds since 1970, +milliseconds from now, or nothing
@@ -5605,7 +5806,7 @@ return replies`,
  *
  * Invariant: within the window, and until its entry is due, a key answers one id. As `stream/add` otherwise.
  *
- * - shared `limits`: of the stream, see lua/_lib/append.lua
+ * - shared `limits`: of the stream, see lua/_lib/stream/append.lua
  * - key `stream`: stream
  * - key `once`: string, the id of the entry that was appended
  * - `payload`: JSON text
@@ -6073,7 +6274,7 @@ return replies`,
  */
 export const streamLeave: Script<[group: Arg, consumer: Arg, declared: Arg], [stream: string, ready: string, later: string, mark: string], number> = {
   name: 'stream/leave',
-  sha: '21d3000258f0e299b63a46233a60b76d8942a191',
+  sha: '393ae9e07cb221aa03d63a8314e1a16b5fe451f8',
   batch: 1,
   sharedKeys: false,
   shared: ["group","consumer","declared"],
@@ -6128,7 +6329,7 @@ local function pending(stream, group, ids, consumer)
   return found
 end
 local MOST_TRIMMED = 5000
-local function release(stream, group, declared, ids)
+local function acknowledge(stream, group, declared, ids)
   redis.call('XACK', stream, group, unpack(ids))
   if declared == '-' then
     return
@@ -6181,22 +6382,53 @@ local function release(stream, group, declared, ids)
   end
 end
 local entry = {}
-function entry.read(stream, id)
+local function fields_of(stream, id)
   local found = redis.call('XRANGE', stream, id, id)[1]
   if not found then
     return nil
   end
   local fields, named = found[2], {}
   for at = 1, #fields, 2 do
-    named[fields[at]] = fields[at + 1]
+    named[fields[at]] = named[fields[at]] or fields[at + 1]
   end
-  if named.i and named.a then
-    return { i = named.i, a = tonumber(named.a), f = tonumber(named.f) or 0, d = named.d, t = named.t }
+  return fields, named
+end
+local function is_count(text)
+  return text and #text <= 15 and string.match(text, '^%d+$')
+end
+local function added(fields, named)
+  local names = 'd' .. (named.t and 't' or '') .. (named.n and 'n' or '')
+  for at = 1, #fields, 2 do
+    if fields[at] ~= string.sub(names, (at + 1) / 2, (at + 1) / 2) then
+      return false
+    end
   end
-  return { i = id, a = 0, f = 0, d = named.d or fields[2], t = named.t, n = tonumber(named.n or nil) }
+  return #fields == 2 * #names and (not named.n or is_count(named.n))
+end
+function entry.read(stream, id)
+  local fields, named = fields_of(stream, id)
+  if not fields then
+    return nil
+  end
+  if added(fields, named) then
+    return { i = id, a = 0, f = 0, d = named.d, t = named.t, n = tonumber(named.n or nil) }
+  end
+  return { i = id, a = 0, f = 0, d = named.d or fields[2] }
+end
+function entry.again(stream, id)
+  local fields, named = fields_of(stream, id)
+  if not fields then
+    return nil
+  end
+  if string.match(named.i or '', '^%d+%-%d+$') and is_count(named.a) and is_count(named.f) and named.d then
+    return { i = named.i, a = tonumber(named.a), f = tonumber(named.f), d = named.d, t = named.t }
+  end
+  return { i = '0-0', a = 0, f = 0, d = named.d or fields[2], foreign = true }
 end
 function entry.ready(ready, is)
-  if is.t then
+  if is.foreign then
+    redis.call('XADD', ready, '*', 'd', is.d)
+  elseif is.t then
     redis.call('XADD', ready, '*', 'i', is.i, 'a', is.a, 'f', is.f, 'd', is.d, 't', is.t)
   else
     redis.call('XADD', ready, '*', 'i', is.i, 'a', is.a, 'f', is.f, 'd', is.d)
@@ -6274,14 +6506,14 @@ do
         break
       end
       ids[at] = held[1]
-      local is = entry.read(key, held[1])
+      local is = (key == ready and entry.again or entry.read)(key, held[1])
       if is then
         bytes = bytes + #(is.d or '')
         entry.back(ready, later, is, math.floor(now / 1000))
       end
     end
     if ids[1] and key == stream then
-      release(stream, group, declared, ids)
+      acknowledge(stream, group, declared, ids)
     elseif ids[1] then
       redis.call('XACK', ready, group, unpack(ids))
       redis.call('XDEL', ready, unpack(ids))
@@ -6315,14 +6547,14 @@ local function item(stream, ready, later, mark)
         break
       end
       ids[at] = held[1]
-      local is = entry.read(key, held[1])
+      local is = (key == ready and entry.again or entry.read)(key, held[1])
       if is then
         bytes = bytes + #(is.d or '')
         entry.back(ready, later, is, math.floor(now / 1000))
       end
     end
     if ids[1] and key == stream then
-      release(stream, group, declared, ids)
+      acknowledge(stream, group, declared, ids)
     elseif ids[1] then
       redis.call('XACK', ready, group, unpack(ids))
       redis.call('XDEL', ready, unpack(ids))
@@ -6383,7 +6615,7 @@ return replies`,
  */
 export const streamLook: Script<[group: Arg, consumer: Arg, declared: Arg, lease: Arg, attempts: Arg], [stream: string, ready: string, later: string, dead: string, paused: string, fromStream: Arg, fromReady: Arg], readonly Reply[]> = {
   name: 'stream/look',
-  sha: 'efffe880301d793817eb10ed4a7e1a542ec55d30',
+  sha: '787f33c2cffff08d3554511a5d8330e6a3d04388',
   batch: 1,
   sharedKeys: false,
   shared: ["group","consumer","declared","lease","attempts"],
@@ -6438,7 +6670,7 @@ local function pending(stream, group, ids, consumer)
   return found
 end
 local MOST_TRIMMED = 5000
-local function release(stream, group, declared, ids)
+local function acknowledge(stream, group, declared, ids)
   redis.call('XACK', stream, group, unpack(ids))
   if declared == '-' then
     return
@@ -6491,22 +6723,53 @@ local function release(stream, group, declared, ids)
   end
 end
 local entry = {}
-function entry.read(stream, id)
+local function fields_of(stream, id)
   local found = redis.call('XRANGE', stream, id, id)[1]
   if not found then
     return nil
   end
   local fields, named = found[2], {}
   for at = 1, #fields, 2 do
-    named[fields[at]] = fields[at + 1]
+    named[fields[at]] = named[fields[at]] or fields[at + 1]
   end
-  if named.i and named.a then
-    return { i = named.i, a = tonumber(named.a), f = tonumber(named.f) or 0, d = named.d, t = named.t }
+  return fields, named
+end
+local function is_count(text)
+  return text and #text <= 15 and string.match(text, '^%d+$')
+end
+local function added(fields, named)
+  local names = 'd' .. (named.t and 't' or '') .. (named.n and 'n' or '')
+  for at = 1, #fields, 2 do
+    if fields[at] ~= string.sub(names, (at + 1) / 2, (at + 1) / 2) then
+      return false
+    end
   end
-  return { i = id, a = 0, f = 0, d = named.d or fields[2], t = named.t, n = tonumber(named.n or nil) }
+  return #fields == 2 * #names and (not named.n or is_count(named.n))
+end
+function entry.read(stream, id)
+  local fields, named = fields_of(stream, id)
+  if not fields then
+    return nil
+  end
+  if added(fields, named) then
+    return { i = id, a = 0, f = 0, d = named.d, t = named.t, n = tonumber(named.n or nil) }
+  end
+  return { i = id, a = 0, f = 0, d = named.d or fields[2] }
+end
+function entry.again(stream, id)
+  local fields, named = fields_of(stream, id)
+  if not fields then
+    return nil
+  end
+  if string.match(named.i or '', '^%d+%-%d+$') and is_count(named.a) and is_count(named.f) and named.d then
+    return { i = named.i, a = tonumber(named.a), f = tonumber(named.f), d = named.d, t = named.t }
+  end
+  return { i = '0-0', a = 0, f = 0, d = named.d or fields[2], foreign = true }
 end
 function entry.ready(ready, is)
-  if is.t then
+  if is.foreign then
+    redis.call('XADD', ready, '*', 'd', is.d)
+  elseif is.t then
     redis.call('XADD', ready, '*', 'i', is.i, 'a', is.a, 'f', is.f, 'd', is.d, 't', is.t)
   else
     redis.call('XADD', ready, '*', 'i', is.i, 'a', is.a, 'f', is.f, 'd', is.d)
@@ -6603,9 +6866,12 @@ do
     local claimed = redis.call('XAUTOCLAIM', key, group, consumer, lease, cursor, 'COUNT', count, 'JUSTID')
     local ids, bytes = claimed[2], 0
     for _, id in ipairs(ids) do
-      local is = entry.read(key, id)
+      local is = (key == ready and entry.again or entry.read)(key, id)
       bytes = bytes + #(is.d or '')
-      if is.n and is.n > ms then
+      if is.foreign then
+        entry.dead(dead, is, group, 'invalid', 'what the group was to handle again cannot be read: something else wrote it')
+        reply[#reply + 1] = { '0-0', 0, 0 }
+      elseif is.n and is.n > ms then
         entry.back(ready, later, is, ms)
       else
         is.a, is.f = is.a + 1, is.f + 1
@@ -6620,7 +6886,7 @@ do
       end
     end
     if ids[1] and key == stream then
-      release(stream, group, declared, ids)
+      acknowledge(stream, group, declared, ids)
     elseif ids[1] then
       redis.call('XACK', ready, group, unpack(ids))
       redis.call('XDEL', ready, unpack(ids))
@@ -6665,9 +6931,12 @@ local function item(stream, ready, later, dead, paused, from_stream, from_ready)
     local claimed = redis.call('XAUTOCLAIM', key, group, consumer, lease, cursor, 'COUNT', count, 'JUSTID')
     local ids, bytes = claimed[2], 0
     for _, id in ipairs(ids) do
-      local is = entry.read(key, id)
+      local is = (key == ready and entry.again or entry.read)(key, id)
       bytes = bytes + #(is.d or '')
-      if is.n and is.n > ms then
+      if is.foreign then
+        entry.dead(dead, is, group, 'invalid', 'what the group was to handle again cannot be read: something else wrote it')
+        reply[#reply + 1] = { '0-0', 0, 0 }
+      elseif is.n and is.n > ms then
         entry.back(ready, later, is, ms)
       else
         is.a, is.f = is.a + 1, is.f + 1
@@ -6682,7 +6951,7 @@ local function item(stream, ready, later, dead, paused, from_stream, from_ready)
       end
     end
     if ids[1] and key == stream then
-      release(stream, group, declared, ids)
+      acknowledge(stream, group, declared, ids)
     elseif ids[1] then
       redis.call('XACK', ready, group, unpack(ids))
       redis.call('XDEL', ready, unpack(ids))
@@ -7362,7 +7631,7 @@ return replies`,
  */
 export const streamRequeue: Script<[], [dead: string, ready: string, position: Arg], number> = {
   name: 'stream/requeue',
-  sha: 'f4258229528a6d54981fe2f1bd0ad288c867b8af',
+  sha: '360923bfbfe719833ada4acc6c6a5385424aca24',
   batch: 16,
   sharedKeys: false,
   shared: [],
@@ -7371,22 +7640,53 @@ export const streamRequeue: Script<[], [dead: string, ready: string, position: A
   returns: 'integer',
   text: `#!lua flags=allow-oom
 local entry = {}
-function entry.read(stream, id)
+local function fields_of(stream, id)
   local found = redis.call('XRANGE', stream, id, id)[1]
   if not found then
     return nil
   end
   local fields, named = found[2], {}
   for at = 1, #fields, 2 do
-    named[fields[at]] = fields[at + 1]
+    named[fields[at]] = named[fields[at]] or fields[at + 1]
   end
-  if named.i and named.a then
-    return { i = named.i, a = tonumber(named.a), f = tonumber(named.f) or 0, d = named.d, t = named.t }
+  return fields, named
+end
+local function is_count(text)
+  return text and #text <= 15 and string.match(text, '^%d+$')
+end
+local function added(fields, named)
+  local names = 'd' .. (named.t and 't' or '') .. (named.n and 'n' or '')
+  for at = 1, #fields, 2 do
+    if fields[at] ~= string.sub(names, (at + 1) / 2, (at + 1) / 2) then
+      return false
+    end
   end
-  return { i = id, a = 0, f = 0, d = named.d or fields[2], t = named.t, n = tonumber(named.n or nil) }
+  return #fields == 2 * #names and (not named.n or is_count(named.n))
+end
+function entry.read(stream, id)
+  local fields, named = fields_of(stream, id)
+  if not fields then
+    return nil
+  end
+  if added(fields, named) then
+    return { i = id, a = 0, f = 0, d = named.d, t = named.t, n = tonumber(named.n or nil) }
+  end
+  return { i = id, a = 0, f = 0, d = named.d or fields[2] }
+end
+function entry.again(stream, id)
+  local fields, named = fields_of(stream, id)
+  if not fields then
+    return nil
+  end
+  if string.match(named.i or '', '^%d+%-%d+$') and is_count(named.a) and is_count(named.f) and named.d then
+    return { i = named.i, a = tonumber(named.a), f = tonumber(named.f), d = named.d, t = named.t }
+  end
+  return { i = '0-0', a = 0, f = 0, d = named.d or fields[2], foreign = true }
 end
 function entry.ready(ready, is)
-  if is.t then
+  if is.foreign then
+    redis.call('XADD', ready, '*', 'd', is.d)
+  elseif is.t then
     redis.call('XADD', ready, '*', 'i', is.i, 'a', is.a, 'f', is.f, 'd', is.d, 't', is.t)
   else
     redis.call('XADD', ready, '*', 'i', is.i, 'a', is.a, 'f', is.f, 'd', is.d)
@@ -7447,7 +7747,7 @@ do
   if wrong then
     return wrong
   end
-  local is = entry.read(dead, position)
+  local is = entry.again(dead, position)
   if not is then
     return 0
   end
@@ -7462,7 +7762,7 @@ local function item(dead, ready, position)
   if wrong then
     return wrong
   end
-  local is = entry.read(dead, position)
+  local is = entry.again(dead, position)
   if not is then
     return 0
   end
@@ -7724,7 +8024,7 @@ return replies`,
  */
 export const streamSettle: Script<[group: Arg, consumer: Arg, declared: Arg], [stream: string, ready: string, later: string, dead: string, mark: string, number: Arg, finished: Arg, moves: Arg], string> = {
   name: 'stream/settle',
-  sha: '35d60e1e4e5f14ae21589d2277ef9b95d73fb394',
+  sha: '0e09986a2117eb1c4782395382090245e1d4b0e6',
   batch: 1,
   sharedKeys: false,
   shared: ["group","consumer","declared"],
@@ -7779,7 +8079,7 @@ local function groups(stream)
   return found
 end
 local MOST_TRIMMED = 5000
-local function release(stream, group, declared, ids)
+local function acknowledge(stream, group, declared, ids)
   redis.call('XACK', stream, group, unpack(ids))
   if declared == '-' then
     return
@@ -7832,22 +8132,53 @@ local function release(stream, group, declared, ids)
   end
 end
 local entry = {}
-function entry.read(stream, id)
+local function fields_of(stream, id)
   local found = redis.call('XRANGE', stream, id, id)[1]
   if not found then
     return nil
   end
   local fields, named = found[2], {}
   for at = 1, #fields, 2 do
-    named[fields[at]] = fields[at + 1]
+    named[fields[at]] = named[fields[at]] or fields[at + 1]
   end
-  if named.i and named.a then
-    return { i = named.i, a = tonumber(named.a), f = tonumber(named.f) or 0, d = named.d, t = named.t }
+  return fields, named
+end
+local function is_count(text)
+  return text and #text <= 15 and string.match(text, '^%d+$')
+end
+local function added(fields, named)
+  local names = 'd' .. (named.t and 't' or '') .. (named.n and 'n' or '')
+  for at = 1, #fields, 2 do
+    if fields[at] ~= string.sub(names, (at + 1) / 2, (at + 1) / 2) then
+      return false
+    end
   end
-  return { i = id, a = 0, f = 0, d = named.d or fields[2], t = named.t, n = tonumber(named.n or nil) }
+  return #fields == 2 * #names and (not named.n or is_count(named.n))
+end
+function entry.read(stream, id)
+  local fields, named = fields_of(stream, id)
+  if not fields then
+    return nil
+  end
+  if added(fields, named) then
+    return { i = id, a = 0, f = 0, d = named.d, t = named.t, n = tonumber(named.n or nil) }
+  end
+  return { i = id, a = 0, f = 0, d = named.d or fields[2] }
+end
+function entry.again(stream, id)
+  local fields, named = fields_of(stream, id)
+  if not fields then
+    return nil
+  end
+  if string.match(named.i or '', '^%d+%-%d+$') and is_count(named.a) and is_count(named.f) and named.d then
+    return { i = named.i, a = tonumber(named.a), f = tonumber(named.f), d = named.d, t = named.t }
+  end
+  return { i = '0-0', a = 0, f = 0, d = named.d or fields[2], foreign = true }
 end
 function entry.ready(ready, is)
-  if is.t then
+  if is.foreign then
+    redis.call('XADD', ready, '*', 'd', is.d)
+  elseif is.t then
     redis.call('XADD', ready, '*', 'i', is.i, 'a', is.a, 'f', is.f, 'd', is.d, 't', is.t)
   else
     redis.call('XADD', ready, '*', 'i', is.i, 'a', is.a, 'f', is.f, 'd', is.d)
@@ -7939,7 +8270,7 @@ do
   end
   local function leave(key, ids)
     if key == stream then
-      release(stream, group, declared, ids)
+      acknowledge(stream, group, declared, ids)
     else
       redis.call('XACK', ready, group, unpack(ids))
       redis.call('XDEL', ready, unpack(ids))
@@ -7967,7 +8298,7 @@ do
     local from, id, to, attempts, fence, ms, kind, reason = unpack(move)
     local key = from == 'r' and ready or stream
     if held(key, { id }, from == 'r' and 'r' or '')[1] then
-      local is = entry.read(key, id)
+      local is = (key == ready and entry.again or entry.read)(key, id)
       if is then
         is.a, is.f = attempts, fence
         put(is, to, ms, kind, reason)
@@ -8012,7 +8343,7 @@ local function item(stream, ready, later, dead, mark, number, finished, moves)
   end
   local function leave(key, ids)
     if key == stream then
-      release(stream, group, declared, ids)
+      acknowledge(stream, group, declared, ids)
     else
       redis.call('XACK', ready, group, unpack(ids))
       redis.call('XDEL', ready, unpack(ids))
@@ -8040,7 +8371,7 @@ local function item(stream, ready, later, dead, mark, number, finished, moves)
     local from, id, to, attempts, fence, ms, kind, reason = unpack(move)
     local key = from == 'r' and ready or stream
     if held(key, { id }, from == 'r' and 'r' or '')[1] then
-      local is = entry.read(key, id)
+      local is = (key == ready and entry.again or entry.read)(key, id)
       if is then
         is.a, is.f = attempts, fence
         put(is, to, ms, kind, reason)
@@ -8330,7 +8661,7 @@ return replies`,
  */
 export const streamSweep: Script<[declared: Arg], [stream: string, first: Arg], string | null> = {
   name: 'stream/sweep',
-  sha: '48649a4f41debb855347d2e2a6a4c4c2206233c5',
+  sha: 'ac96ae98b3603208e16f5001c44046271b1e0966',
   batch: 1,
   sharedKeys: false,
   shared: ["declared"],
@@ -8404,7 +8735,7 @@ local function pending(stream, group, ids, consumer)
   return found
 end
 local MOST_TRIMMED = 5000
-local function release(stream, group, declared, ids)
+local function acknowledge(stream, group, declared, ids)
   redis.call('XACK', stream, group, unpack(ids))
   if declared == '-' then
     return
@@ -8489,7 +8820,7 @@ do
   if next(missing) then
     return nil
   end
-  release(stream, '', declared, found)
+  acknowledge(stream, '', declared, found)
   return not all and '(' .. found[#found] or nil
 end
 return nil
@@ -8516,7 +8847,7 @@ local function item(stream, first)
   if next(missing) then
     return nil
   end
-  release(stream, '', declared, found)
+  acknowledge(stream, '', declared, found)
   return not all and '(' .. found[#found] or nil
 end
 local replies, done = {}, 0

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { hostname } from 'node:os'
+import { getHeapStatistics } from 'node:v8'
 
 import { type Duration, durationMs } from '../duration.ts'
 import { invalid } from '../errors.ts'
@@ -22,7 +23,7 @@ import { createLane, type Outcome } from './lane.ts'
 import { abort, createLeases } from './leases.ts'
 import { createLooker, type Looked } from './look.ts'
 import { isNeverRetry } from './never-retry.ts'
-import { createPace } from './pace.ts'
+import { createPace, memoryBudget } from './pace.ts'
 import type { Scope } from './scope.ts'
 import type { WorkerSettings } from './settings.ts'
 import type { DeathKind, Worker, WorkerEvent } from './types.ts'
@@ -83,6 +84,7 @@ export function createWorker<T>(scope: Scope, parts: WorkerParts<T>, settings: W
     consumer,
   })
   const pace = createPace()
+  const budget = memoryBudget(getHeapStatistics().heap_size_limit)
   let warned = false
   let isPaused = false
   let closing: Promise<void> | undefined
@@ -169,6 +171,7 @@ export function createWorker<T>(scope: Scope, parts: WorkerParts<T>, settings: W
       reapConsumers()
     },
     room,
+    most: budget.entriesPerRead,
     arrived,
     snapshot: leases.snapshot,
     trouble,
@@ -182,7 +185,12 @@ export function createWorker<T>(scope: Scope, parts: WorkerParts<T>, settings: W
     if (lane.waiting > MOST_UNTOLD) return 0
     const { waiting, running } = handout
     const all = concurrency * batch + pace.ahead
-    const free = Math.min(all - running, pace.startsIn(LONGEST_WAIT_MS) * batch) - waiting
+    // With nothing in hand one is taken, whatever its length.
+    const fits = Math.max(
+      leases.size === 0 ? 1 : 0,
+      Math.floor((budget.heldLength - leases.length) / (pace.meanLength + 1)),
+    )
+    const free = Math.min(all - running - waiting, pace.startsIn(LONGEST_WAIT_MS) * batch - waiting, fits)
     return waiting === 0 || free >= all / 2 ? free : 0
   }
 

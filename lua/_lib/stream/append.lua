@@ -9,10 +9,10 @@
 -- The groups that the caller declares begin before the first entry that it adds: they are made by the same script, again
 -- when the stream is gone (FLUSHALL). Else another process that declares fewer of them could finish and delete the
 -- entry before the others are there.
--- @include due_at
+-- @include stream/due_at
 -- @include now
 -- @include earlier
--- @include groups
+-- @include stream/groups
 -- @include ids
 local EVERY, MOST, EVERY_BYTES = 64, 256, 131072
 local lengths, backlogs = {}, {}

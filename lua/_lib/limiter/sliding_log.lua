@@ -2,7 +2,7 @@
 -- for each charge its time and the tokens charged up to it, packed as doubles. At most twice the limit of entries: the
 -- limit bounds the string and the work. It is written anew with each charge: APPEND would be faster by a microsecond, and
 -- leave the string twice as long as it is.
--- @include damaged
+-- @include limiter/damaged
 local sliding_log = {}
 local HEAD, CHARGE = 8, 16
 -- Twice the largest limit.

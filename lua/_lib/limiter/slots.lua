@@ -3,7 +3,7 @@
 --
 -- When a clock is stepped back, every lease ends as long from now as it would have from the last charge: `by` is how
 -- much sooner than its score says.
--- @include damaged
+-- @include limiter/damaged
 local slots = {}
 local CLOCK = ''
 -- As many as the largest limit, and those that ended since the last charge.
