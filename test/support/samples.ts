@@ -45,6 +45,7 @@ const processes = keys.processes('live')
 const shard = keys.shard('ann')
 const limiter = keys.limit(shard, 'api', 'ann')
 const log = keys.limitLog(shard, 'api/exact', 'ann')
+const limitRules = keys.limitRules('api')
 const slots = keys.limitSlots(shard, 'api/parallel', 'ann')
 
 /** An entry that group billing's consumer w1 holds at its first delivery. */
@@ -246,7 +247,7 @@ export const SAMPLES: Readonly<Record<string, readonly Sample[]>> = {
           's 3 0 6 5 1000000 0 0',
         ].join('\n'),
       ],
-      item: [limiter, log, slots, 1, 1, 'lease'],
+      item: [limiter, log, slots, 1, 'take', 'lease'],
     },
   ],
   'limiter/lease': [
@@ -259,6 +260,8 @@ export const SAMPLES: Readonly<Record<string, readonly Sample[]>> = {
       ],
     },
   ],
+  'limiter/register': [{ returns: 'integer', item: [limitRules, 'l//exact', 1_000_000] }],
+  'limiter/registered': [{ returns: 'list', item: [limitRules] }],
   'limiter/reset': [{ returns: 'integer', item: [limiter] }],
   'limiter/take': [
     { returns: 'integer', shared: [ONE_RULE], item: [limiter, 1] },

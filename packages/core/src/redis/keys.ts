@@ -59,6 +59,8 @@ export interface Keys {
   limitLog(route: Route, rule: string, subject: string): string
   /** A concurrency rule's leases. */
   limitSlots(route: Route, rule: string, subject: string): string
+  /** The rules of a limiter that have logs or leases. */
+  limitRules(limiter: string): string
 }
 
 export interface KeyOptions {
@@ -99,6 +101,7 @@ export function createKeys(space: string, { keyPrefix, db }: KeyOptions): Keys {
     shard: (routing) => shards[hash(routing) % SHARDS] as Route,
     limit: ({ tag }, limiter, subject) => `${root}{${tag}}:limit:${limiter}:${short(subject)}`,
     limitLog: ({ tag }, rule, subject) => `${root}{${tag}}:limit-log:${rule}:${short(subject)}`,
+    limitRules: (limiter) => `${base}limit-rules:${limiter}`,
     limitSlots: ({ tag }, rule, subject) => `${root}{${tag}}:limit-slots:${rule}:${short(subject)}`,
   }
 }

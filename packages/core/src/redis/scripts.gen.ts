@@ -4288,6 +4288,153 @@ return replies`,
 }
 
 /**
+ * Register that a rule of a limiter keeps keys of its own, so that a reset by a process without the rule finds them.
+ *
+ * A process registers a rule with its first charge, and each minute while it charges. Rules that no key can be left of
+ * are removed.
+ *
+ * - key `rules`: sorted set: letter and name of the rule, by the microsecond until which a key of it may live
+ * - `rule`: as above
+ * - `lasts`: microseconds from now
+ * - replies 1 if it is new
+ * - on a full server refused: it may add a name; the charge beside it is refused, too
+ */
+export const limiterRegister: Script<[], [rules: string, rule: Arg, lasts: Arg], number> = {
+  name: 'limiter/register',
+  sha: '90e2cb9576328cf7e9e7dc52c5ddbddfb94a7fb5',
+  batch: 16,
+  sharedKeys: false,
+  shared: [],
+  keys: ["rules"],
+  args: ["rule","lasts"],
+  returns: 'integer',
+  text: `#!lua
+local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]
+local function typed(key, type)
+  local is = redis.call('TYPE', key).ok
+  if is ~= type and is ~= 'none' then
+    return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
+  end
+end
+local items = #KEYS / 1
+if items == 1 then
+local rules, rule, lasts = KEYS[1], ARGV[1], ARGV[2]
+do
+  local damaged = typed(rules, 'zset')
+  if damaged then
+    return damaged
+  end
+  redis.call('ZREMRANGEBYSCORE', rules, '-inf', string.format('(%.0f', now))
+  local new = redis.call('ZADD', rules, 'GT', string.format('%.0f', now + lasts), rule)
+  local _, longest = unpack(redis.call('ZRANGE', rules, -1, -1, 'WITHSCORES'))
+  redis.call('PEXPIRE', rules, math.ceil((longest - now) / 1000) + 1000)
+  return new
+end
+return nil
+end
+local function item(rules, rule, lasts)
+  local damaged = typed(rules, 'zset')
+  if damaged then
+    return damaged
+  end
+  redis.call('ZREMRANGEBYSCORE', rules, '-inf', string.format('(%.0f', now))
+  local new = redis.call('ZADD', rules, 'GT', string.format('%.0f', now + lasts), rule)
+  local _, longest = unpack(redis.call('ZRANGE', rules, -1, -1, 'WITHSCORES'))
+  redis.call('PEXPIRE', rules, math.ceil((longest - now) / 1000) + 1000)
+  return new
+end
+local replies, done = {}, 0
+local own = #ARGV > 2 and 2 or 0
+local function run()
+  while done < items do
+    local key = done * 1
+    local arg = 0 + done * own
+    done = done + 1
+    local reply = item(KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2])
+    if reply == nil then reply = false end
+    replies[done] = reply
+  end
+end
+while done < items do
+  local ok, reply = pcall(run)
+  if not ok then
+    local text = type(reply) == 'table' and reply.err or tostring(reply)
+    if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+    reply = { err = text .. ' on @user_script' }
+    replies[done] = reply
+  end
+end
+return replies`,
+}
+
+/**
+ * The rules of a limiter that may have keys of their own.
+ *
+ * - key `rules`: sorted set as in register.lua
+ * - replies letter and name of each rule; at most 10,000
+ */
+export const limiterRegistered: Script<[], [rules: string], readonly Reply[]> = {
+  name: 'limiter/registered',
+  sha: 'e9b8f2c05be1e96797919d6bd95ee047a6e16a81',
+  batch: 1,
+  sharedKeys: false,
+  shared: [],
+  keys: ["rules"],
+  args: [],
+  returns: 'list',
+  text: `#!lua flags=no-writes
+local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]
+local function typed(key, type)
+  local is = redis.call('TYPE', key).ok
+  if is ~= type and is ~= 'none' then
+    return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
+  end
+end
+local MOST = 10000
+local items = #KEYS / 1
+if items == 1 then
+local rules = KEYS[1]
+do
+  local damaged = typed(rules, 'zset')
+  if damaged then
+    return damaged
+  end
+  return redis.call('ZRANGE', rules, string.format('%.0f', now), '+inf', 'BYSCORE', 'LIMIT', 0, MOST)
+end
+return nil
+end
+local function item(rules)
+  local damaged = typed(rules, 'zset')
+  if damaged then
+    return damaged
+  end
+  return redis.call('ZRANGE', rules, string.format('%.0f', now), '+inf', 'BYSCORE', 'LIMIT', 0, MOST)
+end
+local replies, done = {}, 0
+local function run()
+  while done < items do
+    local key = done * 1
+    done = done + 1
+    local reply = item(KEYS[key + 1])
+    if reply == nil then reply = false end
+    replies[done] = reply
+  end
+end
+while done < items do
+  local ok, reply = pcall(run)
+  if not ok then
+    local text = type(reply) == 'table' and reply.err or tostring(reply)
+    if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+    reply = { err = text .. ' on @user_script' }
+    replies[done] = reply
+  end
+end
+return replies`,
+}
+
+/**
  * Delete a key of a subject.
  *
  * - key `place`: a state, a log or slots
