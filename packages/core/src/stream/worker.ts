@@ -186,6 +186,12 @@ export function createWorker<T>(scope: Scope, parts: WorkerParts<T>, settings: W
     trouble,
     resumed: () => topic.emit({ kind: 'resumed' }),
   })
+  // A message may be lost with its connection, so a look follows each time that the channel is followed again.
+  const lookNow = (): void => looker.within(0)
+  const unfollow = runtime.subscriber.follow(route, keys.pausing(scope.stream, group), {
+    message: lookNow,
+    followed: lookNow,
+  })
   const reaping = setInterval(reapConsumers, REAP_EVERY_MS)
   const forget = runtime.onClose((ms) => close(Math.min(ms, CLOSE_MS)))
 
@@ -308,6 +314,7 @@ export function createWorker<T>(scope: Scope, parts: WorkerParts<T>, settings: W
     // With nothing in hand there is nothing that a Redis which is away must be told.
     const idle = handout.running + handout.waiting + lane.waiting === 0
     if (idle) patience.end(CLOSING_MS)
+    unfollow()
     const fetching = Promise.all([intake.stop(), looker.stop()])
     await (idle ? atMost(CLOSING_MS, fetching) : fetching)
     handout.stop()
