@@ -18,6 +18,7 @@ const ready = keys.ready('orders', 'billing')
 const later = keys.later('orders', 'billing')
 const dead = keys.deadLetters('orders', 'billing')
 const paused = keys.paused('orders', 'billing')
+const pausing = keys.pausing('orders', 'billing')
 const declaration = keys.declaration('orders')
 const once = keys.once('orders', 'order-1')
 const mark = keys.mark('orders', 'w1')
@@ -409,8 +410,8 @@ export const SAMPLES: Readonly<Record<string, readonly Sample[]>> = {
   'stream/overview': [{ returns: 'list', item: [stream], before: HELD }],
   'stream/stats': [{ returns: 'list', item: [stream, ready, later, dead, paused, 'billing'], before: HELD }],
   'stream/pause': [
-    { returns: 'integer', item: [paused, 1] },
-    { returns: 'integer', item: [paused, 0] },
+    { returns: 'integer', item: [paused, 1, pausing], channels: [pausing] },
+    { returns: 'integer', item: [paused, 0, pausing], channels: [pausing] },
   ],
   'stream/reset': [
     { returns: 'list', item: [stream, ready, later, 'billing', '0-0', 0], before: HELD },

@@ -24,6 +24,8 @@ export interface Keys {
   deadLetters(stream: string, group: string): string
   /** There while the group is paused for all processes. */
   paused(stream: string, group: string): string
+  /** The pub/sub channel that tells the group's workers to look whether it is paused. */
+  pausing(stream: string, group: string): string
   /** The entry that was added under a dedup key. */
   once(stream: string, key: string): string
   /** How a stream was declared last. */
@@ -83,6 +85,7 @@ export function createKeys(space: string, { keyPrefix, db }: KeyOptions): Keys {
     later: (stream, group) => `${base}stream:${stream}:later:${group}`,
     deadLetters: (stream, group) => `${base}stream:${stream}:dead:${group}`,
     paused: (stream, group) => `${base}stream:${stream}:paused:${group}`,
+    pausing: (stream, group) => `${base}stream:${stream}:paused:${group}:${live}`,
     once: (stream, key) => `${base}stream:${stream}:once:${short(key)}`,
     declaration: (stream) => `${base}stream:${stream}:declaration`,
     mark: (stream, consumer) => `${base}stream:${stream}:mark:${consumer}`,

@@ -7971,52 +7971,61 @@ return replies`,
 }
 
 /**
- * Pause a group for all processes, or let it go on.
+ * Pause a group for all processes, or let it go on, and tell its workers to look.
+ *
+ * Who does not hear of it looks within ten seconds: a user who may not publish can pause all the same.
  *
  * - key `paused`: there while the group is paused, with the time since when
  * - `on`: 1 to pause
+ * - `told`: pub/sub channel of the same slot that the group's workers follow; no key, as it never exists
  * - replies 1 when it was otherwise before
  * - on a full server runs: a way to take load off; one short key a group
  */
-export const streamPause: Script<[], [paused: string, on: Arg], number> = {
+export const streamPause: Script<[], [paused: string, on: Arg, told: Arg], number> = {
   name: 'stream/pause',
-  sha: '5f19aeda9d2cf090dcd9eb7a763ba1dbfb08208f',
+  sha: '2e9e7e61777b9bc8b8b419f415154eac8e2bd37a',
   batch: 16,
   sharedKeys: false,
   shared: [],
   keys: ["paused"],
-  args: ["on"],
+  args: ["on","told"],
   returns: 'integer',
   text: `#!lua flags=allow-oom
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
 local items = #KEYS / 1
 if items == 1 then
-local paused, on = KEYS[1], ARGV[1]
+local paused, on, told = KEYS[1], ARGV[1], ARGV[2]
 do
+  local changed
   if on == '1' then
-    local made = redis.call('SET', paused, string.format('%.0f', math.floor(now / 1000)), 'NX')
-    return made and 1 or 0
+    changed = redis.call('SET', paused, string.format('%.0f', math.floor(now / 1000)), 'NX') and 1 or 0
+  else
+    changed = redis.call('DEL', paused)
   end
-  return redis.call('DEL', paused)
+  redis.pcall('SPUBLISH', told, '')
+  return changed
 end
 return nil
 end
-local function item(paused, on)
+local function item(paused, on, told)
+  local changed
   if on == '1' then
-    local made = redis.call('SET', paused, string.format('%.0f', math.floor(now / 1000)), 'NX')
-    return made and 1 or 0
+    changed = redis.call('SET', paused, string.format('%.0f', math.floor(now / 1000)), 'NX') and 1 or 0
+  else
+    changed = redis.call('DEL', paused)
   end
-  return redis.call('DEL', paused)
+  redis.pcall('SPUBLISH', told, '')
+  return changed
 end
 local replies, done = {}, 0
-local own = #ARGV > 1 and 1 or 0
+local own = #ARGV > 2 and 2 or 0
 local function run()
   while done < items do
     local key = done * 1
     local arg = 0 + done * own
     done = done + 1
-    local reply = item(KEYS[key + 1], ARGV[arg + 1])
+    local reply = item(KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2])
     if reply == nil then reply = false end
     replies[done] = reply
   end
