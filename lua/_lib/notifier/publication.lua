@@ -137,8 +137,7 @@ function publication.prepare(channel, once)
     return wrong
   end
   if not may_publish(channel.live) then
-    -- Refused; the reply says why.
-    return redis.pcall('SPUBLISH', channel.live, '')
+    return { err = 'NOPERM No permissions to access a channel: SPUBLISH ' .. channel.live }
   end
   return true
 end

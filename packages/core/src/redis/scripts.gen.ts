@@ -5325,7 +5325,7 @@ return replies`,
  */
 export const notifierPublish: Script<[next: readonly string[], keep: Arg, ttl: Arg, age: Arg, window: Arg], [history: string, once: string, live: Arg, kind: Arg, json: Arg, coalesce: Arg, lasts: Arg], string> = {
   name: 'notifier/publish',
-  sha: '7667eb430315c57e10b7cbb0fc6e8e7bd52189fe',
+  sha: '07f82450e4af7091426d13f116c00874cbc946ab',
   batch: 64,
   sharedKeys: true,
   shared: ["keep","ttl","age","window"],
@@ -5436,7 +5436,7 @@ function publication.prepare(channel, once)
     return wrong
   end
   if not may_publish(channel.live) then
-    return redis.pcall('SPUBLISH', channel.live, '')
+    return { err = 'NOPERM No permissions to access a channel: SPUBLISH ' .. channel.live }
   end
   return true
 end
@@ -5558,7 +5558,7 @@ return replies`,
  */
 export const notifierRevoke: Script<[next: readonly string[], keep: Arg, ttl: Arg, age: Arg, window: Arg], [history: string, once: string, live: Arg, kind: Arg, json: Arg, coalesce: Arg, lasts: Arg], string> = {
   name: 'notifier/revoke',
-  sha: '301645ba2e4fa0837f241260ddcdeb9d8c180d17',
+  sha: '7f6ab944fd8ca4f31a60da8d36813b71c9955a54',
   batch: 64,
   sharedKeys: true,
   shared: ["keep","ttl","age","window"],
@@ -5669,7 +5669,7 @@ function publication.prepare(channel, once)
     return wrong
   end
   if not may_publish(channel.live) then
-    return redis.pcall('SPUBLISH', channel.live, '')
+    return { err = 'NOPERM No permissions to access a channel: SPUBLISH ' .. channel.live }
   end
   return true
 end
