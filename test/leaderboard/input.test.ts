@@ -1,4 +1,4 @@
-import { createLeaderboard, type Leaderboard, type LeaderboardOptions } from '@penknife/core'
+import { createLeaderboard, type Leaderboard, type LeaderboardOptions, printable } from '@penknife/core'
 import { expect, test } from 'vitest'
 
 import { failure, openReady } from '../support/connect.ts'
@@ -62,4 +62,18 @@ test.each<[string, (points: Leaderboard) => Promise<unknown>, string]>([
   const points = await board({ windows: { hour: { last: '1h' }, day: { calendar: 'day' } } })
   expect(await failure(call(points))).toMatchObject({ code: 'PENKNIFE_INVALID', option })
   expect(await bench.raw.dbsize()).toBe(0)
+})
+
+test('an error about a member shows characters that turn text around, or begin a line, as escapes', async () => {
+  const points = await board()
+  const { message } = await failure(points.increment('ann\u202e{\u2028\u0085'))
+  expect(message).toContain(String.raw`member is "ann\u202e{\u2028\u0085"`)
+})
+
+test('members with such characters come back as they were given, for printable to show', async () => {
+  const points = await board()
+  await points.increment('ann\u202e\u2028\u0085')
+  const [row] = await points.top()
+  expect(row?.member).toBe('ann\u202e\u2028\u0085')
+  expect(printable(String(row?.member))).toBe('ann\ufffd\ufffd\ufffd')
 })
