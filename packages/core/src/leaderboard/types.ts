@@ -258,6 +258,8 @@ export interface Leaderboard<Data = unknown> {
   readonly windows: readonly string[]
   /** The largest score, up and down, of a board that keeps whole units (`decimals`); infinite where scores are doubles. */
   readonly maxScore: number
+  /** Whether it keeps what dense ranks need. */
+  readonly denseRanks: boolean
 
   /**
    * Adds to a member's score (default 1) in every window; resolves with its new score in the first window. A member that

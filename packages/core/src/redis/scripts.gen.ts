@@ -497,7 +497,7 @@ return replies`,
  */
 export const leaderboardIncrement: Script<[keys: readonly string[]], [member: Arg, by: Arg], string> = {
   name: 'leaderboard/increment',
-  sha: 'b95f074e81272bda77787bdeff5e744b91bd6866',
+  sha: 'cc189797fead2cb3a434822640df50f748eee328',
   batch: 64,
   sharedKeys: true,
   shared: [],
@@ -518,7 +518,7 @@ do
     end
     local sum = score + by
     if math.abs(sum) == math.huge then
-      return redis.error_reply('ERR the new score would be too large')
+      return redis.error_reply('ERR the new score of ' .. member .. ' would be too large')
     end
   end
   return redis.pcall('ZINCRBY', keys[1], by, member)
@@ -533,7 +533,7 @@ local function item(member, by)
     end
     local sum = score + by
     if math.abs(sum) == math.huge then
-      return redis.error_reply('ERR the new score would be too large')
+      return redis.error_reply('ERR the new score of ' .. member .. ' would be too large')
     end
   end
   return redis.pcall('ZINCRBY', keys[1], by, member)
@@ -630,7 +630,7 @@ return replies`,
  */
 export const leaderboardRead: Script<[keys: readonly string[], plan: Arg], [what: Arg, style: Arg, data: Arg, a: Arg, b: Arg, c: Arg, d: Arg], number | string | null> = {
   name: 'leaderboard/read',
-  sha: '4c8b00c420426b360467b1a257a61171a86c7f7c',
+  sha: '1a9d7494aee1ced3bccaa5f729a2ac59edc2a8f1',
   batch: 16,
   sharedKeys: true,
   shared: ["plan"],
@@ -797,7 +797,11 @@ local function line_of(text)
   return text and (string.gsub(text, '\\n', ' ')) or ''
 end
 local function add_data(lines, data, members)
-  for _, text in ipairs(redis.call('HMGET', data, unpack(members))) do
+  local texts = redis.pcall('HMGET', data, unpack(members))
+  if texts.err then
+    error({ err = texts.err .. ' (' .. data .. ')' })
+  end
+  for _, text in ipairs(texts) do
     lines[#lines + 1] = line_of(text)
   end
 end
@@ -970,7 +974,7 @@ return replies`,
  */
 export const leaderboardReadRolling: Script<[keys: readonly string[], plan: Arg], [what: Arg, style: Arg, data: Arg, a: Arg, b: Arg, c: Arg, d: Arg], number | string | null> = {
   name: 'leaderboard/read-rolling',
-  sha: 'cf2522a4beeb1816faca0fd96b45d99d3fa67f62',
+  sha: '6d878e446f673bcc9dff644b05535cc3805def87',
   batch: 16,
   sharedKeys: true,
   shared: ["plan"],
@@ -1137,7 +1141,11 @@ local function line_of(text)
   return text and (string.gsub(text, '\\n', ' ')) or ''
 end
 local function add_data(lines, data, members)
-  for _, text in ipairs(redis.call('HMGET', data, unpack(members))) do
+  local texts = redis.pcall('HMGET', data, unpack(members))
+  if texts.err then
+    error({ err = texts.err .. ' (' .. data .. ')' })
+  end
+  for _, text in ipairs(texts) do
     lines[#lines + 1] = line_of(text)
   end
 end
@@ -2031,7 +2039,7 @@ return replies`,
  */
 export const leaderboardUndo: Script<[keys: readonly string[], plan: Arg], [id: Arg, time: Arg], number> = {
   name: 'leaderboard/undo',
-  sha: '0c83721ac0b6aa474689c90b5953b095e206bcc3',
+  sha: '277f9a9289b2e72685339665e85b33194813aa4d',
   batch: 1,
   sharedKeys: true,
   shared: ["plan"],
@@ -2327,7 +2335,7 @@ do
     if counts and amount ~= 0 then
       local score = (before and board.score(config, before) or 0) - amount
       if math.abs(score) > (config.limit or 1.7976931348623157e308) then
-        return redis.error_reply('ERR the score without the increment would be too large')
+        return redis.error_reply('ERR the score of ' .. member .. ' without the increment would be too large')
       end
       local after = not (window.log and score == 0) and board.value(config, score, now)
       writes[#writes + 1] = { window, before, after, entry }
@@ -2379,7 +2387,7 @@ local function item(id, time)
     if counts and amount ~= 0 then
       local score = (before and board.score(config, before) or 0) - amount
       if math.abs(score) > (config.limit or 1.7976931348623157e308) then
-        return redis.error_reply('ERR the score without the increment would be too large')
+        return redis.error_reply('ERR the score of ' .. member .. ' without the increment would be too large')
       end
       local after = not (window.log and score == 0) and board.value(config, score, now)
       writes[#writes + 1] = { window, before, after, entry }
@@ -2433,7 +2441,7 @@ return replies`,
  */
 export const leaderboardUpdate: Script<[keys: readonly string[], plan: Arg], [changes: Arg, watch: Arg, tell: Arg], number | string | readonly Reply[]> = {
   name: 'leaderboard/update',
-  sha: 'a47d631142f687fe5243254b36b57c6f3742dc8c',
+  sha: '4e9189948a7dd6b87641f2a622563e544f342077',
   batch: 32,
   sharedKeys: true,
   shared: ["plan"],
@@ -2700,8 +2708,8 @@ local most = config.limit or LARGEST
 local quick = not (config.shift or config.limit or config.keep)
 local open, settled
 local touched = {}
-local function too_large()
-  return redis.error_reply('ERR the new score would be too large')
+local function too_large(member)
+  return redis.error_reply('ERR the new score of ' .. member .. ' would be too large')
 end
 local function changed(kind, score, amount)
   if kind == 'i' then
@@ -2750,7 +2758,7 @@ local function plan_of(changes)
       if made.counts[nth] then
         value = moved(window, value, change[1], change[3])
         if value == nil then
-          return nil
+          return nil, member
         end
       end
       after[nth] = value
@@ -3001,11 +3009,11 @@ do
       end
       return reply
     end
-    return alone(first[1], first[2], first[3], first[4]) or too_large()
+    return alone(first[1], first[2], first[3], first[4]) or too_large(first[2])
   end
-  local planned = plan_of(changes)
+  local planned, member = plan_of(changes)
   if not planned then
-    return too_large()
+    return too_large(member)
   end
   local replies = {}
   if watch == '0' and tell == '0' and not config.keep then
@@ -3056,11 +3064,11 @@ local function item(changes, watch, tell)
       end
       return reply
     end
-    return alone(first[1], first[2], first[3], first[4]) or too_large()
+    return alone(first[1], first[2], first[3], first[4]) or too_large(first[2])
   end
-  local planned = plan_of(changes)
+  local planned, member = plan_of(changes)
   if not planned then
-    return too_large()
+    return too_large(member)
   end
   local replies = {}
   if watch == '0' and tell == '0' and not config.keep then
