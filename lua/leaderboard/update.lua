@@ -26,8 +26,8 @@ local quick = not (config.shift or config.limit or config.keep)
 local open, settled
 local touched = {}
 
-local function too_large()
-  return redis.error_reply('ERR the new score would be too large')
+local function too_large(member)
+  return redis.error_reply('ERR the new score of ' .. member .. ' would be too large')
 end
 
 -- The score that a change makes of a score, which is false for none.
@@ -62,7 +62,8 @@ local function recorded(id)
 end
 
 -- What changes, as they follow each other, make of the sort values: `before` and `after` by window and change, false for
--- none. `counts` says which changes do anything: an id counts once. Nil when one goes too far. Each window is read once.
+-- none. `counts` says which changes do anything: an id counts once. Nil, and the member, when one goes too far. Each window
+-- is read once.
 local function plan_of(changes)
   local made = { before = {}, after = {}, counts = {} }
   local members, seen = {}, {}
@@ -85,7 +86,7 @@ local function plan_of(changes)
       if made.counts[nth] then
         value = moved(window, value, change[1], change[3])
         if value == nil then
-          return nil
+          return nil, member
         end
       end
       after[nth] = value
@@ -361,11 +362,11 @@ local function item(changes, watch, tell)
       end
       return reply
     end
-    return alone(first[1], first[2], first[3], first[4]) or too_large()
+    return alone(first[1], first[2], first[3], first[4]) or too_large(first[2])
   end
-  local planned = plan_of(changes)
+  local planned, member = plan_of(changes)
   if not planned then
-    return too_large()
+    return too_large(member)
   end
   local replies = {}
   if watch == '0' and tell == '0' and not config.keep then

@@ -1,4 +1,4 @@
-import { cut } from './text.ts'
+import { quoted } from './text.ts'
 
 /**
  * Every code an error of penknife can carry, with what it means.
@@ -75,7 +75,7 @@ export function invalid(option: string, value: unknown, fix: string): PenknifeEr
 
 function show(value: unknown): string {
   if (typeof value === 'string') {
-    return JSON.stringify(value.length > 60 ? `${cut(value, 60)}… (${value.length} characters)` : value)
+    return value.length > 60 ? `${quoted(value, 60)}… (${value.length} characters)` : quoted(value, 60)
   }
   if (typeof value === 'object' && value !== null) return Array.isArray(value) ? 'an array' : 'an object'
   if (typeof value === 'function') return 'a function'

@@ -72,6 +72,7 @@ export function createLeaderboard<Data = unknown>(
     name,
     windows: settings.windows.map((window) => window.name),
     maxScore: scores.max,
+    denseRanks: settings.dense,
     ...createUpdates(parts),
     ...(createReads(parts) as Pick<Leaderboard<Data>, keyof Reads>),
     async describe(member, data) {

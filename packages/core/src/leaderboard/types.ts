@@ -246,7 +246,8 @@ export type BoardEvent =
  * most 32 entries in a script call), by the read itself if no update did it. Updates of one turn share script calls,
  * and so do reads of one kind; the two may overtake each other.
  *
- * Members are 1 to 256 characters without braces and control characters.
+ * Members are 1 to 256 characters without braces and control characters below U+0080. They come back as they were given:
+ * show those that users named by `printable`.
  *
  * @throws each method: PENKNIFE_INVALID for a wrong argument, before anything is sent; PENKNIFE_REJECTED when an
  * update leaves the range of scores.
@@ -257,6 +258,8 @@ export interface Leaderboard<Data = unknown> {
   readonly windows: readonly string[]
   /** The largest score, up and down, of a board that keeps whole units (`decimals`); infinite where scores are doubles. */
   readonly maxScore: number
+  /** Whether it keeps what dense ranks need. */
+  readonly denseRanks: boolean
 
   /**
    * Adds to a member's score (default 1) in every window; resolves with its new score in the first window. A member that

@@ -500,7 +500,7 @@ return replies`,
  */
 export const leaderboardIncrement: Script<[keys: readonly string[]], [member: Arg, by: Arg], string> = {
   name: 'leaderboard/increment',
-  sha: 'b95f074e81272bda77787bdeff5e744b91bd6866',
+  sha: 'cc189797fead2cb3a434822640df50f748eee328',
   batch: 64,
   sharedKeys: true,
   shared: [],
@@ -521,7 +521,7 @@ do
     end
     local sum = score + by
     if math.abs(sum) == math.huge then
-      return redis.error_reply('ERR the new score would be too large')
+      return redis.error_reply('ERR the new score of ' .. member .. ' would be too large')
     end
   end
   return redis.pcall('ZINCRBY', keys[1], by, member)
@@ -536,7 +536,7 @@ local function item(member, by)
     end
     local sum = score + by
     if math.abs(sum) == math.huge then
-      return redis.error_reply('ERR the new score would be too large')
+      return redis.error_reply('ERR the new score of ' .. member .. ' would be too large')
     end
   end
   return redis.pcall('ZINCRBY', keys[1], by, member)
@@ -633,7 +633,7 @@ return replies`,
  */
 export const leaderboardRead: Script<[keys: readonly string[], plan: Arg], [what: Arg, style: Arg, data: Arg, a: Arg, b: Arg, c: Arg, d: Arg], number | string | null> = {
   name: 'leaderboard/read',
-  sha: '4c8b00c420426b360467b1a257a61171a86c7f7c',
+  sha: '1a9d7494aee1ced3bccaa5f729a2ac59edc2a8f1',
   batch: 16,
   sharedKeys: true,
   shared: ["plan"],
@@ -800,7 +800,11 @@ local function line_of(text)
   return text and (string.gsub(text, '\\n', ' ')) or ''
 end
 local function add_data(lines, data, members)
-  for _, text in ipairs(redis.call('HMGET', data, unpack(members))) do
+  local texts = redis.pcall('HMGET', data, unpack(members))
+  if texts.err then
+    error({ err = texts.err .. ' (' .. data .. ')' })
+  end
+  for _, text in ipairs(texts) do
     lines[#lines + 1] = line_of(text)
   end
 end
@@ -973,7 +977,7 @@ return replies`,
  */
 export const leaderboardReadRolling: Script<[keys: readonly string[], plan: Arg], [what: Arg, style: Arg, data: Arg, a: Arg, b: Arg, c: Arg, d: Arg], number | string | null> = {
   name: 'leaderboard/read-rolling',
-  sha: 'a570dcd98b9f262b78a3dabc8698d4d9093d4a41',
+  sha: 'cfcb3b868cf05f7332138345dfd9694af954db9c',
   batch: 16,
   sharedKeys: true,
   shared: ["plan"],
@@ -1140,7 +1144,11 @@ local function line_of(text)
   return text and (string.gsub(text, '\\n', ' ')) or ''
 end
 local function add_data(lines, data, members)
-  for _, text in ipairs(redis.call('HMGET', data, unpack(members))) do
+  local texts = redis.pcall('HMGET', data, unpack(members))
+  if texts.err then
+    error({ err = texts.err .. ' (' .. data .. ')' })
+  end
+  for _, text in ipairs(texts) do
     lines[#lines + 1] = line_of(text)
   end
 end
@@ -2078,7 +2086,7 @@ return replies`,
  */
 export const leaderboardUndo: Script<[keys: readonly string[], plan: Arg], [id: Arg, time: Arg], number> = {
   name: 'leaderboard/undo',
-  sha: '72b6f00f3f308cc807a2d74f63de1e806c928f8f',
+  sha: '5c2916e48c11b7f2216e4188d9c0d443cb0dce50',
   batch: 1,
   sharedKeys: true,
   shared: ["plan"],
@@ -2396,7 +2404,7 @@ do
     if counts and amount ~= 0 then
       local score = (before and board.score(config, before) or 0) - amount
       if math.abs(score) > (config.limit or 1.7976931348623157e308) then
-        return redis.error_reply('ERR the score without the increment would be too large')
+        return redis.error_reply('ERR the score of ' .. member .. ' without the increment would be too large')
       end
       local after = not (window.log and score == 0) and board.value(config, score, now)
       writes[#writes + 1] = { window, before, after, entry }
@@ -2448,7 +2456,7 @@ local function item(id, time)
     if counts and amount ~= 0 then
       local score = (before and board.score(config, before) or 0) - amount
       if math.abs(score) > (config.limit or 1.7976931348623157e308) then
-        return redis.error_reply('ERR the score without the increment would be too large')
+        return redis.error_reply('ERR the score of ' .. member .. ' without the increment would be too large')
       end
       local after = not (window.log and score == 0) and board.value(config, score, now)
       writes[#writes + 1] = { window, before, after, entry }
@@ -2502,7 +2510,7 @@ return replies`,
  */
 export const leaderboardUpdate: Script<[keys: readonly string[], plan: Arg], [changes: Arg, watch: Arg, tell: Arg], number | string | readonly Reply[]> = {
   name: 'leaderboard/update',
-  sha: '630400ce3d87fe005e4b954217490c9a1c932882',
+  sha: '6f88368bd6ae0efad553b6819cb241000976820e',
   batch: 32,
   sharedKeys: true,
   shared: ["plan"],
@@ -2791,8 +2799,8 @@ local most = config.limit or LARGEST
 local quick = not (config.shift or config.limit or config.keep)
 local open, settled
 local touched = {}
-local function too_large()
-  return redis.error_reply('ERR the new score would be too large')
+local function too_large(member)
+  return redis.error_reply('ERR the new score of ' .. member .. ' would be too large')
 end
 local function changed(kind, score, amount)
   if kind == 'i' then
@@ -2841,7 +2849,7 @@ local function plan_of(changes)
       if made.counts[nth] then
         value = moved(window, value, change[1], change[3])
         if value == nil then
-          return nil
+          return nil, member
         end
       end
       after[nth] = value
@@ -3092,11 +3100,11 @@ do
       end
       return reply
     end
-    return alone(first[1], first[2], first[3], first[4]) or too_large()
+    return alone(first[1], first[2], first[3], first[4]) or too_large(first[2])
   end
-  local planned = plan_of(changes)
+  local planned, member = plan_of(changes)
   if not planned then
-    return too_large()
+    return too_large(member)
   end
   local replies = {}
   if watch == '0' and tell == '0' and not config.keep then
@@ -3147,11 +3155,11 @@ local function item(changes, watch, tell)
       end
       return reply
     end
-    return alone(first[1], first[2], first[3], first[4]) or too_large()
+    return alone(first[1], first[2], first[3], first[4]) or too_large(first[2])
   end
-  local planned = plan_of(changes)
+  local planned, member = plan_of(changes)
   if not planned then
-    return too_large()
+    return too_large(member)
   end
   local replies = {}
   if watch == '0' and tell == '0' and not config.keep then
