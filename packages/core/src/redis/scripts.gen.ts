@@ -2510,7 +2510,7 @@ return replies`,
  */
 export const leaderboardUpdate: Script<[keys: readonly string[], plan: Arg], [changes: Arg, watch: Arg, tell: Arg], number | string | readonly Reply[]> = {
   name: 'leaderboard/update',
-  sha: '6f88368bd6ae0efad553b6819cb241000976820e',
+  sha: 'd48fcc0a349f50bdaa825bc3ce7ba0b79d99f221',
   batch: 32,
   sharedKeys: true,
   shared: ["plan"],
@@ -2659,21 +2659,6 @@ end
 function board.time_of(id)
   return tonumber(string.match(id, '^(%d+)%-%d+'))
 end
-local function forget(ids, idlog, remember)
-  local bound = now - remember
-  if bound < 0 then
-    return
-  end
-  local old = redis.call('XRANGE', idlog, '-', string.format('%.0f', bound), 'COUNT', 4)
-  for _, entry in ipairs(old) do
-    local field = entry[2][2]
-    local record = redis.call('HGET', ids, field)
-    if record and (board.time_of(record) or 0) <= board.time_of(entry[1]) then
-      redis.call('HDEL', ids, field)
-    end
-    redis.call('XDEL', idlog, entry[1])
-  end
-end
 local function earlier(a, b)
   local a_time, a_number = string.match(a, '(%d+)-(%d+)')
   local b_time, b_number = string.match(b, '(%d+)-(%d+)')
@@ -2790,18 +2775,24 @@ local function expel(plan, windows, beside)
   end
   return not beside or DUE - budget <= beside
 end
-local keys = KEYS
-local plan = ARGV[1]
+local function forget(ids, idlog, remember)
+  local bound = now - remember
+  if bound < 0 then
+    return
+  end
+  local old = redis.call('XRANGE', idlog, '-', string.format('%.0f', bound), 'COUNT', 4)
+  for _, entry in ipairs(old) do
+    local field = entry[2][2]
+    local record = redis.call('HGET', ids, field)
+    if record and (board.time_of(record) or 0) <= board.time_of(entry[1]) then
+      redis.call('HDEL', ids, field)
+    end
+    redis.call('XDEL', idlog, entry[1])
+  end
+end
+local scoring = {}
 local HARMLESS = 2 ^ 970
 local LARGEST = 1.7976931348623157e308
-local config = cjson.decode(plan)
-local most = config.limit or LARGEST
-local quick = not (config.shift or config.limit or config.keep)
-local open, settled
-local touched = {}
-local function too_large(member)
-  return redis.error_reply('ERR the new score of ' .. member .. ' would be too large')
-end
 local function changed(kind, score, amount)
   if kind == 'i' then
     return (score or 0) + amount
@@ -2811,10 +2802,10 @@ local function changed(kind, score, amount)
   end
   return amount
 end
-local function moved(window, value, kind, amount)
+local function moved(config, window, value, kind, amount)
   local score = value and board.score(config, value)
   local new = changed(kind, score, amount)
-  if math.abs(new) > most then
+  if math.abs(new) > (config.limit or LARGEST) then
     return nil
   end
   if window.log and new == 0 then
@@ -2822,21 +2813,21 @@ local function moved(window, value, kind, amount)
   end
   return new == score and value or board.value(config, new, now)
 end
-local function recorded(id)
-  local record = redis.call('HGET', keys[config.ids], 'i' .. id)
+local function recorded(of, id)
+  local record = redis.call('HGET', of.keys[of.config.ids], 'i' .. id)
   local time = record and board.time_of(record)
-  return time and now - time < config.remember
+  return time and now - time < of.config.remember
 end
-local function plan_of(changes)
-  local made = { before = {}, after = {}, counts = {} }
+local function plan_of(of, changes)
+  local made = { changes = changes, before = {}, after = {}, counts = {} }
   local members, seen = {}, {}
   for nth, change in ipairs(changes) do
     local id = change[4]
     members[nth] = change[2]
-    made.counts[nth] = not (id and (seen[id] or recorded(id)))
+    made.counts[nth] = not (id and (seen[id] or recorded(of, id)))
     seen[id or ''] = id
   end
-  for at, window in ipairs(open) do
+  for at, window in ipairs(of.windows) do
     local values = redis.call('ZMSCORE', window.z, unpack(members))
     local before, after, last = {}, {}, {}
     for nth, change in ipairs(changes) do
@@ -2847,7 +2838,7 @@ local function plan_of(changes)
       end
       before[nth] = value
       if made.counts[nth] then
-        value = moved(window, value, change[1], change[3])
+        value = moved(of.config, window, value, change[1], change[3])
         if value == nil then
           return nil, member
         end
@@ -2859,7 +2850,8 @@ local function plan_of(changes)
   end
   return made
 end
-local function touch(window)
+local function touch(of, window)
+  local touched = of.touched
   if touched[window] or not (window.lives or window.log) then
     return
   end
@@ -2882,8 +2874,8 @@ local function touch(window)
     end
   end
 end
-local function log(window, member, amount)
-  amount = board.text(config, amount)
+local function log(of, window, member, amount)
+  amount = board.text(of.config, amount)
   if not window.grain then
     return board.append(window.log, 'm', member, 'b', amount)
   end
@@ -2898,14 +2890,15 @@ local function log(window, member, amount)
   end
   return id
 end
-local function remember(id, member, amount, entries)
-  local ids, idlog = keys[config.ids], keys[config.idlog]
+local function remember(of, id, member, amount, entries)
+  local config = of.config
+  local ids, idlog = of.keys[config.ids], of.keys[config.idlog]
   forget(ids, idlog, config.remember)
   local place = board.append(idlog, 'f', 'i' .. id)
   local record = string.format('%s %.17g %s %s', place, amount, #entries > 0 and table.concat(entries, ',') or '-', member)
   redis.call('HSET', ids, 'i' .. id, record)
-  if not touched.ids then
-    touched.ids = true
+  if not of.touched.ids then
+    of.touched.ids = true
     local life = math.ceil(config.remember / 1000)
     if redis.call('PTTL', ids) < life + 1800000 or redis.call('PTTL', idlog) < 0 then
       redis.call('PEXPIRE', ids, life + 3600000)
@@ -2913,7 +2906,8 @@ local function remember(id, member, amount, entries)
     end
   end
 end
-local function trim(window)
+local function trim(of, window)
+  local config = of.config
   local over = redis.call('ZCARD', window.z) - config.keep
   if over <= 0 then
     return
@@ -2924,18 +2918,18 @@ local function trim(window)
       board.differ(config, window, tonumber(fallen[at + 1]), false)
     end
     local there = false
-    for _, other in ipairs(open) do
+    for _, other in ipairs(of.windows) do
       there = there or redis.call('ZSCORE', other.z, fallen[at])
     end
     if not there then
-      redis.call('HDEL', keys[config.data], fallen[at])
+      redis.call('HDEL', of.keys[config.data], fallen[at])
     end
   end
   return fallen[#fallen - 1]
 end
-local function write(changes, planned, first, last)
-  local fallen = {}
-  for at, window in ipairs(open) do
+local function write(of, planned, first, last)
+  local config, changes, fallen = of.config, planned.changes, {}
+  for at, window in ipairs(of.windows) do
     local before, after = planned.before[at], planned.after[at]
     if first == last then
       if before[first] ~= after[first] then
@@ -2954,7 +2948,7 @@ local function write(changes, planned, first, last)
     end
     for nth = first, last do
       if not after[nth] then
-        touched[window] = nil
+        of.touched[window] = nil
       end
     end
   end
@@ -2962,67 +2956,88 @@ local function write(changes, planned, first, last)
     if planned.counts[nth] then
       local change, entries = changes[nth], {}
       local member, amount, id = change[2], change[3], change[4]
-      for _, window in ipairs(open) do
+      for _, window in ipairs(of.windows) do
         if window.log and amount ~= 0 then
-          entries[#entries + 1] = log(window, member, amount)
+          entries[#entries + 1] = log(of, window, member, amount)
         end
       end
       if id then
-        remember(id, member, amount, entries)
+        remember(of, id, member, amount, entries)
       end
     end
   end
-  for at, window in ipairs(open) do
-    touch(window)
+  for at, window in ipairs(of.windows) do
+    touch(of, window)
     if config.keep then
-      fallen[at] = trim(window)
+      fallen[at] = trim(of, window)
     end
   end
   return fallen
 end
-local function told_value(planned, nth)
-  local value = planned.after[1][nth]
-  return value and board.text(config, value) or ''
+local function value_text(of, value)
+  return value and board.text(of.config, value) or ''
 end
-local function alone(kind, member, amount, id)
-  local again = id and recorded(id)
-  local before, after, entries = {}, {}, {}
-  for at, window in ipairs(open) do
+local function plan_alone(of, changes)
+  local kind, member, amount, id = changes[1][1], changes[1][2], changes[1][3], changes[1][4]
+  local again = id and recorded(of, id)
+  local before, after = {}, {}
+  for at, window in ipairs(of.windows) do
     local value = tonumber(redis.call('ZSCORE', window.z, member)) or false
     before[at] = value
     if not again then
-      value = moved(window, value, kind, amount)
+      value = moved(of.config, window, value, kind, amount)
       if value == nil then
-        return nil
+        return nil, member
       end
     end
     after[at] = value
   end
-  for at, window in ipairs(again and {} or open) do
+  return { changes = changes, alone = true, again = again, before = before, after = after }
+end
+local function apply_alone(of, plan)
+  local change, config, entries = plan.changes[1], of.config, {}
+  local member, amount, id = change[2], change[3], change[4]
+  local before, after = plan.before, plan.after
+  for at, window in ipairs(plan.again and {} or of.windows) do
     if before[at] ~= after[at] then
       board.write(config, window, member, before[at], after[at])
     end
     if not after[at] then
-      touched[window] = nil
+      of.touched[window] = nil
     end
     if window.log and amount ~= 0 then
-      entries[#entries + 1] = log(window, member, amount)
+      entries[#entries + 1] = log(of, window, member, amount)
     end
-    touch(window)
+    touch(of, window)
     if config.keep then
-      trim(window)
+      trim(of, window)
     end
   end
-  if id and not again then
-    remember(id, member, amount, entries)
+  if id and not plan.again then
+    remember(of, id, member, amount, entries)
   end
-  return after[1] and board.text(config, after[1]) or ''
+  return value_text(of, after[1])
+end
+local function is_quick(of, change)
+  local config = of.config
+  local plain = not (config.shift or config.limit or config.keep or of.windows[1].d)
+  return plain and change[1] == 'i' and not change[4] and math.abs(change[3]) < HARMLESS
+end
+local function apply_quick(of, change)
+  local first
+  for _, window in ipairs(of.windows) do
+    local value = redis.call('ZINCRBY', window.z, change[3], change[2])
+    touch(of, window)
+    first = first or value
+  end
+  return first
 end
 local function rank_in(window, member)
   return redis.call('ZRANK', window.z, member)
 end
-local function events(member, from, to, fallen)
-  local about, window = config.events, open[config.events.window]
+local function events(of, member, from, to, fallen)
+  local about = of.config.events
+  local window = of.windows[about.window]
   local passed = {}
   if to and about.overtaken > 0 and (not from or to < from) then
     local last = to + about.overtaken
@@ -3045,138 +3060,110 @@ local function events(member, from, to, fallen)
   end
   return { from, to, entered, left, passed }
 end
-local function apply(changes, planned, nth, watch, tell)
-  local kind, member = changes[nth][1], changes[nth][2]
-  local watched, told = open[watch], tell and open[config.events.window]
+local function change_and_tell(of, plan, nth, watch, tell)
+  local config, change = of.config, plan.changes[nth]
+  local kind, member = change[1], change[2]
+  local watched, told = of.windows[watch], tell and of.windows[config.events.window]
   local from = watched and rank_in(watched, member)
   local told_from = told and rank_in(told, member)
-  local fallen = planned.counts[nth] and write(changes, planned, nth, nth) or {}
-  local reply = { told_value(planned, nth), false, false }
+  local fallen = plan.counts[nth] and write(of, plan, nth, nth) or {}
+  local reply = { value_text(of, plan.after[1][nth]), false, false }
   if watched then
-    local before = planned.before[watch][nth]
+    local before = plan.before[watch][nth]
     local to = rank_in(watched, member)
     local after = to and redis.call('ZSCORE', watched.z, member)
-    local applied = planned.counts[nth] and (kind ~= 'b' or before ~= planned.after[watch][nth])
+    local applied = plan.counts[nth] and (kind ~= 'b' or before ~= plan.after[watch][nth])
     reply[2] = { applied and 1 or 0, before and board.text(config, before), after, from, to }
   end
   if told then
-    reply[3] = events(member, told_from, rank_in(told, member), fallen[config.events.window])
+    reply[3] = events(of, member, told_from, rank_in(told, member), fallen[config.events.window])
   end
   return reply
 end
-local function entries_beside(changes)
-  return math.max(16, 64 - changes * #open)
+local function entries_beside(changes, windows)
+  return math.max(16, 64 - changes * windows)
 end
+function scoring.open(keys, plan)
+  return { keys = keys, config = cjson.decode(plan), touched = {} }
+end
+function scoring.prepare(of, changes, brief)
+  local config, keys = of.config, of.keys
+  if of.settled == nil then
+    of.windows = board.open(keys, config)
+    if not of.windows then
+      return now
+    end
+    local wrong = board.wrong(config, keys, of.windows) or config.keep and typed(keys[config.data], 'hash')
+    if wrong then
+      return wrong
+    end
+    of.settled = expel(config, of.windows, entries_beside(#changes, #of.windows))
+  end
+  if not of.settled then
+    return 0
+  end
+  if config.shift and (now < config.since or now > config.ending) then
+    return redis.error_reply('ERR the time is outside of what the ties of this board can tell')
+  end
+  local plan, member
+  if brief and #changes == 1 then
+    if is_quick(of, changes[1]) then
+      return { changes = changes, quick = true }
+    end
+    plan, member = plan_alone(of, changes)
+  else
+    plan, member = plan_of(of, changes)
+  end
+  return plan or redis.error_reply('ERR the new score of ' .. member .. ' would be too large')
+end
+function scoring.apply(of, plan, watch, tell)
+  local changes = plan.changes
+  if plan.quick then
+    return apply_quick(of, changes[1])
+  end
+  if plan.alone then
+    return apply_alone(of, plan)
+  end
+  local replies = {}
+  if watch == 0 and not tell and not of.config.keep then
+    write(of, plan, 1, #changes)
+    for nth = 1, #changes do
+      replies[nth] = value_text(of, plan.after[1][nth])
+    end
+    return table.concat(replies, '\\n')
+  end
+  for nth, change in ipairs(changes) do
+    if of.config.keep then
+      replies[nth] = change_and_tell(of, plan_of(of, { change }), 1, watch, tell)
+    else
+      replies[nth] = change_and_tell(of, plan, nth, watch, tell)
+    end
+  end
+  return replies
+end
+local keys = KEYS
+local plan = ARGV[1]
+local of = scoring.open(keys, plan)
 local items = (#ARGV - 1) / 3
 if items == 1 then
 local changes, watch, tell = ARGV[2], ARGV[3], ARGV[4]
 do
-  changes = cjson.decode(changes)
-  if settled == nil then
-    open = board.open(keys, config)
-    if not open then
-      return now
-    end
-    local wrong = board.wrong(config, keys, open) or config.keep and typed(keys[config.data], 'hash')
-    if wrong then
-      return wrong
-    end
-    settled = expel(config, open, entries_beside(#changes))
+  watch, tell = tonumber(watch), tell == '1'
+  local planned = scoring.prepare(of, cjson.decode(changes), watch == 0 and not tell)
+  if type(planned) ~= 'table' or planned.err then
+    return planned
   end
-  if not settled then
-    return 0
-  end
-  if config.shift and (now < config.since or now > config.ending) then
-    return redis.error_reply('ERR the time is outside of what the ties of this board can tell')
-  end
-  local first = changes[1]
-  if #changes == 1 and watch == '0' and tell == '0' then
-    if quick and first[1] == 'i' and not first[4] and math.abs(first[3]) < HARMLESS and not open[1].d then
-      local reply
-      for at, window in ipairs(open) do
-        local value = redis.call('ZINCRBY', window.z, first[3], first[2])
-        touch(window)
-        reply = reply or value
-      end
-      return reply
-    end
-    return alone(first[1], first[2], first[3], first[4]) or too_large(first[2])
-  end
-  local planned, member = plan_of(changes)
-  if not planned then
-    return too_large(member)
-  end
-  local replies = {}
-  if watch == '0' and tell == '0' and not config.keep then
-    write(changes, planned, 1, #changes)
-    for nth = 1, #changes do
-      replies[nth] = told_value(planned, nth)
-    end
-    return table.concat(replies, '\\n')
-  end
-  for nth, change in ipairs(changes) do
-    if config.keep then
-      replies[nth] = apply({ change }, plan_of({ change }), 1, tonumber(watch), tell == '1')
-    else
-      replies[nth] = apply(changes, planned, nth, tonumber(watch), tell == '1')
-    end
-  end
-  return replies
+  return scoring.apply(of, planned, watch, tell)
 end
 return nil
 end
 local function item(changes, watch, tell)
-  changes = cjson.decode(changes)
-  if settled == nil then
-    open = board.open(keys, config)
-    if not open then
-      return now
-    end
-    local wrong = board.wrong(config, keys, open) or config.keep and typed(keys[config.data], 'hash')
-    if wrong then
-      return wrong
-    end
-    settled = expel(config, open, entries_beside(#changes))
+  watch, tell = tonumber(watch), tell == '1'
+  local planned = scoring.prepare(of, cjson.decode(changes), watch == 0 and not tell)
+  if type(planned) ~= 'table' or planned.err then
+    return planned
   end
-  if not settled then
-    return 0
-  end
-  if config.shift and (now < config.since or now > config.ending) then
-    return redis.error_reply('ERR the time is outside of what the ties of this board can tell')
-  end
-  local first = changes[1]
-  if #changes == 1 and watch == '0' and tell == '0' then
-    if quick and first[1] == 'i' and not first[4] and math.abs(first[3]) < HARMLESS and not open[1].d then
-      local reply
-      for at, window in ipairs(open) do
-        local value = redis.call('ZINCRBY', window.z, first[3], first[2])
-        touch(window)
-        reply = reply or value
-      end
-      return reply
-    end
-    return alone(first[1], first[2], first[3], first[4]) or too_large(first[2])
-  end
-  local planned, member = plan_of(changes)
-  if not planned then
-    return too_large(member)
-  end
-  local replies = {}
-  if watch == '0' and tell == '0' and not config.keep then
-    write(changes, planned, 1, #changes)
-    for nth = 1, #changes do
-      replies[nth] = told_value(planned, nth)
-    end
-    return table.concat(replies, '\\n')
-  end
-  for nth, change in ipairs(changes) do
-    if config.keep then
-      replies[nth] = apply({ change }, plan_of({ change }), 1, tonumber(watch), tell == '1')
-    else
-      replies[nth] = apply(changes, planned, nth, tonumber(watch), tell == '1')
-    end
-  end
-  return replies
+  return scoring.apply(of, planned, watch, tell)
 end
 local replies, done = {}, 0
 local function run()
