@@ -630,7 +630,7 @@ return replies`,
  */
 export const leaderboardRead: Script<[keys: readonly string[], plan: Arg], [what: Arg, style: Arg, data: Arg, a: Arg, b: Arg, c: Arg, d: Arg], number | string | null> = {
   name: 'leaderboard/read',
-  sha: '1a9d7494aee1ced3bccaa5f729a2ac59edc2a8f1',
+  sha: 'f833b843c8920ad6c3a2fe88187ebfe548d60350',
   batch: 16,
   sharedKeys: true,
   shared: ["plan"],
@@ -763,16 +763,7 @@ local stamp = string.format('%.0f-*', now)
 function board.append(log, ...)
   local id = redis.pcall('XADD', log, stamp, ...)
   if type(id) == 'table' and id.err then
-    local top = redis.call('XREVRANGE', log, '+', '-', 'COUNT', 1)[1]
-    if not top then
-      local info = redis.call('XINFO', 'STREAM', log)
-      for at = 1, #info, 2 do
-        if info[at] == 'last-generated-id' then
-          top = { info[at + 1] }
-        end
-      end
-    end
-    id = redis.call('XADD', log, string.match(top[1], '^%d+') .. '-*', ...)
+    return redis.call('XADD', log, '*', ...)
   end
   return id
 end
@@ -974,7 +965,7 @@ return replies`,
  */
 export const leaderboardReadRolling: Script<[keys: readonly string[], plan: Arg], [what: Arg, style: Arg, data: Arg, a: Arg, b: Arg, c: Arg, d: Arg], number | string | null> = {
   name: 'leaderboard/read-rolling',
-  sha: '6d878e446f673bcc9dff644b05535cc3805def87',
+  sha: '8158803c57b218f530a6cc97f8f5c136d97639ad',
   batch: 16,
   sharedKeys: true,
   shared: ["plan"],
@@ -1107,16 +1098,7 @@ local stamp = string.format('%.0f-*', now)
 function board.append(log, ...)
   local id = redis.pcall('XADD', log, stamp, ...)
   if type(id) == 'table' and id.err then
-    local top = redis.call('XREVRANGE', log, '+', '-', 'COUNT', 1)[1]
-    if not top then
-      local info = redis.call('XINFO', 'STREAM', log)
-      for at = 1, #info, 2 do
-        if info[at] == 'last-generated-id' then
-          top = { info[at + 1] }
-        end
-      end
-    end
-    id = redis.call('XADD', log, string.match(top[1], '^%d+') .. '-*', ...)
+    return redis.call('XADD', log, '*', ...)
   end
   return id
 end
@@ -1310,7 +1292,7 @@ local function settle_window(plan, window, budget)
         by = grown(window, id, member)
       end
       by = tonumber(by)
-      if by and by ~= 0 and math.abs(by) < math.huge and not (mark and earlier(id, mark)) then
+      if by and by ~= 0 and math.abs(by) < 2 ^ 53 and not (mark and earlier(id, mark)) then
         sums[member] = (sums[member] or 0) + by
         times[member] = plan.shift and board.time_of(id) + window.last
       end
@@ -1333,8 +1315,7 @@ local function settle_window(plan, window, budget)
   board.write_all(plan, window, before, after)
   board.keep_with_log(window)
   local left = due[budget + 1]
-  local time, number = string.match(due[count][1], '(%d+)-(%d+)')
-  redis.call('XTRIM', window.log, 'MINID', '=', left and left[1] or time .. '-' .. string.format('%.0f', number + 1))
+  redis.call('XTRIM', window.log, 'MINID', '=', left and left[1] or string.format('%.0f', bound + 1))
   return left and -1 or budget - #due
 end
 local DUE = 32
@@ -1419,7 +1400,7 @@ return replies`,
  */
 export const leaderboardRecall: Script<[keys: readonly string[], remember: Arg], [id: Arg], number | null> = {
   name: 'leaderboard/recall',
-  sha: '01ee3db3efa70af6436409123823e0748f794963',
+  sha: 'b674e08739e7d5697688f7830b85c4db803fcd41',
   batch: 64,
   sharedKeys: true,
   shared: ["remember"],
@@ -1552,16 +1533,7 @@ local stamp = string.format('%.0f-*', now)
 function board.append(log, ...)
   local id = redis.pcall('XADD', log, stamp, ...)
   if type(id) == 'table' and id.err then
-    local top = redis.call('XREVRANGE', log, '+', '-', 'COUNT', 1)[1]
-    if not top then
-      local info = redis.call('XINFO', 'STREAM', log)
-      for at = 1, #info, 2 do
-        if info[at] == 'last-generated-id' then
-          top = { info[at + 1] }
-        end
-      end
-    end
-    id = redis.call('XADD', log, string.match(top[1], '^%d+') .. '-*', ...)
+    return redis.call('XADD', log, '*', ...)
   end
   return id
 end
@@ -1576,14 +1548,14 @@ local id = ARGV[2]
 do
   local record = redis.call('HGET', keys[1], 'i' .. id)
   local time = record and board.time_of(record)
-  return time and now - time < tonumber(remember) and time or nil
+  return time and time < 2 ^ 53 and now - time < tonumber(remember) and time or nil
 end
 return nil
 end
 local function item(id)
   local record = redis.call('HGET', keys[1], 'i' .. id)
   local time = record and board.time_of(record)
-  return time and now - time < tonumber(remember) and time or nil
+  return time and time < 2 ^ 53 and now - time < tonumber(remember) and time or nil
 end
 local replies, done = {}, 0
 local function run()
@@ -1622,7 +1594,7 @@ return replies`,
  */
 export const leaderboardRemove: Script<[keys: readonly string[], plan: Arg], [member: Arg], number | string> = {
   name: 'leaderboard/remove',
-  sha: 'a6c23de77821a819418b55adb0e4cc1c13279587',
+  sha: 'b2a19b85f8776f8cf0f445eb261d6026127673f8',
   batch: 1,
   sharedKeys: true,
   shared: ["plan"],
@@ -1755,16 +1727,7 @@ local stamp = string.format('%.0f-*', now)
 function board.append(log, ...)
   local id = redis.pcall('XADD', log, stamp, ...)
   if type(id) == 'table' and id.err then
-    local top = redis.call('XREVRANGE', log, '+', '-', 'COUNT', 1)[1]
-    if not top then
-      local info = redis.call('XINFO', 'STREAM', log)
-      for at = 1, #info, 2 do
-        if info[at] == 'last-generated-id' then
-          top = { info[at + 1] }
-        end
-      end
-    end
-    id = redis.call('XADD', log, string.match(top[1], '^%d+') .. '-*', ...)
+    return redis.call('XADD', log, '*', ...)
   end
   return id
 end
@@ -1840,7 +1803,7 @@ local function settle_window(plan, window, budget)
         by = grown(window, id, member)
       end
       by = tonumber(by)
-      if by and by ~= 0 and math.abs(by) < math.huge and not (mark and earlier(id, mark)) then
+      if by and by ~= 0 and math.abs(by) < 2 ^ 53 and not (mark and earlier(id, mark)) then
         sums[member] = (sums[member] or 0) + by
         times[member] = plan.shift and board.time_of(id) + window.last
       end
@@ -1863,8 +1826,7 @@ local function settle_window(plan, window, budget)
   board.write_all(plan, window, before, after)
   board.keep_with_log(window)
   local left = due[budget + 1]
-  local time, number = string.match(due[count][1], '(%d+)-(%d+)')
-  redis.call('XTRIM', window.log, 'MINID', '=', left and left[1] or time .. '-' .. string.format('%.0f', number + 1))
+  redis.call('XTRIM', window.log, 'MINID', '=', left and left[1] or string.format('%.0f', bound + 1))
   return left and -1 or budget - #due
 end
 local DUE = 32
@@ -2039,7 +2001,7 @@ return replies`,
  */
 export const leaderboardUndo: Script<[keys: readonly string[], plan: Arg], [id: Arg, time: Arg], number> = {
   name: 'leaderboard/undo',
-  sha: '277f9a9289b2e72685339665e85b33194813aa4d',
+  sha: '024a319d12e09cdbf6ea4a5edec9eb98dae00c3e',
   batch: 1,
   sharedKeys: true,
   shared: ["plan"],
@@ -2172,16 +2134,7 @@ local stamp = string.format('%.0f-*', now)
 function board.append(log, ...)
   local id = redis.pcall('XADD', log, stamp, ...)
   if type(id) == 'table' and id.err then
-    local top = redis.call('XREVRANGE', log, '+', '-', 'COUNT', 1)[1]
-    if not top then
-      local info = redis.call('XINFO', 'STREAM', log)
-      for at = 1, #info, 2 do
-        if info[at] == 'last-generated-id' then
-          top = { info[at + 1] }
-        end
-      end
-    end
-    id = redis.call('XADD', log, string.match(top[1], '^%d+') .. '-*', ...)
+    return redis.call('XADD', log, '*', ...)
   end
   return id
 end
@@ -2242,7 +2195,7 @@ local function settle_window(plan, window, budget)
         by = grown(window, id, member)
       end
       by = tonumber(by)
-      if by and by ~= 0 and math.abs(by) < math.huge and not (mark and earlier(id, mark)) then
+      if by and by ~= 0 and math.abs(by) < 2 ^ 53 and not (mark and earlier(id, mark)) then
         sums[member] = (sums[member] or 0) + by
         times[member] = plan.shift and board.time_of(id) + window.last
       end
@@ -2265,8 +2218,7 @@ local function settle_window(plan, window, budget)
   board.write_all(plan, window, before, after)
   board.keep_with_log(window)
   local left = due[budget + 1]
-  local time, number = string.match(due[count][1], '(%d+)-(%d+)')
-  redis.call('XTRIM', window.log, 'MINID', '=', left and left[1] or time .. '-' .. string.format('%.0f', number + 1))
+  redis.call('XTRIM', window.log, 'MINID', '=', left and left[1] or string.format('%.0f', bound + 1))
   return left and -1 or budget - #due
 end
 local DUE = 32
@@ -2441,7 +2393,7 @@ return replies`,
  */
 export const leaderboardUpdate: Script<[keys: readonly string[], plan: Arg], [changes: Arg, watch: Arg, tell: Arg], number | string | readonly Reply[]> = {
   name: 'leaderboard/update',
-  sha: '4e9189948a7dd6b87641f2a622563e544f342077',
+  sha: 'f10845057b9fe94cc7f759e8e57889c9517a08d5',
   batch: 32,
   sharedKeys: true,
   shared: ["plan"],
@@ -2574,16 +2526,7 @@ local stamp = string.format('%.0f-*', now)
 function board.append(log, ...)
   local id = redis.pcall('XADD', log, stamp, ...)
   if type(id) == 'table' and id.err then
-    local top = redis.call('XREVRANGE', log, '+', '-', 'COUNT', 1)[1]
-    if not top then
-      local info = redis.call('XINFO', 'STREAM', log)
-      for at = 1, #info, 2 do
-        if info[at] == 'last-generated-id' then
-          top = { info[at + 1] }
-        end
-      end
-    end
-    id = redis.call('XADD', log, string.match(top[1], '^%d+') .. '-*', ...)
+    return redis.call('XADD', log, '*', ...)
   end
   return id
 end
@@ -2659,7 +2602,7 @@ local function settle_window(plan, window, budget)
         by = grown(window, id, member)
       end
       by = tonumber(by)
-      if by and by ~= 0 and math.abs(by) < math.huge and not (mark and earlier(id, mark)) then
+      if by and by ~= 0 and math.abs(by) < 2 ^ 53 and not (mark and earlier(id, mark)) then
         sums[member] = (sums[member] or 0) + by
         times[member] = plan.shift and board.time_of(id) + window.last
       end
@@ -2682,8 +2625,7 @@ local function settle_window(plan, window, budget)
   board.write_all(plan, window, before, after)
   board.keep_with_log(window)
   local left = due[budget + 1]
-  local time, number = string.match(due[count][1], '(%d+)-(%d+)')
-  redis.call('XTRIM', window.log, 'MINID', '=', left and left[1] or time .. '-' .. string.format('%.0f', number + 1))
+  redis.call('XTRIM', window.log, 'MINID', '=', left and left[1] or string.format('%.0f', bound + 1))
   return left and -1 or budget - #due
 end
 local DUE = 32
