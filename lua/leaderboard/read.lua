@@ -1,14 +1,14 @@
 --- Read one window of a board of which nothing has to leave.
 -- @batch 16
 -- @readonly
--- @include board
+-- @include leaderboard/board
 -- @include now
--- @include rows
+-- @include leaderboard/rows
 -- @shared keys keys  the window's sorted sets, and the members' data, at the places that the plan gives
--- @shared plan       JSON, see lua/_lib/board.lua, with one window
--- @item arg what     a read of lua/_lib/rows.lua
+-- @shared plan       JSON, see lua/_lib/leaderboard/board.lua, with one window
+-- @item arg what     a read of lua/_lib/leaderboard/rows.lua
 -- @item arg style    ordinal, competition or dense
--- @item arg data     1 when the members' data are wanted, else 0; see lua/_lib/rows.lua
+-- @item arg data     1 when the members' data are wanted, else 0; see lua/_lib/leaderboard/rows.lua
 -- @item arg a        first argument
 -- @item arg b        second argument
 -- @item arg c        third argument

@@ -1,7 +1,7 @@
 --- Find when an increment was made that can still be undone.
 -- @batch 64
 -- @readonly
--- @include board
+-- @include leaderboard/board
 -- @include now
 -- @shared keys keys      the remembered ids
 -- @shared remember       microseconds

@@ -5,13 +5,13 @@
 -- as the plan names, at most 832.
 -- @batch 1
 -- @full runs         it frees what the member had; its marks are smaller, and end with the log
--- @include board
--- @include forget
+-- @include leaderboard/board
+-- @include leaderboard/forget
 -- @include now
--- @include settle
+-- @include leaderboard/expel
 -- @include typed
 -- @shared keys keys  sorted sets, logs and data, at the places that the plan gives
--- @shared plan       JSON, see lua/_lib/board.lua; also `former`, places of previous periods' sets, and `data`, `ids`, `idlog`
+-- @shared plan       JSON, see lua/_lib/leaderboard/board.lua; also `former`, places of previous periods' sets, and `data`, `ids`, `idlog`
 -- @item arg member   member
 -- @returns integer|string 0: call again, more had to leave; the time, when other periods are needed; else '1' when it was on the board now, '0' when not
 
@@ -49,7 +49,7 @@ local function item(member)
     return wrong
   end
   -- What has to leave does not count any more: a member of which nothing else is left is not there.
-  if not settle(config, open) then
+  if not expel(config, open) then
     return 0
   end
   local there = '0'

@@ -3,12 +3,12 @@
 -- What may be refused is found before the first write.
 -- @batch 1
 -- @full runs         it takes an entry out, or changes a score
--- @include board
+-- @include leaderboard/board
 -- @include earlier
 -- @include now
--- @include settle
+-- @include leaderboard/expel
 -- @shared keys keys  the windows' keys, calendar ones of the periods in which it was made, at the places that the plan gives
--- @shared plan       JSON, see lua/_lib/board.lua; also `ids`, `idlog`, `remember`
+-- @shared plan       JSON, see lua/_lib/leaderboard/board.lua; also `ids`, `idlog`, `remember`
 -- @item arg id       the increment's id
 -- @item arg time     when it was made, in microseconds
 -- @returns integer   1 when undone, 0 when there was nothing to undo, 2 when more has to leave rolling windows: call again
@@ -49,7 +49,7 @@ local function item(id, time)
   if not tonumber(amount) or removed and earlier(place, removed) then
     return 0
   end
-  if not settle(config, open) then
+  if not expel(config, open) then
     return 2
   end
   amount = tonumber(amount)

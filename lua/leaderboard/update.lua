@@ -4,13 +4,13 @@
 -- more have to leave nothing else is done, so that no answer is stale, nor when many changes would follow on many entries.
 -- @batch 32
 -- @full refused      it may add members and entries
--- @include board
--- @include forget
+-- @include leaderboard/board
+-- @include leaderboard/forget
 -- @include now
--- @include settle
+-- @include leaderboard/expel
 -- @include typed
 -- @shared keys keys  sorted sets and logs, at the places that the plan gives
--- @shared plan       JSON, see lua/_lib/board.lua; also `keep`, `data`, `ids`, `idlog`, `remember`, `events`
+-- @shared plan       JSON, see lua/_lib/leaderboard/board.lua; also `keep`, `data`, `ids`, `idlog`, `remember`, `events`
 -- @item arg changes  JSON: a list of [i, s or b (increment, set, best), member, amount, id]
 -- @item arg watch    number of the window whose change is wanted, or 0
 -- @item arg tell     1 when changes of rank are wanted, as the plan's `events` says
@@ -343,7 +343,7 @@ local function item(changes, watch, tell)
     if wrong then
       return wrong
     end
-    settled = settle(config, open, entries_beside(#changes))
+    settled = expel(config, open, entries_beside(#changes))
   end
   if not settled then
     return 0

@@ -6,22 +6,23 @@
 -- @full refused      a block is a key, and subjects are not bounded
 -- @full runs as unblock  it deletes the block
 -- @include now
--- @include opened
--- @include damaged
+-- @include limiter/opened
+-- @include limiter/damaged
 -- @item key state       string of entries, as in charge.lua
 -- @item arg duration    microseconds; 0 ends a block
 -- @item arg reason      text
 -- @returns integer      1 if the subject was blocked before
 
 local call = redis.call
-local ENTRY = 40
+-- As many as charge.lua leaves.
+local ENTRY, MOST = 40, 32
 -- Redis counts a TTL from the millisecond in which the script began.
 local MARGIN = 2
 
 local function item(state, duration, reason)
   local saved = call('GET', state)
   local _, ends, _, length = opened(saved)
-  if saved and (#saved - length) % ENTRY ~= 0 then
+  if saved and ((#saved - length) % ENTRY ~= 0 or #saved - length > ENTRY * MOST) then
     damaged(state)
   end
   local was = ends ~= nil and ends > now and 1 or 0

@@ -19,14 +19,14 @@
 -- @batch 16
 -- @full refused      it may add a subject; a refund that is refused errs on the safe side, and time gives tokens back
 -- @include now
--- @include opened
--- @include gcra
--- @include fixed_window
--- @include calendar
--- @include sliding_window
--- @include sliding_log
--- @include slots
--- @include damaged
+-- @include limiter/opened
+-- @include limiter/gcra
+-- @include limiter/fixed_window
+-- @include limiter/calendar
+-- @include limiter/sliding_window
+-- @include limiter/sliding_log
+-- @include limiter/slots
+-- @include limiter/damaged
 -- @shared rules       for each rule: letter of its algorithm, number of its key, 1 if a shadow, id, and four numbers
 -- @item keys places   states, logs (strings) and slots (sorted sets), in the order in which the rules number them
 -- @item arg cost      whole tokens: fewer than 0 for a refund, 0 for a look

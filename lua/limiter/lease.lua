@@ -4,7 +4,7 @@
 -- @batch 64
 -- @full runs         giving back frees a slot; holding one for longer changes a score, and must not end work under way
 -- @include now
--- @include slots
+-- @include limiter/slots
 -- @item keys places   sorted sets of leases
 -- @item arg lease     id of the slot
 -- @item arg length    microseconds; 0 gives it back

@@ -9,7 +9,7 @@
 -- @batch 64
 -- @full runs         a subscriber needs its position; the set that it adds to has a bound
 -- @include now
--- @include tagged
+-- @include notifier/tagged
 -- @item key history  stream
 -- @item key next     sorted set: of channels without a history, the key of the history and its epoch to be
 -- @returns string    the last event's id, or <epoch>-0

@@ -3,10 +3,10 @@
 -- Invariant: within the window, and until its entry is due, a key answers one id. As `stream/add` otherwise.
 -- @batch 64
 -- @full refused      it adds an entry
--- @include append
--- @include due_at
+-- @include stream/append
+-- @include stream/due_at
 -- @include now
--- @shared limits   of the stream, see lua/_lib/append.lua
+-- @shared limits   of the stream, see lua/_lib/stream/append.lua
 -- @item key stream stream
 -- @item key once   string, the id of the entry that was appended
 -- @item arg payload JSON text
@@ -25,7 +25,12 @@ local function item(stream, once, payload, trace, due, window)
     redis.call('SET', once, id, 'KEEPTTL')
     return '=' .. id
   end
-  id = append(stream, payload, trace, due, limits)
+  local log = append.open(stream, limits)
+  local may = append.prepare(log)
+  if may ~= true then
+    return may
+  end
+  id = append.apply(log, payload, trace, due)
   if type(id) == 'string' then
     local holds = math.max(window, due_at(due) - math.floor(now / 1000))
     redis.call('SET', once, id, 'PX', string.format('%.0f', holds))

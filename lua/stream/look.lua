@@ -7,8 +7,8 @@
 -- @batch 1
 -- @full runs         without it nothing that is due or abandoned is handled, so that a full server could not be drained
 -- @include now
--- @include release
--- @include entry
+-- @include stream/acknowledge
+-- @include stream/entry
 -- @include typed
 -- @shared group    group
 -- @shared consumer who looks
@@ -70,9 +70,12 @@ local function item(stream, ready, later, dead, paused, from_stream, from_ready)
     local claimed = redis.call('XAUTOCLAIM', key, group, consumer, lease, cursor, 'COUNT', count, 'JUSTID')
     local ids, bytes = claimed[2], 0
     for _, id in ipairs(ids) do
-      local is = entry.read(key, id)
+      local is = (key == ready and entry.again or entry.read)(key, id)
       bytes = bytes + #(is.d or '')
-      if is.n and is.n > ms then
+      if is.foreign then
+        entry.dead(dead, is, group, 'invalid', 'what the group was to handle again cannot be read: something else wrote it')
+        reply[#reply + 1] = { '0-0', 0, 0 }
+      elseif is.n and is.n > ms then
         -- Its worker vanished before it put it aside: nobody handled it.
         entry.back(ready, later, is, ms)
       else
@@ -88,7 +91,7 @@ local function item(stream, ready, later, dead, paused, from_stream, from_ready)
       end
     end
     if ids[1] and key == stream then
-      release(stream, group, declared, ids)
+      acknowledge(stream, group, declared, ids)
     elseif ids[1] then
       redis.call('XACK', ready, group, unpack(ids))
       redis.call('XDEL', ready, unpack(ids))

@@ -3,7 +3,7 @@
 -- Invariant: a lease that was lost is not taken back. The worker bounds the list to 256.
 -- @batch 1
 -- @full runs         without it the leases of a living worker end; it changes times
--- @include pending
+-- @include stream/pending
 -- @include typed
 -- @shared group    group
 -- @shared consumer who has the leases

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { readdirSync, readFileSync } from 'node:fs'
 
-import { type Field, type LuaScript, parseScript } from './parse.ts'
+import { checkLoops, type Field, type LuaScript, parseScript } from './parse.ts'
 
 const LUA = new URL('../../lua/', import.meta.url)
 
@@ -42,7 +42,8 @@ function included(names: readonly string[], given: Readonly<Record<string, strin
   const add = (name: string): void => {
     if (texts.has(name)) return
     const text = given[name] ?? readFileSync(new URL(`_lib/${name}.lua`, LUA), 'utf8')
-    for (const [, needed = ''] of text.matchAll(/^-- @include (\w+)$/gm)) add(needed)
+    checkLoops(`_lib/${name}`, text)
+    for (const [, needed = ''] of text.matchAll(/^-- @include ([\w/]+)$/gm)) add(needed)
     texts.set(name, text)
   }
   for (const name of names) add(name)

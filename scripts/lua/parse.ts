@@ -136,6 +136,7 @@ export function parseScript(name: string, source: string): LuaScript {
     if (!(type in REPLY_TYPES))
       fail(`@returns names '${type}', not one of ${Object.keys(REPLY_TYPES).join(', ')}`)
   }
+  checkLoops(name, body)
   checkBody(script, fail)
   return script
 }
@@ -149,6 +150,19 @@ function fullOf(line: string, before: Full | undefined): Full | undefined {
   if (does === undefined || (does === 'refused' && twin !== undefined)) return undefined
   if (before && (twin === undefined || before.runs || before.twin !== undefined)) return undefined
   return { runs: does === 'runs' && twin === undefined, twin, why: [...(before?.why ?? []), why] }
+}
+
+/**
+ * Throws where a text has a loop whose rounds are not counted before it begins. What a key holds may keep such a loop going for
+ * ever, and Redis with it: numbers that do not change when 1 is added, and ones that compare with nothing.
+ */
+export function checkLoops(file: string, text: string): void {
+  walk(parseLua(text, { luaVersion: '5.1' }), ({ type }) => {
+    if (type === 'WhileStatement' || type === 'RepeatStatement')
+      throw new Error(
+        `lua/${file}.lua: has a loop that may not end: write \`for\`, with the most rounds it may have`,
+      )
+  })
 }
 
 type Node = { readonly type: string; readonly [key: string]: unknown }
@@ -178,7 +192,8 @@ function checkBody(script: LuaScript, fail: (what: string) => never): void {
 
   // An include is named after what it defines.
   const shared = script.sharedKeys ? [script.sharedKeys, ...script.shared] : script.shared
-  const given = new Set([...shared.map((field) => field.name), ...script.includes])
+  const defined = script.includes.map((path) => path.slice(path.lastIndexOf('/') + 1))
+  const given = new Set([...shared.map((field) => field.name), ...defined])
   for (const name of given) {
     if (!globals.has(name)) fail(`the header promises '${name}', the body does not use it`)
   }

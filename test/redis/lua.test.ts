@@ -163,6 +163,8 @@ describe('a header is held against its body', () => {
       { 'redis.call': "  redis.call('GET', place .. keep .. now)" },
       /writes nothing: say @readonly/,
     ],
+    ['a loop that may not end', { return: '  while #text > keep do keep = keep + 1 end' }, /may not end/],
+    ['one more', { return: '  repeat keep = keep + 1 until keep > now' }, /may not end/],
     ['no valid Lua', { return: '  return return' }, /unexpected|expected/i],
   ])('refused: %s', (_, changes, message) => {
     expect(() => parse(source(changes))).toThrow(message)

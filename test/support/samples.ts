@@ -18,6 +18,7 @@ const ready = keys.ready('orders', 'billing')
 const later = keys.later('orders', 'billing')
 const dead = keys.deadLetters('orders', 'billing')
 const paused = keys.paused('orders', 'billing')
+const pausing = keys.pausing('orders', 'billing')
 const declaration = keys.declaration('orders')
 const once = keys.once('orders', 'order-1')
 const mark = keys.mark('orders', 'w1')
@@ -45,6 +46,7 @@ const processes = keys.processes('live')
 const shard = keys.shard('ann')
 const limiter = keys.limit(shard, 'api', 'ann')
 const log = keys.limitLog(shard, 'api/exact', 'ann')
+const limitRules = keys.limitRules('api')
 const slots = keys.limitSlots(shard, 'api/parallel', 'ann')
 
 /** An entry that group billing's consumer w1 holds at its first delivery. */
@@ -246,7 +248,7 @@ export const SAMPLES: Readonly<Record<string, readonly Sample[]>> = {
           's 3 0 6 5 1000000 0 0',
         ].join('\n'),
       ],
-      item: [limiter, log, slots, 1, 1, 'lease'],
+      item: [limiter, log, slots, 1, 'take', 'lease'],
     },
   ],
   'limiter/lease': [
@@ -259,6 +261,8 @@ export const SAMPLES: Readonly<Record<string, readonly Sample[]>> = {
       ],
     },
   ],
+  'limiter/register': [{ returns: 'integer', item: [limitRules, 'l//exact', 1_000_000] }],
+  'limiter/registered': [{ returns: 'list', item: [limitRules] }],
   'limiter/reset': [{ returns: 'integer', item: [limiter] }],
   'limiter/take': [
     { returns: 'integer', shared: [ONE_RULE], item: [limiter, 1] },
@@ -269,6 +273,10 @@ export const SAMPLES: Readonly<Record<string, readonly Sample[]>> = {
     { returns: 'integers', shared: [TWO_RULES], item: [limiter, 1] },
     { returns: 'string', shared: [TWO_RULES], item: [limiter, 1], before: [stateOf(0)] },
     { returns: 'null', shared: [TWO_RULES], item: [limiter, 1], before: [stateOf(2)] },
+  ],
+  'notifier/declare': [
+    { returns: 'string', item: [declaration, 'history 1'], before: [['SET', declaration, 'history 2']] },
+    { returns: 'null', item: [declaration, 'history 1'] },
   ],
   'notifier/end': [
     { returns: 'string', item: [history, next] },
@@ -402,8 +410,8 @@ export const SAMPLES: Readonly<Record<string, readonly Sample[]>> = {
   'stream/overview': [{ returns: 'list', item: [stream], before: HELD }],
   'stream/stats': [{ returns: 'list', item: [stream, ready, later, dead, paused, 'billing'], before: HELD }],
   'stream/pause': [
-    { returns: 'integer', item: [paused, 1] },
-    { returns: 'integer', item: [paused, 0] },
+    { returns: 'integer', item: [paused, 1, pausing], channels: [pausing] },
+    { returns: 'integer', item: [paused, 0, pausing], channels: [pausing] },
   ],
   'stream/reset': [
     { returns: 'list', item: [stream, ready, later, 'billing', '0-0', 0], before: HELD },

@@ -14,7 +14,7 @@ import type { Layouts, When } from './windows.ts'
 type ReadItem = [
   what: string,
   style: string,
-  /** See lua/_lib/rows.lua. */
+  /** See lua/_lib/leaderboard/rows.lua. */
   data: 0 | 1 | 2 | 3,
   a: string | number,
   b: string | number,
@@ -109,7 +109,7 @@ export function createReads({ name, runtime, settings, scores, layouts, clock, k
   }
   const chooseWindow = (options: WindowChoice): Choice => choose(options, ['window', 'previous'])
 
-  /** The lines that a read of lua/_lib/rows.lua gives, or null. Calls share one as the number of their rows allows. */
+  /** The lines that a read of lua/_lib/leaderboard/rows.lua gives, or null. Calls share one as the number of their rows allows. */
   async function read(
     { view, style, data }: Choice,
     rows: number,

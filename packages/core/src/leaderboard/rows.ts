@@ -8,7 +8,7 @@ export interface RowStyle {
   readonly data: boolean
 }
 
-/** Makes rows of the lines that a read of lua/_lib/rows.lua gives. */
+/** Makes rows of the lines that a read of lua/_lib/leaderboard/rows.lua gives. */
 export interface Rows {
   /** `memberIn` reads a member's line: `itself`, or `unescaped` in an exact read. */
   toRows(lines: readonly string[], how: RowStyle, memberIn: (line: string) => string): Row[]

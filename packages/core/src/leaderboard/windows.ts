@@ -1,7 +1,7 @@
 import { type Period, periodAt } from '../calendar.ts'
 import type { Settings, Window } from './options.ts'
 
-/** Keys, and the plan that tells a script what they are: see lua/_lib/board.lua. */
+/** Keys, and the plan that tells a script what they are: see lua/_lib/leaderboard/board.lua. */
 export interface Layout {
   readonly keys: readonly string[]
   readonly plan: string

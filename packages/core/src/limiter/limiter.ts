@@ -3,6 +3,7 @@ import { invalid, PenknifeError } from '../errors.ts'
 import { createTopic } from '../events.ts'
 import { checkName, checkOptions, wholeNumber } from '../options.ts'
 import { runtimeOf, type Space } from '../redis/penknife.ts'
+import { createApart } from './apart.ts'
 import { createControls } from './controls.ts'
 import { blockedDecision, decide } from './decide.ts'
 import { createDenyCache } from './deny-cache.ts'
@@ -50,7 +51,7 @@ export function createRateLimiter(space: Space, options: RateLimiterOptions): Ra
   const routeBy = options.routeBy === undefined ? undefined : checkName('routeBy', options.routeBy, 32)
   const locate = createLocate(keys, routeBy)
   const fallback = createFallback(options.whenUnavailable ?? 'open', locate)
-  const context: PlanContext = {
+  const bound: Omit<PlanContext, 'apart'> = {
     name,
     keys,
     locate,
@@ -58,6 +59,7 @@ export function createRateLimiter(space: Space, options: RateLimiterOptions): Ra
     check: (plan) => fallback.check(plan),
     bind: (script, shared) => bind(script, shared, deadlineMs, about, breaker),
   }
+  const context: PlanContext = { ...bound, apart: createApart(bound) }
   const planOf = createPlans(context)
   const standing = planOf(options.rules)
   if (routeBy !== undefined && standing.rules[0]?.per === undefined) {

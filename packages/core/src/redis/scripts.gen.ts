@@ -336,7 +336,7 @@ return replies`,
  */
 export const leaderboardEraseIds: Script<[keys: readonly string[]], [member: Arg, from: Arg], string | null> = {
   name: 'leaderboard/erase-ids',
-  sha: 'a92ac01592d5893eaee65c386928475e1b2c531f',
+  sha: '26beb76f68f029863bc9a07b2763c72a490a8143',
   batch: 1,
   sharedKeys: true,
   shared: [],
@@ -347,10 +347,13 @@ export const leaderboardEraseIds: Script<[keys: readonly string[]], [member: Arg
 local function earlier(a, b)
   local a_time, a_number = string.match(a, '(%d+)-(%d+)')
   local b_time, b_number = string.match(b, '(%d+)-(%d+)')
-  if a_time ~= b_time then
-    return tonumber(a_time) < tonumber(b_time)
+  if a_time == b_time then
+    a_time, b_time = a_number, b_number
   end
-  return tonumber(a_number) < tonumber(b_number)
+  if #a_time ~= #b_time then
+    return #a_time < #b_time
+  end
+  return a_time < b_time
 end
 local function typed(key, type)
   local is = redis.call('TYPE', key).ok
@@ -618,10 +621,10 @@ return replies`,
  * Read one window of a board of which nothing has to leave.
  *
  * - shared keys `keys`: the window's sorted sets, and the members' data, at the places that the plan gives
- * - shared `plan`: JSON, see lua/_lib/board.lua, with one window
- * - `what`: a read of lua/_lib/rows.lua
+ * - shared `plan`: JSON, see lua/_lib/leaderboard/board.lua, with one window
+ * - `what`: a read of lua/_lib/leaderboard/rows.lua
  * - `style`: ordinal, competition or dense
- * - `data`: 1 when the members' data are wanted, else 0; see lua/_lib/rows.lua
+ * - `data`: 1 when the members' data are wanted, else 0; see lua/_lib/leaderboard/rows.lua
  * - `a`: first argument
  * - `b`: second argument
  * - `c`: third argument
@@ -952,10 +955,10 @@ return replies`,
  * Read a rolling window, after taking out what has to leave: at most 32 entries in a call.
  *
  * - shared keys `keys`: the window's keys, and the members' data, at the places that the plan gives
- * - shared `plan`: JSON, see lua/_lib/board.lua, with one window
- * - `what`: a read of lua/_lib/rows.lua
+ * - shared `plan`: JSON, see lua/_lib/leaderboard/board.lua, with one window
+ * - `what`: a read of lua/_lib/leaderboard/rows.lua
  * - `style`: ordinal, competition or dense
- * - `data`: 1 when the members' data are wanted, else 0; see lua/_lib/rows.lua
+ * - `data`: 1 when the members' data are wanted, else 0; see lua/_lib/leaderboard/rows.lua
  * - `a`: first argument
  * - `b`: second argument
  * - `c`: third argument
@@ -965,7 +968,7 @@ return replies`,
  */
 export const leaderboardReadRolling: Script<[keys: readonly string[], plan: Arg], [what: Arg, style: Arg, data: Arg, a: Arg, b: Arg, c: Arg, d: Arg], number | string | null> = {
   name: 'leaderboard/read-rolling',
-  sha: '8158803c57b218f530a6cc97f8f5c136d97639ad',
+  sha: '835a45c4ad7f69b71d5ffc8c2b8c3490e904a40e',
   batch: 16,
   sharedKeys: true,
   shared: ["plan"],
@@ -1241,10 +1244,13 @@ end
 local function earlier(a, b)
   local a_time, a_number = string.match(a, '(%d+)-(%d+)')
   local b_time, b_number = string.match(b, '(%d+)-(%d+)')
-  if a_time ~= b_time then
-    return tonumber(a_time) < tonumber(b_time)
+  if a_time == b_time then
+    a_time, b_time = a_number, b_number
   end
-  return tonumber(a_number) < tonumber(b_number)
+  if #a_time ~= #b_time then
+    return #a_time < #b_time
+  end
+  return a_time < b_time
 end
 local function grown(window, id, member)
   local amount = redis.call('HGET', window.parts, id)
@@ -1319,7 +1325,7 @@ local function settle_window(plan, window, budget)
   return left and -1 or budget - #due
 end
 local DUE = 32
-local function settle(plan, windows, beside)
+local function expel(plan, windows, beside)
   local budget = DUE
   for _, window in ipairs(windows) do
     if window.log then
@@ -1345,7 +1351,7 @@ do
     if wrong then
       return wrong
     end
-    settled = settle(config, open)
+    settled = expel(config, open)
   end
   if not settled then
     return 0
@@ -1361,7 +1367,7 @@ local function item(what, style, data, a, b, c, d)
     if wrong then
       return wrong
     end
-    settled = settle(config, open)
+    settled = expel(config, open)
   end
   if not settled then
     return 0
@@ -1587,14 +1593,14 @@ return replies`,
  * as the plan names, at most 832.
  *
  * - shared keys `keys`: sorted sets, logs and data, at the places that the plan gives
- * - shared `plan`: JSON, see lua/_lib/board.lua; also `former`, places of previous periods' sets, and `data`, `ids`, `idlog`
+ * - shared `plan`: JSON, see lua/_lib/leaderboard/board.lua; also `former`, places of previous periods' sets, and `data`, `ids`, `idlog`
  * - `member`: member
  * - replies 0: call again, more had to leave; the time, when other periods are needed; else '1' when it was on the board now, '0' when not
  * - on a full server runs: it frees what the member had; its marks are smaller, and end with the log
  */
 export const leaderboardRemove: Script<[keys: readonly string[], plan: Arg], [member: Arg], number | string> = {
   name: 'leaderboard/remove',
-  sha: 'b2a19b85f8776f8cf0f445eb261d6026127673f8',
+  sha: 'e71721efd8cc52e6abc04041a958c9f53cd5bc29',
   batch: 1,
   sharedKeys: true,
   shared: ["plan"],
@@ -1752,10 +1758,13 @@ end
 local function earlier(a, b)
   local a_time, a_number = string.match(a, '(%d+)-(%d+)')
   local b_time, b_number = string.match(b, '(%d+)-(%d+)')
-  if a_time ~= b_time then
-    return tonumber(a_time) < tonumber(b_time)
+  if a_time == b_time then
+    a_time, b_time = a_number, b_number
   end
-  return tonumber(a_number) < tonumber(b_number)
+  if #a_time ~= #b_time then
+    return #a_time < #b_time
+  end
+  return a_time < b_time
 end
 local function grown(window, id, member)
   local amount = redis.call('HGET', window.parts, id)
@@ -1830,7 +1839,7 @@ local function settle_window(plan, window, budget)
   return left and -1 or budget - #due
 end
 local DUE = 32
-local function settle(plan, windows, beside)
+local function expel(plan, windows, beside)
   local budget = DUE
   for _, window in ipairs(windows) do
     if window.log then
@@ -1876,7 +1885,7 @@ do
   if wrong then
     return wrong
   end
-  if not settle(config, open) then
+  if not expel(config, open) then
     return 0
   end
   local there = '0'
@@ -1929,7 +1938,7 @@ local function item(member)
   if wrong then
     return wrong
   end
-  if not settle(config, open) then
+  if not expel(config, open) then
     return 0
   end
   local there = '0'
@@ -1993,7 +2002,7 @@ return replies`,
  * What may be refused is found before the first write.
  *
  * - shared keys `keys`: the windows' keys, calendar ones of the periods in which it was made, at the places that the plan gives
- * - shared `plan`: JSON, see lua/_lib/board.lua; also `ids`, `idlog`, `remember`
+ * - shared `plan`: JSON, see lua/_lib/leaderboard/board.lua; also `ids`, `idlog`, `remember`
  * - `id`: the increment's id
  * - `time`: when it was made, in microseconds
  * - replies 1 when undone, 0 when there was nothing to undo, 2 when more has to leave rolling windows: call again
@@ -2001,7 +2010,7 @@ return replies`,
  */
 export const leaderboardUndo: Script<[keys: readonly string[], plan: Arg], [id: Arg, time: Arg], number> = {
   name: 'leaderboard/undo',
-  sha: '024a319d12e09cdbf6ea4a5edec9eb98dae00c3e',
+  sha: '6d4194cedeecd748a3677ff7d09ec16fe5a0f307',
   batch: 1,
   sharedKeys: true,
   shared: ["plan"],
@@ -2144,10 +2153,13 @@ end
 local function earlier(a, b)
   local a_time, a_number = string.match(a, '(%d+)-(%d+)')
   local b_time, b_number = string.match(b, '(%d+)-(%d+)')
-  if a_time ~= b_time then
-    return tonumber(a_time) < tonumber(b_time)
+  if a_time == b_time then
+    a_time, b_time = a_number, b_number
   end
-  return tonumber(a_number) < tonumber(b_number)
+  if #a_time ~= #b_time then
+    return #a_time < #b_time
+  end
+  return a_time < b_time
 end
 local function grown(window, id, member)
   local amount = redis.call('HGET', window.parts, id)
@@ -2222,7 +2234,7 @@ local function settle_window(plan, window, budget)
   return left and -1 or budget - #due
 end
 local DUE = 32
-local function settle(plan, windows, beside)
+local function expel(plan, windows, beside)
   local budget = DUE
   for _, window in ipairs(windows) do
     if window.log then
@@ -2271,7 +2283,7 @@ do
   if not tonumber(amount) or removed and earlier(place, removed) then
     return 0
   end
-  if not settle(config, open) then
+  if not expel(config, open) then
     return 2
   end
   amount = tonumber(amount)
@@ -2323,7 +2335,7 @@ local function item(id, time)
   if not tonumber(amount) or removed and earlier(place, removed) then
     return 0
   end
-  if not settle(config, open) then
+  if not expel(config, open) then
     return 2
   end
   amount = tonumber(amount)
@@ -2384,7 +2396,7 @@ return replies`,
  * more have to leave nothing else is done, so that no answer is stale, nor when many changes would follow on many entries.
  *
  * - shared keys `keys`: sorted sets and logs, at the places that the plan gives
- * - shared `plan`: JSON, see lua/_lib/board.lua; also `keep`, `data`, `ids`, `idlog`, `remember`, `events`
+ * - shared `plan`: JSON, see lua/_lib/leaderboard/board.lua; also `keep`, `data`, `ids`, `idlog`, `remember`, `events`
  * - `changes`: JSON: a list of [i, s or b (increment, set, best), member, amount, id]
  * - `watch`: number of the window whose change is wanted, or 0
  * - `tell`: 1 when changes of rank are wanted, as the plan's `events` says
@@ -2393,7 +2405,7 @@ return replies`,
  */
 export const leaderboardUpdate: Script<[keys: readonly string[], plan: Arg], [changes: Arg, watch: Arg, tell: Arg], number | string | readonly Reply[]> = {
   name: 'leaderboard/update',
-  sha: 'f10845057b9fe94cc7f759e8e57889c9517a08d5',
+  sha: '30598bc3664c56b5c6068d9df8ca902f07b497ba',
   batch: 32,
   sharedKeys: true,
   shared: ["plan"],
@@ -2551,10 +2563,13 @@ end
 local function earlier(a, b)
   local a_time, a_number = string.match(a, '(%d+)-(%d+)')
   local b_time, b_number = string.match(b, '(%d+)-(%d+)')
-  if a_time ~= b_time then
-    return tonumber(a_time) < tonumber(b_time)
+  if a_time == b_time then
+    a_time, b_time = a_number, b_number
   end
-  return tonumber(a_number) < tonumber(b_number)
+  if #a_time ~= #b_time then
+    return #a_time < #b_time
+  end
+  return a_time < b_time
 end
 local function grown(window, id, member)
   local amount = redis.call('HGET', window.parts, id)
@@ -2629,7 +2644,7 @@ local function settle_window(plan, window, budget)
   return left and -1 or budget - #due
 end
 local DUE = 32
-local function settle(plan, windows, beside)
+local function expel(plan, windows, beside)
   local budget = DUE
   for _, window in ipairs(windows) do
     if window.log then
@@ -2932,7 +2947,7 @@ do
     if wrong then
       return wrong
     end
-    settled = settle(config, open, entries_beside(#changes))
+    settled = expel(config, open, entries_beside(#changes))
   end
   if not settled then
     return 0
@@ -2987,7 +3002,7 @@ local function item(changes, watch, tell)
     if wrong then
       return wrong
     end
-    settled = settle(config, open, entries_beside(#changes))
+    settled = expel(config, open, entries_beside(#changes))
   end
   if not settled then
     return 0
@@ -3065,7 +3080,7 @@ return replies`,
  */
 export const limiterBlock: Script<[], [state: string, duration: Arg, reason: Arg], number> = {
   name: 'limiter/block',
-  sha: '7520279f63c10bd5335e7340fdf0fa534869692f',
+  sha: '78badeed045d5d2655534da4bcdd5e2a4ccb2966',
   batch: 64,
   sharedKeys: false,
   shared: [],
@@ -3089,7 +3104,7 @@ local function damaged(key)
   error({ err = "ERR the key '" .. key .. "' holds what no limiter wrote: reset its subject, or delete the key" })
 end
 local call = redis.call
-local ENTRY = 40
+local ENTRY, MOST = 40, 32
 local MARGIN = 2
 local items = #KEYS / 1
 if items == 1 then
@@ -3097,7 +3112,7 @@ local state, duration, reason = KEYS[1], ARGV[1], ARGV[2]
 do
   local saved = call('GET', state)
   local _, ends, _, length = opened(saved)
-  if saved and (#saved - length) % ENTRY ~= 0 then
+  if saved and ((#saved - length) % ENTRY ~= 0 or #saved - length > ENTRY * MOST) then
     damaged(state)
   end
   local was = ends ~= nil and ends > now and 1 or 0
@@ -3128,7 +3143,7 @@ end
 local function item(state, duration, reason)
   local saved = call('GET', state)
   local _, ends, _, length = opened(saved)
-  if saved and (#saved - length) % ENTRY ~= 0 then
+  if saved and ((#saved - length) % ENTRY ~= 0 or #saved - length > ENTRY * MOST) then
     damaged(state)
   end
   local was = ends ~= nil and ends > now and 1 or 0
@@ -3192,7 +3207,7 @@ return replies`,
  */
 export const limiterUnblock: Script<[], [state: string, duration: Arg, reason: Arg], number> = {
   name: 'limiter/unblock',
-  sha: 'a3b78b4f2d99702210b5f64bda61a0d17a4ebc40',
+  sha: '2ea038cce63cde1b3b470c1b8aea9083fd7317ea',
   batch: 64,
   sharedKeys: false,
   shared: [],
@@ -3216,7 +3231,7 @@ local function damaged(key)
   error({ err = "ERR the key '" .. key .. "' holds what no limiter wrote: reset its subject, or delete the key" })
 end
 local call = redis.call
-local ENTRY = 40
+local ENTRY, MOST = 40, 32
 local MARGIN = 2
 local items = #KEYS / 1
 if items == 1 then
@@ -3224,7 +3239,7 @@ local state, duration, reason = KEYS[1], ARGV[1], ARGV[2]
 do
   local saved = call('GET', state)
   local _, ends, _, length = opened(saved)
-  if saved and (#saved - length) % ENTRY ~= 0 then
+  if saved and ((#saved - length) % ENTRY ~= 0 or #saved - length > ENTRY * MOST) then
     damaged(state)
   end
   local was = ends ~= nil and ends > now and 1 or 0
@@ -3255,7 +3270,7 @@ end
 local function item(state, duration, reason)
   local saved = call('GET', state)
   local _, ends, _, length = opened(saved)
-  if saved and (#saved - length) % ENTRY ~= 0 then
+  if saved and ((#saved - length) % ENTRY ~= 0 or #saved - length > ENTRY * MOST) then
     damaged(state)
   end
   local was = ends ~= nil and ends > now and 1 or 0
@@ -3335,7 +3350,7 @@ return replies`,
  */
 export const limiterCharge: Script<[rules: Arg], [...places: string[], cost: Arg, how: Arg, lease: Arg], readonly Reply[]> = {
   name: 'limiter/charge',
-  sha: '8573132ef308bfa6aa8f804b1833667a5bc40088',
+  sha: '8c0d44fb642fddd2b6d8ff2ad95d58533742d6ec',
   batch: 16,
   sharedKeys: false,
   shared: ["rules"],
@@ -3510,6 +3525,7 @@ end
 local sliding_log = {}
 local HEAD, CHARGE = 8, 16
 local MOST_CHARGES = 2000
+local HALVINGS = 11
 function sliding_log.define(rule, limit, window)
   rule.limit, rule.window, rule.ttl = limit, window, math.ceil(window / 1000) + 2
 end
@@ -3525,7 +3541,10 @@ local function charged_to(rule, at)
 end
 local function first_from(rule, at, which, least)
   local low, high = at, rule.count + 1
-  while low < high do
+  for _ = 1, HALVINGS do
+    if low >= high then
+      break
+    end
     local middle = math.floor((low + high) / 2)
     local found = { charge_at(rule, middle) }
     if found[which] >= least then
@@ -3585,10 +3604,13 @@ function sliding_log.add(rule, tokens)
   end
 end
 local function give_back_latest(rule, tokens)
-  local last, sum = rule.count, charged_to(rule, rule.count)
+  local last, sum = rule.first - 1, charged_to(rule, rule.count)
   local wanted = math.max(sum - tokens, charged_to(rule, rule.first - 1))
-  while last >= rule.first and charged_to(rule, last - 1) >= wanted do
-    last = last - 1
+  for at = rule.count, rule.first, -1 do
+    if not (charged_to(rule, at - 1) >= wanted) then
+      last = at
+      break
+    end
   end
   rule.used = rule.used - (sum - wanted)
   if last < rule.first then
@@ -3642,6 +3664,7 @@ end
 local slots = {}
 local CLOCK = ''
 local MOST_LEASES = 20000
+local STEP = 1000
 function slots.define(rule, limit, lease)
   rule.limit, rule.lease = limit, lease
 end
@@ -3658,9 +3681,13 @@ function slots.steady(key, by)
     return
   end
   local leases = redis.call('ZRANGE', key, 0, MOST_LEASES, 'WITHSCORES')
-  for at = 1, #leases, 2 do
-    local moved = leases[at] == CLOCK and -now or leases[at + 1] - by
-    redis.call('ZADD', key, string.format('%.0f', moved), leases[at])
+  for from = 1, #leases, STEP do
+    local moved = {}
+    for at = from, math.min(from + STEP - 1, #leases), 2 do
+      moved[#moved + 1] = string.format('%.0f', leases[at] == CLOCK and -now or leases[at + 1] - by)
+      moved[#moved + 1] = leases[at]
+    end
+    redis.call('ZADD', key, unpack(moved))
   end
 end
 function slots.hold(key, lease, ends, had)
@@ -3984,7 +4011,7 @@ return replies`,
  */
 export const limiterLease: Script<[], [...places: string[], lease: Arg, length: Arg], number> = {
   name: 'limiter/lease',
-  sha: '6bd417b16b32c62bb6e1a6ac8b08fefa5c224816',
+  sha: '634118ed2f0a4490e2b5217c8813435563573708',
   batch: 64,
   sharedKeys: false,
   shared: [],
@@ -4001,6 +4028,7 @@ end
 local slots = {}
 local CLOCK = ''
 local MOST_LEASES = 20000
+local STEP = 1000
 function slots.define(rule, limit, lease)
   rule.limit, rule.lease = limit, lease
 end
@@ -4017,9 +4045,13 @@ function slots.steady(key, by)
     return
   end
   local leases = redis.call('ZRANGE', key, 0, MOST_LEASES, 'WITHSCORES')
-  for at = 1, #leases, 2 do
-    local moved = leases[at] == CLOCK and -now or leases[at + 1] - by
-    redis.call('ZADD', key, string.format('%.0f', moved), leases[at])
+  for from = 1, #leases, STEP do
+    local moved = {}
+    for at = from, math.min(from + STEP - 1, #leases), 2 do
+      moved[#moved + 1] = string.format('%.0f', leases[at] == CLOCK and -now or leases[at + 1] - by)
+      moved[#moved + 1] = leases[at]
+    end
+    redis.call('ZADD', key, unpack(moved))
   end
 end
 function slots.hold(key, lease, ends, had)
@@ -4113,6 +4145,153 @@ local function run()
     local arg = 0 + done * 2
     done = done + 1
     local reply = item({ unpack(KEYS, key + 1, key + each) }, ARGV[arg + 1], ARGV[arg + 2])
+    if reply == nil then reply = false end
+    replies[done] = reply
+  end
+end
+while done < items do
+  local ok, reply = pcall(run)
+  if not ok then
+    local text = type(reply) == 'table' and reply.err or tostring(reply)
+    if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+    reply = { err = text .. ' on @user_script' }
+    replies[done] = reply
+  end
+end
+return replies`,
+}
+
+/**
+ * Register that a rule of a limiter keeps keys of its own, so that a reset by a process without the rule finds them.
+ *
+ * A process registers a rule with its first charge, and each minute while it charges. Rules that no key can be left of
+ * are removed.
+ *
+ * - key `rules`: sorted set: letter and name of the rule, by the microsecond until which a key of it may live
+ * - `rule`: as above
+ * - `lasts`: microseconds from now
+ * - replies 1 if it is new
+ * - on a full server refused: it may add a name; the charge beside it is refused, too
+ */
+export const limiterRegister: Script<[], [rules: string, rule: Arg, lasts: Arg], number> = {
+  name: 'limiter/register',
+  sha: '90e2cb9576328cf7e9e7dc52c5ddbddfb94a7fb5',
+  batch: 16,
+  sharedKeys: false,
+  shared: [],
+  keys: ["rules"],
+  args: ["rule","lasts"],
+  returns: 'integer',
+  text: `#!lua
+local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]
+local function typed(key, type)
+  local is = redis.call('TYPE', key).ok
+  if is ~= type and is ~= 'none' then
+    return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
+  end
+end
+local items = #KEYS / 1
+if items == 1 then
+local rules, rule, lasts = KEYS[1], ARGV[1], ARGV[2]
+do
+  local damaged = typed(rules, 'zset')
+  if damaged then
+    return damaged
+  end
+  redis.call('ZREMRANGEBYSCORE', rules, '-inf', string.format('(%.0f', now))
+  local new = redis.call('ZADD', rules, 'GT', string.format('%.0f', now + lasts), rule)
+  local _, longest = unpack(redis.call('ZRANGE', rules, -1, -1, 'WITHSCORES'))
+  redis.call('PEXPIRE', rules, math.ceil((longest - now) / 1000) + 1000)
+  return new
+end
+return nil
+end
+local function item(rules, rule, lasts)
+  local damaged = typed(rules, 'zset')
+  if damaged then
+    return damaged
+  end
+  redis.call('ZREMRANGEBYSCORE', rules, '-inf', string.format('(%.0f', now))
+  local new = redis.call('ZADD', rules, 'GT', string.format('%.0f', now + lasts), rule)
+  local _, longest = unpack(redis.call('ZRANGE', rules, -1, -1, 'WITHSCORES'))
+  redis.call('PEXPIRE', rules, math.ceil((longest - now) / 1000) + 1000)
+  return new
+end
+local replies, done = {}, 0
+local own = #ARGV > 2 and 2 or 0
+local function run()
+  while done < items do
+    local key = done * 1
+    local arg = 0 + done * own
+    done = done + 1
+    local reply = item(KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2])
+    if reply == nil then reply = false end
+    replies[done] = reply
+  end
+end
+while done < items do
+  local ok, reply = pcall(run)
+  if not ok then
+    local text = type(reply) == 'table' and reply.err or tostring(reply)
+    if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+    reply = { err = text .. ' on @user_script' }
+    replies[done] = reply
+  end
+end
+return replies`,
+}
+
+/**
+ * The rules of a limiter that may have keys of their own.
+ *
+ * - key `rules`: sorted set as in register.lua
+ * - replies letter and name of each rule; at most 10,000
+ */
+export const limiterRegistered: Script<[], [rules: string], readonly Reply[]> = {
+  name: 'limiter/registered',
+  sha: 'e9b8f2c05be1e96797919d6bd95ee047a6e16a81',
+  batch: 1,
+  sharedKeys: false,
+  shared: [],
+  keys: ["rules"],
+  args: [],
+  returns: 'list',
+  text: `#!lua flags=no-writes
+local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]
+local function typed(key, type)
+  local is = redis.call('TYPE', key).ok
+  if is ~= type and is ~= 'none' then
+    return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
+  end
+end
+local MOST = 10000
+local items = #KEYS / 1
+if items == 1 then
+local rules = KEYS[1]
+do
+  local damaged = typed(rules, 'zset')
+  if damaged then
+    return damaged
+  end
+  return redis.call('ZRANGE', rules, string.format('%.0f', now), '+inf', 'BYSCORE', 'LIMIT', 0, MOST)
+end
+return nil
+end
+local function item(rules)
+  local damaged = typed(rules, 'zset')
+  if damaged then
+    return damaged
+  end
+  return redis.call('ZRANGE', rules, string.format('%.0f', now), '+inf', 'BYSCORE', 'LIMIT', 0, MOST)
+end
+local replies, done = {}, 0
+local function run()
+  while done < items do
+    local key = done * 1
+    done = done + 1
+    local reply = item(KEYS[key + 1])
     if reply == nil then reply = false end
     replies[done] = reply
   end
@@ -4544,6 +4723,70 @@ return replies`,
 }
 
 /**
+ * Remember how a notifier is declared, and tell when it was declared in another way before.
+ *
+ * - key `declaration`: string
+ * - `text`: the declaration as people read it
+ * - replies the declaration before, if it was another one
+ * - on a full server refused: what it tells can wait
+ */
+export const notifierDeclare: Script<[], [declaration: string, text: Arg], string | null> = {
+  name: 'notifier/declare',
+  sha: 'f70b5e5ee981829361491b981b2f2bc23dddc927',
+  batch: 16,
+  sharedKeys: false,
+  shared: [],
+  keys: ["declaration"],
+  args: ["text"],
+  returns: 'string|null',
+  text: `#!lua
+local LASTS = 2592000000
+local items = #KEYS / 1
+if items == 1 then
+local declaration, text = KEYS[1], ARGV[1]
+do
+  local before = redis.pcall('GET', declaration)
+  if type(before) == 'table' then
+    return before
+  end
+  redis.call('SET', declaration, text, 'PX', LASTS)
+  return before ~= text and before or nil
+end
+return nil
+end
+local function item(declaration, text)
+  local before = redis.pcall('GET', declaration)
+  if type(before) == 'table' then
+    return before
+  end
+  redis.call('SET', declaration, text, 'PX', LASTS)
+  return before ~= text and before or nil
+end
+local replies, done = {}, 0
+local own = #ARGV > 1 and 1 or 0
+local function run()
+  while done < items do
+    local key = done * 1
+    local arg = 0 + done * own
+    done = done + 1
+    local reply = item(KEYS[key + 1], ARGV[arg + 1])
+    if reply == nil then reply = false end
+    replies[done] = reply
+  end
+end
+while done < items do
+  local ok, reply = pcall(run)
+  if not ok then
+    local text = type(reply) == 'table' and reply.err or tostring(reply)
+    if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+    reply = { err = text .. ' on @user_script' }
+    replies[done] = reply
+  end
+end
+return replies`,
+}
+
+/**
  * Find the position at the end of a channel's history; without a history, fix where the next one is to begin.
  *
  * The position before a history's first event is <epoch>-0, and the epoch is fixed here, before there is an event: the
@@ -4956,7 +5199,7 @@ return replies`,
  */
 export const notifierPublish: Script<[next: readonly string[], keep: Arg, ttl: Arg, age: Arg, window: Arg], [history: string, once: string, live: Arg, kind: Arg, json: Arg, coalesce: Arg, lasts: Arg], string> = {
   name: 'notifier/publish',
-  sha: '392dfb497db068ff26faad8f52d8ba013eab281a',
+  sha: '7667eb430315c57e10b7cbb0fc6e8e7bd52189fe',
   batch: 64,
   sharedKeys: true,
   shared: ["keep","ttl","age","window"],
@@ -4966,13 +5209,17 @@ export const notifierPublish: Script<[next: readonly string[], keep: Arg, ttl: A
   text: `#!lua
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
-local next = KEYS
-local keep = ARGV[1]
-local ttl = ARGV[2]
-local age = ARGV[3]
-local window = ARGV[4]
+local publication = {}
 local ms = math.floor(now / 1000)
-age = tonumber(age)
+local channels = {}
+function publication.open(history, next, live, limits)
+  local channel = channels[history]
+  if not channel then
+    channel = { history = history, next = next, live = live, limits = limits }
+    channels[history] = channel
+  end
+  return channel
+end
 local may = {}
 local function may_publish(live)
   if may[live] == nil then
@@ -4983,11 +5230,10 @@ end
 local function time_of(event)
   return event[2][7] == 'a' and tonumber(event[2][8]) or nil
 end
-local function tag_after(last, kind, json)
-  local before = last and last[2][5] == 'g' and last[2][6] or ''
+local function tag_after(before, kind, json)
   return string.sub(redis.sha1hex(before .. '\\n' .. kind .. '\\n' .. json), 1, 6)
 end
-local function trim_old(history)
+local function trim_old(history, age)
   local first = redis.call('XRANGE', history, '-', '+', 'COUNT', 3)
   local cut
   for at = 1, #first - 1 do
@@ -5027,134 +5273,114 @@ local function add(history, entry)
   entry[6] = id_after(last_generated(history))
   return entry[6] and redis.pcall(unpack(entry)) or id
 end
+local function read(channel)
+  if channel.last then
+    channel.id = id_after(channel.last)
+    return
+  end
+  local newest = redis.pcall('XREVRANGE', channel.history, '+', '-', 'COUNT', 1)
+  if newest.err then
+    return newest
+  end
+  local last, fixed = newest[1], nil
+  if last then
+    channel.id = id_after(last[1])
+    if not channel.id then
+      return { err = 'ERR nothing can follow the id ' .. last[1] .. ', which is not of an event: delete that entry' }
+    end
+    fixed = string.sub(last[1], -2) == '-0'
+  else
+    fixed = redis.pcall('ZSCORE', channel.next, channel.history)
+    if fixed and fixed.err then
+      return fixed
+    end
+    channel.id = string.format('%.0f-1', fixed or now)
+  end
+  channel.fixed = fixed
+  channel.tag = last and last[2][5] == 'g' and last[2][6] or ''
+  channel.at = last and time_of(last) or 0
+end
+function publication.prepare(channel, once)
+  local first = once and redis.pcall('GET', once)
+  if first then
+    return first
+  end
+  local wrong = not channel.id and read(channel)
+  if wrong then
+    return wrong
+  end
+  if not may_publish(channel.live) then
+    return redis.pcall('SPUBLISH', channel.live, '')
+  end
+  return true
+end
+function publication.apply(channel, once, kind, json, coalesce, lasts)
+  local history, limits, at = channel.history, channel.limits, nil
+  local age = limits.age
+  local tag = tag_after(channel.tag, kind, json)
+  local entry = { 'XADD', history, 'MAXLEN', '~', limits.keep, channel.id, 't', kind, 'd', json, 'g', tag }
+  channel.id, channel.last = nil, nil
+  if age > 0 then
+    at = math.max(ms, channel.at)
+    entry[#entry + 1] = 'a'
+    entry[#entry + 1] = string.format('%.0f', at)
+  end
+  if coalesce ~= '' then
+    entry[#entry + 1] = 'c'
+    entry[#entry + 1] = coalesce
+  end
+  if lasts ~= '0' then
+    entry[#entry + 1] = 'x'
+    entry[#entry + 1] = string.format('%.0f', ms + lasts)
+  end
+  local id = add(history, entry)
+  if id.err then
+    return id
+  end
+  local name = id .. '-' .. tag
+  redis.call('SPUBLISH', channel.live, name .. '\\n' .. kind .. '\\n' .. json)
+  redis.call('PEXPIRE', history, limits.ttl)
+  if channel.fixed then
+    redis.call('ZREM', channel.next, history)
+  end
+  if once then
+    redis.call('SET', once, name, 'PX', limits.window)
+  end
+  if age > 0 then
+    trim_old(history, age)
+  end
+  channel.last, channel.fixed = id, nil
+  channel.tag, channel.at = tag, at or 0
+  return name
+end
+local next = KEYS
+local keep = ARGV[1]
+local ttl = ARGV[2]
+local age = ARGV[3]
+local window = ARGV[4]
+local limits = { keep = keep, ttl = ttl, age = tonumber(age), window = window }
 local items = (#ARGV - 4) / 5
 if items == 1 then
 local history, once, live, kind, json, coalesce, lasts = KEYS[#KEYS - items * 2 + 1], KEYS[#KEYS - items * 2 + 2], ARGV[5], ARGV[6], ARGV[7], ARGV[8], ARGV[9]
 do
-  if once ~= history then
-    local first = redis.pcall('GET', once)
-    if first then
-      return first
-    end
+  local channel = publication.open(history, next[1], live, limits)
+  once = once ~= history and once or nil
+  local may = publication.prepare(channel, once)
+  if may ~= true then
+    return may
   end
-  local newest = redis.pcall('XREVRANGE', history, '+', '-', 'COUNT', 1)
-  if newest.err then
-    return newest
-  end
-  local last = newest[1]
-  local id, fixed
-  if last then
-    id = id_after(last[1])
-    if not id then
-      return { err = 'ERR nothing can follow the id ' .. last[1] .. ', which is not of an event: delete that entry' }
-    end
-    fixed = string.sub(last[1], -2) == '-0'
-  else
-    fixed = redis.pcall('ZSCORE', next[1], history)
-    if fixed and fixed.err then
-      return fixed
-    end
-    id = string.format('%.0f-1', fixed or now)
-  end
-  if not may_publish(live) then
-    return redis.pcall('SPUBLISH', live, '')
-  end
-  local tag = tag_after(last, kind, json)
-  local entry = { 'XADD', history, 'MAXLEN', '~', keep, id, 't', kind, 'd', json, 'g', tag }
-  if age > 0 then
-    local before = last and time_of(last) or 0
-    entry[#entry + 1] = 'a'
-    entry[#entry + 1] = string.format('%.0f', math.max(ms, before))
-  end
-  if coalesce ~= '' then
-    entry[#entry + 1] = 'c'
-    entry[#entry + 1] = coalesce
-  end
-  if lasts ~= '0' then
-    entry[#entry + 1] = 'x'
-    entry[#entry + 1] = string.format('%.0f', ms + lasts)
-  end
-  id = add(history, entry)
-  if id.err then
-    return id
-  end
-  local name = id .. '-' .. tag
-  redis.call('SPUBLISH', live, name .. '\\n' .. kind .. '\\n' .. json)
-  redis.call('PEXPIRE', history, ttl)
-  if fixed then
-    redis.call('ZREM', next[1], history)
-  end
-  if once ~= history then
-    redis.call('SET', once, name, 'PX', window)
-  end
-  if age > 0 then
-    trim_old(history)
-  end
-  return name
+  return publication.apply(channel, once, kind, json, coalesce, lasts)
 end
 return nil
 end
 local function item(history, once, live, kind, json, coalesce, lasts)
-  if once ~= history then
-    local first = redis.pcall('GET', once)
-    if first then
-      return first
-    end
+  local channel = publication.open(history, next[1], live, limits)
+  once = once ~= history and once or nil
+  local may = publication.prepare(channel, once)
+  if may ~= true then
+    return may
   end
-  local newest = redis.pcall('XREVRANGE', history, '+', '-', 'COUNT', 1)
-  if newest.err then
-    return newest
-  end
-  local last = newest[1]
-  local id, fixed
-  if last then
-    id = id_after(last[1])
-    if not id then
-      return { err = 'ERR nothing can follow the id ' .. last[1] .. ', which is not of an event: delete that entry' }
-    end
-    fixed = string.sub(last[1], -2) == '-0'
-  else
-    fixed = redis.pcall('ZSCORE', next[1], history)
-    if fixed and fixed.err then
-      return fixed
-    end
-    id = string.format('%.0f-1', fixed or now)
-  end
-  if not may_publish(live) then
-    return redis.pcall('SPUBLISH', live, '')
-  end
-  local tag = tag_after(last, kind, json)
-  local entry = { 'XADD', history, 'MAXLEN', '~', keep, id, 't', kind, 'd', json, 'g', tag }
-  if age > 0 then
-    local before = last and time_of(last) or 0
-    entry[#entry + 1] = 'a'
-    entry[#entry + 1] = string.format('%.0f', math.max(ms, before))
-  end
-  if coalesce ~= '' then
-    entry[#entry + 1] = 'c'
-    entry[#entry + 1] = coalesce
-  end
-  if lasts ~= '0' then
-    entry[#entry + 1] = 'x'
-    entry[#entry + 1] = string.format('%.0f', ms + lasts)
-  end
-  id = add(history, entry)
-  if id.err then
-    return id
-  end
-  local name = id .. '-' .. tag
-  redis.call('SPUBLISH', live, name .. '\\n' .. kind .. '\\n' .. json)
-  redis.call('PEXPIRE', history, ttl)
-  if fixed then
-    redis.call('ZREM', next[1], history)
-  end
-  if once ~= history then
-    redis.call('SET', once, name, 'PX', window)
-  end
-  if age > 0 then
-    trim_old(history)
-  end
-  return name
+  return publication.apply(channel, once, kind, json, coalesce, lasts)
 end
 local replies, done = {}, 0
 local function run()
@@ -5206,7 +5432,7 @@ return replies`,
  */
 export const notifierRevoke: Script<[next: readonly string[], keep: Arg, ttl: Arg, age: Arg, window: Arg], [history: string, once: string, live: Arg, kind: Arg, json: Arg, coalesce: Arg, lasts: Arg], string> = {
   name: 'notifier/revoke',
-  sha: 'f9824f791248c2f5c8c3e9ec20f15f4ef92369a8',
+  sha: '301645ba2e4fa0837f241260ddcdeb9d8c180d17',
   batch: 64,
   sharedKeys: true,
   shared: ["keep","ttl","age","window"],
@@ -5216,13 +5442,17 @@ export const notifierRevoke: Script<[next: readonly string[], keep: Arg, ttl: Ar
   text: `#!lua flags=allow-oom
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
-local next = KEYS
-local keep = ARGV[1]
-local ttl = ARGV[2]
-local age = ARGV[3]
-local window = ARGV[4]
+local publication = {}
 local ms = math.floor(now / 1000)
-age = tonumber(age)
+local channels = {}
+function publication.open(history, next, live, limits)
+  local channel = channels[history]
+  if not channel then
+    channel = { history = history, next = next, live = live, limits = limits }
+    channels[history] = channel
+  end
+  return channel
+end
 local may = {}
 local function may_publish(live)
   if may[live] == nil then
@@ -5233,11 +5463,10 @@ end
 local function time_of(event)
   return event[2][7] == 'a' and tonumber(event[2][8]) or nil
 end
-local function tag_after(last, kind, json)
-  local before = last and last[2][5] == 'g' and last[2][6] or ''
+local function tag_after(before, kind, json)
   return string.sub(redis.sha1hex(before .. '\\n' .. kind .. '\\n' .. json), 1, 6)
 end
-local function trim_old(history)
+local function trim_old(history, age)
   local first = redis.call('XRANGE', history, '-', '+', 'COUNT', 3)
   local cut
   for at = 1, #first - 1 do
@@ -5277,134 +5506,114 @@ local function add(history, entry)
   entry[6] = id_after(last_generated(history))
   return entry[6] and redis.pcall(unpack(entry)) or id
 end
+local function read(channel)
+  if channel.last then
+    channel.id = id_after(channel.last)
+    return
+  end
+  local newest = redis.pcall('XREVRANGE', channel.history, '+', '-', 'COUNT', 1)
+  if newest.err then
+    return newest
+  end
+  local last, fixed = newest[1], nil
+  if last then
+    channel.id = id_after(last[1])
+    if not channel.id then
+      return { err = 'ERR nothing can follow the id ' .. last[1] .. ', which is not of an event: delete that entry' }
+    end
+    fixed = string.sub(last[1], -2) == '-0'
+  else
+    fixed = redis.pcall('ZSCORE', channel.next, channel.history)
+    if fixed and fixed.err then
+      return fixed
+    end
+    channel.id = string.format('%.0f-1', fixed or now)
+  end
+  channel.fixed = fixed
+  channel.tag = last and last[2][5] == 'g' and last[2][6] or ''
+  channel.at = last and time_of(last) or 0
+end
+function publication.prepare(channel, once)
+  local first = once and redis.pcall('GET', once)
+  if first then
+    return first
+  end
+  local wrong = not channel.id and read(channel)
+  if wrong then
+    return wrong
+  end
+  if not may_publish(channel.live) then
+    return redis.pcall('SPUBLISH', channel.live, '')
+  end
+  return true
+end
+function publication.apply(channel, once, kind, json, coalesce, lasts)
+  local history, limits, at = channel.history, channel.limits, nil
+  local age = limits.age
+  local tag = tag_after(channel.tag, kind, json)
+  local entry = { 'XADD', history, 'MAXLEN', '~', limits.keep, channel.id, 't', kind, 'd', json, 'g', tag }
+  channel.id, channel.last = nil, nil
+  if age > 0 then
+    at = math.max(ms, channel.at)
+    entry[#entry + 1] = 'a'
+    entry[#entry + 1] = string.format('%.0f', at)
+  end
+  if coalesce ~= '' then
+    entry[#entry + 1] = 'c'
+    entry[#entry + 1] = coalesce
+  end
+  if lasts ~= '0' then
+    entry[#entry + 1] = 'x'
+    entry[#entry + 1] = string.format('%.0f', ms + lasts)
+  end
+  local id = add(history, entry)
+  if id.err then
+    return id
+  end
+  local name = id .. '-' .. tag
+  redis.call('SPUBLISH', channel.live, name .. '\\n' .. kind .. '\\n' .. json)
+  redis.call('PEXPIRE', history, limits.ttl)
+  if channel.fixed then
+    redis.call('ZREM', channel.next, history)
+  end
+  if once then
+    redis.call('SET', once, name, 'PX', limits.window)
+  end
+  if age > 0 then
+    trim_old(history, age)
+  end
+  channel.last, channel.fixed = id, nil
+  channel.tag, channel.at = tag, at or 0
+  return name
+end
+local next = KEYS
+local keep = ARGV[1]
+local ttl = ARGV[2]
+local age = ARGV[3]
+local window = ARGV[4]
+local limits = { keep = keep, ttl = ttl, age = tonumber(age), window = window }
 local items = (#ARGV - 4) / 5
 if items == 1 then
 local history, once, live, kind, json, coalesce, lasts = KEYS[#KEYS - items * 2 + 1], KEYS[#KEYS - items * 2 + 2], ARGV[5], ARGV[6], ARGV[7], ARGV[8], ARGV[9]
 do
-  if once ~= history then
-    local first = redis.pcall('GET', once)
-    if first then
-      return first
-    end
+  local channel = publication.open(history, next[1], live, limits)
+  once = once ~= history and once or nil
+  local may = publication.prepare(channel, once)
+  if may ~= true then
+    return may
   end
-  local newest = redis.pcall('XREVRANGE', history, '+', '-', 'COUNT', 1)
-  if newest.err then
-    return newest
-  end
-  local last = newest[1]
-  local id, fixed
-  if last then
-    id = id_after(last[1])
-    if not id then
-      return { err = 'ERR nothing can follow the id ' .. last[1] .. ', which is not of an event: delete that entry' }
-    end
-    fixed = string.sub(last[1], -2) == '-0'
-  else
-    fixed = redis.pcall('ZSCORE', next[1], history)
-    if fixed and fixed.err then
-      return fixed
-    end
-    id = string.format('%.0f-1', fixed or now)
-  end
-  if not may_publish(live) then
-    return redis.pcall('SPUBLISH', live, '')
-  end
-  local tag = tag_after(last, kind, json)
-  local entry = { 'XADD', history, 'MAXLEN', '~', keep, id, 't', kind, 'd', json, 'g', tag }
-  if age > 0 then
-    local before = last and time_of(last) or 0
-    entry[#entry + 1] = 'a'
-    entry[#entry + 1] = string.format('%.0f', math.max(ms, before))
-  end
-  if coalesce ~= '' then
-    entry[#entry + 1] = 'c'
-    entry[#entry + 1] = coalesce
-  end
-  if lasts ~= '0' then
-    entry[#entry + 1] = 'x'
-    entry[#entry + 1] = string.format('%.0f', ms + lasts)
-  end
-  id = add(history, entry)
-  if id.err then
-    return id
-  end
-  local name = id .. '-' .. tag
-  redis.call('SPUBLISH', live, name .. '\\n' .. kind .. '\\n' .. json)
-  redis.call('PEXPIRE', history, ttl)
-  if fixed then
-    redis.call('ZREM', next[1], history)
-  end
-  if once ~= history then
-    redis.call('SET', once, name, 'PX', window)
-  end
-  if age > 0 then
-    trim_old(history)
-  end
-  return name
+  return publication.apply(channel, once, kind, json, coalesce, lasts)
 end
 return nil
 end
 local function item(history, once, live, kind, json, coalesce, lasts)
-  if once ~= history then
-    local first = redis.pcall('GET', once)
-    if first then
-      return first
-    end
+  local channel = publication.open(history, next[1], live, limits)
+  once = once ~= history and once or nil
+  local may = publication.prepare(channel, once)
+  if may ~= true then
+    return may
   end
-  local newest = redis.pcall('XREVRANGE', history, '+', '-', 'COUNT', 1)
-  if newest.err then
-    return newest
-  end
-  local last = newest[1]
-  local id, fixed
-  if last then
-    id = id_after(last[1])
-    if not id then
-      return { err = 'ERR nothing can follow the id ' .. last[1] .. ', which is not of an event: delete that entry' }
-    end
-    fixed = string.sub(last[1], -2) == '-0'
-  else
-    fixed = redis.pcall('ZSCORE', next[1], history)
-    if fixed and fixed.err then
-      return fixed
-    end
-    id = string.format('%.0f-1', fixed or now)
-  end
-  if not may_publish(live) then
-    return redis.pcall('SPUBLISH', live, '')
-  end
-  local tag = tag_after(last, kind, json)
-  local entry = { 'XADD', history, 'MAXLEN', '~', keep, id, 't', kind, 'd', json, 'g', tag }
-  if age > 0 then
-    local before = last and time_of(last) or 0
-    entry[#entry + 1] = 'a'
-    entry[#entry + 1] = string.format('%.0f', math.max(ms, before))
-  end
-  if coalesce ~= '' then
-    entry[#entry + 1] = 'c'
-    entry[#entry + 1] = coalesce
-  end
-  if lasts ~= '0' then
-    entry[#entry + 1] = 'x'
-    entry[#entry + 1] = string.format('%.0f', ms + lasts)
-  end
-  id = add(history, entry)
-  if id.err then
-    return id
-  end
-  local name = id .. '-' .. tag
-  redis.call('SPUBLISH', live, name .. '\\n' .. kind .. '\\n' .. json)
-  redis.call('PEXPIRE', history, ttl)
-  if fixed then
-    redis.call('ZREM', next[1], history)
-  end
-  if once ~= history then
-    redis.call('SET', once, name, 'PX', window)
-  end
-  if age > 0 then
-    trim_old(history)
-  end
-  return name
+  return publication.apply(channel, once, kind, json, coalesce, lasts)
 end
 local replies, done = {}, 0
 local function run()
@@ -5799,7 +6008,7 @@ return replies`,
  * lossy. In a work queue nothing is trimmed: the script that finishes entries deletes them.
  *
  * - shared keys `of`: the stream
- * - shared `limits`: of the stream, see lua/_lib/append.lua
+ * - shared `limits`: of the stream, see lua/_lib/stream/append.lua
  * - `payload`: JSON text
  * - `trace`: traceparent or nothing
  * - `due`: not before: milliseconds since 1970, +milliseconds from now, or nothing
@@ -5808,7 +6017,7 @@ return replies`,
  */
 export const streamAdd: Script<[of: readonly string[], limits: Arg], [payload: Arg, trace: Arg, due: Arg], string | null> = {
   name: 'stream/add',
-  sha: '53861e5b7c716092488c8d7229ea6b441a9eb735',
+  sha: '31a5dd94beb1e69238e683b7d49a0a379a7ea81d',
   batch: 64,
   sharedKeys: true,
   shared: ["limits"],
@@ -5825,10 +6034,33 @@ end
 local function earlier(a, b)
   local a_time, a_number = string.match(a, '(%d+)-(%d+)')
   local b_time, b_number = string.match(b, '(%d+)-(%d+)')
-  if a_time ~= b_time then
-    return tonumber(a_time) < tonumber(b_time)
+  if a_time == b_time then
+    a_time, b_time = a_number, b_number
   end
-  return tonumber(a_number) < tonumber(b_number)
+  if #a_time ~= #b_time then
+    return #a_time < #b_time
+  end
+  return a_time < b_time
+end
+local MOST = '18446744073709551615'
+local DIGITS = 9
+local function plus_one(digits)
+  local head = string.sub(digits, 1, -DIGITS - 1)
+  local tail = string.format('%.0f', string.sub(digits, -DIGITS) + 1)
+  if head == '' then
+    return tail
+  end
+  if #tail > DIGITS then
+    return string.format('%.0f', head + 1) .. string.rep('0', DIGITS)
+  end
+  return head .. string.rep('0', DIGITS - #tail) .. tail
+end
+local function following(id)
+  local time, number = string.match(id, '(%d+)-(%d+)')
+  if number ~= MOST then
+    return time .. '-' .. plus_one(number)
+  end
+  return time == MOST and id or plus_one(time) .. '-0'
 end
 local function groups(stream)
   local found = {}
@@ -5862,8 +6094,8 @@ local function ids(stream, first, last, most)
   end
   return found, false
 end
+local append = {}
 local EVERY, MOST, EVERY_BYTES = 64, 256, 131072
-local lengths, backlogs = {}, {}
 local function parsed(text)
   local queue, backlog, entries, bytes, age, lossy, declare, names =
     string.match(text, '(%d+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d+) ?(.*)')
@@ -5878,10 +6110,18 @@ local function parsed(text)
     names = names,
   }
 end
-local limits
+local streams = {}
+function append.open(key, limits)
+  local stream = streams[key]
+  if not stream then
+    stream = { key = key, limits = parsed(limits), prepared = 0 }
+    streams[key] = stream
+  end
+  return stream
+end
 local function declare(stream)
-  for name in string.gmatch(limits.names, '%S+') do
-    local made = redis.pcall('XGROUP', 'CREATE', stream, name, '0', 'MKSTREAM')
+  for name in string.gmatch(stream.limits.names, '%S+') do
+    local made = redis.pcall('XGROUP', 'CREATE', stream.key, name, '0', 'MKSTREAM')
     if made.err and not string.match(made.err, '^BUSYGROUP') then
       return made
     end
@@ -5894,8 +6134,7 @@ local function finished(stream)
     if group.pending > 0 then
       mine = redis.call('XPENDING', stream, group.name, '-', '+', 1)[1][1]
     else
-      local time, number = string.match(group['last-delivered-id'], '(%d+)-(%d+)')
-      mine = time .. '-' .. string.format('%.0f', number + 1)
+      mine = following(group['last-delivered-id'])
     end
     if not bound or earlier(mine, bound) then
       bound = mine
@@ -5903,35 +6142,36 @@ local function finished(stream)
   end
   return bound
 end
-local function backlog_of(stream, length)
-  if limits.queue then
-    return length
+local function backlog_of(stream)
+  if stream.limits.queue then
+    return stream.length
   end
-  if not backlogs[stream] then
+  if not stream.backlog then
     local most = 0
-    for _, group in ipairs(length > 0 and groups(stream) or {}) do
-      most = math.max(most, group.lag and group.lag + group.pending or length)
+    for _, group in ipairs(stream.length > 0 and groups(stream.key) or {}) do
+      most = math.max(most, group.lag and group.lag + group.pending or stream.length)
     end
-    backlogs[stream] = most
+    stream.backlog = most
   end
-  return backlogs[stream]
+  return stream.backlog
 end
-local function trim(stream, length)
-  local bound = not limits.lossy and finished(stream) or nil
-  local over = limits.entries > 0 and length - limits.entries or 0
-  if limits.bytes > 0 and redis.call('MEMORY', 'USAGE', stream) > limits.bytes then
+local function trim(stream)
+  local key, limits = stream.key, stream.limits
+  local bound = not limits.lossy and finished(key) or nil
+  local over = limits.entries > 0 and stream.length - limits.entries or 0
+  if limits.bytes > 0 and redis.call('MEMORY', 'USAGE', key) > limits.bytes then
     over = math.max(over, 2 * EVERY)
   end
   local oldest = limits.age > 0 and now / 1000 - limits.age or 0
   local most = math.min(oldest > 0 and MOST or over, MOST)
-  if most <= 0 or (bound and not earlier(redis.call('XRANGE', stream, '-', '+', 'COUNT', 1)[1][1], bound)) then
+  if most <= 0 or (bound and not earlier(redis.call('XRANGE', key, '-', '+', 'COUNT', 1)[1][1], bound)) then
     return 0
   end
-  local list = ids(stream, '-', '+', most + 1)
+  local list = ids(key, '-', '+', most + 1)
   for at, id in ipairs(list) do
     local wanted = at <= over or tonumber(string.match(id, '%d+')) < oldest
     if at == #list or not wanted or (bound and not earlier(id, bound)) then
-      return at > 1 and redis.call('XTRIM', stream, 'MINID', '=', id) or 0
+      return at > 1 and redis.call('XTRIM', key, 'MINID', '=', id) or 0
     end
   end
   return 0
@@ -5939,29 +6179,40 @@ end
 local function due_every(payload)
   return math.min(EVERY, math.max(1, math.floor(EVERY_BYTES / #payload)))
 end
-local function append(stream, payload, trace, due, limits_text)
-  limits = limits or parsed(limits_text)
-  local length = lengths[stream]
-  local first = not length
-  if first then
-    length = redis.pcall('XLEN', stream)
+function append.prepare(stream)
+  local limits = stream.limits
+  if not stream.length then
+    local length = redis.pcall('XLEN', stream.key)
     if type(length) == 'table' then
       return length
     end
+    stream.length = length
+    stream.fresh = true
+    stream.declares = limits.names ~= ''
+      and (limits.declare or length == 0 and redis.call('EXISTS', stream.key) == 0)
   end
-  if limits.backlog > 0 and length >= limits.backlog and backlog_of(stream, length) >= limits.backlog then
+  local most = limits.backlog - stream.prepared
+  if limits.backlog > 0 and stream.length >= most and backlog_of(stream) >= most then
     return false
   end
-  local declares = first and limits.names ~= '' and (limits.declare or length == 0 and redis.call('EXISTS', stream) == 0)
-  local refused = declares and declare(stream)
-  if refused then
-    return refused
+  stream.prepared = stream.prepared + 1
+  return true
+end
+function append.apply(stream, payload, trace, due)
+  stream.prepared = stream.prepared - 1
+  local declares = stream.declares
+  if declares then
+    local refused = declare(stream)
+    if refused then
+      return refused
+    end
+    stream.declares = false
   end
   local id
   if trace == '' and due == '' then
-    id = redis.pcall('XADD', stream, '*', 'd', payload)
+    id = redis.pcall('XADD', stream.key, '*', 'd', payload)
   else
-    local add = { 'XADD', stream, '*', 'd', payload }
+    local add = { 'XADD', stream.key, '*', 'd', payload }
     if trace ~= '' then
       add[#add + 1] = 't'
       add[#add + 1] = trace
@@ -5978,30 +6229,39 @@ local function append(stream, payload, trace, due, limits_text)
     end
     return id
   end
-  length = length + 1
-  if backlogs[stream] then
-    backlogs[stream] = backlogs[stream] + 1
+  stream.length = stream.length + 1
+  if stream.backlog then
+    stream.backlog = stream.backlog + 1
   end
-  if not limits.queue and (length % due_every(payload) == 0 or (first and limits.age > 0)) then
-    local ok, gone = pcall(trim, stream, length)
-    length = ok and length - gone or length
+  local limits = stream.limits
+  if not limits.queue and (stream.length % due_every(payload) == 0 or (stream.fresh and limits.age > 0)) then
+    local ok, gone = pcall(trim, stream)
+    stream.length = ok and stream.length - gone or stream.length
   end
-  lengths[stream] = length
+  stream.fresh = false
   return id
 end
 local of = KEYS
 local limits = ARGV[1]
-local stream = of[1]
+local stream = append.open(of[1], limits)
 local items = (#ARGV - 1) / 3
 if items == 1 then
 local payload, trace, due = ARGV[2], ARGV[3], ARGV[4]
 do
-  return append(stream, payload, trace, due, limits)
+  local may = append.prepare(stream)
+  if may ~= true then
+    return may
+  end
+  return append.apply(stream, payload, trace, due)
 end
 return nil
 end
 local function item(payload, trace, due)
-  return append(stream, payload, trace, due, limits)
+  local may = append.prepare(stream)
+  if may ~= true then
+    return may
+  end
+  return append.apply(stream, payload, trace, due)
 end
 local replies, done = {}, 0
 local function run()
@@ -6030,7 +6290,7 @@ return replies`,
  *
  * Invariant: within the window, and until its entry is due, a key answers one id. As `stream/add` otherwise.
  *
- * - shared `limits`: of the stream, see lua/_lib/append.lua
+ * - shared `limits`: of the stream, see lua/_lib/stream/append.lua
  * - key `stream`: stream
  * - key `once`: string, the id of the entry that was appended
  * - `payload`: JSON text
@@ -6042,7 +6302,7 @@ return replies`,
  */
 export const streamAddOnce: Script<[limits: Arg], [stream: string, once: string, payload: Arg, trace: Arg, due: Arg, window: Arg], string | null> = {
   name: 'stream/add_once',
-  sha: '06c2ecf149b5c4ed332878b175d039dbd6243c0f',
+  sha: '2fc29216a4936d43af615edc9660e0ada30f4abc',
   batch: 64,
   sharedKeys: false,
   shared: ["limits"],
@@ -6059,10 +6319,33 @@ end
 local function earlier(a, b)
   local a_time, a_number = string.match(a, '(%d+)-(%d+)')
   local b_time, b_number = string.match(b, '(%d+)-(%d+)')
-  if a_time ~= b_time then
-    return tonumber(a_time) < tonumber(b_time)
+  if a_time == b_time then
+    a_time, b_time = a_number, b_number
   end
-  return tonumber(a_number) < tonumber(b_number)
+  if #a_time ~= #b_time then
+    return #a_time < #b_time
+  end
+  return a_time < b_time
+end
+local MOST = '18446744073709551615'
+local DIGITS = 9
+local function plus_one(digits)
+  local head = string.sub(digits, 1, -DIGITS - 1)
+  local tail = string.format('%.0f', string.sub(digits, -DIGITS) + 1)
+  if head == '' then
+    return tail
+  end
+  if #tail > DIGITS then
+    return string.format('%.0f', head + 1) .. string.rep('0', DIGITS)
+  end
+  return head .. string.rep('0', DIGITS - #tail) .. tail
+end
+local function following(id)
+  local time, number = string.match(id, '(%d+)-(%d+)')
+  if number ~= MOST then
+    return time .. '-' .. plus_one(number)
+  end
+  return time == MOST and id or plus_one(time) .. '-0'
 end
 local function groups(stream)
   local found = {}
@@ -6096,8 +6379,8 @@ local function ids(stream, first, last, most)
   end
   return found, false
 end
+local append = {}
 local EVERY, MOST, EVERY_BYTES = 64, 256, 131072
-local lengths, backlogs = {}, {}
 local function parsed(text)
   local queue, backlog, entries, bytes, age, lossy, declare, names =
     string.match(text, '(%d+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d+) ?(.*)')
@@ -6112,10 +6395,18 @@ local function parsed(text)
     names = names,
   }
 end
-local limits
+local streams = {}
+function append.open(key, limits)
+  local stream = streams[key]
+  if not stream then
+    stream = { key = key, limits = parsed(limits), prepared = 0 }
+    streams[key] = stream
+  end
+  return stream
+end
 local function declare(stream)
-  for name in string.gmatch(limits.names, '%S+') do
-    local made = redis.pcall('XGROUP', 'CREATE', stream, name, '0', 'MKSTREAM')
+  for name in string.gmatch(stream.limits.names, '%S+') do
+    local made = redis.pcall('XGROUP', 'CREATE', stream.key, name, '0', 'MKSTREAM')
     if made.err and not string.match(made.err, '^BUSYGROUP') then
       return made
     end
@@ -6128,8 +6419,7 @@ local function finished(stream)
     if group.pending > 0 then
       mine = redis.call('XPENDING', stream, group.name, '-', '+', 1)[1][1]
     else
-      local time, number = string.match(group['last-delivered-id'], '(%d+)-(%d+)')
-      mine = time .. '-' .. string.format('%.0f', number + 1)
+      mine = following(group['last-delivered-id'])
     end
     if not bound or earlier(mine, bound) then
       bound = mine
@@ -6137,35 +6427,36 @@ local function finished(stream)
   end
   return bound
 end
-local function backlog_of(stream, length)
-  if limits.queue then
-    return length
+local function backlog_of(stream)
+  if stream.limits.queue then
+    return stream.length
   end
-  if not backlogs[stream] then
+  if not stream.backlog then
     local most = 0
-    for _, group in ipairs(length > 0 and groups(stream) or {}) do
-      most = math.max(most, group.lag and group.lag + group.pending or length)
+    for _, group in ipairs(stream.length > 0 and groups(stream.key) or {}) do
+      most = math.max(most, group.lag and group.lag + group.pending or stream.length)
     end
-    backlogs[stream] = most
+    stream.backlog = most
   end
-  return backlogs[stream]
+  return stream.backlog
 end
-local function trim(stream, length)
-  local bound = not limits.lossy and finished(stream) or nil
-  local over = limits.entries > 0 and length - limits.entries or 0
-  if limits.bytes > 0 and redis.call('MEMORY', 'USAGE', stream) > limits.bytes then
+local function trim(stream)
+  local key, limits = stream.key, stream.limits
+  local bound = not limits.lossy and finished(key) or nil
+  local over = limits.entries > 0 and stream.length - limits.entries or 0
+  if limits.bytes > 0 and redis.call('MEMORY', 'USAGE', key) > limits.bytes then
     over = math.max(over, 2 * EVERY)
   end
   local oldest = limits.age > 0 and now / 1000 - limits.age or 0
   local most = math.min(oldest > 0 and MOST or over, MOST)
-  if most <= 0 or (bound and not earlier(redis.call('XRANGE', stream, '-', '+', 'COUNT', 1)[1][1], bound)) then
+  if most <= 0 or (bound and not earlier(redis.call('XRANGE', key, '-', '+', 'COUNT', 1)[1][1], bound)) then
     return 0
   end
-  local list = ids(stream, '-', '+', most + 1)
+  local list = ids(key, '-', '+', most + 1)
   for at, id in ipairs(list) do
     local wanted = at <= over or tonumber(string.match(id, '%d+')) < oldest
     if at == #list or not wanted or (bound and not earlier(id, bound)) then
-      return at > 1 and redis.call('XTRIM', stream, 'MINID', '=', id) or 0
+      return at > 1 and redis.call('XTRIM', key, 'MINID', '=', id) or 0
     end
   end
   return 0
@@ -6173,29 +6464,40 @@ end
 local function due_every(payload)
   return math.min(EVERY, math.max(1, math.floor(EVERY_BYTES / #payload)))
 end
-local function append(stream, payload, trace, due, limits_text)
-  limits = limits or parsed(limits_text)
-  local length = lengths[stream]
-  local first = not length
-  if first then
-    length = redis.pcall('XLEN', stream)
+function append.prepare(stream)
+  local limits = stream.limits
+  if not stream.length then
+    local length = redis.pcall('XLEN', stream.key)
     if type(length) == 'table' then
       return length
     end
+    stream.length = length
+    stream.fresh = true
+    stream.declares = limits.names ~= ''
+      and (limits.declare or length == 0 and redis.call('EXISTS', stream.key) == 0)
   end
-  if limits.backlog > 0 and length >= limits.backlog and backlog_of(stream, length) >= limits.backlog then
+  local most = limits.backlog - stream.prepared
+  if limits.backlog > 0 and stream.length >= most and backlog_of(stream) >= most then
     return false
   end
-  local declares = first and limits.names ~= '' and (limits.declare or length == 0 and redis.call('EXISTS', stream) == 0)
-  local refused = declares and declare(stream)
-  if refused then
-    return refused
+  stream.prepared = stream.prepared + 1
+  return true
+end
+function append.apply(stream, payload, trace, due)
+  stream.prepared = stream.prepared - 1
+  local declares = stream.declares
+  if declares then
+    local refused = declare(stream)
+    if refused then
+      return refused
+    end
+    stream.declares = false
   end
   local id
   if trace == '' and due == '' then
-    id = redis.pcall('XADD', stream, '*', 'd', payload)
+    id = redis.pcall('XADD', stream.key, '*', 'd', payload)
   else
-    local add = { 'XADD', stream, '*', 'd', payload }
+    local add = { 'XADD', stream.key, '*', 'd', payload }
     if trace ~= '' then
       add[#add + 1] = 't'
       add[#add + 1] = trace
@@ -6212,15 +6514,16 @@ local function append(stream, payload, trace, due, limits_text)
     end
     return id
   end
-  length = length + 1
-  if backlogs[stream] then
-    backlogs[stream] = backlogs[stream] + 1
+  stream.length = stream.length + 1
+  if stream.backlog then
+    stream.backlog = stream.backlog + 1
   end
-  if not limits.queue and (length % due_every(payload) == 0 or (first and limits.age > 0)) then
-    local ok, gone = pcall(trim, stream, length)
-    length = ok and length - gone or length
+  local limits = stream.limits
+  if not limits.queue and (stream.length % due_every(payload) == 0 or (stream.fresh and limits.age > 0)) then
+    local ok, gone = pcall(trim, stream)
+    stream.length = ok and stream.length - gone or stream.length
   end
-  lengths[stream] = length
+  stream.fresh = false
   return id
 end
 local limits = ARGV[1]
@@ -6236,7 +6539,12 @@ do
     redis.call('SET', once, id, 'KEEPTTL')
     return '=' .. id
   end
-  id = append(stream, payload, trace, due, limits)
+  local log = append.open(stream, limits)
+  local may = append.prepare(log)
+  if may ~= true then
+    return may
+  end
+  id = append.apply(log, payload, trace, due)
   if type(id) == 'string' then
     local holds = math.max(window, due_at(due) - math.floor(now / 1000))
     redis.call('SET', once, id, 'PX', string.format('%.0f', holds))
@@ -6254,7 +6562,12 @@ local function item(stream, once, payload, trace, due, window)
     redis.call('SET', once, id, 'KEEPTTL')
     return '=' .. id
   end
-  id = append(stream, payload, trace, due, limits)
+  local log = append.open(stream, limits)
+  local may = append.prepare(log)
+  if may ~= true then
+    return may
+  end
+  id = append.apply(log, payload, trace, due)
   if type(id) == 'string' then
     local holds = math.max(window, due_at(due) - math.floor(now / 1000))
     redis.call('SET', once, id, 'PX', string.format('%.0f', holds))
@@ -6498,7 +6811,7 @@ return replies`,
  */
 export const streamLeave: Script<[group: Arg, consumer: Arg, declared: Arg], [stream: string, ready: string, later: string, mark: string], number> = {
   name: 'stream/leave',
-  sha: '21d3000258f0e299b63a46233a60b76d8942a191',
+  sha: 'f68ea0fda942aebc2a13a702ba5495f7f17a535b',
   batch: 1,
   sharedKeys: false,
   shared: ["group","consumer","declared"],
@@ -6511,10 +6824,33 @@ local now = clock[1] * 1000000 + clock[2]
 local function earlier(a, b)
   local a_time, a_number = string.match(a, '(%d+)-(%d+)')
   local b_time, b_number = string.match(b, '(%d+)-(%d+)')
-  if a_time ~= b_time then
-    return tonumber(a_time) < tonumber(b_time)
+  if a_time == b_time then
+    a_time, b_time = a_number, b_number
   end
-  return tonumber(a_number) < tonumber(b_number)
+  if #a_time ~= #b_time then
+    return #a_time < #b_time
+  end
+  return a_time < b_time
+end
+local MOST = '18446744073709551615'
+local DIGITS = 9
+local function plus_one(digits)
+  local head = string.sub(digits, 1, -DIGITS - 1)
+  local tail = string.format('%.0f', string.sub(digits, -DIGITS) + 1)
+  if head == '' then
+    return tail
+  end
+  if #tail > DIGITS then
+    return string.format('%.0f', head + 1) .. string.rep('0', DIGITS)
+  end
+  return head .. string.rep('0', DIGITS - #tail) .. tail
+end
+local function following(id)
+  local time, number = string.match(id, '(%d+)-(%d+)')
+  if number ~= MOST then
+    return time .. '-' .. plus_one(number)
+  end
+  return time == MOST and id or plus_one(time) .. '-0'
 end
 local function groups(stream)
   local found = {}
@@ -6553,7 +6889,7 @@ local function pending(stream, group, ids, consumer)
   return found
 end
 local MOST_TRIMMED = 5000
-local function release(stream, group, declared, ids)
+local function acknowledge(stream, group, declared, ids)
   redis.call('XACK', stream, group, unpack(ids))
   if declared == '-' then
     return
@@ -6569,8 +6905,7 @@ local function release(stream, group, declared, ids)
     if each.pending > 0 then
       first = redis.call('XPENDING', stream, each.name, '-', '+', 1)[1][1]
     else
-      local time, number = string.match(each['last-delivered-id'], '(%d+)-(%d+)')
-      first = time .. '-' .. string.format('%.0f', number + 1)
+      first = following(each['last-delivered-id'])
     end
     if not bound or earlier(first, bound) then
       bound = first
@@ -6606,22 +6941,53 @@ local function release(stream, group, declared, ids)
   end
 end
 local entry = {}
-function entry.read(stream, id)
+local function fields_of(stream, id)
   local found = redis.call('XRANGE', stream, id, id)[1]
   if not found then
     return nil
   end
   local fields, named = found[2], {}
   for at = 1, #fields, 2 do
-    named[fields[at]] = fields[at + 1]
+    named[fields[at]] = named[fields[at]] or fields[at + 1]
   end
-  if named.i and named.a then
-    return { i = named.i, a = tonumber(named.a), f = tonumber(named.f) or 0, d = named.d, t = named.t }
+  return fields, named
+end
+local function is_count(text)
+  return text and #text <= 15 and string.match(text, '^%d+$')
+end
+local function added(fields, named)
+  local names = 'd' .. (named.t and 't' or '') .. (named.n and 'n' or '')
+  for at = 1, #fields, 2 do
+    if fields[at] ~= string.sub(names, (at + 1) / 2, (at + 1) / 2) then
+      return false
+    end
   end
-  return { i = id, a = 0, f = 0, d = named.d or fields[2], t = named.t, n = tonumber(named.n or nil) }
+  return #fields == 2 * #names and (not named.n or is_count(named.n))
+end
+function entry.read(stream, id)
+  local fields, named = fields_of(stream, id)
+  if not fields then
+    return nil
+  end
+  if added(fields, named) then
+    return { i = id, a = 0, f = 0, d = named.d, t = named.t, n = tonumber(named.n or nil) }
+  end
+  return { i = id, a = 0, f = 0, d = named.d or fields[2] }
+end
+function entry.again(stream, id)
+  local fields, named = fields_of(stream, id)
+  if not fields then
+    return nil
+  end
+  if string.match(named.i or '', '^%d+%-%d+$') and is_count(named.a) and is_count(named.f) and named.d then
+    return { i = named.i, a = tonumber(named.a), f = tonumber(named.f), d = named.d, t = named.t }
+  end
+  return { i = '0-0', a = 0, f = 0, d = named.d or fields[2], foreign = true }
 end
 function entry.ready(ready, is)
-  if is.t then
+  if is.foreign then
+    redis.call('XADD', ready, '*', 'd', is.d)
+  elseif is.t then
     redis.call('XADD', ready, '*', 'i', is.i, 'a', is.a, 'f', is.f, 'd', is.d, 't', is.t)
   else
     redis.call('XADD', ready, '*', 'i', is.i, 'a', is.a, 'f', is.f, 'd', is.d)
@@ -6699,14 +7065,14 @@ do
         break
       end
       ids[at] = held[1]
-      local is = entry.read(key, held[1])
+      local is = (key == ready and entry.again or entry.read)(key, held[1])
       if is then
         bytes = bytes + #(is.d or '')
         entry.back(ready, later, is, math.floor(now / 1000))
       end
     end
     if ids[1] and key == stream then
-      release(stream, group, declared, ids)
+      acknowledge(stream, group, declared, ids)
     elseif ids[1] then
       redis.call('XACK', ready, group, unpack(ids))
       redis.call('XDEL', ready, unpack(ids))
@@ -6740,14 +7106,14 @@ local function item(stream, ready, later, mark)
         break
       end
       ids[at] = held[1]
-      local is = entry.read(key, held[1])
+      local is = (key == ready and entry.again or entry.read)(key, held[1])
       if is then
         bytes = bytes + #(is.d or '')
         entry.back(ready, later, is, math.floor(now / 1000))
       end
     end
     if ids[1] and key == stream then
-      release(stream, group, declared, ids)
+      acknowledge(stream, group, declared, ids)
     elseif ids[1] then
       redis.call('XACK', ready, group, unpack(ids))
       redis.call('XDEL', ready, unpack(ids))
@@ -6808,7 +7174,7 @@ return replies`,
  */
 export const streamLook: Script<[group: Arg, consumer: Arg, declared: Arg, lease: Arg, attempts: Arg], [stream: string, ready: string, later: string, dead: string, paused: string, fromStream: Arg, fromReady: Arg], readonly Reply[]> = {
   name: 'stream/look',
-  sha: 'efffe880301d793817eb10ed4a7e1a542ec55d30',
+  sha: 'bf158584f249a389ec4a38a5db98edb408842d36',
   batch: 1,
   sharedKeys: false,
   shared: ["group","consumer","declared","lease","attempts"],
@@ -6821,10 +7187,33 @@ local now = clock[1] * 1000000 + clock[2]
 local function earlier(a, b)
   local a_time, a_number = string.match(a, '(%d+)-(%d+)')
   local b_time, b_number = string.match(b, '(%d+)-(%d+)')
-  if a_time ~= b_time then
-    return tonumber(a_time) < tonumber(b_time)
+  if a_time == b_time then
+    a_time, b_time = a_number, b_number
   end
-  return tonumber(a_number) < tonumber(b_number)
+  if #a_time ~= #b_time then
+    return #a_time < #b_time
+  end
+  return a_time < b_time
+end
+local MOST = '18446744073709551615'
+local DIGITS = 9
+local function plus_one(digits)
+  local head = string.sub(digits, 1, -DIGITS - 1)
+  local tail = string.format('%.0f', string.sub(digits, -DIGITS) + 1)
+  if head == '' then
+    return tail
+  end
+  if #tail > DIGITS then
+    return string.format('%.0f', head + 1) .. string.rep('0', DIGITS)
+  end
+  return head .. string.rep('0', DIGITS - #tail) .. tail
+end
+local function following(id)
+  local time, number = string.match(id, '(%d+)-(%d+)')
+  if number ~= MOST then
+    return time .. '-' .. plus_one(number)
+  end
+  return time == MOST and id or plus_one(time) .. '-0'
 end
 local function groups(stream)
   local found = {}
@@ -6863,7 +7252,7 @@ local function pending(stream, group, ids, consumer)
   return found
 end
 local MOST_TRIMMED = 5000
-local function release(stream, group, declared, ids)
+local function acknowledge(stream, group, declared, ids)
   redis.call('XACK', stream, group, unpack(ids))
   if declared == '-' then
     return
@@ -6879,8 +7268,7 @@ local function release(stream, group, declared, ids)
     if each.pending > 0 then
       first = redis.call('XPENDING', stream, each.name, '-', '+', 1)[1][1]
     else
-      local time, number = string.match(each['last-delivered-id'], '(%d+)-(%d+)')
-      first = time .. '-' .. string.format('%.0f', number + 1)
+      first = following(each['last-delivered-id'])
     end
     if not bound or earlier(first, bound) then
       bound = first
@@ -6916,22 +7304,53 @@ local function release(stream, group, declared, ids)
   end
 end
 local entry = {}
-function entry.read(stream, id)
+local function fields_of(stream, id)
   local found = redis.call('XRANGE', stream, id, id)[1]
   if not found then
     return nil
   end
   local fields, named = found[2], {}
   for at = 1, #fields, 2 do
-    named[fields[at]] = fields[at + 1]
+    named[fields[at]] = named[fields[at]] or fields[at + 1]
   end
-  if named.i and named.a then
-    return { i = named.i, a = tonumber(named.a), f = tonumber(named.f) or 0, d = named.d, t = named.t }
+  return fields, named
+end
+local function is_count(text)
+  return text and #text <= 15 and string.match(text, '^%d+$')
+end
+local function added(fields, named)
+  local names = 'd' .. (named.t and 't' or '') .. (named.n and 'n' or '')
+  for at = 1, #fields, 2 do
+    if fields[at] ~= string.sub(names, (at + 1) / 2, (at + 1) / 2) then
+      return false
+    end
   end
-  return { i = id, a = 0, f = 0, d = named.d or fields[2], t = named.t, n = tonumber(named.n or nil) }
+  return #fields == 2 * #names and (not named.n or is_count(named.n))
+end
+function entry.read(stream, id)
+  local fields, named = fields_of(stream, id)
+  if not fields then
+    return nil
+  end
+  if added(fields, named) then
+    return { i = id, a = 0, f = 0, d = named.d, t = named.t, n = tonumber(named.n or nil) }
+  end
+  return { i = id, a = 0, f = 0, d = named.d or fields[2] }
+end
+function entry.again(stream, id)
+  local fields, named = fields_of(stream, id)
+  if not fields then
+    return nil
+  end
+  if string.match(named.i or '', '^%d+%-%d+$') and is_count(named.a) and is_count(named.f) and named.d then
+    return { i = named.i, a = tonumber(named.a), f = tonumber(named.f), d = named.d, t = named.t }
+  end
+  return { i = '0-0', a = 0, f = 0, d = named.d or fields[2], foreign = true }
 end
 function entry.ready(ready, is)
-  if is.t then
+  if is.foreign then
+    redis.call('XADD', ready, '*', 'd', is.d)
+  elseif is.t then
     redis.call('XADD', ready, '*', 'i', is.i, 'a', is.a, 'f', is.f, 'd', is.d, 't', is.t)
   else
     redis.call('XADD', ready, '*', 'i', is.i, 'a', is.a, 'f', is.f, 'd', is.d)
@@ -7028,9 +7447,12 @@ do
     local claimed = redis.call('XAUTOCLAIM', key, group, consumer, lease, cursor, 'COUNT', count, 'JUSTID')
     local ids, bytes = claimed[2], 0
     for _, id in ipairs(ids) do
-      local is = entry.read(key, id)
+      local is = (key == ready and entry.again or entry.read)(key, id)
       bytes = bytes + #(is.d or '')
-      if is.n and is.n > ms then
+      if is.foreign then
+        entry.dead(dead, is, group, 'invalid', 'what the group was to handle again cannot be read: something else wrote it')
+        reply[#reply + 1] = { '0-0', 0, 0 }
+      elseif is.n and is.n > ms then
         entry.back(ready, later, is, ms)
       else
         is.a, is.f = is.a + 1, is.f + 1
@@ -7045,7 +7467,7 @@ do
       end
     end
     if ids[1] and key == stream then
-      release(stream, group, declared, ids)
+      acknowledge(stream, group, declared, ids)
     elseif ids[1] then
       redis.call('XACK', ready, group, unpack(ids))
       redis.call('XDEL', ready, unpack(ids))
@@ -7090,9 +7512,12 @@ local function item(stream, ready, later, dead, paused, from_stream, from_ready)
     local claimed = redis.call('XAUTOCLAIM', key, group, consumer, lease, cursor, 'COUNT', count, 'JUSTID')
     local ids, bytes = claimed[2], 0
     for _, id in ipairs(ids) do
-      local is = entry.read(key, id)
+      local is = (key == ready and entry.again or entry.read)(key, id)
       bytes = bytes + #(is.d or '')
-      if is.n and is.n > ms then
+      if is.foreign then
+        entry.dead(dead, is, group, 'invalid', 'what the group was to handle again cannot be read: something else wrote it')
+        reply[#reply + 1] = { '0-0', 0, 0 }
+      elseif is.n and is.n > ms then
         entry.back(ready, later, is, ms)
       else
         is.a, is.f = is.a + 1, is.f + 1
@@ -7107,7 +7532,7 @@ local function item(stream, ready, later, dead, paused, from_stream, from_ready)
       end
     end
     if ids[1] and key == stream then
-      release(stream, group, declared, ids)
+      acknowledge(stream, group, declared, ids)
     elseif ids[1] then
       redis.call('XACK', ready, group, unpack(ids))
       redis.call('XDEL', ready, unpack(ids))
@@ -7420,52 +7845,61 @@ return replies`,
 }
 
 /**
- * Pause a group for all processes, or let it go on.
+ * Pause a group for all processes, or let it go on, and tell its workers to look.
+ *
+ * Who does not hear of it looks within ten seconds: a user who may not publish can pause all the same.
  *
  * - key `paused`: there while the group is paused, with the time since when
  * - `on`: 1 to pause
+ * - `told`: pub/sub channel of the same slot that the group's workers follow; no key, as it never exists
  * - replies 1 when it was otherwise before
  * - on a full server runs: a way to take load off; one short key a group
  */
-export const streamPause: Script<[], [paused: string, on: Arg], number> = {
+export const streamPause: Script<[], [paused: string, on: Arg, told: Arg], number> = {
   name: 'stream/pause',
-  sha: '5f19aeda9d2cf090dcd9eb7a763ba1dbfb08208f',
+  sha: '2e9e7e61777b9bc8b8b419f415154eac8e2bd37a',
   batch: 16,
   sharedKeys: false,
   shared: [],
   keys: ["paused"],
-  args: ["on"],
+  args: ["on","told"],
   returns: 'integer',
   text: `#!lua flags=allow-oom
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
 local items = #KEYS / 1
 if items == 1 then
-local paused, on = KEYS[1], ARGV[1]
+local paused, on, told = KEYS[1], ARGV[1], ARGV[2]
 do
+  local changed
   if on == '1' then
-    local made = redis.call('SET', paused, string.format('%.0f', math.floor(now / 1000)), 'NX')
-    return made and 1 or 0
+    changed = redis.call('SET', paused, string.format('%.0f', math.floor(now / 1000)), 'NX') and 1 or 0
+  else
+    changed = redis.call('DEL', paused)
   end
-  return redis.call('DEL', paused)
+  redis.pcall('SPUBLISH', told, '')
+  return changed
 end
 return nil
 end
-local function item(paused, on)
+local function item(paused, on, told)
+  local changed
   if on == '1' then
-    local made = redis.call('SET', paused, string.format('%.0f', math.floor(now / 1000)), 'NX')
-    return made and 1 or 0
+    changed = redis.call('SET', paused, string.format('%.0f', math.floor(now / 1000)), 'NX') and 1 or 0
+  else
+    changed = redis.call('DEL', paused)
   end
-  return redis.call('DEL', paused)
+  redis.pcall('SPUBLISH', told, '')
+  return changed
 end
 local replies, done = {}, 0
-local own = #ARGV > 1 and 1 or 0
+local own = #ARGV > 2 and 2 or 0
 local function run()
   while done < items do
     local key = done * 1
     local arg = 0 + done * own
     done = done + 1
-    local reply = item(KEYS[key + 1], ARGV[arg + 1])
+    local reply = item(KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2])
     if reply == nil then reply = false end
     replies[done] = reply
   end
@@ -7787,7 +8221,7 @@ return replies`,
  */
 export const streamRequeue: Script<[], [dead: string, ready: string, position: Arg], number> = {
   name: 'stream/requeue',
-  sha: 'f4258229528a6d54981fe2f1bd0ad288c867b8af',
+  sha: '360923bfbfe719833ada4acc6c6a5385424aca24',
   batch: 16,
   sharedKeys: false,
   shared: [],
@@ -7796,22 +8230,53 @@ export const streamRequeue: Script<[], [dead: string, ready: string, position: A
   returns: 'integer',
   text: `#!lua flags=allow-oom
 local entry = {}
-function entry.read(stream, id)
+local function fields_of(stream, id)
   local found = redis.call('XRANGE', stream, id, id)[1]
   if not found then
     return nil
   end
   local fields, named = found[2], {}
   for at = 1, #fields, 2 do
-    named[fields[at]] = fields[at + 1]
+    named[fields[at]] = named[fields[at]] or fields[at + 1]
   end
-  if named.i and named.a then
-    return { i = named.i, a = tonumber(named.a), f = tonumber(named.f) or 0, d = named.d, t = named.t }
+  return fields, named
+end
+local function is_count(text)
+  return text and #text <= 15 and string.match(text, '^%d+$')
+end
+local function added(fields, named)
+  local names = 'd' .. (named.t and 't' or '') .. (named.n and 'n' or '')
+  for at = 1, #fields, 2 do
+    if fields[at] ~= string.sub(names, (at + 1) / 2, (at + 1) / 2) then
+      return false
+    end
   end
-  return { i = id, a = 0, f = 0, d = named.d or fields[2], t = named.t, n = tonumber(named.n or nil) }
+  return #fields == 2 * #names and (not named.n or is_count(named.n))
+end
+function entry.read(stream, id)
+  local fields, named = fields_of(stream, id)
+  if not fields then
+    return nil
+  end
+  if added(fields, named) then
+    return { i = id, a = 0, f = 0, d = named.d, t = named.t, n = tonumber(named.n or nil) }
+  end
+  return { i = id, a = 0, f = 0, d = named.d or fields[2] }
+end
+function entry.again(stream, id)
+  local fields, named = fields_of(stream, id)
+  if not fields then
+    return nil
+  end
+  if string.match(named.i or '', '^%d+%-%d+$') and is_count(named.a) and is_count(named.f) and named.d then
+    return { i = named.i, a = tonumber(named.a), f = tonumber(named.f), d = named.d, t = named.t }
+  end
+  return { i = '0-0', a = 0, f = 0, d = named.d or fields[2], foreign = true }
 end
 function entry.ready(ready, is)
-  if is.t then
+  if is.foreign then
+    redis.call('XADD', ready, '*', 'd', is.d)
+  elseif is.t then
     redis.call('XADD', ready, '*', 'i', is.i, 'a', is.a, 'f', is.f, 'd', is.d, 't', is.t)
   else
     redis.call('XADD', ready, '*', 'i', is.i, 'a', is.a, 'f', is.f, 'd', is.d)
@@ -7872,7 +8337,7 @@ do
   if wrong then
     return wrong
   end
-  local is = entry.read(dead, position)
+  local is = entry.again(dead, position)
   if not is then
     return 0
   end
@@ -7887,7 +8352,7 @@ local function item(dead, ready, position)
   if wrong then
     return wrong
   end
-  local is = entry.read(dead, position)
+  local is = entry.again(dead, position)
   if not is then
     return 0
   end
@@ -8149,7 +8614,7 @@ return replies`,
  */
 export const streamSettle: Script<[group: Arg, consumer: Arg, declared: Arg], [stream: string, ready: string, later: string, dead: string, mark: string, number: Arg, finished: Arg, moves: Arg], string> = {
   name: 'stream/settle',
-  sha: '35d60e1e4e5f14ae21589d2277ef9b95d73fb394',
+  sha: 'e23c967746fd833565e163cf5ef6b73ff2e24f7f',
   batch: 1,
   sharedKeys: false,
   shared: ["group","consumer","declared"],
@@ -8187,10 +8652,33 @@ end
 local function earlier(a, b)
   local a_time, a_number = string.match(a, '(%d+)-(%d+)')
   local b_time, b_number = string.match(b, '(%d+)-(%d+)')
-  if a_time ~= b_time then
-    return tonumber(a_time) < tonumber(b_time)
+  if a_time == b_time then
+    a_time, b_time = a_number, b_number
   end
-  return tonumber(a_number) < tonumber(b_number)
+  if #a_time ~= #b_time then
+    return #a_time < #b_time
+  end
+  return a_time < b_time
+end
+local MOST = '18446744073709551615'
+local DIGITS = 9
+local function plus_one(digits)
+  local head = string.sub(digits, 1, -DIGITS - 1)
+  local tail = string.format('%.0f', string.sub(digits, -DIGITS) + 1)
+  if head == '' then
+    return tail
+  end
+  if #tail > DIGITS then
+    return string.format('%.0f', head + 1) .. string.rep('0', DIGITS)
+  end
+  return head .. string.rep('0', DIGITS - #tail) .. tail
+end
+local function following(id)
+  local time, number = string.match(id, '(%d+)-(%d+)')
+  if number ~= MOST then
+    return time .. '-' .. plus_one(number)
+  end
+  return time == MOST and id or plus_one(time) .. '-0'
 end
 local function groups(stream)
   local found = {}
@@ -8204,7 +8692,7 @@ local function groups(stream)
   return found
 end
 local MOST_TRIMMED = 5000
-local function release(stream, group, declared, ids)
+local function acknowledge(stream, group, declared, ids)
   redis.call('XACK', stream, group, unpack(ids))
   if declared == '-' then
     return
@@ -8220,8 +8708,7 @@ local function release(stream, group, declared, ids)
     if each.pending > 0 then
       first = redis.call('XPENDING', stream, each.name, '-', '+', 1)[1][1]
     else
-      local time, number = string.match(each['last-delivered-id'], '(%d+)-(%d+)')
-      first = time .. '-' .. string.format('%.0f', number + 1)
+      first = following(each['last-delivered-id'])
     end
     if not bound or earlier(first, bound) then
       bound = first
@@ -8257,22 +8744,53 @@ local function release(stream, group, declared, ids)
   end
 end
 local entry = {}
-function entry.read(stream, id)
+local function fields_of(stream, id)
   local found = redis.call('XRANGE', stream, id, id)[1]
   if not found then
     return nil
   end
   local fields, named = found[2], {}
   for at = 1, #fields, 2 do
-    named[fields[at]] = fields[at + 1]
+    named[fields[at]] = named[fields[at]] or fields[at + 1]
   end
-  if named.i and named.a then
-    return { i = named.i, a = tonumber(named.a), f = tonumber(named.f) or 0, d = named.d, t = named.t }
+  return fields, named
+end
+local function is_count(text)
+  return text and #text <= 15 and string.match(text, '^%d+$')
+end
+local function added(fields, named)
+  local names = 'd' .. (named.t and 't' or '') .. (named.n and 'n' or '')
+  for at = 1, #fields, 2 do
+    if fields[at] ~= string.sub(names, (at + 1) / 2, (at + 1) / 2) then
+      return false
+    end
   end
-  return { i = id, a = 0, f = 0, d = named.d or fields[2], t = named.t, n = tonumber(named.n or nil) }
+  return #fields == 2 * #names and (not named.n or is_count(named.n))
+end
+function entry.read(stream, id)
+  local fields, named = fields_of(stream, id)
+  if not fields then
+    return nil
+  end
+  if added(fields, named) then
+    return { i = id, a = 0, f = 0, d = named.d, t = named.t, n = tonumber(named.n or nil) }
+  end
+  return { i = id, a = 0, f = 0, d = named.d or fields[2] }
+end
+function entry.again(stream, id)
+  local fields, named = fields_of(stream, id)
+  if not fields then
+    return nil
+  end
+  if string.match(named.i or '', '^%d+%-%d+$') and is_count(named.a) and is_count(named.f) and named.d then
+    return { i = named.i, a = tonumber(named.a), f = tonumber(named.f), d = named.d, t = named.t }
+  end
+  return { i = '0-0', a = 0, f = 0, d = named.d or fields[2], foreign = true }
 end
 function entry.ready(ready, is)
-  if is.t then
+  if is.foreign then
+    redis.call('XADD', ready, '*', 'd', is.d)
+  elseif is.t then
     redis.call('XADD', ready, '*', 'i', is.i, 'a', is.a, 'f', is.f, 'd', is.d, 't', is.t)
   else
     redis.call('XADD', ready, '*', 'i', is.i, 'a', is.a, 'f', is.f, 'd', is.d)
@@ -8364,7 +8882,7 @@ do
   end
   local function leave(key, ids)
     if key == stream then
-      release(stream, group, declared, ids)
+      acknowledge(stream, group, declared, ids)
     else
       redis.call('XACK', ready, group, unpack(ids))
       redis.call('XDEL', ready, unpack(ids))
@@ -8392,7 +8910,7 @@ do
     local from, id, to, attempts, fence, ms, kind, reason = unpack(move)
     local key = from == 'r' and ready or stream
     if held(key, { id }, from == 'r' and 'r' or '')[1] then
-      local is = entry.read(key, id)
+      local is = (key == ready and entry.again or entry.read)(key, id)
       if is then
         is.a, is.f = attempts, fence
         put(is, to, ms, kind, reason)
@@ -8437,7 +8955,7 @@ local function item(stream, ready, later, dead, mark, number, finished, moves)
   end
   local function leave(key, ids)
     if key == stream then
-      release(stream, group, declared, ids)
+      acknowledge(stream, group, declared, ids)
     else
       redis.call('XACK', ready, group, unpack(ids))
       redis.call('XDEL', ready, unpack(ids))
@@ -8465,7 +8983,7 @@ local function item(stream, ready, later, dead, mark, number, finished, moves)
     local from, id, to, attempts, fence, ms, kind, reason = unpack(move)
     local key = from == 'r' and ready or stream
     if held(key, { id }, from == 'r' and 'r' or '')[1] then
-      local is = entry.read(key, id)
+      local is = (key == ready and entry.again or entry.read)(key, id)
       if is then
         is.a, is.f = attempts, fence
         put(is, to, ms, kind, reason)
@@ -8755,7 +9273,7 @@ return replies`,
  */
 export const streamSweep: Script<[declared: Arg], [stream: string, first: Arg], string | null> = {
   name: 'stream/sweep',
-  sha: '48649a4f41debb855347d2e2a6a4c4c2206233c5',
+  sha: 'f9d0be2a23c175755d83a91040a61b598cdd8b0c',
   batch: 1,
   sharedKeys: false,
   shared: ["declared"],
@@ -8766,10 +9284,13 @@ export const streamSweep: Script<[declared: Arg], [stream: string, first: Arg], 
 local function earlier(a, b)
   local a_time, a_number = string.match(a, '(%d+)-(%d+)')
   local b_time, b_number = string.match(b, '(%d+)-(%d+)')
-  if a_time ~= b_time then
-    return tonumber(a_time) < tonumber(b_time)
+  if a_time == b_time then
+    a_time, b_time = a_number, b_number
   end
-  return tonumber(a_number) < tonumber(b_number)
+  if #a_time ~= #b_time then
+    return #a_time < #b_time
+  end
+  return a_time < b_time
 end
 local function groups(stream)
   local found = {}
@@ -8803,6 +9324,26 @@ local function ids(stream, first, last, most)
   end
   return found, false
 end
+local MOST = '18446744073709551615'
+local DIGITS = 9
+local function plus_one(digits)
+  local head = string.sub(digits, 1, -DIGITS - 1)
+  local tail = string.format('%.0f', string.sub(digits, -DIGITS) + 1)
+  if head == '' then
+    return tail
+  end
+  if #tail > DIGITS then
+    return string.format('%.0f', head + 1) .. string.rep('0', DIGITS)
+  end
+  return head .. string.rep('0', DIGITS - #tail) .. tail
+end
+local function following(id)
+  local time, number = string.match(id, '(%d+)-(%d+)')
+  if number ~= MOST then
+    return time .. '-' .. plus_one(number)
+  end
+  return time == MOST and id or plus_one(time) .. '-0'
+end
 local function pending(stream, group, ids, consumer)
   local found = {}
   local function ask(from, to, count)
@@ -8829,7 +9370,7 @@ local function pending(stream, group, ids, consumer)
   return found
 end
 local MOST_TRIMMED = 5000
-local function release(stream, group, declared, ids)
+local function acknowledge(stream, group, declared, ids)
   redis.call('XACK', stream, group, unpack(ids))
   if declared == '-' then
     return
@@ -8845,8 +9386,7 @@ local function release(stream, group, declared, ids)
     if each.pending > 0 then
       first = redis.call('XPENDING', stream, each.name, '-', '+', 1)[1][1]
     else
-      local time, number = string.match(each['last-delivered-id'], '(%d+)-(%d+)')
-      first = time .. '-' .. string.format('%.0f', number + 1)
+      first = following(each['last-delivered-id'])
     end
     if not bound or earlier(first, bound) then
       bound = first
@@ -8914,7 +9454,7 @@ do
   if next(missing) then
     return nil
   end
-  release(stream, '', declared, found)
+  acknowledge(stream, '', declared, found)
   return not all and '(' .. found[#found] or nil
 end
 return nil
@@ -8941,7 +9481,7 @@ local function item(stream, first)
   if next(missing) then
     return nil
   end
-  release(stream, '', declared, found)
+  acknowledge(stream, '', declared, found)
   return not all and '(' .. found[#found] or nil
 end
 local replies, done = {}, 0

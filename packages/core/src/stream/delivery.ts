@@ -38,25 +38,63 @@ export interface Held {
   control: AbortController | undefined
 }
 
+type Saved = Pick<Held, 'id' | 'attempt' | 'fence' | 'json' | 'traceparent' | 'due'>
+
+/**
+ * What an entry says by its fields, which mean what its stream says, as lua/_lib/stream/entry.lua has it. Of what something else
+ * wrote only the payload is believed, in the main stream; in the group's own it is no payload at all.
+ */
+function read(position: string, ready: boolean, fields: readonly string[]): Saved {
+  const payload = fieldOf(fields, 'd')
+  if (ready) {
+    const [id, used, fence] = [fieldOf(fields, 'i'), fieldOf(fields, 'a'), fieldOf(fields, 'f')]
+    const known = id !== undefined && /^\d+-\d+$/.test(id) && isCount(used) && isCount(fence)
+    if (!known) return { ...FOREIGN, id: '0-0', json: undefined }
+    const traceparent = fieldOf(fields, 't')
+    return {
+      id,
+      attempt: Number(used) + 1,
+      fence: Number(fence) + 1,
+      json: payload,
+      traceparent,
+      due: undefined,
+    }
+  }
+  const names = fields.filter((_, at) => at % 2 === 0).join()
+  const due = fieldOf(fields, 'n')
+  if (!ADDED.test(names) || (due !== undefined && !isCount(due))) {
+    return { ...FOREIGN, id: position, json: payload }
+  }
+  const traceparent = fieldOf(fields, 't')
+  return { ...FOREIGN, id: position, json: payload, traceparent, due: due === undefined ? due : Number(due) }
+}
+
+/** The fields that `add` writes, in order. */
+const ADDED = /^d(,t)?(,n)?$/
+const FOREIGN: Omit<Saved, 'id' | 'json'> = { attempt: 1, fence: 1, traceparent: undefined, due: undefined }
+
+function isCount(text: string | undefined): text is string {
+  return text !== undefined && /^\d{1,15}$/.test(text)
+}
+
 export function toHeld(
   { position, ready, fields }: Arrival,
   order: number,
   arrivedAt: number,
   leaseEndsAt: number,
 ): Held {
-  const plain = fields.length === 2 && fields[0] === 'd'
-  const used = ready ? Number(fieldOf(fields, 'a') ?? 0) : 0
-  const due = plain || ready ? undefined : fieldOf(fields, 'n')
+  const plain = !ready && fields.length === 2 && fields[0] === 'd'
+  const saved = plain ? undefined : read(position, ready, fields)
   return {
     position,
     ready,
     order,
-    id: ready ? (fieldOf(fields, 'i') ?? position) : position,
-    attempt: used + 1,
-    fence: (ready ? Number(fieldOf(fields, 'f') ?? 0) : 0) + 1,
-    json: plain ? fields[1] : fieldOf(fields, 'd'),
-    traceparent: plain ? undefined : fieldOf(fields, 't'),
-    due: due === undefined ? undefined : Number(due),
+    id: saved ? saved.id : position,
+    attempt: saved ? saved.attempt : 1,
+    fence: saved ? saved.fence : 1,
+    json: saved ? saved.json : fields[1],
+    traceparent: saved?.traceparent,
+    due: saved?.due,
     stage: 'waiting',
     arrivedAt,
     leaseEndsAt,

@@ -15,6 +15,8 @@ export interface IntakeOptions {
   readonly open: (again: boolean) => Promise<unknown>
   /** How many entries the worker would take now. */
   readonly room: () => number
+  /** Entries of one read from each stream at the most. */
+  readonly most: number
   /** Entries of a read that asked for so many, which was sent at that time of the local clock. */
   readonly arrived: (arrivals: readonly Arrival[], asked: number, heldSince: number) => void
   /** What the worker holds now. */
@@ -38,8 +40,6 @@ type ReadReply =
 
 /** Before the reader tries again after an error. */
 const RETRY_MS = 250
-/** Entries of one read from each stream, so that it holds Redis for under a millisecond. */
-const MOST = 256
 
 /**
  * Brings a worker its entries, by a blocking XREADGROUP of the main stream and the group's own on a connection of its own.
@@ -48,7 +48,7 @@ const MOST = 256
  * one command in five seconds.
  */
 export function createIntake(space: Space, options: IntakeOptions): Intake {
-  const { stream, ready, group, consumer, open, room, arrived, snapshot, trouble, resumed } = options
+  const { stream, ready, group, consumer, open, room, most, arrived, snapshot, trouble, resumed } = options
   const reader = space.runtime.openReader() as Redis
   let stopped = false
   let paused = false
@@ -88,7 +88,7 @@ export function createIntake(space: Space, options: IntakeOptions): Intake {
           unsure = false
         } else if (paused || count <= 0) await rest()
         else {
-          await readNew(Math.min(count, MOST))
+          await readNew(Math.min(count, most))
           if (troubled) resumed()
           troubled = false
         }
@@ -120,7 +120,7 @@ export function createIntake(space: Space, options: IntakeOptions): Intake {
       const heldSince = performance.now()
       // Of before: what ends while the reply is on its way was held when Redis wrote it.
       const held = snapshot()
-      const reply = await read(MOST, [], next[ready] as string, next[stream] as string)
+      const reply = await read(most, [], next[ready] as string, next[stream] as string)
       const all = arrivalsOf(reply ?? [])
       arrived(
         all.filter((arrival) => !held(arrival)),

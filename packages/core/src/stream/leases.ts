@@ -17,6 +17,8 @@ export interface Leases {
   add(held: Held): void
   delete(held: Held): void
   readonly size: number
+  /** Characters of the payloads of all that is held. */
+  readonly length: number
   all(): Iterable<Held>
   /** Whether an arrival was held when this was asked for. */
   snapshot(): (arrival: Arrival) => boolean
@@ -42,12 +44,20 @@ export function createLeases({ leaseMs, renew, lost, expired, renewed }: LeasesO
   const timer = setInterval(() => void beat(), leaseMs * BEAT)
   /** When the oldest of the leases began, or before. */
   let oldest = 0
+  let length = 0
   let beating: Promise<void> = Promise.resolve()
   let beats = 0
   let failing = false
 
   function mapOf(held: Held): Map<string, Held> {
     return held.ready ? streams.ready : streams.main
+  }
+
+  function forget(held: Held): void {
+    const map = mapOf(held)
+    if (map.get(held.position) !== held) return
+    map.delete(held.position)
+    length -= held.json?.length ?? 0
   }
 
   function* all(): Iterable<Held> {
@@ -101,16 +111,17 @@ export function createLeases({ leaseMs, renew, lost, expired, renewed }: LeasesO
       const before = map.get(held.position)
       // A position that comes again, as after a reset of its group: the earlier delivery is not the one Redis knows.
       if (before) {
-        map.delete(held.position)
+        forget(before)
         lost(before)
       }
       const began = held.leaseEndsAt - leaseMs
       oldest = streams.main.size + streams.ready.size === 0 ? began : Math.min(oldest, began)
       map.set(held.position, held)
+      length += held.json?.length ?? 0
     },
-    delete(held) {
-      const map = mapOf(held)
-      if (map.get(held.position) === held) map.delete(held.position)
+    delete: forget,
+    get length() {
+      return length
     },
     get size() {
       return streams.main.size + streams.ready.size

@@ -182,7 +182,7 @@ export type DeathKind =
   | 'never-retry'
   /**
    * Its payload is no JSON, or the schema refused it; no handler ran. With the id 0-0: something that penknife did not write
-   * stood among the delayed entries.
+   * was among the delayed entries or those to be handled again.
    */
   | 'invalid'
   /** The processes that handled it vanished, as often as it has attempts. */

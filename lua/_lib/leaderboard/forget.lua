@@ -1,6 +1,6 @@
 -- `forget(ids, idlog, remember)`: forgets at most four ids of increments, or removals, that are too old. Whoever
 -- remembers one calls it, so that there are never more than were remembered in the time, and those still to be forgotten.
--- @include board
+-- @include leaderboard/board
 -- @include now
 
 local function forget(ids, idlog, remember)

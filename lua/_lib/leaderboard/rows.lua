@@ -7,7 +7,7 @@
 --
 -- No member that penknife wrote has a line's end in it. Where a foreign one has, the lines are more than the number of rows
 -- says, and the client reads again with `data` 2 or 3 for 0 or 1: then members are escaped.
--- @include board
+-- @include leaderboard/board
 local rows = {}
 
 local ESCAPES = { ['\\'] = '\\\\', ['\n'] = '\\n' }

@@ -1,4 +1,4 @@
--- `settle(plan, windows, beside)`: takes out of rolling windows what has to leave, at most 32 entries in all; whether
+-- `expel(plan, windows, beside)`: takes out of rolling windows what has to leave, at most 32 entries in all; whether
 -- nothing is left to take, and, where `beside` is given, no more than that was taken, so that this call may do what it
 -- came for.
 --
@@ -10,7 +10,7 @@
 -- nothing when it marks a removal: `gone` holds its id under the member as long as it is there, and entries before it count
 -- nothing.
 -- What a foreign program put there counts nothing.
--- @include board
+-- @include leaderboard/board
 -- @include earlier
 
 -- The amount of a grown entry, which is done with.
@@ -93,7 +93,7 @@ end
 
 local DUE = 32
 
-local function settle(plan, windows, beside)
+local function expel(plan, windows, beside)
   local budget = DUE
   for _, window in ipairs(windows) do
     if window.log then

@@ -1,28 +1,67 @@
--- `entry`: an entry as a group has it, wherever it is. `entry.read` takes it from the stream or from the group's own,
--- nil when it was deleted; the others put it into its next place.
+-- `entry`: an entry as a group has it, wherever it is. `entry.read` takes it from the stream, `entry.again` from the group's
+-- own streams, nil when it was deleted; the others put it into its next place.
 --
 --   i  the entry's id          d  payload        t  traceparent, if any
 --   a  attempts used           f  deliveries     n  not before, in ms, if any
+--
+-- Which stream it is in says what its fields mean. What something else wrote is told by its shape, and only its payload is
+-- believed: the field d, else its first value. In the group's own streams it is marked `foreign`, with the id 0-0.
 local entry = {}
 
-function entry.read(stream, id)
+local function fields_of(stream, id)
   local found = redis.call('XRANGE', stream, id, id)[1]
   if not found then
     return nil
   end
   local fields, named = found[2], {}
   for at = 1, #fields, 2 do
-    named[fields[at]] = fields[at + 1]
+    -- The first of a name, as the worker takes it.
+    named[fields[at]] = named[fields[at]] or fields[at + 1]
   end
-  if named.i and named.a then
-    return { i = named.i, a = tonumber(named.a), f = tonumber(named.f) or 0, d = named.d, t = named.t }
+  return fields, named
+end
+
+local function is_count(text)
+  return text and #text <= 15 and string.match(text, '^%d+$')
+end
+
+-- As lua/_lib/stream/append.lua adds it: d, then t and n, if any.
+local function added(fields, named)
+  local names = 'd' .. (named.t and 't' or '') .. (named.n and 'n' or '')
+  for at = 1, #fields, 2 do
+    if fields[at] ~= string.sub(names, (at + 1) / 2, (at + 1) / 2) then
+      return false
+    end
   end
-  -- In the stream itself; one that something else wrote may have other fields.
-  return { i = id, a = 0, f = 0, d = named.d or fields[2], t = named.t, n = tonumber(named.n or nil) }
+  return #fields == 2 * #names and (not named.n or is_count(named.n))
+end
+
+function entry.read(stream, id)
+  local fields, named = fields_of(stream, id)
+  if not fields then
+    return nil
+  end
+  if added(fields, named) then
+    return { i = id, a = 0, f = 0, d = named.d, t = named.t, n = tonumber(named.n or nil) }
+  end
+  return { i = id, a = 0, f = 0, d = named.d or fields[2] }
+end
+
+function entry.again(stream, id)
+  local fields, named = fields_of(stream, id)
+  if not fields then
+    return nil
+  end
+  if string.match(named.i or '', '^%d+%-%d+$') and is_count(named.a) and is_count(named.f) and named.d then
+    return { i = named.i, a = tonumber(named.a), f = tonumber(named.f), d = named.d, t = named.t }
+  end
+  return { i = '0-0', a = 0, f = 0, d = named.d or fields[2], foreign = true }
 end
 
 function entry.ready(ready, is)
-  if is.t then
+  if is.foreign then
+    redis.call('XADD', ready, '*', 'd', is.d)
+  elseif is.t then
     redis.call('XADD', ready, '*', 'i', is.i, 'a', is.a, 'f', is.f, 'd', is.d, 't', is.t)
   else
     redis.call('XADD', ready, '*', 'i', is.i, 'a', is.a, 'f', is.f, 'd', is.d)

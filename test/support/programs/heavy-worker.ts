@@ -1,0 +1,12 @@
+// A batch worker with default options. Says how many entries it handled, after each call.
+// argv: Redis url.
+import { connect, createStream } from '@penknife/core'
+import { Redis } from 'ioredis'
+
+const penknife = connect(new Redis(process.argv[2] as string, { lazyConnect: true }))
+const stream = createStream<string>(penknife.space('shop'), 'orders', { groups: ['billing'] })
+let handled = 0
+stream.batchWorker('billing', (deliveries) => {
+  handled += deliveries.filter(({ payload }) => payload.length === 900_000).length
+  console.log(JSON.stringify({ handled }))
+})
