@@ -165,7 +165,7 @@ test('members removed at the same time as others are incremented lose their name
     rounds.flatMap((round) => [
       board.increment('bob', 1, { id: `bob ${round}` }),
       boards[1].increment(`${NAME} ${round % 5}`, 1, { id: `${round}` }),
-      ...(round % 3 === 0 ? [boards[round % 2]?.remove(`${NAME} ${round % 5}`)] : []),
+      ...(round % 3 === 0 ? [(boards[round % 2] as Leaderboard).remove(`${NAME} ${round % 5}`)] : []),
     ]),
   )
   await Promise.all([0, 1, 2, 3, 4].map((nth) => board.remove(`${NAME} ${nth}`)))

@@ -364,7 +364,7 @@ describe('reset deletes what other processes know', () => {
 
   test('and the names of rules that nobody charges any more are forgotten', async () => {
     const { limiter, clock } = await setUp(EXTRA)
-    const { limiter: later } = await setUp([{ ...(EXTRA[0] as Rule), name: 'later' } as Rule])
+    const { limiter: later } = await setUp([{ ...(EXTRA[0] as Rule), name: 'later' }])
     await limiter.take('ann')
     const key = 'pk1:{shop}:limit-rules:api'
     expect(await bench.raw.zrange(key, '0', '-1')).toEqual(['l//exact', 's//parallel'])

@@ -633,7 +633,7 @@ return replies`,
  */
 export const leaderboardRead: Script<[keys: readonly string[], plan: Arg], [what: Arg, style: Arg, data: Arg, a: Arg, b: Arg, c: Arg, d: Arg], number | string | null> = {
   name: 'leaderboard/read',
-  sha: '1a9d7494aee1ced3bccaa5f729a2ac59edc2a8f1',
+  sha: 'f833b843c8920ad6c3a2fe88187ebfe548d60350',
   batch: 16,
   sharedKeys: true,
   shared: ["plan"],
@@ -766,16 +766,7 @@ local stamp = string.format('%.0f-*', now)
 function board.append(log, ...)
   local id = redis.pcall('XADD', log, stamp, ...)
   if type(id) == 'table' and id.err then
-    local top = redis.call('XREVRANGE', log, '+', '-', 'COUNT', 1)[1]
-    if not top then
-      local info = redis.call('XINFO', 'STREAM', log)
-      for at = 1, #info, 2 do
-        if info[at] == 'last-generated-id' then
-          top = { info[at + 1] }
-        end
-      end
-    end
-    id = redis.call('XADD', log, string.match(top[1], '^%d+') .. '-*', ...)
+    return redis.call('XADD', log, '*', ...)
   end
   return id
 end
@@ -977,7 +968,7 @@ return replies`,
  */
 export const leaderboardReadRolling: Script<[keys: readonly string[], plan: Arg], [what: Arg, style: Arg, data: Arg, a: Arg, b: Arg, c: Arg, d: Arg], number | string | null> = {
   name: 'leaderboard/read-rolling',
-  sha: 'cfcb3b868cf05f7332138345dfd9694af954db9c',
+  sha: '835a45c4ad7f69b71d5ffc8c2b8c3490e904a40e',
   batch: 16,
   sharedKeys: true,
   shared: ["plan"],
@@ -1110,16 +1101,7 @@ local stamp = string.format('%.0f-*', now)
 function board.append(log, ...)
   local id = redis.pcall('XADD', log, stamp, ...)
   if type(id) == 'table' and id.err then
-    local top = redis.call('XREVRANGE', log, '+', '-', 'COUNT', 1)[1]
-    if not top then
-      local info = redis.call('XINFO', 'STREAM', log)
-      for at = 1, #info, 2 do
-        if info[at] == 'last-generated-id' then
-          top = { info[at + 1] }
-        end
-      end
-    end
-    id = redis.call('XADD', log, string.match(top[1], '^%d+') .. '-*', ...)
+    return redis.call('XADD', log, '*', ...)
   end
   return id
 end
@@ -1270,26 +1252,6 @@ local function earlier(a, b)
   end
   return a_time < b_time
 end
-local MOST = '18446744073709551615'
-local DIGITS = 9
-local function plus_one(digits)
-  local head = string.sub(digits, 1, -DIGITS - 1)
-  local tail = string.format('%.0f', string.sub(digits, -DIGITS) + 1)
-  if head == '' then
-    return tail
-  end
-  if #tail > DIGITS then
-    return string.format('%.0f', head + 1) .. string.rep('0', DIGITS)
-  end
-  return head .. string.rep('0', DIGITS - #tail) .. tail
-end
-local function following(id)
-  local time, number = string.match(id, '(%d+)-(%d+)')
-  if number ~= MOST then
-    return time .. '-' .. plus_one(number)
-  end
-  return time == MOST and id or plus_one(time) .. '-0'
-end
 local function grown(window, id, member)
   local amount = redis.call('HGET', window.parts, id)
   redis.call('HDEL', window.parts, id)
@@ -1336,7 +1298,7 @@ local function settle_window(plan, window, budget)
         by = grown(window, id, member)
       end
       by = tonumber(by)
-      if by and by ~= 0 and math.abs(by) < math.huge and not (mark and earlier(id, mark)) then
+      if by and by ~= 0 and math.abs(by) < 2 ^ 53 and not (mark and earlier(id, mark)) then
         sums[member] = (sums[member] or 0) + by
         times[member] = plan.shift and board.time_of(id) + window.last
       end
@@ -1359,7 +1321,7 @@ local function settle_window(plan, window, budget)
   board.write_all(plan, window, before, after)
   board.keep_with_log(window)
   local left = due[budget + 1]
-  redis.call('XTRIM', window.log, 'MINID', '=', left and left[1] or following(due[count][1]))
+  redis.call('XTRIM', window.log, 'MINID', '=', left and left[1] or string.format('%.0f', bound + 1))
   return left and -1 or budget - #due
 end
 local DUE = 32
@@ -1444,7 +1406,7 @@ return replies`,
  */
 export const leaderboardRecall: Script<[keys: readonly string[], remember: Arg], [id: Arg], number | null> = {
   name: 'leaderboard/recall',
-  sha: '01ee3db3efa70af6436409123823e0748f794963',
+  sha: 'b674e08739e7d5697688f7830b85c4db803fcd41',
   batch: 64,
   sharedKeys: true,
   shared: ["remember"],
@@ -1577,16 +1539,7 @@ local stamp = string.format('%.0f-*', now)
 function board.append(log, ...)
   local id = redis.pcall('XADD', log, stamp, ...)
   if type(id) == 'table' and id.err then
-    local top = redis.call('XREVRANGE', log, '+', '-', 'COUNT', 1)[1]
-    if not top then
-      local info = redis.call('XINFO', 'STREAM', log)
-      for at = 1, #info, 2 do
-        if info[at] == 'last-generated-id' then
-          top = { info[at + 1] }
-        end
-      end
-    end
-    id = redis.call('XADD', log, string.match(top[1], '^%d+') .. '-*', ...)
+    return redis.call('XADD', log, '*', ...)
   end
   return id
 end
@@ -1601,14 +1554,14 @@ local id = ARGV[2]
 do
   local record = redis.call('HGET', keys[1], 'i' .. id)
   local time = record and board.time_of(record)
-  return time and now - time < tonumber(remember) and time or nil
+  return time and time < 2 ^ 53 and now - time < tonumber(remember) and time or nil
 end
 return nil
 end
 local function item(id)
   local record = redis.call('HGET', keys[1], 'i' .. id)
   local time = record and board.time_of(record)
-  return time and now - time < tonumber(remember) and time or nil
+  return time and time < 2 ^ 53 and now - time < tonumber(remember) and time or nil
 end
 local replies, done = {}, 0
 local function run()
@@ -1647,7 +1600,7 @@ return replies`,
  */
 export const leaderboardRemove: Script<[keys: readonly string[], plan: Arg], [member: Arg], number | string> = {
   name: 'leaderboard/remove',
-  sha: '14fd88da1d313c0d94d266b16e3be4345f4d8f6e',
+  sha: 'e71721efd8cc52e6abc04041a958c9f53cd5bc29',
   batch: 1,
   sharedKeys: true,
   shared: ["plan"],
@@ -1780,16 +1733,7 @@ local stamp = string.format('%.0f-*', now)
 function board.append(log, ...)
   local id = redis.pcall('XADD', log, stamp, ...)
   if type(id) == 'table' and id.err then
-    local top = redis.call('XREVRANGE', log, '+', '-', 'COUNT', 1)[1]
-    if not top then
-      local info = redis.call('XINFO', 'STREAM', log)
-      for at = 1, #info, 2 do
-        if info[at] == 'last-generated-id' then
-          top = { info[at + 1] }
-        end
-      end
-    end
-    id = redis.call('XADD', log, string.match(top[1], '^%d+') .. '-*', ...)
+    return redis.call('XADD', log, '*', ...)
   end
   return id
 end
@@ -1821,26 +1765,6 @@ local function earlier(a, b)
     return #a_time < #b_time
   end
   return a_time < b_time
-end
-local MOST = '18446744073709551615'
-local DIGITS = 9
-local function plus_one(digits)
-  local head = string.sub(digits, 1, -DIGITS - 1)
-  local tail = string.format('%.0f', string.sub(digits, -DIGITS) + 1)
-  if head == '' then
-    return tail
-  end
-  if #tail > DIGITS then
-    return string.format('%.0f', head + 1) .. string.rep('0', DIGITS)
-  end
-  return head .. string.rep('0', DIGITS - #tail) .. tail
-end
-local function following(id)
-  local time, number = string.match(id, '(%d+)-(%d+)')
-  if number ~= MOST then
-    return time .. '-' .. plus_one(number)
-  end
-  return time == MOST and id or plus_one(time) .. '-0'
 end
 local function grown(window, id, member)
   local amount = redis.call('HGET', window.parts, id)
@@ -1888,7 +1812,7 @@ local function settle_window(plan, window, budget)
         by = grown(window, id, member)
       end
       by = tonumber(by)
-      if by and by ~= 0 and math.abs(by) < math.huge and not (mark and earlier(id, mark)) then
+      if by and by ~= 0 and math.abs(by) < 2 ^ 53 and not (mark and earlier(id, mark)) then
         sums[member] = (sums[member] or 0) + by
         times[member] = plan.shift and board.time_of(id) + window.last
       end
@@ -1911,7 +1835,7 @@ local function settle_window(plan, window, budget)
   board.write_all(plan, window, before, after)
   board.keep_with_log(window)
   local left = due[budget + 1]
-  redis.call('XTRIM', window.log, 'MINID', '=', left and left[1] or following(due[count][1]))
+  redis.call('XTRIM', window.log, 'MINID', '=', left and left[1] or string.format('%.0f', bound + 1))
   return left and -1 or budget - #due
 end
 local DUE = 32
@@ -2086,7 +2010,7 @@ return replies`,
  */
 export const leaderboardUndo: Script<[keys: readonly string[], plan: Arg], [id: Arg, time: Arg], number> = {
   name: 'leaderboard/undo',
-  sha: '5c2916e48c11b7f2216e4188d9c0d443cb0dce50',
+  sha: '6d4194cedeecd748a3677ff7d09ec16fe5a0f307',
   batch: 1,
   sharedKeys: true,
   shared: ["plan"],
@@ -2219,16 +2143,7 @@ local stamp = string.format('%.0f-*', now)
 function board.append(log, ...)
   local id = redis.pcall('XADD', log, stamp, ...)
   if type(id) == 'table' and id.err then
-    local top = redis.call('XREVRANGE', log, '+', '-', 'COUNT', 1)[1]
-    if not top then
-      local info = redis.call('XINFO', 'STREAM', log)
-      for at = 1, #info, 2 do
-        if info[at] == 'last-generated-id' then
-          top = { info[at + 1] }
-        end
-      end
-    end
-    id = redis.call('XADD', log, string.match(top[1], '^%d+') .. '-*', ...)
+    return redis.call('XADD', log, '*', ...)
   end
   return id
 end
@@ -2245,26 +2160,6 @@ local function earlier(a, b)
     return #a_time < #b_time
   end
   return a_time < b_time
-end
-local MOST = '18446744073709551615'
-local DIGITS = 9
-local function plus_one(digits)
-  local head = string.sub(digits, 1, -DIGITS - 1)
-  local tail = string.format('%.0f', string.sub(digits, -DIGITS) + 1)
-  if head == '' then
-    return tail
-  end
-  if #tail > DIGITS then
-    return string.format('%.0f', head + 1) .. string.rep('0', DIGITS)
-  end
-  return head .. string.rep('0', DIGITS - #tail) .. tail
-end
-local function following(id)
-  local time, number = string.match(id, '(%d+)-(%d+)')
-  if number ~= MOST then
-    return time .. '-' .. plus_one(number)
-  end
-  return time == MOST and id or plus_one(time) .. '-0'
 end
 local function grown(window, id, member)
   local amount = redis.call('HGET', window.parts, id)
@@ -2312,7 +2207,7 @@ local function settle_window(plan, window, budget)
         by = grown(window, id, member)
       end
       by = tonumber(by)
-      if by and by ~= 0 and math.abs(by) < math.huge and not (mark and earlier(id, mark)) then
+      if by and by ~= 0 and math.abs(by) < 2 ^ 53 and not (mark and earlier(id, mark)) then
         sums[member] = (sums[member] or 0) + by
         times[member] = plan.shift and board.time_of(id) + window.last
       end
@@ -2335,7 +2230,7 @@ local function settle_window(plan, window, budget)
   board.write_all(plan, window, before, after)
   board.keep_with_log(window)
   local left = due[budget + 1]
-  redis.call('XTRIM', window.log, 'MINID', '=', left and left[1] or following(due[count][1]))
+  redis.call('XTRIM', window.log, 'MINID', '=', left and left[1] or string.format('%.0f', bound + 1))
   return left and -1 or budget - #due
 end
 local DUE = 32
@@ -2510,7 +2405,7 @@ return replies`,
  */
 export const leaderboardUpdate: Script<[keys: readonly string[], plan: Arg], [changes: Arg, watch: Arg, tell: Arg], number | string | readonly Reply[]> = {
   name: 'leaderboard/update',
-  sha: 'd48fcc0a349f50bdaa825bc3ce7ba0b79d99f221',
+  sha: '26e8675d52d16aff667703a3b9cb5b6d46be576f',
   batch: 32,
   sharedKeys: true,
   shared: ["plan"],
@@ -2643,16 +2538,7 @@ local stamp = string.format('%.0f-*', now)
 function board.append(log, ...)
   local id = redis.pcall('XADD', log, stamp, ...)
   if type(id) == 'table' and id.err then
-    local top = redis.call('XREVRANGE', log, '+', '-', 'COUNT', 1)[1]
-    if not top then
-      local info = redis.call('XINFO', 'STREAM', log)
-      for at = 1, #info, 2 do
-        if info[at] == 'last-generated-id' then
-          top = { info[at + 1] }
-        end
-      end
-    end
-    id = redis.call('XADD', log, string.match(top[1], '^%d+') .. '-*', ...)
+    return redis.call('XADD', log, '*', ...)
   end
   return id
 end
@@ -2669,26 +2555,6 @@ local function earlier(a, b)
     return #a_time < #b_time
   end
   return a_time < b_time
-end
-local MOST = '18446744073709551615'
-local DIGITS = 9
-local function plus_one(digits)
-  local head = string.sub(digits, 1, -DIGITS - 1)
-  local tail = string.format('%.0f', string.sub(digits, -DIGITS) + 1)
-  if head == '' then
-    return tail
-  end
-  if #tail > DIGITS then
-    return string.format('%.0f', head + 1) .. string.rep('0', DIGITS)
-  end
-  return head .. string.rep('0', DIGITS - #tail) .. tail
-end
-local function following(id)
-  local time, number = string.match(id, '(%d+)-(%d+)')
-  if number ~= MOST then
-    return time .. '-' .. plus_one(number)
-  end
-  return time == MOST and id or plus_one(time) .. '-0'
 end
 local function grown(window, id, member)
   local amount = redis.call('HGET', window.parts, id)
@@ -2736,7 +2602,7 @@ local function settle_window(plan, window, budget)
         by = grown(window, id, member)
       end
       by = tonumber(by)
-      if by and by ~= 0 and math.abs(by) < math.huge and not (mark and earlier(id, mark)) then
+      if by and by ~= 0 and math.abs(by) < 2 ^ 53 and not (mark and earlier(id, mark)) then
         sums[member] = (sums[member] or 0) + by
         times[member] = plan.shift and board.time_of(id) + window.last
       end
@@ -2759,7 +2625,7 @@ local function settle_window(plan, window, budget)
   board.write_all(plan, window, before, after)
   board.keep_with_log(window)
   local left = due[budget + 1]
-  redis.call('XTRIM', window.log, 'MINID', '=', left and left[1] or following(due[count][1]))
+  redis.call('XTRIM', window.log, 'MINID', '=', left and left[1] or string.format('%.0f', bound + 1))
   return left and -1 or budget - #due
 end
 local DUE = 32
