@@ -53,7 +53,7 @@ const OPTIONS = [
 export function createRateLimiter(space: Space, options: RateLimiterOptions): RateLimiter {
   checkOptions('createRateLimiter', options, OPTIONS)
   const name = checkName('name', options.name)
-  const { keys, bind, breakers, use, onClose } = runtimeOf(space)
+  const { keys, bind, breakers, use, onCloseWaiting } = runtimeOf(space)
   const deadlineMs = durationMs('deadline', options.deadline ?? 100, { max: LONGEST_DEADLINE_MS })
   const breaker = breakers.of(deadlineMs)
   const about = `limiter '${name}' of space '${space.name}'`
@@ -80,7 +80,7 @@ export function createRateLimiter(space: Space, options: RateLimiterOptions): Ra
   const { denyCache = true } = options
   const cache = denyCache === false ? undefined : createDenyCache(denyCache === true ? {} : denyCache)
   const maxWaiters = wholeNumber('maxWaiters', options.maxWaiters ?? 10_000, 1, 10_000_000)
-  const room = createWaitingRoom(about, maxWaiters, onClose)
+  const room = createWaitingRoom(about, maxWaiters, onCloseWaiting)
   use('limiter', name)
   const changes = createTopic<RedeclaredEvent>('penknife:limiter-declaration', { space: space.name })
   const declared = declarationText(standing.rules, routeBy)

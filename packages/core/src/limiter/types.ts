@@ -239,7 +239,7 @@ export interface RateLimiter {
    * an earlier one, whatever they cost. Never early.
    *
    * Resolves with a denial when `maxWait` is over, or at once when it is known to be too short. Rejects with the signal's
-   * reason, with PENKNIFE_OVERLOADED when too many wait, with PENKNIFE_CLOSED when penknife is closed, and as `take`. The
+   * reason, with PENKNIFE_OVERLOADED when too many wait, with PENKNIFE_CLOSED once penknife.close() has ended workers and subscriptions, and as `take`. The
    * first waiter of a subject alone asks Redis, and sleeps `retryAfterMs` in between; where that is not certain (a slot may
    * be released, Redis is away) 200 ms at most.
    */
