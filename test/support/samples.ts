@@ -47,6 +47,7 @@ const shard = keys.shard('ann')
 const limiter = keys.limit(shard, 'api', 'ann')
 const log = keys.limitLog(shard, 'api/exact', 'ann')
 const limitRules = keys.limitRules('api')
+const limitDeclared = keys.limitDeclared('api')
 const slots = keys.limitSlots(shard, 'api/parallel', 'ann')
 
 /** An entry that group billing's consumer w1 holds at its first delivery. */
@@ -249,6 +250,15 @@ export const SAMPLES: Readonly<Record<string, readonly Sample[]>> = {
         ].join('\n'),
       ],
       item: [limiter, log, slots, 1, 'take', 'lease'],
+    },
+  ],
+  'limiter/declare': [
+    {
+      returns: 'list',
+      before: [
+        ['ZADD', limitDeclared, '9e15', '/day day of UTC', '9e15', '= day: fixed-window, 5 a day of UTC'],
+      ],
+      item: [limitDeclared, '/day day of UTC', 1_000_000, 'day: fixed-window, 6 a day of UTC', 1_000_000],
     },
   ],
   'limiter/lease': [

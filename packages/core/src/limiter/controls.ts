@@ -4,8 +4,9 @@ import { checkOptions, checkText, isName, wholeNumber } from '../options.ts'
 import type { Route } from '../redis/keys.ts'
 import { limiterBlock, limiterReset, limiterUnblock } from '../redis/scripts.gen.ts'
 import { apartKey, isApart } from './apart.ts'
+import type { Declaration } from './declaration.ts'
 import { partName, type Plan, type PlanContext } from './plan.ts'
-import { isSubject } from './subjects.ts'
+import { isSubject, subjectText } from './subjects.ts'
 import { add, together } from './taken.ts'
 import type { RateLimiter, Rule, RuleState, Subject, TakeOptions } from './types.ts'
 
@@ -18,6 +19,7 @@ export const LARGEST_COST = 1_000_000_000
 type Controls = Pick<RateLimiter, 'refund' | 'penalty' | 'block' | 'unblock' | 'reset'>
 
 export interface ControlsContext extends PlanContext {
+  readonly declaration: Declaration
   readonly standing: Plan
   readonly planOf: (rules: readonly Rule[]) => Plan
   /** Told when what a subject was told last is not so any more, were it only perhaps. */
@@ -26,7 +28,7 @@ export interface ControlsContext extends PlanContext {
 
 /** What is done with a subject besides asking. */
 export function createControls(context: ControlsContext): Controls {
-  const { name, keys, locate, bind, apart, standing, planOf, onEased } = context
+  const { name, keys, locate, bind, apart, declaration, standing, planOf, onEased } = context
   const blockPort = bind(limiterBlock, [])
   const unblockPort = bind(limiterUnblock, [])
   const resetPort = bind(limiterReset, [])
@@ -42,6 +44,8 @@ export function createControls(context: ControlsContext): Controls {
     const { cost = 1, rules } = given
     wholeNumber('cost', cost, 0, LARGEST_COST)
     const plan = rules === undefined ? standing : planOf(rules)
+    subjectText(subject, plan.parts)
+    if (declaration.due) await declaration.check()
     const states = await together(plan.charges.map((charge) => add(charge, subject, sign * cost)))
     const order = plan.rules.map((rule) => rule.name)
     return states.flat().toSorted((a, b) => order.indexOf(a.name) - order.indexOf(b.name))

@@ -205,11 +205,28 @@ export interface Lease {
   release(): Promise<boolean>
 }
 
+/**
+ * The rules of a limiter are not those that were declared before: a deploy changed them, or two limiters have one name.
+ * Also on the node:diagnostics_channel `penknife:limiter-declaration`, there with the `space`.
+ */
+export interface RedeclaredEvent {
+  readonly kind: 'redeclared'
+  readonly limiter: string
+  /** Both declarations as people read them. */
+  readonly before: string
+  readonly now: string
+}
+
+export type LimiterEvent = BreakerEvent | RedeclaredEvent
+
 export interface RateLimiter {
   readonly name: string
   readonly rules: readonly RuleInfo[]
-  /** Adds a listener for when Redis is given up and when it is asked again; the function that comes back removes it. */
-  on(listener: (event: BreakerEvent) => void): () => void
+  /**
+   * Adds a listener for when Redis is given up and asked again, and for rules that another version declared otherwise; the
+   * function that comes back removes it.
+   */
+  on(listener: (event: LimiterEvent) => void): () => void
   /**
    * Takes `cost` tokens of a subject from every rule, or from none.
    *
@@ -222,7 +239,7 @@ export interface RateLimiter {
    * an earlier one, whatever they cost. Never early.
    *
    * Resolves with a denial when `maxWait` is over, or at once when it is known to be too short. Rejects with the signal's
-   * reason, with PENKNIFE_OVERLOADED when too many wait, with PENKNIFE_CLOSED when penknife is closed, and as `take`. The
+   * reason, with PENKNIFE_OVERLOADED when too many wait, with PENKNIFE_CLOSED once penknife.close() has ended workers and subscriptions, and as `take`. The
    * first waiter of a subject alone asks Redis, and sleeps `retryAfterMs` in between; where that is not certain (a slot may
    * be released, Redis is away) 200 ms at most.
    */

@@ -61,6 +61,8 @@ export interface Keys {
   limitLog(route: Route, rule: string, subject: string): string
   /** A concurrency rule's leases. */
   limitSlots(route: Route, rule: string, subject: string): string
+  /** How a limiter's rules are declared. */
+  limitDeclared(limiter: string): string
   /** The rules of a limiter that have logs or leases. */
   limitRules(limiter: string): string
 }
@@ -104,6 +106,7 @@ export function createKeys(space: string, { keyPrefix, db }: KeyOptions): Keys {
     shard: (routing) => shards[hash(routing) % SHARDS] as Route,
     limit: ({ tag }, limiter, subject) => `${root}{${tag}}:limit:${limiter}:${short(subject)}`,
     limitLog: ({ tag }, rule, subject) => `${root}{${tag}}:limit-log:${rule}:${short(subject)}`,
+    limitDeclared: (limiter) => `${base}limit-declared:${limiter}`,
     limitRules: (limiter) => `${base}limit-rules:${limiter}`,
     limitSlots: ({ tag }, rule, subject) => `${root}{${tag}}:limit-slots:${rule}:${short(subject)}`,
   }

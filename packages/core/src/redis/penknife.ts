@@ -106,6 +106,8 @@ export interface Runtime {
    * everything that it refers to: an object registers while there is something to end.
    */
   onClose(end: End): () => void
+  /** The same for callers that wait: they are ended last, since what is being ended may be waiting itself. */
+  onCloseWaiting(end: End): () => void
 }
 
 /**
@@ -156,6 +158,7 @@ export function connect(redis: Connection, options: ConnectOptions = {}): Penkni
 
   const subscriber = createSubscriber(connections, commands, refusals)
   const endings = createEndings()
+  const waiting = createEndings()
   const repeated = createRepeats()
 
   async function closeAll(ms: number): Promise<void> {
@@ -168,6 +171,7 @@ export function connect(redis: Connection, options: ConnectOptions = {}): Penkni
       const what = `penknife.close(): ${going} workers or subscriptions did not end within ${ms} ms and are cut off`
       process.emitWarning(what, 'PenknifeWarning')
     }
+    await waiting.run(left())
     news.close()
     breakers.close()
     // What was sent and is not answered fails with its connection.
@@ -196,6 +200,7 @@ export function connect(redis: Connection, options: ConnectOptions = {}): Penkni
           repeated(feature, name, object)
         },
         onClose: (end) => endings.add(end),
+        onCloseWaiting: (end) => waiting.add(end),
       })
     },
     on: news.on,

@@ -3986,6 +3986,148 @@ return replies`,
 }
 
 /**
+ * Declare the rules of a limiter, or refuse rules that would count by another calendar in the same states.
+ *
+ * The count of a calendar rule belongs to a period. A process with other periods would take it for one of its own, or for
+ * one that ended. So a calendar stays declared while processes use it, and for as long as a count may live after that.
+ * Other changes are for a deploy to make: this tells what was declared before.
+ *
+ * - key `declared`: sorted set by the microsecond until which a member counts: "calendar", or "= declaration"
+ * - `calendars`: a line for each calendar rule: its part, a slash, its name, a space, and its calendar
+ * - `calendars_last`: microseconds from now for which these count
+ * - `text`: the declaration as people read it; empty when the process said it before
+ * - `text_lasts`: microseconds
+ * - replies 0, the rule, and its other calendar when refused; else 1, and the declaration before if it was another one
+ * - on a full server refused: the charge that follows is refused, too
+ */
+export const limiterDeclare: Script<[], [declared: string, calendars: Arg, calendarsLast: Arg, text: Arg, textLasts: Arg], readonly Reply[]> = {
+  name: 'limiter/declare',
+  sha: '83707a31a0c9b742c055a7ed0fa4b88ef695df58',
+  batch: 8,
+  sharedKeys: false,
+  shared: [],
+  keys: ["declared"],
+  args: ["calendars","calendars_last","text","text_lasts"],
+  returns: 'list',
+  text: `#!lua
+local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]
+local function typed(key, type)
+  local is = redis.call('TYPE', key).ok
+  if is ~= type and is ~= 'none' then
+    return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
+  end
+end
+local MOST = 100
+local function score(lasts)
+  return string.format('%.0f', now + lasts)
+end
+local items = #KEYS / 1
+if items == 1 then
+local declared, calendars, calendars_last, text, text_lasts = KEYS[1], ARGV[1], ARGV[2], ARGV[3], ARGV[4]
+do
+  local damaged = typed(declared, 'zset')
+  if damaged then
+    return damaged
+  end
+  local known, before = {}, nil
+  for _, member in ipairs(redis.call('ZRANGE', declared, string.format('%.0f', now), '+inf', 'BYSCORE', 'LIMIT', 0, MOST)) do
+    if string.sub(member, 1, 2) == '= ' then
+      before = string.sub(member, 3)
+    else
+      local rule, calendar = string.match(member, '^(%S+) (.+)$')
+      known[rule or ''] = calendar
+    end
+  end
+  for rule, calendar in string.gmatch(calendars, '(%S+) ([^\\n]+)') do
+    if known[rule] and known[rule] ~= calendar then
+      return { 0, rule, known[rule] }
+    end
+  end
+  redis.call('ZREMRANGEBYSCORE', declared, '-inf', string.format('(%.0f', now))
+  for line in string.gmatch(calendars, '[^\\n]+') do
+    redis.call('ZADD', declared, 'GT', score(calendars_last), line)
+  end
+  if text ~= '' then
+    if before and before ~= text then
+      redis.call('ZREM', declared, '= ' .. before)
+    end
+    redis.call('ZADD', declared, score(text_lasts), '= ' .. text)
+  end
+  local longest = redis.call('ZRANGE', declared, -1, -1, 'WITHSCORES')[2]
+  if longest then
+    redis.call('PEXPIRE', declared, math.ceil((longest - now) / 1000) + 1000)
+  end
+  if text ~= '' and before and before ~= text then
+    return { 1, before }
+  end
+  return { 1 }
+end
+return nil
+end
+local function item(declared, calendars, calendars_last, text, text_lasts)
+  local damaged = typed(declared, 'zset')
+  if damaged then
+    return damaged
+  end
+  local known, before = {}, nil
+  for _, member in ipairs(redis.call('ZRANGE', declared, string.format('%.0f', now), '+inf', 'BYSCORE', 'LIMIT', 0, MOST)) do
+    if string.sub(member, 1, 2) == '= ' then
+      before = string.sub(member, 3)
+    else
+      local rule, calendar = string.match(member, '^(%S+) (.+)$')
+      known[rule or ''] = calendar
+    end
+  end
+  for rule, calendar in string.gmatch(calendars, '(%S+) ([^\\n]+)') do
+    if known[rule] and known[rule] ~= calendar then
+      return { 0, rule, known[rule] }
+    end
+  end
+  redis.call('ZREMRANGEBYSCORE', declared, '-inf', string.format('(%.0f', now))
+  for line in string.gmatch(calendars, '[^\\n]+') do
+    redis.call('ZADD', declared, 'GT', score(calendars_last), line)
+  end
+  if text ~= '' then
+    if before and before ~= text then
+      redis.call('ZREM', declared, '= ' .. before)
+    end
+    redis.call('ZADD', declared, score(text_lasts), '= ' .. text)
+  end
+  local longest = redis.call('ZRANGE', declared, -1, -1, 'WITHSCORES')[2]
+  if longest then
+    redis.call('PEXPIRE', declared, math.ceil((longest - now) / 1000) + 1000)
+  end
+  if text ~= '' and before and before ~= text then
+    return { 1, before }
+  end
+  return { 1 }
+end
+local replies, done = {}, 0
+local own = #ARGV > 4 and 4 or 0
+local function run()
+  while done < items do
+    local key = done * 1
+    local arg = 0 + done * own
+    done = done + 1
+    local reply = item(KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3], ARGV[arg + 4])
+    if reply == nil then reply = false end
+    replies[done] = reply
+  end
+end
+while done < items do
+  local ok, reply = pcall(run)
+  if not ok then
+    local text = type(reply) == 'table' and reply.err or tostring(reply)
+    if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+    reply = { err = text .. ' on @user_script' }
+    replies[done] = reply
+  end
+end
+return replies`,
+}
+
+/**
  * Hold a slot of concurrency rules for longer, or give it back.
  *
  * A slot that has ended is not taken again: the place may be somebody else's.
