@@ -136,7 +136,8 @@ export function buildScript(script: LuaScript, includes: Readonly<Record<string,
   ]
     .join('\n')
     .split('\n')
-    .filter((line) => line.trim() !== '' && !/^\s*--/.test(line))
+    .map((line) => line.trim())
+    .filter((line) => line !== '' && !line.startsWith('--'))
     .join('\n')
   return { ...script, text, sha: createHash('sha1').update(text).digest('hex') }
 }
