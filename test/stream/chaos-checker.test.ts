@@ -269,8 +269,8 @@ const BROKEN: readonly {
     what: 'the bound of trimming',
     sabotage: {
       script: 'stream/add',
-      from: 'local bound = not limits.lossy and finished(key) or nil',
-      to: 'local bound = nil; limits.entries = 1',
+      from: 'local bound = not stream.lossy and finished(key) or nil',
+      to: 'local bound = nil; stream.entries = 1',
     },
     faults: ['kill -9'],
     finds: /^no confirmed entry is lost/,
