@@ -4294,7 +4294,7 @@ return replies`,
  */
 export const notifierEnd: Script<[], [history: string, next: string], string> = {
   name: 'notifier/end',
-  sha: '57c392bf17a73a6cbee007111c28a4c03d17e077',
+  sha: '684ac9460c871a66dedc1d55ec4b790a34de31c4',
   batch: 64,
   sharedKeys: false,
   shared: [],
@@ -4324,11 +4324,17 @@ local items = #KEYS / 2
 if items == 1 then
 local history, next = KEYS[1], KEYS[2]
 do
-  local last = redis.call('XREVRANGE', history, '+', '-', 'COUNT', 1)[1]
-  if last then
-    return tagged(last)
+  local newest = redis.pcall('XREVRANGE', history, '+', '-', 'COUNT', 1)
+  if newest.err then
+    return newest
   end
-  local epoch = redis.call('ZSCORE', next, history)
+  if newest[1] then
+    return tagged(newest[1])
+  end
+  local epoch = redis.pcall('ZSCORE', next, history)
+  if epoch and epoch.err then
+    return epoch
+  end
   if not epoch then
     epoch = now
     if redis.call('ZCARD', next) >= MOST then
@@ -4342,11 +4348,17 @@ end
 return nil
 end
 local function item(history, next)
-  local last = redis.call('XREVRANGE', history, '+', '-', 'COUNT', 1)[1]
-  if last then
-    return tagged(last)
+  local newest = redis.pcall('XREVRANGE', history, '+', '-', 'COUNT', 1)
+  if newest.err then
+    return newest
   end
-  local epoch = redis.call('ZSCORE', next, history)
+  if newest[1] then
+    return tagged(newest[1])
+  end
+  local epoch = redis.pcall('ZSCORE', next, history)
+  if epoch and epoch.err then
+    return epoch
+  end
   if not epoch then
     epoch = now
     if redis.call('ZCARD', next) >= MOST then
@@ -4406,7 +4418,7 @@ return replies`,
  */
 export const notifierHold: Script<[lease: Arg, channel: Arg], [held: string, process: Arg, number: Arg, admitted: Arg, most: Arg], string> = {
   name: 'notifier/hold',
-  sha: '92c6ddf07393e1c48a38235367750f261e9b8f3a',
+  sha: 'c6eb86e0c53e24350ad61f40343c1054d1a7e115',
   batch: 8,
   sharedKeys: false,
   shared: ["lease","channel"],
@@ -4416,6 +4428,12 @@ export const notifierHold: Script<[lease: Arg, channel: Arg], [held: string, pro
   text: `#!lua
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
+local function typed(key, type)
+  local is = redis.call('TYPE', key).ok
+  if is ~= type and is ~= 'none' then
+    return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
+  end
+end
 local lease = ARGV[1]
 local channel = ARGV[2]
 local ms = math.floor(now / 1000)
@@ -4471,16 +4489,32 @@ local function make_room(held, members, most, mine)
   return closed
 end
 local MOST = 101
+local function members_of(held)
+  local members = {}
+  for _, member in ipairs(redis.call('ZRANGE', held, 0, MOST - 1)) do
+    local admitted = string.match(member, '^(%d+):[^:]+:%d+$')
+    if admitted and #admitted == 17 and tonumber(admitted) < 2 ^ 53 then
+      members[#members + 1] = member
+    else
+      redis.call('ZREM', held, member)
+    end
+  end
+  return members
+end
 local items = #KEYS / 1
 if items == 1 then
 local held, process, number, admitted, most = KEYS[1], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
 do
+  local wrong = typed(held, 'zset')
+  if wrong then
+    return wrong
+  end
   there[process] = true
   most = tonumber(most)
   redis.call('ZREMRANGEBYSCORE', held, '-inf', ms)
   local members
   if admitted == '' then
-    members = redis.call('ZRANGE', held, 0, MOST - 1)
+    members = members_of(held)
     local at = now
     for _, member in ipairs(members) do
       at = math.max(at, admitted_at(member) + 1)
@@ -4493,7 +4527,7 @@ do
   if members then
     members[#members + 1] = mine
   elseif redis.call('ZCARD', held) > most then
-    members = redis.call('ZRANGE', held, 0, MOST - 1)
+    members = members_of(held)
   end
   if members and #members > most and make_room(held, members, most, mine) then
     return ''
@@ -4503,12 +4537,16 @@ end
 return nil
 end
 local function item(held, process, number, admitted, most)
+  local wrong = typed(held, 'zset')
+  if wrong then
+    return wrong
+  end
   there[process] = true
   most = tonumber(most)
   redis.call('ZREMRANGEBYSCORE', held, '-inf', ms)
   local members
   if admitted == '' then
-    members = redis.call('ZRANGE', held, 0, MOST - 1)
+    members = members_of(held)
     local at = now
     for _, member in ipairs(members) do
       at = math.max(at, admitted_at(member) + 1)
@@ -4521,7 +4559,7 @@ local function item(held, process, number, admitted, most)
   if members then
     members[#members + 1] = mine
   elseif redis.call('ZCARD', held) > most then
-    members = redis.call('ZRANGE', held, 0, MOST - 1)
+    members = members_of(held)
   end
   if members and #members > most and make_room(held, members, most, mine) then
     return ''
