@@ -1,8 +1,10 @@
 import { parseArgs } from 'node:util'
 
 import type { Fuzzer } from './harness.ts'
+import { keysFuzzer } from './keys.ts'
+import { repliesFuzzer } from './replies.ts'
 
-const FUZZERS: readonly Fuzzer[] = []
+const FUZZERS: readonly Fuzzer[] = [keysFuzzer, repliesFuzzer]
 
 const USAGE = `Usage: pnpm fuzz <name> [options]
 
