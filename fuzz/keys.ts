@@ -35,7 +35,7 @@ const SLOW_US = 50_000
 const ROUNDS_OF_A_PENKNIFE = 1000
 
 /** Spoils keys that features made, and makes every kind of call on them. */
-export const keysFuzzer: Fuzzer = {
+export const keys: Fuzzer = {
   name: 'keys',
   about:
     'every call, on keys that other hands spoiled: other types, garbage, extreme numbers, foreign entries',
@@ -221,10 +221,10 @@ async function play(stage: Stage, random: Random, round: number): Promise<Played
   const { raw, kept, calls, checker, findings } = stage
   await restore(raw, kept)
   const area = random.pick(AREAS)
-  const keys = kept.map(({ key }) => key).filter((key) => area.keys.test(key))
+  const spoilable = kept.map(({ key }) => key).filter((key) => area.keys.test(key))
   const done: Command[] = []
   for (let left = random.int(1, 4); left > 0; left--) {
-    for (const command of await mutationOf(random, raw, keys)) {
+    for (const command of await mutationOf(random, raw, spoilable)) {
       const [name, ...args] = command
       const refused = await raw.call(name, args).then(
         () => false,

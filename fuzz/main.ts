@@ -1,10 +1,11 @@
 import { parseArgs } from 'node:util'
 
 import type { Fuzzer } from './harness.ts'
-import { keysFuzzer } from './keys.ts'
-import { repliesFuzzer } from './replies.ts'
+import { http } from './http.ts'
+import { keys } from './keys.ts'
+import { replies } from './replies.ts'
 
-const FUZZERS: readonly Fuzzer[] = [keysFuzzer, repliesFuzzer]
+const FUZZERS: readonly Fuzzer[] = [http, keys, replies]
 
 const USAGE = `Usage: pnpm fuzz <name> [options]
 

@@ -24,7 +24,7 @@ const DEADLINE_MS = 300
 const ROUNDS_OF_A_PENKNIFE = 200
 
 /** Makes every kind of call while Redis answers, and sends, something else than it should. */
-export const repliesFuzzer: Fuzzer = {
+export const replies: Fuzzer = {
   name: 'replies',
   about: 'every call, while replies and messages of Redis are spoiled, in RESP2 and RESP3',
   inputs: 100_000,

@@ -165,7 +165,7 @@ export function checkLoops(file: string, text: string): void {
   })
 }
 
-type Node = { readonly type: string; readonly [key: string]: unknown }
+export type Node = { readonly type: string; readonly [key: string]: unknown }
 
 function checkBody(script: LuaScript, fail: (what: string) => never): void {
   const tree = parseLua(script.body, { luaVersion: '5.1', scope: true }) as unknown as Node
@@ -212,13 +212,14 @@ function checkBody(script: LuaScript, fail: (what: string) => never): void {
   if (!script.readOnly && !mayWrite) fail('writes nothing: say @readonly')
 }
 
-const READING = new Set(
+/** What only reads. */
+export const READING = new Set(
   'MEMORY TYPE GET MGET HMGET HLEN ZMSCORE ZCOUNT ZSCAN XRANGE XREVRANGE XLEN XPENDING XINFO ZSCORE ZRANGE ZREVRANGE ZRANK ZREVRANK ZCARD HGET EXISTS TTL PTTL'.split(
     ' ',
   ),
 )
 
-function walk(value: unknown, visit: (node: Node) => void): void {
+export function walk(value: unknown, visit: (node: Node) => void): void {
   if (Array.isArray(value)) for (const entry of value) walk(entry, visit)
   else if (typeof value === 'object' && value !== null) {
     if ('type' in value) visit(value as Node)

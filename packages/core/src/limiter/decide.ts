@@ -1,6 +1,6 @@
 import type { Slots } from './algorithms/concurrency.ts'
 import type { Bucket } from './algorithms/gcra.ts'
-import { type KnownRule, msUp } from './rule.ts'
+import { isClosed, type KnownRule, msUp } from './rule.ts'
 import { ruleInfo } from './rules.ts'
 import type { Decision, RuleState, ShadowState } from './types.ts'
 
@@ -103,16 +103,21 @@ export function blockedDecision(rules: readonly KnownRule[], endsInUs: number, r
   }
 }
 
-/** The decision when Redis did not answer: nothing is known of the subject. */
-export function policyDecision(rules: readonly KnownRule[], allowed: boolean): Decision {
-  const states = enforced(rules).map((rule) => (allowed ? rested(rule) : spent(rule, untilNextMs(rule))))
-  const [first] = states as [RuleState]
+/**
+ * The decision when Redis did not answer: nothing is known of the subject. Where the policy allows, a rule with limit 0
+ * still denies what costs something: nobody need be asked for that.
+ */
+export function policyDecision(rules: readonly KnownRule[], open: boolean, cost: number): Decision {
+  const states = enforced(rules).map((rule) => (open ? rested(rule) : spent(rule, untilNextMs(rule))))
+  const denying = open ? states.filter((state) => cost > 0 && isClosed(state)) : states
+  const allowed = denying.length === 0
+  const first = (allowed ? states[0] : denying[0]) as RuleState
   return {
     allowed,
     rule: first.name,
     remaining: first.remaining,
-    retryAfterMs: allowed ? 0 : Math.max(...states.map((state) => state.nextMs)),
-    violated: allowed ? [] : states.map((state) => state.name),
+    retryAfterMs: Math.max(0, ...denying.map((state) => state.nextMs)),
+    violated: denying.map((state) => state.name),
     rules: states,
     shadow: [],
     decidedBy: 'policy',
@@ -124,7 +129,8 @@ function enforced(rules: readonly KnownRule[]): readonly KnownRule[] {
 }
 
 function rested(rule: KnownRule): RuleState {
-  return { ...ruleInfo(rule), remaining: rule.burst, nextMs: 0, resetMs: 0 }
+  const ms = isClosed(rule) ? Infinity : 0
+  return { ...ruleInfo(rule), remaining: rule.burst, nextMs: ms, resetMs: ms }
 }
 
 function spent(rule: KnownRule, ms: number): RuleState {
@@ -133,6 +139,7 @@ function spent(rule: KnownRule, ms: number): RuleState {
 
 /** How long a rule that was used up takes for one token, as far as that is known without its state. */
 function untilNextMs(rule: KnownRule): number {
+  if (isClosed(rule)) return Infinity
   if (rule.letter === 's') return msUp((rule as Slots).leaseUs)
   return Math.max(1, Math.ceil((rule.windowMs ?? 1000) / rule.limit))
 }
