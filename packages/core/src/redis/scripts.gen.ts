@@ -4918,7 +4918,7 @@ return replies`,
  */
 export const notifierEnd: Script<[], [history: string, next: string], string> = {
   name: 'notifier/end',
-  sha: '7d80060fa4ae94dd976eba6662810fed1fc07edc',
+  sha: 'fd5474be9c00b3bad44cdf8bd6ae3edf2b116d82',
   batch: 64,
   sharedKeys: false,
   shared: [],
@@ -4948,11 +4948,17 @@ local items = #KEYS / 2
 if items == 1 then
 local history, next = KEYS[1], KEYS[2]
 do
-local last = redis.call('XREVRANGE', history, '+', '-', 'COUNT', 1)[1]
-if last then
-return tagged(last)
+local newest = redis.pcall('XREVRANGE', history, '+', '-', 'COUNT', 1)
+if newest.err then
+return newest
 end
-local epoch = redis.call('ZSCORE', next, history)
+if newest[1] then
+return tagged(newest[1])
+end
+local epoch = redis.pcall('ZSCORE', next, history)
+if epoch and epoch.err then
+return epoch
+end
 if not epoch then
 epoch = now
 if redis.call('ZCARD', next) >= MOST then
@@ -4966,11 +4972,17 @@ end
 return nil
 end
 local function item(history, next)
-local last = redis.call('XREVRANGE', history, '+', '-', 'COUNT', 1)[1]
-if last then
-return tagged(last)
+local newest = redis.pcall('XREVRANGE', history, '+', '-', 'COUNT', 1)
+if newest.err then
+return newest
 end
-local epoch = redis.call('ZSCORE', next, history)
+if newest[1] then
+return tagged(newest[1])
+end
+local epoch = redis.pcall('ZSCORE', next, history)
+if epoch and epoch.err then
+return epoch
+end
 if not epoch then
 epoch = now
 if redis.call('ZCARD', next) >= MOST then
@@ -5030,7 +5042,7 @@ return replies`,
  */
 export const notifierHold: Script<[lease: Arg, channel: Arg], [held: string, process: Arg, number: Arg, admitted: Arg, most: Arg], string> = {
   name: 'notifier/hold',
-  sha: 'd0925757964d1139b1fe6589da4db5fbd15ed58d',
+  sha: '875f76ce85a8617788edee900194f273e074b8d8',
   batch: 8,
   sharedKeys: false,
   shared: ["lease","channel"],
@@ -5040,6 +5052,12 @@ export const notifierHold: Script<[lease: Arg, channel: Arg], [held: string, pro
   text: `#!lua
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
+local function typed(key, type)
+local is = redis.call('TYPE', key).ok
+if is ~= type and is ~= 'none' then
+return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
+end
+end
 local lease = ARGV[1]
 local channel = ARGV[2]
 local ms = math.floor(now / 1000)
@@ -5095,16 +5113,32 @@ end
 return closed
 end
 local MOST = 101
+local function members_of(held)
+local members = {}
+for _, member in ipairs(redis.call('ZRANGE', held, 0, MOST - 1)) do
+local admitted = string.match(member, '^(%d+):[^:]+:%d+$')
+if admitted and #admitted == 17 and tonumber(admitted) < 2 ^ 53 then
+members[#members + 1] = member
+else
+redis.call('ZREM', held, member)
+end
+end
+return members
+end
 local items = #KEYS / 1
 if items == 1 then
 local held, process, number, admitted, most = KEYS[1], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
 do
+local wrong = typed(held, 'zset')
+if wrong then
+return wrong
+end
 there[process] = true
 most = tonumber(most)
 redis.call('ZREMRANGEBYSCORE', held, '-inf', ms)
 local members
 if admitted == '' then
-members = redis.call('ZRANGE', held, 0, MOST - 1)
+members = members_of(held)
 local at = now
 for _, member in ipairs(members) do
 at = math.max(at, admitted_at(member) + 1)
@@ -5117,7 +5151,7 @@ redis.call('PEXPIRE', held, lease)
 if members then
 members[#members + 1] = mine
 elseif redis.call('ZCARD', held) > most then
-members = redis.call('ZRANGE', held, 0, MOST - 1)
+members = members_of(held)
 end
 if members and #members > most and make_room(held, members, most, mine) then
 return ''
@@ -5127,12 +5161,16 @@ end
 return nil
 end
 local function item(held, process, number, admitted, most)
+local wrong = typed(held, 'zset')
+if wrong then
+return wrong
+end
 there[process] = true
 most = tonumber(most)
 redis.call('ZREMRANGEBYSCORE', held, '-inf', ms)
 local members
 if admitted == '' then
-members = redis.call('ZRANGE', held, 0, MOST - 1)
+members = members_of(held)
 local at = now
 for _, member in ipairs(members) do
 at = math.max(at, admitted_at(member) + 1)
@@ -5145,7 +5183,7 @@ redis.call('PEXPIRE', held, lease)
 if members then
 members[#members + 1] = mine
 elseif redis.call('ZCARD', held) > most then
-members = redis.call('ZRANGE', held, 0, MOST - 1)
+members = members_of(held)
 end
 if members and #members > most and make_room(held, members, most, mine) then
 return ''
