@@ -2694,7 +2694,7 @@ return replies`,
  */
 export const limiterBlock: Script<[], [state: string, duration: Arg, reason: Arg], number> = {
   name: 'limiter/block',
-  sha: '7520279f63c10bd5335e7340fdf0fa534869692f',
+  sha: '29d4072c6c343daced839b60887cdbd87e2ed133',
   batch: 64,
   sharedKeys: false,
   shared: [],
@@ -2717,37 +2717,69 @@ end
 local function damaged(key)
   error({ err = "ERR the key '" .. key .. "' holds what no limiter wrote: reset its subject, or delete the key" })
 end
+local function typed(key, type)
+  local is = redis.call('TYPE', key).ok
+  if is ~= type and is ~= 'none' then
+    return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
+  end
+end
+local function readable(keys, type_of, read, ...)
+  local ok, result = pcall(read, ...)
+  if ok then
+    return result
+  end
+  for at, key in ipairs(keys) do
+    local wrong = typed(key, type_of(at))
+    if wrong then
+      return nil, wrong
+    end
+  end
+  local text = type(result) == 'table' and result.err or tostring(result)
+  if not string.match(text, '^%u+ ') then
+    text = "ERR the key '" .. keys[1] .. "', or one of its subject, cannot be read: " .. text
+  end
+  return nil, { err = text }
+end
 local call = redis.call
 local ENTRY = 40
 local MARGIN = 2
-local items = #KEYS / 1
-if items == 1 then
-local state, duration, reason = KEYS[1], ARGV[1], ARGV[2]
-do
+local function look(state)
   local saved = call('GET', state)
   local _, ends, _, length = opened(saved)
   if saved and (#saved - length) % ENTRY ~= 0 then
     damaged(state)
   end
-  local was = ends ~= nil and ends > now and 1 or 0
-  local entries = saved and string.sub(saved, length + 1) or ''
-  local expires = now
-  for at = 1, #entries, ENTRY do
-    local id, entry = struct.unpack('<dd', entries, at)
+  local found = { saved = saved, ends = ends, entries = saved and string.sub(saved, length + 1) or '', expires = now }
+  for at = 1, #found.entries, ENTRY do
+    local id, entry = struct.unpack('<dd', found.entries, at)
     if not (id > 0 and entry >= 0 and entry < 2 ^ 62) then
       damaged(state)
     end
-    expires = math.max(expires, entry)
+    found.expires = math.max(found.expires, entry)
   end
-  local head = ''
+  return found
+end
+local function type_of()
+  return 'string'
+end
+local items = #KEYS / 1
+if items == 1 then
+local state, duration, reason = KEYS[1], ARGV[1], ARGV[2]
+do
+  local found, refused = readable({ state }, type_of, look, state)
+  if not found then
+    return refused
+  end
+  local was = found.ends ~= nil and found.ends > now and 1 or 0
+  local expires, head = found.expires, ''
   if duration ~= '0' then
-    ends = now + duration
+    local ends = now + duration
     expires = math.max(expires, ends)
     head = struct.pack('<ddddd', 0, ends, #reason, now, 0) .. reason
   end
   if expires > now then
-    call('SET', state, head .. entries, 'PX', math.ceil((expires - now) / 1000) + MARGIN)
-  elseif saved then
+    call('SET', state, head .. found.entries, 'PX', math.ceil((expires - now) / 1000) + MARGIN)
+  elseif found.saved then
     call('DEL', state)
   end
   return was
@@ -2755,30 +2787,20 @@ end
 return nil
 end
 local function item(state, duration, reason)
-  local saved = call('GET', state)
-  local _, ends, _, length = opened(saved)
-  if saved and (#saved - length) % ENTRY ~= 0 then
-    damaged(state)
+  local found, refused = readable({ state }, type_of, look, state)
+  if not found then
+    return refused
   end
-  local was = ends ~= nil and ends > now and 1 or 0
-  local entries = saved and string.sub(saved, length + 1) or ''
-  local expires = now
-  for at = 1, #entries, ENTRY do
-    local id, entry = struct.unpack('<dd', entries, at)
-    if not (id > 0 and entry >= 0 and entry < 2 ^ 62) then
-      damaged(state)
-    end
-    expires = math.max(expires, entry)
-  end
-  local head = ''
+  local was = found.ends ~= nil and found.ends > now and 1 or 0
+  local expires, head = found.expires, ''
   if duration ~= '0' then
-    ends = now + duration
+    local ends = now + duration
     expires = math.max(expires, ends)
     head = struct.pack('<ddddd', 0, ends, #reason, now, 0) .. reason
   end
   if expires > now then
-    call('SET', state, head .. entries, 'PX', math.ceil((expires - now) / 1000) + MARGIN)
-  elseif saved then
+    call('SET', state, head .. found.entries, 'PX', math.ceil((expires - now) / 1000) + MARGIN)
+  elseif found.saved then
     call('DEL', state)
   end
   return was
@@ -2821,7 +2843,7 @@ return replies`,
  */
 export const limiterUnblock: Script<[], [state: string, duration: Arg, reason: Arg], number> = {
   name: 'limiter/unblock',
-  sha: 'a3b78b4f2d99702210b5f64bda61a0d17a4ebc40',
+  sha: 'ffc34ba4ee8fcef2bd319532e95f6070ab34a578',
   batch: 64,
   sharedKeys: false,
   shared: [],
@@ -2844,37 +2866,69 @@ end
 local function damaged(key)
   error({ err = "ERR the key '" .. key .. "' holds what no limiter wrote: reset its subject, or delete the key" })
 end
+local function typed(key, type)
+  local is = redis.call('TYPE', key).ok
+  if is ~= type and is ~= 'none' then
+    return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
+  end
+end
+local function readable(keys, type_of, read, ...)
+  local ok, result = pcall(read, ...)
+  if ok then
+    return result
+  end
+  for at, key in ipairs(keys) do
+    local wrong = typed(key, type_of(at))
+    if wrong then
+      return nil, wrong
+    end
+  end
+  local text = type(result) == 'table' and result.err or tostring(result)
+  if not string.match(text, '^%u+ ') then
+    text = "ERR the key '" .. keys[1] .. "', or one of its subject, cannot be read: " .. text
+  end
+  return nil, { err = text }
+end
 local call = redis.call
 local ENTRY = 40
 local MARGIN = 2
-local items = #KEYS / 1
-if items == 1 then
-local state, duration, reason = KEYS[1], ARGV[1], ARGV[2]
-do
+local function look(state)
   local saved = call('GET', state)
   local _, ends, _, length = opened(saved)
   if saved and (#saved - length) % ENTRY ~= 0 then
     damaged(state)
   end
-  local was = ends ~= nil and ends > now and 1 or 0
-  local entries = saved and string.sub(saved, length + 1) or ''
-  local expires = now
-  for at = 1, #entries, ENTRY do
-    local id, entry = struct.unpack('<dd', entries, at)
+  local found = { saved = saved, ends = ends, entries = saved and string.sub(saved, length + 1) or '', expires = now }
+  for at = 1, #found.entries, ENTRY do
+    local id, entry = struct.unpack('<dd', found.entries, at)
     if not (id > 0 and entry >= 0 and entry < 2 ^ 62) then
       damaged(state)
     end
-    expires = math.max(expires, entry)
+    found.expires = math.max(found.expires, entry)
   end
-  local head = ''
+  return found
+end
+local function type_of()
+  return 'string'
+end
+local items = #KEYS / 1
+if items == 1 then
+local state, duration, reason = KEYS[1], ARGV[1], ARGV[2]
+do
+  local found, refused = readable({ state }, type_of, look, state)
+  if not found then
+    return refused
+  end
+  local was = found.ends ~= nil and found.ends > now and 1 or 0
+  local expires, head = found.expires, ''
   if duration ~= '0' then
-    ends = now + duration
+    local ends = now + duration
     expires = math.max(expires, ends)
     head = struct.pack('<ddddd', 0, ends, #reason, now, 0) .. reason
   end
   if expires > now then
-    call('SET', state, head .. entries, 'PX', math.ceil((expires - now) / 1000) + MARGIN)
-  elseif saved then
+    call('SET', state, head .. found.entries, 'PX', math.ceil((expires - now) / 1000) + MARGIN)
+  elseif found.saved then
     call('DEL', state)
   end
   return was
@@ -2882,30 +2936,20 @@ end
 return nil
 end
 local function item(state, duration, reason)
-  local saved = call('GET', state)
-  local _, ends, _, length = opened(saved)
-  if saved and (#saved - length) % ENTRY ~= 0 then
-    damaged(state)
+  local found, refused = readable({ state }, type_of, look, state)
+  if not found then
+    return refused
   end
-  local was = ends ~= nil and ends > now and 1 or 0
-  local entries = saved and string.sub(saved, length + 1) or ''
-  local expires = now
-  for at = 1, #entries, ENTRY do
-    local id, entry = struct.unpack('<dd', entries, at)
-    if not (id > 0 and entry >= 0 and entry < 2 ^ 62) then
-      damaged(state)
-    end
-    expires = math.max(expires, entry)
-  end
-  local head = ''
+  local was = found.ends ~= nil and found.ends > now and 1 or 0
+  local expires, head = found.expires, ''
   if duration ~= '0' then
-    ends = now + duration
+    local ends = now + duration
     expires = math.max(expires, ends)
     head = struct.pack('<ddddd', 0, ends, #reason, now, 0) .. reason
   end
   if expires > now then
-    call('SET', state, head .. entries, 'PX', math.ceil((expires - now) / 1000) + MARGIN)
-  elseif saved then
+    call('SET', state, head .. found.entries, 'PX', math.ceil((expires - now) / 1000) + MARGIN)
+  elseif found.saved then
     call('DEL', state)
   end
   return was
@@ -2945,7 +2989,7 @@ return replies`,
  * are corrected. What time has given back of the charge since then is not given back again: each algorithm says
  * how. A refund that names no charge gives back the latest tokens.
  *
- * Every key is read and checked before the first write.
+ * Every key is read and checked, and the reply made, before the first write: what cannot be read is refused.
  *
  * A state is the string of take.lua: an entry (id, expiry, a number of the algorithm, time, another one) for each rule, those of
  * this call first with the key's own expiry, then those of other calls that are still in use, at most 32. A block may
@@ -2964,7 +3008,7 @@ return replies`,
  */
 export const limiterCharge: Script<[rules: Arg], [...places: string[], cost: Arg, how: Arg, lease: Arg], readonly Reply[]> = {
   name: 'limiter/charge',
-  sha: '8573132ef308bfa6aa8f804b1833667a5bc40088',
+  sha: 'c591d30ef79cfb8af62ea5a1445becdc64f4a468',
   batch: 16,
   sharedKeys: false,
   shared: ["rules"],
@@ -3271,13 +3315,14 @@ end
 local slots = {}
 local CLOCK = ''
 local MOST_LEASES = 20000
+local LATEST = 2 ^ 62
 function slots.define(rule, limit, lease)
   rule.limit, rule.lease = limit, lease
 end
 function slots.stepped_back(key)
   local charged = tonumber(redis.call('ZSCORE', key, CLOCK) or 0)
   local by = math.max(0, -charged - now)
-  if by > 0 and redis.call('ZCARD', key) > MOST_LEASES then
+  if by > 0 and not (by < LATEST and redis.call('ZCARD', key) <= MOST_LEASES) then
     damaged(key)
   end
   return by
@@ -3312,7 +3357,7 @@ function slots.open(rule, key)
   if rule.used > 0 and rule.used >= rule.limit then
     local live, over = string.format('(%.0f', now + rule.by), rule.used - rule.limit
     local last = redis.call('ZRANGE', key, live, '+inf', 'BYSCORE', 'LIMIT', over, 1, 'WITHSCORES')
-    rule.wait = last[2] - rule.by - now
+    rule.wait = last[2] and last[2] - rule.by - now or 0
   end
 end
 function slots.over(rule, tokens)
@@ -3333,6 +3378,29 @@ end
 function slots.tell(rule, reply)
   reply[#reply + 1] = rule.used
   reply[#reply + 1] = rule.wait
+end
+local function typed(key, type)
+  local is = redis.call('TYPE', key).ok
+  if is ~= type and is ~= 'none' then
+    return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
+  end
+end
+local function readable(keys, type_of, read, ...)
+  local ok, result = pcall(read, ...)
+  if ok then
+    return result
+  end
+  for at, key in ipairs(keys) do
+    local wrong = typed(key, type_of(at))
+    if wrong then
+      return nil, wrong
+    end
+  end
+  local text = type(result) == 'table' and result.err or tostring(result)
+  if not string.match(text, '^%u+ ') then
+    text = "ERR the key '" .. keys[1] .. "', or one of its subject, cannot be read: " .. text
+  end
+  return nil, { err = text }
 end
 local rules = ARGV[1]
 local PACKED = { g = gcra, f = fixed_window, c = calendar, w = sliding_window }
@@ -3461,6 +3529,53 @@ local function charge(rule, tokens, lease, charged)
     rule.does.give_back(rule, -tokens, now, true)
   end
 end
+local function prepare(places, cost, how, lease)
+  local tokens, asked, charged = tonumber(cost), how == 'take', settled(how)
+  local plan = { states = {}, apart = {}, tokens = tokens }
+  local blocked = nil
+  for place, key in ipairs(places) do
+    local owner = owners[place]
+    if owner then
+      owner.does.open(owner, key)
+      plan.apart[#plan.apart + 1] = owner
+    else
+      local state = open(key, place)
+      plan.states[#plan.states + 1] = state
+      if asked and state.ends and not (blocked and blocked.ends > state.ends) then
+        blocked = state
+      end
+    end
+  end
+  local allowed = not blocked
+  for _, rule in ipairs(list) do
+    rule.refuses = rule.does.over(rule, tokens)
+    if asked and rule.refuses and not rule.shadow then
+      allowed = false
+    end
+  end
+  if allowed and tokens ~= 0 then
+    for at, rule in ipairs(list) do
+      local spared = charged and string.byte(charged.rules, at) == ZERO
+      if not (asked and rule.refuses or spared) then
+        charge(rule, tokens, lease, charged)
+      end
+    end
+  end
+  plan.allowed = allowed
+  if blocked then
+    plan.reply = { 2, blocked.ends - now, blocked.reason }
+    return plan
+  end
+  plan.reply = { allowed and 1 or 0, now }
+  for _, rule in ipairs(list) do
+    plan.reply[#plan.reply + 1] = rule.refuses and 1 or 0
+    rule.does.tell(rule, plan.reply, tokens)
+  end
+  return plan
+end
+local function type_of(place)
+  return owners[place] and owners[place].letter == 's' and 'zset' or 'string'
+end
 local items = (#ARGV - 1) / 3
 if items == 1 then
 local places, cost, how, lease = KEYS, ARGV[2], ARGV[3], ARGV[4]
@@ -3468,56 +3583,22 @@ do
   if mistimed then
     return { 3, now }
   end
-  local tokens, asked, charged = tonumber(cost), how == 'take', settled(how)
-  local states, apart, blocked = {}, {}, nil
-  for place, key in ipairs(places) do
-    local owner = owners[place]
-    if owner then
-      owner.does.open(owner, key)
-      apart[#apart + 1] = owner
-    else
-      local state = open(key, place)
-      states[#states + 1] = state
-      if asked and state.ends and not (blocked and blocked.ends > state.ends) then
-        blocked = state
-      end
-    end
+  local plan, refused = readable(places, type_of, prepare, places, cost, how, lease)
+  if not plan then
+    return refused
   end
-  local allowed = not blocked
-  for _, rule in ipairs(list) do
-    rule.refuses = rule.does.over(rule, tokens)
-    if asked and rule.refuses and not rule.shadow then
-      allowed = false
-    end
-  end
-  if allowed and tokens ~= 0 then
-    for at, rule in ipairs(list) do
-      local spared = charged and string.byte(charged.rules, at) == ZERO
-      if not (asked and rule.refuses or spared) then
-        charge(rule, tokens, lease, charged)
-      end
-    end
-  end
-  for _, state in ipairs(states) do
+  for _, state in ipairs(plan.states) do
     for _, step in ipairs(state.steps) do
       call('SETRANGE', state.key, step[1], step[2])
     end
-    if allowed and #state.rules > 0 and (tokens > 0 or tokens < 0 and state.saved) then
+    if plan.allowed and #state.rules > 0 and (plan.tokens > 0 or plan.tokens < 0 and state.saved) then
       write(state)
     end
   end
-  for _, rule in ipairs(apart) do
+  for _, rule in ipairs(plan.apart) do
     rule.does.save(rule)
   end
-  if blocked then
-    return { 2, blocked.ends - now, blocked.reason }
-  end
-  local reply = { allowed and 1 or 0, now }
-  for _, rule in ipairs(list) do
-    reply[#reply + 1] = rule.refuses and 1 or 0
-    rule.does.tell(rule, reply, tokens)
-  end
-  return reply
+  return plan.reply
 end
 return nil
 end
@@ -3525,56 +3606,22 @@ local function item(places, cost, how, lease)
   if mistimed then
     return { 3, now }
   end
-  local tokens, asked, charged = tonumber(cost), how == 'take', settled(how)
-  local states, apart, blocked = {}, {}, nil
-  for place, key in ipairs(places) do
-    local owner = owners[place]
-    if owner then
-      owner.does.open(owner, key)
-      apart[#apart + 1] = owner
-    else
-      local state = open(key, place)
-      states[#states + 1] = state
-      if asked and state.ends and not (blocked and blocked.ends > state.ends) then
-        blocked = state
-      end
-    end
+  local plan, refused = readable(places, type_of, prepare, places, cost, how, lease)
+  if not plan then
+    return refused
   end
-  local allowed = not blocked
-  for _, rule in ipairs(list) do
-    rule.refuses = rule.does.over(rule, tokens)
-    if asked and rule.refuses and not rule.shadow then
-      allowed = false
-    end
-  end
-  if allowed and tokens ~= 0 then
-    for at, rule in ipairs(list) do
-      local spared = charged and string.byte(charged.rules, at) == ZERO
-      if not (asked and rule.refuses or spared) then
-        charge(rule, tokens, lease, charged)
-      end
-    end
-  end
-  for _, state in ipairs(states) do
+  for _, state in ipairs(plan.states) do
     for _, step in ipairs(state.steps) do
       call('SETRANGE', state.key, step[1], step[2])
     end
-    if allowed and #state.rules > 0 and (tokens > 0 or tokens < 0 and state.saved) then
+    if plan.allowed and #state.rules > 0 and (plan.tokens > 0 or plan.tokens < 0 and state.saved) then
       write(state)
     end
   end
-  for _, rule in ipairs(apart) do
+  for _, rule in ipairs(plan.apart) do
     rule.does.save(rule)
   end
-  if blocked then
-    return { 2, blocked.ends - now, blocked.reason }
-  end
-  local reply = { allowed and 1 or 0, now }
-  for _, rule in ipairs(list) do
-    reply[#reply + 1] = rule.refuses and 1 or 0
-    rule.does.tell(rule, reply, tokens)
-  end
-  return reply
+  return plan.reply
 end
 local replies, done = {}, 0
 local each = #KEYS / items
@@ -3617,7 +3664,7 @@ return replies`,
  */
 export const limiterDeclare: Script<[], [declared: string, calendars: Arg, calendarsLast: Arg, text: Arg, textLasts: Arg], readonly Reply[]> = {
   name: 'limiter/declare',
-  sha: '83707a31a0c9b742c055a7ed0fa4b88ef695df58',
+  sha: '4f6770d4e0bb7f025adab969fae1567bd93a37a2',
   batch: 8,
   sharedKeys: false,
   shared: [],
@@ -3634,6 +3681,7 @@ local function typed(key, type)
   end
 end
 local MOST = 100
+local LONGEST = 2 ^ 52
 local function score(lasts)
   return string.format('%.0f', now + lasts)
 end
@@ -3671,7 +3719,7 @@ do
   end
   local longest = redis.call('ZRANGE', declared, -1, -1, 'WITHSCORES')[2]
   if longest then
-    redis.call('PEXPIRE', declared, math.ceil((longest - now) / 1000) + 1000)
+    redis.call('PEXPIRE', declared, math.ceil(math.min(longest - now, LONGEST) / 1000) + 1000)
   end
   if text ~= '' and before and before ~= text then
     return { 1, before }
@@ -3711,7 +3759,7 @@ local function item(declared, calendars, calendars_last, text, text_lasts)
   end
   local longest = redis.call('ZRANGE', declared, -1, -1, 'WITHSCORES')[2]
   if longest then
-    redis.call('PEXPIRE', declared, math.ceil((longest - now) / 1000) + 1000)
+    redis.call('PEXPIRE', declared, math.ceil(math.min(longest - now, LONGEST) / 1000) + 1000)
   end
   if text ~= '' and before and before ~= text then
     return { 1, before }
@@ -3755,7 +3803,7 @@ return replies`,
  */
 export const limiterLease: Script<[], [...places: string[], lease: Arg, length: Arg], number> = {
   name: 'limiter/lease',
-  sha: '6bd417b16b32c62bb6e1a6ac8b08fefa5c224816',
+  sha: '4155e6c54b9b307c71f89b963b53e5a5796b703f',
   batch: 64,
   sharedKeys: false,
   shared: [],
@@ -3772,13 +3820,14 @@ end
 local slots = {}
 local CLOCK = ''
 local MOST_LEASES = 20000
+local LATEST = 2 ^ 62
 function slots.define(rule, limit, lease)
   rule.limit, rule.lease = limit, lease
 end
 function slots.stepped_back(key)
   local charged = tonumber(redis.call('ZSCORE', key, CLOCK) or 0)
   local by = math.max(0, -charged - now)
-  if by > 0 and redis.call('ZCARD', key) > MOST_LEASES then
+  if by > 0 and not (by < LATEST and redis.call('ZCARD', key) <= MOST_LEASES) then
     damaged(key)
   end
   return by
@@ -3813,7 +3862,7 @@ function slots.open(rule, key)
   if rule.used > 0 and rule.used >= rule.limit then
     local live, over = string.format('(%.0f', now + rule.by), rule.used - rule.limit
     local last = redis.call('ZRANGE', key, live, '+inf', 'BYSCORE', 'LIMIT', over, 1, 'WITHSCORES')
-    rule.wait = last[2] - rule.by - now
+    rule.wait = last[2] and last[2] - rule.by - now or 0
   end
 end
 function slots.over(rule, tokens)
@@ -3835,46 +3884,76 @@ function slots.tell(rule, reply)
   reply[#reply + 1] = rule.used
   reply[#reply + 1] = rule.wait
 end
+local function typed(key, type)
+  local is = redis.call('TYPE', key).ok
+  if is ~= type and is ~= 'none' then
+    return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
+  end
+end
+local function readable(keys, type_of, read, ...)
+  local ok, result = pcall(read, ...)
+  if ok then
+    return result
+  end
+  for at, key in ipairs(keys) do
+    local wrong = typed(key, type_of(at))
+    if wrong then
+      return nil, wrong
+    end
+  end
+  local text = type(result) == 'table' and result.err or tostring(result)
+  if not string.match(text, '^%u+ ') then
+    text = "ERR the key '" .. keys[1] .. "', or one of its subject, cannot be read: " .. text
+  end
+  return nil, { err = text }
+end
+local function look(places, lease)
+  local found = { held = 1, sooner = {} }
+  for at, place in ipairs(places) do
+    found.sooner[at] = slots.stepped_back(place)
+    if not slots.held(place, lease, found.sooner[at]) then
+      found.held = 0
+    end
+  end
+  return found
+end
+local function type_of()
+  return 'zset'
+end
 local items = (#ARGV - 0) / 2
 if items == 1 then
 local places, lease, length = KEYS, ARGV[1], ARGV[2]
 do
-  local held, sooner = 1, {}
-  for at, place in ipairs(places) do
-    sooner[at] = slots.stepped_back(place)
-    if not slots.held(place, lease, sooner[at]) then
-      held = 0
-    end
+  local found, refused = readable(places, type_of, look, places, lease)
+  if not found then
+    return refused
   end
   for at, place in ipairs(places) do
-    slots.steady(place, sooner[at])
+    slots.steady(place, found.sooner[at])
     if length == '0' then
       redis.call('ZREM', place, lease)
-    elseif held == 1 then
+    elseif found.held == 1 then
       slots.hold(place, lease, now + length, true)
     end
   end
-  return held
+  return found.held
 end
 return nil
 end
 local function item(places, lease, length)
-  local held, sooner = 1, {}
-  for at, place in ipairs(places) do
-    sooner[at] = slots.stepped_back(place)
-    if not slots.held(place, lease, sooner[at]) then
-      held = 0
-    end
+  local found, refused = readable(places, type_of, look, places, lease)
+  if not found then
+    return refused
   end
   for at, place in ipairs(places) do
-    slots.steady(place, sooner[at])
+    slots.steady(place, found.sooner[at])
     if length == '0' then
       redis.call('ZREM', place, lease)
-    elseif held == 1 then
+    elseif found.held == 1 then
       slots.hold(place, lease, now + length, true)
     end
   end
-  return held
+  return found.held
 end
 local replies, done = {}, 0
 local each = #KEYS / items
@@ -3914,7 +3993,7 @@ return replies`,
  */
 export const limiterRegister: Script<[], [rules: string, rule: Arg, lasts: Arg], number> = {
   name: 'limiter/register',
-  sha: '90e2cb9576328cf7e9e7dc52c5ddbddfb94a7fb5',
+  sha: '544b342c8f0a4d9ae4649c789ce9783a2e4c2fb6',
   batch: 16,
   sharedKeys: false,
   shared: [],
@@ -3930,6 +4009,7 @@ local function typed(key, type)
     return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
   end
 end
+local LONGEST = 2 ^ 52
 local items = #KEYS / 1
 if items == 1 then
 local rules, rule, lasts = KEYS[1], ARGV[1], ARGV[2]
@@ -3941,7 +4021,7 @@ do
   redis.call('ZREMRANGEBYSCORE', rules, '-inf', string.format('(%.0f', now))
   local new = redis.call('ZADD', rules, 'GT', string.format('%.0f', now + lasts), rule)
   local _, longest = unpack(redis.call('ZRANGE', rules, -1, -1, 'WITHSCORES'))
-  redis.call('PEXPIRE', rules, math.ceil((longest - now) / 1000) + 1000)
+  redis.call('PEXPIRE', rules, math.ceil(math.min(longest - now, LONGEST) / 1000) + 1000)
   return new
 end
 return nil
@@ -3954,7 +4034,7 @@ local function item(rules, rule, lasts)
   redis.call('ZREMRANGEBYSCORE', rules, '-inf', string.format('(%.0f', now))
   local new = redis.call('ZADD', rules, 'GT', string.format('%.0f', now + lasts), rule)
   local _, longest = unpack(redis.call('ZRANGE', rules, -1, -1, 'WITHSCORES'))
-  redis.call('PEXPIRE', rules, math.ceil((longest - now) / 1000) + 1000)
+  redis.call('PEXPIRE', rules, math.ceil(math.min(longest - now, LONGEST) / 1000) + 1000)
   return new
 end
 local replies, done = {}, 0
@@ -4119,7 +4199,7 @@ return replies`,
  */
 export const limiterTake: Script<[numbers: Arg], [state: string, cost: Arg], number | string | null> = {
   name: 'limiter/take',
-  sha: '59f1505636616f175a66d38f47c9a1ecdd6c1c15',
+  sha: '244a17709f7494343700a0138201103ab4da8612',
   batch: 64,
   sharedKeys: false,
   shared: ["numbers"],
@@ -4140,9 +4220,12 @@ local items = #KEYS / 1
 if items == 1 then
 local state, cost = KEYS[1], ARGV[2] or 1
 do
-  local saved = call('GET', state)
+  local saved = redis.pcall('GET', state)
   local level, expires, changed = 0, 0, false
   if saved then
+    if type(saved) == 'table' or #saved < ENTRY then
+      return nil
+    end
     local id, charged, counted
     id, expires, counted, charged, level = unpacked('<ddddd', saved)
     if id ~= rule then
@@ -4162,6 +4245,9 @@ do
         level = 0
       end
     else
+      if not (level >= 0) then
+        return nil
+      end
       call('SETRANGE', state, 24, packed('<d', now))
       if #saved == ENTRY then
         expires = 0
@@ -4181,7 +4267,7 @@ do
       call('SETRANGE', state, 16, packed('<d', token))
     end
     call('SETRANGE', state, '24', packed('<dd', now, after))
-  elseif saved and #saved > ENTRY then
+  elseif saved and (#saved > ENTRY or after ~= after) then
     return nil
   else
     local ttl = math.ceil((longest + math.max(longest, SECOND)) / 1000)
@@ -4192,9 +4278,12 @@ end
 return nil
 end
 local function item(state, cost)
-  local saved = call('GET', state)
+  local saved = redis.pcall('GET', state)
   local level, expires, changed = 0, 0, false
   if saved then
+    if type(saved) == 'table' or #saved < ENTRY then
+      return nil
+    end
     local id, charged, counted
     id, expires, counted, charged, level = unpacked('<ddddd', saved)
     if id ~= rule then
@@ -4214,6 +4303,9 @@ local function item(state, cost)
         level = 0
       end
     else
+      if not (level >= 0) then
+        return nil
+      end
       call('SETRANGE', state, 24, packed('<d', now))
       if #saved == ENTRY then
         expires = 0
@@ -4233,7 +4325,7 @@ local function item(state, cost)
       call('SETRANGE', state, 16, packed('<d', token))
     end
     call('SETRANGE', state, '24', packed('<dd', now, after))
-  elseif saved and #saved > ENTRY then
+  elseif saved and (#saved > ENTRY or after ~= after) then
     return nil
   else
     local ttl = math.ceil((longest + math.max(longest, SECOND)) / 1000)
@@ -4279,7 +4371,7 @@ return replies`,
  */
 export const limiterTakeAll: Script<[rules: Arg], [state: string, cost: Arg], readonly number[] | string | null> = {
   name: 'limiter/take-all',
-  sha: '6f7ba8c39f7f3b3ab1ee25e733e32894a4bfd833',
+  sha: 'ce765443497d7d9674dfcf145c8181fb2aed96b1',
   batch: 64,
   sharedKeys: false,
   shared: ["rules"],
@@ -4308,9 +4400,12 @@ local items = #KEYS / 1
 if items == 1 then
 local state, cost = KEYS[1], ARGV[2]
 do
-  local saved = call('GET', state)
+  local saved = redis.pcall('GET', state)
   local expires = 0
-  local allowed, back = true, false
+  local allowed, back, steps = true, false, nil
+  if saved and (type(saved) == 'table' or #saved < ENTRY) then
+    return nil
+  end
   for rule = 1, count do
     local token, level = tokens[rule], 0
     if saved then
@@ -4332,13 +4427,22 @@ do
       if now >= charged then
         level = max(0, level - (now - charged) * drains[rule])
       else
-        call('SETRANGE', state, ENTRY * (rule - 1) + 24, packed('<d', now))
+        if not (level >= 0) then
+          return nil
+        end
+        steps = steps or {}
+        steps[#steps + 1] = ENTRY * (rule - 1) + 24
         back = #saved == ENTRY * count
       end
     end
     levels[rule] = level
     if level + cost * token > capacities[rule] then
       allowed = false
+    end
+  end
+  if steps then
+    for _, offset in ipairs(steps) do
+      call('SETRANGE', state, offset, packed('<d', now))
     end
   end
   if allowed and cost ~= '0' then
@@ -4374,9 +4478,12 @@ end
 return nil
 end
 local function item(state, cost)
-  local saved = call('GET', state)
+  local saved = redis.pcall('GET', state)
   local expires = 0
-  local allowed, back = true, false
+  local allowed, back, steps = true, false, nil
+  if saved and (type(saved) == 'table' or #saved < ENTRY) then
+    return nil
+  end
   for rule = 1, count do
     local token, level = tokens[rule], 0
     if saved then
@@ -4398,13 +4505,22 @@ local function item(state, cost)
       if now >= charged then
         level = max(0, level - (now - charged) * drains[rule])
       else
-        call('SETRANGE', state, ENTRY * (rule - 1) + 24, packed('<d', now))
+        if not (level >= 0) then
+          return nil
+        end
+        steps = steps or {}
+        steps[#steps + 1] = ENTRY * (rule - 1) + 24
         back = #saved == ENTRY * count
       end
     end
     levels[rule] = level
     if level + cost * token > capacities[rule] then
       allowed = false
+    end
+  end
+  if steps then
+    for _, offset in ipairs(steps) do
+      call('SETRANGE', state, offset, packed('<d', now))
     end
   end
   if allowed and cost ~= '0' then
