@@ -1,8 +1,9 @@
 import { parseArgs } from 'node:util'
 
 import type { Fuzzer } from './harness.ts'
+import { http } from './http.ts'
 
-const FUZZERS: readonly Fuzzer[] = []
+const FUZZERS: readonly Fuzzer[] = [http]
 
 const USAGE = `Usage: pnpm fuzz <name> [options]
 

@@ -15,7 +15,8 @@
 -- @returns integer      1 if the subject was blocked before
 
 local call = redis.call
-local ENTRY = 40
+-- As many as charge.lua leaves.
+local ENTRY, MOST = 40, 32
 -- Redis counts a TTL from the millisecond in which the script began.
 local MARGIN = 2
 
@@ -23,7 +24,7 @@ local MARGIN = 2
 local function look(state)
   local saved = call('GET', state)
   local _, ends, _, length = opened(saved)
-  if saved and (#saved - length) % ENTRY ~= 0 then
+  if saved and ((#saved - length) % ENTRY ~= 0 or #saved - length > ENTRY * MOST) then
     damaged(state)
   end
   local found = { saved = saved, ends = ends, entries = saved and string.sub(saved, length + 1) or '', expires = now }

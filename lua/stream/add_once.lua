@@ -25,7 +25,12 @@ local function item(stream, once, payload, trace, due, window)
     redis.call('SET', once, id, 'KEEPTTL')
     return '=' .. id
   end
-  id = append(stream, payload, trace, due, limits)
+  local log = append.open(stream, limits)
+  local may = append.prepare(log)
+  if may ~= true then
+    return may
+  end
+  id = append.apply(log, payload, trace, due)
   if type(id) == 'string' then
     local holds = math.max(window, due_at(due) - math.floor(now / 1000))
     redis.call('SET', once, id, 'PX', string.format('%.0f', holds))

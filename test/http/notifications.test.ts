@@ -412,6 +412,13 @@ test('wrong options are refused at set-up', () => {
   expect(refused({ channels: ['a'], authorise: () => true })).toThrow(/did you mean 'authorize'/)
   expect(refused({})).toThrow(/notifications channels is undefined: give a list/)
   expect(refused({ channels: [] })).toThrow(/give a list of at least one channel/)
+  expect(refused({ channels: null })).toThrow(/channels is null/)
+  for (const channel of ['', 'a\n', '{a}', 'x'.repeat(129), 7, null, 'ann\ud83d']) {
+    expect(refused({ channels: ['a', channel] })).toThrow(/notifications channels is /)
+  }
+  expect(refused({ channels: ['a*'] })).toThrow(/notifications channels is "a\*": give a name without '\*'/)
+  const many = Array.from({ length: 100 }, (_, nth) => `${'x'.repeat(100)}${nth}`)
+  expect(refused({ channels: many })).toThrow(/give fewer or shorter names/)
   expect(refused({ channels: ['a'], retry: '2 weeks' })).toThrow(/notifications retry is "2 weeks"/)
   expect(refused({ channels: ['a'], heartbeat: 0 })).toThrow(/heartbeat is 0: give false to switch it off/)
   for (const option of ['authorize', 'user', 'perUser', 'retry', 'heartbeat', 'stall']) {

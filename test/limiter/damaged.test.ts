@@ -8,7 +8,7 @@ import { available, failure } from '../support/connect.ts'
 import { keyspace } from '../support/keyspace.ts'
 import { pattern, useRedis } from '../support/redis.ts'
 import { type Sample, SAMPLES } from '../support/samples.ts'
-import { LONG } from '../support/until.ts'
+import { cases, LONG } from '../support/until.ts'
 
 type AnyScript = Script<readonly SharedArg[], readonly Arg[], unknown>
 type Command = readonly [name: string, ...args: (Arg | Buffer)[]]
@@ -21,7 +21,7 @@ beforeAll(async () => {
 })
 afterAll(() => penknife?.close())
 
-const cases = (Object.values(generated) as readonly AnyScript[])
+const scripts = (Object.values(generated) as readonly AnyScript[])
   .filter(({ name }) => name.startsWith('limiter/'))
   .flatMap((script) =>
     (SAMPLES[script.name] ?? []).map((sample, at) => ({
@@ -88,7 +88,7 @@ describe.each([
   ['alone', 1],
   ['twice in a batch', 2],
 ])('a limiter script on damaged keys, called %s', (_, times) => {
-  test.each(cases)('$name: an error says not-done, and nothing was changed', async ({ script, sample }) => {
+  test.each(scripts)('$name: an error says not-done, and nothing was changed', async ({ script, sample }) => {
     for (const key of keysOf(script, sample)) {
       for (const [damage, commands] of Object.entries(damagesOf(key))) {
         await prepare([...((sample.before ?? []) as Command[]), ...commands])
@@ -158,7 +158,7 @@ test(
         }
       },
     )
-    await fc.assert(property, { numRuns: LONG ? 20_000 : 400, endOnFailure: true })
+    await fc.assert(property, { ...cases(400, 20_000), endOnFailure: true })
   },
   LONG ? 600_000 : 20_000,
 )

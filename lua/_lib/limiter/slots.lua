@@ -10,6 +10,8 @@ local CLOCK = ''
 local MOST_LEASES = 20000
 -- No time is as late, in microseconds since 1970.
 local LATEST = 2 ^ 62
+-- Members and scores written at once: a command for each took 60 ms for all.
+local STEP = 1000
 
 function slots.define(rule, limit, lease)
   rule.limit, rule.lease = limit, lease
@@ -31,9 +33,13 @@ function slots.steady(key, by)
     return
   end
   local leases = redis.call('ZRANGE', key, 0, MOST_LEASES, 'WITHSCORES')
-  for at = 1, #leases, 2 do
-    local moved = leases[at] == CLOCK and -now or leases[at + 1] - by
-    redis.call('ZADD', key, string.format('%.0f', moved), leases[at])
+  for from = 1, #leases, STEP do
+    local moved = {}
+    for at = from, math.min(from + STEP - 1, #leases), 2 do
+      moved[#moved + 1] = string.format('%.0f', leases[at] == CLOCK and -now or leases[at + 1] - by)
+      moved[#moved + 1] = leases[at]
+    end
+    redis.call('ZADD', key, unpack(moved))
   end
 end
 

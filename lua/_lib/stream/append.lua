@@ -1,5 +1,10 @@
--- `append(…)`: adds an entry to a stream within its limits and trims what may go; answers its id, false when the
--- stream is full, or the error when Redis refused the entry: then nothing was done.
+-- `append`: adds an entry to a stream within its limits, in two phases.
+--
+-- - `append.open(key, limits)` is the stream; `limits` is text, see `parsed` below.
+-- - `append.prepare(stream)` reads: true when an entry may be added, false when the stream is full, or the error that says
+--   why not. It counts the entries that were prepared and not added yet.
+-- - `append.apply(stream, payload, trace, due)` adds one and trims what may go; answers its id, or the error when Redis
+--   refused its first write: then it did nothing.
 --
 -- Trimming is looked at with every 64th length of a stream, of payloads over 2 KiB sooner, so that each time more goes than
 -- came. It takes at most 256 entries or some 256 KiB, so that adds cost the same
@@ -12,10 +17,11 @@
 -- @include stream/due_at
 -- @include now
 -- @include earlier
+-- @include following
 -- @include stream/groups
 -- @include ids
+local append = {}
 local EVERY, MOST, EVERY_BYTES = 64, 256, 131072
-local lengths, backlogs = {}, {}
 
 -- From the text that holds for a batch: queue 1 or 0, then numbers, 0 for none: unfinished entries at which the stream
 -- is full; entries, bytes and milliseconds that a log keeps; 1 when it is lossy; 1 to make the declared groups in any case;
@@ -35,12 +41,22 @@ local function parsed(text)
   }
 end
 
-local limits
+-- The streams of this call, by key.
+local streams = {}
+
+function append.open(key, limits)
+  local stream = streams[key]
+  if not stream then
+    stream = { key = key, limits = parsed(limits), prepared = 0 }
+    streams[key] = stream
+  end
+  return stream
+end
 
 -- Makes the declared groups that are not there; the error when Redis refuses the first of them, and so all.
 local function declare(stream)
-  for name in string.gmatch(limits.names, '%S+') do
-    local made = redis.pcall('XGROUP', 'CREATE', stream, name, '0', 'MKSTREAM')
+  for name in string.gmatch(stream.limits.names, '%S+') do
+    local made = redis.pcall('XGROUP', 'CREATE', stream.key, name, '0', 'MKSTREAM')
     if made.err and not string.match(made.err, '^BUSYGROUP') then
       return made
     end
@@ -55,8 +71,7 @@ local function finished(stream)
     if group.pending > 0 then
       mine = redis.call('XPENDING', stream, group.name, '-', '+', 1)[1][1]
     else
-      local time, number = string.match(group['last-delivered-id'], '(%d+)-(%d+)')
-      mine = time .. '-' .. string.format('%.0f', number + 1)
+      mine = following(group['last-delivered-id'])
     end
     if not bound or earlier(mine, bound) then
       bound = mine
@@ -65,40 +80,41 @@ local function finished(stream)
   return bound
 end
 
--- Entries that the slowest group has still to finish.
-local function backlog_of(stream, length)
-  if limits.queue then
-    return length
+-- Entries that the slowest group has still to finish, when the stream is so long.
+local function backlog_of(stream)
+  if stream.limits.queue then
+    return stream.length
   end
-  if not backlogs[stream] then
+  if not stream.backlog then
     local most = 0
-    for _, group in ipairs(length > 0 and groups(stream) or {}) do
+    for _, group in ipairs(stream.length > 0 and groups(stream.key) or {}) do
       -- Redis does not know the lag after an entry was deleted by hand.
-      most = math.max(most, group.lag and group.lag + group.pending or length)
+      most = math.max(most, group.lag and group.lag + group.pending or stream.length)
     end
-    backlogs[stream] = most
+    stream.backlog = most
   end
-  return backlogs[stream]
+  return stream.backlog
 end
 
 -- Entries that went.
-local function trim(stream, length)
-  local bound = not limits.lossy and finished(stream) or nil
-  local over = limits.entries > 0 and length - limits.entries or 0
-  if limits.bytes > 0 and redis.call('MEMORY', 'USAGE', stream) > limits.bytes then
+local function trim(stream)
+  local key, limits = stream.key, stream.limits
+  local bound = not limits.lossy and finished(key) or nil
+  local over = limits.entries > 0 and stream.length - limits.entries or 0
+  if limits.bytes > 0 and redis.call('MEMORY', 'USAGE', key) > limits.bytes then
     over = math.max(over, 2 * EVERY)
   end
   local oldest = limits.age > 0 and now / 1000 - limits.age or 0
   local most = math.min(oldest > 0 and MOST or over, MOST)
-  if most <= 0 or (bound and not earlier(redis.call('XRANGE', stream, '-', '+', 'COUNT', 1)[1][1], bound)) then
+  if most <= 0 or (bound and not earlier(redis.call('XRANGE', key, '-', '+', 'COUNT', 1)[1][1], bound)) then
     return 0
   end
   -- The last one that was read stays.
-  local list = ids(stream, '-', '+', most + 1)
+  local list = ids(key, '-', '+', most + 1)
   for at, id in ipairs(list) do
     local wanted = at <= over or tonumber(string.match(id, '%d+')) < oldest
     if at == #list or not wanted or (bound and not earlier(id, bound)) then
-      return at > 1 and redis.call('XTRIM', stream, 'MINID', '=', id) or 0
+      return at > 1 and redis.call('XTRIM', key, 'MINID', '=', id) or 0
     end
   end
   return 0
@@ -108,29 +124,41 @@ local function due_every(payload)
   return math.min(EVERY, math.max(1, math.floor(EVERY_BYTES / #payload)))
 end
 
-local function append(stream, payload, trace, due, limits_text)
-  limits = limits or parsed(limits_text)
-  local length = lengths[stream]
-  local first = not length
-  if first then
-    length = redis.pcall('XLEN', stream)
+function append.prepare(stream)
+  local limits = stream.limits
+  if not stream.length then
+    local length = redis.pcall('XLEN', stream.key)
     if type(length) == 'table' then
       return length
     end
+    stream.length = length
+    stream.fresh = true
+    stream.declares = limits.names ~= ''
+      and (limits.declare or length == 0 and redis.call('EXISTS', stream.key) == 0)
   end
-  if limits.backlog > 0 and length >= limits.backlog and backlog_of(stream, length) >= limits.backlog then
+  local most = limits.backlog - stream.prepared
+  if limits.backlog > 0 and stream.length >= most and backlog_of(stream) >= most then
     return false
   end
-  local declares = first and limits.names ~= '' and (limits.declare or length == 0 and redis.call('EXISTS', stream) == 0)
-  local refused = declares and declare(stream)
-  if refused then
-    return refused
+  stream.prepared = stream.prepared + 1
+  return true
+end
+
+function append.apply(stream, payload, trace, due)
+  stream.prepared = stream.prepared - 1
+  local declares = stream.declares
+  if declares then
+    local refused = declare(stream)
+    if refused then
+      return refused
+    end
+    stream.declares = false
   end
   local id
   if trace == '' and due == '' then
-    id = redis.pcall('XADD', stream, '*', 'd', payload)
+    id = redis.pcall('XADD', stream.key, '*', 'd', payload)
   else
-    local add = { 'XADD', stream, '*', 'd', payload }
+    local add = { 'XADD', stream.key, '*', 'd', payload }
     if trace ~= '' then
       add[#add + 1] = 't'
       add[#add + 1] = trace
@@ -147,15 +175,16 @@ local function append(stream, payload, trace, due, limits_text)
     end
     return id
   end
-  length = length + 1
-  if backlogs[stream] then
-    backlogs[stream] = backlogs[stream] + 1
+  stream.length = stream.length + 1
+  if stream.backlog then
+    stream.backlog = stream.backlog + 1
   end
-  if not limits.queue and (length % due_every(payload) == 0 or (first and limits.age > 0)) then
+  local limits = stream.limits
+  if not limits.queue and (stream.length % due_every(payload) == 0 or (stream.fresh and limits.age > 0)) then
     -- The entry is there: what keeps the trim from running must not make its add fail.
-    local ok, gone = pcall(trim, stream, length)
-    length = ok and length - gone or length
+    local ok, gone = pcall(trim, stream)
+    stream.length = ok and stream.length - gone or stream.length
   end
-  lengths[stream] = length
+  stream.fresh = false
   return id
 end

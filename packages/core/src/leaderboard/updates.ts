@@ -11,11 +11,13 @@ import {
   leaderboardUpdate,
 } from '../redis/scripts.gen.ts'
 import { tellChanges } from './changes.ts'
+import { createErasure } from './erasure.ts'
 import { checkAnyMember, checkMember } from './members.ts'
 import type { Settings } from './options.ts'
 import type { Scores } from './scores.ts'
 import type {
   BoardEvent,
+  BoardRemoveOptions,
   BoardUpdate,
   BoardUpdateOptions,
   IncrementOptions,
@@ -23,7 +25,7 @@ import type {
   ScoreChange,
 } from './types.ts'
 import { type BoardClock, createCall } from './views.ts'
-import type { Layouts } from './windows.ts'
+import type { KeyOf, Layouts } from './windows.ts'
 
 /** An update as the script takes it. */
 type Packed = readonly [kind: 'i' | 's' | 'b', member: string, amount: number, id?: string]
@@ -44,11 +46,11 @@ export interface UpdateParts {
   readonly topic: Topic<BoardEvent>
   /** The key of the all-time window. */
   readonly key: string
-  readonly idsKey: string
+  readonly keyOf: KeyOf
 }
 
 export function createUpdates(parts: UpdateParts): Updates {
-  const { name, runtime, settings, scores, layouts, clock, topic, key, idsKey } = parts
+  const { name, runtime, settings, scores, layouts, clock, topic, key, keyOf } = parts
   const { route } = runtime.keys
   const { windows, remember } = settings
   const names = windows.map((window) => window.name)
@@ -57,7 +59,8 @@ export function createUpdates(parts: UpdateParts): Updates {
     layouts.update({ nowMs }),
   )
   const removal = createCall<[member: Arg]>(runtime, leaderboardRemove, clock, layouts.remove)
-  const recall = runtime.bind(leaderboardRecall, [[idsKey], remember ?? 0])
+  const erase = createErasure(runtime, settings, keyOf)
+  const recall = runtime.bind(leaderboardRecall, [[keyOf('ids')], remember ?? 0])
   const plain = runtime.bind(leaderboardIncrement, [[key]])
   /** One sorted set and nothing beside it. */
   const isPlain =
@@ -185,8 +188,13 @@ export function createUpdates(parts: UpdateParts): Updates {
         if (done !== 2) return done === 1
       }
     },
-    async remove(member) {
-      return (await removal(1, checkAnyMember(member))) === '1'
+    async remove(member, options: BoardRemoveOptions = NONE) {
+      checkOptions('remove', options, ['erase'])
+      const { erase: erases = true } = options
+      if (typeof erases !== 'boolean') throw invalid('erase', erases, 'give true or false')
+      const there = (await removal(1, checkAnyMember(member))) === '1'
+      if (erases) await erase(member)
+      return there
     },
   }
 }

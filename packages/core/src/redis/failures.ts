@@ -1,7 +1,7 @@
 import { ReplyError } from 'ioredis'
 
 import { PenknifeError } from '../errors.ts'
-import { errorText } from '../text.ts'
+import { errorText, printable } from '../text.ts'
 
 /** Codes of replies that say the server cannot serve the call now; it gives them before it runs anything of the call. */
 const NOT_NOW = new Set([
@@ -69,7 +69,7 @@ export function failureOf(what: string, error: unknown, readOnly: boolean = fals
   if (error instanceof PenknifeError) return error
   const cause = error
   if (isReply(error)) {
-    const text = errorText(error).replace(RAISED, '')
+    const text = printable(errorText(error).replace(RAISED, ''))
     // There is no rollback: what the script wrote before it failed stays.
     if (RAISED.test(error.message) && !readOnly) {
       return new PenknifeError(

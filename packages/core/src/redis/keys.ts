@@ -24,6 +24,8 @@ export interface Keys {
   deadLetters(stream: string, group: string): string
   /** There while the group is paused for all processes. */
   paused(stream: string, group: string): string
+  /** The pub/sub channel that tells the group's workers to look whether it is paused. */
+  pausing(stream: string, group: string): string
   /** The entry that was added under a dedup key. */
   once(stream: string, key: string): string
   /** How a stream was declared last. */
@@ -34,6 +36,8 @@ export interface Keys {
   /** Another key of a leaderboard: of a window, or of what it keeps beside its scores. */
   leaderboardPart(name: string, ...part: readonly string[]): string
   history(notifier: string, channel: string): string
+  /** How a notifier was declared last. */
+  notifierDeclaration(notifier: string): string
   /** Where the histories of a notifier's channels that have none are to begin. */
   beginnings(notifier: string): string
   /** Where a repeated publish finds the id that the first one got. */
@@ -83,12 +87,14 @@ export function createKeys(space: string, { keyPrefix, db }: KeyOptions): Keys {
     later: (stream, group) => `${base}stream:${stream}:later:${group}`,
     deadLetters: (stream, group) => `${base}stream:${stream}:dead:${group}`,
     paused: (stream, group) => `${base}stream:${stream}:paused:${group}`,
+    pausing: (stream, group) => `${base}stream:${stream}:paused:${group}:${live}`,
     once: (stream, key) => `${base}stream:${stream}:once:${short(key)}`,
     declaration: (stream) => `${base}stream:${stream}:declaration`,
     mark: (stream, consumer) => `${base}stream:${stream}:mark:${consumer}`,
     leaderboard: (name) => `${base}board:${name}`,
     leaderboardPart: (name, ...part) => `${base}board:${name}:${part.join(':')}`,
     history: (notifier, channel) => `${base}notify:${notifier}:${channel}`,
+    notifierDeclaration: (notifier) => `${base}notify-declaration:${notifier}`,
     beginnings: (notifier) => `${base}notify-next:${notifier}`,
     published: (notifier, channel, id) => `${base}notify-id:${notifier}:${digest(`${channel}\n${id}`)}`,
     live: (notifier, channel) => `${base}notify:${notifier}:${channel}:${live}`,

@@ -1,6 +1,7 @@
 import { LONGEST_DEADLINE_MS, durationMs, type Duration } from '../duration.ts'
 import { invalid, PenknifeError } from '../errors.ts'
 import { checkName, checkOptions, wholeNumber } from '../options.ts'
+import type { Gate } from './batch.ts'
 import { type Breaker, type Breakers, type BreakerOptions, createBreakers } from './breaker.ts'
 import { type Connection, type Connections, createConnections } from './connections.ts'
 import { createDurable, type Safety } from './durable.ts'
@@ -78,6 +79,7 @@ export interface Runtime {
     breaker?: Breaker,
     /** Of an object whose calls must not wait once it is being closed. */
     patience?: Patience,
+    gate?: Gate,
   ): Port<Item, Result>
   createPatience(): Patience
   /** For calls whose caller has another answer when Redis has none: give `bind` the one of their deadline. */
@@ -185,8 +187,8 @@ export function connect(redis: Connection, options: ConnectOptions = {}): Penkni
         subscriber,
         deadlineMs,
         breakers,
-        bind: (script, shared, ms = deadlineMs, of = '', breaker, patience) =>
-          runner.bind(script, shared, ms, of, breaker, patience),
+        bind: (script, shared, ms = deadlineMs, of = '', breaker, patience, gate) =>
+          runner.bind(script, shared, ms, of, breaker, patience, gate),
         createPatience: () => runner.createPatience(),
         bindDurable: durable.bind,
         openReader() {

@@ -5,6 +5,7 @@ import { getHeapStatistics } from 'node:v8'
 import { type Duration, durationMs } from '../duration.ts'
 import { invalid } from '../errors.ts'
 import { createTopic } from '../events.ts'
+import { atMost } from '../redis/endings.ts'
 import {
   streamLeave,
   streamLook,
@@ -41,7 +42,7 @@ const REAP_EVERY_MS = 600_000
 
 /** How long a worker that is being closed waits for its handlers. */
 const CLOSE_MS = 10_000
-/** How long one with nothing in hand waits for a Redis that is away. */
+/** How long one with nothing in hand waits for each answer of a Redis that is away. */
 const CLOSING_MS = 500
 
 /** Outcomes under way at which no more is fetched. */
@@ -76,6 +77,14 @@ export function createWorker<T>(scope: Scope, parts: WorkerParts<T>, settings: W
   const look = bind(streamLook, [group, consumer, declared, leaseMs, maxAttempts])
   const reap = bind(streamReap, [])
   const leave = bind(streamLeave, [group, consumer, declared])
+  const leaveSoon = runtime.bind(
+    streamLeave,
+    [group, consumer, declared],
+    CLOSING_MS,
+    title,
+    undefined,
+    patience,
+  )
 
   const topic = createTopic<WorkerEvent>('penknife:worker', {
     space: space.name,
@@ -176,6 +185,12 @@ export function createWorker<T>(scope: Scope, parts: WorkerParts<T>, settings: W
     snapshot: leases.snapshot,
     trouble,
     resumed: () => topic.emit({ kind: 'resumed' }),
+  })
+  // A message may be lost with its connection, so a look follows each time that the channel is followed again.
+  const lookNow = (): void => looker.within(0)
+  const unfollow = runtime.subscriber.follow(route, keys.pausing(scope.stream, group), {
+    message: lookNow,
+    followed: lookNow,
   })
   const reaping = setInterval(reapConsumers, REAP_EVERY_MS)
   const forget = runtime.onClose((ms) => close(Math.min(ms, CLOSE_MS)))
@@ -297,8 +312,11 @@ export function createWorker<T>(scope: Scope, parts: WorkerParts<T>, settings: W
 
   async function end(deadlineMs: number): Promise<void> {
     // With nothing in hand there is nothing that a Redis which is away must be told.
-    if (handout.running + handout.waiting + lane.waiting === 0) patience.end(CLOSING_MS)
-    await Promise.all([intake.stop(), looker.stop()])
+    const idle = handout.running + handout.waiting + lane.waiting === 0
+    if (idle) patience.end(CLOSING_MS)
+    unfollow()
+    const fetching = Promise.all([intake.stop(), looker.stop()])
+    await (idle ? atMost(CLOSING_MS, fetching) : fetching)
     handout.stop()
     handout.shed(0, 'closing')
     await handout.idle(deadlineMs)
@@ -316,7 +334,8 @@ export function createWorker<T>(scope: Scope, parts: WorkerParts<T>, settings: W
     clearInterval(reaping)
     // What was handled and not told must not come back as if it had not been handled: its lease runs out, which counts.
     try {
-      if (!untold) while ((await leave(route, stream, ready, later, mark)) > 0);
+      const leaving = idle ? leaveSoon : leave
+      if (!untold) while ((await leaving(route, stream, ready, later, mark)) > 0);
     } catch (error) {
       trouble(error)
     }

@@ -1,4 +1,11 @@
-import { checkOptions, type Duration, durationMs, invalid, type AnyNotifier } from '@penknife/core'
+import {
+  checkChannel,
+  checkOptions,
+  type Duration,
+  durationMs,
+  invalid,
+  type AnyNotifier,
+} from '@penknife/core'
 
 import type { Exchange } from '../exchange/exchange.ts'
 import { fitsCursor, MAX_CURSOR } from './cursor.ts'
@@ -73,12 +80,12 @@ export function checkNotifications(notifier: AnyNotifier, options: Notifications
   if (typeof channels !== 'function' && !(Array.isArray(channels) && channels.length > 0)) {
     throw invalid('notifications channels', channels, 'give a list of at least one channel, or a function')
   }
-  if (typeof channels !== 'function' && !fitsCursor(channels)) {
-    throw invalid(
-      'notifications channels',
-      channels,
-      `give fewer or shorter names (${MAX_CURSOR} characters in all)`,
-    )
+  if (typeof channels !== 'function') {
+    for (const channel of channels) checkChannel(channel, 'notifications channels')
+    if (!fitsCursor(channels)) {
+      const fix = `give fewer or shorter names (${MAX_CURSOR} characters in all)`
+      throw invalid('notifications channels', channels, fix)
+    }
   }
   if (authorize !== undefined && typeof authorize !== 'function') {
     throw invalid('notifications authorize', authorize, 'give a function of the exchange and its channels')
