@@ -3053,7 +3053,7 @@ return replies`,
  */
 export const limiterBlock: Script<[], [state: string, duration: Arg, reason: Arg], number> = {
   name: 'limiter/block',
-  sha: '42f32e3f55c3dcd67ae429620f9d00c7da879c7f',
+  sha: '83a96f2291b46fce4a9d0c9fe35a641c67f39220',
   batch: 64,
   sharedKeys: false,
   shared: [],
@@ -3076,37 +3076,69 @@ end
 local function damaged(key)
 error({ err = "ERR the key '" .. key .. "' holds what no limiter wrote: reset its subject, or delete the key" })
 end
+local function typed(key, type)
+local is = redis.call('TYPE', key).ok
+if is ~= type and is ~= 'none' then
+return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
+end
+end
+local function readable(keys, type_of, read, ...)
+local ok, result = pcall(read, ...)
+if ok then
+return result
+end
+for at, key in ipairs(keys) do
+local wrong = typed(key, type_of(at))
+if wrong then
+return nil, wrong
+end
+end
+local text = type(result) == 'table' and result.err or tostring(result)
+if not string.match(text, '^%u+ ') then
+text = "ERR the key '" .. keys[1] .. "', or one of its subject, cannot be read: " .. text
+end
+return nil, { err = text }
+end
 local call = redis.call
 local ENTRY, MOST = 40, 32
 local MARGIN = 2
-local items = #KEYS / 1
-if items == 1 then
-local state, duration, reason = KEYS[1], ARGV[1], ARGV[2]
-do
+local function look(state)
 local saved = call('GET', state)
 local _, ends, _, length = opened(saved)
 if saved and ((#saved - length) % ENTRY ~= 0 or #saved - length > ENTRY * MOST) then
 damaged(state)
 end
-local was = ends ~= nil and ends > now and 1 or 0
-local entries = saved and string.sub(saved, length + 1) or ''
-local expires = now
-for at = 1, #entries, ENTRY do
-local id, entry = struct.unpack('<dd', entries, at)
+local found = { saved = saved, ends = ends, entries = saved and string.sub(saved, length + 1) or '', expires = now }
+for at = 1, #found.entries, ENTRY do
+local id, entry = struct.unpack('<dd', found.entries, at)
 if not (id > 0 and entry >= 0 and entry < 2 ^ 62) then
 damaged(state)
 end
-expires = math.max(expires, entry)
+found.expires = math.max(found.expires, entry)
 end
-local head = ''
+return found
+end
+local function type_of()
+return 'string'
+end
+local items = #KEYS / 1
+if items == 1 then
+local state, duration, reason = KEYS[1], ARGV[1], ARGV[2]
+do
+local found, refused = readable({ state }, type_of, look, state)
+if not found then
+return refused
+end
+local was = found.ends ~= nil and found.ends > now and 1 or 0
+local expires, head = found.expires, ''
 if duration ~= '0' then
-ends = now + duration
+local ends = now + duration
 expires = math.max(expires, ends)
 head = struct.pack('<ddddd', 0, ends, #reason, now, 0) .. reason
 end
 if expires > now then
-call('SET', state, head .. entries, 'PX', math.ceil((expires - now) / 1000) + MARGIN)
-elseif saved then
+call('SET', state, head .. found.entries, 'PX', math.ceil((expires - now) / 1000) + MARGIN)
+elseif found.saved then
 call('DEL', state)
 end
 return was
@@ -3114,30 +3146,20 @@ end
 return nil
 end
 local function item(state, duration, reason)
-local saved = call('GET', state)
-local _, ends, _, length = opened(saved)
-if saved and ((#saved - length) % ENTRY ~= 0 or #saved - length > ENTRY * MOST) then
-damaged(state)
+local found, refused = readable({ state }, type_of, look, state)
+if not found then
+return refused
 end
-local was = ends ~= nil and ends > now and 1 or 0
-local entries = saved and string.sub(saved, length + 1) or ''
-local expires = now
-for at = 1, #entries, ENTRY do
-local id, entry = struct.unpack('<dd', entries, at)
-if not (id > 0 and entry >= 0 and entry < 2 ^ 62) then
-damaged(state)
-end
-expires = math.max(expires, entry)
-end
-local head = ''
+local was = found.ends ~= nil and found.ends > now and 1 or 0
+local expires, head = found.expires, ''
 if duration ~= '0' then
-ends = now + duration
+local ends = now + duration
 expires = math.max(expires, ends)
 head = struct.pack('<ddddd', 0, ends, #reason, now, 0) .. reason
 end
 if expires > now then
-call('SET', state, head .. entries, 'PX', math.ceil((expires - now) / 1000) + MARGIN)
-elseif saved then
+call('SET', state, head .. found.entries, 'PX', math.ceil((expires - now) / 1000) + MARGIN)
+elseif found.saved then
 call('DEL', state)
 end
 return was
@@ -3180,7 +3202,7 @@ return replies`,
  */
 export const limiterUnblock: Script<[], [state: string, duration: Arg, reason: Arg], number> = {
   name: 'limiter/unblock',
-  sha: '215edf822320fd338c4325d51a15f27e297f59cb',
+  sha: '74222be7df25376e1792ca28c64078cd710e14ac',
   batch: 64,
   sharedKeys: false,
   shared: [],
@@ -3203,37 +3225,69 @@ end
 local function damaged(key)
 error({ err = "ERR the key '" .. key .. "' holds what no limiter wrote: reset its subject, or delete the key" })
 end
+local function typed(key, type)
+local is = redis.call('TYPE', key).ok
+if is ~= type and is ~= 'none' then
+return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
+end
+end
+local function readable(keys, type_of, read, ...)
+local ok, result = pcall(read, ...)
+if ok then
+return result
+end
+for at, key in ipairs(keys) do
+local wrong = typed(key, type_of(at))
+if wrong then
+return nil, wrong
+end
+end
+local text = type(result) == 'table' and result.err or tostring(result)
+if not string.match(text, '^%u+ ') then
+text = "ERR the key '" .. keys[1] .. "', or one of its subject, cannot be read: " .. text
+end
+return nil, { err = text }
+end
 local call = redis.call
 local ENTRY, MOST = 40, 32
 local MARGIN = 2
-local items = #KEYS / 1
-if items == 1 then
-local state, duration, reason = KEYS[1], ARGV[1], ARGV[2]
-do
+local function look(state)
 local saved = call('GET', state)
 local _, ends, _, length = opened(saved)
 if saved and ((#saved - length) % ENTRY ~= 0 or #saved - length > ENTRY * MOST) then
 damaged(state)
 end
-local was = ends ~= nil and ends > now and 1 or 0
-local entries = saved and string.sub(saved, length + 1) or ''
-local expires = now
-for at = 1, #entries, ENTRY do
-local id, entry = struct.unpack('<dd', entries, at)
+local found = { saved = saved, ends = ends, entries = saved and string.sub(saved, length + 1) or '', expires = now }
+for at = 1, #found.entries, ENTRY do
+local id, entry = struct.unpack('<dd', found.entries, at)
 if not (id > 0 and entry >= 0 and entry < 2 ^ 62) then
 damaged(state)
 end
-expires = math.max(expires, entry)
+found.expires = math.max(found.expires, entry)
 end
-local head = ''
+return found
+end
+local function type_of()
+return 'string'
+end
+local items = #KEYS / 1
+if items == 1 then
+local state, duration, reason = KEYS[1], ARGV[1], ARGV[2]
+do
+local found, refused = readable({ state }, type_of, look, state)
+if not found then
+return refused
+end
+local was = found.ends ~= nil and found.ends > now and 1 or 0
+local expires, head = found.expires, ''
 if duration ~= '0' then
-ends = now + duration
+local ends = now + duration
 expires = math.max(expires, ends)
 head = struct.pack('<ddddd', 0, ends, #reason, now, 0) .. reason
 end
 if expires > now then
-call('SET', state, head .. entries, 'PX', math.ceil((expires - now) / 1000) + MARGIN)
-elseif saved then
+call('SET', state, head .. found.entries, 'PX', math.ceil((expires - now) / 1000) + MARGIN)
+elseif found.saved then
 call('DEL', state)
 end
 return was
@@ -3241,30 +3295,20 @@ end
 return nil
 end
 local function item(state, duration, reason)
-local saved = call('GET', state)
-local _, ends, _, length = opened(saved)
-if saved and ((#saved - length) % ENTRY ~= 0 or #saved - length > ENTRY * MOST) then
-damaged(state)
+local found, refused = readable({ state }, type_of, look, state)
+if not found then
+return refused
 end
-local was = ends ~= nil and ends > now and 1 or 0
-local entries = saved and string.sub(saved, length + 1) or ''
-local expires = now
-for at = 1, #entries, ENTRY do
-local id, entry = struct.unpack('<dd', entries, at)
-if not (id > 0 and entry >= 0 and entry < 2 ^ 62) then
-damaged(state)
-end
-expires = math.max(expires, entry)
-end
-local head = ''
+local was = found.ends ~= nil and found.ends > now and 1 or 0
+local expires, head = found.expires, ''
 if duration ~= '0' then
-ends = now + duration
+local ends = now + duration
 expires = math.max(expires, ends)
 head = struct.pack('<ddddd', 0, ends, #reason, now, 0) .. reason
 end
 if expires > now then
-call('SET', state, head .. entries, 'PX', math.ceil((expires - now) / 1000) + MARGIN)
-elseif saved then
+call('SET', state, head .. found.entries, 'PX', math.ceil((expires - now) / 1000) + MARGIN)
+elseif found.saved then
 call('DEL', state)
 end
 return was
@@ -3304,7 +3348,7 @@ return replies`,
  * are corrected. What time has given back of the charge since then is not given back again: each algorithm says
  * how. A refund that names no charge gives back the latest tokens.
  *
- * Every key is read and checked before the first write.
+ * Every key is read and checked, and the reply made, before the first write: what cannot be read is refused.
  *
  * A state is the string of take.lua: an entry (id, expiry, a number of the algorithm, time, another one) for each rule, those of
  * this call first with the key's own expiry, then those of other calls that are still in use, at most 32. A block may
@@ -3323,7 +3367,7 @@ return replies`,
  */
 export const limiterCharge: Script<[rules: Arg], [...places: string[], cost: Arg, how: Arg, lease: Arg], readonly Reply[]> = {
   name: 'limiter/charge',
-  sha: '94ab71e0459eda4ec1aefb904498a7a375e756dc',
+  sha: 'e4539d471845349e45d4cf4f6598d7fdf4cdc8df',
   batch: 16,
   sharedKeys: false,
   shared: ["rules"],
@@ -3637,6 +3681,7 @@ end
 local slots = {}
 local CLOCK = ''
 local MOST_LEASES = 20000
+local LATEST = 2 ^ 62
 local STEP = 1000
 function slots.define(rule, limit, lease)
 rule.limit, rule.lease = limit, lease
@@ -3644,7 +3689,7 @@ end
 function slots.stepped_back(key)
 local charged = tonumber(redis.call('ZSCORE', key, CLOCK) or 0)
 local by = math.max(0, -charged - now)
-if by > 0 and redis.call('ZCARD', key) > MOST_LEASES then
+if by > 0 and not (by < LATEST and redis.call('ZCARD', key) <= MOST_LEASES) then
 damaged(key)
 end
 return by
@@ -3683,7 +3728,7 @@ rule.wait = 0
 if rule.used > 0 and rule.used >= rule.limit then
 local live, over = string.format('(%.0f', now + rule.by), rule.used - rule.limit
 local last = redis.call('ZRANGE', key, live, '+inf', 'BYSCORE', 'LIMIT', over, 1, 'WITHSCORES')
-rule.wait = last[2] - rule.by - now
+rule.wait = last[2] and last[2] - rule.by - now or 0
 end
 end
 function slots.over(rule, tokens)
@@ -3704,6 +3749,29 @@ end
 function slots.tell(rule, reply)
 reply[#reply + 1] = rule.used
 reply[#reply + 1] = rule.wait
+end
+local function typed(key, type)
+local is = redis.call('TYPE', key).ok
+if is ~= type and is ~= 'none' then
+return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
+end
+end
+local function readable(keys, type_of, read, ...)
+local ok, result = pcall(read, ...)
+if ok then
+return result
+end
+for at, key in ipairs(keys) do
+local wrong = typed(key, type_of(at))
+if wrong then
+return nil, wrong
+end
+end
+local text = type(result) == 'table' and result.err or tostring(result)
+if not string.match(text, '^%u+ ') then
+text = "ERR the key '" .. keys[1] .. "', or one of its subject, cannot be read: " .. text
+end
+return nil, { err = text }
 end
 local rules = ARGV[1]
 local PACKED = { g = gcra, f = fixed_window, c = calendar, w = sliding_window }
@@ -3832,6 +3900,53 @@ else
 rule.does.give_back(rule, -tokens, now, true)
 end
 end
+local function prepare(places, cost, how, lease)
+local tokens, asked, charged = tonumber(cost), how == 'take', settled(how)
+local plan = { states = {}, apart = {}, tokens = tokens }
+local blocked = nil
+for place, key in ipairs(places) do
+local owner = owners[place]
+if owner then
+owner.does.open(owner, key)
+plan.apart[#plan.apart + 1] = owner
+else
+local state = open(key, place)
+plan.states[#plan.states + 1] = state
+if asked and state.ends and not (blocked and blocked.ends > state.ends) then
+blocked = state
+end
+end
+end
+local allowed = not blocked
+for _, rule in ipairs(list) do
+rule.refuses = rule.does.over(rule, tokens)
+if asked and rule.refuses and not rule.shadow then
+allowed = false
+end
+end
+if allowed and tokens ~= 0 then
+for at, rule in ipairs(list) do
+local spared = charged and string.byte(charged.rules, at) == ZERO
+if not (asked and rule.refuses or spared) then
+charge(rule, tokens, lease, charged)
+end
+end
+end
+plan.allowed = allowed
+if blocked then
+plan.reply = { 2, blocked.ends - now, blocked.reason }
+return plan
+end
+plan.reply = { allowed and 1 or 0, now }
+for _, rule in ipairs(list) do
+plan.reply[#plan.reply + 1] = rule.refuses and 1 or 0
+rule.does.tell(rule, plan.reply, tokens)
+end
+return plan
+end
+local function type_of(place)
+return owners[place] and owners[place].letter == 's' and 'zset' or 'string'
+end
 local items = (#ARGV - 1) / 3
 if items == 1 then
 local places, cost, how, lease = KEYS, ARGV[2], ARGV[3], ARGV[4]
@@ -3839,56 +3954,22 @@ do
 if mistimed then
 return { 3, now }
 end
-local tokens, asked, charged = tonumber(cost), how == 'take', settled(how)
-local states, apart, blocked = {}, {}, nil
-for place, key in ipairs(places) do
-local owner = owners[place]
-if owner then
-owner.does.open(owner, key)
-apart[#apart + 1] = owner
-else
-local state = open(key, place)
-states[#states + 1] = state
-if asked and state.ends and not (blocked and blocked.ends > state.ends) then
-blocked = state
+local plan, refused = readable(places, type_of, prepare, places, cost, how, lease)
+if not plan then
+return refused
 end
-end
-end
-local allowed = not blocked
-for _, rule in ipairs(list) do
-rule.refuses = rule.does.over(rule, tokens)
-if asked and rule.refuses and not rule.shadow then
-allowed = false
-end
-end
-if allowed and tokens ~= 0 then
-for at, rule in ipairs(list) do
-local spared = charged and string.byte(charged.rules, at) == ZERO
-if not (asked and rule.refuses or spared) then
-charge(rule, tokens, lease, charged)
-end
-end
-end
-for _, state in ipairs(states) do
+for _, state in ipairs(plan.states) do
 for _, step in ipairs(state.steps) do
 call('SETRANGE', state.key, step[1], step[2])
 end
-if allowed and #state.rules > 0 and (tokens > 0 or tokens < 0 and state.saved) then
+if plan.allowed and #state.rules > 0 and (plan.tokens > 0 or plan.tokens < 0 and state.saved) then
 write(state)
 end
 end
-for _, rule in ipairs(apart) do
+for _, rule in ipairs(plan.apart) do
 rule.does.save(rule)
 end
-if blocked then
-return { 2, blocked.ends - now, blocked.reason }
-end
-local reply = { allowed and 1 or 0, now }
-for _, rule in ipairs(list) do
-reply[#reply + 1] = rule.refuses and 1 or 0
-rule.does.tell(rule, reply, tokens)
-end
-return reply
+return plan.reply
 end
 return nil
 end
@@ -3896,56 +3977,22 @@ local function item(places, cost, how, lease)
 if mistimed then
 return { 3, now }
 end
-local tokens, asked, charged = tonumber(cost), how == 'take', settled(how)
-local states, apart, blocked = {}, {}, nil
-for place, key in ipairs(places) do
-local owner = owners[place]
-if owner then
-owner.does.open(owner, key)
-apart[#apart + 1] = owner
-else
-local state = open(key, place)
-states[#states + 1] = state
-if asked and state.ends and not (blocked and blocked.ends > state.ends) then
-blocked = state
+local plan, refused = readable(places, type_of, prepare, places, cost, how, lease)
+if not plan then
+return refused
 end
-end
-end
-local allowed = not blocked
-for _, rule in ipairs(list) do
-rule.refuses = rule.does.over(rule, tokens)
-if asked and rule.refuses and not rule.shadow then
-allowed = false
-end
-end
-if allowed and tokens ~= 0 then
-for at, rule in ipairs(list) do
-local spared = charged and string.byte(charged.rules, at) == ZERO
-if not (asked and rule.refuses or spared) then
-charge(rule, tokens, lease, charged)
-end
-end
-end
-for _, state in ipairs(states) do
+for _, state in ipairs(plan.states) do
 for _, step in ipairs(state.steps) do
 call('SETRANGE', state.key, step[1], step[2])
 end
-if allowed and #state.rules > 0 and (tokens > 0 or tokens < 0 and state.saved) then
+if plan.allowed and #state.rules > 0 and (plan.tokens > 0 or plan.tokens < 0 and state.saved) then
 write(state)
 end
 end
-for _, rule in ipairs(apart) do
+for _, rule in ipairs(plan.apart) do
 rule.does.save(rule)
 end
-if blocked then
-return { 2, blocked.ends - now, blocked.reason }
-end
-local reply = { allowed and 1 or 0, now }
-for _, rule in ipairs(list) do
-reply[#reply + 1] = rule.refuses and 1 or 0
-rule.does.tell(rule, reply, tokens)
-end
-return reply
+return plan.reply
 end
 local replies, done = {}, 0
 local each = #KEYS / items
@@ -3988,7 +4035,7 @@ return replies`,
  */
 export const limiterDeclare: Script<[], [declared: string, calendars: Arg, calendarsLast: Arg, text: Arg, textLasts: Arg], readonly Reply[]> = {
   name: 'limiter/declare',
-  sha: '86a7a3d58f7162ad431358f0c31a1d9f28a643a3',
+  sha: '2e049e4e984a1b4db68540fd02592ef7d740722c',
   batch: 8,
   sharedKeys: false,
   shared: [],
@@ -4005,6 +4052,7 @@ return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
 end
 end
 local MOST = 100
+local LONGEST = 2 ^ 52
 local function score(lasts)
 return string.format('%.0f', now + lasts)
 end
@@ -4042,7 +4090,7 @@ redis.call('ZADD', declared, score(text_lasts), '= ' .. text)
 end
 local longest = redis.call('ZRANGE', declared, -1, -1, 'WITHSCORES')[2]
 if longest then
-redis.call('PEXPIRE', declared, math.ceil((longest - now) / 1000) + 1000)
+redis.call('PEXPIRE', declared, math.ceil(math.min(longest - now, LONGEST) / 1000) + 1000)
 end
 if text ~= '' and before and before ~= text then
 return { 1, before }
@@ -4082,7 +4130,7 @@ redis.call('ZADD', declared, score(text_lasts), '= ' .. text)
 end
 local longest = redis.call('ZRANGE', declared, -1, -1, 'WITHSCORES')[2]
 if longest then
-redis.call('PEXPIRE', declared, math.ceil((longest - now) / 1000) + 1000)
+redis.call('PEXPIRE', declared, math.ceil(math.min(longest - now, LONGEST) / 1000) + 1000)
 end
 if text ~= '' and before and before ~= text then
 return { 1, before }
@@ -4126,7 +4174,7 @@ return replies`,
  */
 export const limiterLease: Script<[], [...places: string[], lease: Arg, length: Arg], number> = {
   name: 'limiter/lease',
-  sha: 'adf079c79386305b7752b19ae8ea72bb160c91f0',
+  sha: 'd91f0e17b1bacac416fae2cb059fd90a272b08a1',
   batch: 64,
   sharedKeys: false,
   shared: [],
@@ -4143,6 +4191,7 @@ end
 local slots = {}
 local CLOCK = ''
 local MOST_LEASES = 20000
+local LATEST = 2 ^ 62
 local STEP = 1000
 function slots.define(rule, limit, lease)
 rule.limit, rule.lease = limit, lease
@@ -4150,7 +4199,7 @@ end
 function slots.stepped_back(key)
 local charged = tonumber(redis.call('ZSCORE', key, CLOCK) or 0)
 local by = math.max(0, -charged - now)
-if by > 0 and redis.call('ZCARD', key) > MOST_LEASES then
+if by > 0 and not (by < LATEST and redis.call('ZCARD', key) <= MOST_LEASES) then
 damaged(key)
 end
 return by
@@ -4189,7 +4238,7 @@ rule.wait = 0
 if rule.used > 0 and rule.used >= rule.limit then
 local live, over = string.format('(%.0f', now + rule.by), rule.used - rule.limit
 local last = redis.call('ZRANGE', key, live, '+inf', 'BYSCORE', 'LIMIT', over, 1, 'WITHSCORES')
-rule.wait = last[2] - rule.by - now
+rule.wait = last[2] and last[2] - rule.by - now or 0
 end
 end
 function slots.over(rule, tokens)
@@ -4211,46 +4260,76 @@ function slots.tell(rule, reply)
 reply[#reply + 1] = rule.used
 reply[#reply + 1] = rule.wait
 end
+local function typed(key, type)
+local is = redis.call('TYPE', key).ok
+if is ~= type and is ~= 'none' then
+return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
+end
+end
+local function readable(keys, type_of, read, ...)
+local ok, result = pcall(read, ...)
+if ok then
+return result
+end
+for at, key in ipairs(keys) do
+local wrong = typed(key, type_of(at))
+if wrong then
+return nil, wrong
+end
+end
+local text = type(result) == 'table' and result.err or tostring(result)
+if not string.match(text, '^%u+ ') then
+text = "ERR the key '" .. keys[1] .. "', or one of its subject, cannot be read: " .. text
+end
+return nil, { err = text }
+end
+local function look(places, lease)
+local found = { held = 1, sooner = {} }
+for at, place in ipairs(places) do
+found.sooner[at] = slots.stepped_back(place)
+if not slots.held(place, lease, found.sooner[at]) then
+found.held = 0
+end
+end
+return found
+end
+local function type_of()
+return 'zset'
+end
 local items = (#ARGV - 0) / 2
 if items == 1 then
 local places, lease, length = KEYS, ARGV[1], ARGV[2]
 do
-local held, sooner = 1, {}
-for at, place in ipairs(places) do
-sooner[at] = slots.stepped_back(place)
-if not slots.held(place, lease, sooner[at]) then
-held = 0
-end
+local found, refused = readable(places, type_of, look, places, lease)
+if not found then
+return refused
 end
 for at, place in ipairs(places) do
-slots.steady(place, sooner[at])
+slots.steady(place, found.sooner[at])
 if length == '0' then
 redis.call('ZREM', place, lease)
-elseif held == 1 then
+elseif found.held == 1 then
 slots.hold(place, lease, now + length, true)
 end
 end
-return held
+return found.held
 end
 return nil
 end
 local function item(places, lease, length)
-local held, sooner = 1, {}
-for at, place in ipairs(places) do
-sooner[at] = slots.stepped_back(place)
-if not slots.held(place, lease, sooner[at]) then
-held = 0
-end
+local found, refused = readable(places, type_of, look, places, lease)
+if not found then
+return refused
 end
 for at, place in ipairs(places) do
-slots.steady(place, sooner[at])
+slots.steady(place, found.sooner[at])
 if length == '0' then
 redis.call('ZREM', place, lease)
-elseif held == 1 then
+elseif found.held == 1 then
 slots.hold(place, lease, now + length, true)
 end
 end
-return held
+return found.held
 end
 local replies, done = {}, 0
 local each = #KEYS / items
@@ -4290,7 +4369,7 @@ return replies`,
  */
 export const limiterRegister: Script<[], [rules: string, rule: Arg, lasts: Arg], number> = {
   name: 'limiter/register',
-  sha: 'e2e8ae50fa9452486ae81b78529152c58d6bbfb2',
+  sha: '83a75d68994b2ef580cf440eda987dca57329bf1',
   batch: 16,
   sharedKeys: false,
   shared: [],
@@ -4306,6 +4385,7 @@ if is ~= type and is ~= 'none' then
 return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
 end
 end
+local LONGEST = 2 ^ 52
 local items = #KEYS / 1
 if items == 1 then
 local rules, rule, lasts = KEYS[1], ARGV[1], ARGV[2]
@@ -4317,7 +4397,7 @@ end
 redis.call('ZREMRANGEBYSCORE', rules, '-inf', string.format('(%.0f', now))
 local new = redis.call('ZADD', rules, 'GT', string.format('%.0f', now + lasts), rule)
 local _, longest = unpack(redis.call('ZRANGE', rules, -1, -1, 'WITHSCORES'))
-redis.call('PEXPIRE', rules, math.ceil((longest - now) / 1000) + 1000)
+redis.call('PEXPIRE', rules, math.ceil(math.min(longest - now, LONGEST) / 1000) + 1000)
 return new
 end
 return nil
@@ -4330,7 +4410,7 @@ end
 redis.call('ZREMRANGEBYSCORE', rules, '-inf', string.format('(%.0f', now))
 local new = redis.call('ZADD', rules, 'GT', string.format('%.0f', now + lasts), rule)
 local _, longest = unpack(redis.call('ZRANGE', rules, -1, -1, 'WITHSCORES'))
-redis.call('PEXPIRE', rules, math.ceil((longest - now) / 1000) + 1000)
+redis.call('PEXPIRE', rules, math.ceil(math.min(longest - now, LONGEST) / 1000) + 1000)
 return new
 end
 local replies, done = {}, 0
@@ -4495,7 +4575,7 @@ return replies`,
  */
 export const limiterTake: Script<[numbers: Arg], [state: string, cost: Arg], number | string | null> = {
   name: 'limiter/take',
-  sha: '6f35aa7381c1e7385934e939a3293a9a6ae662cf',
+  sha: 'ad31bfa83d2fc81faaa9aae8d4183c72736fcb5b',
   batch: 64,
   sharedKeys: false,
   shared: ["numbers"],
@@ -4516,9 +4596,12 @@ local items = #KEYS / 1
 if items == 1 then
 local state, cost = KEYS[1], ARGV[2] or 1
 do
-local saved = call('GET', state)
+local saved = redis.pcall('GET', state)
 local level, expires, changed = 0, 0, false
 if saved then
+if type(saved) == 'table' or #saved < ENTRY then
+return nil
+end
 local id, charged, counted
 id, expires, counted, charged, level = unpacked('<ddddd', saved)
 if id ~= rule then
@@ -4538,6 +4621,9 @@ if level < 0 then
 level = 0
 end
 else
+if not (level >= 0) then
+return nil
+end
 call('SETRANGE', state, 24, packed('<d', now))
 if #saved == ENTRY then
 expires = 0
@@ -4557,7 +4643,7 @@ if changed then
 call('SETRANGE', state, 16, packed('<d', token))
 end
 call('SETRANGE', state, '24', packed('<dd', now, after))
-elseif saved and #saved > ENTRY then
+elseif saved and (#saved > ENTRY or after ~= after) then
 return nil
 else
 local ttl = math.ceil((longest + math.max(longest, SECOND)) / 1000)
@@ -4568,9 +4654,12 @@ end
 return nil
 end
 local function item(state, cost)
-local saved = call('GET', state)
+local saved = redis.pcall('GET', state)
 local level, expires, changed = 0, 0, false
 if saved then
+if type(saved) == 'table' or #saved < ENTRY then
+return nil
+end
 local id, charged, counted
 id, expires, counted, charged, level = unpacked('<ddddd', saved)
 if id ~= rule then
@@ -4590,6 +4679,9 @@ if level < 0 then
 level = 0
 end
 else
+if not (level >= 0) then
+return nil
+end
 call('SETRANGE', state, 24, packed('<d', now))
 if #saved == ENTRY then
 expires = 0
@@ -4609,7 +4701,7 @@ if changed then
 call('SETRANGE', state, 16, packed('<d', token))
 end
 call('SETRANGE', state, '24', packed('<dd', now, after))
-elseif saved and #saved > ENTRY then
+elseif saved and (#saved > ENTRY or after ~= after) then
 return nil
 else
 local ttl = math.ceil((longest + math.max(longest, SECOND)) / 1000)
@@ -4655,7 +4747,7 @@ return replies`,
  */
 export const limiterTakeAll: Script<[rules: Arg], [state: string, cost: Arg], readonly number[] | string | null> = {
   name: 'limiter/take-all',
-  sha: '8c8c476b7c9137bacca24a18de7b7bfd1222b487',
+  sha: '624f967e9da7a1a321c46a482796f3e2b550eb83',
   batch: 64,
   sharedKeys: false,
   shared: ["rules"],
@@ -4684,9 +4776,12 @@ local items = #KEYS / 1
 if items == 1 then
 local state, cost = KEYS[1], ARGV[2]
 do
-local saved = call('GET', state)
+local saved = redis.pcall('GET', state)
 local expires = 0
-local allowed, back = true, false
+local allowed, back, steps = true, false, nil
+if saved and (type(saved) == 'table' or #saved < ENTRY) then
+return nil
+end
 for rule = 1, count do
 local token, level = tokens[rule], 0
 if saved then
@@ -4708,13 +4803,22 @@ end
 if now >= charged then
 level = max(0, level - (now - charged) * drains[rule])
 else
-call('SETRANGE', state, ENTRY * (rule - 1) + 24, packed('<d', now))
+if not (level >= 0) then
+return nil
+end
+steps = steps or {}
+steps[#steps + 1] = ENTRY * (rule - 1) + 24
 back = #saved == ENTRY * count
 end
 end
 levels[rule] = level
 if level + cost * token > capacities[rule] then
 allowed = false
+end
+end
+if steps then
+for _, offset in ipairs(steps) do
+call('SETRANGE', state, offset, packed('<d', now))
 end
 end
 if allowed and cost ~= '0' then
@@ -4750,9 +4854,12 @@ end
 return nil
 end
 local function item(state, cost)
-local saved = call('GET', state)
+local saved = redis.pcall('GET', state)
 local expires = 0
-local allowed, back = true, false
+local allowed, back, steps = true, false, nil
+if saved and (type(saved) == 'table' or #saved < ENTRY) then
+return nil
+end
 for rule = 1, count do
 local token, level = tokens[rule], 0
 if saved then
@@ -4774,13 +4881,22 @@ end
 if now >= charged then
 level = max(0, level - (now - charged) * drains[rule])
 else
-call('SETRANGE', state, ENTRY * (rule - 1) + 24, packed('<d', now))
+if not (level >= 0) then
+return nil
+end
+steps = steps or {}
+steps[#steps + 1] = ENTRY * (rule - 1) + 24
 back = #saved == ENTRY * count
 end
 end
 levels[rule] = level
 if level + cost * token > capacities[rule] then
 allowed = false
+end
+end
+if steps then
+for _, offset in ipairs(steps) do
+call('SETRANGE', state, offset, packed('<d', now))
 end
 end
 if allowed and cost ~= '0' then
