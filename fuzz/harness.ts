@@ -1,4 +1,4 @@
-export { createRandom, type Random, randomOf } from '../chaos/harness/random.ts'
+export { type Random, randomOf } from '../chaos/harness/random.ts'
 
 export interface FuzzOptions {
   /** Of everything random: the same seed, the same inputs. */

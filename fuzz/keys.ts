@@ -5,7 +5,7 @@ import {
   type ErrorCode,
   NeverRetryError,
   type Penknife,
-  PenknifeError,
+  type PenknifeError,
   type Worker,
 } from '@penknife/core'
 import { Redis } from 'ioredis'
@@ -180,7 +180,7 @@ async function playWatched(stage: Stage, seed: number, round: number): Promise<n
     await raw.slowlog('RESET')
     const played = await play(stage, randomOf(seed, round), round)
     calls += played.calls
-    slow = ((await raw.slowlog('GET', 1)) as unknown as readonly unknown[])[0]
+    ;[slow] = (await raw.slowlog('GET', 1)) as readonly unknown[]
     if (!slow) return calls
     if (time === 2)
       findings.add('Redis was held for over 50 ms', `${played.what} ${JSON.stringify(slow).slice(0, 300)}`)
