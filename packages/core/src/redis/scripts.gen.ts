@@ -5926,7 +5926,7 @@ return replies`,
  */
 export const streamLeave: Script<[group: Arg, consumer: Arg, declared: Arg], [stream: string, ready: string, later: string, mark: string], number> = {
   name: 'stream/leave',
-  sha: 'c1d9ce97e6cf024ea47a88db639974e360091838',
+  sha: '818c9802c4b94baca7f68854cf4089428772acae',
   batch: 1,
   sharedKeys: false,
   shared: ["group","consumer","declared"],
@@ -6073,18 +6073,24 @@ function entry.again(stream, id)
     return nil
   end
   if string.match(named.i or '', '^%d+%-%d+$') and is_count(named.a) and is_count(named.f) and named.d then
-    return { i = named.i, a = tonumber(named.a), f = tonumber(named.f), d = named.d, t = named.t }
+    local v = is_count(named.v) and tonumber(named.v) or nil
+    return { i = named.i, a = tonumber(named.a), f = tonumber(named.f), d = named.d, t = named.t, v = v }
   end
   return { i = '0-0', a = 0, f = 0, d = named.d or fields[2], foreign = true }
 end
 function entry.ready(ready, is)
   if is.foreign then
     redis.call('XADD', ready, '*', 'd', is.d)
-  elseif is.t then
-    redis.call('XADD', ready, '*', 'i', is.i, 'a', is.a, 'f', is.f, 'd', is.d, 't', is.t)
-  else
-    redis.call('XADD', ready, '*', 'i', is.i, 'a', is.a, 'f', is.f, 'd', is.d)
+    return
   end
+  local add = { 'XADD', ready, '*', 'i', is.i, 'a', is.a, 'f', is.f, 'd', is.d }
+  for _, name in ipairs({ 't', 'v' }) do
+    if is[name] then
+      add[#add + 1] = name
+      add[#add + 1] = is[name]
+    end
+  end
+  redis.call(unpack(add))
 end
 function entry.later(later, is, due)
   redis.call('ZADD', later, string.format('%.0f', due), cmsgpack.pack({ is.i, is.a, is.f, is.d, is.t }))
@@ -6247,6 +6253,10 @@ return replies`,
  * where whoever has room gets it; what has used up its attempts goes to the dead letters. A worker looks at least every
  * ten seconds: it is alive.
  *
+ * What a worker vanished with uses up an attempt only if the worker marked that its handler was started (renew.lua), as it does
+ * for all that another vanished with before. So those that were with it in one process keep their attempts; what kills every
+ * process before it can be marked, such as by its size, uses up attempts from the 20th time on.
+ *
  * Invariant: each entry is in one place of its group before and after. A call takes at most 50 that are due and 50 from
  * each stream, or some 256 KiB of each, looking at no more than 500 leases each; it goes on where the last one stopped.
  *
@@ -6262,12 +6272,12 @@ return replies`,
  * - key `paused`: there while the group is paused
  * - `from_stream`: cursor, 0-0 at first
  * - `from_ready`: cursor, 0-0 at first
- * - replies both cursors, 1 when paused, milliseconds until something is due (-1: nothing waits), then id, attempts used and fencing number of each that was taken over; attempts negative when dead, 0 of one that was due and cannot be read, which is dead, too
+ * - replies both cursors, 1 when paused, milliseconds until something is due (-1: nothing waits), then id, attempts used and fencing number of each that was taken over; attempts negative when dead; fencing number 0 of one that cannot be read, which is dead, too
  * - on a full server runs: without it nothing that is due or abandoned is handled, so that a full server could not be drained
  */
 export const streamLook: Script<[group: Arg, consumer: Arg, declared: Arg, lease: Arg, attempts: Arg], [stream: string, ready: string, later: string, dead: string, paused: string, fromStream: Arg, fromReady: Arg], readonly Reply[]> = {
   name: 'stream/look',
-  sha: 'e7a936c5e8b4f9435100d3cf287c371f3447aa73',
+  sha: '76c095e82fe6e97e888516fc8518d66a3e9bb641',
   batch: 1,
   sharedKeys: false,
   shared: ["group","consumer","declared","lease","attempts"],
@@ -6414,18 +6424,24 @@ function entry.again(stream, id)
     return nil
   end
   if string.match(named.i or '', '^%d+%-%d+$') and is_count(named.a) and is_count(named.f) and named.d then
-    return { i = named.i, a = tonumber(named.a), f = tonumber(named.f), d = named.d, t = named.t }
+    local v = is_count(named.v) and tonumber(named.v) or nil
+    return { i = named.i, a = tonumber(named.a), f = tonumber(named.f), d = named.d, t = named.t, v = v }
   end
   return { i = '0-0', a = 0, f = 0, d = named.d or fields[2], foreign = true }
 end
 function entry.ready(ready, is)
   if is.foreign then
     redis.call('XADD', ready, '*', 'd', is.d)
-  elseif is.t then
-    redis.call('XADD', ready, '*', 'i', is.i, 'a', is.a, 'f', is.f, 'd', is.d, 't', is.t)
-  else
-    redis.call('XADD', ready, '*', 'i', is.i, 'a', is.a, 'f', is.f, 'd', is.d)
+    return
   end
+  local add = { 'XADD', ready, '*', 'i', is.i, 'a', is.a, 'f', is.f, 'd', is.d }
+  for _, name in ipairs({ 't', 'v' }) do
+    if is[name] then
+      add[#add + 1] = name
+      add[#add + 1] = is[name]
+    end
+  end
+  redis.call(unpack(add))
 end
 function entry.later(later, is, due)
   redis.call('ZADD', later, string.format('%.0f', due), cmsgpack.pack({ is.i, is.a, is.f, is.d, is.t }))
@@ -6468,6 +6484,7 @@ function entry.due(ready, dead, group, packed)
   end
   return is ~= nil
 end
+local started = 1000000
 local function typed(key, type)
   local is = redis.call('TYPE', key).ok
   if is ~= type and is ~= 'none' then
@@ -6480,6 +6497,7 @@ local declared = ARGV[3]
 local lease = ARGV[4]
 local attempts = ARGV[5]
 local STEP, MOST_BYTES = 50, 262144
+local MOST_UNMARKED = 20
 local function in_steps(take)
   local left, bytes = STEP, 0
   for step = 1, STEP do
@@ -6518,6 +6536,7 @@ do
     local claimed = redis.call('XAUTOCLAIM', key, group, consumer, lease, cursor, 'COUNT', count, 'JUSTID')
     local ids, bytes = claimed[2], 0
     for _, id in ipairs(ids) do
+      local marked = redis.call('XPENDING', key, group, id, id, 1)[1][4] >= started
       local is = (key == ready and entry.again or entry.read)(key, id)
       bytes = bytes + #(is.d or '')
       if is.foreign then
@@ -6526,8 +6545,10 @@ do
       elseif is.n and is.n > ms then
         entry.back(ready, later, is, ms)
       else
-        is.a, is.f = is.a + 1, is.f + 1
-        local over = is.a >= tonumber(attempts)
+        is.f, is.v = is.f + 1, marked and 1 or (is.v or 0) + 1
+        local used = marked or is.v > MOST_UNMARKED
+        is.a = is.a + (used and 1 or 0)
+        local over = used and is.a >= tonumber(attempts)
         if over then
           local reason = 'handled ' .. is.a .. ' times by workers that vanished or lost it, the last time without an outcome'
           entry.dead(dead, is, group, 'vanished', reason)
@@ -6583,6 +6604,7 @@ local function item(stream, ready, later, dead, paused, from_stream, from_ready)
     local claimed = redis.call('XAUTOCLAIM', key, group, consumer, lease, cursor, 'COUNT', count, 'JUSTID')
     local ids, bytes = claimed[2], 0
     for _, id in ipairs(ids) do
+      local marked = redis.call('XPENDING', key, group, id, id, 1)[1][4] >= started
       local is = (key == ready and entry.again or entry.read)(key, id)
       bytes = bytes + #(is.d or '')
       if is.foreign then
@@ -6591,8 +6613,10 @@ local function item(stream, ready, later, dead, paused, from_stream, from_ready)
       elseif is.n and is.n > ms then
         entry.back(ready, later, is, ms)
       else
-        is.a, is.f = is.a + 1, is.f + 1
-        local over = is.a >= tonumber(attempts)
+        is.f, is.v = is.f + 1, marked and 1 or (is.v or 0) + 1
+        local used = marked or is.v > MOST_UNMARKED
+        is.a = is.a + (used and 1 or 0)
+        local over = used and is.a >= tonumber(attempts)
         if over then
           local reason = 'handled ' .. is.a .. ' times by workers that vanished or lost it, the last time without an outcome'
           entry.dead(dead, is, group, 'vanished', reason)
@@ -7148,25 +7172,26 @@ return replies`,
 }
 
 /**
- * Renew the leases of a worker: its sign of life.
+ * Renew the leases of a worker: its sign of life. With a mark it also says that their handlers are about to be called.
  *
- * Invariant: a lease that was lost is not taken back. The worker bounds the list to 256.
+ * Invariant: a lease that was lost is not taken back, nor marked; a mark stays as long as the lease. The worker bounds the list to 256.
  *
  * - shared `group`: group
  * - shared `consumer`: who has the leases
  * - key `stream`: stream, or the group's own
  * - `ids`: positions, ascending, separated by spaces
+ * - `mark`: 1 when their handlers are about to be called
  * - replies positions whose lease was lost, separated by spaces
  * - on a full server runs: without it the leases of a living worker end; it changes times
  */
-export const streamRenew: Script<[group: Arg, consumer: Arg], [stream: string, ids: Arg], string> = {
+export const streamRenew: Script<[group: Arg, consumer: Arg], [stream: string, ids: Arg, mark: Arg], string> = {
   name: 'stream/renew',
-  sha: '7df89fd0551ceff58fea64ada8bd15bbadad82d2',
+  sha: 'e0c8ac886c7627ce73f8a971ac611fc3140eef1d',
   batch: 1,
   sharedKeys: false,
   shared: ["group","consumer"],
   keys: ["stream"],
-  args: ["ids"],
+  args: ["ids","mark"],
   returns: 'string',
   text: `#!lua flags=allow-oom
 local function pending(stream, group, ids, consumer)
@@ -7194,6 +7219,7 @@ local function pending(stream, group, ids, consumer)
   end
   return found
 end
+local started = 1000000
 local function typed(key, type)
   local is = redis.call('TYPE', key).ok
   if is ~= type and is ~= 'none' then
@@ -7204,7 +7230,7 @@ local group = ARGV[1]
 local consumer = ARGV[2]
 local items = #KEYS / 1
 if items == 1 then
-local stream, ids = KEYS[1], ARGV[3]
+local stream, ids, mark = KEYS[1], ARGV[3], ARGV[4]
 do
   local wrong = typed(stream, 'stream')
   if wrong then
@@ -7224,6 +7250,10 @@ do
     end
   end
   if mine[1] then
+    if mark == '1' then
+      mine[#mine + 1] = 'RETRYCOUNT'
+      mine[#mine + 1] = started
+    end
     mine[#mine + 1] = 'JUSTID'
     redis.call('XCLAIM', stream, group, consumer, 0, unpack(mine))
   end
@@ -7231,7 +7261,7 @@ do
 end
 return nil
 end
-local function item(stream, ids)
+local function item(stream, ids, mark)
   local wrong = typed(stream, 'stream')
   if wrong then
     return wrong
@@ -7250,19 +7280,23 @@ local function item(stream, ids)
     end
   end
   if mine[1] then
+    if mark == '1' then
+      mine[#mine + 1] = 'RETRYCOUNT'
+      mine[#mine + 1] = started
+    end
     mine[#mine + 1] = 'JUSTID'
     redis.call('XCLAIM', stream, group, consumer, 0, unpack(mine))
   end
   return table.concat(lost, ' ')
 end
 local replies, done = {}, 0
-local own = #ARGV > 3 and 1 or 0
+local own = #ARGV > 4 and 2 or 0
 local function run()
   while done < items do
     local key = done * 1
     local arg = 2 + done * own
     done = done + 1
-    local reply = item(KEYS[key + 1], ARGV[arg + 1])
+    local reply = item(KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2])
     if reply == nil then reply = false end
     replies[done] = reply
   end
@@ -7292,7 +7326,7 @@ return replies`,
  */
 export const streamRequeue: Script<[], [dead: string, ready: string, position: Arg], number> = {
   name: 'stream/requeue',
-  sha: '360923bfbfe719833ada4acc6c6a5385424aca24',
+  sha: '04b60d8c6c182fbc78249412aae06c37626a5f1d',
   batch: 16,
   sharedKeys: false,
   shared: [],
@@ -7340,18 +7374,24 @@ function entry.again(stream, id)
     return nil
   end
   if string.match(named.i or '', '^%d+%-%d+$') and is_count(named.a) and is_count(named.f) and named.d then
-    return { i = named.i, a = tonumber(named.a), f = tonumber(named.f), d = named.d, t = named.t }
+    local v = is_count(named.v) and tonumber(named.v) or nil
+    return { i = named.i, a = tonumber(named.a), f = tonumber(named.f), d = named.d, t = named.t, v = v }
   end
   return { i = '0-0', a = 0, f = 0, d = named.d or fields[2], foreign = true }
 end
 function entry.ready(ready, is)
   if is.foreign then
     redis.call('XADD', ready, '*', 'd', is.d)
-  elseif is.t then
-    redis.call('XADD', ready, '*', 'i', is.i, 'a', is.a, 'f', is.f, 'd', is.d, 't', is.t)
-  else
-    redis.call('XADD', ready, '*', 'i', is.i, 'a', is.a, 'f', is.f, 'd', is.d)
+    return
   end
+  local add = { 'XADD', ready, '*', 'i', is.i, 'a', is.a, 'f', is.f, 'd', is.d }
+  for _, name in ipairs({ 't', 'v' }) do
+    if is[name] then
+      add[#add + 1] = name
+      add[#add + 1] = is[name]
+    end
+  end
+  redis.call(unpack(add))
 end
 function entry.later(later, is, due)
   redis.call('ZADD', later, string.format('%.0f', due), cmsgpack.pack({ is.i, is.a, is.f, is.d, is.t }))
@@ -7685,7 +7725,7 @@ return replies`,
  */
 export const streamSettle: Script<[group: Arg, consumer: Arg, declared: Arg], [stream: string, ready: string, later: string, dead: string, mark: string, number: Arg, finished: Arg, moves: Arg], string> = {
   name: 'stream/settle',
-  sha: 'a710d0504965303908bb75ba610e1e22ccae1681',
+  sha: '1e2d77ef7c0891e7020a048fdafece560fb44cd8',
   batch: 1,
   sharedKeys: false,
   shared: ["group","consumer","declared"],
@@ -7832,18 +7872,24 @@ function entry.again(stream, id)
     return nil
   end
   if string.match(named.i or '', '^%d+%-%d+$') and is_count(named.a) and is_count(named.f) and named.d then
-    return { i = named.i, a = tonumber(named.a), f = tonumber(named.f), d = named.d, t = named.t }
+    local v = is_count(named.v) and tonumber(named.v) or nil
+    return { i = named.i, a = tonumber(named.a), f = tonumber(named.f), d = named.d, t = named.t, v = v }
   end
   return { i = '0-0', a = 0, f = 0, d = named.d or fields[2], foreign = true }
 end
 function entry.ready(ready, is)
   if is.foreign then
     redis.call('XADD', ready, '*', 'd', is.d)
-  elseif is.t then
-    redis.call('XADD', ready, '*', 'i', is.i, 'a', is.a, 'f', is.f, 'd', is.d, 't', is.t)
-  else
-    redis.call('XADD', ready, '*', 'i', is.i, 'a', is.a, 'f', is.f, 'd', is.d)
+    return
   end
+  local add = { 'XADD', ready, '*', 'i', is.i, 'a', is.a, 'f', is.f, 'd', is.d }
+  for _, name in ipairs({ 't', 'v' }) do
+    if is[name] then
+      add[#add + 1] = name
+      add[#add + 1] = is[name]
+    end
+  end
+  redis.call(unpack(add))
 end
 function entry.later(later, is, due)
   redis.call('ZADD', later, string.format('%.0f', due), cmsgpack.pack({ is.i, is.a, is.f, is.d, is.t }))
