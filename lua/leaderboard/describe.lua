@@ -7,10 +7,11 @@
 -- @returns integer   1
 
 local function item(member, data)
+  local done
   if data == '' then
-    redis.call('HDEL', keys[1], member)
+    done = redis.pcall('HDEL', keys[1], member)
   else
-    redis.call('HSET', keys[1], member, data)
+    done = redis.pcall('HSET', keys[1], member, data)
   end
-  return 1
+  return type(done) == 'table' and done or 1
 end

@@ -11,10 +11,14 @@ local HARMLESS = 2 ^ 970
 
 local function item(member, by)
   if math.abs(by) >= HARMLESS then
-    local sum = (redis.call('ZSCORE', keys[1], member) or 0) + by
+    local score = redis.pcall('ZSCORE', keys[1], member) or 0
+    if type(score) == 'table' then
+      return score
+    end
+    local sum = score + by
     if math.abs(sum) == math.huge then
-      return redis.error_reply('ERR the new score would be too large')
+      return redis.error_reply('ERR the new score of ' .. member .. ' would be too large')
     end
   end
-  return redis.call('ZINCRBY', keys[1], by, member)
+  return redis.pcall('ZINCRBY', keys[1], by, member)
 end

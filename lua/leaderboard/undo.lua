@@ -3,12 +3,12 @@
 -- What may be refused is found before the first write.
 -- @batch 1
 -- @full runs         it takes an entry out, or changes a score
--- @include board
+-- @include leaderboard/board
 -- @include earlier
 -- @include now
--- @include settle
+-- @include leaderboard/expel
 -- @shared keys keys  the windows' keys, calendar ones of the periods in which it was made, at the places that the plan gives
--- @shared plan       JSON, see lua/_lib/board.lua; also `ids`, `idlog`, `remember`
+-- @shared plan       JSON, see lua/_lib/leaderboard/board.lua; also `ids`, `idlog`, `remember`
 -- @item arg id       the increment's id
 -- @item arg time     when it was made, in microseconds
 -- @returns integer   1 when undone, 0 when there was nothing to undo, 2 when more has to leave rolling windows: call again
@@ -18,7 +18,7 @@ local config = cjson.decode(plan)
 -- Whether a window's log still has an entry.
 local function logged(window, entry)
   if window.grain then
-    return redis.call('HEXISTS', window.parts, entry) == 1
+    return string.find(redis.call('HGET', window.parts, entry) or '', '^%-?%d+$') ~= nil
   end
   return redis.call('XRANGE', window.log, entry, entry)[1] ~= nil
 end
@@ -32,6 +32,11 @@ local function unlog(window, entry, amount)
 end
 
 local function item(id, time)
+  local open = board.open(keys, config)
+  local wrong = board.wrong(config, keys, open)
+  if wrong then
+    return wrong
+  end
   local field = 'i' .. id
   local ids = keys[config.ids]
   local record = redis.call('HGET', ids, field)
@@ -39,12 +44,12 @@ local function item(id, time)
     return 0
   end
   local place, amount, entries, member = string.match(record, '^(%S+) (%S+) (%S+) (.*)$')
-  local removed = redis.call('HGET', ids, 'x' .. member)
-  if amount == '-' or removed and earlier(place, removed) then
+  local removed = member and redis.call('HGET', ids, 'x' .. member)
+  removed = removed and board.time_of(removed) and removed
+  if not tonumber(amount) or removed and earlier(place, removed) then
     return 0
   end
-  local open = board.open(keys, config)
-  if not settle(config, open) then
+  if not expel(config, open) then
     return 2
   end
   amount = tonumber(amount)
@@ -60,7 +65,7 @@ local function item(id, time)
     if counts and amount ~= 0 then
       local score = (before and board.score(config, before) or 0) - amount
       if math.abs(score) > (config.limit or 1.7976931348623157e308) then
-        return redis.error_reply('ERR the score without the increment would be too large')
+        return redis.error_reply('ERR the score of ' .. member .. ' without the increment would be too large')
       end
       local after = not (window.log and score == 0) and board.value(config, score, now)
       writes[#writes + 1] = { window, before, after, entry }
@@ -73,6 +78,6 @@ local function item(id, time)
       board.keep_with_log(each[1])
     end
   end
-  redis.call('HSET', ids, field, place .. ' - - ' .. member)
+  redis.call('HSET', ids, field, place .. ' - - -')
   return 1
 end

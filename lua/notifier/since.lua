@@ -6,8 +6,8 @@
 -- @batch 1
 -- @readonly
 -- @include now
--- @include tag_of
--- @include tagged
+-- @include notifier/tag_of
+-- @include notifier/tagged
 -- @shared age        milliseconds that an event is kept; 0 for no such bound
 -- @item key history  stream
 -- @item key next     sorted set: of channels without a history, the key of the history and its epoch to be

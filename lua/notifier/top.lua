@@ -1,7 +1,7 @@
 --- Read the position at the end of a channel's history.
 -- @batch 64
 -- @readonly
--- @include tagged
+-- @include notifier/tagged
 -- @item key history stream
 -- @returns string   the last event's id; empty without a history
 

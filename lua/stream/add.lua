@@ -4,16 +4,20 @@
 -- lossy. In a work queue nothing is trimmed: the script that finishes entries deletes them.
 -- @batch 64
 -- @full refused      it adds an entry
--- @include append
+-- @include stream/append
 -- @shared keys of  the stream
--- @shared limits   of the stream, see lua/_lib/append.lua
+-- @shared limits   of the stream, see lua/_lib/stream/append.lua
 -- @item arg payload JSON text
 -- @item arg trace  traceparent or nothing
 -- @item arg due    not before: milliseconds since 1970, +milliseconds from now, or nothing
 -- @returns string|null the entry's id; null when the stream is full
 
-local stream = of[1]
+local stream = append.open(of[1], limits)
 
 local function item(payload, trace, due)
-  return append(stream, payload, trace, due, limits)
+  local may = append.prepare(stream)
+  if may ~= true then
+    return may
+  end
+  return append.apply(stream, payload, trace, due)
 end

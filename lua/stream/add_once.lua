@@ -3,10 +3,10 @@
 -- Invariant: within the window, and until its entry is due, a key answers one id. As `stream/add` otherwise.
 -- @batch 64
 -- @full refused      it adds an entry
--- @include append
--- @include due_at
+-- @include stream/append
+-- @include stream/due_at
 -- @include now
--- @shared limits   of the stream, see lua/_lib/append.lua
+-- @shared limits   of the stream, see lua/_lib/stream/append.lua
 -- @item key stream stream
 -- @item key once   string, the id of the entry that was appended
 -- @item arg payload JSON text
@@ -14,6 +14,8 @@
 -- @item arg due    not before: milliseconds since 1970, +milliseconds from now, or nothing
 -- @item arg window milliseconds
 -- @returns string|null the entry's id, after = when it was there; null when the stream is full
+
+local streams = {}
 
 local function item(stream, once, payload, trace, due, window)
   local id = redis.pcall('GET', once)
@@ -25,7 +27,13 @@ local function item(stream, once, payload, trace, due, window)
     redis.call('SET', once, id, 'KEEPTTL')
     return '=' .. id
   end
-  id = append(stream, payload, trace, due, limits)
+  local log = streams[stream] or append.open(stream, limits)
+  streams[stream] = log
+  local may = append.prepare(log)
+  if may ~= true then
+    return may
+  end
+  id = append.apply(log, payload, trace, due)
   if type(id) == 'string' then
     local holds = math.max(window, due_at(due) - math.floor(now / 1000))
     redis.call('SET', once, id, 'PX', string.format('%.0f', holds))

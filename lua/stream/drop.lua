@@ -4,7 +4,7 @@
 -- before or after.
 -- @batch 1
 -- @full runs         it deletes what the group had
--- @include groups
+-- @include stream/groups
 -- @include typed
 -- @item key stream stream
 -- @item key ready  stream of what the group handles again

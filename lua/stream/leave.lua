@@ -5,8 +5,8 @@
 -- @batch 1
 -- @full runs         without it what a worker gives back waits for its lease; it moves entries, and deletes a consumer
 -- @include now
--- @include release
--- @include entry
+-- @include stream/acknowledge
+-- @include stream/entry
 -- @include typed
 -- @shared group    group
 -- @shared consumer who leaves
@@ -45,7 +45,7 @@ local function item(stream, ready, later, mark)
       end
     end
     if ids[1] and key == stream then
-      release(stream, group, declared, ids)
+      acknowledge(stream, group, declared, ids)
     elseif ids[1] then
       redis.call('XACK', ready, group, unpack(ids))
       redis.call('XDEL', ready, unpack(ids))

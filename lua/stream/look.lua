@@ -4,16 +4,16 @@
 --
 -- What a worker vanished with uses up an attempt only if the worker marked that its handler was started (renew.lua), as it does
 -- for all that another vanished with before. So those that were with it in one process keep their attempts; what kills every
--- process before it can be marked, such as by its size, uses up attempts from the 20th time on.
+-- process before it can be marked, such as by its size, uses up attempts from the 21st time on.
 --
 -- Invariant: each entry is in one place of its group before and after. A call takes at most 50 that are due and 50 from
 -- each stream, or some 256 KiB of each, looking at no more than 500 leases each; it goes on where the last one stopped.
 -- @batch 1
 -- @full runs         without it nothing that is due or abandoned is handled, so that a full server could not be drained
 -- @include now
--- @include release
--- @include entry
--- @include started
+-- @include stream/acknowledge
+-- @include stream/entry
+-- @include stream/started
 -- @include typed
 -- @shared group    group
 -- @shared consumer who looks
@@ -100,7 +100,7 @@ local function item(stream, ready, later, dead, paused, from_stream, from_ready)
       end
     end
     if ids[1] and key == stream then
-      release(stream, group, declared, ids)
+      acknowledge(stream, group, declared, ids)
     elseif ids[1] then
       redis.call('XACK', ready, group, unpack(ids))
       redis.call('XDEL', ready, unpack(ids))

@@ -1,7 +1,7 @@
 --- Say how large a stream is and which groups it has.
 -- @batch 4
 -- @readonly
--- @include groups
+-- @include stream/groups
 -- @item key stream stream
 -- @returns list    entries, bytes as Redis estimates them, the groups' names
 

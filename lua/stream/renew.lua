@@ -3,8 +3,8 @@
 -- Invariant: a lease that was lost is not taken back, nor marked; a mark stays as long as the lease. The worker bounds the list to 256.
 -- @batch 1
 -- @full runs         without it the leases of a living worker end; it changes times
--- @include pending
--- @include started
+-- @include stream/pending
+-- @include stream/started
 -- @include typed
 -- @shared group    group
 -- @shared consumer who has the leases

@@ -3,7 +3,7 @@
 -- Invariant: it is among the dead letters or ready, never in both or neither; a second call finds nothing.
 -- @batch 16
 -- @full runs         it moves an entry to where it is worked off
--- @include entry
+-- @include stream/entry
 -- @include typed
 -- @item key dead     stream of dead letters
 -- @item key ready    stream of what the group handles again

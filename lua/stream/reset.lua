@@ -4,9 +4,9 @@
 -- it is to be discarded with all its leases. One script, so a process dies before or after.
 -- @batch 1
 -- @full runs         it moves a position; groups are few, and discarding frees
--- @include groups
+-- @include stream/groups
 -- @include typed
--- @include undelivered
+-- @include stream/undelivered
 -- @item key stream  stream
 -- @item key ready   stream of what the group handles again
 -- @item key later   sorted set of what it handles again later

@@ -8,9 +8,9 @@
 -- @batch 1
 -- @full runs         finishing frees; what fails must get out of the way, and moves to where it needs hardly more
 -- @include now
--- @include pending
--- @include release
--- @include entry
+-- @include stream/pending
+-- @include stream/acknowledge
+-- @include stream/entry
 -- @include typed
 -- @shared group    group
 -- @shared consumer who ends them
@@ -65,7 +65,7 @@ local function item(stream, ready, later, dead, mark, number, finished, moves)
 
   local function leave(key, ids)
     if key == stream then
-      release(stream, group, declared, ids)
+      acknowledge(stream, group, declared, ids)
     else
       redis.call('XACK', ready, group, unpack(ids))
       redis.call('XDEL', ready, unpack(ids))

@@ -4,8 +4,8 @@
 -- @batch 1
 -- @readonly
 -- @include now
--- @include groups
--- @include undelivered
+-- @include stream/groups
+-- @include stream/undelivered
 -- @item key stream stream
 -- @item key ready  stream of what the group handles again
 -- @item key later  sorted set of what it handles again later

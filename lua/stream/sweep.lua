@@ -5,9 +5,9 @@
 -- @batch 1
 -- @full runs         it deletes entries
 -- @include earlier
--- @include groups
+-- @include stream/groups
 -- @include ids
--- @include release
+-- @include stream/acknowledge
 -- @include typed
 -- @shared declared groups of the work queue separated by spaces
 -- @item key stream stream
@@ -38,6 +38,6 @@ local function item(stream, first)
   if next(missing) then
     return nil
   end
-  release(stream, '', declared, found)
+  acknowledge(stream, '', declared, found)
   return not all and '(' .. found[#found] or nil
 end

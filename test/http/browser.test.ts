@@ -21,14 +21,15 @@ function follow(more) {
   on('open', () => tell(['open']))
   on('error', () => tell(['error', source.readyState]))
   for (const type of ['message', 'revoked', 'closed', 'reset']) on(type, (event) => {
-    tell([type, JSON.parse(event.data)])
-    if (type === 'closed') window.last = event.lastEventId
+    const { cursor, ...data } = JSON.parse(event.data)
+    tell([type, data])
+    if (type === 'closed') window.cursor = cursor
   })
 }
 follow('')
 setInterval(async () => {
   const order = await (await fetch('/order')).text()
-  if (order === 'back') follow('&lastEventId=' + encodeURIComponent(window.last))
+  if (order === 'back') follow('&lastEventId=' + encodeURIComponent(window.cursor))
 }, 20)
 </script>`
 

@@ -131,6 +131,34 @@ describe.each(frameworks)('notifications on $name', (adapter) => {
     expect((await byHeader.has(1)).map(({ data }) => (data as { data: unknown }).data)).toEqual([3])
   })
 
+  test('of several last ids the newest that is one of ours counts, and an empty header hides none', async () => {
+    const notifier = features.notifier()
+    const { url, errors } = await start(adapter, [handlerOf({}, notifier)])
+    const client = await listen(`${url}/?channel=a&channel=b`)
+    await client.positioned()
+    for (const nth of [1, 2, 3]) await notifier.publish('a', nth)
+    const [older, newer] = (await client.has(3)).map(({ id }) => id) as [string, string]
+    const cases: readonly [url: readonly string[], header?: string][] = [
+      [[older, newer]],
+      [[newer, older]],
+      [[newer, 'garbage', '']],
+      [[newer], ''],
+      [[newer], 'garbage'],
+      [[older], newer],
+      [[older], `${older}, ${newer}`],
+      [[], `${newer}, ${older}`],
+    ]
+    for (const [inUrl, header] of cases) {
+      const query = inUrl.map((id) => `&lastEventId=${encodeURIComponent(id)}`).join('')
+      const back = await listen(`${url}/?channel=a&channel=b${query}`, header)
+      await back.has(1)
+      const told = back.events.map(({ type, data }) => [type, (data as { data: unknown }).data])
+      expect([query, header, told]).toEqual([query, header, [['message', 3]]])
+      back.leave()
+    }
+    expect(errors).toEqual([])
+  })
+
   test('a client on fetch tells a cut from an end, alone and among others', async () => {
     const notifier = features.notifier()
     const handler = handlerOf({}, notifier)
@@ -325,6 +353,25 @@ describe.each(frameworks)('notifications on $name', (adapter) => {
   })
 })
 
+test('retry: false and heartbeat: false switch both off, also when clients are sent away', async () => {
+  const adapter = frameworks[0]
+  if (!adapter) throw new Error('no framework')
+  const notifier = features.notifier()
+  const handler = handlerOf({ retry: false, heartbeat: false }, notifier)
+  const { url } = await start(adapter, [handler])
+  const other = await start(adapter, [handlerOf({ heartbeat: 10 }, notifier)])
+  const client = await listen(`${url}/?channel=a`)
+  const beaten = await listen(`${other.url}/?channel=a`)
+  await client.positioned()
+  await until('three heartbeats', () => beaten.comments >= 3)
+  expect(client.comments).toBe(0)
+  await handler.close?.()
+  await until('it ended', () => client.ended)
+  const late = await listen(`${url}/?channel=a`)
+  await until('it ended', () => late.ended)
+  expect([late.response.statusCode, client.retries, late.retries]).toEqual([200, [], []])
+})
+
 test('a client with megabytes of history gets all of it, in one connection or several', async () => {
   const adapter = frameworks[0]
   if (!adapter) throw new Error('no framework')
@@ -365,6 +412,18 @@ test('wrong options are refused at set-up', () => {
   expect(refused({ channels: ['a'], authorise: () => true })).toThrow(/did you mean 'authorize'/)
   expect(refused({})).toThrow(/notifications channels is undefined: give a list/)
   expect(refused({ channels: [] })).toThrow(/give a list of at least one channel/)
+  expect(refused({ channels: null })).toThrow(/channels is null/)
+  for (const channel of ['', 'a\n', '{a}', 'x'.repeat(129), 7, null, 'ann\ud83d']) {
+    expect(refused({ channels: ['a', channel] })).toThrow(/notifications channels is /)
+  }
+  expect(refused({ channels: ['a*'] })).toThrow(/notifications channels is "a\*": give a name without '\*'/)
+  const many = Array.from({ length: 100 }, (_, nth) => `${'x'.repeat(100)}${nth}`)
+  expect(refused({ channels: many })).toThrow(/give fewer or shorter names/)
   expect(refused({ channels: ['a'], retry: '2 weeks' })).toThrow(/notifications retry is "2 weeks"/)
-  expect(refused({ channels: ['a'], heartbeat: 0 })).toThrow(/notifications heartbeat is 0/)
+  expect(refused({ channels: ['a'], heartbeat: 0 })).toThrow(/heartbeat is 0: give false to switch it off/)
+  for (const option of ['authorize', 'user', 'perUser', 'retry', 'heartbeat', 'stall']) {
+    expect(refused({ channels: ['a'], [option]: null })).toThrow(
+      new RegExp(`${option} is null: give a value, or leave it out for the default`),
+    )
+  }
 })

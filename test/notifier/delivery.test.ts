@@ -239,3 +239,22 @@ test('a history goes after its ttl, which each event renews', async () => {
   await notifier.publish('room', 2)
   expect(await bench.raw.pttl(ROOM)).toBeGreaterThan(9 * 60_000)
 })
+
+test('a history that is followed lives on: whoever comes back to a quiet channel within the ttl gets no reset', async () => {
+  vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] })
+  try {
+    const notifier = await openNotifier(bench, { ttl: '10m' })
+    await hear(notifier)
+    const [id] = await publishNumbers(notifier, 1)
+    // Nearly expired, though clients are there.
+    await bench.raw.pexpire(ROOM, 5000)
+    vi.advanceTimersByTime(10_000)
+    await until('it lives on', async () => (await bench.raw.pttl(ROOM)) > 10 * 60_000)
+    const back = await hear(notifier, id)
+    await publishNumbers(notifier, 1, 1)
+    await back.heard(1)
+    expect(back.data()).toEqual([1])
+  } finally {
+    vi.useRealTimers()
+  }
+})

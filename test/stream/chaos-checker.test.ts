@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 
 import { findingsOf } from '../../chaos/harness/claims.ts'
 import type { Timed } from '../../chaos/harness/journal.ts'
-import type { Sabotage } from '../../chaos/harness/sabotage.ts'
+import { brokenScript, type Sabotage } from '../../chaos/harness/sabotage.ts'
 import { check, type Dead } from '../../chaos/stream/check.ts'
 import { historyOf } from '../../chaos/stream/history.ts'
 import { type Intent, intentOf, payloadOf } from '../../chaos/stream/plan.ts'
@@ -283,8 +283,8 @@ const BROKEN: readonly {
     what: 'the bound of trimming',
     sabotage: {
       script: 'stream/add',
-      from: 'local bound = not limits.lossy and finished(stream) or nil',
-      to: 'local bound = nil; limits.entries = 1',
+      from: 'local bound = not stream.lossy and finished(key) or nil',
+      to: 'local bound = nil; stream.entries = 1',
     },
     faults: ['kill -9'],
     finds: /^no confirmed entry is lost/,
@@ -311,7 +311,7 @@ const BROKEN: readonly {
     what: 'dedup',
     sabotage: {
       script: 'stream/add_once',
-      from: "local id = redis.call('GET', once)",
+      from: "local id = redis.pcall('GET', once)",
       to: 'local id = false',
     },
     faults: ['SCRIPT FLUSH'],
@@ -319,6 +319,10 @@ const BROKEN: readonly {
     long: true,
   },
 ]
+
+test('every part of a script that a run breaks is there', () => {
+  expect(BROKEN.map(({ sabotage }) => brokenScript(sabotage))).not.toEqual([])
+})
 
 test.each(BROKEN.filter(({ long }) => LONG || !long))(
   'a run finds what breaks in real processes without $what',

@@ -4,7 +4,7 @@ import type { Socket } from 'node:net'
 import { isPromiseLike, reportFault } from '@penknife/core'
 
 import type { Exchange, HeaderValue } from './exchange/exchange.ts'
-import { endingOf, isGone } from './exchange/ending.ts'
+import { cutOff, endingOf, isGone } from './exchange/ending.ts'
 import { createWriter, type StreamWriter } from './writer.ts'
 
 /** The answer of a handler that lets the request go on to whatever comes next. */
@@ -81,6 +81,9 @@ function asBuffer(bytes: Uint8Array): Buffer {
 export function send(exchange: Exchange, reply: Reply | StreamReply): void {
   const response = exchange.response as ServerResponse
   const gone = isGone(exchange.response)
+  // The system can know of a reset before Node does, which reads nothing while nobody reads the request: the connection
+  // would stay until the server's timeout.
+  if (gone && !response.writableEnded) cutOff(exchange.response)
   if (isStreamReply(reply)) return sendStream(exchange, reply, gone)
   if (gone) return
   refuseSecondAnswer(exchange)
@@ -97,7 +100,7 @@ function sendStream(exchange: Exchange, reply: StreamReply, gone: boolean): void
   const tooLate = gone || response.headersSent
   if (!tooLate) {
     writeHead(exchange, reply.status, reply.headers ?? {})
-    if (reply.endless && exchange.request.httpVersionMajor < 2) endWithConnection(exchange)
+    if (reply.endless && !('stream' in response)) endWithConnection(exchange)
     response.flushHeaders()
   }
   const writer = createWriter(exchange.response, { maxUnsentBytes: reply.maxUnsentBytes, tooLate })

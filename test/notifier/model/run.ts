@@ -338,7 +338,9 @@ export class Run {
     const { events, types, paused, subscription, state } = reader
     const mayBeLost = !reader.good || !this.#isGood(reader)
     let resets = 0
-    for (const event of events.slice(reader.checked)) {
+    const before = reader.at
+    const given = events.slice(reader.checked)
+    for (const event of given) {
       reader.checked += 1
       if (event.kind === 'message') {
         ok(types?.includes(event.type) ?? true)
@@ -354,7 +356,7 @@ export class Run {
       reader.at = this.#model.placeOf(event.id)
       reader.id = event.id
     }
-    ok(resets <= 1)
+    ok(resets <= 1, `${resets} resets in one step, after ${before}: ${JSON.stringify(given)}`)
     const position = subscription.cursors()[this.#channel] as string
     // The beginnings of two histories may be told apart by when they were given out alone.
     if (position !== reader.id) reader.at = this.#goOn(reader.at, position, types)

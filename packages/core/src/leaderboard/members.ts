@@ -1,13 +1,19 @@
 import { invalid } from '../errors.ts'
 import { checkText } from '../options.ts'
+import { isWellFormed } from '../text.ts'
 
 const LONGEST_MEMBER = 256
 const MOST_MEMBERS = 1000
 
 export function checkMember(member: string): string {
-  checkText('member', member, LONGEST_MEMBER)
-  // Half of a pair would become another character on its way to Redis.
-  if (/\p{Surrogate}/u.test(member)) throw invalid('member', member, 'give well-formed Unicode text')
+  return checkText('member', member, LONGEST_MEMBER)
+}
+
+/** A member to be taken off: it may have a name that only a foreign program would give it. */
+export function checkAnyMember(member: string): string {
+  if (typeof member !== 'string' || member === '' || !isWellFormed(member)) {
+    throw invalid('member', member, 'give text that is not empty and well-formed Unicode')
+  }
   return member
 }
 

@@ -14,6 +14,12 @@ export interface Scores {
   bounds(range: ScoreRange): readonly [low: string, high: string]
 }
 
+/** A sort value as a number; a foreign program may have put an infinity there, which Redis writes `inf`. */
+function numberOf(value: string | number): number {
+  const number = Number(value)
+  return Number.isNaN(number) ? Number(String(value).replace('inf', 'Infinity')) : number
+}
+
 export function createScores({ ascending, limit, scale, ties }: Settings): Scores {
   const sign = ascending ? 1 : -1
   const shift = ties?.shift ?? 1
@@ -50,7 +56,7 @@ export function createScores({ ascending, limit, scale, ties }: Settings): Score
       return sign * whole
     },
     score(value) {
-      const kept = Number(value)
+      const kept = numberOf(value)
       // Minus zero is zero.
       return (sign * (shift === 1 ? kept : Math.floor(kept / shift))) / scale + 0
     },

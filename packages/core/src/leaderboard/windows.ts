@@ -1,7 +1,7 @@
 import { type Period, periodAt } from '../calendar.ts'
 import type { Settings, Window } from './options.ts'
 
-/** Keys, and the plan that tells a script what they are: see lua/_lib/board.lua. */
+/** Keys, and the plan that tells a script what they are: see lua/_lib/leaderboard/board.lua. */
 export interface Layout {
   readonly keys: readonly string[]
   readonly plan: string
@@ -20,6 +20,9 @@ const ALWAYS: Period = { startMs: -Infinity, endMs: Infinity }
 
 /** For how much longer than it can be read a calendar period is kept, so that clocks may differ a little. */
 const SLACK_MS = 3_600_000
+
+/** Periods that cannot be read any more and have not yet expired, at the most: they may be shorter than the slack. */
+const EXPIRING = 2
 
 export interface Layouts {
   /** Every window, for updates, and what belongs to them. */
@@ -62,7 +65,7 @@ export function createLayouts(settings: Settings, keyOf: KeyOf): Layouts {
       const next = at(present.endMs)
       if (present.endMs < period.endMs) period = { startMs: -Infinity, endMs: present.endMs }
       if (former) {
-        for (const { startMs } of back(window, present, window.previous)) {
+        for (const { startMs } of back(window, present, window.previous + EXPIRING)) {
           formerSets.push([
             place(...part, nameOf(startMs)),
             dense ? place(...part, nameOf(startMs), 'scores') : 0,

@@ -19,10 +19,11 @@ const MOST_PATTERNS = 100
 const LONGEST_ID = 128
 const MOST_TYPES = 100
 
-export function checkChannel(channel: string): void {
-  checkText('channel', channel, LONGEST_CHANNEL)
+/** Refuses what cannot be the name of a channel, under the name of an option. @throws PENKNIFE_INVALID. */
+export function checkChannel(channel: string, option = 'channel'): void {
+  checkText(option, channel, LONGEST_CHANNEL)
   if (channel.includes('*')) {
-    throw invalid('channel', channel, "give a name without '*': patterns are for nudges alone, with listen")
+    throw invalid(option, channel, "give a name without '*': patterns are for nudges alone, with listen")
   }
 }
 

@@ -27,6 +27,7 @@ import {
   wholeMs,
 } from './checks.ts'
 import { createControl } from './control.ts'
+import { createDeclaration } from './declaration.ts'
 import { createFeed, type Feed } from './feed.ts'
 import { Following, type OnEvent } from './following.ts'
 import { createHolds } from './holds.ts'
@@ -60,6 +61,9 @@ const ALONE: Shared = {}
  *
  * With `schemas` the types of events are inferred; else they may be given, and with them the names that channels have:
  * createNotifier<Events, 'prices' | `room:${string}`>(space).
+ *
+ * A deploy may change every option: each process goes by its own. Redis remembers the last declaration for 30 days, and a
+ * process that declares the notifier in another way reports it once, when it first publishes or follows (one script call).
  *
  * @throws PENKNIFE_INVALID for a wrong option.
  */
@@ -100,6 +104,11 @@ export function createNotifier(
   const unreadable = createUnreadable(`notifier '${name}' of space '${space.name}'`)
   const control = createControl(name, runtime, unreadable)
   const holds = createHolds(name, runtime)
+  const declare = createDeclaration(
+    runtime,
+    { notifier: name, space: space.name },
+    { history: kept, ttlMs: ttl, ageMs: age, dedupWindowMs: window },
+  )
   use('notifier', name)
 
   let checks: NodeJS.Timeout | undefined
@@ -184,6 +193,7 @@ export function createNotifier(
   ): Promise<Subscription> {
     const following = new Following(onEvent, leave, admission)
     if (!following.open) return following
+    declare()
     const ready: Promise<void>[] = []
     for (const channel of new Set(channels)) {
       if (admission?.mayNot(channel)) continue
@@ -210,6 +220,7 @@ export function createNotifier(
       const { type, id, coalesce, lastsMs } = checkPublish(published)
       const encoded = encode(type, data)
       const json = typeof encoded === 'string' ? encoded : await encoded
+      declare()
       const key = keys.history(name, channel)
       const once = id === undefined ? key : keys.published(name, channel, id)
       return publish(route, key, once, keys.live(name, channel), type, json, coalesce, lastsMs)

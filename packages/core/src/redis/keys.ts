@@ -36,6 +36,8 @@ export interface Keys {
   /** Another key of a leaderboard: of a window, or of what it keeps beside its scores. */
   leaderboardPart(name: string, ...part: readonly string[]): string
   history(notifier: string, channel: string): string
+  /** How a notifier was declared last. */
+  notifierDeclaration(notifier: string): string
   /** Where the histories of a notifier's channels that have none are to begin. */
   beginnings(notifier: string): string
   /** Where a repeated publish finds the id that the first one got. */
@@ -59,6 +61,10 @@ export interface Keys {
   limitLog(route: Route, rule: string, subject: string): string
   /** A concurrency rule's leases. */
   limitSlots(route: Route, rule: string, subject: string): string
+  /** How a limiter's rules are declared. */
+  limitDeclared(limiter: string): string
+  /** The rules of a limiter that have logs or leases. */
+  limitRules(limiter: string): string
 }
 
 export interface KeyOptions {
@@ -88,6 +94,7 @@ export function createKeys(space: string, { keyPrefix, db }: KeyOptions): Keys {
     leaderboard: (name) => `${base}board:${name}`,
     leaderboardPart: (name, ...part) => `${base}board:${name}:${part.join(':')}`,
     history: (notifier, channel) => `${base}notify:${notifier}:${channel}`,
+    notifierDeclaration: (notifier) => `${base}notify-declaration:${notifier}`,
     beginnings: (notifier) => `${base}notify-next:${notifier}`,
     published: (notifier, channel, id) => `${base}notify-id:${notifier}:${digest(`${channel}\n${id}`)}`,
     live: (notifier, channel) => `${base}notify:${notifier}:${channel}:${live}`,
@@ -99,6 +106,8 @@ export function createKeys(space: string, { keyPrefix, db }: KeyOptions): Keys {
     shard: (routing) => shards[hash(routing) % SHARDS] as Route,
     limit: ({ tag }, limiter, subject) => `${root}{${tag}}:limit:${limiter}:${short(subject)}`,
     limitLog: ({ tag }, rule, subject) => `${root}{${tag}}:limit-log:${rule}:${short(subject)}`,
+    limitDeclared: (limiter) => `${base}limit-declared:${limiter}`,
+    limitRules: (limiter) => `${base}limit-rules:${limiter}`,
     limitSlots: ({ tag }, rule, subject) => `${root}{${tag}}:limit-slots:${rule}:${short(subject)}`,
   }
 }

@@ -3,7 +3,7 @@ import { checkOptions, wholeNumber } from '../options.ts'
 import { streamPage, streamPurge, streamRequeue } from '../redis/scripts.gen.ts'
 import { fieldOf } from './entries.ts'
 import { type Bound, checkId, toBound } from './ids.ts'
-import { pages, type RawEntry } from './pages.ts'
+import { pages, type RawEntry, toEntries } from './pages.ts'
 import type { Scope } from './scope.ts'
 import type { DeadLetter, DeathKind } from './types.ts'
 
@@ -111,8 +111,8 @@ export function createDeadLetters({ keys, route, stream, bind }: Scope, group: s
     },
     async get(position) {
       const id = checkId('position', position)
-      const [, found] = await page(route, key, id, id, 1, PAGE_BYTES, 'XRANGE')
-      return found === undefined ? undefined : toDeadLetter(found as RawEntry)
+      const [, ...found] = await page(route, key, id, id, 1, PAGE_BYTES, 'XRANGE')
+      return toEntries(found).map(toDeadLetter)[0]
     },
     requeue: (which) => forEach('requeue', which, (position) => requeue(route, key, ready, position)),
     purge: (which) => forEach('purge', which, (position) => purge(route, key, position)),

@@ -43,7 +43,7 @@ export interface Held {
 type Saved = Pick<Held, 'id' | 'attempt' | 'fence' | 'json' | 'traceparent' | 'due' | 'suspect'>
 
 /**
- * What an entry says by its fields, which mean what its stream says, as lua/_lib/entry.lua has it. Of what something else
+ * What an entry says by its fields, which mean what its stream says, as lua/_lib/stream/entry.lua has it. Of what something else
  * wrote only the payload is believed, in the main stream; in the group's own it is no payload at all.
  */
 function read(position: string, ready: boolean, fields: readonly string[]): Saved {

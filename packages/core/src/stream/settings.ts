@@ -10,7 +10,7 @@ export interface StreamSettings<T, Out> {
   readonly groups: readonly string[]
   /** As the scripts take it: the groups of a work queue, '-' for an event log. */
   readonly declared: string
-  /** As lua/_lib/append.lua takes it; the first adds of a process also make its groups. */
+  /** As lua/_lib/stream/append.lua takes it; the first adds of a process also make its groups. */
   readonly limits: string
   readonly firstLimits: string
   /** What a change of the declaration is noticed by, and what tells people of it. */

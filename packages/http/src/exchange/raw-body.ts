@@ -81,8 +81,9 @@ function allArrived(request: NativeRequest): boolean {
   return isHttp2(request) ? request.stream.readableEnded : request.complete
 }
 
+/** Not by the version that it says: a client of HTTP/1 may write `GET / HTTP/2.0`. */
 function isHttp2(request: NativeRequest): request is Http2ServerRequest {
-  return request.httpVersionMajor === 2
+  return 'stream' in request
 }
 
 function clientLeft(): HttpError {

@@ -1,5 +1,5 @@
 import type { StreamWriter } from '../writer.ts'
-import { HEARTBEAT_FRAME, retryFrame } from './frames.ts'
+import { HEARTBEAT_FRAME } from './frames.ts'
 
 /** The connected clients of one middleware, with their one heartbeat timer. */
 export interface Clients {
@@ -11,15 +11,16 @@ export interface Clients {
 }
 
 export interface ClientsOptions {
-  readonly heartbeatMs: number
-  /** A new waiting time for each client that is sent away. */
-  readonly retryMs: () => number
+  /** Undefined: no heartbeat. */
+  readonly heartbeatMs: number | undefined
+  /** The last a client that is sent away is told, a new text for each. */
+  readonly whenToReturn: () => string
 }
 
 /** Clients that do not take the end of their stream are cut off after this long. */
 const GRACE_MS = 1000
 
-export function createClients({ heartbeatMs, retryMs }: ClientsOptions): Clients {
+export function createClients({ heartbeatMs, whenToReturn }: ClientsOptions): Clients {
   const writers = new Set<StreamWriter>()
   let timer: NodeJS.Timeout | undefined
 
@@ -46,11 +47,11 @@ export function createClients({ heartbeatMs, retryMs }: ClientsOptions): Clients
     add(writer) {
       if (writer.closed) return
       writers.add(writer)
-      timer ??= setInterval(beat, heartbeatMs).unref()
+      if (heartbeatMs !== undefined) timer ??= setInterval(beat, heartbeatMs).unref()
       writer.onClose(() => remove(writer))
     },
     async close() {
-      await Promise.all([...writers].map((writer) => dismiss(writer, retryFrame(retryMs()))))
+      await Promise.all([...writers].map((writer) => dismiss(writer, whenToReturn())))
     },
   }
 }

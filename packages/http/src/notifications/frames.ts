@@ -67,12 +67,12 @@ export function revokedFrame(channel: string, id: string): string {
   return `${position}event: revoked\ndata: ${JSON.stringify({ channel })}\n\n`
 }
 
-/** Begins the id of a client that was closed for good: a browser that comes back by itself with it is stopped. */
+/** Begins the id of a client that was closed for good: a client that comes back by itself with it is stopped. */
 export const CLOSED_MARK = '!'
 
-/** The last event of a client that is not to come back by itself. */
-export function closedFrame(reason: string, id: string): string {
-  return `id: ${CLOSED_MARK}${id}\nevent: closed\ndata: ${JSON.stringify({ reason })}\n\n`
+/** The last event of a client that is not to come back by itself; with `cursor` a page can ask to go on. */
+export function closedFrame(reason: string, cursor: string): string {
+  return `id: ${CLOSED_MARK}${cursor}\nevent: closed\ndata: ${JSON.stringify({ reason, cursor })}\n\n`
 }
 
 /** Moves the client's position without an event. */

@@ -1,16 +1,27 @@
-import { checkOptions, type Duration, invalid, type AnyNotifier } from '@penknife/core'
+import {
+  checkChannel,
+  checkOptions,
+  type Duration,
+  durationMs,
+  invalid,
+  type AnyNotifier,
+} from '@penknife/core'
 
 import type { Exchange } from '../exchange/exchange.ts'
 import { fitsCursor, MAX_CURSOR } from './cursor.ts'
 
 export interface NotificationsOptions {
-  /** The channels a client follows: the same for all, or found for each request (a name it may not have is 400). */
+  /**
+   * The channels a client follows: the same for all, or found for each request. A name that no channel can have is
+   * answered with 400; an answer that is no list of text is an error (PENKNIFE_INVALID).
+   */
   readonly channels:
     | readonly string[]
     | ((exchange: Exchange) => readonly string[] | Promise<readonly string[]>)
   /**
-   * Whether this client may follow these channels, or which of them: the others are told as `revoked`. No, or none, is
-   * answered with 403. Asked at each connect, also of who resumes. Default: everyone may.
+   * Whether this client may follow these channels, or which of them: the others are told as `revoked`. Asked at each
+   * connect, also of a client that resumes. Only `true` and a list of channels let a client in; `false` and an empty list
+   * are answered with 403, and so is anything else, which is reported once. Default: everyone may.
    */
   readonly authorize?: (
     exchange: Exchange,
@@ -18,20 +29,47 @@ export interface NotificationsOptions {
   ) => boolean | readonly string[] | Promise<boolean | readonly string[]>
   /**
    * Whose connection it is, 1 to 256 characters: for `notifier.revoke(user, channels)` and for `perUser`. Undefined for
-   * nobody's, whom neither reaches. Default: nobody's.
+   * nobody's, whom neither reaches; another answer is an error (PENKNIFE_INVALID). Default: nobody's.
    */
   readonly user?: (exchange: Exchange) => string | undefined | Promise<string | undefined>
   /** Connections that a user may have over all servers, 1 to 100; the oldest is closed. Default: no bound. */
   readonly perUser?: number
-  /** How long a client waits before it reconnects, give or take half of it at random. Default: 2 s. */
-  readonly retry?: Duration
-  /** A comment goes to quiet clients this often, so that proxies keep the connection. Default: 15 s. */
-  readonly heartbeat?: Duration
+  /**
+   * How long a client waits before it reconnects, give or take half of it at random. `false`: clients are not told, and
+   * wait as long as they do by themselves. Default: 2 s.
+   */
+  readonly retry?: Duration | false
+  /** A comment goes to quiet clients this often, so that proxies keep the connection. `false`: never. Default: 15 s. */
+  readonly heartbeat?: Duration | false
   /** A client that takes nothing of what waits for it for this long is cut off. Default: 30 s. */
   readonly stall?: Duration
 }
 
 const OPTIONS = ['channels', 'authorize', 'user', 'perUser', 'retry', 'heartbeat', 'stall'] as const
+
+/** The durations of the options in milliseconds; undefined for what is switched off. */
+export interface Times {
+  readonly retryMs: number | undefined
+  readonly heartbeatMs: number | undefined
+  readonly stallMs: number
+}
+
+const LONGEST = { max: 3_600_000 }
+
+export function timesOf({ retry = '2s', heartbeat = '15s', stall = '30s' }: NotificationsOptions): Times {
+  return {
+    retryMs: unlessOff('retry', retry),
+    heartbeatMs: unlessOff('heartbeat', heartbeat),
+    stallMs: durationMs('notifications stall', stall, LONGEST),
+  }
+}
+
+function unlessOff(option: string, value: Duration | false): number | undefined {
+  if (value === false) return undefined
+  const name = `notifications ${option}`
+  if (value === 0) throw invalid(name, value, 'give false to switch it off, or a duration from 1ms to 1h')
+  return durationMs(name, value, LONGEST)
+}
 
 export function checkNotifications(notifier: AnyNotifier, options: NotificationsOptions): void {
   if (typeof notifier?.subscribe !== 'function') {
@@ -42,12 +80,12 @@ export function checkNotifications(notifier: AnyNotifier, options: Notifications
   if (typeof channels !== 'function' && !(Array.isArray(channels) && channels.length > 0)) {
     throw invalid('notifications channels', channels, 'give a list of at least one channel, or a function')
   }
-  if (typeof channels !== 'function' && !fitsCursor(channels)) {
-    throw invalid(
-      'notifications channels',
-      channels,
-      `give fewer or shorter names (${MAX_CURSOR} characters in all)`,
-    )
+  if (typeof channels !== 'function') {
+    for (const channel of channels) checkChannel(channel, 'notifications channels')
+    if (!fitsCursor(channels)) {
+      const fix = `give fewer or shorter names (${MAX_CURSOR} characters in all)`
+      throw invalid('notifications channels', channels, fix)
+    }
   }
   if (authorize !== undefined && typeof authorize !== 'function') {
     throw invalid('notifications authorize', authorize, 'give a function of the exchange and its channels')

@@ -1,17 +1,19 @@
-import { type AdmissionEnd, type AnyNotifier, durationMs, PenknifeError } from '@penknife/core'
+import { type AdmissionEnd, type AnyNotifier, PenknifeError } from '@penknife/core'
 
 import type { Answer, Reply } from '../answer.ts'
 import type { Exchange } from '../exchange/exchange.ts'
 import { definePlugin, type Handler, type Plugin } from '../plugin.ts'
 import { problem } from '../problem.ts'
-import { warn } from '../warn.ts'
+import { reportOnce, warn } from '../warn.ts'
+import { allowedBy, channelsOf, userOf } from './answers.ts'
 import { createClients } from './clients.ts'
 import { Crowds } from './crowd.ts'
-import { fitsCursor, MAX_CURSOR, readCursor } from './cursor.ts'
+import { fitsCursor, MAX_CURSOR } from './cursor.ts'
 import { ClientFeed } from './feed.ts'
-import { CLOSED_MARK, retryFrame } from './frames.ts'
+import { retryFrame } from './frames.ts'
 import { admitGuest, type Guest } from './guest.ts'
-import { checkNotifications, type NotificationsOptions } from './options.ts'
+import { checkNotifications, type NotificationsOptions, timesOf } from './options.ts'
+import { type LastIds, lastIdsOf, resumeFrom, wasClosed } from './resume.ts'
 
 /** Compressors and proxies hold events back unless they are told not to. */
 const HEADERS = {
@@ -33,9 +35,9 @@ type NotificationsArgs = readonly [notifier: AnyNotifier, options: Notifications
  *
  * Where a `user` was named, `notifier.revoke` takes channels out of the connection: the client is told by `revoked` with
  * `{"channel":…}`, and its other channels go on. When none is left, when all rights were revoked (`{"reason":"revoked"}`) or
- * newer connections of the user took its place (`{"reason":"connections"}`) a `closed` event ends the stream, and a browser's
- * EventSource, which comes back by itself, is stopped (204): so that two pages do not push each other out for ever.
- * A page that wants back makes a new one, with the event's `lastEventId` as `?lastEventId=`.
+ * newer connections of the user took its place (`{"reason":"connections"}`) a `closed` event ends the stream, and a client
+ * that comes back by itself is stopped (204), whether it gives its id as header or in the address: so that two pages do not
+ * push each other out for ever. A page that wants back makes a new EventSource with the event's `cursor` as `?lastEventId=`.
  *
  * So message types 'reset', 'state', 'revoked', 'closed', 'open' and 'error' are better avoided.
  *
@@ -49,12 +51,16 @@ export const notificationsPlugin: Plugin<NotificationsArgs> = definePlugin({
   setup(notifier, options) {
     checkNotifications(notifier, options)
     const { channels, authorize, perUser } = options
-    const retry = durationMs('notifications retry', options.retry ?? '2s', { max: 3_600_000 })
-    const heartbeatMs = durationMs('notifications heartbeat', options.heartbeat ?? '15s', { max: 3_600_000 })
-    const stallMs = durationMs('notifications stall', options.stall ?? '30s', { max: 3_600_000 })
-    const retryMs = (): number => retry * (0.5 + Math.random())
-    const clients = createClients({ heartbeatMs, retryMs })
+    const { retryMs, heartbeatMs, stallMs } = timesOf(options)
+    /** Tells a client when to come back, each another time; nothing where that is switched off. */
+    const whenToReturn = (): string =>
+      retryMs === undefined ? '' : retryFrame(retryMs * (0.5 + Math.random()))
+    const clients = createClients({ heartbeatMs, whenToReturn })
     const crowds = new Crowds()
+    const reportRefusal = reportOnce(
+      'PENKNIFE_CALLBACK',
+      'notifications turns clients away that authorize did not decide about',
+    )
     let closed = false
     let warned = false
     /** Clients, and what is registered with penknife.close() while there are some. */
@@ -66,18 +72,18 @@ export const notificationsPlugin: Plugin<NotificationsArgs> = definePlugin({
       return clients.close()
     }
 
-    const comeBack = (): Reply => ({ status: 200, headers: HEADERS, body: retryFrame(retryMs()) })
+    const comeBack = (): Reply => ({ status: 200, headers: HEADERS, body: whenToReturn() })
 
     /** Serves a client that may follow these channels. */
     async function follow(
-      exchange: Exchange,
+      lastIds: LastIds,
       list: readonly string[],
       refused: readonly string[],
       guest: Guest | undefined,
     ): Promise<Answer> {
-      const given = lastEventId(exchange)
-      const from = readCursor(given, list)
-      const lost = given === '' ? [] : list.filter((channel) => !from.has(channel))
+      const resumed = resumeFrom(lastIds, list)
+      const from = resumed ?? new Map<string, string>()
+      const lost = resumed ? list.filter((channel) => !from.has(channel)) : []
       const [sole] = list.length === 1 ? list : []
       const crowd = sole === undefined ? undefined : crowds.enter(sole)
       if (++served === 1) forget = notifier.onClose(close)
@@ -106,7 +112,7 @@ export const notificationsPlugin: Plugin<NotificationsArgs> = definePlugin({
       }
       // Whose rights changed while they were being asked for is to ask again.
       const turnAway = (): string =>
-        guest?.turnedAway === 'connections' ? feed.closing('connections') : retryFrame(retryMs())
+        guest?.turnedAway === 'connections' ? feed.closing('connections') : whenToReturn()
       if (closed || guest?.turnedAway) {
         leave()
         return { status: 200, headers: HEADERS, body: turnAway() }
@@ -122,11 +128,11 @@ export const notificationsPlugin: Plugin<NotificationsArgs> = definePlugin({
             void clients.dismiss(writer, turnAway())
             return
           }
-          writer.write(retryFrame(retryMs()))
+          writer.write(whenToReturn())
           feed.start(writer, subscription)
           clients.add(writer)
           const end = (reason: AdmissionEnd): void => {
-            const last = reason === 'lost' ? retryFrame(retryMs()) : feed.closing(reason)
+            const last = reason === 'lost' ? whenToReturn() : feed.closing(reason)
             void clients.dismiss(writer, last)
           }
           guest?.begin({
@@ -153,13 +159,11 @@ export const notificationsPlugin: Plugin<NotificationsArgs> = definePlugin({
 
     /** Those of the channels that the client may follow. */
     async function allowedOf(exchange: Exchange, list: readonly string[]): Promise<readonly string[]> {
-      const allowed = authorize ? await authorize(exchange, list) : true
-      if (Array.isArray(allowed)) return list.filter((channel) => allowed.includes(channel))
-      return allowed ? list : []
+      return authorize ? allowedBy(await authorize(exchange, list), list, reportRefusal) : list
     }
 
-    async function serve(exchange: Exchange, list: readonly string[]): Promise<Answer> {
-      const user = await options.user?.(exchange)
+    async function serve(exchange: Exchange, lastIds: LastIds, list: readonly string[]): Promise<Answer> {
+      const user = userOf(await options.user?.(exchange))
       let guest: Guest | undefined
       let allowed: readonly string[]
       try {
@@ -181,7 +185,7 @@ export const notificationsPlugin: Plugin<NotificationsArgs> = definePlugin({
       try {
         if (perUser !== undefined) await guest?.admission.limit(perUser)
         const refused = list.filter((channel) => !allowed.includes(channel))
-        return await follow(exchange, allowed, refused, guest)
+        return await follow(lastIds, allowed, refused, guest)
       } catch (error) {
         guest?.close()
         return failed(error)
@@ -191,28 +195,24 @@ export const notificationsPlugin: Plugin<NotificationsArgs> = definePlugin({
     const handler: Handler = async (exchange) => {
       if (exchange.method === 'HEAD') return { status: 200, headers: HEADERS, body: '' }
       if (exchange.method !== 'GET') return problem(405, { headers: { Allow: 'GET, HEAD' } })
-      // A browser that comes back by itself after it was closed for good.
-      if (exchange.header('last-event-id')?.startsWith(CLOSED_MARK)) return { status: 204 }
+      const lastIds = lastIdsOf(exchange)
+      if (wasClosed(lastIds)) return { status: 204 }
       if (closed) return comeBack()
-      const list = [...new Set(typeof channels === 'function' ? await channels(exchange) : channels)]
+      const list = [
+        ...new Set(typeof channels === 'function' ? channelsOf(await channels(exchange)) : channels),
+      ]
       if (list.length === 0) return problem(400, { detail: 'There is no channel to follow.' })
       if (!fitsCursor(list)) {
         return problem(400, {
           detail: `The channels' names do not fit in a cursor of ${MAX_CURSOR} characters.`,
         })
       }
-      return serve(exchange, list)
+      return serve(exchange, lastIds, list)
     }
     handler.close = close
     return handler
   },
 })
-
-/** A browser repeats the address it began with, so the header is the newer one. With the mark the page wants back. */
-function lastEventId(exchange: Exchange): string {
-  const found = exchange.header('last-event-id') ?? exchange.query.get('lastEventId') ?? ''
-  return found.startsWith(CLOSED_MARK) ? found.slice(CLOSED_MARK.length) : found
-}
 
 /** Without a prototype, because a channel may be called 'constructor'. */
 function toRecord(positions: ReadonlyMap<string, string>): Readonly<Record<string, string>> {

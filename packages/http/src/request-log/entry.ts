@@ -1,5 +1,6 @@
+import { printable } from '@penknife/core'
+
 import type { Exchange, Finish } from '../exchange/exchange.ts'
-import { printable } from '../printable.ts'
 
 /**
  * One finished request. What a client sent is cut to the stated length, and characters that could fake a line of a log
@@ -29,9 +30,6 @@ export interface RequestEntry {
   readonly aborted: boolean
 }
 
-/** `http://user:password@host` of a request target in absolute form, which only proxies are meant to get. */
-const ORIGIN = /^[a-z][a-z\d+.-]*:\/\/[^/?#]*/i
-
 /** The entry of a request that finished; `ip` is the address that it had when it came. */
 export function toEntry(
   exchange: Exchange,
@@ -46,7 +44,7 @@ export function toEntry(
   return {
     at,
     method: printable(exchange.method, 32),
-    path: printable(exchange.path.replace(ORIGIN, '') || '/', 1024),
+    path: printable(exchange.path || '/', 1024),
     ...(route === undefined ? {} : { route: printable(route, 256) }),
     status: finish.status,
     durationMs: Math.round(finish.durationMs * 100) / 100,

@@ -137,6 +137,14 @@ export const requestCases: readonly ContractCase[] = [
       }
     })
   }),
+  claim('a client of HTTP/1 that says it speaks HTTP/2.0 is served as any other', (adapter) =>
+    serve(adapter, [body(10)], async ({ url }) => {
+      const head = 'POST /echo HTTP/2.0\r\nHost: x\r\nConnection: close\r\nContent-Length: 4'
+      const client = raw(url, `${head}\r\n\r\nbody`)
+      await client.closed
+      assert.match(client.text, /^HTTP\/1\.1 200 [^]*\{"seen":"body"\}/)
+    }),
+  ),
   claim('a request without a body has an empty raw body', (adapter) =>
     serve(adapter, [body(10)], async ({ url }) => {
       assert.deepEqual(JSON.parse((await call(url)).text), { seen: '' })

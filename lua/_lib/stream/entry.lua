@@ -26,7 +26,7 @@ local function is_count(text)
   return text and #text <= 15 and string.match(text, '^%d+$')
 end
 
--- As lua/_lib/append.lua adds it: d, then t and n, if any.
+-- As lua/_lib/stream/append.lua adds it: d, then t and n, if any.
 local function added(fields, named)
   local names = 'd' .. (named.t and 't' or '') .. (named.n and 'n' or '')
   for at = 1, #fields, 2 do

@@ -1,16 +1,46 @@
 -- `rows`: what can be read of one window of a board, by name. Each takes the window and four arguments as text, and gives
--- lines of text, or false when there is nothing to tell: one text is sent and read sooner than a list. Neither members nor
--- their data (JSON) have a line's end in them; a line is empty where there is no value.
+-- lines of text, or false when there is nothing to tell: one text is sent and read sooner than a list. A line is empty where
+-- there is no value.
 --
--- Rows are told as first position, what the first rank counts, member and sort value of each, and the data of each where
--- they are wanted: the client derives the other ranks.
--- @include board
+-- Rows are told as first position, what the first rank counts, the number of rows, member and sort value of each, and the
+-- data of each where they are wanted: the client derives the other ranks.
+--
+-- No member that penknife wrote has a line's end in it. Where a foreign one has, the lines are more than the number of rows
+-- says, and the client reads again with `data` 2 or 3 for 0 or 1: then members are escaped.
+-- @include leaderboard/board
 local rows = {}
+
+local ESCAPES = { ['\\'] = '\\\\', ['\n'] = '\\n' }
+
+-- The members among lines of member and sort value.
+local function members_of(lines)
+  local members = {}
+  for at = 1, #lines, 2 do
+    members[#members + 1] = lines[at]
+  end
+  return members
+end
+
+-- Escapes the members among lines of member and sort value.
+local function escape(lines)
+  for at = 1, #lines, 2 do
+    lines[at] = string.gsub(lines[at], '[\\\n]', ESCAPES)
+  end
+end
+
+-- Data as a line: in JSON a line's end is nothing but a space.
+local function line_of(text)
+  return text and (string.gsub(text, '\n', ' ')) or ''
+end
 
 -- Adds the data of members to lines.
 local function add_data(lines, data, members)
-  for _, text in ipairs(redis.call('HMGET', data, unpack(members))) do
-    lines[#lines + 1] = text or ''
+  local texts = redis.pcall('HMGET', data, unpack(members))
+  if texts.err then
+    error({ err = texts.err .. ' (' .. data .. ')' })
+  end
+  for _, text in ipairs(texts) do
+    lines[#lines + 1] = line_of(text)
   end
 end
 
@@ -26,37 +56,37 @@ local function before(plan, window, style, value, position)
   return redis.call('ZCOUNT', window.z, '-inf', string.format('(%.17g', plan.shift and score * plan.shift or score))
 end
 
-local function told(plan, window, style, data, position, lines)
-  local base = position
-  if #lines > 0 then
+local function told(plan, window, style, how, position, lines)
+  local base, count = position, #lines / 2
+  if count > 0 then
     base = before(plan, window, style, lines[2], position)
-    if data then
-      local members = {}
-      for at = 1, #lines, 2 do
-        members[#members + 1] = lines[at]
-      end
-      add_data(lines, data, members)
+    local members = how.data and members_of(lines)
+    if how.exact then
+      escape(lines)
+    end
+    if members then
+      add_data(lines, how.data, members)
     end
   end
-  return string.format('%d\n%d\n', position, base) .. table.concat(lines, '\n')
+  return string.format('%d\n%d\n%d\n', position, base, count) .. table.concat(lines, '\n')
 end
 
 -- The rows at positions from `start` to `stop`.
-function rows.range(plan, window, style, data, start, stop)
-  return told(plan, window, style, data, tonumber(start), redis.call('ZRANGE', window.z, start, stop, 'WITHSCORES'))
+function rows.range(plan, window, style, how, start, stop)
+  return told(plan, window, style, how, tonumber(start), redis.call('ZRANGE', window.z, start, stop, 'WITHSCORES'))
 end
 
 -- A member's row and `each` before and after it.
-function rows.around(plan, window, style, data, member, each)
+function rows.around(plan, window, style, how, member, each)
   local position = redis.call('ZRANK', window.z, member)
   if not position then
     return false
   end
-  return rows.range(plan, window, style, data, math.max(0, position - each), position + each)
+  return rows.range(plan, window, style, how, math.max(0, position - each), position + each)
 end
 
 -- `count` rows from the `from`th (from 0) on of those with a value between two bounds.
-function rows.between(plan, window, style, data, low, high, from, count)
+function rows.between(plan, window, style, how, low, high, from, count)
   local position = 0
   if low ~= '-inf' then
     position = redis.call('ZCOUNT', window.z, '-inf', '(' .. low)
@@ -64,9 +94,9 @@ function rows.between(plan, window, style, data, low, high, from, count)
   local start = position + from
   local stop = math.min(position + redis.call('ZCOUNT', window.z, low, high), start + count) - 1
   if stop < start then
-    return told(plan, window, style, data, start, {})
+    return told(plan, window, style, how, start, {})
   end
-  return rows.range(plan, window, style, data, start, stop)
+  return rows.range(plan, window, style, how, start, stop)
 end
 
 -- A member's sort value and how many come before it; false when it is not there.
@@ -77,16 +107,16 @@ local function found(plan, window, style, member)
 end
 
 -- A member's sort value, rank count and data.
-function rows.rank(plan, window, style, data, member)
+function rows.rank(plan, window, style, how, member)
   local value, count = found(plan, window, style, member)
   if not value then
     return false
   end
-  return value .. '\n' .. count .. '\n' .. (data and redis.call('HGET', data, member) or '')
+  return value .. '\n' .. count .. '\n' .. (how.data and line_of(redis.call('HGET', how.data, member)) or '')
 end
 
 -- Sort value and rank count of each of a list of members (JSON), and their data.
-function rows.of(plan, window, style, data, members)
+function rows.of(plan, window, style, how, members)
   members = cjson.decode(members)
   local lines = {}
   for at, value in ipairs(redis.call('ZMSCORE', window.z, unpack(members))) do
@@ -94,8 +124,8 @@ function rows.of(plan, window, style, data, members)
     lines[2 * at - 1] = value or ''
     lines[2 * at] = value and before(plan, window, style, value, position) or ''
   end
-  if data then
-    add_data(lines, data, members)
+  if how.data then
+    add_data(lines, how.data, members)
   end
   return table.concat(lines, '\n')
 end
@@ -127,8 +157,21 @@ function rows.quantile(_, window, _, _, percent)
   return redis.call('ZRANGE', window.z, count - wanted, count - wanted, 'WITHSCORES')[2]
 end
 
--- The next cursor, in which of its periods the window is, and some members with their values in no order.
-function rows.scan(_, window, _, _, cursor)
-  local reply = redis.call('ZSCAN', window.z, cursor, 'COUNT', 100)
-  return string.format('%s\n%d\n', reply[1], window.period) .. table.concat(reply[2], '\n')
+-- The next cursor, in which of its periods the window is, the number of members, and these with their values in no order.
+function rows.scan(_, window, _, how, cursor)
+  local next_cursor, lines = unpack(redis.call('ZSCAN', window.z, cursor, 'COUNT', 100))
+  local count = #lines / 2
+  if how.exact then
+    escape(lines)
+  end
+  return string.format('%s\n%d\n%d\n', next_cursor, window.period, count) .. table.concat(lines, '\n')
+end
+
+-- How a read is made, by what the client says of `data`.
+local PLAIN, EXACT = {}, { exact = true }
+function rows.how(data, key)
+  if data == '0' then
+    return PLAIN
+  end
+  return data == '2' and EXACT or { data = key, exact = data == '3' }
 end

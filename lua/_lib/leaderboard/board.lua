@@ -9,6 +9,7 @@
 --   places, for the present period and the next, with `start`, `turn` and `finish`, and `lives`, the time at which each
 --   is no more wanted. A rolling one has places `log`, `parts` and `gone`, and `last` and `grain` in microseconds.
 -- @include now
+-- @include typed
 local board = {}
 
 -- The windows as they are now; nil when the client's clock is so far off that it sent other periods.
@@ -35,6 +36,19 @@ function board.open(keys, plan)
     }
   end
   return open
+end
+
+-- The error when a key of the windows, or of the remembered ids, holds another type than it should.
+function board.wrong(plan, keys, open)
+  local wrong
+  for _, window in ipairs(open) do
+    wrong = wrong
+      or typed(window.z, 'zset')
+      or window.d and typed(window.d, 'zset')
+      or window.log and (typed(window.log, 'stream') or typed(window.gone, 'hash'))
+      or window.parts and typed(window.parts, 'hash')
+  end
+  return wrong or plan.ids and (typed(keys[plan.ids], 'hash') or typed(keys[plan.idlog], 'stream'))
 end
 
 -- The score in a sort value.
@@ -132,26 +146,17 @@ end
 
 local stamp = string.format('%.0f-*', now)
 
--- Appends to a log whose ids are microseconds; when the clock was stepped back, to its last one.
+-- Appends to a log whose ids are microseconds; when the clock was stepped back, behind the last id that the log gave: what
+-- Redis makes of `*`, since its milliseconds are less than any microseconds.
 function board.append(log, ...)
   local id = redis.pcall('XADD', log, stamp, ...)
   if type(id) == 'table' and id.err then
-    local top = redis.call('XREVRANGE', log, '+', '-', 'COUNT', 1)[1]
-    if not top then
-      -- Entries were deleted, and the log knows a later time than now.
-      local info = redis.call('XINFO', 'STREAM', log)
-      for at = 1, #info, 2 do
-        if info[at] == 'last-generated-id' then
-          top = { info[at + 1] }
-        end
-      end
-    end
-    id = redis.call('XADD', log, string.match(top[1], '^%d+') .. '-*', ...)
+    return redis.call('XADD', log, '*', ...)
   end
   return id
 end
 
--- The microseconds of an id.
+-- The microseconds of an id; nil when it is none.
 function board.time_of(id)
-  return tonumber(string.match(id, '^%d+'))
+  return tonumber(string.match(id, '^(%d+)%-%d+'))
 end

@@ -1,15 +1,16 @@
--- `release(…)`: a group is done with ids of the stream, ascending. In a work queue (`declared` names its groups, '-' means an
+-- `acknowledge(…)`: a group is done with ids of the stream, ascending. In a work queue (`declared` names its groups, '-' means an
 -- event log) those that every group is done with are deleted. A group that is there counts even if this process did not
 -- declare it, and one that is declared and not there yet has everything still to come.
 --
 -- What lies before the first entry that any group has to finish goes by XTRIM, which drops whole nodes and costs a
 -- fraction of XDEL; whole nodes of at most 5,000 entries a call, as when a group that held up many was dropped.
 -- @include earlier
--- @include groups
--- @include pending
+-- @include following
+-- @include stream/groups
+-- @include stream/pending
 local MOST_TRIMMED = 5000
 
-local function release(stream, group, declared, ids)
+local function acknowledge(stream, group, declared, ids)
   redis.call('XACK', stream, group, unpack(ids))
   if declared == '-' then
     return
@@ -25,8 +26,7 @@ local function release(stream, group, declared, ids)
     if each.pending > 0 then
       first = redis.call('XPENDING', stream, each.name, '-', '+', 1)[1][1]
     else
-      local time, number = string.match(each['last-delivered-id'], '(%d+)-(%d+)')
-      first = time .. '-' .. string.format('%.0f', number + 1)
+      first = following(each['last-delivered-id'])
     end
     if not bound or earlier(first, bound) then
       bound = first

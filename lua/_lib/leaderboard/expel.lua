@@ -1,4 +1,4 @@
--- `settle(plan, windows, beside)`: takes out of rolling windows what has to leave, at most 32 entries in all; whether
+-- `expel(plan, windows, beside)`: takes out of rolling windows what has to leave, at most 32 entries in all; whether
 -- nothing is left to take, and, where `beside` is given, no more than that was taken, so that this call may do what it
 -- came for.
 --
@@ -7,8 +7,10 @@
 -- process may stop calling after any call.
 --
 -- An entry of the log is `m` member and `b`: the amount, or '+' when the amount is in `parts` under the entry's id, or
--- nothing when it marks a removal: `gone` holds its id under the member until then, and entries before it count nothing.
--- @include board
+-- nothing when it marks a removal: `gone` holds its id under the member as long as it is there, and entries before it count
+-- nothing.
+-- What a foreign program put there counts nothing.
+-- @include leaderboard/board
 -- @include earlier
 
 -- The amount of a grown entry, which is done with.
@@ -50,6 +52,7 @@ local function settle_window(plan, window, budget)
   for at, member in ipairs(members) do
     local id, by = due[at][1], due[at][2][4]
     local mark = marks and marks[at]
+    mark = mark and board.time_of(mark) and mark
     if by == '' then
       if mark == id then
         done[#done + 1] = member
@@ -59,7 +62,7 @@ local function settle_window(plan, window, budget)
         by = grown(window, id, member)
       end
       by = tonumber(by)
-      if by ~= 0 and not (mark and earlier(id, mark)) then
+      if by and by ~= 0 and math.abs(by) < 2 ^ 53 and not (mark and earlier(id, mark)) then
         sums[member] = (sums[member] or 0) + by
         times[member] = plan.shift and board.time_of(id) + window.last
       end
@@ -83,14 +86,14 @@ local function settle_window(plan, window, budget)
   -- A sum that was zero comes back when a part of it leaves.
   board.keep_with_log(window)
   local left = due[budget + 1]
-  local time, number = string.match(due[count][1], '(%d+)-(%d+)')
-  redis.call('XTRIM', window.log, 'MINID', '=', left and left[1] or time .. '-' .. string.format('%.0f', number + 1))
+  -- Ids are not counted up: the second part of one may be too large for a double.
+  redis.call('XTRIM', window.log, 'MINID', '=', left and left[1] or string.format('%.0f', bound + 1))
   return left and -1 or budget - #due
 end
 
 local DUE = 32
 
-local function settle(plan, windows, beside)
+local function expel(plan, windows, beside)
   local budget = DUE
   for _, window in ipairs(windows) do
     if window.log then

@@ -1,0 +1,108 @@
+export { createRandom, type Random, randomOf } from '../chaos/harness/random.ts'
+
+export interface FuzzOptions {
+  /** Of everything random: the same seed, the same inputs. */
+  readonly seed: number
+  /** Inputs to try. */
+  readonly inputs: number
+  /** Gets a line now and then. */
+  readonly log: (line: string) => void
+}
+
+export interface FuzzResult {
+  /** Inputs that were tried. */
+  readonly inputs: number
+  /** What went wrong, a line each. Empty: every check held. */
+  readonly findings: readonly string[]
+}
+
+/** Attacks one surface with random inputs and checks what must hold whatever the input is. */
+export interface Fuzzer {
+  readonly name: string
+  readonly about: string
+  /** Inputs without `--inputs`: some minutes. */
+  readonly inputs: number
+  run(options: FuzzOptions): Promise<FuzzResult>
+}
+
+/** Collects findings. One that repeats is kept once, with its first example and how often it was found. */
+export interface Findings {
+  /** Notes a finding of a kind; `example` says with which input. */
+  add(kind: string, example?: string): void
+  readonly lines: readonly string[]
+}
+
+export function createFindings(): Findings {
+  const kinds = new Map<string, { readonly example: string | undefined; count: number }>()
+  return {
+    add(kind, example) {
+      const known = kinds.get(kind)
+      if (known) known.count += 1
+      else kinds.set(kind, { example, count: 1 })
+    },
+    get lines() {
+      return [...kinds].map(
+        ([kind, { example, count }]) =>
+          `${kind} (${count} times)${example === undefined ? '' : `: ${example}`}`,
+      )
+    },
+  }
+}
+
+/** Notes exceptions and rejections of this process that nobody caught, until `stop`. */
+export function watchProcess(findings: Findings): { stop(): void } {
+  const crashed = (error: unknown): void => findings.add('an uncaught exception', shown(error))
+  const rejected = (error: unknown): void => findings.add('an unhandled rejection', shown(error))
+  process.on('uncaughtException', crashed).on('unhandledRejection', rejected)
+  return {
+    stop: () => void process.off('uncaughtException', crashed).off('unhandledRejection', rejected),
+  }
+}
+
+const BLOCKED_MS = 50
+const SAMPLE_MS = 10
+
+/**
+ * Notes when this process' event loop stands still for 50 ms, until `stop`. Only time that the process computed
+ * counts: on a busy machine it also waits for a core.
+ */
+export function watchLoop(findings: Findings, example: () => string): { stop(): void } {
+  let last = performance.now()
+  let used = process.cpuUsage()
+  const timer = setInterval(() => {
+    const now = performance.now()
+    const { user, system } = process.cpuUsage(used)
+    const computedMs = Math.min(now - last, (user + system) / 1000)
+    if (computedMs > BLOCKED_MS + SAMPLE_MS) {
+      findings.add(
+        `the event loop was blocked for ${BLOCKED_MS} ms`,
+        `${computedMs.toFixed(0)} ms, ${example()}`,
+      )
+    }
+    last = now
+    used = process.cpuUsage()
+  }, SAMPLE_MS)
+  timer.unref()
+  return { stop: () => clearInterval(timer) }
+}
+
+/** Whether a promise settled within a time; what it resolved with is dropped. */
+export async function settlesWithin(work: Promise<unknown>, ms: number): Promise<boolean> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<false>((resolve) => {
+    timer = setTimeout(() => resolve(false), ms)
+  })
+  const settled = work.then(
+    () => true,
+    () => true,
+  )
+  try {
+    return await Promise.race([settled, late])
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+function shown(error: unknown): string {
+  return error instanceof Error ? (error.stack ?? error.message) : String(error)
+}

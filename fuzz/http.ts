@@ -1,0 +1,239 @@
+import { type ChildProcess, fork } from 'node:child_process'
+import { once } from 'node:events'
+import { setTimeout as delay } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+
+import { Redis } from 'ioredis'
+
+import { startRedis } from '../scripts/redis/server.ts'
+import { createFindings, type Findings, type Fuzzer, randomOf } from './harness.ts'
+import { play } from './http/client.ts'
+import { type Input, makeInput } from './http/inputs.ts'
+import type { Asked, Held, Ready, Report } from './http/messages.ts'
+
+/** Clients at a time. */
+const AT_ONCE = 40
+/** Inputs before it is looked at what the server holds. */
+const STRETCH = 1000
+/** Inputs of one life of the server. */
+const LIFE = 10_000
+const CLOSE_WITHIN_MS = 6000
+/** What the heap may have grown by from the first stretch of a life to its last. */
+const HEAP_BYTES = 8 << 20
+/** Timers that come and go with connections to Redis and batches. */
+const TIMERS = 10
+
+export const http: Fuzzer = {
+  name: 'http',
+  about: 'mutated requests over raw sockets against the middlewares in every framework',
+  inputs: 100_000,
+  async run({ seed, inputs, log }) {
+    const findings = createFindings()
+    await using redis = await startRedis({
+      args: ['--maxmemory', '256mb', '--maxmemory-policy', 'allkeys-lru'],
+    })
+    const raw = new Redis(redis.url)
+    try {
+      let done = 0
+      while (done < inputs) {
+        done += await life({
+          url: redis.url,
+          raw,
+          seed,
+          from: done,
+          count: Math.min(LIFE, inputs - done),
+          findings,
+        })
+        log(`${done.toLocaleString('en-US')} inputs, ${findings.lines.length} findings`)
+        await raw.flushall()
+      }
+      return { inputs: done, findings: findings.lines }
+    } finally {
+      raw.disconnect()
+    }
+  },
+}
+
+interface Life {
+  readonly url: string
+  readonly raw: Redis
+  readonly seed: number
+  /** The number of its first input. */
+  readonly from: number
+  readonly count: number
+  readonly findings: Findings
+}
+
+/** One process of the server, from its start to its close under attack. */
+async function life({ url, raw, seed, from, count, findings }: Life): Promise<number> {
+  await using server = await startServer(url)
+  let first: Held | undefined
+  let done = 0
+  while (done < count && server.running) {
+    await server.ask('begin')
+    const stretch = Math.min(STRETCH, count - done)
+    await attack(server.ready, { seed, from: from + done, count: stretch, findings })
+    done += stretch
+    const held = await rest(server, raw, findings, `inputs up to ${from + done}`)
+    first ??= held
+    if (!held || !first) break
+    const grown = held.heapBytes - first.heapBytes
+    if (grown > HEAP_BYTES)
+      findings.add('the heap grows', `${(grown / 1e6).toFixed(1)} MB by input ${from + done}`)
+    if (held.timers > first.timers + TIMERS) findings.add('timers stay', `${first.timers} to ${held.timers}`)
+  }
+  if (!server.running) {
+    findings.add('the server process ended', `exit code ${server.exitCode}, by input ${from + done}`)
+    return done
+  }
+  await checkKeys(raw, findings)
+  await closeUnderAttack(server, randomOf(seed, -1 - from).next() > 0.5, findings)
+  return done
+}
+
+/** Plays inputs, some at a time, each on a connection of its own. */
+async function attack(
+  { ports, names }: Ready,
+  { seed, from, count, findings }: Pick<Life, 'seed' | 'from' | 'count' | 'findings'>,
+): Promise<void> {
+  let next = from
+  async function worker(): Promise<void> {
+    while (next < from + count) {
+      const nth = next++
+      const at = nth % ports.length
+      const input = makeInput(randomOf(seed, nth))
+      const text = await play(ports[at] as number, input)
+      check(text, input, `input ${nth} of seed ${seed}, ${names[at]}`, findings)
+    }
+  }
+  await Promise.all(Array.from({ length: AT_ONCE }, worker))
+}
+
+function check(text: string, { writes }: Input, which: string, findings: Findings): void {
+  const asked = (): string =>
+    `${which}: ${JSON.stringify(Buffer.concat(writes).toString('latin1').slice(0, 300))}`
+  const fault = /^HTTP\/1\.[01] (5\d\d)/m.exec(text)?.[1]
+  // Express answers a method that it does not know so.
+  if (fault !== undefined && fault !== '501') findings.add(`a response with the status ${fault}`, asked())
+  if (writes.some((bytes) => bytes.toString('latin1').includes('ann:secret')) && text.includes('secret')) {
+    findings.add('a response repeats a password', asked())
+  }
+}
+
+/** Waits until nothing is held, and says what is held then. */
+async function rest(
+  server: RunningServer,
+  raw: Redis,
+  findings: Findings,
+  when: string,
+): Promise<Held | undefined> {
+  const end = performance.now() + 10_000
+  for (;;) {
+    const held = (await server.ask('rest')) as Held | undefined
+    if (!held) return undefined
+    const channels = (await raw.call('PUBSUB', 'SHARDCHANNELS')) as string[]
+    const places = await raw.keys('*notify-held*')
+    if (held.connections.length === 0 && held.slots === 0 && channels.length === 0 && places.length === 0)
+      return held
+    if (performance.now() > end) {
+      findings.add(
+        'something is held after all clients left',
+        `connections ${held.connections.join(' | ').slice(0, 1000)}, ${held.slots} slots, channels ${channels.join(' ')}, places ${places.join(' ')}; ${when}`,
+      )
+      return held
+    }
+    await delay(20)
+  }
+}
+
+/** Every key is one that penknife makes, of bounded length, and goes by itself where clients decide that there is one. */
+async function checkKeys(raw: Redis, findings: Findings): Promise<void> {
+  for (const key of await raw.keys('*')) {
+    const known =
+      /^pk1:\{fuzz(\/\d+)?\}:(limit|limit-slots|stream|board|notify|notify-next|notify-control|notify-declaration):/
+    if (!known.test(key) || key.length > 300)
+      findings.add('a key that penknife does not make', key.slice(0, 300))
+    if (/:(limit|limit-slots|notify):/.test(key) && (await raw.pttl(key)) === -1)
+      findings.add('a key without a TTL', key)
+  }
+  const entries = (await raw.xrange('pk1:{fuzz}:stream:requests', '-', '+')) as [string, string[]][]
+  for (const [, fields] of entries) {
+    const entry = JSON.parse(fields[fields.indexOf('d') + 1] ?? '{}') as Record<string, unknown>
+    const texts = [entry['method'], entry['path'], entry['userAgent'] ?? '', entry['ip'] ?? ''].map(String)
+    if (
+      texts.some(
+        (text) =>
+          text.length > 1024 || /[\u0000-\u001f\u007f-\u009f\u202e]|^[a-z]+:\/\/ann:secret/i.test(text),
+      )
+    ) {
+      findings.add(
+        'a log entry that could fake a line, drive a terminal or show a password',
+        texts.join(' ').slice(0, 300),
+      )
+    }
+  }
+}
+
+/** Closes the server while clients stay that read nothing and wait behind each other. */
+async function closeUnderAttack(server: RunningServer, reading: boolean, findings: Findings): Promise<void> {
+  await server.ask('begin')
+  const requests = 'GET /events HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(5)
+  const clients = server.ready.ports.flatMap((port) =>
+    Array.from({ length: 5 }, () =>
+      play(port, { writes: [Buffer.from(requests)], leaving: 'wait', afterMs: 30_000, slow: !reading }),
+    ),
+  )
+  await delay(100)
+  const report = (await server.ask('close')) as Report | undefined
+  if (!report) findings.add('the server process ended', 'while it closed')
+  else {
+    if (report.closedMs > CLOSE_WITHIN_MS)
+      findings.add('close took too long', `${report.closedMs.toFixed(0)} ms`)
+    for (const line of report.findings) findings.add(line)
+  }
+  await Promise.all(clients)
+}
+
+interface RunningServer extends AsyncDisposable {
+  readonly ready: Ready
+  readonly running: boolean
+  readonly exitCode: number | null
+  /** Undefined when the process ended. */
+  ask(asked: Asked): Promise<Held | Report | undefined>
+}
+
+async function startServer(url: string): Promise<RunningServer> {
+  const child: ChildProcess = fork(fileURLToPath(new URL('http/server.ts', import.meta.url)), [url], {
+    execArgv: ['--expose-gc', '--conditions=penknife-source', '--import', 'tsx'],
+    env: { ...process.env, NODE_ENV: 'production', NODE_NO_WARNINGS: '1' },
+  })
+  const answers = new Map<number, (answer: never) => void>()
+  child.on('message', ({ nth, answered }: { nth: number; answered: never }) => answers.get(nth)?.(answered))
+  const ended = once(child, 'exit').then(() => undefined)
+  const answerOf = <Answer>(nth: number): Promise<Answer | undefined> =>
+    Promise.race([new Promise<Answer>((resolve) => answers.set(nth, resolve)), ended])
+  const ready = await answerOf<Ready>(0)
+  if (!ready) throw new Error("the fuzzer's server did not start")
+  let asked = 0
+  const isRunning = (): boolean => child.exitCode === null && child.signalCode === null
+  return {
+    ready,
+    get running() {
+      return isRunning()
+    },
+    get exitCode() {
+      return child.exitCode
+    },
+    ask(what) {
+      if (!isRunning()) return Promise.resolve(undefined)
+      const nth = ++asked
+      const answer = answerOf<Held | Report>(nth)
+      child.send({ nth, asked: what })
+      return answer
+    },
+    async [Symbol.asyncDispose]() {
+      if (isRunning()) child.kill('SIGKILL')
+      await ended
+    },
+  }
+}

@@ -1,0 +1,200 @@
+// A process that serves penknife's middlewares in every framework, and says what is wrong with it when it is asked.
+import { liveTimers } from './timers.ts'
+
+import { createServer, type Server } from 'node:http'
+import type { AddressInfo, Socket } from 'node:net'
+import { setTimeout as delay } from 'node:timers/promises'
+
+import { connect, createLeaderboard, createNotifier, createRateLimiter, createStream } from '@penknife/core'
+import { type Exchange, type Handler, PASS, type RequestEntry } from '@penknife/http'
+import {
+  leaderboardPlugin,
+  notificationsPlugin,
+  rateLimitPlugin,
+  requestLogPlugin,
+} from '@penknife/http/adapter'
+import { Redis } from 'ioredis'
+
+import { frameworks } from '../../test/http/frameworks.ts'
+import { createFindings, watchLoop, watchProcess } from '../harness.ts'
+import type { Asked, Held, Ready, Report } from './messages.ts'
+
+/** Slots of the concurrency rule, more than there are ever requests. */
+const SLOTS = 10_000
+/** One event in so many milliseconds. */
+const EVENT_MS = 20
+
+const findings = createFindings()
+watchProcess(findings)
+/** What was served last, the newest at the end. */
+let served: string[] = []
+watchLoop(findings, () => served.join(' < '))
+process.on('disconnect', () => process.exit())
+process.on('warning', ({ name, message }) => {
+  if (name === 'MaxListenersExceededWarning') findings.add('listeners pile up', message)
+})
+
+const penknife = connect(new Redis(process.argv[2] as string, { lazyConnect: true }))
+const space = penknife.space('fuzz')
+const guard = createRateLimiter(space, {
+  name: 'guard',
+  rules: [{ name: 'burst', limit: 50, window: '1s' }],
+  denyCache: { entries: 100 },
+})
+const slots = createRateLimiter(space, {
+  name: 'slots',
+  rules: [{ name: 'calls', algorithm: 'concurrency', limit: SLOTS, lease: '1m' }],
+})
+const notifier = createNotifier(space)
+const board = createLeaderboard(space, 'points', { windows: { all: 'all-time', day: { calendar: 'day' } } })
+const requests = createStream<RequestEntry>(space, 'requests', { retain: { entries: 1000 } })
+
+const routes: Readonly<Record<string, Handler>> = {
+  '/raw': async (exchange) => ({ status: 200, body: { bytes: (await exchange.rawBody(4096)).byteLength } }),
+  '/captured': (exchange) => {
+    void exchange.captureBody(100)
+    return PASS
+  },
+  '/slow': async ({ signal }) => {
+    await delay(20, undefined, { signal }).catch(() => {})
+    return { status: 200, body: 'at last' }
+  },
+  '/stream': () => ({
+    status: 200,
+    stream(writer) {
+      for (let nth = 0; nth < 20; nth++) writer.write('x'.repeat(60_000))
+      writer.end()
+    },
+  }),
+}
+
+const channelsOf = ({ query }: Exchange): string[] => {
+  const asked = query.getAll('channel')
+  return asked.length > 0 ? asked : ['room']
+}
+
+/** The handlers of one server, and what closes them. */
+function handlersOf(): Handler[] {
+  const events = notificationsPlugin.setup(notifier, {
+    channels: channelsOf,
+    authorize: (_, channels) => channels.filter((channel) => channel !== 'secret'),
+    user: ({ query }) => query.get('user') ?? undefined,
+    perUser: 5,
+    heartbeat: 50,
+    retry: 10,
+  })
+  const noting: Handler = ({ method, url, request }) => {
+    const what = `${method} ${url.slice(0, 200)}`
+    served = [...served, what].slice(-4)
+    open.set(request.socket, `${open.get(request.socket)}, ${what}`)
+    return PASS
+  }
+  const routing: Handler = (exchange) =>
+    exchange.path === '/events' ? events(exchange) : (routes[exchange.path]?.(exchange) ?? PASS)
+  routing.close = async () => events.close?.()
+  return [
+    noting,
+    requestLogPlugin.setup(requests),
+    rateLimitPlugin.setup(guard, { refundIf: ({ aborted }) => aborted }),
+    rateLimitPlugin.setup(slots, { key: () => 'everyone' }),
+    leaderboardPlugin.setup(board, { path: '/api/points', windows: ['all', 'day'] }),
+    routing,
+  ]
+}
+
+const errors: { readonly framework: string; readonly seen: unknown[] }[] = []
+const handlers: Handler[] = []
+/** The open connections, each with its framework and what was asked for on it. */
+const open = new Map<Socket, string>()
+const servers: Server[] = []
+
+/** Clients that leave, and requests that cannot be, are no faults. */
+function isIntended(error: unknown): boolean {
+  const { status, code } = (error ?? {}) as { status?: number; code?: string }
+  if (status !== undefined && status >= 400 && status < 500) return true
+  return /^(HPE_|ECONN|EPIPE|ERR_STREAM_PREMATURE_CLOSE|ERR_HTTP_REQUEST)/.test(code ?? '')
+}
+
+async function serve(): Promise<number[]> {
+  return Promise.all(
+    frameworks.map(async (framework, nth) => {
+      const seen: unknown[] = []
+      errors.push({ framework: framework.name, seen })
+      const own = handlersOf()
+      handlers.push(...own)
+      // Half of them believe a proxy.
+      const server = createServer(framework.listener(own, { trustProxy: nth % 2 === 0 }, seen))
+      servers.push(server)
+      server.on('connection', (socket) => {
+        open.set(socket, framework.name)
+        socket.once('close', () => open.delete(socket))
+      })
+      await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+      return (server.address() as AddressInfo).port
+    }),
+  )
+}
+
+function collectErrors(): void {
+  for (const { framework, seen } of errors) {
+    for (const error of seen.splice(0)) {
+      if (isIntended(error)) continue
+      const text = error instanceof Error ? (error.stack ?? error.message) : String(error)
+      findings.add(`an error in ${framework}: ${text.split('\n')[0]}`, text.split('\n').slice(1, 6).join(' '))
+    }
+  }
+}
+
+async function heldNow(): Promise<Held> {
+  const { remaining } = await slots.take('everyone', { cost: 0 })
+  return {
+    connections: [...open.values()],
+    slots: SLOTS - remaining,
+    timers: liveTimers(),
+    heapBytes: process.memoryUsage().heapUsed,
+  }
+}
+
+let events: NodeJS.Timeout | undefined
+
+async function answer(asked: Asked): Promise<Held | Report> {
+  if (asked === 'begin') {
+    events = setInterval(() => {
+      notifier
+        .publish('room', 'x'.repeat(2000))
+        .catch((error: unknown) => findings.add('publish failed', String(error)))
+    }, EVENT_MS)
+    return heldNow()
+  }
+  if (asked === 'rest') {
+    clearInterval(events)
+    globalThis.gc?.()
+    return heldNow()
+  }
+  if (asked === 'close') {
+    clearInterval(events)
+    const began = performance.now()
+    await Promise.all([
+      ...handlers.map(async (handler) => handler.close?.()),
+      penknife.close({ deadline: 5000 }),
+    ])
+    const closedMs = performance.now() - began
+    for (const server of servers) server.closeAllConnections()
+    collectErrors()
+    return { findings: findings.lines, closedMs }
+  }
+  collectErrors()
+  return { findings: findings.lines, closedMs: 0 }
+}
+
+process.on('message', ({ nth, asked }: { nth: number; asked: Asked }) => {
+  answer(asked).then(
+    (answered) => process.send?.({ nth, answered }),
+    (error: unknown) =>
+      process.send?.({ nth, answered: { findings: [`the fuzzer's server: ${String(error)}`], closedMs: 0 } }),
+  )
+})
+
+for (const [at, member] of ['ann', 'ben', 'cem'].entries()) await board.increment(member, at + 1)
+const ready: Ready = { ports: await serve(), names: frameworks.map(({ name }) => name) }
+process.send?.({ nth: 0, answered: ready })

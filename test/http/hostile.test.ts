@@ -1,0 +1,45 @@
+import type { Socket } from 'node:net'
+
+import type { Handler, StreamReply } from '@penknife/http'
+import { raw } from '@penknife/http/testkit'
+import { describe, expect, test } from 'vitest'
+
+import { deferred } from '../support/deferred.ts'
+import { until } from '../support/until.ts'
+import { frameworks } from './frameworks.ts'
+import { start } from './setup.ts'
+
+const ENDLESS: StreamReply = { status: 200, stream: () => {}, endless: true }
+
+/** Koa tells of each connection that a client reset. */
+const isReset = (error: unknown): boolean =>
+  /^(ECONNRESET|EPIPE)$/.test(String((error as NodeJS.ErrnoException).code))
+
+describe.each(frameworks)('hostile clients of $name', (adapter) => {
+  test.each([
+    ['reply', { status: 429, body: 'no' }],
+    ['stream', ENDLESS],
+  ])(
+    'a connection that was reset while nobody read its upload is closed when a %s comes',
+    async (_what, answer) => {
+      let socket: Socket | undefined
+      const gone = deferred()
+      const handler: Handler = async (exchange) => {
+        socket = exchange.request.socket
+        await gone.promise
+        // Node, which does not read, was told nothing: only the system knows.
+        expect([socket.destroyed, exchange.ip]).toEqual([false, undefined])
+        return answer
+      }
+      const { url, errors } = await start(adapter, [handler])
+      const head = 'POST /items/7 HTTP/1.1\r\nHost: x\r\nContent-Length: 900000\r\n\r\n'
+      const client = raw(url, head + 'x'.repeat(300_000))
+      await until('it is being served', () => socket !== undefined)
+      client.socket.resetAndDestroy()
+      await client.closed
+      gone.resolve()
+      await until('the connection is closed', () => socket?.destroyed === true)
+      expect(errors.filter((error) => !isReset(error))).toEqual([])
+    },
+  )
+})

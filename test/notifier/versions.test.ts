@@ -1,0 +1,72 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel'
+
+import { expect, onTestFinished, test } from 'vitest'
+
+import { hear, numbers, openNotifier, publishNumbers, ROOM } from '../support/channels.ts'
+import { useRedis } from '../support/redis.ts'
+import { until } from '../support/until.ts'
+import { warningsOf } from '../support/warnings.ts'
+
+/** Two versions of an application run side by side during a deploy. */
+const bench = useRedis()
+const warnings = warningsOf('redeclared')
+
+const DECLARATION = 'pk1:{shop}:notify-declaration:main'
+const OLD = { history: 1000, ttl: '1d' } as const
+const NEW = { history: 10, ttl: '2d', age: '1h' } as const
+
+const isDeclared = (as: RegExp): Promise<void> =>
+  until('it is declared', async () => as.test((await bench.raw.get(DECLARATION)) ?? ''))
+
+test('a deploy may change how a history is kept: events go on, and the newer process says so once', async () => {
+  const before = warnings.length
+  const older = await openNotifier(bench, OLD)
+  const { heard, data } = await hear(older)
+  await publishNumbers(older, 5)
+  await isDeclared(/history 1000/)
+  const newer = await openNotifier(bench, NEW)
+  await publishNumbers(newer, 5, 5)
+  await isDeclared(/history 10,/)
+  await publishNumbers(older, 5, 10)
+  await publishNumbers(newer, 5, 15)
+  await heard(20)
+  expect(data()).toEqual(numbers(20))
+  expect(warnings.slice(before)).toEqual([
+    "notifier 'main' of space 'shop' was declared with 'history 1000, ttl 86400000 ms, age none, dedupWindow 300000 ms' " +
+      "and now with 'history 10, ttl 172800000 ms, age 3600000 ms, dedupWindow 300000 ms': each process goes by its own",
+  ])
+  expect(await bench.raw.pttl(ROOM)).toBeGreaterThan(86_400_000)
+  expect(await bench.raw.pttl(DECLARATION)).toBeGreaterThan(0)
+})
+
+test('the same declaration again is no news; another one is told on the diagnostics channel in place of a warning', async () => {
+  const before = warnings.length
+  const events: unknown[] = []
+  const listener = (event: unknown): unknown => events.push(event)
+  await publishNumbers(await openNotifier(bench, OLD), 1)
+  await isDeclared(/history 1000/)
+  await publishNumbers(await openNotifier(bench, OLD), 1)
+  subscribe('penknife:notifier', listener)
+  onTestFinished(() => void unsubscribe('penknife:notifier', listener))
+  // Following declares it as well.
+  await hear(await openNotifier(bench, NEW))
+  await until('it is told', () => events.length === 1)
+  expect(events).toEqual([
+    {
+      kind: 'redeclared',
+      space: 'shop',
+      notifier: 'main',
+      before: expect.stringContaining('history 1000'),
+      now: expect.stringContaining('history 10,'),
+    },
+  ])
+  expect(warnings.slice(before)).toEqual([])
+})
+
+test('what somebody else left at the key of the declaration keeps nobody from publishing', async () => {
+  const notifier = await openNotifier(bench, OLD)
+  await bench.raw.lpush(DECLARATION, 'a list')
+  const { heard } = await hear(notifier)
+  await publishNumbers(notifier, 2)
+  await heard(2)
+})
