@@ -126,6 +126,19 @@ test('an attempt that a closing worker returned may be repeated, one that failed
   ])
 })
 
+test('an attempt with which a worker vanished may be repeated once', () => {
+  const killed = [1, 2].map((life) => ({ t: 5, k: 'fault', fault: 'kill', on: `w${life}.1` }))
+  const lives = (attempts: readonly number[]): Told => ({
+    workers: attempts.map((a, at) => [
+      started(10 * at, PLAIN, a, at + 1),
+      ...(at === 2 ? [ended(21, a, true, 3), told(22, 'done', a, { f: 3 })] : []),
+    ]),
+    faults: killed,
+  })
+  expect(findings(lives([1, 1, 2]))).toEqual([])
+  expect(findings(lives([1, 1, 1]))).toEqual([expect.stringMatching(/^attempts rise/)])
+})
+
 test.each<[string, Told]>([
   ['no confirmed entry is lost', { workers: [[]] }],
   [
@@ -176,7 +189,8 @@ test.each<[string, Told]>([
     {
       workers: [
         [started(2, PLAIN), ended(3), told(4, 'lost')],
-        [started(5, PLAIN, 1, 2), ended(6, 1, true, 2), told(7, 'done', 1, { f: 2 })],
+        [started(5, PLAIN, 1, 2), ended(6, 1, true, 2), told(7, 'lost', 1, { f: 2 })],
+        [started(8, PLAIN, 1, 3), ended(9, 1, true, 3), told(10, 'done', 1, { f: 3 })],
       ],
     },
   ],

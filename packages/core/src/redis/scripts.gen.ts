@@ -7039,7 +7039,7 @@ return replies`,
  */
 export const streamLeave: Script<[group: Arg, consumer: Arg, declared: Arg], [stream: string, ready: string, later: string, mark: string], number> = {
   name: 'stream/leave',
-  sha: 'ff38b8bad5874906ee946d7ef281695e551b4326',
+  sha: '5e7f2a1ecf714479f262400064b7efc5f019050f',
   batch: 1,
   sharedKeys: false,
   shared: ["group","consumer","declared"],
@@ -7208,18 +7208,24 @@ if not fields then
 return nil
 end
 if string.match(named.i or '', '^%d+%-%d+$') and is_count(named.a) and is_count(named.f) and named.d then
-return { i = named.i, a = tonumber(named.a), f = tonumber(named.f), d = named.d, t = named.t }
+local v = is_count(named.v) and tonumber(named.v) or nil
+return { i = named.i, a = tonumber(named.a), f = tonumber(named.f), d = named.d, t = named.t, v = v }
 end
 return { i = '0-0', a = 0, f = 0, d = named.d or fields[2], foreign = true }
 end
 function entry.ready(ready, is)
 if is.foreign then
 redis.call('XADD', ready, '*', 'd', is.d)
-elseif is.t then
-redis.call('XADD', ready, '*', 'i', is.i, 'a', is.a, 'f', is.f, 'd', is.d, 't', is.t)
-else
-redis.call('XADD', ready, '*', 'i', is.i, 'a', is.a, 'f', is.f, 'd', is.d)
+return
 end
+local add = { 'XADD', ready, '*', 'i', is.i, 'a', is.a, 'f', is.f, 'd', is.d }
+for _, name in ipairs({ 't', 'v' }) do
+if is[name] then
+add[#add + 1] = name
+add[#add + 1] = is[name]
+end
+end
+redis.call(unpack(add))
 end
 function entry.later(later, is, due)
 redis.call('ZADD', later, string.format('%.0f', due), cmsgpack.pack({ is.i, is.a, is.f, is.d, is.t }))
@@ -7382,6 +7388,10 @@ return replies`,
  * where whoever has room gets it; what has used up its attempts goes to the dead letters. A worker looks at least every
  * ten seconds: it is alive.
  *
+ * What a worker vanished with uses up an attempt only if the worker marked that its handler was started (renew.lua), as it does
+ * for all that another vanished with before. So those that were with it in one process keep their attempts; what kills every
+ * process before it can be marked, such as by its size, uses up attempts from the 21st time on.
+ *
  * Invariant: each entry is in one place of its group before and after. A call takes at most 50 that are due and 50 from
  * each stream, or some 256 KiB of each, looking at no more than 500 leases each; it goes on where the last one stopped.
  *
@@ -7397,12 +7407,12 @@ return replies`,
  * - key `paused`: there while the group is paused
  * - `from_stream`: cursor, 0-0 at first
  * - `from_ready`: cursor, 0-0 at first
- * - replies both cursors, 1 when paused, milliseconds until something is due (-1: nothing waits), then id, attempts used and fencing number of each that was taken over; attempts negative when dead, 0 of one that was due and cannot be read, which is dead, too
+ * - replies both cursors, 1 when paused, milliseconds until something is due (-1: nothing waits), then id, attempts used and fencing number of each that was taken over; attempts negative when dead; fencing number 0 of one that cannot be read, which is dead, too
  * - on a full server runs: without it nothing that is due or abandoned is handled, so that a full server could not be drained
  */
 export const streamLook: Script<[group: Arg, consumer: Arg, declared: Arg, lease: Arg, attempts: Arg], [stream: string, ready: string, later: string, dead: string, paused: string, fromStream: Arg, fromReady: Arg], readonly Reply[]> = {
   name: 'stream/look',
-  sha: 'f31dfa8884ab25c6d0b3e4d9d0fec14bdd7c2453',
+  sha: '5e118d2001c0e4f23cb7bc61f6ef3032049e4b79',
   batch: 1,
   sharedKeys: false,
   shared: ["group","consumer","declared","lease","attempts"],
@@ -7571,18 +7581,24 @@ if not fields then
 return nil
 end
 if string.match(named.i or '', '^%d+%-%d+$') and is_count(named.a) and is_count(named.f) and named.d then
-return { i = named.i, a = tonumber(named.a), f = tonumber(named.f), d = named.d, t = named.t }
+local v = is_count(named.v) and tonumber(named.v) or nil
+return { i = named.i, a = tonumber(named.a), f = tonumber(named.f), d = named.d, t = named.t, v = v }
 end
 return { i = '0-0', a = 0, f = 0, d = named.d or fields[2], foreign = true }
 end
 function entry.ready(ready, is)
 if is.foreign then
 redis.call('XADD', ready, '*', 'd', is.d)
-elseif is.t then
-redis.call('XADD', ready, '*', 'i', is.i, 'a', is.a, 'f', is.f, 'd', is.d, 't', is.t)
-else
-redis.call('XADD', ready, '*', 'i', is.i, 'a', is.a, 'f', is.f, 'd', is.d)
+return
 end
+local add = { 'XADD', ready, '*', 'i', is.i, 'a', is.a, 'f', is.f, 'd', is.d }
+for _, name in ipairs({ 't', 'v' }) do
+if is[name] then
+add[#add + 1] = name
+add[#add + 1] = is[name]
+end
+end
+redis.call(unpack(add))
 end
 function entry.later(later, is, due)
 redis.call('ZADD', later, string.format('%.0f', due), cmsgpack.pack({ is.i, is.a, is.f, is.d, is.t }))
@@ -7625,6 +7641,7 @@ entry.dead(dead, found, group, 'invalid', 'what waited for its time cannot be re
 end
 return is ~= nil
 end
+local started = 1000000
 local function typed(key, type)
 local is = redis.call('TYPE', key).ok
 if is ~= type and is ~= 'none' then
@@ -7637,6 +7654,7 @@ local declared = ARGV[3]
 local lease = ARGV[4]
 local attempts = ARGV[5]
 local STEP, MOST_BYTES = 50, 262144
+local MOST_UNMARKED = 20
 local function in_steps(take)
 local left, bytes = STEP, 0
 for step = 1, STEP do
@@ -7675,6 +7693,7 @@ local function take(key, cursor, count)
 local claimed = redis.call('XAUTOCLAIM', key, group, consumer, lease, cursor, 'COUNT', count, 'JUSTID')
 local ids, bytes = claimed[2], 0
 for _, id in ipairs(ids) do
+local marked = redis.call('XPENDING', key, group, id, id, 1)[1][4] >= started
 local is = (key == ready and entry.again or entry.read)(key, id)
 bytes = bytes + #(is.d or '')
 if is.foreign then
@@ -7683,8 +7702,10 @@ reply[#reply + 1] = { '0-0', 0, 0 }
 elseif is.n and is.n > ms then
 entry.back(ready, later, is, ms)
 else
-is.a, is.f = is.a + 1, is.f + 1
-local over = is.a >= tonumber(attempts)
+is.f, is.v = is.f + 1, marked and 1 or (is.v or 0) + 1
+local used = marked or is.v > MOST_UNMARKED
+is.a = is.a + (used and 1 or 0)
+local over = used and is.a >= tonumber(attempts)
 if over then
 local reason = 'handled ' .. is.a .. ' times by workers that vanished or lost it, the last time without an outcome'
 entry.dead(dead, is, group, 'vanished', reason)
@@ -7740,6 +7761,7 @@ local function take(key, cursor, count)
 local claimed = redis.call('XAUTOCLAIM', key, group, consumer, lease, cursor, 'COUNT', count, 'JUSTID')
 local ids, bytes = claimed[2], 0
 for _, id in ipairs(ids) do
+local marked = redis.call('XPENDING', key, group, id, id, 1)[1][4] >= started
 local is = (key == ready and entry.again or entry.read)(key, id)
 bytes = bytes + #(is.d or '')
 if is.foreign then
@@ -7748,8 +7770,10 @@ reply[#reply + 1] = { '0-0', 0, 0 }
 elseif is.n and is.n > ms then
 entry.back(ready, later, is, ms)
 else
-is.a, is.f = is.a + 1, is.f + 1
-local over = is.a >= tonumber(attempts)
+is.f, is.v = is.f + 1, marked and 1 or (is.v or 0) + 1
+local used = marked or is.v > MOST_UNMARKED
+is.a = is.a + (used and 1 or 0)
+local over = used and is.a >= tonumber(attempts)
 if over then
 local reason = 'handled ' .. is.a .. ' times by workers that vanished or lost it, the last time without an outcome'
 entry.dead(dead, is, group, 'vanished', reason)
@@ -8305,25 +8329,26 @@ return replies`,
 }
 
 /**
- * Renew the leases of a worker: its sign of life.
+ * Renew the leases of a worker: its sign of life. With a mark it also says that their handlers are about to be called.
  *
- * Invariant: a lease that was lost is not taken back. The worker bounds the list to 256.
+ * Invariant: a lease that was lost is not taken back, nor marked; a mark stays as long as the lease. The worker bounds the list to 256.
  *
  * - shared `group`: group
  * - shared `consumer`: who has the leases
  * - key `stream`: stream, or the group's own
  * - `ids`: positions, ascending, separated by spaces
+ * - `mark`: 1 when their handlers are about to be called
  * - replies positions whose lease was lost, separated by spaces
  * - on a full server runs: without it the leases of a living worker end; it changes times
  */
-export const streamRenew: Script<[group: Arg, consumer: Arg], [stream: string, ids: Arg], string> = {
+export const streamRenew: Script<[group: Arg, consumer: Arg], [stream: string, ids: Arg, mark: Arg], string> = {
   name: 'stream/renew',
-  sha: '0141118e92b40aead7eacd6d2d6ba04078e384d5',
+  sha: '61274dd2c5100176deff83834f360084f5ecb244',
   batch: 1,
   sharedKeys: false,
   shared: ["group","consumer"],
   keys: ["stream"],
-  args: ["ids"],
+  args: ["ids","mark"],
   returns: 'string',
   text: `#!lua flags=allow-oom
 local function pending(stream, group, ids, consumer)
@@ -8351,6 +8376,7 @@ end
 end
 return found
 end
+local started = 1000000
 local function typed(key, type)
 local is = redis.call('TYPE', key).ok
 if is ~= type and is ~= 'none' then
@@ -8361,7 +8387,7 @@ local group = ARGV[1]
 local consumer = ARGV[2]
 local items = #KEYS / 1
 if items == 1 then
-local stream, ids = KEYS[1], ARGV[3]
+local stream, ids, mark = KEYS[1], ARGV[3], ARGV[4]
 do
 local wrong = typed(stream, 'stream')
 if wrong then
@@ -8381,6 +8407,10 @@ lost[#lost + 1] = id
 end
 end
 if mine[1] then
+if mark == '1' then
+mine[#mine + 1] = 'RETRYCOUNT'
+mine[#mine + 1] = started
+end
 mine[#mine + 1] = 'JUSTID'
 redis.call('XCLAIM', stream, group, consumer, 0, unpack(mine))
 end
@@ -8388,7 +8418,7 @@ return table.concat(lost, ' ')
 end
 return nil
 end
-local function item(stream, ids)
+local function item(stream, ids, mark)
 local wrong = typed(stream, 'stream')
 if wrong then
 return wrong
@@ -8407,19 +8437,23 @@ lost[#lost + 1] = id
 end
 end
 if mine[1] then
+if mark == '1' then
+mine[#mine + 1] = 'RETRYCOUNT'
+mine[#mine + 1] = started
+end
 mine[#mine + 1] = 'JUSTID'
 redis.call('XCLAIM', stream, group, consumer, 0, unpack(mine))
 end
 return table.concat(lost, ' ')
 end
 local replies, done = {}, 0
-local own = #ARGV > 3 and 1 or 0
+local own = #ARGV > 4 and 2 or 0
 local function run()
 while done < items do
 local key = done * 1
 local arg = 2 + done * own
 done = done + 1
-local reply = item(KEYS[key + 1], ARGV[arg + 1])
+local reply = item(KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2])
 if reply == nil then reply = false end
 replies[done] = reply
 end
@@ -8449,7 +8483,7 @@ return replies`,
  */
 export const streamRequeue: Script<[], [dead: string, ready: string, position: Arg], number> = {
   name: 'stream/requeue',
-  sha: 'e35fc166d5f5276bc3d68b6159656c7da87619b2',
+  sha: '0c47f0b6509c1492e98ddf706dc709ef008ecbbf',
   batch: 16,
   sharedKeys: false,
   shared: [],
@@ -8497,18 +8531,24 @@ if not fields then
 return nil
 end
 if string.match(named.i or '', '^%d+%-%d+$') and is_count(named.a) and is_count(named.f) and named.d then
-return { i = named.i, a = tonumber(named.a), f = tonumber(named.f), d = named.d, t = named.t }
+local v = is_count(named.v) and tonumber(named.v) or nil
+return { i = named.i, a = tonumber(named.a), f = tonumber(named.f), d = named.d, t = named.t, v = v }
 end
 return { i = '0-0', a = 0, f = 0, d = named.d or fields[2], foreign = true }
 end
 function entry.ready(ready, is)
 if is.foreign then
 redis.call('XADD', ready, '*', 'd', is.d)
-elseif is.t then
-redis.call('XADD', ready, '*', 'i', is.i, 'a', is.a, 'f', is.f, 'd', is.d, 't', is.t)
-else
-redis.call('XADD', ready, '*', 'i', is.i, 'a', is.a, 'f', is.f, 'd', is.d)
+return
 end
+local add = { 'XADD', ready, '*', 'i', is.i, 'a', is.a, 'f', is.f, 'd', is.d }
+for _, name in ipairs({ 't', 'v' }) do
+if is[name] then
+add[#add + 1] = name
+add[#add + 1] = is[name]
+end
+end
+redis.call(unpack(add))
 end
 function entry.later(later, is, due)
 redis.call('ZADD', later, string.format('%.0f', due), cmsgpack.pack({ is.i, is.a, is.f, is.d, is.t }))
@@ -8842,7 +8882,7 @@ return replies`,
  */
 export const streamSettle: Script<[group: Arg, consumer: Arg, declared: Arg], [stream: string, ready: string, later: string, dead: string, mark: string, number: Arg, finished: Arg, moves: Arg], string> = {
   name: 'stream/settle',
-  sha: '6a05c6e8a2ae66b8dd0a18f2c32d7e1b90fc2741',
+  sha: '6d5e685dde500cc3d4f586b29a49cad66516b26d',
   batch: 1,
   sharedKeys: false,
   shared: ["group","consumer","declared"],
@@ -9011,18 +9051,24 @@ if not fields then
 return nil
 end
 if string.match(named.i or '', '^%d+%-%d+$') and is_count(named.a) and is_count(named.f) and named.d then
-return { i = named.i, a = tonumber(named.a), f = tonumber(named.f), d = named.d, t = named.t }
+local v = is_count(named.v) and tonumber(named.v) or nil
+return { i = named.i, a = tonumber(named.a), f = tonumber(named.f), d = named.d, t = named.t, v = v }
 end
 return { i = '0-0', a = 0, f = 0, d = named.d or fields[2], foreign = true }
 end
 function entry.ready(ready, is)
 if is.foreign then
 redis.call('XADD', ready, '*', 'd', is.d)
-elseif is.t then
-redis.call('XADD', ready, '*', 'i', is.i, 'a', is.a, 'f', is.f, 'd', is.d, 't', is.t)
-else
-redis.call('XADD', ready, '*', 'i', is.i, 'a', is.a, 'f', is.f, 'd', is.d)
+return
 end
+local add = { 'XADD', ready, '*', 'i', is.i, 'a', is.a, 'f', is.f, 'd', is.d }
+for _, name in ipairs({ 't', 'v' }) do
+if is[name] then
+add[#add + 1] = name
+add[#add + 1] = is[name]
+end
+end
+redis.call(unpack(add))
 end
 function entry.later(later, is, due)
 redis.call('ZADD', later, string.format('%.0f', due), cmsgpack.pack({ is.i, is.a, is.f, is.d, is.t }))
