@@ -14,10 +14,14 @@ export interface Sabotage {
 
 /** Breaks scripts of this process. One that no longer has the part to be broken is an error. */
 export function sabotageScripts(list: readonly Sabotage[]): void {
-  for (const { script: name, from, to } of list) {
-    const script = Object.values(scripts).find((each) => each.name === name)
-    if (!script?.text.includes(from)) throw new Error(`script ${name} has no part '${from}' to break`)
-    const text = script.text.replace(from, () => to)
+  for (const { script, text } of list.map(brokenScript)) {
     Object.assign(script, { text, sha: createHash('sha1').update(text).digest('hex') })
   }
+}
+
+/** A script, and its text without the part; throws where it has no such part. */
+export function brokenScript({ script: name, from, to }: Sabotage): { script: object; text: string } {
+  const script = Object.values(scripts).find((each) => each.name === name)
+  if (!script?.text.includes(from)) throw new Error(`script ${name} has no part '${from}' to break`)
+  return { script, text: script.text.replace(from, () => to) }
 }

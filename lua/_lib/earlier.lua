@@ -1,9 +1,12 @@
--- `earlier(a, b)`: whether stream id a comes before stream id b.
+-- `earlier(a, b)`: whether stream id a comes before stream id b. Compared as text: Lua counts exactly up to 2^53 only.
 local function earlier(a, b)
   local a_time, a_number = string.match(a, '(%d+)-(%d+)')
   local b_time, b_number = string.match(b, '(%d+)-(%d+)')
-  if a_time ~= b_time then
-    return tonumber(a_time) < tonumber(b_time)
+  if a_time == b_time then
+    a_time, b_time = a_number, b_number
   end
-  return tonumber(a_number) < tonumber(b_number)
+  if #a_time ~= #b_time then
+    return #a_time < #b_time
+  end
+  return a_time < b_time
 end

@@ -17,7 +17,7 @@ local function item(member, by)
     end
     local sum = score + by
     if math.abs(sum) == math.huge then
-      return redis.error_reply('ERR the new score would be too large')
+      return redis.error_reply('ERR the new score of ' .. member .. ' would be too large')
     end
   end
   return redis.pcall('ZINCRBY', keys[1], by, member)

@@ -11,5 +11,6 @@
 local function item(id)
   local record = redis.call('HGET', keys[1], 'i' .. id)
   local time = record and board.time_of(record)
-  return time and now - time < tonumber(remember) and time or nil
+  -- A time beyond what a double counts is a foreign program's.
+  return time and time < 2 ^ 53 and now - time < tonumber(remember) and time or nil
 end

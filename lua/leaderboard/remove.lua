@@ -1,7 +1,8 @@
 --- Take a member off every window of a board, previous periods and the next one included, with its data.
 --
--- What it has in the log of a rolling window stays there to count nothing: a mark at the end of the log says so, and goes
--- as the last of it. Touches as many sorted sets as the plan names, at most 816.
+-- What it has in the log of a rolling window, or among the remembered increments, counts nothing from now on: a mark at the
+-- end of the log says so, until erase.lua and erase-ids.lua took out all that names the member. Touches as many sorted sets
+-- as the plan names, at most 832.
 -- @batch 1
 -- @full runs         it frees what the member had; its marks are smaller, and end with the log
 -- @include leaderboard/board
@@ -74,7 +75,7 @@ local function item(member)
     end
   end
   redis.call('HDEL', keys[config.data], member)
-  if config.ids then
+  if config.ids and redis.call('EXISTS', keys[config.idlog]) == 1 then
     local ids, idlog = keys[config.ids], keys[config.idlog]
     forget(ids, idlog, config.remember)
     redis.call('HSET', ids, 'x' .. member, board.append(idlog, 'f', 'x' .. member))

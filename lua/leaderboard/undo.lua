@@ -65,7 +65,7 @@ local function item(id, time)
     if counts and amount ~= 0 then
       local score = (before and board.score(config, before) or 0) - amount
       if math.abs(score) > (config.limit or 1.7976931348623157e308) then
-        return redis.error_reply('ERR the score without the increment would be too large')
+        return redis.error_reply('ERR the score of ' .. member .. ' without the increment would be too large')
       end
       local after = not (window.log and score == 0) and board.value(config, score, now)
       writes[#writes + 1] = { window, before, after, entry }
@@ -78,6 +78,6 @@ local function item(id, time)
       board.keep_with_log(each[1])
     end
   end
-  redis.call('HSET', ids, field, place .. ' - - ' .. member)
+  redis.call('HSET', ids, field, place .. ' - - -')
   return 1
 end

@@ -12,8 +12,12 @@
 -- @item arg due    not before: milliseconds since 1970, +milliseconds from now, or nothing
 -- @returns string|null the entry's id; null when the stream is full
 
-local stream = of[1]
+local stream = append.open(of[1], limits)
 
 local function item(payload, trace, due)
-  return append(stream, payload, trace, due, limits)
+  local may = append.prepare(stream)
+  if may ~= true then
+    return may
+  end
+  return append.apply(stream, payload, trace, due)
 end

@@ -15,6 +15,8 @@
 -- @item arg window milliseconds
 -- @returns string|null the entry's id, after = when it was there; null when the stream is full
 
+local streams = {}
+
 local function item(stream, once, payload, trace, due, window)
   local id = redis.pcall('GET', once)
   if type(id) == 'table' then
@@ -25,7 +27,13 @@ local function item(stream, once, payload, trace, due, window)
     redis.call('SET', once, id, 'KEEPTTL')
     return '=' .. id
   end
-  id = append(stream, payload, trace, due, limits)
+  local log = streams[stream] or append.open(stream, limits)
+  streams[stream] = log
+  local may = append.prepare(log)
+  if may ~= true then
+    return may
+  end
+  id = append.apply(log, payload, trace, due)
   if type(id) == 'string' then
     local holds = math.max(window, due_at(due) - math.floor(now / 1000))
     redis.call('SET', once, id, 'PX', string.format('%.0f', holds))

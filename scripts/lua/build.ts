@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto'
 import { readdirSync, readFileSync } from 'node:fs'
 
-import { type Field, type LuaScript, parseScript } from './parse.ts'
+import { checkLoops, type Field, type LuaScript, parseScript } from './parse.ts'
+import { checkPhases } from './phases.ts'
 
 const LUA = new URL('../../lua/', import.meta.url)
 
@@ -42,6 +43,8 @@ function included(names: readonly string[], given: Readonly<Record<string, strin
   const add = (name: string): void => {
     if (texts.has(name)) return
     const text = given[name] ?? readFileSync(new URL(`_lib/${name}.lua`, LUA), 'utf8')
+    checkLoops(`_lib/${name}`, text)
+    checkPhases(name, text)
     for (const [, needed = ''] of text.matchAll(/^-- @include ([\w/]+)$/gm)) add(needed)
     texts.set(name, text)
   }
@@ -133,7 +136,8 @@ export function buildScript(script: LuaScript, includes: Readonly<Record<string,
   ]
     .join('\n')
     .split('\n')
-    .filter((line) => line.trim() !== '' && !/^\s*--/.test(line))
+    .map((line) => line.trim())
+    .filter((line) => line !== '' && !line.startsWith('--'))
     .join('\n')
   return { ...script, text, sha: createHash('sha1').update(text).digest('hex') }
 }

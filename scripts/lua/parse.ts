@@ -136,6 +136,7 @@ export function parseScript(name: string, source: string): LuaScript {
     if (!(type in REPLY_TYPES))
       fail(`@returns names '${type}', not one of ${Object.keys(REPLY_TYPES).join(', ')}`)
   }
+  checkLoops(name, body)
   checkBody(script, fail)
   return script
 }
@@ -151,7 +152,20 @@ function fullOf(line: string, before: Full | undefined): Full | undefined {
   return { runs: does === 'runs' && twin === undefined, twin, why: [...(before?.why ?? []), why] }
 }
 
-type Node = { readonly type: string; readonly [key: string]: unknown }
+/**
+ * Throws where a text has a loop whose rounds are not counted before it begins. What a key holds may keep such a loop going for
+ * ever, and Redis with it: numbers that do not change when 1 is added, and ones that compare with nothing.
+ */
+export function checkLoops(file: string, text: string): void {
+  walk(parseLua(text, { luaVersion: '5.1' }), ({ type }) => {
+    if (type === 'WhileStatement' || type === 'RepeatStatement')
+      throw new Error(
+        `lua/${file}.lua: has a loop that may not end: write \`for\`, with the most rounds it may have`,
+      )
+  })
+}
+
+export type Node = { readonly type: string; readonly [key: string]: unknown }
 
 function checkBody(script: LuaScript, fail: (what: string) => never): void {
   const tree = parseLua(script.body, { luaVersion: '5.1', scope: true }) as unknown as Node
@@ -198,13 +212,14 @@ function checkBody(script: LuaScript, fail: (what: string) => never): void {
   if (!script.readOnly && !mayWrite) fail('writes nothing: say @readonly')
 }
 
-const READING = new Set(
+/** What only reads. */
+export const READING = new Set(
   'MEMORY TYPE GET MGET HMGET HLEN ZMSCORE ZCOUNT ZSCAN XRANGE XREVRANGE XLEN XPENDING XINFO ZSCORE ZRANGE ZREVRANGE ZRANK ZREVRANK ZCARD HGET EXISTS TTL PTTL'.split(
     ' ',
   ),
 )
 
-function walk(value: unknown, visit: (node: Node) => void): void {
+export function walk(value: unknown, visit: (node: Node) => void): void {
   if (Array.isArray(value)) for (const entry of value) walk(entry, visit)
   else if (typeof value === 'object' && value !== null) {
     if ('type' in value) visit(value as Node)

@@ -151,7 +151,7 @@ test("a period's keys expire when as many further periods ended as stay readable
     const noon = Date.parse('2032-03-26T11:00Z')
     await clock.set(noon * 1000)
     await board.increment('ann', 1)
-    const keys = await bench.raw.keys('pk1:*')
+    const keys = (await bench.raw.keys('pk1:*')).filter((key) => !key.endsWith(':declaration'))
     const lengths = [12, 24, 23, 24]
     const hours = lengths.slice(0, previous + 1).reduce((all, each) => all + each, 0)
     for (const key of keys) {

@@ -1,8 +1,9 @@
-import { createLeaderboard, type Leaderboard, type LeaderboardOptions } from '@penknife/core'
-import { expect, test } from 'vitest'
+import { createLeaderboard, type Leaderboard, type LeaderboardOptions, printable } from '@penknife/core'
+import { expect, onTestFinished, test } from 'vitest'
 
 import { failure, openReady } from '../support/connect.ts'
 import { pattern, useRedis } from '../support/redis.ts'
+import { until } from '../support/until.ts'
 import { boardAt } from './boards.ts'
 
 const bench = useRedis()
@@ -31,6 +32,18 @@ test.each<[string, object, string]>([
   ['ties without an end', { ties: { since: '2026-01-01' } }, 'ties until'],
   ['ties that end before they begin', { ties: { since: '2026-01-01', until: '2025-01-01' } }, 'ties until'],
   ['events of no window', { events: { window: 'x' } }, 'events window'],
+  ['events that are no object', { events: false }, 'events options'],
+  ...[
+    ...['order', 'windows', 'ties', 'denseRanks', 'keep', 'decimals', 'remember', 'events'].map(
+      (option) => [option, { [option]: null }] as const,
+    ),
+    ...['timeZone', 'previous'].map(
+      (option) => [option, { windows: { a: { calendar: 'day', [option]: null } } }] as const,
+    ),
+    ['tolerance', { windows: { a: { last: '1h', tolerance: null } } }] as const,
+    ['unit', { ties: { unit: null, since: '2026-01-01', until: '2027-01-01' } }] as const,
+    ...['window', 'top', 'overtaken'].map((option) => [option, { events: { [option]: null } }] as const),
+  ].map(([option, options]): [string, object, string] => [`null for ${option}`, options, option]),
 ])('%s is refused', async (_, options, option) => {
   const penknife = await openReady(pattern(bench.server.url))
   expect(() => createLeaderboard(penknife.space('shop'), 'points', options)).toThrow(
@@ -38,7 +51,9 @@ test.each<[string, object, string]>([
   )
 })
 
-test.each<[string, (points: Leaderboard) => Promise<unknown>, string]>([
+type Call = (points: Leaderboard) => Promise<unknown>
+
+test.each<[string, Call, string]>([
   ['a set on a rolling board', (points) => points.set('ann', 1), 'set'],
   ['a best on a rolling board', (points) => points.best('ann', 1), 'best'],
   ['a fraction of the last digit', (points) => points.increment('ann', 0.5), 'by'],
@@ -56,10 +71,90 @@ test.each<[string, (points: Leaderboard) => Promise<unknown>, string]>([
     'updates',
   ],
   ['a percentage over 100', (points) => points.scoreAt(101), 'percent'],
+  ['null for a read', (points) => points.top(1, 1, null as never), 'read options'],
+  ...['window', 'previous', 'ranks', 'data'].map((option): [string, Call, string] => [
+    `null for ${option}`,
+    (points) => points.top(1, 1, { [option]: null }),
+    option,
+  ]),
+  ['unknown ranks', (points) => points.top(1, 1, { ranks: 'olympic' as never }), 'ranks'],
+  ['null for a bound', (points) => points.count({ min: null as never }), 'min'],
+  ['null for a change', (points) => points.increment('ann', 1, { change: null as never }), 'change'],
+  ['null for an amount', (points) => points.increment('ann', null as never), 'by'],
+  ['null for a member', (points) => points.rank(null as never), 'member'],
+  ['null for erase', (points) => points.remove('ann', { erase: null as never }), 'erase'],
+  ['no function to listen', async (points) => points.on(null as never), 'listener'],
   ['half a character', (points) => points.rank('\ud83d'), 'member'],
   ['1,001 members', (points) => points.ranks(Array.from({ length: 1001 }, () => 'a')), 'members'],
 ])('%s is refused', async (_, call, option) => {
   const points = await board({ windows: { hour: { last: '1h' }, day: { calendar: 'day' } } })
   expect(await failure(call(points))).toMatchObject({ code: 'PENKNIFE_INVALID', option })
   expect(await bench.raw.dbsize()).toBe(0)
+})
+
+test('an error about a member shows characters that turn text around, or begin a line, as escapes', async () => {
+  const points = await board()
+  const { message } = await failure(points.increment('ann\u202e{\u2028\u0085'))
+  expect(message).toContain(String.raw`member is "ann\u202e{\u2028\u0085"`)
+})
+
+test('members with such characters come back as they were given, for printable to show', async () => {
+  const points = await board()
+  await points.increment('ann\u202e\u2028\u0085')
+  const [row] = await points.top()
+  expect(row?.member).toBe('ann\u202e\u2028\u0085')
+  expect(printable(String(row?.member))).toBe('ann\ufffd\ufffd\ufffd')
+})
+
+test.each<[string, LeaderboardOptions, Call]>([
+  ['an increment', {}, (points) => points.increment('ann', 1.7e308)],
+  ['an update', { windows: { day: { calendar: 'day' } } }, (points) => points.increment('ann', 1.7e308)],
+  [
+    'one update of many',
+    {},
+    (points) =>
+      points.update([
+        { member: 'bob', increment: 1 },
+        { member: 'ann', increment: 1.7e308 },
+      ]),
+  ],
+])(
+  'a score that goes too far by %s is refused with the board, the key and the member',
+  async (_, options, call) => {
+    const points = await board(options)
+    await points.set('ann', 1.7e308)
+    const { message, fate } = await failure(call(points))
+    expect(fate).toBe('not-done')
+    expect(message).toMatch(
+      /leaderboard 'points' of space 'shop', key 'pk1:\{shop\}:board:points[^']*': .*the new score of ann would be too large/,
+    )
+  },
+)
+
+test('a read that finds another type where data are names that key', async () => {
+  const points = await board()
+  await points.set('ann', 1)
+  await bench.raw.set('pk1:{shop}:board:points:data', 'x')
+  const { message, fate } = await failure(points.top(1, 1, { data: true }))
+  expect(fate).toBe('not-done')
+  expect(message).toMatch(/WRONGTYPE .*\(pk1:\{shop\}:board:points:data\)$/)
+})
+
+test('a listener that throws or rejects takes nothing along, and is reported', async () => {
+  const warnings: string[] = []
+  const hear = (warning: Error): void => void warnings.push(warning.message)
+  process.on('warning', hear)
+  onTestFinished(() => void process.off('warning', hear))
+  const points = await board({ events: {} })
+  points.on(() => {
+    throw new Error('thrown by a listener')
+  })
+  const rejecting: () => unknown = () => Promise.reject(new Error('rejected by a listener'))
+  points.on(rejecting)
+  expect(await points.increment('ann')).toBe(1)
+  await until(
+    'both are reported',
+    () => warnings.filter((text) => text.includes('by a listener')).length === 2,
+  )
+  expect(await points.increment('ann')).toBe(2)
 })

@@ -14,6 +14,7 @@ import { createClock } from '../support/clock.ts'
 import { openReady } from '../support/connect.ts'
 import { pattern, useRedis } from '../support/redis.ts'
 import { cases, LONG } from '../support/until.ts'
+import { keysNaming } from './names.ts'
 import { history, type Read, type Step } from './model/arbitraries.ts'
 import { BoardModel, Refused } from './model/board.ts'
 
@@ -199,6 +200,12 @@ async function keysForEver(): Promise<string[]> {
   return keys.filter((key) => /:(window:|ids|idlog)/.test(key))
 }
 
+/** Keys that still name a member that was removed; not those of periods that Redis' own clock would have expired. */
+async function namesLeft(member: string): Promise<string[]> {
+  const keys = await keysNaming(bench.raw, member)
+  return keys.filter((key) => !/:window:\w+:\d+T/.test(key))
+}
+
 test('a board agrees with a plain model, whatever it is and whatever happens to it', async () => {
   const penknife = await openReady(pattern(bench.server.url), { deadline: '10s' })
   const space = penknife.space('shop')
@@ -240,6 +247,7 @@ test('a board agrees with a plain model, whatever it is and whatever happens to 
       for (const [at, step] of steps.entries()) {
         const [got, wanted] = await take(board, model, options, step)
         expect(plain(got), `step ${at}: ${JSON.stringify(step)}`).toEqual(plain(wanted))
+        if (step.kind === 'remove') expect(await namesLeft(step.member), `step ${at}`).toEqual([])
         expect(await keysForEver(), `step ${at}: ${JSON.stringify(step)}`).toEqual([])
         const kind = step.kind === 'read' ? step.read.ask : step.kind
         saw(JSON.stringify(wanted)?.includes('refused') ? 'refused' : kind)

@@ -93,6 +93,7 @@ test('a member that was removed leaves nothing in a rolling window, and begins a
     expect(await all(board, 'day')).toEqual(['1 ann 2'])
     await clock.advance(SECOND)
     expect(await all(board, 'day')).toEqual([])
+    await bench.raw.del('pk1:{shop}:board:points:declaration')
   }
 })
 

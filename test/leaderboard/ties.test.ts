@@ -34,7 +34,8 @@ test('who reached a score first comes first, and keeps its place until the score
     expect(await board.count({ min: 7, max: 7 })).toBe(3)
     expect(await bench.raw.zcard('pk1:{shop}:board:points:all:scores')).toBe(1)
     for (const member of ['ann', 'bob', 'cem']) await board.remove(member)
-    expect(await bench.raw.keys('pk1:*')).toEqual([])
+    expect(await bench.raw.keys('pk1:*')).toEqual(['pk1:{shop}:board:points:declaration'])
+    await bench.raw.del('pk1:{shop}:board:points:declaration')
   }
 })
 

@@ -1,6 +1,6 @@
 import { channel } from 'node:diagnostics_channel'
 
-import { type BreakerEvent, createRateLimiter, type RateLimiter, type Space } from '@penknife/core'
+import { createRateLimiter, type LimiterEvent, type RateLimiter, type Space } from '@penknife/core'
 import { expect, onTestFinished, test } from 'vitest'
 
 import { failure, open, openReady } from '../support/connect.ts'
@@ -16,8 +16,8 @@ function limiterIn(space: Space, name = 'api', more: object = {}): RateLimiter {
   return createRateLimiter(space, { name, rules, deadline: DEADLINE_MS, ...more })
 }
 
-function eventsOf(limiter: RateLimiter): BreakerEvent[] {
-  const events: BreakerEvent[] = []
+function eventsOf(limiter: RateLimiter): LimiterEvent[] {
+  const events: LimiterEvent[] = []
   limiter.on((event) => events.push(event))
   return events
 }
@@ -50,8 +50,8 @@ test('while it is open nothing is sent but probes, and Redis decides again once 
   const penknife = await openReady(pattern(proxy.url), { breaker: { probeEvery: 50 } })
   const limiter = limiterIn(penknife.space('shop'))
   const events = eventsOf(limiter)
-  const published: BreakerEvent[] = []
-  const listen = (event: unknown): void => void published.push(event as BreakerEvent)
+  const published: LimiterEvent[] = []
+  const listen = (event: unknown): void => void published.push(event as LimiterEvent)
   channel('penknife:breaker').subscribe(listen)
   onTestFinished(() => {
     channel('penknife:breaker').unsubscribe(listen)

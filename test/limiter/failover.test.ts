@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 
-import { type BreakerEvent, createRateLimiter, type RateLimiter } from '@penknife/core'
+import { createRateLimiter, type LimiterEvent, type RateLimiter } from '@penknife/core'
 import { Redis } from 'ioredis'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 
@@ -71,7 +71,7 @@ test('with a master killed under load the policy answers for its subjects in tim
     deadline: DEADLINE_MS,
     whenUnavailable: 'closed',
   })
-  const events: BreakerEvent[] = []
+  const events: LimiterEvent[] = []
   limiter.on((event) => events.push(event))
   const subjects = Array.from({ length: 300 }, (_, at) => `user-${at}`)
   const masterFor = (subject: string): number => masterOf(space.runtime.keys.shard(subject).slot)

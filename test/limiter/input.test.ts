@@ -32,7 +32,7 @@ function thrown(run: () => unknown): PenknifeError {
 function checkError(error: PenknifeError, option: string, message: RegExp): void {
   expect(error).toMatchObject({ code: 'PENKNIFE_INVALID', fate: 'not-done', option })
   expect(error.message).toMatch(message)
-  expect(error.message).toMatch(/: (give|no such option|did you mean|penknife places)/)
+  expect(error.message).toMatch(/: (give|leave it out|no such option|did you mean|penknife places)/)
   expect(error.message.length).toBeLessThan(400)
 }
 
@@ -102,7 +102,7 @@ describe('createRateLimiter', () => {
     [{ rules: [null] }, 'rule options', /is null: give an object/],
     [rule({ limits: 5 }), "rule option 'limits'", /did you mean 'limit'\?/],
     [rule({ name: 'x'.repeat(33) }), 'rule name', /give 1 to 32/],
-    [rule({ limit: 0 }), "limit of rule 'r'", /is 0: give a whole number from 1/],
+    [rule({ limit: 0, burst: 3 }), "burst of rule 'r'", /is 3: leave it out: the limit is 0/],
     [rule({ limit: -5 }), "limit of rule 'r'", /is -5:/],
     [rule({ limit: Number.NaN }), "limit of rule 'r'", /is NaN:/],
     [rule({ limit: 1.5 }), "limit of rule 'r'", /is 1.5:/],

@@ -23,12 +23,15 @@ export function ruleOf(kind: Kind, name: string, shadow: boolean): fc.Arbitrary<
     case 'gcra':
       return fc.record({ ...head, window, burst: fc.integer({ min: 1, max: 30 }) })
     case 'calendar':
-      return fc.record({
-        ...head,
-        algorithm: fc.constant('fixed-window' as const),
-        calendar: fc.constantFrom('hour' as const, 'day' as const),
-        timeZone: fc.constant('UTC'),
-      })
+      // One name has one calendar: another one is refused.
+      return fc
+        .record({
+          ...head,
+          algorithm: fc.constant('fixed-window' as const),
+          calendar: fc.constantFrom('hour' as const, 'day' as const),
+          timeZone: fc.constant('UTC'),
+        })
+        .map((rule) => ({ ...rule, name: `${name}-${rule.calendar}` }))
     case 'concurrency':
       return fc.record({ ...head, algorithm: fc.constant(kind), lease: window })
     default:

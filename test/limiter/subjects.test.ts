@@ -38,8 +38,9 @@ async function setUp(rules: readonly Rule[], options: Partial<RateLimiterOptions
   return { clock, limiter, left }
 }
 
+/** The keys of subjects. */
 async function keys(): Promise<string[]> {
-  return await bench.raw.keys('pk1:*')
+  return await bench.raw.keys('pk1:{shop/*')
 }
 
 describe('a refund', () => {
@@ -195,11 +196,13 @@ describe('rules over parts of a subject', () => {
 
   test('that are routed together are charged all or none, in one call', async () => {
     const { limiter, left } = await setUp(PER, { routeBy: 'tenant' })
+    // Before the first call of a process Redis learns of the rule with a key of its own.
+    expect((await limiter.take(subject)).allowed).toBe(true)
     await bench.raw.config('RESETSTAT')
-    for (let at = 0; at < 3; at++) expect((await limiter.take(subject)).allowed).toBe(true)
+    for (let at = 0; at < 2; at++) expect((await limiter.take(subject)).allowed).toBe(true)
     expect(await limiter.take(subject)).toMatchObject({ allowed: false, violated: ['user'], rule: 'user' })
     // One for each call, though they have keys of their own.
-    expect(await callsOf(bench.raw, 'evalsha')).toBe(4)
+    expect(await callsOf(bench.raw, 'evalsha')).toBe(3)
     expect(await left(subject)).toEqual([7, 0, 2])
     expect(await left({ ...subject, user: 'u2' })).toEqual([7, 3, 2])
     expect(await left({ ...subject, tenant: 't2' })).toEqual([10, 3, 5])
@@ -319,4 +322,78 @@ test('reset deletes all that is known of a subject, and of no other', async () =
   expect(await keys()).toHaveLength(4)
   expect(await left('ann')).toEqual([10, 5, 5])
   expect(await left('bob')).toEqual([9, 4, 4])
+})
+
+describe('reset deletes what other processes know', () => {
+  const EXTRA: readonly Rule[] = [
+    { name: 'exact', algorithm: 'sliding-log', limit: 5, window: '1m' },
+    { name: 'parallel', algorithm: 'concurrency', limit: 2, lease: '1m' },
+  ]
+  test('under rules that the caller never had', async () => {
+    const { limiter } = await setUp([GCRA])
+    const { limiter: other } = await setUp([...EXTRA, GCRA])
+    await other.take('ann')
+    expect(await keys()).toHaveLength(3)
+    await limiter.reset('ann')
+    expect(await keys()).toEqual([])
+  })
+
+  test('of parts that the caller does not limit', async () => {
+    const { limiter } = await setUp([{ ...GCRA, per: 'tenant' }])
+    const perUser = EXTRA.map((rule) => ({ ...rule, per: 'user' }))
+    const { limiter: other } = await setUp([{ ...GCRA, per: 'user' }, ...perUser])
+    const subject = { tenant: 't1', user: 'u1' }
+    await other.take(subject)
+    await other.take({ tenant: 't1', user: 'u2' })
+    await limiter.take(subject)
+    await limiter.reset(subject)
+    expect((await keys()).filter((key) => !key.includes('u2'))).toEqual([])
+    expect(await keys()).toHaveLength(3)
+  })
+
+  test('also once Redis lost what it knew of the rules and a process went on charging them', async () => {
+    const { limiter } = await setUp([GCRA])
+    const { limiter: other } = await setUp(EXTRA)
+    await other.take('ann')
+    await bench.raw.del('pk1:{shop}:limit-rules:api', ...(await keys()))
+    vi.mocked(performance.now).mockReturnValue(61_001)
+    await other.take('ann')
+    await limiter.reset('ann')
+    expect(await keys()).toEqual([])
+  })
+
+  test('and the names of rules that nobody charges any more are forgotten', async () => {
+    const { limiter, clock } = await setUp(EXTRA)
+    const { limiter: later } = await setUp([{ ...(EXTRA[0] as Rule), name: 'later' }])
+    await limiter.take('ann')
+    const key = 'pk1:{shop}:limit-rules:api'
+    expect(await bench.raw.zrange(key, '0', '-1')).toEqual(['l//exact', 's//parallel'])
+    expect(await bench.raw.pttl(key)).toBeGreaterThan(600_000)
+    await clock.advance(661_000_000)
+    await later.take('ann')
+    expect(await bench.raw.zrange(key, '0', '-1')).toEqual(['l//later'])
+  })
+
+  test('at the cost of one script call a process, however many calls come first', async () => {
+    const { limiter } = await setUp(EXTRA)
+    await limiter.take('dan', { cost: 0 })
+    await bench.raw.config('RESETSTAT')
+    await Promise.all(['ann', 'bob', 'cem'].map((subject) => limiter.take(subject)))
+    // Those of the turn share one for the charges and one for the names.
+    expect(await callsOf(bench.raw, 'evalsha')).toBe(2)
+    await limiter.take('ann')
+    expect(await callsOf(bench.raw, 'evalsha')).toBe(3)
+  })
+
+  test('or says that it cannot: what holds the names was damaged, and calls are limited all the same', async () => {
+    const { limiter } = await setUp(EXTRA)
+    await bench.raw.set('pk1:{shop}:limit-rules:api', 'damaged')
+    expect((await limiter.take('ann')).decidedBy).toBe('redis')
+    expect((await limiter.take('ann')).allowed).toBe(true)
+    expect((await limiter.take('ann')).allowed).toBe(false)
+    const refused = await failure(limiter.reset('ann'))
+    expect(refused).toMatchObject({ code: 'PENKNIFE_REJECTED', fate: 'not-done' })
+    expect(refused.message).toContain('pk1:{shop}:limit-rules:api')
+    expect(await keys()).toHaveLength(2)
+  })
 })

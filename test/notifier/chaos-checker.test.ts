@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import type { Break } from '../../chaos/harness/bundle.ts'
 import { findingsOf } from '../../chaos/harness/claims.ts'
 import type { Timed } from '../../chaos/harness/journal.ts'
-import type { Sabotage } from '../../chaos/harness/sabotage.ts'
+import { brokenScript, type Sabotage } from '../../chaos/harness/sabotage.ts'
 import { check } from '../../chaos/notifier/check.ts'
 import type { Record } from '../../chaos/notifier/records.ts'
 import { runNotifierChaos } from '../../chaos/notifier/run.ts'
@@ -260,6 +260,10 @@ const BROKEN: readonly Broken[] = [
     long: true,
   },
 ]
+
+test('every part of a script that a run breaks is there', () => {
+  expect(BROKEN.flatMap(({ sabotage = [] }) => sabotage.map(brokenScript))).not.toEqual([])
+})
 
 test.each(BROKEN.filter(({ long }) => LONG || !long))(
   'a run finds what breaks in real processes without $what',

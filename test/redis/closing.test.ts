@@ -34,6 +34,17 @@ test('a worker with nothing in hand closes within a second while Redis is away',
   expect(await msOf(worker.close())).toBeLessThan(1000)
 })
 
+test('a worker with nothing in hand closes soon while Redis does not answer', async () => {
+  const server = await ownRedis()
+  const penknife = open(pattern(server.url))
+  const stream = createStream<number>(penknife.space('shop'), 'orders', { groups: ['billing'] })
+  const { worker, saw } = startWorker(stream, 'billing', () => {})
+  await stream.add(1)
+  await saw('done')
+  freeze(server)
+  expect(await msOf(worker.close())).toBeLessThan(1500)
+})
+
 test('penknife with an idle worker closes within a second while Redis is away', async () => {
   const { penknife } = await idleWithoutRedis()
   expect(await msOf(penknife.close())).toBeLessThan(1000)

@@ -6,6 +6,7 @@ import { describe, expect, test } from 'vitest'
 import { buildScript, buildScripts } from '../../scripts/lua/build.ts'
 import { moduleText } from '../../scripts/lua/generate.ts'
 import { parseScript } from '../../scripts/lua/parse.ts'
+import { checkPhases } from '../../scripts/lua/phases.ts'
 import * as generated from '../../packages/core/src/redis/scripts.gen.ts'
 
 const HEADER = [
@@ -163,9 +164,28 @@ describe('a header is held against its body', () => {
       { 'redis.call': "  redis.call('GET', place .. keep .. now)" },
       /writes nothing: say @readonly/,
     ],
+    ['a loop that may not end', { return: '  while #text > keep do keep = keep + 1 end' }, /may not end/],
+    ['one more', { return: '  repeat keep = keep + 1 until keep > now' }, /may not end/],
     ['no valid Lua', { return: '  return return' }, /unexpected|expected/i],
   ])('refused: %s', (_, changes, message) => {
     expect(() => parse(source(changes))).toThrow(message)
+  })
+
+  test('a module whose prepare writes, or whose apply calls what Redis may refuse, is refused', () => {
+    const phases = (prepare: string, apply: string): string =>
+      [
+        'local thing = {}',
+        `local function look(key) return ${prepare} end`,
+        'function thing.prepare(key) return pcall(look, key) end',
+        `function thing.apply(key) return ${apply} end`,
+      ].join('\n')
+    const check = (prepare: string, apply: string) => () => checkPhases('test/thing', phases(prepare, apply))
+    const get = "redis.call('GET', key)"
+    expect(check(get, "redis.call('SET', key, 1)")).not.toThrow()
+    expect(check("redis.pcall('DEL', key)", get)).toThrow(/thing\.prepare calls DEL/)
+    expect(check(get, "redis.call('INCR', key)")).toThrow(/thing\.apply calls INCR/)
+    expect(check(get, "redis.call(unpack({ 'LPUSH', key, 1 }))")).toThrow(/thing\.apply calls LPUSH/)
+    expect(check(get, 'redis.call(key)')).toThrow(/a command that it does not name/)
   })
 
   test('keys that all items of a batch share are read as a list, beside arguments of each item', () => {

@@ -216,6 +216,32 @@ describe('where a key holds another type', () => {
   })
 })
 
+describe('where the user may not run one of its commands', () => {
+  const bench = useRedis({ args: ['--enable-debug-command', 'yes'] })
+  let user: Redis
+  beforeAll(async () => {
+    await bench.raw.call('ACL', 'SETUSER', 'refused', 'on', '>x', '~*', '&*', '+@all')
+    user = pattern(bench.server.url, { username: 'refused', password: 'x' })
+  })
+  afterAll(() => user.disconnect())
+
+  test.each(cases)(
+    '$name: says that it did nothing only where it wrote nothing',
+    async ({ script, sample }) => {
+      for (const command of new Set(commandsOf(script.text))) {
+        await bench.raw.flushall()
+        await prepare(bench.raw, sample)
+        await bench.raw.call('ACL', 'SETUSER', 'refused', '+@all', `-${command}`)
+        const before = await bench.raw.call('DEBUG', 'DIGEST')
+        const ended = await user.call('eval', evalOf(script, sample)).catch((error: Error) => error)
+        // What a script raises leaves its fate open, and the client says so.
+        if (!(ended instanceof Error) || /user_script/.test(ended.message)) continue
+        expect(await bench.raw.call('DEBUG', 'DIGEST'), `wrote, without the right to ${command}`).toBe(before)
+      }
+    },
+  )
+})
+
 describe('on a cluster', () => {
   const bench = useCluster()
   let client: Cluster

@@ -1,15 +1,10 @@
 import { connect, createStream, type Penknife, type PenknifeError } from '@penknife/core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 
-import type { Arg, Script, SharedArg } from '../../packages/core/src/redis/script.ts'
-import * as generated from '../../packages/core/src/redis/scripts.gen.ts'
 import { available, failure } from '../support/connect.ts'
 import { keyspace } from '../support/keyspace.ts'
 import { pattern, useRedis } from '../support/redis.ts'
-import { type Sample, SAMPLES } from '../support/samples.ts'
-
-type AnyScript = Script<readonly SharedArg[], readonly Arg[], unknown>
-type Command = readonly [name: string, ...args: Arg[]]
+import { type Command, errorsOf, keysOf, prepare, SCRIPT_CASES } from '../support/script-calls.ts'
 
 const bench = useRedis()
 let penknife: Penknife
@@ -19,20 +14,7 @@ beforeAll(async () => {
 })
 afterAll(() => penknife?.close())
 
-const cases = (Object.values(generated) as readonly AnyScript[])
-  .filter(({ name }) => name.startsWith('stream/'))
-  .flatMap((script) =>
-    (SAMPLES[script.name] ?? []).map((sample, at) => ({
-      name: `${script.name}, sample ${at + 1}`,
-      script,
-      sample,
-    })),
-  )
-
-function keysOf({ sharedKeys, args }: AnyScript, { item, shared = [] }: Sample): string[] {
-  const own = item.slice(0, item.length - args.length).map(String)
-  return [...new Set([...(sharedKeys ? (shared[0] as readonly string[]) : []), ...own])]
-}
+const cases = SCRIPT_CASES.filter(({ script }) => script.name.startsWith('stream/'))
 
 const LAST = '18446744073709551615-18446744073709551615'
 const TYPES = new Set(['a string', 'a list', 'a set', 'a hash', 'a sorted set'])
@@ -81,15 +63,6 @@ function damagesOf(key: string): Readonly<Record<string, readonly Command[]>> {
   )
 }
 
-/** How each call of a batch of `times` items ended: undefined where it succeeded, else its error. */
-async function errorsOf(script: AnyScript, { item, shared = [] }: Sample, times: number): Promise<unknown[]> {
-  const { bind, keys } = penknife.space('samples').runtime
-  const port = bind(script, shared, 5000)
-  const calls = Array.from({ length: times }, () => port(keys.route, ...item))
-  const ends = await Promise.allSettled(calls)
-  return ends.map((end) => (end.status === 'rejected' ? (end.reason as unknown) : undefined))
-}
-
 const fateOf = (error: unknown): string | undefined => (error as PenknifeError | undefined)?.fate
 
 describe.each([
@@ -100,12 +73,9 @@ describe.each([
     const keys = keysOf(script, sample)
     for (const key of keys) {
       for (const [damage, commands] of Object.entries(damagesOf(key))) {
-        await bench.raw.flushall()
-        for (const [command, ...args] of [...fill(keys), ...(sample.before ?? []), ...commands]) {
-          await bench.raw.call(String(command), args)
-        }
+        await prepare(bench.raw, [...fill(keys), ...(sample.before ?? []), ...commands])
         const before = await keyspace(bench.raw)
-        const errors = await errorsOf(script, sample, times)
+        const errors = await errorsOf(penknife, script, sample, times)
         const about = `${key} is ${damage}: ${String(errors[0])}`
         // A key of another type is found before anything is written.
         if (TYPES.has(damage)) expect(errors.map(fateOf), about).not.toContain('unknown')

@@ -76,6 +76,34 @@ describe('pause', () => {
     for (const { saw } of workers) await saw('unpaused')
   })
 
+  test('takes effect at once, long before a worker looks by itself, and so does resume', async () => {
+    const stream = await openOrders(bench, QUEUE)
+    const gate = deferred()
+    const started: number[] = []
+    const idle = startWorker(await openOrders(bench, LOG), 'idle', () => {})
+    const { saw, of } = startWorker(
+      stream,
+      'billing',
+      ({ payload }) => {
+        started.push(payload)
+        return gate.promise
+      },
+      { concurrency: 1 },
+    )
+    await addNumbers(stream, 3)
+    await until('one runs', () => started.length === 1)
+    // Half a lease is 15 s.
+    const soon = 3000
+    await Promise.all([stream.group('billing').pause(), (await openOrders(bench, LOG)).group('idle').pause()])
+    await until('both know', () => of('paused').length + idle.of('paused').length === 2, soon)
+    gate.resolve()
+    await saw('done')
+    expect(started).toEqual([0])
+    await stream.group('billing').resume()
+    await until('it goes on', () => of('unpaused').length === 1, soon)
+    await saw('done', 3)
+  })
+
   test('holds for a worker that starts later: nothing is handed to it', async () => {
     const stream = await openOrders(bench, QUEUE)
     await stream.group('billing').pause()

@@ -18,6 +18,7 @@ const ready = keys.ready('orders', 'billing')
 const later = keys.later('orders', 'billing')
 const dead = keys.deadLetters('orders', 'billing')
 const paused = keys.paused('orders', 'billing')
+const pausing = keys.pausing('orders', 'billing')
 const declaration = keys.declaration('orders')
 const once = keys.once('orders', 'order-1')
 const mark = keys.mark('orders', 'w1')
@@ -45,6 +46,8 @@ const processes = keys.processes('live')
 const shard = keys.shard('ann')
 const limiter = keys.limit(shard, 'api', 'ann')
 const log = keys.limitLog(shard, 'api/exact', 'ann')
+const limitRules = keys.limitRules('api')
+const limitDeclared = keys.limitDeclared('api')
 const slots = keys.limitSlots(shard, 'api/parallel', 'ann')
 
 /** An entry that group billing's consumer w1 holds at its first delivery. */
@@ -119,6 +122,14 @@ const LATE: NonNullable<Sample['before']> = [
   ['XADD', leaving, `${LATER}-1`, 'm', 'cem', 'b', '1'],
 ]
 const REMEMBERED: NonNullable<Sample['before']> = [...LOGGED, ['HSET', ids, 'ia', `${LATER}-1 5 - ann`]]
+const REMOVED: NonNullable<Sample['before']> = [
+  ...LOGGED,
+  ['XADD', leaving, `${LATER}-2`, 'm', 'ann', 'b', ''],
+  ['HSET', gone, 'ann', `${LATER}-2`],
+  ['XADD', idlog, '1-1', 'f', 'ia'],
+  ['XADD', idlog, '2-1', 'f', 'xann'],
+  ['HSET', ids, 'ia', '1-1 5 - ann', 'xann', '2-1'],
+]
 const EVENTS: NonNullable<Sample['before']> = [
   ['XADD', history, '5-1', 't', 'a', 'd', '1', 'g', 'bf5d3a'],
   ['XADD', history, '5-2', 't', 'b', 'd', '2', 'g', 'c0ffee'],
@@ -136,9 +147,44 @@ function stateOf(id: number): readonly Arg[] {
 
 /** At least one sample for each reply type of each script in packages/core/src/redis/scripts.gen.ts, by name. */
 export const SAMPLES: Readonly<Record<string, readonly Sample[]>> = {
+  'leaderboard/declare': [
+    { returns: 'null', item: [part('declaration'), '["order","ascending"]', 'windows all', 0] },
+    {
+      returns: 'list',
+      item: [part('declaration'), '["order","ascending"]', 'windows all', 1000],
+      before: [['HSET', part('declaration'), '', 'windows day', 'order', 'ascending']],
+    },
+  ],
   'leaderboard/describe': [
     { returns: 'integer', shared: [[board]], item: ['ann', '{}'] },
     { returns: 'integer', shared: [[board]], item: ['ann', ''] },
+  ],
+  'leaderboard/erase': [
+    { returns: 'null', shared: [[leaving, gone, grown]], item: ['ann', '-'], before: REMOVED },
+    {
+      returns: 'string',
+      shared: [[leaving, gone, grown]],
+      item: ['ann', '-'],
+      before: [...LATE, ['HSET', gone, 'ann', `${LATER}-1`]],
+    },
+  ],
+  'leaderboard/erase-ids': [
+    { returns: 'null', shared: [[ids, idlog]], item: ['ann', '-'], before: REMOVED },
+    {
+      returns: 'string',
+      shared: [[ids, idlog]],
+      item: ['ann', '-'],
+      before: [
+        ...Array.from({ length: 128 }, (_, at): readonly Arg[] => [
+          'XADD',
+          idlog,
+          `${at + 1}-1`,
+          'f',
+          `i${at}`,
+        ]),
+        ['HSET', ids, 'xann', `${LATER}-1`, 'i1', '2-1 5 - ann'],
+      ],
+    },
   ],
   'leaderboard/increment': [{ returns: 'string', shared: [[board]], item: ['ann', 1.5] }],
   'leaderboard/rank': [
@@ -203,7 +249,16 @@ export const SAMPLES: Readonly<Record<string, readonly Sample[]>> = {
           's 3 0 6 5 1000000 0 0',
         ].join('\n'),
       ],
-      item: [limiter, log, slots, 1, 1, 'lease'],
+      item: [limiter, log, slots, 1, 'take', 'lease'],
+    },
+  ],
+  'limiter/declare': [
+    {
+      returns: 'list',
+      before: [
+        ['ZADD', limitDeclared, '9e15', '/day day of UTC', '9e15', '= day: fixed-window, 5 a day of UTC'],
+      ],
+      item: [limitDeclared, '/day day of UTC', 1_000_000, 'day: fixed-window, 6 a day of UTC', 1_000_000],
     },
   ],
   'limiter/lease': [
@@ -216,6 +271,8 @@ export const SAMPLES: Readonly<Record<string, readonly Sample[]>> = {
       ],
     },
   ],
+  'limiter/register': [{ returns: 'integer', item: [limitRules, 'l//exact', 1_000_000] }],
+  'limiter/registered': [{ returns: 'list', item: [limitRules] }],
   'limiter/reset': [{ returns: 'integer', item: [limiter] }],
   'limiter/take': [
     { returns: 'integer', shared: [ONE_RULE], item: [limiter, 1] },
@@ -336,7 +393,9 @@ export const SAMPLES: Readonly<Record<string, readonly Sample[]>> = {
   ],
   'stream/open': [{ returns: 'integer', item: [stream, ready, paused, 'billing', '0'] }],
   'stream/page': [{ returns: 'list', item: [stream, '-', '+', 10, 1000, 'XRANGE'], before: HELD }],
-  'stream/renew': [{ returns: 'string', shared: ['billing', 'w1'], item: [stream, '1-1 1-2'], before: HELD }],
+  'stream/renew': [
+    { returns: 'string', shared: ['billing', 'w1'], item: [stream, '1-1 1-2', 1], before: HELD },
+  ],
   'stream/settle': [
     {
       returns: 'string',
@@ -363,8 +422,8 @@ export const SAMPLES: Readonly<Record<string, readonly Sample[]>> = {
   'stream/overview': [{ returns: 'list', item: [stream], before: HELD }],
   'stream/stats': [{ returns: 'list', item: [stream, ready, later, dead, paused, 'billing'], before: HELD }],
   'stream/pause': [
-    { returns: 'integer', item: [paused, 1] },
-    { returns: 'integer', item: [paused, 0] },
+    { returns: 'integer', item: [paused, 1, pausing], channels: [pausing] },
+    { returns: 'integer', item: [paused, 0, pausing], channels: [pausing] },
   ],
   'stream/reset': [
     { returns: 'list', item: [stream, ready, later, 'billing', '0-0', 0], before: HELD },

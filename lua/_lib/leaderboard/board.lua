@@ -146,21 +146,12 @@ end
 
 local stamp = string.format('%.0f-*', now)
 
--- Appends to a log whose ids are microseconds; when the clock was stepped back, to its last one.
+-- Appends to a log whose ids are microseconds; when the clock was stepped back, behind the last id that the log gave: what
+-- Redis makes of `*`, since its milliseconds are less than any microseconds.
 function board.append(log, ...)
   local id = redis.pcall('XADD', log, stamp, ...)
   if type(id) == 'table' and id.err then
-    local top = redis.call('XREVRANGE', log, '+', '-', 'COUNT', 1)[1]
-    if not top then
-      -- Entries were deleted, and the log knows a later time than now.
-      local info = redis.call('XINFO', 'STREAM', log)
-      for at = 1, #info, 2 do
-        if info[at] == 'last-generated-id' then
-          top = { info[at + 1] }
-        end
-      end
-    end
-    id = redis.call('XADD', log, string.match(top[1], '^%d+') .. '-*', ...)
+    return redis.call('XADD', log, '*', ...)
   end
   return id
 end

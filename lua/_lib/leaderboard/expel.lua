@@ -7,7 +7,8 @@
 -- process may stop calling after any call.
 --
 -- An entry of the log is `m` member and `b`: the amount, or '+' when the amount is in `parts` under the entry's id, or
--- nothing when it marks a removal: `gone` holds its id under the member until then, and entries before it count nothing.
+-- nothing when it marks a removal: `gone` holds its id under the member as long as it is there, and entries before it count
+-- nothing.
 -- What a foreign program put there counts nothing.
 -- @include leaderboard/board
 -- @include earlier
@@ -61,7 +62,7 @@ local function settle_window(plan, window, budget)
         by = grown(window, id, member)
       end
       by = tonumber(by)
-      if by and by ~= 0 and math.abs(by) < math.huge and not (mark and earlier(id, mark)) then
+      if by and by ~= 0 and math.abs(by) < 2 ^ 53 and not (mark and earlier(id, mark)) then
         sums[member] = (sums[member] or 0) + by
         times[member] = plan.shift and board.time_of(id) + window.last
       end
@@ -85,8 +86,8 @@ local function settle_window(plan, window, budget)
   -- A sum that was zero comes back when a part of it leaves.
   board.keep_with_log(window)
   local left = due[budget + 1]
-  local time, number = string.match(due[count][1], '(%d+)-(%d+)')
-  redis.call('XTRIM', window.log, 'MINID', '=', left and left[1] or time .. '-' .. string.format('%.0f', number + 1))
+  -- Ids are not counted up: the second part of one may be too large for a double.
+  redis.call('XTRIM', window.log, 'MINID', '=', left and left[1] or string.format('%.0f', bound + 1))
   return left and -1 or budget - #due
 end
 

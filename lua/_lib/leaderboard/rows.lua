@@ -35,7 +35,11 @@ end
 
 -- Adds the data of members to lines.
 local function add_data(lines, data, members)
-  for _, text in ipairs(redis.call('HMGET', data, unpack(members))) do
+  local texts = redis.pcall('HMGET', data, unpack(members))
+  if texts.err then
+    error({ err = texts.err .. ' (' .. data .. ')' })
+  end
+  for _, text in ipairs(texts) do
     lines[#lines + 1] = line_of(text)
   end
 end

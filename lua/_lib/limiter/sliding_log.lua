@@ -7,6 +7,8 @@ local sliding_log = {}
 local HEAD, CHARGE = 8, 16
 -- Twice the largest limit.
 local MOST_CHARGES = 2000
+-- Of so many charges, one more and the place behind them, until one is left.
+local HALVINGS = 11
 
 function sliding_log.define(rule, limit, window)
   -- Redis counts a TTL from the millisecond in which the script began.
@@ -29,7 +31,10 @@ end
 -- The first entry from `at` on whose time (1) or sum (2) is at least so much; behind the last when there is none.
 local function first_from(rule, at, which, least)
   local low, high = at, rule.count + 1
-  while low < high do
+  for _ = 1, HALVINGS do
+    if low >= high then
+      break
+    end
     local middle = math.floor((low + high) / 2)
     local found = { charge_at(rule, middle) }
     if found[which] >= least then
@@ -99,10 +104,13 @@ end
 
 -- Of the latest charges.
 local function give_back_latest(rule, tokens)
-  local last, sum = rule.count, charged_to(rule, rule.count)
+  local last, sum = rule.first - 1, charged_to(rule, rule.count)
   local wanted = math.max(sum - tokens, charged_to(rule, rule.first - 1))
-  while last >= rule.first and charged_to(rule, last - 1) >= wanted do
-    last = last - 1
+  for at = rule.count, rule.first, -1 do
+    if not (charged_to(rule, at - 1) >= wanted) then
+      last = at
+      break
+    end
   end
   rule.used = rule.used - (sum - wanted)
   if last < rule.first then

@@ -5,6 +5,7 @@
 -- What lies before the first entry that any group has to finish goes by XTRIM, which drops whole nodes and costs a
 -- fraction of XDEL; whole nodes of at most 5,000 entries a call, as when a group that held up many was dropped.
 -- @include earlier
+-- @include following
 -- @include stream/groups
 -- @include stream/pending
 local MOST_TRIMMED = 5000
@@ -25,8 +26,7 @@ local function acknowledge(stream, group, declared, ids)
     if each.pending > 0 then
       first = redis.call('XPENDING', stream, each.name, '-', '+', 1)[1][1]
     else
-      local time, number = string.match(each['last-delivered-id'], '(%d+)-(%d+)')
-      first = time .. '-' .. string.format('%.0f', number + 1)
+      first = following(each['last-delivered-id'])
     end
     if not bound or earlier(first, bound) then
       bound = first

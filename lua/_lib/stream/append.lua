@@ -1,5 +1,10 @@
--- `append(…)`: adds an entry to a stream within its limits and trims what may go; answers its id, false when the
--- stream is full, or the error when Redis refused the entry: then nothing was done.
+-- `append`: adds an entry to a stream within its limits, in two phases.
+--
+-- - `append.open(key, limits)` is the stream; `limits` is text, as it says below.
+-- - `append.prepare(stream)` reads: true when an entry may be added, false when the stream is full, or the error that says
+--   why not. It counts the entries that were prepared and not added yet.
+-- - `append.apply(stream, payload, trace, due)` adds one and trims what may go; answers its id, or the error when Redis
+--   refused its first write: then it did nothing.
 --
 -- Trimming is looked at with every 64th length of a stream, of payloads over 2 KiB sooner, so that each time more goes than
 -- came. It takes at most 256 entries or some 256 KiB, so that adds cost the same
@@ -12,35 +17,39 @@
 -- @include stream/due_at
 -- @include now
 -- @include earlier
+-- @include following
 -- @include stream/groups
 -- @include ids
-local EVERY, MOST, EVERY_BYTES = 64, 256, 131072
-local lengths, backlogs = {}, {}
+local append = { open = nil, prepare = nil, apply = nil }
+local EVERY, MOST, LARGE = 64, 256, 2048
 
--- From the text that holds for a batch: queue 1 or 0, then numbers, 0 for none: unfinished entries at which the stream
--- is full; entries, bytes and milliseconds that a log keeps; 1 when it is lossy; 1 to make the declared groups in any case;
--- their names.
-local function parsed(text)
-  local queue, backlog, entries, bytes, age, lossy, declare, names =
-    string.match(text, '(%d+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d+) ?(.*)')
+-- The text that holds for a batch: queue 1 or 0, then numbers, 0 for none: unfinished entries at which the stream is full;
+-- entries, bytes and milliseconds that a log keeps; 1 when it is lossy; 1 to make the declared groups in any case; their
+-- names.
+function append.open(key, limits)
+  local queue, most, entries, bytes, age, lossy, declare, names =
+    string.match(limits, '(%d+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d+) ?(.*)')
   return {
+    key = key,
     queue = queue == '1',
-    backlog = tonumber(backlog),
+    most = tonumber(most),
     entries = tonumber(entries),
     bytes = tonumber(bytes),
     age = tonumber(age),
     lossy = lossy == '1',
-    declare = declare == '1',
+    declares = declare == '1',
     names = names,
+    length = nil,
+    backlog = nil,
+    prepared = 0,
+    fresh = true,
   }
 end
 
-local limits
-
 -- Makes the declared groups that are not there; the error when Redis refuses the first of them, and so all.
 local function declare(stream)
-  for name in string.gmatch(limits.names, '%S+') do
-    local made = redis.pcall('XGROUP', 'CREATE', stream, name, '0', 'MKSTREAM')
+  for name in string.gmatch(stream.names, '%S+') do
+    local made = redis.pcall('XGROUP', 'CREATE', stream.key, name, '0', 'MKSTREAM')
     if made.err and not string.match(made.err, '^BUSYGROUP') then
       return made
     end
@@ -55,8 +64,7 @@ local function finished(stream)
     if group.pending > 0 then
       mine = redis.call('XPENDING', stream, group.name, '-', '+', 1)[1][1]
     else
-      local time, number = string.match(group['last-delivered-id'], '(%d+)-(%d+)')
-      mine = time .. '-' .. string.format('%.0f', number + 1)
+      mine = following(group['last-delivered-id'])
     end
     if not bound or earlier(mine, bound) then
       bound = mine
@@ -65,72 +73,81 @@ local function finished(stream)
   return bound
 end
 
--- Entries that the slowest group has still to finish.
-local function backlog_of(stream, length)
-  if limits.queue then
-    return length
+-- Entries that the slowest group has still to finish, when the stream is so long.
+local function backlog_of(stream)
+  if stream.queue then
+    return stream.length
   end
-  if not backlogs[stream] then
+  if not stream.backlog then
     local most = 0
-    for _, group in ipairs(length > 0 and groups(stream) or {}) do
+    for _, group in ipairs(stream.length > 0 and groups(stream.key) or {}) do
       -- Redis does not know the lag after an entry was deleted by hand.
-      most = math.max(most, group.lag and group.lag + group.pending or length)
+      most = math.max(most, group.lag and group.lag + group.pending or stream.length)
     end
-    backlogs[stream] = most
+    stream.backlog = most
   end
-  return backlogs[stream]
+  return stream.backlog
 end
 
 -- Entries that went.
-local function trim(stream, length)
-  local bound = not limits.lossy and finished(stream) or nil
-  local over = limits.entries > 0 and length - limits.entries or 0
-  if limits.bytes > 0 and redis.call('MEMORY', 'USAGE', stream) > limits.bytes then
+local function trim(stream)
+  local key, age = stream.key, stream.age
+  local bound = not stream.lossy and finished(key) or nil
+  local over = stream.entries > 0 and stream.length - stream.entries or 0
+  if stream.bytes > 0 and redis.call('MEMORY', 'USAGE', key) > stream.bytes then
     over = math.max(over, 2 * EVERY)
   end
-  local oldest = limits.age > 0 and now / 1000 - limits.age or 0
+  local oldest = age > 0 and now / 1000 - age or 0
   local most = math.min(oldest > 0 and MOST or over, MOST)
-  if most <= 0 or (bound and not earlier(redis.call('XRANGE', stream, '-', '+', 'COUNT', 1)[1][1], bound)) then
+  if most <= 0 or (bound and not earlier(redis.call('XRANGE', key, '-', '+', 'COUNT', 1)[1][1], bound)) then
     return 0
   end
   -- The last one that was read stays.
-  local list = ids(stream, '-', '+', most + 1)
+  local list = ids(key, '-', '+', most + 1)
   for at, id in ipairs(list) do
     local wanted = at <= over or tonumber(string.match(id, '%d+')) < oldest
     if at == #list or not wanted or (bound and not earlier(id, bound)) then
-      return at > 1 and redis.call('XTRIM', stream, 'MINID', '=', id) or 0
+      return at > 1 and redis.call('XTRIM', key, 'MINID', '=', id) or 0
     end
   end
   return 0
 end
 
-local function due_every(payload)
-  return math.min(EVERY, math.max(1, math.floor(EVERY_BYTES / #payload)))
-end
-
-local function append(stream, payload, trace, due, limits_text)
-  limits = limits or parsed(limits_text)
-  local length = lengths[stream]
-  local first = not length
-  if first then
-    length = redis.pcall('XLEN', stream)
+function append.prepare(stream)
+  if not stream.length then
+    local length = redis.pcall('XLEN', stream.key)
     if type(length) == 'table' then
       return length
     end
+    stream.length = length
+    stream.declares = stream.names ~= ''
+      and (stream.declares or length == 0 and redis.call('EXISTS', stream.key) == 0)
   end
-  if limits.backlog > 0 and length >= limits.backlog and backlog_of(stream, length) >= limits.backlog then
-    return false
+  if stream.most > 0 then
+    local most = stream.most - stream.prepared
+    if stream.length >= most and backlog_of(stream) >= most then
+      return false
+    end
+    stream.prepared = stream.prepared + 1
   end
-  local declares = first and limits.names ~= '' and (limits.declare or length == 0 and redis.call('EXISTS', stream) == 0)
-  local refused = declares and declare(stream)
-  if refused then
-    return refused
+  return true
+end
+
+function append.apply(stream, payload, trace, due)
+  stream.prepared = stream.prepared - (stream.most > 0 and 1 or 0)
+  local declares = stream.declares
+  if declares then
+    local refused = declare(stream)
+    if refused then
+      return refused
+    end
+    stream.declares = false
   end
   local id
   if trace == '' and due == '' then
-    id = redis.pcall('XADD', stream, '*', 'd', payload)
+    id = redis.pcall('XADD', stream.key, '*', 'd', payload)
   else
-    local add = { 'XADD', stream, '*', 'd', payload }
+    local add = { 'XADD', stream.key, '*', 'd', payload }
     if trace ~= '' then
       add[#add + 1] = 't'
       add[#add + 1] = trace
@@ -147,15 +164,19 @@ local function append(stream, payload, trace, due, limits_text)
     end
     return id
   end
-  length = length + 1
-  if backlogs[stream] then
-    backlogs[stream] = backlogs[stream] + 1
+  local length = stream.length + 1
+  stream.length = length
+  if stream.backlog then
+    stream.backlog = stream.backlog + 1
   end
-  if not limits.queue and (length % due_every(payload) == 0 or (first and limits.age > 0)) then
-    -- The entry is there: what keeps the trim from running must not make its add fail.
-    local ok, gone = pcall(trim, stream, length)
-    length = ok and length - gone or length
+  if not stream.queue then
+    local every = #payload <= LARGE and EVERY or math.max(1, math.floor(EVERY * LARGE / #payload))
+    if length % every == 0 or (stream.fresh and stream.age > 0) then
+      -- The entry is there: what keeps the trim from running must not make its add fail.
+      local ok, gone = pcall(trim, stream)
+      stream.length = ok and length - gone or length
+    end
   end
-  lengths[stream] = length
+  stream.fresh = false
   return id
 end

@@ -1,4 +1,4 @@
-import { cut } from './text.ts'
+import { quoted } from './text.ts'
 
 /**
  * Every code an error of penknife can carry, with what it means.
@@ -6,7 +6,7 @@ import { cut } from './text.ts'
  * docs/errors.md says the same at length; a test holds the two together.
  */
 export const ERROR_CODES = {
-  PENKNIFE_INVALID: 'An option or an argument is wrong; nothing was sent.',
+  PENKNIFE_INVALID: 'An option or an argument is wrong; nothing was done.',
   PENKNIFE_TIMEOUT: 'Redis did not answer within the deadline.',
   PENKNIFE_UNAVAILABLE: 'Redis cannot be reached, or cannot serve the call now; nothing was done.',
   PENKNIFE_OVERLOADED: 'Too many calls are waiting for Redis; this one was not sent.',
@@ -75,7 +75,7 @@ export function invalid(option: string, value: unknown, fix: string): PenknifeEr
 
 function show(value: unknown): string {
   if (typeof value === 'string') {
-    return JSON.stringify(value.length > 60 ? `${cut(value, 60)}… (${value.length} characters)` : value)
+    return value.length > 60 ? `${quoted(value, 60)}… (${value.length} characters)` : quoted(value, 60)
   }
   if (typeof value === 'object' && value !== null) return Array.isArray(value) ? 'an array' : 'an object'
   if (typeof value === 'function') return 'a function'

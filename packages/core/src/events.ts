@@ -1,6 +1,7 @@
 import { channel } from 'node:diagnostics_channel'
 
 import { runSafely } from './callbacks.ts'
+import { invalid } from './errors.ts'
 
 /** Something that tells what happens: to its listeners and to the node:diagnostics_channel of its name. */
 export interface Topic<Event> {
@@ -24,6 +25,7 @@ export function createTopic<Event extends object>(name: string, context?: object
       }
     },
     on(listener) {
+      if (typeof listener !== 'function') throw invalid('listener', listener, 'give a function')
       listeners.add(listener)
       return () => listeners.delete(listener)
     },

@@ -17,7 +17,7 @@ export type * from './limiter/types.ts'
 export type * from './notifier/events.ts'
 export type * from './notifier/types.ts'
 export { checkOptions, wholeNumber } from './options.ts'
-export { cut, errorText } from './text.ts'
+export { cut, errorText, printable } from './text.ts'
 export type { BreakerEvent, BreakerOptions } from './redis/breaker.ts'
 export type { Connection, Purpose } from './redis/connections.ts'
 export {

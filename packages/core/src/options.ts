@@ -41,10 +41,13 @@ const NAME = /^[\w.-]+$/
 
 /** A name that becomes part of a key. */
 export function checkName(what: string, value: string, max = 64): string {
-  if (typeof value !== 'string' || value.length > max || !NAME.test(value)) {
-    throw invalid(what, value, `give 1 to ${max} of the characters A-Z a-z 0-9 _ . -`)
-  }
+  if (!isName(value, max)) throw invalid(what, value, `give 1 to ${max} of the characters A-Z a-z 0-9 _ . -`)
   return value
+}
+
+/** Whether a name can be part of a key. */
+export function isName(value: string, max: number): boolean {
+  return typeof value === 'string' && value.length <= max && NAME.test(value)
 }
 
 /**

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 
-import { cut, errorText, isWellFormed, wellFormed } from './text.ts'
+import { cut, errorText, isWellFormed, wellFormed, printable, quoted } from './text.ts'
 
 test('half a surrogate pair is not well-formed, a whole one is', () => {
   expect(isWellFormed('ann😀')).toBe(true)
@@ -34,4 +34,23 @@ test('any thrown value has a text', () => {
   ).toBeTypeOf('string')
   expect(errorText(Symbol('lost'))).toBe('Symbol(lost)')
   expect(errorText(undefined)).toBe('undefined')
+})
+
+test('text for a log is bounded, and no emoji is cut in two', () => {
+  expect(printable('a'.repeat(10), 4)).toBe('aaaa')
+  expect(printable('ann😀', 4)).toBe('ann')
+  expect(printable('\ud83d!', 4)).toBe('\ufffd!')
+  expect(printable('a'.repeat(1000))).toBe('a'.repeat(1000))
+})
+
+const HOSTILE = 'a\r\nb\u0085c\u009b31md\u2028e\u202ef\u2066g\u0000h\u007f'
+
+test('characters that fake lines, drive terminals or turn text around are replaced', () => {
+  expect(printable(HOSTILE)).toBe('a\ufffd\ufffdb\ufffdc\ufffd31md\ufffde\ufffdf\ufffdg\ufffdh\ufffd')
+  expect(printable('Zoë 日本 \u00a0 العربية')).toBe('Zoë 日本 \u00a0 العربية')
+})
+
+test('in quotes such characters are escapes, and the text can be read back', () => {
+  expect(quoted(HOSTILE, 100)).toBe(String.raw`"a\r\nb\u0085c\u009b31md\u2028e\u202ef\u2066g\u0000h\u007f"`)
+  expect(JSON.parse(quoted(HOSTILE, 100))).toBe(HOSTILE)
 })

@@ -19,6 +19,28 @@ export function cut(text: string, max: number): string {
 }
 
 /**
+ * Characters that change how the text around them is shown: control characters (also those of 0x80 to 0x9f, which
+ * Node makes of bytes in a header), line and paragraph separators, marks that turn the direction of text.
+ */
+const UNPRINTABLE = /[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g
+
+/**
+ * Text that others wrote, fit for a log or a page: at most `max` UTF-16 units, well-formed, with U+FFFD in place of each
+ * character that could fake a line, drive a terminal or turn around the text beside it. Not an escape for HTML.
+ */
+export function printable(text: string, max: number = Infinity): string {
+  return cut(text, max).replace(UNPRINTABLE, '\ufffd')
+}
+
+/** As `printable`, in quotes, with escapes in place of such characters, so that two texts never look the same. */
+export function quoted(text: string, max: number): string {
+  return JSON.stringify(cut(text, max)).replace(
+    UNPRINTABLE,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  )
+}
+
+/**
  * What an error says, for any thrown value: its message, or the value as text. Never throws, whatever getters,
  * `toString` or `message` do.
  */

@@ -36,6 +36,14 @@ describe.each(frameworks)('rules on $name', (adapter) => {
     expect(own.headers['ratelimit-policy']).toBe('"plan";q=1;w=3600')
   })
 
+  test('a plan that allows nothing is a 429 without a time to come back at', async () => {
+    const closed: readonly Rule[] = [{ name: 'plan', limit: 0, window: '1h' }]
+    const { url } = await start(adapter, [rateLimitPlugin.setup(features.limiter(), { rules: () => closed })])
+    const { status, headers, text } = await ask(url)
+    expect([status, headers['retry-after'], headers['ratelimit']]).toEqual([429, undefined, '"plan";r=0'])
+    expect(JSON.parse(text)).toMatchObject({ detail: 'This quota admits no request.' })
+  })
+
   test('tenant, user and address each have a limit, and the answer names the one that denied', async () => {
     const limiter = features.limiter({
       rules: [

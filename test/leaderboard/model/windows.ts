@@ -82,7 +82,8 @@ function periods(
       const names = [nameAt(nowMs)]
       if (calendar) {
         names.push(periodAfter(calendar, nowMs))
-        for (let back = 1; back <= (calendar.previous ?? 1); back++)
+        // And those that are not yet deleted, which can be read again when the clock goes back.
+        for (let back = 1; back <= (calendar.previous ?? 1) + 2; back++)
           names.push(periodBefore(calendar, nowMs, back))
       }
       for (const name of names) boards.get(name)?.delete(member)

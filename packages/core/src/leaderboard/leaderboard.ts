@@ -1,8 +1,10 @@
 import { createTopic } from '../events.ts'
 import { toJson } from '../json.ts'
 import { checkName } from '../options.ts'
-import { runtimeOf, type Space } from '../redis/penknife.ts'
-import { leaderboardDescribe } from '../redis/scripts.gen.ts'
+import { type Runtime, runtimeOf, type Space } from '../redis/penknife.ts'
+import { leaderboardDeclare, leaderboardDescribe } from '../redis/scripts.gen.ts'
+import { declarationOf } from './declaration.ts'
+import { createGate } from './gate.ts'
 import { checkMember } from './members.ts'
 import { readOptions } from './options.ts'
 import { createReads, type Reads } from './reads.ts'
@@ -18,8 +20,12 @@ const LARGEST_DATA = 4096
  * Makes a leaderboard.
  *
  * Without options it is all-time, the highest score first, in one sorted set of about 100 bytes a member that has no TTL
- * and grows with its members. All who use a board give the same `order`, `ties`, `denseRanks` and `decimals`, for as long as
- * it exists: they say how its scores are kept.
+ * and grows with its members. All who use a board give the same `order`, `ties`, `denseRanks`, `decimals` and meaning of its
+ * windows, for as long as it exists: they say how its scores are kept. Redis remembers them, and the methods of a board
+ * that is declared in another way fail with PENKNIFE_INVALID, undone.
+ *
+ * Cost: one script call when it is first used, which the first calls wait for within their deadline, and one every 10 s of
+ * use, which no call waits for.
  *
  * @throws PENKNIFE_INVALID for a wrong name or option; its methods for a wrong argument.
  */
@@ -31,7 +37,7 @@ export function createLeaderboard<Data = unknown>(
   checkName('leaderboard name', name)
   const runtime = runtimeOf(space)
   const settings = readOptions(options)
-  const { keys, bind, use } = runtime
+  const { keys, use } = runtime
   const keyOf: KeyOf = (...part) =>
     part.length === 0 ? keys.leaderboard(name) : keys.leaderboardPart(name, ...part)
   const key = keyOf()
@@ -39,14 +45,34 @@ export function createLeaderboard<Data = unknown>(
   const layouts = createLayouts(settings, keyOf)
   const clock = createBoardClock()
   const topic = createTopic<BoardEvent>('penknife:leaderboard')
+  const title = `leaderboard '${name}' of space '${space.name}'`
+  const declaration = declarationOf(settings)
+  const { fields, rest, lifeMs } = declaration
+  const send = runtime.bind(leaderboardDeclare, [], undefined, title)
+  const declare = (): ReturnType<typeof send> =>
+    send(keys.route, keyOf('declaration'), JSON.stringify(fields), rest, lifeMs)
+  const gate = createGate({ declaration, declare, topic, board: name, title })
+  const bind: Runtime['bind'] = (script, shared) =>
+    runtime.bind(script, shared, undefined, title, undefined, undefined, gate)
   const describe = bind(leaderboardDescribe, [[keyOf('data')]])
-  const parts = { name, runtime, settings, scores, layouts, clock, topic, key, idsKey: keyOf('ids') }
+  const parts = {
+    name,
+    runtime: { ...runtime, bind },
+    settings,
+    scores,
+    layouts,
+    clock,
+    topic,
+    key,
+    keyOf,
+  }
   use('leaderboard', name)
 
   return {
     name,
     windows: settings.windows.map((window) => window.name),
     maxScore: scores.max,
+    denseRanks: settings.dense,
     ...createUpdates(parts),
     ...(createReads(parts) as Pick<Leaderboard<Data>, keyof Reads>),
     async describe(member, data) {

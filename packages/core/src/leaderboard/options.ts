@@ -79,7 +79,7 @@ export function readOptions(options: LeaderboardOptions): Settings {
     dense: denseRanks,
     keep,
     remember: options.remember === undefined ? undefined : microseconds('remember', options.remember, 1000),
-    events: options.events && readEvents(options.events, windows),
+    events: options.events === undefined ? undefined : readEvents(options.events, windows),
   }
 }
 

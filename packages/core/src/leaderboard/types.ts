@@ -165,6 +165,14 @@ export interface IncrementOptions extends BoardUpdateOptions {
   readonly id?: string
 }
 
+export interface BoardRemoveOptions {
+  /**
+   * Erase the name from what the board remembers of past increments. False: it stays there, counting nothing, until the last
+   * increment made so far has left the rolling windows and `remember` is over. Default: true.
+   */
+  readonly erase?: boolean
+}
+
 /** One of the updates of a batch: a member, and one thing to do with its score. */
 export type BoardUpdate =
   | { readonly member: string; readonly increment: number; readonly id?: string }
@@ -188,7 +196,7 @@ export interface ScoreChange {
 }
 
 /**
- * A change of rank that an update of this process made. Ranks are ordinal, in the moments before and after it. What leaves a rolling window by time, a new period, a removal and
+ * A change of rank that an update of this process made, or of the board's declaration. Ranks are ordinal, in the moments before and after it. What leaves a rolling window by time, a new period, a removal and
  * an undo are not told.
  */
 export type BoardEvent =
@@ -210,6 +218,17 @@ export type BoardEvent =
       readonly by: string
       readonly rank: number
     }
+  /**
+   * Another process declared the board in another way before, such as an older version of the application. Told once a
+   * process, without `events` too. Each process goes by its own declaration.
+   */
+  | {
+      readonly kind: 'redeclared'
+      readonly board: string
+      /** Such as `windows all, remember 3600000 ms`. */
+      readonly before: string
+      readonly now: string
+    }
   /** A member came into the best `top`, or dropped out of them. */
   | {
       readonly kind: 'entered' | 'left'
@@ -227,7 +246,8 @@ export type BoardEvent =
  * most 32 entries in a script call), by the read itself if no update did it. Updates of one turn share script calls,
  * and so do reads of one kind; the two may overtake each other.
  *
- * Members are 1 to 256 characters without braces and control characters.
+ * Members are 1 to 256 characters without braces and control characters below U+0080. They come back as they were given:
+ * show those that users named by `printable`.
  *
  * @throws each method: PENKNIFE_INVALID for a wrong argument, before anything is sent; PENKNIFE_REJECTED when an
  * update leaves the range of scores.
@@ -238,6 +258,8 @@ export interface Leaderboard<Data = unknown> {
   readonly windows: readonly string[]
   /** The largest score, up and down, of a board that keeps whole units (`decimals`); infinite where scores are doubles. */
   readonly maxScore: number
+  /** Whether it keeps what dense ranks need. */
+  readonly denseRanks: boolean
 
   /**
    * Adds to a member's score (default 1) in every window; resolves with its new score in the first window. A member that
@@ -302,9 +324,16 @@ export interface Leaderboard<Data = unknown> {
   undo(id: string): Promise<boolean>
   /**
    * Takes a member off every window, previous periods included (and the next one, which is there when Redis' clock was set
-   * back), with its data. Resolves with whether it was on the present one of any window. Its increments that are remembered cannot be undone any more.
+   * back), with its data. Resolves with whether it was on the present one of any window. Its increments that are
+   * remembered still count once, and cannot be undone any more.
+   *
+   * When it resolves no key of the board has the member's name (its ids are the application's: keep names out of them). When
+   * it fails with fate `unknown`, call it again until it resolves.
+   *
+   * Cost: one script call; one more for each 256 entries in the logs of rolling windows and 128 remembered ids, unless `erase`
+   * is false.
    */
-  remove(member: string): Promise<boolean>
+  remove(member: string, options?: BoardRemoveOptions): Promise<boolean>
 
   /** The rows from position `from` (default 1) on, at most `count` (default 10, at most 1,000): top, page and range by rank. */
   top(count?: number, from?: number, options?: BoardReadOptions): Promise<readonly Row<Data>[]>

@@ -1,6 +1,7 @@
 import { invalid } from '../errors.ts'
 import type { Topic } from '../events.ts'
 import { checkOptions, checkText } from '../options.ts'
+import { readReply, readTime } from '../redis/failures.ts'
 import type { Runtime } from '../redis/penknife.ts'
 import type { Arg, Reply } from '../redis/script.ts'
 import {
@@ -11,11 +12,13 @@ import {
   leaderboardUpdate,
 } from '../redis/scripts.gen.ts'
 import { tellChanges } from './changes.ts'
+import { createErasure } from './erasure.ts'
 import { checkAnyMember, checkMember } from './members.ts'
 import type { Settings } from './options.ts'
 import type { Scores } from './scores.ts'
 import type {
   BoardEvent,
+  BoardRemoveOptions,
   BoardUpdate,
   BoardUpdateOptions,
   IncrementOptions,
@@ -23,7 +26,7 @@ import type {
   ScoreChange,
 } from './types.ts'
 import { type BoardClock, createCall } from './views.ts'
-import type { Layouts } from './windows.ts'
+import type { KeyOf, Layouts } from './windows.ts'
 
 /** An update as the script takes it. */
 type Packed = readonly [kind: 'i' | 's' | 'b', member: string, amount: number, id?: string]
@@ -44,11 +47,11 @@ export interface UpdateParts {
   readonly topic: Topic<BoardEvent>
   /** The key of the all-time window. */
   readonly key: string
-  readonly idsKey: string
+  readonly keyOf: KeyOf
 }
 
 export function createUpdates(parts: UpdateParts): Updates {
-  const { name, runtime, settings, scores, layouts, clock, topic, key, idsKey } = parts
+  const { name, runtime, settings, scores, layouts, clock, topic, key, keyOf } = parts
   const { route } = runtime.keys
   const { windows, remember } = settings
   const names = windows.map((window) => window.name)
@@ -57,7 +60,8 @@ export function createUpdates(parts: UpdateParts): Updates {
     layouts.update({ nowMs }),
   )
   const removal = createCall<[member: Arg]>(runtime, leaderboardRemove, clock, layouts.remove)
-  const recall = runtime.bind(leaderboardRecall, [[idsKey], remember ?? 0])
+  const erase = createErasure(runtime, settings, keyOf)
+  const recall = runtime.bind(leaderboardRecall, [[keyOf('ids')], remember ?? 0])
   const plain = runtime.bind(leaderboardIncrement, [[key]])
   /** One sorted set and nothing beside it. */
   const isPlain =
@@ -109,14 +113,16 @@ export function createUpdates(parts: UpdateParts): Updates {
     const tell = heard()
     const share = changes.length === 1 ? (watch || tell ? Math.ceil(items / 4) : items) : 1
     const reply = await call(share, JSON.stringify(changes), watch, tell ? 1 : 0)
-    if (typeof reply === 'string') return reply.split('\n').map(scoreOf)
-    return (reply as readonly (readonly Reply[])[]).map(([value, change, events], at) => {
-      const [, member] = changes[at] as Packed
-      if (events && settings.events)
-        tellChanges(topic, name, settings.events, member, events as readonly Reply[])
-      return watch
-        ? toChange(member, names[watch - 1] as string, change as readonly Reply[])
-        : scoreOf(value as string)
+    return readReply(`leaderboard '${name}'`, () => {
+      if (typeof reply === 'string') return reply.split('\n').map(scoreOf)
+      return (reply as readonly (readonly Reply[])[]).map(([value, change, events], at) => {
+        const [, member] = changes[at] as Packed
+        if (events && settings.events)
+          tellChanges(topic, name, settings.events, member, events as readonly Reply[])
+        return watch
+          ? toChange(member, names[watch - 1] as string, change as readonly Reply[])
+          : scoreOf(value as string)
+      })
     })
   }
 
@@ -179,14 +185,20 @@ export function createUpdates(parts: UpdateParts): Updates {
       for (;;) {
         const time = await recall(route, id)
         if (time === null) return false
-        const { keys, plan } = layouts.update({ atMs: Math.floor(time / 1000) })
+        const atMs = Math.floor(readTime(leaderboardRecall.name, time) / 1000)
+        const { keys, plan } = layouts.update({ atMs })
         const done = await runtime.bind(leaderboardUndo, [keys, plan])(route, id, time)
         // Else more had to leave a rolling window first.
         if (done !== 2) return done === 1
       }
     },
-    async remove(member) {
-      return (await removal(1, checkAnyMember(member))) === '1'
+    async remove(member, options: BoardRemoveOptions = NONE) {
+      checkOptions('remove', options, ['erase'])
+      const { erase: erases = true } = options
+      if (typeof erases !== 'boolean') throw invalid('erase', erases, 'give true or false')
+      const there = (await removal(1, checkAnyMember(member))) === '1'
+      if (erases) await erase(member)
+      return there
     },
   }
 }

@@ -21,6 +21,9 @@ const ALWAYS: Period = { startMs: -Infinity, endMs: Infinity }
 /** For how much longer than it can be read a calendar period is kept, so that clocks may differ a little. */
 const SLACK_MS = 3_600_000
 
+/** Periods that cannot be read any more and have not yet expired, at the most: they may be shorter than the slack. */
+const EXPIRING = 2
+
 export interface Layouts {
   /** Every window, for updates, and what belongs to them. */
   update(when: When): Layout
@@ -62,7 +65,7 @@ export function createLayouts(settings: Settings, keyOf: KeyOf): Layouts {
       const next = at(present.endMs)
       if (present.endMs < period.endMs) period = { startMs: -Infinity, endMs: present.endMs }
       if (former) {
-        for (const { startMs } of back(window, present, window.previous)) {
+        for (const { startMs } of back(window, present, window.previous + EXPIRING)) {
           formerSets.push([
             place(...part, nameOf(startMs)),
             dense ? place(...part, nameOf(startMs), 'scores') : 0,

@@ -1,9 +1,12 @@
 import { durationMs } from '../duration.ts'
 import { invalid } from '../errors.ts'
-import { checkOptions, checkText, wholeNumber } from '../options.ts'
+import { checkOptions, checkText, isName, wholeNumber } from '../options.ts'
 import type { Route } from '../redis/keys.ts'
 import { limiterBlock, limiterReset, limiterUnblock } from '../redis/scripts.gen.ts'
-import type { Plan, PlanContext } from './plan.ts'
+import { apartKey, isApart } from './apart.ts'
+import type { Declaration } from './declaration.ts'
+import { partName, type Plan, type PlanContext } from './plan.ts'
+import { isSubject, subjectText } from './subjects.ts'
 import { add, together } from './taken.ts'
 import type { RateLimiter, Rule, RuleState, Subject, TakeOptions } from './types.ts'
 
@@ -16,6 +19,7 @@ export const LARGEST_COST = 1_000_000_000
 type Controls = Pick<RateLimiter, 'refund' | 'penalty' | 'block' | 'unblock' | 'reset'>
 
 export interface ControlsContext extends PlanContext {
+  readonly declaration: Declaration
   readonly standing: Plan
   readonly planOf: (rules: readonly Rule[]) => Plan
   /** Told when what a subject was told last is not so any more, were it only perhaps. */
@@ -24,7 +28,7 @@ export interface ControlsContext extends PlanContext {
 
 /** What is done with a subject besides asking. */
 export function createControls(context: ControlsContext): Controls {
-  const { name, keys, locate, bind, standing, planOf, onEased } = context
+  const { name, keys, locate, bind, apart, declaration, standing, planOf, onEased } = context
   const blockPort = bind(limiterBlock, [])
   const unblockPort = bind(limiterUnblock, [])
   const resetPort = bind(limiterReset, [])
@@ -40,6 +44,8 @@ export function createControls(context: ControlsContext): Controls {
     const { cost = 1, rules } = given
     wholeNumber('cost', cost, 0, LARGEST_COST)
     const plan = rules === undefined ? standing : planOf(rules)
+    subjectText(subject, plan.parts)
+    if (declaration.due) await declaration.check()
     const states = await together(plan.charges.map((charge) => add(charge, subject, sign * cost)))
     const order = plan.rules.map((rule) => rule.name)
     return states.flat().toSorted((a, b) => order.indexOf(a.name) - order.indexOf(b.name))
@@ -51,11 +57,18 @@ export function createControls(context: ControlsContext): Controls {
     throw invalid('per', per, parts[0] === undefined ? 'leave it out' : `give one of ${parts.join(', ')}`)
   }
 
+  /** The parts that this limiter's rules are of, and all that the subject has: rules of other processes may be of those. */
+  function partsOf(subject: Subject): readonly (string | undefined)[] {
+    if (typeof subject !== 'object' || subject === null || parts[0] === undefined) return parts
+    const others = Object.entries(subject).filter(([part, value]) => isName(part, 32) && isSubject(value))
+    return [...new Set([...parts, ...others.map(([part]) => part)])]
+  }
+
   /** Where a block of a subject, or of the part of it that is meant, stands. */
   function stateOf(subject: Subject, per: string | undefined): { route: Route; key: string } {
     checkPart(per)
     const { route, who } = locate(subject, per)
-    return { route, key: keys.limit(route, per === undefined ? name : `${name}/${per}`, who) }
+    return { route, key: keys.limit(route, partName(name, per), who) }
   }
 
   return {
@@ -84,12 +97,22 @@ export function createControls(context: ControlsContext): Controls {
     async reset(subject, given = {}) {
       checkOptions('reset', given, ['rules', 'per'])
       if (given.per !== undefined) checkPart(given.per)
-      const plans = given.rules === undefined ? [standing] : [standing, planOf(given.rules)]
-      const places = plans.flatMap(({ charges }) =>
-        charges.map((charge) => charge.places(subject, given.per)),
-      )
-      const found = new Map(places.flatMap(({ route, keys: all }) => all.map((key) => [key, route] as const)))
-      await Promise.all([...found].map(([key, route]) => resetPort(route, key)))
+      const wanted = given.per === undefined ? partsOf(subject) : [given.per]
+      const rules = [
+        ...(given.rules ? planOf(given.rules).rules : []),
+        ...standing.rules,
+        ...(await apart.all()),
+      ]
+      const found = wanted.flatMap((part) => {
+        const place = locate(subject, part)
+        const own = rules
+          .filter((rule) => isApart(rule) && rule.per === part)
+          .map((rule) => apartKey(keys, partName(name, part), rule, place))
+        return [keys.limit(place.route, partName(name, part), place.who), ...own].map(
+          (key) => [key, place.route] as const,
+        )
+      })
+      await together([...new Map(found)].map(([key, route]) => resetPort(route, key)))
       onEased(subject)
     },
   }

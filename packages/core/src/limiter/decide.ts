@@ -1,6 +1,7 @@
+import { badReply } from '../redis/failures.ts'
 import type { Slots } from './algorithms/concurrency.ts'
 import type { Bucket } from './algorithms/gcra.ts'
-import { type KnownRule, msUp } from './rule.ts'
+import { isClosed, type KnownRule, msUp } from './rule.ts'
 import { ruleInfo } from './rules.ts'
 import type { Decision, RuleState, ShadowState } from './types.ts'
 
@@ -33,7 +34,8 @@ export function toldOfLevels(
   const told: number[] = []
   for (let at = 0; at < buckets.length; at++) {
     const { token, capacity } = buckets[at] as Bucket
-    const answer = reply[at] as number
+    const answer = reply[at]
+    if (typeof answer !== 'number') throw badReply('limiter/take-all', 'a level is missing')
     const level = allowed ? answer : -answer - 1
     told.push(!allowed && level + cost * token > capacity ? 1 : 0, level)
   }
@@ -64,7 +66,8 @@ export function decide(rules: readonly KnownRule[], allowed: boolean, told: Told
     }
     at += 1 + rule.tells
   }
-  const { name, remaining } = binding as RuleState
+  if (!binding) throw badReply('a limiter', 'it denies, and no rule does')
+  const { name, remaining } = binding
   return { allowed, rule: name, remaining, retryAfterMs, violated, rules: states, shadow, decidedBy: 'redis' }
 }
 
@@ -103,16 +106,21 @@ export function blockedDecision(rules: readonly KnownRule[], endsInUs: number, r
   }
 }
 
-/** The decision when Redis did not answer: nothing is known of the subject. */
-export function policyDecision(rules: readonly KnownRule[], allowed: boolean): Decision {
-  const states = enforced(rules).map((rule) => (allowed ? rested(rule) : spent(rule, untilNextMs(rule))))
-  const [first] = states as [RuleState]
+/**
+ * The decision when Redis did not answer: nothing is known of the subject. Where the policy allows, a rule with limit 0
+ * still denies what costs something: nobody need be asked for that.
+ */
+export function policyDecision(rules: readonly KnownRule[], open: boolean, cost: number): Decision {
+  const states = enforced(rules).map((rule) => (open ? rested(rule) : spent(rule, untilNextMs(rule))))
+  const denying = open ? states.filter((state) => cost > 0 && isClosed(state)) : states
+  const allowed = denying.length === 0
+  const first = (allowed ? states[0] : denying[0]) as RuleState
   return {
     allowed,
     rule: first.name,
     remaining: first.remaining,
-    retryAfterMs: allowed ? 0 : Math.max(...states.map((state) => state.nextMs)),
-    violated: allowed ? [] : states.map((state) => state.name),
+    retryAfterMs: Math.max(0, ...denying.map((state) => state.nextMs)),
+    violated: denying.map((state) => state.name),
     rules: states,
     shadow: [],
     decidedBy: 'policy',
@@ -124,7 +132,8 @@ function enforced(rules: readonly KnownRule[]): readonly KnownRule[] {
 }
 
 function rested(rule: KnownRule): RuleState {
-  return { ...ruleInfo(rule), remaining: rule.burst, nextMs: 0, resetMs: 0 }
+  const ms = isClosed(rule) ? Infinity : 0
+  return { ...ruleInfo(rule), remaining: rule.burst, nextMs: ms, resetMs: ms }
 }
 
 function spent(rule: KnownRule, ms: number): RuleState {
@@ -133,6 +142,7 @@ function spent(rule: KnownRule, ms: number): RuleState {
 
 /** How long a rule that was used up takes for one token, as far as that is known without its state. */
 function untilNextMs(rule: KnownRule): number {
+  if (isClosed(rule)) return Infinity
   if (rule.letter === 's') return msUp((rule as Slots).leaseUs)
   return Math.max(1, Math.ceil((rule.windowMs ?? 1000) / rule.limit))
 }

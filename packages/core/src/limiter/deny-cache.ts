@@ -120,6 +120,9 @@ function ofRules(first: Denial | undefined, rules: string): Denial | undefined {
   return denial
 }
 
+/** Where no time helps, the times of the other rules are counted down in steps of a second. */
+const LONGEST_MS = 128_000
+
 const UNTOLD: Promise<never> = new Promise(() => {})
 
 class Denial implements Denied {
@@ -145,7 +148,7 @@ class Denial implements Denied {
     this.next = undefined
     this.#original = decision
     this.#forMs = forMs
-    this.#step = Math.max(1, Math.floor(decision.retryAfterMs / 128))
+    this.#step = Math.max(1, Math.floor(Math.min(decision.retryAfterMs, LONGEST_MS) / 128))
     this.#cost = cost
     // Made when it is first repeated: most denials never are.
     this.decision = decision

@@ -3,7 +3,9 @@ import { invalid, PenknifeError } from '../errors.ts'
 import { createTopic } from '../events.ts'
 import { checkName, checkOptions, wholeNumber } from '../options.ts'
 import { runtimeOf, type Space } from '../redis/penknife.ts'
+import { createApart } from './apart.ts'
 import { createControls } from './controls.ts'
+import { createDeclaration, declarationText, within } from './declaration.ts'
 import { blockedDecision, decide } from './decide.ts'
 import { createDenyCache } from './deny-cache.ts'
 import { type Ask, joinDecisions, takeInOrder } from './in-order.ts'
@@ -20,7 +22,15 @@ import { reserve } from './reserve.ts'
 import { ruleInfo } from './rules.ts'
 import { createLocate, subjectText } from './subjects.ts'
 import { correctionOf, type Taken, together } from './taken.ts'
-import type { Decision, Lease, RateLimiter, RateLimiterOptions, Subject, TakeOptions } from './types.ts'
+import type {
+  Decision,
+  Lease,
+  RateLimiter,
+  RateLimiterOptions,
+  RedeclaredEvent,
+  Subject,
+  TakeOptions,
+} from './types.ts'
 import { createFallback } from './unavailable.ts'
 import { createWaitingRoom } from './wait.ts'
 
@@ -43,14 +53,14 @@ const OPTIONS = [
 export function createRateLimiter(space: Space, options: RateLimiterOptions): RateLimiter {
   checkOptions('createRateLimiter', options, OPTIONS)
   const name = checkName('name', options.name)
-  const { keys, bind, breakers, use, onClose } = runtimeOf(space)
+  const { keys, bind, breakers, use, onCloseWaiting } = runtimeOf(space)
   const deadlineMs = durationMs('deadline', options.deadline ?? 100, { max: LONGEST_DEADLINE_MS })
   const breaker = breakers.of(deadlineMs)
   const about = `limiter '${name}' of space '${space.name}'`
   const routeBy = options.routeBy === undefined ? undefined : checkName('routeBy', options.routeBy, 32)
   const locate = createLocate(keys, routeBy)
   const fallback = createFallback(options.whenUnavailable ?? 'open', locate)
-  const context: PlanContext = {
+  const bound: Omit<PlanContext, 'apart'> = {
     name,
     keys,
     locate,
@@ -58,6 +68,7 @@ export function createRateLimiter(space: Space, options: RateLimiterOptions): Ra
     check: (plan) => fallback.check(plan),
     bind: (script, shared) => bind(script, shared, deadlineMs, about, breaker),
   }
+  const context: PlanContext = { ...bound, apart: createApart(bound) }
   const planOf = createPlans(context)
   const standing = planOf(options.rules)
   if (routeBy !== undefined && standing.rules[0]?.per === undefined) {
@@ -69,8 +80,27 @@ export function createRateLimiter(space: Space, options: RateLimiterOptions): Ra
   const { denyCache = true } = options
   const cache = denyCache === false ? undefined : createDenyCache(denyCache === true ? {} : denyCache)
   const maxWaiters = wholeNumber('maxWaiters', options.maxWaiters ?? 10_000, 1, 10_000_000)
-  const room = createWaitingRoom(about, maxWaiters, onClose)
+  const room = createWaitingRoom(about, maxWaiters, onCloseWaiting)
   use('limiter', name)
+  const changes = createTopic<RedeclaredEvent>('penknife:limiter-declaration', { space: space.name })
+  const declared = declarationText(standing.rules, routeBy)
+  const declaration = createDeclaration({
+    ...context,
+    bind: (script, shared) => bind(script, shared, deadlineMs, about),
+    bindBreaking: context.bind,
+    title: about,
+    rules: standing.rules,
+    text: declared,
+    onChange: (before) => reportChange(before),
+  })
+
+  function reportChange(before: string): void {
+    if (!changes.heard) {
+      const text = `${about} was declared as '${before}' and now as '${declared}': each process goes by its own rules`
+      process.emitWarning(text, { type: 'PenknifeWarning', code: 'redeclared' })
+    }
+    changes.emit({ kind: 'redeclared', limiter: name, before, now: declared })
+  }
 
   function told(subject: Subject, decision: Decision): Decision {
     if (decisions.heard) decisions.emit({ limiter: name, subject, decision })
@@ -135,13 +165,21 @@ export function createRateLimiter(space: Space, options: RateLimiterOptions): Ra
       if (denied !== undefined) return { decision: told(subject, denied.decision) }
     }
     try {
-      const taken = await takeUnder(plan, subject, cost, correctable)
+      const waiting = declaration.due ? checkRules(subject, plan) : undefined
+      const asking = (): Promise<Taken> => takeUnder(plan, subject, cost, correctable)
+      const taken = await (waiting ? within(deadlineMs, about, waiting.then(asking)) : asking())
       if (remembered !== undefined) cache?.learn(remembered, plan.text, cost, taken.decision)
       told(subject, taken.decision)
       return taken
     } catch (error) {
       return instead(plan, subject, cost, error)
     }
+  }
+
+  function checkRules(subject: Subject, { parts }: Plan): Promise<void> | undefined {
+    // Nothing is sent for a wrong subject.
+    subjectText(subject, parts)
+    return declaration.check()
   }
 
   /** What is answered when Redis did not. */
@@ -197,14 +235,19 @@ export function createRateLimiter(space: Space, options: RateLimiterOptions): Ra
             .catch(failed)
       }
       only.askFor({ received, failed }, subject, 1)
+      // Plain rules are not refused.
+      if (declaration.due) void declaration.check()
     })
   }
 
-  const controls = createControls({ ...context, standing, planOf, onEased })
+  const controls = createControls({ ...context, declaration, standing, planOf, onEased })
   return {
     name,
     rules: standing.rules.filter(({ shadow }) => !shadow).map(ruleInfo),
-    on: (listener) => breaker.on(listener),
+    on(listener) {
+      const ends = [breaker.on(listener), changes.on(listener)]
+      return () => ends.forEach((end) => end())
+    },
     take,
     async wait(subject, waiting = {}) {
       checkOptions('wait', waiting, ['cost', 'rules', 'maxWait', 'signal'])

@@ -1,4 +1,6 @@
+import { PenknifeError } from '../errors.ts'
 import type { Receiver } from '../redis/direct.ts'
+import { badReply, readTime } from '../redis/failures.ts'
 import type { Keys } from '../redis/keys.ts'
 import type { Port } from '../redis/runner.ts'
 import type { Arg, Reply, Script } from '../redis/script.ts'
@@ -6,6 +8,7 @@ import { limiterCharge, limiterTake, limiterTakeAll } from '../redis/scripts.gen
 import type { Slots } from './algorithms/concurrency.ts'
 import type { Bucket } from './algorithms/gcra.ts'
 import { type Decided, type Told, toldOfLevels } from './decide.ts'
+import { type Apart, apartKey, isApart } from './apart.ts'
 import type { KnownRule } from './rule.ts'
 import { parseRules } from './rules.ts'
 import type { Locate, Place } from './subjects.ts'
@@ -17,6 +20,8 @@ export interface PlanContext {
   readonly keys: Keys
   readonly locate: Locate
   readonly routeBy: string | undefined
+  /** Rules that keep keys of their own, known to all processes. */
+  readonly apart: Apart
   /** Refuses rules that parse and still cannot be used. */
   check(plan: Plan): void
   bind<Shared extends readonly Arg[], Item extends readonly Arg[], Result>(
@@ -71,11 +76,8 @@ export interface Charge {
   take(subject: Subject, cost: number, lease: string): Promise<Outcome>
   /** Charges tokens, or fewer than 0 to give them back, without asking; as a correction of an earlier charge, if given. */
   add(subject: Subject, tokens: number, charged?: Charged): Promise<Outcome>
-  /** Every key of a subject, or of one part of it, in the order in which charge.lua is given them. */
-  places(
-    subject: Subject,
-    part?: string,
-  ): { readonly route: Place['route']; readonly keys: readonly string[] }
+  /** Every key of a subject, in the order in which charge.lua is given them. */
+  places(subject: Subject): { readonly route: Place['route']; readonly keys: readonly string[] }
   /** The keys of the slots that a call was charged, given what the script told. */
   slots(subject: Subject, told: Told): readonly string[]
 }
@@ -119,6 +121,11 @@ function createPlan(context: PlanContext, read: Pick<Plan, 'given' | 'rules' | '
   return plan
 }
 
+/** A limiter, or one of the parts that its rules are of, as keys name it. */
+export function partName(limiter: string, part: string | undefined): string {
+  return part === undefined ? limiter : `${limiter}/${part}`
+}
+
 /** Of a call that is charged to concurrency rules only, where the cost does not matter. */
 const LARGEST_COST = 1_000_000_000
 
@@ -126,9 +133,9 @@ const LARGEST_COST = 1_000_000_000
 type KeyOf = (place: Place) => string
 
 function createCharge(context: PlanContext, rules: readonly KnownRule[]): Charge {
-  const { keys, name, locate, bind } = context
+  const { keys, name, locate, bind, apart } = context
   const parts = [...new Set(rules.map(({ per }) => per))]
-  const ownerOf = (part: string | undefined): string => (part === undefined ? name : `${name}/${part}`)
+  const ownerOf = (part: string | undefined): string => partName(name, part)
   const leases = rules.flatMap((rule) => (rule.letter === 's' ? [(rule as Slots).leaseUs] : []))
   const leaseUs = leases.length === 0 ? undefined : Math.min(...leases)
 
@@ -136,19 +143,17 @@ function createCharge(context: PlanContext, rules: readonly KnownRule[]): Charge
   const places: { readonly part: string | undefined; readonly keyOf: KeyOf; readonly rule?: KnownRule }[] =
     parts.map((part) => ({ part, keyOf: ({ route, who }) => keys.limit(route, ownerOf(part), who) }))
   for (const rule of rules) {
-    if (rule.letter !== 'l' && rule.letter !== 's') continue
-    const keyIn = rule.letter === 'l' ? keys.limitLog : keys.limitSlots
-    const own = `${ownerOf(rule.per)}/${rule.name}`
-    places.push({ part: rule.per, rule, keyOf: ({ route, who }) => keyIn(route, own, who) })
+    if (!isApart(rule)) continue
+    const owner = ownerOf(rule.per)
+    places.push({ part: rule.per, rule, keyOf: (place) => apartKey(keys, owner, rule, place) })
   }
 
-  function keysOf(subject: Subject, only?: string): { route: Place['route']; keys: string[] } {
-    const wanted = only === undefined ? places : places.filter(({ part }) => part === only)
-    const found = new Map(wanted.map(({ part }) => [part, locate(subject, part)]))
+  function keysOf(subject: Subject): { route: Place['route']; keys: string[] } {
+    const found = new Map(places.map(({ part }) => [part, locate(subject, part)]))
     const [place] = found.values()
     return {
-      route: (place as Place)?.route,
-      keys: wanted.map(({ part, keyOf }) => keyOf(found.get(part) as Place)),
+      route: (place as Place).route,
+      keys: places.map(({ part, keyOf }) => keyOf(found.get(part) as Place)),
     }
   }
 
@@ -167,26 +172,35 @@ function createCharge(context: PlanContext, rules: readonly KnownRule[]): Charge
     return bind(limiterCharge, [lines.join('\n')])
   }
   let port = bindAt(Date.now())
+  const tells = rules.reduce((sum, rule) => sum + 1 + rule.tells, 0)
 
   async function call(subject: Subject, tokens: number, how: string, lease: string): Promise<Outcome> {
     const { route, keys: all } = keysOf(subject)
+    // In one turn, so that a charge waits for no second round trip.
+    const registering = tokens > 0 ? apart.register(rules) : undefined
     let used = port
-    let reply = await used(route, ...all, tokens, how, lease)
+    const replied = used(route, ...all, tokens, how, lease)
+    if (registering) await Promise.allSettled([registering, replied])
+    let reply = await replied
     if (reply[0] === CLOCK) {
       // Time went on beyond the calendar periods that were sent. Another call may have noticed before.
-      if (port === used) port = bindAt(Math.floor((reply[1] as number) / 1000))
+      if (port === used) port = bindAt(Math.floor(readTime(limiterCharge.name, reply[1]) / 1000))
       used = port
       reply = await used(route, ...all, tokens, how, lease)
-      if (reply[0] === CLOCK)
-        throw new Error('limiter/charge: the clocks of the servers differ by more than a calendar period')
+      if (reply[0] === CLOCK) {
+        const clocks = 'the clocks of the servers differ by more than a calendar period'
+        throw new PenknifeError('PENKNIFE_UNAVAILABLE', `limiter/charge: ${clocks}`)
+      }
     }
-    if (reply[0] === BLOCKED) {
-      return { kind: 'blocked', endsInUs: reply[1] as number, reason: reply[2] as string }
+    if (reply[0] === BLOCKED) return toBlocked(reply[1], reply[2])
+    const told = reply.slice(2)
+    if (told.length !== tells || !reply.every((number) => typeof number === 'number')) {
+      throw badReply(limiterCharge.name, `it is not ${tells} numbers of the rules`)
     }
     return {
       kind: 'decided',
       allowed: reply[0] === 1,
-      told: (reply as Told).slice(2),
+      told: told as Told,
       at: reply[1] as number,
     }
   }
@@ -209,8 +223,8 @@ function createCharge(context: PlanContext, rules: readonly KnownRule[]): Charge
     read(reply, cost) {
       if (reply === null) return undefined
       if (typeof reply !== 'string') return toldOfLevels(rules as readonly Bucket[], reply, cost)
-      const [, us = '', reason = ''] = /^(\d+) (.*)$/.exec(reply) ?? []
-      return { kind: 'blocked', endsInUs: Number(us), reason }
+      const [, us, reason] = /^(\d+) (.*)$/s.exec(reply) ?? []
+      return toBlocked(us === undefined ? us : Number(us), reason)
     },
     take: (subject, cost, lease) => call(subject, cost, 'take', lease),
     add: (subject, tokens, charged) => call(subject, tokens, charged ? settling(charged) : 'add', ''),
@@ -225,6 +239,11 @@ function createCharge(context: PlanContext, rules: readonly KnownRule[]): Charge
       })
     },
   }
+}
+
+function toBlocked(endsInUs: unknown, reason: unknown): Outcome {
+  if (typeof endsInUs === 'number' && typeof reason === 'string') return { kind: 'blocked', endsInUs, reason }
+  throw badReply('a limiter', 'a block without an end or a reason')
 }
 
 /** How charge.lua is told of the charge to correct. */

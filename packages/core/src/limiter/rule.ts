@@ -52,7 +52,20 @@ export const COMMON_OPTIONS = ['name', 'algorithm', 'limit', 'shadow', 'per'] as
 export const LARGEST_LIMIT = 1_000_000_000
 
 export function limitOf(rule: Rule, most: number = LARGEST_LIMIT): number {
-  return wholeNumber(`limit of rule '${rule.name}'`, rule.limit, 1, most)
+  return wholeNumber(`limit of rule '${rule.name}'`, rule.limit, 0, most)
+}
+
+/** A rule with limit 0: it denies every call that costs something, and no time helps. */
+export function isClosed({ limit }: Pick<RuleInfo, 'limit'>): boolean {
+  return limit === 0
+}
+
+/** What a rule with limit 0 tells of itself. */
+export const CLOSED: Pick<KnownRule, 'most' | 'amounts' | 'waitMs'> = {
+  // No cost is too large: it is denied.
+  most: Infinity,
+  amounts: () => ({ remaining: 0, nextMs: Infinity, resetMs: Infinity }),
+  waitMs: () => Infinity,
 }
 
 /** A duration of a rule in whole microseconds. */

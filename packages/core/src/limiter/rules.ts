@@ -6,7 +6,7 @@ import { fixedWindow } from './algorithms/fixed-window.ts'
 import { gcra } from './algorithms/gcra.ts'
 import { slidingLog } from './algorithms/sliding-log.ts'
 import { slidingWindow } from './algorithms/sliding-window.ts'
-import { COMMON_OPTIONS, type KnownRule, ruleHead } from './rule.ts'
+import { CLOSED, COMMON_OPTIONS, isClosed, type KnownRule, ruleHead } from './rule.ts'
 import type { Rule, RuleInfo } from './types.ts'
 
 const MAX_RULES = 8
@@ -16,7 +16,9 @@ export function parseRules(rules: readonly Rule[]): readonly KnownRule[] {
   if (!Array.isArray(rules) || rules.length === 0 || rules.length > MAX_RULES) {
     throw invalid('rules', rules, `give a list of 1 to ${MAX_RULES} rules`)
   }
-  const known = (rules as readonly Rule[]).map(parseRule)
+  const known = (rules as readonly Rule[])
+    .map(parseRule)
+    .map((rule) => (isClosed(rule) ? { ...rule, ...CLOSED } : rule))
   for (const [at, { name, per }] of known.entries()) {
     if (known.findIndex((other) => other.name === name) < at) {
       throw invalid('rule name', name, 'give each rule a name of its own')

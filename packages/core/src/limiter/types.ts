@@ -17,7 +17,7 @@ interface RuleBase {
 }
 
 interface WindowRule extends RuleBase {
-  /** Tokens in each window: a whole number from 1. */
+  /** Tokens in each window: a whole number; 0 denies every call that costs something. */
   readonly limit: number
   /** Text such as '250ms', '1s', '15m' or '1d', or milliseconds as a number from 1,000. */
   readonly window: Duration
@@ -47,7 +47,7 @@ export interface FixedWindowRule extends WindowRule {
 /** Counts in an hour, day, ISO week (from Monday) or month of a time zone, across its daylight-saving changes. */
 export interface CalendarRule extends RuleBase {
   readonly algorithm: 'fixed-window'
-  /** Tokens in each period: a whole number from 1. */
+  /** Tokens in each period: a whole number; 0 denies every call that costs something. */
   readonly limit: number
   readonly calendar: CalendarUnit
   /** An IANA name: 'UTC', 'Europe/Berlin'. */
@@ -78,7 +78,7 @@ export interface SlidingLogRule extends WindowRule {
  */
 export interface ConcurrencyRule extends RuleBase {
   readonly algorithm: 'concurrency'
-  /** Slots: a whole number from 1 to 10,000. */
+  /** Slots: a whole number up to 10,000; 0 denies every call that costs something. */
   readonly limit: number
   /** How long a slot is held without a renewal; so long a crashed process keeps it. */
   readonly lease: Duration
@@ -149,9 +149,9 @@ export interface RuleInfo {
 export interface RuleState extends RuleInfo {
   /** Whole tokens (of a concurrency rule: slots) left. */
   readonly remaining: number
-  /** Milliseconds until a whole token more is there (0 when the rule is full), rounded up. */
+  /** Milliseconds until a whole token more is there (0 when the rule is full), rounded up; Infinity under limit 0. */
   readonly nextMs: number
-  /** Milliseconds until the rule is full again, rounded up. */
+  /** Milliseconds until the rule is full again, rounded up; Infinity under limit 0. */
   readonly resetMs: number
 }
 
@@ -168,7 +168,7 @@ export interface Decision {
   /** Whole tokens left under the binding rule. */
   readonly remaining: number
   /**
-   * Milliseconds until the same call can pass, rounded up; 0 when allowed. Under a concurrency rule the time until a
+   * Milliseconds until the same call can pass, rounded up; 0 when allowed, Infinity under a rule with limit 0. Under a concurrency rule the time until a
    * lease ends by itself: a release may come sooner.
    */
   readonly retryAfterMs: number
@@ -205,11 +205,28 @@ export interface Lease {
   release(): Promise<boolean>
 }
 
+/**
+ * The rules of a limiter are not those that were declared before: a deploy changed them, or two limiters have one name.
+ * Also on the node:diagnostics_channel `penknife:limiter-declaration`, there with the `space`.
+ */
+export interface RedeclaredEvent {
+  readonly kind: 'redeclared'
+  readonly limiter: string
+  /** Both declarations as people read them. */
+  readonly before: string
+  readonly now: string
+}
+
+export type LimiterEvent = BreakerEvent | RedeclaredEvent
+
 export interface RateLimiter {
   readonly name: string
   readonly rules: readonly RuleInfo[]
-  /** Adds a listener for when Redis is given up and when it is asked again; the function that comes back removes it. */
-  on(listener: (event: BreakerEvent) => void): () => void
+  /**
+   * Adds a listener for when Redis is given up and asked again, and for rules that another version declared otherwise; the
+   * function that comes back removes it.
+   */
+  on(listener: (event: LimiterEvent) => void): () => void
   /**
    * Takes `cost` tokens of a subject from every rule, or from none.
    *
@@ -222,7 +239,7 @@ export interface RateLimiter {
    * an earlier one, whatever they cost. Never early.
    *
    * Resolves with a denial when `maxWait` is over, or at once when it is known to be too short. Rejects with the signal's
-   * reason, with PENKNIFE_OVERLOADED when too many wait, with PENKNIFE_CLOSED when penknife is closed, and as `take`. The
+   * reason, with PENKNIFE_OVERLOADED when too many wait, with PENKNIFE_CLOSED once penknife.close() has ended workers and subscriptions, and as `take`. The
    * first waiter of a subject alone asks Redis, and sleeps `retryAfterMs` in between; where that is not certain (a slot may
    * be released, Redis is away) 200 ms at most.
    */
@@ -252,8 +269,8 @@ export interface RateLimiter {
   /** Ends a block; false when there was none. One script call. Fails when Redis does not answer. */
   unblock(subject: Subject, options?: UnblockOptions): Promise<boolean>
   /**
-   * Deletes everything that Redis knows of a subject under this limiter: what it used, its slots, its block. Fails when
-   * Redis does not answer. One script call.
+   * Deletes everything that Redis knows of a subject under this limiter, whichever process or rules wrote it: what it
+   * used, its slots, its block. Fails when Redis does not answer. Two script calls.
    */
   reset(subject: Subject, options?: ResetOptions): Promise<void>
 }
@@ -307,7 +324,7 @@ export interface UnblockOptions {
 }
 
 export interface ResetOptions {
-  /** Rules given to calls that the limiter's options do not name: their logs and slots have keys of their own. */
+  /** Rules that the limiter's options do not name; found by themselves once they were charged. */
   readonly rules?: readonly Rule[]
   /** Only this part of a subject that is an object. Default: all parts that the rules name. */
   readonly per?: string

@@ -19,7 +19,10 @@ export function createFallback(policy: UnavailablePolicy, locate: Locate): Fallb
   switch (policy) {
     case 'open':
     case 'closed':
-      return { check, decide: ({ rules }) => ({ decision: policyDecision(rules, policy === 'open') }) }
+      return {
+        check,
+        decide: ({ rules }, _subject, cost) => ({ decision: policyDecision(rules, policy === 'open', cost) }),
+      }
     case 'throw':
       return {
         check,

@@ -206,7 +206,8 @@ class Line {
 }
 
 /** Whether a denial holds for as long as it says: not when a slot may be released, nor when Redis was not asked. */
-function isCertain({ decidedBy, rules, violated }: Decision): boolean {
+function isCertain({ decidedBy, retryAfterMs, rules, violated }: Decision): boolean {
+  if (retryAfterMs === Infinity) return true
   if (decidedBy !== 'redis' && decidedBy !== 'cache') return false
   return !rules.some(({ name, algorithm }) => algorithm === 'concurrency' && violated.includes(name))
 }

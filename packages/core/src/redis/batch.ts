@@ -1,6 +1,6 @@
 import { reportFault } from '../callbacks.ts'
 import type { PenknifeError } from '../errors.ts'
-import { cut, errorText } from '../text.ts'
+import { cut, errorText, printable } from '../text.ts'
 import type { Breaker } from './breaker.ts'
 import type { Deadlines, Timed } from './deadlines.ts'
 import type { Bulk, Receiver, Sent } from './direct.ts'
@@ -22,6 +22,12 @@ export interface BatchOwner {
   failed(batch: Batch, error: unknown): void
 }
 
+/**
+ * What must be known before a port's calls may be sent: undefined when it is, else a promise that resolves when it is, or
+ * rejects with the error that the calls fail with, undone.
+ */
+export type Gate = () => Promise<void> | undefined
+
 /** What the batches of a port have in common. */
 export interface Bound {
   readonly script: AnyScript
@@ -37,6 +43,7 @@ export interface Bound {
   readonly deadlines: Deadlines<Batch>
   readonly breaker: Breaker | undefined
   readonly patience: Patience
+  readonly gate: Gate | undefined
   readonly owner: BatchOwner
 }
 
@@ -169,7 +176,7 @@ export class Batch implements Timed<Batch>, Receiver<unknown> {
   #about(item: readonly Arg[]): string {
     const { name, script, shared } = this.bound
     const key = script.sharedKeys ? (shared[0] as readonly string[])[0] : item[0]
-    return `${name}, key '${cut(String(key), LONGEST_KEY)}'`
+    return `${name}, key '${printable(String(key), LONGEST_KEY)}'`
   }
 
   /** The server said something; after the deadline it says nothing of how fast it is. */

@@ -1,7 +1,7 @@
 import { ReplyError } from 'ioredis'
 
 import { PenknifeError } from '../errors.ts'
-import { errorText } from '../text.ts'
+import { errorText, printable } from '../text.ts'
 
 /** Codes of replies that say the server cannot serve the call now; it gives them before it runs anything of the call. */
 const NOT_NOW = new Set([
@@ -69,7 +69,7 @@ export function failureOf(what: string, error: unknown, readOnly: boolean = fals
   if (error instanceof PenknifeError) return error
   const cause = error
   if (isReply(error)) {
-    const text = errorText(error).replace(RAISED, '')
+    const text = printable(errorText(error).replace(RAISED, ''))
     // There is no rollback: what the script wrote before it failed stays.
     if (RAISED.test(error.message) && !readOnly) {
       return new PenknifeError(
@@ -96,6 +96,24 @@ export function failureOf(what: string, error: unknown, readOnly: boolean = fals
     `${what}: the connection broke after the call was sent (${errorText(error)}); it may have been carried out`,
     { cause, fate: 'unknown' },
   )
+}
+
+/**
+ * Reads what a script replied. What cannot be read is an error of that call: another server, a proxy or a bug must not make
+ * exceptions of ours out of it.
+ */
+export function readReply<T>(what: string, read: () => T): T {
+  try {
+    return read()
+  } catch (error) {
+    throw error instanceof PenknifeError ? error : badReply(what, errorText(error), error)
+  }
+}
+
+/** Redis' time in microseconds out of a reply; only one that a Date can hold. */
+export function readTime(what: string, us: unknown): number {
+  if (typeof us === 'number' && us >= 0 && us <= 8.64e18) return us
+  throw badReply(what, `${String(us)} is no time`)
 }
 
 /** The error of a call whose reply is not what its script replies. */

@@ -24,6 +24,8 @@ export interface Keys {
   deadLetters(stream: string, group: string): string
   /** There while the group is paused for all processes. */
   paused(stream: string, group: string): string
+  /** The pub/sub channel that tells the group's workers to look whether it is paused. */
+  pausing(stream: string, group: string): string
   /** The entry that was added under a dedup key. */
   once(stream: string, key: string): string
   /** How a stream was declared last. */
@@ -59,6 +61,10 @@ export interface Keys {
   limitLog(route: Route, rule: string, subject: string): string
   /** A concurrency rule's leases. */
   limitSlots(route: Route, rule: string, subject: string): string
+  /** How a limiter's rules are declared. */
+  limitDeclared(limiter: string): string
+  /** The rules of a limiter that have logs or leases. */
+  limitRules(limiter: string): string
 }
 
 export interface KeyOptions {
@@ -81,6 +87,7 @@ export function createKeys(space: string, { keyPrefix, db }: KeyOptions): Keys {
     later: (stream, group) => `${base}stream:${stream}:later:${group}`,
     deadLetters: (stream, group) => `${base}stream:${stream}:dead:${group}`,
     paused: (stream, group) => `${base}stream:${stream}:paused:${group}`,
+    pausing: (stream, group) => `${base}stream:${stream}:paused:${group}:${live}`,
     once: (stream, key) => `${base}stream:${stream}:once:${short(key)}`,
     declaration: (stream) => `${base}stream:${stream}:declaration`,
     mark: (stream, consumer) => `${base}stream:${stream}:mark:${consumer}`,
@@ -99,6 +106,8 @@ export function createKeys(space: string, { keyPrefix, db }: KeyOptions): Keys {
     shard: (routing) => shards[hash(routing) % SHARDS] as Route,
     limit: ({ tag }, limiter, subject) => `${root}{${tag}}:limit:${limiter}:${short(subject)}`,
     limitLog: ({ tag }, rule, subject) => `${root}{${tag}}:limit-log:${rule}:${short(subject)}`,
+    limitDeclared: (limiter) => `${base}limit-declared:${limiter}`,
+    limitRules: (limiter) => `${base}limit-rules:${limiter}`,
     limitSlots: ({ tag }, rule, subject) => `${root}{${tag}}:limit-slots:${rule}:${short(subject)}`,
   }
 }

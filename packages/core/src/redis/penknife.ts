@@ -1,6 +1,7 @@
 import { LONGEST_DEADLINE_MS, durationMs, type Duration } from '../duration.ts'
 import { invalid, PenknifeError } from '../errors.ts'
 import { checkName, checkOptions, wholeNumber } from '../options.ts'
+import type { Gate } from './batch.ts'
 import { type Breaker, type Breakers, type BreakerOptions, createBreakers } from './breaker.ts'
 import { type Connection, type Connections, createConnections } from './connections.ts'
 import { createDurable, type Safety } from './durable.ts'
@@ -78,6 +79,7 @@ export interface Runtime {
     breaker?: Breaker,
     /** Of an object whose calls must not wait once it is being closed. */
     patience?: Patience,
+    gate?: Gate,
   ): Port<Item, Result>
   createPatience(): Patience
   /** For calls whose caller has another answer when Redis has none: give `bind` the one of their deadline. */
@@ -94,6 +96,8 @@ export interface Runtime {
   ): Port<Item, Result>
   /** A connection for blocking reads; who opens it closes it. */
   openReader(): Connection
+  /** Why that connection could not be made the last time that it was tried, if it is not there. */
+  reasonOf(connection: Connection): string | undefined
   /**
    * Says that an object of a feature was made, so that the server's settings are held against the feature, and one that is made
    * again and again is noticed.
@@ -104,6 +108,8 @@ export interface Runtime {
    * everything that it refers to: an object registers while there is something to end.
    */
   onClose(end: End): () => void
+  /** The same for callers that wait: they are ended last, since what is being ended may be waiting itself. */
+  onCloseWaiting(end: End): () => void
 }
 
 /**
@@ -154,6 +160,7 @@ export function connect(redis: Connection, options: ConnectOptions = {}): Penkni
 
   const subscriber = createSubscriber(connections, commands, refusals)
   const endings = createEndings()
+  const waiting = createEndings()
   const repeated = createRepeats()
 
   async function closeAll(ms: number): Promise<void> {
@@ -166,6 +173,7 @@ export function connect(redis: Connection, options: ConnectOptions = {}): Penkni
       const what = `penknife.close(): ${going} workers or subscriptions did not end within ${ms} ms and are cut off`
       process.emitWarning(what, 'PenknifeWarning')
     }
+    await waiting.run(left())
     news.close()
     breakers.close()
     // What was sent and is not answered fails with its connection.
@@ -181,19 +189,21 @@ export function connect(redis: Connection, options: ConnectOptions = {}): Penkni
         subscriber,
         deadlineMs,
         breakers,
-        bind: (script, shared, ms = deadlineMs, of = '', breaker, patience) =>
-          runner.bind(script, shared, ms, of, breaker, patience),
+        bind: (script, shared, ms = deadlineMs, of = '', breaker, patience, gate) =>
+          runner.bind(script, shared, ms, of, breaker, patience, gate),
         createPatience: () => runner.createPatience(),
         bindDurable: durable.bind,
         openReader() {
           if (closing) throw new PenknifeError('PENKNIFE_CLOSED', 'worker: penknife was closed')
           return connections.open('reader')
         },
+        reasonOf: roster.reasonOf,
         use(feature, object) {
           watch.use(feature)
           repeated(feature, name, object)
         },
         onClose: (end) => endings.add(end),
+        onCloseWaiting: (end) => waiting.add(end),
       })
     },
     on: news.on,

@@ -1,5 +1,5 @@
 import { PenknifeError } from '../errors.ts'
-import { Batch, type BatchOwner, type Bound, kindsOf } from './batch.ts'
+import { Batch, type BatchOwner, type Bound, type Gate, kindsOf } from './batch.ts'
 import type { Breaker } from './breaker.ts'
 import { Deadlines } from './deadlines.ts'
 import { Bulk, type Receiver } from './direct.ts'
@@ -71,7 +71,8 @@ export class Runner {
 
   /**
    * Ties a script to the values shared by its calls and to a deadline in milliseconds; errors call it by its name,
-   * and `of` what it is about. With a breaker its calls fail at once while the server is known not to answer.
+   * and `of` what it is about. With a breaker its calls fail at once while the server is known not to answer; with a
+   * gate they are sent once it is open.
    */
   bind<Shared extends readonly SharedArg[], Item extends readonly Arg[], Result>(
     script: Script<Shared, Item, Result>,
@@ -80,6 +81,7 @@ export class Runner {
     of: string = '',
     breaker?: Breaker,
     patience: Patience = this.patience,
+    gate?: Gate,
   ): Port<Item, Result> {
     const name = of === '' ? script.name : `${script.name} of ${of}`
     const deadlines = this.#deadlinesOf(deadlineMs)
@@ -94,6 +96,7 @@ export class Runner {
       deadlines,
       breaker,
       patience,
+      gate,
       owner: this.#owner,
     }
     /** The last batch of each slot; outside a cluster there is one for all. */
@@ -182,7 +185,31 @@ export class Runner {
 
   #send(batch: Batch): void {
     if (!this.#sink.ready(batch.slot) || batch.endsRefused) this.#wait(batch)
-    else this.#run(batch, 'evalsha', batch.bound.sha)
+    else {
+      const opening = batch.bound.gate?.()
+      if (opening) this.#hold(batch, opening)
+      else this.#run(batch, 'evalsha', batch.bound.sha)
+    }
+  }
+
+  /** Waits for a gate, at most until the deadline. */
+  #hold(batch: Batch, opening: Promise<void>): void {
+    this.#wait(batch)
+    opening.then(
+      () => {
+        if (this.#waiting.delete(batch)) this.#send(batch)
+      },
+      (error: PenknifeError) => {
+        if (this.#waiting.delete(batch)) this.#drop(batch, error)
+      },
+    )
+  }
+
+  /** Ends a batch that was not sent. */
+  #drop(batch: Batch, failure: PenknifeError): void {
+    this.#settle(batch)
+    batch.reject(failure)
+    this.#ended()
   }
 
   #wait(batch: Batch): void {
@@ -238,9 +265,7 @@ export class Runner {
     const failure = this.#awayFailure(batch)
     if (batch.refusal) batch.answered()
     else batch.unanswered(failure)
-    this.#settle(batch)
-    batch.reject(failure)
-    this.#ended()
+    this.#drop(batch, failure)
   }
 
   /** What a batch fails with that was not sent, or was refused, until its deadline. */

@@ -2,6 +2,127 @@
 import type { Arg, Reply, Script } from './script.ts'
 
 /**
+ * Remember how a board is kept, unless that contradicts what is remembered.
+ *
+ * - key `declaration`: hash
+ * - `fields`: JSON: a list of names and values in turn, which may not change
+ * - `rest`: what may change, as people read it
+ * - `life`: milliseconds for which the board's keys may stay unused, 0 for ever
+ * - replies null when nothing is different; names and remembered values, in turn, of what contradicts, and then nothing was written; else an empty name and what `rest` was
+ * - on a full server runs: reads wait for it; a board has a few hundred bytes of it
+ */
+export const leaderboardDeclare: Script<[], [declaration: string, fields: Arg, rest: Arg, life: Arg], readonly Reply[] | null> = {
+  name: 'leaderboard/declare',
+  sha: '85776681afb51a1d44828e6a9d3cf20061b0498c',
+  batch: 16,
+  sharedKeys: false,
+  shared: [],
+  keys: ["declaration"],
+  args: ["fields","rest","life"],
+  returns: 'list|null',
+  text: `#!lua flags=allow-oom
+local function typed(key, type)
+local is = redis.call('TYPE', key).ok
+if is ~= type and is ~= 'none' then
+return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
+end
+end
+local items = #KEYS / 1
+if items == 1 then
+local declaration, fields, rest, life = KEYS[1], ARGV[1], ARGV[2], ARGV[3]
+do
+local wrong = typed(declaration, 'hash')
+if wrong then
+return wrong
+end
+fields = cjson.decode(fields)
+local names = {}
+for at = 1, #fields, 2 do
+names[#names + 1] = fields[at]
+end
+local stored = redis.call('HMGET', declaration, unpack(names))
+local conflicts = {}
+for at, name in ipairs(names) do
+if stored[at] and stored[at] ~= fields[2 * at] then
+conflicts[#conflicts + 1] = name
+conflicts[#conflicts + 1] = stored[at]
+end
+end
+if #conflicts > 0 then
+return conflicts
+end
+local before = redis.call('HGET', declaration, '')
+local lives = redis.call('PTTL', declaration)
+redis.call('HSET', declaration, '', rest, unpack(fields))
+if tonumber(life) > 0 then
+if lives ~= -1 then
+redis.call('PEXPIRE', declaration, math.max(lives, life))
+end
+elseif lives >= 0 then
+redis.call('PERSIST', declaration)
+end
+return before and before ~= rest and { '', before } or nil
+end
+return nil
+end
+local function item(declaration, fields, rest, life)
+local wrong = typed(declaration, 'hash')
+if wrong then
+return wrong
+end
+fields = cjson.decode(fields)
+local names = {}
+for at = 1, #fields, 2 do
+names[#names + 1] = fields[at]
+end
+local stored = redis.call('HMGET', declaration, unpack(names))
+local conflicts = {}
+for at, name in ipairs(names) do
+if stored[at] and stored[at] ~= fields[2 * at] then
+conflicts[#conflicts + 1] = name
+conflicts[#conflicts + 1] = stored[at]
+end
+end
+if #conflicts > 0 then
+return conflicts
+end
+local before = redis.call('HGET', declaration, '')
+local lives = redis.call('PTTL', declaration)
+redis.call('HSET', declaration, '', rest, unpack(fields))
+if tonumber(life) > 0 then
+if lives ~= -1 then
+redis.call('PEXPIRE', declaration, math.max(lives, life))
+end
+elseif lives >= 0 then
+redis.call('PERSIST', declaration)
+end
+return before and before ~= rest and { '', before } or nil
+end
+local replies, done = {}, 0
+local own = #ARGV > 3 and 3 or 0
+local function run()
+while done < items do
+local key = done * 1
+local arg = 0 + done * own
+done = done + 1
+local reply = item(KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3])
+if reply == nil then reply = false end
+replies[done] = reply
+end
+end
+while done < items do
+local ok, reply = pcall(run)
+if not ok then
+local text = type(reply) == 'table' and reply.err or tostring(reply)
+if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+reply = { err = text .. ' on @user_script' }
+replies[done] = reply
+end
+end
+return replies`,
+}
+
+/**
  * Keep data of a member, or forget them.
  *
  * - shared keys `keys`: hash of the members' data
@@ -12,7 +133,7 @@ import type { Arg, Reply, Script } from './script.ts'
  */
 export const leaderboardDescribe: Script<[keys: readonly string[]], [member: Arg, data: Arg], number> = {
   name: 'leaderboard/describe',
-  sha: 'c1fdffce1fc7a227ed1f1cf3933de26347679f4d',
+  sha: 'bb2ad623254dba6b0b0dfe7024aedd0993de87ad',
   batch: 64,
   sharedKeys: true,
   shared: [],
@@ -25,43 +146,345 @@ local items = (#ARGV - 0) / 2
 if items == 1 then
 local member, data = ARGV[1], ARGV[2]
 do
-  local done
-  if data == '' then
-    done = redis.pcall('HDEL', keys[1], member)
-  else
-    done = redis.pcall('HSET', keys[1], member, data)
-  end
-  return type(done) == 'table' and done or 1
+local done
+if data == '' then
+done = redis.pcall('HDEL', keys[1], member)
+else
+done = redis.pcall('HSET', keys[1], member, data)
+end
+return type(done) == 'table' and done or 1
 end
 return nil
 end
 local function item(member, data)
-  local done
-  if data == '' then
-    done = redis.pcall('HDEL', keys[1], member)
-  else
-    done = redis.pcall('HSET', keys[1], member, data)
-  end
-  return type(done) == 'table' and done or 1
+local done
+if data == '' then
+done = redis.pcall('HDEL', keys[1], member)
+else
+done = redis.pcall('HSET', keys[1], member, data)
+end
+return type(done) == 'table' and done or 1
 end
 local replies, done = {}, 0
 local function run()
-  while done < items do
-    local arg = 0 + done * 2
-    done = done + 1
-    local reply = item(ARGV[arg + 1], ARGV[arg + 2])
-    if reply == nil then reply = false end
-    replies[done] = reply
-  end
+while done < items do
+local arg = 0 + done * 2
+done = done + 1
+local reply = item(ARGV[arg + 1], ARGV[arg + 2])
+if reply == nil then reply = false end
+replies[done] = reply
+end
 end
 while done < items do
-  local ok, reply = pcall(run)
-  if not ok then
-    local text = type(reply) == 'table' and reply.err or tostring(reply)
-    if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
-    reply = { err = text .. ' on @user_script' }
-    replies[done] = reply
-  end
+local ok, reply = pcall(run)
+if not ok then
+local text = type(reply) == 'table' and reply.err or tostring(reply)
+if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+reply = { err = text .. ' on @user_script' }
+replies[done] = reply
+end
+end
+return replies`,
+}
+
+/**
+ * Erase a removed member's name from the log of a rolling window: its entries before the mark of its removal, then the mark.
+ *
+ * Those entries count nothing, so that a process may die between any two steps: the mark stays, and says it of the rest.
+ * A step reads at most 256 entries.
+ *
+ * - shared keys `keys`: the window's log, `gone`, and `parts` where it has them
+ * - `member`: member
+ * - `from`: where to read on from, - for the begin
+ * - replies where to go on, or null when nothing of it is left
+ * - on a full server runs: it only deletes
+ */
+export const leaderboardErase: Script<[keys: readonly string[]], [member: Arg, from: Arg], string | null> = {
+  name: 'leaderboard/erase',
+  sha: 'b51ed0c76a1747f332ffee91fcae9f754c9ff760',
+  batch: 1,
+  sharedKeys: true,
+  shared: [],
+  keys: [],
+  args: ["member","from"],
+  returns: 'string|null',
+  text: `#!lua flags=allow-oom
+local function typed(key, type)
+local is = redis.call('TYPE', key).ok
+if is ~= type and is ~= 'none' then
+return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
+end
+end
+local keys = KEYS
+local STEP = 256
+local items = (#ARGV - 0) / 2
+if items == 1 then
+local member, from = ARGV[1], ARGV[2]
+do
+local log, gone, parts = keys[1], keys[2], keys[3]
+local wrong = typed(log, 'stream') or typed(gone, 'hash') or parts and typed(parts, 'hash')
+if wrong then
+return wrong
+end
+local mark = redis.call('HGET', gone, member)
+if not mark then
+return nil
+end
+if not string.match(mark, '^%d+%-%d+$') then
+redis.call('HDEL', gone, member)
+return nil
+end
+local page = redis.pcall('XRANGE', log, from, mark, 'COUNT', STEP)
+if page.err then
+return page
+end
+local erased = {}
+for _, entry in ipairs(page) do
+if entry[2][2] == member and entry[1] ~= mark then
+erased[#erased + 1] = entry[1]
+end
+end
+local last = #page == STEP and page[STEP][1]
+if last and last ~= mark then
+if #erased > 0 then
+redis.call('XDEL', log, unpack(erased))
+end
+else
+last = nil
+redis.call('XDEL', log, mark, unpack(erased))
+redis.call('HDEL', gone, member)
+end
+if parts and #erased > 0 then
+redis.call('HDEL', parts, unpack(erased))
+end
+return last and '(' .. last
+end
+return nil
+end
+local function item(member, from)
+local log, gone, parts = keys[1], keys[2], keys[3]
+local wrong = typed(log, 'stream') or typed(gone, 'hash') or parts and typed(parts, 'hash')
+if wrong then
+return wrong
+end
+local mark = redis.call('HGET', gone, member)
+if not mark then
+return nil
+end
+if not string.match(mark, '^%d+%-%d+$') then
+redis.call('HDEL', gone, member)
+return nil
+end
+local page = redis.pcall('XRANGE', log, from, mark, 'COUNT', STEP)
+if page.err then
+return page
+end
+local erased = {}
+for _, entry in ipairs(page) do
+if entry[2][2] == member and entry[1] ~= mark then
+erased[#erased + 1] = entry[1]
+end
+end
+local last = #page == STEP and page[STEP][1]
+if last and last ~= mark then
+if #erased > 0 then
+redis.call('XDEL', log, unpack(erased))
+end
+else
+last = nil
+redis.call('XDEL', log, mark, unpack(erased))
+redis.call('HDEL', gone, member)
+end
+if parts and #erased > 0 then
+redis.call('HDEL', parts, unpack(erased))
+end
+return last and '(' .. last
+end
+local replies, done = {}, 0
+local function run()
+while done < items do
+local arg = 0 + done * 2
+done = done + 1
+local reply = item(ARGV[arg + 1], ARGV[arg + 2])
+if reply == nil then reply = false end
+replies[done] = reply
+end
+end
+while done < items do
+local ok, reply = pcall(run)
+if not ok then
+local text = type(reply) == 'table' and reply.err or tostring(reply)
+if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+reply = { err = text .. ' on @user_script' }
+replies[done] = reply
+end
+end
+return replies`,
+}
+
+/**
+ * Erase a removed member's name from the remembered increments, then the mark of its removal.
+ *
+ * An id that counted stays known and cannot be undone; the member in its record becomes a dash. A process may die between any
+ * two steps: the mark stays, and says of the rest that it cannot be undone. A step reads at most 128 ids.
+ *
+ * - shared keys `keys`: the remembered ids, and their log
+ * - `member`: member
+ * - `from`: where to read on from, - for the begin
+ * - replies where to go on, or null when nothing of it is left
+ * - on a full server runs: what it writes is shorter than what was there
+ */
+export const leaderboardEraseIds: Script<[keys: readonly string[]], [member: Arg, from: Arg], string | null> = {
+  name: 'leaderboard/erase-ids',
+  sha: '888036720d02990fddf642ddc32bc6da08a50828',
+  batch: 1,
+  sharedKeys: true,
+  shared: [],
+  keys: [],
+  args: ["member","from"],
+  returns: 'string|null',
+  text: `#!lua flags=allow-oom
+local function earlier(a, b)
+local a_time, a_number = string.match(a, '(%d+)-(%d+)')
+local b_time, b_number = string.match(b, '(%d+)-(%d+)')
+if a_time == b_time then
+a_time, b_time = a_number, b_number
+end
+if #a_time ~= #b_time then
+return #a_time < #b_time
+end
+return a_time < b_time
+end
+local function typed(key, type)
+local is = redis.call('TYPE', key).ok
+if is ~= type and is ~= 'none' then
+return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
+end
+end
+local keys = KEYS
+local STEP = 128
+local function naming(ids, member, fields, mark)
+local found = {}
+for at, record in ipairs(redis.call('HMGET', ids, unpack(fields))) do
+local place, of = string.match(record or '', '^(%d+%-%d+) %S+ %S+ (.*)$')
+if of == member and earlier(place, mark) then
+found[#found + 1] = fields[at]
+found[#found + 1] = place .. ' - - -'
+end
+end
+return found
+end
+local items = (#ARGV - 0) / 2
+if items == 1 then
+local member, from = ARGV[1], ARGV[2]
+do
+local ids, idlog = keys[1], keys[2]
+local wrong = typed(ids, 'hash') or typed(idlog, 'stream')
+if wrong then
+return wrong
+end
+local removal = 'x' .. member
+local mark = redis.call('HGET', ids, removal)
+if not mark then
+return nil
+end
+if not string.match(mark, '^%d+%-%d+$') then
+redis.call('HDEL', ids, removal)
+return nil
+end
+local page = redis.pcall('XRANGE', idlog, from, mark, 'COUNT', STEP)
+if page.err then
+return page
+end
+local fields, removals = {}, {}
+for _, entry in ipairs(page) do
+local field = entry[2][2]
+if field == removal then
+removals[#removals + 1] = entry[1]
+else
+fields[#fields + 1] = field
+end
+end
+local erased = #fields > 0 and naming(ids, member, fields, mark) or {}
+if #erased > 0 then
+redis.call('HSET', ids, unpack(erased))
+end
+local last = #page == STEP and page[STEP][1]
+if last == mark then
+last = nil
+end
+if not last then
+redis.call('HDEL', ids, removal)
+end
+if #removals > 0 then
+redis.call('XDEL', idlog, unpack(removals))
+end
+return last and '(' .. last
+end
+return nil
+end
+local function item(member, from)
+local ids, idlog = keys[1], keys[2]
+local wrong = typed(ids, 'hash') or typed(idlog, 'stream')
+if wrong then
+return wrong
+end
+local removal = 'x' .. member
+local mark = redis.call('HGET', ids, removal)
+if not mark then
+return nil
+end
+if not string.match(mark, '^%d+%-%d+$') then
+redis.call('HDEL', ids, removal)
+return nil
+end
+local page = redis.pcall('XRANGE', idlog, from, mark, 'COUNT', STEP)
+if page.err then
+return page
+end
+local fields, removals = {}, {}
+for _, entry in ipairs(page) do
+local field = entry[2][2]
+if field == removal then
+removals[#removals + 1] = entry[1]
+else
+fields[#fields + 1] = field
+end
+end
+local erased = #fields > 0 and naming(ids, member, fields, mark) or {}
+if #erased > 0 then
+redis.call('HSET', ids, unpack(erased))
+end
+local last = #page == STEP and page[STEP][1]
+if last == mark then
+last = nil
+end
+if not last then
+redis.call('HDEL', ids, removal)
+end
+if #removals > 0 then
+redis.call('XDEL', idlog, unpack(removals))
+end
+return last and '(' .. last
+end
+local replies, done = {}, 0
+local function run()
+while done < items do
+local arg = 0 + done * 2
+done = done + 1
+local reply = item(ARGV[arg + 1], ARGV[arg + 2])
+if reply == nil then reply = false end
+replies[done] = reply
+end
+end
+while done < items do
+local ok, reply = pcall(run)
+if not ok then
+local text = type(reply) == 'table' and reply.err or tostring(reply)
+if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+reply = { err = text .. ' on @user_script' }
+replies[done] = reply
+end
 end
 return replies`,
 }
@@ -77,7 +500,7 @@ return replies`,
  */
 export const leaderboardIncrement: Script<[keys: readonly string[]], [member: Arg, by: Arg], string> = {
   name: 'leaderboard/increment',
-  sha: 'b95f074e81272bda77787bdeff5e744b91bd6866',
+  sha: 'ec1a0c4062a714e350d138b9ce580a13d40964c9',
   batch: 64,
   sharedKeys: true,
   shared: [],
@@ -91,51 +514,51 @@ local items = (#ARGV - 0) / 2
 if items == 1 then
 local member, by = ARGV[1], ARGV[2]
 do
-  if math.abs(by) >= HARMLESS then
-    local score = redis.pcall('ZSCORE', keys[1], member) or 0
-    if type(score) == 'table' then
-      return score
-    end
-    local sum = score + by
-    if math.abs(sum) == math.huge then
-      return redis.error_reply('ERR the new score would be too large')
-    end
-  end
-  return redis.pcall('ZINCRBY', keys[1], by, member)
+if math.abs(by) >= HARMLESS then
+local score = redis.pcall('ZSCORE', keys[1], member) or 0
+if type(score) == 'table' then
+return score
+end
+local sum = score + by
+if math.abs(sum) == math.huge then
+return redis.error_reply('ERR the new score of ' .. member .. ' would be too large')
+end
+end
+return redis.pcall('ZINCRBY', keys[1], by, member)
 end
 return nil
 end
 local function item(member, by)
-  if math.abs(by) >= HARMLESS then
-    local score = redis.pcall('ZSCORE', keys[1], member) or 0
-    if type(score) == 'table' then
-      return score
-    end
-    local sum = score + by
-    if math.abs(sum) == math.huge then
-      return redis.error_reply('ERR the new score would be too large')
-    end
-  end
-  return redis.pcall('ZINCRBY', keys[1], by, member)
+if math.abs(by) >= HARMLESS then
+local score = redis.pcall('ZSCORE', keys[1], member) or 0
+if type(score) == 'table' then
+return score
+end
+local sum = score + by
+if math.abs(sum) == math.huge then
+return redis.error_reply('ERR the new score of ' .. member .. ' would be too large')
+end
+end
+return redis.pcall('ZINCRBY', keys[1], by, member)
 end
 local replies, done = {}, 0
 local function run()
-  while done < items do
-    local arg = 0 + done * 2
-    done = done + 1
-    local reply = item(ARGV[arg + 1], ARGV[arg + 2])
-    if reply == nil then reply = false end
-    replies[done] = reply
-  end
+while done < items do
+local arg = 0 + done * 2
+done = done + 1
+local reply = item(ARGV[arg + 1], ARGV[arg + 2])
+if reply == nil then reply = false end
+replies[done] = reply
+end
 end
 while done < items do
-  local ok, reply = pcall(run)
-  if not ok then
-    local text = type(reply) == 'table' and reply.err or tostring(reply)
-    if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
-    reply = { err = text .. ' on @user_script' }
-    replies[done] = reply
-  end
+local ok, reply = pcall(run)
+if not ok then
+local text = type(reply) == 'table' and reply.err or tostring(reply)
+if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+reply = { err = text .. ' on @user_script' }
+replies[done] = reply
+end
 end
 return replies`,
 }
@@ -150,7 +573,7 @@ return replies`,
  */
 export const leaderboardRank: Script<[keys: readonly string[]], [member: Arg], string | null> = {
   name: 'leaderboard/rank',
-  sha: '88d39bebc2fb81127dec46968ab6962fa450a0ce',
+  sha: 'bed620a1805236420fe612c4022b500879f64d51',
   batch: 64,
   sharedKeys: true,
   shared: [],
@@ -163,33 +586,33 @@ local items = (#ARGV - 0) / 1
 if items == 1 then
 local member = ARGV[1]
 do
-  local rank = redis.call('ZRANK', keys[1], member)
-  return rank and rank .. ' ' .. redis.call('ZSCORE', keys[1], member)
+local rank = redis.call('ZRANK', keys[1], member)
+return rank and rank .. ' ' .. redis.call('ZSCORE', keys[1], member)
 end
 return nil
 end
 local function item(member)
-  local rank = redis.call('ZRANK', keys[1], member)
-  return rank and rank .. ' ' .. redis.call('ZSCORE', keys[1], member)
+local rank = redis.call('ZRANK', keys[1], member)
+return rank and rank .. ' ' .. redis.call('ZSCORE', keys[1], member)
 end
 local replies, done = {}, 0
 local function run()
-  while done < items do
-    local arg = 0 + done * 1
-    done = done + 1
-    local reply = item(ARGV[arg + 1])
-    if reply == nil then reply = false end
-    replies[done] = reply
-  end
+while done < items do
+local arg = 0 + done * 1
+done = done + 1
+local reply = item(ARGV[arg + 1])
+if reply == nil then reply = false end
+replies[done] = reply
+end
 end
 while done < items do
-  local ok, reply = pcall(run)
-  if not ok then
-    local text = type(reply) == 'table' and reply.err or tostring(reply)
-    if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
-    reply = { err = text .. ' on @user_script' }
-    replies[done] = reply
-  end
+local ok, reply = pcall(run)
+if not ok then
+local text = type(reply) == 'table' and reply.err or tostring(reply)
+if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+reply = { err = text .. ' on @user_script' }
+replies[done] = reply
+end
 end
 return replies`,
 }
@@ -210,7 +633,7 @@ return replies`,
  */
 export const leaderboardRead: Script<[keys: readonly string[], plan: Arg], [what: Arg, style: Arg, data: Arg, a: Arg, b: Arg, c: Arg, d: Arg], number | string | null> = {
   name: 'leaderboard/read',
-  sha: '4c8b00c420426b360467b1a257a61171a86c7f7c',
+  sha: 'b494a07446cb4ad3eb5ed6c3750fa23d27bf4132',
   batch: 16,
   sharedKeys: true,
   shared: ["plan"],
@@ -221,272 +644,267 @@ export const leaderboardRead: Script<[keys: readonly string[], plan: Arg], [what
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
 local function typed(key, type)
-  local is = redis.call('TYPE', key).ok
-  if is ~= type and is ~= 'none' then
-    return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
-  end
+local is = redis.call('TYPE', key).ok
+if is ~= type and is ~= 'none' then
+return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
+end
 end
 local board = {}
 function board.open(keys, plan)
-  local open = {}
-  for at, window in ipairs(plan.windows) do
-    local period = 1
-    if window.turn then
-      if now < window.start or now >= window.finish then
-        return nil
-      end
-      period = now < window.turn and 1 or 2
-    end
-    open[at] = {
-      z = keys[window.z[period]],
-      d = window.d and keys[window.d[period]],
-      period = period,
-      lives = window.lives and window.lives[period],
-      log = window.log and keys[window.log],
-      parts = window.parts and keys[window.parts],
-      gone = window.gone and keys[window.gone],
-      last = window.last,
-      grain = window.grain,
-    }
-  end
-  return open
+local open = {}
+for at, window in ipairs(plan.windows) do
+local period = 1
+if window.turn then
+if now < window.start or now >= window.finish then
+return nil
+end
+period = now < window.turn and 1 or 2
+end
+open[at] = {
+z = keys[window.z[period]],
+d = window.d and keys[window.d[period]],
+period = period,
+lives = window.lives and window.lives[period],
+log = window.log and keys[window.log],
+parts = window.parts and keys[window.parts],
+gone = window.gone and keys[window.gone],
+last = window.last,
+grain = window.grain,
+}
+end
+return open
 end
 function board.wrong(plan, keys, open)
-  local wrong
-  for _, window in ipairs(open) do
-    wrong = wrong
-      or typed(window.z, 'zset')
-      or window.d and typed(window.d, 'zset')
-      or window.log and (typed(window.log, 'stream') or typed(window.gone, 'hash'))
-      or window.parts and typed(window.parts, 'hash')
-  end
-  return wrong or plan.ids and (typed(keys[plan.ids], 'hash') or typed(keys[plan.idlog], 'stream'))
+local wrong
+for _, window in ipairs(open) do
+wrong = wrong
+or typed(window.z, 'zset')
+or window.d and typed(window.d, 'zset')
+or window.log and (typed(window.log, 'stream') or typed(window.gone, 'hash'))
+or window.parts and typed(window.parts, 'hash')
+end
+return wrong or plan.ids and (typed(keys[plan.ids], 'hash') or typed(keys[plan.idlog], 'stream'))
 end
 function board.score(plan, value)
-  return plan.shift and math.floor(value / plan.shift) or value
+return plan.shift and math.floor(value / plan.shift) or value
 end
 function board.value(plan, score, time)
-  if not plan.shift then
-    return score
-  end
-  local ticks = math.floor((time - plan.since) / plan.unit)
-  return score * plan.shift + math.max(0, math.min(ticks, plan.shift - 1))
+if not plan.shift then
+return score
+end
+local ticks = math.floor((time - plan.since) / plan.unit)
+return score * plan.shift + math.max(0, math.min(ticks, plan.shift - 1))
 end
 function board.text(plan, value)
-  return string.format(plan.limit and '%d' or '%.17g', value)
+return string.format(plan.limit and '%d' or '%.17g', value)
 end
 local function name_of(score)
-  return string.format('%.17g', score + 0)
+return string.format('%.17g', score + 0)
 end
 function board.differ(plan, window, before, after)
-  local old = before and board.score(plan, before)
-  local new = after and board.score(plan, after)
-  if old == new then
-    return
-  end
-  if new then
-    redis.call('ZADD', window.d, new, name_of(new))
-  end
-  if old then
-    local low, high = old, old
-    if plan.shift then
-      low, high = old * plan.shift, old * plan.shift + plan.shift - 1
-    end
-    if redis.call('ZCOUNT', window.z, low, high) == 0 then
-      redis.call('ZREM', window.d, name_of(old))
-    end
-  end
+local old = before and board.score(plan, before)
+local new = after and board.score(plan, after)
+if old == new then
+return
+end
+if new then
+redis.call('ZADD', window.d, new, name_of(new))
+end
+if old then
+local low, high = old, old
+if plan.shift then
+low, high = old * plan.shift, old * plan.shift + plan.shift - 1
+end
+if redis.call('ZCOUNT', window.z, low, high) == 0 then
+redis.call('ZREM', window.d, name_of(old))
+end
+end
 end
 function board.write(plan, window, member, before, after)
-  if after then
-    redis.call('ZADD', window.z, board.text(plan, after), member)
-  else
-    redis.call('ZREM', window.z, member)
-  end
-  if window.d then
-    board.differ(plan, window, before, after)
-  end
+if after then
+redis.call('ZADD', window.z, board.text(plan, after), member)
+else
+redis.call('ZREM', window.z, member)
+end
+if window.d then
+board.differ(plan, window, before, after)
+end
 end
 function board.write_all(plan, window, before, after)
-  local put, off = {}, {}
-  for member, value in pairs(after) do
-    if value and value ~= before[member] then
-      put[#put + 1] = board.text(plan, value)
-      put[#put + 1] = member
-    elseif not value and before[member] then
-      off[#off + 1] = member
-    end
-  end
-  if #put > 0 then
-    redis.call('ZADD', window.z, unpack(put))
-  end
-  if #off > 0 then
-    redis.call('ZREM', window.z, unpack(off))
-  end
-  if window.d then
-    for member, value in pairs(after) do
-      board.differ(plan, window, before[member], value)
-    end
-  end
+local put, off = {}, {}
+for member, value in pairs(after) do
+if value and value ~= before[member] then
+put[#put + 1] = board.text(plan, value)
+put[#put + 1] = member
+elseif not value and before[member] then
+off[#off + 1] = member
+end
+end
+if #put > 0 then
+redis.call('ZADD', window.z, unpack(put))
+end
+if #off > 0 then
+redis.call('ZREM', window.z, unpack(off))
+end
+if window.d then
+for member, value in pairs(after) do
+board.differ(plan, window, before[member], value)
+end
+end
 end
 function board.keep_with_log(window)
-  if redis.call('PTTL', window.z) ~= -1 then
-    return
-  end
-  local left = redis.call('PTTL', window.log)
-  redis.call('PEXPIRE', window.z, left)
-  if window.d then
-    redis.call('PEXPIRE', window.d, left)
-  end
+if redis.call('PTTL', window.z) ~= -1 then
+return
+end
+local left = redis.call('PTTL', window.log)
+redis.call('PEXPIRE', window.z, left)
+if window.d then
+redis.call('PEXPIRE', window.d, left)
+end
 end
 local stamp = string.format('%.0f-*', now)
 function board.append(log, ...)
-  local id = redis.pcall('XADD', log, stamp, ...)
-  if type(id) == 'table' and id.err then
-    local top = redis.call('XREVRANGE', log, '+', '-', 'COUNT', 1)[1]
-    if not top then
-      local info = redis.call('XINFO', 'STREAM', log)
-      for at = 1, #info, 2 do
-        if info[at] == 'last-generated-id' then
-          top = { info[at + 1] }
-        end
-      end
-    end
-    id = redis.call('XADD', log, string.match(top[1], '^%d+') .. '-*', ...)
-  end
-  return id
+local id = redis.pcall('XADD', log, stamp, ...)
+if type(id) == 'table' and id.err then
+return redis.call('XADD', log, '*', ...)
+end
+return id
 end
 function board.time_of(id)
-  return tonumber(string.match(id, '^(%d+)%-%d+'))
+return tonumber(string.match(id, '^(%d+)%-%d+'))
 end
 local rows = {}
 local ESCAPES = { ['\\\\'] = '\\\\\\\\', ['\\n'] = '\\\\n' }
 local function members_of(lines)
-  local members = {}
-  for at = 1, #lines, 2 do
-    members[#members + 1] = lines[at]
-  end
-  return members
+local members = {}
+for at = 1, #lines, 2 do
+members[#members + 1] = lines[at]
+end
+return members
 end
 local function escape(lines)
-  for at = 1, #lines, 2 do
-    lines[at] = string.gsub(lines[at], '[\\\\\\n]', ESCAPES)
-  end
+for at = 1, #lines, 2 do
+lines[at] = string.gsub(lines[at], '[\\\\\\n]', ESCAPES)
+end
 end
 local function line_of(text)
-  return text and (string.gsub(text, '\\n', ' ')) or ''
+return text and (string.gsub(text, '\\n', ' ')) or ''
 end
 local function add_data(lines, data, members)
-  for _, text in ipairs(redis.call('HMGET', data, unpack(members))) do
-    lines[#lines + 1] = line_of(text)
-  end
+local texts = redis.pcall('HMGET', data, unpack(members))
+if texts.err then
+error({ err = texts.err .. ' (' .. data .. ')' })
+end
+for _, text in ipairs(texts) do
+lines[#lines + 1] = line_of(text)
+end
 end
 local function before(plan, window, style, value, position)
-  if style == 'ordinal' then
-    return position
-  end
-  local score = board.score(plan, tonumber(value))
-  if style == 'dense' then
-    return redis.call('ZCOUNT', window.d, '-inf', string.format('(%.17g', score))
-  end
-  return redis.call('ZCOUNT', window.z, '-inf', string.format('(%.17g', plan.shift and score * plan.shift or score))
+if style == 'ordinal' then
+return position
+end
+local score = board.score(plan, tonumber(value))
+if style == 'dense' then
+return redis.call('ZCOUNT', window.d, '-inf', string.format('(%.17g', score))
+end
+return redis.call('ZCOUNT', window.z, '-inf', string.format('(%.17g', plan.shift and score * plan.shift or score))
 end
 local function told(plan, window, style, how, position, lines)
-  local base, count = position, #lines / 2
-  if count > 0 then
-    base = before(plan, window, style, lines[2], position)
-    local members = how.data and members_of(lines)
-    if how.exact then
-      escape(lines)
-    end
-    if members then
-      add_data(lines, how.data, members)
-    end
-  end
-  return string.format('%d\\n%d\\n%d\\n', position, base, count) .. table.concat(lines, '\\n')
+local base, count = position, #lines / 2
+if count > 0 then
+base = before(plan, window, style, lines[2], position)
+local members = how.data and members_of(lines)
+if how.exact then
+escape(lines)
+end
+if members then
+add_data(lines, how.data, members)
+end
+end
+return string.format('%d\\n%d\\n%d\\n', position, base, count) .. table.concat(lines, '\\n')
 end
 function rows.range(plan, window, style, how, start, stop)
-  return told(plan, window, style, how, tonumber(start), redis.call('ZRANGE', window.z, start, stop, 'WITHSCORES'))
+return told(plan, window, style, how, tonumber(start), redis.call('ZRANGE', window.z, start, stop, 'WITHSCORES'))
 end
 function rows.around(plan, window, style, how, member, each)
-  local position = redis.call('ZRANK', window.z, member)
-  if not position then
-    return false
-  end
-  return rows.range(plan, window, style, how, math.max(0, position - each), position + each)
+local position = redis.call('ZRANK', window.z, member)
+if not position then
+return false
+end
+return rows.range(plan, window, style, how, math.max(0, position - each), position + each)
 end
 function rows.between(plan, window, style, how, low, high, from, count)
-  local position = 0
-  if low ~= '-inf' then
-    position = redis.call('ZCOUNT', window.z, '-inf', '(' .. low)
-  end
-  local start = position + from
-  local stop = math.min(position + redis.call('ZCOUNT', window.z, low, high), start + count) - 1
-  if stop < start then
-    return told(plan, window, style, how, start, {})
-  end
-  return rows.range(plan, window, style, how, start, stop)
+local position = 0
+if low ~= '-inf' then
+position = redis.call('ZCOUNT', window.z, '-inf', '(' .. low)
+end
+local start = position + from
+local stop = math.min(position + redis.call('ZCOUNT', window.z, low, high), start + count) - 1
+if stop < start then
+return told(plan, window, style, how, start, {})
+end
+return rows.range(plan, window, style, how, start, stop)
 end
 local function found(plan, window, style, member)
-  local value = redis.call('ZSCORE', window.z, member)
-  local position = value and style == 'ordinal' and redis.call('ZRANK', window.z, member)
-  return value, value and before(plan, window, style, value, position)
+local value = redis.call('ZSCORE', window.z, member)
+local position = value and style == 'ordinal' and redis.call('ZRANK', window.z, member)
+return value, value and before(plan, window, style, value, position)
 end
 function rows.rank(plan, window, style, how, member)
-  local value, count = found(plan, window, style, member)
-  if not value then
-    return false
-  end
-  return value .. '\\n' .. count .. '\\n' .. (how.data and line_of(redis.call('HGET', how.data, member)) or '')
+local value, count = found(plan, window, style, member)
+if not value then
+return false
+end
+return value .. '\\n' .. count .. '\\n' .. (how.data and line_of(redis.call('HGET', how.data, member)) or '')
 end
 function rows.of(plan, window, style, how, members)
-  members = cjson.decode(members)
-  local lines = {}
-  for at, value in ipairs(redis.call('ZMSCORE', window.z, unpack(members))) do
-    local position = value and style == 'ordinal' and redis.call('ZRANK', window.z, members[at])
-    lines[2 * at - 1] = value or ''
-    lines[2 * at] = value and before(plan, window, style, value, position) or ''
-  end
-  if how.data then
-    add_data(lines, how.data, members)
-  end
-  return table.concat(lines, '\\n')
+members = cjson.decode(members)
+local lines = {}
+for at, value in ipairs(redis.call('ZMSCORE', window.z, unpack(members))) do
+local position = value and style == 'ordinal' and redis.call('ZRANK', window.z, members[at])
+lines[2 * at - 1] = value or ''
+lines[2 * at] = value and before(plan, window, style, value, position) or ''
+end
+if how.data then
+add_data(lines, how.data, members)
+end
+return table.concat(lines, '\\n')
 end
 function rows.count(_, window, _, _, low, high)
-  if low == '-inf' and high == '+inf' then
-    return tostring(redis.call('ZCARD', window.z))
-  end
-  return tostring(redis.call('ZCOUNT', window.z, low, high))
+if low == '-inf' and high == '+inf' then
+return tostring(redis.call('ZCARD', window.z))
+end
+return tostring(redis.call('ZCOUNT', window.z, low, high))
 end
 function rows.better(plan, window, _, _, member)
-  local value, count = found(plan, window, 'competition', member)
-  return value and count .. '\\n' .. redis.call('ZCARD', window.z)
+local value, count = found(plan, window, 'competition', member)
+return value and count .. '\\n' .. redis.call('ZCARD', window.z)
 end
 function rows.quantile(_, window, _, _, percent)
-  local count = redis.call('ZCARD', window.z)
-  if count == 0 then
-    return false
-  end
-  local exact = percent * count / 100
-  local whole = math.floor(exact + 0.5)
-  local wanted = math.abs(exact - whole) <= whole * 1e-14 and whole or math.ceil(exact)
-  wanted = math.max(1, wanted)
-  return redis.call('ZRANGE', window.z, count - wanted, count - wanted, 'WITHSCORES')[2]
+local count = redis.call('ZCARD', window.z)
+if count == 0 then
+return false
+end
+local exact = percent * count / 100
+local whole = math.floor(exact + 0.5)
+local wanted = math.abs(exact - whole) <= whole * 1e-14 and whole or math.ceil(exact)
+wanted = math.max(1, wanted)
+return redis.call('ZRANGE', window.z, count - wanted, count - wanted, 'WITHSCORES')[2]
 end
 function rows.scan(_, window, _, how, cursor)
-  local next_cursor, lines = unpack(redis.call('ZSCAN', window.z, cursor, 'COUNT', 100))
-  local count = #lines / 2
-  if how.exact then
-    escape(lines)
-  end
-  return string.format('%s\\n%d\\n%d\\n', next_cursor, window.period, count) .. table.concat(lines, '\\n')
+local next_cursor, lines = unpack(redis.call('ZSCAN', window.z, cursor, 'COUNT', 100))
+local count = #lines / 2
+if how.exact then
+escape(lines)
+end
+return string.format('%s\\n%d\\n%d\\n', next_cursor, window.period, count) .. table.concat(lines, '\\n')
 end
 local PLAIN, EXACT = {}, { exact = true }
 function rows.how(data, key)
-  if data == '0' then
-    return PLAIN
-  end
-  return data == '2' and EXACT or { data = key, exact = data == '3' }
+if data == '0' then
+return PLAIN
+end
+return data == '2' and EXACT or { data = key, exact = data == '3' }
 end
 local keys = KEYS
 local plan = ARGV[1]
@@ -496,39 +914,39 @@ local items = (#ARGV - 1) / 7
 if items == 1 then
 local what, style, data, a, b, c, d = ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7], ARGV[8]
 do
-  open = open or board.open(keys, config)
-  if not open then
-    return now
-  end
-  return rows[what](config, open[1], style, rows.how(data, keys[config.data]), a, b, c, d)
+open = open or board.open(keys, config)
+if not open then
+return now
+end
+return rows[what](config, open[1], style, rows.how(data, keys[config.data]), a, b, c, d)
 end
 return nil
 end
 local function item(what, style, data, a, b, c, d)
-  open = open or board.open(keys, config)
-  if not open then
-    return now
-  end
-  return rows[what](config, open[1], style, rows.how(data, keys[config.data]), a, b, c, d)
+open = open or board.open(keys, config)
+if not open then
+return now
+end
+return rows[what](config, open[1], style, rows.how(data, keys[config.data]), a, b, c, d)
 end
 local replies, done = {}, 0
 local function run()
-  while done < items do
-    local arg = 1 + done * 7
-    done = done + 1
-    local reply = item(ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3], ARGV[arg + 4], ARGV[arg + 5], ARGV[arg + 6], ARGV[arg + 7])
-    if reply == nil then reply = false end
-    replies[done] = reply
-  end
+while done < items do
+local arg = 1 + done * 7
+done = done + 1
+local reply = item(ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3], ARGV[arg + 4], ARGV[arg + 5], ARGV[arg + 6], ARGV[arg + 7])
+if reply == nil then reply = false end
+replies[done] = reply
+end
 end
 while done < items do
-  local ok, reply = pcall(run)
-  if not ok then
-    local text = type(reply) == 'table' and reply.err or tostring(reply)
-    if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
-    reply = { err = text .. ' on @user_script' }
-    replies[done] = reply
-  end
+local ok, reply = pcall(run)
+if not ok then
+local text = type(reply) == 'table' and reply.err or tostring(reply)
+if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+reply = { err = text .. ' on @user_script' }
+replies[done] = reply
+end
 end
 return replies`,
 }
@@ -550,7 +968,7 @@ return replies`,
  */
 export const leaderboardReadRolling: Script<[keys: readonly string[], plan: Arg], [what: Arg, style: Arg, data: Arg, a: Arg, b: Arg, c: Arg, d: Arg], number | string | null> = {
   name: 'leaderboard/read-rolling',
-  sha: 'ba2c35837726eed6c80d1429a5de91c53b901361',
+  sha: 'a6c0396f72a92a76abf0b107c093d58ffdc09559',
   batch: 16,
   sharedKeys: true,
   shared: ["plan"],
@@ -561,366 +979,363 @@ export const leaderboardReadRolling: Script<[keys: readonly string[], plan: Arg]
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
 local function typed(key, type)
-  local is = redis.call('TYPE', key).ok
-  if is ~= type and is ~= 'none' then
-    return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
-  end
+local is = redis.call('TYPE', key).ok
+if is ~= type and is ~= 'none' then
+return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
+end
 end
 local board = {}
 function board.open(keys, plan)
-  local open = {}
-  for at, window in ipairs(plan.windows) do
-    local period = 1
-    if window.turn then
-      if now < window.start or now >= window.finish then
-        return nil
-      end
-      period = now < window.turn and 1 or 2
-    end
-    open[at] = {
-      z = keys[window.z[period]],
-      d = window.d and keys[window.d[period]],
-      period = period,
-      lives = window.lives and window.lives[period],
-      log = window.log and keys[window.log],
-      parts = window.parts and keys[window.parts],
-      gone = window.gone and keys[window.gone],
-      last = window.last,
-      grain = window.grain,
-    }
-  end
-  return open
+local open = {}
+for at, window in ipairs(plan.windows) do
+local period = 1
+if window.turn then
+if now < window.start or now >= window.finish then
+return nil
+end
+period = now < window.turn and 1 or 2
+end
+open[at] = {
+z = keys[window.z[period]],
+d = window.d and keys[window.d[period]],
+period = period,
+lives = window.lives and window.lives[period],
+log = window.log and keys[window.log],
+parts = window.parts and keys[window.parts],
+gone = window.gone and keys[window.gone],
+last = window.last,
+grain = window.grain,
+}
+end
+return open
 end
 function board.wrong(plan, keys, open)
-  local wrong
-  for _, window in ipairs(open) do
-    wrong = wrong
-      or typed(window.z, 'zset')
-      or window.d and typed(window.d, 'zset')
-      or window.log and (typed(window.log, 'stream') or typed(window.gone, 'hash'))
-      or window.parts and typed(window.parts, 'hash')
-  end
-  return wrong or plan.ids and (typed(keys[plan.ids], 'hash') or typed(keys[plan.idlog], 'stream'))
+local wrong
+for _, window in ipairs(open) do
+wrong = wrong
+or typed(window.z, 'zset')
+or window.d and typed(window.d, 'zset')
+or window.log and (typed(window.log, 'stream') or typed(window.gone, 'hash'))
+or window.parts and typed(window.parts, 'hash')
+end
+return wrong or plan.ids and (typed(keys[plan.ids], 'hash') or typed(keys[plan.idlog], 'stream'))
 end
 function board.score(plan, value)
-  return plan.shift and math.floor(value / plan.shift) or value
+return plan.shift and math.floor(value / plan.shift) or value
 end
 function board.value(plan, score, time)
-  if not plan.shift then
-    return score
-  end
-  local ticks = math.floor((time - plan.since) / plan.unit)
-  return score * plan.shift + math.max(0, math.min(ticks, plan.shift - 1))
+if not plan.shift then
+return score
+end
+local ticks = math.floor((time - plan.since) / plan.unit)
+return score * plan.shift + math.max(0, math.min(ticks, plan.shift - 1))
 end
 function board.text(plan, value)
-  return string.format(plan.limit and '%d' or '%.17g', value)
+return string.format(plan.limit and '%d' or '%.17g', value)
 end
 local function name_of(score)
-  return string.format('%.17g', score + 0)
+return string.format('%.17g', score + 0)
 end
 function board.differ(plan, window, before, after)
-  local old = before and board.score(plan, before)
-  local new = after and board.score(plan, after)
-  if old == new then
-    return
-  end
-  if new then
-    redis.call('ZADD', window.d, new, name_of(new))
-  end
-  if old then
-    local low, high = old, old
-    if plan.shift then
-      low, high = old * plan.shift, old * plan.shift + plan.shift - 1
-    end
-    if redis.call('ZCOUNT', window.z, low, high) == 0 then
-      redis.call('ZREM', window.d, name_of(old))
-    end
-  end
+local old = before and board.score(plan, before)
+local new = after and board.score(plan, after)
+if old == new then
+return
+end
+if new then
+redis.call('ZADD', window.d, new, name_of(new))
+end
+if old then
+local low, high = old, old
+if plan.shift then
+low, high = old * plan.shift, old * plan.shift + plan.shift - 1
+end
+if redis.call('ZCOUNT', window.z, low, high) == 0 then
+redis.call('ZREM', window.d, name_of(old))
+end
+end
 end
 function board.write(plan, window, member, before, after)
-  if after then
-    redis.call('ZADD', window.z, board.text(plan, after), member)
-  else
-    redis.call('ZREM', window.z, member)
-  end
-  if window.d then
-    board.differ(plan, window, before, after)
-  end
+if after then
+redis.call('ZADD', window.z, board.text(plan, after), member)
+else
+redis.call('ZREM', window.z, member)
+end
+if window.d then
+board.differ(plan, window, before, after)
+end
 end
 function board.write_all(plan, window, before, after)
-  local put, off = {}, {}
-  for member, value in pairs(after) do
-    if value and value ~= before[member] then
-      put[#put + 1] = board.text(plan, value)
-      put[#put + 1] = member
-    elseif not value and before[member] then
-      off[#off + 1] = member
-    end
-  end
-  if #put > 0 then
-    redis.call('ZADD', window.z, unpack(put))
-  end
-  if #off > 0 then
-    redis.call('ZREM', window.z, unpack(off))
-  end
-  if window.d then
-    for member, value in pairs(after) do
-      board.differ(plan, window, before[member], value)
-    end
-  end
+local put, off = {}, {}
+for member, value in pairs(after) do
+if value and value ~= before[member] then
+put[#put + 1] = board.text(plan, value)
+put[#put + 1] = member
+elseif not value and before[member] then
+off[#off + 1] = member
+end
+end
+if #put > 0 then
+redis.call('ZADD', window.z, unpack(put))
+end
+if #off > 0 then
+redis.call('ZREM', window.z, unpack(off))
+end
+if window.d then
+for member, value in pairs(after) do
+board.differ(plan, window, before[member], value)
+end
+end
 end
 function board.keep_with_log(window)
-  if redis.call('PTTL', window.z) ~= -1 then
-    return
-  end
-  local left = redis.call('PTTL', window.log)
-  redis.call('PEXPIRE', window.z, left)
-  if window.d then
-    redis.call('PEXPIRE', window.d, left)
-  end
+if redis.call('PTTL', window.z) ~= -1 then
+return
+end
+local left = redis.call('PTTL', window.log)
+redis.call('PEXPIRE', window.z, left)
+if window.d then
+redis.call('PEXPIRE', window.d, left)
+end
 end
 local stamp = string.format('%.0f-*', now)
 function board.append(log, ...)
-  local id = redis.pcall('XADD', log, stamp, ...)
-  if type(id) == 'table' and id.err then
-    local top = redis.call('XREVRANGE', log, '+', '-', 'COUNT', 1)[1]
-    if not top then
-      local info = redis.call('XINFO', 'STREAM', log)
-      for at = 1, #info, 2 do
-        if info[at] == 'last-generated-id' then
-          top = { info[at + 1] }
-        end
-      end
-    end
-    id = redis.call('XADD', log, string.match(top[1], '^%d+') .. '-*', ...)
-  end
-  return id
+local id = redis.pcall('XADD', log, stamp, ...)
+if type(id) == 'table' and id.err then
+return redis.call('XADD', log, '*', ...)
+end
+return id
 end
 function board.time_of(id)
-  return tonumber(string.match(id, '^(%d+)%-%d+'))
+return tonumber(string.match(id, '^(%d+)%-%d+'))
 end
 local rows = {}
 local ESCAPES = { ['\\\\'] = '\\\\\\\\', ['\\n'] = '\\\\n' }
 local function members_of(lines)
-  local members = {}
-  for at = 1, #lines, 2 do
-    members[#members + 1] = lines[at]
-  end
-  return members
+local members = {}
+for at = 1, #lines, 2 do
+members[#members + 1] = lines[at]
+end
+return members
 end
 local function escape(lines)
-  for at = 1, #lines, 2 do
-    lines[at] = string.gsub(lines[at], '[\\\\\\n]', ESCAPES)
-  end
+for at = 1, #lines, 2 do
+lines[at] = string.gsub(lines[at], '[\\\\\\n]', ESCAPES)
+end
 end
 local function line_of(text)
-  return text and (string.gsub(text, '\\n', ' ')) or ''
+return text and (string.gsub(text, '\\n', ' ')) or ''
 end
 local function add_data(lines, data, members)
-  for _, text in ipairs(redis.call('HMGET', data, unpack(members))) do
-    lines[#lines + 1] = line_of(text)
-  end
+local texts = redis.pcall('HMGET', data, unpack(members))
+if texts.err then
+error({ err = texts.err .. ' (' .. data .. ')' })
+end
+for _, text in ipairs(texts) do
+lines[#lines + 1] = line_of(text)
+end
 end
 local function before(plan, window, style, value, position)
-  if style == 'ordinal' then
-    return position
-  end
-  local score = board.score(plan, tonumber(value))
-  if style == 'dense' then
-    return redis.call('ZCOUNT', window.d, '-inf', string.format('(%.17g', score))
-  end
-  return redis.call('ZCOUNT', window.z, '-inf', string.format('(%.17g', plan.shift and score * plan.shift or score))
+if style == 'ordinal' then
+return position
+end
+local score = board.score(plan, tonumber(value))
+if style == 'dense' then
+return redis.call('ZCOUNT', window.d, '-inf', string.format('(%.17g', score))
+end
+return redis.call('ZCOUNT', window.z, '-inf', string.format('(%.17g', plan.shift and score * plan.shift or score))
 end
 local function told(plan, window, style, how, position, lines)
-  local base, count = position, #lines / 2
-  if count > 0 then
-    base = before(plan, window, style, lines[2], position)
-    local members = how.data and members_of(lines)
-    if how.exact then
-      escape(lines)
-    end
-    if members then
-      add_data(lines, how.data, members)
-    end
-  end
-  return string.format('%d\\n%d\\n%d\\n', position, base, count) .. table.concat(lines, '\\n')
+local base, count = position, #lines / 2
+if count > 0 then
+base = before(plan, window, style, lines[2], position)
+local members = how.data and members_of(lines)
+if how.exact then
+escape(lines)
+end
+if members then
+add_data(lines, how.data, members)
+end
+end
+return string.format('%d\\n%d\\n%d\\n', position, base, count) .. table.concat(lines, '\\n')
 end
 function rows.range(plan, window, style, how, start, stop)
-  return told(plan, window, style, how, tonumber(start), redis.call('ZRANGE', window.z, start, stop, 'WITHSCORES'))
+return told(plan, window, style, how, tonumber(start), redis.call('ZRANGE', window.z, start, stop, 'WITHSCORES'))
 end
 function rows.around(plan, window, style, how, member, each)
-  local position = redis.call('ZRANK', window.z, member)
-  if not position then
-    return false
-  end
-  return rows.range(plan, window, style, how, math.max(0, position - each), position + each)
+local position = redis.call('ZRANK', window.z, member)
+if not position then
+return false
+end
+return rows.range(plan, window, style, how, math.max(0, position - each), position + each)
 end
 function rows.between(plan, window, style, how, low, high, from, count)
-  local position = 0
-  if low ~= '-inf' then
-    position = redis.call('ZCOUNT', window.z, '-inf', '(' .. low)
-  end
-  local start = position + from
-  local stop = math.min(position + redis.call('ZCOUNT', window.z, low, high), start + count) - 1
-  if stop < start then
-    return told(plan, window, style, how, start, {})
-  end
-  return rows.range(plan, window, style, how, start, stop)
+local position = 0
+if low ~= '-inf' then
+position = redis.call('ZCOUNT', window.z, '-inf', '(' .. low)
+end
+local start = position + from
+local stop = math.min(position + redis.call('ZCOUNT', window.z, low, high), start + count) - 1
+if stop < start then
+return told(plan, window, style, how, start, {})
+end
+return rows.range(plan, window, style, how, start, stop)
 end
 local function found(plan, window, style, member)
-  local value = redis.call('ZSCORE', window.z, member)
-  local position = value and style == 'ordinal' and redis.call('ZRANK', window.z, member)
-  return value, value and before(plan, window, style, value, position)
+local value = redis.call('ZSCORE', window.z, member)
+local position = value and style == 'ordinal' and redis.call('ZRANK', window.z, member)
+return value, value and before(plan, window, style, value, position)
 end
 function rows.rank(plan, window, style, how, member)
-  local value, count = found(plan, window, style, member)
-  if not value then
-    return false
-  end
-  return value .. '\\n' .. count .. '\\n' .. (how.data and line_of(redis.call('HGET', how.data, member)) or '')
+local value, count = found(plan, window, style, member)
+if not value then
+return false
+end
+return value .. '\\n' .. count .. '\\n' .. (how.data and line_of(redis.call('HGET', how.data, member)) or '')
 end
 function rows.of(plan, window, style, how, members)
-  members = cjson.decode(members)
-  local lines = {}
-  for at, value in ipairs(redis.call('ZMSCORE', window.z, unpack(members))) do
-    local position = value and style == 'ordinal' and redis.call('ZRANK', window.z, members[at])
-    lines[2 * at - 1] = value or ''
-    lines[2 * at] = value and before(plan, window, style, value, position) or ''
-  end
-  if how.data then
-    add_data(lines, how.data, members)
-  end
-  return table.concat(lines, '\\n')
+members = cjson.decode(members)
+local lines = {}
+for at, value in ipairs(redis.call('ZMSCORE', window.z, unpack(members))) do
+local position = value and style == 'ordinal' and redis.call('ZRANK', window.z, members[at])
+lines[2 * at - 1] = value or ''
+lines[2 * at] = value and before(plan, window, style, value, position) or ''
+end
+if how.data then
+add_data(lines, how.data, members)
+end
+return table.concat(lines, '\\n')
 end
 function rows.count(_, window, _, _, low, high)
-  if low == '-inf' and high == '+inf' then
-    return tostring(redis.call('ZCARD', window.z))
-  end
-  return tostring(redis.call('ZCOUNT', window.z, low, high))
+if low == '-inf' and high == '+inf' then
+return tostring(redis.call('ZCARD', window.z))
+end
+return tostring(redis.call('ZCOUNT', window.z, low, high))
 end
 function rows.better(plan, window, _, _, member)
-  local value, count = found(plan, window, 'competition', member)
-  return value and count .. '\\n' .. redis.call('ZCARD', window.z)
+local value, count = found(plan, window, 'competition', member)
+return value and count .. '\\n' .. redis.call('ZCARD', window.z)
 end
 function rows.quantile(_, window, _, _, percent)
-  local count = redis.call('ZCARD', window.z)
-  if count == 0 then
-    return false
-  end
-  local exact = percent * count / 100
-  local whole = math.floor(exact + 0.5)
-  local wanted = math.abs(exact - whole) <= whole * 1e-14 and whole or math.ceil(exact)
-  wanted = math.max(1, wanted)
-  return redis.call('ZRANGE', window.z, count - wanted, count - wanted, 'WITHSCORES')[2]
+local count = redis.call('ZCARD', window.z)
+if count == 0 then
+return false
+end
+local exact = percent * count / 100
+local whole = math.floor(exact + 0.5)
+local wanted = math.abs(exact - whole) <= whole * 1e-14 and whole or math.ceil(exact)
+wanted = math.max(1, wanted)
+return redis.call('ZRANGE', window.z, count - wanted, count - wanted, 'WITHSCORES')[2]
 end
 function rows.scan(_, window, _, how, cursor)
-  local next_cursor, lines = unpack(redis.call('ZSCAN', window.z, cursor, 'COUNT', 100))
-  local count = #lines / 2
-  if how.exact then
-    escape(lines)
-  end
-  return string.format('%s\\n%d\\n%d\\n', next_cursor, window.period, count) .. table.concat(lines, '\\n')
+local next_cursor, lines = unpack(redis.call('ZSCAN', window.z, cursor, 'COUNT', 100))
+local count = #lines / 2
+if how.exact then
+escape(lines)
+end
+return string.format('%s\\n%d\\n%d\\n', next_cursor, window.period, count) .. table.concat(lines, '\\n')
 end
 local PLAIN, EXACT = {}, { exact = true }
 function rows.how(data, key)
-  if data == '0' then
-    return PLAIN
-  end
-  return data == '2' and EXACT or { data = key, exact = data == '3' }
+if data == '0' then
+return PLAIN
+end
+return data == '2' and EXACT or { data = key, exact = data == '3' }
 end
 local function earlier(a, b)
-  local a_time, a_number = string.match(a, '(%d+)-(%d+)')
-  local b_time, b_number = string.match(b, '(%d+)-(%d+)')
-  if a_time ~= b_time then
-    return tonumber(a_time) < tonumber(b_time)
-  end
-  return tonumber(a_number) < tonumber(b_number)
+local a_time, a_number = string.match(a, '(%d+)-(%d+)')
+local b_time, b_number = string.match(b, '(%d+)-(%d+)')
+if a_time == b_time then
+a_time, b_time = a_number, b_number
+end
+if #a_time ~= #b_time then
+return #a_time < #b_time
+end
+return a_time < b_time
 end
 local function grown(window, id, member)
-  local amount = redis.call('HGET', window.parts, id)
-  redis.call('HDEL', window.parts, id)
-  if redis.call('HGET', window.parts, '=' .. member) == id then
-    redis.call('HDEL', window.parts, '=' .. member)
-  end
-  return amount or 0
+local amount = redis.call('HGET', window.parts, id)
+redis.call('HDEL', window.parts, id)
+if redis.call('HGET', window.parts, '=' .. member) == id then
+redis.call('HDEL', window.parts, '=' .. member)
+end
+return amount or 0
 end
 local function settle_window(plan, window, budget)
-  local bound = now - window.last
-  if bound < 0 then
-    return budget
-  end
-  local cut = string.format('%.0f', bound)
-  local due = redis.call('XRANGE', window.log, '-', cut, 'COUNT', budget + 1)
-  if #due == 0 then
-    return budget
-  end
-  local newest = redis.call('XREVRANGE', window.log, '+', '-', 'COUNT', 1)[1][1]
-  if board.time_of(newest) <= bound then
-    redis.call('UNLINK', window.z, window.log, window.gone, window.parts or window.log, window.d or window.log)
-    return budget
-  end
-  if budget == 0 then
-    return -1
-  end
-  local count = math.min(#due, budget)
-  local members = {}
-  for at = 1, count do
-    members[at] = due[at][2][2]
-  end
-  local marks = redis.call('EXISTS', window.gone) == 1 and redis.call('HMGET', window.gone, unpack(members))
-  local sums, times, done = {}, {}, {}
-  for at, member in ipairs(members) do
-    local id, by = due[at][1], due[at][2][4]
-    local mark = marks and marks[at]
-    mark = mark and board.time_of(mark) and mark
-    if by == '' then
-      if mark == id then
-        done[#done + 1] = member
-      end
-    else
-      if by == '+' then
-        by = grown(window, id, member)
-      end
-      by = tonumber(by)
-      if by and by ~= 0 and math.abs(by) < math.huge and not (mark and earlier(id, mark)) then
-        sums[member] = (sums[member] or 0) + by
-        times[member] = plan.shift and board.time_of(id) + window.last
-      end
-    end
-  end
-  if #done > 0 then
-    redis.call('HDEL', window.gone, unpack(done))
-  end
-  local values = redis.call('ZMSCORE', window.z, unpack(members))
-  local before, after = {}, {}
-  for at, member in ipairs(members) do
-    local sum = sums[member]
-    if sum and before[member] == nil then
-      local value = tonumber(values[at]) or false
-      local score = (value and board.score(plan, value) or 0) - sum
-      before[member] = value
-      after[member] = score ~= 0 and board.value(plan, score, times[member])
-    end
-  end
-  board.write_all(plan, window, before, after)
-  board.keep_with_log(window)
-  local left = due[budget + 1]
-  local time, number = string.match(due[count][1], '(%d+)-(%d+)')
-  redis.call('XTRIM', window.log, 'MINID', '=', left and left[1] or time .. '-' .. string.format('%.0f', number + 1))
-  return left and -1 or budget - #due
+local bound = now - window.last
+if bound < 0 then
+return budget
+end
+local cut = string.format('%.0f', bound)
+local due = redis.call('XRANGE', window.log, '-', cut, 'COUNT', budget + 1)
+if #due == 0 then
+return budget
+end
+local newest = redis.call('XREVRANGE', window.log, '+', '-', 'COUNT', 1)[1][1]
+if board.time_of(newest) <= bound then
+redis.call('UNLINK', window.z, window.log, window.gone, window.parts or window.log, window.d or window.log)
+return budget
+end
+if budget == 0 then
+return -1
+end
+local count = math.min(#due, budget)
+local members = {}
+for at = 1, count do
+members[at] = due[at][2][2]
+end
+local marks = redis.call('EXISTS', window.gone) == 1 and redis.call('HMGET', window.gone, unpack(members))
+local sums, times, done = {}, {}, {}
+for at, member in ipairs(members) do
+local id, by = due[at][1], due[at][2][4]
+local mark = marks and marks[at]
+mark = mark and board.time_of(mark) and mark
+if by == '' then
+if mark == id then
+done[#done + 1] = member
+end
+else
+if by == '+' then
+by = grown(window, id, member)
+end
+by = tonumber(by)
+if by and by ~= 0 and math.abs(by) < 2 ^ 53 and not (mark and earlier(id, mark)) then
+sums[member] = (sums[member] or 0) + by
+times[member] = plan.shift and board.time_of(id) + window.last
+end
+end
+end
+if #done > 0 then
+redis.call('HDEL', window.gone, unpack(done))
+end
+local values = redis.call('ZMSCORE', window.z, unpack(members))
+local before, after = {}, {}
+for at, member in ipairs(members) do
+local sum = sums[member]
+if sum and before[member] == nil then
+local value = tonumber(values[at]) or false
+local score = (value and board.score(plan, value) or 0) - sum
+before[member] = value
+after[member] = score ~= 0 and board.value(plan, score, times[member])
+end
+end
+board.write_all(plan, window, before, after)
+board.keep_with_log(window)
+local left = due[budget + 1]
+redis.call('XTRIM', window.log, 'MINID', '=', left and left[1] or string.format('%.0f', bound + 1))
+return left and -1 or budget - #due
 end
 local DUE = 32
 local function expel(plan, windows, beside)
-  local budget = DUE
-  for _, window in ipairs(windows) do
-    if window.log then
-      budget = settle_window(plan, window, budget)
-      if budget < 0 then
-        return false
-      end
-    end
-  end
-  return not beside or DUE - budget <= beside
+local budget = DUE
+for _, window in ipairs(windows) do
+if window.log then
+budget = settle_window(plan, window, budget)
+if budget < 0 then
+return false
+end
+end
+end
+return not beside or DUE - budget <= beside
 end
 local keys = KEYS
 local plan = ARGV[1]
@@ -930,53 +1345,53 @@ local items = (#ARGV - 1) / 7
 if items == 1 then
 local what, style, data, a, b, c, d = ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7], ARGV[8]
 do
-  if settled == nil then
-    open = board.open(keys, config)
-    local wrong = board.wrong(config, keys, open) or typed(keys[config.data], 'hash')
-    if wrong then
-      return wrong
-    end
-    settled = expel(config, open)
-  end
-  if not settled then
-    return 0
-  end
-  return rows[what](config, open[1], style, rows.how(data, keys[config.data]), a, b, c, d)
+if settled == nil then
+open = board.open(keys, config)
+local wrong = board.wrong(config, keys, open) or typed(keys[config.data], 'hash')
+if wrong then
+return wrong
+end
+settled = expel(config, open)
+end
+if not settled then
+return 0
+end
+return rows[what](config, open[1], style, rows.how(data, keys[config.data]), a, b, c, d)
 end
 return nil
 end
 local function item(what, style, data, a, b, c, d)
-  if settled == nil then
-    open = board.open(keys, config)
-    local wrong = board.wrong(config, keys, open) or typed(keys[config.data], 'hash')
-    if wrong then
-      return wrong
-    end
-    settled = expel(config, open)
-  end
-  if not settled then
-    return 0
-  end
-  return rows[what](config, open[1], style, rows.how(data, keys[config.data]), a, b, c, d)
+if settled == nil then
+open = board.open(keys, config)
+local wrong = board.wrong(config, keys, open) or typed(keys[config.data], 'hash')
+if wrong then
+return wrong
+end
+settled = expel(config, open)
+end
+if not settled then
+return 0
+end
+return rows[what](config, open[1], style, rows.how(data, keys[config.data]), a, b, c, d)
 end
 local replies, done = {}, 0
 local function run()
-  while done < items do
-    local arg = 1 + done * 7
-    done = done + 1
-    local reply = item(ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3], ARGV[arg + 4], ARGV[arg + 5], ARGV[arg + 6], ARGV[arg + 7])
-    if reply == nil then reply = false end
-    replies[done] = reply
-  end
+while done < items do
+local arg = 1 + done * 7
+done = done + 1
+local reply = item(ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3], ARGV[arg + 4], ARGV[arg + 5], ARGV[arg + 6], ARGV[arg + 7])
+if reply == nil then reply = false end
+replies[done] = reply
+end
 end
 while done < items do
-  local ok, reply = pcall(run)
-  if not ok then
-    local text = type(reply) == 'table' and reply.err or tostring(reply)
-    if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
-    reply = { err = text .. ' on @user_script' }
-    replies[done] = reply
-  end
+local ok, reply = pcall(run)
+if not ok then
+local text = type(reply) == 'table' and reply.err or tostring(reply)
+if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+reply = { err = text .. ' on @user_script' }
+replies[done] = reply
+end
 end
 return replies`,
 }
@@ -991,7 +1406,7 @@ return replies`,
  */
 export const leaderboardRecall: Script<[keys: readonly string[], remember: Arg], [id: Arg], number | null> = {
   name: 'leaderboard/recall',
-  sha: '01ee3db3efa70af6436409123823e0748f794963',
+  sha: 'f79e5587f41dfc90e6a97f2e97fc149cfa4e265e',
   batch: 64,
   sharedKeys: true,
   shared: ["remember"],
@@ -1002,143 +1417,134 @@ export const leaderboardRecall: Script<[keys: readonly string[], remember: Arg],
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
 local function typed(key, type)
-  local is = redis.call('TYPE', key).ok
-  if is ~= type and is ~= 'none' then
-    return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
-  end
+local is = redis.call('TYPE', key).ok
+if is ~= type and is ~= 'none' then
+return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
+end
 end
 local board = {}
 function board.open(keys, plan)
-  local open = {}
-  for at, window in ipairs(plan.windows) do
-    local period = 1
-    if window.turn then
-      if now < window.start or now >= window.finish then
-        return nil
-      end
-      period = now < window.turn and 1 or 2
-    end
-    open[at] = {
-      z = keys[window.z[period]],
-      d = window.d and keys[window.d[period]],
-      period = period,
-      lives = window.lives and window.lives[period],
-      log = window.log and keys[window.log],
-      parts = window.parts and keys[window.parts],
-      gone = window.gone and keys[window.gone],
-      last = window.last,
-      grain = window.grain,
-    }
-  end
-  return open
+local open = {}
+for at, window in ipairs(plan.windows) do
+local period = 1
+if window.turn then
+if now < window.start or now >= window.finish then
+return nil
+end
+period = now < window.turn and 1 or 2
+end
+open[at] = {
+z = keys[window.z[period]],
+d = window.d and keys[window.d[period]],
+period = period,
+lives = window.lives and window.lives[period],
+log = window.log and keys[window.log],
+parts = window.parts and keys[window.parts],
+gone = window.gone and keys[window.gone],
+last = window.last,
+grain = window.grain,
+}
+end
+return open
 end
 function board.wrong(plan, keys, open)
-  local wrong
-  for _, window in ipairs(open) do
-    wrong = wrong
-      or typed(window.z, 'zset')
-      or window.d and typed(window.d, 'zset')
-      or window.log and (typed(window.log, 'stream') or typed(window.gone, 'hash'))
-      or window.parts and typed(window.parts, 'hash')
-  end
-  return wrong or plan.ids and (typed(keys[plan.ids], 'hash') or typed(keys[plan.idlog], 'stream'))
+local wrong
+for _, window in ipairs(open) do
+wrong = wrong
+or typed(window.z, 'zset')
+or window.d and typed(window.d, 'zset')
+or window.log and (typed(window.log, 'stream') or typed(window.gone, 'hash'))
+or window.parts and typed(window.parts, 'hash')
+end
+return wrong or plan.ids and (typed(keys[plan.ids], 'hash') or typed(keys[plan.idlog], 'stream'))
 end
 function board.score(plan, value)
-  return plan.shift and math.floor(value / plan.shift) or value
+return plan.shift and math.floor(value / plan.shift) or value
 end
 function board.value(plan, score, time)
-  if not plan.shift then
-    return score
-  end
-  local ticks = math.floor((time - plan.since) / plan.unit)
-  return score * plan.shift + math.max(0, math.min(ticks, plan.shift - 1))
+if not plan.shift then
+return score
+end
+local ticks = math.floor((time - plan.since) / plan.unit)
+return score * plan.shift + math.max(0, math.min(ticks, plan.shift - 1))
 end
 function board.text(plan, value)
-  return string.format(plan.limit and '%d' or '%.17g', value)
+return string.format(plan.limit and '%d' or '%.17g', value)
 end
 local function name_of(score)
-  return string.format('%.17g', score + 0)
+return string.format('%.17g', score + 0)
 end
 function board.differ(plan, window, before, after)
-  local old = before and board.score(plan, before)
-  local new = after and board.score(plan, after)
-  if old == new then
-    return
-  end
-  if new then
-    redis.call('ZADD', window.d, new, name_of(new))
-  end
-  if old then
-    local low, high = old, old
-    if plan.shift then
-      low, high = old * plan.shift, old * plan.shift + plan.shift - 1
-    end
-    if redis.call('ZCOUNT', window.z, low, high) == 0 then
-      redis.call('ZREM', window.d, name_of(old))
-    end
-  end
+local old = before and board.score(plan, before)
+local new = after and board.score(plan, after)
+if old == new then
+return
+end
+if new then
+redis.call('ZADD', window.d, new, name_of(new))
+end
+if old then
+local low, high = old, old
+if plan.shift then
+low, high = old * plan.shift, old * plan.shift + plan.shift - 1
+end
+if redis.call('ZCOUNT', window.z, low, high) == 0 then
+redis.call('ZREM', window.d, name_of(old))
+end
+end
 end
 function board.write(plan, window, member, before, after)
-  if after then
-    redis.call('ZADD', window.z, board.text(plan, after), member)
-  else
-    redis.call('ZREM', window.z, member)
-  end
-  if window.d then
-    board.differ(plan, window, before, after)
-  end
+if after then
+redis.call('ZADD', window.z, board.text(plan, after), member)
+else
+redis.call('ZREM', window.z, member)
+end
+if window.d then
+board.differ(plan, window, before, after)
+end
 end
 function board.write_all(plan, window, before, after)
-  local put, off = {}, {}
-  for member, value in pairs(after) do
-    if value and value ~= before[member] then
-      put[#put + 1] = board.text(plan, value)
-      put[#put + 1] = member
-    elseif not value and before[member] then
-      off[#off + 1] = member
-    end
-  end
-  if #put > 0 then
-    redis.call('ZADD', window.z, unpack(put))
-  end
-  if #off > 0 then
-    redis.call('ZREM', window.z, unpack(off))
-  end
-  if window.d then
-    for member, value in pairs(after) do
-      board.differ(plan, window, before[member], value)
-    end
-  end
+local put, off = {}, {}
+for member, value in pairs(after) do
+if value and value ~= before[member] then
+put[#put + 1] = board.text(plan, value)
+put[#put + 1] = member
+elseif not value and before[member] then
+off[#off + 1] = member
+end
+end
+if #put > 0 then
+redis.call('ZADD', window.z, unpack(put))
+end
+if #off > 0 then
+redis.call('ZREM', window.z, unpack(off))
+end
+if window.d then
+for member, value in pairs(after) do
+board.differ(plan, window, before[member], value)
+end
+end
 end
 function board.keep_with_log(window)
-  if redis.call('PTTL', window.z) ~= -1 then
-    return
-  end
-  local left = redis.call('PTTL', window.log)
-  redis.call('PEXPIRE', window.z, left)
-  if window.d then
-    redis.call('PEXPIRE', window.d, left)
-  end
+if redis.call('PTTL', window.z) ~= -1 then
+return
+end
+local left = redis.call('PTTL', window.log)
+redis.call('PEXPIRE', window.z, left)
+if window.d then
+redis.call('PEXPIRE', window.d, left)
+end
 end
 local stamp = string.format('%.0f-*', now)
 function board.append(log, ...)
-  local id = redis.pcall('XADD', log, stamp, ...)
-  if type(id) == 'table' and id.err then
-    local top = redis.call('XREVRANGE', log, '+', '-', 'COUNT', 1)[1]
-    if not top then
-      local info = redis.call('XINFO', 'STREAM', log)
-      for at = 1, #info, 2 do
-        if info[at] == 'last-generated-id' then
-          top = { info[at + 1] }
-        end
-      end
-    end
-    id = redis.call('XADD', log, string.match(top[1], '^%d+') .. '-*', ...)
-  end
-  return id
+local id = redis.pcall('XADD', log, stamp, ...)
+if type(id) == 'table' and id.err then
+return redis.call('XADD', log, '*', ...)
+end
+return id
 end
 function board.time_of(id)
-  return tonumber(string.match(id, '^(%d+)%-%d+'))
+return tonumber(string.match(id, '^(%d+)%-%d+'))
 end
 local keys = KEYS
 local remember = ARGV[1]
@@ -1146,35 +1552,35 @@ local items = (#ARGV - 1) / 1
 if items == 1 then
 local id = ARGV[2]
 do
-  local record = redis.call('HGET', keys[1], 'i' .. id)
-  local time = record and board.time_of(record)
-  return time and now - time < tonumber(remember) and time or nil
+local record = redis.call('HGET', keys[1], 'i' .. id)
+local time = record and board.time_of(record)
+return time and time < 2 ^ 53 and now - time < tonumber(remember) and time or nil
 end
 return nil
 end
 local function item(id)
-  local record = redis.call('HGET', keys[1], 'i' .. id)
-  local time = record and board.time_of(record)
-  return time and now - time < tonumber(remember) and time or nil
+local record = redis.call('HGET', keys[1], 'i' .. id)
+local time = record and board.time_of(record)
+return time and time < 2 ^ 53 and now - time < tonumber(remember) and time or nil
 end
 local replies, done = {}, 0
 local function run()
-  while done < items do
-    local arg = 1 + done * 1
-    done = done + 1
-    local reply = item(ARGV[arg + 1])
-    if reply == nil then reply = false end
-    replies[done] = reply
-  end
+while done < items do
+local arg = 1 + done * 1
+done = done + 1
+local reply = item(ARGV[arg + 1])
+if reply == nil then reply = false end
+replies[done] = reply
+end
 end
 while done < items do
-  local ok, reply = pcall(run)
-  if not ok then
-    local text = type(reply) == 'table' and reply.err or tostring(reply)
-    if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
-    reply = { err = text .. ' on @user_script' }
-    replies[done] = reply
-  end
+local ok, reply = pcall(run)
+if not ok then
+local text = type(reply) == 'table' and reply.err or tostring(reply)
+if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+reply = { err = text .. ' on @user_script' }
+replies[done] = reply
+end
 end
 return replies`,
 }
@@ -1182,8 +1588,9 @@ return replies`,
 /**
  * Take a member off every window of a board, previous periods and the next one included, with its data.
  *
- * What it has in the log of a rolling window stays there to count nothing: a mark at the end of the log says so, and goes
- * as the last of it. Touches as many sorted sets as the plan names, at most 816.
+ * What it has in the log of a rolling window, or among the remembered increments, counts nothing from now on: a mark at the
+ * end of the log says so, until erase.lua and erase-ids.lua took out all that names the member. Touches as many sorted sets
+ * as the plan names, at most 832.
  *
  * - shared keys `keys`: sorted sets, logs and data, at the places that the plan gives
  * - shared `plan`: JSON, see lua/_lib/leaderboard/board.lua; also `former`, places of previous periods' sets, and `data`, `ids`, `idlog`
@@ -1193,7 +1600,7 @@ return replies`,
  */
 export const leaderboardRemove: Script<[keys: readonly string[], plan: Arg], [member: Arg], number | string> = {
   name: 'leaderboard/remove',
-  sha: '007db5a010aa405d1ae2fffc3ee05a333d5cb6be',
+  sha: 'a07e4224c08de9a4b084c4c90b743ec857b9ea9a',
   batch: 1,
   sharedKeys: true,
   shared: ["plan"],
@@ -1204,394 +1611,387 @@ export const leaderboardRemove: Script<[keys: readonly string[], plan: Arg], [me
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
 local function typed(key, type)
-  local is = redis.call('TYPE', key).ok
-  if is ~= type and is ~= 'none' then
-    return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
-  end
+local is = redis.call('TYPE', key).ok
+if is ~= type and is ~= 'none' then
+return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
+end
 end
 local board = {}
 function board.open(keys, plan)
-  local open = {}
-  for at, window in ipairs(plan.windows) do
-    local period = 1
-    if window.turn then
-      if now < window.start or now >= window.finish then
-        return nil
-      end
-      period = now < window.turn and 1 or 2
-    end
-    open[at] = {
-      z = keys[window.z[period]],
-      d = window.d and keys[window.d[period]],
-      period = period,
-      lives = window.lives and window.lives[period],
-      log = window.log and keys[window.log],
-      parts = window.parts and keys[window.parts],
-      gone = window.gone and keys[window.gone],
-      last = window.last,
-      grain = window.grain,
-    }
-  end
-  return open
+local open = {}
+for at, window in ipairs(plan.windows) do
+local period = 1
+if window.turn then
+if now < window.start or now >= window.finish then
+return nil
+end
+period = now < window.turn and 1 or 2
+end
+open[at] = {
+z = keys[window.z[period]],
+d = window.d and keys[window.d[period]],
+period = period,
+lives = window.lives and window.lives[period],
+log = window.log and keys[window.log],
+parts = window.parts and keys[window.parts],
+gone = window.gone and keys[window.gone],
+last = window.last,
+grain = window.grain,
+}
+end
+return open
 end
 function board.wrong(plan, keys, open)
-  local wrong
-  for _, window in ipairs(open) do
-    wrong = wrong
-      or typed(window.z, 'zset')
-      or window.d and typed(window.d, 'zset')
-      or window.log and (typed(window.log, 'stream') or typed(window.gone, 'hash'))
-      or window.parts and typed(window.parts, 'hash')
-  end
-  return wrong or plan.ids and (typed(keys[plan.ids], 'hash') or typed(keys[plan.idlog], 'stream'))
+local wrong
+for _, window in ipairs(open) do
+wrong = wrong
+or typed(window.z, 'zset')
+or window.d and typed(window.d, 'zset')
+or window.log and (typed(window.log, 'stream') or typed(window.gone, 'hash'))
+or window.parts and typed(window.parts, 'hash')
+end
+return wrong or plan.ids and (typed(keys[plan.ids], 'hash') or typed(keys[plan.idlog], 'stream'))
 end
 function board.score(plan, value)
-  return plan.shift and math.floor(value / plan.shift) or value
+return plan.shift and math.floor(value / plan.shift) or value
 end
 function board.value(plan, score, time)
-  if not plan.shift then
-    return score
-  end
-  local ticks = math.floor((time - plan.since) / plan.unit)
-  return score * plan.shift + math.max(0, math.min(ticks, plan.shift - 1))
+if not plan.shift then
+return score
+end
+local ticks = math.floor((time - plan.since) / plan.unit)
+return score * plan.shift + math.max(0, math.min(ticks, plan.shift - 1))
 end
 function board.text(plan, value)
-  return string.format(plan.limit and '%d' or '%.17g', value)
+return string.format(plan.limit and '%d' or '%.17g', value)
 end
 local function name_of(score)
-  return string.format('%.17g', score + 0)
+return string.format('%.17g', score + 0)
 end
 function board.differ(plan, window, before, after)
-  local old = before and board.score(plan, before)
-  local new = after and board.score(plan, after)
-  if old == new then
-    return
-  end
-  if new then
-    redis.call('ZADD', window.d, new, name_of(new))
-  end
-  if old then
-    local low, high = old, old
-    if plan.shift then
-      low, high = old * plan.shift, old * plan.shift + plan.shift - 1
-    end
-    if redis.call('ZCOUNT', window.z, low, high) == 0 then
-      redis.call('ZREM', window.d, name_of(old))
-    end
-  end
+local old = before and board.score(plan, before)
+local new = after and board.score(plan, after)
+if old == new then
+return
+end
+if new then
+redis.call('ZADD', window.d, new, name_of(new))
+end
+if old then
+local low, high = old, old
+if plan.shift then
+low, high = old * plan.shift, old * plan.shift + plan.shift - 1
+end
+if redis.call('ZCOUNT', window.z, low, high) == 0 then
+redis.call('ZREM', window.d, name_of(old))
+end
+end
 end
 function board.write(plan, window, member, before, after)
-  if after then
-    redis.call('ZADD', window.z, board.text(plan, after), member)
-  else
-    redis.call('ZREM', window.z, member)
-  end
-  if window.d then
-    board.differ(plan, window, before, after)
-  end
+if after then
+redis.call('ZADD', window.z, board.text(plan, after), member)
+else
+redis.call('ZREM', window.z, member)
+end
+if window.d then
+board.differ(plan, window, before, after)
+end
 end
 function board.write_all(plan, window, before, after)
-  local put, off = {}, {}
-  for member, value in pairs(after) do
-    if value and value ~= before[member] then
-      put[#put + 1] = board.text(plan, value)
-      put[#put + 1] = member
-    elseif not value and before[member] then
-      off[#off + 1] = member
-    end
-  end
-  if #put > 0 then
-    redis.call('ZADD', window.z, unpack(put))
-  end
-  if #off > 0 then
-    redis.call('ZREM', window.z, unpack(off))
-  end
-  if window.d then
-    for member, value in pairs(after) do
-      board.differ(plan, window, before[member], value)
-    end
-  end
+local put, off = {}, {}
+for member, value in pairs(after) do
+if value and value ~= before[member] then
+put[#put + 1] = board.text(plan, value)
+put[#put + 1] = member
+elseif not value and before[member] then
+off[#off + 1] = member
+end
+end
+if #put > 0 then
+redis.call('ZADD', window.z, unpack(put))
+end
+if #off > 0 then
+redis.call('ZREM', window.z, unpack(off))
+end
+if window.d then
+for member, value in pairs(after) do
+board.differ(plan, window, before[member], value)
+end
+end
 end
 function board.keep_with_log(window)
-  if redis.call('PTTL', window.z) ~= -1 then
-    return
-  end
-  local left = redis.call('PTTL', window.log)
-  redis.call('PEXPIRE', window.z, left)
-  if window.d then
-    redis.call('PEXPIRE', window.d, left)
-  end
+if redis.call('PTTL', window.z) ~= -1 then
+return
+end
+local left = redis.call('PTTL', window.log)
+redis.call('PEXPIRE', window.z, left)
+if window.d then
+redis.call('PEXPIRE', window.d, left)
+end
 end
 local stamp = string.format('%.0f-*', now)
 function board.append(log, ...)
-  local id = redis.pcall('XADD', log, stamp, ...)
-  if type(id) == 'table' and id.err then
-    local top = redis.call('XREVRANGE', log, '+', '-', 'COUNT', 1)[1]
-    if not top then
-      local info = redis.call('XINFO', 'STREAM', log)
-      for at = 1, #info, 2 do
-        if info[at] == 'last-generated-id' then
-          top = { info[at + 1] }
-        end
-      end
-    end
-    id = redis.call('XADD', log, string.match(top[1], '^%d+') .. '-*', ...)
-  end
-  return id
+local id = redis.pcall('XADD', log, stamp, ...)
+if type(id) == 'table' and id.err then
+return redis.call('XADD', log, '*', ...)
+end
+return id
 end
 function board.time_of(id)
-  return tonumber(string.match(id, '^(%d+)%-%d+'))
+return tonumber(string.match(id, '^(%d+)%-%d+'))
 end
 local function forget(ids, idlog, remember)
-  local bound = now - remember
-  if bound < 0 then
-    return
-  end
-  local old = redis.call('XRANGE', idlog, '-', string.format('%.0f', bound), 'COUNT', 4)
-  for _, entry in ipairs(old) do
-    local field = entry[2][2]
-    local record = redis.call('HGET', ids, field)
-    if record and (board.time_of(record) or 0) <= board.time_of(entry[1]) then
-      redis.call('HDEL', ids, field)
-    end
-    redis.call('XDEL', idlog, entry[1])
-  end
+local bound = now - remember
+if bound < 0 then
+return
+end
+local old = redis.call('XRANGE', idlog, '-', string.format('%.0f', bound), 'COUNT', 4)
+for _, entry in ipairs(old) do
+local field = entry[2][2]
+local record = redis.call('HGET', ids, field)
+if record and (board.time_of(record) or 0) <= board.time_of(entry[1]) then
+redis.call('HDEL', ids, field)
+end
+redis.call('XDEL', idlog, entry[1])
+end
 end
 local function earlier(a, b)
-  local a_time, a_number = string.match(a, '(%d+)-(%d+)')
-  local b_time, b_number = string.match(b, '(%d+)-(%d+)')
-  if a_time ~= b_time then
-    return tonumber(a_time) < tonumber(b_time)
-  end
-  return tonumber(a_number) < tonumber(b_number)
+local a_time, a_number = string.match(a, '(%d+)-(%d+)')
+local b_time, b_number = string.match(b, '(%d+)-(%d+)')
+if a_time == b_time then
+a_time, b_time = a_number, b_number
+end
+if #a_time ~= #b_time then
+return #a_time < #b_time
+end
+return a_time < b_time
 end
 local function grown(window, id, member)
-  local amount = redis.call('HGET', window.parts, id)
-  redis.call('HDEL', window.parts, id)
-  if redis.call('HGET', window.parts, '=' .. member) == id then
-    redis.call('HDEL', window.parts, '=' .. member)
-  end
-  return amount or 0
+local amount = redis.call('HGET', window.parts, id)
+redis.call('HDEL', window.parts, id)
+if redis.call('HGET', window.parts, '=' .. member) == id then
+redis.call('HDEL', window.parts, '=' .. member)
+end
+return amount or 0
 end
 local function settle_window(plan, window, budget)
-  local bound = now - window.last
-  if bound < 0 then
-    return budget
-  end
-  local cut = string.format('%.0f', bound)
-  local due = redis.call('XRANGE', window.log, '-', cut, 'COUNT', budget + 1)
-  if #due == 0 then
-    return budget
-  end
-  local newest = redis.call('XREVRANGE', window.log, '+', '-', 'COUNT', 1)[1][1]
-  if board.time_of(newest) <= bound then
-    redis.call('UNLINK', window.z, window.log, window.gone, window.parts or window.log, window.d or window.log)
-    return budget
-  end
-  if budget == 0 then
-    return -1
-  end
-  local count = math.min(#due, budget)
-  local members = {}
-  for at = 1, count do
-    members[at] = due[at][2][2]
-  end
-  local marks = redis.call('EXISTS', window.gone) == 1 and redis.call('HMGET', window.gone, unpack(members))
-  local sums, times, done = {}, {}, {}
-  for at, member in ipairs(members) do
-    local id, by = due[at][1], due[at][2][4]
-    local mark = marks and marks[at]
-    mark = mark and board.time_of(mark) and mark
-    if by == '' then
-      if mark == id then
-        done[#done + 1] = member
-      end
-    else
-      if by == '+' then
-        by = grown(window, id, member)
-      end
-      by = tonumber(by)
-      if by and by ~= 0 and math.abs(by) < math.huge and not (mark and earlier(id, mark)) then
-        sums[member] = (sums[member] or 0) + by
-        times[member] = plan.shift and board.time_of(id) + window.last
-      end
-    end
-  end
-  if #done > 0 then
-    redis.call('HDEL', window.gone, unpack(done))
-  end
-  local values = redis.call('ZMSCORE', window.z, unpack(members))
-  local before, after = {}, {}
-  for at, member in ipairs(members) do
-    local sum = sums[member]
-    if sum and before[member] == nil then
-      local value = tonumber(values[at]) or false
-      local score = (value and board.score(plan, value) or 0) - sum
-      before[member] = value
-      after[member] = score ~= 0 and board.value(plan, score, times[member])
-    end
-  end
-  board.write_all(plan, window, before, after)
-  board.keep_with_log(window)
-  local left = due[budget + 1]
-  local time, number = string.match(due[count][1], '(%d+)-(%d+)')
-  redis.call('XTRIM', window.log, 'MINID', '=', left and left[1] or time .. '-' .. string.format('%.0f', number + 1))
-  return left and -1 or budget - #due
+local bound = now - window.last
+if bound < 0 then
+return budget
+end
+local cut = string.format('%.0f', bound)
+local due = redis.call('XRANGE', window.log, '-', cut, 'COUNT', budget + 1)
+if #due == 0 then
+return budget
+end
+local newest = redis.call('XREVRANGE', window.log, '+', '-', 'COUNT', 1)[1][1]
+if board.time_of(newest) <= bound then
+redis.call('UNLINK', window.z, window.log, window.gone, window.parts or window.log, window.d or window.log)
+return budget
+end
+if budget == 0 then
+return -1
+end
+local count = math.min(#due, budget)
+local members = {}
+for at = 1, count do
+members[at] = due[at][2][2]
+end
+local marks = redis.call('EXISTS', window.gone) == 1 and redis.call('HMGET', window.gone, unpack(members))
+local sums, times, done = {}, {}, {}
+for at, member in ipairs(members) do
+local id, by = due[at][1], due[at][2][4]
+local mark = marks and marks[at]
+mark = mark and board.time_of(mark) and mark
+if by == '' then
+if mark == id then
+done[#done + 1] = member
+end
+else
+if by == '+' then
+by = grown(window, id, member)
+end
+by = tonumber(by)
+if by and by ~= 0 and math.abs(by) < 2 ^ 53 and not (mark and earlier(id, mark)) then
+sums[member] = (sums[member] or 0) + by
+times[member] = plan.shift and board.time_of(id) + window.last
+end
+end
+end
+if #done > 0 then
+redis.call('HDEL', window.gone, unpack(done))
+end
+local values = redis.call('ZMSCORE', window.z, unpack(members))
+local before, after = {}, {}
+for at, member in ipairs(members) do
+local sum = sums[member]
+if sum and before[member] == nil then
+local value = tonumber(values[at]) or false
+local score = (value and board.score(plan, value) or 0) - sum
+before[member] = value
+after[member] = score ~= 0 and board.value(plan, score, times[member])
+end
+end
+board.write_all(plan, window, before, after)
+board.keep_with_log(window)
+local left = due[budget + 1]
+redis.call('XTRIM', window.log, 'MINID', '=', left and left[1] or string.format('%.0f', bound + 1))
+return left and -1 or budget - #due
 end
 local DUE = 32
 local function expel(plan, windows, beside)
-  local budget = DUE
-  for _, window in ipairs(windows) do
-    if window.log then
-      budget = settle_window(plan, window, budget)
-      if budget < 0 then
-        return false
-      end
-    end
-  end
-  return not beside or DUE - budget <= beside
+local budget = DUE
+for _, window in ipairs(windows) do
+if window.log then
+budget = settle_window(plan, window, budget)
+if budget < 0 then
+return false
+end
+end
+end
+return not beside or DUE - budget <= beside
 end
 local keys = KEYS
 local plan = ARGV[1]
 local config = cjson.decode(plan)
 local function other_sets(open)
-  local sets = {}
-  for at, window in ipairs(config.windows) do
-    if window.turn then
-      local other = 3 - open[at].period
-      sets[#sets + 1] = { z = keys[window.z[other]], d = window.d and keys[window.d[other]] }
-    end
-  end
-  for _, former in ipairs(config.former) do
-    sets[#sets + 1] = { z = keys[former[1]], d = keys[former[2]] }
-  end
-  return sets
+local sets = {}
+for at, window in ipairs(config.windows) do
+if window.turn then
+local other = 3 - open[at].period
+sets[#sets + 1] = { z = keys[window.z[other]], d = window.d and keys[window.d[other]] }
+end
+end
+for _, former in ipairs(config.former) do
+sets[#sets + 1] = { z = keys[former[1]], d = keys[former[2]] }
+end
+return sets
 end
 local items = (#ARGV - 1) / 1
 if items == 1 then
 local member = ARGV[2]
 do
-  local open = board.open(keys, config)
-  if not open then
-    return now
-  end
-  local wrong = board.wrong(config, keys, open) or typed(keys[config.data], 'hash')
-  local others = other_sets(open)
-  for _, set in ipairs(wrong and {} or others) do
-    local value = redis.pcall('ZSCORE', set.z, member)
-    wrong = wrong or type(value) == 'table' and value or value and set.d and typed(set.d, 'zset')
-    set.before = tonumber(value) or false
-  end
-  if wrong then
-    return wrong
-  end
-  if not expel(config, open) then
-    return 0
-  end
-  local there = '0'
-  for _, window in ipairs(open) do
-    local before = tonumber(redis.call('ZSCORE', window.z, member)) or false
-    if before then
-      board.write(config, window, member, before, false)
-      there = '1'
-    end
-    if window.log and redis.call('EXISTS', window.log) == 1 then
-      if window.parts then
-        redis.call('HDEL', window.parts, '=' .. member)
-      end
-      redis.call('HSET', window.gone, member, board.append(window.log, 'm', member, 'b', ''))
-      for _, key in ipairs({ window.log, window.gone, window.parts or window.log }) do
-        redis.call('PEXPIRE', key, math.ceil(window.last / 1000) + 3600000)
-      end
-    end
-  end
-  for _, set in ipairs(others) do
-    if set.before then
-      board.write(config, set, member, set.before, false)
-    end
-  end
-  redis.call('HDEL', keys[config.data], member)
-  if config.ids then
-    local ids, idlog = keys[config.ids], keys[config.idlog]
-    forget(ids, idlog, config.remember)
-    redis.call('HSET', ids, 'x' .. member, board.append(idlog, 'f', 'x' .. member))
-    for _, key in ipairs({ ids, idlog }) do
-      redis.call('PEXPIRE', key, math.ceil(config.remember / 1000) + 3600000)
-    end
-  end
-  return there
+local open = board.open(keys, config)
+if not open then
+return now
+end
+local wrong = board.wrong(config, keys, open) or typed(keys[config.data], 'hash')
+local others = other_sets(open)
+for _, set in ipairs(wrong and {} or others) do
+local value = redis.pcall('ZSCORE', set.z, member)
+wrong = wrong or type(value) == 'table' and value or value and set.d and typed(set.d, 'zset')
+set.before = tonumber(value) or false
+end
+if wrong then
+return wrong
+end
+if not expel(config, open) then
+return 0
+end
+local there = '0'
+for _, window in ipairs(open) do
+local before = tonumber(redis.call('ZSCORE', window.z, member)) or false
+if before then
+board.write(config, window, member, before, false)
+there = '1'
+end
+if window.log and redis.call('EXISTS', window.log) == 1 then
+if window.parts then
+redis.call('HDEL', window.parts, '=' .. member)
+end
+redis.call('HSET', window.gone, member, board.append(window.log, 'm', member, 'b', ''))
+for _, key in ipairs({ window.log, window.gone, window.parts or window.log }) do
+redis.call('PEXPIRE', key, math.ceil(window.last / 1000) + 3600000)
+end
+end
+end
+for _, set in ipairs(others) do
+if set.before then
+board.write(config, set, member, set.before, false)
+end
+end
+redis.call('HDEL', keys[config.data], member)
+if config.ids and redis.call('EXISTS', keys[config.idlog]) == 1 then
+local ids, idlog = keys[config.ids], keys[config.idlog]
+forget(ids, idlog, config.remember)
+redis.call('HSET', ids, 'x' .. member, board.append(idlog, 'f', 'x' .. member))
+for _, key in ipairs({ ids, idlog }) do
+redis.call('PEXPIRE', key, math.ceil(config.remember / 1000) + 3600000)
+end
+end
+return there
 end
 return nil
 end
 local function item(member)
-  local open = board.open(keys, config)
-  if not open then
-    return now
-  end
-  local wrong = board.wrong(config, keys, open) or typed(keys[config.data], 'hash')
-  local others = other_sets(open)
-  for _, set in ipairs(wrong and {} or others) do
-    local value = redis.pcall('ZSCORE', set.z, member)
-    wrong = wrong or type(value) == 'table' and value or value and set.d and typed(set.d, 'zset')
-    set.before = tonumber(value) or false
-  end
-  if wrong then
-    return wrong
-  end
-  if not expel(config, open) then
-    return 0
-  end
-  local there = '0'
-  for _, window in ipairs(open) do
-    local before = tonumber(redis.call('ZSCORE', window.z, member)) or false
-    if before then
-      board.write(config, window, member, before, false)
-      there = '1'
-    end
-    if window.log and redis.call('EXISTS', window.log) == 1 then
-      if window.parts then
-        redis.call('HDEL', window.parts, '=' .. member)
-      end
-      redis.call('HSET', window.gone, member, board.append(window.log, 'm', member, 'b', ''))
-      for _, key in ipairs({ window.log, window.gone, window.parts or window.log }) do
-        redis.call('PEXPIRE', key, math.ceil(window.last / 1000) + 3600000)
-      end
-    end
-  end
-  for _, set in ipairs(others) do
-    if set.before then
-      board.write(config, set, member, set.before, false)
-    end
-  end
-  redis.call('HDEL', keys[config.data], member)
-  if config.ids then
-    local ids, idlog = keys[config.ids], keys[config.idlog]
-    forget(ids, idlog, config.remember)
-    redis.call('HSET', ids, 'x' .. member, board.append(idlog, 'f', 'x' .. member))
-    for _, key in ipairs({ ids, idlog }) do
-      redis.call('PEXPIRE', key, math.ceil(config.remember / 1000) + 3600000)
-    end
-  end
-  return there
+local open = board.open(keys, config)
+if not open then
+return now
+end
+local wrong = board.wrong(config, keys, open) or typed(keys[config.data], 'hash')
+local others = other_sets(open)
+for _, set in ipairs(wrong and {} or others) do
+local value = redis.pcall('ZSCORE', set.z, member)
+wrong = wrong or type(value) == 'table' and value or value and set.d and typed(set.d, 'zset')
+set.before = tonumber(value) or false
+end
+if wrong then
+return wrong
+end
+if not expel(config, open) then
+return 0
+end
+local there = '0'
+for _, window in ipairs(open) do
+local before = tonumber(redis.call('ZSCORE', window.z, member)) or false
+if before then
+board.write(config, window, member, before, false)
+there = '1'
+end
+if window.log and redis.call('EXISTS', window.log) == 1 then
+if window.parts then
+redis.call('HDEL', window.parts, '=' .. member)
+end
+redis.call('HSET', window.gone, member, board.append(window.log, 'm', member, 'b', ''))
+for _, key in ipairs({ window.log, window.gone, window.parts or window.log }) do
+redis.call('PEXPIRE', key, math.ceil(window.last / 1000) + 3600000)
+end
+end
+end
+for _, set in ipairs(others) do
+if set.before then
+board.write(config, set, member, set.before, false)
+end
+end
+redis.call('HDEL', keys[config.data], member)
+if config.ids and redis.call('EXISTS', keys[config.idlog]) == 1 then
+local ids, idlog = keys[config.ids], keys[config.idlog]
+forget(ids, idlog, config.remember)
+redis.call('HSET', ids, 'x' .. member, board.append(idlog, 'f', 'x' .. member))
+for _, key in ipairs({ ids, idlog }) do
+redis.call('PEXPIRE', key, math.ceil(config.remember / 1000) + 3600000)
+end
+end
+return there
 end
 local replies, done = {}, 0
 local function run()
-  while done < items do
-    local arg = 1 + done * 1
-    done = done + 1
-    local reply = item(ARGV[arg + 1])
-    if reply == nil then reply = false end
-    replies[done] = reply
-  end
+while done < items do
+local arg = 1 + done * 1
+done = done + 1
+local reply = item(ARGV[arg + 1])
+if reply == nil then reply = false end
+replies[done] = reply
+end
 end
 while done < items do
-  local ok, reply = pcall(run)
-  if not ok then
-    local text = type(reply) == 'table' and reply.err or tostring(reply)
-    if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
-    reply = { err = text .. ' on @user_script' }
-    replies[done] = reply
-  end
+local ok, reply = pcall(run)
+if not ok then
+local text = type(reply) == 'table' and reply.err or tostring(reply)
+if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+reply = { err = text .. ' on @user_script' }
+replies[done] = reply
+end
 end
 return replies`,
 }
@@ -1610,7 +2010,7 @@ return replies`,
  */
 export const leaderboardUndo: Script<[keys: readonly string[], plan: Arg], [id: Arg, time: Arg], number> = {
   name: 'leaderboard/undo',
-  sha: '1945af3d9652223019dac7ced13158d72e4b322b',
+  sha: '761bd11c4fbff7735e0bb2ccfd232cdf143da172',
   batch: 1,
   sharedKeys: true,
   shared: ["plan"],
@@ -1621,377 +2021,370 @@ export const leaderboardUndo: Script<[keys: readonly string[], plan: Arg], [id: 
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
 local function typed(key, type)
-  local is = redis.call('TYPE', key).ok
-  if is ~= type and is ~= 'none' then
-    return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
-  end
+local is = redis.call('TYPE', key).ok
+if is ~= type and is ~= 'none' then
+return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
+end
 end
 local board = {}
 function board.open(keys, plan)
-  local open = {}
-  for at, window in ipairs(plan.windows) do
-    local period = 1
-    if window.turn then
-      if now < window.start or now >= window.finish then
-        return nil
-      end
-      period = now < window.turn and 1 or 2
-    end
-    open[at] = {
-      z = keys[window.z[period]],
-      d = window.d and keys[window.d[period]],
-      period = period,
-      lives = window.lives and window.lives[period],
-      log = window.log and keys[window.log],
-      parts = window.parts and keys[window.parts],
-      gone = window.gone and keys[window.gone],
-      last = window.last,
-      grain = window.grain,
-    }
-  end
-  return open
+local open = {}
+for at, window in ipairs(plan.windows) do
+local period = 1
+if window.turn then
+if now < window.start or now >= window.finish then
+return nil
+end
+period = now < window.turn and 1 or 2
+end
+open[at] = {
+z = keys[window.z[period]],
+d = window.d and keys[window.d[period]],
+period = period,
+lives = window.lives and window.lives[period],
+log = window.log and keys[window.log],
+parts = window.parts and keys[window.parts],
+gone = window.gone and keys[window.gone],
+last = window.last,
+grain = window.grain,
+}
+end
+return open
 end
 function board.wrong(plan, keys, open)
-  local wrong
-  for _, window in ipairs(open) do
-    wrong = wrong
-      or typed(window.z, 'zset')
-      or window.d and typed(window.d, 'zset')
-      or window.log and (typed(window.log, 'stream') or typed(window.gone, 'hash'))
-      or window.parts and typed(window.parts, 'hash')
-  end
-  return wrong or plan.ids and (typed(keys[plan.ids], 'hash') or typed(keys[plan.idlog], 'stream'))
+local wrong
+for _, window in ipairs(open) do
+wrong = wrong
+or typed(window.z, 'zset')
+or window.d and typed(window.d, 'zset')
+or window.log and (typed(window.log, 'stream') or typed(window.gone, 'hash'))
+or window.parts and typed(window.parts, 'hash')
+end
+return wrong or plan.ids and (typed(keys[plan.ids], 'hash') or typed(keys[plan.idlog], 'stream'))
 end
 function board.score(plan, value)
-  return plan.shift and math.floor(value / plan.shift) or value
+return plan.shift and math.floor(value / plan.shift) or value
 end
 function board.value(plan, score, time)
-  if not plan.shift then
-    return score
-  end
-  local ticks = math.floor((time - plan.since) / plan.unit)
-  return score * plan.shift + math.max(0, math.min(ticks, plan.shift - 1))
+if not plan.shift then
+return score
+end
+local ticks = math.floor((time - plan.since) / plan.unit)
+return score * plan.shift + math.max(0, math.min(ticks, plan.shift - 1))
 end
 function board.text(plan, value)
-  return string.format(plan.limit and '%d' or '%.17g', value)
+return string.format(plan.limit and '%d' or '%.17g', value)
 end
 local function name_of(score)
-  return string.format('%.17g', score + 0)
+return string.format('%.17g', score + 0)
 end
 function board.differ(plan, window, before, after)
-  local old = before and board.score(plan, before)
-  local new = after and board.score(plan, after)
-  if old == new then
-    return
-  end
-  if new then
-    redis.call('ZADD', window.d, new, name_of(new))
-  end
-  if old then
-    local low, high = old, old
-    if plan.shift then
-      low, high = old * plan.shift, old * plan.shift + plan.shift - 1
-    end
-    if redis.call('ZCOUNT', window.z, low, high) == 0 then
-      redis.call('ZREM', window.d, name_of(old))
-    end
-  end
+local old = before and board.score(plan, before)
+local new = after and board.score(plan, after)
+if old == new then
+return
+end
+if new then
+redis.call('ZADD', window.d, new, name_of(new))
+end
+if old then
+local low, high = old, old
+if plan.shift then
+low, high = old * plan.shift, old * plan.shift + plan.shift - 1
+end
+if redis.call('ZCOUNT', window.z, low, high) == 0 then
+redis.call('ZREM', window.d, name_of(old))
+end
+end
 end
 function board.write(plan, window, member, before, after)
-  if after then
-    redis.call('ZADD', window.z, board.text(plan, after), member)
-  else
-    redis.call('ZREM', window.z, member)
-  end
-  if window.d then
-    board.differ(plan, window, before, after)
-  end
+if after then
+redis.call('ZADD', window.z, board.text(plan, after), member)
+else
+redis.call('ZREM', window.z, member)
+end
+if window.d then
+board.differ(plan, window, before, after)
+end
 end
 function board.write_all(plan, window, before, after)
-  local put, off = {}, {}
-  for member, value in pairs(after) do
-    if value and value ~= before[member] then
-      put[#put + 1] = board.text(plan, value)
-      put[#put + 1] = member
-    elseif not value and before[member] then
-      off[#off + 1] = member
-    end
-  end
-  if #put > 0 then
-    redis.call('ZADD', window.z, unpack(put))
-  end
-  if #off > 0 then
-    redis.call('ZREM', window.z, unpack(off))
-  end
-  if window.d then
-    for member, value in pairs(after) do
-      board.differ(plan, window, before[member], value)
-    end
-  end
+local put, off = {}, {}
+for member, value in pairs(after) do
+if value and value ~= before[member] then
+put[#put + 1] = board.text(plan, value)
+put[#put + 1] = member
+elseif not value and before[member] then
+off[#off + 1] = member
+end
+end
+if #put > 0 then
+redis.call('ZADD', window.z, unpack(put))
+end
+if #off > 0 then
+redis.call('ZREM', window.z, unpack(off))
+end
+if window.d then
+for member, value in pairs(after) do
+board.differ(plan, window, before[member], value)
+end
+end
 end
 function board.keep_with_log(window)
-  if redis.call('PTTL', window.z) ~= -1 then
-    return
-  end
-  local left = redis.call('PTTL', window.log)
-  redis.call('PEXPIRE', window.z, left)
-  if window.d then
-    redis.call('PEXPIRE', window.d, left)
-  end
+if redis.call('PTTL', window.z) ~= -1 then
+return
+end
+local left = redis.call('PTTL', window.log)
+redis.call('PEXPIRE', window.z, left)
+if window.d then
+redis.call('PEXPIRE', window.d, left)
+end
 end
 local stamp = string.format('%.0f-*', now)
 function board.append(log, ...)
-  local id = redis.pcall('XADD', log, stamp, ...)
-  if type(id) == 'table' and id.err then
-    local top = redis.call('XREVRANGE', log, '+', '-', 'COUNT', 1)[1]
-    if not top then
-      local info = redis.call('XINFO', 'STREAM', log)
-      for at = 1, #info, 2 do
-        if info[at] == 'last-generated-id' then
-          top = { info[at + 1] }
-        end
-      end
-    end
-    id = redis.call('XADD', log, string.match(top[1], '^%d+') .. '-*', ...)
-  end
-  return id
+local id = redis.pcall('XADD', log, stamp, ...)
+if type(id) == 'table' and id.err then
+return redis.call('XADD', log, '*', ...)
+end
+return id
 end
 function board.time_of(id)
-  return tonumber(string.match(id, '^(%d+)%-%d+'))
+return tonumber(string.match(id, '^(%d+)%-%d+'))
 end
 local function earlier(a, b)
-  local a_time, a_number = string.match(a, '(%d+)-(%d+)')
-  local b_time, b_number = string.match(b, '(%d+)-(%d+)')
-  if a_time ~= b_time then
-    return tonumber(a_time) < tonumber(b_time)
-  end
-  return tonumber(a_number) < tonumber(b_number)
+local a_time, a_number = string.match(a, '(%d+)-(%d+)')
+local b_time, b_number = string.match(b, '(%d+)-(%d+)')
+if a_time == b_time then
+a_time, b_time = a_number, b_number
+end
+if #a_time ~= #b_time then
+return #a_time < #b_time
+end
+return a_time < b_time
 end
 local function grown(window, id, member)
-  local amount = redis.call('HGET', window.parts, id)
-  redis.call('HDEL', window.parts, id)
-  if redis.call('HGET', window.parts, '=' .. member) == id then
-    redis.call('HDEL', window.parts, '=' .. member)
-  end
-  return amount or 0
+local amount = redis.call('HGET', window.parts, id)
+redis.call('HDEL', window.parts, id)
+if redis.call('HGET', window.parts, '=' .. member) == id then
+redis.call('HDEL', window.parts, '=' .. member)
+end
+return amount or 0
 end
 local function settle_window(plan, window, budget)
-  local bound = now - window.last
-  if bound < 0 then
-    return budget
-  end
-  local cut = string.format('%.0f', bound)
-  local due = redis.call('XRANGE', window.log, '-', cut, 'COUNT', budget + 1)
-  if #due == 0 then
-    return budget
-  end
-  local newest = redis.call('XREVRANGE', window.log, '+', '-', 'COUNT', 1)[1][1]
-  if board.time_of(newest) <= bound then
-    redis.call('UNLINK', window.z, window.log, window.gone, window.parts or window.log, window.d or window.log)
-    return budget
-  end
-  if budget == 0 then
-    return -1
-  end
-  local count = math.min(#due, budget)
-  local members = {}
-  for at = 1, count do
-    members[at] = due[at][2][2]
-  end
-  local marks = redis.call('EXISTS', window.gone) == 1 and redis.call('HMGET', window.gone, unpack(members))
-  local sums, times, done = {}, {}, {}
-  for at, member in ipairs(members) do
-    local id, by = due[at][1], due[at][2][4]
-    local mark = marks and marks[at]
-    mark = mark and board.time_of(mark) and mark
-    if by == '' then
-      if mark == id then
-        done[#done + 1] = member
-      end
-    else
-      if by == '+' then
-        by = grown(window, id, member)
-      end
-      by = tonumber(by)
-      if by and by ~= 0 and math.abs(by) < math.huge and not (mark and earlier(id, mark)) then
-        sums[member] = (sums[member] or 0) + by
-        times[member] = plan.shift and board.time_of(id) + window.last
-      end
-    end
-  end
-  if #done > 0 then
-    redis.call('HDEL', window.gone, unpack(done))
-  end
-  local values = redis.call('ZMSCORE', window.z, unpack(members))
-  local before, after = {}, {}
-  for at, member in ipairs(members) do
-    local sum = sums[member]
-    if sum and before[member] == nil then
-      local value = tonumber(values[at]) or false
-      local score = (value and board.score(plan, value) or 0) - sum
-      before[member] = value
-      after[member] = score ~= 0 and board.value(plan, score, times[member])
-    end
-  end
-  board.write_all(plan, window, before, after)
-  board.keep_with_log(window)
-  local left = due[budget + 1]
-  local time, number = string.match(due[count][1], '(%d+)-(%d+)')
-  redis.call('XTRIM', window.log, 'MINID', '=', left and left[1] or time .. '-' .. string.format('%.0f', number + 1))
-  return left and -1 or budget - #due
+local bound = now - window.last
+if bound < 0 then
+return budget
+end
+local cut = string.format('%.0f', bound)
+local due = redis.call('XRANGE', window.log, '-', cut, 'COUNT', budget + 1)
+if #due == 0 then
+return budget
+end
+local newest = redis.call('XREVRANGE', window.log, '+', '-', 'COUNT', 1)[1][1]
+if board.time_of(newest) <= bound then
+redis.call('UNLINK', window.z, window.log, window.gone, window.parts or window.log, window.d or window.log)
+return budget
+end
+if budget == 0 then
+return -1
+end
+local count = math.min(#due, budget)
+local members = {}
+for at = 1, count do
+members[at] = due[at][2][2]
+end
+local marks = redis.call('EXISTS', window.gone) == 1 and redis.call('HMGET', window.gone, unpack(members))
+local sums, times, done = {}, {}, {}
+for at, member in ipairs(members) do
+local id, by = due[at][1], due[at][2][4]
+local mark = marks and marks[at]
+mark = mark and board.time_of(mark) and mark
+if by == '' then
+if mark == id then
+done[#done + 1] = member
+end
+else
+if by == '+' then
+by = grown(window, id, member)
+end
+by = tonumber(by)
+if by and by ~= 0 and math.abs(by) < 2 ^ 53 and not (mark and earlier(id, mark)) then
+sums[member] = (sums[member] or 0) + by
+times[member] = plan.shift and board.time_of(id) + window.last
+end
+end
+end
+if #done > 0 then
+redis.call('HDEL', window.gone, unpack(done))
+end
+local values = redis.call('ZMSCORE', window.z, unpack(members))
+local before, after = {}, {}
+for at, member in ipairs(members) do
+local sum = sums[member]
+if sum and before[member] == nil then
+local value = tonumber(values[at]) or false
+local score = (value and board.score(plan, value) or 0) - sum
+before[member] = value
+after[member] = score ~= 0 and board.value(plan, score, times[member])
+end
+end
+board.write_all(plan, window, before, after)
+board.keep_with_log(window)
+local left = due[budget + 1]
+redis.call('XTRIM', window.log, 'MINID', '=', left and left[1] or string.format('%.0f', bound + 1))
+return left and -1 or budget - #due
 end
 local DUE = 32
 local function expel(plan, windows, beside)
-  local budget = DUE
-  for _, window in ipairs(windows) do
-    if window.log then
-      budget = settle_window(plan, window, budget)
-      if budget < 0 then
-        return false
-      end
-    end
-  end
-  return not beside or DUE - budget <= beside
+local budget = DUE
+for _, window in ipairs(windows) do
+if window.log then
+budget = settle_window(plan, window, budget)
+if budget < 0 then
+return false
+end
+end
+end
+return not beside or DUE - budget <= beside
 end
 local keys = KEYS
 local plan = ARGV[1]
 local config = cjson.decode(plan)
 local function logged(window, entry)
-  if window.grain then
-    return string.find(redis.call('HGET', window.parts, entry) or '', '^%-?%d+$') ~= nil
-  end
-  return redis.call('XRANGE', window.log, entry, entry)[1] ~= nil
+if window.grain then
+return string.find(redis.call('HGET', window.parts, entry) or '', '^%-?%d+$') ~= nil
+end
+return redis.call('XRANGE', window.log, entry, entry)[1] ~= nil
 end
 local function unlog(window, entry, amount)
-  if window.grain then
-    redis.call('HINCRBY', window.parts, entry, -amount)
-  else
-    redis.call('XDEL', window.log, entry)
-  end
+if window.grain then
+redis.call('HINCRBY', window.parts, entry, -amount)
+else
+redis.call('XDEL', window.log, entry)
+end
 end
 local items = (#ARGV - 1) / 2
 if items == 1 then
 local id, time = ARGV[2], ARGV[3]
 do
-  local open = board.open(keys, config)
-  local wrong = board.wrong(config, keys, open)
-  if wrong then
-    return wrong
-  end
-  local field = 'i' .. id
-  local ids = keys[config.ids]
-  local record = redis.call('HGET', ids, field)
-  if not record or board.time_of(record) ~= tonumber(time) or now - tonumber(time) >= config.remember then
-    return 0
-  end
-  local place, amount, entries, member = string.match(record, '^(%S+) (%S+) (%S+) (.*)$')
-  local removed = member and redis.call('HGET', ids, 'x' .. member)
-  removed = removed and board.time_of(removed) and removed
-  if not tonumber(amount) or removed and earlier(place, removed) then
-    return 0
-  end
-  if not expel(config, open) then
-    return 2
-  end
-  amount = tonumber(amount)
-  local next_entry = string.gmatch(entries, '[^,-]+%-%d+')
-  local writes = {}
-  for _, window in ipairs(open) do
-    local before = tonumber(redis.call('ZSCORE', window.z, member)) or false
-    local entry = window.log and next_entry()
-    local counts = before
-    if window.log then
-      counts = entry and logged(window, entry)
-    end
-    if counts and amount ~= 0 then
-      local score = (before and board.score(config, before) or 0) - amount
-      if math.abs(score) > (config.limit or 1.7976931348623157e308) then
-        return redis.error_reply('ERR the score without the increment would be too large')
-      end
-      local after = not (window.log and score == 0) and board.value(config, score, now)
-      writes[#writes + 1] = { window, before, after, entry }
-    end
-  end
-  for _, each in ipairs(writes) do
-    board.write(config, each[1], member, each[2], each[3])
-    if each[4] then
-      unlog(each[1], each[4], amount)
-      board.keep_with_log(each[1])
-    end
-  end
-  redis.call('HSET', ids, field, place .. ' - - ' .. member)
-  return 1
+local open = board.open(keys, config)
+local wrong = board.wrong(config, keys, open)
+if wrong then
+return wrong
+end
+local field = 'i' .. id
+local ids = keys[config.ids]
+local record = redis.call('HGET', ids, field)
+if not record or board.time_of(record) ~= tonumber(time) or now - tonumber(time) >= config.remember then
+return 0
+end
+local place, amount, entries, member = string.match(record, '^(%S+) (%S+) (%S+) (.*)$')
+local removed = member and redis.call('HGET', ids, 'x' .. member)
+removed = removed and board.time_of(removed) and removed
+if not tonumber(amount) or removed and earlier(place, removed) then
+return 0
+end
+if not expel(config, open) then
+return 2
+end
+amount = tonumber(amount)
+local next_entry = string.gmatch(entries, '[^,-]+%-%d+')
+local writes = {}
+for _, window in ipairs(open) do
+local before = tonumber(redis.call('ZSCORE', window.z, member)) or false
+local entry = window.log and next_entry()
+local counts = before
+if window.log then
+counts = entry and logged(window, entry)
+end
+if counts and amount ~= 0 then
+local score = (before and board.score(config, before) or 0) - amount
+if math.abs(score) > (config.limit or 1.7976931348623157e308) then
+return redis.error_reply('ERR the score of ' .. member .. ' without the increment would be too large')
+end
+local after = not (window.log and score == 0) and board.value(config, score, now)
+writes[#writes + 1] = { window, before, after, entry }
+end
+end
+for _, each in ipairs(writes) do
+board.write(config, each[1], member, each[2], each[3])
+if each[4] then
+unlog(each[1], each[4], amount)
+board.keep_with_log(each[1])
+end
+end
+redis.call('HSET', ids, field, place .. ' - - -')
+return 1
 end
 return nil
 end
 local function item(id, time)
-  local open = board.open(keys, config)
-  local wrong = board.wrong(config, keys, open)
-  if wrong then
-    return wrong
-  end
-  local field = 'i' .. id
-  local ids = keys[config.ids]
-  local record = redis.call('HGET', ids, field)
-  if not record or board.time_of(record) ~= tonumber(time) or now - tonumber(time) >= config.remember then
-    return 0
-  end
-  local place, amount, entries, member = string.match(record, '^(%S+) (%S+) (%S+) (.*)$')
-  local removed = member and redis.call('HGET', ids, 'x' .. member)
-  removed = removed and board.time_of(removed) and removed
-  if not tonumber(amount) or removed and earlier(place, removed) then
-    return 0
-  end
-  if not expel(config, open) then
-    return 2
-  end
-  amount = tonumber(amount)
-  local next_entry = string.gmatch(entries, '[^,-]+%-%d+')
-  local writes = {}
-  for _, window in ipairs(open) do
-    local before = tonumber(redis.call('ZSCORE', window.z, member)) or false
-    local entry = window.log and next_entry()
-    local counts = before
-    if window.log then
-      counts = entry and logged(window, entry)
-    end
-    if counts and amount ~= 0 then
-      local score = (before and board.score(config, before) or 0) - amount
-      if math.abs(score) > (config.limit or 1.7976931348623157e308) then
-        return redis.error_reply('ERR the score without the increment would be too large')
-      end
-      local after = not (window.log and score == 0) and board.value(config, score, now)
-      writes[#writes + 1] = { window, before, after, entry }
-    end
-  end
-  for _, each in ipairs(writes) do
-    board.write(config, each[1], member, each[2], each[3])
-    if each[4] then
-      unlog(each[1], each[4], amount)
-      board.keep_with_log(each[1])
-    end
-  end
-  redis.call('HSET', ids, field, place .. ' - - ' .. member)
-  return 1
+local open = board.open(keys, config)
+local wrong = board.wrong(config, keys, open)
+if wrong then
+return wrong
+end
+local field = 'i' .. id
+local ids = keys[config.ids]
+local record = redis.call('HGET', ids, field)
+if not record or board.time_of(record) ~= tonumber(time) or now - tonumber(time) >= config.remember then
+return 0
+end
+local place, amount, entries, member = string.match(record, '^(%S+) (%S+) (%S+) (.*)$')
+local removed = member and redis.call('HGET', ids, 'x' .. member)
+removed = removed and board.time_of(removed) and removed
+if not tonumber(amount) or removed and earlier(place, removed) then
+return 0
+end
+if not expel(config, open) then
+return 2
+end
+amount = tonumber(amount)
+local next_entry = string.gmatch(entries, '[^,-]+%-%d+')
+local writes = {}
+for _, window in ipairs(open) do
+local before = tonumber(redis.call('ZSCORE', window.z, member)) or false
+local entry = window.log and next_entry()
+local counts = before
+if window.log then
+counts = entry and logged(window, entry)
+end
+if counts and amount ~= 0 then
+local score = (before and board.score(config, before) or 0) - amount
+if math.abs(score) > (config.limit or 1.7976931348623157e308) then
+return redis.error_reply('ERR the score of ' .. member .. ' without the increment would be too large')
+end
+local after = not (window.log and score == 0) and board.value(config, score, now)
+writes[#writes + 1] = { window, before, after, entry }
+end
+end
+for _, each in ipairs(writes) do
+board.write(config, each[1], member, each[2], each[3])
+if each[4] then
+unlog(each[1], each[4], amount)
+board.keep_with_log(each[1])
+end
+end
+redis.call('HSET', ids, field, place .. ' - - -')
+return 1
 end
 local replies, done = {}, 0
 local function run()
-  while done < items do
-    local arg = 1 + done * 2
-    done = done + 1
-    local reply = item(ARGV[arg + 1], ARGV[arg + 2])
-    if reply == nil then reply = false end
-    replies[done] = reply
-  end
+while done < items do
+local arg = 1 + done * 2
+done = done + 1
+local reply = item(ARGV[arg + 1], ARGV[arg + 2])
+if reply == nil then reply = false end
+replies[done] = reply
+end
 end
 while done < items do
-  local ok, reply = pcall(run)
-  if not ok then
-    local text = type(reply) == 'table' and reply.err or tostring(reply)
-    if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
-    reply = { err = text .. ' on @user_script' }
-    replies[done] = reply
-  end
+local ok, reply = pcall(run)
+if not ok then
+local text = type(reply) == 'table' and reply.err or tostring(reply)
+if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+reply = { err = text .. ' on @user_script' }
+replies[done] = reply
+end
 end
 return replies`,
 }
@@ -2012,7 +2405,7 @@ return replies`,
  */
 export const leaderboardUpdate: Script<[keys: readonly string[], plan: Arg], [changes: Arg, watch: Arg, tell: Arg], number | string | readonly Reply[]> = {
   name: 'leaderboard/update',
-  sha: '3bd4234aa671576f28e0b049046e63f056662f3b',
+  sha: '97b82eebde252854282e84764812b4ad1c16ad78',
   batch: 32,
   sharedKeys: true,
   shared: ["plan"],
@@ -2023,659 +2416,625 @@ export const leaderboardUpdate: Script<[keys: readonly string[], plan: Arg], [ch
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
 local function typed(key, type)
-  local is = redis.call('TYPE', key).ok
-  if is ~= type and is ~= 'none' then
-    return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
-  end
+local is = redis.call('TYPE', key).ok
+if is ~= type and is ~= 'none' then
+return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
+end
 end
 local board = {}
 function board.open(keys, plan)
-  local open = {}
-  for at, window in ipairs(plan.windows) do
-    local period = 1
-    if window.turn then
-      if now < window.start or now >= window.finish then
-        return nil
-      end
-      period = now < window.turn and 1 or 2
-    end
-    open[at] = {
-      z = keys[window.z[period]],
-      d = window.d and keys[window.d[period]],
-      period = period,
-      lives = window.lives and window.lives[period],
-      log = window.log and keys[window.log],
-      parts = window.parts and keys[window.parts],
-      gone = window.gone and keys[window.gone],
-      last = window.last,
-      grain = window.grain,
-    }
-  end
-  return open
+local open = {}
+for at, window in ipairs(plan.windows) do
+local period = 1
+if window.turn then
+if now < window.start or now >= window.finish then
+return nil
+end
+period = now < window.turn and 1 or 2
+end
+open[at] = {
+z = keys[window.z[period]],
+d = window.d and keys[window.d[period]],
+period = period,
+lives = window.lives and window.lives[period],
+log = window.log and keys[window.log],
+parts = window.parts and keys[window.parts],
+gone = window.gone and keys[window.gone],
+last = window.last,
+grain = window.grain,
+}
+end
+return open
 end
 function board.wrong(plan, keys, open)
-  local wrong
-  for _, window in ipairs(open) do
-    wrong = wrong
-      or typed(window.z, 'zset')
-      or window.d and typed(window.d, 'zset')
-      or window.log and (typed(window.log, 'stream') or typed(window.gone, 'hash'))
-      or window.parts and typed(window.parts, 'hash')
-  end
-  return wrong or plan.ids and (typed(keys[plan.ids], 'hash') or typed(keys[plan.idlog], 'stream'))
+local wrong
+for _, window in ipairs(open) do
+wrong = wrong
+or typed(window.z, 'zset')
+or window.d and typed(window.d, 'zset')
+or window.log and (typed(window.log, 'stream') or typed(window.gone, 'hash'))
+or window.parts and typed(window.parts, 'hash')
+end
+return wrong or plan.ids and (typed(keys[plan.ids], 'hash') or typed(keys[plan.idlog], 'stream'))
 end
 function board.score(plan, value)
-  return plan.shift and math.floor(value / plan.shift) or value
+return plan.shift and math.floor(value / plan.shift) or value
 end
 function board.value(plan, score, time)
-  if not plan.shift then
-    return score
-  end
-  local ticks = math.floor((time - plan.since) / plan.unit)
-  return score * plan.shift + math.max(0, math.min(ticks, plan.shift - 1))
+if not plan.shift then
+return score
+end
+local ticks = math.floor((time - plan.since) / plan.unit)
+return score * plan.shift + math.max(0, math.min(ticks, plan.shift - 1))
 end
 function board.text(plan, value)
-  return string.format(plan.limit and '%d' or '%.17g', value)
+return string.format(plan.limit and '%d' or '%.17g', value)
 end
 local function name_of(score)
-  return string.format('%.17g', score + 0)
+return string.format('%.17g', score + 0)
 end
 function board.differ(plan, window, before, after)
-  local old = before and board.score(plan, before)
-  local new = after and board.score(plan, after)
-  if old == new then
-    return
-  end
-  if new then
-    redis.call('ZADD', window.d, new, name_of(new))
-  end
-  if old then
-    local low, high = old, old
-    if plan.shift then
-      low, high = old * plan.shift, old * plan.shift + plan.shift - 1
-    end
-    if redis.call('ZCOUNT', window.z, low, high) == 0 then
-      redis.call('ZREM', window.d, name_of(old))
-    end
-  end
+local old = before and board.score(plan, before)
+local new = after and board.score(plan, after)
+if old == new then
+return
+end
+if new then
+redis.call('ZADD', window.d, new, name_of(new))
+end
+if old then
+local low, high = old, old
+if plan.shift then
+low, high = old * plan.shift, old * plan.shift + plan.shift - 1
+end
+if redis.call('ZCOUNT', window.z, low, high) == 0 then
+redis.call('ZREM', window.d, name_of(old))
+end
+end
 end
 function board.write(plan, window, member, before, after)
-  if after then
-    redis.call('ZADD', window.z, board.text(plan, after), member)
-  else
-    redis.call('ZREM', window.z, member)
-  end
-  if window.d then
-    board.differ(plan, window, before, after)
-  end
+if after then
+redis.call('ZADD', window.z, board.text(plan, after), member)
+else
+redis.call('ZREM', window.z, member)
+end
+if window.d then
+board.differ(plan, window, before, after)
+end
 end
 function board.write_all(plan, window, before, after)
-  local put, off = {}, {}
-  for member, value in pairs(after) do
-    if value and value ~= before[member] then
-      put[#put + 1] = board.text(plan, value)
-      put[#put + 1] = member
-    elseif not value and before[member] then
-      off[#off + 1] = member
-    end
-  end
-  if #put > 0 then
-    redis.call('ZADD', window.z, unpack(put))
-  end
-  if #off > 0 then
-    redis.call('ZREM', window.z, unpack(off))
-  end
-  if window.d then
-    for member, value in pairs(after) do
-      board.differ(plan, window, before[member], value)
-    end
-  end
+local put, off = {}, {}
+for member, value in pairs(after) do
+if value and value ~= before[member] then
+put[#put + 1] = board.text(plan, value)
+put[#put + 1] = member
+elseif not value and before[member] then
+off[#off + 1] = member
+end
+end
+if #put > 0 then
+redis.call('ZADD', window.z, unpack(put))
+end
+if #off > 0 then
+redis.call('ZREM', window.z, unpack(off))
+end
+if window.d then
+for member, value in pairs(after) do
+board.differ(plan, window, before[member], value)
+end
+end
 end
 function board.keep_with_log(window)
-  if redis.call('PTTL', window.z) ~= -1 then
-    return
-  end
-  local left = redis.call('PTTL', window.log)
-  redis.call('PEXPIRE', window.z, left)
-  if window.d then
-    redis.call('PEXPIRE', window.d, left)
-  end
+if redis.call('PTTL', window.z) ~= -1 then
+return
+end
+local left = redis.call('PTTL', window.log)
+redis.call('PEXPIRE', window.z, left)
+if window.d then
+redis.call('PEXPIRE', window.d, left)
+end
 end
 local stamp = string.format('%.0f-*', now)
 function board.append(log, ...)
-  local id = redis.pcall('XADD', log, stamp, ...)
-  if type(id) == 'table' and id.err then
-    local top = redis.call('XREVRANGE', log, '+', '-', 'COUNT', 1)[1]
-    if not top then
-      local info = redis.call('XINFO', 'STREAM', log)
-      for at = 1, #info, 2 do
-        if info[at] == 'last-generated-id' then
-          top = { info[at + 1] }
-        end
-      end
-    end
-    id = redis.call('XADD', log, string.match(top[1], '^%d+') .. '-*', ...)
-  end
-  return id
+local id = redis.pcall('XADD', log, stamp, ...)
+if type(id) == 'table' and id.err then
+return redis.call('XADD', log, '*', ...)
+end
+return id
 end
 function board.time_of(id)
-  return tonumber(string.match(id, '^(%d+)%-%d+'))
-end
-local function forget(ids, idlog, remember)
-  local bound = now - remember
-  if bound < 0 then
-    return
-  end
-  local old = redis.call('XRANGE', idlog, '-', string.format('%.0f', bound), 'COUNT', 4)
-  for _, entry in ipairs(old) do
-    local field = entry[2][2]
-    local record = redis.call('HGET', ids, field)
-    if record and (board.time_of(record) or 0) <= board.time_of(entry[1]) then
-      redis.call('HDEL', ids, field)
-    end
-    redis.call('XDEL', idlog, entry[1])
-  end
+return tonumber(string.match(id, '^(%d+)%-%d+'))
 end
 local function earlier(a, b)
-  local a_time, a_number = string.match(a, '(%d+)-(%d+)')
-  local b_time, b_number = string.match(b, '(%d+)-(%d+)')
-  if a_time ~= b_time then
-    return tonumber(a_time) < tonumber(b_time)
-  end
-  return tonumber(a_number) < tonumber(b_number)
+local a_time, a_number = string.match(a, '(%d+)-(%d+)')
+local b_time, b_number = string.match(b, '(%d+)-(%d+)')
+if a_time == b_time then
+a_time, b_time = a_number, b_number
+end
+if #a_time ~= #b_time then
+return #a_time < #b_time
+end
+return a_time < b_time
 end
 local function grown(window, id, member)
-  local amount = redis.call('HGET', window.parts, id)
-  redis.call('HDEL', window.parts, id)
-  if redis.call('HGET', window.parts, '=' .. member) == id then
-    redis.call('HDEL', window.parts, '=' .. member)
-  end
-  return amount or 0
+local amount = redis.call('HGET', window.parts, id)
+redis.call('HDEL', window.parts, id)
+if redis.call('HGET', window.parts, '=' .. member) == id then
+redis.call('HDEL', window.parts, '=' .. member)
+end
+return amount or 0
 end
 local function settle_window(plan, window, budget)
-  local bound = now - window.last
-  if bound < 0 then
-    return budget
-  end
-  local cut = string.format('%.0f', bound)
-  local due = redis.call('XRANGE', window.log, '-', cut, 'COUNT', budget + 1)
-  if #due == 0 then
-    return budget
-  end
-  local newest = redis.call('XREVRANGE', window.log, '+', '-', 'COUNT', 1)[1][1]
-  if board.time_of(newest) <= bound then
-    redis.call('UNLINK', window.z, window.log, window.gone, window.parts or window.log, window.d or window.log)
-    return budget
-  end
-  if budget == 0 then
-    return -1
-  end
-  local count = math.min(#due, budget)
-  local members = {}
-  for at = 1, count do
-    members[at] = due[at][2][2]
-  end
-  local marks = redis.call('EXISTS', window.gone) == 1 and redis.call('HMGET', window.gone, unpack(members))
-  local sums, times, done = {}, {}, {}
-  for at, member in ipairs(members) do
-    local id, by = due[at][1], due[at][2][4]
-    local mark = marks and marks[at]
-    mark = mark and board.time_of(mark) and mark
-    if by == '' then
-      if mark == id then
-        done[#done + 1] = member
-      end
-    else
-      if by == '+' then
-        by = grown(window, id, member)
-      end
-      by = tonumber(by)
-      if by and by ~= 0 and math.abs(by) < math.huge and not (mark and earlier(id, mark)) then
-        sums[member] = (sums[member] or 0) + by
-        times[member] = plan.shift and board.time_of(id) + window.last
-      end
-    end
-  end
-  if #done > 0 then
-    redis.call('HDEL', window.gone, unpack(done))
-  end
-  local values = redis.call('ZMSCORE', window.z, unpack(members))
-  local before, after = {}, {}
-  for at, member in ipairs(members) do
-    local sum = sums[member]
-    if sum and before[member] == nil then
-      local value = tonumber(values[at]) or false
-      local score = (value and board.score(plan, value) or 0) - sum
-      before[member] = value
-      after[member] = score ~= 0 and board.value(plan, score, times[member])
-    end
-  end
-  board.write_all(plan, window, before, after)
-  board.keep_with_log(window)
-  local left = due[budget + 1]
-  local time, number = string.match(due[count][1], '(%d+)-(%d+)')
-  redis.call('XTRIM', window.log, 'MINID', '=', left and left[1] or time .. '-' .. string.format('%.0f', number + 1))
-  return left and -1 or budget - #due
+local bound = now - window.last
+if bound < 0 then
+return budget
+end
+local cut = string.format('%.0f', bound)
+local due = redis.call('XRANGE', window.log, '-', cut, 'COUNT', budget + 1)
+if #due == 0 then
+return budget
+end
+local newest = redis.call('XREVRANGE', window.log, '+', '-', 'COUNT', 1)[1][1]
+if board.time_of(newest) <= bound then
+redis.call('UNLINK', window.z, window.log, window.gone, window.parts or window.log, window.d or window.log)
+return budget
+end
+if budget == 0 then
+return -1
+end
+local count = math.min(#due, budget)
+local members = {}
+for at = 1, count do
+members[at] = due[at][2][2]
+end
+local marks = redis.call('EXISTS', window.gone) == 1 and redis.call('HMGET', window.gone, unpack(members))
+local sums, times, done = {}, {}, {}
+for at, member in ipairs(members) do
+local id, by = due[at][1], due[at][2][4]
+local mark = marks and marks[at]
+mark = mark and board.time_of(mark) and mark
+if by == '' then
+if mark == id then
+done[#done + 1] = member
+end
+else
+if by == '+' then
+by = grown(window, id, member)
+end
+by = tonumber(by)
+if by and by ~= 0 and math.abs(by) < 2 ^ 53 and not (mark and earlier(id, mark)) then
+sums[member] = (sums[member] or 0) + by
+times[member] = plan.shift and board.time_of(id) + window.last
+end
+end
+end
+if #done > 0 then
+redis.call('HDEL', window.gone, unpack(done))
+end
+local values = redis.call('ZMSCORE', window.z, unpack(members))
+local before, after = {}, {}
+for at, member in ipairs(members) do
+local sum = sums[member]
+if sum and before[member] == nil then
+local value = tonumber(values[at]) or false
+local score = (value and board.score(plan, value) or 0) - sum
+before[member] = value
+after[member] = score ~= 0 and board.value(plan, score, times[member])
+end
+end
+board.write_all(plan, window, before, after)
+board.keep_with_log(window)
+local left = due[budget + 1]
+redis.call('XTRIM', window.log, 'MINID', '=', left and left[1] or string.format('%.0f', bound + 1))
+return left and -1 or budget - #due
 end
 local DUE = 32
 local function expel(plan, windows, beside)
-  local budget = DUE
-  for _, window in ipairs(windows) do
-    if window.log then
-      budget = settle_window(plan, window, budget)
-      if budget < 0 then
-        return false
-      end
-    end
-  end
-  return not beside or DUE - budget <= beside
+local budget = DUE
+for _, window in ipairs(windows) do
+if window.log then
+budget = settle_window(plan, window, budget)
+if budget < 0 then
+return false
+end
+end
+end
+return not beside or DUE - budget <= beside
+end
+local function forget(ids, idlog, remember)
+local bound = now - remember
+if bound < 0 then
+return
+end
+local old = redis.call('XRANGE', idlog, '-', string.format('%.0f', bound), 'COUNT', 4)
+for _, entry in ipairs(old) do
+local field = entry[2][2]
+local record = redis.call('HGET', ids, field)
+if record and (board.time_of(record) or 0) <= board.time_of(entry[1]) then
+redis.call('HDEL', ids, field)
+end
+redis.call('XDEL', idlog, entry[1])
+end
+end
+local scoring = { open = nil, prepare = nil, apply = nil }
+local HARMLESS = 2 ^ 970
+local LARGEST = 1.7976931348623157e308
+local function moved(config, window, value, kind, amount)
+local score = value and board.score(config, value)
+local new = amount
+if kind == 'i' then
+new = (score or 0) + amount
+elseif kind == 'b' and score and score <= amount then
+new = score
+end
+if math.abs(new) > (config.limit or LARGEST) then
+return nil
+end
+if window.log and new == 0 then
+return false
+end
+return new == score and value or board.value(config, new, now)
+end
+local function recorded(of, id)
+local record = redis.call('HGET', of.keys[of.config.ids], 'i' .. id)
+local time = record and board.time_of(record)
+return time and now - time < of.config.remember
+end
+local function plan_of(of, changes)
+local made = { changes = changes, before = {}, after = {}, counts = {} }
+local members, seen = {}, {}
+for nth, change in ipairs(changes) do
+local id = change[4]
+members[nth] = change[2]
+made.counts[nth] = not (id and (seen[id] or recorded(of, id)))
+seen[id or ''] = id
+end
+for at, window in ipairs(of.windows) do
+local values = redis.call('ZMSCORE', window.z, unpack(members))
+local before, after, last = {}, {}, {}
+for nth, change in ipairs(changes) do
+local member = change[2]
+local value = last[member]
+if value == nil then
+value = tonumber(values[nth]) or false
+end
+before[nth] = value
+if made.counts[nth] then
+value = moved(of.config, window, value, change[1], change[3])
+if value == nil then
+return nil, member
+end
+end
+after[nth] = value
+last[member] = value
+end
+made.before[at], made.after[at] = before, after
+end
+return made
+end
+local function touch(of, window)
+local touched = of.touched
+if touched[window] or not (window.lives or window.log) then
+return
+end
+local left = redis.call('PTTL', window.z)
+touched[window] = left ~= -2
+if window.lives then
+if left == -1 then
+local life = math.ceil((window.lives - now) / 1000)
+redis.call('PEXPIRE', window.z, life)
+if window.d then
+redis.call('PEXPIRE', window.d, life)
+end
+end
+else
+local last = math.ceil(window.last / 1000)
+if left < last + 1800000 then
+for _, key in ipairs({ window.z, window.log, window.gone, window.parts or window.log, window.d or window.log }) do
+redis.call('PEXPIRE', key, last + 3600000)
+end
+end
+end
+end
+local function log(of, window, member, amount)
+amount = board.text(of.config, amount)
+if not window.grain then
+return board.append(window.log, 'm', member, 'b', amount)
+end
+local id = redis.call('HGET', window.parts, '=' .. member)
+local time = id and board.time_of(id)
+if not time or now - time >= window.grain then
+id = board.append(window.log, 'm', member, 'b', '+')
+redis.call('HSET', window.parts, '=' .. member, id)
+end
+if type(redis.pcall('HINCRBY', window.parts, id, amount)) == 'table' then
+redis.call('HSET', window.parts, id, amount)
+end
+return id
+end
+local function remember(of, id, member, amount, entries)
+local config = of.config
+local ids, idlog = of.keys[config.ids], of.keys[config.idlog]
+forget(ids, idlog, config.remember)
+local place = board.append(idlog, 'f', 'i' .. id)
+local record = string.format('%s %.17g %s %s', place, amount, #entries > 0 and table.concat(entries, ',') or '-', member)
+redis.call('HSET', ids, 'i' .. id, record)
+if not of.touched.ids then
+of.touched.ids = true
+local life = math.ceil(config.remember / 1000)
+if redis.call('PTTL', ids) < life + 1800000 or redis.call('PTTL', idlog) < 0 then
+redis.call('PEXPIRE', ids, life + 3600000)
+redis.call('PEXPIRE', idlog, life + 3600000)
+end
+end
+end
+local function trim(of, window)
+local config = of.config
+local over = redis.call('ZCARD', window.z) - config.keep
+if over <= 0 then
+return
+end
+local fallen = redis.call('ZPOPMAX', window.z, math.min(over, 64))
+for at = 1, #fallen, 2 do
+if window.d then
+board.differ(config, window, tonumber(fallen[at + 1]), false)
+end
+local there = false
+for _, other in ipairs(of.windows) do
+there = there or redis.call('ZSCORE', other.z, fallen[at])
+end
+if not there then
+redis.call('HDEL', of.keys[config.data], fallen[at])
+end
+end
+return fallen[#fallen - 1]
+end
+local function write(of, planned, first, last)
+local config, changes, fallen = of.config, planned.changes, {}
+for at, window in ipairs(of.windows) do
+local before, after = planned.before[at], planned.after[at]
+if first == last then
+if before[first] ~= after[first] then
+board.write(config, window, changes[first][2], before[first], after[first])
+end
+else
+local was, is = {}, {}
+for nth = first, last do
+local member = changes[nth][2]
+if was[member] == nil then
+was[member] = before[nth]
+end
+is[member] = after[nth]
+end
+board.write_all(config, window, was, is)
+end
+for nth = first, last do
+if not after[nth] then
+of.touched[window] = nil
+end
+end
+end
+for nth = first, last do
+if planned.counts[nth] then
+local change, entries = changes[nth], {}
+local member, amount, id = change[2], change[3], change[4]
+for _, window in ipairs(of.windows) do
+if window.log and amount ~= 0 then
+entries[#entries + 1] = log(of, window, member, amount)
+end
+end
+if id then
+remember(of, id, member, amount, entries)
+end
+end
+end
+for at, window in ipairs(of.windows) do
+touch(of, window)
+if config.keep then
+fallen[at] = trim(of, window)
+end
+end
+return fallen
+end
+local function value_text(of, value)
+return value and board.text(of.config, value) or ''
+end
+local function plan_alone(of, changes)
+local kind, member, amount, id = changes[1][1], changes[1][2], changes[1][3], changes[1][4]
+local again = id and recorded(of, id)
+local before, after = {}, {}
+for at, window in ipairs(of.windows) do
+local value = tonumber(redis.call('ZSCORE', window.z, member)) or false
+before[at] = value
+if not again then
+value = moved(of.config, window, value, kind, amount)
+if value == nil then
+return nil, member
+end
+end
+after[at] = value
+end
+return { changes = changes, alone = true, again = again, before = before, after = after }
+end
+local function apply_alone(of, plan)
+local change, config, entries = plan.changes[1], of.config, {}
+local member, amount, id = change[2], change[3], change[4]
+local before, after = plan.before, plan.after
+for at, window in ipairs(plan.again and {} or of.windows) do
+if before[at] ~= after[at] then
+board.write(config, window, member, before[at], after[at])
+end
+if not after[at] then
+of.touched[window] = nil
+end
+if window.log and amount ~= 0 then
+entries[#entries + 1] = log(of, window, member, amount)
+end
+touch(of, window)
+if config.keep then
+trim(of, window)
+end
+end
+if id and not plan.again then
+remember(of, id, member, amount, entries)
+end
+return value_text(of, after[1])
+end
+local function events(of, member, from, to, fallen)
+local about = of.config.events
+local window = of.windows[about.window]
+local passed = {}
+if to and about.overtaken > 0 and (not from or to < from) then
+local last = to + about.overtaken
+if from then
+last = math.min(last, from)
+end
+passed = redis.call('ZRANGE', window.z, to + 1, last)
+end
+local entered, left = false, false
+local top = about.top
+if top > 0 then
+local was, is = from and from < top, to and to < top
+if is and not was then
+entered = member
+left = redis.call('ZRANGE', window.z, top, top)[1] or fallen or false
+elseif was and not is then
+left = member
+entered = redis.call('ZRANGE', window.z, top - 1, top - 1)[1] or false
+end
+end
+return { from, to, entered, left, passed }
+end
+local function change_and_tell(of, plan, nth, watch, tell)
+local config, change = of.config, plan.changes[nth]
+local kind, member = change[1], change[2]
+local watched, told = of.windows[watch], tell and of.windows[config.events.window]
+local from = watched and redis.call('ZRANK', watched.z, member)
+local told_from = told and redis.call('ZRANK', told.z, member)
+local fallen = plan.counts[nth] and write(of, plan, nth, nth) or {}
+local reply = { value_text(of, plan.after[1][nth]), false, false }
+if watched then
+local before = plan.before[watch][nth]
+local to = redis.call('ZRANK', watched.z, member)
+local after = to and redis.call('ZSCORE', watched.z, member)
+local applied = plan.counts[nth] and (kind ~= 'b' or before ~= plan.after[watch][nth])
+reply[2] = { applied and 1 or 0, before and board.text(config, before), after, from, to }
+end
+if told then
+reply[3] = events(of, member, told_from, redis.call('ZRANK', told.z, member), fallen[config.events.window])
+end
+return reply
+end
+function scoring.open(keys, plan)
+return { keys = keys, config = cjson.decode(plan), windows = nil, settled = nil, plain = nil, touched = {} }
+end
+function scoring.prepare(of, changes, brief)
+local config, keys = of.config, of.keys
+if of.settled == nil then
+of.windows = board.open(keys, config)
+if not of.windows then
+return now
+end
+local wrong = board.wrong(config, keys, of.windows) or config.keep and typed(keys[config.data], 'hash')
+if wrong then
+return wrong
+end
+of.settled = expel(config, of.windows, math.max(16, 64 - #changes * #of.windows))
+of.plain = not (config.shift or config.limit or config.keep or of.windows[1].d)
+end
+if not of.settled then
+return 0
+end
+if config.shift and (now < config.since or now > config.ending) then
+return redis.error_reply('ERR the time is outside of what the ties of this board can tell')
+end
+local plan, member
+if brief and #changes == 1 then
+local change = changes[1]
+if of.plain and change[1] == 'i' and not change[4] and math.abs(change[3]) < HARMLESS then
+return change
+end
+plan, member = plan_alone(of, changes)
+else
+plan, member = plan_of(of, changes)
+end
+return plan or redis.error_reply('ERR the new score of ' .. member .. ' would be too large')
+end
+function scoring.apply(of, plan, watch, tell)
+local changes = plan.changes
+if not changes then
+local first
+for _, window in ipairs(of.windows) do
+local value = redis.call('ZINCRBY', window.z, plan[3], plan[2])
+if window.lives or window.log then
+touch(of, window)
+end
+first = first or value
+end
+return first
+end
+if plan.alone then
+return apply_alone(of, plan)
+end
+local replies = {}
+if watch == 0 and not tell and not of.config.keep then
+write(of, plan, 1, #changes)
+for nth = 1, #changes do
+replies[nth] = value_text(of, plan.after[1][nth])
+end
+return table.concat(replies, '\\n')
+end
+for nth, change in ipairs(changes) do
+if of.config.keep then
+replies[nth] = change_and_tell(of, plan_of(of, { change }), 1, watch, tell)
+else
+replies[nth] = change_and_tell(of, plan, nth, watch, tell)
+end
+end
+return replies
 end
 local keys = KEYS
 local plan = ARGV[1]
-local HARMLESS = 2 ^ 970
-local LARGEST = 1.7976931348623157e308
-local config = cjson.decode(plan)
-local most = config.limit or LARGEST
-local quick = not (config.shift or config.limit or config.keep)
-local open, settled
-local touched = {}
-local function too_large()
-  return redis.error_reply('ERR the new score would be too large')
-end
-local function changed(kind, score, amount)
-  if kind == 'i' then
-    return (score or 0) + amount
-  end
-  if kind == 'b' and score and score <= amount then
-    return score
-  end
-  return amount
-end
-local function moved(window, value, kind, amount)
-  local score = value and board.score(config, value)
-  local new = changed(kind, score, amount)
-  if math.abs(new) > most then
-    return nil
-  end
-  if window.log and new == 0 then
-    return false
-  end
-  return new == score and value or board.value(config, new, now)
-end
-local function recorded(id)
-  local record = redis.call('HGET', keys[config.ids], 'i' .. id)
-  local time = record and board.time_of(record)
-  return time and now - time < config.remember
-end
-local function plan_of(changes)
-  local made = { before = {}, after = {}, counts = {} }
-  local members, seen = {}, {}
-  for nth, change in ipairs(changes) do
-    local id = change[4]
-    members[nth] = change[2]
-    made.counts[nth] = not (id and (seen[id] or recorded(id)))
-    seen[id or ''] = id
-  end
-  for at, window in ipairs(open) do
-    local values = redis.call('ZMSCORE', window.z, unpack(members))
-    local before, after, last = {}, {}, {}
-    for nth, change in ipairs(changes) do
-      local member = change[2]
-      local value = last[member]
-      if value == nil then
-        value = tonumber(values[nth]) or false
-      end
-      before[nth] = value
-      if made.counts[nth] then
-        value = moved(window, value, change[1], change[3])
-        if value == nil then
-          return nil
-        end
-      end
-      after[nth] = value
-      last[member] = value
-    end
-    made.before[at], made.after[at] = before, after
-  end
-  return made
-end
-local function touch(window)
-  if touched[window] or not (window.lives or window.log) then
-    return
-  end
-  local left = redis.call('PTTL', window.z)
-  touched[window] = left ~= -2
-  if window.lives then
-    if left == -1 then
-      local life = math.ceil((window.lives - now) / 1000)
-      redis.call('PEXPIRE', window.z, life)
-      if window.d then
-        redis.call('PEXPIRE', window.d, life)
-      end
-    end
-  else
-    local last = math.ceil(window.last / 1000)
-    if left < last + 1800000 then
-      for _, key in ipairs({ window.z, window.log, window.gone, window.parts or window.log, window.d or window.log }) do
-        redis.call('PEXPIRE', key, last + 3600000)
-      end
-    end
-  end
-end
-local function log(window, member, amount)
-  amount = board.text(config, amount)
-  if not window.grain then
-    return board.append(window.log, 'm', member, 'b', amount)
-  end
-  local id = redis.call('HGET', window.parts, '=' .. member)
-  local time = id and board.time_of(id)
-  if not time or now - time >= window.grain then
-    id = board.append(window.log, 'm', member, 'b', '+')
-    redis.call('HSET', window.parts, '=' .. member, id)
-  end
-  if type(redis.pcall('HINCRBY', window.parts, id, amount)) == 'table' then
-    redis.call('HSET', window.parts, id, amount)
-  end
-  return id
-end
-local function remember(id, member, amount, entries)
-  local ids, idlog = keys[config.ids], keys[config.idlog]
-  forget(ids, idlog, config.remember)
-  local place = board.append(idlog, 'f', 'i' .. id)
-  local record = string.format('%s %.17g %s %s', place, amount, #entries > 0 and table.concat(entries, ',') or '-', member)
-  redis.call('HSET', ids, 'i' .. id, record)
-  if not touched.ids then
-    touched.ids = true
-    local life = math.ceil(config.remember / 1000)
-    if redis.call('PTTL', ids) < life + 1800000 or redis.call('PTTL', idlog) < 0 then
-      redis.call('PEXPIRE', ids, life + 3600000)
-      redis.call('PEXPIRE', idlog, life + 3600000)
-    end
-  end
-end
-local function trim(window)
-  local over = redis.call('ZCARD', window.z) - config.keep
-  if over <= 0 then
-    return
-  end
-  local fallen = redis.call('ZPOPMAX', window.z, math.min(over, 64))
-  for at = 1, #fallen, 2 do
-    if window.d then
-      board.differ(config, window, tonumber(fallen[at + 1]), false)
-    end
-    local there = false
-    for _, other in ipairs(open) do
-      there = there or redis.call('ZSCORE', other.z, fallen[at])
-    end
-    if not there then
-      redis.call('HDEL', keys[config.data], fallen[at])
-    end
-  end
-  return fallen[#fallen - 1]
-end
-local function write(changes, planned, first, last)
-  local fallen = {}
-  for at, window in ipairs(open) do
-    local before, after = planned.before[at], planned.after[at]
-    if first == last then
-      if before[first] ~= after[first] then
-        board.write(config, window, changes[first][2], before[first], after[first])
-      end
-    else
-      local was, is = {}, {}
-      for nth = first, last do
-        local member = changes[nth][2]
-        if was[member] == nil then
-          was[member] = before[nth]
-        end
-        is[member] = after[nth]
-      end
-      board.write_all(config, window, was, is)
-    end
-    for nth = first, last do
-      if not after[nth] then
-        touched[window] = nil
-      end
-    end
-  end
-  for nth = first, last do
-    if planned.counts[nth] then
-      local change, entries = changes[nth], {}
-      local member, amount, id = change[2], change[3], change[4]
-      for _, window in ipairs(open) do
-        if window.log and amount ~= 0 then
-          entries[#entries + 1] = log(window, member, amount)
-        end
-      end
-      if id then
-        remember(id, member, amount, entries)
-      end
-    end
-  end
-  for at, window in ipairs(open) do
-    touch(window)
-    if config.keep then
-      fallen[at] = trim(window)
-    end
-  end
-  return fallen
-end
-local function told_value(planned, nth)
-  local value = planned.after[1][nth]
-  return value and board.text(config, value) or ''
-end
-local function alone(kind, member, amount, id)
-  local again = id and recorded(id)
-  local before, after, entries = {}, {}, {}
-  for at, window in ipairs(open) do
-    local value = tonumber(redis.call('ZSCORE', window.z, member)) or false
-    before[at] = value
-    if not again then
-      value = moved(window, value, kind, amount)
-      if value == nil then
-        return nil
-      end
-    end
-    after[at] = value
-  end
-  for at, window in ipairs(again and {} or open) do
-    if before[at] ~= after[at] then
-      board.write(config, window, member, before[at], after[at])
-    end
-    if not after[at] then
-      touched[window] = nil
-    end
-    if window.log and amount ~= 0 then
-      entries[#entries + 1] = log(window, member, amount)
-    end
-    touch(window)
-    if config.keep then
-      trim(window)
-    end
-  end
-  if id and not again then
-    remember(id, member, amount, entries)
-  end
-  return after[1] and board.text(config, after[1]) or ''
-end
-local function rank_in(window, member)
-  return redis.call('ZRANK', window.z, member)
-end
-local function events(member, from, to, fallen)
-  local about, window = config.events, open[config.events.window]
-  local passed = {}
-  if to and about.overtaken > 0 and (not from or to < from) then
-    local last = to + about.overtaken
-    if from then
-      last = math.min(last, from)
-    end
-    passed = redis.call('ZRANGE', window.z, to + 1, last)
-  end
-  local entered, left = false, false
-  local top = about.top
-  if top > 0 then
-    local was, is = from and from < top, to and to < top
-    if is and not was then
-      entered = member
-      left = redis.call('ZRANGE', window.z, top, top)[1] or fallen or false
-    elseif was and not is then
-      left = member
-      entered = redis.call('ZRANGE', window.z, top - 1, top - 1)[1] or false
-    end
-  end
-  return { from, to, entered, left, passed }
-end
-local function apply(changes, planned, nth, watch, tell)
-  local kind, member = changes[nth][1], changes[nth][2]
-  local watched, told = open[watch], tell and open[config.events.window]
-  local from = watched and rank_in(watched, member)
-  local told_from = told and rank_in(told, member)
-  local fallen = planned.counts[nth] and write(changes, planned, nth, nth) or {}
-  local reply = { told_value(planned, nth), false, false }
-  if watched then
-    local before = planned.before[watch][nth]
-    local to = rank_in(watched, member)
-    local after = to and redis.call('ZSCORE', watched.z, member)
-    local applied = planned.counts[nth] and (kind ~= 'b' or before ~= planned.after[watch][nth])
-    reply[2] = { applied and 1 or 0, before and board.text(config, before), after, from, to }
-  end
-  if told then
-    reply[3] = events(member, told_from, rank_in(told, member), fallen[config.events.window])
-  end
-  return reply
-end
-local function entries_beside(changes)
-  return math.max(16, 64 - changes * #open)
-end
+local of = scoring.open(keys, plan)
 local items = (#ARGV - 1) / 3
 if items == 1 then
 local changes, watch, tell = ARGV[2], ARGV[3], ARGV[4]
 do
-  changes = cjson.decode(changes)
-  if settled == nil then
-    open = board.open(keys, config)
-    if not open then
-      return now
-    end
-    local wrong = board.wrong(config, keys, open) or config.keep and typed(keys[config.data], 'hash')
-    if wrong then
-      return wrong
-    end
-    settled = expel(config, open, entries_beside(#changes))
-  end
-  if not settled then
-    return 0
-  end
-  if config.shift and (now < config.since or now > config.ending) then
-    return redis.error_reply('ERR the time is outside of what the ties of this board can tell')
-  end
-  local first = changes[1]
-  if #changes == 1 and watch == '0' and tell == '0' then
-    if quick and first[1] == 'i' and not first[4] and math.abs(first[3]) < HARMLESS and not open[1].d then
-      local reply
-      for at, window in ipairs(open) do
-        local value = redis.call('ZINCRBY', window.z, first[3], first[2])
-        touch(window)
-        reply = reply or value
-      end
-      return reply
-    end
-    return alone(first[1], first[2], first[3], first[4]) or too_large()
-  end
-  local planned = plan_of(changes)
-  if not planned then
-    return too_large()
-  end
-  local replies = {}
-  if watch == '0' and tell == '0' and not config.keep then
-    write(changes, planned, 1, #changes)
-    for nth = 1, #changes do
-      replies[nth] = told_value(planned, nth)
-    end
-    return table.concat(replies, '\\n')
-  end
-  for nth, change in ipairs(changes) do
-    if config.keep then
-      replies[nth] = apply({ change }, plan_of({ change }), 1, tonumber(watch), tell == '1')
-    else
-      replies[nth] = apply(changes, planned, nth, tonumber(watch), tell == '1')
-    end
-  end
-  return replies
+watch, tell = tonumber(watch), tell == '1'
+local planned = scoring.prepare(of, cjson.decode(changes), watch == 0 and not tell)
+if type(planned) ~= 'table' or planned.err then
+return planned
+end
+return scoring.apply(of, planned, watch, tell)
 end
 return nil
 end
 local function item(changes, watch, tell)
-  changes = cjson.decode(changes)
-  if settled == nil then
-    open = board.open(keys, config)
-    if not open then
-      return now
-    end
-    local wrong = board.wrong(config, keys, open) or config.keep and typed(keys[config.data], 'hash')
-    if wrong then
-      return wrong
-    end
-    settled = expel(config, open, entries_beside(#changes))
-  end
-  if not settled then
-    return 0
-  end
-  if config.shift and (now < config.since or now > config.ending) then
-    return redis.error_reply('ERR the time is outside of what the ties of this board can tell')
-  end
-  local first = changes[1]
-  if #changes == 1 and watch == '0' and tell == '0' then
-    if quick and first[1] == 'i' and not first[4] and math.abs(first[3]) < HARMLESS and not open[1].d then
-      local reply
-      for at, window in ipairs(open) do
-        local value = redis.call('ZINCRBY', window.z, first[3], first[2])
-        touch(window)
-        reply = reply or value
-      end
-      return reply
-    end
-    return alone(first[1], first[2], first[3], first[4]) or too_large()
-  end
-  local planned = plan_of(changes)
-  if not planned then
-    return too_large()
-  end
-  local replies = {}
-  if watch == '0' and tell == '0' and not config.keep then
-    write(changes, planned, 1, #changes)
-    for nth = 1, #changes do
-      replies[nth] = told_value(planned, nth)
-    end
-    return table.concat(replies, '\\n')
-  end
-  for nth, change in ipairs(changes) do
-    if config.keep then
-      replies[nth] = apply({ change }, plan_of({ change }), 1, tonumber(watch), tell == '1')
-    else
-      replies[nth] = apply(changes, planned, nth, tonumber(watch), tell == '1')
-    end
-  end
-  return replies
+watch, tell = tonumber(watch), tell == '1'
+local planned = scoring.prepare(of, cjson.decode(changes), watch == 0 and not tell)
+if type(planned) ~= 'table' or planned.err then
+return planned
+end
+return scoring.apply(of, planned, watch, tell)
 end
 local replies, done = {}, 0
 local function run()
-  while done < items do
-    local arg = 1 + done * 3
-    done = done + 1
-    local reply = item(ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3])
-    if reply == nil then reply = false end
-    replies[done] = reply
-  end
+while done < items do
+local arg = 1 + done * 3
+done = done + 1
+local reply = item(ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3])
+if reply == nil then reply = false end
+replies[done] = reply
+end
 end
 while done < items do
-  local ok, reply = pcall(run)
-  if not ok then
-    local text = type(reply) == 'table' and reply.err or tostring(reply)
-    if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
-    reply = { err = text .. ' on @user_script' }
-    replies[done] = reply
-  end
+local ok, reply = pcall(run)
+if not ok then
+local text = type(reply) == 'table' and reply.err or tostring(reply)
+if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+reply = { err = text .. ' on @user_script' }
+replies[done] = reply
+end
 end
 return replies`,
 }
@@ -2694,7 +3053,7 @@ return replies`,
  */
 export const limiterBlock: Script<[], [state: string, duration: Arg, reason: Arg], number> = {
   name: 'limiter/block',
-  sha: '7520279f63c10bd5335e7340fdf0fa534869692f',
+  sha: '83a96f2291b46fce4a9d0c9fe35a641c67f39220',
   batch: 64,
   sharedKeys: false,
   shared: [],
@@ -2705,104 +3064,126 @@ export const limiterBlock: Script<[], [state: string, duration: Arg, reason: Arg
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
 local function opened(saved)
-  if not saved or #saved < 40 then
-    return nil, nil, nil, 0
-  end
-  local id, ends, length, time = struct.unpack('<dddd', saved)
-  if id ~= 0 or not (length >= 0 and length <= #saved - 40 and ends >= 0 and ends < 2 ^ 53 and time >= 0) then
-    return nil, nil, nil, 0
-  end
-  return time, ends, string.sub(saved, 41, 40 + length), 40 + length
+if not saved or #saved < 40 then
+return nil, nil, nil, 0
+end
+local id, ends, length, time = struct.unpack('<dddd', saved)
+if id ~= 0 or not (length >= 0 and length <= #saved - 40 and ends >= 0 and ends < 2 ^ 53 and time >= 0) then
+return nil, nil, nil, 0
+end
+return time, ends, string.sub(saved, 41, 40 + length), 40 + length
 end
 local function damaged(key)
-  error({ err = "ERR the key '" .. key .. "' holds what no limiter wrote: reset its subject, or delete the key" })
+error({ err = "ERR the key '" .. key .. "' holds what no limiter wrote: reset its subject, or delete the key" })
+end
+local function typed(key, type)
+local is = redis.call('TYPE', key).ok
+if is ~= type and is ~= 'none' then
+return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
+end
+end
+local function readable(keys, type_of, read, ...)
+local ok, result = pcall(read, ...)
+if ok then
+return result
+end
+for at, key in ipairs(keys) do
+local wrong = typed(key, type_of(at))
+if wrong then
+return nil, wrong
+end
+end
+local text = type(result) == 'table' and result.err or tostring(result)
+if not string.match(text, '^%u+ ') then
+text = "ERR the key '" .. keys[1] .. "', or one of its subject, cannot be read: " .. text
+end
+return nil, { err = text }
 end
 local call = redis.call
-local ENTRY = 40
+local ENTRY, MOST = 40, 32
 local MARGIN = 2
+local function look(state)
+local saved = call('GET', state)
+local _, ends, _, length = opened(saved)
+if saved and ((#saved - length) % ENTRY ~= 0 or #saved - length > ENTRY * MOST) then
+damaged(state)
+end
+local found = { saved = saved, ends = ends, entries = saved and string.sub(saved, length + 1) or '', expires = now }
+for at = 1, #found.entries, ENTRY do
+local id, entry = struct.unpack('<dd', found.entries, at)
+if not (id > 0 and entry >= 0 and entry < 2 ^ 62) then
+damaged(state)
+end
+found.expires = math.max(found.expires, entry)
+end
+return found
+end
+local function type_of()
+return 'string'
+end
 local items = #KEYS / 1
 if items == 1 then
 local state, duration, reason = KEYS[1], ARGV[1], ARGV[2]
 do
-  local saved = call('GET', state)
-  local _, ends, _, length = opened(saved)
-  if saved and (#saved - length) % ENTRY ~= 0 then
-    damaged(state)
-  end
-  local was = ends ~= nil and ends > now and 1 or 0
-  local entries = saved and string.sub(saved, length + 1) or ''
-  local expires = now
-  for at = 1, #entries, ENTRY do
-    local id, entry = struct.unpack('<dd', entries, at)
-    if not (id > 0 and entry >= 0 and entry < 2 ^ 62) then
-      damaged(state)
-    end
-    expires = math.max(expires, entry)
-  end
-  local head = ''
-  if duration ~= '0' then
-    ends = now + duration
-    expires = math.max(expires, ends)
-    head = struct.pack('<ddddd', 0, ends, #reason, now, 0) .. reason
-  end
-  if expires > now then
-    call('SET', state, head .. entries, 'PX', math.ceil((expires - now) / 1000) + MARGIN)
-  elseif saved then
-    call('DEL', state)
-  end
-  return was
+local found, refused = readable({ state }, type_of, look, state)
+if not found then
+return refused
+end
+local was = found.ends ~= nil and found.ends > now and 1 or 0
+local expires, head = found.expires, ''
+if duration ~= '0' then
+local ends = now + duration
+expires = math.max(expires, ends)
+head = struct.pack('<ddddd', 0, ends, #reason, now, 0) .. reason
+end
+if expires > now then
+call('SET', state, head .. found.entries, 'PX', math.ceil((expires - now) / 1000) + MARGIN)
+elseif found.saved then
+call('DEL', state)
+end
+return was
 end
 return nil
 end
 local function item(state, duration, reason)
-  local saved = call('GET', state)
-  local _, ends, _, length = opened(saved)
-  if saved and (#saved - length) % ENTRY ~= 0 then
-    damaged(state)
-  end
-  local was = ends ~= nil and ends > now and 1 or 0
-  local entries = saved and string.sub(saved, length + 1) or ''
-  local expires = now
-  for at = 1, #entries, ENTRY do
-    local id, entry = struct.unpack('<dd', entries, at)
-    if not (id > 0 and entry >= 0 and entry < 2 ^ 62) then
-      damaged(state)
-    end
-    expires = math.max(expires, entry)
-  end
-  local head = ''
-  if duration ~= '0' then
-    ends = now + duration
-    expires = math.max(expires, ends)
-    head = struct.pack('<ddddd', 0, ends, #reason, now, 0) .. reason
-  end
-  if expires > now then
-    call('SET', state, head .. entries, 'PX', math.ceil((expires - now) / 1000) + MARGIN)
-  elseif saved then
-    call('DEL', state)
-  end
-  return was
+local found, refused = readable({ state }, type_of, look, state)
+if not found then
+return refused
+end
+local was = found.ends ~= nil and found.ends > now and 1 or 0
+local expires, head = found.expires, ''
+if duration ~= '0' then
+local ends = now + duration
+expires = math.max(expires, ends)
+head = struct.pack('<ddddd', 0, ends, #reason, now, 0) .. reason
+end
+if expires > now then
+call('SET', state, head .. found.entries, 'PX', math.ceil((expires - now) / 1000) + MARGIN)
+elseif found.saved then
+call('DEL', state)
+end
+return was
 end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 2 or 0
 local function run()
-  while done < items do
-    local key = done * 1
-    local arg = 0 + done * own
-    done = done + 1
-    local reply = item(KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2])
-    if reply == nil then reply = false end
-    replies[done] = reply
-  end
+while done < items do
+local key = done * 1
+local arg = 0 + done * own
+done = done + 1
+local reply = item(KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2])
+if reply == nil then reply = false end
+replies[done] = reply
+end
 end
 while done < items do
-  local ok, reply = pcall(run)
-  if not ok then
-    local text = type(reply) == 'table' and reply.err or tostring(reply)
-    if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
-    reply = { err = text .. ' on @user_script' }
-    replies[done] = reply
-  end
+local ok, reply = pcall(run)
+if not ok then
+local text = type(reply) == 'table' and reply.err or tostring(reply)
+if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+reply = { err = text .. ' on @user_script' }
+replies[done] = reply
+end
 end
 return replies`,
 }
@@ -2821,7 +3202,7 @@ return replies`,
  */
 export const limiterUnblock: Script<[], [state: string, duration: Arg, reason: Arg], number> = {
   name: 'limiter/unblock',
-  sha: 'a3b78b4f2d99702210b5f64bda61a0d17a4ebc40',
+  sha: '74222be7df25376e1792ca28c64078cd710e14ac',
   batch: 64,
   sharedKeys: false,
   shared: [],
@@ -2832,104 +3213,126 @@ export const limiterUnblock: Script<[], [state: string, duration: Arg, reason: A
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
 local function opened(saved)
-  if not saved or #saved < 40 then
-    return nil, nil, nil, 0
-  end
-  local id, ends, length, time = struct.unpack('<dddd', saved)
-  if id ~= 0 or not (length >= 0 and length <= #saved - 40 and ends >= 0 and ends < 2 ^ 53 and time >= 0) then
-    return nil, nil, nil, 0
-  end
-  return time, ends, string.sub(saved, 41, 40 + length), 40 + length
+if not saved or #saved < 40 then
+return nil, nil, nil, 0
+end
+local id, ends, length, time = struct.unpack('<dddd', saved)
+if id ~= 0 or not (length >= 0 and length <= #saved - 40 and ends >= 0 and ends < 2 ^ 53 and time >= 0) then
+return nil, nil, nil, 0
+end
+return time, ends, string.sub(saved, 41, 40 + length), 40 + length
 end
 local function damaged(key)
-  error({ err = "ERR the key '" .. key .. "' holds what no limiter wrote: reset its subject, or delete the key" })
+error({ err = "ERR the key '" .. key .. "' holds what no limiter wrote: reset its subject, or delete the key" })
+end
+local function typed(key, type)
+local is = redis.call('TYPE', key).ok
+if is ~= type and is ~= 'none' then
+return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
+end
+end
+local function readable(keys, type_of, read, ...)
+local ok, result = pcall(read, ...)
+if ok then
+return result
+end
+for at, key in ipairs(keys) do
+local wrong = typed(key, type_of(at))
+if wrong then
+return nil, wrong
+end
+end
+local text = type(result) == 'table' and result.err or tostring(result)
+if not string.match(text, '^%u+ ') then
+text = "ERR the key '" .. keys[1] .. "', or one of its subject, cannot be read: " .. text
+end
+return nil, { err = text }
 end
 local call = redis.call
-local ENTRY = 40
+local ENTRY, MOST = 40, 32
 local MARGIN = 2
+local function look(state)
+local saved = call('GET', state)
+local _, ends, _, length = opened(saved)
+if saved and ((#saved - length) % ENTRY ~= 0 or #saved - length > ENTRY * MOST) then
+damaged(state)
+end
+local found = { saved = saved, ends = ends, entries = saved and string.sub(saved, length + 1) or '', expires = now }
+for at = 1, #found.entries, ENTRY do
+local id, entry = struct.unpack('<dd', found.entries, at)
+if not (id > 0 and entry >= 0 and entry < 2 ^ 62) then
+damaged(state)
+end
+found.expires = math.max(found.expires, entry)
+end
+return found
+end
+local function type_of()
+return 'string'
+end
 local items = #KEYS / 1
 if items == 1 then
 local state, duration, reason = KEYS[1], ARGV[1], ARGV[2]
 do
-  local saved = call('GET', state)
-  local _, ends, _, length = opened(saved)
-  if saved and (#saved - length) % ENTRY ~= 0 then
-    damaged(state)
-  end
-  local was = ends ~= nil and ends > now and 1 or 0
-  local entries = saved and string.sub(saved, length + 1) or ''
-  local expires = now
-  for at = 1, #entries, ENTRY do
-    local id, entry = struct.unpack('<dd', entries, at)
-    if not (id > 0 and entry >= 0 and entry < 2 ^ 62) then
-      damaged(state)
-    end
-    expires = math.max(expires, entry)
-  end
-  local head = ''
-  if duration ~= '0' then
-    ends = now + duration
-    expires = math.max(expires, ends)
-    head = struct.pack('<ddddd', 0, ends, #reason, now, 0) .. reason
-  end
-  if expires > now then
-    call('SET', state, head .. entries, 'PX', math.ceil((expires - now) / 1000) + MARGIN)
-  elseif saved then
-    call('DEL', state)
-  end
-  return was
+local found, refused = readable({ state }, type_of, look, state)
+if not found then
+return refused
+end
+local was = found.ends ~= nil and found.ends > now and 1 or 0
+local expires, head = found.expires, ''
+if duration ~= '0' then
+local ends = now + duration
+expires = math.max(expires, ends)
+head = struct.pack('<ddddd', 0, ends, #reason, now, 0) .. reason
+end
+if expires > now then
+call('SET', state, head .. found.entries, 'PX', math.ceil((expires - now) / 1000) + MARGIN)
+elseif found.saved then
+call('DEL', state)
+end
+return was
 end
 return nil
 end
 local function item(state, duration, reason)
-  local saved = call('GET', state)
-  local _, ends, _, length = opened(saved)
-  if saved and (#saved - length) % ENTRY ~= 0 then
-    damaged(state)
-  end
-  local was = ends ~= nil and ends > now and 1 or 0
-  local entries = saved and string.sub(saved, length + 1) or ''
-  local expires = now
-  for at = 1, #entries, ENTRY do
-    local id, entry = struct.unpack('<dd', entries, at)
-    if not (id > 0 and entry >= 0 and entry < 2 ^ 62) then
-      damaged(state)
-    end
-    expires = math.max(expires, entry)
-  end
-  local head = ''
-  if duration ~= '0' then
-    ends = now + duration
-    expires = math.max(expires, ends)
-    head = struct.pack('<ddddd', 0, ends, #reason, now, 0) .. reason
-  end
-  if expires > now then
-    call('SET', state, head .. entries, 'PX', math.ceil((expires - now) / 1000) + MARGIN)
-  elseif saved then
-    call('DEL', state)
-  end
-  return was
+local found, refused = readable({ state }, type_of, look, state)
+if not found then
+return refused
+end
+local was = found.ends ~= nil and found.ends > now and 1 or 0
+local expires, head = found.expires, ''
+if duration ~= '0' then
+local ends = now + duration
+expires = math.max(expires, ends)
+head = struct.pack('<ddddd', 0, ends, #reason, now, 0) .. reason
+end
+if expires > now then
+call('SET', state, head .. found.entries, 'PX', math.ceil((expires - now) / 1000) + MARGIN)
+elseif found.saved then
+call('DEL', state)
+end
+return was
 end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 2 or 0
 local function run()
-  while done < items do
-    local key = done * 1
-    local arg = 0 + done * own
-    done = done + 1
-    local reply = item(KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2])
-    if reply == nil then reply = false end
-    replies[done] = reply
-  end
+while done < items do
+local key = done * 1
+local arg = 0 + done * own
+done = done + 1
+local reply = item(KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2])
+if reply == nil then reply = false end
+replies[done] = reply
+end
 end
 while done < items do
-  local ok, reply = pcall(run)
-  if not ok then
-    local text = type(reply) == 'table' and reply.err or tostring(reply)
-    if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
-    reply = { err = text .. ' on @user_script' }
-    replies[done] = reply
-  end
+local ok, reply = pcall(run)
+if not ok then
+local text = type(reply) == 'table' and reply.err or tostring(reply)
+if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+reply = { err = text .. ' on @user_script' }
+replies[done] = reply
+end
 end
 return replies`,
 }
@@ -2945,7 +3348,7 @@ return replies`,
  * are corrected. What time has given back of the charge since then is not given back again: each algorithm says
  * how. A refund that names no charge gives back the latest tokens.
  *
- * Every key is read and checked before the first write.
+ * Every key is read and checked, and the reply made, before the first write: what cannot be read is refused.
  *
  * A state is the string of take.lua: an entry (id, expiry, a number of the algorithm, time, another one) for each rule, those of
  * this call first with the key's own expiry, then those of other calls that are still in use, at most 32. A block may
@@ -2964,7 +3367,7 @@ return replies`,
  */
 export const limiterCharge: Script<[rules: Arg], [...places: string[], cost: Arg, how: Arg, lease: Arg], readonly Reply[]> = {
   name: 'limiter/charge',
-  sha: '8573132ef308bfa6aa8f804b1833667a5bc40088',
+  sha: 'e4539d471845349e45d4cf4f6598d7fdf4cdc8df',
   batch: 16,
   sharedKeys: false,
   shared: ["rules"],
@@ -2976,363 +3379,399 @@ export const limiterCharge: Script<[rules: Arg], [...places: string[], cost: Arg
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
 local function opened(saved)
-  if not saved or #saved < 40 then
-    return nil, nil, nil, 0
-  end
-  local id, ends, length, time = struct.unpack('<dddd', saved)
-  if id ~= 0 or not (length >= 0 and length <= #saved - 40 and ends >= 0 and ends < 2 ^ 53 and time >= 0) then
-    return nil, nil, nil, 0
-  end
-  return time, ends, string.sub(saved, 41, 40 + length), 40 + length
+if not saved or #saved < 40 then
+return nil, nil, nil, 0
+end
+local id, ends, length, time = struct.unpack('<dddd', saved)
+if id ~= 0 or not (length >= 0 and length <= #saved - 40 and ends >= 0 and ends < 2 ^ 53 and time >= 0) then
+return nil, nil, nil, 0
+end
+return time, ends, string.sub(saved, 41, 40 + length), 40 + length
 end
 local gcra = {}
 function gcra.define(rule, drain, token, capacity)
-  rule.drain, rule.token, rule.capacity = drain, token, capacity
+rule.drain, rule.token, rule.capacity = drain, token, capacity
 end
 function gcra.look(rule, time, counted, level)
-  if time then
-    if counted ~= rule.token then
-      level = level / counted
-      level = level % 1 == 0 and level * rule.token or math.ceil(level * rule.token) + 1
-      level = math.min(level, 2 * rule.capacity)
-    end
-    level = math.max(0, level - (now - time) * rule.drain)
-  end
-  rule.level = level or 0
+if time then
+if counted ~= rule.token then
+level = level / counted
+level = level % 1 == 0 and level * rule.token or math.ceil(level * rule.token) + 1
+level = math.min(level, 2 * rule.capacity)
+end
+level = math.max(0, level - (now - time) * rule.drain)
+end
+rule.level = level or 0
 end
 function gcra.over(rule, tokens)
-  return rule.level + tokens * rule.token > rule.capacity
+return rule.level + tokens * rule.token > rule.capacity
 end
 function gcra.add(rule, tokens)
-  rule.level = math.min(rule.level + tokens * rule.token, 2 * rule.capacity)
+rule.level = math.min(rule.level + tokens * rule.token, 2 * rule.capacity)
 end
 function gcra.give_back(rule, tokens, since)
-  rule.level = math.max(0, rule.level - math.max(0, tokens * rule.token - (now - since) * rule.drain))
+rule.level = math.max(0, rule.level - math.max(0, tokens * rule.token - (now - since) * rule.drain))
 end
 function gcra.entry(rule)
-  return now, rule.token, rule.level, rule.level / rule.drain
+return now, rule.token, rule.level, rule.level / rule.drain
 end
 function gcra.tell(rule, reply)
-  reply[#reply + 1] = rule.level
+reply[#reply + 1] = rule.level
 end
 local fixed_window = {}
 function fixed_window.define(rule, limit, window)
-  rule.limit, rule.window = limit, window
+rule.limit, rule.window = limit, window
 end
 function fixed_window.look(rule, time, counted, used)
-  rule.start, rule.used = now, 0
-  if time and used > 0 and now < time + counted then
-    rule.used = used
-    if now < time + rule.window then
-      rule.start = time
-    end
-  end
+rule.start, rule.used = now, 0
+if time and used > 0 and now < time + counted then
+rule.used = used
+if now < time + rule.window then
+rule.start = time
+end
+end
 end
 function fixed_window.over(rule, tokens)
-  return rule.used + tokens > rule.limit
+return rule.used + tokens > rule.limit
 end
 function fixed_window.add(rule, tokens)
-  rule.used = math.min(rule.used + tokens, 2 * rule.limit)
+rule.used = math.min(rule.used + tokens, 2 * rule.limit)
 end
 function fixed_window.give_back(rule, tokens, since)
-  if since >= rule.start then
-    rule.used = math.max(0, rule.used - tokens)
-  end
+if since >= rule.start then
+rule.used = math.max(0, rule.used - tokens)
+end
 end
 function fixed_window.entry(rule)
-  return rule.start, rule.window, rule.used, rule.start + rule.window - now
+return rule.start, rule.window, rule.used, rule.start + rule.window - now
 end
 function fixed_window.tell(rule, reply)
-  reply[#reply + 1] = rule.used
-  reply[#reply + 1] = rule.used > 0 and rule.start + rule.window - now or 0
+reply[#reply + 1] = rule.used
+reply[#reply + 1] = rule.used > 0 and rule.start + rule.window - now or 0
 end
 local calendar = {}
 function calendar.define(rule, limit, start, turn, finish)
-  rule.limit = limit
-  rule.start, rule.finish = start, turn
-  if now >= turn then
-    rule.start, rule.finish = turn, finish
-  end
-  return now < rule.start or now >= rule.finish
+rule.limit = limit
+rule.start, rule.finish = start, turn
+if now >= turn then
+rule.start, rule.finish = turn, finish
+end
+return now < rule.start or now >= rule.finish
 end
 function calendar.look(rule, time, _, used)
-  rule.used = time and time >= rule.start and used or 0
+rule.used = time and time >= rule.start and used or 0
 end
 function calendar.over(rule, tokens)
-  return rule.used + tokens > rule.limit
+return rule.used + tokens > rule.limit
 end
 function calendar.add(rule, tokens)
-  rule.used = math.min(rule.used + tokens, 2 * rule.limit)
+rule.used = math.min(rule.used + tokens, 2 * rule.limit)
 end
 function calendar.give_back(rule, tokens, since)
-  if since >= rule.start then
-    rule.used = math.max(0, rule.used - tokens)
-  end
+if since >= rule.start then
+rule.used = math.max(0, rule.used - tokens)
+end
 end
 function calendar.entry(rule)
-  return rule.start, rule.finish, rule.used, rule.finish - now
+return rule.start, rule.finish, rule.used, rule.finish - now
 end
 function calendar.tell(rule, reply)
-  reply[#reply + 1] = rule.used
-  reply[#reply + 1] = rule.finish - now
+reply[#reply + 1] = rule.used
+reply[#reply + 1] = rule.finish - now
 end
 local sliding_window = {}
 local SHIFT = 2 ^ 26
 function sliding_window.define(rule, limit, window, tick)
-  rule.limit, rule.window, rule.tick, rule.ticks = limit, window, tick, window / tick
+rule.limit, rule.window, rule.tick, rule.ticks = limit, window, tick, window / tick
 end
 local function covered(before, window, tick, elapsed)
-  return before * (window / tick - math.floor(elapsed / tick))
+return before * (window / tick - math.floor(elapsed / tick))
 end
 function sliding_window.look(rule, time, counted, level)
-  local start, before, used = now, 0, 0
-  if time and level > 0 then
-    before, used = math.min(math.floor(level / SHIFT), 2 * rule.limit), math.min(level % SHIFT, 2 * rule.limit)
-    local passed = math.floor((now - time) / counted)
-    start = time + passed * counted
-    if passed == 1 then
-      before, used = used, 0
-    elseif passed > 1 then
-      before, used = 0, 0
-    end
-    if before + used == 0 then
-      start = now
-    end
-    if counted ~= rule.window then
-      local part = math.floor(before * (counted - (now - start)) / counted + 1e-6) + 1
-      start, before, used = now, 0, math.min(used + math.min(before, part), 2 * rule.limit)
-    end
-  end
-  rule.start, rule.before, rule.used = start, before, used
+local start, before, used = now, 0, 0
+if time and level > 0 then
+before, used = math.min(math.floor(level / SHIFT), 2 * rule.limit), math.min(level % SHIFT, 2 * rule.limit)
+local passed = math.floor((now - time) / counted)
+start = time + passed * counted
+if passed == 1 then
+before, used = used, 0
+elseif passed > 1 then
+before, used = 0, 0
+end
+if before + used == 0 then
+start = now
+end
+if counted ~= rule.window then
+local part = math.floor(before * (counted - (now - start)) / counted + 1e-6) + 1
+start, before, used = now, 0, math.min(used + math.min(before, part), 2 * rule.limit)
+end
+end
+rule.start, rule.before, rule.used = start, before, used
 end
 function sliding_window.over(rule, tokens)
-  local part = covered(rule.before, rule.window, rule.tick, now - rule.start)
-  return part + (rule.used + tokens) * rule.ticks > rule.limit * rule.ticks
+local part = covered(rule.before, rule.window, rule.tick, now - rule.start)
+return part + (rule.used + tokens) * rule.ticks > rule.limit * rule.ticks
 end
 function sliding_window.add(rule, tokens)
-  rule.used = math.min(rule.used + tokens, 2 * rule.limit)
+rule.used = math.min(rule.used + tokens, 2 * rule.limit)
 end
 function sliding_window.give_back(rule, tokens, since, latest)
-  if since >= rule.start then
-    local rest = math.max(0, tokens - rule.used)
-    rule.used = math.max(0, rule.used - tokens)
-    if not latest then
-      return
-    end
-    tokens = rest
-  elseif since < rule.start - rule.window then
-    return
-  end
-  rule.before = math.max(0, rule.before - tokens)
+if since >= rule.start then
+local rest = math.max(0, tokens - rule.used)
+rule.used = math.max(0, rule.used - tokens)
+if not latest then
+return
+end
+tokens = rest
+elseif since < rule.start - rule.window then
+return
+end
+rule.before = math.max(0, rule.before - tokens)
 end
 function sliding_window.entry(rule)
-  return rule.start, rule.window, rule.before * SHIFT + rule.used, rule.start + 2 * rule.window - now
+return rule.start, rule.window, rule.before * SHIFT + rule.used, rule.start + 2 * rule.window - now
 end
 function sliding_window.tell(rule, reply)
-  reply[#reply + 1] = rule.before
-  reply[#reply + 1] = rule.used
-  reply[#reply + 1] = now - rule.start
+reply[#reply + 1] = rule.before
+reply[#reply + 1] = rule.used
+reply[#reply + 1] = now - rule.start
 end
 local function damaged(key)
-  error({ err = "ERR the key '" .. key .. "' holds what no limiter wrote: reset its subject, or delete the key" })
+error({ err = "ERR the key '" .. key .. "' holds what no limiter wrote: reset its subject, or delete the key" })
 end
 local sliding_log = {}
 local HEAD, CHARGE = 8, 16
 local MOST_CHARGES = 2000
+local HALVINGS = 11
 function sliding_log.define(rule, limit, window)
-  rule.limit, rule.window, rule.ttl = limit, window, math.ceil(window / 1000) + 2
+rule.limit, rule.window, rule.ttl = limit, window, math.ceil(window / 1000) + 2
 end
 local function charge_at(rule, at)
-  return struct.unpack('<dd', rule.log, HEAD + CHARGE * (at - 1) + 1)
+return struct.unpack('<dd', rule.log, HEAD + CHARGE * (at - 1) + 1)
 end
 local function charged_to(rule, at)
-  if at == 0 then
-    return rule.base
-  end
-  local _, sum = charge_at(rule, at)
-  return sum
+if at == 0 then
+return rule.base
+end
+local _, sum = charge_at(rule, at)
+return sum
 end
 local function first_from(rule, at, which, least)
-  local low, high = at, rule.count + 1
-  while low < high do
-    local middle = math.floor((low + high) / 2)
-    local found = { charge_at(rule, middle) }
-    if found[which] >= least then
-      high = middle
-    else
-      low = middle + 1
-    end
-  end
-  return low
+local low, high = at, rule.count + 1
+for _ = 1, HALVINGS do
+if low >= high then
+break
+end
+local middle = math.floor((low + high) / 2)
+local found = { charge_at(rule, middle) }
+if found[which] >= least then
+high = middle
+else
+low = middle + 1
+end
+end
+return low
 end
 local function moved(rule, from, to, time_by, sum_by)
-  local charges = {}
-  for at = from, to do
-    local time, sum = charge_at(rule, at)
-    charges[#charges + 1] = struct.pack('<dd', time + time_by, sum + sum_by)
-  end
-  return table.concat(charges)
+local charges = {}
+for at = from, to do
+local time, sum = charge_at(rule, at)
+charges[#charges + 1] = struct.pack('<dd', time + time_by, sum + sum_by)
+end
+return table.concat(charges)
 end
 function sliding_log.open(rule, key)
-  rule.key, rule.changed = key, false
-  rule.log = redis.call('GET', key)
-  rule.base, rule.count, rule.first, rule.used = 0, 0, 1, 0
-  if not rule.log then
-    return
-  end
-  rule.count = (#rule.log - HEAD) / CHARGE
-  if rule.count % 1 ~= 0 or rule.count < 1 or rule.count > MOST_CHARGES then
-    damaged(key)
-  end
-  rule.base = struct.unpack('<d', rule.log)
-  local last = charge_at(rule, rule.count)
-  if last > now then
-    rule.log = struct.pack('<d', rule.base) .. moved(rule, 1, rule.count, now - last, 0)
-    rule.changed = true
-  end
-  rule.first = first_from(rule, 1, 1, now - rule.window + 1)
-  rule.used = charged_to(rule, rule.count) - charged_to(rule, rule.first - 1)
-  if not (rule.used >= 0 and rule.used < 2 ^ 53) then
-    damaged(key)
-  end
+rule.key, rule.changed = key, false
+rule.log = redis.call('GET', key)
+rule.base, rule.count, rule.first, rule.used = 0, 0, 1, 0
+if not rule.log then
+return
+end
+rule.count = (#rule.log - HEAD) / CHARGE
+if rule.count % 1 ~= 0 or rule.count < 1 or rule.count > MOST_CHARGES then
+damaged(key)
+end
+rule.base = struct.unpack('<d', rule.log)
+local last = charge_at(rule, rule.count)
+if last > now then
+rule.log = struct.pack('<d', rule.base) .. moved(rule, 1, rule.count, now - last, 0)
+rule.changed = true
+end
+rule.first = first_from(rule, 1, 1, now - rule.window + 1)
+rule.used = charged_to(rule, rule.count) - charged_to(rule, rule.first - 1)
+if not (rule.used >= 0 and rule.used < 2 ^ 53) then
+damaged(key)
+end
 end
 function sliding_log.over(rule, tokens)
-  return rule.used + tokens > rule.limit
+return rule.used + tokens > rule.limit
 end
 local function keep(rule, last, others, count)
-  local head = struct.pack('<d', charged_to(rule, rule.first - 1))
-  local kept = string.sub(rule.log or '', HEAD + CHARGE * (rule.first - 1) + 1, HEAD + CHARGE * last)
-  rule.log = head .. kept .. others
-  rule.base, rule.count, rule.first = struct.unpack('<d', head), last - rule.first + 1 + count, 1
-  rule.changed = true
+local head = struct.pack('<d', charged_to(rule, rule.first - 1))
+local kept = string.sub(rule.log or '', HEAD + CHARGE * (rule.first - 1) + 1, HEAD + CHARGE * last)
+rule.log = head .. kept .. others
+rule.base, rule.count, rule.first = struct.unpack('<d', head), last - rule.first + 1 + count, 1
+rule.changed = true
 end
 function sliding_log.add(rule, tokens)
-  tokens = math.min(tokens, 2 * rule.limit - rule.used)
-  if tokens > 0 then
-    keep(rule, rule.count, struct.pack('<dd', now, charged_to(rule, rule.count) + tokens), 1)
-    rule.used = rule.used + tokens
-  end
+tokens = math.min(tokens, 2 * rule.limit - rule.used)
+if tokens > 0 then
+keep(rule, rule.count, struct.pack('<dd', now, charged_to(rule, rule.count) + tokens), 1)
+rule.used = rule.used + tokens
+end
 end
 local function give_back_latest(rule, tokens)
-  local last, sum = rule.count, charged_to(rule, rule.count)
-  local wanted = math.max(sum - tokens, charged_to(rule, rule.first - 1))
-  while last >= rule.first and charged_to(rule, last - 1) >= wanted do
-    last = last - 1
-  end
-  rule.used = rule.used - (sum - wanted)
-  if last < rule.first then
-    keep(rule, last, '', 0)
-  else
-    keep(rule, last - 1, struct.pack('<dd', (charge_at(rule, last)), wanted), 1)
-  end
+local last, sum = rule.first - 1, charged_to(rule, rule.count)
+local wanted = math.max(sum - tokens, charged_to(rule, rule.first - 1))
+for at = rule.count, rule.first, -1 do
+if not (charged_to(rule, at - 1) >= wanted) then
+last = at
+break
+end
+end
+rule.used = rule.used - (sum - wanted)
+if last < rule.first then
+keep(rule, last, '', 0)
+else
+keep(rule, last - 1, struct.pack('<dd', (charge_at(rule, last)), wanted), 1)
+end
 end
 function sliding_log.give_back(rule, tokens, since, latest)
-  if rule.used == 0 then
-    return
-  end
-  if latest then
-    give_back_latest(rule, tokens)
-    return
-  end
-  local from = first_from(rule, rule.first, 1, since)
-  local behind = first_from(rule, from, 1, since + 1)
-  if behind == from then
-    return
-  end
-  local before, last = charged_to(rule, from - 1), charged_to(rule, behind - 1)
-  local back = math.min(tokens, last - before)
-  local left = last - back > before and struct.pack('<dd', since, last - back) or ''
-  local count = #left / CHARGE + rule.count - behind + 1
-  keep(rule, from - 1, left .. moved(rule, behind, rule.count, 0, -back), count)
-  rule.used = rule.used - back
+if rule.used == 0 then
+return
+end
+if latest then
+give_back_latest(rule, tokens)
+return
+end
+local from = first_from(rule, rule.first, 1, since)
+local behind = first_from(rule, from, 1, since + 1)
+if behind == from then
+return
+end
+local before, last = charged_to(rule, from - 1), charged_to(rule, behind - 1)
+local back = math.min(tokens, last - before)
+local left = last - back > before and struct.pack('<dd', since, last - back) or ''
+local count = #left / CHARGE + rule.count - behind + 1
+keep(rule, from - 1, left .. moved(rule, behind, rule.count, 0, -back), count)
+rule.used = rule.used - back
 end
 function sliding_log.save(rule)
-  if not rule.changed then
-    return
-  end
-  if rule.count == 0 then
-    redis.call('DEL', rule.key)
-  else
-    redis.call('SET', rule.key, rule.log, 'PX', rule.ttl)
-  end
+if not rule.changed then
+return
+end
+if rule.count == 0 then
+redis.call('DEL', rule.key)
+else
+redis.call('SET', rule.key, rule.log, 'PX', rule.ttl)
+end
 end
 function sliding_log.tell(rule, reply, tokens)
-  local gone = charged_to(rule, rule.first - 1)
-  local function ends(fewer)
-    local at = first_from(rule, rule.first, 2, gone + fewer)
-    local time = at <= rule.count and charge_at(rule, at) or now
-    return fewer > 0 and time + rule.window - now or 0
-  end
-  reply[#reply + 1] = rule.used
-  reply[#reply + 1] = ends(rule.used + tokens - rule.limit)
-  reply[#reply + 1] = rule.used > 0 and ends(math.max(1, rule.used - rule.limit + 1)) or 0
-  reply[#reply + 1] = ends(rule.used)
+local gone = charged_to(rule, rule.first - 1)
+local function ends(fewer)
+local at = first_from(rule, rule.first, 2, gone + fewer)
+local time = at <= rule.count and charge_at(rule, at) or now
+return fewer > 0 and time + rule.window - now or 0
+end
+reply[#reply + 1] = rule.used
+reply[#reply + 1] = ends(rule.used + tokens - rule.limit)
+reply[#reply + 1] = rule.used > 0 and ends(math.max(1, rule.used - rule.limit + 1)) or 0
+reply[#reply + 1] = ends(rule.used)
 end
 local slots = {}
 local CLOCK = ''
 local MOST_LEASES = 20000
+local LATEST = 2 ^ 62
+local STEP = 1000
 function slots.define(rule, limit, lease)
-  rule.limit, rule.lease = limit, lease
+rule.limit, rule.lease = limit, lease
 end
 function slots.stepped_back(key)
-  local charged = tonumber(redis.call('ZSCORE', key, CLOCK) or 0)
-  local by = math.max(0, -charged - now)
-  if by > 0 and redis.call('ZCARD', key) > MOST_LEASES then
-    damaged(key)
-  end
-  return by
+local charged = tonumber(redis.call('ZSCORE', key, CLOCK) or 0)
+local by = math.max(0, -charged - now)
+if by > 0 and not (by < LATEST and redis.call('ZCARD', key) <= MOST_LEASES) then
+damaged(key)
+end
+return by
 end
 function slots.steady(key, by)
-  if by <= 0 then
-    return
-  end
-  local leases = redis.call('ZRANGE', key, 0, MOST_LEASES, 'WITHSCORES')
-  for at = 1, #leases, 2 do
-    local moved = leases[at] == CLOCK and -now or leases[at + 1] - by
-    redis.call('ZADD', key, string.format('%.0f', moved), leases[at])
-  end
+if by <= 0 then
+return
+end
+local leases = redis.call('ZRANGE', key, 0, MOST_LEASES, 'WITHSCORES')
+for from = 1, #leases, STEP do
+local moved = {}
+for at = from, math.min(from + STEP - 1, #leases), 2 do
+moved[#moved + 1] = string.format('%.0f', leases[at] == CLOCK and -now or leases[at + 1] - by)
+moved[#moved + 1] = leases[at]
+end
+redis.call('ZADD', key, unpack(moved))
+end
 end
 function slots.hold(key, lease, ends, had)
-  redis.call('ZADD', key, string.format('%.0f', ends), lease, string.format('%.0f', -now), CLOCK)
-  local ttl = math.ceil((ends - now) / 1000) + 1000
-  if had then
-    redis.call('PEXPIRE', key, ttl, 'GT')
-  else
-    redis.call('PEXPIRE', key, ttl)
-  end
+redis.call('ZADD', key, string.format('%.0f', ends), lease, string.format('%.0f', -now), CLOCK)
+local ttl = math.ceil((ends - now) / 1000) + 1000
+if had then
+redis.call('PEXPIRE', key, ttl, 'GT')
+else
+redis.call('PEXPIRE', key, ttl)
+end
 end
 function slots.held(key, lease, by)
-  return tonumber(redis.call('ZSCORE', key, lease) or 0) - by > now
+return tonumber(redis.call('ZSCORE', key, lease) or 0) - by > now
 end
 function slots.open(rule, key)
-  rule.key, rule.adding = key, nil
-  rule.by = slots.stepped_back(key)
-  rule.used = redis.call('ZCOUNT', key, string.format('(%.0f', now + rule.by), '+inf')
-  rule.wait = 0
-  if rule.used > 0 and rule.used >= rule.limit then
-    local live, over = string.format('(%.0f', now + rule.by), rule.used - rule.limit
-    local last = redis.call('ZRANGE', key, live, '+inf', 'BYSCORE', 'LIMIT', over, 1, 'WITHSCORES')
-    rule.wait = last[2] - rule.by - now
-  end
+rule.key, rule.adding = key, nil
+rule.by = slots.stepped_back(key)
+rule.used = redis.call('ZCOUNT', key, string.format('(%.0f', now + rule.by), '+inf')
+rule.wait = 0
+if rule.used > 0 and rule.used >= rule.limit then
+local live, over = string.format('(%.0f', now + rule.by), rule.used - rule.limit
+local last = redis.call('ZRANGE', key, live, '+inf', 'BYSCORE', 'LIMIT', over, 1, 'WITHSCORES')
+rule.wait = last[2] and last[2] - rule.by - now or 0
+end
 end
 function slots.over(rule, tokens)
-  return tokens > 0 and rule.used + 1 > rule.limit
+return tokens > 0 and rule.used + 1 > rule.limit
 end
 function slots.add(rule, lease)
-  rule.adding = lease
-  rule.had = rule.used > 0
-  rule.used = rule.used + 1
+rule.adding = lease
+rule.had = rule.used > 0
+rule.used = rule.used + 1
 end
 function slots.save(rule)
-  slots.steady(rule.key, rule.by)
-  if rule.adding then
-    redis.call('ZREMRANGEBYSCORE', rule.key, 0, string.format('%.0f', now))
-    slots.hold(rule.key, rule.adding, now + rule.lease, rule.had)
-  end
+slots.steady(rule.key, rule.by)
+if rule.adding then
+redis.call('ZREMRANGEBYSCORE', rule.key, 0, string.format('%.0f', now))
+slots.hold(rule.key, rule.adding, now + rule.lease, rule.had)
+end
 end
 function slots.tell(rule, reply)
-  reply[#reply + 1] = rule.used
-  reply[#reply + 1] = rule.wait
+reply[#reply + 1] = rule.used
+reply[#reply + 1] = rule.wait
+end
+local function typed(key, type)
+local is = redis.call('TYPE', key).ok
+if is ~= type and is ~= 'none' then
+return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
+end
+end
+local function readable(keys, type_of, read, ...)
+local ok, result = pcall(read, ...)
+if ok then
+return result
+end
+for at, key in ipairs(keys) do
+local wrong = typed(key, type_of(at))
+if wrong then
+return nil, wrong
+end
+end
+local text = type(result) == 'table' and result.err or tostring(result)
+if not string.match(text, '^%u+ ') then
+text = "ERR the key '" .. keys[1] .. "', or one of its subject, cannot be read: " .. text
+end
+return nil, { err = text }
 end
 local rules = ARGV[1]
 local PACKED = { g = gcra, f = fixed_window, c = calendar, w = sliding_window }
@@ -3344,258 +3783,380 @@ local MARGIN = 2
 local call = redis.call
 local list, owners, mistimed = {}, {}, false
 for letter, place, shadow, id, a, b, c, d in string.gmatch(rules, '(%l) (%d+) (%d) (%d+) (%d+) (%d+) (%d+) (%d+)') do
-  local rule = { letter = letter, place = tonumber(place), shadow = shadow == '1', id = tonumber(id) }
-  rule.does = PACKED[letter] or OWN_KEY[letter]
-  list[#list + 1] = rule
-  if OWN_KEY[letter] then
-    owners[rule.place] = rule
-  end
-  if rule.does.define(rule, tonumber(a), tonumber(b), tonumber(c), tonumber(d)) then
-    mistimed = true
-  end
+local rule = { letter = letter, place = tonumber(place), shadow = shadow == '1', id = tonumber(id) }
+rule.does = PACKED[letter] or OWN_KEY[letter]
+list[#list + 1] = rule
+if OWN_KEY[letter] then
+owners[rule.place] = rule
+end
+if rule.does.define(rule, tonumber(a), tonumber(b), tonumber(c), tonumber(d)) then
+mistimed = true
+end
 end
 local function open(key, place)
-  local saved = call('GET', key)
-  local time, ends, reason, at = opened(saved)
-  if saved and ((#saved - at) % ENTRY ~= 0 or #saved - at > ENTRY * MOST) then
-    damaged(key)
-  end
-  local state = { key = key, saved = saved, head = '', others = '', expires = 0, count = 0, plain = saved ~= false }
-  state.steps = {}
-  if time then
-    if time > now then
-      time, ends = now, ends - (time - now)
-      state.steps[1] = { 8, struct.pack('<ddd', ends, #reason, time) }
-    end
-    if ends > now then
-      state.ends, state.reason = ends, reason
-      state.head = struct.pack('<ddddd', 0, ends, #reason, time, 0) .. reason
-    else
-      state.plain = false
-    end
-  end
-  state.start = at
-  local found = {}
-  local others = {}
-  for from = at + 1, saved and #saved or 0, ENTRY do
-    local id, expires, first, written, second = struct.unpack('<ddddd', saved, from)
-    if not (id > 0 and expires >= 0 and expires < HUGE and written >= 0 and first > 0 and second >= 0 and second < HUGE) then
-      damaged(key)
-    end
-    found[id] = { math.min(written, now), first, second, written > now and from }
-    state.expires = math.max(state.expires, expires)
-    others[#others + 1] = { id, expires, from }
-  end
-  state.rules = {}
-  for _, rule in ipairs(list) do
-    if rule.place == place then
-      local entry = found[rule.id] or {}
-      if entry[4] then
-        state.steps[#state.steps + 1] = { entry[4] + 23, struct.pack('<d', now) }
-        state.back = true
-      end
-      rule.does.look(rule, entry[1], entry[2], entry[3])
-      found[rule.id] = nil
-      state.rules[#state.rules + 1] = rule
-      local same = others[#state.rules]
-      state.plain = state.plain and same ~= nil and same[1] == rule.id
-    end
-  end
-  for _, other in ipairs(others) do
-    if found[other[1]] and other[2] > now then
-      state.others = state.others .. string.sub(saved, other[3], other[3] + ENTRY - 1)
-      state.count = state.count + 1
-    end
-  end
-  if state.count + #state.rules > MOST then
-    error({ err = 'ERR a subject has the states of more than ' .. MOST .. ' rules' })
-  end
-  return state
+local saved = call('GET', key)
+local time, ends, reason, at = opened(saved)
+if saved and ((#saved - at) % ENTRY ~= 0 or #saved - at > ENTRY * MOST) then
+damaged(key)
+end
+local state = { key = key, saved = saved, head = '', others = '', expires = 0, count = 0, plain = saved ~= false }
+state.steps = {}
+if time then
+if time > now then
+time, ends = now, ends - (time - now)
+state.steps[1] = { 8, struct.pack('<ddd', ends, #reason, time) }
+end
+if ends > now then
+state.ends, state.reason = ends, reason
+state.head = struct.pack('<ddddd', 0, ends, #reason, time, 0) .. reason
+else
+state.plain = false
+end
+end
+state.start = at
+local found = {}
+local others = {}
+for from = at + 1, saved and #saved or 0, ENTRY do
+local id, expires, first, written, second = struct.unpack('<ddddd', saved, from)
+if not (id > 0 and expires >= 0 and expires < HUGE and written >= 0 and first > 0 and second >= 0 and second < HUGE) then
+damaged(key)
+end
+found[id] = { math.min(written, now), first, second, written > now and from }
+state.expires = math.max(state.expires, expires)
+others[#others + 1] = { id, expires, from }
+end
+state.rules = {}
+for _, rule in ipairs(list) do
+if rule.place == place then
+local entry = found[rule.id] or {}
+if entry[4] then
+state.steps[#state.steps + 1] = { entry[4] + 23, struct.pack('<d', now) }
+state.back = true
+end
+rule.does.look(rule, entry[1], entry[2], entry[3])
+found[rule.id] = nil
+state.rules[#state.rules + 1] = rule
+local same = others[#state.rules]
+state.plain = state.plain and same ~= nil and same[1] == rule.id
+end
+end
+for _, other in ipairs(others) do
+if found[other[1]] and other[2] > now then
+state.others = state.others .. string.sub(saved, other[3], other[3] + ENTRY - 1)
+state.count = state.count + 1
+end
+end
+if state.count + #state.rules > MOST then
+error({ err = 'ERR a subject has the states of more than ' .. MOST .. ' rules' })
+end
+return state
 end
 local function write(state)
-  local longest, slack = 0, SECOND
-  local entries = {}
-  for at, rule in ipairs(state.rules) do
-    local time, first, second, rests = rule.does.entry(rule)
-    longest = math.max(longest, rests)
-    if rule.letter == 'g' then
-      slack = math.max(slack, rests + math.max(rests, SECOND))
-    end
-    entries[at] = { rule.id, time, first, second }
-  end
-  local fits = state.plain and not state.back and now + longest <= state.expires
-  local ttl = math.ceil(math.max(longest, slack) / 1000)
-  if not fits then
-    if state.others ~= '' or state.ends then
-      ttl = math.max(ttl, math.ceil((math.max(state.expires, state.ends or 0) - now) / 1000))
-    end
-    state.expires = now + ttl * 1000
-  end
-  local after = ''
-  for _, entry in ipairs(entries) do
-    after = after .. struct.pack('<ddddd', entry[1], state.expires, entry[3], entry[2], entry[4])
-  end
-  if fits then
-    call('SETRANGE', state.key, state.start, after)
-  else
-    call('SET', state.key, state.head .. after .. state.others, 'PX', ttl + MARGIN)
-  end
+local longest, slack = 0, SECOND
+local entries = {}
+for at, rule in ipairs(state.rules) do
+local time, first, second, rests = rule.does.entry(rule)
+longest = math.max(longest, rests)
+if rule.letter == 'g' then
+slack = math.max(slack, rests + math.max(rests, SECOND))
+end
+entries[at] = { rule.id, time, first, second }
+end
+local fits = state.plain and not state.back and now + longest <= state.expires
+local ttl = math.ceil(math.max(longest, slack) / 1000)
+if not fits then
+if state.others ~= '' or state.ends then
+ttl = math.max(ttl, math.ceil((math.max(state.expires, state.ends or 0) - now) / 1000))
+end
+state.expires = now + ttl * 1000
+end
+local after = ''
+for _, entry in ipairs(entries) do
+after = after .. struct.pack('<ddddd', entry[1], state.expires, entry[3], entry[2], entry[4])
+end
+if fits then
+call('SETRANGE', state.key, state.start, after)
+else
+call('SET', state.key, state.head .. after .. state.others, 'PX', ttl + MARGIN)
+end
 end
 local function settled(how)
-  local charged, elapsed, rules = string.match(how, '^(%d+) (%d+) ([01]+)$')
-  if not charged then
-    return nil
-  end
-  return { since = math.min(charged, now - elapsed), rules = rules }
+local charged, elapsed, rules = string.match(how, '^(%d+) (%d+) ([01]+)$')
+if not charged then
+return nil
+end
+return { since = math.min(charged, now - elapsed), rules = rules }
 end
 local function charge(rule, tokens, lease, charged)
-  if rule.letter == 's' then
-    if lease ~= '' then
-      rule.does.add(rule, lease)
-    end
-  elseif tokens > 0 then
-    rule.does.add(rule, tokens)
-  elseif charged then
-    rule.does.give_back(rule, -tokens, charged.since, false)
-  else
-    rule.does.give_back(rule, -tokens, now, true)
-  end
+if rule.letter == 's' then
+if lease ~= '' then
+rule.does.add(rule, lease)
+end
+elseif tokens > 0 then
+rule.does.add(rule, tokens)
+elseif charged then
+rule.does.give_back(rule, -tokens, charged.since, false)
+else
+rule.does.give_back(rule, -tokens, now, true)
+end
+end
+local function prepare(places, cost, how, lease)
+local tokens, asked, charged = tonumber(cost), how == 'take', settled(how)
+local plan = { states = {}, apart = {}, tokens = tokens }
+local blocked = nil
+for place, key in ipairs(places) do
+local owner = owners[place]
+if owner then
+owner.does.open(owner, key)
+plan.apart[#plan.apart + 1] = owner
+else
+local state = open(key, place)
+plan.states[#plan.states + 1] = state
+if asked and state.ends and not (blocked and blocked.ends > state.ends) then
+blocked = state
+end
+end
+end
+local allowed = not blocked
+for _, rule in ipairs(list) do
+rule.refuses = rule.does.over(rule, tokens)
+if asked and rule.refuses and not rule.shadow then
+allowed = false
+end
+end
+if allowed and tokens ~= 0 then
+for at, rule in ipairs(list) do
+local spared = charged and string.byte(charged.rules, at) == ZERO
+if not (asked and rule.refuses or spared) then
+charge(rule, tokens, lease, charged)
+end
+end
+end
+plan.allowed = allowed
+if blocked then
+plan.reply = { 2, blocked.ends - now, blocked.reason }
+return plan
+end
+plan.reply = { allowed and 1 or 0, now }
+for _, rule in ipairs(list) do
+plan.reply[#plan.reply + 1] = rule.refuses and 1 or 0
+rule.does.tell(rule, plan.reply, tokens)
+end
+return plan
+end
+local function type_of(place)
+return owners[place] and owners[place].letter == 's' and 'zset' or 'string'
 end
 local items = (#ARGV - 1) / 3
 if items == 1 then
 local places, cost, how, lease = KEYS, ARGV[2], ARGV[3], ARGV[4]
 do
-  if mistimed then
-    return { 3, now }
-  end
-  local tokens, asked, charged = tonumber(cost), how == 'take', settled(how)
-  local states, apart, blocked = {}, {}, nil
-  for place, key in ipairs(places) do
-    local owner = owners[place]
-    if owner then
-      owner.does.open(owner, key)
-      apart[#apart + 1] = owner
-    else
-      local state = open(key, place)
-      states[#states + 1] = state
-      if asked and state.ends and not (blocked and blocked.ends > state.ends) then
-        blocked = state
-      end
-    end
-  end
-  local allowed = not blocked
-  for _, rule in ipairs(list) do
-    rule.refuses = rule.does.over(rule, tokens)
-    if asked and rule.refuses and not rule.shadow then
-      allowed = false
-    end
-  end
-  if allowed and tokens ~= 0 then
-    for at, rule in ipairs(list) do
-      local spared = charged and string.byte(charged.rules, at) == ZERO
-      if not (asked and rule.refuses or spared) then
-        charge(rule, tokens, lease, charged)
-      end
-    end
-  end
-  for _, state in ipairs(states) do
-    for _, step in ipairs(state.steps) do
-      call('SETRANGE', state.key, step[1], step[2])
-    end
-    if allowed and #state.rules > 0 and (tokens > 0 or tokens < 0 and state.saved) then
-      write(state)
-    end
-  end
-  for _, rule in ipairs(apart) do
-    rule.does.save(rule)
-  end
-  if blocked then
-    return { 2, blocked.ends - now, blocked.reason }
-  end
-  local reply = { allowed and 1 or 0, now }
-  for _, rule in ipairs(list) do
-    reply[#reply + 1] = rule.refuses and 1 or 0
-    rule.does.tell(rule, reply, tokens)
-  end
-  return reply
+if mistimed then
+return { 3, now }
+end
+local plan, refused = readable(places, type_of, prepare, places, cost, how, lease)
+if not plan then
+return refused
+end
+for _, state in ipairs(plan.states) do
+for _, step in ipairs(state.steps) do
+call('SETRANGE', state.key, step[1], step[2])
+end
+if plan.allowed and #state.rules > 0 and (plan.tokens > 0 or plan.tokens < 0 and state.saved) then
+write(state)
+end
+end
+for _, rule in ipairs(plan.apart) do
+rule.does.save(rule)
+end
+return plan.reply
 end
 return nil
 end
 local function item(places, cost, how, lease)
-  if mistimed then
-    return { 3, now }
-  end
-  local tokens, asked, charged = tonumber(cost), how == 'take', settled(how)
-  local states, apart, blocked = {}, {}, nil
-  for place, key in ipairs(places) do
-    local owner = owners[place]
-    if owner then
-      owner.does.open(owner, key)
-      apart[#apart + 1] = owner
-    else
-      local state = open(key, place)
-      states[#states + 1] = state
-      if asked and state.ends and not (blocked and blocked.ends > state.ends) then
-        blocked = state
-      end
-    end
-  end
-  local allowed = not blocked
-  for _, rule in ipairs(list) do
-    rule.refuses = rule.does.over(rule, tokens)
-    if asked and rule.refuses and not rule.shadow then
-      allowed = false
-    end
-  end
-  if allowed and tokens ~= 0 then
-    for at, rule in ipairs(list) do
-      local spared = charged and string.byte(charged.rules, at) == ZERO
-      if not (asked and rule.refuses or spared) then
-        charge(rule, tokens, lease, charged)
-      end
-    end
-  end
-  for _, state in ipairs(states) do
-    for _, step in ipairs(state.steps) do
-      call('SETRANGE', state.key, step[1], step[2])
-    end
-    if allowed and #state.rules > 0 and (tokens > 0 or tokens < 0 and state.saved) then
-      write(state)
-    end
-  end
-  for _, rule in ipairs(apart) do
-    rule.does.save(rule)
-  end
-  if blocked then
-    return { 2, blocked.ends - now, blocked.reason }
-  end
-  local reply = { allowed and 1 or 0, now }
-  for _, rule in ipairs(list) do
-    reply[#reply + 1] = rule.refuses and 1 or 0
-    rule.does.tell(rule, reply, tokens)
-  end
-  return reply
+if mistimed then
+return { 3, now }
+end
+local plan, refused = readable(places, type_of, prepare, places, cost, how, lease)
+if not plan then
+return refused
+end
+for _, state in ipairs(plan.states) do
+for _, step in ipairs(state.steps) do
+call('SETRANGE', state.key, step[1], step[2])
+end
+if plan.allowed and #state.rules > 0 and (plan.tokens > 0 or plan.tokens < 0 and state.saved) then
+write(state)
+end
+end
+for _, rule in ipairs(plan.apart) do
+rule.does.save(rule)
+end
+return plan.reply
 end
 local replies, done = {}, 0
 local each = #KEYS / items
 local function run()
-  while done < items do
-    local key = done * each
-    local arg = 1 + done * 3
-    done = done + 1
-    local reply = item({ unpack(KEYS, key + 1, key + each) }, ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3])
-    if reply == nil then reply = false end
-    replies[done] = reply
-  end
+while done < items do
+local key = done * each
+local arg = 1 + done * 3
+done = done + 1
+local reply = item({ unpack(KEYS, key + 1, key + each) }, ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3])
+if reply == nil then reply = false end
+replies[done] = reply
+end
 end
 while done < items do
-  local ok, reply = pcall(run)
-  if not ok then
-    local text = type(reply) == 'table' and reply.err or tostring(reply)
-    if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
-    reply = { err = text .. ' on @user_script' }
-    replies[done] = reply
-  end
+local ok, reply = pcall(run)
+if not ok then
+local text = type(reply) == 'table' and reply.err or tostring(reply)
+if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+reply = { err = text .. ' on @user_script' }
+replies[done] = reply
+end
+end
+return replies`,
+}
+
+/**
+ * Declare the rules of a limiter, or refuse rules that would count by another calendar in the same states.
+ *
+ * The count of a calendar rule belongs to a period. A process with other periods would take it for one of its own, or for
+ * one that ended. So a calendar stays declared while processes use it, and for as long as a count may live after that.
+ * Other changes are for a deploy to make: this tells what was declared before.
+ *
+ * - key `declared`: sorted set by the microsecond until which a member counts: "calendar", or "= declaration"
+ * - `calendars`: a line for each calendar rule: its part, a slash, its name, a space, and its calendar
+ * - `calendars_last`: microseconds from now for which these count
+ * - `text`: the declaration as people read it; empty when the process said it before
+ * - `text_lasts`: microseconds
+ * - replies 0, the rule, and its other calendar when refused; else 1, and the declaration before if it was another one
+ * - on a full server refused: the charge that follows is refused, too
+ */
+export const limiterDeclare: Script<[], [declared: string, calendars: Arg, calendarsLast: Arg, text: Arg, textLasts: Arg], readonly Reply[]> = {
+  name: 'limiter/declare',
+  sha: '2e049e4e984a1b4db68540fd02592ef7d740722c',
+  batch: 8,
+  sharedKeys: false,
+  shared: [],
+  keys: ["declared"],
+  args: ["calendars","calendars_last","text","text_lasts"],
+  returns: 'list',
+  text: `#!lua
+local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]
+local function typed(key, type)
+local is = redis.call('TYPE', key).ok
+if is ~= type and is ~= 'none' then
+return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
+end
+end
+local MOST = 100
+local LONGEST = 2 ^ 52
+local function score(lasts)
+return string.format('%.0f', now + lasts)
+end
+local items = #KEYS / 1
+if items == 1 then
+local declared, calendars, calendars_last, text, text_lasts = KEYS[1], ARGV[1], ARGV[2], ARGV[3], ARGV[4]
+do
+local damaged = typed(declared, 'zset')
+if damaged then
+return damaged
+end
+local known, before = {}, nil
+for _, member in ipairs(redis.call('ZRANGE', declared, string.format('%.0f', now), '+inf', 'BYSCORE', 'LIMIT', 0, MOST)) do
+if string.sub(member, 1, 2) == '= ' then
+before = string.sub(member, 3)
+else
+local rule, calendar = string.match(member, '^(%S+) (.+)$')
+known[rule or ''] = calendar
+end
+end
+for rule, calendar in string.gmatch(calendars, '(%S+) ([^\\n]+)') do
+if known[rule] and known[rule] ~= calendar then
+return { 0, rule, known[rule] }
+end
+end
+redis.call('ZREMRANGEBYSCORE', declared, '-inf', string.format('(%.0f', now))
+for line in string.gmatch(calendars, '[^\\n]+') do
+redis.call('ZADD', declared, 'GT', score(calendars_last), line)
+end
+if text ~= '' then
+if before and before ~= text then
+redis.call('ZREM', declared, '= ' .. before)
+end
+redis.call('ZADD', declared, score(text_lasts), '= ' .. text)
+end
+local longest = redis.call('ZRANGE', declared, -1, -1, 'WITHSCORES')[2]
+if longest then
+redis.call('PEXPIRE', declared, math.ceil(math.min(longest - now, LONGEST) / 1000) + 1000)
+end
+if text ~= '' and before and before ~= text then
+return { 1, before }
+end
+return { 1 }
+end
+return nil
+end
+local function item(declared, calendars, calendars_last, text, text_lasts)
+local damaged = typed(declared, 'zset')
+if damaged then
+return damaged
+end
+local known, before = {}, nil
+for _, member in ipairs(redis.call('ZRANGE', declared, string.format('%.0f', now), '+inf', 'BYSCORE', 'LIMIT', 0, MOST)) do
+if string.sub(member, 1, 2) == '= ' then
+before = string.sub(member, 3)
+else
+local rule, calendar = string.match(member, '^(%S+) (.+)$')
+known[rule or ''] = calendar
+end
+end
+for rule, calendar in string.gmatch(calendars, '(%S+) ([^\\n]+)') do
+if known[rule] and known[rule] ~= calendar then
+return { 0, rule, known[rule] }
+end
+end
+redis.call('ZREMRANGEBYSCORE', declared, '-inf', string.format('(%.0f', now))
+for line in string.gmatch(calendars, '[^\\n]+') do
+redis.call('ZADD', declared, 'GT', score(calendars_last), line)
+end
+if text ~= '' then
+if before and before ~= text then
+redis.call('ZREM', declared, '= ' .. before)
+end
+redis.call('ZADD', declared, score(text_lasts), '= ' .. text)
+end
+local longest = redis.call('ZRANGE', declared, -1, -1, 'WITHSCORES')[2]
+if longest then
+redis.call('PEXPIRE', declared, math.ceil(math.min(longest - now, LONGEST) / 1000) + 1000)
+end
+if text ~= '' and before and before ~= text then
+return { 1, before }
+end
+return { 1 }
+end
+local replies, done = {}, 0
+local own = #ARGV > 4 and 4 or 0
+local function run()
+while done < items do
+local key = done * 1
+local arg = 0 + done * own
+done = done + 1
+local reply = item(KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3], ARGV[arg + 4])
+if reply == nil then reply = false end
+replies[done] = reply
+end
+end
+while done < items do
+local ok, reply = pcall(run)
+if not ok then
+local text = type(reply) == 'table' and reply.err or tostring(reply)
+if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+reply = { err = text .. ' on @user_script' }
+replies[done] = reply
+end
 end
 return replies`,
 }
@@ -3613,7 +4174,7 @@ return replies`,
  */
 export const limiterLease: Script<[], [...places: string[], lease: Arg, length: Arg], number> = {
   name: 'limiter/lease',
-  sha: '6bd417b16b32c62bb6e1a6ac8b08fefa5c224816',
+  sha: 'd91f0e17b1bacac416fae2cb059fd90a272b08a1',
   batch: 64,
   sharedKeys: false,
   shared: [],
@@ -3625,135 +4186,319 @@ export const limiterLease: Script<[], [...places: string[], lease: Arg, length: 
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
 local function damaged(key)
-  error({ err = "ERR the key '" .. key .. "' holds what no limiter wrote: reset its subject, or delete the key" })
+error({ err = "ERR the key '" .. key .. "' holds what no limiter wrote: reset its subject, or delete the key" })
 end
 local slots = {}
 local CLOCK = ''
 local MOST_LEASES = 20000
+local LATEST = 2 ^ 62
+local STEP = 1000
 function slots.define(rule, limit, lease)
-  rule.limit, rule.lease = limit, lease
+rule.limit, rule.lease = limit, lease
 end
 function slots.stepped_back(key)
-  local charged = tonumber(redis.call('ZSCORE', key, CLOCK) or 0)
-  local by = math.max(0, -charged - now)
-  if by > 0 and redis.call('ZCARD', key) > MOST_LEASES then
-    damaged(key)
-  end
-  return by
+local charged = tonumber(redis.call('ZSCORE', key, CLOCK) or 0)
+local by = math.max(0, -charged - now)
+if by > 0 and not (by < LATEST and redis.call('ZCARD', key) <= MOST_LEASES) then
+damaged(key)
+end
+return by
 end
 function slots.steady(key, by)
-  if by <= 0 then
-    return
-  end
-  local leases = redis.call('ZRANGE', key, 0, MOST_LEASES, 'WITHSCORES')
-  for at = 1, #leases, 2 do
-    local moved = leases[at] == CLOCK and -now or leases[at + 1] - by
-    redis.call('ZADD', key, string.format('%.0f', moved), leases[at])
-  end
+if by <= 0 then
+return
+end
+local leases = redis.call('ZRANGE', key, 0, MOST_LEASES, 'WITHSCORES')
+for from = 1, #leases, STEP do
+local moved = {}
+for at = from, math.min(from + STEP - 1, #leases), 2 do
+moved[#moved + 1] = string.format('%.0f', leases[at] == CLOCK and -now or leases[at + 1] - by)
+moved[#moved + 1] = leases[at]
+end
+redis.call('ZADD', key, unpack(moved))
+end
 end
 function slots.hold(key, lease, ends, had)
-  redis.call('ZADD', key, string.format('%.0f', ends), lease, string.format('%.0f', -now), CLOCK)
-  local ttl = math.ceil((ends - now) / 1000) + 1000
-  if had then
-    redis.call('PEXPIRE', key, ttl, 'GT')
-  else
-    redis.call('PEXPIRE', key, ttl)
-  end
+redis.call('ZADD', key, string.format('%.0f', ends), lease, string.format('%.0f', -now), CLOCK)
+local ttl = math.ceil((ends - now) / 1000) + 1000
+if had then
+redis.call('PEXPIRE', key, ttl, 'GT')
+else
+redis.call('PEXPIRE', key, ttl)
+end
 end
 function slots.held(key, lease, by)
-  return tonumber(redis.call('ZSCORE', key, lease) or 0) - by > now
+return tonumber(redis.call('ZSCORE', key, lease) or 0) - by > now
 end
 function slots.open(rule, key)
-  rule.key, rule.adding = key, nil
-  rule.by = slots.stepped_back(key)
-  rule.used = redis.call('ZCOUNT', key, string.format('(%.0f', now + rule.by), '+inf')
-  rule.wait = 0
-  if rule.used > 0 and rule.used >= rule.limit then
-    local live, over = string.format('(%.0f', now + rule.by), rule.used - rule.limit
-    local last = redis.call('ZRANGE', key, live, '+inf', 'BYSCORE', 'LIMIT', over, 1, 'WITHSCORES')
-    rule.wait = last[2] - rule.by - now
-  end
+rule.key, rule.adding = key, nil
+rule.by = slots.stepped_back(key)
+rule.used = redis.call('ZCOUNT', key, string.format('(%.0f', now + rule.by), '+inf')
+rule.wait = 0
+if rule.used > 0 and rule.used >= rule.limit then
+local live, over = string.format('(%.0f', now + rule.by), rule.used - rule.limit
+local last = redis.call('ZRANGE', key, live, '+inf', 'BYSCORE', 'LIMIT', over, 1, 'WITHSCORES')
+rule.wait = last[2] and last[2] - rule.by - now or 0
+end
 end
 function slots.over(rule, tokens)
-  return tokens > 0 and rule.used + 1 > rule.limit
+return tokens > 0 and rule.used + 1 > rule.limit
 end
 function slots.add(rule, lease)
-  rule.adding = lease
-  rule.had = rule.used > 0
-  rule.used = rule.used + 1
+rule.adding = lease
+rule.had = rule.used > 0
+rule.used = rule.used + 1
 end
 function slots.save(rule)
-  slots.steady(rule.key, rule.by)
-  if rule.adding then
-    redis.call('ZREMRANGEBYSCORE', rule.key, 0, string.format('%.0f', now))
-    slots.hold(rule.key, rule.adding, now + rule.lease, rule.had)
-  end
+slots.steady(rule.key, rule.by)
+if rule.adding then
+redis.call('ZREMRANGEBYSCORE', rule.key, 0, string.format('%.0f', now))
+slots.hold(rule.key, rule.adding, now + rule.lease, rule.had)
+end
 end
 function slots.tell(rule, reply)
-  reply[#reply + 1] = rule.used
-  reply[#reply + 1] = rule.wait
+reply[#reply + 1] = rule.used
+reply[#reply + 1] = rule.wait
+end
+local function typed(key, type)
+local is = redis.call('TYPE', key).ok
+if is ~= type and is ~= 'none' then
+return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
+end
+end
+local function readable(keys, type_of, read, ...)
+local ok, result = pcall(read, ...)
+if ok then
+return result
+end
+for at, key in ipairs(keys) do
+local wrong = typed(key, type_of(at))
+if wrong then
+return nil, wrong
+end
+end
+local text = type(result) == 'table' and result.err or tostring(result)
+if not string.match(text, '^%u+ ') then
+text = "ERR the key '" .. keys[1] .. "', or one of its subject, cannot be read: " .. text
+end
+return nil, { err = text }
+end
+local function look(places, lease)
+local found = { held = 1, sooner = {} }
+for at, place in ipairs(places) do
+found.sooner[at] = slots.stepped_back(place)
+if not slots.held(place, lease, found.sooner[at]) then
+found.held = 0
+end
+end
+return found
+end
+local function type_of()
+return 'zset'
 end
 local items = (#ARGV - 0) / 2
 if items == 1 then
 local places, lease, length = KEYS, ARGV[1], ARGV[2]
 do
-  local held, sooner = 1, {}
-  for at, place in ipairs(places) do
-    sooner[at] = slots.stepped_back(place)
-    if not slots.held(place, lease, sooner[at]) then
-      held = 0
-    end
-  end
-  for at, place in ipairs(places) do
-    slots.steady(place, sooner[at])
-    if length == '0' then
-      redis.call('ZREM', place, lease)
-    elseif held == 1 then
-      slots.hold(place, lease, now + length, true)
-    end
-  end
-  return held
+local found, refused = readable(places, type_of, look, places, lease)
+if not found then
+return refused
+end
+for at, place in ipairs(places) do
+slots.steady(place, found.sooner[at])
+if length == '0' then
+redis.call('ZREM', place, lease)
+elseif found.held == 1 then
+slots.hold(place, lease, now + length, true)
+end
+end
+return found.held
 end
 return nil
 end
 local function item(places, lease, length)
-  local held, sooner = 1, {}
-  for at, place in ipairs(places) do
-    sooner[at] = slots.stepped_back(place)
-    if not slots.held(place, lease, sooner[at]) then
-      held = 0
-    end
-  end
-  for at, place in ipairs(places) do
-    slots.steady(place, sooner[at])
-    if length == '0' then
-      redis.call('ZREM', place, lease)
-    elseif held == 1 then
-      slots.hold(place, lease, now + length, true)
-    end
-  end
-  return held
+local found, refused = readable(places, type_of, look, places, lease)
+if not found then
+return refused
+end
+for at, place in ipairs(places) do
+slots.steady(place, found.sooner[at])
+if length == '0' then
+redis.call('ZREM', place, lease)
+elseif found.held == 1 then
+slots.hold(place, lease, now + length, true)
+end
+end
+return found.held
 end
 local replies, done = {}, 0
 local each = #KEYS / items
 local function run()
-  while done < items do
-    local key = done * each
-    local arg = 0 + done * 2
-    done = done + 1
-    local reply = item({ unpack(KEYS, key + 1, key + each) }, ARGV[arg + 1], ARGV[arg + 2])
-    if reply == nil then reply = false end
-    replies[done] = reply
-  end
+while done < items do
+local key = done * each
+local arg = 0 + done * 2
+done = done + 1
+local reply = item({ unpack(KEYS, key + 1, key + each) }, ARGV[arg + 1], ARGV[arg + 2])
+if reply == nil then reply = false end
+replies[done] = reply
+end
 end
 while done < items do
-  local ok, reply = pcall(run)
-  if not ok then
-    local text = type(reply) == 'table' and reply.err or tostring(reply)
-    if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
-    reply = { err = text .. ' on @user_script' }
-    replies[done] = reply
-  end
+local ok, reply = pcall(run)
+if not ok then
+local text = type(reply) == 'table' and reply.err or tostring(reply)
+if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+reply = { err = text .. ' on @user_script' }
+replies[done] = reply
+end
+end
+return replies`,
+}
+
+/**
+ * Register that a rule of a limiter keeps keys of its own, so that a reset by a process without the rule finds them.
+ *
+ * A process registers a rule with its first charge, and each minute while it charges. Rules that no key can be left of
+ * are removed.
+ *
+ * - key `rules`: sorted set: letter and name of the rule, by the microsecond until which a key of it may live
+ * - `rule`: as above
+ * - `lasts`: microseconds from now
+ * - replies 1 if it is new
+ * - on a full server refused: it may add a name; the charge beside it is refused, too
+ */
+export const limiterRegister: Script<[], [rules: string, rule: Arg, lasts: Arg], number> = {
+  name: 'limiter/register',
+  sha: '83a75d68994b2ef580cf440eda987dca57329bf1',
+  batch: 16,
+  sharedKeys: false,
+  shared: [],
+  keys: ["rules"],
+  args: ["rule","lasts"],
+  returns: 'integer',
+  text: `#!lua
+local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]
+local function typed(key, type)
+local is = redis.call('TYPE', key).ok
+if is ~= type and is ~= 'none' then
+return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
+end
+end
+local LONGEST = 2 ^ 52
+local items = #KEYS / 1
+if items == 1 then
+local rules, rule, lasts = KEYS[1], ARGV[1], ARGV[2]
+do
+local damaged = typed(rules, 'zset')
+if damaged then
+return damaged
+end
+redis.call('ZREMRANGEBYSCORE', rules, '-inf', string.format('(%.0f', now))
+local new = redis.call('ZADD', rules, 'GT', string.format('%.0f', now + lasts), rule)
+local _, longest = unpack(redis.call('ZRANGE', rules, -1, -1, 'WITHSCORES'))
+redis.call('PEXPIRE', rules, math.ceil(math.min(longest - now, LONGEST) / 1000) + 1000)
+return new
+end
+return nil
+end
+local function item(rules, rule, lasts)
+local damaged = typed(rules, 'zset')
+if damaged then
+return damaged
+end
+redis.call('ZREMRANGEBYSCORE', rules, '-inf', string.format('(%.0f', now))
+local new = redis.call('ZADD', rules, 'GT', string.format('%.0f', now + lasts), rule)
+local _, longest = unpack(redis.call('ZRANGE', rules, -1, -1, 'WITHSCORES'))
+redis.call('PEXPIRE', rules, math.ceil(math.min(longest - now, LONGEST) / 1000) + 1000)
+return new
+end
+local replies, done = {}, 0
+local own = #ARGV > 2 and 2 or 0
+local function run()
+while done < items do
+local key = done * 1
+local arg = 0 + done * own
+done = done + 1
+local reply = item(KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2])
+if reply == nil then reply = false end
+replies[done] = reply
+end
+end
+while done < items do
+local ok, reply = pcall(run)
+if not ok then
+local text = type(reply) == 'table' and reply.err or tostring(reply)
+if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+reply = { err = text .. ' on @user_script' }
+replies[done] = reply
+end
+end
+return replies`,
+}
+
+/**
+ * The rules of a limiter that may have keys of their own.
+ *
+ * - key `rules`: sorted set as in register.lua
+ * - replies letter and name of each rule; at most 10,000
+ */
+export const limiterRegistered: Script<[], [rules: string], readonly Reply[]> = {
+  name: 'limiter/registered',
+  sha: 'a28b5ff4006ab5ecd82f79502446b1f4bb3cd554',
+  batch: 1,
+  sharedKeys: false,
+  shared: [],
+  keys: ["rules"],
+  args: [],
+  returns: 'list',
+  text: `#!lua flags=no-writes
+local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]
+local function typed(key, type)
+local is = redis.call('TYPE', key).ok
+if is ~= type and is ~= 'none' then
+return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
+end
+end
+local MOST = 10000
+local items = #KEYS / 1
+if items == 1 then
+local rules = KEYS[1]
+do
+local damaged = typed(rules, 'zset')
+if damaged then
+return damaged
+end
+return redis.call('ZRANGE', rules, string.format('%.0f', now), '+inf', 'BYSCORE', 'LIMIT', 0, MOST)
+end
+return nil
+end
+local function item(rules)
+local damaged = typed(rules, 'zset')
+if damaged then
+return damaged
+end
+return redis.call('ZRANGE', rules, string.format('%.0f', now), '+inf', 'BYSCORE', 'LIMIT', 0, MOST)
+end
+local replies, done = {}, 0
+local function run()
+while done < items do
+local key = done * 1
+done = done + 1
+local reply = item(KEYS[key + 1])
+if reply == nil then reply = false end
+replies[done] = reply
+end
+end
+while done < items do
+local ok, reply = pcall(run)
+if not ok then
+local text = type(reply) == 'table' and reply.err or tostring(reply)
+if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+reply = { err = text .. ' on @user_script' }
+replies[done] = reply
+end
 end
 return replies`,
 }
@@ -3767,7 +4512,7 @@ return replies`,
  */
 export const limiterReset: Script<[], [place: string], number> = {
   name: 'limiter/reset',
-  sha: '43b0b08afd84f2633654ef607047e8eedce4d505',
+  sha: 'e4caae6ccfba0fbce179b4a951928daf637b038c',
   batch: 128,
   sharedKeys: false,
   shared: [],
@@ -3779,31 +4524,31 @@ local items = #KEYS / 1
 if items == 1 then
 local place = KEYS[1]
 do
-  return redis.call('UNLINK', place)
+return redis.call('UNLINK', place)
 end
 return nil
 end
 local function item(place)
-  return redis.call('UNLINK', place)
+return redis.call('UNLINK', place)
 end
 local replies, done = {}, 0
 local function run()
-  while done < items do
-    local key = done * 1
-    done = done + 1
-    local reply = item(KEYS[key + 1])
-    if reply == nil then reply = false end
-    replies[done] = reply
-  end
+while done < items do
+local key = done * 1
+done = done + 1
+local reply = item(KEYS[key + 1])
+if reply == nil then reply = false end
+replies[done] = reply
+end
 end
 while done < items do
-  local ok, reply = pcall(run)
-  if not ok then
-    local text = type(reply) == 'table' and reply.err or tostring(reply)
-    if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
-    reply = { err = text .. ' on @user_script' }
-    replies[done] = reply
-  end
+local ok, reply = pcall(run)
+if not ok then
+local text = type(reply) == 'table' and reply.err or tostring(reply)
+if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+reply = { err = text .. ' on @user_script' }
+replies[done] = reply
+end
 end
 return replies`,
 }
@@ -3830,7 +4575,7 @@ return replies`,
  */
 export const limiterTake: Script<[numbers: Arg], [state: string, cost: Arg], number | string | null> = {
   name: 'limiter/take',
-  sha: '59f1505636616f175a66d38f47c9a1ecdd6c1c15',
+  sha: 'ad31bfa83d2fc81faaa9aae8d4183c72736fcb5b',
   batch: 64,
   sharedKeys: false,
   shared: ["numbers"],
@@ -3851,127 +4596,139 @@ local items = #KEYS / 1
 if items == 1 then
 local state, cost = KEYS[1], ARGV[2] or 1
 do
-  local saved = call('GET', state)
-  local level, expires, changed = 0, 0, false
-  if saved then
-    local id, charged, counted
-    id, expires, counted, charged, level = unpacked('<ddddd', saved)
-    if id ~= rule then
-      if id == 0 and charged <= now and now < expires then
-        return string.format('%.0f ', expires - now) .. string.sub(saved, ENTRY + 1, ENTRY + counted)
-      end
-      return nil
-    end
-    if counted ~= token then
-      changed = true
-      level = level / counted
-      level = math.min(level % 1 == 0 and level * token or math.ceil(level * token) + 1, 2 * capacity)
-    end
-    if now >= charged then
-      level = level - (now - charged) * drain
-      if level < 0 then
-        level = 0
-      end
-    else
-      call('SETRANGE', state, 24, packed('<d', now))
-      if #saved == ENTRY then
-        expires = 0
-      end
-    end
-  end
-  local after = level + cost * token
-  if after > capacity then
-    return -level - 1
-  end
-  if after == level then
-    return level
-  end
-  local longest = after / drain
-  if now + longest <= expires then
-    if changed then
-      call('SETRANGE', state, 16, packed('<d', token))
-    end
-    call('SETRANGE', state, '24', packed('<dd', now, after))
-  elseif saved and #saved > ENTRY then
-    return nil
-  else
-    local ttl = math.ceil((longest + math.max(longest, SECOND)) / 1000)
-    call('SET', state, packed('<ddddd', rule, now + ttl * 1000, token, now, after), 'PX', ttl + MARGIN)
-  end
-  return after
+local saved = redis.pcall('GET', state)
+local level, expires, changed = 0, 0, false
+if saved then
+if type(saved) == 'table' or #saved < ENTRY then
+return nil
+end
+local id, charged, counted
+id, expires, counted, charged, level = unpacked('<ddddd', saved)
+if id ~= rule then
+if id == 0 and charged <= now and now < expires then
+return string.format('%.0f ', expires - now) .. string.sub(saved, ENTRY + 1, ENTRY + counted)
+end
+return nil
+end
+if counted ~= token then
+changed = true
+level = level / counted
+level = math.min(level % 1 == 0 and level * token or math.ceil(level * token) + 1, 2 * capacity)
+end
+if now >= charged then
+level = level - (now - charged) * drain
+if level < 0 then
+level = 0
+end
+else
+if not (level >= 0) then
+return nil
+end
+call('SETRANGE', state, 24, packed('<d', now))
+if #saved == ENTRY then
+expires = 0
+end
+end
+end
+local after = level + cost * token
+if after > capacity then
+return -level - 1
+end
+if after == level then
+return level
+end
+local longest = after / drain
+if now + longest <= expires then
+if changed then
+call('SETRANGE', state, 16, packed('<d', token))
+end
+call('SETRANGE', state, '24', packed('<dd', now, after))
+elseif saved and (#saved > ENTRY or after ~= after) then
+return nil
+else
+local ttl = math.ceil((longest + math.max(longest, SECOND)) / 1000)
+call('SET', state, packed('<ddddd', rule, now + ttl * 1000, token, now, after), 'PX', ttl + MARGIN)
+end
+return after
 end
 return nil
 end
 local function item(state, cost)
-  local saved = call('GET', state)
-  local level, expires, changed = 0, 0, false
-  if saved then
-    local id, charged, counted
-    id, expires, counted, charged, level = unpacked('<ddddd', saved)
-    if id ~= rule then
-      if id == 0 and charged <= now and now < expires then
-        return string.format('%.0f ', expires - now) .. string.sub(saved, ENTRY + 1, ENTRY + counted)
-      end
-      return nil
-    end
-    if counted ~= token then
-      changed = true
-      level = level / counted
-      level = math.min(level % 1 == 0 and level * token or math.ceil(level * token) + 1, 2 * capacity)
-    end
-    if now >= charged then
-      level = level - (now - charged) * drain
-      if level < 0 then
-        level = 0
-      end
-    else
-      call('SETRANGE', state, 24, packed('<d', now))
-      if #saved == ENTRY then
-        expires = 0
-      end
-    end
-  end
-  local after = level + cost * token
-  if after > capacity then
-    return -level - 1
-  end
-  if after == level then
-    return level
-  end
-  local longest = after / drain
-  if now + longest <= expires then
-    if changed then
-      call('SETRANGE', state, 16, packed('<d', token))
-    end
-    call('SETRANGE', state, '24', packed('<dd', now, after))
-  elseif saved and #saved > ENTRY then
-    return nil
-  else
-    local ttl = math.ceil((longest + math.max(longest, SECOND)) / 1000)
-    call('SET', state, packed('<ddddd', rule, now + ttl * 1000, token, now, after), 'PX', ttl + MARGIN)
-  end
-  return after
+local saved = redis.pcall('GET', state)
+local level, expires, changed = 0, 0, false
+if saved then
+if type(saved) == 'table' or #saved < ENTRY then
+return nil
+end
+local id, charged, counted
+id, expires, counted, charged, level = unpacked('<ddddd', saved)
+if id ~= rule then
+if id == 0 and charged <= now and now < expires then
+return string.format('%.0f ', expires - now) .. string.sub(saved, ENTRY + 1, ENTRY + counted)
+end
+return nil
+end
+if counted ~= token then
+changed = true
+level = level / counted
+level = math.min(level % 1 == 0 and level * token or math.ceil(level * token) + 1, 2 * capacity)
+end
+if now >= charged then
+level = level - (now - charged) * drain
+if level < 0 then
+level = 0
+end
+else
+if not (level >= 0) then
+return nil
+end
+call('SETRANGE', state, 24, packed('<d', now))
+if #saved == ENTRY then
+expires = 0
+end
+end
+end
+local after = level + cost * token
+if after > capacity then
+return -level - 1
+end
+if after == level then
+return level
+end
+local longest = after / drain
+if now + longest <= expires then
+if changed then
+call('SETRANGE', state, 16, packed('<d', token))
+end
+call('SETRANGE', state, '24', packed('<dd', now, after))
+elseif saved and (#saved > ENTRY or after ~= after) then
+return nil
+else
+local ttl = math.ceil((longest + math.max(longest, SECOND)) / 1000)
+call('SET', state, packed('<ddddd', rule, now + ttl * 1000, token, now, after), 'PX', ttl + MARGIN)
+end
+return after
 end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 1 or 0
 local function run()
-  while done < items do
-    local key = done * 1
-    local arg = 1 + done * own
-    done = done + 1
-    local reply = item(KEYS[key + 1], ARGV[arg + 1] or 1)
-    if reply == nil then reply = false end
-    replies[done] = reply
-  end
+while done < items do
+local key = done * 1
+local arg = 1 + done * own
+done = done + 1
+local reply = item(KEYS[key + 1], ARGV[arg + 1] or 1)
+if reply == nil then reply = false end
+replies[done] = reply
+end
 end
 while done < items do
-  local ok, reply = pcall(run)
-  if not ok then
-    local text = type(reply) == 'table' and reply.err or tostring(reply)
-    if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
-    reply = { err = text .. ' on @user_script' }
-    replies[done] = reply
-  end
+local ok, reply = pcall(run)
+if not ok then
+local text = type(reply) == 'table' and reply.err or tostring(reply)
+if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+reply = { err = text .. ' on @user_script' }
+replies[done] = reply
+end
 end
 return replies`,
 }
@@ -3990,7 +4747,7 @@ return replies`,
  */
 export const limiterTakeAll: Script<[rules: Arg], [state: string, cost: Arg], readonly number[] | string | null> = {
   name: 'limiter/take-all',
-  sha: '6f7ba8c39f7f3b3ab1ee25e733e32894a4bfd833',
+  sha: '624f967e9da7a1a321c46a482796f3e2b550eb83',
   batch: 64,
   sharedKeys: false,
   shared: ["rules"],
@@ -4005,11 +4762,11 @@ local call, unpacked, packed = redis.call, struct.unpack, struct.pack
 local min, max, ceil = math.min, math.max, math.ceil
 local ids, drains, tokens, capacities, count = {}, {}, {}, {}, 0
 for id, drain, token, capacity in string.gmatch(rules, '(%d+) (%d+) (%d+) (%d+)') do
-  count = count + 1
-  ids[count] = tonumber(id)
-  drains[count] = tonumber(drain)
-  tokens[count] = tonumber(token)
-  capacities[count] = tonumber(capacity)
+count = count + 1
+ids[count] = tonumber(id)
+drains[count] = tonumber(drain)
+tokens[count] = tonumber(token)
+capacities[count] = tonumber(capacity)
 end
 local ENTRY = 40
 local SECOND = 1000000
@@ -4019,155 +4776,179 @@ local items = #KEYS / 1
 if items == 1 then
 local state, cost = KEYS[1], ARGV[2]
 do
-  local saved = call('GET', state)
-  local expires = 0
-  local allowed, back = true, false
-  for rule = 1, count do
-    local token, level = tokens[rule], 0
-    if saved then
-      if #saved < ENTRY * rule then
-        return nil
-      end
-      local id, charged, counted
-      id, expires, counted, charged, level = unpacked('<ddddd', saved, ENTRY * (rule - 1) + 1)
-      if id ~= ids[rule] then
-        if id == 0 and charged <= now and now < expires then
-          return string.format('%.0f ', expires - now) .. string.sub(saved, ENTRY + 1, ENTRY + counted)
-        end
-        return nil
-      end
-      if counted ~= token then
-        level = level / counted
-        level = min(level % 1 == 0 and level * token or ceil(level * token) + 1, 2 * capacities[rule])
-      end
-      if now >= charged then
-        level = max(0, level - (now - charged) * drains[rule])
-      else
-        call('SETRANGE', state, ENTRY * (rule - 1) + 24, packed('<d', now))
-        back = #saved == ENTRY * count
-      end
-    end
-    levels[rule] = level
-    if level + cost * token > capacities[rule] then
-      allowed = false
-    end
-  end
-  if allowed and cost ~= '0' then
-    local longest = 0
-    for rule = 1, count do
-      levels[rule] = levels[rule] + cost * tokens[rule]
-      longest = max(longest, levels[rule] / drains[rule])
-    end
-    local fits = now + longest <= expires and not back
-    local ttl = ceil((longest + max(longest, SECOND)) / 1000)
-    if not fits then
-      if saved and #saved > ENTRY * count then
-        return nil
-      end
-      expires = now + ttl * 1000
-    end
-    local after = ''
-    for rule = 1, count do
-      after = after .. packed('<ddddd', ids[rule], expires, tokens[rule], now, levels[rule])
-    end
-    if fits then
-      call('SETRANGE', state, '0', after)
-    else
-      call('SET', state, after, 'PX', ttl + MARGIN)
-    end
-  end
-  local reply = {}
-  for rule = 1, count do
-    reply[rule] = allowed and levels[rule] or -levels[rule] - 1
-  end
-  return reply
+local saved = redis.pcall('GET', state)
+local expires = 0
+local allowed, back, steps = true, false, nil
+if saved and (type(saved) == 'table' or #saved < ENTRY) then
+return nil
+end
+for rule = 1, count do
+local token, level = tokens[rule], 0
+if saved then
+if #saved < ENTRY * rule then
+return nil
+end
+local id, charged, counted
+id, expires, counted, charged, level = unpacked('<ddddd', saved, ENTRY * (rule - 1) + 1)
+if id ~= ids[rule] then
+if id == 0 and charged <= now and now < expires then
+return string.format('%.0f ', expires - now) .. string.sub(saved, ENTRY + 1, ENTRY + counted)
+end
+return nil
+end
+if counted ~= token then
+level = level / counted
+level = min(level % 1 == 0 and level * token or ceil(level * token) + 1, 2 * capacities[rule])
+end
+if now >= charged then
+level = max(0, level - (now - charged) * drains[rule])
+else
+if not (level >= 0) then
+return nil
+end
+steps = steps or {}
+steps[#steps + 1] = ENTRY * (rule - 1) + 24
+back = #saved == ENTRY * count
+end
+end
+levels[rule] = level
+if level + cost * token > capacities[rule] then
+allowed = false
+end
+end
+if steps then
+for _, offset in ipairs(steps) do
+call('SETRANGE', state, offset, packed('<d', now))
+end
+end
+if allowed and cost ~= '0' then
+local longest = 0
+for rule = 1, count do
+levels[rule] = levels[rule] + cost * tokens[rule]
+longest = max(longest, levels[rule] / drains[rule])
+end
+local fits = now + longest <= expires and not back
+local ttl = ceil((longest + max(longest, SECOND)) / 1000)
+if not fits then
+if saved and #saved > ENTRY * count then
+return nil
+end
+expires = now + ttl * 1000
+end
+local after = ''
+for rule = 1, count do
+after = after .. packed('<ddddd', ids[rule], expires, tokens[rule], now, levels[rule])
+end
+if fits then
+call('SETRANGE', state, '0', after)
+else
+call('SET', state, after, 'PX', ttl + MARGIN)
+end
+end
+local reply = {}
+for rule = 1, count do
+reply[rule] = allowed and levels[rule] or -levels[rule] - 1
+end
+return reply
 end
 return nil
 end
 local function item(state, cost)
-  local saved = call('GET', state)
-  local expires = 0
-  local allowed, back = true, false
-  for rule = 1, count do
-    local token, level = tokens[rule], 0
-    if saved then
-      if #saved < ENTRY * rule then
-        return nil
-      end
-      local id, charged, counted
-      id, expires, counted, charged, level = unpacked('<ddddd', saved, ENTRY * (rule - 1) + 1)
-      if id ~= ids[rule] then
-        if id == 0 and charged <= now and now < expires then
-          return string.format('%.0f ', expires - now) .. string.sub(saved, ENTRY + 1, ENTRY + counted)
-        end
-        return nil
-      end
-      if counted ~= token then
-        level = level / counted
-        level = min(level % 1 == 0 and level * token or ceil(level * token) + 1, 2 * capacities[rule])
-      end
-      if now >= charged then
-        level = max(0, level - (now - charged) * drains[rule])
-      else
-        call('SETRANGE', state, ENTRY * (rule - 1) + 24, packed('<d', now))
-        back = #saved == ENTRY * count
-      end
-    end
-    levels[rule] = level
-    if level + cost * token > capacities[rule] then
-      allowed = false
-    end
-  end
-  if allowed and cost ~= '0' then
-    local longest = 0
-    for rule = 1, count do
-      levels[rule] = levels[rule] + cost * tokens[rule]
-      longest = max(longest, levels[rule] / drains[rule])
-    end
-    local fits = now + longest <= expires and not back
-    local ttl = ceil((longest + max(longest, SECOND)) / 1000)
-    if not fits then
-      if saved and #saved > ENTRY * count then
-        return nil
-      end
-      expires = now + ttl * 1000
-    end
-    local after = ''
-    for rule = 1, count do
-      after = after .. packed('<ddddd', ids[rule], expires, tokens[rule], now, levels[rule])
-    end
-    if fits then
-      call('SETRANGE', state, '0', after)
-    else
-      call('SET', state, after, 'PX', ttl + MARGIN)
-    end
-  end
-  local reply = {}
-  for rule = 1, count do
-    reply[rule] = allowed and levels[rule] or -levels[rule] - 1
-  end
-  return reply
+local saved = redis.pcall('GET', state)
+local expires = 0
+local allowed, back, steps = true, false, nil
+if saved and (type(saved) == 'table' or #saved < ENTRY) then
+return nil
+end
+for rule = 1, count do
+local token, level = tokens[rule], 0
+if saved then
+if #saved < ENTRY * rule then
+return nil
+end
+local id, charged, counted
+id, expires, counted, charged, level = unpacked('<ddddd', saved, ENTRY * (rule - 1) + 1)
+if id ~= ids[rule] then
+if id == 0 and charged <= now and now < expires then
+return string.format('%.0f ', expires - now) .. string.sub(saved, ENTRY + 1, ENTRY + counted)
+end
+return nil
+end
+if counted ~= token then
+level = level / counted
+level = min(level % 1 == 0 and level * token or ceil(level * token) + 1, 2 * capacities[rule])
+end
+if now >= charged then
+level = max(0, level - (now - charged) * drains[rule])
+else
+if not (level >= 0) then
+return nil
+end
+steps = steps or {}
+steps[#steps + 1] = ENTRY * (rule - 1) + 24
+back = #saved == ENTRY * count
+end
+end
+levels[rule] = level
+if level + cost * token > capacities[rule] then
+allowed = false
+end
+end
+if steps then
+for _, offset in ipairs(steps) do
+call('SETRANGE', state, offset, packed('<d', now))
+end
+end
+if allowed and cost ~= '0' then
+local longest = 0
+for rule = 1, count do
+levels[rule] = levels[rule] + cost * tokens[rule]
+longest = max(longest, levels[rule] / drains[rule])
+end
+local fits = now + longest <= expires and not back
+local ttl = ceil((longest + max(longest, SECOND)) / 1000)
+if not fits then
+if saved and #saved > ENTRY * count then
+return nil
+end
+expires = now + ttl * 1000
+end
+local after = ''
+for rule = 1, count do
+after = after .. packed('<ddddd', ids[rule], expires, tokens[rule], now, levels[rule])
+end
+if fits then
+call('SETRANGE', state, '0', after)
+else
+call('SET', state, after, 'PX', ttl + MARGIN)
+end
+end
+local reply = {}
+for rule = 1, count do
+reply[rule] = allowed and levels[rule] or -levels[rule] - 1
+end
+return reply
 end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 1 or 0
 local function run()
-  while done < items do
-    local key = done * 1
-    local arg = 1 + done * own
-    done = done + 1
-    local reply = item(KEYS[key + 1], ARGV[arg + 1])
-    if reply == nil then reply = false end
-    replies[done] = reply
-  end
+while done < items do
+local key = done * 1
+local arg = 1 + done * own
+done = done + 1
+local reply = item(KEYS[key + 1], ARGV[arg + 1])
+if reply == nil then reply = false end
+replies[done] = reply
+end
 end
 while done < items do
-  local ok, reply = pcall(run)
-  if not ok then
-    local text = type(reply) == 'table' and reply.err or tostring(reply)
-    if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
-    reply = { err = text .. ' on @user_script' }
-    replies[done] = reply
-  end
+local ok, reply = pcall(run)
+if not ok then
+local text = type(reply) == 'table' and reply.err or tostring(reply)
+if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+reply = { err = text .. ' on @user_script' }
+replies[done] = reply
+end
 end
 return replies`,
 }
@@ -4182,7 +4963,7 @@ return replies`,
  */
 export const notifierDeclare: Script<[], [declaration: string, text: Arg], string | null> = {
   name: 'notifier/declare',
-  sha: 'f70b5e5ee981829361491b981b2f2bc23dddc927',
+  sha: 'd186d3c3badc2772733c85d644b09090b50d5385',
   batch: 16,
   sharedKeys: false,
   shared: [],
@@ -4195,43 +4976,43 @@ local items = #KEYS / 1
 if items == 1 then
 local declaration, text = KEYS[1], ARGV[1]
 do
-  local before = redis.pcall('GET', declaration)
-  if type(before) == 'table' then
-    return before
-  end
-  redis.call('SET', declaration, text, 'PX', LASTS)
-  return before ~= text and before or nil
+local before = redis.pcall('GET', declaration)
+if type(before) == 'table' then
+return before
+end
+redis.call('SET', declaration, text, 'PX', LASTS)
+return before ~= text and before or nil
 end
 return nil
 end
 local function item(declaration, text)
-  local before = redis.pcall('GET', declaration)
-  if type(before) == 'table' then
-    return before
-  end
-  redis.call('SET', declaration, text, 'PX', LASTS)
-  return before ~= text and before or nil
+local before = redis.pcall('GET', declaration)
+if type(before) == 'table' then
+return before
+end
+redis.call('SET', declaration, text, 'PX', LASTS)
+return before ~= text and before or nil
 end
 local replies, done = {}, 0
 local own = #ARGV > 1 and 1 or 0
 local function run()
-  while done < items do
-    local key = done * 1
-    local arg = 0 + done * own
-    done = done + 1
-    local reply = item(KEYS[key + 1], ARGV[arg + 1])
-    if reply == nil then reply = false end
-    replies[done] = reply
-  end
+while done < items do
+local key = done * 1
+local arg = 0 + done * own
+done = done + 1
+local reply = item(KEYS[key + 1], ARGV[arg + 1])
+if reply == nil then reply = false end
+replies[done] = reply
+end
 end
 while done < items do
-  local ok, reply = pcall(run)
-  if not ok then
-    local text = type(reply) == 'table' and reply.err or tostring(reply)
-    if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
-    reply = { err = text .. ' on @user_script' }
-    replies[done] = reply
-  end
+local ok, reply = pcall(run)
+if not ok then
+local text = type(reply) == 'table' and reply.err or tostring(reply)
+if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+reply = { err = text .. ' on @user_script' }
+replies[done] = reply
+end
 end
 return replies`,
 }
@@ -4253,7 +5034,7 @@ return replies`,
  */
 export const notifierEnd: Script<[], [history: string, next: string], string> = {
   name: 'notifier/end',
-  sha: '57c392bf17a73a6cbee007111c28a4c03d17e077',
+  sha: 'fd5474be9c00b3bad44cdf8bd6ae3edf2b116d82',
   batch: 64,
   sharedKeys: false,
   shared: [],
@@ -4264,18 +5045,18 @@ export const notifierEnd: Script<[], [history: string, next: string], string> = 
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
 local function tag_of(entry)
-  local fields = entry[2]
-  local tag = fields[6]
-  if fields[1] == 't' and fields[3] == 'd' and fields[5] == 'g' and #tag == 6 and not string.find(tag, '[^0-9a-f]') then
-    return tag
-  end
+local fields = entry[2]
+local tag = fields[6]
+if fields[1] == 't' and fields[3] == 'd' and fields[5] == 'g' and #tag == 6 and not string.find(tag, '[^0-9a-f]') then
+return tag
+end
 end
 local function tagged(entry)
-  local id = entry[1]
-  if string.sub(id, -2) == '-0' then
-    return id
-  end
-  return id .. '-' .. (tag_of(entry) or '000000')
+local id = entry[1]
+if string.sub(id, -2) == '-0' then
+return id
+end
+return id .. '-' .. (tag_of(entry) or '000000')
 end
 local MOST = 100000
 local LASTS = 2592000000
@@ -4283,57 +5064,69 @@ local items = #KEYS / 2
 if items == 1 then
 local history, next = KEYS[1], KEYS[2]
 do
-  local last = redis.call('XREVRANGE', history, '+', '-', 'COUNT', 1)[1]
-  if last then
-    return tagged(last)
-  end
-  local epoch = redis.call('ZSCORE', next, history)
-  if not epoch then
-    epoch = now
-    if redis.call('ZCARD', next) >= MOST then
-      redis.call('ZREM', next, redis.call('ZRANGE', next, 0, 0)[1])
-    end
-    redis.call('ZADD', next, string.format('%.0f', epoch), history)
-    redis.call('PEXPIRE', next, LASTS)
-  end
-  return string.format('%.0f-0', epoch)
+local newest = redis.pcall('XREVRANGE', history, '+', '-', 'COUNT', 1)
+if newest.err then
+return newest
+end
+if newest[1] then
+return tagged(newest[1])
+end
+local epoch = redis.pcall('ZSCORE', next, history)
+if epoch and epoch.err then
+return epoch
+end
+if not epoch then
+epoch = now
+if redis.call('ZCARD', next) >= MOST then
+redis.call('ZREM', next, redis.call('ZRANGE', next, 0, 0)[1])
+end
+redis.call('ZADD', next, string.format('%.0f', epoch), history)
+redis.call('PEXPIRE', next, LASTS)
+end
+return string.format('%.0f-0', epoch)
 end
 return nil
 end
 local function item(history, next)
-  local last = redis.call('XREVRANGE', history, '+', '-', 'COUNT', 1)[1]
-  if last then
-    return tagged(last)
-  end
-  local epoch = redis.call('ZSCORE', next, history)
-  if not epoch then
-    epoch = now
-    if redis.call('ZCARD', next) >= MOST then
-      redis.call('ZREM', next, redis.call('ZRANGE', next, 0, 0)[1])
-    end
-    redis.call('ZADD', next, string.format('%.0f', epoch), history)
-    redis.call('PEXPIRE', next, LASTS)
-  end
-  return string.format('%.0f-0', epoch)
+local newest = redis.pcall('XREVRANGE', history, '+', '-', 'COUNT', 1)
+if newest.err then
+return newest
+end
+if newest[1] then
+return tagged(newest[1])
+end
+local epoch = redis.pcall('ZSCORE', next, history)
+if epoch and epoch.err then
+return epoch
+end
+if not epoch then
+epoch = now
+if redis.call('ZCARD', next) >= MOST then
+redis.call('ZREM', next, redis.call('ZRANGE', next, 0, 0)[1])
+end
+redis.call('ZADD', next, string.format('%.0f', epoch), history)
+redis.call('PEXPIRE', next, LASTS)
+end
+return string.format('%.0f-0', epoch)
 end
 local replies, done = {}, 0
 local function run()
-  while done < items do
-    local key = done * 2
-    done = done + 1
-    local reply = item(KEYS[key + 1], KEYS[key + 2])
-    if reply == nil then reply = false end
-    replies[done] = reply
-  end
+while done < items do
+local key = done * 2
+done = done + 1
+local reply = item(KEYS[key + 1], KEYS[key + 2])
+if reply == nil then reply = false end
+replies[done] = reply
+end
 end
 while done < items do
-  local ok, reply = pcall(run)
-  if not ok then
-    local text = type(reply) == 'table' and reply.err or tostring(reply)
-    if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
-    reply = { err = text .. ' on @user_script' }
-    replies[done] = reply
-  end
+local ok, reply = pcall(run)
+if not ok then
+local text = type(reply) == 'table' and reply.err or tostring(reply)
+if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+reply = { err = text .. ' on @user_script' }
+replies[done] = reply
+end
 end
 return replies`,
 }
@@ -4365,7 +5158,7 @@ return replies`,
  */
 export const notifierHold: Script<[lease: Arg, channel: Arg], [held: string, process: Arg, number: Arg, admitted: Arg, most: Arg], string> = {
   name: 'notifier/hold',
-  sha: '92c6ddf07393e1c48a38235367750f261e9b8f3a',
+  sha: '875f76ce85a8617788edee900194f273e074b8d8',
   batch: 8,
   sharedKeys: false,
   shared: ["lease","channel"],
@@ -4375,138 +5168,164 @@ export const notifierHold: Script<[lease: Arg, channel: Arg], [held: string, pro
   text: `#!lua
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
+local function typed(key, type)
+local is = redis.call('TYPE', key).ok
+if is ~= type and is ~= 'none' then
+return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
+end
+end
 local lease = ARGV[1]
 local channel = ARGV[2]
 local ms = math.floor(now / 1000)
 lease = tonumber(lease)
 local there = {}
 local function is_there(process)
-  local found = there[process]
-  if found == nil then
-    found = redis.call('PUBSUB', 'SHARDNUMSUB', channel .. process)[2] > 0
-    there[process] = found
-  end
-  return found
+local found = there[process]
+if found == nil then
+found = redis.call('PUBSUB', 'SHARDNUMSUB', channel .. process)[2] > 0
+there[process] = found
+end
+return found
 end
 local function admitted_at(member)
-  return tonumber(string.sub(member, 1, 17))
+return tonumber(string.sub(member, 1, 17))
 end
 local function owner_of(member)
-  local colon = string.find(member, ':', 19, true)
-  return string.sub(member, 19, colon - 1), string.sub(member, colon + 1)
+local colon = string.find(member, ':', 19, true)
+return string.sub(member, 19, colon - 1), string.sub(member, colon + 1)
 end
 local function close(held, member)
-  local process, number = owner_of(member)
-  redis.call('SPUBLISH', channel .. process, number)
-  redis.call('ZREM', held, member)
+local process, number = owner_of(member)
+redis.call('SPUBLISH', channel .. process, number)
+redis.call('ZREM', held, member)
 end
 local function make_room(held, members, most, mine)
-  local living, oldest, oldest_at = {}, nil, nil
-  for _, member in ipairs(members) do
-    if is_there((owner_of(member))) then
-      living[#living + 1] = member
-      local at = admitted_at(member)
-      if not oldest or at < oldest_at then
-        oldest, oldest_at = member, at
-      end
-    else
-      redis.call('ZREM', held, member)
-    end
-  end
-  local over = #living - most
-  if over <= 0 then
-    return false
-  end
-  if over == 1 then
-    close(held, oldest)
-    return oldest == mine
-  end
-  table.sort(living)
-  local closed = false
-  for at = 1, over do
-    close(held, living[at])
-    closed = closed or living[at] == mine
-  end
-  return closed
+local living, oldest, oldest_at = {}, nil, nil
+for _, member in ipairs(members) do
+if is_there((owner_of(member))) then
+living[#living + 1] = member
+local at = admitted_at(member)
+if not oldest or at < oldest_at then
+oldest, oldest_at = member, at
+end
+else
+redis.call('ZREM', held, member)
+end
+end
+local over = #living - most
+if over <= 0 then
+return false
+end
+if over == 1 then
+close(held, oldest)
+return oldest == mine
+end
+table.sort(living)
+local closed = false
+for at = 1, over do
+close(held, living[at])
+closed = closed or living[at] == mine
+end
+return closed
 end
 local MOST = 101
+local function members_of(held)
+local members = {}
+for _, member in ipairs(redis.call('ZRANGE', held, 0, MOST - 1)) do
+local admitted = string.match(member, '^(%d+):[^:]+:%d+$')
+if admitted and #admitted == 17 and tonumber(admitted) < 2 ^ 53 then
+members[#members + 1] = member
+else
+redis.call('ZREM', held, member)
+end
+end
+return members
+end
 local items = #KEYS / 1
 if items == 1 then
 local held, process, number, admitted, most = KEYS[1], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
 do
-  there[process] = true
-  most = tonumber(most)
-  redis.call('ZREMRANGEBYSCORE', held, '-inf', ms)
-  local members
-  if admitted == '' then
-    members = redis.call('ZRANGE', held, 0, MOST - 1)
-    local at = now
-    for _, member in ipairs(members) do
-      at = math.max(at, admitted_at(member) + 1)
-    end
-    admitted = string.format('%017.0f', at)
-  end
-  local mine = admitted .. ':' .. process .. ':' .. number
-  redis.call('ZADD', held, ms + lease, mine)
-  redis.call('PEXPIRE', held, lease)
-  if members then
-    members[#members + 1] = mine
-  elseif redis.call('ZCARD', held) > most then
-    members = redis.call('ZRANGE', held, 0, MOST - 1)
-  end
-  if members and #members > most and make_room(held, members, most, mine) then
-    return ''
-  end
-  return admitted
+local wrong = typed(held, 'zset')
+if wrong then
+return wrong
+end
+there[process] = true
+most = tonumber(most)
+redis.call('ZREMRANGEBYSCORE', held, '-inf', ms)
+local members
+if admitted == '' then
+members = members_of(held)
+local at = now
+for _, member in ipairs(members) do
+at = math.max(at, admitted_at(member) + 1)
+end
+admitted = string.format('%017.0f', at)
+end
+local mine = admitted .. ':' .. process .. ':' .. number
+redis.call('ZADD', held, ms + lease, mine)
+redis.call('PEXPIRE', held, lease)
+if members then
+members[#members + 1] = mine
+elseif redis.call('ZCARD', held) > most then
+members = members_of(held)
+end
+if members and #members > most and make_room(held, members, most, mine) then
+return ''
+end
+return admitted
 end
 return nil
 end
 local function item(held, process, number, admitted, most)
-  there[process] = true
-  most = tonumber(most)
-  redis.call('ZREMRANGEBYSCORE', held, '-inf', ms)
-  local members
-  if admitted == '' then
-    members = redis.call('ZRANGE', held, 0, MOST - 1)
-    local at = now
-    for _, member in ipairs(members) do
-      at = math.max(at, admitted_at(member) + 1)
-    end
-    admitted = string.format('%017.0f', at)
-  end
-  local mine = admitted .. ':' .. process .. ':' .. number
-  redis.call('ZADD', held, ms + lease, mine)
-  redis.call('PEXPIRE', held, lease)
-  if members then
-    members[#members + 1] = mine
-  elseif redis.call('ZCARD', held) > most then
-    members = redis.call('ZRANGE', held, 0, MOST - 1)
-  end
-  if members and #members > most and make_room(held, members, most, mine) then
-    return ''
-  end
-  return admitted
+local wrong = typed(held, 'zset')
+if wrong then
+return wrong
+end
+there[process] = true
+most = tonumber(most)
+redis.call('ZREMRANGEBYSCORE', held, '-inf', ms)
+local members
+if admitted == '' then
+members = members_of(held)
+local at = now
+for _, member in ipairs(members) do
+at = math.max(at, admitted_at(member) + 1)
+end
+admitted = string.format('%017.0f', at)
+end
+local mine = admitted .. ':' .. process .. ':' .. number
+redis.call('ZADD', held, ms + lease, mine)
+redis.call('PEXPIRE', held, lease)
+if members then
+members[#members + 1] = mine
+elseif redis.call('ZCARD', held) > most then
+members = members_of(held)
+end
+if members and #members > most and make_room(held, members, most, mine) then
+return ''
+end
+return admitted
 end
 local replies, done = {}, 0
 local own = #ARGV > 6 and 4 or 0
 local function run()
-  while done < items do
-    local key = done * 1
-    local arg = 2 + done * own
-    done = done + 1
-    local reply = item(KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3], ARGV[arg + 4])
-    if reply == nil then reply = false end
-    replies[done] = reply
-  end
+while done < items do
+local key = done * 1
+local arg = 2 + done * own
+done = done + 1
+local reply = item(KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3], ARGV[arg + 4])
+if reply == nil then reply = false end
+replies[done] = reply
+end
 end
 while done < items do
-  local ok, reply = pcall(run)
-  if not ok then
-    local text = type(reply) == 'table' and reply.err or tostring(reply)
-    if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
-    reply = { err = text .. ' on @user_script' }
-    replies[done] = reply
-  end
+local ok, reply = pcall(run)
+if not ok then
+local text = type(reply) == 'table' and reply.err or tostring(reply)
+if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+reply = { err = text .. ' on @user_script' }
+replies[done] = reply
+end
 end
 return replies`,
 }
@@ -4521,7 +5340,7 @@ return replies`,
  */
 export const notifierKeep: Script<[lasts: Arg], [history: string], number> = {
   name: 'notifier/keep',
-  sha: '67eda6f62d9148c3662f2a1c1a2bfecf26e12e4e',
+  sha: 'd1ad4e23653c05935c4b6a29bbeca63b84a1ea5b',
   batch: 64,
   sharedKeys: false,
   shared: ["lasts"],
@@ -4534,31 +5353,31 @@ local items = #KEYS / 1
 if items == 1 then
 local history = KEYS[1]
 do
-  return redis.call('PEXPIRE', history, lasts, 'GT')
+return redis.call('PEXPIRE', history, lasts, 'GT')
 end
 return nil
 end
 local function item(history)
-  return redis.call('PEXPIRE', history, lasts, 'GT')
+return redis.call('PEXPIRE', history, lasts, 'GT')
 end
 local replies, done = {}, 0
 local function run()
-  while done < items do
-    local key = done * 1
-    done = done + 1
-    local reply = item(KEYS[key + 1])
-    if reply == nil then reply = false end
-    replies[done] = reply
-  end
+while done < items do
+local key = done * 1
+done = done + 1
+local reply = item(KEYS[key + 1])
+if reply == nil then reply = false end
+replies[done] = reply
+end
 end
 while done < items do
-  local ok, reply = pcall(run)
-  if not ok then
-    local text = type(reply) == 'table' and reply.err or tostring(reply)
-    if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
-    reply = { err = text .. ' on @user_script' }
-    replies[done] = reply
-  end
+local ok, reply = pcall(run)
+if not ok then
+local text = type(reply) == 'table' and reply.err or tostring(reply)
+if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+reply = { err = text .. ' on @user_script' }
+replies[done] = reply
+end
 end
 return replies`,
 }
@@ -4576,7 +5395,7 @@ return replies`,
  */
 export const notifierNudge: Script<[nudges: Arg], [live: string, channel: Arg, type: Arg, json: Arg], number> = {
   name: 'notifier/nudge',
-  sha: 'a732757a236f97b40d3b56b845239f546ff9183b',
+  sha: '3daeff3c8aaad21b05b064dccaa4b94d4350f11c',
   batch: 64,
   sharedKeys: false,
   shared: ["nudges"],
@@ -4589,35 +5408,35 @@ local items = #KEYS / 1
 if items == 1 then
 local live, channel, type, json = KEYS[1], ARGV[2], ARGV[3], ARGV[4]
 do
-  local said = '\\n' .. type .. '\\n' .. json
-  return redis.call('SPUBLISH', live, said) + redis.call('SPUBLISH', nudges, channel .. said)
+local said = '\\n' .. type .. '\\n' .. json
+return redis.call('SPUBLISH', live, said) + redis.call('SPUBLISH', nudges, channel .. said)
 end
 return nil
 end
 local function item(live, channel, type, json)
-  local said = '\\n' .. type .. '\\n' .. json
-  return redis.call('SPUBLISH', live, said) + redis.call('SPUBLISH', nudges, channel .. said)
+local said = '\\n' .. type .. '\\n' .. json
+return redis.call('SPUBLISH', live, said) + redis.call('SPUBLISH', nudges, channel .. said)
 end
 local replies, done = {}, 0
 local own = #ARGV > 4 and 3 or 0
 local function run()
-  while done < items do
-    local key = done * 1
-    local arg = 1 + done * own
-    done = done + 1
-    local reply = item(KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3])
-    if reply == nil then reply = false end
-    replies[done] = reply
-  end
+while done < items do
+local key = done * 1
+local arg = 1 + done * own
+done = done + 1
+local reply = item(KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3])
+if reply == nil then reply = false end
+replies[done] = reply
+end
 end
 while done < items do
-  local ok, reply = pcall(run)
-  if not ok then
-    local text = type(reply) == 'table' and reply.err or tostring(reply)
-    if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
-    reply = { err = text .. ' on @user_script' }
-    replies[done] = reply
-  end
+local ok, reply = pcall(run)
+if not ok then
+local text = type(reply) == 'table' and reply.err or tostring(reply)
+if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+reply = { err = text .. ' on @user_script' }
+replies[done] = reply
+end
 end
 return replies`,
 }
@@ -4649,7 +5468,7 @@ return replies`,
  */
 export const notifierPublish: Script<[next: readonly string[], keep: Arg, ttl: Arg, age: Arg, window: Arg], [history: string, once: string, live: Arg, kind: Arg, json: Arg, coalesce: Arg, lasts: Arg], string> = {
   name: 'notifier/publish',
-  sha: '392dfb497db068ff26faad8f52d8ba013eab281a',
+  sha: 'c033803c3d007b813a566f5e297c5a11fc584011',
   batch: 64,
   sharedKeys: true,
   shared: ["keep","ttl","age","window"],
@@ -4659,215 +5478,180 @@ export const notifierPublish: Script<[next: readonly string[], keep: Arg, ttl: A
   text: `#!lua
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
+local publication = { prepare = nil, apply = nil }
+local ms = math.floor(now / 1000)
+local may = {}
+local function time_of(event)
+return event[2][7] == 'a' and tonumber(event[2][8]) or nil
+end
+local function trim_old(history, age)
+local first = redis.call('XRANGE', history, '-', '+', 'COUNT', 3)
+local cut
+for at = 1, #first - 1 do
+local at_ms = time_of(first[at])
+if at_ms and at_ms >= ms - age then
+break
+end
+cut = first[at + 1][1]
+end
+if cut then
+redis.call('XTRIM', history, 'MINID', '=', cut)
+end
+end
+local function id_after(id)
+local epoch, offset = string.match(id, '(%d+)-(%d+)')
+if tonumber(epoch) >= 9e15 then
+return nil
+end
+if #offset < 15 then
+return epoch .. '-*'
+end
+return string.format('%.0f-1', math.max(now, epoch + 1))
+end
+local function last_generated(history)
+local info = redis.call('XINFO', 'STREAM', history)
+for at = 1, #info, 2 do
+if info[at] == 'last-generated-id' then
+return info[at + 1]
+end
+end
+end
+local function add(history, entry)
+local id = redis.pcall(unpack(entry))
+if not id.err or not string.find(id.err, 'equal or smaller', 1, true) then
+return id
+end
+entry[6] = id_after(last_generated(history))
+return entry[6] and redis.pcall(unpack(entry)) or id
+end
+function publication.prepare(channel, once)
+local first = once and redis.pcall('GET', once)
+if first then
+return first
+end
+local newest = redis.pcall('XREVRANGE', channel.history, '+', '-', 'COUNT', 1)
+if newest.err then
+return newest
+end
+local last = newest[1]
+if last then
+local id = id_after(last[1])
+if not id then
+return { err = 'ERR nothing can follow the id ' .. last[1] .. ', which is not of an event: delete that entry' }
+end
+local fields = last[2]
+channel.id = id
+channel.tag = fields[5] == 'g' and fields[6] or ''
+channel.at = channel.age > 0 and time_of(last) or 0
+channel.fixed = string.sub(last[1], -2) == '-0'
+else
+local epoch = redis.pcall('ZSCORE', channel.next, channel.history)
+if epoch and epoch.err then
+return epoch
+end
+channel.id, channel.tag, channel.at, channel.fixed = string.format('%.0f-1', epoch or now), '', 0, epoch
+end
+local live = channel.live
+if may[live] == nil then
+may[live] = redis.acl_check_cmd('SPUBLISH', live, '')
+end
+return may[live] or { err = 'ERR the user may not publish on the channel ' .. live }
+end
+function publication.apply(channel, once, kind, json, coalesce, lasts)
+local history, age = channel.history, channel.age
+local tag = string.sub(redis.sha1hex(channel.tag .. '\\n' .. kind .. '\\n' .. json), 1, 6)
+local entry = { 'XADD', history, 'MAXLEN', '~', channel.keep, channel.id, 't', kind, 'd', json, 'g', tag }
+if age > 0 then
+entry[#entry + 1] = 'a'
+entry[#entry + 1] = string.format('%.0f', math.max(ms, channel.at))
+end
+if coalesce ~= '' then
+entry[#entry + 1] = 'c'
+entry[#entry + 1] = coalesce
+end
+if lasts ~= '0' then
+entry[#entry + 1] = 'x'
+entry[#entry + 1] = string.format('%.0f', ms + lasts)
+end
+local id = add(history, entry)
+if id.err then
+return id
+end
+channel.tag = tag
+local name = id .. '-' .. tag
+redis.call('SPUBLISH', channel.live, name .. '\\n' .. kind .. '\\n' .. json)
+redis.call('PEXPIRE', history, channel.ttl)
+if channel.fixed then
+redis.call('ZREM', channel.next, history)
+end
+if once then
+redis.call('SET', once, name, 'PX', channel.window)
+end
+if age > 0 then
+trim_old(history, age)
+end
+return name
+end
 local next = KEYS
 local keep = ARGV[1]
 local ttl = ARGV[2]
 local age = ARGV[3]
 local window = ARGV[4]
-local ms = math.floor(now / 1000)
-age = tonumber(age)
-local may = {}
-local function may_publish(live)
-  if may[live] == nil then
-    may[live] = redis.acl_check_cmd('SPUBLISH', live, '')
-  end
-  return may[live]
-end
-local function time_of(event)
-  return event[2][7] == 'a' and tonumber(event[2][8]) or nil
-end
-local function tag_after(last, kind, json)
-  local before = last and last[2][5] == 'g' and last[2][6] or ''
-  return string.sub(redis.sha1hex(before .. '\\n' .. kind .. '\\n' .. json), 1, 6)
-end
-local function trim_old(history)
-  local first = redis.call('XRANGE', history, '-', '+', 'COUNT', 3)
-  local cut
-  for at = 1, #first - 1 do
-    local at_ms = time_of(first[at])
-    if at_ms and at_ms >= ms - age then
-      break
-    end
-    cut = first[at + 1][1]
-  end
-  if cut then
-    redis.call('XTRIM', history, 'MINID', '=', cut)
-  end
-end
-local function id_after(id)
-  local epoch, offset = string.match(id, '(%d+)-(%d+)')
-  if tonumber(epoch) >= 9e15 then
-    return nil
-  end
-  if #offset < 15 then
-    return epoch .. '-*'
-  end
-  return string.format('%.0f-1', math.max(now, epoch + 1))
-end
-local function last_generated(history)
-  local info = redis.call('XINFO', 'STREAM', history)
-  for at = 1, #info, 2 do
-    if info[at] == 'last-generated-id' then
-      return info[at + 1]
-    end
-  end
-end
-local function add(history, entry)
-  local id = redis.pcall(unpack(entry))
-  if not id.err or not string.find(id.err, 'equal or smaller', 1, true) then
-    return id
-  end
-  entry[6] = id_after(last_generated(history))
-  return entry[6] and redis.pcall(unpack(entry)) or id
-end
+local channel = {
+history = false,
+next = next[1],
+live = false,
+keep = keep,
+ttl = ttl,
+age = tonumber(age),
+window = window,
+id = '',
+tag = '',
+at = 0,
+fixed = false,
+}
 local items = (#ARGV - 4) / 5
 if items == 1 then
 local history, once, live, kind, json, coalesce, lasts = KEYS[#KEYS - items * 2 + 1], KEYS[#KEYS - items * 2 + 2], ARGV[5], ARGV[6], ARGV[7], ARGV[8], ARGV[9]
 do
-  if once ~= history then
-    local first = redis.pcall('GET', once)
-    if first then
-      return first
-    end
-  end
-  local newest = redis.pcall('XREVRANGE', history, '+', '-', 'COUNT', 1)
-  if newest.err then
-    return newest
-  end
-  local last = newest[1]
-  local id, fixed
-  if last then
-    id = id_after(last[1])
-    if not id then
-      return { err = 'ERR nothing can follow the id ' .. last[1] .. ', which is not of an event: delete that entry' }
-    end
-    fixed = string.sub(last[1], -2) == '-0'
-  else
-    fixed = redis.pcall('ZSCORE', next[1], history)
-    if fixed and fixed.err then
-      return fixed
-    end
-    id = string.format('%.0f-1', fixed or now)
-  end
-  if not may_publish(live) then
-    return redis.pcall('SPUBLISH', live, '')
-  end
-  local tag = tag_after(last, kind, json)
-  local entry = { 'XADD', history, 'MAXLEN', '~', keep, id, 't', kind, 'd', json, 'g', tag }
-  if age > 0 then
-    local before = last and time_of(last) or 0
-    entry[#entry + 1] = 'a'
-    entry[#entry + 1] = string.format('%.0f', math.max(ms, before))
-  end
-  if coalesce ~= '' then
-    entry[#entry + 1] = 'c'
-    entry[#entry + 1] = coalesce
-  end
-  if lasts ~= '0' then
-    entry[#entry + 1] = 'x'
-    entry[#entry + 1] = string.format('%.0f', ms + lasts)
-  end
-  id = add(history, entry)
-  if id.err then
-    return id
-  end
-  local name = id .. '-' .. tag
-  redis.call('SPUBLISH', live, name .. '\\n' .. kind .. '\\n' .. json)
-  redis.call('PEXPIRE', history, ttl)
-  if fixed then
-    redis.call('ZREM', next[1], history)
-  end
-  if once ~= history then
-    redis.call('SET', once, name, 'PX', window)
-  end
-  if age > 0 then
-    trim_old(history)
-  end
-  return name
+channel.history, channel.live = history, live
+once = once ~= history and once or nil
+local may = publication.prepare(channel, once)
+if may ~= true then
+return may
+end
+return publication.apply(channel, once, kind, json, coalesce, lasts)
 end
 return nil
 end
 local function item(history, once, live, kind, json, coalesce, lasts)
-  if once ~= history then
-    local first = redis.pcall('GET', once)
-    if first then
-      return first
-    end
-  end
-  local newest = redis.pcall('XREVRANGE', history, '+', '-', 'COUNT', 1)
-  if newest.err then
-    return newest
-  end
-  local last = newest[1]
-  local id, fixed
-  if last then
-    id = id_after(last[1])
-    if not id then
-      return { err = 'ERR nothing can follow the id ' .. last[1] .. ', which is not of an event: delete that entry' }
-    end
-    fixed = string.sub(last[1], -2) == '-0'
-  else
-    fixed = redis.pcall('ZSCORE', next[1], history)
-    if fixed and fixed.err then
-      return fixed
-    end
-    id = string.format('%.0f-1', fixed or now)
-  end
-  if not may_publish(live) then
-    return redis.pcall('SPUBLISH', live, '')
-  end
-  local tag = tag_after(last, kind, json)
-  local entry = { 'XADD', history, 'MAXLEN', '~', keep, id, 't', kind, 'd', json, 'g', tag }
-  if age > 0 then
-    local before = last and time_of(last) or 0
-    entry[#entry + 1] = 'a'
-    entry[#entry + 1] = string.format('%.0f', math.max(ms, before))
-  end
-  if coalesce ~= '' then
-    entry[#entry + 1] = 'c'
-    entry[#entry + 1] = coalesce
-  end
-  if lasts ~= '0' then
-    entry[#entry + 1] = 'x'
-    entry[#entry + 1] = string.format('%.0f', ms + lasts)
-  end
-  id = add(history, entry)
-  if id.err then
-    return id
-  end
-  local name = id .. '-' .. tag
-  redis.call('SPUBLISH', live, name .. '\\n' .. kind .. '\\n' .. json)
-  redis.call('PEXPIRE', history, ttl)
-  if fixed then
-    redis.call('ZREM', next[1], history)
-  end
-  if once ~= history then
-    redis.call('SET', once, name, 'PX', window)
-  end
-  if age > 0 then
-    trim_old(history)
-  end
-  return name
+channel.history, channel.live = history, live
+once = once ~= history and once or nil
+local may = publication.prepare(channel, once)
+if may ~= true then
+return may
+end
+return publication.apply(channel, once, kind, json, coalesce, lasts)
 end
 local replies, done = {}, 0
 local function run()
-  while done < items do
-    local key = #KEYS - items * 2 + done * 2
-    local arg = 4 + done * 5
-    done = done + 1
-    local reply = item(KEYS[key + 1], KEYS[key + 2], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3], ARGV[arg + 4], ARGV[arg + 5])
-    if reply == nil then reply = false end
-    replies[done] = reply
-  end
+while done < items do
+local key = #KEYS - items * 2 + done * 2
+local arg = 4 + done * 5
+done = done + 1
+local reply = item(KEYS[key + 1], KEYS[key + 2], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3], ARGV[arg + 4], ARGV[arg + 5])
+if reply == nil then reply = false end
+replies[done] = reply
+end
 end
 while done < items do
-  local ok, reply = pcall(run)
-  if not ok then
-    local text = type(reply) == 'table' and reply.err or tostring(reply)
-    if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
-    reply = { err = text .. ' on @user_script' }
-    replies[done] = reply
-  end
+local ok, reply = pcall(run)
+if not ok then
+local text = type(reply) == 'table' and reply.err or tostring(reply)
+if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+reply = { err = text .. ' on @user_script' }
+replies[done] = reply
+end
 end
 return replies`,
 }
@@ -4899,7 +5683,7 @@ return replies`,
  */
 export const notifierRevoke: Script<[next: readonly string[], keep: Arg, ttl: Arg, age: Arg, window: Arg], [history: string, once: string, live: Arg, kind: Arg, json: Arg, coalesce: Arg, lasts: Arg], string> = {
   name: 'notifier/revoke',
-  sha: 'f9824f791248c2f5c8c3e9ec20f15f4ef92369a8',
+  sha: '4ee5580d59b91b33f8bb02933416d03f4aa7761b',
   batch: 64,
   sharedKeys: true,
   shared: ["keep","ttl","age","window"],
@@ -4909,215 +5693,180 @@ export const notifierRevoke: Script<[next: readonly string[], keep: Arg, ttl: Ar
   text: `#!lua flags=allow-oom
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
+local publication = { prepare = nil, apply = nil }
+local ms = math.floor(now / 1000)
+local may = {}
+local function time_of(event)
+return event[2][7] == 'a' and tonumber(event[2][8]) or nil
+end
+local function trim_old(history, age)
+local first = redis.call('XRANGE', history, '-', '+', 'COUNT', 3)
+local cut
+for at = 1, #first - 1 do
+local at_ms = time_of(first[at])
+if at_ms and at_ms >= ms - age then
+break
+end
+cut = first[at + 1][1]
+end
+if cut then
+redis.call('XTRIM', history, 'MINID', '=', cut)
+end
+end
+local function id_after(id)
+local epoch, offset = string.match(id, '(%d+)-(%d+)')
+if tonumber(epoch) >= 9e15 then
+return nil
+end
+if #offset < 15 then
+return epoch .. '-*'
+end
+return string.format('%.0f-1', math.max(now, epoch + 1))
+end
+local function last_generated(history)
+local info = redis.call('XINFO', 'STREAM', history)
+for at = 1, #info, 2 do
+if info[at] == 'last-generated-id' then
+return info[at + 1]
+end
+end
+end
+local function add(history, entry)
+local id = redis.pcall(unpack(entry))
+if not id.err or not string.find(id.err, 'equal or smaller', 1, true) then
+return id
+end
+entry[6] = id_after(last_generated(history))
+return entry[6] and redis.pcall(unpack(entry)) or id
+end
+function publication.prepare(channel, once)
+local first = once and redis.pcall('GET', once)
+if first then
+return first
+end
+local newest = redis.pcall('XREVRANGE', channel.history, '+', '-', 'COUNT', 1)
+if newest.err then
+return newest
+end
+local last = newest[1]
+if last then
+local id = id_after(last[1])
+if not id then
+return { err = 'ERR nothing can follow the id ' .. last[1] .. ', which is not of an event: delete that entry' }
+end
+local fields = last[2]
+channel.id = id
+channel.tag = fields[5] == 'g' and fields[6] or ''
+channel.at = channel.age > 0 and time_of(last) or 0
+channel.fixed = string.sub(last[1], -2) == '-0'
+else
+local epoch = redis.pcall('ZSCORE', channel.next, channel.history)
+if epoch and epoch.err then
+return epoch
+end
+channel.id, channel.tag, channel.at, channel.fixed = string.format('%.0f-1', epoch or now), '', 0, epoch
+end
+local live = channel.live
+if may[live] == nil then
+may[live] = redis.acl_check_cmd('SPUBLISH', live, '')
+end
+return may[live] or { err = 'ERR the user may not publish on the channel ' .. live }
+end
+function publication.apply(channel, once, kind, json, coalesce, lasts)
+local history, age = channel.history, channel.age
+local tag = string.sub(redis.sha1hex(channel.tag .. '\\n' .. kind .. '\\n' .. json), 1, 6)
+local entry = { 'XADD', history, 'MAXLEN', '~', channel.keep, channel.id, 't', kind, 'd', json, 'g', tag }
+if age > 0 then
+entry[#entry + 1] = 'a'
+entry[#entry + 1] = string.format('%.0f', math.max(ms, channel.at))
+end
+if coalesce ~= '' then
+entry[#entry + 1] = 'c'
+entry[#entry + 1] = coalesce
+end
+if lasts ~= '0' then
+entry[#entry + 1] = 'x'
+entry[#entry + 1] = string.format('%.0f', ms + lasts)
+end
+local id = add(history, entry)
+if id.err then
+return id
+end
+channel.tag = tag
+local name = id .. '-' .. tag
+redis.call('SPUBLISH', channel.live, name .. '\\n' .. kind .. '\\n' .. json)
+redis.call('PEXPIRE', history, channel.ttl)
+if channel.fixed then
+redis.call('ZREM', channel.next, history)
+end
+if once then
+redis.call('SET', once, name, 'PX', channel.window)
+end
+if age > 0 then
+trim_old(history, age)
+end
+return name
+end
 local next = KEYS
 local keep = ARGV[1]
 local ttl = ARGV[2]
 local age = ARGV[3]
 local window = ARGV[4]
-local ms = math.floor(now / 1000)
-age = tonumber(age)
-local may = {}
-local function may_publish(live)
-  if may[live] == nil then
-    may[live] = redis.acl_check_cmd('SPUBLISH', live, '')
-  end
-  return may[live]
-end
-local function time_of(event)
-  return event[2][7] == 'a' and tonumber(event[2][8]) or nil
-end
-local function tag_after(last, kind, json)
-  local before = last and last[2][5] == 'g' and last[2][6] or ''
-  return string.sub(redis.sha1hex(before .. '\\n' .. kind .. '\\n' .. json), 1, 6)
-end
-local function trim_old(history)
-  local first = redis.call('XRANGE', history, '-', '+', 'COUNT', 3)
-  local cut
-  for at = 1, #first - 1 do
-    local at_ms = time_of(first[at])
-    if at_ms and at_ms >= ms - age then
-      break
-    end
-    cut = first[at + 1][1]
-  end
-  if cut then
-    redis.call('XTRIM', history, 'MINID', '=', cut)
-  end
-end
-local function id_after(id)
-  local epoch, offset = string.match(id, '(%d+)-(%d+)')
-  if tonumber(epoch) >= 9e15 then
-    return nil
-  end
-  if #offset < 15 then
-    return epoch .. '-*'
-  end
-  return string.format('%.0f-1', math.max(now, epoch + 1))
-end
-local function last_generated(history)
-  local info = redis.call('XINFO', 'STREAM', history)
-  for at = 1, #info, 2 do
-    if info[at] == 'last-generated-id' then
-      return info[at + 1]
-    end
-  end
-end
-local function add(history, entry)
-  local id = redis.pcall(unpack(entry))
-  if not id.err or not string.find(id.err, 'equal or smaller', 1, true) then
-    return id
-  end
-  entry[6] = id_after(last_generated(history))
-  return entry[6] and redis.pcall(unpack(entry)) or id
-end
+local channel = {
+history = false,
+next = next[1],
+live = false,
+keep = keep,
+ttl = ttl,
+age = tonumber(age),
+window = window,
+id = '',
+tag = '',
+at = 0,
+fixed = false,
+}
 local items = (#ARGV - 4) / 5
 if items == 1 then
 local history, once, live, kind, json, coalesce, lasts = KEYS[#KEYS - items * 2 + 1], KEYS[#KEYS - items * 2 + 2], ARGV[5], ARGV[6], ARGV[7], ARGV[8], ARGV[9]
 do
-  if once ~= history then
-    local first = redis.pcall('GET', once)
-    if first then
-      return first
-    end
-  end
-  local newest = redis.pcall('XREVRANGE', history, '+', '-', 'COUNT', 1)
-  if newest.err then
-    return newest
-  end
-  local last = newest[1]
-  local id, fixed
-  if last then
-    id = id_after(last[1])
-    if not id then
-      return { err = 'ERR nothing can follow the id ' .. last[1] .. ', which is not of an event: delete that entry' }
-    end
-    fixed = string.sub(last[1], -2) == '-0'
-  else
-    fixed = redis.pcall('ZSCORE', next[1], history)
-    if fixed and fixed.err then
-      return fixed
-    end
-    id = string.format('%.0f-1', fixed or now)
-  end
-  if not may_publish(live) then
-    return redis.pcall('SPUBLISH', live, '')
-  end
-  local tag = tag_after(last, kind, json)
-  local entry = { 'XADD', history, 'MAXLEN', '~', keep, id, 't', kind, 'd', json, 'g', tag }
-  if age > 0 then
-    local before = last and time_of(last) or 0
-    entry[#entry + 1] = 'a'
-    entry[#entry + 1] = string.format('%.0f', math.max(ms, before))
-  end
-  if coalesce ~= '' then
-    entry[#entry + 1] = 'c'
-    entry[#entry + 1] = coalesce
-  end
-  if lasts ~= '0' then
-    entry[#entry + 1] = 'x'
-    entry[#entry + 1] = string.format('%.0f', ms + lasts)
-  end
-  id = add(history, entry)
-  if id.err then
-    return id
-  end
-  local name = id .. '-' .. tag
-  redis.call('SPUBLISH', live, name .. '\\n' .. kind .. '\\n' .. json)
-  redis.call('PEXPIRE', history, ttl)
-  if fixed then
-    redis.call('ZREM', next[1], history)
-  end
-  if once ~= history then
-    redis.call('SET', once, name, 'PX', window)
-  end
-  if age > 0 then
-    trim_old(history)
-  end
-  return name
+channel.history, channel.live = history, live
+once = once ~= history and once or nil
+local may = publication.prepare(channel, once)
+if may ~= true then
+return may
+end
+return publication.apply(channel, once, kind, json, coalesce, lasts)
 end
 return nil
 end
 local function item(history, once, live, kind, json, coalesce, lasts)
-  if once ~= history then
-    local first = redis.pcall('GET', once)
-    if first then
-      return first
-    end
-  end
-  local newest = redis.pcall('XREVRANGE', history, '+', '-', 'COUNT', 1)
-  if newest.err then
-    return newest
-  end
-  local last = newest[1]
-  local id, fixed
-  if last then
-    id = id_after(last[1])
-    if not id then
-      return { err = 'ERR nothing can follow the id ' .. last[1] .. ', which is not of an event: delete that entry' }
-    end
-    fixed = string.sub(last[1], -2) == '-0'
-  else
-    fixed = redis.pcall('ZSCORE', next[1], history)
-    if fixed and fixed.err then
-      return fixed
-    end
-    id = string.format('%.0f-1', fixed or now)
-  end
-  if not may_publish(live) then
-    return redis.pcall('SPUBLISH', live, '')
-  end
-  local tag = tag_after(last, kind, json)
-  local entry = { 'XADD', history, 'MAXLEN', '~', keep, id, 't', kind, 'd', json, 'g', tag }
-  if age > 0 then
-    local before = last and time_of(last) or 0
-    entry[#entry + 1] = 'a'
-    entry[#entry + 1] = string.format('%.0f', math.max(ms, before))
-  end
-  if coalesce ~= '' then
-    entry[#entry + 1] = 'c'
-    entry[#entry + 1] = coalesce
-  end
-  if lasts ~= '0' then
-    entry[#entry + 1] = 'x'
-    entry[#entry + 1] = string.format('%.0f', ms + lasts)
-  end
-  id = add(history, entry)
-  if id.err then
-    return id
-  end
-  local name = id .. '-' .. tag
-  redis.call('SPUBLISH', live, name .. '\\n' .. kind .. '\\n' .. json)
-  redis.call('PEXPIRE', history, ttl)
-  if fixed then
-    redis.call('ZREM', next[1], history)
-  end
-  if once ~= history then
-    redis.call('SET', once, name, 'PX', window)
-  end
-  if age > 0 then
-    trim_old(history)
-  end
-  return name
+channel.history, channel.live = history, live
+once = once ~= history and once or nil
+local may = publication.prepare(channel, once)
+if may ~= true then
+return may
+end
+return publication.apply(channel, once, kind, json, coalesce, lasts)
 end
 local replies, done = {}, 0
 local function run()
-  while done < items do
-    local key = #KEYS - items * 2 + done * 2
-    local arg = 4 + done * 5
-    done = done + 1
-    local reply = item(KEYS[key + 1], KEYS[key + 2], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3], ARGV[arg + 4], ARGV[arg + 5])
-    if reply == nil then reply = false end
-    replies[done] = reply
-  end
+while done < items do
+local key = #KEYS - items * 2 + done * 2
+local arg = 4 + done * 5
+done = done + 1
+local reply = item(KEYS[key + 1], KEYS[key + 2], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3], ARGV[arg + 4], ARGV[arg + 5])
+if reply == nil then reply = false end
+replies[done] = reply
+end
 end
 while done < items do
-  local ok, reply = pcall(run)
-  if not ok then
-    local text = type(reply) == 'table' and reply.err or tostring(reply)
-    if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
-    reply = { err = text .. ' on @user_script' }
-    replies[done] = reply
-  end
+local ok, reply = pcall(run)
+if not ok then
+local text = type(reply) == 'table' and reply.err or tostring(reply)
+if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+reply = { err = text .. ' on @user_script' }
+replies[done] = reply
+end
 end
 return replies`,
 }
@@ -5135,7 +5884,7 @@ return replies`,
  */
 export const notifierRelease: Script<[], [held: string, process: Arg, number: Arg], number> = {
   name: 'notifier/release',
-  sha: '5705fe7a07c59f446c6921522226ec8dde7e120e',
+  sha: '2434fcd39372cdfb2ec08620f3b0bcf5891c23d6',
   batch: 64,
   sharedKeys: false,
   shared: [],
@@ -5148,45 +5897,45 @@ local items = #KEYS / 1
 if items == 1 then
 local held, process, number = KEYS[1], ARGV[1], ARGV[2]
 do
-  local suffix = ':' .. process .. ':' .. number
-  for _, member in ipairs(redis.call('ZRANGE', held, 0, MOST - 1)) do
-    if string.sub(member, 18) == suffix then
-      return redis.call('ZREM', held, member)
-    end
-  end
-  return 0
+local suffix = ':' .. process .. ':' .. number
+for _, member in ipairs(redis.call('ZRANGE', held, 0, MOST - 1)) do
+if string.sub(member, 18) == suffix then
+return redis.call('ZREM', held, member)
+end
+end
+return 0
 end
 return nil
 end
 local function item(held, process, number)
-  local suffix = ':' .. process .. ':' .. number
-  for _, member in ipairs(redis.call('ZRANGE', held, 0, MOST - 1)) do
-    if string.sub(member, 18) == suffix then
-      return redis.call('ZREM', held, member)
-    end
-  end
-  return 0
+local suffix = ':' .. process .. ':' .. number
+for _, member in ipairs(redis.call('ZRANGE', held, 0, MOST - 1)) do
+if string.sub(member, 18) == suffix then
+return redis.call('ZREM', held, member)
+end
+end
+return 0
 end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 2 or 0
 local function run()
-  while done < items do
-    local key = done * 1
-    local arg = 0 + done * own
-    done = done + 1
-    local reply = item(KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2])
-    if reply == nil then reply = false end
-    replies[done] = reply
-  end
+while done < items do
+local key = done * 1
+local arg = 0 + done * own
+done = done + 1
+local reply = item(KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2])
+if reply == nil then reply = false end
+replies[done] = reply
+end
 end
 while done < items do
-  local ok, reply = pcall(run)
-  if not ok then
-    local text = type(reply) == 'table' and reply.err or tostring(reply)
-    if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
-    reply = { err = text .. ' on @user_script' }
-    replies[done] = reply
-  end
+local ok, reply = pcall(run)
+if not ok then
+local text = type(reply) == 'table' and reply.err or tostring(reply)
+if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+reply = { err = text .. ' on @user_script' }
+replies[done] = reply
+end
 end
 return replies`,
 }
@@ -5209,7 +5958,7 @@ return replies`,
  */
 export const notifierSince: Script<[age: Arg], [history: string, next: string, position: Arg, count: Arg], readonly Reply[]> = {
   name: 'notifier/since',
-  sha: '254bd2bdd5c9d861ef58ee0831fc86dac49fa57e',
+  sha: '1198a6597d145c03242c1c251eefe5585a0f3d07',
   batch: 1,
   sharedKeys: false,
   shared: ["age"],
@@ -5220,18 +5969,18 @@ export const notifierSince: Script<[age: Arg], [history: string, next: string, p
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
 local function tag_of(entry)
-  local fields = entry[2]
-  local tag = fields[6]
-  if fields[1] == 't' and fields[3] == 'd' and fields[5] == 'g' and #tag == 6 and not string.find(tag, '[^0-9a-f]') then
-    return tag
-  end
+local fields = entry[2]
+local tag = fields[6]
+if fields[1] == 't' and fields[3] == 'd' and fields[5] == 'g' and #tag == 6 and not string.find(tag, '[^0-9a-f]') then
+return tag
+end
 end
 local function tagged(entry)
-  local id = entry[1]
-  if string.sub(id, -2) == '-0' then
-    return id
-  end
-  return id .. '-' .. (tag_of(entry) or '000000')
+local id = entry[1]
+if string.sub(id, -2) == '-0' then
+return id
+end
+return id .. '-' .. (tag_of(entry) or '000000')
 end
 local age = ARGV[1]
 local ms = math.floor(now / 1000)
@@ -5240,182 +5989,182 @@ local LARGEST = 131072
 local PAGE = 20
 local NONE = {}
 local function extras(entry)
-  local fields = entry[2]
-  if #fields == 6 or not tag_of(entry) then
-    return NONE
-  end
-  local found = {}
-  for at = 7, #fields - 1, 2 do
-    found[fields[at]] = fields[at + 1]
-  end
-  return found
+local fields = entry[2]
+if #fields == 6 or not tag_of(entry) then
+return NONE
+end
+local found = {}
+for at = 7, #fields - 1, 2 do
+found[fields[at]] = fields[at + 1]
+end
+return found
 end
 local function number(text, none)
-  return text and tonumber(text) or none
+return text and tonumber(text) or none
 end
 local function too_old(entry)
-  return age > 0 and number(extras(entry).a, math.huge) < ms - age
+return age > 0 and number(extras(entry).a, math.huge) < ms - age
 end
 local function read(reply, history, from, count)
-  local bytes = 0
-  for _ = 1, math.ceil(count / PAGE) do
-    local page = redis.call('XRANGE', history, from, '+', 'COUNT', math.min(count, PAGE))
-    for _, entry in ipairs(page) do
-      if bytes >= LARGEST then
-        return
-      end
-      local fields, extra = entry[2], extras(entry)
-      if not tag_of(entry) or number(extra.x, math.huge) <= ms then
-        reply[#reply + 1] = { tagged(entry), '', '', '' }
-      else
-        reply[#reply + 1] = { tagged(entry), extra.c or '', fields[2], fields[4] }
-        bytes = bytes + #fields[4]
-      end
-      from = '(' .. entry[1]
-    end
-    if #page < PAGE then
-      return
-    end
-    count = count - #page
-  end
+local bytes = 0
+for _ = 1, math.ceil(count / PAGE) do
+local page = redis.call('XRANGE', history, from, '+', 'COUNT', math.min(count, PAGE))
+for _, entry in ipairs(page) do
+if bytes >= LARGEST then
+return
+end
+local fields, extra = entry[2], extras(entry)
+if not tag_of(entry) or number(extra.x, math.huge) <= ms then
+reply[#reply + 1] = { tagged(entry), '', '', '' }
+else
+reply[#reply + 1] = { tagged(entry), extra.c or '', fields[2], fields[4] }
+bytes = bytes + #fields[4]
+end
+from = '(' .. entry[1]
+end
+if #page < PAGE then
+return
+end
+count = count - #page
+end
 end
 local function oldest(history, last)
-  local first = redis.call('XRANGE', history, '-', '+', 'COUNT', 1)[1]
-  if not too_old(first) then
-    return first[1]
-  end
-  if too_old(last) then
-    return nil
-  end
-  local epoch, offset = string.match(last[1], '(%d+)-(%d+)')
-  local from, to = string.match(first[1], '(%d+)-(%d+)')
-  local old = from == epoch and tonumber(to) or 0
-  local kept = tonumber(offset)
-  for _ = 1, 53 do
-    local middle = math.floor((old + kept) / 2)
-    if middle <= old or middle >= kept then
-      break
-    end
-    local entry = redis.call('XRANGE', history, epoch .. '-' .. string.format('%.0f', middle), '+', 'COUNT', 1)[1]
-    if too_old(entry) then
-      old = middle
-    else
-      kept = middle
-    end
-  end
-  return epoch .. '-' .. string.format('%.0f', kept)
+local first = redis.call('XRANGE', history, '-', '+', 'COUNT', 1)[1]
+if not too_old(first) then
+return first[1]
+end
+if too_old(last) then
+return nil
+end
+local epoch, offset = string.match(last[1], '(%d+)-(%d+)')
+local from, to = string.match(first[1], '(%d+)-(%d+)')
+local old = from == epoch and tonumber(to) or 0
+local kept = tonumber(offset)
+for _ = 1, 53 do
+local middle = math.floor((old + kept) / 2)
+if middle <= old or middle >= kept then
+break
+end
+local entry = redis.call('XRANGE', history, epoch .. '-' .. string.format('%.0f', middle), '+', 'COUNT', 1)[1]
+if too_old(entry) then
+old = middle
+else
+kept = middle
+end
+end
+return epoch .. '-' .. string.format('%.0f', kept)
 end
 local function is_next(next, history, position)
-  local epoch = redis.call('ZSCORE', next, history)
-  return epoch and position == string.format('%.0f-0', epoch)
+local epoch = redis.call('ZSCORE', next, history)
+return epoch and position == string.format('%.0f-0', epoch)
 end
 local items = #KEYS / 2
 if items == 1 then
 local history, next, position, count = KEYS[1], KEYS[2], ARGV[2], ARGV[3]
 do
-  local last = redis.call('XREVRANGE', history, '+', '-', 'COUNT', 1)[1]
-  if not last then
-    if position == '-' then
-      return { 'ok', '' }
-    end
-    return is_next(next, history, position) and { 'ok', position } or { 'lost', '' }
-  end
-  local top = tagged(last)
-  local reply = { 'ok', top }
-  if position == top then
-    return reply
-  end
-  if position == '-' then
-    local first = oldest(history, last)
-    if first then
-      read(reply, history, first, tonumber(count))
-    end
-    return reply
-  end
-  local top_epoch, top_offset = string.match(last[1], '(%d+)-(%d+)')
-  local epoch, offset = string.match(position, '^(%d+)-(%d+)')
-  offset = tonumber(offset)
-  if epoch ~= top_epoch or offset >= tonumber(top_offset) then
-    return { 'lost', top }
-  end
-  if offset > 0 then
-    local id = epoch .. '-' .. string.format('%.0f', offset)
-    local seen = redis.call('XRANGE', history, id, id)[1]
-    if not seen or tagged(seen) ~= position then
-      return { 'lost', top }
-    end
-  end
-  local first = epoch .. '-' .. string.format('%.0f', offset + 1)
-  local following = redis.call('XRANGE', history, first, first)[1]
-  if not following or too_old(following) then
-    return { 'lost', top }
-  end
-  read(reply, history, first, tonumber(count))
-  return reply
+local last = redis.call('XREVRANGE', history, '+', '-', 'COUNT', 1)[1]
+if not last then
+if position == '-' then
+return { 'ok', '' }
+end
+return is_next(next, history, position) and { 'ok', position } or { 'lost', '' }
+end
+local top = tagged(last)
+local reply = { 'ok', top }
+if position == top then
+return reply
+end
+if position == '-' then
+local first = oldest(history, last)
+if first then
+read(reply, history, first, tonumber(count))
+end
+return reply
+end
+local top_epoch, top_offset = string.match(last[1], '(%d+)-(%d+)')
+local epoch, offset = string.match(position, '^(%d+)-(%d+)')
+offset = tonumber(offset)
+if epoch ~= top_epoch or offset >= tonumber(top_offset) then
+return { 'lost', top }
+end
+if offset > 0 then
+local id = epoch .. '-' .. string.format('%.0f', offset)
+local seen = redis.call('XRANGE', history, id, id)[1]
+if not seen or tagged(seen) ~= position then
+return { 'lost', top }
+end
+end
+local first = epoch .. '-' .. string.format('%.0f', offset + 1)
+local following = redis.call('XRANGE', history, first, first)[1]
+if not following or too_old(following) then
+return { 'lost', top }
+end
+read(reply, history, first, tonumber(count))
+return reply
 end
 return nil
 end
 local function item(history, next, position, count)
-  local last = redis.call('XREVRANGE', history, '+', '-', 'COUNT', 1)[1]
-  if not last then
-    if position == '-' then
-      return { 'ok', '' }
-    end
-    return is_next(next, history, position) and { 'ok', position } or { 'lost', '' }
-  end
-  local top = tagged(last)
-  local reply = { 'ok', top }
-  if position == top then
-    return reply
-  end
-  if position == '-' then
-    local first = oldest(history, last)
-    if first then
-      read(reply, history, first, tonumber(count))
-    end
-    return reply
-  end
-  local top_epoch, top_offset = string.match(last[1], '(%d+)-(%d+)')
-  local epoch, offset = string.match(position, '^(%d+)-(%d+)')
-  offset = tonumber(offset)
-  if epoch ~= top_epoch or offset >= tonumber(top_offset) then
-    return { 'lost', top }
-  end
-  if offset > 0 then
-    local id = epoch .. '-' .. string.format('%.0f', offset)
-    local seen = redis.call('XRANGE', history, id, id)[1]
-    if not seen or tagged(seen) ~= position then
-      return { 'lost', top }
-    end
-  end
-  local first = epoch .. '-' .. string.format('%.0f', offset + 1)
-  local following = redis.call('XRANGE', history, first, first)[1]
-  if not following or too_old(following) then
-    return { 'lost', top }
-  end
-  read(reply, history, first, tonumber(count))
-  return reply
+local last = redis.call('XREVRANGE', history, '+', '-', 'COUNT', 1)[1]
+if not last then
+if position == '-' then
+return { 'ok', '' }
+end
+return is_next(next, history, position) and { 'ok', position } or { 'lost', '' }
+end
+local top = tagged(last)
+local reply = { 'ok', top }
+if position == top then
+return reply
+end
+if position == '-' then
+local first = oldest(history, last)
+if first then
+read(reply, history, first, tonumber(count))
+end
+return reply
+end
+local top_epoch, top_offset = string.match(last[1], '(%d+)-(%d+)')
+local epoch, offset = string.match(position, '^(%d+)-(%d+)')
+offset = tonumber(offset)
+if epoch ~= top_epoch or offset >= tonumber(top_offset) then
+return { 'lost', top }
+end
+if offset > 0 then
+local id = epoch .. '-' .. string.format('%.0f', offset)
+local seen = redis.call('XRANGE', history, id, id)[1]
+if not seen or tagged(seen) ~= position then
+return { 'lost', top }
+end
+end
+local first = epoch .. '-' .. string.format('%.0f', offset + 1)
+local following = redis.call('XRANGE', history, first, first)[1]
+if not following or too_old(following) then
+return { 'lost', top }
+end
+read(reply, history, first, tonumber(count))
+return reply
 end
 local replies, done = {}, 0
 local own = #ARGV > 3 and 2 or 0
 local function run()
-  while done < items do
-    local key = done * 2
-    local arg = 1 + done * own
-    done = done + 1
-    local reply = item(KEYS[key + 1], KEYS[key + 2], ARGV[arg + 1], ARGV[arg + 2])
-    if reply == nil then reply = false end
-    replies[done] = reply
-  end
+while done < items do
+local key = done * 2
+local arg = 1 + done * own
+done = done + 1
+local reply = item(KEYS[key + 1], KEYS[key + 2], ARGV[arg + 1], ARGV[arg + 2])
+if reply == nil then reply = false end
+replies[done] = reply
+end
 end
 while done < items do
-  local ok, reply = pcall(run)
-  if not ok then
-    local text = type(reply) == 'table' and reply.err or tostring(reply)
-    if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
-    reply = { err = text .. ' on @user_script' }
-    replies[done] = reply
-  end
+local ok, reply = pcall(run)
+if not ok then
+local text = type(reply) == 'table' and reply.err or tostring(reply)
+if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+reply = { err = text .. ' on @user_script' }
+replies[done] = reply
+end
 end
 return replies`,
 }
@@ -5428,7 +6177,7 @@ return replies`,
  */
 export const notifierTop: Script<[], [history: string], string> = {
   name: 'notifier/top',
-  sha: 'a9e5e149bb080ff71b059451d238fc21956d1679',
+  sha: 'c5a1c5c377eebc57014550a7d8997abedfd6ba10',
   batch: 64,
   sharedKeys: false,
   shared: [],
@@ -5437,50 +6186,50 @@ export const notifierTop: Script<[], [history: string], string> = {
   returns: 'string',
   text: `#!lua flags=no-writes
 local function tag_of(entry)
-  local fields = entry[2]
-  local tag = fields[6]
-  if fields[1] == 't' and fields[3] == 'd' and fields[5] == 'g' and #tag == 6 and not string.find(tag, '[^0-9a-f]') then
-    return tag
-  end
+local fields = entry[2]
+local tag = fields[6]
+if fields[1] == 't' and fields[3] == 'd' and fields[5] == 'g' and #tag == 6 and not string.find(tag, '[^0-9a-f]') then
+return tag
+end
 end
 local function tagged(entry)
-  local id = entry[1]
-  if string.sub(id, -2) == '-0' then
-    return id
-  end
-  return id .. '-' .. (tag_of(entry) or '000000')
+local id = entry[1]
+if string.sub(id, -2) == '-0' then
+return id
+end
+return id .. '-' .. (tag_of(entry) or '000000')
 end
 local items = #KEYS / 1
 if items == 1 then
 local history = KEYS[1]
 do
-  local last = redis.call('XREVRANGE', history, '+', '-', 'COUNT', 1)[1]
-  return last and tagged(last) or ''
+local last = redis.call('XREVRANGE', history, '+', '-', 'COUNT', 1)[1]
+return last and tagged(last) or ''
 end
 return nil
 end
 local function item(history)
-  local last = redis.call('XREVRANGE', history, '+', '-', 'COUNT', 1)[1]
-  return last and tagged(last) or ''
+local last = redis.call('XREVRANGE', history, '+', '-', 'COUNT', 1)[1]
+return last and tagged(last) or ''
 end
 local replies, done = {}, 0
 local function run()
-  while done < items do
-    local key = done * 1
-    done = done + 1
-    local reply = item(KEYS[key + 1])
-    if reply == nil then reply = false end
-    replies[done] = reply
-  end
+while done < items do
+local key = done * 1
+done = done + 1
+local reply = item(KEYS[key + 1])
+if reply == nil then reply = false end
+replies[done] = reply
+end
 end
 while done < items do
-  local ok, reply = pcall(run)
-  if not ok then
-    local text = type(reply) == 'table' and reply.err or tostring(reply)
-    if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
-    reply = { err = text .. ' on @user_script' }
-    replies[done] = reply
-  end
+local ok, reply = pcall(run)
+if not ok then
+local text = type(reply) == 'table' and reply.err or tostring(reply)
+if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+reply = { err = text .. ' on @user_script' }
+replies[done] = reply
+end
 end
 return replies`,
 }
@@ -5501,7 +6250,7 @@ return replies`,
  */
 export const streamAdd: Script<[of: readonly string[], limits: Arg], [payload: Arg, trace: Arg, due: Arg], string | null> = {
   name: 'stream/add',
-  sha: '53861e5b7c716092488c8d7229ea6b441a9eb735',
+  sha: '13dcfc6a74430908deaa976d16458a79fa216cd8',
   batch: 64,
   sharedKeys: true,
   shared: ["limits"],
@@ -5512,208 +6261,255 @@ export const streamAdd: Script<[of: readonly string[], limits: Arg], [payload: A
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
 local function due_at(due)
-  local delay = string.match(due, '^%+(%d+)$')
-  return delay and math.ceil(now / 1000) + delay or tonumber(due) or 0
+local delay = string.match(due, '^%+(%d+)$')
+return delay and math.ceil(now / 1000) + delay or tonumber(due) or 0
 end
 local function earlier(a, b)
-  local a_time, a_number = string.match(a, '(%d+)-(%d+)')
-  local b_time, b_number = string.match(b, '(%d+)-(%d+)')
-  if a_time ~= b_time then
-    return tonumber(a_time) < tonumber(b_time)
-  end
-  return tonumber(a_number) < tonumber(b_number)
+local a_time, a_number = string.match(a, '(%d+)-(%d+)')
+local b_time, b_number = string.match(b, '(%d+)-(%d+)')
+if a_time == b_time then
+a_time, b_time = a_number, b_number
+end
+if #a_time ~= #b_time then
+return #a_time < #b_time
+end
+return a_time < b_time
+end
+local MOST = '18446744073709551615'
+local DIGITS = 9
+local function plus_one(digits)
+local head = string.sub(digits, 1, -DIGITS - 1)
+local tail = string.format('%.0f', string.sub(digits, -DIGITS) + 1)
+if head == '' then
+return tail
+end
+if #tail > DIGITS then
+return string.format('%.0f', head + 1) .. string.rep('0', DIGITS)
+end
+return head .. string.rep('0', DIGITS - #tail) .. tail
+end
+local function following(id)
+local time, number = string.match(id, '(%d+)-(%d+)')
+if number ~= MOST then
+return time .. '-' .. plus_one(number)
+end
+return time == MOST and id or plus_one(time) .. '-0'
 end
 local function groups(stream)
-  local found = {}
-  for at, fields in ipairs(redis.call('XINFO', 'GROUPS', stream)) do
-    local group = {}
-    for field = 1, #fields, 2 do
-      group[fields[field]] = fields[field + 1]
-    end
-    found[at] = group
-  end
-  return found
+local found = {}
+for at, fields in ipairs(redis.call('XINFO', 'GROUPS', stream)) do
+local group = {}
+for field = 1, #fields, 2 do
+group[fields[field]] = fields[field + 1]
+end
+found[at] = group
+end
+return found
 end
 local function ids(stream, first, last, most)
-  local found, bytes = {}, 0
-  for step = 1, most do
-    local count = math.min(step == 1 and 4 or 16, most - #found)
-    if count <= 0 or bytes >= 262144 then
-      return found, false
-    end
-    local page = redis.call('XRANGE', stream, first, last, 'COUNT', count)
-    for _, entry in ipairs(page) do
-      found[#found + 1] = entry[1]
-      for _, text in ipairs(entry[2]) do
-        bytes = bytes + #text
-      end
-    end
-    if #page < count then
-      return found, true
-    end
-    first = '(' .. page[count][1]
-  end
-  return found, false
+local found, bytes = {}, 0
+for step = 1, most do
+local count = math.min(step == 1 and 4 or 16, most - #found)
+if count <= 0 or bytes >= 262144 then
+return found, false
 end
-local EVERY, MOST, EVERY_BYTES = 64, 256, 131072
-local lengths, backlogs = {}, {}
-local function parsed(text)
-  local queue, backlog, entries, bytes, age, lossy, declare, names =
-    string.match(text, '(%d+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d+) ?(.*)')
-  return {
-    queue = queue == '1',
-    backlog = tonumber(backlog),
-    entries = tonumber(entries),
-    bytes = tonumber(bytes),
-    age = tonumber(age),
-    lossy = lossy == '1',
-    declare = declare == '1',
-    names = names,
-  }
+local page = redis.call('XRANGE', stream, first, last, 'COUNT', count)
+for _, entry in ipairs(page) do
+found[#found + 1] = entry[1]
+for _, text in ipairs(entry[2]) do
+bytes = bytes + #text
 end
-local limits
+end
+if #page < count then
+return found, true
+end
+first = '(' .. page[count][1]
+end
+return found, false
+end
+local append = { open = nil, prepare = nil, apply = nil }
+local EVERY, MOST, LARGE = 64, 256, 2048
+function append.open(key, limits)
+local queue, most, entries, bytes, age, lossy, declare, names =
+string.match(limits, '(%d+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d+) ?(.*)')
+return {
+key = key,
+queue = queue == '1',
+most = tonumber(most),
+entries = tonumber(entries),
+bytes = tonumber(bytes),
+age = tonumber(age),
+lossy = lossy == '1',
+declares = declare == '1',
+names = names,
+length = nil,
+backlog = nil,
+prepared = 0,
+fresh = true,
+}
+end
 local function declare(stream)
-  for name in string.gmatch(limits.names, '%S+') do
-    local made = redis.pcall('XGROUP', 'CREATE', stream, name, '0', 'MKSTREAM')
-    if made.err and not string.match(made.err, '^BUSYGROUP') then
-      return made
-    end
-  end
+for name in string.gmatch(stream.names, '%S+') do
+local made = redis.pcall('XGROUP', 'CREATE', stream.key, name, '0', 'MKSTREAM')
+if made.err and not string.match(made.err, '^BUSYGROUP') then
+return made
+end
+end
 end
 local function finished(stream)
-  local bound
-  for _, group in ipairs(groups(stream)) do
-    local mine
-    if group.pending > 0 then
-      mine = redis.call('XPENDING', stream, group.name, '-', '+', 1)[1][1]
-    else
-      local time, number = string.match(group['last-delivered-id'], '(%d+)-(%d+)')
-      mine = time .. '-' .. string.format('%.0f', number + 1)
-    end
-    if not bound or earlier(mine, bound) then
-      bound = mine
-    end
-  end
-  return bound
+local bound
+for _, group in ipairs(groups(stream)) do
+local mine
+if group.pending > 0 then
+mine = redis.call('XPENDING', stream, group.name, '-', '+', 1)[1][1]
+else
+mine = following(group['last-delivered-id'])
 end
-local function backlog_of(stream, length)
-  if limits.queue then
-    return length
-  end
-  if not backlogs[stream] then
-    local most = 0
-    for _, group in ipairs(length > 0 and groups(stream) or {}) do
-      most = math.max(most, group.lag and group.lag + group.pending or length)
-    end
-    backlogs[stream] = most
-  end
-  return backlogs[stream]
+if not bound or earlier(mine, bound) then
+bound = mine
 end
-local function trim(stream, length)
-  local bound = not limits.lossy and finished(stream) or nil
-  local over = limits.entries > 0 and length - limits.entries or 0
-  if limits.bytes > 0 and redis.call('MEMORY', 'USAGE', stream) > limits.bytes then
-    over = math.max(over, 2 * EVERY)
-  end
-  local oldest = limits.age > 0 and now / 1000 - limits.age or 0
-  local most = math.min(oldest > 0 and MOST or over, MOST)
-  if most <= 0 or (bound and not earlier(redis.call('XRANGE', stream, '-', '+', 'COUNT', 1)[1][1], bound)) then
-    return 0
-  end
-  local list = ids(stream, '-', '+', most + 1)
-  for at, id in ipairs(list) do
-    local wanted = at <= over or tonumber(string.match(id, '%d+')) < oldest
-    if at == #list or not wanted or (bound and not earlier(id, bound)) then
-      return at > 1 and redis.call('XTRIM', stream, 'MINID', '=', id) or 0
-    end
-  end
-  return 0
 end
-local function due_every(payload)
-  return math.min(EVERY, math.max(1, math.floor(EVERY_BYTES / #payload)))
+return bound
 end
-local function append(stream, payload, trace, due, limits_text)
-  limits = limits or parsed(limits_text)
-  local length = lengths[stream]
-  local first = not length
-  if first then
-    length = redis.pcall('XLEN', stream)
-    if type(length) == 'table' then
-      return length
-    end
-  end
-  if limits.backlog > 0 and length >= limits.backlog and backlog_of(stream, length) >= limits.backlog then
-    return false
-  end
-  local declares = first and limits.names ~= '' and (limits.declare or length == 0 and redis.call('EXISTS', stream) == 0)
-  local refused = declares and declare(stream)
-  if refused then
-    return refused
-  end
-  local id
-  if trace == '' and due == '' then
-    id = redis.pcall('XADD', stream, '*', 'd', payload)
-  else
-    local add = { 'XADD', stream, '*', 'd', payload }
-    if trace ~= '' then
-      add[#add + 1] = 't'
-      add[#add + 1] = trace
-    end
-    if due ~= '' then
-      add[#add + 1] = 'n'
-      add[#add + 1] = string.format('%.0f', due_at(due))
-    end
-    id = redis.pcall(unpack(add))
-  end
-  if type(id) == 'table' then
-    if declares then
-      error(id)
-    end
-    return id
-  end
-  length = length + 1
-  if backlogs[stream] then
-    backlogs[stream] = backlogs[stream] + 1
-  end
-  if not limits.queue and (length % due_every(payload) == 0 or (first and limits.age > 0)) then
-    local ok, gone = pcall(trim, stream, length)
-    length = ok and length - gone or length
-  end
-  lengths[stream] = length
-  return id
+local function backlog_of(stream)
+if stream.queue then
+return stream.length
+end
+if not stream.backlog then
+local most = 0
+for _, group in ipairs(stream.length > 0 and groups(stream.key) or {}) do
+most = math.max(most, group.lag and group.lag + group.pending or stream.length)
+end
+stream.backlog = most
+end
+return stream.backlog
+end
+local function trim(stream)
+local key, age = stream.key, stream.age
+local bound = not stream.lossy and finished(key) or nil
+local over = stream.entries > 0 and stream.length - stream.entries or 0
+if stream.bytes > 0 and redis.call('MEMORY', 'USAGE', key) > stream.bytes then
+over = math.max(over, 2 * EVERY)
+end
+local oldest = age > 0 and now / 1000 - age or 0
+local most = math.min(oldest > 0 and MOST or over, MOST)
+if most <= 0 or (bound and not earlier(redis.call('XRANGE', key, '-', '+', 'COUNT', 1)[1][1], bound)) then
+return 0
+end
+local list = ids(key, '-', '+', most + 1)
+for at, id in ipairs(list) do
+local wanted = at <= over or tonumber(string.match(id, '%d+')) < oldest
+if at == #list or not wanted or (bound and not earlier(id, bound)) then
+return at > 1 and redis.call('XTRIM', key, 'MINID', '=', id) or 0
+end
+end
+return 0
+end
+function append.prepare(stream)
+if not stream.length then
+local length = redis.pcall('XLEN', stream.key)
+if type(length) == 'table' then
+return length
+end
+stream.length = length
+stream.declares = stream.names ~= ''
+and (stream.declares or length == 0 and redis.call('EXISTS', stream.key) == 0)
+end
+if stream.most > 0 then
+local most = stream.most - stream.prepared
+if stream.length >= most and backlog_of(stream) >= most then
+return false
+end
+stream.prepared = stream.prepared + 1
+end
+return true
+end
+function append.apply(stream, payload, trace, due)
+stream.prepared = stream.prepared - (stream.most > 0 and 1 or 0)
+local declares = stream.declares
+if declares then
+local refused = declare(stream)
+if refused then
+return refused
+end
+stream.declares = false
+end
+local id
+if trace == '' and due == '' then
+id = redis.pcall('XADD', stream.key, '*', 'd', payload)
+else
+local add = { 'XADD', stream.key, '*', 'd', payload }
+if trace ~= '' then
+add[#add + 1] = 't'
+add[#add + 1] = trace
+end
+if due ~= '' then
+add[#add + 1] = 'n'
+add[#add + 1] = string.format('%.0f', due_at(due))
+end
+id = redis.pcall(unpack(add))
+end
+if type(id) == 'table' then
+if declares then
+error(id)
+end
+return id
+end
+local length = stream.length + 1
+stream.length = length
+if stream.backlog then
+stream.backlog = stream.backlog + 1
+end
+if not stream.queue then
+local every = #payload <= LARGE and EVERY or math.max(1, math.floor(EVERY * LARGE / #payload))
+if length % every == 0 or (stream.fresh and stream.age > 0) then
+local ok, gone = pcall(trim, stream)
+stream.length = ok and length - gone or length
+end
+end
+stream.fresh = false
+return id
 end
 local of = KEYS
 local limits = ARGV[1]
-local stream = of[1]
+local stream = append.open(of[1], limits)
 local items = (#ARGV - 1) / 3
 if items == 1 then
 local payload, trace, due = ARGV[2], ARGV[3], ARGV[4]
 do
-  return append(stream, payload, trace, due, limits)
+local may = append.prepare(stream)
+if may ~= true then
+return may
+end
+return append.apply(stream, payload, trace, due)
 end
 return nil
 end
 local function item(payload, trace, due)
-  return append(stream, payload, trace, due, limits)
+local may = append.prepare(stream)
+if may ~= true then
+return may
+end
+return append.apply(stream, payload, trace, due)
 end
 local replies, done = {}, 0
 local function run()
-  while done < items do
-    local arg = 1 + done * 3
-    done = done + 1
-    local reply = item(ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3])
-    if reply == nil then reply = false end
-    replies[done] = reply
-  end
+while done < items do
+local arg = 1 + done * 3
+done = done + 1
+local reply = item(ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3])
+if reply == nil then reply = false end
+replies[done] = reply
+end
 end
 while done < items do
-  local ok, reply = pcall(run)
-  if not ok then
-    local text = type(reply) == 'table' and reply.err or tostring(reply)
-    if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
-    reply = { err = text .. ' on @user_script' }
-    replies[done] = reply
-  end
+local ok, reply = pcall(run)
+if not ok then
+local text = type(reply) == 'table' and reply.err or tostring(reply)
+if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+reply = { err = text .. ' on @user_script' }
+replies[done] = reply
+end
 end
 return replies`,
 }
@@ -5735,7 +6531,7 @@ return replies`,
  */
 export const streamAddOnce: Script<[limits: Arg], [stream: string, once: string, payload: Arg, trace: Arg, due: Arg, window: Arg], string | null> = {
   name: 'stream/add_once',
-  sha: '06c2ecf149b5c4ed332878b175d039dbd6243c0f',
+  sha: '9708f069a8425a841195c9eb581e533199cc2a92',
   batch: 64,
   sharedKeys: false,
   shared: ["limits"],
@@ -5746,234 +6542,286 @@ export const streamAddOnce: Script<[limits: Arg], [stream: string, once: string,
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
 local function due_at(due)
-  local delay = string.match(due, '^%+(%d+)$')
-  return delay and math.ceil(now / 1000) + delay or tonumber(due) or 0
+local delay = string.match(due, '^%+(%d+)$')
+return delay and math.ceil(now / 1000) + delay or tonumber(due) or 0
 end
 local function earlier(a, b)
-  local a_time, a_number = string.match(a, '(%d+)-(%d+)')
-  local b_time, b_number = string.match(b, '(%d+)-(%d+)')
-  if a_time ~= b_time then
-    return tonumber(a_time) < tonumber(b_time)
-  end
-  return tonumber(a_number) < tonumber(b_number)
+local a_time, a_number = string.match(a, '(%d+)-(%d+)')
+local b_time, b_number = string.match(b, '(%d+)-(%d+)')
+if a_time == b_time then
+a_time, b_time = a_number, b_number
+end
+if #a_time ~= #b_time then
+return #a_time < #b_time
+end
+return a_time < b_time
+end
+local MOST = '18446744073709551615'
+local DIGITS = 9
+local function plus_one(digits)
+local head = string.sub(digits, 1, -DIGITS - 1)
+local tail = string.format('%.0f', string.sub(digits, -DIGITS) + 1)
+if head == '' then
+return tail
+end
+if #tail > DIGITS then
+return string.format('%.0f', head + 1) .. string.rep('0', DIGITS)
+end
+return head .. string.rep('0', DIGITS - #tail) .. tail
+end
+local function following(id)
+local time, number = string.match(id, '(%d+)-(%d+)')
+if number ~= MOST then
+return time .. '-' .. plus_one(number)
+end
+return time == MOST and id or plus_one(time) .. '-0'
 end
 local function groups(stream)
-  local found = {}
-  for at, fields in ipairs(redis.call('XINFO', 'GROUPS', stream)) do
-    local group = {}
-    for field = 1, #fields, 2 do
-      group[fields[field]] = fields[field + 1]
-    end
-    found[at] = group
-  end
-  return found
+local found = {}
+for at, fields in ipairs(redis.call('XINFO', 'GROUPS', stream)) do
+local group = {}
+for field = 1, #fields, 2 do
+group[fields[field]] = fields[field + 1]
+end
+found[at] = group
+end
+return found
 end
 local function ids(stream, first, last, most)
-  local found, bytes = {}, 0
-  for step = 1, most do
-    local count = math.min(step == 1 and 4 or 16, most - #found)
-    if count <= 0 or bytes >= 262144 then
-      return found, false
-    end
-    local page = redis.call('XRANGE', stream, first, last, 'COUNT', count)
-    for _, entry in ipairs(page) do
-      found[#found + 1] = entry[1]
-      for _, text in ipairs(entry[2]) do
-        bytes = bytes + #text
-      end
-    end
-    if #page < count then
-      return found, true
-    end
-    first = '(' .. page[count][1]
-  end
-  return found, false
+local found, bytes = {}, 0
+for step = 1, most do
+local count = math.min(step == 1 and 4 or 16, most - #found)
+if count <= 0 or bytes >= 262144 then
+return found, false
 end
-local EVERY, MOST, EVERY_BYTES = 64, 256, 131072
-local lengths, backlogs = {}, {}
-local function parsed(text)
-  local queue, backlog, entries, bytes, age, lossy, declare, names =
-    string.match(text, '(%d+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d+) ?(.*)')
-  return {
-    queue = queue == '1',
-    backlog = tonumber(backlog),
-    entries = tonumber(entries),
-    bytes = tonumber(bytes),
-    age = tonumber(age),
-    lossy = lossy == '1',
-    declare = declare == '1',
-    names = names,
-  }
+local page = redis.call('XRANGE', stream, first, last, 'COUNT', count)
+for _, entry in ipairs(page) do
+found[#found + 1] = entry[1]
+for _, text in ipairs(entry[2]) do
+bytes = bytes + #text
 end
-local limits
+end
+if #page < count then
+return found, true
+end
+first = '(' .. page[count][1]
+end
+return found, false
+end
+local append = { open = nil, prepare = nil, apply = nil }
+local EVERY, MOST, LARGE = 64, 256, 2048
+function append.open(key, limits)
+local queue, most, entries, bytes, age, lossy, declare, names =
+string.match(limits, '(%d+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d+) ?(.*)')
+return {
+key = key,
+queue = queue == '1',
+most = tonumber(most),
+entries = tonumber(entries),
+bytes = tonumber(bytes),
+age = tonumber(age),
+lossy = lossy == '1',
+declares = declare == '1',
+names = names,
+length = nil,
+backlog = nil,
+prepared = 0,
+fresh = true,
+}
+end
 local function declare(stream)
-  for name in string.gmatch(limits.names, '%S+') do
-    local made = redis.pcall('XGROUP', 'CREATE', stream, name, '0', 'MKSTREAM')
-    if made.err and not string.match(made.err, '^BUSYGROUP') then
-      return made
-    end
-  end
+for name in string.gmatch(stream.names, '%S+') do
+local made = redis.pcall('XGROUP', 'CREATE', stream.key, name, '0', 'MKSTREAM')
+if made.err and not string.match(made.err, '^BUSYGROUP') then
+return made
+end
+end
 end
 local function finished(stream)
-  local bound
-  for _, group in ipairs(groups(stream)) do
-    local mine
-    if group.pending > 0 then
-      mine = redis.call('XPENDING', stream, group.name, '-', '+', 1)[1][1]
-    else
-      local time, number = string.match(group['last-delivered-id'], '(%d+)-(%d+)')
-      mine = time .. '-' .. string.format('%.0f', number + 1)
-    end
-    if not bound or earlier(mine, bound) then
-      bound = mine
-    end
-  end
-  return bound
+local bound
+for _, group in ipairs(groups(stream)) do
+local mine
+if group.pending > 0 then
+mine = redis.call('XPENDING', stream, group.name, '-', '+', 1)[1][1]
+else
+mine = following(group['last-delivered-id'])
 end
-local function backlog_of(stream, length)
-  if limits.queue then
-    return length
-  end
-  if not backlogs[stream] then
-    local most = 0
-    for _, group in ipairs(length > 0 and groups(stream) or {}) do
-      most = math.max(most, group.lag and group.lag + group.pending or length)
-    end
-    backlogs[stream] = most
-  end
-  return backlogs[stream]
+if not bound or earlier(mine, bound) then
+bound = mine
 end
-local function trim(stream, length)
-  local bound = not limits.lossy and finished(stream) or nil
-  local over = limits.entries > 0 and length - limits.entries or 0
-  if limits.bytes > 0 and redis.call('MEMORY', 'USAGE', stream) > limits.bytes then
-    over = math.max(over, 2 * EVERY)
-  end
-  local oldest = limits.age > 0 and now / 1000 - limits.age or 0
-  local most = math.min(oldest > 0 and MOST or over, MOST)
-  if most <= 0 or (bound and not earlier(redis.call('XRANGE', stream, '-', '+', 'COUNT', 1)[1][1], bound)) then
-    return 0
-  end
-  local list = ids(stream, '-', '+', most + 1)
-  for at, id in ipairs(list) do
-    local wanted = at <= over or tonumber(string.match(id, '%d+')) < oldest
-    if at == #list or not wanted or (bound and not earlier(id, bound)) then
-      return at > 1 and redis.call('XTRIM', stream, 'MINID', '=', id) or 0
-    end
-  end
-  return 0
 end
-local function due_every(payload)
-  return math.min(EVERY, math.max(1, math.floor(EVERY_BYTES / #payload)))
+return bound
 end
-local function append(stream, payload, trace, due, limits_text)
-  limits = limits or parsed(limits_text)
-  local length = lengths[stream]
-  local first = not length
-  if first then
-    length = redis.pcall('XLEN', stream)
-    if type(length) == 'table' then
-      return length
-    end
-  end
-  if limits.backlog > 0 and length >= limits.backlog and backlog_of(stream, length) >= limits.backlog then
-    return false
-  end
-  local declares = first and limits.names ~= '' and (limits.declare or length == 0 and redis.call('EXISTS', stream) == 0)
-  local refused = declares and declare(stream)
-  if refused then
-    return refused
-  end
-  local id
-  if trace == '' and due == '' then
-    id = redis.pcall('XADD', stream, '*', 'd', payload)
-  else
-    local add = { 'XADD', stream, '*', 'd', payload }
-    if trace ~= '' then
-      add[#add + 1] = 't'
-      add[#add + 1] = trace
-    end
-    if due ~= '' then
-      add[#add + 1] = 'n'
-      add[#add + 1] = string.format('%.0f', due_at(due))
-    end
-    id = redis.pcall(unpack(add))
-  end
-  if type(id) == 'table' then
-    if declares then
-      error(id)
-    end
-    return id
-  end
-  length = length + 1
-  if backlogs[stream] then
-    backlogs[stream] = backlogs[stream] + 1
-  end
-  if not limits.queue and (length % due_every(payload) == 0 or (first and limits.age > 0)) then
-    local ok, gone = pcall(trim, stream, length)
-    length = ok and length - gone or length
-  end
-  lengths[stream] = length
-  return id
+local function backlog_of(stream)
+if stream.queue then
+return stream.length
+end
+if not stream.backlog then
+local most = 0
+for _, group in ipairs(stream.length > 0 and groups(stream.key) or {}) do
+most = math.max(most, group.lag and group.lag + group.pending or stream.length)
+end
+stream.backlog = most
+end
+return stream.backlog
+end
+local function trim(stream)
+local key, age = stream.key, stream.age
+local bound = not stream.lossy and finished(key) or nil
+local over = stream.entries > 0 and stream.length - stream.entries or 0
+if stream.bytes > 0 and redis.call('MEMORY', 'USAGE', key) > stream.bytes then
+over = math.max(over, 2 * EVERY)
+end
+local oldest = age > 0 and now / 1000 - age or 0
+local most = math.min(oldest > 0 and MOST or over, MOST)
+if most <= 0 or (bound and not earlier(redis.call('XRANGE', key, '-', '+', 'COUNT', 1)[1][1], bound)) then
+return 0
+end
+local list = ids(key, '-', '+', most + 1)
+for at, id in ipairs(list) do
+local wanted = at <= over or tonumber(string.match(id, '%d+')) < oldest
+if at == #list or not wanted or (bound and not earlier(id, bound)) then
+return at > 1 and redis.call('XTRIM', key, 'MINID', '=', id) or 0
+end
+end
+return 0
+end
+function append.prepare(stream)
+if not stream.length then
+local length = redis.pcall('XLEN', stream.key)
+if type(length) == 'table' then
+return length
+end
+stream.length = length
+stream.declares = stream.names ~= ''
+and (stream.declares or length == 0 and redis.call('EXISTS', stream.key) == 0)
+end
+if stream.most > 0 then
+local most = stream.most - stream.prepared
+if stream.length >= most and backlog_of(stream) >= most then
+return false
+end
+stream.prepared = stream.prepared + 1
+end
+return true
+end
+function append.apply(stream, payload, trace, due)
+stream.prepared = stream.prepared - (stream.most > 0 and 1 or 0)
+local declares = stream.declares
+if declares then
+local refused = declare(stream)
+if refused then
+return refused
+end
+stream.declares = false
+end
+local id
+if trace == '' and due == '' then
+id = redis.pcall('XADD', stream.key, '*', 'd', payload)
+else
+local add = { 'XADD', stream.key, '*', 'd', payload }
+if trace ~= '' then
+add[#add + 1] = 't'
+add[#add + 1] = trace
+end
+if due ~= '' then
+add[#add + 1] = 'n'
+add[#add + 1] = string.format('%.0f', due_at(due))
+end
+id = redis.pcall(unpack(add))
+end
+if type(id) == 'table' then
+if declares then
+error(id)
+end
+return id
+end
+local length = stream.length + 1
+stream.length = length
+if stream.backlog then
+stream.backlog = stream.backlog + 1
+end
+if not stream.queue then
+local every = #payload <= LARGE and EVERY or math.max(1, math.floor(EVERY * LARGE / #payload))
+if length % every == 0 or (stream.fresh and stream.age > 0) then
+local ok, gone = pcall(trim, stream)
+stream.length = ok and length - gone or length
+end
+end
+stream.fresh = false
+return id
 end
 local limits = ARGV[1]
+local streams = {}
 local items = #KEYS / 2
 if items == 1 then
 local stream, once, payload, trace, due, window = KEYS[1], KEYS[2], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
 do
-  local id = redis.pcall('GET', once)
-  if type(id) == 'table' then
-    return id
-  end
-  if id then
-    redis.call('SET', once, id, 'KEEPTTL')
-    return '=' .. id
-  end
-  id = append(stream, payload, trace, due, limits)
-  if type(id) == 'string' then
-    local holds = math.max(window, due_at(due) - math.floor(now / 1000))
-    redis.call('SET', once, id, 'PX', string.format('%.0f', holds))
-  end
-  return id
+local id = redis.pcall('GET', once)
+if type(id) == 'table' then
+return id
+end
+if id then
+redis.call('SET', once, id, 'KEEPTTL')
+return '=' .. id
+end
+local log = streams[stream] or append.open(stream, limits)
+streams[stream] = log
+local may = append.prepare(log)
+if may ~= true then
+return may
+end
+id = append.apply(log, payload, trace, due)
+if type(id) == 'string' then
+local holds = math.max(window, due_at(due) - math.floor(now / 1000))
+redis.call('SET', once, id, 'PX', string.format('%.0f', holds))
+end
+return id
 end
 return nil
 end
 local function item(stream, once, payload, trace, due, window)
-  local id = redis.pcall('GET', once)
-  if type(id) == 'table' then
-    return id
-  end
-  if id then
-    redis.call('SET', once, id, 'KEEPTTL')
-    return '=' .. id
-  end
-  id = append(stream, payload, trace, due, limits)
-  if type(id) == 'string' then
-    local holds = math.max(window, due_at(due) - math.floor(now / 1000))
-    redis.call('SET', once, id, 'PX', string.format('%.0f', holds))
-  end
-  return id
+local id = redis.pcall('GET', once)
+if type(id) == 'table' then
+return id
+end
+if id then
+redis.call('SET', once, id, 'KEEPTTL')
+return '=' .. id
+end
+local log = streams[stream] or append.open(stream, limits)
+streams[stream] = log
+local may = append.prepare(log)
+if may ~= true then
+return may
+end
+id = append.apply(log, payload, trace, due)
+if type(id) == 'string' then
+local holds = math.max(window, due_at(due) - math.floor(now / 1000))
+redis.call('SET', once, id, 'PX', string.format('%.0f', holds))
+end
+return id
 end
 local replies, done = {}, 0
 local own = #ARGV > 5 and 4 or 0
 local function run()
-  while done < items do
-    local key = done * 2
-    local arg = 1 + done * own
-    done = done + 1
-    local reply = item(KEYS[key + 1], KEYS[key + 2], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3], ARGV[arg + 4])
-    if reply == nil then reply = false end
-    replies[done] = reply
-  end
+while done < items do
+local key = done * 2
+local arg = 1 + done * own
+done = done + 1
+local reply = item(KEYS[key + 1], KEYS[key + 2], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3], ARGV[arg + 4])
+if reply == nil then reply = false end
+replies[done] = reply
+end
 end
 while done < items do
-  local ok, reply = pcall(run)
-  if not ok then
-    local text = type(reply) == 'table' and reply.err or tostring(reply)
-    if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
-    reply = { err = text .. ' on @user_script' }
-    replies[done] = reply
-  end
+local ok, reply = pcall(run)
+if not ok then
+local text = type(reply) == 'table' and reply.err or tostring(reply)
+if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+reply = { err = text .. ' on @user_script' }
+replies[done] = reply
+end
 end
 return replies`,
 }
@@ -5988,7 +6836,7 @@ return replies`,
  */
 export const streamDeclare: Script<[], [declaration: string, text: Arg], string | null> = {
   name: 'stream/declare',
-  sha: '50c37ad205c7a89d8fe9fceeeea3683dce65778a',
+  sha: '414520bada8bfa0ac64da87261d9fe511e7eaa2c',
   batch: 16,
   sharedKeys: false,
   shared: [],
@@ -6000,49 +6848,49 @@ local items = #KEYS / 1
 if items == 1 then
 local declaration, text = KEYS[1], ARGV[1]
 do
-  local before = redis.pcall('GET', declaration)
-  if before == text then
-    return nil
-  end
-  if type(before) == 'table' then
-    return before
-  end
-  redis.call('SET', declaration, text)
-  return before or nil
+local before = redis.pcall('GET', declaration)
+if before == text then
+return nil
+end
+if type(before) == 'table' then
+return before
+end
+redis.call('SET', declaration, text)
+return before or nil
 end
 return nil
 end
 local function item(declaration, text)
-  local before = redis.pcall('GET', declaration)
-  if before == text then
-    return nil
-  end
-  if type(before) == 'table' then
-    return before
-  end
-  redis.call('SET', declaration, text)
-  return before or nil
+local before = redis.pcall('GET', declaration)
+if before == text then
+return nil
+end
+if type(before) == 'table' then
+return before
+end
+redis.call('SET', declaration, text)
+return before or nil
 end
 local replies, done = {}, 0
 local own = #ARGV > 1 and 1 or 0
 local function run()
-  while done < items do
-    local key = done * 1
-    local arg = 0 + done * own
-    done = done + 1
-    local reply = item(KEYS[key + 1], ARGV[arg + 1])
-    if reply == nil then reply = false end
-    replies[done] = reply
-  end
+while done < items do
+local key = done * 1
+local arg = 0 + done * own
+done = done + 1
+local reply = item(KEYS[key + 1], ARGV[arg + 1])
+if reply == nil then reply = false end
+replies[done] = reply
+end
 end
 while done < items do
-  local ok, reply = pcall(run)
-  if not ok then
-    local text = type(reply) == 'table' and reply.err or tostring(reply)
-    if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
-    reply = { err = text .. ' on @user_script' }
-    replies[done] = reply
-  end
+local ok, reply = pcall(run)
+if not ok then
+local text = type(reply) == 'table' and reply.err or tostring(reply)
+if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+reply = { err = text .. ' on @user_script' }
+replies[done] = reply
+end
 end
 return replies`,
 }
@@ -6065,7 +6913,7 @@ return replies`,
  */
 export const streamDrop: Script<[], [stream: string, ready: string, later: string, dead: string, paused: string, group: Arg, quiet: Arg], number | string> = {
   name: 'stream/drop',
-  sha: '9bb145c1a0a4a37dbae77899436c61cf12cc28f3',
+  sha: 'b4d205bdc50c3653d5868647cf635687ff3a346d',
   batch: 1,
   sharedKeys: false,
   shared: [],
@@ -6074,101 +6922,101 @@ export const streamDrop: Script<[], [stream: string, ready: string, later: strin
   returns: 'integer|string',
   text: `#!lua flags=allow-oom
 local function groups(stream)
-  local found = {}
-  for at, fields in ipairs(redis.call('XINFO', 'GROUPS', stream)) do
-    local group = {}
-    for field = 1, #fields, 2 do
-      group[fields[field]] = fields[field + 1]
-    end
-    found[at] = group
-  end
-  return found
+local found = {}
+for at, fields in ipairs(redis.call('XINFO', 'GROUPS', stream)) do
+local group = {}
+for field = 1, #fields, 2 do
+group[fields[field]] = fields[field + 1]
+end
+found[at] = group
+end
+return found
 end
 local function typed(key, type)
-  local is = redis.call('TYPE', key).ok
-  if is ~= type and is ~= 'none' then
-    return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
-  end
+local is = redis.call('TYPE', key).ok
+if is ~= type and is ~= 'none' then
+return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
+end
 end
 local function has(key, group)
-  for _, found in ipairs(redis.call('EXISTS', key) == 1 and groups(key) or {}) do
-    if found.name == group then
-      return true
-    end
-  end
-  return false
+for _, found in ipairs(redis.call('EXISTS', key) == 1 and groups(key) or {}) do
+if found.name == group then
+return true
+end
+end
+return false
 end
 local items = #KEYS / 5
 if items == 1 then
 local stream, ready, later, dead, paused, group, quiet = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], ARGV[1], ARGV[2]
 do
-  local wrong = typed(stream, 'stream') or typed(ready, 'stream')
-  if wrong then
-    return wrong
-  end
-  local here = has(stream, group)
-  for _, key in ipairs({ stream, ready }) do
-    for _, fields in ipairs(has(key, group) and redis.call('XINFO', 'CONSUMERS', key, group) or {}) do
-      local consumer = {}
-      for at = 1, #fields, 2 do
-        consumer[fields[at]] = fields[at + 1]
-      end
-      if consumer.idle < tonumber(quiet) then
-        return consumer.name
-      end
-    end
-  end
-  local gone = redis.call('UNLINK', ready, later, dead, paused)
-  if here then
-    redis.call('XGROUP', 'DESTROY', stream, group)
-  end
-  return (here or gone > 0) and 1 or 0
+local wrong = typed(stream, 'stream') or typed(ready, 'stream')
+if wrong then
+return wrong
+end
+local here = has(stream, group)
+for _, key in ipairs({ stream, ready }) do
+for _, fields in ipairs(has(key, group) and redis.call('XINFO', 'CONSUMERS', key, group) or {}) do
+local consumer = {}
+for at = 1, #fields, 2 do
+consumer[fields[at]] = fields[at + 1]
+end
+if consumer.idle < tonumber(quiet) then
+return consumer.name
+end
+end
+end
+local gone = redis.call('UNLINK', ready, later, dead, paused)
+if here then
+redis.call('XGROUP', 'DESTROY', stream, group)
+end
+return (here or gone > 0) and 1 or 0
 end
 return nil
 end
 local function item(stream, ready, later, dead, paused, group, quiet)
-  local wrong = typed(stream, 'stream') or typed(ready, 'stream')
-  if wrong then
-    return wrong
-  end
-  local here = has(stream, group)
-  for _, key in ipairs({ stream, ready }) do
-    for _, fields in ipairs(has(key, group) and redis.call('XINFO', 'CONSUMERS', key, group) or {}) do
-      local consumer = {}
-      for at = 1, #fields, 2 do
-        consumer[fields[at]] = fields[at + 1]
-      end
-      if consumer.idle < tonumber(quiet) then
-        return consumer.name
-      end
-    end
-  end
-  local gone = redis.call('UNLINK', ready, later, dead, paused)
-  if here then
-    redis.call('XGROUP', 'DESTROY', stream, group)
-  end
-  return (here or gone > 0) and 1 or 0
+local wrong = typed(stream, 'stream') or typed(ready, 'stream')
+if wrong then
+return wrong
+end
+local here = has(stream, group)
+for _, key in ipairs({ stream, ready }) do
+for _, fields in ipairs(has(key, group) and redis.call('XINFO', 'CONSUMERS', key, group) or {}) do
+local consumer = {}
+for at = 1, #fields, 2 do
+consumer[fields[at]] = fields[at + 1]
+end
+if consumer.idle < tonumber(quiet) then
+return consumer.name
+end
+end
+end
+local gone = redis.call('UNLINK', ready, later, dead, paused)
+if here then
+redis.call('XGROUP', 'DESTROY', stream, group)
+end
+return (here or gone > 0) and 1 or 0
 end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 2 or 0
 local function run()
-  while done < items do
-    local key = done * 5
-    local arg = 0 + done * own
-    done = done + 1
-    local reply = item(KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], KEYS[key + 4], KEYS[key + 5], ARGV[arg + 1], ARGV[arg + 2])
-    if reply == nil then reply = false end
-    replies[done] = reply
-  end
+while done < items do
+local key = done * 5
+local arg = 0 + done * own
+done = done + 1
+local reply = item(KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], KEYS[key + 4], KEYS[key + 5], ARGV[arg + 1], ARGV[arg + 2])
+if reply == nil then reply = false end
+replies[done] = reply
+end
 end
 while done < items do
-  local ok, reply = pcall(run)
-  if not ok then
-    local text = type(reply) == 'table' and reply.err or tostring(reply)
-    if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
-    reply = { err = text .. ' on @user_script' }
-    replies[done] = reply
-  end
+local ok, reply = pcall(run)
+if not ok then
+local text = type(reply) == 'table' and reply.err or tostring(reply)
+if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+reply = { err = text .. ' on @user_script' }
+replies[done] = reply
+end
 end
 return replies`,
 }
@@ -6191,7 +7039,7 @@ return replies`,
  */
 export const streamLeave: Script<[group: Arg, consumer: Arg, declared: Arg], [stream: string, ready: string, later: string, mark: string], number> = {
   name: 'stream/leave',
-  sha: '393ae9e07cb221aa03d63a8314e1a16b5fe451f8',
+  sha: '5e7f2a1ecf714479f262400064b7efc5f019050f',
   batch: 1,
   sharedKeys: false,
   shared: ["group","consumer","declared"],
@@ -6202,201 +7050,229 @@ export const streamLeave: Script<[group: Arg, consumer: Arg, declared: Arg], [st
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
 local function earlier(a, b)
-  local a_time, a_number = string.match(a, '(%d+)-(%d+)')
-  local b_time, b_number = string.match(b, '(%d+)-(%d+)')
-  if a_time ~= b_time then
-    return tonumber(a_time) < tonumber(b_time)
-  end
-  return tonumber(a_number) < tonumber(b_number)
+local a_time, a_number = string.match(a, '(%d+)-(%d+)')
+local b_time, b_number = string.match(b, '(%d+)-(%d+)')
+if a_time == b_time then
+a_time, b_time = a_number, b_number
+end
+if #a_time ~= #b_time then
+return #a_time < #b_time
+end
+return a_time < b_time
+end
+local MOST = '18446744073709551615'
+local DIGITS = 9
+local function plus_one(digits)
+local head = string.sub(digits, 1, -DIGITS - 1)
+local tail = string.format('%.0f', string.sub(digits, -DIGITS) + 1)
+if head == '' then
+return tail
+end
+if #tail > DIGITS then
+return string.format('%.0f', head + 1) .. string.rep('0', DIGITS)
+end
+return head .. string.rep('0', DIGITS - #tail) .. tail
+end
+local function following(id)
+local time, number = string.match(id, '(%d+)-(%d+)')
+if number ~= MOST then
+return time .. '-' .. plus_one(number)
+end
+return time == MOST and id or plus_one(time) .. '-0'
 end
 local function groups(stream)
-  local found = {}
-  for at, fields in ipairs(redis.call('XINFO', 'GROUPS', stream)) do
-    local group = {}
-    for field = 1, #fields, 2 do
-      group[fields[field]] = fields[field + 1]
-    end
-    found[at] = group
-  end
-  return found
+local found = {}
+for at, fields in ipairs(redis.call('XINFO', 'GROUPS', stream)) do
+local group = {}
+for field = 1, #fields, 2 do
+group[fields[field]] = fields[field + 1]
+end
+found[at] = group
+end
+return found
 end
 local function pending(stream, group, ids, consumer)
-  local found = {}
-  local function ask(from, to, count)
-    if consumer then
-      return redis.pcall('XPENDING', stream, group, from, to, count, consumer)
-    end
-    return redis.pcall('XPENDING', stream, group, from, to, count)
-  end
-  local range = ask(ids[1], ids[#ids], 2 * #ids + 16)
-  if range.err then
-    if string.match(range.err, '^NOGROUP') then
-      return found
-    end
-    error(range)
-  end
-  for at = 1, #range do
-    found[range[at][1]] = true
-  end
-  for _, id in ipairs(ids) do
-    if not found[id] and ask(id, id, 1)[1] then
-      found[id] = true
-    end
-  end
-  return found
+local found = {}
+local function ask(from, to, count)
+if consumer then
+return redis.pcall('XPENDING', stream, group, from, to, count, consumer)
+end
+return redis.pcall('XPENDING', stream, group, from, to, count)
+end
+local range = ask(ids[1], ids[#ids], 2 * #ids + 16)
+if range.err then
+if string.match(range.err, '^NOGROUP') then
+return found
+end
+error(range)
+end
+for at = 1, #range do
+found[range[at][1]] = true
+end
+for _, id in ipairs(ids) do
+if not found[id] and ask(id, id, 1)[1] then
+found[id] = true
+end
+end
+return found
 end
 local MOST_TRIMMED = 5000
 local function acknowledge(stream, group, declared, ids)
-  redis.call('XACK', stream, group, unpack(ids))
-  if declared == '-' then
-    return
-  end
-  local missing = {}
-  for name in string.gmatch(declared, '%S+') do
-    missing[name] = true
-  end
-  local all, bound = groups(stream), nil
-  for _, each in ipairs(all) do
-    missing[each.name] = nil
-    local first
-    if each.pending > 0 then
-      first = redis.call('XPENDING', stream, each.name, '-', '+', 1)[1][1]
-    else
-      local time, number = string.match(each['last-delivered-id'], '(%d+)-(%d+)')
-      first = time .. '-' .. string.format('%.0f', number + 1)
-    end
-    if not bound or earlier(first, bound) then
-      bound = first
-    end
-  end
-  if next(missing) then
-    return
-  end
-  local left = ids
-  if redis.call('XTRIM', stream, 'MINID', '~', bound, 'LIMIT', MOST_TRIMMED) < MOST_TRIMMED - 1000 then
-    redis.call('XTRIM', stream, 'MINID', '=', bound)
-    left = {}
-    for _, id in ipairs(ids) do
-      if not earlier(id, bound) then
-        left[#left + 1] = id
-      end
-    end
-  end
-  for _, other in ipairs(all) do
-    if other.name ~= group and left[1] then
-      local theirs = other.pending > 0 and pending(stream, other.name, left) or {}
-      local finished = {}
-      for _, id in ipairs(left) do
-        if not theirs[id] and not earlier(other['last-delivered-id'], id) then
-          finished[#finished + 1] = id
-        end
-      end
-      left = finished
-    end
-  end
-  if left[1] then
-    redis.call('XDEL', stream, unpack(left))
-  end
+redis.call('XACK', stream, group, unpack(ids))
+if declared == '-' then
+return
+end
+local missing = {}
+for name in string.gmatch(declared, '%S+') do
+missing[name] = true
+end
+local all, bound = groups(stream), nil
+for _, each in ipairs(all) do
+missing[each.name] = nil
+local first
+if each.pending > 0 then
+first = redis.call('XPENDING', stream, each.name, '-', '+', 1)[1][1]
+else
+first = following(each['last-delivered-id'])
+end
+if not bound or earlier(first, bound) then
+bound = first
+end
+end
+if next(missing) then
+return
+end
+local left = ids
+if redis.call('XTRIM', stream, 'MINID', '~', bound, 'LIMIT', MOST_TRIMMED) < MOST_TRIMMED - 1000 then
+redis.call('XTRIM', stream, 'MINID', '=', bound)
+left = {}
+for _, id in ipairs(ids) do
+if not earlier(id, bound) then
+left[#left + 1] = id
+end
+end
+end
+for _, other in ipairs(all) do
+if other.name ~= group and left[1] then
+local theirs = other.pending > 0 and pending(stream, other.name, left) or {}
+local finished = {}
+for _, id in ipairs(left) do
+if not theirs[id] and not earlier(other['last-delivered-id'], id) then
+finished[#finished + 1] = id
+end
+end
+left = finished
+end
+end
+if left[1] then
+redis.call('XDEL', stream, unpack(left))
+end
 end
 local entry = {}
 local function fields_of(stream, id)
-  local found = redis.call('XRANGE', stream, id, id)[1]
-  if not found then
-    return nil
-  end
-  local fields, named = found[2], {}
-  for at = 1, #fields, 2 do
-    named[fields[at]] = named[fields[at]] or fields[at + 1]
-  end
-  return fields, named
+local found = redis.call('XRANGE', stream, id, id)[1]
+if not found then
+return nil
+end
+local fields, named = found[2], {}
+for at = 1, #fields, 2 do
+named[fields[at]] = named[fields[at]] or fields[at + 1]
+end
+return fields, named
 end
 local function is_count(text)
-  return text and #text <= 15 and string.match(text, '^%d+$')
+return text and #text <= 15 and string.match(text, '^%d+$')
 end
 local function added(fields, named)
-  local names = 'd' .. (named.t and 't' or '') .. (named.n and 'n' or '')
-  for at = 1, #fields, 2 do
-    if fields[at] ~= string.sub(names, (at + 1) / 2, (at + 1) / 2) then
-      return false
-    end
-  end
-  return #fields == 2 * #names and (not named.n or is_count(named.n))
+local names = 'd' .. (named.t and 't' or '') .. (named.n and 'n' or '')
+for at = 1, #fields, 2 do
+if fields[at] ~= string.sub(names, (at + 1) / 2, (at + 1) / 2) then
+return false
+end
+end
+return #fields == 2 * #names and (not named.n or is_count(named.n))
 end
 function entry.read(stream, id)
-  local fields, named = fields_of(stream, id)
-  if not fields then
-    return nil
-  end
-  if added(fields, named) then
-    return { i = id, a = 0, f = 0, d = named.d, t = named.t, n = tonumber(named.n or nil) }
-  end
-  return { i = id, a = 0, f = 0, d = named.d or fields[2] }
+local fields, named = fields_of(stream, id)
+if not fields then
+return nil
+end
+if added(fields, named) then
+return { i = id, a = 0, f = 0, d = named.d, t = named.t, n = tonumber(named.n or nil) }
+end
+return { i = id, a = 0, f = 0, d = named.d or fields[2] }
 end
 function entry.again(stream, id)
-  local fields, named = fields_of(stream, id)
-  if not fields then
-    return nil
-  end
-  if string.match(named.i or '', '^%d+%-%d+$') and is_count(named.a) and is_count(named.f) and named.d then
-    return { i = named.i, a = tonumber(named.a), f = tonumber(named.f), d = named.d, t = named.t }
-  end
-  return { i = '0-0', a = 0, f = 0, d = named.d or fields[2], foreign = true }
+local fields, named = fields_of(stream, id)
+if not fields then
+return nil
+end
+if string.match(named.i or '', '^%d+%-%d+$') and is_count(named.a) and is_count(named.f) and named.d then
+local v = is_count(named.v) and tonumber(named.v) or nil
+return { i = named.i, a = tonumber(named.a), f = tonumber(named.f), d = named.d, t = named.t, v = v }
+end
+return { i = '0-0', a = 0, f = 0, d = named.d or fields[2], foreign = true }
 end
 function entry.ready(ready, is)
-  if is.foreign then
-    redis.call('XADD', ready, '*', 'd', is.d)
-  elseif is.t then
-    redis.call('XADD', ready, '*', 'i', is.i, 'a', is.a, 'f', is.f, 'd', is.d, 't', is.t)
-  else
-    redis.call('XADD', ready, '*', 'i', is.i, 'a', is.a, 'f', is.f, 'd', is.d)
-  end
+if is.foreign then
+redis.call('XADD', ready, '*', 'd', is.d)
+return
+end
+local add = { 'XADD', ready, '*', 'i', is.i, 'a', is.a, 'f', is.f, 'd', is.d }
+for _, name in ipairs({ 't', 'v' }) do
+if is[name] then
+add[#add + 1] = name
+add[#add + 1] = is[name]
+end
+end
+redis.call(unpack(add))
 end
 function entry.later(later, is, due)
-  redis.call('ZADD', later, string.format('%.0f', due), cmsgpack.pack({ is.i, is.a, is.f, is.d, is.t }))
+redis.call('ZADD', later, string.format('%.0f', due), cmsgpack.pack({ is.i, is.a, is.f, is.d, is.t }))
 end
 function entry.back(ready, later, is, ms)
-  is.f = is.f + 1
-  if is.n and is.n > ms then
-    entry.later(later, is, is.n)
-  else
-    entry.ready(ready, is)
-  end
+is.f = is.f + 1
+if is.n and is.n > ms then
+entry.later(later, is, is.n)
+else
+entry.ready(ready, is)
+end
 end
 function entry.dead(dead, is, group, kind, reason)
-  local add = { 'XADD', dead, '*', 'i', is.i, 'a', is.a, 'f', is.f, 'g', group, 'k', kind, 'e', reason, 'd', is.d }
-  if is.t then
-    add[#add + 1] = 't'
-    add[#add + 1] = is.t
-  end
-  redis.call(unpack(add))
+local add = { 'XADD', dead, '*', 'i', is.i, 'a', is.a, 'f', is.f, 'g', group, 'k', kind, 'e', reason, 'd', is.d }
+if is.t then
+add[#add + 1] = 't'
+add[#add + 1] = is.t
+end
+redis.call(unpack(add))
 end
 local function unpacked(packed)
-  local ok, found = pcall(cmsgpack.unpack, packed)
-  if not ok or type(found) ~= 'table' then
-    return nil
-  end
-  local i, a, f, d, t = found[1], found[2], found[3], found[4], found[5]
-  local known = type(i) == 'string' and string.match(i, '^%d+%-%d+$') and type(a) == 'number' and type(f) == 'number'
-  if not known or type(d) ~= 'string' or (t ~= nil and type(t) ~= 'string') then
-    return nil
-  end
-  return { i = i, a = a, f = f, d = d, t = t }
+local ok, found = pcall(cmsgpack.unpack, packed)
+if not ok or type(found) ~= 'table' then
+return nil
+end
+local i, a, f, d, t = found[1], found[2], found[3], found[4], found[5]
+local known = type(i) == 'string' and string.match(i, '^%d+%-%d+$') and type(a) == 'number' and type(f) == 'number'
+if not known or type(d) ~= 'string' or (t ~= nil and type(t) ~= 'string') then
+return nil
+end
+return { i = i, a = a, f = f, d = d, t = t }
 end
 function entry.due(ready, dead, group, packed)
-  local is = unpacked(packed)
-  if is then
-    entry.ready(ready, is)
-  else
-    local found = { i = '0-0', a = 0, f = 0, d = packed }
-    entry.dead(dead, found, group, 'invalid', 'what waited for its time cannot be read: something else wrote it')
-  end
-  return is ~= nil
+local is = unpacked(packed)
+if is then
+entry.ready(ready, is)
+else
+local found = { i = '0-0', a = 0, f = 0, d = packed }
+entry.dead(dead, found, group, 'invalid', 'what waited for its time cannot be read: something else wrote it')
+end
+return is ~= nil
 end
 local function typed(key, type)
-  local is = redis.call('TYPE', key).ok
-  if is ~= type and is ~= 'none' then
-    return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
-  end
+local is = redis.call('TYPE', key).ok
+if is ~= type and is ~= 'none' then
+return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
+end
 end
 local group = ARGV[1]
 local consumer = ARGV[2]
@@ -6406,103 +7282,103 @@ local items = #KEYS / 4
 if items == 1 then
 local stream, ready, later, mark = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 do
-  local wrong = typed(stream, 'stream') or typed(ready, 'stream') or typed(later, 'zset')
-  if wrong then
-    return wrong
-  end
-  local given = 0
-  for _, key in ipairs({ stream, ready }) do
-    local ids = {}
-    local all = redis.pcall('XPENDING', key, group, '-', '+', MOST, consumer)
-    if all.err and not string.match(all.err, '^NOGROUP') then
-      error(all)
-    end
-    local bytes = 0
-    for at, held in ipairs(all) do
-      if bytes >= MOST_BYTES then
-        break
-      end
-      ids[at] = held[1]
-      local is = (key == ready and entry.again or entry.read)(key, held[1])
-      if is then
-        bytes = bytes + #(is.d or '')
-        entry.back(ready, later, is, math.floor(now / 1000))
-      end
-    end
-    if ids[1] and key == stream then
-      acknowledge(stream, group, declared, ids)
-    elseif ids[1] then
-      redis.call('XACK', ready, group, unpack(ids))
-      redis.call('XDEL', ready, unpack(ids))
-    end
-    given = given + #ids
-  end
-  if given == 0 then
-    redis.pcall('XGROUP', 'DELCONSUMER', stream, group, consumer)
-    redis.pcall('XGROUP', 'DELCONSUMER', ready, group, consumer)
-    redis.call('DEL', mark)
-  end
-  return given
+local wrong = typed(stream, 'stream') or typed(ready, 'stream') or typed(later, 'zset')
+if wrong then
+return wrong
+end
+local given = 0
+for _, key in ipairs({ stream, ready }) do
+local ids = {}
+local all = redis.pcall('XPENDING', key, group, '-', '+', MOST, consumer)
+if all.err and not string.match(all.err, '^NOGROUP') then
+error(all)
+end
+local bytes = 0
+for at, held in ipairs(all) do
+if bytes >= MOST_BYTES then
+break
+end
+ids[at] = held[1]
+local is = (key == ready and entry.again or entry.read)(key, held[1])
+if is then
+bytes = bytes + #(is.d or '')
+entry.back(ready, later, is, math.floor(now / 1000))
+end
+end
+if ids[1] and key == stream then
+acknowledge(stream, group, declared, ids)
+elseif ids[1] then
+redis.call('XACK', ready, group, unpack(ids))
+redis.call('XDEL', ready, unpack(ids))
+end
+given = given + #ids
+end
+if given == 0 then
+redis.pcall('XGROUP', 'DELCONSUMER', stream, group, consumer)
+redis.pcall('XGROUP', 'DELCONSUMER', ready, group, consumer)
+redis.call('DEL', mark)
+end
+return given
 end
 return nil
 end
 local function item(stream, ready, later, mark)
-  local wrong = typed(stream, 'stream') or typed(ready, 'stream') or typed(later, 'zset')
-  if wrong then
-    return wrong
-  end
-  local given = 0
-  for _, key in ipairs({ stream, ready }) do
-    local ids = {}
-    local all = redis.pcall('XPENDING', key, group, '-', '+', MOST, consumer)
-    if all.err and not string.match(all.err, '^NOGROUP') then
-      error(all)
-    end
-    local bytes = 0
-    for at, held in ipairs(all) do
-      if bytes >= MOST_BYTES then
-        break
-      end
-      ids[at] = held[1]
-      local is = (key == ready and entry.again or entry.read)(key, held[1])
-      if is then
-        bytes = bytes + #(is.d or '')
-        entry.back(ready, later, is, math.floor(now / 1000))
-      end
-    end
-    if ids[1] and key == stream then
-      acknowledge(stream, group, declared, ids)
-    elseif ids[1] then
-      redis.call('XACK', ready, group, unpack(ids))
-      redis.call('XDEL', ready, unpack(ids))
-    end
-    given = given + #ids
-  end
-  if given == 0 then
-    redis.pcall('XGROUP', 'DELCONSUMER', stream, group, consumer)
-    redis.pcall('XGROUP', 'DELCONSUMER', ready, group, consumer)
-    redis.call('DEL', mark)
-  end
-  return given
+local wrong = typed(stream, 'stream') or typed(ready, 'stream') or typed(later, 'zset')
+if wrong then
+return wrong
+end
+local given = 0
+for _, key in ipairs({ stream, ready }) do
+local ids = {}
+local all = redis.pcall('XPENDING', key, group, '-', '+', MOST, consumer)
+if all.err and not string.match(all.err, '^NOGROUP') then
+error(all)
+end
+local bytes = 0
+for at, held in ipairs(all) do
+if bytes >= MOST_BYTES then
+break
+end
+ids[at] = held[1]
+local is = (key == ready and entry.again or entry.read)(key, held[1])
+if is then
+bytes = bytes + #(is.d or '')
+entry.back(ready, later, is, math.floor(now / 1000))
+end
+end
+if ids[1] and key == stream then
+acknowledge(stream, group, declared, ids)
+elseif ids[1] then
+redis.call('XACK', ready, group, unpack(ids))
+redis.call('XDEL', ready, unpack(ids))
+end
+given = given + #ids
+end
+if given == 0 then
+redis.pcall('XGROUP', 'DELCONSUMER', stream, group, consumer)
+redis.pcall('XGROUP', 'DELCONSUMER', ready, group, consumer)
+redis.call('DEL', mark)
+end
+return given
 end
 local replies, done = {}, 0
 local function run()
-  while done < items do
-    local key = done * 4
-    done = done + 1
-    local reply = item(KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], KEYS[key + 4])
-    if reply == nil then reply = false end
-    replies[done] = reply
-  end
+while done < items do
+local key = done * 4
+done = done + 1
+local reply = item(KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], KEYS[key + 4])
+if reply == nil then reply = false end
+replies[done] = reply
+end
 end
 while done < items do
-  local ok, reply = pcall(run)
-  if not ok then
-    local text = type(reply) == 'table' and reply.err or tostring(reply)
-    if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
-    reply = { err = text .. ' on @user_script' }
-    replies[done] = reply
-  end
+local ok, reply = pcall(run)
+if not ok then
+local text = type(reply) == 'table' and reply.err or tostring(reply)
+if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+reply = { err = text .. ' on @user_script' }
+replies[done] = reply
+end
 end
 return replies`,
 }
@@ -6511,6 +7387,10 @@ return replies`,
  * Look after a group: what is due and what workers that gave no sign for longer than the lease let lie goes to ready,
  * where whoever has room gets it; what has used up its attempts goes to the dead letters. A worker looks at least every
  * ten seconds: it is alive.
+ *
+ * What a worker vanished with uses up an attempt only if the worker marked that its handler was started (renew.lua), as it does
+ * for all that another vanished with before. So those that were with it in one process keep their attempts; what kills every
+ * process before it can be marked, such as by its size, uses up attempts from the 21st time on.
  *
  * Invariant: each entry is in one place of its group before and after. A call takes at most 50 that are due and 50 from
  * each stream, or some 256 KiB of each, looking at no more than 500 leases each; it goes on where the last one stopped.
@@ -6527,12 +7407,12 @@ return replies`,
  * - key `paused`: there while the group is paused
  * - `from_stream`: cursor, 0-0 at first
  * - `from_ready`: cursor, 0-0 at first
- * - replies both cursors, 1 when paused, milliseconds until something is due (-1: nothing waits), then id, attempts used and fencing number of each that was taken over; attempts negative when dead, 0 of one that was due and cannot be read, which is dead, too
+ * - replies both cursors, 1 when paused, milliseconds until something is due (-1: nothing waits), then id, attempts used and fencing number of each that was taken over; attempts negative when dead; fencing number 0 of one that cannot be read, which is dead, too
  * - on a full server runs: without it nothing that is due or abandoned is handled, so that a full server could not be drained
  */
 export const streamLook: Script<[group: Arg, consumer: Arg, declared: Arg, lease: Arg, attempts: Arg], [stream: string, ready: string, later: string, dead: string, paused: string, fromStream: Arg, fromReady: Arg], readonly Reply[]> = {
   name: 'stream/look',
-  sha: '787f33c2cffff08d3554511a5d8330e6a3d04388',
+  sha: '5e118d2001c0e4f23cb7bc61f6ef3032049e4b79',
   batch: 1,
   sharedKeys: false,
   shared: ["group","consumer","declared","lease","attempts"],
@@ -6543,201 +7423,230 @@ export const streamLook: Script<[group: Arg, consumer: Arg, declared: Arg, lease
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
 local function earlier(a, b)
-  local a_time, a_number = string.match(a, '(%d+)-(%d+)')
-  local b_time, b_number = string.match(b, '(%d+)-(%d+)')
-  if a_time ~= b_time then
-    return tonumber(a_time) < tonumber(b_time)
-  end
-  return tonumber(a_number) < tonumber(b_number)
+local a_time, a_number = string.match(a, '(%d+)-(%d+)')
+local b_time, b_number = string.match(b, '(%d+)-(%d+)')
+if a_time == b_time then
+a_time, b_time = a_number, b_number
+end
+if #a_time ~= #b_time then
+return #a_time < #b_time
+end
+return a_time < b_time
+end
+local MOST = '18446744073709551615'
+local DIGITS = 9
+local function plus_one(digits)
+local head = string.sub(digits, 1, -DIGITS - 1)
+local tail = string.format('%.0f', string.sub(digits, -DIGITS) + 1)
+if head == '' then
+return tail
+end
+if #tail > DIGITS then
+return string.format('%.0f', head + 1) .. string.rep('0', DIGITS)
+end
+return head .. string.rep('0', DIGITS - #tail) .. tail
+end
+local function following(id)
+local time, number = string.match(id, '(%d+)-(%d+)')
+if number ~= MOST then
+return time .. '-' .. plus_one(number)
+end
+return time == MOST and id or plus_one(time) .. '-0'
 end
 local function groups(stream)
-  local found = {}
-  for at, fields in ipairs(redis.call('XINFO', 'GROUPS', stream)) do
-    local group = {}
-    for field = 1, #fields, 2 do
-      group[fields[field]] = fields[field + 1]
-    end
-    found[at] = group
-  end
-  return found
+local found = {}
+for at, fields in ipairs(redis.call('XINFO', 'GROUPS', stream)) do
+local group = {}
+for field = 1, #fields, 2 do
+group[fields[field]] = fields[field + 1]
+end
+found[at] = group
+end
+return found
 end
 local function pending(stream, group, ids, consumer)
-  local found = {}
-  local function ask(from, to, count)
-    if consumer then
-      return redis.pcall('XPENDING', stream, group, from, to, count, consumer)
-    end
-    return redis.pcall('XPENDING', stream, group, from, to, count)
-  end
-  local range = ask(ids[1], ids[#ids], 2 * #ids + 16)
-  if range.err then
-    if string.match(range.err, '^NOGROUP') then
-      return found
-    end
-    error(range)
-  end
-  for at = 1, #range do
-    found[range[at][1]] = true
-  end
-  for _, id in ipairs(ids) do
-    if not found[id] and ask(id, id, 1)[1] then
-      found[id] = true
-    end
-  end
-  return found
+local found = {}
+local function ask(from, to, count)
+if consumer then
+return redis.pcall('XPENDING', stream, group, from, to, count, consumer)
+end
+return redis.pcall('XPENDING', stream, group, from, to, count)
+end
+local range = ask(ids[1], ids[#ids], 2 * #ids + 16)
+if range.err then
+if string.match(range.err, '^NOGROUP') then
+return found
+end
+error(range)
+end
+for at = 1, #range do
+found[range[at][1]] = true
+end
+for _, id in ipairs(ids) do
+if not found[id] and ask(id, id, 1)[1] then
+found[id] = true
+end
+end
+return found
 end
 local MOST_TRIMMED = 5000
 local function acknowledge(stream, group, declared, ids)
-  redis.call('XACK', stream, group, unpack(ids))
-  if declared == '-' then
-    return
-  end
-  local missing = {}
-  for name in string.gmatch(declared, '%S+') do
-    missing[name] = true
-  end
-  local all, bound = groups(stream), nil
-  for _, each in ipairs(all) do
-    missing[each.name] = nil
-    local first
-    if each.pending > 0 then
-      first = redis.call('XPENDING', stream, each.name, '-', '+', 1)[1][1]
-    else
-      local time, number = string.match(each['last-delivered-id'], '(%d+)-(%d+)')
-      first = time .. '-' .. string.format('%.0f', number + 1)
-    end
-    if not bound or earlier(first, bound) then
-      bound = first
-    end
-  end
-  if next(missing) then
-    return
-  end
-  local left = ids
-  if redis.call('XTRIM', stream, 'MINID', '~', bound, 'LIMIT', MOST_TRIMMED) < MOST_TRIMMED - 1000 then
-    redis.call('XTRIM', stream, 'MINID', '=', bound)
-    left = {}
-    for _, id in ipairs(ids) do
-      if not earlier(id, bound) then
-        left[#left + 1] = id
-      end
-    end
-  end
-  for _, other in ipairs(all) do
-    if other.name ~= group and left[1] then
-      local theirs = other.pending > 0 and pending(stream, other.name, left) or {}
-      local finished = {}
-      for _, id in ipairs(left) do
-        if not theirs[id] and not earlier(other['last-delivered-id'], id) then
-          finished[#finished + 1] = id
-        end
-      end
-      left = finished
-    end
-  end
-  if left[1] then
-    redis.call('XDEL', stream, unpack(left))
-  end
+redis.call('XACK', stream, group, unpack(ids))
+if declared == '-' then
+return
+end
+local missing = {}
+for name in string.gmatch(declared, '%S+') do
+missing[name] = true
+end
+local all, bound = groups(stream), nil
+for _, each in ipairs(all) do
+missing[each.name] = nil
+local first
+if each.pending > 0 then
+first = redis.call('XPENDING', stream, each.name, '-', '+', 1)[1][1]
+else
+first = following(each['last-delivered-id'])
+end
+if not bound or earlier(first, bound) then
+bound = first
+end
+end
+if next(missing) then
+return
+end
+local left = ids
+if redis.call('XTRIM', stream, 'MINID', '~', bound, 'LIMIT', MOST_TRIMMED) < MOST_TRIMMED - 1000 then
+redis.call('XTRIM', stream, 'MINID', '=', bound)
+left = {}
+for _, id in ipairs(ids) do
+if not earlier(id, bound) then
+left[#left + 1] = id
+end
+end
+end
+for _, other in ipairs(all) do
+if other.name ~= group and left[1] then
+local theirs = other.pending > 0 and pending(stream, other.name, left) or {}
+local finished = {}
+for _, id in ipairs(left) do
+if not theirs[id] and not earlier(other['last-delivered-id'], id) then
+finished[#finished + 1] = id
+end
+end
+left = finished
+end
+end
+if left[1] then
+redis.call('XDEL', stream, unpack(left))
+end
 end
 local entry = {}
 local function fields_of(stream, id)
-  local found = redis.call('XRANGE', stream, id, id)[1]
-  if not found then
-    return nil
-  end
-  local fields, named = found[2], {}
-  for at = 1, #fields, 2 do
-    named[fields[at]] = named[fields[at]] or fields[at + 1]
-  end
-  return fields, named
+local found = redis.call('XRANGE', stream, id, id)[1]
+if not found then
+return nil
+end
+local fields, named = found[2], {}
+for at = 1, #fields, 2 do
+named[fields[at]] = named[fields[at]] or fields[at + 1]
+end
+return fields, named
 end
 local function is_count(text)
-  return text and #text <= 15 and string.match(text, '^%d+$')
+return text and #text <= 15 and string.match(text, '^%d+$')
 end
 local function added(fields, named)
-  local names = 'd' .. (named.t and 't' or '') .. (named.n and 'n' or '')
-  for at = 1, #fields, 2 do
-    if fields[at] ~= string.sub(names, (at + 1) / 2, (at + 1) / 2) then
-      return false
-    end
-  end
-  return #fields == 2 * #names and (not named.n or is_count(named.n))
+local names = 'd' .. (named.t and 't' or '') .. (named.n and 'n' or '')
+for at = 1, #fields, 2 do
+if fields[at] ~= string.sub(names, (at + 1) / 2, (at + 1) / 2) then
+return false
+end
+end
+return #fields == 2 * #names and (not named.n or is_count(named.n))
 end
 function entry.read(stream, id)
-  local fields, named = fields_of(stream, id)
-  if not fields then
-    return nil
-  end
-  if added(fields, named) then
-    return { i = id, a = 0, f = 0, d = named.d, t = named.t, n = tonumber(named.n or nil) }
-  end
-  return { i = id, a = 0, f = 0, d = named.d or fields[2] }
+local fields, named = fields_of(stream, id)
+if not fields then
+return nil
+end
+if added(fields, named) then
+return { i = id, a = 0, f = 0, d = named.d, t = named.t, n = tonumber(named.n or nil) }
+end
+return { i = id, a = 0, f = 0, d = named.d or fields[2] }
 end
 function entry.again(stream, id)
-  local fields, named = fields_of(stream, id)
-  if not fields then
-    return nil
-  end
-  if string.match(named.i or '', '^%d+%-%d+$') and is_count(named.a) and is_count(named.f) and named.d then
-    return { i = named.i, a = tonumber(named.a), f = tonumber(named.f), d = named.d, t = named.t }
-  end
-  return { i = '0-0', a = 0, f = 0, d = named.d or fields[2], foreign = true }
+local fields, named = fields_of(stream, id)
+if not fields then
+return nil
+end
+if string.match(named.i or '', '^%d+%-%d+$') and is_count(named.a) and is_count(named.f) and named.d then
+local v = is_count(named.v) and tonumber(named.v) or nil
+return { i = named.i, a = tonumber(named.a), f = tonumber(named.f), d = named.d, t = named.t, v = v }
+end
+return { i = '0-0', a = 0, f = 0, d = named.d or fields[2], foreign = true }
 end
 function entry.ready(ready, is)
-  if is.foreign then
-    redis.call('XADD', ready, '*', 'd', is.d)
-  elseif is.t then
-    redis.call('XADD', ready, '*', 'i', is.i, 'a', is.a, 'f', is.f, 'd', is.d, 't', is.t)
-  else
-    redis.call('XADD', ready, '*', 'i', is.i, 'a', is.a, 'f', is.f, 'd', is.d)
-  end
+if is.foreign then
+redis.call('XADD', ready, '*', 'd', is.d)
+return
+end
+local add = { 'XADD', ready, '*', 'i', is.i, 'a', is.a, 'f', is.f, 'd', is.d }
+for _, name in ipairs({ 't', 'v' }) do
+if is[name] then
+add[#add + 1] = name
+add[#add + 1] = is[name]
+end
+end
+redis.call(unpack(add))
 end
 function entry.later(later, is, due)
-  redis.call('ZADD', later, string.format('%.0f', due), cmsgpack.pack({ is.i, is.a, is.f, is.d, is.t }))
+redis.call('ZADD', later, string.format('%.0f', due), cmsgpack.pack({ is.i, is.a, is.f, is.d, is.t }))
 end
 function entry.back(ready, later, is, ms)
-  is.f = is.f + 1
-  if is.n and is.n > ms then
-    entry.later(later, is, is.n)
-  else
-    entry.ready(ready, is)
-  end
+is.f = is.f + 1
+if is.n and is.n > ms then
+entry.later(later, is, is.n)
+else
+entry.ready(ready, is)
+end
 end
 function entry.dead(dead, is, group, kind, reason)
-  local add = { 'XADD', dead, '*', 'i', is.i, 'a', is.a, 'f', is.f, 'g', group, 'k', kind, 'e', reason, 'd', is.d }
-  if is.t then
-    add[#add + 1] = 't'
-    add[#add + 1] = is.t
-  end
-  redis.call(unpack(add))
+local add = { 'XADD', dead, '*', 'i', is.i, 'a', is.a, 'f', is.f, 'g', group, 'k', kind, 'e', reason, 'd', is.d }
+if is.t then
+add[#add + 1] = 't'
+add[#add + 1] = is.t
+end
+redis.call(unpack(add))
 end
 local function unpacked(packed)
-  local ok, found = pcall(cmsgpack.unpack, packed)
-  if not ok or type(found) ~= 'table' then
-    return nil
-  end
-  local i, a, f, d, t = found[1], found[2], found[3], found[4], found[5]
-  local known = type(i) == 'string' and string.match(i, '^%d+%-%d+$') and type(a) == 'number' and type(f) == 'number'
-  if not known or type(d) ~= 'string' or (t ~= nil and type(t) ~= 'string') then
-    return nil
-  end
-  return { i = i, a = a, f = f, d = d, t = t }
+local ok, found = pcall(cmsgpack.unpack, packed)
+if not ok or type(found) ~= 'table' then
+return nil
+end
+local i, a, f, d, t = found[1], found[2], found[3], found[4], found[5]
+local known = type(i) == 'string' and string.match(i, '^%d+%-%d+$') and type(a) == 'number' and type(f) == 'number'
+if not known or type(d) ~= 'string' or (t ~= nil and type(t) ~= 'string') then
+return nil
+end
+return { i = i, a = a, f = f, d = d, t = t }
 end
 function entry.due(ready, dead, group, packed)
-  local is = unpacked(packed)
-  if is then
-    entry.ready(ready, is)
-  else
-    local found = { i = '0-0', a = 0, f = 0, d = packed }
-    entry.dead(dead, found, group, 'invalid', 'what waited for its time cannot be read: something else wrote it')
-  end
-  return is ~= nil
+local is = unpacked(packed)
+if is then
+entry.ready(ready, is)
+else
+local found = { i = '0-0', a = 0, f = 0, d = packed }
+entry.dead(dead, found, group, 'invalid', 'what waited for its time cannot be read: something else wrote it')
 end
+return is ~= nil
+end
+local started = 1000000
 local function typed(key, type)
-  local is = redis.call('TYPE', key).ok
-  if is ~= type and is ~= 'none' then
-    return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
-  end
+local is = redis.call('TYPE', key).ok
+if is ~= type and is ~= 'none' then
+return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
+end
 end
 local group = ARGV[1]
 local consumer = ARGV[2]
@@ -6745,169 +7654,176 @@ local declared = ARGV[3]
 local lease = ARGV[4]
 local attempts = ARGV[5]
 local STEP, MOST_BYTES = 50, 262144
+local MOST_UNMARKED = 20
 local function in_steps(take)
-  local left, bytes = STEP, 0
-  for step = 1, STEP do
-    local count = math.min(step == 1 and 2 or 4, left)
-    local took = count > 0 and bytes < MOST_BYTES and take(count)
-    if not took then
-      return
-    end
-    left, bytes = left - count, bytes + took
-  end
+local left, bytes = STEP, 0
+for step = 1, STEP do
+local count = math.min(step == 1 and 2 or 4, left)
+local took = count > 0 and bytes < MOST_BYTES and take(count)
+if not took then
+return
+end
+left, bytes = left - count, bytes + took
+end
 end
 local END = '18446744073709551615-0'
 local items = #KEYS / 5
 if items == 1 then
 local stream, ready, later, dead, paused, from_stream, from_ready = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], ARGV[6], ARGV[7]
 do
-  local ms = math.floor(now / 1000)
-  local reply = {}
-  local wrong = typed(stream, 'stream') or typed(ready, 'stream') or typed(later, 'zset') or typed(dead, 'stream')
-  if wrong then
-    return wrong
-  end
-  redis.call('XREADGROUP', 'GROUP', group, consumer, 'COUNT', 1, 'STREAMS', ready, END)
-  in_steps(function(count)
-    local bytes, found = 0, redis.call('ZRANGE', later, '-inf', ms, 'BYSCORE', 'LIMIT', 0, count)
-    for _, packed in ipairs(found) do
-      if not entry.due(ready, dead, group, packed) then
-        reply[#reply + 1] = { '0-0', 0, 0 }
-      end
-      redis.call('ZREM', later, packed)
-      bytes = bytes + #packed
-    end
-    return #found == count and bytes
-  end)
-  local function take(key, cursor, count)
-    local claimed = redis.call('XAUTOCLAIM', key, group, consumer, lease, cursor, 'COUNT', count, 'JUSTID')
-    local ids, bytes = claimed[2], 0
-    for _, id in ipairs(ids) do
-      local is = (key == ready and entry.again or entry.read)(key, id)
-      bytes = bytes + #(is.d or '')
-      if is.foreign then
-        entry.dead(dead, is, group, 'invalid', 'what the group was to handle again cannot be read: something else wrote it')
-        reply[#reply + 1] = { '0-0', 0, 0 }
-      elseif is.n and is.n > ms then
-        entry.back(ready, later, is, ms)
-      else
-        is.a, is.f = is.a + 1, is.f + 1
-        local over = is.a >= tonumber(attempts)
-        if over then
-          local reason = 'handled ' .. is.a .. ' times by workers that vanished or lost it, the last time without an outcome'
-          entry.dead(dead, is, group, 'vanished', reason)
-        else
-          entry.ready(ready, is)
-        end
-        reply[#reply + 1] = { is.i, over and -is.a or is.a, is.f }
-      end
-    end
-    if ids[1] and key == stream then
-      acknowledge(stream, group, declared, ids)
-    elseif ids[1] then
-      redis.call('XACK', ready, group, unpack(ids))
-      redis.call('XDEL', ready, unpack(ids))
-    end
-    return claimed[1], bytes
-  end
-  local function take_all(key, cursor)
-    in_steps(function(count)
-      local bytes
-      cursor, bytes = take(key, cursor, count)
-      return cursor ~= '0-0' and bytes
-    end)
-    return cursor
-  end
-  local stream_next, ready_next = take_all(stream, from_stream), take_all(ready, from_ready)
-  local soonest = redis.call('ZRANGE', later, 0, 0, 'WITHSCORES')
-  local wait = soonest[2] and math.max(0, tonumber(soonest[2]) - ms) or -1
-  return { stream_next, ready_next, redis.call('EXISTS', paused), wait, unpack(reply) }
+local ms = math.floor(now / 1000)
+local reply = {}
+local wrong = typed(stream, 'stream') or typed(ready, 'stream') or typed(later, 'zset') or typed(dead, 'stream')
+if wrong then
+return wrong
+end
+redis.call('XREADGROUP', 'GROUP', group, consumer, 'COUNT', 1, 'STREAMS', ready, END)
+in_steps(function(count)
+local bytes, found = 0, redis.call('ZRANGE', later, '-inf', ms, 'BYSCORE', 'LIMIT', 0, count)
+for _, packed in ipairs(found) do
+if not entry.due(ready, dead, group, packed) then
+reply[#reply + 1] = { '0-0', 0, 0 }
+end
+redis.call('ZREM', later, packed)
+bytes = bytes + #packed
+end
+return #found == count and bytes
+end)
+local function take(key, cursor, count)
+local claimed = redis.call('XAUTOCLAIM', key, group, consumer, lease, cursor, 'COUNT', count, 'JUSTID')
+local ids, bytes = claimed[2], 0
+for _, id in ipairs(ids) do
+local marked = redis.call('XPENDING', key, group, id, id, 1)[1][4] >= started
+local is = (key == ready and entry.again or entry.read)(key, id)
+bytes = bytes + #(is.d or '')
+if is.foreign then
+entry.dead(dead, is, group, 'invalid', 'what the group was to handle again cannot be read: something else wrote it')
+reply[#reply + 1] = { '0-0', 0, 0 }
+elseif is.n and is.n > ms then
+entry.back(ready, later, is, ms)
+else
+is.f, is.v = is.f + 1, marked and 1 or (is.v or 0) + 1
+local used = marked or is.v > MOST_UNMARKED
+is.a = is.a + (used and 1 or 0)
+local over = used and is.a >= tonumber(attempts)
+if over then
+local reason = 'handled ' .. is.a .. ' times by workers that vanished or lost it, the last time without an outcome'
+entry.dead(dead, is, group, 'vanished', reason)
+else
+entry.ready(ready, is)
+end
+reply[#reply + 1] = { is.i, over and -is.a or is.a, is.f }
+end
+end
+if ids[1] and key == stream then
+acknowledge(stream, group, declared, ids)
+elseif ids[1] then
+redis.call('XACK', ready, group, unpack(ids))
+redis.call('XDEL', ready, unpack(ids))
+end
+return claimed[1], bytes
+end
+local function take_all(key, cursor)
+in_steps(function(count)
+local bytes
+cursor, bytes = take(key, cursor, count)
+return cursor ~= '0-0' and bytes
+end)
+return cursor
+end
+local stream_next, ready_next = take_all(stream, from_stream), take_all(ready, from_ready)
+local soonest = redis.call('ZRANGE', later, 0, 0, 'WITHSCORES')
+local wait = soonest[2] and math.max(0, tonumber(soonest[2]) - ms) or -1
+return { stream_next, ready_next, redis.call('EXISTS', paused), wait, unpack(reply) }
 end
 return nil
 end
 local function item(stream, ready, later, dead, paused, from_stream, from_ready)
-  local ms = math.floor(now / 1000)
-  local reply = {}
-  local wrong = typed(stream, 'stream') or typed(ready, 'stream') or typed(later, 'zset') or typed(dead, 'stream')
-  if wrong then
-    return wrong
-  end
-  redis.call('XREADGROUP', 'GROUP', group, consumer, 'COUNT', 1, 'STREAMS', ready, END)
-  in_steps(function(count)
-    local bytes, found = 0, redis.call('ZRANGE', later, '-inf', ms, 'BYSCORE', 'LIMIT', 0, count)
-    for _, packed in ipairs(found) do
-      if not entry.due(ready, dead, group, packed) then
-        reply[#reply + 1] = { '0-0', 0, 0 }
-      end
-      redis.call('ZREM', later, packed)
-      bytes = bytes + #packed
-    end
-    return #found == count and bytes
-  end)
-  local function take(key, cursor, count)
-    local claimed = redis.call('XAUTOCLAIM', key, group, consumer, lease, cursor, 'COUNT', count, 'JUSTID')
-    local ids, bytes = claimed[2], 0
-    for _, id in ipairs(ids) do
-      local is = (key == ready and entry.again or entry.read)(key, id)
-      bytes = bytes + #(is.d or '')
-      if is.foreign then
-        entry.dead(dead, is, group, 'invalid', 'what the group was to handle again cannot be read: something else wrote it')
-        reply[#reply + 1] = { '0-0', 0, 0 }
-      elseif is.n and is.n > ms then
-        entry.back(ready, later, is, ms)
-      else
-        is.a, is.f = is.a + 1, is.f + 1
-        local over = is.a >= tonumber(attempts)
-        if over then
-          local reason = 'handled ' .. is.a .. ' times by workers that vanished or lost it, the last time without an outcome'
-          entry.dead(dead, is, group, 'vanished', reason)
-        else
-          entry.ready(ready, is)
-        end
-        reply[#reply + 1] = { is.i, over and -is.a or is.a, is.f }
-      end
-    end
-    if ids[1] and key == stream then
-      acknowledge(stream, group, declared, ids)
-    elseif ids[1] then
-      redis.call('XACK', ready, group, unpack(ids))
-      redis.call('XDEL', ready, unpack(ids))
-    end
-    return claimed[1], bytes
-  end
-  local function take_all(key, cursor)
-    in_steps(function(count)
-      local bytes
-      cursor, bytes = take(key, cursor, count)
-      return cursor ~= '0-0' and bytes
-    end)
-    return cursor
-  end
-  local stream_next, ready_next = take_all(stream, from_stream), take_all(ready, from_ready)
-  local soonest = redis.call('ZRANGE', later, 0, 0, 'WITHSCORES')
-  local wait = soonest[2] and math.max(0, tonumber(soonest[2]) - ms) or -1
-  return { stream_next, ready_next, redis.call('EXISTS', paused), wait, unpack(reply) }
+local ms = math.floor(now / 1000)
+local reply = {}
+local wrong = typed(stream, 'stream') or typed(ready, 'stream') or typed(later, 'zset') or typed(dead, 'stream')
+if wrong then
+return wrong
+end
+redis.call('XREADGROUP', 'GROUP', group, consumer, 'COUNT', 1, 'STREAMS', ready, END)
+in_steps(function(count)
+local bytes, found = 0, redis.call('ZRANGE', later, '-inf', ms, 'BYSCORE', 'LIMIT', 0, count)
+for _, packed in ipairs(found) do
+if not entry.due(ready, dead, group, packed) then
+reply[#reply + 1] = { '0-0', 0, 0 }
+end
+redis.call('ZREM', later, packed)
+bytes = bytes + #packed
+end
+return #found == count and bytes
+end)
+local function take(key, cursor, count)
+local claimed = redis.call('XAUTOCLAIM', key, group, consumer, lease, cursor, 'COUNT', count, 'JUSTID')
+local ids, bytes = claimed[2], 0
+for _, id in ipairs(ids) do
+local marked = redis.call('XPENDING', key, group, id, id, 1)[1][4] >= started
+local is = (key == ready and entry.again or entry.read)(key, id)
+bytes = bytes + #(is.d or '')
+if is.foreign then
+entry.dead(dead, is, group, 'invalid', 'what the group was to handle again cannot be read: something else wrote it')
+reply[#reply + 1] = { '0-0', 0, 0 }
+elseif is.n and is.n > ms then
+entry.back(ready, later, is, ms)
+else
+is.f, is.v = is.f + 1, marked and 1 or (is.v or 0) + 1
+local used = marked or is.v > MOST_UNMARKED
+is.a = is.a + (used and 1 or 0)
+local over = used and is.a >= tonumber(attempts)
+if over then
+local reason = 'handled ' .. is.a .. ' times by workers that vanished or lost it, the last time without an outcome'
+entry.dead(dead, is, group, 'vanished', reason)
+else
+entry.ready(ready, is)
+end
+reply[#reply + 1] = { is.i, over and -is.a or is.a, is.f }
+end
+end
+if ids[1] and key == stream then
+acknowledge(stream, group, declared, ids)
+elseif ids[1] then
+redis.call('XACK', ready, group, unpack(ids))
+redis.call('XDEL', ready, unpack(ids))
+end
+return claimed[1], bytes
+end
+local function take_all(key, cursor)
+in_steps(function(count)
+local bytes
+cursor, bytes = take(key, cursor, count)
+return cursor ~= '0-0' and bytes
+end)
+return cursor
+end
+local stream_next, ready_next = take_all(stream, from_stream), take_all(ready, from_ready)
+local soonest = redis.call('ZRANGE', later, 0, 0, 'WITHSCORES')
+local wait = soonest[2] and math.max(0, tonumber(soonest[2]) - ms) or -1
+return { stream_next, ready_next, redis.call('EXISTS', paused), wait, unpack(reply) }
 end
 local replies, done = {}, 0
 local own = #ARGV > 7 and 2 or 0
 local function run()
-  while done < items do
-    local key = done * 5
-    local arg = 5 + done * own
-    done = done + 1
-    local reply = item(KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], KEYS[key + 4], KEYS[key + 5], ARGV[arg + 1], ARGV[arg + 2])
-    if reply == nil then reply = false end
-    replies[done] = reply
-  end
+while done < items do
+local key = done * 5
+local arg = 5 + done * own
+done = done + 1
+local reply = item(KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], KEYS[key + 4], KEYS[key + 5], ARGV[arg + 1], ARGV[arg + 2])
+if reply == nil then reply = false end
+replies[done] = reply
+end
 end
 while done < items do
-  local ok, reply = pcall(run)
-  if not ok then
-    local text = type(reply) == 'table' and reply.err or tostring(reply)
-    if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
-    reply = { err = text .. ' on @user_script' }
-    replies[done] = reply
-  end
+local ok, reply = pcall(run)
+if not ok then
+local text = type(reply) == 'table' and reply.err or tostring(reply)
+if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+reply = { err = text .. ' on @user_script' }
+replies[done] = reply
+end
 end
 return replies`,
 }
@@ -6925,7 +7841,7 @@ return replies`,
  */
 export const streamOpen: Script<[], [stream: string, ready: string, paused: string, group: Arg, from: Arg], number> = {
   name: 'stream/open',
-  sha: '02934d1a631d09c368a57ba9251d9dd3ed006ee9',
+  sha: 'eb65be19e849edb13ed43bc9f85b6665cd7bbdbe',
   batch: 16,
   sharedKeys: false,
   shared: [],
@@ -6934,60 +7850,60 @@ export const streamOpen: Script<[], [stream: string, ready: string, paused: stri
   returns: 'integer',
   text: `#!lua flags=allow-oom
 local function typed(key, type)
-  local is = redis.call('TYPE', key).ok
-  if is ~= type and is ~= 'none' then
-    return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
-  end
+local is = redis.call('TYPE', key).ok
+if is ~= type and is ~= 'none' then
+return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
+end
 end
 local function make(stream, group, from)
-  local made = redis.pcall('XGROUP', 'CREATE', stream, group, from, 'MKSTREAM')
-  if made.err and not string.match(made.err, '^BUSYGROUP') then
-    error(made)
-  end
+local made = redis.pcall('XGROUP', 'CREATE', stream, group, from, 'MKSTREAM')
+if made.err and not string.match(made.err, '^BUSYGROUP') then
+error(made)
+end
 end
 local items = #KEYS / 3
 if items == 1 then
 local stream, ready, paused, group, from = KEYS[1], KEYS[2], KEYS[3], ARGV[1], ARGV[2]
 do
-  local wrong = typed(stream, 'stream') or typed(ready, 'stream')
-  if wrong then
-    return wrong
-  end
-  make(ready, group, '0')
-  make(stream, group, from)
-  return redis.call('EXISTS', paused)
+local wrong = typed(stream, 'stream') or typed(ready, 'stream')
+if wrong then
+return wrong
+end
+make(ready, group, '0')
+make(stream, group, from)
+return redis.call('EXISTS', paused)
 end
 return nil
 end
 local function item(stream, ready, paused, group, from)
-  local wrong = typed(stream, 'stream') or typed(ready, 'stream')
-  if wrong then
-    return wrong
-  end
-  make(ready, group, '0')
-  make(stream, group, from)
-  return redis.call('EXISTS', paused)
+local wrong = typed(stream, 'stream') or typed(ready, 'stream')
+if wrong then
+return wrong
+end
+make(ready, group, '0')
+make(stream, group, from)
+return redis.call('EXISTS', paused)
 end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 2 or 0
 local function run()
-  while done < items do
-    local key = done * 3
-    local arg = 0 + done * own
-    done = done + 1
-    local reply = item(KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], ARGV[arg + 1], ARGV[arg + 2])
-    if reply == nil then reply = false end
-    replies[done] = reply
-  end
+while done < items do
+local key = done * 3
+local arg = 0 + done * own
+done = done + 1
+local reply = item(KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], ARGV[arg + 1], ARGV[arg + 2])
+if reply == nil then reply = false end
+replies[done] = reply
+end
 end
 while done < items do
-  local ok, reply = pcall(run)
-  if not ok then
-    local text = type(reply) == 'table' and reply.err or tostring(reply)
-    if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
-    reply = { err = text .. ' on @user_script' }
-    replies[done] = reply
-  end
+local ok, reply = pcall(run)
+if not ok then
+local text = type(reply) == 'table' and reply.err or tostring(reply)
+if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+reply = { err = text .. ' on @user_script' }
+replies[done] = reply
+end
 end
 return replies`,
 }
@@ -7000,7 +7916,7 @@ return replies`,
  */
 export const streamOverview: Script<[], [stream: string], readonly Reply[]> = {
   name: 'stream/overview',
-  sha: 'bc205545c6190db0779e3884abde9cceca82dd47',
+  sha: 'e23cae64e11691e82ea671dd3c9c92ac19cf2914',
   batch: 4,
   sharedKeys: false,
   shared: [],
@@ -7009,59 +7925,59 @@ export const streamOverview: Script<[], [stream: string], readonly Reply[]> = {
   returns: 'list',
   text: `#!lua flags=no-writes
 local function groups(stream)
-  local found = {}
-  for at, fields in ipairs(redis.call('XINFO', 'GROUPS', stream)) do
-    local group = {}
-    for field = 1, #fields, 2 do
-      group[fields[field]] = fields[field + 1]
-    end
-    found[at] = group
-  end
-  return found
+local found = {}
+for at, fields in ipairs(redis.call('XINFO', 'GROUPS', stream)) do
+local group = {}
+for field = 1, #fields, 2 do
+group[fields[field]] = fields[field + 1]
+end
+found[at] = group
+end
+return found
 end
 local items = #KEYS / 1
 if items == 1 then
 local stream = KEYS[1]
 do
-  if redis.call('EXISTS', stream) == 0 then
-    return { 0, 0 }
-  end
-  local reply = { redis.call('XLEN', stream), redis.call('MEMORY', 'USAGE', stream) }
-  for _, group in ipairs(groups(stream)) do
-    reply[#reply + 1] = group.name
-  end
-  return reply
+if redis.call('EXISTS', stream) == 0 then
+return { 0, 0 }
+end
+local reply = { redis.call('XLEN', stream), redis.call('MEMORY', 'USAGE', stream) }
+for _, group in ipairs(groups(stream)) do
+reply[#reply + 1] = group.name
+end
+return reply
 end
 return nil
 end
 local function item(stream)
-  if redis.call('EXISTS', stream) == 0 then
-    return { 0, 0 }
-  end
-  local reply = { redis.call('XLEN', stream), redis.call('MEMORY', 'USAGE', stream) }
-  for _, group in ipairs(groups(stream)) do
-    reply[#reply + 1] = group.name
-  end
-  return reply
+if redis.call('EXISTS', stream) == 0 then
+return { 0, 0 }
+end
+local reply = { redis.call('XLEN', stream), redis.call('MEMORY', 'USAGE', stream) }
+for _, group in ipairs(groups(stream)) do
+reply[#reply + 1] = group.name
+end
+return reply
 end
 local replies, done = {}, 0
 local function run()
-  while done < items do
-    local key = done * 1
-    done = done + 1
-    local reply = item(KEYS[key + 1])
-    if reply == nil then reply = false end
-    replies[done] = reply
-  end
+while done < items do
+local key = done * 1
+done = done + 1
+local reply = item(KEYS[key + 1])
+if reply == nil then reply = false end
+replies[done] = reply
+end
 end
 while done < items do
-  local ok, reply = pcall(run)
-  if not ok then
-    local text = type(reply) == 'table' and reply.err or tostring(reply)
-    if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
-    reply = { err = text .. ' on @user_script' }
-    replies[done] = reply
-  end
+local ok, reply = pcall(run)
+if not ok then
+local text = type(reply) == 'table' and reply.err or tostring(reply)
+if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+reply = { err = text .. ' on @user_script' }
+replies[done] = reply
+end
 end
 return replies`,
 }
@@ -7081,7 +7997,7 @@ return replies`,
  */
 export const streamPage: Script<[], [stream: string, first: Arg, last: Arg, count: Arg, bytes: Arg, order: Arg], readonly Reply[]> = {
   name: 'stream/page',
-  sha: 'b68c58e5f213445c19f45c6b25c5c889c3a68ab9',
+  sha: '8ab40d8600cd3bff37037ff14d2ebc282bebc1e2',
   batch: 1,
   sharedKeys: false,
   shared: [],
@@ -7091,154 +8007,163 @@ export const streamPage: Script<[], [stream: string, first: Arg, last: Arg, coun
   text: `#!lua flags=no-writes
 local STEP = 16
 local function size(fields)
-  local sum = 0
-  for _, text in ipairs(fields) do
-    sum = sum + #text
-  end
-  return sum
+local sum = 0
+for _, text in ipairs(fields) do
+sum = sum + #text
+end
+return sum
 end
 local items = #KEYS / 1
 if items == 1 then
 local stream, first, last, count, bytes, order = KEYS[1], ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
 do
-  local page, room, left = { 1 }, tonumber(bytes), tonumber(count)
-  local step = 2
-  for _ = 1, left do
-    step = math.min(step, left)
-    local found = redis.call(order, stream, first, last, 'COUNT', step)
-    for _, entry in ipairs(found) do
-      room = room - size(entry[2])
-      if room < 0 and #page > 1 then
-        return page
-      end
-      page[#page + 1] = entry
-    end
-    if #found < step then
-      page[1] = 0
-      return page
-    end
-    first = '(' .. found[step][1]
-    left = left - step
-    if left == 0 then
-      return page
-    end
-    local each = math.max(1, (bytes - room) / (#page - 1))
-    step = math.max(1, math.min(STEP, math.floor(room / each) + 1))
-  end
-  return page
+local page, room, left = { 1 }, tonumber(bytes), tonumber(count)
+local step = 2
+for _ = 1, left do
+step = math.min(step, left)
+local found = redis.call(order, stream, first, last, 'COUNT', step)
+for _, entry in ipairs(found) do
+room = room - size(entry[2])
+if room < 0 and #page > 1 then
+return page
+end
+page[#page + 1] = entry
+end
+if #found < step then
+page[1] = 0
+return page
+end
+first = '(' .. found[step][1]
+left = left - step
+if left == 0 then
+return page
+end
+local each = math.max(1, (bytes - room) / (#page - 1))
+step = math.max(1, math.min(STEP, math.floor(room / each) + 1))
+end
+return page
 end
 return nil
 end
 local function item(stream, first, last, count, bytes, order)
-  local page, room, left = { 1 }, tonumber(bytes), tonumber(count)
-  local step = 2
-  for _ = 1, left do
-    step = math.min(step, left)
-    local found = redis.call(order, stream, first, last, 'COUNT', step)
-    for _, entry in ipairs(found) do
-      room = room - size(entry[2])
-      if room < 0 and #page > 1 then
-        return page
-      end
-      page[#page + 1] = entry
-    end
-    if #found < step then
-      page[1] = 0
-      return page
-    end
-    first = '(' .. found[step][1]
-    left = left - step
-    if left == 0 then
-      return page
-    end
-    local each = math.max(1, (bytes - room) / (#page - 1))
-    step = math.max(1, math.min(STEP, math.floor(room / each) + 1))
-  end
-  return page
+local page, room, left = { 1 }, tonumber(bytes), tonumber(count)
+local step = 2
+for _ = 1, left do
+step = math.min(step, left)
+local found = redis.call(order, stream, first, last, 'COUNT', step)
+for _, entry in ipairs(found) do
+room = room - size(entry[2])
+if room < 0 and #page > 1 then
+return page
+end
+page[#page + 1] = entry
+end
+if #found < step then
+page[1] = 0
+return page
+end
+first = '(' .. found[step][1]
+left = left - step
+if left == 0 then
+return page
+end
+local each = math.max(1, (bytes - room) / (#page - 1))
+step = math.max(1, math.min(STEP, math.floor(room / each) + 1))
+end
+return page
 end
 local replies, done = {}, 0
 local own = #ARGV > 5 and 5 or 0
 local function run()
-  while done < items do
-    local key = done * 1
-    local arg = 0 + done * own
-    done = done + 1
-    local reply = item(KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3], ARGV[arg + 4], ARGV[arg + 5])
-    if reply == nil then reply = false end
-    replies[done] = reply
-  end
+while done < items do
+local key = done * 1
+local arg = 0 + done * own
+done = done + 1
+local reply = item(KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3], ARGV[arg + 4], ARGV[arg + 5])
+if reply == nil then reply = false end
+replies[done] = reply
+end
 end
 while done < items do
-  local ok, reply = pcall(run)
-  if not ok then
-    local text = type(reply) == 'table' and reply.err or tostring(reply)
-    if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
-    reply = { err = text .. ' on @user_script' }
-    replies[done] = reply
-  end
+local ok, reply = pcall(run)
+if not ok then
+local text = type(reply) == 'table' and reply.err or tostring(reply)
+if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+reply = { err = text .. ' on @user_script' }
+replies[done] = reply
+end
 end
 return replies`,
 }
 
 /**
- * Pause a group for all processes, or let it go on.
+ * Pause a group for all processes, or let it go on, and tell its workers to look.
+ *
+ * Who does not hear of it looks within ten seconds: a user who may not publish can pause all the same.
  *
  * - key `paused`: there while the group is paused, with the time since when
  * - `on`: 1 to pause
+ * - `told`: pub/sub channel of the same slot that the group's workers follow; no key, as it never exists
  * - replies 1 when it was otherwise before
  * - on a full server runs: a way to take load off; one short key a group
  */
-export const streamPause: Script<[], [paused: string, on: Arg], number> = {
+export const streamPause: Script<[], [paused: string, on: Arg, told: Arg], number> = {
   name: 'stream/pause',
-  sha: '5f19aeda9d2cf090dcd9eb7a763ba1dbfb08208f',
+  sha: '83d5cfb86c586bdaae4130228d6a9cbd911f8f6d',
   batch: 16,
   sharedKeys: false,
   shared: [],
   keys: ["paused"],
-  args: ["on"],
+  args: ["on","told"],
   returns: 'integer',
   text: `#!lua flags=allow-oom
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
 local items = #KEYS / 1
 if items == 1 then
-local paused, on = KEYS[1], ARGV[1]
+local paused, on, told = KEYS[1], ARGV[1], ARGV[2]
 do
-  if on == '1' then
-    local made = redis.call('SET', paused, string.format('%.0f', math.floor(now / 1000)), 'NX')
-    return made and 1 or 0
-  end
-  return redis.call('DEL', paused)
+local changed
+if on == '1' then
+changed = redis.call('SET', paused, string.format('%.0f', math.floor(now / 1000)), 'NX') and 1 or 0
+else
+changed = redis.call('DEL', paused)
+end
+redis.pcall('SPUBLISH', told, '')
+return changed
 end
 return nil
 end
-local function item(paused, on)
-  if on == '1' then
-    local made = redis.call('SET', paused, string.format('%.0f', math.floor(now / 1000)), 'NX')
-    return made and 1 or 0
-  end
-  return redis.call('DEL', paused)
+local function item(paused, on, told)
+local changed
+if on == '1' then
+changed = redis.call('SET', paused, string.format('%.0f', math.floor(now / 1000)), 'NX') and 1 or 0
+else
+changed = redis.call('DEL', paused)
+end
+redis.pcall('SPUBLISH', told, '')
+return changed
 end
 local replies, done = {}, 0
-local own = #ARGV > 1 and 1 or 0
+local own = #ARGV > 2 and 2 or 0
 local function run()
-  while done < items do
-    local key = done * 1
-    local arg = 0 + done * own
-    done = done + 1
-    local reply = item(KEYS[key + 1], ARGV[arg + 1])
-    if reply == nil then reply = false end
-    replies[done] = reply
-  end
+while done < items do
+local key = done * 1
+local arg = 0 + done * own
+done = done + 1
+local reply = item(KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2])
+if reply == nil then reply = false end
+replies[done] = reply
+end
 end
 while done < items do
-  local ok, reply = pcall(run)
-  if not ok then
-    local text = type(reply) == 'table' and reply.err or tostring(reply)
-    if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
-    reply = { err = text .. ' on @user_script' }
-    replies[done] = reply
-  end
+local ok, reply = pcall(run)
+if not ok then
+local text = type(reply) == 'table' and reply.err or tostring(reply)
+if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+reply = { err = text .. ' on @user_script' }
+replies[done] = reply
+end
 end
 return replies`,
 }
@@ -7253,7 +8178,7 @@ return replies`,
  */
 export const streamPurge: Script<[], [dead: string, position: Arg], number> = {
   name: 'stream/purge',
-  sha: '7151303562c379b9cfa6e8839603e7cfda48a755',
+  sha: 'd6887d146227bca93111e9f2f62a10275cea3435',
   batch: 128,
   sharedKeys: false,
   shared: [],
@@ -7265,33 +8190,33 @@ local items = #KEYS / 1
 if items == 1 then
 local dead, position = KEYS[1], ARGV[1]
 do
-  return redis.pcall('XDEL', dead, position)
+return redis.pcall('XDEL', dead, position)
 end
 return nil
 end
 local function item(dead, position)
-  return redis.pcall('XDEL', dead, position)
+return redis.pcall('XDEL', dead, position)
 end
 local replies, done = {}, 0
 local own = #ARGV > 1 and 1 or 0
 local function run()
-  while done < items do
-    local key = done * 1
-    local arg = 0 + done * own
-    done = done + 1
-    local reply = item(KEYS[key + 1], ARGV[arg + 1])
-    if reply == nil then reply = false end
-    replies[done] = reply
-  end
+while done < items do
+local key = done * 1
+local arg = 0 + done * own
+done = done + 1
+local reply = item(KEYS[key + 1], ARGV[arg + 1])
+if reply == nil then reply = false end
+replies[done] = reply
+end
 end
 while done < items do
-  local ok, reply = pcall(run)
-  if not ok then
-    local text = type(reply) == 'table' and reply.err or tostring(reply)
-    if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
-    reply = { err = text .. ' on @user_script' }
-    replies[done] = reply
-  end
+local ok, reply = pcall(run)
+if not ok then
+local text = type(reply) == 'table' and reply.err or tostring(reply)
+if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+reply = { err = text .. ' on @user_script' }
+replies[done] = reply
+end
 end
 return replies`,
 }
@@ -7311,7 +8236,7 @@ return replies`,
  */
 export const streamReap: Script<[], [stream: string, ready: string, group: Arg, silent: Arg], number> = {
   name: 'stream/reap',
-  sha: '7a0f28de8ee42a64d7015e68fd123dcd650ecd94',
+  sha: '678d6ce36a7b5f905f11c77495b68f7d400989bf',
   batch: 1,
   sharedKeys: false,
   shared: [],
@@ -7320,217 +8245,227 @@ export const streamReap: Script<[], [stream: string, ready: string, group: Arg, 
   returns: 'integer',
   text: `#!lua flags=allow-oom
 local function typed(key, type)
-  local is = redis.call('TYPE', key).ok
-  if is ~= type and is ~= 'none' then
-    return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
-  end
+local is = redis.call('TYPE', key).ok
+if is ~= type and is ~= 'none' then
+return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
+end
 end
 local MOST = 100
 local items = #KEYS / 2
 if items == 1 then
 local stream, ready, group, silent = KEYS[1], KEYS[2], ARGV[1], ARGV[2]
 do
-  local wrong = typed(stream, 'stream') or typed(ready, 'stream')
-  if wrong then
-    return wrong
-  end
-  local gone = 0
-  for _, key in ipairs({ stream, ready }) do
-    local left = MOST
-    for _, fields in ipairs(redis.pcall('XINFO', 'CONSUMERS', key, group)) do
-      local consumer = {}
-      for at = 1, #fields, 2 do
-        consumer[fields[at]] = fields[at + 1]
-      end
-      if left == 0 then
-        break
-      end
-      if consumer.pending == 0 and consumer.idle > tonumber(silent) then
-        redis.call('XGROUP', 'DELCONSUMER', key, group, consumer.name)
-        gone, left = gone + 1, left - 1
-      end
-    end
-  end
-  return gone
+local wrong = typed(stream, 'stream') or typed(ready, 'stream')
+if wrong then
+return wrong
+end
+local gone = 0
+for _, key in ipairs({ stream, ready }) do
+local left = MOST
+for _, fields in ipairs(redis.pcall('XINFO', 'CONSUMERS', key, group)) do
+local consumer = {}
+for at = 1, #fields, 2 do
+consumer[fields[at]] = fields[at + 1]
+end
+if left == 0 then
+break
+end
+if consumer.pending == 0 and consumer.idle > tonumber(silent) then
+redis.call('XGROUP', 'DELCONSUMER', key, group, consumer.name)
+gone, left = gone + 1, left - 1
+end
+end
+end
+return gone
 end
 return nil
 end
 local function item(stream, ready, group, silent)
-  local wrong = typed(stream, 'stream') or typed(ready, 'stream')
-  if wrong then
-    return wrong
-  end
-  local gone = 0
-  for _, key in ipairs({ stream, ready }) do
-    local left = MOST
-    for _, fields in ipairs(redis.pcall('XINFO', 'CONSUMERS', key, group)) do
-      local consumer = {}
-      for at = 1, #fields, 2 do
-        consumer[fields[at]] = fields[at + 1]
-      end
-      if left == 0 then
-        break
-      end
-      if consumer.pending == 0 and consumer.idle > tonumber(silent) then
-        redis.call('XGROUP', 'DELCONSUMER', key, group, consumer.name)
-        gone, left = gone + 1, left - 1
-      end
-    end
-  end
-  return gone
+local wrong = typed(stream, 'stream') or typed(ready, 'stream')
+if wrong then
+return wrong
+end
+local gone = 0
+for _, key in ipairs({ stream, ready }) do
+local left = MOST
+for _, fields in ipairs(redis.pcall('XINFO', 'CONSUMERS', key, group)) do
+local consumer = {}
+for at = 1, #fields, 2 do
+consumer[fields[at]] = fields[at + 1]
+end
+if left == 0 then
+break
+end
+if consumer.pending == 0 and consumer.idle > tonumber(silent) then
+redis.call('XGROUP', 'DELCONSUMER', key, group, consumer.name)
+gone, left = gone + 1, left - 1
+end
+end
+end
+return gone
 end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 2 or 0
 local function run()
-  while done < items do
-    local key = done * 2
-    local arg = 0 + done * own
-    done = done + 1
-    local reply = item(KEYS[key + 1], KEYS[key + 2], ARGV[arg + 1], ARGV[arg + 2])
-    if reply == nil then reply = false end
-    replies[done] = reply
-  end
+while done < items do
+local key = done * 2
+local arg = 0 + done * own
+done = done + 1
+local reply = item(KEYS[key + 1], KEYS[key + 2], ARGV[arg + 1], ARGV[arg + 2])
+if reply == nil then reply = false end
+replies[done] = reply
+end
 end
 while done < items do
-  local ok, reply = pcall(run)
-  if not ok then
-    local text = type(reply) == 'table' and reply.err or tostring(reply)
-    if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
-    reply = { err = text .. ' on @user_script' }
-    replies[done] = reply
-  end
+local ok, reply = pcall(run)
+if not ok then
+local text = type(reply) == 'table' and reply.err or tostring(reply)
+if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+reply = { err = text .. ' on @user_script' }
+replies[done] = reply
+end
 end
 return replies`,
 }
 
 /**
- * Renew the leases of a worker: its sign of life.
+ * Renew the leases of a worker: its sign of life. With a mark it also says that their handlers are about to be called.
  *
- * Invariant: a lease that was lost is not taken back. The worker bounds the list to 256.
+ * Invariant: a lease that was lost is not taken back, nor marked; a mark stays as long as the lease. The worker bounds the list to 256.
  *
  * - shared `group`: group
  * - shared `consumer`: who has the leases
  * - key `stream`: stream, or the group's own
  * - `ids`: positions, ascending, separated by spaces
+ * - `mark`: 1 when their handlers are about to be called
  * - replies positions whose lease was lost, separated by spaces
  * - on a full server runs: without it the leases of a living worker end; it changes times
  */
-export const streamRenew: Script<[group: Arg, consumer: Arg], [stream: string, ids: Arg], string> = {
+export const streamRenew: Script<[group: Arg, consumer: Arg], [stream: string, ids: Arg, mark: Arg], string> = {
   name: 'stream/renew',
-  sha: '7df89fd0551ceff58fea64ada8bd15bbadad82d2',
+  sha: '61274dd2c5100176deff83834f360084f5ecb244',
   batch: 1,
   sharedKeys: false,
   shared: ["group","consumer"],
   keys: ["stream"],
-  args: ["ids"],
+  args: ["ids","mark"],
   returns: 'string',
   text: `#!lua flags=allow-oom
 local function pending(stream, group, ids, consumer)
-  local found = {}
-  local function ask(from, to, count)
-    if consumer then
-      return redis.pcall('XPENDING', stream, group, from, to, count, consumer)
-    end
-    return redis.pcall('XPENDING', stream, group, from, to, count)
-  end
-  local range = ask(ids[1], ids[#ids], 2 * #ids + 16)
-  if range.err then
-    if string.match(range.err, '^NOGROUP') then
-      return found
-    end
-    error(range)
-  end
-  for at = 1, #range do
-    found[range[at][1]] = true
-  end
-  for _, id in ipairs(ids) do
-    if not found[id] and ask(id, id, 1)[1] then
-      found[id] = true
-    end
-  end
-  return found
+local found = {}
+local function ask(from, to, count)
+if consumer then
+return redis.pcall('XPENDING', stream, group, from, to, count, consumer)
 end
+return redis.pcall('XPENDING', stream, group, from, to, count)
+end
+local range = ask(ids[1], ids[#ids], 2 * #ids + 16)
+if range.err then
+if string.match(range.err, '^NOGROUP') then
+return found
+end
+error(range)
+end
+for at = 1, #range do
+found[range[at][1]] = true
+end
+for _, id in ipairs(ids) do
+if not found[id] and ask(id, id, 1)[1] then
+found[id] = true
+end
+end
+return found
+end
+local started = 1000000
 local function typed(key, type)
-  local is = redis.call('TYPE', key).ok
-  if is ~= type and is ~= 'none' then
-    return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
-  end
+local is = redis.call('TYPE', key).ok
+if is ~= type and is ~= 'none' then
+return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
+end
 end
 local group = ARGV[1]
 local consumer = ARGV[2]
 local items = #KEYS / 1
 if items == 1 then
-local stream, ids = KEYS[1], ARGV[3]
+local stream, ids, mark = KEYS[1], ARGV[3], ARGV[4]
 do
-  local wrong = typed(stream, 'stream')
-  if wrong then
-    return wrong
-  end
-  local all, lost = {}, {}
-  for id in string.gmatch(ids, '%S+') do
-    all[#all + 1] = id
-  end
-  local mine = {}
-  local found = pending(stream, group, all, consumer)
-  for _, id in ipairs(all) do
-    if found[id] then
-      mine[#mine + 1] = id
-    else
-      lost[#lost + 1] = id
-    end
-  end
-  if mine[1] then
-    mine[#mine + 1] = 'JUSTID'
-    redis.call('XCLAIM', stream, group, consumer, 0, unpack(mine))
-  end
-  return table.concat(lost, ' ')
+local wrong = typed(stream, 'stream')
+if wrong then
+return wrong
+end
+local all, lost = {}, {}
+for id in string.gmatch(ids, '%S+') do
+all[#all + 1] = id
+end
+local mine = {}
+local found = pending(stream, group, all, consumer)
+for _, id in ipairs(all) do
+if found[id] then
+mine[#mine + 1] = id
+else
+lost[#lost + 1] = id
+end
+end
+if mine[1] then
+if mark == '1' then
+mine[#mine + 1] = 'RETRYCOUNT'
+mine[#mine + 1] = started
+end
+mine[#mine + 1] = 'JUSTID'
+redis.call('XCLAIM', stream, group, consumer, 0, unpack(mine))
+end
+return table.concat(lost, ' ')
 end
 return nil
 end
-local function item(stream, ids)
-  local wrong = typed(stream, 'stream')
-  if wrong then
-    return wrong
-  end
-  local all, lost = {}, {}
-  for id in string.gmatch(ids, '%S+') do
-    all[#all + 1] = id
-  end
-  local mine = {}
-  local found = pending(stream, group, all, consumer)
-  for _, id in ipairs(all) do
-    if found[id] then
-      mine[#mine + 1] = id
-    else
-      lost[#lost + 1] = id
-    end
-  end
-  if mine[1] then
-    mine[#mine + 1] = 'JUSTID'
-    redis.call('XCLAIM', stream, group, consumer, 0, unpack(mine))
-  end
-  return table.concat(lost, ' ')
+local function item(stream, ids, mark)
+local wrong = typed(stream, 'stream')
+if wrong then
+return wrong
+end
+local all, lost = {}, {}
+for id in string.gmatch(ids, '%S+') do
+all[#all + 1] = id
+end
+local mine = {}
+local found = pending(stream, group, all, consumer)
+for _, id in ipairs(all) do
+if found[id] then
+mine[#mine + 1] = id
+else
+lost[#lost + 1] = id
+end
+end
+if mine[1] then
+if mark == '1' then
+mine[#mine + 1] = 'RETRYCOUNT'
+mine[#mine + 1] = started
+end
+mine[#mine + 1] = 'JUSTID'
+redis.call('XCLAIM', stream, group, consumer, 0, unpack(mine))
+end
+return table.concat(lost, ' ')
 end
 local replies, done = {}, 0
-local own = #ARGV > 3 and 1 or 0
+local own = #ARGV > 4 and 2 or 0
 local function run()
-  while done < items do
-    local key = done * 1
-    local arg = 2 + done * own
-    done = done + 1
-    local reply = item(KEYS[key + 1], ARGV[arg + 1])
-    if reply == nil then reply = false end
-    replies[done] = reply
-  end
+while done < items do
+local key = done * 1
+local arg = 2 + done * own
+done = done + 1
+local reply = item(KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2])
+if reply == nil then reply = false end
+replies[done] = reply
+end
 end
 while done < items do
-  local ok, reply = pcall(run)
-  if not ok then
-    local text = type(reply) == 'table' and reply.err or tostring(reply)
-    if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
-    reply = { err = text .. ' on @user_script' }
-    replies[done] = reply
-  end
+local ok, reply = pcall(run)
+if not ok then
+local text = type(reply) == 'table' and reply.err or tostring(reply)
+if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+reply = { err = text .. ' on @user_script' }
+replies[done] = reply
+end
 end
 return replies`,
 }
@@ -7548,7 +8483,7 @@ return replies`,
  */
 export const streamRequeue: Script<[], [dead: string, ready: string, position: Arg], number> = {
   name: 'stream/requeue',
-  sha: '360923bfbfe719833ada4acc6c6a5385424aca24',
+  sha: '0c47f0b6509c1492e98ddf706dc709ef008ecbbf',
   batch: 16,
   sharedKeys: false,
   shared: [],
@@ -7558,155 +8493,161 @@ export const streamRequeue: Script<[], [dead: string, ready: string, position: A
   text: `#!lua flags=allow-oom
 local entry = {}
 local function fields_of(stream, id)
-  local found = redis.call('XRANGE', stream, id, id)[1]
-  if not found then
-    return nil
-  end
-  local fields, named = found[2], {}
-  for at = 1, #fields, 2 do
-    named[fields[at]] = named[fields[at]] or fields[at + 1]
-  end
-  return fields, named
+local found = redis.call('XRANGE', stream, id, id)[1]
+if not found then
+return nil
+end
+local fields, named = found[2], {}
+for at = 1, #fields, 2 do
+named[fields[at]] = named[fields[at]] or fields[at + 1]
+end
+return fields, named
 end
 local function is_count(text)
-  return text and #text <= 15 and string.match(text, '^%d+$')
+return text and #text <= 15 and string.match(text, '^%d+$')
 end
 local function added(fields, named)
-  local names = 'd' .. (named.t and 't' or '') .. (named.n and 'n' or '')
-  for at = 1, #fields, 2 do
-    if fields[at] ~= string.sub(names, (at + 1) / 2, (at + 1) / 2) then
-      return false
-    end
-  end
-  return #fields == 2 * #names and (not named.n or is_count(named.n))
+local names = 'd' .. (named.t and 't' or '') .. (named.n and 'n' or '')
+for at = 1, #fields, 2 do
+if fields[at] ~= string.sub(names, (at + 1) / 2, (at + 1) / 2) then
+return false
+end
+end
+return #fields == 2 * #names and (not named.n or is_count(named.n))
 end
 function entry.read(stream, id)
-  local fields, named = fields_of(stream, id)
-  if not fields then
-    return nil
-  end
-  if added(fields, named) then
-    return { i = id, a = 0, f = 0, d = named.d, t = named.t, n = tonumber(named.n or nil) }
-  end
-  return { i = id, a = 0, f = 0, d = named.d or fields[2] }
+local fields, named = fields_of(stream, id)
+if not fields then
+return nil
+end
+if added(fields, named) then
+return { i = id, a = 0, f = 0, d = named.d, t = named.t, n = tonumber(named.n or nil) }
+end
+return { i = id, a = 0, f = 0, d = named.d or fields[2] }
 end
 function entry.again(stream, id)
-  local fields, named = fields_of(stream, id)
-  if not fields then
-    return nil
-  end
-  if string.match(named.i or '', '^%d+%-%d+$') and is_count(named.a) and is_count(named.f) and named.d then
-    return { i = named.i, a = tonumber(named.a), f = tonumber(named.f), d = named.d, t = named.t }
-  end
-  return { i = '0-0', a = 0, f = 0, d = named.d or fields[2], foreign = true }
+local fields, named = fields_of(stream, id)
+if not fields then
+return nil
+end
+if string.match(named.i or '', '^%d+%-%d+$') and is_count(named.a) and is_count(named.f) and named.d then
+local v = is_count(named.v) and tonumber(named.v) or nil
+return { i = named.i, a = tonumber(named.a), f = tonumber(named.f), d = named.d, t = named.t, v = v }
+end
+return { i = '0-0', a = 0, f = 0, d = named.d or fields[2], foreign = true }
 end
 function entry.ready(ready, is)
-  if is.foreign then
-    redis.call('XADD', ready, '*', 'd', is.d)
-  elseif is.t then
-    redis.call('XADD', ready, '*', 'i', is.i, 'a', is.a, 'f', is.f, 'd', is.d, 't', is.t)
-  else
-    redis.call('XADD', ready, '*', 'i', is.i, 'a', is.a, 'f', is.f, 'd', is.d)
-  end
+if is.foreign then
+redis.call('XADD', ready, '*', 'd', is.d)
+return
+end
+local add = { 'XADD', ready, '*', 'i', is.i, 'a', is.a, 'f', is.f, 'd', is.d }
+for _, name in ipairs({ 't', 'v' }) do
+if is[name] then
+add[#add + 1] = name
+add[#add + 1] = is[name]
+end
+end
+redis.call(unpack(add))
 end
 function entry.later(later, is, due)
-  redis.call('ZADD', later, string.format('%.0f', due), cmsgpack.pack({ is.i, is.a, is.f, is.d, is.t }))
+redis.call('ZADD', later, string.format('%.0f', due), cmsgpack.pack({ is.i, is.a, is.f, is.d, is.t }))
 end
 function entry.back(ready, later, is, ms)
-  is.f = is.f + 1
-  if is.n and is.n > ms then
-    entry.later(later, is, is.n)
-  else
-    entry.ready(ready, is)
-  end
+is.f = is.f + 1
+if is.n and is.n > ms then
+entry.later(later, is, is.n)
+else
+entry.ready(ready, is)
+end
 end
 function entry.dead(dead, is, group, kind, reason)
-  local add = { 'XADD', dead, '*', 'i', is.i, 'a', is.a, 'f', is.f, 'g', group, 'k', kind, 'e', reason, 'd', is.d }
-  if is.t then
-    add[#add + 1] = 't'
-    add[#add + 1] = is.t
-  end
-  redis.call(unpack(add))
+local add = { 'XADD', dead, '*', 'i', is.i, 'a', is.a, 'f', is.f, 'g', group, 'k', kind, 'e', reason, 'd', is.d }
+if is.t then
+add[#add + 1] = 't'
+add[#add + 1] = is.t
+end
+redis.call(unpack(add))
 end
 local function unpacked(packed)
-  local ok, found = pcall(cmsgpack.unpack, packed)
-  if not ok or type(found) ~= 'table' then
-    return nil
-  end
-  local i, a, f, d, t = found[1], found[2], found[3], found[4], found[5]
-  local known = type(i) == 'string' and string.match(i, '^%d+%-%d+$') and type(a) == 'number' and type(f) == 'number'
-  if not known or type(d) ~= 'string' or (t ~= nil and type(t) ~= 'string') then
-    return nil
-  end
-  return { i = i, a = a, f = f, d = d, t = t }
+local ok, found = pcall(cmsgpack.unpack, packed)
+if not ok or type(found) ~= 'table' then
+return nil
+end
+local i, a, f, d, t = found[1], found[2], found[3], found[4], found[5]
+local known = type(i) == 'string' and string.match(i, '^%d+%-%d+$') and type(a) == 'number' and type(f) == 'number'
+if not known or type(d) ~= 'string' or (t ~= nil and type(t) ~= 'string') then
+return nil
+end
+return { i = i, a = a, f = f, d = d, t = t }
 end
 function entry.due(ready, dead, group, packed)
-  local is = unpacked(packed)
-  if is then
-    entry.ready(ready, is)
-  else
-    local found = { i = '0-0', a = 0, f = 0, d = packed }
-    entry.dead(dead, found, group, 'invalid', 'what waited for its time cannot be read: something else wrote it')
-  end
-  return is ~= nil
+local is = unpacked(packed)
+if is then
+entry.ready(ready, is)
+else
+local found = { i = '0-0', a = 0, f = 0, d = packed }
+entry.dead(dead, found, group, 'invalid', 'what waited for its time cannot be read: something else wrote it')
+end
+return is ~= nil
 end
 local function typed(key, type)
-  local is = redis.call('TYPE', key).ok
-  if is ~= type and is ~= 'none' then
-    return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
-  end
+local is = redis.call('TYPE', key).ok
+if is ~= type and is ~= 'none' then
+return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
+end
 end
 local items = #KEYS / 2
 if items == 1 then
 local dead, ready, position = KEYS[1], KEYS[2], ARGV[1]
 do
-  local wrong = typed(dead, 'stream') or typed(ready, 'stream')
-  if wrong then
-    return wrong
-  end
-  local is = entry.again(dead, position)
-  if not is then
-    return 0
-  end
-  is.a = 0
-  entry.ready(ready, is)
-  return redis.call('XDEL', dead, position)
+local wrong = typed(dead, 'stream') or typed(ready, 'stream')
+if wrong then
+return wrong
+end
+local is = entry.again(dead, position)
+if not is then
+return 0
+end
+is.a = 0
+entry.ready(ready, is)
+return redis.call('XDEL', dead, position)
 end
 return nil
 end
 local function item(dead, ready, position)
-  local wrong = typed(dead, 'stream') or typed(ready, 'stream')
-  if wrong then
-    return wrong
-  end
-  local is = entry.again(dead, position)
-  if not is then
-    return 0
-  end
-  is.a = 0
-  entry.ready(ready, is)
-  return redis.call('XDEL', dead, position)
+local wrong = typed(dead, 'stream') or typed(ready, 'stream')
+if wrong then
+return wrong
+end
+local is = entry.again(dead, position)
+if not is then
+return 0
+end
+is.a = 0
+entry.ready(ready, is)
+return redis.call('XDEL', dead, position)
 end
 local replies, done = {}, 0
 local own = #ARGV > 1 and 1 or 0
 local function run()
-  while done < items do
-    local key = done * 2
-    local arg = 0 + done * own
-    done = done + 1
-    local reply = item(KEYS[key + 1], KEYS[key + 2], ARGV[arg + 1])
-    if reply == nil then reply = false end
-    replies[done] = reply
-  end
+while done < items do
+local key = done * 2
+local arg = 0 + done * own
+done = done + 1
+local reply = item(KEYS[key + 1], KEYS[key + 2], ARGV[arg + 1])
+if reply == nil then reply = false end
+replies[done] = reply
+end
 end
 while done < items do
-  local ok, reply = pcall(run)
-  if not ok then
-    local text = type(reply) == 'table' and reply.err or tostring(reply)
-    if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
-    reply = { err = text .. ' on @user_script' }
-    replies[done] = reply
-  end
+local ok, reply = pcall(run)
+if not ok then
+local text = type(reply) == 'table' and reply.err or tostring(reply)
+if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+reply = { err = text .. ' on @user_script' }
+replies[done] = reply
+end
 end
 return replies`,
 }
@@ -7728,7 +8669,7 @@ return replies`,
  */
 export const streamReset: Script<[], [stream: string, ready: string, later: string, group: Arg, after: Arg, discard: Arg], readonly Reply[]> = {
   name: 'stream/reset',
-  sha: 'f61c8483dcf50aa678ffe3b090d93bbaccaf429a',
+  sha: '2c20ce709cee1bcb48f6e445ae9fd7d2f6e51b41',
   batch: 1,
   sharedKeys: false,
   shared: [],
@@ -7737,181 +8678,181 @@ export const streamReset: Script<[], [stream: string, ready: string, later: stri
   returns: 'list',
   text: `#!lua flags=allow-oom
 local function groups(stream)
-  local found = {}
-  for at, fields in ipairs(redis.call('XINFO', 'GROUPS', stream)) do
-    local group = {}
-    for field = 1, #fields, 2 do
-      group[fields[field]] = fields[field + 1]
-    end
-    found[at] = group
-  end
-  return found
+local found = {}
+for at, fields in ipairs(redis.call('XINFO', 'GROUPS', stream)) do
+local group = {}
+for field = 1, #fields, 2 do
+group[fields[field]] = fields[field + 1]
+end
+found[at] = group
+end
+return found
 end
 local function typed(key, type)
-  local is = redis.call('TYPE', key).ok
-  if is ~= type and is ~= 'none' then
-    return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
-  end
+local is = redis.call('TYPE', key).ok
+if is ~= type and is ~= 'none' then
+return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
+end
 end
 local function ids(stream, first, last, most)
-  local found, bytes = {}, 0
-  for step = 1, most do
-    local count = math.min(step == 1 and 4 or 16, most - #found)
-    if count <= 0 or bytes >= 262144 then
-      return found, false
-    end
-    local page = redis.call('XRANGE', stream, first, last, 'COUNT', count)
-    for _, entry in ipairs(page) do
-      found[#found + 1] = entry[1]
-      for _, text in ipairs(entry[2]) do
-        bytes = bytes + #text
-      end
-    end
-    if #page < count then
-      return found, true
-    end
-    first = '(' .. page[count][1]
-  end
-  return found, false
+local found, bytes = {}, 0
+for step = 1, most do
+local count = math.min(step == 1 and 4 or 16, most - #found)
+if count <= 0 or bytes >= 262144 then
+return found, false
+end
+local page = redis.call('XRANGE', stream, first, last, 'COUNT', count)
+for _, entry in ipairs(page) do
+found[#found + 1] = entry[1]
+for _, text in ipairs(entry[2]) do
+bytes = bytes + #text
+end
+end
+if #page < count then
+return found, true
+end
+first = '(' .. page[count][1]
+end
+return found, false
 end
 local function undelivered(stream, last, lag)
-  local function count(first, final)
-    local found, all = ids(stream, first, final, 512)
-    return #found, all
-  end
-  local next_up = redis.call('XRANGE', stream, '(' .. last, '+', 'COUNT', 1)[1]
-  if not next_up then
-    return 0, 1
-  end
-  next_up = next_up[1]
-  local length = redis.call('XLEN', stream)
-  local first = redis.call('XRANGE', stream, '-', '+', 'COUNT', 1)[1][1]
-  if first == next_up then
-    return length, 1, next_up
-  end
-  if lag then
-    return math.min(lag, length), 1, next_up
-  end
-  local behind, all = count('-', last)
-  if all then
-    return length - behind, 1, next_up
-  end
-  local ahead, rest = count(next_up, '+')
-  if rest then
-    return ahead, 1, next_up
-  end
-  local function ms(id)
-    return tonumber(string.match(id, '%d+'))
-  end
-  local final = ms(redis.call('XREVRANGE', stream, '+', '-', 'COUNT', 1)[1][1])
-  local span = final - ms(first)
-  local share = span > 0 and (final - ms(next_up)) / span or 0.5
-  local estimate = math.floor(length * share + 0.5)
-  return math.max(ahead, math.min(estimate, length - behind)), 0, next_up
+local function count(first, final)
+local found, all = ids(stream, first, final, 512)
+return #found, all
+end
+local next_up = redis.call('XRANGE', stream, '(' .. last, '+', 'COUNT', 1)[1]
+if not next_up then
+return 0, 1
+end
+next_up = next_up[1]
+local length = redis.call('XLEN', stream)
+local first = redis.call('XRANGE', stream, '-', '+', 'COUNT', 1)[1][1]
+if first == next_up then
+return length, 1, next_up
+end
+if lag then
+return math.min(lag, length), 1, next_up
+end
+local behind, all = count('-', last)
+if all then
+return length - behind, 1, next_up
+end
+local ahead, rest = count(next_up, '+')
+if rest then
+return ahead, 1, next_up
+end
+local function ms(id)
+return tonumber(string.match(id, '%d+'))
+end
+local final = ms(redis.call('XREVRANGE', stream, '+', '-', 'COUNT', 1)[1][1])
+local span = final - ms(first)
+local share = span > 0 and (final - ms(next_up)) / span or 0.5
+local estimate = math.floor(length * share + 0.5)
+return math.max(ahead, math.min(estimate, length - behind)), 0, next_up
 end
 local WAKE = ':wake:'
 local function make(key, group, id)
-  local made = redis.pcall('XGROUP', 'CREATE', key, group, id, 'MKSTREAM')
-  if made.err and not string.match(made.err, '^BUSYGROUP') then
-    error(made)
-  end
+local made = redis.pcall('XGROUP', 'CREATE', key, group, id, 'MKSTREAM')
+if made.err and not string.match(made.err, '^BUSYGROUP') then
+error(made)
+end
 end
 local function pending(key, group)
-  for _, found in ipairs(groups(key)) do
-    if found.name == group then
-      return found.pending
-    end
-  end
+for _, found in ipairs(groups(key)) do
+if found.name == group then
+return found.pending
+end
+end
 end
 local items = #KEYS / 3
 if items == 1 then
 local stream, ready, later, group, after, discard = KEYS[1], KEYS[2], KEYS[3], ARGV[1], ARGV[2], ARGV[3]
 do
-  local wrong = typed(stream, 'stream') or typed(ready, 'stream') or typed(later, 'zset')
-  if wrong then
-    return wrong
-  end
-  make(stream, group, '0')
-  if discard == '1' then
-    redis.call('XGROUP', 'DESTROY', stream, group)
-    redis.call('UNLINK', ready, later)
-    make(stream, group, '0')
-  end
-  make(ready, group, '0')
-  local fields, info = redis.call('XINFO', 'STREAM', stream), {}
-  for at = 1, #fields, 2 do
-    info[fields[at]] = fields[at + 1]
-  end
-  if after == '$' then
-    after = info['last-generated-id']
-  end
-  local left, exact = undelivered(stream, after, false)
-  if exact == 1 then
-    local read = string.format('%.0f', info['entries-added'] - left)
-    redis.call('XGROUP', 'SETID', stream, group, after, 'ENTRIESREAD', read)
-  else
-    redis.call('XGROUP', 'SETID', stream, group, after)
-  end
-  make(stream, WAKE, '$')
-  redis.call('XGROUP', 'DESTROY', stream, WAKE)
-  local again = pending(ready, group)
-  local waiting = redis.call('XLEN', ready) - again
-  return { left, exact, waiting, pending(stream, group) + again, redis.call('ZCARD', later) }
+local wrong = typed(stream, 'stream') or typed(ready, 'stream') or typed(later, 'zset')
+if wrong then
+return wrong
+end
+make(stream, group, '0')
+if discard == '1' then
+redis.call('XGROUP', 'DESTROY', stream, group)
+redis.call('UNLINK', ready, later)
+make(stream, group, '0')
+end
+make(ready, group, '0')
+local fields, info = redis.call('XINFO', 'STREAM', stream), {}
+for at = 1, #fields, 2 do
+info[fields[at]] = fields[at + 1]
+end
+if after == '$' then
+after = info['last-generated-id']
+end
+local left, exact = undelivered(stream, after, false)
+if exact == 1 then
+local read = string.format('%.0f', info['entries-added'] - left)
+redis.call('XGROUP', 'SETID', stream, group, after, 'ENTRIESREAD', read)
+else
+redis.call('XGROUP', 'SETID', stream, group, after)
+end
+make(stream, WAKE, '$')
+redis.call('XGROUP', 'DESTROY', stream, WAKE)
+local again = pending(ready, group)
+local waiting = redis.call('XLEN', ready) - again
+return { left, exact, waiting, pending(stream, group) + again, redis.call('ZCARD', later) }
 end
 return nil
 end
 local function item(stream, ready, later, group, after, discard)
-  local wrong = typed(stream, 'stream') or typed(ready, 'stream') or typed(later, 'zset')
-  if wrong then
-    return wrong
-  end
-  make(stream, group, '0')
-  if discard == '1' then
-    redis.call('XGROUP', 'DESTROY', stream, group)
-    redis.call('UNLINK', ready, later)
-    make(stream, group, '0')
-  end
-  make(ready, group, '0')
-  local fields, info = redis.call('XINFO', 'STREAM', stream), {}
-  for at = 1, #fields, 2 do
-    info[fields[at]] = fields[at + 1]
-  end
-  if after == '$' then
-    after = info['last-generated-id']
-  end
-  local left, exact = undelivered(stream, after, false)
-  if exact == 1 then
-    local read = string.format('%.0f', info['entries-added'] - left)
-    redis.call('XGROUP', 'SETID', stream, group, after, 'ENTRIESREAD', read)
-  else
-    redis.call('XGROUP', 'SETID', stream, group, after)
-  end
-  make(stream, WAKE, '$')
-  redis.call('XGROUP', 'DESTROY', stream, WAKE)
-  local again = pending(ready, group)
-  local waiting = redis.call('XLEN', ready) - again
-  return { left, exact, waiting, pending(stream, group) + again, redis.call('ZCARD', later) }
+local wrong = typed(stream, 'stream') or typed(ready, 'stream') or typed(later, 'zset')
+if wrong then
+return wrong
+end
+make(stream, group, '0')
+if discard == '1' then
+redis.call('XGROUP', 'DESTROY', stream, group)
+redis.call('UNLINK', ready, later)
+make(stream, group, '0')
+end
+make(ready, group, '0')
+local fields, info = redis.call('XINFO', 'STREAM', stream), {}
+for at = 1, #fields, 2 do
+info[fields[at]] = fields[at + 1]
+end
+if after == '$' then
+after = info['last-generated-id']
+end
+local left, exact = undelivered(stream, after, false)
+if exact == 1 then
+local read = string.format('%.0f', info['entries-added'] - left)
+redis.call('XGROUP', 'SETID', stream, group, after, 'ENTRIESREAD', read)
+else
+redis.call('XGROUP', 'SETID', stream, group, after)
+end
+make(stream, WAKE, '$')
+redis.call('XGROUP', 'DESTROY', stream, WAKE)
+local again = pending(ready, group)
+local waiting = redis.call('XLEN', ready) - again
+return { left, exact, waiting, pending(stream, group) + again, redis.call('ZCARD', later) }
 end
 local replies, done = {}, 0
 local own = #ARGV > 3 and 3 or 0
 local function run()
-  while done < items do
-    local key = done * 3
-    local arg = 0 + done * own
-    done = done + 1
-    local reply = item(KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3])
-    if reply == nil then reply = false end
-    replies[done] = reply
-  end
+while done < items do
+local key = done * 3
+local arg = 0 + done * own
+done = done + 1
+local reply = item(KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3])
+if reply == nil then reply = false end
+replies[done] = reply
+end
 end
 while done < items do
-  local ok, reply = pcall(run)
-  if not ok then
-    local text = type(reply) == 'table' and reply.err or tostring(reply)
-    if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
-    reply = { err = text .. ' on @user_script' }
-    replies[done] = reply
-  end
+local ok, reply = pcall(run)
+if not ok then
+local text = type(reply) == 'table' and reply.err or tostring(reply)
+if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+reply = { err = text .. ' on @user_script' }
+replies[done] = reply
+end
 end
 return replies`,
 }
@@ -7941,7 +8882,7 @@ return replies`,
  */
 export const streamSettle: Script<[group: Arg, consumer: Arg, declared: Arg], [stream: string, ready: string, later: string, dead: string, mark: string, number: Arg, finished: Arg, moves: Arg], string> = {
   name: 'stream/settle',
-  sha: '0e09986a2117eb1c4782395382090245e1d4b0e6',
+  sha: '6d5e685dde500cc3d4f586b29a49cad66516b26d',
   batch: 1,
   sharedKeys: false,
   shared: ["group","consumer","declared"],
@@ -7952,201 +8893,229 @@ export const streamSettle: Script<[group: Arg, consumer: Arg, declared: Arg], [s
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
 local function pending(stream, group, ids, consumer)
-  local found = {}
-  local function ask(from, to, count)
-    if consumer then
-      return redis.pcall('XPENDING', stream, group, from, to, count, consumer)
-    end
-    return redis.pcall('XPENDING', stream, group, from, to, count)
-  end
-  local range = ask(ids[1], ids[#ids], 2 * #ids + 16)
-  if range.err then
-    if string.match(range.err, '^NOGROUP') then
-      return found
-    end
-    error(range)
-  end
-  for at = 1, #range do
-    found[range[at][1]] = true
-  end
-  for _, id in ipairs(ids) do
-    if not found[id] and ask(id, id, 1)[1] then
-      found[id] = true
-    end
-  end
-  return found
+local found = {}
+local function ask(from, to, count)
+if consumer then
+return redis.pcall('XPENDING', stream, group, from, to, count, consumer)
+end
+return redis.pcall('XPENDING', stream, group, from, to, count)
+end
+local range = ask(ids[1], ids[#ids], 2 * #ids + 16)
+if range.err then
+if string.match(range.err, '^NOGROUP') then
+return found
+end
+error(range)
+end
+for at = 1, #range do
+found[range[at][1]] = true
+end
+for _, id in ipairs(ids) do
+if not found[id] and ask(id, id, 1)[1] then
+found[id] = true
+end
+end
+return found
 end
 local function earlier(a, b)
-  local a_time, a_number = string.match(a, '(%d+)-(%d+)')
-  local b_time, b_number = string.match(b, '(%d+)-(%d+)')
-  if a_time ~= b_time then
-    return tonumber(a_time) < tonumber(b_time)
-  end
-  return tonumber(a_number) < tonumber(b_number)
+local a_time, a_number = string.match(a, '(%d+)-(%d+)')
+local b_time, b_number = string.match(b, '(%d+)-(%d+)')
+if a_time == b_time then
+a_time, b_time = a_number, b_number
+end
+if #a_time ~= #b_time then
+return #a_time < #b_time
+end
+return a_time < b_time
+end
+local MOST = '18446744073709551615'
+local DIGITS = 9
+local function plus_one(digits)
+local head = string.sub(digits, 1, -DIGITS - 1)
+local tail = string.format('%.0f', string.sub(digits, -DIGITS) + 1)
+if head == '' then
+return tail
+end
+if #tail > DIGITS then
+return string.format('%.0f', head + 1) .. string.rep('0', DIGITS)
+end
+return head .. string.rep('0', DIGITS - #tail) .. tail
+end
+local function following(id)
+local time, number = string.match(id, '(%d+)-(%d+)')
+if number ~= MOST then
+return time .. '-' .. plus_one(number)
+end
+return time == MOST and id or plus_one(time) .. '-0'
 end
 local function groups(stream)
-  local found = {}
-  for at, fields in ipairs(redis.call('XINFO', 'GROUPS', stream)) do
-    local group = {}
-    for field = 1, #fields, 2 do
-      group[fields[field]] = fields[field + 1]
-    end
-    found[at] = group
-  end
-  return found
+local found = {}
+for at, fields in ipairs(redis.call('XINFO', 'GROUPS', stream)) do
+local group = {}
+for field = 1, #fields, 2 do
+group[fields[field]] = fields[field + 1]
+end
+found[at] = group
+end
+return found
 end
 local MOST_TRIMMED = 5000
 local function acknowledge(stream, group, declared, ids)
-  redis.call('XACK', stream, group, unpack(ids))
-  if declared == '-' then
-    return
-  end
-  local missing = {}
-  for name in string.gmatch(declared, '%S+') do
-    missing[name] = true
-  end
-  local all, bound = groups(stream), nil
-  for _, each in ipairs(all) do
-    missing[each.name] = nil
-    local first
-    if each.pending > 0 then
-      first = redis.call('XPENDING', stream, each.name, '-', '+', 1)[1][1]
-    else
-      local time, number = string.match(each['last-delivered-id'], '(%d+)-(%d+)')
-      first = time .. '-' .. string.format('%.0f', number + 1)
-    end
-    if not bound or earlier(first, bound) then
-      bound = first
-    end
-  end
-  if next(missing) then
-    return
-  end
-  local left = ids
-  if redis.call('XTRIM', stream, 'MINID', '~', bound, 'LIMIT', MOST_TRIMMED) < MOST_TRIMMED - 1000 then
-    redis.call('XTRIM', stream, 'MINID', '=', bound)
-    left = {}
-    for _, id in ipairs(ids) do
-      if not earlier(id, bound) then
-        left[#left + 1] = id
-      end
-    end
-  end
-  for _, other in ipairs(all) do
-    if other.name ~= group and left[1] then
-      local theirs = other.pending > 0 and pending(stream, other.name, left) or {}
-      local finished = {}
-      for _, id in ipairs(left) do
-        if not theirs[id] and not earlier(other['last-delivered-id'], id) then
-          finished[#finished + 1] = id
-        end
-      end
-      left = finished
-    end
-  end
-  if left[1] then
-    redis.call('XDEL', stream, unpack(left))
-  end
+redis.call('XACK', stream, group, unpack(ids))
+if declared == '-' then
+return
+end
+local missing = {}
+for name in string.gmatch(declared, '%S+') do
+missing[name] = true
+end
+local all, bound = groups(stream), nil
+for _, each in ipairs(all) do
+missing[each.name] = nil
+local first
+if each.pending > 0 then
+first = redis.call('XPENDING', stream, each.name, '-', '+', 1)[1][1]
+else
+first = following(each['last-delivered-id'])
+end
+if not bound or earlier(first, bound) then
+bound = first
+end
+end
+if next(missing) then
+return
+end
+local left = ids
+if redis.call('XTRIM', stream, 'MINID', '~', bound, 'LIMIT', MOST_TRIMMED) < MOST_TRIMMED - 1000 then
+redis.call('XTRIM', stream, 'MINID', '=', bound)
+left = {}
+for _, id in ipairs(ids) do
+if not earlier(id, bound) then
+left[#left + 1] = id
+end
+end
+end
+for _, other in ipairs(all) do
+if other.name ~= group and left[1] then
+local theirs = other.pending > 0 and pending(stream, other.name, left) or {}
+local finished = {}
+for _, id in ipairs(left) do
+if not theirs[id] and not earlier(other['last-delivered-id'], id) then
+finished[#finished + 1] = id
+end
+end
+left = finished
+end
+end
+if left[1] then
+redis.call('XDEL', stream, unpack(left))
+end
 end
 local entry = {}
 local function fields_of(stream, id)
-  local found = redis.call('XRANGE', stream, id, id)[1]
-  if not found then
-    return nil
-  end
-  local fields, named = found[2], {}
-  for at = 1, #fields, 2 do
-    named[fields[at]] = named[fields[at]] or fields[at + 1]
-  end
-  return fields, named
+local found = redis.call('XRANGE', stream, id, id)[1]
+if not found then
+return nil
+end
+local fields, named = found[2], {}
+for at = 1, #fields, 2 do
+named[fields[at]] = named[fields[at]] or fields[at + 1]
+end
+return fields, named
 end
 local function is_count(text)
-  return text and #text <= 15 and string.match(text, '^%d+$')
+return text and #text <= 15 and string.match(text, '^%d+$')
 end
 local function added(fields, named)
-  local names = 'd' .. (named.t and 't' or '') .. (named.n and 'n' or '')
-  for at = 1, #fields, 2 do
-    if fields[at] ~= string.sub(names, (at + 1) / 2, (at + 1) / 2) then
-      return false
-    end
-  end
-  return #fields == 2 * #names and (not named.n or is_count(named.n))
+local names = 'd' .. (named.t and 't' or '') .. (named.n and 'n' or '')
+for at = 1, #fields, 2 do
+if fields[at] ~= string.sub(names, (at + 1) / 2, (at + 1) / 2) then
+return false
+end
+end
+return #fields == 2 * #names and (not named.n or is_count(named.n))
 end
 function entry.read(stream, id)
-  local fields, named = fields_of(stream, id)
-  if not fields then
-    return nil
-  end
-  if added(fields, named) then
-    return { i = id, a = 0, f = 0, d = named.d, t = named.t, n = tonumber(named.n or nil) }
-  end
-  return { i = id, a = 0, f = 0, d = named.d or fields[2] }
+local fields, named = fields_of(stream, id)
+if not fields then
+return nil
+end
+if added(fields, named) then
+return { i = id, a = 0, f = 0, d = named.d, t = named.t, n = tonumber(named.n or nil) }
+end
+return { i = id, a = 0, f = 0, d = named.d or fields[2] }
 end
 function entry.again(stream, id)
-  local fields, named = fields_of(stream, id)
-  if not fields then
-    return nil
-  end
-  if string.match(named.i or '', '^%d+%-%d+$') and is_count(named.a) and is_count(named.f) and named.d then
-    return { i = named.i, a = tonumber(named.a), f = tonumber(named.f), d = named.d, t = named.t }
-  end
-  return { i = '0-0', a = 0, f = 0, d = named.d or fields[2], foreign = true }
+local fields, named = fields_of(stream, id)
+if not fields then
+return nil
+end
+if string.match(named.i or '', '^%d+%-%d+$') and is_count(named.a) and is_count(named.f) and named.d then
+local v = is_count(named.v) and tonumber(named.v) or nil
+return { i = named.i, a = tonumber(named.a), f = tonumber(named.f), d = named.d, t = named.t, v = v }
+end
+return { i = '0-0', a = 0, f = 0, d = named.d or fields[2], foreign = true }
 end
 function entry.ready(ready, is)
-  if is.foreign then
-    redis.call('XADD', ready, '*', 'd', is.d)
-  elseif is.t then
-    redis.call('XADD', ready, '*', 'i', is.i, 'a', is.a, 'f', is.f, 'd', is.d, 't', is.t)
-  else
-    redis.call('XADD', ready, '*', 'i', is.i, 'a', is.a, 'f', is.f, 'd', is.d)
-  end
+if is.foreign then
+redis.call('XADD', ready, '*', 'd', is.d)
+return
+end
+local add = { 'XADD', ready, '*', 'i', is.i, 'a', is.a, 'f', is.f, 'd', is.d }
+for _, name in ipairs({ 't', 'v' }) do
+if is[name] then
+add[#add + 1] = name
+add[#add + 1] = is[name]
+end
+end
+redis.call(unpack(add))
 end
 function entry.later(later, is, due)
-  redis.call('ZADD', later, string.format('%.0f', due), cmsgpack.pack({ is.i, is.a, is.f, is.d, is.t }))
+redis.call('ZADD', later, string.format('%.0f', due), cmsgpack.pack({ is.i, is.a, is.f, is.d, is.t }))
 end
 function entry.back(ready, later, is, ms)
-  is.f = is.f + 1
-  if is.n and is.n > ms then
-    entry.later(later, is, is.n)
-  else
-    entry.ready(ready, is)
-  end
+is.f = is.f + 1
+if is.n and is.n > ms then
+entry.later(later, is, is.n)
+else
+entry.ready(ready, is)
+end
 end
 function entry.dead(dead, is, group, kind, reason)
-  local add = { 'XADD', dead, '*', 'i', is.i, 'a', is.a, 'f', is.f, 'g', group, 'k', kind, 'e', reason, 'd', is.d }
-  if is.t then
-    add[#add + 1] = 't'
-    add[#add + 1] = is.t
-  end
-  redis.call(unpack(add))
+local add = { 'XADD', dead, '*', 'i', is.i, 'a', is.a, 'f', is.f, 'g', group, 'k', kind, 'e', reason, 'd', is.d }
+if is.t then
+add[#add + 1] = 't'
+add[#add + 1] = is.t
+end
+redis.call(unpack(add))
 end
 local function unpacked(packed)
-  local ok, found = pcall(cmsgpack.unpack, packed)
-  if not ok or type(found) ~= 'table' then
-    return nil
-  end
-  local i, a, f, d, t = found[1], found[2], found[3], found[4], found[5]
-  local known = type(i) == 'string' and string.match(i, '^%d+%-%d+$') and type(a) == 'number' and type(f) == 'number'
-  if not known or type(d) ~= 'string' or (t ~= nil and type(t) ~= 'string') then
-    return nil
-  end
-  return { i = i, a = a, f = f, d = d, t = t }
+local ok, found = pcall(cmsgpack.unpack, packed)
+if not ok or type(found) ~= 'table' then
+return nil
+end
+local i, a, f, d, t = found[1], found[2], found[3], found[4], found[5]
+local known = type(i) == 'string' and string.match(i, '^%d+%-%d+$') and type(a) == 'number' and type(f) == 'number'
+if not known or type(d) ~= 'string' or (t ~= nil and type(t) ~= 'string') then
+return nil
+end
+return { i = i, a = a, f = f, d = d, t = t }
 end
 function entry.due(ready, dead, group, packed)
-  local is = unpacked(packed)
-  if is then
-    entry.ready(ready, is)
-  else
-    local found = { i = '0-0', a = 0, f = 0, d = packed }
-    entry.dead(dead, found, group, 'invalid', 'what waited for its time cannot be read: something else wrote it')
-  end
-  return is ~= nil
+local is = unpacked(packed)
+if is then
+entry.ready(ready, is)
+else
+local found = { i = '0-0', a = 0, f = 0, d = packed }
+entry.dead(dead, found, group, 'invalid', 'what waited for its time cannot be read: something else wrote it')
+end
+return is ~= nil
 end
 local function typed(key, type)
-  local is = redis.call('TYPE', key).ok
-  if is ~= type and is ~= 'none' then
-    return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
-  end
+local is = redis.call('TYPE', key).ok
+if is ~= type and is ~= 'none' then
+return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
+end
 end
 local group = ARGV[1]
 local consumer = ARGV[2]
@@ -8157,169 +9126,169 @@ local items = #KEYS / 5
 if items == 1 then
 local stream, ready, later, dead, mark, number, finished, moves = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], ARGV[4], ARGV[5], ARGV[6]
 do
-  local wrong = typed(mark, 'string') or typed(stream, 'stream') or typed(ready, 'stream')
-  if wrong then
-    return wrong
-  end
-  local last, answer = string.match(redis.call('GET', mark) or '', '^(%d+) (.*)$')
-  if last == number then
-    return answer
-  end
-  local lost = {}
-  moves = cjson.decode(moves)
-  local places = { later = later, at = later, ready = ready, dead = dead }
-  for _, move in ipairs(moves) do
-    wrong = wrong or typed(places[move[3]], TYPES[move[3]])
-  end
-  if wrong then
-    return wrong
-  end
-  local function held(key, ids, prefix)
-    local mine, found = {}, pending(key, group, ids, consumer)
-    for _, id in ipairs(ids) do
-      if found[id] then
-        mine[#mine + 1] = id
-      else
-        lost[#lost + 1] = prefix .. id
-      end
-    end
-    return mine
-  end
-  local function leave(key, ids)
-    if key == stream then
-      acknowledge(stream, group, declared, ids)
-    else
-      redis.call('XACK', ready, group, unpack(ids))
-      redis.call('XDEL', ready, unpack(ids))
-    end
-  end
-  local function put(is, to, ms, kind, reason)
-    if to == 'dead' then
-      entry.dead(dead, is, group, kind, reason)
-    elseif to == 'ready' then
-      entry.ready(ready, is)
-    elseif to == 'at' then
-      entry.later(later, is, ms)
-    else
-      entry.later(later, is, math.ceil(now / 1000) + ms)
-    end
-  end
-  local of_stream, of_ready = unpack(cjson.decode(finished))
-  for key, ids in pairs({ [stream] = of_stream, [ready] = of_ready }) do
-    local mine = ids[1] and held(key, ids, key == ready and 'r' or '') or ids
-    if mine[1] then
-      leave(key, mine)
-    end
-  end
-  for _, move in ipairs(moves) do
-    local from, id, to, attempts, fence, ms, kind, reason = unpack(move)
-    local key = from == 'r' and ready or stream
-    if held(key, { id }, from == 'r' and 'r' or '')[1] then
-      local is = (key == ready and entry.again or entry.read)(key, id)
-      if is then
-        is.a, is.f = attempts, fence
-        put(is, to, ms, kind, reason)
-      end
-      leave(key, { id })
-    end
-  end
-  answer = table.concat(lost, ' ')
-  redis.call('SET', mark, number .. ' ' .. answer, 'EX', DAY)
-  return answer
+local wrong = typed(mark, 'string') or typed(stream, 'stream') or typed(ready, 'stream')
+if wrong then
+return wrong
+end
+local last, answer = string.match(redis.call('GET', mark) or '', '^(%d+) (.*)$')
+if last == number then
+return answer
+end
+local lost = {}
+moves = cjson.decode(moves)
+local places = { later = later, at = later, ready = ready, dead = dead }
+for _, move in ipairs(moves) do
+wrong = wrong or typed(places[move[3]], TYPES[move[3]])
+end
+if wrong then
+return wrong
+end
+local function held(key, ids, prefix)
+local mine, found = {}, pending(key, group, ids, consumer)
+for _, id in ipairs(ids) do
+if found[id] then
+mine[#mine + 1] = id
+else
+lost[#lost + 1] = prefix .. id
+end
+end
+return mine
+end
+local function leave(key, ids)
+if key == stream then
+acknowledge(stream, group, declared, ids)
+else
+redis.call('XACK', ready, group, unpack(ids))
+redis.call('XDEL', ready, unpack(ids))
+end
+end
+local function put(is, to, ms, kind, reason)
+if to == 'dead' then
+entry.dead(dead, is, group, kind, reason)
+elseif to == 'ready' then
+entry.ready(ready, is)
+elseif to == 'at' then
+entry.later(later, is, ms)
+else
+entry.later(later, is, math.ceil(now / 1000) + ms)
+end
+end
+local of_stream, of_ready = unpack(cjson.decode(finished))
+for key, ids in pairs({ [stream] = of_stream, [ready] = of_ready }) do
+local mine = ids[1] and held(key, ids, key == ready and 'r' or '') or ids
+if mine[1] then
+leave(key, mine)
+end
+end
+for _, move in ipairs(moves) do
+local from, id, to, attempts, fence, ms, kind, reason = unpack(move)
+local key = from == 'r' and ready or stream
+if held(key, { id }, from == 'r' and 'r' or '')[1] then
+local is = (key == ready and entry.again or entry.read)(key, id)
+if is then
+is.a, is.f = attempts, fence
+put(is, to, ms, kind, reason)
+end
+leave(key, { id })
+end
+end
+answer = table.concat(lost, ' ')
+redis.call('SET', mark, number .. ' ' .. answer, 'EX', DAY)
+return answer
 end
 return nil
 end
 local function item(stream, ready, later, dead, mark, number, finished, moves)
-  local wrong = typed(mark, 'string') or typed(stream, 'stream') or typed(ready, 'stream')
-  if wrong then
-    return wrong
-  end
-  local last, answer = string.match(redis.call('GET', mark) or '', '^(%d+) (.*)$')
-  if last == number then
-    return answer
-  end
-  local lost = {}
-  moves = cjson.decode(moves)
-  local places = { later = later, at = later, ready = ready, dead = dead }
-  for _, move in ipairs(moves) do
-    wrong = wrong or typed(places[move[3]], TYPES[move[3]])
-  end
-  if wrong then
-    return wrong
-  end
-  local function held(key, ids, prefix)
-    local mine, found = {}, pending(key, group, ids, consumer)
-    for _, id in ipairs(ids) do
-      if found[id] then
-        mine[#mine + 1] = id
-      else
-        lost[#lost + 1] = prefix .. id
-      end
-    end
-    return mine
-  end
-  local function leave(key, ids)
-    if key == stream then
-      acknowledge(stream, group, declared, ids)
-    else
-      redis.call('XACK', ready, group, unpack(ids))
-      redis.call('XDEL', ready, unpack(ids))
-    end
-  end
-  local function put(is, to, ms, kind, reason)
-    if to == 'dead' then
-      entry.dead(dead, is, group, kind, reason)
-    elseif to == 'ready' then
-      entry.ready(ready, is)
-    elseif to == 'at' then
-      entry.later(later, is, ms)
-    else
-      entry.later(later, is, math.ceil(now / 1000) + ms)
-    end
-  end
-  local of_stream, of_ready = unpack(cjson.decode(finished))
-  for key, ids in pairs({ [stream] = of_stream, [ready] = of_ready }) do
-    local mine = ids[1] and held(key, ids, key == ready and 'r' or '') or ids
-    if mine[1] then
-      leave(key, mine)
-    end
-  end
-  for _, move in ipairs(moves) do
-    local from, id, to, attempts, fence, ms, kind, reason = unpack(move)
-    local key = from == 'r' and ready or stream
-    if held(key, { id }, from == 'r' and 'r' or '')[1] then
-      local is = (key == ready and entry.again or entry.read)(key, id)
-      if is then
-        is.a, is.f = attempts, fence
-        put(is, to, ms, kind, reason)
-      end
-      leave(key, { id })
-    end
-  end
-  answer = table.concat(lost, ' ')
-  redis.call('SET', mark, number .. ' ' .. answer, 'EX', DAY)
-  return answer
+local wrong = typed(mark, 'string') or typed(stream, 'stream') or typed(ready, 'stream')
+if wrong then
+return wrong
+end
+local last, answer = string.match(redis.call('GET', mark) or '', '^(%d+) (.*)$')
+if last == number then
+return answer
+end
+local lost = {}
+moves = cjson.decode(moves)
+local places = { later = later, at = later, ready = ready, dead = dead }
+for _, move in ipairs(moves) do
+wrong = wrong or typed(places[move[3]], TYPES[move[3]])
+end
+if wrong then
+return wrong
+end
+local function held(key, ids, prefix)
+local mine, found = {}, pending(key, group, ids, consumer)
+for _, id in ipairs(ids) do
+if found[id] then
+mine[#mine + 1] = id
+else
+lost[#lost + 1] = prefix .. id
+end
+end
+return mine
+end
+local function leave(key, ids)
+if key == stream then
+acknowledge(stream, group, declared, ids)
+else
+redis.call('XACK', ready, group, unpack(ids))
+redis.call('XDEL', ready, unpack(ids))
+end
+end
+local function put(is, to, ms, kind, reason)
+if to == 'dead' then
+entry.dead(dead, is, group, kind, reason)
+elseif to == 'ready' then
+entry.ready(ready, is)
+elseif to == 'at' then
+entry.later(later, is, ms)
+else
+entry.later(later, is, math.ceil(now / 1000) + ms)
+end
+end
+local of_stream, of_ready = unpack(cjson.decode(finished))
+for key, ids in pairs({ [stream] = of_stream, [ready] = of_ready }) do
+local mine = ids[1] and held(key, ids, key == ready and 'r' or '') or ids
+if mine[1] then
+leave(key, mine)
+end
+end
+for _, move in ipairs(moves) do
+local from, id, to, attempts, fence, ms, kind, reason = unpack(move)
+local key = from == 'r' and ready or stream
+if held(key, { id }, from == 'r' and 'r' or '')[1] then
+local is = (key == ready and entry.again or entry.read)(key, id)
+if is then
+is.a, is.f = attempts, fence
+put(is, to, ms, kind, reason)
+end
+leave(key, { id })
+end
+end
+answer = table.concat(lost, ' ')
+redis.call('SET', mark, number .. ' ' .. answer, 'EX', DAY)
+return answer
 end
 local replies, done = {}, 0
 local own = #ARGV > 6 and 3 or 0
 local function run()
-  while done < items do
-    local key = done * 5
-    local arg = 3 + done * own
-    done = done + 1
-    local reply = item(KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], KEYS[key + 4], KEYS[key + 5], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3])
-    if reply == nil then reply = false end
-    replies[done] = reply
-  end
+while done < items do
+local key = done * 5
+local arg = 3 + done * own
+done = done + 1
+local reply = item(KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], KEYS[key + 4], KEYS[key + 5], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3])
+if reply == nil then reply = false end
+replies[done] = reply
+end
 end
 while done < items do
-  local ok, reply = pcall(run)
-  if not ok then
-    local text = type(reply) == 'table' and reply.err or tostring(reply)
-    if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
-    reply = { err = text .. ' on @user_script' }
-    replies[done] = reply
-  end
+local ok, reply = pcall(run)
+if not ok then
+local text = type(reply) == 'table' and reply.err or tostring(reply)
+if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+reply = { err = text .. ' on @user_script' }
+replies[done] = reply
+end
 end
 return replies`,
 }
@@ -8339,7 +9308,7 @@ return replies`,
  */
 export const streamStats: Script<[], [stream: string, ready: string, later: string, dead: string, paused: string, group: Arg], readonly Reply[]> = {
   name: 'stream/stats',
-  sha: '26c1c42acc68e63dbfdad27ab9a9a0e1773a64de',
+  sha: '01d410098045fdbef65ee5a0bd30b515c56414ca',
   batch: 1,
   sharedKeys: false,
   shared: [],
@@ -8350,216 +9319,216 @@ export const streamStats: Script<[], [stream: string, ready: string, later: stri
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
 local function groups(stream)
-  local found = {}
-  for at, fields in ipairs(redis.call('XINFO', 'GROUPS', stream)) do
-    local group = {}
-    for field = 1, #fields, 2 do
-      group[fields[field]] = fields[field + 1]
-    end
-    found[at] = group
-  end
-  return found
+local found = {}
+for at, fields in ipairs(redis.call('XINFO', 'GROUPS', stream)) do
+local group = {}
+for field = 1, #fields, 2 do
+group[fields[field]] = fields[field + 1]
+end
+found[at] = group
+end
+return found
 end
 local function ids(stream, first, last, most)
-  local found, bytes = {}, 0
-  for step = 1, most do
-    local count = math.min(step == 1 and 4 or 16, most - #found)
-    if count <= 0 or bytes >= 262144 then
-      return found, false
-    end
-    local page = redis.call('XRANGE', stream, first, last, 'COUNT', count)
-    for _, entry in ipairs(page) do
-      found[#found + 1] = entry[1]
-      for _, text in ipairs(entry[2]) do
-        bytes = bytes + #text
-      end
-    end
-    if #page < count then
-      return found, true
-    end
-    first = '(' .. page[count][1]
-  end
-  return found, false
+local found, bytes = {}, 0
+for step = 1, most do
+local count = math.min(step == 1 and 4 or 16, most - #found)
+if count <= 0 or bytes >= 262144 then
+return found, false
+end
+local page = redis.call('XRANGE', stream, first, last, 'COUNT', count)
+for _, entry in ipairs(page) do
+found[#found + 1] = entry[1]
+for _, text in ipairs(entry[2]) do
+bytes = bytes + #text
+end
+end
+if #page < count then
+return found, true
+end
+first = '(' .. page[count][1]
+end
+return found, false
 end
 local function undelivered(stream, last, lag)
-  local function count(first, final)
-    local found, all = ids(stream, first, final, 512)
-    return #found, all
-  end
-  local next_up = redis.call('XRANGE', stream, '(' .. last, '+', 'COUNT', 1)[1]
-  if not next_up then
-    return 0, 1
-  end
-  next_up = next_up[1]
-  local length = redis.call('XLEN', stream)
-  local first = redis.call('XRANGE', stream, '-', '+', 'COUNT', 1)[1][1]
-  if first == next_up then
-    return length, 1, next_up
-  end
-  if lag then
-    return math.min(lag, length), 1, next_up
-  end
-  local behind, all = count('-', last)
-  if all then
-    return length - behind, 1, next_up
-  end
-  local ahead, rest = count(next_up, '+')
-  if rest then
-    return ahead, 1, next_up
-  end
-  local function ms(id)
-    return tonumber(string.match(id, '%d+'))
-  end
-  local final = ms(redis.call('XREVRANGE', stream, '+', '-', 'COUNT', 1)[1][1])
-  local span = final - ms(first)
-  local share = span > 0 and (final - ms(next_up)) / span or 0.5
-  local estimate = math.floor(length * share + 0.5)
-  return math.max(ahead, math.min(estimate, length - behind)), 0, next_up
+local function count(first, final)
+local found, all = ids(stream, first, final, 512)
+return #found, all
+end
+local next_up = redis.call('XRANGE', stream, '(' .. last, '+', 'COUNT', 1)[1]
+if not next_up then
+return 0, 1
+end
+next_up = next_up[1]
+local length = redis.call('XLEN', stream)
+local first = redis.call('XRANGE', stream, '-', '+', 'COUNT', 1)[1][1]
+if first == next_up then
+return length, 1, next_up
+end
+if lag then
+return math.min(lag, length), 1, next_up
+end
+local behind, all = count('-', last)
+if all then
+return length - behind, 1, next_up
+end
+local ahead, rest = count(next_up, '+')
+if rest then
+return ahead, 1, next_up
+end
+local function ms(id)
+return tonumber(string.match(id, '%d+'))
+end
+local final = ms(redis.call('XREVRANGE', stream, '+', '-', 'COUNT', 1)[1][1])
+local span = final - ms(first)
+local share = span > 0 and (final - ms(next_up)) / span or 0.5
+local estimate = math.floor(length * share + 0.5)
+return math.max(ahead, math.min(estimate, length - behind)), 0, next_up
 end
 local function find(stream, group)
-  for _, found in ipairs(redis.call('EXISTS', stream) == 1 and groups(stream) or {}) do
-    if found.name == group then
-      return found
-    end
-  end
+for _, found in ipairs(redis.call('EXISTS', stream) == 1 and groups(stream) or {}) do
+if found.name == group then
+return found
+end
+end
 end
 local items = #KEYS / 5
 if items == 1 then
 local stream, ready, later, dead, paused, group = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], ARGV[1]
 do
-  local here, again = find(stream, group), find(ready, group)
-  local oldest
-  local function seen(id)
-    local ms = id and tonumber(string.match(id, '%d+'))
-    if ms and (not oldest or ms < oldest) then
-      oldest = ms
-    end
-  end
-  local waiting, exact, next_up = undelivered(stream, here and here['last-delivered-id'] or '0-0', here and here.lag)
-  seen(next_up)
-  local pending, waiting_again = 0, redis.call('XLEN', ready)
-  if here and here.pending > 0 then
-    pending = here.pending
-    seen(redis.call('XPENDING', stream, group, '-', '+', 1)[1][1])
-  end
-  if again then
-    pending = pending + again.pending
-    waiting_again = math.max(0, waiting_again - again.pending)
-  end
-  local first = redis.call('XRANGE', ready, '-', '+', 'COUNT', 1)[1]
-  for at = 1, first and #first[2] or 0, 2 do
-    if first[2][at] == 'i' then
-      seen(first[2][at + 1])
-    end
-  end
-  local info = redis.call('EXISTS', stream) == 1 and redis.call('XINFO', 'STREAM', stream) or {}
-  local added = 0
-  for at = 1, #info, 2 do
-    if info[at] == 'entries-added' then
-      added = info[at + 1]
-    end
-  end
-  local reply = {
-    here and 1 or 0,
-    added,
-    waiting,
-    exact,
-    waiting_again,
-    pending,
-    redis.call('ZCARD', later),
-    redis.call('XLEN', dead),
-    redis.call('EXISTS', paused),
-    oldest and math.max(0, math.floor(now / 1000) - oldest) or 0,
-  }
-  for key, there in pairs({ [stream] = here, [ready] = again }) do
-    for _, fields in ipairs(there and redis.call('XINFO', 'CONSUMERS', key, group) or {}) do
-      local consumer = {}
-      for at = 1, #fields, 2 do
-        consumer[fields[at]] = fields[at + 1]
-      end
-      reply[#reply + 1] = { consumer.name, consumer.pending, consumer.idle }
-    end
-  end
-  return reply
+local here, again = find(stream, group), find(ready, group)
+local oldest
+local function seen(id)
+local ms = id and tonumber(string.match(id, '%d+'))
+if ms and (not oldest or ms < oldest) then
+oldest = ms
+end
+end
+local waiting, exact, next_up = undelivered(stream, here and here['last-delivered-id'] or '0-0', here and here.lag)
+seen(next_up)
+local pending, waiting_again = 0, redis.call('XLEN', ready)
+if here and here.pending > 0 then
+pending = here.pending
+seen(redis.call('XPENDING', stream, group, '-', '+', 1)[1][1])
+end
+if again then
+pending = pending + again.pending
+waiting_again = math.max(0, waiting_again - again.pending)
+end
+local first = redis.call('XRANGE', ready, '-', '+', 'COUNT', 1)[1]
+for at = 1, first and #first[2] or 0, 2 do
+if first[2][at] == 'i' then
+seen(first[2][at + 1])
+end
+end
+local info = redis.call('EXISTS', stream) == 1 and redis.call('XINFO', 'STREAM', stream) or {}
+local added = 0
+for at = 1, #info, 2 do
+if info[at] == 'entries-added' then
+added = info[at + 1]
+end
+end
+local reply = {
+here and 1 or 0,
+added,
+waiting,
+exact,
+waiting_again,
+pending,
+redis.call('ZCARD', later),
+redis.call('XLEN', dead),
+redis.call('EXISTS', paused),
+oldest and math.max(0, math.floor(now / 1000) - oldest) or 0,
+}
+for key, there in pairs({ [stream] = here, [ready] = again }) do
+for _, fields in ipairs(there and redis.call('XINFO', 'CONSUMERS', key, group) or {}) do
+local consumer = {}
+for at = 1, #fields, 2 do
+consumer[fields[at]] = fields[at + 1]
+end
+reply[#reply + 1] = { consumer.name, consumer.pending, consumer.idle }
+end
+end
+return reply
 end
 return nil
 end
 local function item(stream, ready, later, dead, paused, group)
-  local here, again = find(stream, group), find(ready, group)
-  local oldest
-  local function seen(id)
-    local ms = id and tonumber(string.match(id, '%d+'))
-    if ms and (not oldest or ms < oldest) then
-      oldest = ms
-    end
-  end
-  local waiting, exact, next_up = undelivered(stream, here and here['last-delivered-id'] or '0-0', here and here.lag)
-  seen(next_up)
-  local pending, waiting_again = 0, redis.call('XLEN', ready)
-  if here and here.pending > 0 then
-    pending = here.pending
-    seen(redis.call('XPENDING', stream, group, '-', '+', 1)[1][1])
-  end
-  if again then
-    pending = pending + again.pending
-    waiting_again = math.max(0, waiting_again - again.pending)
-  end
-  local first = redis.call('XRANGE', ready, '-', '+', 'COUNT', 1)[1]
-  for at = 1, first and #first[2] or 0, 2 do
-    if first[2][at] == 'i' then
-      seen(first[2][at + 1])
-    end
-  end
-  local info = redis.call('EXISTS', stream) == 1 and redis.call('XINFO', 'STREAM', stream) or {}
-  local added = 0
-  for at = 1, #info, 2 do
-    if info[at] == 'entries-added' then
-      added = info[at + 1]
-    end
-  end
-  local reply = {
-    here and 1 or 0,
-    added,
-    waiting,
-    exact,
-    waiting_again,
-    pending,
-    redis.call('ZCARD', later),
-    redis.call('XLEN', dead),
-    redis.call('EXISTS', paused),
-    oldest and math.max(0, math.floor(now / 1000) - oldest) or 0,
-  }
-  for key, there in pairs({ [stream] = here, [ready] = again }) do
-    for _, fields in ipairs(there and redis.call('XINFO', 'CONSUMERS', key, group) or {}) do
-      local consumer = {}
-      for at = 1, #fields, 2 do
-        consumer[fields[at]] = fields[at + 1]
-      end
-      reply[#reply + 1] = { consumer.name, consumer.pending, consumer.idle }
-    end
-  end
-  return reply
+local here, again = find(stream, group), find(ready, group)
+local oldest
+local function seen(id)
+local ms = id and tonumber(string.match(id, '%d+'))
+if ms and (not oldest or ms < oldest) then
+oldest = ms
+end
+end
+local waiting, exact, next_up = undelivered(stream, here and here['last-delivered-id'] or '0-0', here and here.lag)
+seen(next_up)
+local pending, waiting_again = 0, redis.call('XLEN', ready)
+if here and here.pending > 0 then
+pending = here.pending
+seen(redis.call('XPENDING', stream, group, '-', '+', 1)[1][1])
+end
+if again then
+pending = pending + again.pending
+waiting_again = math.max(0, waiting_again - again.pending)
+end
+local first = redis.call('XRANGE', ready, '-', '+', 'COUNT', 1)[1]
+for at = 1, first and #first[2] or 0, 2 do
+if first[2][at] == 'i' then
+seen(first[2][at + 1])
+end
+end
+local info = redis.call('EXISTS', stream) == 1 and redis.call('XINFO', 'STREAM', stream) or {}
+local added = 0
+for at = 1, #info, 2 do
+if info[at] == 'entries-added' then
+added = info[at + 1]
+end
+end
+local reply = {
+here and 1 or 0,
+added,
+waiting,
+exact,
+waiting_again,
+pending,
+redis.call('ZCARD', later),
+redis.call('XLEN', dead),
+redis.call('EXISTS', paused),
+oldest and math.max(0, math.floor(now / 1000) - oldest) or 0,
+}
+for key, there in pairs({ [stream] = here, [ready] = again }) do
+for _, fields in ipairs(there and redis.call('XINFO', 'CONSUMERS', key, group) or {}) do
+local consumer = {}
+for at = 1, #fields, 2 do
+consumer[fields[at]] = fields[at + 1]
+end
+reply[#reply + 1] = { consumer.name, consumer.pending, consumer.idle }
+end
+end
+return reply
 end
 local replies, done = {}, 0
 local own = #ARGV > 1 and 1 or 0
 local function run()
-  while done < items do
-    local key = done * 5
-    local arg = 0 + done * own
-    done = done + 1
-    local reply = item(KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], KEYS[key + 4], KEYS[key + 5], ARGV[arg + 1])
-    if reply == nil then reply = false end
-    replies[done] = reply
-  end
+while done < items do
+local key = done * 5
+local arg = 0 + done * own
+done = done + 1
+local reply = item(KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], KEYS[key + 4], KEYS[key + 5], ARGV[arg + 1])
+if reply == nil then reply = false end
+replies[done] = reply
+end
 end
 while done < items do
-  local ok, reply = pcall(run)
-  if not ok then
-    local text = type(reply) == 'table' and reply.err or tostring(reply)
-    if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
-    reply = { err = text .. ' on @user_script' }
-    replies[done] = reply
-  end
+local ok, reply = pcall(run)
+if not ok then
+local text = type(reply) == 'table' and reply.err or tostring(reply)
+if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+reply = { err = text .. ' on @user_script' }
+replies[done] = reply
+end
 end
 return replies`,
 }
@@ -8578,7 +9547,7 @@ return replies`,
  */
 export const streamSweep: Script<[declared: Arg], [stream: string, first: Arg], string | null> = {
   name: 'stream/sweep',
-  sha: 'ac96ae98b3603208e16f5001c44046271b1e0966',
+  sha: '6d02bde82a5521d9061dcd41139e252062c3d77f',
   batch: 1,
   sharedKeys: false,
   shared: ["declared"],
@@ -8587,128 +9556,150 @@ export const streamSweep: Script<[declared: Arg], [stream: string, first: Arg], 
   returns: 'string|null',
   text: `#!lua flags=allow-oom
 local function earlier(a, b)
-  local a_time, a_number = string.match(a, '(%d+)-(%d+)')
-  local b_time, b_number = string.match(b, '(%d+)-(%d+)')
-  if a_time ~= b_time then
-    return tonumber(a_time) < tonumber(b_time)
-  end
-  return tonumber(a_number) < tonumber(b_number)
+local a_time, a_number = string.match(a, '(%d+)-(%d+)')
+local b_time, b_number = string.match(b, '(%d+)-(%d+)')
+if a_time == b_time then
+a_time, b_time = a_number, b_number
+end
+if #a_time ~= #b_time then
+return #a_time < #b_time
+end
+return a_time < b_time
 end
 local function groups(stream)
-  local found = {}
-  for at, fields in ipairs(redis.call('XINFO', 'GROUPS', stream)) do
-    local group = {}
-    for field = 1, #fields, 2 do
-      group[fields[field]] = fields[field + 1]
-    end
-    found[at] = group
-  end
-  return found
+local found = {}
+for at, fields in ipairs(redis.call('XINFO', 'GROUPS', stream)) do
+local group = {}
+for field = 1, #fields, 2 do
+group[fields[field]] = fields[field + 1]
+end
+found[at] = group
+end
+return found
 end
 local function ids(stream, first, last, most)
-  local found, bytes = {}, 0
-  for step = 1, most do
-    local count = math.min(step == 1 and 4 or 16, most - #found)
-    if count <= 0 or bytes >= 262144 then
-      return found, false
-    end
-    local page = redis.call('XRANGE', stream, first, last, 'COUNT', count)
-    for _, entry in ipairs(page) do
-      found[#found + 1] = entry[1]
-      for _, text in ipairs(entry[2]) do
-        bytes = bytes + #text
-      end
-    end
-    if #page < count then
-      return found, true
-    end
-    first = '(' .. page[count][1]
-  end
-  return found, false
+local found, bytes = {}, 0
+for step = 1, most do
+local count = math.min(step == 1 and 4 or 16, most - #found)
+if count <= 0 or bytes >= 262144 then
+return found, false
+end
+local page = redis.call('XRANGE', stream, first, last, 'COUNT', count)
+for _, entry in ipairs(page) do
+found[#found + 1] = entry[1]
+for _, text in ipairs(entry[2]) do
+bytes = bytes + #text
+end
+end
+if #page < count then
+return found, true
+end
+first = '(' .. page[count][1]
+end
+return found, false
+end
+local MOST = '18446744073709551615'
+local DIGITS = 9
+local function plus_one(digits)
+local head = string.sub(digits, 1, -DIGITS - 1)
+local tail = string.format('%.0f', string.sub(digits, -DIGITS) + 1)
+if head == '' then
+return tail
+end
+if #tail > DIGITS then
+return string.format('%.0f', head + 1) .. string.rep('0', DIGITS)
+end
+return head .. string.rep('0', DIGITS - #tail) .. tail
+end
+local function following(id)
+local time, number = string.match(id, '(%d+)-(%d+)')
+if number ~= MOST then
+return time .. '-' .. plus_one(number)
+end
+return time == MOST and id or plus_one(time) .. '-0'
 end
 local function pending(stream, group, ids, consumer)
-  local found = {}
-  local function ask(from, to, count)
-    if consumer then
-      return redis.pcall('XPENDING', stream, group, from, to, count, consumer)
-    end
-    return redis.pcall('XPENDING', stream, group, from, to, count)
-  end
-  local range = ask(ids[1], ids[#ids], 2 * #ids + 16)
-  if range.err then
-    if string.match(range.err, '^NOGROUP') then
-      return found
-    end
-    error(range)
-  end
-  for at = 1, #range do
-    found[range[at][1]] = true
-  end
-  for _, id in ipairs(ids) do
-    if not found[id] and ask(id, id, 1)[1] then
-      found[id] = true
-    end
-  end
-  return found
+local found = {}
+local function ask(from, to, count)
+if consumer then
+return redis.pcall('XPENDING', stream, group, from, to, count, consumer)
+end
+return redis.pcall('XPENDING', stream, group, from, to, count)
+end
+local range = ask(ids[1], ids[#ids], 2 * #ids + 16)
+if range.err then
+if string.match(range.err, '^NOGROUP') then
+return found
+end
+error(range)
+end
+for at = 1, #range do
+found[range[at][1]] = true
+end
+for _, id in ipairs(ids) do
+if not found[id] and ask(id, id, 1)[1] then
+found[id] = true
+end
+end
+return found
 end
 local MOST_TRIMMED = 5000
 local function acknowledge(stream, group, declared, ids)
-  redis.call('XACK', stream, group, unpack(ids))
-  if declared == '-' then
-    return
-  end
-  local missing = {}
-  for name in string.gmatch(declared, '%S+') do
-    missing[name] = true
-  end
-  local all, bound = groups(stream), nil
-  for _, each in ipairs(all) do
-    missing[each.name] = nil
-    local first
-    if each.pending > 0 then
-      first = redis.call('XPENDING', stream, each.name, '-', '+', 1)[1][1]
-    else
-      local time, number = string.match(each['last-delivered-id'], '(%d+)-(%d+)')
-      first = time .. '-' .. string.format('%.0f', number + 1)
-    end
-    if not bound or earlier(first, bound) then
-      bound = first
-    end
-  end
-  if next(missing) then
-    return
-  end
-  local left = ids
-  if redis.call('XTRIM', stream, 'MINID', '~', bound, 'LIMIT', MOST_TRIMMED) < MOST_TRIMMED - 1000 then
-    redis.call('XTRIM', stream, 'MINID', '=', bound)
-    left = {}
-    for _, id in ipairs(ids) do
-      if not earlier(id, bound) then
-        left[#left + 1] = id
-      end
-    end
-  end
-  for _, other in ipairs(all) do
-    if other.name ~= group and left[1] then
-      local theirs = other.pending > 0 and pending(stream, other.name, left) or {}
-      local finished = {}
-      for _, id in ipairs(left) do
-        if not theirs[id] and not earlier(other['last-delivered-id'], id) then
-          finished[#finished + 1] = id
-        end
-      end
-      left = finished
-    end
-  end
-  if left[1] then
-    redis.call('XDEL', stream, unpack(left))
-  end
+redis.call('XACK', stream, group, unpack(ids))
+if declared == '-' then
+return
+end
+local missing = {}
+for name in string.gmatch(declared, '%S+') do
+missing[name] = true
+end
+local all, bound = groups(stream), nil
+for _, each in ipairs(all) do
+missing[each.name] = nil
+local first
+if each.pending > 0 then
+first = redis.call('XPENDING', stream, each.name, '-', '+', 1)[1][1]
+else
+first = following(each['last-delivered-id'])
+end
+if not bound or earlier(first, bound) then
+bound = first
+end
+end
+if next(missing) then
+return
+end
+local left = ids
+if redis.call('XTRIM', stream, 'MINID', '~', bound, 'LIMIT', MOST_TRIMMED) < MOST_TRIMMED - 1000 then
+redis.call('XTRIM', stream, 'MINID', '=', bound)
+left = {}
+for _, id in ipairs(ids) do
+if not earlier(id, bound) then
+left[#left + 1] = id
+end
+end
+end
+for _, other in ipairs(all) do
+if other.name ~= group and left[1] then
+local theirs = other.pending > 0 and pending(stream, other.name, left) or {}
+local finished = {}
+for _, id in ipairs(left) do
+if not theirs[id] and not earlier(other['last-delivered-id'], id) then
+finished[#finished + 1] = id
+end
+end
+left = finished
+end
+end
+if left[1] then
+redis.call('XDEL', stream, unpack(left))
+end
 end
 local function typed(key, type)
-  local is = redis.call('TYPE', key).ok
-  if is ~= type and is ~= 'none' then
-    return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
-  end
+local is = redis.call('TYPE', key).ok
+if is ~= type and is ~= 'none' then
+return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
+end
 end
 local declared = ARGV[1]
 local STEP = 16
@@ -8716,77 +9707,77 @@ local items = #KEYS / 1
 if items == 1 then
 local stream, first = KEYS[1], ARGV[2]
 do
-  local wrong = typed(stream, 'stream')
-  if wrong then
-    return wrong
-  end
-  local found, all = ids(stream, first, '+', STEP)
-  if not found[1] then
-    return nil
-  end
-  local missing = {}
-  for name in string.gmatch(declared, '%S+') do
-    missing[name] = true
-  end
-  for _, group in ipairs(groups(stream)) do
-    missing[group.name] = nil
-    if earlier(group['last-delivered-id'], found[1]) then
-      return nil
-    end
-  end
-  if next(missing) then
-    return nil
-  end
-  acknowledge(stream, '', declared, found)
-  return not all and '(' .. found[#found] or nil
+local wrong = typed(stream, 'stream')
+if wrong then
+return wrong
+end
+local found, all = ids(stream, first, '+', STEP)
+if not found[1] then
+return nil
+end
+local missing = {}
+for name in string.gmatch(declared, '%S+') do
+missing[name] = true
+end
+for _, group in ipairs(groups(stream)) do
+missing[group.name] = nil
+if earlier(group['last-delivered-id'], found[1]) then
+return nil
+end
+end
+if next(missing) then
+return nil
+end
+acknowledge(stream, '', declared, found)
+return not all and '(' .. found[#found] or nil
 end
 return nil
 end
 local function item(stream, first)
-  local wrong = typed(stream, 'stream')
-  if wrong then
-    return wrong
-  end
-  local found, all = ids(stream, first, '+', STEP)
-  if not found[1] then
-    return nil
-  end
-  local missing = {}
-  for name in string.gmatch(declared, '%S+') do
-    missing[name] = true
-  end
-  for _, group in ipairs(groups(stream)) do
-    missing[group.name] = nil
-    if earlier(group['last-delivered-id'], found[1]) then
-      return nil
-    end
-  end
-  if next(missing) then
-    return nil
-  end
-  acknowledge(stream, '', declared, found)
-  return not all and '(' .. found[#found] or nil
+local wrong = typed(stream, 'stream')
+if wrong then
+return wrong
+end
+local found, all = ids(stream, first, '+', STEP)
+if not found[1] then
+return nil
+end
+local missing = {}
+for name in string.gmatch(declared, '%S+') do
+missing[name] = true
+end
+for _, group in ipairs(groups(stream)) do
+missing[group.name] = nil
+if earlier(group['last-delivered-id'], found[1]) then
+return nil
+end
+end
+if next(missing) then
+return nil
+end
+acknowledge(stream, '', declared, found)
+return not all and '(' .. found[#found] or nil
 end
 local replies, done = {}, 0
 local own = #ARGV > 2 and 1 or 0
 local function run()
-  while done < items do
-    local key = done * 1
-    local arg = 1 + done * own
-    done = done + 1
-    local reply = item(KEYS[key + 1], ARGV[arg + 1])
-    if reply == nil then reply = false end
-    replies[done] = reply
-  end
+while done < items do
+local key = done * 1
+local arg = 1 + done * own
+done = done + 1
+local reply = item(KEYS[key + 1], ARGV[arg + 1])
+if reply == nil then reply = false end
+replies[done] = reply
+end
 end
 while done < items do
-  local ok, reply = pcall(run)
-  if not ok then
-    local text = type(reply) == 'table' and reply.err or tostring(reply)
-    if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
-    reply = { err = text .. ' on @user_script' }
-    replies[done] = reply
-  end
+local ok, reply = pcall(run)
+if not ok then
+local text = type(reply) == 'table' and reply.err or tostring(reply)
+if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+reply = { err = text .. ' on @user_script' }
+replies[done] = reply
+end
 end
 return replies`,
 }

@@ -29,11 +29,11 @@ export interface Group {
   readonly deadLetters: DeadLetters
   /**
    * Stops the group in all processes until it is resumed, across restarts; resolves with false when it was paused.
-   * Running workers notice within ten seconds, or half their lease if that is shorter, and then start nothing more:
-   * handlers that run go on, the rest is given back. A worker that starts is handed nothing.
+   * Running workers are told at once, by pub/sub, and then start nothing more: handlers that run go on, the rest is given
+   * back. One that does not hear of it notices within ten seconds, or half its lease. A worker that starts is handed nothing.
    */
   pause(): Promise<boolean>
-  /** Lets the group go on: workers notice within two seconds. Resolves with false when it was not paused. */
+  /** Lets the group go on: workers are told as with `pause`. Resolves with false when it was not paused. */
   resume(): Promise<boolean>
   /**
    * Lets a group of an event log read on from another place; makes it if it is not there. What its workers have and
@@ -69,7 +69,7 @@ export function createGroup(scope: Scope, name: string): Group {
 
   async function setPaused(on: number): Promise<boolean> {
     checkGroup(name)
-    return (await pause(route, paused, on)) === 1
+    return (await pause(route, paused, on, keys.pausing(stream, name))) === 1
   }
 
   return {

@@ -5,6 +5,7 @@ import { getHeapStatistics } from 'node:v8'
 import { type Duration, durationMs } from '../duration.ts'
 import { invalid } from '../errors.ts'
 import { createTopic } from '../events.ts'
+import { atMost } from '../redis/endings.ts'
 import {
   streamLeave,
   streamLook,
@@ -41,7 +42,7 @@ const REAP_EVERY_MS = 600_000
 
 /** How long a worker that is being closed waits for its handlers. */
 const CLOSE_MS = 10_000
-/** How long one with nothing in hand waits for a Redis that is away. */
+/** How long one with nothing in hand waits for each answer of a Redis that is away. */
 const CLOSING_MS = 500
 
 /** Outcomes under way at which no more is fetched. */
@@ -76,6 +77,14 @@ export function createWorker<T>(scope: Scope, parts: WorkerParts<T>, settings: W
   const look = bind(streamLook, [group, consumer, declared, leaseMs, maxAttempts])
   const reap = bind(streamReap, [])
   const leave = bind(streamLeave, [group, consumer, declared])
+  const leaveSoon = runtime.bind(
+    streamLeave,
+    [group, consumer, declared],
+    CLOSING_MS,
+    title,
+    undefined,
+    patience,
+  )
 
   const topic = createTopic<WorkerEvent>('penknife:worker', {
     space: space.name,
@@ -106,7 +115,7 @@ export function createWorker<T>(scope: Scope, parts: WorkerParts<T>, settings: W
   })
   const leases = createLeases({
     leaseMs,
-    renew: (own, positions) => renew(route, own ? ready : stream, positions),
+    renew: (own, positions, started) => renew(route, own ? ready : stream, positions, started ? 1 : 0),
     lost,
     expired,
     renewed: () => handout.go(),
@@ -114,9 +123,10 @@ export function createWorker<T>(scope: Scope, parts: WorkerParts<T>, settings: W
   const handout = createHandout({
     concurrency,
     batch,
+    maxAttempts,
     pace,
     leases,
-    open: () => !isPaused && !closing,
+    stopped,
     run: (some) => handling.run(some),
     giveBack: (held, why) => lane.tell(held, { to: 'ready', used: held.attempt - 1, why }),
   })
@@ -177,13 +187,26 @@ export function createWorker<T>(scope: Scope, parts: WorkerParts<T>, settings: W
     trouble,
     resumed: () => topic.emit({ kind: 'resumed' }),
   })
+  // A message may be lost with its connection, so a look follows each time that the channel is followed again.
+  const lookNow = (): void => looker.within(0)
+  const unfollow = runtime.subscriber.follow(route, keys.pausing(scope.stream, group), {
+    message: lookNow,
+    followed: lookNow,
+  })
   const reaping = setInterval(reapConsumers, REAP_EVERY_MS)
   const forget = runtime.onClose((ms) => close(Math.min(ms, CLOSE_MS)))
+
+  /** Why nothing may be started. */
+  function stopped(): 'closing' | 'paused' | undefined {
+    return closing ? 'closing' : isPaused ? 'paused' : undefined
+  }
 
   /** Entries to ask for now: enough to be worth a read, or what a free place needs. */
   function room(): number {
     if (lane.waiting > MOST_UNTOLD) return 0
-    const { waiting, running } = handout
+    const { waiting, running, suspects } = handout
+    // They start one after another, so that a worker with many of them leaves the rest to others.
+    if (suspects >= concurrency * batch) return 0
     const all = concurrency * batch + pace.ahead
     // With nothing in hand one is taken, whatever its length.
     const fits = Math.max(
@@ -197,6 +220,7 @@ export function createWorker<T>(scope: Scope, parts: WorkerParts<T>, settings: W
   function arrived(arrivals: readonly Arrival[], asked: number, heldSince: number): void {
     if (arrivals.length === 0) return
     let length = 0
+    let suspects = 0
     for (const arrival of arrivals) {
       const held = toHeld(arrival, ++order, heldSince, heldSince + leaseMs)
       length += held.json?.length ?? 0
@@ -205,13 +229,17 @@ export function createWorker<T>(scope: Scope, parts: WorkerParts<T>, settings: W
       else if (held.attempt > maxAttempts) {
         const error = new Error(`handled ${held.attempt - 1} times without being finished`)
         lane.tell(held, { to: 'dead', why: 'vanished', error })
-      } else handout.push(held)
+      } else {
+        if (held.suspect) suspects += 1
+        handout.push(held)
+      }
     }
     pace.arrived(arrivals.length, length)
     // A read brings up to what was asked for from each of its two streams: a slow worker leaves the rest to others.
-    const over = arrivals.length - asked
-    if (isPaused || closing) handout.shed(0, closing ? 'closing' : 'paused')
-    else if (over > pace.ahead) handout.shed(handout.waiting - over, 'busy')
+    const over = arrivals.length - suspects - asked
+    const why = stopped()
+    if (why) handout.shed(0, 0, why)
+    else if (over > pace.ahead) handout.shed(handout.waiting - over, handout.suspects, 'busy')
     // The intake sends its next read first.
     queueMicrotask(handout.go)
   }
@@ -224,6 +252,12 @@ export function createWorker<T>(scope: Scope, parts: WorkerParts<T>, settings: W
     else if (isNeverRetry(error)) lane.tell(held, { to: 'dead', why: 'never-retry', error })
     else if (attempt >= maxAttempts) lane.tell(held, { to: 'dead', why: 'failed', error })
     else lane.tell(held, { to: 'later', delayMs: backoffMs(attempt) })
+  }
+
+  /** Redis knows how it ended, or another has it. */
+  function gone(held: Held): void {
+    intake.roomMade()
+    if (held.suspect) handout.go()
   }
 
   function told({ held, move }: Outcome): void {
@@ -240,7 +274,7 @@ export function createWorker<T>(scope: Scope, parts: WorkerParts<T>, settings: W
       else if (move.to === 'at') topic.emit({ kind: 'delayed', id: held.id, untilMs: move.dueMs })
       else topic.emit({ kind: 'returned', ...which, why: move.why })
     }
-    intake.roomMade()
+    gone(held)
   }
 
   function buried(which: Which, why: DeathKind, error: unknown): void {
@@ -253,7 +287,7 @@ export function createWorker<T>(scope: Scope, parts: WorkerParts<T>, settings: W
     if (held.stage === 'over') return
     abort(held, new Error(`the lease of entry ${held.id} was lost`))
     topic.emit({ kind: 'lost', ...of(held) })
-    intake.roomMade()
+    gone(held)
   }
 
   /**
@@ -266,14 +300,14 @@ export function createWorker<T>(scope: Scope, parts: WorkerParts<T>, settings: W
     topic.emit({ kind: 'lost', ...of(held) })
     lane.tell(held, { to: 'ready', used: stage === 'running' ? attempt : attempt - 1, why: 'expired' })
     held.stage = 'over'
-    intake.roomMade()
+    gone(held)
   }
 
   function pause(now: boolean): void {
     if (now === isPaused) return
     isPaused = now
     topic.emit({ kind: now ? 'paused' : 'unpaused' })
-    if (now) handout.shed(0, 'paused')
+    if (now) handout.shed(0, 0, 'paused')
     intake.pause(now)
   }
 
@@ -297,10 +331,13 @@ export function createWorker<T>(scope: Scope, parts: WorkerParts<T>, settings: W
 
   async function end(deadlineMs: number): Promise<void> {
     // With nothing in hand there is nothing that a Redis which is away must be told.
-    if (handout.running + handout.waiting + lane.waiting === 0) patience.end(CLOSING_MS)
-    await Promise.all([intake.stop(), looker.stop()])
+    const idle = handout.running + leases.size === 0
+    if (idle) patience.end(CLOSING_MS)
+    unfollow()
+    const fetching = Promise.all([intake.stop(), looker.stop()])
+    await (idle ? atMost(CLOSING_MS, fetching) : fetching)
     handout.stop()
-    handout.shed(0, 'closing')
+    handout.shed(0, 0, 'closing')
     await handout.idle(deadlineMs)
     handling.stop()
     for (const held of leases.all()) {
@@ -316,7 +353,8 @@ export function createWorker<T>(scope: Scope, parts: WorkerParts<T>, settings: W
     clearInterval(reaping)
     // What was handled and not told must not come back as if it had not been handled: its lease runs out, which counts.
     try {
-      if (!untold) while ((await leave(route, stream, ready, later, mark)) > 0);
+      const leaving = idle ? leaveSoon : leave
+      if (!untold) while ((await leaving(route, stream, ready, later, mark)) > 0);
     } catch (error) {
       trouble(error)
     }

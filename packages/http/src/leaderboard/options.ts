@@ -63,6 +63,9 @@ export function checkLeaderboard(board: Leaderboard, options: LeaderboardRouteOp
     throw invalid('leaderboard windows', window, `the board has ${board.windows.join(', ')}`)
   }
   if (!STYLES.includes(ranks)) throw invalid('leaderboard ranks', ranks, `give one of ${STYLES.join(', ')}`)
+  if (ranks === 'dense' && !board.denseRanks) {
+    throw invalid('leaderboard ranks', ranks, 'make the board with denseRanks: true')
+  }
   if (typeof data !== 'boolean') throw invalid('leaderboard data', data, 'give true or false')
   return {
     path,

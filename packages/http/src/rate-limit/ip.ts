@@ -1,9 +1,8 @@
 import { BlockList, isIPv4 } from 'node:net'
 
-import { invalid } from '@penknife/core'
+import { invalid, printable } from '@penknife/core'
 import ipaddr from 'ipaddr.js'
 
-import { printable } from '../printable.ts'
 import { warnOnce } from '../warn.ts'
 
 const MAPPED = '::ffff:'

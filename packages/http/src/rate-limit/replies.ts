@@ -25,7 +25,9 @@ export function retryAfterSeconds({ retryAfterMs }: Decision): number | undefine
 
 /** What a denied request gets unless the application says otherwise. */
 export function limited(decision: Decision, tellReason: boolean): Reply {
-  if (decision.decidedBy === 'policy') {
+  const seconds = retryAfterSeconds(decision)
+  // A limit of 0 denies whether Redis is there or not.
+  if (decision.decidedBy === 'policy' && seconds !== undefined) {
     return problem(503, {
       type: REDUCED_CAPACITY,
       title: 'Temporarily reduced capacity',
@@ -33,7 +35,6 @@ export function limited(decision: Decision, tellReason: boolean): Reply {
       extra: { 'violated-policies': decision.violated },
     })
   }
-  const seconds = retryAfterSeconds(decision)
   const { blocked } = decision
   if (blocked) {
     return problem(429, {

@@ -1,5 +1,6 @@
+import { printable } from '@penknife/core'
+
 import type { Exchange, Finish } from '../exchange/exchange.ts'
-import { printable } from '../printable.ts'
 
 /**
  * One finished request. What a client sent is cut to the stated length, and characters that could fake a line of a log

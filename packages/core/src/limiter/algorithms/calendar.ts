@@ -4,8 +4,15 @@ import { type KnownRule, limitOf, type RuleHead, stateId } from '../rule.ts'
 import type { CalendarRule } from '../types.ts'
 import { countedUntil } from './fixed-window.ts'
 
+/** A calendar rule, with what it counts by. */
+export interface Calendar extends KnownRule {
+  readonly letter: 'c'
+  /** Such as `day of Europe/Berlin`. */
+  readonly period: string
+}
+
 /** A fixed window that is a period of a time zone's calendar. Lua knows no time zones: it is sent two periods. */
-export function calendar(head: RuleHead, rule: CalendarRule): KnownRule {
+export function calendar(head: RuleHead, rule: CalendarRule): Calendar {
   const limit = limitOf(rule)
   const { calendar: unit, timeZone } = rule
   if (typeof timeZone !== 'string') {
@@ -22,6 +29,7 @@ export function calendar(head: RuleHead, rule: CalendarRule): KnownRule {
     letter: 'c',
     id: stateId('c', head.name),
     most: limit,
+    period: `${unit} of ${timeZone}`,
     numbers(nowMs) {
       const present = periodAt(unit, timeZone, nowMs)
       const next = periodAt(unit, timeZone, present.endMs)

@@ -25,7 +25,7 @@ const LARGEST_LEVEL = 2 ** 52
 export function gcra(head: RuleHead, rule: GcraRule): Bucket {
   const limit = limitOf(rule)
   const windowUs = microseconds('window', rule, rule.window)
-  const burst = wholeNumber(`burst of rule '${head.name}'`, rule.burst ?? limit, 1, LARGEST_LIMIT)
+  const burst = burstOf(rule, limit)
   const { drain, token } = unitsOf(limit, windowUs, burst)
   if (drain === 0) {
     throw invalid(
@@ -65,12 +65,21 @@ export function gcra(head: RuleHead, rule: GcraRule): Bucket {
   }
 }
 
+function burstOf({ name, burst }: GcraRule, limit: number): number {
+  const what = `burst of rule '${name}'`
+  if (limit > 0) return wholeNumber(what, burst ?? limit, 1, LARGEST_LIMIT)
+  if (burst === undefined || burst === 0) return 0
+  throw invalid(what, burst, 'leave it out: the limit is 0, so no call ever passes')
+}
+
 /**
  * Units in which a token and a microsecond are whole numbers: exactly limit / window, or where that would need larger
  * levels than a double holds, the nearest rate below. That one is less than a millionth lower; a drain of 0 says
  * that there is none.
  */
 function unitsOf(limit: number, windowUs: number, burst: number): { drain: number; token: number } {
+  // Nothing is ever charged under limit 0.
+  if (limit === 0) return { drain: 1, token: 1 }
   const common = divisor(limit, windowUs)
   const drain = limit / common
   const token = windowUs / common

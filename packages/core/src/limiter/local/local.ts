@@ -149,7 +149,7 @@ function momentNow(): Moment {
 function divided(rule: Rule, instances: number): Rule {
   const part = (whole: number): number => {
     const share = Math.floor(whole / instances)
-    if (share > 0) return share
+    if (share > 0 || whole === 0) return share
     const fix = `rule '${rule.name}' allows ${whole}: give at most that many, or another whenUnavailable`
     throw invalid('instances', instances, fix)
   }

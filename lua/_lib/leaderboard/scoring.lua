@@ -1,0 +1,395 @@
+-- `scoring`: changes scores in every window of a board, in two phases.
+--
+-- - `scoring.open(keys, plan)` is the board; `plan` is JSON, see lua/_lib/leaderboard/board.lua; also `keep`, `data`, `ids`,
+--   `idlog`, `remember` and `events`.
+-- - `scoring.prepare(of, changes, brief)` finds what the changes [i, s or b (increment, set, best), member, amount, id] make: a
+--   plan; else 0 when more entries have to leave rolling windows and the call is to be made again, the time when other
+--   periods are needed, or the error that says why not. At most 32 entries leave first, so that no answer is stale.
+--   `brief`: only the first window's value is wanted.
+-- - `scoring.apply(of, plan, watch, tell)` makes them; see lua/leaderboard/update.lua for what it answers.
+--
+-- A plan is made of what the board holds: one that was prepared is applied before the next is prepared.
+-- @include leaderboard/board
+-- @include leaderboard/expel
+-- @include leaderboard/forget
+-- @include now
+-- @include typed
+local scoring = { open = nil, prepare = nil, apply = nil }
+
+-- Less than this, added to any finite double, gives a finite double.
+local HARMLESS = 2 ^ 970
+local LARGEST = 1.7976931348623157e308
+
+-- The sort value that a change makes of one, each false for none; nil when it goes too far.
+local function moved(config, window, value, kind, amount)
+  local score = value and board.score(config, value)
+  local new = amount
+  if kind == 'i' then
+    new = (score or 0) + amount
+  elseif kind == 'b' and score and score <= amount then
+    new = score
+  end
+  if math.abs(new) > (config.limit or LARGEST) then
+    return nil
+  end
+  if window.log and new == 0 then
+    return false
+  end
+  return new == score and value or board.value(config, new, now)
+end
+
+-- Whether an id is still remembered.
+local function recorded(of, id)
+  local record = redis.call('HGET', of.keys[of.config.ids], 'i' .. id)
+  local time = record and board.time_of(record)
+  return time and now - time < of.config.remember
+end
+
+-- What changes, as they follow each other, make of the sort values: `before` and `after` by window and change, false for
+-- none. `counts` says which changes do anything: an id counts once. Nil, and the member, when one goes too far. Each window
+-- is read once.
+local function plan_of(of, changes)
+  local made = { changes = changes, before = {}, after = {}, counts = {} }
+  local members, seen = {}, {}
+  for nth, change in ipairs(changes) do
+    local id = change[4]
+    members[nth] = change[2]
+    made.counts[nth] = not (id and (seen[id] or recorded(of, id)))
+    seen[id or ''] = id
+  end
+  for at, window in ipairs(of.windows) do
+    local values = redis.call('ZMSCORE', window.z, unpack(members))
+    local before, after, last = {}, {}, {}
+    for nth, change in ipairs(changes) do
+      local member = change[2]
+      local value = last[member]
+      if value == nil then
+        value = tonumber(values[nth]) or false
+      end
+      before[nth] = value
+      if made.counts[nth] then
+        value = moved(of.config, window, value, change[1], change[3])
+        if value == nil then
+          return nil, member
+        end
+      end
+      after[nth] = value
+      last[member] = value
+    end
+    made.before[at], made.after[at] = before, after
+  end
+  return made
+end
+
+-- Lets a window's keys expire: a calendar period's when it is no more wanted, a rolling window's an hour after all of
+-- it left. Once for a batch, when they are there.
+local function touch(of, window)
+  local touched = of.touched
+  if touched[window] or not (window.lives or window.log) then
+    return
+  end
+  local left = redis.call('PTTL', window.z)
+  touched[window] = left ~= -2
+  if window.lives then
+    if left == -1 then
+      local life = math.ceil((window.lives - now) / 1000)
+      redis.call('PEXPIRE', window.z, life)
+      if window.d then
+        redis.call('PEXPIRE', window.d, life)
+      end
+    end
+  else
+    local last = math.ceil(window.last / 1000)
+    if left < last + 1800000 then
+      for _, key in ipairs({ window.z, window.log, window.gone, window.parts or window.log, window.d or window.log }) do
+        redis.call('PEXPIRE', key, last + 3600000)
+      end
+    end
+  end
+end
+
+-- Puts an amount on a rolling window's log; gives the entry's id.
+local function log(of, window, member, amount)
+  amount = board.text(of.config, amount)
+  if not window.grain then
+    return board.append(window.log, 'm', member, 'b', amount)
+  end
+  local id = redis.call('HGET', window.parts, '=' .. member)
+  local time = id and board.time_of(id)
+  if not time or now - time >= window.grain then
+    id = board.append(window.log, 'm', member, 'b', '+')
+    redis.call('HSET', window.parts, '=' .. member, id)
+  end
+  if type(redis.pcall('HINCRBY', window.parts, id, amount)) == 'table' then
+    -- A foreign program put no number there.
+    redis.call('HSET', window.parts, id, amount)
+  end
+  return id
+end
+
+-- Remembers an increment by its id.
+local function remember(of, id, member, amount, entries)
+  local config = of.config
+  local ids, idlog = of.keys[config.ids], of.keys[config.idlog]
+  forget(ids, idlog, config.remember)
+  local place = board.append(idlog, 'f', 'i' .. id)
+  local record = string.format('%s %.17g %s %s', place, amount, #entries > 0 and table.concat(entries, ',') or '-', member)
+  redis.call('HSET', ids, 'i' .. id, record)
+  if not of.touched.ids then
+    of.touched.ids = true
+    local life = math.ceil(config.remember / 1000)
+    if redis.call('PTTL', ids) < life + 1800000 or redis.call('PTTL', idlog) < 0 then
+      redis.call('PEXPIRE', ids, life + 3600000)
+      redis.call('PEXPIRE', idlog, life + 3600000)
+    end
+  end
+end
+
+-- Takes the worst off a bounded board, at most 64; a member that is on none of the windows loses its data. Gives the
+-- best of them.
+local function trim(of, window)
+  local config = of.config
+  local over = redis.call('ZCARD', window.z) - config.keep
+  if over <= 0 then
+    return
+  end
+  local fallen = redis.call('ZPOPMAX', window.z, math.min(over, 64))
+  for at = 1, #fallen, 2 do
+    if window.d then
+      board.differ(config, window, tonumber(fallen[at + 1]), false)
+    end
+    local there = false
+    for _, other in ipairs(of.windows) do
+      there = there or redis.call('ZSCORE', other.z, fallen[at])
+    end
+    if not there then
+      redis.call('HDEL', of.keys[config.data], fallen[at])
+    end
+  end
+  return fallen[#fallen - 1]
+end
+
+-- Makes the planned changes from `first` to `last`; gives the members that fell off bounded windows, by the window's
+-- number.
+local function write(of, planned, first, last)
+  local config, changes, fallen = of.config, planned.changes, {}
+  for at, window in ipairs(of.windows) do
+    local before, after = planned.before[at], planned.after[at]
+    if first == last then
+      if before[first] ~= after[first] then
+        board.write(config, window, changes[first][2], before[first], after[first])
+      end
+    else
+      local was, is = {}, {}
+      for nth = first, last do
+        local member = changes[nth][2]
+        if was[member] == nil then
+          was[member] = before[nth]
+        end
+        is[member] = after[nth]
+      end
+      board.write_all(config, window, was, is)
+    end
+    for nth = first, last do
+      if not after[nth] then
+        -- It may have been the last one, and the next one makes the set anew.
+        of.touched[window] = nil
+      end
+    end
+  end
+  for nth = first, last do
+    if planned.counts[nth] then
+      local change, entries = changes[nth], {}
+      local member, amount, id = change[2], change[3], change[4]
+      for _, window in ipairs(of.windows) do
+        if window.log and amount ~= 0 then
+          entries[#entries + 1] = log(of, window, member, amount)
+        end
+      end
+      if id then
+        remember(of, id, member, amount, entries)
+      end
+    end
+  end
+  for at, window in ipairs(of.windows) do
+    touch(of, window)
+    if config.keep then
+      fallen[at] = trim(of, window)
+    end
+  end
+  return fallen
+end
+
+-- A change's sort value in the first window, as text; empty where there is none.
+local function value_text(of, value)
+  return value and board.text(of.config, value) or ''
+end
+
+-- What the one change of an item makes, of which only the value is told, without the lists of a plan: `before` and `after` by
+-- window. Nil when it goes too far.
+local function plan_alone(of, changes)
+  local kind, member, amount, id = changes[1][1], changes[1][2], changes[1][3], changes[1][4]
+  local again = id and recorded(of, id)
+  local before, after = {}, {}
+  for at, window in ipairs(of.windows) do
+    local value = tonumber(redis.call('ZSCORE', window.z, member)) or false
+    before[at] = value
+    if not again then
+      value = moved(of.config, window, value, kind, amount)
+      if value == nil then
+        return nil, member
+      end
+    end
+    after[at] = value
+  end
+  return { changes = changes, alone = true, again = again, before = before, after = after }
+end
+
+local function apply_alone(of, plan)
+  local change, config, entries = plan.changes[1], of.config, {}
+  local member, amount, id = change[2], change[3], change[4]
+  local before, after = plan.before, plan.after
+  for at, window in ipairs(plan.again and {} or of.windows) do
+    if before[at] ~= after[at] then
+      board.write(config, window, member, before[at], after[at])
+    end
+    if not after[at] then
+      of.touched[window] = nil
+    end
+    if window.log and amount ~= 0 then
+      entries[#entries + 1] = log(of, window, member, amount)
+    end
+    touch(of, window)
+    if config.keep then
+      trim(of, window)
+    end
+  end
+  if id and not plan.again then
+    remember(of, id, member, amount, entries)
+  end
+  return value_text(of, after[1])
+end
+
+-- Who was passed, and who entered and left the best; `fallen` fell off the board.
+local function events(of, member, from, to, fallen)
+  local about = of.config.events
+  local window = of.windows[about.window]
+  local passed = {}
+  if to and about.overtaken > 0 and (not from or to < from) then
+    -- Those behind the member now that were before it.
+    local last = to + about.overtaken
+    if from then
+      last = math.min(last, from)
+    end
+    passed = redis.call('ZRANGE', window.z, to + 1, last)
+  end
+  local entered, left = false, false
+  local top = about.top
+  if top > 0 then
+    local was, is = from and from < top, to and to < top
+    if is and not was then
+      entered = member
+      left = redis.call('ZRANGE', window.z, top, top)[1] or fallen or false
+    elseif was and not is then
+      left = member
+      entered = redis.call('ZRANGE', window.z, top - 1, top - 1)[1] or false
+    end
+  end
+  return { from, to, entered, left, passed }
+end
+
+-- Makes a planned change and tells what it did.
+local function change_and_tell(of, plan, nth, watch, tell)
+  local config, change = of.config, plan.changes[nth]
+  local kind, member = change[1], change[2]
+  local watched, told = of.windows[watch], tell and of.windows[config.events.window]
+  local from = watched and redis.call('ZRANK', watched.z, member)
+  local told_from = told and redis.call('ZRANK', told.z, member)
+  local fallen = plan.counts[nth] and write(of, plan, nth, nth) or {}
+  local reply = { value_text(of, plan.after[1][nth]), false, false }
+  if watched then
+    local before = plan.before[watch][nth]
+    local to = redis.call('ZRANK', watched.z, member)
+    local after = to and redis.call('ZSCORE', watched.z, member)
+    local applied = plan.counts[nth] and (kind ~= 'b' or before ~= plan.after[watch][nth])
+    reply[2] = { applied and 1 or 0, before and board.text(config, before), after, from, to }
+  end
+  if told then
+    reply[3] = events(of, member, told_from, redis.call('ZRANK', told.z, member), fallen[config.events.window])
+  end
+  return reply
+end
+
+function scoring.open(keys, plan)
+  return { keys = keys, config = cjson.decode(plan), windows = nil, settled = nil, plain = nil, touched = {} }
+end
+
+function scoring.prepare(of, changes, brief)
+  local config, keys = of.config, of.keys
+  if of.settled == nil then
+    of.windows = board.open(keys, config)
+    if not of.windows then
+      return now
+    end
+    local wrong = board.wrong(config, keys, of.windows) or config.keep and typed(keys[config.data], 'hash')
+    if wrong then
+      return wrong
+    end
+    -- The more changes follow, the fewer entries may leave in the same call.
+    of.settled = expel(config, of.windows, math.max(16, 64 - #changes * #of.windows))
+    of.plain = not (config.shift or config.limit or config.keep or of.windows[1].d)
+  end
+  if not of.settled then
+    return 0
+  end
+  if config.shift and (now < config.since or now > config.ending) then
+    return redis.error_reply('ERR the time is outside of what the ties of this board can tell')
+  end
+  local plan, member
+  if brief and #changes == 1 then
+    local change = changes[1]
+    -- An increment of a board that is nothing but sorted sets of scores needs to know nothing.
+    if of.plain and change[1] == 'i' and not change[4] and math.abs(change[3]) < HARMLESS then
+      return change
+    end
+    plan, member = plan_alone(of, changes)
+  else
+    plan, member = plan_of(of, changes)
+  end
+  return plan or redis.error_reply('ERR the new score of ' .. member .. ' would be too large')
+end
+
+function scoring.apply(of, plan, watch, tell)
+  local changes = plan.changes
+  if not changes then
+    local first
+    for _, window in ipairs(of.windows) do
+      local value = redis.call('ZINCRBY', window.z, plan[3], plan[2])
+      if window.lives or window.log then
+        touch(of, window)
+      end
+      first = first or value
+    end
+    return first
+  end
+  if plan.alone then
+    return apply_alone(of, plan)
+  end
+  local replies = {}
+  if watch == 0 and not tell and not of.config.keep then
+    write(of, plan, 1, #changes)
+    for nth = 1, #changes do
+      replies[nth] = value_text(of, plan.after[1][nth])
+    end
+    return table.concat(replies, '\n')
+  end
+  for nth, change in ipairs(changes) do
+    if of.config.keep then
+      -- What fell off meanwhile is not there any more.
+      replies[nth] = change_and_tell(of, plan_of(of, { change }), 1, watch, tell)
+    else
+      replies[nth] = change_and_tell(of, plan, nth, watch, tell)
+    end
+  end
+  return replies
+end

@@ -1,0 +1,100 @@
+import { invalid } from '../errors.ts'
+import { checkOptions, wholeNumber } from '../options.ts'
+import type { Runtime } from '../redis/penknife.ts'
+import { leaderboardRead, leaderboardReadRolling } from '../redis/scripts.gen.ts'
+import type { Settings, Window } from './options.ts'
+import type { BoardReadOptions, RankStyle, WindowChoice } from './types.ts'
+import { type BoardClock, type Call, createCall } from './views.ts'
+import type { Layouts, When } from './windows.ts'
+
+/** An item of the scripts that read. */
+export type ReadItem = [
+  what: string,
+  style: string,
+  /** See lua/_lib/leaderboard/rows.lua. */
+  data: 0 | 1 | 2 | 3,
+  a: string | number,
+  b: string | number,
+  c: string | number,
+  d: string | number,
+]
+
+/** How to read one window, or one former period of it. */
+export interface View {
+  readonly window: Window
+  readonly call: Call<ReadItem>
+}
+
+/** A read's window, style and whether data come along. */
+export interface Choice {
+  readonly view: View
+  readonly style: RankStyle
+  readonly data: boolean
+}
+
+/** Rows of a call with data: they may be 4 KiB each. */
+const ROWS_WITH_DATA = 200
+
+/** No options. */
+export const NONE: BoardReadOptions = {}
+
+/** Finds out what a read asks for: checks its options. */
+export interface Choices {
+  /** Of a read of so many rows. */
+  rows(options: BoardReadOptions, rows: number): Choice
+  /** Of a read of numbers. */
+  window(options: WindowChoice): Choice
+}
+
+export function createChoices(
+  runtime: Runtime,
+  settings: Settings,
+  layouts: Layouts,
+  clock: BoardClock,
+): Choices {
+  const { windows } = settings
+  const views = new Map<string, View>()
+  /** The choice of who gives no options. */
+  let usual: Choice | undefined
+
+  function viewOf(window: Window, when: (nowMs: number) => When): View {
+    const script = window.kind === 'rolling' ? leaderboardReadRolling : leaderboardRead
+    return { window, call: createCall(runtime, script, clock, (nowMs) => layouts.read(window, when(nowMs))) }
+  }
+
+  function choose(options: BoardReadOptions, known: readonly string[]): Choice {
+    if (options === NONE && usual) return usual
+    checkOptions('read', options, known)
+    const { window: asked = windows[0].name, previous = 0, ranks: style = 'ordinal', data = false } = options
+    const window = windows.find((each) => each.name === asked)
+    if (!window) throw invalid('window', asked, `give one of ${windows.map((each) => each.name).join(', ')}`)
+    if (previous !== 0) {
+      if (window.kind !== 'calendar') throw invalid('previous', previous, `window ${asked} has no periods`)
+      wholeNumber('previous', previous, 0, window.previous)
+    }
+    if (style !== 'ordinal' && style !== 'competition' && style !== 'dense') {
+      throw invalid('ranks', style, "give 'ordinal', 'competition' or 'dense'")
+    }
+    if (style === 'dense' && !settings.dense) {
+      throw invalid('ranks', style, 'make the board with denseRanks: true, from its first update on')
+    }
+    if (typeof data !== 'boolean') throw invalid('data', data, 'give true or false')
+    const id = `${asked}/${previous}`
+    let view = views.get(id)
+    if (!view) views.set(id, (view = viewOf(window, (nowMs) => ({ nowMs, previous }))))
+    const choice = { view, style, data }
+    if (options === NONE) usual = choice
+    return choice
+  }
+
+  return {
+    rows(options, rows) {
+      const choice = choose(options, ['window', 'previous', 'ranks', 'data'])
+      if (choice.data && rows > ROWS_WITH_DATA) {
+        throw invalid('data', true, `ask for at most ${ROWS_WITH_DATA} rows with data`)
+      }
+      return choice
+    },
+    window: (options) => choose(options, ['window', 'previous']),
+  }
+}

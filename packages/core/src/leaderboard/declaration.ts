@@ -1,0 +1,68 @@
+import type { CalendarUnit } from '../calendar.ts'
+import type { Settings, Window } from './options.ts'
+
+/** How a board is declared. */
+export interface Declaration {
+  /** Names and values in turn of what decides how stored scores are read: it may not change. */
+  readonly fields: readonly string[]
+  /** What a deploy may change, as people read it. */
+  readonly rest: string
+  /** Milliseconds for which the board's keys may stay unused; 0 for ever. */
+  readonly lifeMs: number
+}
+
+const HOUR_MS = 3_600_000
+const LONGEST_UNIT_MS: Readonly<Record<CalendarUnit, number>> = {
+  hour: 2 * HOUR_MS,
+  day: 26 * HOUR_MS,
+  week: 8 * 24 * HOUR_MS,
+  month: 32 * 24 * HOUR_MS,
+}
+/** For how much longer than its scores a declaration is kept. */
+const SLACK_MS = 24 * HOUR_MS
+
+export function declarationOf(settings: Settings): Declaration {
+  const { ascending, limit, scale, ties, dense, keep, remember, windows } = settings
+  const fields = {
+    order: ascending ? 'ascending' : 'descending',
+    decimals: limit === undefined ? 'none' : String(Math.round(Math.log10(scale))),
+    ties: ties
+      ? `unit ${ties.unit / 1000} ms, since ${isoOf(ties.since)}, room for ${ties.shift} units`
+      : 'member',
+    denseRanks: String(dense),
+    ...Object.fromEntries(windows.map((window) => [`window ${window.name}`, meaningOf(window)])),
+  }
+  const rest = [
+    `windows ${windows.map(detailOf).join(' ')}`,
+    ...(keep === undefined ? [] : [`keep ${keep}`]),
+    ...(remember === undefined ? [] : [`remember ${remember / 1000} ms`]),
+    ...(ties ? [`ties until ${isoOf(ties.ending)}`] : []),
+  ]
+  const lives = [...windows.map(lifeOf), (remember ?? 0) / 1000]
+  const lifeMs = lives.includes(Infinity) ? 0 : Math.max(...lives) + SLACK_MS
+  return { fields: Object.entries(fields).flat(), rest: rest.join(', '), lifeMs }
+}
+
+function meaningOf(window: Window): string {
+  if (window.kind === 'all-time') return 'all-time'
+  if (window.kind === 'calendar') return `calendar ${window.unit}, timeZone ${window.timeZone}`
+  return `last ${window.last / 1000} ms, ${window.grain > 0 ? 'with' : 'without'} tolerance`
+}
+
+function detailOf(window: Window): string {
+  if (window.kind === 'calendar') return `${window.name} (previous ${window.previous})`
+  if (window.kind === 'rolling' && window.grain > 0)
+    return `${window.name} (tolerance ${window.grain / 1000} ms)`
+  return window.name
+}
+
+/** For how long after the last update a window has scores, at the most. */
+function lifeOf(window: Window): number {
+  if (window.kind === 'all-time') return Infinity
+  if (window.kind === 'rolling') return window.last / 1000
+  return LONGEST_UNIT_MS[window.unit] * (window.previous + 2)
+}
+
+function isoOf(us: number): string {
+  return new Date(us / 1000).toISOString()
+}

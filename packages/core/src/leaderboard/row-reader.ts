@@ -1,0 +1,87 @@
+import { badReply } from '../redis/failures.ts'
+import type { Choice } from './choice.ts'
+import { hasAll, itself, type Rows, unescaped } from './rows.ts'
+import type { Row } from './types.ts'
+
+/** Members of a list that are read in one call. */
+const CHUNK = 50
+/** Rows of several reads that share a call: about half a millisecond of Redis if all of them are searched for. */
+const ROWS_OF_A_CALL = 200
+const MOST_ITEMS = 64
+/** What a member of a list costs beside a row of a page: it is searched for. */
+export const SEARCH_ROWS = 4
+
+type Numbers = readonly (string | number)[]
+
+/** Reads lines and rows of a board; see lua/_lib/leaderboard/rows.lua. */
+export interface RowReader {
+  /** The lines of a read, or null. Calls share one as the number of their rows allows. */
+  lines(choice: Choice, rows: number, what: string, ...numbers: Numbers): Promise<readonly string[] | null>
+  /** Rows of the whole board, or null when there is nobody to begin with. */
+  rows(choice: Choice, searched: number, what: string, ...numbers: Numbers): Promise<Row[] | null>
+  /** Rows of members with the values that Redis sorts by, in the order asked for. */
+  of(members: readonly string[], choice: Choice): Promise<({ value: number; row: Row } | null)[]>
+}
+
+export function createRowReader(name: string, { toRow, toRows }: Rows): RowReader {
+  async function lines(
+    { view, style, data }: Choice,
+    searched: number,
+    what: string,
+    ...[a = '', b = '', c = '', d = '']: Numbers
+  ): Promise<readonly string[] | null> {
+    return linesOf(await view.call(callsFor(searched), what, style, data ? 1 : 0, a, b, c, d))
+  }
+
+  async function rows(
+    choice: Choice,
+    searched: number,
+    what: string,
+    ...[a = '', b = '', c = '', d = '']: Numbers
+  ): Promise<Row[] | null> {
+    const { view, style, data } = choice
+    const found = await lines(choice, searched, what, a, b, c, d)
+    if (!found || hasAll(found, data ? 3 : 2)) return found && toRows(found, choice, itself)
+    // A foreign member has a line's end in it.
+    const exact = linesOf(await view.call(1, what, style, data ? 3 : 2, a, b, c, d))
+    if (exact && !hasAll(exact, data ? 3 : 2)) throw badReply(`leaderboard '${name}'`, 'rows are missing')
+    return exact && toRows(exact, choice, unescaped)
+  }
+
+  async function of(
+    members: readonly string[],
+    choice: Choice,
+  ): Promise<({ value: number; row: Row } | null)[]> {
+    const chunks: string[][] = []
+    for (let at = 0; at < members.length; at += CHUNK) chunks.push(members.slice(at, at + CHUNK))
+    const replies = await Promise.all(
+      chunks.map(async (chunk) => {
+        const found = await lines(choice, SEARCH_ROWS * chunk.length, 'of', JSON.stringify(chunk))
+        if (found?.length !== (choice.data ? 3 : 2) * chunk.length) {
+          throw badReply(`leaderboard '${name}'`, 'rows are missing')
+        }
+        return chunk.map((member, at) => {
+          const value = found[2 * at] as string
+          if (value === '') return null
+          const text = found[2 * chunk.length + at] as string
+          return {
+            value: Number(value),
+            row: toRow(member, value, found[2 * at + 1] as string, choice, text),
+          }
+        })
+      }),
+    )
+    return replies.flat()
+  }
+
+  return { lines, rows, of }
+}
+
+/** How many reads of so many rows share a call. */
+function callsFor(rows: number): number {
+  return Math.max(1, Math.min(MOST_ITEMS, Math.floor(ROWS_OF_A_CALL / rows)))
+}
+
+export function linesOf(reply: unknown): readonly string[] | null {
+  return reply === null ? null : (reply as string).split('\n')
+}

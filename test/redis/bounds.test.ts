@@ -1,0 +1,247 @@
+import {
+  connect,
+  createLeaderboard,
+  createNotifier,
+  createRateLimiter,
+  createStream,
+  type Penknife,
+} from '@penknife/core'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+
+import type { Arg } from '../../packages/core/src/redis/script.ts'
+import { available, failure } from '../support/connect.ts'
+import { keyspace } from '../support/keyspace.ts'
+import { pattern, useRedis } from '../support/redis.ts'
+import { type Command, errorsOf, keysOf, prepare, SCRIPT_CASES } from '../support/script-calls.ts'
+import { startWorker } from '../support/workers.ts'
+
+// Whatever a key holds, a script ends soon: no loop of one goes on for as long as data say.
+
+const bench = useRedis()
+let penknife: Penknife
+beforeAll(async () => {
+  penknife = connect(pattern(bench.server.url))
+  await available(penknife)
+})
+afterAll(() => penknife?.close())
+
+/** Doubles as the limiter packs them, and those with which counting goes wrong: that do not change by 1, compare with nothing, or end never. */
+const DOUBLES = [0, 1, -1, 0.5, 1e-300, 2 ** 53, 1e300, Infinity, -Infinity, NaN]
+
+function packed(...numbers: readonly number[]): Buffer {
+  const bytes = Buffer.alloc(8 * numbers.length)
+  for (const [at, number] of numbers.entries()) bytes.writeDoubleLE(number, 8 * at)
+  return bytes
+}
+
+/** Numbers of an id around those that Lua counts exactly, and the last that Redis has. */
+const NUMBERS = ['9007199254740991', '9007199254740992', '9007199254740993', '18014398509481985']
+const IDS = [
+  ...NUMBERS.map((number) => `5-${number}`),
+  ...NUMBERS.map((number) => `${number}-1`),
+  '18446744073709551614-18446744073709551615',
+]
+const FIELDS: readonly (readonly string[])[] = [
+  ['x', 'y'],
+  ['t', 'type', 'd', '{}', 'g', 'bf5d3a', 'a', 'inf', 'x', 'nan'],
+  ['t', 'type', 'd', '{}', 'g', 'bf5d3a', 'a', '0'],
+  ['i', '1-1', 'a', 'inf', 'f', 'nan', 'd', '{}', 'n', '-inf'],
+  ['m', 'ann', 'b', 'inf'],
+  ['m', 'ann', 'b', '+'],
+]
+const SCORES = ['-inf', '-1e300', '0', '9007199254740991', '9007199254740993', '1e300']
+const MEMBERS = ['', 'ann', 'inf', `${' '.repeat(14)}inf:p:1`, `${' '.repeat(14)}nan:p:2`, '\0', '{}']
+
+type Type = 'string' | 'zset' | 'stream' | 'hash'
+
+/** What a key holds, by its domain and the first of its parts behind the name that says. */
+const TYPES: readonly (readonly [RegExp, Type])[] = [
+  [/\}:(limit|limit-log|notify-id):|\}:stream:\w+:(once|mark|paused|declaration)/, 'string'],
+  [/\}:board:\w+:(data|ids$|.*:(gone|parts)$)/, 'hash'],
+  [/\}:(notify|notify-control):|\}:board:.*log$|\}:stream:\w+(:(ready|dead):\w+)?$/, 'stream'],
+]
+
+function typeOf(key: string): Type {
+  return TYPES.find(([names]) => names.test(key))?.[1] ?? 'zset'
+}
+
+function members(first: number, count: number, score: (at: number) => number): readonly Arg[] {
+  return Array.from({ length: count }, (_, at) => [score(first + at), `member ${first + at}`]).flat()
+}
+
+const KEY = 'extreme'
+const GROUP: readonly Command[] = [
+  ['XGROUP', 'CREATE', KEY, 'billing', '0', 'MKSTREAM'],
+  ['XREADGROUP', 'GROUP', 'billing', 'w1', 'STREAMS', KEY, '>'],
+]
+
+const EXTREMES: Readonly<Record<Type, Readonly<Record<string, readonly Command[]>>>> = {
+  string: {
+    ...Object.fromEntries(
+      DOUBLES.flatMap((first) =>
+        DOUBLES.map((second) => [
+          `doubles that begin with ${first} and ${second}`,
+          [['SET', KEY, packed(first, second, second, first, second)]],
+        ]),
+      ),
+    ),
+    'a long string': [['SET', KEY, Buffer.alloc(40 * 50_000, packed(7, 2 ** 52, 1, 1, 1))]],
+    'a log of as many charges as there can be': [
+      ['SET', KEY, Buffer.concat([packed(0), ...Array.from({ length: 2000 }, () => packed(1e300, NaN))])],
+    ],
+  },
+  zset: {
+    'a sorted set of extreme scores': MEMBERS.map((member, at) => ['ZADD', KEY, SCORES[at] ?? 'inf', member]),
+    'a large sorted set': [
+      ['ZADD', KEY, ...members(0, 5000, (at) => at - 500)],
+      ['ZADD', KEY, ...members(5000, 5000, () => Infinity)],
+    ],
+    'leases of which the last was charged in a time to come': [
+      ['ZADD', KEY, '-9e15', ''],
+      ...Array.from({ length: 19 }, (_, step): Command => [
+        'ZADD',
+        KEY,
+        ...members(step * 1000, 1000, () => 8e15),
+      ]),
+    ],
+  },
+  stream: {
+    ...Object.fromEntries(
+      FIELDS.map((fields) => [
+        `a stream of extreme ids with ${fields.join(' ')}`,
+        [...IDS.map((id): Command => ['XADD', KEY, id, ...fields]), ...GROUP],
+      ]),
+    ),
+    'a stream of many groups': [
+      ['XADD', KEY, '5-1', 'd', '{}'],
+      ...Array.from({ length: 1000 }, (_, at): Command => ['XGROUP', 'CREATE', KEY, `group${at}`, '0']),
+    ],
+    'a stream with an entry of many fields': [
+      ['XADD', KEY, '5-1', ...Array.from({ length: 20_000 }, (_, at) => String(at))],
+      ...GROUP,
+    ],
+    'a large stream': [
+      ...Array.from({ length: 5000 }, (_, at): Command => ['XADD', KEY, `1-${at + 1}`, 'd', '{}']),
+      ...GROUP,
+    ],
+  },
+  hash: {
+    'a hash of extreme values': [
+      ['HSET', KEY, 'ann', 'inf', '=ann', '9007199254740993-1', 'ia', '-inf 1', 'a', 'nan'],
+    ],
+  },
+}
+
+const dumps: Record<Type, Record<string, Buffer>> = { string: {}, zset: {}, stream: {}, hash: {} }
+beforeAll(async () => {
+  for (const [type, extremes] of Object.entries(EXTREMES)) {
+    for (const [name, commands] of Object.entries(extremes)) {
+      await prepare(bench.raw, commands)
+      dumps[type as Type][name] = await bench.raw.dumpBuffer(KEY)
+    }
+  }
+})
+
+/** Milliseconds of processor that the server's main thread has used: what others have of it does not count. */
+async function cpuMs(): Promise<number> {
+  const info = await bench.raw.info('cpu')
+  const used = [...info.matchAll(/used_cpu_(?:sys|user)_main_thread:([\d.]+)/g)].map(([, seconds]) =>
+    Number(seconds),
+  )
+  return used.reduce((sum, seconds) => sum + seconds * 1000, 0)
+}
+
+describe('a script ends within 50 ms, whatever its keys hold', () => {
+  test.each(SCRIPT_CASES)('$name', async ({ script, sample }) => {
+    for (const key of keysOf(script, sample)) {
+      for (const [extreme, dump] of Object.entries(dumps[typeOf(key)])) {
+        const items = Math.min(2, script.batch)
+        await prepare(bench.raw, [...(sample.before ?? []), ['RESTORE', key, 0, dump, 'REPLACE']])
+        const before = await cpuMs()
+        await errorsOf(penknife, script, sample, items)
+        expect((await cpuMs()) - before, `${key} is ${extreme}`).toBeLessThan(50)
+      }
+    }
+  })
+})
+
+const NUMBER = 2 ** 54
+
+/** An id with a number of which a double knows only each fourth. */
+const beyond = (more: number): string => `5-${BigInt(NUMBER) + BigInt(more)}`
+
+describe('behind numbers that Lua cannot count', () => {
+  test('what a group was not given is not trimmed from a log', async () => {
+    const key = 'pk1:{shop}:stream:orders'
+    for (let more = 0; more < 8; more++) {
+      await bench.raw.flushall()
+      // With the next add they are 64, and it looks what may go.
+      for (let at = 0; at < 63; at++) await bench.raw.xadd(key, beyond(at - 54 + more), 'd', String(at))
+      await bench.raw.xgroup('CREATE', key, 'billing', beyond(more))
+      await createStream(penknife.space('shop'), 'orders', { retain: { entries: 1 } }).add(1)
+      const [first] = await bench.raw.xrange(key, '-', '+', 'COUNT', 1)
+      expect(first?.[0], `the group was given all up to 2^54 + ${more}`).toBe(beyond(more + 1))
+    }
+  })
+
+  test('a queue lets go of what its groups finished, and of nothing else', async () => {
+    const key = 'pk1:{shop}:stream:orders'
+    for (let more = 0; more < 8; more++) {
+      await bench.raw.flushall()
+      const ids = [0, 1, 2, 3].map((at) => beyond(more + at))
+      for (const id of ids) await bench.raw.xadd(key, id, 'd', '1')
+      for (const group of ['billing', 'mailing']) await bench.raw.xgroup('CREATE', key, group, '0')
+      await bench.raw.xreadgroup('GROUP', 'mailing', 'w1', 'COUNT', 2, 'STREAMS', key, '>')
+      await bench.raw.xack(key, 'mailing', ...ids.slice(0, 2))
+      const stream = createStream<number>(penknife.space('shop'), 'orders', {
+        groups: ['billing', 'mailing'],
+      })
+      const { worker, saw } = startWorker(stream, 'billing', () => {})
+      await saw('done', 4)
+      await worker.close()
+      const left = (await bench.raw.xrange(key, '-', '+')).map(([id]) => id)
+      expect(left, `ids from 2^54 + ${more} on`).toEqual(ids.slice(2))
+    }
+  })
+
+  test('each entry that leaves a rolling window is taken from it once', async () => {
+    const board = createLeaderboard(penknife.space('shop'), 'points', { windows: { hour: { last: '1h' } } })
+    await board.increment('ann', 100)
+    const log = 'pk1:{shop}:board:points:window:hour:log'
+    const [own] = await bench.raw.xrange(log, '-', '+')
+    await bench.raw.del(log)
+    // As many as leave with one call, and one more.
+    for (let at = 0; at < 33; at++) await bench.raw.xadd(log, beyond(at), 'm', 'ann', 'b', '-1')
+    await bench.raw.xadd(log, own?.[0] as string, ...(own?.[1] ?? []))
+    expect(await board.rank('ann')).toMatchObject({ score: 100 - 33 })
+    expect(await bench.raw.xlen(log)).toBe(1)
+  })
+
+  test.each([undefined, 1000])('a history is read to its end, of events with the age %s', async (age) => {
+    const key = 'pk1:{shop}:notify:live:room'
+    const notifier = createNotifier(penknife.space('shop'), { name: 'live', ...(age && { age }) })
+    const own = ['t', 'note', 'd', '{}', 'g', 'bf5d3a']
+    for (const more of [-1, 0, 1])
+      await bench.raw.xadd(key, `5-${2n ** 53n + BigInt(more)}`, ...own, 'a', more < 1 ? '1' : '9e15')
+    const page = await notifier.history('room')
+    expect(page.events.length).toBeLessThanOrEqual(3)
+  })
+})
+
+test('a block of a state that is longer than any is refused, and changes nothing', async () => {
+  const limiter = createRateLimiter(penknife.space('shop'), {
+    name: 'api',
+    rules: [{ name: 'r', limit: 5, window: '1m' }],
+    whenUnavailable: 'throw',
+  })
+  await limiter.take('ann')
+  const [key = ''] = await bench.raw.keys('*:limit:*')
+  await bench.raw.set(key, Buffer.alloc(40 * 33, packed(7, 2 ** 52, 1, 1, 1)))
+  const before = await keyspace(bench.raw)
+  const errors = [
+    failure(limiter.block('ann', { duration: '1m', reason: 'spam' })),
+    failure(limiter.unblock('ann')),
+  ]
+  for (const error of await Promise.all(errors)) expect(error.message).toMatch(/holds what no limiter wrote/)
+  expect(await keyspace(bench.raw)).toEqual(before)
+})

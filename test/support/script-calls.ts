@@ -1,0 +1,46 @@
+import type { Penknife } from '@penknife/core'
+import type { Redis } from 'ioredis'
+
+import type { Arg, Script, SharedArg } from '../../packages/core/src/redis/script.ts'
+import * as generated from '../../packages/core/src/redis/scripts.gen.ts'
+import { type Sample, SAMPLES } from './samples.ts'
+
+export type AnyScript = Script<readonly SharedArg[], readonly Arg[], unknown>
+export type Command = readonly [name: string, ...args: Arg[]]
+
+/** Every sample of every published script. */
+export const SCRIPT_CASES = (Object.values(generated) as readonly AnyScript[]).flatMap((script) =>
+  (SAMPLES[script.name] ?? []).map((sample, at) => ({
+    name: `${script.name}, sample ${at + 1}`,
+    script,
+    sample,
+  })),
+)
+
+/** The keys that a sample's call names. */
+export function keysOf({ sharedKeys, args }: AnyScript, { item, shared = [] }: Sample): string[] {
+  const own = item.slice(0, item.length - args.length).map(String)
+  return [...new Set([...(sharedKeys ? (shared[0] as readonly string[]) : []), ...own])]
+}
+
+/** How each call of a batch of `times` items ended: undefined where it succeeded, else its error. */
+export async function errorsOf(
+  penknife: Penknife,
+  script: AnyScript,
+  { item, shared = [] }: Sample,
+  times: number,
+): Promise<unknown[]> {
+  const { bind, keys } = penknife.space('samples').runtime
+  const port = bind(script, shared, 5000)
+  const calls = Array.from({ length: times }, () => port(keys.route, ...item))
+  const ends = await Promise.allSettled(calls)
+  return ends.map((end) => (end.status === 'rejected' ? (end.reason as unknown) : undefined))
+}
+
+/** Empties the server and makes it what the commands say. */
+export async function prepare(raw: Redis, commands: readonly (readonly Arg[])[]): Promise<void> {
+  await raw.flushall()
+  const all = raw.pipeline()
+  for (const [command, ...args] of commands) all.call(String(command), ...args)
+  for (const [error] of (await all.exec()) ?? []) if (error) throw error
+}
