@@ -26,7 +26,7 @@ function limiterCalls(space: Space, deadline: number): PublicCalls {
   const strict = { whenUnavailable: 'throw', denyCache: false, deadline } as const
   const plain = createRateLimiter(space, { name: 'plain', rules: [gcra], ...strict })
   const two = createRateLimiter(space, { name: 'two', rules: [gcra, { ...gcra, name: 's' }], ...strict })
-  const all = createRateLimiter(space, {
+  const every = createRateLimiter(space, {
     name: 'all',
     rules: [
       gcra,
@@ -48,17 +48,18 @@ function limiterCalls(space: Space, deadline: number): PublicCalls {
     'limiter.take of two rules': () => two.take('ann'),
     'limiter.refund of two rules': () => two.refund('ann'),
     'limiter.reserve of two rules': () => reserveAndCommit(two),
-    'limiter.take of all algorithms': () => all.take('ann'),
-    'limiter.take and release of a slot': async () => (await all.take('ann')).lease?.release(),
-    'limiter.take and renewal of a slot': async () => (await all.take('ann')).lease?.renew(),
-    'limiter.reserve': () => all.reserve('ann', { cost: 2, expires: '1m' }),
-    'limiter.reserve and commit': () => reserveAndCommit(all),
-    'limiter.reserve and cancel': async () => (await all.reserve('ann', { cost: 2, expires: '1m' })).cancel(),
-    'limiter.refund': () => all.refund('ann'),
-    'limiter.penalty': () => all.penalty('ann'),
-    'limiter.block of all algorithms': () => all.block('ann', { duration: '1m', reason: 'why' }),
-    'limiter.unblock of all algorithms': () => all.unblock('ann'),
-    'limiter.reset': () => all.reset('ann'),
+    'limiter.take of all algorithms': () => every.take('ann'),
+    'limiter.take and release of a slot': async () => (await every.take('ann')).lease?.release(),
+    'limiter.take and renewal of a slot': async () => (await every.take('ann')).lease?.renew(),
+    'limiter.reserve': () => every.reserve('ann', { cost: 2, expires: '1m' }),
+    'limiter.reserve and commit': () => reserveAndCommit(every),
+    'limiter.reserve and cancel': async () =>
+      (await every.reserve('ann', { cost: 2, expires: '1m' })).cancel(),
+    'limiter.refund': () => every.refund('ann'),
+    'limiter.penalty': () => every.penalty('ann'),
+    'limiter.block of all algorithms': () => every.block('ann', { duration: '1m', reason: 'why' }),
+    'limiter.unblock of all algorithms': () => every.unblock('ann'),
+    'limiter.reset': () => every.reset('ann'),
   }
 }
 

@@ -32,7 +32,8 @@ export function toPage(
  */
 function toKept(events: readonly Reply[]): readonly KeptEvent[] {
   for (const event of events) {
-    const known = Array.isArray(event) && event.length === 4 && event.every((text) => typeof text === 'string')
+    const known =
+      Array.isArray(event) && event.length === 4 && event.every((text) => typeof text === 'string')
     if (!known) throw badReply('notifier/since', 'an event is not id, key, type and data')
   }
   const kept = events as readonly KeptEvent[]
