@@ -171,6 +171,7 @@ async function expectRecovery({ proxy, penknife, calls, findings, doing }: Stage
     try {
       await calls['queue.stats']?.()
       await calls['board.increment']?.()
+      await calls['limiter.take of all algorithms']?.()
       await calls['notifier.subscribe']?.()
       const { status, reason } = await penknife.health()
       // A script that is said to be refused is so until it is called again.

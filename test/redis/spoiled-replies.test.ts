@@ -1,4 +1,4 @@
-import { createRateLimiter, createStream, type Penknife, type Space } from '@penknife/core'
+import { createLeaderboard, createRateLimiter, createStream, type Penknife, type Space } from '@penknife/core'
 import { beforeEach, expect, onTestFinished, test } from 'vitest'
 
 import { publicCalls } from '../../fuzz/calls.ts'
@@ -98,6 +98,31 @@ test('a reply of the wrong type is an error of that call, which names the script
   expect(error.message).toMatch(
     /^test\/count-by, key 'pk1:{shop}:board:a': .*null where integer was expected/,
   )
+})
+
+test('a reply that cannot be read is no reason to refuse rules or a board from then on', async () => {
+  const { spoiler, space } = await spoiled()
+  const limiter = createRateLimiter(space, {
+    name: 'api',
+    rules: [{ name: 'day', limit: 5, algorithm: 'fixed-window', calendar: 'day', timeZone: 'UTC' }],
+    whenUnavailable: 'throw',
+  })
+  const board = createLeaderboard(space, 'points', { windows: { day: { calendar: 'day' } } })
+  for (const reply of [
+    '*3\r\n:0\r\n:1\r\n:2\r\n',
+    '*2\r\n$1\r\na\r\n$1\r\nb\r\n',
+    '*1\r\n:9000000000000000000\r\n',
+    ':9000000000000000000\r\n',
+  ]) {
+    spoiler.spoil = spoilScripts(reply)
+    for (const call of [limiter.take('ann'), board.increment('ann')]) {
+      expect(await failure(call)).not.toMatchObject({ code: 'PENKNIFE_INVALID' })
+    }
+    spoiler.spoil = undefined
+    expect(await limiter.take('ann')).toMatchObject({ decidedBy: 'redis' })
+    await board.increment('ann')
+    await limiter.reset('ann')
+  }
 })
 
 test('a list that is too short for its batch is an error of each of its calls', async () => {
