@@ -148,7 +148,7 @@ async function rest(
 async function checkKeys(raw: Redis, findings: Findings): Promise<void> {
   for (const key of await raw.keys('*')) {
     const known =
-      /^pk1:\{fuzz(\/\d+)?\}:(limit|limit-slots|stream|board|notify|notify-next|notify-control|notify-declaration):/
+      /^pk1:\{fuzz(\/\d+)?\}:(limit|limit-slots|limit-rules|limit-declared|stream|board|notify|notify-next|notify-control|notify-declaration):/
     if (!known.test(key) || key.length > 300)
       findings.add('a key that penknife does not make', key.slice(0, 300))
     if (/:(limit|limit-slots|notify):/.test(key) && (await raw.pttl(key)) === -1)
