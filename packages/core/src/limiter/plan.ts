@@ -1,3 +1,4 @@
+import { PenknifeError } from '../errors.ts'
 import type { Receiver } from '../redis/direct.ts'
 import type { Keys } from '../redis/keys.ts'
 import type { Port } from '../redis/runner.ts'
@@ -136,6 +137,8 @@ function createCharge(context: PlanContext, rules: readonly KnownRule[]): Charge
   const ownerOf = (part: string | undefined): string => partName(name, part)
   const leases = rules.flatMap((rule) => (rule.letter === 's' ? [(rule as Slots).leaseUs] : []))
   const leaseUs = leases.length === 0 ? undefined : Math.min(...leases)
+  /** Numbers that a decision tells of the rules. */
+  const tells = rules.reduce((sum, rule) => sum + 1 + rule.tells, 0)
 
   // The states come first, then what rules keep apart: as charge.lua is told by their numbers.
   const places: { readonly part: string | undefined; readonly keyOf: KeyOf; readonly rule?: KnownRule }[] =
@@ -185,17 +188,19 @@ function createCharge(context: PlanContext, rules: readonly KnownRule[]): Charge
       used = port
       reply = await used(route, ...all, tokens, how, lease)
       if (reply[0] === CLOCK)
-        throw new Error('limiter/charge: the clocks of the servers differ by more than a calendar period')
+        throw new PenknifeError(
+          'PENKNIFE_REJECTED',
+          `limiter '${name}': the clock of Redis and that of this process differ by more than a calendar period`,
+        )
     }
-    if (reply[0] === BLOCKED) {
-      return { kind: 'blocked', endsInUs: reply[1] as number, reason: reply[2] as string }
+    if (reply[0] === BLOCKED && typeof reply[1] === 'number' && typeof reply[2] === 'string') {
+      return { kind: 'blocked', endsInUs: reply[1], reason: reply[2] }
     }
-    return {
-      kind: 'decided',
-      allowed: reply[0] === 1,
-      told: (reply as Told).slice(2),
-      at: reply[1] as number,
+    const [verdict, at = 0, ...told] = reply as Told
+    if (reply.length !== 2 + tells || !reply.every(Number.isInteger)) {
+      throw new TypeError('the states of the rules cannot be read')
     }
+    return { kind: 'decided', allowed: verdict === 1, told, at }
   }
 
   const plain = plainPort(bind, rules)
@@ -216,7 +221,8 @@ function createCharge(context: PlanContext, rules: readonly KnownRule[]): Charge
     read(reply, cost) {
       if (reply === null) return undefined
       if (typeof reply !== 'string') return toldOfLevels(rules as readonly Bucket[], reply, cost)
-      const [, us = '', reason = ''] = /^(\d+) (.*)$/.exec(reply) ?? []
+      const [, us, reason = ''] = /^(\d+) (.*)$/.exec(reply) ?? []
+      if (us === undefined) throw new TypeError('the block of a subject cannot be read')
       return { kind: 'blocked', endsInUs: Number(us), reason }
     },
     take: (subject, cost, lease) => call(subject, cost, 'take', lease),
