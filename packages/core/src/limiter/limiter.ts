@@ -2,7 +2,9 @@ import { durationMs, LONGEST_DEADLINE_MS } from '../duration.ts'
 import { invalid, PenknifeError } from '../errors.ts'
 import { createTopic } from '../events.ts'
 import { checkName, checkOptions, wholeNumber } from '../options.ts'
+import { badReply } from '../redis/failures.ts'
 import { runtimeOf, type Space } from '../redis/penknife.ts'
+import { errorText } from '../text.ts'
 import { createApart } from './apart.ts'
 import { createControls } from './controls.ts'
 import { createDeclaration, declarationText, within } from './declaration.ts'
@@ -53,7 +55,7 @@ const OPTIONS = [
 export function createRateLimiter(space: Space, options: RateLimiterOptions): RateLimiter {
   checkOptions('createRateLimiter', options, OPTIONS)
   const name = checkName('name', options.name)
-  const { keys, bind, breakers, use, onCloseWaiting } = runtimeOf(space)
+  const { keys, bind, breakers, policies, use, onCloseWaiting } = runtimeOf(space)
   const deadlineMs = durationMs('deadline', options.deadline ?? 100, { max: LONGEST_DEADLINE_MS })
   const breaker = breakers.of(deadlineMs)
   const about = `limiter '${name}' of space '${space.name}'`
@@ -169,6 +171,7 @@ export function createRateLimiter(space: Space, options: RateLimiterOptions): Ra
       const asking = (): Promise<Taken> => takeUnder(plan, subject, cost, correctable)
       const taken = await (waiting ? within(deadlineMs, about, waiting.then(asking)) : asking())
       if (remembered !== undefined) cache?.learn(remembered, plan.text, cost, taken.decision)
+      if (policies.any) policies.done(space.name, name)
       told(subject, taken.decision)
       return taken
     } catch (error) {
@@ -184,9 +187,13 @@ export function createRateLimiter(space: Space, options: RateLimiterOptions): Ra
 
   /** What is answered when Redis did not. */
   function instead(plan: Plan, subject: Subject, cost: number, error: unknown): Taken {
-    // What Redis refuses, such as a command that its user may not run, would otherwise fail every request.
-    if (!(error instanceof PenknifeError) || error.code === 'PENKNIFE_INVALID') throw error
-    const taken = fallback.decide(plan, subject, cost, error)
+    // What Redis refuses, or answers in another way than it should, would otherwise fail every request.
+    const failure = error instanceof PenknifeError ? error : badReply(about, errorText(error), error)
+    if (failure.code === 'PENKNIFE_INVALID') throw failure
+    const taken = fallback.decide(plan, subject, cost, failure)
+    if (fallback.policy !== 'throw') {
+      policies.decided({ space: space.name, limiter: name, policy: fallback.policy }, failure)
+    }
     told(subject, taken.decision)
     return taken
   }
@@ -201,6 +208,7 @@ export function createRateLimiter(space: Space, options: RateLimiterOptions): Ra
         ? blockedDecision(only.rules, outcome.endsInUs, outcome.reason)
         : decide(only.rules, outcome.allowed, outcome.told, 1)
     cache?.learn(subject, standing.text, 1, decision)
+    if (policies.any) policies.done(space.name, name)
     return told(subject, decision)
   }
 
