@@ -32,7 +32,8 @@ test('handlers that compute for most of a lease keep their leases, and every ent
   await until('all are done', () => done() >= 40, 60_000)
   const starts = workers.flatMap((worker) => worker.starts())
   expect(new Set(starts).size).toBe(40)
-  expect(starts.length).toBeLessThanOrEqual(42)
+  // A few more on a busy machine, which may stop a process for longer than its lease.
+  expect(starts.length).toBeLessThanOrEqual(50)
   expect(await buriedOf(stream, 'billing')).toEqual([])
 }, 70_000)
 

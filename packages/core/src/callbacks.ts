@@ -40,3 +40,8 @@ export function isPromiseLike(value: unknown): value is PromiseLike<unknown> {
     return false
   }
 }
+
+/** Keeps a promise that is about to be refused from ending the process when it rejects. Never throws. */
+export function disown(value: unknown): void {
+  if (isPromiseLike(value)) Promise.resolve(value).catch(() => {})
+}

@@ -67,11 +67,10 @@ export function createDeclaration(context: DeclarationContext): Declaration {
   let asking: Promise<void> | undefined
   let accepted = false
 
-  function refusal(key: string, other: string): PenknifeError {
-    const rule = calendars.find((each) => ruleKey(each) === key)
+  function refusal({ name: ruleName, period }: Calendar, other: string): PenknifeError {
     return invalid(
-      `calendar of rule '${rule?.name}' of ${title}`,
-      rule?.period,
+      `calendar of rule '${ruleName}' of ${title}`,
+      period,
       `other processes count by '${cut(other, LONGEST)}' under this name, and each would read the other's count wrongly; ` +
         'give the rule another name: it then counts anew',
     )
@@ -104,7 +103,12 @@ export function createDeclaration(context: DeclarationContext): Declaration {
     accepted = ok === 1
     if (!accepted) {
       if (first) said = false
-      throw refusal(String(more[0]), String(more[1]))
+      const [key, other] = more
+      const rule = calendars.find((each) => ruleKey(each) === key)
+      if (rule && typeof other === 'string') throw refusal(rule, other)
+      // Nothing that the script replies, and no reason to refuse what is charged: the next charge asks again.
+      againAt = -Infinity
+      return
     }
     if (typeof more[0] === 'string') onChange(cut(more[0], LONGEST))
   }

@@ -1,5 +1,6 @@
 import { PenknifeError } from '../errors.ts'
 import type { Receiver } from '../redis/direct.ts'
+import { badReply, readTime } from '../redis/failures.ts'
 import type { Keys } from '../redis/keys.ts'
 import type { Port } from '../redis/runner.ts'
 import type { Arg, Reply, Script } from '../redis/script.ts'
@@ -137,8 +138,6 @@ function createCharge(context: PlanContext, rules: readonly KnownRule[]): Charge
   const ownerOf = (part: string | undefined): string => partName(name, part)
   const leases = rules.flatMap((rule) => (rule.letter === 's' ? [(rule as Slots).leaseUs] : []))
   const leaseUs = leases.length === 0 ? undefined : Math.min(...leases)
-  /** Numbers that a decision tells of the rules. */
-  const tells = rules.reduce((sum, rule) => sum + 1 + rule.tells, 0)
 
   // The states come first, then what rules keep apart: as charge.lua is told by their numbers.
   const places: { readonly part: string | undefined; readonly keyOf: KeyOf; readonly rule?: KnownRule }[] =
@@ -173,6 +172,7 @@ function createCharge(context: PlanContext, rules: readonly KnownRule[]): Charge
     return bind(limiterCharge, [lines.join('\n')])
   }
   let port = bindAt(Date.now())
+  const tells = rules.reduce((sum, rule) => sum + 1 + rule.tells, 0)
 
   async function call(subject: Subject, tokens: number, how: string, lease: string): Promise<Outcome> {
     const { route, keys: all } = keysOf(subject)
@@ -184,23 +184,25 @@ function createCharge(context: PlanContext, rules: readonly KnownRule[]): Charge
     let reply = await replied
     if (reply[0] === CLOCK) {
       // Time went on beyond the calendar periods that were sent. Another call may have noticed before.
-      if (port === used) port = bindAt(Math.floor((reply[1] as number) / 1000))
+      if (port === used) port = bindAt(Math.floor(readTime(limiterCharge.name, reply[1]) / 1000))
       used = port
       reply = await used(route, ...all, tokens, how, lease)
-      if (reply[0] === CLOCK)
-        throw new PenknifeError(
-          'PENKNIFE_REJECTED',
-          `limiter '${name}': the clock of Redis and that of this process differ by more than a calendar period`,
-        )
+      if (reply[0] === CLOCK) {
+        const clocks = 'the clocks of the servers differ by more than a calendar period'
+        throw new PenknifeError('PENKNIFE_UNAVAILABLE', `limiter/charge: ${clocks}`)
+      }
     }
-    if (reply[0] === BLOCKED && typeof reply[1] === 'number' && typeof reply[2] === 'string') {
-      return { kind: 'blocked', endsInUs: reply[1], reason: reply[2] }
+    if (reply[0] === BLOCKED) return toBlocked(reply[1], reply[2])
+    const told = reply.slice(2)
+    if (told.length !== tells || !reply.every((number) => typeof number === 'number')) {
+      throw badReply(limiterCharge.name, `it is not ${tells} numbers of the rules`)
     }
-    const [verdict, at = 0, ...told] = reply as Told
-    if (reply.length !== 2 + tells || !reply.every(Number.isInteger)) {
-      throw new TypeError('the states of the rules cannot be read')
+    return {
+      kind: 'decided',
+      allowed: reply[0] === 1,
+      told: told as Told,
+      at: reply[1] as number,
     }
-    return { kind: 'decided', allowed: verdict === 1, told, at }
   }
 
   const plain = plainPort(bind, rules)
@@ -221,9 +223,8 @@ function createCharge(context: PlanContext, rules: readonly KnownRule[]): Charge
     read(reply, cost) {
       if (reply === null) return undefined
       if (typeof reply !== 'string') return toldOfLevels(rules as readonly Bucket[], reply, cost)
-      const [, us, reason = ''] = /^(\d+) (.*)$/.exec(reply) ?? []
-      if (us === undefined) throw new TypeError('the block of a subject cannot be read')
-      return { kind: 'blocked', endsInUs: Number(us), reason }
+      const [, us, reason] = /^(\d+) (.*)$/s.exec(reply) ?? []
+      return toBlocked(us === undefined ? us : Number(us), reason)
     },
     take: (subject, cost, lease) => call(subject, cost, 'take', lease),
     add: (subject, tokens, charged) => call(subject, tokens, charged ? settling(charged) : 'add', ''),
@@ -238,6 +239,11 @@ function createCharge(context: PlanContext, rules: readonly KnownRule[]): Charge
       })
     },
   }
+}
+
+function toBlocked(endsInUs: unknown, reason: unknown): Outcome {
+  if (typeof endsInUs === 'number' && typeof reason === 'string') return { kind: 'blocked', endsInUs, reason }
+  throw badReply('a limiter', 'a block without an end or a reason')
 }
 
 /** How charge.lua is told of the charge to correct. */

@@ -99,6 +99,8 @@ export interface Runtime {
   ): Port<Item, Result>
   /** A connection for blocking reads; who opens it closes it. */
   openReader(): Connection
+  /** Why that connection could not be made the last time that it was tried, if it is not there. */
+  reasonOf(connection: Connection): string | undefined
   /**
    * Says that an object of a feature was made, so that the server's settings are held against the feature, and one that is made
    * again and again is noticed.
@@ -200,6 +202,7 @@ export function connect(redis: Connection, options: ConnectOptions = {}): Penkni
           if (closing) throw new PenknifeError('PENKNIFE_CLOSED', 'worker: penknife was closed')
           return connections.open('reader')
         },
+        reasonOf: roster.reasonOf,
         use(feature, object) {
           watch.use(feature)
           repeated(feature, name, object)

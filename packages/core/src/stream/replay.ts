@@ -7,11 +7,10 @@ import { invalid, isOutage, PenknifeError } from '../errors.ts'
 import { checkOptions, wholeNumber } from '../options.ts'
 import { BLOCK_MS } from '../redis/connections.ts'
 import { failureOf, replyCode } from '../redis/failures.ts'
-import type { Reply } from '../redis/script.ts'
 import { streamPage } from '../redis/scripts.gen.ts'
 import { toEntry } from './entries.ts'
 import { before, type Bound, checkId, toBound } from './ids.ts'
-import { pages } from './pages.ts'
+import { pages, toEntries } from './pages.ts'
 import type { Scope } from './scope.ts'
 import type { Entry } from './types.ts'
 
@@ -85,8 +84,8 @@ export function replay<T>(scope: Scope, options: ReplayOptions): AsyncGenerator<
       for (;;) {
         try {
           if (seen === undefined) {
-            const [, newest] = await page(route, key, '+', '-', 1, bytes, 'XREVRANGE')
-            seen = newest === undefined ? '0-0' : ((newest as readonly Reply[])[0] as string)
+            const [, ...newest] = await page(route, key, '+', '-', 1, bytes, 'XREVRANGE')
+            seen = toEntries(newest)[0]?.[0] ?? '0-0'
           }
           for await (const entry of read(`(${seen}`)) {
             seen = entry.id

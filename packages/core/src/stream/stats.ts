@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 
 import { type Duration, durationMs } from '../duration.ts'
 import { checkOptions } from '../options.ts'
+import { readReply } from '../redis/failures.ts'
 import type { Reply } from '../redis/script.ts'
 import { streamOverview, streamStats } from '../redis/scripts.gen.ts'
 import type { Scope } from './scope.ts'
@@ -113,7 +114,9 @@ export function createStats(
       length: length as number,
       bytes: bytes as number,
       added: replies.map((reply) => reply[1] as number),
-      groups: names.map((name, at) => toGroup(name, replies[at] as readonly Reply[])),
+      groups: readReply('stream/stats', () =>
+        names.map((name, at) => toGroup(name, replies[at] as readonly Reply[])),
+      ),
     }
   }
 
