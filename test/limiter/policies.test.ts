@@ -64,11 +64,13 @@ const TROUBLES: Readonly<Record<string, readonly [code: string, set: () => Promi
     'PENKNIFE_UNAVAILABLE',
     async () => {
       const server = await ownRedis()
-      return {
-        penknife: await openReady(pattern(server.url)),
-        begin: () => server.kill(),
-        end: () => server.start(),
+      const penknife = await openReady(pattern(server.url), { deadline: 200 })
+      const begin = async (): Promise<void> => {
+        await server.kill()
+        // Else the first call finds out.
+        await until('it is noticed', async () => (await penknife.health()).status === 'unavailable')
       }
+      return { penknife, begin, end: () => server.start() }
     },
   ],
   'Redis does not answer': [

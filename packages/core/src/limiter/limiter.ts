@@ -40,6 +40,7 @@ const OPTIONS = [
   'name',
   'rules',
   'routeBy',
+  'hashSubjects',
   'whenUnavailable',
   'deadline',
   'denyCache',
@@ -60,7 +61,9 @@ export function createRateLimiter(space: Space, options: RateLimiterOptions): Ra
   const breaker = breakers.of(deadlineMs)
   const about = `limiter '${name}' of space '${space.name}'`
   const routeBy = options.routeBy === undefined ? undefined : checkName('routeBy', options.routeBy, 32)
-  const locate = createLocate(keys, routeBy)
+  const { hashSubjects = false } = options
+  if (typeof hashSubjects !== 'boolean') throw invalid('hashSubjects', hashSubjects, 'give true or false')
+  const locate = createLocate(keys, routeBy, hashSubjects)
   const fallback = createFallback(options.whenUnavailable ?? 'open', locate)
   const bound: Omit<PlanContext, 'apart'> = {
     name,
@@ -85,7 +88,7 @@ export function createRateLimiter(space: Space, options: RateLimiterOptions): Ra
   const room = createWaitingRoom(about, maxWaiters, onCloseWaiting)
   use('limiter', name)
   const changes = createTopic<RedeclaredEvent>('penknife:limiter-declaration', { space: space.name })
-  const declared = declarationText(standing.rules, routeBy)
+  const declared = declarationText(standing.rules, { routeBy, hashSubjects })
   const declaration = createDeclaration({
     ...context,
     bind: (script, shared) => bind(script, shared, deadlineMs, about),
@@ -253,6 +256,7 @@ export function createRateLimiter(space: Space, options: RateLimiterOptions): Ra
     name,
     rules: standing.rules.filter(({ shadow }) => !shadow).map(ruleInfo),
     on(listener) {
+      if (typeof listener !== 'function') throw invalid('listener', listener, 'give a function')
       const ends = [breaker.on(listener), changes.on(listener)]
       return () => ends.forEach((end) => end())
     },
@@ -260,6 +264,7 @@ export function createRateLimiter(space: Space, options: RateLimiterOptions): Ra
     async wait(subject, waiting = {}) {
       checkOptions('wait', waiting, ['cost', 'rules', 'maxWait', 'signal'])
       const { maxWait = 60_000, signal, ...taking } = waiting
+      if (signal !== undefined && !isSignal(signal)) throw invalid('signal', signal, 'give an AbortSignal')
       const maxWaitMs = durationMs('maxWait', maxWait, { min: 0 })
       const { parts } = taking.rules === undefined ? standing : planOf(taking.rules)
       return room.wait(subjectText(subject, parts), {
@@ -279,6 +284,12 @@ export function createRateLimiter(space: Space, options: RateLimiterOptions): Ra
     },
     ...controls,
   }
+}
+
+/** By what is used of it: a signal may come from another realm. */
+function isSignal(value: unknown): value is AbortSignal {
+  const { throwIfAborted, addEventListener } = value as Partial<AbortSignal>
+  return typeof throwIfAborted === 'function' && typeof addEventListener === 'function'
 }
 
 function decisionOf({ decision }: Taken): Decision {

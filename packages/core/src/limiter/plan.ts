@@ -138,8 +138,6 @@ function createCharge(context: PlanContext, rules: readonly KnownRule[]): Charge
   const ownerOf = (part: string | undefined): string => partName(name, part)
   const leases = rules.flatMap((rule) => (rule.letter === 's' ? [(rule as Slots).leaseUs] : []))
   const leaseUs = leases.length === 0 ? undefined : Math.min(...leases)
-  /** Numbers that a decision tells of the rules. */
-  const tells = rules.reduce((sum, rule) => sum + 1 + rule.tells, 0)
 
   // The states come first, then what rules keep apart: as charge.lua is told by their numbers.
   const places: { readonly part: string | undefined; readonly keyOf: KeyOf; readonly rule?: KnownRule }[] =

@@ -7,7 +7,7 @@ import { gcra } from './algorithms/gcra.ts'
 import { slidingLog } from './algorithms/sliding-log.ts'
 import { slidingWindow } from './algorithms/sliding-window.ts'
 import { CLOSED, COMMON_OPTIONS, isClosed, type KnownRule, ruleHead } from './rule.ts'
-import type { Rule, RuleInfo } from './types.ts'
+import type { FixedWindowRule, Rule, RuleInfo } from './types.ts'
 
 const MAX_RULES = 8
 
@@ -41,12 +41,12 @@ function parseRule(rule: Rule): KnownRule {
       check('window', 'burst')
       return gcra(ruleHead(rule), rule)
     case 'fixed-window':
-      if ('calendar' in rule) {
+      if ('calendar' in rule && rule.calendar !== undefined) {
         check('calendar', 'timeZone')
         return calendar(ruleHead(rule), rule)
       }
       check('window')
-      return fixedWindow(ruleHead(rule), rule)
+      return fixedWindow(ruleHead(rule), rule as FixedWindowRule)
     case 'sliding-window':
       check('window')
       return slidingWindow(ruleHead(rule), rule)

@@ -1,4 +1,5 @@
 import { invalid } from '../errors.ts'
+import { checkOptions } from '../options.ts'
 import { policyDecision } from './decide.ts'
 import { createLocal, type Ruled } from './local/local.ts'
 import type { Locate } from './subjects.ts'
@@ -15,8 +16,10 @@ export interface Fallback {
 }
 
 export function createFallback(policy: UnavailablePolicy, locate: Locate): Fallback {
-  if (typeof policy === 'object' && policy !== null)
+  if (typeof policy === 'object' && policy !== null) {
+    checkOptions('whenUnavailable', policy, ['local'])
     return { policy: 'local', ...createLocal(policy.local, locate) }
+  }
   const check = (): void => {}
   switch (policy) {
     case 'open':
