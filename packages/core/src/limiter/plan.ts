@@ -172,6 +172,8 @@ function createCharge(context: PlanContext, rules: readonly KnownRule[]): Charge
     return bind(limiterCharge, [lines.join('\n')])
   }
   let port = bindAt(Date.now())
+  /** Numbers that a decision tells of the rules. */
+  const tells = rules.reduce((sum, rule) => sum + 1 + rule.tells, 0)
 
   async function call(subject: Subject, tokens: number, how: string, lease: string): Promise<Outcome> {
     const { route, keys: all } = keysOf(subject)
