@@ -118,6 +118,8 @@ describe('createRateLimiter', () => {
     [{ deadline: '100' }, 'deadline', /^deadline is "100": give milliseconds/],
     [{ rules: undefined }, 'rules', /^rules is undefined: give a list/],
     [{ rules: [] }, 'rules', /^rules is an array: give a list of 1 to 8/],
+    // eslint-disable-next-line no-sparse-arrays
+    [{ rules: [, { name: 'r', limit: 1, window: 1 }] }, 'rule options', /give an object/],
     [{ rules: RULE }, 'rules', /^rules is an object: give a list/],
     [{ rules: Array.from({ length: 9 }, (_, at) => ({ ...RULE, name: `r${at}` })) }, 'rules', /1 to 8/],
     [{ rules: [RULE, RULE] }, 'rule name', /^rule name is "r": give each rule a name of its own/],

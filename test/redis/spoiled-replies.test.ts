@@ -125,6 +125,14 @@ test('a reply that cannot be read is no reason to refuse rules or a board from t
   }
 })
 
+test('a stream whose groups have no names is a reply that cannot be read', async () => {
+  const { spoiler, space } = await spoiled()
+  const stream = createStream<number>(space, 'orders')
+  await stream.add(1)
+  spoiler.spoil = spoilScripts('*3\r\n:1\r\n:1\r\n$-1\r\n')
+  expect(await failure(stream.stats({ over: 0 }))).toMatchObject({ code: 'PENKNIFE_BAD_REPLY' })
+})
+
 test('a list that is too short for its batch is an error of each of its calls', async () => {
   const { spoiler, space } = await spoiled()
   const count = counters(space)

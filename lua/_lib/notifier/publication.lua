@@ -86,7 +86,7 @@ function publication.prepare(channel, once)
   if last then
     local id = id_after(last[1])
     if not id then
-      return { err = 'ERR nothing can follow the id ' .. last[1] .. ', which is not of an event: delete that entry' }
+      return { err = 'ERR nothing can follow the id ' .. last[1] .. ' of ' .. channel.history .. ', which is not of an event: delete that entry' }
     end
     local fields = last[2]
     channel.id = id

@@ -16,7 +16,8 @@ export function parseRules(rules: readonly Rule[]): readonly KnownRule[] {
   if (!Array.isArray(rules) || rules.length === 0 || rules.length > MAX_RULES) {
     throw invalid('rules', rules, `give a list of 1 to ${MAX_RULES} rules`)
   }
-  const known = (rules as readonly Rule[])
+  // A hole in the list is no rule either.
+  const known = Array.from(rules as readonly Rule[])
     .map(parseRule)
     .map((rule) => (isClosed(rule) ? { ...rule, ...CLOSED } : rule))
   for (const [at, { name, per }] of known.entries()) {

@@ -5468,7 +5468,7 @@ return replies`,
  */
 export const notifierPublish: Script<[next: readonly string[], keep: Arg, ttl: Arg, age: Arg, window: Arg], [history: string, once: string, live: Arg, kind: Arg, json: Arg, coalesce: Arg, lasts: Arg], string> = {
   name: 'notifier/publish',
-  sha: 'c033803c3d007b813a566f5e297c5a11fc584011',
+  sha: '519adc7994b90863f19e5e6e7d5212b28a40f506',
   batch: 64,
   sharedKeys: true,
   shared: ["keep","ttl","age","window"],
@@ -5537,7 +5537,7 @@ local last = newest[1]
 if last then
 local id = id_after(last[1])
 if not id then
-return { err = 'ERR nothing can follow the id ' .. last[1] .. ', which is not of an event: delete that entry' }
+return { err = 'ERR nothing can follow the id ' .. last[1] .. ' of ' .. channel.history .. ', which is not of an event: delete that entry' }
 end
 local fields = last[2]
 channel.id = id
@@ -5683,7 +5683,7 @@ return replies`,
  */
 export const notifierRevoke: Script<[next: readonly string[], keep: Arg, ttl: Arg, age: Arg, window: Arg], [history: string, once: string, live: Arg, kind: Arg, json: Arg, coalesce: Arg, lasts: Arg], string> = {
   name: 'notifier/revoke',
-  sha: '4ee5580d59b91b33f8bb02933416d03f4aa7761b',
+  sha: 'a11d66c46e14a36de0148a619a228d23bd4140a0',
   batch: 64,
   sharedKeys: true,
   shared: ["keep","ttl","age","window"],
@@ -5752,7 +5752,7 @@ local last = newest[1]
 if last then
 local id = id_after(last[1])
 if not id then
-return { err = 'ERR nothing can follow the id ' .. last[1] .. ', which is not of an event: delete that entry' }
+return { err = 'ERR nothing can follow the id ' .. last[1] .. ' of ' .. channel.history .. ', which is not of an event: delete that entry' }
 end
 local fields = last[2]
 channel.id = id

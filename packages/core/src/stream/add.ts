@@ -187,7 +187,7 @@ export function createAdder<T>(
             ? addJson(json, undefined, PLAIN)
             : json.then((text) => addJson(text, undefined, PLAIN))
         }
-        const terms = termsOf('add', options ?? {})
+        const terms = termsOf('add', options === undefined ? {} : options)
         const key = options?.key === undefined ? undefined : checkKey(options.key)
         const json = checked(payload)
         return typeof json === 'string'

@@ -15,7 +15,7 @@ import {
   streamSettle,
 } from '../redis/scripts.gen.ts'
 import type { StandardSchema } from '../standard-schema.ts'
-import { cut, errorText } from '../text.ts'
+import { cut, errorText, printable } from '../text.ts'
 import { type Arrival, type Handed, type Held, toHeld } from './delivery.ts'
 import { createHandling } from './handling.ts'
 import { createHandout, LONGEST_WAIT_MS } from './handout.ts'
@@ -326,7 +326,10 @@ export function createWorker<T>(scope: Scope, parts: WorkerParts<T>, settings: W
     if (warned) return
     warned = true
     const name = `worker of ${scope.stream}/${group}`
-    process.emitWarning(`${name} ${what}: ${errorText(error)}; worker.on(…) tells all`, 'PenknifeWarning')
+    process.emitWarning(
+      `${name} ${what}: ${printable(errorText(error), 1000)}; worker.on(…) tells all`,
+      'PenknifeWarning',
+    )
   }
 
   async function end(deadlineMs: number): Promise<void> {
