@@ -213,7 +213,7 @@ test('wrong input is refused before anything is sent', async () => {
   const options = { onRevoked: () => {}, onEnd: () => {} }
   const wrong = [
     [notifier.revoke(''), /user is "": give 1 to 256 characters/],
-    [notifier.revoke('x'.repeat(257)), /user is "x{60}… \(257 characters\)"/],
+    [notifier.revoke('x'.repeat(257)), /user is "x{60}"… \(257 characters\)/],
     [notifier.revoke('ann', []), /channels is an array: give a list of 1 to 100 channels, or leave it out/],
     [notifier.revoke('ann', ['a\n']), /channel is "a\\n"/],
     [notifier.admit('a\u0000', options), /user is/],

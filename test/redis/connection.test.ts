@@ -20,7 +20,7 @@ test('every key begins with the keyPrefix of the given connection', async () => 
   await counters(shop)('c')
   await createRateLimiter(shop, { name: 'api', rules: RULES, deadline: '5s' }).take('ann')
   const keys = await keysOf(bench.raw)
-  expect(keys).toHaveLength(2)
+  expect(keys).toHaveLength(3)
   expect(keys.filter((key) => !key.startsWith('app:pk1:{shop'))).toEqual([])
 })
 

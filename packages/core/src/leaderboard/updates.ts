@@ -178,7 +178,7 @@ export function createUpdates(parts: UpdateParts): Updates {
       if (!Array.isArray(updates) || updates.length < 1 || updates.length > most) {
         throw invalid('updates', updates, `give a list of 1 to ${most} updates`)
       }
-      return (await make(updates.map(pack), watchOf(options))) as never
+      return (await make(Array.from(updates, pack), watchOf(options))) as never
     },
     async undo(id) {
       checkId(id)

@@ -30,6 +30,7 @@ export function toldOfLevels(
     const allowed = reply >= 0
     return { kind: 'decided', allowed, told: allowed ? [0, reply] : [1, -reply - 1] }
   }
+  if (reply.length !== buckets.length) throw badReply('limiter/take-all', 'levels are missing')
   const allowed = (reply[0] as number) >= 0
   const told: number[] = []
   for (let at = 0; at < buckets.length; at++) {

@@ -136,7 +136,10 @@ function ruleKey({ per = '', name }: KnownRule): string {
 }
 
 /** Such as `minute: gcra, 100 in 60000 ms; exports: concurrency, 2, lease 30000 ms`. */
-export function declarationText(rules: readonly KnownRule[], routeBy: string | undefined): string {
+export function declarationText(
+  rules: readonly KnownRule[],
+  { routeBy, hashSubjects }: { readonly routeBy: string | undefined; readonly hashSubjects: boolean },
+): string {
   const all = rules.map((rule) => {
     const { name, algorithm, limit, burst, windowMs, per, shadow, letter } = rule
     const span =
@@ -148,7 +151,8 @@ export function declarationText(rules: readonly KnownRule[], routeBy: string | u
     const rest = [burst !== limit && `burst ${burst}`, per && `per ${per}`, shadow && 'shadow']
     return [`${name}: ${algorithm}, ${limit}${span}`, ...rest.filter(Boolean)].join(', ')
   })
-  return [...all, ...(routeBy === undefined ? [] : [`routeBy ${routeBy}`])].join('; ')
+  const more = [routeBy !== undefined && `routeBy ${routeBy}`, hashSubjects && 'hashSubjects']
+  return [...all, ...more.filter(Boolean)].join('; ')
 }
 
 /** A promise that must be settled in time; `what` is late otherwise. */

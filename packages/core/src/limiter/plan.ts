@@ -172,6 +172,7 @@ function createCharge(context: PlanContext, rules: readonly KnownRule[]): Charge
     return bind(limiterCharge, [lines.join('\n')])
   }
   let port = bindAt(Date.now())
+  /** Numbers that a decision tells of the rules. */
   const tells = rules.reduce((sum, rule) => sum + 1 + rule.tells, 0)
 
   async function call(subject: Subject, tokens: number, how: string, lease: string): Promise<Outcome> {
@@ -188,8 +189,10 @@ function createCharge(context: PlanContext, rules: readonly KnownRule[]): Charge
       used = port
       reply = await used(route, ...all, tokens, how, lease)
       if (reply[0] === CLOCK) {
-        const clocks = 'the clocks of the servers differ by more than a calendar period'
-        throw new PenknifeError('PENKNIFE_UNAVAILABLE', `limiter/charge: ${clocks}`)
+        throw new PenknifeError(
+          'PENKNIFE_REJECTED',
+          `limiter '${name}': the clock of Redis and that of this process differ by more than a calendar period`,
+        )
       }
     }
     if (reply[0] === BLOCKED) return toBlocked(reply[1], reply[2])

@@ -10,6 +10,7 @@ import { type Health, pingFailure, toHealth } from './health.ts'
 import { atMost, createEndings, type End } from './endings.ts'
 import { createKeys, type Keys } from './keys.ts'
 import { createNews, type PenknifeEvent } from './news.ts'
+import { createPolicies, type Policies } from './policies.ts'
 import { createRefusals } from './refusals.ts'
 import { createRepeats } from './repeats.ts'
 import { createRoster } from './roster.ts'
@@ -84,6 +85,8 @@ export interface Runtime {
   createPatience(): Patience
   /** For calls whose caller has another answer when Redis has none: give `bind` the one of their deadline. */
   readonly breakers: Breakers
+  /** Where a limiter says that its policy decided, or that Redis did. */
+  readonly policies: Policies
   /**
    * As `bind`, on connections that wait until what was written is safe; a call may take four deadlines. One that
    * is not confirmed in time fails with PENKNIFE_NOT_DURABLE.
@@ -96,6 +99,8 @@ export interface Runtime {
   ): Port<Item, Result>
   /** A connection for blocking reads; who opens it closes it. */
   openReader(): Connection
+  /** Why that connection could not be made the last time that it was tried, if it is not there. */
+  reasonOf(connection: Connection): string | undefined
   /**
    * Says that an object of a feature was made, so that the server's settings are held against the feature, and one that is made
    * again and again is noticed.
@@ -142,6 +147,7 @@ export function connect(redis: Connection, options: ConnectOptions = {}): Penkni
     breakers.resume()
   })
   const refusals = createRefusals(news.refusing)
+  const policies = createPolicies(news.policy, news.decides)
   const limits = { cluster: connections.cluster, maxPending, maxPendingBytes, refusals }
   const runner: Runner = new Runner(sink, {
     ...limits,
@@ -187,6 +193,7 @@ export function connect(redis: Connection, options: ConnectOptions = {}): Penkni
         subscriber,
         deadlineMs,
         breakers,
+        policies,
         bind: (script, shared, ms = deadlineMs, of = '', breaker, patience, gate) =>
           runner.bind(script, shared, ms, of, breaker, patience, gate),
         createPatience: () => runner.createPatience(),
@@ -195,6 +202,7 @@ export function connect(redis: Connection, options: ConnectOptions = {}): Penkni
           if (closing) throw new PenknifeError('PENKNIFE_CLOSED', 'worker: penknife was closed')
           return connections.open('reader')
         },
+        reasonOf: roster.reasonOf,
         use(feature, object) {
           watch.use(feature)
           repeated(feature, name, object)
@@ -211,6 +219,7 @@ export function connect(redis: Connection, options: ConnectOptions = {}): Penkni
       return toHealth(why, performance.now() - started, {
         connections: roster.look(),
         refused: refusals.list(),
+        policies: policies.list(),
         pending: runner.pending + durable.pending,
         server: watch.server(),
         findings: watch.findings(),

@@ -20,6 +20,8 @@ export interface ConnectionHealth {
 export interface Roster {
   /** Keeps a connection until it is closed by `disconnect()`, with at the most so much silence while replies are due. */
   add(connection: Connection, purpose: Purpose, silenceMs: number): void
+  /** Why a connection could not be made the last time that it was tried; undefined when it is there, or only begins to connect. */
+  reasonOf(connection: Connection): string | undefined
   /** What there is now; what could not connect is tried again. */
   look(): readonly ConnectionHealth[]
 }
@@ -36,7 +38,7 @@ export function createRoster(told: (purpose: Purpose, reason: string | undefined
   const entries = new Set<Entry>()
   const troubled = new Set<Purpose>()
 
-  function reasonOf(purpose: Purpose): string | undefined {
+  function reasonFor(purpose: Purpose): string | undefined {
     for (const entry of entries) {
       if (entry.purpose === purpose) for (const reason of entry.reasons.values()) return reason
     }
@@ -44,7 +46,7 @@ export function createRoster(told: (purpose: Purpose, reason: string | undefined
   }
 
   function changed({ purpose }: Entry): void {
-    const reason = reasonOf(purpose)
+    const reason = reasonFor(purpose)
     if ((reason !== undefined) === troubled.has(purpose)) return
     if (reason === undefined) troubled.delete(purpose)
     else troubled.add(purpose)
@@ -64,6 +66,12 @@ export function createRoster(told: (purpose: Purpose, reason: string | undefined
         changed(entry)
       })
     },
+    reasonOf(connection) {
+      for (const entry of entries) {
+        if (entry.connection === connection) for (const reason of entry.reasons.values()) return reason
+      }
+      return undefined
+    },
     look() {
       const found = new Map<Purpose, { open: number; ready: number }>()
       for (const { connection, purpose, reasons } of entries) {
@@ -73,7 +81,7 @@ export function createRoster(told: (purpose: Purpose, reason: string | undefined
         if (connection.status === 'ready' && reasons.size === 0) sums.ready += 1
         if (connection.isCluster && reasons.size > 0) tryNodes(connection as Cluster)
       }
-      return [...found].map(([purpose, sums]) => ({ purpose, ...sums, reason: reasonOf(purpose) }))
+      return [...found].map(([purpose, sums]) => ({ purpose, ...sums, reason: reasonFor(purpose) }))
     },
   }
 }

@@ -1,3 +1,4 @@
+import { disown } from '../callbacks.ts'
 import { invalid } from '../errors.ts'
 import { checkOptions, wholeNumber } from '../options.ts'
 import { streamPage, streamPurge, streamRequeue } from '../redis/scripts.gen.ts'
@@ -17,7 +18,7 @@ export interface DeadLetterFilter {
   readonly why?: DeathKind | readonly DeathKind[]
   /** That of the entry with this id. */
   readonly id?: string
-  /** Those for which it answers true. */
+  /** Those for which it answers true. Anything but true or false, such as the promise of an async function, is refused. */
   readonly where?: (letter: DeadLetter) => boolean
 }
 
@@ -146,7 +147,14 @@ function matcher(filter: DeadLetterFilter): (letter: DeadLetter) => boolean {
   return (letter) =>
     (kinds === undefined || kinds.includes(letter.why)) &&
     (id === undefined || letter.id === id) &&
-    (where === undefined || where(letter))
+    (where === undefined || answerOf(where(letter)))
+}
+
+/** A promise, such as an async function answers, would count as true: everything would be purged. */
+function answerOf(answer: unknown): boolean {
+  if (typeof answer === 'boolean') return answer
+  disown(answer)
+  throw invalid("where's answer", answer, 'answer true or false, not a promise or another value')
 }
 
 function toDeadLetter([position, fields]: RawEntry): DeadLetter {

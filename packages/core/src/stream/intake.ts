@@ -1,5 +1,6 @@
 import type { Redis } from 'ioredis'
 
+import { PenknifeError } from '../errors.ts'
 import { BLOCK_MS } from '../redis/connections.ts'
 import { replyCode } from '../redis/failures.ts'
 import type { Space } from '../redis/penknife.ts'
@@ -82,6 +83,11 @@ export function createIntake(space: Space, options: IntakeOptions): Intake {
         const count = room()
         if (reader.status !== 'ready') {
           unsure = true
+          const reason = space.runtime.reasonOf(reader)
+          if (reason !== undefined && !troubled) {
+            troubled = true
+            trouble(unavailable(reason))
+          }
           await rest(RETRY_MS)
         } else if (unsure) {
           await readOwn()
@@ -181,6 +187,13 @@ export function createIntake(space: Space, options: IntakeOptions): Intake {
       await Promise.allSettled([fetching, ended])
     },
   }
+}
+
+function unavailable(reason: string): PenknifeError {
+  return new PenknifeError(
+    'PENKNIFE_UNAVAILABLE',
+    `the worker's connection to Redis cannot be made: ${reason}`,
+  )
 }
 
 export const GONE: readonly string[] = []

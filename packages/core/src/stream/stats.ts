@@ -94,7 +94,7 @@ export function createStats(
   async function look(): Promise<Look> {
     const [length, bytes, ...there] = await overview(route, key)
     if (!there.every((name) => typeof name === 'string'))
-      throw badReply('stream/overview', 'a group has no name')
+      throw badReply(streamOverview.name, 'a group has no name')
     const names = [...new Set([...declared, ...there])]
     const atMs = performance.now()
     const replies = await Promise.all(
