@@ -299,7 +299,7 @@ async function play(stage: Stage, random: Random, round: number): Promise<Played
 }
 
 /** What says how an object is declared: it is told now and then, before a call and whatever becomes of that. */
-const DECLARED = /:declaration$|:limit-(declared|rules):/
+const DECLARED = /:declaration$|:(limit-declared|limit-rules|notify-declaration):/
 
 /** Calls of several steps may fail after some of them. */
 function isOneStep(name: string): boolean {
