@@ -303,7 +303,7 @@ const DECLARED = /:declaration$|:(limit-declared|limit-rules|notify-declaration)
 
 /** Calls of several steps may fail after some of them. */
 function isOneStep(name: string): boolean {
-  return !/ and |subscribe|events|admit|listen/.test(name)
+  return !/ and |subscribe|events|admit|listen|positions/.test(name)
 }
 
 function shown(command: Command): string {
