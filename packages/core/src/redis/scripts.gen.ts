@@ -4575,7 +4575,7 @@ return replies`,
  */
 export const limiterTake: Script<[numbers: Arg], [state: string, cost: Arg], number | string | null> = {
   name: 'limiter/take',
-  sha: 'ad31bfa83d2fc81faaa9aae8d4183c72736fcb5b',
+  sha: '678b80ff3ac3356671761ce84f9786c27b47208c',
   batch: 64,
   sharedKeys: false,
   shared: ["numbers"],
@@ -4599,7 +4599,7 @@ do
 local saved = redis.pcall('GET', state)
 local level, expires, changed = 0, 0, false
 if saved then
-if type(saved) == 'table' or #saved < ENTRY then
+if #saved < ENTRY then
 return nil
 end
 local id, charged, counted
@@ -4657,7 +4657,7 @@ local function item(state, cost)
 local saved = redis.pcall('GET', state)
 local level, expires, changed = 0, 0, false
 if saved then
-if type(saved) == 'table' or #saved < ENTRY then
+if #saved < ENTRY then
 return nil
 end
 local id, charged, counted
@@ -4747,7 +4747,7 @@ return replies`,
  */
 export const limiterTakeAll: Script<[rules: Arg], [state: string, cost: Arg], readonly number[] | string | null> = {
   name: 'limiter/take-all',
-  sha: '624f967e9da7a1a321c46a482796f3e2b550eb83',
+  sha: '547ea00a76061a5e3cee4dcf8eae28990a4cc258',
   batch: 64,
   sharedKeys: false,
   shared: ["rules"],
@@ -4779,9 +4779,6 @@ do
 local saved = redis.pcall('GET', state)
 local expires = 0
 local allowed, back, steps = true, false, nil
-if saved and (type(saved) == 'table' or #saved < ENTRY) then
-return nil
-end
 for rule = 1, count do
 local token, level = tokens[rule], 0
 if saved then
@@ -4857,9 +4854,6 @@ local function item(state, cost)
 local saved = redis.pcall('GET', state)
 local expires = 0
 local allowed, back, steps = true, false, nil
-if saved and (type(saved) == 'table' or #saved < ENTRY) then
-return nil
-end
 for rule = 1, count do
 local token, level = tokens[rule], 0
 if saved then
