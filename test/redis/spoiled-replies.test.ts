@@ -81,9 +81,10 @@ test.each(Object.entries(GARBAGE))(
     expect(await unsettled(calls)).toEqual([])
     // Each twice in one turn: script calls of two items.
     expect(await unsettled(calls.flatMap((call) => [call, call]))).toEqual([])
-    expect(spoiler.spoiled).toBeGreaterThan(calls.length)
+    // Calls of one turn share replies, and some end with the first.
+    expect(spoiler.spoiled).toBeGreaterThan(calls.length / 2)
     spoiler.spoil = undefined
-    expect(await counters(space)('after')).toBe(1)
+    expect(await counters(space, 5000)('after')).toBe(1)
     expect(uncaught).toEqual([])
   },
 )
