@@ -4575,7 +4575,7 @@ return replies`,
  */
 export const limiterTake: Script<[numbers: Arg], [state: string, cost: Arg], number | string | null> = {
   name: 'limiter/take',
-  sha: 'b5490b00009bb486e435127a6e86705d4dcf95f9',
+  sha: '9760b3f82167b7755e5429fc225fe47dd2dda659',
   batch: 64,
   sharedKeys: false,
   shared: ["numbers"],
@@ -4599,7 +4599,7 @@ do
 local saved = redis.pcall('GET', state)
 local level, expires, changed = 0, 0, false
 if saved then
-if type(saved) == 'table' or #saved < ENTRY then
+if #saved < ENTRY then
 return nil
 end
 local id, charged, counted
@@ -4651,7 +4651,7 @@ local function item(state, cost)
 local saved = redis.pcall('GET', state)
 local level, expires, changed = 0, 0, false
 if saved then
-if type(saved) == 'table' or #saved < ENTRY then
+if #saved < ENTRY then
 return nil
 end
 local id, charged, counted
@@ -4735,7 +4735,7 @@ return replies`,
  */
 export const limiterTakeAll: Script<[rules: Arg], [state: string, cost: Arg], readonly number[] | string | null> = {
   name: 'limiter/take-all',
-  sha: '125f8da43dc139dc61d86ec7127dc26511b40f5c',
+  sha: '7a8c5d309a8ba714fac17124abd5e9fa24bf3be7',
   batch: 64,
   sharedKeys: false,
   shared: ["rules"],
@@ -4767,9 +4767,6 @@ do
 local saved = redis.pcall('GET', state)
 local expires = 0
 local allowed = true
-if saved and (type(saved) == 'table' or #saved < ENTRY) then
-return nil
-end
 for rule = 1, count do
 local token, level = tokens[rule], 0
 if saved then
@@ -4834,9 +4831,6 @@ local function item(state, cost)
 local saved = redis.pcall('GET', state)
 local expires = 0
 local allowed = true
-if saved and (type(saved) == 'table' or #saved < ENTRY) then
-return nil
-end
 for rule = 1, count do
 local token, level = tokens[rule], 0
 if saved then
