@@ -12,6 +12,7 @@ import { Redis } from 'ioredis'
 import { setTimeout as delay } from 'node:timers/promises'
 
 import { type PrivateRedis, startRedis } from '../scripts/redis/server.ts'
+import { computedMs } from '../test/support/computed.ts'
 import { publicCalls, type PublicCalls } from './calls.ts'
 import { type Checker, createChecker, dropWarnings, SETTLES_MS } from './check.ts'
 import {
@@ -189,14 +190,6 @@ async function playWatched(stage: Stage, seed: number, round: number): Promise<n
       findings.add('Redis was held for over 50 ms', `${played.what} ${JSON.stringify(slow).slice(0, 300)}`)
   }
   return calls
-}
-
-/** Milliseconds of a processor that Redis' main thread used so far. */
-async function computedMs(raw: Redis): Promise<number> {
-  const info = await raw.info('cpu')
-  const seconds = (kind: string): number =>
-    Number(new RegExp(`used_cpu_${kind}_main_thread:(\\S+)`).exec(info)?.[1])
-  return 1000 * (seconds('user') + seconds('sys'))
 }
 
 /** What a call fails with when Redis is away or slow. */
