@@ -99,7 +99,7 @@ test('a loop of its own keeps the lease of what it has, however long it takes, a
   expect(await pendingOf(bench.raw, 'billing')).toMatchObject([{ id: mine.id, consumer: loop.name }])
   loop.finish(mine)
   await until('Redis has the outcome', () => loop.leases.size === 0)
-  expect([Number(mine.json), ...others].toSorted()).toEqual([0, 1, 2])
+  expect(new Set([Number(mine.json), ...others])).toEqual(new Set([0, 1, 2]))
 })
 
 test('a loop of its own that is closed gives back what it has, for others to handle at once', async () => {
