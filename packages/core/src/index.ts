@@ -8,6 +8,8 @@ export {
   PenknifeError,
   type PenknifeErrorOptions,
 } from './errors.ts'
+export { createCounters } from './guard/counters.ts'
+export type * from './guard/counter-types.ts'
 export type { Jsonified } from './json.ts'
 export { createRateLimiter } from './limiter/limiter.ts'
 export type * from './limiter/decision-types.ts'
