@@ -11,6 +11,7 @@ function membersOf(source: string, name: string): string[] {
 }
 
 const LIMITER = 'packages/core/src/limiter/types.ts'
+const RULES = 'packages/core/src/limiter/rule-types.ts'
 const BOARD = 'packages/core/src/leaderboard/types.ts'
 
 test.each([
@@ -19,10 +20,10 @@ test.each([
   ['docs/rate-limiting.md', LIMITER, 'WaitOptions'],
   ['docs/rate-limiting.md', LIMITER, 'ReserveOptions'],
   ['docs/rate-limiting.md', LIMITER, 'BlockOptions'],
-  ['docs/rate-limiting.md', LIMITER, 'CalendarRule'],
-  ['docs/rate-limiting.md', LIMITER, 'ConcurrencyRule'],
-  ['docs/rate-limiting.md', 'packages/core/src/limiter/deny-cache.ts', 'DenyCacheOptions'],
-  ['docs/rate-limiting.md', 'packages/core/src/limiter/local/local.ts', 'LocalOptions'],
+  ['docs/rate-limiting.md', RULES, 'CalendarRule'],
+  ['docs/rate-limiting.md', RULES, 'ConcurrencyRule'],
+  ['docs/rate-limiting.md', LIMITER, 'DenyCacheOptions'],
+  ['docs/rate-limiting.md', LIMITER, 'LocalOptions'],
   ['docs/middleware.md', 'packages/http/src/rate-limit/options.ts', 'RateLimitOptions'],
   ['docs/middleware.md', 'packages/http/src/rate-limit/headers.ts', 'HeaderOptions'],
   ['docs/middleware.md', 'packages/http/src/leaderboard/options.ts', 'LeaderboardRouteOptions'],
