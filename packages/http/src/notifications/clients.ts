@@ -1,4 +1,4 @@
-import type { StreamWriter } from '../writer.ts'
+import type { StreamWriter } from '../stream-writer.ts'
 import { HEARTBEAT_FRAME } from './frames.ts'
 
 /** The connected clients of one middleware, with their one heartbeat timer. */

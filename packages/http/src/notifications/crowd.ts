@@ -1,5 +1,6 @@
 import type { Audience, NotifierEvent } from '@penknife/core'
 
+import { createFlushes } from '../flushes.ts'
 import { WriterGroup } from '../writer-group.ts'
 import { createCursor, type Cursor } from './cursor.ts'
 import type { ClientFeed } from './feed.ts'
@@ -8,7 +9,11 @@ import { eventFrame } from './frames.ts'
 /** The clients of one channel and no other, all of which get the same frames: they are told together. */
 export class Crowd implements Audience {
   readonly #cursor: Cursor
-  readonly #together = new WriterGroup<ClientFeed>((feed) => this.#apartFrom(feed))
+  readonly #together = new WriterGroup<ClientFeed>({
+    flushes: createFlushes(),
+    writerOf: (feed) => feed.writer,
+    onFull: (feed) => this.#apartFrom(feed),
+  })
   /** Those inside that are told one by one: their stream has not begun, or bytes wait for them. */
   readonly #apart = new Set<ClientFeed>()
 

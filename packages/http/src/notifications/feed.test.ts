@@ -1,7 +1,7 @@
 import type { NotifierEvent, Subscription } from '@penknife/core'
 import { expect, test } from 'vitest'
 
-import type { StreamWriter } from '../writer.ts'
+import type { StreamWriter } from '../stream-writer.ts'
 import { BEHIND_BYTES, ClientFeed } from './feed.ts'
 import { messageFrame } from './frames.ts'
 

@@ -1,6 +1,7 @@
 import type { NotifierEvent, Subscription } from '@penknife/core'
 
-import { ResponseWriter, type StreamWriter } from '../writer.ts'
+import type { StreamWriter } from '../stream-writer.ts'
+import { ResponseWriter } from '../writer.ts'
 import type { Crowd } from './crowd.ts'
 import { createCursor, type Cursor } from './cursor.ts'
 import { closedFrame, eventFrame, positionFrame, resetFrame, revokedFrame } from './frames.ts'
