@@ -1,19 +1,34 @@
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 
 import { expect, test } from 'vitest'
 
 const read = (path: string): string => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8')
 
+/** The source of a folder's files that declares an interface: files may be split and renamed. */
+function declaring(folder: string, name: string): string {
+  const files = readdirSync(new URL(`../../${folder}`, import.meta.url), {
+    recursive: true,
+    encoding: 'utf8',
+  })
+  const sources = files.filter((file) => file.endsWith('.ts')).map((file) => read(`${folder}/${file}`))
+  const found = sources.filter((source) => new RegExp(`export interface ${name}\\b`).test(source))
+  if (found.length !== 1) throw new Error(`${found.length} files of ${folder} export the interface ${name}`)
+  return found[0] as string
+}
+
 /** The names of an interface's members, as its source has them. */
-function membersOf(source: string, name: string): string[] {
-  const body = new RegExp(`interface ${name}\\b[^{]*\\{\\n([^]*?)\\n\\}`).exec(source)?.[1] ?? ''
+function membersOf(folder: string, name: string): string[] {
+  const body =
+    new RegExp(`interface ${name}\\b[^{]*\\{\\n([^]*?)\\n\\}`).exec(declaring(folder, name))?.[1] ?? ''
   return [...body.matchAll(/^ {2}(?:readonly )?(\w+)\??[:(]/gm)].map(([, member]) => member as string)
 }
 
-const LIMITER = 'packages/core/src/limiter/types.ts'
-const STREAM = 'packages/core/src/stream/types.ts'
-const BOARD = 'packages/core/src/leaderboard/types.ts'
-const NOTIFIER = 'packages/core/src/notifier/types.ts'
+const LIMITER = 'packages/core/src/limiter'
+const STREAM = 'packages/core/src/stream'
+const BOARD = 'packages/core/src/leaderboard'
+const NOTIFIER = 'packages/core/src/notifier'
+const REDIS = 'packages/core/src/redis'
+const HTTP = 'packages/http/src'
 
 test.each([
   ['docs/rate-limiting.md', LIMITER, 'RateLimiterOptions'],
@@ -23,15 +38,15 @@ test.each([
   ['docs/rate-limiting.md', LIMITER, 'BlockOptions'],
   ['docs/rate-limiting.md', LIMITER, 'CalendarRule'],
   ['docs/rate-limiting.md', LIMITER, 'ConcurrencyRule'],
-  ['docs/rate-limiting.md', 'packages/core/src/limiter/deny-cache.ts', 'DenyCacheOptions'],
-  ['docs/rate-limiting.md', 'packages/core/src/limiter/local/local.ts', 'LocalOptions'],
-  ['docs/middleware.md', 'packages/http/src/rate-limit/options.ts', 'RateLimitOptions'],
-  ['docs/middleware.md', 'packages/http/src/rate-limit/headers.ts', 'HeaderOptions'],
-  ['docs/middleware.md', 'packages/http/src/leaderboard/options.ts', 'LeaderboardRouteOptions'],
-  ['docs/middleware.md', 'packages/http/src/notifications/options.ts', 'NotificationsOptions'],
-  ['docs/request-log.md', 'packages/http/src/request-log/options.ts', 'RequestLogOptions'],
-  ['docs/request-log.md', 'packages/http/src/request-log/entry.ts', 'RequestEntry'],
-  ['docs/plugins.md', 'packages/http/src/exchange/exchange.ts', 'Exchange'],
+  ['docs/rate-limiting.md', LIMITER, 'DenyCacheOptions'],
+  ['docs/rate-limiting.md', LIMITER, 'LocalOptions'],
+  ['docs/middleware.md', HTTP, 'RateLimitOptions'],
+  ['docs/middleware.md', HTTP, 'HeaderOptions'],
+  ['docs/middleware.md', HTTP, 'LeaderboardRouteOptions'],
+  ['docs/middleware.md', HTTP, 'NotificationsOptions'],
+  ['docs/request-log.md', HTTP, 'RequestLogOptions'],
+  ['docs/request-log.md', HTTP, 'RequestEntry'],
+  ['docs/plugins.md', HTTP, 'Exchange'],
   ['docs/streams.md', STREAM, 'Retention'],
   ['docs/streams.md', STREAM, 'AddOptions'],
   ['docs/streams.md', STREAM, 'ReadOptions'],
@@ -40,12 +55,12 @@ test.each([
   ['docs/streams.md', STREAM, 'Worker'],
   ['docs/streams.md', STREAM, 'Stream'],
   ['docs/managing-streams.md', STREAM, 'DeadLetter'],
-  ['docs/managing-streams.md', 'packages/core/src/stream/replay.ts', 'ReplayOptions'],
-  ['docs/managing-streams.md', 'packages/core/src/stream/stats.ts', 'StreamStats'],
-  ['docs/managing-streams.md', 'packages/core/src/stream/stats.ts', 'GroupStats'],
-  ['docs/managing-streams.md', 'packages/core/src/stream/dead-letters.ts', 'DeadLetterFilter'],
-  ['docs/managing-streams.md', 'packages/core/src/stream/dead-letters.ts', 'DeadLetterListOptions'],
-  ['docs/managing-streams.md', 'packages/core/src/stream/groups.ts', 'Group'],
+  ['docs/managing-streams.md', STREAM, 'ReplayOptions'],
+  ['docs/managing-streams.md', STREAM, 'StreamStats'],
+  ['docs/managing-streams.md', STREAM, 'GroupStats'],
+  ['docs/managing-streams.md', STREAM, 'DeadLetterFilter'],
+  ['docs/managing-streams.md', STREAM, 'DeadLetterListOptions'],
+  ['docs/managing-streams.md', STREAM, 'Group'],
   ['docs/leaderboards.md', BOARD, 'LeaderboardOptions'],
   ['docs/leaderboards.md', BOARD, 'Leaderboard'],
   ['docs/leaderboards.md', BOARD, 'CalendarWindow'],
@@ -56,11 +71,11 @@ test.each([
   ['docs/notifications.md', NOTIFIER, 'Subscription'],
   ['docs/notifications.md', NOTIFIER, 'HistoryPage'],
   ['docs/notifications.md', NOTIFIER, 'Notifier'],
-  ['docs/operations.md', 'packages/core/src/redis/penknife.ts', 'ConnectOptions'],
-  ['docs/operations.md', 'packages/core/src/redis/breaker.ts', 'BreakerOptions'],
-  ['docs/operations.md', 'packages/core/src/redis/health.ts', 'Health'],
-])('%s names everything that %s has in %s', (page, source, name) => {
-  const members = membersOf(read(source), name)
+  ['docs/operations.md', REDIS, 'ConnectOptions'],
+  ['docs/operations.md', REDIS, 'BreakerOptions'],
+  ['docs/operations.md', REDIS, 'Health'],
+])('%s names everything that %s has in %s', (page, folder, name) => {
+  const members = membersOf(folder, name)
   expect(members.length).toBeGreaterThan(0)
   const text = read(page)
   expect(members.filter((member) => !new RegExp(`\\b${member}\\b`).test(text))).toEqual([])
@@ -73,22 +88,12 @@ test.each([
   ['docs/leaderboards.md', 'createLeaderboard(space, name, options)', BOARD, 'LeaderboardOptions'],
   ['docs/notifications.md', 'createNotifier(space, options)', NOTIFIER, 'NotifierOptions'],
   ['docs/notifications.md', 'notifier.publish(channel, data, options)', NOTIFIER, 'PublishOptions'],
-  [
-    'docs/middleware.md',
-    'leaderboard(board, options)',
-    'packages/http/src/leaderboard/options.ts',
-    'LeaderboardRouteOptions',
-  ],
-  [
-    'docs/middleware.md',
-    'notifications(notifier, options)',
-    'packages/http/src/notifications/options.ts',
-    'NotificationsOptions',
-  ],
-  ['docs/request-log.md', 'Options', 'packages/http/src/request-log/options.ts', 'RequestLogOptions'],
-])('the table of %s below "%s" has the options that there are', (page, heading, source, name) => {
+  ['docs/middleware.md', 'leaderboard(board, options)', HTTP, 'LeaderboardRouteOptions'],
+  ['docs/middleware.md', 'notifications(notifier, options)', HTTP, 'NotificationsOptions'],
+  ['docs/request-log.md', 'Options', HTTP, 'RequestLogOptions'],
+])('the table of %s below "%s" has the options that there are', (page, heading, folder, name) => {
   const [, section = ''] = read(page).split(new RegExp(`\\n#{2,3} ${heading.replaceAll(/[()]/g, '\\$&')}\\n`))
   const [table = ''] = section.split(/\n#{2,3} /)
   const rows = [...table.matchAll(/^\| `(\w+)` /gm)].map(([, option]) => option)
-  expect(new Set(rows)).toEqual(new Set(membersOf(read(source), name)))
+  expect(new Set(rows)).toEqual(new Set(membersOf(folder, name)))
 })

@@ -145,8 +145,54 @@ function stateOf(id: number): readonly Arg[] {
   return ['EVAL', script, 1, limiter]
 }
 
+const counterKeys = [
+  keys.guard('counter', 'stock'),
+  keys.guard('counter', 'stock', 'expiring'),
+  keys.guard('counter', 'stock', 'reserved'),
+] as const
+const COUNTERS: readonly [readonly string[], string] = [counterKeys, '0 100 10 60000']
+/** Periods of a calendar that are over. */
+const PAST_COUNTERS: readonly [readonly string[], string] = [
+  [...counterKeys, ...counterKeys.map((key) => `${key}:next`)],
+  '0 100 10 60000 1 2 3 4 5',
+]
+/** An open reservation, and one that expired. */
+const RESERVED: NonNullable<Sample['before']> = [
+  ['HSET', counterKeys[0], 'a', '8 -3 0', 'b', '5'],
+  ['HSET', counterKeys[2], 'open', 'r\n-1 a', 'late', 'r\n-2 a'],
+  ['ZADD', counterKeys[1], LATER, 'open', 1, 'late'],
+]
+const counterId = keys.guardOf('counter-id', 'stock', 'order-1')
+
 /** At least one sample for each reply type of each script in packages/core/src/redis/scripts.gen.ts, by name. */
 export const SAMPLES: Readonly<Record<string, readonly Sample[]>> = {
+  'guard/count': [
+    { returns: 'string', shared: COUNTERS, item: ['-2 - - a\n=7 - - b'], before: RESERVED },
+    { returns: 'integer', shared: PAST_COUNTERS, item: ['-2 - - a'] },
+  ],
+  'guard/count_once': [
+    { returns: 'string', shared: [...COUNTERS, 60_000], item: [counterId, '-2 - - a'], before: RESERVED },
+    { returns: 'integer', shared: [...PAST_COUNTERS, 60_000], item: [counterId, '-2 - - a'] },
+  ],
+  'guard/counted': [
+    { returns: 'string', shared: COUNTERS, item: ['a\nb'], before: RESERVED },
+    { returns: 'integer', shared: PAST_COUNTERS, item: ['a'] },
+  ],
+  'guard/reserve': [
+    { returns: 'string', shared: COUNTERS, item: ['-2 - - a\n1 - - b', 'new', 1000], before: RESERVED },
+    { returns: 'string', shared: COUNTERS, item: ['-2 - - a', 'open', 1000], before: RESERVED },
+    { returns: 'integer', shared: PAST_COUNTERS, item: ['-2 - - a', 'new', 1000] },
+  ],
+  'guard/settle': [
+    { returns: 'string', shared: COUNTERS, item: ['open', 'c'], before: RESERVED },
+    { returns: 'string', shared: COUNTERS, item: ['late', 'x'], before: RESERVED },
+    {
+      returns: 'integer',
+      shared: COUNTERS,
+      item: ['open', 'c'],
+      before: Array.from({ length: 400 }, (_, at): readonly Arg[] => ['ZADD', counterKeys[1], 1, `r${at}`]),
+    },
+  ],
   'leaderboard/declare': [
     { returns: 'null', item: [part('declaration'), '["order","ascending"]', 'windows all', 0] },
     {

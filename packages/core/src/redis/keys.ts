@@ -65,6 +65,10 @@ export interface Keys {
   limitDeclared(limiter: string): string
   /** The rules of a limiter that have logs or leases. */
   limitRules(limiter: string): string
+  /** A key of an object of guard/: `kind` is what it is, such as `counter`; parts are names of the library's own. */
+  guard(kind: string, name: string, ...part: readonly string[]): string
+  /** The key of guard/ for one of an object's ids, which the application chose. */
+  guardOf(kind: string, name: string, id: string): string
 }
 
 export interface KeyOptions {
@@ -108,6 +112,8 @@ export function createKeys(space: string, { keyPrefix, db }: KeyOptions): Keys {
     limitLog: ({ tag }, rule, subject) => `${root}{${tag}}:limit-log:${rule}:${short(subject)}`,
     limitDeclared: (limiter) => `${base}limit-declared:${limiter}`,
     limitRules: (limiter) => `${base}limit-rules:${limiter}`,
+    guard: (kind, name, ...part) => `${base}${[kind, name, ...part].join(':')}`,
+    guardOf: (kind, name, id) => `${base}${kind}:${name}:${short(id)}`,
     limitSlots: ({ tag }, rule, subject) => `${root}{${tag}}:limit-slots:${rule}:${short(subject)}`,
   }
 }

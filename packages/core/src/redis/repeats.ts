@@ -5,6 +5,7 @@ const FACTORIES: Readonly<Record<Feature, string>> = {
   stream: 'createStream',
   leaderboard: 'createLeaderboard',
   notifier: 'createNotifier',
+  counters: 'createCounters',
 }
 
 /** So many objects of one name in a process were not made once for each. */

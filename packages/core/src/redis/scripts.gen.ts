@@ -2,6 +2,1474 @@
 import type { Arg, Reply, Script } from './script.ts'
 
 /**
+ * Change counters: all changes of an item, or none.
+ *
+ * Invariant: no counter goes below its floor or above its ceiling, open reservations counted as made. All of an item is checked before
+ * its first write, which is one HSET. A process that dies before or after the call leaves nothing half done; one that does not hear the
+ * answer does not know its fate: give the call an id (count-once.lua).
+ *
+ * - shared keys `keys`: counters, when reservations are due, reservations; with a calendar those of the next period too
+ * - shared `plan`: see lua/_lib/guard/counters.lua
+ * - `changes`: a line "by floor ceiling name" for each change
+ * - replies 0: call again, more had to be given back; more: the time, other periods are needed; text: "+" and the counters, or "-" and what is refused
+ * - on a full server refused: it may add counters
+ */
+export const guardCount: Script<[keys: readonly string[], plan: Arg], [changes: Arg], number | string> = {
+  name: 'guard/count',
+  sha: 'b388805f6a320ecf883821fb70e1b005948f64be',
+  batch: 64,
+  sharedKeys: true,
+  shared: ["plan"],
+  keys: [],
+  args: ["changes"],
+  returns: 'integer|string',
+  text: `#!lua
+local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]
+local function typed(key, type)
+local is = redis.call('TYPE', key).ok
+if is ~= type and is ~= 'none' then
+return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
+end
+end
+local counters = { open = nil, ready = nil, state = nil, save = nil, keep = nil }
+local MOST_DUE = 32
+local MOST_CHANGES = 128
+local LEAST_KNOWN = 60000
+function counters.open(keys, plan)
+local words = {}
+for word in string.gmatch(plan, '%S+') do
+words[#words + 1] = tonumber(word)
+end
+return {
+keys = keys,
+values = keys[1],
+expiring = keys[2],
+reserved = keys[3],
+floor = words[1],
+ceiling = words[2],
+initial = words[3],
+remember = math.max(words[4], LEAST_KNOWN) * 1000,
+start = words[5],
+turn = words[6],
+finish = words[7],
+lives = words[8],
+next_lives = words[9],
+looked = false,
+answer = nil,
+kept = {},
+}
+end
+local function choose(of)
+if not of.start then
+return nil
+end
+if now < of.start or now >= of.finish then
+return now
+end
+if now >= of.turn then
+of.values, of.expiring, of.reserved, of.lives = of.keys[4], of.keys[5], of.keys[6], of.next_lives
+end
+end
+function counters.state(of, name)
+local text = redis.pcall('HGET', of.values, name)
+if not text then
+return { of.initial, 0, 0 }
+end
+if type(text) == 'table' then
+return text
+end
+local value, down, up = string.match(text, '^(%-?%d+) (%-?%d+) (%d+)$')
+if not value then
+value, down, up = string.match(text, '^%-?%d+$'), 0, 0
+end
+value, down, up = tonumber(value), tonumber(down), tonumber(up)
+if not value or math.abs(value) > 9007199254740991 or down < -9007199254740991 or up > 9007199254740991 then
+return { err = 'ERR ' .. of.values .. ' holds what no counter wrote: set or delete that field' }
+end
+return { value, down, up }
+end
+function counters.keep(of, key)
+if of.lives and not of.kept[key] then
+of.kept[key] = true
+redis.call('PEXPIRE', key, math.max(1, math.ceil(of.lives - now / 1000)))
+end
+end
+function counters.save(of, states)
+local set, gone = {}, {}
+for name, state in pairs(states) do
+local value, down, up = state[1], state[2], state[3]
+if down == 0 and up == 0 then
+if value == of.initial then
+gone[#gone + 1] = name
+else
+set[#set + 1] = name
+set[#set + 1] = string.format('%.0f', value)
+end
+else
+set[#set + 1] = name
+set[#set + 1] = string.format('%.0f %.0f %.0f', value, down, up)
+end
+end
+if #set > 0 then
+redis.call('HSET', of.values, unpack(set))
+counters.keep(of, of.values)
+end
+if #gone > 0 then
+redis.call('HDEL', of.values, unpack(gone))
+end
+end
+local function give_back(of, record)
+local states, count = {}, 0
+for by, name in string.gmatch(record, '\\n(%-?%d+) ([^\\n]+)') do
+local state = states[name] or counters.state(of, name)
+count = count + 1
+if not state.err then
+by = tonumber(by)
+if by < 0 then
+state[2] = math.min(0, state[2] - by)
+else
+state[3] = math.max(0, state[3] - by)
+end
+states[name] = state
+end
+end
+counters.save(of, states)
+return count
+end
+local function expire(of, id)
+local record = redis.call('HGET', of.reserved, id)
+if record and string.sub(record, 1, 1) == 'r' then
+local count = give_back(of, record)
+redis.call('HSET', of.reserved, id, 'e')
+redis.call('ZADD', of.expiring, string.format('%.0f', now + of.remember), id)
+return count
+end
+redis.call('HDEL', of.reserved, id)
+redis.call('ZREM', of.expiring, id)
+return 1
+end
+function counters.ready(of)
+if of.looked then
+return of.answer
+end
+of.looked = true
+of.answer = choose(of)
+if of.answer then
+return of.answer
+end
+local due = redis.pcall('ZRANGE', of.expiring, '-inf', string.format('%.0f', now), 'BYSCORE', 'LIMIT', 0, MOST_DUE + 1)
+if due.err then
+of.answer = due
+elseif #due > 0 then
+of.answer = typed(of.values, 'hash') or typed(of.reserved, 'hash')
+local changes = 0
+for at = 1, of.answer and 0 or math.min(#due, MOST_DUE) do
+if changes < MOST_CHANGES then
+changes = changes + expire(of, due[at])
+else
+of.answer = 0
+end
+end
+if #due > MOST_DUE then
+of.answer = of.answer or 0
+end
+end
+return of.answer
+end
+local counting = { prepare = nil, apply = nil }
+local function text_of(state)
+return string.format('%.0f %.0f %.0f', state[1], state[2], state[3])
+end
+local function change(state, by, set, floor, ceiling, hold)
+local value, down, up = state[1], state[2], state[3]
+if set then
+if by + down < floor then
+return 'floor'
+end
+if by + up > ceiling then
+return 'ceiling'
+end
+state[1] = by
+return nil
+end
+if by < 0 and value + down + by < floor then
+return 'floor'
+end
+if by > 0 and value + up + by > ceiling then
+return 'ceiling'
+end
+if not hold then
+state[1] = value + by
+elseif by < 0 then
+state[2] = down + by
+else
+state[3] = up + by
+end
+end
+function counting.prepare(of, changes, hold)
+local wait = counters.ready(of)
+if wait then
+return wait
+end
+local states, lines, refused, at = {}, { '+' }, { '-' }, 0
+for set, by, floor, ceiling, name in string.gmatch(changes, '(=?)(%-?%d+) (%S+) (%S+) ([^\\n]+)') do
+at = at + 1
+local state = states[name] or counters.state(of, name)
+if state.err then
+return state
+end
+states[name] = state
+local reason = change(state, tonumber(by), set == '=', tonumber(floor) or of.floor, tonumber(ceiling) or of.ceiling, hold)
+if reason then
+refused[#refused + 1] = string.format('%d %s %s', at, reason, text_of(state))
+else
+lines[#lines + 1] = text_of(state)
+end
+end
+if #refused > 1 then
+return table.concat(refused, '\\n')
+end
+return { states = states, answer = table.concat(lines, '\\n') }
+end
+function counting.apply(of, plan)
+counters.save(of, plan.states)
+return plan.answer
+end
+local keys = KEYS
+local plan = ARGV[1]
+local of = counters.open(keys, plan)
+local items = (#ARGV - 1) / 1
+if items == 1 then
+local changes = ARGV[2]
+do
+local planned = counting.prepare(of, changes)
+if type(planned) ~= 'table' or planned.err then
+return planned
+end
+return counting.apply(of, planned)
+end
+return nil
+end
+local function item(changes)
+local planned = counting.prepare(of, changes)
+if type(planned) ~= 'table' or planned.err then
+return planned
+end
+return counting.apply(of, planned)
+end
+local replies, done = {}, 0
+local function run()
+while done < items do
+local arg = 1 + done * 1
+done = done + 1
+local reply = item(ARGV[arg + 1])
+if reply == nil then reply = false end
+replies[done] = reply
+end
+end
+while done < items do
+local ok, reply = pcall(run)
+if not ok then
+local text = type(reply) == 'table' and reply.err or tostring(reply)
+if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+reply = { err = text .. ' on @user_script' }
+replies[done] = reply
+end
+end
+return replies`,
+}
+
+/**
+ * Change counters as count.lua does, once for an id: the same id again gets the first answer.
+ *
+ * Invariant: an id's changes are made once while it is remembered. Only a call that made its changes is remembered, so one that was
+ * refused may try again. The changes and the memory of them are one script: no moment lies between.
+ *
+ * - shared keys `keys`: as count.lua
+ * - shared `plan`: as count.lua
+ * - shared `window`: milliseconds that the answer is remembered
+ * - key `once`: string: the first answer
+ * - `changes`: as count.lua
+ * - replies as count.lua; "=" in place of "+" for the first answer again; "!" for an id that other changes have
+ * - on a full server refused: it may add counters, and remembers the answer
+ */
+export const guardCountOnce: Script<[keys: readonly string[], plan: Arg, window: Arg], [once: string, changes: Arg], number | string> = {
+  name: 'guard/count_once',
+  sha: '0db97982c05d0ce5c26a4b24d2d50345392fe916',
+  batch: 64,
+  sharedKeys: true,
+  shared: ["plan","window"],
+  keys: ["once"],
+  args: ["changes"],
+  returns: 'integer|string',
+  text: `#!lua
+local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]
+local function typed(key, type)
+local is = redis.call('TYPE', key).ok
+if is ~= type and is ~= 'none' then
+return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
+end
+end
+local counters = { open = nil, ready = nil, state = nil, save = nil, keep = nil }
+local MOST_DUE = 32
+local MOST_CHANGES = 128
+local LEAST_KNOWN = 60000
+function counters.open(keys, plan)
+local words = {}
+for word in string.gmatch(plan, '%S+') do
+words[#words + 1] = tonumber(word)
+end
+return {
+keys = keys,
+values = keys[1],
+expiring = keys[2],
+reserved = keys[3],
+floor = words[1],
+ceiling = words[2],
+initial = words[3],
+remember = math.max(words[4], LEAST_KNOWN) * 1000,
+start = words[5],
+turn = words[6],
+finish = words[7],
+lives = words[8],
+next_lives = words[9],
+looked = false,
+answer = nil,
+kept = {},
+}
+end
+local function choose(of)
+if not of.start then
+return nil
+end
+if now < of.start or now >= of.finish then
+return now
+end
+if now >= of.turn then
+of.values, of.expiring, of.reserved, of.lives = of.keys[4], of.keys[5], of.keys[6], of.next_lives
+end
+end
+function counters.state(of, name)
+local text = redis.pcall('HGET', of.values, name)
+if not text then
+return { of.initial, 0, 0 }
+end
+if type(text) == 'table' then
+return text
+end
+local value, down, up = string.match(text, '^(%-?%d+) (%-?%d+) (%d+)$')
+if not value then
+value, down, up = string.match(text, '^%-?%d+$'), 0, 0
+end
+value, down, up = tonumber(value), tonumber(down), tonumber(up)
+if not value or math.abs(value) > 9007199254740991 or down < -9007199254740991 or up > 9007199254740991 then
+return { err = 'ERR ' .. of.values .. ' holds what no counter wrote: set or delete that field' }
+end
+return { value, down, up }
+end
+function counters.keep(of, key)
+if of.lives and not of.kept[key] then
+of.kept[key] = true
+redis.call('PEXPIRE', key, math.max(1, math.ceil(of.lives - now / 1000)))
+end
+end
+function counters.save(of, states)
+local set, gone = {}, {}
+for name, state in pairs(states) do
+local value, down, up = state[1], state[2], state[3]
+if down == 0 and up == 0 then
+if value == of.initial then
+gone[#gone + 1] = name
+else
+set[#set + 1] = name
+set[#set + 1] = string.format('%.0f', value)
+end
+else
+set[#set + 1] = name
+set[#set + 1] = string.format('%.0f %.0f %.0f', value, down, up)
+end
+end
+if #set > 0 then
+redis.call('HSET', of.values, unpack(set))
+counters.keep(of, of.values)
+end
+if #gone > 0 then
+redis.call('HDEL', of.values, unpack(gone))
+end
+end
+local function give_back(of, record)
+local states, count = {}, 0
+for by, name in string.gmatch(record, '\\n(%-?%d+) ([^\\n]+)') do
+local state = states[name] or counters.state(of, name)
+count = count + 1
+if not state.err then
+by = tonumber(by)
+if by < 0 then
+state[2] = math.min(0, state[2] - by)
+else
+state[3] = math.max(0, state[3] - by)
+end
+states[name] = state
+end
+end
+counters.save(of, states)
+return count
+end
+local function expire(of, id)
+local record = redis.call('HGET', of.reserved, id)
+if record and string.sub(record, 1, 1) == 'r' then
+local count = give_back(of, record)
+redis.call('HSET', of.reserved, id, 'e')
+redis.call('ZADD', of.expiring, string.format('%.0f', now + of.remember), id)
+return count
+end
+redis.call('HDEL', of.reserved, id)
+redis.call('ZREM', of.expiring, id)
+return 1
+end
+function counters.ready(of)
+if of.looked then
+return of.answer
+end
+of.looked = true
+of.answer = choose(of)
+if of.answer then
+return of.answer
+end
+local due = redis.pcall('ZRANGE', of.expiring, '-inf', string.format('%.0f', now), 'BYSCORE', 'LIMIT', 0, MOST_DUE + 1)
+if due.err then
+of.answer = due
+elseif #due > 0 then
+of.answer = typed(of.values, 'hash') or typed(of.reserved, 'hash')
+local changes = 0
+for at = 1, of.answer and 0 or math.min(#due, MOST_DUE) do
+if changes < MOST_CHANGES then
+changes = changes + expire(of, due[at])
+else
+of.answer = 0
+end
+end
+if #due > MOST_DUE then
+of.answer = of.answer or 0
+end
+end
+return of.answer
+end
+local counting = { prepare = nil, apply = nil }
+local function text_of(state)
+return string.format('%.0f %.0f %.0f', state[1], state[2], state[3])
+end
+local function change(state, by, set, floor, ceiling, hold)
+local value, down, up = state[1], state[2], state[3]
+if set then
+if by + down < floor then
+return 'floor'
+end
+if by + up > ceiling then
+return 'ceiling'
+end
+state[1] = by
+return nil
+end
+if by < 0 and value + down + by < floor then
+return 'floor'
+end
+if by > 0 and value + up + by > ceiling then
+return 'ceiling'
+end
+if not hold then
+state[1] = value + by
+elseif by < 0 then
+state[2] = down + by
+else
+state[3] = up + by
+end
+end
+function counting.prepare(of, changes, hold)
+local wait = counters.ready(of)
+if wait then
+return wait
+end
+local states, lines, refused, at = {}, { '+' }, { '-' }, 0
+for set, by, floor, ceiling, name in string.gmatch(changes, '(=?)(%-?%d+) (%S+) (%S+) ([^\\n]+)') do
+at = at + 1
+local state = states[name] or counters.state(of, name)
+if state.err then
+return state
+end
+states[name] = state
+local reason = change(state, tonumber(by), set == '=', tonumber(floor) or of.floor, tonumber(ceiling) or of.ceiling, hold)
+if reason then
+refused[#refused + 1] = string.format('%d %s %s', at, reason, text_of(state))
+else
+lines[#lines + 1] = text_of(state)
+end
+end
+if #refused > 1 then
+return table.concat(refused, '\\n')
+end
+return { states = states, answer = table.concat(lines, '\\n') }
+end
+function counting.apply(of, plan)
+counters.save(of, plan.states)
+return plan.answer
+end
+local dedup = { prepare = nil, apply = nil }
+function dedup.prepare(key)
+return redis.pcall('GET', key) or nil
+end
+function dedup.apply(key, answer, window)
+redis.call('SET', key, answer, 'PX', window)
+end
+local keys = KEYS
+local plan = ARGV[1]
+local window = ARGV[2]
+local of = counters.open(keys, plan)
+local items = (#ARGV - 2) / 1
+if items == 1 then
+local once, changes = KEYS[#KEYS - items * 1 + 1], ARGV[3]
+do
+local print = string.sub(redis.sha1hex(changes), 1, 10)
+local first = dedup.prepare(once)
+if first then
+if type(first) == 'table' then
+return first
+end
+return string.sub(first, 1, 10) == print and '=' .. string.sub(first, 12) or '!'
+end
+local planned = counting.prepare(of, changes)
+if type(planned) ~= 'table' or planned.err then
+return planned
+end
+local answer = counting.apply(of, planned)
+dedup.apply(once, print .. answer, window)
+return answer
+end
+return nil
+end
+local function item(once, changes)
+local print = string.sub(redis.sha1hex(changes), 1, 10)
+local first = dedup.prepare(once)
+if first then
+if type(first) == 'table' then
+return first
+end
+return string.sub(first, 1, 10) == print and '=' .. string.sub(first, 12) or '!'
+end
+local planned = counting.prepare(of, changes)
+if type(planned) ~= 'table' or planned.err then
+return planned
+end
+local answer = counting.apply(of, planned)
+dedup.apply(once, print .. answer, window)
+return answer
+end
+local replies, done = {}, 0
+local function run()
+while done < items do
+local key = #KEYS - items * 1 + done * 1
+local arg = 2 + done * 1
+done = done + 1
+local reply = item(KEYS[key + 1], ARGV[arg + 1])
+if reply == nil then reply = false end
+replies[done] = reply
+end
+end
+while done < items do
+local ok, reply = pcall(run)
+if not ok then
+local text = type(reply) == 'table' and reply.err or tostring(reply)
+if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+reply = { err = text .. ' on @user_script' }
+replies[done] = reply
+end
+end
+return replies`,
+}
+
+/**
+ * Read counters; what expired reservations hold is given back first.
+ *
+ * - shared keys `keys`: as count.lua
+ * - shared `plan`: as count.lua
+ * - `names`: a line for each counter
+ * - replies 0: call again; more: the time, other periods are needed; text: a line "value down up" for each counter
+ * - on a full server runs: it gives back and forgets
+ */
+export const guardCounted: Script<[keys: readonly string[], plan: Arg], [names: Arg], number | string> = {
+  name: 'guard/counted',
+  sha: 'b77e367090bd098536bfa44f408bc0350b54e997',
+  batch: 64,
+  sharedKeys: true,
+  shared: ["plan"],
+  keys: [],
+  args: ["names"],
+  returns: 'integer|string',
+  text: `#!lua flags=allow-oom
+local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]
+local function typed(key, type)
+local is = redis.call('TYPE', key).ok
+if is ~= type and is ~= 'none' then
+return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
+end
+end
+local counters = { open = nil, ready = nil, state = nil, save = nil, keep = nil }
+local MOST_DUE = 32
+local MOST_CHANGES = 128
+local LEAST_KNOWN = 60000
+function counters.open(keys, plan)
+local words = {}
+for word in string.gmatch(plan, '%S+') do
+words[#words + 1] = tonumber(word)
+end
+return {
+keys = keys,
+values = keys[1],
+expiring = keys[2],
+reserved = keys[3],
+floor = words[1],
+ceiling = words[2],
+initial = words[3],
+remember = math.max(words[4], LEAST_KNOWN) * 1000,
+start = words[5],
+turn = words[6],
+finish = words[7],
+lives = words[8],
+next_lives = words[9],
+looked = false,
+answer = nil,
+kept = {},
+}
+end
+local function choose(of)
+if not of.start then
+return nil
+end
+if now < of.start or now >= of.finish then
+return now
+end
+if now >= of.turn then
+of.values, of.expiring, of.reserved, of.lives = of.keys[4], of.keys[5], of.keys[6], of.next_lives
+end
+end
+function counters.state(of, name)
+local text = redis.pcall('HGET', of.values, name)
+if not text then
+return { of.initial, 0, 0 }
+end
+if type(text) == 'table' then
+return text
+end
+local value, down, up = string.match(text, '^(%-?%d+) (%-?%d+) (%d+)$')
+if not value then
+value, down, up = string.match(text, '^%-?%d+$'), 0, 0
+end
+value, down, up = tonumber(value), tonumber(down), tonumber(up)
+if not value or math.abs(value) > 9007199254740991 or down < -9007199254740991 or up > 9007199254740991 then
+return { err = 'ERR ' .. of.values .. ' holds what no counter wrote: set or delete that field' }
+end
+return { value, down, up }
+end
+function counters.keep(of, key)
+if of.lives and not of.kept[key] then
+of.kept[key] = true
+redis.call('PEXPIRE', key, math.max(1, math.ceil(of.lives - now / 1000)))
+end
+end
+function counters.save(of, states)
+local set, gone = {}, {}
+for name, state in pairs(states) do
+local value, down, up = state[1], state[2], state[3]
+if down == 0 and up == 0 then
+if value == of.initial then
+gone[#gone + 1] = name
+else
+set[#set + 1] = name
+set[#set + 1] = string.format('%.0f', value)
+end
+else
+set[#set + 1] = name
+set[#set + 1] = string.format('%.0f %.0f %.0f', value, down, up)
+end
+end
+if #set > 0 then
+redis.call('HSET', of.values, unpack(set))
+counters.keep(of, of.values)
+end
+if #gone > 0 then
+redis.call('HDEL', of.values, unpack(gone))
+end
+end
+local function give_back(of, record)
+local states, count = {}, 0
+for by, name in string.gmatch(record, '\\n(%-?%d+) ([^\\n]+)') do
+local state = states[name] or counters.state(of, name)
+count = count + 1
+if not state.err then
+by = tonumber(by)
+if by < 0 then
+state[2] = math.min(0, state[2] - by)
+else
+state[3] = math.max(0, state[3] - by)
+end
+states[name] = state
+end
+end
+counters.save(of, states)
+return count
+end
+local function expire(of, id)
+local record = redis.call('HGET', of.reserved, id)
+if record and string.sub(record, 1, 1) == 'r' then
+local count = give_back(of, record)
+redis.call('HSET', of.reserved, id, 'e')
+redis.call('ZADD', of.expiring, string.format('%.0f', now + of.remember), id)
+return count
+end
+redis.call('HDEL', of.reserved, id)
+redis.call('ZREM', of.expiring, id)
+return 1
+end
+function counters.ready(of)
+if of.looked then
+return of.answer
+end
+of.looked = true
+of.answer = choose(of)
+if of.answer then
+return of.answer
+end
+local due = redis.pcall('ZRANGE', of.expiring, '-inf', string.format('%.0f', now), 'BYSCORE', 'LIMIT', 0, MOST_DUE + 1)
+if due.err then
+of.answer = due
+elseif #due > 0 then
+of.answer = typed(of.values, 'hash') or typed(of.reserved, 'hash')
+local changes = 0
+for at = 1, of.answer and 0 or math.min(#due, MOST_DUE) do
+if changes < MOST_CHANGES then
+changes = changes + expire(of, due[at])
+else
+of.answer = 0
+end
+end
+if #due > MOST_DUE then
+of.answer = of.answer or 0
+end
+end
+return of.answer
+end
+local keys = KEYS
+local plan = ARGV[1]
+local of = counters.open(keys, plan)
+local items = (#ARGV - 1) / 1
+if items == 1 then
+local names = ARGV[2]
+do
+local wait = counters.ready(of)
+if wait then
+return wait
+end
+local lines = {}
+for name in string.gmatch(names, '[^\\n]+') do
+local state = counters.state(of, name)
+if state.err then
+return state
+end
+lines[#lines + 1] = string.format('%.0f %.0f %.0f', state[1], state[2], state[3])
+end
+return table.concat(lines, '\\n')
+end
+return nil
+end
+local function item(names)
+local wait = counters.ready(of)
+if wait then
+return wait
+end
+local lines = {}
+for name in string.gmatch(names, '[^\\n]+') do
+local state = counters.state(of, name)
+if state.err then
+return state
+end
+lines[#lines + 1] = string.format('%.0f %.0f %.0f', state[1], state[2], state[3])
+end
+return table.concat(lines, '\\n')
+end
+local replies, done = {}, 0
+local function run()
+while done < items do
+local arg = 1 + done * 1
+done = done + 1
+local reply = item(ARGV[arg + 1])
+if reply == nil then reply = false end
+replies[done] = reply
+end
+end
+while done < items do
+local ok, reply = pcall(run)
+if not ok then
+local text = type(reply) == 'table' and reply.err or tostring(reply)
+if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+reply = { err = text .. ' on @user_script' }
+replies[done] = reply
+end
+end
+return replies`,
+}
+
+/**
+ * Reserve changes of counters, all of an item or none, for a time.
+ *
+ * Invariant: what is reserved is counted against floor and ceiling until the reservation is committed, cancelled or expires; then it is
+ * a change that was made, or nothing. The sums in the counters and the record of the reservation are written by one script. If the
+ * process dies after it, the reservation expires, and the next call on these counters gives back what it holds.
+ *
+ * - shared keys `keys`: as count.lua
+ * - shared `plan`: as count.lua
+ * - `changes`: as count.lua
+ * - `id`: of the reservation
+ * - `lasts`: milliseconds until it expires
+ * - replies as count.lua; "=" and the state of the reservation that has the id
+ * - on a full server refused: it may add counters, and keeps the reservation
+ */
+export const guardReserve: Script<[keys: readonly string[], plan: Arg], [changes: Arg, id: Arg, lasts: Arg], number | string> = {
+  name: 'guard/reserve',
+  sha: '20ab9465abbfe213ceb52200c3b79cce54a12cfc',
+  batch: 64,
+  sharedKeys: true,
+  shared: ["plan"],
+  keys: [],
+  args: ["changes","id","lasts"],
+  returns: 'integer|string',
+  text: `#!lua
+local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]
+local function typed(key, type)
+local is = redis.call('TYPE', key).ok
+if is ~= type and is ~= 'none' then
+return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
+end
+end
+local counters = { open = nil, ready = nil, state = nil, save = nil, keep = nil }
+local MOST_DUE = 32
+local MOST_CHANGES = 128
+local LEAST_KNOWN = 60000
+function counters.open(keys, plan)
+local words = {}
+for word in string.gmatch(plan, '%S+') do
+words[#words + 1] = tonumber(word)
+end
+return {
+keys = keys,
+values = keys[1],
+expiring = keys[2],
+reserved = keys[3],
+floor = words[1],
+ceiling = words[2],
+initial = words[3],
+remember = math.max(words[4], LEAST_KNOWN) * 1000,
+start = words[5],
+turn = words[6],
+finish = words[7],
+lives = words[8],
+next_lives = words[9],
+looked = false,
+answer = nil,
+kept = {},
+}
+end
+local function choose(of)
+if not of.start then
+return nil
+end
+if now < of.start or now >= of.finish then
+return now
+end
+if now >= of.turn then
+of.values, of.expiring, of.reserved, of.lives = of.keys[4], of.keys[5], of.keys[6], of.next_lives
+end
+end
+function counters.state(of, name)
+local text = redis.pcall('HGET', of.values, name)
+if not text then
+return { of.initial, 0, 0 }
+end
+if type(text) == 'table' then
+return text
+end
+local value, down, up = string.match(text, '^(%-?%d+) (%-?%d+) (%d+)$')
+if not value then
+value, down, up = string.match(text, '^%-?%d+$'), 0, 0
+end
+value, down, up = tonumber(value), tonumber(down), tonumber(up)
+if not value or math.abs(value) > 9007199254740991 or down < -9007199254740991 or up > 9007199254740991 then
+return { err = 'ERR ' .. of.values .. ' holds what no counter wrote: set or delete that field' }
+end
+return { value, down, up }
+end
+function counters.keep(of, key)
+if of.lives and not of.kept[key] then
+of.kept[key] = true
+redis.call('PEXPIRE', key, math.max(1, math.ceil(of.lives - now / 1000)))
+end
+end
+function counters.save(of, states)
+local set, gone = {}, {}
+for name, state in pairs(states) do
+local value, down, up = state[1], state[2], state[3]
+if down == 0 and up == 0 then
+if value == of.initial then
+gone[#gone + 1] = name
+else
+set[#set + 1] = name
+set[#set + 1] = string.format('%.0f', value)
+end
+else
+set[#set + 1] = name
+set[#set + 1] = string.format('%.0f %.0f %.0f', value, down, up)
+end
+end
+if #set > 0 then
+redis.call('HSET', of.values, unpack(set))
+counters.keep(of, of.values)
+end
+if #gone > 0 then
+redis.call('HDEL', of.values, unpack(gone))
+end
+end
+local function give_back(of, record)
+local states, count = {}, 0
+for by, name in string.gmatch(record, '\\n(%-?%d+) ([^\\n]+)') do
+local state = states[name] or counters.state(of, name)
+count = count + 1
+if not state.err then
+by = tonumber(by)
+if by < 0 then
+state[2] = math.min(0, state[2] - by)
+else
+state[3] = math.max(0, state[3] - by)
+end
+states[name] = state
+end
+end
+counters.save(of, states)
+return count
+end
+local function expire(of, id)
+local record = redis.call('HGET', of.reserved, id)
+if record and string.sub(record, 1, 1) == 'r' then
+local count = give_back(of, record)
+redis.call('HSET', of.reserved, id, 'e')
+redis.call('ZADD', of.expiring, string.format('%.0f', now + of.remember), id)
+return count
+end
+redis.call('HDEL', of.reserved, id)
+redis.call('ZREM', of.expiring, id)
+return 1
+end
+function counters.ready(of)
+if of.looked then
+return of.answer
+end
+of.looked = true
+of.answer = choose(of)
+if of.answer then
+return of.answer
+end
+local due = redis.pcall('ZRANGE', of.expiring, '-inf', string.format('%.0f', now), 'BYSCORE', 'LIMIT', 0, MOST_DUE + 1)
+if due.err then
+of.answer = due
+elseif #due > 0 then
+of.answer = typed(of.values, 'hash') or typed(of.reserved, 'hash')
+local changes = 0
+for at = 1, of.answer and 0 or math.min(#due, MOST_DUE) do
+if changes < MOST_CHANGES then
+changes = changes + expire(of, due[at])
+else
+of.answer = 0
+end
+end
+if #due > MOST_DUE then
+of.answer = of.answer or 0
+end
+end
+return of.answer
+end
+local counting = { prepare = nil, apply = nil }
+local function text_of(state)
+return string.format('%.0f %.0f %.0f', state[1], state[2], state[3])
+end
+local function change(state, by, set, floor, ceiling, hold)
+local value, down, up = state[1], state[2], state[3]
+if set then
+if by + down < floor then
+return 'floor'
+end
+if by + up > ceiling then
+return 'ceiling'
+end
+state[1] = by
+return nil
+end
+if by < 0 and value + down + by < floor then
+return 'floor'
+end
+if by > 0 and value + up + by > ceiling then
+return 'ceiling'
+end
+if not hold then
+state[1] = value + by
+elseif by < 0 then
+state[2] = down + by
+else
+state[3] = up + by
+end
+end
+function counting.prepare(of, changes, hold)
+local wait = counters.ready(of)
+if wait then
+return wait
+end
+local states, lines, refused, at = {}, { '+' }, { '-' }, 0
+for set, by, floor, ceiling, name in string.gmatch(changes, '(=?)(%-?%d+) (%S+) (%S+) ([^\\n]+)') do
+at = at + 1
+local state = states[name] or counters.state(of, name)
+if state.err then
+return state
+end
+states[name] = state
+local reason = change(state, tonumber(by), set == '=', tonumber(floor) or of.floor, tonumber(ceiling) or of.ceiling, hold)
+if reason then
+refused[#refused + 1] = string.format('%d %s %s', at, reason, text_of(state))
+else
+lines[#lines + 1] = text_of(state)
+end
+end
+if #refused > 1 then
+return table.concat(refused, '\\n')
+end
+return { states = states, answer = table.concat(lines, '\\n') }
+end
+function counting.apply(of, plan)
+counters.save(of, plan.states)
+return plan.answer
+end
+local reserving = { prepare = nil, apply = nil, prepare_end = nil, apply_end = nil }
+function reserving.prepare(of, id)
+local record = redis.pcall('HGET', of.reserved, id)
+if not record then
+return nil
+end
+return record.err and record or string.sub(record, 1, 1)
+end
+function reserving.apply(of, id, changes, lasts)
+local record = { 'r' }
+for by, name in string.gmatch(changes, '(%-?%d+) %S+ %S+ ([^\\n]+)') do
+record[#record + 1] = by .. ' ' .. name
+end
+redis.call('HSET', of.reserved, id, table.concat(record, '\\n'))
+redis.call('ZADD', of.expiring, string.format('%.0f', now + lasts * 1000), id)
+counters.keep(of, of.reserved)
+counters.keep(of, of.expiring)
+end
+function reserving.prepare_end(of, id)
+local wait = counters.ready(of)
+if wait then
+return wait
+end
+local record = redis.pcall('HGET', of.reserved, id)
+if not record then
+return ''
+end
+if record.err then
+return record
+end
+if string.sub(record, 1, 1) ~= 'r' then
+return string.sub(record, 1, 1)
+end
+local states, changes = {}, {}
+for by, name in string.gmatch(record, '\\n(%-?%d+) ([^\\n]+)') do
+local state = states[name] or counters.state(of, name)
+if state.err then
+return state
+end
+states[name] = state
+changes[#changes + 1] = { tonumber(by), state }
+end
+return { id = id, states = states, changes = changes }
+end
+function reserving.apply_end(of, plan, how)
+for _, change in ipairs(plan.changes) do
+local by, state = change[1], change[2]
+if how == 'c' then
+state[1] = state[1] + by
+end
+if by < 0 then
+state[2] = math.min(0, state[2] - by)
+else
+state[3] = math.max(0, state[3] - by)
+end
+end
+counters.save(of, plan.states)
+redis.call('HSET', of.reserved, plan.id, how)
+local due = tonumber(redis.call('ZSCORE', of.expiring, plan.id)) or now
+redis.call('ZADD', of.expiring, string.format('%.0f', math.max(due, now + of.remember)), plan.id)
+end
+local keys = KEYS
+local plan = ARGV[1]
+local of = counters.open(keys, plan)
+local items = (#ARGV - 1) / 3
+if items == 1 then
+local changes, id, lasts = ARGV[2], ARGV[3], ARGV[4]
+do
+local planned = counting.prepare(of, changes, true)
+local first = counters.ready(of) == nil and reserving.prepare(of, id)
+if first then
+return type(first) == 'table' and first or '=' .. first
+end
+if type(planned) ~= 'table' or planned.err then
+return planned
+end
+local answer = counting.apply(of, planned)
+reserving.apply(of, id, changes, lasts)
+return answer
+end
+return nil
+end
+local function item(changes, id, lasts)
+local planned = counting.prepare(of, changes, true)
+local first = counters.ready(of) == nil and reserving.prepare(of, id)
+if first then
+return type(first) == 'table' and first or '=' .. first
+end
+if type(planned) ~= 'table' or planned.err then
+return planned
+end
+local answer = counting.apply(of, planned)
+reserving.apply(of, id, changes, lasts)
+return answer
+end
+local replies, done = {}, 0
+local function run()
+while done < items do
+local arg = 1 + done * 3
+done = done + 1
+local reply = item(ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3])
+if reply == nil then reply = false end
+replies[done] = reply
+end
+end
+while done < items do
+local ok, reply = pcall(run)
+if not ok then
+local text = type(reply) == 'table' and reply.err or tostring(reply)
+if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+reply = { err = text .. ' on @user_script' }
+replies[done] = reply
+end
+end
+return replies`,
+}
+
+/**
+ * Commit or cancel a reservation of counters.
+ *
+ * Invariant: a reservation ends once. How it ended is remembered, so the same call again, by a process that did not hear the answer, gets
+ * the same answer and changes nothing. One that expired before cannot be committed: what it held may be taken.
+ *
+ * - shared keys `keys`: counters, when reservations are due, reservations; with a calendar also those of the next period, where it may lie
+ * - shared `plan`: as count.lua, without a calendar
+ * - `id`: of the reservation
+ * - `how`: "c" to commit, "x" to cancel
+ * - replies 0: call again; "+": ended now; else how it ended before: "c", "x", "e" (expired), or "" when it is not known
+ * - on a full server runs: it ends a reservation, and what it holds is given back or becomes a change
+ */
+export const guardSettle: Script<[keys: readonly string[], plan: Arg], [id: Arg, how: Arg], number | string> = {
+  name: 'guard/settle',
+  sha: '2db18fbdbabb5ae78976e841718ac74f1c278ab6',
+  batch: 64,
+  sharedKeys: true,
+  shared: ["plan"],
+  keys: [],
+  args: ["id","how"],
+  returns: 'integer|string',
+  text: `#!lua flags=allow-oom
+local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]
+local function typed(key, type)
+local is = redis.call('TYPE', key).ok
+if is ~= type and is ~= 'none' then
+return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
+end
+end
+local counters = { open = nil, ready = nil, state = nil, save = nil, keep = nil }
+local MOST_DUE = 32
+local MOST_CHANGES = 128
+local LEAST_KNOWN = 60000
+function counters.open(keys, plan)
+local words = {}
+for word in string.gmatch(plan, '%S+') do
+words[#words + 1] = tonumber(word)
+end
+return {
+keys = keys,
+values = keys[1],
+expiring = keys[2],
+reserved = keys[3],
+floor = words[1],
+ceiling = words[2],
+initial = words[3],
+remember = math.max(words[4], LEAST_KNOWN) * 1000,
+start = words[5],
+turn = words[6],
+finish = words[7],
+lives = words[8],
+next_lives = words[9],
+looked = false,
+answer = nil,
+kept = {},
+}
+end
+local function choose(of)
+if not of.start then
+return nil
+end
+if now < of.start or now >= of.finish then
+return now
+end
+if now >= of.turn then
+of.values, of.expiring, of.reserved, of.lives = of.keys[4], of.keys[5], of.keys[6], of.next_lives
+end
+end
+function counters.state(of, name)
+local text = redis.pcall('HGET', of.values, name)
+if not text then
+return { of.initial, 0, 0 }
+end
+if type(text) == 'table' then
+return text
+end
+local value, down, up = string.match(text, '^(%-?%d+) (%-?%d+) (%d+)$')
+if not value then
+value, down, up = string.match(text, '^%-?%d+$'), 0, 0
+end
+value, down, up = tonumber(value), tonumber(down), tonumber(up)
+if not value or math.abs(value) > 9007199254740991 or down < -9007199254740991 or up > 9007199254740991 then
+return { err = 'ERR ' .. of.values .. ' holds what no counter wrote: set or delete that field' }
+end
+return { value, down, up }
+end
+function counters.keep(of, key)
+if of.lives and not of.kept[key] then
+of.kept[key] = true
+redis.call('PEXPIRE', key, math.max(1, math.ceil(of.lives - now / 1000)))
+end
+end
+function counters.save(of, states)
+local set, gone = {}, {}
+for name, state in pairs(states) do
+local value, down, up = state[1], state[2], state[3]
+if down == 0 and up == 0 then
+if value == of.initial then
+gone[#gone + 1] = name
+else
+set[#set + 1] = name
+set[#set + 1] = string.format('%.0f', value)
+end
+else
+set[#set + 1] = name
+set[#set + 1] = string.format('%.0f %.0f %.0f', value, down, up)
+end
+end
+if #set > 0 then
+redis.call('HSET', of.values, unpack(set))
+counters.keep(of, of.values)
+end
+if #gone > 0 then
+redis.call('HDEL', of.values, unpack(gone))
+end
+end
+local function give_back(of, record)
+local states, count = {}, 0
+for by, name in string.gmatch(record, '\\n(%-?%d+) ([^\\n]+)') do
+local state = states[name] or counters.state(of, name)
+count = count + 1
+if not state.err then
+by = tonumber(by)
+if by < 0 then
+state[2] = math.min(0, state[2] - by)
+else
+state[3] = math.max(0, state[3] - by)
+end
+states[name] = state
+end
+end
+counters.save(of, states)
+return count
+end
+local function expire(of, id)
+local record = redis.call('HGET', of.reserved, id)
+if record and string.sub(record, 1, 1) == 'r' then
+local count = give_back(of, record)
+redis.call('HSET', of.reserved, id, 'e')
+redis.call('ZADD', of.expiring, string.format('%.0f', now + of.remember), id)
+return count
+end
+redis.call('HDEL', of.reserved, id)
+redis.call('ZREM', of.expiring, id)
+return 1
+end
+function counters.ready(of)
+if of.looked then
+return of.answer
+end
+of.looked = true
+of.answer = choose(of)
+if of.answer then
+return of.answer
+end
+local due = redis.pcall('ZRANGE', of.expiring, '-inf', string.format('%.0f', now), 'BYSCORE', 'LIMIT', 0, MOST_DUE + 1)
+if due.err then
+of.answer = due
+elseif #due > 0 then
+of.answer = typed(of.values, 'hash') or typed(of.reserved, 'hash')
+local changes = 0
+for at = 1, of.answer and 0 or math.min(#due, MOST_DUE) do
+if changes < MOST_CHANGES then
+changes = changes + expire(of, due[at])
+else
+of.answer = 0
+end
+end
+if #due > MOST_DUE then
+of.answer = of.answer or 0
+end
+end
+return of.answer
+end
+local reserving = { prepare = nil, apply = nil, prepare_end = nil, apply_end = nil }
+function reserving.prepare(of, id)
+local record = redis.pcall('HGET', of.reserved, id)
+if not record then
+return nil
+end
+return record.err and record or string.sub(record, 1, 1)
+end
+function reserving.apply(of, id, changes, lasts)
+local record = { 'r' }
+for by, name in string.gmatch(changes, '(%-?%d+) %S+ %S+ ([^\\n]+)') do
+record[#record + 1] = by .. ' ' .. name
+end
+redis.call('HSET', of.reserved, id, table.concat(record, '\\n'))
+redis.call('ZADD', of.expiring, string.format('%.0f', now + lasts * 1000), id)
+counters.keep(of, of.reserved)
+counters.keep(of, of.expiring)
+end
+function reserving.prepare_end(of, id)
+local wait = counters.ready(of)
+if wait then
+return wait
+end
+local record = redis.pcall('HGET', of.reserved, id)
+if not record then
+return ''
+end
+if record.err then
+return record
+end
+if string.sub(record, 1, 1) ~= 'r' then
+return string.sub(record, 1, 1)
+end
+local states, changes = {}, {}
+for by, name in string.gmatch(record, '\\n(%-?%d+) ([^\\n]+)') do
+local state = states[name] or counters.state(of, name)
+if state.err then
+return state
+end
+states[name] = state
+changes[#changes + 1] = { tonumber(by), state }
+end
+return { id = id, states = states, changes = changes }
+end
+function reserving.apply_end(of, plan, how)
+for _, change in ipairs(plan.changes) do
+local by, state = change[1], change[2]
+if how == 'c' then
+state[1] = state[1] + by
+end
+if by < 0 then
+state[2] = math.min(0, state[2] - by)
+else
+state[3] = math.max(0, state[3] - by)
+end
+end
+counters.save(of, plan.states)
+redis.call('HSET', of.reserved, plan.id, how)
+local due = tonumber(redis.call('ZSCORE', of.expiring, plan.id)) or now
+redis.call('ZADD', of.expiring, string.format('%.0f', math.max(due, now + of.remember)), plan.id)
+end
+local keys = KEYS
+local plan = ARGV[1]
+local of = counters.open(keys, plan)
+local later = keys[4] and counters.open({ keys[4], keys[5], keys[6] }, plan)
+local items = (#ARGV - 1) / 2
+if items == 1 then
+local id, how = ARGV[2], ARGV[3]
+do
+local at = of
+local planned = reserving.prepare_end(of, id)
+if planned == '' and later then
+at = later
+planned = reserving.prepare_end(later, id)
+end
+if type(planned) ~= 'table' or planned.err then
+return planned
+end
+reserving.apply_end(at, planned, how)
+return '+'
+end
+return nil
+end
+local function item(id, how)
+local at = of
+local planned = reserving.prepare_end(of, id)
+if planned == '' and later then
+at = later
+planned = reserving.prepare_end(later, id)
+end
+if type(planned) ~= 'table' or planned.err then
+return planned
+end
+reserving.apply_end(at, planned, how)
+return '+'
+end
+local replies, done = {}, 0
+local function run()
+while done < items do
+local arg = 1 + done * 2
+done = done + 1
+local reply = item(ARGV[arg + 1], ARGV[arg + 2])
+if reply == nil then reply = false end
+replies[done] = reply
+end
+end
+while done < items do
+local ok, reply = pcall(run)
+if not ok then
+local text = type(reply) == 'table' and reply.err or tostring(reply)
+if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+reply = { err = text .. ' on @user_script' }
+replies[done] = reply
+end
+end
+return replies`,
+}
+
+/**
  * Remember how a board is kept, unless that contradicts what is remembered.
  *
  * - key `declaration`: hash

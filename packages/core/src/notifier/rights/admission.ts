@@ -1,60 +1,60 @@
-import { runSafely } from '../callbacks.ts'
-import type { Control, Listener } from './control.ts'
-import type { Following } from './following.ts'
-import type { Hold, Holds } from './holds.ts'
-import { checkMost } from './checks.ts'
+import { runSafely } from '../../callbacks.ts'
+import { checkMost } from '../checks.ts'
+import type { ChannelSubscription } from '../subscription.ts'
+import type { Connections, CountedConnection } from './connections.ts'
+import type { Control, RightsListener } from './control.ts'
 import type { Admission, AdmissionEnd, AdmitOptions } from './types.ts'
 
-/** Revoked channels that an admission remembers; one that lost more has to be asked about anew. */
+/** Revoked channels that an admission remembers; one that lost more must be asked about anew. */
 const MOST_REMEMBERED = 1000
 
 /** One connection of a user: its subscriptions, and what ends its rights. */
-export class Member implements Admission, Listener {
+export class UserAdmission implements Admission, RightsListener {
   readonly user: string
   readonly #options: AdmitOptions
   readonly #control: Control
-  readonly #holds: Holds
-  readonly #subscriptions = new Set<Following>()
+  readonly #connections: Connections
+  readonly #subscriptions = new Set<ChannelSubscription>()
   #revoked: Set<string> | undefined
-  #hold: Hold | undefined
+  #counted: CountedConnection | undefined
   #open = true
 
-  constructor(user: string, options: AdmitOptions, control: Control, holds: Holds) {
+  constructor(user: string, options: AdmitOptions, control: Control, connections: Connections) {
     this.user = user
     this.#options = options
     this.#control = control
-    this.#holds = holds
+    this.#connections = connections
   }
 
   async limit(most: number): Promise<void> {
     checkMost(most)
-    if (!this.#open || this.#hold) return
-    const hold = await this.#holds.take(this.user, most, () => this.#end('connections'))
-    if (this.#open) this.#hold = hold
-    else hold.release()
+    if (!this.#open || this.#counted) return
+    const counted = await this.#connections.count(this.user, most, () => this.#end('connections'))
+    if (this.#open) this.#counted = counted
+    else counted.release()
   }
 
   close(): void {
     if (!this.#open) return
     this.#open = false
     this.#control.leave(this)
-    this.#hold?.release()
+    this.#counted?.release()
     for (const subscription of this.#subscriptions) subscription.close()
   }
 
-  /** Whether a subscription is of an admission of this notifier. */
+  /** Whether it is an admission of the notifier with this control. */
   isOf(control: Control): boolean {
     return this.#control === control
   }
 
-  /** From now on the subscription goes by this user's rights. */
-  cover(subscription: Following): void {
+  /** From now on the subscription depends on this user's rights. */
+  cover(subscription: ChannelSubscription): void {
     if (!this.#open) return subscription.close()
     this.#subscriptions.add(subscription)
     if (!this.#control.sure) subscription.block()
   }
 
-  uncover(subscription: Following): void {
+  uncover(subscription: ChannelSubscription): void {
     this.#subscriptions.delete(subscription)
   }
 

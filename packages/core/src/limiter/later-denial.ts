@@ -1,13 +1,13 @@
-import type { Decision, RuleState, ShadowState } from './types.ts'
+import type { Decision, RuleState, ShadowState } from './decision-types.ts'
 
 /**
  * What a denial says some time later, to a call of at least its cost: the times are counted down, and never below
- * what is left of them. What came back meanwhile is not added: `remaining` stays as it was told.
+ * what is left of them. Tokens that came back meanwhile are not added: `remaining` stays as it was.
  *
- * Several callers get it, so it is frozen. Every object is written out: a frozen copy made by `...` takes V8 twenty times
+ * Several callers get the same object, so it is frozen. Every object is written out: a frozen copy made by `...` takes V8 twenty times
  * as long.
  */
-export function counted(denial: Decision, deniedCost: number, cost: number, ms: number): Decision {
+export function laterDenial(denial: Decision, deniedCost: number, cost: number, ms: number): Decision {
   let { rule, remaining, violated } = denial
   let retryAfterMs = left(denial.retryAfterMs, ms)
   const rules = denial.rules.map((state) => later(state, ms))
@@ -53,7 +53,7 @@ function left(ms: number, elapsed: number): number {
   return ms === 0 ? 0 : Math.max(1, ms - elapsed)
 }
 
-/** Milliseconds until a cost surely passes: exactly for GCRA, whose tokens come evenly, else when the rule is rested. */
+/** Milliseconds until a cost surely passes: exactly for GCRA, whose tokens come evenly, else when the rule is full. */
 function untilCost({ algorithm, burst, limit, windowMs, resetMs }: RuleState, cost: number): number {
   if (algorithm !== 'gcra' || windowMs === undefined) return resetMs
   return Math.max(1, Math.ceil(resetMs - ((burst - cost) * windowMs) / limit))

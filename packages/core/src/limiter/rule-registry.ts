@@ -1,25 +1,21 @@
-import type { Keys } from '../redis/keys.ts'
 import { limiterRegister, limiterRegistered } from '../redis/scripts.gen.ts'
 import type { Slots } from './algorithms/concurrency.ts'
-import type { PlanContext } from './plan.ts'
+import type { LimiterContext } from './context.ts'
 import type { KnownRule } from './rule.ts'
-import type { Place } from './subjects.ts'
-
-/** A rule that keeps a key of its own for each subject: its charges, or its leases. */
-export type ApartRule = Pick<KnownRule, 'letter' | 'per' | 'name'>
+import { hasOwnKey, type OwnKeyRule } from './subject-keys.ts'
 
 /**
- * The rules of a limiter that keep keys of their own, known to all its processes: a reset must find the keys of rules that
+ * The rules of a limiter that have keys of their own, known to all its processes: a reset must find the keys of rules that
  * only other processes use.
  */
-export interface Apart {
+export interface RuleRegistry {
   /**
-   * Resolves once Redis knows the rules, or could not be told; undefined when it knows them. Never rejects: a charge
+   * Resolves once Redis knows the rules, or did not answer; undefined when it knows them. Never rejects: a charge
    * counts although a reset may not find it, and the next charge tries again.
    */
   register(rules: readonly KnownRule[]): Promise<unknown> | undefined
   /** The rules of all processes. One script call. */
-  all(): Promise<readonly ApartRule[]>
+  all(): Promise<readonly OwnKeyRule[]>
 }
 
 /** A rule stays known for as long as its keys may live after a charge, and for this time. */
@@ -36,7 +32,7 @@ interface Known {
   readonly registering: Promise<unknown> | undefined
 }
 
-export function createApart({ name, keys, bind }: Omit<PlanContext, 'apart'>): Apart {
+export function createRuleRegistry({ name, keys, bind }: LimiterContext): RuleRegistry {
   const registerPort = bind(limiterRegister, [])
   const registeredPort = bind(limiterRegistered, [])
   const key = keys.limitRules(name)
@@ -60,7 +56,7 @@ export function createApart({ name, keys, bind }: Omit<PlanContext, 'apart'>): A
 
   return {
     register(rules) {
-      const registering = rules.filter(isApart).flatMap((rule) => registerOne(rule) ?? [])
+      const registering = rules.filter(hasOwnKey).flatMap((rule) => registerOne(rule) ?? [])
       return registering.length === 0 ? undefined : Promise.all(registering)
     },
     async all() {
@@ -70,25 +66,15 @@ export function createApart({ name, keys, bind }: Omit<PlanContext, 'apart'>): A
   }
 }
 
-export function isApart({ letter }: Pick<KnownRule, 'letter'>): boolean {
-  return letter === 'l' || letter === 's'
-}
-
-/** The key of a rule's own for a subject; `owner` is the limiter, or a part of one. */
-export function apartKey(keys: Keys, owner: string, { letter, name }: ApartRule, place: Place): string {
-  const keyIn = letter === 'l' ? keys.limitLog : keys.limitSlots
-  return keyIn(place.route, `${owner}/${name}`, place.who)
-}
-
 function lastsMs(rule: KnownRule): number {
   return rule.letter === 's' ? (rule as Slots).leaseUs / 1000 : (rule.windowMs ?? 0)
 }
 
-function textOf({ letter, per = '', name }: ApartRule): string {
+function textOf({ letter, per = '', name }: OwnKeyRule): string {
   return `${letter}/${per}/${name}`
 }
 
-function parse(text: string): ApartRule | undefined {
+function parse(text: string): OwnKeyRule | undefined {
   const [, letter, per, name] = /^([ls])\/([\w.-]*)\/([\w.-]+)$/.exec(text) ?? []
   if (letter === undefined || name === undefined) return undefined
   return { letter: letter as 'l' | 's', per: per === '' ? undefined : per, name }

@@ -1,49 +1,22 @@
 import { badReply } from '../redis/failures.ts'
 import type { Slots } from './algorithms/concurrency.ts'
-import type { Bucket } from './algorithms/gcra.ts'
+import type { Decision, RuleState, ShadowState } from './decision-types.ts'
+import type { Outcome, RuleNumbers } from './outcome.ts'
 import { isClosed, type KnownRule, msUp } from './rule.ts'
 import { ruleInfo } from './rules.ts'
-import type { Decision, RuleState, ShadowState } from './types.ts'
 
-/**
- * What Redis told of the rules of a call: for each, 1 if it refused, then the numbers of its state, from which
- * everything else is derived here.
- */
-export type Told = readonly number[]
-
-/** What a call was answered that no block kept from being looked at. */
-export interface Decided {
-  readonly kind: 'decided'
-  readonly allowed: boolean
-  readonly told: Told
-  /** Redis' time of the decision in microseconds; the fast scripts do not tell it. */
-  readonly at?: number
+/** The decision of a charge. */
+export function decisionOf(rules: readonly KnownRule[], outcome: Outcome, cost: number): Decision {
+  if (outcome.kind === 'blocked') return blockedDecision(rules, outcome.endsInUs, outcome.reason)
+  return decide(rules, outcome.allowed, outcome.numbers, cost)
 }
 
-/** The reply of take.lua and take-all.lua: a level for each rule; minus it minus one when denied. */
-export function toldOfLevels(
-  buckets: readonly Bucket[],
-  reply: number | readonly number[],
+export function decide(
+  rules: readonly KnownRule[],
+  allowed: boolean,
+  numbers: RuleNumbers,
   cost: number,
-): Decided {
-  if (typeof reply === 'number') {
-    const allowed = reply >= 0
-    return { kind: 'decided', allowed, told: allowed ? [0, reply] : [1, -reply - 1] }
-  }
-  if (reply.length !== buckets.length) throw badReply('limiter/take-all', 'levels are missing')
-  const allowed = (reply[0] as number) >= 0
-  const told: number[] = []
-  for (let at = 0; at < buckets.length; at++) {
-    const { token, capacity } = buckets[at] as Bucket
-    const answer = reply[at]
-    if (typeof answer !== 'number') throw badReply('limiter/take-all', 'a level is missing')
-    const level = allowed ? answer : -answer - 1
-    told.push(!allowed && level + cost * token > capacity ? 1 : 0, level)
-  }
-  return { kind: 'decided', allowed, told }
-}
-
-export function decide(rules: readonly KnownRule[], allowed: boolean, told: Told, cost: number): Decision {
+): Decision {
   const states: RuleState[] = []
   const shadow: ShadowState[] = []
   const violated: string[] = []
@@ -51,21 +24,21 @@ export function decide(rules: readonly KnownRule[], allowed: boolean, told: Told
   let retryAfterMs = 0
   let at = 0
   for (const rule of rules) {
-    const refused = told[at] === 1
-    const state = stateOf(rule, told, at + 1)
+    const refused = numbers[at] === 1
+    const state = stateOf(rule, numbers, at + 1)
     if (rule.shadow) shadow.push({ ...state, allowed: !refused })
     else {
       states.push(state)
       if (!allowed && refused) {
         violated.push(rule.name)
-        const waitMs = Math.max(1, rule.waitMs(told, at + 1, cost))
+        const waitMs = Math.max(1, rule.waitMs(numbers, at + 1, cost))
         if (waitMs > retryAfterMs) {
           retryAfterMs = waitMs
           binding = state
         }
       } else if (allowed && (!binding || state.remaining < binding.remaining)) binding = state
     }
-    at += 1 + rule.tells
+    at += 1 + rule.stateSize
   }
   if (!binding) throw badReply('a limiter', 'it denies, and no rule does')
   const { name, remaining } = binding
@@ -73,24 +46,24 @@ export function decide(rules: readonly KnownRule[], allowed: boolean, told: Told
 }
 
 /** Every enforced rule's state. */
-export function statesOf(rules: readonly KnownRule[], told: Told): readonly RuleState[] {
+export function statesOf(rules: readonly KnownRule[], numbers: RuleNumbers): readonly RuleState[] {
   const states: RuleState[] = []
   let at = 0
   for (const rule of rules) {
-    if (!rule.shadow) states.push(stateOf(rule, told, at + 1))
-    at += 1 + rule.tells
+    if (!rule.shadow) states.push(stateOf(rule, numbers, at + 1))
+    at += 1 + rule.stateSize
   }
   return states
 }
 
-function stateOf(rule: KnownRule, told: Told, at: number): RuleState {
+function stateOf(rule: KnownRule, numbers: RuleNumbers, at: number): RuleState {
   const { name, algorithm, limit, windowMs, burst } = rule
-  const { remaining, nextMs, resetMs } = rule.amounts(told, at)
+  const { remaining, nextMs, resetMs } = rule.amounts(numbers, at)
   return { name, algorithm, limit, windowMs, burst, remaining, nextMs, resetMs }
 }
 
 /** Of a subject that is blocked: nothing was looked at, and nothing can be taken before the block ends. */
-export function blockedDecision(rules: readonly KnownRule[], endsInUs: number, reason: string): Decision {
+function blockedDecision(rules: readonly KnownRule[], endsInUs: number, reason: string): Decision {
   const endsInMs = msUp(endsInUs)
   const states = enforced(rules).map((rule) => spent(rule, endsInMs))
   const [first] = states as [RuleState]
@@ -112,7 +85,7 @@ export function blockedDecision(rules: readonly KnownRule[], endsInUs: number, r
  * still denies what costs something: nobody need be asked for that.
  */
 export function policyDecision(rules: readonly KnownRule[], open: boolean, cost: number): Decision {
-  const states = enforced(rules).map((rule) => (open ? rested(rule) : spent(rule, untilNextMs(rule))))
+  const states = enforced(rules).map((rule) => (open ? full(rule) : spent(rule, untilNextMs(rule))))
   const denying = open ? states.filter((state) => cost > 0 && isClosed(state)) : states
   const allowed = denying.length === 0
   const first = (allowed ? states[0] : denying[0]) as RuleState
@@ -132,7 +105,7 @@ function enforced(rules: readonly KnownRule[]): readonly KnownRule[] {
   return rules.filter(({ shadow }) => !shadow)
 }
 
-function rested(rule: KnownRule): RuleState {
+function full(rule: KnownRule): RuleState {
   const ms = isClosed(rule) ? Infinity : 0
   return { ...ruleInfo(rule), remaining: rule.burst, nextMs: ms, resetMs: ms }
 }
