@@ -87,7 +87,7 @@ describe('connect', () => {
 
 describe('createRateLimiter', () => {
   const create = (options: object): unknown =>
-    createRateLimiter(penknife.space('shop'), { name: 'api', rules: [RULE], ...options })
+    createRateLimiter(penknife.space('shop'), 'api', { rules: [RULE], ...options })
   const rule = (change: object): object => ({ rules: [{ ...RULE, ...change }] })
 
   test.each([
@@ -223,7 +223,7 @@ describe('take', () => {
   const take = (subject: unknown, options?: object): Promise<unknown> => {
     const rules = [RULE, { name: 'long', limit: 100, window: '1h', burst: 3 }] as const
     const space = penknife.space('shop')
-    const limiter = createRateLimiter(space, { name: 'api', rules, whenUnavailable: 'open' })
+    const limiter = createRateLimiter(space, 'api', { rules, whenUnavailable: 'open' })
     return limiter.take(subject as string, options)
   }
 
@@ -281,7 +281,7 @@ describe('take', () => {
     ['reset', (limiter) => limiter.reset('ann', null as never), 'reset options', /give an object/],
     ['on', async (limiter) => limiter.on('open' as never), 'listener', /give a function/],
   ])('%s refuses wrong options, and sends nothing', async (_, call, option, fix) => {
-    const limiter = createRateLimiter(penknife.space('shop'), { name: 'api', rules: [RULE] })
+    const limiter = createRateLimiter(penknife.space('shop'), 'api', { rules: [RULE] })
     checkError(await failure(call(limiter)), option, fix)
   })
 })

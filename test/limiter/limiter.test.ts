@@ -13,7 +13,7 @@ const bench = useRedis()
 /** A limiter with the clock of Redis itself. */
 async function limiterOf(...rules: Rule[]): Promise<RateLimiter> {
   const penknife = await openReady(pattern(bench.server.url))
-  return createRateLimiter(penknife.space('shop'), { name: 'api', rules, deadline: '5s' })
+  return createRateLimiter(penknife.space('shop'), 'api', { rules, deadline: '5s' })
 }
 
 async function keys(): Promise<string[]> {
