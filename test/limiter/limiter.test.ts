@@ -1,7 +1,8 @@
 import { channel } from 'node:diagnostics_channel'
 import { setTimeout as delay } from 'node:timers/promises'
 
-import { createRateLimiter, hashSubject, isSubject, type RateLimiter, type Rule } from '@penknife/core'
+import { createRateLimiter, hashSubject, type RateLimiter, type Rule } from '@penknife/core'
+import { isSubject } from '@penknife/core/internal'
 import { expect, onTestFinished, test, vi } from 'vitest'
 
 import { openReady } from '../support/connect.ts'

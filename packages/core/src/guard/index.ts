@@ -1,0 +1,5 @@
+export type * from './counter-types.ts'
+export { createCounters } from './counters.ts'
+export type * from './dedup-types.ts'
+export { createDeduper } from './deduper.ts'
+export { createOnce } from './once.ts'

@@ -1,0 +1,2 @@
+export { createLeaderboard } from './leaderboard.ts'
+export type * from './types.ts'
