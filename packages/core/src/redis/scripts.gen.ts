@@ -3601,19 +3601,17 @@ return replies`,
 /**
  * Take a member off every window of a board, previous periods and the next one included, with its data.
  *
- * What it has in the log of a rolling window, or among the remembered increments, counts nothing from now on: a mark at the
- * end of the log says so, until erase.lua and erase-ids.lua took out all that names the member. Touches as many sorted sets
- * as the plan names, at most 832.
+ * Touches as many sorted sets as the plan names, at most 832.
  *
  * - shared keys `keys`: sorted sets, logs and data, at the places that the plan gives
- * - shared `plan`: JSON, see lua/_lib/leaderboard/board.lua; also `former`, places of previous periods' sets, and `data`, `ids`, `idlog`
+ * - shared `plan`: JSON, see lua/_lib/leaderboard/removal.lua
  * - `member`: member
  * - replies 0: call again, more had to leave; the time, when other periods are needed; else '1' when it was on the board now, '0' when not
  * - on a full server runs: it frees what the member had; its marks are smaller, and end with the log
  */
 export const leaderboardRemove: Script<[keys: readonly string[], plan: Arg], [member: Arg], number | string> = {
   name: 'leaderboard/remove',
-  sha: 'a07e4224c08de9a4b084c4c90b743ec857b9ea9a',
+  sha: 'fd95b997bb6175a7ea723b303e000eaec44a464e',
   batch: 1,
   sharedKeys: true,
   shared: ["plan"],
@@ -3864,128 +3862,114 @@ end
 end
 return not beside or DUE - budget <= beside
 end
-local keys = KEYS
-local plan = ARGV[1]
-local config = cjson.decode(plan)
-local function other_sets(open)
-local sets = {}
-for at, window in ipairs(config.windows) do
+local removal = { open = nil, prepare = nil, apply = nil }
+local function sets_of_other_periods(of)
+local sets, keys = {}, of.keys
+for at, window in ipairs(of.config.windows) do
 if window.turn then
-local other = 3 - open[at].period
+local other = 3 - of.windows[at].period
 sets[#sets + 1] = { z = keys[window.z[other]], d = window.d and keys[window.d[other]] }
 end
 end
-for _, former in ipairs(config.former) do
+for _, former in ipairs(of.config.former) do
 sets[#sets + 1] = { z = keys[former[1]], d = keys[former[2]] }
 end
 return sets
 end
+function removal.open(keys, plan)
+return { keys = keys, config = cjson.decode(plan), windows = nil }
+end
+function removal.prepare(of, member)
+local config, keys = of.config, of.keys
+of.windows = of.windows or board.open(keys, config)
+if not of.windows then
+return now
+end
+local wrong = board.wrong(config, keys, of.windows) or typed(keys[config.data], 'hash')
+if wrong then
+return wrong
+end
+local others = sets_of_other_periods(of)
+for _, set in ipairs(others) do
+local value = redis.pcall('ZSCORE', set.z, member)
+wrong = type(value) == 'table' and value or value and set.d and typed(set.d, 'zset')
+if wrong then
+return wrong
+end
+set.before = tonumber(value) or false
+end
+if not expel(config, of.windows) then
+return 0
+end
+local before, logged = {}, {}
+for at, window in ipairs(of.windows) do
+before[at] = tonumber(redis.call('ZSCORE', window.z, member)) or false
+logged[at] = window.log and redis.call('EXISTS', window.log) == 1
+end
+return {
+member = member,
+before = before,
+logged = logged,
+others = others,
+remembers = config.ids and redis.call('EXISTS', keys[config.idlog]) == 1,
+}
+end
+function removal.apply(of, plan)
+local config, keys, member = of.config, of.keys, plan.member
+local there = '0'
+for at, window in ipairs(of.windows) do
+local before = plan.before[at]
+if before then
+board.write(config, window, member, before, false)
+there = '1'
+end
+if plan.logged[at] then
+if window.parts then
+redis.call('HDEL', window.parts, '=' .. member)
+end
+redis.call('HSET', window.gone, member, board.append(window.log, 'm', member, 'b', ''))
+for _, key in ipairs({ window.log, window.gone, window.parts or window.log }) do
+redis.call('PEXPIRE', key, math.ceil(window.last / 1000) + 3600000)
+end
+end
+end
+for _, set in ipairs(plan.others) do
+if set.before then
+board.write(config, set, member, set.before, false)
+end
+end
+redis.call('HDEL', keys[config.data], member)
+if plan.remembers then
+local ids, idlog = keys[config.ids], keys[config.idlog]
+forget(ids, idlog, config.remember)
+redis.call('HSET', ids, 'x' .. member, board.append(idlog, 'f', 'x' .. member))
+for _, key in ipairs({ ids, idlog }) do
+redis.call('PEXPIRE', key, math.ceil(config.remember / 1000) + 3600000)
+end
+end
+return there
+end
+local keys = KEYS
+local plan = ARGV[1]
+local of = removal.open(keys, plan)
 local items = (#ARGV - 1) / 1
 if items == 1 then
 local member = ARGV[2]
 do
-local open = board.open(keys, config)
-if not open then
-return now
+local planned = removal.prepare(of, member)
+if type(planned) ~= 'table' or planned.err then
+return planned
 end
-local wrong = board.wrong(config, keys, open) or typed(keys[config.data], 'hash')
-local others = other_sets(open)
-for _, set in ipairs(wrong and {} or others) do
-local value = redis.pcall('ZSCORE', set.z, member)
-wrong = wrong or type(value) == 'table' and value or value and set.d and typed(set.d, 'zset')
-set.before = tonumber(value) or false
-end
-if wrong then
-return wrong
-end
-if not expel(config, open) then
-return 0
-end
-local there = '0'
-for _, window in ipairs(open) do
-local before = tonumber(redis.call('ZSCORE', window.z, member)) or false
-if before then
-board.write(config, window, member, before, false)
-there = '1'
-end
-if window.log and redis.call('EXISTS', window.log) == 1 then
-if window.parts then
-redis.call('HDEL', window.parts, '=' .. member)
-end
-redis.call('HSET', window.gone, member, board.append(window.log, 'm', member, 'b', ''))
-for _, key in ipairs({ window.log, window.gone, window.parts or window.log }) do
-redis.call('PEXPIRE', key, math.ceil(window.last / 1000) + 3600000)
-end
-end
-end
-for _, set in ipairs(others) do
-if set.before then
-board.write(config, set, member, set.before, false)
-end
-end
-redis.call('HDEL', keys[config.data], member)
-if config.ids and redis.call('EXISTS', keys[config.idlog]) == 1 then
-local ids, idlog = keys[config.ids], keys[config.idlog]
-forget(ids, idlog, config.remember)
-redis.call('HSET', ids, 'x' .. member, board.append(idlog, 'f', 'x' .. member))
-for _, key in ipairs({ ids, idlog }) do
-redis.call('PEXPIRE', key, math.ceil(config.remember / 1000) + 3600000)
-end
-end
-return there
+return removal.apply(of, planned)
 end
 return nil
 end
 local function item(member)
-local open = board.open(keys, config)
-if not open then
-return now
+local planned = removal.prepare(of, member)
+if type(planned) ~= 'table' or planned.err then
+return planned
 end
-local wrong = board.wrong(config, keys, open) or typed(keys[config.data], 'hash')
-local others = other_sets(open)
-for _, set in ipairs(wrong and {} or others) do
-local value = redis.pcall('ZSCORE', set.z, member)
-wrong = wrong or type(value) == 'table' and value or value and set.d and typed(set.d, 'zset')
-set.before = tonumber(value) or false
-end
-if wrong then
-return wrong
-end
-if not expel(config, open) then
-return 0
-end
-local there = '0'
-for _, window in ipairs(open) do
-local before = tonumber(redis.call('ZSCORE', window.z, member)) or false
-if before then
-board.write(config, window, member, before, false)
-there = '1'
-end
-if window.log and redis.call('EXISTS', window.log) == 1 then
-if window.parts then
-redis.call('HDEL', window.parts, '=' .. member)
-end
-redis.call('HSET', window.gone, member, board.append(window.log, 'm', member, 'b', ''))
-for _, key in ipairs({ window.log, window.gone, window.parts or window.log }) do
-redis.call('PEXPIRE', key, math.ceil(window.last / 1000) + 3600000)
-end
-end
-end
-for _, set in ipairs(others) do
-if set.before then
-board.write(config, set, member, set.before, false)
-end
-end
-redis.call('HDEL', keys[config.data], member)
-if config.ids and redis.call('EXISTS', keys[config.idlog]) == 1 then
-local ids, idlog = keys[config.ids], keys[config.idlog]
-forget(ids, idlog, config.remember)
-redis.call('HSET', ids, 'x' .. member, board.append(idlog, 'f', 'x' .. member))
-for _, key in ipairs({ ids, idlog }) do
-redis.call('PEXPIRE', key, math.ceil(config.remember / 1000) + 3600000)
-end
-end
-return there
+return removal.apply(of, planned)
 end
 local replies, done = {}, 0
 local function run()
@@ -4012,10 +3996,8 @@ return replies`,
 /**
  * Take back an increment by its id, in the windows that still count it.
  *
- * What may be refused is found before the first write.
- *
  * - shared keys `keys`: the windows' keys, calendar ones of the periods in which it was made, at the places that the plan gives
- * - shared `plan`: JSON, see lua/_lib/leaderboard/board.lua; also `ids`, `idlog`, `remember`
+ * - shared `plan`: JSON, see lua/_lib/leaderboard/reversal.lua
  * - `id`: the increment's id
  * - `time`: when it was made, in microseconds
  * - replies 1 when undone, 0 when there was nothing to undo, 2 when more has to leave rolling windows: call again
@@ -4023,7 +4005,7 @@ return replies`,
  */
 export const leaderboardUndo: Script<[keys: readonly string[], plan: Arg], [id: Arg, time: Arg], number> = {
   name: 'leaderboard/undo',
-  sha: '761bd11c4fbff7735e0bb2ccfd232cdf143da172',
+  sha: '9f37c9adfc8ba2958b0df85e587936e514792d58',
   batch: 1,
   sharedKeys: true,
   shared: ["plan"],
@@ -4259,55 +4241,59 @@ end
 end
 return not beside or DUE - budget <= beside
 end
-local keys = KEYS
-local plan = ARGV[1]
-local config = cjson.decode(plan)
-local function logged(window, entry)
+local reversal = { open = nil, prepare = nil, apply = nil }
+local function has_entry(window, entry)
 if window.grain then
 return string.find(redis.call('HGET', window.parts, entry) or '', '^%-?%d+$') ~= nil
 end
 return redis.call('XRANGE', window.log, entry, entry)[1] ~= nil
 end
-local function unlog(window, entry, amount)
+local function delete_entry(window, entry, amount)
 if window.grain then
 redis.call('HINCRBY', window.parts, entry, -amount)
 else
 redis.call('XDEL', window.log, entry)
 end
 end
-local items = (#ARGV - 1) / 2
-if items == 1 then
-local id, time = ARGV[2], ARGV[3]
-do
-local open = board.open(keys, config)
-local wrong = board.wrong(config, keys, open)
-if wrong then
-return wrong
-end
-local field = 'i' .. id
-local ids = keys[config.ids]
-local record = redis.call('HGET', ids, field)
-if not record or board.time_of(record) ~= tonumber(time) or now - tonumber(time) >= config.remember then
-return 0
+local function remembered(of, id, time)
+local config, ids = of.config, of.keys[of.config.ids]
+local record = redis.call('HGET', ids, 'i' .. id)
+if not record or board.time_of(record) ~= time or now - time >= config.remember then
+return nil
 end
 local place, amount, entries, member = string.match(record, '^(%S+) (%S+) (%S+) (.*)$')
 local removed = member and redis.call('HGET', ids, 'x' .. member)
 removed = removed and board.time_of(removed) and removed
 if not tonumber(amount) or removed and earlier(place, removed) then
+return nil
+end
+return place, tonumber(amount), entries, member
+end
+function reversal.open(keys, plan)
+return { keys = keys, config = cjson.decode(plan), windows = nil }
+end
+function reversal.prepare(of, id, time)
+local config, keys = of.config, of.keys
+of.windows = of.windows or board.open(keys, config)
+local wrong = board.wrong(config, keys, of.windows)
+if wrong then
+return wrong
+end
+local place, amount, entries, member = remembered(of, id, tonumber(time))
+if not place then
+return false
+end
+if not expel(config, of.windows) then
 return 0
 end
-if not expel(config, open) then
-return 2
-end
-amount = tonumber(amount)
 local next_entry = string.gmatch(entries, '[^,-]+%-%d+')
 local writes = {}
-for _, window in ipairs(open) do
+for _, window in ipairs(of.windows) do
 local before = tonumber(redis.call('ZSCORE', window.z, member)) or false
 local entry = window.log and next_entry()
 local counts = before
 if window.log then
-counts = entry and logged(window, entry)
+counts = entry and has_entry(window, entry)
 end
 if counts and amount ~= 0 then
 local score = (before and board.score(config, before) or 0) - amount
@@ -4315,69 +4301,55 @@ if math.abs(score) > (config.limit or 1.7976931348623157e308) then
 return redis.error_reply('ERR the score of ' .. member .. ' without the increment would be too large')
 end
 local after = not (window.log and score == 0) and board.value(config, score, now)
-writes[#writes + 1] = { window, before, after, entry }
+writes[#writes + 1] = { window = window, before = before, after = after, entry = entry }
 end
 end
-for _, each in ipairs(writes) do
-board.write(config, each[1], member, each[2], each[3])
-if each[4] then
-unlog(each[1], each[4], amount)
-board.keep_with_log(each[1])
+return { field = 'i' .. id, place = place, member = member, amount = amount, writes = writes }
+end
+function reversal.apply(of, plan)
+for _, each in ipairs(plan.writes) do
+board.write(of.config, each.window, plan.member, each.before, each.after)
+if each.entry then
+delete_entry(each.window, each.entry, plan.amount)
+board.keep_with_log(each.window)
 end
 end
-redis.call('HSET', ids, field, place .. ' - - -')
+redis.call('HSET', of.keys[of.config.ids], plan.field, plan.place .. ' - - -')
+end
+local keys = KEYS
+local plan = ARGV[1]
+local of = reversal.open(keys, plan)
+local items = (#ARGV - 1) / 2
+if items == 1 then
+local id, time = ARGV[2], ARGV[3]
+do
+local planned = reversal.prepare(of, id, time)
+if not planned then
+return 0
+end
+if planned == 0 then
+return 2
+end
+if planned.err then
+return planned
+end
+reversal.apply(of, planned)
 return 1
 end
 return nil
 end
 local function item(id, time)
-local open = board.open(keys, config)
-local wrong = board.wrong(config, keys, open)
-if wrong then
-return wrong
-end
-local field = 'i' .. id
-local ids = keys[config.ids]
-local record = redis.call('HGET', ids, field)
-if not record or board.time_of(record) ~= tonumber(time) or now - tonumber(time) >= config.remember then
+local planned = reversal.prepare(of, id, time)
+if not planned then
 return 0
 end
-local place, amount, entries, member = string.match(record, '^(%S+) (%S+) (%S+) (.*)$')
-local removed = member and redis.call('HGET', ids, 'x' .. member)
-removed = removed and board.time_of(removed) and removed
-if not tonumber(amount) or removed and earlier(place, removed) then
-return 0
-end
-if not expel(config, open) then
+if planned == 0 then
 return 2
 end
-amount = tonumber(amount)
-local next_entry = string.gmatch(entries, '[^,-]+%-%d+')
-local writes = {}
-for _, window in ipairs(open) do
-local before = tonumber(redis.call('ZSCORE', window.z, member)) or false
-local entry = window.log and next_entry()
-local counts = before
-if window.log then
-counts = entry and logged(window, entry)
+if planned.err then
+return planned
 end
-if counts and amount ~= 0 then
-local score = (before and board.score(config, before) or 0) - amount
-if math.abs(score) > (config.limit or 1.7976931348623157e308) then
-return redis.error_reply('ERR the score of ' .. member .. ' without the increment would be too large')
-end
-local after = not (window.log and score == 0) and board.value(config, score, now)
-writes[#writes + 1] = { window, before, after, entry }
-end
-end
-for _, each in ipairs(writes) do
-board.write(config, each[1], member, each[2], each[3])
-if each[4] then
-unlog(each[1], each[4], amount)
-board.keep_with_log(each[1])
-end
-end
-redis.call('HSET', ids, field, place .. ' - - -')
+reversal.apply(of, planned)
 return 1
 end
 local replies, done = {}, 0
