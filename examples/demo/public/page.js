@@ -14,7 +14,7 @@ const LINK = {
   away: 'Redis is away',
 }
 const HINTS = {
-  live: 'Click the handle. Each blade that opens shows one thing that penknife did in Redis.',
+  live: 'Click the handle. Each blade shows one thing that penknife did in Redis.',
   connecting: 'Connecting to the server.',
   reconnecting:
     'The server does not answer. The page reconnects by itself, and then shows the events it missed.',
