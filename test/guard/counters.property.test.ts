@@ -36,19 +36,19 @@ const step = fc.oneof(
     }),
   },
   {
-    weight: 4,
+    weight: 6,
     arbitrary: fc.record({
       kind: fc.constant('reserve' as const),
       changes,
-      minutes: fc.integer({ min: 1, max: 4 }),
-      id: fc.integer({ min: 0, max: 3 }),
+      minutes: fc.integer({ min: 1, max: 2 }),
+      id: fc.integer({ min: 0, max: 2 }),
     }),
   },
   {
-    weight: 4,
+    weight: 6,
     arbitrary: fc.record({
       kind: fc.constant('end' as const),
-      id: fc.integer({ min: 0, max: 3 }),
+      id: fc.integer({ min: 0, max: 2 }),
       how: fc.constantFrom('committed' as const, 'cancelled' as const),
     }),
   },
@@ -56,7 +56,7 @@ const step = fc.oneof(
     weight: 3,
     arbitrary: fc.record({
       kind: fc.constant('clock' as const),
-      us: fc.integer({ min: 0, max: 2 * MINUTE_US }),
+      us: fc.integer({ min: 0, max: 4 * MINUTE_US }),
     }),
   },
 )

@@ -164,8 +164,49 @@ const RESERVED: NonNullable<Sample['before']> = [
 ]
 const counterId = keys.guardOf('counter-id', 'stock', 'order-1')
 
+const claimed = keys.guardOf('once', 'charge', 'order-1')
+const claimedLive = keys.guardLive('once', 'charge', 'order-1')
+const seenIds = keys.guardShard(shard, 'seen', 'mails')
+
 /** At least one sample for each reply type of each script in packages/core/src/redis/scripts.gen.ts, by name. */
 export const SAMPLES: Readonly<Record<string, readonly Sample[]>> = {
+  'guard/claim': [
+    { returns: 'string', shared: [1000], item: [claimed, 'me', 0] },
+    {
+      returns: 'string',
+      shared: [1000],
+      item: [claimed, 'me', 0],
+      before: [['SET', claimed, `c ${LATER} 0 you`]],
+    },
+    { returns: 'string', shared: [1000], item: [claimed, 'me', 1], before: [['SET', claimed, 'd{}']] },
+  ],
+  'guard/complete': [
+    {
+      returns: 'integer',
+      shared: [1000],
+      item: [claimed, claimedLive, 'me', 'd', '{}'],
+      before: [['SET', claimed, `c ${LATER} 1 me`]],
+      channels: [claimedLive],
+    },
+  ],
+  'guard/forget': [{ returns: 'integer', item: [claimed], before: [['SET', claimed, 'd{}']] }],
+  'guard/see': [
+    {
+      returns: 'integer',
+      shared: [[seenIds], 1000, 2],
+      item: ['a'],
+      before: [['ZADD', seenIds, 1, 'old', 2, 'a']],
+    },
+    {
+      returns: 'string',
+      shared: [[seenIds], 1000, 2],
+      item: ['a\nb\nc'],
+      before: [['ZADD', seenIds, 1, 'old']],
+    },
+  ],
+  'guard/unsee': [
+    { returns: 'integer', shared: [[seenIds]], item: ['a'], before: [['ZADD', seenIds, 1, 'a']] },
+  ],
   'guard/count': [
     { returns: 'string', shared: COUNTERS, item: ['-2 - - a\n=7 - - b'], before: RESERVED },
     { returns: 'integer', shared: PAST_COUNTERS, item: ['-2 - - a'] },

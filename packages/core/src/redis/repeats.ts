@@ -6,6 +6,9 @@ const FACTORIES: Readonly<Record<Feature, string>> = {
   leaderboard: 'createLeaderboard',
   notifier: 'createNotifier',
   counters: 'createCounters',
+  once: 'createOnce',
+  deduper: 'createDeduper',
+  lock: 'createLock',
 }
 
 /** So many objects of one name in a process were not made once for each. */

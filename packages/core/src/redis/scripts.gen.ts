@@ -2,6 +2,299 @@
 import type { Arg, Reply, Script } from './script.ts'
 
 /**
+ * Claim what is to run once, keep the claim, or learn what came of it.
+ *
+ * Invariant: at any moment of Redis' clock at most one claim is in force for a key. If the claimer dies before or after it ran, nothing is
+ * completed, and the claim may be taken over when its lease ends; its own completion is refused from then on. If it dies after the
+ * completion, the result is there. A claimer whose call got no answer asks again with its token and gets the claim.
+ *
+ * - shared `lease`: milliseconds until the claim may be taken over
+ * - key `key`: string: the claim, or what came of it
+ * - `token`: of the caller, unlike any other's
+ * - `renew`: 1 to keep a claim, else 0
+ * - replies "c": the claim is the caller's; "w" and milliseconds: somebody else's for so long; "l": no longer the caller's; "d" and the result, or "f" and the failure
+ * - on a full server refused: it may add a claim
+ */
+export const guardClaim: Script<[lease: Arg], [key: string, token: Arg, renew: Arg], string> = {
+  name: 'guard/claim',
+  sha: 'bb705b1d80701b359a14b168bfde8092ea89404c',
+  batch: 64,
+  sharedKeys: false,
+  shared: ["lease"],
+  keys: ["key"],
+  args: ["token","renew"],
+  returns: 'string',
+  text: `#!lua
+local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]
+local claiming = { prepare = nil, apply = nil, wait = nil, prepare_end = nil, apply_end = nil }
+local GRACE = 60000
+local function parsed(text)
+local untl, waits, token = string.match(text, '^c (%d+) (%d) (%S+)$')
+if untl and #untl < 17 then
+return { untl = tonumber(untl), waits = waits == '1', token = token }
+end
+end
+function claiming.prepare(key, token, renew)
+local text = redis.pcall('GET', key)
+if not text then
+return renew and 'l' or true
+end
+if type(text) == 'table' then
+return text
+end
+local kind = string.sub(text, 1, 1)
+if kind == 'd' or kind == 'f' then
+return renew and 'l' or text
+end
+local claim = parsed(text)
+if not claim then
+return { err = 'ERR ' .. key .. ' holds what no claim wrote: delete it' }
+end
+if claim.token == token then
+return true
+end
+if renew then
+return 'l'
+end
+if claim.untl > now then
+return 'w' .. string.format('%.0f', math.ceil((claim.untl - now) / 1000))
+end
+return true
+end
+function claiming.apply(key, token, lease)
+local text = redis.call('GET', key)
+local claim = text and parsed(text)
+local waits = claim and claim.waits and 1 or 0
+local record = string.format('c %.0f %d %s', now + lease * 1000, waits, token)
+redis.call('SET', key, record, 'PX', string.format('%.0f', lease + GRACE))
+end
+function claiming.wait(key)
+local text = redis.call('GET', key)
+local claim = text and parsed(text)
+if claim and not claim.waits then
+redis.call('SET', key, string.format('c %.0f 1 %s', claim.untl, claim.token), 'KEEPTTL')
+end
+end
+function claiming.prepare_end(key, token)
+local text = redis.pcall('GET', key)
+if type(text) == 'table' then
+return text
+end
+local claim = text and parsed(text)
+return claim and claim.token == token and claim
+end
+function claiming.apply_end(key, kind, result, window)
+if window == '0' then
+redis.call('DEL', key)
+else
+redis.call('SET', key, kind .. result, 'PX', window)
+end
+end
+local lease = ARGV[1]
+lease = tonumber(lease)
+local items = #KEYS / 1
+if items == 1 then
+local key, token, renew = KEYS[1], ARGV[2], ARGV[3]
+do
+local may = claiming.prepare(key, token, renew == '1')
+if may == true then
+claiming.apply(key, token, lease)
+return 'c'
+end
+if type(may) == 'string' and string.sub(may, 1, 1) == 'w' then
+claiming.wait(key)
+end
+return may
+end
+return nil
+end
+local function item(key, token, renew)
+local may = claiming.prepare(key, token, renew == '1')
+if may == true then
+claiming.apply(key, token, lease)
+return 'c'
+end
+if type(may) == 'string' and string.sub(may, 1, 1) == 'w' then
+claiming.wait(key)
+end
+return may
+end
+local replies, done = {}, 0
+local own = #ARGV > 3 and 2 or 0
+local function run()
+while done < items do
+local key = done * 1
+local arg = 1 + done * own
+done = done + 1
+local reply = item(KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2])
+if reply == nil then reply = false end
+replies[done] = reply
+end
+end
+while done < items do
+local ok, reply = pcall(run)
+if not ok then
+local text = type(reply) == 'table' and reply.err or tostring(reply)
+if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+reply = { err = text .. ' on @user_script' }
+replies[done] = reply
+end
+end
+return replies`,
+}
+
+/**
+ * Complete what was claimed: keep its result or its failure, or forget it; those who wait are told.
+ *
+ * Invariant: only the claim in force, or the last one while nobody took it over, is completed, and once. A repetition by a caller that
+ * heard no answer finds no claim of its own and is told 0: it then reads the result (claim.lua). The message goes out before the write,
+ * which cannot be refused any more; one that is not delivered costs a waiter the rest of the claim's lease.
+ *
+ * - shared `window`: milliseconds that it is kept; 0 to forget it
+ * - key `key`: string: the claim
+ * - `live`: pub/sub channel of those who wait; of the same slot
+ * - `token`: of the claim
+ * - `kind`: "d" with a result, "f" with a failure, "n" to let somebody else try
+ * - `result`: JSON, or the failure's message
+ * - replies 1 when it was completed, 0 when the claim was taken over or completed before
+ * - on a full server runs: what was done must be kept, or it is done again
+ */
+export const guardComplete: Script<[window: Arg], [key: string, live: Arg, token: Arg, kind: Arg, result: Arg], number> = {
+  name: 'guard/complete',
+  sha: '61c41c5a3bae91ccd84bd87251a8f7beb2c4f8a9',
+  batch: 32,
+  sharedKeys: false,
+  shared: ["window"],
+  keys: ["key"],
+  args: ["live","token","kind","result"],
+  returns: 'integer',
+  text: `#!lua flags=allow-oom
+local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]
+local claiming = { prepare = nil, apply = nil, wait = nil, prepare_end = nil, apply_end = nil }
+local GRACE = 60000
+local function parsed(text)
+local untl, waits, token = string.match(text, '^c (%d+) (%d) (%S+)$')
+if untl and #untl < 17 then
+return { untl = tonumber(untl), waits = waits == '1', token = token }
+end
+end
+function claiming.prepare(key, token, renew)
+local text = redis.pcall('GET', key)
+if not text then
+return renew and 'l' or true
+end
+if type(text) == 'table' then
+return text
+end
+local kind = string.sub(text, 1, 1)
+if kind == 'd' or kind == 'f' then
+return renew and 'l' or text
+end
+local claim = parsed(text)
+if not claim then
+return { err = 'ERR ' .. key .. ' holds what no claim wrote: delete it' }
+end
+if claim.token == token then
+return true
+end
+if renew then
+return 'l'
+end
+if claim.untl > now then
+return 'w' .. string.format('%.0f', math.ceil((claim.untl - now) / 1000))
+end
+return true
+end
+function claiming.apply(key, token, lease)
+local text = redis.call('GET', key)
+local claim = text and parsed(text)
+local waits = claim and claim.waits and 1 or 0
+local record = string.format('c %.0f %d %s', now + lease * 1000, waits, token)
+redis.call('SET', key, record, 'PX', string.format('%.0f', lease + GRACE))
+end
+function claiming.wait(key)
+local text = redis.call('GET', key)
+local claim = text and parsed(text)
+if claim and not claim.waits then
+redis.call('SET', key, string.format('c %.0f 1 %s', claim.untl, claim.token), 'KEEPTTL')
+end
+end
+function claiming.prepare_end(key, token)
+local text = redis.pcall('GET', key)
+if type(text) == 'table' then
+return text
+end
+local claim = text and parsed(text)
+return claim and claim.token == token and claim
+end
+function claiming.apply_end(key, kind, result, window)
+if window == '0' then
+redis.call('DEL', key)
+else
+redis.call('SET', key, kind .. result, 'PX', window)
+end
+end
+local window = ARGV[1]
+local items = #KEYS / 1
+if items == 1 then
+local key, live, token, kind, result = KEYS[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
+do
+local claim = claiming.prepare_end(key, token)
+if not claim then
+return 0
+end
+if claim.err then
+return claim
+end
+if claim.waits then
+redis.pcall('SPUBLISH', live, kind .. result)
+end
+claiming.apply_end(key, kind, result, kind == 'n' and '0' or window)
+return 1
+end
+return nil
+end
+local function item(key, live, token, kind, result)
+local claim = claiming.prepare_end(key, token)
+if not claim then
+return 0
+end
+if claim.err then
+return claim
+end
+if claim.waits then
+redis.pcall('SPUBLISH', live, kind .. result)
+end
+claiming.apply_end(key, kind, result, kind == 'n' and '0' or window)
+return 1
+end
+local replies, done = {}, 0
+local own = #ARGV > 5 and 4 or 0
+local function run()
+while done < items do
+local key = done * 1
+local arg = 1 + done * own
+done = done + 1
+local reply = item(KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3], ARGV[arg + 4])
+if reply == nil then reply = false end
+replies[done] = reply
+end
+end
+while done < items do
+local ok, reply = pcall(run)
+if not ok then
+local text = type(reply) == 'table' and reply.err or tostring(reply)
+if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+reply = { err = text .. ' on @user_script' }
+replies[done] = reply
+end
+end
+return replies`,
+}
+
+/**
  * Change counters: all changes of an item, or none.
  *
  * Invariant: no counter goes below its floor or above its ceiling, open reservations counted as made. All of an item is checked before
@@ -822,6 +1115,70 @@ return replies`,
 }
 
 /**
+ * Forget what came of a run; one under way goes on.
+ *
+ * - key `key`: string: the claim, or what came of it
+ * - replies 1 if something was kept
+ * - on a full server runs: it deletes
+ */
+export const guardForget: Script<[], [key: string], number> = {
+  name: 'guard/forget',
+  sha: '0f6caee239e410039e471776e03efebd8fcdb902',
+  batch: 128,
+  sharedKeys: false,
+  shared: [],
+  keys: ["key"],
+  args: [],
+  returns: 'integer',
+  text: `#!lua flags=allow-oom
+local items = #KEYS / 1
+if items == 1 then
+local key = KEYS[1]
+do
+local text = redis.pcall('GET', key)
+if type(text) == 'table' then
+return text
+end
+if not text or string.sub(text, 1, 1) == 'c' then
+return 0
+end
+return redis.call('DEL', key)
+end
+return nil
+end
+local function item(key)
+local text = redis.pcall('GET', key)
+if type(text) == 'table' then
+return text
+end
+if not text or string.sub(text, 1, 1) == 'c' then
+return 0
+end
+return redis.call('DEL', key)
+end
+local replies, done = {}, 0
+local function run()
+while done < items do
+local key = done * 1
+done = done + 1
+local reply = item(KEYS[key + 1])
+if reply == nil then reply = false end
+replies[done] = reply
+end
+end
+while done < items do
+local ok, reply = pcall(run)
+if not ok then
+local text = type(reply) == 'table' and reply.err or tostring(reply)
+if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+reply = { err = text .. ' on @user_script' }
+replies[done] = reply
+end
+end
+return replies`,
+}
+
+/**
  * Reserve changes of counters, all of an item or none, for a time.
  *
  * Invariant: what is reserved is counted against floor and ceiling until the reservation is committed, cancelled or expires; then it is
@@ -1176,6 +1533,142 @@ return replies`,
 }
 
 /**
+ * Note ids as seen; say which are new.
+ *
+ * Invariant: of all calls with an id within the window one is told that it is new, while the set is below its bound; above it the oldest
+ * ids are forgotten first. A process that dies after the call has noted ids that it will not handle: claim an id beside the effect
+ * (one script), or run what must not be lost by `once`.
+ *
+ * - shared keys `keys`: sorted set: id by the millisecond at which it was seen
+ * - shared `window`: milliseconds
+ * - shared `most`: ids
+ * - `ids`: a line for each id
+ * - replies one id: 1 for a new one, else 0; several: "1" or "0" for each
+ * - on a full server refused: it adds ids
+ */
+export const guardSee: Script<[keys: readonly string[], window: Arg, most: Arg], [ids: Arg], string | number> = {
+  name: 'guard/see',
+  sha: 'cf75ea61e7781d43e4f8a3611df5878a76881feb',
+  batch: 128,
+  sharedKeys: true,
+  shared: ["window","most"],
+  keys: [],
+  args: ["ids"],
+  returns: 'string|integer',
+  text: `#!lua
+local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]
+local seeing = { open = nil, prepare = nil, apply = nil, trim = nil }
+local ms = math.floor(now / 1000)
+local MOST_GONE = 128
+function seeing.open(key, window, most)
+return { key = key, window = tonumber(window), most = tonumber(most), trimmed = false, kept = false }
+end
+function seeing.prepare(of, id)
+local score = redis.pcall('ZSCORE', of.key, id)
+if type(score) == 'table' then
+return score
+end
+return not score or tonumber(score) <= ms - of.window
+end
+function seeing.apply(of, id)
+redis.call('ZADD', of.key, ms, id)
+if not of.kept then
+of.kept = true
+redis.call('PEXPIRE', of.key, of.window)
+end
+end
+function seeing.trim(of)
+if of.trimmed then
+return
+end
+of.trimmed = true
+local over = redis.call('ZCARD', of.key) - of.most
+local due = redis.call('ZCOUNT', of.key, '-inf', ms - of.window)
+local count = math.min(MOST_GONE, math.max(over, due))
+if count > 0 then
+redis.call('ZREM', of.key, unpack(redis.call('ZRANGE', of.key, 0, count - 1)))
+end
+end
+local keys = KEYS
+local window = ARGV[1]
+local most = ARGV[2]
+local of = seeing.open(keys[1], window, most)
+local function see(id)
+local new = seeing.prepare(of, id)
+if new == true then
+seeing.apply(of, id)
+end
+return new
+end
+local items = (#ARGV - 2) / 1
+if items == 1 then
+local ids = ARGV[3]
+do
+if not string.find(ids, '\\n', 1, true) then
+local new = see(ids)
+if type(new) == 'table' then
+return new
+end
+seeing.trim(of)
+return new and 1 or 0
+end
+local all = {}
+for id in string.gmatch(ids, '[^\\n]+') do
+local new = see(id)
+if type(new) == 'table' then
+return new
+end
+all[#all + 1] = new and '1' or '0'
+end
+seeing.trim(of)
+return table.concat(all)
+end
+return nil
+end
+local function item(ids)
+if not string.find(ids, '\\n', 1, true) then
+local new = see(ids)
+if type(new) == 'table' then
+return new
+end
+seeing.trim(of)
+return new and 1 or 0
+end
+local all = {}
+for id in string.gmatch(ids, '[^\\n]+') do
+local new = see(id)
+if type(new) == 'table' then
+return new
+end
+all[#all + 1] = new and '1' or '0'
+end
+seeing.trim(of)
+return table.concat(all)
+end
+local replies, done = {}, 0
+local function run()
+while done < items do
+local arg = 2 + done * 1
+done = done + 1
+local reply = item(ARGV[arg + 1])
+if reply == nil then reply = false end
+replies[done] = reply
+end
+end
+while done < items do
+local ok, reply = pcall(run)
+if not ok then
+local text = type(reply) == 'table' and reply.err or tostring(reply)
+if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+reply = { err = text .. ' on @user_script' }
+replies[done] = reply
+end
+end
+return replies`,
+}
+
+/**
  * Commit or cancel a reservation of counters.
  *
  * Invariant: a reservation ends once. How it ended is remembered, so the same call again, by a process that did not hear the answer, gets
@@ -1453,6 +1946,58 @@ while done < items do
 local arg = 1 + done * 2
 done = done + 1
 local reply = item(ARGV[arg + 1], ARGV[arg + 2])
+if reply == nil then reply = false end
+replies[done] = reply
+end
+end
+while done < items do
+local ok, reply = pcall(run)
+if not ok then
+local text = type(reply) == 'table' and reply.err or tostring(reply)
+if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+reply = { err = text .. ' on @user_script' }
+replies[done] = reply
+end
+end
+return replies`,
+}
+
+/**
+ * Forget an id that was seen.
+ *
+ * - shared keys `keys`: sorted set: id by the millisecond at which it was seen
+ * - `id`: the id
+ * - replies 1 if it was there
+ * - on a full server runs: it deletes
+ */
+export const guardUnsee: Script<[keys: readonly string[]], [id: Arg], number> = {
+  name: 'guard/unsee',
+  sha: 'a7d8a25e1f6d232078a997428dd72677b2e682ca',
+  batch: 128,
+  sharedKeys: true,
+  shared: [],
+  keys: [],
+  args: ["id"],
+  returns: 'integer',
+  text: `#!lua flags=allow-oom
+local keys = KEYS
+local items = (#ARGV - 0) / 1
+if items == 1 then
+local id = ARGV[1]
+do
+return redis.pcall('ZREM', keys[1], id)
+end
+return nil
+end
+local function item(id)
+return redis.pcall('ZREM', keys[1], id)
+end
+local replies, done = {}, 0
+local function run()
+while done < items do
+local arg = 0 + done * 1
+done = done + 1
+local reply = item(ARGV[arg + 1])
 if reply == nil then reply = false end
 replies[done] = reply
 end

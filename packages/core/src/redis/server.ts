@@ -3,7 +3,15 @@ import type { Connection } from './connections.ts'
 import { isReply } from './failures.ts'
 
 /** What the features ask of a server. */
-export type Feature = 'limiter' | 'stream' | 'leaderboard' | 'notifier' | 'counters'
+export type Feature =
+  | 'limiter'
+  | 'stream'
+  | 'leaderboard'
+  | 'notifier'
+  | 'counters'
+  | 'once'
+  | 'deduper'
+  | 'lock'
 
 /** The server as INFO describes it; a field is undefined where the server does not tell. */
 export interface ServerInfo {
@@ -41,9 +49,17 @@ async function lookAtServer(connection: Connection): Promise<ServerInfo> {
   }
 }
 
-const DURABLE: readonly Feature[] = ['stream', 'leaderboard', 'notifier', 'counters']
+const DURABLE: readonly Feature[] = [
+  'stream',
+  'leaderboard',
+  'notifier',
+  'counters',
+  'once',
+  'deduper',
+  'lock',
+]
 /** Those whose keys have a TTL, so that a volatile-* policy may evict them too. */
-const EXPIRING: ReadonlySet<Feature> = new Set<Feature>(['notifier'])
+const EXPIRING: ReadonlySet<Feature> = new Set<Feature>(['notifier', 'once', 'deduper', 'lock'])
 
 const PERSISTENT: readonly Feature[] = ['stream', 'leaderboard', 'counters']
 

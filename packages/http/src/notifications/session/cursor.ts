@@ -1,4 +1,4 @@
-import { isPosition } from '@penknife/core'
+import { isPosition, type NotifierEvent } from '@penknife/core'
 
 /** Characters of a cursor at most; Node refuses request headers of more than 16 KB in all. */
 export const MAX_CURSOR = 4096
@@ -20,6 +20,11 @@ export interface Cursor {
   readonly sole: boolean
 }
 
+/** Moves a cursor to an event; a nudge has no position. */
+export function advance(cursor: Cursor, event: NotifierEvent): void {
+  if (event.id !== null) cursor.set(event.channel, event.id)
+}
+
 export function createCursor(channels: readonly string[], positions: ReadonlyMap<string, string>): Cursor {
   const [only] = channels
   return channels.length === 1 ? new SoleCursor(only as string, positions) : new ManyCursor(positions)
@@ -29,7 +34,7 @@ function part(channel: string, position: string): string {
   return new URLSearchParams([[channel, position]]).toString()
 }
 
-/** Of one channel: nothing is built before somebody asks. */
+/** Of one channel: its text is built only when it is needed. */
 class SoleCursor implements Cursor {
   get sole(): boolean {
     return true
