@@ -67,7 +67,7 @@ test.each(pages)('the links of %s lead somewhere', (path) => {
 })
 
 /** Every page of a feature answers the same questions in the same order. */
-const FEATURES = ['rate-limiting', 'streams', 'leaderboards', 'notifications', 'request-log']
+const FEATURES = ['rate-limiting', 'streams', 'leaderboards', 'notifications', 'coordination', 'request-log']
 const QUESTIONS = ['Quick start', 'Options', 'When things fail', 'Guarantees', 'Recipes', 'Cost']
 
 test.each(FEATURES)('docs/%s.md has the sections of a feature, in their order', (name) => {
