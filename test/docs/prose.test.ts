@@ -20,7 +20,9 @@ const tracked = execFileSync('git', ['ls-files', '-co', '--exclude-standard'], {
 const pages = tracked.filter((path) => path.endsWith('.md'))
 
 /** Those for users and contributors, whose sentences are checked. */
-const prose = pages.filter((path) => /^(README|CONTRIBUTING|SECURITY)\.md$|^docs\/|^packages\//.test(path))
+const prose = pages.filter((path) =>
+  /^(README|CONTRIBUTING|SECURITY)\.md$|^docs\/|^packages\/|^chaos\/|^fuzz\//.test(path),
+)
 
 const LONGEST_SENTENCE = 30
 
