@@ -1179,6 +1179,1692 @@ return replies`,
 }
 
 /**
+ * Take a lock, or wait in its queue.
+ *
+ * The invariants are in lua/_lib/guard/locking.lua. The moments at which a process may die:
+ * - Before the call: nothing happened. After it, before the answer: the lease ends by itself; a caller that lives asks again with the same
+ *   owner and gets the lock.
+ * - While it holds the lock: the lease ends; the first that waits has a timer for that moment and asks.
+ * - While it waits: nobody follows its channel, so its ticket is taken out where it would be next.
+ * - It was offered the lock: the offer ends, and the second that waits, which was told, asks. A process that stood still meanwhile asks
+ *   when it goes on, and is told that the lock is another's: an offer is no lease.
+ * - The first and the second: whoever else waits asks when the lease that it knows of would have ended.
+ *
+ * - shared keys `keys`: string: the last fence of the space
+ * - shared `channel`: what the pub/sub channels of processes begin with
+ * - shared `lease`: milliseconds of a lease
+ * - shared `claim`: milliseconds of an offer
+ * - key `lock`: string: the lease or the offer
+ * - key `queue`: sorted set: tickets
+ * - `owner`: "process:number": the ticket of this caller
+ * - `order`: "-" not to wait, "+" for a new ticket, else the ticket's order
+ * - `label`: what the holder calls itself
+ * - replies the fence; or "milliseconds order": ask again after that time, or when told
+ * - on a full server refused: it may add a lock or a ticket
+ */
+export const guardLock: Script<[keys: readonly string[], channel: Arg, lease: Arg, claim: Arg], [lock: string, queue: string, owner: Arg, order: Arg, label: Arg], number | string> = {
+  name: 'guard/lock',
+  sha: '9ee1a337484684ad6416691163956868b7488b7d',
+  batch: 64,
+  sharedKeys: true,
+  shared: ["channel","lease","claim"],
+  keys: ["lock","queue"],
+  args: ["owner","order","label"],
+  returns: 'integer|string',
+  text: `#!lua
+local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]
+local function typed(key, type)
+local is = redis.call('TYPE', key).ok
+if is ~= type and is ~= 'none' then
+return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
+end
+end
+local fences = { open = nil, look = nil, next = nil }
+function fences.open(key)
+return { key = key, last = nil }
+end
+function fences.look(of)
+if of.last then
+return
+end
+local text = redis.pcall('GET', of.key)
+if type(text) == 'table' then
+return text
+end
+local last = tonumber(text or 0)
+if not last or last ~= last or last < 0 or last >= 9007199254740991 then
+return { err = 'ERR ' .. of.key .. ' holds no fence: delete it' }
+end
+of.last = last
+end
+function fences.next(of)
+of.last = math.max(math.floor(of.last) + 1, now)
+redis.call('SET', of.key, string.format('%.0f', of.last))
+return of.last
+end
+local queueing = { open = nil, heads = nil, add = nil, drop = nil, tell = nil }
+local PAGE = 32
+local PAGES = 8
+local LIFE = 7200000
+function queueing.open(channel)
+return { channel = channel, there = {} }
+end
+local function parts(ticket)
+return string.match(ticket, '^([^:]+):(%d+)')
+end
+local function is_there(of, process)
+local found = of.there[process]
+if found == nil then
+found = redis.call('PUBSUB', 'SHARDNUMSUB', of.channel .. process)[2] > 0
+of.there[process] = found
+end
+return found
+end
+function queueing.heads(of, queue, most)
+local heads = {}
+for _ = 1, PAGES do
+local page = redis.pcall('ZRANGE', queue, 0, PAGE - 1, 'WITHSCORES')
+if page.err then
+return page
+end
+local gone = {}
+for at = 1, #page, 2 do
+local process = parts(page[at])
+if not process or not is_there(of, process) then
+gone[#gone + 1] = page[at]
+else
+heads[#heads + 1] = { page[at], tonumber(page[at + 1]) }
+if #heads == most then
+break
+end
+end
+end
+if #gone > 0 then
+redis.call('ZREM', queue, unpack(gone))
+end
+if #heads > 0 or #gone < PAGE then
+return heads
+end
+end
+return heads
+end
+function queueing.add(queue, ticket, order)
+redis.call('ZADD', queue, string.format('%.0f', order), ticket)
+redis.call('PEXPIRE', queue, LIFE)
+end
+function queueing.drop(queue, ticket)
+redis.call('ZREM', queue, ticket)
+end
+function queueing.tell(of, ticket, word)
+local process, number = parts(ticket)
+redis.pcall('SPUBLISH', of.channel .. process, word .. number)
+end
+local locking = { open = nil, ask = nil, renew = nil, release = nil, leave = nil }
+local SLACK = 1000
+function locking.open(fence, channel, lease, claim)
+return { fences = fences.open(fence), queues = queueing.open(channel), lease = tonumber(lease), claim = tonumber(claim) }
+end
+local function read(lock)
+local text = redis.pcall('GET', lock)
+if not text or type(text) == 'table' then
+return text
+end
+local untl, fence, owner, label = string.match(text, '^(%d+) (%d+) (%S+) (.*)$')
+if not untl or #untl > 16 or #fence > 16 then
+return { err = 'ERR ' .. lock .. ' holds what no lock wrote: delete it' }
+end
+return { untl = tonumber(untl), fence = tonumber(fence), owner = owner, label = label }
+end
+local function write(lock, lasts, fence, owner, label)
+local text = string.format('%.0f %.0f %s %s', now + lasts * 1000, fence, owner, label)
+redis.call('SET', lock, text, 'PX', string.format('%.0f', lasts + SLACK))
+end
+local function pass_on(of, lock, queue, heads)
+local first, second = heads[1], heads[2]
+if not first then
+redis.call('DEL', lock)
+return
+end
+write(lock, of.claim, 0, first[1], string.format('%.0f', first[2]))
+queueing.drop(queue, first[1])
+queueing.tell(of.queues, first[1], 'o')
+if second then
+queueing.tell(of.queues, second[1], 's')
+end
+end
+local function look(of, lock, queue, owner, order)
+local record = read(lock)
+if record and record.err then
+return record
+end
+if record and record.owner == owner and record.untl > now then
+return nil
+end
+if record and record.untl > now and (record.fence > 0 or (tonumber(record.label) or 0) < order) then
+return { untl = record.untl }
+end
+local heads = queueing.heads(of.queues, queue, 2)
+if heads.err then
+return heads
+end
+local first = heads[1]
+if first and first[1] ~= owner and first[2] < order then
+return { untl = now + of.claim * 1000, heads = heads }
+end
+end
+function locking.ask(of, locks, owner, order, label)
+local wrong = fences.look(of.fences)
+if wrong then
+return wrong
+end
+local mine = tonumber(order) or math.huge
+local blocked, untl = {}, 0
+for at = 1, #locks, 2 do
+local found = look(of, locks[at], locks[at + 1], owner, mine)
+if found then
+if found.err then
+return found
+end
+blocked[at] = found
+untl = math.max(untl, found.untl)
+end
+end
+if untl == 0 then
+local fence = fences.next(of.fences)
+for at = 1, #locks, 2 do
+write(locks[at], of.lease, fence, owner, label)
+if order ~= '-' then
+queueing.drop(locks[at + 1], owner)
+end
+end
+return fence
+end
+for at = 2, order == '-' and 0 or #locks, 2 do
+wrong = typed(locks[at], 'zset')
+if wrong then
+return wrong
+end
+end
+if order == '+' then
+mine = fences.next(of.fences)
+end
+local wait = math.ceil((untl - now) / 1000)
+for at = 1, #locks, 2 do
+local lock, queue, why = locks[at], locks[at + 1], blocked[at]
+if why and why.heads then
+pass_on(of, lock, queue, why.heads)
+end
+if order ~= '-' then
+if why then
+queueing.add(queue, owner, mine)
+else
+write(lock, wait + of.claim, 0, owner, string.format('%.0f', mine))
+queueing.drop(queue, owner)
+end
+end
+end
+return string.format('%.0f %.0f', wait, order == '-' and 0 or mine)
+end
+function locking.renew(lock, owner, lease)
+local record = read(lock)
+if not record or record.err then
+return record or 0
+end
+if record.owner ~= owner or record.fence == 0 or record.untl <= now then
+return 0
+end
+write(lock, lease, record.fence, owner, record.label)
+return 1
+end
+local function give_up(of, lock, queue, record)
+local heads = queueing.heads(of.queues, queue, 2)
+if heads.err then
+return heads
+end
+pass_on(of, lock, queue, heads)
+return record.fence > 0 and record.untl > now and 1 or 0
+end
+function locking.release(of, lock, queue, owner)
+local record = read(lock)
+if not record or record.err then
+return record or 0
+end
+return record.owner == owner and give_up(of, lock, queue, record) or 0
+end
+function locking.leave(of, lock, queue, owner)
+local record = read(lock)
+if record and record.err then
+return record
+end
+local dropped = redis.pcall('ZREM', queue, owner)
+if type(dropped) == 'table' then
+return dropped
+end
+if not record or record.owner ~= owner then
+return 0
+end
+local done = give_up(of, lock, queue, record)
+if type(done) == 'table' then
+error(done)
+end
+return done
+end
+local keys = KEYS
+local channel = ARGV[1]
+local lease = ARGV[2]
+local claim = ARGV[3]
+local of = locking.open(keys[1], channel, lease, claim)
+local items = (#ARGV - 3) / 3
+if items == 1 then
+local lock, queue, owner, order, label = KEYS[#KEYS - items * 2 + 1], KEYS[#KEYS - items * 2 + 2], ARGV[4], ARGV[5], ARGV[6]
+do
+return locking.ask(of, { lock, queue }, owner, order, label)
+end
+return nil
+end
+local function item(lock, queue, owner, order, label)
+return locking.ask(of, { lock, queue }, owner, order, label)
+end
+local replies, done = {}, 0
+local function run()
+while done < items do
+local key = #KEYS - items * 2 + done * 2
+local arg = 3 + done * 3
+done = done + 1
+local reply = item(KEYS[key + 1], KEYS[key + 2], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3])
+if reply == nil then reply = false end
+replies[done] = reply
+end
+end
+while done < items do
+local ok, reply = pcall(run)
+if not ok then
+local text = type(reply) == 'table' and reply.err or tostring(reply)
+if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+reply = { err = text .. ' on @user_script' }
+replies[done] = reply
+end
+end
+return replies`,
+}
+
+/**
+ * Take several locks, all or none, or wait in the queues of all.
+ *
+ * Invariant and dangerous moments as lock.lua has them. A caller that has some of the locks offered and needs others keeps the offers
+ * until the others are to be free; when it dies, they end by themselves.
+ *
+ * - shared `channel`: as lock.lua
+ * - shared `lease`: as lock.lua
+ * - shared `claim`: as lock.lua
+ * - key `all`: the last fence of the space, then lock and queue of each
+ * - `owner`: as lock.lua
+ * - `order`: as lock.lua
+ * - `label`: as lock.lua
+ * - replies as lock.lua
+ * - on a full server refused: it may add locks or tickets
+ */
+export const guardLockAll: Script<[channel: Arg, lease: Arg, claim: Arg], [...all: string[], owner: Arg, order: Arg, label: Arg], number | string> = {
+  name: 'guard/lock_all',
+  sha: '6dc08e86d6166196b9b4f891330ccca5a4a911ac',
+  batch: 16,
+  sharedKeys: false,
+  shared: ["channel","lease","claim"],
+  keys: ["all"],
+  manyKeys: true,
+  args: ["owner","order","label"],
+  returns: 'integer|string',
+  text: `#!lua
+local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]
+local function typed(key, type)
+local is = redis.call('TYPE', key).ok
+if is ~= type and is ~= 'none' then
+return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
+end
+end
+local fences = { open = nil, look = nil, next = nil }
+function fences.open(key)
+return { key = key, last = nil }
+end
+function fences.look(of)
+if of.last then
+return
+end
+local text = redis.pcall('GET', of.key)
+if type(text) == 'table' then
+return text
+end
+local last = tonumber(text or 0)
+if not last or last ~= last or last < 0 or last >= 9007199254740991 then
+return { err = 'ERR ' .. of.key .. ' holds no fence: delete it' }
+end
+of.last = last
+end
+function fences.next(of)
+of.last = math.max(math.floor(of.last) + 1, now)
+redis.call('SET', of.key, string.format('%.0f', of.last))
+return of.last
+end
+local queueing = { open = nil, heads = nil, add = nil, drop = nil, tell = nil }
+local PAGE = 32
+local PAGES = 8
+local LIFE = 7200000
+function queueing.open(channel)
+return { channel = channel, there = {} }
+end
+local function parts(ticket)
+return string.match(ticket, '^([^:]+):(%d+)')
+end
+local function is_there(of, process)
+local found = of.there[process]
+if found == nil then
+found = redis.call('PUBSUB', 'SHARDNUMSUB', of.channel .. process)[2] > 0
+of.there[process] = found
+end
+return found
+end
+function queueing.heads(of, queue, most)
+local heads = {}
+for _ = 1, PAGES do
+local page = redis.pcall('ZRANGE', queue, 0, PAGE - 1, 'WITHSCORES')
+if page.err then
+return page
+end
+local gone = {}
+for at = 1, #page, 2 do
+local process = parts(page[at])
+if not process or not is_there(of, process) then
+gone[#gone + 1] = page[at]
+else
+heads[#heads + 1] = { page[at], tonumber(page[at + 1]) }
+if #heads == most then
+break
+end
+end
+end
+if #gone > 0 then
+redis.call('ZREM', queue, unpack(gone))
+end
+if #heads > 0 or #gone < PAGE then
+return heads
+end
+end
+return heads
+end
+function queueing.add(queue, ticket, order)
+redis.call('ZADD', queue, string.format('%.0f', order), ticket)
+redis.call('PEXPIRE', queue, LIFE)
+end
+function queueing.drop(queue, ticket)
+redis.call('ZREM', queue, ticket)
+end
+function queueing.tell(of, ticket, word)
+local process, number = parts(ticket)
+redis.pcall('SPUBLISH', of.channel .. process, word .. number)
+end
+local locking = { open = nil, ask = nil, renew = nil, release = nil, leave = nil }
+local SLACK = 1000
+function locking.open(fence, channel, lease, claim)
+return { fences = fences.open(fence), queues = queueing.open(channel), lease = tonumber(lease), claim = tonumber(claim) }
+end
+local function read(lock)
+local text = redis.pcall('GET', lock)
+if not text or type(text) == 'table' then
+return text
+end
+local untl, fence, owner, label = string.match(text, '^(%d+) (%d+) (%S+) (.*)$')
+if not untl or #untl > 16 or #fence > 16 then
+return { err = 'ERR ' .. lock .. ' holds what no lock wrote: delete it' }
+end
+return { untl = tonumber(untl), fence = tonumber(fence), owner = owner, label = label }
+end
+local function write(lock, lasts, fence, owner, label)
+local text = string.format('%.0f %.0f %s %s', now + lasts * 1000, fence, owner, label)
+redis.call('SET', lock, text, 'PX', string.format('%.0f', lasts + SLACK))
+end
+local function pass_on(of, lock, queue, heads)
+local first, second = heads[1], heads[2]
+if not first then
+redis.call('DEL', lock)
+return
+end
+write(lock, of.claim, 0, first[1], string.format('%.0f', first[2]))
+queueing.drop(queue, first[1])
+queueing.tell(of.queues, first[1], 'o')
+if second then
+queueing.tell(of.queues, second[1], 's')
+end
+end
+local function look(of, lock, queue, owner, order)
+local record = read(lock)
+if record and record.err then
+return record
+end
+if record and record.owner == owner and record.untl > now then
+return nil
+end
+if record and record.untl > now and (record.fence > 0 or (tonumber(record.label) or 0) < order) then
+return { untl = record.untl }
+end
+local heads = queueing.heads(of.queues, queue, 2)
+if heads.err then
+return heads
+end
+local first = heads[1]
+if first and first[1] ~= owner and first[2] < order then
+return { untl = now + of.claim * 1000, heads = heads }
+end
+end
+function locking.ask(of, locks, owner, order, label)
+local wrong = fences.look(of.fences)
+if wrong then
+return wrong
+end
+local mine = tonumber(order) or math.huge
+local blocked, untl = {}, 0
+for at = 1, #locks, 2 do
+local found = look(of, locks[at], locks[at + 1], owner, mine)
+if found then
+if found.err then
+return found
+end
+blocked[at] = found
+untl = math.max(untl, found.untl)
+end
+end
+if untl == 0 then
+local fence = fences.next(of.fences)
+for at = 1, #locks, 2 do
+write(locks[at], of.lease, fence, owner, label)
+if order ~= '-' then
+queueing.drop(locks[at + 1], owner)
+end
+end
+return fence
+end
+for at = 2, order == '-' and 0 or #locks, 2 do
+wrong = typed(locks[at], 'zset')
+if wrong then
+return wrong
+end
+end
+if order == '+' then
+mine = fences.next(of.fences)
+end
+local wait = math.ceil((untl - now) / 1000)
+for at = 1, #locks, 2 do
+local lock, queue, why = locks[at], locks[at + 1], blocked[at]
+if why and why.heads then
+pass_on(of, lock, queue, why.heads)
+end
+if order ~= '-' then
+if why then
+queueing.add(queue, owner, mine)
+else
+write(lock, wait + of.claim, 0, owner, string.format('%.0f', mine))
+queueing.drop(queue, owner)
+end
+end
+end
+return string.format('%.0f %.0f', wait, order == '-' and 0 or mine)
+end
+function locking.renew(lock, owner, lease)
+local record = read(lock)
+if not record or record.err then
+return record or 0
+end
+if record.owner ~= owner or record.fence == 0 or record.untl <= now then
+return 0
+end
+write(lock, lease, record.fence, owner, record.label)
+return 1
+end
+local function give_up(of, lock, queue, record)
+local heads = queueing.heads(of.queues, queue, 2)
+if heads.err then
+return heads
+end
+pass_on(of, lock, queue, heads)
+return record.fence > 0 and record.untl > now and 1 or 0
+end
+function locking.release(of, lock, queue, owner)
+local record = read(lock)
+if not record or record.err then
+return record or 0
+end
+return record.owner == owner and give_up(of, lock, queue, record) or 0
+end
+function locking.leave(of, lock, queue, owner)
+local record = read(lock)
+if record and record.err then
+return record
+end
+local dropped = redis.pcall('ZREM', queue, owner)
+if type(dropped) == 'table' then
+return dropped
+end
+if not record or record.owner ~= owner then
+return 0
+end
+local done = give_up(of, lock, queue, record)
+if type(done) == 'table' then
+error(done)
+end
+return done
+end
+local channel = ARGV[1]
+local lease = ARGV[2]
+local claim = ARGV[3]
+local of = locking.open(nil, channel, lease, claim)
+local items = (#ARGV - 3) / 3
+if items == 1 then
+local all, owner, order, label = KEYS, ARGV[4], ARGV[5], ARGV[6]
+do
+of.fences.key = all[1]
+return locking.ask(of, { unpack(all, 2) }, owner, order, label)
+end
+return nil
+end
+local function item(all, owner, order, label)
+of.fences.key = all[1]
+return locking.ask(of, { unpack(all, 2) }, owner, order, label)
+end
+local replies, done = {}, 0
+local each = #KEYS / items
+local function run()
+while done < items do
+local key = done * each
+local arg = 3 + done * 3
+done = done + 1
+local reply = item({ unpack(KEYS, key + 1, key + each) }, ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3])
+if reply == nil then reply = false end
+replies[done] = reply
+end
+end
+while done < items do
+local ok, reply = pcall(run)
+if not ok then
+local text = type(reply) == 'table' and reply.err or tostring(reply)
+if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+reply = { err = text .. ' on @user_script' }
+replies[done] = reply
+end
+end
+return replies`,
+}
+
+/**
+ * Say who has a lock, and how many wait.
+ *
+ * - key `lock`: as lock.lua
+ * - key `queue`: as lock.lua
+ * - replies milliseconds of its lease, fence (0: offered) and label as text, empty ones where nobody has it; tickets in the queue
+ */
+export const guardLocked: Script<[], [lock: string, queue: string], readonly Reply[]> = {
+  name: 'guard/locked',
+  sha: 'ac6d80d93dd57cd3540929c06513d6f427530887',
+  batch: 128,
+  sharedKeys: false,
+  shared: [],
+  keys: ["lock","queue"],
+  args: [],
+  returns: 'list',
+  text: `#!lua flags=no-writes
+local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]
+local items = #KEYS / 2
+if items == 1 then
+local lock, queue = KEYS[1], KEYS[2]
+do
+local untl, fence, label = string.match(redis.call('GET', lock) or '', '^(%d+) (%d+) %S+ (.*)$')
+local left = untl and math.ceil((untl - now) / 1000) or 0
+if left <= 0 then
+return { '', '', '', redis.call('ZCARD', queue) }
+end
+return { string.format('%.0f', left), fence, label, redis.call('ZCARD', queue) }
+end
+return nil
+end
+local function item(lock, queue)
+local untl, fence, label = string.match(redis.call('GET', lock) or '', '^(%d+) (%d+) %S+ (.*)$')
+local left = untl and math.ceil((untl - now) / 1000) or 0
+if left <= 0 then
+return { '', '', '', redis.call('ZCARD', queue) }
+end
+return { string.format('%.0f', left), fence, label, redis.call('ZCARD', queue) }
+end
+local replies, done = {}, 0
+local function run()
+while done < items do
+local key = done * 2
+done = done + 1
+local reply = item(KEYS[key + 1], KEYS[key + 2])
+if reply == nil then reply = false end
+replies[done] = reply
+end
+end
+while done < items do
+local ok, reply = pcall(run)
+if not ok then
+local text = type(reply) == 'table' and reply.err or tostring(reply)
+if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+reply = { err = text .. ' on @user_script' }
+replies[done] = reply
+end
+end
+return replies`,
+}
+
+/**
+ * Take permits of a semaphore, or wait for them.
+ *
+ * The invariants are in lua/_lib/guard/permits.lua, the moments at which a process may die in lock.lua: they are the same.
+ *
+ * - shared keys `keys`: string: the last fence of the space
+ * - shared `channel`: what the pub/sub channels of processes begin with
+ * - shared `size`: permits that there are
+ * - shared `lease`: milliseconds of a lease
+ * - shared `claim`: milliseconds of an offer
+ * - key `held`: sorted set: tickets that have permits, by the end of their lease
+ * - key `extra`: string: what those take beyond one permit each
+ * - key `queue`: sorted set: tickets that wait
+ * - `ticket`: "process:number" or "process:number:permits"
+ * - `order`: "-" not to wait, "+" for a new ticket, else the ticket's order
+ * - replies the fence; or "milliseconds order": ask again after that time, or when told
+ * - on a full server refused: it may add a lease or a ticket
+ */
+export const guardPermit: Script<[keys: readonly string[], channel: Arg, size: Arg, lease: Arg, claim: Arg], [held: string, extra: string, queue: string, ticket: Arg, order: Arg], number | string> = {
+  name: 'guard/permit',
+  sha: '2d1b73fc5c21e8fb4d9ee5a1fd2581f8c34f8363',
+  batch: 32,
+  sharedKeys: true,
+  shared: ["channel","size","lease","claim"],
+  keys: ["held","extra","queue"],
+  args: ["ticket","order"],
+  returns: 'integer|string',
+  text: `#!lua
+local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]
+local function typed(key, type)
+local is = redis.call('TYPE', key).ok
+if is ~= type and is ~= 'none' then
+return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
+end
+end
+local fences = { open = nil, look = nil, next = nil }
+function fences.open(key)
+return { key = key, last = nil }
+end
+function fences.look(of)
+if of.last then
+return
+end
+local text = redis.pcall('GET', of.key)
+if type(text) == 'table' then
+return text
+end
+local last = tonumber(text or 0)
+if not last or last ~= last or last < 0 or last >= 9007199254740991 then
+return { err = 'ERR ' .. of.key .. ' holds no fence: delete it' }
+end
+of.last = last
+end
+function fences.next(of)
+of.last = math.max(math.floor(of.last) + 1, now)
+redis.call('SET', of.key, string.format('%.0f', of.last))
+return of.last
+end
+local queueing = { open = nil, heads = nil, add = nil, drop = nil, tell = nil }
+local PAGE = 32
+local PAGES = 8
+local LIFE = 7200000
+function queueing.open(channel)
+return { channel = channel, there = {} }
+end
+local function parts(ticket)
+return string.match(ticket, '^([^:]+):(%d+)')
+end
+local function is_there(of, process)
+local found = of.there[process]
+if found == nil then
+found = redis.call('PUBSUB', 'SHARDNUMSUB', of.channel .. process)[2] > 0
+of.there[process] = found
+end
+return found
+end
+function queueing.heads(of, queue, most)
+local heads = {}
+for _ = 1, PAGES do
+local page = redis.pcall('ZRANGE', queue, 0, PAGE - 1, 'WITHSCORES')
+if page.err then
+return page
+end
+local gone = {}
+for at = 1, #page, 2 do
+local process = parts(page[at])
+if not process or not is_there(of, process) then
+gone[#gone + 1] = page[at]
+else
+heads[#heads + 1] = { page[at], tonumber(page[at + 1]) }
+if #heads == most then
+break
+end
+end
+end
+if #gone > 0 then
+redis.call('ZREM', queue, unpack(gone))
+end
+if #heads > 0 or #gone < PAGE then
+return heads
+end
+end
+return heads
+end
+function queueing.add(queue, ticket, order)
+redis.call('ZADD', queue, string.format('%.0f', order), ticket)
+redis.call('PEXPIRE', queue, LIFE)
+end
+function queueing.drop(queue, ticket)
+redis.call('ZREM', queue, ticket)
+end
+function queueing.tell(of, ticket, word)
+local process, number = parts(ticket)
+redis.pcall('SPUBLISH', of.channel .. process, word .. number)
+end
+local permits = { open = nil, ask = nil, release = nil, leave = nil, renew = nil }
+local PAGE = 64
+local PAGES = 16
+local LIFE = 7200000
+function permits.open(fence, channel, size, lease, claim)
+return {
+fences = fences.open(fence),
+queues = queueing.open(channel),
+size = tonumber(size),
+lease = tonumber(lease),
+claim = tonumber(claim),
+}
+end
+local function weight_of(ticket)
+return tonumber(string.match(ticket, ':%d+:(%d+)$')) or 1
+end
+local function set_extra(extra, sum)
+if sum > 0 then
+redis.call('SET', extra, string.format('%.0f', sum), 'PX', LIFE)
+else
+redis.call('DEL', extra)
+end
+end
+local function put(held, ticket, lasts)
+redis.call('ZADD', held, string.format('%.0f', now + lasts * 1000), ticket)
+redis.call('PEXPIRE', held, LIFE)
+end
+local function used(held, extra)
+local sum = redis.pcall('GET', extra)
+if type(sum) == 'table' then
+return sum
+end
+local before = tonumber(sum or 0) or 0
+sum = before
+for _ = 1, PAGES do
+local ended = redis.pcall('ZRANGE', held, '-inf', string.format('%.0f', now), 'BYSCORE', 'LIMIT', 0, PAGE)
+if ended.err then
+return sum == before and ended or error(ended)
+end
+if #ended > 0 then
+redis.call('ZREM', held, unpack(ended))
+for _, ticket in ipairs(ended) do
+sum = sum - weight_of(ticket) + 1
+end
+end
+if #ended < PAGE then
+break
+end
+end
+local count = redis.call('ZCARD', held)
+sum = count == 0 and 0 or math.max(0, sum)
+if sum ~= before then
+set_extra(extra, sum)
+end
+return count + sum, sum
+end
+local function add_extra(extra, sum, ticket)
+local more = weight_of(ticket) - 1
+if more > 0 then
+set_extra(extra, sum + more)
+end
+return sum + more
+end
+local function pass_on(of, held, extra, queue, taken, sum)
+for _ = 1, PAGE do
+local heads = queueing.heads(of.queues, queue, 2)
+if heads.err or not heads[1] then
+return taken
+end
+local ticket = heads[1][1]
+if taken + weight_of(ticket) > of.size then
+return taken
+end
+put(held, ticket, of.claim)
+sum = add_extra(extra, sum, ticket)
+taken = taken + weight_of(ticket)
+queueing.drop(queue, ticket)
+queueing.tell(of.queues, ticket, 'o')
+if heads[2] then
+queueing.tell(of.queues, heads[2][1], 's')
+end
+end
+return taken
+end
+local function grant(of, held, ticket)
+put(held, ticket, of.lease)
+return fences.next(of.fences)
+end
+function permits.ask(of, held, extra, queue, ticket, order)
+local wrong = fences.look(of.fences) or typed(queue, 'zset')
+if wrong then
+return wrong
+end
+local taken, sum = used(held, extra)
+if type(taken) == 'table' then
+return taken
+end
+if redis.call('ZSCORE', held, ticket) then
+return grant(of, held, ticket)
+end
+local mine = tonumber(order) or math.huge
+local first = queueing.heads(of.queues, queue, 1)[1]
+local turn = not first or first[1] == ticket or mine < first[2]
+if turn and taken + weight_of(ticket) <= of.size then
+add_extra(extra, sum, ticket)
+if order ~= '-' then
+queueing.drop(queue, ticket)
+end
+return grant(of, held, ticket)
+end
+if order == '+' then
+mine = fences.next(of.fences)
+end
+if not turn then
+pass_on(of, held, extra, queue, taken, sum)
+end
+if order ~= '-' then
+queueing.add(queue, ticket, mine)
+end
+local soonest = redis.call('ZRANGE', held, 0, 0, 'WITHSCORES')[2]
+local wait = soonest and math.max(1, math.ceil((soonest - now) / 1000)) or of.claim
+return string.format('%.0f %.0f', wait, order == '-' and 0 or mine)
+end
+local function look(held, extra, queue, ticket)
+local wrong = typed(queue, 'zset') or typed(held, 'zset')
+if wrong then
+return wrong
+end
+local score = redis.pcall('ZSCORE', held, ticket)
+if type(score) == 'table' then
+return score
+end
+local taken, sum = used(held, extra)
+if type(taken) == 'table' then
+return taken
+end
+return { ours = score and tonumber(score) > now, taken = taken, sum = sum }
+end
+local function give_up(of, held, extra, queue, ticket, found)
+local taken, sum = found.taken, found.sum
+if found.ours then
+redis.call('ZREM', held, ticket)
+taken = taken - weight_of(ticket)
+if weight_of(ticket) > 1 then
+sum = math.max(0, sum - weight_of(ticket) + 1)
+set_extra(extra, sum)
+end
+end
+pass_on(of, held, extra, queue, taken, sum)
+return found.ours and 1 or 0
+end
+function permits.release(of, held, extra, queue, ticket)
+local found = look(held, extra, queue, ticket)
+return found.err and found or give_up(of, held, extra, queue, ticket, found)
+end
+function permits.leave(of, held, extra, queue, ticket)
+local found = look(held, extra, queue, ticket)
+if found.err then
+return found
+end
+queueing.drop(queue, ticket)
+return give_up(of, held, extra, queue, ticket, found)
+end
+function permits.renew(of, held, ticket)
+local score = redis.pcall('ZSCORE', held, ticket)
+if type(score) == 'table' then
+return score
+end
+if not score or tonumber(score) <= now then
+return 0
+end
+put(held, ticket, of.lease)
+return 1
+end
+local keys = KEYS
+local channel = ARGV[1]
+local size = ARGV[2]
+local lease = ARGV[3]
+local claim = ARGV[4]
+local of = permits.open(keys[1], channel, size, lease, claim)
+local items = (#ARGV - 4) / 2
+if items == 1 then
+local held, extra, queue, ticket, order = KEYS[#KEYS - items * 3 + 1], KEYS[#KEYS - items * 3 + 2], KEYS[#KEYS - items * 3 + 3], ARGV[5], ARGV[6]
+do
+return permits.ask(of, held, extra, queue, ticket, order)
+end
+return nil
+end
+local function item(held, extra, queue, ticket, order)
+return permits.ask(of, held, extra, queue, ticket, order)
+end
+local replies, done = {}, 0
+local function run()
+while done < items do
+local key = #KEYS - items * 3 + done * 3
+local arg = 4 + done * 2
+done = done + 1
+local reply = item(KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], ARGV[arg + 1], ARGV[arg + 2])
+if reply == nil then reply = false end
+replies[done] = reply
+end
+end
+while done < items do
+local ok, reply = pcall(run)
+if not ok then
+local text = type(reply) == 'table' and reply.err or tostring(reply)
+if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+reply = { err = text .. ' on @user_script' }
+replies[done] = reply
+end
+end
+return replies`,
+}
+
+/**
+ * Say how many permits are taken, and how many wait.
+ *
+ * - key `held`: as permit.lua
+ * - key `queue`: as permit.lua
+ * - replies permits that are taken or offered; tickets in the queue
+ */
+export const guardPermitted: Script<[], [held: string, queue: string], readonly number[]> = {
+  name: 'guard/permitted',
+  sha: '8ad95e2e280dcbcc0276444c1794d8cc0a04580c',
+  batch: 128,
+  sharedKeys: false,
+  shared: [],
+  keys: ["held","queue"],
+  args: [],
+  returns: 'integers',
+  text: `#!lua flags=no-writes
+local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]
+local MOST = 1000
+local items = #KEYS / 2
+if items == 1 then
+local held, queue = KEYS[1], KEYS[2]
+do
+local taken = 0
+local from = '(' .. string.format('%.0f', now)
+for _, ticket in ipairs(redis.call('ZRANGE', held, from, '+inf', 'BYSCORE', 'LIMIT', 0, MOST)) do
+taken = taken + (tonumber(string.match(ticket, ':%d+:(%d+)$')) or 1)
+end
+return { taken, redis.call('ZCARD', queue) }
+end
+return nil
+end
+local function item(held, queue)
+local taken = 0
+local from = '(' .. string.format('%.0f', now)
+for _, ticket in ipairs(redis.call('ZRANGE', held, from, '+inf', 'BYSCORE', 'LIMIT', 0, MOST)) do
+taken = taken + (tonumber(string.match(ticket, ':%d+:(%d+)$')) or 1)
+end
+return { taken, redis.call('ZCARD', queue) }
+end
+local replies, done = {}, 0
+local function run()
+while done < items do
+local key = done * 2
+done = done + 1
+local reply = item(KEYS[key + 1], KEYS[key + 2])
+if reply == nil then reply = false end
+replies[done] = reply
+end
+end
+while done < items do
+local ok, reply = pcall(run)
+if not ok then
+local text = type(reply) == 'table' and reply.err or tostring(reply)
+if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+reply = { err = text .. ' on @user_script' }
+replies[done] = reply
+end
+end
+return replies`,
+}
+
+/**
+ * Renew the lease of a lock.
+ *
+ * Invariant: a lease that ended is not renewed, also when nobody took the lock since: its holder may have been told that it ended.
+ *
+ * - shared `lease`: milliseconds
+ * - key `lock`: as lock.lua
+ * - `owner`: as lock.lua
+ * - replies 1 if it was renewed, 0 if it ended
+ * - on a full server runs: work that goes on depends on it; it adds nothing
+ */
+export const guardRelock: Script<[lease: Arg], [lock: string, owner: Arg], number> = {
+  name: 'guard/relock',
+  sha: '27279ad185059c9f2c246cf78d6871222ba6e847',
+  batch: 64,
+  sharedKeys: false,
+  shared: ["lease"],
+  keys: ["lock"],
+  args: ["owner"],
+  returns: 'integer',
+  text: `#!lua flags=allow-oom
+local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]
+local function typed(key, type)
+local is = redis.call('TYPE', key).ok
+if is ~= type and is ~= 'none' then
+return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
+end
+end
+local fences = { open = nil, look = nil, next = nil }
+function fences.open(key)
+return { key = key, last = nil }
+end
+function fences.look(of)
+if of.last then
+return
+end
+local text = redis.pcall('GET', of.key)
+if type(text) == 'table' then
+return text
+end
+local last = tonumber(text or 0)
+if not last or last ~= last or last < 0 or last >= 9007199254740991 then
+return { err = 'ERR ' .. of.key .. ' holds no fence: delete it' }
+end
+of.last = last
+end
+function fences.next(of)
+of.last = math.max(math.floor(of.last) + 1, now)
+redis.call('SET', of.key, string.format('%.0f', of.last))
+return of.last
+end
+local queueing = { open = nil, heads = nil, add = nil, drop = nil, tell = nil }
+local PAGE = 32
+local PAGES = 8
+local LIFE = 7200000
+function queueing.open(channel)
+return { channel = channel, there = {} }
+end
+local function parts(ticket)
+return string.match(ticket, '^([^:]+):(%d+)')
+end
+local function is_there(of, process)
+local found = of.there[process]
+if found == nil then
+found = redis.call('PUBSUB', 'SHARDNUMSUB', of.channel .. process)[2] > 0
+of.there[process] = found
+end
+return found
+end
+function queueing.heads(of, queue, most)
+local heads = {}
+for _ = 1, PAGES do
+local page = redis.pcall('ZRANGE', queue, 0, PAGE - 1, 'WITHSCORES')
+if page.err then
+return page
+end
+local gone = {}
+for at = 1, #page, 2 do
+local process = parts(page[at])
+if not process or not is_there(of, process) then
+gone[#gone + 1] = page[at]
+else
+heads[#heads + 1] = { page[at], tonumber(page[at + 1]) }
+if #heads == most then
+break
+end
+end
+end
+if #gone > 0 then
+redis.call('ZREM', queue, unpack(gone))
+end
+if #heads > 0 or #gone < PAGE then
+return heads
+end
+end
+return heads
+end
+function queueing.add(queue, ticket, order)
+redis.call('ZADD', queue, string.format('%.0f', order), ticket)
+redis.call('PEXPIRE', queue, LIFE)
+end
+function queueing.drop(queue, ticket)
+redis.call('ZREM', queue, ticket)
+end
+function queueing.tell(of, ticket, word)
+local process, number = parts(ticket)
+redis.pcall('SPUBLISH', of.channel .. process, word .. number)
+end
+local locking = { open = nil, ask = nil, renew = nil, release = nil, leave = nil }
+local SLACK = 1000
+function locking.open(fence, channel, lease, claim)
+return { fences = fences.open(fence), queues = queueing.open(channel), lease = tonumber(lease), claim = tonumber(claim) }
+end
+local function read(lock)
+local text = redis.pcall('GET', lock)
+if not text or type(text) == 'table' then
+return text
+end
+local untl, fence, owner, label = string.match(text, '^(%d+) (%d+) (%S+) (.*)$')
+if not untl or #untl > 16 or #fence > 16 then
+return { err = 'ERR ' .. lock .. ' holds what no lock wrote: delete it' }
+end
+return { untl = tonumber(untl), fence = tonumber(fence), owner = owner, label = label }
+end
+local function write(lock, lasts, fence, owner, label)
+local text = string.format('%.0f %.0f %s %s', now + lasts * 1000, fence, owner, label)
+redis.call('SET', lock, text, 'PX', string.format('%.0f', lasts + SLACK))
+end
+local function pass_on(of, lock, queue, heads)
+local first, second = heads[1], heads[2]
+if not first then
+redis.call('DEL', lock)
+return
+end
+write(lock, of.claim, 0, first[1], string.format('%.0f', first[2]))
+queueing.drop(queue, first[1])
+queueing.tell(of.queues, first[1], 'o')
+if second then
+queueing.tell(of.queues, second[1], 's')
+end
+end
+local function look(of, lock, queue, owner, order)
+local record = read(lock)
+if record and record.err then
+return record
+end
+if record and record.owner == owner and record.untl > now then
+return nil
+end
+if record and record.untl > now and (record.fence > 0 or (tonumber(record.label) or 0) < order) then
+return { untl = record.untl }
+end
+local heads = queueing.heads(of.queues, queue, 2)
+if heads.err then
+return heads
+end
+local first = heads[1]
+if first and first[1] ~= owner and first[2] < order then
+return { untl = now + of.claim * 1000, heads = heads }
+end
+end
+function locking.ask(of, locks, owner, order, label)
+local wrong = fences.look(of.fences)
+if wrong then
+return wrong
+end
+local mine = tonumber(order) or math.huge
+local blocked, untl = {}, 0
+for at = 1, #locks, 2 do
+local found = look(of, locks[at], locks[at + 1], owner, mine)
+if found then
+if found.err then
+return found
+end
+blocked[at] = found
+untl = math.max(untl, found.untl)
+end
+end
+if untl == 0 then
+local fence = fences.next(of.fences)
+for at = 1, #locks, 2 do
+write(locks[at], of.lease, fence, owner, label)
+if order ~= '-' then
+queueing.drop(locks[at + 1], owner)
+end
+end
+return fence
+end
+for at = 2, order == '-' and 0 or #locks, 2 do
+wrong = typed(locks[at], 'zset')
+if wrong then
+return wrong
+end
+end
+if order == '+' then
+mine = fences.next(of.fences)
+end
+local wait = math.ceil((untl - now) / 1000)
+for at = 1, #locks, 2 do
+local lock, queue, why = locks[at], locks[at + 1], blocked[at]
+if why and why.heads then
+pass_on(of, lock, queue, why.heads)
+end
+if order ~= '-' then
+if why then
+queueing.add(queue, owner, mine)
+else
+write(lock, wait + of.claim, 0, owner, string.format('%.0f', mine))
+queueing.drop(queue, owner)
+end
+end
+end
+return string.format('%.0f %.0f', wait, order == '-' and 0 or mine)
+end
+function locking.renew(lock, owner, lease)
+local record = read(lock)
+if not record or record.err then
+return record or 0
+end
+if record.owner ~= owner or record.fence == 0 or record.untl <= now then
+return 0
+end
+write(lock, lease, record.fence, owner, record.label)
+return 1
+end
+local function give_up(of, lock, queue, record)
+local heads = queueing.heads(of.queues, queue, 2)
+if heads.err then
+return heads
+end
+pass_on(of, lock, queue, heads)
+return record.fence > 0 and record.untl > now and 1 or 0
+end
+function locking.release(of, lock, queue, owner)
+local record = read(lock)
+if not record or record.err then
+return record or 0
+end
+return record.owner == owner and give_up(of, lock, queue, record) or 0
+end
+function locking.leave(of, lock, queue, owner)
+local record = read(lock)
+if record and record.err then
+return record
+end
+local dropped = redis.pcall('ZREM', queue, owner)
+if type(dropped) == 'table' then
+return dropped
+end
+if not record or record.owner ~= owner then
+return 0
+end
+local done = give_up(of, lock, queue, record)
+if type(done) == 'table' then
+error(done)
+end
+return done
+end
+local lease = ARGV[1]
+lease = tonumber(lease)
+local items = #KEYS / 1
+if items == 1 then
+local lock, owner = KEYS[1], ARGV[2]
+do
+return locking.renew(lock, owner, lease)
+end
+return nil
+end
+local function item(lock, owner)
+return locking.renew(lock, owner, lease)
+end
+local replies, done = {}, 0
+local own = #ARGV > 2 and 1 or 0
+local function run()
+while done < items do
+local key = done * 1
+local arg = 1 + done * own
+done = done + 1
+local reply = item(KEYS[key + 1], ARGV[arg + 1])
+if reply == nil then reply = false end
+replies[done] = reply
+end
+end
+while done < items do
+local ok, reply = pcall(run)
+if not ok then
+local text = type(reply) == 'table' and reply.err or tostring(reply)
+if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+reply = { err = text .. ' on @user_script' }
+replies[done] = reply
+end
+end
+return replies`,
+}
+
+/**
+ * Renew the lease of permits. A lease that ended is not renewed.
+ *
+ * - shared `lease`: milliseconds
+ * - key `held`: as permit.lua
+ * - `ticket`: as permit.lua
+ * - replies 1 if it was renewed, 0 if it ended
+ * - on a full server runs: work that goes on depends on it; it adds nothing
+ */
+export const guardRepermit: Script<[lease: Arg], [held: string, ticket: Arg], number> = {
+  name: 'guard/repermit',
+  sha: 'c4cf1e85536b3bae729b8e59f9842f1b70fe695e',
+  batch: 64,
+  sharedKeys: false,
+  shared: ["lease"],
+  keys: ["held"],
+  args: ["ticket"],
+  returns: 'integer',
+  text: `#!lua flags=allow-oom
+local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]
+local function typed(key, type)
+local is = redis.call('TYPE', key).ok
+if is ~= type and is ~= 'none' then
+return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
+end
+end
+local fences = { open = nil, look = nil, next = nil }
+function fences.open(key)
+return { key = key, last = nil }
+end
+function fences.look(of)
+if of.last then
+return
+end
+local text = redis.pcall('GET', of.key)
+if type(text) == 'table' then
+return text
+end
+local last = tonumber(text or 0)
+if not last or last ~= last or last < 0 or last >= 9007199254740991 then
+return { err = 'ERR ' .. of.key .. ' holds no fence: delete it' }
+end
+of.last = last
+end
+function fences.next(of)
+of.last = math.max(math.floor(of.last) + 1, now)
+redis.call('SET', of.key, string.format('%.0f', of.last))
+return of.last
+end
+local queueing = { open = nil, heads = nil, add = nil, drop = nil, tell = nil }
+local PAGE = 32
+local PAGES = 8
+local LIFE = 7200000
+function queueing.open(channel)
+return { channel = channel, there = {} }
+end
+local function parts(ticket)
+return string.match(ticket, '^([^:]+):(%d+)')
+end
+local function is_there(of, process)
+local found = of.there[process]
+if found == nil then
+found = redis.call('PUBSUB', 'SHARDNUMSUB', of.channel .. process)[2] > 0
+of.there[process] = found
+end
+return found
+end
+function queueing.heads(of, queue, most)
+local heads = {}
+for _ = 1, PAGES do
+local page = redis.pcall('ZRANGE', queue, 0, PAGE - 1, 'WITHSCORES')
+if page.err then
+return page
+end
+local gone = {}
+for at = 1, #page, 2 do
+local process = parts(page[at])
+if not process or not is_there(of, process) then
+gone[#gone + 1] = page[at]
+else
+heads[#heads + 1] = { page[at], tonumber(page[at + 1]) }
+if #heads == most then
+break
+end
+end
+end
+if #gone > 0 then
+redis.call('ZREM', queue, unpack(gone))
+end
+if #heads > 0 or #gone < PAGE then
+return heads
+end
+end
+return heads
+end
+function queueing.add(queue, ticket, order)
+redis.call('ZADD', queue, string.format('%.0f', order), ticket)
+redis.call('PEXPIRE', queue, LIFE)
+end
+function queueing.drop(queue, ticket)
+redis.call('ZREM', queue, ticket)
+end
+function queueing.tell(of, ticket, word)
+local process, number = parts(ticket)
+redis.pcall('SPUBLISH', of.channel .. process, word .. number)
+end
+local permits = { open = nil, ask = nil, release = nil, leave = nil, renew = nil }
+local PAGE = 64
+local PAGES = 16
+local LIFE = 7200000
+function permits.open(fence, channel, size, lease, claim)
+return {
+fences = fences.open(fence),
+queues = queueing.open(channel),
+size = tonumber(size),
+lease = tonumber(lease),
+claim = tonumber(claim),
+}
+end
+local function weight_of(ticket)
+return tonumber(string.match(ticket, ':%d+:(%d+)$')) or 1
+end
+local function set_extra(extra, sum)
+if sum > 0 then
+redis.call('SET', extra, string.format('%.0f', sum), 'PX', LIFE)
+else
+redis.call('DEL', extra)
+end
+end
+local function put(held, ticket, lasts)
+redis.call('ZADD', held, string.format('%.0f', now + lasts * 1000), ticket)
+redis.call('PEXPIRE', held, LIFE)
+end
+local function used(held, extra)
+local sum = redis.pcall('GET', extra)
+if type(sum) == 'table' then
+return sum
+end
+local before = tonumber(sum or 0) or 0
+sum = before
+for _ = 1, PAGES do
+local ended = redis.pcall('ZRANGE', held, '-inf', string.format('%.0f', now), 'BYSCORE', 'LIMIT', 0, PAGE)
+if ended.err then
+return sum == before and ended or error(ended)
+end
+if #ended > 0 then
+redis.call('ZREM', held, unpack(ended))
+for _, ticket in ipairs(ended) do
+sum = sum - weight_of(ticket) + 1
+end
+end
+if #ended < PAGE then
+break
+end
+end
+local count = redis.call('ZCARD', held)
+sum = count == 0 and 0 or math.max(0, sum)
+if sum ~= before then
+set_extra(extra, sum)
+end
+return count + sum, sum
+end
+local function add_extra(extra, sum, ticket)
+local more = weight_of(ticket) - 1
+if more > 0 then
+set_extra(extra, sum + more)
+end
+return sum + more
+end
+local function pass_on(of, held, extra, queue, taken, sum)
+for _ = 1, PAGE do
+local heads = queueing.heads(of.queues, queue, 2)
+if heads.err or not heads[1] then
+return taken
+end
+local ticket = heads[1][1]
+if taken + weight_of(ticket) > of.size then
+return taken
+end
+put(held, ticket, of.claim)
+sum = add_extra(extra, sum, ticket)
+taken = taken + weight_of(ticket)
+queueing.drop(queue, ticket)
+queueing.tell(of.queues, ticket, 'o')
+if heads[2] then
+queueing.tell(of.queues, heads[2][1], 's')
+end
+end
+return taken
+end
+local function grant(of, held, ticket)
+put(held, ticket, of.lease)
+return fences.next(of.fences)
+end
+function permits.ask(of, held, extra, queue, ticket, order)
+local wrong = fences.look(of.fences) or typed(queue, 'zset')
+if wrong then
+return wrong
+end
+local taken, sum = used(held, extra)
+if type(taken) == 'table' then
+return taken
+end
+if redis.call('ZSCORE', held, ticket) then
+return grant(of, held, ticket)
+end
+local mine = tonumber(order) or math.huge
+local first = queueing.heads(of.queues, queue, 1)[1]
+local turn = not first or first[1] == ticket or mine < first[2]
+if turn and taken + weight_of(ticket) <= of.size then
+add_extra(extra, sum, ticket)
+if order ~= '-' then
+queueing.drop(queue, ticket)
+end
+return grant(of, held, ticket)
+end
+if order == '+' then
+mine = fences.next(of.fences)
+end
+if not turn then
+pass_on(of, held, extra, queue, taken, sum)
+end
+if order ~= '-' then
+queueing.add(queue, ticket, mine)
+end
+local soonest = redis.call('ZRANGE', held, 0, 0, 'WITHSCORES')[2]
+local wait = soonest and math.max(1, math.ceil((soonest - now) / 1000)) or of.claim
+return string.format('%.0f %.0f', wait, order == '-' and 0 or mine)
+end
+local function look(held, extra, queue, ticket)
+local wrong = typed(queue, 'zset') or typed(held, 'zset')
+if wrong then
+return wrong
+end
+local score = redis.pcall('ZSCORE', held, ticket)
+if type(score) == 'table' then
+return score
+end
+local taken, sum = used(held, extra)
+if type(taken) == 'table' then
+return taken
+end
+return { ours = score and tonumber(score) > now, taken = taken, sum = sum }
+end
+local function give_up(of, held, extra, queue, ticket, found)
+local taken, sum = found.taken, found.sum
+if found.ours then
+redis.call('ZREM', held, ticket)
+taken = taken - weight_of(ticket)
+if weight_of(ticket) > 1 then
+sum = math.max(0, sum - weight_of(ticket) + 1)
+set_extra(extra, sum)
+end
+end
+pass_on(of, held, extra, queue, taken, sum)
+return found.ours and 1 or 0
+end
+function permits.release(of, held, extra, queue, ticket)
+local found = look(held, extra, queue, ticket)
+return found.err and found or give_up(of, held, extra, queue, ticket, found)
+end
+function permits.leave(of, held, extra, queue, ticket)
+local found = look(held, extra, queue, ticket)
+if found.err then
+return found
+end
+queueing.drop(queue, ticket)
+return give_up(of, held, extra, queue, ticket, found)
+end
+function permits.renew(of, held, ticket)
+local score = redis.pcall('ZSCORE', held, ticket)
+if type(score) == 'table' then
+return score
+end
+if not score or tonumber(score) <= now then
+return 0
+end
+put(held, ticket, of.lease)
+return 1
+end
+local lease = ARGV[1]
+local of = permits.open(nil, nil, 0, lease, 0)
+local items = #KEYS / 1
+if items == 1 then
+local held, ticket = KEYS[1], ARGV[2]
+do
+return permits.renew(of, held, ticket)
+end
+return nil
+end
+local function item(held, ticket)
+return permits.renew(of, held, ticket)
+end
+local replies, done = {}, 0
+local own = #ARGV > 2 and 1 or 0
+local function run()
+while done < items do
+local key = done * 1
+local arg = 1 + done * own
+done = done + 1
+local reply = item(KEYS[key + 1], ARGV[arg + 1])
+if reply == nil then reply = false end
+replies[done] = reply
+end
+end
+while done < items do
+local ok, reply = pcall(run)
+if not ok then
+local text = type(reply) == 'table' and reply.err or tostring(reply)
+if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+reply = { err = text .. ' on @user_script' }
+replies[done] = reply
+end
+end
+return replies`,
+}
+
+/**
  * Reserve changes of counters, all of an item or none, for a time.
  *
  * Invariant: what is reserved is counted against floor and ceiling until the reservation is committed, cancelled or expires; then it is
@@ -1946,6 +3632,936 @@ while done < items do
 local arg = 1 + done * 2
 done = done + 1
 local reply = item(ARGV[arg + 1], ARGV[arg + 2])
+if reply == nil then reply = false end
+replies[done] = reply
+end
+end
+while done < items do
+local ok, reply = pcall(run)
+if not ok then
+local text = type(reply) == 'table' and reply.err or tostring(reply)
+if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+reply = { err = text .. ' on @user_script' }
+replies[done] = reply
+end
+end
+return replies`,
+}
+
+/**
+ * Release a lock, and offer it to the first that waits.
+ *
+ * Invariant: only the owner's record is taken away, so a holder whose lease ended meanwhile takes nobody's lock. A process that dies
+ * before the call leaves a lease that ends by itself; the same call again finds another's record or none, and does nothing.
+ *
+ * - shared `channel`: as lock.lua
+ * - shared `claim`: as lock.lua
+ * - key `lock`: as lock.lua
+ * - key `queue`: as lock.lua
+ * - `owner`: as lock.lua
+ * - replies 1 if the lease was in force, else 0
+ * - on a full server runs: it frees a lock
+ */
+export const guardUnlock: Script<[channel: Arg, claim: Arg], [lock: string, queue: string, owner: Arg], number> = {
+  name: 'guard/unlock',
+  sha: 'b67ed9968045525736678c8f63a0ecd80b0fec93',
+  batch: 64,
+  sharedKeys: false,
+  shared: ["channel","claim"],
+  keys: ["lock","queue"],
+  args: ["owner"],
+  returns: 'integer',
+  text: `#!lua flags=allow-oom
+local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]
+local function typed(key, type)
+local is = redis.call('TYPE', key).ok
+if is ~= type and is ~= 'none' then
+return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
+end
+end
+local fences = { open = nil, look = nil, next = nil }
+function fences.open(key)
+return { key = key, last = nil }
+end
+function fences.look(of)
+if of.last then
+return
+end
+local text = redis.pcall('GET', of.key)
+if type(text) == 'table' then
+return text
+end
+local last = tonumber(text or 0)
+if not last or last ~= last or last < 0 or last >= 9007199254740991 then
+return { err = 'ERR ' .. of.key .. ' holds no fence: delete it' }
+end
+of.last = last
+end
+function fences.next(of)
+of.last = math.max(math.floor(of.last) + 1, now)
+redis.call('SET', of.key, string.format('%.0f', of.last))
+return of.last
+end
+local queueing = { open = nil, heads = nil, add = nil, drop = nil, tell = nil }
+local PAGE = 32
+local PAGES = 8
+local LIFE = 7200000
+function queueing.open(channel)
+return { channel = channel, there = {} }
+end
+local function parts(ticket)
+return string.match(ticket, '^([^:]+):(%d+)')
+end
+local function is_there(of, process)
+local found = of.there[process]
+if found == nil then
+found = redis.call('PUBSUB', 'SHARDNUMSUB', of.channel .. process)[2] > 0
+of.there[process] = found
+end
+return found
+end
+function queueing.heads(of, queue, most)
+local heads = {}
+for _ = 1, PAGES do
+local page = redis.pcall('ZRANGE', queue, 0, PAGE - 1, 'WITHSCORES')
+if page.err then
+return page
+end
+local gone = {}
+for at = 1, #page, 2 do
+local process = parts(page[at])
+if not process or not is_there(of, process) then
+gone[#gone + 1] = page[at]
+else
+heads[#heads + 1] = { page[at], tonumber(page[at + 1]) }
+if #heads == most then
+break
+end
+end
+end
+if #gone > 0 then
+redis.call('ZREM', queue, unpack(gone))
+end
+if #heads > 0 or #gone < PAGE then
+return heads
+end
+end
+return heads
+end
+function queueing.add(queue, ticket, order)
+redis.call('ZADD', queue, string.format('%.0f', order), ticket)
+redis.call('PEXPIRE', queue, LIFE)
+end
+function queueing.drop(queue, ticket)
+redis.call('ZREM', queue, ticket)
+end
+function queueing.tell(of, ticket, word)
+local process, number = parts(ticket)
+redis.pcall('SPUBLISH', of.channel .. process, word .. number)
+end
+local locking = { open = nil, ask = nil, renew = nil, release = nil, leave = nil }
+local SLACK = 1000
+function locking.open(fence, channel, lease, claim)
+return { fences = fences.open(fence), queues = queueing.open(channel), lease = tonumber(lease), claim = tonumber(claim) }
+end
+local function read(lock)
+local text = redis.pcall('GET', lock)
+if not text or type(text) == 'table' then
+return text
+end
+local untl, fence, owner, label = string.match(text, '^(%d+) (%d+) (%S+) (.*)$')
+if not untl or #untl > 16 or #fence > 16 then
+return { err = 'ERR ' .. lock .. ' holds what no lock wrote: delete it' }
+end
+return { untl = tonumber(untl), fence = tonumber(fence), owner = owner, label = label }
+end
+local function write(lock, lasts, fence, owner, label)
+local text = string.format('%.0f %.0f %s %s', now + lasts * 1000, fence, owner, label)
+redis.call('SET', lock, text, 'PX', string.format('%.0f', lasts + SLACK))
+end
+local function pass_on(of, lock, queue, heads)
+local first, second = heads[1], heads[2]
+if not first then
+redis.call('DEL', lock)
+return
+end
+write(lock, of.claim, 0, first[1], string.format('%.0f', first[2]))
+queueing.drop(queue, first[1])
+queueing.tell(of.queues, first[1], 'o')
+if second then
+queueing.tell(of.queues, second[1], 's')
+end
+end
+local function look(of, lock, queue, owner, order)
+local record = read(lock)
+if record and record.err then
+return record
+end
+if record and record.owner == owner and record.untl > now then
+return nil
+end
+if record and record.untl > now and (record.fence > 0 or (tonumber(record.label) or 0) < order) then
+return { untl = record.untl }
+end
+local heads = queueing.heads(of.queues, queue, 2)
+if heads.err then
+return heads
+end
+local first = heads[1]
+if first and first[1] ~= owner and first[2] < order then
+return { untl = now + of.claim * 1000, heads = heads }
+end
+end
+function locking.ask(of, locks, owner, order, label)
+local wrong = fences.look(of.fences)
+if wrong then
+return wrong
+end
+local mine = tonumber(order) or math.huge
+local blocked, untl = {}, 0
+for at = 1, #locks, 2 do
+local found = look(of, locks[at], locks[at + 1], owner, mine)
+if found then
+if found.err then
+return found
+end
+blocked[at] = found
+untl = math.max(untl, found.untl)
+end
+end
+if untl == 0 then
+local fence = fences.next(of.fences)
+for at = 1, #locks, 2 do
+write(locks[at], of.lease, fence, owner, label)
+if order ~= '-' then
+queueing.drop(locks[at + 1], owner)
+end
+end
+return fence
+end
+for at = 2, order == '-' and 0 or #locks, 2 do
+wrong = typed(locks[at], 'zset')
+if wrong then
+return wrong
+end
+end
+if order == '+' then
+mine = fences.next(of.fences)
+end
+local wait = math.ceil((untl - now) / 1000)
+for at = 1, #locks, 2 do
+local lock, queue, why = locks[at], locks[at + 1], blocked[at]
+if why and why.heads then
+pass_on(of, lock, queue, why.heads)
+end
+if order ~= '-' then
+if why then
+queueing.add(queue, owner, mine)
+else
+write(lock, wait + of.claim, 0, owner, string.format('%.0f', mine))
+queueing.drop(queue, owner)
+end
+end
+end
+return string.format('%.0f %.0f', wait, order == '-' and 0 or mine)
+end
+function locking.renew(lock, owner, lease)
+local record = read(lock)
+if not record or record.err then
+return record or 0
+end
+if record.owner ~= owner or record.fence == 0 or record.untl <= now then
+return 0
+end
+write(lock, lease, record.fence, owner, record.label)
+return 1
+end
+local function give_up(of, lock, queue, record)
+local heads = queueing.heads(of.queues, queue, 2)
+if heads.err then
+return heads
+end
+pass_on(of, lock, queue, heads)
+return record.fence > 0 and record.untl > now and 1 or 0
+end
+function locking.release(of, lock, queue, owner)
+local record = read(lock)
+if not record or record.err then
+return record or 0
+end
+return record.owner == owner and give_up(of, lock, queue, record) or 0
+end
+function locking.leave(of, lock, queue, owner)
+local record = read(lock)
+if record and record.err then
+return record
+end
+local dropped = redis.pcall('ZREM', queue, owner)
+if type(dropped) == 'table' then
+return dropped
+end
+if not record or record.owner ~= owner then
+return 0
+end
+local done = give_up(of, lock, queue, record)
+if type(done) == 'table' then
+error(done)
+end
+return done
+end
+local channel = ARGV[1]
+local claim = ARGV[2]
+local of = locking.open(nil, channel, 0, claim)
+local items = #KEYS / 2
+if items == 1 then
+local lock, queue, owner = KEYS[1], KEYS[2], ARGV[3]
+do
+return locking.release(of, lock, queue, owner)
+end
+return nil
+end
+local function item(lock, queue, owner)
+return locking.release(of, lock, queue, owner)
+end
+local replies, done = {}, 0
+local own = #ARGV > 3 and 1 or 0
+local function run()
+while done < items do
+local key = done * 2
+local arg = 2 + done * own
+done = done + 1
+local reply = item(KEYS[key + 1], KEYS[key + 2], ARGV[arg + 1])
+if reply == nil then reply = false end
+replies[done] = reply
+end
+end
+while done < items do
+local ok, reply = pcall(run)
+if not ok then
+local text = type(reply) == 'table' and reply.err or tostring(reply)
+if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+reply = { err = text .. ' on @user_script' }
+replies[done] = reply
+end
+end
+return replies`,
+}
+
+/**
+ * Give permits back, or wait for them no longer; offer what is free to those who wait.
+ *
+ * Invariant: only the ticket's own permits are given back, and once. A process that dies before it leaves a lease that ends by itself.
+ *
+ * - shared `channel`: as permit.lua
+ * - shared `size`: as permit.lua
+ * - shared `claim`: as permit.lua
+ * - key `held`: as permit.lua
+ * - key `extra`: as permit.lua
+ * - key `queue`: as permit.lua
+ * - `ticket`: as permit.lua
+ * - `waits`: 1 when the ticket may be in the queue, else 0
+ * - replies 1 if the lease was in force, else 0
+ * - on a full server runs: it frees permits
+ */
+export const guardUnpermit: Script<[channel: Arg, size: Arg, claim: Arg], [held: string, extra: string, queue: string, ticket: Arg, waits: Arg], number> = {
+  name: 'guard/unpermit',
+  sha: '3689c2facabc327fca458dc5ab0eb827b442edfa',
+  batch: 32,
+  sharedKeys: false,
+  shared: ["channel","size","claim"],
+  keys: ["held","extra","queue"],
+  args: ["ticket","waits"],
+  returns: 'integer',
+  text: `#!lua flags=allow-oom
+local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]
+local function typed(key, type)
+local is = redis.call('TYPE', key).ok
+if is ~= type and is ~= 'none' then
+return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
+end
+end
+local fences = { open = nil, look = nil, next = nil }
+function fences.open(key)
+return { key = key, last = nil }
+end
+function fences.look(of)
+if of.last then
+return
+end
+local text = redis.pcall('GET', of.key)
+if type(text) == 'table' then
+return text
+end
+local last = tonumber(text or 0)
+if not last or last ~= last or last < 0 or last >= 9007199254740991 then
+return { err = 'ERR ' .. of.key .. ' holds no fence: delete it' }
+end
+of.last = last
+end
+function fences.next(of)
+of.last = math.max(math.floor(of.last) + 1, now)
+redis.call('SET', of.key, string.format('%.0f', of.last))
+return of.last
+end
+local queueing = { open = nil, heads = nil, add = nil, drop = nil, tell = nil }
+local PAGE = 32
+local PAGES = 8
+local LIFE = 7200000
+function queueing.open(channel)
+return { channel = channel, there = {} }
+end
+local function parts(ticket)
+return string.match(ticket, '^([^:]+):(%d+)')
+end
+local function is_there(of, process)
+local found = of.there[process]
+if found == nil then
+found = redis.call('PUBSUB', 'SHARDNUMSUB', of.channel .. process)[2] > 0
+of.there[process] = found
+end
+return found
+end
+function queueing.heads(of, queue, most)
+local heads = {}
+for _ = 1, PAGES do
+local page = redis.pcall('ZRANGE', queue, 0, PAGE - 1, 'WITHSCORES')
+if page.err then
+return page
+end
+local gone = {}
+for at = 1, #page, 2 do
+local process = parts(page[at])
+if not process or not is_there(of, process) then
+gone[#gone + 1] = page[at]
+else
+heads[#heads + 1] = { page[at], tonumber(page[at + 1]) }
+if #heads == most then
+break
+end
+end
+end
+if #gone > 0 then
+redis.call('ZREM', queue, unpack(gone))
+end
+if #heads > 0 or #gone < PAGE then
+return heads
+end
+end
+return heads
+end
+function queueing.add(queue, ticket, order)
+redis.call('ZADD', queue, string.format('%.0f', order), ticket)
+redis.call('PEXPIRE', queue, LIFE)
+end
+function queueing.drop(queue, ticket)
+redis.call('ZREM', queue, ticket)
+end
+function queueing.tell(of, ticket, word)
+local process, number = parts(ticket)
+redis.pcall('SPUBLISH', of.channel .. process, word .. number)
+end
+local permits = { open = nil, ask = nil, release = nil, leave = nil, renew = nil }
+local PAGE = 64
+local PAGES = 16
+local LIFE = 7200000
+function permits.open(fence, channel, size, lease, claim)
+return {
+fences = fences.open(fence),
+queues = queueing.open(channel),
+size = tonumber(size),
+lease = tonumber(lease),
+claim = tonumber(claim),
+}
+end
+local function weight_of(ticket)
+return tonumber(string.match(ticket, ':%d+:(%d+)$')) or 1
+end
+local function set_extra(extra, sum)
+if sum > 0 then
+redis.call('SET', extra, string.format('%.0f', sum), 'PX', LIFE)
+else
+redis.call('DEL', extra)
+end
+end
+local function put(held, ticket, lasts)
+redis.call('ZADD', held, string.format('%.0f', now + lasts * 1000), ticket)
+redis.call('PEXPIRE', held, LIFE)
+end
+local function used(held, extra)
+local sum = redis.pcall('GET', extra)
+if type(sum) == 'table' then
+return sum
+end
+local before = tonumber(sum or 0) or 0
+sum = before
+for _ = 1, PAGES do
+local ended = redis.pcall('ZRANGE', held, '-inf', string.format('%.0f', now), 'BYSCORE', 'LIMIT', 0, PAGE)
+if ended.err then
+return sum == before and ended or error(ended)
+end
+if #ended > 0 then
+redis.call('ZREM', held, unpack(ended))
+for _, ticket in ipairs(ended) do
+sum = sum - weight_of(ticket) + 1
+end
+end
+if #ended < PAGE then
+break
+end
+end
+local count = redis.call('ZCARD', held)
+sum = count == 0 and 0 or math.max(0, sum)
+if sum ~= before then
+set_extra(extra, sum)
+end
+return count + sum, sum
+end
+local function add_extra(extra, sum, ticket)
+local more = weight_of(ticket) - 1
+if more > 0 then
+set_extra(extra, sum + more)
+end
+return sum + more
+end
+local function pass_on(of, held, extra, queue, taken, sum)
+for _ = 1, PAGE do
+local heads = queueing.heads(of.queues, queue, 2)
+if heads.err or not heads[1] then
+return taken
+end
+local ticket = heads[1][1]
+if taken + weight_of(ticket) > of.size then
+return taken
+end
+put(held, ticket, of.claim)
+sum = add_extra(extra, sum, ticket)
+taken = taken + weight_of(ticket)
+queueing.drop(queue, ticket)
+queueing.tell(of.queues, ticket, 'o')
+if heads[2] then
+queueing.tell(of.queues, heads[2][1], 's')
+end
+end
+return taken
+end
+local function grant(of, held, ticket)
+put(held, ticket, of.lease)
+return fences.next(of.fences)
+end
+function permits.ask(of, held, extra, queue, ticket, order)
+local wrong = fences.look(of.fences) or typed(queue, 'zset')
+if wrong then
+return wrong
+end
+local taken, sum = used(held, extra)
+if type(taken) == 'table' then
+return taken
+end
+if redis.call('ZSCORE', held, ticket) then
+return grant(of, held, ticket)
+end
+local mine = tonumber(order) or math.huge
+local first = queueing.heads(of.queues, queue, 1)[1]
+local turn = not first or first[1] == ticket or mine < first[2]
+if turn and taken + weight_of(ticket) <= of.size then
+add_extra(extra, sum, ticket)
+if order ~= '-' then
+queueing.drop(queue, ticket)
+end
+return grant(of, held, ticket)
+end
+if order == '+' then
+mine = fences.next(of.fences)
+end
+if not turn then
+pass_on(of, held, extra, queue, taken, sum)
+end
+if order ~= '-' then
+queueing.add(queue, ticket, mine)
+end
+local soonest = redis.call('ZRANGE', held, 0, 0, 'WITHSCORES')[2]
+local wait = soonest and math.max(1, math.ceil((soonest - now) / 1000)) or of.claim
+return string.format('%.0f %.0f', wait, order == '-' and 0 or mine)
+end
+local function look(held, extra, queue, ticket)
+local wrong = typed(queue, 'zset') or typed(held, 'zset')
+if wrong then
+return wrong
+end
+local score = redis.pcall('ZSCORE', held, ticket)
+if type(score) == 'table' then
+return score
+end
+local taken, sum = used(held, extra)
+if type(taken) == 'table' then
+return taken
+end
+return { ours = score and tonumber(score) > now, taken = taken, sum = sum }
+end
+local function give_up(of, held, extra, queue, ticket, found)
+local taken, sum = found.taken, found.sum
+if found.ours then
+redis.call('ZREM', held, ticket)
+taken = taken - weight_of(ticket)
+if weight_of(ticket) > 1 then
+sum = math.max(0, sum - weight_of(ticket) + 1)
+set_extra(extra, sum)
+end
+end
+pass_on(of, held, extra, queue, taken, sum)
+return found.ours and 1 or 0
+end
+function permits.release(of, held, extra, queue, ticket)
+local found = look(held, extra, queue, ticket)
+return found.err and found or give_up(of, held, extra, queue, ticket, found)
+end
+function permits.leave(of, held, extra, queue, ticket)
+local found = look(held, extra, queue, ticket)
+if found.err then
+return found
+end
+queueing.drop(queue, ticket)
+return give_up(of, held, extra, queue, ticket, found)
+end
+function permits.renew(of, held, ticket)
+local score = redis.pcall('ZSCORE', held, ticket)
+if type(score) == 'table' then
+return score
+end
+if not score or tonumber(score) <= now then
+return 0
+end
+put(held, ticket, of.lease)
+return 1
+end
+local channel = ARGV[1]
+local size = ARGV[2]
+local claim = ARGV[3]
+local of = permits.open(nil, channel, size, 0, claim)
+local items = #KEYS / 3
+if items == 1 then
+local held, extra, queue, ticket, waits = KEYS[1], KEYS[2], KEYS[3], ARGV[4], ARGV[5]
+do
+if waits == '1' then
+return permits.leave(of, held, extra, queue, ticket)
+end
+return permits.release(of, held, extra, queue, ticket)
+end
+return nil
+end
+local function item(held, extra, queue, ticket, waits)
+if waits == '1' then
+return permits.leave(of, held, extra, queue, ticket)
+end
+return permits.release(of, held, extra, queue, ticket)
+end
+local replies, done = {}, 0
+local own = #ARGV > 5 and 2 or 0
+local function run()
+while done < items do
+local key = done * 3
+local arg = 3 + done * own
+done = done + 1
+local reply = item(KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], ARGV[arg + 1], ARGV[arg + 2])
+if reply == nil then reply = false end
+replies[done] = reply
+end
+end
+while done < items do
+local ok, reply = pcall(run)
+if not ok then
+local text = type(reply) == 'table' and reply.err or tostring(reply)
+if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+reply = { err = text .. ' on @user_script' }
+replies[done] = reply
+end
+end
+return replies`,
+}
+
+/**
+ * Wait for a lock no longer: take the ticket back, and what was offered to it, or given to it by a call that heard no answer.
+ *
+ * - shared `channel`: as lock.lua
+ * - shared `claim`: as lock.lua
+ * - key `lock`: as lock.lua
+ * - key `queue`: as lock.lua
+ * - `owner`: as lock.lua
+ * - replies 1 if it had the lock, else 0
+ * - on a full server runs: it frees a ticket
+ */
+export const guardUnqueue: Script<[channel: Arg, claim: Arg], [lock: string, queue: string, owner: Arg], number> = {
+  name: 'guard/unqueue',
+  sha: 'a8a7e5bb3c8460748e084a3b7d32e299cb41cb08',
+  batch: 64,
+  sharedKeys: false,
+  shared: ["channel","claim"],
+  keys: ["lock","queue"],
+  args: ["owner"],
+  returns: 'integer',
+  text: `#!lua flags=allow-oom
+local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]
+local function typed(key, type)
+local is = redis.call('TYPE', key).ok
+if is ~= type and is ~= 'none' then
+return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
+end
+end
+local fences = { open = nil, look = nil, next = nil }
+function fences.open(key)
+return { key = key, last = nil }
+end
+function fences.look(of)
+if of.last then
+return
+end
+local text = redis.pcall('GET', of.key)
+if type(text) == 'table' then
+return text
+end
+local last = tonumber(text or 0)
+if not last or last ~= last or last < 0 or last >= 9007199254740991 then
+return { err = 'ERR ' .. of.key .. ' holds no fence: delete it' }
+end
+of.last = last
+end
+function fences.next(of)
+of.last = math.max(math.floor(of.last) + 1, now)
+redis.call('SET', of.key, string.format('%.0f', of.last))
+return of.last
+end
+local queueing = { open = nil, heads = nil, add = nil, drop = nil, tell = nil }
+local PAGE = 32
+local PAGES = 8
+local LIFE = 7200000
+function queueing.open(channel)
+return { channel = channel, there = {} }
+end
+local function parts(ticket)
+return string.match(ticket, '^([^:]+):(%d+)')
+end
+local function is_there(of, process)
+local found = of.there[process]
+if found == nil then
+found = redis.call('PUBSUB', 'SHARDNUMSUB', of.channel .. process)[2] > 0
+of.there[process] = found
+end
+return found
+end
+function queueing.heads(of, queue, most)
+local heads = {}
+for _ = 1, PAGES do
+local page = redis.pcall('ZRANGE', queue, 0, PAGE - 1, 'WITHSCORES')
+if page.err then
+return page
+end
+local gone = {}
+for at = 1, #page, 2 do
+local process = parts(page[at])
+if not process or not is_there(of, process) then
+gone[#gone + 1] = page[at]
+else
+heads[#heads + 1] = { page[at], tonumber(page[at + 1]) }
+if #heads == most then
+break
+end
+end
+end
+if #gone > 0 then
+redis.call('ZREM', queue, unpack(gone))
+end
+if #heads > 0 or #gone < PAGE then
+return heads
+end
+end
+return heads
+end
+function queueing.add(queue, ticket, order)
+redis.call('ZADD', queue, string.format('%.0f', order), ticket)
+redis.call('PEXPIRE', queue, LIFE)
+end
+function queueing.drop(queue, ticket)
+redis.call('ZREM', queue, ticket)
+end
+function queueing.tell(of, ticket, word)
+local process, number = parts(ticket)
+redis.pcall('SPUBLISH', of.channel .. process, word .. number)
+end
+local locking = { open = nil, ask = nil, renew = nil, release = nil, leave = nil }
+local SLACK = 1000
+function locking.open(fence, channel, lease, claim)
+return { fences = fences.open(fence), queues = queueing.open(channel), lease = tonumber(lease), claim = tonumber(claim) }
+end
+local function read(lock)
+local text = redis.pcall('GET', lock)
+if not text or type(text) == 'table' then
+return text
+end
+local untl, fence, owner, label = string.match(text, '^(%d+) (%d+) (%S+) (.*)$')
+if not untl or #untl > 16 or #fence > 16 then
+return { err = 'ERR ' .. lock .. ' holds what no lock wrote: delete it' }
+end
+return { untl = tonumber(untl), fence = tonumber(fence), owner = owner, label = label }
+end
+local function write(lock, lasts, fence, owner, label)
+local text = string.format('%.0f %.0f %s %s', now + lasts * 1000, fence, owner, label)
+redis.call('SET', lock, text, 'PX', string.format('%.0f', lasts + SLACK))
+end
+local function pass_on(of, lock, queue, heads)
+local first, second = heads[1], heads[2]
+if not first then
+redis.call('DEL', lock)
+return
+end
+write(lock, of.claim, 0, first[1], string.format('%.0f', first[2]))
+queueing.drop(queue, first[1])
+queueing.tell(of.queues, first[1], 'o')
+if second then
+queueing.tell(of.queues, second[1], 's')
+end
+end
+local function look(of, lock, queue, owner, order)
+local record = read(lock)
+if record and record.err then
+return record
+end
+if record and record.owner == owner and record.untl > now then
+return nil
+end
+if record and record.untl > now and (record.fence > 0 or (tonumber(record.label) or 0) < order) then
+return { untl = record.untl }
+end
+local heads = queueing.heads(of.queues, queue, 2)
+if heads.err then
+return heads
+end
+local first = heads[1]
+if first and first[1] ~= owner and first[2] < order then
+return { untl = now + of.claim * 1000, heads = heads }
+end
+end
+function locking.ask(of, locks, owner, order, label)
+local wrong = fences.look(of.fences)
+if wrong then
+return wrong
+end
+local mine = tonumber(order) or math.huge
+local blocked, untl = {}, 0
+for at = 1, #locks, 2 do
+local found = look(of, locks[at], locks[at + 1], owner, mine)
+if found then
+if found.err then
+return found
+end
+blocked[at] = found
+untl = math.max(untl, found.untl)
+end
+end
+if untl == 0 then
+local fence = fences.next(of.fences)
+for at = 1, #locks, 2 do
+write(locks[at], of.lease, fence, owner, label)
+if order ~= '-' then
+queueing.drop(locks[at + 1], owner)
+end
+end
+return fence
+end
+for at = 2, order == '-' and 0 or #locks, 2 do
+wrong = typed(locks[at], 'zset')
+if wrong then
+return wrong
+end
+end
+if order == '+' then
+mine = fences.next(of.fences)
+end
+local wait = math.ceil((untl - now) / 1000)
+for at = 1, #locks, 2 do
+local lock, queue, why = locks[at], locks[at + 1], blocked[at]
+if why and why.heads then
+pass_on(of, lock, queue, why.heads)
+end
+if order ~= '-' then
+if why then
+queueing.add(queue, owner, mine)
+else
+write(lock, wait + of.claim, 0, owner, string.format('%.0f', mine))
+queueing.drop(queue, owner)
+end
+end
+end
+return string.format('%.0f %.0f', wait, order == '-' and 0 or mine)
+end
+function locking.renew(lock, owner, lease)
+local record = read(lock)
+if not record or record.err then
+return record or 0
+end
+if record.owner ~= owner or record.fence == 0 or record.untl <= now then
+return 0
+end
+write(lock, lease, record.fence, owner, record.label)
+return 1
+end
+local function give_up(of, lock, queue, record)
+local heads = queueing.heads(of.queues, queue, 2)
+if heads.err then
+return heads
+end
+pass_on(of, lock, queue, heads)
+return record.fence > 0 and record.untl > now and 1 or 0
+end
+function locking.release(of, lock, queue, owner)
+local record = read(lock)
+if not record or record.err then
+return record or 0
+end
+return record.owner == owner and give_up(of, lock, queue, record) or 0
+end
+function locking.leave(of, lock, queue, owner)
+local record = read(lock)
+if record and record.err then
+return record
+end
+local dropped = redis.pcall('ZREM', queue, owner)
+if type(dropped) == 'table' then
+return dropped
+end
+if not record or record.owner ~= owner then
+return 0
+end
+local done = give_up(of, lock, queue, record)
+if type(done) == 'table' then
+error(done)
+end
+return done
+end
+local channel = ARGV[1]
+local claim = ARGV[2]
+local of = locking.open(nil, channel, 0, claim)
+local items = #KEYS / 2
+if items == 1 then
+local lock, queue, owner = KEYS[1], KEYS[2], ARGV[3]
+do
+return locking.leave(of, lock, queue, owner)
+end
+return nil
+end
+local function item(lock, queue, owner)
+return locking.leave(of, lock, queue, owner)
+end
+local replies, done = {}, 0
+local own = #ARGV > 3 and 1 or 0
+local function run()
+while done < items do
+local key = done * 2
+local arg = 2 + done * own
+done = done + 1
+local reply = item(KEYS[key + 1], KEYS[key + 2], ARGV[arg + 1])
 if reply == nil then reply = false end
 replies[done] = reply
 end
@@ -3601,19 +6217,17 @@ return replies`,
 /**
  * Take a member off every window of a board, previous periods and the next one included, with its data.
  *
- * What it has in the log of a rolling window, or among the remembered increments, counts nothing from now on: a mark at the
- * end of the log says so, until erase.lua and erase-ids.lua took out all that names the member. Touches as many sorted sets
- * as the plan names, at most 832.
+ * Touches as many sorted sets as the plan names, at most 832.
  *
  * - shared keys `keys`: sorted sets, logs and data, at the places that the plan gives
- * - shared `plan`: JSON, see lua/_lib/leaderboard/board.lua; also `former`, places of previous periods' sets, and `data`, `ids`, `idlog`
+ * - shared `plan`: JSON, see lua/_lib/leaderboard/removal.lua
  * - `member`: member
  * - replies 0: call again, more had to leave; the time, when other periods are needed; else '1' when it was on the board now, '0' when not
  * - on a full server runs: it frees what the member had; its marks are smaller, and end with the log
  */
 export const leaderboardRemove: Script<[keys: readonly string[], plan: Arg], [member: Arg], number | string> = {
   name: 'leaderboard/remove',
-  sha: 'a07e4224c08de9a4b084c4c90b743ec857b9ea9a',
+  sha: 'fd95b997bb6175a7ea723b303e000eaec44a464e',
   batch: 1,
   sharedKeys: true,
   shared: ["plan"],
@@ -3864,128 +6478,114 @@ end
 end
 return not beside or DUE - budget <= beside
 end
-local keys = KEYS
-local plan = ARGV[1]
-local config = cjson.decode(plan)
-local function other_sets(open)
-local sets = {}
-for at, window in ipairs(config.windows) do
+local removal = { open = nil, prepare = nil, apply = nil }
+local function sets_of_other_periods(of)
+local sets, keys = {}, of.keys
+for at, window in ipairs(of.config.windows) do
 if window.turn then
-local other = 3 - open[at].period
+local other = 3 - of.windows[at].period
 sets[#sets + 1] = { z = keys[window.z[other]], d = window.d and keys[window.d[other]] }
 end
 end
-for _, former in ipairs(config.former) do
+for _, former in ipairs(of.config.former) do
 sets[#sets + 1] = { z = keys[former[1]], d = keys[former[2]] }
 end
 return sets
 end
+function removal.open(keys, plan)
+return { keys = keys, config = cjson.decode(plan), windows = nil }
+end
+function removal.prepare(of, member)
+local config, keys = of.config, of.keys
+of.windows = of.windows or board.open(keys, config)
+if not of.windows then
+return now
+end
+local wrong = board.wrong(config, keys, of.windows) or typed(keys[config.data], 'hash')
+if wrong then
+return wrong
+end
+local others = sets_of_other_periods(of)
+for _, set in ipairs(others) do
+local value = redis.pcall('ZSCORE', set.z, member)
+wrong = type(value) == 'table' and value or value and set.d and typed(set.d, 'zset')
+if wrong then
+return wrong
+end
+set.before = tonumber(value) or false
+end
+if not expel(config, of.windows) then
+return 0
+end
+local before, logged = {}, {}
+for at, window in ipairs(of.windows) do
+before[at] = tonumber(redis.call('ZSCORE', window.z, member)) or false
+logged[at] = window.log and redis.call('EXISTS', window.log) == 1
+end
+return {
+member = member,
+before = before,
+logged = logged,
+others = others,
+remembers = config.ids and redis.call('EXISTS', keys[config.idlog]) == 1,
+}
+end
+function removal.apply(of, plan)
+local config, keys, member = of.config, of.keys, plan.member
+local there = '0'
+for at, window in ipairs(of.windows) do
+local before = plan.before[at]
+if before then
+board.write(config, window, member, before, false)
+there = '1'
+end
+if plan.logged[at] then
+if window.parts then
+redis.call('HDEL', window.parts, '=' .. member)
+end
+redis.call('HSET', window.gone, member, board.append(window.log, 'm', member, 'b', ''))
+for _, key in ipairs({ window.log, window.gone, window.parts or window.log }) do
+redis.call('PEXPIRE', key, math.ceil(window.last / 1000) + 3600000)
+end
+end
+end
+for _, set in ipairs(plan.others) do
+if set.before then
+board.write(config, set, member, set.before, false)
+end
+end
+redis.call('HDEL', keys[config.data], member)
+if plan.remembers then
+local ids, idlog = keys[config.ids], keys[config.idlog]
+forget(ids, idlog, config.remember)
+redis.call('HSET', ids, 'x' .. member, board.append(idlog, 'f', 'x' .. member))
+for _, key in ipairs({ ids, idlog }) do
+redis.call('PEXPIRE', key, math.ceil(config.remember / 1000) + 3600000)
+end
+end
+return there
+end
+local keys = KEYS
+local plan = ARGV[1]
+local of = removal.open(keys, plan)
 local items = (#ARGV - 1) / 1
 if items == 1 then
 local member = ARGV[2]
 do
-local open = board.open(keys, config)
-if not open then
-return now
+local planned = removal.prepare(of, member)
+if type(planned) ~= 'table' or planned.err then
+return planned
 end
-local wrong = board.wrong(config, keys, open) or typed(keys[config.data], 'hash')
-local others = other_sets(open)
-for _, set in ipairs(wrong and {} or others) do
-local value = redis.pcall('ZSCORE', set.z, member)
-wrong = wrong or type(value) == 'table' and value or value and set.d and typed(set.d, 'zset')
-set.before = tonumber(value) or false
-end
-if wrong then
-return wrong
-end
-if not expel(config, open) then
-return 0
-end
-local there = '0'
-for _, window in ipairs(open) do
-local before = tonumber(redis.call('ZSCORE', window.z, member)) or false
-if before then
-board.write(config, window, member, before, false)
-there = '1'
-end
-if window.log and redis.call('EXISTS', window.log) == 1 then
-if window.parts then
-redis.call('HDEL', window.parts, '=' .. member)
-end
-redis.call('HSET', window.gone, member, board.append(window.log, 'm', member, 'b', ''))
-for _, key in ipairs({ window.log, window.gone, window.parts or window.log }) do
-redis.call('PEXPIRE', key, math.ceil(window.last / 1000) + 3600000)
-end
-end
-end
-for _, set in ipairs(others) do
-if set.before then
-board.write(config, set, member, set.before, false)
-end
-end
-redis.call('HDEL', keys[config.data], member)
-if config.ids and redis.call('EXISTS', keys[config.idlog]) == 1 then
-local ids, idlog = keys[config.ids], keys[config.idlog]
-forget(ids, idlog, config.remember)
-redis.call('HSET', ids, 'x' .. member, board.append(idlog, 'f', 'x' .. member))
-for _, key in ipairs({ ids, idlog }) do
-redis.call('PEXPIRE', key, math.ceil(config.remember / 1000) + 3600000)
-end
-end
-return there
+return removal.apply(of, planned)
 end
 return nil
 end
 local function item(member)
-local open = board.open(keys, config)
-if not open then
-return now
+local planned = removal.prepare(of, member)
+if type(planned) ~= 'table' or planned.err then
+return planned
 end
-local wrong = board.wrong(config, keys, open) or typed(keys[config.data], 'hash')
-local others = other_sets(open)
-for _, set in ipairs(wrong and {} or others) do
-local value = redis.pcall('ZSCORE', set.z, member)
-wrong = wrong or type(value) == 'table' and value or value and set.d and typed(set.d, 'zset')
-set.before = tonumber(value) or false
-end
-if wrong then
-return wrong
-end
-if not expel(config, open) then
-return 0
-end
-local there = '0'
-for _, window in ipairs(open) do
-local before = tonumber(redis.call('ZSCORE', window.z, member)) or false
-if before then
-board.write(config, window, member, before, false)
-there = '1'
-end
-if window.log and redis.call('EXISTS', window.log) == 1 then
-if window.parts then
-redis.call('HDEL', window.parts, '=' .. member)
-end
-redis.call('HSET', window.gone, member, board.append(window.log, 'm', member, 'b', ''))
-for _, key in ipairs({ window.log, window.gone, window.parts or window.log }) do
-redis.call('PEXPIRE', key, math.ceil(window.last / 1000) + 3600000)
-end
-end
-end
-for _, set in ipairs(others) do
-if set.before then
-board.write(config, set, member, set.before, false)
-end
-end
-redis.call('HDEL', keys[config.data], member)
-if config.ids and redis.call('EXISTS', keys[config.idlog]) == 1 then
-local ids, idlog = keys[config.ids], keys[config.idlog]
-forget(ids, idlog, config.remember)
-redis.call('HSET', ids, 'x' .. member, board.append(idlog, 'f', 'x' .. member))
-for _, key in ipairs({ ids, idlog }) do
-redis.call('PEXPIRE', key, math.ceil(config.remember / 1000) + 3600000)
-end
-end
-return there
+return removal.apply(of, planned)
 end
 local replies, done = {}, 0
 local function run()
@@ -4012,10 +6612,8 @@ return replies`,
 /**
  * Take back an increment by its id, in the windows that still count it.
  *
- * What may be refused is found before the first write.
- *
  * - shared keys `keys`: the windows' keys, calendar ones of the periods in which it was made, at the places that the plan gives
- * - shared `plan`: JSON, see lua/_lib/leaderboard/board.lua; also `ids`, `idlog`, `remember`
+ * - shared `plan`: JSON, see lua/_lib/leaderboard/reversal.lua
  * - `id`: the increment's id
  * - `time`: when it was made, in microseconds
  * - replies 1 when undone, 0 when there was nothing to undo, 2 when more has to leave rolling windows: call again
@@ -4023,7 +6621,7 @@ return replies`,
  */
 export const leaderboardUndo: Script<[keys: readonly string[], plan: Arg], [id: Arg, time: Arg], number> = {
   name: 'leaderboard/undo',
-  sha: '761bd11c4fbff7735e0bb2ccfd232cdf143da172',
+  sha: '9f37c9adfc8ba2958b0df85e587936e514792d58',
   batch: 1,
   sharedKeys: true,
   shared: ["plan"],
@@ -4259,55 +6857,59 @@ end
 end
 return not beside or DUE - budget <= beside
 end
-local keys = KEYS
-local plan = ARGV[1]
-local config = cjson.decode(plan)
-local function logged(window, entry)
+local reversal = { open = nil, prepare = nil, apply = nil }
+local function has_entry(window, entry)
 if window.grain then
 return string.find(redis.call('HGET', window.parts, entry) or '', '^%-?%d+$') ~= nil
 end
 return redis.call('XRANGE', window.log, entry, entry)[1] ~= nil
 end
-local function unlog(window, entry, amount)
+local function delete_entry(window, entry, amount)
 if window.grain then
 redis.call('HINCRBY', window.parts, entry, -amount)
 else
 redis.call('XDEL', window.log, entry)
 end
 end
-local items = (#ARGV - 1) / 2
-if items == 1 then
-local id, time = ARGV[2], ARGV[3]
-do
-local open = board.open(keys, config)
-local wrong = board.wrong(config, keys, open)
-if wrong then
-return wrong
-end
-local field = 'i' .. id
-local ids = keys[config.ids]
-local record = redis.call('HGET', ids, field)
-if not record or board.time_of(record) ~= tonumber(time) or now - tonumber(time) >= config.remember then
-return 0
+local function remembered(of, id, time)
+local config, ids = of.config, of.keys[of.config.ids]
+local record = redis.call('HGET', ids, 'i' .. id)
+if not record or board.time_of(record) ~= time or now - time >= config.remember then
+return nil
 end
 local place, amount, entries, member = string.match(record, '^(%S+) (%S+) (%S+) (.*)$')
 local removed = member and redis.call('HGET', ids, 'x' .. member)
 removed = removed and board.time_of(removed) and removed
 if not tonumber(amount) or removed and earlier(place, removed) then
+return nil
+end
+return place, tonumber(amount), entries, member
+end
+function reversal.open(keys, plan)
+return { keys = keys, config = cjson.decode(plan), windows = nil }
+end
+function reversal.prepare(of, id, time)
+local config, keys = of.config, of.keys
+of.windows = of.windows or board.open(keys, config)
+local wrong = board.wrong(config, keys, of.windows)
+if wrong then
+return wrong
+end
+local place, amount, entries, member = remembered(of, id, tonumber(time))
+if not place then
+return false
+end
+if not expel(config, of.windows) then
 return 0
 end
-if not expel(config, open) then
-return 2
-end
-amount = tonumber(amount)
 local next_entry = string.gmatch(entries, '[^,-]+%-%d+')
 local writes = {}
-for _, window in ipairs(open) do
+for _, window in ipairs(of.windows) do
 local before = tonumber(redis.call('ZSCORE', window.z, member)) or false
 local entry = window.log and next_entry()
 local counts = before
 if window.log then
-counts = entry and logged(window, entry)
+counts = entry and has_entry(window, entry)
 end
 if counts and amount ~= 0 then
 local score = (before and board.score(config, before) or 0) - amount
@@ -4315,69 +6917,55 @@ if math.abs(score) > (config.limit or 1.7976931348623157e308) then
 return redis.error_reply('ERR the score of ' .. member .. ' without the increment would be too large')
 end
 local after = not (window.log and score == 0) and board.value(config, score, now)
-writes[#writes + 1] = { window, before, after, entry }
+writes[#writes + 1] = { window = window, before = before, after = after, entry = entry }
 end
 end
-for _, each in ipairs(writes) do
-board.write(config, each[1], member, each[2], each[3])
-if each[4] then
-unlog(each[1], each[4], amount)
-board.keep_with_log(each[1])
+return { field = 'i' .. id, place = place, member = member, amount = amount, writes = writes }
+end
+function reversal.apply(of, plan)
+for _, each in ipairs(plan.writes) do
+board.write(of.config, each.window, plan.member, each.before, each.after)
+if each.entry then
+delete_entry(each.window, each.entry, plan.amount)
+board.keep_with_log(each.window)
 end
 end
-redis.call('HSET', ids, field, place .. ' - - -')
+redis.call('HSET', of.keys[of.config.ids], plan.field, plan.place .. ' - - -')
+end
+local keys = KEYS
+local plan = ARGV[1]
+local of = reversal.open(keys, plan)
+local items = (#ARGV - 1) / 2
+if items == 1 then
+local id, time = ARGV[2], ARGV[3]
+do
+local planned = reversal.prepare(of, id, time)
+if not planned then
+return 0
+end
+if planned == 0 then
+return 2
+end
+if planned.err then
+return planned
+end
+reversal.apply(of, planned)
 return 1
 end
 return nil
 end
 local function item(id, time)
-local open = board.open(keys, config)
-local wrong = board.wrong(config, keys, open)
-if wrong then
-return wrong
-end
-local field = 'i' .. id
-local ids = keys[config.ids]
-local record = redis.call('HGET', ids, field)
-if not record or board.time_of(record) ~= tonumber(time) or now - tonumber(time) >= config.remember then
+local planned = reversal.prepare(of, id, time)
+if not planned then
 return 0
 end
-local place, amount, entries, member = string.match(record, '^(%S+) (%S+) (%S+) (.*)$')
-local removed = member and redis.call('HGET', ids, 'x' .. member)
-removed = removed and board.time_of(removed) and removed
-if not tonumber(amount) or removed and earlier(place, removed) then
-return 0
-end
-if not expel(config, open) then
+if planned == 0 then
 return 2
 end
-amount = tonumber(amount)
-local next_entry = string.gmatch(entries, '[^,-]+%-%d+')
-local writes = {}
-for _, window in ipairs(open) do
-local before = tonumber(redis.call('ZSCORE', window.z, member)) or false
-local entry = window.log and next_entry()
-local counts = before
-if window.log then
-counts = entry and logged(window, entry)
+if planned.err then
+return planned
 end
-if counts and amount ~= 0 then
-local score = (before and board.score(config, before) or 0) - amount
-if math.abs(score) > (config.limit or 1.7976931348623157e308) then
-return redis.error_reply('ERR the score of ' .. member .. ' without the increment would be too large')
-end
-local after = not (window.log and score == 0) and board.value(config, score, now)
-writes[#writes + 1] = { window, before, after, entry }
-end
-end
-for _, each in ipairs(writes) do
-board.write(config, each[1], member, each[2], each[3])
-if each[4] then
-unlog(each[1], each[4], amount)
-board.keep_with_log(each[1])
-end
-end
-redis.call('HSET', ids, field, place .. ' - - -')
+reversal.apply(of, planned)
 return 1
 end
 local replies, done = {}, 0

@@ -1,4 +1,4 @@
-import { transition } from './delivery-state.ts'
+import * as state from './delivery-state.ts'
 import { abort, type FetchedEntry, type LeasedEntry, leasedEntry } from './leased-entry.ts'
 import { createLeases, type Leases } from './leases.ts'
 import { isNeverRetry } from './never-retry.ts'
@@ -63,10 +63,10 @@ export function createDeliveries(options: DeliveriesOptions): Deliveries {
       const entry = leasedEntry(each, ++order, leasedSince, leasedSince + leaseMs)
       leases.add(entry)
       if (entry.dueMs !== undefined) {
-        if (transition(entry, 'postpone')) settle(entry, { to: 'at', dueMs: entry.dueMs })
+        if (state.postpone(entry)) settle(entry, { to: 'at', dueMs: entry.dueMs })
       } else if (entry.attempt > maxAttempts) {
         const error = new Error(`handled ${entry.attempt - 1} times without being finished`)
-        if (transition(entry, 'bury')) settle(entry, { to: 'dead', why: 'vanished', error })
+        if (state.bury(entry)) settle(entry, { to: 'dead', why: 'vanished', error })
       }
       return entry
     })
@@ -78,7 +78,7 @@ export function createDeliveries(options: DeliveriesOptions): Deliveries {
 
   function fail(entry: LeasedEntry, error: unknown, ran: boolean): void {
     events.failed(entry, error)
-    if (transition(entry, 'fail')) settle(entry, afterFailure(entry, error, ran))
+    if (state.fail(entry)) settle(entry, afterFailure(entry, error, ran))
   }
 
   function afterFailure({ attempt }: LeasedEntry, error: unknown, ran: boolean): Move {
@@ -89,12 +89,12 @@ export function createDeliveries(options: DeliveriesOptions): Deliveries {
   }
 
   function giveBack(entry: LeasedEntry, why: ReturnReason): void {
-    if (transition(entry, 'giveBack')) settle(entry, { to: 'ready', used: entry.attempt - 1, why })
+    if (state.giveBack(entry)) settle(entry, { to: 'ready', used: entry.attempt - 1, why })
   }
 
   function settled({ entry, move }: Outcome): void {
     leases.delete(entry)
-    transition(entry, 'settled')
+    state.settled(entry)
     if (move?.to === 'later') dueIn(move.delayMs + 1)
     // By the clock of Redis, which the check asks: that of this process may be wrong.
     if (move?.to === 'at') dueIn(0)
@@ -105,7 +105,7 @@ export function createDeliveries(options: DeliveriesOptions): Deliveries {
   function lose(entry: LeasedEntry): void {
     leases.delete(entry)
     const reported = entry.stage === 'expired'
-    if (!transition(entry, 'lose') || reported) return
+    if (!state.lose(entry) || reported) return
     abort(entry, new Error(`the lease of entry ${entry.id} was lost`))
     events.lost(entry)
     ended(entry)
@@ -117,7 +117,7 @@ export function createDeliveries(options: DeliveriesOptions): Deliveries {
    */
   function expire(entry: LeasedEntry): void {
     const { id, attempt, stage } = entry
-    if (!transition(entry, 'expire')) return
+    if (!state.expire(entry)) return
     abort(entry, new Error(`the lease of entry ${id} ended while Redis did not answer`))
     events.lost(entry)
     settle(entry, { to: 'ready', used: stage === 'running' ? attempt : attempt - 1, why: 'expired' })
@@ -130,9 +130,9 @@ export function createDeliveries(options: DeliveriesOptions): Deliveries {
       return settler.pending
     },
     admit,
-    start: (entry) => transition(entry, 'start'),
+    start: state.start,
     finish(entry) {
-      if (transition(entry, 'finish')) settle(entry)
+      if (state.finish(entry)) settle(entry)
     },
     fail,
     giveBack,

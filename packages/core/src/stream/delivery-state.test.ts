@@ -1,13 +1,24 @@
 import { expect, test } from 'vitest'
 
 import {
+  bury,
+  expire,
+  fail,
+  finish,
   FIRST_STAGE,
+  giveBack,
   hasLease,
   isUnsettled,
+  lose,
+  postpone,
+  settled,
   type Stage,
-  transition,
-  type Transition,
+  start,
 } from './delivery-state.ts'
+
+const TRANSITIONS = { start, finish, fail, giveBack, postpone, bury, expire, settled, lose }
+type Transition = keyof typeof TRANSITIONS
+const NAMES = Object.keys(TRANSITIONS) as Transition[]
 
 /** Every allowed transition; what is not listed is refused. */
 const ALLOWED: { readonly [From in Stage]: { readonly [Name in Transition]?: Stage } } = {
@@ -25,23 +36,12 @@ const ALLOWED: { readonly [From in Stage]: { readonly [Name in Transition]?: Sta
   over: {},
 }
 const STAGES = Object.keys(ALLOWED) as Stage[]
-const NAMES = [
-  'start',
-  'finish',
-  'fail',
-  'giveBack',
-  'postpone',
-  'bury',
-  'expire',
-  'settled',
-  'lose',
-] as const satisfies readonly Transition[]
 
 test.each(STAGES.flatMap((from) => NAMES.map((name) => [from, name, ALLOWED[from][name]] as const)))(
   'in stage %s, %s leads to %s',
   (from, name, to) => {
     const delivery = { stage: from }
-    expect(transition(delivery, name)).toBe(to !== undefined)
+    expect(TRANSITIONS[name](delivery)).toBe(to !== undefined)
     expect(delivery.stage).toBe(to ?? from)
   },
 )
@@ -61,8 +61,8 @@ test('an outcome is sent once: after any way to end a delivery, every other way 
   for (const from of ['waiting', 'running'] as const) {
     for (const first of endings) {
       const delivery: { readonly stage: Stage } = { stage: from }
-      if (!transition(delivery, first)) continue
-      expect(endings.filter((next) => transition(delivery, next))).toEqual([])
+      if (!TRANSITIONS[first](delivery)) continue
+      expect(endings.filter((next) => TRANSITIONS[next](delivery))).toEqual([])
     }
   }
 })

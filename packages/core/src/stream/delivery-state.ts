@@ -18,36 +18,7 @@ export type Stage =
   /** Redis has the outcome, or the worker lost the entry. */
   | 'over'
 
-export type Transition =
-  | 'start'
-  | 'finish'
-  | 'fail'
-  | 'giveBack'
-  /** It was added with a delay. */
-  | 'postpone'
-  /** It has no attempt left. */
-  | 'bury'
-  | 'expire'
-  /** Redis has the outcome. */
-  | 'settled'
-  | 'lose'
-
-/** The stages in which each transition is allowed, and the stage that follows. */
-const TRANSITIONS: {
-  readonly [Name in Transition]: { readonly from: readonly Stage[]; readonly to: Stage }
-} = {
-  start: { from: ['waiting'], to: 'running' },
-  finish: { from: ['running'], to: 'settling' },
-  fail: { from: ['running'], to: 'settling' },
-  giveBack: { from: ['waiting', 'running'], to: 'settling' },
-  postpone: { from: ['waiting'], to: 'settling' },
-  bury: { from: ['waiting'], to: 'settling' },
-  expire: { from: ['waiting', 'running'], to: 'expired' },
-  settled: { from: ['settling', 'expired'], to: 'over' },
-  lose: { from: ['waiting', 'running', 'settling', 'expired'], to: 'over' },
-}
-
-/** Something with a stage. Only `transition` writes it. */
+/** Something with a stage. Only this file writes it. */
 export interface Staged {
   readonly stage: Stage
 }
@@ -55,12 +26,57 @@ export interface Staged {
 /** Where every delivery begins. */
 export const FIRST_STAGE: Stage = 'waiting'
 
-/** Makes a transition; false when the delivery is in a stage that does not allow it, and stays there. */
-export function transition(delivery: Staged, name: Transition): boolean {
-  const { from, to } = TRANSITIONS[name]
-  if (!from.includes(delivery.stage)) return false
-  ;(delivery as { stage: Stage }).stage = to
-  return true
+// The transitions. Each returns false for a delivery whose stage does not allow it; the delivery then stays in its stage.
+// They compare stages instead of looking into a table, which would be noticed: each entry makes three of them.
+
+/** Before its handler is called. */
+export function start(delivery: Staged): boolean {
+  return enter(delivery, 'running', delivery.stage === 'waiting')
+}
+
+/** Its handler succeeded. */
+export function finish(delivery: Staged): boolean {
+  return enter(delivery, 'settling', delivery.stage === 'running')
+}
+
+/** Its handler failed, or its payload was refused. */
+export function fail(delivery: Staged): boolean {
+  return enter(delivery, 'settling', delivery.stage === 'running')
+}
+
+/** It is for any worker to handle. */
+export function giveBack(delivery: Staged): boolean {
+  return enter(delivery, 'settling', isUnsettled(delivery))
+}
+
+/** It was added with a delay. */
+export function postpone(delivery: Staged): boolean {
+  return enter(delivery, 'settling', delivery.stage === 'waiting')
+}
+
+/** It has no attempt left. */
+export function bury(delivery: Staged): boolean {
+  return enter(delivery, 'settling', delivery.stage === 'waiting')
+}
+
+/** Its lease ended, and Redis could not be asked. */
+export function expire(delivery: Staged): boolean {
+  return enter(delivery, 'expired', isUnsettled(delivery))
+}
+
+/** Redis has its outcome. */
+export function settled(delivery: Staged): boolean {
+  return enter(delivery, 'over', delivery.stage === 'settling' || delivery.stage === 'expired')
+}
+
+/** Another worker has it. */
+export function lose(delivery: Staged): boolean {
+  return enter(delivery, 'over', delivery.stage !== 'over')
+}
+
+function enter(delivery: Staged, stage: Stage, allowed: boolean): boolean {
+  if (allowed) (delivery as { stage: Stage }).stage = stage
+  return allowed
 }
 
 /** Whether the worker still has to decide how the delivery ends. */

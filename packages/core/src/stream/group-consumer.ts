@@ -117,7 +117,7 @@ export function createGroupConsumer(scope: Scope, options: GroupConsumerOptions)
       pause(await scripts.open(again ? '0' : settings.from))
       forgetConsumers()
     },
-    room: () => (deliveries.unsettled > MOST_UNSETTLED ? 0 : room()),
+    room: () => (isPaused || deliveries.unsettled > MOST_UNSETTLED ? 0 : room()),
     most: entriesPerRead,
     fetched(entries, asked, leasedSince) {
       if (entries.length > 0) take(deliveries.admit(entries, leasedSince), asked)
@@ -140,7 +140,7 @@ export function createGroupConsumer(scope: Scope, options: GroupConsumerOptions)
     isPaused = now
     events.paused(now)
     if (now) paused()
-    reader.pause(now)
+    reader.roomMade()
   }
 
   /** Forgets those of processes that died. It can wait: what goes wrong here goes wrong elsewhere, too. */

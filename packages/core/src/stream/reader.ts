@@ -28,7 +28,6 @@ export interface ReaderOptions {
 export interface Reader {
   /** There may be room again. */
   roomMade(): void
-  pause(paused: boolean): void
   /** Fetches nothing more. */
   stop(): Promise<void>
 }
@@ -53,7 +52,6 @@ export function createReader(space: Space, options: ReaderOptions): Reader {
   const keysToRead = sourceKeys.toReversed()
   const fromNew = keysToRead.map(() => '>')
   let stopped = false
-  let paused = false
   let wake: (() => void) | undefined
   connection.on('ready', () => wake?.())
 
@@ -93,7 +91,7 @@ export function createReader(space: Space, options: ReaderOptions): Reader {
         } else if (unsure) {
           await fetchPending()
           unsure = false
-        } else if (paused || count <= 0) await rest()
+        } else if (count <= 0) await rest()
         else {
           await fetchNew(Math.min(count, most))
           if (troubled) resumed()
@@ -163,10 +161,6 @@ export function createReader(space: Space, options: ReaderOptions): Reader {
 
   return {
     roomMade: () => wake?.(),
-    pause(now) {
-      paused = now
-      wake?.()
-    },
     async stop() {
       stopped = true
       // Once the server closed it, too, it hands nothing out any more.
