@@ -13,6 +13,7 @@ function membersOf(source: string, name: string): string[] {
 const LIMITER = 'packages/core/src/limiter/types.ts'
 const RULES = 'packages/core/src/limiter/rule-types.ts'
 const BOARD = 'packages/core/src/leaderboard/types.ts'
+const BOARD_OPTIONS = 'packages/core/src/leaderboard/option-types.ts'
 
 test.each([
   ['docs/rate-limiting.md', LIMITER, 'RateLimiterOptions'],
@@ -28,12 +29,12 @@ test.each([
   ['docs/middleware.md', 'packages/http/src/rate-limit/headers.ts', 'HeaderOptions'],
   ['docs/middleware.md', 'packages/http/src/leaderboard/options.ts', 'LeaderboardRouteOptions'],
   ['docs/middleware.md', 'packages/http/src/request-log/options.ts', 'RequestLogOptions'],
-  ['docs/leaderboards.md', BOARD, 'LeaderboardOptions'],
+  ['docs/leaderboards.md', BOARD_OPTIONS, 'LeaderboardOptions'],
   ['docs/leaderboards.md', BOARD, 'Leaderboard'],
-  ['docs/leaderboards.md', BOARD, 'CalendarWindow'],
-  ['docs/leaderboards.md', BOARD, 'RollingWindow'],
-  ['docs/leaderboards.md', BOARD, 'FirstComeTies'],
-  ['docs/leaderboards.md', BOARD, 'BoardEventOptions'],
+  ['docs/leaderboards.md', BOARD_OPTIONS, 'CalendarWindow'],
+  ['docs/leaderboards.md', BOARD_OPTIONS, 'RollingWindow'],
+  ['docs/leaderboards.md', BOARD_OPTIONS, 'FirstComeTies'],
+  ['docs/leaderboards.md', BOARD_OPTIONS, 'BoardEventOptions'],
   ['docs/operations.md', 'packages/core/src/redis/breaker.ts', 'BreakerOptions'],
 ])('%s names everything that %s has in %s', (page, source, name) => {
   const members = membersOf(read(source), name)
@@ -44,7 +45,7 @@ test.each([
 
 test.each([
   ['docs/rate-limiting.md', 'Options of a limiter', LIMITER, 'RateLimiterOptions'],
-  ['docs/leaderboards.md', 'Options of a board', BOARD, 'LeaderboardOptions'],
+  ['docs/leaderboards.md', 'Options of a board', BOARD_OPTIONS, 'LeaderboardOptions'],
   [
     'docs/middleware.md',
     'leaderboard(board, options)',

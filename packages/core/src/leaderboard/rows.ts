@@ -1,5 +1,5 @@
 import type { Scores } from './scores.ts'
-import type { RankStyle, Row, SubsetRow } from './types.ts'
+import type { RankStyle, Row, SubsetRow } from './read-types.ts'
 import { createUnreadable } from './unreadable.ts'
 
 /** How ranks count in rows, and whether data come along. */
