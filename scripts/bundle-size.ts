@@ -33,7 +33,8 @@ if (size > MOST) {
 const strangers = Object.values(metafile.outputs)
   .flatMap(({ inputs }) => Object.entries(inputs))
   .filter(
-    ([path, { bytesInOutput }]) => bytesInOutput > 0 && /src\/(stream|leaderboard|notifier|guard)\//.test(path),
+    ([path, { bytesInOutput }]) =>
+      bytesInOutput > 0 && /src\/(stream|leaderboard|notifier|guard)\//.test(path),
   )
 const others = [...new Set(output?.text.match(/"(stream|leaderboard|notifier|guard)\/\w+"/g))]
 if (others.length > 0) {
