@@ -86,6 +86,17 @@ describe('connect', () => {
 })
 
 describe('createRateLimiter', () => {
+  test.each([
+    [undefined, /^limiter name is undefined: give 1 to 64/],
+    ['a:b', /^limiter name is "a:b":/],
+    [{ name: 'api', rules: [RULE] }, /^limiter name is an object: give 1 to 64/],
+  ])('refuses the name %j', (name, message) => {
+    const make = (): unknown => createRateLimiter(penknife.space('shop'), name as string, { rules: [RULE] })
+    expect(make).toThrow(
+      expect.objectContaining({ option: 'limiter name', message: expect.stringMatching(message) }),
+    )
+  })
+
   const create = (options: object): unknown =>
     createRateLimiter(penknife.space('shop'), 'api', { rules: [RULE], ...options })
   const rule = (change: object): object => ({ rules: [{ ...RULE, ...change }] })
@@ -97,8 +108,6 @@ describe('createRateLimiter', () => {
       "createRateLimiter option 'whenUnavailible'",
       /did you mean 'whenUnavailable'\?/,
     ],
-    [{ name: undefined }, 'name', /^name is undefined: give 1 to 64/],
-    [{ name: 'a:b' }, 'name', /^name is "a:b":/],
     [
       { whenUnavailable: { local: { instances: 2 }, x: 1 } },
       "whenUnavailable option 'x'",
