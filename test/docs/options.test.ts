@@ -27,6 +27,7 @@ const LIMITER = 'packages/core/src/limiter'
 const STREAM = 'packages/core/src/stream'
 const BOARD = 'packages/core/src/leaderboard'
 const NOTIFIER = 'packages/core/src/notifier'
+const GUARD = 'packages/core/src/guard'
 const REDIS = 'packages/core/src/redis'
 const HTTP = 'packages/http/src'
 
@@ -82,12 +83,15 @@ test.each([
 })
 
 test.each([
-  ['docs/rate-limiting.md', 'createRateLimiter(space, options)', LIMITER, 'RateLimiterOptions'],
+  ['docs/rate-limiting.md', 'createRateLimiter(space, name, options)', LIMITER, 'RateLimiterOptions'],
   ['docs/streams.md', 'createStream(space, name, options)', STREAM, 'StreamOptions'],
   ['docs/streams.md', 'stream.worker(group, handler, options)', STREAM, 'WorkerOptions'],
   ['docs/leaderboards.md', 'createLeaderboard(space, name, options)', BOARD, 'LeaderboardOptions'],
-  ['docs/notifications.md', 'createNotifier(space, options)', NOTIFIER, 'NotifierOptions'],
+  ['docs/notifications.md', 'createNotifier(space, name, options)', NOTIFIER, 'NotifierOptions'],
   ['docs/notifications.md', 'notifier.publish(channel, data, options)', NOTIFIER, 'PublishOptions'],
+  ['docs/coordination.md', 'createCounters(space, name, options)', GUARD, 'CountersOptions'],
+  ['docs/coordination.md', 'createOnce(space, name, options)', GUARD, 'OnceOptions'],
+  ['docs/coordination.md', 'createDeduper(space, name, options)', GUARD, 'DeduperOptions'],
   ['docs/middleware.md', 'leaderboard(board, options)', HTTP, 'LeaderboardRouteOptions'],
   ['docs/middleware.md', 'notifications(notifier, options)', HTTP, 'NotificationsOptions'],
   ['docs/request-log.md', 'Options', HTTP, 'RequestLogOptions'],

@@ -11,15 +11,18 @@ const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 const read = (path: string): string => readFileSync(join(ROOT, path), 'utf8')
 
 /** Every page of the repository, tracked or about to be. */
-const pages = execFileSync('git', ['ls-files', '-co', '--exclude-standard', '*.md'], {
+const tracked = execFileSync('git', ['ls-files', '-co', '--exclude-standard'], {
   cwd: ROOT,
   encoding: 'utf8',
 })
   .split('\n')
   .filter((path) => path !== '' && existsSync(join(ROOT, path)))
+const pages = tracked.filter((path) => path.endsWith('.md'))
 
 /** Those for users and contributors, whose sentences are checked. */
-const prose = pages.filter((path) => /^(README|CONTRIBUTING|SECURITY)\.md$|^docs\/|^packages\//.test(path))
+const prose = pages.filter((path) =>
+  /^(README|CONTRIBUTING|SECURITY)\.md$|^docs\/|^packages\/|^chaos\/|^fuzz\//.test(path),
+)
 
 const LONGEST_SENTENCE = 30
 
@@ -66,8 +69,21 @@ test.each(pages)('the links of %s lead somewhere', (path) => {
   expect(broken).toEqual([])
 })
 
+/** Files that pages name in code spans, such as `limiter/take.ts`: the end of a path in the repository. */
+const files = tracked.map((path) => `/${path}`)
+
+test.each(pages)('the source files that %s names exist', (path) => {
+  const named = [...read(path).matchAll(/`((?:[\w.*-]+\/)*[\w-]+\.(?:ts|lua))`/g)].map(
+    ([, file]) => file ?? '',
+  )
+  const missing = named.filter(
+    (file) => !file.includes('*') && !files.some((known) => known.endsWith(`/${file}`)),
+  )
+  expect(missing).toEqual([])
+})
+
 /** Every page of a feature answers the same questions in the same order. */
-const FEATURES = ['rate-limiting', 'streams', 'leaderboards', 'notifications', 'request-log']
+const FEATURES = ['rate-limiting', 'streams', 'leaderboards', 'notifications', 'coordination', 'request-log']
 const QUESTIONS = ['Quick start', 'Options', 'When things fail', 'Guarantees', 'Recipes', 'Cost']
 
 test.each(FEATURES)('docs/%s.md has the sections of a feature, in their order', (name) => {

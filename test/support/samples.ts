@@ -168,8 +168,95 @@ const claimed = keys.guardOf('once', 'charge', 'order-1')
 const claimedLive = keys.guardLive('once', 'charge', 'order-1')
 const seenIds = keys.guardShard(shard, 'seen', 'mails')
 
+const fence = keys.guard('fence', 'last')
+const [lockA, queueA] = [keys.guardOf('lock', 'orders', 'a'), keys.guardOf('lock-queue', 'orders', 'a')]
+const [lockB, queueB] = [keys.guardOf('lock', 'orders', 'b'), keys.guardOf('lock-queue', 'orders', 'b')]
+const lockChannel = keys.guardLive('lock-process', 'orders', '')
+const [permits, extraPermits, permitQueue] = [
+  keys.guardOf('permit', 'jobs', 'a'),
+  keys.guardOf('permit-extra', 'jobs', 'a'),
+  keys.guardOf('permit-queue', 'jobs', 'a'),
+]
+const LOCKED: NonNullable<Sample['before']> = [['SET', lockA, `${LATER} 5 me:1 label`]]
+const PERMITTED: NonNullable<Sample['before']> = [
+  ['ZADD', permits, LATER, 'me:1:2', 1, 'late:1:2'],
+  ['SET', extraPermits, 2],
+]
+
 /** At least one sample for each reply type of each script in packages/core/src/redis/scripts.gen.ts, by name. */
 export const SAMPLES: Readonly<Record<string, readonly Sample[]>> = {
+  'guard/lock': [
+    {
+      returns: 'integer',
+      shared: [[fence], lockChannel, 1000, 500],
+      item: [lockA, queueA, 'me:1', '-', 'me'],
+    },
+    {
+      returns: 'string',
+      shared: [[fence], lockChannel, 1000, 500],
+      item: [lockA, queueA, 'you:1', '+', 'you'],
+      before: LOCKED,
+    },
+  ],
+  'guard/lock_all': [
+    {
+      returns: 'integer',
+      shared: [lockChannel, 1000, 500],
+      item: [fence, lockA, queueA, lockB, queueB, 'me:1', '+', 'me'],
+    },
+    {
+      returns: 'string',
+      shared: [lockChannel, 1000, 500],
+      item: [fence, lockA, queueA, lockB, queueB, 'you:1', '+', 'you'],
+      before: LOCKED,
+    },
+  ],
+  'guard/unlock': [
+    { returns: 'integer', shared: [lockChannel, 500], item: [lockA, queueA, 'me:1'], before: LOCKED },
+  ],
+  'guard/unqueue': [
+    {
+      returns: 'integer',
+      shared: [lockChannel, 500],
+      item: [lockA, queueA, 'you:1'],
+      before: [...LOCKED, ['ZADD', queueA, 7, 'you:1']],
+    },
+  ],
+  'guard/relock': [{ returns: 'integer', shared: [1000], item: [lockA, 'me:1'], before: LOCKED }],
+  'guard/locked': [
+    { returns: 'list', item: [lockA, queueA], before: LOCKED },
+    { returns: 'list', item: [lockA, queueA] },
+  ],
+  'guard/permit': [
+    {
+      returns: 'integer',
+      shared: [[fence], lockChannel, 5, 1000, 500],
+      item: [permits, extraPermits, permitQueue, 'you:1', '-'],
+      before: PERMITTED,
+    },
+    {
+      returns: 'string',
+      shared: [[fence], lockChannel, 5, 1000, 500],
+      item: [permits, extraPermits, permitQueue, 'you:1:4', '+'],
+      before: PERMITTED,
+    },
+  ],
+  'guard/unpermit': [
+    {
+      returns: 'integer',
+      shared: [lockChannel, 5, 500],
+      item: [permits, extraPermits, permitQueue, 'me:1:2', 0],
+      before: PERMITTED,
+    },
+    {
+      returns: 'integer',
+      shared: [lockChannel, 5, 500],
+      item: [permits, extraPermits, permitQueue, 'you:1', 1],
+      before: [...PERMITTED, ['ZADD', permitQueue, 7, 'you:1']],
+    },
+  ],
+  'guard/repermit': [{ returns: 'integer', shared: [1000], item: [permits, 'me:1:2'], before: PERMITTED }],
+  'guard/permitted': [{ returns: 'integers', item: [permits, permitQueue], before: PERMITTED }],
   'guard/claim': [
     { returns: 'string', shared: [1000], item: [claimed, 'me', 0] },
     {
@@ -293,7 +380,7 @@ export const SAMPLES: Readonly<Record<string, readonly Sample[]>> = {
     { returns: 'null', shared: allTime, item: ['around', 'ordinal', 0, 'nobody', 1, '', ''], before: SCORES },
     {
       returns: 'integer',
-      shared: [[board], '{"windows":[{"z":[1,1],"start":0,"turn":1,"finish":2}]}'],
+      shared: [[board], '{"windows":[{"z":[1,1],"start":0,"next":1,"finish":2}]}'],
       item: ['count', 'ordinal', 0, '-inf', '+inf', '', ''],
     },
   ],
@@ -310,7 +397,7 @@ export const SAMPLES: Readonly<Record<string, readonly Sample[]>> = {
     { returns: 'string', shared: everything, item: ['ann'], before: LOGGED },
     {
       returns: 'integer',
-      shared: [[board], '{"windows":[{"z":[1,1],"start":0,"turn":1,"finish":2}],"former":[],"data":1}'],
+      shared: [[board], '{"windows":[{"z":[1,1],"start":0,"next":1,"finish":2}],"former":[],"data":1}'],
       item: ['ann'],
     },
   ],

@@ -15,7 +15,7 @@ import type { Outcome } from './outcome.ts'
 import type { Plan, PlanOf } from './plan.ts'
 import { checkSubject, subjectText } from './subjects.ts'
 import type { Subject, TakeOptions } from './types.ts'
-import type { Fallback } from './unavailable.ts'
+import type { Fallback } from './fallback.ts'
 
 /** What a limiter decides with. */
 export interface TakeContext {
@@ -47,22 +47,44 @@ export interface Takes {
  * when Redis did not, and tell listeners.
  */
 export function createTakes(context: TakeContext): Takes {
+  const { ownPlan, planOf, cache, onDecision } = context
+
+  /** @throws PENKNIFE_INVALID for wrong arguments. */
+  function begin(given: Subject, options: TakeOptions | undefined, correctable: boolean): Call | Denied {
+    let [plan, cost] = [ownPlan, 1]
+    if (options !== undefined) {
+      checkOptions('take', options, OPTIONS)
+      if (options.rules !== undefined) plan = planOf(options.rules)
+      if (options.cost !== undefined) cost = wholeNumber('cost', options.cost, 0, plan.most)
+    }
+    const isText = plan.parts[0] === undefined
+    const subject = isText ? given : checkSubject(given, plan.parts)
+    const text = isText ? (given as string) : subjectText(subject)
+    const denied = cache?.denied(text, plan.text, cost)
+    if (denied !== undefined) {
+      onDecision(given, denied.decision)
+      return denied
+    }
+    // A text that the cache knows was checked before: a subject under attack costs no more than the look-up.
+    if (isText) checkSubject(given, plan.parts)
+    return new Call(context, plan, given, subject, text, cost, correctable)
+  }
+
   return {
     take(subject, options) {
-      let call: Call
+      let call: Call | Denied
       try {
-        call = new Call(context, subject, options, false)
+        call = begin(subject, options, false)
       } catch (error) {
         return Promise.reject(error)
       }
-      const denied = call.cached()
-      if (denied !== undefined) return denied.answer
-      return new Promise((resolve, reject) => call.send(resolve, reject))
+      if (!(call instanceof Call)) return call.answer
+      const asked = call
+      return new Promise((resolve, reject) => asked.send(resolve, reject))
     },
     async takeCorrectable(subject, options) {
-      const call = new Call(context, subject, options, true)
-      const denied = call.cached()
-      if (denied !== undefined) return { decision: denied.decision }
+      const call = begin(subject, options, true)
+      if (!(call instanceof Call)) return { decision: call.decision }
       return new Promise((resolve, reject) =>
         call.send((decision, correct) => resolve({ decision, correct }), reject),
       )
@@ -78,34 +100,31 @@ class Call implements ChargeRequest, Receiver<Outcome> {
   readonly cost: number
   readonly correctable: boolean
   readonly #context: TakeContext
+  readonly #plan: Plan
   /** The subject as the caller gave it. */
   readonly #given: Subject
-  readonly #plan: Plan
+  /** The subject as the deny cache knows it. */
   readonly #text: string
   #resolve!: (decision: Decision, correct: Correct | undefined) => void
   #reject!: (error: unknown) => void
   #settled = false
 
-  /** @throws PENKNIFE_INVALID for wrong arguments. */
-  constructor(context: TakeContext, given: Subject, options: TakeOptions | undefined, correctable: boolean) {
-    if (options !== undefined) checkOptions('take', options, OPTIONS)
-    const { cost = 1, rules } = options ?? NONE
-    const plan = rules === undefined ? context.ownPlan : context.planOf(rules)
-    this.cost = wholeNumber('cost', cost, 0, plan.most)
-    this.subject = checkSubject(given, plan.parts)
-    this.correctable = correctable
+  constructor(
+    context: TakeContext,
+    plan: Plan,
+    given: Subject,
+    subject: Subject,
+    text: string,
+    cost: number,
+    correctable: boolean,
+  ) {
     this.#context = context
-    this.#given = given
     this.#plan = plan
-    this.#text = subjectText(this.subject)
-  }
-
-  /** A denial that still holds. */
-  cached(): Denied | undefined {
-    const { cache, onDecision } = this.#context
-    const denied = cache?.denied(this.#text, this.#plan.text, this.cost)
-    if (denied !== undefined) onDecision(this.#given, denied.decision)
-    return denied
+    this.#given = given
+    this.subject = subject
+    this.#text = text
+    this.cost = cost
+    this.correctable = correctable
   }
 
   send(
@@ -162,7 +181,7 @@ class Call implements ChargeRequest, Receiver<Outcome> {
     return { decision: lease ? { ...decision, lease: this.#watched(lease) } : decision, correct }
   }
 
-  /** A lease whose release wakes who waits for a slot. */
+  /** A lease whose release wakes the calls that wait for a slot. */
   #watched(lease: Lease): Lease {
     const { onEased } = this.#context
     return { ...lease, release: () => lease.release().finally(() => onEased(this.#given)) }
@@ -208,5 +227,3 @@ class Call implements ChargeRequest, Receiver<Outcome> {
     this.#settled = true
   }
 }
-
-const NONE: TakeOptions = {}

@@ -9,6 +9,7 @@ const FACTORIES: Readonly<Record<Feature, string>> = {
   once: 'createOnce',
   deduper: 'createDeduper',
   lock: 'createLock',
+  semaphore: 'createSemaphore',
 }
 
 /** So many objects of one name in a process were not made once for each. */

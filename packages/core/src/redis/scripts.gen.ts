@@ -1179,6 +1179,1692 @@ return replies`,
 }
 
 /**
+ * Take a lock, or wait in its queue.
+ *
+ * The invariants are in lua/_lib/guard/locking.lua. The moments at which a process may die:
+ * - Before the call: nothing happened. After it, before the answer: the lease ends by itself; a caller that lives asks again with the same
+ *   owner and gets the lock.
+ * - While it holds the lock: the lease ends; the first that waits has a timer for that moment and asks.
+ * - While it waits: nobody follows its channel, so its ticket is taken out where it would be next.
+ * - It was offered the lock: the offer ends, and the second that waits, which was told, asks. A process that stood still meanwhile asks
+ *   when it goes on, and is told that the lock is another's: an offer is no lease.
+ * - The first and the second: whoever else waits asks when the lease that it knows of would have ended.
+ *
+ * - shared keys `keys`: string: the last fence of the space
+ * - shared `channel`: what the pub/sub channels of processes begin with
+ * - shared `lease`: milliseconds of a lease
+ * - shared `claim`: milliseconds of an offer
+ * - key `lock`: string: the lease or the offer
+ * - key `queue`: sorted set: tickets
+ * - `owner`: "process:number": the ticket of this caller
+ * - `order`: "-" not to wait, "+" for a new ticket, else the ticket's order
+ * - `label`: what the holder calls itself
+ * - replies the fence; or "milliseconds order": ask again after that time, or when told
+ * - on a full server refused: it may add a lock or a ticket
+ */
+export const guardLock: Script<[keys: readonly string[], channel: Arg, lease: Arg, claim: Arg], [lock: string, queue: string, owner: Arg, order: Arg, label: Arg], number | string> = {
+  name: 'guard/lock',
+  sha: '9ee1a337484684ad6416691163956868b7488b7d',
+  batch: 64,
+  sharedKeys: true,
+  shared: ["channel","lease","claim"],
+  keys: ["lock","queue"],
+  args: ["owner","order","label"],
+  returns: 'integer|string',
+  text: `#!lua
+local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]
+local function typed(key, type)
+local is = redis.call('TYPE', key).ok
+if is ~= type and is ~= 'none' then
+return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
+end
+end
+local fences = { open = nil, look = nil, next = nil }
+function fences.open(key)
+return { key = key, last = nil }
+end
+function fences.look(of)
+if of.last then
+return
+end
+local text = redis.pcall('GET', of.key)
+if type(text) == 'table' then
+return text
+end
+local last = tonumber(text or 0)
+if not last or last ~= last or last < 0 or last >= 9007199254740991 then
+return { err = 'ERR ' .. of.key .. ' holds no fence: delete it' }
+end
+of.last = last
+end
+function fences.next(of)
+of.last = math.max(math.floor(of.last) + 1, now)
+redis.call('SET', of.key, string.format('%.0f', of.last))
+return of.last
+end
+local queueing = { open = nil, heads = nil, add = nil, drop = nil, tell = nil }
+local PAGE = 32
+local PAGES = 8
+local LIFE = 7200000
+function queueing.open(channel)
+return { channel = channel, there = {} }
+end
+local function parts(ticket)
+return string.match(ticket, '^([^:]+):(%d+)')
+end
+local function is_there(of, process)
+local found = of.there[process]
+if found == nil then
+found = redis.call('PUBSUB', 'SHARDNUMSUB', of.channel .. process)[2] > 0
+of.there[process] = found
+end
+return found
+end
+function queueing.heads(of, queue, most)
+local heads = {}
+for _ = 1, PAGES do
+local page = redis.pcall('ZRANGE', queue, 0, PAGE - 1, 'WITHSCORES')
+if page.err then
+return page
+end
+local gone = {}
+for at = 1, #page, 2 do
+local process = parts(page[at])
+if not process or not is_there(of, process) then
+gone[#gone + 1] = page[at]
+else
+heads[#heads + 1] = { page[at], tonumber(page[at + 1]) }
+if #heads == most then
+break
+end
+end
+end
+if #gone > 0 then
+redis.call('ZREM', queue, unpack(gone))
+end
+if #heads > 0 or #gone < PAGE then
+return heads
+end
+end
+return heads
+end
+function queueing.add(queue, ticket, order)
+redis.call('ZADD', queue, string.format('%.0f', order), ticket)
+redis.call('PEXPIRE', queue, LIFE)
+end
+function queueing.drop(queue, ticket)
+redis.call('ZREM', queue, ticket)
+end
+function queueing.tell(of, ticket, word)
+local process, number = parts(ticket)
+redis.pcall('SPUBLISH', of.channel .. process, word .. number)
+end
+local locking = { open = nil, ask = nil, renew = nil, release = nil, leave = nil }
+local SLACK = 1000
+function locking.open(fence, channel, lease, claim)
+return { fences = fences.open(fence), queues = queueing.open(channel), lease = tonumber(lease), claim = tonumber(claim) }
+end
+local function read(lock)
+local text = redis.pcall('GET', lock)
+if not text or type(text) == 'table' then
+return text
+end
+local untl, fence, owner, label = string.match(text, '^(%d+) (%d+) (%S+) (.*)$')
+if not untl or #untl > 16 or #fence > 16 then
+return { err = 'ERR ' .. lock .. ' holds what no lock wrote: delete it' }
+end
+return { untl = tonumber(untl), fence = tonumber(fence), owner = owner, label = label }
+end
+local function write(lock, lasts, fence, owner, label)
+local text = string.format('%.0f %.0f %s %s', now + lasts * 1000, fence, owner, label)
+redis.call('SET', lock, text, 'PX', string.format('%.0f', lasts + SLACK))
+end
+local function pass_on(of, lock, queue, heads)
+local first, second = heads[1], heads[2]
+if not first then
+redis.call('DEL', lock)
+return
+end
+write(lock, of.claim, 0, first[1], string.format('%.0f', first[2]))
+queueing.drop(queue, first[1])
+queueing.tell(of.queues, first[1], 'o')
+if second then
+queueing.tell(of.queues, second[1], 's')
+end
+end
+local function look(of, lock, queue, owner, order)
+local record = read(lock)
+if record and record.err then
+return record
+end
+if record and record.owner == owner and record.untl > now then
+return nil
+end
+if record and record.untl > now and (record.fence > 0 or (tonumber(record.label) or 0) < order) then
+return { untl = record.untl }
+end
+local heads = queueing.heads(of.queues, queue, 2)
+if heads.err then
+return heads
+end
+local first = heads[1]
+if first and first[1] ~= owner and first[2] < order then
+return { untl = now + of.claim * 1000, heads = heads }
+end
+end
+function locking.ask(of, locks, owner, order, label)
+local wrong = fences.look(of.fences)
+if wrong then
+return wrong
+end
+local mine = tonumber(order) or math.huge
+local blocked, untl = {}, 0
+for at = 1, #locks, 2 do
+local found = look(of, locks[at], locks[at + 1], owner, mine)
+if found then
+if found.err then
+return found
+end
+blocked[at] = found
+untl = math.max(untl, found.untl)
+end
+end
+if untl == 0 then
+local fence = fences.next(of.fences)
+for at = 1, #locks, 2 do
+write(locks[at], of.lease, fence, owner, label)
+if order ~= '-' then
+queueing.drop(locks[at + 1], owner)
+end
+end
+return fence
+end
+for at = 2, order == '-' and 0 or #locks, 2 do
+wrong = typed(locks[at], 'zset')
+if wrong then
+return wrong
+end
+end
+if order == '+' then
+mine = fences.next(of.fences)
+end
+local wait = math.ceil((untl - now) / 1000)
+for at = 1, #locks, 2 do
+local lock, queue, why = locks[at], locks[at + 1], blocked[at]
+if why and why.heads then
+pass_on(of, lock, queue, why.heads)
+end
+if order ~= '-' then
+if why then
+queueing.add(queue, owner, mine)
+else
+write(lock, wait + of.claim, 0, owner, string.format('%.0f', mine))
+queueing.drop(queue, owner)
+end
+end
+end
+return string.format('%.0f %.0f', wait, order == '-' and 0 or mine)
+end
+function locking.renew(lock, owner, lease)
+local record = read(lock)
+if not record or record.err then
+return record or 0
+end
+if record.owner ~= owner or record.fence == 0 or record.untl <= now then
+return 0
+end
+write(lock, lease, record.fence, owner, record.label)
+return 1
+end
+local function give_up(of, lock, queue, record)
+local heads = queueing.heads(of.queues, queue, 2)
+if heads.err then
+return heads
+end
+pass_on(of, lock, queue, heads)
+return record.fence > 0 and record.untl > now and 1 or 0
+end
+function locking.release(of, lock, queue, owner)
+local record = read(lock)
+if not record or record.err then
+return record or 0
+end
+return record.owner == owner and give_up(of, lock, queue, record) or 0
+end
+function locking.leave(of, lock, queue, owner)
+local record = read(lock)
+if record and record.err then
+return record
+end
+local dropped = redis.pcall('ZREM', queue, owner)
+if type(dropped) == 'table' then
+return dropped
+end
+if not record or record.owner ~= owner then
+return 0
+end
+local done = give_up(of, lock, queue, record)
+if type(done) == 'table' then
+error(done)
+end
+return done
+end
+local keys = KEYS
+local channel = ARGV[1]
+local lease = ARGV[2]
+local claim = ARGV[3]
+local of = locking.open(keys[1], channel, lease, claim)
+local items = (#ARGV - 3) / 3
+if items == 1 then
+local lock, queue, owner, order, label = KEYS[#KEYS - items * 2 + 1], KEYS[#KEYS - items * 2 + 2], ARGV[4], ARGV[5], ARGV[6]
+do
+return locking.ask(of, { lock, queue }, owner, order, label)
+end
+return nil
+end
+local function item(lock, queue, owner, order, label)
+return locking.ask(of, { lock, queue }, owner, order, label)
+end
+local replies, done = {}, 0
+local function run()
+while done < items do
+local key = #KEYS - items * 2 + done * 2
+local arg = 3 + done * 3
+done = done + 1
+local reply = item(KEYS[key + 1], KEYS[key + 2], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3])
+if reply == nil then reply = false end
+replies[done] = reply
+end
+end
+while done < items do
+local ok, reply = pcall(run)
+if not ok then
+local text = type(reply) == 'table' and reply.err or tostring(reply)
+if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+reply = { err = text .. ' on @user_script' }
+replies[done] = reply
+end
+end
+return replies`,
+}
+
+/**
+ * Take several locks, all or none, or wait in the queues of all.
+ *
+ * Invariant and dangerous moments as lock.lua has them. A caller that has some of the locks offered and needs others keeps the offers
+ * until the others are to be free; when it dies, they end by themselves.
+ *
+ * - shared `channel`: as lock.lua
+ * - shared `lease`: as lock.lua
+ * - shared `claim`: as lock.lua
+ * - key `all`: the last fence of the space, then lock and queue of each
+ * - `owner`: as lock.lua
+ * - `order`: as lock.lua
+ * - `label`: as lock.lua
+ * - replies as lock.lua
+ * - on a full server refused: it may add locks or tickets
+ */
+export const guardLockAll: Script<[channel: Arg, lease: Arg, claim: Arg], [...all: string[], owner: Arg, order: Arg, label: Arg], number | string> = {
+  name: 'guard/lock_all',
+  sha: '6dc08e86d6166196b9b4f891330ccca5a4a911ac',
+  batch: 16,
+  sharedKeys: false,
+  shared: ["channel","lease","claim"],
+  keys: ["all"],
+  manyKeys: true,
+  args: ["owner","order","label"],
+  returns: 'integer|string',
+  text: `#!lua
+local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]
+local function typed(key, type)
+local is = redis.call('TYPE', key).ok
+if is ~= type and is ~= 'none' then
+return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
+end
+end
+local fences = { open = nil, look = nil, next = nil }
+function fences.open(key)
+return { key = key, last = nil }
+end
+function fences.look(of)
+if of.last then
+return
+end
+local text = redis.pcall('GET', of.key)
+if type(text) == 'table' then
+return text
+end
+local last = tonumber(text or 0)
+if not last or last ~= last or last < 0 or last >= 9007199254740991 then
+return { err = 'ERR ' .. of.key .. ' holds no fence: delete it' }
+end
+of.last = last
+end
+function fences.next(of)
+of.last = math.max(math.floor(of.last) + 1, now)
+redis.call('SET', of.key, string.format('%.0f', of.last))
+return of.last
+end
+local queueing = { open = nil, heads = nil, add = nil, drop = nil, tell = nil }
+local PAGE = 32
+local PAGES = 8
+local LIFE = 7200000
+function queueing.open(channel)
+return { channel = channel, there = {} }
+end
+local function parts(ticket)
+return string.match(ticket, '^([^:]+):(%d+)')
+end
+local function is_there(of, process)
+local found = of.there[process]
+if found == nil then
+found = redis.call('PUBSUB', 'SHARDNUMSUB', of.channel .. process)[2] > 0
+of.there[process] = found
+end
+return found
+end
+function queueing.heads(of, queue, most)
+local heads = {}
+for _ = 1, PAGES do
+local page = redis.pcall('ZRANGE', queue, 0, PAGE - 1, 'WITHSCORES')
+if page.err then
+return page
+end
+local gone = {}
+for at = 1, #page, 2 do
+local process = parts(page[at])
+if not process or not is_there(of, process) then
+gone[#gone + 1] = page[at]
+else
+heads[#heads + 1] = { page[at], tonumber(page[at + 1]) }
+if #heads == most then
+break
+end
+end
+end
+if #gone > 0 then
+redis.call('ZREM', queue, unpack(gone))
+end
+if #heads > 0 or #gone < PAGE then
+return heads
+end
+end
+return heads
+end
+function queueing.add(queue, ticket, order)
+redis.call('ZADD', queue, string.format('%.0f', order), ticket)
+redis.call('PEXPIRE', queue, LIFE)
+end
+function queueing.drop(queue, ticket)
+redis.call('ZREM', queue, ticket)
+end
+function queueing.tell(of, ticket, word)
+local process, number = parts(ticket)
+redis.pcall('SPUBLISH', of.channel .. process, word .. number)
+end
+local locking = { open = nil, ask = nil, renew = nil, release = nil, leave = nil }
+local SLACK = 1000
+function locking.open(fence, channel, lease, claim)
+return { fences = fences.open(fence), queues = queueing.open(channel), lease = tonumber(lease), claim = tonumber(claim) }
+end
+local function read(lock)
+local text = redis.pcall('GET', lock)
+if not text or type(text) == 'table' then
+return text
+end
+local untl, fence, owner, label = string.match(text, '^(%d+) (%d+) (%S+) (.*)$')
+if not untl or #untl > 16 or #fence > 16 then
+return { err = 'ERR ' .. lock .. ' holds what no lock wrote: delete it' }
+end
+return { untl = tonumber(untl), fence = tonumber(fence), owner = owner, label = label }
+end
+local function write(lock, lasts, fence, owner, label)
+local text = string.format('%.0f %.0f %s %s', now + lasts * 1000, fence, owner, label)
+redis.call('SET', lock, text, 'PX', string.format('%.0f', lasts + SLACK))
+end
+local function pass_on(of, lock, queue, heads)
+local first, second = heads[1], heads[2]
+if not first then
+redis.call('DEL', lock)
+return
+end
+write(lock, of.claim, 0, first[1], string.format('%.0f', first[2]))
+queueing.drop(queue, first[1])
+queueing.tell(of.queues, first[1], 'o')
+if second then
+queueing.tell(of.queues, second[1], 's')
+end
+end
+local function look(of, lock, queue, owner, order)
+local record = read(lock)
+if record and record.err then
+return record
+end
+if record and record.owner == owner and record.untl > now then
+return nil
+end
+if record and record.untl > now and (record.fence > 0 or (tonumber(record.label) or 0) < order) then
+return { untl = record.untl }
+end
+local heads = queueing.heads(of.queues, queue, 2)
+if heads.err then
+return heads
+end
+local first = heads[1]
+if first and first[1] ~= owner and first[2] < order then
+return { untl = now + of.claim * 1000, heads = heads }
+end
+end
+function locking.ask(of, locks, owner, order, label)
+local wrong = fences.look(of.fences)
+if wrong then
+return wrong
+end
+local mine = tonumber(order) or math.huge
+local blocked, untl = {}, 0
+for at = 1, #locks, 2 do
+local found = look(of, locks[at], locks[at + 1], owner, mine)
+if found then
+if found.err then
+return found
+end
+blocked[at] = found
+untl = math.max(untl, found.untl)
+end
+end
+if untl == 0 then
+local fence = fences.next(of.fences)
+for at = 1, #locks, 2 do
+write(locks[at], of.lease, fence, owner, label)
+if order ~= '-' then
+queueing.drop(locks[at + 1], owner)
+end
+end
+return fence
+end
+for at = 2, order == '-' and 0 or #locks, 2 do
+wrong = typed(locks[at], 'zset')
+if wrong then
+return wrong
+end
+end
+if order == '+' then
+mine = fences.next(of.fences)
+end
+local wait = math.ceil((untl - now) / 1000)
+for at = 1, #locks, 2 do
+local lock, queue, why = locks[at], locks[at + 1], blocked[at]
+if why and why.heads then
+pass_on(of, lock, queue, why.heads)
+end
+if order ~= '-' then
+if why then
+queueing.add(queue, owner, mine)
+else
+write(lock, wait + of.claim, 0, owner, string.format('%.0f', mine))
+queueing.drop(queue, owner)
+end
+end
+end
+return string.format('%.0f %.0f', wait, order == '-' and 0 or mine)
+end
+function locking.renew(lock, owner, lease)
+local record = read(lock)
+if not record or record.err then
+return record or 0
+end
+if record.owner ~= owner or record.fence == 0 or record.untl <= now then
+return 0
+end
+write(lock, lease, record.fence, owner, record.label)
+return 1
+end
+local function give_up(of, lock, queue, record)
+local heads = queueing.heads(of.queues, queue, 2)
+if heads.err then
+return heads
+end
+pass_on(of, lock, queue, heads)
+return record.fence > 0 and record.untl > now and 1 or 0
+end
+function locking.release(of, lock, queue, owner)
+local record = read(lock)
+if not record or record.err then
+return record or 0
+end
+return record.owner == owner and give_up(of, lock, queue, record) or 0
+end
+function locking.leave(of, lock, queue, owner)
+local record = read(lock)
+if record and record.err then
+return record
+end
+local dropped = redis.pcall('ZREM', queue, owner)
+if type(dropped) == 'table' then
+return dropped
+end
+if not record or record.owner ~= owner then
+return 0
+end
+local done = give_up(of, lock, queue, record)
+if type(done) == 'table' then
+error(done)
+end
+return done
+end
+local channel = ARGV[1]
+local lease = ARGV[2]
+local claim = ARGV[3]
+local of = locking.open(nil, channel, lease, claim)
+local items = (#ARGV - 3) / 3
+if items == 1 then
+local all, owner, order, label = KEYS, ARGV[4], ARGV[5], ARGV[6]
+do
+of.fences.key = all[1]
+return locking.ask(of, { unpack(all, 2) }, owner, order, label)
+end
+return nil
+end
+local function item(all, owner, order, label)
+of.fences.key = all[1]
+return locking.ask(of, { unpack(all, 2) }, owner, order, label)
+end
+local replies, done = {}, 0
+local each = #KEYS / items
+local function run()
+while done < items do
+local key = done * each
+local arg = 3 + done * 3
+done = done + 1
+local reply = item({ unpack(KEYS, key + 1, key + each) }, ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3])
+if reply == nil then reply = false end
+replies[done] = reply
+end
+end
+while done < items do
+local ok, reply = pcall(run)
+if not ok then
+local text = type(reply) == 'table' and reply.err or tostring(reply)
+if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+reply = { err = text .. ' on @user_script' }
+replies[done] = reply
+end
+end
+return replies`,
+}
+
+/**
+ * Say who has a lock, and how many wait.
+ *
+ * - key `lock`: as lock.lua
+ * - key `queue`: as lock.lua
+ * - replies milliseconds of its lease, fence (0: offered) and label as text, empty ones where nobody has it; tickets in the queue
+ */
+export const guardLocked: Script<[], [lock: string, queue: string], readonly Reply[]> = {
+  name: 'guard/locked',
+  sha: 'ac6d80d93dd57cd3540929c06513d6f427530887',
+  batch: 128,
+  sharedKeys: false,
+  shared: [],
+  keys: ["lock","queue"],
+  args: [],
+  returns: 'list',
+  text: `#!lua flags=no-writes
+local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]
+local items = #KEYS / 2
+if items == 1 then
+local lock, queue = KEYS[1], KEYS[2]
+do
+local untl, fence, label = string.match(redis.call('GET', lock) or '', '^(%d+) (%d+) %S+ (.*)$')
+local left = untl and math.ceil((untl - now) / 1000) or 0
+if left <= 0 then
+return { '', '', '', redis.call('ZCARD', queue) }
+end
+return { string.format('%.0f', left), fence, label, redis.call('ZCARD', queue) }
+end
+return nil
+end
+local function item(lock, queue)
+local untl, fence, label = string.match(redis.call('GET', lock) or '', '^(%d+) (%d+) %S+ (.*)$')
+local left = untl and math.ceil((untl - now) / 1000) or 0
+if left <= 0 then
+return { '', '', '', redis.call('ZCARD', queue) }
+end
+return { string.format('%.0f', left), fence, label, redis.call('ZCARD', queue) }
+end
+local replies, done = {}, 0
+local function run()
+while done < items do
+local key = done * 2
+done = done + 1
+local reply = item(KEYS[key + 1], KEYS[key + 2])
+if reply == nil then reply = false end
+replies[done] = reply
+end
+end
+while done < items do
+local ok, reply = pcall(run)
+if not ok then
+local text = type(reply) == 'table' and reply.err or tostring(reply)
+if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+reply = { err = text .. ' on @user_script' }
+replies[done] = reply
+end
+end
+return replies`,
+}
+
+/**
+ * Take permits of a semaphore, or wait for them.
+ *
+ * The invariants are in lua/_lib/guard/permits.lua, the moments at which a process may die in lock.lua: they are the same.
+ *
+ * - shared keys `keys`: string: the last fence of the space
+ * - shared `channel`: what the pub/sub channels of processes begin with
+ * - shared `size`: permits that there are
+ * - shared `lease`: milliseconds of a lease
+ * - shared `claim`: milliseconds of an offer
+ * - key `held`: sorted set: tickets that have permits, by the end of their lease
+ * - key `extra`: string: what those take beyond one permit each
+ * - key `queue`: sorted set: tickets that wait
+ * - `ticket`: "process:number" or "process:number:permits"
+ * - `order`: "-" not to wait, "+" for a new ticket, else the ticket's order
+ * - replies the fence; or "milliseconds order": ask again after that time, or when told
+ * - on a full server refused: it may add a lease or a ticket
+ */
+export const guardPermit: Script<[keys: readonly string[], channel: Arg, size: Arg, lease: Arg, claim: Arg], [held: string, extra: string, queue: string, ticket: Arg, order: Arg], number | string> = {
+  name: 'guard/permit',
+  sha: '2d1b73fc5c21e8fb4d9ee5a1fd2581f8c34f8363',
+  batch: 32,
+  sharedKeys: true,
+  shared: ["channel","size","lease","claim"],
+  keys: ["held","extra","queue"],
+  args: ["ticket","order"],
+  returns: 'integer|string',
+  text: `#!lua
+local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]
+local function typed(key, type)
+local is = redis.call('TYPE', key).ok
+if is ~= type and is ~= 'none' then
+return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
+end
+end
+local fences = { open = nil, look = nil, next = nil }
+function fences.open(key)
+return { key = key, last = nil }
+end
+function fences.look(of)
+if of.last then
+return
+end
+local text = redis.pcall('GET', of.key)
+if type(text) == 'table' then
+return text
+end
+local last = tonumber(text or 0)
+if not last or last ~= last or last < 0 or last >= 9007199254740991 then
+return { err = 'ERR ' .. of.key .. ' holds no fence: delete it' }
+end
+of.last = last
+end
+function fences.next(of)
+of.last = math.max(math.floor(of.last) + 1, now)
+redis.call('SET', of.key, string.format('%.0f', of.last))
+return of.last
+end
+local queueing = { open = nil, heads = nil, add = nil, drop = nil, tell = nil }
+local PAGE = 32
+local PAGES = 8
+local LIFE = 7200000
+function queueing.open(channel)
+return { channel = channel, there = {} }
+end
+local function parts(ticket)
+return string.match(ticket, '^([^:]+):(%d+)')
+end
+local function is_there(of, process)
+local found = of.there[process]
+if found == nil then
+found = redis.call('PUBSUB', 'SHARDNUMSUB', of.channel .. process)[2] > 0
+of.there[process] = found
+end
+return found
+end
+function queueing.heads(of, queue, most)
+local heads = {}
+for _ = 1, PAGES do
+local page = redis.pcall('ZRANGE', queue, 0, PAGE - 1, 'WITHSCORES')
+if page.err then
+return page
+end
+local gone = {}
+for at = 1, #page, 2 do
+local process = parts(page[at])
+if not process or not is_there(of, process) then
+gone[#gone + 1] = page[at]
+else
+heads[#heads + 1] = { page[at], tonumber(page[at + 1]) }
+if #heads == most then
+break
+end
+end
+end
+if #gone > 0 then
+redis.call('ZREM', queue, unpack(gone))
+end
+if #heads > 0 or #gone < PAGE then
+return heads
+end
+end
+return heads
+end
+function queueing.add(queue, ticket, order)
+redis.call('ZADD', queue, string.format('%.0f', order), ticket)
+redis.call('PEXPIRE', queue, LIFE)
+end
+function queueing.drop(queue, ticket)
+redis.call('ZREM', queue, ticket)
+end
+function queueing.tell(of, ticket, word)
+local process, number = parts(ticket)
+redis.pcall('SPUBLISH', of.channel .. process, word .. number)
+end
+local permits = { open = nil, ask = nil, release = nil, leave = nil, renew = nil }
+local PAGE = 64
+local PAGES = 16
+local LIFE = 7200000
+function permits.open(fence, channel, size, lease, claim)
+return {
+fences = fences.open(fence),
+queues = queueing.open(channel),
+size = tonumber(size),
+lease = tonumber(lease),
+claim = tonumber(claim),
+}
+end
+local function weight_of(ticket)
+return tonumber(string.match(ticket, ':%d+:(%d+)$')) or 1
+end
+local function set_extra(extra, sum)
+if sum > 0 then
+redis.call('SET', extra, string.format('%.0f', sum), 'PX', LIFE)
+else
+redis.call('DEL', extra)
+end
+end
+local function put(held, ticket, lasts)
+redis.call('ZADD', held, string.format('%.0f', now + lasts * 1000), ticket)
+redis.call('PEXPIRE', held, LIFE)
+end
+local function used(held, extra)
+local sum = redis.pcall('GET', extra)
+if type(sum) == 'table' then
+return sum
+end
+local before = tonumber(sum or 0) or 0
+sum = before
+for _ = 1, PAGES do
+local ended = redis.pcall('ZRANGE', held, '-inf', string.format('%.0f', now), 'BYSCORE', 'LIMIT', 0, PAGE)
+if ended.err then
+return sum == before and ended or error(ended)
+end
+if #ended > 0 then
+redis.call('ZREM', held, unpack(ended))
+for _, ticket in ipairs(ended) do
+sum = sum - weight_of(ticket) + 1
+end
+end
+if #ended < PAGE then
+break
+end
+end
+local count = redis.call('ZCARD', held)
+sum = count == 0 and 0 or math.max(0, sum)
+if sum ~= before then
+set_extra(extra, sum)
+end
+return count + sum, sum
+end
+local function add_extra(extra, sum, ticket)
+local more = weight_of(ticket) - 1
+if more > 0 then
+set_extra(extra, sum + more)
+end
+return sum + more
+end
+local function pass_on(of, held, extra, queue, taken, sum)
+for _ = 1, PAGE do
+local heads = queueing.heads(of.queues, queue, 2)
+if heads.err or not heads[1] then
+return taken
+end
+local ticket = heads[1][1]
+if taken + weight_of(ticket) > of.size then
+return taken
+end
+put(held, ticket, of.claim)
+sum = add_extra(extra, sum, ticket)
+taken = taken + weight_of(ticket)
+queueing.drop(queue, ticket)
+queueing.tell(of.queues, ticket, 'o')
+if heads[2] then
+queueing.tell(of.queues, heads[2][1], 's')
+end
+end
+return taken
+end
+local function grant(of, held, ticket)
+put(held, ticket, of.lease)
+return fences.next(of.fences)
+end
+function permits.ask(of, held, extra, queue, ticket, order)
+local wrong = fences.look(of.fences) or typed(queue, 'zset')
+if wrong then
+return wrong
+end
+local taken, sum = used(held, extra)
+if type(taken) == 'table' then
+return taken
+end
+if redis.call('ZSCORE', held, ticket) then
+return grant(of, held, ticket)
+end
+local mine = tonumber(order) or math.huge
+local first = queueing.heads(of.queues, queue, 1)[1]
+local turn = not first or first[1] == ticket or mine < first[2]
+if turn and taken + weight_of(ticket) <= of.size then
+add_extra(extra, sum, ticket)
+if order ~= '-' then
+queueing.drop(queue, ticket)
+end
+return grant(of, held, ticket)
+end
+if order == '+' then
+mine = fences.next(of.fences)
+end
+if not turn then
+pass_on(of, held, extra, queue, taken, sum)
+end
+if order ~= '-' then
+queueing.add(queue, ticket, mine)
+end
+local soonest = redis.call('ZRANGE', held, 0, 0, 'WITHSCORES')[2]
+local wait = soonest and math.max(1, math.ceil((soonest - now) / 1000)) or of.claim
+return string.format('%.0f %.0f', wait, order == '-' and 0 or mine)
+end
+local function look(held, extra, queue, ticket)
+local wrong = typed(queue, 'zset') or typed(held, 'zset')
+if wrong then
+return wrong
+end
+local score = redis.pcall('ZSCORE', held, ticket)
+if type(score) == 'table' then
+return score
+end
+local taken, sum = used(held, extra)
+if type(taken) == 'table' then
+return taken
+end
+return { ours = score and tonumber(score) > now, taken = taken, sum = sum }
+end
+local function give_up(of, held, extra, queue, ticket, found)
+local taken, sum = found.taken, found.sum
+if found.ours then
+redis.call('ZREM', held, ticket)
+taken = taken - weight_of(ticket)
+if weight_of(ticket) > 1 then
+sum = math.max(0, sum - weight_of(ticket) + 1)
+set_extra(extra, sum)
+end
+end
+pass_on(of, held, extra, queue, taken, sum)
+return found.ours and 1 or 0
+end
+function permits.release(of, held, extra, queue, ticket)
+local found = look(held, extra, queue, ticket)
+return found.err and found or give_up(of, held, extra, queue, ticket, found)
+end
+function permits.leave(of, held, extra, queue, ticket)
+local found = look(held, extra, queue, ticket)
+if found.err then
+return found
+end
+queueing.drop(queue, ticket)
+return give_up(of, held, extra, queue, ticket, found)
+end
+function permits.renew(of, held, ticket)
+local score = redis.pcall('ZSCORE', held, ticket)
+if type(score) == 'table' then
+return score
+end
+if not score or tonumber(score) <= now then
+return 0
+end
+put(held, ticket, of.lease)
+return 1
+end
+local keys = KEYS
+local channel = ARGV[1]
+local size = ARGV[2]
+local lease = ARGV[3]
+local claim = ARGV[4]
+local of = permits.open(keys[1], channel, size, lease, claim)
+local items = (#ARGV - 4) / 2
+if items == 1 then
+local held, extra, queue, ticket, order = KEYS[#KEYS - items * 3 + 1], KEYS[#KEYS - items * 3 + 2], KEYS[#KEYS - items * 3 + 3], ARGV[5], ARGV[6]
+do
+return permits.ask(of, held, extra, queue, ticket, order)
+end
+return nil
+end
+local function item(held, extra, queue, ticket, order)
+return permits.ask(of, held, extra, queue, ticket, order)
+end
+local replies, done = {}, 0
+local function run()
+while done < items do
+local key = #KEYS - items * 3 + done * 3
+local arg = 4 + done * 2
+done = done + 1
+local reply = item(KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], ARGV[arg + 1], ARGV[arg + 2])
+if reply == nil then reply = false end
+replies[done] = reply
+end
+end
+while done < items do
+local ok, reply = pcall(run)
+if not ok then
+local text = type(reply) == 'table' and reply.err or tostring(reply)
+if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+reply = { err = text .. ' on @user_script' }
+replies[done] = reply
+end
+end
+return replies`,
+}
+
+/**
+ * Say how many permits are taken, and how many wait.
+ *
+ * - key `held`: as permit.lua
+ * - key `queue`: as permit.lua
+ * - replies permits that are taken or offered; tickets in the queue
+ */
+export const guardPermitted: Script<[], [held: string, queue: string], readonly number[]> = {
+  name: 'guard/permitted',
+  sha: '8ad95e2e280dcbcc0276444c1794d8cc0a04580c',
+  batch: 128,
+  sharedKeys: false,
+  shared: [],
+  keys: ["held","queue"],
+  args: [],
+  returns: 'integers',
+  text: `#!lua flags=no-writes
+local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]
+local MOST = 1000
+local items = #KEYS / 2
+if items == 1 then
+local held, queue = KEYS[1], KEYS[2]
+do
+local taken = 0
+local from = '(' .. string.format('%.0f', now)
+for _, ticket in ipairs(redis.call('ZRANGE', held, from, '+inf', 'BYSCORE', 'LIMIT', 0, MOST)) do
+taken = taken + (tonumber(string.match(ticket, ':%d+:(%d+)$')) or 1)
+end
+return { taken, redis.call('ZCARD', queue) }
+end
+return nil
+end
+local function item(held, queue)
+local taken = 0
+local from = '(' .. string.format('%.0f', now)
+for _, ticket in ipairs(redis.call('ZRANGE', held, from, '+inf', 'BYSCORE', 'LIMIT', 0, MOST)) do
+taken = taken + (tonumber(string.match(ticket, ':%d+:(%d+)$')) or 1)
+end
+return { taken, redis.call('ZCARD', queue) }
+end
+local replies, done = {}, 0
+local function run()
+while done < items do
+local key = done * 2
+done = done + 1
+local reply = item(KEYS[key + 1], KEYS[key + 2])
+if reply == nil then reply = false end
+replies[done] = reply
+end
+end
+while done < items do
+local ok, reply = pcall(run)
+if not ok then
+local text = type(reply) == 'table' and reply.err or tostring(reply)
+if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+reply = { err = text .. ' on @user_script' }
+replies[done] = reply
+end
+end
+return replies`,
+}
+
+/**
+ * Renew the lease of a lock.
+ *
+ * Invariant: a lease that ended is not renewed, also when nobody took the lock since: its holder may have been told that it ended.
+ *
+ * - shared `lease`: milliseconds
+ * - key `lock`: as lock.lua
+ * - `owner`: as lock.lua
+ * - replies 1 if it was renewed, 0 if it ended
+ * - on a full server runs: work that goes on depends on it; it adds nothing
+ */
+export const guardRelock: Script<[lease: Arg], [lock: string, owner: Arg], number> = {
+  name: 'guard/relock',
+  sha: '27279ad185059c9f2c246cf78d6871222ba6e847',
+  batch: 64,
+  sharedKeys: false,
+  shared: ["lease"],
+  keys: ["lock"],
+  args: ["owner"],
+  returns: 'integer',
+  text: `#!lua flags=allow-oom
+local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]
+local function typed(key, type)
+local is = redis.call('TYPE', key).ok
+if is ~= type and is ~= 'none' then
+return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
+end
+end
+local fences = { open = nil, look = nil, next = nil }
+function fences.open(key)
+return { key = key, last = nil }
+end
+function fences.look(of)
+if of.last then
+return
+end
+local text = redis.pcall('GET', of.key)
+if type(text) == 'table' then
+return text
+end
+local last = tonumber(text or 0)
+if not last or last ~= last or last < 0 or last >= 9007199254740991 then
+return { err = 'ERR ' .. of.key .. ' holds no fence: delete it' }
+end
+of.last = last
+end
+function fences.next(of)
+of.last = math.max(math.floor(of.last) + 1, now)
+redis.call('SET', of.key, string.format('%.0f', of.last))
+return of.last
+end
+local queueing = { open = nil, heads = nil, add = nil, drop = nil, tell = nil }
+local PAGE = 32
+local PAGES = 8
+local LIFE = 7200000
+function queueing.open(channel)
+return { channel = channel, there = {} }
+end
+local function parts(ticket)
+return string.match(ticket, '^([^:]+):(%d+)')
+end
+local function is_there(of, process)
+local found = of.there[process]
+if found == nil then
+found = redis.call('PUBSUB', 'SHARDNUMSUB', of.channel .. process)[2] > 0
+of.there[process] = found
+end
+return found
+end
+function queueing.heads(of, queue, most)
+local heads = {}
+for _ = 1, PAGES do
+local page = redis.pcall('ZRANGE', queue, 0, PAGE - 1, 'WITHSCORES')
+if page.err then
+return page
+end
+local gone = {}
+for at = 1, #page, 2 do
+local process = parts(page[at])
+if not process or not is_there(of, process) then
+gone[#gone + 1] = page[at]
+else
+heads[#heads + 1] = { page[at], tonumber(page[at + 1]) }
+if #heads == most then
+break
+end
+end
+end
+if #gone > 0 then
+redis.call('ZREM', queue, unpack(gone))
+end
+if #heads > 0 or #gone < PAGE then
+return heads
+end
+end
+return heads
+end
+function queueing.add(queue, ticket, order)
+redis.call('ZADD', queue, string.format('%.0f', order), ticket)
+redis.call('PEXPIRE', queue, LIFE)
+end
+function queueing.drop(queue, ticket)
+redis.call('ZREM', queue, ticket)
+end
+function queueing.tell(of, ticket, word)
+local process, number = parts(ticket)
+redis.pcall('SPUBLISH', of.channel .. process, word .. number)
+end
+local locking = { open = nil, ask = nil, renew = nil, release = nil, leave = nil }
+local SLACK = 1000
+function locking.open(fence, channel, lease, claim)
+return { fences = fences.open(fence), queues = queueing.open(channel), lease = tonumber(lease), claim = tonumber(claim) }
+end
+local function read(lock)
+local text = redis.pcall('GET', lock)
+if not text or type(text) == 'table' then
+return text
+end
+local untl, fence, owner, label = string.match(text, '^(%d+) (%d+) (%S+) (.*)$')
+if not untl or #untl > 16 or #fence > 16 then
+return { err = 'ERR ' .. lock .. ' holds what no lock wrote: delete it' }
+end
+return { untl = tonumber(untl), fence = tonumber(fence), owner = owner, label = label }
+end
+local function write(lock, lasts, fence, owner, label)
+local text = string.format('%.0f %.0f %s %s', now + lasts * 1000, fence, owner, label)
+redis.call('SET', lock, text, 'PX', string.format('%.0f', lasts + SLACK))
+end
+local function pass_on(of, lock, queue, heads)
+local first, second = heads[1], heads[2]
+if not first then
+redis.call('DEL', lock)
+return
+end
+write(lock, of.claim, 0, first[1], string.format('%.0f', first[2]))
+queueing.drop(queue, first[1])
+queueing.tell(of.queues, first[1], 'o')
+if second then
+queueing.tell(of.queues, second[1], 's')
+end
+end
+local function look(of, lock, queue, owner, order)
+local record = read(lock)
+if record and record.err then
+return record
+end
+if record and record.owner == owner and record.untl > now then
+return nil
+end
+if record and record.untl > now and (record.fence > 0 or (tonumber(record.label) or 0) < order) then
+return { untl = record.untl }
+end
+local heads = queueing.heads(of.queues, queue, 2)
+if heads.err then
+return heads
+end
+local first = heads[1]
+if first and first[1] ~= owner and first[2] < order then
+return { untl = now + of.claim * 1000, heads = heads }
+end
+end
+function locking.ask(of, locks, owner, order, label)
+local wrong = fences.look(of.fences)
+if wrong then
+return wrong
+end
+local mine = tonumber(order) or math.huge
+local blocked, untl = {}, 0
+for at = 1, #locks, 2 do
+local found = look(of, locks[at], locks[at + 1], owner, mine)
+if found then
+if found.err then
+return found
+end
+blocked[at] = found
+untl = math.max(untl, found.untl)
+end
+end
+if untl == 0 then
+local fence = fences.next(of.fences)
+for at = 1, #locks, 2 do
+write(locks[at], of.lease, fence, owner, label)
+if order ~= '-' then
+queueing.drop(locks[at + 1], owner)
+end
+end
+return fence
+end
+for at = 2, order == '-' and 0 or #locks, 2 do
+wrong = typed(locks[at], 'zset')
+if wrong then
+return wrong
+end
+end
+if order == '+' then
+mine = fences.next(of.fences)
+end
+local wait = math.ceil((untl - now) / 1000)
+for at = 1, #locks, 2 do
+local lock, queue, why = locks[at], locks[at + 1], blocked[at]
+if why and why.heads then
+pass_on(of, lock, queue, why.heads)
+end
+if order ~= '-' then
+if why then
+queueing.add(queue, owner, mine)
+else
+write(lock, wait + of.claim, 0, owner, string.format('%.0f', mine))
+queueing.drop(queue, owner)
+end
+end
+end
+return string.format('%.0f %.0f', wait, order == '-' and 0 or mine)
+end
+function locking.renew(lock, owner, lease)
+local record = read(lock)
+if not record or record.err then
+return record or 0
+end
+if record.owner ~= owner or record.fence == 0 or record.untl <= now then
+return 0
+end
+write(lock, lease, record.fence, owner, record.label)
+return 1
+end
+local function give_up(of, lock, queue, record)
+local heads = queueing.heads(of.queues, queue, 2)
+if heads.err then
+return heads
+end
+pass_on(of, lock, queue, heads)
+return record.fence > 0 and record.untl > now and 1 or 0
+end
+function locking.release(of, lock, queue, owner)
+local record = read(lock)
+if not record or record.err then
+return record or 0
+end
+return record.owner == owner and give_up(of, lock, queue, record) or 0
+end
+function locking.leave(of, lock, queue, owner)
+local record = read(lock)
+if record and record.err then
+return record
+end
+local dropped = redis.pcall('ZREM', queue, owner)
+if type(dropped) == 'table' then
+return dropped
+end
+if not record or record.owner ~= owner then
+return 0
+end
+local done = give_up(of, lock, queue, record)
+if type(done) == 'table' then
+error(done)
+end
+return done
+end
+local lease = ARGV[1]
+lease = tonumber(lease)
+local items = #KEYS / 1
+if items == 1 then
+local lock, owner = KEYS[1], ARGV[2]
+do
+return locking.renew(lock, owner, lease)
+end
+return nil
+end
+local function item(lock, owner)
+return locking.renew(lock, owner, lease)
+end
+local replies, done = {}, 0
+local own = #ARGV > 2 and 1 or 0
+local function run()
+while done < items do
+local key = done * 1
+local arg = 1 + done * own
+done = done + 1
+local reply = item(KEYS[key + 1], ARGV[arg + 1])
+if reply == nil then reply = false end
+replies[done] = reply
+end
+end
+while done < items do
+local ok, reply = pcall(run)
+if not ok then
+local text = type(reply) == 'table' and reply.err or tostring(reply)
+if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+reply = { err = text .. ' on @user_script' }
+replies[done] = reply
+end
+end
+return replies`,
+}
+
+/**
+ * Renew the lease of permits. A lease that ended is not renewed.
+ *
+ * - shared `lease`: milliseconds
+ * - key `held`: as permit.lua
+ * - `ticket`: as permit.lua
+ * - replies 1 if it was renewed, 0 if it ended
+ * - on a full server runs: work that goes on depends on it; it adds nothing
+ */
+export const guardRepermit: Script<[lease: Arg], [held: string, ticket: Arg], number> = {
+  name: 'guard/repermit',
+  sha: 'c4cf1e85536b3bae729b8e59f9842f1b70fe695e',
+  batch: 64,
+  sharedKeys: false,
+  shared: ["lease"],
+  keys: ["held"],
+  args: ["ticket"],
+  returns: 'integer',
+  text: `#!lua flags=allow-oom
+local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]
+local function typed(key, type)
+local is = redis.call('TYPE', key).ok
+if is ~= type and is ~= 'none' then
+return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
+end
+end
+local fences = { open = nil, look = nil, next = nil }
+function fences.open(key)
+return { key = key, last = nil }
+end
+function fences.look(of)
+if of.last then
+return
+end
+local text = redis.pcall('GET', of.key)
+if type(text) == 'table' then
+return text
+end
+local last = tonumber(text or 0)
+if not last or last ~= last or last < 0 or last >= 9007199254740991 then
+return { err = 'ERR ' .. of.key .. ' holds no fence: delete it' }
+end
+of.last = last
+end
+function fences.next(of)
+of.last = math.max(math.floor(of.last) + 1, now)
+redis.call('SET', of.key, string.format('%.0f', of.last))
+return of.last
+end
+local queueing = { open = nil, heads = nil, add = nil, drop = nil, tell = nil }
+local PAGE = 32
+local PAGES = 8
+local LIFE = 7200000
+function queueing.open(channel)
+return { channel = channel, there = {} }
+end
+local function parts(ticket)
+return string.match(ticket, '^([^:]+):(%d+)')
+end
+local function is_there(of, process)
+local found = of.there[process]
+if found == nil then
+found = redis.call('PUBSUB', 'SHARDNUMSUB', of.channel .. process)[2] > 0
+of.there[process] = found
+end
+return found
+end
+function queueing.heads(of, queue, most)
+local heads = {}
+for _ = 1, PAGES do
+local page = redis.pcall('ZRANGE', queue, 0, PAGE - 1, 'WITHSCORES')
+if page.err then
+return page
+end
+local gone = {}
+for at = 1, #page, 2 do
+local process = parts(page[at])
+if not process or not is_there(of, process) then
+gone[#gone + 1] = page[at]
+else
+heads[#heads + 1] = { page[at], tonumber(page[at + 1]) }
+if #heads == most then
+break
+end
+end
+end
+if #gone > 0 then
+redis.call('ZREM', queue, unpack(gone))
+end
+if #heads > 0 or #gone < PAGE then
+return heads
+end
+end
+return heads
+end
+function queueing.add(queue, ticket, order)
+redis.call('ZADD', queue, string.format('%.0f', order), ticket)
+redis.call('PEXPIRE', queue, LIFE)
+end
+function queueing.drop(queue, ticket)
+redis.call('ZREM', queue, ticket)
+end
+function queueing.tell(of, ticket, word)
+local process, number = parts(ticket)
+redis.pcall('SPUBLISH', of.channel .. process, word .. number)
+end
+local permits = { open = nil, ask = nil, release = nil, leave = nil, renew = nil }
+local PAGE = 64
+local PAGES = 16
+local LIFE = 7200000
+function permits.open(fence, channel, size, lease, claim)
+return {
+fences = fences.open(fence),
+queues = queueing.open(channel),
+size = tonumber(size),
+lease = tonumber(lease),
+claim = tonumber(claim),
+}
+end
+local function weight_of(ticket)
+return tonumber(string.match(ticket, ':%d+:(%d+)$')) or 1
+end
+local function set_extra(extra, sum)
+if sum > 0 then
+redis.call('SET', extra, string.format('%.0f', sum), 'PX', LIFE)
+else
+redis.call('DEL', extra)
+end
+end
+local function put(held, ticket, lasts)
+redis.call('ZADD', held, string.format('%.0f', now + lasts * 1000), ticket)
+redis.call('PEXPIRE', held, LIFE)
+end
+local function used(held, extra)
+local sum = redis.pcall('GET', extra)
+if type(sum) == 'table' then
+return sum
+end
+local before = tonumber(sum or 0) or 0
+sum = before
+for _ = 1, PAGES do
+local ended = redis.pcall('ZRANGE', held, '-inf', string.format('%.0f', now), 'BYSCORE', 'LIMIT', 0, PAGE)
+if ended.err then
+return sum == before and ended or error(ended)
+end
+if #ended > 0 then
+redis.call('ZREM', held, unpack(ended))
+for _, ticket in ipairs(ended) do
+sum = sum - weight_of(ticket) + 1
+end
+end
+if #ended < PAGE then
+break
+end
+end
+local count = redis.call('ZCARD', held)
+sum = count == 0 and 0 or math.max(0, sum)
+if sum ~= before then
+set_extra(extra, sum)
+end
+return count + sum, sum
+end
+local function add_extra(extra, sum, ticket)
+local more = weight_of(ticket) - 1
+if more > 0 then
+set_extra(extra, sum + more)
+end
+return sum + more
+end
+local function pass_on(of, held, extra, queue, taken, sum)
+for _ = 1, PAGE do
+local heads = queueing.heads(of.queues, queue, 2)
+if heads.err or not heads[1] then
+return taken
+end
+local ticket = heads[1][1]
+if taken + weight_of(ticket) > of.size then
+return taken
+end
+put(held, ticket, of.claim)
+sum = add_extra(extra, sum, ticket)
+taken = taken + weight_of(ticket)
+queueing.drop(queue, ticket)
+queueing.tell(of.queues, ticket, 'o')
+if heads[2] then
+queueing.tell(of.queues, heads[2][1], 's')
+end
+end
+return taken
+end
+local function grant(of, held, ticket)
+put(held, ticket, of.lease)
+return fences.next(of.fences)
+end
+function permits.ask(of, held, extra, queue, ticket, order)
+local wrong = fences.look(of.fences) or typed(queue, 'zset')
+if wrong then
+return wrong
+end
+local taken, sum = used(held, extra)
+if type(taken) == 'table' then
+return taken
+end
+if redis.call('ZSCORE', held, ticket) then
+return grant(of, held, ticket)
+end
+local mine = tonumber(order) or math.huge
+local first = queueing.heads(of.queues, queue, 1)[1]
+local turn = not first or first[1] == ticket or mine < first[2]
+if turn and taken + weight_of(ticket) <= of.size then
+add_extra(extra, sum, ticket)
+if order ~= '-' then
+queueing.drop(queue, ticket)
+end
+return grant(of, held, ticket)
+end
+if order == '+' then
+mine = fences.next(of.fences)
+end
+if not turn then
+pass_on(of, held, extra, queue, taken, sum)
+end
+if order ~= '-' then
+queueing.add(queue, ticket, mine)
+end
+local soonest = redis.call('ZRANGE', held, 0, 0, 'WITHSCORES')[2]
+local wait = soonest and math.max(1, math.ceil((soonest - now) / 1000)) or of.claim
+return string.format('%.0f %.0f', wait, order == '-' and 0 or mine)
+end
+local function look(held, extra, queue, ticket)
+local wrong = typed(queue, 'zset') or typed(held, 'zset')
+if wrong then
+return wrong
+end
+local score = redis.pcall('ZSCORE', held, ticket)
+if type(score) == 'table' then
+return score
+end
+local taken, sum = used(held, extra)
+if type(taken) == 'table' then
+return taken
+end
+return { ours = score and tonumber(score) > now, taken = taken, sum = sum }
+end
+local function give_up(of, held, extra, queue, ticket, found)
+local taken, sum = found.taken, found.sum
+if found.ours then
+redis.call('ZREM', held, ticket)
+taken = taken - weight_of(ticket)
+if weight_of(ticket) > 1 then
+sum = math.max(0, sum - weight_of(ticket) + 1)
+set_extra(extra, sum)
+end
+end
+pass_on(of, held, extra, queue, taken, sum)
+return found.ours and 1 or 0
+end
+function permits.release(of, held, extra, queue, ticket)
+local found = look(held, extra, queue, ticket)
+return found.err and found or give_up(of, held, extra, queue, ticket, found)
+end
+function permits.leave(of, held, extra, queue, ticket)
+local found = look(held, extra, queue, ticket)
+if found.err then
+return found
+end
+queueing.drop(queue, ticket)
+return give_up(of, held, extra, queue, ticket, found)
+end
+function permits.renew(of, held, ticket)
+local score = redis.pcall('ZSCORE', held, ticket)
+if type(score) == 'table' then
+return score
+end
+if not score or tonumber(score) <= now then
+return 0
+end
+put(held, ticket, of.lease)
+return 1
+end
+local lease = ARGV[1]
+local of = permits.open(nil, nil, 0, lease, 0)
+local items = #KEYS / 1
+if items == 1 then
+local held, ticket = KEYS[1], ARGV[2]
+do
+return permits.renew(of, held, ticket)
+end
+return nil
+end
+local function item(held, ticket)
+return permits.renew(of, held, ticket)
+end
+local replies, done = {}, 0
+local own = #ARGV > 2 and 1 or 0
+local function run()
+while done < items do
+local key = done * 1
+local arg = 1 + done * own
+done = done + 1
+local reply = item(KEYS[key + 1], ARGV[arg + 1])
+if reply == nil then reply = false end
+replies[done] = reply
+end
+end
+while done < items do
+local ok, reply = pcall(run)
+if not ok then
+local text = type(reply) == 'table' and reply.err or tostring(reply)
+if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+reply = { err = text .. ' on @user_script' }
+replies[done] = reply
+end
+end
+return replies`,
+}
+
+/**
  * Reserve changes of counters, all of an item or none, for a time.
  *
  * Invariant: what is reserved is counted against floor and ceiling until the reservation is committed, cancelled or expires; then it is
@@ -1963,6 +3649,936 @@ return replies`,
 }
 
 /**
+ * Release a lock, and offer it to the first that waits.
+ *
+ * Invariant: only the owner's record is taken away, so a holder whose lease ended meanwhile takes nobody's lock. A process that dies
+ * before the call leaves a lease that ends by itself; the same call again finds another's record or none, and does nothing.
+ *
+ * - shared `channel`: as lock.lua
+ * - shared `claim`: as lock.lua
+ * - key `lock`: as lock.lua
+ * - key `queue`: as lock.lua
+ * - `owner`: as lock.lua
+ * - replies 1 if the lease was in force, else 0
+ * - on a full server runs: it frees a lock
+ */
+export const guardUnlock: Script<[channel: Arg, claim: Arg], [lock: string, queue: string, owner: Arg], number> = {
+  name: 'guard/unlock',
+  sha: 'b67ed9968045525736678c8f63a0ecd80b0fec93',
+  batch: 64,
+  sharedKeys: false,
+  shared: ["channel","claim"],
+  keys: ["lock","queue"],
+  args: ["owner"],
+  returns: 'integer',
+  text: `#!lua flags=allow-oom
+local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]
+local function typed(key, type)
+local is = redis.call('TYPE', key).ok
+if is ~= type and is ~= 'none' then
+return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
+end
+end
+local fences = { open = nil, look = nil, next = nil }
+function fences.open(key)
+return { key = key, last = nil }
+end
+function fences.look(of)
+if of.last then
+return
+end
+local text = redis.pcall('GET', of.key)
+if type(text) == 'table' then
+return text
+end
+local last = tonumber(text or 0)
+if not last or last ~= last or last < 0 or last >= 9007199254740991 then
+return { err = 'ERR ' .. of.key .. ' holds no fence: delete it' }
+end
+of.last = last
+end
+function fences.next(of)
+of.last = math.max(math.floor(of.last) + 1, now)
+redis.call('SET', of.key, string.format('%.0f', of.last))
+return of.last
+end
+local queueing = { open = nil, heads = nil, add = nil, drop = nil, tell = nil }
+local PAGE = 32
+local PAGES = 8
+local LIFE = 7200000
+function queueing.open(channel)
+return { channel = channel, there = {} }
+end
+local function parts(ticket)
+return string.match(ticket, '^([^:]+):(%d+)')
+end
+local function is_there(of, process)
+local found = of.there[process]
+if found == nil then
+found = redis.call('PUBSUB', 'SHARDNUMSUB', of.channel .. process)[2] > 0
+of.there[process] = found
+end
+return found
+end
+function queueing.heads(of, queue, most)
+local heads = {}
+for _ = 1, PAGES do
+local page = redis.pcall('ZRANGE', queue, 0, PAGE - 1, 'WITHSCORES')
+if page.err then
+return page
+end
+local gone = {}
+for at = 1, #page, 2 do
+local process = parts(page[at])
+if not process or not is_there(of, process) then
+gone[#gone + 1] = page[at]
+else
+heads[#heads + 1] = { page[at], tonumber(page[at + 1]) }
+if #heads == most then
+break
+end
+end
+end
+if #gone > 0 then
+redis.call('ZREM', queue, unpack(gone))
+end
+if #heads > 0 or #gone < PAGE then
+return heads
+end
+end
+return heads
+end
+function queueing.add(queue, ticket, order)
+redis.call('ZADD', queue, string.format('%.0f', order), ticket)
+redis.call('PEXPIRE', queue, LIFE)
+end
+function queueing.drop(queue, ticket)
+redis.call('ZREM', queue, ticket)
+end
+function queueing.tell(of, ticket, word)
+local process, number = parts(ticket)
+redis.pcall('SPUBLISH', of.channel .. process, word .. number)
+end
+local locking = { open = nil, ask = nil, renew = nil, release = nil, leave = nil }
+local SLACK = 1000
+function locking.open(fence, channel, lease, claim)
+return { fences = fences.open(fence), queues = queueing.open(channel), lease = tonumber(lease), claim = tonumber(claim) }
+end
+local function read(lock)
+local text = redis.pcall('GET', lock)
+if not text or type(text) == 'table' then
+return text
+end
+local untl, fence, owner, label = string.match(text, '^(%d+) (%d+) (%S+) (.*)$')
+if not untl or #untl > 16 or #fence > 16 then
+return { err = 'ERR ' .. lock .. ' holds what no lock wrote: delete it' }
+end
+return { untl = tonumber(untl), fence = tonumber(fence), owner = owner, label = label }
+end
+local function write(lock, lasts, fence, owner, label)
+local text = string.format('%.0f %.0f %s %s', now + lasts * 1000, fence, owner, label)
+redis.call('SET', lock, text, 'PX', string.format('%.0f', lasts + SLACK))
+end
+local function pass_on(of, lock, queue, heads)
+local first, second = heads[1], heads[2]
+if not first then
+redis.call('DEL', lock)
+return
+end
+write(lock, of.claim, 0, first[1], string.format('%.0f', first[2]))
+queueing.drop(queue, first[1])
+queueing.tell(of.queues, first[1], 'o')
+if second then
+queueing.tell(of.queues, second[1], 's')
+end
+end
+local function look(of, lock, queue, owner, order)
+local record = read(lock)
+if record and record.err then
+return record
+end
+if record and record.owner == owner and record.untl > now then
+return nil
+end
+if record and record.untl > now and (record.fence > 0 or (tonumber(record.label) or 0) < order) then
+return { untl = record.untl }
+end
+local heads = queueing.heads(of.queues, queue, 2)
+if heads.err then
+return heads
+end
+local first = heads[1]
+if first and first[1] ~= owner and first[2] < order then
+return { untl = now + of.claim * 1000, heads = heads }
+end
+end
+function locking.ask(of, locks, owner, order, label)
+local wrong = fences.look(of.fences)
+if wrong then
+return wrong
+end
+local mine = tonumber(order) or math.huge
+local blocked, untl = {}, 0
+for at = 1, #locks, 2 do
+local found = look(of, locks[at], locks[at + 1], owner, mine)
+if found then
+if found.err then
+return found
+end
+blocked[at] = found
+untl = math.max(untl, found.untl)
+end
+end
+if untl == 0 then
+local fence = fences.next(of.fences)
+for at = 1, #locks, 2 do
+write(locks[at], of.lease, fence, owner, label)
+if order ~= '-' then
+queueing.drop(locks[at + 1], owner)
+end
+end
+return fence
+end
+for at = 2, order == '-' and 0 or #locks, 2 do
+wrong = typed(locks[at], 'zset')
+if wrong then
+return wrong
+end
+end
+if order == '+' then
+mine = fences.next(of.fences)
+end
+local wait = math.ceil((untl - now) / 1000)
+for at = 1, #locks, 2 do
+local lock, queue, why = locks[at], locks[at + 1], blocked[at]
+if why and why.heads then
+pass_on(of, lock, queue, why.heads)
+end
+if order ~= '-' then
+if why then
+queueing.add(queue, owner, mine)
+else
+write(lock, wait + of.claim, 0, owner, string.format('%.0f', mine))
+queueing.drop(queue, owner)
+end
+end
+end
+return string.format('%.0f %.0f', wait, order == '-' and 0 or mine)
+end
+function locking.renew(lock, owner, lease)
+local record = read(lock)
+if not record or record.err then
+return record or 0
+end
+if record.owner ~= owner or record.fence == 0 or record.untl <= now then
+return 0
+end
+write(lock, lease, record.fence, owner, record.label)
+return 1
+end
+local function give_up(of, lock, queue, record)
+local heads = queueing.heads(of.queues, queue, 2)
+if heads.err then
+return heads
+end
+pass_on(of, lock, queue, heads)
+return record.fence > 0 and record.untl > now and 1 or 0
+end
+function locking.release(of, lock, queue, owner)
+local record = read(lock)
+if not record or record.err then
+return record or 0
+end
+return record.owner == owner and give_up(of, lock, queue, record) or 0
+end
+function locking.leave(of, lock, queue, owner)
+local record = read(lock)
+if record and record.err then
+return record
+end
+local dropped = redis.pcall('ZREM', queue, owner)
+if type(dropped) == 'table' then
+return dropped
+end
+if not record or record.owner ~= owner then
+return 0
+end
+local done = give_up(of, lock, queue, record)
+if type(done) == 'table' then
+error(done)
+end
+return done
+end
+local channel = ARGV[1]
+local claim = ARGV[2]
+local of = locking.open(nil, channel, 0, claim)
+local items = #KEYS / 2
+if items == 1 then
+local lock, queue, owner = KEYS[1], KEYS[2], ARGV[3]
+do
+return locking.release(of, lock, queue, owner)
+end
+return nil
+end
+local function item(lock, queue, owner)
+return locking.release(of, lock, queue, owner)
+end
+local replies, done = {}, 0
+local own = #ARGV > 3 and 1 or 0
+local function run()
+while done < items do
+local key = done * 2
+local arg = 2 + done * own
+done = done + 1
+local reply = item(KEYS[key + 1], KEYS[key + 2], ARGV[arg + 1])
+if reply == nil then reply = false end
+replies[done] = reply
+end
+end
+while done < items do
+local ok, reply = pcall(run)
+if not ok then
+local text = type(reply) == 'table' and reply.err or tostring(reply)
+if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+reply = { err = text .. ' on @user_script' }
+replies[done] = reply
+end
+end
+return replies`,
+}
+
+/**
+ * Give permits back, or wait for them no longer; offer what is free to those who wait.
+ *
+ * Invariant: only the ticket's own permits are given back, and once. A process that dies before it leaves a lease that ends by itself.
+ *
+ * - shared `channel`: as permit.lua
+ * - shared `size`: as permit.lua
+ * - shared `claim`: as permit.lua
+ * - key `held`: as permit.lua
+ * - key `extra`: as permit.lua
+ * - key `queue`: as permit.lua
+ * - `ticket`: as permit.lua
+ * - `waits`: 1 when the ticket may be in the queue, else 0
+ * - replies 1 if the lease was in force, else 0
+ * - on a full server runs: it frees permits
+ */
+export const guardUnpermit: Script<[channel: Arg, size: Arg, claim: Arg], [held: string, extra: string, queue: string, ticket: Arg, waits: Arg], number> = {
+  name: 'guard/unpermit',
+  sha: '3689c2facabc327fca458dc5ab0eb827b442edfa',
+  batch: 32,
+  sharedKeys: false,
+  shared: ["channel","size","claim"],
+  keys: ["held","extra","queue"],
+  args: ["ticket","waits"],
+  returns: 'integer',
+  text: `#!lua flags=allow-oom
+local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]
+local function typed(key, type)
+local is = redis.call('TYPE', key).ok
+if is ~= type and is ~= 'none' then
+return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
+end
+end
+local fences = { open = nil, look = nil, next = nil }
+function fences.open(key)
+return { key = key, last = nil }
+end
+function fences.look(of)
+if of.last then
+return
+end
+local text = redis.pcall('GET', of.key)
+if type(text) == 'table' then
+return text
+end
+local last = tonumber(text or 0)
+if not last or last ~= last or last < 0 or last >= 9007199254740991 then
+return { err = 'ERR ' .. of.key .. ' holds no fence: delete it' }
+end
+of.last = last
+end
+function fences.next(of)
+of.last = math.max(math.floor(of.last) + 1, now)
+redis.call('SET', of.key, string.format('%.0f', of.last))
+return of.last
+end
+local queueing = { open = nil, heads = nil, add = nil, drop = nil, tell = nil }
+local PAGE = 32
+local PAGES = 8
+local LIFE = 7200000
+function queueing.open(channel)
+return { channel = channel, there = {} }
+end
+local function parts(ticket)
+return string.match(ticket, '^([^:]+):(%d+)')
+end
+local function is_there(of, process)
+local found = of.there[process]
+if found == nil then
+found = redis.call('PUBSUB', 'SHARDNUMSUB', of.channel .. process)[2] > 0
+of.there[process] = found
+end
+return found
+end
+function queueing.heads(of, queue, most)
+local heads = {}
+for _ = 1, PAGES do
+local page = redis.pcall('ZRANGE', queue, 0, PAGE - 1, 'WITHSCORES')
+if page.err then
+return page
+end
+local gone = {}
+for at = 1, #page, 2 do
+local process = parts(page[at])
+if not process or not is_there(of, process) then
+gone[#gone + 1] = page[at]
+else
+heads[#heads + 1] = { page[at], tonumber(page[at + 1]) }
+if #heads == most then
+break
+end
+end
+end
+if #gone > 0 then
+redis.call('ZREM', queue, unpack(gone))
+end
+if #heads > 0 or #gone < PAGE then
+return heads
+end
+end
+return heads
+end
+function queueing.add(queue, ticket, order)
+redis.call('ZADD', queue, string.format('%.0f', order), ticket)
+redis.call('PEXPIRE', queue, LIFE)
+end
+function queueing.drop(queue, ticket)
+redis.call('ZREM', queue, ticket)
+end
+function queueing.tell(of, ticket, word)
+local process, number = parts(ticket)
+redis.pcall('SPUBLISH', of.channel .. process, word .. number)
+end
+local permits = { open = nil, ask = nil, release = nil, leave = nil, renew = nil }
+local PAGE = 64
+local PAGES = 16
+local LIFE = 7200000
+function permits.open(fence, channel, size, lease, claim)
+return {
+fences = fences.open(fence),
+queues = queueing.open(channel),
+size = tonumber(size),
+lease = tonumber(lease),
+claim = tonumber(claim),
+}
+end
+local function weight_of(ticket)
+return tonumber(string.match(ticket, ':%d+:(%d+)$')) or 1
+end
+local function set_extra(extra, sum)
+if sum > 0 then
+redis.call('SET', extra, string.format('%.0f', sum), 'PX', LIFE)
+else
+redis.call('DEL', extra)
+end
+end
+local function put(held, ticket, lasts)
+redis.call('ZADD', held, string.format('%.0f', now + lasts * 1000), ticket)
+redis.call('PEXPIRE', held, LIFE)
+end
+local function used(held, extra)
+local sum = redis.pcall('GET', extra)
+if type(sum) == 'table' then
+return sum
+end
+local before = tonumber(sum or 0) or 0
+sum = before
+for _ = 1, PAGES do
+local ended = redis.pcall('ZRANGE', held, '-inf', string.format('%.0f', now), 'BYSCORE', 'LIMIT', 0, PAGE)
+if ended.err then
+return sum == before and ended or error(ended)
+end
+if #ended > 0 then
+redis.call('ZREM', held, unpack(ended))
+for _, ticket in ipairs(ended) do
+sum = sum - weight_of(ticket) + 1
+end
+end
+if #ended < PAGE then
+break
+end
+end
+local count = redis.call('ZCARD', held)
+sum = count == 0 and 0 or math.max(0, sum)
+if sum ~= before then
+set_extra(extra, sum)
+end
+return count + sum, sum
+end
+local function add_extra(extra, sum, ticket)
+local more = weight_of(ticket) - 1
+if more > 0 then
+set_extra(extra, sum + more)
+end
+return sum + more
+end
+local function pass_on(of, held, extra, queue, taken, sum)
+for _ = 1, PAGE do
+local heads = queueing.heads(of.queues, queue, 2)
+if heads.err or not heads[1] then
+return taken
+end
+local ticket = heads[1][1]
+if taken + weight_of(ticket) > of.size then
+return taken
+end
+put(held, ticket, of.claim)
+sum = add_extra(extra, sum, ticket)
+taken = taken + weight_of(ticket)
+queueing.drop(queue, ticket)
+queueing.tell(of.queues, ticket, 'o')
+if heads[2] then
+queueing.tell(of.queues, heads[2][1], 's')
+end
+end
+return taken
+end
+local function grant(of, held, ticket)
+put(held, ticket, of.lease)
+return fences.next(of.fences)
+end
+function permits.ask(of, held, extra, queue, ticket, order)
+local wrong = fences.look(of.fences) or typed(queue, 'zset')
+if wrong then
+return wrong
+end
+local taken, sum = used(held, extra)
+if type(taken) == 'table' then
+return taken
+end
+if redis.call('ZSCORE', held, ticket) then
+return grant(of, held, ticket)
+end
+local mine = tonumber(order) or math.huge
+local first = queueing.heads(of.queues, queue, 1)[1]
+local turn = not first or first[1] == ticket or mine < first[2]
+if turn and taken + weight_of(ticket) <= of.size then
+add_extra(extra, sum, ticket)
+if order ~= '-' then
+queueing.drop(queue, ticket)
+end
+return grant(of, held, ticket)
+end
+if order == '+' then
+mine = fences.next(of.fences)
+end
+if not turn then
+pass_on(of, held, extra, queue, taken, sum)
+end
+if order ~= '-' then
+queueing.add(queue, ticket, mine)
+end
+local soonest = redis.call('ZRANGE', held, 0, 0, 'WITHSCORES')[2]
+local wait = soonest and math.max(1, math.ceil((soonest - now) / 1000)) or of.claim
+return string.format('%.0f %.0f', wait, order == '-' and 0 or mine)
+end
+local function look(held, extra, queue, ticket)
+local wrong = typed(queue, 'zset') or typed(held, 'zset')
+if wrong then
+return wrong
+end
+local score = redis.pcall('ZSCORE', held, ticket)
+if type(score) == 'table' then
+return score
+end
+local taken, sum = used(held, extra)
+if type(taken) == 'table' then
+return taken
+end
+return { ours = score and tonumber(score) > now, taken = taken, sum = sum }
+end
+local function give_up(of, held, extra, queue, ticket, found)
+local taken, sum = found.taken, found.sum
+if found.ours then
+redis.call('ZREM', held, ticket)
+taken = taken - weight_of(ticket)
+if weight_of(ticket) > 1 then
+sum = math.max(0, sum - weight_of(ticket) + 1)
+set_extra(extra, sum)
+end
+end
+pass_on(of, held, extra, queue, taken, sum)
+return found.ours and 1 or 0
+end
+function permits.release(of, held, extra, queue, ticket)
+local found = look(held, extra, queue, ticket)
+return found.err and found or give_up(of, held, extra, queue, ticket, found)
+end
+function permits.leave(of, held, extra, queue, ticket)
+local found = look(held, extra, queue, ticket)
+if found.err then
+return found
+end
+queueing.drop(queue, ticket)
+return give_up(of, held, extra, queue, ticket, found)
+end
+function permits.renew(of, held, ticket)
+local score = redis.pcall('ZSCORE', held, ticket)
+if type(score) == 'table' then
+return score
+end
+if not score or tonumber(score) <= now then
+return 0
+end
+put(held, ticket, of.lease)
+return 1
+end
+local channel = ARGV[1]
+local size = ARGV[2]
+local claim = ARGV[3]
+local of = permits.open(nil, channel, size, 0, claim)
+local items = #KEYS / 3
+if items == 1 then
+local held, extra, queue, ticket, waits = KEYS[1], KEYS[2], KEYS[3], ARGV[4], ARGV[5]
+do
+if waits == '1' then
+return permits.leave(of, held, extra, queue, ticket)
+end
+return permits.release(of, held, extra, queue, ticket)
+end
+return nil
+end
+local function item(held, extra, queue, ticket, waits)
+if waits == '1' then
+return permits.leave(of, held, extra, queue, ticket)
+end
+return permits.release(of, held, extra, queue, ticket)
+end
+local replies, done = {}, 0
+local own = #ARGV > 5 and 2 or 0
+local function run()
+while done < items do
+local key = done * 3
+local arg = 3 + done * own
+done = done + 1
+local reply = item(KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], ARGV[arg + 1], ARGV[arg + 2])
+if reply == nil then reply = false end
+replies[done] = reply
+end
+end
+while done < items do
+local ok, reply = pcall(run)
+if not ok then
+local text = type(reply) == 'table' and reply.err or tostring(reply)
+if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+reply = { err = text .. ' on @user_script' }
+replies[done] = reply
+end
+end
+return replies`,
+}
+
+/**
+ * Wait for a lock no longer: take the ticket back, and what was offered to it, or given to it by a call that heard no answer.
+ *
+ * - shared `channel`: as lock.lua
+ * - shared `claim`: as lock.lua
+ * - key `lock`: as lock.lua
+ * - key `queue`: as lock.lua
+ * - `owner`: as lock.lua
+ * - replies 1 if it had the lock, else 0
+ * - on a full server runs: it frees a ticket
+ */
+export const guardUnqueue: Script<[channel: Arg, claim: Arg], [lock: string, queue: string, owner: Arg], number> = {
+  name: 'guard/unqueue',
+  sha: 'a8a7e5bb3c8460748e084a3b7d32e299cb41cb08',
+  batch: 64,
+  sharedKeys: false,
+  shared: ["channel","claim"],
+  keys: ["lock","queue"],
+  args: ["owner"],
+  returns: 'integer',
+  text: `#!lua flags=allow-oom
+local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]
+local function typed(key, type)
+local is = redis.call('TYPE', key).ok
+if is ~= type and is ~= 'none' then
+return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
+end
+end
+local fences = { open = nil, look = nil, next = nil }
+function fences.open(key)
+return { key = key, last = nil }
+end
+function fences.look(of)
+if of.last then
+return
+end
+local text = redis.pcall('GET', of.key)
+if type(text) == 'table' then
+return text
+end
+local last = tonumber(text or 0)
+if not last or last ~= last or last < 0 or last >= 9007199254740991 then
+return { err = 'ERR ' .. of.key .. ' holds no fence: delete it' }
+end
+of.last = last
+end
+function fences.next(of)
+of.last = math.max(math.floor(of.last) + 1, now)
+redis.call('SET', of.key, string.format('%.0f', of.last))
+return of.last
+end
+local queueing = { open = nil, heads = nil, add = nil, drop = nil, tell = nil }
+local PAGE = 32
+local PAGES = 8
+local LIFE = 7200000
+function queueing.open(channel)
+return { channel = channel, there = {} }
+end
+local function parts(ticket)
+return string.match(ticket, '^([^:]+):(%d+)')
+end
+local function is_there(of, process)
+local found = of.there[process]
+if found == nil then
+found = redis.call('PUBSUB', 'SHARDNUMSUB', of.channel .. process)[2] > 0
+of.there[process] = found
+end
+return found
+end
+function queueing.heads(of, queue, most)
+local heads = {}
+for _ = 1, PAGES do
+local page = redis.pcall('ZRANGE', queue, 0, PAGE - 1, 'WITHSCORES')
+if page.err then
+return page
+end
+local gone = {}
+for at = 1, #page, 2 do
+local process = parts(page[at])
+if not process or not is_there(of, process) then
+gone[#gone + 1] = page[at]
+else
+heads[#heads + 1] = { page[at], tonumber(page[at + 1]) }
+if #heads == most then
+break
+end
+end
+end
+if #gone > 0 then
+redis.call('ZREM', queue, unpack(gone))
+end
+if #heads > 0 or #gone < PAGE then
+return heads
+end
+end
+return heads
+end
+function queueing.add(queue, ticket, order)
+redis.call('ZADD', queue, string.format('%.0f', order), ticket)
+redis.call('PEXPIRE', queue, LIFE)
+end
+function queueing.drop(queue, ticket)
+redis.call('ZREM', queue, ticket)
+end
+function queueing.tell(of, ticket, word)
+local process, number = parts(ticket)
+redis.pcall('SPUBLISH', of.channel .. process, word .. number)
+end
+local locking = { open = nil, ask = nil, renew = nil, release = nil, leave = nil }
+local SLACK = 1000
+function locking.open(fence, channel, lease, claim)
+return { fences = fences.open(fence), queues = queueing.open(channel), lease = tonumber(lease), claim = tonumber(claim) }
+end
+local function read(lock)
+local text = redis.pcall('GET', lock)
+if not text or type(text) == 'table' then
+return text
+end
+local untl, fence, owner, label = string.match(text, '^(%d+) (%d+) (%S+) (.*)$')
+if not untl or #untl > 16 or #fence > 16 then
+return { err = 'ERR ' .. lock .. ' holds what no lock wrote: delete it' }
+end
+return { untl = tonumber(untl), fence = tonumber(fence), owner = owner, label = label }
+end
+local function write(lock, lasts, fence, owner, label)
+local text = string.format('%.0f %.0f %s %s', now + lasts * 1000, fence, owner, label)
+redis.call('SET', lock, text, 'PX', string.format('%.0f', lasts + SLACK))
+end
+local function pass_on(of, lock, queue, heads)
+local first, second = heads[1], heads[2]
+if not first then
+redis.call('DEL', lock)
+return
+end
+write(lock, of.claim, 0, first[1], string.format('%.0f', first[2]))
+queueing.drop(queue, first[1])
+queueing.tell(of.queues, first[1], 'o')
+if second then
+queueing.tell(of.queues, second[1], 's')
+end
+end
+local function look(of, lock, queue, owner, order)
+local record = read(lock)
+if record and record.err then
+return record
+end
+if record and record.owner == owner and record.untl > now then
+return nil
+end
+if record and record.untl > now and (record.fence > 0 or (tonumber(record.label) or 0) < order) then
+return { untl = record.untl }
+end
+local heads = queueing.heads(of.queues, queue, 2)
+if heads.err then
+return heads
+end
+local first = heads[1]
+if first and first[1] ~= owner and first[2] < order then
+return { untl = now + of.claim * 1000, heads = heads }
+end
+end
+function locking.ask(of, locks, owner, order, label)
+local wrong = fences.look(of.fences)
+if wrong then
+return wrong
+end
+local mine = tonumber(order) or math.huge
+local blocked, untl = {}, 0
+for at = 1, #locks, 2 do
+local found = look(of, locks[at], locks[at + 1], owner, mine)
+if found then
+if found.err then
+return found
+end
+blocked[at] = found
+untl = math.max(untl, found.untl)
+end
+end
+if untl == 0 then
+local fence = fences.next(of.fences)
+for at = 1, #locks, 2 do
+write(locks[at], of.lease, fence, owner, label)
+if order ~= '-' then
+queueing.drop(locks[at + 1], owner)
+end
+end
+return fence
+end
+for at = 2, order == '-' and 0 or #locks, 2 do
+wrong = typed(locks[at], 'zset')
+if wrong then
+return wrong
+end
+end
+if order == '+' then
+mine = fences.next(of.fences)
+end
+local wait = math.ceil((untl - now) / 1000)
+for at = 1, #locks, 2 do
+local lock, queue, why = locks[at], locks[at + 1], blocked[at]
+if why and why.heads then
+pass_on(of, lock, queue, why.heads)
+end
+if order ~= '-' then
+if why then
+queueing.add(queue, owner, mine)
+else
+write(lock, wait + of.claim, 0, owner, string.format('%.0f', mine))
+queueing.drop(queue, owner)
+end
+end
+end
+return string.format('%.0f %.0f', wait, order == '-' and 0 or mine)
+end
+function locking.renew(lock, owner, lease)
+local record = read(lock)
+if not record or record.err then
+return record or 0
+end
+if record.owner ~= owner or record.fence == 0 or record.untl <= now then
+return 0
+end
+write(lock, lease, record.fence, owner, record.label)
+return 1
+end
+local function give_up(of, lock, queue, record)
+local heads = queueing.heads(of.queues, queue, 2)
+if heads.err then
+return heads
+end
+pass_on(of, lock, queue, heads)
+return record.fence > 0 and record.untl > now and 1 or 0
+end
+function locking.release(of, lock, queue, owner)
+local record = read(lock)
+if not record or record.err then
+return record or 0
+end
+return record.owner == owner and give_up(of, lock, queue, record) or 0
+end
+function locking.leave(of, lock, queue, owner)
+local record = read(lock)
+if record and record.err then
+return record
+end
+local dropped = redis.pcall('ZREM', queue, owner)
+if type(dropped) == 'table' then
+return dropped
+end
+if not record or record.owner ~= owner then
+return 0
+end
+local done = give_up(of, lock, queue, record)
+if type(done) == 'table' then
+error(done)
+end
+return done
+end
+local channel = ARGV[1]
+local claim = ARGV[2]
+local of = locking.open(nil, channel, 0, claim)
+local items = #KEYS / 2
+if items == 1 then
+local lock, queue, owner = KEYS[1], KEYS[2], ARGV[3]
+do
+return locking.leave(of, lock, queue, owner)
+end
+return nil
+end
+local function item(lock, queue, owner)
+return locking.leave(of, lock, queue, owner)
+end
+local replies, done = {}, 0
+local own = #ARGV > 3 and 1 or 0
+local function run()
+while done < items do
+local key = done * 2
+local arg = 2 + done * own
+done = done + 1
+local reply = item(KEYS[key + 1], KEYS[key + 2], ARGV[arg + 1])
+if reply == nil then reply = false end
+replies[done] = reply
+end
+end
+while done < items do
+local ok, reply = pcall(run)
+if not ok then
+local text = type(reply) == 'table' and reply.err or tostring(reply)
+if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+reply = { err = text .. ' on @user_script' }
+replies[done] = reply
+end
+end
+return replies`,
+}
+
+/**
  * Forget an id that was seen.
  *
  * - shared keys `keys`: sorted set: id by the millisecond at which it was seen
@@ -2646,7 +5262,7 @@ return replies`,
  */
 export const leaderboardRead: Script<[keys: readonly string[], plan: Arg], [what: Arg, style: Arg, data: Arg, a: Arg, b: Arg, c: Arg, d: Arg], number | string | null> = {
   name: 'leaderboard/read',
-  sha: 'b494a07446cb4ad3eb5ed6c3750fa23d27bf4132',
+  sha: '7e49f9c288dd0d747d8052bb3f1241b77d0ee863',
   batch: 16,
   sharedKeys: true,
   shared: ["plan"],
@@ -2667,11 +5283,11 @@ function board.open(keys, plan)
 local open = {}
 for at, window in ipairs(plan.windows) do
 local period = 1
-if window.turn then
+if window.next then
 if now < window.start or now >= window.finish then
 return nil
 end
-period = now < window.turn and 1 or 2
+period = now < window.next and 1 or 2
 end
 open[at] = {
 z = keys[window.z[period]],
@@ -2822,7 +5438,7 @@ return redis.call('ZCOUNT', window.d, '-inf', string.format('(%.17g', score))
 end
 return redis.call('ZCOUNT', window.z, '-inf', string.format('(%.17g', plan.shift and score * plan.shift or score))
 end
-local function told(plan, window, style, how, position, lines)
+local function reply_of(plan, window, style, how, position, lines)
 local base, count = position, #lines / 2
 if count > 0 then
 base = before(plan, window, style, lines[2], position)
@@ -2837,7 +5453,7 @@ end
 return string.format('%d\\n%d\\n%d\\n', position, base, count) .. table.concat(lines, '\\n')
 end
 function rows.range(plan, window, style, how, start, stop)
-return told(plan, window, style, how, tonumber(start), redis.call('ZRANGE', window.z, start, stop, 'WITHSCORES'))
+return reply_of(plan, window, style, how, tonumber(start), redis.call('ZRANGE', window.z, start, stop, 'WITHSCORES'))
 end
 function rows.around(plan, window, style, how, member, each)
 local position = redis.call('ZRANK', window.z, member)
@@ -2854,7 +5470,7 @@ end
 local start = position + from
 local stop = math.min(position + redis.call('ZCOUNT', window.z, low, high), start + count) - 1
 if stop < start then
-return told(plan, window, style, how, start, {})
+return reply_of(plan, window, style, how, start, {})
 end
 return rows.range(plan, window, style, how, start, stop)
 end
@@ -2981,7 +5597,7 @@ return replies`,
  */
 export const leaderboardReadRolling: Script<[keys: readonly string[], plan: Arg], [what: Arg, style: Arg, data: Arg, a: Arg, b: Arg, c: Arg, d: Arg], number | string | null> = {
   name: 'leaderboard/read-rolling',
-  sha: 'a6c0396f72a92a76abf0b107c093d58ffdc09559',
+  sha: '8dd32f7ab8db7a962d231ec13fcbedecee729a6f',
   batch: 16,
   sharedKeys: true,
   shared: ["plan"],
@@ -3002,11 +5618,11 @@ function board.open(keys, plan)
 local open = {}
 for at, window in ipairs(plan.windows) do
 local period = 1
-if window.turn then
+if window.next then
 if now < window.start or now >= window.finish then
 return nil
 end
-period = now < window.turn and 1 or 2
+period = now < window.next and 1 or 2
 end
 open[at] = {
 z = keys[window.z[period]],
@@ -3157,7 +5773,7 @@ return redis.call('ZCOUNT', window.d, '-inf', string.format('(%.17g', score))
 end
 return redis.call('ZCOUNT', window.z, '-inf', string.format('(%.17g', plan.shift and score * plan.shift or score))
 end
-local function told(plan, window, style, how, position, lines)
+local function reply_of(plan, window, style, how, position, lines)
 local base, count = position, #lines / 2
 if count > 0 then
 base = before(plan, window, style, lines[2], position)
@@ -3172,7 +5788,7 @@ end
 return string.format('%d\\n%d\\n%d\\n', position, base, count) .. table.concat(lines, '\\n')
 end
 function rows.range(plan, window, style, how, start, stop)
-return told(plan, window, style, how, tonumber(start), redis.call('ZRANGE', window.z, start, stop, 'WITHSCORES'))
+return reply_of(plan, window, style, how, tonumber(start), redis.call('ZRANGE', window.z, start, stop, 'WITHSCORES'))
 end
 function rows.around(plan, window, style, how, member, each)
 local position = redis.call('ZRANK', window.z, member)
@@ -3189,7 +5805,7 @@ end
 local start = position + from
 local stop = math.min(position + redis.call('ZCOUNT', window.z, low, high), start + count) - 1
 if stop < start then
-return told(plan, window, style, how, start, {})
+return reply_of(plan, window, style, how, start, {})
 end
 return rows.range(plan, window, style, how, start, stop)
 end
@@ -3419,7 +6035,7 @@ return replies`,
  */
 export const leaderboardRecall: Script<[keys: readonly string[], remember: Arg], [id: Arg], number | null> = {
   name: 'leaderboard/recall',
-  sha: 'f79e5587f41dfc90e6a97f2e97fc149cfa4e265e',
+  sha: '4d787a59bb9a4d50462c82b57a0b7f5259ce4cf9',
   batch: 64,
   sharedKeys: true,
   shared: ["remember"],
@@ -3440,11 +6056,11 @@ function board.open(keys, plan)
 local open = {}
 for at, window in ipairs(plan.windows) do
 local period = 1
-if window.turn then
+if window.next then
 if now < window.start or now >= window.finish then
 return nil
 end
-period = now < window.turn and 1 or 2
+period = now < window.next and 1 or 2
 end
 open[at] = {
 z = keys[window.z[period]],
@@ -3601,19 +6217,17 @@ return replies`,
 /**
  * Take a member off every window of a board, previous periods and the next one included, with its data.
  *
- * What it has in the log of a rolling window, or among the remembered increments, counts nothing from now on: a mark at the
- * end of the log says so, until erase.lua and erase-ids.lua took out all that names the member. Touches as many sorted sets
- * as the plan names, at most 832.
+ * Touches as many sorted sets as the plan names, at most 832.
  *
  * - shared keys `keys`: sorted sets, logs and data, at the places that the plan gives
- * - shared `plan`: JSON, see lua/_lib/leaderboard/board.lua; also `former`, places of previous periods' sets, and `data`, `ids`, `idlog`
+ * - shared `plan`: JSON, see lua/_lib/leaderboard/removal.lua
  * - `member`: member
  * - replies 0: call again, more had to leave; the time, when other periods are needed; else '1' when it was on the board now, '0' when not
  * - on a full server runs: it frees what the member had; its marks are smaller, and end with the log
  */
 export const leaderboardRemove: Script<[keys: readonly string[], plan: Arg], [member: Arg], number | string> = {
   name: 'leaderboard/remove',
-  sha: 'a07e4224c08de9a4b084c4c90b743ec857b9ea9a',
+  sha: 'decb3a2c1420882def5fdea96baa14f404a64b51',
   batch: 1,
   sharedKeys: true,
   shared: ["plan"],
@@ -3634,11 +6248,11 @@ function board.open(keys, plan)
 local open = {}
 for at, window in ipairs(plan.windows) do
 local period = 1
-if window.turn then
+if window.next then
 if now < window.start or now >= window.finish then
 return nil
 end
-period = now < window.turn and 1 or 2
+period = now < window.next and 1 or 2
 end
 open[at] = {
 z = keys[window.z[period]],
@@ -3864,128 +6478,114 @@ end
 end
 return not beside or DUE - budget <= beside
 end
-local keys = KEYS
-local plan = ARGV[1]
-local config = cjson.decode(plan)
-local function other_sets(open)
-local sets = {}
-for at, window in ipairs(config.windows) do
-if window.turn then
-local other = 3 - open[at].period
+local removal = { open = nil, prepare = nil, apply = nil }
+local function sets_of_other_periods(of)
+local sets, keys = {}, of.keys
+for at, window in ipairs(of.config.windows) do
+if window.next then
+local other = 3 - of.windows[at].period
 sets[#sets + 1] = { z = keys[window.z[other]], d = window.d and keys[window.d[other]] }
 end
 end
-for _, former in ipairs(config.former) do
+for _, former in ipairs(of.config.former) do
 sets[#sets + 1] = { z = keys[former[1]], d = keys[former[2]] }
 end
 return sets
 end
+function removal.open(keys, plan)
+return { keys = keys, config = cjson.decode(plan), windows = nil }
+end
+function removal.prepare(of, member)
+local config, keys = of.config, of.keys
+of.windows = of.windows or board.open(keys, config)
+if not of.windows then
+return now
+end
+local wrong = board.wrong(config, keys, of.windows) or typed(keys[config.data], 'hash')
+if wrong then
+return wrong
+end
+local others = sets_of_other_periods(of)
+for _, set in ipairs(others) do
+local value = redis.pcall('ZSCORE', set.z, member)
+wrong = type(value) == 'table' and value or value and set.d and typed(set.d, 'zset')
+if wrong then
+return wrong
+end
+set.before = tonumber(value) or false
+end
+if not expel(config, of.windows) then
+return 0
+end
+local before, logged = {}, {}
+for at, window in ipairs(of.windows) do
+before[at] = tonumber(redis.call('ZSCORE', window.z, member)) or false
+logged[at] = window.log and redis.call('EXISTS', window.log) == 1
+end
+return {
+member = member,
+before = before,
+logged = logged,
+others = others,
+remembers = config.ids and redis.call('EXISTS', keys[config.idlog]) == 1,
+}
+end
+function removal.apply(of, plan)
+local config, keys, member = of.config, of.keys, plan.member
+local there = '0'
+for at, window in ipairs(of.windows) do
+local before = plan.before[at]
+if before then
+board.write(config, window, member, before, false)
+there = '1'
+end
+if plan.logged[at] then
+if window.parts then
+redis.call('HDEL', window.parts, '=' .. member)
+end
+redis.call('HSET', window.gone, member, board.append(window.log, 'm', member, 'b', ''))
+for _, key in ipairs({ window.log, window.gone, window.parts or window.log }) do
+redis.call('PEXPIRE', key, math.ceil(window.last / 1000) + 3600000)
+end
+end
+end
+for _, set in ipairs(plan.others) do
+if set.before then
+board.write(config, set, member, set.before, false)
+end
+end
+redis.call('HDEL', keys[config.data], member)
+if plan.remembers then
+local ids, idlog = keys[config.ids], keys[config.idlog]
+forget(ids, idlog, config.remember)
+redis.call('HSET', ids, 'x' .. member, board.append(idlog, 'f', 'x' .. member))
+for _, key in ipairs({ ids, idlog }) do
+redis.call('PEXPIRE', key, math.ceil(config.remember / 1000) + 3600000)
+end
+end
+return there
+end
+local keys = KEYS
+local plan = ARGV[1]
+local of = removal.open(keys, plan)
 local items = (#ARGV - 1) / 1
 if items == 1 then
 local member = ARGV[2]
 do
-local open = board.open(keys, config)
-if not open then
-return now
+local planned = removal.prepare(of, member)
+if type(planned) ~= 'table' or planned.err then
+return planned
 end
-local wrong = board.wrong(config, keys, open) or typed(keys[config.data], 'hash')
-local others = other_sets(open)
-for _, set in ipairs(wrong and {} or others) do
-local value = redis.pcall('ZSCORE', set.z, member)
-wrong = wrong or type(value) == 'table' and value or value and set.d and typed(set.d, 'zset')
-set.before = tonumber(value) or false
-end
-if wrong then
-return wrong
-end
-if not expel(config, open) then
-return 0
-end
-local there = '0'
-for _, window in ipairs(open) do
-local before = tonumber(redis.call('ZSCORE', window.z, member)) or false
-if before then
-board.write(config, window, member, before, false)
-there = '1'
-end
-if window.log and redis.call('EXISTS', window.log) == 1 then
-if window.parts then
-redis.call('HDEL', window.parts, '=' .. member)
-end
-redis.call('HSET', window.gone, member, board.append(window.log, 'm', member, 'b', ''))
-for _, key in ipairs({ window.log, window.gone, window.parts or window.log }) do
-redis.call('PEXPIRE', key, math.ceil(window.last / 1000) + 3600000)
-end
-end
-end
-for _, set in ipairs(others) do
-if set.before then
-board.write(config, set, member, set.before, false)
-end
-end
-redis.call('HDEL', keys[config.data], member)
-if config.ids and redis.call('EXISTS', keys[config.idlog]) == 1 then
-local ids, idlog = keys[config.ids], keys[config.idlog]
-forget(ids, idlog, config.remember)
-redis.call('HSET', ids, 'x' .. member, board.append(idlog, 'f', 'x' .. member))
-for _, key in ipairs({ ids, idlog }) do
-redis.call('PEXPIRE', key, math.ceil(config.remember / 1000) + 3600000)
-end
-end
-return there
+return removal.apply(of, planned)
 end
 return nil
 end
 local function item(member)
-local open = board.open(keys, config)
-if not open then
-return now
+local planned = removal.prepare(of, member)
+if type(planned) ~= 'table' or planned.err then
+return planned
 end
-local wrong = board.wrong(config, keys, open) or typed(keys[config.data], 'hash')
-local others = other_sets(open)
-for _, set in ipairs(wrong and {} or others) do
-local value = redis.pcall('ZSCORE', set.z, member)
-wrong = wrong or type(value) == 'table' and value or value and set.d and typed(set.d, 'zset')
-set.before = tonumber(value) or false
-end
-if wrong then
-return wrong
-end
-if not expel(config, open) then
-return 0
-end
-local there = '0'
-for _, window in ipairs(open) do
-local before = tonumber(redis.call('ZSCORE', window.z, member)) or false
-if before then
-board.write(config, window, member, before, false)
-there = '1'
-end
-if window.log and redis.call('EXISTS', window.log) == 1 then
-if window.parts then
-redis.call('HDEL', window.parts, '=' .. member)
-end
-redis.call('HSET', window.gone, member, board.append(window.log, 'm', member, 'b', ''))
-for _, key in ipairs({ window.log, window.gone, window.parts or window.log }) do
-redis.call('PEXPIRE', key, math.ceil(window.last / 1000) + 3600000)
-end
-end
-end
-for _, set in ipairs(others) do
-if set.before then
-board.write(config, set, member, set.before, false)
-end
-end
-redis.call('HDEL', keys[config.data], member)
-if config.ids and redis.call('EXISTS', keys[config.idlog]) == 1 then
-local ids, idlog = keys[config.ids], keys[config.idlog]
-forget(ids, idlog, config.remember)
-redis.call('HSET', ids, 'x' .. member, board.append(idlog, 'f', 'x' .. member))
-for _, key in ipairs({ ids, idlog }) do
-redis.call('PEXPIRE', key, math.ceil(config.remember / 1000) + 3600000)
-end
-end
-return there
+return removal.apply(of, planned)
 end
 local replies, done = {}, 0
 local function run()
@@ -4012,10 +6612,8 @@ return replies`,
 /**
  * Take back an increment by its id, in the windows that still count it.
  *
- * What may be refused is found before the first write.
- *
  * - shared keys `keys`: the windows' keys, calendar ones of the periods in which it was made, at the places that the plan gives
- * - shared `plan`: JSON, see lua/_lib/leaderboard/board.lua; also `ids`, `idlog`, `remember`
+ * - shared `plan`: JSON, see lua/_lib/leaderboard/reversal.lua
  * - `id`: the increment's id
  * - `time`: when it was made, in microseconds
  * - replies 1 when undone, 0 when there was nothing to undo, 2 when more has to leave rolling windows: call again
@@ -4023,7 +6621,7 @@ return replies`,
  */
 export const leaderboardUndo: Script<[keys: readonly string[], plan: Arg], [id: Arg, time: Arg], number> = {
   name: 'leaderboard/undo',
-  sha: '761bd11c4fbff7735e0bb2ccfd232cdf143da172',
+  sha: '9b52befea8033dc7de8f5f557f99e13a688c85cf',
   batch: 1,
   sharedKeys: true,
   shared: ["plan"],
@@ -4044,11 +6642,11 @@ function board.open(keys, plan)
 local open = {}
 for at, window in ipairs(plan.windows) do
 local period = 1
-if window.turn then
+if window.next then
 if now < window.start or now >= window.finish then
 return nil
 end
-period = now < window.turn and 1 or 2
+period = now < window.next and 1 or 2
 end
 open[at] = {
 z = keys[window.z[period]],
@@ -4259,55 +6857,59 @@ end
 end
 return not beside or DUE - budget <= beside
 end
-local keys = KEYS
-local plan = ARGV[1]
-local config = cjson.decode(plan)
-local function logged(window, entry)
+local reversal = { open = nil, prepare = nil, apply = nil }
+local function has_entry(window, entry)
 if window.grain then
 return string.find(redis.call('HGET', window.parts, entry) or '', '^%-?%d+$') ~= nil
 end
 return redis.call('XRANGE', window.log, entry, entry)[1] ~= nil
 end
-local function unlog(window, entry, amount)
+local function delete_entry(window, entry, amount)
 if window.grain then
 redis.call('HINCRBY', window.parts, entry, -amount)
 else
 redis.call('XDEL', window.log, entry)
 end
 end
-local items = (#ARGV - 1) / 2
-if items == 1 then
-local id, time = ARGV[2], ARGV[3]
-do
-local open = board.open(keys, config)
-local wrong = board.wrong(config, keys, open)
-if wrong then
-return wrong
-end
-local field = 'i' .. id
-local ids = keys[config.ids]
-local record = redis.call('HGET', ids, field)
-if not record or board.time_of(record) ~= tonumber(time) or now - tonumber(time) >= config.remember then
-return 0
+local function remembered(of, id, time)
+local config, ids = of.config, of.keys[of.config.ids]
+local record = redis.call('HGET', ids, 'i' .. id)
+if not record or board.time_of(record) ~= time or now - time >= config.remember then
+return nil
 end
 local place, amount, entries, member = string.match(record, '^(%S+) (%S+) (%S+) (.*)$')
 local removed = member and redis.call('HGET', ids, 'x' .. member)
 removed = removed and board.time_of(removed) and removed
 if not tonumber(amount) or removed and earlier(place, removed) then
+return nil
+end
+return place, tonumber(amount), entries, member
+end
+function reversal.open(keys, plan)
+return { keys = keys, config = cjson.decode(plan), windows = nil }
+end
+function reversal.prepare(of, id, time)
+local config, keys = of.config, of.keys
+of.windows = of.windows or board.open(keys, config)
+local wrong = board.wrong(config, keys, of.windows)
+if wrong then
+return wrong
+end
+local place, amount, entries, member = remembered(of, id, tonumber(time))
+if not place then
+return false
+end
+if not expel(config, of.windows) then
 return 0
 end
-if not expel(config, open) then
-return 2
-end
-amount = tonumber(amount)
 local next_entry = string.gmatch(entries, '[^,-]+%-%d+')
 local writes = {}
-for _, window in ipairs(open) do
+for _, window in ipairs(of.windows) do
 local before = tonumber(redis.call('ZSCORE', window.z, member)) or false
 local entry = window.log and next_entry()
 local counts = before
 if window.log then
-counts = entry and logged(window, entry)
+counts = entry and has_entry(window, entry)
 end
 if counts and amount ~= 0 then
 local score = (before and board.score(config, before) or 0) - amount
@@ -4315,69 +6917,55 @@ if math.abs(score) > (config.limit or 1.7976931348623157e308) then
 return redis.error_reply('ERR the score of ' .. member .. ' without the increment would be too large')
 end
 local after = not (window.log and score == 0) and board.value(config, score, now)
-writes[#writes + 1] = { window, before, after, entry }
+writes[#writes + 1] = { window = window, before = before, after = after, entry = entry }
 end
 end
-for _, each in ipairs(writes) do
-board.write(config, each[1], member, each[2], each[3])
-if each[4] then
-unlog(each[1], each[4], amount)
-board.keep_with_log(each[1])
+return { field = 'i' .. id, place = place, member = member, amount = amount, writes = writes }
+end
+function reversal.apply(of, plan)
+for _, each in ipairs(plan.writes) do
+board.write(of.config, each.window, plan.member, each.before, each.after)
+if each.entry then
+delete_entry(each.window, each.entry, plan.amount)
+board.keep_with_log(each.window)
 end
 end
-redis.call('HSET', ids, field, place .. ' - - -')
+redis.call('HSET', of.keys[of.config.ids], plan.field, plan.place .. ' - - -')
+end
+local keys = KEYS
+local plan = ARGV[1]
+local of = reversal.open(keys, plan)
+local items = (#ARGV - 1) / 2
+if items == 1 then
+local id, time = ARGV[2], ARGV[3]
+do
+local planned = reversal.prepare(of, id, time)
+if not planned then
+return 0
+end
+if planned == 0 then
+return 2
+end
+if planned.err then
+return planned
+end
+reversal.apply(of, planned)
 return 1
 end
 return nil
 end
 local function item(id, time)
-local open = board.open(keys, config)
-local wrong = board.wrong(config, keys, open)
-if wrong then
-return wrong
-end
-local field = 'i' .. id
-local ids = keys[config.ids]
-local record = redis.call('HGET', ids, field)
-if not record or board.time_of(record) ~= tonumber(time) or now - tonumber(time) >= config.remember then
+local planned = reversal.prepare(of, id, time)
+if not planned then
 return 0
 end
-local place, amount, entries, member = string.match(record, '^(%S+) (%S+) (%S+) (.*)$')
-local removed = member and redis.call('HGET', ids, 'x' .. member)
-removed = removed and board.time_of(removed) and removed
-if not tonumber(amount) or removed and earlier(place, removed) then
-return 0
-end
-if not expel(config, open) then
+if planned == 0 then
 return 2
 end
-amount = tonumber(amount)
-local next_entry = string.gmatch(entries, '[^,-]+%-%d+')
-local writes = {}
-for _, window in ipairs(open) do
-local before = tonumber(redis.call('ZSCORE', window.z, member)) or false
-local entry = window.log and next_entry()
-local counts = before
-if window.log then
-counts = entry and logged(window, entry)
+if planned.err then
+return planned
 end
-if counts and amount ~= 0 then
-local score = (before and board.score(config, before) or 0) - amount
-if math.abs(score) > (config.limit or 1.7976931348623157e308) then
-return redis.error_reply('ERR the score of ' .. member .. ' without the increment would be too large')
-end
-local after = not (window.log and score == 0) and board.value(config, score, now)
-writes[#writes + 1] = { window, before, after, entry }
-end
-end
-for _, each in ipairs(writes) do
-board.write(config, each[1], member, each[2], each[3])
-if each[4] then
-unlog(each[1], each[4], amount)
-board.keep_with_log(each[1])
-end
-end
-redis.call('HSET', ids, field, place .. ' - - -')
+reversal.apply(of, planned)
 return 1
 end
 local replies, done = {}, 0
@@ -4412,18 +7000,18 @@ return replies`,
  * - shared `plan`: JSON, see lua/_lib/leaderboard/board.lua; also `keep`, `data`, `ids`, `idlog`, `remember`, `events`
  * - `changes`: JSON: a list of [i, s or b (increment, set, best), member, amount, id]
  * - `watch`: number of the window whose change is wanted, or 0
- * - `tell`: 1 when changes of rank are wanted, as the plan's `events` says
+ * - `events`: 1 when changes of rank are wanted, as the plan's `events` says
  * - replies 0: call again, more had to leave; more: the time, other periods are needed; text: the sort value in the first window after each change, a line each; else for each change that value, the change and the events
  * - on a full server refused: it may add members and entries
  */
-export const leaderboardUpdate: Script<[keys: readonly string[], plan: Arg], [changes: Arg, watch: Arg, tell: Arg], number | string | readonly Reply[]> = {
+export const leaderboardUpdate: Script<[keys: readonly string[], plan: Arg], [changes: Arg, watch: Arg, events: Arg], number | string | readonly Reply[]> = {
   name: 'leaderboard/update',
-  sha: '97b82eebde252854282e84764812b4ad1c16ad78',
+  sha: 'abfd3f3a82aa368b2f13fa38220ad39995314ec6',
   batch: 32,
   sharedKeys: true,
   shared: ["plan"],
   keys: [],
-  args: ["changes","watch","tell"],
+  args: ["changes","watch","events"],
   returns: 'integer|string|list',
   text: `#!lua
 local clock = redis.call('TIME')
@@ -4439,11 +7027,11 @@ function board.open(keys, plan)
 local open = {}
 for at, window in ipairs(plan.windows) do
 local period = 1
-if window.turn then
+if window.next then
 if now < window.start or now >= window.finish then
 return nil
 end
-period = now < window.turn and 1 or 2
+period = now < window.next and 1 or 2
 end
 open[at] = {
 z = keys[window.z[period]],
@@ -4918,12 +7506,12 @@ end
 end
 return { from, to, entered, left, passed }
 end
-local function change_and_tell(of, plan, nth, watch, tell)
+local function change_and_reply(of, plan, nth, watch, wants_events)
 local config, change = of.config, plan.changes[nth]
 local kind, member = change[1], change[2]
-local watched, told = of.windows[watch], tell and of.windows[config.events.window]
+local watched, ranked = of.windows[watch], wants_events and of.windows[config.events.window]
 local from = watched and redis.call('ZRANK', watched.z, member)
-local told_from = told and redis.call('ZRANK', told.z, member)
+local ranked_from = ranked and redis.call('ZRANK', ranked.z, member)
 local fallen = plan.counts[nth] and write(of, plan, nth, nth) or {}
 local reply = { value_text(of, plan.after[1][nth]), false, false }
 if watched then
@@ -4933,8 +7521,8 @@ local after = to and redis.call('ZSCORE', watched.z, member)
 local applied = plan.counts[nth] and (kind ~= 'b' or before ~= plan.after[watch][nth])
 reply[2] = { applied and 1 or 0, before and board.text(config, before), after, from, to }
 end
-if told then
-reply[3] = events(of, member, told_from, redis.call('ZRANK', told.z, member), fallen[config.events.window])
+if ranked then
+reply[3] = events(of, member, ranked_from, redis.call('ZRANK', ranked.z, member), fallen[config.events.window])
 end
 return reply
 end
@@ -4959,7 +7547,7 @@ if not of.settled then
 return 0
 end
 if config.shift and (now < config.since or now > config.ending) then
-return redis.error_reply('ERR the time is outside of what the ties of this board can tell')
+return redis.error_reply('ERR the time is outside of what the ties of this board can order')
 end
 local plan, member
 if brief and #changes == 1 then
@@ -4973,7 +7561,7 @@ plan, member = plan_of(of, changes)
 end
 return plan or redis.error_reply('ERR the new score of ' .. member .. ' would be too large')
 end
-function scoring.apply(of, plan, watch, tell)
+function scoring.apply(of, plan, watch, wants_events)
 local changes = plan.changes
 if not changes then
 local first
@@ -4990,7 +7578,7 @@ if plan.alone then
 return apply_alone(of, plan)
 end
 local replies = {}
-if watch == 0 and not tell and not of.config.keep then
+if watch == 0 and not wants_events and not of.config.keep then
 write(of, plan, 1, #changes)
 for nth = 1, #changes do
 replies[nth] = value_text(of, plan.after[1][nth])
@@ -4999,9 +7587,9 @@ return table.concat(replies, '\\n')
 end
 for nth, change in ipairs(changes) do
 if of.config.keep then
-replies[nth] = change_and_tell(of, plan_of(of, { change }), 1, watch, tell)
+replies[nth] = change_and_reply(of, plan_of(of, { change }), 1, watch, wants_events)
 else
-replies[nth] = change_and_tell(of, plan, nth, watch, tell)
+replies[nth] = change_and_reply(of, plan, nth, watch, wants_events)
 end
 end
 return replies
@@ -5011,24 +7599,24 @@ local plan = ARGV[1]
 local of = scoring.open(keys, plan)
 local items = (#ARGV - 1) / 3
 if items == 1 then
-local changes, watch, tell = ARGV[2], ARGV[3], ARGV[4]
+local changes, watch, events = ARGV[2], ARGV[3], ARGV[4]
 do
-watch, tell = tonumber(watch), tell == '1'
-local planned = scoring.prepare(of, cjson.decode(changes), watch == 0 and not tell)
+watch, events = tonumber(watch), events == '1'
+local planned = scoring.prepare(of, cjson.decode(changes), watch == 0 and not events)
 if type(planned) ~= 'table' or planned.err then
 return planned
 end
-return scoring.apply(of, planned, watch, tell)
+return scoring.apply(of, planned, watch, events)
 end
 return nil
 end
-local function item(changes, watch, tell)
-watch, tell = tonumber(watch), tell == '1'
-local planned = scoring.prepare(of, cjson.decode(changes), watch == 0 and not tell)
+local function item(changes, watch, events)
+watch, events = tonumber(watch), events == '1'
+local planned = scoring.prepare(of, cjson.decode(changes), watch == 0 and not events)
 if type(planned) ~= 'table' or planned.err then
 return planned
 end
-return scoring.apply(of, planned, watch, tell)
+return scoring.apply(of, planned, watch, events)
 end
 local replies, done = {}, 0
 local function run()
@@ -5055,7 +7643,7 @@ return replies`,
 /**
  * Deny every call of a subject for a time, or stop to.
  *
- * The block stands at the head of the subject's state; what the subject used stays as it is. The key lives until both
+ * The block is at the head of the subject's state; what the subject used stays as it is. The key lives until both
  * have ended.
  *
  * - key `state`: string of entries, as in charge.lua
@@ -5066,7 +7654,7 @@ return replies`,
  */
 export const limiterBlock: Script<[], [state: string, duration: Arg, reason: Arg], number> = {
   name: 'limiter/block',
-  sha: '83a96f2291b46fce4a9d0c9fe35a641c67f39220',
+  sha: '997e328e79b4855162b55f4f42e1e23cb1a5c565',
   batch: 64,
   sharedKeys: false,
   shared: [],
@@ -5115,7 +7703,7 @@ end
 local call = redis.call
 local ENTRY, MOST = 40, 32
 local MARGIN = 2
-local function look(state)
+local function read_block(state)
 local saved = call('GET', state)
 local _, ends, _, length = opened(saved)
 if saved and ((#saved - length) % ENTRY ~= 0 or #saved - length > ENTRY * MOST) then
@@ -5138,7 +7726,7 @@ local items = #KEYS / 1
 if items == 1 then
 local state, duration, reason = KEYS[1], ARGV[1], ARGV[2]
 do
-local found, refused = readable({ state }, type_of, look, state)
+local found, refused = readable({ state }, type_of, read_block, state)
 if not found then
 return refused
 end
@@ -5159,7 +7747,7 @@ end
 return nil
 end
 local function item(state, duration, reason)
-local found, refused = readable({ state }, type_of, look, state)
+local found, refused = readable({ state }, type_of, read_block, state)
 if not found then
 return refused
 end
@@ -5204,7 +7792,7 @@ return replies`,
 /**
  * Deny every call of a subject for a time, or stop to.
  *
- * The block stands at the head of the subject's state; what the subject used stays as it is. The key lives until both
+ * The block is at the head of the subject's state; what the subject used stays as it is. The key lives until both
  * have ended.
  *
  * - key `state`: string of entries, as in charge.lua
@@ -5215,7 +7803,7 @@ return replies`,
  */
 export const limiterUnblock: Script<[], [state: string, duration: Arg, reason: Arg], number> = {
   name: 'limiter/unblock',
-  sha: '74222be7df25376e1792ca28c64078cd710e14ac',
+  sha: 'd7d9629584d93fd05d872190b4a074c731a1dcdb',
   batch: 64,
   sharedKeys: false,
   shared: [],
@@ -5264,7 +7852,7 @@ end
 local call = redis.call
 local ENTRY, MOST = 40, 32
 local MARGIN = 2
-local function look(state)
+local function read_block(state)
 local saved = call('GET', state)
 local _, ends, _, length = opened(saved)
 if saved and ((#saved - length) % ENTRY ~= 0 or #saved - length > ENTRY * MOST) then
@@ -5287,7 +7875,7 @@ local items = #KEYS / 1
 if items == 1 then
 local state, duration, reason = KEYS[1], ARGV[1], ARGV[2]
 do
-local found, refused = readable({ state }, type_of, look, state)
+local found, refused = readable({ state }, type_of, read_block, state)
 if not found then
 return refused
 end
@@ -5308,7 +7896,7 @@ end
 return nil
 end
 local function item(state, duration, reason)
-local found, refused = readable({ state }, type_of, look, state)
+local found, refused = readable({ state }, type_of, read_block, state)
 if not found then
 return refused
 end
@@ -5372,7 +7960,7 @@ return replies`,
  *
  * - shared `rules`: for each rule: letter of its algorithm, number of its key, 1 if a shadow, id, and four numbers
  * - key `places`: states, logs (strings) and slots (sorted sets), in the order in which the rules number them
- * - `cost`: whole tokens: fewer than 0 for a refund, 0 for a look
+ * - `cost`: whole tokens: fewer than 0 for a refund, 0 to read only
  * - `how`: 'take'; 'add' to charge without asking; to settle, "charged elapsed rules": Redis' time of the charge, the microseconds that the caller saw pass since, 1 for each rule that was charged and 0 for others
  * - `lease`: id of the slot, if one may be charged
  * - replies 1, Redis' time, and each rule's verdict (1 over its limit) and state; 0 and the same when denied; 2, microseconds and reason when blocked; 3 and Redis' time when no calendar period that was sent is now
@@ -5380,7 +7968,7 @@ return replies`,
  */
 export const limiterCharge: Script<[rules: Arg], [...places: string[], cost: Arg, how: Arg, lease: Arg], readonly Reply[]> = {
   name: 'limiter/charge',
-  sha: 'e4539d471845349e45d4cf4f6598d7fdf4cdc8df',
+  sha: '76b3f224619a9e59fa6b400696893a9e0ac1d0bc',
   batch: 16,
   sharedKeys: false,
   shared: ["rules"],
@@ -5405,7 +7993,7 @@ local gcra = {}
 function gcra.define(rule, drain, token, capacity)
 rule.drain, rule.token, rule.capacity = drain, token, capacity
 end
-function gcra.look(rule, time, counted, level)
+function gcra.load(rule, time, counted, level)
 if time then
 if counted ~= rule.token then
 level = level / counted
@@ -5428,14 +8016,14 @@ end
 function gcra.entry(rule)
 return now, rule.token, rule.level, rule.level / rule.drain
 end
-function gcra.tell(rule, reply)
+function gcra.report(rule, reply)
 reply[#reply + 1] = rule.level
 end
 local fixed_window = {}
 function fixed_window.define(rule, limit, window)
 rule.limit, rule.window = limit, window
 end
-function fixed_window.look(rule, time, counted, used)
+function fixed_window.load(rule, time, counted, used)
 rule.start, rule.used = now, 0
 if time and used > 0 and now < time + counted then
 rule.used = used
@@ -5458,7 +8046,7 @@ end
 function fixed_window.entry(rule)
 return rule.start, rule.window, rule.used, rule.start + rule.window - now
 end
-function fixed_window.tell(rule, reply)
+function fixed_window.report(rule, reply)
 reply[#reply + 1] = rule.used
 reply[#reply + 1] = rule.used > 0 and rule.start + rule.window - now or 0
 end
@@ -5471,7 +8059,7 @@ rule.start, rule.finish = turn, finish
 end
 return now < rule.start or now >= rule.finish
 end
-function calendar.look(rule, time, _, used)
+function calendar.load(rule, time, _, used)
 rule.used = time and time >= rule.start and used or 0
 end
 function calendar.over(rule, tokens)
@@ -5488,7 +8076,7 @@ end
 function calendar.entry(rule)
 return rule.start, rule.finish, rule.used, rule.finish - now
 end
-function calendar.tell(rule, reply)
+function calendar.report(rule, reply)
 reply[#reply + 1] = rule.used
 reply[#reply + 1] = rule.finish - now
 end
@@ -5500,7 +8088,7 @@ end
 local function covered(before, window, tick, elapsed)
 return before * (window / tick - math.floor(elapsed / tick))
 end
-function sliding_window.look(rule, time, counted, level)
+function sliding_window.load(rule, time, counted, level)
 local start, before, used = now, 0, 0
 if time and level > 0 then
 before, used = math.min(math.floor(level / SHIFT), 2 * rule.limit), math.min(level % SHIFT, 2 * rule.limit)
@@ -5544,7 +8132,7 @@ end
 function sliding_window.entry(rule)
 return rule.start, rule.window, rule.before * SHIFT + rule.used, rule.start + 2 * rule.window - now
 end
-function sliding_window.tell(rule, reply)
+function sliding_window.report(rule, reply)
 reply[#reply + 1] = rule.before
 reply[#reply + 1] = rule.used
 reply[#reply + 1] = now - rule.start
@@ -5679,7 +8267,7 @@ else
 redis.call('SET', rule.key, rule.log, 'PX', rule.ttl)
 end
 end
-function sliding_log.tell(rule, reply, tokens)
+function sliding_log.report(rule, reply, tokens)
 local gone = charged_to(rule, rule.first - 1)
 local function ends(fewer)
 local at = first_from(rule, rule.first, 2, gone + fewer)
@@ -5730,7 +8318,7 @@ else
 redis.call('PEXPIRE', key, ttl)
 end
 end
-function slots.held(key, lease, by)
+function slots.has(key, lease, by)
 return tonumber(redis.call('ZSCORE', key, lease) or 0) - by > now
 end
 function slots.open(rule, key)
@@ -5759,7 +8347,7 @@ redis.call('ZREMRANGEBYSCORE', rule.key, 0, string.format('%.0f', now))
 slots.hold(rule.key, rule.adding, now + rule.lease, rule.had)
 end
 end
-function slots.tell(rule, reply)
+function slots.report(rule, reply)
 reply[#reply + 1] = rule.used
 reply[#reply + 1] = rule.wait
 end
@@ -5846,7 +8434,7 @@ if entry[4] then
 state.steps[#state.steps + 1] = { entry[4] + 23, struct.pack('<d', now) }
 state.back = true
 end
-rule.does.look(rule, entry[1], entry[2], entry[3])
+rule.does.load(rule, entry[1], entry[2], entry[3])
 found[rule.id] = nil
 state.rules[#state.rules + 1] = rule
 local same = others[#state.rules]
@@ -5868,10 +8456,10 @@ local function write(state)
 local longest, slack = 0, SECOND
 local entries = {}
 for at, rule in ipairs(state.rules) do
-local time, first, second, rests = rule.does.entry(rule)
-longest = math.max(longest, rests)
+local time, first, second, until_full = rule.does.entry(rule)
+longest = math.max(longest, until_full)
 if rule.letter == 'g' then
-slack = math.max(slack, rests + math.max(rests, SECOND))
+slack = math.max(slack, until_full + math.max(until_full, SECOND))
 end
 entries[at] = { rule.id, time, first, second }
 end
@@ -5953,7 +8541,7 @@ end
 plan.reply = { allowed and 1 or 0, now }
 for _, rule in ipairs(list) do
 plan.reply[#plan.reply + 1] = rule.refuses and 1 or 0
-rule.does.tell(rule, plan.reply, tokens)
+rule.does.report(rule, plan.reply, tokens)
 end
 return plan
 end
@@ -6036,7 +8624,7 @@ return replies`,
  *
  * The count of a calendar rule belongs to a period. A process with other periods would take it for one of its own, or for
  * one that ended. So a calendar stays declared while processes use it, and for as long as a count may live after that.
- * Other changes are for a deploy to make: this tells what was declared before.
+ * Other changes are for a deploy to make: the reply says what was declared before.
  *
  * - key `declared`: sorted set by the microsecond until which a member counts: "calendar", or "= declaration"
  * - `calendars`: a line for each calendar rule: its part, a slash, its name, a space, and its calendar
@@ -6182,12 +8770,12 @@ return replies`,
  * - key `places`: sorted sets of leases
  * - `lease`: id of the slot
  * - `length`: microseconds; 0 gives it back
- * - replies 1 if it was held in all of them
+ * - replies 1 if it had not ended in any of them
  * - on a full server runs: giving back frees a slot; holding one for longer changes a score, and must not end work under way
  */
 export const limiterLease: Script<[], [...places: string[], lease: Arg, length: Arg], number> = {
   name: 'limiter/lease',
-  sha: 'd91f0e17b1bacac416fae2cb059fd90a272b08a1',
+  sha: '5842c6c532fd5eda7edbe8234f2cb3dd9455385c',
   batch: 64,
   sharedKeys: false,
   shared: [],
@@ -6240,7 +8828,7 @@ else
 redis.call('PEXPIRE', key, ttl)
 end
 end
-function slots.held(key, lease, by)
+function slots.has(key, lease, by)
 return tonumber(redis.call('ZSCORE', key, lease) or 0) - by > now
 end
 function slots.open(rule, key)
@@ -6269,7 +8857,7 @@ redis.call('ZREMRANGEBYSCORE', rule.key, 0, string.format('%.0f', now))
 slots.hold(rule.key, rule.adding, now + rule.lease, rule.had)
 end
 end
-function slots.tell(rule, reply)
+function slots.report(rule, reply)
 reply[#reply + 1] = rule.used
 reply[#reply + 1] = rule.wait
 end
@@ -6296,12 +8884,12 @@ text = "ERR the key '" .. keys[1] .. "', or one of its subject, cannot be read: 
 end
 return nil, { err = text }
 end
-local function look(places, lease)
-local found = { held = 1, sooner = {} }
+local function read_slots(places, lease)
+local found = { there = 1, sooner = {} }
 for at, place in ipairs(places) do
 found.sooner[at] = slots.stepped_back(place)
-if not slots.held(place, lease, found.sooner[at]) then
-found.held = 0
+if not slots.has(place, lease, found.sooner[at]) then
+found.there = 0
 end
 end
 return found
@@ -6313,7 +8901,7 @@ local items = (#ARGV - 0) / 2
 if items == 1 then
 local places, lease, length = KEYS, ARGV[1], ARGV[2]
 do
-local found, refused = readable(places, type_of, look, places, lease)
+local found, refused = readable(places, type_of, read_slots, places, lease)
 if not found then
 return refused
 end
@@ -6321,16 +8909,16 @@ for at, place in ipairs(places) do
 slots.steady(place, found.sooner[at])
 if length == '0' then
 redis.call('ZREM', place, lease)
-elseif found.held == 1 then
+elseif found.there == 1 then
 slots.hold(place, lease, now + length, true)
 end
 end
-return found.held
+return found.there
 end
 return nil
 end
 local function item(places, lease, length)
-local found, refused = readable(places, type_of, look, places, lease)
+local found, refused = readable(places, type_of, read_slots, places, lease)
 if not found then
 return refused
 end
@@ -6338,11 +8926,11 @@ for at, place in ipairs(places) do
 slots.steady(place, found.sooner[at])
 if length == '0' then
 redis.call('ZREM', place, lease)
-elseif found.held == 1 then
+elseif found.there == 1 then
 slots.hold(place, lease, now + length, true)
 end
 end
-return found.held
+return found.there
 end
 local replies, done = {}, 0
 local each = #KEYS / items

@@ -12,6 +12,7 @@ export type Feature =
   | 'once'
   | 'deduper'
   | 'lock'
+  | 'semaphore'
 
 /** The server as INFO describes it; a field is undefined where the server does not tell. */
 export interface ServerInfo {
@@ -59,7 +60,7 @@ const DURABLE: readonly Feature[] = [
   'lock',
 ]
 /** Those whose keys have a TTL, so that a volatile-* policy may evict them too. */
-const EXPIRING: ReadonlySet<Feature> = new Set<Feature>(['notifier', 'once', 'deduper', 'lock'])
+const EXPIRING: ReadonlySet<Feature> = new Set<Feature>(['notifier', 'once', 'deduper', 'lock', 'semaphore'])
 
 const PERSISTENT: readonly Feature[] = ['stream', 'leaderboard', 'counters']
 
