@@ -239,11 +239,11 @@ describe('rules over parts of a subject', () => {
     'a subject that the caller changes after a call is the old one for that call (routeBy %s)',
     async (routeBy) => {
       const { limiter, left } = await setUp(PER, routeBy === undefined ? {} : { routeBy })
-      const subject = { tenant: 'acme', user: 'ann', ip: '10.0.0.1' }
-      const before = { ...subject }
-      const taking = limiter.take(subject)
-      const reserving = limiter.reserve(subject, { cost: 2, expires: '1m' })
-      Object.assign(subject, { tenant: 'other', user: '', ip: '{}' })
+      const given = { tenant: 'acme', user: 'ann', ip: '10.0.0.1' }
+      const before = { ...given }
+      const taking = limiter.take(given)
+      const reserving = limiter.reserve(given, { cost: 2, expires: '1m' })
+      Object.assign(given, { tenant: 'other', user: '', ip: '{}' })
       expect((await taking).allowed).toBe(true)
       const reservation = await reserving
       expect(await left(before)).toEqual([7, 0, 2])
