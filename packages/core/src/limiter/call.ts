@@ -83,7 +83,8 @@ export class Call implements ChargeRequest, Receiver<Outcome> {
     const { title, deadlineMs } = this.#context
     const text = `${title}: Redis did not answer within ${deadlineMs} ms; the call may still be carried out`
     const onTime = (): void => this.failed(new PenknifeError('PENKNIFE_TIMEOUT', text, { fate: 'unknown' }))
-    setTimeout(onTime, deadlineMs).unref()
+    // After a stall of this process the reply may be there already: it is read first.
+    setTimeout(() => setImmediate(onTime), deadlineMs).unref()
     Promise.resolve(accepted)
       .then(() => {
         if (!this.#settled) this.#charge()
