@@ -5,7 +5,7 @@ import { gzipSync } from 'node:zlib'
 import { build } from 'esbuild'
 
 /** Bytes, minified, without ioredis. Raise it on purpose, in the commit that needs it. */
-const MOST = 130_000
+const MOST = 132_000
 
 const { outputFiles, metafile } = await build({
   stdin: {

@@ -27,19 +27,20 @@ say('ready')
 await once(process.stdin, 'data')
 const run = { going: true }
 process.stdin.once('data', () => (run.going = false))
-let allowed = 0
+let first = true
 let most = 0
 async function hold(): Promise<void> {
   while (run.going) {
     const { lease } = await limiter.take('subject')
     if (!lease) continue
-    allowed += 1
+    if (first) say('first')
+    first = false
     most = Math.max(most, await raw.incr('held'))
     await raw.decr('held')
     await lease.release()
   }
 }
 await Promise.all(Array.from({ length: 5 }, hold))
-say({ allowed, most })
+say({ most })
 await penknife.close()
 process.exit(0)
