@@ -25,9 +25,9 @@ async function modulesWithState(): Promise<string[]> {
       if (states.some((state) => !/: (?:readonly|Readonly)/.test(state))) found.push(`${name}/src/${path}`)
     }
   }
-  return found.sort()
+  return found.toSorted()
 }
 
 test('no module keeps state for the whole process, but those that say why', async () => {
-  expect(await modulesWithState()).toEqual(Object.keys(KNOWN).sort())
+  expect(await modulesWithState()).toEqual(Object.keys(KNOWN).toSorted())
 })
