@@ -19,7 +19,8 @@ export type * from './notifier/types.ts'
 export { checkOptions, wholeNumber } from './options.ts'
 export { cut, errorText, printable } from './text.ts'
 export type { BreakerEvent, BreakerOptions } from './redis/breaker.ts'
-export type { Connection, Purpose } from './redis/connections.ts'
+export type { Purpose } from './redis/driver.ts'
+export type { Connection } from './redis/given.ts'
 export {
   connect,
   type CloseOptions,

@@ -1,4 +1,4 @@
-import type { Receiver } from '../redis/direct.ts'
+import type { Receiver } from '../redis/driver.ts'
 import type { Keys } from '../redis/keys.ts'
 import type { Port } from '../redis/runner.ts'
 import type { Arg, Reply, Script } from '../redis/script.ts'

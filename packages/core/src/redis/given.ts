@@ -1,19 +1,25 @@
 import { invalid } from '../errors.ts'
 import { isPromiseLike } from '../callbacks.ts'
-import type { Connection } from './connections.ts'
+import type { Driver } from './driver.ts'
+import { createIoredisDriver } from './ioredis/driver.ts'
+import type { Connection } from './ioredis/line.ts'
+import type { Roster } from './roster.ts'
+
+/** What `connect` takes: the application's own ioredis connection, used as the pattern for penknife's. */
+export type { Connection }
 
 /**
- * What `connect` was given, as an ioredis connection.
+ * The driver for what `connect` was given.
  *
  * @throws PENKNIFE_INVALID for anything else, with what it seems to be and what to give instead.
  */
-export function checkConnection(given: unknown): Connection {
-  const what = isIoredis(given) ? undefined : whatIs(given)
-  if (what === undefined) return given as Connection
+export function driverOf(given: unknown, roster: Roster): Driver {
+  if (isIoredis(given)) return createIoredisDriver(given, roster)
+  const what = whatIs(given)
   throw invalid('redis', given, `give an ioredis connection: connect(new Redis())${what && `; this ${what}`}`)
 }
 
-function isIoredis(given: unknown): boolean {
+function isIoredis(given: unknown): given is Connection {
   if (!isObject(given)) return false
   const { duplicate, status, options, ssubscribe } = given
   return [duplicate, ssubscribe].every(isFunction) && typeof status === 'string' && isObject(options)

@@ -3,21 +3,23 @@ import { invalid, PenknifeError } from '../errors.ts'
 import { checkName, checkOptions, wholeNumber } from '../options.ts'
 import type { Gate } from './batch.ts'
 import { type Breaker, type Breakers, type BreakerOptions, createBreakers } from './breaker.ts'
-import { type Connection, type Connections, createConnections } from './connections.ts'
+import type { Driver } from './driver.ts'
 import { createDurable, type Safety } from './durable.ts'
-import { checkConnection } from './given.ts'
+import { type Connection, driverOf } from './given.ts'
 import { type Health, pingFailure, toHealth } from './health.ts'
 import { atMost, createEndings, type End } from './endings.ts'
-import { createKeys, type Keys } from './keys.ts'
+import { createKeys, type Keys, type Route } from './keys.ts'
 import { createNews, type PenknifeEvent } from './news.ts'
 import { createRefusals } from './refusals.ts'
+import { openReader, type Reader } from './reader.ts'
 import { createRepeats } from './repeats.ts'
 import { createRoster } from './roster.ts'
 import type { Patience } from './patience.ts'
 import { type Port, Runner } from './runner.ts'
 import type { Arg, Script, SharedArg } from './script.ts'
 import { type Feature, watchServer } from './server.ts'
-import { answersWithin, createSink, nodeOf } from './sink.ts'
+import { openServers } from './servers.ts'
+import { answersWithin, createSink } from './sink.ts'
 import { createSubscriber, type Subscriber } from './subscriber.ts'
 
 export interface ConnectOptions {
@@ -94,8 +96,8 @@ export interface Runtime {
     safety: Safety,
     of?: string,
   ): Port<Item, Result>
-  /** A connection for blocking reads; who opens it closes it. */
-  openReader(): Connection
+  /** A connection for blocking reads of keys in one slot; who opens it closes it. */
+  openReader(route: Route): Reader
   /**
    * Says that an object of a feature was made, so that the server's settings are held against the feature, and one that is made
    * again and again is noticed.
@@ -122,41 +124,41 @@ export interface Runtime {
  * @throws PENKNIFE_INVALID for a wrong option or a keyPrefix with braces.
  */
 export function connect(redis: Connection, options: ConnectOptions = {}): Penknife {
-  const given = checkConnection(redis)
   checkOptions('connect', options, ['deadline', 'maxPending', 'maxPendingBytes', 'breaker'])
   const deadlineMs = durationMs('deadline', options.deadline ?? 2000, { max: LONGEST_DEADLINE_MS })
   const maxPending = wholeNumber('maxPending', options.maxPending ?? 50_000, 1, 10_000_000)
   const maxPendingBytes = wholeNumber('maxPendingBytes', options.maxPendingBytes ?? 32 << 20, 1024, 2 ** 40)
 
   const breakers = createBreakers(options.breaker ?? {}, {
-    nodeOf: (slot) => nodeOf(commands, slot),
+    nodeOf: (slot) => servers.nameOf(slot),
     probe: (slot, key, ms) => answersWithin(sink, slot, key, ms),
   })
 
   const news = createNews()
   const roster = createRoster(news.connecting)
-  const connections = createConnections(given, roster)
-  const commands = connections.open('commands')
-  const sink = createSink(commands, connections, () => {
+  const driver = driverOf(redis, roster)
+  const servers = openServers(driver)
+  const { commands } = servers
+  const sink = createSink(servers, () => {
     runner.resume()
     breakers.resume()
   })
   const refusals = createRefusals(news.refusing)
-  const limits = { cluster: connections.cluster, maxPending, maxPendingBytes, refusals }
+  const limits = { cluster: driver.cluster, maxPending, maxPendingBytes, refusals }
   const runner: Runner = new Runner(sink, {
     ...limits,
-    onReadonly: atMostEvery(1000, () => commands.disconnect(true)),
+    onReadonly: atMostEvery(1000, () => commands.lookAgain()),
   })
-  const durable = createDurable(connections, commands, { ...limits, deadlineMs })
+  const durable = createDurable(servers, { ...limits, deadlineMs })
   const watch = watchServer(commands, news.finding)
   let closing: Promise<void> | undefined
   commands.on('ready', () => {
     news.available()
     watch.look()
   })
-  commands.on('close', () => news.unavailable(sink.lastError?.message ?? 'the connection was closed'))
+  commands.on('closed', (cause) => news.unavailable(cause?.message ?? 'the connection was closed'))
 
-  const subscriber = createSubscriber(connections, commands, refusals)
+  const subscriber = createSubscriber(servers, refusals)
   const endings = createEndings()
   const waiting = createEndings()
   const repeated = createRepeats()
@@ -178,12 +180,12 @@ export function connect(redis: Connection, options: ConnectOptions = {}): Penkni
     await atMost(left(), Promise.all([runner.close(), durable.idle()]))
     subscriber.close()
     durable.close()
-    commands.disconnect()
+    void commands.close()
   }
 
   return {
     space(name) {
-      return createSpace(checkName('space', name), connections, {
+      return createSpace(checkName('space', name), driver, {
         subscriber,
         deadlineMs,
         breakers,
@@ -191,9 +193,9 @@ export function connect(redis: Connection, options: ConnectOptions = {}): Penkni
           runner.bind(script, shared, ms, of, breaker, patience, gate),
         createPatience: () => runner.createPatience(),
         bindDurable: durable.bind,
-        openReader() {
+        openReader(route) {
           if (closing) throw new PenknifeError('PENKNIFE_CLOSED', 'worker: penknife was closed')
-          return connections.open('reader')
+          return openReader(servers, route.slot)
         },
         use(feature, object) {
           watch.use(feature)
@@ -230,7 +232,7 @@ function closingMs(given: CloseOptions): number {
   return durationMs('deadline', given.deadline ?? CLOSE_MS, { min: 0, max: LONGEST_DEADLINE_MS })
 }
 
-function createSpace(name: string, { keyPrefix, db }: Connections, runtime: Omit<Runtime, 'keys'>): Space {
+function createSpace(name: string, { keyPrefix, db }: Driver, runtime: Omit<Runtime, 'keys'>): Space {
   return { name, runtime: { ...runtime, keys: createKeys(name, { keyPrefix, db }) } }
 }
 

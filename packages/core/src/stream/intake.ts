@@ -1,7 +1,5 @@
-import type { Redis } from 'ioredis'
-
-import { BLOCK_MS } from '../redis/connections.ts'
-import { replyCode } from '../redis/failures.ts'
+import { BLOCK_MS } from '../redis/driver.ts'
+import { movedAway, neverSent, replyCode } from '../redis/failures.ts'
 import type { Space } from '../redis/penknife.ts'
 import type { Arrival } from './delivery.ts'
 
@@ -49,7 +47,7 @@ const RETRY_MS = 250
  */
 export function createIntake(space: Space, options: IntakeOptions): Intake {
   const { stream, ready, group, consumer, open, room, most, arrived, snapshot, trouble, resumed } = options
-  const reader = space.runtime.openReader() as Redis
+  const reader = space.runtime.openReader(space.runtime.keys.route)
   let stopped = false
   let paused = false
   let wake: (() => void) | undefined
@@ -80,7 +78,7 @@ export function createIntake(space: Space, options: IntakeOptions): Intake {
           opened = openedBefore = true
         }
         const count = room()
-        if (reader.status !== 'ready') {
+        if (!reader.ready) {
           unsure = true
           await rest(RETRY_MS)
         } else if (unsure) {
@@ -94,11 +92,16 @@ export function createIntake(space: Space, options: IntakeOptions): Intake {
         }
       } catch (error) {
         if (stopped) return
+        unsure = true
+        // The slot has another master, which the reader looks for, or the connection was just lost.
+        if (movedAway(error) || neverSent(error)) {
+          await rest(RETRY_MS)
+          continue
+        }
         troubled = true
         trouble(error)
         // The master became a replica and kept the connection: look for the master again.
-        if (replyCode(error) === 'READONLY') reader.disconnect(true)
-        unsure = true
+        if (replyCode(error) === 'READONLY') reader.lookAgain()
         // NOGROUP: someone deleted the stream or the group (FLUSHALL).
         opened = false
         await rest(RETRY_MS)
@@ -132,25 +135,15 @@ export function createIntake(space: Space, options: IntakeOptions): Intake {
     }
   }
 
-  function read(count: number, block: readonly (string | number)[], fromReady: string, fromStream: string) {
-    const args = [
-      'GROUP',
-      group,
-      consumer,
-      'COUNT',
-      count,
-      ...block,
-      'STREAMS',
-      ready,
-      stream,
-      fromReady,
-      fromStream,
-    ]
-    // Its types list every combination of options.
-    return (reader.xreadgroup as (...all: (string | number)[]) => Promise<unknown>).apply(
-      reader,
-      args,
-    ) as Promise<ReadReply>
+  async function read(
+    count: number,
+    block: readonly (string | number)[],
+    fromReady: string,
+    fromStream: string,
+  ): Promise<ReadReply> {
+    const from = ['STREAMS', ready, stream, fromReady, fromStream]
+    const reply = reader.call('xreadgroup', 'GROUP', group, consumer, 'COUNT', count, ...block, ...from)
+    return (await reply) as ReadReply
   }
 
   function arrivalsOf(reply: NonNullable<ReadReply>): Arrival[] {
@@ -175,8 +168,7 @@ export function createIntake(space: Space, options: IntakeOptions): Intake {
     async stop() {
       stopped = true
       // Once the server closed it, too, it hands nothing out any more.
-      const ended = reader.status === 'ready' && new Promise((resolve) => reader.once('end', resolve))
-      reader.disconnect()
+      const ended = reader.close()
       wake?.()
       await Promise.allSettled([fetching, ended])
     },
