@@ -4,6 +4,8 @@ import {
   Redis,
   type RedisOptions as ClientOptions,
 } from 'ioredis'
+import { Cluster as Cluster5, Redis as Redis5 } from 'ioredis5'
+import { createClient } from 'redis'
 import { afterAll, beforeAll, beforeEach, onTestFinished } from 'vitest'
 
 import { type ClusterOptions, type PrivateCluster, startCluster } from '../../scripts/redis/cluster.ts'
@@ -88,17 +90,50 @@ export function freeze(server: PrivateRedis): void {
 /** The protocol of the tests' connections: 3, as ioredis 6 has it by default, or 2 by PENKNIFE_RESP=2. */
 const RESP = process.env['PENKNIFE_RESP'] === '2' ? 2 : 3
 
+export const DRIVERS = ['ioredis', 'ioredis5', 'node-redis'] as const
+export type DriverName = (typeof DRIVERS)[number]
+
+/** The client library that penknife is given: ioredis 6, unless PENKNIFE_DRIVER names another. */
+const DRIVER = (process.env['PENKNIFE_DRIVER'] ?? 'ioredis') as DriverName
+if (!DRIVERS.includes(DRIVER)) throw new Error(`PENKNIFE_DRIVER is ${DRIVER}, not one of ${DRIVERS.join()}`)
+
 /** What an application hands to connect(): never connected itself, because penknife takes it as a pattern. */
 export function pattern(url: string, options: ClientOptions = {}): Redis {
+  return patternOf(DRIVER, url, options)
+}
+
+/** As `pattern`, for a driver; what is not of ioredis 6 passes for it, since penknife alone uses it. */
+export function patternOf(driver: DriverName, url: string, options: ClientOptions = {}): Redis {
   // ioredis' overloads by reply mapping do not take its own options type.
   const settings: object = { protocol: RESP, ...options, lazyConnect: true }
-  return new Redis(url, settings)
+  if (driver === 'ioredis5') return new Redis5(url, settings) as unknown as Redis
+  return driver === 'node-redis' ? (nodeRedis(url, options) as Redis) : new Redis(url, settings)
+}
+
+/** The same settings, as node-redis calls them. */
+function nodeRedis(url: string, options: ClientOptions): unknown {
+  const path = url.startsWith('/') ? url : undefined
+  const at = new URL(path === undefined ? url : 'redis://localhost')
+  const { keyPrefix, username = at.username, password = at.password, db = at.pathname.slice(1) } = options
+  const tls = at.protocol === 'rediss:' && { tls: true, ...options.tls }
+  const settings: object = {
+    socket: path === undefined ? { host: at.hostname, port: Number(at.port), ...tls } : { path },
+    database: Number(db),
+    RESP: options.protocol ?? RESP,
+    ...(keyPrefix !== undefined && { keyPrefix }),
+    ...(username !== '' && { username }),
+    ...(password !== '' && { password }),
+  }
+  return createClient(settings)
 }
 
 export function clusterPattern(cluster: PrivateCluster, options: ClusterClientOptions = {}): Cluster {
   const redisOptions: object = { protocol: RESP, ...options.redisOptions }
   const settings: object = { ...options, redisOptions, lazyConnect: true }
-  return new Cluster([...cluster.startupNodes], settings)
+  const nodes = [...cluster.startupNodes]
+  return DRIVER === 'ioredis5'
+    ? (new Cluster5(nodes, settings) as unknown as Cluster)
+    : new Cluster(nodes, settings)
 }
 
 /** How often Redis ran a command since the counters were reset. */

@@ -20,7 +20,7 @@ export { checkOptions, wholeNumber } from './options.ts'
 export { cut, errorText, printable } from './text.ts'
 export type { BreakerEvent, BreakerOptions } from './redis/breaker.ts'
 export type { Purpose } from './redis/driver.ts'
-export type { Connection } from './redis/given.ts'
+export type { Connection, IoredisClient, NodeRedisClient } from './redis/given.ts'
 export {
   connect,
   type CloseOptions,

@@ -2,7 +2,7 @@ import type { Arg } from './script.ts'
 import type { Sent } from './sent.ts'
 
 /**
- * What penknife needs from a Redis client library. A folder beside this file implements it for one library (`ioredis/`);
+ * What penknife needs from a Redis client library. A folder beside this file implements it for one library (`ioredis/`, `node-redis/`);
  * nothing else imports a library or knows its error texts.
  *
  * A driver sends each command once: it queues nothing, repeats nothing and follows no redirection. It connects again by
@@ -65,7 +65,10 @@ export interface LineEvents {
 export interface Link extends Line {
   /** Sends a command of which strings in the reply are text. In order; the receiver is told once, maybe at once. */
   send(command: string, args: readonly Sent[], receiver: Receiver<unknown>): void
-  /** Resolves when the server acknowledged it. Nothing is followed again after the connection broke. */
+  /**
+   * Resolves when the server acknowledged it. Nothing is followed again after the connection broke. A connection that
+   * follows channels is sent nothing else but PING.
+   */
   ssubscribe(channel: string): Promise<unknown>
   sunsubscribe(channel: string): Promise<unknown>
 }

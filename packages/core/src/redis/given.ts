@@ -2,11 +2,32 @@ import { invalid } from '../errors.ts'
 import { isPromiseLike } from '../callbacks.ts'
 import type { Driver } from './driver.ts'
 import { createIoredisDriver } from './ioredis/driver.ts'
-import type { Connection } from './ioredis/line.ts'
+import type { Connection as IoredisConnection } from './ioredis/line.ts'
+import type { Client } from './node-redis/client.ts'
+import { createNodeRedisDriver } from './node-redis/driver.ts'
 import type { Roster } from './roster.ts'
 
-/** What `connect` takes: the application's own ioredis connection, used as the pattern for penknife's. */
-export type { Connection }
+/** What `connect` takes: the application's own client, used as the pattern for penknife's connections. */
+export type Connection = IoredisClient | NodeRedisClient
+
+// Their packages are not named: an application has one of them.
+
+/** `new Redis()` or `new Cluster()` of ioredis. */
+export interface IoredisClient {
+  readonly status: string
+  readonly options: object
+  readonly isCluster: boolean
+  readonly duplicate: unknown
+  readonly ssubscribe: unknown
+}
+
+/** `createClient()` of node-redis. */
+export interface NodeRedisClient {
+  readonly isOpen: boolean
+  readonly isWatching: boolean
+  readonly duplicate: unknown
+  readonly sSubscribe: unknown
+}
 
 /**
  * The driver for what `connect` was given.
@@ -15,24 +36,37 @@ export type { Connection }
  */
 export function driverOf(given: unknown, roster: Roster): Driver {
   if (isIoredis(given)) return createIoredisDriver(given, roster)
+  if (isNodeRedis(given)) return createNodeRedisDriver(given, roster)
   const what = whatIs(given)
-  throw invalid('redis', given, `give an ioredis connection: connect(new Redis())${what && `; this ${what}`}`)
+  const instead = 'give a client of ioredis, connect(new Redis()), or of node-redis, connect(createClient())'
+  throw invalid('redis', given, `${instead}${what && `; this ${what}`}`)
 }
 
-function isIoredis(given: unknown): given is Connection {
+function isIoredis(given: unknown): given is IoredisConnection {
   if (!isObject(given)) return false
   const { duplicate, status, options, ssubscribe } = given
   return [duplicate, ssubscribe].every(isFunction) && typeof status === 'string' && isObject(options)
 }
 
-/** What something seems to be that is no ioredis connection; empty when nobody could tell better than its value. */
+/** One client, not a cluster, a pool, or a client of Sentinel. */
+function isNodeRedis(given: unknown): given is Client {
+  if (!isObject(given)) return false
+  const { isOpen, isWatching, duplicate, sSubscribe } = given
+  return [duplicate, sSubscribe].every(isFunction) && [isOpen, isWatching].every(isBoolean)
+}
+
+/** What something seems to be that has no driver; empty when nobody could tell better than its value. */
 function whatIs(given: unknown): string {
   if (typeof given === 'string') return 'is a text; for a URL: connect(new Redis(url))'
   if (typeof given === 'function') return 'is a class or a function'
   if (!isObject(given)) return ''
   if (isPromiseLike(given)) return 'is a promise: await it first'
   if (isFunction(given['space'])) return 'is a penknife already: use it as it is'
-  if (typeof given['isOpen'] === 'boolean') return "seems to be a client of node-redis (the package 'redis')"
+  if (isBoolean(given['isOpen'])) {
+    const { slots, getMasterNode } = given
+    const kind = isObject(slots) ? 'a cluster' : isFunction(getMasterNode) ? 'a Sentinel client' : 'a pool'
+    return `seems to be ${kind} of node-redis, of which penknife takes only createClient()`
+  }
   if (isFunction(given['customCommand'])) return 'seems to be a client of Valkey GLIDE'
   if (typeof given['isPipeline'] === 'boolean') return 'is a pipeline of ioredis'
   if (isFunction(given['duplicate']) && typeof given['status'] === 'string') {
@@ -46,6 +80,10 @@ function whatIs(given: unknown): string {
 
 function isFunction(value: unknown): boolean {
   return typeof value === 'function'
+}
+
+function isBoolean(value: unknown): boolean {
+  return typeof value === 'boolean'
 }
 
 function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
