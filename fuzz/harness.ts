@@ -1,4 +1,6 @@
-export { createRandom, type Random, randomOf } from '../chaos/harness/random.ts'
+import { PerformanceObserver } from 'node:perf_hooks'
+
+export { type Random, randomOf } from '../chaos/harness/random.ts'
 
 export interface FuzzOptions {
   /** Of everything random: the same seed, the same inputs. */
@@ -63,16 +65,21 @@ const BLOCKED_MS = 50
 const SAMPLE_MS = 10
 
 /**
- * Notes when this process' event loop stands still for 50 ms, until `stop`. Only time that the process computed
- * counts: on a busy machine it also waits for a core.
+ * Notes when this process' event loop stands still for 50 ms, until `stop`. Only time that the process computed counts, and
+ * not its garbage collections: on a busy machine it also waits for a core.
  */
 export function watchLoop(findings: Findings, example: () => string): { stop(): void } {
   let last = performance.now()
   let used = process.cpuUsage()
+  let collectedMs = 0
+  const collections = new PerformanceObserver((list) => {
+    for (const { duration } of list.getEntries()) collectedMs += duration
+  })
+  collections.observe({ entryTypes: ['gc'] })
   const timer = setInterval(() => {
     const now = performance.now()
     const { user, system } = process.cpuUsage(used)
-    const computedMs = Math.min(now - last, (user + system) / 1000)
+    const computedMs = Math.min(now - last, (user + system) / 1000) - collectedMs
     if (computedMs > BLOCKED_MS + SAMPLE_MS) {
       findings.add(
         `the event loop was blocked for ${BLOCKED_MS} ms`,
@@ -81,9 +88,15 @@ export function watchLoop(findings: Findings, example: () => string): { stop(): 
     }
     last = now
     used = process.cpuUsage()
+    collectedMs = 0
   }, SAMPLE_MS)
   timer.unref()
-  return { stop: () => clearInterval(timer) }
+  return {
+    stop() {
+      clearInterval(timer)
+      collections.disconnect()
+    },
+  }
 }
 
 /** Whether a promise settled within a time; what it resolved with is dropped. */

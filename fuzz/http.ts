@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url'
 import { Redis } from 'ioredis'
 
 import { startRedis } from '../scripts/redis/server.ts'
-import { createFindings, type Findings, type Fuzzer, randomOf } from './harness.ts'
+import { createFindings, type Findings, type Fuzzer, randomOf, settlesWithin } from './harness.ts'
 import { play } from './http/client.ts'
 import { type Input, makeInput } from './http/inputs.ts'
 import type { Asked, Held, Ready, Report } from './http/messages.ts'
@@ -29,9 +29,7 @@ export const http: Fuzzer = {
   inputs: 100_000,
   async run({ seed, inputs, log }) {
     const findings = createFindings()
-    await using redis = await startRedis({
-      args: ['--maxmemory', '256mb', '--maxmemory-policy', 'allkeys-lru'],
-    })
+    await using redis = await startRedis()
     const raw = new Redis(redis.url)
     try {
       let done = 0
@@ -150,7 +148,7 @@ async function rest(
 async function checkKeys(raw: Redis, findings: Findings): Promise<void> {
   for (const key of await raw.keys('*')) {
     const known =
-      /^pk1:\{fuzz(\/\d+)?\}:(limit|limit-slots|stream|board|notify|notify-next|notify-control|notify-declaration):/
+      /^pk1:\{fuzz(\/\d+)?\}:(limit|limit-slots|limit-rules|limit-declared|stream|board|notify|notify-next|notify-control|notify-declaration):/
     if (!known.test(key) || key.length > 300)
       findings.add('a key that penknife does not make', key.slice(0, 300))
     if (/:(limit|limit-slots|notify):/.test(key) && (await raw.pttl(key)) === -1)
@@ -184,7 +182,9 @@ async function closeUnderAttack(server: RunningServer, reading: boolean, finding
     ),
   )
   await delay(100)
-  const report = (await server.ask('close')) as Report | undefined
+  const closing = server.ask('close') as Promise<Report | undefined>
+  if (!(await settlesWithin(closing, 5 * CLOSE_WITHIN_MS))) return findings.add('close did not end')
+  const report = await closing
   if (!report) findings.add('the server process ended', 'while it closed')
   else {
     if (report.closedMs > CLOSE_WITHIN_MS)

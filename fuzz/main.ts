@@ -2,8 +2,10 @@ import { parseArgs } from 'node:util'
 
 import type { Fuzzer } from './harness.ts'
 import { http } from './http.ts'
+import { keys } from './keys.ts'
+import { replies } from './replies.ts'
 
-const FUZZERS: readonly Fuzzer[] = [http]
+const FUZZERS: readonly Fuzzer[] = [http, keys, replies]
 
 const USAGE = `Usage: pnpm fuzz <name> [options]
 

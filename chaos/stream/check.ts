@@ -58,7 +58,7 @@ export function check(evidence: Evidence): Verdict {
     holder: claims.claim('a finish is granted only to the last holder of the entry'),
     again: claims.claim('a confirmed finish is not handled again'),
     attempts: claims.claim(
-      'attempts rise with the fencing number, none is over the cap, and only one that was returned is repeated',
+      'attempts rise with the fencing number, none is over the cap, and only one that was returned, or vanished once, is repeated',
     ),
     told: claims.claim('a worker that lives tells how each of its attempts ended'),
     gaps: claims.claim('an attempt that no handler had was used up by a worker that was killed or frozen'),
@@ -163,13 +163,16 @@ function checkCourse(
     checks.again(!after, () => `${said(id, each)} was done before ${said(id, after as Delivery)}`)
   }
   let before = 0
+  /** Attempts with which a worker vanished: the first time uses up none, the second is marked. */
+  const vanished = new Set<number>()
   for (const [at, delivery] of deliveries.entries()) {
     const { attempt, fence } = delivery
     const previous = deliveries[at - 1]
+    const gone = previous && (!previous.outcome || previous.outcome === 'lost')
+    const again = previous?.outcome === 'returned' || (gone && !vanished.has(before))
+    if (gone) vanished.add(before)
     checks.attempts(
-      attempt >= before + (previous?.outcome === 'returned' ? 0 : 1) &&
-        attempt <= maxAttempts &&
-        fence > (previous?.fence ?? 0),
+      attempt >= before + (again ? 0 : 1) && attempt <= maxAttempts && fence > (previous?.fence ?? 0),
       () => `${said(id, delivery)} after ${previous ? said(id, previous) : 'none'}`,
     )
     for (let gap = before + 1; gap < attempt; gap++) {

@@ -8,6 +8,7 @@
 -- @include now
 -- @include limiter/opened
 -- @include limiter/damaged
+-- @include limiter/readable
 -- @item key state       string of entries, as in charge.lua
 -- @item arg duration    microseconds; 0 ends a block
 -- @item arg reason      text
@@ -19,31 +20,43 @@ local ENTRY, MOST = 40, 32
 -- Redis counts a TTL from the millisecond in which the script began.
 local MARGIN = 2
 
-local function item(state, duration, reason)
+-- The end of a block, if there is one, and what stands behind it. Writes nothing.
+local function look(state)
   local saved = call('GET', state)
   local _, ends, _, length = opened(saved)
   if saved and ((#saved - length) % ENTRY ~= 0 or #saved - length > ENTRY * MOST) then
     damaged(state)
   end
-  local was = ends ~= nil and ends > now and 1 or 0
-  local entries = saved and string.sub(saved, length + 1) or ''
-  local expires = now
-  for at = 1, #entries, ENTRY do
-    local id, entry = struct.unpack('<dd', entries, at)
+  local found = { saved = saved, ends = ends, entries = saved and string.sub(saved, length + 1) or '', expires = now }
+  for at = 1, #found.entries, ENTRY do
+    local id, entry = struct.unpack('<dd', found.entries, at)
     if not (id > 0 and entry >= 0 and entry < 2 ^ 62) then
       damaged(state)
     end
-    expires = math.max(expires, entry)
+    found.expires = math.max(found.expires, entry)
   end
-  local head = ''
+  return found
+end
+
+local function type_of()
+  return 'string'
+end
+
+local function item(state, duration, reason)
+  local found, refused = readable({ state }, type_of, look, state)
+  if not found then
+    return refused
+  end
+  local was = found.ends ~= nil and found.ends > now and 1 or 0
+  local expires, head = found.expires, ''
   if duration ~= '0' then
-    ends = now + duration
+    local ends = now + duration
     expires = math.max(expires, ends)
     head = struct.pack('<ddddd', 0, ends, #reason, now, 0) .. reason
   end
   if expires > now then
-    call('SET', state, head .. entries, 'PX', math.ceil((expires - now) / 1000) + MARGIN)
-  elseif saved then
+    call('SET', state, head .. found.entries, 'PX', math.ceil((expires - now) / 1000) + MARGIN)
+  elseif found.saved then
     call('DEL', state)
   end
   return was

@@ -8,7 +8,7 @@
 -- are corrected. What time has given back of the charge since then is not given back again: each algorithm says
 -- how. A refund that names no charge gives back the latest tokens.
 --
--- Every key is read and checked before the first write.
+-- Every key is read and checked, and the reply made, before the first write: what cannot be read is refused.
 --
 -- A state is the string of take.lua: an entry (id, expiry, a number of the algorithm, time, another one) for each rule, those of
 -- this call first with the key's own expiry, then those of other calls that are still in use, at most 32. A block may
@@ -27,6 +27,7 @@
 -- @include limiter/sliding_log
 -- @include limiter/slots
 -- @include limiter/damaged
+-- @include limiter/readable
 -- @shared rules       for each rule: letter of its algorithm, number of its key, 1 if a shadow, id, and four numbers
 -- @item keys places   states, logs (strings) and slots (sorted sets), in the order in which the rules number them
 -- @item arg cost      whole tokens: fewer than 0 for a refund, 0 for a look
@@ -174,20 +175,19 @@ local function charge(rule, tokens, lease, charged)
   end
 end
 
-local function item(places, cost, how, lease)
-  if mistimed then
-    return { 3, now }
-  end
+-- Reads and decides. Writes nothing.
+local function prepare(places, cost, how, lease)
   local tokens, asked, charged = tonumber(cost), how == 'take', settled(how)
-  local states, apart, blocked = {}, {}, nil
+  local plan = { states = {}, apart = {}, tokens = tokens }
+  local blocked = nil
   for place, key in ipairs(places) do
     local owner = owners[place]
     if owner then
       owner.does.open(owner, key)
-      apart[#apart + 1] = owner
+      plan.apart[#plan.apart + 1] = owner
     else
       local state = open(key, place)
-      states[#states + 1] = state
+      plan.states[#plan.states + 1] = state
       if asked and state.ends and not (blocked and blocked.ends > state.ends) then
         blocked = state
       end
@@ -210,25 +210,41 @@ local function item(places, cost, how, lease)
     end
   end
 
-  for _, state in ipairs(states) do
+  plan.allowed = allowed
+  if blocked then
+    plan.reply = { 2, blocked.ends - now, blocked.reason }
+    return plan
+  end
+  plan.reply = { allowed and 1 or 0, now }
+  for _, rule in ipairs(list) do
+    plan.reply[#plan.reply + 1] = rule.refuses and 1 or 0
+    rule.does.tell(rule, plan.reply, tokens)
+  end
+  return plan
+end
+
+local function type_of(place)
+  return owners[place] and owners[place].letter == 's' and 'zset' or 'string'
+end
+
+local function item(places, cost, how, lease)
+  if mistimed then
+    return { 3, now }
+  end
+  local plan, refused = readable(places, type_of, prepare, places, cost, how, lease)
+  if not plan then
+    return refused
+  end
+  for _, state in ipairs(plan.states) do
     for _, step in ipairs(state.steps) do
       call('SETRANGE', state.key, step[1], step[2])
     end
-    if allowed and #state.rules > 0 and (tokens > 0 or tokens < 0 and state.saved) then
+    if plan.allowed and #state.rules > 0 and (plan.tokens > 0 or plan.tokens < 0 and state.saved) then
       write(state)
     end
   end
-  for _, rule in ipairs(apart) do
+  for _, rule in ipairs(plan.apart) do
     rule.does.save(rule)
   end
-
-  if blocked then
-    return { 2, blocked.ends - now, blocked.reason }
-  end
-  local reply = { allowed and 1 or 0, now }
-  for _, rule in ipairs(list) do
-    reply[#reply + 1] = rule.refuses and 1 or 0
-    rule.does.tell(rule, reply, tokens)
-  end
-  return reply
+  return plan.reply
 end

@@ -16,6 +16,8 @@
 
 -- More than the calendars of a limiter, and what an older version left.
 local MOST = 100
+-- Another program may have added what never ends.
+local LONGEST = 2 ^ 52
 
 local function score(lasts)
   return string.format('%.0f', now + lasts)
@@ -53,7 +55,7 @@ local function item(declared, calendars, calendars_last, text, text_lasts)
   end
   local longest = redis.call('ZRANGE', declared, -1, -1, 'WITHSCORES')[2]
   if longest then
-    redis.call('PEXPIRE', declared, math.ceil((longest - now) / 1000) + 1000)
+    redis.call('PEXPIRE', declared, math.ceil(math.min(longest - now, LONGEST) / 1000) + 1000)
   end
   if text ~= '' and before and before ~= text then
     return { 1, before }

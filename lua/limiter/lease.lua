@@ -5,26 +5,40 @@
 -- @full runs         giving back frees a slot; holding one for longer changes a score, and must not end work under way
 -- @include now
 -- @include limiter/slots
+-- @include limiter/readable
 -- @item keys places   sorted sets of leases
 -- @item arg lease     id of the slot
 -- @item arg length    microseconds; 0 gives it back
 -- @returns integer    1 if it was held in all of them
 
-local function item(places, lease, length)
-  local held, sooner = 1, {}
+-- Whether the lease is held in all places, and how much sooner leases end in each. Writes nothing.
+local function look(places, lease)
+  local found = { held = 1, sooner = {} }
   for at, place in ipairs(places) do
-    sooner[at] = slots.stepped_back(place)
-    if not slots.held(place, lease, sooner[at]) then
-      held = 0
+    found.sooner[at] = slots.stepped_back(place)
+    if not slots.held(place, lease, found.sooner[at]) then
+      found.held = 0
     end
   end
+  return found
+end
+
+local function type_of()
+  return 'zset'
+end
+
+local function item(places, lease, length)
+  local found, refused = readable(places, type_of, look, places, lease)
+  if not found then
+    return refused
+  end
   for at, place in ipairs(places) do
-    slots.steady(place, sooner[at])
+    slots.steady(place, found.sooner[at])
     if length == '0' then
       redis.call('ZREM', place, lease)
-    elseif held == 1 then
+    elseif found.held == 1 then
       slots.hold(place, lease, now + length, true)
     end
   end
-  return held
+  return found.held
 end

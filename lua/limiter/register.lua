@@ -11,6 +11,9 @@
 -- @item arg lasts    microseconds from now
 -- @returns integer   1 if it is new
 
+-- Another program may have added what never ends.
+local LONGEST = 2 ^ 52
+
 local function item(rules, rule, lasts)
   local damaged = typed(rules, 'zset')
   if damaged then
@@ -19,6 +22,6 @@ local function item(rules, rule, lasts)
   redis.call('ZREMRANGEBYSCORE', rules, '-inf', string.format('(%.0f', now))
   local new = redis.call('ZADD', rules, 'GT', string.format('%.0f', now + lasts), rule)
   local _, longest = unpack(redis.call('ZRANGE', rules, -1, -1, 'WITHSCORES'))
-  redis.call('PEXPIRE', rules, math.ceil((longest - now) / 1000) + 1000)
+  redis.call('PEXPIRE', rules, math.ceil(math.min(longest - now, LONGEST) / 1000) + 1000)
   return new
 end

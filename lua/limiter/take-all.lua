@@ -28,9 +28,13 @@ local MARGIN = 2
 local levels = {}
 
 local function item(state, cost)
-  local saved = call('GET', state)
+  local saved = redis.pcall('GET', state)
   local expires = 0
-  local allowed, back = true, false
+  local allowed, back, steps = true, false, nil
+  -- What no limiter wrote is for charge.lua to refuse.
+  if saved and (type(saved) == 'table' or #saved < ENTRY) then
+    return nil
+  end
   for rule = 1, count do
     local token, level = tokens[rule], 0
     if saved then
@@ -53,7 +57,11 @@ local function item(state, cost)
       if now >= charged then
         level = max(0, level - (now - charged) * drains[rule])
       else
-        call('SETRANGE', state, ENTRY * (rule - 1) + 24, packed('<d', now))
+        if not (level >= 0) then
+          return nil
+        end
+        steps = steps or {}
+        steps[#steps + 1] = ENTRY * (rule - 1) + 24
         -- The key's expiry lies too far ahead as well: set it anew, unless there is more in the state.
         back = #saved == ENTRY * count
       end
@@ -64,6 +72,11 @@ local function item(state, cost)
     end
   end
 
+  if steps then
+    for _, offset in ipairs(steps) do
+      call('SETRANGE', state, offset, packed('<d', now))
+    end
+  end
   if allowed and cost ~= '0' then
     local longest = 0
     for rule = 1, count do

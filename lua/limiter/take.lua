@@ -27,9 +27,13 @@ local SECOND = 1000000
 local MARGIN = 2
 
 local function item(state, cost)
-  local saved = call('GET', state)
+  local saved = redis.pcall('GET', state)
   local level, expires, changed = 0, 0, false
   if saved then
+    -- What no limiter wrote is for charge.lua to refuse.
+    if type(saved) == 'table' or #saved < ENTRY then
+      return nil
+    end
     local id, charged, counted
     id, expires, counted, charged, level = unpacked('<ddddd', saved)
     if id ~= rule then
@@ -50,6 +54,9 @@ local function item(state, cost)
         level = 0
       end
     else
+      if not (level >= 0) then
+        return nil
+      end
       call('SETRANGE', state, 24, packed('<d', now))
       -- The key's expiry lies too far ahead as well: set it anew, unless there is more in the state.
       if #saved == ENTRY then
@@ -72,7 +79,7 @@ local function item(state, cost)
     end
     -- The offset as text: Redis prints a number with 17 digits, which takes long.
     call('SETRANGE', state, '24', packed('<dd', now, after))
-  elseif saved and #saved > ENTRY then
+  elseif saved and (#saved > ENTRY or after ~= after) then
     return nil
   else
     local ttl = math.ceil((longest + math.max(longest, SECOND)) / 1000)

@@ -19,11 +19,17 @@ local MOST = 100000
 local LASTS = 2592000000
 
 local function item(history, next)
-  local last = redis.call('XREVRANGE', history, '+', '-', 'COUNT', 1)[1]
-  if last then
-    return tagged(last)
+  local newest = redis.pcall('XREVRANGE', history, '+', '-', 'COUNT', 1)
+  if newest.err then
+    return newest
   end
-  local epoch = redis.call('ZSCORE', next, history)
+  if newest[1] then
+    return tagged(newest[1])
+  end
+  local epoch = redis.pcall('ZSCORE', next, history)
+  if epoch and epoch.err then
+    return epoch
+  end
   if not epoch then
     epoch = now
     if redis.call('ZCARD', next) >= MOST then

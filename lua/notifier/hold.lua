@@ -14,6 +14,7 @@
 -- @batch 8
 -- @full refused      it may add a user; connections that are there stay
 -- @include now
+-- @include typed
 -- @shared lease       milliseconds for which a connection counts after it was last heard of
 -- @shared channel     what the pub/sub channels of processes begin with; their ids follow
 -- @item key held      sorted set of a user: <admitted>:<process>:<number>, by the millisecond at which its lease ends
@@ -89,13 +90,31 @@ end
 -- As many as there can be, whatever else wrote into the set.
 local MOST = 101
 
+-- The first members, as many as there can be. What something else put there goes, so that it takes nobody's place.
+local function members_of(held)
+  local members = {}
+  for _, member in ipairs(redis.call('ZRANGE', held, 0, MOST - 1)) do
+    local admitted = string.match(member, '^(%d+):[^:]+:%d+$')
+    if admitted and #admitted == 17 and tonumber(admitted) < 2 ^ 53 then
+      members[#members + 1] = member
+    else
+      redis.call('ZREM', held, member)
+    end
+  end
+  return members
+end
+
 local function item(held, process, number, admitted, most)
+  local wrong = typed(held, 'zset')
+  if wrong then
+    return wrong
+  end
   there[process] = true
   most = tonumber(most)
   redis.call('ZREMRANGEBYSCORE', held, '-inf', ms)
   local members
   if admitted == '' then
-    members = redis.call('ZRANGE', held, 0, MOST - 1)
+    members = members_of(held)
     local at = now
     for _, member in ipairs(members) do
       at = math.max(at, admitted_at(member) + 1)
@@ -108,7 +127,7 @@ local function item(held, process, number, admitted, most)
   if members then
     members[#members + 1] = mine
   elseif redis.call('ZCARD', held) > most then
-    members = redis.call('ZRANGE', held, 0, MOST - 1)
+    members = members_of(held)
   end
   if members and #members > most and make_room(held, members, most, mine) then
     return ''

@@ -24,10 +24,22 @@
 -- @item arg lasts    milliseconds after which the event is not worth reading any more; 0 for as long as it is kept
 -- @returns string    the event's id
 
-local limits = { keep = keep, ttl = ttl, age = tonumber(age), window = window }
+local channel = {
+  history = false,
+  next = next[1],
+  live = false,
+  keep = keep,
+  ttl = ttl,
+  age = tonumber(age),
+  window = window,
+  id = '',
+  tag = '',
+  at = 0,
+  fixed = false,
+}
 
 local function item(history, once, live, kind, json, coalesce, lasts)
-  local channel = publication.open(history, next[1], live, limits)
+  channel.history, channel.live = history, live
   once = once ~= history and once or nil
   local may = publication.prepare(channel, once)
   if may ~= true then

@@ -15,6 +15,8 @@
 -- @item arg window milliseconds
 -- @returns string|null the entry's id, after = when it was there; null when the stream is full
 
+local streams = {}
+
 local function item(stream, once, payload, trace, due, window)
   local id = redis.pcall('GET', once)
   if type(id) == 'table' then
@@ -25,7 +27,8 @@ local function item(stream, once, payload, trace, due, window)
     redis.call('SET', once, id, 'KEEPTTL')
     return '=' .. id
   end
-  local log = append.open(stream, limits)
+  local log = streams[stream] or append.open(stream, limits)
+  streams[stream] = log
   local may = append.prepare(log)
   if may ~= true then
     return may

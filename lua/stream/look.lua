@@ -2,6 +2,10 @@
 -- where whoever has room gets it; what has used up its attempts goes to the dead letters. A worker looks at least every
 -- ten seconds: it is alive.
 --
+-- What a worker vanished with uses up an attempt only if the worker marked that its handler was started (renew.lua), as it does
+-- for all that another vanished with before. So those that were with it in one process keep their attempts; what kills every
+-- process before it can be marked, such as by its size, uses up attempts from the 21st time on.
+--
 -- Invariant: each entry is in one place of its group before and after. A call takes at most 50 that are due and 50 from
 -- each stream, or some 256 KiB of each, looking at no more than 500 leases each; it goes on where the last one stopped.
 -- @batch 1
@@ -9,6 +13,7 @@
 -- @include now
 -- @include stream/acknowledge
 -- @include stream/entry
+-- @include stream/started
 -- @include typed
 -- @shared group    group
 -- @shared consumer who looks
@@ -22,9 +27,10 @@
 -- @item key paused there while the group is paused
 -- @item arg from_stream cursor, 0-0 at first
 -- @item arg from_ready  cursor, 0-0 at first
--- @returns list    both cursors, 1 when paused, milliseconds until something is due (-1: nothing waits), then id, attempts used and fencing number of each that was taken over; attempts negative when dead, 0 of one that was due and cannot be read, which is dead, too
+-- @returns list    both cursors, 1 when paused, milliseconds until something is due (-1: nothing waits), then id, attempts used and fencing number of each that was taken over; attempts negative when dead; fencing number 0 of one that cannot be read, which is dead, too
 
 local STEP, MOST_BYTES = 50, 262144
+local MOST_UNMARKED = 20
 
 -- Calls `take` for two, and then for four at a time: an entry has up to 1 MiB. It answers the bytes that it took, or nothing when
 -- there is no more.
@@ -70,6 +76,7 @@ local function item(stream, ready, later, dead, paused, from_stream, from_ready)
     local claimed = redis.call('XAUTOCLAIM', key, group, consumer, lease, cursor, 'COUNT', count, 'JUSTID')
     local ids, bytes = claimed[2], 0
     for _, id in ipairs(ids) do
+      local marked = redis.call('XPENDING', key, group, id, id, 1)[1][4] >= started
       local is = (key == ready and entry.again or entry.read)(key, id)
       bytes = bytes + #(is.d or '')
       if is.foreign then
@@ -79,8 +86,10 @@ local function item(stream, ready, later, dead, paused, from_stream, from_ready)
         -- Its worker vanished before it put it aside: nobody handled it.
         entry.back(ready, later, is, ms)
       else
-        is.a, is.f = is.a + 1, is.f + 1
-        local over = is.a >= tonumber(attempts)
+        is.f, is.v = is.f + 1, marked and 1 or (is.v or 0) + 1
+        local used = marked or is.v > MOST_UNMARKED
+        is.a = is.a + (used and 1 or 0)
+        local over = used and is.a >= tonumber(attempts)
         if over then
           local reason = 'handled ' .. is.a .. ' times by workers that vanished or lost it, the last time without an outcome'
           entry.dead(dead, is, group, 'vanished', reason)

@@ -4,6 +4,7 @@ import type { Handler, StreamReply } from '@penknife/http'
 import { raw } from '@penknife/http/testkit'
 import { describe, expect, test } from 'vitest'
 
+import { http } from '../../fuzz/http.ts'
 import { deferred } from '../support/deferred.ts'
 import { until } from '../support/until.ts'
 import { frameworks } from './frameworks.ts'
@@ -43,3 +44,8 @@ describe.each(frameworks)('hostile clients of $name', (adapter) => {
     },
   )
 })
+
+test('nothing breaks, and nothing is held, when mutated requests come over raw sockets: pnpm fuzz http, short', async () => {
+  const { inputs, findings } = await http.run({ seed: 20_261_123, inputs: 1500, log: () => {} })
+  expect([inputs, findings]).toEqual([1500, []])
+}, 120_000)

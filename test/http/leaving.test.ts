@@ -37,7 +37,7 @@ function holding(): { count: number; readonly handler: Handler } {
 
 /** Koa tells of each connection that a client reset. */
 function isFault(error: unknown): boolean {
-  return (error as NodeJS.ErrnoException).code !== 'ECONNRESET'
+  return !['ECONNRESET', 'EPIPE'].includes((error as NodeJS.ErrnoException).code ?? '')
 }
 
 /** Event streams of a penknife of their own; `begun` are answered. */

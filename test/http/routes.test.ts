@@ -139,5 +139,7 @@ describe.each(versions)('routes on %s', (_name, make, forgets) => {
     }
     expect(await routesOf(byExpression, '/t/acme/items/1', '/t/b/items/1')).toEqual([undefined, undefined])
     expect(await routesOf(inRouter, '/x/y/items/1')).toEqual([undefined])
+    const byList = (app: Express): void => void app.use(['/a/:q', '/b/:q'], items())
+    expect(await routesOf(byList, '/a/1/items/1', '/b/1/items/1')).toEqual([undefined, undefined])
   })
 })

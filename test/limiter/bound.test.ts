@@ -199,7 +199,7 @@ function inThisProcess(rules: readonly Rule[]): World {
   vi.spyOn(Date, 'now').mockImplementation(() => (START_US + passedUs) / 1000)
   const local = createLocal(
     { instances: 1 },
-    createLocate(createKeys('shop', { keyPrefix: '', db: 0 }), undefined),
+    createLocate(createKeys('shop', { keyPrefix: '', db: 0 }), undefined, false),
   )
   const plan = { given: rules, rules: parseRules(rules) }
   const nothing = async (): Promise<void> => {}

@@ -21,7 +21,14 @@ async function limiterOf(
   options: Partial<RateLimiterOptions> = {},
 ): Promise<RateLimiter> {
   const penknife = await openReady(pattern(bench.server.url))
-  return createRateLimiter(penknife.space('shop'), { name: 'api', rules, deadline: '5s', ...options })
+  return createRateLimiter(penknife.space('shop'), {
+    name: 'api',
+    rules,
+    deadline: '5s',
+    // Else the policy answers for a script that fails.
+    whenUnavailable: 'throw',
+    ...options,
+  })
 }
 
 describe.each(

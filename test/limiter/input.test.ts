@@ -1,4 +1,11 @@
-import { connect, createRateLimiter, type Penknife, PenknifeError, type Rule } from '@penknife/core'
+import {
+  connect,
+  createRateLimiter,
+  type Penknife,
+  PenknifeError,
+  type RateLimiter,
+  type Rule,
+} from '@penknife/core'
 import { afterAll, afterEach, beforeEach, describe, expect, test } from 'vitest'
 
 import { failure, openReady } from '../support/connect.ts'
@@ -62,7 +69,7 @@ describe('connect', () => {
     checkError(
       thrown(() => connect(redis as never)),
       'redis',
-      /give an ioredis connection/,
+      /give a client of ioredis, connect\(new Redis\(\)\), or of node-redis/,
     )
   })
 
@@ -92,10 +99,27 @@ describe('createRateLimiter', () => {
     ],
     [{ name: undefined }, 'name', /^name is undefined: give 1 to 64/],
     [{ name: 'a:b' }, 'name', /^name is "a:b":/],
+    [
+      { whenUnavailable: { local: { instances: 2 }, x: 1 } },
+      "whenUnavailable option 'x'",
+      /no such option; known are local/,
+    ],
+    [{ whenUnavailable: {} }, 'whenUnavailable.local options', /is undefined: give an object/],
+    [{ whenUnavailable: { local: null } }, 'local', /is null: give a value/],
+    [{ whenUnavailable: null }, 'whenUnavailable', /is null: give a value/],
+    [{ denyCache: null }, 'denyCache', /is null: give a value/],
+    [{ denyCache: 'no' }, 'denyCache options', /is "no": give an object/],
+    [{ denyCache: { entries: null } }, 'entries', /is null: give a value/],
+    [{ hashSubjects: 'yes' }, 'hashSubjects', /is "yes": give true or false/],
+    [{ rules: [null] }, 'rule options', /is null: give an object/],
+    [rule({ shadow: null }), 'shadow', /is null: give a value/],
+    [rule({ burst: null }), 'burst', /is null: give a value/],
     [{ whenUnavailable: 'ajar' }, 'whenUnavailable', /is "ajar": give 'open', 'closed' or 'throw'/],
     [{ deadline: '100' }, 'deadline', /^deadline is "100": give milliseconds/],
     [{ rules: undefined }, 'rules', /^rules is undefined: give a list/],
     [{ rules: [] }, 'rules', /^rules is an array: give a list of 1 to 8/],
+    // eslint-disable-next-line no-sparse-arrays
+    [{ rules: [, { name: 'r', limit: 1, window: 1 }] }, 'rule options', /give an object/],
     [{ rules: RULE }, 'rules', /^rules is an object: give a list/],
     [{ rules: Array.from({ length: 9 }, (_, at) => ({ ...RULE, name: `r${at}` })) }, 'rules', /1 to 8/],
     [{ rules: [RULE, RULE] }, 'rule name', /^rule name is "r": give each rule a name of its own/],
@@ -246,5 +270,18 @@ describe('take', () => {
 
   test('refuses options that are none', async () => {
     checkError(await failure(take('ann', null as never)), 'take options', /is null: give an object/)
+  })
+
+  test.each<[string, (limiter: RateLimiter) => Promise<unknown>, string, RegExp]>([
+    ['wait', (limiter) => limiter.wait('ann', { signal: 'now' as never }), 'signal', /give an AbortSignal/],
+    ['wait', (limiter) => limiter.wait('ann', null as never), 'wait options', /give an object/],
+    ['reserve', (limiter) => limiter.reserve('ann', null as never), 'reserve options', /give an object/],
+    ['block', (limiter) => limiter.block('ann', undefined as never), 'block options', /give an object/],
+    ['penalty', (limiter) => limiter.penalty('ann', null as never), 'penalty options', /give an object/],
+    ['reset', (limiter) => limiter.reset('ann', null as never), 'reset options', /give an object/],
+    ['on', async (limiter) => limiter.on('open' as never), 'listener', /give a function/],
+  ])('%s refuses wrong options, and sends nothing', async (_, call, option, fix) => {
+    const limiter = createRateLimiter(penknife.space('shop'), { name: 'api', rules: [RULE] })
+    checkError(await failure(call(limiter)), option, fix)
   })
 })

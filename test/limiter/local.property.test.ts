@@ -13,7 +13,7 @@ beforeEach(() => void vi.useFakeTimers({ toFake: ['performance', 'Date'], now: 1
 afterEach(() => void vi.useRealTimers())
 
 const window = fc.integer({ min: 1000, max: 60_000 })
-const locate = createLocate(createKeys('shop', { keyPrefix: '', db: 0 }), undefined)
+const locate = createLocate(createKeys('shop', { keyPrefix: '', db: 0 }), undefined, false)
 const planOf = (
   given: readonly Rule[],
 ): { given: readonly Rule[]; rules: ReturnType<typeof parseRules> } => ({

@@ -140,7 +140,7 @@ test('what Redis refuses for another reason is decided by the policy too', async
   const make = (whenUnavailable: 'open' | 'closed' | 'throw') =>
     createRateLimiter(penknife.space('shop'), { name: 'api', rules, deadline: '5s', whenUnavailable })
   await make('throw').take('ann')
-  const [key] = (await bench.raw.keys('pk1:*')) as [string]
+  const [key] = (await bench.raw.keys('pk1:{shop/*')) as [string]
   await bench.raw.multi().del(key).lpush(key, 'x').exec()
   expect(await make('open').take('ann')).toMatchObject({ allowed: true, decidedBy: 'policy' })
   expect(await make('closed').take('ann')).toMatchObject({ allowed: false, decidedBy: 'policy' })

@@ -397,3 +397,39 @@ describe('reset deletes what other processes know', () => {
     expect(await keys()).toHaveLength(2)
   })
 })
+
+describe('with hashSubjects', () => {
+  const SECRET = 'key-4711'
+  test('no secret is in a key name, and every call finds its state by the subject', async () => {
+    const rules: readonly Rule[] = [
+      GCRA,
+      { name: 'exact', algorithm: 'sliding-log', limit: 5, window: '1h' },
+      { name: 'parallel', algorithm: 'concurrency', limit: 2, lease: '1m' },
+    ]
+    const { limiter, left } = await setUp(rules, { hashSubjects: true })
+    const { lease } = await limiter.take(SECRET)
+    await limiter.refund(SECRET)
+    await limiter.penalty(SECRET, { cost: 3 })
+    expect(await lease?.release()).toBe(true)
+    expect(await left(SECRET)).toEqual([7, 2, 2])
+    await limiter.block(SECRET, { duration: '1m', reason: 'abuse' })
+    expect(await limiter.take(SECRET)).toMatchObject({ blocked: { reason: 'abuse' } })
+    expect((await bench.raw.keys('*')).join()).not.toContain(SECRET)
+    await limiter.reset(SECRET)
+    expect(await keys()).toEqual([])
+  })
+
+  test('nor is a part of a subject, also where another part routes it', async () => {
+    const { limiter } = await setUp(PER, { hashSubjects: true, routeBy: 'tenant' })
+    await limiter.take({ tenant: `t-${SECRET}`, user: `u-${SECRET}`, ip: `i-${SECRET}` })
+    expect(await keys()).toHaveLength(3)
+    expect((await bench.raw.keys('*')).join()).not.toContain(SECRET)
+  })
+
+  test('subjects with it and without it have states of their own', async () => {
+    const { limiter } = await setUp([GCRA], { hashSubjects: true })
+    const { left } = await setUp([GCRA])
+    await limiter.take(SECRET)
+    expect(await left(SECRET)).toEqual([10])
+  })
+})

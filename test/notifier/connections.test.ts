@@ -103,6 +103,38 @@ test('what a dead process left takes no place of the living, and ends with its l
   expect(left > 0 && left <= 60_000).toBe(true)
 })
 
+test('what something else put among the connections of a user takes no place, and goes', async () => {
+  const notifier = await openNotifier(bench)
+  const first = await admit(notifier, 'ann', 2)
+  const soon = Date.now() + 60_000
+  const foreign = [
+    '',
+    'x',
+    `${' '.repeat(14)}inf:p:1`,
+    `${' '.repeat(14)}nan:p:1`,
+    '99999999999999999:p:1',
+    '1:p:1',
+  ]
+  for (const member of foreign) await bench.raw.zadd(HELD, soon, member)
+  for (let at = 0; at < 200; at++) await bench.raw.zadd(HELD, soon, `other ${at}`)
+  const second = await admit(notifier, 'ann', 2)
+  const third = await admit(notifier, 'ann', 2)
+  await until('the first was told', () => first.ended === 'connections')
+  expect(open([second, third])).toEqual([true, true])
+  await admit(notifier, 'ann', 2)
+  expect(await members()).toHaveLength(2)
+})
+
+test('a count of connections in a key of another type fails as not-done', async () => {
+  const notifier = await openNotifier(bench)
+  await bench.raw.set(HELD, 'x')
+  expect(await failure(admit(notifier, 'ann', 2))).toMatchObject({
+    code: 'PENKNIFE_REJECTED',
+    fate: 'not-done',
+  })
+  expect(await bench.raw.get(HELD)).toBe('x')
+})
+
 test('a new connection is the newest even when the clock was stepped back', async () => {
   const notifier = await openNotifier(bench)
   const [first] = await admitMany([notifier], 1, 1)

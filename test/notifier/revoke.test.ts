@@ -147,6 +147,29 @@ test('no revocation falls between the answer to who may follow and the connectio
   expect([...outcomes].toSorted()).toEqual(['refused', 'told'])
 })
 
+test('a user who is revoked while it is admitted is told at once', async () => {
+  const notifier = await openNotifier(bench)
+  const ends: unknown[] = []
+  for (let round = 0; round < 10; round++) {
+    const [guest] = await Promise.all([admit(notifier, 'ann'), notifier.revoke('ann')])
+    ends.push(guest.ended)
+    const { subscription } = await follow(notifier, guest.admission, ['a'])
+    if (guest.ended) expect(subscription.cursors()).toEqual({})
+    guest.admission.close()
+  }
+  expect(ends).toContain('revoked')
+})
+
+test('an admission says why the revocations cannot be read', async () => {
+  const notifier = await openNotifier(bench)
+  await bench.raw.set(CONTROL, 'x')
+  const error = await failure(notifier.admit('ann', { onRevoked: () => {}, onEnd: () => {} }))
+  expect(error).toMatchObject({ code: 'PENKNIFE_REJECTED', fate: 'not-done' })
+  expect(error.message).toMatch(/notify-control:main.*WRONGTYPE/)
+  await bench.raw.del(CONTROL)
+  expect((await admit(notifier, 'ann')).ended).toBeUndefined()
+})
+
 test('what was revoked since the admission began is not followed by it', async () => {
   const notifier = await openNotifier(bench)
   const guest = await admit(notifier, 'ann')
@@ -190,7 +213,7 @@ test('wrong input is refused before anything is sent', async () => {
   const options = { onRevoked: () => {}, onEnd: () => {} }
   const wrong = [
     [notifier.revoke(''), /user is "": give 1 to 256 characters/],
-    [notifier.revoke('x'.repeat(257)), /user is "x{60}… \(257 characters\)"/],
+    [notifier.revoke('x'.repeat(257)), /user is "x{60}"… \(257 characters\)/],
     [notifier.revoke('ann', []), /channels is an array: give a list of 1 to 100 channels, or leave it out/],
     [notifier.revoke('ann', ['a\n']), /channel is "a\\n"/],
     [notifier.admit('a\u0000', options), /user is/],

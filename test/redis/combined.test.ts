@@ -3,7 +3,7 @@ import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 
 import { createKeys } from '../../packages/core/src/redis/keys.ts'
 import type { Arg } from '../../packages/core/src/redis/script.ts'
-import { pattern, useRedis } from '../support/redis.ts'
+import { patternOf, useRedis } from '../support/redis.ts'
 import { testScript } from '../support/scripts.ts'
 
 const combined = testScript(
@@ -19,7 +19,7 @@ const combined = testScript(
 -- @item arg by        what the member gets on both boards
 -- @returns list       the entry's id, the values on both boards, the event's id
 local stream = append.open(keys[1], entries)
-local channel = publication.open(keys[2], keys[3], live, { keep = 100, ttl = 60000, age = 0, window = 60000 })
+local channel = { history = keys[2], next = keys[3], live = live, keep = 100, ttl = 60000, age = 0, window = 60000 }
 local boards = {}
 for at = 1, 2 do
   boards[at] = scoring.open(keys, cjson.encode({ windows = { { z = { 4 + at } } } }))
@@ -74,7 +74,7 @@ const ENTRIES = '0 3 1000 0 0 0 1 billing'
 let user: Redis
 beforeAll(async () => {
   await bench.raw.call('ACL', 'SETUSER', 'other', 'on', '>x', '~*', '&*', '+@all')
-  user = pattern(bench.server.url, { username: 'other', password: 'x' })
+  user = patternOf('ioredis', bench.server.url, { username: 'other', password: 'x' })
 })
 afterAll(() => user.disconnect())
 beforeEach(async () => {

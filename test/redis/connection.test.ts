@@ -4,7 +4,15 @@ import { expect, test } from 'vitest'
 
 import { failure, open, openReady } from '../support/connect.ts'
 import { counters } from '../support/counters.ts'
-import { clusterPattern, ownRedis, pattern, penknifeClients, useCluster, useRedis } from '../support/redis.ts'
+import {
+  clusterPattern,
+  ownRedis,
+  pattern,
+  patternOf,
+  penknifeClients,
+  useCluster,
+  useRedis,
+} from '../support/redis.ts'
 
 const bench = useRedis()
 const clusterBench = useCluster()
@@ -60,7 +68,7 @@ test('keys land in the db of the given connection', async () => {
   const penknife = await openReady(pattern(bench.server.url, { db: 3 }))
   await counters(penknife.space('shop'))('c')
   expect(await bench.raw.dbsize()).toBe(0)
-  const third = pattern(bench.server.socket, { db: 3 })
+  const third = patternOf('ioredis', bench.server.socket, { db: 3 })
   expect(await keysOf(third)).toEqual(['pk1:{shop}:board:c'])
   third.disconnect()
 })
@@ -71,7 +79,7 @@ test('the db survives a reconnect', async () => {
   await counters(penknife.space('shop'))('c')
   await server.restart()
   expect(await counters(penknife.space('shop'), 15_000)('after')).toBe(1)
-  const raw = pattern(server.socket, { db: 5 })
+  const raw = patternOf('ioredis', server.socket, { db: 5 })
   expect(await keysOf(raw)).toEqual(['pk1:{shop}:board:after'])
   raw.disconnect()
 })

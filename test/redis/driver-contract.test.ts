@@ -196,6 +196,20 @@ test.each(PROTOCOLS)(
   },
 )
 
+test.each(DRIVERS)('%s: a channel that is left and followed again at once is followed', async (name) => {
+  const link = await openReady(name, bench.server.url)
+  const heard: string[] = []
+  link.on('message', (_, text) => heard.push(text))
+  const asked = [link.ssubscribe('a'), link.sunsubscribe('a'), link.ssubscribe('a')]
+  await Promise.all(asked)
+  await Promise.all([link.sunsubscribe('a'), link.ssubscribe('a')])
+  expect(await bench.raw.spublish('a', 'x')).toBe(1)
+  await until('it is heard', () => heard.length > 0)
+  await Promise.all([link.sunsubscribe('a'), link.ssubscribe('a'), link.sunsubscribe('a')])
+  expect(await bench.raw.spublish('a', 'y')).toBe(0)
+  expect(heard).toEqual(['x'])
+})
+
 test.each(DRIVERS)('%s: channels that the user may not follow are an error of Redis', async (name) => {
   const server = await ownRedis()
   const raw = await openReady('ioredis', server.url)

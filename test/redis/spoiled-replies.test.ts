@@ -1,16 +1,9 @@
-import {
-  createLeaderboard,
-  createNotifier,
-  createRateLimiter,
-  createStream,
-  type Penknife,
-  type Space,
-} from '@penknife/core'
+import { createLeaderboard, createRateLimiter, createStream, type Penknife, type Space } from '@penknife/core'
 import { beforeEach, expect, onTestFinished, test } from 'vitest'
 
+import { publicCalls } from '../../fuzz/calls.ts'
 import { available, failure, open } from '../support/connect.ts'
 import { counters, REPLICATED, safely } from '../support/counters.ts'
-import { admit } from '../support/members.ts'
 import { pattern, useRedis } from '../support/redis.ts'
 import { type Spoil, type Spoiler, startSpoiler } from '../support/spoiler.ts'
 import { until } from '../support/until.ts'
@@ -44,93 +37,6 @@ function some(...names: readonly string[]): [name: string, reply: string][] {
 
 function spoilScripts(reply: string): Spoil {
   return ([command]) => (command?.startsWith('eval') ? reply : undefined)
-}
-
-/** Every kind of call that a feature makes. */
-function callsOf(space: Space): Readonly<Record<string, () => Promise<unknown>>> {
-  const gcra = { name: 'r', limit: 5, window: '1m' } as const
-  const wide = { whenUnavailable: 'throw', denyCache: false, deadline: 300 } as const
-  const plain = createRateLimiter(space, { name: 'plain', rules: [gcra], ...wide })
-  const two = createRateLimiter(space, { name: 'two', rules: [gcra, { ...gcra, name: 's' }], ...wide })
-  const rules = [
-    { ...gcra, algorithm: 'fixed-window' },
-    { name: 'day', limit: 5, algorithm: 'fixed-window', calendar: 'day', timeZone: 'UTC' },
-    { ...gcra, name: 'log', algorithm: 'sliding-log' },
-    { name: 'slots', limit: 3, algorithm: 'concurrency', lease: 5000 },
-  ] as const
-  const slow = createRateLimiter(space, { name: 'slow', rules, ...wide })
-  const board = createLeaderboard<{ a: number }>(space, 'points')
-  const windows = createLeaderboard(space, 'windows', {
-    windows: { all: 'all-time', day: { calendar: 'day' }, hour: { last: '1h' } },
-    decimals: 0,
-    remember: '1h',
-    events: { top: 3 },
-  })
-  const stream = createStream<number>(space, 'orders', { groups: ['billing'] })
-  const group = stream.group('billing')
-  const notifier = createNotifier(space)
-  const listener = { onEvent: () => {} }
-  return {
-    'limiter.take': () => plain.take('ann'),
-    'limiter.take of two rules': () => two.take('ann'),
-    'limiter.take of all algorithms': () => slow.take('ann'),
-    'limiter.take with a cost': () => plain.take('ann', { cost: 2 }),
-    'limiter.wait': () => plain.wait('bob', { maxWait: 100 }),
-    'limiter.reserve': () => slow.reserve('ann', { cost: 1, expires: '1m' }),
-    'limiter.refund': () => plain.refund('ann'),
-    'limiter.penalty': () => slow.penalty('ann'),
-    'limiter.block': () => plain.block('cem', { duration: '1m', reason: 'why' }),
-    'limiter.unblock': () => plain.unblock('cem'),
-    'limiter.reset': () => slow.reset('ann'),
-    'board.increment': () => board.increment('ann'),
-    'board.set': () => board.set('ann', 5),
-    'board.set, told of the change': () => board.set('ann', 5, { change: true }),
-    'board.top': () => board.top(),
-    'board.rank': () => board.rank('ann'),
-    'board.ranks': () => board.ranks(['ann', 'bob']),
-    'board.around': () => board.around('ann'),
-    'board.byScore': () => board.byScore({ min: 1 }),
-    'board.count': () => board.count(),
-    'board.percentile': () => board.percentile('ann'),
-    'board.scoreAt': () => board.scoreAt(50),
-    'board.among': () => board.among(['ann', 'bob']),
-    'board.export': () => all(board.export()),
-    'board.describe': () => board.describe('ann', { a: 1 }),
-    'board.remove': () => board.remove('ann'),
-    'windows.increment': () => windows.increment('ann', 1, { id: 'i' }),
-    'windows.update': () => windows.update([{ member: 'ann', increment: 1 }], { change: true }),
-    'windows.undo': () => windows.undo('i'),
-    'windows.top': () => windows.top(3, 1, { window: 'hour' }),
-    'windows.remove': () => windows.remove('ann'),
-    'stream.add': () => stream.add(1),
-    'stream.add once': () => stream.add(1, { key: 'k' }),
-    'stream.addMany': () => stream.addMany([1, 2, 3]),
-    'stream.read': () => stream.read(),
-    'stream.replay': () => all(stream.replay()),
-    'stream.stats': () => stream.stats({ over: 0 }),
-    'group.pause': () => group.pause(),
-    'group.resume': () => group.resume(),
-    'group.reset': () => group.reset({ to: '-' }),
-    'group.drop': () => stream.group('other').drop(),
-    'deadLetters.list': () => all(group.deadLetters.list()),
-    'deadLetters.requeue': () => group.deadLetters.requeue({}),
-    'deadLetters.purge': () => group.deadLetters.purge({}),
-    'notifier.publish': () => notifier.publish('room', 1),
-    'notifier.publish once': () => notifier.publish('room', 1, { id: 'x' }),
-    'notifier.nudge': () => notifier.nudge('room', 1),
-    'notifier.history': () => notifier.history('room'),
-    'notifier.positions': () => notifier.positions(['room']),
-    'notifier.subscribe': async () => (await notifier.subscribe(['room'], listener)).close(),
-    'notifier.events': async () => notifier.events(['room']).return?.(),
-    'notifier.admit': async () => (await admit(notifier, 'ann', 1)).admission.close(),
-    'notifier.revoke': () => notifier.revoke('ann'),
-  }
-}
-
-async function all<T>(items: AsyncIterable<T>): Promise<T[]> {
-  const found: T[] = []
-  for await (const item of items) found.push(item)
-  return found
 }
 
 const uncaught: unknown[] = []
@@ -170,7 +76,7 @@ test.each(Object.entries(GARBAGE))(
   'every call ends, and the process lives on, when Redis answers scripts with %s',
   async (_, reply) => {
     const { spoiler, space } = await spoiled()
-    const calls = Object.entries(callsOf(space))
+    const calls = Object.entries(publicCalls(space))
     spoiler.spoil = spoilScripts(reply)
     expect(await unsettled(calls)).toEqual([])
     // Each twice in one turn: script calls of two items.
@@ -192,6 +98,31 @@ test('a reply of the wrong type is an error of that call, which names the script
   expect(error.message).toMatch(
     /^test\/count-by, key 'pk1:{shop}:board:a': .*null where integer was expected/,
   )
+})
+
+test('a reply that cannot be read is no reason to refuse rules or a board from then on', async () => {
+  const { spoiler, space } = await spoiled()
+  const limiter = createRateLimiter(space, {
+    name: 'api',
+    rules: [{ name: 'day', limit: 5, algorithm: 'fixed-window', calendar: 'day', timeZone: 'UTC' }],
+    whenUnavailable: 'throw',
+  })
+  const board = createLeaderboard(space, 'points', { windows: { day: { calendar: 'day' } } })
+  for (const reply of [
+    '*3\r\n:0\r\n:1\r\n:2\r\n',
+    '*2\r\n$1\r\na\r\n$1\r\nb\r\n',
+    '*1\r\n:9000000000000000000\r\n',
+    ':9000000000000000000\r\n',
+  ]) {
+    spoiler.spoil = spoilScripts(reply)
+    for (const call of [limiter.take('ann'), board.increment('ann')]) {
+      expect(await failure(call)).not.toMatchObject({ code: 'PENKNIFE_INVALID' })
+    }
+    spoiler.spoil = undefined
+    expect(await limiter.take('ann')).toMatchObject({ decidedBy: 'redis' })
+    await board.increment('ann')
+    await limiter.reset('ann')
+  }
 })
 
 test('a list that is too short for its batch is an error of each of its calls', async () => {

@@ -23,16 +23,19 @@ function startComputing(ms: number, options: object) {
   }
 }
 
-test('handlers that compute for most of a lease keep their leases, and every entry is handled once', async () => {
+test('handlers that compute for longer than a lease, all in all, keep their leases: each entry is handled once', async () => {
   const stream = await openOrders(bench, { groups: ['billing'] })
-  await addNumbers(stream, 40)
-  // Ten of them take one and a half leases.
-  const workers = [1, 2].map(() => startComputing(150, { lease: 1000 }))
+  const count = 60
+  await addNumbers(stream, count)
+  // As many as a worker has places for compute for a lease and a third.
+  const options = { lease: 3000, concurrency: 40, maxAttempts: 2 }
+  const workers = [1, 2, 3].map(() => startComputing(100, options))
   const done = (): number => workers.reduce((sum, { of }) => sum + of('done'), 0)
-  await until('all are done', () => done() >= 40, 60_000)
+  await until('all are done', () => done() >= count, 60_000)
   const starts = workers.flatMap((worker) => worker.starts())
-  expect(new Set(starts).size).toBe(40)
-  expect(starts.length).toBeLessThanOrEqual(42)
+  expect(new Set(starts).size).toBe(count)
+  // A busy machine may stop a process for longer than its lease.
+  expect(starts.length).toBeLessThanOrEqual(count + 10)
   expect(await buriedOf(stream, 'billing')).toEqual([])
 }, 70_000)
 

@@ -123,6 +123,29 @@ test('those that a filter names are requeued or purged, page by page, and the ot
   expect(await bench.raw.xlen(READY)).toBe(175)
 })
 
+test.each<[string, () => unknown]>([
+  ['an async function', async () => false],
+  ['an async function that fails', () => Promise.reject(new Error('no'))],
+  ['a function without an answer', () => undefined],
+  ['a function that answers text', () => 'no'],
+])('%s as a filter touches nothing, whatever it would answer', async (_, where) => {
+  const { deadLetters } = (await open()).group('billing')
+  await bury(numbers(3))
+  const filter = { where: where as () => boolean }
+  for (const call of [
+    deadLetters.purge(filter),
+    deadLetters.requeue(filter),
+    collect(deadLetters.list(filter)),
+  ]) {
+    expect(await failure(call)).toMatchObject({
+      code: 'PENKNIFE_INVALID',
+      message: expect.stringMatching(/where's answer/),
+    })
+  }
+  expect(await collect(deadLetters.list())).toHaveLength(3)
+  expect(await bench.raw.exists(READY)).toBe(0)
+})
+
 test('what dies while others are requeued is left alone', async () => {
   const { deadLetters } = (await open()).group('billing')
   await bury(numbers(150))

@@ -159,13 +159,15 @@ test('what happens to an entry is on the diagnostics channels, with the stream a
   )
   await until('it is done', () => heard.some(({ kind }) => kind === 'done'))
   await worker.close()
-  expect(heard.map(({ kind }) => kind)).toEqual([
+  const kinds = heard.map(({ kind }) => kind)
+  // A retry without a delay may start before the answer that there will be one.
+  expect(kinds).toContain('retrying')
+  expect(kinds.filter((kind) => kind !== 'retrying')).toEqual([
     'added',
     'duplicate',
     'full',
     'started',
     'failed',
-    'retrying',
     'started',
     'done',
   ])

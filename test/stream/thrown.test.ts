@@ -1,7 +1,8 @@
 import { NeverRetryError } from '@penknife/core'
 import { expect, onTestFinished, test } from 'vitest'
 
-import { addNumbers, buriedOf, openOrders, pendingOf } from '../support/orders.ts'
+import { failure } from '../support/connect.ts'
+import { addNumbers, buriedOf, openOrders, ORDERS, pendingOf } from '../support/orders.ts'
 import { useRedis } from '../support/redis.ts'
 import { startWorker } from '../support/workers.ts'
 
@@ -152,4 +153,67 @@ test('a listener that throws or rejects changes nothing for the worker', async (
   await addNumbers(stream, 3)
   await saw('done', 2)
   await saw('dead')
+})
+
+test.each<[string, () => unknown]>([
+  ['throws', trap],
+  ['is async', async () => '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'],
+  ['rejects', () => Promise.reject(new Error('no'))],
+  ['answers a number', () => 7],
+])(
+  'a traceparent function that %s costs the trace, not the entry, and is reported once',
+  async (_, traceparent) => {
+    const warnings: string[] = []
+    const onWarning = ({ message }: Error): void => void warnings.push(message)
+    process.on('warning', onWarning)
+    onTestFinished(() => void process.off('warning', onWarning))
+    const stream = await openOrders(bench, { traceparent: traceparent as () => string })
+    await stream.add(0)
+    await stream.add(1, { delay: 0 })
+    await stream.addMany([2, 3])
+    const entries = await bench.raw.xrange(ORDERS, '-', '+')
+    expect(entries.map(([, fields]) => fields[1])).toEqual(['0', '1', '2', '3'])
+    expect(entries.filter(([, fields]) => fields.includes('t'))).toEqual([])
+    await expect.poll(() => warnings.filter((text) => text.includes('traceparent function'))).toHaveLength(1)
+  },
+)
+
+test('a key function of addMany that is async is refused before anything is added', async () => {
+  const stream = await openOrders(bench)
+  for (const key of [async () => 'k', () => Promise.reject(new Error('no'))]) {
+    const error = await failure(stream.addMany([0, 1], { key: key as never }))
+    expect(error).toMatchObject({ code: 'PENKNIFE_INVALID', option: 'key' })
+  }
+  expect(await bench.raw.exists(ORDERS)).toBe(0)
+})
+
+test('an async schema, handler, batch handler and listener are waited for, and their failures end as ordinary ones', async () => {
+  const refusing = {
+    '~standard': {
+      version: 1 as const,
+      vendor: 'test',
+      validate: async (value: unknown) => {
+        if (value === 1) throw new Error('the schema failed')
+        return { value: value as number }
+      },
+    },
+  }
+  await addNumbers(await openOrders(bench), 3)
+  const stream = await openOrders(bench, { schema: refusing })
+  const { worker, saw } = startWorker(
+    stream,
+    'billing',
+    async ({ payload }) => {
+      if (payload === 2) throw new Error('the handler failed')
+    },
+    { maxAttempts: 1 },
+  )
+  const failing = (): unknown => Promise.reject(new Error('the listener failed'))
+  worker.on(failing)
+  await saw('done')
+  await saw('dead', 2)
+  const letters = await buriedOf(stream, 'billing')
+  expect(new Set(letters.map(({ json, why, reason }) => `${json} ${why} ${reason}`))).toEqual(
+    new Set(['1 invalid the schema failed', '2 failed the handler failed']),
+  )
 })

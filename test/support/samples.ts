@@ -393,7 +393,9 @@ export const SAMPLES: Readonly<Record<string, readonly Sample[]>> = {
   ],
   'stream/open': [{ returns: 'integer', item: [stream, ready, paused, 'billing', '0'] }],
   'stream/page': [{ returns: 'list', item: [stream, '-', '+', 10, 1000, 'XRANGE'], before: HELD }],
-  'stream/renew': [{ returns: 'string', shared: ['billing', 'w1'], item: [stream, '1-1 1-2'], before: HELD }],
+  'stream/renew': [
+    { returns: 'string', shared: ['billing', 'w1'], item: [stream, '1-1 1-2', 1], before: HELD },
+  ],
   'stream/settle': [
     {
       returns: 'string',

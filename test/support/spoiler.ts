@@ -1,94 +1,15 @@
-import { once } from 'node:events'
-import { type AddressInfo, connect, createServer } from 'node:net'
-
 import { onTestFinished } from 'vitest'
 
-/** Says what to reply instead, as RESP; undefined leaves the reply as it is. */
-export type Spoil = (command: readonly string[], reply: string) => string | undefined
+import { type SpoilingProxy, startSpoilingProxy } from './spoiling-proxy.ts'
 
-/** A Redis that answers some commands with something else than it should. Clients must speak RESP2 (`protocol: 2`). */
-export interface Spoiler {
-  readonly url: string
-  /** From the next command on; undefined: everything passes again. */
-  spoil: Spoil | undefined
-  /** Replies that were replaced so far. */
-  readonly spoiled: number
-}
+export type { Spoil, SpoilingProxy as Spoiler } from './spoiling-proxy.ts'
 
-/** A proxy in front of a Redis that reads commands and replies; it ends with the test. */
+/** A proxy that spoils replies, until the test's end. Clients must speak RESP2 (`protocol: 2`), as the tests spoil it. */
 export async function startSpoiler(target: {
   readonly host: string
   readonly port: number
-}): Promise<Spoiler> {
-  let spoiled = 0
-  const spoiler = { url: '', spoil: undefined as Spoil | undefined }
-  const server = createServer((client) => {
-    const redis = connect(target.port, target.host)
-    const asked: { readonly words: readonly string[]; readonly spoil: Spoil | undefined }[] = []
-    // A connection that follows channels is sent more than replies: it passes as it is.
-    let follows = false
-    const commands = splitter((message) => {
-      const words = wordsOf(message)
-      follows ||= words[0] === 'ssubscribe'
-      asked.push({ words, spoil: follows ? undefined : spoiler.spoil })
-    })
-    const replies = splitter((message) => {
-      const { words, spoil } = asked.shift() ?? { words: [], spoil: undefined }
-      const instead = follows ? undefined : spoil?.(words, message)
-      if (instead !== undefined) spoiled += 1
-      client.write(instead ?? message, 'latin1')
-    })
-    client.on('data', (chunk) => {
-      commands(chunk)
-      redis.write(chunk)
-    })
-    redis.on('data', replies)
-    for (const [socket, other] of [
-      [client, redis],
-      [redis, client],
-    ] as const) {
-      // Else a short reply behind another waits for 40 ms.
-      socket.setNoDelay(true)
-      socket.on('error', () => {})
-      socket.on('close', () => other.destroy())
-    }
-  }).listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  onTestFinished(() => void server.close())
-  spoiler.url = `redis://127.0.0.1:${(server.address() as AddressInfo).port}`
-  return Object.defineProperty(spoiler, 'spoiled', { get: () => spoiled }) as unknown as Spoiler
-}
-
-/** Cuts a stream of bytes into RESP messages, a character for each byte. */
-function splitter(tell: (message: string) => void): (chunk: Buffer) => void {
-  let text = ''
-  return (chunk) => {
-    text += chunk.toString('latin1')
-    for (let end = endOf(text, 0); end > 0; end = endOf(text, 0)) {
-      const message = text.slice(0, end)
-      text = text.slice(end)
-      tell(message)
-    }
-  }
-}
-
-/** Where the message that begins there ends; 0 while it is incomplete. */
-function endOf(text: string, at: number): number {
-  const line = text.indexOf('\r\n', at)
-  if (line < 0) return 0
-  const length = Number(text.slice(at + 1, line))
-  let end = line + 2
-  if (text[at] === '$' && length >= 0) end += length + 2
-  else if (text[at] === '*') {
-    for (let left = length; left > 0 && end > 0; left--) end = endOf(text, end)
-  }
-  return end <= text.length ? end : 0
-}
-
-function wordsOf(command: string): string[] {
-  const words: string[] = []
-  for (let at = command.indexOf('\r\n') + 2; at < command.length; at = endOf(command, at)) {
-    words.push(command.slice(command.indexOf('\r\n', at) + 2, endOf(command, at) - 2))
-  }
-  return words.map((word, at) => (at === 0 ? word.toLowerCase() : word))
+}): Promise<SpoilingProxy> {
+  const spoiler = await startSpoilingProxy(target)
+  onTestFinished(() => spoiler.close())
+  return spoiler
 }

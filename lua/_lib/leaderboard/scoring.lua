@@ -14,27 +14,21 @@
 -- @include leaderboard/forget
 -- @include now
 -- @include typed
-local scoring = {}
+local scoring = { open = nil, prepare = nil, apply = nil }
 
 -- Less than this, added to any finite double, gives a finite double.
 local HARMLESS = 2 ^ 970
 local LARGEST = 1.7976931348623157e308
 
--- The score that a change makes of a score, which is false for none.
-local function changed(kind, score, amount)
-  if kind == 'i' then
-    return (score or 0) + amount
-  end
-  if kind == 'b' and score and score <= amount then
-    return score
-  end
-  return amount
-end
-
 -- The sort value that a change makes of one, each false for none; nil when it goes too far.
 local function moved(config, window, value, kind, amount)
   local score = value and board.score(config, value)
-  local new = changed(kind, score, amount)
+  local new = amount
+  if kind == 'i' then
+    new = (score or 0) + amount
+  elseif kind == 'b' and score and score <= amount then
+    new = score
+  end
   if math.abs(new) > (config.limit or LARGEST) then
     return nil
   end
@@ -276,27 +270,6 @@ local function apply_alone(of, plan)
   return value_text(of, after[1])
 end
 
--- An increment of a board that is nothing but sorted sets of scores needs to know nothing.
-local function is_quick(of, change)
-  local config = of.config
-  local plain = not (config.shift or config.limit or config.keep or of.windows[1].d)
-  return plain and change[1] == 'i' and not change[4] and math.abs(change[3]) < HARMLESS
-end
-
-local function apply_quick(of, change)
-  local first
-  for _, window in ipairs(of.windows) do
-    local value = redis.call('ZINCRBY', window.z, change[3], change[2])
-    touch(of, window)
-    first = first or value
-  end
-  return first
-end
-
-local function rank_in(window, member)
-  return redis.call('ZRANK', window.z, member)
-end
-
 -- Who was passed, and who entered and left the best; `fallen` fell off the board.
 local function events(of, member, from, to, fallen)
   local about = of.config.events
@@ -330,30 +303,25 @@ local function change_and_tell(of, plan, nth, watch, tell)
   local config, change = of.config, plan.changes[nth]
   local kind, member = change[1], change[2]
   local watched, told = of.windows[watch], tell and of.windows[config.events.window]
-  local from = watched and rank_in(watched, member)
-  local told_from = told and rank_in(told, member)
+  local from = watched and redis.call('ZRANK', watched.z, member)
+  local told_from = told and redis.call('ZRANK', told.z, member)
   local fallen = plan.counts[nth] and write(of, plan, nth, nth) or {}
   local reply = { value_text(of, plan.after[1][nth]), false, false }
   if watched then
     local before = plan.before[watch][nth]
-    local to = rank_in(watched, member)
+    local to = redis.call('ZRANK', watched.z, member)
     local after = to and redis.call('ZSCORE', watched.z, member)
     local applied = plan.counts[nth] and (kind ~= 'b' or before ~= plan.after[watch][nth])
     reply[2] = { applied and 1 or 0, before and board.text(config, before), after, from, to }
   end
   if told then
-    reply[3] = events(of, member, told_from, rank_in(told, member), fallen[config.events.window])
+    reply[3] = events(of, member, told_from, redis.call('ZRANK', told.z, member), fallen[config.events.window])
   end
   return reply
 end
 
--- How many entries may leave rolling windows in the call that makes so many changes.
-local function entries_beside(changes, windows)
-  return math.max(16, 64 - changes * windows)
-end
-
 function scoring.open(keys, plan)
-  return { keys = keys, config = cjson.decode(plan), touched = {} }
+  return { keys = keys, config = cjson.decode(plan), windows = nil, settled = nil, plain = nil, touched = {} }
 end
 
 function scoring.prepare(of, changes, brief)
@@ -367,7 +335,9 @@ function scoring.prepare(of, changes, brief)
     if wrong then
       return wrong
     end
-    of.settled = expel(config, of.windows, entries_beside(#changes, #of.windows))
+    -- The more changes follow, the fewer entries may leave in the same call.
+    of.settled = expel(config, of.windows, math.max(16, 64 - #changes * #of.windows))
+    of.plain = not (config.shift or config.limit or config.keep or of.windows[1].d)
   end
   if not of.settled then
     return 0
@@ -377,8 +347,10 @@ function scoring.prepare(of, changes, brief)
   end
   local plan, member
   if brief and #changes == 1 then
-    if is_quick(of, changes[1]) then
-      return { changes = changes, quick = true }
+    local change = changes[1]
+    -- An increment of a board that is nothing but sorted sets of scores needs to know nothing.
+    if of.plain and change[1] == 'i' and not change[4] and math.abs(change[3]) < HARMLESS then
+      return change
     end
     plan, member = plan_alone(of, changes)
   else
@@ -389,8 +361,16 @@ end
 
 function scoring.apply(of, plan, watch, tell)
   local changes = plan.changes
-  if plan.quick then
-    return apply_quick(of, changes[1])
+  if not changes then
+    local first
+    for _, window in ipairs(of.windows) do
+      local value = redis.call('ZINCRBY', window.z, plan[3], plan[2])
+      if window.lives or window.log then
+        touch(of, window)
+      end
+      first = first or value
+    end
+    return first
   end
   if plan.alone then
     return apply_alone(of, plan)

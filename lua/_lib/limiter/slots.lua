@@ -8,6 +8,8 @@ local slots = {}
 local CLOCK = ''
 -- As many as the largest limit, and those that ended since the last charge.
 local MOST_LEASES = 20000
+-- No time is as late, in microseconds since 1970.
+local LATEST = 2 ^ 62
 -- Members and scores written at once: a command for each took 60 ms for all.
 local STEP = 1000
 
@@ -19,7 +21,7 @@ end
 function slots.stepped_back(key)
   local charged = tonumber(redis.call('ZSCORE', key, CLOCK) or 0)
   local by = math.max(0, -charged - now)
-  if by > 0 and redis.call('ZCARD', key) > MOST_LEASES then
+  if by > 0 and not (by < LATEST and redis.call('ZCARD', key) <= MOST_LEASES) then
     damaged(key)
   end
   return by
@@ -66,7 +68,8 @@ function slots.open(rule, key)
     -- Until so many have ended by themselves that there is one left.
     local live, over = string.format('(%.0f', now + rule.by), rule.used - rule.limit
     local last = redis.call('ZRANGE', key, live, '+inf', 'BYSCORE', 'LIMIT', over, 1, 'WITHSCORES')
-    rule.wait = last[2] - rule.by - now
+    -- With a limit of 0 there never is.
+    rule.wait = last[2] and last[2] - rule.by - now or 0
   end
 end
 

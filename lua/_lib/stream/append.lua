@@ -1,6 +1,6 @@
 -- `append`: adds an entry to a stream within its limits, in two phases.
 --
--- - `append.open(key, limits)` is the stream; `limits` is text, see `parsed` below.
+-- - `append.open(key, limits)` is the stream; `limits` is text, as it says below.
 -- - `append.prepare(stream)` reads: true when an entry may be added, false when the stream is full, or the error that says
 --   why not. It counts the entries that were prepared and not added yet.
 -- - `append.apply(stream, payload, trace, due)` adds one and trims what may go; answers its id, or the error when Redis
@@ -20,42 +20,35 @@
 -- @include following
 -- @include stream/groups
 -- @include ids
-local append = {}
-local EVERY, MOST, EVERY_BYTES = 64, 256, 131072
+local append = { open = nil, prepare = nil, apply = nil }
+local EVERY, MOST, LARGE = 64, 256, 2048
 
--- From the text that holds for a batch: queue 1 or 0, then numbers, 0 for none: unfinished entries at which the stream
--- is full; entries, bytes and milliseconds that a log keeps; 1 when it is lossy; 1 to make the declared groups in any case;
--- their names.
-local function parsed(text)
-  local queue, backlog, entries, bytes, age, lossy, declare, names =
-    string.match(text, '(%d+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d+) ?(.*)')
+-- The text that holds for a batch: queue 1 or 0, then numbers, 0 for none: unfinished entries at which the stream is full;
+-- entries, bytes and milliseconds that a log keeps; 1 when it is lossy; 1 to make the declared groups in any case; their
+-- names.
+function append.open(key, limits)
+  local queue, most, entries, bytes, age, lossy, declare, names =
+    string.match(limits, '(%d+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d+) ?(.*)')
   return {
+    key = key,
     queue = queue == '1',
-    backlog = tonumber(backlog),
+    most = tonumber(most),
     entries = tonumber(entries),
     bytes = tonumber(bytes),
     age = tonumber(age),
     lossy = lossy == '1',
-    declare = declare == '1',
+    declares = declare == '1',
     names = names,
+    length = nil,
+    backlog = nil,
+    prepared = 0,
+    fresh = true,
   }
-end
-
--- The streams of this call, by key.
-local streams = {}
-
-function append.open(key, limits)
-  local stream = streams[key]
-  if not stream then
-    stream = { key = key, limits = parsed(limits), prepared = 0 }
-    streams[key] = stream
-  end
-  return stream
 end
 
 -- Makes the declared groups that are not there; the error when Redis refuses the first of them, and so all.
 local function declare(stream)
-  for name in string.gmatch(stream.limits.names, '%S+') do
+  for name in string.gmatch(stream.names, '%S+') do
     local made = redis.pcall('XGROUP', 'CREATE', stream.key, name, '0', 'MKSTREAM')
     if made.err and not string.match(made.err, '^BUSYGROUP') then
       return made
@@ -82,7 +75,7 @@ end
 
 -- Entries that the slowest group has still to finish, when the stream is so long.
 local function backlog_of(stream)
-  if stream.limits.queue then
+  if stream.queue then
     return stream.length
   end
   if not stream.backlog then
@@ -98,13 +91,13 @@ end
 
 -- Entries that went.
 local function trim(stream)
-  local key, limits = stream.key, stream.limits
-  local bound = not limits.lossy and finished(key) or nil
-  local over = limits.entries > 0 and stream.length - limits.entries or 0
-  if limits.bytes > 0 and redis.call('MEMORY', 'USAGE', key) > limits.bytes then
+  local key, age = stream.key, stream.age
+  local bound = not stream.lossy and finished(key) or nil
+  local over = stream.entries > 0 and stream.length - stream.entries or 0
+  if stream.bytes > 0 and redis.call('MEMORY', 'USAGE', key) > stream.bytes then
     over = math.max(over, 2 * EVERY)
   end
-  local oldest = limits.age > 0 and now / 1000 - limits.age or 0
+  local oldest = age > 0 and now / 1000 - age or 0
   local most = math.min(oldest > 0 and MOST or over, MOST)
   if most <= 0 or (bound and not earlier(redis.call('XRANGE', key, '-', '+', 'COUNT', 1)[1][1], bound)) then
     return 0
@@ -120,32 +113,28 @@ local function trim(stream)
   return 0
 end
 
-local function due_every(payload)
-  return math.min(EVERY, math.max(1, math.floor(EVERY_BYTES / #payload)))
-end
-
 function append.prepare(stream)
-  local limits = stream.limits
   if not stream.length then
     local length = redis.pcall('XLEN', stream.key)
     if type(length) == 'table' then
       return length
     end
     stream.length = length
-    stream.fresh = true
-    stream.declares = limits.names ~= ''
-      and (limits.declare or length == 0 and redis.call('EXISTS', stream.key) == 0)
+    stream.declares = stream.names ~= ''
+      and (stream.declares or length == 0 and redis.call('EXISTS', stream.key) == 0)
   end
-  local most = limits.backlog - stream.prepared
-  if limits.backlog > 0 and stream.length >= most and backlog_of(stream) >= most then
-    return false
+  if stream.most > 0 then
+    local most = stream.most - stream.prepared
+    if stream.length >= most and backlog_of(stream) >= most then
+      return false
+    end
+    stream.prepared = stream.prepared + 1
   end
-  stream.prepared = stream.prepared + 1
   return true
 end
 
 function append.apply(stream, payload, trace, due)
-  stream.prepared = stream.prepared - 1
+  stream.prepared = stream.prepared - (stream.most > 0 and 1 or 0)
   local declares = stream.declares
   if declares then
     local refused = declare(stream)
@@ -175,15 +164,18 @@ function append.apply(stream, payload, trace, due)
     end
     return id
   end
-  stream.length = stream.length + 1
+  local length = stream.length + 1
+  stream.length = length
   if stream.backlog then
     stream.backlog = stream.backlog + 1
   end
-  local limits = stream.limits
-  if not limits.queue and (stream.length % due_every(payload) == 0 or (stream.fresh and limits.age > 0)) then
-    -- The entry is there: what keeps the trim from running must not make its add fail.
-    local ok, gone = pcall(trim, stream)
-    stream.length = ok and stream.length - gone or stream.length
+  if not stream.queue then
+    local every = #payload <= LARGE and EVERY or math.max(1, math.floor(EVERY * LARGE / #payload))
+    if length % every == 0 or (stream.fresh and stream.age > 0) then
+      -- The entry is there: what keeps the trim from running must not make its add fail.
+      local ok, gone = pcall(trim, stream)
+      stream.length = ok and length - gone or length
+    end
   end
   stream.fresh = false
   return id

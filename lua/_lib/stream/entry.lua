@@ -3,6 +3,7 @@
 --
 --   i  the entry's id          d  payload        t  traceparent, if any
 --   a  attempts used           f  deliveries     n  not before, in ms, if any
+--   v  how often in a row a worker vanished with it, not known to have started its handler, and 1 if it had; if any
 --
 -- Which stream it is in says what its fields mean. What something else wrote is told by its shape, and only its payload is
 -- believed: the field d, else its first value. In the group's own streams it is marked `foreign`, with the id 0-0.
@@ -53,7 +54,8 @@ function entry.again(stream, id)
     return nil
   end
   if string.match(named.i or '', '^%d+%-%d+$') and is_count(named.a) and is_count(named.f) and named.d then
-    return { i = named.i, a = tonumber(named.a), f = tonumber(named.f), d = named.d, t = named.t }
+    local v = is_count(named.v) and tonumber(named.v) or nil
+    return { i = named.i, a = tonumber(named.a), f = tonumber(named.f), d = named.d, t = named.t, v = v }
   end
   return { i = '0-0', a = 0, f = 0, d = named.d or fields[2], foreign = true }
 end
@@ -61,11 +63,16 @@ end
 function entry.ready(ready, is)
   if is.foreign then
     redis.call('XADD', ready, '*', 'd', is.d)
-  elseif is.t then
-    redis.call('XADD', ready, '*', 'i', is.i, 'a', is.a, 'f', is.f, 'd', is.d, 't', is.t)
-  else
-    redis.call('XADD', ready, '*', 'i', is.i, 'a', is.a, 'f', is.f, 'd', is.d)
+    return
   end
+  local add = { 'XADD', ready, '*', 'i', is.i, 'a', is.a, 'f', is.f, 'd', is.d }
+  for _, name in ipairs({ 't', 'v' }) do
+    if is[name] then
+      add[#add + 1] = name
+      add[#add + 1] = is[name]
+    end
+  end
+  redis.call(unpack(add))
 end
 
 function entry.later(later, is, due)

@@ -1,19 +1,40 @@
-import { errorText } from './text.ts'
+import { errorText, printable } from './text.ts'
+
+/** Of a thrown text, which may hold what a client sent. */
+const LONGEST = 1000
+const MOST_FRAMES = 20
 
 /** Reports a fault of an application's callback as a process warning. Never throws. */
 export function reportFault(what: string, thrown: unknown): void {
-  const stack = stackOf(thrown)
+  const text = printable(errorText(thrown), LONGEST)
   process.emitWarning(
-    stack === undefined ? `${what}: ${errorText(thrown)}` : `${what}: ${stack}`,
+    [`${what}: ${nameOf(thrown)}${text}`, ...framesOf(thrown)].join('\n'),
     'PenknifeWarning',
   )
 }
 
-function stackOf(thrown: unknown): string | undefined {
+function nameOf(thrown: unknown): string {
   try {
-    return thrown instanceof Error && typeof thrown.stack === 'string' ? thrown.stack : undefined
+    return thrown instanceof Error && typeof thrown.name === 'string'
+      ? `${printable(thrown.name, 100)}: `
+      : ''
   } catch {
-    return undefined
+    return ''
+  }
+}
+
+/** Where it was thrown: the lines of its stack that say so. */
+function framesOf(thrown: unknown): string[] {
+  try {
+    const stack: unknown = thrown instanceof Error ? thrown.stack : undefined
+    if (typeof stack !== 'string') return []
+    const frames = stack
+      .slice(0, 100_000)
+      .split('\n')
+      .filter((line) => line.startsWith('    at '))
+    return frames.slice(0, MOST_FRAMES).map((line) => printable(line, LONGEST))
+  } catch {
+    return []
   }
 }
 
@@ -39,4 +60,9 @@ export function isPromiseLike(value: unknown): value is PromiseLike<unknown> {
   } catch {
     return false
   }
+}
+
+/** Keeps a promise that is about to be refused from ending the process when it rejects. Never throws. */
+export function disown(value: unknown): void {
+  if (isPromiseLike(value)) Promise.resolve(value).catch(() => {})
 }

@@ -31,6 +31,7 @@ export {
 } from './redis/penknife.ts'
 export type { Health } from './redis/health.ts'
 export type { PenknifeEvent } from './redis/news.ts'
+export type { PolicyInUse } from './redis/policies.ts'
 export type { Refused } from './redis/refusals.ts'
 export type { ConnectionHealth } from './redis/roster.ts'
 export type { Finding, ServerInfo } from './redis/server.ts'

@@ -8,6 +8,8 @@ interface Layer {
   readonly rawPath?: unknown
   /** The same as an expression; in Express 4. */
   readonly regexp?: RegExp
+  /** One for each path that it was given; in Express 5. */
+  readonly matchers?: readonly unknown[]
   /** Answers with what matched, or leaves it behind as `params` and `path`. */
   match?(path: string): unknown
   readonly params?: unknown
@@ -129,7 +131,7 @@ const patternsOf = new WeakMap<Layer, string>()
 
 function patternOf(layer: Layer, text: string, params: Params): string | undefined {
   if (typeof layer.rawPath === 'string') return trimmed(layer.rawPath)
-  if (isExpression(layer)) return undefined
+  if (isUnknown(layer)) return undefined
   const known = patternsOf.get(layer)
   if (known !== undefined) return known
   // Clients choose the case of what matches in any.
@@ -139,9 +141,14 @@ function patternOf(layer: Layer, text: string, params: Params): string | undefin
   return pattern
 }
 
-/** What an expression matches is the client's to choose. Those that Express makes of text end in a way of their own. */
-function isExpression({ rawPath, regexp }: Layer): boolean {
-  return rawPath instanceof RegExp || (regexp !== undefined && !regexp.source.endsWith('(?=\\/|$)'))
+/**
+ * What an expression matches is the client's to choose; of a list of paths nobody knows which it was. The expressions that
+ * Express 4 makes of text end in a way of their own, and those of a list stand beside each other.
+ */
+function isUnknown({ rawPath, regexp, matchers = [] }: Layer): boolean {
+  if (rawPath instanceof RegExp || matchers.length > 1) return true
+  if (regexp === undefined) return false
+  return !regexp.source.endsWith('(?=\\/|$)') || regexp.source.includes('(?=\\/|$)|^')
 }
 
 /** The names of parameters in place of their values; undefined where it is not certain which is which. */

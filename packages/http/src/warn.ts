@@ -1,8 +1,11 @@
-import { errorText } from '@penknife/core'
+import { errorText, printable } from '@penknife/core'
+
+/** Of a thrown text, which may hold what a client sent. */
+const LONGEST = 1000
 
 /** Tells the operator of something that must not reach a request: a process warning under a code. Never throws. */
 export function warn(code: string, message: string, error?: unknown): void {
-  const reason = error === undefined ? '' : `: ${errorText(error)}`
+  const reason = error === undefined ? '' : `: ${printable(errorText(error), LONGEST)}`
   process.emitWarning(`penknife: ${message}${reason}`, { code })
 }
 

@@ -187,6 +187,8 @@ test('wrong options are refused at set-up, with the nearest right one', () => {
   }
   expect(refused({ draft: 5 })).toThrow(/rateLimit draft is 5: give one of 6, 7, 11, next/)
   for (const ipv6Prefix of [0, 129, 1.5, '64']) expect(refused({ ipv6Prefix })).toThrow(/from 1 to 128/)
+  expect(refused({ deny: '' as never })).toThrow(/rateLimit deny is ""/)
+  expect(refused({ allow: Number.NaN as never })).toThrow(/rateLimit allow is NaN/)
   expect(refused({ deny: ['10.0.0.0/99'] })).toThrow(/an entry of rateLimit deny is "10.0.0.0\/99"/)
   expect(() => rateLimitPlugin.setup({} as RateLimiter)).toThrow(/createRateLimiter/)
 })

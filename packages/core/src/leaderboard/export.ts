@@ -23,6 +23,7 @@ export async function* exportOf(
   previous: number,
   parts: ExportParts,
 ): AsyncGenerator<{ member: string; score: number }, void> {
+  const about = `export of leaderboard window '${view.window.name}'`
   let call = view.call
   let cursor = '0'
   // ZSCAN gives a member again when the set shrinks meanwhile.
@@ -31,7 +32,9 @@ export async function* exportOf(
     let lines = await scan(call, cursor, 0)
     const exact = !hasAll(lines, 2)
     if (exact) lines = await scan(call, cursor, 2)
+    if (!hasAll(lines, 2)) throw badReply(about, 'rows are missing')
     if (cursor === '0' && view.window.kind === 'calendar') {
+      if (lines[1] !== '1' && lines[1] !== '2') throw badReply(about, 'no period')
       call = pinned(view.window, previous, Number(lines[1]), parts)
     }
     const count = Number(lines[2])
@@ -42,8 +45,7 @@ export async function* exportOf(
       yield { member, score: parts.scores.score(lines[at + 1] as string) }
     }
     cursor = lines[0] as string
-    if (!/^\d+$/.test(cursor))
-      throw badReply(`export of leaderboard window '${view.window.name}'`, 'no cursor')
+    if (!/^\d+$/.test(cursor)) throw badReply(about, 'no cursor')
   } while (cursor !== '0')
 }
 
@@ -66,5 +68,5 @@ function pinned(
 }
 
 async function scan(call: Call<ReadItem>, cursor: string, data: 0 | 2): Promise<readonly string[]> {
-  return linesOf(await call(1, 'scan', 'ordinal', data, cursor, '', '', '')) as readonly string[]
+  return linesOf(await call(1, 'scan', 'ordinal', data, cursor, '', '', '')) ?? []
 }

@@ -1,6 +1,7 @@
 import { PenknifeError } from '../errors.ts'
 import type { Topic } from '../events.ts'
 import type { Gate } from '../redis/batch.ts'
+import { badReply } from '../redis/failures.ts'
 import { cut, errorText } from '../text.ts'
 import type { Declaration } from './declaration.ts'
 import type { BoardEvent } from './types.ts'
@@ -33,7 +34,7 @@ export function createGate({ declaration, declare, topic, board, title }: Declar
 
   async function ask(): Promise<void> {
     again = performance.now() + AGAIN_MS
-    const stored = (await declare()) as readonly string[] | null
+    const stored = storedIn(await declare(), declaration.fields, title)
     open = stored === null || stored[0] === ''
     if (!open) throw conflict(title, declaration.fields, stored as readonly string[])
     if (stored !== null && !reported) report(stored[1] as string)
@@ -61,6 +62,20 @@ export function createGate({ declaration, declare, topic, board, title }: Declar
     asking.catch(() => {})
     return undefined
   }
+}
+
+/** What lua/leaderboard/declare.lua replied: null, or names and stored values in turn. */
+function storedIn(
+  reply: readonly unknown[] | null,
+  fields: readonly string[],
+  title: string,
+): readonly string[] | null {
+  if (reply === null) return null
+  const known = reply.every(
+    (text, at) => typeof text === 'string' && (at % 2 === 1 || fields.includes(text) || text === ''),
+  )
+  if (!known || reply.length === 0 || reply.length % 2 === 1) throw badReply(title, 'it is no declaration')
+  return reply as readonly string[]
 }
 
 /** The error of a declaration that contradicts what is stored: names and stored values in turn. */

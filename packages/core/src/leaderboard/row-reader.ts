@@ -56,12 +56,10 @@ export function createRowReader(name: string, { toRow, toRows }: Rows): RowReade
     for (let at = 0; at < members.length; at += CHUNK) chunks.push(members.slice(at, at + CHUNK))
     const replies = await Promise.all(
       chunks.map(async (chunk) => {
-        const found = (await lines(
-          choice,
-          SEARCH_ROWS * chunk.length,
-          'of',
-          JSON.stringify(chunk),
-        )) as readonly string[]
+        const found = await lines(choice, SEARCH_ROWS * chunk.length, 'of', JSON.stringify(chunk))
+        if (found?.length !== (choice.data ? 3 : 2) * chunk.length) {
+          throw badReply(`leaderboard '${name}'`, 'rows are missing')
+        }
         return chunk.map((member, at) => {
           const value = found[2 * at] as string
           if (value === '') return null

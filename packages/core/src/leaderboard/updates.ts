@@ -1,6 +1,7 @@
 import { invalid } from '../errors.ts'
 import type { Topic } from '../events.ts'
 import { checkOptions, checkText } from '../options.ts'
+import { readReply, readTime } from '../redis/failures.ts'
 import type { Runtime } from '../redis/penknife.ts'
 import type { Arg, Reply } from '../redis/script.ts'
 import {
@@ -112,14 +113,16 @@ export function createUpdates(parts: UpdateParts): Updates {
     const tell = heard()
     const share = changes.length === 1 ? (watch || tell ? Math.ceil(items / 4) : items) : 1
     const reply = await call(share, JSON.stringify(changes), watch, tell ? 1 : 0)
-    if (typeof reply === 'string') return reply.split('\n').map(scoreOf)
-    return (reply as readonly (readonly Reply[])[]).map(([value, change, events], at) => {
-      const [, member] = changes[at] as Packed
-      if (events && settings.events)
-        tellChanges(topic, name, settings.events, member, events as readonly Reply[])
-      return watch
-        ? toChange(member, names[watch - 1] as string, change as readonly Reply[])
-        : scoreOf(value as string)
+    return readReply(`leaderboard '${name}'`, () => {
+      if (typeof reply === 'string') return reply.split('\n').map(scoreOf)
+      return (reply as readonly (readonly Reply[])[]).map(([value, change, events], at) => {
+        const [, member] = changes[at] as Packed
+        if (events && settings.events)
+          tellChanges(topic, name, settings.events, member, events as readonly Reply[])
+        return watch
+          ? toChange(member, names[watch - 1] as string, change as readonly Reply[])
+          : scoreOf(value as string)
+      })
     })
   }
 
@@ -175,14 +178,15 @@ export function createUpdates(parts: UpdateParts): Updates {
       if (!Array.isArray(updates) || updates.length < 1 || updates.length > most) {
         throw invalid('updates', updates, `give a list of 1 to ${most} updates`)
       }
-      return (await make(updates.map(pack), watchOf(options))) as never
+      return (await make(Array.from(updates, pack), watchOf(options))) as never
     },
     async undo(id) {
       checkId(id)
       for (;;) {
         const time = await recall(route, id)
         if (time === null) return false
-        const { keys, plan } = layouts.update({ atMs: Math.floor(time / 1000) })
+        const atMs = Math.floor(readTime(leaderboardRecall.name, time) / 1000)
+        const { keys, plan } = layouts.update({ atMs })
         const done = await runtime.bind(leaderboardUndo, [keys, plan])(route, id, time)
         // Else more had to leave a rolling window first.
         if (done !== 2) return done === 1

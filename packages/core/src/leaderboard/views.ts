@@ -1,5 +1,6 @@
 import type { Period } from '../calendar.ts'
 import { PenknifeError } from '../errors.ts'
+import { readTime } from '../redis/failures.ts'
 import type { Runtime } from '../redis/penknife.ts'
 import type { Port } from '../redis/runner.ts'
 import type { Arg, Reply, Script, SharedArg } from '../redis/script.ts'
@@ -64,13 +65,14 @@ export function createCall<Item extends readonly Arg[]>(
       const reply = await asked(route, ...item)
       if (typeof reply !== 'number') return reply
       if (reply === 0) continue
+      const time = readTime(script.name, reply)
       if (++corrected > 3) {
         throw new PenknifeError(
           'PENKNIFE_UNAVAILABLE',
-          `${script.name}: Redis' clock went from period to period while it was asked; it says ${new Date(reply / 1000).toISOString()}`,
+          `${script.name}: Redis' clock went from period to period while it was asked; it says ${new Date(time / 1000).toISOString()}`,
         )
       }
-      clock.learn(reply)
+      clock.learn(time)
       // Once for all calls that were under way: laying out takes a while.
       if (period === during) period = undefined
     }

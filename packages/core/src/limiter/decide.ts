@@ -1,3 +1,4 @@
+import { badReply } from '../redis/failures.ts'
 import type { Slots } from './algorithms/concurrency.ts'
 import type { Bucket } from './algorithms/gcra.ts'
 import { isClosed, type KnownRule, msUp } from './rule.ts'
@@ -29,11 +30,13 @@ export function toldOfLevels(
     const allowed = reply >= 0
     return { kind: 'decided', allowed, told: allowed ? [0, reply] : [1, -reply - 1] }
   }
+  if (reply.length !== buckets.length) throw badReply('limiter/take-all', 'levels are missing')
   const allowed = (reply[0] as number) >= 0
   const told: number[] = []
   for (let at = 0; at < buckets.length; at++) {
     const { token, capacity } = buckets[at] as Bucket
-    const answer = reply[at] as number
+    const answer = reply[at]
+    if (typeof answer !== 'number') throw badReply('limiter/take-all', 'a level is missing')
     const level = allowed ? answer : -answer - 1
     told.push(!allowed && level + cost * token > capacity ? 1 : 0, level)
   }
@@ -64,7 +67,8 @@ export function decide(rules: readonly KnownRule[], allowed: boolean, told: Told
     }
     at += 1 + rule.tells
   }
-  const { name, remaining } = binding as RuleState
+  if (!binding) throw badReply('a limiter', 'it denies, and no rule does')
+  const { name, remaining } = binding
   return { allowed, rule: name, remaining, retryAfterMs, violated, rules: states, shadow, decidedBy: 'redis' }
 }
 

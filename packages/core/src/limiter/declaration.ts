@@ -67,11 +67,10 @@ export function createDeclaration(context: DeclarationContext): Declaration {
   let asking: Promise<void> | undefined
   let accepted = false
 
-  function refusal(key: string, other: string): PenknifeError {
-    const rule = calendars.find((each) => ruleKey(each) === key)
+  function refusal({ name: ruleName, period }: Calendar, other: string): PenknifeError {
     return invalid(
-      `calendar of rule '${rule?.name}' of ${title}`,
-      rule?.period,
+      `calendar of rule '${ruleName}' of ${title}`,
+      period,
       `other processes count by '${cut(other, LONGEST)}' under this name, and each would read the other's count wrongly; ` +
         'give the rule another name: it then counts anew',
     )
@@ -104,7 +103,12 @@ export function createDeclaration(context: DeclarationContext): Declaration {
     accepted = ok === 1
     if (!accepted) {
       if (first) said = false
-      throw refusal(String(more[0]), String(more[1]))
+      const [key, other] = more
+      const rule = calendars.find((each) => ruleKey(each) === key)
+      if (rule && typeof other === 'string') throw refusal(rule, other)
+      // Nothing that the script replies, and no reason to refuse what is charged: the next charge asks again.
+      againAt = -Infinity
+      return
     }
     if (typeof more[0] === 'string') onChange(cut(more[0], LONGEST))
   }
@@ -132,7 +136,10 @@ function ruleKey({ per = '', name }: KnownRule): string {
 }
 
 /** Such as `minute: gcra, 100 in 60000 ms; exports: concurrency, 2, lease 30000 ms`. */
-export function declarationText(rules: readonly KnownRule[], routeBy: string | undefined): string {
+export function declarationText(
+  rules: readonly KnownRule[],
+  { routeBy, hashSubjects }: { readonly routeBy: string | undefined; readonly hashSubjects: boolean },
+): string {
   const all = rules.map((rule) => {
     const { name, algorithm, limit, burst, windowMs, per, shadow, letter } = rule
     const span =
@@ -144,7 +151,8 @@ export function declarationText(rules: readonly KnownRule[], routeBy: string | u
     const rest = [burst !== limit && `burst ${burst}`, per && `per ${per}`, shadow && 'shadow']
     return [`${name}: ${algorithm}, ${limit}${span}`, ...rest.filter(Boolean)].join(', ')
   })
-  return [...all, ...(routeBy === undefined ? [] : [`routeBy ${routeBy}`])].join('; ')
+  const more = [routeBy !== undefined && `routeBy ${routeBy}`, hashSubjects && 'hashSubjects']
+  return [...all, ...more.filter(Boolean)].join('; ')
 }
 
 /** A promise that must be settled in time; `what` is late otherwise. */

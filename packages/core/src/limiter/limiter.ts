@@ -2,7 +2,9 @@ import { durationMs, LONGEST_DEADLINE_MS } from '../duration.ts'
 import { invalid, PenknifeError } from '../errors.ts'
 import { createTopic } from '../events.ts'
 import { checkName, checkOptions, wholeNumber } from '../options.ts'
+import { badReply } from '../redis/failures.ts'
 import { runtimeOf, type Space } from '../redis/penknife.ts'
+import { errorText } from '../text.ts'
 import { createApart } from './apart.ts'
 import { createControls } from './controls.ts'
 import { createDeclaration, declarationText, within } from './declaration.ts'
@@ -38,6 +40,7 @@ const OPTIONS = [
   'name',
   'rules',
   'routeBy',
+  'hashSubjects',
   'whenUnavailable',
   'deadline',
   'denyCache',
@@ -53,12 +56,14 @@ const OPTIONS = [
 export function createRateLimiter(space: Space, options: RateLimiterOptions): RateLimiter {
   checkOptions('createRateLimiter', options, OPTIONS)
   const name = checkName('name', options.name)
-  const { keys, bind, breakers, use, onCloseWaiting } = runtimeOf(space)
+  const { keys, bind, breakers, policies, use, onCloseWaiting } = runtimeOf(space)
   const deadlineMs = durationMs('deadline', options.deadline ?? 100, { max: LONGEST_DEADLINE_MS })
   const breaker = breakers.of(deadlineMs)
   const about = `limiter '${name}' of space '${space.name}'`
   const routeBy = options.routeBy === undefined ? undefined : checkName('routeBy', options.routeBy, 32)
-  const locate = createLocate(keys, routeBy)
+  const { hashSubjects = false } = options
+  if (typeof hashSubjects !== 'boolean') throw invalid('hashSubjects', hashSubjects, 'give true or false')
+  const locate = createLocate(keys, routeBy, hashSubjects)
   const fallback = createFallback(options.whenUnavailable ?? 'open', locate)
   const bound: Omit<PlanContext, 'apart'> = {
     name,
@@ -83,7 +88,7 @@ export function createRateLimiter(space: Space, options: RateLimiterOptions): Ra
   const room = createWaitingRoom(about, maxWaiters, onCloseWaiting)
   use('limiter', name)
   const changes = createTopic<RedeclaredEvent>('penknife:limiter-declaration', { space: space.name })
-  const declared = declarationText(standing.rules, routeBy)
+  const declared = declarationText(standing.rules, { routeBy, hashSubjects })
   const declaration = createDeclaration({
     ...context,
     bind: (script, shared) => bind(script, shared, deadlineMs, about),
@@ -169,6 +174,7 @@ export function createRateLimiter(space: Space, options: RateLimiterOptions): Ra
       const asking = (): Promise<Taken> => takeUnder(plan, subject, cost, correctable)
       const taken = await (waiting ? within(deadlineMs, about, waiting.then(asking)) : asking())
       if (remembered !== undefined) cache?.learn(remembered, plan.text, cost, taken.decision)
+      if (policies.any) policies.done(space.name, name)
       told(subject, taken.decision)
       return taken
     } catch (error) {
@@ -184,9 +190,13 @@ export function createRateLimiter(space: Space, options: RateLimiterOptions): Ra
 
   /** What is answered when Redis did not. */
   function instead(plan: Plan, subject: Subject, cost: number, error: unknown): Taken {
-    // What Redis refuses, such as a command that its user may not run, would otherwise fail every request.
-    if (!(error instanceof PenknifeError) || error.code === 'PENKNIFE_INVALID') throw error
-    const taken = fallback.decide(plan, subject, cost, error)
+    // What Redis refuses, or answers in another way than it should, would otherwise fail every request.
+    const failure = error instanceof PenknifeError ? error : badReply(about, errorText(error), error)
+    if (failure.code === 'PENKNIFE_INVALID') throw failure
+    const taken = fallback.decide(plan, subject, cost, failure)
+    if (fallback.policy !== 'throw') {
+      policies.decided({ space: space.name, limiter: name, policy: fallback.policy }, failure)
+    }
     told(subject, taken.decision)
     return taken
   }
@@ -201,6 +211,7 @@ export function createRateLimiter(space: Space, options: RateLimiterOptions): Ra
         ? blockedDecision(only.rules, outcome.endsInUs, outcome.reason)
         : decide(only.rules, outcome.allowed, outcome.told, 1)
     cache?.learn(subject, standing.text, 1, decision)
+    if (policies.any) policies.done(space.name, name)
     return told(subject, decision)
   }
 
@@ -245,6 +256,7 @@ export function createRateLimiter(space: Space, options: RateLimiterOptions): Ra
     name,
     rules: standing.rules.filter(({ shadow }) => !shadow).map(ruleInfo),
     on(listener) {
+      if (typeof listener !== 'function') throw invalid('listener', listener, 'give a function')
       const ends = [breaker.on(listener), changes.on(listener)]
       return () => ends.forEach((end) => end())
     },
@@ -252,6 +264,7 @@ export function createRateLimiter(space: Space, options: RateLimiterOptions): Ra
     async wait(subject, waiting = {}) {
       checkOptions('wait', waiting, ['cost', 'rules', 'maxWait', 'signal'])
       const { maxWait = 60_000, signal, ...taking } = waiting
+      if (signal !== undefined && !isSignal(signal)) throw invalid('signal', signal, 'give an AbortSignal')
       const maxWaitMs = durationMs('maxWait', maxWait, { min: 0 })
       const { parts } = taking.rules === undefined ? standing : planOf(taking.rules)
       return room.wait(subjectText(subject, parts), {
@@ -271,6 +284,12 @@ export function createRateLimiter(space: Space, options: RateLimiterOptions): Ra
     },
     ...controls,
   }
+}
+
+/** By what is used of it: a signal may come from another realm. */
+function isSignal(value: unknown): value is AbortSignal {
+  const { throwIfAborted, addEventListener } = value as Partial<AbortSignal>
+  return typeof throwIfAborted === 'function' && typeof addEventListener === 'function'
 }
 
 function decisionOf({ decision }: Taken): Decision {

@@ -1,4 +1,6 @@
+import { PenknifeError } from '../errors.ts'
 import type { Receiver } from '../redis/driver.ts'
+import { badReply, readTime } from '../redis/failures.ts'
 import type { Keys } from '../redis/keys.ts'
 import type { Port } from '../redis/runner.ts'
 import type { Arg, Reply, Script } from '../redis/script.ts'
@@ -170,6 +172,8 @@ function createCharge(context: PlanContext, rules: readonly KnownRule[]): Charge
     return bind(limiterCharge, [lines.join('\n')])
   }
   let port = bindAt(Date.now())
+  /** Numbers that a decision tells of the rules. */
+  const tells = rules.reduce((sum, rule) => sum + 1 + rule.tells, 0)
 
   async function call(subject: Subject, tokens: number, how: string, lease: string): Promise<Outcome> {
     const { route, keys: all } = keysOf(subject)
@@ -181,19 +185,25 @@ function createCharge(context: PlanContext, rules: readonly KnownRule[]): Charge
     let reply = await replied
     if (reply[0] === CLOCK) {
       // Time went on beyond the calendar periods that were sent. Another call may have noticed before.
-      if (port === used) port = bindAt(Math.floor((reply[1] as number) / 1000))
+      if (port === used) port = bindAt(Math.floor(readTime(limiterCharge.name, reply[1]) / 1000))
       used = port
       reply = await used(route, ...all, tokens, how, lease)
-      if (reply[0] === CLOCK)
-        throw new Error('limiter/charge: the clocks of the servers differ by more than a calendar period')
+      if (reply[0] === CLOCK) {
+        throw new PenknifeError(
+          'PENKNIFE_REJECTED',
+          `limiter '${name}': the clock of Redis and that of this process differ by more than a calendar period`,
+        )
+      }
     }
-    if (reply[0] === BLOCKED) {
-      return { kind: 'blocked', endsInUs: reply[1] as number, reason: reply[2] as string }
+    if (reply[0] === BLOCKED) return toBlocked(reply[1], reply[2])
+    const told = reply.slice(2)
+    if (told.length !== tells || !reply.every((number) => typeof number === 'number')) {
+      throw badReply(limiterCharge.name, `it is not ${tells} numbers of the rules`)
     }
     return {
       kind: 'decided',
       allowed: reply[0] === 1,
-      told: (reply as Told).slice(2),
+      told: told as Told,
       at: reply[1] as number,
     }
   }
@@ -216,8 +226,8 @@ function createCharge(context: PlanContext, rules: readonly KnownRule[]): Charge
     read(reply, cost) {
       if (reply === null) return undefined
       if (typeof reply !== 'string') return toldOfLevels(rules as readonly Bucket[], reply, cost)
-      const [, us = '', reason = ''] = /^(\d+) (.*)$/.exec(reply) ?? []
-      return { kind: 'blocked', endsInUs: Number(us), reason }
+      const [, us, reason] = /^(\d+) (.*)$/s.exec(reply) ?? []
+      return toBlocked(us === undefined ? us : Number(us), reason)
     },
     take: (subject, cost, lease) => call(subject, cost, 'take', lease),
     add: (subject, tokens, charged) => call(subject, tokens, charged ? settling(charged) : 'add', ''),
@@ -232,6 +242,11 @@ function createCharge(context: PlanContext, rules: readonly KnownRule[]): Charge
       })
     },
   }
+}
+
+function toBlocked(endsInUs: unknown, reason: unknown): Outcome {
+  if (typeof endsInUs === 'number' && typeof reason === 'string') return { kind: 'blocked', endsInUs, reason }
+  throw badReply('a limiter', 'a block without an end or a reason')
 }
 
 /** How charge.lua is told of the charge to correct. */

@@ -7,7 +7,7 @@ import { gcra } from './algorithms/gcra.ts'
 import { slidingLog } from './algorithms/sliding-log.ts'
 import { slidingWindow } from './algorithms/sliding-window.ts'
 import { CLOSED, COMMON_OPTIONS, isClosed, type KnownRule, ruleHead } from './rule.ts'
-import type { Rule, RuleInfo } from './types.ts'
+import type { FixedWindowRule, Rule, RuleInfo } from './types.ts'
 
 const MAX_RULES = 8
 
@@ -16,7 +16,8 @@ export function parseRules(rules: readonly Rule[]): readonly KnownRule[] {
   if (!Array.isArray(rules) || rules.length === 0 || rules.length > MAX_RULES) {
     throw invalid('rules', rules, `give a list of 1 to ${MAX_RULES} rules`)
   }
-  const known = (rules as readonly Rule[])
+  // A hole in the list is no rule either.
+  const known = Array.from(rules as readonly Rule[])
     .map(parseRule)
     .map((rule) => (isClosed(rule) ? { ...rule, ...CLOSED } : rule))
   for (const [at, { name, per }] of known.entries()) {
@@ -41,12 +42,12 @@ function parseRule(rule: Rule): KnownRule {
       check('window', 'burst')
       return gcra(ruleHead(rule), rule)
     case 'fixed-window':
-      if ('calendar' in rule) {
+      if ('calendar' in rule && rule.calendar !== undefined) {
         check('calendar', 'timeZone')
         return calendar(ruleHead(rule), rule)
       }
       check('window')
-      return fixedWindow(ruleHead(rule), rule)
+      return fixedWindow(ruleHead(rule), rule as FixedWindowRule)
     case 'sliding-window':
       check('window')
       return slidingWindow(ruleHead(rule), rule)

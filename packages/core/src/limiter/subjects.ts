@@ -24,17 +24,20 @@ export interface Place {
 
 export type Locate = (subject: Subject, part: string | undefined) => Place
 
-export function createLocate(keys: Keys, routeBy: string | undefined): Locate {
+/** With `hashed` the names in keys are hashes, else only those that are long. */
+export function createLocate(keys: Keys, routeBy: string | undefined, hashed: boolean): Locate {
+  const named = (text: string): string => (hashed ? digest(text) : text)
   return (subject, part) => {
     if (part === undefined) {
       const who = checkText('subject', subject as string, LONGEST_SUBJECT)
-      return { route: keys.shard(who), who }
+      return { route: keys.shard(who), who: named(who) }
     }
     const who = partOf(subject, part)
-    if (routeBy === undefined) return { route: keys.shard(who), who }
+    if (routeBy === undefined) return { route: keys.shard(who), who: named(who) }
     const routing = partOf(subject, routeBy)
     // A state belongs to the routing value too: its length tells where it ends.
-    return { route: keys.shard(routing), who: part === routeBy ? who : `${routing.length}/${routing}/${who}` }
+    const own = part === routeBy ? who : `${routing.length}/${routing}/${who}`
+    return { route: keys.shard(routing), who: named(own) }
   }
 }
 

@@ -117,6 +117,11 @@ export interface RateLimiterOptions {
    */
   readonly routeBy?: string
   /**
+   * Subjects stand in key names as SHA-256 hashes, for those that are secret, such as API keys. Without it only subjects
+   * of more than 64 characters do. Changing it begins all counts anew. Default: false.
+   */
+  readonly hashSubjects?: boolean
+  /**
    * When Redis does not answer: allow (`open`), deny (`closed`), throw, or `{ local: { instances: 4 } }`, by which this
    * process admits a quarter of what the rules allow. Default: `open`.
    */

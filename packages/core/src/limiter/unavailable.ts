@@ -1,4 +1,5 @@
 import { invalid } from '../errors.ts'
+import { checkOptions } from '../options.ts'
 import { policyDecision } from './decide.ts'
 import { createLocal, type Ruled } from './local/local.ts'
 import type { Locate } from './subjects.ts'
@@ -7,6 +8,7 @@ import type { Subject, UnavailablePolicy } from './types.ts'
 
 /** Who decides when Redis does not. */
 export interface Fallback {
+  readonly policy: 'open' | 'closed' | 'throw' | 'local'
   /** Refuses rules that it could not decide under. */
   check(plan: Ruled): void
   /** Decides, or throws what Redis failed with. */
@@ -14,17 +16,22 @@ export interface Fallback {
 }
 
 export function createFallback(policy: UnavailablePolicy, locate: Locate): Fallback {
-  if (typeof policy === 'object' && policy !== null) return createLocal(policy.local, locate)
+  if (typeof policy === 'object' && policy !== null) {
+    checkOptions('whenUnavailable', policy, ['local'])
+    return { policy: 'local', ...createLocal(policy.local, locate) }
+  }
   const check = (): void => {}
   switch (policy) {
     case 'open':
     case 'closed':
       return {
+        policy,
         check,
         decide: ({ rules }, _subject, cost) => ({ decision: policyDecision(rules, policy === 'open', cost) }),
       }
     case 'throw':
       return {
+        policy,
         check,
         decide(_plan, _subject, _cost, error) {
           throw error

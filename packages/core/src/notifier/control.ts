@@ -61,7 +61,8 @@ export function createControl(
   const since = bind(notifierSince, [0])
   const top = bind(notifierTop, [])
   const listeners = new Map<string, Set<Listener>>()
-  const waiting = new Set<() => void>()
+  /** Joins under way; a fault is why the revocations cannot be read. */
+  const waiting = new Set<(fault?: unknown) => void>()
   let sure = false
   let stop: (() => void) | undefined
 
@@ -91,6 +92,11 @@ export function createControl(
     for (const listener of everybody()) listener.lost()
   }
 
+  function letGo(fault?: unknown): void {
+    for (const go of waiting) go(fault)
+    waiting.clear()
+  }
+
   /** Follows until somebody calls what comes back. */
   function follow(): () => void {
     let following = false
@@ -102,15 +108,14 @@ export function createControl(
         // An empty history could be lost without anybody seeing it.
         end: async () => (await top(route, key)) || tell('begin', '{}'),
       },
-      { from: '+', deliver, caughtUp },
+      { from: '+', deliver, caughtUp, failed: letGo },
     )
 
     function caughtUp(): void {
       // What was read before the channel is followed again is not all.
       if (!following || sure) return
       sure = true
-      for (const go of waiting) go()
-      waiting.clear()
+      letGo()
       for (const listener of everybody()) listener.sure()
     }
 
@@ -165,6 +170,8 @@ export function createControl(
     stop?.()
     stop = undefined
     sure = false
+    // Their users were revoked meanwhile: they are not waited for any more.
+    letGo()
   }
 
   return {
@@ -172,11 +179,13 @@ export function createControl(
       const of = listeners.get(listener.user)
       if (of) of.add(listener)
       else listeners.set(listener.user, new Set([listener]))
-      let go = (): void => undefined
+      let go = (_fault?: unknown): void => undefined
       try {
         stop ??= follow()
         if (sure) return
-        const ready = new Promise<void>((resolve) => (go = resolve))
+        const ready = new Promise<void>((resolve, reject) => {
+          go = (fault) => (fault === undefined ? resolve() : reject(fault))
+        })
         waiting.add(go)
         await within('admit', deadlineMs, ready)
       } catch (error) {

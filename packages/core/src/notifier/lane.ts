@@ -31,6 +31,8 @@ export interface LaneOptions {
   readonly getState?: ((channel: string) => unknown) | undefined
   /** Called whenever everything up to the end of the history was delivered. */
   readonly caughtUp?: (() => void) | undefined
+  /** Called whenever the history cannot be read, though Redis answers. */
+  readonly failed?: ((fault: unknown) => void) | undefined
   /** Is told the events for the lane while it is on a trunk. */
   readonly audience?: Audience | undefined
   readonly onAudience?: ((inside: boolean) => void) | undefined
@@ -161,7 +163,9 @@ export class Lane {
       if (this.#closed || isClosed(error)) return
       // Redis will be back; what getState throws should not pass unseen.
       const strange = !isOutage(error)
-      if (strange && !this.#warned) reportFault(`channel '${this.#channel}' cannot be caught up`, error)
+      const name = this.#channel === '' ? 'the control channel' : `channel '${this.#channel}'`
+      if (strange && !this.#warned) reportFault(`${name} cannot be caught up`, error)
+      if (strange) this.#options.failed?.(error)
       this.#warned = strange
       setTimeout(() => this.keepUp(), RETRY_MS).unref()
     })

@@ -1,3 +1,4 @@
+import { badReply } from '../redis/failures.ts'
 import type { Reply } from '../redis/script.ts'
 import { message, parsePosition, type Place, placeOf, type Position } from './messages.ts'
 import type { NotifierMessage } from './events.ts'
@@ -30,6 +31,11 @@ export function toPage(
  * it is told so.
  */
 function toKept(events: readonly Reply[]): readonly KeptEvent[] {
+  for (const event of events) {
+    const known =
+      Array.isArray(event) && event.length === 4 && event.every((text) => typeof text === 'string')
+    if (!known) throw badReply('notifier/since', 'an event is not id, key, type and data')
+  }
   const kept = events as readonly KeptEvent[]
   let before: Position | undefined
   const gap = kept.findIndex(([id]) => {

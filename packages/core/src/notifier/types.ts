@@ -241,13 +241,15 @@ export interface Notifier<
    * Begins a connection of a user (1 to 256 characters) whose rights may end while it is there: from then on
    * `revoke` reaches it, wherever it is called. Ask what the user may follow _after_ this resolved, so that
    * nothing falls between, then subscribe with it; `close()` it when the connection is gone. What was revoked since it
-   * began is not followed by it again: rights given anew need a new one.
+   * began is not followed by it again: rights given anew need a new one. When all rights are revoked before it resolved,
+   * `onEnd` was called, and the admission is closed already.
    *
    * While the process is cut off from Redis its subscriptions give out nothing; after that revocations are read first.
    *
    * Cost: the first one of a process follows one more channel, every further one nothing.
    *
-   * @throws PENKNIFE_UNAVAILABLE when Redis cannot be reached within connect()'s deadline.
+   * @throws PENKNIFE_UNAVAILABLE when Redis cannot be reached within connect()'s deadline; PENKNIFE_REJECTED when Redis
+   * refuses to read the revocations.
    */
   admit(user: string, options: AdmitOptions): Promise<Admission>
   /**

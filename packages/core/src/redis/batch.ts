@@ -176,7 +176,8 @@ export class Batch implements Timed<Batch>, Receiver<unknown> {
   /** What an item's error is about. */
   #about(item: readonly Arg[]): string {
     const { name, script, shared } = this.bound
-    const key = script.sharedKeys ? (shared[0] as readonly string[])[0] : item[0]
+    // Its own, if it has one.
+    const key = script.keys.length > 0 ? item[0] : (shared[0] as readonly string[])[0]
     return `${name}, key '${printable(String(key), LONGEST_KEY)}'`
   }
 

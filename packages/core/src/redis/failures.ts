@@ -93,6 +93,24 @@ export function failureOf(what: string, error: unknown, readOnly: boolean = fals
   )
 }
 
+/**
+ * Reads what a script replied. What cannot be read is an error of that call: another server, a proxy or a bug must not make
+ * exceptions of ours out of it.
+ */
+export function readReply<T>(what: string, read: () => T): T {
+  try {
+    return read()
+  } catch (error) {
+    throw error instanceof PenknifeError ? error : badReply(what, errorText(error), error)
+  }
+}
+
+/** Redis' time in microseconds out of a reply; only one that a Date can hold. */
+export function readTime(what: string, us: unknown): number {
+  if (typeof us === 'number' && us >= 0 && us <= 8.64e18) return us
+  throw badReply(what, `${String(us)} is no time`)
+}
+
 /** The error of a call whose reply is not what its script replies. */
 export function badReply(what: string, why: string, cause?: unknown): PenknifeError {
   return new PenknifeError(

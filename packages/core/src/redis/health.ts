@@ -1,14 +1,15 @@
 import { errorText } from '../text.ts'
 import { type Line, whenReady } from './driver.ts'
 import { neverSent } from './failures.ts'
+import type { PolicyInUse } from './policies.ts'
 import type { Refused } from './refusals.ts'
 import type { ConnectionHealth } from './roster.ts'
 import type { Finding, ServerInfo } from './server.ts'
 
 export interface Health {
   /**
-   * `ok`: Redis answered just now. `degraded`: it did, but it refuses calls, or a connection cannot connect.
-   * `unavailable`: it did not.
+   * `ok`: Redis answered just now. `degraded`: it did, but it refuses calls, a limiter's policy decides for it, or a
+   * connection cannot connect. `unavailable`: it did not.
    */
   readonly status: 'ok' | 'degraded' | 'unavailable'
   /** Why it is not `ok`. */
@@ -17,6 +18,8 @@ export interface Health {
   readonly connections: readonly ConnectionHealth[]
   /** What Redis refuses, though it is there. */
   readonly refused: readonly Refused[]
+  /** Limiters whose policies decide, and why. */
+  readonly policies: readonly PolicyInUse[]
   /** Milliseconds that the answer took. */
   readonly latencyMs: number | undefined
   /** Calls sent or waiting that Redis did not settle yet. */
@@ -27,13 +30,17 @@ export interface Health {
 }
 
 /** What health is made of beside the answer to a PING. */
-export type Known = Pick<Health, 'connections' | 'refused' | 'pending' | 'server' | 'findings'>
+export type Known = Pick<Health, 'connections' | 'refused' | 'policies' | 'pending' | 'server' | 'findings'>
 
 /** `unavailable` is why Redis does not answer. */
 export function toHealth(unavailable: string | undefined, latencyMs: number, known: Known): Health {
-  const { connections, refused } = known
+  const { connections, refused, policies } = known
   const trouble = [
     ...refused.map(({ call, message }) => `Redis refuses ${call}: ${message}`),
+    ...policies.map(
+      ({ space, limiter, policy, code, reason }) =>
+        `the policy '${policy}' of limiter '${limiter}' of space '${space}' decides (${code}): ${reason}`,
+    ),
     ...connections.flatMap(({ purpose, reason }) => (reason === undefined ? [] : [`${purpose}: ${reason}`])),
   ]
   return {

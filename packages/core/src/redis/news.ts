@@ -1,5 +1,6 @@
 import { createTopic, type Topic } from '../events.ts'
 import type { Purpose } from './driver.ts'
+import type { PolicyInUse } from './policies.ts'
 import type { Refused } from './refusals.ts'
 import type { Finding } from './server.ts'
 
@@ -16,6 +17,13 @@ export type PenknifeEvent =
   | { readonly kind: 'refusing'; readonly call: string; readonly code: string; readonly reason: string }
   /** The calls that were refused are carried out again. */
   | { readonly kind: 'accepting' }
+  /**
+   * A limiter's policy decides since Redis does not, with the code and message of what calls would fail with; once for each
+   * limiter and code.
+   */
+  | ({ readonly kind: 'policy' } & Pick<PolicyInUse, 'space' | 'limiter' | 'policy' | 'code' | 'reason'>)
+  /** Redis decides for that limiter again. */
+  | { readonly kind: 'decides'; readonly space: string; readonly limiter: string }
   /** A setting of the server does not fit the features in use. */
   | { readonly kind: 'finding'; readonly finding: Finding }
 
@@ -28,6 +36,10 @@ export interface News {
   connecting(purpose: Purpose, reason: string | undefined): void
   /** Without a refusal nothing is refused any more. */
   refusing(refused: Refused | undefined): void
+  /** A limiter's policy decides for a reason that is new. */
+  policy(use: PolicyInUse): void
+  /** Redis decides again. */
+  decides(space: string, limiter: string): void
   finding(finding: Finding): void
   /** From now on penknife closes its connections itself: no more warnings. */
   close(): void
@@ -41,8 +53,8 @@ export function createNews(): News {
   let away: string | undefined
   let closed = false
 
-  function warnOnce(of: string, text: string): void {
-    if (topic.heard || closed || warned.has(of)) return
+  function warnOnce(of: string, text: string, whenClosed: boolean = false): void {
+    if (topic.heard || (closed && !whenClosed) || warned.has(of)) return
     warned.add(of)
     process.emitWarning(`${text}; penknife.on(…) tells of every change`, 'PenknifeWarning')
   }
@@ -77,6 +89,17 @@ export function createNews(): News {
         topic.emit({ kind: 'refusing', call, code, reason })
       }
     },
+    policy({ space, limiter, policy, code, reason }) {
+      const what = `limiter '${limiter}' of space '${space}'`
+      // Calls to a limiter of a penknife that was closed may be a mistake, and pass.
+      warnOnce(
+        `policy ${code}`,
+        `${what}: its policy '${policy}' decides, since Redis does not (${code}): ${reason}`,
+        code === 'PENKNIFE_CLOSED',
+      )
+      topic.emit({ kind: 'policy', space, limiter, policy, code, reason })
+    },
+    decides: (space, limiter) => topic.emit({ kind: 'decides', space, limiter }),
     finding(finding) {
       if (found.has(finding.code)) return
       found.add(finding.code)

@@ -10,6 +10,7 @@ import { type Health, pingFailure, toHealth } from './health.ts'
 import { atMost, createEndings, type End } from './endings.ts'
 import { createKeys, type Keys, type Route } from './keys.ts'
 import { createNews, type PenknifeEvent } from './news.ts'
+import { createPolicies, type Policies } from './policies.ts'
 import { createRefusals } from './refusals.ts'
 import { openReader, type Reader } from './reader.ts'
 import { createRepeats } from './repeats.ts'
@@ -86,6 +87,8 @@ export interface Runtime {
   createPatience(): Patience
   /** For calls whose caller has another answer when Redis has none: give `bind` the one of their deadline. */
   readonly breakers: Breakers
+  /** Where a limiter says that its policy decided, or that Redis did. */
+  readonly policies: Policies
   /**
    * As `bind`, on connections that wait until what was written is safe; a call may take four deadlines. One that
    * is not confirmed in time fails with PENKNIFE_NOT_DURABLE.
@@ -144,6 +147,7 @@ export function connect(redis: Connection, options: ConnectOptions = {}): Penkni
     breakers.resume()
   })
   const refusals = createRefusals(news.refusing)
+  const policies = createPolicies(news.policy, news.decides)
   const limits = { cluster: driver.cluster, maxPending, maxPendingBytes, refusals }
   const runner: Runner = new Runner(sink, {
     ...limits,
@@ -189,13 +193,14 @@ export function connect(redis: Connection, options: ConnectOptions = {}): Penkni
         subscriber,
         deadlineMs,
         breakers,
+        policies,
         bind: (script, shared, ms = deadlineMs, of = '', breaker, patience, gate) =>
           runner.bind(script, shared, ms, of, breaker, patience, gate),
         createPatience: () => runner.createPatience(),
         bindDurable: durable.bind,
         openReader(route) {
           if (closing) throw new PenknifeError('PENKNIFE_CLOSED', 'worker: penknife was closed')
-          return openReader(servers, route.slot)
+          return openReader(servers, route.slot, roster.reasonOf)
         },
         use(feature, object) {
           watch.use(feature)
@@ -213,6 +218,7 @@ export function connect(redis: Connection, options: ConnectOptions = {}): Penkni
       return toHealth(why, performance.now() - started, {
         connections: roster.look(),
         refused: refusals.list(),
+        policies: policies.list(),
         pending: runner.pending + durable.pending,
         server: watch.server(),
         findings: watch.findings(),

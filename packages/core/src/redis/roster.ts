@@ -15,6 +15,8 @@ export interface ConnectionHealth {
 export interface Roster {
   /** `tryNodes` connects nodes of a cluster that could not be reached, so that what is known of them is not of long ago. */
   add(line: Line, purpose: Purpose, tryNodes?: () => void): Entry
+  /** Why a connection could not be made the last time that it was tried; undefined when it is there, or only begins to connect. */
+  reasonOf(line: Line): string | undefined
   /** What there is now; what could not connect is tried again. */
   look(): readonly ConnectionHealth[]
 }
@@ -45,7 +47,7 @@ export function createRoster(told: (purpose: Purpose, reason: string | undefined
   const all = new Set<Known>()
   const troubled = new Set<Purpose>()
 
-  function reasonOf(purpose: Purpose): string | undefined {
+  function reasonFor(purpose: Purpose): string | undefined {
     for (const each of all) {
       if (each.purpose === purpose) for (const reason of each.reasons.values()) return reason
     }
@@ -53,7 +55,7 @@ export function createRoster(told: (purpose: Purpose, reason: string | undefined
   }
 
   function changed(purpose: Purpose): void {
-    const reason = reasonOf(purpose)
+    const reason = reasonFor(purpose)
     if ((reason !== undefined) === troubled.has(purpose)) return
     if (reason === undefined) troubled.delete(purpose)
     else troubled.add(purpose)
@@ -84,6 +86,12 @@ export function createRoster(told: (purpose: Purpose, reason: string | undefined
         },
       }
     },
+    reasonOf(line) {
+      for (const each of all) {
+        if (each.line === line) for (const reason of each.reasons.values()) return reason
+      }
+      return undefined
+    },
     look() {
       const found = new Map<Purpose, { open: number; ready: number }>()
       for (const { line, purpose, reasons, tryNodes } of all) {
@@ -93,7 +101,7 @@ export function createRoster(told: (purpose: Purpose, reason: string | undefined
         if (line.ready && reasons.size === 0) sums.ready += 1
         if (reasons.size > 0) tryNodes?.()
       }
-      return [...found].map(([purpose, sums]) => ({ purpose, ...sums, reason: reasonOf(purpose) }))
+      return [...found].map(([purpose, sums]) => ({ purpose, ...sums, reason: reasonFor(purpose) }))
     },
   }
 }

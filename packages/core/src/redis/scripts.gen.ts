@@ -2405,7 +2405,7 @@ return replies`,
  */
 export const leaderboardUpdate: Script<[keys: readonly string[], plan: Arg], [changes: Arg, watch: Arg, tell: Arg], number | string | readonly Reply[]> = {
   name: 'leaderboard/update',
-  sha: '3834aa7c7ac9c5a86b88dd98f43501e32d076a9c',
+  sha: '97b82eebde252854282e84764812b4ad1c16ad78',
   batch: 32,
   sharedKeys: true,
   shared: ["plan"],
@@ -2656,21 +2656,17 @@ end
 redis.call('XDEL', idlog, entry[1])
 end
 end
-local scoring = {}
+local scoring = { open = nil, prepare = nil, apply = nil }
 local HARMLESS = 2 ^ 970
 local LARGEST = 1.7976931348623157e308
-local function changed(kind, score, amount)
-if kind == 'i' then
-return (score or 0) + amount
-end
-if kind == 'b' and score and score <= amount then
-return score
-end
-return amount
-end
 local function moved(config, window, value, kind, amount)
 local score = value and board.score(config, value)
-local new = changed(kind, score, amount)
+local new = amount
+if kind == 'i' then
+new = (score or 0) + amount
+elseif kind == 'b' and score and score <= amount then
+new = score
+end
 if math.abs(new) > (config.limit or LARGEST) then
 return nil
 end
@@ -2884,23 +2880,6 @@ remember(of, id, member, amount, entries)
 end
 return value_text(of, after[1])
 end
-local function is_quick(of, change)
-local config = of.config
-local plain = not (config.shift or config.limit or config.keep or of.windows[1].d)
-return plain and change[1] == 'i' and not change[4] and math.abs(change[3]) < HARMLESS
-end
-local function apply_quick(of, change)
-local first
-for _, window in ipairs(of.windows) do
-local value = redis.call('ZINCRBY', window.z, change[3], change[2])
-touch(of, window)
-first = first or value
-end
-return first
-end
-local function rank_in(window, member)
-return redis.call('ZRANK', window.z, member)
-end
 local function events(of, member, from, to, fallen)
 local about = of.config.events
 local window = of.windows[about.window]
@@ -2930,27 +2909,24 @@ local function change_and_tell(of, plan, nth, watch, tell)
 local config, change = of.config, plan.changes[nth]
 local kind, member = change[1], change[2]
 local watched, told = of.windows[watch], tell and of.windows[config.events.window]
-local from = watched and rank_in(watched, member)
-local told_from = told and rank_in(told, member)
+local from = watched and redis.call('ZRANK', watched.z, member)
+local told_from = told and redis.call('ZRANK', told.z, member)
 local fallen = plan.counts[nth] and write(of, plan, nth, nth) or {}
 local reply = { value_text(of, plan.after[1][nth]), false, false }
 if watched then
 local before = plan.before[watch][nth]
-local to = rank_in(watched, member)
+local to = redis.call('ZRANK', watched.z, member)
 local after = to and redis.call('ZSCORE', watched.z, member)
 local applied = plan.counts[nth] and (kind ~= 'b' or before ~= plan.after[watch][nth])
 reply[2] = { applied and 1 or 0, before and board.text(config, before), after, from, to }
 end
 if told then
-reply[3] = events(of, member, told_from, rank_in(told, member), fallen[config.events.window])
+reply[3] = events(of, member, told_from, redis.call('ZRANK', told.z, member), fallen[config.events.window])
 end
 return reply
 end
-local function entries_beside(changes, windows)
-return math.max(16, 64 - changes * windows)
-end
 function scoring.open(keys, plan)
-return { keys = keys, config = cjson.decode(plan), touched = {} }
+return { keys = keys, config = cjson.decode(plan), windows = nil, settled = nil, plain = nil, touched = {} }
 end
 function scoring.prepare(of, changes, brief)
 local config, keys = of.config, of.keys
@@ -2963,7 +2939,8 @@ local wrong = board.wrong(config, keys, of.windows) or config.keep and typed(key
 if wrong then
 return wrong
 end
-of.settled = expel(config, of.windows, entries_beside(#changes, #of.windows))
+of.settled = expel(config, of.windows, math.max(16, 64 - #changes * #of.windows))
+of.plain = not (config.shift or config.limit or config.keep or of.windows[1].d)
 end
 if not of.settled then
 return 0
@@ -2973,8 +2950,9 @@ return redis.error_reply('ERR the time is outside of what the ties of this board
 end
 local plan, member
 if brief and #changes == 1 then
-if is_quick(of, changes[1]) then
-return { changes = changes, quick = true }
+local change = changes[1]
+if of.plain and change[1] == 'i' and not change[4] and math.abs(change[3]) < HARMLESS then
+return change
 end
 plan, member = plan_alone(of, changes)
 else
@@ -2984,8 +2962,16 @@ return plan or redis.error_reply('ERR the new score of ' .. member .. ' would be
 end
 function scoring.apply(of, plan, watch, tell)
 local changes = plan.changes
-if plan.quick then
-return apply_quick(of, changes[1])
+if not changes then
+local first
+for _, window in ipairs(of.windows) do
+local value = redis.call('ZINCRBY', window.z, plan[3], plan[2])
+if window.lives or window.log then
+touch(of, window)
+end
+first = first or value
+end
+return first
 end
 if plan.alone then
 return apply_alone(of, plan)
@@ -3067,7 +3053,7 @@ return replies`,
  */
 export const limiterBlock: Script<[], [state: string, duration: Arg, reason: Arg], number> = {
   name: 'limiter/block',
-  sha: '42f32e3f55c3dcd67ae429620f9d00c7da879c7f',
+  sha: '83a96f2291b46fce4a9d0c9fe35a641c67f39220',
   batch: 64,
   sharedKeys: false,
   shared: [],
@@ -3090,37 +3076,69 @@ end
 local function damaged(key)
 error({ err = "ERR the key '" .. key .. "' holds what no limiter wrote: reset its subject, or delete the key" })
 end
+local function typed(key, type)
+local is = redis.call('TYPE', key).ok
+if is ~= type and is ~= 'none' then
+return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
+end
+end
+local function readable(keys, type_of, read, ...)
+local ok, result = pcall(read, ...)
+if ok then
+return result
+end
+for at, key in ipairs(keys) do
+local wrong = typed(key, type_of(at))
+if wrong then
+return nil, wrong
+end
+end
+local text = type(result) == 'table' and result.err or tostring(result)
+if not string.match(text, '^%u+ ') then
+text = "ERR the key '" .. keys[1] .. "', or one of its subject, cannot be read: " .. text
+end
+return nil, { err = text }
+end
 local call = redis.call
 local ENTRY, MOST = 40, 32
 local MARGIN = 2
-local items = #KEYS / 1
-if items == 1 then
-local state, duration, reason = KEYS[1], ARGV[1], ARGV[2]
-do
+local function look(state)
 local saved = call('GET', state)
 local _, ends, _, length = opened(saved)
 if saved and ((#saved - length) % ENTRY ~= 0 or #saved - length > ENTRY * MOST) then
 damaged(state)
 end
-local was = ends ~= nil and ends > now and 1 or 0
-local entries = saved and string.sub(saved, length + 1) or ''
-local expires = now
-for at = 1, #entries, ENTRY do
-local id, entry = struct.unpack('<dd', entries, at)
+local found = { saved = saved, ends = ends, entries = saved and string.sub(saved, length + 1) or '', expires = now }
+for at = 1, #found.entries, ENTRY do
+local id, entry = struct.unpack('<dd', found.entries, at)
 if not (id > 0 and entry >= 0 and entry < 2 ^ 62) then
 damaged(state)
 end
-expires = math.max(expires, entry)
+found.expires = math.max(found.expires, entry)
 end
-local head = ''
+return found
+end
+local function type_of()
+return 'string'
+end
+local items = #KEYS / 1
+if items == 1 then
+local state, duration, reason = KEYS[1], ARGV[1], ARGV[2]
+do
+local found, refused = readable({ state }, type_of, look, state)
+if not found then
+return refused
+end
+local was = found.ends ~= nil and found.ends > now and 1 or 0
+local expires, head = found.expires, ''
 if duration ~= '0' then
-ends = now + duration
+local ends = now + duration
 expires = math.max(expires, ends)
 head = struct.pack('<ddddd', 0, ends, #reason, now, 0) .. reason
 end
 if expires > now then
-call('SET', state, head .. entries, 'PX', math.ceil((expires - now) / 1000) + MARGIN)
-elseif saved then
+call('SET', state, head .. found.entries, 'PX', math.ceil((expires - now) / 1000) + MARGIN)
+elseif found.saved then
 call('DEL', state)
 end
 return was
@@ -3128,30 +3146,20 @@ end
 return nil
 end
 local function item(state, duration, reason)
-local saved = call('GET', state)
-local _, ends, _, length = opened(saved)
-if saved and ((#saved - length) % ENTRY ~= 0 or #saved - length > ENTRY * MOST) then
-damaged(state)
+local found, refused = readable({ state }, type_of, look, state)
+if not found then
+return refused
 end
-local was = ends ~= nil and ends > now and 1 or 0
-local entries = saved and string.sub(saved, length + 1) or ''
-local expires = now
-for at = 1, #entries, ENTRY do
-local id, entry = struct.unpack('<dd', entries, at)
-if not (id > 0 and entry >= 0 and entry < 2 ^ 62) then
-damaged(state)
-end
-expires = math.max(expires, entry)
-end
-local head = ''
+local was = found.ends ~= nil and found.ends > now and 1 or 0
+local expires, head = found.expires, ''
 if duration ~= '0' then
-ends = now + duration
+local ends = now + duration
 expires = math.max(expires, ends)
 head = struct.pack('<ddddd', 0, ends, #reason, now, 0) .. reason
 end
 if expires > now then
-call('SET', state, head .. entries, 'PX', math.ceil((expires - now) / 1000) + MARGIN)
-elseif saved then
+call('SET', state, head .. found.entries, 'PX', math.ceil((expires - now) / 1000) + MARGIN)
+elseif found.saved then
 call('DEL', state)
 end
 return was
@@ -3194,7 +3202,7 @@ return replies`,
  */
 export const limiterUnblock: Script<[], [state: string, duration: Arg, reason: Arg], number> = {
   name: 'limiter/unblock',
-  sha: '215edf822320fd338c4325d51a15f27e297f59cb',
+  sha: '74222be7df25376e1792ca28c64078cd710e14ac',
   batch: 64,
   sharedKeys: false,
   shared: [],
@@ -3217,37 +3225,69 @@ end
 local function damaged(key)
 error({ err = "ERR the key '" .. key .. "' holds what no limiter wrote: reset its subject, or delete the key" })
 end
+local function typed(key, type)
+local is = redis.call('TYPE', key).ok
+if is ~= type and is ~= 'none' then
+return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
+end
+end
+local function readable(keys, type_of, read, ...)
+local ok, result = pcall(read, ...)
+if ok then
+return result
+end
+for at, key in ipairs(keys) do
+local wrong = typed(key, type_of(at))
+if wrong then
+return nil, wrong
+end
+end
+local text = type(result) == 'table' and result.err or tostring(result)
+if not string.match(text, '^%u+ ') then
+text = "ERR the key '" .. keys[1] .. "', or one of its subject, cannot be read: " .. text
+end
+return nil, { err = text }
+end
 local call = redis.call
 local ENTRY, MOST = 40, 32
 local MARGIN = 2
-local items = #KEYS / 1
-if items == 1 then
-local state, duration, reason = KEYS[1], ARGV[1], ARGV[2]
-do
+local function look(state)
 local saved = call('GET', state)
 local _, ends, _, length = opened(saved)
 if saved and ((#saved - length) % ENTRY ~= 0 or #saved - length > ENTRY * MOST) then
 damaged(state)
 end
-local was = ends ~= nil and ends > now and 1 or 0
-local entries = saved and string.sub(saved, length + 1) or ''
-local expires = now
-for at = 1, #entries, ENTRY do
-local id, entry = struct.unpack('<dd', entries, at)
+local found = { saved = saved, ends = ends, entries = saved and string.sub(saved, length + 1) or '', expires = now }
+for at = 1, #found.entries, ENTRY do
+local id, entry = struct.unpack('<dd', found.entries, at)
 if not (id > 0 and entry >= 0 and entry < 2 ^ 62) then
 damaged(state)
 end
-expires = math.max(expires, entry)
+found.expires = math.max(found.expires, entry)
 end
-local head = ''
+return found
+end
+local function type_of()
+return 'string'
+end
+local items = #KEYS / 1
+if items == 1 then
+local state, duration, reason = KEYS[1], ARGV[1], ARGV[2]
+do
+local found, refused = readable({ state }, type_of, look, state)
+if not found then
+return refused
+end
+local was = found.ends ~= nil and found.ends > now and 1 or 0
+local expires, head = found.expires, ''
 if duration ~= '0' then
-ends = now + duration
+local ends = now + duration
 expires = math.max(expires, ends)
 head = struct.pack('<ddddd', 0, ends, #reason, now, 0) .. reason
 end
 if expires > now then
-call('SET', state, head .. entries, 'PX', math.ceil((expires - now) / 1000) + MARGIN)
-elseif saved then
+call('SET', state, head .. found.entries, 'PX', math.ceil((expires - now) / 1000) + MARGIN)
+elseif found.saved then
 call('DEL', state)
 end
 return was
@@ -3255,30 +3295,20 @@ end
 return nil
 end
 local function item(state, duration, reason)
-local saved = call('GET', state)
-local _, ends, _, length = opened(saved)
-if saved and ((#saved - length) % ENTRY ~= 0 or #saved - length > ENTRY * MOST) then
-damaged(state)
+local found, refused = readable({ state }, type_of, look, state)
+if not found then
+return refused
 end
-local was = ends ~= nil and ends > now and 1 or 0
-local entries = saved and string.sub(saved, length + 1) or ''
-local expires = now
-for at = 1, #entries, ENTRY do
-local id, entry = struct.unpack('<dd', entries, at)
-if not (id > 0 and entry >= 0 and entry < 2 ^ 62) then
-damaged(state)
-end
-expires = math.max(expires, entry)
-end
-local head = ''
+local was = found.ends ~= nil and found.ends > now and 1 or 0
+local expires, head = found.expires, ''
 if duration ~= '0' then
-ends = now + duration
+local ends = now + duration
 expires = math.max(expires, ends)
 head = struct.pack('<ddddd', 0, ends, #reason, now, 0) .. reason
 end
 if expires > now then
-call('SET', state, head .. entries, 'PX', math.ceil((expires - now) / 1000) + MARGIN)
-elseif saved then
+call('SET', state, head .. found.entries, 'PX', math.ceil((expires - now) / 1000) + MARGIN)
+elseif found.saved then
 call('DEL', state)
 end
 return was
@@ -3318,7 +3348,7 @@ return replies`,
  * are corrected. What time has given back of the charge since then is not given back again: each algorithm says
  * how. A refund that names no charge gives back the latest tokens.
  *
- * Every key is read and checked before the first write.
+ * Every key is read and checked, and the reply made, before the first write: what cannot be read is refused.
  *
  * A state is the string of take.lua: an entry (id, expiry, a number of the algorithm, time, another one) for each rule, those of
  * this call first with the key's own expiry, then those of other calls that are still in use, at most 32. A block may
@@ -3337,7 +3367,7 @@ return replies`,
  */
 export const limiterCharge: Script<[rules: Arg], [...places: string[], cost: Arg, how: Arg, lease: Arg], readonly Reply[]> = {
   name: 'limiter/charge',
-  sha: '94ab71e0459eda4ec1aefb904498a7a375e756dc',
+  sha: 'e4539d471845349e45d4cf4f6598d7fdf4cdc8df',
   batch: 16,
   sharedKeys: false,
   shared: ["rules"],
@@ -3651,6 +3681,7 @@ end
 local slots = {}
 local CLOCK = ''
 local MOST_LEASES = 20000
+local LATEST = 2 ^ 62
 local STEP = 1000
 function slots.define(rule, limit, lease)
 rule.limit, rule.lease = limit, lease
@@ -3658,7 +3689,7 @@ end
 function slots.stepped_back(key)
 local charged = tonumber(redis.call('ZSCORE', key, CLOCK) or 0)
 local by = math.max(0, -charged - now)
-if by > 0 and redis.call('ZCARD', key) > MOST_LEASES then
+if by > 0 and not (by < LATEST and redis.call('ZCARD', key) <= MOST_LEASES) then
 damaged(key)
 end
 return by
@@ -3697,7 +3728,7 @@ rule.wait = 0
 if rule.used > 0 and rule.used >= rule.limit then
 local live, over = string.format('(%.0f', now + rule.by), rule.used - rule.limit
 local last = redis.call('ZRANGE', key, live, '+inf', 'BYSCORE', 'LIMIT', over, 1, 'WITHSCORES')
-rule.wait = last[2] - rule.by - now
+rule.wait = last[2] and last[2] - rule.by - now or 0
 end
 end
 function slots.over(rule, tokens)
@@ -3718,6 +3749,29 @@ end
 function slots.tell(rule, reply)
 reply[#reply + 1] = rule.used
 reply[#reply + 1] = rule.wait
+end
+local function typed(key, type)
+local is = redis.call('TYPE', key).ok
+if is ~= type and is ~= 'none' then
+return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
+end
+end
+local function readable(keys, type_of, read, ...)
+local ok, result = pcall(read, ...)
+if ok then
+return result
+end
+for at, key in ipairs(keys) do
+local wrong = typed(key, type_of(at))
+if wrong then
+return nil, wrong
+end
+end
+local text = type(result) == 'table' and result.err or tostring(result)
+if not string.match(text, '^%u+ ') then
+text = "ERR the key '" .. keys[1] .. "', or one of its subject, cannot be read: " .. text
+end
+return nil, { err = text }
 end
 local rules = ARGV[1]
 local PACKED = { g = gcra, f = fixed_window, c = calendar, w = sliding_window }
@@ -3846,6 +3900,53 @@ else
 rule.does.give_back(rule, -tokens, now, true)
 end
 end
+local function prepare(places, cost, how, lease)
+local tokens, asked, charged = tonumber(cost), how == 'take', settled(how)
+local plan = { states = {}, apart = {}, tokens = tokens }
+local blocked = nil
+for place, key in ipairs(places) do
+local owner = owners[place]
+if owner then
+owner.does.open(owner, key)
+plan.apart[#plan.apart + 1] = owner
+else
+local state = open(key, place)
+plan.states[#plan.states + 1] = state
+if asked and state.ends and not (blocked and blocked.ends > state.ends) then
+blocked = state
+end
+end
+end
+local allowed = not blocked
+for _, rule in ipairs(list) do
+rule.refuses = rule.does.over(rule, tokens)
+if asked and rule.refuses and not rule.shadow then
+allowed = false
+end
+end
+if allowed and tokens ~= 0 then
+for at, rule in ipairs(list) do
+local spared = charged and string.byte(charged.rules, at) == ZERO
+if not (asked and rule.refuses or spared) then
+charge(rule, tokens, lease, charged)
+end
+end
+end
+plan.allowed = allowed
+if blocked then
+plan.reply = { 2, blocked.ends - now, blocked.reason }
+return plan
+end
+plan.reply = { allowed and 1 or 0, now }
+for _, rule in ipairs(list) do
+plan.reply[#plan.reply + 1] = rule.refuses and 1 or 0
+rule.does.tell(rule, plan.reply, tokens)
+end
+return plan
+end
+local function type_of(place)
+return owners[place] and owners[place].letter == 's' and 'zset' or 'string'
+end
 local items = (#ARGV - 1) / 3
 if items == 1 then
 local places, cost, how, lease = KEYS, ARGV[2], ARGV[3], ARGV[4]
@@ -3853,56 +3954,22 @@ do
 if mistimed then
 return { 3, now }
 end
-local tokens, asked, charged = tonumber(cost), how == 'take', settled(how)
-local states, apart, blocked = {}, {}, nil
-for place, key in ipairs(places) do
-local owner = owners[place]
-if owner then
-owner.does.open(owner, key)
-apart[#apart + 1] = owner
-else
-local state = open(key, place)
-states[#states + 1] = state
-if asked and state.ends and not (blocked and blocked.ends > state.ends) then
-blocked = state
+local plan, refused = readable(places, type_of, prepare, places, cost, how, lease)
+if not plan then
+return refused
 end
-end
-end
-local allowed = not blocked
-for _, rule in ipairs(list) do
-rule.refuses = rule.does.over(rule, tokens)
-if asked and rule.refuses and not rule.shadow then
-allowed = false
-end
-end
-if allowed and tokens ~= 0 then
-for at, rule in ipairs(list) do
-local spared = charged and string.byte(charged.rules, at) == ZERO
-if not (asked and rule.refuses or spared) then
-charge(rule, tokens, lease, charged)
-end
-end
-end
-for _, state in ipairs(states) do
+for _, state in ipairs(plan.states) do
 for _, step in ipairs(state.steps) do
 call('SETRANGE', state.key, step[1], step[2])
 end
-if allowed and #state.rules > 0 and (tokens > 0 or tokens < 0 and state.saved) then
+if plan.allowed and #state.rules > 0 and (plan.tokens > 0 or plan.tokens < 0 and state.saved) then
 write(state)
 end
 end
-for _, rule in ipairs(apart) do
+for _, rule in ipairs(plan.apart) do
 rule.does.save(rule)
 end
-if blocked then
-return { 2, blocked.ends - now, blocked.reason }
-end
-local reply = { allowed and 1 or 0, now }
-for _, rule in ipairs(list) do
-reply[#reply + 1] = rule.refuses and 1 or 0
-rule.does.tell(rule, reply, tokens)
-end
-return reply
+return plan.reply
 end
 return nil
 end
@@ -3910,56 +3977,22 @@ local function item(places, cost, how, lease)
 if mistimed then
 return { 3, now }
 end
-local tokens, asked, charged = tonumber(cost), how == 'take', settled(how)
-local states, apart, blocked = {}, {}, nil
-for place, key in ipairs(places) do
-local owner = owners[place]
-if owner then
-owner.does.open(owner, key)
-apart[#apart + 1] = owner
-else
-local state = open(key, place)
-states[#states + 1] = state
-if asked and state.ends and not (blocked and blocked.ends > state.ends) then
-blocked = state
+local plan, refused = readable(places, type_of, prepare, places, cost, how, lease)
+if not plan then
+return refused
 end
-end
-end
-local allowed = not blocked
-for _, rule in ipairs(list) do
-rule.refuses = rule.does.over(rule, tokens)
-if asked and rule.refuses and not rule.shadow then
-allowed = false
-end
-end
-if allowed and tokens ~= 0 then
-for at, rule in ipairs(list) do
-local spared = charged and string.byte(charged.rules, at) == ZERO
-if not (asked and rule.refuses or spared) then
-charge(rule, tokens, lease, charged)
-end
-end
-end
-for _, state in ipairs(states) do
+for _, state in ipairs(plan.states) do
 for _, step in ipairs(state.steps) do
 call('SETRANGE', state.key, step[1], step[2])
 end
-if allowed and #state.rules > 0 and (tokens > 0 or tokens < 0 and state.saved) then
+if plan.allowed and #state.rules > 0 and (plan.tokens > 0 or plan.tokens < 0 and state.saved) then
 write(state)
 end
 end
-for _, rule in ipairs(apart) do
+for _, rule in ipairs(plan.apart) do
 rule.does.save(rule)
 end
-if blocked then
-return { 2, blocked.ends - now, blocked.reason }
-end
-local reply = { allowed and 1 or 0, now }
-for _, rule in ipairs(list) do
-reply[#reply + 1] = rule.refuses and 1 or 0
-rule.does.tell(rule, reply, tokens)
-end
-return reply
+return plan.reply
 end
 local replies, done = {}, 0
 local each = #KEYS / items
@@ -4002,7 +4035,7 @@ return replies`,
  */
 export const limiterDeclare: Script<[], [declared: string, calendars: Arg, calendarsLast: Arg, text: Arg, textLasts: Arg], readonly Reply[]> = {
   name: 'limiter/declare',
-  sha: '86a7a3d58f7162ad431358f0c31a1d9f28a643a3',
+  sha: '2e049e4e984a1b4db68540fd02592ef7d740722c',
   batch: 8,
   sharedKeys: false,
   shared: [],
@@ -4019,6 +4052,7 @@ return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
 end
 end
 local MOST = 100
+local LONGEST = 2 ^ 52
 local function score(lasts)
 return string.format('%.0f', now + lasts)
 end
@@ -4056,7 +4090,7 @@ redis.call('ZADD', declared, score(text_lasts), '= ' .. text)
 end
 local longest = redis.call('ZRANGE', declared, -1, -1, 'WITHSCORES')[2]
 if longest then
-redis.call('PEXPIRE', declared, math.ceil((longest - now) / 1000) + 1000)
+redis.call('PEXPIRE', declared, math.ceil(math.min(longest - now, LONGEST) / 1000) + 1000)
 end
 if text ~= '' and before and before ~= text then
 return { 1, before }
@@ -4096,7 +4130,7 @@ redis.call('ZADD', declared, score(text_lasts), '= ' .. text)
 end
 local longest = redis.call('ZRANGE', declared, -1, -1, 'WITHSCORES')[2]
 if longest then
-redis.call('PEXPIRE', declared, math.ceil((longest - now) / 1000) + 1000)
+redis.call('PEXPIRE', declared, math.ceil(math.min(longest - now, LONGEST) / 1000) + 1000)
 end
 if text ~= '' and before and before ~= text then
 return { 1, before }
@@ -4140,7 +4174,7 @@ return replies`,
  */
 export const limiterLease: Script<[], [...places: string[], lease: Arg, length: Arg], number> = {
   name: 'limiter/lease',
-  sha: 'adf079c79386305b7752b19ae8ea72bb160c91f0',
+  sha: 'd91f0e17b1bacac416fae2cb059fd90a272b08a1',
   batch: 64,
   sharedKeys: false,
   shared: [],
@@ -4157,6 +4191,7 @@ end
 local slots = {}
 local CLOCK = ''
 local MOST_LEASES = 20000
+local LATEST = 2 ^ 62
 local STEP = 1000
 function slots.define(rule, limit, lease)
 rule.limit, rule.lease = limit, lease
@@ -4164,7 +4199,7 @@ end
 function slots.stepped_back(key)
 local charged = tonumber(redis.call('ZSCORE', key, CLOCK) or 0)
 local by = math.max(0, -charged - now)
-if by > 0 and redis.call('ZCARD', key) > MOST_LEASES then
+if by > 0 and not (by < LATEST and redis.call('ZCARD', key) <= MOST_LEASES) then
 damaged(key)
 end
 return by
@@ -4203,7 +4238,7 @@ rule.wait = 0
 if rule.used > 0 and rule.used >= rule.limit then
 local live, over = string.format('(%.0f', now + rule.by), rule.used - rule.limit
 local last = redis.call('ZRANGE', key, live, '+inf', 'BYSCORE', 'LIMIT', over, 1, 'WITHSCORES')
-rule.wait = last[2] - rule.by - now
+rule.wait = last[2] and last[2] - rule.by - now or 0
 end
 end
 function slots.over(rule, tokens)
@@ -4225,46 +4260,76 @@ function slots.tell(rule, reply)
 reply[#reply + 1] = rule.used
 reply[#reply + 1] = rule.wait
 end
+local function typed(key, type)
+local is = redis.call('TYPE', key).ok
+if is ~= type and is ~= 'none' then
+return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
+end
+end
+local function readable(keys, type_of, read, ...)
+local ok, result = pcall(read, ...)
+if ok then
+return result
+end
+for at, key in ipairs(keys) do
+local wrong = typed(key, type_of(at))
+if wrong then
+return nil, wrong
+end
+end
+local text = type(result) == 'table' and result.err or tostring(result)
+if not string.match(text, '^%u+ ') then
+text = "ERR the key '" .. keys[1] .. "', or one of its subject, cannot be read: " .. text
+end
+return nil, { err = text }
+end
+local function look(places, lease)
+local found = { held = 1, sooner = {} }
+for at, place in ipairs(places) do
+found.sooner[at] = slots.stepped_back(place)
+if not slots.held(place, lease, found.sooner[at]) then
+found.held = 0
+end
+end
+return found
+end
+local function type_of()
+return 'zset'
+end
 local items = (#ARGV - 0) / 2
 if items == 1 then
 local places, lease, length = KEYS, ARGV[1], ARGV[2]
 do
-local held, sooner = 1, {}
-for at, place in ipairs(places) do
-sooner[at] = slots.stepped_back(place)
-if not slots.held(place, lease, sooner[at]) then
-held = 0
-end
+local found, refused = readable(places, type_of, look, places, lease)
+if not found then
+return refused
 end
 for at, place in ipairs(places) do
-slots.steady(place, sooner[at])
+slots.steady(place, found.sooner[at])
 if length == '0' then
 redis.call('ZREM', place, lease)
-elseif held == 1 then
+elseif found.held == 1 then
 slots.hold(place, lease, now + length, true)
 end
 end
-return held
+return found.held
 end
 return nil
 end
 local function item(places, lease, length)
-local held, sooner = 1, {}
-for at, place in ipairs(places) do
-sooner[at] = slots.stepped_back(place)
-if not slots.held(place, lease, sooner[at]) then
-held = 0
-end
+local found, refused = readable(places, type_of, look, places, lease)
+if not found then
+return refused
 end
 for at, place in ipairs(places) do
-slots.steady(place, sooner[at])
+slots.steady(place, found.sooner[at])
 if length == '0' then
 redis.call('ZREM', place, lease)
-elseif held == 1 then
+elseif found.held == 1 then
 slots.hold(place, lease, now + length, true)
 end
 end
-return held
+return found.held
 end
 local replies, done = {}, 0
 local each = #KEYS / items
@@ -4304,7 +4369,7 @@ return replies`,
  */
 export const limiterRegister: Script<[], [rules: string, rule: Arg, lasts: Arg], number> = {
   name: 'limiter/register',
-  sha: 'e2e8ae50fa9452486ae81b78529152c58d6bbfb2',
+  sha: '83a75d68994b2ef580cf440eda987dca57329bf1',
   batch: 16,
   sharedKeys: false,
   shared: [],
@@ -4320,6 +4385,7 @@ if is ~= type and is ~= 'none' then
 return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
 end
 end
+local LONGEST = 2 ^ 52
 local items = #KEYS / 1
 if items == 1 then
 local rules, rule, lasts = KEYS[1], ARGV[1], ARGV[2]
@@ -4331,7 +4397,7 @@ end
 redis.call('ZREMRANGEBYSCORE', rules, '-inf', string.format('(%.0f', now))
 local new = redis.call('ZADD', rules, 'GT', string.format('%.0f', now + lasts), rule)
 local _, longest = unpack(redis.call('ZRANGE', rules, -1, -1, 'WITHSCORES'))
-redis.call('PEXPIRE', rules, math.ceil((longest - now) / 1000) + 1000)
+redis.call('PEXPIRE', rules, math.ceil(math.min(longest - now, LONGEST) / 1000) + 1000)
 return new
 end
 return nil
@@ -4344,7 +4410,7 @@ end
 redis.call('ZREMRANGEBYSCORE', rules, '-inf', string.format('(%.0f', now))
 local new = redis.call('ZADD', rules, 'GT', string.format('%.0f', now + lasts), rule)
 local _, longest = unpack(redis.call('ZRANGE', rules, -1, -1, 'WITHSCORES'))
-redis.call('PEXPIRE', rules, math.ceil((longest - now) / 1000) + 1000)
+redis.call('PEXPIRE', rules, math.ceil(math.min(longest - now, LONGEST) / 1000) + 1000)
 return new
 end
 local replies, done = {}, 0
@@ -4509,7 +4575,7 @@ return replies`,
  */
 export const limiterTake: Script<[numbers: Arg], [state: string, cost: Arg], number | string | null> = {
   name: 'limiter/take',
-  sha: '6f35aa7381c1e7385934e939a3293a9a6ae662cf',
+  sha: 'ad31bfa83d2fc81faaa9aae8d4183c72736fcb5b',
   batch: 64,
   sharedKeys: false,
   shared: ["numbers"],
@@ -4530,9 +4596,12 @@ local items = #KEYS / 1
 if items == 1 then
 local state, cost = KEYS[1], ARGV[2] or 1
 do
-local saved = call('GET', state)
+local saved = redis.pcall('GET', state)
 local level, expires, changed = 0, 0, false
 if saved then
+if type(saved) == 'table' or #saved < ENTRY then
+return nil
+end
 local id, charged, counted
 id, expires, counted, charged, level = unpacked('<ddddd', saved)
 if id ~= rule then
@@ -4552,6 +4621,9 @@ if level < 0 then
 level = 0
 end
 else
+if not (level >= 0) then
+return nil
+end
 call('SETRANGE', state, 24, packed('<d', now))
 if #saved == ENTRY then
 expires = 0
@@ -4571,7 +4643,7 @@ if changed then
 call('SETRANGE', state, 16, packed('<d', token))
 end
 call('SETRANGE', state, '24', packed('<dd', now, after))
-elseif saved and #saved > ENTRY then
+elseif saved and (#saved > ENTRY or after ~= after) then
 return nil
 else
 local ttl = math.ceil((longest + math.max(longest, SECOND)) / 1000)
@@ -4582,9 +4654,12 @@ end
 return nil
 end
 local function item(state, cost)
-local saved = call('GET', state)
+local saved = redis.pcall('GET', state)
 local level, expires, changed = 0, 0, false
 if saved then
+if type(saved) == 'table' or #saved < ENTRY then
+return nil
+end
 local id, charged, counted
 id, expires, counted, charged, level = unpacked('<ddddd', saved)
 if id ~= rule then
@@ -4604,6 +4679,9 @@ if level < 0 then
 level = 0
 end
 else
+if not (level >= 0) then
+return nil
+end
 call('SETRANGE', state, 24, packed('<d', now))
 if #saved == ENTRY then
 expires = 0
@@ -4623,7 +4701,7 @@ if changed then
 call('SETRANGE', state, 16, packed('<d', token))
 end
 call('SETRANGE', state, '24', packed('<dd', now, after))
-elseif saved and #saved > ENTRY then
+elseif saved and (#saved > ENTRY or after ~= after) then
 return nil
 else
 local ttl = math.ceil((longest + math.max(longest, SECOND)) / 1000)
@@ -4669,7 +4747,7 @@ return replies`,
  */
 export const limiterTakeAll: Script<[rules: Arg], [state: string, cost: Arg], readonly number[] | string | null> = {
   name: 'limiter/take-all',
-  sha: '8c8c476b7c9137bacca24a18de7b7bfd1222b487',
+  sha: '624f967e9da7a1a321c46a482796f3e2b550eb83',
   batch: 64,
   sharedKeys: false,
   shared: ["rules"],
@@ -4698,9 +4776,12 @@ local items = #KEYS / 1
 if items == 1 then
 local state, cost = KEYS[1], ARGV[2]
 do
-local saved = call('GET', state)
+local saved = redis.pcall('GET', state)
 local expires = 0
-local allowed, back = true, false
+local allowed, back, steps = true, false, nil
+if saved and (type(saved) == 'table' or #saved < ENTRY) then
+return nil
+end
 for rule = 1, count do
 local token, level = tokens[rule], 0
 if saved then
@@ -4722,13 +4803,22 @@ end
 if now >= charged then
 level = max(0, level - (now - charged) * drains[rule])
 else
-call('SETRANGE', state, ENTRY * (rule - 1) + 24, packed('<d', now))
+if not (level >= 0) then
+return nil
+end
+steps = steps or {}
+steps[#steps + 1] = ENTRY * (rule - 1) + 24
 back = #saved == ENTRY * count
 end
 end
 levels[rule] = level
 if level + cost * token > capacities[rule] then
 allowed = false
+end
+end
+if steps then
+for _, offset in ipairs(steps) do
+call('SETRANGE', state, offset, packed('<d', now))
 end
 end
 if allowed and cost ~= '0' then
@@ -4764,9 +4854,12 @@ end
 return nil
 end
 local function item(state, cost)
-local saved = call('GET', state)
+local saved = redis.pcall('GET', state)
 local expires = 0
-local allowed, back = true, false
+local allowed, back, steps = true, false, nil
+if saved and (type(saved) == 'table' or #saved < ENTRY) then
+return nil
+end
 for rule = 1, count do
 local token, level = tokens[rule], 0
 if saved then
@@ -4788,13 +4881,22 @@ end
 if now >= charged then
 level = max(0, level - (now - charged) * drains[rule])
 else
-call('SETRANGE', state, ENTRY * (rule - 1) + 24, packed('<d', now))
+if not (level >= 0) then
+return nil
+end
+steps = steps or {}
+steps[#steps + 1] = ENTRY * (rule - 1) + 24
 back = #saved == ENTRY * count
 end
 end
 levels[rule] = level
 if level + cost * token > capacities[rule] then
 allowed = false
+end
+end
+if steps then
+for _, offset in ipairs(steps) do
+call('SETRANGE', state, offset, packed('<d', now))
 end
 end
 if allowed and cost ~= '0' then
@@ -4932,7 +5034,7 @@ return replies`,
  */
 export const notifierEnd: Script<[], [history: string, next: string], string> = {
   name: 'notifier/end',
-  sha: '7d80060fa4ae94dd976eba6662810fed1fc07edc',
+  sha: 'fd5474be9c00b3bad44cdf8bd6ae3edf2b116d82',
   batch: 64,
   sharedKeys: false,
   shared: [],
@@ -4962,11 +5064,17 @@ local items = #KEYS / 2
 if items == 1 then
 local history, next = KEYS[1], KEYS[2]
 do
-local last = redis.call('XREVRANGE', history, '+', '-', 'COUNT', 1)[1]
-if last then
-return tagged(last)
+local newest = redis.pcall('XREVRANGE', history, '+', '-', 'COUNT', 1)
+if newest.err then
+return newest
 end
-local epoch = redis.call('ZSCORE', next, history)
+if newest[1] then
+return tagged(newest[1])
+end
+local epoch = redis.pcall('ZSCORE', next, history)
+if epoch and epoch.err then
+return epoch
+end
 if not epoch then
 epoch = now
 if redis.call('ZCARD', next) >= MOST then
@@ -4980,11 +5088,17 @@ end
 return nil
 end
 local function item(history, next)
-local last = redis.call('XREVRANGE', history, '+', '-', 'COUNT', 1)[1]
-if last then
-return tagged(last)
+local newest = redis.pcall('XREVRANGE', history, '+', '-', 'COUNT', 1)
+if newest.err then
+return newest
 end
-local epoch = redis.call('ZSCORE', next, history)
+if newest[1] then
+return tagged(newest[1])
+end
+local epoch = redis.pcall('ZSCORE', next, history)
+if epoch and epoch.err then
+return epoch
+end
 if not epoch then
 epoch = now
 if redis.call('ZCARD', next) >= MOST then
@@ -5044,7 +5158,7 @@ return replies`,
  */
 export const notifierHold: Script<[lease: Arg, channel: Arg], [held: string, process: Arg, number: Arg, admitted: Arg, most: Arg], string> = {
   name: 'notifier/hold',
-  sha: 'd0925757964d1139b1fe6589da4db5fbd15ed58d',
+  sha: '875f76ce85a8617788edee900194f273e074b8d8',
   batch: 8,
   sharedKeys: false,
   shared: ["lease","channel"],
@@ -5054,6 +5168,12 @@ export const notifierHold: Script<[lease: Arg, channel: Arg], [held: string, pro
   text: `#!lua
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
+local function typed(key, type)
+local is = redis.call('TYPE', key).ok
+if is ~= type and is ~= 'none' then
+return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
+end
+end
 local lease = ARGV[1]
 local channel = ARGV[2]
 local ms = math.floor(now / 1000)
@@ -5109,16 +5229,32 @@ end
 return closed
 end
 local MOST = 101
+local function members_of(held)
+local members = {}
+for _, member in ipairs(redis.call('ZRANGE', held, 0, MOST - 1)) do
+local admitted = string.match(member, '^(%d+):[^:]+:%d+$')
+if admitted and #admitted == 17 and tonumber(admitted) < 2 ^ 53 then
+members[#members + 1] = member
+else
+redis.call('ZREM', held, member)
+end
+end
+return members
+end
 local items = #KEYS / 1
 if items == 1 then
 local held, process, number, admitted, most = KEYS[1], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
 do
+local wrong = typed(held, 'zset')
+if wrong then
+return wrong
+end
 there[process] = true
 most = tonumber(most)
 redis.call('ZREMRANGEBYSCORE', held, '-inf', ms)
 local members
 if admitted == '' then
-members = redis.call('ZRANGE', held, 0, MOST - 1)
+members = members_of(held)
 local at = now
 for _, member in ipairs(members) do
 at = math.max(at, admitted_at(member) + 1)
@@ -5131,7 +5267,7 @@ redis.call('PEXPIRE', held, lease)
 if members then
 members[#members + 1] = mine
 elseif redis.call('ZCARD', held) > most then
-members = redis.call('ZRANGE', held, 0, MOST - 1)
+members = members_of(held)
 end
 if members and #members > most and make_room(held, members, most, mine) then
 return ''
@@ -5141,12 +5277,16 @@ end
 return nil
 end
 local function item(held, process, number, admitted, most)
+local wrong = typed(held, 'zset')
+if wrong then
+return wrong
+end
 there[process] = true
 most = tonumber(most)
 redis.call('ZREMRANGEBYSCORE', held, '-inf', ms)
 local members
 if admitted == '' then
-members = redis.call('ZRANGE', held, 0, MOST - 1)
+members = members_of(held)
 local at = now
 for _, member in ipairs(members) do
 at = math.max(at, admitted_at(member) + 1)
@@ -5159,7 +5299,7 @@ redis.call('PEXPIRE', held, lease)
 if members then
 members[#members + 1] = mine
 elseif redis.call('ZCARD', held) > most then
-members = redis.call('ZRANGE', held, 0, MOST - 1)
+members = members_of(held)
 end
 if members and #members > most and make_room(held, members, most, mine) then
 return ''
@@ -5328,7 +5468,7 @@ return replies`,
  */
 export const notifierPublish: Script<[next: readonly string[], keep: Arg, ttl: Arg, age: Arg, window: Arg], [history: string, once: string, live: Arg, kind: Arg, json: Arg, coalesce: Arg, lasts: Arg], string> = {
   name: 'notifier/publish',
-  sha: 'aaeb1b5e931e7d2a5d3504a3b352648e84d30e75',
+  sha: '519adc7994b90863f19e5e6e7d5212b28a40f506',
   batch: 64,
   sharedKeys: true,
   shared: ["keep","ttl","age","window"],
@@ -5338,29 +5478,11 @@ export const notifierPublish: Script<[next: readonly string[], keep: Arg, ttl: A
   text: `#!lua
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
-local publication = {}
+local publication = { prepare = nil, apply = nil }
 local ms = math.floor(now / 1000)
-local channels = {}
-function publication.open(history, next, live, limits)
-local channel = channels[history]
-if not channel then
-channel = { history = history, next = next, live = live, limits = limits }
-channels[history] = channel
-end
-return channel
-end
 local may = {}
-local function may_publish(live)
-if may[live] == nil then
-may[live] = redis.acl_check_cmd('SPUBLISH', live, '')
-end
-return may[live]
-end
 local function time_of(event)
 return event[2][7] == 'a' and tonumber(event[2][8]) or nil
-end
-local function tag_after(before, kind, json)
-return string.sub(redis.sha1hex(before .. '\\n' .. kind .. '\\n' .. json), 1, 6)
 end
 local function trim_old(history, age)
 local first = redis.call('XRANGE', history, '-', '+', 'COUNT', 3)
@@ -5402,57 +5524,46 @@ end
 entry[6] = id_after(last_generated(history))
 return entry[6] and redis.pcall(unpack(entry)) or id
 end
-local function read(channel)
-if channel.last then
-channel.id = id_after(channel.last)
-return
-end
-local newest = redis.pcall('XREVRANGE', channel.history, '+', '-', 'COUNT', 1)
-if newest.err then
-return newest
-end
-local last, fixed = newest[1], nil
-if last then
-channel.id = id_after(last[1])
-if not channel.id then
-return { err = 'ERR nothing can follow the id ' .. last[1] .. ', which is not of an event: delete that entry' }
-end
-fixed = string.sub(last[1], -2) == '-0'
-else
-fixed = redis.pcall('ZSCORE', channel.next, channel.history)
-if fixed and fixed.err then
-return fixed
-end
-channel.id = string.format('%.0f-1', fixed or now)
-end
-channel.fixed = fixed
-channel.tag = last and last[2][5] == 'g' and last[2][6] or ''
-channel.at = last and time_of(last) or 0
-end
 function publication.prepare(channel, once)
 local first = once and redis.pcall('GET', once)
 if first then
 return first
 end
-local wrong = not channel.id and read(channel)
-if wrong then
-return wrong
+local newest = redis.pcall('XREVRANGE', channel.history, '+', '-', 'COUNT', 1)
+if newest.err then
+return newest
 end
-if not may_publish(channel.live) then
-return { err = 'NOPERM No permissions to access a channel: SPUBLISH ' .. channel.live }
+local last = newest[1]
+if last then
+local id = id_after(last[1])
+if not id then
+return { err = 'ERR nothing can follow the id ' .. last[1] .. ' of ' .. channel.history .. ', which is not of an event: delete that entry' }
 end
-return true
+local fields = last[2]
+channel.id = id
+channel.tag = fields[5] == 'g' and fields[6] or ''
+channel.at = channel.age > 0 and time_of(last) or 0
+channel.fixed = string.sub(last[1], -2) == '-0'
+else
+local epoch = redis.pcall('ZSCORE', channel.next, channel.history)
+if epoch and epoch.err then
+return epoch
+end
+channel.id, channel.tag, channel.at, channel.fixed = string.format('%.0f-1', epoch or now), '', 0, epoch
+end
+local live = channel.live
+if may[live] == nil then
+may[live] = redis.acl_check_cmd('SPUBLISH', live, '')
+end
+return may[live] or { err = 'ERR the user may not publish on the channel ' .. live }
 end
 function publication.apply(channel, once, kind, json, coalesce, lasts)
-local history, limits, at = channel.history, channel.limits, nil
-local age = limits.age
-local tag = tag_after(channel.tag, kind, json)
-local entry = { 'XADD', history, 'MAXLEN', '~', limits.keep, channel.id, 't', kind, 'd', json, 'g', tag }
-channel.id, channel.last = nil, nil
+local history, age = channel.history, channel.age
+local tag = string.sub(redis.sha1hex(channel.tag .. '\\n' .. kind .. '\\n' .. json), 1, 6)
+local entry = { 'XADD', history, 'MAXLEN', '~', channel.keep, channel.id, 't', kind, 'd', json, 'g', tag }
 if age > 0 then
-at = math.max(ms, channel.at)
 entry[#entry + 1] = 'a'
-entry[#entry + 1] = string.format('%.0f', at)
+entry[#entry + 1] = string.format('%.0f', math.max(ms, channel.at))
 end
 if coalesce ~= '' then
 entry[#entry + 1] = 'c'
@@ -5466,20 +5577,19 @@ local id = add(history, entry)
 if id.err then
 return id
 end
+channel.tag = tag
 local name = id .. '-' .. tag
 redis.call('SPUBLISH', channel.live, name .. '\\n' .. kind .. '\\n' .. json)
-redis.call('PEXPIRE', history, limits.ttl)
+redis.call('PEXPIRE', history, channel.ttl)
 if channel.fixed then
 redis.call('ZREM', channel.next, history)
 end
 if once then
-redis.call('SET', once, name, 'PX', limits.window)
+redis.call('SET', once, name, 'PX', channel.window)
 end
 if age > 0 then
 trim_old(history, age)
 end
-channel.last, channel.fixed = id, nil
-channel.tag, channel.at = tag, at or 0
 return name
 end
 local next = KEYS
@@ -5487,12 +5597,24 @@ local keep = ARGV[1]
 local ttl = ARGV[2]
 local age = ARGV[3]
 local window = ARGV[4]
-local limits = { keep = keep, ttl = ttl, age = tonumber(age), window = window }
+local channel = {
+history = false,
+next = next[1],
+live = false,
+keep = keep,
+ttl = ttl,
+age = tonumber(age),
+window = window,
+id = '',
+tag = '',
+at = 0,
+fixed = false,
+}
 local items = (#ARGV - 4) / 5
 if items == 1 then
 local history, once, live, kind, json, coalesce, lasts = KEYS[#KEYS - items * 2 + 1], KEYS[#KEYS - items * 2 + 2], ARGV[5], ARGV[6], ARGV[7], ARGV[8], ARGV[9]
 do
-local channel = publication.open(history, next[1], live, limits)
+channel.history, channel.live = history, live
 once = once ~= history and once or nil
 local may = publication.prepare(channel, once)
 if may ~= true then
@@ -5503,7 +5625,7 @@ end
 return nil
 end
 local function item(history, once, live, kind, json, coalesce, lasts)
-local channel = publication.open(history, next[1], live, limits)
+channel.history, channel.live = history, live
 once = once ~= history and once or nil
 local may = publication.prepare(channel, once)
 if may ~= true then
@@ -5561,7 +5683,7 @@ return replies`,
  */
 export const notifierRevoke: Script<[next: readonly string[], keep: Arg, ttl: Arg, age: Arg, window: Arg], [history: string, once: string, live: Arg, kind: Arg, json: Arg, coalesce: Arg, lasts: Arg], string> = {
   name: 'notifier/revoke',
-  sha: '6110f0e2d72a0e8959acb9245b08526b310c9e0f',
+  sha: 'a11d66c46e14a36de0148a619a228d23bd4140a0',
   batch: 64,
   sharedKeys: true,
   shared: ["keep","ttl","age","window"],
@@ -5571,29 +5693,11 @@ export const notifierRevoke: Script<[next: readonly string[], keep: Arg, ttl: Ar
   text: `#!lua flags=allow-oom
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
-local publication = {}
+local publication = { prepare = nil, apply = nil }
 local ms = math.floor(now / 1000)
-local channels = {}
-function publication.open(history, next, live, limits)
-local channel = channels[history]
-if not channel then
-channel = { history = history, next = next, live = live, limits = limits }
-channels[history] = channel
-end
-return channel
-end
 local may = {}
-local function may_publish(live)
-if may[live] == nil then
-may[live] = redis.acl_check_cmd('SPUBLISH', live, '')
-end
-return may[live]
-end
 local function time_of(event)
 return event[2][7] == 'a' and tonumber(event[2][8]) or nil
-end
-local function tag_after(before, kind, json)
-return string.sub(redis.sha1hex(before .. '\\n' .. kind .. '\\n' .. json), 1, 6)
 end
 local function trim_old(history, age)
 local first = redis.call('XRANGE', history, '-', '+', 'COUNT', 3)
@@ -5635,57 +5739,46 @@ end
 entry[6] = id_after(last_generated(history))
 return entry[6] and redis.pcall(unpack(entry)) or id
 end
-local function read(channel)
-if channel.last then
-channel.id = id_after(channel.last)
-return
-end
-local newest = redis.pcall('XREVRANGE', channel.history, '+', '-', 'COUNT', 1)
-if newest.err then
-return newest
-end
-local last, fixed = newest[1], nil
-if last then
-channel.id = id_after(last[1])
-if not channel.id then
-return { err = 'ERR nothing can follow the id ' .. last[1] .. ', which is not of an event: delete that entry' }
-end
-fixed = string.sub(last[1], -2) == '-0'
-else
-fixed = redis.pcall('ZSCORE', channel.next, channel.history)
-if fixed and fixed.err then
-return fixed
-end
-channel.id = string.format('%.0f-1', fixed or now)
-end
-channel.fixed = fixed
-channel.tag = last and last[2][5] == 'g' and last[2][6] or ''
-channel.at = last and time_of(last) or 0
-end
 function publication.prepare(channel, once)
 local first = once and redis.pcall('GET', once)
 if first then
 return first
 end
-local wrong = not channel.id and read(channel)
-if wrong then
-return wrong
+local newest = redis.pcall('XREVRANGE', channel.history, '+', '-', 'COUNT', 1)
+if newest.err then
+return newest
 end
-if not may_publish(channel.live) then
-return { err = 'NOPERM No permissions to access a channel: SPUBLISH ' .. channel.live }
+local last = newest[1]
+if last then
+local id = id_after(last[1])
+if not id then
+return { err = 'ERR nothing can follow the id ' .. last[1] .. ' of ' .. channel.history .. ', which is not of an event: delete that entry' }
 end
-return true
+local fields = last[2]
+channel.id = id
+channel.tag = fields[5] == 'g' and fields[6] or ''
+channel.at = channel.age > 0 and time_of(last) or 0
+channel.fixed = string.sub(last[1], -2) == '-0'
+else
+local epoch = redis.pcall('ZSCORE', channel.next, channel.history)
+if epoch and epoch.err then
+return epoch
+end
+channel.id, channel.tag, channel.at, channel.fixed = string.format('%.0f-1', epoch or now), '', 0, epoch
+end
+local live = channel.live
+if may[live] == nil then
+may[live] = redis.acl_check_cmd('SPUBLISH', live, '')
+end
+return may[live] or { err = 'ERR the user may not publish on the channel ' .. live }
 end
 function publication.apply(channel, once, kind, json, coalesce, lasts)
-local history, limits, at = channel.history, channel.limits, nil
-local age = limits.age
-local tag = tag_after(channel.tag, kind, json)
-local entry = { 'XADD', history, 'MAXLEN', '~', limits.keep, channel.id, 't', kind, 'd', json, 'g', tag }
-channel.id, channel.last = nil, nil
+local history, age = channel.history, channel.age
+local tag = string.sub(redis.sha1hex(channel.tag .. '\\n' .. kind .. '\\n' .. json), 1, 6)
+local entry = { 'XADD', history, 'MAXLEN', '~', channel.keep, channel.id, 't', kind, 'd', json, 'g', tag }
 if age > 0 then
-at = math.max(ms, channel.at)
 entry[#entry + 1] = 'a'
-entry[#entry + 1] = string.format('%.0f', at)
+entry[#entry + 1] = string.format('%.0f', math.max(ms, channel.at))
 end
 if coalesce ~= '' then
 entry[#entry + 1] = 'c'
@@ -5699,20 +5792,19 @@ local id = add(history, entry)
 if id.err then
 return id
 end
+channel.tag = tag
 local name = id .. '-' .. tag
 redis.call('SPUBLISH', channel.live, name .. '\\n' .. kind .. '\\n' .. json)
-redis.call('PEXPIRE', history, limits.ttl)
+redis.call('PEXPIRE', history, channel.ttl)
 if channel.fixed then
 redis.call('ZREM', channel.next, history)
 end
 if once then
-redis.call('SET', once, name, 'PX', limits.window)
+redis.call('SET', once, name, 'PX', channel.window)
 end
 if age > 0 then
 trim_old(history, age)
 end
-channel.last, channel.fixed = id, nil
-channel.tag, channel.at = tag, at or 0
 return name
 end
 local next = KEYS
@@ -5720,12 +5812,24 @@ local keep = ARGV[1]
 local ttl = ARGV[2]
 local age = ARGV[3]
 local window = ARGV[4]
-local limits = { keep = keep, ttl = ttl, age = tonumber(age), window = window }
+local channel = {
+history = false,
+next = next[1],
+live = false,
+keep = keep,
+ttl = ttl,
+age = tonumber(age),
+window = window,
+id = '',
+tag = '',
+at = 0,
+fixed = false,
+}
 local items = (#ARGV - 4) / 5
 if items == 1 then
 local history, once, live, kind, json, coalesce, lasts = KEYS[#KEYS - items * 2 + 1], KEYS[#KEYS - items * 2 + 2], ARGV[5], ARGV[6], ARGV[7], ARGV[8], ARGV[9]
 do
-local channel = publication.open(history, next[1], live, limits)
+channel.history, channel.live = history, live
 once = once ~= history and once or nil
 local may = publication.prepare(channel, once)
 if may ~= true then
@@ -5736,7 +5840,7 @@ end
 return nil
 end
 local function item(history, once, live, kind, json, coalesce, lasts)
-local channel = publication.open(history, next[1], live, limits)
+channel.history, channel.live = history, live
 once = once ~= history and once or nil
 local may = publication.prepare(channel, once)
 if may ~= true then
@@ -6146,7 +6250,7 @@ return replies`,
  */
 export const streamAdd: Script<[of: readonly string[], limits: Arg], [payload: Arg, trace: Arg, due: Arg], string | null> = {
   name: 'stream/add',
-  sha: 'cab507632a52cc049880e5ec2af4f622539192a9',
+  sha: '13dcfc6a74430908deaa976d16458a79fa216cd8',
   batch: 64,
   sharedKeys: true,
   shared: ["limits"],
@@ -6223,33 +6327,29 @@ first = '(' .. page[count][1]
 end
 return found, false
 end
-local append = {}
-local EVERY, MOST, EVERY_BYTES = 64, 256, 131072
-local function parsed(text)
-local queue, backlog, entries, bytes, age, lossy, declare, names =
-string.match(text, '(%d+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d+) ?(.*)')
+local append = { open = nil, prepare = nil, apply = nil }
+local EVERY, MOST, LARGE = 64, 256, 2048
+function append.open(key, limits)
+local queue, most, entries, bytes, age, lossy, declare, names =
+string.match(limits, '(%d+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d+) ?(.*)')
 return {
+key = key,
 queue = queue == '1',
-backlog = tonumber(backlog),
+most = tonumber(most),
 entries = tonumber(entries),
 bytes = tonumber(bytes),
 age = tonumber(age),
 lossy = lossy == '1',
-declare = declare == '1',
+declares = declare == '1',
 names = names,
+length = nil,
+backlog = nil,
+prepared = 0,
+fresh = true,
 }
 end
-local streams = {}
-function append.open(key, limits)
-local stream = streams[key]
-if not stream then
-stream = { key = key, limits = parsed(limits), prepared = 0 }
-streams[key] = stream
-end
-return stream
-end
 local function declare(stream)
-for name in string.gmatch(stream.limits.names, '%S+') do
+for name in string.gmatch(stream.names, '%S+') do
 local made = redis.pcall('XGROUP', 'CREATE', stream.key, name, '0', 'MKSTREAM')
 if made.err and not string.match(made.err, '^BUSYGROUP') then
 return made
@@ -6272,7 +6372,7 @@ end
 return bound
 end
 local function backlog_of(stream)
-if stream.limits.queue then
+if stream.queue then
 return stream.length
 end
 if not stream.backlog then
@@ -6285,13 +6385,13 @@ end
 return stream.backlog
 end
 local function trim(stream)
-local key, limits = stream.key, stream.limits
-local bound = not limits.lossy and finished(key) or nil
-local over = limits.entries > 0 and stream.length - limits.entries or 0
-if limits.bytes > 0 and redis.call('MEMORY', 'USAGE', key) > limits.bytes then
+local key, age = stream.key, stream.age
+local bound = not stream.lossy and finished(key) or nil
+local over = stream.entries > 0 and stream.length - stream.entries or 0
+if stream.bytes > 0 and redis.call('MEMORY', 'USAGE', key) > stream.bytes then
 over = math.max(over, 2 * EVERY)
 end
-local oldest = limits.age > 0 and now / 1000 - limits.age or 0
+local oldest = age > 0 and now / 1000 - age or 0
 local most = math.min(oldest > 0 and MOST or over, MOST)
 if most <= 0 or (bound and not earlier(redis.call('XRANGE', key, '-', '+', 'COUNT', 1)[1][1], bound)) then
 return 0
@@ -6305,30 +6405,27 @@ end
 end
 return 0
 end
-local function due_every(payload)
-return math.min(EVERY, math.max(1, math.floor(EVERY_BYTES / #payload)))
-end
 function append.prepare(stream)
-local limits = stream.limits
 if not stream.length then
 local length = redis.pcall('XLEN', stream.key)
 if type(length) == 'table' then
 return length
 end
 stream.length = length
-stream.fresh = true
-stream.declares = limits.names ~= ''
-and (limits.declare or length == 0 and redis.call('EXISTS', stream.key) == 0)
+stream.declares = stream.names ~= ''
+and (stream.declares or length == 0 and redis.call('EXISTS', stream.key) == 0)
 end
-local most = limits.backlog - stream.prepared
-if limits.backlog > 0 and stream.length >= most and backlog_of(stream) >= most then
+if stream.most > 0 then
+local most = stream.most - stream.prepared
+if stream.length >= most and backlog_of(stream) >= most then
 return false
 end
 stream.prepared = stream.prepared + 1
+end
 return true
 end
 function append.apply(stream, payload, trace, due)
-stream.prepared = stream.prepared - 1
+stream.prepared = stream.prepared - (stream.most > 0 and 1 or 0)
 local declares = stream.declares
 if declares then
 local refused = declare(stream)
@@ -6358,14 +6455,17 @@ error(id)
 end
 return id
 end
-stream.length = stream.length + 1
+local length = stream.length + 1
+stream.length = length
 if stream.backlog then
 stream.backlog = stream.backlog + 1
 end
-local limits = stream.limits
-if not limits.queue and (stream.length % due_every(payload) == 0 or (stream.fresh and limits.age > 0)) then
+if not stream.queue then
+local every = #payload <= LARGE and EVERY or math.max(1, math.floor(EVERY * LARGE / #payload))
+if length % every == 0 or (stream.fresh and stream.age > 0) then
 local ok, gone = pcall(trim, stream)
-stream.length = ok and stream.length - gone or stream.length
+stream.length = ok and length - gone or length
+end
 end
 stream.fresh = false
 return id
@@ -6431,7 +6531,7 @@ return replies`,
  */
 export const streamAddOnce: Script<[limits: Arg], [stream: string, once: string, payload: Arg, trace: Arg, due: Arg, window: Arg], string | null> = {
   name: 'stream/add_once',
-  sha: '063e7e3f73362ee486dd4aa6673ec66eea749b20',
+  sha: '9708f069a8425a841195c9eb581e533199cc2a92',
   batch: 64,
   sharedKeys: false,
   shared: ["limits"],
@@ -6508,33 +6608,29 @@ first = '(' .. page[count][1]
 end
 return found, false
 end
-local append = {}
-local EVERY, MOST, EVERY_BYTES = 64, 256, 131072
-local function parsed(text)
-local queue, backlog, entries, bytes, age, lossy, declare, names =
-string.match(text, '(%d+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d+) ?(.*)')
+local append = { open = nil, prepare = nil, apply = nil }
+local EVERY, MOST, LARGE = 64, 256, 2048
+function append.open(key, limits)
+local queue, most, entries, bytes, age, lossy, declare, names =
+string.match(limits, '(%d+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d+) ?(.*)')
 return {
+key = key,
 queue = queue == '1',
-backlog = tonumber(backlog),
+most = tonumber(most),
 entries = tonumber(entries),
 bytes = tonumber(bytes),
 age = tonumber(age),
 lossy = lossy == '1',
-declare = declare == '1',
+declares = declare == '1',
 names = names,
+length = nil,
+backlog = nil,
+prepared = 0,
+fresh = true,
 }
 end
-local streams = {}
-function append.open(key, limits)
-local stream = streams[key]
-if not stream then
-stream = { key = key, limits = parsed(limits), prepared = 0 }
-streams[key] = stream
-end
-return stream
-end
 local function declare(stream)
-for name in string.gmatch(stream.limits.names, '%S+') do
+for name in string.gmatch(stream.names, '%S+') do
 local made = redis.pcall('XGROUP', 'CREATE', stream.key, name, '0', 'MKSTREAM')
 if made.err and not string.match(made.err, '^BUSYGROUP') then
 return made
@@ -6557,7 +6653,7 @@ end
 return bound
 end
 local function backlog_of(stream)
-if stream.limits.queue then
+if stream.queue then
 return stream.length
 end
 if not stream.backlog then
@@ -6570,13 +6666,13 @@ end
 return stream.backlog
 end
 local function trim(stream)
-local key, limits = stream.key, stream.limits
-local bound = not limits.lossy and finished(key) or nil
-local over = limits.entries > 0 and stream.length - limits.entries or 0
-if limits.bytes > 0 and redis.call('MEMORY', 'USAGE', key) > limits.bytes then
+local key, age = stream.key, stream.age
+local bound = not stream.lossy and finished(key) or nil
+local over = stream.entries > 0 and stream.length - stream.entries or 0
+if stream.bytes > 0 and redis.call('MEMORY', 'USAGE', key) > stream.bytes then
 over = math.max(over, 2 * EVERY)
 end
-local oldest = limits.age > 0 and now / 1000 - limits.age or 0
+local oldest = age > 0 and now / 1000 - age or 0
 local most = math.min(oldest > 0 and MOST or over, MOST)
 if most <= 0 or (bound and not earlier(redis.call('XRANGE', key, '-', '+', 'COUNT', 1)[1][1], bound)) then
 return 0
@@ -6590,30 +6686,27 @@ end
 end
 return 0
 end
-local function due_every(payload)
-return math.min(EVERY, math.max(1, math.floor(EVERY_BYTES / #payload)))
-end
 function append.prepare(stream)
-local limits = stream.limits
 if not stream.length then
 local length = redis.pcall('XLEN', stream.key)
 if type(length) == 'table' then
 return length
 end
 stream.length = length
-stream.fresh = true
-stream.declares = limits.names ~= ''
-and (limits.declare or length == 0 and redis.call('EXISTS', stream.key) == 0)
+stream.declares = stream.names ~= ''
+and (stream.declares or length == 0 and redis.call('EXISTS', stream.key) == 0)
 end
-local most = limits.backlog - stream.prepared
-if limits.backlog > 0 and stream.length >= most and backlog_of(stream) >= most then
+if stream.most > 0 then
+local most = stream.most - stream.prepared
+if stream.length >= most and backlog_of(stream) >= most then
 return false
 end
 stream.prepared = stream.prepared + 1
+end
 return true
 end
 function append.apply(stream, payload, trace, due)
-stream.prepared = stream.prepared - 1
+stream.prepared = stream.prepared - (stream.most > 0 and 1 or 0)
 local declares = stream.declares
 if declares then
 local refused = declare(stream)
@@ -6643,19 +6736,23 @@ error(id)
 end
 return id
 end
-stream.length = stream.length + 1
+local length = stream.length + 1
+stream.length = length
 if stream.backlog then
 stream.backlog = stream.backlog + 1
 end
-local limits = stream.limits
-if not limits.queue and (stream.length % due_every(payload) == 0 or (stream.fresh and limits.age > 0)) then
+if not stream.queue then
+local every = #payload <= LARGE and EVERY or math.max(1, math.floor(EVERY * LARGE / #payload))
+if length % every == 0 or (stream.fresh and stream.age > 0) then
 local ok, gone = pcall(trim, stream)
-stream.length = ok and stream.length - gone or stream.length
+stream.length = ok and length - gone or length
+end
 end
 stream.fresh = false
 return id
 end
 local limits = ARGV[1]
+local streams = {}
 local items = #KEYS / 2
 if items == 1 then
 local stream, once, payload, trace, due, window = KEYS[1], KEYS[2], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
@@ -6668,7 +6765,8 @@ if id then
 redis.call('SET', once, id, 'KEEPTTL')
 return '=' .. id
 end
-local log = append.open(stream, limits)
+local log = streams[stream] or append.open(stream, limits)
+streams[stream] = log
 local may = append.prepare(log)
 if may ~= true then
 return may
@@ -6691,7 +6789,8 @@ if id then
 redis.call('SET', once, id, 'KEEPTTL')
 return '=' .. id
 end
-local log = append.open(stream, limits)
+local log = streams[stream] or append.open(stream, limits)
+streams[stream] = log
 local may = append.prepare(log)
 if may ~= true then
 return may
@@ -6940,7 +7039,7 @@ return replies`,
  */
 export const streamLeave: Script<[group: Arg, consumer: Arg, declared: Arg], [stream: string, ready: string, later: string, mark: string], number> = {
   name: 'stream/leave',
-  sha: 'ff38b8bad5874906ee946d7ef281695e551b4326',
+  sha: '5e7f2a1ecf714479f262400064b7efc5f019050f',
   batch: 1,
   sharedKeys: false,
   shared: ["group","consumer","declared"],
@@ -7109,18 +7208,24 @@ if not fields then
 return nil
 end
 if string.match(named.i or '', '^%d+%-%d+$') and is_count(named.a) and is_count(named.f) and named.d then
-return { i = named.i, a = tonumber(named.a), f = tonumber(named.f), d = named.d, t = named.t }
+local v = is_count(named.v) and tonumber(named.v) or nil
+return { i = named.i, a = tonumber(named.a), f = tonumber(named.f), d = named.d, t = named.t, v = v }
 end
 return { i = '0-0', a = 0, f = 0, d = named.d or fields[2], foreign = true }
 end
 function entry.ready(ready, is)
 if is.foreign then
 redis.call('XADD', ready, '*', 'd', is.d)
-elseif is.t then
-redis.call('XADD', ready, '*', 'i', is.i, 'a', is.a, 'f', is.f, 'd', is.d, 't', is.t)
-else
-redis.call('XADD', ready, '*', 'i', is.i, 'a', is.a, 'f', is.f, 'd', is.d)
+return
 end
+local add = { 'XADD', ready, '*', 'i', is.i, 'a', is.a, 'f', is.f, 'd', is.d }
+for _, name in ipairs({ 't', 'v' }) do
+if is[name] then
+add[#add + 1] = name
+add[#add + 1] = is[name]
+end
+end
+redis.call(unpack(add))
 end
 function entry.later(later, is, due)
 redis.call('ZADD', later, string.format('%.0f', due), cmsgpack.pack({ is.i, is.a, is.f, is.d, is.t }))
@@ -7283,6 +7388,10 @@ return replies`,
  * where whoever has room gets it; what has used up its attempts goes to the dead letters. A worker looks at least every
  * ten seconds: it is alive.
  *
+ * What a worker vanished with uses up an attempt only if the worker marked that its handler was started (renew.lua), as it does
+ * for all that another vanished with before. So those that were with it in one process keep their attempts; what kills every
+ * process before it can be marked, such as by its size, uses up attempts from the 21st time on.
+ *
  * Invariant: each entry is in one place of its group before and after. A call takes at most 50 that are due and 50 from
  * each stream, or some 256 KiB of each, looking at no more than 500 leases each; it goes on where the last one stopped.
  *
@@ -7298,12 +7407,12 @@ return replies`,
  * - key `paused`: there while the group is paused
  * - `from_stream`: cursor, 0-0 at first
  * - `from_ready`: cursor, 0-0 at first
- * - replies both cursors, 1 when paused, milliseconds until something is due (-1: nothing waits), then id, attempts used and fencing number of each that was taken over; attempts negative when dead, 0 of one that was due and cannot be read, which is dead, too
+ * - replies both cursors, 1 when paused, milliseconds until something is due (-1: nothing waits), then id, attempts used and fencing number of each that was taken over; attempts negative when dead; fencing number 0 of one that cannot be read, which is dead, too
  * - on a full server runs: without it nothing that is due or abandoned is handled, so that a full server could not be drained
  */
 export const streamLook: Script<[group: Arg, consumer: Arg, declared: Arg, lease: Arg, attempts: Arg], [stream: string, ready: string, later: string, dead: string, paused: string, fromStream: Arg, fromReady: Arg], readonly Reply[]> = {
   name: 'stream/look',
-  sha: 'f31dfa8884ab25c6d0b3e4d9d0fec14bdd7c2453',
+  sha: '5e118d2001c0e4f23cb7bc61f6ef3032049e4b79',
   batch: 1,
   sharedKeys: false,
   shared: ["group","consumer","declared","lease","attempts"],
@@ -7472,18 +7581,24 @@ if not fields then
 return nil
 end
 if string.match(named.i or '', '^%d+%-%d+$') and is_count(named.a) and is_count(named.f) and named.d then
-return { i = named.i, a = tonumber(named.a), f = tonumber(named.f), d = named.d, t = named.t }
+local v = is_count(named.v) and tonumber(named.v) or nil
+return { i = named.i, a = tonumber(named.a), f = tonumber(named.f), d = named.d, t = named.t, v = v }
 end
 return { i = '0-0', a = 0, f = 0, d = named.d or fields[2], foreign = true }
 end
 function entry.ready(ready, is)
 if is.foreign then
 redis.call('XADD', ready, '*', 'd', is.d)
-elseif is.t then
-redis.call('XADD', ready, '*', 'i', is.i, 'a', is.a, 'f', is.f, 'd', is.d, 't', is.t)
-else
-redis.call('XADD', ready, '*', 'i', is.i, 'a', is.a, 'f', is.f, 'd', is.d)
+return
 end
+local add = { 'XADD', ready, '*', 'i', is.i, 'a', is.a, 'f', is.f, 'd', is.d }
+for _, name in ipairs({ 't', 'v' }) do
+if is[name] then
+add[#add + 1] = name
+add[#add + 1] = is[name]
+end
+end
+redis.call(unpack(add))
 end
 function entry.later(later, is, due)
 redis.call('ZADD', later, string.format('%.0f', due), cmsgpack.pack({ is.i, is.a, is.f, is.d, is.t }))
@@ -7526,6 +7641,7 @@ entry.dead(dead, found, group, 'invalid', 'what waited for its time cannot be re
 end
 return is ~= nil
 end
+local started = 1000000
 local function typed(key, type)
 local is = redis.call('TYPE', key).ok
 if is ~= type and is ~= 'none' then
@@ -7538,6 +7654,7 @@ local declared = ARGV[3]
 local lease = ARGV[4]
 local attempts = ARGV[5]
 local STEP, MOST_BYTES = 50, 262144
+local MOST_UNMARKED = 20
 local function in_steps(take)
 local left, bytes = STEP, 0
 for step = 1, STEP do
@@ -7576,6 +7693,7 @@ local function take(key, cursor, count)
 local claimed = redis.call('XAUTOCLAIM', key, group, consumer, lease, cursor, 'COUNT', count, 'JUSTID')
 local ids, bytes = claimed[2], 0
 for _, id in ipairs(ids) do
+local marked = redis.call('XPENDING', key, group, id, id, 1)[1][4] >= started
 local is = (key == ready and entry.again or entry.read)(key, id)
 bytes = bytes + #(is.d or '')
 if is.foreign then
@@ -7584,8 +7702,10 @@ reply[#reply + 1] = { '0-0', 0, 0 }
 elseif is.n and is.n > ms then
 entry.back(ready, later, is, ms)
 else
-is.a, is.f = is.a + 1, is.f + 1
-local over = is.a >= tonumber(attempts)
+is.f, is.v = is.f + 1, marked and 1 or (is.v or 0) + 1
+local used = marked or is.v > MOST_UNMARKED
+is.a = is.a + (used and 1 or 0)
+local over = used and is.a >= tonumber(attempts)
 if over then
 local reason = 'handled ' .. is.a .. ' times by workers that vanished or lost it, the last time without an outcome'
 entry.dead(dead, is, group, 'vanished', reason)
@@ -7641,6 +7761,7 @@ local function take(key, cursor, count)
 local claimed = redis.call('XAUTOCLAIM', key, group, consumer, lease, cursor, 'COUNT', count, 'JUSTID')
 local ids, bytes = claimed[2], 0
 for _, id in ipairs(ids) do
+local marked = redis.call('XPENDING', key, group, id, id, 1)[1][4] >= started
 local is = (key == ready and entry.again or entry.read)(key, id)
 bytes = bytes + #(is.d or '')
 if is.foreign then
@@ -7649,8 +7770,10 @@ reply[#reply + 1] = { '0-0', 0, 0 }
 elseif is.n and is.n > ms then
 entry.back(ready, later, is, ms)
 else
-is.a, is.f = is.a + 1, is.f + 1
-local over = is.a >= tonumber(attempts)
+is.f, is.v = is.f + 1, marked and 1 or (is.v or 0) + 1
+local used = marked or is.v > MOST_UNMARKED
+is.a = is.a + (used and 1 or 0)
+local over = used and is.a >= tonumber(attempts)
 if over then
 local reason = 'handled ' .. is.a .. ' times by workers that vanished or lost it, the last time without an outcome'
 entry.dead(dead, is, group, 'vanished', reason)
@@ -8206,25 +8329,26 @@ return replies`,
 }
 
 /**
- * Renew the leases of a worker: its sign of life.
+ * Renew the leases of a worker: its sign of life. With a mark it also says that their handlers are about to be called.
  *
- * Invariant: a lease that was lost is not taken back. The worker bounds the list to 256.
+ * Invariant: a lease that was lost is not taken back, nor marked; a mark stays as long as the lease. The worker bounds the list to 256.
  *
  * - shared `group`: group
  * - shared `consumer`: who has the leases
  * - key `stream`: stream, or the group's own
  * - `ids`: positions, ascending, separated by spaces
+ * - `mark`: 1 when their handlers are about to be called
  * - replies positions whose lease was lost, separated by spaces
  * - on a full server runs: without it the leases of a living worker end; it changes times
  */
-export const streamRenew: Script<[group: Arg, consumer: Arg], [stream: string, ids: Arg], string> = {
+export const streamRenew: Script<[group: Arg, consumer: Arg], [stream: string, ids: Arg, mark: Arg], string> = {
   name: 'stream/renew',
-  sha: '0141118e92b40aead7eacd6d2d6ba04078e384d5',
+  sha: '61274dd2c5100176deff83834f360084f5ecb244',
   batch: 1,
   sharedKeys: false,
   shared: ["group","consumer"],
   keys: ["stream"],
-  args: ["ids"],
+  args: ["ids","mark"],
   returns: 'string',
   text: `#!lua flags=allow-oom
 local function pending(stream, group, ids, consumer)
@@ -8252,6 +8376,7 @@ end
 end
 return found
 end
+local started = 1000000
 local function typed(key, type)
 local is = redis.call('TYPE', key).ok
 if is ~= type and is ~= 'none' then
@@ -8262,7 +8387,7 @@ local group = ARGV[1]
 local consumer = ARGV[2]
 local items = #KEYS / 1
 if items == 1 then
-local stream, ids = KEYS[1], ARGV[3]
+local stream, ids, mark = KEYS[1], ARGV[3], ARGV[4]
 do
 local wrong = typed(stream, 'stream')
 if wrong then
@@ -8282,6 +8407,10 @@ lost[#lost + 1] = id
 end
 end
 if mine[1] then
+if mark == '1' then
+mine[#mine + 1] = 'RETRYCOUNT'
+mine[#mine + 1] = started
+end
 mine[#mine + 1] = 'JUSTID'
 redis.call('XCLAIM', stream, group, consumer, 0, unpack(mine))
 end
@@ -8289,7 +8418,7 @@ return table.concat(lost, ' ')
 end
 return nil
 end
-local function item(stream, ids)
+local function item(stream, ids, mark)
 local wrong = typed(stream, 'stream')
 if wrong then
 return wrong
@@ -8308,19 +8437,23 @@ lost[#lost + 1] = id
 end
 end
 if mine[1] then
+if mark == '1' then
+mine[#mine + 1] = 'RETRYCOUNT'
+mine[#mine + 1] = started
+end
 mine[#mine + 1] = 'JUSTID'
 redis.call('XCLAIM', stream, group, consumer, 0, unpack(mine))
 end
 return table.concat(lost, ' ')
 end
 local replies, done = {}, 0
-local own = #ARGV > 3 and 1 or 0
+local own = #ARGV > 4 and 2 or 0
 local function run()
 while done < items do
 local key = done * 1
 local arg = 2 + done * own
 done = done + 1
-local reply = item(KEYS[key + 1], ARGV[arg + 1])
+local reply = item(KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2])
 if reply == nil then reply = false end
 replies[done] = reply
 end
@@ -8350,7 +8483,7 @@ return replies`,
  */
 export const streamRequeue: Script<[], [dead: string, ready: string, position: Arg], number> = {
   name: 'stream/requeue',
-  sha: 'e35fc166d5f5276bc3d68b6159656c7da87619b2',
+  sha: '0c47f0b6509c1492e98ddf706dc709ef008ecbbf',
   batch: 16,
   sharedKeys: false,
   shared: [],
@@ -8398,18 +8531,24 @@ if not fields then
 return nil
 end
 if string.match(named.i or '', '^%d+%-%d+$') and is_count(named.a) and is_count(named.f) and named.d then
-return { i = named.i, a = tonumber(named.a), f = tonumber(named.f), d = named.d, t = named.t }
+local v = is_count(named.v) and tonumber(named.v) or nil
+return { i = named.i, a = tonumber(named.a), f = tonumber(named.f), d = named.d, t = named.t, v = v }
 end
 return { i = '0-0', a = 0, f = 0, d = named.d or fields[2], foreign = true }
 end
 function entry.ready(ready, is)
 if is.foreign then
 redis.call('XADD', ready, '*', 'd', is.d)
-elseif is.t then
-redis.call('XADD', ready, '*', 'i', is.i, 'a', is.a, 'f', is.f, 'd', is.d, 't', is.t)
-else
-redis.call('XADD', ready, '*', 'i', is.i, 'a', is.a, 'f', is.f, 'd', is.d)
+return
 end
+local add = { 'XADD', ready, '*', 'i', is.i, 'a', is.a, 'f', is.f, 'd', is.d }
+for _, name in ipairs({ 't', 'v' }) do
+if is[name] then
+add[#add + 1] = name
+add[#add + 1] = is[name]
+end
+end
+redis.call(unpack(add))
 end
 function entry.later(later, is, due)
 redis.call('ZADD', later, string.format('%.0f', due), cmsgpack.pack({ is.i, is.a, is.f, is.d, is.t }))
@@ -8743,7 +8882,7 @@ return replies`,
  */
 export const streamSettle: Script<[group: Arg, consumer: Arg, declared: Arg], [stream: string, ready: string, later: string, dead: string, mark: string, number: Arg, finished: Arg, moves: Arg], string> = {
   name: 'stream/settle',
-  sha: '6a05c6e8a2ae66b8dd0a18f2c32d7e1b90fc2741',
+  sha: '6d5e685dde500cc3d4f586b29a49cad66516b26d',
   batch: 1,
   sharedKeys: false,
   shared: ["group","consumer","declared"],
@@ -8912,18 +9051,24 @@ if not fields then
 return nil
 end
 if string.match(named.i or '', '^%d+%-%d+$') and is_count(named.a) and is_count(named.f) and named.d then
-return { i = named.i, a = tonumber(named.a), f = tonumber(named.f), d = named.d, t = named.t }
+local v = is_count(named.v) and tonumber(named.v) or nil
+return { i = named.i, a = tonumber(named.a), f = tonumber(named.f), d = named.d, t = named.t, v = v }
 end
 return { i = '0-0', a = 0, f = 0, d = named.d or fields[2], foreign = true }
 end
 function entry.ready(ready, is)
 if is.foreign then
 redis.call('XADD', ready, '*', 'd', is.d)
-elseif is.t then
-redis.call('XADD', ready, '*', 'i', is.i, 'a', is.a, 'f', is.f, 'd', is.d, 't', is.t)
-else
-redis.call('XADD', ready, '*', 'i', is.i, 'a', is.a, 'f', is.f, 'd', is.d)
+return
 end
+local add = { 'XADD', ready, '*', 'i', is.i, 'a', is.a, 'f', is.f, 'd', is.d }
+for _, name in ipairs({ 't', 'v' }) do
+if is[name] then
+add[#add + 1] = name
+add[#add + 1] = is[name]
+end
+end
+redis.call(unpack(add))
 end
 function entry.later(later, is, due)
 redis.call('ZADD', later, string.format('%.0f', due), cmsgpack.pack({ is.i, is.a, is.f, is.d, is.t }))

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 
 import { wholeMs, type StreamSettings } from './settings.ts'
+import { disown, reportFault } from '../callbacks.ts'
 import { invalid, PenknifeError } from '../errors.ts'
 import type { Topic } from '../events.ts'
 import { isPlain, toJson } from '../json.ts'
@@ -60,6 +61,7 @@ export function createAdder<T>(
   let waiting = 0
   /** Whether an add of this process made the declared groups. */
   let declared = false
+  let traceFault = false
 
   function append(json: string, trace: string, due: string): Promise<string | null> {
     return declared ? appendNext(route, json, trace, due) : declares(appendFirst(route, json, trace, due))
@@ -138,6 +140,20 @@ export function createAdder<T>(
       : arriving(schema, payload)
   }
 
+  /** What the application's function answers. Its fault costs the trace and not the entry, and is reported once. */
+  function ambientTrace(): string | undefined {
+    try {
+      const answer: unknown = traceparent?.()
+      if (answer === undefined || typeof answer === 'string') return answer
+      disown(answer)
+      throw new TypeError('it answers no text; give a plain function, not an async one')
+    } catch (error) {
+      if (!traceFault) reportFault(`the traceparent function of ${name} failed`, error)
+      traceFault = true
+      return undefined
+    }
+  }
+
   function termsOf(where: string, options: Omit<AddOptions, 'key'>): Terms {
     checkOptions(where, options, KNOWN)
     const { delay: later, at, whenFull = 'reject', signal } = options
@@ -150,7 +166,7 @@ export function createAdder<T>(
     if (later !== undefined && at !== undefined) throw invalid('at', at, "give 'delay' or 'at', not both")
     const afterMs = later === undefined ? 0 : wholeMs('delay', later, 0)
     return {
-      trace: checkedTrace(options.traceparent ?? traceparent?.()),
+      trace: checkedTrace(options.traceparent ?? ambientTrace()),
       due: at === undefined ? (afterMs > 0 ? `+${afterMs}` : '') : timeOf(at),
       windowMs: wholeMs('window', options.window ?? 3_600_000, 1),
       wait: whenFull === 'wait',
@@ -171,7 +187,7 @@ export function createAdder<T>(
             ? addJson(json, undefined, PLAIN)
             : json.then((text) => addJson(text, undefined, PLAIN))
         }
-        const terms = termsOf('add', options ?? {})
+        const terms = termsOf('add', options === undefined ? {} : options)
         const key = options?.key === undefined ? undefined : checkKey(options.key)
         const json = checked(payload)
         return typeof json === 'string'
@@ -247,6 +263,7 @@ async function collect(sent: readonly Promise<string>[], ids: string[], all: num
 
 function checkKey(key: string): string {
   if (typeof key !== 'string' || key === '' || key.length > LONGEST_KEY) {
+    disown(key)
     throw invalid('key', key, `give 1 to ${LONGEST_KEY} characters`)
   }
   if (!isWellFormed(key)) {

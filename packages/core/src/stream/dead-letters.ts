@@ -1,9 +1,10 @@
+import { disown } from '../callbacks.ts'
 import { invalid } from '../errors.ts'
 import { checkOptions, wholeNumber } from '../options.ts'
 import { streamPage, streamPurge, streamRequeue } from '../redis/scripts.gen.ts'
 import { fieldOf } from './entries.ts'
 import { type Bound, checkId, toBound } from './ids.ts'
-import { pages, type RawEntry } from './pages.ts'
+import { pages, type RawEntry, toEntries } from './pages.ts'
 import type { Scope } from './scope.ts'
 import type { DeadLetter, DeathKind } from './types.ts'
 
@@ -17,7 +18,7 @@ export interface DeadLetterFilter {
   readonly why?: DeathKind | readonly DeathKind[]
   /** That of the entry with this id. */
   readonly id?: string
-  /** Those for which it answers true. */
+  /** Those for which it answers true. Anything but true or false, such as the promise of an async function, is refused. */
   readonly where?: (letter: DeadLetter) => boolean
 }
 
@@ -111,8 +112,8 @@ export function createDeadLetters({ keys, route, stream, bind }: Scope, group: s
     },
     async get(position) {
       const id = checkId('position', position)
-      const [, found] = await page(route, key, id, id, 1, PAGE_BYTES, 'XRANGE')
-      return found === undefined ? undefined : toDeadLetter(found as RawEntry)
+      const [, ...found] = await page(route, key, id, id, 1, PAGE_BYTES, 'XRANGE')
+      return toEntries(found).map(toDeadLetter)[0]
     },
     requeue: (which) => forEach('requeue', which, (position) => requeue(route, key, ready, position)),
     purge: (which) => forEach('purge', which, (position) => purge(route, key, position)),
@@ -146,7 +147,14 @@ function matcher(filter: DeadLetterFilter): (letter: DeadLetter) => boolean {
   return (letter) =>
     (kinds === undefined || kinds.includes(letter.why)) &&
     (id === undefined || letter.id === id) &&
-    (where === undefined || where(letter))
+    (where === undefined || answerOf(where(letter)))
+}
+
+/** A promise, such as an async function answers, would count as true: everything would be purged. */
+function answerOf(answer: unknown): boolean {
+  if (typeof answer === 'boolean') return answer
+  disown(answer)
+  throw invalid("where's answer", answer, 'answer true or false, not a promise or another value')
 }
 
 function toDeadLetter([position, fields]: RawEntry): DeadLetter {

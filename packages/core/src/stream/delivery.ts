@@ -29,6 +29,8 @@ export interface Held {
   readonly traceparent: string | undefined
   /** Not before, in Redis' milliseconds. */
   readonly due: number | undefined
+  /** A worker vanished with it before: it may be what kills its processes. */
+  readonly suspect: boolean
   /** By the clock of this process, as `leaseEndsAt`. */
   readonly arrivedAt: number
   stage: Stage
@@ -38,7 +40,7 @@ export interface Held {
   control: AbortController | undefined
 }
 
-type Saved = Pick<Held, 'id' | 'attempt' | 'fence' | 'json' | 'traceparent' | 'due'>
+type Saved = Pick<Held, 'id' | 'attempt' | 'fence' | 'json' | 'traceparent' | 'due' | 'suspect'>
 
 /**
  * What an entry says by its fields, which mean what its stream says, as lua/_lib/stream/entry.lua has it. Of what something else
@@ -58,6 +60,7 @@ function read(position: string, ready: boolean, fields: readonly string[]): Save
       json: payload,
       traceparent,
       due: undefined,
+      suspect: fieldOf(fields, 'v') !== undefined,
     }
   }
   const names = fields.filter((_, at) => at % 2 === 0).join()
@@ -71,7 +74,13 @@ function read(position: string, ready: boolean, fields: readonly string[]): Save
 
 /** The fields that `add` writes, in order. */
 const ADDED = /^d(,t)?(,n)?$/
-const FOREIGN: Omit<Saved, 'id' | 'json'> = { attempt: 1, fence: 1, traceparent: undefined, due: undefined }
+const FOREIGN: Omit<Saved, 'id' | 'json'> = {
+  attempt: 1,
+  fence: 1,
+  traceparent: undefined,
+  due: undefined,
+  suspect: false,
+}
 
 function isCount(text: string | undefined): text is string {
   return text !== undefined && /^\d{1,15}$/.test(text)
@@ -95,6 +104,7 @@ export function toHeld(
     json: saved ? saved.json : fields[1],
     traceparent: saved?.traceparent,
     due: saved?.due,
+    suspect: saved?.suspect ?? false,
     stage: 'waiting',
     arrivedAt,
     leaseEndsAt,

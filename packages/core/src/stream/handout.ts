@@ -2,6 +2,7 @@ import type { Held } from './delivery.ts'
 import type { Leases } from './leases.ts'
 import type { Pace } from './pace.ts'
 import { createQueue } from './queue.ts'
+import { createSuspects } from './suspects.ts'
 import type { ReturnReason } from './types.ts'
 
 export interface HandoutOptions {
@@ -9,10 +10,11 @@ export interface HandoutOptions {
   readonly concurrency: number
   /** Entries to a call at the most. */
   readonly batch: number
+  readonly maxAttempts: number
   readonly pace: Pace
-  readonly leases: Pick<Leases, 'overdue' | 'refresh'>
-  /** False while the group is paused or the worker closes. */
-  readonly open: () => boolean
+  readonly leases: Pick<Leases, 'overdue' | 'refresh' | 'mark'>
+  /** Why nothing may start now: the group is paused, or the worker closes. */
+  readonly stopped: () => ReturnReason | undefined
   /** Calls the handler. */
   readonly run: (some: readonly Held[]) => void
   readonly giveBack: (held: Held, why: ReturnReason) => void
@@ -20,8 +22,10 @@ export interface HandoutOptions {
 
 /** The way of entries from their arrival to the handlers. */
 export interface Handout {
-  /** Entries that wait for a handler. */
+  /** Entries that wait for a handler, but for suspects. */
   readonly waiting: number
+  /** Suspects that wait for a handler. */
+  readonly suspects: number
   /** Entries that handlers have. */
   readonly running: number
   push(held: Held): void
@@ -29,8 +33,8 @@ export interface Handout {
   go(): void
   /** A call with so many entries ended: its place is free. */
   ended(entries: number): void
-  /** Gives back the newest of what waits, but for so many. */
-  shed(keep: number, why: ReturnReason): void
+  /** Gives back the newest of what waits, but for so many, and for so many suspects. */
+  shed(keep: number, keepSuspects: number, why: ReturnReason): void
   /** Resolves when no call is under way, or after that time. */
   idle(deadlineMs: number): Promise<void>
   stop(): void
@@ -38,6 +42,8 @@ export interface Handout {
 
 /** What waits for longer than this is given back. */
 export const LONGEST_WAIT_MS = 250
+/** As above, of suspects. */
+const LONGEST_SUSPECT_MS = 2000
 /** Handlers are started for so long before timers, replies and outcomes have their turn. */
 const SLICE_MS = 5
 
@@ -47,26 +53,29 @@ const SLICE_MS = 5
  * still this worker's: one that another took over meanwhile never starts.
  */
 export function createHandout(options: HandoutOptions): Handout {
-  const { concurrency, batch, pace, leases, open, run, giveBack } = options
+  const { concurrency, batch, pace, leases, stopped, run, giveBack } = options
   const queue = createQueue<Held>()
+  const suspects = createSuspects(options.maxAttempts)
   let calls = 0
   let running = 0
   let starting = false
   /** When this slice ends; undefined before the first start of a turn of the event loop. */
   let sliceEndsAt: number | undefined
   let late: NodeJS.Timeout | undefined
+  let suspectDue: NodeJS.Timeout | undefined
   let idle: (() => void) | undefined
 
   function go(): void {
     // A handler that ends at once frees its place while this goes on.
-    if (starting || queue.size === 0) return
+    if (starting || queue.size + suspects.size === 0) return
     starting = true
     let now = performance.now()
     if (sliceEndsAt === undefined) {
       sliceEndsAt = now + SLICE_MS
       setImmediate(turn)
     }
-    while (calls < concurrency && queue.size > 0 && now < sliceEndsAt && open()) {
+    if (suspects.size > 0) startSuspects(now)
+    while (calls < concurrency && queue.size > 0 && now < sliceEndsAt && !stopped()) {
       if (leases.overdue(now)) {
         void leases.refresh()
         break
@@ -77,7 +86,7 @@ export function createHandout(options: HandoutOptions): Handout {
       pace.started(now - before)
     }
     starting = false
-    if (queue.size > 0) late ??= setTimeout(giveBackLate, LONGEST_WAIT_MS)
+    if (queue.size + suspects.size > 0) late ??= setTimeout(giveBackLate, LONGEST_WAIT_MS)
   }
 
   function start(): void {
@@ -90,6 +99,42 @@ export function createHandout(options: HandoutOptions): Handout {
     calls += 1
     running += some.length
     run(some)
+  }
+
+  function startSuspects(now: number): void {
+    clearTimeout(suspectDue)
+    while (calls < concurrency && suspects.size > 0 && !stopped()) {
+      const at = suspects.nextAt()
+      if (at > now) {
+        suspectDue = setTimeout(go, at - now)
+        return
+      }
+      void startSuspect(suspects.start())
+    }
+  }
+
+  /** The mark must be in Redis before anything reads the payload: if that kills the process, the mark is all that tells. */
+  async function startSuspect(held: Held): Promise<void> {
+    if (held.stage !== 'waiting') return
+    calls += 1
+    running += 1
+    const marked = await leases.mark(held)
+    const why = stopped()
+    if (marked && held.stage === 'waiting' && !why) {
+      run([held])
+      return
+    }
+    free(1)
+    if (held.stage !== 'waiting') go()
+    else if (why) giveBack(held, why)
+    // Redis did not answer: with the next renewal that works it goes on.
+    else suspects.putBack(held)
+  }
+
+  function free(entries: number): void {
+    calls -= 1
+    running -= entries
+    if (calls === 0) idle?.()
   }
 
   function turn(): void {
@@ -106,34 +151,39 @@ export function createHandout(options: HandoutOptions): Handout {
   /** Behind handlers that suddenly take long an entry must not wait while other workers have room. */
   function giveBackLate(): void {
     late = undefined
-    const before = performance.now() - LONGEST_WAIT_MS
-    if (queue.size > 0 && (queue.first as Held).arrivedAt < before) {
+    const now = performance.now()
+    if ((queue.first?.arrivedAt ?? now) < now - LONGEST_WAIT_MS) {
       pace.stalled()
-      shed(0, 'busy')
-    } else if (queue.size > 0) late = setTimeout(giveBackLate, LONGEST_WAIT_MS)
+      shed(0, suspects.size, 'busy')
+    }
+    if ((suspects.oldest ?? now) < now - LONGEST_SUSPECT_MS) shed(queue.size, 0, 'busy')
+    if (queue.size + suspects.size > 0) late = setTimeout(giveBackLate, LONGEST_WAIT_MS)
   }
 
-  function shed(keep: number, why: ReturnReason): void {
-    while (queue.size > keep) {
-      const held = queue.pop() as Held
-      if (held.stage === 'waiting') giveBack(held, why)
-    }
+  function shed(keep: number, keepSuspects: number, why: ReturnReason): void {
+    while (queue.size > keep) giveBackOne(queue.pop() as Held, why)
+    while (suspects.size > keepSuspects) giveBackOne(suspects.pop() as Held, why)
+  }
+
+  function giveBackOne(held: Held, why: ReturnReason): void {
+    if (held.stage === 'waiting') giveBack(held, why)
   }
 
   return {
     get waiting() {
       return queue.size
     },
+    get suspects() {
+      return suspects.size
+    },
     get running() {
       return running
     },
-    push: (held) => queue.push(held),
+    push: (held) => (held.suspect ? suspects : queue).push(held),
     go,
     ended(entries) {
-      calls -= 1
-      running -= entries
+      free(entries)
       pace.ended(entries)
-      if (calls === 0) idle?.()
       go()
     },
     shed,
@@ -144,6 +194,9 @@ export function createHandout(options: HandoutOptions): Handout {
       await Promise.race([new Promise<void>((resolve) => (idle = resolve)), past])
       clearTimeout(timer)
     },
-    stop: () => clearTimeout(late),
+    stop() {
+      clearTimeout(late)
+      clearTimeout(suspectDue)
+    },
   }
 }

@@ -1,3 +1,4 @@
+import { PenknifeError } from '../errors.ts'
 import { BLOCK_MS } from '../redis/driver.ts'
 import { movedAway, neverSent, replyCode } from '../redis/failures.ts'
 import type { Space } from '../redis/penknife.ts'
@@ -80,6 +81,11 @@ export function createIntake(space: Space, options: IntakeOptions): Intake {
         const count = room()
         if (!reader.ready) {
           unsure = true
+          const { reason } = reader
+          if (reason !== undefined && !troubled) {
+            troubled = true
+            trouble(unavailable(reason))
+          }
           await rest(RETRY_MS)
         } else if (unsure) {
           await readOwn()
@@ -173,6 +179,13 @@ export function createIntake(space: Space, options: IntakeOptions): Intake {
       await Promise.allSettled([fetching, ended])
     },
   }
+}
+
+function unavailable(reason: string): PenknifeError {
+  return new PenknifeError(
+    'PENKNIFE_UNAVAILABLE',
+    `the worker's connection to Redis cannot be made: ${reason}`,
+  )
 }
 
 export const GONE: readonly string[] = []

@@ -2,8 +2,11 @@ import { type Arrival, controlOf, type Held } from './delivery.ts'
 
 export interface LeasesOptions {
   readonly leaseMs: number
-  /** Renews the leases of positions of the group's own stream or the main one; answers those that were lost. */
-  readonly renew: (ready: boolean, positions: string) => Promise<string>
+  /**
+   * Renews the leases of positions of the group's own stream or the main one, and marks that their handlers are about to be
+   * called; answers those that were lost.
+   */
+  readonly renew: (ready: boolean, positions: string, mark: boolean) => Promise<string>
   /** Another has it. */
   readonly lost: (held: Held) => void
   /** It could not be renewed in time: another may have it, and Redis could not be asked. */
@@ -24,6 +27,8 @@ export interface Leases {
   snapshot(): (arrival: Arrival) => boolean
   /** Whether the heartbeat is late for something that is held. Nothing starts then: its lease may have ended. */
   overdue(now: number): boolean
+  /** Renews one and marks it as started; whether that worked. */
+  mark(held: Held): Promise<boolean>
   /** Renews what is held, unless that is under way or did not work the last time; resolves when it was answered, or failed. */
   refresh(): Promise<void>
   stop(): void
@@ -86,9 +91,9 @@ export function createLeases({ leaseMs, renew, lost, expired, renewed }: LeasesO
   }
 
   /** Whether Redis answered. */
-  function renewSome(ready: boolean, some: readonly Held[]): Promise<boolean> {
+  function renewSome(ready: boolean, some: readonly Held[], mark: boolean = false): Promise<boolean> {
     const askedAt = performance.now()
-    return renew(ready, some.map(({ position }) => position).join(' ')).then(
+    return renew(ready, some.map(({ position }) => position).join(' '), mark).then(
       (answer) => {
         const gone = new Set(answer.split(' '))
         for (const held of some) {
@@ -132,6 +137,11 @@ export function createLeases({ leaseMs, renew, lost, expired, renewed }: LeasesO
       return ({ ready, position }) => held[ready ? 'ready' : 'main'].has(position)
     },
     overdue: (now) => now - oldest > leaseMs * OVERDUE && streams.main.size + streams.ready.size > 0,
+    async mark(held) {
+      const answered = await renewSome(held.ready, [held], true)
+      // The process may have slept while the answer lay in its socket.
+      return answered && performance.now() - (held.leaseEndsAt - leaseMs) < leaseMs * OVERDUE
+    },
     async refresh() {
       if (beats > 0) await beating
       else if (!failing) await beat()

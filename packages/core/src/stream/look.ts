@@ -62,7 +62,7 @@ export function createLooker({ leaseMs, look, found, unreadable, paused, trouble
       cursors = [fromStream, fromReady]
       paused(isPaused === 1)
       for (const [id, attempts, fence] of taken) {
-        if (attempts === 0) unreadable(id)
+        if (fence === 0) unreadable(id)
         else found(id, Math.abs(attempts), fence, attempts < 0)
       }
       // Not everything was seen in this step.

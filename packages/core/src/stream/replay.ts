@@ -5,11 +5,10 @@ import { checkOptions, wholeNumber } from '../options.ts'
 import { BLOCK_MS, whenReady } from '../redis/driver.ts'
 import { failureOf, replyCode } from '../redis/failures.ts'
 import type { Reader } from '../redis/reader.ts'
-import type { Reply } from '../redis/script.ts'
 import { streamPage } from '../redis/scripts.gen.ts'
 import { toEntry } from './entries.ts'
 import { before, type Bound, checkId, toBound } from './ids.ts'
-import { pages } from './pages.ts'
+import { pages, toEntries } from './pages.ts'
 import type { Scope } from './scope.ts'
 import type { Entry } from './types.ts'
 
@@ -83,8 +82,8 @@ export function replay<T>(scope: Scope, options: ReplayOptions): AsyncGenerator<
       for (;;) {
         try {
           if (seen === undefined) {
-            const [, newest] = await page(route, key, '+', '-', 1, bytes, 'XREVRANGE')
-            seen = newest === undefined ? '0-0' : ((newest as readonly Reply[])[0] as string)
+            const [, ...newest] = await page(route, key, '+', '-', 1, bytes, 'XREVRANGE')
+            seen = toEntries(newest)[0]?.[0] ?? '0-0'
           }
           for await (const entry of read(`(${seen}`)) {
             seen = entry.id

@@ -92,7 +92,7 @@ function textOf(queue: boolean, groups: readonly string[], limits: string): stri
 
 function checkGroups(groups: readonly string[]): readonly string[] {
   if (!Array.isArray(groups)) throw invalid('groups', groups, "give a list of names, such as ['billing']")
-  return [...new Set(groups.map((group: string) => checkName('group', group)))]
+  return [...new Set(Array.from(groups as readonly string[], (group) => checkName('group', group)))]
 }
 
 function retention(retain: Retention = { entries: KEEP }): string {

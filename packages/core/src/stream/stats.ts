@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 
 import { type Duration, durationMs } from '../duration.ts'
 import { checkOptions } from '../options.ts'
+import { badReply, readReply } from '../redis/failures.ts'
 import type { Reply } from '../redis/script.ts'
 import { streamOverview, streamStats } from '../redis/scripts.gen.ts'
 import type { Scope } from './scope.ts'
@@ -92,7 +93,9 @@ export function createStats(
 
   async function look(): Promise<Look> {
     const [length, bytes, ...there] = await overview(route, key)
-    const names = [...new Set([...declared, ...(there as readonly string[])])]
+    if (!there.every((name) => typeof name === 'string'))
+      throw badReply(streamOverview.name, 'a group has no name')
+    const names = [...new Set([...declared, ...there])]
     const atMs = performance.now()
     const replies = await Promise.all(
       // Without a group the stream's own numbers are wanted all the same.
@@ -113,7 +116,9 @@ export function createStats(
       length: length as number,
       bytes: bytes as number,
       added: replies.map((reply) => reply[1] as number),
-      groups: names.map((name, at) => toGroup(name, replies[at] as readonly Reply[])),
+      groups: readReply('stream/stats', () =>
+        names.map((name, at) => toGroup(name, replies[at] as readonly Reply[])),
+      ),
     }
   }
 

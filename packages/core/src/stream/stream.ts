@@ -9,7 +9,7 @@ import { callBatch, errorAt } from './batch-outcome.ts'
 import { toEntry } from './entries.ts'
 import { createGroup } from './groups.ts'
 import { toBound } from './ids.ts'
-import type { RawEntry } from './pages.ts'
+import { toEntries } from './pages.ts'
 import { replay } from './replay.ts'
 import { createScope } from './scope.ts'
 import { streamSettings, workerSettings } from './settings.ts'
@@ -72,7 +72,7 @@ export function createStream<T, Out>(
       const [, ...found] = read.reverse
         ? await page(route, key, to, from, count, READ_BYTES, 'XREVRANGE')
         : await page(route, key, from, to, count, READ_BYTES, 'XRANGE')
-      return (found as RawEntry[]).map(([id, fields]) => toEntry<Jsonified<T>>(id, fields))
+      return toEntries(found).map(([id, fields]) => toEntry<Jsonified<T>>(id, fields))
     },
     stats,
     group: (group) => createGroup(scope, group),

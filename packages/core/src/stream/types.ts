@@ -121,9 +121,12 @@ export interface EntryLease {
 
 /** An entry in a worker's hands, under a lease. */
 export interface Delivery<T> extends Entry<T> {
-  /** 1 at the first. An entry that was given back comes again with the same; `fence` tells its deliveries apart. */
+  /**
+   * 1 at the first. An entry that was given back, or whose process died for the first time, comes again with the same:
+   * `fence` tells its deliveries apart.
+   */
   readonly attempt: number
-  /** Fencing token for other stores: a later delivery of this entry has a higher one. Also in `lease`. */
+  /** Fencing token for other stores: a later delivery of this entry has a higher one, the first has 1. Also in `lease`. */
   readonly fence: number
   /** What `add` was given, for the trace of the handler. */
   readonly traceparent: string | undefined
@@ -161,8 +164,9 @@ export interface WorkerOptions {
   /** How far the waits spread, so that what failed together does not come back together: 0 to 1 times more. Default: 0.2. */
   readonly retryJitter?: number
   /**
-   * Attempts before an entry goes to the dead letters: 1 to 1,000. A process that dies uses up one of each entry that it
-   * had, those it had fetched ahead included, since nobody can tell which was at fault. Default: 5.
+   * Attempts before an entry goes to the dead letters: 1 to 1,000. When a process dies nobody can tell which of the entries that
+   * it had is at fault, and none uses up an attempt; they are then started one after another, and one uses up an attempt each time
+   * that a process dies with it. Default: 5.
    */
   readonly maxAttempts?: number
   /** Where a group that is not there yet begins: at the oldest entry, at what comes from now on, or after an id. Default: 'oldest'. */
@@ -231,7 +235,7 @@ export type WorkerEvent =
   | Told<'lost'>
   /** Given back. It uses up no attempt, unless `why` is 'expired' and its handler had begun. */
   | (Told<'returned'> & { readonly why: ReturnReason })
-  /** This worker took it from one that gave no sign, for everyone to handle; `attempt` is the one that is used up. */
+  /** This worker took it from one that gave no sign, for everyone to handle; `attempt` is how many it has used up: 0 at first. */
   | Told<'recovered'>
   /** Redis is away, was emptied, or refused something; the worker goes on by itself. */
   | { readonly kind: 'trouble'; readonly error: unknown }

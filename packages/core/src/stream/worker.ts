@@ -15,7 +15,7 @@ import {
   streamSettle,
 } from '../redis/scripts.gen.ts'
 import type { StandardSchema } from '../standard-schema.ts'
-import { cut, errorText } from '../text.ts'
+import { cut, errorText, printable } from '../text.ts'
 import { type Arrival, type Handed, type Held, toHeld } from './delivery.ts'
 import { createHandling } from './handling.ts'
 import { createHandout, LONGEST_WAIT_MS } from './handout.ts'
@@ -115,7 +115,7 @@ export function createWorker<T>(scope: Scope, parts: WorkerParts<T>, settings: W
   })
   const leases = createLeases({
     leaseMs,
-    renew: (own, positions) => renew(route, own ? ready : stream, positions),
+    renew: (own, positions, started) => renew(route, own ? ready : stream, positions, started ? 1 : 0),
     lost,
     expired,
     renewed: () => handout.go(),
@@ -123,9 +123,10 @@ export function createWorker<T>(scope: Scope, parts: WorkerParts<T>, settings: W
   const handout = createHandout({
     concurrency,
     batch,
+    maxAttempts,
     pace,
     leases,
-    open: () => !isPaused && !closing,
+    stopped,
     run: (some) => handling.run(some),
     giveBack: (held, why) => lane.tell(held, { to: 'ready', used: held.attempt - 1, why }),
   })
@@ -195,10 +196,17 @@ export function createWorker<T>(scope: Scope, parts: WorkerParts<T>, settings: W
   const reaping = setInterval(reapConsumers, REAP_EVERY_MS)
   const forget = runtime.onClose((ms) => close(Math.min(ms, CLOSE_MS)))
 
+  /** Why nothing may be started. */
+  function stopped(): 'closing' | 'paused' | undefined {
+    return closing ? 'closing' : isPaused ? 'paused' : undefined
+  }
+
   /** Entries to ask for now: enough to be worth a read, or what a free place needs. */
   function room(): number {
     if (lane.waiting > MOST_UNTOLD) return 0
-    const { waiting, running } = handout
+    const { waiting, running, suspects } = handout
+    // They start one after another, so that a worker with many of them leaves the rest to others.
+    if (suspects >= concurrency * batch) return 0
     const all = concurrency * batch + pace.ahead
     // With nothing in hand one is taken, whatever its length.
     const fits = Math.max(
@@ -212,6 +220,7 @@ export function createWorker<T>(scope: Scope, parts: WorkerParts<T>, settings: W
   function arrived(arrivals: readonly Arrival[], asked: number, heldSince: number): void {
     if (arrivals.length === 0) return
     let length = 0
+    let suspects = 0
     for (const arrival of arrivals) {
       const held = toHeld(arrival, ++order, heldSince, heldSince + leaseMs)
       length += held.json?.length ?? 0
@@ -220,13 +229,17 @@ export function createWorker<T>(scope: Scope, parts: WorkerParts<T>, settings: W
       else if (held.attempt > maxAttempts) {
         const error = new Error(`handled ${held.attempt - 1} times without being finished`)
         lane.tell(held, { to: 'dead', why: 'vanished', error })
-      } else handout.push(held)
+      } else {
+        if (held.suspect) suspects += 1
+        handout.push(held)
+      }
     }
     pace.arrived(arrivals.length, length)
     // A read brings up to what was asked for from each of its two streams: a slow worker leaves the rest to others.
-    const over = arrivals.length - asked
-    if (isPaused || closing) handout.shed(0, closing ? 'closing' : 'paused')
-    else if (over > pace.ahead) handout.shed(handout.waiting - over, 'busy')
+    const over = arrivals.length - suspects - asked
+    const why = stopped()
+    if (why) handout.shed(0, 0, why)
+    else if (over > pace.ahead) handout.shed(handout.waiting - over, handout.suspects, 'busy')
     // The intake sends its next read first.
     queueMicrotask(handout.go)
   }
@@ -239,6 +252,12 @@ export function createWorker<T>(scope: Scope, parts: WorkerParts<T>, settings: W
     else if (isNeverRetry(error)) lane.tell(held, { to: 'dead', why: 'never-retry', error })
     else if (attempt >= maxAttempts) lane.tell(held, { to: 'dead', why: 'failed', error })
     else lane.tell(held, { to: 'later', delayMs: backoffMs(attempt) })
+  }
+
+  /** Redis knows how it ended, or another has it. */
+  function gone(held: Held): void {
+    intake.roomMade()
+    if (held.suspect) handout.go()
   }
 
   function told({ held, move }: Outcome): void {
@@ -255,7 +274,7 @@ export function createWorker<T>(scope: Scope, parts: WorkerParts<T>, settings: W
       else if (move.to === 'at') topic.emit({ kind: 'delayed', id: held.id, untilMs: move.dueMs })
       else topic.emit({ kind: 'returned', ...which, why: move.why })
     }
-    intake.roomMade()
+    gone(held)
   }
 
   function buried(which: Which, why: DeathKind, error: unknown): void {
@@ -268,7 +287,7 @@ export function createWorker<T>(scope: Scope, parts: WorkerParts<T>, settings: W
     if (held.stage === 'over') return
     abort(held, new Error(`the lease of entry ${held.id} was lost`))
     topic.emit({ kind: 'lost', ...of(held) })
-    intake.roomMade()
+    gone(held)
   }
 
   /**
@@ -281,14 +300,14 @@ export function createWorker<T>(scope: Scope, parts: WorkerParts<T>, settings: W
     topic.emit({ kind: 'lost', ...of(held) })
     lane.tell(held, { to: 'ready', used: stage === 'running' ? attempt : attempt - 1, why: 'expired' })
     held.stage = 'over'
-    intake.roomMade()
+    gone(held)
   }
 
   function pause(now: boolean): void {
     if (now === isPaused) return
     isPaused = now
     topic.emit({ kind: now ? 'paused' : 'unpaused' })
-    if (now) handout.shed(0, 'paused')
+    if (now) handout.shed(0, 0, 'paused')
     intake.pause(now)
   }
 
@@ -307,18 +326,21 @@ export function createWorker<T>(scope: Scope, parts: WorkerParts<T>, settings: W
     if (warned) return
     warned = true
     const name = `worker of ${scope.stream}/${group}`
-    process.emitWarning(`${name} ${what}: ${errorText(error)}; worker.on(…) tells all`, 'PenknifeWarning')
+    process.emitWarning(
+      `${name} ${what}: ${printable(errorText(error), 1000)}; worker.on(…) tells all`,
+      'PenknifeWarning',
+    )
   }
 
   async function end(deadlineMs: number): Promise<void> {
     // With nothing in hand there is nothing that a Redis which is away must be told.
-    const idle = handout.running + handout.waiting + lane.waiting === 0
+    const idle = handout.running + leases.size === 0
     if (idle) patience.end(CLOSING_MS)
     unfollow()
     const fetching = Promise.all([intake.stop(), looker.stop()])
     await (idle ? atMost(CLOSING_MS, fetching) : fetching)
     handout.stop()
-    handout.shed(0, 'closing')
+    handout.shed(0, 0, 'closing')
     await handout.idle(deadlineMs)
     handling.stop()
     for (const held of leases.all()) {

@@ -33,8 +33,8 @@ export const rateLimitPlugin: Plugin<[limiter: RateLimiter, options?: RateLimitO
   setup(limiter, options = {}) {
     checkRateLimit(limiter, options)
     const { cost = 1, rules, skip, refundIf, onLimited, tellReason = false } = options
-    const allowed = options.allow && parseList('rateLimit allow', options.allow)
-    const denied = options.deny && parseList('rateLimit deny', options.deny)
+    const allowed = options.allow === undefined ? undefined : parseList('rateLimit allow', options.allow)
+    const denied = options.deny === undefined ? undefined : parseList('rateLimit deny', options.deny)
     const needsAddress = Boolean(allowed || denied)
     const subjectOf = subjectFinder(options)
     const tell = headerWriter(options)

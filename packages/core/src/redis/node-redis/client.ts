@@ -6,10 +6,12 @@ export interface Client {
   connect(): Promise<unknown>
   destroy(): void
   sendCommand(args: readonly (string | Buffer)[]): Promise<unknown>
-  sSubscribe(channel: string, listener: (text: string, channel: string) => void): Promise<void>
-  sUnsubscribe(channel: string): Promise<void>
+  sSubscribe(channel: string, listener: OnMessage): Promise<void>
+  sUnsubscribe(channel: string, listener: OnMessage): Promise<void>
   on(event: string, listener: (...args: never[]) => void): unknown
 }
+
+type OnMessage = (text: string, channel: string) => void
 
 export interface Options {
   readonly database?: number

@@ -16,6 +16,11 @@ export function toReply(reply: unknown): unknown {
   return reply
 }
 
+/** Whether a command was in flight when its client was destroyed, which says nothing of why. */
+export function isOurs(error: unknown): boolean {
+  return error instanceof Error && error.constructor.name === 'DisconnectsClientError'
+}
+
 const NEVER_SENT = new Set(['ClientOfflineError', 'ClientClosedError'])
 
 /** By the name of its class: it comes from the node-redis of the application, and has no other mark. */

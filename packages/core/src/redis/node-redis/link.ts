@@ -2,20 +2,27 @@ import { EventEmitter } from 'node:events'
 import type { Socket } from 'node:net'
 
 import { backoff } from '../backoff.ts'
-import { type Link, type LineEvents, NotSent, type Purpose, type Receiver, silenceMs } from '../driver.ts'
+import {
+  type Link,
+  type LineEvents,
+  NotSent,
+  type Purpose,
+  type Receiver,
+  ReplyError,
+  silenceMs,
+} from '../driver.ts'
 import type { Roster } from '../roster.ts'
 import type { Arg } from '../script.ts'
 import { argsOf, type Sent } from '../sent.ts'
 import { type Client, settingsOf } from './client.ts'
-import { isReply, toFailure, toReply } from './errors.ts'
+import { isOurs, isReply, toFailure, toReply } from './errors.ts'
+import { watchSilence } from './silence.ts'
 import { endSocket, socketOf } from './socket.ts'
 
 /** How long a server may take to be connected and logged in to. */
 const CONNECT_MS = 5000
 /** How long a server may take to close a connection that penknife ended. */
 const END_MS = 2000
-/** How often a socket is looked at whether it is silent. */
-const LOOK_EVERY_MS = 500
 /** Before a server that loads its data is asked again. */
 const LOADING_MS = 250
 
@@ -62,13 +69,12 @@ export function openLink(given: Client, purpose: Purpose, roster: Roster): Link 
 
   /** A server that loads its data refuses everything. */
   async function whenLoaded(mine: Client): Promise<void> {
-    let loading = false
-    await mine.sendCommand(['PING']).catch((error: Error) => {
-      loading = isReply(error) && error.message.startsWith('LOADING')
-      if (!isReply(error)) lost(mine, error)
+    const error = await new Promise<unknown>((resolve) => {
+      sent(mine.sendCommand(['PING']), { received: () => resolve(undefined), failed: resolve })
     })
-    if (client !== mine) return
-    if (loading) retrying = setTimeout(() => void whenLoaded(mine), LOADING_MS)
+    if (client !== mine || state === 'closed') return
+    if (error !== undefined && !(error instanceof ReplyError)) lost(mine, error as Error)
+    else if (error?.code === 'LOADING') retrying = setTimeout(() => void whenLoaded(mine), LOADING_MS)
     else {
       state = 'ready'
       attempts = 0
@@ -107,28 +113,36 @@ export function openLink(given: Client, purpose: Purpose, roster: Roster): Link 
       (error: unknown) => {
         due -= 1
         settled += 1
-        receiver.failed(toFailure(error))
+        receiver.failed(isOurs(error) ? (lastError ?? error) : toFailure(error))
       },
     )
+  }
+
+  /** Whether what is sent now is written; node-redis learns a little later than its socket that the server closed it. */
+  function isReady(): boolean {
+    return state === 'ready' && (socket?.writable ?? true)
   }
 
   /** What is sent by a client that is connected. */
   function ask(of: (used: Client) => Promise<unknown>): Promise<unknown> {
     return new Promise((received, failed) => {
-      if (state === 'ready' && client) sent(of(client), { received, failed })
+      if (isReady() && client) sent(of(client), { received, failed })
       else failed(notSent())
     })
   }
 
-  const stopWatching = watch(
-    () => (due === 0 ? undefined : (socket?.bytesRead ?? settled)),
+  // One for all: node-redis asks the server again for a channel that is being left only if it knows who leaves it.
+  const onMessage = (text: string, channel: string): void => void events.emit('message', channel, text)
+
+  const stopWatching = watchSilence(
+    () => (due === 0 ? undefined : { bytes: socket?.bytesRead ?? settled, settled }),
     silenceMs(purpose),
     (error) => client && lost(client, error),
   )
 
   const link: Link = {
     get ready() {
-      return state === 'ready'
+      return isReady()
     },
     get status() {
       return state
@@ -137,13 +151,12 @@ export function openLink(given: Client, purpose: Purpose, roster: Roster): Link 
       return lastError
     },
     send(command, args, receiver) {
-      if (state === 'ready' && client) sent(client.sendCommand(wordsOf(command, args)), receiver)
+      if (isReady() && client) sent(client.sendCommand(wordsOf(command, args)), receiver)
       else receiver.failed(notSent())
     },
     call: (command, ...args) => ask((used) => used.sendCommand(wordsOf(command, args))),
-    ssubscribe: (name) =>
-      ask((used) => used.sSubscribe(name, (text, channel) => events.emit('message', channel, text))),
-    sunsubscribe: (name) => ask((used) => used.sUnsubscribe(name)),
+    ssubscribe: (channel) => ask((used) => used.sSubscribe(channel, onMessage)),
+    sunsubscribe: (channel) => ask((used) => used.sUnsubscribe(channel, onMessage)),
     on<Event extends keyof LineEvents>(event: Event, listener: (...of: LineEvents[Event]) => void) {
       const heard = listener as (...of: unknown[]) => void
       events.on(event, heard)
@@ -186,23 +199,4 @@ function wordsOf(command: string, args: readonly Sent[]): (string | Buffer)[] {
 
 function textOf(arg: Arg): string | Buffer {
   return typeof arg === 'number' ? String(arg) : arg
-}
-
-/** Calls `silent` when what was heard while replies are due did not change for so long. The function that comes back ends it. */
-function watch(heard: () => number | undefined, ms: number, silent: (error: Error) => void): () => void {
-  let last: number | undefined
-  let since = 0
-  const timer = setInterval(() => {
-    // After a stall of this process what was waited for may have come already: that is read before the immediates.
-    setImmediate(() => {
-      const now = performance.now()
-      const present = heard()
-      if (present === undefined || present !== last) since = now
-      else if (now - since >= ms) {
-        silent(new Error(`the server said nothing for ${ms} ms while replies were due`))
-      }
-      last = present
-    })
-  }, LOOK_EVERY_MS).unref()
-  return () => clearInterval(timer)
 }

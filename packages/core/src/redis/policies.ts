@@ -1,0 +1,103 @@
+import type { ErrorCode, PenknifeError } from '../errors.ts'
+
+/** A limiter whose policy decides, since Redis does not. */
+export interface PolicyInUse {
+  readonly space: string
+  readonly limiter: string
+  /** Its `whenUnavailable`; `local` where this process decides by a share of the rules. */
+  readonly policy: 'open' | 'closed' | 'local'
+  /** What calls would fail with if the policy were `throw`. */
+  readonly code: ErrorCode
+  /** The message of the last of those errors. */
+  readonly reason: string
+  /** Calls that the policy decided for this reason. */
+  readonly decisions: number
+  /** Milliseconds since the first of them. */
+  readonly sinceMs: number
+  /** Milliseconds since the last of them. */
+  readonly lastMs: number
+}
+
+export type PolicyOf = Pick<PolicyInUse, 'space' | 'limiter' | 'policy'>
+
+/**
+ * Which limiters' policies decide, and why. A reason counts until Redis decides and the policy has not for a second, so that
+ * calls which fail now and then are one piece of news. One that belongs to a key counts until the policy has not decided for
+ * a minute, since calls for other keys say nothing about it. So does one of a limiter that is not asked any more.
+ */
+export interface Policies {
+  /** False when Redis decides everywhere: then nobody need be told that it did. */
+  readonly any: boolean
+  decided(by: PolicyOf, error: PenknifeError): void
+  /** Redis decided a call of that limiter. */
+  done(space: string, limiter: string): void
+  list(): readonly PolicyInUse[]
+}
+
+const QUIET_MS = 1000
+const FORGOTTEN_MS = 60_000
+/** Failures of one key, or of one reply. */
+const OF_A_KEY: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['PENKNIFE_REJECTED', 'PENKNIFE_BAD_REPLY'])
+
+interface Entry {
+  readonly by: PolicyOf
+  readonly code: ErrorCode
+  reason: string
+  decisions: number
+  readonly firstAt: number
+  lastAt: number
+}
+
+/** `began` is called with each limiter's first decision for a reason, `ended` when a limiter has none any more. */
+export function createPolicies(
+  began: (use: PolicyInUse) => void,
+  ended: (space: string, limiter: string) => void,
+): Policies {
+  const entries = new Map<string, Entry>()
+
+  function show({ by, code, reason, decisions, firstAt, lastAt }: Entry): PolicyInUse {
+    const now = performance.now()
+    const { space, limiter, policy } = by
+    return { space, limiter, policy, code, reason, decisions, sinceMs: now - firstAt, lastMs: now - lastAt }
+  }
+
+  function end(wanted: (entry: Entry) => boolean): void {
+    for (const [key, entry] of entries) {
+      if (!wanted(entry)) continue
+      entries.delete(key)
+      const { space, limiter } = entry.by
+      const more = [...entries.values()].some(({ by }) => by.space === space && by.limiter === limiter)
+      if (!more) ended(space, limiter)
+    }
+  }
+
+  return {
+    get any() {
+      return entries.size > 0
+    },
+    decided(by, { code, message }) {
+      const now = performance.now()
+      const key = `${by.space} ${by.limiter} ${by.policy} ${code}`
+      const known = entries.get(key)
+      const entry = known ?? { by, code, reason: message, decisions: 0, firstAt: now, lastAt: now }
+      entry.reason = message
+      entry.decisions += 1
+      entry.lastAt = now
+      if (known) return
+      entries.set(key, entry)
+      began(show(entry))
+    },
+    done(space, limiter) {
+      const before = performance.now() - QUIET_MS
+      end(
+        ({ by, code, lastAt }) =>
+          by.space === space && by.limiter === limiter && lastAt < before && !OF_A_KEY.has(code),
+      )
+    },
+    list() {
+      const before = performance.now() - FORGOTTEN_MS
+      end(({ lastAt }) => lastAt < before)
+      return [...entries.values()].map(show)
+    },
+  }
+}

@@ -1,0 +1,176 @@
+import { connect, createRateLimiter, type Penknife, type PenknifeError, type Rule } from '@penknife/core'
+import * as fc from 'fast-check'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+
+import type { Arg, Script, SharedArg } from '../../packages/core/src/redis/script.ts'
+import * as generated from '../../packages/core/src/redis/scripts.gen.ts'
+import { available, failure } from '../support/connect.ts'
+import { keyspace } from '../support/keyspace.ts'
+import { pattern, useRedis } from '../support/redis.ts'
+import { type Sample, SAMPLES } from '../support/samples.ts'
+import { cases, LONG } from '../support/until.ts'
+
+type AnyScript = Script<readonly SharedArg[], readonly Arg[], unknown>
+type Command = readonly [name: string, ...args: (Arg | Buffer)[]]
+
+const bench = useRedis()
+let penknife: Penknife
+beforeAll(async () => {
+  penknife = connect(pattern(bench.server.url))
+  await available(penknife)
+})
+afterAll(() => penknife?.close())
+
+const scripts = (Object.values(generated) as readonly AnyScript[])
+  .filter(({ name }) => name.startsWith('limiter/'))
+  .flatMap((script) =>
+    (SAMPLES[script.name] ?? []).map((sample, at) => ({
+      name: `${script.name}, sample ${at + 1}`,
+      script,
+      sample,
+    })),
+  )
+
+function keysOf({ args }: AnyScript, { item }: Sample): string[] {
+  return [...new Set(item.slice(0, item.length - args.length).map(String))]
+}
+
+const doubles = (...numbers: readonly number[]): Buffer => {
+  const bytes = Buffer.alloc(8 * numbers.length)
+  for (const [at, number] of numbers.entries()) bytes.writeDoubleLE(number, 8 * at)
+  return bytes
+}
+
+/** What other hands may make of a key; the ids of the samples' rules are 1 to 6, that of a block 0. */
+function damagesOf(key: string): Readonly<Record<string, readonly Command[]>> {
+  const later = 8e15
+  const instead: Readonly<Record<string, readonly Command[]>> = {
+    nothing: [],
+    'a list': [['RPUSH', key, 'x']],
+    'a set': [['SADD', key, 'x']],
+    'a hash': [['HSET', key, 'd', 'x']],
+    'a stream': [['XADD', key, '*', 'x', 'y']],
+    'a sorted set': [['ZADD', key, 0, 'x', 'inf', 'lease', '-inf', '']],
+    'a short string': [['SET', key, 'x']],
+    'an empty string': [['SET', key, '']],
+    'text as long as an entry': [['SET', key, 'x'.repeat(40)]],
+    'a level that is no number': [['SET', key, doubles(1, later, 1, 1, NaN)]],
+    'a level without end': [['SET', key, doubles(1, later, 1, 1, Infinity)]],
+    'a level below zero, of a later time': [['SET', key, doubles(1, later, 1, later, -1e300)]],
+    'a level that is no number, of a later time': [['SET', key, doubles(1, later, 1, later, NaN)]],
+    'no end and no token': [['SET', key, doubles(1, Infinity, 0, 1, 1)]],
+    'a second entry that is damaged': [['SET', key, doubles(1, later, 1, later, 1, 2, NaN, NaN, NaN, NaN)]],
+    'a block without an end': [['SET', key, doubles(0, Infinity, 0, 1, 0)]],
+    'a block with a longer reason than there is': [['SET', key, doubles(0, later, 1000, 1, 0)]],
+    'a log of no numbers': [['SET', key, doubles(NaN, NaN, NaN)]],
+    'a log of later charges': [['SET', key, doubles(0, later, Infinity)]],
+  }
+  return Object.fromEntries(
+    Object.entries(instead).map(([name, commands]) => [name, [['DEL', key], ...commands]]),
+  )
+}
+
+/** How each call of a batch of `times` items ended: undefined where it succeeded, else its error. */
+async function errorsOf(script: AnyScript, { item, shared = [] }: Sample, times: number): Promise<unknown[]> {
+  const { bind, keys } = penknife.space('samples').runtime
+  const port = bind(script, shared, 5000)
+  const calls = Array.from({ length: times }, () => port(keys.route, ...item))
+  const ends = await Promise.allSettled(calls)
+  return ends.map((end) => (end.status === 'rejected' ? (end.reason as unknown) : undefined))
+}
+
+async function prepare(commands: readonly Command[]): Promise<void> {
+  await bench.raw.flushall()
+  for (const [command, ...args] of commands) await bench.raw.call(command, args as string[])
+}
+
+describe.each([
+  ['alone', 1],
+  ['twice in a batch', 2],
+])('a limiter script on damaged keys, called %s', (_, times) => {
+  test.each(scripts)('$name: an error says not-done, and nothing was changed', async ({ script, sample }) => {
+    for (const key of keysOf(script, sample)) {
+      for (const [damage, commands] of Object.entries(damagesOf(key))) {
+        await prepare([...((sample.before ?? []) as Command[]), ...commands])
+        const before = await keyspace(bench.raw)
+        const errors = await errorsOf(script, sample, times)
+        const failed = errors.filter((error) => error !== undefined) as PenknifeError[]
+        const about = `${key} is ${damage}: ${String(failed[0])}`
+        expect(
+          failed.map(({ fate }) => fate),
+          about,
+        ).toEqual(failed.map(() => 'not-done'))
+        for (const { message } of failed) expect(message, about).toContain(key)
+        if (failed.length === times) expect(await keyspace(bench.raw), about).toEqual(before)
+      }
+    }
+  })
+})
+
+const RULES: readonly Rule[] = [
+  { name: 'g', limit: 5, window: '1m' },
+  { name: 'f', limit: 5, window: '1m', algorithm: 'fixed-window' },
+  { name: 'w', limit: 5, window: '1m', algorithm: 'sliding-window' },
+  { name: 'l', limit: 5, window: '1m', algorithm: 'sliding-log' },
+  { name: 's', limit: 5, lease: '1m', algorithm: 'concurrency' },
+]
+const NUMBERS = [0, -0, 1, -1, 0.5, 40, 2 ** 53, 8e15, 2 ** 62, 1e300, -1e300, Infinity, -Infinity, NaN]
+
+test(
+  'whatever the numbers of a state become, a call is decided or nothing was changed',
+  async () => {
+    const settings = { name: 'api', deadline: '5s', whenUnavailable: 'throw', denyCache: false } as const
+    const space = penknife.space('shop')
+    const plans = [RULES.slice(0, 1), [RULES[0] as Rule, { ...(RULES[0] as Rule), name: 'g2' }], RULES].map(
+      (rules) => createRateLimiter(space, { ...settings, rules }),
+    )
+    const property = fc.asyncProperty(
+      fc.nat({ max: plans.length - 1 }),
+      fc.array(fc.tuple(fc.nat({ max: 4 }), fc.nat(), fc.constantFrom(...NUMBERS)), {
+        minLength: 1,
+        maxLength: 4,
+      }),
+      fc.constantFrom('take', 'penalty', 'refund', 'block', 'unblock'),
+      async (plan, spoils, how) => {
+        await bench.raw.flushall()
+        const limiter = plans[plan] as (typeof plans)[number]
+        await limiter.take('ann')
+        const keys = (await bench.raw.keys('pk1:{shop/*')).toSorted()
+        for (const [at, offset, number] of spoils) {
+          const key = keys[at % keys.length] as string
+          if (key.includes(':limit-slots:')) {
+            // There is no such score.
+            const score = Number.isNaN(number) ? 'inf' : String(number)
+            await bench.raw.zadd(key, score, offset % 2 ? '' : 'x')
+          } else {
+            const length = (await bench.raw.strlen(key)) / 8
+            await bench.raw.setrange(key, 8 * (offset % length), doubles(number))
+          }
+        }
+        const before = await keyspace(bench.raw)
+        try {
+          if (how === 'block') await limiter.block('ann', { duration: '1m', reason: 'spam' })
+          else await limiter[how]('ann')
+        } catch (error) {
+          expect(error).toMatchObject({ code: 'PENKNIFE_REJECTED', fate: 'not-done' })
+          expect((error as Error).message).toMatch(/pk1:\{shop\/\d+\}/)
+          expect(await keyspace(bench.raw)).toEqual(before)
+        }
+      },
+    )
+    await fc.assert(property, { ...cases(400, 20_000), endOnFailure: true })
+  },
+  LONG ? 600_000 : 20_000,
+)
+
+test('a state that cannot be read can be reset', async () => {
+  const settings = { name: 'api', deadline: '5s', whenUnavailable: 'throw', denyCache: false } as const
+  const limiter = createRateLimiter(penknife.space('shop'), { ...settings, rules: RULES })
+  await limiter.take('ann')
+  for (const key of await bench.raw.keys('pk1:{shop/*'))
+    await bench.raw.multi().del(key).lpush(key, 'x').exec()
+  const refused = await failure(limiter.take('ann'))
+  expect(refused.message).toMatch(/pk1:\{shop\/\d+\}:limit:api:ann is a list, not a string/)
+  await limiter.reset('ann')
+  expect((await limiter.take('ann')).allowed).toBe(true)
+})
