@@ -42,7 +42,7 @@ export const http: Fuzzer = {
           count: Math.min(LIFE, inputs - done),
           findings,
         })
-        log(`${done.toLocaleString('en-US')} inputs, ${findings.lines.length} findings`)
+        log([`${done.toLocaleString('en-US')} inputs`, ...findings.lines].join('\n  found: '))
         await raw.flushall()
       }
       return { inputs: done, findings: findings.lines }
@@ -147,8 +147,7 @@ async function rest(
 /** Every key is one that penknife makes, of bounded length, and goes by itself where clients decide that there is one. */
 async function checkKeys(raw: Redis, findings: Findings): Promise<void> {
   for (const key of await raw.keys('*')) {
-    const known =
-      /^pk1:\{fuzz(\/\d+)?\}:(limit|limit-slots|limit-rules|limit-declared|stream|board|notify|notify-next|notify-control|notify-declaration):/
+    const known = /^pk1:\{fuzz(\/\d+)?\}:(limit(-[a-z]+)?|stream|board|notify(-[a-z]+)?):/
     if (!known.test(key) || key.length > 300)
       findings.add('a key that penknife does not make', key.slice(0, 300))
     if (/:(limit|limit-slots|notify):/.test(key) && (await raw.pttl(key)) === -1)

@@ -1,7 +1,7 @@
 --- Take tokens of one subject from every one of several GCRA rules, or from none.
 --
 -- Each rule is a leaky bucket as in take.lua, and the state is the same: an entry for each rule. A denial writes
--- nothing, unless the server's clock was stepped back. A state of other rules is left to charge.lua: null.
+-- nothing. A state of other rules, or of a later time than now, is left to charge.lua: null.
 -- @batch 64
 -- @full refused      it may add a subject: the limiter's policy decides
 -- @include now
@@ -30,7 +30,7 @@ local levels = {}
 local function item(state, cost)
   local saved = redis.pcall('GET', state)
   local expires = 0
-  local allowed, back, steps = true, false, nil
+  local allowed = true
   -- What no limiter wrote is for charge.lua to refuse.
   if saved and (type(saved) == 'table' or #saved < ENTRY) then
     return nil
@@ -54,17 +54,11 @@ local function item(state, cost)
         level = level / counted
         level = min(level % 1 == 0 and level * token or ceil(level * token) + 1, 2 * capacities[rule])
       end
-      if now >= charged then
-        level = max(0, level - (now - charged) * drains[rule])
-      else
-        if not (level >= 0) then
-          return nil
-        end
-        steps = steps or {}
-        steps[#steps + 1] = ENTRY * (rule - 1) + 24
-        -- The key's expiry lies too far ahead as well: set it anew, unless there is more in the state.
-        back = #saved == ENTRY * count
+      if not (now >= charged) then
+        -- A clock that was stepped back, or what no limiter wrote: for charge.lua.
+        return nil
       end
+      level = max(0, level - (now - charged) * drains[rule])
     end
     levels[rule] = level
     if level + cost * token > capacities[rule] then
@@ -72,18 +66,13 @@ local function item(state, cost)
     end
   end
 
-  if steps then
-    for _, offset in ipairs(steps) do
-      call('SETRANGE', state, offset, packed('<d', now))
-    end
-  end
   if allowed and cost ~= '0' then
     local longest = 0
     for rule = 1, count do
       levels[rule] = levels[rule] + cost * tokens[rule]
       longest = max(longest, levels[rule] / drains[rule])
     end
-    local fits = now + longest <= expires and not back
+    local fits = now + longest <= expires
     local ttl = ceil((longest + max(longest, SECOND)) / 1000)
     if not fits then
       if saved and #saved > ENTRY * count then

@@ -2,14 +2,14 @@
 --
 -- The rule is a leaky bucket, the exact form of GCRA: a token adds `token` units to the level, a microsecond drains
 -- `drain` units, and a call passes while the level stays within the capacity. All of them are whole numbers up to
--- 2^52, so nothing is rounded (but up, when the rule is changed). A denial writes nothing, unless the server's clock
--- was stepped back: then the level is kept and counted from the new time. The key lives for at least a second longer
+-- 2^52, so nothing is rounded (but up, when the rule is changed). A denial writes nothing. The key lives for at least a second longer
 -- than the level takes to drain, so that most charges of a busy subject only overwrite it (SETRANGE), which costs less
 -- than setting an expiry.
 --
 -- take-all.lua does the same for several rules, charge.lua for any, with the same state: entries of id, expiry,
 -- token, time of the last charge and level, packed as doubles. The entries of the last call's rules come first and have the
--- key's own expiry. A state that begins otherwise is left to charge.lua: null.
+-- key's own expiry. A state that begins otherwise, or was charged at a later time than now (the server's clock was stepped back), is left to
+-- charge.lua: null.
 -- @batch 64
 -- @full refused      it may add a subject: the limiter's policy decides
 -- @include now
@@ -54,14 +54,8 @@ local function item(state, cost)
         level = 0
       end
     else
-      if not (level >= 0) then
-        return nil
-      end
-      call('SETRANGE', state, 24, packed('<d', now))
-      -- The key's expiry lies too far ahead as well: set it anew, unless there is more in the state.
-      if #saved == ENTRY then
-        expires = 0
-      end
+      -- A clock that was stepped back, or what no limiter wrote: for charge.lua.
+      return nil
     end
   end
 

@@ -147,9 +147,10 @@ async function listen(app: RequestListener, errors: readonly unknown[]): Promise
   }
 }
 
-function itemOf(path: string, mount: string): string | undefined {
+/** Koa has no path for a target such as '?q'. */
+function itemOf(path: string | null, mount: string): string | undefined {
   const prefix = `${mount}/items/`
-  return path.startsWith(prefix) ? path.slice(prefix.length) : undefined
+  return path?.startsWith(prefix) ? path.slice(prefix.length) : undefined
 }
 
 async function readText(request: IncomingMessage): Promise<string> {

@@ -19,7 +19,7 @@ export async function openReady(connection: Connection, options: ConnectOptions 
 
 /** Resolves when Redis answers penknife. */
 export async function available(penknife: Penknife): Promise<void> {
-  await until('Redis answers', async () => (await penknife.health()).status === 'ok')
+  await until('Redis answers', async () => (await penknife.health()).status !== 'unavailable')
 }
 
 /** The error that a call fails with; fails when the call succeeds or throws anything else. */

@@ -22,8 +22,8 @@ export type PolicyOf = Pick<PolicyInUse, 'space' | 'limiter' | 'policy'>
 
 /**
  * Which limiters' policies decide, and why. A reason counts until Redis decides and the policy has not for a second, so that
- * calls which fail now and then are one piece of news. One that belongs to a key counts until the policy has not decided for
- * a minute, since calls for other keys say nothing about it. So does one of a limiter that is not asked any more.
+ * calls which fail now and then are one piece of news; of a limiter that is not asked any more, for 5 s. One that belongs
+ * to a key counts until the policy has not decided for a minute, since calls for other keys say nothing about it.
  */
 export interface Policies {
   /** False when Redis decides everywhere: then nobody need be told that it did. */
@@ -35,7 +35,8 @@ export interface Policies {
 }
 
 const QUIET_MS = 1000
-const FORGOTTEN_MS = 60_000
+const FORGOTTEN_MS = 5000
+const KEY_FORGOTTEN_MS = 60_000
 /** Failures of one key, or of one reply. */
 const OF_A_KEY: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['PENKNIFE_REJECTED', 'PENKNIFE_BAD_REPLY'])
 
@@ -95,8 +96,8 @@ export function createPolicies(
       )
     },
     list() {
-      const before = performance.now() - FORGOTTEN_MS
-      end(({ lastAt }) => lastAt < before)
+      const now = performance.now()
+      end(({ code, lastAt }) => now - lastAt > (OF_A_KEY.has(code) ? KEY_FORGOTTEN_MS : FORGOTTEN_MS))
       return [...entries.values()].map(show)
     },
   }

@@ -4558,14 +4558,14 @@ return replies`,
  *
  * The rule is a leaky bucket, the exact form of GCRA: a token adds `token` units to the level, a microsecond drains
  * `drain` units, and a call passes while the level stays within the capacity. All of them are whole numbers up to
- * 2^52, so nothing is rounded (but up, when the rule is changed). A denial writes nothing, unless the server's clock
- * was stepped back: then the level is kept and counted from the new time. The key lives for at least a second longer
+ * 2^52, so nothing is rounded (but up, when the rule is changed). A denial writes nothing. The key lives for at least a second longer
  * than the level takes to drain, so that most charges of a busy subject only overwrite it (SETRANGE), which costs less
  * than setting an expiry.
  *
  * take-all.lua does the same for several rules, charge.lua for any, with the same state: entries of id, expiry,
  * token, time of the last charge and level, packed as doubles. The entries of the last call's rules come first and have the
- * key's own expiry. A state that begins otherwise is left to charge.lua: null.
+ * key's own expiry. A state that begins otherwise, or was charged at a later time than now (the server's clock was stepped back), is left to
+ * charge.lua: null.
  *
  * - shared `numbers`: as four doubles: id of the rule's state, units that a microsecond drains, that a token adds, highest level
  * - key `state`: string of entries
@@ -4575,7 +4575,7 @@ return replies`,
  */
 export const limiterTake: Script<[numbers: Arg], [state: string, cost: Arg], number | string | null> = {
   name: 'limiter/take',
-  sha: 'ad31bfa83d2fc81faaa9aae8d4183c72736fcb5b',
+  sha: 'b5490b00009bb486e435127a6e86705d4dcf95f9',
   batch: 64,
   sharedKeys: false,
   shared: ["numbers"],
@@ -4621,13 +4621,7 @@ if level < 0 then
 level = 0
 end
 else
-if not (level >= 0) then
 return nil
-end
-call('SETRANGE', state, 24, packed('<d', now))
-if #saved == ENTRY then
-expires = 0
-end
 end
 end
 local after = level + cost * token
@@ -4679,13 +4673,7 @@ if level < 0 then
 level = 0
 end
 else
-if not (level >= 0) then
 return nil
-end
-call('SETRANGE', state, 24, packed('<d', now))
-if #saved == ENTRY then
-expires = 0
-end
 end
 end
 local after = level + cost * token
@@ -4737,7 +4725,7 @@ return replies`,
  * Take tokens of one subject from every one of several GCRA rules, or from none.
  *
  * Each rule is a leaky bucket as in take.lua, and the state is the same: an entry for each rule. A denial writes
- * nothing, unless the server's clock was stepped back. A state of other rules is left to charge.lua: null.
+ * nothing. A state of other rules, or of a later time than now, is left to charge.lua: null.
  *
  * - shared `rules`: "id drain token capacity" of each rule, separated by spaces
  * - key `state`: string: id, expiry, token, time and level of each rule, packed as doubles
@@ -4747,7 +4735,7 @@ return replies`,
  */
 export const limiterTakeAll: Script<[rules: Arg], [state: string, cost: Arg], readonly number[] | string | null> = {
   name: 'limiter/take-all',
-  sha: '624f967e9da7a1a321c46a482796f3e2b550eb83',
+  sha: '125f8da43dc139dc61d86ec7127dc26511b40f5c',
   batch: 64,
   sharedKeys: false,
   shared: ["rules"],
@@ -4778,7 +4766,7 @@ local state, cost = KEYS[1], ARGV[2]
 do
 local saved = redis.pcall('GET', state)
 local expires = 0
-local allowed, back, steps = true, false, nil
+local allowed = true
 if saved and (type(saved) == 'table' or #saved < ENTRY) then
 return nil
 end
@@ -4800,25 +4788,14 @@ if counted ~= token then
 level = level / counted
 level = min(level % 1 == 0 and level * token or ceil(level * token) + 1, 2 * capacities[rule])
 end
-if now >= charged then
-level = max(0, level - (now - charged) * drains[rule])
-else
-if not (level >= 0) then
+if not (now >= charged) then
 return nil
 end
-steps = steps or {}
-steps[#steps + 1] = ENTRY * (rule - 1) + 24
-back = #saved == ENTRY * count
-end
+level = max(0, level - (now - charged) * drains[rule])
 end
 levels[rule] = level
 if level + cost * token > capacities[rule] then
 allowed = false
-end
-end
-if steps then
-for _, offset in ipairs(steps) do
-call('SETRANGE', state, offset, packed('<d', now))
 end
 end
 if allowed and cost ~= '0' then
@@ -4827,7 +4804,7 @@ for rule = 1, count do
 levels[rule] = levels[rule] + cost * tokens[rule]
 longest = max(longest, levels[rule] / drains[rule])
 end
-local fits = now + longest <= expires and not back
+local fits = now + longest <= expires
 local ttl = ceil((longest + max(longest, SECOND)) / 1000)
 if not fits then
 if saved and #saved > ENTRY * count then
@@ -4856,7 +4833,7 @@ end
 local function item(state, cost)
 local saved = redis.pcall('GET', state)
 local expires = 0
-local allowed, back, steps = true, false, nil
+local allowed = true
 if saved and (type(saved) == 'table' or #saved < ENTRY) then
 return nil
 end
@@ -4878,25 +4855,14 @@ if counted ~= token then
 level = level / counted
 level = min(level % 1 == 0 and level * token or ceil(level * token) + 1, 2 * capacities[rule])
 end
-if now >= charged then
-level = max(0, level - (now - charged) * drains[rule])
-else
-if not (level >= 0) then
+if not (now >= charged) then
 return nil
 end
-steps = steps or {}
-steps[#steps + 1] = ENTRY * (rule - 1) + 24
-back = #saved == ENTRY * count
-end
+level = max(0, level - (now - charged) * drains[rule])
 end
 levels[rule] = level
 if level + cost * token > capacities[rule] then
 allowed = false
-end
-end
-if steps then
-for _, offset in ipairs(steps) do
-call('SETRANGE', state, offset, packed('<d', now))
 end
 end
 if allowed and cost ~= '0' then
@@ -4905,7 +4871,7 @@ for rule = 1, count do
 levels[rule] = levels[rule] + cost * tokens[rule]
 longest = max(longest, levels[rule] / drains[rule])
 end
-local fits = now + longest <= expires and not back
+local fits = now + longest <= expires
 local ttl = ceil((longest + max(longest, SECOND)) / 1000)
 if not fits then
 if saved and #saved > ENTRY * count then
