@@ -40,7 +40,7 @@ export async function call(
 }
 
 /** How the ioredis that a connection is of makes commands; its package may not be ours to import. */
-function commandOf(redis: Redis): object {
+export function commandOf(redis: Redis): object {
   let prototype: object | undefined
   const catcher = Object.create(redis) as Redis
   catcher.sendCommand = (command) => void (prototype = Object.getPrototypeOf(command) as object)

@@ -5,7 +5,8 @@ import { type Line, type LineEvents, type Link, silenceMs, type Purpose } from '
 import type { Roster } from '../roster.ts'
 import { watchAttempts, watchNodes, tryNodes } from './attempts.ts'
 import { call, createSend } from './direct.ts'
-import { neverSent, toFailure } from './errors.ts'
+import { neverSent } from './errors.ts'
+import { createFollowing } from './following.ts'
 import { watchSilence } from './silence.ts'
 
 /** What penknife knows of an ioredis connection. */
@@ -60,13 +61,8 @@ export function linkOver(redis: Redis): Link {
   const isReady = (): boolean => redis.status === 'ready' && redis.stream.writable
   return Object.assign(lineOver(redis, isReady), {
     send: createSend(redis),
-    ssubscribe: (channel: string) => redis.ssubscribe(channel).catch(rethrow),
-    sunsubscribe: (channel: string) => redis.sunsubscribe(channel).catch(rethrow),
+    ...createFollowing(redis),
   })
-}
-
-function rethrow(error: unknown): never {
-  throw toFailure(error)
 }
 
 /** Makes a connection penknife's own until it is closed: known to the roster, given up when silent, never given up for good. */
