@@ -18,7 +18,7 @@ export default defineConfig({
     },
     globalSetup: 'test/support/provision.ts',
     // Most tests wait for Redis, leases and processes: one file for each core leaves the cores idle.
-    maxWorkers: availableParallelism() + 1,
+    maxWorkers: availableParallelism() + 2,
     testTimeout: 20_000,
     hookTimeout: 60_000,
   },

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { PerformanceObserver } from 'node:perf_hooks'
 
 export { type Random, randomOf } from '../chaos/harness/random.ts'
@@ -63,39 +64,53 @@ export function watchProcess(findings: Findings): { stop(): void } {
 
 const BLOCKED_MS = 50
 const SAMPLE_MS = 10
+const LONGEST_MS = BLOCKED_MS + SAMPLE_MS
 
 /**
- * Notes when this process' event loop stands still for 50 ms, until `stop`. Only time that the process computed counts, and
- * not its garbage collections: on a busy machine it also waits for a core.
+ * Notes when this process' event loop stands still for 50 ms, until `stop`. Only time that the main thread computed counts,
+ * and not its garbage collections: on a busy machine it also waits for a core.
  */
 export function watchLoop(findings: Findings, example: () => string): { stop(): void } {
   let last = performance.now()
-  let used = process.cpuUsage()
-  let collectedMs = 0
-  const collections = new PerformanceObserver((list) => {
-    for (const { duration } of list.getEntries()) collectedMs += duration
+  let used = computingMs()
+  let collections: readonly PerformanceEntry[] = []
+  const observer = new PerformanceObserver((list) => {
+    collections = [...collections, ...list.getEntries()].slice(-100)
   })
-  collections.observe({ entryTypes: ['gc'] })
+  observer.observe({ entryTypes: ['gc'] })
+
+  function judge(from: number, to: number, ms: number, what: string): void {
+    const collecting = collections.filter(({ startTime }) => startTime >= from && startTime <= to)
+    const computedMs = collecting.reduce((left, { duration }) => left - duration, ms)
+    if (computedMs <= LONGEST_MS) return
+    findings.add(`the event loop was blocked for ${BLOCKED_MS} ms`, `${computedMs.toFixed(0)} ms, ${what}`)
+  }
+
   const timer = setInterval(() => {
-    const now = performance.now()
-    const { user, system } = process.cpuUsage(used)
-    const computedMs = Math.min(now - last, (user + system) / 1000) - collectedMs
-    if (computedMs > BLOCKED_MS + SAMPLE_MS) {
-      findings.add(
-        `the event loop was blocked for ${BLOCKED_MS} ms`,
-        `${computedMs.toFixed(0)} ms, ${example()}`,
-      )
-    }
-    last = now
-    used = process.cpuUsage()
-    collectedMs = 0
+    const [from, to] = [last, performance.now()]
+    const computed = computingMs()
+    const ms = Math.min(to - from, computed - used)
+    last = to
+    used = computed
+    // Collections are told some turns later.
+    if (ms > LONGEST_MS) setTimeout(judge, SAMPLE_MS, from, to, ms, example()).unref()
   }, SAMPLE_MS)
   timer.unref()
   return {
     stop() {
       clearInterval(timer)
-      collections.disconnect()
+      observer.disconnect()
     },
+  }
+}
+
+/** For how long the main thread has computed; where the system does not tell, all threads of the process. */
+function computingMs(): number {
+  try {
+    return Number(readFileSync('/proc/self/schedstat', 'utf8').split(' ')[0]) / 1e6
+  } catch {
+    const { user, system } = process.cpuUsage()
+    return (user + system) / 1000
   }
 }
 

@@ -12,6 +12,7 @@ import { Redis } from 'ioredis'
 import { setTimeout as delay } from 'node:timers/promises'
 
 import { type PrivateRedis, startRedis } from '../scripts/redis/server.ts'
+import { computedMs } from '../test/support/computed.ts'
 import { publicCalls, type PublicCalls } from './calls.ts'
 import { type Checker, createChecker, dropWarnings, SETTLES_MS } from './check.ts'
 import {
@@ -171,17 +172,20 @@ async function prepare(
   }
 }
 
-/** Plays a round; one in which Redis was slow again, since other programs may have had the processor. */
+/**
+ * Plays a round; one in which Redis was slow again. Only what Redis computed counts: on a busy machine it also waits for
+ * a core.
+ */
 async function playWatched(stage: Stage, seed: number, round: number): Promise<number> {
   const { raw, findings } = stage
   let calls = 0
-  let slow: unknown
   for (let time = 0; time < 3; time++) {
     await raw.slowlog('RESET')
+    const before = await computedMs(raw)
     const played = await play(stage, randomOf(seed, round), round)
     calls += played.calls
-    slow = ((await raw.slowlog('GET', 1)) as readonly unknown[])[0]
-    if (!slow) return calls
+    const slow = ((await raw.slowlog('GET', 1)) as readonly unknown[])[0]
+    if (!slow || (await computedMs(raw)) - before < SLOW_US / 1000) return calls
     if (time === 2)
       findings.add('Redis was held for over 50 ms', `${played.what} ${JSON.stringify(slow).slice(0, 300)}`)
   }
@@ -251,7 +255,7 @@ async function play(stage: Stage, random: Random, round: number): Promise<Played
     const before = await keep(raw)
     const error = await check(name)
     if (error?.fate === 'not-done' && isOneStep(name)) {
-      const changed = differences(before, await keep(raw))
+      const changed = differences(before, await keep(raw)).filter((key) => !DECLARED.test(key))
       if (changed.length > 0) {
         findings.add(
           `${name} failed as not-done and wrote`,
@@ -287,9 +291,12 @@ async function play(stage: Stage, random: Random, round: number): Promise<Played
   return { calls: 2, what }
 }
 
+/** What says how an object is declared: it is told now and then, before a call and whatever becomes of that. */
+const DECLARED = /:declaration$|:(limit-declared|limit-rules|notify-declaration):/
+
 /** Calls of several steps may fail after some of them. */
 function isOneStep(name: string): boolean {
-  return !/ and |subscribe|events|admit|listen/.test(name)
+  return !/ and |subscribe|events|admit|listen|positions/.test(name)
 }
 
 function shown(command: Command): string {

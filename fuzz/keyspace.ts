@@ -34,8 +34,6 @@ export function differences(before: readonly Kept[], after: readonly Kept[]): re
   )
   const keys = new Set([...was!.keys(), ...is!.keys()])
   return [...keys].filter((key) => {
-    // A board declares itself again now and then, beside its calls.
-    if (key.endsWith(':declaration')) return false
     const [old, young] = [was!.get(key), is!.get(key)]
     if (!old || !young) return !ended.has(key)
     return !old.dump.equals(young.dump) || old.ttl > 0 !== young.ttl > 0 || young.ttl > old.ttl

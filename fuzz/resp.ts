@@ -54,7 +54,7 @@ export function spoiledReply(random: Random, reply: string): string {
   const luck = random.next()
   // No protocol at all, or a reply that never ends: the client has to begin anew. (A list with a wrong count that is
   // soon reached would hand every later reply to the call before, and nobody can see that.)
-  if (luck < 0.002) return random.pick(['?\r\n', ':\r\n\r\n', '*9000000\r\n', '$9000000\r\n'])
+  if (luck < 0.0005) return random.pick(['?\r\n', ':\r\n\r\n', '*9000000\r\n', '$9000000\r\n'])
   if (luck < 0.35) return random.pick(GARBAGE)
   return printed(mutated(random, parsed(reply, 0).node))
 }

@@ -30,6 +30,7 @@ watchProcess(findings)
 let served: string[] = []
 watchLoop(findings, () => served.join(' < '))
 process.on('disconnect', () => process.exit())
+let closing = false
 /** Said about the server itself, not about a client. */
 const FAULTS = new Set([
   'PENKNIFE_RATE_LIMIT_OUTCOME',
@@ -41,7 +42,8 @@ process.on('warning', ({ name, message, code }: NodeJS.ErrnoException) => {
   const isFault =
     name === 'MaxListenersExceededWarning' || name === 'PenknifeWarning' || FAULTS.has(code ?? '')
   // An in-memory Redis is what is wanted here.
-  if (isFault && code !== 'persistence' && !isAboutResets(message))
+  // Once penknife is closed the policy decides, and says so.
+  if (isFault && !closing && code !== 'persistence' && !isAboutResets(message))
     findings.add('a warning', message.slice(0, 500))
 })
 /** The log says so when many clients reset their connections. */
@@ -190,6 +192,7 @@ async function answer(asked: Asked): Promise<Held | Report> {
     return heldNow()
   }
   if (asked === 'close') {
+    closing = true
     clearInterval(events)
     const began = performance.now()
     await Promise.all([

@@ -31,13 +31,10 @@ local function item(state, cost)
   local saved = redis.pcall('GET', state)
   local expires = 0
   local allowed = true
-  -- What no limiter wrote is for charge.lua to refuse.
-  if saved and (type(saved) == 'table' or #saved < ENTRY) then
-    return nil
-  end
   for rule = 1, count do
     local token, level = tokens[rule], 0
     if saved then
+      -- What no limiter wrote is for charge.lua to refuse; a table without items is the error of a key of another type.
       if #saved < ENTRY * rule then
         return nil
       end

@@ -30,8 +30,8 @@ local function item(state, cost)
   local saved = redis.pcall('GET', state)
   local level, expires, changed = 0, 0, false
   if saved then
-    -- What no limiter wrote is for charge.lua to refuse.
-    if type(saved) == 'table' or #saved < ENTRY then
+    -- What no limiter wrote is for charge.lua to refuse; a table without items is the error of a key of another type.
+    if #saved < ENTRY then
       return nil
     end
     local id, charged, counted

@@ -255,7 +255,7 @@ test('a board agrees with a plain model, whatever it is and whatever happens to 
       const [got, wanted] = await whole(board, model, options)
       expect(plain(got)).toEqual(plain(wanted))
     }),
-    cases(200, 2000),
+    cases(120, 2000),
   )
   // Each was seen often enough for the comparison to mean something.
   for (const kind of [

@@ -158,7 +158,7 @@ test('without a listener the change is a process warning that names both declara
   await until('it warns', () => warnings.length > 0)
   expect(warnings).toEqual([
     "leaderboard 'points' of space 'shop' was declared with 'windows all, remember 3600000 ms' and now with " +
-      "'windows all': each process goes by its own",
+      "'windows all': each process uses its own",
   ])
 })
 

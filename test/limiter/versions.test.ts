@@ -159,8 +159,8 @@ test('without a listener the change is a process warning that names both declara
   await (await open([{ ...MINUTE, limit: 20 }])).take('ann')
   await until('it warns', () => warnings.length > 0)
   expect(warnings).toEqual([
-    "limiter 'api' of space 'shop' was declared as 'minute: gcra, 10 in 60000 ms' and now as " +
-      "'minute: gcra, 20 in 60000 ms': each process goes by its own rules",
+    "limiter 'api' of space 'shop' was declared with 'minute: gcra, 10 in 60000 ms' and now with " +
+      "'minute: gcra, 20 in 60000 ms': each process uses its own",
   ])
 })
 

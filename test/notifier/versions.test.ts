@@ -33,7 +33,7 @@ test('a deploy may change how a history is kept: events go on, and the newer pro
   expect(data()).toEqual(numbers(20))
   expect(warnings.slice(before)).toEqual([
     "notifier 'main' of space 'shop' was declared with 'history 1000, ttl 86400000 ms, age none, dedupWindow 300000 ms' " +
-      "and now with 'history 10, ttl 172800000 ms, age 3600000 ms, dedupWindow 300000 ms': each process goes by its own",
+      "and now with 'history 10, ttl 172800000 ms, age 3600000 ms, dedupWindow 300000 ms': each process uses its own",
   ])
   expect(await bench.raw.pttl(ROOM)).toBeGreaterThan(86_400_000)
   expect(await bench.raw.pttl(DECLARATION)).toBeGreaterThan(0)

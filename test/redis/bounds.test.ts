@@ -9,6 +9,7 @@ import {
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 
 import type { Arg } from '../../packages/core/src/redis/script.ts'
+import { computedMs } from '../support/computed.ts'
 import { available, failure } from '../support/connect.ts'
 import { keyspace } from '../support/keyspace.ts'
 import { pattern, useRedis } from '../support/redis.ts'
@@ -142,15 +143,6 @@ beforeAll(async () => {
   }
 })
 
-/** Milliseconds of processor that the server's main thread has used: what others have of it does not count. */
-async function cpuMs(): Promise<number> {
-  const info = await bench.raw.info('cpu')
-  const used = [...info.matchAll(/used_cpu_(?:sys|user)_main_thread:([\d.]+)/g)].map(([, seconds]) =>
-    Number(seconds),
-  )
-  return used.reduce((sum, seconds) => sum + seconds * 1000, 0)
-}
-
 describe('a script ends within 50 ms, whatever its keys hold', () => {
   test.each(SCRIPT_CASES)('$name', async ({ script, sample }) => {
     for (const key of keysOf(script, sample)) {
@@ -160,9 +152,9 @@ describe('a script ends within 50 ms, whatever its keys hold', () => {
         // Again if it was slow: programs that share a core slow each other down.
         while (took.length < 3 && !((took.at(-1) ?? Infinity) < 50)) {
           await prepare(bench.raw, [...(sample.before ?? []), ['RESTORE', key, 0, dump, 'REPLACE']])
-          const before = await cpuMs()
+          const before = await computedMs(bench.raw)
           await errorsOf(penknife, script, sample, items)
-          took.push((await cpuMs()) - before)
+          took.push((await computedMs(bench.raw)) - before)
         }
         expect(Math.min(...took), `${key} is ${extreme}`).toBeLessThan(50)
       }

@@ -7,7 +7,7 @@ import { replies } from '../../fuzz/replies.ts'
 
 test.each([
   [keys, 1500],
-  [replies, 1500],
+  [replies, 600],
 ])(
   '$name: whatever Redis holds and answers, every call ends with a value or an error of penknife',
   async (fuzzer, inputs) => {

@@ -288,6 +288,7 @@ const BROKEN: readonly {
     },
     faults: ['kill -9'],
     finds: /^no confirmed entry is lost/,
+    long: true,
   },
   {
     what: 'taking over from crashed workers',

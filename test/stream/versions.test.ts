@@ -130,7 +130,7 @@ test('without a listener the change is a process warning that names both declara
   await until('it warns', () => warnings.length > 0)
   expect(warnings).toEqual([
     expect.stringMatching(
-      /^stream 'orders' of space 'shop' was declared as 'work queue, groups billing mail' and now as 'work queue, groups billing'/,
+      /^stream 'orders' of space 'shop' was declared with 'work queue, groups billing mail' and now with 'work queue, groups billing'/,
     ),
   ])
 })

@@ -279,14 +279,14 @@ export const SAMPLES: Readonly<Record<string, readonly Sample[]>> = {
     { returns: 'string', shared: [ONE_RULE], item: [limiter, 1], before: [stateOf(0)] },
     { returns: 'null', shared: [ONE_RULE], item: [limiter, 1], before: [stateOf(2)] },
   ],
+  'space/declare': [
+    { returns: 'string', item: [declaration, 'history 1', 0], before: [['SET', declaration, 'history 2']] },
+    { returns: 'null', item: [declaration, 'history 1', 1000] },
+  ],
   'limiter/take-all': [
     { returns: 'integers', shared: [TWO_RULES], item: [limiter, 1] },
     { returns: 'string', shared: [TWO_RULES], item: [limiter, 1], before: [stateOf(0)] },
     { returns: 'null', shared: [TWO_RULES], item: [limiter, 1], before: [stateOf(2)] },
-  ],
-  'notifier/declare': [
-    { returns: 'string', item: [declaration, 'history 1'], before: [['SET', declaration, 'history 2']] },
-    { returns: 'null', item: [declaration, 'history 1'] },
   ],
   'notifier/end': [
     { returns: 'string', item: [history, next] },
@@ -363,10 +363,6 @@ export const SAMPLES: Readonly<Record<string, readonly Sample[]>> = {
       before: [['SET', once, '1-1']],
     },
     { returns: 'null', shared: ['1 60 0 0 0 0 0 '], item: [stream, once, '{}', '', '', 1000], before: MANY },
-  ],
-  'stream/declare': [
-    { returns: 'string', item: [declaration, 'event log'], before: [['SET', declaration, 'work queue']] },
-    { returns: 'null', item: [declaration, 'event log'] },
   ],
   'stream/leave': [
     { returns: 'integer', shared: WORKER, item: [stream, ready, later, mark], before: HELD },

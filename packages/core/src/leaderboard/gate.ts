@@ -1,6 +1,7 @@
 import { PenknifeError } from '../errors.ts'
 import type { Topic } from '../events.ts'
 import type { Gate } from '../redis/batch.ts'
+import { reportRedeclared } from '../redeclared.ts'
 import { badReply } from '../redis/failures.ts'
 import { cut, errorText } from '../text.ts'
 import type { Declaration } from './declaration.ts'
@@ -37,20 +38,11 @@ export function createGate({ declaration, declare, topic, board, title }: Declar
     const stored = storedIn(await declare(), declaration.fields, title)
     open = stored === null || stored[0] === ''
     if (!open) throw conflict(title, declaration.fields, stored as readonly string[])
-    if (stored !== null && !reported) report(stored[1] as string)
+    const now = declaration.rest
+    if (stored !== null && !reported)
+      reportRedeclared(topic, { board }, { title, before: stored[1] as string, now })
     // By the next declaration it is this process that wrote what another one finds.
     reported = true
-  }
-
-  function report(before: string): void {
-    const was = cut(before, LONGEST)
-    if (!topic.heard) {
-      process.emitWarning(
-        `${title} was declared with '${was}' and now with '${declaration.rest}': each process goes by its own`,
-        { type: 'PenknifeWarning', code: 'redeclared' },
-      )
-    }
-    topic.emit({ kind: 'redeclared', board, before: was, now: declaration.rest })
   }
 
   return () => {

@@ -110,7 +110,7 @@ export function createDeclaration(context: DeclarationContext): Declaration {
       againAt = -Infinity
       return
     }
-    if (typeof more[0] === 'string') onChange(cut(more[0], LONGEST))
+    if (typeof more[0] === 'string') onChange(more[0])
   }
 
   return {

@@ -2,6 +2,7 @@ import { durationMs, LONGEST_DEADLINE_MS } from '../duration.ts'
 import { invalid, PenknifeError } from '../errors.ts'
 import { createTopic } from '../events.ts'
 import { checkName, checkOptions, wholeNumber } from '../options.ts'
+import { reportRedeclared } from '../redeclared.ts'
 import { badReply } from '../redis/failures.ts'
 import { runtimeOf, type Space } from '../redis/penknife.ts'
 import { errorText } from '../text.ts'
@@ -96,16 +97,9 @@ export function createRateLimiter(space: Space, options: RateLimiterOptions): Ra
     title: about,
     rules: standing.rules,
     text: declared,
-    onChange: (before) => reportChange(before),
+    onChange: (before) =>
+      reportRedeclared(changes, { limiter: name }, { title: about, before, now: declared }),
   })
-
-  function reportChange(before: string): void {
-    if (!changes.heard) {
-      const text = `${about} was declared as '${before}' and now as '${declared}': each process goes by its own rules`
-      process.emitWarning(text, { type: 'PenknifeWarning', code: 'redeclared' })
-    }
-    changes.emit({ kind: 'redeclared', limiter: name, before, now: declared })
-  }
 
   function told(subject: Subject, decision: Decision): Decision {
     if (decisions.heard) decisions.emit({ limiter: name, subject, decision })

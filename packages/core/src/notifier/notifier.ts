@@ -1,5 +1,8 @@
 import { invalid } from '../errors.ts'
+import { createTopic } from '../events.ts'
 import { checkName, checkOptions, wholeNumber } from '../options.ts'
+import { reportRedeclared } from '../redeclared.ts'
+import { createDeclaration } from '../redis/declaration.ts'
 import { runtimeOf, type Space } from '../redis/penknife.ts'
 import {
   notifierEnd,
@@ -27,7 +30,6 @@ import {
   wholeMs,
 } from './checks.ts'
 import { createControl } from './control.ts'
-import { createDeclaration } from './declaration.ts'
 import { createFeed, type Feed } from './feed.ts'
 import { Following, type OnEvent } from './following.ts'
 import { createHolds } from './holds.ts'
@@ -44,6 +46,8 @@ import type { HistoryPage, Notifier, NotifierOptions, NotifierSchemaOptions, Sub
 
 /** Pages of history that a notifier reads at once: clients that catch up must not crowd out everything else. */
 const READS = 16
+/** How long the last declaration is remembered. */
+const DECLARED_MS = 30 * 86_400_000
 
 const OPTIONS = ['name', 'history', 'age', 'ttl', 'dedupWindow', 'schemas'] as const
 const SUBSCRIBE = ['from', 'types', 'getState', 'onEvent', 'admission', 'audience', 'onAudience'] as const
@@ -101,14 +105,20 @@ export function createNotifier(
   const read = atMost(READS)
   let answers = 0
   const feeds = new Map<string, Feed>()
-  const unreadable = createUnreadable(`notifier '${name}' of space '${space.name}'`)
+  const title = `notifier '${name}' of space '${space.name}'`
+  const unreadable = createUnreadable(title)
   const control = createControl(name, runtime, unreadable)
   const holds = createHolds(name, runtime)
-  const declare = createDeclaration(
-    runtime,
-    { notifier: name, space: space.name },
-    { history: kept, ttlMs: ttl, ageMs: age, dedupWindowMs: window },
-  )
+  const changes = createTopic('penknife:notifier', { space: space.name })
+  const text = `history ${kept}, ttl ${ttl} ms, age ${age === 0 ? 'none' : `${age} ms`}, dedupWindow ${window} ms`
+  const declare = createDeclaration(runtime.bind, {
+    route: keys.route,
+    key: keys.notifierDeclaration(name),
+    text,
+    lastsMs: DECLARED_MS,
+    title,
+    onOther: (before) => reportRedeclared(changes, { notifier: name }, { title, before, now: text }),
+  })
   use('notifier', name)
 
   let checks: NodeJS.Timeout | undefined

@@ -4575,7 +4575,7 @@ return replies`,
  */
 export const limiterTake: Script<[numbers: Arg], [state: string, cost: Arg], number | string | null> = {
   name: 'limiter/take',
-  sha: 'b5490b00009bb486e435127a6e86705d4dcf95f9',
+  sha: '9760b3f82167b7755e5429fc225fe47dd2dda659',
   batch: 64,
   sharedKeys: false,
   shared: ["numbers"],
@@ -4599,7 +4599,7 @@ do
 local saved = redis.pcall('GET', state)
 local level, expires, changed = 0, 0, false
 if saved then
-if type(saved) == 'table' or #saved < ENTRY then
+if #saved < ENTRY then
 return nil
 end
 local id, charged, counted
@@ -4651,7 +4651,7 @@ local function item(state, cost)
 local saved = redis.pcall('GET', state)
 local level, expires, changed = 0, 0, false
 if saved then
-if type(saved) == 'table' or #saved < ENTRY then
+if #saved < ENTRY then
 return nil
 end
 local id, charged, counted
@@ -4735,7 +4735,7 @@ return replies`,
  */
 export const limiterTakeAll: Script<[rules: Arg], [state: string, cost: Arg], readonly number[] | string | null> = {
   name: 'limiter/take-all',
-  sha: '125f8da43dc139dc61d86ec7127dc26511b40f5c',
+  sha: '7a8c5d309a8ba714fac17124abd5e9fa24bf3be7',
   batch: 64,
   sharedKeys: false,
   shared: ["rules"],
@@ -4767,9 +4767,6 @@ do
 local saved = redis.pcall('GET', state)
 local expires = 0
 local allowed = true
-if saved and (type(saved) == 'table' or #saved < ENTRY) then
-return nil
-end
 for rule = 1, count do
 local token, level = tokens[rule], 0
 if saved then
@@ -4834,9 +4831,6 @@ local function item(state, cost)
 local saved = redis.pcall('GET', state)
 local expires = 0
 local allowed = true
-if saved and (type(saved) == 'table' or #saved < ENTRY) then
-return nil
-end
 for rule = 1, count do
 local token, level = tokens[rule], 0
 if saved then
@@ -4901,70 +4895,6 @@ local function run()
 while done < items do
 local key = done * 1
 local arg = 1 + done * own
-done = done + 1
-local reply = item(KEYS[key + 1], ARGV[arg + 1])
-if reply == nil then reply = false end
-replies[done] = reply
-end
-end
-while done < items do
-local ok, reply = pcall(run)
-if not ok then
-local text = type(reply) == 'table' and reply.err or tostring(reply)
-if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
-reply = { err = text .. ' on @user_script' }
-replies[done] = reply
-end
-end
-return replies`,
-}
-
-/**
- * Remember how a notifier is declared, and tell when it was declared in another way before.
- *
- * - key `declaration`: string
- * - `text`: the declaration as people read it
- * - replies the declaration before, if it was another one
- * - on a full server refused: what it tells can wait
- */
-export const notifierDeclare: Script<[], [declaration: string, text: Arg], string | null> = {
-  name: 'notifier/declare',
-  sha: 'd186d3c3badc2772733c85d644b09090b50d5385',
-  batch: 16,
-  sharedKeys: false,
-  shared: [],
-  keys: ["declaration"],
-  args: ["text"],
-  returns: 'string|null',
-  text: `#!lua
-local LASTS = 2592000000
-local items = #KEYS / 1
-if items == 1 then
-local declaration, text = KEYS[1], ARGV[1]
-do
-local before = redis.pcall('GET', declaration)
-if type(before) == 'table' then
-return before
-end
-redis.call('SET', declaration, text, 'PX', LASTS)
-return before ~= text and before or nil
-end
-return nil
-end
-local function item(declaration, text)
-local before = redis.pcall('GET', declaration)
-if type(before) == 'table' then
-return before
-end
-redis.call('SET', declaration, text, 'PX', LASTS)
-return before ~= text and before or nil
-end
-local replies, done = {}, 0
-local own = #ARGV > 1 and 1 or 0
-local function run()
-while done < items do
-local key = done * 1
-local arg = 0 + done * own
 done = done + 1
 local reply = item(KEYS[key + 1], ARGV[arg + 1])
 if reply == nil then reply = false end
@@ -6201,6 +6131,78 @@ return replies`,
 }
 
 /**
+ * Remember how something is declared, and answer how it was declared before, if in another way.
+ *
+ * - key `declaration`: string
+ * - `text`: the declaration as people read it
+ * - `lasts`: milliseconds for which it is remembered; 0 for ever
+ * - replies the declaration before, if it was another one
+ * - on a full server refused: what it answers can wait
+ */
+export const spaceDeclare: Script<[], [declaration: string, text: Arg, lasts: Arg], string | null> = {
+  name: 'space/declare',
+  sha: 'ff4d8a140adac867b7e7e65b2ec64aeca38e351c',
+  batch: 16,
+  sharedKeys: false,
+  shared: [],
+  keys: ["declaration"],
+  args: ["text","lasts"],
+  returns: 'string|null',
+  text: `#!lua
+local items = #KEYS / 1
+if items == 1 then
+local declaration, text, lasts = KEYS[1], ARGV[1], ARGV[2]
+do
+local before = redis.pcall('GET', declaration)
+if type(before) == 'table' then
+return before
+end
+if lasts ~= '0' then
+redis.call('SET', declaration, text, 'PX', lasts)
+elseif before ~= text then
+redis.call('SET', declaration, text)
+end
+return before ~= text and before or nil
+end
+return nil
+end
+local function item(declaration, text, lasts)
+local before = redis.pcall('GET', declaration)
+if type(before) == 'table' then
+return before
+end
+if lasts ~= '0' then
+redis.call('SET', declaration, text, 'PX', lasts)
+elseif before ~= text then
+redis.call('SET', declaration, text)
+end
+return before ~= text and before or nil
+end
+local replies, done = {}, 0
+local own = #ARGV > 2 and 2 or 0
+local function run()
+while done < items do
+local key = done * 1
+local arg = 0 + done * own
+done = done + 1
+local reply = item(KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2])
+if reply == nil then reply = false end
+replies[done] = reply
+end
+end
+while done < items do
+local ok, reply = pcall(run)
+if not ok then
+local text = type(reply) == 'table' and reply.err or tostring(reply)
+if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+reply = { err = text .. ' on @user_script' }
+replies[done] = reply
+end
+end
+return replies`,
+}
+
+/**
  * Append an entry.
  *
  * Invariant: an entry that some group of the stream was not given or has not finished is never trimmed, unless the log is
@@ -6776,75 +6778,6 @@ local key = done * 2
 local arg = 1 + done * own
 done = done + 1
 local reply = item(KEYS[key + 1], KEYS[key + 2], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3], ARGV[arg + 4])
-if reply == nil then reply = false end
-replies[done] = reply
-end
-end
-while done < items do
-local ok, reply = pcall(run)
-if not ok then
-local text = type(reply) == 'table' and reply.err or tostring(reply)
-if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
-reply = { err = text .. ' on @user_script' }
-replies[done] = reply
-end
-end
-return replies`,
-}
-
-/**
- * Remember how a stream is declared, and tell when it was declared in another way before.
- *
- * - key `declaration`: string
- * - `text`: the declaration as people read it
- * - replies the declaration before, if it was another one
- * - on a full server refused: what it tells can wait
- */
-export const streamDeclare: Script<[], [declaration: string, text: Arg], string | null> = {
-  name: 'stream/declare',
-  sha: '414520bada8bfa0ac64da87261d9fe511e7eaa2c',
-  batch: 16,
-  sharedKeys: false,
-  shared: [],
-  keys: ["declaration"],
-  args: ["text"],
-  returns: 'string|null',
-  text: `#!lua
-local items = #KEYS / 1
-if items == 1 then
-local declaration, text = KEYS[1], ARGV[1]
-do
-local before = redis.pcall('GET', declaration)
-if before == text then
-return nil
-end
-if type(before) == 'table' then
-return before
-end
-redis.call('SET', declaration, text)
-return before or nil
-end
-return nil
-end
-local function item(declaration, text)
-local before = redis.pcall('GET', declaration)
-if before == text then
-return nil
-end
-if type(before) == 'table' then
-return before
-end
-redis.call('SET', declaration, text)
-return before or nil
-end
-local replies, done = {}, 0
-local own = #ARGV > 1 and 1 or 0
-local function run()
-while done < items do
-local key = done * 1
-local arg = 0 + done * own
-done = done + 1
-local reply = item(KEYS[key + 1], ARGV[arg + 1])
 if reply == nil then reply = false end
 replies[done] = reply
 end

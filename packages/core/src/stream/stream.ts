@@ -1,10 +1,11 @@
 import { createTopic } from '../events.ts'
 import type { Jsonified } from '../json.ts'
 import { checkName, checkOptions, wholeNumber } from '../options.ts'
+import { reportRedeclared } from '../redeclared.ts'
+import { createDeclaration } from '../redis/declaration.ts'
 import type { Space } from '../redis/penknife.ts'
 import { streamPage } from '../redis/scripts.gen.ts'
 import { createAdder } from './add.ts'
-import { createDeclaration } from './declaration.ts'
 import { callBatch, errorAt } from './batch-outcome.ts'
 import { toEntry } from './entries.ts'
 import { createGroup } from './groups.ts'
@@ -53,12 +54,24 @@ export function createStream<T, Out>(
   checkName('stream name', name)
   const settings = streamSettings(options)
   const scope = createScope(space, name, settings)
-  const { runtime, route, key, bind, checkGroup } = scope
+  const { runtime, keys, route, key, title, bind, checkGroup } = scope
   const page = bind(streamPage, [])
   const topic = createTopic<StreamEvent>('penknife:stream', { space: space.name })
   const watch = createWatch(scope, topic, () => stats({ over: 0 }))
   const stats = createStats(scope, watch.saw)
-  const declare = createDeclaration(scope, settings.text, topic)
+  const declare = createDeclaration(runtime.bind, {
+    route,
+    key: keys.declaration(name),
+    text: settings.text,
+    lastsMs: 0,
+    title,
+    onOther: (before) =>
+      reportRedeclared(
+        topic,
+        { stream: name },
+        { title, before, now: settings.text, more: '; a group stays until it is dropped' },
+      ),
+  })
   runtime.use('stream', name)
 
   return {
