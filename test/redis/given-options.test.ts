@@ -2,7 +2,7 @@ import { connect as connectTo, type Socket } from 'node:net'
 
 import { connect, createStream, type Penknife, PenknifeError } from '@penknife/core'
 import { AbstractConnector, type ClusterOptions, Redis, type RedisOptions } from 'ioredis'
-import { createClientPool, createCluster, createSentinel } from 'redis'
+import { createClientPool } from 'redis'
 import { expect, onTestFinished, test } from 'vitest'
 
 import { startSentinels } from '../../scripts/redis/sentinel.ts'
@@ -183,16 +183,11 @@ test.each<[string, unknown, RegExp]>([
   ['the class', Redis, /this is a class or a function/],
   ['a promise', Promise.resolve(pattern('redis://127.0.0.1:1')), /await it first/],
   ['options', { host: 'localhost', port: 6379 }, /connect\(new Redis\(options\)\)/],
+  ['a pool of node-redis', createClientPool(), /a pool of node-redis: give what createClient/],
   [
-    'a cluster of node-redis',
-    createCluster({ rootNodes: [{}] }),
-    /a cluster of node-redis.*only createClient/,
-  ],
-  ['a pool of node-redis', createClientPool(), /a pool of node-redis.*only createClient/],
-  [
-    'a Sentinel client of node-redis',
-    createSentinel({ name: 'a', sentinelRootNodes: [{ host: 'localhost', port: 1 }] }),
-    /a Sentinel client of node-redis.*only createClient/,
+    'a Sentinel client of node-redis 5',
+    { isOpen: false, getMasterNode: () => {} },
+    /a Sentinel client of an old node-redis/,
   ],
   ['a client of GLIDE', { customCommand: async () => {} }, /Valkey GLIDE/],
   ['a pipeline', pattern('redis://127.0.0.1:1').pipeline(), /is a pipeline of ioredis/],

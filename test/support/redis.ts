@@ -5,10 +5,11 @@ import {
   type RedisOptions as ClientOptions,
 } from 'ioredis'
 import { Cluster as Cluster5, Redis as Redis5 } from 'ioredis5'
-import { createClient } from 'redis'
+import { createClient, createCluster, createSentinel } from 'redis'
 import { afterAll, beforeAll, beforeEach, onTestFinished } from 'vitest'
 
 import { type ClusterOptions, type PrivateCluster, startCluster } from '../../scripts/redis/cluster.ts'
+import type { PrivateSentinels } from '../../scripts/redis/sentinel.ts'
 import { type PrivateRedis, type RedisOptions, startRedis } from '../../scripts/redis/server.ts'
 
 /** A server of a test file's own, emptied before each test, with a plain client to look at it. */
@@ -114,26 +115,66 @@ export function patternOf(driver: DriverName, url: string, options: ClientOption
 function nodeRedis(url: string, options: ClientOptions): unknown {
   const path = url.startsWith('/') ? url : undefined
   const at = new URL(path === undefined ? url : 'redis://localhost')
-  const { keyPrefix, username = at.username, password = at.password, db = at.pathname.slice(1) } = options
+  const { username = at.username, password = at.password, db = at.pathname.slice(1) } = options
   const tls = at.protocol === 'rediss:' && { tls: true, ...options.tls }
-  const settings: object = {
+  return createClient({
+    ...nodeRedisOptions({ ...options, username, password, db: Number(db) }),
     socket: path === undefined ? { host: at.hostname, port: Number(at.port), ...tls } : { path },
-    database: Number(db),
-    RESP: options.protocol ?? RESP,
+  } as object)
+}
+
+function nodeRedisOptions({ keyPrefix, username, password, db, protocol }: ClientOptions): object {
+  return {
+    RESP: protocol ?? RESP,
+    ...(db !== undefined && { database: db }),
     ...(keyPrefix !== undefined && { keyPrefix }),
-    ...(username !== '' && { username }),
-    ...(password !== '' && { password }),
+    ...(username && { username }),
+    ...(password && { password }),
   }
-  return createClient(settings)
 }
 
 export function clusterPattern(cluster: PrivateCluster, options: ClusterClientOptions = {}): Cluster {
+  return clusterPatternOf(DRIVER, cluster, options)
+}
+
+/** As `patternOf`, for a cluster. */
+export function clusterPatternOf(
+  driver: DriverName,
+  cluster: Pick<PrivateCluster, 'startupNodes'>,
+  options: ClusterClientOptions = {},
+): Cluster {
   const redisOptions: object = { protocol: RESP, ...options.redisOptions }
   const settings: object = { ...options, redisOptions, lazyConnect: true }
   const nodes = [...cluster.startupNodes]
-  return DRIVER === 'ioredis5'
-    ? (new Cluster5(nodes, settings) as unknown as Cluster)
-    : new Cluster(nodes, settings)
+  if (driver === 'ioredis5') return new Cluster5(nodes, settings) as unknown as Cluster
+  if (driver === 'ioredis') return new Cluster(nodes, settings)
+  const { keyPrefix, natMap } = options
+  const made: unknown = createCluster({
+    rootNodes: nodes.map((socket) => ({ socket })),
+    defaults: nodeRedisOptions({ ...options.redisOptions }),
+    ...(keyPrefix !== undefined && { keyPrefix }),
+    ...(natMap && { nodeAddressMap: natMap }),
+  } as object as Parameters<typeof createCluster>[0])
+  return made as Cluster
+}
+
+/** As `patternOf`, for the master that Sentinel names. */
+export function sentinelPatternOf(
+  driver: DriverName,
+  { addresses, name }: Pick<PrivateSentinels, 'addresses' | 'name'>,
+  options: ClientOptions = {},
+): Redis {
+  const settings: object = { protocol: RESP, ...options, sentinels: [...addresses], name, lazyConnect: true }
+  if (driver === 'ioredis5') return new Redis5(settings) as unknown as Redis
+  if (driver === 'ioredis') return new Redis(settings)
+  const { keyPrefix, ...others } = options
+  const made: unknown = createSentinel({
+    name,
+    sentinelRootNodes: [...addresses],
+    nodeClientOptions: nodeRedisOptions(others),
+    ...(keyPrefix !== undefined && { keyPrefix }),
+  } as object as Parameters<typeof createSentinel>[0])
+  return made as Redis
 }
 
 /** How often Redis ran a command since the counters were reset. */

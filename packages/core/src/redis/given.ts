@@ -4,11 +4,13 @@ import type { Driver } from './driver.ts'
 import { createIoredisDriver } from './ioredis/driver.ts'
 import type { Connection as IoredisConnection } from './ioredis/line.ts'
 import type { Client } from './node-redis/client.ts'
-import { createNodeRedisDriver } from './node-redis/driver.ts'
+import type { Cluster } from './node-redis/cluster.ts'
+import { createClientDriver, createClusterDriver, createSentinelDriver } from './node-redis/driver.ts'
+import type { Sentinel } from './node-redis/sentinel.ts'
 import type { Roster } from './roster.ts'
 
 /** What `connect` takes: the application's own client, used as the pattern for penknife's connections. */
-export type Connection = IoredisClient | NodeRedisClient
+export type Connection = IoredisClient | NodeRedisClient | NodeRedisCluster | NodeRedisSentinel
 
 // Their packages are not named: an application has one of them.
 
@@ -29,6 +31,21 @@ export interface NodeRedisClient {
   readonly sSubscribe: unknown
 }
 
+/** `createCluster()` of node-redis. */
+export interface NodeRedisCluster {
+  readonly isOpen: boolean
+  readonly masters: readonly unknown[]
+  readonly duplicate: unknown
+  readonly nodeClient: unknown
+}
+
+/** `createSentinel()` of node-redis. */
+export interface NodeRedisSentinel {
+  readonly isOpen: boolean
+  readonly duplicate: unknown
+  readonly getMasterNode: unknown
+}
+
 /**
  * The driver for what `connect` was given.
  *
@@ -36,7 +53,9 @@ export interface NodeRedisClient {
  */
 export function driverOf(given: unknown, roster: Roster): Driver {
   if (isIoredis(given)) return createIoredisDriver(given, roster)
-  if (isNodeRedis(given)) return createNodeRedisDriver(given, roster)
+  if (isClient(given)) return createClientDriver(given, roster)
+  if (isCluster(given)) return createClusterDriver(given, roster)
+  if (isSentinel(given)) return createSentinelDriver(given, roster)
   const what = whatIs(given)
   const instead = 'give a client of ioredis, connect(new Redis()), or of node-redis, connect(createClient())'
   throw invalid('redis', given, `${instead}${what && `; this ${what}`}`)
@@ -48,11 +67,23 @@ function isIoredis(given: unknown): given is IoredisConnection {
   return [duplicate, ssubscribe].every(isFunction) && typeof status === 'string' && isObject(options)
 }
 
-/** One client, not a cluster, a pool, or a client of Sentinel. */
-function isNodeRedis(given: unknown): given is Client {
+/** One client of node-redis, not a pool. */
+function isClient(given: unknown): given is Client {
   if (!isObject(given)) return false
   const { isOpen, isWatching, duplicate, sSubscribe } = given
   return [duplicate, sSubscribe].every(isFunction) && [isOpen, isWatching].every(isBoolean)
+}
+
+function isCluster(given: unknown): given is Cluster {
+  if (!isObject(given)) return false
+  const { isOpen, masters, duplicate, nodeClient } = given
+  return [duplicate, nodeClient].every(isFunction) && isBoolean(isOpen) && Array.isArray(masters)
+}
+
+function isSentinel(given: unknown): given is Sentinel {
+  if (!isObject(given)) return false
+  const { isOpen, duplicate, getMasterNode, _execute } = given
+  return [duplicate, getMasterNode, _execute].every(isFunction) && isBoolean(isOpen)
 }
 
 /** What something seems to be that has no driver; empty when nobody could tell better than its value. */
@@ -63,9 +94,10 @@ function whatIs(given: unknown): string {
   if (isPromiseLike(given)) return 'is a promise: await it first'
   if (isFunction(given['space'])) return 'is a penknife already: use it as it is'
   if (isBoolean(given['isOpen'])) {
-    const { slots, getMasterNode } = given
-    const kind = isObject(slots) ? 'a cluster' : isFunction(getMasterNode) ? 'a Sentinel client' : 'a pool'
-    return `seems to be ${kind} of node-redis, of which penknife takes only createClient()`
+    if (isFunction(given['getMasterNode'])) {
+      return 'seems to be a Sentinel client of an old node-redis: penknife needs node-redis 6'
+    }
+    return 'seems to be a pool of node-redis: give what createClient(), createCluster() or createSentinel() returns'
   }
   if (isFunction(given['customCommand'])) return 'seems to be a client of Valkey GLIDE'
   if (typeof given['isPipeline'] === 'boolean') return 'is a pipeline of ioredis'

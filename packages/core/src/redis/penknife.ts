@@ -116,7 +116,7 @@ export interface Runtime {
 }
 
 /**
- * Opens penknife on the Redis behind a client of ioredis (single server, Sentinel, Cluster) or of node-redis (single server).
+ * Opens penknife on the Redis behind a client of ioredis or node-redis: a single server, one behind Sentinel, or a Cluster.
  *
  * The client given is only a pattern: penknife opens its own with the same host, TLS, db, user, password
  * and key prefix, and leaves the given one alone. A Redis that is away is no error here: calls wait for it

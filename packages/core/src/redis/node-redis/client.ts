@@ -16,15 +16,24 @@ type OnMessage = (text: string, channel: string) => void
 export interface Options {
   readonly database?: number
   readonly keyPrefix?: string
-  readonly socket?: { readonly host?: string; readonly port?: number; readonly path?: string }
+  readonly socket?: SocketOptions
 }
+
+export interface SocketOptions {
+  readonly host?: string
+  readonly port?: number
+  readonly path?: string
+}
+
+/** How long a server may take to be connected and logged in to. */
+export const CONNECT_MS = 5000
 
 /**
  * Settings of every connection, whatever the given one has: nothing is queued, sent again or timed by node-redis, which makes
  * no second attempt to connect either (link.ts does). What says where Redis is, who logs in and how the network is used is
- * inherited.
+ * inherited, less what `socket` says otherwise.
  */
-export function settingsOf(given: Client, connectTimeout: number): object {
+export function settingsOf(given: Client, socket: SocketOptions = {}): object {
   return {
     // The socket, user and database that node-redis took from it are among the options; it would win over ours.
     url: undefined,
@@ -41,6 +50,33 @@ export function settingsOf(given: Client, connectTimeout: number): object {
     // Its time limit costs each call an AbortSignal; penknife has deadlines of its own.
     commandOptions: { timeout: undefined },
     pingInterval: 0,
-    socket: { ...given.options?.socket, connectTimeout, socketTimeout: undefined, reconnectStrategy: false },
+    socket: {
+      ...given.options?.socket,
+      connectTimeout: CONNECT_MS,
+      socketTimeout: undefined,
+      reconnectStrategy: false,
+      ...socket,
+    },
   }
+}
+
+/** Ends a client, whether or not it is connected. */
+export function destroy(client: Client): void {
+  try {
+    client.destroy()
+  } catch {
+    // It was closed already.
+  }
+}
+
+/** The options that a cluster or a client of Sentinel was made with, which it shows only to what duplicates it. */
+export function optionsOf(given: object): unknown {
+  let found: unknown
+  function Catcher(options: unknown): void {
+    found = options
+  }
+  const prototype: object = Object.create(given, { constructor: { value: Catcher } })
+  const catcher = Object.create(prototype) as { duplicate(overrides: object): unknown }
+  catcher.duplicate({})
+  return found
 }

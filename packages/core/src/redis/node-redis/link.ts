@@ -1,6 +1,7 @@
 import { EventEmitter } from 'node:events'
 import type { Socket } from 'node:net'
 
+import { isPromiseLike } from '../../callbacks.ts'
 import { backoff } from '../backoff.ts'
 import {
   type Link,
@@ -14,22 +15,26 @@ import {
 import type { Roster } from '../roster.ts'
 import type { Arg } from '../script.ts'
 import { argsOf, type Sent } from '../sent.ts'
-import { type Client, settingsOf } from './client.ts'
+import { type Client, CONNECT_MS, destroy } from './client.ts'
 import { isOurs, isReply, toFailure, toReply } from './errors.ts'
+import { watchMoves } from './moves.ts'
 import { watchSilence } from './silence.ts'
 import { endSocket, socketOf } from './socket.ts'
 
-/** How long a server may take to be connected and logged in to. */
-const CONNECT_MS = 5000
 /** How long a server may take to close a connection that penknife ended. */
 const END_MS = 2000
 /** Before a server that loads its data is asked again. */
 const LOADING_MS = 250
 
+/** Makes a client for one attempt to connect; it is not connected. The signal aborts when the attempt is given up. */
+export type MakeClient = (signal: AbortSignal) => Client | Promise<Client>
+
 /** A connection to one server, with a client of node-redis for each attempt to connect: so nothing of one is left in the next. */
-export function openLink(given: Client, purpose: Purpose, roster: Roster): Link {
+export function openLink(make: MakeClient, purpose: Purpose, roster: Pick<Roster, 'add'>): Link {
   const events = new EventEmitter().setMaxListeners(0)
   let state: 'connecting' | 'ready' | 'waiting to connect' | 'closed' = 'connecting'
+  /** Aborts when the present attempt, or the connection that came of it, is given up. */
+  let present = new AbortController()
   let client: Client | undefined
   let socket: Socket | undefined
   let lastError: Error | undefined
@@ -38,6 +43,8 @@ export function openLink(given: Client, purpose: Purpose, roster: Roster): Link 
   /** Replies that are due, and those that came. */
   let due = 0
   let settled = 0
+  /** Channels that are being left. */
+  const leaving = new Map<string, number>()
   /** Whether the server accepted the present connection, and what it said when it refused one. */
   let reached = false
   let said: string | undefined
@@ -45,20 +52,40 @@ export function openLink(given: Client, purpose: Purpose, roster: Roster): Link 
   function connect(): void {
     state = 'connecting'
     reached = false
-    const mine = given.duplicate(settingsOf(given, CONNECT_MS))
-    client = mine
-    mine.on('connect', () => (reached = true))
-    mine.on('error', (error: Error) => lost(mine, error))
+    const mine = (present = new AbortController())
+    const failed = (error: unknown): void => lost(mine, error as Error)
+    try {
+      const made = make(mine.signal)
+      if (isPromiseLike(made)) made.then((each) => begin(mine, each), failed)
+      else begin(mine, made)
+    } catch (error) {
+      failed(error)
+    }
+  }
+
+  function begin(mine: AbortController, made: Client): void {
+    if (mine.signal.aborted) return
+    client = made
+    made.on('connect', () => (reached = true))
+    made.on('error', (error: Error) => lost(mine, error))
+    if (purpose === 'subscriber') {
+      made.on('sharded-channel-moved', () => events.emit('moved'))
+      watchMoves(
+        made,
+        (channel) => due === 0 || leaving.has(channel),
+        () => lost(mine, new Error('a slot moved away, and with it channels that were followed')),
+      )
+    }
     const late = setTimeout(() => {
       lost(mine, new Error(`the server did not complete the connection within ${CONNECT_MS} ms`))
     }, CONNECT_MS)
     socket = socketOf(() => {
-      mine
+      made
         .connect()
         .then(
           () => {
-            mine.sendCommand(['CLIENT', 'SETNAME', `penknife-${purpose}`]).catch(() => {})
-            return whenLoaded(mine)
+            made.sendCommand(['CLIENT', 'SETNAME', `penknife-${purpose}`]).catch(() => {})
+            return whenLoaded(mine, made)
           },
           (error: Error) => lost(mine, error),
         )
@@ -68,13 +95,13 @@ export function openLink(given: Client, purpose: Purpose, roster: Roster): Link 
   }
 
   /** A server that loads its data refuses everything. */
-  async function whenLoaded(mine: Client): Promise<void> {
+  async function whenLoaded(mine: AbortController, made: Client): Promise<void> {
     const error = await new Promise<unknown>((resolve) => {
-      sent(mine.sendCommand(['PING']), { received: () => resolve(undefined), failed: resolve })
+      sent(made.sendCommand(['PING']), { received: () => resolve(undefined), failed: resolve })
     })
-    if (client !== mine || state === 'closed') return
+    if (mine.signal.aborted) return
     if (error !== undefined && !(error instanceof ReplyError)) lost(mine, error as Error)
-    else if (error?.code === 'LOADING') retrying = setTimeout(() => void whenLoaded(mine), LOADING_MS)
+    else if (error?.code === 'LOADING') retrying = setTimeout(() => void whenLoaded(mine, made), LOADING_MS)
     else {
       state = 'ready'
       attempts = 0
@@ -85,13 +112,15 @@ export function openLink(given: Client, purpose: Purpose, roster: Roster): Link 
   }
 
   /** Connects again; without a cause it was left. */
-  function lost(which: Client, cause: Error | undefined): void {
-    if (which !== client || state === 'closed') return
+  function lost(which: AbortController, cause: Error | undefined): void {
+    if (which.signal.aborted) return
     const served = state === 'ready'
+    const left = client
     client = socket = undefined
     lastError = cause
     state = 'waiting to connect'
-    destroy(which)
+    which.abort()
+    if (left) destroy(left)
     clearTimeout(retrying)
     retrying = setTimeout(connect, backoff(++attempts))
     if (!served && cause) {
@@ -137,7 +166,7 @@ export function openLink(given: Client, purpose: Purpose, roster: Roster): Link 
   const stopWatching = watchSilence(
     () => (due === 0 ? undefined : { bytes: socket?.bytesRead ?? settled, settled }),
     silenceMs(purpose),
-    (error) => client && lost(client, error),
+    (error) => lost(present, error),
   )
 
   const link: Link = {
@@ -156,19 +185,29 @@ export function openLink(given: Client, purpose: Purpose, roster: Roster): Link 
     },
     call: (command, ...args) => ask((used) => used.sendCommand(wordsOf(command, args))),
     ssubscribe: (channel) => ask((used) => used.sSubscribe(channel, onMessage)),
-    sunsubscribe: (channel) => ask((used) => used.sUnsubscribe(channel, onMessage)),
+    async sunsubscribe(channel) {
+      leaving.set(channel, (leaving.get(channel) ?? 0) + 1)
+      try {
+        return await ask((used) => used.sUnsubscribe(channel, onMessage))
+      } finally {
+        const others = (leaving.get(channel) ?? 1) - 1
+        if (others > 0) leaving.set(channel, others)
+        else leaving.delete(channel)
+      }
+    },
     on<Event extends keyof LineEvents>(event: Event, listener: (...of: LineEvents[Event]) => void) {
       const heard = listener as (...of: unknown[]) => void
       events.on(event, heard)
       return () => void events.off(event, heard)
     },
-    lookAgain: () => client && lost(client, undefined),
+    lookAgain: () => lost(present, undefined),
     async close() {
       if (state === 'closed') return
       state = 'closed'
       clearTimeout(retrying)
       stopWatching()
       entry.closed()
+      present.abort()
       if (socket) await endSocket(socket, END_MS)
       if (client) destroy(client)
       events.emit('closed', undefined)
@@ -181,14 +220,6 @@ export function openLink(given: Client, purpose: Purpose, roster: Roster): Link 
 
 function notSent(): NotSent {
   return new NotSent('the connection is not ready')
-}
-
-function destroy(client: Client): void {
-  try {
-    client.destroy()
-  } catch {
-    // It was closed already.
-  }
 }
 
 function wordsOf(command: string, args: readonly Sent[]): (string | Buffer)[] {
