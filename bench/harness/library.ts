@@ -7,20 +7,34 @@ import type * as Http from '@penknife/http'
 
 /** A build of penknife: this one, or that of another checkout. */
 export interface Library {
+  /** The client library that it runs on. */
+  readonly client: ClientLibrary
   /** Its name in the output. */
   readonly name: string
   /** The folder of the checkout; undefined for this one. */
   readonly root: string | undefined
 }
 
-export const THIS_BUILD: Library = { name: 'penknife', root: undefined }
+export type ClientLibrary = 'ioredis' | 'node-redis'
+
+export const THIS_BUILD: Library = { name: 'penknife', root: undefined, client: 'ioredis' }
+
+export const ON_NODE_REDIS: Library = {
+  name: 'penknife on node-redis',
+  root: undefined,
+  client: 'node-redis',
+}
 
 /** This build a second time: how far two runs of the same code differ. */
-export const AGAIN: Library = { name: 'penknife again (A/A)', root: undefined }
+export const again = ({ client }: Library): Library => ({
+  name: 'penknife again (A/A)',
+  root: undefined,
+  client,
+})
 
 /** The build of another checkout, such as the one before a change. `pnpm build` must have run there. */
-export function buildIn(folder: string): Library {
-  return { name: 'penknife of the other build', root: resolve(folder) }
+export function buildIn(folder: string, { client }: Library): Library {
+  return { name: 'penknife of the other build', root: resolve(folder), client }
 }
 
 export const coreOf = (library: Library): Promise<typeof Core> =>

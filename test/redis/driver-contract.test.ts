@@ -1,4 +1,6 @@
-import { expect, onTestFinished, test } from 'vitest'
+import { Socket } from 'node:net'
+
+import { expect, onTestFinished, test, vi } from 'vitest'
 
 import {
   type Driver,
@@ -101,6 +103,28 @@ test.each(DRIVERS)('%s: commands arrive in the order in which they were sent', a
   const order = Array.from({ length: 500 }, (_, at) => at)
   await Promise.all(order.map((at) => (at % 2 ? send(link, 'rpush', 'l', at) : link.call('rpush', 'l', at))))
   expect(await bench.raw.lrange('l', 0, -1)).toEqual(order.map(String))
+})
+
+test.each(DRIVERS)('%s: corked commands leave in one write, and in order', async (name) => {
+  const link = await openReady(name, bench.server.url)
+  let writes = 0
+  for (const method of ['_write', '_writev'] as const) {
+    const write = Socket.prototype[method] as (...args: unknown[]) => void
+    const spy = vi.spyOn(Socket.prototype, method).mockImplementation(function (
+      this: Socket,
+      ...args: unknown[]
+    ) {
+      if (this.remotePort === bench.server.port) writes += 1
+      write.apply(this, args)
+    })
+    onTestFinished(() => spy.mockRestore())
+  }
+  link.cork()
+  const calls = [1, 2, 3].map((value) => send(link, 'rpush', 'l', value))
+  link.uncork()
+  expect(await Promise.all(calls)).toEqual([1, 2, 3])
+  expect(writes).toBe(1)
+  expect(await bench.raw.lrange('l', 0, -1)).toEqual(['1', '2', '3'])
 })
 
 test.each(DRIVERS)(

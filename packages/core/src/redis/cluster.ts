@@ -17,9 +17,11 @@ const MOVING_MS = 25
 export function createClusterSink(
   topology: Topology,
   onReady: () => void,
-): Pick<CommandSink, 'ready' | 'send'> {
+): Pick<CommandSink, 'ready' | 'send' | 'together'> {
   /** Connections to masters that take over a slot and are not known to have one. */
   const newcomers = new Map<string, Link>()
+  /** While several commands are sent: the connections that gather them. */
+  let corked: Set<Link> | undefined
   let lookingUp: NodeJS.Timeout | undefined
   let waiting: NodeJS.Timeout | undefined
 
@@ -74,8 +76,13 @@ export function createClusterSink(
     args: readonly Sent[],
     receiver: Receiver<unknown>,
   ): void {
-    if (link?.ready) link.send(command, args, receiver)
-    else receiver.failed(new NotSent("the slot's master is not connected"))
+    if (link?.ready) {
+      if (corked && !corked.has(link)) {
+        corked.add(link)
+        link.cork()
+      }
+      link.send(command, args, receiver)
+    } else receiver.failed(new NotSent("the slot's master is not connected"))
   }
 
   return {
@@ -84,6 +91,15 @@ export function createClusterSink(
       const link = masterOf(slot)
       if (!link) lookUp()
       return link?.ready ?? false
+    },
+    together(run) {
+      const links = (corked = new Set())
+      try {
+        run()
+      } finally {
+        corked = undefined
+        for (const link of links) link.uncork()
+      }
     },
     send(command, args, slot, receiver) {
       const refused = (error: unknown): void => {

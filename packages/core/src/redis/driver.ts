@@ -65,6 +65,9 @@ export interface LineEvents {
 export interface Link extends Line {
   /** Sends a command of which strings in the reply are text. In order; the receiver is told once, maybe at once. */
   send(command: string, args: readonly Sent[], receiver: Receiver<unknown>): void
+  /** What is sent from now on leaves in one write, at `uncork`. For several commands of one turn; one alone would only wait. */
+  cork(): void
+  uncork(): void
   /**
    * Resolves when the server acknowledged it. Nothing is followed again after the connection broke. A connection that
    * follows channels is sent nothing else but PING.

@@ -233,6 +233,7 @@ function createWaitingSink(
       return waiting !== undefined && waiting.link.ready && !!waiting.fit && waiting.waiting === 0
     },
     send: (name, args, slot, receiver) => handOver(call(name, args, slot), receiver),
+    together: (run) => run(),
     reconnect() {
       for (const { link } of links.values()) link.lookAgain()
     },

@@ -128,7 +128,7 @@ export class Runner {
   resume(): void {
     const waiting = [...this.#waiting]
     this.#waiting.clear()
-    for (const batch of waiting) this.#send(batch)
+    this.#sendAll(waiting)
   }
 
   /** Refuses new calls and resolves when the pending ones ended, by reply or by deadline. */
@@ -180,7 +180,17 @@ export class Runner {
     for (const batch of gathered) {
       batch.gathers = false
       batch.startDeadline()
-      this.#send(batch)
+    }
+    this.#sendAll(gathered)
+  }
+
+  #sendAll(batches: readonly Batch[]): void {
+    const [first] = batches
+    if (first && batches.length === 1) this.#send(first)
+    else if (first) {
+      this.#sink.together(() => {
+        for (const batch of batches) this.#send(batch)
+      })
     }
   }
 

@@ -13,6 +13,8 @@ export interface CommandSink {
   ready(slot: number): boolean
   /** `slot` is where it goes, for who sends to one of several connections. The receiver is told once, maybe at once; of strings as text. */
   send(command: string, args: readonly Sent[], slot: number, receiver: Receiver<unknown>): void
+  /** Runs what sends several commands: those to one server leave in one write. */
+  together(run: () => void): void
 }
 
 /** Whether the server of a slot answers a read of a key, were it with an error, within the time. Never rejects. */
@@ -56,5 +58,13 @@ export function createSink({ commands, cluster }: Servers, onReady: () => void):
     ready: () => link.ready,
     send: (command: string, args: readonly Sent[], _slot: number, receiver: Receiver<unknown>) =>
       link.send(command, args, receiver),
+    together(run: () => void) {
+      link.cork()
+      try {
+        run()
+      } finally {
+        link.uncork()
+      }
+    },
   })
 }

@@ -61,6 +61,8 @@ export function linkOver(redis: Redis): Link {
   const isReady = (): boolean => redis.status === 'ready' && redis.stream.writable
   return Object.assign(lineOver(redis, isReady), {
     send: createSend(redis),
+    cork: () => redis.stream?.cork(),
+    uncork: () => redis.stream?.uncork(),
     ...createFollowing(redis),
   })
 }

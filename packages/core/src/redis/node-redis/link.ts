@@ -183,6 +183,9 @@ export function openLink(make: MakeClient, purpose: Purpose, roster: Pick<Roster
       if (isReady() && client) sent(client.sendCommand(wordsOf(command, args)), receiver)
       else receiver.failed(notSent())
     },
+    // node-redis writes at the end of the turn, and all at once.
+    cork() {},
+    uncork() {},
     call: (command, ...args) => ask((used) => used.sendCommand(wordsOf(command, args))),
     ssubscribe: (channel) => ask((used) => used.sSubscribe(channel, onMessage)),
     async sunsubscribe(channel) {
