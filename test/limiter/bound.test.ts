@@ -3,7 +3,7 @@ import * as fc from 'fast-check'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 
 import { createLocal } from '../../packages/core/src/limiter/local/local.ts'
-import { parseRules } from '../../packages/core/src/limiter/rules.ts'
+import { parseRules } from '../../packages/core/src/limiter/parse-rules.ts'
 import { createLocate } from '../../packages/core/src/limiter/subjects.ts'
 import { createKeys } from '../../packages/core/src/redis/keys.ts'
 import { createClock } from '../support/clock.ts'
@@ -236,8 +236,8 @@ async function check(
 async function redisWorld(): Promise<(rules: readonly Rule[]) => Promise<World>> {
   const space = (await openReady(pattern(bench.server.socket))).space('shop')
   return (rules) => {
-    const settings = { name: 'api', rules, deadline: '5s', denyCache: false } as const
-    return throughRedis(createRateLimiter(space, settings), rules)
+    const settings = { rules, deadline: '5s', denyCache: false } as const
+    return throughRedis(createRateLimiter(space, 'api', settings), rules)
   }
 }
 

@@ -31,8 +31,8 @@ async function setUp(rules: readonly Rule[], options: Partial<RateLimiterOptions
   await clock.set(START_US)
   // What is remembered here knows nothing of the settable clock.
   const always = { deadline: '5s', whenUnavailable: 'throw', denyCache: false } as const
-  const settings = { name: 'api', rules, ...always, ...options } as const
-  const limiter: RateLimiter = createRateLimiter(penknife.space('shop'), settings)
+  const settings = { rules, ...always, ...options } as const
+  const limiter: RateLimiter = createRateLimiter(penknife.space('shop'), 'api', settings)
   const left = async (subject: Parameters<RateLimiter['take']>[0]): Promise<number[]> =>
     (await limiter.take(subject, { cost: 0 })).rules.map(({ remaining }) => remaining)
   return { clock, limiter, left }
@@ -234,6 +234,23 @@ describe('rules over parts of a subject', () => {
     expect(await limiter.take(subject)).toMatchObject({ allowed: false, lease: undefined })
     expect(await left(subject)).toEqual([1, 0])
   })
+
+  test.each([undefined, 'tenant'])(
+    'a subject that the caller changes after a call is the old one for that call (routeBy %s)',
+    async (routeBy) => {
+      const { limiter, left } = await setUp(PER, routeBy === undefined ? {} : { routeBy })
+      const given = { tenant: 'acme', user: 'ann', ip: '10.0.0.1' }
+      const before = { ...given }
+      const taking = limiter.take(given)
+      const reserving = limiter.reserve(given, { cost: 2, expires: '1m' })
+      Object.assign(given, { tenant: 'other', user: '', ip: '{}' })
+      expect((await taking).allowed).toBe(true)
+      const reservation = await reserving
+      expect(await left(before)).toEqual([7, 0, 2])
+      expect(await reservation.cancel()).toBe(true)
+      expect(await left(before)).toEqual([9, 2, 4])
+    },
+  )
 
   test.each([undefined, 'tenant'])('parts are blocked, and reset, by name (routeBy %s)', async (routeBy) => {
     const { limiter, left } = await setUp(PER, routeBy === undefined ? {} : { routeBy })

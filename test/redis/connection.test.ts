@@ -26,7 +26,7 @@ test('every key begins with the keyPrefix of the given connection', async () => 
   const penknife = await openReady(pattern(bench.server.url, { keyPrefix: 'app:' }))
   const shop = penknife.space('shop')
   await counters(shop)('c')
-  await createRateLimiter(shop, { name: 'api', rules: RULES, deadline: '5s' }).take('ann')
+  await createRateLimiter(shop, 'api', { rules: RULES, deadline: '5s' }).take('ann')
   const keys = await keysOf(bench.raw)
   // The rules are declared in the background.
   expect(keys.length).toBeGreaterThanOrEqual(2)

@@ -13,8 +13,7 @@ const given = ports
   ? clusterPattern({ startupNodes: ports.map((port) => ({ host: '127.0.0.1', port })) })
   : pattern(where)
 const penknife = connect(given)
-const limiter = createRateLimiter(penknife.space('shop'), {
-  name: 'api',
+const limiter = createRateLimiter(penknife.space('shop'), 'api', {
   rules: JSON.parse(rules) as Rule[],
   whenUnavailable: 'throw',
   deadline: '10s',

@@ -5,7 +5,7 @@ import { pattern } from '../../../scripts/redis/clients.ts'
 
 const [url, name, count] = process.argv.slice(2) as [string, string, string]
 const penknife = connect(pattern(url))
-const notifier = createNotifier(penknife.space('shop'))
+const notifier = createNotifier(penknife.space('shop'), 'main')
 const ids: string[] = []
 for (let at = 0; at < Number(count); at += 5) {
   const batch = Array.from({ length: 5 }, (_, more) => notifier.publish('room', `${name}:${at + more}`))
