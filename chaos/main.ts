@@ -19,7 +19,9 @@ notifier   publishers, servers, clients and Redis fail at random; every client s
   --seed N
   --seconds N    for how long faults strike; default 170
   --short        12 seconds, without Chromium
-failover   a master dies under load, behind Sentinel and on a Cluster: what is lost, and how long it takes`
+failover   a master dies under load, behind Sentinel and on a Cluster: what is lost, and how long it takes
+
+PENKNIFE_DRIVER=node-redis  penknife runs on node-redis; default: ioredis`
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,

@@ -69,7 +69,7 @@ describe('connect', () => {
     checkError(
       thrown(() => connect(redis as never)),
       'redis',
-      /give an ioredis connection/,
+      /give a client of ioredis, connect\(new Redis\(\)\), or of node-redis/,
     )
   })
 

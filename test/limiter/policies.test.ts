@@ -12,7 +12,7 @@ import { describe, expect, onTestFinished, test } from 'vitest'
 import { documentedRights } from '../support/documented-user.ts'
 import { failure, openReady } from '../support/connect.ts'
 import { startProxy } from '../support/proxy.ts'
-import { freeze, ownRedis, pattern, useRedis } from '../support/redis.ts'
+import { freeze, ownRedis, pattern, patternOf, useRedis } from '../support/redis.ts'
 import { startSpoiler } from '../support/spoiler.ts'
 import { until } from '../support/until.ts'
 
@@ -33,7 +33,7 @@ const TROUBLES: Readonly<Record<string, readonly [code: string, set: () => Promi
     'PENKNIFE_UNAVAILABLE',
     async () => {
       const server = await ownRedis()
-      const raw = pattern(server.url, { lazyConnect: false })
+      const raw = patternOf('ioredis', server.url)
       onTestFinished(() => raw.disconnect())
       const penknife = await openReady(pattern(server.url))
       const end = () => raw.config('SET', 'maxmemory', 0)
@@ -44,7 +44,7 @@ const TROUBLES: Readonly<Record<string, readonly [code: string, set: () => Promi
     'PENKNIFE_UNAVAILABLE',
     async () => {
       const server = await ownRedis()
-      const raw = pattern(server.url, { lazyConnect: false })
+      const raw = patternOf('ioredis', server.url)
       onTestFinished(() => raw.disconnect())
       const penknife = await openReady(pattern(server.url))
       const end = () => raw.config('SET', 'min-replicas-to-write', 0)

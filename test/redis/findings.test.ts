@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest'
 import { type Feature, findingsFor } from '../../packages/core/src/redis/server.ts'
 import { open } from '../support/connect.ts'
 import { counters } from '../support/counters.ts'
-import { ownRedis, pattern, useRedis } from '../support/redis.ts'
+import { ownRedis, pattern, patternOf, useRedis } from '../support/redis.ts'
 import { until } from '../support/until.ts'
 
 const SOUND: ServerInfo = {
@@ -116,7 +116,7 @@ describe('at the start', () => {
     const penknife = open(pattern(server.url))
     penknife.space('shop').runtime.use('leaderboard', 'x')
     await until('looked at', async () => (await penknife.health()).server?.evictionPolicy === 'noeviction')
-    const raw = pattern(server.socket)
+    const raw = patternOf('ioredis', server.socket)
     await raw.config('SET', 'maxmemory', '1gb')
     await raw.config('SET', 'maxmemory-policy', 'allkeys-lfu')
     await raw.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes')

@@ -6,7 +6,14 @@ export * from './leaderboard/index.ts'
 export * from './limiter/index.ts'
 export * from './notifier/index.ts'
 export type { BreakerEvent, BreakerOptions } from './redis/breaker.ts'
-export type { Connection, Purpose } from './redis/connections.ts'
+export type { Purpose } from './redis/driver.ts'
+export type {
+  Connection,
+  IoredisClient,
+  NodeRedisClient,
+  NodeRedisCluster,
+  NodeRedisSentinel,
+} from './redis/given.ts'
 export type { Health } from './redis/health.ts'
 export type { PenknifeEvent } from './redis/news.ts'
 export {

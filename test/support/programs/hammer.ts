@@ -3,17 +3,15 @@
 import { once } from 'node:events'
 
 import { connect, createRateLimiter, type Rule } from '@penknife/core'
-import { Cluster, Redis } from 'ioredis'
+
+import { clusterPattern, pattern } from '../../../scripts/redis/clients.ts'
 
 const [where = '', rules = '', subjects = '1'] = process.argv.slice(2)
 const say = (value: unknown): void => console.log(JSON.stringify(value))
 const ports = /^[\d,]+$/.test(where) ? where.split(',').map(Number) : undefined
 const given = ports
-  ? new Cluster(
-      ports.map((port) => ({ host: '127.0.0.1', port })),
-      { lazyConnect: true },
-    )
-  : new Redis(where, { lazyConnect: true })
+  ? clusterPattern({ startupNodes: ports.map((port) => ({ host: '127.0.0.1', port })) })
+  : pattern(where)
 const penknife = connect(given)
 const limiter = createRateLimiter(penknife.space('shop'), 'api', {
   rules: JSON.parse(rules) as Rule[],

@@ -5,10 +5,11 @@ import { setTimeout as delay } from 'node:timers/promises'
 
 import { connect, createRateLimiter, type Rule } from '@penknife/core'
 import { Redis } from 'ioredis'
+import { pattern } from '../../../scripts/redis/clients.ts'
 
 const [url = '', rules = '[]', mode = ''] = process.argv.slice(2)
 const say = (value: unknown): void => console.log(JSON.stringify(value))
-const penknife = connect(new Redis(url, { lazyConnect: true }))
+const penknife = connect(pattern(url))
 const limiter = createRateLimiter(penknife.space('shop'), 'api', {
   rules: JSON.parse(rules) as Rule[],
   whenUnavailable: 'throw',

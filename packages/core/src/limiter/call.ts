@@ -1,5 +1,5 @@
 import { PenknifeError } from '../errors.ts'
-import type { Receiver } from '../redis/direct.ts'
+import type { Receiver } from '../redis/driver.ts'
 import { badReply } from '../redis/failures.ts'
 import type { Policies } from '../redis/policies.ts'
 import { errorText } from '../text.ts'

@@ -1,4 +1,4 @@
-import { handOver, type Receiver } from '../redis/direct.ts'
+import { handOver, type Receiver } from '../redis/driver.ts'
 import type { Slots } from './algorithms/concurrency.ts'
 import { bindCharge, type ChargeReply } from './charge-script.ts'
 import type { LimiterContext } from './context.ts'

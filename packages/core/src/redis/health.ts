@@ -1,7 +1,5 @@
-import { once } from 'node:events'
-
 import { errorText } from '../text.ts'
-import type { Connection } from './connections.ts'
+import { type Line, whenReady } from './driver.ts'
 import { neverSent } from './failures.ts'
 import type { PolicyInUse } from './policies.ts'
 import type { Refused } from './refusals.ts'
@@ -54,22 +52,17 @@ export function toHealth(unavailable: string | undefined, latencyMs: number, kno
 }
 
 /** Why the server does not answer a PING within the time; a connection that is being made is waited for. */
-export async function pingFailure(connection: Connection, ms: number): Promise<string | undefined> {
+export async function pingFailure(line: Line, ms: number): Promise<string | undefined> {
   const late = new AbortController()
   const timer = setTimeout(() => late.abort(), ms)
   const tooLate = `no answer to a PING within ${ms} ms`
-  const ready = (): Promise<unknown> => once(connection, 'ready', { signal: late.signal })
-  const ping = (): Promise<unknown> =>
-    Promise.race([
-      connection.ping(),
-      once(late.signal, 'abort').then(() => Promise.reject(new Error(tooLate))),
-    ])
+  const ping = (): Promise<unknown> => Promise.race([line.call('ping'), aborted(late.signal, tooLate)])
   try {
-    if (connection.status !== 'ready') await ready()
+    if (!line.ready) await whenReady(line, late.signal)
     // It may have just been left for another one.
     await ping().catch(async (error: unknown) => {
       if (!neverSent(error)) throw error
-      await ready()
+      await whenReady(line, late.signal)
       await ping()
     })
     return undefined
@@ -78,4 +71,10 @@ export async function pingFailure(connection: Connection, ms: number): Promise<s
   } finally {
     clearTimeout(timer)
   }
+}
+
+function aborted(signal: AbortSignal, why: string): Promise<never> {
+  return new Promise((_, reject) => {
+    signal.addEventListener('abort', () => reject(new Error(why)), { once: true })
+  })
 }

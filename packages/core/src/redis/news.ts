@@ -1,5 +1,5 @@
 import { createTopic, type Topic } from '../events.ts'
-import type { Purpose } from './connections.ts'
+import type { Purpose } from './driver.ts'
 import type { PolicyInUse } from './policies.ts'
 import type { Refused } from './refusals.ts'
 import type { Finding } from './server.ts'

@@ -1,5 +1,5 @@
 import { PenknifeError } from '../errors.ts'
-import type { Connection } from './connections.ts'
+import type { Line } from './driver.ts'
 import { isReply } from './failures.ts'
 
 /** What the features ask of a server. */
@@ -30,9 +30,9 @@ export interface Finding {
 }
 
 /** Asks the server for its version, memory limits and persistence: one INFO. */
-async function lookAtServer(connection: Connection): Promise<ServerInfo> {
+async function lookAtServer(connection: Line): Promise<ServerInfo> {
   const fields = new Map<string, string>()
-  const text: unknown = await connection.info()
+  const text: unknown = await connection.call('info')
   if (typeof text !== 'string') throw new PenknifeError('PENKNIFE_BAD_REPLY', `INFO replied ${String(text)}`)
   for (const line of text.split('\r\n')) {
     const at = line.indexOf(':')
@@ -106,7 +106,7 @@ export interface ServerWatch {
 }
 
 /** Holds the server's settings against the features in use. `tell` may be called with a finding again. */
-export function watchServer(connection: Connection, tell: (finding: Finding) => void): ServerWatch {
+export function watchServer(line: Line, tell: (finding: Finding) => void): ServerWatch {
   const used = new Set<Feature>()
   let server: ServerInfo | undefined
   let unreadable: Finding | undefined
@@ -117,7 +117,7 @@ export function watchServer(connection: Connection, tell: (finding: Finding) => 
   const tellAll = (): void => findings().forEach(tell)
   return {
     look() {
-      lookAtServer(connection).then(
+      lookAtServer(line).then(
         (found) => {
           server = found
           unreadable = undefined

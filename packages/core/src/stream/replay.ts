@@ -1,12 +1,10 @@
-import { once } from 'node:events'
 import { setTimeout as delay } from 'node:timers/promises'
-
-import type { Redis } from 'ioredis'
 
 import { invalid, isOutage, PenknifeError } from '../errors.ts'
 import { checkOptions, wholeNumber } from '../options.ts'
-import { BLOCK_MS } from '../redis/connections.ts'
+import { BLOCK_MS, whenReady } from '../redis/driver.ts'
 import { failureOf, replyCode } from '../redis/failures.ts'
+import type { Reader } from '../redis/reader.ts'
 import { streamPage } from '../redis/scripts.gen.ts'
 import { toEntry } from './entries.ts'
 import { before, type Bound, checkId, toBound } from './ids.ts'
@@ -113,11 +111,11 @@ interface Growth {
 }
 
 /** Waits for new entries on a connection of its own, opened when it is first needed. */
-function watchGrowth({ runtime, key, title }: Scope, signal: AbortSignal | undefined): Growth {
-  let reader: Redis | undefined
+function watchGrowth({ runtime, route, key, title }: Scope, signal: AbortSignal | undefined): Growth {
+  let reader: Reader | undefined
   let closed = false
   const close = (): void => {
-    reader?.disconnect()
+    void reader?.close()
     forget()
     signal?.removeEventListener('abort', close)
   }
@@ -131,14 +129,14 @@ function watchGrowth({ runtime, key, title }: Scope, signal: AbortSignal | undef
     close,
     async after(id) {
       try {
-        reader ??= runtime.openReader() as Redis
-        if (reader.status !== 'ready') await once(reader, 'ready', { signal: AbortSignal.timeout(BLOCK_MS) })
-        await reader.xread('COUNT', 1, 'BLOCK', BLOCK_MS, 'STREAMS', key, id)
+        reader ??= runtime.openReader(route)
+        if (!reader.ready) await whenReady(reader, AbortSignal.timeout(BLOCK_MS))
+        await reader.call('xread', 'COUNT', 1, 'BLOCK', BLOCK_MS, 'STREAMS', key, id)
       } catch (error) {
         signal?.throwIfAborted()
         if (closed) throw new PenknifeError('PENKNIFE_CLOSED', `replay of ${title}: penknife was closed`)
         // The master became a replica and kept the connection: look for the master again.
-        if (replyCode(error) === 'UNBLOCKED') reader?.disconnect(true)
+        if (replyCode(error) === 'UNBLOCKED') reader?.lookAgain()
         throw failureOf(`replay of ${title}`, error)
       }
     },
