@@ -1,4 +1,4 @@
-import { findServer } from '../../scripts/redis/find.ts'
+import { findServer } from '../../packages/testing/src/server/find.ts'
 
 /** Finds or fetches the Redis server once, before the test files do it side by side. */
 export async function setup(): Promise<void> {
