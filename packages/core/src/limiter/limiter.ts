@@ -57,7 +57,7 @@ const OPTIONS = [
 export function createRateLimiter(space: Space, options: RateLimiterOptions): RateLimiter {
   checkOptions('createRateLimiter', options, OPTIONS)
   const name = checkName('name', options.name)
-  const { keys, bind, breakers, policies, use, onCloseWaiting } = runtimeOf(space)
+  const { keys, bind, breakers, policies, use, onCloseWaiting, movedTime } = runtimeOf(space)
   const deadlineMs = durationMs('deadline', options.deadline ?? 100, { max: LONGEST_DEADLINE_MS })
   const breaker = breakers.of(deadlineMs)
   const about = `limiter '${name}' of space '${space.name}'`
@@ -84,9 +84,10 @@ export function createRateLimiter(space: Space, options: RateLimiterOptions): Ra
   const nextLeaseId = createLeaseIds()
   const decisions = createTopic<{ limiter: string; subject: Subject; decision: Decision }>('penknife:limiter')
   const { denyCache = true } = options
-  const cache = denyCache === false ? undefined : createDenyCache(denyCache === true ? {} : denyCache)
+  const cache =
+    denyCache === false ? undefined : createDenyCache(denyCache === true ? {} : denyCache, movedTime)
   const maxWaiters = wholeNumber('maxWaiters', options.maxWaiters ?? 10_000, 1, 10_000_000)
-  const room = createWaitingRoom(about, maxWaiters, onCloseWaiting)
+  const room = createWaitingRoom(about, maxWaiters, onCloseWaiting, movedTime)
   use('limiter', name)
   const changes = createTopic<RedeclaredEvent>('penknife:limiter-declaration', { space: space.name })
   const declared = declarationText(standing.rules, { routeBy, hashSubjects })

@@ -1,4 +1,5 @@
 import { PenknifeError } from '../errors.ts'
+import type { MovedTime } from '../redis/moved-time.ts'
 import { counted } from './counted.ts'
 import type { Decision } from './types.ts'
 
@@ -31,10 +32,16 @@ export function createWaitingRoom(
   what: string,
   maxWaiters: number,
   onClose: (end: () => Promise<void>) => () => void,
+  movedTime: Pick<MovedTime, 'on'>,
 ): WaitingRoom {
   const lines = new Map<string, Line>()
   let waiting = 0
-  let forget = (): unknown => undefined
+  let leave: readonly (() => unknown)[] = []
+
+  function wake(subject?: string): void {
+    if (subject !== undefined) lines.get(subject)?.wake()
+    else for (const line of lines.values()) line.wake()
+  }
 
   async function close(): Promise<void> {
     const reason = new PenknifeError('PENKNIFE_CLOSED', `${what}: penknife was closed`)
@@ -53,17 +60,14 @@ export function createWaitingRoom(
         line = new Line(() => lines.delete(subject))
         lines.set(subject, line)
       }
-      if (++waiting === 1) forget = onClose(close)
+      if (++waiting === 1) leave = [onClose(close), movedTime.on(() => wake())]
       try {
         return await line.join(request)
       } finally {
-        if (--waiting === 0) forget()
+        if (--waiting === 0) for (const end of leave) end()
       }
     },
-    wake(subject) {
-      if (subject !== undefined) lines.get(subject)?.wake()
-      else for (const line of lines.values()) line.wake()
-    },
+    wake,
   }
 }
 

@@ -15,6 +15,8 @@ export interface Feed {
    * live on.
    */
   check(): void
+  /** Whether a lane that is not paused has not delivered everything up to the end of the history. */
+  behind(): Promise<boolean>
   /** Nobody follows it any more. */
   readonly empty: boolean
   close(): void
@@ -103,6 +105,11 @@ export function createFeed(feedOptions: FeedOptions): Feed {
       if (now < keepAt) return
       keepAt = now + keepMs
       keep().catch(() => (keepAt = 0))
+    },
+    async behind() {
+      const top = await history.top()
+      for (const lane of lanes) if (!lane.paused && !(lane.live && lane.isAt(top))) return true
+      return false
     },
     get empty() {
       return lanes.size === 0

@@ -100,6 +100,10 @@ export class Lane {
     return this.#live
   }
 
+  get paused(): boolean {
+    return this.#paused
+  }
+
   /** Live messages came, in this order. */
   push(events: readonly LiveEvent[]): void {
     for (const event of events) {

@@ -305,6 +305,12 @@ export function createNotifier(
       if (channels !== undefined) checkRevoked(channels)
       return control.revoke(user, channels)
     },
+    async behind() {
+      const found = await Promise.all(
+        [...feeds].map(async ([channel, feed]) => ((await feed.behind()) ? [channel] : [])),
+      )
+      return found.flat()
+    },
     onClose,
   }
 }

@@ -11,29 +11,47 @@ export class ReplyError extends Error {
 }
 
 /** Sends one command over a connection of its own and gives its reply. */
-export function send(address: Address, args: readonly string[], timeoutMs: number = 5000): Promise<Reply> {
+export async function send(
+  address: Address,
+  args: readonly string[],
+  timeoutMs: number = 5000,
+): Promise<Reply> {
+  const socket = 'socket' in address ? connect(address.socket) : connect(address.port, address.host)
+  return (await sendAll(socket, [args], timeoutMs)).at(-1) as Reply
+}
+
+/** Sends commands over a socket, gives their replies and closes it; rejects with the first error among them. */
+export function sendAll(
+  socket: Socket,
+  commands: readonly (readonly string[])[],
+  timeoutMs: number = 5000,
+): Promise<Reply[]> {
   return new Promise((resolve, reject) => {
-    const socket: Socket = 'socket' in address ? connect(address.socket) : connect(address.port, address.host)
+    const replies: Reply[] = []
     let received = Buffer.alloc(0)
+    const what = (): string => String(commands[replies.length]?.[0])
     const fail = (error: Error): void => {
       socket.destroy()
       reject(error)
     }
-    socket.setTimeout(timeoutMs, () => fail(new Error(`no reply to ${args[0]} within ${timeoutMs} ms`)))
+    socket.setTimeout(timeoutMs, () => fail(new Error(`no reply to ${what()} within ${timeoutMs} ms`)))
     socket.on('error', fail)
-    socket.on('close', () => fail(new Error(`the connection closed before the reply to ${args[0]}`)))
-    socket.on('data', (chunk) => {
+    socket.on('close', () => fail(new Error(`the connection closed before the reply to ${what()}`)))
+    socket.on('data', (chunk: Buffer) => {
       received = Buffer.concat([received, chunk])
       try {
-        const parsed = parse(received, 0)
-        if (parsed === undefined) return
-        resolve(parsed.reply)
-        socket.destroy()
+        for (let parsed = parse(received, 0); parsed !== undefined; parsed = parse(received, 0)) {
+          received = received.subarray(parsed.next)
+          replies.push(parsed.reply)
+        }
       } catch (error) {
         fail(error as Error)
       }
+      if (replies.length < commands.length) return
+      resolve(replies)
+      socket.destroy()
     })
-    socket.write(encode(args))
+    socket.write(commands.map(encode).join(''))
   })
 }
 
