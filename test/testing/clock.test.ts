@@ -18,7 +18,7 @@ describe('rate limits', () => {
   test.each(MINUTE)(
     'a full $name rule lets nothing pass before its window is over, and then does',
     async (rule) => {
-      const limiter = createRateLimiter(redis.space(), { name: 'api', rules: [rule] })
+      const limiter = createRateLimiter(redis.space(), { name: 'api', rules: [rule], deadline: '10s' })
       await redis.clock.freeze()
       await redis.clock.set(new Date('2030-03-10T12:00:00Z'))
       await limiter.take('ann')
@@ -36,6 +36,7 @@ describe('rate limits', () => {
     const limiter = createRateLimiter(redis.space(), {
       name: 'api',
       rules: [{ name: 'burst', limit: 1, window: '20ms' }],
+      deadline: '10s',
     })
     await redis.clock.freeze()
     expect((await limiter.take('ann')).allowed).toBe(true)
@@ -47,7 +48,11 @@ describe('rate limits', () => {
   })
 
   test('a call that waits for its turn passes when the clock gets there', async () => {
-    const limiter = createRateLimiter(redis.space(), { name: 'api', rules: [MINUTE[0] as Rule] })
+    const limiter = createRateLimiter(redis.space(), {
+      name: 'api',
+      rules: [MINUTE[0] as Rule],
+      deadline: '10s',
+    })
     await redis.clock.freeze()
     await limiter.take('ann', { cost: 2 })
     const waiting = limiter.wait('ann', { maxWait: '1h' })
@@ -57,7 +62,11 @@ describe('rate limits', () => {
   })
 
   test('a block ends by the clock', async () => {
-    const limiter = createRateLimiter(redis.space(), { name: 'api', rules: MINUTE.slice(0, 1) })
+    const limiter = createRateLimiter(redis.space(), {
+      name: 'api',
+      rules: MINUTE.slice(0, 1),
+      deadline: '10s',
+    })
     await limiter.block('ann', { duration: '1h', reason: 'abuse' })
     expect((await limiter.take('ann')).blocked?.reason).toBe('abuse')
     await redis.clock.advance('1h')
@@ -66,7 +75,7 @@ describe('rate limits', () => {
 
   test('a slot of a concurrency rule that nobody releases ends by the clock', async () => {
     const rule: Rule = { name: 'slots', algorithm: 'concurrency', limit: 1, lease: '5m' }
-    const limiter = createRateLimiter(redis.space(), { name: 'api', rules: [rule] })
+    const limiter = createRateLimiter(redis.space(), { name: 'api', rules: [rule], deadline: '10s' })
     await limiter.take('ann')
     expect((await limiter.take('ann')).allowed).toBe(false)
     await redis.clock.advance('5m')

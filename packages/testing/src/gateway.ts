@@ -33,8 +33,8 @@ interface Link {
   readonly redis: Socket
   readonly workers: Set<string>
   readonly channels: Set<string>
-  /** No reply is passed on before this, so that replies stay in order while the delay changes. */
-  notBefore: number
+  /** Replies that come later, because Redis is slow. */
+  readonly held: { readonly chunk: Buffer }[]
 }
 
 const OOM = "command not allowed when used memory > 'maxmemory'."
@@ -49,9 +49,8 @@ const WRITES = new Set(
   ),
 )
 
-// A test may replace the global ones.
+// A test may replace the global one.
 const { setTimeout } = globalThis
-const now = performance.now.bind(performance)
 
 /** `clock` gives the periods of the clock, for the prelude of scripts. */
 export async function startGateway(upstream: Upstream, clock: () => string): Promise<Gateway> {
@@ -65,7 +64,7 @@ export async function startGateway(upstream: Upstream, clock: () => string): Pro
 
   function accept(client: Socket): void {
     const redis = upstream.open()
-    const link: Link = { client, redis, workers: new Set(), channels: new Set(), notBefore: 0 }
+    const link: Link = { client, redis, workers: new Set(), channels: new Set(), held: [] }
     links.add(link)
     for (const [socket, other] of [
       [client, redis],
@@ -105,16 +104,18 @@ export async function startGateway(upstream: Upstream, clock: () => string): Pro
   }
 
   function toClient(link: Link, chunk: Buffer): void {
-    const at = Math.max(link.notBefore, fault.kind === 'slow' ? now() + fault.ms : 0)
-    const inMs = at - now()
-    if (inMs <= 0) {
+    if (fault.kind !== 'slow') {
       link.client.write(chunk)
       return
     }
-    link.notBefore = at
-    setTimeout(() => {
-      if (!link.client.destroyed) link.client.write(chunk)
-    }, Math.ceil(inMs)).unref()
+    const reply = { chunk }
+    link.held.push(reply)
+    setTimeout(() => pass(link, link.held.indexOf(reply) + 1), fault.ms).unref()
+  }
+
+  /** Passes on the oldest replies that are held back. */
+  function pass({ held, client }: Link, count: number): void {
+    for (const { chunk } of held.splice(0, count)) if (!client.destroyed) client.write(chunk)
   }
 
   async function listen(port: number): Promise<void> {
@@ -138,6 +139,7 @@ export async function startGateway(upstream: Upstream, clock: () => string): Pro
   return {
     port,
     async fail(next) {
+      for (const link of links) pass(link, Infinity)
       fault = next
       if (next.kind === 'away') await leave()
       else if (!server) await listen(port)

@@ -137,7 +137,8 @@ async function start(
       await clean()
       if (unasked.length === 0) return
       throw new Error(
-        `Redis did not decide in this test, though it made no failure: the policy decided for ${unasked.join(', ')}`,
+        `Redis did not decide in this test, though the test made no failure: the policy decided for ${unasked.join(', ')}. ` +
+          'On a busy machine, give limiters a longer deadline in tests',
       )
     },
     close: () => (closing ??= end()),
