@@ -120,7 +120,7 @@ export async function startGateway(upstream: Upstream, clock: () => string): Pro
 
   async function listen(port: number): Promise<void> {
     server = createServer(accept).unref()
-    server.listen(port, '127.0.0.1')
+    server.listen({ port, host: '127.0.0.1' })
     await once(server, 'listening')
   }
 
