@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { stripVTControlCharacters } from 'node:util'
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 
@@ -53,7 +54,7 @@ function run(runner: keyof typeof RUNNERS, env: Readonly<Record<string, string>>
     timeout: 120_000,
     env: { ...inherited, TMPDIR: temporary, NODE_ENV: 'test', ...env },
   })
-  return { code: status, output: stdout + stderr }
+  return { code: status, output: stripVTControlCharacters(stdout + stderr) }
 }
 
 beforeAll(() => {

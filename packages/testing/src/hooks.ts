@@ -2,9 +2,13 @@ import { invalid } from '@penknife/core'
 
 import { startTestRedis, type TestRedis, type TestRedisOptions } from './test-redis.ts'
 
+/** With the download of a server. */
+const START_MS = 180_000
+
 /** The hooks of a test runner: those of vitest and jest as they are, of node:test `{ beforeAll: before, afterAll: after, afterEach }`. */
 export interface TestHooks {
-  beforeAll(run: () => Promise<void>): unknown
+  /** Is given how long it may take as a second argument, in milliseconds: a first start may download a server. */
+  beforeAll(run: () => Promise<void>, timeoutMs?: never): unknown
   afterAll(run: () => Promise<void>): unknown
   afterEach(run: () => Promise<void>): unknown
 }
@@ -23,7 +27,10 @@ export function useTestRedis(hooks: TestHooks, options: TestRedisOptions = {}): 
     }
   }
   let started: TestRedis | undefined
-  beforeAll(async () => void (started = await startTestRedis(options)))
+  // node:test knows no such argument, has no limit of its own and ignores it.
+  const before: unknown = beforeAll
+  const startWithin = before as (run: () => Promise<void>, timeoutMs: number) => unknown
+  startWithin(async () => void (started = await startTestRedis(options)), START_MS)
   afterEach(async () => started?.reset())
   afterAll(async () => started?.close())
 
