@@ -1,5 +1,5 @@
 import { createLeaderboard, createNotifier, createRateLimiter, createStream, type Rule } from '@penknife/core'
-import { drained, useTestRedis } from '@penknife/testing'
+import { delivered, drained, useTestRedis } from '@penknife/testing'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 
 import { until } from '../support/until.ts'
@@ -191,6 +191,23 @@ describe('notifications', () => {
     expect((await notifier.history('room')).events).toHaveLength(1)
     await redis.clock.advance('1h')
     expect((await notifier.history('room')).events).toEqual([])
+  })
+})
+
+describe('notifications that somebody follows', () => {
+  test('go on without a gap, however far the clock is moved', async () => {
+    const notifier = createNotifier(redis.space(), { ttl: '1h' })
+    const heard: unknown[] = []
+    const subscription = await notifier.subscribe(['room'], {
+      onEvent: (event) => heard.push(event.kind === 'message' ? event.data : event.kind),
+    })
+    await notifier.publish('room', 1)
+    await redis.clock.advance('7d')
+    await notifier.publish('room', 2)
+    await delivered(notifier)
+    expect(heard).toEqual([1, 2])
+    subscription.close()
+    expect((await notifier.history('room')).events.map(({ data }) => data)).toEqual([1, 2])
   })
 })
 

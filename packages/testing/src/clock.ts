@@ -42,6 +42,8 @@ export interface OwnClock extends TestClock {
 export interface ClockOptions {
   /** The server's time in microseconds. */
   readonly serverUs: () => Promise<number>
+  /** Called before it is moved forward by so much. */
+  readonly moving: (byMs: number) => Promise<void>
   /** Called after it was moved. */
   readonly moved: (nowMs: number) => Promise<void>
 }
@@ -54,7 +56,7 @@ const SERVERS: Period = [0, 0, 1]
 /** Tells every penknife of this process that the time which it knows of Redis is wrong. */
 const moves = channel('penknife:clock')
 
-export function createClock({ serverUs, moved }: ClockOptions): OwnClock {
+export function createClock({ serverUs, moving, moved }: ClockOptions): OwnClock {
   let periods: readonly Period[] = [SERVERS]
   let text = JSON.stringify(periods)
   /** The server's time when this process' monotonic clock stood at 0. */
@@ -75,6 +77,7 @@ export function createClock({ serverUs, moved }: ClockOptions): OwnClock {
       const to = Math.round(next(shown))
       // Redis' ids and times to live know no time before 1970.
       if (to < 0) throw invalid('time', to / 1000, 'give a time after 1970')
+      if (to > shown) await moving(Math.round((to - shown) / 1000))
       periods = [...periods, [at, to, runs((periods.at(-1) ?? SERVERS)[2])]]
       text = JSON.stringify(periods)
       if (Math.abs(to - shown) < 1000) return

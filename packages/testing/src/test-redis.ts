@@ -7,6 +7,7 @@ import { startGateway } from './gateway.ts'
 import { poll } from './poll.ts'
 import { startRedis } from './server/server.ts'
 import { createSpaces } from './spaces.ts'
+import { keepFollowed } from './keep.ts'
 import { wakeWorkers } from './wake.ts'
 import { givenUpstream, privateUpstream, type Upstream } from './upstream.ts'
 
@@ -91,6 +92,7 @@ async function start(
   if (!isPrivate) await spaces.removeAbandoned()
   const clock = createClock({
     serverUs: time,
+    moving: (byMs) => keepFollowed(upstream, gateway.channels(), byMs),
     async moved(nowMs) {
       await spaces.expire(nowMs)
       await wakeWorkers(upstream, gateway.channels(), nowMs)
