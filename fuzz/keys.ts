@@ -5,7 +5,7 @@ import {
   type ErrorCode,
   NeverRetryError,
   type Penknife,
-  type PenknifeError,
+  PenknifeError,
   type Worker,
 } from '@penknife/core'
 import { Redis } from 'ioredis'
@@ -243,7 +243,9 @@ async function play(stage: Stage, random: Random, round: number): Promise<Played
   const some = Array.from({ length: random.int(5, 30) }, () => random.pick(names))
   async function check(name: string): Promise<PenknifeError | undefined> {
     const error = await checker.call(name, calls[name] as PublicCalls[string], () => what)
-    if (error && AWAY.has(error.code)) {
+    // A call of several steps whose later one is refused says why in its cause.
+    const reason = error?.cause instanceof PenknifeError ? error.cause : error
+    if (error && reason && AWAY.has(reason.code)) {
       findings.add(`${name} says that Redis is away, which it is not`, `${error.message}; ${what}`)
     }
     return error

@@ -219,15 +219,15 @@ interface Broken {
   readonly long?: true
 }
 
-/** The ways in which a lane notices that something is missing; together, since each makes up for the others. */
+/** The ways in which a follower notices that something is missing; together, since each makes up for the others. */
 const NO_REPAIR: readonly Break[] = [
   {
-    file: 'notifier/lane.ts',
-    from: 'if (next.offset !== at.offset + 1) return false',
-    to: '',
+    file: 'notifier/position.ts',
+    from: "return next.offset === at.offset + 1 ? 'next' : 'gap'",
+    to: "return 'next'",
   },
-  { file: 'notifier/feed.ts', from: 'for (const lane of lanes) lane.followAgain()', to: ';' },
-  { file: 'notifier/feed.ts', from: 'for (const lane of lanes) lane.interrupt()', to: '' },
+  { file: 'fan-out/fan-out.ts', from: 'for (const follower of followers) follower.keepUp()', to: ';' },
+  { file: 'fan-out/fan-out.ts', from: 'for (const follower of followers) follower.interrupt()', to: '' },
 ]
 
 const BROKEN: readonly Broken[] = [
@@ -240,7 +240,7 @@ const BROKEN: readonly Broken[] = [
   {
     what: 'a check of what stands at the position',
     sabotage: [{ script: 'notifier/since', from: 'or tagged(seen) ~= position', to: '' }],
-    breaks: [{ file: 'notifier/lane.ts', from: '|| place.id === before', to: '|| true' }],
+    breaks: [{ file: 'notifier/position.ts', from: '&& id === before', to: '' }],
     faults: ['a replica promoted without the last events'],
     finds: /what it saw before was lost|another history/,
     long: true,

@@ -18,6 +18,7 @@ export const ERROR_CODES = {
   PENKNIFE_REJECTED: 'Redis refused the call, or a script failed in Redis; see the fate.',
   PENKNIFE_BAD_REPLY: 'What Redis replied cannot be read; the call may have been carried out.',
   PENKNIFE_FULL: 'The stream has reached its maxBacklog; nothing was added.',
+  PENKNIFE_LEASE_LOST: 'What was held for a time is not held any more; somebody else may have it.',
   PENKNIFE_CLOSED: 'The connection was closed by the application.',
 } as const
 

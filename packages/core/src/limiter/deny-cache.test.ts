@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 
 import { createDenyCache } from './deny-cache.ts'
-import type { Decision, RuleState } from './types.ts'
+import type { Decision, RuleState } from './decision-types.ts'
 
 beforeEach(() => void vi.useFakeTimers({ toFake: ['performance'] }))
 afterEach(() => void vi.useRealTimers())

@@ -1,22 +1,9 @@
-import { durationMs, type Duration } from '../duration.ts'
+import { durationMs } from '../duration.ts'
 import { checkOptions, wholeNumber } from '../options.ts'
 import type { MovedTime } from '../redis/moved-time.ts'
-import { counted } from './counted.ts'
-import type { Decision } from './types.ts'
-
-/** How denials are remembered in this process. */
-export interface DenyCacheOptions {
-  /**
-   * Subjects whose denials are remembered at most; of more the latest. With one rule 0.8 KB each, and 1.2 KB once it
-   * was repeated; with three 1.0 and 1.6 KB (`pnpm bench limiter.memory`). Default: 10,000.
-   */
-  readonly entries?: number
-  /**
-   * How long a denial is repeated before Redis is asked again: so long a refund, reset or unblock in another
-   * process may go unnoticed. Default: 1 s.
-   */
-  readonly staleness?: Duration
-}
+import type { Decision } from './decision-types.ts'
+import { laterDenial } from './later-denial.ts'
+import type { DenyCacheOptions } from './types.ts'
 
 /** Denials that are still in force, so that Redis need not be asked. */
 export interface DenyCache {
@@ -134,12 +121,12 @@ function ofRules(first: Denial | undefined, rules: string): Denial | undefined {
 /** Where no time helps, the times of the other rules are counted down in steps of a second. */
 const LONGEST_MS = 128_000
 
-const UNTOLD: Promise<never> = new Promise(() => {})
+const UNMADE: Promise<never> = new Promise(() => {})
 
 class Denial implements Denied {
   readonly rules: string
   readonly cost: number
-  /** When it was heard of, which is after it was decided: what is counted from here is never early. */
+  /** When the reply came, which is after the decision: a time counted from here is never early. */
   readonly since: number
   next: Denial | undefined
   decision: Decision
@@ -163,7 +150,7 @@ class Denial implements Denied {
     this.#cost = cost
     // Made when it is first repeated: most denials never are.
     this.decision = decision
-    this.answer = UNTOLD
+    this.answer = UNMADE
   }
 
   over(now: number): boolean {
@@ -177,7 +164,7 @@ class Denial implements Denied {
     if (ms !== this.#ms || cost !== this.#cost) {
       this.#ms = ms
       this.#cost = cost
-      this.decision = counted(this.#original, this.cost, cost, ms)
+      this.decision = laterDenial(this.#original, this.cost, cost, ms)
       this.answer = Promise.resolve(this.decision)
     }
     return this

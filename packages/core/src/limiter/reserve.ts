@@ -1,8 +1,8 @@
 import { durationMs } from '../duration.ts'
 import { PenknifeError } from '../errors.ts'
 import { wholeNumber } from '../options.ts'
-import { LARGEST_COST } from './controls.ts'
-import type { Taken } from './taken.ts'
+import type { Taken } from './correction.ts'
+import { LARGEST_COST } from './plan.ts'
 import type { Reservation, ReserveOptions, TakeOptions } from './types.ts'
 
 /**

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto'
 import { type Duration, durationMs } from '../duration.ts'
 import { invalid } from '../errors.ts'
 import { checkName, wholeNumber } from '../options.ts'
-import type { Rule, RuleInfo } from './types.ts'
+import type { Rule, RuleInfo } from './rule-types.ts'
 
 /** A rule that was checked, and how its numbers travel to the scripts and back (lua/limiter/charge.lua). */
 export interface KnownRule extends RuleInfo {
@@ -15,14 +15,14 @@ export interface KnownRule extends RuleInfo {
   readonly id: number
   /** The most tokens that one call can take; Infinity when the cost does not matter. */
   readonly most: number
-  /** What the script needs to know, at the time `nowMs`: up to four whole numbers. */
-  numbers(nowMs: number): readonly number[]
-  /** How many numbers the script tells of its state. */
-  readonly tells: number
-  /** What they mean: they begin at `at` of `told`. */
-  amounts(told: readonly number[], at: number): Amounts
-  /** Milliseconds until `cost` tokens are there, for a rule that refused them; rounded up. */
-  waitMs(told: readonly number[], at: number, cost: number): number
+  /** What the script needs to know at the time `nowMs`: up to four whole numbers. */
+  parameters(nowMs: number): readonly number[]
+  /** How many numbers the script replies of the rule's state. */
+  readonly stateSize: number
+  /** What those numbers mean; they begin at `at` of `numbers`. */
+  amounts(numbers: readonly number[], at: number): Amounts
+  /** Milliseconds until `cost` tokens can be taken, for a rule that refused them; rounded up. */
+  waitMs(numbers: readonly number[], at: number, cost: number): number
 }
 
 export interface Amounts {
@@ -60,7 +60,7 @@ export function isClosed({ limit }: Pick<RuleInfo, 'limit'>): boolean {
   return limit === 0
 }
 
-/** What a rule with limit 0 tells of itself. */
+/** What differs in a rule with limit 0. */
 export const CLOSED: Pick<KnownRule, 'most' | 'amounts' | 'waitMs'> = {
   // No cost is too large: it is denied.
   most: Infinity,

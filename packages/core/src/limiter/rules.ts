@@ -7,7 +7,7 @@ import { gcra } from './algorithms/gcra.ts'
 import { slidingLog } from './algorithms/sliding-log.ts'
 import { slidingWindow } from './algorithms/sliding-window.ts'
 import { CLOSED, COMMON_OPTIONS, isClosed, type KnownRule, ruleHead } from './rule.ts'
-import type { FixedWindowRule, Rule, RuleInfo } from './types.ts'
+import type { FixedWindowRule, Rule, RuleInfo } from './rule-types.ts'
 
 const MAX_RULES = 8
 

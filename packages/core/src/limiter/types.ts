@@ -1,108 +1,41 @@
-import type { CalendarUnit } from '../calendar.ts'
 import type { Duration } from '../duration.ts'
 import type { BreakerEvent } from '../redis/breaker.ts'
-import type { DenyCacheOptions } from './deny-cache.ts'
-import type { LocalOptions } from './local/local.ts'
-
-export type { CalendarUnit }
-
-/** What every rule has, whatever its algorithm. */
-interface RuleBase {
-  /** Names the rule in decisions and headers, and its state: 1 to 32 of `A-Z a-z 0-9 _ . -`. */
-  readonly name: string
-  /** Counted and reported in `Decision.shadow`, never enforced. Default: false. */
-  readonly shadow?: boolean
-  /** Which part of a subject that is an object the rule counts: `per: 'tenant'`. All rules have it, or none. */
-  readonly per?: string
-}
-
-interface WindowRule extends RuleBase {
-  /** Tokens in each window: a whole number; 0 denies every call that costs something. */
-  readonly limit: number
-  /** Text such as '250ms', '1s', '15m' or '1d', or milliseconds as a number from 1,000. */
-  readonly window: Duration
-}
-
-/**
- * Generic Cell Rate Algorithm (ITU-T I.371), in its exact form as a leaky bucket: tokens come back evenly.
- *
- * In any interval T at most `burst + T * limit / window` tokens pass. A subject takes 193 bytes in Redis, 40 more for each
- * further rule of constant size (all but logs and concurrency): with 1,000,000 subjects named `user-<number>`, by
- * `pnpm bench limiter.memory`.
- */
-export interface GcraRule extends WindowRule {
-  readonly algorithm?: 'gcra'
-  /** Tokens that a rested subject can take at once. Default: `limit`. */
-  readonly burst?: number
-}
-
-/**
- * Counts in a window that begins with the first call: at most `limit` in it, `2 * limit` in any interval as long. As
- * large in Redis as GCRA.
- */
-export interface FixedWindowRule extends WindowRule {
-  readonly algorithm: 'fixed-window'
-}
-
-/** Counts in an hour, day, ISO week (from Monday) or month of a time zone, across its daylight-saving changes. */
-export interface CalendarRule extends RuleBase {
-  readonly algorithm: 'fixed-window'
-  /** Tokens in each period: a whole number; 0 denies every call that costs something. */
-  readonly limit: number
-  readonly calendar: CalendarUnit
-  /** An IANA name: 'UTC', 'Europe/Berlin'. */
-  readonly timeZone: string
-}
-
-/**
- * Counts in windows that follow each other, the one before weighed by the part of it that a window ending now still
- * covers: fewer than `2 * limit` in any window, `limit` when calls come evenly.
- */
-export interface SlidingWindowRule extends WindowRule {
-  readonly algorithm: 'sliding-window'
-}
-
-/**
- * Remembers every call: at most `limit` in any window, exactly. `limit` is at most 1,000.
- *
- * A subject takes 177 bytes in Redis with one charge, 2.0 KB with 100 (16 bytes a charge, and what Redis rounds up to).
- */
-export interface SlidingLogRule extends WindowRule {
-  readonly algorithm: 'sliding-log'
-}
-
-/**
- * At most `limit` calls at a time. A call holds one slot, whatever its cost, until it is released or its lease ends.
- *
- * A subject takes 193 bytes in Redis with one slot held, 469 with ten.
- */
-export interface ConcurrencyRule extends RuleBase {
-  readonly algorithm: 'concurrency'
-  /** Slots: a whole number up to 10,000; 0 denies every call that costs something. */
-  readonly limit: number
-  /** How long a slot is held without a renewal; so long a crashed process keeps it. */
-  readonly lease: Duration
-}
-
-/** One limit of a limiter. */
-export type Rule =
-  | GcraRule
-  | FixedWindowRule
-  | CalendarRule
-  | SlidingWindowRule
-  | SlidingLogRule
-  | ConcurrencyRule
-
-export type Algorithm = 'gcra' | 'fixed-window' | 'sliding-window' | 'sliding-log' | 'concurrency'
+import type { Decision, RuleState } from './decision-types.ts'
+import type { Rule, RuleInfo } from './rule-types.ts'
 
 /** Who is limited: a text, or for rules with `per` an object with a text for each. */
 export type Subject = string | Readonly<Record<string, string>>
+
+/** A limiter of this process alone, for the time in which Redis does not answer. */
+export interface LocalOptions {
+  /** How many processes share the limits: each admits this part of every rule's limit and burst, rounded down. */
+  readonly instances: number
+  /**
+   * States that are kept at most, one for each subject and rule. When all are in use, further subjects share one:
+   * together they get what one of them would. Default: 10,000.
+   */
+  readonly states?: number
+}
 
 /**
  * What to answer when Redis does not answer within the deadline: allow, deny, throw, or let this process decide by the
  * same rules, a share of each.
  */
 export type UnavailablePolicy = 'open' | 'closed' | 'throw' | { readonly local: LocalOptions }
+
+/** How denials are remembered in this process. */
+export interface DenyCacheOptions {
+  /**
+   * Subjects whose denials are remembered at most; of more the latest. With one rule 0.8 KB each, and 1.2 KB once it
+   * was repeated; with three 1.0 and 1.6 KB (`pnpm bench limiter.memory`). Default: 10,000.
+   */
+  readonly entries?: number
+  /**
+   * How long a denial is repeated before Redis is asked again: so long a refund, reset or unblock in another
+   * process may go unnoticed. Default: 1 s.
+   */
+  readonly staleness?: Duration
+}
 
 export interface RateLimiterOptions {
   /** Names the limiter's keys: 1 to 64 of `A-Z a-z 0-9 _ . -`. */
@@ -137,77 +70,6 @@ export interface RateLimiterOptions {
   readonly denyCache?: boolean | DenyCacheOptions
   /** Calls of `wait` that may wait at once; more fail with PENKNIFE_OVERLOADED. Default: 10,000. */
   readonly maxWaiters?: number
-}
-
-/** A rule as the limiter understood it. */
-export interface RuleInfo {
-  readonly name: string
-  readonly algorithm: Algorithm
-  readonly limit: number
-  /** Milliseconds; undefined for calendar periods, whose length varies, and for concurrency. */
-  readonly windowMs: number | undefined
-  /** Tokens that can be taken at once: `limit` unless a GCRA rule says otherwise. */
-  readonly burst: number
-}
-
-/** One rule's state after a decision. */
-export interface RuleState extends RuleInfo {
-  /** Whole tokens (of a concurrency rule: slots) left. */
-  readonly remaining: number
-  /** Milliseconds until a whole token more is there (0 when the rule is full), rounded up; Infinity under limit 0. */
-  readonly nextMs: number
-  /** Milliseconds until the rule is full again, rounded up; Infinity under limit 0. */
-  readonly resetMs: number
-}
-
-/** A shadow rule's state, and what it would have decided. */
-export interface ShadowState extends RuleState {
-  /** Counted as if it were enforced: a call that it would have denied is not charged to it. */
-  readonly allowed: boolean
-}
-
-export interface Decision {
-  readonly allowed: boolean
-  /** The binding rule: when denied the one to wait for longest, when allowed the one with the least left. */
-  readonly rule: string
-  /** Whole tokens left under the binding rule. */
-  readonly remaining: number
-  /**
-   * Milliseconds until the same call can pass, rounded up; 0 when allowed, Infinity under a rule with limit 0. Under a concurrency rule the time until a
-   * lease ends by itself: a release may come sooner.
-   */
-  readonly retryAfterMs: number
-  /** Names of the rules that denied; empty when allowed or blocked. */
-  readonly violated: readonly string[]
-  /** Every enforced rule's state, in the order of the options. */
-  readonly rules: readonly RuleState[]
-  /** Every shadow rule's state, in the order of the options. */
-  readonly shadow: readonly ShadowState[]
-  /** Why the subject is blocked; then nothing was looked at, and every rule reports 0 left until the block ends. */
-  readonly blocked?: Block | undefined
-  /** The slot that the call holds, if a concurrency rule was charged. */
-  readonly lease?: Lease | undefined
-  /**
-   * `policy` or `local` when Redis did not answer in time and `whenUnavailable` decided; `cache` for a denial that
-   * still holds and was repeated in this process.
-   */
-  readonly decidedBy: 'redis' | 'policy' | 'local' | 'cache'
-}
-
-export interface Block {
-  readonly reason: string
-  /** Milliseconds until it ends by itself, rounded up. */
-  readonly endsInMs: number
-}
-
-/** A slot of every concurrency rule of a call. */
-export interface Lease {
-  /** Milliseconds for which it is held, from the charge or the last renewal; the shortest of its rules. */
-  readonly leaseMs: number
-  /** Holds it for another `leaseMs`; false when it had ended, and then it is not taken again. One script call. */
-  renew(): Promise<boolean>
-  /** Gives it back; false when it had ended. Repeating it is harmless. One script call. */
-  release(): Promise<boolean>
 }
 
 /**

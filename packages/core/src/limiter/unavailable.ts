@@ -1,18 +1,19 @@
 import { invalid } from '../errors.ts'
 import { checkOptions } from '../options.ts'
-import { policyDecision } from './decide.ts'
-import { createLocal, type Ruled } from './local/local.ts'
+import type { Taken } from './correction.ts'
+import { policyDecision } from './decision.ts'
+import { createLocal } from './local/local.ts'
+import type { RuleSet } from './local/shares.ts'
 import type { Locate } from './subjects.ts'
-import type { Taken } from './taken.ts'
 import type { Subject, UnavailablePolicy } from './types.ts'
 
-/** Who decides when Redis does not. */
+/** Decides when Redis does not. */
 export interface Fallback {
   readonly policy: 'open' | 'closed' | 'throw' | 'local'
   /** Refuses rules that it could not decide under. */
-  check(plan: Ruled): void
+  check(plan: RuleSet): void
   /** Decides, or throws what Redis failed with. */
-  decide(plan: Ruled, subject: Subject, cost: number, error: unknown): Taken
+  decide(plan: RuleSet, subject: Subject, cost: number, error: unknown): Taken
 }
 
 export function createFallback(policy: UnavailablePolicy, locate: Locate): Fallback {

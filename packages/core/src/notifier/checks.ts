@@ -1,17 +1,12 @@
 import { type Duration, durationMs } from '../duration.ts'
 import { invalid } from '../errors.ts'
 import { checkName, checkOptions, checkText, wholeNumber } from '../options.ts'
-import { checkCursor } from './messages.ts'
-import { PAGE } from './lane.ts'
-
-import type {
-  AdmitOptions,
-  FollowOptions,
-  HistoryOptions,
-  ListenOptions,
-  PublishOptions,
-  SubscribeOptions,
-} from './types.ts'
+import { PAGE } from './fan-out/read-on.ts'
+import type { PublishOptions } from './options.ts'
+import { checkPosition } from './position.ts'
+import type { AdmitOptions } from './rights/types.ts'
+import type { FollowOptions, ListenOptions, SubscribeOptions } from './subscription-types.ts'
+import type { HistoryOptions } from './types.ts'
 
 const LONGEST_CHANNEL = 128
 const MOST_CHANNELS = 1000
@@ -111,7 +106,7 @@ export function wholeMs(name: string, value: Duration, min: number): number {
   return Math.ceil(durationMs(name, value, { min }))
 }
 
-/** Follow options as a lane takes them. */
+/** Follow options as followers take them. */
 export interface Followed {
   readonly from: Readonly<Record<string, string>>
   readonly types: ReadonlySet<string> | undefined
@@ -124,7 +119,7 @@ export function checkFollow(channels: readonly string[], options: FollowOptions)
   if (typeof from !== 'object' || from === null) {
     throw invalid('from', from, 'give an object of channels and ids')
   }
-  for (const [channel, cursor] of Object.entries(from)) checkCursor(`from['${channel}']`, cursor)
+  for (const [channel, cursor] of Object.entries(from)) checkPosition(`from['${channel}']`, cursor)
   if (types !== undefined && (!Array.isArray(types) || types.length === 0 || types.length > MOST_TYPES)) {
     throw invalid('types', types, `give a list of 1 to ${MOST_TYPES} types`)
   }
@@ -135,7 +130,7 @@ export function checkFollow(channels: readonly string[], options: FollowOptions)
   return { from, types: types && new Set(types), getState }
 }
 
-/** What a subscription has to do with others, as a lane takes it. */
+/** The audience of a subscription. */
 export type Shared = Pick<SubscribeOptions, 'audience' | 'onAudience'>
 
 export function checkShared(channels: readonly string[], options: SubscribeOptions): Shared {
@@ -162,7 +157,7 @@ export function checkHistory(
   checkChannel(channel)
   checkOptions('history', options, ['after', 'count'])
   return {
-    after: checkCursor('after', options.after ?? '-'),
+    after: checkPosition('after', options.after ?? '-'),
     count: wholeNumber('count', options.count ?? 100, 1, PAGE),
   }
 }

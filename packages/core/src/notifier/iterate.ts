@@ -1,6 +1,6 @@
 import { isOutage, PenknifeError } from '../errors.ts'
 import type { NotifierEvent } from './events.ts'
-import type { EventIterator, Subscription } from './types.ts'
+import type { EventIterator, Subscription } from './subscription-types.ts'
 
 /** Events that wait in memory for who iterates; beyond it they wait in the history. */
 const MOST_WAITING = 100

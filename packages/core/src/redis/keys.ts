@@ -65,6 +65,14 @@ export interface Keys {
   limitDeclared(limiter: string): string
   /** The rules of a limiter that have logs or leases. */
   limitRules(limiter: string): string
+  /** A key of an object of guard/: `kind` is what it is, such as `counter`; parts are names of the library's own. */
+  guard(kind: string, name: string, ...part: readonly string[]): string
+  /** The key of guard/ for one of an object's ids, which the application chose. */
+  guardOf(kind: string, name: string, id: string): string
+  /** A pub/sub channel of guard/; named after the database too. */
+  guardLive(kind: string, name: string, id: string): string
+  /** The key of guard/ for the part of an object that lies in a shard. */
+  guardShard(route: Route, kind: string, name: string): string
 }
 
 export interface KeyOptions {
@@ -108,6 +116,10 @@ export function createKeys(space: string, { keyPrefix, db }: KeyOptions): Keys {
     limitLog: ({ tag }, rule, subject) => `${root}{${tag}}:limit-log:${rule}:${short(subject)}`,
     limitDeclared: (limiter) => `${base}limit-declared:${limiter}`,
     limitRules: (limiter) => `${base}limit-rules:${limiter}`,
+    guard: (kind, name, ...part) => `${base}${[kind, name, ...part].join(':')}`,
+    guardOf: (kind, name, id) => `${base}${kind}:${name}:${short(id)}`,
+    guardLive: (kind, name, id) => `${base}${kind}:${name}:${short(id)}:${live}`,
+    guardShard: ({ tag }, kind, name) => `${root}{${tag}}:${kind}:${name}`,
     limitSlots: ({ tag }, rule, subject) => `${root}{${tag}}:limit-slots:${rule}:${short(subject)}`,
   }
 }
@@ -130,6 +142,9 @@ function short(subject: string): string {
   // One that looks like a hash is hashed too, or it could name another subject's state.
   return subject.length <= LONGEST_SUBJECT && !subject.startsWith('#') ? subject : digest(subject)
 }
+
+/** The text itself where it is short, else a hash of it: what bounds the memory of ids. */
+export { short as shortened }
 
 /** A bounded text of key-safe characters that stands for any text. */
 export function digest(text: string): string {

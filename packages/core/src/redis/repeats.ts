@@ -5,6 +5,11 @@ const FACTORIES: Readonly<Record<Feature, string>> = {
   stream: 'createStream',
   leaderboard: 'createLeaderboard',
   notifier: 'createNotifier',
+  counters: 'createCounters',
+  once: 'createOnce',
+  deduper: 'createDeduper',
+  lock: 'createLock',
+  semaphore: 'createSemaphore',
 }
 
 /** So many objects of one name in a process were not made once for each. */

@@ -2,6 +2,4635 @@
 import type { Arg, Reply, Script } from './script.ts'
 
 /**
+ * Claim what is to run once, keep the claim, or learn what came of it.
+ *
+ * Invariant: at any moment of Redis' clock at most one claim is in force for a key. If the claimer dies before or after it ran, nothing is
+ * completed, and the claim may be taken over when its lease ends; its own completion is refused from then on. If it dies after the
+ * completion, the result is there. A claimer whose call got no answer asks again with its token and gets the claim.
+ *
+ * - shared `lease`: milliseconds until the claim may be taken over
+ * - key `key`: string: the claim, or what came of it
+ * - `token`: of the caller, unlike any other's
+ * - `renew`: 1 to keep a claim, else 0
+ * - replies "c": the claim is the caller's; "w" and milliseconds: somebody else's for so long; "l": no longer the caller's; "d" and the result, or "f" and the failure
+ * - on a full server refused: it may add a claim
+ */
+export const guardClaim: Script<[lease: Arg], [key: string, token: Arg, renew: Arg], string> = {
+  name: 'guard/claim',
+  sha: 'bb705b1d80701b359a14b168bfde8092ea89404c',
+  batch: 64,
+  sharedKeys: false,
+  shared: ["lease"],
+  keys: ["key"],
+  args: ["token","renew"],
+  returns: 'string',
+  text: `#!lua
+local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]
+local claiming = { prepare = nil, apply = nil, wait = nil, prepare_end = nil, apply_end = nil }
+local GRACE = 60000
+local function parsed(text)
+local untl, waits, token = string.match(text, '^c (%d+) (%d) (%S+)$')
+if untl and #untl < 17 then
+return { untl = tonumber(untl), waits = waits == '1', token = token }
+end
+end
+function claiming.prepare(key, token, renew)
+local text = redis.pcall('GET', key)
+if not text then
+return renew and 'l' or true
+end
+if type(text) == 'table' then
+return text
+end
+local kind = string.sub(text, 1, 1)
+if kind == 'd' or kind == 'f' then
+return renew and 'l' or text
+end
+local claim = parsed(text)
+if not claim then
+return { err = 'ERR ' .. key .. ' holds what no claim wrote: delete it' }
+end
+if claim.token == token then
+return true
+end
+if renew then
+return 'l'
+end
+if claim.untl > now then
+return 'w' .. string.format('%.0f', math.ceil((claim.untl - now) / 1000))
+end
+return true
+end
+function claiming.apply(key, token, lease)
+local text = redis.call('GET', key)
+local claim = text and parsed(text)
+local waits = claim and claim.waits and 1 or 0
+local record = string.format('c %.0f %d %s', now + lease * 1000, waits, token)
+redis.call('SET', key, record, 'PX', string.format('%.0f', lease + GRACE))
+end
+function claiming.wait(key)
+local text = redis.call('GET', key)
+local claim = text and parsed(text)
+if claim and not claim.waits then
+redis.call('SET', key, string.format('c %.0f 1 %s', claim.untl, claim.token), 'KEEPTTL')
+end
+end
+function claiming.prepare_end(key, token)
+local text = redis.pcall('GET', key)
+if type(text) == 'table' then
+return text
+end
+local claim = text and parsed(text)
+return claim and claim.token == token and claim
+end
+function claiming.apply_end(key, kind, result, window)
+if window == '0' then
+redis.call('DEL', key)
+else
+redis.call('SET', key, kind .. result, 'PX', window)
+end
+end
+local lease = ARGV[1]
+lease = tonumber(lease)
+local items = #KEYS / 1
+if items == 1 then
+local key, token, renew = KEYS[1], ARGV[2], ARGV[3]
+do
+local may = claiming.prepare(key, token, renew == '1')
+if may == true then
+claiming.apply(key, token, lease)
+return 'c'
+end
+if type(may) == 'string' and string.sub(may, 1, 1) == 'w' then
+claiming.wait(key)
+end
+return may
+end
+return nil
+end
+local function item(key, token, renew)
+local may = claiming.prepare(key, token, renew == '1')
+if may == true then
+claiming.apply(key, token, lease)
+return 'c'
+end
+if type(may) == 'string' and string.sub(may, 1, 1) == 'w' then
+claiming.wait(key)
+end
+return may
+end
+local replies, done = {}, 0
+local own = #ARGV > 3 and 2 or 0
+local function run()
+while done < items do
+local key = done * 1
+local arg = 1 + done * own
+done = done + 1
+local reply = item(KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2])
+if reply == nil then reply = false end
+replies[done] = reply
+end
+end
+while done < items do
+local ok, reply = pcall(run)
+if not ok then
+local text = type(reply) == 'table' and reply.err or tostring(reply)
+if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+reply = { err = text .. ' on @user_script' }
+replies[done] = reply
+end
+end
+return replies`,
+}
+
+/**
+ * Complete what was claimed: keep its result or its failure, or forget it; those who wait are told.
+ *
+ * Invariant: only the claim in force, or the last one while nobody took it over, is completed, and once. A repetition by a caller that
+ * heard no answer finds no claim of its own and is told 0: it then reads the result (claim.lua). The message goes out before the write,
+ * which cannot be refused any more; one that is not delivered costs a waiter the rest of the claim's lease.
+ *
+ * - shared `window`: milliseconds that it is kept; 0 to forget it
+ * - key `key`: string: the claim
+ * - `live`: pub/sub channel of those who wait; of the same slot
+ * - `token`: of the claim
+ * - `kind`: "d" with a result, "f" with a failure, "n" to let somebody else try
+ * - `result`: JSON, or the failure's message
+ * - replies 1 when it was completed, 0 when the claim was taken over or completed before
+ * - on a full server runs: what was done must be kept, or it is done again
+ */
+export const guardComplete: Script<[window: Arg], [key: string, live: Arg, token: Arg, kind: Arg, result: Arg], number> = {
+  name: 'guard/complete',
+  sha: '61c41c5a3bae91ccd84bd87251a8f7beb2c4f8a9',
+  batch: 32,
+  sharedKeys: false,
+  shared: ["window"],
+  keys: ["key"],
+  args: ["live","token","kind","result"],
+  returns: 'integer',
+  text: `#!lua flags=allow-oom
+local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]
+local claiming = { prepare = nil, apply = nil, wait = nil, prepare_end = nil, apply_end = nil }
+local GRACE = 60000
+local function parsed(text)
+local untl, waits, token = string.match(text, '^c (%d+) (%d) (%S+)$')
+if untl and #untl < 17 then
+return { untl = tonumber(untl), waits = waits == '1', token = token }
+end
+end
+function claiming.prepare(key, token, renew)
+local text = redis.pcall('GET', key)
+if not text then
+return renew and 'l' or true
+end
+if type(text) == 'table' then
+return text
+end
+local kind = string.sub(text, 1, 1)
+if kind == 'd' or kind == 'f' then
+return renew and 'l' or text
+end
+local claim = parsed(text)
+if not claim then
+return { err = 'ERR ' .. key .. ' holds what no claim wrote: delete it' }
+end
+if claim.token == token then
+return true
+end
+if renew then
+return 'l'
+end
+if claim.untl > now then
+return 'w' .. string.format('%.0f', math.ceil((claim.untl - now) / 1000))
+end
+return true
+end
+function claiming.apply(key, token, lease)
+local text = redis.call('GET', key)
+local claim = text and parsed(text)
+local waits = claim and claim.waits and 1 or 0
+local record = string.format('c %.0f %d %s', now + lease * 1000, waits, token)
+redis.call('SET', key, record, 'PX', string.format('%.0f', lease + GRACE))
+end
+function claiming.wait(key)
+local text = redis.call('GET', key)
+local claim = text and parsed(text)
+if claim and not claim.waits then
+redis.call('SET', key, string.format('c %.0f 1 %s', claim.untl, claim.token), 'KEEPTTL')
+end
+end
+function claiming.prepare_end(key, token)
+local text = redis.pcall('GET', key)
+if type(text) == 'table' then
+return text
+end
+local claim = text and parsed(text)
+return claim and claim.token == token and claim
+end
+function claiming.apply_end(key, kind, result, window)
+if window == '0' then
+redis.call('DEL', key)
+else
+redis.call('SET', key, kind .. result, 'PX', window)
+end
+end
+local window = ARGV[1]
+local items = #KEYS / 1
+if items == 1 then
+local key, live, token, kind, result = KEYS[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
+do
+local claim = claiming.prepare_end(key, token)
+if not claim then
+return 0
+end
+if claim.err then
+return claim
+end
+if claim.waits then
+redis.pcall('SPUBLISH', live, kind .. result)
+end
+claiming.apply_end(key, kind, result, kind == 'n' and '0' or window)
+return 1
+end
+return nil
+end
+local function item(key, live, token, kind, result)
+local claim = claiming.prepare_end(key, token)
+if not claim then
+return 0
+end
+if claim.err then
+return claim
+end
+if claim.waits then
+redis.pcall('SPUBLISH', live, kind .. result)
+end
+claiming.apply_end(key, kind, result, kind == 'n' and '0' or window)
+return 1
+end
+local replies, done = {}, 0
+local own = #ARGV > 5 and 4 or 0
+local function run()
+while done < items do
+local key = done * 1
+local arg = 1 + done * own
+done = done + 1
+local reply = item(KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3], ARGV[arg + 4])
+if reply == nil then reply = false end
+replies[done] = reply
+end
+end
+while done < items do
+local ok, reply = pcall(run)
+if not ok then
+local text = type(reply) == 'table' and reply.err or tostring(reply)
+if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+reply = { err = text .. ' on @user_script' }
+replies[done] = reply
+end
+end
+return replies`,
+}
+
+/**
+ * Change counters: all changes of an item, or none.
+ *
+ * Invariant: no counter goes below its floor or above its ceiling, open reservations counted as made. All of an item is checked before
+ * its first write, which is one HSET. A process that dies before or after the call leaves nothing half done; one that does not hear the
+ * answer does not know its fate: give the call an id (count-once.lua).
+ *
+ * - shared keys `keys`: counters, when reservations are due, reservations; with a calendar those of the next period too
+ * - shared `plan`: see lua/_lib/guard/counters.lua
+ * - `changes`: a line "by floor ceiling name" for each change
+ * - replies 0: call again, more had to be given back; more: the time, other periods are needed; text: "+" and the counters, or "-" and what is refused
+ * - on a full server refused: it may add counters
+ */
+export const guardCount: Script<[keys: readonly string[], plan: Arg], [changes: Arg], number | string> = {
+  name: 'guard/count',
+  sha: 'b388805f6a320ecf883821fb70e1b005948f64be',
+  batch: 64,
+  sharedKeys: true,
+  shared: ["plan"],
+  keys: [],
+  args: ["changes"],
+  returns: 'integer|string',
+  text: `#!lua
+local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]
+local function typed(key, type)
+local is = redis.call('TYPE', key).ok
+if is ~= type and is ~= 'none' then
+return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
+end
+end
+local counters = { open = nil, ready = nil, state = nil, save = nil, keep = nil }
+local MOST_DUE = 32
+local MOST_CHANGES = 128
+local LEAST_KNOWN = 60000
+function counters.open(keys, plan)
+local words = {}
+for word in string.gmatch(plan, '%S+') do
+words[#words + 1] = tonumber(word)
+end
+return {
+keys = keys,
+values = keys[1],
+expiring = keys[2],
+reserved = keys[3],
+floor = words[1],
+ceiling = words[2],
+initial = words[3],
+remember = math.max(words[4], LEAST_KNOWN) * 1000,
+start = words[5],
+turn = words[6],
+finish = words[7],
+lives = words[8],
+next_lives = words[9],
+looked = false,
+answer = nil,
+kept = {},
+}
+end
+local function choose(of)
+if not of.start then
+return nil
+end
+if now < of.start or now >= of.finish then
+return now
+end
+if now >= of.turn then
+of.values, of.expiring, of.reserved, of.lives = of.keys[4], of.keys[5], of.keys[6], of.next_lives
+end
+end
+function counters.state(of, name)
+local text = redis.pcall('HGET', of.values, name)
+if not text then
+return { of.initial, 0, 0 }
+end
+if type(text) == 'table' then
+return text
+end
+local value, down, up = string.match(text, '^(%-?%d+) (%-?%d+) (%d+)$')
+if not value then
+value, down, up = string.match(text, '^%-?%d+$'), 0, 0
+end
+value, down, up = tonumber(value), tonumber(down), tonumber(up)
+if not value or math.abs(value) > 9007199254740991 or down < -9007199254740991 or up > 9007199254740991 then
+return { err = 'ERR ' .. of.values .. ' holds what no counter wrote: set or delete that field' }
+end
+return { value, down, up }
+end
+function counters.keep(of, key)
+if of.lives and not of.kept[key] then
+of.kept[key] = true
+redis.call('PEXPIRE', key, math.max(1, math.ceil(of.lives - now / 1000)))
+end
+end
+function counters.save(of, states)
+local set, gone = {}, {}
+for name, state in pairs(states) do
+local value, down, up = state[1], state[2], state[3]
+if down == 0 and up == 0 then
+if value == of.initial then
+gone[#gone + 1] = name
+else
+set[#set + 1] = name
+set[#set + 1] = string.format('%.0f', value)
+end
+else
+set[#set + 1] = name
+set[#set + 1] = string.format('%.0f %.0f %.0f', value, down, up)
+end
+end
+if #set > 0 then
+redis.call('HSET', of.values, unpack(set))
+counters.keep(of, of.values)
+end
+if #gone > 0 then
+redis.call('HDEL', of.values, unpack(gone))
+end
+end
+local function give_back(of, record)
+local states, count = {}, 0
+for by, name in string.gmatch(record, '\\n(%-?%d+) ([^\\n]+)') do
+local state = states[name] or counters.state(of, name)
+count = count + 1
+if not state.err then
+by = tonumber(by)
+if by < 0 then
+state[2] = math.min(0, state[2] - by)
+else
+state[3] = math.max(0, state[3] - by)
+end
+states[name] = state
+end
+end
+counters.save(of, states)
+return count
+end
+local function expire(of, id)
+local record = redis.call('HGET', of.reserved, id)
+if record and string.sub(record, 1, 1) == 'r' then
+local count = give_back(of, record)
+redis.call('HSET', of.reserved, id, 'e')
+redis.call('ZADD', of.expiring, string.format('%.0f', now + of.remember), id)
+return count
+end
+redis.call('HDEL', of.reserved, id)
+redis.call('ZREM', of.expiring, id)
+return 1
+end
+function counters.ready(of)
+if of.looked then
+return of.answer
+end
+of.looked = true
+of.answer = choose(of)
+if of.answer then
+return of.answer
+end
+local due = redis.pcall('ZRANGE', of.expiring, '-inf', string.format('%.0f', now), 'BYSCORE', 'LIMIT', 0, MOST_DUE + 1)
+if due.err then
+of.answer = due
+elseif #due > 0 then
+of.answer = typed(of.values, 'hash') or typed(of.reserved, 'hash')
+local changes = 0
+for at = 1, of.answer and 0 or math.min(#due, MOST_DUE) do
+if changes < MOST_CHANGES then
+changes = changes + expire(of, due[at])
+else
+of.answer = 0
+end
+end
+if #due > MOST_DUE then
+of.answer = of.answer or 0
+end
+end
+return of.answer
+end
+local counting = { prepare = nil, apply = nil }
+local function text_of(state)
+return string.format('%.0f %.0f %.0f', state[1], state[2], state[3])
+end
+local function change(state, by, set, floor, ceiling, hold)
+local value, down, up = state[1], state[2], state[3]
+if set then
+if by + down < floor then
+return 'floor'
+end
+if by + up > ceiling then
+return 'ceiling'
+end
+state[1] = by
+return nil
+end
+if by < 0 and value + down + by < floor then
+return 'floor'
+end
+if by > 0 and value + up + by > ceiling then
+return 'ceiling'
+end
+if not hold then
+state[1] = value + by
+elseif by < 0 then
+state[2] = down + by
+else
+state[3] = up + by
+end
+end
+function counting.prepare(of, changes, hold)
+local wait = counters.ready(of)
+if wait then
+return wait
+end
+local states, lines, refused, at = {}, { '+' }, { '-' }, 0
+for set, by, floor, ceiling, name in string.gmatch(changes, '(=?)(%-?%d+) (%S+) (%S+) ([^\\n]+)') do
+at = at + 1
+local state = states[name] or counters.state(of, name)
+if state.err then
+return state
+end
+states[name] = state
+local reason = change(state, tonumber(by), set == '=', tonumber(floor) or of.floor, tonumber(ceiling) or of.ceiling, hold)
+if reason then
+refused[#refused + 1] = string.format('%d %s %s', at, reason, text_of(state))
+else
+lines[#lines + 1] = text_of(state)
+end
+end
+if #refused > 1 then
+return table.concat(refused, '\\n')
+end
+return { states = states, answer = table.concat(lines, '\\n') }
+end
+function counting.apply(of, plan)
+counters.save(of, plan.states)
+return plan.answer
+end
+local keys = KEYS
+local plan = ARGV[1]
+local of = counters.open(keys, plan)
+local items = (#ARGV - 1) / 1
+if items == 1 then
+local changes = ARGV[2]
+do
+local planned = counting.prepare(of, changes)
+if type(planned) ~= 'table' or planned.err then
+return planned
+end
+return counting.apply(of, planned)
+end
+return nil
+end
+local function item(changes)
+local planned = counting.prepare(of, changes)
+if type(planned) ~= 'table' or planned.err then
+return planned
+end
+return counting.apply(of, planned)
+end
+local replies, done = {}, 0
+local function run()
+while done < items do
+local arg = 1 + done * 1
+done = done + 1
+local reply = item(ARGV[arg + 1])
+if reply == nil then reply = false end
+replies[done] = reply
+end
+end
+while done < items do
+local ok, reply = pcall(run)
+if not ok then
+local text = type(reply) == 'table' and reply.err or tostring(reply)
+if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+reply = { err = text .. ' on @user_script' }
+replies[done] = reply
+end
+end
+return replies`,
+}
+
+/**
+ * Change counters as count.lua does, once for an id: the same id again gets the first answer.
+ *
+ * Invariant: an id's changes are made once while it is remembered. Only a call that made its changes is remembered, so one that was
+ * refused may try again. The changes and the memory of them are one script: no moment lies between.
+ *
+ * - shared keys `keys`: as count.lua
+ * - shared `plan`: as count.lua
+ * - shared `window`: milliseconds that the answer is remembered
+ * - key `once`: string: the first answer
+ * - `changes`: as count.lua
+ * - replies as count.lua; "=" in place of "+" for the first answer again; "!" for an id that other changes have
+ * - on a full server refused: it may add counters, and remembers the answer
+ */
+export const guardCountOnce: Script<[keys: readonly string[], plan: Arg, window: Arg], [once: string, changes: Arg], number | string> = {
+  name: 'guard/count_once',
+  sha: '0db97982c05d0ce5c26a4b24d2d50345392fe916',
+  batch: 64,
+  sharedKeys: true,
+  shared: ["plan","window"],
+  keys: ["once"],
+  args: ["changes"],
+  returns: 'integer|string',
+  text: `#!lua
+local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]
+local function typed(key, type)
+local is = redis.call('TYPE', key).ok
+if is ~= type and is ~= 'none' then
+return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
+end
+end
+local counters = { open = nil, ready = nil, state = nil, save = nil, keep = nil }
+local MOST_DUE = 32
+local MOST_CHANGES = 128
+local LEAST_KNOWN = 60000
+function counters.open(keys, plan)
+local words = {}
+for word in string.gmatch(plan, '%S+') do
+words[#words + 1] = tonumber(word)
+end
+return {
+keys = keys,
+values = keys[1],
+expiring = keys[2],
+reserved = keys[3],
+floor = words[1],
+ceiling = words[2],
+initial = words[3],
+remember = math.max(words[4], LEAST_KNOWN) * 1000,
+start = words[5],
+turn = words[6],
+finish = words[7],
+lives = words[8],
+next_lives = words[9],
+looked = false,
+answer = nil,
+kept = {},
+}
+end
+local function choose(of)
+if not of.start then
+return nil
+end
+if now < of.start or now >= of.finish then
+return now
+end
+if now >= of.turn then
+of.values, of.expiring, of.reserved, of.lives = of.keys[4], of.keys[5], of.keys[6], of.next_lives
+end
+end
+function counters.state(of, name)
+local text = redis.pcall('HGET', of.values, name)
+if not text then
+return { of.initial, 0, 0 }
+end
+if type(text) == 'table' then
+return text
+end
+local value, down, up = string.match(text, '^(%-?%d+) (%-?%d+) (%d+)$')
+if not value then
+value, down, up = string.match(text, '^%-?%d+$'), 0, 0
+end
+value, down, up = tonumber(value), tonumber(down), tonumber(up)
+if not value or math.abs(value) > 9007199254740991 or down < -9007199254740991 or up > 9007199254740991 then
+return { err = 'ERR ' .. of.values .. ' holds what no counter wrote: set or delete that field' }
+end
+return { value, down, up }
+end
+function counters.keep(of, key)
+if of.lives and not of.kept[key] then
+of.kept[key] = true
+redis.call('PEXPIRE', key, math.max(1, math.ceil(of.lives - now / 1000)))
+end
+end
+function counters.save(of, states)
+local set, gone = {}, {}
+for name, state in pairs(states) do
+local value, down, up = state[1], state[2], state[3]
+if down == 0 and up == 0 then
+if value == of.initial then
+gone[#gone + 1] = name
+else
+set[#set + 1] = name
+set[#set + 1] = string.format('%.0f', value)
+end
+else
+set[#set + 1] = name
+set[#set + 1] = string.format('%.0f %.0f %.0f', value, down, up)
+end
+end
+if #set > 0 then
+redis.call('HSET', of.values, unpack(set))
+counters.keep(of, of.values)
+end
+if #gone > 0 then
+redis.call('HDEL', of.values, unpack(gone))
+end
+end
+local function give_back(of, record)
+local states, count = {}, 0
+for by, name in string.gmatch(record, '\\n(%-?%d+) ([^\\n]+)') do
+local state = states[name] or counters.state(of, name)
+count = count + 1
+if not state.err then
+by = tonumber(by)
+if by < 0 then
+state[2] = math.min(0, state[2] - by)
+else
+state[3] = math.max(0, state[3] - by)
+end
+states[name] = state
+end
+end
+counters.save(of, states)
+return count
+end
+local function expire(of, id)
+local record = redis.call('HGET', of.reserved, id)
+if record and string.sub(record, 1, 1) == 'r' then
+local count = give_back(of, record)
+redis.call('HSET', of.reserved, id, 'e')
+redis.call('ZADD', of.expiring, string.format('%.0f', now + of.remember), id)
+return count
+end
+redis.call('HDEL', of.reserved, id)
+redis.call('ZREM', of.expiring, id)
+return 1
+end
+function counters.ready(of)
+if of.looked then
+return of.answer
+end
+of.looked = true
+of.answer = choose(of)
+if of.answer then
+return of.answer
+end
+local due = redis.pcall('ZRANGE', of.expiring, '-inf', string.format('%.0f', now), 'BYSCORE', 'LIMIT', 0, MOST_DUE + 1)
+if due.err then
+of.answer = due
+elseif #due > 0 then
+of.answer = typed(of.values, 'hash') or typed(of.reserved, 'hash')
+local changes = 0
+for at = 1, of.answer and 0 or math.min(#due, MOST_DUE) do
+if changes < MOST_CHANGES then
+changes = changes + expire(of, due[at])
+else
+of.answer = 0
+end
+end
+if #due > MOST_DUE then
+of.answer = of.answer or 0
+end
+end
+return of.answer
+end
+local counting = { prepare = nil, apply = nil }
+local function text_of(state)
+return string.format('%.0f %.0f %.0f', state[1], state[2], state[3])
+end
+local function change(state, by, set, floor, ceiling, hold)
+local value, down, up = state[1], state[2], state[3]
+if set then
+if by + down < floor then
+return 'floor'
+end
+if by + up > ceiling then
+return 'ceiling'
+end
+state[1] = by
+return nil
+end
+if by < 0 and value + down + by < floor then
+return 'floor'
+end
+if by > 0 and value + up + by > ceiling then
+return 'ceiling'
+end
+if not hold then
+state[1] = value + by
+elseif by < 0 then
+state[2] = down + by
+else
+state[3] = up + by
+end
+end
+function counting.prepare(of, changes, hold)
+local wait = counters.ready(of)
+if wait then
+return wait
+end
+local states, lines, refused, at = {}, { '+' }, { '-' }, 0
+for set, by, floor, ceiling, name in string.gmatch(changes, '(=?)(%-?%d+) (%S+) (%S+) ([^\\n]+)') do
+at = at + 1
+local state = states[name] or counters.state(of, name)
+if state.err then
+return state
+end
+states[name] = state
+local reason = change(state, tonumber(by), set == '=', tonumber(floor) or of.floor, tonumber(ceiling) or of.ceiling, hold)
+if reason then
+refused[#refused + 1] = string.format('%d %s %s', at, reason, text_of(state))
+else
+lines[#lines + 1] = text_of(state)
+end
+end
+if #refused > 1 then
+return table.concat(refused, '\\n')
+end
+return { states = states, answer = table.concat(lines, '\\n') }
+end
+function counting.apply(of, plan)
+counters.save(of, plan.states)
+return plan.answer
+end
+local dedup = { prepare = nil, apply = nil }
+function dedup.prepare(key)
+return redis.pcall('GET', key) or nil
+end
+function dedup.apply(key, answer, window)
+redis.call('SET', key, answer, 'PX', window)
+end
+local keys = KEYS
+local plan = ARGV[1]
+local window = ARGV[2]
+local of = counters.open(keys, plan)
+local items = (#ARGV - 2) / 1
+if items == 1 then
+local once, changes = KEYS[#KEYS - items * 1 + 1], ARGV[3]
+do
+local print = string.sub(redis.sha1hex(changes), 1, 10)
+local first = dedup.prepare(once)
+if first then
+if type(first) == 'table' then
+return first
+end
+return string.sub(first, 1, 10) == print and '=' .. string.sub(first, 12) or '!'
+end
+local planned = counting.prepare(of, changes)
+if type(planned) ~= 'table' or planned.err then
+return planned
+end
+local answer = counting.apply(of, planned)
+dedup.apply(once, print .. answer, window)
+return answer
+end
+return nil
+end
+local function item(once, changes)
+local print = string.sub(redis.sha1hex(changes), 1, 10)
+local first = dedup.prepare(once)
+if first then
+if type(first) == 'table' then
+return first
+end
+return string.sub(first, 1, 10) == print and '=' .. string.sub(first, 12) or '!'
+end
+local planned = counting.prepare(of, changes)
+if type(planned) ~= 'table' or planned.err then
+return planned
+end
+local answer = counting.apply(of, planned)
+dedup.apply(once, print .. answer, window)
+return answer
+end
+local replies, done = {}, 0
+local function run()
+while done < items do
+local key = #KEYS - items * 1 + done * 1
+local arg = 2 + done * 1
+done = done + 1
+local reply = item(KEYS[key + 1], ARGV[arg + 1])
+if reply == nil then reply = false end
+replies[done] = reply
+end
+end
+while done < items do
+local ok, reply = pcall(run)
+if not ok then
+local text = type(reply) == 'table' and reply.err or tostring(reply)
+if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+reply = { err = text .. ' on @user_script' }
+replies[done] = reply
+end
+end
+return replies`,
+}
+
+/**
+ * Read counters; what expired reservations hold is given back first.
+ *
+ * - shared keys `keys`: as count.lua
+ * - shared `plan`: as count.lua
+ * - `names`: a line for each counter
+ * - replies 0: call again; more: the time, other periods are needed; text: a line "value down up" for each counter
+ * - on a full server runs: it gives back and forgets
+ */
+export const guardCounted: Script<[keys: readonly string[], plan: Arg], [names: Arg], number | string> = {
+  name: 'guard/counted',
+  sha: 'b77e367090bd098536bfa44f408bc0350b54e997',
+  batch: 64,
+  sharedKeys: true,
+  shared: ["plan"],
+  keys: [],
+  args: ["names"],
+  returns: 'integer|string',
+  text: `#!lua flags=allow-oom
+local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]
+local function typed(key, type)
+local is = redis.call('TYPE', key).ok
+if is ~= type and is ~= 'none' then
+return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
+end
+end
+local counters = { open = nil, ready = nil, state = nil, save = nil, keep = nil }
+local MOST_DUE = 32
+local MOST_CHANGES = 128
+local LEAST_KNOWN = 60000
+function counters.open(keys, plan)
+local words = {}
+for word in string.gmatch(plan, '%S+') do
+words[#words + 1] = tonumber(word)
+end
+return {
+keys = keys,
+values = keys[1],
+expiring = keys[2],
+reserved = keys[3],
+floor = words[1],
+ceiling = words[2],
+initial = words[3],
+remember = math.max(words[4], LEAST_KNOWN) * 1000,
+start = words[5],
+turn = words[6],
+finish = words[7],
+lives = words[8],
+next_lives = words[9],
+looked = false,
+answer = nil,
+kept = {},
+}
+end
+local function choose(of)
+if not of.start then
+return nil
+end
+if now < of.start or now >= of.finish then
+return now
+end
+if now >= of.turn then
+of.values, of.expiring, of.reserved, of.lives = of.keys[4], of.keys[5], of.keys[6], of.next_lives
+end
+end
+function counters.state(of, name)
+local text = redis.pcall('HGET', of.values, name)
+if not text then
+return { of.initial, 0, 0 }
+end
+if type(text) == 'table' then
+return text
+end
+local value, down, up = string.match(text, '^(%-?%d+) (%-?%d+) (%d+)$')
+if not value then
+value, down, up = string.match(text, '^%-?%d+$'), 0, 0
+end
+value, down, up = tonumber(value), tonumber(down), tonumber(up)
+if not value or math.abs(value) > 9007199254740991 or down < -9007199254740991 or up > 9007199254740991 then
+return { err = 'ERR ' .. of.values .. ' holds what no counter wrote: set or delete that field' }
+end
+return { value, down, up }
+end
+function counters.keep(of, key)
+if of.lives and not of.kept[key] then
+of.kept[key] = true
+redis.call('PEXPIRE', key, math.max(1, math.ceil(of.lives - now / 1000)))
+end
+end
+function counters.save(of, states)
+local set, gone = {}, {}
+for name, state in pairs(states) do
+local value, down, up = state[1], state[2], state[3]
+if down == 0 and up == 0 then
+if value == of.initial then
+gone[#gone + 1] = name
+else
+set[#set + 1] = name
+set[#set + 1] = string.format('%.0f', value)
+end
+else
+set[#set + 1] = name
+set[#set + 1] = string.format('%.0f %.0f %.0f', value, down, up)
+end
+end
+if #set > 0 then
+redis.call('HSET', of.values, unpack(set))
+counters.keep(of, of.values)
+end
+if #gone > 0 then
+redis.call('HDEL', of.values, unpack(gone))
+end
+end
+local function give_back(of, record)
+local states, count = {}, 0
+for by, name in string.gmatch(record, '\\n(%-?%d+) ([^\\n]+)') do
+local state = states[name] or counters.state(of, name)
+count = count + 1
+if not state.err then
+by = tonumber(by)
+if by < 0 then
+state[2] = math.min(0, state[2] - by)
+else
+state[3] = math.max(0, state[3] - by)
+end
+states[name] = state
+end
+end
+counters.save(of, states)
+return count
+end
+local function expire(of, id)
+local record = redis.call('HGET', of.reserved, id)
+if record and string.sub(record, 1, 1) == 'r' then
+local count = give_back(of, record)
+redis.call('HSET', of.reserved, id, 'e')
+redis.call('ZADD', of.expiring, string.format('%.0f', now + of.remember), id)
+return count
+end
+redis.call('HDEL', of.reserved, id)
+redis.call('ZREM', of.expiring, id)
+return 1
+end
+function counters.ready(of)
+if of.looked then
+return of.answer
+end
+of.looked = true
+of.answer = choose(of)
+if of.answer then
+return of.answer
+end
+local due = redis.pcall('ZRANGE', of.expiring, '-inf', string.format('%.0f', now), 'BYSCORE', 'LIMIT', 0, MOST_DUE + 1)
+if due.err then
+of.answer = due
+elseif #due > 0 then
+of.answer = typed(of.values, 'hash') or typed(of.reserved, 'hash')
+local changes = 0
+for at = 1, of.answer and 0 or math.min(#due, MOST_DUE) do
+if changes < MOST_CHANGES then
+changes = changes + expire(of, due[at])
+else
+of.answer = 0
+end
+end
+if #due > MOST_DUE then
+of.answer = of.answer or 0
+end
+end
+return of.answer
+end
+local keys = KEYS
+local plan = ARGV[1]
+local of = counters.open(keys, plan)
+local items = (#ARGV - 1) / 1
+if items == 1 then
+local names = ARGV[2]
+do
+local wait = counters.ready(of)
+if wait then
+return wait
+end
+local lines = {}
+for name in string.gmatch(names, '[^\\n]+') do
+local state = counters.state(of, name)
+if state.err then
+return state
+end
+lines[#lines + 1] = string.format('%.0f %.0f %.0f', state[1], state[2], state[3])
+end
+return table.concat(lines, '\\n')
+end
+return nil
+end
+local function item(names)
+local wait = counters.ready(of)
+if wait then
+return wait
+end
+local lines = {}
+for name in string.gmatch(names, '[^\\n]+') do
+local state = counters.state(of, name)
+if state.err then
+return state
+end
+lines[#lines + 1] = string.format('%.0f %.0f %.0f', state[1], state[2], state[3])
+end
+return table.concat(lines, '\\n')
+end
+local replies, done = {}, 0
+local function run()
+while done < items do
+local arg = 1 + done * 1
+done = done + 1
+local reply = item(ARGV[arg + 1])
+if reply == nil then reply = false end
+replies[done] = reply
+end
+end
+while done < items do
+local ok, reply = pcall(run)
+if not ok then
+local text = type(reply) == 'table' and reply.err or tostring(reply)
+if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+reply = { err = text .. ' on @user_script' }
+replies[done] = reply
+end
+end
+return replies`,
+}
+
+/**
+ * Forget what came of a run; one under way goes on.
+ *
+ * - key `key`: string: the claim, or what came of it
+ * - replies 1 if something was kept
+ * - on a full server runs: it deletes
+ */
+export const guardForget: Script<[], [key: string], number> = {
+  name: 'guard/forget',
+  sha: '0f6caee239e410039e471776e03efebd8fcdb902',
+  batch: 128,
+  sharedKeys: false,
+  shared: [],
+  keys: ["key"],
+  args: [],
+  returns: 'integer',
+  text: `#!lua flags=allow-oom
+local items = #KEYS / 1
+if items == 1 then
+local key = KEYS[1]
+do
+local text = redis.pcall('GET', key)
+if type(text) == 'table' then
+return text
+end
+if not text or string.sub(text, 1, 1) == 'c' then
+return 0
+end
+return redis.call('DEL', key)
+end
+return nil
+end
+local function item(key)
+local text = redis.pcall('GET', key)
+if type(text) == 'table' then
+return text
+end
+if not text or string.sub(text, 1, 1) == 'c' then
+return 0
+end
+return redis.call('DEL', key)
+end
+local replies, done = {}, 0
+local function run()
+while done < items do
+local key = done * 1
+done = done + 1
+local reply = item(KEYS[key + 1])
+if reply == nil then reply = false end
+replies[done] = reply
+end
+end
+while done < items do
+local ok, reply = pcall(run)
+if not ok then
+local text = type(reply) == 'table' and reply.err or tostring(reply)
+if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+reply = { err = text .. ' on @user_script' }
+replies[done] = reply
+end
+end
+return replies`,
+}
+
+/**
+ * Take a lock, or wait in its queue.
+ *
+ * The invariants are in lua/_lib/guard/locking.lua. The moments at which a process may die:
+ * - Before the call: nothing happened. After it, before the answer: the lease ends by itself; a caller that lives asks again with the same
+ *   owner and gets the lock.
+ * - While it holds the lock: the lease ends; the first that waits has a timer for that moment and asks.
+ * - While it waits: nobody follows its channel, so its ticket is taken out where it would be next.
+ * - It was offered the lock: the offer ends, and the second that waits, which was told, asks. A process that stood still meanwhile asks
+ *   when it goes on, and is told that the lock is another's: an offer is no lease.
+ * - The first and the second: whoever else waits asks when the lease that it knows of would have ended.
+ *
+ * - shared keys `keys`: string: the last fence of the space
+ * - shared `channel`: what the pub/sub channels of processes begin with
+ * - shared `lease`: milliseconds of a lease
+ * - shared `claim`: milliseconds of an offer
+ * - key `lock`: string: the lease or the offer
+ * - key `queue`: sorted set: tickets
+ * - `owner`: "process:number": the ticket of this caller
+ * - `order`: "-" not to wait, "+" for a new ticket, else the ticket's order
+ * - `label`: what the holder calls itself
+ * - replies the fence; or "milliseconds order": ask again after that time, or when told
+ * - on a full server refused: it may add a lock or a ticket
+ */
+export const guardLock: Script<[keys: readonly string[], channel: Arg, lease: Arg, claim: Arg], [lock: string, queue: string, owner: Arg, order: Arg, label: Arg], number | string> = {
+  name: 'guard/lock',
+  sha: '9ee1a337484684ad6416691163956868b7488b7d',
+  batch: 64,
+  sharedKeys: true,
+  shared: ["channel","lease","claim"],
+  keys: ["lock","queue"],
+  args: ["owner","order","label"],
+  returns: 'integer|string',
+  text: `#!lua
+local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]
+local function typed(key, type)
+local is = redis.call('TYPE', key).ok
+if is ~= type and is ~= 'none' then
+return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
+end
+end
+local fences = { open = nil, look = nil, next = nil }
+function fences.open(key)
+return { key = key, last = nil }
+end
+function fences.look(of)
+if of.last then
+return
+end
+local text = redis.pcall('GET', of.key)
+if type(text) == 'table' then
+return text
+end
+local last = tonumber(text or 0)
+if not last or last ~= last or last < 0 or last >= 9007199254740991 then
+return { err = 'ERR ' .. of.key .. ' holds no fence: delete it' }
+end
+of.last = last
+end
+function fences.next(of)
+of.last = math.max(math.floor(of.last) + 1, now)
+redis.call('SET', of.key, string.format('%.0f', of.last))
+return of.last
+end
+local queueing = { open = nil, heads = nil, add = nil, drop = nil, tell = nil }
+local PAGE = 32
+local PAGES = 8
+local LIFE = 7200000
+function queueing.open(channel)
+return { channel = channel, there = {} }
+end
+local function parts(ticket)
+return string.match(ticket, '^([^:]+):(%d+)')
+end
+local function is_there(of, process)
+local found = of.there[process]
+if found == nil then
+found = redis.call('PUBSUB', 'SHARDNUMSUB', of.channel .. process)[2] > 0
+of.there[process] = found
+end
+return found
+end
+function queueing.heads(of, queue, most)
+local heads = {}
+for _ = 1, PAGES do
+local page = redis.pcall('ZRANGE', queue, 0, PAGE - 1, 'WITHSCORES')
+if page.err then
+return page
+end
+local gone = {}
+for at = 1, #page, 2 do
+local process = parts(page[at])
+if not process or not is_there(of, process) then
+gone[#gone + 1] = page[at]
+else
+heads[#heads + 1] = { page[at], tonumber(page[at + 1]) }
+if #heads == most then
+break
+end
+end
+end
+if #gone > 0 then
+redis.call('ZREM', queue, unpack(gone))
+end
+if #heads > 0 or #gone < PAGE then
+return heads
+end
+end
+return heads
+end
+function queueing.add(queue, ticket, order)
+redis.call('ZADD', queue, string.format('%.0f', order), ticket)
+redis.call('PEXPIRE', queue, LIFE)
+end
+function queueing.drop(queue, ticket)
+redis.call('ZREM', queue, ticket)
+end
+function queueing.tell(of, ticket, word)
+local process, number = parts(ticket)
+redis.pcall('SPUBLISH', of.channel .. process, word .. number)
+end
+local locking = { open = nil, ask = nil, renew = nil, release = nil, leave = nil }
+local SLACK = 1000
+function locking.open(fence, channel, lease, claim)
+return { fences = fences.open(fence), queues = queueing.open(channel), lease = tonumber(lease), claim = tonumber(claim) }
+end
+local function read(lock)
+local text = redis.pcall('GET', lock)
+if not text or type(text) == 'table' then
+return text
+end
+local untl, fence, owner, label = string.match(text, '^(%d+) (%d+) (%S+) (.*)$')
+if not untl or #untl > 16 or #fence > 16 then
+return { err = 'ERR ' .. lock .. ' holds what no lock wrote: delete it' }
+end
+return { untl = tonumber(untl), fence = tonumber(fence), owner = owner, label = label }
+end
+local function write(lock, lasts, fence, owner, label)
+local text = string.format('%.0f %.0f %s %s', now + lasts * 1000, fence, owner, label)
+redis.call('SET', lock, text, 'PX', string.format('%.0f', lasts + SLACK))
+end
+local function pass_on(of, lock, queue, heads)
+local first, second = heads[1], heads[2]
+if not first then
+redis.call('DEL', lock)
+return
+end
+write(lock, of.claim, 0, first[1], string.format('%.0f', first[2]))
+queueing.drop(queue, first[1])
+queueing.tell(of.queues, first[1], 'o')
+if second then
+queueing.tell(of.queues, second[1], 's')
+end
+end
+local function look(of, lock, queue, owner, order)
+local record = read(lock)
+if record and record.err then
+return record
+end
+if record and record.owner == owner and record.untl > now then
+return nil
+end
+if record and record.untl > now and (record.fence > 0 or (tonumber(record.label) or 0) < order) then
+return { untl = record.untl }
+end
+local heads = queueing.heads(of.queues, queue, 2)
+if heads.err then
+return heads
+end
+local first = heads[1]
+if first and first[1] ~= owner and first[2] < order then
+return { untl = now + of.claim * 1000, heads = heads }
+end
+end
+function locking.ask(of, locks, owner, order, label)
+local wrong = fences.look(of.fences)
+if wrong then
+return wrong
+end
+local mine = tonumber(order) or math.huge
+local blocked, untl = {}, 0
+for at = 1, #locks, 2 do
+local found = look(of, locks[at], locks[at + 1], owner, mine)
+if found then
+if found.err then
+return found
+end
+blocked[at] = found
+untl = math.max(untl, found.untl)
+end
+end
+if untl == 0 then
+local fence = fences.next(of.fences)
+for at = 1, #locks, 2 do
+write(locks[at], of.lease, fence, owner, label)
+if order ~= '-' then
+queueing.drop(locks[at + 1], owner)
+end
+end
+return fence
+end
+for at = 2, order == '-' and 0 or #locks, 2 do
+wrong = typed(locks[at], 'zset')
+if wrong then
+return wrong
+end
+end
+if order == '+' then
+mine = fences.next(of.fences)
+end
+local wait = math.ceil((untl - now) / 1000)
+for at = 1, #locks, 2 do
+local lock, queue, why = locks[at], locks[at + 1], blocked[at]
+if why and why.heads then
+pass_on(of, lock, queue, why.heads)
+end
+if order ~= '-' then
+if why then
+queueing.add(queue, owner, mine)
+else
+write(lock, wait + of.claim, 0, owner, string.format('%.0f', mine))
+queueing.drop(queue, owner)
+end
+end
+end
+return string.format('%.0f %.0f', wait, order == '-' and 0 or mine)
+end
+function locking.renew(lock, owner, lease)
+local record = read(lock)
+if not record or record.err then
+return record or 0
+end
+if record.owner ~= owner or record.fence == 0 or record.untl <= now then
+return 0
+end
+write(lock, lease, record.fence, owner, record.label)
+return 1
+end
+local function give_up(of, lock, queue, record)
+local heads = queueing.heads(of.queues, queue, 2)
+if heads.err then
+return heads
+end
+pass_on(of, lock, queue, heads)
+return record.fence > 0 and record.untl > now and 1 or 0
+end
+function locking.release(of, lock, queue, owner)
+local record = read(lock)
+if not record or record.err then
+return record or 0
+end
+return record.owner == owner and give_up(of, lock, queue, record) or 0
+end
+function locking.leave(of, lock, queue, owner)
+local record = read(lock)
+if record and record.err then
+return record
+end
+local dropped = redis.pcall('ZREM', queue, owner)
+if type(dropped) == 'table' then
+return dropped
+end
+if not record or record.owner ~= owner then
+return 0
+end
+local done = give_up(of, lock, queue, record)
+if type(done) == 'table' then
+error(done)
+end
+return done
+end
+local keys = KEYS
+local channel = ARGV[1]
+local lease = ARGV[2]
+local claim = ARGV[3]
+local of = locking.open(keys[1], channel, lease, claim)
+local items = (#ARGV - 3) / 3
+if items == 1 then
+local lock, queue, owner, order, label = KEYS[#KEYS - items * 2 + 1], KEYS[#KEYS - items * 2 + 2], ARGV[4], ARGV[5], ARGV[6]
+do
+return locking.ask(of, { lock, queue }, owner, order, label)
+end
+return nil
+end
+local function item(lock, queue, owner, order, label)
+return locking.ask(of, { lock, queue }, owner, order, label)
+end
+local replies, done = {}, 0
+local function run()
+while done < items do
+local key = #KEYS - items * 2 + done * 2
+local arg = 3 + done * 3
+done = done + 1
+local reply = item(KEYS[key + 1], KEYS[key + 2], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3])
+if reply == nil then reply = false end
+replies[done] = reply
+end
+end
+while done < items do
+local ok, reply = pcall(run)
+if not ok then
+local text = type(reply) == 'table' and reply.err or tostring(reply)
+if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+reply = { err = text .. ' on @user_script' }
+replies[done] = reply
+end
+end
+return replies`,
+}
+
+/**
+ * Take several locks, all or none, or wait in the queues of all.
+ *
+ * Invariant and dangerous moments as lock.lua has them. A caller that has some of the locks offered and needs others keeps the offers
+ * until the others are to be free; when it dies, they end by themselves.
+ *
+ * - shared `channel`: as lock.lua
+ * - shared `lease`: as lock.lua
+ * - shared `claim`: as lock.lua
+ * - key `all`: the last fence of the space, then lock and queue of each
+ * - `owner`: as lock.lua
+ * - `order`: as lock.lua
+ * - `label`: as lock.lua
+ * - replies as lock.lua
+ * - on a full server refused: it may add locks or tickets
+ */
+export const guardLockAll: Script<[channel: Arg, lease: Arg, claim: Arg], [...all: string[], owner: Arg, order: Arg, label: Arg], number | string> = {
+  name: 'guard/lock_all',
+  sha: '6dc08e86d6166196b9b4f891330ccca5a4a911ac',
+  batch: 16,
+  sharedKeys: false,
+  shared: ["channel","lease","claim"],
+  keys: ["all"],
+  manyKeys: true,
+  args: ["owner","order","label"],
+  returns: 'integer|string',
+  text: `#!lua
+local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]
+local function typed(key, type)
+local is = redis.call('TYPE', key).ok
+if is ~= type and is ~= 'none' then
+return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
+end
+end
+local fences = { open = nil, look = nil, next = nil }
+function fences.open(key)
+return { key = key, last = nil }
+end
+function fences.look(of)
+if of.last then
+return
+end
+local text = redis.pcall('GET', of.key)
+if type(text) == 'table' then
+return text
+end
+local last = tonumber(text or 0)
+if not last or last ~= last or last < 0 or last >= 9007199254740991 then
+return { err = 'ERR ' .. of.key .. ' holds no fence: delete it' }
+end
+of.last = last
+end
+function fences.next(of)
+of.last = math.max(math.floor(of.last) + 1, now)
+redis.call('SET', of.key, string.format('%.0f', of.last))
+return of.last
+end
+local queueing = { open = nil, heads = nil, add = nil, drop = nil, tell = nil }
+local PAGE = 32
+local PAGES = 8
+local LIFE = 7200000
+function queueing.open(channel)
+return { channel = channel, there = {} }
+end
+local function parts(ticket)
+return string.match(ticket, '^([^:]+):(%d+)')
+end
+local function is_there(of, process)
+local found = of.there[process]
+if found == nil then
+found = redis.call('PUBSUB', 'SHARDNUMSUB', of.channel .. process)[2] > 0
+of.there[process] = found
+end
+return found
+end
+function queueing.heads(of, queue, most)
+local heads = {}
+for _ = 1, PAGES do
+local page = redis.pcall('ZRANGE', queue, 0, PAGE - 1, 'WITHSCORES')
+if page.err then
+return page
+end
+local gone = {}
+for at = 1, #page, 2 do
+local process = parts(page[at])
+if not process or not is_there(of, process) then
+gone[#gone + 1] = page[at]
+else
+heads[#heads + 1] = { page[at], tonumber(page[at + 1]) }
+if #heads == most then
+break
+end
+end
+end
+if #gone > 0 then
+redis.call('ZREM', queue, unpack(gone))
+end
+if #heads > 0 or #gone < PAGE then
+return heads
+end
+end
+return heads
+end
+function queueing.add(queue, ticket, order)
+redis.call('ZADD', queue, string.format('%.0f', order), ticket)
+redis.call('PEXPIRE', queue, LIFE)
+end
+function queueing.drop(queue, ticket)
+redis.call('ZREM', queue, ticket)
+end
+function queueing.tell(of, ticket, word)
+local process, number = parts(ticket)
+redis.pcall('SPUBLISH', of.channel .. process, word .. number)
+end
+local locking = { open = nil, ask = nil, renew = nil, release = nil, leave = nil }
+local SLACK = 1000
+function locking.open(fence, channel, lease, claim)
+return { fences = fences.open(fence), queues = queueing.open(channel), lease = tonumber(lease), claim = tonumber(claim) }
+end
+local function read(lock)
+local text = redis.pcall('GET', lock)
+if not text or type(text) == 'table' then
+return text
+end
+local untl, fence, owner, label = string.match(text, '^(%d+) (%d+) (%S+) (.*)$')
+if not untl or #untl > 16 or #fence > 16 then
+return { err = 'ERR ' .. lock .. ' holds what no lock wrote: delete it' }
+end
+return { untl = tonumber(untl), fence = tonumber(fence), owner = owner, label = label }
+end
+local function write(lock, lasts, fence, owner, label)
+local text = string.format('%.0f %.0f %s %s', now + lasts * 1000, fence, owner, label)
+redis.call('SET', lock, text, 'PX', string.format('%.0f', lasts + SLACK))
+end
+local function pass_on(of, lock, queue, heads)
+local first, second = heads[1], heads[2]
+if not first then
+redis.call('DEL', lock)
+return
+end
+write(lock, of.claim, 0, first[1], string.format('%.0f', first[2]))
+queueing.drop(queue, first[1])
+queueing.tell(of.queues, first[1], 'o')
+if second then
+queueing.tell(of.queues, second[1], 's')
+end
+end
+local function look(of, lock, queue, owner, order)
+local record = read(lock)
+if record and record.err then
+return record
+end
+if record and record.owner == owner and record.untl > now then
+return nil
+end
+if record and record.untl > now and (record.fence > 0 or (tonumber(record.label) or 0) < order) then
+return { untl = record.untl }
+end
+local heads = queueing.heads(of.queues, queue, 2)
+if heads.err then
+return heads
+end
+local first = heads[1]
+if first and first[1] ~= owner and first[2] < order then
+return { untl = now + of.claim * 1000, heads = heads }
+end
+end
+function locking.ask(of, locks, owner, order, label)
+local wrong = fences.look(of.fences)
+if wrong then
+return wrong
+end
+local mine = tonumber(order) or math.huge
+local blocked, untl = {}, 0
+for at = 1, #locks, 2 do
+local found = look(of, locks[at], locks[at + 1], owner, mine)
+if found then
+if found.err then
+return found
+end
+blocked[at] = found
+untl = math.max(untl, found.untl)
+end
+end
+if untl == 0 then
+local fence = fences.next(of.fences)
+for at = 1, #locks, 2 do
+write(locks[at], of.lease, fence, owner, label)
+if order ~= '-' then
+queueing.drop(locks[at + 1], owner)
+end
+end
+return fence
+end
+for at = 2, order == '-' and 0 or #locks, 2 do
+wrong = typed(locks[at], 'zset')
+if wrong then
+return wrong
+end
+end
+if order == '+' then
+mine = fences.next(of.fences)
+end
+local wait = math.ceil((untl - now) / 1000)
+for at = 1, #locks, 2 do
+local lock, queue, why = locks[at], locks[at + 1], blocked[at]
+if why and why.heads then
+pass_on(of, lock, queue, why.heads)
+end
+if order ~= '-' then
+if why then
+queueing.add(queue, owner, mine)
+else
+write(lock, wait + of.claim, 0, owner, string.format('%.0f', mine))
+queueing.drop(queue, owner)
+end
+end
+end
+return string.format('%.0f %.0f', wait, order == '-' and 0 or mine)
+end
+function locking.renew(lock, owner, lease)
+local record = read(lock)
+if not record or record.err then
+return record or 0
+end
+if record.owner ~= owner or record.fence == 0 or record.untl <= now then
+return 0
+end
+write(lock, lease, record.fence, owner, record.label)
+return 1
+end
+local function give_up(of, lock, queue, record)
+local heads = queueing.heads(of.queues, queue, 2)
+if heads.err then
+return heads
+end
+pass_on(of, lock, queue, heads)
+return record.fence > 0 and record.untl > now and 1 or 0
+end
+function locking.release(of, lock, queue, owner)
+local record = read(lock)
+if not record or record.err then
+return record or 0
+end
+return record.owner == owner and give_up(of, lock, queue, record) or 0
+end
+function locking.leave(of, lock, queue, owner)
+local record = read(lock)
+if record and record.err then
+return record
+end
+local dropped = redis.pcall('ZREM', queue, owner)
+if type(dropped) == 'table' then
+return dropped
+end
+if not record or record.owner ~= owner then
+return 0
+end
+local done = give_up(of, lock, queue, record)
+if type(done) == 'table' then
+error(done)
+end
+return done
+end
+local channel = ARGV[1]
+local lease = ARGV[2]
+local claim = ARGV[3]
+local of = locking.open(nil, channel, lease, claim)
+local items = (#ARGV - 3) / 3
+if items == 1 then
+local all, owner, order, label = KEYS, ARGV[4], ARGV[5], ARGV[6]
+do
+of.fences.key = all[1]
+return locking.ask(of, { unpack(all, 2) }, owner, order, label)
+end
+return nil
+end
+local function item(all, owner, order, label)
+of.fences.key = all[1]
+return locking.ask(of, { unpack(all, 2) }, owner, order, label)
+end
+local replies, done = {}, 0
+local each = #KEYS / items
+local function run()
+while done < items do
+local key = done * each
+local arg = 3 + done * 3
+done = done + 1
+local reply = item({ unpack(KEYS, key + 1, key + each) }, ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3])
+if reply == nil then reply = false end
+replies[done] = reply
+end
+end
+while done < items do
+local ok, reply = pcall(run)
+if not ok then
+local text = type(reply) == 'table' and reply.err or tostring(reply)
+if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+reply = { err = text .. ' on @user_script' }
+replies[done] = reply
+end
+end
+return replies`,
+}
+
+/**
+ * Say who has a lock, and how many wait.
+ *
+ * - key `lock`: as lock.lua
+ * - key `queue`: as lock.lua
+ * - replies milliseconds of its lease, fence (0: offered) and label as text, empty ones where nobody has it; tickets in the queue
+ */
+export const guardLocked: Script<[], [lock: string, queue: string], readonly Reply[]> = {
+  name: 'guard/locked',
+  sha: 'ac6d80d93dd57cd3540929c06513d6f427530887',
+  batch: 128,
+  sharedKeys: false,
+  shared: [],
+  keys: ["lock","queue"],
+  args: [],
+  returns: 'list',
+  text: `#!lua flags=no-writes
+local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]
+local items = #KEYS / 2
+if items == 1 then
+local lock, queue = KEYS[1], KEYS[2]
+do
+local untl, fence, label = string.match(redis.call('GET', lock) or '', '^(%d+) (%d+) %S+ (.*)$')
+local left = untl and math.ceil((untl - now) / 1000) or 0
+if left <= 0 then
+return { '', '', '', redis.call('ZCARD', queue) }
+end
+return { string.format('%.0f', left), fence, label, redis.call('ZCARD', queue) }
+end
+return nil
+end
+local function item(lock, queue)
+local untl, fence, label = string.match(redis.call('GET', lock) or '', '^(%d+) (%d+) %S+ (.*)$')
+local left = untl and math.ceil((untl - now) / 1000) or 0
+if left <= 0 then
+return { '', '', '', redis.call('ZCARD', queue) }
+end
+return { string.format('%.0f', left), fence, label, redis.call('ZCARD', queue) }
+end
+local replies, done = {}, 0
+local function run()
+while done < items do
+local key = done * 2
+done = done + 1
+local reply = item(KEYS[key + 1], KEYS[key + 2])
+if reply == nil then reply = false end
+replies[done] = reply
+end
+end
+while done < items do
+local ok, reply = pcall(run)
+if not ok then
+local text = type(reply) == 'table' and reply.err or tostring(reply)
+if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+reply = { err = text .. ' on @user_script' }
+replies[done] = reply
+end
+end
+return replies`,
+}
+
+/**
+ * Take permits of a semaphore, or wait for them.
+ *
+ * The invariants are in lua/_lib/guard/permits.lua, the moments at which a process may die in lock.lua: they are the same.
+ *
+ * - shared keys `keys`: string: the last fence of the space
+ * - shared `channel`: what the pub/sub channels of processes begin with
+ * - shared `size`: permits that there are
+ * - shared `lease`: milliseconds of a lease
+ * - shared `claim`: milliseconds of an offer
+ * - key `held`: sorted set: tickets that have permits, by the end of their lease
+ * - key `extra`: string: what those take beyond one permit each
+ * - key `queue`: sorted set: tickets that wait
+ * - `ticket`: "process:number" or "process:number:permits"
+ * - `order`: "-" not to wait, "+" for a new ticket, else the ticket's order
+ * - replies the fence; or "milliseconds order": ask again after that time, or when told
+ * - on a full server refused: it may add a lease or a ticket
+ */
+export const guardPermit: Script<[keys: readonly string[], channel: Arg, size: Arg, lease: Arg, claim: Arg], [held: string, extra: string, queue: string, ticket: Arg, order: Arg], number | string> = {
+  name: 'guard/permit',
+  sha: '2d1b73fc5c21e8fb4d9ee5a1fd2581f8c34f8363',
+  batch: 32,
+  sharedKeys: true,
+  shared: ["channel","size","lease","claim"],
+  keys: ["held","extra","queue"],
+  args: ["ticket","order"],
+  returns: 'integer|string',
+  text: `#!lua
+local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]
+local function typed(key, type)
+local is = redis.call('TYPE', key).ok
+if is ~= type and is ~= 'none' then
+return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
+end
+end
+local fences = { open = nil, look = nil, next = nil }
+function fences.open(key)
+return { key = key, last = nil }
+end
+function fences.look(of)
+if of.last then
+return
+end
+local text = redis.pcall('GET', of.key)
+if type(text) == 'table' then
+return text
+end
+local last = tonumber(text or 0)
+if not last or last ~= last or last < 0 or last >= 9007199254740991 then
+return { err = 'ERR ' .. of.key .. ' holds no fence: delete it' }
+end
+of.last = last
+end
+function fences.next(of)
+of.last = math.max(math.floor(of.last) + 1, now)
+redis.call('SET', of.key, string.format('%.0f', of.last))
+return of.last
+end
+local queueing = { open = nil, heads = nil, add = nil, drop = nil, tell = nil }
+local PAGE = 32
+local PAGES = 8
+local LIFE = 7200000
+function queueing.open(channel)
+return { channel = channel, there = {} }
+end
+local function parts(ticket)
+return string.match(ticket, '^([^:]+):(%d+)')
+end
+local function is_there(of, process)
+local found = of.there[process]
+if found == nil then
+found = redis.call('PUBSUB', 'SHARDNUMSUB', of.channel .. process)[2] > 0
+of.there[process] = found
+end
+return found
+end
+function queueing.heads(of, queue, most)
+local heads = {}
+for _ = 1, PAGES do
+local page = redis.pcall('ZRANGE', queue, 0, PAGE - 1, 'WITHSCORES')
+if page.err then
+return page
+end
+local gone = {}
+for at = 1, #page, 2 do
+local process = parts(page[at])
+if not process or not is_there(of, process) then
+gone[#gone + 1] = page[at]
+else
+heads[#heads + 1] = { page[at], tonumber(page[at + 1]) }
+if #heads == most then
+break
+end
+end
+end
+if #gone > 0 then
+redis.call('ZREM', queue, unpack(gone))
+end
+if #heads > 0 or #gone < PAGE then
+return heads
+end
+end
+return heads
+end
+function queueing.add(queue, ticket, order)
+redis.call('ZADD', queue, string.format('%.0f', order), ticket)
+redis.call('PEXPIRE', queue, LIFE)
+end
+function queueing.drop(queue, ticket)
+redis.call('ZREM', queue, ticket)
+end
+function queueing.tell(of, ticket, word)
+local process, number = parts(ticket)
+redis.pcall('SPUBLISH', of.channel .. process, word .. number)
+end
+local permits = { open = nil, ask = nil, release = nil, leave = nil, renew = nil }
+local PAGE = 64
+local PAGES = 16
+local LIFE = 7200000
+function permits.open(fence, channel, size, lease, claim)
+return {
+fences = fences.open(fence),
+queues = queueing.open(channel),
+size = tonumber(size),
+lease = tonumber(lease),
+claim = tonumber(claim),
+}
+end
+local function weight_of(ticket)
+return tonumber(string.match(ticket, ':%d+:(%d+)$')) or 1
+end
+local function set_extra(extra, sum)
+if sum > 0 then
+redis.call('SET', extra, string.format('%.0f', sum), 'PX', LIFE)
+else
+redis.call('DEL', extra)
+end
+end
+local function put(held, ticket, lasts)
+redis.call('ZADD', held, string.format('%.0f', now + lasts * 1000), ticket)
+redis.call('PEXPIRE', held, LIFE)
+end
+local function used(held, extra)
+local sum = redis.pcall('GET', extra)
+if type(sum) == 'table' then
+return sum
+end
+local before = tonumber(sum or 0) or 0
+sum = before
+for _ = 1, PAGES do
+local ended = redis.pcall('ZRANGE', held, '-inf', string.format('%.0f', now), 'BYSCORE', 'LIMIT', 0, PAGE)
+if ended.err then
+return sum == before and ended or error(ended)
+end
+if #ended > 0 then
+redis.call('ZREM', held, unpack(ended))
+for _, ticket in ipairs(ended) do
+sum = sum - weight_of(ticket) + 1
+end
+end
+if #ended < PAGE then
+break
+end
+end
+local count = redis.call('ZCARD', held)
+sum = count == 0 and 0 or math.max(0, sum)
+if sum ~= before then
+set_extra(extra, sum)
+end
+return count + sum, sum
+end
+local function add_extra(extra, sum, ticket)
+local more = weight_of(ticket) - 1
+if more > 0 then
+set_extra(extra, sum + more)
+end
+return sum + more
+end
+local function pass_on(of, held, extra, queue, taken, sum)
+for _ = 1, PAGE do
+local heads = queueing.heads(of.queues, queue, 2)
+if heads.err or not heads[1] then
+return taken
+end
+local ticket = heads[1][1]
+if taken + weight_of(ticket) > of.size then
+return taken
+end
+put(held, ticket, of.claim)
+sum = add_extra(extra, sum, ticket)
+taken = taken + weight_of(ticket)
+queueing.drop(queue, ticket)
+queueing.tell(of.queues, ticket, 'o')
+if heads[2] then
+queueing.tell(of.queues, heads[2][1], 's')
+end
+end
+return taken
+end
+local function grant(of, held, ticket)
+put(held, ticket, of.lease)
+return fences.next(of.fences)
+end
+function permits.ask(of, held, extra, queue, ticket, order)
+local wrong = fences.look(of.fences) or typed(queue, 'zset')
+if wrong then
+return wrong
+end
+local taken, sum = used(held, extra)
+if type(taken) == 'table' then
+return taken
+end
+if redis.call('ZSCORE', held, ticket) then
+return grant(of, held, ticket)
+end
+local mine = tonumber(order) or math.huge
+local first = queueing.heads(of.queues, queue, 1)[1]
+local turn = not first or first[1] == ticket or mine < first[2]
+if turn and taken + weight_of(ticket) <= of.size then
+add_extra(extra, sum, ticket)
+if order ~= '-' then
+queueing.drop(queue, ticket)
+end
+return grant(of, held, ticket)
+end
+if order == '+' then
+mine = fences.next(of.fences)
+end
+if not turn then
+pass_on(of, held, extra, queue, taken, sum)
+end
+if order ~= '-' then
+queueing.add(queue, ticket, mine)
+end
+local soonest = redis.call('ZRANGE', held, 0, 0, 'WITHSCORES')[2]
+local wait = soonest and math.max(1, math.ceil((soonest - now) / 1000)) or of.claim
+return string.format('%.0f %.0f', wait, order == '-' and 0 or mine)
+end
+local function look(held, extra, queue, ticket)
+local wrong = typed(queue, 'zset') or typed(held, 'zset')
+if wrong then
+return wrong
+end
+local score = redis.pcall('ZSCORE', held, ticket)
+if type(score) == 'table' then
+return score
+end
+local taken, sum = used(held, extra)
+if type(taken) == 'table' then
+return taken
+end
+return { ours = score and tonumber(score) > now, taken = taken, sum = sum }
+end
+local function give_up(of, held, extra, queue, ticket, found)
+local taken, sum = found.taken, found.sum
+if found.ours then
+redis.call('ZREM', held, ticket)
+taken = taken - weight_of(ticket)
+if weight_of(ticket) > 1 then
+sum = math.max(0, sum - weight_of(ticket) + 1)
+set_extra(extra, sum)
+end
+end
+pass_on(of, held, extra, queue, taken, sum)
+return found.ours and 1 or 0
+end
+function permits.release(of, held, extra, queue, ticket)
+local found = look(held, extra, queue, ticket)
+return found.err and found or give_up(of, held, extra, queue, ticket, found)
+end
+function permits.leave(of, held, extra, queue, ticket)
+local found = look(held, extra, queue, ticket)
+if found.err then
+return found
+end
+queueing.drop(queue, ticket)
+return give_up(of, held, extra, queue, ticket, found)
+end
+function permits.renew(of, held, ticket)
+local score = redis.pcall('ZSCORE', held, ticket)
+if type(score) == 'table' then
+return score
+end
+if not score or tonumber(score) <= now then
+return 0
+end
+put(held, ticket, of.lease)
+return 1
+end
+local keys = KEYS
+local channel = ARGV[1]
+local size = ARGV[2]
+local lease = ARGV[3]
+local claim = ARGV[4]
+local of = permits.open(keys[1], channel, size, lease, claim)
+local items = (#ARGV - 4) / 2
+if items == 1 then
+local held, extra, queue, ticket, order = KEYS[#KEYS - items * 3 + 1], KEYS[#KEYS - items * 3 + 2], KEYS[#KEYS - items * 3 + 3], ARGV[5], ARGV[6]
+do
+return permits.ask(of, held, extra, queue, ticket, order)
+end
+return nil
+end
+local function item(held, extra, queue, ticket, order)
+return permits.ask(of, held, extra, queue, ticket, order)
+end
+local replies, done = {}, 0
+local function run()
+while done < items do
+local key = #KEYS - items * 3 + done * 3
+local arg = 4 + done * 2
+done = done + 1
+local reply = item(KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], ARGV[arg + 1], ARGV[arg + 2])
+if reply == nil then reply = false end
+replies[done] = reply
+end
+end
+while done < items do
+local ok, reply = pcall(run)
+if not ok then
+local text = type(reply) == 'table' and reply.err or tostring(reply)
+if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+reply = { err = text .. ' on @user_script' }
+replies[done] = reply
+end
+end
+return replies`,
+}
+
+/**
+ * Say how many permits are taken, and how many wait.
+ *
+ * - key `held`: as permit.lua
+ * - key `queue`: as permit.lua
+ * - replies permits that are taken or offered; tickets in the queue
+ */
+export const guardPermitted: Script<[], [held: string, queue: string], readonly number[]> = {
+  name: 'guard/permitted',
+  sha: '8ad95e2e280dcbcc0276444c1794d8cc0a04580c',
+  batch: 128,
+  sharedKeys: false,
+  shared: [],
+  keys: ["held","queue"],
+  args: [],
+  returns: 'integers',
+  text: `#!lua flags=no-writes
+local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]
+local MOST = 1000
+local items = #KEYS / 2
+if items == 1 then
+local held, queue = KEYS[1], KEYS[2]
+do
+local taken = 0
+local from = '(' .. string.format('%.0f', now)
+for _, ticket in ipairs(redis.call('ZRANGE', held, from, '+inf', 'BYSCORE', 'LIMIT', 0, MOST)) do
+taken = taken + (tonumber(string.match(ticket, ':%d+:(%d+)$')) or 1)
+end
+return { taken, redis.call('ZCARD', queue) }
+end
+return nil
+end
+local function item(held, queue)
+local taken = 0
+local from = '(' .. string.format('%.0f', now)
+for _, ticket in ipairs(redis.call('ZRANGE', held, from, '+inf', 'BYSCORE', 'LIMIT', 0, MOST)) do
+taken = taken + (tonumber(string.match(ticket, ':%d+:(%d+)$')) or 1)
+end
+return { taken, redis.call('ZCARD', queue) }
+end
+local replies, done = {}, 0
+local function run()
+while done < items do
+local key = done * 2
+done = done + 1
+local reply = item(KEYS[key + 1], KEYS[key + 2])
+if reply == nil then reply = false end
+replies[done] = reply
+end
+end
+while done < items do
+local ok, reply = pcall(run)
+if not ok then
+local text = type(reply) == 'table' and reply.err or tostring(reply)
+if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+reply = { err = text .. ' on @user_script' }
+replies[done] = reply
+end
+end
+return replies`,
+}
+
+/**
+ * Renew the lease of a lock.
+ *
+ * Invariant: a lease that ended is not renewed, also when nobody took the lock since: its holder may have been told that it ended.
+ *
+ * - shared `lease`: milliseconds
+ * - key `lock`: as lock.lua
+ * - `owner`: as lock.lua
+ * - replies 1 if it was renewed, 0 if it ended
+ * - on a full server runs: work that goes on depends on it; it adds nothing
+ */
+export const guardRelock: Script<[lease: Arg], [lock: string, owner: Arg], number> = {
+  name: 'guard/relock',
+  sha: '27279ad185059c9f2c246cf78d6871222ba6e847',
+  batch: 64,
+  sharedKeys: false,
+  shared: ["lease"],
+  keys: ["lock"],
+  args: ["owner"],
+  returns: 'integer',
+  text: `#!lua flags=allow-oom
+local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]
+local function typed(key, type)
+local is = redis.call('TYPE', key).ok
+if is ~= type and is ~= 'none' then
+return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
+end
+end
+local fences = { open = nil, look = nil, next = nil }
+function fences.open(key)
+return { key = key, last = nil }
+end
+function fences.look(of)
+if of.last then
+return
+end
+local text = redis.pcall('GET', of.key)
+if type(text) == 'table' then
+return text
+end
+local last = tonumber(text or 0)
+if not last or last ~= last or last < 0 or last >= 9007199254740991 then
+return { err = 'ERR ' .. of.key .. ' holds no fence: delete it' }
+end
+of.last = last
+end
+function fences.next(of)
+of.last = math.max(math.floor(of.last) + 1, now)
+redis.call('SET', of.key, string.format('%.0f', of.last))
+return of.last
+end
+local queueing = { open = nil, heads = nil, add = nil, drop = nil, tell = nil }
+local PAGE = 32
+local PAGES = 8
+local LIFE = 7200000
+function queueing.open(channel)
+return { channel = channel, there = {} }
+end
+local function parts(ticket)
+return string.match(ticket, '^([^:]+):(%d+)')
+end
+local function is_there(of, process)
+local found = of.there[process]
+if found == nil then
+found = redis.call('PUBSUB', 'SHARDNUMSUB', of.channel .. process)[2] > 0
+of.there[process] = found
+end
+return found
+end
+function queueing.heads(of, queue, most)
+local heads = {}
+for _ = 1, PAGES do
+local page = redis.pcall('ZRANGE', queue, 0, PAGE - 1, 'WITHSCORES')
+if page.err then
+return page
+end
+local gone = {}
+for at = 1, #page, 2 do
+local process = parts(page[at])
+if not process or not is_there(of, process) then
+gone[#gone + 1] = page[at]
+else
+heads[#heads + 1] = { page[at], tonumber(page[at + 1]) }
+if #heads == most then
+break
+end
+end
+end
+if #gone > 0 then
+redis.call('ZREM', queue, unpack(gone))
+end
+if #heads > 0 or #gone < PAGE then
+return heads
+end
+end
+return heads
+end
+function queueing.add(queue, ticket, order)
+redis.call('ZADD', queue, string.format('%.0f', order), ticket)
+redis.call('PEXPIRE', queue, LIFE)
+end
+function queueing.drop(queue, ticket)
+redis.call('ZREM', queue, ticket)
+end
+function queueing.tell(of, ticket, word)
+local process, number = parts(ticket)
+redis.pcall('SPUBLISH', of.channel .. process, word .. number)
+end
+local locking = { open = nil, ask = nil, renew = nil, release = nil, leave = nil }
+local SLACK = 1000
+function locking.open(fence, channel, lease, claim)
+return { fences = fences.open(fence), queues = queueing.open(channel), lease = tonumber(lease), claim = tonumber(claim) }
+end
+local function read(lock)
+local text = redis.pcall('GET', lock)
+if not text or type(text) == 'table' then
+return text
+end
+local untl, fence, owner, label = string.match(text, '^(%d+) (%d+) (%S+) (.*)$')
+if not untl or #untl > 16 or #fence > 16 then
+return { err = 'ERR ' .. lock .. ' holds what no lock wrote: delete it' }
+end
+return { untl = tonumber(untl), fence = tonumber(fence), owner = owner, label = label }
+end
+local function write(lock, lasts, fence, owner, label)
+local text = string.format('%.0f %.0f %s %s', now + lasts * 1000, fence, owner, label)
+redis.call('SET', lock, text, 'PX', string.format('%.0f', lasts + SLACK))
+end
+local function pass_on(of, lock, queue, heads)
+local first, second = heads[1], heads[2]
+if not first then
+redis.call('DEL', lock)
+return
+end
+write(lock, of.claim, 0, first[1], string.format('%.0f', first[2]))
+queueing.drop(queue, first[1])
+queueing.tell(of.queues, first[1], 'o')
+if second then
+queueing.tell(of.queues, second[1], 's')
+end
+end
+local function look(of, lock, queue, owner, order)
+local record = read(lock)
+if record and record.err then
+return record
+end
+if record and record.owner == owner and record.untl > now then
+return nil
+end
+if record and record.untl > now and (record.fence > 0 or (tonumber(record.label) or 0) < order) then
+return { untl = record.untl }
+end
+local heads = queueing.heads(of.queues, queue, 2)
+if heads.err then
+return heads
+end
+local first = heads[1]
+if first and first[1] ~= owner and first[2] < order then
+return { untl = now + of.claim * 1000, heads = heads }
+end
+end
+function locking.ask(of, locks, owner, order, label)
+local wrong = fences.look(of.fences)
+if wrong then
+return wrong
+end
+local mine = tonumber(order) or math.huge
+local blocked, untl = {}, 0
+for at = 1, #locks, 2 do
+local found = look(of, locks[at], locks[at + 1], owner, mine)
+if found then
+if found.err then
+return found
+end
+blocked[at] = found
+untl = math.max(untl, found.untl)
+end
+end
+if untl == 0 then
+local fence = fences.next(of.fences)
+for at = 1, #locks, 2 do
+write(locks[at], of.lease, fence, owner, label)
+if order ~= '-' then
+queueing.drop(locks[at + 1], owner)
+end
+end
+return fence
+end
+for at = 2, order == '-' and 0 or #locks, 2 do
+wrong = typed(locks[at], 'zset')
+if wrong then
+return wrong
+end
+end
+if order == '+' then
+mine = fences.next(of.fences)
+end
+local wait = math.ceil((untl - now) / 1000)
+for at = 1, #locks, 2 do
+local lock, queue, why = locks[at], locks[at + 1], blocked[at]
+if why and why.heads then
+pass_on(of, lock, queue, why.heads)
+end
+if order ~= '-' then
+if why then
+queueing.add(queue, owner, mine)
+else
+write(lock, wait + of.claim, 0, owner, string.format('%.0f', mine))
+queueing.drop(queue, owner)
+end
+end
+end
+return string.format('%.0f %.0f', wait, order == '-' and 0 or mine)
+end
+function locking.renew(lock, owner, lease)
+local record = read(lock)
+if not record or record.err then
+return record or 0
+end
+if record.owner ~= owner or record.fence == 0 or record.untl <= now then
+return 0
+end
+write(lock, lease, record.fence, owner, record.label)
+return 1
+end
+local function give_up(of, lock, queue, record)
+local heads = queueing.heads(of.queues, queue, 2)
+if heads.err then
+return heads
+end
+pass_on(of, lock, queue, heads)
+return record.fence > 0 and record.untl > now and 1 or 0
+end
+function locking.release(of, lock, queue, owner)
+local record = read(lock)
+if not record or record.err then
+return record or 0
+end
+return record.owner == owner and give_up(of, lock, queue, record) or 0
+end
+function locking.leave(of, lock, queue, owner)
+local record = read(lock)
+if record and record.err then
+return record
+end
+local dropped = redis.pcall('ZREM', queue, owner)
+if type(dropped) == 'table' then
+return dropped
+end
+if not record or record.owner ~= owner then
+return 0
+end
+local done = give_up(of, lock, queue, record)
+if type(done) == 'table' then
+error(done)
+end
+return done
+end
+local lease = ARGV[1]
+lease = tonumber(lease)
+local items = #KEYS / 1
+if items == 1 then
+local lock, owner = KEYS[1], ARGV[2]
+do
+return locking.renew(lock, owner, lease)
+end
+return nil
+end
+local function item(lock, owner)
+return locking.renew(lock, owner, lease)
+end
+local replies, done = {}, 0
+local own = #ARGV > 2 and 1 or 0
+local function run()
+while done < items do
+local key = done * 1
+local arg = 1 + done * own
+done = done + 1
+local reply = item(KEYS[key + 1], ARGV[arg + 1])
+if reply == nil then reply = false end
+replies[done] = reply
+end
+end
+while done < items do
+local ok, reply = pcall(run)
+if not ok then
+local text = type(reply) == 'table' and reply.err or tostring(reply)
+if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+reply = { err = text .. ' on @user_script' }
+replies[done] = reply
+end
+end
+return replies`,
+}
+
+/**
+ * Renew the lease of permits. A lease that ended is not renewed.
+ *
+ * - shared `lease`: milliseconds
+ * - key `held`: as permit.lua
+ * - `ticket`: as permit.lua
+ * - replies 1 if it was renewed, 0 if it ended
+ * - on a full server runs: work that goes on depends on it; it adds nothing
+ */
+export const guardRepermit: Script<[lease: Arg], [held: string, ticket: Arg], number> = {
+  name: 'guard/repermit',
+  sha: 'c4cf1e85536b3bae729b8e59f9842f1b70fe695e',
+  batch: 64,
+  sharedKeys: false,
+  shared: ["lease"],
+  keys: ["held"],
+  args: ["ticket"],
+  returns: 'integer',
+  text: `#!lua flags=allow-oom
+local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]
+local function typed(key, type)
+local is = redis.call('TYPE', key).ok
+if is ~= type and is ~= 'none' then
+return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
+end
+end
+local fences = { open = nil, look = nil, next = nil }
+function fences.open(key)
+return { key = key, last = nil }
+end
+function fences.look(of)
+if of.last then
+return
+end
+local text = redis.pcall('GET', of.key)
+if type(text) == 'table' then
+return text
+end
+local last = tonumber(text or 0)
+if not last or last ~= last or last < 0 or last >= 9007199254740991 then
+return { err = 'ERR ' .. of.key .. ' holds no fence: delete it' }
+end
+of.last = last
+end
+function fences.next(of)
+of.last = math.max(math.floor(of.last) + 1, now)
+redis.call('SET', of.key, string.format('%.0f', of.last))
+return of.last
+end
+local queueing = { open = nil, heads = nil, add = nil, drop = nil, tell = nil }
+local PAGE = 32
+local PAGES = 8
+local LIFE = 7200000
+function queueing.open(channel)
+return { channel = channel, there = {} }
+end
+local function parts(ticket)
+return string.match(ticket, '^([^:]+):(%d+)')
+end
+local function is_there(of, process)
+local found = of.there[process]
+if found == nil then
+found = redis.call('PUBSUB', 'SHARDNUMSUB', of.channel .. process)[2] > 0
+of.there[process] = found
+end
+return found
+end
+function queueing.heads(of, queue, most)
+local heads = {}
+for _ = 1, PAGES do
+local page = redis.pcall('ZRANGE', queue, 0, PAGE - 1, 'WITHSCORES')
+if page.err then
+return page
+end
+local gone = {}
+for at = 1, #page, 2 do
+local process = parts(page[at])
+if not process or not is_there(of, process) then
+gone[#gone + 1] = page[at]
+else
+heads[#heads + 1] = { page[at], tonumber(page[at + 1]) }
+if #heads == most then
+break
+end
+end
+end
+if #gone > 0 then
+redis.call('ZREM', queue, unpack(gone))
+end
+if #heads > 0 or #gone < PAGE then
+return heads
+end
+end
+return heads
+end
+function queueing.add(queue, ticket, order)
+redis.call('ZADD', queue, string.format('%.0f', order), ticket)
+redis.call('PEXPIRE', queue, LIFE)
+end
+function queueing.drop(queue, ticket)
+redis.call('ZREM', queue, ticket)
+end
+function queueing.tell(of, ticket, word)
+local process, number = parts(ticket)
+redis.pcall('SPUBLISH', of.channel .. process, word .. number)
+end
+local permits = { open = nil, ask = nil, release = nil, leave = nil, renew = nil }
+local PAGE = 64
+local PAGES = 16
+local LIFE = 7200000
+function permits.open(fence, channel, size, lease, claim)
+return {
+fences = fences.open(fence),
+queues = queueing.open(channel),
+size = tonumber(size),
+lease = tonumber(lease),
+claim = tonumber(claim),
+}
+end
+local function weight_of(ticket)
+return tonumber(string.match(ticket, ':%d+:(%d+)$')) or 1
+end
+local function set_extra(extra, sum)
+if sum > 0 then
+redis.call('SET', extra, string.format('%.0f', sum), 'PX', LIFE)
+else
+redis.call('DEL', extra)
+end
+end
+local function put(held, ticket, lasts)
+redis.call('ZADD', held, string.format('%.0f', now + lasts * 1000), ticket)
+redis.call('PEXPIRE', held, LIFE)
+end
+local function used(held, extra)
+local sum = redis.pcall('GET', extra)
+if type(sum) == 'table' then
+return sum
+end
+local before = tonumber(sum or 0) or 0
+sum = before
+for _ = 1, PAGES do
+local ended = redis.pcall('ZRANGE', held, '-inf', string.format('%.0f', now), 'BYSCORE', 'LIMIT', 0, PAGE)
+if ended.err then
+return sum == before and ended or error(ended)
+end
+if #ended > 0 then
+redis.call('ZREM', held, unpack(ended))
+for _, ticket in ipairs(ended) do
+sum = sum - weight_of(ticket) + 1
+end
+end
+if #ended < PAGE then
+break
+end
+end
+local count = redis.call('ZCARD', held)
+sum = count == 0 and 0 or math.max(0, sum)
+if sum ~= before then
+set_extra(extra, sum)
+end
+return count + sum, sum
+end
+local function add_extra(extra, sum, ticket)
+local more = weight_of(ticket) - 1
+if more > 0 then
+set_extra(extra, sum + more)
+end
+return sum + more
+end
+local function pass_on(of, held, extra, queue, taken, sum)
+for _ = 1, PAGE do
+local heads = queueing.heads(of.queues, queue, 2)
+if heads.err or not heads[1] then
+return taken
+end
+local ticket = heads[1][1]
+if taken + weight_of(ticket) > of.size then
+return taken
+end
+put(held, ticket, of.claim)
+sum = add_extra(extra, sum, ticket)
+taken = taken + weight_of(ticket)
+queueing.drop(queue, ticket)
+queueing.tell(of.queues, ticket, 'o')
+if heads[2] then
+queueing.tell(of.queues, heads[2][1], 's')
+end
+end
+return taken
+end
+local function grant(of, held, ticket)
+put(held, ticket, of.lease)
+return fences.next(of.fences)
+end
+function permits.ask(of, held, extra, queue, ticket, order)
+local wrong = fences.look(of.fences) or typed(queue, 'zset')
+if wrong then
+return wrong
+end
+local taken, sum = used(held, extra)
+if type(taken) == 'table' then
+return taken
+end
+if redis.call('ZSCORE', held, ticket) then
+return grant(of, held, ticket)
+end
+local mine = tonumber(order) or math.huge
+local first = queueing.heads(of.queues, queue, 1)[1]
+local turn = not first or first[1] == ticket or mine < first[2]
+if turn and taken + weight_of(ticket) <= of.size then
+add_extra(extra, sum, ticket)
+if order ~= '-' then
+queueing.drop(queue, ticket)
+end
+return grant(of, held, ticket)
+end
+if order == '+' then
+mine = fences.next(of.fences)
+end
+if not turn then
+pass_on(of, held, extra, queue, taken, sum)
+end
+if order ~= '-' then
+queueing.add(queue, ticket, mine)
+end
+local soonest = redis.call('ZRANGE', held, 0, 0, 'WITHSCORES')[2]
+local wait = soonest and math.max(1, math.ceil((soonest - now) / 1000)) or of.claim
+return string.format('%.0f %.0f', wait, order == '-' and 0 or mine)
+end
+local function look(held, extra, queue, ticket)
+local wrong = typed(queue, 'zset') or typed(held, 'zset')
+if wrong then
+return wrong
+end
+local score = redis.pcall('ZSCORE', held, ticket)
+if type(score) == 'table' then
+return score
+end
+local taken, sum = used(held, extra)
+if type(taken) == 'table' then
+return taken
+end
+return { ours = score and tonumber(score) > now, taken = taken, sum = sum }
+end
+local function give_up(of, held, extra, queue, ticket, found)
+local taken, sum = found.taken, found.sum
+if found.ours then
+redis.call('ZREM', held, ticket)
+taken = taken - weight_of(ticket)
+if weight_of(ticket) > 1 then
+sum = math.max(0, sum - weight_of(ticket) + 1)
+set_extra(extra, sum)
+end
+end
+pass_on(of, held, extra, queue, taken, sum)
+return found.ours and 1 or 0
+end
+function permits.release(of, held, extra, queue, ticket)
+local found = look(held, extra, queue, ticket)
+return found.err and found or give_up(of, held, extra, queue, ticket, found)
+end
+function permits.leave(of, held, extra, queue, ticket)
+local found = look(held, extra, queue, ticket)
+if found.err then
+return found
+end
+queueing.drop(queue, ticket)
+return give_up(of, held, extra, queue, ticket, found)
+end
+function permits.renew(of, held, ticket)
+local score = redis.pcall('ZSCORE', held, ticket)
+if type(score) == 'table' then
+return score
+end
+if not score or tonumber(score) <= now then
+return 0
+end
+put(held, ticket, of.lease)
+return 1
+end
+local lease = ARGV[1]
+local of = permits.open(nil, nil, 0, lease, 0)
+local items = #KEYS / 1
+if items == 1 then
+local held, ticket = KEYS[1], ARGV[2]
+do
+return permits.renew(of, held, ticket)
+end
+return nil
+end
+local function item(held, ticket)
+return permits.renew(of, held, ticket)
+end
+local replies, done = {}, 0
+local own = #ARGV > 2 and 1 or 0
+local function run()
+while done < items do
+local key = done * 1
+local arg = 1 + done * own
+done = done + 1
+local reply = item(KEYS[key + 1], ARGV[arg + 1])
+if reply == nil then reply = false end
+replies[done] = reply
+end
+end
+while done < items do
+local ok, reply = pcall(run)
+if not ok then
+local text = type(reply) == 'table' and reply.err or tostring(reply)
+if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+reply = { err = text .. ' on @user_script' }
+replies[done] = reply
+end
+end
+return replies`,
+}
+
+/**
+ * Reserve changes of counters, all of an item or none, for a time.
+ *
+ * Invariant: what is reserved is counted against floor and ceiling until the reservation is committed, cancelled or expires; then it is
+ * a change that was made, or nothing. The sums in the counters and the record of the reservation are written by one script. If the
+ * process dies after it, the reservation expires, and the next call on these counters gives back what it holds.
+ *
+ * - shared keys `keys`: as count.lua
+ * - shared `plan`: as count.lua
+ * - `changes`: as count.lua
+ * - `id`: of the reservation
+ * - `lasts`: milliseconds until it expires
+ * - replies as count.lua; "=" and the state of the reservation that has the id
+ * - on a full server refused: it may add counters, and keeps the reservation
+ */
+export const guardReserve: Script<[keys: readonly string[], plan: Arg], [changes: Arg, id: Arg, lasts: Arg], number | string> = {
+  name: 'guard/reserve',
+  sha: '20ab9465abbfe213ceb52200c3b79cce54a12cfc',
+  batch: 64,
+  sharedKeys: true,
+  shared: ["plan"],
+  keys: [],
+  args: ["changes","id","lasts"],
+  returns: 'integer|string',
+  text: `#!lua
+local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]
+local function typed(key, type)
+local is = redis.call('TYPE', key).ok
+if is ~= type and is ~= 'none' then
+return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
+end
+end
+local counters = { open = nil, ready = nil, state = nil, save = nil, keep = nil }
+local MOST_DUE = 32
+local MOST_CHANGES = 128
+local LEAST_KNOWN = 60000
+function counters.open(keys, plan)
+local words = {}
+for word in string.gmatch(plan, '%S+') do
+words[#words + 1] = tonumber(word)
+end
+return {
+keys = keys,
+values = keys[1],
+expiring = keys[2],
+reserved = keys[3],
+floor = words[1],
+ceiling = words[2],
+initial = words[3],
+remember = math.max(words[4], LEAST_KNOWN) * 1000,
+start = words[5],
+turn = words[6],
+finish = words[7],
+lives = words[8],
+next_lives = words[9],
+looked = false,
+answer = nil,
+kept = {},
+}
+end
+local function choose(of)
+if not of.start then
+return nil
+end
+if now < of.start or now >= of.finish then
+return now
+end
+if now >= of.turn then
+of.values, of.expiring, of.reserved, of.lives = of.keys[4], of.keys[5], of.keys[6], of.next_lives
+end
+end
+function counters.state(of, name)
+local text = redis.pcall('HGET', of.values, name)
+if not text then
+return { of.initial, 0, 0 }
+end
+if type(text) == 'table' then
+return text
+end
+local value, down, up = string.match(text, '^(%-?%d+) (%-?%d+) (%d+)$')
+if not value then
+value, down, up = string.match(text, '^%-?%d+$'), 0, 0
+end
+value, down, up = tonumber(value), tonumber(down), tonumber(up)
+if not value or math.abs(value) > 9007199254740991 or down < -9007199254740991 or up > 9007199254740991 then
+return { err = 'ERR ' .. of.values .. ' holds what no counter wrote: set or delete that field' }
+end
+return { value, down, up }
+end
+function counters.keep(of, key)
+if of.lives and not of.kept[key] then
+of.kept[key] = true
+redis.call('PEXPIRE', key, math.max(1, math.ceil(of.lives - now / 1000)))
+end
+end
+function counters.save(of, states)
+local set, gone = {}, {}
+for name, state in pairs(states) do
+local value, down, up = state[1], state[2], state[3]
+if down == 0 and up == 0 then
+if value == of.initial then
+gone[#gone + 1] = name
+else
+set[#set + 1] = name
+set[#set + 1] = string.format('%.0f', value)
+end
+else
+set[#set + 1] = name
+set[#set + 1] = string.format('%.0f %.0f %.0f', value, down, up)
+end
+end
+if #set > 0 then
+redis.call('HSET', of.values, unpack(set))
+counters.keep(of, of.values)
+end
+if #gone > 0 then
+redis.call('HDEL', of.values, unpack(gone))
+end
+end
+local function give_back(of, record)
+local states, count = {}, 0
+for by, name in string.gmatch(record, '\\n(%-?%d+) ([^\\n]+)') do
+local state = states[name] or counters.state(of, name)
+count = count + 1
+if not state.err then
+by = tonumber(by)
+if by < 0 then
+state[2] = math.min(0, state[2] - by)
+else
+state[3] = math.max(0, state[3] - by)
+end
+states[name] = state
+end
+end
+counters.save(of, states)
+return count
+end
+local function expire(of, id)
+local record = redis.call('HGET', of.reserved, id)
+if record and string.sub(record, 1, 1) == 'r' then
+local count = give_back(of, record)
+redis.call('HSET', of.reserved, id, 'e')
+redis.call('ZADD', of.expiring, string.format('%.0f', now + of.remember), id)
+return count
+end
+redis.call('HDEL', of.reserved, id)
+redis.call('ZREM', of.expiring, id)
+return 1
+end
+function counters.ready(of)
+if of.looked then
+return of.answer
+end
+of.looked = true
+of.answer = choose(of)
+if of.answer then
+return of.answer
+end
+local due = redis.pcall('ZRANGE', of.expiring, '-inf', string.format('%.0f', now), 'BYSCORE', 'LIMIT', 0, MOST_DUE + 1)
+if due.err then
+of.answer = due
+elseif #due > 0 then
+of.answer = typed(of.values, 'hash') or typed(of.reserved, 'hash')
+local changes = 0
+for at = 1, of.answer and 0 or math.min(#due, MOST_DUE) do
+if changes < MOST_CHANGES then
+changes = changes + expire(of, due[at])
+else
+of.answer = 0
+end
+end
+if #due > MOST_DUE then
+of.answer = of.answer or 0
+end
+end
+return of.answer
+end
+local counting = { prepare = nil, apply = nil }
+local function text_of(state)
+return string.format('%.0f %.0f %.0f', state[1], state[2], state[3])
+end
+local function change(state, by, set, floor, ceiling, hold)
+local value, down, up = state[1], state[2], state[3]
+if set then
+if by + down < floor then
+return 'floor'
+end
+if by + up > ceiling then
+return 'ceiling'
+end
+state[1] = by
+return nil
+end
+if by < 0 and value + down + by < floor then
+return 'floor'
+end
+if by > 0 and value + up + by > ceiling then
+return 'ceiling'
+end
+if not hold then
+state[1] = value + by
+elseif by < 0 then
+state[2] = down + by
+else
+state[3] = up + by
+end
+end
+function counting.prepare(of, changes, hold)
+local wait = counters.ready(of)
+if wait then
+return wait
+end
+local states, lines, refused, at = {}, { '+' }, { '-' }, 0
+for set, by, floor, ceiling, name in string.gmatch(changes, '(=?)(%-?%d+) (%S+) (%S+) ([^\\n]+)') do
+at = at + 1
+local state = states[name] or counters.state(of, name)
+if state.err then
+return state
+end
+states[name] = state
+local reason = change(state, tonumber(by), set == '=', tonumber(floor) or of.floor, tonumber(ceiling) or of.ceiling, hold)
+if reason then
+refused[#refused + 1] = string.format('%d %s %s', at, reason, text_of(state))
+else
+lines[#lines + 1] = text_of(state)
+end
+end
+if #refused > 1 then
+return table.concat(refused, '\\n')
+end
+return { states = states, answer = table.concat(lines, '\\n') }
+end
+function counting.apply(of, plan)
+counters.save(of, plan.states)
+return plan.answer
+end
+local reserving = { prepare = nil, apply = nil, prepare_end = nil, apply_end = nil }
+function reserving.prepare(of, id)
+local record = redis.pcall('HGET', of.reserved, id)
+if not record then
+return nil
+end
+return record.err and record or string.sub(record, 1, 1)
+end
+function reserving.apply(of, id, changes, lasts)
+local record = { 'r' }
+for by, name in string.gmatch(changes, '(%-?%d+) %S+ %S+ ([^\\n]+)') do
+record[#record + 1] = by .. ' ' .. name
+end
+redis.call('HSET', of.reserved, id, table.concat(record, '\\n'))
+redis.call('ZADD', of.expiring, string.format('%.0f', now + lasts * 1000), id)
+counters.keep(of, of.reserved)
+counters.keep(of, of.expiring)
+end
+function reserving.prepare_end(of, id)
+local wait = counters.ready(of)
+if wait then
+return wait
+end
+local record = redis.pcall('HGET', of.reserved, id)
+if not record then
+return ''
+end
+if record.err then
+return record
+end
+if string.sub(record, 1, 1) ~= 'r' then
+return string.sub(record, 1, 1)
+end
+local states, changes = {}, {}
+for by, name in string.gmatch(record, '\\n(%-?%d+) ([^\\n]+)') do
+local state = states[name] or counters.state(of, name)
+if state.err then
+return state
+end
+states[name] = state
+changes[#changes + 1] = { tonumber(by), state }
+end
+return { id = id, states = states, changes = changes }
+end
+function reserving.apply_end(of, plan, how)
+for _, change in ipairs(plan.changes) do
+local by, state = change[1], change[2]
+if how == 'c' then
+state[1] = state[1] + by
+end
+if by < 0 then
+state[2] = math.min(0, state[2] - by)
+else
+state[3] = math.max(0, state[3] - by)
+end
+end
+counters.save(of, plan.states)
+redis.call('HSET', of.reserved, plan.id, how)
+local due = tonumber(redis.call('ZSCORE', of.expiring, plan.id)) or now
+redis.call('ZADD', of.expiring, string.format('%.0f', math.max(due, now + of.remember)), plan.id)
+end
+local keys = KEYS
+local plan = ARGV[1]
+local of = counters.open(keys, plan)
+local items = (#ARGV - 1) / 3
+if items == 1 then
+local changes, id, lasts = ARGV[2], ARGV[3], ARGV[4]
+do
+local planned = counting.prepare(of, changes, true)
+local first = counters.ready(of) == nil and reserving.prepare(of, id)
+if first then
+return type(first) == 'table' and first or '=' .. first
+end
+if type(planned) ~= 'table' or planned.err then
+return planned
+end
+local answer = counting.apply(of, planned)
+reserving.apply(of, id, changes, lasts)
+return answer
+end
+return nil
+end
+local function item(changes, id, lasts)
+local planned = counting.prepare(of, changes, true)
+local first = counters.ready(of) == nil and reserving.prepare(of, id)
+if first then
+return type(first) == 'table' and first or '=' .. first
+end
+if type(planned) ~= 'table' or planned.err then
+return planned
+end
+local answer = counting.apply(of, planned)
+reserving.apply(of, id, changes, lasts)
+return answer
+end
+local replies, done = {}, 0
+local function run()
+while done < items do
+local arg = 1 + done * 3
+done = done + 1
+local reply = item(ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3])
+if reply == nil then reply = false end
+replies[done] = reply
+end
+end
+while done < items do
+local ok, reply = pcall(run)
+if not ok then
+local text = type(reply) == 'table' and reply.err or tostring(reply)
+if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+reply = { err = text .. ' on @user_script' }
+replies[done] = reply
+end
+end
+return replies`,
+}
+
+/**
+ * Note ids as seen; say which are new.
+ *
+ * Invariant: of all calls with an id within the window one is told that it is new, while the set is below its bound; above it the oldest
+ * ids are forgotten first. A process that dies after the call has noted ids that it will not handle: claim an id beside the effect
+ * (one script), or run what must not be lost by `once`.
+ *
+ * - shared keys `keys`: sorted set: id by the millisecond at which it was seen
+ * - shared `window`: milliseconds
+ * - shared `most`: ids
+ * - `ids`: a line for each id
+ * - replies one id: 1 for a new one, else 0; several: "1" or "0" for each
+ * - on a full server refused: it adds ids
+ */
+export const guardSee: Script<[keys: readonly string[], window: Arg, most: Arg], [ids: Arg], string | number> = {
+  name: 'guard/see',
+  sha: 'cf75ea61e7781d43e4f8a3611df5878a76881feb',
+  batch: 128,
+  sharedKeys: true,
+  shared: ["window","most"],
+  keys: [],
+  args: ["ids"],
+  returns: 'string|integer',
+  text: `#!lua
+local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]
+local seeing = { open = nil, prepare = nil, apply = nil, trim = nil }
+local ms = math.floor(now / 1000)
+local MOST_GONE = 128
+function seeing.open(key, window, most)
+return { key = key, window = tonumber(window), most = tonumber(most), trimmed = false, kept = false }
+end
+function seeing.prepare(of, id)
+local score = redis.pcall('ZSCORE', of.key, id)
+if type(score) == 'table' then
+return score
+end
+return not score or tonumber(score) <= ms - of.window
+end
+function seeing.apply(of, id)
+redis.call('ZADD', of.key, ms, id)
+if not of.kept then
+of.kept = true
+redis.call('PEXPIRE', of.key, of.window)
+end
+end
+function seeing.trim(of)
+if of.trimmed then
+return
+end
+of.trimmed = true
+local over = redis.call('ZCARD', of.key) - of.most
+local due = redis.call('ZCOUNT', of.key, '-inf', ms - of.window)
+local count = math.min(MOST_GONE, math.max(over, due))
+if count > 0 then
+redis.call('ZREM', of.key, unpack(redis.call('ZRANGE', of.key, 0, count - 1)))
+end
+end
+local keys = KEYS
+local window = ARGV[1]
+local most = ARGV[2]
+local of = seeing.open(keys[1], window, most)
+local function see(id)
+local new = seeing.prepare(of, id)
+if new == true then
+seeing.apply(of, id)
+end
+return new
+end
+local items = (#ARGV - 2) / 1
+if items == 1 then
+local ids = ARGV[3]
+do
+if not string.find(ids, '\\n', 1, true) then
+local new = see(ids)
+if type(new) == 'table' then
+return new
+end
+seeing.trim(of)
+return new and 1 or 0
+end
+local all = {}
+for id in string.gmatch(ids, '[^\\n]+') do
+local new = see(id)
+if type(new) == 'table' then
+return new
+end
+all[#all + 1] = new and '1' or '0'
+end
+seeing.trim(of)
+return table.concat(all)
+end
+return nil
+end
+local function item(ids)
+if not string.find(ids, '\\n', 1, true) then
+local new = see(ids)
+if type(new) == 'table' then
+return new
+end
+seeing.trim(of)
+return new and 1 or 0
+end
+local all = {}
+for id in string.gmatch(ids, '[^\\n]+') do
+local new = see(id)
+if type(new) == 'table' then
+return new
+end
+all[#all + 1] = new and '1' or '0'
+end
+seeing.trim(of)
+return table.concat(all)
+end
+local replies, done = {}, 0
+local function run()
+while done < items do
+local arg = 2 + done * 1
+done = done + 1
+local reply = item(ARGV[arg + 1])
+if reply == nil then reply = false end
+replies[done] = reply
+end
+end
+while done < items do
+local ok, reply = pcall(run)
+if not ok then
+local text = type(reply) == 'table' and reply.err or tostring(reply)
+if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+reply = { err = text .. ' on @user_script' }
+replies[done] = reply
+end
+end
+return replies`,
+}
+
+/**
+ * Commit or cancel a reservation of counters.
+ *
+ * Invariant: a reservation ends once. How it ended is remembered, so the same call again, by a process that did not hear the answer, gets
+ * the same answer and changes nothing. One that expired before cannot be committed: what it held may be taken.
+ *
+ * - shared keys `keys`: counters, when reservations are due, reservations; with a calendar also those of the next period, where it may lie
+ * - shared `plan`: as count.lua, without a calendar
+ * - `id`: of the reservation
+ * - `how`: "c" to commit, "x" to cancel
+ * - replies 0: call again; "+": ended now; else how it ended before: "c", "x", "e" (expired), or "" when it is not known
+ * - on a full server runs: it ends a reservation, and what it holds is given back or becomes a change
+ */
+export const guardSettle: Script<[keys: readonly string[], plan: Arg], [id: Arg, how: Arg], number | string> = {
+  name: 'guard/settle',
+  sha: '2db18fbdbabb5ae78976e841718ac74f1c278ab6',
+  batch: 64,
+  sharedKeys: true,
+  shared: ["plan"],
+  keys: [],
+  args: ["id","how"],
+  returns: 'integer|string',
+  text: `#!lua flags=allow-oom
+local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]
+local function typed(key, type)
+local is = redis.call('TYPE', key).ok
+if is ~= type and is ~= 'none' then
+return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
+end
+end
+local counters = { open = nil, ready = nil, state = nil, save = nil, keep = nil }
+local MOST_DUE = 32
+local MOST_CHANGES = 128
+local LEAST_KNOWN = 60000
+function counters.open(keys, plan)
+local words = {}
+for word in string.gmatch(plan, '%S+') do
+words[#words + 1] = tonumber(word)
+end
+return {
+keys = keys,
+values = keys[1],
+expiring = keys[2],
+reserved = keys[3],
+floor = words[1],
+ceiling = words[2],
+initial = words[3],
+remember = math.max(words[4], LEAST_KNOWN) * 1000,
+start = words[5],
+turn = words[6],
+finish = words[7],
+lives = words[8],
+next_lives = words[9],
+looked = false,
+answer = nil,
+kept = {},
+}
+end
+local function choose(of)
+if not of.start then
+return nil
+end
+if now < of.start or now >= of.finish then
+return now
+end
+if now >= of.turn then
+of.values, of.expiring, of.reserved, of.lives = of.keys[4], of.keys[5], of.keys[6], of.next_lives
+end
+end
+function counters.state(of, name)
+local text = redis.pcall('HGET', of.values, name)
+if not text then
+return { of.initial, 0, 0 }
+end
+if type(text) == 'table' then
+return text
+end
+local value, down, up = string.match(text, '^(%-?%d+) (%-?%d+) (%d+)$')
+if not value then
+value, down, up = string.match(text, '^%-?%d+$'), 0, 0
+end
+value, down, up = tonumber(value), tonumber(down), tonumber(up)
+if not value or math.abs(value) > 9007199254740991 or down < -9007199254740991 or up > 9007199254740991 then
+return { err = 'ERR ' .. of.values .. ' holds what no counter wrote: set or delete that field' }
+end
+return { value, down, up }
+end
+function counters.keep(of, key)
+if of.lives and not of.kept[key] then
+of.kept[key] = true
+redis.call('PEXPIRE', key, math.max(1, math.ceil(of.lives - now / 1000)))
+end
+end
+function counters.save(of, states)
+local set, gone = {}, {}
+for name, state in pairs(states) do
+local value, down, up = state[1], state[2], state[3]
+if down == 0 and up == 0 then
+if value == of.initial then
+gone[#gone + 1] = name
+else
+set[#set + 1] = name
+set[#set + 1] = string.format('%.0f', value)
+end
+else
+set[#set + 1] = name
+set[#set + 1] = string.format('%.0f %.0f %.0f', value, down, up)
+end
+end
+if #set > 0 then
+redis.call('HSET', of.values, unpack(set))
+counters.keep(of, of.values)
+end
+if #gone > 0 then
+redis.call('HDEL', of.values, unpack(gone))
+end
+end
+local function give_back(of, record)
+local states, count = {}, 0
+for by, name in string.gmatch(record, '\\n(%-?%d+) ([^\\n]+)') do
+local state = states[name] or counters.state(of, name)
+count = count + 1
+if not state.err then
+by = tonumber(by)
+if by < 0 then
+state[2] = math.min(0, state[2] - by)
+else
+state[3] = math.max(0, state[3] - by)
+end
+states[name] = state
+end
+end
+counters.save(of, states)
+return count
+end
+local function expire(of, id)
+local record = redis.call('HGET', of.reserved, id)
+if record and string.sub(record, 1, 1) == 'r' then
+local count = give_back(of, record)
+redis.call('HSET', of.reserved, id, 'e')
+redis.call('ZADD', of.expiring, string.format('%.0f', now + of.remember), id)
+return count
+end
+redis.call('HDEL', of.reserved, id)
+redis.call('ZREM', of.expiring, id)
+return 1
+end
+function counters.ready(of)
+if of.looked then
+return of.answer
+end
+of.looked = true
+of.answer = choose(of)
+if of.answer then
+return of.answer
+end
+local due = redis.pcall('ZRANGE', of.expiring, '-inf', string.format('%.0f', now), 'BYSCORE', 'LIMIT', 0, MOST_DUE + 1)
+if due.err then
+of.answer = due
+elseif #due > 0 then
+of.answer = typed(of.values, 'hash') or typed(of.reserved, 'hash')
+local changes = 0
+for at = 1, of.answer and 0 or math.min(#due, MOST_DUE) do
+if changes < MOST_CHANGES then
+changes = changes + expire(of, due[at])
+else
+of.answer = 0
+end
+end
+if #due > MOST_DUE then
+of.answer = of.answer or 0
+end
+end
+return of.answer
+end
+local reserving = { prepare = nil, apply = nil, prepare_end = nil, apply_end = nil }
+function reserving.prepare(of, id)
+local record = redis.pcall('HGET', of.reserved, id)
+if not record then
+return nil
+end
+return record.err and record or string.sub(record, 1, 1)
+end
+function reserving.apply(of, id, changes, lasts)
+local record = { 'r' }
+for by, name in string.gmatch(changes, '(%-?%d+) %S+ %S+ ([^\\n]+)') do
+record[#record + 1] = by .. ' ' .. name
+end
+redis.call('HSET', of.reserved, id, table.concat(record, '\\n'))
+redis.call('ZADD', of.expiring, string.format('%.0f', now + lasts * 1000), id)
+counters.keep(of, of.reserved)
+counters.keep(of, of.expiring)
+end
+function reserving.prepare_end(of, id)
+local wait = counters.ready(of)
+if wait then
+return wait
+end
+local record = redis.pcall('HGET', of.reserved, id)
+if not record then
+return ''
+end
+if record.err then
+return record
+end
+if string.sub(record, 1, 1) ~= 'r' then
+return string.sub(record, 1, 1)
+end
+local states, changes = {}, {}
+for by, name in string.gmatch(record, '\\n(%-?%d+) ([^\\n]+)') do
+local state = states[name] or counters.state(of, name)
+if state.err then
+return state
+end
+states[name] = state
+changes[#changes + 1] = { tonumber(by), state }
+end
+return { id = id, states = states, changes = changes }
+end
+function reserving.apply_end(of, plan, how)
+for _, change in ipairs(plan.changes) do
+local by, state = change[1], change[2]
+if how == 'c' then
+state[1] = state[1] + by
+end
+if by < 0 then
+state[2] = math.min(0, state[2] - by)
+else
+state[3] = math.max(0, state[3] - by)
+end
+end
+counters.save(of, plan.states)
+redis.call('HSET', of.reserved, plan.id, how)
+local due = tonumber(redis.call('ZSCORE', of.expiring, plan.id)) or now
+redis.call('ZADD', of.expiring, string.format('%.0f', math.max(due, now + of.remember)), plan.id)
+end
+local keys = KEYS
+local plan = ARGV[1]
+local of = counters.open(keys, plan)
+local later = keys[4] and counters.open({ keys[4], keys[5], keys[6] }, plan)
+local items = (#ARGV - 1) / 2
+if items == 1 then
+local id, how = ARGV[2], ARGV[3]
+do
+local at = of
+local planned = reserving.prepare_end(of, id)
+if planned == '' and later then
+at = later
+planned = reserving.prepare_end(later, id)
+end
+if type(planned) ~= 'table' or planned.err then
+return planned
+end
+reserving.apply_end(at, planned, how)
+return '+'
+end
+return nil
+end
+local function item(id, how)
+local at = of
+local planned = reserving.prepare_end(of, id)
+if planned == '' and later then
+at = later
+planned = reserving.prepare_end(later, id)
+end
+if type(planned) ~= 'table' or planned.err then
+return planned
+end
+reserving.apply_end(at, planned, how)
+return '+'
+end
+local replies, done = {}, 0
+local function run()
+while done < items do
+local arg = 1 + done * 2
+done = done + 1
+local reply = item(ARGV[arg + 1], ARGV[arg + 2])
+if reply == nil then reply = false end
+replies[done] = reply
+end
+end
+while done < items do
+local ok, reply = pcall(run)
+if not ok then
+local text = type(reply) == 'table' and reply.err or tostring(reply)
+if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+reply = { err = text .. ' on @user_script' }
+replies[done] = reply
+end
+end
+return replies`,
+}
+
+/**
+ * Release a lock, and offer it to the first that waits.
+ *
+ * Invariant: only the owner's record is taken away, so a holder whose lease ended meanwhile takes nobody's lock. A process that dies
+ * before the call leaves a lease that ends by itself; the same call again finds another's record or none, and does nothing.
+ *
+ * - shared `channel`: as lock.lua
+ * - shared `claim`: as lock.lua
+ * - key `lock`: as lock.lua
+ * - key `queue`: as lock.lua
+ * - `owner`: as lock.lua
+ * - replies 1 if the lease was in force, else 0
+ * - on a full server runs: it frees a lock
+ */
+export const guardUnlock: Script<[channel: Arg, claim: Arg], [lock: string, queue: string, owner: Arg], number> = {
+  name: 'guard/unlock',
+  sha: 'b67ed9968045525736678c8f63a0ecd80b0fec93',
+  batch: 64,
+  sharedKeys: false,
+  shared: ["channel","claim"],
+  keys: ["lock","queue"],
+  args: ["owner"],
+  returns: 'integer',
+  text: `#!lua flags=allow-oom
+local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]
+local function typed(key, type)
+local is = redis.call('TYPE', key).ok
+if is ~= type and is ~= 'none' then
+return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
+end
+end
+local fences = { open = nil, look = nil, next = nil }
+function fences.open(key)
+return { key = key, last = nil }
+end
+function fences.look(of)
+if of.last then
+return
+end
+local text = redis.pcall('GET', of.key)
+if type(text) == 'table' then
+return text
+end
+local last = tonumber(text or 0)
+if not last or last ~= last or last < 0 or last >= 9007199254740991 then
+return { err = 'ERR ' .. of.key .. ' holds no fence: delete it' }
+end
+of.last = last
+end
+function fences.next(of)
+of.last = math.max(math.floor(of.last) + 1, now)
+redis.call('SET', of.key, string.format('%.0f', of.last))
+return of.last
+end
+local queueing = { open = nil, heads = nil, add = nil, drop = nil, tell = nil }
+local PAGE = 32
+local PAGES = 8
+local LIFE = 7200000
+function queueing.open(channel)
+return { channel = channel, there = {} }
+end
+local function parts(ticket)
+return string.match(ticket, '^([^:]+):(%d+)')
+end
+local function is_there(of, process)
+local found = of.there[process]
+if found == nil then
+found = redis.call('PUBSUB', 'SHARDNUMSUB', of.channel .. process)[2] > 0
+of.there[process] = found
+end
+return found
+end
+function queueing.heads(of, queue, most)
+local heads = {}
+for _ = 1, PAGES do
+local page = redis.pcall('ZRANGE', queue, 0, PAGE - 1, 'WITHSCORES')
+if page.err then
+return page
+end
+local gone = {}
+for at = 1, #page, 2 do
+local process = parts(page[at])
+if not process or not is_there(of, process) then
+gone[#gone + 1] = page[at]
+else
+heads[#heads + 1] = { page[at], tonumber(page[at + 1]) }
+if #heads == most then
+break
+end
+end
+end
+if #gone > 0 then
+redis.call('ZREM', queue, unpack(gone))
+end
+if #heads > 0 or #gone < PAGE then
+return heads
+end
+end
+return heads
+end
+function queueing.add(queue, ticket, order)
+redis.call('ZADD', queue, string.format('%.0f', order), ticket)
+redis.call('PEXPIRE', queue, LIFE)
+end
+function queueing.drop(queue, ticket)
+redis.call('ZREM', queue, ticket)
+end
+function queueing.tell(of, ticket, word)
+local process, number = parts(ticket)
+redis.pcall('SPUBLISH', of.channel .. process, word .. number)
+end
+local locking = { open = nil, ask = nil, renew = nil, release = nil, leave = nil }
+local SLACK = 1000
+function locking.open(fence, channel, lease, claim)
+return { fences = fences.open(fence), queues = queueing.open(channel), lease = tonumber(lease), claim = tonumber(claim) }
+end
+local function read(lock)
+local text = redis.pcall('GET', lock)
+if not text or type(text) == 'table' then
+return text
+end
+local untl, fence, owner, label = string.match(text, '^(%d+) (%d+) (%S+) (.*)$')
+if not untl or #untl > 16 or #fence > 16 then
+return { err = 'ERR ' .. lock .. ' holds what no lock wrote: delete it' }
+end
+return { untl = tonumber(untl), fence = tonumber(fence), owner = owner, label = label }
+end
+local function write(lock, lasts, fence, owner, label)
+local text = string.format('%.0f %.0f %s %s', now + lasts * 1000, fence, owner, label)
+redis.call('SET', lock, text, 'PX', string.format('%.0f', lasts + SLACK))
+end
+local function pass_on(of, lock, queue, heads)
+local first, second = heads[1], heads[2]
+if not first then
+redis.call('DEL', lock)
+return
+end
+write(lock, of.claim, 0, first[1], string.format('%.0f', first[2]))
+queueing.drop(queue, first[1])
+queueing.tell(of.queues, first[1], 'o')
+if second then
+queueing.tell(of.queues, second[1], 's')
+end
+end
+local function look(of, lock, queue, owner, order)
+local record = read(lock)
+if record and record.err then
+return record
+end
+if record and record.owner == owner and record.untl > now then
+return nil
+end
+if record and record.untl > now and (record.fence > 0 or (tonumber(record.label) or 0) < order) then
+return { untl = record.untl }
+end
+local heads = queueing.heads(of.queues, queue, 2)
+if heads.err then
+return heads
+end
+local first = heads[1]
+if first and first[1] ~= owner and first[2] < order then
+return { untl = now + of.claim * 1000, heads = heads }
+end
+end
+function locking.ask(of, locks, owner, order, label)
+local wrong = fences.look(of.fences)
+if wrong then
+return wrong
+end
+local mine = tonumber(order) or math.huge
+local blocked, untl = {}, 0
+for at = 1, #locks, 2 do
+local found = look(of, locks[at], locks[at + 1], owner, mine)
+if found then
+if found.err then
+return found
+end
+blocked[at] = found
+untl = math.max(untl, found.untl)
+end
+end
+if untl == 0 then
+local fence = fences.next(of.fences)
+for at = 1, #locks, 2 do
+write(locks[at], of.lease, fence, owner, label)
+if order ~= '-' then
+queueing.drop(locks[at + 1], owner)
+end
+end
+return fence
+end
+for at = 2, order == '-' and 0 or #locks, 2 do
+wrong = typed(locks[at], 'zset')
+if wrong then
+return wrong
+end
+end
+if order == '+' then
+mine = fences.next(of.fences)
+end
+local wait = math.ceil((untl - now) / 1000)
+for at = 1, #locks, 2 do
+local lock, queue, why = locks[at], locks[at + 1], blocked[at]
+if why and why.heads then
+pass_on(of, lock, queue, why.heads)
+end
+if order ~= '-' then
+if why then
+queueing.add(queue, owner, mine)
+else
+write(lock, wait + of.claim, 0, owner, string.format('%.0f', mine))
+queueing.drop(queue, owner)
+end
+end
+end
+return string.format('%.0f %.0f', wait, order == '-' and 0 or mine)
+end
+function locking.renew(lock, owner, lease)
+local record = read(lock)
+if not record or record.err then
+return record or 0
+end
+if record.owner ~= owner or record.fence == 0 or record.untl <= now then
+return 0
+end
+write(lock, lease, record.fence, owner, record.label)
+return 1
+end
+local function give_up(of, lock, queue, record)
+local heads = queueing.heads(of.queues, queue, 2)
+if heads.err then
+return heads
+end
+pass_on(of, lock, queue, heads)
+return record.fence > 0 and record.untl > now and 1 or 0
+end
+function locking.release(of, lock, queue, owner)
+local record = read(lock)
+if not record or record.err then
+return record or 0
+end
+return record.owner == owner and give_up(of, lock, queue, record) or 0
+end
+function locking.leave(of, lock, queue, owner)
+local record = read(lock)
+if record and record.err then
+return record
+end
+local dropped = redis.pcall('ZREM', queue, owner)
+if type(dropped) == 'table' then
+return dropped
+end
+if not record or record.owner ~= owner then
+return 0
+end
+local done = give_up(of, lock, queue, record)
+if type(done) == 'table' then
+error(done)
+end
+return done
+end
+local channel = ARGV[1]
+local claim = ARGV[2]
+local of = locking.open(nil, channel, 0, claim)
+local items = #KEYS / 2
+if items == 1 then
+local lock, queue, owner = KEYS[1], KEYS[2], ARGV[3]
+do
+return locking.release(of, lock, queue, owner)
+end
+return nil
+end
+local function item(lock, queue, owner)
+return locking.release(of, lock, queue, owner)
+end
+local replies, done = {}, 0
+local own = #ARGV > 3 and 1 or 0
+local function run()
+while done < items do
+local key = done * 2
+local arg = 2 + done * own
+done = done + 1
+local reply = item(KEYS[key + 1], KEYS[key + 2], ARGV[arg + 1])
+if reply == nil then reply = false end
+replies[done] = reply
+end
+end
+while done < items do
+local ok, reply = pcall(run)
+if not ok then
+local text = type(reply) == 'table' and reply.err or tostring(reply)
+if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+reply = { err = text .. ' on @user_script' }
+replies[done] = reply
+end
+end
+return replies`,
+}
+
+/**
+ * Give permits back, or wait for them no longer; offer what is free to those who wait.
+ *
+ * Invariant: only the ticket's own permits are given back, and once. A process that dies before it leaves a lease that ends by itself.
+ *
+ * - shared `channel`: as permit.lua
+ * - shared `size`: as permit.lua
+ * - shared `claim`: as permit.lua
+ * - key `held`: as permit.lua
+ * - key `extra`: as permit.lua
+ * - key `queue`: as permit.lua
+ * - `ticket`: as permit.lua
+ * - `waits`: 1 when the ticket may be in the queue, else 0
+ * - replies 1 if the lease was in force, else 0
+ * - on a full server runs: it frees permits
+ */
+export const guardUnpermit: Script<[channel: Arg, size: Arg, claim: Arg], [held: string, extra: string, queue: string, ticket: Arg, waits: Arg], number> = {
+  name: 'guard/unpermit',
+  sha: '3689c2facabc327fca458dc5ab0eb827b442edfa',
+  batch: 32,
+  sharedKeys: false,
+  shared: ["channel","size","claim"],
+  keys: ["held","extra","queue"],
+  args: ["ticket","waits"],
+  returns: 'integer',
+  text: `#!lua flags=allow-oom
+local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]
+local function typed(key, type)
+local is = redis.call('TYPE', key).ok
+if is ~= type and is ~= 'none' then
+return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
+end
+end
+local fences = { open = nil, look = nil, next = nil }
+function fences.open(key)
+return { key = key, last = nil }
+end
+function fences.look(of)
+if of.last then
+return
+end
+local text = redis.pcall('GET', of.key)
+if type(text) == 'table' then
+return text
+end
+local last = tonumber(text or 0)
+if not last or last ~= last or last < 0 or last >= 9007199254740991 then
+return { err = 'ERR ' .. of.key .. ' holds no fence: delete it' }
+end
+of.last = last
+end
+function fences.next(of)
+of.last = math.max(math.floor(of.last) + 1, now)
+redis.call('SET', of.key, string.format('%.0f', of.last))
+return of.last
+end
+local queueing = { open = nil, heads = nil, add = nil, drop = nil, tell = nil }
+local PAGE = 32
+local PAGES = 8
+local LIFE = 7200000
+function queueing.open(channel)
+return { channel = channel, there = {} }
+end
+local function parts(ticket)
+return string.match(ticket, '^([^:]+):(%d+)')
+end
+local function is_there(of, process)
+local found = of.there[process]
+if found == nil then
+found = redis.call('PUBSUB', 'SHARDNUMSUB', of.channel .. process)[2] > 0
+of.there[process] = found
+end
+return found
+end
+function queueing.heads(of, queue, most)
+local heads = {}
+for _ = 1, PAGES do
+local page = redis.pcall('ZRANGE', queue, 0, PAGE - 1, 'WITHSCORES')
+if page.err then
+return page
+end
+local gone = {}
+for at = 1, #page, 2 do
+local process = parts(page[at])
+if not process or not is_there(of, process) then
+gone[#gone + 1] = page[at]
+else
+heads[#heads + 1] = { page[at], tonumber(page[at + 1]) }
+if #heads == most then
+break
+end
+end
+end
+if #gone > 0 then
+redis.call('ZREM', queue, unpack(gone))
+end
+if #heads > 0 or #gone < PAGE then
+return heads
+end
+end
+return heads
+end
+function queueing.add(queue, ticket, order)
+redis.call('ZADD', queue, string.format('%.0f', order), ticket)
+redis.call('PEXPIRE', queue, LIFE)
+end
+function queueing.drop(queue, ticket)
+redis.call('ZREM', queue, ticket)
+end
+function queueing.tell(of, ticket, word)
+local process, number = parts(ticket)
+redis.pcall('SPUBLISH', of.channel .. process, word .. number)
+end
+local permits = { open = nil, ask = nil, release = nil, leave = nil, renew = nil }
+local PAGE = 64
+local PAGES = 16
+local LIFE = 7200000
+function permits.open(fence, channel, size, lease, claim)
+return {
+fences = fences.open(fence),
+queues = queueing.open(channel),
+size = tonumber(size),
+lease = tonumber(lease),
+claim = tonumber(claim),
+}
+end
+local function weight_of(ticket)
+return tonumber(string.match(ticket, ':%d+:(%d+)$')) or 1
+end
+local function set_extra(extra, sum)
+if sum > 0 then
+redis.call('SET', extra, string.format('%.0f', sum), 'PX', LIFE)
+else
+redis.call('DEL', extra)
+end
+end
+local function put(held, ticket, lasts)
+redis.call('ZADD', held, string.format('%.0f', now + lasts * 1000), ticket)
+redis.call('PEXPIRE', held, LIFE)
+end
+local function used(held, extra)
+local sum = redis.pcall('GET', extra)
+if type(sum) == 'table' then
+return sum
+end
+local before = tonumber(sum or 0) or 0
+sum = before
+for _ = 1, PAGES do
+local ended = redis.pcall('ZRANGE', held, '-inf', string.format('%.0f', now), 'BYSCORE', 'LIMIT', 0, PAGE)
+if ended.err then
+return sum == before and ended or error(ended)
+end
+if #ended > 0 then
+redis.call('ZREM', held, unpack(ended))
+for _, ticket in ipairs(ended) do
+sum = sum - weight_of(ticket) + 1
+end
+end
+if #ended < PAGE then
+break
+end
+end
+local count = redis.call('ZCARD', held)
+sum = count == 0 and 0 or math.max(0, sum)
+if sum ~= before then
+set_extra(extra, sum)
+end
+return count + sum, sum
+end
+local function add_extra(extra, sum, ticket)
+local more = weight_of(ticket) - 1
+if more > 0 then
+set_extra(extra, sum + more)
+end
+return sum + more
+end
+local function pass_on(of, held, extra, queue, taken, sum)
+for _ = 1, PAGE do
+local heads = queueing.heads(of.queues, queue, 2)
+if heads.err or not heads[1] then
+return taken
+end
+local ticket = heads[1][1]
+if taken + weight_of(ticket) > of.size then
+return taken
+end
+put(held, ticket, of.claim)
+sum = add_extra(extra, sum, ticket)
+taken = taken + weight_of(ticket)
+queueing.drop(queue, ticket)
+queueing.tell(of.queues, ticket, 'o')
+if heads[2] then
+queueing.tell(of.queues, heads[2][1], 's')
+end
+end
+return taken
+end
+local function grant(of, held, ticket)
+put(held, ticket, of.lease)
+return fences.next(of.fences)
+end
+function permits.ask(of, held, extra, queue, ticket, order)
+local wrong = fences.look(of.fences) or typed(queue, 'zset')
+if wrong then
+return wrong
+end
+local taken, sum = used(held, extra)
+if type(taken) == 'table' then
+return taken
+end
+if redis.call('ZSCORE', held, ticket) then
+return grant(of, held, ticket)
+end
+local mine = tonumber(order) or math.huge
+local first = queueing.heads(of.queues, queue, 1)[1]
+local turn = not first or first[1] == ticket or mine < first[2]
+if turn and taken + weight_of(ticket) <= of.size then
+add_extra(extra, sum, ticket)
+if order ~= '-' then
+queueing.drop(queue, ticket)
+end
+return grant(of, held, ticket)
+end
+if order == '+' then
+mine = fences.next(of.fences)
+end
+if not turn then
+pass_on(of, held, extra, queue, taken, sum)
+end
+if order ~= '-' then
+queueing.add(queue, ticket, mine)
+end
+local soonest = redis.call('ZRANGE', held, 0, 0, 'WITHSCORES')[2]
+local wait = soonest and math.max(1, math.ceil((soonest - now) / 1000)) or of.claim
+return string.format('%.0f %.0f', wait, order == '-' and 0 or mine)
+end
+local function look(held, extra, queue, ticket)
+local wrong = typed(queue, 'zset') or typed(held, 'zset')
+if wrong then
+return wrong
+end
+local score = redis.pcall('ZSCORE', held, ticket)
+if type(score) == 'table' then
+return score
+end
+local taken, sum = used(held, extra)
+if type(taken) == 'table' then
+return taken
+end
+return { ours = score and tonumber(score) > now, taken = taken, sum = sum }
+end
+local function give_up(of, held, extra, queue, ticket, found)
+local taken, sum = found.taken, found.sum
+if found.ours then
+redis.call('ZREM', held, ticket)
+taken = taken - weight_of(ticket)
+if weight_of(ticket) > 1 then
+sum = math.max(0, sum - weight_of(ticket) + 1)
+set_extra(extra, sum)
+end
+end
+pass_on(of, held, extra, queue, taken, sum)
+return found.ours and 1 or 0
+end
+function permits.release(of, held, extra, queue, ticket)
+local found = look(held, extra, queue, ticket)
+return found.err and found or give_up(of, held, extra, queue, ticket, found)
+end
+function permits.leave(of, held, extra, queue, ticket)
+local found = look(held, extra, queue, ticket)
+if found.err then
+return found
+end
+queueing.drop(queue, ticket)
+return give_up(of, held, extra, queue, ticket, found)
+end
+function permits.renew(of, held, ticket)
+local score = redis.pcall('ZSCORE', held, ticket)
+if type(score) == 'table' then
+return score
+end
+if not score or tonumber(score) <= now then
+return 0
+end
+put(held, ticket, of.lease)
+return 1
+end
+local channel = ARGV[1]
+local size = ARGV[2]
+local claim = ARGV[3]
+local of = permits.open(nil, channel, size, 0, claim)
+local items = #KEYS / 3
+if items == 1 then
+local held, extra, queue, ticket, waits = KEYS[1], KEYS[2], KEYS[3], ARGV[4], ARGV[5]
+do
+if waits == '1' then
+return permits.leave(of, held, extra, queue, ticket)
+end
+return permits.release(of, held, extra, queue, ticket)
+end
+return nil
+end
+local function item(held, extra, queue, ticket, waits)
+if waits == '1' then
+return permits.leave(of, held, extra, queue, ticket)
+end
+return permits.release(of, held, extra, queue, ticket)
+end
+local replies, done = {}, 0
+local own = #ARGV > 5 and 2 or 0
+local function run()
+while done < items do
+local key = done * 3
+local arg = 3 + done * own
+done = done + 1
+local reply = item(KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], ARGV[arg + 1], ARGV[arg + 2])
+if reply == nil then reply = false end
+replies[done] = reply
+end
+end
+while done < items do
+local ok, reply = pcall(run)
+if not ok then
+local text = type(reply) == 'table' and reply.err or tostring(reply)
+if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+reply = { err = text .. ' on @user_script' }
+replies[done] = reply
+end
+end
+return replies`,
+}
+
+/**
+ * Wait for a lock no longer: take the ticket back, and what was offered to it, or given to it by a call that heard no answer.
+ *
+ * - shared `channel`: as lock.lua
+ * - shared `claim`: as lock.lua
+ * - key `lock`: as lock.lua
+ * - key `queue`: as lock.lua
+ * - `owner`: as lock.lua
+ * - replies 1 if it had the lock, else 0
+ * - on a full server runs: it frees a ticket
+ */
+export const guardUnqueue: Script<[channel: Arg, claim: Arg], [lock: string, queue: string, owner: Arg], number> = {
+  name: 'guard/unqueue',
+  sha: 'a8a7e5bb3c8460748e084a3b7d32e299cb41cb08',
+  batch: 64,
+  sharedKeys: false,
+  shared: ["channel","claim"],
+  keys: ["lock","queue"],
+  args: ["owner"],
+  returns: 'integer',
+  text: `#!lua flags=allow-oom
+local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]
+local function typed(key, type)
+local is = redis.call('TYPE', key).ok
+if is ~= type and is ~= 'none' then
+return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
+end
+end
+local fences = { open = nil, look = nil, next = nil }
+function fences.open(key)
+return { key = key, last = nil }
+end
+function fences.look(of)
+if of.last then
+return
+end
+local text = redis.pcall('GET', of.key)
+if type(text) == 'table' then
+return text
+end
+local last = tonumber(text or 0)
+if not last or last ~= last or last < 0 or last >= 9007199254740991 then
+return { err = 'ERR ' .. of.key .. ' holds no fence: delete it' }
+end
+of.last = last
+end
+function fences.next(of)
+of.last = math.max(math.floor(of.last) + 1, now)
+redis.call('SET', of.key, string.format('%.0f', of.last))
+return of.last
+end
+local queueing = { open = nil, heads = nil, add = nil, drop = nil, tell = nil }
+local PAGE = 32
+local PAGES = 8
+local LIFE = 7200000
+function queueing.open(channel)
+return { channel = channel, there = {} }
+end
+local function parts(ticket)
+return string.match(ticket, '^([^:]+):(%d+)')
+end
+local function is_there(of, process)
+local found = of.there[process]
+if found == nil then
+found = redis.call('PUBSUB', 'SHARDNUMSUB', of.channel .. process)[2] > 0
+of.there[process] = found
+end
+return found
+end
+function queueing.heads(of, queue, most)
+local heads = {}
+for _ = 1, PAGES do
+local page = redis.pcall('ZRANGE', queue, 0, PAGE - 1, 'WITHSCORES')
+if page.err then
+return page
+end
+local gone = {}
+for at = 1, #page, 2 do
+local process = parts(page[at])
+if not process or not is_there(of, process) then
+gone[#gone + 1] = page[at]
+else
+heads[#heads + 1] = { page[at], tonumber(page[at + 1]) }
+if #heads == most then
+break
+end
+end
+end
+if #gone > 0 then
+redis.call('ZREM', queue, unpack(gone))
+end
+if #heads > 0 or #gone < PAGE then
+return heads
+end
+end
+return heads
+end
+function queueing.add(queue, ticket, order)
+redis.call('ZADD', queue, string.format('%.0f', order), ticket)
+redis.call('PEXPIRE', queue, LIFE)
+end
+function queueing.drop(queue, ticket)
+redis.call('ZREM', queue, ticket)
+end
+function queueing.tell(of, ticket, word)
+local process, number = parts(ticket)
+redis.pcall('SPUBLISH', of.channel .. process, word .. number)
+end
+local locking = { open = nil, ask = nil, renew = nil, release = nil, leave = nil }
+local SLACK = 1000
+function locking.open(fence, channel, lease, claim)
+return { fences = fences.open(fence), queues = queueing.open(channel), lease = tonumber(lease), claim = tonumber(claim) }
+end
+local function read(lock)
+local text = redis.pcall('GET', lock)
+if not text or type(text) == 'table' then
+return text
+end
+local untl, fence, owner, label = string.match(text, '^(%d+) (%d+) (%S+) (.*)$')
+if not untl or #untl > 16 or #fence > 16 then
+return { err = 'ERR ' .. lock .. ' holds what no lock wrote: delete it' }
+end
+return { untl = tonumber(untl), fence = tonumber(fence), owner = owner, label = label }
+end
+local function write(lock, lasts, fence, owner, label)
+local text = string.format('%.0f %.0f %s %s', now + lasts * 1000, fence, owner, label)
+redis.call('SET', lock, text, 'PX', string.format('%.0f', lasts + SLACK))
+end
+local function pass_on(of, lock, queue, heads)
+local first, second = heads[1], heads[2]
+if not first then
+redis.call('DEL', lock)
+return
+end
+write(lock, of.claim, 0, first[1], string.format('%.0f', first[2]))
+queueing.drop(queue, first[1])
+queueing.tell(of.queues, first[1], 'o')
+if second then
+queueing.tell(of.queues, second[1], 's')
+end
+end
+local function look(of, lock, queue, owner, order)
+local record = read(lock)
+if record and record.err then
+return record
+end
+if record and record.owner == owner and record.untl > now then
+return nil
+end
+if record and record.untl > now and (record.fence > 0 or (tonumber(record.label) or 0) < order) then
+return { untl = record.untl }
+end
+local heads = queueing.heads(of.queues, queue, 2)
+if heads.err then
+return heads
+end
+local first = heads[1]
+if first and first[1] ~= owner and first[2] < order then
+return { untl = now + of.claim * 1000, heads = heads }
+end
+end
+function locking.ask(of, locks, owner, order, label)
+local wrong = fences.look(of.fences)
+if wrong then
+return wrong
+end
+local mine = tonumber(order) or math.huge
+local blocked, untl = {}, 0
+for at = 1, #locks, 2 do
+local found = look(of, locks[at], locks[at + 1], owner, mine)
+if found then
+if found.err then
+return found
+end
+blocked[at] = found
+untl = math.max(untl, found.untl)
+end
+end
+if untl == 0 then
+local fence = fences.next(of.fences)
+for at = 1, #locks, 2 do
+write(locks[at], of.lease, fence, owner, label)
+if order ~= '-' then
+queueing.drop(locks[at + 1], owner)
+end
+end
+return fence
+end
+for at = 2, order == '-' and 0 or #locks, 2 do
+wrong = typed(locks[at], 'zset')
+if wrong then
+return wrong
+end
+end
+if order == '+' then
+mine = fences.next(of.fences)
+end
+local wait = math.ceil((untl - now) / 1000)
+for at = 1, #locks, 2 do
+local lock, queue, why = locks[at], locks[at + 1], blocked[at]
+if why and why.heads then
+pass_on(of, lock, queue, why.heads)
+end
+if order ~= '-' then
+if why then
+queueing.add(queue, owner, mine)
+else
+write(lock, wait + of.claim, 0, owner, string.format('%.0f', mine))
+queueing.drop(queue, owner)
+end
+end
+end
+return string.format('%.0f %.0f', wait, order == '-' and 0 or mine)
+end
+function locking.renew(lock, owner, lease)
+local record = read(lock)
+if not record or record.err then
+return record or 0
+end
+if record.owner ~= owner or record.fence == 0 or record.untl <= now then
+return 0
+end
+write(lock, lease, record.fence, owner, record.label)
+return 1
+end
+local function give_up(of, lock, queue, record)
+local heads = queueing.heads(of.queues, queue, 2)
+if heads.err then
+return heads
+end
+pass_on(of, lock, queue, heads)
+return record.fence > 0 and record.untl > now and 1 or 0
+end
+function locking.release(of, lock, queue, owner)
+local record = read(lock)
+if not record or record.err then
+return record or 0
+end
+return record.owner == owner and give_up(of, lock, queue, record) or 0
+end
+function locking.leave(of, lock, queue, owner)
+local record = read(lock)
+if record and record.err then
+return record
+end
+local dropped = redis.pcall('ZREM', queue, owner)
+if type(dropped) == 'table' then
+return dropped
+end
+if not record or record.owner ~= owner then
+return 0
+end
+local done = give_up(of, lock, queue, record)
+if type(done) == 'table' then
+error(done)
+end
+return done
+end
+local channel = ARGV[1]
+local claim = ARGV[2]
+local of = locking.open(nil, channel, 0, claim)
+local items = #KEYS / 2
+if items == 1 then
+local lock, queue, owner = KEYS[1], KEYS[2], ARGV[3]
+do
+return locking.leave(of, lock, queue, owner)
+end
+return nil
+end
+local function item(lock, queue, owner)
+return locking.leave(of, lock, queue, owner)
+end
+local replies, done = {}, 0
+local own = #ARGV > 3 and 1 or 0
+local function run()
+while done < items do
+local key = done * 2
+local arg = 2 + done * own
+done = done + 1
+local reply = item(KEYS[key + 1], KEYS[key + 2], ARGV[arg + 1])
+if reply == nil then reply = false end
+replies[done] = reply
+end
+end
+while done < items do
+local ok, reply = pcall(run)
+if not ok then
+local text = type(reply) == 'table' and reply.err or tostring(reply)
+if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+reply = { err = text .. ' on @user_script' }
+replies[done] = reply
+end
+end
+return replies`,
+}
+
+/**
+ * Forget an id that was seen.
+ *
+ * - shared keys `keys`: sorted set: id by the millisecond at which it was seen
+ * - `id`: the id
+ * - replies 1 if it was there
+ * - on a full server runs: it deletes
+ */
+export const guardUnsee: Script<[keys: readonly string[]], [id: Arg], number> = {
+  name: 'guard/unsee',
+  sha: 'a7d8a25e1f6d232078a997428dd72677b2e682ca',
+  batch: 128,
+  sharedKeys: true,
+  shared: [],
+  keys: [],
+  args: ["id"],
+  returns: 'integer',
+  text: `#!lua flags=allow-oom
+local keys = KEYS
+local items = (#ARGV - 0) / 1
+if items == 1 then
+local id = ARGV[1]
+do
+return redis.pcall('ZREM', keys[1], id)
+end
+return nil
+end
+local function item(id)
+return redis.pcall('ZREM', keys[1], id)
+end
+local replies, done = {}, 0
+local function run()
+while done < items do
+local arg = 0 + done * 1
+done = done + 1
+local reply = item(ARGV[arg + 1])
+if reply == nil then reply = false end
+replies[done] = reply
+end
+end
+while done < items do
+local ok, reply = pcall(run)
+if not ok then
+local text = type(reply) == 'table' and reply.err or tostring(reply)
+if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+reply = { err = text .. ' on @user_script' }
+replies[done] = reply
+end
+end
+return replies`,
+}
+
+/**
  * Remember how a board is kept, unless that contradicts what is remembered.
  *
  * - key `declaration`: hash
@@ -1588,19 +6217,17 @@ return replies`,
 /**
  * Take a member off every window of a board, previous periods and the next one included, with its data.
  *
- * What it has in the log of a rolling window, or among the remembered increments, counts nothing from now on: a mark at the
- * end of the log says so, until erase.lua and erase-ids.lua took out all that names the member. Touches as many sorted sets
- * as the plan names, at most 832.
+ * Touches as many sorted sets as the plan names, at most 832.
  *
  * - shared keys `keys`: sorted sets, logs and data, at the places that the plan gives
- * - shared `plan`: JSON, see lua/_lib/leaderboard/board.lua; also `former`, places of previous periods' sets, and `data`, `ids`, `idlog`
+ * - shared `plan`: JSON, see lua/_lib/leaderboard/removal.lua
  * - `member`: member
  * - replies 0: call again, more had to leave; the time, when other periods are needed; else '1' when it was on the board now, '0' when not
  * - on a full server runs: it frees what the member had; its marks are smaller, and end with the log
  */
 export const leaderboardRemove: Script<[keys: readonly string[], plan: Arg], [member: Arg], number | string> = {
   name: 'leaderboard/remove',
-  sha: 'a07e4224c08de9a4b084c4c90b743ec857b9ea9a',
+  sha: 'fd95b997bb6175a7ea723b303e000eaec44a464e',
   batch: 1,
   sharedKeys: true,
   shared: ["plan"],
@@ -1851,128 +6478,114 @@ end
 end
 return not beside or DUE - budget <= beside
 end
-local keys = KEYS
-local plan = ARGV[1]
-local config = cjson.decode(plan)
-local function other_sets(open)
-local sets = {}
-for at, window in ipairs(config.windows) do
+local removal = { open = nil, prepare = nil, apply = nil }
+local function sets_of_other_periods(of)
+local sets, keys = {}, of.keys
+for at, window in ipairs(of.config.windows) do
 if window.turn then
-local other = 3 - open[at].period
+local other = 3 - of.windows[at].period
 sets[#sets + 1] = { z = keys[window.z[other]], d = window.d and keys[window.d[other]] }
 end
 end
-for _, former in ipairs(config.former) do
+for _, former in ipairs(of.config.former) do
 sets[#sets + 1] = { z = keys[former[1]], d = keys[former[2]] }
 end
 return sets
 end
+function removal.open(keys, plan)
+return { keys = keys, config = cjson.decode(plan), windows = nil }
+end
+function removal.prepare(of, member)
+local config, keys = of.config, of.keys
+of.windows = of.windows or board.open(keys, config)
+if not of.windows then
+return now
+end
+local wrong = board.wrong(config, keys, of.windows) or typed(keys[config.data], 'hash')
+if wrong then
+return wrong
+end
+local others = sets_of_other_periods(of)
+for _, set in ipairs(others) do
+local value = redis.pcall('ZSCORE', set.z, member)
+wrong = type(value) == 'table' and value or value and set.d and typed(set.d, 'zset')
+if wrong then
+return wrong
+end
+set.before = tonumber(value) or false
+end
+if not expel(config, of.windows) then
+return 0
+end
+local before, logged = {}, {}
+for at, window in ipairs(of.windows) do
+before[at] = tonumber(redis.call('ZSCORE', window.z, member)) or false
+logged[at] = window.log and redis.call('EXISTS', window.log) == 1
+end
+return {
+member = member,
+before = before,
+logged = logged,
+others = others,
+remembers = config.ids and redis.call('EXISTS', keys[config.idlog]) == 1,
+}
+end
+function removal.apply(of, plan)
+local config, keys, member = of.config, of.keys, plan.member
+local there = '0'
+for at, window in ipairs(of.windows) do
+local before = plan.before[at]
+if before then
+board.write(config, window, member, before, false)
+there = '1'
+end
+if plan.logged[at] then
+if window.parts then
+redis.call('HDEL', window.parts, '=' .. member)
+end
+redis.call('HSET', window.gone, member, board.append(window.log, 'm', member, 'b', ''))
+for _, key in ipairs({ window.log, window.gone, window.parts or window.log }) do
+redis.call('PEXPIRE', key, math.ceil(window.last / 1000) + 3600000)
+end
+end
+end
+for _, set in ipairs(plan.others) do
+if set.before then
+board.write(config, set, member, set.before, false)
+end
+end
+redis.call('HDEL', keys[config.data], member)
+if plan.remembers then
+local ids, idlog = keys[config.ids], keys[config.idlog]
+forget(ids, idlog, config.remember)
+redis.call('HSET', ids, 'x' .. member, board.append(idlog, 'f', 'x' .. member))
+for _, key in ipairs({ ids, idlog }) do
+redis.call('PEXPIRE', key, math.ceil(config.remember / 1000) + 3600000)
+end
+end
+return there
+end
+local keys = KEYS
+local plan = ARGV[1]
+local of = removal.open(keys, plan)
 local items = (#ARGV - 1) / 1
 if items == 1 then
 local member = ARGV[2]
 do
-local open = board.open(keys, config)
-if not open then
-return now
+local planned = removal.prepare(of, member)
+if type(planned) ~= 'table' or planned.err then
+return planned
 end
-local wrong = board.wrong(config, keys, open) or typed(keys[config.data], 'hash')
-local others = other_sets(open)
-for _, set in ipairs(wrong and {} or others) do
-local value = redis.pcall('ZSCORE', set.z, member)
-wrong = wrong or type(value) == 'table' and value or value and set.d and typed(set.d, 'zset')
-set.before = tonumber(value) or false
-end
-if wrong then
-return wrong
-end
-if not expel(config, open) then
-return 0
-end
-local there = '0'
-for _, window in ipairs(open) do
-local before = tonumber(redis.call('ZSCORE', window.z, member)) or false
-if before then
-board.write(config, window, member, before, false)
-there = '1'
-end
-if window.log and redis.call('EXISTS', window.log) == 1 then
-if window.parts then
-redis.call('HDEL', window.parts, '=' .. member)
-end
-redis.call('HSET', window.gone, member, board.append(window.log, 'm', member, 'b', ''))
-for _, key in ipairs({ window.log, window.gone, window.parts or window.log }) do
-redis.call('PEXPIRE', key, math.ceil(window.last / 1000) + 3600000)
-end
-end
-end
-for _, set in ipairs(others) do
-if set.before then
-board.write(config, set, member, set.before, false)
-end
-end
-redis.call('HDEL', keys[config.data], member)
-if config.ids and redis.call('EXISTS', keys[config.idlog]) == 1 then
-local ids, idlog = keys[config.ids], keys[config.idlog]
-forget(ids, idlog, config.remember)
-redis.call('HSET', ids, 'x' .. member, board.append(idlog, 'f', 'x' .. member))
-for _, key in ipairs({ ids, idlog }) do
-redis.call('PEXPIRE', key, math.ceil(config.remember / 1000) + 3600000)
-end
-end
-return there
+return removal.apply(of, planned)
 end
 return nil
 end
 local function item(member)
-local open = board.open(keys, config)
-if not open then
-return now
+local planned = removal.prepare(of, member)
+if type(planned) ~= 'table' or planned.err then
+return planned
 end
-local wrong = board.wrong(config, keys, open) or typed(keys[config.data], 'hash')
-local others = other_sets(open)
-for _, set in ipairs(wrong and {} or others) do
-local value = redis.pcall('ZSCORE', set.z, member)
-wrong = wrong or type(value) == 'table' and value or value and set.d and typed(set.d, 'zset')
-set.before = tonumber(value) or false
-end
-if wrong then
-return wrong
-end
-if not expel(config, open) then
-return 0
-end
-local there = '0'
-for _, window in ipairs(open) do
-local before = tonumber(redis.call('ZSCORE', window.z, member)) or false
-if before then
-board.write(config, window, member, before, false)
-there = '1'
-end
-if window.log and redis.call('EXISTS', window.log) == 1 then
-if window.parts then
-redis.call('HDEL', window.parts, '=' .. member)
-end
-redis.call('HSET', window.gone, member, board.append(window.log, 'm', member, 'b', ''))
-for _, key in ipairs({ window.log, window.gone, window.parts or window.log }) do
-redis.call('PEXPIRE', key, math.ceil(window.last / 1000) + 3600000)
-end
-end
-end
-for _, set in ipairs(others) do
-if set.before then
-board.write(config, set, member, set.before, false)
-end
-end
-redis.call('HDEL', keys[config.data], member)
-if config.ids and redis.call('EXISTS', keys[config.idlog]) == 1 then
-local ids, idlog = keys[config.ids], keys[config.idlog]
-forget(ids, idlog, config.remember)
-redis.call('HSET', ids, 'x' .. member, board.append(idlog, 'f', 'x' .. member))
-for _, key in ipairs({ ids, idlog }) do
-redis.call('PEXPIRE', key, math.ceil(config.remember / 1000) + 3600000)
-end
-end
-return there
+return removal.apply(of, planned)
 end
 local replies, done = {}, 0
 local function run()
@@ -1999,10 +6612,8 @@ return replies`,
 /**
  * Take back an increment by its id, in the windows that still count it.
  *
- * What may be refused is found before the first write.
- *
  * - shared keys `keys`: the windows' keys, calendar ones of the periods in which it was made, at the places that the plan gives
- * - shared `plan`: JSON, see lua/_lib/leaderboard/board.lua; also `ids`, `idlog`, `remember`
+ * - shared `plan`: JSON, see lua/_lib/leaderboard/reversal.lua
  * - `id`: the increment's id
  * - `time`: when it was made, in microseconds
  * - replies 1 when undone, 0 when there was nothing to undo, 2 when more has to leave rolling windows: call again
@@ -2010,7 +6621,7 @@ return replies`,
  */
 export const leaderboardUndo: Script<[keys: readonly string[], plan: Arg], [id: Arg, time: Arg], number> = {
   name: 'leaderboard/undo',
-  sha: '761bd11c4fbff7735e0bb2ccfd232cdf143da172',
+  sha: '9f37c9adfc8ba2958b0df85e587936e514792d58',
   batch: 1,
   sharedKeys: true,
   shared: ["plan"],
@@ -2246,55 +6857,59 @@ end
 end
 return not beside or DUE - budget <= beside
 end
-local keys = KEYS
-local plan = ARGV[1]
-local config = cjson.decode(plan)
-local function logged(window, entry)
+local reversal = { open = nil, prepare = nil, apply = nil }
+local function has_entry(window, entry)
 if window.grain then
 return string.find(redis.call('HGET', window.parts, entry) or '', '^%-?%d+$') ~= nil
 end
 return redis.call('XRANGE', window.log, entry, entry)[1] ~= nil
 end
-local function unlog(window, entry, amount)
+local function delete_entry(window, entry, amount)
 if window.grain then
 redis.call('HINCRBY', window.parts, entry, -amount)
 else
 redis.call('XDEL', window.log, entry)
 end
 end
-local items = (#ARGV - 1) / 2
-if items == 1 then
-local id, time = ARGV[2], ARGV[3]
-do
-local open = board.open(keys, config)
-local wrong = board.wrong(config, keys, open)
-if wrong then
-return wrong
-end
-local field = 'i' .. id
-local ids = keys[config.ids]
-local record = redis.call('HGET', ids, field)
-if not record or board.time_of(record) ~= tonumber(time) or now - tonumber(time) >= config.remember then
-return 0
+local function remembered(of, id, time)
+local config, ids = of.config, of.keys[of.config.ids]
+local record = redis.call('HGET', ids, 'i' .. id)
+if not record or board.time_of(record) ~= time or now - time >= config.remember then
+return nil
 end
 local place, amount, entries, member = string.match(record, '^(%S+) (%S+) (%S+) (.*)$')
 local removed = member and redis.call('HGET', ids, 'x' .. member)
 removed = removed and board.time_of(removed) and removed
 if not tonumber(amount) or removed and earlier(place, removed) then
+return nil
+end
+return place, tonumber(amount), entries, member
+end
+function reversal.open(keys, plan)
+return { keys = keys, config = cjson.decode(plan), windows = nil }
+end
+function reversal.prepare(of, id, time)
+local config, keys = of.config, of.keys
+of.windows = of.windows or board.open(keys, config)
+local wrong = board.wrong(config, keys, of.windows)
+if wrong then
+return wrong
+end
+local place, amount, entries, member = remembered(of, id, tonumber(time))
+if not place then
+return false
+end
+if not expel(config, of.windows) then
 return 0
 end
-if not expel(config, open) then
-return 2
-end
-amount = tonumber(amount)
 local next_entry = string.gmatch(entries, '[^,-]+%-%d+')
 local writes = {}
-for _, window in ipairs(open) do
+for _, window in ipairs(of.windows) do
 local before = tonumber(redis.call('ZSCORE', window.z, member)) or false
 local entry = window.log and next_entry()
 local counts = before
 if window.log then
-counts = entry and logged(window, entry)
+counts = entry and has_entry(window, entry)
 end
 if counts and amount ~= 0 then
 local score = (before and board.score(config, before) or 0) - amount
@@ -2302,69 +6917,55 @@ if math.abs(score) > (config.limit or 1.7976931348623157e308) then
 return redis.error_reply('ERR the score of ' .. member .. ' without the increment would be too large')
 end
 local after = not (window.log and score == 0) and board.value(config, score, now)
-writes[#writes + 1] = { window, before, after, entry }
+writes[#writes + 1] = { window = window, before = before, after = after, entry = entry }
 end
 end
-for _, each in ipairs(writes) do
-board.write(config, each[1], member, each[2], each[3])
-if each[4] then
-unlog(each[1], each[4], amount)
-board.keep_with_log(each[1])
+return { field = 'i' .. id, place = place, member = member, amount = amount, writes = writes }
+end
+function reversal.apply(of, plan)
+for _, each in ipairs(plan.writes) do
+board.write(of.config, each.window, plan.member, each.before, each.after)
+if each.entry then
+delete_entry(each.window, each.entry, plan.amount)
+board.keep_with_log(each.window)
 end
 end
-redis.call('HSET', ids, field, place .. ' - - -')
+redis.call('HSET', of.keys[of.config.ids], plan.field, plan.place .. ' - - -')
+end
+local keys = KEYS
+local plan = ARGV[1]
+local of = reversal.open(keys, plan)
+local items = (#ARGV - 1) / 2
+if items == 1 then
+local id, time = ARGV[2], ARGV[3]
+do
+local planned = reversal.prepare(of, id, time)
+if not planned then
+return 0
+end
+if planned == 0 then
+return 2
+end
+if planned.err then
+return planned
+end
+reversal.apply(of, planned)
 return 1
 end
 return nil
 end
 local function item(id, time)
-local open = board.open(keys, config)
-local wrong = board.wrong(config, keys, open)
-if wrong then
-return wrong
-end
-local field = 'i' .. id
-local ids = keys[config.ids]
-local record = redis.call('HGET', ids, field)
-if not record or board.time_of(record) ~= tonumber(time) or now - tonumber(time) >= config.remember then
+local planned = reversal.prepare(of, id, time)
+if not planned then
 return 0
 end
-local place, amount, entries, member = string.match(record, '^(%S+) (%S+) (%S+) (.*)$')
-local removed = member and redis.call('HGET', ids, 'x' .. member)
-removed = removed and board.time_of(removed) and removed
-if not tonumber(amount) or removed and earlier(place, removed) then
-return 0
-end
-if not expel(config, open) then
+if planned == 0 then
 return 2
 end
-amount = tonumber(amount)
-local next_entry = string.gmatch(entries, '[^,-]+%-%d+')
-local writes = {}
-for _, window in ipairs(open) do
-local before = tonumber(redis.call('ZSCORE', window.z, member)) or false
-local entry = window.log and next_entry()
-local counts = before
-if window.log then
-counts = entry and logged(window, entry)
+if planned.err then
+return planned
 end
-if counts and amount ~= 0 then
-local score = (before and board.score(config, before) or 0) - amount
-if math.abs(score) > (config.limit or 1.7976931348623157e308) then
-return redis.error_reply('ERR the score of ' .. member .. ' without the increment would be too large')
-end
-local after = not (window.log and score == 0) and board.value(config, score, now)
-writes[#writes + 1] = { window, before, after, entry }
-end
-end
-for _, each in ipairs(writes) do
-board.write(config, each[1], member, each[2], each[3])
-if each[4] then
-unlog(each[1], each[4], amount)
-board.keep_with_log(each[1])
-end
-end
-redis.call('HSET', ids, field, place .. ' - - -')
+reversal.apply(of, planned)
 return 1
 end
 local replies, done = {}, 0

@@ -3,7 +3,16 @@ import type { Connection } from './connections.ts'
 import { isReply } from './failures.ts'
 
 /** What the features ask of a server. */
-export type Feature = 'limiter' | 'stream' | 'leaderboard' | 'notifier'
+export type Feature =
+  | 'limiter'
+  | 'stream'
+  | 'leaderboard'
+  | 'notifier'
+  | 'counters'
+  | 'once'
+  | 'deduper'
+  | 'lock'
+  | 'semaphore'
 
 /** The server as INFO describes it; a field is undefined where the server does not tell. */
 export interface ServerInfo {
@@ -41,7 +50,19 @@ async function lookAtServer(connection: Connection): Promise<ServerInfo> {
   }
 }
 
-const DURABLE: readonly Feature[] = ['stream', 'leaderboard', 'notifier']
+const DURABLE: readonly Feature[] = [
+  'stream',
+  'leaderboard',
+  'notifier',
+  'counters',
+  'once',
+  'deduper',
+  'lock',
+]
+/** Those whose keys have a TTL, so that a volatile-* policy may evict them too. */
+const EXPIRING: ReadonlySet<Feature> = new Set<Feature>(['notifier', 'once', 'deduper', 'lock', 'semaphore'])
+
+const PERSISTENT: readonly Feature[] = ['stream', 'leaderboard', 'counters']
 
 /** What in a server's settings does not fit the features in use. */
 export function findingsFor(server: ServerInfo, used: ReadonlySet<Feature>): readonly Finding[] {
@@ -58,7 +79,7 @@ export function findingsFor(server: ServerInfo, used: ReadonlySet<Feature>): rea
   const evictable = DURABLE.filter(
     (feature) =>
       used.has(feature) &&
-      (policy.startsWith('allkeys-') || (policy.startsWith('volatile-') && feature === 'notifier')),
+      (policy.startsWith('allkeys-') || (policy.startsWith('volatile-') && EXPIRING.has(feature))),
   )
   if (evictable.length > 0) {
     findings.push({
@@ -66,11 +87,11 @@ export function findingsFor(server: ServerInfo, used: ReadonlySet<Feature>): rea
       message: `maxmemory-policy ${policy} can evict the data of ${evictable.join(', ')}: use noeviction, or a server of its own`,
     })
   }
-  if (server.appendOnly === false && (used.has('stream') || used.has('leaderboard'))) {
+  if (server.appendOnly === false && PERSISTENT.some((feature) => used.has(feature))) {
     findings.push({
       code: 'persistence',
       message:
-        'appendonly is off: stream entries and scores since the last snapshot are lost when Redis crashes',
+        'appendonly is off: stream entries, scores and counters since the last snapshot are lost when Redis crashes',
     })
   }
   return findings

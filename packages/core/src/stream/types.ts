@@ -205,8 +205,8 @@ export type ReturnReason =
   /** Its lease ended while Redis did not answer. */
   | 'expired'
 
-/** A delivery that an event tells of: of an entry's deliveries in its group, each has a higher `fence`. */
-interface Told<Kind extends string> {
+/** An event of a delivery. Of the deliveries of an entry in its group, each later one has a higher `fence`. */
+interface DeliveryEvent<Kind extends string> {
   readonly kind: Kind
   /** The entry's id. */
   readonly id: string
@@ -220,23 +220,23 @@ interface Told<Kind extends string> {
  */
 export type WorkerEvent =
   /** Its handler is called. */
-  | Told<'started'>
+  | DeliveryEvent<'started'>
   /** Finished, and Redis knows. */
-  | Told<'done'>
+  | DeliveryEvent<'done'>
   /** The attempt failed; 'retrying' or 'dead' follows when Redis knows. */
-  | (Told<'failed'> & { readonly error: unknown })
+  | (DeliveryEvent<'failed'> & { readonly error: unknown })
   /** Waits in the group's retry path for its next attempt. */
-  | (Told<'retrying'> & { readonly delayMs: number })
+  | (DeliveryEvent<'retrying'> & { readonly delayMs: number })
   /** It was added with a delay: it waits for its time. */
   | { readonly kind: 'delayed'; readonly id: string; readonly untilMs: number }
   /** In the dead letters. */
-  | (Told<'dead'> & { readonly why: DeathKind; readonly error: unknown })
+  | (DeliveryEvent<'dead'> & { readonly why: DeathKind; readonly error: unknown })
   /** Another took it over: this worker changes nothing any more. */
-  | Told<'lost'>
+  | DeliveryEvent<'lost'>
   /** Given back. It uses up no attempt, unless `why` is 'expired' and its handler had begun. */
-  | (Told<'returned'> & { readonly why: ReturnReason })
+  | (DeliveryEvent<'returned'> & { readonly why: ReturnReason })
   /** This worker took it from one that gave no sign, for everyone to handle; `attempt` is how many it has used up: 0 at first. */
-  | Told<'recovered'>
+  | DeliveryEvent<'recovered'>
   /** Redis is away, was emptied, or refused something; the worker goes on by itself. */
   | { readonly kind: 'trouble'; readonly error: unknown }
   /** Fetching works again after trouble. */
@@ -250,7 +250,7 @@ export type StreamEvent =
   /** An entry with its dedup key was there. */
   | { readonly kind: 'duplicate'; readonly stream: string; readonly id: string }
   /**
-   * Another process declared it in another way before, such as an older version of the application. Told once a
+   * Another process declared it in another way before, such as an older version of the application. Reported once a
    * process. Each process goes by its own declaration; its groups are those of all, until they are dropped.
    */
   | {

@@ -8,7 +8,7 @@ import {
 } from '@penknife/core'
 
 import type { Exchange } from '../exchange/exchange.ts'
-import { fitsCursor, MAX_CURSOR } from './cursor.ts'
+import { fitsCursor, MAX_CURSOR } from './session/cursor.ts'
 
 export interface NotificationsOptions {
   /**

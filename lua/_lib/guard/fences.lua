@@ -1,0 +1,32 @@
+-- `fences`: numbers that rise for ever in a space. Each is greater than every one before it and at least Redis' time in microseconds,
+-- so they rise also after the key was lost, as long as the clock was not set back by more than was lost.
+--
+-- - `fences.open(key)` makes the object; `fences.look(of)` reads the last number once in a call: an error where the key holds something
+--   else. `fences.next(of)` takes the next one.
+-- @include now
+local fences = { open = nil, look = nil, next = nil }
+
+function fences.open(key)
+  return { key = key, last = nil }
+end
+
+function fences.look(of)
+  if of.last then
+    return
+  end
+  local text = redis.pcall('GET', of.key)
+  if type(text) == 'table' then
+    return text
+  end
+  local last = tonumber(text or 0)
+  if not last or last ~= last or last < 0 or last >= 9007199254740991 then
+    return { err = 'ERR ' .. of.key .. ' holds no fence: delete it' }
+  end
+  of.last = last
+end
+
+function fences.next(of)
+  of.last = math.max(math.floor(of.last) + 1, now)
+  redis.call('SET', of.key, string.format('%.0f', of.last))
+  return of.last
+end

@@ -1,0 +1,19 @@
+--- Release a lock, and offer it to the first that waits.
+--
+-- Invariant: only the owner's record is taken away, so a holder whose lease ended meanwhile takes nobody's lock. A process that dies
+-- before the call leaves a lease that ends by itself; the same call again finds another's record or none, and does nothing.
+-- @batch 64
+-- @full runs         it frees a lock
+-- @include guard/locking
+-- @shared channel    as lock.lua
+-- @shared claim      as lock.lua
+-- @item key lock     as lock.lua
+-- @item key queue    as lock.lua
+-- @item arg owner    as lock.lua
+-- @returns integer   1 if the lease was in force, else 0
+
+local of = locking.open(nil, channel, 0, claim)
+
+local function item(lock, queue, owner)
+  return locking.release(of, lock, queue, owner)
+end

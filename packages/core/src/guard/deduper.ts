@@ -1,0 +1,122 @@
+import { durationMs } from '../duration.ts'
+import { invalid } from '../errors.ts'
+import { checkName, checkOptions, checkText, wholeNumber } from '../options.ts'
+import { badReply } from '../redis/failures.ts'
+import { type Route, shortened } from '../redis/keys.ts'
+import { runtimeOf, type Space } from '../redis/penknife.ts'
+import type { Port } from '../redis/runner.ts'
+import type { Arg } from '../redis/script.ts'
+import { guardSee, guardUnsee } from '../redis/scripts.gen.ts'
+import type { Deduper, DeduperOptions } from './dedup-types.ts'
+
+const LONGEST_ID = 512
+const MOST_IDS = 1000
+/** Ids of one script call, of a call with many; and such calls that share one. */
+const EACH = 64
+const TOGETHER = 4
+const SHARDS = 16
+
+interface Shard {
+  readonly route: Route
+  readonly one: Port<[ids: Arg], string | number>
+  readonly many: Port<[ids: Arg], string | number>
+  readonly forget: Port<[id: Arg], number>
+}
+
+/**
+ * Makes a deduper: which ids are new, within a time.
+ *
+ * It is a sorted set of about 100 bytes an id, of at most `maxIds` ids (and those of one call), that expires a window after the last new
+ * id. Ids longer than 64 characters are kept as a hash of theirs.
+ *
+ * @throws PENKNIFE_INVALID for a wrong name or option; its methods for a wrong argument.
+ */
+export function createDeduper(space: Space, name: string, options: DeduperOptions): Deduper {
+  checkName('deduper name', name)
+  checkOptions('createDeduper', options, ['window', 'maxIds', 'place'])
+  const windowMs = Math.ceil(durationMs('window', options.window, { min: 1000, max: 31 * 86_400_000 }))
+  const maxIds = wholeNumber('maxIds', options.maxIds ?? 1_000_000, 1000, 100_000_000)
+  const place = options.place ?? 'spread'
+  if (place !== 'spread' && place !== 'space') throw invalid('place', place, "give 'spread' or 'space'")
+  const { keys, bind, use } = runtimeOf(space)
+  const title = `deduper '${name}' of space '${space.name}'`
+  use('deduper', name)
+  /** By the tag of its slot. */
+  const shards = new Map<string, Shard>()
+
+  function shardOf(id: string): Shard {
+    const route = place === 'space' ? keys.route : keys.shard(id)
+    let shard = shards.get(route.tag)
+    if (!shard) {
+      const key = place === 'space' ? keys.guard('seen', name) : keys.guardShard(route, 'seen', name)
+      const most = place === 'space' ? maxIds : Math.ceil(maxIds / SHARDS)
+      const shared: [readonly string[], number, number] = [[key], windowMs, most]
+      shard = {
+        route,
+        one: bind(guardSee, shared, undefined, title),
+        many: bind({ ...guardSee, batch: TOGETHER }, shared, undefined, title),
+        forget: bind(guardUnsee, [[key]], undefined, title),
+      }
+      shards.set(route.tag, shard)
+    }
+    return shard
+  }
+
+  const checkId = (id: string): string => shortened(checkText('id', id, LONGEST_ID))
+
+  /** `places` are those of a shard's ids in the answer. */
+  async function claimSome(
+    shard: Shard,
+    ids: readonly string[],
+    places: readonly number[],
+    answer: boolean[],
+  ): Promise<void> {
+    const reply = String(await shard.many(shard.route, ids.join('\n')))
+    if (!/^[01]+$/.test(reply) || reply.length !== ids.length)
+      throw badReply(title, `'${reply}' is no answer to ${ids.length} ids`)
+    for (const [at, place_] of places.entries()) answer[place_] = reply[at] === '1'
+  }
+
+  return {
+    name,
+    async claim(id) {
+      const checked = checkId(id)
+      const { one, route } = shardOf(checked)
+      return (await one(route, checked)) === 1
+    },
+    async claimAll(ids) {
+      if (!Array.isArray(ids) || ids.length > MOST_IDS)
+        throw invalid('ids', ids, `give a list of at most ${MOST_IDS} ids`)
+      const sorted = new Map<Shard, number[]>()
+      const checked = Array.from(ids, checkId)
+      for (const [at, id] of checked.entries()) {
+        const shard = shardOf(id)
+        const places = sorted.get(shard)
+        if (places) places.push(at)
+        else sorted.set(shard, [at])
+      }
+      const answer = Array.from(checked, () => false)
+      const calls: Promise<void>[] = []
+      for (const [shard, places] of sorted) {
+        for (let from = 0; from < places.length; from += EACH) {
+          const some = places.slice(from, from + EACH)
+          calls.push(
+            claimSome(
+              shard,
+              some.map((at) => checked[at] as string),
+              some,
+              answer,
+            ),
+          )
+        }
+      }
+      await Promise.all(calls)
+      return answer
+    },
+    async forget(id) {
+      const checked = checkId(id)
+      const { forget, route } = shardOf(checked)
+      return (await forget(route, checked)) === 1
+    },
+  }
+}

@@ -1,0 +1,174 @@
+import { invalid } from '../errors.ts'
+import { checkName, checkOptions, checkText } from '../options.ts'
+import { readReply } from '../redis/failures.ts'
+import { runtimeOf, type Space } from '../redis/penknife.ts'
+import type { Port } from '../redis/runner.ts'
+import type { Arg } from '../redis/script.ts'
+import {
+  guardLock,
+  guardLockAll,
+  guardLocked,
+  guardRelock,
+  guardUnlock,
+  guardUnqueue,
+} from '../redis/scripts.gen.ts'
+import { Held } from './held.ts'
+import { createKeeper } from './keeper.ts'
+import { leaseOptions, LONGEST_LABEL, waitOf } from './lease-options.ts'
+import type { AcquireOptions, HeldLock, Lock, LockInfo, LockOptions } from './lock-types.ts'
+import { CLAIM_MS, createTickets, type Queued } from './tickets.ts'
+
+const LONGEST_KEY = 512
+const MOST_KEYS = 16
+
+/** A lock of one key: its keys in Redis. */
+type Place = readonly [lock: string, queue: string]
+
+/** What is held, as it is renewed and released. */
+interface Holding {
+  readonly places: readonly Place[]
+  readonly owner: string
+}
+
+/**
+ * Makes locks of a name: each key has its own.
+ *
+ * A lock takes about 200 bytes in Redis while it is held, and about 150 for each that waits; nothing when nobody has it or wants it. All
+ * who use the locks give the same lease. Locks lie in the space's slot; its last fence is one key without a TTL.
+ *
+ * @throws PENKNIFE_INVALID for a wrong name or option; its methods for a wrong argument.
+ */
+export function createLock(space: Space, name: string, options: LockOptions = {}): Lock {
+  checkName('lock name', name)
+  checkOptions('createLock', options, ['lease', 'maxHold', 'wait', 'label'])
+  const { leaseMs, mostMs, waitMs, label } = leaseOptions(options)
+  const runtime = runtimeOf(space)
+  const { keys, bind } = runtime
+  const { route } = keys
+  const title = `lock '${name}' of space '${space.name}'`
+  runtime.use('lock', name)
+  const tickets = createTickets(runtime, 'lock', name, title)
+  const { channel } = tickets
+  const fence = keys.guard('fence', 'last')
+  const lock = bind(guardLock, [[fence], channel, leaseMs, CLAIM_MS], undefined, title)
+  const unlock = bind(guardUnlock, [channel, CLAIM_MS], undefined, title)
+  const unqueue = bind(guardUnqueue, [channel, CLAIM_MS], undefined, title)
+  const relock = bind(guardRelock, [leaseMs], undefined, title)
+  const locked = bind(guardLocked, [], undefined, title)
+  /** A batch holds items with as many keys each. */
+  const lockAll = new Map<
+    number,
+    Port<[...all: string[], owner: Arg, order: Arg, label: Arg], number | string>
+  >()
+
+  const keeper = createKeeper<Holding>(runtime, {
+    leaseMs,
+    mostMs,
+    title,
+    async renew({ places, owner }) {
+      const renewed = await Promise.all(places.map(([key]) => relock(route, key, owner)))
+      return renewed.every((one) => one === 1)
+    },
+    release,
+  })
+
+  async function release({ places, owner }: Holding): Promise<boolean> {
+    if (places.length === 1) {
+      const [[key, queue]] = places as readonly [Place]
+      return (await unlock(route, key, queue, owner)) === 1
+    }
+    const released = await Promise.all(places.map(([key, queue]) => unlock(route, key, queue, owner)))
+    return released.every((one) => one === 1)
+  }
+
+  function placeOf(key: string): Place {
+    checkText('key', key, LONGEST_KEY)
+    return [keys.guardOf('lock', name, key), keys.guardOf('lock-queue', name, key)]
+  }
+
+  /** Each key once, in one order for all. */
+  function keysOf(given: string | readonly string[]): readonly string[] {
+    if (typeof given === 'string') return [given]
+    if (!Array.isArray(given) || given.length < 1 || given.length > MOST_KEYS)
+      throw invalid('keys', given, `give a key, or a list of 1 to ${MOST_KEYS}`)
+    return [...new Set(given as readonly string[])].toSorted()
+  }
+
+  function portOfAll(count: number): NonNullable<ReturnType<typeof lockAll.get>> {
+    let port = lockAll.get(count)
+    if (!port) lockAll.set(count, (port = bind(guardLockAll, [channel, leaseMs, CLAIM_MS], undefined, title)))
+    return port
+  }
+
+  function queuedFor(places: readonly Place[], label_: string): Queued {
+    const leave = (ticket: string): Promise<unknown> =>
+      Promise.all(places.map(([key, queue]) => unqueue(route, key, queue, ticket)))
+    if (places.length === 1) {
+      const [[key, queue]] = places as readonly [Place]
+      return { place: key, leave, ask: (ticket, order) => lock(route, key, queue, ticket, order, label_) }
+    }
+    const all = [fence, ...places.flat()]
+    const port = portOfAll(all.length)
+    return {
+      place: all.join('\n'),
+      leave,
+      ask: (ticket, order) =>
+        port(route, ...([...all, ticket, order, label_] as [...string[], Arg, Arg, Arg])),
+    }
+  }
+
+  async function acquire(
+    given: string | readonly string[],
+    { wait, signal, label: own = label }: AcquireOptions,
+  ): Promise<HeldLock | undefined> {
+    const names = keysOf(given)
+    const places = names.map(placeOf)
+    if (own !== label) checkText('label', own, LONGEST_LABEL)
+    const ms = wait === undefined ? waitMs : waitOf(wait)
+    signal?.throwIfAborted()
+    const granted = await tickets.take(queuedFor(places, own), { waitMs: ms, signal })
+    return (
+      granted &&
+      new Held({ places, owner: granted.ticket }, { keys: names, weight: 1 }, granted, { keeper, release })
+    )
+  }
+
+  return {
+    name,
+    async acquire(given, asked = NONE) {
+      if (asked !== NONE) checkOptions('acquire', asked, ['wait', 'signal', 'label'])
+      return acquire(given, asked)
+    },
+    async tryAcquire(given, asked = NONE) {
+      if (asked !== NONE) checkOptions('tryAcquire', asked, ['label'])
+      return acquire(given, { ...asked, wait: 0 })
+    },
+    async run(given, body, asked = NONE) {
+      if (typeof body !== 'function') throw invalid('body', body, 'give a function')
+      checkOptions('run', asked, ['wait', 'signal', 'label'])
+      const held = await acquire(given, asked)
+      if (!held) return { acquired: false }
+      try {
+        return { acquired: true, result: await body(held) }
+      } finally {
+        await held[Symbol.asyncDispose]()
+      }
+    },
+    async look(key) {
+      const reply = await locked(route, ...placeOf(key))
+      return readReply(title, (): LockInfo => {
+        const [left, fence_, label_, waiting] = reply
+        const held = fence_ !== '' && fence_ !== '0'
+        return {
+          held,
+          label: held ? String(label_) : null,
+          fence: held ? Number(fence_) : null,
+          leaseLeftMs: held ? Number(left) : 0,
+          waiting: Number(waiting) + (fence_ === '0' ? 1 : 0),
+        }
+      })
+    },
+  }
+}
+
+const NONE = {}

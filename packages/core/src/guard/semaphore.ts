@@ -1,0 +1,115 @@
+import { invalid } from '../errors.ts'
+import { checkName, checkOptions, checkText, wholeNumber } from '../options.ts'
+import { runtimeOf, type Space } from '../redis/penknife.ts'
+import { guardPermit, guardPermitted, guardRepermit, guardUnpermit } from '../redis/scripts.gen.ts'
+import { Held } from './held.ts'
+import { createKeeper } from './keeper.ts'
+import { leaseOptions, waitOf } from './lease-options.ts'
+import type { HeldPermit, PermitOptions, Semaphore, SemaphoreOptions } from './semaphore-types.ts'
+import { CLAIM_MS, createTickets } from './tickets.ts'
+
+const LONGEST_KEY = 512
+const MOST_PERMITS = 1000
+const NONE = {}
+
+/** The keys of a semaphore's key, and the ticket that has permits of it. */
+interface Holding {
+  readonly places: readonly [held: string, extra: string, queue: string]
+  readonly ticket: string
+}
+
+/**
+ * Makes semaphores of a name: each key has its own, of `size` permits.
+ *
+ * A permit takes about 100 bytes in Redis while it is taken or waited for; a key's state expires two hours after its last use. All who use
+ * the semaphore give the same size and lease.
+ *
+ * @throws PENKNIFE_INVALID for a wrong name or option; its methods for a wrong argument.
+ */
+export function createSemaphore(space: Space, name: string, options: SemaphoreOptions): Semaphore {
+  checkName('semaphore name', name)
+  checkOptions('createSemaphore', options, ['size', 'lease', 'maxHold', 'wait'])
+  const size = wholeNumber('size', options.size, 1, MOST_PERMITS)
+  const { leaseMs, mostMs, waitMs } = leaseOptions(options)
+  const runtime = runtimeOf(space)
+  const { keys, bind } = runtime
+  const { route } = keys
+  const title = `semaphore '${name}' of space '${space.name}'`
+  runtime.use('semaphore', name)
+  const tickets = createTickets(runtime, 'permit', name, title)
+  const { channel } = tickets
+  const fence = keys.guard('fence', 'last')
+  const take = bind(guardPermit, [[fence], channel, size, leaseMs, CLAIM_MS], undefined, title)
+  const give = bind(guardUnpermit, [channel, size, CLAIM_MS], undefined, title)
+  const renew = bind(guardRepermit, [leaseMs], undefined, title)
+  const permitted = bind(guardPermitted, [], undefined, title)
+  const release = async ({ places, ticket }: Holding): Promise<boolean> =>
+    (await give(route, ...places, ticket, 0)) === 1
+  const keeper = createKeeper<Holding>(runtime, {
+    leaseMs,
+    mostMs,
+    title,
+    renew: async ({ places: [held], ticket }) => (await renew(route, held, ticket)) === 1,
+    release,
+  })
+
+  function placesOf(key: string): Holding['places'] {
+    checkText('key', key, LONGEST_KEY)
+    return [
+      keys.guardOf('permit', name, key),
+      keys.guardOf('permit-extra', name, key),
+      keys.guardOf('permit-queue', name, key),
+    ]
+  }
+
+  async function acquire(
+    key: string,
+    { wait, signal, weight = 1 }: PermitOptions,
+  ): Promise<HeldPermit | undefined> {
+    const places = placesOf(key)
+    wholeNumber('weight', weight, 1, size)
+    const ms = wait === undefined ? waitMs : waitOf(wait)
+    signal?.throwIfAborted()
+    const granted = await tickets.take(
+      {
+        place: places[0],
+        suffix: weight === 1 ? '' : `:${weight}`,
+        ask: (ticket, order) => take(route, ...places, ticket, order),
+        leave: (ticket) => give(route, ...places, ticket, 1),
+      },
+      { waitMs: ms, signal },
+    )
+    return (
+      granted &&
+      new Held({ places, ticket: granted.ticket }, { keys: [key], weight }, granted, { keeper, release })
+    )
+  }
+
+  return {
+    name,
+    async acquire(key, asked = NONE) {
+      checkOptions('acquire', asked, ['wait', 'signal', 'weight'])
+      return acquire(key, asked)
+    },
+    async tryAcquire(key, asked = NONE) {
+      checkOptions('tryAcquire', asked, ['weight'])
+      return acquire(key, { ...asked, wait: 0 })
+    },
+    async run(key, body, asked = NONE) {
+      if (typeof body !== 'function') throw invalid('body', body, 'give a function')
+      checkOptions('run', asked, ['wait', 'signal', 'weight'])
+      const held = await acquire(key, asked)
+      if (!held) return { acquired: false }
+      try {
+        return { acquired: true, result: await body(held) }
+      } finally {
+        await held[Symbol.asyncDispose]()
+      }
+    },
+    async look(key) {
+      const [held, , queue] = placesOf(key)
+      const [taken = 0, waiting = 0] = await permitted(route, held, queue)
+      return { taken, size, waiting }
+    },
+  }
+}

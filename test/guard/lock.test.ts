@@ -1,0 +1,334 @@
+import { createLock, type HeldLock, type Lock, type LockOptions, type Penknife } from '@penknife/core'
+import { Redis } from 'ioredis'
+import { describe, expect, onTestFinished, test } from 'vitest'
+
+import { failure, openReady } from '../support/connect.ts'
+import { deferred } from '../support/deferred.ts'
+import { callsOf, freeze, ownRedis, pattern, useRedis } from '../support/redis.ts'
+import { until } from '../support/until.ts'
+
+const bench = useRedis()
+const LOCK = 'pk1:{shop}:lock:orders:a'
+const QUEUE = 'pk1:{shop}:lock-queue:orders:a'
+const CHANNEL = 'pk1:{shop}:lock-process:orders::live'
+
+async function penknifeOf(): Promise<Penknife> {
+  return openReady(pattern(bench.server.url))
+}
+
+/** One of a process of its own. */
+async function open(options: LockOptions = {}): Promise<Lock> {
+  return createLock((await penknifeOf()).space('shop'), 'orders', options)
+}
+
+async function take(lock: Lock, keys: string | string[] = 'a'): Promise<HeldLock> {
+  const held = await lock.acquire(keys)
+  if (!held) throw new Error('not acquired')
+  return held
+}
+
+const waiting = (count: number, queue: string = QUEUE): Promise<void> =>
+  until(`${count} wait`, async () => (await bench.raw.zcard(queue)) === count)
+
+describe('a lock', () => {
+  test('has one holder at a time, whose fence is greater than all before it and at least the time', async () => {
+    const [one, two] = [await open(), await open({ label: 'second' })]
+    const first = await take(one)
+    expect(await two.tryAcquire('a')).toBeUndefined()
+    expect((await two.tryAcquire('b'))?.fence).toBeGreaterThan(first.fence)
+    expect(first.fence).toBeGreaterThan((Date.now() - 60_000) * 1000)
+    expect(await first.release()).toBe(true)
+    const second = await take(two)
+    expect(second.fence).toBeGreaterThan(first.fence)
+    expect(await first.release()).toBe(true)
+    expect(await one.look('a')).toMatchObject({
+      held: true,
+      label: 'second',
+      fence: second.fence,
+      waiting: 0,
+    })
+  })
+
+  test('leaves nothing in Redis but the last fence of the space', async () => {
+    const lock = await open()
+    await (await take(lock)).release()
+    expect(await bench.raw.keys('*')).toEqual(['pk1:{shop}:fence:last'])
+    expect(await lock.look('a')).toEqual({
+      held: false,
+      label: null,
+      fence: null,
+      leaseLeftMs: 0,
+      waiting: 0,
+    })
+  })
+
+  test('fences go on rising when the clock was set back, and when all data were lost', async () => {
+    const lock = await open()
+    const ahead = (Date.now() + 3_600_000) * 1000
+    await bench.raw.set('pk1:{shop}:fence:last', ahead)
+    const first = await take(lock)
+    expect(first.fence).toBe(ahead + 1)
+    await first.release()
+    const [seconds = 0, us = 0] = await bench.raw.time()
+    await bench.raw.flushall()
+    expect((await take(lock)).fence).toBeGreaterThanOrEqual(Number(seconds) * 1e6 + Number(us))
+  })
+
+  test('is released by await using and by run, whatever happens in it', async () => {
+    const lock = await open()
+    {
+      await using held = await lock.acquire('a')
+      expect(held?.leftMs).toBeGreaterThan(5000)
+    }
+    const failed = lock.run('a', () => Promise.reject(new Error('mine')))
+    await expect(failed).rejects.toThrow('mine')
+    expect(await lock.run('a', ({ fence }) => fence > 0)).toEqual({ acquired: true, result: true })
+    const held = await take(lock)
+    expect(await lock.run('a', () => 1, { wait: 0 })).toEqual({ acquired: false })
+    await held.release()
+  })
+
+  test('of one tick are one command each way', async () => {
+    const lock = await open()
+    await (await take(lock)).release()
+    await bench.raw.config('RESETSTAT')
+    const held = await Promise.all(Array.from({ length: 50 }, (_, at) => take(lock, `k${at}`)))
+    await Promise.all(held.map((one) => one.release()))
+    expect(await callsOf(bench.raw, 'evalsha')).toBe(2)
+  })
+})
+
+describe('those who wait', () => {
+  test('get it first come first served, over processes, and are told: nobody polls', async () => {
+    const locks = [await open(), await open(), await open()] as const
+    const order: number[] = []
+    const held = await take(locks[0])
+    const turns: Promise<void>[] = []
+    for (let at = 0; at < 12; at++) {
+      turns.push(
+        take(locks[at % 3] as Lock).then(async (mine) => {
+          order.push(at)
+          await mine.release()
+        }),
+      )
+      await waiting(at + 1)
+    }
+    await bench.raw.config('RESETSTAT')
+    await new Promise((resolve) => setTimeout(resolve, 300))
+    expect(await callsOf(bench.raw, 'evalsha')).toBe(0)
+    await held.release()
+    await Promise.all(turns)
+    expect(order).toEqual(Array.from({ length: 12 }, (_, at) => at))
+    // Release and take for each, beside what the last one may do by timer.
+    expect(await callsOf(bench.raw, 'evalsha')).toBeLessThanOrEqual(12 * 2 + 2)
+  })
+
+  test('are not passed by one that only tries', async () => {
+    const [one, two] = [await open(), await open()]
+    const held = await take(one)
+    const next = take(two)
+    await waiting(1)
+    await held.release()
+    expect(await one.tryAcquire('a')).toBeUndefined()
+    await (await next).release()
+    expect(await one.tryAcquire('a')).toBeDefined()
+  })
+
+  test('leave when their time is over or their signal is aborted, and take nothing along', async () => {
+    const [one, two] = [await open(), await open()]
+    const held = await take(one)
+    expect(await two.acquire('a', { wait: 50 })).toBeUndefined()
+    const aborts = new AbortController()
+    const aborted = two.acquire('a', { signal: aborts.signal })
+    await waiting(1)
+    aborts.abort(new Error('gone'))
+    await expect(aborted).rejects.toThrow('gone')
+    await waiting(0)
+    await held.release()
+    expect(await one.tryAcquire('a')).toBeDefined()
+  })
+
+  test('of a process that died are passed over at once', async () => {
+    const [one, two] = [await open(), await open()]
+    const held = await take(one)
+    await bench.raw.zadd(QUEUE, 1, 'dead:1', 2, 'dead:2')
+    const next = take(two)
+    await waiting(3)
+    const released = performance.now()
+    await held.release()
+    await next
+    expect(performance.now() - released).toBeLessThan(300)
+    await waiting(0)
+  })
+
+  test('of a process that stands still hold the others up for half a second', async () => {
+    const [one, two] = [await open(), await open()]
+    const frozen = new Redis(bench.server.socket)
+    onTestFinished(() => frozen.disconnect())
+    await frozen.ssubscribe(`${CHANNEL}frozen`)
+    const held = await take(one)
+    await bench.raw.zadd(QUEUE, 1, 'frozen:1')
+    const next = take(two)
+    await waiting(2)
+    const released = performance.now()
+    await held.release()
+    expect((await two.look('a')).held).toBe(false)
+    await next
+    expect(performance.now() - released).toBeGreaterThan(400)
+    expect(performance.now() - released).toBeLessThan(3000)
+  })
+
+  test('keep their place when their subscription is cut, and get what was freed meanwhile', async () => {
+    const [one, two, three] = [await open(), await open(), await open()]
+    const held = await take(one)
+    const order: string[] = []
+    const second = take(two).then((mine) => {
+      order.push('second')
+      return mine.release()
+    })
+    await waiting(1)
+    const third = take(three).then((mine) => {
+      order.push('third')
+      return mine.release()
+    })
+    await waiting(2)
+    await bench.raw.call('CLIENT', 'KILL', 'TYPE', 'pubsub')
+    await held.release()
+    await Promise.all([second, third])
+    expect(order).toHaveLength(2)
+    await waiting(0)
+  })
+
+  test('get the lock of a holder that died when its lease is over', async () => {
+    const lock = await open({ lease: '1s' })
+    const [seconds = 0] = await bench.raw.time()
+    await bench.raw.set(LOCK, `${(Number(seconds) + 2) * 1e6} 5 dead:1 somebody`, 'PX', 3000)
+    expect(await lock.look('a')).toMatchObject({ held: true, label: 'somebody', fence: 5 })
+    const held = await take(lock)
+    expect(held.fence).toBeGreaterThan(5)
+  })
+
+  test('fail when penknife is closed', async () => {
+    const penknife = await penknifeOf()
+    const lock = createLock(penknife.space('shop'), 'orders')
+    const held = await take(await open())
+    const next = failure(take(lock))
+    await waiting(1)
+    await penknife.close()
+    expect((await next).code).toBe('PENKNIFE_CLOSED')
+    await waiting(0)
+    await held.release()
+  })
+})
+
+describe('several keys', () => {
+  test('are taken all or none', async () => {
+    const [one, two] = [await open(), await open()]
+    const held = await take(one, 'b')
+    expect(await two.tryAcquire(['a', 'b'])).toBeUndefined()
+    const a = await two.tryAcquire('a')
+    expect(a).toBeDefined()
+    await a?.release()
+    await held.release()
+    const both = await take(two, ['b', 'a', 'b'])
+    expect(both.keys).toEqual(['a', 'b'])
+    expect([await one.look('a'), await one.look('b')]).toMatchObject([
+      { held: true, fence: both.fence },
+      { held: true, fence: both.fence },
+    ])
+    expect(await both.release()).toBe(true)
+    expect(await one.tryAcquire(['a', 'b'])).toBeDefined()
+  })
+
+  test('are waited for in all queues, without a dead lock', async () => {
+    const locks = [await open(), await open(), await open()]
+    const sets = [['a', 'b'], ['b', 'c'], ['c', 'a'], ['a'], ['b'], ['c'], ['a', 'b', 'c']]
+    const holders = new Map<string, number>()
+    let most = 0
+    const runs = Array.from({ length: 210 }, async (_, at) => {
+      const keys = sets[at % sets.length] as string[]
+      const answer = await (locks[at % 3] as Lock).run(keys, async () => {
+        for (const key of keys) {
+          holders.set(key, (holders.get(key) ?? 0) + 1)
+          most = Math.max(most, holders.get(key) as number)
+        }
+        await new Promise((resolve) => setImmediate(resolve))
+        for (const key of keys) holders.set(key, (holders.get(key) as number) - 1)
+      })
+      expect(answer.acquired).toBe(true)
+    })
+    await Promise.all(runs)
+    expect(most).toBe(1)
+  })
+})
+
+describe('a lease', () => {
+  test('is renewed for as long as it is held', async () => {
+    const lock = await open({ lease: '1s' })
+    const held = await take(lock)
+    await new Promise((resolve) => setTimeout(resolve, 2500))
+    expect(held.signal.aborted).toBe(false)
+    expect(held.leftMs).toBeGreaterThan(500)
+    expect(await held.release()).toBe(true)
+  })
+
+  test('is not renewed for longer than maxHold', async () => {
+    const lock = await open({ lease: '1s', maxHold: '1s' })
+    const held = await take(lock)
+    const lost = deferred<unknown>()
+    held.signal.addEventListener('abort', () => lost.resolve(held.signal.reason))
+    expect(await lost.promise).toMatchObject({ code: 'PENKNIFE_LEASE_LOST' })
+    expect(held.leftMs).toBe(0)
+  })
+
+  test('that another has is told as lost with the next renewal, and releasing it takes nothing away', async () => {
+    const lock = await open({ lease: '1s' })
+    const held = await take(lock)
+    const others = `${(Date.now() + 60_000) * 1000} 9 other:1 other`
+    await bench.raw.set(LOCK, others)
+    await until('it is told', () => held.signal.aborted)
+    expect(await held.release()).toBe(false)
+    expect(await bench.raw.get(LOCK)).toBe(others)
+  })
+
+  test('is lost here before it ends in Redis, when Redis is silent', async () => {
+    const server = await ownRedis()
+    const penknife = await openReady(pattern(server.url), { deadline: 400 })
+    const lock = createLock(penknife.space('shop'), 'orders', { lease: '1s' })
+    const held = await take(lock)
+    const taken = performance.now()
+    const lost = deferred()
+    held.signal.addEventListener('abort', () => lost.resolve())
+    freeze(server)
+    await lost.promise
+    expect(performance.now() - taken).toBeLessThan(1100)
+    expect(held.signal.reason).toMatchObject({ code: 'PENKNIFE_LEASE_LOST' })
+  })
+
+  test('is given back when penknife is closed', async () => {
+    const penknife = await penknifeOf()
+    const held = await take(createLock(penknife.space('shop'), 'orders'))
+    await penknife.close()
+    expect(held.signal.aborted).toBe(true)
+    expect(await (await open()).tryAcquire('a')).toBeDefined()
+  })
+})
+
+test('when Redis is away acquiring fails, and await using does not', async () => {
+  const server = await ownRedis()
+  const penknife = await openReady(pattern(server.url), { deadline: 300 })
+  const lock = createLock(penknife.space('shop'), 'orders')
+  const held = await take(lock)
+  await server.kill()
+  expect((await failure(lock.acquire('b'))).fate).toBeDefined()
+  await held[Symbol.asyncDispose]()
+  await failure(held.release())
+})
+
+test('wrong options and keys are refused', async () => {
+  const wrong: LockOptions[] = [{ lease: 10 }, { maxHold: '1s' }, { wait: '2d' }, { label: '' }]
+  for (const options of wrong) expect((await failure(open(options))).option).toBe(Object.keys(options)[0])
+  const lock = await open()
+  for (const keys of [[], '', ['a\n'], Array.from({ length: 17 }, (_, at) => `k${at}`)])
+    expect((await failure(lock.acquire(keys))).code).toBe('PENKNIFE_INVALID')
+})

@@ -1,0 +1,180 @@
+import { createOnce, type Once, type OnceOptions } from '@penknife/core'
+import { describe, expect, test } from 'vitest'
+
+import { deferred } from '../support/deferred.ts'
+import { failure, openReady } from '../support/connect.ts'
+import { callsOf, pattern, useRedis } from '../support/redis.ts'
+import { until } from '../support/until.ts'
+
+const bench = useRedis()
+
+/** One of a process of its own. */
+async function open(options: Partial<OnceOptions> = {}): Promise<Once> {
+  const penknife = await openReady(pattern(bench.server.url))
+  return createOnce(penknife.space('shop'), 'charge', { window: '1h', ...options })
+}
+
+function claimedOnce(): Promise<void> {
+  return until('it is claimed', async () => (await bench.raw.exists('pk1:{shop}:once:charge:order-1')) === 1)
+}
+
+test('a body runs once, and everybody gets its result', async () => {
+  const [one, two] = [await open(), await open()]
+  let runs = 0
+  const body = async () => {
+    runs++
+    return { receipt: 7, at: new Date(0) }
+  }
+  expect(await one.run('order-1', body)).toEqual({
+    status: 'done',
+    first: true,
+    result: { receipt: 7, at: '1970-01-01T00:00:00.000Z' },
+  })
+  expect(await two.run('order-1', body)).toMatchObject({
+    status: 'done',
+    first: false,
+    result: { receipt: 7 },
+  })
+  expect(runs).toBe(1)
+  const [key = ''] = await bench.raw.keys('*once*')
+  expect(await bench.raw.pttl(key)).toBeGreaterThan(3_500_000)
+})
+
+test('callers that come while it runs wait for the result, and do not poll', async () => {
+  const [one, two] = [await open(), await open()]
+  const result = deferred<string>()
+  const first = one.run('order-1', () => result.promise)
+  await claimedOnce()
+  const others = Array.from({ length: 20 }, () => two.run('order-1', () => 'mine'))
+  await until('they wait', async () => (await callsOf(bench.raw, 'ssubscribe')) === 1)
+  await bench.raw.config('RESETSTAT')
+  await new Promise((resolve) => setTimeout(resolve, 300))
+  expect(await callsOf(bench.raw, 'evalsha')).toBeLessThanOrEqual(1)
+  result.resolve('paid')
+  expect(await first).toEqual({ status: 'done', first: true, result: 'paid' })
+  expect(await Promise.all(others)).toEqual(
+    others.map(() => ({ status: 'done', first: false, result: 'paid' })),
+  )
+})
+
+test('who does not want to wait is told that it runs', async () => {
+  const once = await open()
+  const result = deferred<void>()
+  const first = once.run('order-1', () => result.promise)
+  expect(await once.run('order-1', () => {}, { wait: 0 })).toEqual({ status: 'running' })
+  expect(await once.run('order-1', () => {}, { wait: 20 })).toEqual({ status: 'running' })
+  const aborts = new AbortController()
+  const waiting = once.run('order-1', () => {}, { signal: aborts.signal })
+  aborts.abort(new Error('gone'))
+  await expect(waiting).rejects.toThrow('gone')
+  result.resolve()
+  expect(await first).toEqual({ status: 'done', first: true, result: undefined })
+})
+
+describe('a body that fails', () => {
+  test('is forgotten: who waits runs it', async () => {
+    const [one, two] = [await open(), await open()]
+    const declined = deferred()
+    const first = one.run('order-1', async () => {
+      await declined.promise
+      throw new Error('card declined')
+    })
+    await claimedOnce()
+    const second = two.run('order-1', () => 'second')
+    await until('it waits', async () => (await callsOf(bench.raw, 'ssubscribe')) === 1)
+    declined.resolve()
+    await expect(first).rejects.toThrow('card declined')
+    expect(await second).toEqual({ status: 'done', first: true, result: 'second' })
+  })
+
+  test('is kept where that is wanted', async () => {
+    const once = await open({ forgetOnFailure: false })
+    const fails = () => Promise.reject(new Error('card declined'))
+    await expect(once.run('order-1', fails)).rejects.toThrow('card declined')
+    expect(await once.run('order-1', () => 1)).toEqual({ status: 'failed', message: 'card declined' })
+    expect([await once.forget('order-1'), await once.forget('order-1')]).toEqual([true, false])
+    expect(await once.run('order-1', () => 1)).toMatchObject({ first: true })
+  })
+
+  test('with a result that JSON cannot carry fails so', async () => {
+    const once = await open()
+    expect((await failure(once.run('order-1', () => new Map()))).code).toBe('PENKNIFE_INVALID')
+    expect(await once.run('order-1', () => 1)).toMatchObject({ first: true })
+  })
+})
+
+test('with window 0 it holds others off until it is done, and keeps nothing', async () => {
+  const once = await open({ window: 0 })
+  const result = deferred<number>()
+  const first = once.run('job', () => result.promise)
+  const second = once.run('job', () => 2)
+  await until('it waits', async () => (await callsOf(bench.raw, 'ssubscribe')) === 1)
+  result.resolve(1)
+  expect([await first, await second]).toEqual([
+    { status: 'done', first: true, result: 1 },
+    { status: 'done', first: false, result: 1 },
+  ])
+  expect(await once.run('job', () => 3)).toEqual({ status: 'done', first: true, result: 3 })
+  expect(await bench.raw.keys('*once*')).toEqual([])
+})
+
+test('a run is renewed for as long as it takes', async () => {
+  const [one, two] = [await open({ lease: '1s' }), await open({ lease: '1s' })]
+  let signal: AbortSignal | undefined
+  const first = one.run('order-1', async (run) => {
+    signal = run.signal
+    await new Promise((resolve) => setTimeout(resolve, 2500))
+    return 1
+  })
+  await claimedOnce()
+  const second = two.run('order-1', () => 2)
+  expect(await Promise.all([first, second])).toMatchObject([
+    { first: true, result: 1 },
+    { first: false, result: 1 },
+  ])
+  expect(signal?.aborted).toBe(false)
+})
+
+test('a claim that was lost is taken over, and its own result is not kept', async () => {
+  const [one, two] = [await open({ lease: '1s' }), await open({ lease: '1s' })]
+  const result = deferred<string>()
+  let signal: AbortSignal | undefined
+  const first = one.run('order-1', (run) => {
+    signal = run.signal
+    return result.promise
+  })
+  await claimedOnce()
+  // As if somebody had taken it over while this process stood still.
+  await bench.raw.set('pk1:{shop}:once:charge:order-1', 'c 1 0 nobody')
+  expect(await two.run('order-1', () => 'second')).toMatchObject({ first: true, result: 'second' })
+  await until('it is told', () => signal?.aborted === true)
+  expect(signal?.reason).toMatchObject({ code: 'PENKNIFE_LEASE_LOST' })
+  result.resolve('first')
+  expect(await failure(first)).toMatchObject({ code: 'PENKNIFE_LEASE_LOST', fate: 'unknown' })
+  expect(await one.run('order-1', () => 'third')).toMatchObject({ first: false, result: 'second' })
+})
+
+test('closing penknife lets go of what it runs', async () => {
+  const penknife = await openReady(pattern(bench.server.url))
+  const once = createOnce(penknife.space('shop'), 'charge', { window: '1h' })
+  const other = await open()
+  const result = deferred<string>()
+  const first = once.run('order-1', () => result.promise)
+  await claimedOnce()
+  const second = other.run('order-1', () => 'second')
+  await until('it waits', async () => (await callsOf(bench.raw, 'ssubscribe')) === 1)
+  await penknife.close()
+  expect(await second).toMatchObject({ first: true, result: 'second' })
+  result.resolve('first')
+  await failure(first)
+})
+
+test('wrong options are refused', async () => {
+  const wrong: Partial<OnceOptions>[] = [
+    { window: '1ms' },
+    { lease: '10ms' },
+    { forgetOnFailure: 'no' as never },
+    { wait: '2h' },
+  ]
+  for (const options of wrong) expect((await failure(open(options))).option).toBe(Object.keys(options)[0])
+})
