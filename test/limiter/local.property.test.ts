@@ -3,7 +3,7 @@ import * as fc from 'fast-check'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 
 import { createLocal } from '../../packages/core/src/limiter/local/local.ts'
-import { parseRules } from '../../packages/core/src/limiter/rules.ts'
+import { parseRules } from '../../packages/core/src/limiter/parse-rules.ts'
 import { createLocate } from '../../packages/core/src/limiter/subjects.ts'
 import { createKeys } from '../../packages/core/src/redis/keys.ts'
 import { cases } from '../support/until.ts'

@@ -235,6 +235,23 @@ describe('rules over parts of a subject', () => {
     expect(await left(subject)).toEqual([1, 0])
   })
 
+  test.each([undefined, 'tenant'])(
+    'a subject that the caller changes after a call is the old one for that call (routeBy %s)',
+    async (routeBy) => {
+      const { limiter, left } = await setUp(PER, routeBy === undefined ? {} : { routeBy })
+      const given = { tenant: 'acme', user: 'ann', ip: '10.0.0.1' }
+      const before = { ...given }
+      const taking = limiter.take(given)
+      const reserving = limiter.reserve(given, { cost: 2, expires: '1m' })
+      Object.assign(given, { tenant: 'other', user: '', ip: '{}' })
+      expect((await taking).allowed).toBe(true)
+      const reservation = await reserving
+      expect(await left(before)).toEqual([7, 0, 2])
+      expect(await reservation.cancel()).toBe(true)
+      expect(await left(before)).toEqual([9, 2, 4])
+    },
+  )
+
   test.each([undefined, 'tenant'])('parts are blocked, and reset, by name (routeBy %s)', async (routeBy) => {
     const { limiter, left } = await setUp(PER, routeBy === undefined ? {} : { routeBy })
     await limiter.take(subject)

@@ -1,3 +1,5 @@
+import { readdir, readFile } from 'node:fs/promises'
+
 import { expect, test } from 'vitest'
 
 import type { Break } from '../../chaos/harness/bundle.ts'
@@ -247,7 +249,7 @@ const BROKEN: readonly Broken[] = [
   },
   {
     what: 'the position that a client comes back with',
-    breaks: [{ file: 'notifications/cursor.ts', from: 'isPosition(position)', to: '!isPosition(position)' }],
+    breaks: [{ file: 'session/cursor.ts', from: 'isPosition(position)', to: '!isPosition(position)' }],
     faults: ['client connections cut', 'EventSource connections cut'],
     finds: /^a reset comes only/,
     long: true,
@@ -264,6 +266,20 @@ const BROKEN: readonly Broken[] = [
 test('every part of a script that a run breaks is there', () => {
   expect(BROKEN.flatMap(({ sabotage = [] }) => sabotage.map(brokenScript))).not.toEqual([])
 })
+
+test.each(BROKEN.flatMap(({ breaks = [] }) => breaks))(
+  'the part of $file that a run breaks is there',
+  async ({ file, from }) => {
+    const found: URL[] = []
+    for (const source of ['core', 'http']) {
+      const folder = new URL(`../../packages/${source}/src/`, import.meta.url)
+      const paths = await readdir(folder, { recursive: true })
+      found.push(...paths.filter((path) => path.endsWith(file)).map((path) => new URL(path, folder)))
+    }
+    const texts = await Promise.all(found.map((path) => readFile(path, 'utf8')))
+    expect(texts.map((text) => text.split(from).length - 1)).toEqual([1])
+  },
+)
 
 test.each(BROKEN.filter(({ long }) => LONG || !long))(
   'a run finds what breaks in real processes without $what',

@@ -23,7 +23,7 @@ local removal = { open = nil, prepare = nil, apply = nil }
 local function sets_of_other_periods(of)
   local sets, keys = {}, of.keys
   for at, window in ipairs(of.config.windows) do
-    if window.turn then
+    if window.next then
       -- The period after this one exists when the clock was set back.
       local other = 3 - of.windows[at].period
       sets[#sets + 1] = { z = keys[window.z[other]], d = window.d and keys[window.d[other]] }

@@ -38,7 +38,7 @@ export function isOutage(error: unknown): boolean {
   return error instanceof PenknifeError && OUTAGES.has(error.code)
 }
 
-/** Whether a failed call was carried out: certainly not, or nobody can tell. */
+/** Whether a failed call was carried out: certainly not, or that is unknown. */
 export type Fate = 'not-done' | 'unknown'
 
 export interface PenknifeErrorOptions {

@@ -3,8 +3,8 @@ import { checkOptions, wholeNumber } from '../options.ts'
 import type { Runtime } from '../redis/penknife.ts'
 import { leaderboardRead, leaderboardReadRolling } from '../redis/scripts.gen.ts'
 import type { Settings, Window } from './options.ts'
-import type { BoardReadOptions, RankStyle, WindowChoice } from './types.ts'
-import { type BoardClock, type Call, createCall } from './views.ts'
+import type { BoardReadOptions, RankStyle, WindowChoice } from './read-types.ts'
+import { type BoardClock, type Call, createCall } from './board-call.ts'
 import type { Layouts, When } from './windows.ts'
 
 /** An item of the scripts that read. */
@@ -54,7 +54,7 @@ export function createChoices(
 ): Choices {
   const { windows } = settings
   const views = new Map<string, View>()
-  /** The choice of who gives no options. */
+  /** The choice without options. */
   let usual: Choice | undefined
 
   function viewOf(window: Window, when: (nowMs: number) => When): View {

@@ -2,7 +2,7 @@ import { type CalendarUnit, checkCalendar } from '../calendar.ts'
 import { durationMs } from '../duration.ts'
 import { invalid } from '../errors.ts'
 import { checkName, checkOptions, wholeNumber } from '../options.ts'
-import type { BoardEventOptions, BoardWindow, FirstComeTies, LeaderboardOptions } from './types.ts'
+import type { BoardEventOptions, BoardWindow, FirstComeTies, LeaderboardOptions } from './option-types.ts'
 
 /** A window as its options mean it; times in microseconds. */
 export type Window =
@@ -16,7 +16,7 @@ export type Window =
     }
   | { readonly kind: 'rolling'; readonly name: string; readonly last: number; readonly grain: number }
 
-/** What scripts need to tell who reached a score first; times in microseconds. */
+/** What scripts need to order equal scores by the time at which they were reached; times in microseconds. */
 export interface Ties {
   readonly shift: number
   readonly since: number

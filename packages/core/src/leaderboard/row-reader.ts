@@ -1,7 +1,7 @@
 import { badReply } from '../redis/failures.ts'
 import type { Choice } from './choice.ts'
 import { hasAll, itself, type Rows, unescaped } from './rows.ts'
-import type { Row } from './types.ts'
+import type { Row } from './read-types.ts'
 
 /** Members of a list that are read in one call. */
 const CHUNK = 50

@@ -1,5 +1,5 @@
 import type { Scores } from './scores.ts'
-import type { RankStyle, Row, SubsetRow } from './types.ts'
+import type { RankStyle, Row, SubsetRow } from './read-types.ts'
 import { createUnreadable } from './unreadable.ts'
 
 /** How ranks count in rows, and whether data come along. */
@@ -71,7 +71,7 @@ export function hasAll(lines: readonly string[], linesOfRow: number): boolean {
 
 export const itself = (line: string): string => line
 
-/** The member that a line of an exact read stands for. */
+/** The member in a line of an exact read. */
 export function unescaped(line: string): string {
   return line.replaceAll(/\\./g, (pair) => (pair === '\\n' ? '\n' : '\\'))
 }

@@ -1,6 +1,6 @@
 import { invalid } from '../errors.ts'
 import type { Settings } from './options.ts'
-import type { ScoreRange } from './types.ts'
+import type { ScoreRange } from './read-types.ts'
 
 /** How scores and the values that Redis sorts by, the lowest the best, become each other. */
 export interface Scores {

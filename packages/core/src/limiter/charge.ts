@@ -90,7 +90,7 @@ export function createCharge(context: ChargeContext, rules: readonly KnownRule[]
   }
 
   const takeByAny = (request: ChargeRequest, receiver: Receiver<Outcome>): void =>
-    handOver(chargeByAny(request), receiver as Receiver<unknown>)
+    handOver(chargeByAny(request), receiver)
 
   return {
     rules,

@@ -3,7 +3,7 @@ import type { Slots } from './algorithms/concurrency.ts'
 import type { Decision, RuleState, ShadowState } from './decision-types.ts'
 import type { Outcome, RuleNumbers } from './outcome.ts'
 import { isClosed, type KnownRule, msUp } from './rule.ts'
-import { ruleInfo } from './rules.ts'
+import { ruleInfo } from './parse-rules.ts'
 
 /** The decision of a charge. */
 export function decisionOf(rules: readonly KnownRule[], outcome: Outcome, cost: number): Decision {

@@ -9,9 +9,9 @@ import type { DenyCacheOptions } from './types.ts'
 export interface DenyCache {
   /** What a call of a positive cost is denied with; undefined when Redis has to be asked. */
   denied(subject: string, rules: string, cost: number): Denied | undefined
-  /** Takes note of what Redis decided. */
+  /** Remembers what Redis decided. */
   learn(subject: string, rules: string, cost: number, decision: Decision): void
-  /** Has Redis asked next time, for one subject or for all. */
+  /** Forgets one subject, or all: the next call asks Redis. */
   forget(subject?: string): void
 }
 
@@ -25,7 +25,7 @@ export interface Denied {
 const MAX_RULE_SETS = 4
 
 /**
- * A denial holds for every call of at least its cost under the same rules until its time is over: nothing but time
+ * A denial is true of every call of at least its cost under the same rules until its time is over: nothing but time
  * gives tokens back, unless somebody refunds, resets or unblocks. Under a concurrency rule a release may come at any
  * moment: such denials are not remembered.
  *
@@ -133,7 +133,7 @@ class Denial implements Denied {
   answer: Promise<Decision>
   readonly #original: Decision
   readonly #forMs: number
-  /** Calls share a decision for a hundredth of the time that it tells to wait: so much later it may be than need be. */
+  /** Calls share a decision for a hundredth of its `retryAfterMs`: a caller may wait for so much longer than it has to. */
   readonly #step: number
   /** What `decision` was made for. */
   #ms = -1

@@ -16,11 +16,11 @@ import { readOptions } from './options.ts'
 import { createPlans } from './plan.ts'
 import { reserve } from './reserve.ts'
 import { createRuleRegistry } from './rule-registry.ts'
-import { ruleInfo } from './rules.ts'
+import { ruleInfo } from './parse-rules.ts'
 import { checkSubject, createLocate, subjectText } from './subjects.ts'
 import { createTakes } from './take.ts'
 import type { RateLimiter, RateLimiterOptions, RedeclaredEvent, Subject } from './types.ts'
-import { createFallback } from './unavailable.ts'
+import { createFallback } from './fallback.ts'
 import { createWaitQueues } from './wait.ts'
 
 /**

@@ -1,7 +1,7 @@
 import { type Charge, type ChargeContext, createCharge } from './charge.ts'
 import type { KnownRule } from './rule.ts'
 import type { Rule } from './rule-types.ts'
-import { parseRules } from './rules.ts'
+import { parseRules } from './parse-rules.ts'
 
 /** A set of rules, and the script calls that charge a subject under them. */
 export interface Plan {

@@ -15,7 +15,7 @@ import type { Outcome } from './outcome.ts'
 import type { Plan, PlanOf } from './plan.ts'
 import { checkSubject, subjectText } from './subjects.ts'
 import type { Subject, TakeOptions } from './types.ts'
-import type { Fallback } from './unavailable.ts'
+import type { Fallback } from './fallback.ts'
 
 /** What a limiter decides with. */
 export interface TakeContext {
@@ -181,7 +181,7 @@ class Call implements ChargeRequest, Receiver<Outcome> {
     return { decision: lease ? { ...decision, lease: this.#watched(lease) } : decision, correct }
   }
 
-  /** A lease whose release wakes who waits for a slot. */
+  /** A lease whose release wakes the calls that wait for a slot. */
   #watched(lease: Lease): Lease {
     const { onEased } = this.#context
     return { ...lease, release: () => lease.release().finally(() => onEased(this.#given)) }

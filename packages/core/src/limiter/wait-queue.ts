@@ -153,7 +153,7 @@ export class WaitQueue {
   }
 }
 
-/** Whether a denial holds for as long as it says: not when a slot may be released, nor when Redis was not asked. */
+/** Whether a denial stays true for as long as it says: not when a slot may be released, nor when Redis was not asked. */
 function isCertain({ decidedBy, retryAfterMs, rules, violated }: Decision): boolean {
   if (retryAfterMs === Infinity) return true
   if (decidedBy !== 'redis' && decidedBy !== 'cache') return false

@@ -4,8 +4,8 @@ import { PenknifeError } from '../errors.ts'
 export const CHECK_MS = 10_000
 
 /**
- * Waits for work of `what` only so long; while `progress` changes, up to five times as long: when thousands come at
- * once they wait for each other, and not for Redis.
+ * Waits for some work `ms` milliseconds at most; up to five times as long while `progress` changes: when thousands subscribe
+ * at once they wait for each other, and not for Redis.
  */
 export async function within(
   what: string,
@@ -29,7 +29,7 @@ export async function within(
       before = now
       wait()
     }
-    // In a process that was busy the answer may be here, and only not read yet.
+    // In a process that was busy the reply may have arrived, and is only not read yet.
     function wait(): void {
       timer = setTimeout(() => setImmediate(judge), ms)
     }

@@ -41,11 +41,11 @@ const SUBSCRIBE = ['from', 'types', 'getState', 'onEvent', 'admission', 'audienc
 /**
  * Makes a notifier: channels whose events arrive at once and can be resumed.
  *
- * A subscriber sees every event after its position once and in order, or is told plainly (`reset`) that history was
- * lost. That holds after a failover or a restart that lost the last writes, too: an id says by its tag which events
- * it stands behind, so that a position among those that were lost is not taken for a good one. Each channel keeps about
- * `history` events in a stream, which goes `ttl` after its last event; a channel that was quiet for longer begins a
- * new history, and its subscribers see a reset.
+ * A subscriber sees every event after its position once and in order, or gets a `reset` when history was lost. That holds
+ * after a failover or a restart that lost the last writes, too: the tag in an id is a hash of the events up to it, so
+ * that a position in a lost part of the history is found out. Each channel keeps about `history` events in a stream, which
+ * expires `ttl` after its last event; a channel that was quiet for longer begins a new history, and its subscribers see a
+ * reset.
  *
  * With `schemas` the types of events are inferred; else they may be given, and with them the names that channels have:
  * createNotifier<Events, 'prices' | `room:${string}`>(space).

@@ -32,18 +32,19 @@ type NotificationsArgs = readonly [notifier: AnyNotifier, options: Notifications
  * because the history is gone or the id is not one of ours, a `reset` event with `{"channel":…}` says: load the
  * state of this channel afresh.
  *
- * Where a `user` was named, `notifier.revoke` takes channels out of the connection: the client is told by `revoked` with
- * `{"channel":…}`, and its other channels go on. When none is left, when all rights were revoked (`{"reason":"revoked"}`) or
- * newer connections of the user took its place (`{"reason":"connections"}`) a `closed` event ends the stream, and a client
- * that comes back by itself is stopped (204), whether it gives its id as header or in the address: so that two pages do not
- * push each other out for ever. A page that wants back makes a new EventSource with the event's `cursor` as `?lastEventId=`.
+ * With `user`, `notifier.revoke` takes channels out of the connection: the client gets `revoked` with `{"channel":…}`, and its
+ * other channels go on. A `closed` event ends the stream when no channel is left or all rights were revoked
+ * (`{"reason":"revoked"}`), and when newer connections of the user took its place (`{"reason":"connections"}`). A client
+ * that then reconnects by itself is stopped (204), whether it gives its id as header or in the address, so that two pages do
+ * not push each other out for ever. A page that wants to follow again makes a new EventSource with the event's `cursor` as
+ * `?lastEventId=`.
  *
  * So message types 'reset', 'state', 'revoked', 'closed', 'open' and 'error' are better avoided.
  *
- * A client that does not take its events costs no memory beyond 64 KiB and one event: it gets the rest out of the
- * history when it takes them, and is cut off when it takes nothing for `stall`. `close()`, which penknife.close() calls,
- * sends every client away with a time to come back; later ones are sent away as well, because a browser
- * takes everything but a 200 as the end for good. One subscription for each client.
+ * A slow client costs no memory beyond 64 KiB and one event: it gets the rest out of the history once it took those, and is
+ * cut off when it takes nothing for `stall`. `close()`, which penknife.close() calls, sends every client away with a time to
+ * come back; later clients as well, because a browser takes everything but a 200 as the end for good. One subscription for
+ * each client.
  */
 export const notificationsPlugin: Plugin<NotificationsArgs> = definePlugin({
   name: 'notifications',
@@ -111,7 +112,7 @@ export const notificationsPlugin: Plugin<NotificationsArgs> = definePlugin({
   },
 })
 
-/** To a client that is not served. It is a stream as well, because a browser takes everything but a 200 as the end for good. */
+/** To a client that is not served: a stream that ends, because a browser takes everything but a 200 as the end for good. */
 function lastReply(farewell: Farewell): Reply {
   return { status: 200, headers: HEADERS, body: farewellFrame(farewell) }
 }

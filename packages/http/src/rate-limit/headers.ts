@@ -3,7 +3,7 @@ import type { Decision, RuleState } from '@penknife/core'
 import type { Exchange } from '../exchange/exchange.ts'
 import { secondsUp } from '../headers.ts'
 
-/** How a limit is told to the client. */
+/** Which header fields describe the limit to the client. */
 export interface HeaderOptions {
   /** The fields of the draft, `X-RateLimit-*` (legacy), both, or none. Default: 'draft'. */
   readonly headers?: 'draft' | 'legacy' | 'both' | 'none'
@@ -24,11 +24,11 @@ export const DRAFTS = [6, 7, 11, 'next'] as const
 type Writer = (exchange: Exchange, decision: Decision, cost: number) => void
 
 /**
- * Makes the function that tells a decision to the client, in structured fields (RFC 9651): the names of rules need no
+ * Makes the function that writes a decision into the response, in structured fields (RFC 9651): the names of rules need no
  * escape, and their figures are whole numbers of fewer than fifteen digits.
  *
  * Limiters of one request add their members to each other's lists; what has room for one rule only (legacy, the
- * drafts 6 and 7) tells of the binding rule of the limiter that has the least left. A decision made without Redis
+ * drafts 6 and 7) has the binding rule of the limiter that has the least left. A decision made without Redis
  * knows the policy and nothing else.
  */
 export function headerWriter({ headers = 'draft', draft = 11 }: HeaderOptions): Writer {
@@ -44,7 +44,7 @@ export function headerWriter({ headers = 'draft', draft = 11 }: HeaderOptions): 
 const MEMBER_NAME = /(?:^|,)\s*"([^"]*)"/g
 
 /**
- * The decision with names that no limiter told before it in this response: a rule 'minute' becomes
+ * The decision with names that no limiter before it wrote into this response: a rule 'minute' becomes
  * `<limiter>.minute` where there is one already, so that a client does not take two quotas for one.
  */
 export function distinctNames(exchange: Exchange, decision: Decision, limiter: string): Decision {
@@ -118,8 +118,8 @@ function writeOldPolicy(exchange: Exchange, { rules }: Decision): void {
 }
 
 function writeDraft7(exchange: Exchange, decision: Decision): void {
-  const told = /remaining=(\d+)/.exec(String(exchange.response.getHeader('RateLimit')))?.[1]
-  const rule = tighter(decision, told)
+  const written = /remaining=(\d+)/.exec(String(exchange.response.getHeader('RateLimit')))?.[1]
+  const rule = tighter(decision, written)
   if (!rule) return
   const { limit, remaining, resetMs } = rule
   const reset = Number.isFinite(resetMs) ? `, reset=${secondsUp(resetMs)}` : ''
@@ -150,10 +150,10 @@ function known({ decidedBy, rules }: Decision): readonly RuleState[] {
   return decidedBy === 'redis' || decidedBy === 'cache' ? rules : []
 }
 
-/** The binding rule, unless a limiter before told of one with no more left. */
-function tighter(decision: Decision, told: unknown): RuleState | undefined {
+/** The binding rule, unless a limiter before wrote one with no more left. */
+function tighter(decision: Decision, written: unknown): RuleState | undefined {
   const binding = known(decision).find(({ name }) => name === decision.rule)
-  return binding && !(told !== undefined && Number(told) <= binding.remaining) ? binding : undefined
+  return binding && !(written !== undefined && Number(written) <= binding.remaining) ? binding : undefined
 }
 
 function wholeSeconds(windowMs: number | undefined): number | undefined {

@@ -103,7 +103,7 @@ export function checkRateLimit(limiter: RateLimiter, options: RateLimitOptions):
   checkTogether(options)
 }
 
-/** A cost that is the same for every request is held against the limiter's own rules now, not at the first request. */
+/** A cost that is the same for every request is checked against the limiter's own rules now, not at the first request. */
 function checkCost({ rules }: RateLimiter, { cost = 1, rules: ofRequest }: RateLimitOptions): void {
   if (typeof cost === 'function') return
   if (!Number.isInteger(cost) || cost < 0) {
@@ -121,7 +121,7 @@ function checkCost({ rules }: RateLimiter, { cost = 1, rules: ofRequest }: RateL
   }
 }
 
-/** Refuses options that have no effect beside others: whoever gives them expects one. */
+/** Refuses options that have no effect beside others: their author expects one. */
 function checkTogether({
   key,
   ipv6Prefix,

@@ -12,7 +12,7 @@ const REDUCED_CAPACITY = 'https://iana.org/assignments/http-problem-types#tempor
 /** What a client on the deny list gets. */
 export const FORBIDDEN: Reply = problem(403, { detail: 'This address is not served.' })
 
-/** For a client that left before anybody could tell who it was: nobody receives it, and nothing more is done. */
+/** For a client that left before its address was known: nobody receives it, and nothing more is done. */
 export const TO_NOBODY: Reply = { status: 499 }
 
 /**

@@ -13,13 +13,13 @@ const NO_KEY =
   'the key function must answer text that is not empty for every request: turn requests without it away before, ' +
   'for example with 401, or limit them by their address (ipKey)'
 
-/** Says who a request counts for; undefined when that cannot be told and nobody waits for an answer. */
+/** Finds the subject of a request; undefined when it cannot be found and the client has left. */
 export type FindSubject = (
   exchange: Exchange,
   ip: string | undefined,
 ) => Subject | undefined | Promise<Subject | undefined>
 
-/** Makes the function that says who a request counts for. `ip` is the address that was asked for, without a key function. */
+/** Makes the function that finds the subject of a request. `ip` is the client's address, without a key function. */
 export function subjectFinder({ key, ipv6Prefix }: RateLimitOptions): FindSubject {
   if (!key) {
     const warnOfProxy = proxyWarnings()
@@ -66,7 +66,7 @@ function safeText(text: string): string {
   return isSubject(text) ? text : hashSubject(text)
 }
 
-/** Warns once when a key is, or holds, an IPv6 address: a client has 2^64 of them, and each would be another subject. */
+/** Warns once when a key is, or contains, an IPv6 address: a client has 2^64 of them, and each would be another subject. */
 function warnOfBareAddress(exchange: Exchange, key: unknown): void {
   const isBare = typeof key === 'string' ? isBareAddress(exchange, key) : hasBareAddress(exchange, key ?? {})
   if (!isBare) return

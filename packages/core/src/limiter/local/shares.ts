@@ -3,7 +3,7 @@ import { invalid } from '../../errors.ts'
 import type { Decision, RuleState } from '../decision-types.ts'
 import type { KnownRule } from '../rule.ts'
 import type { Rule } from '../rule-types.ts'
-import { parseRules, ruleInfo } from '../rules.ts'
+import { parseRules, ruleInfo } from '../parse-rules.ts'
 
 /** Rules as they were given, and as they were understood. */
 export interface RuleSet {

@@ -4,10 +4,10 @@ import type { Exchange } from '../exchange/exchange.ts'
 import { type Report, reportOnce } from '../warn.ts'
 
 /**
- * Holds a slot for as long as the request lasts: renewed before its lease ends, given back when the response is
+ * Keeps a slot for as long as the request lasts: renewed before its lease ends, given back when the response is
  * finished or the client left. A process that dies renews nothing, and the lease runs out.
  */
-export function holdUntilEnd(exchange: Exchange, lease: Lease, failed: Report): void {
+export function keepUntilEnd(exchange: Exchange, lease: Lease, failed: Report): void {
   let timer: NodeJS.Timeout | undefined
   let ended = false
 
@@ -18,7 +18,7 @@ export function holdUntilEnd(exchange: Exchange, lease: Lease, failed: Report): 
 
   function renew(): void {
     lease.renew().then(
-      (held) => held && !ended && renewLater(),
+      (renewed) => renewed && !ended && renewLater(),
       () => !ended && renewLater(),
     )
   }

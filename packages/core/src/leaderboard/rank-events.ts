@@ -1,9 +1,10 @@
 import type { Topic } from '../events.ts'
 import type { Reply } from '../redis/script.ts'
-import type { BoardEvent, BoardEventOptions } from './types.ts'
+import type { BoardEvent } from './event-types.ts'
+import type { BoardEventOptions } from './option-types.ts'
 
-/** Tells the changes of rank that an update made, from what the script found. */
-export function tellChanges(
+/** Emits the changes of rank that an update made, from what the script found. */
+export function emitRankEvents(
   topic: Topic<BoardEvent>,
   board: string,
   { window, top }: Required<BoardEventOptions>,
