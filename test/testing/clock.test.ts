@@ -1,7 +1,18 @@
-import { createLeaderboard, createNotifier, createRateLimiter, createStream, type Rule } from '@penknife/core'
+import {
+  createCounters,
+  createDeduper,
+  createLeaderboard,
+  createLock,
+  createNotifier,
+  createOnce,
+  createRateLimiter,
+  createStream,
+  type Rule,
+} from '@penknife/core'
 import { delivered, drained, useTestRedis } from '@penknife/testing'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 
+import { deferred } from '../support/deferred.ts'
 import { until } from '../support/until.ts'
 
 const redis = useTestRedis({ beforeAll, afterAll, afterEach })
@@ -181,6 +192,59 @@ describe('leaderboards', () => {
     expect((await board.rank('ann', { window: 'day' }))?.score).toBe(5)
     await redis.clock.advance('1h')
     expect(await board.rank('ann', { window: 'day' })).toBeNull()
+  })
+})
+
+describe('coordination', () => {
+  test('ids, reservations and calendars of counters end by the clock', async () => {
+    const space = redis.space()
+    await redis.clock.freeze()
+    await redis.clock.set(new Date('2030-03-10T12:00:00Z'))
+    const stock = createCounters(space, 'stock', { remember: '1h' })
+    await stock.set('shirt', 3)
+    await stock.reserve([{ counter: 'shirt', by: -2 }], { id: 'cart', expires: '30m' })
+    expect(await stock.decrement('shirt', 2)).toMatchObject({ ok: false, available: 1 })
+    await redis.clock.advance('30m')
+    expect(await stock.decrement('shirt', 2)).toMatchObject({ ok: true, value: 1 })
+    const today = createCounters(space, 'today', { calendar: 'day' })
+    await today.increment('mails', 5)
+    await redis.clock.advance('12h')
+    expect(await today.read(['mails'])).toMatchObject([{ value: 0 }])
+  })
+
+  test('a known id is new again, and a result is forgotten, when its window is over', async () => {
+    const space = redis.space()
+    const webhooks = createDeduper(space, 'webhooks', { window: '1d' })
+    const invoices = createOnce(space, 'invoices', { window: '1d' })
+    expect(await webhooks.claim('a')).toBe(true)
+    await invoices.run('a', () => 1)
+    await redis.clock.advance('23h')
+    expect(await webhooks.claim('a')).toBe(false)
+    expect(await invoices.run('a', () => 2)).toMatchObject({ result: 1 })
+    await redis.clock.advance('1h')
+    expect(await webhooks.claim('a')).toBe(true)
+    expect(await invoices.run('a', () => 2)).toMatchObject({ result: 2 })
+  })
+
+  test('what waits for a lock or a run gets it when the clock passes the lease of its holder', async () => {
+    const space = redis.space()
+    const lock = createLock(space, 'jobs', { lease: '10m', wait: '1h' })
+    const invoices = createOnce(space, 'invoices', { window: '1d', lease: '10m' })
+    await lock.acquire('nightly')
+    const started = deferred()
+    const running = invoices.run('a', async () => {
+      started.resolve()
+      await new Promise(() => {})
+    })
+    running.catch(() => {})
+    await started.promise
+    const waiting = Promise.all([lock.acquire('nightly'), invoices.run('a', () => 2)])
+    await until('one waits', async () => (await lock.look('nightly')).waiting === 1)
+    await redis.clock.advance('1h')
+    const [held, run] = await waiting
+    expect(held?.keys).toEqual(['nightly'])
+    expect(run).toMatchObject({ status: 'done', result: 2 })
+    await held?.release()
   })
 })
 
