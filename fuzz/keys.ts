@@ -105,7 +105,7 @@ async function prepare(
   const options = { lease: 1000, retryDelay: 20, maxAttempts: 2 }
   const queue = createStream<number>(space, 'queue', { groups: ['billing', 'mailing'] })
   const log = createStream<number>(space, 'log', { groups: ['search'], retain: { entries: 50, age: '1h' } })
-  const notifier = createNotifier(space, { history: 20 })
+  const notifier = createNotifier(space, 'main', { history: 20 })
 
   function work(random: Random): readonly Worker[] {
     const handler = (): void => {

@@ -65,8 +65,7 @@ export const memory: Probe = {
     for (const { what, rules, calls = 1, subjects = SUBJECTS } of CASES) {
       const count = quick ? subjects / 10 : subjects
       await raw.flushall('SYNC')
-      const limiter = createRateLimiter(penknife.space('bench'), {
-        name: 'api',
+      const limiter = createRateLimiter(penknife.space('bench'), 'api', {
         rules,
         whenUnavailable: 'throw',
         deadline: '30s',
@@ -131,8 +130,7 @@ const REMEMBERED = 50_000
 
 /** What a denial that is remembered takes in this process, before and after it was repeated. */
 async function remembered(penknife: Penknife, given: readonly Rule[]): Promise<Record<string, number>> {
-  const limiter = createRateLimiter(penknife.space('bench'), {
-    name: 'denied',
+  const limiter = createRateLimiter(penknife.space('bench'), 'denied', {
     rules: given.map((rule) => ({ ...rule, limit: 1 })),
     whenUnavailable: 'throw',
     deadline: '30s',

@@ -11,7 +11,7 @@ export const publishing: Contender = {
   async open(url, ops, library) {
     const { connect, createNotifier } = await coreOf(library)
     const penknife = connect(pattern(url), { deadline: '10s' })
-    const notifier = createNotifier(penknife.space('bench'))
+    const notifier = createNotifier(penknife.space('bench'), 'main')
     return {
       expected: ops,
       async call(at) {

@@ -132,7 +132,7 @@ async function publisherOf(
   if (side === 'penknife') {
     const { connect, createNotifier } = await coreOf(library)
     const penknife = connect(pattern(url), { deadline: '30s' })
-    const notifier = createNotifier(penknife.space('bench'))
+    const notifier = createNotifier(penknife.space('bench'), 'main')
     return {
       publish: (channel, text) => notifier.publish(channelOf(channel), eventOf(at++, text)),
       close: () => penknife.close(),

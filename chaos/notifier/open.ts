@@ -13,7 +13,7 @@ export function openNotifier({ url, sabotage }: RedisLife): {
 } {
   sabotageScripts(sabotage)
   const penknife = connect(new Redis(url, { lazyConnect: true }), { deadline: 1000 })
-  return { penknife, notifier: createNotifier(penknife.space(SPACE), { history: HISTORY }) }
+  return { penknife, notifier: createNotifier(penknife.space(SPACE), 'main', { history: HISTORY }) }
 }
 
 /** Where the earlier lives of this part left off: the last cursor of each of its clients, with the parts of all. */

@@ -62,7 +62,7 @@ function loadOf(
   const board = createLeaderboard(space, 'points')
   const windows = createLeaderboard(space, 'windows', { windows: { all: 'all-time', hour: { last: '1h' } } })
   const stream = createStream<number>(space, 'orders', { groups: ['billing'] })
-  const notifier = createNotifier(space)
+  const notifier = createNotifier(space, 'main')
   const handled = new Set<string>()
   const added = new Set<string>()
   startWorker(stream, 'billing', ({ id }) => void handled.add(id))

@@ -21,7 +21,7 @@ const CALLS = ['show', 'showTyping', 'load', 'leave', 'offerReconnect'] as const
 test("the browser's script of docs/notifications.md gets messages, types, revocations, the end and resets", async () => {
   await using redis = await startRedis()
   const penknife = connect(new Redis(redis.url, { lazyConnect: true }))
-  const notifier = createNotifier(penknife.space('shop'))
+  const notifier = createNotifier(penknife.space('shop'), 'main')
   const events = notifications(notifier, { channels: ['room:1', 'room:2'], user: () => 'ann', retry: '50ms' })
   const server = createServer((request, response) => void events(request, response))
   server.listen(0, '127.0.0.1')

@@ -83,11 +83,11 @@ test.each([
 })
 
 test.each([
-  ['docs/rate-limiting.md', 'createRateLimiter(space, options)', LIMITER, 'RateLimiterOptions'],
+  ['docs/rate-limiting.md', 'createRateLimiter(space, name, options)', LIMITER, 'RateLimiterOptions'],
   ['docs/streams.md', 'createStream(space, name, options)', STREAM, 'StreamOptions'],
   ['docs/streams.md', 'stream.worker(group, handler, options)', STREAM, 'WorkerOptions'],
   ['docs/leaderboards.md', 'createLeaderboard(space, name, options)', BOARD, 'LeaderboardOptions'],
-  ['docs/notifications.md', 'createNotifier(space, options)', NOTIFIER, 'NotifierOptions'],
+  ['docs/notifications.md', 'createNotifier(space, name, options)', NOTIFIER, 'NotifierOptions'],
   ['docs/notifications.md', 'notifier.publish(channel, data, options)', NOTIFIER, 'PublishOptions'],
   ['docs/coordination.md', 'createCounters(space, name, options)', GUARD, 'CountersOptions'],
   ['docs/coordination.md', 'createOnce(space, name, options)', GUARD, 'OnceOptions'],

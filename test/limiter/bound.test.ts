@@ -236,8 +236,8 @@ async function check(
 async function redisWorld(): Promise<(rules: readonly Rule[]) => Promise<World>> {
   const space = (await openReady(pattern(bench.server.socket))).space('shop')
   return (rules) => {
-    const settings = { name: 'api', rules, deadline: '5s', denyCache: false } as const
-    return throughRedis(createRateLimiter(space, settings), rules)
+    const settings = { rules, deadline: '5s', denyCache: false } as const
+    return throughRedis(createRateLimiter(space, 'api', settings), rules)
   }
 }
 

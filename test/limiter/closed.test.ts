@@ -21,8 +21,7 @@ async function limiterOf(
   options: Partial<RateLimiterOptions> = {},
 ): Promise<RateLimiter> {
   const penknife = await openReady(pattern(bench.server.url))
-  return createRateLimiter(penknife.space('shop'), {
-    name: 'api',
+  return createRateLimiter(penknife.space('shop'), 'api', {
     rules,
     deadline: '5s',
     // Else the policy answers for a script that fails.
@@ -78,8 +77,7 @@ describe.each(
     async (whenUnavailable) => {
       const server = await ownRedis()
       const penknife = await openReady(pattern(server.url))
-      const limiter = createRateLimiter(penknife.space('shop'), {
-        name: 'api',
+      const limiter = createRateLimiter(penknife.space('shop'), 'api', {
         rules: [rule],
         whenUnavailable,
       })

@@ -119,10 +119,10 @@ const NUMBERS = [0, -0, 1, -1, 0.5, 40, 2 ** 53, 8e15, 2 ** 62, 1e300, -1e300, I
 test(
   'whatever the numbers of a state become, a call is decided or nothing was changed',
   async () => {
-    const settings = { name: 'api', deadline: '5s', whenUnavailable: 'throw', denyCache: false } as const
+    const settings = { deadline: '5s', whenUnavailable: 'throw', denyCache: false } as const
     const space = penknife.space('shop')
     const plans = [RULES.slice(0, 1), [RULES[0] as Rule, { ...(RULES[0] as Rule), name: 'g2' }], RULES].map(
-      (rules) => createRateLimiter(space, { ...settings, rules }),
+      (rules) => createRateLimiter(space, 'api', { ...settings, rules }),
     )
     const property = fc.asyncProperty(
       fc.nat({ max: plans.length - 1 }),
@@ -164,8 +164,8 @@ test(
 )
 
 test('a state that cannot be read can be reset', async () => {
-  const settings = { name: 'api', deadline: '5s', whenUnavailable: 'throw', denyCache: false } as const
-  const limiter = createRateLimiter(penknife.space('shop'), { ...settings, rules: RULES })
+  const settings = { deadline: '5s', whenUnavailable: 'throw', denyCache: false } as const
+  const limiter = createRateLimiter(penknife.space('shop'), 'api', { ...settings, rules: RULES })
   await limiter.take('ann')
   for (const key of await bench.raw.keys('pk1:{shop/*'))
     await bench.raw.multi().del(key).lpush(key, 'x').exec()

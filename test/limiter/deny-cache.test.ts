@@ -19,7 +19,7 @@ afterEach(() => void vi.useRealTimers())
 async function limiterOf(rule: Omit<GcraRule, 'name'>, denyCache: object | boolean): Promise<RateLimiter> {
   const penknife = await openReady(pattern(bench.server.url))
   const rules = [{ name: 'r', ...rule }]
-  return createRateLimiter(penknife.space('shop'), { name: 'api', rules, deadline: '5s', denyCache })
+  return createRateLimiter(penknife.space('shop'), 'api', { rules, deadline: '5s', denyCache })
 }
 
 const sent = async (): Promise<number> =>

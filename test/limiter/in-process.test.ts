@@ -14,8 +14,8 @@ async function limiterOf(
   options: Partial<RateLimiterOptions> = {},
 ): Promise<RateLimiter> {
   const penknife = await openReady(pattern(bench.server.url))
-  const settings = { name: 'api', rules, deadline: '5s', denyCache: { staleness: '1m' }, ...options } as const
-  return createRateLimiter(penknife.space('shop'), settings)
+  const settings = { rules, deadline: '5s', denyCache: { staleness: '1m' }, ...options } as const
+  return createRateLimiter(penknife.space('shop'), 'api', settings)
 }
 
 const HOURLY = [{ name: 'r', limit: 2, window: '1h' }] as const

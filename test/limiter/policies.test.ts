@@ -148,7 +148,7 @@ function troubleOf(name: string): Promise<Trouble> {
 function limiterIn(penknife: Penknife, whenUnavailable: UnavailablePolicy): RateLimiter {
   const rules = [{ name: 'r', limit: 100, window: '1h' }] as const
   const space = penknife.space('shop')
-  return createRateLimiter(space, { name: 'api', rules, whenUnavailable, deadline: 300, denyCache: false })
+  return createRateLimiter(space, 'api', { rules, whenUnavailable, deadline: 300, denyCache: false })
 }
 
 function policyEvents(penknife: Penknife): PenknifeEvent[] {

@@ -84,8 +84,7 @@ test('8 processes under a tight rule and a wide one: what the tight one denies i
   const run = await hammer(bench.server.url, [bench.raw], [RULE, wide])
   checkBound(run)
   const penknife = await openReady(pattern(bench.server.url))
-  const limiter = createRateLimiter(penknife.space('shop'), {
-    name: 'api',
+  const limiter = createRateLimiter(penknife.space('shop'), 'api', {
     rules: [RULE, wide],
     deadline: '5s',
   })

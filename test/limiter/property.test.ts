@@ -160,7 +160,7 @@ async function check(versions: fc.Arbitrary<Rule[][]>, numRuns: number): Promise
   seen.allowed = seen.denied = 0
   const property = fc.asyncProperty(versions, steps, async (each, run) => {
     const limiters = each.map((given) =>
-      createRateLimiter(space, { name: 'api', rules: given, deadline: '5s', denyCache: false }),
+      createRateLimiter(space, 'api', { rules: given, deadline: '5s', denyCache: false }),
     )
     await compare(each, limiters, run)
   })
@@ -211,8 +211,7 @@ test('rules that come and go find what was used under them, whoever was asked in
     steps,
     async (each, chosen, run) => {
       const versions = chosen.map((set) => set.map((at) => each[at] as Rule))
-      const standing = createRateLimiter(space, {
-        name: 'api',
+      const standing = createRateLimiter(space, 'api', {
         rules: each,
         deadline: '5s',
         denyCache: false,
@@ -237,8 +236,7 @@ test('after waiting exactly retryAfterMs the same call passes, and a millisecond
     { name: 'burst', limit: 7, window: 60_000, burst: 3 },
     { name: 'daily', limit: 100, window: '1d' },
   ]
-  const limiter = createRateLimiter(penknife.space('shop'), {
-    name: 'api',
+  const limiter = createRateLimiter(penknife.space('shop'), 'api', {
     rules: given,
     deadline: '5s',
     denyCache: false,
@@ -260,8 +258,7 @@ test('every state has a TTL of about the time until the subject is rested', asyn
     { name: 'a', limit: 10, window: '10s' },
     { name: 'b', limit: 100, window: '1h' },
   ]
-  const limiter = createRateLimiter(penknife.space('shop'), {
-    name: 'api',
+  const limiter = createRateLimiter(penknife.space('shop'), 'api', {
     rules: given,
     deadline: '5s',
     denyCache: false,

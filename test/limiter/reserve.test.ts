@@ -10,7 +10,7 @@ const TOKENS: Rule = { name: 'tokens', limit: 10_000, window: '1d' }
 
 async function limiterOf(...rules: Rule[]): Promise<RateLimiter> {
   const penknife = await openReady(pattern(bench.server.url))
-  return createRateLimiter(penknife.space('shop'), { name: 'llm', rules, deadline: '5s' })
+  return createRateLimiter(penknife.space('shop'), 'llm', { rules, deadline: '5s' })
 }
 
 async function left(limiter: RateLimiter): Promise<number> {
@@ -122,8 +122,7 @@ test('gives its slot back when it is settled', async () => {
 test('can be settled again after an attempt that was certainly not done', async () => {
   const server = await ownRedis()
   const penknife = await openReady(pattern(server.url))
-  const limiter = createRateLimiter(penknife.space('shop'), {
-    name: 'llm',
+  const limiter = createRateLimiter(penknife.space('shop'), 'llm', {
     rules: [TOKENS],
     whenUnavailable: 'throw',
     deadline: '500ms',

@@ -15,7 +15,7 @@ const SLOTS: ConcurrencyRule = { name: 'parallel', algorithm: 'concurrency', lim
 
 async function limiterOf(...rules: Rule[]): Promise<RateLimiter> {
   const penknife = await openReady(pattern(bench.server.url))
-  return createRateLimiter(penknife.space('shop'), { name: 'api', rules, deadline: '5s' })
+  return createRateLimiter(penknife.space('shop'), 'api', { rules, deadline: '5s' })
 }
 
 test('slots are given back by release, once, and held longer by a renewal', async () => {

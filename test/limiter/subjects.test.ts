@@ -31,8 +31,8 @@ async function setUp(rules: readonly Rule[], options: Partial<RateLimiterOptions
   await clock.set(START_US)
   // What is remembered here knows nothing of the settable clock.
   const always = { deadline: '5s', whenUnavailable: 'throw', denyCache: false } as const
-  const settings = { name: 'api', rules, ...always, ...options } as const
-  const limiter: RateLimiter = createRateLimiter(penknife.space('shop'), settings)
+  const settings = { rules, ...always, ...options } as const
+  const limiter: RateLimiter = createRateLimiter(penknife.space('shop'), 'api', settings)
   const left = async (subject: Parameters<RateLimiter['take']>[0]): Promise<number[]> =>
     (await limiter.take(subject, { cost: 0 })).rules.map(({ remaining }) => remaining)
   return { clock, limiter, left }

@@ -25,7 +25,7 @@ const BERLIN: Rule = { ...DAY, timeZone: 'Europe/Berlin' }
 async function open(rules: readonly Rule[]): Promise<RateLimiter> {
   const penknife = await openReady(pattern(bench.server.url))
   const always = { whenUnavailable: 'throw', denyCache: false, deadline: '5s' } as const
-  return createRateLimiter(penknife.space('shop'), { name: 'api', rules, ...always })
+  return createRateLimiter(penknife.space('shop'), 'api', { rules, ...always })
 }
 
 /** The changes that a limiter reports. */
@@ -176,7 +176,7 @@ test('a declaration that something else wrote stops nothing', async () => {
 test('while Redis does not answer, the policy answers the first call of a calendar rule within the deadline', async () => {
   const server = await ownRedis()
   const penknife = await openReady(pattern(server.url))
-  const limiter = createRateLimiter(penknife.space('shop'), { name: 'api', rules: [DAY], deadline: '300ms' })
+  const limiter = createRateLimiter(penknife.space('shop'), 'api', { rules: [DAY], deadline: '300ms' })
   freeze(server)
   const started = performance.now()
   expect(await limiter.take('ann')).toMatchObject({ allowed: true, decidedBy: 'policy' })

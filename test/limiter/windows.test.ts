@@ -23,14 +23,13 @@ async function setUp(
   const clock = createClock(bench.raw)
   await clock.set(startUs)
   const settings = {
-    name: 'api',
     rules: [rule],
     deadline: '5s',
     whenUnavailable: 'throw',
     // It goes by the time of this process, not by the clock that the test sets.
     denyCache: false,
   } as const
-  return { limiter: createRateLimiter(penknife.space('shop'), settings), clock }
+  return { limiter: createRateLimiter(penknife.space('shop'), 'api', settings), clock }
 }
 
 describe('a window of a fraction of a second is exact', () => {

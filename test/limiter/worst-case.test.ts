@@ -36,8 +36,7 @@ const WORST: readonly (readonly [name: string, rule: Rule, admitted: number])[] 
 test.each(WORST)('%s: what passes at worst in any window', async (_name, rule, admitted) => {
   const clock = createClock(bench.raw)
   const penknife = await openReady(pattern(bench.server.socket))
-  const limiter = createRateLimiter(penknife.space('shop'), {
-    name: 'api',
+  const limiter = createRateLimiter(penknife.space('shop'), 'api', {
     rules: [rule],
     whenUnavailable: 'throw',
     // It goes by the time of this process, not by the clock that the test sets.

@@ -82,7 +82,7 @@ import { Redis } from 'ioredis'
 import { connect, createRateLimiter, type Decision } from '@penknife/core'
 import { rateLimit } from '@penknife/express'
 import express from 'express'
-const limiter = createRateLimiter(connect(new Redis()).space('a'), { name: 'b', rules: [{ name: 'c', limit: 1, window: '1s' }] })
+const limiter = createRateLimiter(connect(new Redis()).space('a'), 'b', { rules: [{ name: 'c', limit: 1, window: '1s' }] })
 express().use(rateLimit(limiter, { cost: 1 }))
 export const decision: Promise<Decision> = limiter.take('subject')
 `

@@ -48,7 +48,7 @@ test('health of connections that are there: ok, with how many there are for each
   const space = penknife.space('shop')
   startWorker(createStream(space, 'orders', { groups: ['a'] }), 'a', () => {})
   startWorker(createStream(space, 'orders', { groups: ['a'] }), 'a', () => {})
-  await createNotifier(space).subscribe(['room'], { onEvent: () => {} })
+  await createNotifier(space, 'main').subscribe(['room'], { onEvent: () => {} })
   await until('all are ready', async () =>
     (await penknife.health()).connections.every((each) => each.ready === each.open),
   )
@@ -68,7 +68,7 @@ test.each<['reader' | 'subscriber' | 'durable', (space: Space) => unknown]>([
   [
     'subscriber',
     (space) =>
-      createNotifier(space)
+      createNotifier(space, 'main')
         .subscribe(['room'], { onEvent: () => {} })
         .catch(() => {}),
   ],

@@ -18,7 +18,7 @@ test('every key begins with the keyPrefix of the given connection', async () => 
   const penknife = await openReady(pattern(bench.server.url, { keyPrefix: 'app:' }))
   const shop = penknife.space('shop')
   await counters(shop)('c')
-  await createRateLimiter(shop, { name: 'api', rules: RULES, deadline: '5s' }).take('ann')
+  await createRateLimiter(shop, 'api', { rules: RULES, deadline: '5s' }).take('ann')
   const keys = await keysOf(bench.raw)
   expect(keys).toHaveLength(3)
   expect(keys.filter((key) => !key.startsWith('app:pk1:{shop'))).toEqual([])

@@ -20,7 +20,7 @@ export async function openNotifier(
   options: NotifierOptions = {},
 ): Promise<Notifier> {
   const penknife = await openReady(pattern(bench.server.url))
-  return createNotifier(penknife.space('shop'), options)
+  return createNotifier(penknife.space('shop'), 'main', options)
 }
 
 /** A subscription and what came of it. */

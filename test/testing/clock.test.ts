@@ -29,7 +29,7 @@ describe('rate limits', () => {
   test.each(MINUTE)(
     'a full $name rule lets nothing pass before its window is over, and then does',
     async (rule) => {
-      const limiter = createRateLimiter(redis.space(), { name: 'api', rules: [rule], deadline: '10s' })
+      const limiter = createRateLimiter(redis.space(), 'api', { rules: [rule], deadline: '10s' })
       await redis.clock.freeze()
       await redis.clock.set(new Date('2030-03-10T12:00:00Z'))
       await limiter.take('ann')
@@ -44,8 +44,7 @@ describe('rate limits', () => {
   )
 
   test('while the clock stands still a short window lasts as long as the test takes', async () => {
-    const limiter = createRateLimiter(redis.space(), {
-      name: 'api',
+    const limiter = createRateLimiter(redis.space(), 'api', {
       rules: [{ name: 'burst', limit: 1, window: '20ms' }],
       deadline: '10s',
     })
@@ -59,8 +58,7 @@ describe('rate limits', () => {
   })
 
   test('a call that waits for its turn passes when the clock gets there', async () => {
-    const limiter = createRateLimiter(redis.space(), {
-      name: 'api',
+    const limiter = createRateLimiter(redis.space(), 'api', {
       rules: [MINUTE[0] as Rule],
       deadline: '10s',
     })
@@ -73,8 +71,7 @@ describe('rate limits', () => {
   })
 
   test('a block ends by the clock', async () => {
-    const limiter = createRateLimiter(redis.space(), {
-      name: 'api',
+    const limiter = createRateLimiter(redis.space(), 'api', {
       rules: MINUTE.slice(0, 1),
       deadline: '10s',
     })
@@ -86,7 +83,7 @@ describe('rate limits', () => {
 
   test('a slot of a concurrency rule that nobody releases ends by the clock', async () => {
     const rule: Rule = { name: 'slots', algorithm: 'concurrency', limit: 1, lease: '5m' }
-    const limiter = createRateLimiter(redis.space(), { name: 'api', rules: [rule], deadline: '10s' })
+    const limiter = createRateLimiter(redis.space(), 'api', { rules: [rule], deadline: '10s' })
     await limiter.take('ann')
     expect((await limiter.take('ann')).allowed).toBe(false)
     await redis.clock.advance('5m')
@@ -250,7 +247,7 @@ describe('coordination', () => {
 
 describe('notifications', () => {
   test('a history ends when its time to live is over by the clock', async () => {
-    const notifier = createNotifier(redis.space(), { ttl: '1h' })
+    const notifier = createNotifier(redis.space(), 'main', { ttl: '1h' })
     await notifier.publish('room', 'hello')
     expect((await notifier.history('room')).events).toHaveLength(1)
     await redis.clock.advance('1h')
@@ -260,7 +257,7 @@ describe('notifications', () => {
 
 describe('notifications that somebody follows', () => {
   test('go on without a gap, however far the clock is moved', async () => {
-    const notifier = createNotifier(redis.space(), { ttl: '1h' })
+    const notifier = createNotifier(redis.space(), 'main', { ttl: '1h' })
     const heard: unknown[] = []
     const subscription = await notifier.subscribe(['room'], {
       onEvent: (event) => heard.push(event.kind === 'message' ? event.data : event.kind),

@@ -11,15 +11,14 @@ const redis = useTestRedis({ beforeAll, afterAll, afterEach })
 const RULES = [{ name: 'api', limit: 1, window: '1m' }] as const
 
 test('while Redis is away a limiter goes by its policy, and by Redis once it is back', async () => {
-  const limiter = createRateLimiter(redis.space(), {
-    name: 'api',
+  const limiter = createRateLimiter(redis.space(), 'api', {
     rules: RULES,
     whenUnavailable: 'closed',
     deadline: '10s',
   })
   expect((await limiter.take('ann')).decidedBy).toBe('redis')
   await redis.faults.away()
-  const strict = createRateLimiter(redis.space(), { name: 'login', rules: RULES, whenUnavailable: 'closed' })
+  const strict = createRateLimiter(redis.space(), 'login', { rules: RULES, whenUnavailable: 'closed' })
   expect(await strict.take('ann')).toMatchObject({ allowed: false, decidedBy: 'policy' })
   await redis.faults.none()
   expect((await limiter.take('bob')).decidedBy).toBe('redis')
@@ -82,7 +81,7 @@ test('a full Redis refuses what needs memory, undone, and lets workers finish wh
 })
 
 test('delivered resolves when every subscription was given what was published', async () => {
-  const notifier = createNotifier(redis.space())
+  const notifier = createNotifier(redis.space(), 'main')
   const heard: unknown[] = []
   const subscription = await notifier.subscribe(['room', 'hall'], {
     onEvent: (event) => heard.push(event.kind === 'message' ? event.data : event.kind),
@@ -101,7 +100,7 @@ test('delivered resolves when every subscription was given what was published', 
 
 test('delivered and drained say what is left when the time is over', async () => {
   const space = redis.space()
-  const notifier = createNotifier(space)
+  const notifier = createNotifier(space, 'main')
   const subscription = await notifier.subscribe(['room'], { onEvent: () => {} })
   const stream = createStream<number>(space, 'orders', { groups: ['bill'] })
   await stream.add(1)
@@ -123,7 +122,7 @@ test('delivered and drained say what is left when the time is over', async () =>
 test('a limiter whose policy decided though the test made no failure fails the test', async () => {
   const client = new Redis(redis.url)
   onTestFinished(() => client.disconnect())
-  const limiter = createRateLimiter(redis.space(), { name: 'api', rules: RULES, deadline: 50 })
+  const limiter = createRateLimiter(redis.space(), 'api', { rules: RULES, deadline: 50 })
   await client.client('PAUSE', 300)
   expect((await limiter.take('ann')).decidedBy).toBe('policy')
   await expect(redis.reset()).rejects.toThrow("the policy decided for limiter 'api' (PENKNIFE_TIMEOUT")

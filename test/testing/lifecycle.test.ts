@@ -27,8 +27,7 @@ describe('a Redis that is started for the tests', () => {
     const redis = await started()
     const raw = new Redis(redis.url)
     await raw.set('left', 'behind')
-    const limiter = createRateLimiter(redis.penknife.space('shop'), {
-      name: 'api',
+    const limiter = createRateLimiter(redis.penknife.space('shop'), 'api', {
       rules: [{ name: 'one', limit: 1, window: '1m' }],
       deadline: '10s',
     })
@@ -61,8 +60,7 @@ describe('a Redis that is there already', () => {
   test('keeps what it had, and nothing of the tests', async () => {
     await bench.raw.set('mine', 'kept')
     const redis = await started({ url: `${bench.server.url}/` })
-    const limiter = createRateLimiter(redis.space(), {
-      name: 'api',
+    const limiter = createRateLimiter(redis.space(), 'api', {
       rules: [{ name: 'log', algorithm: 'sliding-log', limit: 1, window: '1m' }],
       deadline: '10s',
     })
@@ -189,16 +187,15 @@ describe('another process', () => {
 test('scripts that others loaded into the same server never run with the server’s time', async () => {
   const own = open(new Redis(bench.server.url, { lazyConnect: true }))
   const rules = [{ name: 'one', limit: 1, window: '1m' }] as const
-  await createRateLimiter(own.space('other'), { name: 'api', rules, deadline: '10s' }).take('ann')
+  await createRateLimiter(own.space('other'), 'api', { rules, deadline: '10s' }).take('ann')
   const redis = await started({ url: bench.server.url })
   await redis.clock.freeze()
-  const limiter = createRateLimiter(redis.space(), { name: 'api', rules, deadline: '10s' })
+  const limiter = createRateLimiter(redis.space(), 'api', { rules, deadline: '10s' })
   await limiter.take('ann')
   await redis.clock.advance('1m')
   expect((await limiter.take('ann')).allowed).toBe(true)
   // And what the kit does changes nothing for the other.
   expect(
-    (await createRateLimiter(own.space('other'), { name: 'api', rules, deadline: '10s' }).take('ann'))
-      .allowed,
+    (await createRateLimiter(own.space('other'), 'api', { rules, deadline: '10s' }).take('ann')).allowed,
   ).toBe(false)
 })

@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 
-import { isPromiseLike, reportFault } from '@penknife/core'
+import { isPromiseLike, reportFault } from '@penknife/core/internal'
 
 import type { Exchange, HeaderValue } from './exchange/exchange.ts'
 import { cutOff, endingOf, isGone } from './exchange/ending.ts'

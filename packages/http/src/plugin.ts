@@ -1,4 +1,4 @@
-import { errorText, invalid } from '@penknife/core'
+import { errorText, invalid } from '@penknife/core/internal'
 
 import { type Answer, PASS, type Reply, send, type StreamReply } from './answer.ts'
 import { checkReply } from './check-reply.ts'

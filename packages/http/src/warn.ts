@@ -1,4 +1,4 @@
-import { errorText, printable } from '@penknife/core'
+import { errorText, printable } from '@penknife/core/internal'
 
 /** Of a thrown text, which may hold what a client sent. */
 const LONGEST = 1000

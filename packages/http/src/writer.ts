@@ -1,7 +1,7 @@
 import { ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 
-import { runSafely } from '@penknife/core'
+import { runSafely } from '@penknife/core/internal'
 
 import type { NativeResponse } from './exchange/exchange.ts'
 import { cutOff, endingOf, isGone } from './exchange/ending.ts'

@@ -1,6 +1,7 @@
 import { channel } from 'node:diagnostics_channel'
 
-import { type Duration, durationMs, invalid } from '@penknife/core'
+import type { Duration } from '@penknife/core'
+import { durationMs, invalid } from '@penknife/core/internal'
 
 import { monotonicMs } from './poll.ts'
 

@@ -1,7 +1,9 @@
-import { checkOptions, type Duration, durationMs } from '@penknife/core'
+import type { Duration } from '@penknife/core'
+import { checkOptions, durationMs } from '@penknife/core/internal'
 
 import { poll } from './poll.ts'
 
+/** For how long to wait. */
 export interface DeliveredOptions {
   /** How long it may take. Default: 5 s. */
   readonly within?: Duration

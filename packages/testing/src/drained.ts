@@ -1,7 +1,9 @@
-import { checkOptions, type Duration, durationMs, type GroupStats, type StreamStats } from '@penknife/core'
+import type { Duration, GroupStats, StreamStats } from '@penknife/core'
+import { checkOptions, durationMs } from '@penknife/core/internal'
 
 import { poll } from './poll.ts'
 
+/** What to wait for, and for how long. */
 export interface DrainedOptions {
   /** Only this group. Default: every group of the stream. */
   readonly group?: string

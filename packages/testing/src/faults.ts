@@ -1,4 +1,5 @@
-import { type Duration, durationMs } from '@penknife/core'
+import type { Duration } from '@penknife/core'
+import { durationMs } from '@penknife/core/internal'
 
 import type { Fault } from './gateway.ts'
 

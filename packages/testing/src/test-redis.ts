@@ -1,4 +1,5 @@
-import { checkOptions, invalid, type Penknife, type Space } from '@penknife/core'
+import type { Penknife, Space } from '@penknife/core'
+import { checkOptions, invalid } from '@penknife/core/internal'
 
 import { createClock, type TestClock } from './clock.ts'
 import { connectTo } from './connect.ts'
@@ -11,6 +12,7 @@ import { keepFollowed } from './keep.ts'
 import { wakeWorkers } from './wake.ts'
 import { givenUpstream, privateUpstream, type Upstream } from './upstream.ts'
 
+/** Which Redis, and how the kit's penknife is connected. */
 export interface TestRedisOptions {
   /**
    * A Redis that is there already, such as a service of a CI job: `redis://` or `rediss://`. Only the spaces that tests get
@@ -33,7 +35,9 @@ export interface TestRedis {
   readonly penknife: Penknife
   /** A space that no other test has; it is removed after the test. */
   space(): Space
+  /** The time that penknife's scripts see in Redis. */
   readonly clock: TestClock
+  /** Failures of Redis, on demand. */
   readonly faults: Faults
   /**
    * To be called after each test: ends failures, sets the clock back to the server's time, and removes the test's spaces; from

@@ -1,7 +1,7 @@
 import { connect as connectTcp, type Socket } from 'node:net'
 import { connect as connectTls } from 'node:tls'
 
-import { invalid } from '@penknife/core'
+import { invalid } from '@penknife/core/internal'
 
 import { type Reply, sendAll } from './server/resp.ts'
 

@@ -112,7 +112,7 @@ describe.each(frameworks)('rateLimit on $name', (adapter) => {
       const rules = [{ name: 'burst', limit: 3, window: '1h' }] as const
       const name = typeof whenUnavailable === 'string' ? whenUnavailable : 'local'
       const limit = rateLimitPlugin.setup(
-        createRateLimiter(penknife.space('shop'), { name, rules, whenUnavailable, deadline: '2s' }),
+        createRateLimiter(penknife.space('shop'), name, { rules, whenUnavailable, deadline: '2s' }),
       )
       return (exchange) => (exchange.path === `/items/${name}` ? limit(exchange) : PASS)
     }
@@ -138,8 +138,8 @@ describe.each(frameworks)('rateLimit on $name', (adapter) => {
     const penknife = open(pattern(server.socket))
     const inOutage = (whenUnavailable: Exclude<UnavailablePolicy, object>): Handler => {
       const rules = [{ name: 'burst', limit: 3, window: '1h' }] as const
-      const options = { name: whenUnavailable, rules, whenUnavailable, deadline: 50 }
-      const limit = rateLimitPlugin.setup(createRateLimiter(penknife.space('shop'), options))
+      const options = { rules, whenUnavailable, deadline: 50 }
+      const limit = rateLimitPlugin.setup(createRateLimiter(penknife.space('shop'), whenUnavailable, options))
       return (exchange) => (exchange.path === `/items/${whenUnavailable}` ? limit(exchange) : PASS)
     }
     const { url, errors } = await start(adapter, [inOutage('open'), inOutage('closed'), inOutage('throw')])

@@ -1,5 +1,5 @@
 import type { BoardUpdate, FirstComeTies, LeaderboardOptions, ScoreChange } from '@penknife/core'
-import { durationMs } from '@penknife/core'
+import { durationMs } from '@penknife/core/internal'
 
 import { Ranking } from './ranking.ts'
 import { type Counted, windowModel, type WindowModel } from './windows.ts'

@@ -1,5 +1,5 @@
 import type { BoardWindow, CalendarWindow, RollingWindow } from '@penknife/core'
-import { durationMs } from '@penknife/core'
+import { durationMs } from '@penknife/core/internal'
 
 import { periodAfter, periodBefore, periodOf } from './calendar.ts'
 import type { Standing } from './ranking.ts'

@@ -8,7 +8,7 @@ import { notifications } from '@penknife/http'
 import { pattern } from '../redis.ts'
 
 const penknife = connect(pattern(process.env['REDIS'] as string))
-const notifier = createNotifier(penknife.space('test'))
+const notifier = createNotifier(penknife.space('test'), 'main')
 const events = notifications(notifier, {
   channels: ({ query }) => query.getAll('channel'),
   user: ({ query }) => query.get('user') ?? undefined,

@@ -15,8 +15,7 @@ const given = ports
     )
   : new Redis(where, { lazyConnect: true })
 const penknife = connect(given)
-const limiter = createRateLimiter(penknife.space('shop'), {
-  name: 'api',
+const limiter = createRateLimiter(penknife.space('shop'), 'api', {
   rules: JSON.parse(rules) as Rule[],
   whenUnavailable: 'throw',
   deadline: '10s',

@@ -8,8 +8,7 @@ import { rateLimit } from '@penknife/http'
 import { pattern } from '../redis.ts'
 
 const penknife = connect(pattern(process.env['REDIS'] as string))
-const limiter = createRateLimiter(penknife.space('test'), {
-  name: 'busy',
+const limiter = createRateLimiter(penknife.space('test'), 'busy', {
   rules: [{ name: 'calls', algorithm: 'concurrency', limit: 1, lease: '500ms' }],
   whenUnavailable: 'throw',
   deadline: '5s',

@@ -5,7 +5,7 @@ import { Redis } from 'ioredis'
 
 const [url, name, count] = process.argv.slice(2) as [string, string, string]
 const penknife = connect(new Redis(url, { lazyConnect: true }))
-const notifier = createNotifier(penknife.space('shop'))
+const notifier = createNotifier(penknife.space('shop'), 'main')
 const ids: string[] = []
 for (let at = 0; at < Number(count); at += 5) {
   const batch = Array.from({ length: 5 }, (_, more) => notifier.publish('room', `${name}:${at + more}`))

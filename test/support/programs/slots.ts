@@ -9,8 +9,7 @@ import { Redis } from 'ioredis'
 const [url = '', rules = '[]', mode = ''] = process.argv.slice(2)
 const say = (value: unknown): void => console.log(JSON.stringify(value))
 const penknife = connect(new Redis(url, { lazyConnect: true }))
-const limiter = createRateLimiter(penknife.space('shop'), {
-  name: 'api',
+const limiter = createRateLimiter(penknife.space('shop'), 'api', {
   rules: JSON.parse(rules) as Rule[],
   whenUnavailable: 'throw',
   deadline: '10s',

@@ -7,7 +7,7 @@ import { counters } from '../counters.ts'
 const say = (value: unknown): void => console.log(JSON.stringify(value))
 const penknife = connect(new Redis(String(process.argv[2]), { lazyConnect: true }))
 const shop = penknife.space('shop')
-const limiter = createRateLimiter(shop, { name: 'api', rules: [{ name: 'r', limit: 5, window: '1m' }] })
+const limiter = createRateLimiter(shop, 'api', { rules: [{ name: 'r', limit: 5, window: '1m' }] })
 
 const outcome = await counters(
   shop,

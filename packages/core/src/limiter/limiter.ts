@@ -1,7 +1,7 @@
 import { durationMs } from '../duration.ts'
 import { invalid } from '../errors.ts'
 import { createTopic } from '../events.ts'
-import { checkOptions } from '../options.ts'
+import { checkName, checkOptions } from '../options.ts'
 import { reportRedeclared } from '../redeclared.ts'
 import { runtimeOf, type Space } from '../redis/penknife.ts'
 import type { ChargeContext } from './charge.ts'
@@ -27,11 +27,13 @@ import { createWaitQueues } from './wait.ts'
  * Makes a rate limiter: one or several rules, each with an algorithm of its own, charged all or none in one script call,
  * across any number of processes. What each algorithm promises is at its type (GcraRule and the others).
  *
+ * @param name names the limiter's keys: 1 to 64 of `A-Z a-z 0-9 _ . -`.
  * @throws PENKNIFE_INVALID for a wrong option.
  */
-export function createRateLimiter(space: Space, options: RateLimiterOptions): RateLimiter {
+export function createRateLimiter(space: Space, name: string, options: RateLimiterOptions): RateLimiter {
+  checkName('limiter name', name)
   const settings = readOptions(options)
-  const { name, routeBy, hashSubjects, deadlineMs, denyCache } = settings
+  const { routeBy, hashSubjects, deadlineMs, denyCache } = settings
   const { keys, bind, breakers, policies, use, onCloseWaiting, movedTime } = runtimeOf(space)
   const title = `limiter '${name}' of space '${space.name}'`
   const breaker = breakers.of(deadlineMs)

@@ -4,7 +4,6 @@ import { checkName, checkOptions, wholeNumber } from '../options.ts'
 import type { RateLimiterOptions } from './types.ts'
 
 const OPTIONS = [
-  'name',
   'rules',
   'routeBy',
   'hashSubjects',
@@ -15,7 +14,7 @@ const OPTIONS = [
 ] as const
 
 /** A limiter's options, checked and complete, but for those that a part of the limiter checks itself. */
-export interface LimiterSettings extends Pick<RateLimiterOptions, 'name' | 'rules'> {
+export interface LimiterSettings extends Pick<RateLimiterOptions, 'rules'> {
   readonly routeBy: string | undefined
   readonly hashSubjects: boolean
   readonly deadlineMs: number
@@ -30,7 +29,6 @@ export function readOptions(options: RateLimiterOptions): LimiterSettings {
   const { rules, routeBy, hashSubjects = false, whenUnavailable = 'open', denyCache = true } = options
   if (typeof hashSubjects !== 'boolean') throw invalid('hashSubjects', hashSubjects, 'give true or false')
   return {
-    name: checkName('name', options.name),
     rules,
     routeBy: routeBy === undefined ? undefined : checkName('routeBy', routeBy, 32),
     hashSubjects,

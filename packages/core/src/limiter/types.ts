@@ -38,8 +38,6 @@ export interface DenyCacheOptions {
 }
 
 export interface RateLimiterOptions {
-  /** Names the limiter's keys: 1 to 64 of `A-Z a-z 0-9 _ . -`. */
-  readonly name: string
   /** 1 to 8 rules, at least one of them not a shadow; a call is charged to all of them or to none. */
   readonly rules: readonly Rule[]
   /**

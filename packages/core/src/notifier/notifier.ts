@@ -35,7 +35,7 @@ import { createUnreadable } from './unreadable.ts'
 /** How long the last declaration is remembered. */
 const DECLARED_MS = 30 * 86_400_000
 
-const OPTIONS = ['name', 'history', 'age', 'ttl', 'dedupWindow', 'schemas'] as const
+const OPTIONS = ['history', 'age', 'ttl', 'dedupWindow', 'schemas'] as const
 const SUBSCRIBE = ['from', 'types', 'getState', 'onEvent', 'admission', 'audience', 'onAudience'] as const
 
 /**
@@ -48,7 +48,7 @@ const SUBSCRIBE = ['from', 'types', 'getState', 'onEvent', 'admission', 'audienc
  * reset.
  *
  * With `schemas` the types of events are inferred; else they may be given, and with them the names that channels have:
- * createNotifier<Events, 'prices' | `room:${string}`>(space).
+ * createNotifier<Events, 'prices' | `room:${string}`>(space, 'main').
  *
  * A deploy may change every option: each process goes by its own. Redis remembers the last declaration for 30 days, and a
  * process that declares the notifier in another way reports it once, when it first publishes or follows (one script call).
@@ -57,18 +57,21 @@ const SUBSCRIBE = ['from', 'types', 'getState', 'onEvent', 'admission', 'audienc
  */
 export function createNotifier<Schemas extends EventSchemas>(
   space: Space,
+  name: string,
   options: NotifierSchemaOptions<Schemas>,
 ): Notifier<InputsOf<Schemas>, OutputsOf<Schemas>>
 export function createNotifier<Events extends EventMap = EventMap, Channel extends string = string>(
   space: Space,
+  name: string,
   options?: NotifierOptions,
 ): Notifier<Events, Events, Channel>
 export function createNotifier(
   space: Space,
+  name: string,
   options: NotifierOptions & Partial<NotifierSchemaOptions> = {},
 ): Notifier {
   checkOptions('createNotifier', options, OPTIONS)
-  const name = checkName('name', options.name ?? 'main')
+  checkName('notifier name', name)
   const retention = retentionOf(options)
   const runtime = runtimeOf(space)
   const { keys, subscriber, deadlineMs, onClose, use } = runtime

@@ -2,8 +2,6 @@ import type { Duration } from '../duration.ts'
 import type { EventSchemas } from './events.ts'
 
 export interface NotifierOptions {
-  /** Names the notifier's keys. Default: 'main'. */
-  readonly name?: string
   /** Events kept for each channel: a whole number from 1. Default: 1,000. */
   readonly history?: number
   /** Events older than this are not kept either. Default: no such bound. */

@@ -7,7 +7,7 @@ import { before, type Bound, toBound } from './ids.ts'
 import type { Scope } from './scope.ts'
 import { type GroupStats, SERVED_MS } from './stats.ts'
 
-export interface ResetOptions {
+export interface StreamResetOptions {
   /**
    * The entry or time from which on the group is given every entry, also those it had: `'-'` is the oldest entry,
    * `'+'` means only what is added from now on.
@@ -21,7 +21,7 @@ export interface ResetOptions {
 }
 
 /** A group after it was reset, as `stats` tells it. */
-export type ResetResult = Pick<GroupStats, 'undelivered' | 'exact' | 'pending' | 'delayed'>
+export type StreamResetResult = Pick<GroupStats, 'undelivered' | 'exact' | 'pending' | 'delayed'>
 
 /** A group of a stream, to manage it. Of a work queue's groups, one that it does not declare can only be dropped. */
 export interface Group {
@@ -41,7 +41,7 @@ export interface Group {
    *
    * @throws PENKNIFE_INVALID for a work queue, which has deleted what was handled.
    */
-  reset(options: ResetOptions): Promise<ResetResult>
+  reset(options: StreamResetOptions): Promise<StreamResetResult>
   /**
    * Drops the group with its retry path, delayed entries and dead letters; resolves with false when there was none. What it has
    * not handled is lost: let its workers finish first. What only

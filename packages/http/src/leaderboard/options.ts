@@ -1,11 +1,5 @@
-import {
-  checkOptions,
-  type Duration,
-  durationMs,
-  invalid,
-  type Leaderboard,
-  type RankStyle,
-} from '@penknife/core'
+import { type Duration, type Leaderboard, type RankStyle } from '@penknife/core'
+import { checkOptions, durationMs, invalid } from '@penknife/core/internal'
 
 export interface LeaderboardRouteOptions {
   /**

@@ -1,11 +1,5 @@
-import {
-  checkChannel,
-  checkOptions,
-  type Duration,
-  durationMs,
-  invalid,
-  type AnyNotifier,
-} from '@penknife/core'
+import { type Duration, type AnyNotifier } from '@penknife/core'
+import { checkChannel, checkOptions, durationMs, invalid } from '@penknife/core/internal'
 
 import type { Exchange } from '../exchange/exchange.ts'
 import { fitsCursor, MAX_CURSOR } from './session/cursor.ts'

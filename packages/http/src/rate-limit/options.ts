@@ -1,13 +1,7 @@
 import type { BlockList } from 'node:net'
 
-import {
-  checkOptions,
-  type Decision,
-  invalid,
-  type RateLimiter,
-  type Rule,
-  type Subject,
-} from '@penknife/core'
+import { type Decision, type RateLimiter, type Rule, type Subject } from '@penknife/core'
+import { checkOptions, invalid } from '@penknife/core/internal'
 
 import type { Reply } from '../answer.ts'
 import type { Answered } from '../ask.ts'

@@ -1,4 +1,5 @@
-import { hashSubject, invalid, isSubject, type Subject } from '@penknife/core'
+import { hashSubject, type Subject } from '@penknife/core'
+import { invalid, isSubject } from '@penknife/core/internal'
 
 import type { Exchange } from '../exchange/exchange.ts'
 import { isGone } from '../exchange/ending.ts'

@@ -1,4 +1,5 @@
-import { isPosition, type NotifierEvent } from '@penknife/core'
+import { type NotifierEvent } from '@penknife/core'
+import { isPosition } from '@penknife/core/internal'
 
 /** Characters of a cursor at most; Node refuses request headers of more than 16 KB in all. */
 export const MAX_CURSOR = 4096

@@ -1,0 +1,8 @@
+export type { DeadLetterFilter, DeadLetterListOptions, DeadLetters } from './dead-letters.ts'
+export type { Group, StreamResetOptions, StreamResetResult } from './groups.ts'
+export type { Bound } from './ids.ts'
+export { NeverRetryError } from './never-retry.ts'
+export type { ReplayOptions } from './replay.ts'
+export type { ConsumerStats, GroupStats, StatsOptions, StreamStats } from './stats.ts'
+export { createStream } from './stream.ts'
+export type * from './types.ts'
