@@ -34,7 +34,7 @@ export function createRateLimiter(space: Space, name: string, options: RateLimit
   checkName('limiter name', name)
   const settings = readOptions(options)
   const { routeBy, hashSubjects, deadlineMs, denyCache } = settings
-  const { keys, bind, breakers, policies, use, onCloseWaiting } = runtimeOf(space)
+  const { keys, bind, breakers, policies, use, onCloseWaiting, movedTime } = runtimeOf(space)
   const title = `limiter '${name}' of space '${space.name}'`
   const breaker = breakers.of(deadlineMs)
   const locate = createLocate(keys, routeBy, hashSubjects)
@@ -57,8 +57,9 @@ export function createRateLimiter(space: Space, name: string, options: RateLimit
   if (routeBy !== undefined && rules[0]?.per === undefined) {
     throw invalid('routeBy', routeBy, "give every rule a 'per' to go with it, or leave it out")
   }
-  const cache = denyCache === false ? undefined : createDenyCache(denyCache === true ? {} : denyCache)
-  const queues = createWaitQueues(title, settings.maxWaiters, onCloseWaiting)
+  const cache =
+    denyCache === false ? undefined : createDenyCache(denyCache === true ? {} : denyCache, movedTime)
+  const queues = createWaitQueues(title, settings.maxWaiters, onCloseWaiting, movedTime)
   use('limiter', name)
 
   const redeclared = createTopic<RedeclaredEvent>('penknife:limiter-declaration', { space: space.name })

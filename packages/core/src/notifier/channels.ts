@@ -23,6 +23,8 @@ export interface Subscribing {
 export interface Channels {
   /** Resolves when the first page of every channel was delivered. */
   subscribe(channels: readonly string[], subscribing: Subscribing): Promise<Subscription>
+  /** The channels of which some subscription that is not paused was not given everything. */
+  behind(): Promise<string[]>
 }
 
 export interface ChannelsOptions {
@@ -116,6 +118,12 @@ export function createChannels(options: ChannelsOptions): Channels {
         throw error
       }
       return subscription
+    },
+    async behind() {
+      const found = await Promise.all(
+        [...fanOuts].map(async ([channel, fanOut]) => ((await fanOut.behind()) ? [channel] : [])),
+      )
+      return found.flat()
     },
   }
 }

@@ -82,7 +82,7 @@ export function createNotifier(
   const histories = createHistories(name, runtime, retention.age)
   const { publish, nudge } = createPublishing(name, runtime, retention, options.schemas, declare)
   const channelsOptions = { name, runtime, ttlMs: retention.ttl, histories, arrivals, unreadable, declare }
-  const { subscribe } = createChannels(channelsOptions)
+  const { subscribe, behind } = createChannels(channelsOptions)
   const control = createControl(createControlChannel(name, runtime, arrivals, unreadable), deadlineMs)
   const connections = createConnections(name, runtime)
   use('notifier', name)
@@ -152,6 +152,7 @@ export function createNotifier(
       if (channels !== undefined) checkRevoked(channels)
       return control.revoke(user, channels)
     },
+    behind,
     onClose,
   }
 }

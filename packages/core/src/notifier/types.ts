@@ -117,6 +117,11 @@ export interface Notifier<
    * Cost: that of a publish.
    */
   revoke(user: string, channels?: readonly Channel[]): Promise<void>
+  /**
+   * The channels of which a subscription of this process, unless it is paused, was not given every event that Redis keeps.
+   * For tests. Cost: XREVRANGE for each channel that is followed.
+   */
+  behind(): Promise<string[]>
   /** Registers what penknife.close() is to end first; the function that comes back takes it off again. */
   onClose(end: () => Promise<void>): () => void
 }
