@@ -240,7 +240,9 @@ test('every write does what a plain object and a version say', async () => {
         } else {
           if (next.kind === 'set') value = { ...next.fields }
           else if (next.kind === 'merge') {
-            const left = Object.entries(value ?? {}).filter(([name]) => !next.remove.includes(name))
+            const left = Object.entries(value ?? {}).filter(
+              ([name]) => !(next.remove as readonly string[]).includes(name),
+            )
             value = { ...Object.fromEntries(left), ...next.fields }
           } else value = { ...value, [next.field]: sum }
           last = (answer as { version: number }).version
