@@ -67,18 +67,20 @@ export function createLock(space: Space, name: string, options: LockOptions = {}
     title,
     async renew({ places, owner }) {
       const renewed = await Promise.all(places.map(([key]) => relock(route, key, owner)))
-      return renewed.every((one) => one === 1)
+      return renewed.every(isOne)
     },
     release,
   })
 
-  async function release({ places, owner }: Holding): Promise<boolean> {
-    if (places.length === 1) {
-      const [[key, queue]] = places as readonly [Place]
-      return (await unlock(route, key, queue, owner)) === 1
-    }
+  function release({ places, owner }: Holding): Promise<boolean> {
+    if (places.length > 1) return releaseAll(places, owner)
+    const [[key, queue]] = places as readonly [Place]
+    return unlock(route, key, queue, owner).then(isOne)
+  }
+
+  async function releaseAll(places: readonly Place[], owner: string): Promise<boolean> {
     const released = await Promise.all(places.map(([key, queue]) => unlock(route, key, queue, owner)))
-    return released.every((one) => one === 1)
+    return released.every(isOne)
   }
 
   function placeOf(key: string): Place {
@@ -172,3 +174,7 @@ export function createLock(space: Space, name: string, options: LockOptions = {}
 }
 
 const NONE = {}
+
+function isOne(reply: number): boolean {
+  return reply === 1
+}
