@@ -36,7 +36,7 @@ export interface GuardChaosOptions {
   readonly betweenMs?: readonly [number, number]
   /** Only these faults. Default: all. */
   readonly faults?: readonly string[]
-  /** How long a lock is held at the most. Default: 300 ms. */
+  /** How long a lock is held at the most. Default: 600 ms. */
   readonly holdMs?: number
   readonly sabotage?: readonly Sabotage[]
   /** Leaves the journals there when a claim is broken, and logs where. Default: false. */
@@ -55,7 +55,7 @@ export interface GuardChaosResult extends Verdict {
  * before it answers, while faults strike at random; then what they recorded is held against what guards promise.
  */
 export async function runGuardChaos(options: GuardChaosOptions): Promise<GuardChaosResult> {
-  const { seed, seconds, members = 6, betweenMs = [100, 400], holdMs = 300 } = options
+  const { seed, seconds, members = 6, betweenMs = [100, 400], holdMs = 600 } = options
   const { sabotage = [], log = () => {} } = options
   const started = performance.now()
   const folder = await mkdtemp(join(tmpdir(), 'penknife-chaos-'))

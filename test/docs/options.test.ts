@@ -12,6 +12,7 @@ function membersOf(source: string, name: string): string[] {
 
 const LIMITER = 'packages/core/src/limiter/types.ts'
 const BOARD = 'packages/core/src/leaderboard/types.ts'
+const GUARD = 'packages/core/src/guard'
 
 test.each([
   ['docs/rate-limiting.md', LIMITER, 'RateLimiterOptions'],
@@ -34,6 +35,10 @@ test.each([
   ['docs/leaderboards.md', BOARD, 'FirstComeTies'],
   ['docs/leaderboards.md', BOARD, 'BoardEventOptions'],
   ['docs/operations.md', 'packages/core/src/redis/breaker.ts', 'BreakerOptions'],
+  ['docs/coordination.md', `${GUARD}/counter-types.ts`, 'CountersOptions'],
+  ['docs/coordination.md', `${GUARD}/dedup-types.ts`, 'OnceOptions'],
+  ['docs/coordination.md', `${GUARD}/dedup-types.ts`, 'DeduperOptions'],
+  ['docs/coordination.md', `${GUARD}/lock-types.ts`, 'LockOptions'],
 ])('%s names everything that %s has in %s', (page, source, name) => {
   const members = membersOf(read(source), name)
   expect(members.length).toBeGreaterThan(0)
