@@ -40,7 +40,7 @@ const permits = createSemaphore(space, 'permits', { size: PERMITS, lease: LEASE_
 const writes = createObjects<{ fence: number }>(space, 'writes')
 const stock = createCounters(space, 'stock', { initial: STOCK })
 const once = createOnce(space, 'once', { window: '1h', lease: LEASE_MS, wait: 3000 })
-let closing = false
+const until = { closing: false }
 let count = 0
 
 function failed(what: string, error: unknown): void {
@@ -50,7 +50,7 @@ function failed(what: string, error: unknown): void {
 
 /** Does something again and again until the process is to end. */
 async function loop(what: string, act: () => Promise<void>): Promise<void> {
-  while (!closing) {
+  while (!until.closing) {
     try {
       await act()
     } catch (error) {
@@ -160,7 +160,7 @@ const loops = [
 ]
 
 process.once('SIGTERM', () => {
-  closing = true
+  until.closing = true
   journal.write({ k: 'closing' })
   void Promise.all(loops)
     .then(() => penknife.close())

@@ -102,12 +102,12 @@ export function createLock(space: Space, name: string, options: LockOptions = {}
     return port
   }
 
-  function queuedFor(places: readonly Place[], label_: string): Queued {
+  function queuedFor(places: readonly Place[], shown: string): Queued {
     const leave = (ticket: string): Promise<unknown> =>
       Promise.all(places.map(([key, queue]) => unqueue(route, key, queue, ticket)))
     if (places.length === 1) {
       const [[key, queue]] = places as readonly [Place]
-      return { place: key, leave, ask: (ticket, order) => lock(route, key, queue, ticket, order, label_) }
+      return { place: key, leave, ask: (ticket, order) => lock(route, key, queue, ticket, order, shown) }
     }
     const all = [fence, ...places.flat()]
     const port = portOfAll(all.length)
@@ -115,7 +115,7 @@ export function createLock(space: Space, name: string, options: LockOptions = {}
       place: all.join('\n'),
       leave,
       ask: (ticket, order) =>
-        port(route, ...([...all, ticket, order, label_] as [...string[], Arg, Arg, Arg])),
+        port(route, ...([...all, ticket, order, shown] as [...string[], Arg, Arg, Arg])),
     }
   }
 
@@ -159,14 +159,14 @@ export function createLock(space: Space, name: string, options: LockOptions = {}
     async look(key) {
       const reply = await locked(route, ...placeOf(key))
       return readReply(title, (): LockInfo => {
-        const [left, fence_, label_, waiting] = reply
-        const held = fence_ !== '' && fence_ !== '0'
+        const [left, token, shown, waiting] = reply
+        const held = token !== '' && token !== '0'
         return {
           held,
-          label: held ? String(label_) : null,
-          fence: held ? Number(fence_) : null,
+          label: held ? String(shown) : null,
+          fence: held ? Number(token) : null,
           leaseLeftMs: held ? Number(left) : 0,
-          waiting: Number(waiting) + (fence_ === '0' ? 1 : 0),
+          waiting: Number(waiting) + (token === '0' ? 1 : 0),
         }
       })
     },

@@ -75,13 +75,13 @@ export function createObjects<Value = unknown>(
 
   /** What a script said of a write; undefined for a refusal that only some have. */
   function answerOf(reply: string): ObjectAnswer | undefined {
-    if (reply.startsWith('+')) return { ok: true, version: whole(reply.slice(1).split('\n')[0]) }
-    if (reply.startsWith('v ')) return { ok: false, reason: 'version', version: whole(reply.slice(2)) }
-    if (reply.startsWith('f ')) return { ok: false, reason: 'fence', fence: whole(reply.slice(2)) }
+    if (reply.startsWith('+')) return { ok: true, version: toVersion(reply.slice(1).split('\n')[0]) }
+    if (reply.startsWith('v ')) return { ok: false, reason: 'version', version: toVersion(reply.slice(2)) }
+    if (reply.startsWith('f ')) return { ok: false, reason: 'fence', fence: toVersion(reply.slice(2)) }
     return undefined
   }
 
-  function whole(text: string | undefined): number {
+  function toVersion(text: string | undefined): number {
     const number = Number(text)
     if (Number.isSafeInteger(number)) return number
     throw badReply(title, `'${text}' is no version`)
