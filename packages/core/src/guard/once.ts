@@ -46,7 +46,7 @@ export function createOnce(space: Space, name: string, options: OnceOptions): On
   if (typeof forgetOnFailure !== 'boolean')
     throw invalid('forgetOnFailure', forgetOnFailure, 'give true or false')
   const runtime = runtimeOf(space)
-  const { keys, bind, subscriber, movedTime } = runtime
+  const { keys, bind, subscriber } = runtime
   const { route } = keys
   const title = `once '${name}' of space '${space.name}'`
   runtime.use('once', name)
@@ -113,7 +113,6 @@ export function createOnce(space: Space, name: string, options: OnceOptions): On
     const until = performance.now() + (wait === undefined ? waitMs : waitOf(wait))
     const wakeup = createWakeup(signal)
     let followed: ReturnType<typeof follow<Result>> | undefined
-    let ignoreMoves: (() => void) | undefined
     try {
       for (;;) {
         signal?.throwIfAborted()
@@ -128,14 +127,12 @@ export function createOnce(space: Space, name: string, options: OnceOptions): On
         const leftMs = until - performance.now()
         if (leftMs <= 0) return { status: 'running' }
         followed ??= follow(ids.live, wakeup)
-        ignoreMoves ??= movedTime.on(() => wakeup.wake())
         await wakeup.wait(Math.min(leftMs, Number(reply.slice(1)) + BEHIND_MS))
         const answer = followed.answer()
         if (answer) return answer
       }
     } finally {
       followed?.end()
-      ignoreMoves?.()
     }
   }
 
@@ -167,13 +164,13 @@ export function createOnce(space: Space, name: string, options: OnceOptions): On
       complete(route, key, live, token, kind, text)
     let text: string
     try {
-      const context: OnceRun = {
+      const ofBody: OnceRun = {
         id,
         get signal() {
           return lease.signal
         },
       }
-      const result = await body(context)
+      const result = await body(ofBody)
       text = result === undefined ? '' : toJson('result', result, LARGEST_RESULT)
     } catch (error) {
       keeper.end(lease)
