@@ -7,7 +7,7 @@ import {
   createOnce,
   createRateLimiter,
   createStream,
-  type Rule,
+  type LimiterRule,
 } from '@penknife/core'
 import { delivered, drained, useTestRedis } from '@penknife/testing'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
@@ -17,7 +17,7 @@ import { until } from '../support/until.ts'
 
 const redis = useTestRedis({ beforeAll, afterAll, afterEach })
 
-const MINUTE: readonly Rule[] = [
+const MINUTE: readonly LimiterRule[] = [
   { name: 'gcra', limit: 2, window: '1m' },
   { name: 'fixed', algorithm: 'fixed-window', limit: 2, window: '1m' },
   { name: 'calendar', algorithm: 'fixed-window', limit: 2, calendar: 'day', timeZone: 'Europe/Berlin' },
@@ -59,7 +59,7 @@ describe('rate limits', () => {
 
   test('a call that waits for its turn passes when the clock gets there', async () => {
     const limiter = createRateLimiter(redis.space(), 'api', {
-      rules: [MINUTE[0] as Rule],
+      rules: [MINUTE[0] as LimiterRule],
       deadline: '10s',
     })
     await redis.clock.freeze()
@@ -82,7 +82,7 @@ describe('rate limits', () => {
   })
 
   test('a slot of a concurrency rule that nobody releases ends by the clock', async () => {
-    const rule: Rule = { name: 'slots', algorithm: 'concurrency', limit: 1, lease: '5m' }
+    const rule: LimiterRule = { name: 'slots', algorithm: 'concurrency', limit: 1, lease: '5m' }
     const limiter = createRateLimiter(redis.space(), 'api', { rules: [rule], deadline: '10s' })
     await limiter.take('ann')
     expect((await limiter.take('ann')).allowed).toBe(false)

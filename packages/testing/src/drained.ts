@@ -1,4 +1,4 @@
-import type { Duration, GroupStats, StreamStats } from '@penknife/core'
+import type { Duration, StreamGroupStats, StreamStats } from '@penknife/core'
 import { checkOptions, durationMs } from '@penknife/core/internal'
 
 import { poll } from './poll.ts'
@@ -43,11 +43,11 @@ export async function drained(stream: DrainableStream, options: DrainedOptions =
   })
 }
 
-function open({ undelivered, pending, delayed }: GroupStats, ignoreDelayed: boolean): number {
+function open({ undelivered, pending, delayed }: StreamGroupStats, ignoreDelayed: boolean): number {
   return undelivered + pending + (ignoreDelayed ? 0 : delayed)
 }
 
-function described({ name, undelivered, pending, delayed, consumers, paused }: GroupStats): string {
+function described({ name, undelivered, pending, delayed, consumers, paused }: StreamGroupStats): string {
   const why = paused ? ', the group is paused' : consumers.length === 0 ? ', no worker has started' : ''
   const fix = delayed > 0 && undelivered + pending === 0 ? ' (clock.advance() makes them due)' : ''
   return `group '${name}' has ${undelivered} waiting, ${pending} being handled, ${delayed} delayed${fix}${why}`

@@ -3,7 +3,7 @@
 import { once } from 'node:events'
 import { setTimeout as delay } from 'node:timers/promises'
 
-import { connect, createRateLimiter, type Rule } from '@penknife/core'
+import { connect, createRateLimiter, type LimiterRule } from '@penknife/core'
 import { Redis } from 'ioredis'
 import { pattern } from '../../../scripts/redis/clients.ts'
 
@@ -11,7 +11,7 @@ const [url = '', rules = '[]', mode = ''] = process.argv.slice(2)
 const say = (value: unknown): void => console.log(JSON.stringify(value))
 const penknife = connect(pattern(url))
 const limiter = createRateLimiter(penknife.space('shop'), 'api', {
-  rules: JSON.parse(rules) as Rule[],
+  rules: JSON.parse(rules) as LimiterRule[],
   whenUnavailable: 'throw',
   deadline: '10s',
 })

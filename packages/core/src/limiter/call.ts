@@ -8,12 +8,12 @@ import { takeInOrder } from './charge-in-order.ts'
 import type { Correct, Taken } from './correction.ts'
 import type { Declaration } from './declaration.ts'
 import { decisionOf } from './decision.ts'
-import type { Decision, Lease } from './decision-types.ts'
+import type { LimiterDecision, Lease } from './decision-types.ts'
 import type { DenyCache } from './deny-cache.ts'
 import type { Fallback } from './fallback.ts'
 import type { Outcome } from './outcome.ts'
 import type { Plan } from './plan.ts'
-import type { Subject } from './types.ts'
+import type { LimiterSubject } from './types.ts'
 
 /** What a call is decided with. */
 export interface CallContext {
@@ -26,31 +26,31 @@ export interface CallContext {
   readonly cache: DenyCache | undefined
   readonly fallback: Fallback
   readonly policies: Policies
-  readonly onDecision: (subject: Subject, decision: Decision) => void
+  readonly onDecision: (subject: LimiterSubject, decision: LimiterDecision) => void
   /** Called when a subject, or any, may have got tokens or slots back. */
-  readonly onEased: (subject: Subject) => void
+  readonly onEased: (subject: LimiterSubject) => void
 }
 
 /** One call, from its charge to its decision. A class, since every call allocates it: closures would be many objects. */
 export class Call implements ChargeRequest, Receiver<Outcome> {
-  readonly subject: Subject
+  readonly subject: LimiterSubject
   readonly cost: number
   readonly correctable: boolean
   readonly #context: CallContext
   readonly #plan: Plan
   /** The subject as the caller gave it. */
-  readonly #given: Subject
+  readonly #given: LimiterSubject
   /** The subject as the deny cache knows it. */
   readonly #text: string
-  #resolve!: (decision: Decision, correct: Correct | undefined) => void
+  #resolve!: (decision: LimiterDecision, correct: Correct | undefined) => void
   #reject!: (error: unknown) => void
   #settled = false
 
   constructor(
     context: CallContext,
     plan: Plan,
-    given: Subject,
-    subject: Subject,
+    given: LimiterSubject,
+    subject: LimiterSubject,
     text: string,
     cost: number,
     correctable: boolean,
@@ -65,7 +65,7 @@ export class Call implements ChargeRequest, Receiver<Outcome> {
   }
 
   send(
-    resolve: (decision: Decision, correct: Correct | undefined) => void,
+    resolve: (decision: LimiterDecision, correct: Correct | undefined) => void,
     reject: (error: unknown) => void,
   ): void {
     this.#resolve = resolve
@@ -135,7 +135,7 @@ export class Call implements ChargeRequest, Receiver<Outcome> {
     }
   }
 
-  #decided(decision: Decision, correct: Correct | undefined): void {
+  #decided(decision: LimiterDecision, correct: Correct | undefined): void {
     if (this.#settled) return
     const { space, name, cache, policies, onDecision } = this.#context
     cache?.learn(this.#text, this.#plan.text, this.cost, decision)

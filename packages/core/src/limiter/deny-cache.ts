@@ -1,24 +1,24 @@
 import { durationMs } from '../duration.ts'
 import { checkOptions, wholeNumber } from '../options.ts'
 import type { MovedTime } from '../redis/moved-time.ts'
-import type { Decision } from './decision-types.ts'
+import type { LimiterDecision } from './decision-types.ts'
 import { laterDenial } from './later-denial.ts'
-import type { DenyCacheOptions } from './types.ts'
+import type { LimiterDenyCacheOptions } from './types.ts'
 
 /** Denials that are still in force, so that Redis need not be asked. */
 export interface DenyCache {
   /** What a call of a positive cost is denied with; undefined when Redis has to be asked. */
   denied(subject: string, rules: string, cost: number): Denied | undefined
   /** Remembers what Redis decided. */
-  learn(subject: string, rules: string, cost: number, decision: Decision): void
+  learn(subject: string, rules: string, cost: number, decision: LimiterDecision): void
   /** Forgets one subject, or all: the next call asks Redis. */
   forget(subject?: string): void
 }
 
 export interface Denied {
-  readonly decision: Decision
+  readonly decision: LimiterDecision
   /** The same as a promise, which then need not be made for each call. */
-  readonly answer: Promise<Decision>
+  readonly answer: Promise<LimiterDecision>
 }
 
 /** Rule sets for which one subject's denials are remembered. */
@@ -33,7 +33,7 @@ const MAX_RULE_SETS = 4
  * may get, so that nothing is searched for and nothing outlives its use by more than one call that is denied.
  */
 export function createDenyCache(
-  options: DenyCacheOptions,
+  options: LimiterDenyCacheOptions,
   movedTime: Pick<MovedTime, 'count'> = { count: 0 },
 ): DenyCache {
   checkOptions('denyCache', options, ['entries', 'staleness'])
@@ -129,9 +129,9 @@ class Denial implements Denied {
   /** When the reply came, which is after the decision: a time counted from here is never early. */
   readonly since: number
   next: Denial | undefined
-  decision: Decision
-  answer: Promise<Decision>
-  readonly #original: Decision
+  decision: LimiterDecision
+  answer: Promise<LimiterDecision>
+  readonly #original: LimiterDecision
   readonly #forMs: number
   /** Calls share a decision for a hundredth of its `retryAfterMs`: a caller may wait for so much longer than it has to. */
   readonly #step: number
@@ -139,7 +139,7 @@ class Denial implements Denied {
   #ms = -1
   #cost: number
 
-  constructor(rules: string, cost: number, decision: Decision, since: number, forMs: number) {
+  constructor(rules: string, cost: number, decision: LimiterDecision, since: number, forMs: number) {
     this.rules = rules
     this.cost = cost
     this.since = since

@@ -1,11 +1,11 @@
 import { checkOptions, wholeNumber } from '../options.ts'
 import { Call, type CallContext } from './call.ts'
 import type { Taken } from './correction.ts'
-import type { Decision } from './decision-types.ts'
+import type { LimiterDecision } from './decision-types.ts'
 import type { Denied } from './deny-cache.ts'
 import type { Plan, PlanOf } from './plan.ts'
 import { checkSubject, subjectText } from './subjects.ts'
-import type { Subject, TakeOptions } from './types.ts'
+import type { LimiterSubject, LimiterTakeOptions } from './types.ts'
 
 /** What a limiter decides with. */
 export interface TakeContext extends CallContext {
@@ -15,9 +15,9 @@ export interface TakeContext extends CallContext {
 }
 
 export interface Takes {
-  take(subject: Subject, options?: TakeOptions): Promise<Decision>
+  take(subject: LimiterSubject, options?: LimiterTakeOptions): Promise<LimiterDecision>
   /** As `take`, with what corrects the charge later. */
-  takeCorrectable(subject: Subject, options: TakeOptions): Promise<Taken>
+  takeCorrectable(subject: LimiterSubject, options: LimiterTakeOptions): Promise<Taken>
 }
 
 /**
@@ -28,7 +28,11 @@ export function createTakes(context: TakeContext): Takes {
   const { ownPlan, planOf, cache, onDecision } = context
 
   /** @throws PENKNIFE_INVALID for wrong arguments. */
-  function begin(given: Subject, options: TakeOptions | undefined, correctable: boolean): Call | Denied {
+  function begin(
+    given: LimiterSubject,
+    options: LimiterTakeOptions | undefined,
+    correctable: boolean,
+  ): Call | Denied {
     let [plan, cost] = [ownPlan, 1]
     if (options !== undefined) {
       checkOptions('take', options, OPTIONS)

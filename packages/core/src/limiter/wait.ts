@@ -1,6 +1,6 @@
 import { PenknifeError } from '../errors.ts'
 import type { MovedTime } from '../redis/moved-time.ts'
-import type { Decision } from './decision-types.ts'
+import type { LimiterDecision } from './decision-types.ts'
 import { WaitQueue, type WaitRequest } from './wait-queue.ts'
 
 /** Calls that wait until they are allowed, in a queue for each subject. */
@@ -9,7 +9,7 @@ export interface WaitQueues {
    * Resolves when `ask` is allowed, or with a denial when that will not be in time. Rejects with the signal's reason,
    * with what `ask` fails with, when too many wait, and when penknife is closed.
    */
-  wait(subject: string, request: WaitRequest): Promise<Decision>
+  wait(subject: string, request: WaitRequest): Promise<LimiterDecision>
   /** Tokens of a subject, or of any, were given back: its first waiter asks now. */
   wake(subject?: string): void
 }

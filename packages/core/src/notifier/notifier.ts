@@ -17,7 +17,7 @@ import {
   checkUser,
   wholeMs,
 } from './checks.ts'
-import type { EventMap, EventSchemas, InputsOf, OutputsOf } from './events.ts'
+import type { NotifierEventMap, NotifierEventSchemas, NotifierInputsOf, NotifierOutputsOf } from './events.ts'
 import { createArrivals } from './fan-out/arrivals.ts'
 import { createHistories } from './history.ts'
 import { iterate } from './iterate.ts'
@@ -55,16 +55,15 @@ const SUBSCRIBE = ['from', 'types', 'getState', 'onEvent', 'admission', 'audienc
  *
  * @throws PENKNIFE_INVALID for a wrong option.
  */
-export function createNotifier<Schemas extends EventSchemas>(
+export function createNotifier<Schemas extends NotifierEventSchemas>(
   space: Space,
   name: string,
   options: NotifierSchemaOptions<Schemas>,
-): Notifier<InputsOf<Schemas>, OutputsOf<Schemas>>
-export function createNotifier<Events extends EventMap = EventMap, Channel extends string = string>(
-  space: Space,
-  name: string,
-  options?: NotifierOptions,
-): Notifier<Events, Events, Channel>
+): Notifier<NotifierInputsOf<Schemas>, NotifierOutputsOf<Schemas>>
+export function createNotifier<
+  Events extends NotifierEventMap = NotifierEventMap,
+  Channel extends string = string,
+>(space: Space, name: string, options?: NotifierOptions): Notifier<Events, Events, Channel>
 export function createNotifier(
   space: Space,
   name: string,

@@ -25,7 +25,7 @@ export interface ServerInfo {
 }
 
 /** A setting of the server that does not fit what the application uses. */
-export interface Finding {
+export interface ServerFinding {
   readonly code: 'old-version' | 'eviction' | 'persistence' | 'unreadable'
   readonly message: string
 }
@@ -68,8 +68,8 @@ const EXPIRING: ReadonlySet<Feature> = new Set<Feature>(['notifier', 'once', 'de
 const PERSISTENT: readonly Feature[] = ['stream', 'leaderboard', 'counters', 'objects']
 
 /** What in a server's settings does not fit the features in use. */
-export function findingsFor(server: ServerInfo, used: ReadonlySet<Feature>): readonly Finding[] {
-  const findings: Finding[] = []
+export function findingsFor(server: ServerInfo, used: ReadonlySet<Feature>): readonly ServerFinding[] {
+  const findings: ServerFinding[] = []
   const major = Number.parseInt(server.version ?? '', 10)
   const oldest = server.kind === 'valkey' ? 8 : 7
   if (major < oldest) {
@@ -105,15 +105,15 @@ export interface ServerWatch {
   look(): void
   use(feature: Feature): void
   server(): ServerInfo | undefined
-  findings(): readonly Finding[]
+  findings(): readonly ServerFinding[]
 }
 
 /** Holds the server's settings against the features in use. `tell` may be called with a finding again. */
-export function watchServer(line: Line, tell: (finding: Finding) => void): ServerWatch {
+export function watchServer(line: Line, tell: (finding: ServerFinding) => void): ServerWatch {
   const used = new Set<Feature>()
   let server: ServerInfo | undefined
-  let unreadable: Finding | undefined
-  const findings = (): readonly Finding[] => {
+  let unreadable: ServerFinding | undefined
+  const findings = (): readonly ServerFinding[] => {
     if (unreadable) return [unreadable]
     return server ? findingsFor(server, used) : []
   }
