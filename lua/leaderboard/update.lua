@@ -6,7 +6,7 @@
 -- @full refused      it may add members and entries
 -- @include leaderboard/scoring
 -- @shared keys keys  sorted sets and logs, at the places that the plan gives
--- @shared plan       JSON, see lua/_lib/leaderboard/board.lua; also `keep`, `data`, `ids`, `idlog`, `remember`, `events`
+-- @shared plan       JSON, see lua/_lib/leaderboard/board.lua; also `keep`, `data`, `ids`, `idlog`, `dedup`, `events`
 -- @item arg changes  JSON: a list of [i, s or b (increment, set, best), member, amount, id]
 -- @item arg watch    number of the window whose change is wanted, or 0
 -- @item arg events   1 when changes of rank are wanted, as the plan's `events` says

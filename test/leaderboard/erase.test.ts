@@ -24,7 +24,7 @@ const OPTIONS = {
     about: { last: '6h', tolerance: '1h' },
   },
   denseRanks: true,
-  remember: '366d',
+  dedup: { window: '366d' },
 } as const
 
 async function open(): Promise<{ board: Leaderboard; clock: Clock }> {

@@ -128,7 +128,7 @@ test('a board that is to keep fewer than it has lets go of 64 in a call', async 
 test('a removed member is gone from every window with its data', async () => {
   const points = await board({
     windows: { all: 'all-time', day: { calendar: 'day' }, hour: { last: '1h' } },
-    remember: '1h',
+    dedup: { window: '1h' },
   })
   await points.describe('ann', 'Ann')
   await points.increment('ann', 5, { id: 'a' })

@@ -5,7 +5,7 @@
 -- end of the log says so, until erase.lua and erase-ids.lua have deleted all that names the member.
 --
 -- - `removal.open(keys, plan)` is the board; `plan` is JSON, see lua/_lib/leaderboard/board.lua; also `former`, places of previous
---   periods' sets, and `data`, `ids`, `idlog`, `remember`.
+--   periods' sets, and `data`, `ids`, `idlog`, `dedup`.
 -- - `removal.prepare(of, member)` finds where the member is: a plan; else 0 when more entries have to leave rolling windows and
 --   the call is to be made again, the time when other periods are needed, or the error that says why not. At most 32 entries
 --   leave first: of a member without any other entry nothing is left to remove.
@@ -102,10 +102,10 @@ function removal.apply(of, plan)
   redis.call('HDEL', keys[config.data], member)
   if plan.remembers then
     local ids, idlog = keys[config.ids], keys[config.idlog]
-    forget(ids, idlog, config.remember)
+    forget(ids, idlog, config.dedup)
     redis.call('HSET', ids, 'x' .. member, board.append(idlog, 'f', 'x' .. member))
     for _, key in ipairs({ ids, idlog }) do
-      redis.call('PEXPIRE', key, math.ceil(config.remember / 1000) + 3600000)
+      redis.call('PEXPIRE', key, math.ceil(config.dedup / 1000) + 3600000)
     end
   end
   return there

@@ -1,7 +1,7 @@
 -- `reversal`: takes an increment back by its id, in the windows that still count it, in two phases.
 --
 -- - `reversal.open(keys, plan)` is the board; `plan` is JSON, see lua/_lib/leaderboard/board.lua, with the calendar periods in which the
---   increment was made; also `ids`, `idlog`, `remember`.
+--   increment was made; also `ids`, `idlog`, `dedup`.
 -- - `reversal.prepare(of, id, time)` finds what is to be taken back of the increment that was made at a time in microseconds: a plan;
 --   else false when there is nothing, 0 when more entries have to leave rolling windows and the call is to be made again, or
 --   the error that says why not.
@@ -35,7 +35,7 @@ end
 local function remembered(of, id, time)
   local config, ids = of.config, of.keys[of.config.ids]
   local record = redis.call('HGET', ids, 'i' .. id)
-  if not record or board.time_of(record) ~= time or now - time >= config.remember then
+  if not record or board.time_of(record) ~= time or now - time >= config.dedup then
     return nil
   end
   local place, amount, entries, member = string.match(record, '^(%S+) (%S+) (%S+) (.*)$')

@@ -1,7 +1,7 @@
 -- `scoring`: changes scores in every window of a board, in two phases.
 --
 -- - `scoring.open(keys, plan)` is the board; `plan` is JSON, see lua/_lib/leaderboard/board.lua; also `keep`, `data`, `ids`,
---   `idlog`, `remember` and `events`.
+--   `idlog`, `dedup` and `events`.
 -- - `scoring.prepare(of, changes, brief)` finds what the changes [i, s or b (increment, set, best), member, amount, id] make: a
 --   plan; else 0 when more entries have to leave rolling windows and the call is to be made again, the time when other
 --   periods are needed, or the error that says why not. At most 32 entries leave first, so that no answer is stale.
@@ -42,7 +42,7 @@ end
 local function recorded(of, id)
   local record = redis.call('HGET', of.keys[of.config.ids], 'i' .. id)
   local time = record and board.time_of(record)
-  return time and now - time < of.config.remember
+  return time and now - time < of.config.dedup
 end
 
 -- What changes, as they follow each other, make of the sort values: `before` and `after` by window and change, false for
@@ -131,13 +131,13 @@ end
 local function remember(of, id, member, amount, entries)
   local config = of.config
   local ids, idlog = of.keys[config.ids], of.keys[config.idlog]
-  forget(ids, idlog, config.remember)
+  forget(ids, idlog, config.dedup)
   local place = board.append(idlog, 'f', 'i' .. id)
   local record = string.format('%s %.17g %s %s', place, amount, #entries > 0 and table.concat(entries, ',') or '-', member)
   redis.call('HSET', ids, 'i' .. id, record)
   if not of.touched.ids then
     of.touched.ids = true
-    local life = math.ceil(config.remember / 1000)
+    local life = math.ceil(config.dedup / 1000)
     if redis.call('PTTL', ids) < life + 1800000 or redis.call('PTTL', idlog) < 0 then
       redis.call('PEXPIRE', ids, life + 3600000)
       redis.call('PEXPIRE', idlog, life + 3600000)

@@ -22,7 +22,7 @@ const LONGEST_UNIT_MS: Readonly<Record<CalendarUnit, number>> = {
 const SLACK_MS = 24 * HOUR_MS
 
 export function declarationOf(settings: Settings): Declaration {
-  const { ascending, limit, scale, ties, dense, keep, remember, windows } = settings
+  const { ascending, limit, scale, ties, dense, keep, dedupWindow, windows } = settings
   const fields = {
     order: ascending ? 'ascending' : 'descending',
     decimals: limit === undefined ? 'none' : String(Math.round(Math.log10(scale))),
@@ -35,10 +35,10 @@ export function declarationOf(settings: Settings): Declaration {
   const rest = [
     `windows ${windows.map(detailOf).join(' ')}`,
     ...(keep === undefined ? [] : [`keep ${keep}`]),
-    ...(remember === undefined ? [] : [`remember ${remember / 1000} ms`]),
+    ...(dedupWindow === undefined ? [] : [`dedup window ${dedupWindow / 1000} ms`]),
     ...(ties ? [`ties until ${isoOf(ties.ending)}`] : []),
   ]
-  const lives = [...windows.map(lifeOf), (remember ?? 0) / 1000]
+  const lives = [...windows.map(lifeOf), (dedupWindow ?? 0) / 1000]
   const lifeMs = lives.includes(Infinity) ? 0 : Math.max(...lives) + SLACK_MS
   return { fields: Object.entries(fields).flat(), rest: rest.join(', '), lifeMs }
 }

@@ -11,7 +11,7 @@ import type { KeyOf } from './windows.ts'
  */
 export function createErasure(
   { bind, keys: { route } }: Runtime,
-  { windows, remember }: Settings,
+  { windows, dedupWindow }: Settings,
   keyOf: KeyOf,
 ): (member: string) => Promise<void> {
   const ports = windows.flatMap((window) => {
@@ -19,7 +19,7 @@ export function createErasure(
     const parts = window.grain > 0 ? ['log', 'gone', 'parts'] : ['log', 'gone']
     return [bind(leaderboardErase, [parts.map((part) => keyOf('window', window.name, part))])]
   })
-  if (remember !== undefined) ports.push(bind(leaderboardEraseIds, [[keyOf('ids'), keyOf('idlog')]]))
+  if (dedupWindow !== undefined) ports.push(bind(leaderboardEraseIds, [[keyOf('ids'), keyOf('idlog')]]))
 
   return async (member) => {
     const erasing = ports.map(async (port) => {

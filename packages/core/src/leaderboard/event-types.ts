@@ -6,7 +6,8 @@ export type BoardEvent =
   /** A member has another rank, its first one included. */
   | {
       readonly kind: 'rank'
-      readonly board: string
+      readonly space: string
+      readonly name: string
       readonly window: string
       readonly member: string
       readonly previousRank: number | null
@@ -15,7 +16,8 @@ export type BoardEvent =
   /** `member` is behind `by` now, at `rank`, and was before it, or `by` was not on the board. */
   | {
       readonly kind: 'overtaken'
-      readonly board: string
+      readonly space: string
+      readonly name: string
       readonly window: string
       readonly member: string
       readonly by: string
@@ -27,15 +29,17 @@ export type BoardEvent =
    */
   | {
       readonly kind: 'redeclared'
-      readonly board: string
-      /** Such as `windows all, remember 3600000 ms`. */
+      readonly space: string
+      readonly name: string
+      /** Such as `windows all, dedup window 3600000 ms`. */
       readonly before: string
       readonly now: string
     }
   /** A member came into the best `top`, or dropped out of them. */
   | {
       readonly kind: 'entered' | 'left'
-      readonly board: string
+      readonly space: string
+      readonly name: string
       readonly window: string
       readonly member: string
       readonly top: number

@@ -17,7 +17,8 @@ export interface DeclarationParts {
   /** Sends the declaration: what is stored instead, see lua/leaderboard/declare.lua. */
   readonly declare: () => Promise<readonly unknown[] | null>
   readonly topic: Topic<BoardEvent>
-  readonly board: string
+  readonly space: string
+  readonly name: string
   /** As errors call it. */
   readonly title: string
 }
@@ -27,7 +28,7 @@ export interface DeclarationParts {
  * stored scores would be read wrongly; what else is different is reported once. Costs one script call at the first use,
  * which the first calls wait for, and one every 10 s of use, which none waits for.
  */
-export function createGate({ declaration, declare, topic, board, title }: DeclarationParts): Gate {
+export function createGate({ declaration, declare, topic, space, name, title }: DeclarationParts): Gate {
   let open = false
   let again = 0
   let reported = false
@@ -40,7 +41,7 @@ export function createGate({ declaration, declare, topic, board, title }: Declar
     if (!open) throw conflict(title, declaration.fields, stored as readonly string[])
     const now = declaration.rest
     if (stored !== null && !reported)
-      reportRedeclared(topic, { board }, { title, before: stored[1] as string, now })
+      reportRedeclared(topic, { space, name }, { title, before: stored[1] as string, now })
     // By the next declaration it is this process that wrote what another one finds.
     reported = true
   }

@@ -54,11 +54,12 @@ export function createLeaderboard<Data = unknown>(
   const send = runtime.bind(leaderboardDeclare, [], undefined, title)
   const declare = (): ReturnType<typeof send> =>
     send(keys.route, keyOf('declaration'), JSON.stringify(fields), rest, lifeMs)
-  const gate = createGate({ declaration, declare, topic, board: name, title })
+  const gate = createGate({ declaration, declare, topic, space: space.name, name, title })
   const bind: Runtime['bind'] = (script, shared) =>
     runtime.bind(script, shared, undefined, title, undefined, undefined, gate)
   const describe = bind(leaderboardDescribe, [[keyOf('data')]])
   const parts = {
+    space: space.name,
     name,
     runtime: { ...runtime, bind },
     settings,

@@ -66,6 +66,14 @@ export interface BoardEventOptions {
   readonly overtaken?: number
 }
 
+export interface BoardDedupOptions {
+  /**
+   * How long the id of an increment is stored, '1s' to '366d'. During that time the increment counts once, however often
+   * it is sent, and can be undone. About 200 bytes for each id.
+   */
+  readonly window: Duration
+}
+
 export interface LeaderboardOptions {
   /** `descending`: the highest score is the best, rank 1. `ascending`: the lowest. Default: 'descending'. */
   readonly order?: 'descending' | 'ascending'
@@ -96,11 +104,8 @@ export interface LeaderboardOptions {
    * digit (less with first-come ties). Default: 0 with a rolling window or first-come ties, else doubles.
    */
   readonly decimals?: number
-  /**
-   * How long the ids of increments are remembered, '1s' to '366d': so long an increment with an id counts once, however
-   * often it is sent, and can be undone. About 200 bytes an increment with an id. Default: ids are refused.
-   */
-  readonly remember?: Duration
+  /** Counts an increment with an id once, and lets it be undone. Default: ids are refused. */
+  readonly dedup?: BoardDedupOptions
   /** Tell of changes of rank, see `Leaderboard.on`. Default: none are looked for, and updates cost nothing more. */
   readonly events?: BoardEventOptions
 }

@@ -3,6 +3,7 @@ import { durationMs } from '../duration.ts'
 import { invalid } from '../errors.ts'
 import { checkName, checkOptions, wholeNumber } from '../options.ts'
 import type {
+  BoardDedupOptions,
   BoardEventOptions,
   BoardWindow,
   BoardFirstComeTies,
@@ -39,8 +40,8 @@ export interface Settings {
   readonly scale: number
   readonly dense: boolean
   readonly keep: number | undefined
-  /** Microseconds. */
-  readonly remember: number | undefined
+  /** How long ids of increments are stored, in microseconds. */
+  readonly dedupWindow: number | undefined
   readonly events: Required<BoardEventOptions> | undefined
 }
 
@@ -51,7 +52,7 @@ const KNOWN = [
   'denseRanks',
   'keep',
   'decimals',
-  'remember',
+  'dedup',
   'events',
 ] as const satisfies readonly (keyof LeaderboardOptions)[]
 
@@ -69,8 +70,8 @@ export function readOptions(options: LeaderboardOptions): Settings {
     wholeNumber('keep', keep, 1, 10_000_000)
     if (rolling)
       throw invalid('keep', keep, 'leave it out: a rolling window counts increments of all its members')
-    if (options.remember !== undefined) {
-      throw invalid('remember', options.remember, 'leave it out: a board with keep takes no increments')
+    if (options.dedup !== undefined) {
+      throw invalid('dedup', options.dedup, 'leave it out: a board with keep takes no increments')
     }
   }
   const exact = rolling || ties !== undefined || options.decimals !== undefined
@@ -83,7 +84,7 @@ export function readOptions(options: LeaderboardOptions): Settings {
     scale: 10 ** wholeNumber('decimals', options.decimals ?? 0, 0, 9),
     dense: denseRanks,
     keep,
-    remember: options.remember === undefined ? undefined : microseconds('remember', options.remember, 1000),
+    dedupWindow: options.dedup === undefined ? undefined : readDedup(options.dedup),
     events: options.events === undefined ? undefined : readEvents(options.events, windows),
   }
 }
@@ -136,6 +137,11 @@ function readTies(given: 'member' | BoardFirstComeTies): Ties | undefined {
   const shift = 2 ** Math.ceil(Math.log2(ticks))
   if (shift > 2 ** 52) throw invalid('ties unit', given.unit ?? '1s', 'give a longer one, or a sooner until')
   return { shift, since, ending, unit }
+}
+
+function readDedup(given: BoardDedupOptions): number {
+  checkOptions('dedup', given, ['window'])
+  return microseconds('dedup window', given.window, 1000)
 }
 
 function readEvents(

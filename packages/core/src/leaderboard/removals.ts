@@ -26,14 +26,14 @@ export interface RemovalParts {
 /** Takes increments and members off a board. */
 export function createRemovals({ runtime, settings, layouts, clock, keyOf }: RemovalParts): Removals {
   const { route } = runtime.keys
-  const { remember } = settings
+  const { dedupWindow } = settings
   const removeCall = createCall<[member: Arg]>(runtime, leaderboardRemove, clock, layouts.remove)
   const erase = createErasure(runtime, settings, keyOf)
-  const recall = runtime.bind(leaderboardRecall, [[keyOf('ids')], remember ?? 0])
+  const recall = runtime.bind(leaderboardRecall, [[keyOf('ids')], dedupWindow ?? 0])
 
   return {
     async undo(id) {
-      checkIncrementId(remember, id)
+      checkIncrementId(dedupWindow, id)
       for (;;) {
         const time = await recall(route, id)
         if (time === null) return false

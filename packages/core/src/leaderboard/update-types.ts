@@ -5,7 +5,7 @@ export interface BoardUpdateOptions {
 
 export interface BoardIncrementOptions extends BoardUpdateOptions {
   /**
-   * Names the increment, so that it counts once and can be undone, for the board's `remember`: 1 to 128 characters
+   * Identifies the increment: it counts once and can be undone during the board's `dedup.window`. 1 to 128 characters
    * without braces and control characters.
    */
   readonly id?: string

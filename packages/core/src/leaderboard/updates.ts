@@ -30,6 +30,7 @@ export type Updates = Pick<Leaderboard, 'increment' | 'set' | 'best' | 'update'>
 const MOST_WRITES = 100
 
 export interface UpdateParts {
+  readonly space: string
   readonly name: string
   readonly runtime: Runtime
   readonly settings: Settings
@@ -42,9 +43,10 @@ export interface UpdateParts {
 }
 
 export function createUpdates(parts: UpdateParts): Updates {
-  const { name, runtime, settings, scores, layouts, clock, topic, key } = parts
+  const { space, name, runtime, settings, scores, layouts, clock, topic, key } = parts
   const { route } = runtime.keys
-  const { windows, remember } = settings
+  const { windows, dedupWindow } = settings
+  const about = { space, name }
   const names = windows.map((window) => window.name)
   const rolling = windows.find(({ kind }) => kind === 'rolling')
   const call = createCall<[changes: Arg, watch: Arg, events: Arg]>(
@@ -76,7 +78,7 @@ export function createUpdates(parts: UpdateParts): Updates {
       const amount = scores.amount('increment', update.increment)
       return update.id === undefined
         ? ['i', update.member, amount]
-        : ['i', update.member, amount, checkIncrementId(remember, update.id)]
+        : ['i', update.member, amount, checkIncrementId(dedupWindow, update.id)]
     }
     const kind = 'set' in update ? 'set' : 'best'
     if (!(kind in update)) throw invalid('update', update, 'give it increment, set or best')
@@ -106,7 +108,7 @@ export function createUpdates(parts: UpdateParts): Updates {
       return (reply as readonly (readonly Reply[])[]).map(([value, change, events], at) => {
         const [, member] = changes[at] as Packed
         if (events && settings.events)
-          emitRankEvents(topic, name, settings.events, member, events as readonly Reply[])
+          emitRankEvents(topic, about, settings.events, member, events as readonly Reply[])
         return watch
           ? toChange(member, names[watch - 1] as string, change as readonly Reply[])
           : scoreOf(value as string)

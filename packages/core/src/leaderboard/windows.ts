@@ -34,7 +34,7 @@ export interface Layouts {
 }
 
 export function createLayouts(settings: Settings, keyOf: KeyOf): Layouts {
-  const { ties, limit, dense, keep, remember, events, windows } = settings
+  const { ties, limit, dense, keep, dedupWindow, events, windows } = settings
 
   function lay(chosen: readonly Window[], when: When, former: boolean, whole: boolean): Layout {
     const keys: string[] = []
@@ -89,8 +89,8 @@ export function createLayouts(settings: Settings, keyOf: KeyOf): Layouts {
       windows: planned,
       keep,
       data: place('data'),
-      ...(whole && remember !== undefined
-        ? { ids: place('ids'), idlog: place('idlog'), remember }
+      ...(whole && dedupWindow !== undefined
+        ? { ids: place('ids'), idlog: place('idlog'), dedup: dedupWindow }
         : undefined),
       events:
         whole && events

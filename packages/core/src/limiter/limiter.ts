@@ -9,7 +9,6 @@ import type { LimiterContext } from './context.ts'
 import { createControls } from './controls.ts'
 import { createDeclaration } from './declaration.ts'
 import { declarationText } from './declaration-text.ts'
-import type { LimiterDecision } from './decision-types.ts'
 import { createDenyCache } from './deny-cache.ts'
 import { createLeases } from './leases.ts'
 import { readOptions } from './options.ts'
@@ -19,7 +18,13 @@ import { createRuleRegistry } from './rule-registry.ts'
 import { ruleInfo } from './parse-rules.ts'
 import { checkSubject, createLocate, subjectText } from './subjects.ts'
 import { createTakes } from './take.ts'
-import type { RateLimiter, RateLimiterOptions, LimiterRedeclaredEvent, LimiterSubject } from './types.ts'
+import type {
+  LimiterDecisionEvent,
+  LimiterRedeclaredEvent,
+  LimiterSubject,
+  RateLimiter,
+  RateLimiterOptions,
+} from './types.ts'
 import { createFallback } from './fallback.ts'
 import { createWaitQueues } from './wait.ts'
 
@@ -62,9 +67,8 @@ export function createRateLimiter(space: Space, name: string, options: RateLimit
   const queues = createWaitQueues(title, settings.maxWaiters, onCloseWaiting, movedTime)
   use('limiter', name)
 
-  const redeclared = createTopic<LimiterRedeclaredEvent>('penknife:limiter-declaration', {
-    space: space.name,
-  })
+  const about = { space: space.name, name }
+  const redeclared = createTopic<LimiterRedeclaredEvent>('penknife:limiter-declaration')
   const text = declarationText(rules, { routeBy, hashSubjects })
   const declaration = createDeclaration({
     ...limiter,
@@ -73,12 +77,10 @@ export function createRateLimiter(space: Space, name: string, options: RateLimit
     title,
     rules,
     text,
-    onChange: (before) => reportRedeclared(redeclared, { limiter: name }, { title, before, now: text }),
+    onChange: (before) => reportRedeclared(redeclared, about, { title, before, now: text }),
   })
 
-  const decisions = createTopic<{ limiter: string; subject: LimiterSubject; decision: LimiterDecision }>(
-    'penknife:limiter',
-  )
+  const decisions = createTopic<LimiterDecisionEvent>('penknife:limiter')
   /** A part of a subject is in many subjects: then no denial is certain any more. */
   function onEased(subject: LimiterSubject): void {
     const one = typeof subject === 'string' ? subject : undefined
@@ -97,7 +99,7 @@ export function createRateLimiter(space: Space, name: string, options: RateLimit
     fallback,
     policies,
     onDecision(subject, decision) {
-      if (decisions.heard) decisions.emit({ limiter: name, subject, decision })
+      if (decisions.heard) decisions.emit({ kind: 'decision', ...about, subject, decision })
     },
     onEased,
   })
@@ -107,7 +109,7 @@ export function createRateLimiter(space: Space, name: string, options: RateLimit
     rules: rules.filter(({ shadow }) => !shadow).map(ruleInfo),
     on(listener) {
       if (typeof listener !== 'function') throw invalid('listener', listener, 'give a function')
-      const ends = [breaker.on(listener), redeclared.on(listener)]
+      const ends = [breaker.on((event) => listener({ ...event, ...about })), redeclared.on(listener)]
       return () => ends.forEach((end) => end())
     },
     take,

@@ -71,18 +71,31 @@ export interface RateLimiterOptions {
 }
 
 /**
- * The rules of a limiter are not those that were declared before: a deploy changed them, or two limiters have one name.
- * Also on the node:diagnostics_channel `penknife:limiter-declaration`, there with the `space`.
+ * The rules of a limiter differ from those that were declared before: a deploy changed them, or two limiters have the same
+ * name. Also on the node:diagnostics_channel `penknife:limiter-declaration`.
  */
 export interface LimiterRedeclaredEvent {
   readonly kind: 'redeclared'
-  readonly limiter: string
-  /** Both declarations as people read them. */
+  readonly space: string
+  readonly name: string
+  /** Both declarations as readable text. */
   readonly before: string
   readonly now: string
 }
 
-export type LimiterEvent = BreakerEvent | LimiterRedeclaredEvent
+/** The limiter stops sending calls to a Redis server that does not answer (`open`), or sends them again (`closed`). */
+export type LimiterBreakerEvent = BreakerEvent & { readonly space: string; readonly name: string }
+
+export type LimiterEvent = LimiterBreakerEvent | LimiterRedeclaredEvent
+
+/** A decision of a limiter, on the node:diagnostics_channel `penknife:limiter`. */
+export interface LimiterDecisionEvent {
+  readonly kind: 'decision'
+  readonly space: string
+  readonly name: string
+  readonly subject: LimiterSubject
+  readonly decision: LimiterDecision
+}
 
 export interface RateLimiter {
   readonly name: string

@@ -6408,16 +6408,16 @@ return replies`,
  * Find when an increment was made that can still be undone.
  *
  * - shared keys `keys`: the remembered ids
- * - shared `remember`: microseconds
+ * - shared `window`: microseconds that an id is stored
  * - `id`: the increment's id
  * - replies the time in microseconds; null when it is not remembered
  */
-export const leaderboardRecall: Script<[keys: readonly string[], remember: Arg], [id: Arg], number | null> = {
+export const leaderboardRecall: Script<[keys: readonly string[], window: Arg], [id: Arg], number | null> = {
   name: 'leaderboard/recall',
-  sha: '4d787a59bb9a4d50462c82b57a0b7f5259ce4cf9',
+  sha: 'f4d9167e5e7fc395cf9a9c2795e6085e431cdf16',
   batch: 64,
   sharedKeys: true,
-  shared: ["remember"],
+  shared: ["window"],
   keys: [],
   args: ["id"],
   returns: 'integer|null',
@@ -6555,21 +6555,21 @@ function board.time_of(id)
 return tonumber(string.match(id, '^(%d+)%-%d+'))
 end
 local keys = KEYS
-local remember = ARGV[1]
+local window = ARGV[1]
 local items = (#ARGV - 1) / 1
 if items == 1 then
 local id = ARGV[2]
 do
 local record = redis.call('HGET', keys[1], 'i' .. id)
 local time = record and board.time_of(record)
-return time and time < 2 ^ 53 and now - time < tonumber(remember) and time or nil
+return time and time < 2 ^ 53 and now - time < tonumber(window) and time or nil
 end
 return nil
 end
 local function item(id)
 local record = redis.call('HGET', keys[1], 'i' .. id)
 local time = record and board.time_of(record)
-return time and time < 2 ^ 53 and now - time < tonumber(remember) and time or nil
+return time and time < 2 ^ 53 and now - time < tonumber(window) and time or nil
 end
 local replies, done = {}, 0
 local function run()
@@ -6606,7 +6606,7 @@ return replies`,
  */
 export const leaderboardRemove: Script<[keys: readonly string[], plan: Arg], [member: Arg], number | string> = {
   name: 'leaderboard/remove',
-  sha: 'decb3a2c1420882def5fdea96baa14f404a64b51',
+  sha: 'ffd788346fe9cea82a73cc386f90dac45b9758f5',
   batch: 1,
   sharedKeys: true,
   shared: ["plan"],
@@ -6936,10 +6936,10 @@ end
 redis.call('HDEL', keys[config.data], member)
 if plan.remembers then
 local ids, idlog = keys[config.ids], keys[config.idlog]
-forget(ids, idlog, config.remember)
+forget(ids, idlog, config.dedup)
 redis.call('HSET', ids, 'x' .. member, board.append(idlog, 'f', 'x' .. member))
 for _, key in ipairs({ ids, idlog }) do
-redis.call('PEXPIRE', key, math.ceil(config.remember / 1000) + 3600000)
+redis.call('PEXPIRE', key, math.ceil(config.dedup / 1000) + 3600000)
 end
 end
 return there
@@ -7000,7 +7000,7 @@ return replies`,
  */
 export const leaderboardUndo: Script<[keys: readonly string[], plan: Arg], [id: Arg, time: Arg], number> = {
   name: 'leaderboard/undo',
-  sha: '9b52befea8033dc7de8f5f557f99e13a688c85cf',
+  sha: 'be92f1758a4b2e30978cbf349eec8946d2270046',
   batch: 1,
   sharedKeys: true,
   shared: ["plan"],
@@ -7253,7 +7253,7 @@ end
 local function remembered(of, id, time)
 local config, ids = of.config, of.keys[of.config.ids]
 local record = redis.call('HGET', ids, 'i' .. id)
-if not record or board.time_of(record) ~= time or now - time >= config.remember then
+if not record or board.time_of(record) ~= time or now - time >= config.dedup then
 return nil
 end
 local place, amount, entries, member = string.match(record, '^(%S+) (%S+) (%S+) (.*)$')
@@ -7376,7 +7376,7 @@ return replies`,
  * more have to leave nothing else is done, so that no answer is stale, nor when many changes would follow on many entries.
  *
  * - shared keys `keys`: sorted sets and logs, at the places that the plan gives
- * - shared `plan`: JSON, see lua/_lib/leaderboard/board.lua; also `keep`, `data`, `ids`, `idlog`, `remember`, `events`
+ * - shared `plan`: JSON, see lua/_lib/leaderboard/board.lua; also `keep`, `data`, `ids`, `idlog`, `dedup`, `events`
  * - `changes`: JSON: a list of [i, s or b (increment, set, best), member, amount, id]
  * - `watch`: number of the window whose change is wanted, or 0
  * - `events`: 1 when changes of rank are wanted, as the plan's `events` says
@@ -7385,7 +7385,7 @@ return replies`,
  */
 export const leaderboardUpdate: Script<[keys: readonly string[], plan: Arg], [changes: Arg, watch: Arg, events: Arg], number | string | readonly Reply[]> = {
   name: 'leaderboard/update',
-  sha: 'abfd3f3a82aa368b2f13fa38220ad39995314ec6',
+  sha: 'e8730126f116fafbdea26ad350448dd35f3c585b',
   batch: 32,
   sharedKeys: true,
   shared: ["plan"],
@@ -7658,7 +7658,7 @@ end
 local function recorded(of, id)
 local record = redis.call('HGET', of.keys[of.config.ids], 'i' .. id)
 local time = record and board.time_of(record)
-return time and now - time < of.config.remember
+return time and now - time < of.config.dedup
 end
 local function plan_of(of, changes)
 local made = { changes = changes, before = {}, after = {}, counts = {} }
@@ -7735,13 +7735,13 @@ end
 local function remember(of, id, member, amount, entries)
 local config = of.config
 local ids, idlog = of.keys[config.ids], of.keys[config.idlog]
-forget(ids, idlog, config.remember)
+forget(ids, idlog, config.dedup)
 local place = board.append(idlog, 'f', 'i' .. id)
 local record = string.format('%s %.17g %s %s', place, amount, #entries > 0 and table.concat(entries, ',') or '-', member)
 redis.call('HSET', ids, 'i' .. id, record)
 if not of.touched.ids then
 of.touched.ids = true
-local life = math.ceil(config.remember / 1000)
+local life = math.ceil(config.dedup / 1000)
 if redis.call('PTTL', ids) < life + 1800000 or redis.call('PTTL', idlog) < 0 then
 redis.call('PEXPIRE', ids, life + 3600000)
 redis.call('PEXPIRE', idlog, life + 3600000)
