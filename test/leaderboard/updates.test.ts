@@ -93,7 +93,7 @@ test('an update of several windows, one of another type, changes none', async ()
   expect(await bench.raw.exists('pk1:{shop}:board:points')).toBe(0)
 })
 
-test('a bounded board keeps the best, and takes no increments', async () => {
+test('a bounded board keeps the best members and refuses increments', async () => {
   const points = await board({ keep: 3, denseRanks: true })
   await points.describe('eva', { name: 'Eva' })
   await fill(points, { eva: 1, ann: 9, bob: 7, cem: 7 })

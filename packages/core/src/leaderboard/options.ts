@@ -10,7 +10,7 @@ import type {
   LeaderboardOptions,
 } from './option-types.ts'
 
-/** A window as its options mean it; times in microseconds. */
+/** A window with checked options; times in microseconds. */
 export type Window =
   | { readonly kind: 'all-time'; readonly name: string }
   | {
@@ -22,7 +22,7 @@ export type Window =
     }
   | { readonly kind: 'rolling'; readonly name: string; readonly last: number; readonly grain: number }
 
-/** What scripts need to order equal scores by the time at which they were reached; times in microseconds. */
+/** The parameters with which scripts order equal scores by time; times in microseconds. */
 export interface Ties {
   readonly shift: number
   readonly since: number
@@ -35,7 +35,7 @@ export interface Settings {
   readonly ascending: boolean
   readonly windows: readonly [Window, ...Window[]]
   readonly ties: Ties | undefined
-  /** Scores are kept as whole numbers of 1 / scale, up to `limit` up and down; undefined: as doubles. */
+  /** Scores are stored as whole numbers of 1 / scale, from -limit to limit; undefined: as doubles. */
   readonly limit: number | undefined
   readonly scale: number
   readonly dense: boolean
@@ -69,9 +69,9 @@ export function readOptions(options: LeaderboardOptions): Settings {
   if (keep !== undefined) {
     wholeNumber('keep', keep, 1, 10_000_000)
     if (rolling)
-      throw invalid('keep', keep, 'leave it out: a rolling window counts increments of all its members')
+      throw invalid('keep', keep, 'leave it out: a rolling window needs the increments of all members')
     if (options.dedup !== undefined) {
-      throw invalid('dedup', options.dedup, 'leave it out: a board with keep takes no increments')
+      throw invalid('dedup', options.dedup, 'leave it out: a board with keep refuses increments')
     }
   }
   const exact = rolling || ties !== undefined || options.decimals !== undefined
@@ -97,15 +97,15 @@ function readWindows(given: Readonly<Record<string, BoardWindow>>): readonly [Wi
   const [first, ...more] = windows
   if (!first || more.length > 7) throw invalid('windows', given, 'give 1 to 8 windows')
   if (windows.filter(({ kind }) => kind === 'all-time').length > 1) {
-    throw invalid('windows', given, 'give one that is all-time: two would always be the same')
+    throw invalid('windows', given, 'give only one all-time window: two would be identical')
   }
   return [first, ...more]
 }
 
 function readWindow(name: string, window: BoardWindow): Window {
   const what = `window ${checkName('window name', name, 32)}`
-  // Names that look like numbers come first in an object, wherever they were written.
-  if (/^\d/.test(name)) throw invalid('window name', name, 'let it begin with a letter')
+  // Object keys that look like numbers are moved to the front, and the first window is the default.
+  if (/^\d/.test(name)) throw invalid('window name', name, 'start it with a letter')
   if (window === 'all-time') return { kind: 'all-time', name }
   if (typeof window !== 'object' || window === null || !('calendar' in window || 'last' in window)) {
     throw invalid(what, window, "give 'all-time', { calendar: 'day' } or { last: '24h' }")
@@ -135,7 +135,8 @@ function readTies(given: 'member' | BoardFirstComeTies): Ties | undefined {
   if (ending <= since) throw invalid('ties until', given.until, 'give a time after since')
   const ticks = Math.floor((ending - since) / unit) + 1
   const shift = 2 ** Math.ceil(Math.log2(ticks))
-  if (shift > 2 ** 52) throw invalid('ties unit', given.unit ?? '1s', 'give a longer one, or a sooner until')
+  if (shift > 2 ** 52)
+    throw invalid('ties unit', given.unit ?? '1s', 'give a longer unit, or an earlier until')
   return { shift, since, ending, unit }
 }
 

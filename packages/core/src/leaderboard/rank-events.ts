@@ -3,7 +3,7 @@ import type { Reply } from '../redis/script.ts'
 import type { BoardEvent } from './event-types.ts'
 import type { BoardEventOptions } from './option-types.ts'
 
-/** Emits the changes of rank that an update made, from what the script found. */
+/** Emits the changes of rank made by an update, from the script's reply. */
 export function emitRankEvents(
   topic: Topic<BoardEvent>,
   about: { readonly space: string; readonly name: string },

@@ -23,7 +23,7 @@ export interface RemovalParts {
   readonly keyOf: KeyOf
 }
 
-/** Takes increments and members off a board. */
+/** Creates the methods that undo increments and remove members. */
 export function createRemovals({ runtime, settings, layouts, clock, keyOf }: RemovalParts): Removals {
   const { route } = runtime.keys
   const { dedupWindow } = settings
@@ -40,17 +40,17 @@ export function createRemovals({ runtime, settings, layouts, clock, keyOf }: Rem
         const atMs = Math.floor(readTime(leaderboardRecall.name, time) / 1000)
         const { keys, plan } = layouts.update({ atMs })
         const done = await runtime.bind(leaderboardUndo, [keys, plan])(route, id, time)
-        // Else more had to leave a rolling window first.
+        // 2: more expired entries have to be removed first.
         if (done !== 2) return done === 1
       }
     },
     async remove(member, options: BoardRemoveOptions = NONE) {
       checkOptions('remove', options, ['erase'])
-      const { erase: erases = true } = options
-      if (typeof erases !== 'boolean') throw invalid('erase', erases, 'give true or false')
-      const there = (await removeCall(1, checkAnyMember(member))) === '1'
-      if (erases) await erase(member)
-      return there
+      const { erase: erasing = true } = options
+      if (typeof erasing !== 'boolean') throw invalid('erase', erasing, 'give true or false')
+      const removed = (await removeCall(1, checkAnyMember(member))) === '1'
+      if (erasing) await erase(member)
+      return removed
     },
   }
 }

@@ -29,10 +29,10 @@ import { createFallback } from './fallback.ts'
 import { createWaitQueues } from './wait.ts'
 
 /**
- * Makes a rate limiter: one or several rules, each with an algorithm of its own, charged all or none in one script call,
- * across any number of processes. What each algorithm promises is at its type (GcraRule and the others).
+ * Creates a rate limiter with one or several rules, each with its own algorithm. One script call in Redis charges all rules
+ * or none, for any number of processes. The guarantees of each algorithm are documented at its type (GcraRule and others).
  *
- * @param name names the limiter's keys: 1 to 64 of `A-Z a-z 0-9 _ . -`.
+ * @param name part of the limiter's key names: 1 to 64 of `A-Z a-z 0-9 _ . -`.
  * @throws PENKNIFE_INVALID for a wrong option.
  */
 export function createRateLimiter(space: Space, name: string, options: RateLimiterOptions): RateLimiter {
@@ -81,8 +81,8 @@ export function createRateLimiter(space: Space, name: string, options: RateLimit
   })
 
   const decisions = createTopic<LimiterDecisionEvent>('penknife:limiter')
-  /** A part of a subject is in many subjects: then no denial is certain any more. */
-  function onEased(subject: LimiterSubject): void {
+  /** A part can belong to many subjects: a change of one part makes all cached denials uncertain. */
+  function onTokensBack(subject: LimiterSubject): void {
     const one = typeof subject === 'string' ? subject : undefined
     cache?.forget(one)
     queues.wake(one)
@@ -101,7 +101,7 @@ export function createRateLimiter(space: Space, name: string, options: RateLimit
     onDecision(subject, decision) {
       if (decisions.heard) decisions.emit({ kind: 'decision', ...about, subject, decision })
     },
-    onEased,
+    onTokensBack,
   })
 
   return {
@@ -131,14 +131,14 @@ export function createRateLimiter(space: Space, name: string, options: RateLimit
       return reserve(
         (taking) => takeCorrectable(subject, taking),
         reserving,
-        () => onEased(subject),
+        () => onTokensBack(subject),
       )
     },
-    ...createControls({ ...context, declaration, ownPlan, planOf, onEased }),
+    ...createControls({ ...context, declaration, ownPlan, planOf, onTokensBack }),
   }
 }
 
-/** By what is used of it: a signal may come from another realm. */
+/** Checks the methods that are used, since a signal may belong to another realm. */
 function isSignal(value: unknown): value is AbortSignal {
   const { throwIfAborted, addEventListener } = value as Partial<AbortSignal>
   return typeof throwIfAborted === 'function' && typeof addEventListener === 'function'
