@@ -29,6 +29,7 @@ import {
 } from './harness.ts'
 import { differences, keep, type Kept, restore } from './keyspace.ts'
 import { type Command, mutationOf } from './mutations.ts'
+import { pattern } from '../scripts/redis/clients.ts'
 
 const DEADLINE_MS = 1000
 const SLOW_US = 50_000
@@ -98,7 +99,7 @@ async function prepare(
   checker: Checker,
 ): Promise<Stage> {
   await raw.flushall()
-  const penknife = connect(new Redis(server.socket, { lazyConnect: true }), { deadline: DEADLINE_MS })
+  const penknife = connect(pattern(server.socket), { deadline: DEADLINE_MS })
   penknife.on(() => {})
   const space = penknife.space('shop')
   const calls = publicCalls(space, DEADLINE_MS)

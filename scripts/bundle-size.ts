@@ -4,8 +4,8 @@ import { gzipSync } from 'node:zlib'
 
 import { build } from 'esbuild'
 
-/** Bytes, minified, without ioredis. Raise it on purpose, in the commit that needs it. */
-const MOST = 130_000
+/** Bytes, minified, without a client library. Raise it on purpose, in the commit that needs it. */
+const MOST = 147_000
 
 const { outputFiles, metafile } = await build({
   stdin: {
@@ -18,7 +18,7 @@ const { outputFiles, metafile } = await build({
   metafile: true,
   platform: 'node',
   format: 'esm',
-  external: ['ioredis'],
+  external: ['ioredis', 'redis'],
   conditions: ['penknife-source'],
 })
 const [output] = outputFiles

@@ -8,6 +8,8 @@ import type * as Http from '@penknife/http'
 
 /** A build of penknife: this one, or that of another checkout. */
 export interface Library {
+  /** The client library that it runs on. */
+  readonly client: ClientLibrary
   /** Its name in the output. */
   readonly name: string
   /** The folder of the checkout; undefined for this one. */
@@ -16,17 +18,30 @@ export interface Library {
   readonly copied?: boolean
 }
 
-export const THIS_BUILD: Library = { name: 'penknife', root: undefined }
+export type ClientLibrary = 'ioredis' | 'node-redis'
+
+export const THIS_BUILD: Library = { name: 'penknife', root: undefined, client: 'ioredis' }
+
+export const ON_NODE_REDIS: Library = {
+  name: 'penknife on node-redis',
+  root: undefined,
+  client: 'node-redis',
+}
 
 /**
- * This build a second time: how far two runs of the same code differ. From a copy of its files, as another build is: two
+ * A build a second time: how far two runs of the same code differ. From a copy of its files, as another build is: two
  * contenders that share their code make each other slower, since V8 then specializes it for neither.
  */
-export const AGAIN: Library = { name: 'penknife again (A/A)', root: undefined, copied: true }
+export const again = ({ client }: Library): Library => ({
+  name: 'penknife again (A/A)',
+  root: undefined,
+  client,
+  copied: true,
+})
 
 /** The build of another checkout, such as the one before a change. `pnpm build` must have run there. */
-export function buildIn(folder: string): Library {
-  return { name: 'penknife of the other build', root: resolve(folder) }
+export function buildIn(folder: string, { client }: Library): Library {
+  return { name: 'penknife of the other build', root: resolve(folder), client }
 }
 
 export function coreOf(library: Library): Promise<typeof Core> {

@@ -205,8 +205,11 @@ test('an open circuit is probed, and closes, whatever the probe is answered', as
     const kinds: string[] = []
     limiter.on(({ kind }) => kinds.push(kind))
     spoiler.spoil = ([command]) => (command === 'get' ? reply : undefined)
-    await bench.raw.call('CLIENT', 'PAUSE', 60, 'WRITE')
+    await bench.raw.call('CLIENT', 'PAUSE', 60_000, 'WRITE')
     await limiter.take('ann')
+    expect(kinds).toEqual(['open'])
+    // Replies come in order: until now the probes waited behind the call.
+    await bench.raw.call('CLIENT', 'UNPAUSE')
     await until('it closes', () => kinds.includes('closed'))
   }
   expect(uncaught).toEqual([])

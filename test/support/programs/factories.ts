@@ -1,10 +1,10 @@
 // Makes objects in a loop (argv[3]) and drops them; says how many bytes of the heap each leaves behind.
 import { connect, createLeaderboard, createNotifier, createRateLimiter, createStream } from '@penknife/core'
 import { notifications, rateLimit, requestLog } from '@penknife/express'
-import { Redis } from 'ioredis'
+import { pattern } from '../../../scripts/redis/clients.ts'
 
 const [, , url = '', what = ''] = process.argv
-const penknife = connect(new Redis(url, { lazyConnect: true }))
+const penknife = connect(pattern(url))
 const space = penknife.space('shop')
 const rules = [{ name: 'r', limit: 5, window: '1m' }] as const
 const limiter = createRateLimiter(space, 'api', { rules })

@@ -1,4 +1,4 @@
-import type { Receiver } from '../redis/direct.ts'
+import type { Receiver } from '../redis/driver.ts'
 import { badReply } from '../redis/failures.ts'
 import type { Port } from '../redis/runner.ts'
 import type { Arg } from '../redis/script.ts'

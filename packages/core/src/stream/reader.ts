@@ -1,8 +1,6 @@
-import type { Redis } from 'ioredis'
-
 import { PenknifeError } from '../errors.ts'
-import { BLOCK_MS } from '../redis/connections.ts'
-import { replyCode } from '../redis/failures.ts'
+import { BLOCK_MS } from '../redis/driver.ts'
+import { movedAway, neverSent, replyCode } from '../redis/failures.ts'
 import type { Space } from '../redis/penknife.ts'
 import type { FetchedEntry } from './leased-entry.ts'
 
@@ -48,7 +46,7 @@ const RETRY_MS = 250
  */
 export function createReader(space: Space, options: ReaderOptions): Reader {
   const { sourceKeys, group, consumer, open, room, most, fetched, snapshot, trouble, resumed } = options
-  const connection = space.runtime.openReader() as Redis
+  const connection = space.runtime.openReader(space.runtime.keys.route)
   const keysToRead = sourceKeys.toReversed()
   const fromNew = keysToRead.map(() => '>')
   let stopped = false
@@ -58,8 +56,10 @@ export function createReader(space: Space, options: ReaderOptions): Reader {
   /** Waits until something calls `wake`, or for some time. */
   function rest(ms?: number): Promise<void> {
     return new Promise((resolve) => {
-      const timer = ms === undefined ? undefined : setTimeout(resolve, ms)
+      const timer = ms === undefined ? undefined : setTimeout(() => wake?.(), ms)
       wake = () => {
+        // It is called for each entry that ends, mostly while nothing waits.
+        wake = undefined
         clearTimeout(timer)
         resolve()
       }
@@ -80,9 +80,9 @@ export function createReader(space: Space, options: ReaderOptions): Reader {
           opened = openedBefore = true
         }
         const count = room()
-        if (connection.status !== 'ready') {
+        if (!connection.ready) {
           unsure = true
-          const reason = space.runtime.reasonOf(connection)
+          const { reason } = connection
           if (reason !== undefined && !troubled) {
             troubled = true
             trouble(unavailable(reason))
@@ -99,11 +99,16 @@ export function createReader(space: Space, options: ReaderOptions): Reader {
         }
       } catch (error) {
         if (stopped) return
+        unsure = true
+        // The slot has another master, which the connection looks for, or the connection was just lost.
+        if (movedAway(error) || neverSent(error)) {
+          await rest(RETRY_MS)
+          continue
+        }
         troubled = true
         trouble(error)
         // The master became a replica and kept the connection: look for the master again.
-        if (replyCode(error) === 'READONLY') connection.disconnect(true)
-        unsure = true
+        if (replyCode(error) === 'READONLY') connection.lookAgain()
         // NOGROUP: someone deleted the stream or the group (FLUSHALL).
         opened = false
         await rest(RETRY_MS)
@@ -142,9 +147,7 @@ export function createReader(space: Space, options: ReaderOptions): Reader {
     from: readonly string[],
   ): Promise<FetchedEntry[]> {
     const args = ['GROUP', group, consumer, 'COUNT', count, ...block, 'STREAMS', ...keysToRead, ...from]
-    // The types of ioredis list every combination of options.
-    const xreadgroup = connection.xreadgroup as (...all: (string | number)[]) => Promise<unknown>
-    return decode((await xreadgroup.apply(connection, args)) as ReadReply)
+    return decode((await connection.call('xreadgroup', ...args)) as ReadReply)
   }
 
   function decode(reply: ReadReply): FetchedEntry[] {
@@ -164,8 +167,7 @@ export function createReader(space: Space, options: ReaderOptions): Reader {
     async stop() {
       stopped = true
       // Once the server closed it, too, it hands nothing out any more.
-      const ended = connection.status === 'ready' && new Promise((resolve) => connection.once('end', resolve))
-      connection.disconnect()
+      const ended = connection.close()
       wake?.()
       await Promise.allSettled([fetching, ended])
     },
