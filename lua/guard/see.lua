@@ -24,12 +24,11 @@ end
 
 local function item(ids)
   if not string.find(ids, '\n', 1, true) then
-    local new = see(ids)
-    if type(new) == 'table' then
-      return new
+    local new = seeing.see(of, ids)
+    if type(new) == 'number' then
+      seeing.trim(of)
     end
-    seeing.trim(of)
-    return new and 1 or 0
+    return new
   end
   local all = {}
   for id in string.gmatch(ids, '[^\n]+') do

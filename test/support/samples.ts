@@ -272,6 +272,11 @@ export const SAMPLES: Readonly<Record<string, readonly Sample[]>> = {
     { returns: 'string', item: [object, '', 5], before: [['HSET', object, ':v', 7, ':f', 3]] },
   ],
   'guard/object_read': [{ returns: 'list', item: [object], before: [['HSET', object, ':v', 7]] }],
+  'guard/add': [
+    { returns: 'integer', shared: COUNTERS, item: ['b', -2], before: RESERVED },
+    { returns: 'string', shared: COUNTERS, item: ['a', -2], before: RESERVED },
+    { returns: 'string', shared: COUNTERS, item: ['b', -6], before: RESERVED },
+  ],
   'guard/claim': [
     { returns: 'string', shared: [1000], item: [claimed, 'me', 0] },
     {

@@ -2,6 +2,334 @@
 import type { Arg, Reply, Script } from './script.ts'
 
 /**
+ * Add to a counter, or take from it, within the floor and the ceiling of its object: count.lua for the common call.
+ *
+ * Invariant as count.lua. A counter without open reservations, which is a number alone, is checked and written here; any other as
+ * count.lua does it.
+ *
+ * - shared keys `keys`: as count.lua
+ * - shared `plan`: as count.lua, without a calendar
+ * - `name`: of the counter
+ * - `by`: whole number to add
+ * - replies integer: the value after it, of a counter without open reservations; text as count.lua, or "again": more had to be given back first
+ * - on a full server refused: it may add counters
+ */
+export const guardAdd: Script<[keys: readonly string[], plan: Arg], [name: Arg, by: Arg], number | string> = {
+  name: 'guard/add',
+  sha: 'ef2b961c6f470669191aeeef248da84af67196b2',
+  batch: 64,
+  sharedKeys: true,
+  shared: ["plan"],
+  keys: [],
+  args: ["name","by"],
+  returns: 'integer|string',
+  text: `#!lua
+local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]
+local function typed(key, type)
+local is = redis.call('TYPE', key).ok
+if is ~= type and is ~= 'none' then
+return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
+end
+end
+local counters = { open = nil, ready = nil, state = nil, save = nil, keep = nil }
+local MOST_DUE = 32
+local MOST_CHANGES = 128
+local LEAST_KNOWN = 60000
+function counters.open(keys, plan)
+local words = {}
+for word in string.gmatch(plan, '%S+') do
+words[#words + 1] = tonumber(word)
+end
+return {
+keys = keys,
+values = keys[1],
+expiring = keys[2],
+reserved = keys[3],
+floor = words[1],
+ceiling = words[2],
+initial = words[3],
+remember = math.max(words[4], LEAST_KNOWN) * 1000,
+start = words[5],
+turn = words[6],
+finish = words[7],
+lives = words[8],
+next_lives = words[9],
+looked = false,
+answer = nil,
+kept = {},
+}
+end
+local function choose(of)
+if not of.start then
+return nil
+end
+if now < of.start or now >= of.finish then
+return now
+end
+if now >= of.turn then
+of.values, of.expiring, of.reserved, of.lives = of.keys[4], of.keys[5], of.keys[6], of.next_lives
+end
+end
+function counters.state(of, name)
+local text = redis.pcall('HGET', of.values, name)
+if not text then
+return { of.initial, 0, 0 }
+end
+if type(text) == 'table' then
+return text
+end
+local value, down, up = string.match(text, '^(%-?%d+) (%-?%d+) (%d+)$')
+if not value then
+value, down, up = string.match(text, '^%-?%d+$'), 0, 0
+end
+value, down, up = tonumber(value), tonumber(down), tonumber(up)
+if not value or math.abs(value) > 9007199254740991 or down < -9007199254740991 or up > 9007199254740991 then
+return { err = 'ERR ' .. of.values .. ' holds what no counter wrote: set or delete that field' }
+end
+return { value, down, up }
+end
+function counters.keep(of, key)
+if of.lives and not of.kept[key] then
+of.kept[key] = true
+redis.call('PEXPIRE', key, math.max(1, math.ceil(of.lives - now / 1000)))
+end
+end
+function counters.save(of, states)
+local set, gone = {}, {}
+for name, state in pairs(states) do
+local value, down, up = state[1], state[2], state[3]
+if down == 0 and up == 0 then
+if value == of.initial then
+gone[#gone + 1] = name
+else
+set[#set + 1] = name
+set[#set + 1] = string.format('%.0f', value)
+end
+else
+set[#set + 1] = name
+set[#set + 1] = string.format('%.0f %.0f %.0f', value, down, up)
+end
+end
+if #set > 0 then
+redis.call('HSET', of.values, unpack(set))
+counters.keep(of, of.values)
+end
+if #gone > 0 then
+redis.call('HDEL', of.values, unpack(gone))
+end
+end
+local function give_back(of, record)
+local states, count = {}, 0
+for by, name in string.gmatch(record, '\\n(%-?%d+) ([^\\n]+)') do
+local state = states[name] or counters.state(of, name)
+count = count + 1
+if not state.err then
+by = tonumber(by)
+if by < 0 then
+state[2] = math.min(0, state[2] - by)
+else
+state[3] = math.max(0, state[3] - by)
+end
+states[name] = state
+end
+end
+counters.save(of, states)
+return count
+end
+local function expire(of, id)
+local record = redis.call('HGET', of.reserved, id)
+if record and string.sub(record, 1, 1) == 'r' then
+local count = give_back(of, record)
+redis.call('HSET', of.reserved, id, 'e')
+redis.call('ZADD', of.expiring, string.format('%.0f', now + of.remember), id)
+return count
+end
+redis.call('HDEL', of.reserved, id)
+redis.call('ZREM', of.expiring, id)
+return 1
+end
+function counters.ready(of)
+if of.looked then
+return of.answer
+end
+of.looked = true
+of.answer = choose(of)
+if of.answer then
+return of.answer
+end
+local due = redis.pcall('ZRANGE', of.expiring, '-inf', string.format('%.0f', now), 'BYSCORE', 'LIMIT', 0, MOST_DUE + 1)
+if due.err then
+of.answer = due
+elseif #due > 0 then
+of.answer = typed(of.values, 'hash') or typed(of.reserved, 'hash')
+local changes = 0
+for at = 1, of.answer and 0 or math.min(#due, MOST_DUE) do
+if changes < MOST_CHANGES then
+changes = changes + expire(of, due[at])
+else
+of.answer = 0
+end
+end
+if #due > MOST_DUE then
+of.answer = of.answer or 0
+end
+end
+return of.answer
+end
+local counting = { prepare = nil, apply = nil }
+local function text_of(state)
+return string.format('%.0f %.0f %.0f', state[1], state[2], state[3])
+end
+local function change(state, by, set, floor, ceiling, hold)
+local value, down, up = state[1], state[2], state[3]
+if set then
+if by + down < floor then
+return 'floor'
+end
+if by + up > ceiling then
+return 'ceiling'
+end
+state[1] = by
+return nil
+end
+if by < 0 and value + down + by < floor then
+return 'floor'
+end
+if by > 0 and value + up + by > ceiling then
+return 'ceiling'
+end
+if not hold then
+state[1] = value + by
+elseif by < 0 then
+state[2] = down + by
+else
+state[3] = up + by
+end
+end
+function counting.prepare(of, changes, hold)
+local wait = counters.ready(of)
+if wait then
+return wait
+end
+local states, lines, refused, at = {}, { '+' }, { '-' }, 0
+for set, by, floor, ceiling, name in string.gmatch(changes, '(=?)(%-?%d+) (%S+) (%S+) ([^\\n]+)') do
+at = at + 1
+local state = states[name] or counters.state(of, name)
+if state.err then
+return state
+end
+states[name] = state
+local reason = change(state, tonumber(by), set == '=', tonumber(floor) or of.floor, tonumber(ceiling) or of.ceiling, hold)
+if reason then
+refused[#refused + 1] = string.format('%d %s %s', at, reason, text_of(state))
+else
+lines[#lines + 1] = text_of(state)
+end
+end
+if #refused > 1 then
+return table.concat(refused, '\\n')
+end
+return { states = states, answer = table.concat(lines, '\\n') }
+end
+function counting.apply(of, plan)
+counters.save(of, plan.states)
+return plan.answer
+end
+local keys = KEYS
+local plan = ARGV[1]
+local of = counters.open(keys, plan)
+local values, floor, ceiling, initial = of.values, of.floor, of.ceiling, of.initial
+local items = (#ARGV - 1) / 2
+if items == 1 then
+local name, by = ARGV[2], ARGV[3]
+do
+local wait = counters.ready(of)
+if wait then
+return wait == 0 and 'again' or wait
+end
+local text = redis.pcall('HGET', values, name)
+local value = text and tonumber(text) or not text and initial
+if not value or math.abs(value) > 9007199254740991 or value % 1 ~= 0 then
+local planned = counting.prepare(of, by .. ' - - ' .. name)
+if type(planned) ~= 'table' or planned.err then
+return planned
+end
+return counting.apply(of, planned)
+end
+local change = tonumber(by)
+local after = value + change
+if (change < 0 and after < floor) or (change > 0 and after > ceiling) then
+return string.format('-\\n1 %s %.0f 0 0', change < 0 and 'floor' or 'ceiling', value)
+end
+local exact = math.abs(after) > 9000000000000000 and string.format('+\\n%.0f 0 0', after) or after
+if after == initial then
+redis.call('HDEL', values, name)
+return exact
+end
+if text then
+redis.call('HINCRBY', values, name, by)
+return exact
+end
+redis.call('HSET', values, name, string.format('%.0f', after))
+return exact
+end
+return nil
+end
+local function item(name, by)
+local wait = counters.ready(of)
+if wait then
+return wait == 0 and 'again' or wait
+end
+local text = redis.pcall('HGET', values, name)
+local value = text and tonumber(text) or not text and initial
+if not value or math.abs(value) > 9007199254740991 or value % 1 ~= 0 then
+local planned = counting.prepare(of, by .. ' - - ' .. name)
+if type(planned) ~= 'table' or planned.err then
+return planned
+end
+return counting.apply(of, planned)
+end
+local change = tonumber(by)
+local after = value + change
+if (change < 0 and after < floor) or (change > 0 and after > ceiling) then
+return string.format('-\\n1 %s %.0f 0 0', change < 0 and 'floor' or 'ceiling', value)
+end
+local exact = math.abs(after) > 9000000000000000 and string.format('+\\n%.0f 0 0', after) or after
+if after == initial then
+redis.call('HDEL', values, name)
+return exact
+end
+if text then
+redis.call('HINCRBY', values, name, by)
+return exact
+end
+redis.call('HSET', values, name, string.format('%.0f', after))
+return exact
+end
+local replies, done = {}, 0
+local function run()
+while done < items do
+local arg = 1 + done * 2
+done = done + 1
+local reply = item(ARGV[arg + 1], ARGV[arg + 2])
+if reply == nil then reply = false end
+replies[done] = reply
+end
+end
+while done < items do
+local ok, reply = pcall(run)
+if not ok then
+local text = type(reply) == 'table' and reply.err or tostring(reply)
+if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+reply = { err = text .. ' on @user_script' }
+replies[done] = reply
+end
+end
+return replies`,
+}
+
+/**
  * Claim what is to run once, keep the claim, or learn what came of it.
  *
  * Invariant: at any moment of Redis' clock at most one claim is in force for a key. If the claimer dies before or after it ran, nothing is
@@ -3613,7 +3941,7 @@ return replies`,
  */
 export const guardSee: Script<[keys: readonly string[], window: Arg, most: Arg], [ids: Arg], string | number> = {
   name: 'guard/see',
-  sha: 'cf75ea61e7781d43e4f8a3611df5878a76881feb',
+  sha: '8732b6aa2842b7e7ac2ef57d94bf087085eddfe2',
   batch: 128,
   sharedKeys: true,
   shared: ["window","most"],
@@ -3623,7 +3951,7 @@ export const guardSee: Script<[keys: readonly string[], window: Arg, most: Arg],
   text: `#!lua
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
-local seeing = { open = nil, prepare = nil, apply = nil, trim = nil }
+local seeing = { open = nil, prepare = nil, apply = nil, trim = nil, see = nil }
 local ms = math.floor(now / 1000)
 local MOST_GONE = 128
 function seeing.open(key, window, most)
@@ -3642,6 +3970,21 @@ if not of.kept then
 of.kept = true
 redis.call('PEXPIRE', of.key, of.window)
 end
+end
+function seeing.see(of, id)
+local added = redis.pcall('ZADD', of.key, 'NX', ms, id)
+if added == 0 then
+if tonumber(redis.call('ZSCORE', of.key, id)) > ms - of.window then
+return 0
+end
+redis.call('ZADD', of.key, ms, id)
+added = 1
+end
+if added == 1 and not of.kept then
+of.kept = true
+redis.call('PEXPIRE', of.key, of.window)
+end
+return added
 end
 function seeing.trim(of)
 if of.trimmed then
@@ -3671,12 +4014,11 @@ if items == 1 then
 local ids = ARGV[3]
 do
 if not string.find(ids, '\\n', 1, true) then
-local new = see(ids)
-if type(new) == 'table' then
-return new
-end
+local new = seeing.see(of, ids)
+if type(new) == 'number' then
 seeing.trim(of)
-return new and 1 or 0
+end
+return new
 end
 local all = {}
 for id in string.gmatch(ids, '[^\\n]+') do
@@ -3693,12 +4035,11 @@ return nil
 end
 local function item(ids)
 if not string.find(ids, '\\n', 1, true) then
-local new = see(ids)
-if type(new) == 'table' then
-return new
-end
+local new = seeing.see(of, ids)
+if type(new) == 'number' then
 seeing.trim(of)
-return new and 1 or 0
+end
+return new
 end
 local all = {}
 for id in string.gmatch(ids, '[^\\n]+') do
