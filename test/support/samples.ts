@@ -300,20 +300,18 @@ export const SAMPLES: Readonly<Record<string, readonly Sample[]>> = {
   'guard/see': [
     {
       returns: 'integer',
-      shared: [[seenIds], 1000, 2],
-      item: ['a'],
+      shared: [1000, 2],
+      item: [seenIds, 'a'],
       before: [['ZADD', seenIds, 1, 'old', 2, 'a']],
     },
     {
       returns: 'string',
-      shared: [[seenIds], 1000, 2],
-      item: ['a\nb\nc'],
+      shared: [1000, 2],
+      item: [seenIds, 'a\nb\nc'],
       before: [['ZADD', seenIds, 1, 'old']],
     },
   ],
-  'guard/unsee': [
-    { returns: 'integer', shared: [[seenIds]], item: ['a'], before: [['ZADD', seenIds, 1, 'a']] },
-  ],
+  'guard/unsee': [{ returns: 'integer', item: [seenIds, 'a'], before: [['ZADD', seenIds, 1, 'a']] }],
   'guard/count': [
     { returns: 'string', shared: COUNTERS, item: ['-2 - - a\n=7 - - b'], before: RESERVED },
     { returns: 'integer', shared: PAST_COUNTERS, item: ['-2 - - a'] },

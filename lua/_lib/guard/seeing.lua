@@ -1,6 +1,7 @@
 -- `seeing`: ids that were seen within a time, in two phases. An object is a sorted set, id by the millisecond at which it was seen.
 --
--- Bound: at most `most` ids, and those that one call adds; each call takes up to 128 of the oldest that are too many or too old.
+-- Bound: at most `most` ids, and those that are added until the next clean-up, which takes up to 128 of the oldest that are too many or
+-- too old.
 --
 -- - `seeing.open(key, window, most)` makes the object. `seeing.prepare(of, id)` reads: true for a new id, false for one that was seen within
 --   `window` milliseconds, or an error. `seeing.apply(of, id)` writes it. `seeing.trim(of)` is its clean-up, once in a call.

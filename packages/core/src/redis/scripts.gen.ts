@@ -3932,20 +3932,20 @@ return replies`,
  * ids are forgotten first. A process that dies after the call has noted ids that it will not handle: claim an id beside the effect
  * (one script), or run what must not be lost by `once`.
  *
- * - shared keys `keys`: sorted set: id by the millisecond at which it was seen
  * - shared `window`: milliseconds
  * - shared `most`: ids
+ * - key `seen`: sorted set: id by the millisecond at which it was seen
  * - `ids`: a line for each id
  * - replies one id: 1 for a new one, else 0; several: "1" or "0" for each
  * - on a full server refused: it adds ids
  */
-export const guardSee: Script<[keys: readonly string[], window: Arg, most: Arg], [ids: Arg], string | number> = {
+export const guardSee: Script<[window: Arg, most: Arg], [seen: string, ids: Arg], string | number> = {
   name: 'guard/see',
-  sha: '8732b6aa2842b7e7ac2ef57d94bf087085eddfe2',
+  sha: 'f63671fa877eb5ba73096a3b213cbcfac6e75b93',
   batch: 128,
-  sharedKeys: true,
+  sharedKeys: false,
   shared: ["window","most"],
-  keys: [],
+  keys: ["seen"],
   args: ["ids"],
   returns: 'string|integer',
   text: `#!lua
@@ -3998,33 +3998,39 @@ if count > 0 then
 redis.call('ZREM', of.key, unpack(redis.call('ZRANGE', of.key, 0, count - 1)))
 end
 end
-local keys = KEYS
 local window = ARGV[1]
 local most = ARGV[2]
-local of = seeing.open(keys[1], window, most)
-local function see(id)
-local new = seeing.prepare(of, id)
-if new == true then
-seeing.apply(of, id)
+local sets = {}
+local cleaned = false
+local function set_of(seen)
+local of = sets[seen]
+if not of then
+of = seeing.open(seen, window, most)
+sets[seen] = of
 end
-return new
+return of
 end
-local items = (#ARGV - 2) / 1
+local items = #KEYS / 1
 if items == 1 then
-local ids = ARGV[3]
+local seen, ids = KEYS[1], ARGV[3]
 do
+local of = set_of(seen)
 if not string.find(ids, '\\n', 1, true) then
 local new = seeing.see(of, ids)
-if type(new) == 'number' then
+if new == 1 and not cleaned then
+cleaned = true
 seeing.trim(of)
 end
 return new
 end
 local all = {}
 for id in string.gmatch(ids, '[^\\n]+') do
-local new = see(id)
+local new = seeing.prepare(of, id)
 if type(new) == 'table' then
 return new
+end
+if new then
+seeing.apply(of, id)
 end
 all[#all + 1] = new and '1' or '0'
 end
@@ -4033,19 +4039,24 @@ return table.concat(all)
 end
 return nil
 end
-local function item(ids)
+local function item(seen, ids)
+local of = set_of(seen)
 if not string.find(ids, '\\n', 1, true) then
 local new = seeing.see(of, ids)
-if type(new) == 'number' then
+if new == 1 and not cleaned then
+cleaned = true
 seeing.trim(of)
 end
 return new
 end
 local all = {}
 for id in string.gmatch(ids, '[^\\n]+') do
-local new = see(id)
+local new = seeing.prepare(of, id)
 if type(new) == 'table' then
 return new
+end
+if new then
+seeing.apply(of, id)
 end
 all[#all + 1] = new and '1' or '0'
 end
@@ -4053,11 +4064,13 @@ seeing.trim(of)
 return table.concat(all)
 end
 local replies, done = {}, 0
+local own = #ARGV > 3 and 1 or 0
 local function run()
 while done < items do
-local arg = 2 + done * 1
+local key = done * 1
+local arg = 2 + done * own
 done = done + 1
-local reply = item(ARGV[arg + 1])
+local reply = item(KEYS[key + 1], ARGV[arg + 1])
 if reply == nil then reply = false end
 replies[done] = reply
 end
@@ -5301,39 +5314,40 @@ return replies`,
 /**
  * Forget an id that was seen.
  *
- * - shared keys `keys`: sorted set: id by the millisecond at which it was seen
+ * - key `seen`: sorted set: id by the millisecond at which it was seen
  * - `id`: the id
  * - replies 1 if it was there
  * - on a full server runs: it deletes
  */
-export const guardUnsee: Script<[keys: readonly string[]], [id: Arg], number> = {
+export const guardUnsee: Script<[], [seen: string, id: Arg], number> = {
   name: 'guard/unsee',
-  sha: 'a7d8a25e1f6d232078a997428dd72677b2e682ca',
+  sha: 'c6b51d9b21ce503bafa0cbde279b3f76f7510542',
   batch: 128,
-  sharedKeys: true,
+  sharedKeys: false,
   shared: [],
-  keys: [],
+  keys: ["seen"],
   args: ["id"],
   returns: 'integer',
   text: `#!lua flags=allow-oom
-local keys = KEYS
-local items = (#ARGV - 0) / 1
+local items = #KEYS / 1
 if items == 1 then
-local id = ARGV[1]
+local seen, id = KEYS[1], ARGV[1]
 do
-return redis.pcall('ZREM', keys[1], id)
+return redis.pcall('ZREM', seen, id)
 end
 return nil
 end
-local function item(id)
-return redis.pcall('ZREM', keys[1], id)
+local function item(seen, id)
+return redis.pcall('ZREM', seen, id)
 end
 local replies, done = {}, 0
+local own = #ARGV > 1 and 1 or 0
 local function run()
 while done < items do
-local arg = 0 + done * 1
+local key = done * 1
+local arg = 0 + done * own
 done = done + 1
-local reply = item(ARGV[arg + 1])
+local reply = item(KEYS[key + 1], ARGV[arg + 1])
 if reply == nil then reply = false end
 replies[done] = reply
 end
