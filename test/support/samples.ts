@@ -190,26 +190,26 @@ export const SAMPLES: Readonly<Record<string, readonly Sample[]>> = {
   'guard/lock': [
     {
       returns: 'integer',
-      shared: [[fence], lockChannel, 1000, 500],
-      item: [lockA, queueA, 'me:1', '-', 'me'],
+      shared: [[fence], lockChannel, 1000, 'me', 500],
+      item: [lockA, queueA, 'me:1', '-'],
     },
     {
       returns: 'string',
-      shared: [[fence], lockChannel, 1000, 500],
-      item: [lockA, queueA, 'you:1', '+', 'you'],
+      shared: [[fence], lockChannel, 1000, 'me', 500],
+      item: [lockA, queueA, 'you:1', '+'],
       before: LOCKED,
     },
   ],
   'guard/lock_all': [
     {
       returns: 'integer',
-      shared: [lockChannel, 1000, 500],
-      item: [fence, lockA, queueA, lockB, queueB, 'me:1', '+', 'me'],
+      shared: [lockChannel, 1000, 'me', 500],
+      item: [fence, lockA, queueA, lockB, queueB, 'me:1', '+ other'],
     },
     {
       returns: 'string',
-      shared: [lockChannel, 1000, 500],
-      item: [fence, lockA, queueA, lockB, queueB, 'you:1', '+', 'you'],
+      shared: [lockChannel, 1000, 'me', 500],
+      item: [fence, lockA, queueA, lockB, queueB, 'you:1', '+'],
       before: LOCKED,
     },
   ],

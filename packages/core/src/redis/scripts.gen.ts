@@ -1521,23 +1521,23 @@ return replies`,
  * - shared keys `keys`: string: the last fence of the space
  * - shared `channel`: what the pub/sub channels of processes begin with
  * - shared `lease`: milliseconds of a lease
+ * - shared `label`: what holders call themselves
  * - shared `claim`: milliseconds of an offer
  * - key `lock`: string: the lease or the offer
  * - key `queue`: sorted set: tickets
  * - `owner`: "process:number": the ticket of this caller
- * - `order`: "-" not to wait, "+" for a new ticket, else the ticket's order
- * - `label`: what the holder calls itself
+ * - `order`: "-" not to wait, "+" for a new ticket, else the ticket's order; then, if it is another, what the holder calls itself
  * - replies the fence; or "milliseconds order": ask again after that time, or when told
  * - on a full server refused: it may add a lock or a ticket
  */
-export const guardLock: Script<[keys: readonly string[], channel: Arg, lease: Arg, claim: Arg], [lock: string, queue: string, owner: Arg, order: Arg, label: Arg], number | string> = {
+export const guardLock: Script<[keys: readonly string[], channel: Arg, lease: Arg, label: Arg, claim: Arg], [lock: string, queue: string, owner: Arg, order: Arg], number | string> = {
   name: 'guard/lock',
-  sha: '9ee1a337484684ad6416691163956868b7488b7d',
+  sha: '2ded277a98bb19c138b739d6819eeb7cb4444e07',
   batch: 64,
   sharedKeys: true,
-  shared: ["channel","lease","claim"],
+  shared: ["channel","lease","label","claim"],
   keys: ["lock","queue"],
-  args: ["owner","order","label"],
+  args: ["owner","order"],
   returns: 'integer|string',
   text: `#!lua
 local clock = redis.call('TIME')
@@ -1550,7 +1550,7 @@ end
 end
 local fences = { open = nil, look = nil, next = nil }
 function fences.open(key)
-return { key = key, last = nil }
+return { key = key, last = nil, stored = nil }
 end
 function fences.look(of)
 if of.last then
@@ -1567,8 +1567,13 @@ end
 of.last = last
 end
 function fences.next(of)
+if not of.stored or of.last >= of.stored then
 of.last = math.max(math.floor(of.last) + 1, now)
-redis.call('SET', of.key, string.format('%.0f', of.last))
+of.stored = of.last + #KEYS
+redis.call('SET', of.key, string.format('%.0f', of.stored))
+return of.last
+end
+of.last = of.last + 1
 return of.last
 end
 local queueing = { open = nil, heads = nil, add = nil, drop = nil, tell = nil }
@@ -1644,9 +1649,12 @@ return { err = 'ERR ' .. lock .. ' holds what no lock wrote: delete it' }
 end
 return { untl = tonumber(untl), fence = tonumber(fence), owner = owner, label = label }
 end
+local length, ends, ttl
 local function write(lock, lasts, fence, owner, label)
-local text = string.format('%.0f %.0f %s %s', now + lasts * 1000, fence, owner, label)
-redis.call('SET', lock, text, 'PX', string.format('%.0f', lasts + SLACK))
+if lasts ~= length then
+length, ends, ttl = lasts, string.format('%.0f ', now + lasts * 1000), string.format('%.0f', lasts + SLACK)
+end
+redis.call('SET', lock, ends .. string.format('%.0f', fence) .. ' ' .. owner .. ' ' .. label, 'PX', ttl)
 end
 local function pass_on(of, lock, queue, heads)
 local first, second = heads[1], heads[2]
@@ -1685,6 +1693,16 @@ function locking.ask(of, locks, owner, order, label)
 local wrong = fences.look(of.fences)
 if wrong then
 return wrong
+end
+if order ~= '-' and order ~= '+' then
+local own
+order, own = string.match(order, '^(%S+) ?(.*)$')
+label = own ~= '' and own or label
+end
+if #locks == 2 and redis.call('EXISTS', locks[1], locks[2]) == 0 then
+local fence = fences.next(of.fences)
+write(locks[1], of.lease, fence, owner, label)
+return fence
 end
 local mine = tonumber(order) or math.huge
 local blocked, untl = {}, 0
@@ -1746,6 +1764,10 @@ write(lock, lease, record.fence, owner, record.label)
 return 1
 end
 local function give_up(of, lock, queue, record)
+if redis.call('EXISTS', queue) == 0 then
+redis.call('DEL', lock)
+return record.fence > 0 and record.untl > now and 1 or 0
+end
 local heads = queueing.heads(of.queues, queue, 2)
 if heads.err then
 return heads
@@ -1781,26 +1803,27 @@ end
 local keys = KEYS
 local channel = ARGV[1]
 local lease = ARGV[2]
-local claim = ARGV[3]
+local label = ARGV[3]
+local claim = ARGV[4]
 local of = locking.open(keys[1], channel, lease, claim)
-local items = (#ARGV - 3) / 3
+local items = (#ARGV - 4) / 2
 if items == 1 then
-local lock, queue, owner, order, label = KEYS[#KEYS - items * 2 + 1], KEYS[#KEYS - items * 2 + 2], ARGV[4], ARGV[5], ARGV[6]
+local lock, queue, owner, order = KEYS[#KEYS - items * 2 + 1], KEYS[#KEYS - items * 2 + 2], ARGV[5], ARGV[6]
 do
 return locking.ask(of, { lock, queue }, owner, order, label)
 end
 return nil
 end
-local function item(lock, queue, owner, order, label)
+local function item(lock, queue, owner, order)
 return locking.ask(of, { lock, queue }, owner, order, label)
 end
 local replies, done = {}, 0
 local function run()
 while done < items do
 local key = #KEYS - items * 2 + done * 2
-local arg = 3 + done * 3
+local arg = 4 + done * 2
 done = done + 1
-local reply = item(KEYS[key + 1], KEYS[key + 2], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3])
+local reply = item(KEYS[key + 1], KEYS[key + 2], ARGV[arg + 1], ARGV[arg + 2])
 if reply == nil then reply = false end
 replies[done] = reply
 end
@@ -1825,23 +1848,23 @@ return replies`,
  *
  * - shared `channel`: as lock.lua
  * - shared `lease`: as lock.lua
+ * - shared `label`: what holders call themselves
  * - shared `claim`: as lock.lua
  * - key `all`: the last fence of the space, then lock and queue of each
  * - `owner`: as lock.lua
- * - `order`: as lock.lua
- * - `label`: as lock.lua
+ * - `order`: "-" not to wait, "+" for a new ticket, else the ticket's order; then, if it is another, what the holder calls itself
  * - replies as lock.lua
  * - on a full server refused: it may add locks or tickets
  */
-export const guardLockAll: Script<[channel: Arg, lease: Arg, claim: Arg], [...all: string[], owner: Arg, order: Arg, label: Arg], number | string> = {
+export const guardLockAll: Script<[channel: Arg, lease: Arg, label: Arg, claim: Arg], [...all: string[], owner: Arg, order: Arg], number | string> = {
   name: 'guard/lock_all',
-  sha: '6dc08e86d6166196b9b4f891330ccca5a4a911ac',
+  sha: '26305a3e084c55335d20aeb57b80fd47e557786f',
   batch: 16,
   sharedKeys: false,
-  shared: ["channel","lease","claim"],
+  shared: ["channel","lease","label","claim"],
   keys: ["all"],
   manyKeys: true,
-  args: ["owner","order","label"],
+  args: ["owner","order"],
   returns: 'integer|string',
   text: `#!lua
 local clock = redis.call('TIME')
@@ -1854,7 +1877,7 @@ end
 end
 local fences = { open = nil, look = nil, next = nil }
 function fences.open(key)
-return { key = key, last = nil }
+return { key = key, last = nil, stored = nil }
 end
 function fences.look(of)
 if of.last then
@@ -1871,8 +1894,13 @@ end
 of.last = last
 end
 function fences.next(of)
+if not of.stored or of.last >= of.stored then
 of.last = math.max(math.floor(of.last) + 1, now)
-redis.call('SET', of.key, string.format('%.0f', of.last))
+of.stored = of.last + #KEYS
+redis.call('SET', of.key, string.format('%.0f', of.stored))
+return of.last
+end
+of.last = of.last + 1
 return of.last
 end
 local queueing = { open = nil, heads = nil, add = nil, drop = nil, tell = nil }
@@ -1948,9 +1976,12 @@ return { err = 'ERR ' .. lock .. ' holds what no lock wrote: delete it' }
 end
 return { untl = tonumber(untl), fence = tonumber(fence), owner = owner, label = label }
 end
+local length, ends, ttl
 local function write(lock, lasts, fence, owner, label)
-local text = string.format('%.0f %.0f %s %s', now + lasts * 1000, fence, owner, label)
-redis.call('SET', lock, text, 'PX', string.format('%.0f', lasts + SLACK))
+if lasts ~= length then
+length, ends, ttl = lasts, string.format('%.0f ', now + lasts * 1000), string.format('%.0f', lasts + SLACK)
+end
+redis.call('SET', lock, ends .. string.format('%.0f', fence) .. ' ' .. owner .. ' ' .. label, 'PX', ttl)
 end
 local function pass_on(of, lock, queue, heads)
 local first, second = heads[1], heads[2]
@@ -1989,6 +2020,16 @@ function locking.ask(of, locks, owner, order, label)
 local wrong = fences.look(of.fences)
 if wrong then
 return wrong
+end
+if order ~= '-' and order ~= '+' then
+local own
+order, own = string.match(order, '^(%S+) ?(.*)$')
+label = own ~= '' and own or label
+end
+if #locks == 2 and redis.call('EXISTS', locks[1], locks[2]) == 0 then
+local fence = fences.next(of.fences)
+write(locks[1], of.lease, fence, owner, label)
+return fence
 end
 local mine = tonumber(order) or math.huge
 local blocked, untl = {}, 0
@@ -2050,6 +2091,10 @@ write(lock, lease, record.fence, owner, record.label)
 return 1
 end
 local function give_up(of, lock, queue, record)
+if redis.call('EXISTS', queue) == 0 then
+redis.call('DEL', lock)
+return record.fence > 0 and record.untl > now and 1 or 0
+end
 local heads = queueing.heads(of.queues, queue, 2)
 if heads.err then
 return heads
@@ -2084,18 +2129,19 @@ return done
 end
 local channel = ARGV[1]
 local lease = ARGV[2]
-local claim = ARGV[3]
+local label = ARGV[3]
+local claim = ARGV[4]
 local of = locking.open(nil, channel, lease, claim)
-local items = (#ARGV - 3) / 3
+local items = (#ARGV - 4) / 2
 if items == 1 then
-local all, owner, order, label = KEYS, ARGV[4], ARGV[5], ARGV[6]
+local all, owner, order = KEYS, ARGV[5], ARGV[6]
 do
 of.fences.key = all[1]
 return locking.ask(of, { unpack(all, 2) }, owner, order, label)
 end
 return nil
 end
-local function item(all, owner, order, label)
+local function item(all, owner, order)
 of.fences.key = all[1]
 return locking.ask(of, { unpack(all, 2) }, owner, order, label)
 end
@@ -2104,9 +2150,9 @@ local each = #KEYS / items
 local function run()
 while done < items do
 local key = done * each
-local arg = 3 + done * 3
+local arg = 4 + done * 2
 done = done + 1
-local reply = item({ unpack(KEYS, key + 1, key + each) }, ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3])
+local reply = item({ unpack(KEYS, key + 1, key + each) }, ARGV[arg + 1], ARGV[arg + 2])
 if reply == nil then reply = false end
 replies[done] = reply
 end
@@ -2584,7 +2630,7 @@ return replies`,
  */
 export const guardPermit: Script<[keys: readonly string[], channel: Arg, size: Arg, lease: Arg, claim: Arg], [held: string, extra: string, queue: string, ticket: Arg, order: Arg], number | string> = {
   name: 'guard/permit',
-  sha: '2d1b73fc5c21e8fb4d9ee5a1fd2581f8c34f8363',
+  sha: '3820a76e09f942b93aa448504095d1b09be8e5e1',
   batch: 32,
   sharedKeys: true,
   shared: ["channel","size","lease","claim"],
@@ -2602,7 +2648,7 @@ end
 end
 local fences = { open = nil, look = nil, next = nil }
 function fences.open(key)
-return { key = key, last = nil }
+return { key = key, last = nil, stored = nil }
 end
 function fences.look(of)
 if of.last then
@@ -2619,8 +2665,13 @@ end
 of.last = last
 end
 function fences.next(of)
+if not of.stored or of.last >= of.stored then
 of.last = math.max(math.floor(of.last) + 1, now)
-redis.call('SET', of.key, string.format('%.0f', of.last))
+of.stored = of.last + #KEYS
+redis.call('SET', of.key, string.format('%.0f', of.stored))
+return of.last
+end
+of.last = of.last + 1
 return of.last
 end
 local queueing = { open = nil, heads = nil, add = nil, drop = nil, tell = nil }
@@ -2970,7 +3021,7 @@ return replies`,
  */
 export const guardRelock: Script<[lease: Arg], [lock: string, owner: Arg], number> = {
   name: 'guard/relock',
-  sha: '27279ad185059c9f2c246cf78d6871222ba6e847',
+  sha: '539b380e68423c8f2b7f721eedfad02b11c75303',
   batch: 64,
   sharedKeys: false,
   shared: ["lease"],
@@ -2988,7 +3039,7 @@ end
 end
 local fences = { open = nil, look = nil, next = nil }
 function fences.open(key)
-return { key = key, last = nil }
+return { key = key, last = nil, stored = nil }
 end
 function fences.look(of)
 if of.last then
@@ -3005,8 +3056,13 @@ end
 of.last = last
 end
 function fences.next(of)
+if not of.stored or of.last >= of.stored then
 of.last = math.max(math.floor(of.last) + 1, now)
-redis.call('SET', of.key, string.format('%.0f', of.last))
+of.stored = of.last + #KEYS
+redis.call('SET', of.key, string.format('%.0f', of.stored))
+return of.last
+end
+of.last = of.last + 1
 return of.last
 end
 local queueing = { open = nil, heads = nil, add = nil, drop = nil, tell = nil }
@@ -3082,9 +3138,12 @@ return { err = 'ERR ' .. lock .. ' holds what no lock wrote: delete it' }
 end
 return { untl = tonumber(untl), fence = tonumber(fence), owner = owner, label = label }
 end
+local length, ends, ttl
 local function write(lock, lasts, fence, owner, label)
-local text = string.format('%.0f %.0f %s %s', now + lasts * 1000, fence, owner, label)
-redis.call('SET', lock, text, 'PX', string.format('%.0f', lasts + SLACK))
+if lasts ~= length then
+length, ends, ttl = lasts, string.format('%.0f ', now + lasts * 1000), string.format('%.0f', lasts + SLACK)
+end
+redis.call('SET', lock, ends .. string.format('%.0f', fence) .. ' ' .. owner .. ' ' .. label, 'PX', ttl)
 end
 local function pass_on(of, lock, queue, heads)
 local first, second = heads[1], heads[2]
@@ -3123,6 +3182,16 @@ function locking.ask(of, locks, owner, order, label)
 local wrong = fences.look(of.fences)
 if wrong then
 return wrong
+end
+if order ~= '-' and order ~= '+' then
+local own
+order, own = string.match(order, '^(%S+) ?(.*)$')
+label = own ~= '' and own or label
+end
+if #locks == 2 and redis.call('EXISTS', locks[1], locks[2]) == 0 then
+local fence = fences.next(of.fences)
+write(locks[1], of.lease, fence, owner, label)
+return fence
 end
 local mine = tonumber(order) or math.huge
 local blocked, untl = {}, 0
@@ -3184,6 +3253,10 @@ write(lock, lease, record.fence, owner, record.label)
 return 1
 end
 local function give_up(of, lock, queue, record)
+if redis.call('EXISTS', queue) == 0 then
+redis.call('DEL', lock)
+return record.fence > 0 and record.untl > now and 1 or 0
+end
 local heads = queueing.heads(of.queues, queue, 2)
 if heads.err then
 return heads
@@ -3264,7 +3337,7 @@ return replies`,
  */
 export const guardRepermit: Script<[lease: Arg], [held: string, ticket: Arg], number> = {
   name: 'guard/repermit',
-  sha: 'c4cf1e85536b3bae729b8e59f9842f1b70fe695e',
+  sha: '4f7710f3efbb3a2b8c15869b0f5451fc5b4b8b32',
   batch: 64,
   sharedKeys: false,
   shared: ["lease"],
@@ -3282,7 +3355,7 @@ end
 end
 local fences = { open = nil, look = nil, next = nil }
 function fences.open(key)
-return { key = key, last = nil }
+return { key = key, last = nil, stored = nil }
 end
 function fences.look(of)
 if of.last then
@@ -3299,8 +3372,13 @@ end
 of.last = last
 end
 function fences.next(of)
+if not of.stored or of.last >= of.stored then
 of.last = math.max(math.floor(of.last) + 1, now)
-redis.call('SET', of.key, string.format('%.0f', of.last))
+of.stored = of.last + #KEYS
+redis.call('SET', of.key, string.format('%.0f', of.stored))
+return of.last
+end
+of.last = of.last + 1
 return of.last
 end
 local queueing = { open = nil, heads = nil, add = nil, drop = nil, tell = nil }
@@ -4397,7 +4475,7 @@ return replies`,
  */
 export const guardUnlock: Script<[channel: Arg, claim: Arg], [lock: string, queue: string, owner: Arg], number> = {
   name: 'guard/unlock',
-  sha: 'b67ed9968045525736678c8f63a0ecd80b0fec93',
+  sha: '1cf72cb2c7d584564d1ec7ae8791590b31fb09c8',
   batch: 64,
   sharedKeys: false,
   shared: ["channel","claim"],
@@ -4415,7 +4493,7 @@ end
 end
 local fences = { open = nil, look = nil, next = nil }
 function fences.open(key)
-return { key = key, last = nil }
+return { key = key, last = nil, stored = nil }
 end
 function fences.look(of)
 if of.last then
@@ -4432,8 +4510,13 @@ end
 of.last = last
 end
 function fences.next(of)
+if not of.stored or of.last >= of.stored then
 of.last = math.max(math.floor(of.last) + 1, now)
-redis.call('SET', of.key, string.format('%.0f', of.last))
+of.stored = of.last + #KEYS
+redis.call('SET', of.key, string.format('%.0f', of.stored))
+return of.last
+end
+of.last = of.last + 1
 return of.last
 end
 local queueing = { open = nil, heads = nil, add = nil, drop = nil, tell = nil }
@@ -4509,9 +4592,12 @@ return { err = 'ERR ' .. lock .. ' holds what no lock wrote: delete it' }
 end
 return { untl = tonumber(untl), fence = tonumber(fence), owner = owner, label = label }
 end
+local length, ends, ttl
 local function write(lock, lasts, fence, owner, label)
-local text = string.format('%.0f %.0f %s %s', now + lasts * 1000, fence, owner, label)
-redis.call('SET', lock, text, 'PX', string.format('%.0f', lasts + SLACK))
+if lasts ~= length then
+length, ends, ttl = lasts, string.format('%.0f ', now + lasts * 1000), string.format('%.0f', lasts + SLACK)
+end
+redis.call('SET', lock, ends .. string.format('%.0f', fence) .. ' ' .. owner .. ' ' .. label, 'PX', ttl)
 end
 local function pass_on(of, lock, queue, heads)
 local first, second = heads[1], heads[2]
@@ -4550,6 +4636,16 @@ function locking.ask(of, locks, owner, order, label)
 local wrong = fences.look(of.fences)
 if wrong then
 return wrong
+end
+if order ~= '-' and order ~= '+' then
+local own
+order, own = string.match(order, '^(%S+) ?(.*)$')
+label = own ~= '' and own or label
+end
+if #locks == 2 and redis.call('EXISTS', locks[1], locks[2]) == 0 then
+local fence = fences.next(of.fences)
+write(locks[1], of.lease, fence, owner, label)
+return fence
 end
 local mine = tonumber(order) or math.huge
 local blocked, untl = {}, 0
@@ -4611,6 +4707,10 @@ write(lock, lease, record.fence, owner, record.label)
 return 1
 end
 local function give_up(of, lock, queue, record)
+if redis.call('EXISTS', queue) == 0 then
+redis.call('DEL', lock)
+return record.fence > 0 and record.untl > now and 1 or 0
+end
 local heads = queueing.heads(of.queues, queue, 2)
 if heads.err then
 return heads
@@ -4699,7 +4799,7 @@ return replies`,
  */
 export const guardUnpermit: Script<[channel: Arg, size: Arg, claim: Arg], [held: string, extra: string, queue: string, ticket: Arg, waits: Arg], number> = {
   name: 'guard/unpermit',
-  sha: '3689c2facabc327fca458dc5ab0eb827b442edfa',
+  sha: '745bc6927f1bd83d0b28ed8d4abd1bb6fe173c22',
   batch: 32,
   sharedKeys: false,
   shared: ["channel","size","claim"],
@@ -4717,7 +4817,7 @@ end
 end
 local fences = { open = nil, look = nil, next = nil }
 function fences.open(key)
-return { key = key, last = nil }
+return { key = key, last = nil, stored = nil }
 end
 function fences.look(of)
 if of.last then
@@ -4734,8 +4834,13 @@ end
 of.last = last
 end
 function fences.next(of)
+if not of.stored or of.last >= of.stored then
 of.last = math.max(math.floor(of.last) + 1, now)
-redis.call('SET', of.key, string.format('%.0f', of.last))
+of.stored = of.last + #KEYS
+redis.call('SET', of.key, string.format('%.0f', of.stored))
+return of.last
+end
+of.last = of.last + 1
 return of.last
 end
 local queueing = { open = nil, heads = nil, add = nil, drop = nil, tell = nil }
@@ -5027,7 +5132,7 @@ return replies`,
  */
 export const guardUnqueue: Script<[channel: Arg, claim: Arg], [lock: string, queue: string, owner: Arg], number> = {
   name: 'guard/unqueue',
-  sha: 'a8a7e5bb3c8460748e084a3b7d32e299cb41cb08',
+  sha: '95630ba36956b3bbb72685fa42415525084762e4',
   batch: 64,
   sharedKeys: false,
   shared: ["channel","claim"],
@@ -5045,7 +5150,7 @@ end
 end
 local fences = { open = nil, look = nil, next = nil }
 function fences.open(key)
-return { key = key, last = nil }
+return { key = key, last = nil, stored = nil }
 end
 function fences.look(of)
 if of.last then
@@ -5062,8 +5167,13 @@ end
 of.last = last
 end
 function fences.next(of)
+if not of.stored or of.last >= of.stored then
 of.last = math.max(math.floor(of.last) + 1, now)
-redis.call('SET', of.key, string.format('%.0f', of.last))
+of.stored = of.last + #KEYS
+redis.call('SET', of.key, string.format('%.0f', of.stored))
+return of.last
+end
+of.last = of.last + 1
 return of.last
 end
 local queueing = { open = nil, heads = nil, add = nil, drop = nil, tell = nil }
@@ -5139,9 +5249,12 @@ return { err = 'ERR ' .. lock .. ' holds what no lock wrote: delete it' }
 end
 return { untl = tonumber(untl), fence = tonumber(fence), owner = owner, label = label }
 end
+local length, ends, ttl
 local function write(lock, lasts, fence, owner, label)
-local text = string.format('%.0f %.0f %s %s', now + lasts * 1000, fence, owner, label)
-redis.call('SET', lock, text, 'PX', string.format('%.0f', lasts + SLACK))
+if lasts ~= length then
+length, ends, ttl = lasts, string.format('%.0f ', now + lasts * 1000), string.format('%.0f', lasts + SLACK)
+end
+redis.call('SET', lock, ends .. string.format('%.0f', fence) .. ' ' .. owner .. ' ' .. label, 'PX', ttl)
 end
 local function pass_on(of, lock, queue, heads)
 local first, second = heads[1], heads[2]
@@ -5180,6 +5293,16 @@ function locking.ask(of, locks, owner, order, label)
 local wrong = fences.look(of.fences)
 if wrong then
 return wrong
+end
+if order ~= '-' and order ~= '+' then
+local own
+order, own = string.match(order, '^(%S+) ?(.*)$')
+label = own ~= '' and own or label
+end
+if #locks == 2 and redis.call('EXISTS', locks[1], locks[2]) == 0 then
+local fence = fences.next(of.fences)
+write(locks[1], of.lease, fence, owner, label)
+return fence
 end
 local mine = tonumber(order) or math.huge
 local blocked, untl = {}, 0
@@ -5241,6 +5364,10 @@ write(lock, lease, record.fence, owner, record.label)
 return 1
 end
 local function give_up(of, lock, queue, record)
+if redis.call('EXISTS', queue) == 0 then
+redis.call('DEL', lock)
+return record.fence > 0 and record.untl > now and 1 or 0
+end
 local heads = queueing.heads(of.queues, queue, 2)
 if heads.err then
 return heads
