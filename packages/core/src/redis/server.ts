@@ -14,6 +14,7 @@ export type Feature =
   | 'deduper'
   | 'lock'
   | 'semaphore'
+  | 'objects'
 
 /** The server as INFO describes it; a field is undefined where the server does not tell. */
 export interface ServerInfo {
@@ -59,11 +60,13 @@ const DURABLE: readonly Feature[] = [
   'once',
   'deduper',
   'lock',
+  'semaphore',
+  'objects',
 ]
 /** Those whose keys have a TTL, so that a volatile-* policy may evict them too. */
 const EXPIRING: ReadonlySet<Feature> = new Set<Feature>(['notifier', 'once', 'deduper', 'lock', 'semaphore'])
 
-const PERSISTENT: readonly Feature[] = ['stream', 'leaderboard', 'counters']
+const PERSISTENT: readonly Feature[] = ['stream', 'leaderboard', 'counters', 'objects']
 
 /** What in a server's settings does not fit the features in use. */
 export function findingsFor(server: ServerInfo, used: ReadonlySet<Feature>): readonly ServerFinding[] {
@@ -92,7 +95,7 @@ export function findingsFor(server: ServerInfo, used: ReadonlySet<Feature>): rea
     findings.push({
       code: 'persistence',
       message:
-        'appendonly is off: stream entries, scores and counters since the last snapshot are lost when Redis crashes',
+        'appendonly is off: stream entries, scores, counters and objects since the last snapshot are lost when Redis crashes',
     })
   }
   return findings
