@@ -20,7 +20,7 @@ async function watched(options: LeaderboardOptions['events'] & object): Promise<
 }
 const about = { space: 'shop', name: 'points', window: 'all' }
 
-test('events tell of a new rank, who was passed, and who entered and left the top', async () => {
+test('events report a new rank, overtaken members, and members that entered and left the top', async () => {
   const points = await watched({ top: 3, overtaken: 2 })
   await points.increment('fay', 7)
   expect(told).toEqual([
@@ -54,7 +54,7 @@ test('the events of a batch are those of each update', async () => {
   ])
 })
 
-test('who falls off a bounded board leaves its top', async () => {
+test('a member that a bounded board drops leaves its top', async () => {
   const points = await board({ keep: 2, events: { top: 2 } })
   await fill(points, { ann: 9, bob: 7 })
   told.length = 0
@@ -67,7 +67,7 @@ test('who falls off a bounded board leaves its top', async () => {
   ])
 })
 
-test('events reach the diagnostics channel too, and cost nothing while nobody listens', async () => {
+test('events reach the diagnostics channel too, and cost nothing without a listener', async () => {
   const points = await board({ events: { top: 1 } })
   await bench.raw.config('RESETSTAT')
   await points.increment('ann')

@@ -25,7 +25,7 @@ async function limiterOf(rule: Omit<GcraRule, 'name'>, denyCache: object | boole
 const sent = async (): Promise<number> =>
   (await callsOf(bench.raw, 'evalsha')) + (await callsOf(bench.raw, 'eval'))
 
-test('a denied subject costs no command of Redis', async () => {
+test('a denied subject costs no Redis command', async () => {
   const limiter = await limiterOf({ limit: 3, window: '1h' }, { staleness: '1m' })
   for (let at = 0; at < 3; at++) expect((await limiter.take('ann')).allowed).toBe(true)
   const told = await limiter.take('ann')
@@ -45,7 +45,7 @@ test('a denied subject costs no command of Redis', async () => {
   })
 })
 
-test('waiting as long as a repeated denial says always lets the call pass', async () => {
+test('after the retryAfterMs of a repeated denial the call always passes', async () => {
   const limiter = await limiterOf({ limit: 25, window: '1m', burst: 1 }, { staleness: '1m' })
   const clock = createClock(bench.raw)
   await clock.set(START_US)
@@ -69,7 +69,7 @@ test('waiting as long as a repeated denial says always lets the call pass', asyn
   }
 })
 
-test('under attack Redis is asked once in each staleness', async () => {
+test('under attack Redis is asked once during each staleness', async () => {
   const limiter = await limiterOf({ limit: 1, window: '1h' }, { staleness: 100 })
   vi.useFakeTimers({ toFake: ['performance'] })
   await limiter.take('ann')
@@ -99,7 +99,7 @@ test.each(['refund', 'reset', 'unblock'] as const)(
   },
 )
 
-test('a dearer call is denied without asking, with a time that is never early', async () => {
+test('a call with a higher cost is denied without asking Redis, with a time that is never too short', async () => {
   const limiter = await limiterOf({ limit: 10, window: '1h' }, { staleness: '1m' })
   const asking = await limiterOf({ limit: 10, window: '1h' }, false)
   await limiter.take('ann', { cost: 10 })
