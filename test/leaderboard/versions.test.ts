@@ -142,13 +142,13 @@ test.each<[what: string, older: LeaderboardOptions, newer: LeaderboardOptions, b
     old.keep ? points.best('ann', 5) : points.increment('ann', 5)
   await update(older)
   const newer = await board(next)
-  const told: unknown[] = []
-  newer.on((event) => told.push(event))
+  const events: unknown[] = []
+  newer.on((event) => events.push(event))
   for (let n = 0; n < 3; n++) {
     await update(newer)
     await update(older)
   }
-  expect(told).toEqual([{ kind: 'redeclared', space: 'shop', name: 'points', before, now }])
+  expect(events).toEqual([{ kind: 'redeclared', space: 'shop', name: 'points', before, now }])
 })
 
 test('without a listener the change is a process warning that names both declarations', async () => {

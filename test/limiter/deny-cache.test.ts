@@ -28,16 +28,16 @@ const sent = async (): Promise<number> =>
 test('a denied subject costs no Redis command', async () => {
   const limiter = await limiterOf({ limit: 3, window: '1h' }, { staleness: '1m' })
   for (let at = 0; at < 3; at++) expect((await limiter.take('ann')).allowed).toBe(true)
-  const told = await limiter.take('ann')
-  expect(told).toMatchObject({ allowed: false, decidedBy: 'redis' })
+  const first = await limiter.take('ann')
+  expect(first).toMatchObject({ allowed: false, decidedBy: 'redis' })
   const before = await sent()
   const started = performance.now()
   const answers = await Promise.all(Array.from({ length: 1000 }, () => limiter.take('ann')))
   expect(await sent()).toBe(before)
   for (const { allowed, decidedBy, retryAfterMs } of answers) {
     expect({ allowed, decidedBy }).toEqual({ allowed: false, decidedBy: 'cache' })
-    expect(retryAfterMs).toBeLessThanOrEqual(told.retryAfterMs)
-    expect(retryAfterMs).toBeGreaterThan(told.retryAfterMs - (performance.now() - started) - 1000)
+    expect(retryAfterMs).toBeLessThanOrEqual(first.retryAfterMs)
+    expect(retryAfterMs).toBeGreaterThan(first.retryAfterMs - (performance.now() - started) - 1000)
   }
   expect((await limiter.take('bob')).allowed, 'another subject is asked for').toBe(true)
   expect(await limiter.take('ann', { cost: 0 }), 'a look is one at Redis').toMatchObject({
@@ -83,7 +83,7 @@ test('under attack Redis is asked once during each staleness', async () => {
 })
 
 test.each(['refund', 'reset', 'unblock'] as const)(
-  '%s in another process takes effect within the staleness, 1 s unless told otherwise',
+  '%s in another process takes effect within the staleness, 1 s by default',
   async (eased) => {
     const rule = { limit: 1, window: '1h' } as const
     const [limiter, other] = [await limiterOf(rule, true), await limiterOf(rule, true)]
@@ -114,13 +114,14 @@ test('a call with a higher cost is denied without asking Redis, with a time that
 
 test('repeated denials are published like all decisions', async () => {
   const limiter = await limiterOf({ limit: 1, window: '1h' }, true)
-  const heard: LimiterDecision[] = []
-  const listen = (event: unknown): void => void heard.push((event as { decision: LimiterDecision }).decision)
+  const published: LimiterDecision[] = []
+  const listen = (event: unknown): void =>
+    void published.push((event as { decision: LimiterDecision }).decision)
   channel('penknife:limiter').subscribe(listen)
   onTestFinished(() => {
     channel('penknife:limiter').unsubscribe(listen)
   })
   const answers = [await limiter.take('ann'), await limiter.take('ann'), await limiter.take('ann')]
-  expect(heard).toEqual(answers)
-  expect(heard.map(({ decidedBy }) => decidedBy)).toEqual(['redis', 'redis', 'cache'])
+  expect(published).toEqual(answers)
+  expect(published.map(({ decidedBy }) => decidedBy)).toEqual(['redis', 'redis', 'cache'])
 })

@@ -114,15 +114,15 @@ test('decisions are published with space, name and subject, and only while there
   await limiter.take('ann', { cost: 2 })
   expect(publish).not.toHaveBeenCalled()
   publish.mockRestore()
-  const heard: unknown[] = []
-  const listen = (event: unknown): unknown => heard.push(event)
+  const published: unknown[] = []
+  const listen = (event: unknown): unknown => published.push(event)
   decisions.subscribe(listen)
   onTestFinished(() => {
     decisions.unsubscribe(listen)
   })
-  const told = [await limiter.take('ann'), await limiter.take('ann', { cost: 8 })]
-  expect(heard).toEqual(
-    told.map((decision) => ({
+  const decided = [await limiter.take('ann'), await limiter.take('ann', { cost: 8 })]
+  expect(published).toEqual(
+    decided.map((decision) => ({
       kind: 'decision',
       space: 'shop',
       name: 'api',

@@ -145,7 +145,7 @@ test('rules that cannot be divided are refused, when the limiter is made and in 
       ...options,
     })
   const local = (options: object): object => ({ whenUnavailable: { local: options } })
-  expect(() => make(local({ instances: 5 }))).toThrow("instances is 5: rule 'r' allows 4")
+  expect(() => make(local({ instances: 5 }))).toThrow("instances is 5: rule 'r' allows only 4")
   expect(() => make(local({ instances: 0 }))).toThrow('instances')
   expect(() => make(local({}))).toThrow('instances')
   expect(() => make(local({ instances: 2, states: 0 }))).toThrow('states')
