@@ -3,7 +3,7 @@ import { parseArgs } from 'node:util'
 import { startCluster } from '../scripts/redis/cluster.ts'
 import { startRedis } from '../scripts/redis/server.ts'
 import type { Bench, Outcome, Probe } from './harness/bench.ts'
-import { AGAIN, buildIn, type Library, THIS_BUILD } from './harness/library.ts'
+import { again, buildIn, type Library, ON_NODE_REDIS, THIS_BUILD } from './harness/library.ts'
 import { measure } from './harness/measure.ts'
 import { jsonLines, table } from './harness/report.ts'
 import { suite as guard } from './guard.ts'
@@ -30,6 +30,7 @@ Options:
   --json        one JSON object a line for each contender, instead of the table
   --again       penknife a second time, as a contender of its own: how far two runs of the same code differ (A/A)
   --against DIR the penknife of another checkout as a contender; run 'pnpm build' there first
+  --driver node-redis  penknife and the peers that can on node-redis, and penknife on ioredis beside it
   --rounds N    measured rounds, after those that warm up (default: 5 for most cases)
   --ops N       calls of a contender in each round (default: as the bench says)
   --quick       2 rounds of a fifth of the calls: does it run, not how fast it is`
@@ -126,12 +127,27 @@ function parse(argv: readonly string[]): Wanted | undefined {
     if (named.length === 0) throw new UsageError(`no suite or case is named '${name}'`)
     return named
   })
-  const libraries = [
-    THIS_BUILD,
-    ...(values.again ? [AGAIN] : []),
-    ...(values.against === undefined ? [] : [buildIn(values.against)]),
-  ]
+  const libraries = librariesOf(values)
   return { benches: [...new Set(benches)], json: values.json, quick: values.quick, rounds, ops, libraries }
+}
+
+interface Compared {
+  readonly again: boolean
+  readonly against?: string | undefined
+  readonly driver: string
+}
+
+function librariesOf({ again: twice, against, driver }: Compared): readonly Library[] {
+  if (driver !== 'ioredis' && driver !== 'node-redis') {
+    throw new UsageError(`--driver ${driver}: give ioredis or node-redis`)
+  }
+  const first = driver === 'ioredis' ? THIS_BUILD : ON_NODE_REDIS
+  return [
+    first,
+    ...(first === THIS_BUILD ? [] : [{ ...THIS_BUILD, name: 'penknife on ioredis' }]),
+    ...(twice ? [again(first)] : []),
+    ...(against === undefined ? [] : [buildIn(against, first)]),
+  ]
 }
 
 function parseStrictly(argv: readonly string[]) {
@@ -144,6 +160,7 @@ function parseStrictly(argv: readonly string[]) {
         quick: { type: 'boolean', default: false },
         again: { type: 'boolean', default: false },
         against: { type: 'string' },
+        driver: { type: 'string', default: 'ioredis' },
         rounds: { type: 'string' },
         ops: { type: 'string' },
       },

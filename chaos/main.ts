@@ -26,7 +26,9 @@ guard      holders of locks, permits and reservations, Redis and the network fai
   --seed N
   --seconds N    for how long faults strike; default 120
   --short        10 seconds
-failover   a master dies under load, behind Sentinel and on a Cluster: what is lost, and how long it takes`
+failover   a master dies under load, behind Sentinel and on a Cluster: what is lost, and how long it takes
+
+PENKNIFE_DRIVER=node-redis  penknife runs on node-redis; default: ioredis`
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,

@@ -24,10 +24,9 @@ export function publicCalls(space: Space, deadline = 300): PublicCalls {
 function limiterCalls(space: Space, deadline: number): PublicCalls {
   const gcra = { name: 'r', limit: 5, window: '1m' } as const
   const strict = { whenUnavailable: 'throw', denyCache: false, deadline } as const
-  const plain = createRateLimiter(space, { name: 'plain', rules: [gcra], ...strict })
-  const two = createRateLimiter(space, { name: 'two', rules: [gcra, { ...gcra, name: 's' }], ...strict })
-  const every = createRateLimiter(space, {
-    name: 'all',
+  const plain = createRateLimiter(space, 'plain', { rules: [gcra], ...strict })
+  const two = createRateLimiter(space, 'two', { rules: [gcra, { ...gcra, name: 's' }], ...strict })
+  const every = createRateLimiter(space, 'all', {
     rules: [
       gcra,
       { name: 'fixed', limit: 500, window: '1m', algorithm: 'fixed-window' },
@@ -180,8 +179,8 @@ function streamCalls(space: Space): PublicCalls {
 }
 
 function notifierCalls(space: Space): PublicCalls {
-  const notifier = createNotifier(space, { history: 20 })
-  const aging = createNotifier(space, { name: 'aging', age: '1m' })
+  const notifier = createNotifier(space, 'main', { history: 20 })
+  const aging = createNotifier(space, 'aging', { age: '1m' })
   const onEvent = (): void => {}
   const admission = { onRevoked: () => {}, onEnd: () => {} }
   return {

@@ -125,7 +125,7 @@ async function rest(
   findings: Findings,
   when: string,
 ): Promise<Held | undefined> {
-  const end = performance.now() + 10_000
+  const end = performance.now() + 60_000
   for (;;) {
     const held = (await server.ask('rest')) as Held | undefined
     if (!held) return undefined

@@ -5,7 +5,7 @@ import {
   type ErrorCode,
   NeverRetryError,
   type Penknife,
-  type PenknifeError,
+  PenknifeError,
   type Worker,
 } from '@penknife/core'
 import { Redis } from 'ioredis'
@@ -29,6 +29,7 @@ import {
 } from './harness.ts'
 import { differences, keep, type Kept, restore } from './keyspace.ts'
 import { type Command, mutationOf } from './mutations.ts'
+import { pattern } from '../scripts/redis/clients.ts'
 
 const DEADLINE_MS = 1000
 const SLOW_US = 50_000
@@ -98,14 +99,14 @@ async function prepare(
   checker: Checker,
 ): Promise<Stage> {
   await raw.flushall()
-  const penknife = connect(new Redis(server.socket, { lazyConnect: true }), { deadline: DEADLINE_MS })
+  const penknife = connect(pattern(server.socket), { deadline: DEADLINE_MS })
   penknife.on(() => {})
   const space = penknife.space('shop')
   const calls = publicCalls(space, DEADLINE_MS)
   const options = { lease: 1000, retryDelay: 20, maxAttempts: 2 }
   const queue = createStream<number>(space, 'queue', { groups: ['billing', 'mailing'] })
   const log = createStream<number>(space, 'log', { groups: ['search'], retain: { entries: 50, age: '1h' } })
-  const notifier = createNotifier(space, { history: 20 })
+  const notifier = createNotifier(space, 'main', { history: 20 })
 
   function work(random: Random): readonly Worker[] {
     const handler = (): void => {
@@ -243,7 +244,9 @@ async function play(stage: Stage, random: Random, round: number): Promise<Played
   const some = Array.from({ length: random.int(5, 30) }, () => random.pick(names))
   async function check(name: string): Promise<PenknifeError | undefined> {
     const error = await checker.call(name, calls[name] as PublicCalls[string], () => what)
-    if (error && AWAY.has(error.code)) {
+    // A call of several steps whose later one is refused says why in its cause.
+    const reason = error?.cause instanceof PenknifeError ? error.cause : error
+    if (error && reason && AWAY.has(reason.code)) {
       findings.add(`${name} says that Redis is away, which it is not`, `${error.message}; ${what}`)
     }
     return error

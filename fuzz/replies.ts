@@ -101,7 +101,7 @@ async function prepare(
     createStream(space, 'log', { retain: { entries: 50 } }).worker('search', () => {}, lease),
   ]
   for (const worker of workers) worker.on(() => {})
-  const notifier = createNotifier(space, { history: 20 })
+  const notifier = createNotifier(space, 'main', { history: 20 })
   const admission = await notifier.admit('bob', { onRevoked: () => {}, onEnd: () => {} })
   await notifier.subscribe(['room', 'empty'], { onEvent: () => {}, admission })
   await notifier.listen(['ro*'], { onEvent: () => {} })

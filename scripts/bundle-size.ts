@@ -4,8 +4,8 @@ import { gzipSync } from 'node:zlib'
 
 import { build } from 'esbuild'
 
-/** Bytes, minified, without ioredis. Raise it on purpose, in the commit that needs it. */
-const MOST = 130_000
+/** Bytes, minified, without a client library. Raise it on purpose, in the commit that needs it. */
+const MOST = 147_000
 
 const { outputFiles, metafile } = await build({
   stdin: {
@@ -18,7 +18,7 @@ const { outputFiles, metafile } = await build({
   metafile: true,
   platform: 'node',
   format: 'esm',
-  external: ['ioredis'],
+  external: ['ioredis', 'redis'],
   conditions: ['penknife-source'],
 })
 const [output] = outputFiles
@@ -33,8 +33,14 @@ if (size > MOST) {
 const strangers = Object.values(metafile.outputs)
   .flatMap(({ inputs }) => Object.entries(inputs))
   .filter(
-    ([path, { bytesInOutput }]) => bytesInOutput > 0 && /src\/(stream|leaderboard|notifier)\//.test(path),
+    ([path, { bytesInOutput }]) =>
+      bytesInOutput > 0 && /src\/(stream|leaderboard|notifier|guard)\//.test(path),
   )
+const others = [...new Set(output?.text.match(/"(stream|leaderboard|notifier|guard)\/\w+"/g))]
+if (others.length > 0) {
+  console.error(`scripts of other features are in the bundle of the limiter: ${others.join(', ')}`)
+  process.exitCode = 1
+}
 for (const [path] of strangers) {
   console.error(`${path} is in the bundle of the limiter`)
   process.exitCode = 1

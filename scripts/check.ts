@@ -16,6 +16,7 @@ step('generated files', 'tsx', 'scripts/lua/generate.ts', '--check')
 step('format', 'oxfmt', '--check')
 step('lint and import boundaries', 'oxlint', '--type-aware', '--deny-warnings')
 step('types', 'tsc', '-b')
+step('public API', 'tsx', 'scripts/api.ts', '--check')
 step('unused code and dependencies', 'knip')
 step('size of the limiter alone', 'tsx', 'scripts/bundle-size.ts')
 

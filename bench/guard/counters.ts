@@ -18,7 +18,7 @@ async function open(
   call: (stock: Counters, at: number) => Promise<number>,
 ): Promise<Running> {
   const core = await coreOf(library)
-  const client = core.connect(pattern(url), { deadline: '5s' })
+  const client = core.connect(pattern(url, library), { deadline: '5s' })
   const stock = core.createCounters(client.space('bench'), 'stock', { initial: STOCK })
   return { expected: ops, call: (at) => call(stock, at), close: () => client.close() }
 }

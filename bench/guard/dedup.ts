@@ -11,7 +11,7 @@ export const deduper: Contender = {
   commands: ['evalsha', 'eval'],
   async open(url, ops, library) {
     const core = await coreOf(library)
-    const client = core.connect(pattern(url), { deadline: '5s' })
+    const client = core.connect(pattern(url, library), { deadline: '5s' })
     const mails = core.createDeduper(client.space('bench'), 'mails', { window: WINDOW_MS })
     return {
       expected: Math.ceil(ops / 2),

@@ -5,7 +5,6 @@ import { Redis } from 'ioredis'
 import { Mutex } from 'redis-semaphore'
 
 import type { Probe, Series } from '../harness/bench.ts'
-import { pattern } from '../harness/connections.ts'
 import { percentile } from '../harness/statistics.ts'
 import { installed } from '../harness/versions.ts'
 
@@ -30,7 +29,7 @@ const ours: Contestant = {
   name: 'penknife',
   commands: ['evalsha', 'eval'],
   async open(url) {
-    const clients = Array.from({ length: CLIENTS }, () => connect(pattern(url)))
+    const clients = Array.from({ length: CLIENTS }, () => connect(new Redis(url, { lazyConnect: true })))
     const acquirers = clients.map((client): Acquire => {
       const lock = createLock(client.space('bench'), 'orders', { lease: LEASE_MS, wait: '10m' })
       return async () => {

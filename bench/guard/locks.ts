@@ -17,7 +17,7 @@ export const lock: Contender = {
   commands: ['evalsha', 'eval'],
   async open(url, ops, library) {
     const core = await coreOf(library)
-    const client = core.connect(pattern(url), { deadline: '5s' })
+    const client = core.connect(pattern(url, library), { deadline: '5s' })
     const locks = core.createLock(client.space('bench'), 'orders', { lease: LEASE_MS })
     return {
       expected: ops,

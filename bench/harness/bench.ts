@@ -1,5 +1,5 @@
 /** What a suite declares and what the harness makes of it. */
-import type { Library } from './library.ts'
+import type { ClientLibrary, Library } from './library.ts'
 
 export interface Bench {
   /** `suite.case`, as it stands in the output. */
@@ -37,6 +37,8 @@ export interface Peer {
 export interface Contender {
   /** `default`, `plain`, `autopipelined`. */
   readonly setup: string
+  /** What a peer's set-up runs on. Default: ioredis. */
+  readonly client?: ClientLibrary
   /** The top-level commands that it sends, by which Redis' time for it is read; in lower case. */
   readonly commands: readonly string[]
   /** `library` is the build of penknife to measure; peers have no use for it. */

@@ -1,6 +1,10 @@
 import { once } from 'node:events'
 
+import { type Connection } from '@penknife/core'
 import { Cluster, Redis } from 'ioredis'
+import { createClient, createCluster } from 'redis'
+
+import type { Library } from './library.ts'
 
 /** The two ways in which an application may have set up ioredis for a peer. */
 export const SETUPS = ['plain', 'autopipelined'] as const
@@ -19,13 +23,22 @@ export async function connection(url: string, setup: Setup, options: ConnectionO
 }
 
 /** Not connected: only the pattern for penknife's own connections. */
-export function pattern(url: string): Redis {
-  return new Redis(url, { lazyConnect: true })
+export function pattern(url: string, { client }: Library): Connection {
+  return client === 'ioredis' ? new Redis(url, { lazyConnect: true }) : createClient({ url })
 }
 
 /** The same for the cluster that the server at this address belongs to. */
-export function clusterPattern(url: string): Cluster {
-  return new Cluster([url], { lazyConnect: true })
+export function clusterPattern(url: string, { client }: Library): Connection {
+  if (client === 'ioredis') return new Cluster([url], { lazyConnect: true })
+  return createCluster({ rootNodes: [{ url }] })
+}
+
+/** A connection of node-redis, which writes what a turn sends at once by itself. */
+// oxlint-disable-next-line typescript/explicit-function-return-type typescript/explicit-module-boundary-types -- it depends on every option
+export async function nodeRedisConnection(url: string) {
+  const client = createClient({ url })
+  await client.connect()
+  return client
 }
 
 /** A cluster's connections, ready when it resolves. */

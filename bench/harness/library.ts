@@ -1,5 +1,6 @@
+import { cpSync, rmSync } from 'node:fs'
 import { join, resolve } from 'node:path'
-import { pathToFileURL } from 'node:url'
+import { fileURLToPath, pathToFileURL } from 'node:url'
 
 import type * as Core from '@penknife/core'
 import type * as Express from '@penknife/express'
@@ -7,24 +8,46 @@ import type * as Http from '@penknife/http'
 
 /** A build of penknife: this one, or that of another checkout. */
 export interface Library {
+  /** The client library that it runs on. */
+  readonly client: ClientLibrary
   /** Its name in the output. */
   readonly name: string
   /** The folder of the checkout; undefined for this one. */
   readonly root: string | undefined
+  /** Whether it is loaded from a copy of the core's files. Default: false. */
+  readonly copied?: boolean
 }
 
-export const THIS_BUILD: Library = { name: 'penknife', root: undefined }
+export type ClientLibrary = 'ioredis' | 'node-redis'
 
-/** This build a second time: how far two runs of the same code differ. */
-export const AGAIN: Library = { name: 'penknife again (A/A)', root: undefined }
+export const THIS_BUILD: Library = { name: 'penknife', root: undefined, client: 'ioredis' }
+
+export const ON_NODE_REDIS: Library = {
+  name: 'penknife on node-redis',
+  root: undefined,
+  client: 'node-redis',
+}
+
+/**
+ * A build a second time: how far two runs of the same code differ. From a copy of its files, as another build is: two
+ * contenders that share their code make each other slower, since V8 then specializes it for neither.
+ */
+export const again = ({ client }: Library): Library => ({
+  name: 'penknife again (A/A)',
+  root: undefined,
+  client,
+  copied: true,
+})
 
 /** The build of another checkout, such as the one before a change. `pnpm build` must have run there. */
-export function buildIn(folder: string): Library {
-  return { name: 'penknife of the other build', root: resolve(folder) }
+export function buildIn(folder: string, { client }: Library): Library {
+  return { name: 'penknife of the other build', root: resolve(folder), client }
 }
 
-export const coreOf = (library: Library): Promise<typeof Core> =>
-  library.root === undefined ? import('@penknife/core') : importFrom(library.root, 'core')
+export function coreOf(library: Library): Promise<typeof Core> {
+  if (library.copied) return (copy ??= importCopy())
+  return library.root === undefined ? import('@penknife/core') : importFrom(library.root, 'core')
+}
 
 export const httpOf = (library: Library): Promise<typeof Http> =>
   library.root === undefined ? import('@penknife/http') : importFrom(library.root, 'http')
@@ -34,4 +57,15 @@ export const expressOf = (library: Library): Promise<typeof Express> =>
 
 function importFrom<Module>(root: string, name: string): Promise<Module> {
   return import(pathToFileURL(join(root, 'packages', name, 'dist/index.js')).href) as Promise<Module>
+}
+
+let copy: Promise<typeof Core> | undefined
+
+/** The core from a copy beside its dependencies, which are not copied. */
+function importCopy(): Promise<typeof Core> {
+  const core = fileURLToPath(new URL('../../packages/core', import.meta.url))
+  const folder = join(core, 'node_modules', `.again-${process.pid}`)
+  cpSync(join(core, 'dist'), folder, { recursive: true })
+  process.once('exit', () => rmSync(folder, { recursive: true, force: true }))
+  return import(pathToFileURL(join(folder, 'index.js')).href) as Promise<typeof Core>
 }

@@ -4,7 +4,7 @@ import { runInNewContext } from 'node:vm'
 import { Redis } from 'ioredis'
 
 import type { Bench, Contender, Figure, Outcome, Running, Series } from './bench.ts'
-import type { Library } from './library.ts'
+import type { ClientLibrary, Library } from './library.ts'
 import { drive } from './load.ts'
 import { redisUsage } from './redis-usage.ts'
 import { median } from './statistics.ts'
@@ -97,9 +97,21 @@ function candidatesOf(bench: Bench, libraries: readonly Library[]): readonly Can
       ours: at === 0,
     })),
     ...[...bench.peers, bench.raw].flatMap(({ name, setups }) =>
-      setups.map((contender) => ({ name, contender, library: thisBuild, ours: false })),
+      setupsOn(thisBuild.client, setups).map((contender) => ({
+        name,
+        contender,
+        library: thisBuild,
+        ours: false,
+      })),
     ),
   ]
+}
+
+/** The set-ups on a client library, or those on ioredis where there are none. */
+function setupsOn(client: ClientLibrary, setups: readonly Contender[]): readonly Contender[] {
+  const on = (wanted: ClientLibrary): readonly Contender[] =>
+    setups.filter((setup) => (setup.client ?? 'ioredis') === wanted)
+  return on(client).length > 0 ? on(client) : on('ioredis')
 }
 
 const collectGarbage = garbageCollector()

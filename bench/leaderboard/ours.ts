@@ -1,5 +1,5 @@
 import type { Leaderboard, LeaderboardOptions } from '@penknife/core'
-import { Redis } from 'ioredis'
+import { pattern } from '../harness/connections.ts'
 
 import { coreOf, type Library, THIS_BUILD } from '../harness/library.ts'
 import { type Board, eachOf, type OpenBoard, sumOfRows } from './board.ts'
@@ -12,8 +12,7 @@ export async function openOurs(
   { name = 'points', library = THIS_BUILD }: { readonly name?: string; readonly library?: Library } = {},
 ): Promise<{ readonly board: Leaderboard; close(): Promise<void> }> {
   const { connect, createLeaderboard } = await coreOf(library)
-  // Only the pattern for penknife's own connection.
-  const penknife = connect(new Redis(url, { lazyConnect: true }), { deadline: '30s' })
+  const penknife = connect(pattern(url, library), { deadline: '30s' })
   const board = createLeaderboard(penknife.space('bench'), name, options)
   return { board, close: () => penknife.close() }
 }

@@ -19,8 +19,7 @@ const guards: Readonly<Record<Guard, (task: ServerTask) => Promise<RequestHandle
   async penknife({ library, url, limit, windowMs }) {
     const { connect, createRateLimiter } = await coreOf(library)
     const { rateLimit: penknife } = await expressOf(library)
-    const limiter = createRateLimiter(connect(pattern(url)).space('bench'), {
-      name: 'http',
+    const limiter = createRateLimiter(connect(pattern(url, library)).space('bench'), 'http', {
       rules: [{ name: 'day', limit, window: windowMs }],
       whenUnavailable: 'throw',
       // Redis answers every request, as for the peers.

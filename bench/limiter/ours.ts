@@ -20,9 +20,8 @@ export function ours(
     commands: ['evalsha', 'eval'],
     async open(url, ops, library) {
       const { connect, createRateLimiter } = await coreOf(library)
-      const client = connect(onCluster ? clusterPattern(url) : pattern(url))
-      const limiter = createRateLimiter(client.space('bench'), {
-        name: 'bench',
+      const client = connect(onCluster ? clusterPattern(url, library) : pattern(url, library))
+      const limiter = createRateLimiter(client.space('bench'), 'bench', {
         rules: workload.rules(ops).map(({ name, limit, windowMs }) => ({ name, limit, window: windowMs })),
         // A decision that Redis did not take is an error here.
         whenUnavailable: 'throw',

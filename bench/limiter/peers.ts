@@ -2,8 +2,14 @@ import type { Cluster, Redis } from 'ioredis'
 import { RedisStore, type RedisReply } from 'rate-limit-redis'
 import { RateLimiterRedis, RateLimiterRes, RateLimiterUnion } from 'rate-limiter-flexible'
 
-import type { Peer } from '../harness/bench.ts'
-import { clusterConnection, connection, SETUPS } from '../harness/connections.ts'
+import type { Contender, Peer, Running } from '../harness/bench.ts'
+import {
+  clusterConnection,
+  connection,
+  nodeRedisConnection,
+  type Setup,
+  SETUPS,
+} from '../harness/connections.ts'
 import { installed } from '../harness/versions.ts'
 import { allowedOf, subjectsOf, type WorkRule, type Workload } from './workload.ts'
 
@@ -21,46 +27,67 @@ export interface FlexibleOptions {
 export function rateLimiterFlexible(workload: Workload, options: FlexibleOptions = {}): Peer {
   const { blockInMemory = false, onCluster = false } = options
   const subjects = subjectsOf(workload)
+  const onNodeRedis: Contender = {
+    setup: 'node-redis',
+    client: 'node-redis',
+    commands: ['evalsha', 'eval'],
+    async open(url, ops) {
+      const client = await nodeRedisConnection(url)
+      return running(client, ops, () => client.destroy())
+    },
+  }
+
+  function running(client: StoreClient, ops: number, close: () => void): Running {
+    const limiters = workload.rules(ops).map((rule) => limiterFor(client, rule, blockInMemory))
+    const [first] = limiters as [RateLimiterRedis]
+    const limiter = limiters.length === 1 ? first : new RateLimiterUnion(...limiters)
+    return {
+      prepare: subjects.next,
+      expected: allowedOf(workload, ops),
+      async call(at) {
+        try {
+          await limiter.consume(subjects.of(at))
+          return 1
+        } catch (denied) {
+          if (isDenial(denied)) return 0
+          throw denied
+        }
+      },
+      async close() {
+        close()
+      },
+    }
+  }
+
   return {
     name: `${installed('rate-limiter-flexible')}${blockInMemory ? ', blocks in memory' : ''}`,
-    setups: SETUPS.map((setup) => ({
+    setups: [...SETUPS.map(onIoredis), ...(onCluster ? [] : [onNodeRedis])],
+  }
+
+  function onIoredis(setup: Setup): Contender {
+    return {
       setup,
       commands: ['evalsha', 'eval'],
       async open(url, ops) {
         const redis = onCluster
           ? await clusterConnection(url, setup, { enableOfflineQueue: false })
           : await connection(url, setup, { enableOfflineQueue: false })
-        const limiters = workload.rules(ops).map((rule) => limiterFor(redis, rule, blockInMemory))
-        const [first] = limiters as [RateLimiterRedis]
-        const limiter = limiters.length === 1 ? first : new RateLimiterUnion(...limiters)
-        return {
-          prepare: subjects.next,
-          expected: allowedOf(workload, ops),
-          async call(at) {
-            try {
-              await limiter.consume(subjects.of(at))
-              return 1
-            } catch (denied) {
-              if (isDenial(denied)) return 0
-              throw denied
-            }
-          },
-          async close() {
-            redis.disconnect()
-          },
-        }
+        return running(redis, ops, () => redis.disconnect())
       },
-    })),
+    }
   }
 }
 
+type StoreClient = Redis | Cluster | Awaited<ReturnType<typeof nodeRedisConnection>>
+
 function limiterFor(
-  storeClient: Redis | Cluster,
+  storeClient: StoreClient,
   { name, limit, windowMs }: WorkRule,
   blockInMemory: boolean,
 ): RateLimiterRedis {
   return new RateLimiterRedis({
     storeClient,
+    useRedisPackage: 'sendCommand' in storeClient && 'isOpen' in storeClient,
     keyPrefix: name,
     points: limit,
     duration: windowMs / 1000,

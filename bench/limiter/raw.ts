@@ -1,13 +1,42 @@
-import type { Peer } from '../harness/bench.ts'
-import { clusterConnection, connection, SETUPS } from '../harness/connections.ts'
+import type { Contender, Peer } from '../harness/bench.ts'
+import {
+  clusterConnection,
+  connection,
+  nodeRedisConnection,
+  type Setup,
+  SETUPS,
+} from '../harness/connections.ts'
 import { subjectsOf, type Workload } from './workload.ts'
 
 /** The least that a script for each decision costs: an EVALSHA that decides nothing. */
 export function raw(workload: Workload): Peer {
   const subjects = subjectsOf(workload)
+  const onNodeRedis: Contender = {
+    setup: 'node-redis',
+    client: 'node-redis',
+    commands: ['evalsha'],
+    async open(url, ops) {
+      const client = await nodeRedisConnection(url)
+      const sha = await client.scriptLoad('return 1')
+      return {
+        expected: ops,
+        async call(at) {
+          return Number(await client.evalSha(sha, { keys: [subjects.of(at)], arguments: ['1'] }))
+        },
+        async close() {
+          client.destroy()
+        },
+      }
+    },
+  }
+
   return {
     name: 'raw EVALSHA of return 1',
-    setups: SETUPS.map((setup) => ({
+    setups: [...SETUPS.map(onIoredis), onNodeRedis],
+  }
+
+  function onIoredis(setup: Setup): Contender {
+    return {
       setup,
       commands: ['evalsha'],
       async open(url, ops) {
@@ -23,7 +52,7 @@ export function raw(workload: Workload): Peer {
           },
         }
       },
-    })),
+    }
   }
 }
 

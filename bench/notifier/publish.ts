@@ -10,8 +10,8 @@ export const publishing: Contender = {
   commands: ['evalsha', 'eval'],
   async open(url, ops, library) {
     const { connect, createNotifier } = await coreOf(library)
-    const penknife = connect(pattern(url), { deadline: '10s' })
-    const notifier = createNotifier(penknife.space('bench'))
+    const penknife = connect(pattern(url, library), { deadline: '10s' })
+    const notifier = createNotifier(penknife.space('bench'), 'main')
     return {
       expected: ops,
       async call(at) {

@@ -16,7 +16,7 @@ const sides: Readonly<Record<Side, () => Promise<RequestListener> | RequestListe
   async penknife() {
     const { connect, createNotifier } = await coreOf(library)
     const { notifications } = await httpOf(library)
-    const notifier = createNotifier(connect(pattern(url)).space('bench'))
+    const notifier = createNotifier(connect(pattern(url, library)).space('bench'), 'main')
     const serve = notifications(notifier, {
       channels: (exchange) => [exchange.path.slice(1)],
       heartbeat: '10m',

@@ -131,8 +131,8 @@ async function publisherOf(
   let at = 0
   if (side === 'penknife') {
     const { connect, createNotifier } = await coreOf(library)
-    const penknife = connect(pattern(url), { deadline: '30s' })
-    const notifier = createNotifier(penknife.space('bench'))
+    const penknife = connect(pattern(url, library), { deadline: '30s' })
+    const notifier = createNotifier(penknife.space('bench'), 'main')
     return {
       publish: (channel, text) => notifier.publish(channelOf(channel), eventOf(at++, text)),
       close: () => penknife.close(),

@@ -1,4 +1,4 @@
-import { Redis } from 'ioredis'
+import { pattern } from '../harness/connections.ts'
 
 import { coreOf } from '../harness/library.ts'
 import type { Job, Queue } from './queue.ts'
@@ -10,8 +10,7 @@ export const ours: Queue = {
   commands: ['evalsha', 'eval', 'xreadgroup'],
   async open(url, library) {
     const { connect, createStream } = await coreOf(library)
-    // Only the pattern for penknife's own connections.
-    const penknife = connect(new Redis(url, { lazyConnect: true }), { deadline: '30s' })
+    const penknife = connect(pattern(url, library), { deadline: '30s' })
     const stream = createStream<Job>(penknife.space('bench'), 'jobs', { groups: ['workers'] })
     return {
       add: (job) => stream.add(job),

@@ -1,8 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises'
 
 import { type Connection, connect, createStream, PenknifeError, type Stream } from '@penknife/core'
-import { Cluster, Redis } from 'ioredis'
 
+import { clusterPattern, sentinelPattern } from '../../scripts/redis/clients.ts'
 import { type PrivateCluster, startCluster } from '../../scripts/redis/cluster.ts'
 import { send } from '../../scripts/redis/resp.ts'
 import { type PrivateSentinels, startSentinels } from '../../scripts/redis/sentinel.ts'
@@ -172,9 +172,8 @@ async function goesOn(holds: () => boolean | Promise<boolean>): Promise<void> {
 
 async function sentinels(replicas: number): Promise<Servers> {
   const group: PrivateSentinels = await startSentinels({ replicas })
-  const settings: object = { sentinels: [...group.addresses], name: group.name, lazyConnect: true }
   return {
-    open: () => new Redis(settings),
+    open: () => sentinelPattern(group),
     async of() {
       const master = await group.master()
       return [master, ...group.servers.filter((server) => server !== master)]
@@ -186,9 +185,8 @@ async function sentinels(replicas: number): Promise<Servers> {
 async function cluster(replicasPerMaster: number): Promise<Servers> {
   const masters = 3
   const nodes: PrivateCluster = await startCluster({ masters, replicasPerMaster })
-  const settings: object = { lazyConnect: true }
   return {
-    open: () => new Cluster([...nodes.startupNodes], settings),
+    open: () => clusterPattern(nodes),
     async of(slot) {
       const at = Math.floor((slot * masters) / 16_384)
       const replicas = nodes.nodes.slice(masters).filter((_, index) => index % masters === at)

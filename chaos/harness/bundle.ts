@@ -2,7 +2,9 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
-import { build, type Plugin } from 'esbuild'
+import type { Plugin } from 'esbuild'
+
+import { bundlePrograms } from '../../scripts/programs.ts'
 
 /** A change to a source file of the copy that is bundled, to prove that the checker finds what it does. */
 export interface Break {
@@ -14,34 +16,19 @@ export interface Break {
   readonly to: string
 }
 
-/** For the CommonJS packages among what it imports; and a program ends with who started it. */
-const BANNER = [
-  "import { createRequire } from 'node:module';",
-  'const require = createRequire(import.meta.url);',
-  "process.stdin.on('end', () => process.kill(process.pid, 'SIGKILL')).resume().unref();",
-].join(' ')
+/** A program ends with the process that started it. */
+const BANNER = "process.stdin.on('end', () => process.kill(process.pid, 'SIGKILL')).resume().unref();"
 
-/** One file of a program and all it imports: a process of it starts in a tenth of the time. */
+/** One file of a program and all it imports. */
 export async function bundle(
   program: URL,
   folder: string,
   name: string,
   breaks: readonly Break[] = [],
 ): Promise<string> {
-  const outfile = join(folder, `${name}.mjs`)
-  await build({
-    entryPoints: [fileURLToPath(program)],
-    outfile,
-    bundle: true,
-    platform: 'node',
-    format: 'esm',
-    banner: { js: BANNER },
-    target: 'node20',
-    conditions: ['penknife-source'],
-    logLevel: 'warning',
-    plugins: breaks.length > 0 ? [breaking(breaks)] : [],
-  })
-  return outfile
+  const plugins = breaks.length > 0 ? [breaking(breaks)] : []
+  await bundlePrograms({ [name]: fileURLToPath(program) }, folder, { banner: BANNER, plugins })
+  return join(folder, `${name}.mjs`)
 }
 
 /** One that no longer has the part to be broken is an error. */

@@ -1,10 +1,10 @@
 import { connect, createNotifier, type Notifier, type Penknife } from '@penknife/core'
-import { Redis } from 'ioredis'
 
 import { readJournals } from '../harness/journal.ts'
 import { sabotageScripts } from '../harness/sabotage.ts'
 import { HISTORY, type Life, type RedisLife, SPACE } from './plan.ts'
 import type { ClientRecord } from './records.ts'
+import { pattern } from '../../scripts/redis/clients.ts'
 
 /** The notifier, in a process that is told its life by its first argument. */
 export function openNotifier({ url, sabotage }: RedisLife): {
@@ -12,8 +12,8 @@ export function openNotifier({ url, sabotage }: RedisLife): {
   readonly notifier: Notifier
 } {
   sabotageScripts(sabotage)
-  const penknife = connect(new Redis(url, { lazyConnect: true }), { deadline: 1000 })
-  return { penknife, notifier: createNotifier(penknife.space(SPACE), { history: HISTORY }) }
+  const penknife = connect(pattern(url), { deadline: 1000 })
+  return { penknife, notifier: createNotifier(penknife.space(SPACE), 'main', { history: HISTORY }) }
 }
 
 /** Where the earlier lives of this part left off: the last cursor of each of its clients, with the parts of all. */

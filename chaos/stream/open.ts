@@ -1,8 +1,8 @@
 import { connect, createStream, type Penknife, type Stream, type StreamOptions } from '@penknife/core'
-import { Redis } from 'ioredis'
 
 import { sabotageScripts } from '../harness/sabotage.ts'
 import { SPACE, STREAMS, type Life, type Payload, type StreamPlan } from './plan.ts'
+import { pattern } from '../../scripts/redis/clients.ts'
 
 export interface Opened {
   readonly penknife: Penknife
@@ -12,7 +12,7 @@ export interface Opened {
 /** The streams of the plan, in a process that is told its life by its first argument. */
 export function openStreams({ url, sabotage }: Pick<Life, 'url' | 'sabotage'>): Opened {
   sabotageScripts(sabotage)
-  const penknife = connect(new Redis(url, { lazyConnect: true }), { deadline: 1000 })
+  const penknife = connect(pattern(url), { deadline: 1000 })
   const space = penknife.space(SPACE)
   const open = (plan: StreamPlan): [string, Stream<Payload>] => [
     plan.name,

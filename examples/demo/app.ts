@@ -4,7 +4,7 @@ import {
   createNotifier,
   createRateLimiter,
   createStream,
-  type Entry,
+  type StreamEntry,
   type Notifier,
   type RateLimiter,
   type Stream,
@@ -68,8 +68,7 @@ export function createDemo(redis: Redis, privateRedis?: DemoRedis): Demo {
   const penknife = connect(redis, { deadline: '1s' })
   const space = penknife.space('demo')
 
-  const limiter = createRateLimiter(space, {
-    name: 'clicks',
+  const limiter = createRateLimiter(space, 'clicks', {
     rules: [
       { name: 'burst', limit: 10, window: '20s' },
       { name: 'steady', limit: 100, window: '10m' },
@@ -83,7 +82,7 @@ export function createDemo(redis: Redis, privateRedis?: DemoRedis): Demo {
     retain: { entries: 200 },
   })
   const scores = createLeaderboard(space, 'clicks')
-  const notifier = createNotifier(space, { history: 200 })
+  const notifier = createNotifier(space, 'main', { history: 200 })
 
   const badges = createBadges(redis, notifier)
   const board = createBoard(redis, scores, notifier)
@@ -162,7 +161,7 @@ export function isBackground({ path }: Exchange): boolean {
   return path === '/health' || isAsset(path)
 }
 
-function logLine({ id, payload }: Entry<RequestEntry>): LogLine {
+function logLine({ id, payload }: StreamEntry<RequestEntry>): LogLine {
   const { method, path, status, durationMs } = payload
   return { id, method: method.slice(0, 8), path: path.slice(0, 80), status, ms: durationMs }
 }

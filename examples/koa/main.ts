@@ -13,8 +13,8 @@ const shop = penknife.space('shop')
 const requests = createStream(shop, 'requests')
 const visits = createStream<{ ip: string }>(shop, 'visits', { groups: ['greeter'] })
 const visitors = createLeaderboard(shop, 'visitors', { windows: { hour: { last: '1h' } } })
-const news = createNotifier(shop)
-const limiter = createRateLimiter(shop, { name: 'web', rules: [{ name: 'burst', limit: 5, window: '10s' }] })
+const news = createNotifier(shop, 'main')
+const limiter = createRateLimiter(shop, 'web', { rules: [{ name: 'burst', limit: 5, window: '10s' }] })
 
 // Each visit is handled by one of the workers, in this process or in any other.
 visits.worker('greeter', ({ payload }) => news.publish('visits', `hello ${payload.ip}`))

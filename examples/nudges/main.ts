@@ -12,7 +12,7 @@ const me = cluster.isPrimary ? 'one' : 'two'
 // Stands in for a database that is slow to ask.
 const database = new Redis(url)
 const penknife = connect(new Redis(url, { lazyConnect: true }))
-const notifier = createNotifier(penknife.space('shop'), { name: 'caches' })
+const notifier = createNotifier(penknife.space('shop'), 'caches')
 
 // The cache holds promises: a price that is being read when its nudge comes is not kept.
 const cache = new Map<string, Promise<string | null>>()

@@ -8,10 +8,10 @@ import { redisUrl } from '../redis.ts'
 const penknife = connect(new Redis(await redisUrl(), { lazyConnect: true }))
 const arena = penknife.space('arena')
 
-const moves = createRateLimiter(arena, { name: 'moves', rules: [{ name: 'burst', limit: 3, window: '1m' }] })
+const moves = createRateLimiter(arena, 'moves', { rules: [{ name: 'burst', limit: 3, window: '1m' }] })
 const games = createStream<{ player: string; points: number }>(arena, 'games', { groups: ['scores'] })
 const board = createLeaderboard(arena, 'points')
-const notifier = createNotifier(arena)
+const notifier = createNotifier(arena, 'main')
 
 // Someone watches the ranking, until three games were counted.
 let seen = 0

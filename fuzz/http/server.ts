@@ -13,11 +13,11 @@ import {
   rateLimitPlugin,
   requestLogPlugin,
 } from '@penknife/http/adapter'
-import { Redis } from 'ioredis'
 
 import { frameworks } from '../../test/http/frameworks.ts'
 import { createFindings, watchLoop, watchProcess } from '../harness.ts'
 import type { Asked, Held, Ready, Report } from './messages.ts'
+import { pattern } from '../../scripts/redis/clients.ts'
 
 /** Slots of the concurrency rule, more than there are ever requests. */
 const SLOTS = 10_000
@@ -52,20 +52,18 @@ function isAboutResets(message: string): boolean {
 }
 
 // A machine that is busy must not look like a Redis that is away.
-const penknife = connect(new Redis(process.argv[2] as string, { lazyConnect: true }), { deadline: '30s' })
+const penknife = connect(pattern(process.argv[2] as string), { deadline: '30s' })
 const space = penknife.space('fuzz')
-const guard = createRateLimiter(space, {
-  name: 'guard',
+const guard = createRateLimiter(space, 'guard', {
   rules: [{ name: 'burst', limit: 50, window: '1s' }],
   denyCache: { entries: 100 },
   deadline: '30s',
 })
-const slots = createRateLimiter(space, {
-  name: 'slots',
+const slots = createRateLimiter(space, 'slots', {
   rules: [{ name: 'calls', algorithm: 'concurrency', limit: SLOTS, lease: '1m' }],
   deadline: '30s',
 })
-const notifier = createNotifier(space)
+const notifier = createNotifier(space, 'main')
 const board = createLeaderboard(space, 'points', { windows: { all: 'all-time', day: { calendar: 'day' } } })
 const requests = createStream<RequestEntry>(space, 'requests', { retain: { entries: 1000 } })
 

@@ -9,16 +9,16 @@
 -- @shared plan       JSON, see lua/_lib/leaderboard/board.lua; also `keep`, `data`, `ids`, `idlog`, `remember`, `events`
 -- @item arg changes  JSON: a list of [i, s or b (increment, set, best), member, amount, id]
 -- @item arg watch    number of the window whose change is wanted, or 0
--- @item arg tell     1 when changes of rank are wanted, as the plan's `events` says
+-- @item arg events   1 when changes of rank are wanted, as the plan's `events` says
 -- @returns integer|string|list 0: call again, more had to leave; more: the time, other periods are needed; text: the sort value in the first window after each change, a line each; else for each change that value, the change and the events
 
 local of = scoring.open(keys, plan)
 
-local function item(changes, watch, tell)
-  watch, tell = tonumber(watch), tell == '1'
-  local planned = scoring.prepare(of, cjson.decode(changes), watch == 0 and not tell)
+local function item(changes, watch, events)
+  watch, events = tonumber(watch), events == '1'
+  local planned = scoring.prepare(of, cjson.decode(changes), watch == 0 and not events)
   if type(planned) ~= 'table' or planned.err then
     return planned
   end
-  return scoring.apply(of, planned, watch, tell)
+  return scoring.apply(of, planned, watch, events)
 end

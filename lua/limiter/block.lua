@@ -1,6 +1,6 @@
 --- Deny every call of a subject for a time, or stop to.
 --
--- The block stands at the head of the subject's state; what the subject used stays as it is. The key lives until both
+-- The block is at the head of the subject's state; what the subject used stays as it is. The key lives until both
 -- have ended.
 -- @batch 64
 -- @full refused      a block is a key, and subjects are not bounded
@@ -20,8 +20,8 @@ local ENTRY, MOST = 40, 32
 -- Redis counts a TTL from the millisecond in which the script began.
 local MARGIN = 2
 
--- The end of a block, if there is one, and what stands behind it. Writes nothing.
-local function look(state)
+-- The end of a block, if there is one, and what follows it. Writes nothing.
+local function read_block(state)
   local saved = call('GET', state)
   local _, ends, _, length = opened(saved)
   if saved and ((#saved - length) % ENTRY ~= 0 or #saved - length > ENTRY * MOST) then
@@ -43,7 +43,7 @@ local function type_of()
 end
 
 local function item(state, duration, reason)
-  local found, refused = readable({ state }, type_of, look, state)
+  local found, refused = readable({ state }, type_of, read_block, state)
   if not found then
     return refused
   end

@@ -30,7 +30,7 @@
 -- @include limiter/readable
 -- @shared rules       for each rule: letter of its algorithm, number of its key, 1 if a shadow, id, and four numbers
 -- @item keys places   states, logs (strings) and slots (sorted sets), in the order in which the rules number them
--- @item arg cost      whole tokens: fewer than 0 for a refund, 0 for a look
+-- @item arg cost      whole tokens: fewer than 0 for a refund, 0 to read only
 -- @item arg how       'take'; 'add' to charge without asking; to settle, "charged elapsed rules": Redis' time of the charge, the microseconds that the caller saw pass since, 1 for each rule that was charged and 0 for others
 -- @item arg lease     id of the slot, if one may be charged
 -- @returns list       1, Redis' time, and each rule's verdict (1 over its limit) and state; 0 and the same when denied; 2, microseconds and reason when blocked; 3 and Redis' time when no calendar period that was sent is now
@@ -57,7 +57,7 @@ for letter, place, shadow, id, a, b, c, d in string.gmatch(rules, '(%l) (%d+) (%
   end
 end
 
--- Reads a state into its rules; what is left are the entries of other rules that are still in use. Writes nothing.
+-- Reads a state into its rules; besides these it finds the entries of other rules that are still in use. Writes nothing.
 local function open(key, place)
   local saved = call('GET', key)
   local time, ends, reason, at = opened(saved)
@@ -99,7 +99,7 @@ local function open(key, place)
         state.steps[#state.steps + 1] = { entry[4] + 23, struct.pack('<d', now) }
         state.back = true
       end
-      rule.does.look(rule, entry[1], entry[2], entry[3])
+      rule.does.load(rule, entry[1], entry[2], entry[3])
       found[rule.id] = nil
       state.rules[#state.rules + 1] = rule
       -- Entries in the order of the rules can be overwritten where they are.
@@ -124,10 +124,10 @@ local function write(state)
   local longest, slack = 0, SECOND
   local entries = {}
   for at, rule in ipairs(state.rules) do
-    local time, first, second, rests = rule.does.entry(rule)
-    longest = math.max(longest, rests)
+    local time, first, second, until_full = rule.does.entry(rule)
+    longest = math.max(longest, until_full)
     if rule.letter == 'g' then
-      slack = math.max(slack, rests + math.max(rests, SECOND))
+      slack = math.max(slack, until_full + math.max(until_full, SECOND))
     end
     entries[at] = { rule.id, time, first, second }
   end
@@ -218,7 +218,7 @@ local function prepare(places, cost, how, lease)
   plan.reply = { allowed and 1 or 0, now }
   for _, rule in ipairs(list) do
     plan.reply[#plan.reply + 1] = rule.refuses and 1 or 0
-    rule.does.tell(rule, plan.reply, tokens)
+    rule.does.report(rule, plan.reply, tokens)
   end
   return plan
 end

@@ -2,7 +2,7 @@
 --
 -- The count of a calendar rule belongs to a period. A process with other periods would take it for one of its own, or for
 -- one that ended. So a calendar stays declared while processes use it, and for as long as a count may live after that.
--- Other changes are for a deploy to make: this tells what was declared before.
+-- Other changes are for a deploy to make: the reply says what was declared before.
 -- @batch 8
 -- @full refused       the charge that follows is refused, too
 -- @include now

@@ -9,15 +9,15 @@
 -- @item keys places   sorted sets of leases
 -- @item arg lease     id of the slot
 -- @item arg length    microseconds; 0 gives it back
--- @returns integer    1 if it was held in all of them
+-- @returns integer    1 if it had not ended in any of them
 
--- Whether the lease is held in all places, and how much sooner leases end in each. Writes nothing.
-local function look(places, lease)
-  local found = { held = 1, sooner = {} }
+-- Whether the lease is in all places, and how much sooner leases end in each. Writes nothing.
+local function read_slots(places, lease)
+  local found = { there = 1, sooner = {} }
   for at, place in ipairs(places) do
     found.sooner[at] = slots.stepped_back(place)
-    if not slots.held(place, lease, found.sooner[at]) then
-      found.held = 0
+    if not slots.has(place, lease, found.sooner[at]) then
+      found.there = 0
     end
   end
   return found
@@ -28,7 +28,7 @@ local function type_of()
 end
 
 local function item(places, lease, length)
-  local found, refused = readable(places, type_of, look, places, lease)
+  local found, refused = readable(places, type_of, read_slots, places, lease)
   if not found then
     return refused
   end
@@ -36,9 +36,9 @@ local function item(places, lease, length)
     slots.steady(place, found.sooner[at])
     if length == '0' then
       redis.call('ZREM', place, lease)
-    elseif found.held == 1 then
+    elseif found.there == 1 then
       slots.hold(place, lease, now + length, true)
     end
   end
-  return found.held
+  return found.there
 end

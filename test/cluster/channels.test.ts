@@ -1,4 +1,4 @@
-import { createNotifier, type NotifierEvent, type NudgeEvent, type Space } from '@penknife/core'
+import { createNotifier, type NotifierEvent, type NotifierNudge, type Space } from '@penknife/core'
 import { expect, test, vi } from 'vitest'
 
 import { numbers } from '../support/channels.ts'
@@ -16,11 +16,11 @@ test('nudges reach the listeners of their space, and nothing goes over the bus o
   const spaces = spacesOnAll(penknife)
   const heard: string[] = []
   for (const space of spaces) {
-    await createNotifier(space).listen(['*'], {
+    await createNotifier(space, 'main').listen(['*'], {
       onEvent: (event) => event.kind === 'message' && heard.push(`${space.name} ${event.channel}`),
     })
   }
-  for (const space of spaces) await createNotifier(space).nudge('a', 1)
+  for (const space of spaces) await createNotifier(space, 'main').nudge('a', 1)
   await until('all heard', () => heard.length >= spaces.length)
   expect(heard.toSorted()).toEqual(spaces.map((space) => `${space.name} a`).toSorted())
   const sent = await Promise.all(bench.raws.map((raw) => raw.cluster('INFO')))
@@ -36,9 +36,13 @@ test('a connection to one master that fell silent is given up, and its channels 
     const each = await Promise.all(
       spacesOnAll(following).map(async (space) => {
         const events: NotifierEvent[] = []
-        await createNotifier(space).subscribe(['quiet'], { onEvent: (event) => events.push(event) })
+        await createNotifier(space, 'main').subscribe(['quiet'], { onEvent: (event) => events.push(event) })
         const { slot } = space.runtime.keys.route
-        return { publisher: createNotifier(publishing.space(space.name)), events, master: masterOf(slot) }
+        return {
+          publisher: createNotifier(publishing.space(space.name), 'main'),
+          events,
+          master: masterOf(slot),
+        }
       }),
     )
     const publish = (data: number): Promise<unknown> =>
@@ -71,11 +75,11 @@ test('when a slot with many channels moves, each is asked for a few times at mos
   const { slot } = space.runtime.keys.route
   const channels = numbers(300).map((at) => `room:${at}`)
   const events: NotifierEvent[] = []
-  const nudges: NudgeEvent[] = []
-  const notifier = createNotifier(space)
+  const nudges: NotifierNudge[] = []
+  const notifier = createNotifier(space, 'main')
   await notifier.subscribe(channels, { onEvent: (event) => events.push(event) })
   await notifier.listen(['room:*'], { onEvent: (event) => nudges.push(event) })
-  const publisher = createNotifier(publishing!.space(space.name))
+  const publisher = createNotifier(publishing!.space(space.name), 'main')
   const publish = (at: number): Promise<unknown> =>
     Promise.all(channels.map((channel) => publisher.publish(channel, at)))
 

@@ -30,7 +30,7 @@ function keepWriting(space: Space): {
   readonly added: string[]
   stop(): Promise<void>
 } {
-  const notifier = createNotifier(space)
+  const notifier = createNotifier(space, 'main')
   const stream = createStream<number>(space, 'orders', { groups: ['billing'] })
   const published: string[] = []
   const added: string[] = []
@@ -58,7 +58,7 @@ async function followed(space: Space): Promise<{
   readonly handled: Set<string>
 }> {
   const events: NotifierEvent[] = []
-  await createNotifier(space).subscribe(['room'], { onEvent: (event) => events.push(event) })
+  await createNotifier(space, 'main').subscribe(['room'], { onEvent: (event) => events.push(event) })
   const handled = new Set<string>()
   const stream = createStream<number>(space, 'orders', { groups: ['billing'] })
   startWorker(stream, 'billing', ({ id }) => void handled.add(id), { lease: 1000 })
@@ -76,7 +76,9 @@ test('when a slot moves to another master, its subscribers and workers move alon
   const space = spacesOnAll(reading!)[2] as Space
   const { events, handled } = await followed(space)
   const heard: NotifierEvent[] = []
-  await createNotifier(idle!.space(space.name)).subscribe(['room'], { onEvent: (event) => heard.push(event) })
+  await createNotifier(idle!.space(space.name), 'main').subscribe(['room'], {
+    onEvent: (event) => heard.push(event),
+  })
   const writer = keepWriting(writing!.space(space.name))
   await until('writing', () => writer.published.length > 50 && handled.size > 50)
   const { slot } = space.runtime.keys.route
@@ -120,8 +122,10 @@ test('when a master dies and its replica is elected, subscribers and workers go 
   const { events, handled } = await followed(space)
   // A process that does nothing but listen.
   const heard: NotifierEvent[] = []
-  await createNotifier(idle!.space(space.name)).subscribe(['room'], { onEvent: (event) => heard.push(event) })
-  const notifier = createNotifier(writing!.space(space.name))
+  await createNotifier(idle!.space(space.name), 'main').subscribe(['room'], {
+    onEvent: (event) => heard.push(event),
+  })
+  const notifier = createNotifier(writing!.space(space.name), 'main')
   const stream = createStream<number>(writing!.space(space.name), 'orders', { groups: ['billing'] })
   const before = await Promise.all(
     Array.from({ length: 50 }, (_, at) => Promise.all([notifier.publish('room', at), stream.add(at)])),

@@ -33,8 +33,7 @@ async function keysOf(raw: Redis): Promise<string[]> {
 test('a rate limiter never admits more than its limit, and its subjects lie on every master', async () => {
   const penknives = await Promise.all([openCluster(), openCluster()])
   const limiters = penknives.map((penknife) =>
-    createRateLimiter(penknife.space('shop'), {
-      name: 'api',
+    createRateLimiter(penknife.space('shop'), 'api', {
       rules: [
         { name: 'burst', limit: 5, window: '1h' },
         { name: 'daily', limit: 50, window: '1d' },
@@ -176,10 +175,10 @@ test('notifiers of spaces on every master: history and live events once and in o
   const spaces = spacesOnAll(subscriber, 2)
   const each = await Promise.all(
     spaces.map(async (space) => {
-      const out = createNotifier(publisher.space(space.name))
+      const out = createNotifier(publisher.space(space.name), 'main')
       await Promise.all(numbers(50).map((at) => out.publish('room', at)))
       const events: NotifierEvent[] = []
-      const subscription = await createNotifier(space).subscribe(['room'], {
+      const subscription = await createNotifier(space, 'main').subscribe(['room'], {
         from: { room: '-' },
         onEvent: (event) => events.push(event),
       })
@@ -210,8 +209,8 @@ test('a subscriber whose connections to all masters are killed resumes without g
   const each = await Promise.all(
     spacesOnAll(subscriber).map(async (space) => {
       const events: NotifierEvent[] = []
-      await createNotifier(space).subscribe(['room'], { onEvent: (event) => events.push(event) })
-      return { out: createNotifier(publisher.space(space.name)), events }
+      await createNotifier(space, 'main').subscribe(['room'], { onEvent: (event) => events.push(event) })
+      return { out: createNotifier(publisher.space(space.name), 'main'), events }
     }),
   )
   for (let round = 0; round < 3; round++) {
@@ -256,9 +255,9 @@ test('every key of a space lies in one slot; of a rate limiter, every key of a s
     await stream.add(1)
     await saw('dead')
     await createLeaderboard(space, 'points').increment('ann')
-    await createNotifier(space).publish('room', 1)
-    await createNotifier(space, { name: 'other' }).publish('room:2', 1)
-    const limiter = createRateLimiter(space, { name: 'api', rules: [{ name: 'r', limit: 5, window: '1m' }] })
+    await createNotifier(space, 'main').publish('room', 1)
+    await createNotifier(space, 'other').publish('room:2', 1)
+    const limiter = createRateLimiter(space, 'api', { rules: [{ name: 'r', limit: 5, window: '1m' }] })
     await Promise.all(numbers(50).map((at) => limiter.take(`subject ${at}`)))
   }
   const slotsOf = new Map<string, Set<number>>()
@@ -284,7 +283,7 @@ test('close ends workers, subscriptions and every connection on every master', a
     const { saw } = startWorker(createStream(space, 'orders'), 'billing', () => {})
     await createStream(space, 'orders').add(1)
     await saw('done')
-    await createNotifier(space).subscribe(['room'], { onEvent: () => {} })
+    await createNotifier(space, 'main').subscribe(['room'], { onEvent: () => {} })
   }
   await penknife.close()
   for (const raw of bench.raws) {

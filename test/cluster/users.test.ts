@@ -17,7 +17,10 @@ async function openTwice(
   const [first, second] = await Promise.all([1, 2].map(() => openReady(clusterPattern(bench.cluster))))
   return spacesOnAll(first!)
     .slice(0, count)
-    .map((space) => ({ space, of: [createNotifier(space), createNotifier(second!.space(space.name))] }))
+    .map((space) => ({
+      space,
+      of: [createNotifier(space, 'main'), createNotifier(second!.space(space.name), 'main')],
+    }))
 }
 
 const open = (guests: readonly Guest[]): boolean[] => guests.map(({ ended }) => ended === undefined)

@@ -10,7 +10,7 @@ const MINUTE = 1_764_000_000_000 - (1_764_000_000_000 % 60_000)
 
 async function setUp(): Promise<{ badges: Badges; told(): Promise<number> }> {
   const penknife = await openReady(pattern(bench.server.url))
-  const notifier = createNotifier(penknife.space('demo'))
+  const notifier = createNotifier(penknife.space('demo'), 'main')
   const key = `pk1:{demo}:notify:main:${visitorChannel('ann')}`
   return { badges: createBadges(bench.raw, notifier), told: () => bench.raw.xlen(key) }
 }

@@ -16,8 +16,7 @@ test('the locked-down user of docs/operations.md can use every feature', async (
 
   const penknife = connect(new Redis(redis.url, { username: 'app', password: 'secret', lazyConnect: true }))
   const space = penknife.space('shop')
-  const limiter = createRateLimiter(space, {
-    name: 'api',
+  const limiter = createRateLimiter(space, 'api', {
     rules: [{ name: 'burst', limit: 1, window: '1s' }],
     whenUnavailable: 'throw',
   })
@@ -46,7 +45,7 @@ test('the locked-down user of docs/operations.md can use every feature', async (
   expect([await season.percentile('ann'), await season.scoreAt(50), await season.count()]).toHaveLength(3)
   expect([await season.undo('a'), await season.remove('bob')]).toEqual([true, true])
 
-  const notifier = createNotifier(space)
+  const notifier = createNotifier(space, 'main')
   const events: unknown[] = []
   let told = (): void => {}
   const badge = new Promise<void>((resolve) => (told = resolve))
@@ -59,7 +58,7 @@ test('the locked-down user of docs/operations.md can use every feature', async (
   const ended = new Promise<string>((onEnd) => {
     const admitted = notifier.admit('ann', { onRevoked: () => {}, onEnd })
     // Two of one user where one may be: of two notifiers, so that one looks whether the other is there.
-    void admitted.then((first) => first.limit(1)).then(() => admit(createNotifier(space), 'ann', 1))
+    void admitted.then((first) => first.limit(1)).then(() => admit(createNotifier(space, 'main'), 'ann', 1))
   })
   expect(await ended).toBe('connections')
   const guest = await admit(notifier, 'bob')

@@ -1,69 +1,104 @@
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 
 import { expect, test } from 'vitest'
 
 const read = (path: string): string => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8')
 
+/** The source of a folder's files that declares an interface: files may be split and renamed. */
+function declaring(folder: string, name: string): string {
+  const files = readdirSync(new URL(`../../${folder}`, import.meta.url), {
+    recursive: true,
+    encoding: 'utf8',
+  })
+  const sources = files.filter((file) => file.endsWith('.ts')).map((file) => read(`${folder}/${file}`))
+  const found = sources.filter((source) => new RegExp(`export interface ${name}\\b`).test(source))
+  if (found.length !== 1) throw new Error(`${found.length} files of ${folder} export the interface ${name}`)
+  return found[0] as string
+}
+
 /** The names of an interface's members, as its source has them. */
-function membersOf(source: string, name: string): string[] {
-  const body = new RegExp(`interface ${name}\\b[^{]*\\{\\n([^]*?)\\n\\}`).exec(source)?.[1] ?? ''
+function membersOf(folder: string, name: string): string[] {
+  const body =
+    new RegExp(`interface ${name}\\b[^{]*\\{\\n([^]*?)\\n\\}`).exec(declaring(folder, name))?.[1] ?? ''
   return [...body.matchAll(/^ {2}(?:readonly )?(\w+)\??[:(]/gm)].map(([, member]) => member as string)
 }
 
-const LIMITER = 'packages/core/src/limiter/types.ts'
-const BOARD = 'packages/core/src/leaderboard/types.ts'
+const LIMITER = 'packages/core/src/limiter'
+const STREAM = 'packages/core/src/stream'
+const BOARD = 'packages/core/src/leaderboard'
+const NOTIFIER = 'packages/core/src/notifier'
 const GUARD = 'packages/core/src/guard'
+const REDIS = 'packages/core/src/redis'
+const HTTP = 'packages/http/src'
 
 test.each([
   ['docs/rate-limiting.md', LIMITER, 'RateLimiterOptions'],
   ['docs/rate-limiting.md', LIMITER, 'RateLimiter'],
-  ['docs/rate-limiting.md', LIMITER, 'WaitOptions'],
-  ['docs/rate-limiting.md', LIMITER, 'ReserveOptions'],
-  ['docs/rate-limiting.md', LIMITER, 'BlockOptions'],
+  ['docs/rate-limiting.md', LIMITER, 'LimiterWaitOptions'],
+  ['docs/rate-limiting.md', LIMITER, 'LimiterReserveOptions'],
+  ['docs/rate-limiting.md', LIMITER, 'LimiterBlockOptions'],
   ['docs/rate-limiting.md', LIMITER, 'CalendarRule'],
   ['docs/rate-limiting.md', LIMITER, 'ConcurrencyRule'],
-  ['docs/rate-limiting.md', 'packages/core/src/limiter/deny-cache.ts', 'DenyCacheOptions'],
-  ['docs/rate-limiting.md', 'packages/core/src/limiter/local/local.ts', 'LocalOptions'],
-  ['docs/middleware.md', 'packages/http/src/rate-limit/options.ts', 'RateLimitOptions'],
-  ['docs/middleware.md', 'packages/http/src/rate-limit/headers.ts', 'HeaderOptions'],
-  ['docs/middleware.md', 'packages/http/src/leaderboard/options.ts', 'LeaderboardRouteOptions'],
-  ['docs/middleware.md', 'packages/http/src/request-log/options.ts', 'RequestLogOptions'],
+  ['docs/rate-limiting.md', LIMITER, 'LimiterDenyCacheOptions'],
+  ['docs/rate-limiting.md', LIMITER, 'LimiterLocalOptions'],
+  ['docs/middleware.md', HTTP, 'RateLimitOptions'],
+  ['docs/middleware.md', HTTP, 'HeaderOptions'],
+  ['docs/middleware.md', HTTP, 'LeaderboardRouteOptions'],
+  ['docs/middleware.md', HTTP, 'NotificationsOptions'],
+  ['docs/request-log.md', HTTP, 'RequestLogOptions'],
+  ['docs/request-log.md', HTTP, 'RequestEntry'],
+  ['docs/plugins.md', HTTP, 'Exchange'],
+  ['docs/streams.md', STREAM, 'StreamRetention'],
+  ['docs/streams.md', STREAM, 'StreamAddOptions'],
+  ['docs/streams.md', STREAM, 'StreamReadOptions'],
+  ['docs/streams.md', STREAM, 'WorkerBatchOptions'],
+  ['docs/streams.md', STREAM, 'Delivery'],
+  ['docs/streams.md', STREAM, 'Worker'],
+  ['docs/streams.md', STREAM, 'Stream'],
+  ['docs/managing-streams.md', STREAM, 'DeadLetter'],
+  ['docs/managing-streams.md', STREAM, 'StreamReplayOptions'],
+  ['docs/managing-streams.md', STREAM, 'StreamStats'],
+  ['docs/managing-streams.md', STREAM, 'StreamGroupStats'],
+  ['docs/managing-streams.md', STREAM, 'DeadLetterFilter'],
+  ['docs/managing-streams.md', STREAM, 'DeadLetterListOptions'],
+  ['docs/managing-streams.md', STREAM, 'StreamGroup'],
   ['docs/leaderboards.md', BOARD, 'LeaderboardOptions'],
   ['docs/leaderboards.md', BOARD, 'Leaderboard'],
-  ['docs/leaderboards.md', BOARD, 'CalendarWindow'],
-  ['docs/leaderboards.md', BOARD, 'RollingWindow'],
-  ['docs/leaderboards.md', BOARD, 'FirstComeTies'],
+  ['docs/leaderboards.md', BOARD, 'BoardCalendarWindow'],
+  ['docs/leaderboards.md', BOARD, 'BoardRollingWindow'],
+  ['docs/leaderboards.md', BOARD, 'BoardFirstComeTies'],
   ['docs/leaderboards.md', BOARD, 'BoardEventOptions'],
-  ['docs/operations.md', 'packages/core/src/redis/breaker.ts', 'BreakerOptions'],
-  ['docs/coordination.md', `${GUARD}/counter-types.ts`, 'CountersOptions'],
-  ['docs/coordination.md', `${GUARD}/dedup-types.ts`, 'OnceOptions'],
-  ['docs/coordination.md', `${GUARD}/dedup-types.ts`, 'DeduperOptions'],
-  ['docs/coordination.md', `${GUARD}/lock-types.ts`, 'LockOptions'],
-])('%s names everything that %s has in %s', (page, source, name) => {
-  const members = membersOf(read(source), name)
+  ['docs/notifications.md', NOTIFIER, 'NotifierFollowOptions'],
+  ['docs/notifications.md', NOTIFIER, 'NotifierSubscription'],
+  ['docs/notifications.md', NOTIFIER, 'NotifierHistoryPage'],
+  ['docs/notifications.md', NOTIFIER, 'Notifier'],
+  ['docs/operations.md', REDIS, 'ConnectOptions'],
+  ['docs/operations.md', REDIS, 'BreakerOptions'],
+  ['docs/operations.md', REDIS, 'Health'],
+])('%s names everything that %s has in %s', (page, folder, name) => {
+  const members = membersOf(folder, name)
   expect(members.length).toBeGreaterThan(0)
   const text = read(page)
   expect(members.filter((member) => !new RegExp(`\\b${member}\\b`).test(text))).toEqual([])
 })
 
 test.each([
-  ['docs/rate-limiting.md', 'Options of a limiter', LIMITER, 'RateLimiterOptions'],
-  ['docs/leaderboards.md', 'Options of a board', BOARD, 'LeaderboardOptions'],
-  [
-    'docs/middleware.md',
-    'leaderboard(board, options)',
-    'packages/http/src/leaderboard/options.ts',
-    'LeaderboardRouteOptions',
-  ],
-  [
-    'docs/middleware.md',
-    'requestLog(stream, options)',
-    'packages/http/src/request-log/options.ts',
-    'RequestLogOptions',
-  ],
-])('the table of %s below "%s" has the options that there are', (page, heading, source, name) => {
-  const [, section = ''] = read(page).split(`\n## ${heading}\n`)
-  const [table = ''] = section.split('\n## ')
+  ['docs/rate-limiting.md', 'createRateLimiter(space, name, options)', LIMITER, 'RateLimiterOptions'],
+  ['docs/streams.md', 'createStream(space, name, options)', STREAM, 'StreamOptions'],
+  ['docs/streams.md', 'stream.worker(group, handler, options)', STREAM, 'WorkerOptions'],
+  ['docs/leaderboards.md', 'createLeaderboard(space, name, options)', BOARD, 'LeaderboardOptions'],
+  ['docs/notifications.md', 'createNotifier(space, name, options)', NOTIFIER, 'NotifierOptions'],
+  ['docs/notifications.md', 'notifier.publish(channel, data, options)', NOTIFIER, 'NotifierPublishOptions'],
+  ['docs/coordination.md', 'createCounters(space, name, options)', GUARD, 'CountersOptions'],
+  ['docs/coordination.md', 'createOnce(space, name, options)', GUARD, 'OnceOptions'],
+  ['docs/coordination.md', 'createDeduper(space, name, options)', GUARD, 'DeduperOptions'],
+  ['docs/coordination.md', 'createLock(space, name, options)', GUARD, 'LockOptions'],
+  ['docs/middleware.md', 'leaderboard(board, options)', HTTP, 'LeaderboardRouteOptions'],
+  ['docs/middleware.md', 'notifications(notifier, options)', HTTP, 'NotificationsOptions'],
+  ['docs/request-log.md', 'Options', HTTP, 'RequestLogOptions'],
+])('the table of %s below "%s" has the options that there are', (page, heading, folder, name) => {
+  const [, section = ''] = read(page).split(new RegExp(`\\n#{2,3} ${heading.replaceAll(/[()]/g, '\\$&')}\\n`))
+  const [table = ''] = section.split(/\n#{2,3} /)
   const rows = [...table.matchAll(/^\| `(\w+)` /gm)].map(([, option]) => option)
-  expect(new Set(rows)).toEqual(new Set(membersOf(read(source), name)))
+  expect(new Set(rows)).toEqual(new Set(membersOf(folder, name)))
 })

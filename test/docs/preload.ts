@@ -7,6 +7,8 @@ Object.assign(Reflect.get(Redis, 'defaultOptions') as object, {
   port: Number(process.env['SNIPPET_REDIS_PORT']),
 })
 
+process.env['REDIS_URL'] = `redis://127.0.0.1:${process.env['SNIPPET_REDIS_PORT']}`
+
 const listen = Reflect.get(Server.prototype, 'listen') as (...args: unknown[]) => Server
 Reflect.set(Server.prototype, 'listen', function (this: Server, ...args: unknown[]): Server {
   if (typeof args[0] === 'number') args[0] = 0

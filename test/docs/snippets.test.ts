@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process'
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { basename, join } from 'node:path'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 import { afterAll, beforeAll, expect, test } from 'vitest'
@@ -17,6 +17,7 @@ const files = [
   ...readdirSync(join(ROOT, 'docs'))
     .filter((name) => name.endsWith('.md'))
     .map((name) => `docs/${name}`),
+  ...readdirSync(join(ROOT, 'packages')).map((name) => `packages/${name}/README.md`),
 ]
 const snippets = files
   .flatMap((file) =>
@@ -24,7 +25,7 @@ const snippets = files
       file,
       at: at + 1,
       code,
-      path: join(FOLDER, `${basename(file, '.md')}-${at + 1}.ts`),
+      path: join(FOLDER, `${file.replaceAll(/[./]/g, '-')}-${at + 1}.ts`),
     })),
   )
   .map((snippet) => ({ ...snippet, title: `${snippet.file}, snippet ${snippet.at}` }))

@@ -45,7 +45,7 @@ async function streaming() {
   const penknife = connect(pattern(features.server.socket))
   onTestFinished(() => penknife.close({ deadline: 0 }))
   await available(penknife)
-  const events = notificationsPlugin.setup(createNotifier(penknife.space('test')), {
+  const events = notificationsPlugin.setup(createNotifier(penknife.space('test'), 'main'), {
     channels: ['room'],
     user: () => 'ann',
     perUser: 9,

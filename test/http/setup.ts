@@ -22,9 +22,9 @@ import { type Bench, pattern, useRedis } from '../support/redis.ts'
 
 /** penknife's features on a real Redis, for a test file. */
 export interface Features extends Bench {
-  limiter(options?: Partial<RateLimiterOptions>): RateLimiter
+  limiter(options?: Partial<RateLimiterOptions> & { readonly name?: string }): RateLimiter
   stream(): Stream<RequestEntry>
-  notifier(options?: NotifierOptions): Notifier
+  notifier(options?: NotifierOptions & { readonly name?: string }): Notifier
   leaderboard(options?: LeaderboardOptions): Leaderboard
 }
 
@@ -43,15 +43,14 @@ export function useFeatures(): Features {
     get raw() {
       return redis.raw
     },
-    limiter: (options) =>
-      createRateLimiter(penknife.space('test'), {
-        name: 'api',
+    limiter: ({ name = 'api', ...options } = {}) =>
+      createRateLimiter(penknife.space('test'), name, {
         rules: [{ name: 'burst', limit: 3, window: '1h' }],
         deadline: '2s',
         ...options,
       }),
     stream: () => createStream<RequestEntry>(penknife.space('test'), 'requests'),
-    notifier: (options) => createNotifier(penknife.space('test'), options),
+    notifier: ({ name = 'main', ...options } = {}) => createNotifier(penknife.space('test'), name, options),
     leaderboard: (options) => createLeaderboard(penknife.space('test'), 'points', options),
   }
 }

@@ -1,8 +1,6 @@
-import { fileURLToPath } from 'node:url'
-
 import { expect, onTestFinished, test } from 'vitest'
 
-import { type RunningProgram, runProgram } from '../support/program.ts'
+import { bundledProgram, type RunningProgram, runProgram } from '../support/program.ts'
 import { startProxy } from '../support/proxy.ts'
 import { until } from '../support/until.ts'
 import { useFeatures } from './setup.ts'
@@ -10,7 +8,6 @@ import { listen, type SseClient } from './sse.ts'
 
 const features = useFeatures()
 
-const PROGRAM = fileURLToPath(new URL('../support/programs/event-server.ts', import.meta.url))
 const HELD = 'pk1:{test}:notify-held:main:ann'
 
 interface EventServer {
@@ -20,7 +17,7 @@ interface EventServer {
 }
 
 async function serve(redis: string = features.server.url): Promise<EventServer> {
-  const program = runProgram(PROGRAM, { REDIS: redis })
+  const program = runProgram(bundledProgram('event-server'), { REDIS: redis })
   onTestFinished(() => program.kill())
   const url = await program.printed(/http:\S+/)
   return {

@@ -6,7 +6,7 @@ import { createLeaderboard, type Leaderboard } from '@penknife/core'
 import { expect, onTestFinished, test } from 'vitest'
 
 import { openReady } from '../support/connect.ts'
-import { runProgram } from '../support/program.ts'
+import { bundledProgram, runProgram } from '../support/program.ts'
 import { pattern, useRedis } from '../support/redis.ts'
 import { LONG, until } from '../support/until.ts'
 
@@ -33,7 +33,7 @@ interface Writer {
 async function killed(name: string, folder: string): Promise<Writer> {
   const file = join(folder, name)
   await using program = runProgram(
-    'test/support/programs/board-writer.ts',
+    bundledProgram('board-writer'),
     {},
     [],
     [bench.server.url, JSON.stringify(OPTIONS), name, file],

@@ -1,4 +1,5 @@
-import { createLeaderboard, type Leaderboard, type LeaderboardOptions, printable } from '@penknife/core'
+import { createLeaderboard, type Leaderboard, type LeaderboardOptions } from '@penknife/core'
+import { printable } from '@penknife/core/internal'
 import { expect, onTestFinished, test } from 'vitest'
 
 import { failure, openReady } from '../support/connect.ts'

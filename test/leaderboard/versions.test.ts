@@ -4,7 +4,7 @@ import { expect, test, vi } from 'vitest'
 import { documentedRights } from '../support/documented-user.ts'
 import { failure, openReady } from '../support/connect.ts'
 import { startProxy } from '../support/proxy.ts'
-import { runProgram } from '../support/program.ts'
+import { bundledProgram, runProgram } from '../support/program.ts'
 import { pattern, useRedis } from '../support/redis.ts'
 import { until } from '../support/until.ts'
 import { warningsOf } from '../support/warnings.ts'
@@ -167,7 +167,7 @@ test('a process of another version is refused beside this one', async () => {
   await older.increment('ann', 5)
   await older.increment('bob', 7)
   await using program = runProgram(
-    'test/support/programs/board-version.ts',
+    bundledProgram('board-version'),
     {},
     [],
     [bench.server.url, JSON.stringify({ order: 'ascending' })],

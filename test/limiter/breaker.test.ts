@@ -13,7 +13,7 @@ const rules = [{ name: 'r', limit: 1000, window: '1m' }] as const
 const DEADLINE_MS = 100
 
 function limiterIn(space: Space, name = 'api', more: object = {}): RateLimiter {
-  return createRateLimiter(space, { name, rules, deadline: DEADLINE_MS, ...more })
+  return createRateLimiter(space, name, { rules, deadline: DEADLINE_MS, ...more })
 }
 
 function eventsOf(limiter: RateLimiter): LimiterEvent[] {

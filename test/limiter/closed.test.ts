@@ -1,4 +1,9 @@
-import { createRateLimiter, type RateLimiter, type RateLimiterOptions, type Rule } from '@penknife/core'
+import {
+  createRateLimiter,
+  type RateLimiter,
+  type RateLimiterOptions,
+  type LimiterRule,
+} from '@penknife/core'
 import { describe, expect, test } from 'vitest'
 
 import { openReady } from '../support/connect.ts'
@@ -6,7 +11,7 @@ import { ownRedis, pattern, useRedis } from '../support/redis.ts'
 
 const bench = useRedis()
 
-const CLOSED: readonly Rule[] = [
+const CLOSED: readonly LimiterRule[] = [
   { name: 'none', limit: 0, window: '1m' },
   { name: 'none', limit: 0, window: '1m', algorithm: 'fixed-window' },
   { name: 'none', limit: 0, calendar: 'day', timeZone: 'UTC', algorithm: 'fixed-window' },
@@ -17,12 +22,11 @@ const CLOSED: readonly Rule[] = [
 const NEVER = { remaining: 0, nextMs: Infinity, resetMs: Infinity }
 
 async function limiterOf(
-  rules: readonly Rule[],
+  rules: readonly LimiterRule[],
   options: Partial<RateLimiterOptions> = {},
 ): Promise<RateLimiter> {
   const penknife = await openReady(pattern(bench.server.url))
-  return createRateLimiter(penknife.space('shop'), {
-    name: 'api',
+  return createRateLimiter(penknife.space('shop'), 'api', {
     rules,
     deadline: '5s',
     // Else the policy answers for a script that fails.
@@ -78,8 +82,7 @@ describe.each(
     async (whenUnavailable) => {
       const server = await ownRedis()
       const penknife = await openReady(pattern(server.url))
-      const limiter = createRateLimiter(penknife.space('shop'), {
-        name: 'api',
+      const limiter = createRateLimiter(penknife.space('shop'), 'api', {
         rules: [rule],
         whenUnavailable,
       })

@@ -1,4 +1,10 @@
-import { connect, createRateLimiter, type Penknife, type PenknifeError, type Rule } from '@penknife/core'
+import {
+  connect,
+  createRateLimiter,
+  type Penknife,
+  type PenknifeError,
+  type LimiterRule,
+} from '@penknife/core'
 import * as fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 
@@ -107,7 +113,7 @@ describe.each([
   })
 })
 
-const RULES: readonly Rule[] = [
+const RULES: readonly LimiterRule[] = [
   { name: 'g', limit: 5, window: '1m' },
   { name: 'f', limit: 5, window: '1m', algorithm: 'fixed-window' },
   { name: 'w', limit: 5, window: '1m', algorithm: 'sliding-window' },
@@ -119,11 +125,13 @@ const NUMBERS = [0, -0, 1, -1, 0.5, 40, 2 ** 53, 8e15, 2 ** 62, 1e300, -1e300, I
 test(
   'whatever the numbers of a state become, a call is decided or nothing was changed',
   async () => {
-    const settings = { name: 'api', deadline: '5s', whenUnavailable: 'throw', denyCache: false } as const
+    const settings = { deadline: '5s', whenUnavailable: 'throw', denyCache: false } as const
     const space = penknife.space('shop')
-    const plans = [RULES.slice(0, 1), [RULES[0] as Rule, { ...(RULES[0] as Rule), name: 'g2' }], RULES].map(
-      (rules) => createRateLimiter(space, { ...settings, rules }),
-    )
+    const plans = [
+      RULES.slice(0, 1),
+      [RULES[0] as LimiterRule, { ...(RULES[0] as LimiterRule), name: 'g2' }],
+      RULES,
+    ].map((rules) => createRateLimiter(space, 'api', { ...settings, rules }))
     const property = fc.asyncProperty(
       fc.nat({ max: plans.length - 1 }),
       fc.array(fc.tuple(fc.nat({ max: 4 }), fc.nat(), fc.constantFrom(...NUMBERS)), {
@@ -164,8 +172,8 @@ test(
 )
 
 test('a state that cannot be read can be reset', async () => {
-  const settings = { name: 'api', deadline: '5s', whenUnavailable: 'throw', denyCache: false } as const
-  const limiter = createRateLimiter(penknife.space('shop'), { ...settings, rules: RULES })
+  const settings = { deadline: '5s', whenUnavailable: 'throw', denyCache: false } as const
+  const limiter = createRateLimiter(penknife.space('shop'), 'api', { ...settings, rules: RULES })
   await limiter.take('ann')
   for (const key of await bench.raw.keys('pk1:{shop/*'))
     await bench.raw.multi().del(key).lpush(key, 'x').exec()

@@ -65,8 +65,7 @@ test('with a master killed under load the policy answers for its subjects in tim
   const penknife = await openReady(clusterPattern(cluster))
   const space = penknife.space('shop')
   const rules = [{ name: 'r', limit: 1_000_000, window: '1h' }] as const
-  const limiter = createRateLimiter(space, {
-    name: 'api',
+  const limiter = createRateLimiter(space, 'api', {
     rules,
     deadline: DEADLINE_MS,
     whenUnavailable: 'closed',

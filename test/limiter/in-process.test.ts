@@ -1,4 +1,9 @@
-import { createRateLimiter, type RateLimiter, type RateLimiterOptions, type Rule } from '@penknife/core'
+import {
+  createRateLimiter,
+  type RateLimiter,
+  type RateLimiterOptions,
+  type LimiterRule,
+} from '@penknife/core'
 import { expect, test } from 'vitest'
 
 import { openReady } from '../support/connect.ts'
@@ -10,12 +15,12 @@ import { nextTurn, until } from '../support/until.ts'
 const bench = useRedis()
 
 async function limiterOf(
-  rules: readonly Rule[],
+  rules: readonly LimiterRule[],
   options: Partial<RateLimiterOptions> = {},
 ): Promise<RateLimiter> {
   const penknife = await openReady(pattern(bench.server.url))
-  const settings = { name: 'api', rules, deadline: '5s', denyCache: { staleness: '1m' }, ...options } as const
-  return createRateLimiter(penknife.space('shop'), settings)
+  const settings = { rules, deadline: '5s', denyCache: { staleness: '1m' }, ...options } as const
+  return createRateLimiter(penknife.space('shop'), 'api', settings)
 }
 
 const HOURLY = [{ name: 'r', limit: 2, window: '1h' }] as const

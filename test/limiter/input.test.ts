@@ -4,7 +4,7 @@ import {
   type Penknife,
   PenknifeError,
   type RateLimiter,
-  type Rule,
+  type LimiterRule,
 } from '@penknife/core'
 import { afterAll, afterEach, beforeEach, describe, expect, test } from 'vitest'
 
@@ -12,7 +12,7 @@ import { failure, openReady } from '../support/connect.ts'
 import { callsOf, pattern, useRedis } from '../support/redis.ts'
 
 const bench = useRedis()
-const RULE: Rule = { name: 'r', limit: 5, window: '1s' }
+const RULE: LimiterRule = { name: 'r', limit: 5, window: '1s' }
 let penknife: Penknife
 
 beforeEach(async () => {
@@ -69,7 +69,7 @@ describe('connect', () => {
     checkError(
       thrown(() => connect(redis as never)),
       'redis',
-      /give an ioredis connection/,
+      /give a client of ioredis, connect\(new Redis\(\)\), or of node-redis/,
     )
   })
 
@@ -86,8 +86,19 @@ describe('connect', () => {
 })
 
 describe('createRateLimiter', () => {
+  test.each([
+    [undefined, /^limiter name is undefined: give 1 to 64/],
+    ['a:b', /^limiter name is "a:b":/],
+    [{ name: 'api', rules: [RULE] }, /^limiter name is an object: give 1 to 64/],
+  ])('refuses the name %j', (name, message) => {
+    const make = (): unknown => createRateLimiter(penknife.space('shop'), name as string, { rules: [RULE] })
+    expect(make).toThrow(
+      expect.objectContaining({ option: 'limiter name', message: expect.stringMatching(message) }),
+    )
+  })
+
   const create = (options: object): unknown =>
-    createRateLimiter(penknife.space('shop'), { name: 'api', rules: [RULE], ...options })
+    createRateLimiter(penknife.space('shop'), 'api', { rules: [RULE], ...options })
   const rule = (change: object): object => ({ rules: [{ ...RULE, ...change }] })
 
   test.each([
@@ -97,8 +108,6 @@ describe('createRateLimiter', () => {
       "createRateLimiter option 'whenUnavailible'",
       /did you mean 'whenUnavailable'\?/,
     ],
-    [{ name: undefined }, 'name', /^name is undefined: give 1 to 64/],
-    [{ name: 'a:b' }, 'name', /^name is "a:b":/],
     [
       { whenUnavailable: { local: { instances: 2 }, x: 1 } },
       "whenUnavailable option 'x'",
@@ -223,7 +232,7 @@ describe('take', () => {
   const take = (subject: unknown, options?: object): Promise<unknown> => {
     const rules = [RULE, { name: 'long', limit: 100, window: '1h', burst: 3 }] as const
     const space = penknife.space('shop')
-    const limiter = createRateLimiter(space, { name: 'api', rules, whenUnavailable: 'open' })
+    const limiter = createRateLimiter(space, 'api', { rules, whenUnavailable: 'open' })
     return limiter.take(subject as string, options)
   }
 
@@ -281,7 +290,7 @@ describe('take', () => {
     ['reset', (limiter) => limiter.reset('ann', null as never), 'reset options', /give an object/],
     ['on', async (limiter) => limiter.on('open' as never), 'listener', /give a function/],
   ])('%s refuses wrong options, and sends nothing', async (_, call, option, fix) => {
-    const limiter = createRateLimiter(penknife.space('shop'), { name: 'api', rules: [RULE] })
+    const limiter = createRateLimiter(penknife.space('shop'), 'api', { rules: [RULE] })
     checkError(await failure(call(limiter)), option, fix)
   })
 })

@@ -1,9 +1,9 @@
 import {
   createRateLimiter,
-  type Decision,
+  type LimiterDecision,
   type RateLimiter,
   type RateLimiterOptions,
-  type Subject,
+  type LimiterSubject,
 } from '@penknife/core'
 import { afterEach, expect, test, vi } from 'vitest'
 
@@ -17,13 +17,12 @@ afterEach(() => void vi.useRealTimers())
 /** A limiter whose Redis went away, so that it decides by itself. */
 async function alone(
   options: Partial<RateLimiterOptions>,
-  warmUp: Subject = 'warm-up',
+  warmUp: LimiterSubject = 'warm-up',
 ): Promise<RateLimiter> {
   const server = await ownRedis()
   const penknife = open(pattern(server.url), { breaker: { failures: 1 } })
   await server.kill()
-  const limiter = createRateLimiter(penknife.space('shop'), {
-    name: 'api',
+  const limiter = createRateLimiter(penknife.space('shop'), 'api', {
     rules: [{ name: 'r', limit: 8, window: '1h' }],
     whenUnavailable: { local: { instances: 4 } },
     deadline: 20,
@@ -37,7 +36,7 @@ async function alone(
 }
 
 async function takes(limiter: RateLimiter, subject: string, count: number): Promise<boolean[]> {
-  const decisions: Decision[] = []
+  const decisions: LimiterDecision[] = []
   for (let at = 0; at < count; at++) decisions.push(await limiter.take(subject))
   expect(decisions.every(({ decidedBy }) => decidedBy === 'local')).toBe(true)
   return decisions.map(({ allowed }) => allowed)
@@ -129,7 +128,7 @@ test('Redis decides again when it is back', async () => {
   const penknife = await openReady(pattern(server.url), { breaker: { probeEvery: 50 } })
   const rules = [{ name: 'r', limit: 8, window: '1h' }] as const
   const whenUnavailable = { local: { instances: 4 } } as const
-  const limiter = createRateLimiter(penknife.space('shop'), { name: 'api', rules, whenUnavailable })
+  const limiter = createRateLimiter(penknife.space('shop'), 'api', { rules, whenUnavailable })
   expect(await limiter.take('ann')).toMatchObject({ decidedBy: 'redis', remaining: 7 })
   await server.kill()
   await until('it decides alone', async () => (await limiter.take('ann')).decidedBy === 'local')
@@ -140,8 +139,7 @@ test('Redis decides again when it is back', async () => {
 test('rules that cannot be divided are refused, when the limiter is made and in a call', async () => {
   const penknife = await openReady(pattern(bench.server.url))
   const make = (options: object): RateLimiter =>
-    createRateLimiter(penknife.space('shop'), {
-      name: 'api',
+    createRateLimiter(penknife.space('shop'), 'api', {
       rules: [{ name: 'r', limit: 4, window: '1h' }],
       deadline: '5s',
       ...options,

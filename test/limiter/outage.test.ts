@@ -1,9 +1,9 @@
 import {
   createRateLimiter,
-  type Decision,
+  type LimiterDecision,
   type Penknife,
   type RateLimiter,
-  type UnavailablePolicy,
+  type LimiterUnavailablePolicy,
 } from '@penknife/core'
 import { describe, expect, test } from 'vitest'
 
@@ -20,7 +20,7 @@ const SLACK_MS = 500
 
 type Outage = 'dead' | 'frozen' | 'frozen for a second call' | 'never there' | 'cut while it answers'
 
-async function limiterIn(outage: Outage, whenUnavailable: UnavailablePolicy): Promise<RateLimiter> {
+async function limiterIn(outage: Outage, whenUnavailable: LimiterUnavailablePolicy): Promise<RateLimiter> {
   const server: PrivateRedis = await ownRedis()
   const proxy = await startProxy(server)
   if (outage === 'never there') await server.kill()
@@ -31,8 +31,8 @@ async function limiterIn(outage: Outage, whenUnavailable: UnavailablePolicy): Pr
     { name: 'burst', limit: 5, window: '1s' },
     { name: 'daily', limit: 100, window: '1d' },
   ] as const
-  const settings = { name: 'api', rules, whenUnavailable, deadline: DEADLINE_MS } as const
-  const limiter = createRateLimiter(penknife.space('shop'), settings)
+  const settings = { rules, whenUnavailable, deadline: DEADLINE_MS } as const
+  const limiter = createRateLimiter(penknife.space('shop'), 'api', settings)
   if (outage === 'dead') await server.kill()
   if (outage.startsWith('frozen')) freeze(server)
   if (outage === 'frozen for a second call') await limiter.take('ann').catch(() => {})
@@ -58,14 +58,14 @@ describe.each<Outage>(['dead', 'never there', 'frozen', 'frozen for a second cal
   (outage) => {
     test('open allows', async () => {
       const limiter = await limiterIn(outage, 'open')
-      const decision: Decision = await timed(() => limiter.take('ann'))
+      const decision: LimiterDecision = await timed(() => limiter.take('ann'))
       expect(decision).toMatchObject({ allowed: true, decidedBy: 'policy', retryAfterMs: 0, violated: [] })
       expect(decision).toMatchObject({ rule: 'burst', remaining: 5 })
     })
 
     test('closed denies and says when to try again', async () => {
       const limiter = await limiterIn(outage, 'closed')
-      const decision: Decision = await timed(() => limiter.take('ann'))
+      const decision: LimiterDecision = await timed(() => limiter.take('ann'))
       expect(decision).toMatchObject({ allowed: false, decidedBy: 'policy', remaining: 0 })
       expect(decision.violated).toEqual(['burst', 'daily'])
       expect(decision.retryAfterMs).toBeGreaterThan(0)
@@ -85,7 +85,7 @@ test('unless told otherwise the policy answers after 100 ms, and allows', async 
   const server = await ownRedis()
   const penknife = await openReady(pattern(server.url))
   const rules = [{ name: 'r', limit: 5, window: '1m' }] as const
-  const limiter = createRateLimiter(penknife.space('shop'), { name: 'api', rules })
+  const limiter = createRateLimiter(penknife.space('shop'), 'api', { rules })
   freeze(server)
   const started = performance.now()
   expect(await limiter.take('ann')).toMatchObject({ allowed: true, decidedBy: 'policy' })
@@ -96,12 +96,12 @@ test('unless told otherwise the policy answers after 100 ms, and allows', async 
 test('a call whose answer was lost is charged once: it is not sent again over the next connection', async () => {
   const proxy = await startProxy(bench.server)
   const rules = [{ name: 'r', limit: 5, window: '1d' }] as const
-  const settings = { name: 'api', rules, deadline: '5s' } as const
+  const settings = { rules, deadline: '5s' } as const
   const [penknife, direct] = await Promise.all(
     [proxy, bench.server].map(({ url }) => openReady(pattern(url))),
   )
-  const limiter = createRateLimiter((penknife as Penknife).space('shop'), settings)
-  const looking = createRateLimiter((direct as Penknife).space('shop'), settings)
+  const limiter = createRateLimiter((penknife as Penknife).space('shop'), 'api', settings)
+  const looking = createRateLimiter((direct as Penknife).space('shop'), 'api', settings)
   await limiter.take('warm-up')
   proxy.swallowReplies()
   const lost = limiter.take('ann')
@@ -117,7 +117,7 @@ test('a decision comes from Redis again once it is back', async () => {
   const server = await ownRedis()
   const penknife = await openReady(pattern(server.url))
   const rules = [{ name: 'r', limit: 5, window: '1m' }] as const
-  const limiter = createRateLimiter(penknife.space('shop'), { name: 'api', rules, deadline: '2s' })
+  const limiter = createRateLimiter(penknife.space('shop'), 'api', { rules, deadline: '2s' })
   await server.kill()
   expect(await limiter.take('ann')).toMatchObject({ decidedBy: 'policy' })
   await server.start()
@@ -128,7 +128,7 @@ test('too many waiting calls are decided by the policy too', async () => {
   const server = await ownRedis()
   const penknife = await openReady(pattern(server.url), { maxPending: 2 })
   const rules = [{ name: 'r', limit: 5, window: '1m' }] as const
-  const limiter = createRateLimiter(penknife.space('shop'), { name: 'api', rules })
+  const limiter = createRateLimiter(penknife.space('shop'), 'api', { rules })
   freeze(server)
   const decisions = await Promise.all(['a', 'b', 'c'].map((subject) => limiter.take(subject)))
   expect(decisions.map(({ decidedBy }) => decidedBy)).toEqual(['policy', 'policy', 'policy'])
@@ -138,7 +138,7 @@ test('what Redis refuses for another reason is decided by the policy too', async
   const penknife = await openReady(pattern(bench.server.url))
   const rules = [{ name: 'r', limit: 5, window: '1m' }] as const
   const make = (whenUnavailable: 'open' | 'closed' | 'throw') =>
-    createRateLimiter(penknife.space('shop'), { name: 'api', rules, deadline: '5s', whenUnavailable })
+    createRateLimiter(penknife.space('shop'), 'api', { rules, deadline: '5s', whenUnavailable })
   await make('throw').take('ann')
   const [key] = (await bench.raw.keys('pk1:{shop/*')) as [string]
   await bench.raw.multi().del(key).lpush(key, 'x').exec()
@@ -151,6 +151,6 @@ test('a Redis that is full is an outage like another: the policy answers', async
   const server = await ownRedis({ args: ['--maxmemory', '1'] })
   const penknife = await openReady(pattern(server.url))
   const rules = [{ name: 'burst', limit: 5, window: '1s' }] as const
-  const limiter = createRateLimiter(penknife.space('shop'), { name: 'api', rules, whenUnavailable: 'open' })
+  const limiter = createRateLimiter(penknife.space('shop'), 'api', { rules, whenUnavailable: 'open' })
   expect(await limiter.take('ann')).toMatchObject({ allowed: true, decidedBy: 'policy' })
 })

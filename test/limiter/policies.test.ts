@@ -5,14 +5,14 @@ import {
   type Penknife,
   type PenknifeEvent,
   type RateLimiter,
-  type UnavailablePolicy,
+  type LimiterUnavailablePolicy,
 } from '@penknife/core'
 import { describe, expect, onTestFinished, test } from 'vitest'
 
 import { documentedRights } from '../support/documented-user.ts'
 import { failure, openReady } from '../support/connect.ts'
 import { startProxy } from '../support/proxy.ts'
-import { freeze, ownRedis, pattern, useRedis } from '../support/redis.ts'
+import { freeze, ownRedis, pattern, patternOf, useRedis } from '../support/redis.ts'
 import { startSpoiler } from '../support/spoiler.ts'
 import { until } from '../support/until.ts'
 
@@ -33,7 +33,7 @@ const TROUBLES: Readonly<Record<string, readonly [code: string, set: () => Promi
     'PENKNIFE_UNAVAILABLE',
     async () => {
       const server = await ownRedis()
-      const raw = pattern(server.url, { lazyConnect: false })
+      const raw = patternOf('ioredis', server.url)
       onTestFinished(() => raw.disconnect())
       const penknife = await openReady(pattern(server.url))
       const end = () => raw.config('SET', 'maxmemory', 0)
@@ -44,7 +44,7 @@ const TROUBLES: Readonly<Record<string, readonly [code: string, set: () => Promi
     'PENKNIFE_UNAVAILABLE',
     async () => {
       const server = await ownRedis()
-      const raw = pattern(server.url, { lazyConnect: false })
+      const raw = patternOf('ioredis', server.url)
       onTestFinished(() => raw.disconnect())
       const penknife = await openReady(pattern(server.url))
       const end = () => raw.config('SET', 'min-replicas-to-write', 0)
@@ -145,10 +145,10 @@ function troubleOf(name: string): Promise<Trouble> {
   return set()
 }
 
-function limiterIn(penknife: Penknife, whenUnavailable: UnavailablePolicy): RateLimiter {
+function limiterIn(penknife: Penknife, whenUnavailable: LimiterUnavailablePolicy): RateLimiter {
   const rules = [{ name: 'r', limit: 100, window: '1h' }] as const
   const space = penknife.space('shop')
-  return createRateLimiter(space, { name: 'api', rules, whenUnavailable, deadline: 300, denyCache: false })
+  return createRateLimiter(space, 'api', { rules, whenUnavailable, deadline: 300, denyCache: false })
 }
 
 function policyEvents(penknife: Penknife): PenknifeEvent[] {

@@ -11,7 +11,7 @@ const bench = useRedis()
 async function limiterOf(rule: Omit<GcraRule, 'name'>, more: object = {}): Promise<RateLimiter> {
   const penknife = await openReady(pattern(bench.server.url))
   const rules = [{ name: 'r', ...rule }]
-  return createRateLimiter(penknife.space('shop'), { name: 'api', rules, deadline: '5s', ...more })
+  return createRateLimiter(penknife.space('shop'), 'api', { rules, deadline: '5s', ...more })
 }
 
 const sent = async (): Promise<number> =>
@@ -123,7 +123,7 @@ test('so many may wait and no more', async () => {
 test('closing penknife rejects the calls that wait; the policy answers later ones', async () => {
   const penknife = await openReady(pattern(bench.server.url))
   const rules = [{ name: 'r', limit: 1, window: '1h' }] as const
-  const limiter = createRateLimiter(penknife.space('shop'), { name: 'api', rules, deadline: '5s' })
+  const limiter = createRateLimiter(penknife.space('shop'), 'api', { rules, deadline: '5s' })
   await limiter.take('ann')
   const failures = Promise.all([1, 2].map(() => failure(limiter.wait('ann', { maxWait: '2h' }))))
   await penknife.close()
@@ -134,8 +134,7 @@ test('closing penknife rejects the calls that wait; the policy answers later one
 test('a handler that a closing worker lets finish waits for its turn like anybody else', async () => {
   const penknife = await openReady(pattern(bench.server.url))
   const space = penknife.space('shop')
-  const limiter = createRateLimiter(space, {
-    name: 'mails',
+  const limiter = createRateLimiter(space, 'mails', {
     rules: [{ name: 'r', limit: 10, window: '1s', burst: 1 }],
   })
   const mails = createStream<number>(space, 'mails', { groups: ['send'] })
@@ -162,8 +161,8 @@ test('while Redis is away a closed policy has it wait on, until Redis decides ag
   const server = await ownRedis()
   const penknife = open(pattern(server.url))
   const rules = [{ name: 'r', limit: 1, window: '1h' }] as const
-  const settings = { name: 'api', rules, whenUnavailable: 'closed' } as const
-  const limiter = createRateLimiter(penknife.space('shop'), settings)
+  const settings = { rules, whenUnavailable: 'closed' } as const
+  const limiter = createRateLimiter(penknife.space('shop'), 'api', settings)
   await server.kill()
   const waiting = limiter.wait('ann', { maxWait: '2h' })
   expect((await limiter.wait('bob', { maxWait: 150 })).decidedBy).toBe('cache')

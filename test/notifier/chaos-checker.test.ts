@@ -1,3 +1,5 @@
+import { readdir, readFile } from 'node:fs/promises'
+
 import { expect, test } from 'vitest'
 
 import type { Break } from '../../chaos/harness/bundle.ts'
@@ -219,15 +221,15 @@ interface Broken {
   readonly long?: true
 }
 
-/** The ways in which a lane notices that something is missing; together, since each makes up for the others. */
+/** The ways in which a follower notices that something is missing; together, since each makes up for the others. */
 const NO_REPAIR: readonly Break[] = [
   {
-    file: 'notifier/lane.ts',
-    from: 'if (next.offset !== at.offset + 1) return false',
-    to: '',
+    file: 'notifier/position.ts',
+    from: "return next.offset === at.offset + 1 ? 'next' : 'gap'",
+    to: "return 'next'",
   },
-  { file: 'notifier/feed.ts', from: 'for (const lane of lanes) lane.followAgain()', to: ';' },
-  { file: 'notifier/feed.ts', from: 'for (const lane of lanes) lane.interrupt()', to: '' },
+  { file: 'fan-out/fan-out.ts', from: 'for (const follower of followers) follower.keepUp()', to: ';' },
+  { file: 'fan-out/fan-out.ts', from: 'for (const follower of followers) follower.interrupt()', to: '' },
 ]
 
 const BROKEN: readonly Broken[] = [
@@ -240,14 +242,14 @@ const BROKEN: readonly Broken[] = [
   {
     what: 'a check of what stands at the position',
     sabotage: [{ script: 'notifier/since', from: 'or tagged(seen) ~= position', to: '' }],
-    breaks: [{ file: 'notifier/lane.ts', from: '|| place.id === before', to: '|| true' }],
+    breaks: [{ file: 'notifier/position.ts', from: '&& id === before', to: '' }],
     faults: ['a replica promoted without the last events'],
     finds: /what it saw before was lost|another history/,
     long: true,
   },
   {
     what: 'the position that a client comes back with',
-    breaks: [{ file: 'notifications/cursor.ts', from: 'isPosition(position)', to: '!isPosition(position)' }],
+    breaks: [{ file: 'session/cursor.ts', from: 'isPosition(position)', to: '!isPosition(position)' }],
     faults: ['client connections cut', 'EventSource connections cut'],
     finds: /^a reset comes only/,
     long: true,
@@ -264,6 +266,20 @@ const BROKEN: readonly Broken[] = [
 test('every part of a script that a run breaks is there', () => {
   expect(BROKEN.flatMap(({ sabotage = [] }) => sabotage.map(brokenScript))).not.toEqual([])
 })
+
+test.each(BROKEN.flatMap(({ breaks = [] }) => breaks))(
+  'the part of $file that a run breaks is there',
+  async ({ file, from }) => {
+    const found: URL[] = []
+    for (const source of ['core', 'http']) {
+      const folder = new URL(`../../packages/${source}/src/`, import.meta.url)
+      const paths = await readdir(folder, { recursive: true })
+      found.push(...paths.filter((path) => path.endsWith(file)).map((path) => new URL(path, folder)))
+    }
+    const texts = await Promise.all(found.map((path) => readFile(path, 'utf8')))
+    expect(texts.map((text) => text.split(from).length - 1)).toEqual([1])
+  },
+)
 
 test.each(BROKEN.filter(({ long }) => LONG || !long))(
   'a run finds what breaks in real processes without $what',

@@ -11,7 +11,7 @@ const bench = useRedis()
 
 test('closing penknife ends its subscriptions', async () => {
   const penknife = await openReady(pattern(bench.server.url))
-  await hear(createNotifier(penknife.space('shop')))
+  await hear(createNotifier(penknife.space('shop'), 'main'))
   expect(await followers(bench.raw)).toBe(1)
   await penknife.close()
   await until('the server forgot it', async () => (await followers(bench.raw)) === 0)
@@ -22,7 +22,7 @@ test('subscriptions that are catching up when penknife closes stop without a wor
   const publisher = await openNotifier(bench, { history: 10_000 })
   await publishNumbers(publisher, 3000)
   const penknife = await openReady(pattern(bench.server.url))
-  const notifier = createNotifier(penknife.space('shop'))
+  const notifier = createNotifier(penknife.space('shop'), 'main')
   const all = await Promise.all(numbers(20).map(() => hear(notifier, '-')))
   await penknife.close()
   const seen = all.map(({ events }) => events.length)
@@ -36,7 +36,7 @@ test('subscriptions that are catching up when penknife closes stop without a wor
 test('an iterator that waits when penknife closes fails with that, after what it had', async () => {
   const publisher = await openNotifier(bench)
   const penknife = await openReady(pattern(bench.server.url))
-  const events = createNotifier(penknife.space('shop')).events(['room'], { from: { room: '-' } })
+  const events = createNotifier(penknife.space('shop'), 'main').events(['room'], { from: { room: '-' } })
   await publishNumbers(publisher, 2)
   const seen: unknown[] = []
   const reading = (async () => {
@@ -51,7 +51,7 @@ test('an iterator that waits when penknife closes fails with that, after what it
 
 test('an iterator that ended keeps nothing of itself at penknife', async () => {
   const penknife = await openReady(pattern(bench.server.url))
-  const events = createNotifier(penknife.space('shop')).events(['room'])
+  const events = createNotifier(penknife.space('shop'), 'main').events(['room'])
   const waiting = events.next()
   await until('it follows', async () => (await followers(bench.raw)) === 1)
   await events.return!()
@@ -62,7 +62,7 @@ test('an iterator that ended keeps nothing of itself at penknife', async () => {
 test('closing while Redis is away leaves nothing to wait for', async () => {
   const proxy = await startProxy(bench.server)
   const penknife = await openReady(pattern(proxy.url), { deadline: 300 })
-  const notifier = createNotifier(penknife.space('shop'))
+  const notifier = createNotifier(penknife.space('shop'), 'main')
   const { subscription } = await hear(notifier)
   await proxy.leave()
   subscription.close()

@@ -178,7 +178,7 @@ test('a process that was cut off is told by its renewal what had to go meanwhile
   withRenewals(async (renew) => {
     const proxy = await startProxy(bench.server)
     const penknife = await openReady(pattern(proxy.url), { deadline: 500 })
-    const cutOff = createNotifier(penknife.space('shop'))
+    const cutOff = createNotifier(penknife.space('shop'), 'main')
     const notifier = await openNotifier(bench)
     const guests = await admitMany([cutOff], 2, 2)
     await proxy.leave()
@@ -209,7 +209,7 @@ test('renewals keep a connection for as long as it is there', () =>
 test('what was counted though nobody learned of it is not counted for long', async () => {
   const proxy = await startProxy(bench.server)
   const penknife = await openReady(pattern(proxy.url), { deadline: 300 })
-  const notifier = createNotifier(penknife.space('shop'))
+  const notifier = createNotifier(penknife.space('shop'), 'main')
   const [first, gone] = await admitMany([notifier], 2, 3)
   // So that the server knows the script: what is not answered is not sent again.
   gone!.admission.close()
@@ -226,7 +226,7 @@ test('while Redis is away connections stay, and no new ones are counted', async 
   const server = await ownRedis({ persist: true })
   const proxy = await startProxy(server)
   const penknife = await openReady(pattern(proxy.url), { deadline: 300 })
-  const notifier = createNotifier(penknife.space('shop'))
+  const notifier = createNotifier(penknife.space('shop'), 'main')
   const first = await admit(notifier, 'ann', 1)
   await proxy.leave()
   expect(isOutage(await failure(admit(notifier, 'ann', 1)))).toBe(true)

@@ -1,24 +1,27 @@
-import { expect, test } from 'vitest'
+import { expect, onTestFinished, test } from 'vitest'
 
-import { createControl, type Listener } from '../../packages/core/src/notifier/control.ts'
+import { createArrivals } from '../../packages/core/src/notifier/fan-out/arrivals.ts'
+import { createControlChannel } from '../../packages/core/src/notifier/rights/control-channel.ts'
+import { createControl, type RightsListener } from '../../packages/core/src/notifier/rights/control.ts'
 import { createKeys } from '../../packages/core/src/redis/keys.ts'
 import type { Runtime } from '../../packages/core/src/redis/penknife.ts'
 import type { Listener as Followed } from '../../packages/core/src/redis/subscriber.ts'
 import { deferred, type Deferred } from '../support/deferred.ts'
 import { nextTurn, until } from '../support/until.ts'
 
-// What Redis and the network would have to do at just the wrong moment, a control channel is told to have happened.
+// What Redis and the network would have to do at just the wrong moment, a control channel experiences here.
 
-test('what was read before the channel is followed again does not make sure that nothing was missed', async () => {
-  let followed!: Followed
-  const reads: Deferred<string[]>[] = []
+/** A control channel whose reads the test answers, and what its one listener was called with. */
+async function listening() {
+  let subscription!: Followed
+  const reads: { readonly position: unknown; readonly reply: Deferred<string[]> }[] = []
   /** Each script by its name; reading the history waits for the test. */
-  const ports: Record<string, () => Promise<unknown>> = {
+  const ports: Record<string, (...args: unknown[]) => Promise<unknown>> = {
     'notifier/top': async () => '7-1-aaaaaa',
-    'notifier/since'() {
-      const read = deferred<string[]>()
-      reads.push(read)
-      return read.promise
+    async 'notifier/since'(_route, _history, _next, position) {
+      const reply = deferred<string[]>()
+      reads.push({ position, reply })
+      return reply.promise
     },
   }
   const runtime = {
@@ -27,40 +30,58 @@ test('what was read before the channel is followed again does not make sure that
     bind: ({ name }: { readonly name: string }) => ports[name],
     subscriber: {
       follow(_route: unknown, _channel: unknown, listener: Followed) {
-        followed = listener
+        subscription = listener
         queueMicrotask(() => listener.followed())
         return () => {}
       },
     },
     onClose: () => () => {},
   }
-  const control = createControl('main', runtime as unknown as Runtime, () => {})
-  const told: string[] = []
-  const listener: Listener = {
+  const channel = createControlChannel('main', runtime as unknown as Runtime, createArrivals(), () => {})
+  const control = createControl(channel, runtime.deadlineMs)
+  const calls: string[] = []
+  const listener: RightsListener = {
     user: 'ann',
-    revoked: (channels) => told.push(`revoked ${channels?.join(' ')}`),
-    lost: () => told.push('lost'),
-    unsure: () => told.push('unsure'),
-    sure: () => told.push('sure'),
+    revoked: (channels) => calls.push(`revoked ${channels?.join(' ')}`),
+    lost: () => calls.push('lost'),
+    unsure: () => calls.push('unsure'),
+    sure: () => calls.push('sure'),
   }
   await control.join(listener)
-  expect([told, control.sure]).toEqual([['sure'], true])
-  followed.interrupted?.()
-  followed.followed()
+  onTestFinished(() => control.leave(listener))
+  return { control, subscription, reads, calls }
+}
+
+test('what was read before the channel is followed again does not make sure that nothing was missed', async () => {
+  const { control, subscription, reads, calls } = await listening()
+  expect([calls, control.sure]).toEqual([['sure'], true])
+  subscription.interrupted?.()
+  subscription.followed()
   await until('it reads', () => reads.length === 1)
   // Cut off again while the answer is on its way.
-  followed.interrupted?.()
-  reads[0]!.resolve(['ok', '7-1-aaaaaa'])
+  subscription.interrupted?.()
+  reads[0]!.reply.resolve(['ok', '7-1-aaaaaa'])
   await nextTurn()
-  expect([told, control.sure]).toEqual([['sure', 'unsure'], false])
-  followed.followed()
+  expect([calls, control.sure]).toEqual([['sure', 'unsure'], false])
+  subscription.followed()
   await until('it reads again', () => reads.length === 2)
   // Live it is told at once, before any event that comes after it.
-  followed.message('7-3-cccccc\nrevoke\n{"user":"ann"}')
-  expect(told).toEqual(['sure', 'unsure', 'revoked undefined'])
+  subscription.message('7-3-cccccc\nrevoke\n{"user":"ann"}')
+  expect(calls).toEqual(['sure', 'unsure', 'revoked undefined'])
   const kept = ['7-2-bbbbbb', '', 'revoke', '{"user":"ann","channels":["a"]}']
-  reads[1]!.resolve(['ok', '7-2-bbbbbb', kept] as string[])
+  reads[1]!.reply.resolve(['ok', '7-2-bbbbbb', kept] as string[])
   await until('it is sure again', () => control.sure)
-  expect(told.slice(2)).toEqual(['revoked undefined', 'revoked a', 'revoked undefined', 'sure'])
-  control.leave(listener)
+  expect(calls.slice(2)).toEqual(['revoked undefined', 'revoked a', 'revoked undefined', 'sure'])
+})
+
+test('a revocation that arrives before the channel is followed again hides none that a failover lost', async () => {
+  const { subscription, reads, calls } = await listening()
+  subscription.interrupted?.()
+  // Another server has other revocations at the offsets 1 and 2; this one would seem to be the next.
+  subscription.message('7-2-bbbbbb\nrevoke\n{"user":"bob"}')
+  subscription.followed()
+  await until('it reads', () => reads.length === 1)
+  expect(reads[0]!.position).toBe('7-1-aaaaaa')
+  reads[0]!.reply.resolve(['lost', '7-2-bbbbbb'])
+  await until('the listener knows', () => calls.includes('lost'))
 })

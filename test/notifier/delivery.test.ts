@@ -147,7 +147,7 @@ test('all subscriptions of a process to a channel share one subscription of the 
 
 test('everything that a process follows comes by one connection', async () => {
   const penknife = await openReady(pattern(bench.server.url))
-  const notifiers = ['a', 'b', 'c'].map((space) => createNotifier(penknife.space(space)))
+  const notifiers = ['a', 'b', 'c'].map((space) => createNotifier(penknife.space(space), 'main'))
   for (const notifier of notifiers) {
     await notifier.subscribe(
       numbers(20).map((at) => `room:${at}`),
@@ -203,7 +203,7 @@ test('two databases of one server do not hear each other', async () => {
   const [zero, one] = await Promise.all(
     [0, 1].map(async (db) => {
       const penknife = await openReady(pattern(bench.server.url, { db }))
-      const notifier = createNotifier(penknife.space('shop'))
+      const notifier = createNotifier(penknife.space('shop'), 'main')
       return { notifier, ...(await hear(notifier)) }
     }),
   )
@@ -224,7 +224,7 @@ test('notifiers of other names and spaces are others', async () => {
     ['shop', 'a'],
     ['shop', 'b'],
     ['other', 'a'],
-  ].map(([space, name]) => createNotifier(penknife.space(space!), { name: name! }))
+  ].map(([space, name]) => createNotifier(penknife.space(space!), name!))
   const all = await Promise.all(notifiers.map((notifier) => hear(notifier)))
   await Promise.all(notifiers.map((notifier, at) => notifier.publish('room', at)))
   await Promise.all(all.map(({ heard }) => heard(1)))

@@ -154,7 +154,7 @@ test('a live subscriber of an empty channel gets the first event without a reset
 
 test('a client that was cut off from an empty channel finds what came meanwhile', async () => {
   const penknife = await openReady(pattern(bench.server.url))
-  const { data, heard, subscription } = await hear(createNotifier(penknife.space('shop')))
+  const { data, heard, subscription } = await hear(createNotifier(penknife.space('shop'), 'main'))
   await bench.raw.call('CLIENT', 'KILL', 'TYPE', 'pubsub')
   await publishNumbers(await openNotifier(bench), 2, 1)
   await heard(2)

@@ -72,7 +72,7 @@ test('with getState a lost history brings the state instead of a reset', async (
 test('a getState that never answers makes subscribe fail within the deadline, and leaves nothing subscribed', async () => {
   const penknife = await openReady(pattern(bench.server.url), { deadline: 200 })
   const seen: NotifierEvent[] = []
-  const waiting = createNotifier(penknife.space('shop')).subscribe(['room'], {
+  const waiting = createNotifier(penknife.space('shop'), 'main').subscribe(['room'], {
     getState: () => new Promise(() => {}),
     onEvent: (event) => seen.push(event),
   })

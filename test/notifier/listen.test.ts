@@ -1,4 +1,4 @@
-import { createNotifier, type NudgeEvent } from '@penknife/core'
+import { createNotifier, type NotifierNudge } from '@penknife/core'
 import { assert, constantFrom, property, string } from 'fast-check'
 import { expect, test, vi } from 'vitest'
 
@@ -14,7 +14,7 @@ const NUDGES = 'pk1:{shop}:notify-nudges:main:live'
 
 /** Listens and notes `channel data` of each nudge, and the kind of everything else. */
 async function listen(patterns: readonly string[], notifier = openNotifier(bench)) {
-  const events: NudgeEvent[] = []
+  const events: NotifierNudge[] = []
   const listening = await (await notifier).listen(patterns, { onEvent: (event) => events.push(event) })
   const said = (): string[] =>
     events.map((event) =>
@@ -73,10 +73,10 @@ test('listeners of a notifier hear nothing of others: of another name, space or 
   const penknife = await openReady(pattern(bench.server.url))
   const other = await openReady(pattern(bench.server.url, { db: 1 }))
   const notifiers = [
-    createNotifier(penknife.space('shop')),
-    createNotifier(penknife.space('shop'), { name: 'second' }),
-    createNotifier(penknife.space('other')),
-    createNotifier(other.space('shop')),
+    createNotifier(penknife.space('shop'), 'main'),
+    createNotifier(penknife.space('shop'), 'second'),
+    createNotifier(penknife.space('other'), 'main'),
+    createNotifier(other.space('shop'), 'main'),
   ]
   const all = await Promise.all(notifiers.map((notifier) => listen(['*'], Promise.resolve(notifier))))
   for (const [at, notifier] of notifiers.entries()) await notifier.nudge('room', at)
@@ -140,7 +140,7 @@ test('listening where Redis is away fails within the deadline, and nothing stays
   const proxy = await startProxy(bench.server)
   const penknife = await openReady(pattern(proxy.url), { deadline: 200 })
   await proxy.leave()
-  const notifier = createNotifier(penknife.space('shop'))
+  const notifier = createNotifier(penknife.space('shop'), 'main')
   const { events } = { events: [] as unknown[] }
   const call = notifier.listen(['*'], { onEvent: (event) => events.push(event) })
   expect(await failure(call)).toMatchObject({ code: 'PENKNIFE_UNAVAILABLE', fate: 'not-done' })
@@ -157,7 +157,7 @@ test('listening where Redis is away fails within the deadline, and nothing stays
 
 test('listening after close fails', async () => {
   const penknife = open(pattern(bench.server.url))
-  const notifier = createNotifier(penknife.space('shop'))
+  const notifier = createNotifier(penknife.space('shop'), 'main')
   await penknife.close()
   expect(await failure(notifier.listen(['*'], { onEvent: () => {} }))).toMatchObject({
     code: 'PENKNIFE_CLOSED',

@@ -73,7 +73,7 @@ test('a subscriber whose connection fell silent catches up once it is given up',
     const proxy = await startProxy(bench.server)
     const publisher = await openNotifier(bench)
     const penknife = await openReady(pattern(proxy.url))
-    const { data, heard } = await hear(createNotifier(penknife.space('shop')))
+    const { data, heard } = await hear(createNotifier(penknife.space('shop'), 'main'))
     await publishNumbers(publisher, 1)
     await heard(1)
     proxy.goSilent()
@@ -120,7 +120,7 @@ test('subscribing while Redis is away fails within the deadline, and nothing sta
   const server = await ownRedis({ persist: true })
   const proxy = await startProxy(server)
   const penknife = await openReady(pattern(proxy.url), { deadline: 300 })
-  const notifier = createNotifier(penknife.space('shop'))
+  const notifier = createNotifier(penknife.space('shop'), 'main')
   await notifier.publish('room', 0)
   await proxy.leave()
   const started = performance.now()
@@ -149,14 +149,14 @@ test('subscribing while Redis is away fails within the deadline, and nothing sta
 
 test('subscribing where there never was a Redis fails within the deadline', async () => {
   const penknife = open(pattern('redis://127.0.0.1:1'), { deadline: 200 })
-  const notifier = createNotifier(penknife.space('shop'))
+  const notifier = createNotifier(penknife.space('shop'), 'main')
   expect(await failure(hear(notifier))).toMatchObject({ code: 'PENKNIFE_UNAVAILABLE' })
 })
 
 test('a subscription that was open during an outage goes on by itself, also for channels without events', async () => {
   const proxy = await startProxy(bench.server)
   const penknife = await openReady(pattern(proxy.url), { deadline: 300 })
-  const notifier = createNotifier(penknife.space('shop'))
+  const notifier = createNotifier(penknife.space('shop'), 'main')
   const publisher = await openNotifier(bench)
   const room = await hear(notifier)
   const quiet = await hear(notifier, undefined, 'quiet')
@@ -173,7 +173,7 @@ test('a subscription that was open during an outage goes on by itself, also for 
 test('who may not publish on a channel keeps nothing in its history', async () => {
   await bench.raw.call('ACL', 'SETUSER', 'mute', 'on', 'nopass', '~*', 'resetchannels', '+@all')
   const penknife = await openReady(pattern(bench.server.url, { username: 'mute', password: 'x' }))
-  const notifier = createNotifier(penknife.space('shop'))
+  const notifier = createNotifier(penknife.space('shop'), 'main')
   expect(await failure(notifier.publish('room', 1))).toMatchObject({
     code: 'PENKNIFE_REJECTED',
     fate: 'not-done',

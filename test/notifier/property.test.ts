@@ -21,9 +21,9 @@ test(
   async () => {
     const [one, two] = await Promise.all([0, 1].map(() => openReady(pattern(bench.server.url))))
     const notifiers = [
-      { notifier: createNotifier(one!.space('shop'), { history: 100_000 }), ageMs: 0 },
+      { notifier: createNotifier(one!.space('shop'), 'main', { history: 100_000 }), ageMs: 0 },
       {
-        notifier: createNotifier(two!.space('shop'), { name: 'aged', history: 100_000, age: AGE_MS }),
+        notifier: createNotifier(two!.space('shop'), 'aged', { history: 100_000, age: AGE_MS }),
         ageMs: AGE_MS,
       },
     ]

@@ -1,4 +1,9 @@
-import { type Admission, createNotifier, type Notifier, type Subscription } from '@penknife/core'
+import {
+  type NotifierAdmission,
+  createNotifier,
+  type Notifier,
+  type NotifierSubscription,
+} from '@penknife/core'
 import { expect, test } from 'vitest'
 
 import { followers, openNotifier } from '../support/channels.ts'
@@ -14,9 +19,9 @@ const CONTROL = 'pk1:{shop}:notify-control:main'
 const CONTROL_LIVE = `${CONTROL}:live`
 
 /** Follows channels by an admission; what comes are `<channel>:<data>` and the kinds of other events. */
-async function follow(notifier: Notifier, admission: Admission, channels: readonly string[]) {
+async function follow(notifier: Notifier, admission: NotifierAdmission, channels: readonly string[]) {
   const heard: string[] = []
-  const subscription: Subscription = await notifier.subscribe(channels, {
+  const subscription: NotifierSubscription = await notifier.subscribe(channels, {
     admission,
     onEvent: (event) =>
       heard.push(`${event.channel}:${event.kind === 'message' ? String(event.data) : event.kind}`),
@@ -66,7 +71,7 @@ test('revoking everything ends all connections of the user, and their subscripti
 test('a revocation made while a process is cut off is read before any event published after it', async () => {
   const proxy = await startProxy(bench.server)
   const penknife = await openReady(pattern(proxy.url), { deadline: 500 })
-  const notifier = createNotifier(penknife.space('shop'))
+  const notifier = createNotifier(penknife.space('shop'), 'main')
   const elsewhere = await openNotifier(bench)
   // Followed before there is any user: its subscription is acknowledged before that of the control channel.
   const anybody = await notifier.subscribe(['a'], { onEvent: () => {} })
@@ -90,7 +95,7 @@ test('a revocation made while a process is cut off is read before any event publ
 test('pausing and an interruption do not undo each other', async () => {
   const proxy = await startProxy(bench.server)
   const penknife = await openReady(pattern(proxy.url), { deadline: 500 })
-  const notifier = createNotifier(penknife.space('shop'))
+  const notifier = createNotifier(penknife.space('shop'), 'main')
   const elsewhere = await openNotifier(bench)
   const guest = await admit(notifier, 'ann')
   const { subscription, heard } = await follow(notifier, guest.admission, ['a'])
@@ -238,7 +243,7 @@ test('wrong input is refused before anything is sent', async () => {
 test('who cannot reach Redis is not admitted, and nothing stays followed', async () => {
   const proxy = await startProxy(bench.server)
   const penknife = await openReady(pattern(proxy.url), { deadline: 200 })
-  const notifier = createNotifier(penknife.space('shop'))
+  const notifier = createNotifier(penknife.space('shop'), 'main')
   await proxy.leave()
   expect(await failure(admit(notifier, 'ann'))).toMatchObject({ code: 'PENKNIFE_UNAVAILABLE' })
   await proxy.comeBack()

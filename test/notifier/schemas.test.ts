@@ -17,7 +17,7 @@ const bench = useRedis()
 
 async function open<Schemas extends NotifierSchemaOptions['schemas']>(schemas: Schemas) {
   const penknife = await openReady(pattern(bench.server.url))
-  return createNotifier(penknife.space('shop'), { schemas })
+  return createNotifier(penknife.space('shop'), 'main', { schemas })
 }
 
 const LIBRARIES = {
@@ -154,7 +154,7 @@ test.each([
   ['a type that is no name', { 'a b': z.string() }, 'type'],
 ])('createNotifier refuses as schemas %s', async (_, schemas, option) => {
   const penknife = await openReady(pattern(bench.server.url))
-  expect(() => createNotifier(penknife.space('shop'), { schemas: schemas as never })).toThrow(
+  expect(() => createNotifier(penknife.space('shop'), 'main', { schemas: schemas as never })).toThrow(
     expect.objectContaining({ code: 'PENKNIFE_INVALID', option }),
   )
 })

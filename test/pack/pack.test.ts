@@ -23,6 +23,7 @@ const USES = {
   '@penknife/http': ['rateLimit', 'requestLog', 'notifications', 'definePlugin', 'adapt'],
   '@penknife/express': ['rateLimit', 'requestLog', 'notifications', 'definePlugin', 'adapt'],
   '@penknife/koa': ['rateLimit', 'requestLog', 'notifications', 'definePlugin', 'adapt'],
+  '@penknife/testing': ['useTestRedis', 'startTestRedis', 'drained', 'delivered'],
 } as const
 
 /** Every subpath that the packages export, as a user names it. */
@@ -81,7 +82,7 @@ import { Redis } from 'ioredis'
 import { connect, createRateLimiter, type Decision } from '@penknife/core'
 import { rateLimit } from '@penknife/express'
 import express from 'express'
-const limiter = createRateLimiter(connect(new Redis()).space('a'), { name: 'b', rules: [{ name: 'c', limit: 1, window: '1s' }] })
+const limiter = createRateLimiter(connect(new Redis()).space('a'), 'b', { rules: [{ name: 'c', limit: 1, window: '1s' }] })
 express().use(rateLimit(limiter, { cost: 1 }))
 export const decision: Promise<Decision> = limiter.take('subject')
 `
@@ -112,6 +113,74 @@ export const decision: Promise<Decision> = limiter.take('subject')
     } catch (error) {
       expect.fail((error as { stdout: string }).stdout)
     }
+  })
+})
+
+describe.each([
+  [
+    'ioredis 6',
+    { ioredis: versions.devDependencies['ioredis'] },
+    "import { Redis } from 'ioredis'",
+    'new Redis({ lazyConnect: true })',
+  ],
+  [
+    'ioredis 5',
+    { ioredis: versions.devDependencies['ioredis5']?.split('@')[1] },
+    "import { Redis } from 'ioredis'",
+    'new Redis({ lazyConnect: true })',
+  ],
+  [
+    'node-redis',
+    { redis: versions.devDependencies['redis'] },
+    "import { createClient } from 'redis'",
+    'createClient()',
+  ],
+])('in a project that has only %s', (name, client, line, made) => {
+  const folder = join(packed.folder, name.replace(' ', '-'))
+  const core = packed.tarballs.find((each) => each.name === '@penknife/core')
+  const program = `${line}
+import { connect } from '@penknife/core'
+const penknife = connect(${made})
+penknife.on(() => {})
+await penknife.close()
+`
+
+  beforeAll(() => {
+    mkdirSync(folder)
+    const own = ['typescript', '@types/node'].map((each) => [each, versions.devDependencies[each]])
+    const dependencies = { '@penknife/core': `file:${core?.path}`, ...client, ...Object.fromEntries(own) }
+    writeFileSync(
+      join(folder, 'package.json'),
+      JSON.stringify({ name: 'one-client', private: true, dependencies }),
+    )
+    writeFileSync(join(folder, 'app.mjs'), program)
+    writeFileSync(join(folder, 'app.mts'), program)
+    execFileSync('npm', ['install', '--no-audit', '--no-fund', '--prefer-offline'], {
+      cwd: folder,
+      stdio: 'pipe',
+    })
+  }, 300_000)
+
+  // Type checking may take a while on a machine that does other things, too.
+  test(
+    'core installs without complaints, and its types check without skipLibCheck',
+    { timeout: 120_000 },
+    () => {
+      execFileSync('npm', ['ls'], { cwd: folder, stdio: 'pipe' })
+      const flags = ['--noEmit', '--strict', '--target', 'es2023', '--module', 'nodenext', '--types', 'node']
+      try {
+        execFileSync(process.execPath, ['node_modules/typescript/bin/tsc', ...flags, 'app.mts'], {
+          cwd: folder,
+          stdio: 'pipe',
+        })
+      } catch (error) {
+        expect.fail(String((error as { stdout: Buffer }).stdout))
+      }
+    },
+  )
+
+  test('core runs', () => {
+    execFileSync(process.execPath, ['app.mjs'], { cwd: folder, stdio: 'pipe' })
   })
 })
 

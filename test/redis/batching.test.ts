@@ -92,8 +92,7 @@ describe('on a single server', () => {
   test('limiters of different rules are batches of their own, calls of one limiter share one', async () => {
     const penknife = await openReady(pattern(bench.server.url))
     const [a, b] = [5, 6].map((limit) =>
-      createRateLimiter(penknife.space('shop'), {
-        name: `limit-${limit}`,
+      createRateLimiter(penknife.space('shop'), `limit-${limit}`, {
         rules: [{ name: 'r', limit, window: '1m' }],
         deadline: '5s',
       }),
@@ -191,7 +190,7 @@ describe('on a cluster of three masters', () => {
   test('subjects of one limiter spread over the masters and share calls', async () => {
     const penknife = await openReady(clusterPattern(bench.cluster))
     const rules = [{ name: 'r', limit: 5, window: '1m' }] as const
-    const limiter = createRateLimiter(penknife.space('shop'), { name: 'api', rules, deadline: '5s' })
+    const limiter = createRateLimiter(penknife.space('shop'), 'api', { rules, deadline: '5s' })
     const subjects = Array.from({ length: 640 }, (_, at) => `subject-${at}`)
     await Promise.all(subjects.map((subject) => limiter.take(subject)))
     for (const raw of bench.raws) await raw.config('RESETSTAT')

@@ -218,7 +218,7 @@ describe('behind numbers that Lua cannot count', () => {
 
   test.each([undefined, 1000])('a history is read to its end, of events with the age %s', async (age) => {
     const key = 'pk1:{shop}:notify:live:room'
-    const notifier = createNotifier(penknife.space('shop'), { name: 'live', ...(age && { age }) })
+    const notifier = createNotifier(penknife.space('shop'), 'live', { ...(age && { age }) })
     const own = ['t', 'note', 'd', '{}', 'g', 'bf5d3a']
     for (const more of [-1, 0, 1])
       await bench.raw.xadd(key, `5-${2n ** 53n + BigInt(more)}`, ...own, 'a', more < 1 ? '1' : '9e15')
@@ -228,8 +228,7 @@ describe('behind numbers that Lua cannot count', () => {
 })
 
 test('a block of a state that is longer than any is refused, and changes nothing', async () => {
-  const limiter = createRateLimiter(penknife.space('shop'), {
-    name: 'api',
+  const limiter = createRateLimiter(penknife.space('shop'), 'api', {
     rules: [{ name: 'r', limit: 5, window: '1m' }],
     whenUnavailable: 'throw',
   })

@@ -106,7 +106,7 @@ test('calls that a frozen Redis never answers end with close, with an unknown fa
 test('who waits for a limiter is told that penknife was closed', async () => {
   const penknife = await openReady(pattern(bench.server.url))
   const rules = [{ name: 'r', limit: 1, window: '1h' }] as const
-  const limiter = createRateLimiter(penknife.space('shop'), { name: 'api', rules, deadline: '5s' })
+  const limiter = createRateLimiter(penknife.space('shop'), 'api', { rules, deadline: '5s' })
   await limiter.take('ann')
   const waiting = failure(limiter.wait('ann', { maxWait: '2h' }))
   await limiter.take('ann')

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 
 import { createKeys } from '../../packages/core/src/redis/keys.ts'
 import type { Arg } from '../../packages/core/src/redis/script.ts'
-import { pattern, useRedis } from '../support/redis.ts'
+import { patternOf, useRedis } from '../support/redis.ts'
 import { testScript } from '../support/scripts.ts'
 
 const combined = testScript(
@@ -74,7 +74,7 @@ const ENTRIES = '0 3 1000 0 0 0 1 billing'
 let user: Redis
 beforeAll(async () => {
   await bench.raw.call('ACL', 'SETUSER', 'other', 'on', '>x', '~*', '&*', '+@all')
-  user = pattern(bench.server.url, { username: 'other', password: 'x' })
+  user = patternOf('ioredis', bench.server.url, { username: 'other', password: 'x' })
 })
 afterAll(() => user.disconnect())
 beforeEach(async () => {

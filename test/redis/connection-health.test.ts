@@ -48,7 +48,7 @@ test('health of connections that are there: ok, with how many there are for each
   const space = penknife.space('shop')
   startWorker(createStream(space, 'orders', { groups: ['a'] }), 'a', () => {})
   startWorker(createStream(space, 'orders', { groups: ['a'] }), 'a', () => {})
-  await createNotifier(space).subscribe(['room'], { onEvent: () => {} })
+  await createNotifier(space, 'main').subscribe(['room'], { onEvent: () => {} })
   await until('all are ready', async () =>
     (await penknife.health()).connections.every((each) => each.ready === each.open),
   )
@@ -68,7 +68,7 @@ test.each<['reader' | 'subscriber' | 'durable', (space: Space) => unknown]>([
   [
     'subscriber',
     (space) =>
-      createNotifier(space)
+      createNotifier(space, 'main')
         .subscribe(['room'], { onEvent: () => {} })
         .catch(() => {}),
   ],
@@ -105,8 +105,8 @@ test('a connection that cannot be made is said once as a warning when nobody lis
   await until('the two are alone', async () => /connected_clients:2\r/.test(await raw.info('clients')))
   await raw.config('SET', 'maxclients', 2)
   const { runtime } = penknife.space('shop')
-  const readers = [runtime.openReader(), runtime.openReader()]
-  onTestFinished(() => readers.forEach((reader) => reader.disconnect()))
+  const readers = [runtime, runtime].map(({ openReader, keys }) => openReader(keys.route))
+  onTestFinished(() => readers.forEach((reader) => void reader.close()))
   await until('it is said', () => warnings.some((text) => WHY.test(text)))
   expect(warnings.filter((text) => WHY.test(text))).toHaveLength(1)
 })
@@ -140,16 +140,17 @@ test('a connection that is cut and comes back at once is no trouble', async () =
   const penknife = await openReady(pattern(server.url))
   const events: string[] = []
   penknife.on((event) => void events.push(event.kind))
-  const reader = penknife.space('shop').runtime.openReader()
-  onTestFinished(() => reader.disconnect())
-  await until('it is there', () => reader.status === 'ready')
-  const id = String(await (reader as Redis).client('ID'))
+  const { openReader, keys } = penknife.space('shop').runtime
+  const reader = openReader(keys.route)
+  onTestFinished(() => reader.close())
+  await until('it is there', () => reader.ready)
+  const id = String(await reader.call('CLIENT', 'ID'))
   await counters(penknife.space('shop'))('a')
   const raw = new Redis(server.socket)
   onTestFinished(() => raw.disconnect())
   await raw.call('CLIENT', 'KILL', 'ID', id)
-  await until('it went', () => reader.status !== 'ready')
-  await until('it came back', () => reader.status === 'ready')
+  await until('it went', () => !reader.ready)
+  await until('it came back', () => reader.ready)
   expect(events).toEqual([])
 })
 

@@ -6,7 +6,7 @@ import { expect, onTestFinished, test } from 'vitest'
 import type { Arg } from '../../packages/core/src/redis/script.ts'
 import { failure, openReady } from '../support/connect.ts'
 import { counters } from '../support/counters.ts'
-import { pattern, useRedis } from '../support/redis.ts'
+import { pattern, patternOf, useRedis } from '../support/redis.ts'
 import { testScript } from '../support/scripts.ts'
 
 const bench = useRedis()
@@ -96,7 +96,7 @@ test('an argument is not sent when every item of a batch has its usual value', a
 })
 
 test('who listens to the commands of ioredis hears of those of penknife', async () => {
-  const penknife = await openReady(pattern(bench.server.url))
+  const penknife = await openReady(patternOf('ioredis', bench.server.url))
   const count = counters(penknife.space('shop'))
   const heard: string[] = []
   const listeners = {
@@ -140,7 +140,7 @@ test('who wraps sendCommand, as tracers do, sees each command with its arguments
     return real.apply(this, given) as never
   }
   onTestFinished(() => void (Redis.prototype.sendCommand = real as never))
-  const space = (await openReady(pattern(bench.server.url))).space('shop')
+  const space = (await openReady(patternOf('ioredis', bench.server.url))).space('shop')
   const key = space.runtime.keys.leaderboard('a')
   expect(await counters(space)('a', 5)).toBe(5)
   expect(seen.filter(({ name }) => name.startsWith('eval'))).toMatchObject([
@@ -150,7 +150,7 @@ test('who wraps sendCommand, as tracers do, sees each command with its arguments
 })
 
 test('the cause of a failure names the command and what it was sent with', async () => {
-  const { bind, keys } = (await openReady(pattern(bench.server.url))).space('shop').runtime
+  const { bind, keys } = (await openReady(patternOf('ioredis', bench.server.url))).space('shop').runtime
   const key = keys.leaderboard('a')
   await bench.raw.set(key, 'text')
   const port = bind(fails, [], 5000)

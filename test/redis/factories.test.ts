@@ -51,10 +51,10 @@ async function warningsOf(run: (space: Space) => void): Promise<string[]> {
 }
 
 test.each<[string, (space: Space) => unknown, string]>([
-  ['createRateLimiter', (space) => createRateLimiter(space, { name: 'api', rules }), 'api'],
+  ['createRateLimiter', (space) => createRateLimiter(space, 'api', { rules }), 'api'],
   ['createLeaderboard', (space) => createLeaderboard(space, 'points'), 'points'],
   ['createStream', (space) => createStream(space, 'orders'), 'orders'],
-  ['createNotifier', (space) => createNotifier(space), 'main'],
+  ['createNotifier', (space) => createNotifier(space, 'main'), 'main'],
 ])('%s that is called for each request is said once, with what to do', async (factory, make, name) => {
   const warnings = await warningsOf((space) => {
     for (let request = 0; request < 1000; request++) make(space)

@@ -98,6 +98,8 @@ test('an answer that lay in the socket while this process was busy is not a time
   await count('a')
   const call = count('a')
   await new Promise(setImmediate)
+  // node-redis writes in an immediate of its own.
+  await new Promise(setImmediate)
   const end = performance.now() + 120
   while (performance.now() < end);
   expect(await call).toBe(2)

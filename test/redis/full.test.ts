@@ -136,8 +136,7 @@ test('on a full server members are removed and increments undone, and rolling wi
 })
 
 test('on a full server slots are released and renewed, subjects reset and unblocked', async () => {
-  const limiter = createRateLimiter(await openShop(), {
-    name: 'api',
+  const limiter = createRateLimiter(await openShop(), 'api', {
     rules: [
       { name: 'parallel', algorithm: 'concurrency', limit: 2, lease: '1m' },
       { name: 'burst', limit: 5, window: '1m' },
@@ -160,7 +159,7 @@ test('on a full server slots are released and renewed, subjects reset and unbloc
 })
 
 test('on a full server rights are revoked, connections given back and nudges sent', async () => {
-  const notifier = createNotifier(await openShop())
+  const notifier = createNotifier(await openShop(), 'main')
   const heard: unknown[] = []
   await notifier.listen(['*'], { onEvent: (event) => heard.push(event.kind === 'message' && event.data) })
   const ann = await admit(notifier, 'ann', 1)

@@ -2,6 +2,7 @@ import { connect as connectTo, type Socket } from 'node:net'
 
 import { connect, createStream, type Penknife, PenknifeError } from '@penknife/core'
 import { AbstractConnector, type ClusterOptions, Redis, type RedisOptions } from 'ioredis'
+import { createClientPool } from 'redis'
 import { expect, onTestFinished, test } from 'vitest'
 
 import { startSentinels } from '../../scripts/redis/sentinel.ts'
@@ -175,25 +176,19 @@ test('with odd options of the given cluster calls work, and go on after the clus
   expect(await counts[0]!('a')).toBe(3)
 })
 
-/** As node-redis 4 to 6 make them: with a `duplicate`, too. */
-const nodeRedis = {
-  isOpen: false,
-  isReady: false,
-  options: {},
-  duplicate: () => nodeRedis,
-  sendCommand: async () => {},
-  sSubscribe: async () => {},
-}
-
 test.each<[string, unknown, RegExp]>([
-  ['nothing', undefined, /give an ioredis connection/],
-  ['null', null, /give an ioredis connection/],
+  ['nothing', undefined, /connect\(new Redis\(\)\).*connect\(createClient\(\)\)/],
+  ['null', null, /connect\(new Redis\(\)\).*connect\(createClient\(\)\)/],
   ['a URL', 'redis://localhost', /connect\(new Redis\(url\)\)/],
   ['the class', Redis, /this is a class or a function/],
   ['a promise', Promise.resolve(pattern('redis://127.0.0.1:1')), /await it first/],
   ['options', { host: 'localhost', port: 6379 }, /connect\(new Redis\(options\)\)/],
-  ['a client of node-redis', nodeRedis, /give an ioredis connection.*seems to be a client of node-redis/],
-  ['a cluster of node-redis', { ...nodeRedis, masters: [], options: undefined }, /client of node-redis/],
+  ['a pool of node-redis', createClientPool(), /a pool of node-redis: give what createClient/],
+  [
+    'a Sentinel client of node-redis 5',
+    { isOpen: false, getMasterNode: () => {} },
+    /a Sentinel client of an old node-redis/,
+  ],
   ['a client of GLIDE', { customCommand: async () => {} }, /Valkey GLIDE/],
   ['a pipeline', pattern('redis://127.0.0.1:1').pipeline(), /is a pipeline of ioredis/],
   ['a map', new Map(), /this is a Map/],

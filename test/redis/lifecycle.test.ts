@@ -118,7 +118,7 @@ test('calls after close fail; a limiter answers them by its policy', async () =>
   const penknife = await openReady(pattern(bench.server.url))
   const shop = penknife.space('shop')
   const rules = [{ name: 'r', limit: 5, window: '1m' }] as const
-  const limiter = createRateLimiter(shop, { name: 'api', rules, whenUnavailable: 'open' })
+  const limiter = createRateLimiter(shop, 'api', { rules, whenUnavailable: 'open' })
   const closing = penknife.close()
   await nextTurn()
   expect(await failure(counters(shop)('c'))).toMatchObject({ code: 'PENKNIFE_CLOSED', fate: 'not-done' })

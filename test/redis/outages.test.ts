@@ -6,7 +6,7 @@ import { expect, test } from 'vitest'
 import { startProgram } from '../support/child.ts'
 import { openReady } from '../support/connect.ts'
 import { counters } from '../support/counters.ts'
-import { ownRedis, pattern } from '../support/redis.ts'
+import { ownRedis, pattern, patternOf } from '../support/redis.ts'
 import { LONG, until } from '../support/until.ts'
 
 const AWAY = String.raw`\(node:\d+\) PenknifeWarning: Redis is away: [^\n]*\n\(Use [^\n]*\n`
@@ -77,7 +77,7 @@ test('SCRIPT FLUSH in the middle of load costs no call and runs none twice', asy
   const server = await ownRedis()
   const penknife = await openReady(pattern(server.url))
   const load = startLoad(penknife)
-  const raw = pattern(server.socket)
+  const raw = patternOf('ioredis', server.socket)
   for (let flush = 0; flush < 5; flush++) {
     await resumed(load, 50)
     await raw.script('FLUSH')
@@ -101,7 +101,7 @@ test('through a restart every call ends within its deadline and service resumes 
   const allowed = new Set(['ok', 'PENKNIFE_FATE_UNKNOWN', 'PENKNIFE_UNAVAILABLE'])
   expect([...load.codes.keys()].filter((code) => !allowed.has(code))).toEqual([])
   // Each answered call ran once; only those of unknown fate may have run besides.
-  const raw = pattern(server.socket)
+  const raw = patternOf('ioredis', server.socket)
   const ran = Number(await raw.get('pk1:{shop}:board:load'))
   expect(ran).toBeGreaterThanOrEqual(answered(load))
   expect(ran).toBeLessThanOrEqual(answered(load) + (load.codes.get('PENKNIFE_FATE_UNKNOWN') ?? 0))

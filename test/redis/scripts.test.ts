@@ -4,7 +4,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import type { Arg, Script, SharedArg } from '../../packages/core/src/redis/script.ts'
 import * as generated from '../../packages/core/src/redis/scripts.gen.ts'
 import { documentedCommands } from '../support/documented-user.ts'
-import { pattern, useCluster, useRedis } from '../support/redis.ts'
+import { patternOf, useCluster, useRedis } from '../support/redis.ts'
 import { type Sample, SAMPLES } from '../support/samples.ts'
 import { testScript } from '../support/scripts.ts'
 
@@ -115,7 +115,7 @@ describe('run by the documented user, who may touch only the keys of the call', 
     const commands = [...documentedCommands(), '+eval_ro']
     const rights = ['reset', 'on', '>x', '-@all', ...commands, 'resetchannels', ...keys, ...channels]
     await bench.raw.call('ACL', 'SETUSER', 'confined', ...rights)
-    const user = pattern(bench.server.url, { username: 'confined', password: 'x' })
+    const user = patternOf('ioredis', bench.server.url, { username: 'confined', password: 'x' })
     try {
       return await user.call(readOnly ? 'eval_ro' : 'eval', evalOf(script, sample, times))
     } finally {
@@ -221,7 +221,7 @@ describe('where the user may not run one of its commands', () => {
   let user: Redis
   beforeAll(async () => {
     await bench.raw.call('ACL', 'SETUSER', 'refused', 'on', '>x', '~*', '&*', '+@all')
-    user = pattern(bench.server.url, { username: 'refused', password: 'x' })
+    user = patternOf('ioredis', bench.server.url, { username: 'refused', password: 'x' })
   })
   afterAll(() => user.disconnect())
 

@@ -103,8 +103,7 @@ test('a reply of the wrong type is an error of that call, which names the script
 
 test('a reply that cannot be read is no reason to refuse rules or a board from then on', async () => {
   const { spoiler, space } = await spoiled()
-  const limiter = createRateLimiter(space, {
-    name: 'api',
+  const limiter = createRateLimiter(space, 'api', {
     rules: [{ name: 'day', limit: 5, algorithm: 'fixed-window', calendar: 'day', timeZone: 'UTC' }],
     whenUnavailable: 'throw',
   })
@@ -202,12 +201,15 @@ test('an open circuit is probed, and closes, whatever the probe is answered', as
     const penknife = open(pattern(spoiler.url, { protocol: 2 }), { breaker: { failures: 1, probeEvery: 10 } })
     await available(penknife)
     const rules = [{ name: 'r', limit: 5, window: '1m' }] as const
-    const limiter = createRateLimiter(penknife.space('shop'), { name: 'api', rules, deadline: 20 })
+    const limiter = createRateLimiter(penknife.space('shop'), 'api', { rules, deadline: 20 })
     const kinds: string[] = []
     limiter.on(({ kind }) => kinds.push(kind))
     spoiler.spoil = ([command]) => (command === 'get' ? reply : undefined)
-    await bench.raw.call('CLIENT', 'PAUSE', 60, 'WRITE')
+    await bench.raw.call('CLIENT', 'PAUSE', 60_000, 'WRITE')
     await limiter.take('ann')
+    expect(kinds).toEqual(['open'])
+    // Replies come in order: until now the probes waited behind the call.
+    await bench.raw.call('CLIENT', 'UNPAUSE')
     await until('it closes', () => kinds.includes('closed'))
   }
   expect(uncaught).toEqual([])

@@ -74,7 +74,9 @@ test('several workers of a group handle each entry once', async () => {
   await Promise.all(workers.map(({ worker }) => worker.close()))
   expect(handled.toSorted(rising)).toEqual(numbers(1000))
   for (const { of } of workers) expect(of('done').length).toBeGreaterThan(0)
-  for (const { events } of workers) expect(events.filter(({ kind }) => kind !== 'done')).toEqual([])
+  // On a slow machine a worker may give entries back that it has not started.
+  for (const { events } of workers)
+    expect(events.filter(({ kind }) => !['done', 'returned'].includes(kind))).toEqual([])
 })
 
 test('a worker handles as many entries at once as its concurrency, and no more', async () => {

@@ -228,6 +228,8 @@ test('a handler that ends while Redis is away is not run again: its outcome is t
   await stream.add(1)
   await until('it runs', () => runs === 1)
   await server.kill()
+  // What is sent before may have arrived.
+  await until('penknife noticed', async () => (await penknife.health()).status === 'unavailable')
   gate.resolve()
   // Longer than a call waits for Redis.
   await expect(stream.add(2)).rejects.toMatchObject({ code: 'PENKNIFE_UNAVAILABLE' })

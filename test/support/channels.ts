@@ -3,7 +3,7 @@ import {
   type Notifier,
   type NotifierEvent,
   type NotifierOptions,
-  type Subscription,
+  type NotifierSubscription,
 } from '@penknife/core'
 import type { Redis } from 'ioredis'
 
@@ -20,12 +20,12 @@ export async function openNotifier(
   options: NotifierOptions = {},
 ): Promise<Notifier> {
   const penknife = await openReady(pattern(bench.server.url))
-  return createNotifier(penknife.space('shop'), options)
+  return createNotifier(penknife.space('shop'), 'main', options)
 }
 
 /** A subscription and what came of it. */
 export interface Heard {
-  readonly subscription: Subscription
+  readonly subscription: NotifierSubscription
   readonly events: readonly NotifierEvent[]
   /** The data of the messages, of the others their kind. */
   data(): unknown[]

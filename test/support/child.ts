@@ -4,6 +4,8 @@ import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { onTestFinished } from 'vitest'
 
+import { bundledProgram } from './program.ts'
+
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 
 /** A Node process of its own that runs one of test/support/programs and writes JSON, a value a line. */
@@ -16,15 +18,10 @@ export interface Child {
 }
 
 export function startProgram(program: string, args: readonly string[], flags: readonly string[] = []): Child {
-  const file = fileURLToPath(new URL(`programs/${program}.ts`, import.meta.url))
-  const child = spawn(
-    process.execPath,
-    [...flags, '--conditions=penknife-source', '--import', 'tsx', file, ...args],
-    {
-      cwd: ROOT,
-      stdio: ['pipe', 'pipe', 'pipe'],
-    },
-  )
+  const child = spawn(process.execPath, [...flags, bundledProgram(program), ...args], {
+    cwd: ROOT,
+    stdio: ['pipe', 'pipe', 'pipe'],
+  })
   onTestFinished(() => void child.kill('SIGKILL'))
   let stderr = ''
   child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text))

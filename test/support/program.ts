@@ -1,5 +1,8 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { join } from 'node:path'
+
+import { inject } from 'vitest'
 
 export interface RunningProgram extends AsyncDisposable {
   readonly pid: number
@@ -10,18 +13,23 @@ export interface RunningProgram extends AsyncDisposable {
   kill(signal?: NodeJS.Signals): Promise<void>
 }
 
-/** Runs a TypeScript program of this repository as a process of its own. */
+/** The bundled form of a program of test/support/programs. */
+export function bundledProgram(name: string): string {
+  return join(inject('programs'), `${name}.mjs`)
+}
+
+/** Runs a program of this repository as a process of its own: a TypeScript file, or a bundled one. */
 export function runProgram(
   path: string,
   env: Readonly<Record<string, string>> = {},
   nodeOptions: readonly string[] = [],
   args: readonly string[] = [],
 ): RunningProgram {
-  const child = spawn(
-    process.execPath,
-    ['--import', 'tsx', '--conditions=penknife-source', ...nodeOptions, path, ...args],
-    { env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] },
-  )
+  const transpiler = path.endsWith('.ts') ? ['--import', 'tsx', '--conditions=penknife-source'] : []
+  const child = spawn(process.execPath, [...transpiler, ...nodeOptions, path, ...args], {
+    env: { ...process.env, ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
   let output = ''
   const waiting = new Set<() => void>()
   for (const stream of [child.stdout, child.stderr]) {

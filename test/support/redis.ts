@@ -1,13 +1,18 @@
-import {
-  Cluster,
-  type ClusterOptions as ClusterClientOptions,
-  Redis,
-  type RedisOptions as ClientOptions,
-} from 'ioredis'
+import { Redis } from 'ioredis'
 import { afterAll, beforeAll, beforeEach, onTestFinished } from 'vitest'
 
 import { type ClusterOptions, type PrivateCluster, startCluster } from '../../scripts/redis/cluster.ts'
 import { type PrivateRedis, type RedisOptions, startRedis } from '../../scripts/redis/server.ts'
+
+export {
+  clusterPattern,
+  clusterPatternOf,
+  type DriverName,
+  DRIVERS,
+  pattern,
+  patternOf,
+  sentinelPatternOf,
+} from '../../scripts/redis/clients.ts'
 
 /** A server of a test file's own, emptied before each test, with a plain client to look at it. */
 export interface Bench {
@@ -83,22 +88,6 @@ export async function ownRedis(options: RedisOptions = {}): Promise<PrivateRedis
 export function freeze(server: PrivateRedis): void {
   server.freeze()
   onTestFinished(() => server.thaw())
-}
-
-/** The protocol of the tests' connections: 3, as ioredis 6 has it by default, or 2 by PENKNIFE_RESP=2. */
-const RESP = process.env['PENKNIFE_RESP'] === '2' ? 2 : 3
-
-/** What an application hands to connect(): never connected itself, because penknife takes it as a pattern. */
-export function pattern(url: string, options: ClientOptions = {}): Redis {
-  // ioredis' overloads by reply mapping do not take its own options type.
-  const settings: object = { protocol: RESP, ...options, lazyConnect: true }
-  return new Redis(url, settings)
-}
-
-export function clusterPattern(cluster: PrivateCluster, options: ClusterClientOptions = {}): Cluster {
-  const redisOptions: object = { protocol: RESP, ...options.redisOptions }
-  const settings: object = { ...options, redisOptions, lazyConnect: true }
-  return new Cluster([...cluster.startupNodes], settings)
 }
 
 /** How often Redis ran a command since the counters were reset. */

@@ -398,7 +398,7 @@ export const SAMPLES: Readonly<Record<string, readonly Sample[]>> = {
     { returns: 'null', shared: allTime, item: ['around', 'ordinal', 0, 'nobody', 1, '', ''], before: SCORES },
     {
       returns: 'integer',
-      shared: [[board], '{"windows":[{"z":[1,1],"start":0,"turn":1,"finish":2}]}'],
+      shared: [[board], '{"windows":[{"z":[1,1],"start":0,"next":1,"finish":2}]}'],
       item: ['count', 'ordinal', 0, '-inf', '+inf', '', ''],
     },
   ],
@@ -415,7 +415,7 @@ export const SAMPLES: Readonly<Record<string, readonly Sample[]>> = {
     { returns: 'string', shared: everything, item: ['ann'], before: LOGGED },
     {
       returns: 'integer',
-      shared: [[board], '{"windows":[{"z":[1,1],"start":0,"turn":1,"finish":2}],"former":[],"data":1}'],
+      shared: [[board], '{"windows":[{"z":[1,1],"start":0,"next":1,"finish":2}],"former":[],"data":1}'],
       item: ['ann'],
     },
   ],

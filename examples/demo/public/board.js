@@ -62,7 +62,7 @@ function fill(row, { rank, name, score }, most, mine) {
   return row
 }
 
-function empty(text = 'Nobody is on the board yet. One click, and you lead it.') {
+function empty(text = 'Nobody is on the board yet. Click once to lead it.') {
   const row = document.createElement('li')
   row.className = 'empty'
   row.textContent = text

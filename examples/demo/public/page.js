@@ -14,14 +14,15 @@ const LINK = {
   away: 'Redis is away',
 }
 const HINTS = {
-  live: 'Click the handle: each blade that opens is one thing penknife did in Redis.',
+  live: 'Click the handle. Each blade shows one thing that penknife did in Redis.',
   connecting: 'Connecting to the server.',
-  reconnecting: 'The server does not answer. The page keeps trying, and then shows what it missed.',
-  away: 'Redis does not answer. The limiter’s policy for that is “closed”: no click passes until it is back.',
+  reconnecting:
+    'The server does not answer. The page reconnects by itself, and then shows the events it missed.',
+  away: 'Redis does not answer. The limiter’s policy for that is “closed”: no click passes until Redis is back.',
 }
-const KILLED = 'Redis was killed. What it confirmed is on disk: nothing is lost when it starts again.'
+const KILLED = 'Redis was killed. Confirmed clicks are on disk, so nothing is lost when it starts again.'
 
-const CLOSED = 'no answer, and policy **closed**'
+const CLOSED = 'no answer from Redis, policy **closed**'
 
 let state = 'connecting'
 let member = ''
@@ -58,7 +59,7 @@ const live = follow({
 
 /** A page that opened while Redis is away has nothing to show yet, and says why. */
 function showNothing() {
-  const text = 'Redis does not answer yet. This fills in when it does.'
+  const text = 'Redis does not answer yet. The data appears when it does.'
   showBoard([], member, text)
   showLog([], text)
 }
@@ -94,8 +95,8 @@ function drawState() {
 function limitHint() {
   const rule = ruleOf(limitedBy)
   return rule
-    ? `The rule “${rule.name}” is used up: ${rule.limit} clicks can be saved up, and one comes back every ${rule.every} s.`
-    : 'The rate limiter asks you to wait.'
+    ? `The rule “${rule.name}” is used up. It allows ${rule.limit} clicks, and gives one back every ${rule.every} s.`
+    : 'You clicked faster than the rate limit allows. Wait a moment.'
 }
 
 async function load() {
@@ -170,7 +171,7 @@ function showHandled({ entry, attempt, ms, consumer, badges }) {
     const id = notified.get(entry)
     open('notifier', `${titleOf(badge.tool)}${id ? `, event **${id}**` : ''}`)
   } else if (next) open('notifier', `none now: ${next.title.toLowerCase()} at ${clicks(next.clicks)}`)
-  else open('notifier', 'none now: every tool is yours')
+  else open('notifier', 'none now: you have every tool')
 }
 
 // What comes by itself
@@ -185,14 +186,14 @@ function onEvent(type, { data }, lastEventId) {
     if (current?.entry === data.entry) showHandled(data)
   } else if (type === 'badge') {
     bounded(notified, data.entry, new URLSearchParams(lastEventId).get(`visitor.${member}`))
-    // Told late: it was earned before this page, or its connection, was there.
+    // It was earned before this page, or its connection, was open.
     addTool(data, Number.parseInt(data.entry, 10) < openedAt - 1000)
   } else if (type === 'reset') void load()
 }
 
 let asking = false
 
-/** Others moved, and so may have this visitor: on the board its row says so, below it the server has to. */
+/** The ranking changed: this visitor's place is in the rows, or the server has to be asked for it. */
 function follows(rows) {
   const at = rows.findIndex((row) => row.member === member)
   if (at >= 0) return place({ me: rows[at], ahead: rows[at - 1] ?? null })

@@ -6,7 +6,7 @@
 -- `plan` says what the keys are:
 -- - shift, since, ending, unit: of first-come ties, in microseconds; `limit` the largest score up and down
 -- - windows: `z` places of the sorted set in KEYS, `d` of the set of its different scores. A calendar window has two
---   places, for the present period and the next, with `start`, `turn` and `finish`, and `lives`, the time at which each
+--   places, for the present period and the next, with `start`, `next` and `finish`, and `lives`, the time at which each
 --   is no more wanted. A rolling one has places `log`, `parts` and `gone`, and `last` and `grain` in microseconds.
 -- @include now
 -- @include typed
@@ -17,11 +17,11 @@ function board.open(keys, plan)
   local open = {}
   for at, window in ipairs(plan.windows) do
     local period = 1
-    if window.turn then
+    if window.next then
       if now < window.start or now >= window.finish then
         return nil
       end
-      period = now < window.turn and 1 or 2
+      period = now < window.next and 1 or 2
     end
     open[at] = {
       z = keys[window.z[period]],

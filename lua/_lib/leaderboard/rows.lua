@@ -1,8 +1,8 @@
 -- `rows`: what can be read of one window of a board, by name. Each takes the window and four arguments as text, and gives
--- lines of text, or false when there is nothing to tell: one text is sent and read sooner than a list. A line is empty where
+-- lines of text, or false when there is none: one text is sent and read sooner than a list. A line is empty where
 -- there is no value.
 --
--- Rows are told as first position, what the first rank counts, the number of rows, member and sort value of each, and the
+-- Rows are replied as first position, what the first rank counts, the number of rows, member and sort value of each, and the
 -- data of each where they are wanted: the client derives the other ranks.
 --
 -- No member that penknife wrote has a line's end in it. Where a foreign one has, the lines are more than the number of rows
@@ -56,7 +56,7 @@ local function before(plan, window, style, value, position)
   return redis.call('ZCOUNT', window.z, '-inf', string.format('(%.17g', plan.shift and score * plan.shift or score))
 end
 
-local function told(plan, window, style, how, position, lines)
+local function reply_of(plan, window, style, how, position, lines)
   local base, count = position, #lines / 2
   if count > 0 then
     base = before(plan, window, style, lines[2], position)
@@ -73,7 +73,7 @@ end
 
 -- The rows at positions from `start` to `stop`.
 function rows.range(plan, window, style, how, start, stop)
-  return told(plan, window, style, how, tonumber(start), redis.call('ZRANGE', window.z, start, stop, 'WITHSCORES'))
+  return reply_of(plan, window, style, how, tonumber(start), redis.call('ZRANGE', window.z, start, stop, 'WITHSCORES'))
 end
 
 -- A member's row and `each` before and after it.
@@ -94,7 +94,7 @@ function rows.between(plan, window, style, how, low, high, from, count)
   local start = position + from
   local stop = math.min(position + redis.call('ZCOUNT', window.z, low, high), start + count) - 1
   if stop < start then
-    return told(plan, window, style, how, start, {})
+    return reply_of(plan, window, style, how, start, {})
   end
   return rows.range(plan, window, style, how, start, stop)
 end

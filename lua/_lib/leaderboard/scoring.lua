@@ -6,7 +6,7 @@
 --   plan; else 0 when more entries have to leave rolling windows and the call is to be made again, the time when other
 --   periods are needed, or the error that says why not. At most 32 entries leave first, so that no answer is stale.
 --   `brief`: only the first window's value is wanted.
--- - `scoring.apply(of, plan, watch, tell)` makes them; see lua/leaderboard/update.lua for what it answers.
+-- - `scoring.apply(of, plan, watch, wants_events)` makes them; see lua/leaderboard/update.lua for what it answers.
 --
 -- A plan is made of what the board holds: one that was prepared is applied before the next is prepared.
 -- @include leaderboard/board
@@ -225,7 +225,7 @@ local function value_text(of, value)
   return value and board.text(of.config, value) or ''
 end
 
--- What the one change of an item makes, of which only the value is told, without the lists of a plan: `before` and `after` by
+-- What the one change of an item makes, of which only the value is wanted, without the lists of a plan: `before` and `after` by
 -- window. Nil when it goes too far.
 local function plan_alone(of, changes)
   local kind, member, amount, id = changes[1][1], changes[1][2], changes[1][3], changes[1][4]
@@ -298,13 +298,13 @@ local function events(of, member, from, to, fallen)
   return { from, to, entered, left, passed }
 end
 
--- Makes a planned change and tells what it did.
-local function change_and_tell(of, plan, nth, watch, tell)
+-- Makes a planned change; gives its part of the reply.
+local function change_and_reply(of, plan, nth, watch, wants_events)
   local config, change = of.config, plan.changes[nth]
   local kind, member = change[1], change[2]
-  local watched, told = of.windows[watch], tell and of.windows[config.events.window]
+  local watched, ranked = of.windows[watch], wants_events and of.windows[config.events.window]
   local from = watched and redis.call('ZRANK', watched.z, member)
-  local told_from = told and redis.call('ZRANK', told.z, member)
+  local ranked_from = ranked and redis.call('ZRANK', ranked.z, member)
   local fallen = plan.counts[nth] and write(of, plan, nth, nth) or {}
   local reply = { value_text(of, plan.after[1][nth]), false, false }
   if watched then
@@ -314,8 +314,8 @@ local function change_and_tell(of, plan, nth, watch, tell)
     local applied = plan.counts[nth] and (kind ~= 'b' or before ~= plan.after[watch][nth])
     reply[2] = { applied and 1 or 0, before and board.text(config, before), after, from, to }
   end
-  if told then
-    reply[3] = events(of, member, told_from, redis.call('ZRANK', told.z, member), fallen[config.events.window])
+  if ranked then
+    reply[3] = events(of, member, ranked_from, redis.call('ZRANK', ranked.z, member), fallen[config.events.window])
   end
   return reply
 end
@@ -343,7 +343,7 @@ function scoring.prepare(of, changes, brief)
     return 0
   end
   if config.shift and (now < config.since or now > config.ending) then
-    return redis.error_reply('ERR the time is outside of what the ties of this board can tell')
+    return redis.error_reply('ERR the time is outside of what the ties of this board can order')
   end
   local plan, member
   if brief and #changes == 1 then
@@ -359,7 +359,7 @@ function scoring.prepare(of, changes, brief)
   return plan or redis.error_reply('ERR the new score of ' .. member .. ' would be too large')
 end
 
-function scoring.apply(of, plan, watch, tell)
+function scoring.apply(of, plan, watch, wants_events)
   local changes = plan.changes
   if not changes then
     local first
@@ -376,7 +376,7 @@ function scoring.apply(of, plan, watch, tell)
     return apply_alone(of, plan)
   end
   local replies = {}
-  if watch == 0 and not tell and not of.config.keep then
+  if watch == 0 and not wants_events and not of.config.keep then
     write(of, plan, 1, #changes)
     for nth = 1, #changes do
       replies[nth] = value_text(of, plan.after[1][nth])
@@ -386,9 +386,9 @@ function scoring.apply(of, plan, watch, tell)
   for nth, change in ipairs(changes) do
     if of.config.keep then
       -- What fell off meanwhile is not there any more.
-      replies[nth] = change_and_tell(of, plan_of(of, { change }), 1, watch, tell)
+      replies[nth] = change_and_reply(of, plan_of(of, { change }), 1, watch, wants_events)
     else
-      replies[nth] = change_and_tell(of, plan, nth, watch, tell)
+      replies[nth] = change_and_reply(of, plan, nth, watch, wants_events)
     end
   end
   return replies

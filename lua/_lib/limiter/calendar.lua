@@ -12,7 +12,7 @@ function calendar.define(rule, limit, start, turn, finish)
   return now < rule.start or now >= rule.finish
 end
 
-function calendar.look(rule, time, _, used)
+function calendar.load(rule, time, _, used)
   -- A later start than this period's was written before a clock was stepped back: what was used stays used.
   rule.used = time and time >= rule.start and used or 0
 end
@@ -35,7 +35,7 @@ function calendar.entry(rule)
   return rule.start, rule.finish, rule.used, rule.finish - now
 end
 
-function calendar.tell(rule, reply)
+function calendar.report(rule, reply)
   reply[#reply + 1] = rule.used
   reply[#reply + 1] = rule.finish - now
 end

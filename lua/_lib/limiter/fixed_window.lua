@@ -6,7 +6,7 @@ function fixed_window.define(rule, limit, window)
   rule.limit, rule.window = limit, window
 end
 
-function fixed_window.look(rule, time, counted, used)
+function fixed_window.load(rule, time, counted, used)
   rule.start, rule.used = now, 0
   if time and used > 0 and now < time + counted then
     rule.used = used
@@ -35,7 +35,7 @@ function fixed_window.entry(rule)
   return rule.start, rule.window, rule.used, rule.start + rule.window - now
 end
 
-function fixed_window.tell(rule, reply)
+function fixed_window.report(rule, reply)
   reply[#reply + 1] = rule.used
   reply[#reply + 1] = rule.used > 0 and rule.start + rule.window - now or 0
 end

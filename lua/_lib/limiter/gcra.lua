@@ -12,7 +12,7 @@ function gcra.define(rule, drain, token, capacity)
   rule.drain, rule.token, rule.capacity = drain, token, capacity
 end
 
-function gcra.look(rule, time, counted, level)
+function gcra.load(rule, time, counted, level)
   if time then
     if counted ~= rule.token then
       level = level / counted
@@ -41,6 +41,6 @@ function gcra.entry(rule)
   return now, rule.token, rule.level, rule.level / rule.drain
 end
 
-function gcra.tell(rule, reply)
+function gcra.report(rule, reply)
   reply[#reply + 1] = rule.level
 end

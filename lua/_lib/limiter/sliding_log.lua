@@ -156,7 +156,7 @@ function sliding_log.save(rule)
 end
 
 -- Tokens used; microseconds until so many more fit, until one more does than now, and until none is used.
-function sliding_log.tell(rule, reply, tokens)
+function sliding_log.report(rule, reply, tokens)
   local gone = charged_to(rule, rule.first - 1)
   -- Until so many of the tokens in use are so no more.
   local function ends(fewer)

@@ -12,7 +12,7 @@ local function covered(before, window, tick, elapsed)
   return before * (window / tick - math.floor(elapsed / tick))
 end
 
-function sliding_window.look(rule, time, counted, level)
+function sliding_window.load(rule, time, counted, level)
   local start, before, used = now, 0, 0
   if time and level > 0 then
     before, used = math.min(math.floor(level / SHIFT), 2 * rule.limit), math.min(level % SHIFT, 2 * rule.limit)
@@ -65,7 +65,7 @@ function sliding_window.entry(rule)
   return rule.start, rule.window, rule.before * SHIFT + rule.used, rule.start + 2 * rule.window - now
 end
 
-function sliding_window.tell(rule, reply)
+function sliding_window.report(rule, reply)
   reply[#reply + 1] = rule.before
   reply[#reply + 1] = rule.used
   reply[#reply + 1] = now - rule.start

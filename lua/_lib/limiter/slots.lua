@@ -55,7 +55,7 @@ function slots.hold(key, lease, ends, had)
 end
 
 -- Whether a lease has not ended yet.
-function slots.held(key, lease, by)
+function slots.has(key, lease, by)
   return tonumber(redis.call('ZSCORE', key, lease) or 0) - by > now
 end
 
@@ -91,8 +91,8 @@ function slots.save(rule)
   end
 end
 
--- Slots held; microseconds until so many leases have ended by themselves that there is one left, if there is none.
-function slots.tell(rule, reply)
+-- Slots in use; microseconds until so many leases have ended by themselves that there is one left, if there is none.
+function slots.report(rule, reply)
   reply[#reply + 1] = rule.used
   reply[#reply + 1] = rule.wait
 end

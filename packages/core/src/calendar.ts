@@ -25,7 +25,7 @@ export function checkCalendar(what: string, unit: CalendarUnit, timeZone: string
 }
 
 /**
- * The period of the calendar that a moment lies in. The next one is that of its `endMs`, the one before that of
+ * The period of the calendar that a moment is in. The next one is that of its `endMs`, the one before that of
  * `startMs - 1`.
  *
  * A day, week or month begins at the first moment whose local date is in it, so days have 23 to 25 hours where clocks are

@@ -1,6 +1,6 @@
 import { errorText, printable } from './text.ts'
 
-/** Of a thrown text, which may hold what a client sent. */
+/** Of a thrown text, which may contain what a client sent. */
 const LONGEST = 1000
 const MOST_FRAMES = 20
 

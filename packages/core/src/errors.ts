@@ -33,12 +33,12 @@ const OUTAGES: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'PENKNIFE_NOT_DURABLE',
 ])
 
-/** Whether an error says that Redis is away or overloaded, or slow. */
+/** Whether an error is a PenknifeError of an outage. */
 export function isOutage(error: unknown): boolean {
-  return error instanceof PenknifeError && OUTAGES.has(error.code)
+  return error instanceof PenknifeError && error.outage
 }
 
-/** Whether a failed call was carried out: certainly not, or nobody can tell. */
+/** Whether a failed call was carried out: certainly not, or that is unknown. */
 export type Fate = 'not-done' | 'unknown'
 
 export interface PenknifeErrorOptions {
@@ -66,6 +66,11 @@ export class PenknifeError extends Error {
     this.code = code
     this.fate = fate
     this.option = option
+  }
+
+  /** Whether Redis could not answer: it is away, slow or overloaded, and the caller did nothing wrong. */
+  get outage(): boolean {
+    return OUTAGES.has(this.code)
   }
 }
 

@@ -3,12 +3,12 @@ import { channel } from 'node:diagnostics_channel'
 import { runSafely } from './callbacks.ts'
 import { invalid } from './errors.ts'
 
-/** Something that tells what happens: to its listeners and to the node:diagnostics_channel of its name. */
+/** Sends events to its listeners and to the node:diagnostics_channel of its name. */
 export interface Topic<Event> {
   emit(event: Event): void
-  /** Adds a listener; the function that comes back removes it. */
+  /** Adds a listener; the returned function removes it. */
   on(listener: (event: Event) => void): () => void
-  /** False when nobody would hear an event, so that it need not be made. */
+  /** Whether anybody listens; if not, an event need not be made. */
   readonly heard: boolean
 }
 

@@ -52,15 +52,15 @@ export function toJson(what: string, value: unknown, maxBytes: number): string {
 }
 
 /** Getters and `toJSON` are the application's, and a value may be nested too deeply. */
-function attempt<T>(what: string, value: unknown, look: () => T): T {
+function attempt<T>(what: string, value: unknown, run: () => T): T {
   try {
-    return look()
+    return run()
   } catch (cause) {
     throw invalid(what, value, `give a value that JSON can carry (${errorText(cause)})`)
   }
 }
 
-/** The quick look, of a tenth of a microsecond: true when JSON surely carries all of it as it is. */
+/** The quick check, of a tenth of a microsecond: true when JSON surely carries all of it as it is. */
 export function isPlain(value: unknown): boolean {
   if (typeof value !== 'object') {
     return typeof value === 'number'
@@ -87,9 +87,9 @@ function faultIn(value: unknown, place: string): string | undefined {
   if (typeof value === 'symbol' || value === undefined) return `${place} is ${String(value)}`
   if (typeof value !== 'object' || value === null) return undefined
   if (hasToJson(value)) {
-    const told: unknown = value.toJSON('')
-    if (value instanceof Date && told === null) return `${place} is an invalid Date`
-    return faultIn(told, place)
+    const json: unknown = value.toJSON('')
+    if (value instanceof Date && json === null) return `${place} is an invalid Date`
+    return faultIn(json, place)
   }
   if (Array.isArray(value)) {
     for (let at = 0; at < value.length; at++) {

@@ -10,12 +10,12 @@ import {
   createRateLimiter,
   createStream,
   type DeadLetter,
-  type Decision,
-  type Entry,
-  type GroupStats,
+  type LimiterDecision,
+  type StreamEntry,
+  type StreamGroupStats,
   type Jsonified,
   type NotifierEvent,
-  type Row,
+  type BoardRow,
 } from './index.ts'
 import { createLeaderboard } from './leaderboard/leaderboard.ts'
 
@@ -24,7 +24,7 @@ const space = connect(new Redis()).space('shop')
 test('a stream carries the type of its payload to readers and workers', () => {
   const stream = createStream<{ n: number }>(space, 'a', { groups: ['g'] })
   expectTypeOf(stream.add).parameter(0).toEqualTypeOf<{ n: number }>()
-  expectTypeOf(stream.read()).resolves.toEqualTypeOf<readonly Entry<{ n: number }>[]>()
+  expectTypeOf(stream.read()).resolves.toEqualTypeOf<readonly StreamEntry<{ n: number }>[]>()
   stream.worker('g', (delivery) => {
     expectTypeOf(delivery.payload.n).toEqualTypeOf<number>()
     expectTypeOf(delivery.signal).toEqualTypeOf<AbortSignal>()
@@ -64,7 +64,7 @@ test('workers and readers get what JSON makes of a payload', async () => {
   expectTypeOf(checked.add).parameter(0).toEqualTypeOf<{ at: string }>()
   checked.worker('g', ({ payload }) => expectTypeOf(payload.at).toEqualTypeOf<Date>())
 
-  const notifier = createNotifier<{ message: { at: Date } }>(space)
+  const notifier = createNotifier<{ message: { at: Date } }>(space, 'main')
   const page = await notifier.history('room')
   expectTypeOf(page.events[0]!.data).toEqualTypeOf<{ at: string }>()
   const board = createLeaderboard<{ joined: Date }>(space, 'a')
@@ -90,10 +90,10 @@ test('JSON leaves most types as they are', () => {
 test('what manages a stream carries its types, too', async () => {
   const stream = createStream<{ n: number }>(space, 'a')
   for await (const entry of stream.replay({ from: new Date(), reverse: true })) {
-    expectTypeOf(entry).toEqualTypeOf<Entry<{ n: number }>>()
+    expectTypeOf(entry).toEqualTypeOf<StreamEntry<{ n: number }>>()
   }
   const stats = await stream.stats()
-  expectTypeOf(stats.groups).toEqualTypeOf<readonly GroupStats[]>()
+  expectTypeOf(stats.groups).toEqualTypeOf<readonly StreamGroupStats[]>()
   expectTypeOf(stats.groups[0]!.undelivered).toEqualTypeOf<number>()
   const { deadLetters, reset } = stream.group('g')
   for await (const letter of deadLetters.list({ why: 'failed' })) {
@@ -109,16 +109,16 @@ test('what manages a stream carries its types, too', async () => {
 })
 
 test('durations are milliseconds or text with a unit', () => {
-  const limiter = createRateLimiter(space, { name: 'a', rules: [{ name: 'b', limit: 1, window: '1.5s' }] })
-  expectTypeOf(limiter.take('ann')).resolves.toEqualTypeOf<Decision>()
+  const limiter = createRateLimiter(space, 'a', { rules: [{ name: 'b', limit: 1, window: '1.5s' }] })
+  expectTypeOf(limiter.take('ann')).resolves.toEqualTypeOf<LimiterDecision>()
   // @ts-expect-error -- no such unit
-  createRateLimiter(space, { name: 'a', rules: [{ name: 'b', limit: 1, window: '1 fortnight' }] })
+  createRateLimiter(space, 'a', { rules: [{ name: 'b', limit: 1, window: '1 fortnight' }] })
   // @ts-expect-error -- no such option
-  createRateLimiter(space, { name: 'a', rules: [], windowMs: 5 })
+  createRateLimiter(space, 'a', { rules: [], windowMs: 5 })
 })
 
 test('events of a notifier are told apart by their kind', () => {
-  void createNotifier(space).subscribe(['a'], {
+  void createNotifier(space, 'main').subscribe(['a'], {
     onEvent(event) {
       expectTypeOf(event).toEqualTypeOf<NotifierEvent>()
       if (event.kind === 'reset') expectTypeOf(event.id).toEqualTypeOf<string>()
@@ -128,7 +128,7 @@ test('events of a notifier are told apart by their kind', () => {
 })
 
 test('schemas give the types: publishers give their input, events carry their output', () => {
-  const notifier = createNotifier(space, {
+  const notifier = createNotifier(space, 'main', {
     schemas: {
       message: z.object({ at: z.string().transform(Number) }),
       typing: v.object({ user: v.string(), for: v.optional(v.number(), 5) }),
@@ -163,7 +163,7 @@ test('schemas give the types: publishers give their input, events carry their ou
 })
 
 test('a notifier without a schema for messages publishes none without a type', () => {
-  const notifier = createNotifier(space, { schemas: { said: z.string() } })
+  const notifier = createNotifier(space, 'main', { schemas: { said: z.string() } })
   void notifier.publish('room', 'hello', { type: 'said' })
   // @ts-expect-error -- it would be a message
   void notifier.publish('room', 'hello')
@@ -172,7 +172,7 @@ test('a notifier without a schema for messages publishes none without a type', (
 test('types of events and names of channels can be given instead', () => {
   const notifier = createNotifier<{ message: { text: string }; typing: string }, 'prices' | `room:${string}`>(
     space,
-    { name: 'chat' },
+    'chat',
   )
   void notifier.publish('room:1', { text: 'hello' })
   void notifier.publish('prices', 'ann', { type: 'typing', ttl: '5s' })
@@ -183,17 +183,19 @@ test('types of events and names of channels can be given instead', () => {
   // @ts-expect-error -- other data
   void notifier.publish('room:1', 5)
   // @ts-expect-error -- no such option
-  createNotifier(space, { historyLength: 5 })
+  createNotifier(space, 'main', { historyLength: 5 })
   // @ts-expect-error -- the types of a notifier with schemas are theirs
-  createNotifier<{ message: string }>(space, { schemas: { message: z.number() } })
+  createNotifier<{ message: string }>(space, 'main', { schemas: { message: z.number() } })
 })
 
 test('whoever takes any notifier takes those with types, too', () => {
-  expectTypeOf(createNotifier(space)).toExtend<AnyNotifier>()
-  expectTypeOf(createNotifier<{ message: { text: string } }, 'a' | 'b'>(space)).toExtend<AnyNotifier>()
-  expectTypeOf(createNotifier(space, { schemas: { said: z.date() } })).toExtend<AnyNotifier>()
+  expectTypeOf(createNotifier(space, 'main')).toExtend<AnyNotifier>()
+  expectTypeOf(
+    createNotifier<{ message: { text: string } }, 'a' | 'b'>(space, 'main'),
+  ).toExtend<AnyNotifier>()
+  expectTypeOf(createNotifier(space, 'main', { schemas: { said: z.date() } })).toExtend<AnyNotifier>()
 })
 
 test('a member that is not on the board is null', () => {
-  expectTypeOf(createLeaderboard(space, 'a').rank('ann')).resolves.toEqualTypeOf<Row | null>()
+  expectTypeOf(createLeaderboard(space, 'a').rank('ann')).resolves.toEqualTypeOf<BoardRow | null>()
 })

@@ -11,7 +11,6 @@ import {
   prepare,
   rateLimitPlugin,
   requestLogPlugin,
-  send,
   socketAddress,
   type View,
 } from '@penknife/http/adapter'
@@ -61,7 +60,7 @@ export function adapt<Args extends readonly unknown[]>(
   plugin: Plugin<Args>,
 ): (...args: Args) => ExpressMiddleware {
   return (...args) => {
-    const { handler, decide } = prepare(plugin, args)
+    const { handler, decide, send } = prepare(plugin, args)
     async function goesOn(exchange: Exchange): Promise<boolean> {
       const answer = await decide(exchange)
       if (answer !== PASS) send(exchange, answer)

@@ -1,11 +1,13 @@
 import type { ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 
-import { isPromiseLike, reportFault } from '@penknife/core'
+import { isPromiseLike, reportFault } from '@penknife/core/internal'
 
 import type { Exchange, HeaderValue } from './exchange/exchange.ts'
 import { cutOff, endingOf, isGone } from './exchange/ending.ts'
-import { createWriter, type StreamWriter } from './writer.ts'
+import type { Flushes } from './flushes.ts'
+import type { StreamWriter } from './stream-writer.ts'
+import { createWriter } from './writer.ts'
 
 /** The answer of a handler that lets the request go on to whatever comes next. */
 export const PASS = 'pass' as const
@@ -77,14 +79,16 @@ function asBuffer(bytes: Uint8Array): Buffer {
 /**
  * Sends a reply over node:http. Does nothing when the client left in the meantime; throws when somebody else
  * already began to answer.
+ *
+ * @param flushes the streams that are flushed with this one at the end of a tick, as those of one middleware
  */
-export function send(exchange: Exchange, reply: Reply | StreamReply): void {
+export function send(exchange: Exchange, reply: Reply | StreamReply, flushes?: Flushes): void {
   const response = exchange.response as ServerResponse
   const gone = isGone(exchange.response)
   // The system can know of a reset before Node does, which reads nothing while nobody reads the request: the connection
   // would stay until the server's timeout.
   if (gone && !response.writableEnded) cutOff(exchange.response)
-  if (isStreamReply(reply)) return sendStream(exchange, reply, gone)
+  if (isStreamReply(reply)) return sendStream(exchange, reply, gone, flushes)
   if (gone) return
   refuseSecondAnswer(exchange)
   const { status, headers, body } = renderReply(reply)
@@ -95,7 +99,7 @@ export function send(exchange: Exchange, reply: Reply | StreamReply): void {
   response.end(body)
 }
 
-function sendStream(exchange: Exchange, reply: StreamReply, gone: boolean): void {
+function sendStream(exchange: Exchange, reply: StreamReply, gone: boolean, flushes?: Flushes): void {
   const response = exchange.response as ServerResponse
   const tooLate = gone || response.headersSent
   if (!tooLate) {
@@ -103,7 +107,11 @@ function sendStream(exchange: Exchange, reply: StreamReply, gone: boolean): void
     if (reply.endless && !('stream' in response)) endWithConnection(exchange)
     response.flushHeaders()
   }
-  const writer = createWriter(exchange.response, { maxUnsentBytes: reply.maxUnsentBytes, tooLate })
+  const writer = createWriter(exchange.response, {
+    maxUnsentBytes: reply.maxUnsentBytes,
+    tooLate,
+    flushes,
+  })
   if (exchange.method === 'HEAD') writer.end()
   begin(reply, writer)
   if (tooLate && !gone) refuseSecondAnswer(exchange)

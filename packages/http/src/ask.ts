@@ -1,4 +1,4 @@
-import { invalid } from '@penknife/core'
+import { invalid } from '@penknife/core/internal'
 
 import type { Report } from './warn.ts'
 

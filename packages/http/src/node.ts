@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http'
 
-import { PASS, send } from './answer.ts'
+import { PASS } from './answer.ts'
 import type { Exchange, NativeRequest, NativeResponse } from './exchange/exchange.ts'
 import { createExchanges } from './exchange/http-exchange.ts'
 import { keptBody, socketAddress, type View } from './exchange/view.ts'
@@ -56,7 +56,7 @@ export function adapt<Args extends readonly unknown[]>(
   plugin: Plugin<Args>,
 ): (...args: Args) => NodeMiddleware {
   return (...args) => {
-    const { handler, decide } = prepare(plugin, args)
+    const { handler, decide, send } = prepare(plugin, args)
     async function goesOn(exchange: Exchange): Promise<boolean> {
       const answer = await decide(exchange)
       if (answer !== PASS) send(exchange, answer)

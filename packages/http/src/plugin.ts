@@ -1,8 +1,9 @@
-import { errorText, invalid } from '@penknife/core'
+import { errorText, invalid } from '@penknife/core/internal'
 
-import { type Answer, PASS } from './answer.ts'
+import { type Answer, PASS, type Reply, send, type StreamReply } from './answer.ts'
 import { checkReply } from './check-reply.ts'
 import type { Exchange } from './exchange/exchange.ts'
+import { createFlushes } from './flushes.ts'
 
 /**
  * Decides about one request: lets it pass (PASS) or answers it. Any other answer is an error.
@@ -48,6 +49,8 @@ export interface Prepared {
    * always an object: frameworks take `undefined` for no error at all, and Express 'route' for a way to go on.
    */
   decide(exchange: Exchange): Promise<Answer>
+  /** As `send`; the streams of this middleware are flushed together, and those that wrote the same share its bytes. */
+  send(exchange: Exchange, reply: Reply | StreamReply): void
 }
 
 /** Sets a plugin up for an adapter. */
@@ -61,8 +64,10 @@ export function prepare<Args extends readonly unknown[]>(plugin: Plugin<Args>, a
       'return a function of the exchange, not a promise of one',
     )
   }
+  const flushes = createFlushes()
   return {
     handler,
+    send: (exchange, reply) => send(exchange, reply, flushes),
     async decide(exchange) {
       try {
         const answer = await handler(exchange)

@@ -1,15 +1,18 @@
-import { errorText, printable } from '@penknife/core'
+import { errorText, printable } from '@penknife/core/internal'
 
 /** Of a thrown text, which may hold what a client sent. */
 const LONGEST = 1000
 
-/** Tells the operator of something that must not reach a request: a process warning under a code. Never throws. */
+/** Warns the operator of something that must not reach a request: a process warning with a code. Never throws. */
 export function warn(code: string, message: string, error?: unknown): void {
   const reason = error === undefined ? '' : `: ${printable(errorText(error), LONGEST)}`
   process.emitWarning(`penknife: ${message}${reason}`, { code })
 }
 
-/** The warnings that were given already in this process; bounded, since names of limiters may be among them. */
+/**
+ * The warnings that this process gave already. Process warnings belong to the process, and the mistakes behind these are the
+ * application's: the second middleware that meets one has nothing to add. Bounded, because limiters' names are among them.
+ */
 const given = new Set<string>()
 const MOST_GIVEN = 1000
 

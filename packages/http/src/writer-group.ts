@@ -1,30 +1,33 @@
 import type { Socket } from 'node:net'
 
+import type { Flushes } from './flushes.ts'
 import { pieceOf } from './piece.ts'
-import { MOST_QUEUED_BYTES, type ResponseWriter, schedule } from './writer.ts'
+import { MOST_QUEUED_BYTES, type ResponseWriter } from './writer.ts'
 
-/** Whoever has a writer of a response. */
-export interface GroupMember {
-  readonly writer: ResponseWriter
+export interface WriterGroupOptions<Member> {
+  readonly flushes: Flushes
+  readonly writerOf: (member: Member) => ResponseWriter
+  /** Called for a member that the group let go, because its last write found no room. */
+  readonly onFull: (member: Member) => void
 }
 
 /**
- * Writers that are told the same: it is queued, joined and encoded once, and goes to the sockets in one pass that
+ * Writers that get the same text: it is queued, joined and encoded once, and goes to the sockets in one pass that
  * touches nothing else of a member.
  *
- * A member keeps up, or it is handed to `fell`: its last write found no room. So what waits for a member is less than
- * a socket's high-water mark, one piece of the queue and one event. What its own writer is given meanwhile may go out
- * before what waits here: take it out first.
+ * A member whose write finds no room leaves the group. So what waits for a member is less than a socket's high-water
+ * mark, one piece of the queue and one event. What its own writer gets meanwhile may go out before what the group has
+ * queued: take it out first.
  */
-export class WriterGroup<Member extends GroupMember> {
-  readonly #fell: (member: Member) => void
+export class WriterGroup<Member> {
+  readonly #options: WriterGroupOptions<Member>
   /** With the socket that takes chunks for a member, where no response needs to see them. */
   readonly #members = new Map<Member, Socket | undefined>()
   #queue: string[] = []
   #queued = 0
 
-  constructor(fell: (member: Member) => void) {
-    this.#fell = fell
+  constructor(options: WriterGroupOptions<Member>) {
+    this.#options = options
   }
 
   get size(): number {
@@ -34,37 +37,40 @@ export class WriterGroup<Member extends GroupMember> {
   /** From the next write on; its own writer must have nothing queued. */
   add(member: Member): void {
     this.flush()
-    this.#members.set(member, member.writer.socket)
+    this.#members.set(member, this.#options.writerOf(member).socket)
   }
 
-  /** Gives it what it was written so far; false when it was not here. */
+  /** Writes to it by itself what the group queued so far. False when it was not a member. */
   delete(member: Member): boolean {
     if (!this.#members.delete(member)) return false
-    for (const text of this.#queue) member.writer.write(text)
+    if (this.#queue.length === 0) return true
+    const writer = this.#options.writerOf(member)
+    for (const text of this.#queue) writer.write(text)
     return true
   }
 
   write(text: string): void {
     this.#queued += text.length
-    if (this.#queue.push(text) === 1) schedule(this)
+    if (this.#queue.push(text) === 1) this.#options.flushes.schedule(this)
     if (this.#queued > MOST_QUEUED_BYTES) this.flush()
   }
 
   /** Sends what is queued. */
   flush(): void {
     if (this.#queue.length === 0) return
+    const { writerOf, onFull } = this.#options
     const piece = pieceOf(this.#queue)
     this.#queue = []
     this.#queued = 0
     const full: Member[] = []
     this.#members.forEach((socket, member) => {
       if (!socket) {
-        if (!member.writer.send(piece)) full.push(member)
+        if (!writerOf(member).send(piece)) full.push(member)
       } else if (socket.writable && !socket.write(piece.chunk)) {
-        member.writer.filled()
+        writerOf(member).filled()
         full.push(member)
       }
     })
-    for (const member of full) if (this.#members.delete(member)) this.#fell(member)
+    for (const member of full) if (this.#members.delete(member)) onFull(member)
   }
 }

@@ -4,11 +4,15 @@ import { setImmediate as turn } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 
 import type { NativeResponse } from './exchange/exchange.ts'
+import { createFlushes } from './flushes.ts'
 import { createWriter, type ResponseWriter } from './writer.ts'
 import { WriterGroup } from './writer-group.ts'
 
 /** As much of a response as a writer touches, with a client that takes nothing when `stalled`. */
-function fake(stalled = false): {
+function fake(
+  stalled = false,
+  flushes = createFlushes(),
+): {
   writer: ResponseWriter
   writes: Uint8Array[]
   response: EventEmitter & { destroyed: boolean }
@@ -28,14 +32,15 @@ function fake(stalled = false): {
     destroy: () => (response.destroyed = true),
   })
   return {
-    writer: createWriter(response as unknown as NativeResponse, { maxUnsentBytes: 1000 }),
+    writer: createWriter(response as unknown as NativeResponse, { maxUnsentBytes: 1000, flushes }),
     writes,
     response,
   }
 }
 
-test('all that is written in one turn is one write, and equal writes share their bytes', async () => {
-  const [a, b] = [fake(), fake()]
+test('all that is written in one tick is one write, and equal writes share their bytes', async () => {
+  const flushes = createFlushes()
+  const [a, b] = [fake(false, flushes), fake(false, flushes)]
   for (const { writer } of [a, b]) {
     writer.write('one ')
     writer.write('turn')
@@ -58,7 +63,7 @@ test('a client that takes nothing holds a bounded number of bytes and is cut off
   expect([response.destroyed, writer.closed, closed]).toEqual([true, true, 1])
 })
 
-test('a burst in a single turn is bounded as well', () => {
+test('a burst in a single tick is bounded as well', () => {
   const { writer, writes, response } = fake(true)
   for (let nth = 0; nth < 1000; nth++) writer.write('x'.repeat(100))
   expect([writes.length, response.destroyed]).toEqual([1, true])
@@ -78,11 +83,16 @@ test('end sends what is queued, then closes; later writes are ignored', async ()
 
 /** A group, and who could not keep up with it. */
 function group() {
-  const fell: object[] = []
-  return { fell, group: new WriterGroup((member) => fell.push(member)) }
+  const full: object[] = []
+  const all = new WriterGroup<{ readonly writer: ResponseWriter }>({
+    flushes: createFlushes(),
+    writerOf: ({ writer }) => writer,
+    onFull: (member) => full.push(member),
+  })
+  return { full, group: all }
 }
 
-test('a group sends what it was written in one turn as one piece, the same to all', async () => {
+test('a group sends what it was written in one tick as one piece, the same to all', async () => {
   const { group: all } = group()
   const [a, b] = [fake(), fake()]
   for (const { writer } of [a, b]) all.add({ writer })
@@ -112,21 +122,21 @@ test('who joins a group gets nothing from before, and who leaves it all up to th
 })
 
 test('a member without room is out of the group after one write, until its response drained', async () => {
-  const { group: all, fell } = group()
+  const { group: all, full } = group()
   const [slow, quick] = [fake(true), fake()]
   for (const member of [slow, quick]) all.add(member)
   for (let nth = 0; nth < 3; nth++) {
     all.write('x'.repeat(100))
     await turn()
   }
-  expect(fell).toEqual([slow])
+  expect(full).toEqual([slow])
   expect([slow.writes.length, quick.writes.length, all.size]).toEqual([1, 3, 1])
   expect([slow.writer.full, quick.writer.full]).toEqual([true, false])
   slow.response.emit('drain')
   expect(slow.writer.full).toBe(false)
 })
 
-test('a burst in a single turn goes to a group in pieces', () => {
+test('a burst in a single tick goes to a group in pieces', () => {
   const { group: all } = group()
   const { writer, writes } = fake()
   all.add({ writer })

@@ -1,46 +1,27 @@
 import { ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 
-import { runSafely } from '@penknife/core'
+import { runSafely } from '@penknife/core/internal'
 
 import type { NativeResponse } from './exchange/exchange.ts'
 import { cutOff, endingOf, isGone } from './exchange/ending.ts'
-import { type Part, type Piece, pieceOf } from './piece.ts'
-
-/**
- * Writes a response bit by bit; all that is written in one turn of the event loop goes out in one write, or in one for
- * every 32 KiB.
- */
-export interface StreamWriter {
-  /** Queues text (sent as UTF-8) or bytes for the end of this turn. Nothing happens once it is closed. */
-  write(chunk: string | Uint8Array): void
-  /** Bytes (of text: characters) that the client has not taken yet. */
-  readonly unsentBytes: number
-  /** Calls once when the client took all that was written, or some of it was on its way the last time one looked. */
-  onDrain(listener: () => void): void
-  /** Ended by either side. */
-  readonly closed: boolean
-  /** Calls once when the stream is over, for whichever reason; at once when it is already. */
-  onClose(listener: () => void): void
-  /** Sends what is queued and ends the response. */
-  end(): void
-  /** Resolves when the connection took everything after `end`, or is cut off `graceMs` later. */
-  finished(graceMs: number): Promise<void>
-  /** Cuts the connection (on HTTP/2 the stream) and drops what is queued. */
-  destroy(): void
-}
+import { createFlushes, type Flushes } from './flushes.ts'
+import type { Part, Piece } from './piece.ts'
+import type { StreamWriter } from './stream-writer.ts'
 
 const DEFAULT_MAX_UNSENT_BYTES = 1_048_576
-/** Goes out before the turn ends, so that what waits for a client is what it did not take. */
+/** More than this goes out before the tick ends, so that what waits for a client is what it did not take. */
 export const MOST_QUEUED_BYTES = 32_768
 
-const EMPTY: Part[] = []
+const EMPTY: readonly Part[] = []
 
 export interface WriterOptions {
   /** Default: 1 MB. */
   readonly maxUnsentBytes?: number | undefined
   /** Nothing can be written any more: closed from the start. */
   readonly tooLate?: boolean
+  /** Whose writers are flushed together. Default: this one alone. */
+  readonly flushes?: Flushes | undefined
 }
 
 /** A writer over a response whose headers are set. */
@@ -59,9 +40,10 @@ const { write: plainWrite } = ServerResponse.prototype
  */
 export class ResponseWriter implements StreamWriter {
   readonly #native: NativeResponse
+  readonly #flushes: Flushes
   readonly #maxUnsentBytes: number
   readonly #maxQueuedBytes: number
-  #queue: Part[] = EMPTY
+  #queue = EMPTY
   #queued = 0
   #closed: boolean
   #full = false
@@ -70,13 +52,14 @@ export class ResponseWriter implements StreamWriter {
 
   constructor(native: NativeResponse, options: WriterOptions) {
     this.#native = native
+    this.#flushes = options.flushes ?? createFlushes()
     this.#maxUnsentBytes = options.maxUnsentBytes ?? DEFAULT_MAX_UNSENT_BYTES
     this.#maxQueuedBytes = Math.min(this.#maxUnsentBytes, MOST_QUEUED_BYTES)
     this.#closed = options.tooLate ?? isGone(native)
     const response = native as ServerResponse
     endingOf(native).onEnd(() => this.#close())
     response.on('drain', () => this.#drained())
-    // Writing to a socket the client just reset is no news: 'close' follows.
+    // Writing to a socket that the client just reset: 'close' follows.
     response.on('error', ignore)
   }
 
@@ -107,16 +90,16 @@ export class ResponseWriter implements StreamWriter {
   write(part: Part): void {
     if (this.#closed || part.length === 0) return
     this.#queued += part.length
-    if (this.#queue.length > 0) this.#queue.push(part)
+    if (this.#queue.length > 0) (this.#queue as Part[]).push(part)
     else {
       this.#queue = [part]
-      schedule(this)
+      this.#flushes.schedule(this)
     }
     if (this.#queued > this.#maxQueuedBytes) this.flush()
   }
 
   onClose(listener: () => void): void {
-    if (this.#closed) tell(listener)
+    if (this.#closed) call(listener)
     else this.#closeListeners.push(listener)
   }
 
@@ -153,7 +136,7 @@ export class ResponseWriter implements StreamWriter {
   /** Sends what is queued. */
   flush(): void {
     if (this.#queue.length === 0) return
-    const piece = shared(this.#queue)
+    const piece = this.#flushes.pieceOf(this.#queue)
     this.#drop()
     if (this.send(piece)) this.#drained()
   }
@@ -177,7 +160,7 @@ export class ResponseWriter implements StreamWriter {
   filled(): void {
     if (this.#full) return
     this.#full = true
-    // The response tells of 'drain' only after writes of its own.
+    // The response emits 'drain' only after writes of its own.
     this.socket?.once('drain', () => this.#drained())
   }
 
@@ -189,57 +172,25 @@ export class ResponseWriter implements StreamWriter {
   #drained(): void {
     this.#full = false
     if (this.#drainListeners.length === 0) return
-    const told = this.#drainListeners
+    const listeners = this.#drainListeners
     this.#drainListeners = []
-    for (const listener of told) tell(listener)
+    for (const listener of listeners) call(listener)
   }
 
   #close(): void {
     if (this.#closed) return
     this.#closed = true
     this.#drop()
-    const told = this.#closeListeners
+    const listeners = this.#closeListeners
     this.#closeListeners = []
     this.#drainListeners = []
-    for (const listener of told) tell(listener)
+    for (const listener of listeners) call(listener)
   }
 }
 
 function ignore(): void {}
 
-/** A listener that fails must not take the process along. */
-function tell(listener: () => unknown): void {
+/** A listener that fails must not end the process. */
+function call(listener: () => unknown): void {
   runSafely('penknife: a listener of a stream failed', listener)
-}
-
-let due: { flush(): void }[] = []
-
-/** Flushes it at the end of the turn. */
-export function schedule(writer: { flush(): void }): void {
-  if (due.push(writer) === 1) setImmediate(flushAll)
-}
-
-function flushAll(): void {
-  const writers = due
-  due = []
-  for (const writer of writers) writer.flush()
-  last = NOTHING
-}
-
-interface Shared {
-  readonly queue: readonly Part[]
-  readonly piece: Piece
-}
-
-const NOTHING: Shared = { queue: EMPTY, piece: { bytes: new Uint8Array(), chunk: new Uint8Array() } }
-/** By the writer before: those that queued the same share its bytes. */
-let last = NOTHING
-
-function shared(queue: readonly Part[]): Piece {
-  if (!isSame(queue, last.queue)) last = { queue, piece: pieceOf(queue) }
-  return last.piece
-}
-
-function isSame(a: readonly Part[], b: readonly Part[]): boolean {
-  return a.length === b.length && a.every((part, at) => part === b[at])
 }

@@ -13,7 +13,6 @@ import {
   rateLimitPlugin,
   renderReply,
   requestLogPlugin,
-  send,
   socketAddress,
   type View,
 } from '@penknife/http/adapter'
@@ -59,7 +58,7 @@ export function adapt<Args extends readonly unknown[]>(
   plugin: Plugin<Args>,
 ): (...args: Args) => KoaMiddleware {
   return (...args) => {
-    const { handler, decide } = prepare(plugin, args)
+    const { handler, decide, send } = prepare(plugin, args)
     async function serve(context: KoaContext, next: () => Promise<unknown>): Promise<void> {
       const exchange = exchangeOf(context)
       const answer = await decide(exchange)

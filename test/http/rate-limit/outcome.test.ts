@@ -9,7 +9,7 @@ import { begin, call, type Called, httpGet, raw, type RunningServer } from '@pen
 import { describe, expect, onTestFinished, test } from 'vitest'
 
 import { type Deferred, deferred } from '../../support/deferred.ts'
-import { runProgram } from '../../support/program.ts'
+import { bundledProgram, runProgram } from '../../support/program.ts'
 import { until } from '../../support/until.ts'
 import { frameworks } from '../frameworks.ts'
 import { start, useFeatures } from '../setup.ts'
@@ -312,7 +312,7 @@ test('a request that outlasts its lease keeps its slot', async () => {
 })
 
 test('a process that dies gives its slot back when the lease ends', async () => {
-  await using program = runProgram('test/support/programs/holding-server.ts', {
+  await using program = runProgram(bundledProgram('holding-server'), {
     REDIS: features.server.socket,
   })
   const url = await program.printed(/http:\S+/)

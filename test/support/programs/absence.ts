@@ -2,15 +2,15 @@
 import { setTimeout as delay } from 'node:timers/promises'
 
 import { connect, PenknifeError } from '@penknife/core'
-import { Redis } from 'ioredis'
 
 import { startRedis } from '../../../scripts/redis/server.ts'
 import { counters } from '../counters.ts'
+import { pattern } from '../../../scripts/redis/clients.ts'
 
 const seconds = Number(process.argv[2])
 const DEADLINE_MS = 2000
 const server = await startRedis()
-const penknife = connect(new Redis(server.url, { lazyConnect: true }))
+const penknife = connect(pattern(server.url))
 const call = counters(penknife.space('shop'), DEADLINE_MS)
 
 const codes: Record<string, number> = {}

@@ -4,14 +4,14 @@
 import { openSync, writeSync } from 'node:fs'
 
 import { createLeaderboard, connect, type LeaderboardOptions } from '@penknife/core'
-import { Redis } from 'ioredis'
+import { pattern } from '../../../scripts/redis/clients.ts'
 
 const [url = '', options = '{}', name = '', file = ''] = process.argv.slice(2)
 // In a file, which has a line once it is written. A pipe that its reader is slow to empty takes no more: the lines wait
 // in this process then, and the kill takes them along.
 const lines = openSync(file, 'a')
 const say = (value: unknown): void => void writeSync(lines, `${JSON.stringify(value)}\n`)
-const penknife = connect(new Redis(url, { lazyConnect: true }), { deadline: '30s' })
+const penknife = connect(pattern(url), { deadline: '30s' })
 const board = createLeaderboard(penknife.space('shop'), 'points', JSON.parse(options) as LeaderboardOptions)
 
 let made = 0

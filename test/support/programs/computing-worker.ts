@@ -1,11 +1,11 @@
 // A worker whose handler keeps the event loop busy. Says each start and each event.
 // argv: Redis url, milliseconds of CPU an entry, worker options as JSON.
 import { connect, createStream, type WorkerOptions } from '@penknife/core'
-import { Redis } from 'ioredis'
+import { pattern } from '../../../scripts/redis/clients.ts'
 
 const [url, ms, options] = process.argv.slice(2) as [string, string, string]
 const say = (value: unknown): void => console.log(JSON.stringify(value))
-const penknife = connect(new Redis(url, { lazyConnect: true }))
+const penknife = connect(pattern(url))
 const stream = createStream(penknife.space('shop'), 'orders', { groups: ['billing'] })
 
 /** CPU time of this process, not time: what else runs on the machine does not count. */

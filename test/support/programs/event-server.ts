@@ -5,10 +5,10 @@ import type { AddressInfo } from 'node:net'
 import { connect, createNotifier } from '@penknife/core'
 import { notifications } from '@penknife/http'
 
-import { pattern } from '../redis.ts'
+import { pattern } from '../../../scripts/redis/clients.ts'
 
 const penknife = connect(pattern(process.env['REDIS'] as string))
-const notifier = createNotifier(penknife.space('test'))
+const notifier = createNotifier(penknife.space('test'), 'main')
 const events = notifications(notifier, {
   channels: ({ query }) => query.getAll('channel'),
   user: ({ query }) => query.get('user') ?? undefined,

@@ -1,27 +1,26 @@
 // Makes objects in a loop (argv[3]) and drops them; says how many bytes of the heap each leaves behind.
 import { connect, createLeaderboard, createNotifier, createRateLimiter, createStream } from '@penknife/core'
 import { notifications, rateLimit, requestLog } from '@penknife/express'
-import { Redis } from 'ioredis'
+import { pattern } from '../../../scripts/redis/clients.ts'
 
 const [, , url = '', what = ''] = process.argv
-const penknife = connect(new Redis(url, { lazyConnect: true }))
+const penknife = connect(pattern(url))
 const space = penknife.space('shop')
 const rules = [{ name: 'r', limit: 5, window: '1m' }] as const
-const limiter = createRateLimiter(space, { name: 'api', rules })
-const notifier = createNotifier(space)
+const limiter = createRateLimiter(space, 'api', { rules })
+const notifier = createNotifier(space, 'main')
 const stream = createStream(space, 'requests')
 
 const MAKE: Readonly<Record<string, () => unknown>> = {
-  createRateLimiter: () => createRateLimiter(space, { name: 'api', rules }),
-  'createRateLimiter, used': () =>
-    createRateLimiter(space, { name: 'api', rules, deadline: '5s' }).take('ann'),
+  createRateLimiter: () => createRateLimiter(space, 'api', { rules }),
+  'createRateLimiter, used': () => createRateLimiter(space, 'api', { rules, deadline: '5s' }).take('ann'),
   createLeaderboard: () => createLeaderboard(space, 'points'),
   'createLeaderboard, used': () => createLeaderboard(space, 'points').increment('ann'),
   createStream: () => createStream(space, 'orders', { groups: ['a'] }),
   'createStream, used': () => createStream(space, 'orders').read({ count: 1 }),
-  createNotifier: () => createNotifier(space),
+  createNotifier: () => createNotifier(space, 'main'),
   'createNotifier, used': async () =>
-    (await createNotifier(space).subscribe(['a'], { onEvent: () => {} })).close(),
+    (await createNotifier(space, 'main').subscribe(['a'], { onEvent: () => {} })).close(),
   'penknife.space': () => penknife.space('shop'),
   rateLimit: () => rateLimit(limiter),
   notifications: () => notifications(notifier, { channels: () => ['a'] }),

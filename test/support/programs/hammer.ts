@@ -2,22 +2,19 @@
 // argv: the server's URL, or the ports of a cluster with commas between; the rules as JSON; how many subjects.
 import { once } from 'node:events'
 
-import { connect, createRateLimiter, type Rule } from '@penknife/core'
-import { Cluster, Redis } from 'ioredis'
+import { connect, createRateLimiter, type LimiterRule } from '@penknife/core'
+
+import { clusterPattern, pattern } from '../../../scripts/redis/clients.ts'
 
 const [where = '', rules = '', subjects = '1'] = process.argv.slice(2)
 const say = (value: unknown): void => console.log(JSON.stringify(value))
 const ports = /^[\d,]+$/.test(where) ? where.split(',').map(Number) : undefined
 const given = ports
-  ? new Cluster(
-      ports.map((port) => ({ host: '127.0.0.1', port })),
-      { lazyConnect: true },
-    )
-  : new Redis(where, { lazyConnect: true })
+  ? clusterPattern({ startupNodes: ports.map((port) => ({ host: '127.0.0.1', port })) })
+  : pattern(where)
 const penknife = connect(given)
-const limiter = createRateLimiter(penknife.space('shop'), {
-  name: 'api',
-  rules: JSON.parse(rules) as Rule[],
+const limiter = createRateLimiter(penknife.space('shop'), 'api', {
+  rules: JSON.parse(rules) as LimiterRule[],
   whenUnavailable: 'throw',
   deadline: '10s',
 })

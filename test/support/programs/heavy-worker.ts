@@ -1,9 +1,9 @@
 // A batch worker with default options. Says how many entries it handled, after each call.
 // argv: Redis url.
 import { connect, createStream } from '@penknife/core'
-import { Redis } from 'ioredis'
+import { pattern } from '../../../scripts/redis/clients.ts'
 
-const penknife = connect(new Redis(process.argv[2] as string, { lazyConnect: true }))
+const penknife = connect(pattern(process.argv[2] as string))
 const stream = createStream<string>(penknife.space('shop'), 'orders', { groups: ['billing'] })
 let handled = 0
 stream.batchWorker('billing', (deliveries) => {

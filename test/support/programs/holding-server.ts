@@ -5,11 +5,10 @@ import type { AddressInfo } from 'node:net'
 import { connect, createRateLimiter } from '@penknife/core'
 import { rateLimit } from '@penknife/http'
 
-import { pattern } from '../redis.ts'
+import { pattern } from '../../../scripts/redis/clients.ts'
 
 const penknife = connect(pattern(process.env['REDIS'] as string))
-const limiter = createRateLimiter(penknife.space('test'), {
-  name: 'busy',
+const limiter = createRateLimiter(penknife.space('test'), 'busy', {
   rules: [{ name: 'calls', algorithm: 'concurrency', limit: 1, lease: '500ms' }],
   whenUnavailable: 'throw',
   deadline: '5s',

@@ -3,11 +3,11 @@
 import { setTimeout as delay } from 'node:timers/promises'
 
 import { connect, createStream, type WorkerOptions } from '@penknife/core'
-import { Redis } from 'ioredis'
+import { pattern } from '../../../scripts/redis/clients.ts'
 
 const [url, options] = process.argv.slice(2) as [string, string]
 const say = (value: unknown): void => console.log(JSON.stringify(value))
-const stream = createStream<number>(connect(new Redis(url, { lazyConnect: true })).space('shop'), 'orders', {
+const stream = createStream<number>(connect(pattern(url)).space('shop'), 'orders', {
   groups: ['billing'],
 })
 const worker = stream.worker(

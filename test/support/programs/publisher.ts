@@ -1,11 +1,11 @@
 // Publishes `<name>:<n>` to the channel `room` of the space `shop`, `count` times, and says the ids.
 // argv: Redis url, name, count.
 import { connect, createNotifier } from '@penknife/core'
-import { Redis } from 'ioredis'
+import { pattern } from '../../../scripts/redis/clients.ts'
 
 const [url, name, count] = process.argv.slice(2) as [string, string, string]
-const penknife = connect(new Redis(url, { lazyConnect: true }))
-const notifier = createNotifier(penknife.space('shop'))
+const penknife = connect(pattern(url))
+const notifier = createNotifier(penknife.space('shop'), 'main')
 const ids: string[] = []
 for (let at = 0; at < Number(count); at += 5) {
   const batch = Array.from({ length: 5 }, (_, more) => notifier.publish('room', `${name}:${at + more}`))

@@ -1,9 +1,9 @@
 /** Requeues the dead letters of a group one page after the other, and says when it began with each page. */
 import { connect, createStream } from '@penknife/core'
-import { Redis } from 'ioredis'
+import { pattern } from '../../../scripts/redis/clients.ts'
 
 const [url = ''] = process.argv.slice(2)
-const penknife = connect(new Redis(url, { lazyConnect: true }))
+const penknife = connect(pattern(url))
 const { deadLetters } = createStream(penknife.space('shop'), 'orders', { groups: ['billing'] }).group(
   'billing',
 )

@@ -1,13 +1,13 @@
 // Starts while Redis (argv[2]) is away, waits for it, closes and is expected to end by itself.
 import { connect, createRateLimiter, PenknifeError } from '@penknife/core'
-import { Redis } from 'ioredis'
 
 import { counters } from '../counters.ts'
+import { pattern } from '../../../scripts/redis/clients.ts'
 
 const say = (value: unknown): void => console.log(JSON.stringify(value))
-const penknife = connect(new Redis(String(process.argv[2]), { lazyConnect: true }))
+const penknife = connect(pattern(String(process.argv[2])))
 const shop = penknife.space('shop')
-const limiter = createRateLimiter(shop, { name: 'api', rules: [{ name: 'r', limit: 5, window: '1m' }] })
+const limiter = createRateLimiter(shop, 'api', { rules: [{ name: 'r', limit: 5, window: '1m' }] })
 
 const outcome = await counters(
   shop,

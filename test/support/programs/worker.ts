@@ -2,6 +2,7 @@
 // argv: Redis url, the list, space, stream, group, worker options as JSON.
 import { connect, createStream, type WorkerOptions } from '@penknife/core'
 import { Redis } from 'ioredis'
+import { pattern } from '../../../scripts/redis/clients.ts'
 
 const [url, words, space, name, group, options] = process.argv.slice(2) as [
   string,
@@ -13,7 +14,7 @@ const [url, words, space, name, group, options] = process.argv.slice(2) as [
 ]
 const say = (value: unknown): void => console.log(JSON.stringify(value))
 const ears = new Redis(url)
-const penknife = connect(new Redis(url, { lazyConnect: true }))
+const penknife = connect(pattern(url))
 const stream = createStream(penknife.space(space), name)
 
 const worker = stream.worker(

@@ -78,7 +78,7 @@ class Waiter {
 }
 
 export function createTickets(runtime: Runtime, kind: string, name: string, title: string): Tickets {
-  const { keys, subscriber, onCloseWaiting } = runtime
+  const { keys, subscriber, onCloseWaiting, movedTime } = runtime
   const id = randomBytes(9).toString('base64url')
   const channel = keys.guardLive(`${kind}-process`, name, '')
   const waiters = new Map<number, Waiter>()
@@ -88,12 +88,14 @@ export function createTickets(runtime: Runtime, kind: string, name: string, titl
   let followed = false
   let unfollow: (() => void) | undefined
   let forget: (() => void) | undefined
+  let ignoreMoves: (() => void) | undefined
   let lingering: NodeJS.Timeout | undefined
 
   /** Follows the channel of this process: an offer to a process that nobody could tell goes to the next. */
   function appear(): void {
     clearTimeout(lingering)
     forget ??= onCloseWaiting(closeAll)
+    ignoreMoves ??= movedTime.on(askAll)
     unfollow ??= subscriber.follow(keys.route, channel + id, {
       message(text) {
         const waiter = waiters.get(Number(text.slice(1)))
@@ -118,12 +120,22 @@ export function createTickets(runtime: Runtime, kind: string, name: string, titl
     if (waiters.size > 0) return
     forget?.()
     forget = undefined
+    ignoreMoves?.()
+    ignoreMoves = undefined
     clearTimeout(lingering)
     lingering = setTimeout(() => {
       unfollow?.()
       unfollow = undefined
       followed = false
     }, LINGER_MS).unref()
+  }
+
+  /** What is waited for may have ended. */
+  function askAll(): void {
+    for (const waiter of waiters.values()) {
+      waiter.askAt = 0
+      waiter.wakeup.wake()
+    }
   }
 
   async function closeAll(): Promise<void> {

@@ -3,7 +3,7 @@ import type { Settings, Window } from './options.ts'
 
 /** How a board is declared. */
 export interface Declaration {
-  /** Names and values in turn of what decides how stored scores are read: it may not change. */
+  /** Names and values, alternating, of the settings by which stored scores are read: they may not change. */
   readonly fields: readonly string[]
   /** What a deploy may change, as people read it. */
   readonly rest: string

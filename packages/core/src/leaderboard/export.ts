@@ -6,7 +6,7 @@ import type { Window } from './options.ts'
 import { linesOf } from './row-reader.ts'
 import { hasAll, unescaped } from './rows.ts'
 import type { Scores } from './scores.ts'
-import { type BoardClock, type Call, createCall } from './views.ts'
+import { type BoardClock, type Call, createCall } from './board-call.ts'
 import type { Layouts } from './windows.ts'
 
 /** What an export needs of its board. */

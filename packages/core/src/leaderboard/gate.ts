@@ -5,11 +5,11 @@ import { reportRedeclared } from '../redeclared.ts'
 import { badReply } from '../redis/failures.ts'
 import { cut, errorText } from '../text.ts'
 import type { Declaration } from './declaration.ts'
-import type { BoardEvent } from './types.ts'
+import type { BoardEvent } from './event-types.ts'
 
 /** While a board is used it is declared again so often: its keys may be deleted, and made by another version. */
 const AGAIN_MS = 10_000
-/** What is told of a declaration that something else may have written. */
+/** The most that an error quotes of a declaration that another program may have written. */
 const LONGEST = 1000
 
 export interface DeclarationParts {
@@ -50,7 +50,7 @@ export function createGate({ declaration, declare, topic, board, title }: Declar
     if (open && !due) return undefined
     asking ??= ask().finally(() => (asking = undefined))
     if (!open) return asking.catch((error: unknown) => Promise.reject(undone(title, error)))
-    // What keeps it from Redis keeps the calls, too, and that is told. A conflict closes the gate.
+    // When Redis cannot be reached the calls fail as well, and say so. A conflict closes the gate.
     asking.catch(() => {})
     return undefined
   }

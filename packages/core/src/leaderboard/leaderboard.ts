@@ -9,9 +9,12 @@ import { checkMember } from './members.ts'
 import { readOptions } from './options.ts'
 import { createReads, type Reads } from './reads.ts'
 import { createScores } from './scores.ts'
-import type { BoardEvent, Leaderboard, LeaderboardOptions } from './types.ts'
+import type { BoardEvent } from './event-types.ts'
+import type { LeaderboardOptions } from './option-types.ts'
+import type { Leaderboard } from './types.ts'
+import { createRemovals } from './removals.ts'
 import { createUpdates } from './updates.ts'
-import { createBoardClock } from './views.ts'
+import { createBoardClock } from './board-call.ts'
 import { createLayouts, type KeyOf } from './windows.ts'
 
 const LARGEST_DATA = 4096
@@ -74,6 +77,7 @@ export function createLeaderboard<Data = unknown>(
     maxScore: scores.max,
     denseRanks: settings.dense,
     ...createUpdates(parts),
+    ...createRemovals(parts),
     ...(createReads(parts) as Pick<Leaderboard<Data>, keyof Reads>),
     async describe(member, data) {
       checkMember(member)

@@ -10,7 +10,7 @@ import { createRowReader, SEARCH_ROWS } from './row-reader.ts'
 import { createRows, places } from './rows.ts'
 import type { Scores } from './scores.ts'
 import type { Leaderboard } from './types.ts'
-import type { BoardClock } from './views.ts'
+import type { BoardClock } from './board-call.ts'
 import type { Layouts } from './windows.ts'
 
 export type Reads = Pick<

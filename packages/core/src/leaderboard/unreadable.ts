@@ -9,7 +9,7 @@ export function createUnreadable(board: string): (member: string, text: string) 
     process.emitWarning(
       `leaderboard '${board}': the data of ${quoted(member, 80)} are no JSON, and were read as null: ` +
         `${quoted(text, 80)}. Write them again by describe(); ` +
-        "look who else writes to the board's keys. Further ones are not reported",
+        "find out which other program writes to the board's keys. Further ones are not reported",
       { type: 'PenknifeWarning', code: 'unreadable-data' },
     )
   }

@@ -78,7 +78,7 @@ export function createLayouts(settings: Settings, keyOf: KeyOf): Layouts {
       return {
         ...sets([of(first as Period), of(second as Period)]),
         start: present.startMs * 1000,
-        turn: present.endMs * 1000,
+        next: present.endMs * 1000,
         finish: next.endMs * 1000,
         lives: whole ? [present, next].map((from) => lifeOf(window, from) * 1000) : undefined,
       }

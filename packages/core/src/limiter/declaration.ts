@@ -1,21 +1,19 @@
-import { invalid, isOutage, PenknifeError } from '../errors.ts'
+import { invalid, isOutage, type PenknifeError } from '../errors.ts'
 import { isReply } from '../redis/failures.ts'
 import type { Keys } from '../redis/keys.ts'
 import { limiterDeclare } from '../redis/scripts.gen.ts'
 import { cut } from '../text.ts'
 import type { Calendar } from './algorithms/calendar.ts'
-import type { Slots } from './algorithms/concurrency.ts'
-import type { PlanContext } from './plan.ts'
+import type { LimiterContext } from './context.ts'
 import type { KnownRule } from './rule.ts'
 
-/** How a limiter's rules are declared, known to all its processes. */
+/** Declares a limiter's rules to all its processes. */
 export interface Declaration {
   /** Whether `check` has anything to do. */
   readonly due: boolean
-  /**
-   * To be called before a charge. Undefined when it may be made now; else a promise, and the charge waits for it. That
-   * rejects when the rules are refused, or when Redis does not answer.
-   */
+  /** Whether a charge waits for `check`; else it is called after the charge was sent. */
+  readonly awaited: boolean
+  /** A promise that rejects when the rules are refused, or when Redis does not answer; undefined when no charge waits. */
   check(): Promise<void> | undefined
 }
 
@@ -33,9 +31,10 @@ const LONGEST = 1000
 const RETRY_MS = 1000
 
 export interface DeclarationContext {
-  /** Whose calls have the deadline of the limiter; `breaker` is for those that others wait for. */
-  readonly bind: PlanContext['bind']
-  readonly bindBreaking: PlanContext['bind']
+  /** Binds with the deadline of the limiter. */
+  readonly bind: LimiterContext['bind']
+  /** The same with the circuit breaker, for calls that others wait for. */
+  readonly bindBreaking: LimiterContext['bind']
   readonly keys: Keys
   readonly name: string
   /** Names the limiter in errors. */
@@ -117,6 +116,9 @@ export function createDeclaration(context: DeclarationContext): Declaration {
     get due() {
       return strict || !said
     },
+    get awaited() {
+      return strict && !accepted
+    },
     check() {
       const now = performance.now()
       if (now >= againAt) {
@@ -124,7 +126,6 @@ export function createDeclaration(context: DeclarationContext): Declaration {
         asking = declare()
         asking.catch(() => {})
       }
-      // Where nothing can be refused, no call waits.
       return strict && !accepted ? asking : undefined
     },
   }
@@ -133,34 +134,4 @@ export function createDeclaration(context: DeclarationContext): Declaration {
 /** Names a rule's states: rules of one name over different parts of a subject have different ones. */
 function ruleKey({ per = '', name }: KnownRule): string {
   return `${per}/${name}`
-}
-
-/** Such as `minute: gcra, 100 in 60000 ms; exports: concurrency, 2, lease 30000 ms`. */
-export function declarationText(
-  rules: readonly KnownRule[],
-  { routeBy, hashSubjects }: { readonly routeBy: string | undefined; readonly hashSubjects: boolean },
-): string {
-  const all = rules.map((rule) => {
-    const { name, algorithm, limit, burst, windowMs, per, shadow, letter } = rule
-    const span =
-      letter === 'c'
-        ? ` a ${(rule as Calendar).period}`
-        : letter === 's'
-          ? `, lease ${(rule as Slots).leaseUs / 1000} ms`
-          : ` in ${windowMs} ms`
-    const rest = [burst !== limit && `burst ${burst}`, per && `per ${per}`, shadow && 'shadow']
-    return [`${name}: ${algorithm}, ${limit}${span}`, ...rest.filter(Boolean)].join(', ')
-  })
-  const more = [routeBy !== undefined && `routeBy ${routeBy}`, hashSubjects && 'hashSubjects']
-  return [...all, ...more.filter(Boolean)].join('; ')
-}
-
-/** A promise that must be settled in time; `what` is late otherwise. */
-export async function within<Result>(ms: number, what: string, promise: Promise<Result>): Promise<Result> {
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<never>((_, reject) => {
-    const text = `${what}: Redis did not answer within ${ms} ms; the call may still be carried out`
-    timer = setTimeout(() => reject(new PenknifeError('PENKNIFE_TIMEOUT', text, { fate: 'unknown' })), ms)
-  })
-  return Promise.race([promise, late]).finally(() => clearTimeout(timer))
 }

@@ -1,60 +1,57 @@
-import { durationMs, type Duration } from '../duration.ts'
+import { durationMs } from '../duration.ts'
 import { checkOptions, wholeNumber } from '../options.ts'
-import { counted } from './counted.ts'
-import type { Decision } from './types.ts'
-
-/** How denials are remembered in this process. */
-export interface DenyCacheOptions {
-  /**
-   * Subjects whose denials are remembered at most; of more the latest. With one rule 0.8 KB each, and 1.2 KB once it
-   * was repeated; with three 1.0 and 1.6 KB (`pnpm bench limiter.memory`). Default: 10,000.
-   */
-  readonly entries?: number
-  /**
-   * How long a denial is repeated before Redis is asked again: so long a refund, reset or unblock in another
-   * process may go unnoticed. Default: 1 s.
-   */
-  readonly staleness?: Duration
-}
+import type { MovedTime } from '../redis/moved-time.ts'
+import type { LimiterDecision } from './decision-types.ts'
+import { laterDenial } from './later-denial.ts'
+import type { LimiterDenyCacheOptions } from './types.ts'
 
 /** Denials that are still in force, so that Redis need not be asked. */
 export interface DenyCache {
   /** What a call of a positive cost is denied with; undefined when Redis has to be asked. */
   denied(subject: string, rules: string, cost: number): Denied | undefined
-  /** Takes note of what Redis decided. */
-  learn(subject: string, rules: string, cost: number, decision: Decision): void
-  /** Has Redis asked next time, for one subject or for all. */
+  /** Remembers what Redis decided. */
+  learn(subject: string, rules: string, cost: number, decision: LimiterDecision): void
+  /** Forgets one subject, or all: the next call asks Redis. */
   forget(subject?: string): void
 }
 
 export interface Denied {
-  readonly decision: Decision
+  readonly decision: LimiterDecision
   /** The same as a promise, which then need not be made for each call. */
-  readonly answer: Promise<Decision>
+  readonly answer: Promise<LimiterDecision>
 }
 
 /** Rule sets for which one subject's denials are remembered. */
 const MAX_RULE_SETS = 4
 
 /**
- * A denial holds for every call of at least its cost under the same rules until its time is over: nothing but time
+ * A denial is true of every call of at least its cost under the same rules until its time is over: nothing but time
  * gives tokens back, unless somebody refunds, resets or unblocks. Under a concurrency rule a release may come at any
  * moment: such denials are not remembered.
  *
  * Entries live in two generations. The older one is dropped as a whole when the younger is full or as old as an entry
  * may get, so that nothing is searched for and nothing outlives its use by more than one call that is denied.
  */
-export function createDenyCache(options: DenyCacheOptions): DenyCache {
+export function createDenyCache(
+  options: LimiterDenyCacheOptions,
+  movedTime: Pick<MovedTime, 'count'> = { count: 0 },
+): DenyCache {
   checkOptions('denyCache', options, ['entries', 'staleness'])
   const entries = wholeNumber('entries', options.entries ?? 10_000, 2, 10_000_000)
   const stalenessMs = durationMs('staleness', options.staleness ?? 1000, { max: 3_600_000 })
   let young = new Map<string, Denial>()
   let old = new Map<string, Denial>()
   let youngSince = 0
+  let moves = movedTime.count
 
   const find = (subject: string): Denial | undefined => young.get(subject) ?? old.get(subject)
 
   const isEmpty = (): boolean => young.size === 0 && old.size === 0
+
+  function clear(): void {
+    young.clear()
+    old.clear()
+  }
 
   function drop(subject: string): void {
     young.delete(subject)
@@ -85,6 +82,11 @@ export function createDenyCache(options: DenyCacheOptions): DenyCache {
   return {
     denied(subject, rules, cost) {
       if (isEmpty()) return undefined
+      if (moves !== movedTime.count) {
+        moves = movedTime.count
+        clear()
+        return undefined
+      }
       const denial = ofRules(find(subject), rules)
       return denial === undefined || cost < denial.cost ? undefined : denial.now(cost)
     },
@@ -104,12 +106,8 @@ export function createDenyCache(options: DenyCacheOptions): DenyCache {
       remember(subject, new Denial(rules, cost, decision, since, forMs))
     },
     forget(subject) {
-      if (subject !== undefined) {
-        drop(subject)
-        return
-      }
-      young.clear()
-      old.clear()
+      if (subject === undefined) clear()
+      else drop(subject)
     },
   }
 }
@@ -123,25 +121,25 @@ function ofRules(first: Denial | undefined, rules: string): Denial | undefined {
 /** Where no time helps, the times of the other rules are counted down in steps of a second. */
 const LONGEST_MS = 128_000
 
-const UNTOLD: Promise<never> = new Promise(() => {})
+const UNMADE: Promise<never> = new Promise(() => {})
 
 class Denial implements Denied {
   readonly rules: string
   readonly cost: number
-  /** When it was heard of, which is after it was decided: what is counted from here is never early. */
+  /** When the reply came, which is after the decision: a time counted from here is never early. */
   readonly since: number
   next: Denial | undefined
-  decision: Decision
-  answer: Promise<Decision>
-  readonly #original: Decision
+  decision: LimiterDecision
+  answer: Promise<LimiterDecision>
+  readonly #original: LimiterDecision
   readonly #forMs: number
-  /** Calls share a decision for a hundredth of the time that it tells to wait: so much later it may be than need be. */
+  /** Calls share a decision for a hundredth of its `retryAfterMs`: a caller may wait for so much longer than it has to. */
   readonly #step: number
   /** What `decision` was made for. */
   #ms = -1
   #cost: number
 
-  constructor(rules: string, cost: number, decision: Decision, since: number, forMs: number) {
+  constructor(rules: string, cost: number, decision: LimiterDecision, since: number, forMs: number) {
     this.rules = rules
     this.cost = cost
     this.since = since
@@ -152,7 +150,7 @@ class Denial implements Denied {
     this.#cost = cost
     // Made when it is first repeated: most denials never are.
     this.decision = decision
-    this.answer = UNTOLD
+    this.answer = UNMADE
   }
 
   over(now: number): boolean {
@@ -166,7 +164,7 @@ class Denial implements Denied {
     if (ms !== this.#ms || cost !== this.#cost) {
       this.#ms = ms
       this.#cost = cost
-      this.decision = counted(this.#original, this.cost, cost, ms)
+      this.decision = laterDenial(this.#original, this.cost, cost, ms)
       this.answer = Promise.resolve(this.decision)
     }
     return this

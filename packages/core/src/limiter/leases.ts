@@ -4,32 +4,29 @@ import type { Route } from '../redis/keys.ts'
 import type { Port } from '../redis/runner.ts'
 import type { Arg } from '../redis/script.ts'
 import { limiterLease } from '../redis/scripts.gen.ts'
-import type { Told } from './decide.ts'
-import type { Charge, PlanContext } from './plan.ts'
-import type { Lease, Subject } from './types.ts'
+import type { LimiterContext } from './context.ts'
+import type { Lease } from './decision-types.ts'
 
-/** Names slots so that no two calls of any process have the same. */
-export function createLeaseIds(): () => string {
-  const process = randomBytes(9).toString('base64url')
-  let count = 0
-  return () => `${process}${(count++).toString(36)}`
+/** Makes the leases of a limiter. */
+export interface Leases {
+  /** The id of a lease: no two calls of any process have the same. */
+  nextId(): string
+  /** The handle of slots that were charged under an id; their keys are in one place. */
+  create(route: Route, slotKeys: readonly string[], id: string, leaseUs: number): Lease
 }
 
-export type MakeLease = (charge: Charge, subject: Subject, id: string, told: Told) => Lease | undefined
-
-/** Makes the handle of the slots that a call was charged; undefined when it was charged none. */
-export function createMakeLease({ bind }: Pick<PlanContext, 'bind'>): MakeLease {
-  // A batch holds items with as many keys each: a port for each number of slots.
+export function createLeases({ bind }: Pick<LimiterContext, 'bind'>): Leases {
+  const process = randomBytes(9).toString('base64url')
+  let count = 0
+  // A batch contains items with as many keys each: a port for each number of slots.
   const ports: Port<[...places: string[], lease: Arg, length: Arg], number>[] = []
-  return (charge, subject, id, told) => {
-    const { leaseUs } = charge
-    const slots = leaseUs === undefined ? [] : charge.slots(subject, told)
-    if (leaseUs === undefined || slots.length === 0) return undefined
-    const port = (ports[slots.length] ??= bind(limiterLease, []))
-    const { route } = charge.places(subject)
-    const send = async (us: number): Promise<boolean> =>
-      (await port(route satisfies Route, ...slots, id, us)) === 1
-    return { leaseMs: leaseUs / 1000, renew: () => send(leaseUs), release: () => send(0) }
+  return {
+    nextId: () => `${process}${(count++).toString(36)}`,
+    create(route, slotKeys, id, leaseUs) {
+      const port = (ports[slotKeys.length] ??= bind(limiterLease, []))
+      const send = async (us: number): Promise<boolean> => (await port(route, ...slotKeys, id, us)) === 1
+      return { leaseMs: leaseUs / 1000, renew: () => send(leaseUs), release: () => send(0) }
+    },
   }
 }
 

@@ -3,10 +3,10 @@ import { createHash } from 'node:crypto'
 import { type Duration, durationMs } from '../duration.ts'
 import { invalid } from '../errors.ts'
 import { checkName, wholeNumber } from '../options.ts'
-import type { Rule, RuleInfo } from './types.ts'
+import type { LimiterRule, LimiterRuleInfo } from './rule-types.ts'
 
 /** A rule that was checked, and how its numbers travel to the scripts and back (lua/limiter/charge.lua). */
-export interface KnownRule extends RuleInfo {
+export interface KnownRule extends LimiterRuleInfo {
   readonly shadow: boolean
   readonly per: string | undefined
   /** The algorithm in lua/limiter/charge.lua. */
@@ -15,14 +15,14 @@ export interface KnownRule extends RuleInfo {
   readonly id: number
   /** The most tokens that one call can take; Infinity when the cost does not matter. */
   readonly most: number
-  /** What the script needs to know, at the time `nowMs`: up to four whole numbers. */
-  numbers(nowMs: number): readonly number[]
-  /** How many numbers the script tells of its state. */
-  readonly tells: number
-  /** What they mean: they begin at `at` of `told`. */
-  amounts(told: readonly number[], at: number): Amounts
-  /** Milliseconds until `cost` tokens are there, for a rule that refused them; rounded up. */
-  waitMs(told: readonly number[], at: number, cost: number): number
+  /** What the script needs to know at the time `nowMs`: up to four whole numbers. */
+  parameters(nowMs: number): readonly number[]
+  /** How many numbers the script replies of the rule's state. */
+  readonly stateSize: number
+  /** What those numbers mean; they begin at `at` of `numbers`. */
+  amounts(numbers: readonly number[], at: number): Amounts
+  /** Milliseconds until `cost` tokens can be taken, for a rule that refused them; rounded up. */
+  waitMs(numbers: readonly number[], at: number, cost: number): number
 }
 
 export interface Amounts {
@@ -38,7 +38,7 @@ export interface RuleHead {
   readonly per: string | undefined
 }
 
-export function ruleHead(rule: Rule): RuleHead {
+export function ruleHead(rule: LimiterRule): RuleHead {
   const name = checkName('rule name', rule.name, 32)
   const { shadow = false } = rule
   if (typeof shadow !== 'boolean') throw invalid(`shadow of rule '${name}'`, shadow, 'give true or false')
@@ -51,16 +51,16 @@ export const COMMON_OPTIONS = ['name', 'algorithm', 'limit', 'shadow', 'per'] as
 
 export const LARGEST_LIMIT = 1_000_000_000
 
-export function limitOf(rule: Rule, most: number = LARGEST_LIMIT): number {
+export function limitOf(rule: LimiterRule, most: number = LARGEST_LIMIT): number {
   return wholeNumber(`limit of rule '${rule.name}'`, rule.limit, 0, most)
 }
 
 /** A rule with limit 0: it denies every call that costs something, and no time helps. */
-export function isClosed({ limit }: Pick<RuleInfo, 'limit'>): boolean {
+export function isClosed({ limit }: Pick<LimiterRuleInfo, 'limit'>): boolean {
   return limit === 0
 }
 
-/** What a rule with limit 0 tells of itself. */
+/** What differs in a rule with limit 0. */
 export const CLOSED: Pick<KnownRule, 'most' | 'amounts' | 'waitMs'> = {
   // No cost is too large: it is denied.
   most: Infinity,
@@ -69,7 +69,7 @@ export const CLOSED: Pick<KnownRule, 'most' | 'amounts' | 'waitMs'> = {
 }
 
 /** A duration of a rule in whole microseconds. */
-export function microseconds(option: string, rule: Rule, value: Duration): number {
+export function microseconds(option: string, rule: LimiterRule, value: Duration): number {
   const what = `${option} of rule '${rule.name}'`
   const ms = durationMs(what, value)
   if (typeof value === 'number' && value < 1000) {

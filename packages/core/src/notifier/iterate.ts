@@ -1,20 +1,20 @@
 import { isOutage, PenknifeError } from '../errors.ts'
 import type { NotifierEvent } from './events.ts'
-import type { EventIterator, Subscription } from './types.ts'
+import type { NotifierIterator, NotifierSubscription } from './subscription-types.ts'
 
-/** Events that wait in memory for who iterates; beyond it they wait in the history. */
+/** Events that wait in memory for `next`; further ones wait in the history. */
 const MOST_WAITING = 100
-/** Before it tries again to begin. */
+/** Between two attempts to begin. */
 const RETRY_MS = 500
 
-/** Follows from the first `next` on, and waits for Redis as long as it takes. */
+/** Subscribes at the first `next`, and waits for Redis as long as an outage lasts. */
 export function iterate(
   follow: (
-    onEvent: (event: NotifierEvent, subscription: Subscription, before: string) => void,
-  ) => Promise<Subscription>,
+    onEvent: (event: NotifierEvent, subscription: NotifierSubscription, before: string) => void,
+  ) => Promise<NotifierSubscription>,
   signal: AbortSignal | undefined,
   onClose: (end: () => Promise<void>) => () => void,
-): EventIterator {
+): NotifierIterator {
   const iteration = createIteration()
   let begun = false
   let over = false
@@ -70,32 +70,32 @@ export function iterate(
 
 interface Iteration {
   /** Takes an event of the subscription, and the position before it. */
-  onEvent(event: NotifierEvent, from: Subscription, before: string): void
-  /** What delivers to it, once there is one. */
-  follow(subscription: Subscription): void
+  onEvent(event: NotifierEvent, from: NotifierSubscription, before: string): void
+  /** The subscription that delivers to it is ready. */
+  follow(subscription: NotifierSubscription): void
   /** Ends the iteration, with an error if there is one. */
   end(error?: unknown): void
   next(): Promise<IteratorResult<NotifierEvent, undefined>>
-  /** For each channel the position of what was taken out. */
+  /** For each channel the position of the last event that `next` gave out. */
   cursors(): Readonly<Record<string, string>>
 }
 
 /** Turns a subscription's callbacks into the steps of an iterator of bounded memory. */
 function createIteration(): Iteration {
   const waiting: NotifierEvent[] = []
-  const asked: PromiseWithResolvers[] = []
-  /** Positions of what was taken; without one a channel is as far as its subscription. */
-  const taken = new Map<string, string>()
-  let subscription: Subscription | undefined
+  const requests: PromiseWithResolvers[] = []
+  /** Positions of events given out; a channel without one is where its subscription is. */
+  const givenOut = new Map<string, string>()
+  let subscription: NotifierSubscription | undefined
   let paused = false
   let over: { readonly error: unknown } | undefined
 
   function serve(): void {
-    while (asked.length > 0 && (waiting.length > 0 || over)) {
-      const { resolve, reject } = asked.shift() as PromiseWithResolvers
+    while (requests.length > 0 && (waiting.length > 0 || over)) {
+      const { resolve, reject } = requests.shift() as PromiseWithResolvers
       const event = waiting.shift()
       if (event) {
-        if (event.id !== null) taken.set(event.channel, event.id)
+        if (event.id !== null) givenOut.set(event.channel, event.id)
         resolve({ done: false, value: event })
       } else if (over?.error === undefined) resolve({ done: true, value: undefined })
       else {
@@ -103,7 +103,7 @@ function createIteration(): Iteration {
         over = { error: undefined }
       }
     }
-    if (asked.length > 0 && paused) {
+    if (requests.length > 0 && paused) {
       paused = false
       subscription?.resume()
     }
@@ -113,7 +113,7 @@ function createIteration(): Iteration {
     onEvent(event, from, before) {
       if (over) return
       subscription = from
-      if (!taken.has(event.channel) && before !== '+') taken.set(event.channel, before)
+      if (!givenOut.has(event.channel) && before !== '+') givenOut.set(event.channel, before)
       waiting.push(event)
       if (waiting.length >= MOST_WAITING && !paused) {
         paused = true
@@ -133,13 +133,15 @@ function createIteration(): Iteration {
     },
     next: () =>
       new Promise((resolve, reject) => {
-        asked.push({ resolve, reject })
+        requests.push({ resolve, reject })
         serve()
       }),
     cursors() {
-      const held = new Set(waiting.map(({ channel }) => channel))
-      const now = Object.entries(subscription?.cursors() ?? {}).filter(([channel]) => !held.has(channel))
-      return { ...Object.fromEntries(taken), ...Object.fromEntries(now) }
+      const waitingChannels = new Set(waiting.map(({ channel }) => channel))
+      const others = Object.entries(subscription?.cursors() ?? {}).filter(
+        ([channel]) => !waitingChannels.has(channel),
+      )
+      return { ...Object.fromEntries(givenOut), ...Object.fromEntries(others) }
     },
   }
 }

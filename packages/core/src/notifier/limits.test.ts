@@ -1,13 +1,13 @@
 import { expect, test } from 'vitest'
 
-import { atMost, within } from './limits.ts'
+import { limitReads, within } from './limits.ts'
 
 const wanted = (): boolean => true
 const unwanted = (): boolean => false
 
 /** Reads that end when they are told to; what each reads is its number. */
 function reads(most: number) {
-  const read = atMost(most)
+  const read = limitReads(most)
   const begun: string[] = []
   const ends: (() => void)[] = []
   return {
@@ -68,7 +68,7 @@ test('a read that nobody wants any more is not made; one that somebody wants is'
 })
 
 test('a read that fails makes room for the next', async () => {
-  const read = atMost(1)
+  const read = limitReads(1)
   const failed = read('a', wanted, () => Promise.reject(new Error('away')))
   const next = read('b', wanted, () => Promise.resolve(1))
   await expect(failed).rejects.toThrow('away')

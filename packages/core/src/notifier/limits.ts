@@ -4,8 +4,8 @@ import { PenknifeError } from '../errors.ts'
 export const CHECK_MS = 10_000
 
 /**
- * Waits for work of `what` only so long; while `progress` changes, up to five times as long: when thousands come at
- * once they wait for each other, and not for Redis.
+ * Waits for some work `ms` milliseconds at most; up to five times as long while `progress` changes: when thousands subscribe
+ * at once they wait for each other, and not for Redis.
  */
 export async function within(
   what: string,
@@ -29,7 +29,7 @@ export async function within(
       before = now
       wait()
     }
-    // In a process that was busy the answer may be here, and only not read yet.
+    // In a process that was busy the reply may have arrived, and is only not read yet.
     function wait(): void {
       timer = setTimeout(() => setImmediate(judge), ms)
     }
@@ -43,7 +43,7 @@ export async function within(
   }
 }
 
-/** A read that waits for its turn, for everybody who asked for it meanwhile. */
+/** A read that waits until others are done, for everybody who asked for it meanwhile. */
 interface Waiting {
   readonly wanted: (() => boolean)[]
   readonly result: Promise<unknown>
@@ -51,11 +51,11 @@ interface Waiting {
 }
 
 /**
- * Lets so many reads run at a time, the others in the order in which they came. One that waits is shared by all who ask
- * for the same `name`: what it reads is as new as what each would read by itself. Undefined, and no read, when
- * nobody wants it any more when its turn comes.
+ * Runs so many reads at a time, the others in the order of the calls. A read that waits is shared by all who ask
+ * for the same `name`: what it reads is as new as what each would read by itself. Undefined, without a read, when
+ * nobody wants it any more once it could start.
  */
-export function atMost(
+export function limitReads(
   most: number,
 ): <Result>(name: string, wanted: () => boolean, run: () => Promise<Result>) => Promise<Result | undefined> {
   const waiting = new Map<string, Waiting>()
@@ -93,10 +93,10 @@ export function atMost(
       return start(all, run)
     }
     let go = (): void => {}
-    const turn = new Promise<void>((resolve) => {
+    const allowed = new Promise<void>((resolve) => {
       go = resolve
     })
-    const result = turn.then(() => start(all, run))
+    const result = allowed.then(() => start(all, run))
     waiting.set(name, { wanted: all, result, go })
     return result
   }

@@ -3,7 +3,7 @@ import type { Route } from '../redis/keys.ts'
 import type { Subscriber } from '../redis/subscriber.ts'
 import { parseNudge } from './messages.ts'
 import { matcher } from './patterns.ts'
-import type { NudgeEvent } from './events.ts'
+import type { NotifierNudge } from './events.ts'
 import type { Unreadable } from './unreadable.ts'
 
 export interface ListenTo {
@@ -12,11 +12,11 @@ export interface ListenTo {
   /** The pub/sub channel of all nudges of the notifier. */
   readonly nudges: string
   readonly patterns: readonly string[]
-  readonly onEvent: (event: NudgeEvent) => void
+  readonly onEvent: (event: NotifierNudge) => void
   readonly unreadable: Unreadable
 }
 
-/** Hears the nudges whose channels fit: `ready` when the server acknowledged it. */
+/** Delivers the nudges whose channels match a pattern: `ready` when the server acknowledged the subscription. */
 export function listen({ subscriber, route, nudges, patterns, onEvent, unreadable }: ListenTo): {
   readonly ready: Promise<void>
   close(): void
@@ -26,7 +26,7 @@ export function listen({ subscriber, route, nudges, patterns, onEvent, unreadabl
   let begun: (() => void) | undefined
   const ready = new Promise<void>((resolve) => (begun = resolve))
 
-  function tell(event: NudgeEvent): void {
+  function deliver(event: NotifierNudge): void {
     if (open) runSafely('onEvent of a listener for nudges failed', () => onEvent(event))
   }
 
@@ -35,14 +35,14 @@ export function listen({ subscriber, route, nudges, patterns, onEvent, unreadabl
       const channel = text.slice(0, Math.max(0, text.indexOf('\n')))
       if (channel !== '' && !fits(channel)) return
       const nudge = parseNudge(channel, text)
-      if (nudge) tell(nudge)
+      if (nudge) deliver(nudge)
       else unreadable(`the pub/sub channel ${nudges}`, text)
     },
     followed() {
       if (begun) {
         begun()
         begun = undefined
-      } else tell({ kind: 'interrupted' })
+      } else deliver({ kind: 'interrupted' })
     },
   })
   return {

@@ -1,18 +1,19 @@
 import { badReply } from '../redis/failures.ts'
 import type { Reply } from '../redis/script.ts'
-import { message, parsePosition, type Place, placeOf, type Position } from './messages.ts'
+import { message } from './messages.ts'
+import { type EpochAndOffset, parseId, type Position, positionOf } from './position.ts'
 import type { NotifierMessage } from './events.ts'
-import type { HistoryPage } from './types.ts'
+import type { NotifierHistoryPage } from './types.ts'
 
-/** An event as a page of history has it; without a type it is only a step on the way. */
+/** An event as a page of history has it; its type is empty when it is not worth reading. */
 type KeptEvent = readonly [id: string, coalesce: string, type: string, json: string]
 
-/** A page of history as a caller reads it; `end` is the position there where no history is. */
+/** A page of history as a caller reads it; `end` is the position at the end where there is no history. */
 export function toPage(
   channel: string,
   [state, top, ...events]: readonly Reply[],
   end?: string,
-): HistoryPage {
+): NotifierHistoryPage {
   const kept = toKept(events)
   const last = end ?? (top as string)
   const cursor = kept.at(-1)?.[0] ?? last
@@ -26,10 +27,7 @@ export function toPage(
   }
 }
 
-/**
- * Events of a page, up to the first gap: one that somebody deleted in the middle is lost, and who reads on from before
- * it is told so.
- */
+/** Events of a page, up to the first gap: behind it somebody deleted events, and the next read finds that they are lost. */
 function toKept(events: readonly Reply[]): readonly KeptEvent[] {
   for (const event of events) {
     const known =
@@ -37,9 +35,9 @@ function toKept(events: readonly Reply[]): readonly KeptEvent[] {
     if (!known) throw badReply('notifier/since', 'an event is not id, key, type and data')
   }
   const kept = events as readonly KeptEvent[]
-  let before: Position | undefined
+  let before: EpochAndOffset | undefined
   const gap = kept.findIndex(([id]) => {
-    const at = parsePosition(id)
+    const at = parseId(id)
     const follows = !before || (at?.epoch === before.epoch && at.offset === before.offset + 1)
     before = at
     return !follows
@@ -47,32 +45,32 @@ function toKept(events: readonly Reply[]): readonly KeptEvent[] {
   return gap < 0 ? kept : kept.slice(0, gap)
 }
 
-/** A page of history as lanes go through it; those that read it together share it. */
-export interface Stretch {
+/** A page of history as followers read it; those that wait for it at the same position share it. */
+export interface HistorySection {
   readonly lost: boolean
   /** The position at the end of the history; undefined without a history. */
-  readonly top: Place | undefined
+  readonly end: Position | undefined
   readonly steps: readonly Step[]
 }
 
-/** An event; without a message it is only a step on the way: expired, or superseded by a later one of the page. */
+/** An event; only its position when it expired, or a later one of the page superseded it. */
 export interface Step {
-  readonly place: Place
+  readonly position: Position
   readonly message: NotifierMessage | undefined
 }
 
-export function toStretch(channel: string, [state, top, ...events]: readonly Reply[]): Stretch {
+export function toSection(channel: string, [state, end, ...events]: readonly Reply[]): HistorySection {
   const seen = new Set<string>()
   const steps = toKept(events)
     .toReversed()
     .map(([id, coalesce, type, json]): Step => {
-      // By one of its type, so that it is delivered to whoever asked for those.
+      // Only an event of its own type supersedes it, since a subscription may follow that type alone.
       const name = `${type} ${coalesce}`
       const superseded = coalesce !== '' && seen.has(name)
       if (type !== '' && coalesce !== '') seen.add(name)
-      const told = type !== '' && !superseded
-      return { place: placeOf(id), message: told ? message(channel, id, type, json) : undefined }
+      const delivered = type !== '' && !superseded
+      return { position: positionOf(id), message: delivered ? message(channel, id, type, json) : undefined }
     })
     .toReversed()
-  return { lost: state === 'lost', top: top === '' ? undefined : placeOf(top as string), steps }
+  return { lost: state === 'lost', end: end === '' ? undefined : positionOf(end as string), steps }
 }

@@ -3,10 +3,11 @@ import type { PenknifeError } from '../errors.ts'
 import { cut, errorText, printable } from '../text.ts'
 import type { Breaker } from './breaker.ts'
 import type { Deadlines, Timed } from './deadlines.ts'
-import type { Bulk, Receiver, Sent } from './direct.ts'
+import type { Receiver } from './driver.ts'
 import { badReply, failureOf, isReply, replyCode } from './failures.ts'
 import type { Patience } from './patience.ts'
 import type { Arg, Script, SharedArg } from './script.ts'
+import type { Bulk, Sent } from './sent.ts'
 
 /** Characters of a key that an error quotes. */
 const LONGEST_KEY = 100
@@ -127,7 +128,7 @@ export class Batch implements Timed<Batch>, Receiver<unknown> {
     return true
   }
 
-  /** With what the script replied. Never throws: it runs in the middle of ioredis' parser. */
+  /** With what the script replied. Never throws: it runs in the middle of the client's parser. */
   resolve(answer: unknown, onReadonly: () => void): void {
     const items = this.#items
     const receivers = this.#end()

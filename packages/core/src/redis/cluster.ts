@@ -1,8 +1,5 @@
-import type { Cluster, Redis } from 'ioredis'
-
-import type { Connections } from './connections.ts'
-import { type Receiver, send, type Sent } from './direct.ts'
-import { notSent, replyCode } from './failures.ts'
+import { ReplyError, type Link, NotSent, type Receiver, type Topology } from './driver.ts'
+import type { Sent } from './sent.ts'
 import type { CommandSink } from './sink.ts'
 
 /** Before the slots are looked up again for a call whose master is not there. */
@@ -13,45 +10,37 @@ const MOVING_MS = 25
 /**
  * Sends each call to the master that has its slot, and follows a slot that moves.
  *
- * It sends on the connections to the nodes, not through ioredis' Cluster: that queues a call to a master which is not
- * connected, and fails it with the calls that were sent; and it sends a refused call again a number of times, whatever
- * the deadline, and then fails with an error that does not say that nothing was done. Here a call that was refused comes
- * back with Redis' own reply, and `onReady` says when to send it again.
+ * A client library that follows a slot by itself sends a refused call again a number of times, whatever the deadline, and
+ * then fails with an error that does not say that nothing was done. Here a call that was refused comes back with Redis'
+ * own reply, and `onReady` says when to send it again.
  */
 export function createClusterSink(
-  cluster: Cluster,
-  connections: Connections,
+  topology: Topology,
   onReady: () => void,
-): Pick<CommandSink, 'ready' | 'send'> {
-  const nodes = new Map<string, Redis>()
+): Pick<CommandSink, 'ready' | 'send' | 'together'> {
   /** Connections to masters that take over a slot and are not known to have one. */
-  const newcomers = new Map<string, Redis>()
+  const newcomers = new Map<string, Link>()
+  /** While several commands are sent: the connections that gather them. */
+  let corked: Set<Link> | undefined
   let lookingUp: NodeJS.Timeout | undefined
   let waiting: NodeJS.Timeout | undefined
 
-  cluster.on('+node', (node: Redis) => {
-    const name = nameOf(node)
-    nodes.set(name, node)
-    node.on('ready', onReady)
-    newcomers.get(name)?.disconnect()
-  })
-  cluster.on('-node', (node: Redis) => {
-    const name = nameOf(node)
-    if (nodes.get(name) === node) nodes.delete(name)
+  topology.on('changed', () => {
+    for (const [node, link] of newcomers) if (topology.link(node)) void link.close()
     onReady()
   })
-  cluster.on('end', () => {
+  topology.on('closed', () => {
     clearTimeout(lookingUp)
     clearTimeout(waiting)
     lookingUp = waiting = undefined
-    for (const link of newcomers.values()) link.disconnect()
+    for (const link of newcomers.values()) void link.close()
   })
 
   /** Finds the master that took over, or makes a new connection to the one that was lost. */
   function lookUp(): void {
     lookingUp ??= setTimeout(() => {
       lookingUp = undefined
-      if (cluster.status === 'ready') cluster.refreshSlotsCache(onReady)
+      if (topology.ready) topology.refresh(onReady)
     }, LOOK_UP_MS).unref()
   }
 
@@ -62,49 +51,55 @@ export function createClusterSink(
     }, MOVING_MS).unref()
   }
 
-  function masterOf(slot: number): Redis | undefined {
-    return nodes.get(cluster.slots[slot]?.[0] ?? '')
+  function masterOf(slot: number): Link | undefined {
+    const owner = topology.owner(slot)
+    return owner === undefined ? undefined : topology.link(owner)
   }
 
-  /** The name under which ioredis knows the node of a redirection: `ASK 3999 127.0.0.1:6381`. */
-  function targetOf(error: Error): string {
-    const address = error.message.split(' ')[2] ?? ''
-    const { natMap } = cluster.options
-    const mapped = typeof natMap === 'function' ? natMap(address) : natMap?.[address]
-    return mapped ? `${mapped.host}:${mapped.port}` : address
-  }
-
-  function linkTo(name: string): Redis | undefined {
-    const known = nodes.get(name) ?? newcomers.get(name)
+  function linkTo(node: string): Link | undefined {
+    const known = topology.link(node) ?? newcomers.get(node)
     if (known) return known
-    const link = connections.openNode(cluster, name, 'commands')
+    const link = topology.open(node, 'commands')
     if (!link) return undefined
-    newcomers.set(name, link)
+    newcomers.set(node, link)
     link.on('ready', onReady)
-    link.on('close', () => {
-      if (newcomers.get(name) === link) newcomers.delete(name)
-      link.disconnect()
+    link.on('closed', () => {
+      if (newcomers.get(node) === link) newcomers.delete(node)
+      void link.close()
     })
     return link
   }
 
   function sendTo(
-    node: Redis | undefined,
+    link: Link | undefined,
     command: string,
     args: readonly Sent[],
     receiver: Receiver<unknown>,
   ): void {
-    // A node that is not connected would queue it.
-    if (node?.status === 'ready' && node.stream.writable) send(node, command, args, receiver)
-    else receiver.failed(notSent())
+    if (link?.ready) {
+      if (corked && !corked.has(link)) {
+        corked.add(link)
+        link.cork()
+      }
+      link.send(command, args, receiver)
+    } else receiver.failed(new NotSent("the slot's master is not connected"))
   }
 
   return {
     ready(slot) {
-      if (cluster.status !== 'ready') return false
-      const node = masterOf(slot)
-      if (!node) lookUp()
-      return isConnected(node)
+      if (!topology.ready) return false
+      const link = masterOf(slot)
+      if (!link) lookUp()
+      return link?.ready ?? false
+    },
+    together(run) {
+      const links = (corked = new Set())
+      try {
+        run()
+      } finally {
+        corked = undefined
+        for (const link of links) link.uncork()
+      }
     },
     send(command, args, slot, receiver) {
       const refused = (error: unknown): void => {
@@ -114,16 +109,15 @@ export function createClusterSink(
       sendTo(masterOf(slot), command, args, {
         received: (reply) => receiver.received(reply),
         failed(error) {
-          const code = replyCode(error)
+          const code = error instanceof ReplyError ? error.code : undefined
           if (code === 'TRYAGAIN') refused(error)
           else if (code === 'MOVED') {
-            const owner = targetOf(error as Error)
-            if (nodes.has(owner)) cluster.slots[slot] = [owner]
+            topology.learn(slot, targetOf(error as ReplyError))
             lookUp()
             refused(error)
           } else if (code === 'ASK') {
-            const target = linkTo(targetOf(error as Error))
-            if (!isConnected(target)) refused(error)
+            const target = linkTo(targetOf(error as ReplyError))
+            if (!target?.ready) refused(error)
             else {
               // What follows ASKING on its connection is let in, once.
               sendTo(target, 'asking', [], IGNORE)
@@ -137,16 +131,11 @@ export function createClusterSink(
       })
     },
   }
+
+  /** The node of a redirection, such as `ASK 3999 127.0.0.1:6381`. */
+  function targetOf({ message }: ReplyError): string {
+    return topology.nodeOf(message.split(' ')[2] ?? '')
+  }
 }
 
 const IGNORE: Receiver<unknown> = { received() {}, failed() {} }
-
-/** Begins to connect a node that is not connected yet. */
-function isConnected(node: Redis | undefined): boolean {
-  if (node?.status === 'wait') node.connect().catch(() => {})
-  return node?.status === 'ready'
-}
-
-function nameOf({ options }: Redis): string {
-  return `${options.host}:${options.port}`
-}

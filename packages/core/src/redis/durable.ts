@@ -1,14 +1,13 @@
 import { createHash } from 'node:crypto'
 
-import type { Cluster, Redis } from 'ioredis'
-
 import { PenknifeError } from '../errors.ts'
-import { BLOCK_MS, type Connection, type Connections, type Owner } from './connections.ts'
 import { errorText } from '../text.ts'
-import { argsOf, handOver, type Sent } from './direct.ts'
-import { movedAway, neverSent, notSent, replyCode } from './failures.ts'
+import { BLOCK_MS, handOver, type Link, NotSent } from './driver.ts'
+import { movedAway, neverSent, replyCode, saidBy } from './failures.ts'
 import { type Port, Runner, type RunnerOptions } from './runner.ts'
 import type { Arg, Script, SharedArg } from './script.ts'
+import { argsOf, type Sent } from './sent.ts'
+import type { Owner, Servers } from './servers.ts'
 import type { CommandSink } from './sink.ts'
 
 /** Where a write must have arrived before its call resolves. */
@@ -53,11 +52,7 @@ const LOOK_UP_MS = 100
  * A call ends within four deadlines: one to reach Redis, one behind the WAIT under way, one behind that of a try
  * which found that Redis does not know the script, one of its own.
  */
-export function createDurable(
-  connections: Connections,
-  commands: Connection,
-  { deadlineMs, ...limits }: DurableOptions,
-): Durable {
+export function createDurable(servers: Servers, { deadlineMs, ...limits }: DurableOptions): Durable {
   // The socket of a connection that waits may be silent for as long as a blocking reader's.
   const waitMs = Math.min(deadlineMs, BLOCK_MS)
   const lanes = new Map<string, { readonly runner: Runner; readonly sink: WaitingSink }>()
@@ -66,7 +61,7 @@ export function createDurable(
     const name = `${safety.fsynced} ${safety.replicas}`
     const known = lanes.get(name)
     if (known) return known.runner
-    const sink = createWaitingSink(connections, commands, safety, waitMs, () => runner.resume())
+    const sink = createWaitingSink(servers, safety, waitMs, () => runner.resume())
     const runner: Runner = new Runner(sink, { ...limits, onReadonly: () => sink.reconnect() })
     lanes.set(name, { runner, sink })
     return runner
@@ -98,8 +93,8 @@ interface WaitingSink extends CommandSink {
 }
 
 /** One connection, to one server. */
-interface Link {
-  readonly redis: Redis
+interface Waiting {
+  readonly link: Link
   /** Whether the server can do what is asked; undefined until it said so. */
   fit: true | PenknifeError | undefined
   /** Of the calls sent in this turn, which no WAIT follows yet. */
@@ -111,112 +106,105 @@ interface Link {
 }
 
 function createWaitingSink(
-  connections: Connections,
-  commands: Connection,
+  servers: Servers,
   { fsynced, replicas }: Safety,
   waitMs: number,
   onReady: () => void,
 ): WaitingSink {
   const command = fsynced ? 'WAITAOF' : 'WAIT'
-  const links = new Map<string, Link>()
+  const links = new Map<string, Waiting>()
   let lastError: Error | undefined
   let timer: NodeJS.Timeout | undefined
   let closed = false
 
-  function linkFor(slot: number): Link | undefined {
-    const owner: Owner | undefined = connections.cluster
-      ? connections.owner(commands as Cluster, slot, 'durable')
-      : { node: '', open: () => connections.open('durable') as Redis }
+  function waitingFor(slot: number): Waiting | undefined {
+    const owner = servers.owner(slot, 'durable')
     return owner && (links.get(owner.node) ?? open(owner))
   }
 
-  function open(owner: Owner): Link {
-    const redis = owner.open()
-    const link: Link = { redis, fit: undefined, confirmation: undefined, waiting: 0, ran: new Set() }
-    links.set(owner.node, link)
-    redis.on('error', (error: Error) => {
-      if (!neverSent(error)) lastError = error
-    })
-    redis.on('ready', () => void probe(link))
-    redis.on('close', () => {
-      link.fit = undefined
-      link.ran.clear()
+  function open(owner: Owner): Waiting {
+    const link = owner.open()
+    const waiting: Waiting = { link, fit: undefined, confirmation: undefined, waiting: 0, ran: new Set() }
+    links.set(owner.node, waiting)
+    link.on('ready', () => void probe(waiting))
+    link.on('closed', (cause) => {
+      lastError = cause ?? lastError
+      waiting.fit = undefined
+      waiting.ran.clear()
       // On a cluster the slots of a master that is gone will be another's: start afresh.
-      if (!connections.cluster) return
-      if (links.get(owner.node) === link) links.delete(owner.node)
-      redis.disconnect()
+      if (!servers.cluster) return
+      if (links.get(owner.node) === waiting) links.delete(owner.node)
+      void link.close()
       lookUp()
     })
-    return link
+    return waiting
   }
 
   /** Asks the server whether it can, before anything is written: it may be too old, without AOF, or not allow it. */
-  async function probe(link: Link): Promise<void> {
+  async function probe(waiting: Waiting): Promise<void> {
     try {
-      await link.redis.call(command, ...(fsynced ? [1] : []), 0, 1)
-      link.fit = true
+      await waiting.link.call(command, ...(fsynced ? [1] : []), 0, 1)
+      waiting.fit = true
       lastError = undefined
     } catch (error) {
-      if (link.redis.status !== 'ready') return
-      link.fit = refusal(command, error)
+      if (!waiting.link.ready) return
+      waiting.fit = refusal(command, error)
     }
     onReady()
   }
 
   /** Finds the master that took over, and tries again what waits for it. */
   function lookUp(): void {
-    if (closed || !connections.cluster) return
+    if (closed || !servers.cluster) return
     timer ??= setTimeout(() => {
       timer = undefined
-      const cluster = commands as Cluster
-      if (cluster.status === 'ready') cluster.refreshSlotsCache(onReady)
-      else onReady()
+      servers.refresh(onReady)
     }, LOOK_UP_MS).unref()
   }
 
   /** One WAIT behind everything that this turn sends; fails when too few have it. */
-  function confirm(link: Link): Promise<void> {
-    link.confirmation ??= Promise.resolve().then(async () => {
-      link.confirmation = undefined
-      link.waiting += 1
+  function confirm(waiting: Waiting): Promise<void> {
+    waiting.confirmation ??= Promise.resolve().then(async () => {
+      waiting.confirmation = undefined
+      waiting.waiting += 1
       try {
         const args = fsynced ? [1, replicas, waitMs] : [replicas, waitMs]
-        const found = await link.redis.call(command, ...args)
+        const found = await waiting.link.call(command, ...args)
         const [local, others] = (fsynced && Array.isArray(found) ? found : [1, found]) as [unknown, unknown]
         if (typeof local !== 'number' || typeof others !== 'number') throw unreadable(command, found)
         if (local < 1 || others < replicas) throw tooFew(local, others)
       } catch (error) {
         throw error instanceof PenknifeError ? error : unconfirmed(error)
       } finally {
-        link.waiting -= 1
-        if (link.waiting === 0) onReady()
+        waiting.waiting -= 1
+        if (waiting.waiting === 0) onReady()
       }
     })
-    return link.confirmation
+    return waiting.confirmation
   }
 
   async function call(name: string, args: readonly Sent[], slot: number): Promise<unknown> {
-    const link = linkFor(slot)
-    if (link?.fit instanceof PenknifeError) throw link.fit
-    if (!link) throw notSent()
+    const waiting = waitingFor(slot)
+    if (waiting?.fit instanceof PenknifeError) throw waiting.fit
+    if (!waiting) throw new NotSent("the slot's master is not connected")
     const sent = argsOf(args)
     const script = String(sent[0])
-    const reply = link.redis.call(name, sent)
+    const reply = waiting.link.call(name, ...sent)
     // A WAIT behind a script that the server does not know would be in vain, and may take all the time that there is.
-    const known = name === 'eval' || link.ran.has(script)
-    const confirmed = known ? confirm(link) : undefined
+    const known = name === 'eval' || waiting.ran.has(script)
+    const confirmed = known ? confirm(waiting) : undefined
     // Whoever waits for the reply learns first why the call failed.
     confirmed?.catch(() => {})
     let answer: unknown
     try {
       answer = await reply
     } catch (error) {
-      if (replyCode(error) === 'NOSCRIPT') link.ran.delete(script)
+      if (replyCode(error) === 'NOSCRIPT') waiting.ran.delete(script)
       if (movedAway(error) || neverSent(error)) lookUp()
       throw error
     }
-    link.ran.add(name === 'eval' ? createHash('sha1').update(script).digest('hex') : script)
-    await (confirmed ?? confirm(link))
+    waiting.ran.add(name === 'eval' ? createHash('sha1').update(script).digest('hex') : script)
+    await (confirmed ?? confirm(waiting))
     return answer
   }
 
@@ -236,22 +224,23 @@ function createWaitingSink(
       return lastError
     },
     get status() {
-      return [...links.values()].at(-1)?.redis.status ?? 'wait'
+      return [...links.values()].at(-1)?.link.status ?? 'wait'
     },
     ready(slot) {
       if (closed) return false
-      const link = linkFor(slot)
-      if (!link) lookUp()
-      return link !== undefined && link.redis.status === 'ready' && !!link.fit && link.waiting === 0
+      const waiting = waitingFor(slot)
+      if (!waiting) lookUp()
+      return waiting !== undefined && waiting.link.ready && !!waiting.fit && waiting.waiting === 0
     },
     send: (name, args, slot, receiver) => handOver(call(name, args, slot), receiver),
+    together: (run) => run(),
     reconnect() {
-      for (const { redis } of links.values()) redis.disconnect(!connections.cluster)
+      for (const { link } of links.values()) link.lookAgain()
     },
     close() {
       closed = true
       clearTimeout(timer)
-      for (const { redis } of links.values()) redis.disconnect()
+      for (const { link } of links.values()) void link.close()
     },
   }
 }
@@ -261,9 +250,8 @@ function refusal(command: string, cause: unknown): PenknifeError {
     command === 'WAITAOF'
       ? "durability 'fsynced' needs Redis 7.2 or Valkey 8 with appendonly yes"
       : "durability 'replicated' needs a master"
-  return new PenknifeError('PENKNIFE_REJECTED', `${needs}; the server said: ${(cause as Error).message}`, {
-    cause,
-  })
+  const said = `${needs}; the server said: ${(cause as Error).message}`
+  return new PenknifeError('PENKNIFE_REJECTED', said, { cause: saidBy(cause) })
 }
 
 function unreadable(command: string, found: unknown): PenknifeError {
@@ -279,6 +267,6 @@ function unconfirmed(cause: unknown): PenknifeError {
   return new PenknifeError(
     'PENKNIFE_NOT_DURABLE',
     `the call was carried out, but the connection broke before anyone confirmed it (${said}); it may be lost`,
-    { cause, fate: 'unknown' },
+    { cause: saidBy(cause), fate: 'unknown' },
   )
 }

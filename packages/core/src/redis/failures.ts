@@ -1,7 +1,6 @@
-import { ReplyError } from 'ioredis'
-
 import { PenknifeError } from '../errors.ts'
 import { errorText, printable } from '../text.ts'
+import { NotSent, ReplyError } from './driver.ts'
 
 /** Codes of replies that say the server cannot serve the call now; it gives them before it runs anything of the call. */
 const NOT_NOW = new Set([
@@ -36,38 +35,34 @@ export function refusesNow(error: unknown): boolean {
 }
 
 /** Whether Redis answered, with an error. */
-export function isReply(error: unknown): error is Error {
-  // By its name too: it may come from another copy of redis-errors.
-  return error instanceof ReplyError || (error instanceof Error && error.name === 'ReplyError')
+export function isReply(error: unknown): error is ReplyError {
+  return error instanceof ReplyError
 }
 
 /** The code of an error reply of Redis, which its message begins with. */
 export function replyCode(error: unknown): string | undefined {
-  return isReply(error) ? /^[A-Z]+/.exec(error.message)?.[0] : undefined
+  return isReply(error) ? error.code : undefined
 }
 
-/** True when ioredis refused the command because no connection was open: it was never sent. */
-export function neverSent(error: unknown): boolean {
-  return error instanceof Error && /enableOfflineQueue options is false/.test(error.message)
+/** True when no connection was open for the command. */
+export function neverSent(error: unknown): error is NotSent {
+  return error instanceof NotSent
 }
-
-/** As ioredis says it of a command that it could not send. */
-export function notSent(): Error {
-  return new Error("the slot's master is not connected and enableOfflineQueue options is false")
-}
-
-/** How ioredis' Cluster ends a command that it sent again and again. */
-const REDIRECTED = /^Too many Cluster redirections\. Last error: ReplyError: (?:MOVED|ASK|TRYAGAIN) /
 
 /** True when a node of a cluster refused a call because its slot is, or is moving, elsewhere: nothing was done. */
-export function movedAway(error: unknown): error is Error {
-  return ELSEWHERE.has(replyCode(error) ?? '') || (error instanceof Error && REDIRECTED.test(error.message))
+export function movedAway(error: unknown): error is ReplyError {
+  return ELSEWHERE.has(replyCode(error) ?? '')
 }
 
-/** Turns what came back from ioredis into the error that the caller sees; of a script that only reads, nothing is ever done. */
+/** What the client library itself said, for the `cause` of an error. */
+export function saidBy(error: unknown): unknown {
+  return isReply(error) || neverSent(error) ? (error.cause ?? error) : error
+}
+
+/** Turns what came back from a driver into the error that the caller sees; of a script that only reads, nothing is ever done. */
 export function failureOf(what: string, error: unknown, readOnly: boolean = false): PenknifeError {
   if (error instanceof PenknifeError) return error
-  const cause = error
+  const cause = saidBy(error)
   if (isReply(error)) {
     const text = printable(errorText(error).replace(RAISED, ''))
     // There is no rollback: what the script wrote before it failed stays.

@@ -1,32 +1,104 @@
 import { invalid } from '../errors.ts'
 import { isPromiseLike } from '../callbacks.ts'
-import type { Connection } from './connections.ts'
+import type { Driver } from './driver.ts'
+import { createIoredisDriver } from './ioredis/driver.ts'
+import type { Connection as IoredisConnection } from './ioredis/line.ts'
+import type { Client } from './node-redis/client.ts'
+import type { Cluster } from './node-redis/cluster.ts'
+import { createClientDriver, createClusterDriver, createSentinelDriver } from './node-redis/driver.ts'
+import type { Sentinel } from './node-redis/sentinel.ts'
+import type { Roster } from './roster.ts'
+
+/** What `connect` takes: the application's own client, used as the pattern for penknife's connections. */
+export type Connection = IoredisClient | NodeRedisClient | NodeRedisCluster | NodeRedisSentinel
+
+// Their packages are not named: an application has one of them.
+
+/** `new Redis()` or `new Cluster()` of ioredis. */
+export interface IoredisClient {
+  readonly status: string
+  readonly options: object
+  readonly isCluster: boolean
+  readonly duplicate: unknown
+  readonly ssubscribe: unknown
+}
+
+/** `createClient()` of node-redis. */
+export interface NodeRedisClient {
+  readonly isOpen: boolean
+  readonly isWatching: boolean
+  readonly duplicate: unknown
+  readonly sSubscribe: unknown
+}
+
+/** `createCluster()` of node-redis. */
+export interface NodeRedisCluster {
+  readonly isOpen: boolean
+  readonly masters: readonly unknown[]
+  readonly duplicate: unknown
+  readonly nodeClient: unknown
+}
+
+/** `createSentinel()` of node-redis. */
+export interface NodeRedisSentinel {
+  readonly isOpen: boolean
+  readonly duplicate: unknown
+  readonly getMasterNode: unknown
+}
 
 /**
- * What `connect` was given, as an ioredis connection.
+ * The driver for what `connect` was given.
  *
  * @throws PENKNIFE_INVALID for anything else, with what it seems to be and what to give instead.
  */
-export function checkConnection(given: unknown): Connection {
-  const what = isIoredis(given) ? undefined : whatIs(given)
-  if (what === undefined) return given as Connection
-  throw invalid('redis', given, `give an ioredis connection: connect(new Redis())${what && `; this ${what}`}`)
+export function driverOf(given: unknown, roster: Roster): Driver {
+  if (isIoredis(given)) return createIoredisDriver(given, roster)
+  if (isClient(given)) return createClientDriver(given, roster)
+  if (isCluster(given)) return createClusterDriver(given, roster)
+  if (isSentinel(given)) return createSentinelDriver(given, roster)
+  const what = whatIs(given)
+  const instead = 'give a client of ioredis, connect(new Redis()), or of node-redis, connect(createClient())'
+  throw invalid('redis', given, `${instead}${what && `; this ${what}`}`)
 }
 
-function isIoredis(given: unknown): boolean {
+function isIoredis(given: unknown): given is IoredisConnection {
   if (!isObject(given)) return false
   const { duplicate, status, options, ssubscribe } = given
   return [duplicate, ssubscribe].every(isFunction) && typeof status === 'string' && isObject(options)
 }
 
-/** What something seems to be that is no ioredis connection; empty when nobody could tell better than its value. */
+/** One client of node-redis, not a pool. */
+function isClient(given: unknown): given is Client {
+  if (!isObject(given)) return false
+  const { isOpen, isWatching, duplicate, sSubscribe } = given
+  return [duplicate, sSubscribe].every(isFunction) && [isOpen, isWatching].every(isBoolean)
+}
+
+function isCluster(given: unknown): given is Cluster {
+  if (!isObject(given)) return false
+  const { isOpen, masters, duplicate, nodeClient } = given
+  return [duplicate, nodeClient].every(isFunction) && isBoolean(isOpen) && Array.isArray(masters)
+}
+
+function isSentinel(given: unknown): given is Sentinel {
+  if (!isObject(given)) return false
+  const { isOpen, duplicate, getMasterNode, _execute } = given
+  return [duplicate, getMasterNode, _execute].every(isFunction) && isBoolean(isOpen)
+}
+
+/** What something seems to be that has no driver; empty when nobody could tell better than its value. */
 function whatIs(given: unknown): string {
   if (typeof given === 'string') return 'is a text; for a URL: connect(new Redis(url))'
   if (typeof given === 'function') return 'is a class or a function'
   if (!isObject(given)) return ''
   if (isPromiseLike(given)) return 'is a promise: await it first'
   if (isFunction(given['space'])) return 'is a penknife already: use it as it is'
-  if (typeof given['isOpen'] === 'boolean') return "seems to be a client of node-redis (the package 'redis')"
+  if (isBoolean(given['isOpen'])) {
+    if (isFunction(given['getMasterNode'])) {
+      return 'seems to be a Sentinel client of an old node-redis: penknife needs node-redis 6'
+    }
+    return 'seems to be a pool of node-redis: give what createClient(), createCluster() or createSentinel() returns'
+  }
   if (isFunction(given['customCommand'])) return 'seems to be a client of Valkey GLIDE'
   if (typeof given['isPipeline'] === 'boolean') return 'is a pipeline of ioredis'
   if (isFunction(given['duplicate']) && typeof given['status'] === 'string') {
@@ -40,6 +112,10 @@ function whatIs(given: unknown): string {
 
 function isFunction(value: unknown): boolean {
   return typeof value === 'function'
+}
+
+function isBoolean(value: unknown): boolean {
+  return typeof value === 'boolean'
 }
 
 function isObject(value: unknown): value is Readonly<Record<string, unknown>> {

@@ -1,12 +1,10 @@
-import { once } from 'node:events'
-
 import { errorText } from '../text.ts'
-import type { Connection } from './connections.ts'
+import { type Line, whenReady } from './driver.ts'
 import { neverSent } from './failures.ts'
 import type { PolicyInUse } from './policies.ts'
-import type { Refused } from './refusals.ts'
+import type { RefusedCalls } from './refusals.ts'
 import type { ConnectionHealth } from './roster.ts'
-import type { Finding, ServerInfo } from './server.ts'
+import type { ServerFinding, ServerInfo } from './server.ts'
 
 export interface Health {
   /**
@@ -19,7 +17,7 @@ export interface Health {
   /** Penknife's connections, by purpose. */
   readonly connections: readonly ConnectionHealth[]
   /** What Redis refuses, though it is there. */
-  readonly refused: readonly Refused[]
+  readonly refused: readonly RefusedCalls[]
   /** Limiters whose policies decide, and why. */
   readonly policies: readonly PolicyInUse[]
   /** Milliseconds that the answer took. */
@@ -28,7 +26,7 @@ export interface Health {
   readonly pending: number
   readonly server: ServerInfo | undefined
   /** Settings of the server that do not fit the features in use. */
-  readonly findings: readonly Finding[]
+  readonly findings: readonly ServerFinding[]
 }
 
 /** What health is made of beside the answer to a PING. */
@@ -54,22 +52,17 @@ export function toHealth(unavailable: string | undefined, latencyMs: number, kno
 }
 
 /** Why the server does not answer a PING within the time; a connection that is being made is waited for. */
-export async function pingFailure(connection: Connection, ms: number): Promise<string | undefined> {
+export async function pingFailure(line: Line, ms: number): Promise<string | undefined> {
   const late = new AbortController()
   const timer = setTimeout(() => late.abort(), ms)
   const tooLate = `no answer to a PING within ${ms} ms`
-  const ready = (): Promise<unknown> => once(connection, 'ready', { signal: late.signal })
-  const ping = (): Promise<unknown> =>
-    Promise.race([
-      connection.ping(),
-      once(late.signal, 'abort').then(() => Promise.reject(new Error(tooLate))),
-    ])
+  const ping = (): Promise<unknown> => Promise.race([line.call('ping'), aborted(late.signal, tooLate)])
   try {
-    if (connection.status !== 'ready') await ready()
+    if (!line.ready) await whenReady(line, late.signal)
     // It may have just been left for another one.
     await ping().catch(async (error: unknown) => {
       if (!neverSent(error)) throw error
-      await ready()
+      await whenReady(line, late.signal)
       await ping()
     })
     return undefined
@@ -78,4 +71,10 @@ export async function pingFailure(connection: Connection, ms: number): Promise<s
   } finally {
     clearTimeout(timer)
   }
+}
+
+function aborted(signal: AbortSignal, why: string): Promise<never> {
+  return new Promise((_, reject) => {
+    signal.addEventListener('abort', () => reject(new Error(why)), { once: true })
+  })
 }

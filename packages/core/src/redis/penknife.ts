@@ -3,22 +3,25 @@ import { invalid, PenknifeError } from '../errors.ts'
 import { checkName, checkOptions, wholeNumber } from '../options.ts'
 import type { Gate } from './batch.ts'
 import { type Breaker, type Breakers, type BreakerOptions, createBreakers } from './breaker.ts'
-import { type Connection, type Connections, createConnections } from './connections.ts'
+import type { Driver } from './driver.ts'
 import { createDurable, type Safety } from './durable.ts'
-import { checkConnection } from './given.ts'
+import { type Connection, driverOf } from './given.ts'
 import { type Health, pingFailure, toHealth } from './health.ts'
 import { atMost, createEndings, type End } from './endings.ts'
-import { createKeys, type Keys } from './keys.ts'
+import { createKeys, type Keys, type Route } from './keys.ts'
+import { createMovedTime, type MovedTime } from './moved-time.ts'
 import { createNews, type PenknifeEvent } from './news.ts'
 import { createPolicies, type Policies } from './policies.ts'
 import { createRefusals } from './refusals.ts'
+import { openReader, type Reader } from './reader.ts'
 import { createRepeats } from './repeats.ts'
 import { createRoster } from './roster.ts'
 import type { Patience } from './patience.ts'
 import { type Port, Runner } from './runner.ts'
 import type { Arg, Script, SharedArg } from './script.ts'
 import { type Feature, watchServer } from './server.ts'
-import { answersWithin, createSink, nodeOf } from './sink.ts'
+import { openServers } from './servers.ts'
+import { answersWithin, createSink } from './sink.ts'
 import { createSubscriber, type Subscriber } from './subscriber.ts'
 
 export interface ConnectOptions {
@@ -85,6 +88,7 @@ export interface Runtime {
   createPatience(): Patience
   /** For calls whose caller has another answer when Redis has none: give `bind` the one of their deadline. */
   readonly breakers: Breakers
+  readonly movedTime: MovedTime
   /** Where a limiter says that its policy decided, or that Redis did. */
   readonly policies: Policies
   /**
@@ -97,10 +101,8 @@ export interface Runtime {
     safety: Safety,
     of?: string,
   ): Port<Item, Result>
-  /** A connection for blocking reads; who opens it closes it. */
-  openReader(): Connection
-  /** Why that connection could not be made the last time that it was tried, if it is not there. */
-  reasonOf(connection: Connection): string | undefined
+  /** A connection for blocking reads of keys in one slot; who opens it closes it. */
+  openReader(route: Route): Reader
   /**
    * Says that an object of a feature was made, so that the server's settings are held against the feature, and one that is made
    * again and again is noticed.
@@ -116,9 +118,9 @@ export interface Runtime {
 }
 
 /**
- * Opens penknife on the Redis behind an ioredis connection.
+ * Opens penknife on the Redis behind a client of ioredis or node-redis: a single server, one behind Sentinel, or a Cluster.
  *
- * The connection given is only a pattern: penknife opens its own with the same host, TLS, db, user, password
+ * The client given is only a pattern: penknife opens its own with the same host, TLS, db, user, password
  * and key prefix, and leaves the given one alone. A Redis that is away is no error here: calls wait for it
  * within their deadline.
  *
@@ -127,45 +129,46 @@ export interface Runtime {
  * @throws PENKNIFE_INVALID for a wrong option or a keyPrefix with braces.
  */
 export function connect(redis: Connection, options: ConnectOptions = {}): Penknife {
-  const given = checkConnection(redis)
   checkOptions('connect', options, ['deadline', 'maxPending', 'maxPendingBytes', 'breaker'])
   const deadlineMs = durationMs('deadline', options.deadline ?? 2000, { max: LONGEST_DEADLINE_MS })
   const maxPending = wholeNumber('maxPending', options.maxPending ?? 50_000, 1, 10_000_000)
   const maxPendingBytes = wholeNumber('maxPendingBytes', options.maxPendingBytes ?? 32 << 20, 1024, 2 ** 40)
 
   const breakers = createBreakers(options.breaker ?? {}, {
-    nodeOf: (slot) => nodeOf(commands, slot),
+    nodeOf: (slot) => servers.nameOf(slot),
     probe: (slot, key, ms) => answersWithin(sink, slot, key, ms),
   })
 
   const news = createNews()
   const roster = createRoster(news.connecting)
-  const connections = createConnections(given, roster)
-  const commands = connections.open('commands')
-  const sink = createSink(commands, connections, () => {
+  const driver = driverOf(redis, roster)
+  const servers = openServers(driver)
+  const { commands } = servers
+  const sink = createSink(servers, () => {
     runner.resume()
     breakers.resume()
   })
   const refusals = createRefusals(news.refusing)
   const policies = createPolicies(news.policy, news.decides)
-  const limits = { cluster: connections.cluster, maxPending, maxPendingBytes, refusals }
+  const limits = { cluster: driver.cluster, maxPending, maxPendingBytes, refusals }
   const runner: Runner = new Runner(sink, {
     ...limits,
-    onReadonly: atMostEvery(1000, () => commands.disconnect(true)),
+    onReadonly: atMostEvery(1000, () => commands.lookAgain()),
   })
-  const durable = createDurable(connections, commands, { ...limits, deadlineMs })
+  const durable = createDurable(servers, { ...limits, deadlineMs })
   const watch = watchServer(commands, news.finding)
   let closing: Promise<void> | undefined
   commands.on('ready', () => {
     news.available()
     watch.look()
   })
-  commands.on('close', () => news.unavailable(sink.lastError?.message ?? 'the connection was closed'))
+  commands.on('closed', (cause) => news.unavailable(cause?.message ?? 'the connection was closed'))
 
-  const subscriber = createSubscriber(connections, commands, refusals)
+  const subscriber = createSubscriber(servers, refusals)
   const endings = createEndings()
   const waiting = createEndings()
   const repeated = createRepeats()
+  const movedTime = createMovedTime()
 
   async function closeAll(ms: number): Promise<void> {
     const until = performance.now() + ms
@@ -182,27 +185,28 @@ export function connect(redis: Connection, options: ConnectOptions = {}): Penkni
     breakers.close()
     // What was sent and is not answered fails with its connection.
     await atMost(left(), Promise.all([runner.close(), durable.idle()]))
+    movedTime.close()
     subscriber.close()
     durable.close()
-    commands.disconnect()
+    void commands.close()
   }
 
   return {
     space(name) {
-      return createSpace(checkName('space', name), connections, {
+      return createSpace(checkName('space', name), driver, {
         subscriber,
         deadlineMs,
         breakers,
+        movedTime,
         policies,
         bind: (script, shared, ms = deadlineMs, of = '', breaker, patience, gate) =>
           runner.bind(script, shared, ms, of, breaker, patience, gate),
         createPatience: () => runner.createPatience(),
         bindDurable: durable.bind,
-        openReader() {
+        openReader(route) {
           if (closing) throw new PenknifeError('PENKNIFE_CLOSED', 'worker: penknife was closed')
-          return connections.open('reader')
+          return openReader(servers, route.slot, roster.reasonOf)
         },
-        reasonOf: roster.reasonOf,
         use(feature, object) {
           watch.use(feature)
           repeated(feature, name, object)
@@ -239,7 +243,7 @@ function closingMs(given: CloseOptions): number {
   return durationMs('deadline', given.deadline ?? CLOSE_MS, { min: 0, max: LONGEST_DEADLINE_MS })
 }
 
-function createSpace(name: string, { keyPrefix, db }: Connections, runtime: Omit<Runtime, 'keys'>): Space {
+function createSpace(name: string, { keyPrefix, db }: Driver, runtime: Omit<Runtime, 'keys'>): Space {
   return { name, runtime: { ...runtime, keys: createKeys(name, { keyPrefix, db }) } }
 }
 

@@ -2,12 +2,13 @@ import { PenknifeError } from '../errors.ts'
 import { Batch, type BatchOwner, type Bound, type Gate, kindsOf } from './batch.ts'
 import type { Breaker } from './breaker.ts'
 import { Deadlines } from './deadlines.ts'
-import { Bulk, type Receiver } from './direct.ts'
+import type { Receiver } from './driver.ts'
 import { isReply, movedAway, neverSent, replyCode } from './failures.ts'
 import type { Route } from './keys.ts'
 import { Patience } from './patience.ts'
 import type { Refusals } from './refusals.ts'
 import type { Arg, Script, SharedArg } from './script.ts'
+import { Bulk } from './sent.ts'
 import type { CommandSink } from './sink.ts'
 
 export interface RunnerOptions {
@@ -127,7 +128,7 @@ export class Runner {
   resume(): void {
     const waiting = [...this.#waiting]
     this.#waiting.clear()
-    for (const batch of waiting) this.#send(batch)
+    this.#sendAll(waiting)
   }
 
   /** Refuses new calls and resolves when the pending ones ended, by reply or by deadline. */
@@ -179,7 +180,17 @@ export class Runner {
     for (const batch of gathered) {
       batch.gathers = false
       batch.startDeadline()
-      this.#send(batch)
+    }
+    this.#sendAll(gathered)
+  }
+
+  #sendAll(batches: readonly Batch[]): void {
+    const [first] = batches
+    if (first && batches.length === 1) this.#send(first)
+    else if (first) {
+      this.#sink.together(() => {
+        for (const batch of batches) this.#send(batch)
+      })
     }
   }
 
@@ -251,7 +262,7 @@ export class Runner {
   #expire(batch: Batch): void {
     const { name, deadlineMs } = batch.bound
     if (batch.sent) {
-      // Its calls end now, but it counts as pending until ioredis lets go of it.
+      // Its calls end now, but it counts as pending until the client lets go of it.
       const late = new PenknifeError(
         'PENKNIFE_TIMEOUT',
         `${name}: Redis did not answer within ${deadlineMs} ms; the call may still be carried out`,

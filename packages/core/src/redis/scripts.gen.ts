@@ -6123,7 +6123,7 @@ return replies`,
  */
 export const leaderboardRead: Script<[keys: readonly string[], plan: Arg], [what: Arg, style: Arg, data: Arg, a: Arg, b: Arg, c: Arg, d: Arg], number | string | null> = {
   name: 'leaderboard/read',
-  sha: 'b494a07446cb4ad3eb5ed6c3750fa23d27bf4132',
+  sha: '7e49f9c288dd0d747d8052bb3f1241b77d0ee863',
   batch: 16,
   sharedKeys: true,
   shared: ["plan"],
@@ -6144,11 +6144,11 @@ function board.open(keys, plan)
 local open = {}
 for at, window in ipairs(plan.windows) do
 local period = 1
-if window.turn then
+if window.next then
 if now < window.start or now >= window.finish then
 return nil
 end
-period = now < window.turn and 1 or 2
+period = now < window.next and 1 or 2
 end
 open[at] = {
 z = keys[window.z[period]],
@@ -6299,7 +6299,7 @@ return redis.call('ZCOUNT', window.d, '-inf', string.format('(%.17g', score))
 end
 return redis.call('ZCOUNT', window.z, '-inf', string.format('(%.17g', plan.shift and score * plan.shift or score))
 end
-local function told(plan, window, style, how, position, lines)
+local function reply_of(plan, window, style, how, position, lines)
 local base, count = position, #lines / 2
 if count > 0 then
 base = before(plan, window, style, lines[2], position)
@@ -6314,7 +6314,7 @@ end
 return string.format('%d\\n%d\\n%d\\n', position, base, count) .. table.concat(lines, '\\n')
 end
 function rows.range(plan, window, style, how, start, stop)
-return told(plan, window, style, how, tonumber(start), redis.call('ZRANGE', window.z, start, stop, 'WITHSCORES'))
+return reply_of(plan, window, style, how, tonumber(start), redis.call('ZRANGE', window.z, start, stop, 'WITHSCORES'))
 end
 function rows.around(plan, window, style, how, member, each)
 local position = redis.call('ZRANK', window.z, member)
@@ -6331,7 +6331,7 @@ end
 local start = position + from
 local stop = math.min(position + redis.call('ZCOUNT', window.z, low, high), start + count) - 1
 if stop < start then
-return told(plan, window, style, how, start, {})
+return reply_of(plan, window, style, how, start, {})
 end
 return rows.range(plan, window, style, how, start, stop)
 end
@@ -6458,7 +6458,7 @@ return replies`,
  */
 export const leaderboardReadRolling: Script<[keys: readonly string[], plan: Arg], [what: Arg, style: Arg, data: Arg, a: Arg, b: Arg, c: Arg, d: Arg], number | string | null> = {
   name: 'leaderboard/read-rolling',
-  sha: 'a6c0396f72a92a76abf0b107c093d58ffdc09559',
+  sha: '8dd32f7ab8db7a962d231ec13fcbedecee729a6f',
   batch: 16,
   sharedKeys: true,
   shared: ["plan"],
@@ -6479,11 +6479,11 @@ function board.open(keys, plan)
 local open = {}
 for at, window in ipairs(plan.windows) do
 local period = 1
-if window.turn then
+if window.next then
 if now < window.start or now >= window.finish then
 return nil
 end
-period = now < window.turn and 1 or 2
+period = now < window.next and 1 or 2
 end
 open[at] = {
 z = keys[window.z[period]],
@@ -6634,7 +6634,7 @@ return redis.call('ZCOUNT', window.d, '-inf', string.format('(%.17g', score))
 end
 return redis.call('ZCOUNT', window.z, '-inf', string.format('(%.17g', plan.shift and score * plan.shift or score))
 end
-local function told(plan, window, style, how, position, lines)
+local function reply_of(plan, window, style, how, position, lines)
 local base, count = position, #lines / 2
 if count > 0 then
 base = before(plan, window, style, lines[2], position)
@@ -6649,7 +6649,7 @@ end
 return string.format('%d\\n%d\\n%d\\n', position, base, count) .. table.concat(lines, '\\n')
 end
 function rows.range(plan, window, style, how, start, stop)
-return told(plan, window, style, how, tonumber(start), redis.call('ZRANGE', window.z, start, stop, 'WITHSCORES'))
+return reply_of(plan, window, style, how, tonumber(start), redis.call('ZRANGE', window.z, start, stop, 'WITHSCORES'))
 end
 function rows.around(plan, window, style, how, member, each)
 local position = redis.call('ZRANK', window.z, member)
@@ -6666,7 +6666,7 @@ end
 local start = position + from
 local stop = math.min(position + redis.call('ZCOUNT', window.z, low, high), start + count) - 1
 if stop < start then
-return told(plan, window, style, how, start, {})
+return reply_of(plan, window, style, how, start, {})
 end
 return rows.range(plan, window, style, how, start, stop)
 end
@@ -6896,7 +6896,7 @@ return replies`,
  */
 export const leaderboardRecall: Script<[keys: readonly string[], remember: Arg], [id: Arg], number | null> = {
   name: 'leaderboard/recall',
-  sha: 'f79e5587f41dfc90e6a97f2e97fc149cfa4e265e',
+  sha: '4d787a59bb9a4d50462c82b57a0b7f5259ce4cf9',
   batch: 64,
   sharedKeys: true,
   shared: ["remember"],
@@ -6917,11 +6917,11 @@ function board.open(keys, plan)
 local open = {}
 for at, window in ipairs(plan.windows) do
 local period = 1
-if window.turn then
+if window.next then
 if now < window.start or now >= window.finish then
 return nil
 end
-period = now < window.turn and 1 or 2
+period = now < window.next and 1 or 2
 end
 open[at] = {
 z = keys[window.z[period]],
@@ -7078,19 +7078,17 @@ return replies`,
 /**
  * Take a member off every window of a board, previous periods and the next one included, with its data.
  *
- * What it has in the log of a rolling window, or among the remembered increments, counts nothing from now on: a mark at the
- * end of the log says so, until erase.lua and erase-ids.lua took out all that names the member. Touches as many sorted sets
- * as the plan names, at most 832.
+ * Touches as many sorted sets as the plan names, at most 832.
  *
  * - shared keys `keys`: sorted sets, logs and data, at the places that the plan gives
- * - shared `plan`: JSON, see lua/_lib/leaderboard/board.lua; also `former`, places of previous periods' sets, and `data`, `ids`, `idlog`
+ * - shared `plan`: JSON, see lua/_lib/leaderboard/removal.lua
  * - `member`: member
  * - replies 0: call again, more had to leave; the time, when other periods are needed; else '1' when it was on the board now, '0' when not
  * - on a full server runs: it frees what the member had; its marks are smaller, and end with the log
  */
 export const leaderboardRemove: Script<[keys: readonly string[], plan: Arg], [member: Arg], number | string> = {
   name: 'leaderboard/remove',
-  sha: 'a07e4224c08de9a4b084c4c90b743ec857b9ea9a',
+  sha: 'decb3a2c1420882def5fdea96baa14f404a64b51',
   batch: 1,
   sharedKeys: true,
   shared: ["plan"],
@@ -7111,11 +7109,11 @@ function board.open(keys, plan)
 local open = {}
 for at, window in ipairs(plan.windows) do
 local period = 1
-if window.turn then
+if window.next then
 if now < window.start or now >= window.finish then
 return nil
 end
-period = now < window.turn and 1 or 2
+period = now < window.next and 1 or 2
 end
 open[at] = {
 z = keys[window.z[period]],
@@ -7341,128 +7339,114 @@ end
 end
 return not beside or DUE - budget <= beside
 end
-local keys = KEYS
-local plan = ARGV[1]
-local config = cjson.decode(plan)
-local function other_sets(open)
-local sets = {}
-for at, window in ipairs(config.windows) do
-if window.turn then
-local other = 3 - open[at].period
+local removal = { open = nil, prepare = nil, apply = nil }
+local function sets_of_other_periods(of)
+local sets, keys = {}, of.keys
+for at, window in ipairs(of.config.windows) do
+if window.next then
+local other = 3 - of.windows[at].period
 sets[#sets + 1] = { z = keys[window.z[other]], d = window.d and keys[window.d[other]] }
 end
 end
-for _, former in ipairs(config.former) do
+for _, former in ipairs(of.config.former) do
 sets[#sets + 1] = { z = keys[former[1]], d = keys[former[2]] }
 end
 return sets
 end
+function removal.open(keys, plan)
+return { keys = keys, config = cjson.decode(plan), windows = nil }
+end
+function removal.prepare(of, member)
+local config, keys = of.config, of.keys
+of.windows = of.windows or board.open(keys, config)
+if not of.windows then
+return now
+end
+local wrong = board.wrong(config, keys, of.windows) or typed(keys[config.data], 'hash')
+if wrong then
+return wrong
+end
+local others = sets_of_other_periods(of)
+for _, set in ipairs(others) do
+local value = redis.pcall('ZSCORE', set.z, member)
+wrong = type(value) == 'table' and value or value and set.d and typed(set.d, 'zset')
+if wrong then
+return wrong
+end
+set.before = tonumber(value) or false
+end
+if not expel(config, of.windows) then
+return 0
+end
+local before, logged = {}, {}
+for at, window in ipairs(of.windows) do
+before[at] = tonumber(redis.call('ZSCORE', window.z, member)) or false
+logged[at] = window.log and redis.call('EXISTS', window.log) == 1
+end
+return {
+member = member,
+before = before,
+logged = logged,
+others = others,
+remembers = config.ids and redis.call('EXISTS', keys[config.idlog]) == 1,
+}
+end
+function removal.apply(of, plan)
+local config, keys, member = of.config, of.keys, plan.member
+local there = '0'
+for at, window in ipairs(of.windows) do
+local before = plan.before[at]
+if before then
+board.write(config, window, member, before, false)
+there = '1'
+end
+if plan.logged[at] then
+if window.parts then
+redis.call('HDEL', window.parts, '=' .. member)
+end
+redis.call('HSET', window.gone, member, board.append(window.log, 'm', member, 'b', ''))
+for _, key in ipairs({ window.log, window.gone, window.parts or window.log }) do
+redis.call('PEXPIRE', key, math.ceil(window.last / 1000) + 3600000)
+end
+end
+end
+for _, set in ipairs(plan.others) do
+if set.before then
+board.write(config, set, member, set.before, false)
+end
+end
+redis.call('HDEL', keys[config.data], member)
+if plan.remembers then
+local ids, idlog = keys[config.ids], keys[config.idlog]
+forget(ids, idlog, config.remember)
+redis.call('HSET', ids, 'x' .. member, board.append(idlog, 'f', 'x' .. member))
+for _, key in ipairs({ ids, idlog }) do
+redis.call('PEXPIRE', key, math.ceil(config.remember / 1000) + 3600000)
+end
+end
+return there
+end
+local keys = KEYS
+local plan = ARGV[1]
+local of = removal.open(keys, plan)
 local items = (#ARGV - 1) / 1
 if items == 1 then
 local member = ARGV[2]
 do
-local open = board.open(keys, config)
-if not open then
-return now
+local planned = removal.prepare(of, member)
+if type(planned) ~= 'table' or planned.err then
+return planned
 end
-local wrong = board.wrong(config, keys, open) or typed(keys[config.data], 'hash')
-local others = other_sets(open)
-for _, set in ipairs(wrong and {} or others) do
-local value = redis.pcall('ZSCORE', set.z, member)
-wrong = wrong or type(value) == 'table' and value or value and set.d and typed(set.d, 'zset')
-set.before = tonumber(value) or false
-end
-if wrong then
-return wrong
-end
-if not expel(config, open) then
-return 0
-end
-local there = '0'
-for _, window in ipairs(open) do
-local before = tonumber(redis.call('ZSCORE', window.z, member)) or false
-if before then
-board.write(config, window, member, before, false)
-there = '1'
-end
-if window.log and redis.call('EXISTS', window.log) == 1 then
-if window.parts then
-redis.call('HDEL', window.parts, '=' .. member)
-end
-redis.call('HSET', window.gone, member, board.append(window.log, 'm', member, 'b', ''))
-for _, key in ipairs({ window.log, window.gone, window.parts or window.log }) do
-redis.call('PEXPIRE', key, math.ceil(window.last / 1000) + 3600000)
-end
-end
-end
-for _, set in ipairs(others) do
-if set.before then
-board.write(config, set, member, set.before, false)
-end
-end
-redis.call('HDEL', keys[config.data], member)
-if config.ids and redis.call('EXISTS', keys[config.idlog]) == 1 then
-local ids, idlog = keys[config.ids], keys[config.idlog]
-forget(ids, idlog, config.remember)
-redis.call('HSET', ids, 'x' .. member, board.append(idlog, 'f', 'x' .. member))
-for _, key in ipairs({ ids, idlog }) do
-redis.call('PEXPIRE', key, math.ceil(config.remember / 1000) + 3600000)
-end
-end
-return there
+return removal.apply(of, planned)
 end
 return nil
 end
 local function item(member)
-local open = board.open(keys, config)
-if not open then
-return now
+local planned = removal.prepare(of, member)
+if type(planned) ~= 'table' or planned.err then
+return planned
 end
-local wrong = board.wrong(config, keys, open) or typed(keys[config.data], 'hash')
-local others = other_sets(open)
-for _, set in ipairs(wrong and {} or others) do
-local value = redis.pcall('ZSCORE', set.z, member)
-wrong = wrong or type(value) == 'table' and value or value and set.d and typed(set.d, 'zset')
-set.before = tonumber(value) or false
-end
-if wrong then
-return wrong
-end
-if not expel(config, open) then
-return 0
-end
-local there = '0'
-for _, window in ipairs(open) do
-local before = tonumber(redis.call('ZSCORE', window.z, member)) or false
-if before then
-board.write(config, window, member, before, false)
-there = '1'
-end
-if window.log and redis.call('EXISTS', window.log) == 1 then
-if window.parts then
-redis.call('HDEL', window.parts, '=' .. member)
-end
-redis.call('HSET', window.gone, member, board.append(window.log, 'm', member, 'b', ''))
-for _, key in ipairs({ window.log, window.gone, window.parts or window.log }) do
-redis.call('PEXPIRE', key, math.ceil(window.last / 1000) + 3600000)
-end
-end
-end
-for _, set in ipairs(others) do
-if set.before then
-board.write(config, set, member, set.before, false)
-end
-end
-redis.call('HDEL', keys[config.data], member)
-if config.ids and redis.call('EXISTS', keys[config.idlog]) == 1 then
-local ids, idlog = keys[config.ids], keys[config.idlog]
-forget(ids, idlog, config.remember)
-redis.call('HSET', ids, 'x' .. member, board.append(idlog, 'f', 'x' .. member))
-for _, key in ipairs({ ids, idlog }) do
-redis.call('PEXPIRE', key, math.ceil(config.remember / 1000) + 3600000)
-end
-end
-return there
+return removal.apply(of, planned)
 end
 local replies, done = {}, 0
 local function run()
@@ -7489,10 +7473,8 @@ return replies`,
 /**
  * Take back an increment by its id, in the windows that still count it.
  *
- * What may be refused is found before the first write.
- *
  * - shared keys `keys`: the windows' keys, calendar ones of the periods in which it was made, at the places that the plan gives
- * - shared `plan`: JSON, see lua/_lib/leaderboard/board.lua; also `ids`, `idlog`, `remember`
+ * - shared `plan`: JSON, see lua/_lib/leaderboard/reversal.lua
  * - `id`: the increment's id
  * - `time`: when it was made, in microseconds
  * - replies 1 when undone, 0 when there was nothing to undo, 2 when more has to leave rolling windows: call again
@@ -7500,7 +7482,7 @@ return replies`,
  */
 export const leaderboardUndo: Script<[keys: readonly string[], plan: Arg], [id: Arg, time: Arg], number> = {
   name: 'leaderboard/undo',
-  sha: '761bd11c4fbff7735e0bb2ccfd232cdf143da172',
+  sha: '9b52befea8033dc7de8f5f557f99e13a688c85cf',
   batch: 1,
   sharedKeys: true,
   shared: ["plan"],
@@ -7521,11 +7503,11 @@ function board.open(keys, plan)
 local open = {}
 for at, window in ipairs(plan.windows) do
 local period = 1
-if window.turn then
+if window.next then
 if now < window.start or now >= window.finish then
 return nil
 end
-period = now < window.turn and 1 or 2
+period = now < window.next and 1 or 2
 end
 open[at] = {
 z = keys[window.z[period]],
@@ -7736,55 +7718,59 @@ end
 end
 return not beside or DUE - budget <= beside
 end
-local keys = KEYS
-local plan = ARGV[1]
-local config = cjson.decode(plan)
-local function logged(window, entry)
+local reversal = { open = nil, prepare = nil, apply = nil }
+local function has_entry(window, entry)
 if window.grain then
 return string.find(redis.call('HGET', window.parts, entry) or '', '^%-?%d+$') ~= nil
 end
 return redis.call('XRANGE', window.log, entry, entry)[1] ~= nil
 end
-local function unlog(window, entry, amount)
+local function delete_entry(window, entry, amount)
 if window.grain then
 redis.call('HINCRBY', window.parts, entry, -amount)
 else
 redis.call('XDEL', window.log, entry)
 end
 end
-local items = (#ARGV - 1) / 2
-if items == 1 then
-local id, time = ARGV[2], ARGV[3]
-do
-local open = board.open(keys, config)
-local wrong = board.wrong(config, keys, open)
-if wrong then
-return wrong
-end
-local field = 'i' .. id
-local ids = keys[config.ids]
-local record = redis.call('HGET', ids, field)
-if not record or board.time_of(record) ~= tonumber(time) or now - tonumber(time) >= config.remember then
-return 0
+local function remembered(of, id, time)
+local config, ids = of.config, of.keys[of.config.ids]
+local record = redis.call('HGET', ids, 'i' .. id)
+if not record or board.time_of(record) ~= time or now - time >= config.remember then
+return nil
 end
 local place, amount, entries, member = string.match(record, '^(%S+) (%S+) (%S+) (.*)$')
 local removed = member and redis.call('HGET', ids, 'x' .. member)
 removed = removed and board.time_of(removed) and removed
 if not tonumber(amount) or removed and earlier(place, removed) then
+return nil
+end
+return place, tonumber(amount), entries, member
+end
+function reversal.open(keys, plan)
+return { keys = keys, config = cjson.decode(plan), windows = nil }
+end
+function reversal.prepare(of, id, time)
+local config, keys = of.config, of.keys
+of.windows = of.windows or board.open(keys, config)
+local wrong = board.wrong(config, keys, of.windows)
+if wrong then
+return wrong
+end
+local place, amount, entries, member = remembered(of, id, tonumber(time))
+if not place then
+return false
+end
+if not expel(config, of.windows) then
 return 0
 end
-if not expel(config, open) then
-return 2
-end
-amount = tonumber(amount)
 local next_entry = string.gmatch(entries, '[^,-]+%-%d+')
 local writes = {}
-for _, window in ipairs(open) do
+for _, window in ipairs(of.windows) do
 local before = tonumber(redis.call('ZSCORE', window.z, member)) or false
 local entry = window.log and next_entry()
 local counts = before
 if window.log then
-counts = entry and logged(window, entry)
+counts = entry and has_entry(window, entry)
 end
 if counts and amount ~= 0 then
 local score = (before and board.score(config, before) or 0) - amount
@@ -7792,69 +7778,55 @@ if math.abs(score) > (config.limit or 1.7976931348623157e308) then
 return redis.error_reply('ERR the score of ' .. member .. ' without the increment would be too large')
 end
 local after = not (window.log and score == 0) and board.value(config, score, now)
-writes[#writes + 1] = { window, before, after, entry }
+writes[#writes + 1] = { window = window, before = before, after = after, entry = entry }
 end
 end
-for _, each in ipairs(writes) do
-board.write(config, each[1], member, each[2], each[3])
-if each[4] then
-unlog(each[1], each[4], amount)
-board.keep_with_log(each[1])
+return { field = 'i' .. id, place = place, member = member, amount = amount, writes = writes }
+end
+function reversal.apply(of, plan)
+for _, each in ipairs(plan.writes) do
+board.write(of.config, each.window, plan.member, each.before, each.after)
+if each.entry then
+delete_entry(each.window, each.entry, plan.amount)
+board.keep_with_log(each.window)
 end
 end
-redis.call('HSET', ids, field, place .. ' - - -')
+redis.call('HSET', of.keys[of.config.ids], plan.field, plan.place .. ' - - -')
+end
+local keys = KEYS
+local plan = ARGV[1]
+local of = reversal.open(keys, plan)
+local items = (#ARGV - 1) / 2
+if items == 1 then
+local id, time = ARGV[2], ARGV[3]
+do
+local planned = reversal.prepare(of, id, time)
+if not planned then
+return 0
+end
+if planned == 0 then
+return 2
+end
+if planned.err then
+return planned
+end
+reversal.apply(of, planned)
 return 1
 end
 return nil
 end
 local function item(id, time)
-local open = board.open(keys, config)
-local wrong = board.wrong(config, keys, open)
-if wrong then
-return wrong
-end
-local field = 'i' .. id
-local ids = keys[config.ids]
-local record = redis.call('HGET', ids, field)
-if not record or board.time_of(record) ~= tonumber(time) or now - tonumber(time) >= config.remember then
+local planned = reversal.prepare(of, id, time)
+if not planned then
 return 0
 end
-local place, amount, entries, member = string.match(record, '^(%S+) (%S+) (%S+) (.*)$')
-local removed = member and redis.call('HGET', ids, 'x' .. member)
-removed = removed and board.time_of(removed) and removed
-if not tonumber(amount) or removed and earlier(place, removed) then
-return 0
-end
-if not expel(config, open) then
+if planned == 0 then
 return 2
 end
-amount = tonumber(amount)
-local next_entry = string.gmatch(entries, '[^,-]+%-%d+')
-local writes = {}
-for _, window in ipairs(open) do
-local before = tonumber(redis.call('ZSCORE', window.z, member)) or false
-local entry = window.log and next_entry()
-local counts = before
-if window.log then
-counts = entry and logged(window, entry)
+if planned.err then
+return planned
 end
-if counts and amount ~= 0 then
-local score = (before and board.score(config, before) or 0) - amount
-if math.abs(score) > (config.limit or 1.7976931348623157e308) then
-return redis.error_reply('ERR the score of ' .. member .. ' without the increment would be too large')
-end
-local after = not (window.log and score == 0) and board.value(config, score, now)
-writes[#writes + 1] = { window, before, after, entry }
-end
-end
-for _, each in ipairs(writes) do
-board.write(config, each[1], member, each[2], each[3])
-if each[4] then
-unlog(each[1], each[4], amount)
-board.keep_with_log(each[1])
-end
-end
-redis.call('HSET', ids, field, place .. ' - - -')
+reversal.apply(of, planned)
 return 1
 end
 local replies, done = {}, 0
@@ -7889,18 +7861,18 @@ return replies`,
  * - shared `plan`: JSON, see lua/_lib/leaderboard/board.lua; also `keep`, `data`, `ids`, `idlog`, `remember`, `events`
  * - `changes`: JSON: a list of [i, s or b (increment, set, best), member, amount, id]
  * - `watch`: number of the window whose change is wanted, or 0
- * - `tell`: 1 when changes of rank are wanted, as the plan's `events` says
+ * - `events`: 1 when changes of rank are wanted, as the plan's `events` says
  * - replies 0: call again, more had to leave; more: the time, other periods are needed; text: the sort value in the first window after each change, a line each; else for each change that value, the change and the events
  * - on a full server refused: it may add members and entries
  */
-export const leaderboardUpdate: Script<[keys: readonly string[], plan: Arg], [changes: Arg, watch: Arg, tell: Arg], number | string | readonly Reply[]> = {
+export const leaderboardUpdate: Script<[keys: readonly string[], plan: Arg], [changes: Arg, watch: Arg, events: Arg], number | string | readonly Reply[]> = {
   name: 'leaderboard/update',
-  sha: '97b82eebde252854282e84764812b4ad1c16ad78',
+  sha: 'abfd3f3a82aa368b2f13fa38220ad39995314ec6',
   batch: 32,
   sharedKeys: true,
   shared: ["plan"],
   keys: [],
-  args: ["changes","watch","tell"],
+  args: ["changes","watch","events"],
   returns: 'integer|string|list',
   text: `#!lua
 local clock = redis.call('TIME')
@@ -7916,11 +7888,11 @@ function board.open(keys, plan)
 local open = {}
 for at, window in ipairs(plan.windows) do
 local period = 1
-if window.turn then
+if window.next then
 if now < window.start or now >= window.finish then
 return nil
 end
-period = now < window.turn and 1 or 2
+period = now < window.next and 1 or 2
 end
 open[at] = {
 z = keys[window.z[period]],
@@ -8395,12 +8367,12 @@ end
 end
 return { from, to, entered, left, passed }
 end
-local function change_and_tell(of, plan, nth, watch, tell)
+local function change_and_reply(of, plan, nth, watch, wants_events)
 local config, change = of.config, plan.changes[nth]
 local kind, member = change[1], change[2]
-local watched, told = of.windows[watch], tell and of.windows[config.events.window]
+local watched, ranked = of.windows[watch], wants_events and of.windows[config.events.window]
 local from = watched and redis.call('ZRANK', watched.z, member)
-local told_from = told and redis.call('ZRANK', told.z, member)
+local ranked_from = ranked and redis.call('ZRANK', ranked.z, member)
 local fallen = plan.counts[nth] and write(of, plan, nth, nth) or {}
 local reply = { value_text(of, plan.after[1][nth]), false, false }
 if watched then
@@ -8410,8 +8382,8 @@ local after = to and redis.call('ZSCORE', watched.z, member)
 local applied = plan.counts[nth] and (kind ~= 'b' or before ~= plan.after[watch][nth])
 reply[2] = { applied and 1 or 0, before and board.text(config, before), after, from, to }
 end
-if told then
-reply[3] = events(of, member, told_from, redis.call('ZRANK', told.z, member), fallen[config.events.window])
+if ranked then
+reply[3] = events(of, member, ranked_from, redis.call('ZRANK', ranked.z, member), fallen[config.events.window])
 end
 return reply
 end
@@ -8436,7 +8408,7 @@ if not of.settled then
 return 0
 end
 if config.shift and (now < config.since or now > config.ending) then
-return redis.error_reply('ERR the time is outside of what the ties of this board can tell')
+return redis.error_reply('ERR the time is outside of what the ties of this board can order')
 end
 local plan, member
 if brief and #changes == 1 then
@@ -8450,7 +8422,7 @@ plan, member = plan_of(of, changes)
 end
 return plan or redis.error_reply('ERR the new score of ' .. member .. ' would be too large')
 end
-function scoring.apply(of, plan, watch, tell)
+function scoring.apply(of, plan, watch, wants_events)
 local changes = plan.changes
 if not changes then
 local first
@@ -8467,7 +8439,7 @@ if plan.alone then
 return apply_alone(of, plan)
 end
 local replies = {}
-if watch == 0 and not tell and not of.config.keep then
+if watch == 0 and not wants_events and not of.config.keep then
 write(of, plan, 1, #changes)
 for nth = 1, #changes do
 replies[nth] = value_text(of, plan.after[1][nth])
@@ -8476,9 +8448,9 @@ return table.concat(replies, '\\n')
 end
 for nth, change in ipairs(changes) do
 if of.config.keep then
-replies[nth] = change_and_tell(of, plan_of(of, { change }), 1, watch, tell)
+replies[nth] = change_and_reply(of, plan_of(of, { change }), 1, watch, wants_events)
 else
-replies[nth] = change_and_tell(of, plan, nth, watch, tell)
+replies[nth] = change_and_reply(of, plan, nth, watch, wants_events)
 end
 end
 return replies
@@ -8488,24 +8460,24 @@ local plan = ARGV[1]
 local of = scoring.open(keys, plan)
 local items = (#ARGV - 1) / 3
 if items == 1 then
-local changes, watch, tell = ARGV[2], ARGV[3], ARGV[4]
+local changes, watch, events = ARGV[2], ARGV[3], ARGV[4]
 do
-watch, tell = tonumber(watch), tell == '1'
-local planned = scoring.prepare(of, cjson.decode(changes), watch == 0 and not tell)
+watch, events = tonumber(watch), events == '1'
+local planned = scoring.prepare(of, cjson.decode(changes), watch == 0 and not events)
 if type(planned) ~= 'table' or planned.err then
 return planned
 end
-return scoring.apply(of, planned, watch, tell)
+return scoring.apply(of, planned, watch, events)
 end
 return nil
 end
-local function item(changes, watch, tell)
-watch, tell = tonumber(watch), tell == '1'
-local planned = scoring.prepare(of, cjson.decode(changes), watch == 0 and not tell)
+local function item(changes, watch, events)
+watch, events = tonumber(watch), events == '1'
+local planned = scoring.prepare(of, cjson.decode(changes), watch == 0 and not events)
 if type(planned) ~= 'table' or planned.err then
 return planned
 end
-return scoring.apply(of, planned, watch, tell)
+return scoring.apply(of, planned, watch, events)
 end
 local replies, done = {}, 0
 local function run()
@@ -8532,7 +8504,7 @@ return replies`,
 /**
  * Deny every call of a subject for a time, or stop to.
  *
- * The block stands at the head of the subject's state; what the subject used stays as it is. The key lives until both
+ * The block is at the head of the subject's state; what the subject used stays as it is. The key lives until both
  * have ended.
  *
  * - key `state`: string of entries, as in charge.lua
@@ -8543,7 +8515,7 @@ return replies`,
  */
 export const limiterBlock: Script<[], [state: string, duration: Arg, reason: Arg], number> = {
   name: 'limiter/block',
-  sha: '83a96f2291b46fce4a9d0c9fe35a641c67f39220',
+  sha: '997e328e79b4855162b55f4f42e1e23cb1a5c565',
   batch: 64,
   sharedKeys: false,
   shared: [],
@@ -8592,7 +8564,7 @@ end
 local call = redis.call
 local ENTRY, MOST = 40, 32
 local MARGIN = 2
-local function look(state)
+local function read_block(state)
 local saved = call('GET', state)
 local _, ends, _, length = opened(saved)
 if saved and ((#saved - length) % ENTRY ~= 0 or #saved - length > ENTRY * MOST) then
@@ -8615,7 +8587,7 @@ local items = #KEYS / 1
 if items == 1 then
 local state, duration, reason = KEYS[1], ARGV[1], ARGV[2]
 do
-local found, refused = readable({ state }, type_of, look, state)
+local found, refused = readable({ state }, type_of, read_block, state)
 if not found then
 return refused
 end
@@ -8636,7 +8608,7 @@ end
 return nil
 end
 local function item(state, duration, reason)
-local found, refused = readable({ state }, type_of, look, state)
+local found, refused = readable({ state }, type_of, read_block, state)
 if not found then
 return refused
 end
@@ -8681,7 +8653,7 @@ return replies`,
 /**
  * Deny every call of a subject for a time, or stop to.
  *
- * The block stands at the head of the subject's state; what the subject used stays as it is. The key lives until both
+ * The block is at the head of the subject's state; what the subject used stays as it is. The key lives until both
  * have ended.
  *
  * - key `state`: string of entries, as in charge.lua
@@ -8692,7 +8664,7 @@ return replies`,
  */
 export const limiterUnblock: Script<[], [state: string, duration: Arg, reason: Arg], number> = {
   name: 'limiter/unblock',
-  sha: '74222be7df25376e1792ca28c64078cd710e14ac',
+  sha: 'd7d9629584d93fd05d872190b4a074c731a1dcdb',
   batch: 64,
   sharedKeys: false,
   shared: [],
@@ -8741,7 +8713,7 @@ end
 local call = redis.call
 local ENTRY, MOST = 40, 32
 local MARGIN = 2
-local function look(state)
+local function read_block(state)
 local saved = call('GET', state)
 local _, ends, _, length = opened(saved)
 if saved and ((#saved - length) % ENTRY ~= 0 or #saved - length > ENTRY * MOST) then
@@ -8764,7 +8736,7 @@ local items = #KEYS / 1
 if items == 1 then
 local state, duration, reason = KEYS[1], ARGV[1], ARGV[2]
 do
-local found, refused = readable({ state }, type_of, look, state)
+local found, refused = readable({ state }, type_of, read_block, state)
 if not found then
 return refused
 end
@@ -8785,7 +8757,7 @@ end
 return nil
 end
 local function item(state, duration, reason)
-local found, refused = readable({ state }, type_of, look, state)
+local found, refused = readable({ state }, type_of, read_block, state)
 if not found then
 return refused
 end
@@ -8849,7 +8821,7 @@ return replies`,
  *
  * - shared `rules`: for each rule: letter of its algorithm, number of its key, 1 if a shadow, id, and four numbers
  * - key `places`: states, logs (strings) and slots (sorted sets), in the order in which the rules number them
- * - `cost`: whole tokens: fewer than 0 for a refund, 0 for a look
+ * - `cost`: whole tokens: fewer than 0 for a refund, 0 to read only
  * - `how`: 'take'; 'add' to charge without asking; to settle, "charged elapsed rules": Redis' time of the charge, the microseconds that the caller saw pass since, 1 for each rule that was charged and 0 for others
  * - `lease`: id of the slot, if one may be charged
  * - replies 1, Redis' time, and each rule's verdict (1 over its limit) and state; 0 and the same when denied; 2, microseconds and reason when blocked; 3 and Redis' time when no calendar period that was sent is now
@@ -8857,7 +8829,7 @@ return replies`,
  */
 export const limiterCharge: Script<[rules: Arg], [...places: string[], cost: Arg, how: Arg, lease: Arg], readonly Reply[]> = {
   name: 'limiter/charge',
-  sha: 'e4539d471845349e45d4cf4f6598d7fdf4cdc8df',
+  sha: '76b3f224619a9e59fa6b400696893a9e0ac1d0bc',
   batch: 16,
   sharedKeys: false,
   shared: ["rules"],
@@ -8882,7 +8854,7 @@ local gcra = {}
 function gcra.define(rule, drain, token, capacity)
 rule.drain, rule.token, rule.capacity = drain, token, capacity
 end
-function gcra.look(rule, time, counted, level)
+function gcra.load(rule, time, counted, level)
 if time then
 if counted ~= rule.token then
 level = level / counted
@@ -8905,14 +8877,14 @@ end
 function gcra.entry(rule)
 return now, rule.token, rule.level, rule.level / rule.drain
 end
-function gcra.tell(rule, reply)
+function gcra.report(rule, reply)
 reply[#reply + 1] = rule.level
 end
 local fixed_window = {}
 function fixed_window.define(rule, limit, window)
 rule.limit, rule.window = limit, window
 end
-function fixed_window.look(rule, time, counted, used)
+function fixed_window.load(rule, time, counted, used)
 rule.start, rule.used = now, 0
 if time and used > 0 and now < time + counted then
 rule.used = used
@@ -8935,7 +8907,7 @@ end
 function fixed_window.entry(rule)
 return rule.start, rule.window, rule.used, rule.start + rule.window - now
 end
-function fixed_window.tell(rule, reply)
+function fixed_window.report(rule, reply)
 reply[#reply + 1] = rule.used
 reply[#reply + 1] = rule.used > 0 and rule.start + rule.window - now or 0
 end
@@ -8948,7 +8920,7 @@ rule.start, rule.finish = turn, finish
 end
 return now < rule.start or now >= rule.finish
 end
-function calendar.look(rule, time, _, used)
+function calendar.load(rule, time, _, used)
 rule.used = time and time >= rule.start and used or 0
 end
 function calendar.over(rule, tokens)
@@ -8965,7 +8937,7 @@ end
 function calendar.entry(rule)
 return rule.start, rule.finish, rule.used, rule.finish - now
 end
-function calendar.tell(rule, reply)
+function calendar.report(rule, reply)
 reply[#reply + 1] = rule.used
 reply[#reply + 1] = rule.finish - now
 end
@@ -8977,7 +8949,7 @@ end
 local function covered(before, window, tick, elapsed)
 return before * (window / tick - math.floor(elapsed / tick))
 end
-function sliding_window.look(rule, time, counted, level)
+function sliding_window.load(rule, time, counted, level)
 local start, before, used = now, 0, 0
 if time and level > 0 then
 before, used = math.min(math.floor(level / SHIFT), 2 * rule.limit), math.min(level % SHIFT, 2 * rule.limit)
@@ -9021,7 +8993,7 @@ end
 function sliding_window.entry(rule)
 return rule.start, rule.window, rule.before * SHIFT + rule.used, rule.start + 2 * rule.window - now
 end
-function sliding_window.tell(rule, reply)
+function sliding_window.report(rule, reply)
 reply[#reply + 1] = rule.before
 reply[#reply + 1] = rule.used
 reply[#reply + 1] = now - rule.start
@@ -9156,7 +9128,7 @@ else
 redis.call('SET', rule.key, rule.log, 'PX', rule.ttl)
 end
 end
-function sliding_log.tell(rule, reply, tokens)
+function sliding_log.report(rule, reply, tokens)
 local gone = charged_to(rule, rule.first - 1)
 local function ends(fewer)
 local at = first_from(rule, rule.first, 2, gone + fewer)
@@ -9207,7 +9179,7 @@ else
 redis.call('PEXPIRE', key, ttl)
 end
 end
-function slots.held(key, lease, by)
+function slots.has(key, lease, by)
 return tonumber(redis.call('ZSCORE', key, lease) or 0) - by > now
 end
 function slots.open(rule, key)
@@ -9236,7 +9208,7 @@ redis.call('ZREMRANGEBYSCORE', rule.key, 0, string.format('%.0f', now))
 slots.hold(rule.key, rule.adding, now + rule.lease, rule.had)
 end
 end
-function slots.tell(rule, reply)
+function slots.report(rule, reply)
 reply[#reply + 1] = rule.used
 reply[#reply + 1] = rule.wait
 end
@@ -9323,7 +9295,7 @@ if entry[4] then
 state.steps[#state.steps + 1] = { entry[4] + 23, struct.pack('<d', now) }
 state.back = true
 end
-rule.does.look(rule, entry[1], entry[2], entry[3])
+rule.does.load(rule, entry[1], entry[2], entry[3])
 found[rule.id] = nil
 state.rules[#state.rules + 1] = rule
 local same = others[#state.rules]
@@ -9345,10 +9317,10 @@ local function write(state)
 local longest, slack = 0, SECOND
 local entries = {}
 for at, rule in ipairs(state.rules) do
-local time, first, second, rests = rule.does.entry(rule)
-longest = math.max(longest, rests)
+local time, first, second, until_full = rule.does.entry(rule)
+longest = math.max(longest, until_full)
 if rule.letter == 'g' then
-slack = math.max(slack, rests + math.max(rests, SECOND))
+slack = math.max(slack, until_full + math.max(until_full, SECOND))
 end
 entries[at] = { rule.id, time, first, second }
 end
@@ -9430,7 +9402,7 @@ end
 plan.reply = { allowed and 1 or 0, now }
 for _, rule in ipairs(list) do
 plan.reply[#plan.reply + 1] = rule.refuses and 1 or 0
-rule.does.tell(rule, plan.reply, tokens)
+rule.does.report(rule, plan.reply, tokens)
 end
 return plan
 end
@@ -9513,7 +9485,7 @@ return replies`,
  *
  * The count of a calendar rule belongs to a period. A process with other periods would take it for one of its own, or for
  * one that ended. So a calendar stays declared while processes use it, and for as long as a count may live after that.
- * Other changes are for a deploy to make: this tells what was declared before.
+ * Other changes are for a deploy to make: the reply says what was declared before.
  *
  * - key `declared`: sorted set by the microsecond until which a member counts: "calendar", or "= declaration"
  * - `calendars`: a line for each calendar rule: its part, a slash, its name, a space, and its calendar
@@ -9659,12 +9631,12 @@ return replies`,
  * - key `places`: sorted sets of leases
  * - `lease`: id of the slot
  * - `length`: microseconds; 0 gives it back
- * - replies 1 if it was held in all of them
+ * - replies 1 if it had not ended in any of them
  * - on a full server runs: giving back frees a slot; holding one for longer changes a score, and must not end work under way
  */
 export const limiterLease: Script<[], [...places: string[], lease: Arg, length: Arg], number> = {
   name: 'limiter/lease',
-  sha: 'd91f0e17b1bacac416fae2cb059fd90a272b08a1',
+  sha: '5842c6c532fd5eda7edbe8234f2cb3dd9455385c',
   batch: 64,
   sharedKeys: false,
   shared: [],
@@ -9717,7 +9689,7 @@ else
 redis.call('PEXPIRE', key, ttl)
 end
 end
-function slots.held(key, lease, by)
+function slots.has(key, lease, by)
 return tonumber(redis.call('ZSCORE', key, lease) or 0) - by > now
 end
 function slots.open(rule, key)
@@ -9746,7 +9718,7 @@ redis.call('ZREMRANGEBYSCORE', rule.key, 0, string.format('%.0f', now))
 slots.hold(rule.key, rule.adding, now + rule.lease, rule.had)
 end
 end
-function slots.tell(rule, reply)
+function slots.report(rule, reply)
 reply[#reply + 1] = rule.used
 reply[#reply + 1] = rule.wait
 end
@@ -9773,12 +9745,12 @@ text = "ERR the key '" .. keys[1] .. "', or one of its subject, cannot be read: 
 end
 return nil, { err = text }
 end
-local function look(places, lease)
-local found = { held = 1, sooner = {} }
+local function read_slots(places, lease)
+local found = { there = 1, sooner = {} }
 for at, place in ipairs(places) do
 found.sooner[at] = slots.stepped_back(place)
-if not slots.held(place, lease, found.sooner[at]) then
-found.held = 0
+if not slots.has(place, lease, found.sooner[at]) then
+found.there = 0
 end
 end
 return found
@@ -9790,7 +9762,7 @@ local items = (#ARGV - 0) / 2
 if items == 1 then
 local places, lease, length = KEYS, ARGV[1], ARGV[2]
 do
-local found, refused = readable(places, type_of, look, places, lease)
+local found, refused = readable(places, type_of, read_slots, places, lease)
 if not found then
 return refused
 end
@@ -9798,16 +9770,16 @@ for at, place in ipairs(places) do
 slots.steady(place, found.sooner[at])
 if length == '0' then
 redis.call('ZREM', place, lease)
-elseif found.held == 1 then
+elseif found.there == 1 then
 slots.hold(place, lease, now + length, true)
 end
 end
-return found.held
+return found.there
 end
 return nil
 end
 local function item(places, lease, length)
-local found, refused = readable(places, type_of, look, places, lease)
+local found, refused = readable(places, type_of, read_slots, places, lease)
 if not found then
 return refused
 end
@@ -9815,11 +9787,11 @@ for at, place in ipairs(places) do
 slots.steady(place, found.sooner[at])
 if length == '0' then
 redis.call('ZREM', place, lease)
-elseif found.held == 1 then
+elseif found.there == 1 then
 slots.hold(place, lease, now + length, true)
 end
 end
-return found.held
+return found.there
 end
 local replies, done = {}, 0
 local each = #KEYS / items

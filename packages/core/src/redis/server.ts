@@ -1,5 +1,5 @@
 import { PenknifeError } from '../errors.ts'
-import type { Connection } from './connections.ts'
+import type { Line } from './driver.ts'
 import { isReply } from './failures.ts'
 
 /** What the features ask of a server. */
@@ -25,15 +25,15 @@ export interface ServerInfo {
 }
 
 /** A setting of the server that does not fit what the application uses. */
-export interface Finding {
+export interface ServerFinding {
   readonly code: 'old-version' | 'eviction' | 'persistence' | 'unreadable'
   readonly message: string
 }
 
 /** Asks the server for its version, memory limits and persistence: one INFO. */
-async function lookAtServer(connection: Connection): Promise<ServerInfo> {
+async function lookAtServer(connection: Line): Promise<ServerInfo> {
   const fields = new Map<string, string>()
-  const text: unknown = await connection.info()
+  const text: unknown = await connection.call('info')
   if (typeof text !== 'string') throw new PenknifeError('PENKNIFE_BAD_REPLY', `INFO replied ${String(text)}`)
   for (const line of text.split('\r\n')) {
     const at = line.indexOf(':')
@@ -68,8 +68,8 @@ const EXPIRING: ReadonlySet<Feature> = new Set<Feature>(['notifier', 'once', 'de
 const PERSISTENT: readonly Feature[] = ['stream', 'leaderboard', 'counters', 'objects']
 
 /** What in a server's settings does not fit the features in use. */
-export function findingsFor(server: ServerInfo, used: ReadonlySet<Feature>): readonly Finding[] {
-  const findings: Finding[] = []
+export function findingsFor(server: ServerInfo, used: ReadonlySet<Feature>): readonly ServerFinding[] {
+  const findings: ServerFinding[] = []
   const major = Number.parseInt(server.version ?? '', 10)
   const oldest = server.kind === 'valkey' ? 8 : 7
   if (major < oldest) {
@@ -105,22 +105,22 @@ export interface ServerWatch {
   look(): void
   use(feature: Feature): void
   server(): ServerInfo | undefined
-  findings(): readonly Finding[]
+  findings(): readonly ServerFinding[]
 }
 
 /** Holds the server's settings against the features in use. `tell` may be called with a finding again. */
-export function watchServer(connection: Connection, tell: (finding: Finding) => void): ServerWatch {
+export function watchServer(line: Line, tell: (finding: ServerFinding) => void): ServerWatch {
   const used = new Set<Feature>()
   let server: ServerInfo | undefined
-  let unreadable: Finding | undefined
-  const findings = (): readonly Finding[] => {
+  let unreadable: ServerFinding | undefined
+  const findings = (): readonly ServerFinding[] => {
     if (unreadable) return [unreadable]
     return server ? findingsFor(server, used) : []
   }
   const tellAll = (): void => findings().forEach(tell)
   return {
     look() {
-      lookAtServer(connection).then(
+      lookAtServer(line).then(
         (found) => {
           server = found
           unreadable = undefined

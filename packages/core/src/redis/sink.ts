@@ -1,9 +1,8 @@
-import type { Cluster, Redis } from 'ioredis'
-
 import { createClusterSink } from './cluster.ts'
-import type { Connection, Connections } from './connections.ts'
-import { type Receiver, send, type Sent } from './direct.ts'
-import { isReply, neverSent } from './failures.ts'
+import type { Link, Receiver } from './driver.ts'
+import { isReply } from './failures.ts'
+import type { Sent } from './sent.ts'
+import type { Servers } from './servers.ts'
 
 /** What the runner sends through. */
 export interface CommandSink {
@@ -14,13 +13,8 @@ export interface CommandSink {
   ready(slot: number): boolean
   /** `slot` is where it goes, for who sends to one of several connections. The receiver is told once, maybe at once; of strings as text. */
   send(command: string, args: readonly Sent[], slot: number, receiver: Receiver<unknown>): void
-}
-
-/** Names the server that has a slot. */
-export function nodeOf(connection: Connection, slot: number): string {
-  if (connection.isCluster) return (connection as Cluster).slots[slot]?.[0] ?? 'a master that is not known'
-  const { path, sentinels, name, host, port } = (connection as Redis).options
-  return path ?? (sentinels ? `${name}` : `${host}:${port}`)
+  /** Runs what sends several commands: those to one server leave in one write. */
+  together(run: () => void): void
 }
 
 /** Whether the server of a slot answers a read of a key, were it with an error, within the time. Never rejects. */
@@ -48,32 +42,29 @@ export async function answersWithin(
   }
 }
 
-export function createSink(
-  connection: Connection,
-  connections: Connections,
-  onReady: () => void,
-): CommandSink {
-  let lastError: Error | undefined
-  connection.on('error', (error: Error) => {
-    // What ioredis could not send because of the error before says nothing new.
-    if (!neverSent(error)) lastError = error
-  })
-  connection.on('ready', () => {
-    lastError = undefined
-    onReady()
-  })
-  return {
+export function createSink({ commands, cluster }: Servers, onReady: () => void): CommandSink {
+  commands.on('ready', onReady)
+  const state = {
     get lastError() {
-      return lastError
+      return commands.lastError
     },
     get status() {
-      return connection.status
+      return commands.status
     },
-    ...(connection.isCluster
-      ? createClusterSink(connection as Cluster, connections, onReady)
-      : {
-          ready: () => connection.status === 'ready',
-          send: (command, args, _slot, receiver) => send(connection as Redis, command, args, receiver),
-        }),
   }
+  if (cluster) return Object.assign(state, createClusterSink(cluster, onReady))
+  const link = commands as Link
+  return Object.assign(state, {
+    ready: () => link.ready,
+    send: (command: string, args: readonly Sent[], _slot: number, receiver: Receiver<unknown>) =>
+      link.send(command, args, receiver),
+    together(run: () => void) {
+      link.cork()
+      try {
+        run()
+      } finally {
+        link.uncork()
+      }
+    },
+  })
 }

@@ -1,11 +1,10 @@
-import type { Cluster, Redis } from 'ioredis'
-
 import { reportFault } from '../callbacks.ts'
 import { PenknifeError } from '../errors.ts'
-import type { Connection, Connections, Owner } from './connections.ts'
+import type { Link } from './driver.ts'
 import { isReply, refusesNow } from './failures.ts'
 import type { Route } from './keys.ts'
 import type { Refusals } from './refusals.ts'
+import type { Owner, Servers } from './servers.ts'
 
 export interface Listener {
   message(text: string): void
@@ -41,40 +40,34 @@ interface Followed {
   /** `idle` until its connection is ready or it is tried again, `asked` until the server answered. */
   state: 'idle' | 'asked' | 'live'
   /** The connection that was asked for it. */
-  link: Redis | undefined
+  link: Link | undefined
 }
 
-export function createSubscriber(
-  connections: Connections,
-  commands: Connection,
-  refusals: Refusals,
-): Subscriber {
+export function createSubscriber(servers: Servers, refusals: Refusals): Subscriber {
   const channels = new Map<string, Followed>()
-  const links = new Map<string, Redis>()
+  const links = new Map<string, Link>()
   let closed = false
   let told = false
   let reported = false
   let retrying: NodeJS.Timeout | undefined
 
   /** The connection that serves a slot now; undefined while its master is unknown. */
-  function linkFor(slot: number): Redis | undefined {
-    const owner: Owner | undefined = connections.cluster
-      ? connections.owner(commands as Cluster, slot, 'subscriber')
-      : { node: '', open: () => connections.open('subscriber') as Redis }
+  function linkFor(slot: number): Link | undefined {
+    const owner = servers.owner(slot, 'subscriber')
     return owner && (links.get(owner.node) ?? open(owner))
   }
 
-  function open(owner: Owner): Redis {
+  function open(owner: Owner): Link {
     const link = owner.open()
     links.set(owner.node, link)
     const probe = setInterval(() => {
       if (links.get(owner.node) !== link) clearInterval(probe)
-      else if (link.status === 'ready') link.ping().catch(() => {})
+      else if (link.ready) link.call('ping').catch(() => {})
     }, PROBE_MS)
     probe.unref()
-    link.on('smessage', (channel: string, text: string) => {
+    link.on('message', (channel, text) => {
       for (const listener of channels.get(channel)?.listeners ?? []) {
-        // In the middle of ioredis' parser: whatever was published, the process lives on.
+        // In the middle of the client's parser: whatever was published, the process lives on.
         try {
           listener.message(text)
         } catch (error) {
@@ -92,11 +85,11 @@ export function createSubscriber(
         interrupted(link)
       })
     })
-    link.on('close', () => {
+    link.on('closed', () => {
       // On a cluster the slots of a master that is gone will be another's: start afresh.
-      if (connections.cluster && links.get(owner.node) === link) {
+      if (servers.cluster && links.get(owner.node) === link) {
         links.delete(owner.node)
-        link.disconnect()
+        void link.close()
       }
       interrupted(link)
     })
@@ -119,7 +112,7 @@ export function createSubscriber(
   }
 
   /** The channels of a connection that broke are no longer followed; on a cluster another node may have them. */
-  function interrupted(link: Redis): void {
+  function interrupted(link: Link): void {
     for (const followed of channels.values()) {
       if (followed.link !== link || followed.state !== 'live') continue
       followed.state = 'idle'
@@ -128,7 +121,7 @@ export function createSubscriber(
     retry()
   }
 
-  function followAll(link: Redis): void {
+  function followAll(link: Link): void {
     for (const followed of channels.values()) {
       if (followed.state === 'idle' && linkFor(followed.slot) === link) subscribe(followed)
     }
@@ -138,12 +131,12 @@ export function createSubscriber(
     const link = linkFor(followed.slot)
     if (!link) return retry()
     // Not connected yet: 'ready' comes back here.
-    if (link.status !== 'ready') return
+    if (!link.ready) return
     followed.link = link
     followed.state = 'asked'
     link.ssubscribe(followed.channel).then(
       () => {
-        followed.state = link.status === 'ready' ? 'live' : 'idle'
+        followed.state = link.ready ? 'live' : 'idle'
         if (followed.state !== 'live') return
         if (refusals.any) refusals.done(FOLLOWING)
         for (const listener of followed.listeners) safely(() => listener.followed())
@@ -163,8 +156,8 @@ export function createSubscriber(
   /** One timer for all channels, however many lost their connection at once. */
   function retry(): void {
     if (retrying || closed) return
-    // Slots may have another master now; nobody else may be asking. ioredis merges what is asked at once.
-    if (connections.cluster) (commands as Cluster).refreshSlotsCache()
+    // Slots may have another master now; nobody else may be asking.
+    servers.refresh()
     retrying = setTimeout(() => {
       retrying = undefined
       for (const followed of channels.values()) if (followed.state === 'idle') subscribe(followed)
@@ -175,8 +168,7 @@ export function createSubscriber(
   function unfollow(followed: Followed): void {
     channels.delete(followed.channel)
     const { link } = followed
-    if (followed.state !== 'idle' && link?.status === 'ready')
-      link.sunsubscribe(followed.channel).catch(() => {})
+    if (followed.state !== 'idle' && link?.ready) link.sunsubscribe(followed.channel).catch(() => {})
   }
 
   return {
@@ -200,7 +192,7 @@ export function createSubscriber(
       closed = true
       clearTimeout(retrying)
       channels.clear()
-      for (const link of links.values()) link.disconnect()
+      for (const link of links.values()) void link.close()
       links.clear()
     },
   }

@@ -1,10 +1,10 @@
 /** How far ahead a worker fetches. */
 export interface Pace {
-  /** Entries to hold beyond those being handled. */
+  /** Entries to have beyond those being handled. */
   readonly ahead: number
   /** Average characters of a payload, estimated from those that came before. */
   readonly meanLength: number
-  arrived(count: number, length: number): void
+  fetched(count: number, length: number): void
   ended(count: number): void
   /** The start of a call took so long: what its handler computes before it waits for something. */
   started(ms: number): void
@@ -40,7 +40,7 @@ export function createPace(): Pace {
     get meanLength() {
       return meanLength
     },
-    arrived(count, length) {
+    fetched(count, length) {
       meanLength = meanLength === 0 ? length / count : (meanLength + length / count) / 2
       const now = performance.now()
       if (now - since < SHORTEST_MS) return
@@ -57,27 +57,4 @@ export function createPace(): Pace {
       since = performance.now()
     },
   }
-}
-
-/** A read of more entries from each stream would hold Redis for over a millisecond. */
-const MOST_READ = 256
-/** The longest payload that `add` takes. */
-const LONGEST_PAYLOAD = 1 << 20
-
-/** What a worker may hold, so that payloads of any length fit into the memory of its process. */
-export interface MemoryBudget {
-  /** Characters of all payloads that it holds, those that handlers have included. */
-  readonly heldLength: number
-  /** Entries of one read from each of its two streams. */
-  readonly entriesPerRead: number
-}
-
-/**
- * Payloads may take an eighth of the heap, since a handler gets each as text and as a value. A read cannot be limited
- * by bytes, so each entry that it asks for counts as two of the longest payloads, one from each stream.
- */
-export function memoryBudget(heapLimit: number): MemoryBudget {
-  const heldLength = heapLimit / 8
-  const entries = Math.floor(heldLength / (2 * LONGEST_PAYLOAD))
-  return { heldLength, entriesPerRead: Math.min(MOST_READ, Math.max(1, entries)) }
 }

@@ -1,26 +1,24 @@
-import { once } from 'node:events'
 import { setTimeout as delay } from 'node:timers/promises'
-
-import type { Redis } from 'ioredis'
 
 import { invalid, isOutage, PenknifeError } from '../errors.ts'
 import { checkOptions, wholeNumber } from '../options.ts'
-import { BLOCK_MS } from '../redis/connections.ts'
+import { BLOCK_MS, whenReady } from '../redis/driver.ts'
 import { failureOf, replyCode } from '../redis/failures.ts'
+import type { Reader } from '../redis/reader.ts'
 import { streamPage } from '../redis/scripts.gen.ts'
 import { toEntry } from './entries.ts'
-import { before, type Bound, checkId, toBound } from './ids.ts'
+import { before, type StreamBound, checkId, toBound } from './ids.ts'
 import { pages, toEntries } from './pages.ts'
 import type { Scope } from './scope.ts'
-import type { Entry } from './types.ts'
+import type { StreamEntry } from './types.ts'
 
-export interface ReplayOptions {
+export interface StreamReplayOptions {
   /** Begins with this id or time, inclusive. Default: the oldest entry, in reverse the newest. */
-  readonly from?: Bound
+  readonly from?: StreamBound
   /** Begins with the entry after this id, such as the last one that was seen. Instead of `from`. */
   readonly after?: string
   /** Ends with this id or time, inclusive. Default: the newest entry, in reverse the oldest. */
-  readonly to?: Bound
+  readonly to?: StreamBound
   /** Newest first: `from` is then the later end. Default: false. */
   readonly reverse?: boolean
   /** Goes on with what is added from now on, until the signal ends it. Default: false. */
@@ -39,7 +37,7 @@ const KNOWN = ['from', 'after', 'to', 'reverse', 'follow', 'pageEntries', 'pageB
 const RETRY_MS = 250
 
 /** Iterates over a range of a stream, page by page; a page is fetched when the one before is used up. */
-export function replay<T>(scope: Scope, options: ReplayOptions): AsyncGenerator<Entry<T>, void> {
+export function replay<T>(scope: Scope, options: StreamReplayOptions): AsyncGenerator<StreamEntry<T>, void> {
   checkOptions('replay', options, KNOWN)
   const { reverse = false, follow = false, signal } = options
   const count = wholeNumber('pageEntries', options.pageEntries ?? 100, 1, 1000)
@@ -65,7 +63,7 @@ export function replay<T>(scope: Scope, options: ReplayOptions): AsyncGenerator<
   const page = bind(streamPage, [])
 
   /** Pages until the end of the range. */
-  async function* read(position: string): AsyncGenerator<Entry<T>, void> {
+  async function* read(position: string): AsyncGenerator<StreamEntry<T>, void> {
     const range = { first: position, last, reverse, count, bytes, signal }
     for await (const entries of pages(page, route, key, range)) {
       for (const [id, fields] of entries) {
@@ -76,7 +74,7 @@ export function replay<T>(scope: Scope, options: ReplayOptions): AsyncGenerator<
   }
 
   /** Goes on from the last entry, across outages. */
-  async function* tail(): AsyncGenerator<Entry<T>, void> {
+  async function* tail(): AsyncGenerator<StreamEntry<T>, void> {
     const growth = watchGrowth(scope, signal)
     /** The id after which to go on; undefined until the newest one, from which '+' goes on, is known. */
     let seen = first.startsWith('(') ? first.slice(1) : first === '+' ? undefined : before(first)
@@ -113,11 +111,11 @@ interface Growth {
 }
 
 /** Waits for new entries on a connection of its own, opened when it is first needed. */
-function watchGrowth({ runtime, key, title }: Scope, signal: AbortSignal | undefined): Growth {
-  let reader: Redis | undefined
+function watchGrowth({ runtime, route, key, title }: Scope, signal: AbortSignal | undefined): Growth {
+  let reader: Reader | undefined
   let closed = false
   const close = (): void => {
-    reader?.disconnect()
+    void reader?.close()
     forget()
     signal?.removeEventListener('abort', close)
   }
@@ -131,14 +129,14 @@ function watchGrowth({ runtime, key, title }: Scope, signal: AbortSignal | undef
     close,
     async after(id) {
       try {
-        reader ??= runtime.openReader() as Redis
-        if (reader.status !== 'ready') await once(reader, 'ready', { signal: AbortSignal.timeout(BLOCK_MS) })
-        await reader.xread('COUNT', 1, 'BLOCK', BLOCK_MS, 'STREAMS', key, id)
+        reader ??= runtime.openReader(route)
+        if (!reader.ready) await whenReady(reader, AbortSignal.timeout(BLOCK_MS))
+        await reader.call('xread', 'COUNT', 1, 'BLOCK', BLOCK_MS, 'STREAMS', key, id)
       } catch (error) {
         signal?.throwIfAborted()
         if (closed) throw new PenknifeError('PENKNIFE_CLOSED', `replay of ${title}: penknife was closed`)
         // The master became a replica and kept the connection: look for the master again.
-        if (replyCode(error) === 'UNBLOCKED') reader?.disconnect(true)
+        if (replyCode(error) === 'UNBLOCKED') reader?.lookAgain()
         throw failureOf(`replay of ${title}`, error)
       }
     },

@@ -1,4 +1,5 @@
-import type { Held } from './delivery.ts'
+import { hasLease } from './delivery-state.ts'
+import type { LeasedEntry } from './leased-entry.ts'
 
 /**
  * Entries that workers vanished with. Any of them may be what kills its process, and takes the attempts of those along
@@ -7,17 +8,17 @@ import type { Held } from './delivery.ts'
 export interface Suspects {
   /** Those that wait. */
   readonly size: number
-  /** When the first of those that wait arrived here, by the clock of this process; undefined when none waits. */
+  /** When the first of those that wait was fetched, by the clock of this process; undefined when none waits. */
   readonly oldest: number | undefined
-  push(held: Held): void
+  push(entry: LeasedEntry): void
   /** When the next may start, by the clock of this process: Infinity when none waits. */
   nextAt(): number
   /** Takes the one off that is to start next: of the fewest attempts, so that what killed a process does so last. */
-  start(): Held
+  start(): LeasedEntry
   /** Puts one back whose handler was not called. */
-  putBack(held: Held): void
+  putBack(entry: LeasedEntry): void
   /** Takes the newest off that waits. */
-  pop(): Held | undefined
+  pop(): LeasedEntry | undefined
 }
 
 /** What kills a process mostly does so at once: after this time the next may start beside it. */
@@ -26,20 +27,20 @@ const ALONE_MS = 250
 const ALONE_LONG_MS = 10_000
 
 export function createSuspects(maxAttempts: number): Suspects {
-  const waiting: Held[] = []
-  const running = new Set<Held>()
+  const waiting: LeasedEntry[] = []
+  const running = new Set<LeasedEntry>()
   let startedAt = 0
 
   /** The next one's place among those that wait. */
   function next(): number {
     let least = 0
     for (let at = 1; at < waiting.length; at++) {
-      if ((waiting[at] as Held).attempt < (waiting[least] as Held).attempt) least = at
+      if ((waiting[at] as LeasedEntry).attempt < (waiting[least] as LeasedEntry).attempt) least = at
     }
     return least
   }
 
-  function isGrave({ attempt }: Held): boolean {
+  function isGrave({ attempt }: LeasedEntry): boolean {
     return attempt > 1 || maxAttempts === 1
   }
 
@@ -48,26 +49,26 @@ export function createSuspects(maxAttempts: number): Suspects {
       return waiting.length
     },
     get oldest() {
-      return waiting[0]?.arrivedAt
+      return waiting[0]?.fetchedAt
     },
-    push: (held) => void waiting.push(held),
+    push: (entry) => void waiting.push(entry),
     nextAt() {
       if (waiting.length === 0) return Infinity
-      // Until Redis has their outcomes: what ended is marked as started as long as that.
-      for (const held of running) if (held.stage === 'over') running.delete(held)
+      // One that ended counts until Redis has its outcome: it is recorded as started until then.
+      for (const entry of running) if (!hasLease(entry)) running.delete(entry)
       if (running.size === 0) return 0
-      const grave = [waiting[next()] as Held, ...running].some(isGrave)
+      const grave = [waiting[next()] as LeasedEntry, ...running].some(isGrave)
       return startedAt + (grave ? ALONE_LONG_MS : ALONE_MS)
     },
     start() {
-      const [held] = waiting.splice(next(), 1) as [Held]
-      running.add(held)
+      const [entry] = waiting.splice(next(), 1) as [LeasedEntry]
+      running.add(entry)
       startedAt = performance.now()
-      return held
+      return entry
     },
-    putBack(held) {
-      running.delete(held)
-      waiting.push(held)
+    putBack(entry) {
+      running.delete(entry)
+      waiting.push(entry)
     },
     pop: () => waiting.pop(),
   }

@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http'
 
-import { PenknifeError, runSafely } from '@penknife/core'
+import { PenknifeError } from '@penknife/core'
+import { runSafely } from '@penknife/core/internal'
 
 import { arrivedBefore, endingOf, finalStatus, type Outcome } from './ending.ts'
 import type {

@@ -1,14 +1,8 @@
-import {
-  checkChannel,
-  checkOptions,
-  type Duration,
-  durationMs,
-  invalid,
-  type AnyNotifier,
-} from '@penknife/core'
+import { type Duration, type AnyNotifier } from '@penknife/core'
+import { checkChannel, checkOptions, durationMs, invalid } from '@penknife/core/internal'
 
 import type { Exchange } from '../exchange/exchange.ts'
-import { fitsCursor, MAX_CURSOR } from './cursor.ts'
+import { fitsCursor, MAX_CURSOR } from './session/cursor.ts'
 
 export interface NotificationsOptions {
   /**

@@ -1,21 +1,20 @@
-import { type AdmissionEnd, type AnyNotifier, PenknifeError } from '@penknife/core'
+import type { AnyNotifier } from '@penknife/core'
 
 import type { Answer, Reply } from '../answer.ts'
 import type { Exchange } from '../exchange/exchange.ts'
 import { definePlugin, type Handler, type Plugin } from '../plugin.ts'
 import { problem } from '../problem.ts'
-import { reportOnce, warn } from '../warn.ts'
+import { reportOnce } from '../warn.ts'
 import { allowedBy, channelsOf, userOf } from './answers.ts'
-import { createClients } from './clients.ts'
-import { Crowds } from './crowd.ts'
-import { fitsCursor, MAX_CURSOR } from './cursor.ts'
-import { ClientFeed } from './feed.ts'
-import { retryFrame } from './frames.ts'
-import { admitGuest, type Guest } from './guest.ts'
 import { checkNotifications, type NotificationsOptions, timesOf } from './options.ts'
-import { type LastIds, lastIdsOf, resumeFrom, wasClosed } from './resume.ts'
+import { fitsCursor, MAX_CURSOR } from './session/cursor.ts'
+import { createSessions, type Opened } from './session/sessions.ts'
+import type { Farewell } from './session/transport.ts'
+import { farewellFrame } from './sse/frames.ts'
+import { lastIdsOf, wasClosed } from './sse/last-ids.ts'
+import { createServerSentEvents } from './sse/transport.ts'
 
-/** Compressors and proxies hold events back unless they are told not to. */
+/** Compressors and proxies hold events back without these. */
 const HEADERS = {
   'Content-Type': 'text/event-stream; charset=utf-8',
   'Cache-Control': 'no-cache, no-transform',
@@ -33,128 +32,40 @@ type NotificationsArgs = readonly [notifier: AnyNotifier, options: Notifications
  * because the history is gone or the id is not one of ours, a `reset` event with `{"channel":…}` says: load the
  * state of this channel afresh.
  *
- * Where a `user` was named, `notifier.revoke` takes channels out of the connection: the client is told by `revoked` with
- * `{"channel":…}`, and its other channels go on. When none is left, when all rights were revoked (`{"reason":"revoked"}`) or
- * newer connections of the user took its place (`{"reason":"connections"}`) a `closed` event ends the stream, and a client
- * that comes back by itself is stopped (204), whether it gives its id as header or in the address: so that two pages do not
- * push each other out for ever. A page that wants back makes a new EventSource with the event's `cursor` as `?lastEventId=`.
+ * With `user`, `notifier.revoke` takes channels out of the connection: the client gets `revoked` with `{"channel":…}`, and its
+ * other channels go on. A `closed` event ends the stream when no channel is left or all rights were revoked
+ * (`{"reason":"revoked"}`), and when newer connections of the user took its place (`{"reason":"connections"}`). A client
+ * that then reconnects by itself is stopped (204), whether it gives its id as header or in the address, so that two pages do
+ * not push each other out for ever. A page that wants to follow again makes a new EventSource with the event's `cursor` as
+ * `?lastEventId=`.
  *
  * So message types 'reset', 'state', 'revoked', 'closed', 'open' and 'error' are better avoided.
  *
- * A client that does not take its events costs no memory beyond 64 KiB and one event: it gets the rest out of the
- * history when it takes them, and is cut off when it takes nothing for `stall`. `close()`, which penknife.close() calls,
- * sends every client away with a time to come back; later ones are sent away as well, because a browser
- * takes everything but a 200 as the end for good. One subscription for each client.
+ * A slow client costs no memory beyond 64 KiB and one event: it gets the rest out of the history once it took those, and is
+ * cut off when it takes nothing for `stall`. `close()`, which penknife.close() calls, sends every client away with a time to
+ * come back; later clients as well, because a browser takes everything but a 200 as the end for good. One subscription for
+ * each client.
  */
 export const notificationsPlugin: Plugin<NotificationsArgs> = definePlugin({
   name: 'notifications',
   setup(notifier, options) {
     checkNotifications(notifier, options)
     const { channels, authorize, perUser } = options
-    const { retryMs, heartbeatMs, stallMs } = timesOf(options)
-    /** Tells a client when to come back, each another time; nothing where that is switched off. */
-    const whenToReturn = (): string =>
-      retryMs === undefined ? '' : retryFrame(retryMs * (0.5 + Math.random()))
-    const clients = createClients({ heartbeatMs, whenToReturn })
-    const crowds = new Crowds()
+    const sse = createServerSentEvents()
+    const sessions = createSessions({
+      notifier,
+      perUser,
+      ...timesOf(options),
+      report: reportOnce('PENKNIFE_NOTIFICATIONS', 'clients cannot follow their channels'),
+    })
     const reportRefusal = reportOnce(
       'PENKNIFE_CALLBACK',
       'notifications turns clients away that authorize did not decide about',
     )
-    let closed = false
-    let warned = false
-    /** Clients, and what is registered with penknife.close() while there are some. */
-    let served = 0
-    let forget = (): unknown => undefined
 
-    function close(): Promise<void> {
-      closed = true
-      return clients.close()
-    }
-
-    const comeBack = (): Reply => ({ status: 200, headers: HEADERS, body: whenToReturn() })
-
-    /** Serves a client that may follow these channels. */
-    async function follow(
-      lastIds: LastIds,
-      list: readonly string[],
-      refused: readonly string[],
-      guest: Guest | undefined,
-    ): Promise<Answer> {
-      const resumed = resumeFrom(lastIds, list)
-      const from = resumed ?? new Map<string, string>()
-      const lost = resumed ? list.filter((channel) => !from.has(channel)) : []
-      const [sole] = list.length === 1 ? list : []
-      const crowd = sole === undefined ? undefined : crowds.enter(sole)
-      if (++served === 1) forget = notifier.onClose(close)
-      const exit = (): void => {
-        if (sole !== undefined) crowds.exit(sole)
-        if (--served === 0) forget()
-      }
-      const feed = new ClientFeed({ channels: list, from, lost, refused, stallMs, crowd })
-      const subscription = await notifier
-        .subscribe(list, {
-          from: toRecord(from),
-          onEvent: (event, following) => feed.onEvent(event, following),
-          ...(guest ? { admission: guest.admission } : {}),
-          ...(crowd
-            ? { audience: crowd, onAudience: (inside, following) => feed.onAudience(inside, following) }
-            : {}),
-        })
-        .catch((error: unknown) => {
-          exit()
-          throw error
-        })
-      const leave = (): void => {
-        exit()
-        subscription.close()
-        guest?.close()
-      }
-      // Whose rights changed while they were being asked for is to ask again.
-      const turnAway = (): string =>
-        guest?.turnedAway === 'connections' ? feed.closing('connections') : whenToReturn()
-      if (closed || guest?.turnedAway) {
-        leave()
-        return { status: 200, headers: HEADERS, body: turnAway() }
-      }
-      return {
-        status: 200,
-        headers: HEADERS,
-        endless: true,
-        stream(writer) {
-          writer.onClose(leave)
-          if (writer.closed) return
-          if (guest?.turnedAway) {
-            void clients.dismiss(writer, turnAway())
-            return
-          }
-          writer.write(whenToReturn())
-          feed.start(writer, subscription)
-          clients.add(writer)
-          const end = (reason: AdmissionEnd): void => {
-            const last = reason === 'lost' ? whenToReturn() : feed.closing(reason)
-            void clients.dismiss(writer, last)
-          }
-          guest?.begin({
-            revoked: (gone) => void (feed.revoke(gone) || end('revoked')),
-            ended: end,
-          })
-        },
-      }
-    }
-
-    /** The answer to a client that cannot be served now, or asked for what cannot be. */
-    function failed(error: unknown): Answer {
-      if (!isInvalid(error)) {
-        if (!warned && !isOutage(error))
-          warn('PENKNIFE_NOTIFICATIONS', 'clients cannot follow their channels', error)
-        warned = true
-        return comeBack()
-      }
-      if (typeof channels === 'function' || error.option === 'user') {
-        return problem(400, { detail: error.message })
-      }
-      throw error
+    async function channelsFor(exchange: Exchange): Promise<readonly string[]> {
+      const list = typeof channels === 'function' ? channelsOf(await channels(exchange)) : channels
+      return [...new Set(list)]
     }
 
     /** Those of the channels that the client may follow. */
@@ -162,67 +73,46 @@ export const notificationsPlugin: Plugin<NotificationsArgs> = definePlugin({
       return authorize ? allowedBy(await authorize(exchange, list), list, reportRefusal) : list
     }
 
-    async function serve(exchange: Exchange, lastIds: LastIds, list: readonly string[]): Promise<Answer> {
-      const user = userOf(await options.user?.(exchange))
-      let guest: Guest | undefined
-      let allowed: readonly string[]
-      try {
-        // Before anybody is asked what the user may, so that no revocation falls behind the answer.
-        if (user !== undefined) guest = await admitGuest(notifier, user, list)
-      } catch (error) {
-        return failed(error)
+    function answerTo(opened: Opened): Answer {
+      if (opened.kind === 'refused') return problem(403)
+      if (opened.kind === 'ended') return lastReply(opened.farewell)
+      if (opened.kind === 'invalid') {
+        const { error } = opened
+        if (typeof channels !== 'function' && error.option !== 'user') throw error
+        return problem(400, { detail: error.message })
       }
-      try {
-        allowed = await allowedOf(exchange, list)
-      } catch (error) {
-        guest?.close()
-        throw error
-      }
-      if (allowed.length === 0) {
-        guest?.close()
-        return problem(403)
-      }
-      try {
-        if (perUser !== undefined) await guest?.admission.limit(perUser)
-        const refused = list.filter((channel) => !allowed.includes(channel))
-        return await follow(lastIds, allowed, refused, guest)
-      } catch (error) {
-        guest?.close()
-        return failed(error)
+      return {
+        status: 200,
+        headers: HEADERS,
+        endless: true,
+        stream: (writer) => opened.session.open(sse.transport(writer)),
       }
     }
 
     const handler: Handler = async (exchange) => {
       if (exchange.method === 'HEAD') return { status: 200, headers: HEADERS, body: '' }
       if (exchange.method !== 'GET') return problem(405, { headers: { Allow: 'GET, HEAD' } })
-      const lastIds = lastIdsOf(exchange)
-      if (wasClosed(lastIds)) return { status: 204 }
-      if (closed) return comeBack()
-      const list = [
-        ...new Set(typeof channels === 'function' ? channelsOf(await channels(exchange)) : channels),
-      ]
+      const cursors = lastIdsOf(exchange)
+      if (wasClosed(cursors)) return { status: 204 }
+      const { farewell } = sessions
+      if (farewell) return lastReply(farewell)
+      const list = await channelsFor(exchange)
       if (list.length === 0) return problem(400, { detail: 'There is no channel to follow.' })
       if (!fitsCursor(list)) {
         return problem(400, {
           detail: `The channels' names do not fit in a cursor of ${MAX_CURSOR} characters.`,
         })
       }
-      return serve(exchange, lastIds, list)
+      const user = userOf(await options.user?.(exchange))
+      const authorized = (): Promise<readonly string[]> => allowedOf(exchange, list)
+      return answerTo(await sessions.open(sse, { channels: list, user, cursors, authorize: authorized }))
     }
-    handler.close = close
+    handler.close = () => sessions.close()
     return handler
   },
 })
 
-/** Without a prototype, because a channel may be called 'constructor'. */
-function toRecord(positions: ReadonlyMap<string, string>): Readonly<Record<string, string>> {
-  return Object.assign(Object.create(null), Object.fromEntries(positions))
-}
-
-function isOutage(error: unknown): boolean {
-  return error instanceof PenknifeError && error.code !== 'PENKNIFE_REJECTED'
-}
-
-function isInvalid(error: unknown): error is PenknifeError {
-  return error instanceof PenknifeError && error.code === 'PENKNIFE_INVALID'
+/** To a client that is not served: a stream that ends, because a browser takes everything but a 200 as the end for good. */
+function lastReply(farewell: Farewell): Reply {
+  return { status: 200, headers: HEADERS, body: farewellFrame(farewell) }
 }

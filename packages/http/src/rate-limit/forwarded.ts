@@ -4,7 +4,7 @@ import { warnOnce } from '../warn.ts'
 import { isPrivate } from './ip.ts'
 
 /**
- * Makes the function that looks at requests with a forwarded header, and warns, once for each framework, of either
+ * Makes the function that checks requests with a forwarded header, and warns, once for each framework, of either
  * mistake: the framework does not listen to a proxy, so that all clients behind it count as one, or it believes
  * everybody, so that a client can claim a new address with each request.
  *
@@ -12,16 +12,16 @@ import { isPrivate } from './ip.ts'
  * header by itself does not set it off.
  */
 export function proxyWarnings(): (exchange: Exchange, ip: string | undefined) => void {
-  let looked = false
+  let checked = false
   let warned = false
   return (exchange, ip) => {
     const { headers } = exchange
     const name = headers['x-forwarded-for'] === undefined ? 'forwarded' : 'x-forwarded-for'
     // In the order of what it costs: all requests come through here, and most stop at one of the first.
     if (headers[name] === undefined || warned) return
-    if (!looked) {
+    if (!checked) {
       // It is a setting of the application, the same for all requests.
-      looked = true
+      checked = true
       if (exchange.ipCanBeForged) {
         warned = true
         warnOnce(

@@ -1,6 +1,6 @@
 import { BlockList, isIPv4 } from 'node:net'
 
-import { invalid, printable } from '@penknife/core'
+import { invalid, printable } from '@penknife/core/internal'
 import ipaddr from 'ipaddr.js'
 
 import { warnOnce } from '../warn.ts'

@@ -6,11 +6,11 @@ import { checkReply } from '../check-reply.ts'
 import { isGone } from '../exchange/ending.ts'
 import { definePlugin, type Handler, type Plugin } from '../plugin.ts'
 import { reportOnce } from '../warn.ts'
-import { noteCharge } from './counted.ts'
+import { noteCharge } from './charged-twice.ts'
 import { distinctNames, headerWriter } from './headers.ts'
 import { isListed, parseList } from './ip.ts'
 import { checkRateLimit, costOf, type RateLimitOptions, rulesOf } from './options.ts'
-import { createReport, holdUntilEnd } from './outcome.ts'
+import { createReport, keepUntilEnd } from './give-back.ts'
 import { FORBIDDEN, limited, retryAfterSeconds, TO_NOBODY } from './replies.ts'
 import { subjectFinder } from './subject.ts'
 
@@ -20,7 +20,7 @@ const LONGEST_REQUEST = '30d'
 /**
  * Lets requests pass while the limiter allows them and answers 429 with `Retry-After` when not.
  *
- * A slot of a concurrency rule is held until the response is finished or the client left. When Redis does not
+ * A slot of a concurrency rule is kept until the response is finished or the client left. When Redis does not
  * answer, the limiter's `whenUnavailable` decides: 'open' lets the request pass, 'closed' answers 503, 'throw' goes
  * to the framework's error handling. One script call for each request, one more where `refundIf` says yes or a slot
  * is given back.
@@ -37,7 +37,7 @@ export const rateLimitPlugin: Plugin<[limiter: RateLimiter, options?: RateLimitO
     const denied = options.deny === undefined ? undefined : parseList('rateLimit deny', options.deny)
     const needsAddress = Boolean(allowed || denied)
     const subjectOf = subjectFinder(options)
-    const tell = headerWriter(options)
+    const writeHeaders = headerWriter(options)
     const report = createReport()
     const reportSkip = reportOnce(
       'PENKNIFE_CALLBACK',
@@ -66,9 +66,9 @@ export const rateLimitPlugin: Plugin<[limiter: RateLimiter, options?: RateLimitO
           ? await limiter.reserve(subject, { ...taking, cost: tokens, expires: LONGEST_REQUEST })
           : undefined
       const decision = reservation?.decision ?? (await limiter.take(subject, taking))
-      if (decision.lease) holdUntilEnd(exchange, decision.lease, report)
+      if (decision.lease) keepUntilEnd(exchange, decision.lease, report)
       const named = distinctNames(exchange, decision, limiter.name)
-      tell(exchange, named, tokens)
+      writeHeaders(exchange, named, tokens)
       if (!decision.allowed) {
         const seconds = retryAfterSeconds(decision)
         if (seconds !== undefined) exchange.setHeader('Retry-After', String(seconds))

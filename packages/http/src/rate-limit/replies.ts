@@ -1,4 +1,4 @@
-import type { Decision } from '@penknife/core'
+import type { LimiterDecision } from '@penknife/core'
 
 import type { Reply } from '../answer.ts'
 import { secondsUp } from '../headers.ts'
@@ -12,19 +12,19 @@ const REDUCED_CAPACITY = 'https://iana.org/assignments/http-problem-types#tempor
 /** What a client on the deny list gets. */
 export const FORBIDDEN: Reply = problem(403, { detail: 'This address is not served.' })
 
-/** For a client that left before anybody could tell who it was: nobody receives it, and nothing more is done. */
+/** For a client that left before its address was known: nobody receives it, and nothing more is done. */
 export const TO_NOBODY: Reply = { status: 499 }
 
 /**
  * Whole seconds after which the same request can pass; never fewer than the time, and never 0. Undefined when no time
  * helps: the limit is 0.
  */
-export function retryAfterSeconds({ retryAfterMs }: Decision): number | undefined {
+export function retryAfterSeconds({ retryAfterMs }: LimiterDecision): number | undefined {
   return Number.isFinite(retryAfterMs) ? Math.max(1, secondsUp(retryAfterMs)) : undefined
 }
 
 /** What a denied request gets unless the application says otherwise. */
-export function limited(decision: Decision, tellReason: boolean): Reply {
+export function limited(decision: LimiterDecision, tellReason: boolean): Reply {
   const seconds = retryAfterSeconds(decision)
   // A limit of 0 denies whether Redis is there or not.
   if (decision.decidedBy === 'policy' && seconds !== undefined) {

@@ -1,4 +1,5 @@
-import { hashSubject, invalid, isSubject, type Subject } from '@penknife/core'
+import { hashSubject, type LimiterSubject } from '@penknife/core'
+import { invalid, isSubject } from '@penknife/core/internal'
 
 import type { Exchange } from '../exchange/exchange.ts'
 import { isGone } from '../exchange/ending.ts'
@@ -13,13 +14,13 @@ const NO_KEY =
   'the key function must answer text that is not empty for every request: turn requests without it away before, ' +
   'for example with 401, or limit them by their address (ipKey)'
 
-/** Says who a request counts for; undefined when that cannot be told and nobody waits for an answer. */
+/** Finds the subject of a request; undefined when it cannot be found and the client has left. */
 export type FindSubject = (
   exchange: Exchange,
   ip: string | undefined,
-) => Subject | undefined | Promise<Subject | undefined>
+) => LimiterSubject | undefined | Promise<LimiterSubject | undefined>
 
-/** Makes the function that says who a request counts for. `ip` is the address that was asked for, without a key function. */
+/** Makes the function that finds the subject of a request. `ip` is the client's address, without a key function. */
 export function subjectFinder({ key, ipv6Prefix }: RateLimitOptions): FindSubject {
   if (!key) {
     const warnOfProxy = proxyWarnings()
@@ -36,9 +37,9 @@ export function subjectFinder({ key, ipv6Prefix }: RateLimitOptions): FindSubjec
   }
 }
 
-function subjectOf(exchange: Exchange, key: unknown, fix: string): Subject | undefined {
+function subjectOf(exchange: Exchange, key: unknown, fix: string): LimiterSubject | undefined {
   const missing = missingIn(key)
-  if (!missing) return safe(key as Subject)
+  if (!missing) return safe(key as LimiterSubject)
   if (isGone(exchange.response)) return undefined
   throw invalid(missing.name, missing.value, fix)
 }
@@ -57,7 +58,7 @@ function isText(value: unknown): boolean {
 }
 
 /** Any text will do: what is too long or not fit for a key is hashed. */
-function safe(subject: Subject): Subject {
+function safe(subject: LimiterSubject): LimiterSubject {
   if (typeof subject === 'string') return safeText(subject)
   return Object.fromEntries(Object.entries(subject).map(([part, text]) => [part, safeText(text)]))
 }
@@ -66,7 +67,7 @@ function safeText(text: string): string {
   return isSubject(text) ? text : hashSubject(text)
 }
 
-/** Warns once when a key is, or holds, an IPv6 address: a client has 2^64 of them, and each would be another subject. */
+/** Warns once when a key is, or contains, an IPv6 address: a client has 2^64 of them, and each would be another subject. */
 function warnOfBareAddress(exchange: Exchange, key: unknown): void {
   const isBare = typeof key === 'string' ? isBareAddress(exchange, key) : hasBareAddress(exchange, key ?? {})
   if (!isBare) return

@@ -1,4 +1,4 @@
-import { printable } from '@penknife/core'
+import { printable } from '@penknife/core/internal'
 
 import type { Exchange, Finish } from '../exchange/exchange.ts'
 

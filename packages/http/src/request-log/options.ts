@@ -1,4 +1,4 @@
-import { checkOptions, invalid, wholeNumber } from '@penknife/core'
+import { checkOptions, invalid, wholeNumber } from '@penknife/core/internal'
 
 import type { Answered } from '../ask.ts'
 import type { Exchange } from '../exchange/exchange.ts'

@@ -1,4 +1,4 @@
-import { invalid } from '@penknife/core'
+import { invalid } from '@penknife/core/internal'
 
 import { PASS } from '../answer.ts'
 import { decides } from '../ask.ts'

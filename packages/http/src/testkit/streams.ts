@@ -5,7 +5,7 @@ import { setImmediate as turn } from 'node:timers/promises'
 import { PASS } from '../answer.ts'
 import type { Exchange } from '../exchange/exchange.ts'
 import type { Handler } from '../plugin.ts'
-import type { StreamWriter } from '../writer.ts'
+import type { StreamWriter } from '../stream-writer.ts'
 import { call, httpGet, nextChunk, open, raw, type RawConnection } from './client.ts'
 import { type AdapterUnderTest, claim, type ContractCase, later, serve } from './contract.ts'
 

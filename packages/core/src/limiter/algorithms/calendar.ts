@@ -1,7 +1,7 @@
 import { checkCalendar, periodAt } from '../../calendar.ts'
 import { invalid } from '../../errors.ts'
 import { type KnownRule, limitOf, type RuleHead, stateId } from '../rule.ts'
-import type { CalendarRule } from '../types.ts'
+import type { CalendarRule } from '../rule-types.ts'
 import { countedUntil } from './fixed-window.ts'
 
 /** A calendar rule, with what it counts by. */
@@ -30,7 +30,7 @@ export function calendar(head: RuleHead, rule: CalendarRule): Calendar {
     id: stateId('c', head.name),
     most: limit,
     period: `${unit} of ${timeZone}`,
-    numbers(nowMs) {
+    parameters(nowMs) {
       const present = periodAt(unit, timeZone, nowMs)
       const next = periodAt(unit, timeZone, present.endMs)
       return [limit, present.startMs * 1000, present.endMs * 1000, next.endMs * 1000]

@@ -1,5 +1,5 @@
 import { type KnownRule, limitOf, microseconds, msUp, type RuleHead, stateId } from '../rule.ts'
-import type { ConcurrencyRule } from '../types.ts'
+import type { ConcurrencyRule } from '../rule-types.ts'
 
 const LARGEST_LIMIT = 10_000
 
@@ -22,15 +22,15 @@ export function concurrency(head: RuleHead, rule: ConcurrencyRule): Slots {
     id: stateId('s', head.name),
     most: Infinity,
     leaseUs,
-    numbers: () => [limit, leaseUs],
-    // Slots held, and the microseconds until the first lease ends when none is left.
-    tells: 2,
-    amounts(told, at) {
-      const held = told[at] as number
-      const lastMs = held === 0 ? 0 : msUp(leaseUs)
-      const nextMs = held < limit ? lastMs : msUp(told[at + 1] as number)
-      return { remaining: Math.max(0, limit - held), nextMs, resetMs: lastMs }
+    parameters: () => [limit, leaseUs],
+    // Slots in use, and the microseconds until the first lease ends when none is left.
+    stateSize: 2,
+    amounts(numbers, at) {
+      const used = numbers[at] as number
+      const lastMs = used === 0 ? 0 : msUp(leaseUs)
+      const nextMs = used < limit ? lastMs : msUp(numbers[at + 1] as number)
+      return { remaining: Math.max(0, limit - used), nextMs, resetMs: lastMs }
     },
-    waitMs: (told, at) => msUp(told[at + 1] as number),
+    waitMs: (numbers, at) => msUp(numbers[at + 1] as number),
   }
 }

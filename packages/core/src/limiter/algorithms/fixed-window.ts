@@ -1,5 +1,5 @@
 import { type KnownRule, limitOf, microseconds, msUp, type RuleHead, stateId } from '../rule.ts'
-import type { FixedWindowRule } from '../types.ts'
+import type { FixedWindowRule } from '../rule-types.ts'
 
 export function fixedWindow(head: RuleHead, rule: FixedWindowRule): KnownRule {
   const limit = limitOf(rule)
@@ -13,20 +13,20 @@ export function fixedWindow(head: RuleHead, rule: FixedWindowRule): KnownRule {
     letter: 'f',
     id: stateId('f', head.name),
     most: limit,
-    numbers: () => [limit, windowUs],
+    parameters: () => [limit, windowUs],
     ...countedUntil(limit),
   }
 }
 
-/** What the script tells of a count that ends as a whole: tokens used, and the microseconds left. */
-export function countedUntil(limit: number): Pick<KnownRule, 'tells' | 'amounts' | 'waitMs'> {
+/** What the script replies of a count that ends as a whole: tokens used, and the microseconds left. */
+export function countedUntil(limit: number): Pick<KnownRule, 'stateSize' | 'amounts' | 'waitMs'> {
   return {
-    tells: 2,
-    amounts(told, at) {
-      const used = told[at] as number
-      const endsMs = used === 0 ? 0 : msUp(told[at + 1] as number)
+    stateSize: 2,
+    amounts(numbers, at) {
+      const used = numbers[at] as number
+      const endsMs = used === 0 ? 0 : msUp(numbers[at + 1] as number)
       return { remaining: Math.max(0, limit - used), nextMs: endsMs, resetMs: endsMs }
     },
-    waitMs: (told, at) => msUp(told[at + 1] as number),
+    waitMs: (numbers, at) => msUp(numbers[at + 1] as number),
   }
 }

@@ -9,7 +9,7 @@ import {
   type RuleHead,
   stateId,
 } from '../rule.ts'
-import type { GcraRule } from '../types.ts'
+import type { GcraRule } from '../rule-types.ts'
 
 /** A GCRA rule in the units of the script: a token adds `token` to the level, a microsecond drains `drain`. */
 export interface Bucket extends KnownRule {
@@ -49,10 +49,10 @@ export function gcra(head: RuleHead, rule: GcraRule): Bucket {
     drain,
     token,
     capacity,
-    numbers: () => [drain, token, capacity],
-    tells: 1,
-    amounts(told, at) {
-      const level = told[at] as number
+    parameters: () => [drain, token, capacity],
+    stateSize: 1,
+    amounts(numbers, at) {
+      const level = numbers[at] as number
       const remaining = Math.max(0, Math.floor((capacity - level) / token))
       const untilNext = level - (capacity - (remaining + 1) * token)
       return {
@@ -61,7 +61,7 @@ export function gcra(head: RuleHead, rule: GcraRule): Bucket {
         resetMs: drainMs(level),
       }
     },
-    waitMs: (told, at, cost) => drainMs((told[at] as number) + cost * token - capacity),
+    waitMs: (numbers, at, cost) => drainMs((numbers[at] as number) + cost * token - capacity),
   }
 }
 
@@ -73,7 +73,7 @@ function burstOf({ name, burst }: GcraRule, limit: number): number {
 }
 
 /**
- * Units in which a token and a microsecond are whole numbers: exactly limit / window, or where that would need larger
+ * Units in which a token and a microsecond are whole parameters: exactly limit / window, or where that would need larger
  * levels than a double holds, the nearest rate below. That one is less than a millionth lower; a drain of 0 says
  * that there is none.
  */

@@ -1,5 +1,5 @@
 import { type KnownRule, limitOf, microseconds, msUp, type RuleHead, stateId } from '../rule.ts'
-import type { SlidingLogRule } from '../types.ts'
+import type { SlidingLogRule } from '../rule-types.ts'
 
 /** Every call is remembered: this bounds what a subject takes in Redis, and the work of a call. */
 const LARGEST_LIMIT = 1000
@@ -16,14 +16,14 @@ export function slidingLog(head: RuleHead, rule: SlidingLogRule): KnownRule {
     letter: 'l',
     id: stateId('l', head.name),
     most: limit,
-    numbers: () => [limit, windowUs],
+    parameters: () => [limit, windowUs],
     // Tokens used, and the microseconds until the wanted ones fit, until one more does, until none is used.
-    tells: 4,
-    amounts: (told, at) => ({
-      remaining: Math.max(0, limit - (told[at] as number)),
-      nextMs: msUp(told[at + 2] as number),
-      resetMs: msUp(told[at + 3] as number),
+    stateSize: 4,
+    amounts: (numbers, at) => ({
+      remaining: Math.max(0, limit - (numbers[at] as number)),
+      nextMs: msUp(numbers[at + 2] as number),
+      resetMs: msUp(numbers[at + 3] as number),
     }),
-    waitMs: (told, at) => msUp(told[at + 1] as number),
+    waitMs: (numbers, at) => msUp(numbers[at + 1] as number),
   }
 }

@@ -1,6 +1,6 @@
 import { invalid } from '../../errors.ts'
 import { type KnownRule, limitOf, microseconds, msUp, type RuleHead, stateId } from '../rule.ts'
-import type { SlidingWindowRule } from '../types.ts'
+import type { SlidingWindowRule } from '../rule-types.ts'
 
 /** Both counts of the state share one number. */
 const LARGEST_LIMIT = 30_000_000
@@ -14,7 +14,7 @@ export function slidingWindow(head: RuleHead, rule: SlidingWindowRule): KnownRul
   const tick = tickOf(limit, windowUs, head.name, rule)
   const ticks = windowUs / tick
 
-  /** What is in use, in tokens times ticks: `told` is the count of the window before, of this one, and its age. */
+  /** What is in use, in tokens times ticks: `numbers` are the count of the window before, of this one, and its age. */
   const weight = (before: number, used: number, ageUs: number): number =>
     before * (ticks - Math.floor(ageUs / tick)) + used * ticks
 
@@ -39,18 +39,22 @@ export function slidingWindow(head: RuleHead, rule: SlidingWindowRule): KnownRul
     letter: 'w',
     id: stateId('w', head.name),
     most: limit,
-    numbers: () => [limit, windowUs, tick],
-    tells: 3,
-    amounts(told, at) {
-      const [before, used, ageUs] = [told[at], told[at + 1], told[at + 2]] as [number, number, number]
+    parameters: () => [limit, windowUs, tick],
+    stateSize: 3,
+    amounts(numbers, at) {
+      const [before, used, ageUs] = [numbers[at], numbers[at + 1], numbers[at + 2]] as [
+        number,
+        number,
+        number,
+      ]
       const left = limit * ticks - weight(before, used, ageUs)
       const remaining = Math.max(0, Math.floor(left / ticks))
       const resetUs = used > 0 ? 2 * windowUs - ageUs : before > 0 ? windowUs - ageUs : 0
       const nextMs = remaining === limit ? 0 : msUp(waitUs(before, used, ageUs, remaining + 1))
       return { remaining, nextMs, resetMs: msUp(resetUs) }
     },
-    waitMs(told, at, cost) {
-      return msUp(waitUs(told[at] as number, told[at + 1] as number, told[at + 2] as number, cost))
+    waitMs(numbers, at, cost) {
+      return msUp(waitUs(numbers[at] as number, numbers[at + 1] as number, numbers[at + 2] as number, cost))
     },
   }
 }

@@ -1,0 +1,98 @@
+-- `reversal`: takes an increment back by its id, in the windows that still count it, in two phases.
+--
+-- - `reversal.open(keys, plan)` is the board; `plan` is JSON, see lua/_lib/leaderboard/board.lua, with the calendar periods in which the
+--   increment was made; also `ids`, `idlog`, `remember`.
+-- - `reversal.prepare(of, id, time)` finds what is to be taken back of the increment that was made at a time in microseconds: a plan;
+--   else false when there is nothing, 0 when more entries have to leave rolling windows and the call is to be made again, or
+--   the error that says why not.
+-- - `reversal.apply(of, plan)` takes it back.
+--
+-- A plan is made of what the board contains: one that was prepared is applied before the next is prepared.
+-- @include leaderboard/board
+-- @include earlier
+-- @include now
+-- @include leaderboard/expel
+local reversal = { open = nil, prepare = nil, apply = nil }
+
+-- Whether a window's log still has an entry.
+local function has_entry(window, entry)
+  if window.grain then
+    return string.find(redis.call('HGET', window.parts, entry) or '', '^%-?%d+$') ~= nil
+  end
+  return redis.call('XRANGE', window.log, entry, entry)[1] ~= nil
+end
+
+local function delete_entry(window, entry, amount)
+  if window.grain then
+    redis.call('HINCRBY', window.parts, entry, -amount)
+  else
+    redis.call('XDEL', window.log, entry)
+  end
+end
+
+-- What is remembered of an increment: its place in the log, amount, entries in rolling windows and member; nothing when it
+-- is not remembered any more, was taken back, or its member was removed later.
+local function remembered(of, id, time)
+  local config, ids = of.config, of.keys[of.config.ids]
+  local record = redis.call('HGET', ids, 'i' .. id)
+  if not record or board.time_of(record) ~= time or now - time >= config.remember then
+    return nil
+  end
+  local place, amount, entries, member = string.match(record, '^(%S+) (%S+) (%S+) (.*)$')
+  local removed = member and redis.call('HGET', ids, 'x' .. member)
+  removed = removed and board.time_of(removed) and removed
+  if not tonumber(amount) or removed and earlier(place, removed) then
+    return nil
+  end
+  return place, tonumber(amount), entries, member
+end
+
+function reversal.open(keys, plan)
+  return { keys = keys, config = cjson.decode(plan), windows = nil }
+end
+
+function reversal.prepare(of, id, time)
+  local config, keys = of.config, of.keys
+  of.windows = of.windows or board.open(keys, config)
+  local wrong = board.wrong(config, keys, of.windows)
+  if wrong then
+    return wrong
+  end
+  local place, amount, entries, member = remembered(of, id, tonumber(time))
+  if not place then
+    return false
+  end
+  if not expel(config, of.windows) then
+    return 0
+  end
+  local next_entry = string.gmatch(entries, '[^,-]+%-%d+')
+  local writes = {}
+  for _, window in ipairs(of.windows) do
+    local before = tonumber(redis.call('ZSCORE', window.z, member)) or false
+    local entry = window.log and next_entry()
+    local counts = before
+    if window.log then
+      counts = entry and has_entry(window, entry)
+    end
+    if counts and amount ~= 0 then
+      local score = (before and board.score(config, before) or 0) - amount
+      if math.abs(score) > (config.limit or 1.7976931348623157e308) then
+        return redis.error_reply('ERR the score of ' .. member .. ' without the increment would be too large')
+      end
+      local after = not (window.log and score == 0) and board.value(config, score, now)
+      writes[#writes + 1] = { window = window, before = before, after = after, entry = entry }
+    end
+  end
+  return { field = 'i' .. id, place = place, member = member, amount = amount, writes = writes }
+end
+
+function reversal.apply(of, plan)
+  for _, each in ipairs(plan.writes) do
+    board.write(of.config, each.window, plan.member, each.before, each.after)
+    if each.entry then
+      delete_entry(each.window, each.entry, plan.amount)
+      board.keep_with_log(each.window)
+    end
+  end
+  redis.call('HSET', of.keys[of.config.ids], plan.field, plan.place .. ' - - -')
+end

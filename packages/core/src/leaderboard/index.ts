@@ -1,0 +1,6 @@
+export type * from './event-types.ts'
+export { createLeaderboard } from './leaderboard.ts'
+export type * from './option-types.ts'
+export type * from './read-types.ts'
+export type * from './types.ts'
+export type * from './update-types.ts'

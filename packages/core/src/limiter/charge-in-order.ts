@@ -1,0 +1,82 @@
+import type { Charge } from './charge.ts'
+import { type Taken, together } from './correction.ts'
+import type { LimiterDecision, LimiterRuleState } from './decision-types.ts'
+import { joinLeases } from './leases.ts'
+import type { Plan } from './plan.ts'
+
+/** Makes one charge; one that may have to be corrected later says how. */
+export type TakeOne = (charge: Charge, cost: number, correctable: boolean) => Promise<Taken>
+
+/**
+ * Takes tokens from rules that no single script can charge together: one charge after the other. When one denies or fails,
+ * what those before it took is given back. In between others may have been denied because of it; only `routeBy` avoids that.
+ */
+export async function takeInOrder(
+  { charges, rules }: Plan,
+  cost: number,
+  correctable: boolean,
+  take: TakeOne,
+): Promise<Taken> {
+  const taken = await takeEach(charges, cost, correctable, take)
+  const decisions = taken.map(({ decision }) => decision)
+  const names = rules.map(({ name }) => name)
+  const decision = joinDecisions(names, decisions)
+  const corrections = taken.flatMap(({ correct }) => correct ?? [])
+  if (!correctable || !decision.allowed || corrections.length === 0) return { decision }
+  return {
+    decision,
+    correct: (tokens) => together(corrections.map((each) => each(tokens))).then((states) => states.flat()),
+  }
+}
+
+async function takeEach(
+  charges: readonly Charge[],
+  cost: number,
+  correctable: boolean,
+  take: TakeOne,
+): Promise<readonly Taken[]> {
+  const taken: Taken[] = []
+  const undo = (): Promise<readonly (readonly LimiterRuleState[])[]> =>
+    Promise.all(
+      taken.map(async ({ decision, correct }) => {
+        await decision.lease?.release()
+        return (await correct?.(-cost)) ?? decision.rules
+      }),
+    )
+  for (const charge of charges) {
+    let next: Taken
+    try {
+      // Nothing can deny after the last one.
+      next = await take(charge, cost, correctable || (cost > 0 && charge !== charges.at(-1)))
+    } catch (error) {
+      await undo().catch(() => {})
+      throw error
+    }
+    if (!next.decision.allowed) {
+      const restored = await undo()
+      const before = taken.map(({ decision }, at) => ({
+        decision: { ...decision, lease: undefined, rules: restored[at] ?? decision.rules },
+      }))
+      const after = await Promise.all(charges.slice(taken.length + 1).map((each) => take(each, 0, false)))
+      return [...before, next, ...after]
+    }
+    taken.push(next)
+  }
+  return taken
+}
+
+/** One decision of those about the parts of a subject; `names` are those of all rules, in order. */
+function joinDecisions(names: readonly string[], decisions: readonly LimiterDecision[]): LimiterDecision {
+  const [first] = decisions as readonly [LimiterDecision]
+  if (decisions.length === 1) return first
+  const inOrder = <State extends { readonly name: string }>(states: readonly State[]): readonly State[] =>
+    states.toSorted((a, b) => names.indexOf(a.name) - names.indexOf(b.name))
+  const denied = decisions.find(({ allowed }) => !allowed)
+  const binding = denied ?? decisions.reduce((a, b) => (b.remaining < a.remaining ? b : a))
+  return {
+    ...binding,
+    lease: denied ? undefined : joinLeases(decisions.flatMap(({ lease }) => lease ?? [])),
+    rules: inOrder(decisions.flatMap(({ rules }) => rules)),
+    shadow: inOrder(decisions.flatMap(({ shadow }) => shadow)),
+  }
+}

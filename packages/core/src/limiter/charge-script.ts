@@ -1,0 +1,89 @@
+import { PenknifeError } from '../errors.ts'
+import { badReply, readTime } from '../redis/failures.ts'
+import type { Route } from '../redis/keys.ts'
+import type { Port } from '../redis/runner.ts'
+import type { Arg, Reply } from '../redis/script.ts'
+import { limiterCharge } from '../redis/scripts.gen.ts'
+import type { LimiterContext } from './context.ts'
+import { type Blocked, readBlock, type RuleNumbers } from './outcome.ts'
+import type { KnownRule } from './rule.ts'
+import type { RuleRegistry } from './rule-registry.ts'
+import type { SubjectKeys } from './subject-keys.ts'
+
+/** What charge.lua replied. */
+export type ChargeReply =
+  | Blocked
+  | {
+      readonly kind: 'decided'
+      readonly allowed: boolean
+      readonly numbers: RuleNumbers
+      /** Redis' time of the decision, in microseconds. */
+      readonly at: number
+    }
+
+/**
+ * Calls charge.lua for a subject's keys: `tokens` fewer than 0 give back; `how` and `lease` as the script says.
+ */
+export type ChargeCall = (
+  where: { readonly route: Route; readonly keys: readonly string[] },
+  tokens: number,
+  how: string,
+  lease: string,
+) => Promise<ChargeReply>
+
+/** What the first number of the reply says, besides 0 (denied) and 1 (allowed). */
+const BLOCKED = 2
+const OTHER_PERIOD = 3
+
+/** Binds charge.lua to rules. `leaseUs` is how long all their slots are leased. */
+export function bindCharge(
+  { name, bind }: Pick<LimiterContext, 'name' | 'bind'>,
+  registry: RuleRegistry,
+  rules: readonly KnownRule[],
+  numberOf: SubjectKeys['numberOf'],
+  leaseUs: number | undefined,
+): ChargeCall {
+  const size = rules.reduce((sum, rule) => sum + 1 + rule.stateSize, 0)
+  const bindAt = (
+    nowMs: number,
+  ): Port<[...places: string[], cost: Arg, how: Arg, lease: Arg], readonly Reply[]> => {
+    const lines = rules.map((rule) => {
+      const [a, b = 0, c = 0, d = 0] = rule.parameters(nowMs)
+      const second = rule.letter === 's' ? leaseUs : b
+      return [rule.letter, numberOf(rule), rule.shadow ? 1 : 0, rule.id, a, second, c, d].join(' ')
+    })
+    return bind(limiterCharge, [lines.join('\n')])
+  }
+  let port = bindAt(Date.now())
+
+  return async ({ route, keys }, tokens, how, lease) => {
+    // In the same tick, so that a charge waits for no second round trip.
+    const registering = tokens > 0 ? registry.register(rules) : undefined
+    const used = port
+    const replied = used(route, ...keys, tokens, how, lease)
+    if (registering) await Promise.allSettled([registering, replied])
+    let reply = await replied
+    if (reply[0] === OTHER_PERIOD) {
+      // Redis' clock is outside of the calendar periods that were sent. Another call may have noticed before.
+      if (port === used) port = bindAt(Math.floor(readTime(limiterCharge.name, reply[1]) / 1000))
+      reply = await port(route, ...keys, tokens, how, lease)
+      if (reply[0] === OTHER_PERIOD) {
+        throw new PenknifeError(
+          'PENKNIFE_REJECTED',
+          `limiter '${name}': the clock of Redis and that of this process differ by more than a calendar period`,
+        )
+      }
+    }
+    if (reply[0] === BLOCKED) return readBlock(reply[1], reply[2])
+    const numbers = reply.slice(2)
+    if (numbers.length !== size || !reply.every((number) => typeof number === 'number')) {
+      throw badReply(limiterCharge.name, `it is not ${size} numbers of the rules`)
+    }
+    return {
+      kind: 'decided',
+      allowed: reply[0] === 1,
+      numbers: numbers as RuleNumbers,
+      at: reply[1] as number,
+    }
+  }
+}

@@ -1,0 +1,108 @@
+import { handOver, type Receiver } from '../redis/driver.ts'
+import type { Slots } from './algorithms/concurrency.ts'
+import { bindCharge, type ChargeReply } from './charge-script.ts'
+import type { LimiterContext } from './context.ts'
+import { type CorrectableCharge, correctionText } from './correction.ts'
+import { statesOf } from './decision.ts'
+import type { LimiterRuleState } from './decision-types.ts'
+import { bindFast, FastReceiver } from './fast-charge.ts'
+import type { Leases } from './leases.ts'
+import type { Outcome, RuleNumbers } from './outcome.ts'
+import type { KnownRule } from './rule.ts'
+import type { RuleRegistry } from './rule-registry.ts'
+import { createSubjectKeys } from './subject-keys.ts'
+import type { LimiterSubject } from './types.ts'
+
+/** What one charge is asked for. */
+export interface ChargeRequest {
+  /** Checked. */
+  readonly subject: LimiterSubject
+  readonly cost: number
+  /** Whether it may have to be corrected: the fast scripts do not reply the time that this needs. */
+  readonly correctable: boolean
+}
+
+/** The rules that one script call charges. */
+export interface Charge {
+  readonly rules: readonly KnownRule[]
+  /** Takes tokens if every rule allows, and a slot of each concurrency rule. One script call. `received` must not throw. */
+  take(request: ChargeRequest, receiver: Receiver<Outcome>): void
+  /** Charges tokens, or fewer than 0 to give them back, whether the rules allow it or not. One script call. */
+  add(subject: LimiterSubject, tokens: number): Promise<readonly LimiterRuleState[]>
+}
+
+/** What charges need besides the limiter itself. */
+export interface ChargeContext extends LimiterContext {
+  readonly registry: RuleRegistry
+  readonly leases: Leases
+}
+
+export function createCharge(context: ChargeContext, rules: readonly KnownRule[]): Charge {
+  const { bind, registry, leases } = context
+  const leaseLengths = rules.flatMap((rule) => (rule.letter === 's' ? [(rule as Slots).leaseUs] : []))
+  const leaseUs = leaseLengths.length === 0 ? undefined : Math.min(...leaseLengths)
+  const keys = createSubjectKeys(context, rules)
+  const call = bindCharge(context, registry, rules, keys.numberOf, leaseUs)
+  const fast = bindFast(bind, rules)
+
+  /** The numbers of each rule begin with 1 where it was not charged. */
+  function chargedOf(numbers: RuleNumbers): readonly boolean[] {
+    let at = 0
+    return rules.map(({ stateSize }) => {
+      const charged = numbers[at] !== 1
+      at += 1 + stateSize
+      return charged
+    })
+  }
+
+  async function add(
+    subject: LimiterSubject,
+    tokens: number,
+    corrected?: CorrectableCharge,
+  ): Promise<readonly LimiterRuleState[]> {
+    const reply = await call(keys.all(subject), tokens, corrected ? correctionText(corrected) : 'add', '')
+    return reply.kind === 'decided' ? statesOf(rules, reply.numbers) : []
+  }
+
+  /** By charge.lua, which knows all rules and states. */
+  async function chargeByAny({ subject, cost, correctable }: ChargeRequest): Promise<Outcome> {
+    const where = keys.all(subject)
+    const id = leaseUs === undefined || cost === 0 ? '' : leases.nextId()
+    const reply: ChargeReply = await call(where, cost, 'take', id)
+    if (reply.kind === 'blocked') return reply
+    const { allowed, numbers, at } = reply
+    if (!allowed || (id === '' && !correctable)) return { kind: 'decided', allowed, numbers }
+    const charged = chargedOf(numbers)
+    const corrected: CorrectableCharge = { at, repliedAt: performance.now(), charged }
+    const slotKeys = rules.flatMap((rule, nth) =>
+      rule.letter === 's' && charged[nth] ? [where.keys[keys.numberOf(rule) - 1] as string] : [],
+    )
+    return {
+      kind: 'decided',
+      allowed,
+      numbers,
+      correct: correctable ? (tokens) => add(subject, tokens, corrected) : undefined,
+      lease:
+        id !== '' && slotKeys.length > 0
+          ? leases.create(where.route, slotKeys, id, leaseUs as number)
+          : undefined,
+    }
+  }
+
+  const takeByAny = (request: ChargeRequest, receiver: Receiver<Outcome>): void =>
+    handOver(chargeByAny(request), receiver)
+
+  return {
+    rules,
+    take(request, receiver) {
+      if (fast === undefined || request.correctable) {
+        takeByAny(request, receiver)
+        return
+      }
+      const place = keys.firstPlace(request.subject)
+      const fastReceiver = new FastReceiver(rules, request, receiver, takeByAny)
+      fast.to(fastReceiver, place.route, keys.firstKey(place), request.cost)
+    },
+    add: (subject, tokens) => add(subject, tokens),
+  }
+}

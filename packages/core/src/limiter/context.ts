@@ -1,0 +1,17 @@
+import type { Keys } from '../redis/keys.ts'
+import type { Port } from '../redis/runner.ts'
+import type { Arg, Script } from '../redis/script.ts'
+import type { Locate } from './subjects.ts'
+
+/** What the parts of a limiter have in common. */
+export interface LimiterContext {
+  readonly name: string
+  readonly keys: Keys
+  readonly locate: Locate
+  readonly routeBy: string | undefined
+  /** Binds a script with the limiter's deadline and circuit breaker. */
+  bind<Shared extends readonly Arg[], Item extends readonly Arg[], Result>(
+    script: Script<Shared, Item, Result>,
+    shared: Shared,
+  ): Port<Item, Result>
+}

@@ -1,0 +1,45 @@
+import { PenknifeError } from '../errors.ts'
+import type { LimiterDecision, LimiterRuleState } from './decision-types.ts'
+
+/**
+ * Charges so many tokens more, or with fewer than 0 gives them back, less what time has given back since the charge. Resolves
+ * with the states of the enforced rules.
+ */
+export type Correct = (tokens: number) => Promise<readonly LimiterRuleState[]>
+
+/** A decision, and what corrects its charge later; nothing does where nothing was charged. */
+export interface Taken {
+  readonly decision: LimiterDecision
+  readonly correct?: Correct | undefined
+}
+
+/** A charge that may be corrected later. */
+export interface CorrectableCharge {
+  /** Redis' time of it, in microseconds. */
+  readonly at: number
+  /** This process' time after the reply, by performance.now(). */
+  readonly repliedAt: number
+  /** For each rule whether it was charged; a shadow rule that would have denied was not. */
+  readonly charged: readonly boolean[]
+}
+
+/** The argument by which charge.lua corrects a charge. */
+export function correctionText({ at, repliedAt, charged }: CorrectableCharge): string {
+  const elapsedUs = Math.max(0, Math.floor((performance.now() - repliedAt) * 1000))
+  return `${at} ${elapsedUs} ${charged.map(Number).join('')}`
+}
+
+/** The results of calls that belong together. When one failed and another was done, the fate of the whole is unknown. */
+export async function together<Result>(calls: readonly Promise<Result>[]): Promise<Result[]> {
+  const ended = await Promise.allSettled(calls)
+  const done = ended.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : []))
+  const failures = ended.flatMap((each): unknown[] => (each.status === 'rejected' ? [each.reason] : []))
+  if (failures.length === 0) return done
+  const undone = (error: unknown): boolean => error instanceof PenknifeError && error.fate === 'not-done'
+  const cause = failures.find((error) => !undone(error)) ?? failures[0]
+  if (done.length === 0 || !undone(cause) || !(cause instanceof PenknifeError)) throw cause
+  throw new PenknifeError(cause.code, `${cause.message}; a part of the call was carried out`, {
+    cause,
+    fate: 'unknown',
+  })
+}

@@ -1,0 +1,48 @@
+import { invalid } from '../errors.ts'
+import { checkOptions } from '../options.ts'
+import type { Taken } from './correction.ts'
+import { policyDecision } from './decision.ts'
+import { createLocal } from './local/local.ts'
+import type { RuleSet } from './local/shares.ts'
+import type { Locate } from './subjects.ts'
+import type { LimiterSubject, LimiterUnavailablePolicy } from './types.ts'
+
+/** Decides when Redis does not. */
+export interface Fallback {
+  readonly policy: 'open' | 'closed' | 'throw' | 'local'
+  /** Refuses rules that it could not decide under. */
+  check(plan: RuleSet): void
+  /** Decides, or throws what Redis failed with. */
+  decide(plan: RuleSet, subject: LimiterSubject, cost: number, error: unknown): Taken
+}
+
+export function createFallback(policy: LimiterUnavailablePolicy, locate: Locate): Fallback {
+  if (typeof policy === 'object' && policy !== null) {
+    checkOptions('whenUnavailable', policy, ['local'])
+    return { policy: 'local', ...createLocal(policy.local, locate) }
+  }
+  const check = (): void => {}
+  switch (policy) {
+    case 'open':
+    case 'closed':
+      return {
+        policy,
+        check,
+        decide: ({ rules }, _subject, cost) => ({ decision: policyDecision(rules, policy === 'open', cost) }),
+      }
+    case 'throw':
+      return {
+        policy,
+        check,
+        decide(_plan, _subject, _cost, error) {
+          throw error
+        },
+      }
+    default:
+      throw invalid(
+        'whenUnavailable',
+        policy,
+        "give 'open', 'closed' or 'throw', or { local: { instances: 4 } }",
+      )
+  }
+}

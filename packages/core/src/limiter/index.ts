@@ -1,0 +1,5 @@
+export type * from './decision-types.ts'
+export { createRateLimiter } from './limiter.ts'
+export type * from './rule-types.ts'
+export { hashSubject } from './subjects.ts'
+export type * from './types.ts'

@@ -1,0 +1,40 @@
+import { durationMs, LONGEST_DEADLINE_MS } from '../duration.ts'
+import { invalid } from '../errors.ts'
+import { checkName, checkOptions, wholeNumber } from '../options.ts'
+import type { RateLimiterOptions } from './types.ts'
+
+const OPTIONS = [
+  'rules',
+  'routeBy',
+  'hashSubjects',
+  'whenUnavailable',
+  'deadline',
+  'denyCache',
+  'maxWaiters',
+] as const
+
+/** A limiter's options, checked and complete, but for those that a part of the limiter checks itself. */
+export interface LimiterSettings extends Pick<RateLimiterOptions, 'rules'> {
+  readonly routeBy: string | undefined
+  readonly hashSubjects: boolean
+  readonly deadlineMs: number
+  readonly maxWaiters: number
+  readonly whenUnavailable: NonNullable<RateLimiterOptions['whenUnavailable']>
+  readonly denyCache: NonNullable<RateLimiterOptions['denyCache']>
+}
+
+/** @throws PENKNIFE_INVALID for a wrong option. */
+export function readOptions(options: RateLimiterOptions): LimiterSettings {
+  checkOptions('createRateLimiter', options, OPTIONS)
+  const { rules, routeBy, hashSubjects = false, whenUnavailable = 'open', denyCache = true } = options
+  if (typeof hashSubjects !== 'boolean') throw invalid('hashSubjects', hashSubjects, 'give true or false')
+  return {
+    rules,
+    routeBy: routeBy === undefined ? undefined : checkName('routeBy', routeBy, 32),
+    hashSubjects,
+    deadlineMs: durationMs('deadline', options.deadline ?? 100, { max: LONGEST_DEADLINE_MS }),
+    maxWaiters: wholeNumber('maxWaiters', options.maxWaiters ?? 10_000, 1, 10_000_000),
+    whenUnavailable,
+    denyCache,
+  }
+}

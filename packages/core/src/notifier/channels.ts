@@ -1,0 +1,129 @@
+import type { Runtime } from '../redis/penknife.ts'
+import { notifierKeep } from '../redis/scripts.gen.ts'
+import type { Followed, Shared } from './checks.ts'
+import type { Arrivals } from './fan-out/arrivals.ts'
+import { createFanOut, type FanOut } from './fan-out/fan-out.ts'
+import type { Follower } from './fan-out/follower.ts'
+import type { Histories } from './history.ts'
+import { CHECK_MS, within } from './limits.ts'
+import type { UserAdmission } from './rights/admission.ts'
+import { ChannelSubscription, type OnEvent } from './subscription.ts'
+import type { NotifierSubscription } from './subscription-types.ts'
+import type { Unreadable } from './unreadable.ts'
+
+/** What somebody subscribes with, checked. */
+export interface Subscribing {
+  readonly followed: Followed
+  readonly onEvent: OnEvent
+  readonly admission?: UserAdmission | undefined
+  readonly shared?: Shared
+}
+
+/** The channels that this process follows, each with one fan-out as long as it has subscriptions. */
+export interface Channels {
+  /** Resolves when the first page of every channel was delivered. */
+  subscribe(channels: readonly string[], subscribing: Subscribing): Promise<NotifierSubscription>
+  /** The channels of which some subscription that is not paused was not given everything. */
+  behind(): Promise<string[]>
+}
+
+export interface ChannelsOptions {
+  readonly name: string
+  readonly runtime: Runtime
+  /** How long a channel's history lives after its last event. */
+  readonly ttlMs: number
+  readonly histories: Histories
+  readonly arrivals: Arrivals
+  readonly unreadable: Unreadable
+  /** Remembers in Redis how this process declared the notifier. */
+  readonly declare: () => void
+}
+
+const ALONE: Shared = {}
+
+export function createChannels(options: ChannelsOptions): Channels {
+  const { name, runtime, ttlMs, histories, arrivals, unreadable, declare } = options
+  const { keys, bind, subscriber, deadlineMs, onClose } = runtime
+  const { route } = keys
+  // Often enough that what is followed lives for its ttl after it was followed last.
+  const keepMs = Math.floor(ttlMs / 3)
+  const keep = bind(notifierKeep, [ttlMs + keepMs])
+  const fanOuts = new Map<string, FanOut>()
+  let checks: NodeJS.Timeout | undefined
+  let forget = (): unknown => undefined
+
+  /** Runs while some channel is followed, so that a notifier nobody follows costs nothing. */
+  function startChecks(): void {
+    checks = setInterval(() => {
+      for (const fanOut of fanOuts.values()) fanOut.check()
+    }, CHECK_MS)
+    checks.unref()
+    forget = onClose(async () => {
+      clearInterval(checks)
+      for (const fanOut of fanOuts.values()) fanOut.close()
+    })
+  }
+
+  function fanOutOf(channel: string): FanOut {
+    const found = fanOuts.get(channel)
+    if (found) return found
+    const key = keys.history(name, channel)
+    const fanOut = createFanOut({
+      channel,
+      live: keys.live(name, channel),
+      route,
+      subscriber,
+      history: histories.of(channel),
+      keep: () => keep(route, key),
+      keepMs,
+      arrivals,
+      unreadable,
+    })
+    if (fanOuts.size === 0) startChecks()
+    fanOuts.set(channel, fanOut)
+    return fanOut
+  }
+
+  function leave(channel: string, follower: Follower): void {
+    const fanOut = fanOuts.get(channel)
+    fanOut?.leave(follower)
+    if (!fanOut?.empty) return
+    fanOuts.delete(channel)
+    fanOut.close()
+    if (fanOuts.size > 0) return
+    clearInterval(checks)
+    forget()
+  }
+
+  return {
+    async subscribe(channels, { followed, onEvent, admission, shared = ALONE }) {
+      const { from, types, getState } = followed
+      const subscription = new ChannelSubscription(onEvent, leave, admission)
+      if (!subscription.open) return subscription
+      declare()
+      const ready: Promise<void>[] = []
+      for (const channel of new Set(channels)) {
+        if (admission?.mayNot(channel)) continue
+        const start = Object.hasOwn(from, channel) ? (from[channel] as string) : '+'
+        const { deliver } = subscription
+        const sharing = subscription.sharing(shared)
+        const joined = fanOutOf(channel).join({ from: start, deliver, types, getState, ...sharing })
+        subscription.add(channel, joined.follower)
+        ready.push(joined.ready)
+      }
+      try {
+        await within('subscribe', deadlineMs, Promise.all(ready), () => histories.answered)
+      } catch (error) {
+        subscription.close()
+        throw error
+      }
+      return subscription
+    },
+    async behind() {
+      const found = await Promise.all(
+        [...fanOuts].map(async ([channel, fanOut]) => ((await fanOut.behind()) ? [channel] : [])),
+      )
+      return found.flat()
+    },
+  }
+}

@@ -1,0 +1,6 @@
+export type * from './events.ts'
+export { createNotifier } from './notifier.ts'
+export type * from './options.ts'
+export type * from './rights/types.ts'
+export type * from './subscription-types.ts'
+export type * from './types.ts'

@@ -1,0 +1,54 @@
+import type { Runtime } from '../redis/penknife.ts'
+import { notifierNudge, notifierPublish } from '../redis/scripts.gen.ts'
+import { checkChannel, checkPublish } from './checks.ts'
+import type { NotifierEventSchemas } from './events.ts'
+import type { NotifierPublishOptions } from './options.ts'
+import { createEncode } from './schemas.ts'
+
+/** What a notifier keeps, as the scripts take it. */
+export interface Retention {
+  /** Events a channel. */
+  readonly history: number
+  /** Milliseconds; 0 without a bound. */
+  readonly age: number
+  readonly ttl: number
+  readonly dedupWindow: number
+}
+
+export interface Publishing {
+  publish(channel: string, data: unknown, options?: NotifierPublishOptions): Promise<string>
+  nudge(channel: string, data: unknown, options?: Pick<NotifierPublishOptions, 'type'>): Promise<void>
+}
+
+/** @param declare reports once that another process declared the notifier in another way */
+export function createPublishing(
+  name: string,
+  { keys, bind }: Runtime,
+  { history, age, ttl, dedupWindow }: Retention,
+  schemas: NotifierEventSchemas | undefined,
+  declare: () => void,
+): Publishing {
+  const { route } = keys
+  const encode = createEncode(schemas)
+  const publish = bind(notifierPublish, [[keys.beginnings(name)], history, ttl, age, dedupWindow])
+  const nudge = bind(notifierNudge, [keys.nudges(name)])
+  return {
+    async publish(channel, data, options = {}) {
+      checkChannel(channel)
+      const { type, id, coalesce, lastsMs } = checkPublish(options)
+      const encoded = encode(type, data)
+      const json = typeof encoded === 'string' ? encoded : await encoded
+      declare()
+      const key = keys.history(name, channel)
+      const once = id === undefined ? key : keys.published(name, channel, id)
+      return publish(route, key, once, keys.live(name, channel), type, json, coalesce, lastsMs)
+    },
+    async nudge(channel, data, options = {}) {
+      checkChannel(channel)
+      const { type } = checkPublish(options, ['type'])
+      const encoded = encode(type, data)
+      const json = typeof encoded === 'string' ? encoded : await encoded
+      await nudge(route, keys.live(name, channel), channel, type, json)
+    },
+  }
+}

@@ -1,0 +1,94 @@
+import { runSafely } from '../../callbacks.ts'
+import { checkMost } from '../checks.ts'
+import type { ChannelSubscription } from '../subscription.ts'
+import type { Connections, CountedConnection } from './connections.ts'
+import type { Control, RightsListener } from './control.ts'
+import type { NotifierAdmission, NotifierAdmissionEnd, NotifierAdmitOptions } from './types.ts'
+
+/** Revoked channels that an admission remembers; one that lost more must be asked about anew. */
+const MOST_REMEMBERED = 1000
+
+/** One connection of a user: its subscriptions, and what ends its rights. */
+export class UserAdmission implements NotifierAdmission, RightsListener {
+  readonly user: string
+  readonly #options: NotifierAdmitOptions
+  readonly #control: Control
+  readonly #connections: Connections
+  readonly #subscriptions = new Set<ChannelSubscription>()
+  #revoked: Set<string> | undefined
+  #counted: CountedConnection | undefined
+  #open = true
+
+  constructor(user: string, options: NotifierAdmitOptions, control: Control, connections: Connections) {
+    this.user = user
+    this.#options = options
+    this.#control = control
+    this.#connections = connections
+  }
+
+  async limit(most: number): Promise<void> {
+    checkMost(most)
+    if (!this.#open || this.#counted) return
+    const counted = await this.#connections.count(this.user, most, () => this.#end('connections'))
+    if (this.#open) this.#counted = counted
+    else counted.release()
+  }
+
+  close(): void {
+    if (!this.#open) return
+    this.#open = false
+    this.#control.leave(this)
+    this.#counted?.release()
+    for (const subscription of this.#subscriptions) subscription.close()
+  }
+
+  /** Whether it is an admission of the notifier with this control. */
+  isOf(control: Control): boolean {
+    return this.#control === control
+  }
+
+  /** From now on the subscription depends on this user's rights. */
+  cover(subscription: ChannelSubscription): void {
+    if (!this.#open) return subscription.close()
+    this.#subscriptions.add(subscription)
+    if (!this.#control.sure) subscription.block()
+  }
+
+  uncover(subscription: ChannelSubscription): void {
+    this.#subscriptions.delete(subscription)
+  }
+
+  /** Whether the channel was revoked since the admission began. */
+  mayNot(channel: string): boolean {
+    return this.#revoked?.has(channel) ?? false
+  }
+
+  revoked(channels: readonly string[] | undefined): void {
+    if (!channels) return this.#end('revoked')
+    const fresh = channels.filter((channel) => !this.mayNot(channel))
+    if (fresh.length === 0) return
+    this.#revoked ??= new Set()
+    for (const channel of fresh) this.#revoked.add(channel)
+    if (this.#revoked.size > MOST_REMEMBERED) return this.#end('lost')
+    for (const subscription of this.#subscriptions) subscription.leave(fresh)
+    runSafely('onRevoked of an admission failed', () => this.#options.onRevoked(fresh))
+  }
+
+  lost(): void {
+    this.#end('lost')
+  }
+
+  unsure(): void {
+    for (const subscription of this.#subscriptions) subscription.block()
+  }
+
+  sure(): void {
+    for (const subscription of this.#subscriptions) subscription.unblock()
+  }
+
+  #end(reason: NotifierAdmissionEnd): void {
+    if (!this.#open) return
+    this.close()
+    runSafely('onEnd of an admission failed', () => this.#options.onEnd(reason))
+  }
+}

@@ -1,0 +1,104 @@
+import { isPromiseLike, reportFault, runSafely } from '../callbacks.ts'
+import type { Shared } from './checks.ts'
+import type { NotifierEvent } from './events.ts'
+import type { Follower } from './fan-out/follower.ts'
+import type { FollowerOptions } from './fan-out/types.ts'
+import type { UserAdmission } from './rights/admission.ts'
+import type { NotifierSubscription } from './subscription-types.ts'
+
+export type OnEvent = (event: NotifierEvent, subscription: NotifierSubscription, before: string) => unknown
+
+const FAILED = 'onEvent of a subscription failed'
+
+/** A subscription: its followers, one for each channel. */
+export class ChannelSubscription implements NotifierSubscription {
+  readonly deliver: FollowerOptions['deliver']
+  readonly #followers = new Map<string, Follower>()
+  readonly #leave: (channel: string, follower: Follower) => void
+  readonly #admission: UserAdmission | undefined
+  #open = true
+  /** By the subscriber. */
+  #paused = false
+  /** By the admission, which does not know whether the user still may follow these channels. */
+  #blocked = false
+
+  constructor(
+    onEvent: OnEvent,
+    leave: (channel: string, follower: Follower) => void,
+    admission: UserAdmission | undefined,
+  ) {
+    this.#leave = leave
+    this.#admission = admission
+    this.deliver = (event, before) => {
+      // A listener's fault must not break the delivery to others, nor pass unseen. For each event: no closure.
+      try {
+        const result: unknown = this.#open ? onEvent(event, this, before) : undefined
+        if (isPromiseLike(result)) runSafely(FAILED, () => result)
+      } catch (error) {
+        reportFault(FAILED, error)
+      }
+    }
+    admission?.cover(this)
+  }
+
+  get open(): boolean {
+    return this.#open
+  }
+
+  /** The audience as its followers take it. */
+  sharing({ audience, onAudience }: Shared): Pick<FollowerOptions, 'audience' | 'onAudience'> {
+    return audience
+      ? {
+          audience,
+          onAudience: (inside) => runSafely('onAudience failed', () => onAudience?.(inside, this)),
+        }
+      : {}
+  }
+
+  add(channel: string, follower: Follower): void {
+    this.#followers.set(channel, follower)
+    if (this.#blocked) follower.pause()
+  }
+
+  cursors(): Readonly<Record<string, string>> {
+    return Object.fromEntries(
+      [...this.#followers].map(([channel, follower]) => [channel, follower.position.id]),
+    )
+  }
+
+  pause(): void {
+    this.#paused = true
+    for (const follower of this.#followers.values()) follower.pause()
+  }
+
+  resume(): void {
+    this.#paused = false
+    if (!this.#blocked) for (const follower of this.#followers.values()) follower.resume()
+  }
+
+  /** As `pause`, for the admission. */
+  block(): void {
+    this.#blocked = true
+    for (const follower of this.#followers.values()) follower.pause()
+  }
+
+  unblock(): void {
+    this.#blocked = false
+    if (!this.#paused) for (const follower of this.#followers.values()) follower.resume()
+  }
+
+  leave(channels: readonly string[]): void {
+    for (const channel of channels) {
+      const follower = this.#followers.get(channel)
+      if (!follower) continue
+      this.#leave(channel, follower)
+      this.#followers.delete(channel)
+    }
+  }
+
+  close(): void {
+    this.#open = false
+    this.leave([...this.#followers.keys()])
+    this.#admission?.uncover(this)
+  }
+}

@@ -1,0 +1,103 @@
+import { tracingChannel } from 'node:diagnostics_channel'
+
+import type { Command, Redis } from 'ioredis'
+
+import { handOver, type Receiver } from '../driver.ts'
+import type { Arg } from '../script.ts'
+import { argsOf, bulk, Bulk, type Sent } from '../sent.ts'
+import { toFailure } from './errors.ts'
+
+/** Where ioredis tells what it does; with `hasSubscribers` false nobody listens. */
+const traced = tracingChannel('ioredis:command')
+
+/** Sends a command on a connection to one server. */
+export type Send = (name: string, args: readonly Sent[], receiver: Receiver<unknown>) => void
+
+/**
+ * Sends commands as `redis.call` does, less what ioredis makes of a command for callers of its own: a promise, two
+ * wrappers, a copy of the arguments. A call that travels alone notices it most. While somebody traces ioredis' commands,
+ * `redis.call` is used.
+ */
+export function createSend(redis: Redis): Send {
+  const Direct = directOf(commandOf(redis))
+  return (name, args, receiver) => {
+    if (traced.hasSubscribers) handOver(call(redis, name, argsOf(args)), receiver)
+    else void redis.sendCommand(new Direct(name, args, receiver) as unknown as Command)
+  }
+}
+
+/** Rejects as `Receiver.failed`. */
+export async function call(
+  connection: { call: Redis['call'] },
+  name: string,
+  args: readonly Arg[],
+): Promise<unknown> {
+  try {
+    return await connection.call(name, args as Arg[])
+  } catch (error) {
+    throw toFailure(error)
+  }
+}
+
+/** How the ioredis that a connection is of makes commands; its package may not be ours to import. */
+export function commandOf(redis: Redis): object {
+  let prototype: object | undefined
+  const catcher = Object.create(redis) as Redis
+  catcher.sendCommand = (command) => void (prototype = Object.getPrototypeOf(command) as object)
+  void catcher.call('ping')
+  return prototype as unknown as object
+}
+
+type DirectClass = new (name: string, sent: readonly Sent[], receiver: Receiver<unknown>) => object
+
+/** Of each ioredis of this process: an application may have several. */
+const classes = new WeakMap<object, DirectClass>()
+
+function directOf(command: object): DirectClass {
+  const known = classes.get(command)
+  if (known) return known
+
+  /** What ioredis needs of a command; the rest it finds at its own Command. */
+  class Direct {
+    readonly name: string
+    readonly sent: readonly Sent[]
+    readonly inTransaction = false
+    /** Nobody listens: see `createSend`. */
+    readonly isTraced = true
+    // Of its own, not the class's: who wraps sendCommand calls them as plain functions.
+    readonly resolve: (reply: unknown) => void
+    readonly reject: (error: unknown) => void
+
+    constructor(name: string, sent: readonly Sent[], receiver: Receiver<unknown>) {
+      this.name = name
+      this.sent = sent
+      this.resolve = (reply) => receiver.received(textOf(reply))
+      this.reject = (error) => receiver.failed(toFailure(error))
+    }
+
+    /** Strings come as bytes whatever the protocol, and nothing else of a reply depends on it. */
+    setReplyContext(): void {}
+
+    /** For who looks at a command, or at an error. */
+    get args(): readonly Arg[] {
+      return argsOf(this.sent)
+    }
+
+    toWritable(): Buffer {
+      const { name } = this
+      let text = `*${this.sent.length + 1}\r\n$${name.length}\r\n${name}\r\n`
+      for (const each of this.sent) text += each instanceof Bulk ? each.text : bulk(each)
+      return Buffer.from(text, 'latin1')
+    }
+  }
+  Object.setPrototypeOf(Direct.prototype, command)
+  classes.set(command, Direct)
+  return Direct
+}
+
+function textOf(reply: unknown): unknown {
+  if (typeof reply === 'number') return reply
+  if (Array.isArray(reply)) return reply.map(textOf)
+  if (reply instanceof Buffer) return reply.toString()
+  return reply instanceof Error ? toFailure(reply) : reply
+}

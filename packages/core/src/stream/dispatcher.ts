@@ -1,0 +1,158 @@
+import type { LeasedEntry } from './leased-entry.ts'
+import type { Leases } from './leases.ts'
+import type { Pace } from './pace.ts'
+import type { WorkerReturnReason } from './types.ts'
+import type { WaitingEntries } from './waiting-entries.ts'
+
+export interface DispatcherOptions {
+  /** Calls of the handler at once. */
+  readonly concurrency: number
+  /** Entries to a call at the most. */
+  readonly batch: number
+  readonly waiting: WaitingEntries
+  readonly pace: Pick<Pace, 'started' | 'ended'>
+  readonly leases: Pick<Leases, 'overdue' | 'refresh' | 'recordStart'>
+  /** Why nothing may start now: the group is paused, or the worker closes. */
+  readonly stopped: () => WorkerReturnReason | undefined
+  /** Before the handler of an entry is called; false when it does not wait any more. */
+  readonly start: (entry: LeasedEntry) => boolean
+  /** Calls the handler. */
+  readonly run: (entries: readonly LeasedEntry[]) => void
+  readonly giveBack: (entry: LeasedEntry, why: WorkerReturnReason) => void
+}
+
+/** Starts handlers for the entries that wait. */
+export interface Dispatcher {
+  /** Entries that handlers have. */
+  readonly running: number
+  /** Starts handlers, as far as there are free places. */
+  dispatch(): void
+  /** A call with so many entries ended: its place is free. */
+  ended(entries: number): void
+  /** Resolves when no call is under way, or after that time. */
+  idle(deadlineMs: number): Promise<void>
+  stop(): void
+}
+
+/** Handlers are started for so long before the event loop goes round for timers, replies and outcomes. */
+const SLICE_MS = 5
+
+/**
+ * Starts handlers so that the heartbeat keeps up whatever these compute: after each slice of time the event loop goes
+ * round once, and nothing starts while a renewal is overdue. Redis' answer to the renewal decides whether an entry is
+ * still this worker's: one that another took over meanwhile never starts.
+ */
+export function createDispatcher(options: DispatcherOptions): Dispatcher {
+  const { concurrency, batch, waiting, pace, leases, stopped, start, run, giveBack } = options
+  const { suspects } = waiting
+  let calls = 0
+  let running = 0
+  let dispatching = false
+  /** When this slice ends; undefined before the first start of a tick. */
+  let sliceEndsAt: number | undefined
+  let suspectDue: NodeJS.Timeout | undefined
+  let idle: (() => void) | undefined
+
+  function dispatch(): void {
+    // A handler that ends at once frees its place while this goes on.
+    if (dispatching || waiting.size + suspects.size === 0) return
+    dispatching = true
+    let now = performance.now()
+    if (sliceEndsAt === undefined) {
+      sliceEndsAt = now + SLICE_MS
+      setImmediate(endTick)
+    }
+    if (suspects.size > 0) startSuspects(now)
+    while (calls < concurrency && waiting.size > 0 && now < sliceEndsAt && !stopped()) {
+      if (leases.overdue(now)) {
+        void leases.refresh()
+        break
+      }
+      startCall()
+      const before = now
+      now = performance.now()
+      pace.started(now - before)
+    }
+    dispatching = false
+    waiting.limitWaits()
+  }
+
+  function startCall(): void {
+    const entries: LeasedEntry[] = []
+    while (entries.length < batch && waiting.size > 0) {
+      const entry = waiting.shift() as LeasedEntry
+      if (start(entry)) entries.push(entry)
+    }
+    if (entries.length === 0) return
+    calls += 1
+    running += entries.length
+    run(entries)
+  }
+
+  function startSuspects(now: number): void {
+    clearTimeout(suspectDue)
+    while (calls < concurrency && suspects.size > 0 && !stopped()) {
+      const at = suspects.nextAt()
+      if (at > now) {
+        suspectDue = setTimeout(dispatch, at - now)
+        return
+      }
+      void startSuspect(suspects.start())
+    }
+  }
+
+  /** Redis must have the start before anything reads the payload: if that kills the process, nothing else shows it. */
+  async function startSuspect(entry: LeasedEntry): Promise<void> {
+    if (entry.stage !== 'waiting') return
+    calls += 1
+    running += 1
+    const recorded = await leases.recordStart(entry)
+    const why = stopped()
+    if (recorded && !why && start(entry)) {
+      run([entry])
+      return
+    }
+    free(1)
+    if (entry.stage !== 'waiting') dispatch()
+    else if (why) giveBack(entry, why)
+    // Redis did not answer: it goes on with the next renewal that works.
+    else suspects.putBack(entry)
+  }
+
+  function free(entries: number): void {
+    calls -= 1
+    running -= entries
+    if (calls === 0) idle?.()
+  }
+
+  function endTick(): void {
+    // After a long slice everything else first: outcomes and renewals are sent, and their answers read.
+    if (performance.now() >= (sliceEndsAt as number)) setImmediate(nextSlice)
+    else nextSlice()
+  }
+
+  function nextSlice(): void {
+    sliceEndsAt = undefined
+    dispatch()
+  }
+
+  return {
+    get running() {
+      return running
+    },
+    dispatch,
+    ended(entries) {
+      free(entries)
+      pace.ended(entries)
+      dispatch()
+    },
+    async idle(deadlineMs) {
+      if (calls === 0) return
+      let timer: NodeJS.Timeout | undefined
+      const past = new Promise<void>((resolve) => (timer = setTimeout(resolve, deadlineMs)))
+      await Promise.race([new Promise<void>((resolve) => (idle = resolve)), past])
+      clearTimeout(timer)
+    },
+    stop: () => clearTimeout(suspectDue),
+  }
+}

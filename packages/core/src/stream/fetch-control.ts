@@ -1,0 +1,64 @@
+import type { Capacity } from './capacity.ts'
+import type { Dispatcher } from './dispatcher.ts'
+import type { LeasedEntry } from './leased-entry.ts'
+import type { Leases } from './leases.ts'
+import type { Pace } from './pace.ts'
+import type { WorkerReturnReason } from './types.ts'
+import { LONGEST_WAIT_MS, type WaitingEntries } from './waiting-entries.ts'
+
+export interface FetchControlOptions {
+  /** Calls of the handler at once, and entries to a call. */
+  readonly concurrency: number
+  readonly batch: number
+  readonly capacity: Capacity
+  readonly pace: Pace
+  readonly waiting: WaitingEntries
+  readonly dispatcher: Pick<Dispatcher, 'running' | 'dispatch'>
+  readonly leases: Pick<Leases, 'size' | 'length'>
+  /** Why nothing may start now. */
+  readonly stopped: () => WorkerReturnReason | undefined
+}
+
+/** Decides how many entries a worker fetches, and gives back what a read brought beyond that. */
+export interface FetchControl {
+  /** Entries to ask for now: enough to be worth a read, or what a free place needs. */
+  room(): number
+  /** Takes the entries of a read that asked for so many of each source. */
+  take(entries: readonly LeasedEntry[], asked: number): void
+}
+
+export function createFetchControl(options: FetchControlOptions): FetchControl {
+  const { concurrency, batch, capacity, pace, waiting, dispatcher, leases, stopped } = options
+  const places = concurrency * batch
+  return {
+    room() {
+      // Suspects start one after another, so a worker with many of them leaves the rest to others.
+      if (waiting.suspects.size >= places) return 0
+      const all = places + pace.ahead
+      const free = Math.min(
+        all - dispatcher.running - waiting.size,
+        pace.startsIn(LONGEST_WAIT_MS) * batch - waiting.size,
+        capacity.fits(leases.size, leases.length, pace.meanLength),
+      )
+      return waiting.size === 0 || free >= all / 2 ? free : 0
+    },
+    take(entries, asked) {
+      let length = 0
+      let suspects = 0
+      for (const entry of entries) {
+        length += entry.json?.length ?? 0
+        if (entry.stage !== 'waiting') continue
+        if (entry.suspect) suspects += 1
+        waiting.push(entry)
+      }
+      pace.fetched(entries.length, length)
+      // A read brings up to what was asked for from each source: a slow worker leaves the rest to others.
+      const over = entries.length - suspects - asked
+      const why = stopped()
+      if (why) waiting.giveBack(0, 0, why)
+      else if (over > pace.ahead) waiting.giveBack(waiting.size - over, waiting.suspects.size, 'busy')
+      // The reader sends its next read first.
+      queueMicrotask(dispatcher.dispatch)
+    },
+  }
+}

@@ -1,0 +1,179 @@
+import { conform, type StandardSchema } from '../standard-schema.ts'
+import { type DeliveryContext, HandlerDelivery } from './delivery.ts'
+import { abort, type LeasedEntry } from './leased-entry.ts'
+import type { WorkerReturnReason } from './types.ts'
+
+export interface HandlerCallsOptions<T> {
+  readonly context: DeliveryContext
+  readonly schema: StandardSchema<unknown, T> | undefined
+  readonly timeoutMs: number | undefined
+  /** Calls the handler. */
+  readonly handle: (deliveries: readonly HandlerDelivery<T>[]) => unknown
+  /** What a call resolved with means for the entry at that place: an error, or undefined. */
+  readonly errorAt: (outcome: unknown, at: number) => unknown
+  /** The handler is about to be called with it. */
+  readonly started: (entry: LeasedEntry) => void
+  readonly finish: (entry: LeasedEntry) => void
+  /** `ran` is false when no handler was called: the payload is not what it must be. */
+  readonly fail: (entry: LeasedEntry, error: unknown, ran: boolean) => void
+  readonly giveBack: (entry: LeasedEntry, why: WorkerReturnReason) => void
+  /** A call ended, or took too long: the place of so many entries is free. */
+  readonly free: (entries: number) => void
+}
+
+export interface HandlerCalls {
+  /** Calls the handler with entries that were started. */
+  run(entries: readonly LeasedEntry[]): void
+  stop(): void
+}
+
+/** One call of the handler. */
+interface Call {
+  readonly entries: readonly LeasedEntry[]
+  /** Entries whose place it takes, those included whose payload was refused. */
+  readonly places: number
+  readonly endsAt: number
+  /** It took too long, and its place was given away. */
+  timedOut: boolean
+}
+
+/** Calls handlers: parses payloads, finds out how each entry's call ended, and fails those that take too long. */
+export function createHandlerCalls<T>(options: HandlerCallsOptions<T>): HandlerCalls {
+  const { context, schema, timeoutMs, handle, errorAt, started, finish, fail, giveBack, free } = options
+  /** Calls under way, soonest end first, when there is a time to end by. */
+  const running = new Set<Call>()
+  let timer: NodeJS.Timeout | undefined
+
+  function run(entries: readonly LeasedEntry[]): void {
+    if (schema) {
+      void check(entries, schema)
+      return
+    }
+    const good: LeasedEntry[] = []
+    const deliveries: HandlerDelivery<T>[] = []
+    for (const entry of entries) {
+      try {
+        deliveries.push(new HandlerDelivery(entry, JSON.parse(entry.json ?? '') as T, context))
+        good.push(entry)
+      } catch (error) {
+        fail(entry, error, false)
+      }
+    }
+    call(good, deliveries, entries.length)
+  }
+
+  async function check(entries: readonly LeasedEntry[], by: StandardSchema<unknown, T>): Promise<void> {
+    const checked: { readonly entry: LeasedEntry; readonly delivery: HandlerDelivery<T> }[] = []
+    for (const entry of entries) {
+      try {
+        const output = conform(by, 'payload', JSON.parse(entry.json ?? ''))
+        const payload = output instanceof Promise ? await output : output
+        checked.push({ entry, delivery: new HandlerDelivery(entry, payload, context) })
+      } catch (error) {
+        fail(entry, error, false)
+      }
+    }
+    // A schema may take its time: what was lost or given back meanwhile, or whose lease ended, is not handled.
+    const now = performance.now()
+    const current = checked.filter(({ entry }) => entry.stage === 'running')
+    const good = current.filter(({ entry }) => now < entry.leaseEndsAt)
+    for (const { entry } of current) if (now >= entry.leaseEndsAt) giveBack(entry, 'expired')
+    call(
+      good.map(({ entry }) => entry),
+      good.map(({ delivery }) => delivery),
+      entries.length,
+    )
+  }
+
+  function call(
+    entries: readonly LeasedEntry[],
+    deliveries: readonly HandlerDelivery<T>[],
+    places: number,
+  ): void {
+    if (entries.length === 0) {
+      free(places)
+      return
+    }
+    const mine: Call = {
+      entries,
+      places,
+      endsAt: timeoutMs === undefined ? Infinity : performance.now() + timeoutMs,
+      timedOut: false,
+    }
+    if (timeoutMs !== undefined) {
+      running.add(mine)
+      timer ??= setTimeout(failLate, timeoutMs)
+    }
+    for (const entry of entries) started(entry)
+    let result: unknown
+    try {
+      result = handle(deliveries)
+      if (isThenable(result)) {
+        // A foreign thenable may answer twice, or throw after it answered: a promise answers once.
+        Promise.resolve(result).then(
+          (outcome) => succeeded(mine, outcome),
+          (error: unknown) => failed(mine, error),
+        )
+        return
+      }
+    } catch (error) {
+      failed(mine, error)
+      return
+    }
+    succeeded(mine, result)
+  }
+
+  function succeeded(mine: Call, outcome: unknown): void {
+    running.delete(mine)
+    if (mine.timedOut) return
+    for (let at = 0; at < mine.entries.length; at++) {
+      const entry = mine.entries[at] as LeasedEntry
+      const error = errorOf(outcome, at)
+      if (error !== undefined) fail(entry, error, true)
+      else finish(entry)
+    }
+    free(mine.places)
+  }
+
+  function errorOf(outcome: unknown, at: number): unknown {
+    try {
+      return errorAt(outcome, at)
+    } catch (error) {
+      // A getter of what the handler resolved with: whether the entry is done cannot be known.
+      return error ?? new Error('what the handler answered cannot be read')
+    }
+  }
+
+  function failed(mine: Call, error: unknown): void {
+    running.delete(mine)
+    if (mine.timedOut) return
+    for (const entry of mine.entries) fail(entry, error, true)
+    free(mine.places)
+  }
+
+  /** One timer for all: the calls end in the order in which they began. */
+  function failLate(): void {
+    timer = undefined
+    for (const mine of running) {
+      const left = mine.endsAt - performance.now()
+      if (left > 0) {
+        timer = setTimeout(failLate, left)
+        return
+      }
+      running.delete(mine)
+      mine.timedOut = true
+      const error = new Error(`the attempt took longer than its timeout of ${timeoutMs} ms`)
+      for (const entry of mine.entries) {
+        abort(entry, error)
+        fail(entry, error, true)
+      }
+      free(mine.places)
+    }
+  }
+
+  return { run, stop: () => clearTimeout(timer) }
+}
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof (value as PromiseLike<unknown> | undefined)?.then === 'function'
+}

@@ -1,0 +1,95 @@
+import type { DeliveryId } from './worker-events.ts'
+
+export interface MaintenanceOptions {
+  readonly leaseMs: number
+  /** One step of lua/stream/look.lua. */
+  readonly check: (fromStream: string, fromReady: string) => Promise<Checked>
+  /** An entry was taken over from a worker that gave no sign; `dead` when it had no attempt left. */
+  readonly takenOver: (delivery: DeliveryId, dead: boolean) => void
+  /** Something that was due could not be read, and is among the dead letters. */
+  readonly unreadable: (id: string) => void
+  readonly paused: (paused: boolean) => void
+  readonly trouble: (error: unknown) => void
+}
+
+/** The answer of lua/stream/look.lua. */
+export type Checked = readonly [
+  fromStream: string,
+  fromReady: string,
+  paused: number,
+  waitMs: number,
+  ...taken: readonly (readonly [id: string, attempts: number, fence: number])[],
+]
+
+export interface Maintenance {
+  /** Checks in that time at the latest: something is due then. */
+  within(ms: number): void
+  stop(): Promise<void>
+}
+
+/** The longest time between two checks. */
+const CHECK_MS = 10_000
+const PAUSED_CHECK_MS = 2000
+/** The shortest time between two checks, unless one was not enough. */
+const SOONEST_MS = 5
+const RETRY_MS = 1000
+const START = '0-0'
+
+/** Checks the group at times: what is due, what workers that vanished had, whether it is paused. */
+export function createMaintenance(options: MaintenanceOptions): Maintenance {
+  const { leaseMs, check, takenOver, unreadable, paused, trouble } = options
+  const everyMs = Math.min(leaseMs / 2, CHECK_MS)
+  let cursors: readonly [string, string] = [START, START]
+  let timer: NodeJS.Timeout | undefined
+  let nextAt = Infinity
+  let checking: Promise<void> | undefined
+  let stopped = false
+
+  function within(ms: number): void {
+    const at = performance.now() + ms
+    if (stopped || at >= nextAt) return
+    nextAt = at
+    clearTimeout(timer)
+    timer = setTimeout(
+      () => {
+        nextAt = Infinity
+        // What is asked for during a check is checked after it.
+        checking = (checking ?? Promise.resolve()).then(run)
+      },
+      Math.min(ms, CHECK_MS),
+    )
+  }
+
+  async function run(): Promise<void> {
+    if (stopped) return
+    try {
+      const [fromStream, fromReady, isPaused, waitMs, ...taken] = await check(...cursors)
+      cursors = [fromStream, fromReady]
+      paused(isPaused === 1)
+      for (const [id, attempts, fence] of taken) {
+        if (fence === 0) unreadable(id)
+        else takenOver({ id, attempt: Math.abs(attempts), fence }, attempts < 0)
+      }
+      // This step did not see everything.
+      if (fromStream !== START || fromReady !== START) within(0)
+      // A share of the time at random, so that workers that started together do not check together.
+      within((isPaused === 1 ? Math.min(PAUSED_CHECK_MS, everyMs) : everyMs) * (0.9 + Math.random() / 10))
+      if (waitMs >= 0) within(Math.max(waitMs + 1, SOONEST_MS))
+    } catch (error) {
+      cursors = [START, START]
+      if (stopped) return
+      trouble(error)
+      within(Math.min(RETRY_MS, everyMs))
+    }
+  }
+
+  within(0)
+  return {
+    within,
+    async stop() {
+      stopped = true
+      clearTimeout(timer)
+      await checking
+    },
+  }
+}

@@ -1,0 +1,141 @@
+import { setTimeout as delay } from 'node:timers/promises'
+
+import { isOutage } from '../errors.ts'
+import { decodeLost, encodeOutcomes, type Outcome } from './settlement.ts'
+import type { LeasedEntry } from './leased-entry.ts'
+
+export interface SettlerOptions {
+  /** Sends a batch under its number; resolves with the positions whose lease was lost. */
+  readonly send: (number: number, finished: string, moves: string) => Promise<string>
+  readonly settled: (outcome: Outcome) => void
+  readonly lost: (entry: LeasedEntry) => void
+  /** Its outcome does not reach Redis: the lease runs out, and the entry is handled again. */
+  readonly abandoned: (entry: LeasedEntry) => void
+  readonly trouble: (error: unknown) => void
+}
+
+/** Sends outcomes to Redis. */
+export interface Settler {
+  settle(outcome: Outcome): void
+  /** Outcomes that Redis does not have yet. */
+  readonly pending: number
+  /** Resolves when Redis has all outcomes, or they were given up. */
+  drained(): Promise<void>
+  /** From now on a batch is given up at its first failure. */
+  hurry(): void
+}
+
+/** What one call of lua/stream/settle.lua takes. */
+const MOST_FINISHED = 256
+const MOST_MOVES = 64
+/** Characters of payload that a call moves, so that it does not hold up Redis; one entry always goes. */
+const MOST_MOVED = 1 << 20
+/** Before a batch that did not reach Redis is sent again. */
+const RETRY_MS = 200
+
+/**
+ * Sends outcomes one batch at a time, each with those that gathered while the batch before was under way.
+ *
+ * A batch that met an outage is sent again under its number until Redis answers. The fence makes that harmless, and the
+ * worker's mark in Redis tells "carried out already" from "lost". A batch that Redis refuses (a key of another type) is
+ * sent outcome by outcome; one that is refused alone is left to its lease.
+ */
+export function createSettler({ send, settled, lost, abandoned, trouble }: SettlerOptions): Settler {
+  let waiting: Outcome[] = []
+  let sending = 0
+  let number = 0
+  let busy = false
+  let hurried = false
+  let idle: (() => void) | undefined
+
+  async function run(): Promise<void> {
+    while (waiting.length > 0) {
+      const batch = take()
+      sending = batch.length
+      try {
+        await sendBatch(batch)
+      } catch (error) {
+        // A fault in one batch must end neither this loop nor a close that waits for it.
+        trouble(error)
+        giveUp(batch)
+      }
+      sending = 0
+    }
+    busy = false
+    idle?.()
+  }
+
+  /** The next batch, ascending by position as the script wants it. */
+  function take(): Outcome[] {
+    let moves = 0
+    let moved = 0
+    let end = 0
+    for (; end < waiting.length && end < MOST_FINISHED; end++) {
+      const { entry, move } = waiting[end] as Outcome
+      if (!move) continue
+      moved += entry.json?.length ?? 0
+      if (++moves > 1 && (moves > MOST_MOVES || moved > MOST_MOVED)) break
+    }
+    const batch = end === waiting.length ? waiting : waiting.slice(0, end)
+    waiting = end === waiting.length ? [] : waiting.slice(end)
+    return isAscending(batch) ? batch : batch.toSorted((a, b) => a.entry.order - b.entry.order)
+  }
+
+  async function sendBatch(batch: readonly Outcome[]): Promise<void> {
+    const mine = ++number
+    const [finished, moves] = encodeOutcomes(batch)
+    for (;;) {
+      try {
+        conclude(batch, await send(mine, finished, moves))
+        return
+      } catch (error) {
+        trouble(error)
+        if (!isOutage(error)) return await sendApart(batch)
+        if (hurried) return giveUp(batch)
+      }
+      await delay(RETRY_MS)
+    }
+  }
+
+  async function sendApart(batch: readonly Outcome[]): Promise<void> {
+    if (batch.length === 1 || hurried) return giveUp(batch)
+    for (const outcome of batch) await sendBatch([outcome])
+  }
+
+  function giveUp(batch: readonly Outcome[]): void {
+    for (const { entry } of batch) abandoned(entry)
+  }
+
+  function conclude(batch: readonly Outcome[], answer: string): void {
+    const isLost = decodeLost(answer)
+    for (const outcome of batch) {
+      if (isLost(outcome.entry)) lost(outcome.entry)
+      else settled(outcome)
+    }
+  }
+
+  return {
+    settle(outcome) {
+      waiting.push(outcome)
+      if (busy) return
+      busy = true
+      // With everything else that ends in this tick.
+      setImmediate(() => void run())
+    },
+    get pending() {
+      return waiting.length + sending
+    },
+    async drained() {
+      if (busy) await new Promise<void>((resolve) => (idle = resolve))
+    },
+    hurry: () => void (hurried = true),
+  }
+}
+
+/** As handlers that take equally long leave them. */
+function isAscending(batch: readonly Outcome[]): boolean {
+  for (let at = 1; at < batch.length; at++) {
+    if ((batch[at] as Outcome).entry.order < (batch[at - 1] as Outcome).entry.order) return false
+  }
+  return true
+}

@@ -1,0 +1,35 @@
+import { type Part, type Piece, pieceOf } from './piece.ts'
+
+/** Writers that are flushed together at the end of the tick; those that queued the same share its bytes. */
+export interface Flushes {
+  /** Flushes it once at the end of the tick. */
+  schedule(writer: { flush(): void }): void
+  /** The bytes of a queue; those of the queue before, when it holds the same. */
+  pieceOf(queue: readonly Part[]): Piece
+}
+
+export function createFlushes(): Flushes {
+  let scheduled: { flush(): void }[] = []
+  let last: { readonly queue: readonly Part[]; readonly piece: Piece } | undefined
+
+  function flushAll(): void {
+    const writers = scheduled
+    scheduled = []
+    for (const writer of writers) writer.flush()
+    last = undefined
+  }
+
+  return {
+    schedule(writer) {
+      if (scheduled.push(writer) === 1) setImmediate(flushAll)
+    },
+    pieceOf(queue) {
+      if (!last || !isSame(queue, last.queue)) last = { queue, piece: pieceOf(queue) }
+      return last.piece
+    },
+  }
+}
+
+function isSame(a: readonly Part[], b: readonly Part[]): boolean {
+  return a.length === b.length && a.every((part, at) => part === b[at])
+}

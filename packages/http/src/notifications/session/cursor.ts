@@ -1,0 +1,121 @@
+import { type NotifierEvent } from '@penknife/core'
+import { isPosition } from '@penknife/core/internal'
+
+/** Characters of a cursor at most; Node refuses request headers of more than 16 KB in all. */
+export const MAX_CURSOR = 4096
+
+const LONGEST_POSITION = 39
+
+/**
+ * A client's position in each of its channels as one line of text, `room=1764000000000-12-5f0a3c&user%3A7=1764000000321-4-09be1d`: the `id` of
+ * every event sent to it, which a browser gives back when it reconnects.
+ */
+export interface Cursor {
+  /** Notes the position of one of the cursor's channels. */
+  set(channel: string, position: string): void
+  has(channel: string): boolean
+  /** Names the channel no longer. */
+  delete(channel: string): void
+  text(): string
+  /** Has one channel. */
+  readonly sole: boolean
+}
+
+/** Moves a cursor to an event; a nudge has no position. */
+export function advance(cursor: Cursor, event: NotifierEvent): void {
+  if (event.id !== null) cursor.set(event.channel, event.id)
+}
+
+export function createCursor(channels: readonly string[], positions: ReadonlyMap<string, string>): Cursor {
+  const [only] = channels
+  return channels.length === 1 ? new SoleCursor(only as string, positions) : new ManyCursor(positions)
+}
+
+function part(channel: string, position: string): string {
+  return new URLSearchParams([[channel, position]]).toString()
+}
+
+/** Of one channel: its text is built only when it is needed. */
+class SoleCursor implements Cursor {
+  get sole(): boolean {
+    return true
+  }
+
+  readonly #channel: string
+  #position: string | undefined
+
+  constructor(channel: string, positions: ReadonlyMap<string, string>) {
+    this.#channel = channel
+    this.#position = positions.get(channel)
+  }
+
+  set(_: string, position: string): void {
+    this.#position = position
+  }
+
+  has(): boolean {
+    return this.#position !== undefined
+  }
+
+  delete(): void {
+    this.#position = undefined
+  }
+
+  text(): string {
+    return this.#position === undefined ? '' : part(this.#channel, this.#position)
+  }
+}
+
+class ManyCursor implements Cursor {
+  get sole(): boolean {
+    return false
+  }
+
+  readonly #parts = new Map<string, string>()
+  #text: string | undefined
+
+  constructor(positions: ReadonlyMap<string, string>) {
+    for (const [channel, position] of positions) this.set(channel, position)
+  }
+
+  set(channel: string, position: string): void {
+    this.#parts.set(channel, part(channel, position))
+    this.#text = undefined
+  }
+
+  has(channel: string): boolean {
+    return this.#parts.has(channel)
+  }
+
+  delete(channel: string): void {
+    this.#parts.delete(channel)
+    this.#text = undefined
+  }
+
+  text(): string {
+    return (this.#text ??= [...this.#parts.values()].join('&'))
+  }
+}
+
+/** Whether positions in all these channels fit in a cursor. */
+export function fitsCursor(channels: readonly string[]): boolean {
+  const longest = channels.map((channel) =>
+    new URLSearchParams([[channel, '0'.repeat(LONGEST_POSITION)]]).toString(),
+  )
+  return longest.join('&').length <= MAX_CURSOR
+}
+
+/**
+ * The positions that a cursor names for these channels, and for no others. A channel that it does not name, or
+ * names in a form that no server gave out, is missing in the result; so are all when the cursor is too long.
+ */
+export function readCursor(text: string, channels: readonly string[]): Map<string, string> {
+  const found = new Map<string, string>()
+  if (text.length > MAX_CURSOR) return found
+  const given = new URLSearchParams(text)
+  for (const channel of channels) {
+    const position = given.get(channel)
+    if (position !== null && isPosition(position)) found.set(channel, position)
+  }
+  return found
+}

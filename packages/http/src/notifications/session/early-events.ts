@@ -1,0 +1,42 @@
+import type { NotifierEvent, NotifierSubscription } from '@penknife/core'
+
+/** The events of a session before its transport is open. */
+export class EarlyEvents {
+  readonly #events: NotifierEvent[] = []
+  readonly #channels = new Set<string>()
+  #size = 0
+
+  /** About how many bytes they have. */
+  get size(): number {
+    return this.#size
+  }
+
+  get events(): readonly NotifierEvent[] {
+    return this.#events
+  }
+
+  add(event: NotifierEvent): void {
+    if (event.id !== null) this.#channels.add(event.channel)
+    this.#events.push(event)
+    this.#size += event.kind === 'message' ? event.json.length + 100 : 100
+  }
+
+  /**
+   * The positions before these events: those that the client resumes from, and of the other channels where the subscription
+   * is. A channel of which an event waits here has none: its position is that of the event.
+   */
+  positionsBefore(
+    channels: readonly string[],
+    from: ReadonlyMap<string, string>,
+    subscription: NotifierSubscription,
+  ): Map<string, string> {
+    const now = subscription.cursors()
+    const positions = new Map(from)
+    for (const channel of channels) {
+      const position = now[channel]
+      if (!positions.has(channel) && !this.#channels.has(channel) && position !== undefined)
+        positions.set(channel, position)
+    }
+    return positions
+  }
+}

@@ -1,0 +1,92 @@
+import type { NotifierAudience, NotifierEvent } from '@penknife/core'
+
+import { advance, createCursor, type Cursor } from './cursor.ts'
+import type { Session } from './session.ts'
+import type { TransportGroup, TransportKind } from './transport.ts'
+
+/**
+ * The sessions of one channel and no other, all of which get the same: an event of the notifier is written to them together.
+ *
+ * Those inside the audience are in one of two places: in the group of their transports, or alone, because their transport is
+ * not open, or cannot be in a group, or has bytes waiting.
+ */
+export class ChannelFanOut implements NotifierAudience {
+  readonly #cursor: Cursor
+  readonly #group: TransportGroup<Session>
+  readonly #alone = new Set<Session>()
+  readonly #onEmpty: () => void
+  #sessions = 0
+
+  constructor(channel: string, kind: TransportKind, onEmpty: () => void) {
+    this.#onEmpty = onEmpty
+    this.#cursor = createCursor([channel], new Map())
+    this.#group = kind.createGroup((session) => this.#leftGroup(session))
+  }
+
+  /** Counts a session that will follow the channel. */
+  enter(): void {
+    this.#sessions += 1
+  }
+
+  exit(): void {
+    this.#sessions -= 1
+    if (this.#sessions === 0) this.#onEmpty()
+  }
+
+  onEvent(event: NotifierEvent): void {
+    // Those that leave the group meanwhile got this event with it.
+    const alone = this.#alone.size > 0 ? [...this.#alone] : []
+    if (this.#group.size > 0) {
+      advance(this.#cursor, event)
+      this.#group.event(event, this.#cursor)
+    }
+    for (const session of alone) session.onEvent(event)
+  }
+
+  /** The session's events are given to this audience from now on. */
+  join(session: Session): void {
+    this.#alone.add(session)
+    this.settle(session)
+  }
+
+  leave(session: Session): void {
+    this.#alone.delete(session)
+    if (this.#group.delete(session)) session.leftGroup()
+  }
+
+  /** Moves a session into the group, at once or when nothing waits for its client any more. */
+  settle(session: Session): void {
+    if (!this.#alone.has(session) || !session.groupable) return
+    const { transport } = session
+    transport.flush()
+    if (transport.full) transport.onDrain(() => this.settle(session))
+    else if (!transport.closed && this.#alone.delete(session)) {
+      this.#group.add(session)
+      session.joinedGroup()
+    }
+  }
+
+  #leftGroup(session: Session): void {
+    this.#alone.add(session)
+    session.leftGroup()
+    this.settle(session)
+  }
+}
+
+/** The fan-outs of one kind of transport, each there as long as a session follows its channel. */
+export class FanOuts {
+  readonly #kind: TransportKind
+  readonly #channels = new Map<string, ChannelFanOut>()
+
+  constructor(kind: TransportKind) {
+    this.#kind = kind
+  }
+
+  of(channel: string): ChannelFanOut {
+    const found = this.#channels.get(channel)
+    if (found) return found
+    const fanOut = new ChannelFanOut(channel, this.#kind, () => this.#channels.delete(channel))
+    this.#channels.set(channel, fanOut)
+    return fanOut
+  }
+}

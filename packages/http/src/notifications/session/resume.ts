@@ -1,0 +1,48 @@
+import { readCursor } from './cursor.ts'
+
+/** The cursors that a client came with. */
+export interface GivenCursors {
+  /** Used before all older ones. */
+  readonly newer: readonly string[]
+  readonly older: readonly string[]
+}
+
+/** Where a client goes on. */
+export interface Start {
+  readonly from: ReadonlyMap<string, string>
+  /** Channels whose position the client lost or garbled. */
+  readonly lost: readonly string[]
+}
+
+/** The positions are those of the newest cursor that names one of the channels. Without any cursor nothing is lost. */
+export function startOf(given: GivenCursors, channels: readonly string[]): Start {
+  if (given.newer.length === 0 && given.older.length === 0) return { from: new Map(), lost: [] }
+  const from = newest(given.newer, channels) ?? newest(given.older, channels) ?? new Map<string, string>()
+  return { from, lost: channels.filter((channel) => !from.has(channel)) }
+}
+
+function newest(cursors: readonly string[], channels: readonly string[]): Map<string, string> | undefined {
+  return cursors
+    .map((cursor) => readCursor(cursor, channels))
+    .filter((positions) => positions.size > 0)
+    .reduce<Map<string, string> | undefined>(
+      (best, positions) => (best && isOlder(positions, best) ? best : positions),
+      undefined,
+    )
+}
+
+/** Whether a cursor is older than another of the same client: no position of a client ever goes back. */
+function isOlder(one: ReadonlyMap<string, string>, other: ReadonlyMap<string, string>): boolean {
+  for (const [channel, position] of one) {
+    const rival = other.get(channel)
+    if (rival !== undefined && sortable(position) !== sortable(rival))
+      return sortable(position) < sortable(rival)
+  }
+  return false
+}
+
+/** Epoch and offset of a position, in a form that sorts like them. */
+function sortable(position: string): string {
+  const [epoch = '', offset = ''] = position.split('-')
+  return `${epoch.padStart(16, '0')}-${offset.padStart(16, '0')}`
+}

@@ -1,0 +1,27 @@
+/**
+ * How a session's events reach its client:
+ *
+ * - 'opening': its transport is not open yet; events wait in memory, up to a bound
+ * - 'live': each is written to its transport
+ * - 'in group': each is written to the group of its channel
+ * - 'behind': the client has not taken what was written; further events wait in the history
+ * - 'closed': not at all
+ */
+export type SessionState = 'opening' | 'live' | 'in group' | 'behind' | 'closed'
+
+export type SessionChange = 'open' | 'join group' | 'leave group' | 'fall behind' | 'drain' | 'close'
+
+/** All changes of state. What is not listed changes nothing. */
+const CHANGES: Readonly<Record<SessionChange, Readonly<Partial<Record<SessionState, SessionState>>>>> = {
+  open: { opening: 'live' },
+  'join group': { live: 'in group' },
+  'leave group': { 'in group': 'live' },
+  'fall behind': { live: 'behind' },
+  drain: { behind: 'live' },
+  close: { opening: 'closed', live: 'closed', 'in group': 'closed', behind: 'closed' },
+}
+
+/** The state after a change; undefined when it changes nothing. */
+export function stateAfter(state: SessionState, change: SessionChange): SessionState | undefined {
+  return CHANGES[change][state]
+}

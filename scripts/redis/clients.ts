@@ -1,0 +1,109 @@
+import {
+  Cluster,
+  type ClusterOptions as ClusterClientOptions,
+  Redis,
+  type RedisOptions as ClientOptions,
+} from 'ioredis'
+import { Cluster as Cluster5, Redis as Redis5 } from 'ioredis5'
+import { createClient, createCluster, createSentinel } from 'redis'
+
+import type { PrivateCluster } from './cluster.ts'
+import type { PrivateSentinels } from './sentinel.ts'
+
+/** The protocol of the connections: 3, as ioredis 6 has it by default, or 2 by PENKNIFE_RESP=2. */
+const RESP = process.env['PENKNIFE_RESP'] === '2' ? 2 : 3
+
+export const DRIVERS = ['ioredis', 'ioredis5', 'node-redis'] as const
+export type DriverName = (typeof DRIVERS)[number]
+
+/** The client library of tests, chaos and benches that penknife is given: ioredis 6, unless PENKNIFE_DRIVER names another. */
+const DRIVER = (process.env['PENKNIFE_DRIVER'] ?? 'ioredis') as DriverName
+if (!DRIVERS.includes(DRIVER)) throw new Error(`PENKNIFE_DRIVER is ${DRIVER}, not one of ${DRIVERS.join()}`)
+
+/** What an application hands to connect(): never connected itself, because penknife takes it as a pattern. */
+export function pattern(url: string, options: ClientOptions = {}): Redis {
+  return patternOf(DRIVER, url, options)
+}
+
+/** As `pattern`, for a driver; what is not of ioredis 6 passes for it, since penknife alone uses it. */
+export function patternOf(driver: DriverName, url: string, options: ClientOptions = {}): Redis {
+  // ioredis' overloads by reply mapping do not take its own options type.
+  const settings: object = { protocol: RESP, ...options, lazyConnect: true }
+  if (driver === 'ioredis5') return new Redis5(url, settings) as unknown as Redis
+  return driver === 'node-redis' ? (nodeRedis(url, options) as Redis) : new Redis(url, settings)
+}
+
+/** The same settings, as node-redis calls them. */
+function nodeRedis(url: string, options: ClientOptions): unknown {
+  const path = url.startsWith('/') ? url : undefined
+  const at = new URL(path === undefined ? url : 'redis://localhost')
+  const { username = at.username, password = at.password, db = at.pathname.slice(1) } = options
+  const tls = at.protocol === 'rediss:' && { tls: true, ...options.tls }
+  return createClient({
+    ...nodeRedisOptions({ ...options, username, password, db: Number(db) }),
+    socket: path === undefined ? { host: at.hostname, port: Number(at.port), ...tls } : { path },
+  } as object)
+}
+
+function nodeRedisOptions({ keyPrefix, username, password, db, protocol }: ClientOptions): object {
+  return {
+    RESP: protocol ?? RESP,
+    ...(db !== undefined && { database: db }),
+    ...(keyPrefix !== undefined && { keyPrefix }),
+    ...(username && { username }),
+    ...(password && { password }),
+  }
+}
+
+/** As `pattern`, for a cluster. */
+export function clusterPattern(
+  cluster: Pick<PrivateCluster, 'startupNodes'>,
+  options: ClusterClientOptions = {},
+): Cluster {
+  return clusterPatternOf(DRIVER, cluster, options)
+}
+
+/** As `patternOf`, for a cluster. */
+export function clusterPatternOf(
+  driver: DriverName,
+  cluster: Pick<PrivateCluster, 'startupNodes'>,
+  options: ClusterClientOptions = {},
+): Cluster {
+  const redisOptions: object = { protocol: RESP, ...options.redisOptions }
+  const settings: object = { ...options, redisOptions, lazyConnect: true }
+  const nodes = [...cluster.startupNodes]
+  if (driver === 'ioredis5') return new Cluster5(nodes, settings) as unknown as Cluster
+  if (driver === 'ioredis') return new Cluster(nodes, settings)
+  const { keyPrefix, natMap } = options
+  const made: unknown = createCluster({
+    rootNodes: nodes.map((socket) => ({ socket })),
+    defaults: nodeRedisOptions({ ...options.redisOptions }),
+    ...(keyPrefix !== undefined && { keyPrefix }),
+    ...(natMap && { nodeAddressMap: natMap }),
+  } as object as Parameters<typeof createCluster>[0])
+  return made as Cluster
+}
+
+/** As `pattern`, for the master that Sentinel names. */
+export function sentinelPattern(sentinels: Pick<PrivateSentinels, 'addresses' | 'name'>): Redis {
+  return sentinelPatternOf(DRIVER, sentinels)
+}
+
+/** As `patternOf`, for the master that Sentinel names. */
+export function sentinelPatternOf(
+  driver: DriverName,
+  { addresses, name }: Pick<PrivateSentinels, 'addresses' | 'name'>,
+  options: ClientOptions = {},
+): Redis {
+  const settings: object = { protocol: RESP, ...options, sentinels: [...addresses], name, lazyConnect: true }
+  if (driver === 'ioredis5') return new Redis5(settings) as unknown as Redis
+  if (driver === 'ioredis') return new Redis(settings)
+  const { keyPrefix, ...others } = options
+  const made: unknown = createSentinel({
+    name,
+    sentinelRootNodes: [...addresses],
+    nodeClientOptions: nodeRedisOptions(others),
+    ...(keyPrefix !== undefined && { keyPrefix }),
+  } as object as Parameters<typeof createSentinel>[0])
+  return made as Redis
+}

@@ -1,0 +1,34 @@
+import { readdir, readFile } from 'node:fs/promises'
+
+import { expect, test } from 'vitest'
+
+/** Modules that remember something for the whole process, and why. */
+const KNOWN: Readonly<Record<string, string>> = {
+  'core/src/calendar.ts': 'formats of time zones: a cache of what never changes',
+  'express/src/route.ts': 'caches by router and layer, which go with these',
+  'http/src/warn.ts': 'warnings are of the process, and each is promised once in it',
+  'testing/src/server/find.ts': 'a search under way, which servers that start together share',
+}
+
+const PACKAGES = new URL('../../packages/', import.meta.url)
+
+/** A variable, or a collection that begins empty, at the top level of a module. */
+const STATE =
+  /^(?:export )?(?:let \w|const \w+(?::[^=]+)? = (?:new (?:Weak)?(?:Map|Set)(?:<.*>)?\(\)|\[\]$))/gm
+
+async function modulesWithState(): Promise<string[]> {
+  const found: string[] = []
+  for (const name of await readdir(PACKAGES)) {
+    const paths = await readdir(new URL(`${name}/src/`, PACKAGES), { recursive: true })
+    for (const path of paths.filter((each) => each.endsWith('.ts') && !/\.(gen|test)\.ts$/.test(each))) {
+      const text = await readFile(new URL(`${name}/src/${path}`, PACKAGES), 'utf8')
+      const states = text.match(STATE) ?? []
+      if (states.some((state) => !/: (?:readonly|Readonly)/.test(state))) found.push(`${name}/src/${path}`)
+    }
+  }
+  return found.toSorted()
+}
+
+test('no module keeps state for the whole process, but those that say why', async () => {
+  expect(await modulesWithState()).toEqual(Object.keys(KNOWN).toSorted())
+})
