@@ -34,7 +34,7 @@ export interface Tickets {
   /** What pub/sub channels of processes begin with. */
   readonly channel: string
   /** A new ticket, for a call that tries first by itself. */
-  next(): string
+  newTicket(): string
   /** Whether this process can be told, so that who waits takes a place at once. */
   readonly followed: boolean
   /**
@@ -216,7 +216,7 @@ export function createTickets(runtime: Runtime, kind: string, name: string, titl
     }
   }
 
-  function next(): string {
+  function newTicket(): string {
     last += 1
     return `${id}:${last}`
   }
@@ -236,12 +236,12 @@ export function createTickets(runtime: Runtime, kind: string, name: string, titl
 
   return {
     channel,
-    next,
+    newTicket,
     get followed() {
       return followed
     },
     async take(queued, waiting, tried) {
-      const ticket = tried?.ticket ?? next() + (queued.suffix ?? '')
+      const ticket = tried?.ticket ?? newTicket() + (queued.suffix ?? '')
       const waiter = new Waiter(ticket, waiting.signal)
       if (tried) note(waiter, tried.reply, '-')
       else if (waiting.waitMs === 0 || !followed) {
