@@ -11680,7 +11680,7 @@ return replies`,
  */
 export const streamAdd: Script<[of: readonly string[], limits: Arg], [payload: Arg, trace: Arg, due: Arg], string | null> = {
   name: 'stream/add',
-  sha: '13dcfc6a74430908deaa976d16458a79fa216cd8',
+  sha: '82bfd043bb760cbe765ed4c440d0301224e56488',
   batch: 64,
   sharedKeys: true,
   shared: ["limits"],
@@ -11818,8 +11818,11 @@ local function trim(stream)
 local key, age = stream.key, stream.age
 local bound = not stream.lossy and finished(key) or nil
 local over = stream.entries > 0 and stream.length - stream.entries or 0
-if stream.bytes > 0 and redis.call('MEMORY', 'USAGE', key) > stream.bytes then
+if stream.bytes > 0 then
+local bytes = redis.pcall('MEMORY', 'USAGE', key)
+if type(bytes) == 'number' and bytes > stream.bytes then
 over = math.max(over, 2 * EVERY)
+end
 end
 local oldest = age > 0 and now / 1000 - age or 0
 local most = math.min(oldest > 0 and MOST or over, MOST)
@@ -11961,7 +11964,7 @@ return replies`,
  */
 export const streamAddOnce: Script<[limits: Arg], [stream: string, once: string, payload: Arg, trace: Arg, due: Arg, window: Arg], string | null> = {
   name: 'stream/add_once',
-  sha: '9708f069a8425a841195c9eb581e533199cc2a92',
+  sha: '99e3d8dbb55ca72f34e9083a74fd6f57f74fcb63',
   batch: 64,
   sharedKeys: false,
   shared: ["limits"],
@@ -12099,8 +12102,11 @@ local function trim(stream)
 local key, age = stream.key, stream.age
 local bound = not stream.lossy and finished(key) or nil
 local over = stream.entries > 0 and stream.length - stream.entries or 0
-if stream.bytes > 0 and redis.call('MEMORY', 'USAGE', key) > stream.bytes then
+if stream.bytes > 0 then
+local bytes = redis.pcall('MEMORY', 'USAGE', key)
+if type(bytes) == 'number' and bytes > stream.bytes then
 over = math.max(over, 2 * EVERY)
+end
 end
 local oldest = age > 0 and now / 1000 - age or 0
 local most = math.min(oldest > 0 and MOST or over, MOST)
@@ -13273,11 +13279,11 @@ return replies`,
  * Say how large a stream is and which groups it has.
  *
  * - key `stream`: stream
- * - replies entries, bytes as Redis estimates them, the groups' names
+ * - replies entries, bytes as Redis estimates them (-1: it does not say), the groups' names
  */
 export const streamOverview: Script<[], [stream: string], readonly Reply[]> = {
   name: 'stream/overview',
-  sha: 'e23cae64e11691e82ea671dd3c9c92ac19cf2914',
+  sha: '6d64d963b83fe8a7a5086f40580971d0d58a9a8e',
   batch: 4,
   sharedKeys: false,
   shared: [],
@@ -13303,7 +13309,8 @@ do
 if redis.call('EXISTS', stream) == 0 then
 return { 0, 0 }
 end
-local reply = { redis.call('XLEN', stream), redis.call('MEMORY', 'USAGE', stream) }
+local bytes = redis.pcall('MEMORY', 'USAGE', stream)
+local reply = { redis.call('XLEN', stream), type(bytes) == 'number' and bytes or -1 }
 for _, group in ipairs(groups(stream)) do
 reply[#reply + 1] = group.name
 end
@@ -13315,7 +13322,8 @@ local function item(stream)
 if redis.call('EXISTS', stream) == 0 then
 return { 0, 0 }
 end
-local reply = { redis.call('XLEN', stream), redis.call('MEMORY', 'USAGE', stream) }
+local bytes = redis.pcall('MEMORY', 'USAGE', stream)
+local reply = { redis.call('XLEN', stream), type(bytes) == 'number' and bytes or -1 }
 for _, group in ipairs(groups(stream)) do
 reply[#reply + 1] = group.name
 end
