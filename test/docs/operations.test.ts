@@ -19,6 +19,7 @@ test('the locked-down user of docs/operations.md can use every feature', async (
   const limiter = createRateLimiter(space, 'api', {
     rules: [{ name: 'burst', limit: 1, window: '1s' }],
     whenUnavailable: 'throw',
+    deadline: '5s',
   })
   expect(await limiter.take('ann')).toMatchObject({ allowed: true })
 
