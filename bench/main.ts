@@ -6,12 +6,13 @@ import type { Bench, Outcome, Probe } from './harness/bench.ts'
 import { again, buildIn, type Library, ON_NODE_REDIS, THIS_BUILD } from './harness/library.ts'
 import { measure } from './harness/measure.ts'
 import { jsonLines, table } from './harness/report.ts'
+import { suite as guard } from './guard.ts'
 import { suite as leaderboard } from './leaderboard.ts'
 import { suite as limiter } from './limiter.ts'
 import { suite as notifier } from './notifier.ts'
 import { suite as stream } from './stream.ts'
 
-const BENCHES: readonly (Bench | Probe)[] = [...notifier, ...limiter, ...stream, ...leaderboard]
+const BENCHES: readonly (Bench | Probe)[] = [...notifier, ...limiter, ...stream, ...leaderboard, ...guard]
 
 const USAGE = `Usage: pnpm bench <suite | suite.case> ... [options]
 

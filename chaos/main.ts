@@ -3,11 +3,13 @@ import { parseArgs } from 'node:util'
 import { findChromium } from '../scripts/chromium.ts'
 import { type FailoverResult, runFailover } from './failover/run.ts'
 import { findingsOf, report } from './harness/claims.ts'
+import { runGuardChaos } from './guard/run.ts'
 import { runNotifierChaos } from './notifier/run.ts'
 import { type ChaosResult, runStreamChaos } from './stream/run.ts'
 
 const USAGE = `Usage: pnpm chaos stream [options]
        pnpm chaos notifier [options]
+       pnpm chaos guard [options]
        pnpm chaos failover
 
 stream     workers, Redis and the network fail at random; every promise is held against what the processes recorded
@@ -19,6 +21,11 @@ notifier   publishers, servers, clients and Redis fail at random; every client s
   --seed N
   --seconds N    for how long faults strike; default 170
   --short        12 seconds, without Chromium
+guard      holders of locks, permits and reservations, Redis and the network fail at random; what all recorded is held against
+           the promises
+  --seed N
+  --seconds N    for how long faults strike; default 120
+  --short        10 seconds
 failover   a master dies under load, behind Sentinel and on a Cluster: what is lost, and how long it takes
 
 PENKNIFE_DRIVER=node-redis  penknife runs on node-redis; default: ioredis`
@@ -39,6 +46,7 @@ process.removeAllListeners('warning')
 
 if (positionals[0] === 'stream') await stream()
 else if (positionals[0] === 'notifier') await notifier()
+else if (positionals[0] === 'guard') await guard()
 else if (positionals[0] === 'failover') await failover()
 else {
   console.error(USAGE)
@@ -79,6 +87,20 @@ async function notifier(): Promise<void> {
   })
   print(result)
   console.log(`the last client arrived ${(result.arrivedMs / 1000).toFixed(1)} s after the last event`)
+  if (findingsOf(result.claims).length > 0) process.exitCode = 1
+}
+
+async function guard(): Promise<void> {
+  const seed = Number(values.seed ?? Math.floor(Math.random() * 1e9))
+  const seconds = Number(values.seconds ?? (values.short ? 10 : 120))
+  console.log(`chaos guard: faults for ${seconds} s, --seed ${seed}`)
+  const result = await runGuardChaos({
+    seed,
+    seconds,
+    keepJournals: true,
+    log: (line) => console.log(line),
+  })
+  print(result)
   if (findingsOf(result.claims).length > 0) process.exitCode = 1
 }
 

@@ -14,6 +14,7 @@ const ENTRIES: Readonly<Record<string, readonly string[]>> = {
   http: ['index', 'adapter', 'plugins'],
   express: ['index'],
   koa: ['index'],
+  testing: ['index'],
 }
 
 function report(name: string, entry: string, check: boolean): ExtractorResult {

@@ -1,4 +1,4 @@
-import { connect, createRateLimiter, type Penknife, type RateLimiter, type Rule } from '@penknife/core'
+import { connect, createRateLimiter, type Penknife, type RateLimiter, type LimiterRule } from '@penknife/core'
 import { Redis } from 'ioredis'
 
 import type { Probe, Series } from '../harness/bench.ts'
@@ -9,7 +9,7 @@ const IN_FLIGHT = 1000
 
 interface Case {
   readonly what: string
-  readonly rules: readonly Rule[]
+  readonly rules: readonly LimiterRule[]
   /** Calls for each subject. Default: 1. */
   readonly calls?: number
   /** Fewer subjects where each takes more. */
@@ -18,7 +18,7 @@ interface Case {
 
 /** Windows so long that nothing ends while it is measured. */
 const LIMIT = { limit: 100, window: '1d' } as const
-const GCRA: Rule = { name: 'gcra', ...LIMIT }
+const GCRA: LimiterRule = { name: 'gcra', ...LIMIT }
 
 const CASES: readonly Case[] = [
   { what: 'GCRA', rules: [GCRA] },
@@ -129,7 +129,10 @@ async function rawCounter(raw: Redis, subjects: number): Promise<number> {
 const REMEMBERED = 50_000
 
 /** What a denial that is remembered takes in this process, before and after it was repeated. */
-async function remembered(penknife: Penknife, given: readonly Rule[]): Promise<Record<string, number>> {
+async function remembered(
+  penknife: Penknife,
+  given: readonly LimiterRule[],
+): Promise<Record<string, number>> {
   const limiter = createRateLimiter(penknife.space('bench'), 'denied', {
     rules: given.map((rule) => ({ ...rule, limit: 1 })),
     whenUnavailable: 'throw',

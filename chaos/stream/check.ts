@@ -1,4 +1,4 @@
-import type { DeathKind } from '@penknife/core'
+import type { DeadLetterKind } from '@penknife/core'
 
 import { type Claim, createClaims } from '../harness/claims.ts'
 import { type Course, courseOf, type Delivery, type History } from './history.ts'
@@ -9,7 +9,7 @@ export interface Dead {
   readonly id: string
   readonly json: string
   readonly attempts: number
-  readonly why: DeathKind
+  readonly why: DeadLetterKind
 }
 
 export interface Evidence {
@@ -206,7 +206,7 @@ function trueLetter(
   const { n } = JSON.parse(letter.json) as { n: number }
   const { manner } = intentOf(seed, n)
   const { deliveries } = course
-  const reasons: Readonly<Record<DeathKind, boolean>> = {
+  const reasons: Readonly<Record<DeadLetterKind, boolean>> = {
     failed: letter.attempts === maxAttempts,
     vanished: letter.attempts === maxAttempts,
     'never-retry': manner === 'never',

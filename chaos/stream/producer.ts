@@ -1,7 +1,7 @@
 // A process that adds its share of the entries, at a rate, and records what became of each add.
 import { setTimeout as delay } from 'node:timers/promises'
 
-import { PenknifeError, type AddOptions, type Stream } from '@penknife/core'
+import { PenknifeError, type StreamAddOptions, type Stream } from '@penknife/core'
 
 import { openJournal } from '../harness/journal.ts'
 import { createRandom } from '../harness/random.ts'
@@ -25,7 +25,7 @@ const numbers = function* (): Generator<number> {
 async function add(n: number): Promise<void> {
   const stream = streams.get(streamOf(n).name) as Stream<Payload>
   const { keyed, delayMs } = intentOf(seed, n)
-  const options: AddOptions = {
+  const options: StreamAddOptions = {
     ...(keyed ? { key: `key-${n}` } : {}),
     ...(delayMs > 0 ? { delay: delayMs } : {}),
   }

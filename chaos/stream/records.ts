@@ -1,4 +1,4 @@
-import type { DeathKind, WorkerEvent } from '@penknife/core'
+import type { DeadLetterKind, WorkerEvent } from '@penknife/core'
 
 import type { FaultRecord } from '../harness/cast.ts'
 
@@ -47,7 +47,7 @@ export type WorkerRecord =
       readonly id: string
       readonly a: number
       readonly f: number
-      readonly why: DeathKind
+      readonly why: DeadLetterKind
     }
   | { readonly k: 'trouble'; readonly error: string }
   | { readonly k: 'resumed' }

@@ -4,7 +4,7 @@ import {
   createNotifier,
   createRateLimiter,
   createStream,
-  type Entry,
+  type StreamEntry,
   type Notifier,
   type RateLimiter,
   type Stream,
@@ -161,7 +161,7 @@ export function isBackground({ path }: Exchange): boolean {
   return path === '/health' || isAsset(path)
 }
 
-function logLine({ id, payload }: Entry<RequestEntry>): LogLine {
+function logLine({ id, payload }: StreamEntry<RequestEntry>): LogLine {
   const { method, path, status, durationMs } = payload
   return { id, method: method.slice(0, 8), path: path.slice(0, 80), status, ms: durationMs }
 }

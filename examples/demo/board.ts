@@ -1,8 +1,8 @@
-import type { Leaderboard, Notifier, Row } from '@penknife/core'
+import type { Leaderboard, Notifier, BoardRow } from '@penknife/core'
 import type { Redis } from 'ioredis'
 
 /** A row as the page shows it. */
-export interface NamedRow extends Row {
+export interface NamedRow extends BoardRow {
   readonly name: string
 }
 
@@ -30,7 +30,7 @@ const COALESCE_MS = 80
 export function createBoard(redis: Redis, scores: Leaderboard, notifier: Notifier): Board {
   let timer: NodeJS.Timeout | undefined
 
-  async function named(rows: readonly Row[]): Promise<readonly NamedRow[]> {
+  async function named(rows: readonly BoardRow[]): Promise<readonly NamedRow[]> {
     if (rows.length === 0) return []
     const names = await redis.hmget(NAMES, ...rows.map(({ member }) => member))
     return rows.map((row, at) => ({ ...row, name: names[at] ?? 'Somebody' }))

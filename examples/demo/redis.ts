@@ -3,7 +3,7 @@ import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 
-import { cacheFolder } from '../../scripts/redis/cache.ts'
+import { cacheFolder } from '../../packages/testing/src/server/cache.ts'
 import { type PrivateRedis, startRedis } from '../../scripts/redis/server.ts'
 
 /** The Redis that a demo starts for itself. */

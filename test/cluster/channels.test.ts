@@ -1,4 +1,4 @@
-import { createNotifier, type NotifierEvent, type NudgeEvent, type Space } from '@penknife/core'
+import { createNotifier, type NotifierEvent, type NotifierNudge, type Space } from '@penknife/core'
 import { expect, test, vi } from 'vitest'
 
 import { numbers } from '../support/channels.ts'
@@ -75,7 +75,7 @@ test('when a slot with many channels moves, each is asked for a few times at mos
   const { slot } = space.runtime.keys.route
   const channels = numbers(300).map((at) => `room:${at}`)
   const events: NotifierEvent[] = []
-  const nudges: NudgeEvent[] = []
+  const nudges: NotifierNudge[] = []
   const notifier = createNotifier(space, 'main')
   await notifier.subscribe(channels, { onEvent: (event) => events.push(event) })
   await notifier.listen(['room:*'], { onEvent: (event) => nudges.push(event) })

@@ -59,7 +59,7 @@ test('callers that come while it runs wait for the result, and do not poll', asy
 
 test('who does not want to wait is told that it runs', async () => {
   const once = await open()
-  const result = deferred<void>()
+  const result = deferred()
   const first = once.run('order-1', () => result.promise)
   expect(await once.run('order-1', () => {}, { wait: 0 })).toEqual({ status: 'running' })
   expect(await once.run('order-1', () => {}, { wait: 20 })).toEqual({ status: 'running' })

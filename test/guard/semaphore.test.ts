@@ -86,8 +86,8 @@ test('it never has more permits than its size, with many callers of several proc
 
 test('permits of a process that died come back when its lease is over', async () => {
   const jobs = await open({ size: 2 })
-  const [seconds = 0] = await bench.raw.time()
-  await bench.raw.zadd(HELD, (Number(seconds) + 1) * 1e6, 'dead:1:2')
+  const [seconds = 0] = (await bench.raw.time()).map(Number)
+  await bench.raw.zadd(HELD, (seconds + 1) * 1e6, 'dead:1:2')
   await bench.raw.set('pk1:{shop}:permit-extra:jobs:a', 1)
   expect(await jobs.tryAcquire('a')).toBeUndefined()
   const held = await take(jobs, 2)

@@ -1,4 +1,4 @@
-import { type CalendarWindow, createLeaderboard, type Leaderboard } from '@penknife/core'
+import { type BoardCalendarWindow, createLeaderboard, type Leaderboard } from '@penknife/core'
 import { expect, test, vi } from 'vitest'
 
 import { createClock, type Clock } from '../support/clock.ts'
@@ -12,7 +12,7 @@ vi.mock('../../packages/core/src/redis/scripts.gen.ts', () =>
 const bench = useRedis()
 const HOUR = 3_600_000
 
-async function open(window: CalendarWindow): Promise<{ board: Leaderboard; clock: Clock }> {
+async function open(window: BoardCalendarWindow): Promise<{ board: Leaderboard; clock: Clock }> {
   const penknife = await openReady(pattern(bench.server.url))
   const options = { windows: { period: window }, denseRanks: true }
   return {
@@ -22,7 +22,7 @@ async function open(window: CalendarWindow): Promise<{ board: Leaderboard; clock
 }
 
 /** A period by its first moment and the first one after it, as almanacs have them. */
-const PERIODS: readonly (readonly [what: string, CalendarWindow, from: string, to: string])[] = [
+const PERIODS: readonly (readonly [what: string, BoardCalendarWindow, from: string, to: string])[] = [
   [
     'a spring day of 23 hours',
     { calendar: 'day', timeZone: 'Europe/Berlin' },

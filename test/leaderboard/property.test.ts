@@ -5,7 +5,7 @@ import {
   type Leaderboard,
   type LeaderboardOptions,
   PenknifeError,
-  type Row,
+  type BoardRow,
 } from '@penknife/core'
 import * as fc from 'fast-check'
 import { expect, test, vi } from 'vitest'
@@ -126,9 +126,9 @@ async function read(
   const at = { window, previous }
   const how = { ...at, ranks, data }
   const ranking = model.ranking(window, previous)
-  const dressed = <R extends Row | null>(row: R): R =>
+  const dressed = <R extends BoardRow | null>(row: R): R =>
     row && data ? { ...row, data: model.dataOf(row.member) } : row
-  const all = (rows: readonly Row[]): Row[] => rows.map(dressed)
+  const all = (rows: readonly BoardRow[]): BoardRow[] => rows.map(dressed)
   switch (asked.ask) {
     case 'top': {
       const { count, from } = asked

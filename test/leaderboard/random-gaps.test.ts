@@ -1,4 +1,4 @@
-import { createLeaderboard, type Leaderboard, type LeaderboardOptions, type Row } from '@penknife/core'
+import { createLeaderboard, type Leaderboard, type LeaderboardOptions, type BoardRow } from '@penknife/core'
 import { expect, test, vi } from 'vitest'
 
 import { createClock, type Clock } from '../support/clock.ts'
@@ -34,7 +34,7 @@ function randoms(seed: number): () => number {
   }
 }
 
-const scores = (rows: readonly Row[]): ReadonlyMap<string, number> =>
+const scores = (rows: readonly BoardRow[]): ReadonlyMap<string, number> =>
   new Map(rows.map(({ member, score }) => [member, score]))
 
 test('over thousands of random gaps the last hour is exact, and with a tolerance within it', async () => {

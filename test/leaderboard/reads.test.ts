@@ -1,4 +1,4 @@
-import { type Leaderboard, type LeaderboardOptions, type RankStyle } from '@penknife/core'
+import { type Leaderboard, type LeaderboardOptions, type BoardRankStyle } from '@penknife/core'
 import { expect, test } from 'vitest'
 
 import { failure } from '../support/connect.ts'
@@ -9,7 +9,7 @@ const bench = useRedis()
 const board = (options?: LeaderboardOptions): Promise<Leaderboard> => boardAt(bench.server.url, options)
 const SIX = { ann: 9, bob: 7, cem: 7, dee: 7, eva: 5, fay: 1 }
 
-test.each<[RankStyle, number[]]>([
+test.each<[BoardRankStyle, number[]]>([
   ['ordinal', [1, 2, 3, 4, 5, 6]],
   ['competition', [1, 2, 2, 2, 5, 6]],
   ['dense', [1, 2, 2, 2, 3, 4]],

@@ -1,4 +1,4 @@
-import { createRateLimiter, type Decision, type RateLimiter, type Rule } from '@penknife/core'
+import { createRateLimiter, type LimiterDecision, type RateLimiter, type LimiterRule } from '@penknife/core'
 import * as fc from 'fast-check'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 
@@ -89,16 +89,16 @@ const seen = { passed: 0, settled: 0 }
 
 /** What is asked: a limiter, or the stand-in of one process for it. */
 interface Asked {
-  take(cost: number): Promise<Decision>
+  take(cost: number): Promise<LimiterDecision>
   /** Charges an estimate; what comes back settles it. */
-  reserve(cost: number): Promise<{ decision: Decision; commit(actual: number): Promise<unknown> }>
+  reserve(cost: number): Promise<{ decision: LimiterDecision; commit(actual: number): Promise<unknown> }>
   refund(cost: number): Promise<unknown>
   penalty(cost: number): Promise<unknown>
 }
 
 interface World {
   readonly asked: Asked
-  readonly rules: readonly Rule[]
+  readonly rules: readonly LimiterRule[]
   advance(us: number): Promise<void>
   stepBack(us: number): Promise<void>
 }
@@ -114,7 +114,7 @@ async function follow({ asked, rules, advance, stepBack }: World, run: readonly 
   }[] = []
   let charge = 0
 
-  function passed(tokens: number, { shadow }: Decision): void {
+  function passed(tokens: number, { shadow }: LimiterDecision): void {
     charge += 1
     seen.passed += 1
     for (const [name, ledger] of ledgers) {
@@ -173,7 +173,7 @@ async function follow({ asked, rules, advance, stepBack }: World, run: readonly 
   }
 }
 
-async function throughRedis(limiter: RateLimiter, rules: readonly Rule[]): Promise<World> {
+async function throughRedis(limiter: RateLimiter, rules: readonly LimiterRule[]): Promise<World> {
   const clock = createClock(bench.raw)
   await bench.raw.flushall()
   await clock.set(START_US)
@@ -195,7 +195,7 @@ async function throughRedis(limiter: RateLimiter, rules: readonly Rule[]): Promi
 }
 
 /** The stand-in of this process, which knows no refund and no penalty: those need Redis. */
-function inThisProcess(rules: readonly Rule[]): World {
+function inThisProcess(rules: readonly LimiterRule[]): World {
   vi.spyOn(Date, 'now').mockImplementation(() => (START_US + passedUs) / 1000)
   const local = createLocal(
     { instances: 1 },
@@ -219,12 +219,12 @@ function inThisProcess(rules: readonly Rule[]): World {
   }
 }
 
-type Example = [Rule[], Step[]]
+type Example = [LimiterRule[], Step[]]
 
 async function check(
-  rules: fc.Arbitrary<Rule[]>,
+  rules: fc.Arbitrary<LimiterRule[]>,
   numRuns: number,
-  world: (rules: readonly Rule[]) => World | Promise<World>,
+  world: (rules: readonly LimiterRule[]) => World | Promise<World>,
   examples: Example[] = [],
 ): Promise<void> {
   Object.assign(seen, { passed: 0, settled: 0 })
@@ -233,7 +233,7 @@ async function check(
   expect(Math.min(seen.passed, seen.settled)).toBeGreaterThan(numRuns / 10)
 }
 
-async function redisWorld(): Promise<(rules: readonly Rule[]) => Promise<World>> {
+async function redisWorld(): Promise<(rules: readonly LimiterRule[]) => Promise<World>> {
   const space = (await openReady(pattern(bench.server.socket))).space('shop')
   return (rules) => {
     const settings = { rules, deadline: '5s', denyCache: false } as const
@@ -282,16 +282,16 @@ function lateCancels(kind: Kind): Example[] {
   return [LATE_CANCELS, CANCELS_AFTER_A_STEP_BACK].map((run) => [[tenAMinute(kind)], run])
 }
 
-function tenAMinute(kind: Kind): Rule {
+function tenAMinute(kind: Kind): LimiterRule {
   if (kind === 'calendar') {
     return { name: 'a', algorithm: 'fixed-window', limit: 10, calendar: 'hour', timeZone: 'UTC' }
   }
-  return { name: 'a', algorithm: kind, limit: 10, window: 60_000 } as Rule
+  return { name: 'a', algorithm: kind, limit: 10, window: 60_000 } as LimiterRule
 }
 
 const COUNTING = KINDS.filter((kind) => kind !== 'concurrency')
 
-const oneRule = (kind: Kind): fc.Arbitrary<Rule[]> => ruleOf(kind, 'a', false).map((rule) => [rule])
+const oneRule = (kind: Kind): fc.Arbitrary<LimiterRule[]> => ruleOf(kind, 'a', false).map((rule) => [rule])
 
 test.each(COUNTING)(
   'under a %s rule no more passes than it promises, whatever is taken, reserved, refunded and cancelled when',
@@ -311,7 +311,9 @@ const mixed = fc
     fc.array(fc.boolean(), { minLength: 3, maxLength: 3 }),
   )
   .chain(([kinds, shadows]) =>
-    fc.tuple<Rule[]>(...kinds.map((kind, at) => ruleOf(kind, `${kind}-${at}`, shadows[at - 1] ?? false))),
+    fc.tuple<LimiterRule[]>(
+      ...kinds.map((kind, at) => ruleOf(kind, `${kind}-${at}`, shadows[at - 1] ?? false)),
+    ),
   )
 
 test('under mixed rules, some of them shadows, none lets more pass than it promises', async () => {

@@ -1,4 +1,4 @@
-import type { Rule } from '@penknife/core'
+import type { LimiterRule } from '@penknife/core'
 
 /**
  * What passed under one rule of a subject, less what was given back of it, held against the bound that the rule's algorithm
@@ -21,7 +21,7 @@ interface Passed {
   tokens: number
 }
 
-export function createLedger(rule: Rule): Ledger {
+export function createLedger(rule: LimiterRule): Ledger {
   const charges = new Map<number, Passed>()
   const promise = promiseOf(rule)
   return {
@@ -58,7 +58,7 @@ export function createLedger(rule: Rule): Ledger {
 type Promised = (tokens: number, from: number, to: number) => boolean
 
 /** Whether so many tokens may pass from a moment until another one, both included. */
-function promiseOf(rule: Rule): Promised {
+function promiseOf(rule: LimiterRule): Promised {
   const { limit } = rule
   if ('calendar' in rule) {
     const period = rule.calendar === 'hour' ? 3_600_000_000 : 86_400_000_000

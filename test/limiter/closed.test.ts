@@ -1,4 +1,9 @@
-import { createRateLimiter, type RateLimiter, type RateLimiterOptions, type Rule } from '@penknife/core'
+import {
+  createRateLimiter,
+  type RateLimiter,
+  type RateLimiterOptions,
+  type LimiterRule,
+} from '@penknife/core'
 import { describe, expect, test } from 'vitest'
 
 import { openReady } from '../support/connect.ts'
@@ -6,7 +11,7 @@ import { ownRedis, pattern, useRedis } from '../support/redis.ts'
 
 const bench = useRedis()
 
-const CLOSED: readonly Rule[] = [
+const CLOSED: readonly LimiterRule[] = [
   { name: 'none', limit: 0, window: '1m' },
   { name: 'none', limit: 0, window: '1m', algorithm: 'fixed-window' },
   { name: 'none', limit: 0, calendar: 'day', timeZone: 'UTC', algorithm: 'fixed-window' },
@@ -17,7 +22,7 @@ const CLOSED: readonly Rule[] = [
 const NEVER = { remaining: 0, nextMs: Infinity, resetMs: Infinity }
 
 async function limiterOf(
-  rules: readonly Rule[],
+  rules: readonly LimiterRule[],
   options: Partial<RateLimiterOptions> = {},
 ): Promise<RateLimiter> {
   const penknife = await openReady(pattern(bench.server.url))

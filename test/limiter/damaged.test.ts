@@ -1,4 +1,10 @@
-import { connect, createRateLimiter, type Penknife, type PenknifeError, type Rule } from '@penknife/core'
+import {
+  connect,
+  createRateLimiter,
+  type Penknife,
+  type PenknifeError,
+  type LimiterRule,
+} from '@penknife/core'
 import * as fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 
@@ -107,7 +113,7 @@ describe.each([
   })
 })
 
-const RULES: readonly Rule[] = [
+const RULES: readonly LimiterRule[] = [
   { name: 'g', limit: 5, window: '1m' },
   { name: 'f', limit: 5, window: '1m', algorithm: 'fixed-window' },
   { name: 'w', limit: 5, window: '1m', algorithm: 'sliding-window' },
@@ -121,9 +127,11 @@ test(
   async () => {
     const settings = { deadline: '5s', whenUnavailable: 'throw', denyCache: false } as const
     const space = penknife.space('shop')
-    const plans = [RULES.slice(0, 1), [RULES[0] as Rule, { ...(RULES[0] as Rule), name: 'g2' }], RULES].map(
-      (rules) => createRateLimiter(space, 'api', { ...settings, rules }),
-    )
+    const plans = [
+      RULES.slice(0, 1),
+      [RULES[0] as LimiterRule, { ...(RULES[0] as LimiterRule), name: 'g2' }],
+      RULES,
+    ].map((rules) => createRateLimiter(space, 'api', { ...settings, rules }))
     const property = fc.asyncProperty(
       fc.nat({ max: plans.length - 1 }),
       fc.array(fc.tuple(fc.nat({ max: 4 }), fc.nat(), fc.constantFrom(...NUMBERS)), {

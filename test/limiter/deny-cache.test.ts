@@ -1,6 +1,6 @@
 import { channel } from 'node:diagnostics_channel'
 
-import { createRateLimiter, type Decision, type RateLimiter, type GcraRule } from '@penknife/core'
+import { createRateLimiter, type LimiterDecision, type RateLimiter, type GcraRule } from '@penknife/core'
 import { afterEach, beforeEach, expect, onTestFinished, test, vi } from 'vitest'
 
 import { createClock } from '../support/clock.ts'
@@ -114,8 +114,8 @@ test('a dearer call is denied without asking, with a time that is never early', 
 
 test('repeated denials are published like all decisions', async () => {
   const limiter = await limiterOf({ limit: 1, window: '1h' }, true)
-  const heard: Decision[] = []
-  const listen = (event: unknown): void => void heard.push((event as { decision: Decision }).decision)
+  const heard: LimiterDecision[] = []
+  const listen = (event: unknown): void => void heard.push((event as { decision: LimiterDecision }).decision)
   channel('penknife:limiter').subscribe(listen)
   onTestFinished(() => {
     channel('penknife:limiter').unsubscribe(listen)

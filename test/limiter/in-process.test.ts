@@ -1,4 +1,9 @@
-import { createRateLimiter, type RateLimiter, type RateLimiterOptions, type Rule } from '@penknife/core'
+import {
+  createRateLimiter,
+  type RateLimiter,
+  type RateLimiterOptions,
+  type LimiterRule,
+} from '@penknife/core'
 import { expect, test } from 'vitest'
 
 import { openReady } from '../support/connect.ts'
@@ -10,7 +15,7 @@ import { nextTurn, until } from '../support/until.ts'
 const bench = useRedis()
 
 async function limiterOf(
-  rules: readonly Rule[],
+  rules: readonly LimiterRule[],
   options: Partial<RateLimiterOptions> = {},
 ): Promise<RateLimiter> {
   const penknife = await openReady(pattern(bench.server.url))

@@ -4,7 +4,7 @@ import {
   type Penknife,
   PenknifeError,
   type RateLimiter,
-  type Rule,
+  type LimiterRule,
 } from '@penknife/core'
 import { afterAll, afterEach, beforeEach, describe, expect, test } from 'vitest'
 
@@ -12,7 +12,7 @@ import { failure, openReady } from '../support/connect.ts'
 import { callsOf, pattern, useRedis } from '../support/redis.ts'
 
 const bench = useRedis()
-const RULE: Rule = { name: 'r', limit: 5, window: '1s' }
+const RULE: LimiterRule = { name: 'r', limit: 5, window: '1s' }
 let penknife: Penknife
 
 beforeEach(async () => {

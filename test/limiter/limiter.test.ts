@@ -1,7 +1,7 @@
 import { channel } from 'node:diagnostics_channel'
 import { setTimeout as delay } from 'node:timers/promises'
 
-import { createRateLimiter, hashSubject, type RateLimiter, type Rule } from '@penknife/core'
+import { createRateLimiter, hashSubject, type RateLimiter, type LimiterRule } from '@penknife/core'
 import { isSubject } from '@penknife/core/internal'
 import { expect, onTestFinished, test, vi } from 'vitest'
 
@@ -12,7 +12,7 @@ import { until } from '../support/until.ts'
 const bench = useRedis()
 
 /** A limiter with the clock of Redis itself. */
-async function limiterOf(...rules: Rule[]): Promise<RateLimiter> {
+async function limiterOf(...rules: LimiterRule[]): Promise<RateLimiter> {
   const penknife = await openReady(pattern(bench.server.url))
   return createRateLimiter(penknife.space('shop'), 'api', { rules, deadline: '5s' })
 }

@@ -1,4 +1,4 @@
-import type { Lease, Rule } from '@penknife/core'
+import type { Lease, LimiterRule } from '@penknife/core'
 import * as fc from 'fast-check'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 
@@ -15,14 +15,14 @@ afterEach(() => void vi.useRealTimers())
 const window = fc.integer({ min: 1000, max: 60_000 })
 const locate = createLocate(createKeys('shop', { keyPrefix: '', db: 0 }), undefined, false)
 const planOf = (
-  given: readonly Rule[],
-): { given: readonly Rule[]; rules: ReturnType<typeof parseRules> } => ({
+  given: readonly LimiterRule[],
+): { given: readonly LimiterRule[]; rules: ReturnType<typeof parseRules> } => ({
   given,
   rules: parseRules(given),
 })
 
 /** Any rule whose limits are multiples of `each`, so that its shares are exact. */
-function ruleOf(name: string, shadow: boolean, each: number, adding = false): fc.Arbitrary<Rule> {
+function ruleOf(name: string, shadow: boolean, each: number, adding = false): fc.Arbitrary<LimiterRule> {
   const limit = fc.integer({ min: 1, max: 12 }).map((share) => share * each)
   const head = { name: fc.constant(name), shadow: fc.constant(shadow), limit }
   const others = [
@@ -55,14 +55,14 @@ const steps = fc.array(step, { minLength: 5, maxLength: 40 })
 const RUNS = cases(500, 5000)
 
 /** The calls for ann have what bob no longer uses forgotten: his next window begins as if it were remembered. */
-const FORGOTTEN_BETWEEN = ((): [[number, [Rule], Rule, null], Step[]] => {
+const FORGOTTEN_BETWEEN = ((): [[number, [LimiterRule], LimiterRule, null], Step[]] => {
   const sliding = { limit: 1, algorithm: 'sliding-window' } as const
-  const [a, b] = [1000, 1334].map((windowMs, at): Rule => ({
+  const [a, b] = [1000, 1334].map((windowMs, at): LimiterRule => ({
     name: at === 0 ? 'a' : 'b',
     shadow: at === 1,
     window: windowMs,
     ...sliding,
-  })) as [Rule, Rule]
+  })) as [LimiterRule, LimiterRule]
   const of = (subject: 'ann' | 'bob', cost: number, wait: number): Step => ({
     subject,
     cost,
@@ -75,7 +75,7 @@ const FORGOTTEN_BETWEEN = ((): [[number, [Rule], Rule, null], Step[]] => {
 })()
 
 /** One instance's part of rules whose limits it divides. */
-function shareOf(rule: Rule, instances: number): Rule {
+function shareOf(rule: LimiterRule, instances: number): LimiterRule {
   const limit = rule.limit / instances
   return 'burst' in rule ? { ...rule, limit, burst: rule.burst / instances } : { ...rule, limit }
 }

@@ -1,9 +1,9 @@
 import {
   createRateLimiter,
-  type Decision,
+  type LimiterDecision,
   type RateLimiter,
   type RateLimiterOptions,
-  type Subject,
+  type LimiterSubject,
 } from '@penknife/core'
 import { afterEach, expect, test, vi } from 'vitest'
 
@@ -17,7 +17,7 @@ afterEach(() => void vi.useRealTimers())
 /** A limiter whose Redis went away, so that it decides by itself. */
 async function alone(
   options: Partial<RateLimiterOptions>,
-  warmUp: Subject = 'warm-up',
+  warmUp: LimiterSubject = 'warm-up',
 ): Promise<RateLimiter> {
   const server = await ownRedis()
   const penknife = open(pattern(server.url), { breaker: { failures: 1 } })
@@ -36,7 +36,7 @@ async function alone(
 }
 
 async function takes(limiter: RateLimiter, subject: string, count: number): Promise<boolean[]> {
-  const decisions: Decision[] = []
+  const decisions: LimiterDecision[] = []
   for (let at = 0; at < count; at++) decisions.push(await limiter.take(subject))
   expect(decisions.every(({ decidedBy }) => decidedBy === 'local')).toBe(true)
   return decisions.map(({ allowed }) => allowed)

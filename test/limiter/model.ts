@@ -1,4 +1,4 @@
-import type { CalendarRule, Decision, GcraRule, Rule, RuleState } from '@penknife/core'
+import type { CalendarRule, LimiterDecision, GcraRule, LimiterRule, LimiterRuleState } from '@penknife/core'
 
 /**
  * The limiter's promise in plain arithmetic: what every decision must be, given the time of each call.
@@ -20,11 +20,11 @@ interface Saved {
   readonly [more: string]: unknown
 }
 
-type Look = (rule: Rule, saved: Saved | undefined, now: number) => Count
+type Look = (rule: LimiterRule, saved: Saved | undefined, now: number) => Count
 
 const US = (duration: unknown): number => Number(duration) * 1000
 const big = (value: unknown): bigint => BigInt(value as number)
-const clamp = (value: number, rule: Rule): number => Math.min(Math.max(0, value), 2 * rule.limit)
+const clamp = (value: number, rule: LimiterRule): number => Math.min(Math.max(0, value), 2 * rule.limit)
 
 const gcra: Look = (given, saved, now) => {
   const rule = given as GcraRule
@@ -70,7 +70,7 @@ const calendar: Look = (rule, saved, now) => {
   return whole(rule, used, (after) => ({ time: start, used: after }))
 }
 
-function whole(rule: Rule, used: number, save: (used: number) => Saved): Count {
+function whole(rule: LimiterRule, used: number, save: (used: number) => Saved): Count {
   return {
     refuses: (cost) => used + cost > rule.limit,
     remaining: Math.max(0, rule.limit - used),
@@ -173,7 +173,7 @@ const LOOKS: Readonly<Record<string, Look>> = {
   concurrency: concurrency,
 }
 
-export function algorithmOf(rule: Rule): string {
+export function algorithmOf(rule: LimiterRule): string {
   return 'calendar' in rule ? 'calendar' : (rule.algorithm ?? 'gcra')
 }
 
@@ -187,15 +187,15 @@ export interface Expected {
 
 /** A rule of a subject, to be looked at now or later. */
 interface Seen {
-  readonly rule: Rule
+  readonly rule: LimiterRule
   readonly now: number
   readonly in: (ms: number) => Count
 }
 
 export interface Model {
-  take(subject: string, rules: readonly Rule[], cost: number, now: number, lease?: number): Expected
+  take(subject: string, rules: readonly LimiterRule[], cost: number, now: number, lease?: number): Expected
   /** A penalty, or with fewer than 0 tokens a refund. */
-  add(subject: string, rules: readonly Rule[], tokens: number, now: number): readonly Seen[]
+  add(subject: string, rules: readonly LimiterRule[], tokens: number, now: number): readonly Seen[]
   /** Whether the slots of a lease were held; gives them back, or holds them for so many microseconds more. */
   lease(lease: number, now: number, renewUs: number | undefined): boolean
 }
@@ -204,10 +204,10 @@ export function createModel(): Model {
   const states = new Map<string, Saved>()
   /** Where each lease was given a slot. */
   const leased = new Map<number, readonly string[]>()
-  const keyOf = (subject: string, rule: Rule): string => `${subject} ${algorithmOf(rule)} ${rule.name}`
+  const keyOf = (subject: string, rule: LimiterRule): string => `${subject} ${algorithmOf(rule)} ${rule.name}`
 
   /** Looks at a rule; a clock that was stepped back moves its times. */
-  function seen(subject: string, rule: Rule, now: number): Seen {
+  function seen(subject: string, rule: LimiterRule, now: number): Seen {
     const key = keyOf(subject, rule)
     const saved = states.get(key)
     if (saved && saved.time > now) states.set(key, moved(saved, saved.time - now))
@@ -272,7 +272,7 @@ function leasesOf(saved: Saved): ReadonlyMap<number, number> {
   return saved['leases'] as ReadonlyMap<number, number>
 }
 
-export function leaseOf(rules: readonly Rule[]): number {
+export function leaseOf(rules: readonly LimiterRule[]): number {
   return Math.min(...rules.flatMap((rule) => (rule.algorithm === 'concurrency' ? [US(rule.lease)] : [])))
 }
 
@@ -288,7 +288,7 @@ function moved(saved: Saved, by: number): Saved {
   }
 }
 
-function snapshot(rule: Rule, saved: Saved | undefined, now: number): Seen {
+function snapshot(rule: LimiterRule, saved: Saved | undefined, now: number): Seen {
   const look = LOOKS[algorithmOf(rule)] as Look
   // Later it is as it was counted now: other numbers of the rule take hold with a charge.
   const later = look(rule, saved, now).add(0)
@@ -296,7 +296,7 @@ function snapshot(rule: Rule, saved: Saved | undefined, now: number): Seen {
 }
 
 /** What a decision says that is not so; empty when all of it is right. */
-export function mistakes({ allowed, cost, before, after }: Expected, decision: Decision): string[] {
+export function mistakes({ allowed, cost, before, after }: Expected, decision: LimiterDecision): string[] {
   const wrong: string[] = []
   const hold = (claim: string, holds: boolean): void => void (holds || wrong.push(claim))
   const enforced = before.filter(({ rule }) => !rule.shadow)
@@ -335,12 +335,12 @@ export function mistakes({ allowed, cost, before, after }: Expected, decision: D
   return wrong
 }
 
-export function mistakenStates(expected: readonly Seen[], states: readonly RuleState[]): string[] {
+export function mistakenStates(expected: readonly Seen[], states: readonly LimiterRuleState[]): string[] {
   const wrong: string[] = []
   const hold = (claim: string, holds: boolean): void => void (holds || wrong.push(claim))
   hold('as many rules', expected.length === states.length)
   for (const [at, { rule, in: look }] of expected.entries()) {
-    const { name, remaining, nextMs, resetMs } = states[at] as RuleState
+    const { name, remaining, nextMs, resetMs } = states[at] as LimiterRuleState
     hold(`remaining of ${rule.name}: ${remaining}`, name === rule.name && remaining === look(0).remaining)
     // What is only known to end at a lease's end, or in the calendar, is not told to the millisecond.
     if (rule.algorithm === 'concurrency') continue

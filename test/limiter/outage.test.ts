@@ -1,9 +1,9 @@
 import {
   createRateLimiter,
-  type Decision,
+  type LimiterDecision,
   type Penknife,
   type RateLimiter,
-  type UnavailablePolicy,
+  type LimiterUnavailablePolicy,
 } from '@penknife/core'
 import { describe, expect, test } from 'vitest'
 
@@ -20,7 +20,7 @@ const SLACK_MS = 500
 
 type Outage = 'dead' | 'frozen' | 'frozen for a second call' | 'never there' | 'cut while it answers'
 
-async function limiterIn(outage: Outage, whenUnavailable: UnavailablePolicy): Promise<RateLimiter> {
+async function limiterIn(outage: Outage, whenUnavailable: LimiterUnavailablePolicy): Promise<RateLimiter> {
   const server: PrivateRedis = await ownRedis()
   const proxy = await startProxy(server)
   if (outage === 'never there') await server.kill()
@@ -58,14 +58,14 @@ describe.each<Outage>(['dead', 'never there', 'frozen', 'frozen for a second cal
   (outage) => {
     test('open allows', async () => {
       const limiter = await limiterIn(outage, 'open')
-      const decision: Decision = await timed(() => limiter.take('ann'))
+      const decision: LimiterDecision = await timed(() => limiter.take('ann'))
       expect(decision).toMatchObject({ allowed: true, decidedBy: 'policy', retryAfterMs: 0, violated: [] })
       expect(decision).toMatchObject({ rule: 'burst', remaining: 5 })
     })
 
     test('closed denies and says when to try again', async () => {
       const limiter = await limiterIn(outage, 'closed')
-      const decision: Decision = await timed(() => limiter.take('ann'))
+      const decision: LimiterDecision = await timed(() => limiter.take('ann'))
       expect(decision).toMatchObject({ allowed: false, decidedBy: 'policy', remaining: 0 })
       expect(decision.violated).toEqual(['burst', 'daily'])
       expect(decision.retryAfterMs).toBeGreaterThan(0)

@@ -5,7 +5,7 @@ import {
   type Penknife,
   type PenknifeEvent,
   type RateLimiter,
-  type UnavailablePolicy,
+  type LimiterUnavailablePolicy,
 } from '@penknife/core'
 import { describe, expect, onTestFinished, test } from 'vitest'
 
@@ -145,7 +145,7 @@ function troubleOf(name: string): Promise<Trouble> {
   return set()
 }
 
-function limiterIn(penknife: Penknife, whenUnavailable: UnavailablePolicy): RateLimiter {
+function limiterIn(penknife: Penknife, whenUnavailable: LimiterUnavailablePolicy): RateLimiter {
   const rules = [{ name: 'r', limit: 100, window: '1h' }] as const
   const space = penknife.space('shop')
   return createRateLimiter(space, 'api', { rules, whenUnavailable, deadline: 300, denyCache: false })

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 
-import { createRateLimiter, type Rule } from '@penknife/core'
+import { createRateLimiter, type LimiterRule } from '@penknife/core'
 import type { Redis } from 'ioredis'
 import { expect, test } from 'vitest'
 
@@ -14,7 +14,7 @@ const clusterBench = useCluster()
 const PROCESSES = 8
 const RUN_MS = LONG ? 20_000 : 2000
 const WINDOW_MS = 250
-const RULE = { name: 'r', limit: 100, window: `${WINDOW_MS}ms`, burst: 30 } satisfies Rule
+const RULE = { name: 'r', limit: 100, window: `${WINDOW_MS}ms`, burst: 30 } satisfies LimiterRule
 
 interface Run {
   readonly allowed: number
@@ -28,7 +28,7 @@ interface Run {
 async function hammer(
   where: string,
   raws: readonly Redis[],
-  rules: readonly Rule[] = [RULE],
+  rules: readonly LimiterRule[] = [RULE],
   subjects: number = 1,
 ): Promise<Run> {
   const children = Array.from({ length: PROCESSES }, () =>
@@ -80,7 +80,7 @@ test('8 processes on a cluster of three masters never exceed the bound', async (
 }, 120_000)
 
 test('8 processes under a tight rule and a wide one: what the tight one denies is not charged to the wide one', async () => {
-  const wide = { name: 'wide', limit: 1_000_000, window: '366d' } satisfies Rule
+  const wide = { name: 'wide', limit: 1_000_000, window: '366d' } satisfies LimiterRule
   const run = await hammer(bench.server.url, [bench.raw], [RULE, wide])
   checkBound(run)
   const penknife = await openReady(pattern(bench.server.url))
@@ -95,7 +95,7 @@ test('8 processes under a tight rule and a wide one: what the tight one denies i
   expect(used).toBeGreaterThanOrEqual(run.allowed - 2)
 }, 120_000)
 
-const MIXED: readonly Rule[] = [
+const MIXED: readonly LimiterRule[] = [
   { name: 'burst', limit: 1_000_000, window: '1s' },
   { name: 'month', algorithm: 'fixed-window', limit: 100, calendar: 'month', timeZone: 'Europe/Berlin' },
   { name: 'counter', algorithm: 'sliding-window', limit: 110, window: '1d' },

@@ -1,4 +1,10 @@
-import { createRateLimiter, type Decision, type Lease, type RateLimiter, type Rule } from '@penknife/core'
+import {
+  createRateLimiter,
+  type LimiterDecision,
+  type Lease,
+  type RateLimiter,
+  type LimiterRule,
+} from '@penknife/core'
 import * as fc from 'fast-check'
 import { expect, test, vi } from 'vitest'
 
@@ -26,9 +32,9 @@ type Step =
   | { readonly kind: 'rules'; readonly at: number }
 
 /** Three versions of one limiter, as deployments of an application would have them: same names, other numbers. */
-function versionsOf(kinds: readonly Kind[], shadows: readonly boolean[]): fc.Arbitrary<Rule[][]> {
+function versionsOf(kinds: readonly Kind[], shadows: readonly boolean[]): fc.Arbitrary<LimiterRule[][]> {
   const rules = kinds.map((kind, at) => ruleOf(kind, `${kind}-${at}`, shadows[at] ?? false))
-  return fc.array(fc.tuple<Rule[]>(...rules), { minLength: 3, maxLength: 3 })
+  return fc.array(fc.tuple<LimiterRule[]>(...rules), { minLength: 3, maxLength: 3 })
 }
 
 const take = fc.record({
@@ -91,7 +97,7 @@ const seen = { allowed: 0, denied: 0 }
  * as an expiry would: then the clock is stepped back to the latest charge at most, before which that was in use.
  */
 async function compare(
-  versions: readonly Rule[][],
+  versions: readonly LimiterRule[][],
   limiters: readonly RateLimiter[],
   run: readonly Step[],
   comeAndGo: boolean = false,
@@ -107,7 +113,7 @@ async function compare(
   let back = false
   let chargedAt = -Infinity
   for (const next of run) {
-    const used = versions[version] as Rule[]
+    const used = versions[version] as LimiterRule[]
     const limiter = limiters[version] as RateLimiter
     const before = await states()
     if (next.kind === 'clock') {
@@ -136,11 +142,11 @@ async function compare(
       const cost = Math.min(next.cost, ...used.filter(({ shadow }) => !shadow).map(mostOf))
       const subjects = next.subjects.map((subject) => `subject-${subject}`)
       // Together in one turn: a batch in which subjects repeat.
-      const decisions: Decision[] = await Promise.all(
+      const decisions: LimiterDecision[] = await Promise.all(
         subjects.map((subject) => limiter.take(subject, { cost })),
       )
       for (const [at, subject] of subjects.entries()) {
-        const decision = decisions[at] as Decision
+        const decision = decisions[at] as LimiterDecision
         const expected = model.take(subject, used, cost, clock.now, ++id)
         expect(mistakes(expected, decision)).toEqual([])
         seen[decision.allowed ? 'allowed' : 'denied'] += 1
@@ -154,7 +160,7 @@ async function compare(
   }
 }
 
-async function check(versions: fc.Arbitrary<Rule[][]>, numRuns: number): Promise<void> {
+async function check(versions: fc.Arbitrary<LimiterRule[][]>, numRuns: number): Promise<void> {
   const penknife = await openReady(pattern(bench.server.url))
   const space = penknife.space('shop')
   seen.allowed = seen.denied = 0
@@ -206,11 +212,11 @@ test('rules that come and go find what was used under them, whoever was asked in
     maxLength: 3,
   })
   const property = fc.asyncProperty(
-    versionsOf(all, []).map(([first]) => first as Rule[]),
+    versionsOf(all, []).map(([first]) => first as LimiterRule[]),
     sets,
     steps,
     async (each, chosen, run) => {
-      const versions = chosen.map((set) => set.map((at) => each[at] as Rule))
+      const versions = chosen.map((set) => set.map((at) => each[at] as LimiterRule))
       const standing = createRateLimiter(space, 'api', {
         rules: each,
         deadline: '5s',
@@ -232,7 +238,7 @@ test('rules that come and go find what was used under them, whoever was asked in
 test('after waiting exactly retryAfterMs the same call passes, and a millisecond earlier it does not', async () => {
   const penknife = await openReady(pattern(bench.server.url))
   const clock = createClock(bench.raw)
-  const given: Rule[] = [
+  const given: LimiterRule[] = [
     { name: 'burst', limit: 7, window: 60_000, burst: 3 },
     { name: 'daily', limit: 100, window: '1d' },
   ]
@@ -254,7 +260,7 @@ test('after waiting exactly retryAfterMs the same call passes, and a millisecond
 test('every state has a TTL of about the time until the subject is rested', async () => {
   const penknife = await openReady(pattern(bench.server.url))
   const clock = createClock(bench.raw)
-  const given: Rule[] = [
+  const given: LimiterRule[] = [
     { name: 'a', limit: 10, window: '10s' },
     { name: 'b', limit: 100, window: '1h' },
   ]

@@ -1,4 +1,4 @@
-import { createRateLimiter, type RateLimiter, type Rule } from '@penknife/core'
+import { createRateLimiter, type RateLimiter, type LimiterRule } from '@penknife/core'
 import { afterEach, expect, test, vi } from 'vitest'
 
 import { failure, openReady } from '../support/connect.ts'
@@ -6,9 +6,9 @@ import { callsOf, ownRedis, pattern, useRedis } from '../support/redis.ts'
 
 const bench = useRedis()
 afterEach(() => void vi.useRealTimers())
-const TOKENS: Rule = { name: 'tokens', limit: 10_000, window: '1d' }
+const TOKENS: LimiterRule = { name: 'tokens', limit: 10_000, window: '1d' }
 
-async function limiterOf(...rules: Rule[]): Promise<RateLimiter> {
+async function limiterOf(...rules: LimiterRule[]): Promise<RateLimiter> {
   const penknife = await openReady(pattern(bench.server.url))
   return createRateLimiter(penknife.space('shop'), 'llm', { rules, deadline: '5s' })
 }
@@ -17,8 +17,8 @@ async function left(limiter: RateLimiter): Promise<number> {
   return (await limiter.take('ann', { cost: 0 })).remaining
 }
 
-const WINDOW: Rule = { name: 'w', algorithm: 'sliding-window', limit: 10_000, window: '1d' }
-const LOG: Rule = { name: 'l', algorithm: 'sliding-log', limit: 1000, window: '1d' }
+const WINDOW: LimiterRule = { name: 'w', algorithm: 'sliding-window', limit: 10_000, window: '1d' }
+const LOG: LimiterRule = { name: 'l', algorithm: 'sliding-log', limit: 1000, window: '1d' }
 
 test.each([
   ['gcra', TOKENS],
@@ -38,8 +38,8 @@ test.each([
   expect(await left(limiter)).toBe(rule.limit - 450)
 })
 
-const SECOND: Rule = { name: 's', limit: 10, window: '1s' }
-test.each<[string, Rule]>([
+const SECOND: LimiterRule = { name: 's', limit: 10, window: '1s' }
+test.each<[string, LimiterRule]>([
   ['gcra', SECOND],
   ['fixed-window', { ...SECOND, algorithm: 'fixed-window' }],
   ['sliding-window', { ...SECOND, algorithm: 'sliding-window' }],

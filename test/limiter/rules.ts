@@ -1,4 +1,4 @@
-import type { GcraRule, Rule } from '@penknife/core'
+import type { GcraRule, LimiterRule } from '@penknife/core'
 import * as fc from 'fast-check'
 
 export type Kind = 'gcra' | 'fixed-window' | 'calendar' | 'sliding-window' | 'sliding-log' | 'concurrency'
@@ -17,7 +17,7 @@ const window = fc.integer({ min: 60_000, max: 600_000 })
 const limit = fc.integer({ min: 1, max: 20 })
 
 /** Any rule of a kind. */
-export function ruleOf(kind: Kind, name: string, shadow: boolean): fc.Arbitrary<Rule> {
+export function ruleOf(kind: Kind, name: string, shadow: boolean): fc.Arbitrary<LimiterRule> {
   const head = { name: fc.constant(name), shadow: fc.constant(shadow), limit }
   switch (kind) {
     case 'gcra':
@@ -35,11 +35,11 @@ export function ruleOf(kind: Kind, name: string, shadow: boolean): fc.Arbitrary<
     case 'concurrency':
       return fc.record({ ...head, algorithm: fc.constant(kind), lease: window })
     default:
-      return fc.record({ ...head, algorithm: fc.constant(kind), window }) as fc.Arbitrary<Rule>
+      return fc.record({ ...head, algorithm: fc.constant(kind), window }) as fc.Arbitrary<LimiterRule>
   }
 }
 
 /** The most tokens that one call can take under a rule. */
-export function mostOf(rule: Rule): number {
+export function mostOf(rule: LimiterRule): number {
   return rule.algorithm === 'concurrency' ? Infinity : ((rule as GcraRule).burst ?? rule.limit)
 }

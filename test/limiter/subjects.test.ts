@@ -1,4 +1,9 @@
-import { createRateLimiter, type RateLimiter, type RateLimiterOptions, type Rule } from '@penknife/core'
+import {
+  createRateLimiter,
+  type RateLimiter,
+  type RateLimiterOptions,
+  type LimiterRule,
+} from '@penknife/core'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 
 import { createClock } from '../support/clock.ts'
@@ -14,8 +19,8 @@ const START_US = 1_800_000_000_000_000
 const HOUR_US = 3_600_000_000
 const SECOND_US = 1_000_000
 
-const GCRA: Rule = { name: 'r', limit: 10, window: '1h' }
-const PER: readonly Rule[] = [
+const GCRA: LimiterRule = { name: 'r', limit: 10, window: '1h' }
+const PER: readonly LimiterRule[] = [
   { name: 'tenant', per: 'tenant', limit: 10, window: '1h' },
   { name: 'user', per: 'user', limit: 3, window: '1h' },
   { name: 'ip', per: 'ip', algorithm: 'sliding-log', limit: 5, window: '1h' },
@@ -25,7 +30,7 @@ const PER: readonly Rule[] = [
 beforeEach(() => void vi.spyOn(performance, 'now').mockReturnValue(1000))
 afterEach(() => void vi.restoreAllMocks())
 
-async function setUp(rules: readonly Rule[], options: Partial<RateLimiterOptions> = {}) {
+async function setUp(rules: readonly LimiterRule[], options: Partial<RateLimiterOptions> = {}) {
   const penknife = await openReady(pattern(bench.server.url))
   const clock = createClock(bench.raw)
   await clock.set(START_US)
@@ -70,7 +75,7 @@ describe('a refund', () => {
   })
 
   test('gives back to the rules that are named', async () => {
-    const other: Rule = { name: 'other', limit: 10, window: '1h' }
+    const other: LimiterRule = { name: 'other', limit: 10, window: '1h' }
     const { limiter, left } = await setUp([GCRA, other])
     await limiter.take('ann', { cost: 4 })
     await limiter.refund('ann', { cost: 2, rules: [other] })
@@ -90,7 +95,10 @@ describe('a penalty', () => {
 })
 
 describe('a block', () => {
-  const mixed: readonly Rule[] = [GCRA, { name: 'l', algorithm: 'sliding-log', limit: 5, window: '1h' }]
+  const mixed: readonly LimiterRule[] = [
+    GCRA,
+    { name: 'l', algorithm: 'sliding-log', limit: 5, window: '1h' },
+  ]
   test.each([
     ['one GCRA rule', [GCRA]],
     ['several GCRA rules', [GCRA, { ...GCRA, name: 's' }]],
@@ -160,7 +168,13 @@ describe('a block', () => {
 })
 
 describe('a shadow rule', () => {
-  const shadow: Rule = { name: 'candidate', shadow: true, algorithm: 'sliding-log', limit: 2, window: '1h' }
+  const shadow: LimiterRule = {
+    name: 'candidate',
+    shadow: true,
+    algorithm: 'sliding-log',
+    limit: 2,
+    window: '1h',
+  }
 
   test('is counted and reported, and never denies nor keeps others from being charged', async () => {
     const { limiter, left } = await setUp([GCRA, shadow])
@@ -186,7 +200,7 @@ describe('a shadow rule', () => {
   test('that becomes a real one keeps what it counted', async () => {
     const { limiter } = await setUp([GCRA, { ...GCRA, name: 'candidate', shadow: true }])
     await limiter.take('ann', { cost: 4 })
-    const promoted: readonly Rule[] = [{ ...GCRA, name: 'candidate' }]
+    const promoted: readonly LimiterRule[] = [{ ...GCRA, name: 'candidate' }]
     expect(await limiter.take('ann', { cost: 0, rules: promoted })).toMatchObject({ remaining: 6 })
   })
 })
@@ -290,13 +304,13 @@ describe('rules of a call', () => {
   test('keep what was used under the same names, whatever their numbers', async () => {
     const { limiter } = await setUp([{ name: 'plan', limit: 10, window: '1h' }])
     await limiter.take('ann', { cost: 8 })
-    const pro: readonly Rule[] = [{ name: 'plan', limit: 1000, window: '1h' }]
+    const pro: readonly LimiterRule[] = [{ name: 'plan', limit: 1000, window: '1h' }]
     expect(await limiter.take('ann', { cost: 0, rules: pro })).toMatchObject({ remaining: 992 })
     expect(await limiter.take('ann', { cost: 2 })).toMatchObject({ remaining: 0 })
   })
 
   test('add a rule without losing another one’s state', async () => {
-    const day: Rule = { name: 'day', algorithm: 'fixed-window', limit: 100, window: '1d' }
+    const day: LimiterRule = { name: 'day', algorithm: 'fixed-window', limit: 100, window: '1d' }
     const { limiter } = await setUp([day])
     await limiter.take('ann', { cost: 60 })
     const both = await limiter.take('ann', { rules: [{ name: 'burst', limit: 5, window: '1s' }, day] })
@@ -306,7 +320,7 @@ describe('rules of a call', () => {
 
   test('a subject in use under more than 32 rules is refused another, and loses none', async () => {
     const { limiter } = await setUp([GCRA])
-    const nth = (at: number): readonly Rule[] => [{ ...GCRA, name: `rule-${at}` }]
+    const nth = (at: number): readonly LimiterRule[] => [{ ...GCRA, name: `rule-${at}` }]
     for (let at = 0; at < 32; at++) await limiter.take('ann', { rules: nth(at) })
     expect(await failure(limiter.take('ann', { rules: nth(32) }))).toMatchObject({
       code: 'PENKNIFE_REJECTED',
@@ -317,7 +331,7 @@ describe('rules of a call', () => {
   test('a cost above the smallest burst of the call is an error', async () => {
     const { limiter } = await setUp([GCRA])
     expect(await failure(limiter.take('ann', { cost: 11 }))).toMatchObject({ option: 'cost' })
-    const rules: readonly Rule[] = [{ name: 's', algorithm: 'sliding-window', limit: 4, window: '1s' }]
+    const rules: readonly LimiterRule[] = [{ name: 's', algorithm: 'sliding-window', limit: 4, window: '1s' }]
     expect((await failure(limiter.take('ann', { cost: 5, rules }))).message).toMatch(/from 0 to 4/)
   })
 })
@@ -328,7 +342,7 @@ test('reset deletes all that is known of a subject, and of no other', async () =
     { name: 'l', algorithm: 'sliding-log', limit: 5, window: '1h' },
     { name: 's', algorithm: 'concurrency', limit: 5, lease: '1m' },
   ])
-  const extra: readonly Rule[] = [{ name: 'extra', algorithm: 'sliding-log', limit: 5, window: '1h' }]
+  const extra: readonly LimiterRule[] = [{ name: 'extra', algorithm: 'sliding-log', limit: 5, window: '1h' }]
   for (const subject of ['ann', 'bob']) {
     await limiter.take(subject)
     await limiter.take(subject, { rules: extra })
@@ -342,7 +356,7 @@ test('reset deletes all that is known of a subject, and of no other', async () =
 })
 
 describe('reset deletes what other processes know', () => {
-  const EXTRA: readonly Rule[] = [
+  const EXTRA: readonly LimiterRule[] = [
     { name: 'exact', algorithm: 'sliding-log', limit: 5, window: '1m' },
     { name: 'parallel', algorithm: 'concurrency', limit: 2, lease: '1m' },
   ]
@@ -381,7 +395,7 @@ describe('reset deletes what other processes know', () => {
 
   test('and the names of rules that nobody charges any more are forgotten', async () => {
     const { limiter, clock } = await setUp(EXTRA)
-    const { limiter: later } = await setUp([{ ...(EXTRA[0] as Rule), name: 'later' }])
+    const { limiter: later } = await setUp([{ ...(EXTRA[0] as LimiterRule), name: 'later' }])
     await limiter.take('ann')
     const key = 'pk1:{shop}:limit-rules:api'
     expect(await bench.raw.zrange(key, '0', '-1')).toEqual(['l//exact', 's//parallel'])
@@ -418,7 +432,7 @@ describe('reset deletes what other processes know', () => {
 describe('with hashSubjects', () => {
   const SECRET = 'key-4711'
   test('no secret is in a key name, and every call finds its state by the subject', async () => {
-    const rules: readonly Rule[] = [
+    const rules: readonly LimiterRule[] = [
       GCRA,
       { name: 'exact', algorithm: 'sliding-log', limit: 5, window: '1h' },
       { name: 'parallel', algorithm: 'concurrency', limit: 2, lease: '1m' },

@@ -1,4 +1,4 @@
-import { createRateLimiter, type LimiterEvent, type RateLimiter, type Rule } from '@penknife/core'
+import { createRateLimiter, type LimiterEvent, type RateLimiter, type LimiterRule } from '@penknife/core'
 import { expect, test } from 'vitest'
 
 import { type Child, startProgram } from '../support/child.ts'
@@ -11,18 +11,18 @@ import { warningsOf } from '../support/warnings.ts'
 const bench = useRedis()
 const DECLARED = 'pk1:{shop}:limit-declared:api'
 
-const MINUTE: Rule = { name: 'minute', limit: 10, window: '1m' }
+const MINUTE: LimiterRule = { name: 'minute', limit: 10, window: '1m' }
 const DAY = {
   name: 'quota',
   algorithm: 'fixed-window',
   limit: 10,
   calendar: 'day',
   timeZone: 'UTC',
-} satisfies Rule
-const MONTH: Rule = { ...DAY, calendar: 'month' as const }
-const BERLIN: Rule = { ...DAY, timeZone: 'Europe/Berlin' }
+} satisfies LimiterRule
+const MONTH: LimiterRule = { ...DAY, calendar: 'month' as const }
+const BERLIN: LimiterRule = { ...DAY, timeZone: 'Europe/Berlin' }
 
-async function open(rules: readonly Rule[]): Promise<RateLimiter> {
+async function open(rules: readonly LimiterRule[]): Promise<RateLimiter> {
   const penknife = await openReady(pattern(bench.server.url))
   const always = { whenUnavailable: 'throw', denyCache: false, deadline: '5s' } as const
   return createRateLimiter(penknife.space('shop'), 'api', { rules, ...always })
@@ -40,7 +40,7 @@ async function declared(rules: number): Promise<void> {
   await until('the rules are declared', async () => (await bench.raw.zcard(DECLARED)) === rules)
 }
 
-async function version(rules: readonly Rule[]): Promise<(subject: string) => Promise<unknown>> {
+async function version(rules: readonly LimiterRule[]): Promise<(subject: string) => Promise<unknown>> {
   const child: Child = startProgram('limited', [bench.server.url, JSON.stringify(rules)])
   expect(await child.next()).toBe('ready')
   return async (subject) => {
@@ -66,7 +66,7 @@ test('processes of two versions that count by other calendars: the second is ref
   expect(await renamed('ann')).toMatchObject({ event: { kind: 'redeclared' } })
 })
 
-test.each<[string, Rule, Rule]>([
+test.each<[string, LimiterRule, LimiterRule]>([
   ['unit of time', DAY, MONTH],
   ['time zone', DAY, BERLIN],
 ])(
@@ -102,7 +102,7 @@ test('it is accepted over another part of the subject, and once nobody can have 
   expect((await (await open([{ ...MONTH, per: 'user' }])).take({ user: 'u1' })).allowed).toBe(true)
 })
 
-test.each<[string, readonly Rule[], string, readonly Rule[], string]>([
+test.each<[string, readonly LimiterRule[], string, readonly LimiterRule[], string]>([
   [
     'limits',
     [MINUTE],

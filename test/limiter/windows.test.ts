@@ -1,4 +1,4 @@
-import { createRateLimiter, type RateLimiter, type Rule } from '@penknife/core'
+import { createRateLimiter, type RateLimiter, type LimiterRule } from '@penknife/core'
 import * as fc from 'fast-check'
 import { describe, expect, test, vi } from 'vitest'
 
@@ -16,7 +16,7 @@ const START_US = 1_800_000_000_000_000
 const HOUR_MS = 3_600_000
 
 async function setUp(
-  rule: Rule,
+  rule: LimiterRule,
   startUs: number = START_US,
 ): Promise<{ limiter: RateLimiter; clock: Clock }> {
   const penknife = await openReady(pattern(bench.server.url))
@@ -39,7 +39,7 @@ describe('a window of a fraction of a second is exact', () => {
     ),
   )('%s, %s', async (algorithm, window) => {
     const windowMs = window === '250ms' ? 250 : 1900
-    const { limiter, clock } = await setUp({ name: 'r', algorithm, limit: 5, window } as Rule)
+    const { limiter, clock } = await setUp({ name: 'r', algorithm, limit: 5, window } as LimiterRule)
     expect(limiter.rules[0]).toMatchObject({ windowMs, algorithm })
     expect((await limiter.take('ann', { cost: 5 })).allowed).toBe(true)
     const { retryAfterMs } = await limiter.take('ann', { cost: 5 })
@@ -82,7 +82,7 @@ function worst(admitted: readonly [number, number][], windowUs: number): number 
 }
 
 const WINDOW_US = 1_000_000
-const BOUNDS: readonly [name: string, rule: Rule, most: number, gaps: readonly number[]][] = [
+const BOUNDS: readonly [name: string, rule: LimiterRule, most: number, gaps: readonly number[]][] = [
   [
     'gcra, burst = limit',
     { name: 'r', limit: 100, window: '1s' },
@@ -131,7 +131,7 @@ describe('the most that is admitted in any window', () => {
 
   test('a fixed window and a sliding counter come near it, a sliding log stays at its limit', async () => {
     const spent = async (
-      rule: Rule,
+      rule: LimiterRule,
       steps: readonly (readonly [gapUs: number, cost: number])[],
     ): Promise<number> => {
       const { limiter, clock } = await setUp(rule)
@@ -165,7 +165,7 @@ describe('a rate that is no whole number of units', () => {
     ['99,991 a day', { name: 'r', limit: 99_991, window: '1d' }],
     ['999,999,937 an hour', { name: 'r', limit: 999_999_937, window: '1h' }],
     ['7 in 366 days', { name: 'r', limit: 7, window: '366d' }],
-  ] satisfies [string, Rule][])(
+  ] satisfies [string, LimiterRule][])(
     '%s is never exceeded, and missed by less than a millionth',
     async (_, rule) => {
       const { limiter, clock } = await setUp(rule)
@@ -184,7 +184,7 @@ describe('a rate that is no whole number of units', () => {
 })
 
 describe('a calendar period', () => {
-  const dayIn = (timeZone: string, calendar: 'hour' | 'day' | 'week' | 'month' = 'day'): Rule => ({
+  const dayIn = (timeZone: string, calendar: 'hour' | 'day' | 'week' | 'month' = 'day'): LimiterRule => ({
     name: 'r',
     algorithm: 'fixed-window',
     limit: 10,
@@ -250,11 +250,11 @@ describe('a clock that is stepped back by a day', () => {
     ['sliding-window', { name: 'r', algorithm: 'sliding-window', limit: 5, window: '1m' }, 120],
     ['sliding-log', { name: 'r', algorithm: 'sliding-log', limit: 5, window: '1m' }, 60],
     ['concurrency', { name: 'r', algorithm: 'concurrency', limit: 1, lease: '1m' }, 60],
-  ] as [string, Rule, number][])(
+  ] as [string, LimiterRule, number][])(
     '%s: nothing is won, and nobody waits for longer than from a fresh start',
     async (name, rule, seconds) => {
       const { limiter, clock } = await setUp(rule)
-      const rules: Rule[] = name === 'several gcra' ? [rule, { ...rule, name: 's' }] : [rule]
+      const rules: LimiterRule[] = name === 'several gcra' ? [rule, { ...rule, name: 's' }] : [rule]
       const cost = rule.algorithm === 'concurrency' ? 1 : 5
       expect((await limiter.take('ann', { cost, rules })).allowed).toBe(true)
       await clock.advance(-24 * HOUR_MS * 1000)

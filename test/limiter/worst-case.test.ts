@@ -1,4 +1,4 @@
-import { createRateLimiter, type RateLimiter, type Rule } from '@penknife/core'
+import { createRateLimiter, type RateLimiter, type LimiterRule } from '@penknife/core'
 import { expect, test, vi } from 'vitest'
 
 import { createClock } from '../support/clock.ts'
@@ -20,7 +20,7 @@ const STEPS = 100
 const hour = { name: 'rule', limit: LIMIT, window: '1h' } as const
 
 /** The figures of docs/rate-limiting.md: what passes at worst in any hour, with a limit of 100 an hour. */
-const WORST: readonly (readonly [name: string, rule: Rule, admitted: number])[] = [
+const WORST: readonly (readonly [name: string, rule: LimiterRule, admitted: number])[] = [
   ['gcra', hour, 199],
   ['gcra with a burst of 10', { ...hour, burst: 10 }, 109],
   ['fixed-window', { ...hour, algorithm: 'fixed-window' }, 199],

@@ -1,4 +1,4 @@
-import type { Notifier, Subscription } from '@penknife/core'
+import type { Notifier, NotifierSubscription } from '@penknife/core'
 import { expect, onTestFinished, test } from 'vitest'
 
 import { numbers, openNotifier, publishNumbers } from '../support/channels.ts'
@@ -8,7 +8,7 @@ import { until } from '../support/until.ts'
 const bench = useRedis()
 
 interface Guest {
-  subscription: Subscription
+  subscription: NotifierSubscription
   inside: boolean
   /** What it was told itself, and what the audience was told for it. */
   readonly told: unknown[]

@@ -1,4 +1,4 @@
-import { createNotifier, type NudgeEvent } from '@penknife/core'
+import { createNotifier, type NotifierNudge } from '@penknife/core'
 import { assert, constantFrom, property, string } from 'fast-check'
 import { expect, test, vi } from 'vitest'
 
@@ -14,7 +14,7 @@ const NUDGES = 'pk1:{shop}:notify-nudges:main:live'
 
 /** Listens and notes `channel data` of each nudge, and the kind of everything else. */
 async function listen(patterns: readonly string[], notifier = openNotifier(bench)) {
-  const events: NudgeEvent[] = []
+  const events: NotifierNudge[] = []
   const listening = await (await notifier).listen(patterns, { onEvent: (event) => events.push(event) })
   const said = (): string[] =>
     events.map((event) =>

@@ -1,4 +1,9 @@
-import { type Admission, createNotifier, type Notifier, type Subscription } from '@penknife/core'
+import {
+  type NotifierAdmission,
+  createNotifier,
+  type Notifier,
+  type NotifierSubscription,
+} from '@penknife/core'
 import { expect, test } from 'vitest'
 
 import { followers, openNotifier } from '../support/channels.ts'
@@ -14,9 +19,9 @@ const CONTROL = 'pk1:{shop}:notify-control:main'
 const CONTROL_LIVE = `${CONTROL}:live`
 
 /** Follows channels by an admission; what comes are `<channel>:<data>` and the kinds of other events. */
-async function follow(notifier: Notifier, admission: Admission, channels: readonly string[]) {
+async function follow(notifier: Notifier, admission: NotifierAdmission, channels: readonly string[]) {
   const heard: string[] = []
-  const subscription: Subscription = await notifier.subscribe(channels, {
+  const subscription: NotifierSubscription = await notifier.subscribe(channels, {
     admission,
     onEvent: (event) =>
       heard.push(`${event.channel}:${event.kind === 'message' ? String(event.data) : event.kind}`),

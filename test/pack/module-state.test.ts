@@ -7,6 +7,7 @@ const KNOWN: Readonly<Record<string, string>> = {
   'core/src/calendar.ts': 'formats of time zones: a cache of what never changes',
   'express/src/route.ts': 'caches by router and layer, which go with these',
   'http/src/warn.ts': 'warnings are of the process, and each is promised once in it',
+  'testing/src/server/find.ts': 'a search under way, which servers that start together share',
 }
 
 const PACKAGES = new URL('../../packages/', import.meta.url)

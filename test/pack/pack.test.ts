@@ -23,6 +23,7 @@ const USES = {
   '@penknife/http': ['rateLimit', 'requestLog', 'notifications', 'definePlugin', 'adapt'],
   '@penknife/express': ['rateLimit', 'requestLog', 'notifications', 'definePlugin', 'adapt'],
   '@penknife/koa': ['rateLimit', 'requestLog', 'notifications', 'definePlugin', 'adapt'],
+  '@penknife/testing': ['useTestRedis', 'startTestRedis', 'drained', 'delivered'],
 } as const
 
 /** Every subpath that the packages export, as a user names it. */

@@ -6,7 +6,7 @@ import {
   type Driver,
   type Link,
   NotSent,
-  type Purpose,
+  type ConnectionPurpose,
   ReplyError,
 } from '../../packages/core/src/redis/driver.ts'
 import { driverOf } from '../../packages/core/src/redis/given.ts'
@@ -23,7 +23,7 @@ const bench = useRedis()
 interface Opened {
   readonly driver: Driver
   readonly look: () => readonly ConnectionHealth[]
-  open(purpose?: Purpose): Link
+  open(purpose?: ConnectionPurpose): Link
 }
 
 function driverFor(name: DriverName, url: string, options: object = {}): Opened {

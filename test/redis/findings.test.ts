@@ -1,4 +1,4 @@
-import type { Finding, PenknifeEvent, ServerInfo } from '@penknife/core'
+import type { ServerFinding, PenknifeEvent, ServerInfo } from '@penknife/core'
 import { describe, expect, test } from 'vitest'
 
 import { type Feature, findingsFor } from '../../packages/core/src/redis/server.ts'
@@ -79,7 +79,7 @@ describe('at the start', () => {
     args: ['--maxmemory', '1gb', '--maxmemory-policy', 'allkeys-lru', '--appendonly', 'yes'],
   })
 
-  function gather(events: Finding[]): (event: PenknifeEvent) => void {
+  function gather(events: ServerFinding[]): (event: PenknifeEvent) => void {
     return (event) => event.kind === 'finding' && events.push(event.finding)
   }
 
@@ -88,7 +88,7 @@ describe('at the start', () => {
     const warn = (warning: Error): unknown => warnings.push(warning)
     process.on('warning', warn)
     const penknife = open(pattern(bench.server.url))
-    const told: Finding[] = []
+    const told: ServerFinding[] = []
     penknife.on(gather(told))
     penknife.space('shop').runtime.use('stream', 'x')
     await until('it is told', () => told.length > 0 && warnings.length > 0)
@@ -101,7 +101,7 @@ describe('at the start', () => {
 
   test('a feature used later is held against the server then', async () => {
     const penknife = open(pattern(bench.server.url))
-    const told: Finding[] = []
+    const told: ServerFinding[] = []
     penknife.on(gather(told))
     await until('the server was looked at', async () => (await penknife.health()).server !== undefined)
     expect(told).toEqual([])
@@ -134,7 +134,7 @@ describe('a user with few rights', () => {
     const rights = ['reset', 'on', '>x', '~pk1:*', '&*', '+@all', '-info']
     await bench.raw.call('ACL', 'SETUSER', 'ann', ...rights)
     const penknife = open(pattern(bench.server.url, { username: 'ann', password: 'x' }))
-    const told: Finding[] = []
+    const told: ServerFinding[] = []
     penknife.on((event) => event.kind === 'finding' && told.push(event.finding))
     expect(await counters(penknife.space('shop'))('c')).toBe(1)
     await until('it is told', () => told.length > 0)

@@ -1,4 +1,4 @@
-import { createNotifier, createStream, type Finding, type Penknife } from '@penknife/core'
+import { createNotifier, createStream, type ServerFinding, type Penknife } from '@penknife/core'
 import { expect, test } from 'vitest'
 
 import { failure, open } from '../support/connect.ts'
@@ -12,11 +12,13 @@ import { startWorker } from '../support/workers.ts'
 const bench = useRedis()
 
 /** penknife of a user that may run everything but some commands, and what it finds. */
-async function without(...denied: readonly string[]): Promise<{ penknife: Penknife; found: Finding[] }> {
+async function without(
+  ...denied: readonly string[]
+): Promise<{ penknife: Penknife; found: ServerFinding[] }> {
   const rights = ['reset', 'on', '>x', '~*', '&*', '+@all', ...denied.map((command) => `-${command}`)]
   await bench.raw.call('ACL', 'SETUSER', 'ann', ...rights)
   const penknife = open(pattern(bench.server.url, { username: 'ann', password: 'x' }))
-  const found: Finding[] = []
+  const found: ServerFinding[] = []
   penknife.on((event) => {
     if (event.kind === 'finding' && event.finding.code !== 'persistence') found.push(event.finding)
   })

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { findServerOn } from '../../scripts/redis/find.ts'
+import { findServerOn } from '../../packages/testing/src/server/find.ts'
 import { fakeProgram } from './helpers.ts'
 import { machine, versionLine } from './machine.ts'
 

@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import type { Machine } from '../../scripts/redis/process.ts'
+import type { Machine } from '../../packages/testing/src/server/process.ts'
 import { temporaryFolder } from './helpers.ts'
 
 export interface PretendedMachine extends Machine {

@@ -1,4 +1,4 @@
-import type { BatchHandler, BatchWorkerOptions, Stream, WorkerEvent } from '@penknife/core'
+import type { WorkerBatchHandler, WorkerBatchOptions, Stream, WorkerEvent } from '@penknife/core'
 import { expect, onTestFinished, test } from 'vitest'
 
 import { addNumbers, buriedOf, openOrders, ORDERS } from '../support/orders.ts'
@@ -7,7 +7,11 @@ import { until } from '../support/until.ts'
 
 const bench = useRedis()
 
-function start(stream: Stream<number>, handler: BatchHandler<number>, options: BatchWorkerOptions = {}) {
+function start(
+  stream: Stream<number>,
+  handler: WorkerBatchHandler<number>,
+  options: WorkerBatchOptions = {},
+) {
   const worker = stream.batchWorker('billing', handler, options)
   const events: WorkerEvent[] = []
   worker.on((event) => events.push(event))
@@ -79,7 +83,7 @@ const even = async ({ payload }: { payload: number }): Promise<number> => {
   return payload
 }
 
-test.each<[string, BatchHandler<number>]>([
+test.each<[string, WorkerBatchHandler<number>]>([
   ['the results of Promise.allSettled', (deliveries) => Promise.allSettled(deliveries.map(even))],
   ['a list of promises', (deliveries) => deliveries.map(even)],
   ['a list of promises, from an async function', async (deliveries) => deliveries.map(even)],

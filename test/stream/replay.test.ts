@@ -1,4 +1,4 @@
-import { createStream, type Entry, type Stream } from '@penknife/core'
+import { createStream, type StreamEntry, type Stream } from '@penknife/core'
 import { describe, expect, test } from 'vitest'
 
 import { failure, openReady } from '../support/connect.ts'
@@ -10,7 +10,7 @@ import { until } from '../support/until.ts'
 
 const bench = useRedis()
 
-async function collect<T>(entries: AsyncIterable<Entry<T>>, atMost: number = Infinity): Promise<T[]> {
+async function collect<T>(entries: AsyncIterable<StreamEntry<T>>, atMost: number = Infinity): Promise<T[]> {
   const found: T[] = []
   for await (const { payload } of entries) {
     found.push(payload)
@@ -20,7 +20,7 @@ async function collect<T>(entries: AsyncIterable<Entry<T>>, atMost: number = Inf
 }
 
 /** Collects in the background what a follower gives. */
-function follow<T>(entries: AsyncIterable<Entry<T>>): {
+function follow<T>(entries: AsyncIterable<StreamEntry<T>>): {
   readonly found: T[]
   readonly ended: Promise<unknown>
 } {
@@ -130,7 +130,7 @@ describe('a range', () => {
     const penknife = await openReady(pattern(proxy.url), { deadline: 100 })
     const stream = createStream<number>(penknife.space('shop'), 'orders')
     await addNumbers(stream, 20)
-    let last: Entry<number> | undefined
+    let last: StreamEntry<number> | undefined
     const found: number[] = []
     const reading = (async () => {
       for await (const entry of stream.replay({ pageEntries: 10 })) {

@@ -1,6 +1,6 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 
-import type { GroupStats, Stream } from '@penknife/core'
+import type { StreamGroupStats, Stream } from '@penknife/core'
 import { expect, onTestFinished, test } from 'vitest'
 
 import { failure } from '../support/connect.ts'
@@ -26,7 +26,7 @@ async function take(count: number, group: string = 'billing', consumer: string =
   return (reply?.[0]?.[1] ?? []).map(([id]) => id)
 }
 
-async function billing(stream: Stream<number>): Promise<GroupStats> {
+async function billing(stream: Stream<number>): Promise<StreamGroupStats> {
   return (await stream.stats(NOW)).groups.find(({ name }) => name === 'billing')!
 }
 

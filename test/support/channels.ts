@@ -3,7 +3,7 @@ import {
   type Notifier,
   type NotifierEvent,
   type NotifierOptions,
-  type Subscription,
+  type NotifierSubscription,
 } from '@penknife/core'
 import type { Redis } from 'ioredis'
 
@@ -25,7 +25,7 @@ export async function openNotifier(
 
 /** A subscription and what came of it. */
 export interface Heard {
-  readonly subscription: Subscription
+  readonly subscription: NotifierSubscription
   readonly events: readonly NotifierEvent[]
   /** The data of the messages, of the others their kind. */
   data(): unknown[]

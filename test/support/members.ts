@@ -1,16 +1,16 @@
-import type { Admission, AdmissionEnd, Notifier } from '@penknife/core'
+import type { NotifierAdmission, NotifierAdmissionEnd, Notifier } from '@penknife/core'
 
 /** A connection of a user, and what became of its rights. */
 export interface Guest {
-  readonly admission: Admission
+  readonly admission: NotifierAdmission
   /** The channels that were revoked, one list for each time. */
   readonly revoked: readonly (readonly string[])[]
-  readonly ended: AdmissionEnd | undefined
+  readonly ended: NotifierAdmissionEnd | undefined
 }
 
 export async function admit(notifier: Notifier, user: string, most?: number): Promise<Guest> {
   const revoked: (readonly string[])[] = []
-  let ended: AdmissionEnd | undefined
+  let ended: NotifierAdmissionEnd | undefined
   const admission = await notifier.admit(user, {
     onRevoked: (channels) => revoked.push(channels),
     onEnd: (reason) => (ended = reason),

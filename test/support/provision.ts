@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url'
 import type { TestProject } from 'vitest/node'
 
 import { bundlePrograms } from '../../scripts/programs.ts'
-import { findServer } from '../../scripts/redis/find.ts'
+import { findServer } from '../../packages/testing/src/server/find.ts'
 
 declare module 'vitest' {
   export interface ProvidedContext {

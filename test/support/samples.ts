@@ -183,6 +183,8 @@ const PERMITTED: NonNullable<Sample['before']> = [
   ['SET', extraPermits, 2],
 ]
 
+const object = keys.guardOf('object', 'carts', 'ann')
+
 /** At least one sample for each reply type of each script in packages/core/src/redis/scripts.gen.ts, by name. */
 export const SAMPLES: Readonly<Record<string, readonly Sample[]>> = {
   'guard/lock': [
@@ -257,6 +259,19 @@ export const SAMPLES: Readonly<Record<string, readonly Sample[]>> = {
   ],
   'guard/repermit': [{ returns: 'integer', shared: [1000], item: [permits, 'me:1:2'], before: PERMITTED }],
   'guard/permitted': [{ returns: 'integers', item: [permits, permitQueue], before: PERMITTED }],
+  'guard/object_write': [
+    {
+      returns: 'string',
+      shared: [1000],
+      item: [object, '[["s","name","1"],["d","x"],["i","n",1,0,5]]', 0, '', 5],
+      before: [['HSET', object, ':v', 7, ':f', 3, 'n', 1]],
+    },
+    { returns: 'string', shared: [0], item: [object, '[["s","name","1"]]', 1, 0, ''] },
+  ],
+  'guard/object_remove': [
+    { returns: 'string', item: [object, '', 5], before: [['HSET', object, ':v', 7, ':f', 3]] },
+  ],
+  'guard/object_read': [{ returns: 'list', item: [object], before: [['HSET', object, ':v', 7]] }],
   'guard/claim': [
     { returns: 'string', shared: [1000], item: [claimed, 'me', 0] },
     {

@@ -1,4 +1,4 @@
-import type { Handler, Stream, Worker, WorkerEvent, WorkerOptions } from '@penknife/core'
+import type { WorkerHandler, Stream, Worker, WorkerEvent, WorkerOptions } from '@penknife/core'
 import type { Redis } from 'ioredis'
 import { onTestFinished } from 'vitest'
 
@@ -19,7 +19,7 @@ export interface Watched {
 export function startWorker<T, Out = T>(
   stream: Stream<T, Out>,
   group: string,
-  handler: Handler<Out>,
+  handler: WorkerHandler<Out>,
   options: WorkerOptions = {},
 ): Watched {
   const worker = stream.worker(group, handler, options)

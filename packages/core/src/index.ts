@@ -6,7 +6,7 @@ export * from './leaderboard/index.ts'
 export * from './limiter/index.ts'
 export * from './notifier/index.ts'
 export type { BreakerEvent, BreakerOptions } from './redis/breaker.ts'
-export type { Purpose } from './redis/driver.ts'
+export type { ConnectionPurpose } from './redis/driver.ts'
 export type {
   Connection,
   IoredisClient,
@@ -25,8 +25,8 @@ export {
   type Space,
 } from './redis/penknife.ts'
 export type { PolicyInUse } from './redis/policies.ts'
-export type { Refused } from './redis/refusals.ts'
+export type { RefusedCalls } from './redis/refusals.ts'
 export type { ConnectionHealth } from './redis/roster.ts'
-export type { Finding, ServerInfo } from './redis/server.ts'
+export type { ServerFinding, ServerInfo } from './redis/server.ts'
 export type * from './standard-schema.ts'
 export * from './stream/index.ts'

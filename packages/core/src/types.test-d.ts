@@ -10,12 +10,12 @@ import {
   createRateLimiter,
   createStream,
   type DeadLetter,
-  type Decision,
-  type Entry,
-  type GroupStats,
+  type LimiterDecision,
+  type StreamEntry,
+  type StreamGroupStats,
   type Jsonified,
   type NotifierEvent,
-  type Row,
+  type BoardRow,
 } from './index.ts'
 import { createLeaderboard } from './leaderboard/leaderboard.ts'
 
@@ -24,7 +24,7 @@ const space = connect(new Redis()).space('shop')
 test('a stream carries the type of its payload to readers and workers', () => {
   const stream = createStream<{ n: number }>(space, 'a', { groups: ['g'] })
   expectTypeOf(stream.add).parameter(0).toEqualTypeOf<{ n: number }>()
-  expectTypeOf(stream.read()).resolves.toEqualTypeOf<readonly Entry<{ n: number }>[]>()
+  expectTypeOf(stream.read()).resolves.toEqualTypeOf<readonly StreamEntry<{ n: number }>[]>()
   stream.worker('g', (delivery) => {
     expectTypeOf(delivery.payload.n).toEqualTypeOf<number>()
     expectTypeOf(delivery.signal).toEqualTypeOf<AbortSignal>()
@@ -90,10 +90,10 @@ test('JSON leaves most types as they are', () => {
 test('what manages a stream carries its types, too', async () => {
   const stream = createStream<{ n: number }>(space, 'a')
   for await (const entry of stream.replay({ from: new Date(), reverse: true })) {
-    expectTypeOf(entry).toEqualTypeOf<Entry<{ n: number }>>()
+    expectTypeOf(entry).toEqualTypeOf<StreamEntry<{ n: number }>>()
   }
   const stats = await stream.stats()
-  expectTypeOf(stats.groups).toEqualTypeOf<readonly GroupStats[]>()
+  expectTypeOf(stats.groups).toEqualTypeOf<readonly StreamGroupStats[]>()
   expectTypeOf(stats.groups[0]!.undelivered).toEqualTypeOf<number>()
   const { deadLetters, reset } = stream.group('g')
   for await (const letter of deadLetters.list({ why: 'failed' })) {
@@ -110,7 +110,7 @@ test('what manages a stream carries its types, too', async () => {
 
 test('durations are milliseconds or text with a unit', () => {
   const limiter = createRateLimiter(space, 'a', { rules: [{ name: 'b', limit: 1, window: '1.5s' }] })
-  expectTypeOf(limiter.take('ann')).resolves.toEqualTypeOf<Decision>()
+  expectTypeOf(limiter.take('ann')).resolves.toEqualTypeOf<LimiterDecision>()
   // @ts-expect-error -- no such unit
   createRateLimiter(space, 'a', { rules: [{ name: 'b', limit: 1, window: '1 fortnight' }] })
   // @ts-expect-error -- no such option
@@ -197,5 +197,5 @@ test('whoever takes any notifier takes those with types, too', () => {
 })
 
 test('a member that is not on the board is null', () => {
-  expectTypeOf(createLeaderboard(space, 'a').rank('ann')).resolves.toEqualTypeOf<Row | null>()
+  expectTypeOf(createLeaderboard(space, 'a').rank('ann')).resolves.toEqualTypeOf<BoardRow | null>()
 })

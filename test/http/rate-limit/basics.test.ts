@@ -1,4 +1,9 @@
-import { createRateLimiter, PenknifeError, type RateLimiter, type UnavailablePolicy } from '@penknife/core'
+import {
+  createRateLimiter,
+  PenknifeError,
+  type RateLimiter,
+  type LimiterUnavailablePolicy,
+} from '@penknife/core'
 import { PASS, type Handler, type RateLimitOptions } from '@penknife/http'
 import { rateLimitPlugin } from '@penknife/http/adapter'
 import { call } from '@penknife/http/testkit'
@@ -108,7 +113,7 @@ describe.each(frameworks)('rateLimit on $name', (adapter) => {
   test('a Redis that may not be asked, and a closed penknife, are decided by the policy, not 500 for everyone', async () => {
     const server = await ownRedis()
     const penknife = await openReady(pattern(server.socket))
-    const under = (whenUnavailable: UnavailablePolicy): Handler => {
+    const under = (whenUnavailable: LimiterUnavailablePolicy): Handler => {
       const rules = [{ name: 'burst', limit: 3, window: '1h' }] as const
       const name = typeof whenUnavailable === 'string' ? whenUnavailable : 'local'
       const limit = rateLimitPlugin.setup(
@@ -136,7 +141,7 @@ describe.each(frameworks)('rateLimit on $name', (adapter) => {
     const server = await ownRedis()
     await server.kill()
     const penknife = open(pattern(server.socket))
-    const inOutage = (whenUnavailable: Exclude<UnavailablePolicy, object>): Handler => {
+    const inOutage = (whenUnavailable: Exclude<LimiterUnavailablePolicy, object>): Handler => {
       const rules = [{ name: 'burst', limit: 3, window: '1h' }] as const
       const options = { rules, whenUnavailable, deadline: 50 }
       const limit = rateLimitPlugin.setup(createRateLimiter(penknife.space('shop'), whenUnavailable, options))

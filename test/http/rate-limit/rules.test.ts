@@ -1,4 +1,4 @@
-import type { Rule } from '@penknife/core'
+import type { LimiterRule } from '@penknife/core'
 import { ipKey, type RateLimitOptions } from '@penknife/http'
 import { rateLimitPlugin } from '@penknife/http/adapter'
 import { call } from '@penknife/http/testkit'
@@ -9,7 +9,7 @@ import { start, useFeatures } from '../setup.ts'
 
 const features = useFeatures()
 
-const plans: Readonly<Record<string, readonly Rule[]>> = {
+const plans: Readonly<Record<string, readonly LimiterRule[]>> = {
   free: [{ name: 'plan', limit: 2, window: '1h' }],
   pro: [{ name: 'plan', limit: 100, window: '1h' }],
 }
@@ -37,7 +37,7 @@ describe.each(frameworks)('rules on $name', (adapter) => {
   })
 
   test('a plan that allows nothing is a 429 without a time to come back at', async () => {
-    const closed: readonly Rule[] = [{ name: 'plan', limit: 0, window: '1h' }]
+    const closed: readonly LimiterRule[] = [{ name: 'plan', limit: 0, window: '1h' }]
     const { url } = await start(adapter, [rateLimitPlugin.setup(features.limiter(), { rules: () => closed })])
     const { status, headers, text } = await ask(url)
     expect([status, headers['retry-after'], headers['ratelimit']]).toEqual([429, undefined, '"plan";r=0'])

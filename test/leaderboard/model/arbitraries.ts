@@ -1,4 +1,4 @@
-import type { BoardUpdate, BoardWindow, LeaderboardOptions, RankStyle } from '@penknife/core'
+import type { BoardUpdate, BoardWindow, LeaderboardOptions, BoardRankStyle } from '@penknife/core'
 import * as fc from 'fast-check'
 
 /**
@@ -43,7 +43,7 @@ export type Step =
 export type Read = {
   readonly window: number
   readonly previous: number
-  readonly ranks: RankStyle
+  readonly ranks: BoardRankStyle
   readonly data: boolean
 } & (
   | { readonly ask: 'top'; readonly count: number; readonly from: number }
@@ -168,7 +168,7 @@ function readFor(options: LeaderboardOptions): fc.Arbitrary<Read> {
   const common = {
     window: fc.nat({ max: 3 }),
     previous: fc.nat({ max: 2 }),
-    ranks: fc.constantFrom<RankStyle>(
+    ranks: fc.constantFrom<BoardRankStyle>(
       'ordinal',
       'competition',
       ...(options.denseRanks ? ['dense' as const] : []),

@@ -1,4 +1,4 @@
-import type { BoardUpdate, FirstComeTies, LeaderboardOptions, ScoreChange } from '@penknife/core'
+import type { BoardUpdate, BoardFirstComeTies, LeaderboardOptions, BoardScoreChange } from '@penknife/core'
 import { durationMs } from '@penknife/core/internal'
 
 import { Ranking } from './ranking.ts'
@@ -15,7 +15,7 @@ export function maxScoreOf({ ties = 'member', decimals = 0 }: LeaderboardOptions
 }
 
 const ms = (moment: Date | string): number => new Date(moment).getTime()
-const unitMs = (ties: FirstComeTies): number => durationMs('unit', ties.unit ?? '1s')
+const unitMs = (ties: BoardFirstComeTies): number => durationMs('unit', ties.unit ?? '1s')
 
 interface Remembered extends Counted {
   state: 'counted' | 'undone' | 'removed'
@@ -23,7 +23,7 @@ interface Remembered extends Counted {
 
 /** What an update resolves with, the change in one window or the score in the first, and the events told of it. */
 export interface Outcome {
-  readonly change: ScoreChange
+  readonly change: BoardScoreChange
   readonly value: number
   /** Without the board's name. */
   readonly events: readonly object[]

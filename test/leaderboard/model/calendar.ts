@@ -1,4 +1,4 @@
-import type { CalendarWindow } from '@penknife/core'
+import type { BoardCalendarWindow } from '@penknife/core'
 
 const MINUTE = 60_000
 const HOUR = 60 * MINUTE
@@ -45,7 +45,7 @@ function shown(timeZone: string, atMs: number): Shown {
  * The name of the period that a moment lies in, from what clocks show: no arithmetic with offsets. Where clocks go
  * back over midnight, the later date has begun: the latest date shown so far counts.
  */
-export function periodOf({ calendar, timeZone = 'UTC' }: CalendarWindow, atMs: number): string {
+export function periodOf({ calendar, timeZone = 'UTC' }: BoardCalendarWindow, atMs: number): string {
   const { date, hour, offset } = shown(timeZone, atMs)
   // The hour that is repeated is two, told apart by their offsets.
   if (calendar === 'hour') return `${date} ${hour} ${offset}`
@@ -61,7 +61,7 @@ export function periodOf({ calendar, timeZone = 'UTC' }: CalendarWindow, atMs: n
 }
 
 /** The period so many before: found by looking back until another one is shown. No period is shorter than half an hour. */
-export function periodBefore(window: CalendarWindow, atMs: number, periods: number): string {
+export function periodBefore(window: BoardCalendarWindow, atMs: number, periods: number): string {
   const step = window.calendar === 'hour' ? 10 * MINUTE : HOUR
   let at = atMs
   let name = periodOf(window, at)
@@ -73,7 +73,7 @@ export function periodBefore(window: CalendarWindow, atMs: number, periods: numb
 }
 
 /** The next period, found by looking ahead. */
-export function periodAfter(window: CalendarWindow, atMs: number): string {
+export function periodAfter(window: BoardCalendarWindow, atMs: number): string {
   const step = window.calendar === 'hour' ? 10 * MINUTE : HOUR
   const present = periodOf(window, atMs)
   let at = atMs

@@ -1,4 +1,4 @@
-import type { RankStyle, Row, ScoreRange, SubsetRow } from '@penknife/core'
+import type { BoardRankStyle, BoardRow, BoardScoreRange, BoardSubsetRow } from '@penknife/core'
 
 /** A member's place on a board. */
 export interface Standing {
@@ -23,7 +23,7 @@ export class Ranking {
     )
   }
 
-  rows(style: RankStyle = 'ordinal'): Row[] {
+  rows(style: BoardRankStyle = 'ordinal'): BoardRow[] {
     return this.standings.map(({ member, score }, at) => ({
       member,
       score,
@@ -31,7 +31,7 @@ export class Ranking {
     }))
   }
 
-  rankAt(at: number, style: RankStyle): number {
+  rankAt(at: number, style: BoardRankStyle): number {
     if (style === 'ordinal') return at + 1
     const { score } = this.standings[at] as Standing
     const better = this.standings.filter((other) => this.#sign * compare(other.score, score) < 0)
@@ -39,16 +39,19 @@ export class Ranking {
     return new Set(better.map((other) => other.score)).size + 1
   }
 
-  find(member: string, style: RankStyle = 'ordinal'): Row | null {
+  find(member: string, style: BoardRankStyle = 'ordinal'): BoardRow | null {
     return this.rows(style).find((row) => row.member === member) ?? null
   }
 
-  around(member: string, each: number, style: RankStyle = 'ordinal'): Row[] | null {
+  around(member: string, each: number, style: BoardRankStyle = 'ordinal'): BoardRow[] | null {
     const at = this.standings.findIndex((standing) => standing.member === member)
     return at < 0 ? null : this.rows(style).slice(Math.max(0, at - each), at + each + 1)
   }
 
-  within({ min = -Infinity, max = Infinity }: ScoreRange, style: RankStyle = 'ordinal'): Row[] {
+  within(
+    { min = -Infinity, max = Infinity }: BoardScoreRange,
+    style: BoardRankStyle = 'ordinal',
+  ): BoardRow[] {
     return this.rows(style).filter(({ score }) => score >= min && score <= max)
   }
 
@@ -65,7 +68,7 @@ export class Ranking {
     return found?.score ?? null
   }
 
-  among(members: readonly string[], style: RankStyle): SubsetRow[] {
+  among(members: readonly string[], style: BoardRankStyle): BoardSubsetRow[] {
     const subset = new Ranking(
       this.standings.filter(({ member }) => members.includes(member)),
       this.#sign === 1,
@@ -73,7 +76,7 @@ export class Ranking {
     return subset.rows(style).map((row) => ({
       ...row,
       place: row.rank,
-      rank: (this.find(row.member, style) as Row).rank,
+      rank: (this.find(row.member, style) as BoardRow).rank,
     }))
   }
 }

@@ -1,4 +1,4 @@
-import type { BoardWindow, CalendarWindow, RollingWindow } from '@penknife/core'
+import type { BoardWindow, BoardCalendarWindow, BoardRollingWindow } from '@penknife/core'
 import { durationMs } from '@penknife/core/internal'
 
 import { periodAfter, periodBefore, periodOf } from './calendar.ts'
@@ -44,7 +44,7 @@ export function windowModel(window: BoardWindow, arithmetic: Arithmetic): Window
 /** Boards of periods, each a map; all-time is one period. */
 function periods(
   nameAt: (atMs: number) => string,
-  calendar: CalendarWindow | undefined,
+  calendar: BoardCalendarWindow | undefined,
   { plus, unitAt }: Arithmetic,
 ): WindowModel {
   const boards = new Map<string, Map<string, Standing>>()
@@ -101,7 +101,7 @@ interface Entry {
 }
 
 /** A list of entries that leave one after the other; sums are made anew from it each time. */
-function rolling({ last, tolerance = 0 }: RollingWindow, { plus, unitAt }: Arithmetic): WindowModel {
+function rolling({ last, tolerance = 0 }: BoardRollingWindow, { plus, unitAt }: Arithmetic): WindowModel {
   const lastMs = durationMs('last', last)
   const toleranceMs = durationMs('tolerance', tolerance, { min: 0 })
   let entries: Entry[] = []

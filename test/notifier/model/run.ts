@@ -1,7 +1,7 @@
 import { equal, ok } from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 
-import type { Notifier, NotifierEvent, Subscription } from '@penknife/core'
+import type { Notifier, NotifierEvent, NotifierSubscription } from '@penknife/core'
 import type { Redis } from 'ioredis'
 
 import { type Clock, CLOCK_KEY, createClock } from '../../support/clock.ts'
@@ -31,7 +31,7 @@ interface Reader {
   readonly events: NotifierEvent[]
   readonly types: readonly string[] | undefined
   readonly state: boolean
-  subscription: Subscription
+  subscription: NotifierSubscription
   /** Where it is, as the checks know; 'oldest' for before the oldest event kept. */
   at: string
   /** The id of that place, as the subscription said it last. */
@@ -324,7 +324,7 @@ export class Run {
     for (const reader of this.#readers) this.#check(reader)
   }
 
-  #isAtEnd(subscription: Subscription): boolean {
+  #isAtEnd(subscription: NotifierSubscription): boolean {
     const id = subscription.cursors()[this.#channel] as string
     return this.#model.empty ? isBeginning(id) : id === this.#model.top
   }

@@ -2,7 +2,7 @@
 // argv: the server's URL, or the ports of a cluster with commas between; the rules as JSON; how many subjects.
 import { once } from 'node:events'
 
-import { connect, createRateLimiter, type Rule } from '@penknife/core'
+import { connect, createRateLimiter, type LimiterRule } from '@penknife/core'
 
 import { clusterPattern, pattern } from '../../../scripts/redis/clients.ts'
 
@@ -14,7 +14,7 @@ const given = ports
   : pattern(where)
 const penknife = connect(given)
 const limiter = createRateLimiter(penknife.space('shop'), 'api', {
-  rules: JSON.parse(rules) as Rule[],
+  rules: JSON.parse(rules) as LimiterRule[],
   whenUnavailable: 'throw',
   deadline: '10s',
 })

@@ -2,14 +2,14 @@
 // argv: the server's URL; the limiter's rules as JSON.
 import { createInterface } from 'node:readline'
 
-import { connect, createRateLimiter, type PenknifeError, type Rule } from '@penknife/core'
+import { connect, createRateLimiter, type PenknifeError, type LimiterRule } from '@penknife/core'
 import { pattern } from '../../../scripts/redis/clients.ts'
 
 const [url = '', rules = ''] = process.argv.slice(2)
 const say = (value: unknown): void => console.log(JSON.stringify(value))
 const penknife = connect(pattern(url))
 const limiter = createRateLimiter(penknife.space('shop'), 'api', {
-  rules: JSON.parse(rules) as Rule[],
+  rules: JSON.parse(rules) as LimiterRule[],
   whenUnavailable: 'throw',
   deadline: '10s',
 })

@@ -3,7 +3,7 @@
 import { once } from 'node:events'
 import { setTimeout as delay } from 'node:timers/promises'
 
-import { connect, createRateLimiter, type Rule } from '@penknife/core'
+import { connect, createRateLimiter, type LimiterRule } from '@penknife/core'
 import { Redis } from 'ioredis'
 import { pattern } from '../../../scripts/redis/clients.ts'
 
@@ -11,7 +11,7 @@ const [url = '', rules = '[]', mode = ''] = process.argv.slice(2)
 const say = (value: unknown): void => console.log(JSON.stringify(value))
 const penknife = connect(pattern(url))
 const limiter = createRateLimiter(penknife.space('shop'), 'api', {
-  rules: JSON.parse(rules) as Rule[],
+  rules: JSON.parse(rules) as LimiterRule[],
   whenUnavailable: 'throw',
   deadline: '10s',
 })
@@ -28,19 +28,20 @@ say('ready')
 await once(process.stdin, 'data')
 const run = { going: true }
 process.stdin.once('data', () => (run.going = false))
-let allowed = 0
+let first = true
 let most = 0
 async function hold(): Promise<void> {
   while (run.going) {
     const { lease } = await limiter.take('subject')
     if (!lease) continue
-    allowed += 1
+    if (first) say('first')
+    first = false
     most = Math.max(most, await raw.incr('held'))
     await raw.decr('held')
     await lease.release()
   }
 }
 await Promise.all(Array.from({ length: 5 }, hold))
-say({ allowed, most })
+say({ most })
 await penknife.close()
 process.exit(0)

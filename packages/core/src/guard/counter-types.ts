@@ -31,7 +31,7 @@ export interface CounterChange {
   readonly ceiling?: number
 }
 
-export interface ChangeOptions {
+export interface CounterChangeOptions {
   /**
    * Names the request: while it is remembered, the same id again changes nothing and gets the first answer. A call that was refused
    * is not remembered. 1 to 128 characters.
@@ -39,7 +39,7 @@ export interface ChangeOptions {
   readonly id?: string
 }
 
-export interface SingleChangeOptions extends ChangeOptions {
+export interface CounterSingleChangeOptions extends CounterChangeOptions {
   /** For this change instead of the object's own. */
   readonly floor?: number
   /** For this change instead of the object's own. */
@@ -89,7 +89,7 @@ export interface CounterReserveOptions {
 }
 
 /** How a reservation ended; `unknown` when it is not known any more, or never was. */
-export interface ReservationEnd {
+export interface CounterReservationEnd {
   readonly state: 'committed' | 'cancelled' | 'expired' | 'unknown'
   /** It ended before this call, which changed nothing. */
   readonly repeated: boolean
@@ -99,9 +99,9 @@ export interface CounterReservation {
   /** With it another process can end the reservation: `counters.commit(id)`. */
   readonly id: string
   /** Makes the changes for good. Safe to call again. */
-  commit(): Promise<ReservationEnd>
+  commit(): Promise<CounterReservationEnd>
   /** Gives back what it holds. Safe to call again. */
-  cancel(): Promise<ReservationEnd>
+  cancel(): Promise<CounterReservationEnd>
 }
 
 export type CountersReservation =
@@ -124,13 +124,13 @@ export type CountersReservation =
 export interface Counters {
   readonly name: string
   /** Adds to a counter, 1 by default. */
-  increment(counter: string, by?: number, options?: SingleChangeOptions): Promise<CounterAnswer>
+  increment(counter: string, by?: number, options?: CounterSingleChangeOptions): Promise<CounterAnswer>
   /** Takes from a counter, 1 by default. */
-  decrement(counter: string, by?: number, options?: SingleChangeOptions): Promise<CounterAnswer>
+  decrement(counter: string, by?: number, options?: CounterSingleChangeOptions): Promise<CounterAnswer>
   /** Sets a counter, as after counting the stock by hand. Open reservations stay: they must fit the new value. */
-  set(counter: string, value: number, options?: ChangeOptions): Promise<CounterAnswer>
+  set(counter: string, value: number, options?: CounterChangeOptions): Promise<CounterAnswer>
   /** Changes up to 50 counters: all or none. */
-  change(changes: readonly CounterChange[], options?: ChangeOptions): Promise<CountersAnswer>
+  change(changes: readonly CounterChange[], options?: CounterChangeOptions): Promise<CountersAnswer>
   /** What up to 50 counters are. */
   read(counters: readonly string[]): Promise<readonly CounterState[]>
   /**
@@ -139,7 +139,7 @@ export interface Counters {
    */
   reserve(changes: readonly CounterChange[], options: CounterReserveOptions): Promise<CountersReservation>
   /** Ends a reservation of any process: its changes are made. */
-  commit(reservation: string): Promise<ReservationEnd>
+  commit(reservation: string): Promise<CounterReservationEnd>
   /** Ends a reservation of any process: what it holds is given back. */
-  cancel(reservation: string): Promise<ReservationEnd>
+  cancel(reservation: string): Promise<CounterReservationEnd>
 }

@@ -20,7 +20,7 @@ import {
   readCountersOptions,
 } from './counter-options.ts'
 import type {
-  ChangeOptions,
+  CounterChangeOptions,
   CounterAnswer,
   CounterChange,
   CounterRefusal,
@@ -29,8 +29,8 @@ import type {
   CountersOptions,
   CounterState,
   CounterReservation,
-  ReservationEnd,
-  SingleChangeOptions,
+  CounterReservationEnd,
+  CounterSingleChangeOptions,
 } from './counter-types.ts'
 import { createLay, createPeriodCall, createRedisClock, type PeriodPlan } from './periods.ts'
 
@@ -89,7 +89,7 @@ export function createCounters(space: Space, name: string, options: CountersOpti
   const counted = createPeriodCall(runtime, guardCounted, how, shared)
   const hold = createPeriodCall(runtime, guardReserve, how, shared)
 
-  async function run(lines: string, { id }: ChangeOptions): Promise<string> {
+  async function run(lines: string, { id }: CounterChangeOptions): Promise<string> {
     declare()
     if (id === undefined) return (await count(lines)).reply
     checkText('id', id, LONGEST_ID)
@@ -135,7 +135,7 @@ export function createCounters(space: Space, name: string, options: CountersOpti
     return { ok: true, repeated: answer.repeated, ...(answer.counters[0] as CounterState) }
   }
 
-  async function one(counter: string, by: number, given: SingleChangeOptions): Promise<CounterAnswer> {
+  async function one(counter: string, by: number, given: CounterSingleChangeOptions): Promise<CounterAnswer> {
     if (given !== NONE) checkOptions('counter', given, ['id', 'floor', 'ceiling'])
     const { floor, ceiling } = given
     const reply = await run(packChange(counter, by, floor, ceiling), given)
@@ -155,7 +155,7 @@ export function createCounters(space: Space, name: string, options: CountersOpti
     return port
   }
 
-  async function end(id: string, ending: 'c' | 'x'): Promise<ReservationEnd> {
+  async function end(id: string, ending: 'c' | 'x'): Promise<CounterReservationEnd> {
     const { startMs, own } = partsOf(checkText('reservation', id, LONGEST_ID + 16))
     const settle = settling(startMs)
     for (;;) {

@@ -33,7 +33,7 @@ export interface OnceOptions {
    * For how long the result is kept and given to every later caller: '1s' to '366d'. `0` keeps nothing: callers are held off, and learn
    * the result, only until it is done.
    */
-  readonly window: Duration | 0
+  readonly window: Duration
   /**
    * For how long a run may be without renewal before another caller may take over, as after a crash: '1s' to '1h'. Runs are renewed at a
    * third of it. Default: '30s'.

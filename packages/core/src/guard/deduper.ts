@@ -74,7 +74,7 @@ export function createDeduper(space: Space, name: string, options: DeduperOption
     const reply = String(await shard.many(shard.route, ids.join('\n')))
     if (!/^[01]+$/.test(reply) || reply.length !== ids.length)
       throw badReply(title, `'${reply}' is no answer to ${ids.length} ids`)
-    for (const [at, place_] of places.entries()) answer[place_] = reply[at] === '1'
+    for (const [at, to] of places.entries()) answer[to] = reply[at] === '1'
   }
 
   return {

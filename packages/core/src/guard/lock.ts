@@ -67,18 +67,20 @@ export function createLock(space: Space, name: string, options: LockOptions = {}
     title,
     async renew({ places, owner }) {
       const renewed = await Promise.all(places.map(([key]) => relock(route, key, owner)))
-      return renewed.every((one) => one === 1)
+      return renewed.every(isOne)
     },
     release,
   })
 
-  async function release({ places, owner }: Holding): Promise<boolean> {
-    if (places.length === 1) {
-      const [[key, queue]] = places as readonly [Place]
-      return (await unlock(route, key, queue, owner)) === 1
-    }
+  function release({ places, owner }: Holding): Promise<boolean> {
+    if (places.length > 1) return releaseAll(places, owner)
+    const [[key, queue]] = places as readonly [Place]
+    return unlock(route, key, queue, owner).then(isOne)
+  }
+
+  async function releaseAll(places: readonly Place[], owner: string): Promise<boolean> {
     const released = await Promise.all(places.map(([key, queue]) => unlock(route, key, queue, owner)))
-    return released.every((one) => one === 1)
+    return released.every(isOne)
   }
 
   function placeOf(key: string): Place {
@@ -100,12 +102,12 @@ export function createLock(space: Space, name: string, options: LockOptions = {}
     return port
   }
 
-  function queuedFor(places: readonly Place[], label_: string): Queued {
+  function queuedFor(places: readonly Place[], shown: string): Queued {
     const leave = (ticket: string): Promise<unknown> =>
       Promise.all(places.map(([key, queue]) => unqueue(route, key, queue, ticket)))
     if (places.length === 1) {
       const [[key, queue]] = places as readonly [Place]
-      return { place: key, leave, ask: (ticket, order) => lock(route, key, queue, ticket, order, label_) }
+      return { place: key, leave, ask: (ticket, order) => lock(route, key, queue, ticket, order, shown) }
     }
     const all = [fence, ...places.flat()]
     const port = portOfAll(all.length)
@@ -113,7 +115,7 @@ export function createLock(space: Space, name: string, options: LockOptions = {}
       place: all.join('\n'),
       leave,
       ask: (ticket, order) =>
-        port(route, ...([...all, ticket, order, label_] as [...string[], Arg, Arg, Arg])),
+        port(route, ...([...all, ticket, order, shown] as [...string[], Arg, Arg, Arg])),
     }
   }
 
@@ -157,14 +159,14 @@ export function createLock(space: Space, name: string, options: LockOptions = {}
     async look(key) {
       const reply = await locked(route, ...placeOf(key))
       return readReply(title, (): LockInfo => {
-        const [left, fence_, label_, waiting] = reply
-        const held = fence_ !== '' && fence_ !== '0'
+        const [left, token, shown, waiting] = reply
+        const held = token !== '' && token !== '0'
         return {
           held,
-          label: held ? String(label_) : null,
-          fence: held ? Number(fence_) : null,
+          label: held ? String(shown) : null,
+          fence: held ? Number(token) : null,
           leaseLeftMs: held ? Number(left) : 0,
-          waiting: Number(waiting) + (fence_ === '0' ? 1 : 0),
+          waiting: Number(waiting) + (token === '0' ? 1 : 0),
         }
       })
     },
@@ -172,3 +174,7 @@ export function createLock(space: Space, name: string, options: LockOptions = {}
 }
 
 const NONE = {}
+
+function isOne(reply: number): boolean {
+  return reply === 1
+}

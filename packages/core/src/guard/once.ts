@@ -164,13 +164,13 @@ export function createOnce(space: Space, name: string, options: OnceOptions): On
       complete(route, key, live, token, kind, text)
     let text: string
     try {
-      const context: OnceRun = {
+      const ofBody: OnceRun = {
         id,
         get signal() {
           return lease.signal
         },
       }
-      const result = await body(context)
+      const result = await body(ofBody)
       text = result === undefined ? '' : toJson('result', result, LARGEST_RESULT)
     } catch (error) {
       keeper.end(lease)

@@ -67,7 +67,7 @@ class Waiter {
 }
 
 export function createTickets(runtime: Runtime, kind: string, name: string, title: string): Tickets {
-  const { keys, subscriber, onCloseWaiting } = runtime
+  const { keys, subscriber, onCloseWaiting, movedTime } = runtime
   const id = randomBytes(9).toString('base64url')
   const channel = keys.guardLive(`${kind}-process`, name, '')
   const waiters = new Map<number, Waiter>()
@@ -77,12 +77,14 @@ export function createTickets(runtime: Runtime, kind: string, name: string, titl
   let followed = false
   let unfollow: (() => void) | undefined
   let forget: (() => void) | undefined
+  let ignoreMoves: (() => void) | undefined
   let lingering: NodeJS.Timeout | undefined
 
   /** Follows the channel of this process: an offer to a process that nobody could tell goes to the next. */
   function appear(): void {
     clearTimeout(lingering)
     forget ??= onCloseWaiting(closeAll)
+    ignoreMoves ??= movedTime.on(askAll)
     unfollow ??= subscriber.follow(keys.route, channel + id, {
       message(text) {
         const waiter = waiters.get(Number(text.slice(1)))
@@ -107,12 +109,22 @@ export function createTickets(runtime: Runtime, kind: string, name: string, titl
     if (waiters.size > 0) return
     forget?.()
     forget = undefined
+    ignoreMoves?.()
+    ignoreMoves = undefined
     clearTimeout(lingering)
     lingering = setTimeout(() => {
       unfollow?.()
       unfollow = undefined
       followed = false
     }, LINGER_MS).unref()
+  }
+
+  /** What is waited for may have ended. */
+  function askAll(): void {
+    for (const waiter of waiters.values()) {
+      waiter.askAt = 0
+      waiter.wakeup.wake()
+    }
   }
 
   async function closeAll(): Promise<void> {
@@ -140,13 +152,13 @@ export function createTickets(runtime: Runtime, kind: string, name: string, titl
   }
 
   /** Asks once: the fence, or undefined when it is not its turn. */
-  async function askAs({ ask }: Queued, waiter: Waiter, order: string): Promise<number | undefined> {
-    const reply = await ask(waiter.ticket, order)
+  async function askAs({ ask }: Queued, waiter: Waiter): Promise<number | undefined> {
+    const reply = await ask(waiter.ticket, waiter.order)
     if (typeof reply === 'number') return reply
     const [, ms, place] = /^(\d+) (\d+)$/.exec(reply) ?? []
     if (ms === undefined || place === undefined) throw badReply(title, `'${reply}' is no place in a queue`)
     waiter.askAt = performance.now() + Number(ms) + BEHIND_MS
-    if (order !== '-') waiter.order = place
+    waiter.order = place
     return undefined
   }
 
@@ -176,7 +188,7 @@ export function createTickets(runtime: Runtime, kind: string, name: string, titl
       waiter.told = false
       waiter.secondAt = Infinity
       try {
-        const fence = await askAs(queued, waiter, waiter.order)
+        const fence = await askAs(queued, waiter)
         waiter.failure = undefined
         if (fence !== undefined) return { ticket: waiter.ticket, fence, sentAt: now }
       } catch (error) {
@@ -187,35 +199,51 @@ export function createTickets(runtime: Runtime, kind: string, name: string, titl
     }
   }
 
+  async function takePlace(queued: Queued, waiter: Waiter, waiting: Waiting): Promise<Granted | undefined> {
+    let done = false
+    try {
+      const granted = await wait(queued, waiter, waiting)
+      waiting.signal?.throwIfAborted()
+      done = granted !== undefined
+      return granted
+    } finally {
+      exit(queued.place, waiter)
+      if (!done) giveUp(queued, waiter.ticket)
+    }
+  }
+
   return {
     channel,
-    async take(queued, waiting) {
+    take(queued, waiting) {
       last += 1
-      const waiter = new Waiter(last, `${id}:${last}${queued.suffix ?? ''}`, waiting.signal)
-      let done = false
-      try {
-        if (waiting.waitMs === 0 || !followed) {
-          const sentAt = performance.now()
-          const fence = await askAs(queued, waiter, '-')
-          if (fence !== undefined) {
-            waiting.signal?.throwIfAborted()
-            done = true
-            return { ticket: waiter.ticket, fence, sentAt }
+      const number = last
+      const ticket = `${id}:${number}${queued.suffix ?? ''}`
+      // Who may wait and can be told takes a place at once.
+      if (waiting.waitMs > 0 && followed)
+        return takePlace(queued, new Waiter(number, ticket, waiting.signal), waiting)
+      const sentAt = performance.now()
+      return queued.ask(ticket, '-').then(
+        (reply) => {
+          if (typeof reply !== 'number') {
+            if (waiting.waitMs === 0) return undefined
+            return takePlace(queued, new Waiter(number, ticket, waiting.signal), waiting)
           }
-          if (waiting.waitMs === 0) {
-            done = true
-            return undefined
+          if (waiting.signal?.aborted) {
+            giveUp(queued, ticket)
+            throw waiting.signal.reason
           }
-        }
-        const granted = await wait(queued, waiter, waiting)
-        waiting.signal?.throwIfAborted()
-        done = granted !== undefined
-        return granted
-      } finally {
-        exit(queued.place, waiter)
-        // What it may have got without knowing, too. If that fails, an offer or a lease ends by itself.
-        if (!done) queued.leave(waiter.ticket).catch(() => {})
-      }
+          return { ticket, fence: reply, sentAt }
+        },
+        (error: unknown) => {
+          giveUp(queued, ticket)
+          throw error
+        },
+      )
     },
   }
+}
+
+/** Gives back what a ticket may have got without knowing. If that fails, an offer or a lease ends by itself. */
+function giveUp(queued: Queued, ticket: string): void {
+  queued.leave(ticket).catch(() => {})
 }

@@ -3,7 +3,7 @@ import { checkOptions, wholeNumber } from '../options.ts'
 import type { Runtime } from '../redis/penknife.ts'
 import { leaderboardRead, leaderboardReadRolling } from '../redis/scripts.gen.ts'
 import type { Settings, Window } from './options.ts'
-import type { BoardReadOptions, RankStyle, WindowChoice } from './read-types.ts'
+import type { BoardReadOptions, BoardRankStyle, BoardWindowChoice } from './read-types.ts'
 import { type BoardClock, type Call, createCall } from './board-call.ts'
 import type { Layouts, When } from './windows.ts'
 
@@ -28,7 +28,7 @@ export interface View {
 /** A read's window, style and whether data come along. */
 export interface Choice {
   readonly view: View
-  readonly style: RankStyle
+  readonly style: BoardRankStyle
   readonly data: boolean
 }
 
@@ -43,7 +43,7 @@ export interface Choices {
   /** Of a read of so many rows. */
   rows(options: BoardReadOptions, rows: number): Choice
   /** Of a read of numbers. */
-  window(options: WindowChoice): Choice
+  window(options: BoardWindowChoice): Choice
 }
 
 export function createChoices(

@@ -2,7 +2,7 @@ import type { CalendarUnit } from '../calendar.ts'
 import type { Duration } from '../duration.ts'
 
 /** An hour, day, ISO week (from Monday) or month of a time zone, across its daylight-saving changes. */
-export interface CalendarWindow {
+export interface BoardCalendarWindow {
   readonly calendar: CalendarUnit
   /** An IANA name such as 'Europe/Berlin'. Default: 'UTC'. */
   readonly timeZone?: string
@@ -19,7 +19,7 @@ export interface CalendarWindow {
  * A member's score is the sum of its increments that are in the window, and it is on the window's board while that
  * is not zero. The sums are kept, so a read costs what a plain one costs when nothing has to leave.
  */
-export interface RollingWindow {
+export interface BoardRollingWindow {
   /** How long an increment counts: '1s' to '366d'. */
   readonly last: Duration
   /**
@@ -34,7 +34,7 @@ export interface RollingWindow {
 }
 
 /** One way to add up a board's updates. */
-export type BoardWindow = 'all-time' | CalendarWindow | RollingWindow
+export type BoardWindow = 'all-time' | BoardCalendarWindow | BoardRollingWindow
 
 /**
  * Equal scores are ordered by who reached the score first.
@@ -48,7 +48,7 @@ export type BoardWindow = 'all-time' | CalendarWindow | RollingWindow
  * Two that reach a score within the same `unit` are ordered by member. A member that leaves a score and comes back to
  * it reached it when it came back; an update that changes nothing keeps the time.
  */
-export interface FirstComeTies {
+export interface BoardFirstComeTies {
   /** How exactly time is told, from 1 ms. Default: '1s'. */
   readonly unit?: Duration
   /** The first moment that counts, such as '2026-01-01T00:00:00Z'. The same for all who use the board, for ever. */
@@ -78,7 +78,7 @@ export interface LeaderboardOptions {
    * Who comes first of equal scores: `member`, in ascending byte order (UTF-8), with scores of a double's full range,
    * or who reached it first. Default: 'member'.
    */
-  readonly ties?: 'member' | FirstComeTies
+  readonly ties?: 'member' | BoardFirstComeTies
   /**
    * Keep what dense ranks need: a second sorted set of the different scores, for each window. An update then takes Redis
    * three to four times as long. Default: false.

@@ -2,7 +2,12 @@ import { type CalendarUnit, checkCalendar } from '../calendar.ts'
 import { durationMs } from '../duration.ts'
 import { invalid } from '../errors.ts'
 import { checkName, checkOptions, wholeNumber } from '../options.ts'
-import type { BoardEventOptions, BoardWindow, FirstComeTies, LeaderboardOptions } from './option-types.ts'
+import type {
+  BoardEventOptions,
+  BoardWindow,
+  BoardFirstComeTies,
+  LeaderboardOptions,
+} from './option-types.ts'
 
 /** A window as its options mean it; times in microseconds. */
 export type Window =
@@ -117,7 +122,7 @@ function readWindow(name: string, window: BoardWindow): Window {
   return { kind: 'rolling', name, last, grain }
 }
 
-function readTies(given: 'member' | FirstComeTies): Ties | undefined {
+function readTies(given: 'member' | BoardFirstComeTies): Ties | undefined {
   if (given === 'member') return undefined
   if (typeof given !== 'object' || given === null) {
     throw invalid('ties', given, "give 'member' or { since, until }")

@@ -7,10 +7,10 @@ import type { Jsonified } from '../json.ts'
  * - `competition`: equals share the first of their positions, 1 2 2 4.
  * - `dense`: equals share a rank and none is left out, 1 2 2 3. Only where the board says `denseRanks: true`.
  */
-export type RankStyle = 'ordinal' | 'competition' | 'dense'
+export type BoardRankStyle = 'ordinal' | 'competition' | 'dense'
 
 /** A row of a board. */
-export interface Row<Data = unknown> {
+export interface BoardRow<Data = unknown> {
   readonly member: string
   readonly score: number
   /** 1 is the best, counted in the style asked for. */
@@ -20,28 +20,28 @@ export interface Row<Data = unknown> {
 }
 
 /** A row of a subset. */
-export interface SubsetRow<Data = unknown> extends Row<Data> {
+export interface BoardSubsetRow<Data = unknown> extends BoardRow<Data> {
   /** The rank among the members asked for, in the same style. */
   readonly place: number
 }
 
 /** What a read is of. */
-export interface WindowChoice {
+export interface BoardWindowChoice {
   /** A window of the board. Default: the first. */
   readonly window?: string
   /** For a calendar window: 0 is the present period, 1 the one before, up to the window's `previous`. Default: 0. */
   readonly previous?: number
 }
 
-export interface BoardReadOptions extends WindowChoice {
+export interface BoardReadOptions extends BoardWindowChoice {
   /** Default: 'ordinal'. The other styles cost one ZCOUNT more. */
-  readonly ranks?: RankStyle
+  readonly ranks?: BoardRankStyle
   /** Also give the members' data: one HMGET more; at most 200 rows. Default: false. */
   readonly data?: boolean
 }
 
 /** Scores from `min` to `max`, both included, whatever the order. Default: all. */
-export interface ScoreRange {
+export interface BoardScoreRange {
   readonly min?: number
   readonly max?: number
 }

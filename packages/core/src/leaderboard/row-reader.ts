@@ -1,7 +1,7 @@
 import { badReply } from '../redis/failures.ts'
 import type { Choice } from './choice.ts'
 import { hasAll, itself, type Rows, unescaped } from './rows.ts'
-import type { Row } from './read-types.ts'
+import type { BoardRow } from './read-types.ts'
 
 /** Members of a list that are read in one call. */
 const CHUNK = 50
@@ -18,9 +18,9 @@ export interface RowReader {
   /** The lines of a read, or null. Calls share one as the number of their rows allows. */
   lines(choice: Choice, rows: number, what: string, ...numbers: Numbers): Promise<readonly string[] | null>
   /** Rows of the whole board, or null when there is nobody to begin with. */
-  rows(choice: Choice, searched: number, what: string, ...numbers: Numbers): Promise<Row[] | null>
+  rows(choice: Choice, searched: number, what: string, ...numbers: Numbers): Promise<BoardRow[] | null>
   /** Rows of members with the values that Redis sorts by, in the order asked for. */
-  of(members: readonly string[], choice: Choice): Promise<({ value: number; row: Row } | null)[]>
+  of(members: readonly string[], choice: Choice): Promise<({ value: number; row: BoardRow } | null)[]>
 }
 
 export function createRowReader(name: string, { toRow, toRows }: Rows): RowReader {
@@ -38,7 +38,7 @@ export function createRowReader(name: string, { toRow, toRows }: Rows): RowReade
     searched: number,
     what: string,
     ...[a = '', b = '', c = '', d = '']: Numbers
-  ): Promise<Row[] | null> {
+  ): Promise<BoardRow[] | null> {
     const { view, style, data } = choice
     const found = await lines(choice, searched, what, a, b, c, d)
     if (!found || hasAll(found, data ? 3 : 2)) return found && toRows(found, choice, itself)
@@ -51,7 +51,7 @@ export function createRowReader(name: string, { toRow, toRows }: Rows): RowReade
   async function of(
     members: readonly string[],
     choice: Choice,
-  ): Promise<({ value: number; row: Row } | null)[]> {
+  ): Promise<({ value: number; row: BoardRow } | null)[]> {
     const chunks: string[][] = []
     for (let at = 0; at < members.length; at += CHUNK) chunks.push(members.slice(at, at + CHUNK))
     const replies = await Promise.all(

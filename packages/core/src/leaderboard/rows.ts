@@ -1,19 +1,19 @@
 import type { Scores } from './scores.ts'
-import type { RankStyle, Row, SubsetRow } from './read-types.ts'
+import type { BoardRankStyle, BoardRow, BoardSubsetRow } from './read-types.ts'
 import { createUnreadable } from './unreadable.ts'
 
 /** How ranks count in rows, and whether data come along. */
 export interface RowStyle {
-  readonly style: RankStyle
+  readonly style: BoardRankStyle
   readonly data: boolean
 }
 
 /** Makes rows of the lines that a read of lua/_lib/leaderboard/rows.lua gives. */
 export interface Rows {
   /** `memberIn` reads a member's line: `itself`, or `unescaped` in an exact read. */
-  toRows(lines: readonly string[], how: RowStyle, memberIn: (line: string) => string): Row[]
+  toRows(lines: readonly string[], how: RowStyle, memberIn: (line: string) => string): BoardRow[]
   /** A member's row; `count` is how many come before it. */
-  toRow(member: string, value: string, count: string, how: RowStyle, text?: string): Row
+  toRow(member: string, value: string, count: string, how: RowStyle, text?: string): BoardRow
 }
 
 export function createRows(board: string, scores: Scores): Rows {
@@ -33,11 +33,11 @@ export function createRows(board: string, scores: Scores): Rows {
     lines: readonly string[],
     { style, data }: RowStyle,
     memberIn: (line: string) => string,
-  ): Row[] {
+  ): BoardRow[] {
     const position = Number(lines[0])
     let rank = Number(lines[1])
     const count = Number(lines[2])
-    const rows: Row[] = []
+    const rows: BoardRow[] = []
     let last = Number.NaN
     for (let at = 0; at < count; at++) {
       const member = memberIn(lines[3 + 2 * at] as string)
@@ -54,7 +54,13 @@ export function createRows(board: string, scores: Scores): Rows {
     return rows
   }
 
-  function toRow(member: string, value: string, count: string, { data }: RowStyle, text: string = ''): Row {
+  function toRow(
+    member: string,
+    value: string,
+    count: string,
+    { data }: RowStyle,
+    text: string = '',
+  ): BoardRow {
     const score = scores.score(value)
     const rank = Number(count) + 1
     return data ? { member, score, rank, data: toData(member, text) } : { member, score, rank }
@@ -77,8 +83,8 @@ export function unescaped(line: string): string {
 }
 
 /** Rows, the best first, with their places in a style. */
-export function places(rows: readonly Row[], style: RankStyle): SubsetRow[] {
-  const placed: SubsetRow[] = []
+export function places(rows: readonly BoardRow[], style: BoardRankStyle): BoardSubsetRow[] {
+  const placed: BoardSubsetRow[] = []
   for (const [at, row] of rows.entries()) {
     const before = placed.at(-1)
     let place = at + 1

@@ -1,6 +1,6 @@
 import { invalid } from '../errors.ts'
 import type { Settings } from './options.ts'
-import type { ScoreRange } from './read-types.ts'
+import type { BoardScoreRange } from './read-types.ts'
 
 /** How scores and the values that Redis sorts by, the lowest the best, become each other. */
 export interface Scores {
@@ -11,7 +11,7 @@ export interface Scores {
   /** The score in a sort value. */
   score(value: string | number): number
   /** The lowest and highest sort value of the scores in a range. */
-  bounds(range: ScoreRange): readonly [low: string, high: string]
+  bounds(range: BoardScoreRange): readonly [low: string, high: string]
 }
 
 /** A sort value as a number; a foreign program may have put an infinity there, which Redis writes `inf`. */

@@ -1,11 +1,17 @@
 import type { BoardEvent } from './event-types.ts'
-import type { BoardReadOptions, Row, ScoreRange, SubsetRow, WindowChoice } from './read-types.ts'
+import type {
+  BoardReadOptions,
+  BoardRow,
+  BoardScoreRange,
+  BoardSubsetRow,
+  BoardWindowChoice,
+} from './read-types.ts'
 import type {
   BoardRemoveOptions,
   BoardUpdate,
   BoardUpdateOptions,
-  IncrementOptions,
-  ScoreChange,
+  BoardIncrementOptions,
+  BoardScoreChange,
 } from './update-types.ts'
 
 /**
@@ -41,13 +47,13 @@ export interface Leaderboard<Data = unknown> {
   increment(
     member: string,
     by?: number,
-    options?: IncrementOptions & { readonly change?: false },
+    options?: BoardIncrementOptions & { readonly change?: false },
   ): Promise<number>
   increment(
     member: string,
     by: number,
-    options: IncrementOptions & { readonly change: true | string },
-  ): Promise<ScoreChange>
+    options: BoardIncrementOptions & { readonly change: true | string },
+  ): Promise<BoardScoreChange>
   /** Sets a member's score in every window; resolves with it. Refused on boards with a rolling window. */
   set(
     member: string,
@@ -58,7 +64,7 @@ export interface Leaderboard<Data = unknown> {
     member: string,
     score: number,
     options: BoardUpdateOptions & { readonly change: true | string },
-  ): Promise<ScoreChange>
+  ): Promise<BoardScoreChange>
   /**
    * Sets a member's score, in every window on its own, if it is better there: higher on a descending board, lower on an
    * ascending one. Resolves with the member's best in the first window, also when a bounded board did not keep it. Refused on boards with a rolling window.
@@ -72,7 +78,7 @@ export interface Leaderboard<Data = unknown> {
     member: string,
     score: number,
     options: BoardUpdateOptions & { readonly change: true | string },
-  ): Promise<ScoreChange>
+  ): Promise<BoardScoreChange>
   /**
    * Makes 1 to 100 updates, times windows at most 100, in one step that nobody sees half done, in their order: all or, when one
    * is refused, none. Resolves with what each would have resolved with alone.
@@ -84,7 +90,7 @@ export interface Leaderboard<Data = unknown> {
   update(
     updates: readonly BoardUpdate[],
     options: BoardUpdateOptions & { readonly change: true | string },
-  ): Promise<readonly ScoreChange[]>
+  ): Promise<readonly BoardScoreChange[]>
   /**
    * Takes back what the increment with this id added, in every window that still counts it: from the calendar period
    * it was made in, from the rolling windows it has not left. The member stays, on a rolling window unless its sum is
@@ -106,41 +112,41 @@ export interface Leaderboard<Data = unknown> {
   remove(member: string, options?: BoardRemoveOptions): Promise<boolean>
 
   /** The rows from position `from` (default 1) on, at most `count` (default 10, at most 1,000): top, page and range by rank. */
-  top(count?: number, from?: number, options?: BoardReadOptions): Promise<readonly Row<Data>[]>
+  top(count?: number, from?: number, options?: BoardReadOptions): Promise<readonly BoardRow<Data>[]>
   /** A member's row, or null when the board does not have it: ZRANK and ZSCORE. */
-  rank(member: string, options?: BoardReadOptions): Promise<Row<Data> | null>
+  rank(member: string, options?: BoardReadOptions): Promise<BoardRow<Data> | null>
   /**
    * The rows of up to 1,000 members, in the order asked for, null for each that the board does not have. Each 50 are read
    * in one moment.
    */
-  ranks(members: readonly string[], options?: BoardReadOptions): Promise<readonly (Row<Data> | null)[]>
+  ranks(members: readonly string[], options?: BoardReadOptions): Promise<readonly (BoardRow<Data> | null)[]>
   /** The member's row with up to `each` (default 5, at most 500) rows before and after it, or null. */
-  around(member: string, each?: number, options?: BoardReadOptions): Promise<readonly Row<Data>[] | null>
+  around(member: string, each?: number, options?: BoardReadOptions): Promise<readonly BoardRow<Data>[] | null>
   /**
    * The rows with a score in the range, the best first, at most `count` (default 10, at most 1,000) from the `from`th of
    * them (default 1) on. Ranks are those on the whole board.
    */
   byScore(
-    range: ScoreRange & { readonly count?: number; readonly from?: number },
+    range: BoardScoreRange & { readonly count?: number; readonly from?: number },
     options?: BoardReadOptions,
-  ): Promise<readonly Row<Data>[]>
+  ): Promise<readonly BoardRow<Data>[]>
   /** How many members the board has, or has with a score in the range: ZCARD or ZCOUNT. */
-  count(range?: ScoreRange, options?: WindowChoice): Promise<number>
+  count(range?: BoardScoreRange, options?: BoardWindowChoice): Promise<number>
   /**
    * How many of all members, in percent, have a score that is no better than the member's, itself included: the best
    * has 100, of 200 members the worst (if alone) 0.5. Null when the board does not have it. Unrounded.
    */
-  percentile(member: string, options?: WindowChoice): Promise<number | null>
+  percentile(member: string, options?: BoardWindowChoice): Promise<number | null>
   /**
    * The worst score for which at least `percent` (0 to 100) of the members have no better one (the nearest-rank method; 0 gives the worst
    * score). Null on an empty board. `scoreAt(await percentile(m))` is the score of m.
    */
-  scoreAt(percent: number, options?: WindowChoice): Promise<number | null>
+  scoreAt(percent: number, options?: BoardWindowChoice): Promise<number | null>
   /**
    * Of up to 1,000 members (friends), those on the board, the best first, with their place among themselves and their rank
    * on the whole board. Each 50 are read in one moment.
    */
-  among(members: readonly string[], options?: BoardReadOptions): Promise<readonly SubsetRow<Data>[]>
+  among(members: readonly string[], options?: BoardReadOptions): Promise<readonly BoardSubsetRow<Data>[]>
   /**
    * Every member with its score, in no order, in bounded steps while the board is in use. A member that is there
    * throughout comes exactly once, with a score that it had during the export; one that came, left or came back meanwhile at most once.
@@ -148,7 +154,9 @@ export interface Leaderboard<Data = unknown> {
    *
    * Cost: a ZSCAN for about 100 members. The names given out are remembered until the end, about 100 bytes each.
    */
-  export(options?: WindowChoice): AsyncIterableIterator<{ readonly member: string; readonly score: number }>
+  export(
+    options?: BoardWindowChoice,
+  ): AsyncIterableIterator<{ readonly member: string; readonly score: number }>
 
   /**
    * Keeps data of a member: anything JSON can carry, at most 4 KiB; null forgets it. It stays until the

@@ -3,7 +3,7 @@ export interface BoardUpdateOptions {
   readonly change?: boolean | string
 }
 
-export interface IncrementOptions extends BoardUpdateOptions {
+export interface BoardIncrementOptions extends BoardUpdateOptions {
   /**
    * Names the increment, so that it counts once and can be undone, for the board's `remember`: 1 to 128 characters
    * without braces and control characters.
@@ -26,7 +26,7 @@ export type BoardUpdate =
   | { readonly member: string; readonly best: number }
 
 /** What an update did in one window. */
-export interface ScoreChange {
+export interface BoardScoreChange {
   readonly member: string
   readonly window: string
   /** Null when the member was not on the board. */

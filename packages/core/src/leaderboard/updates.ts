@@ -12,7 +12,12 @@ import type { Settings } from './options.ts'
 import type { Scores } from './scores.ts'
 import type { BoardEvent } from './event-types.ts'
 import type { Leaderboard } from './types.ts'
-import type { BoardUpdate, BoardUpdateOptions, IncrementOptions, ScoreChange } from './update-types.ts'
+import type {
+  BoardUpdate,
+  BoardUpdateOptions,
+  BoardIncrementOptions,
+  BoardScoreChange,
+} from './update-types.ts'
 import { type BoardClock, createCall } from './board-call.ts'
 import type { Layouts } from './windows.ts'
 
@@ -89,7 +94,10 @@ export function createUpdates(parts: UpdateParts): Updates {
     return at + 1
   }
 
-  async function make(changes: readonly Packed[], watch: number): Promise<readonly (number | ScoreChange)[]> {
+  async function make(
+    changes: readonly Packed[],
+    watch: number,
+  ): Promise<readonly (number | BoardScoreChange)[]> {
     const wantsEvents = hasListeners()
     const share = changes.length === 1 ? (watch || wantsEvents ? Math.ceil(items / 4) : items) : 1
     const reply = await call(share, JSON.stringify(changes), watch, wantsEvents ? 1 : 0)
@@ -108,7 +116,7 @@ export function createUpdates(parts: UpdateParts): Updates {
 
   const scoreOf = (value: string): number => (value === '' ? 0 : scores.score(value))
 
-  function toChange(member: string, window: string, reply: readonly Reply[]): ScoreChange {
+  function toChange(member: string, window: string, reply: readonly Reply[]): BoardScoreChange {
     const [applied, before, after, from, to] = reply
     const score = (value: Reply | undefined): number | null =>
       value == null ? null : scores.score(value as string)
@@ -132,7 +140,7 @@ export function createUpdates(parts: UpdateParts): Updates {
   }
 
   return {
-    async increment(member: string, by: number = 1, options: IncrementOptions = NONE) {
+    async increment(member: string, by: number = 1, options: BoardIncrementOptions = NONE) {
       if (options === NONE && isPlain && !hasListeners()) {
         checkMember(member)
         return scores.score(await plain(route, member, scores.amount('by', by))) as never

@@ -1,6 +1,6 @@
 import type { Charge } from './charge.ts'
 import { type Taken, together } from './correction.ts'
-import type { Decision, RuleState } from './decision-types.ts'
+import type { LimiterDecision, LimiterRuleState } from './decision-types.ts'
 import { joinLeases } from './leases.ts'
 import type { Plan } from './plan.ts'
 
@@ -36,7 +36,7 @@ async function takeEach(
   take: TakeOne,
 ): Promise<readonly Taken[]> {
   const taken: Taken[] = []
-  const undo = (): Promise<readonly (readonly RuleState[])[]> =>
+  const undo = (): Promise<readonly (readonly LimiterRuleState[])[]> =>
     Promise.all(
       taken.map(async ({ decision, correct }) => {
         await decision.lease?.release()
@@ -66,8 +66,8 @@ async function takeEach(
 }
 
 /** One decision of those about the parts of a subject; `names` are those of all rules, in order. */
-function joinDecisions(names: readonly string[], decisions: readonly Decision[]): Decision {
-  const [first] = decisions as readonly [Decision]
+function joinDecisions(names: readonly string[], decisions: readonly LimiterDecision[]): LimiterDecision {
+  const [first] = decisions as readonly [LimiterDecision]
   if (decisions.length === 1) return first
   const inOrder = <State extends { readonly name: string }>(states: readonly State[]): readonly State[] =>
     states.toSorted((a, b) => names.indexOf(a.name) - names.indexOf(b.name))

@@ -4,19 +4,19 @@ import { bindCharge, type ChargeReply } from './charge-script.ts'
 import type { LimiterContext } from './context.ts'
 import { type CorrectableCharge, correctionText } from './correction.ts'
 import { statesOf } from './decision.ts'
-import type { RuleState } from './decision-types.ts'
+import type { LimiterRuleState } from './decision-types.ts'
 import { bindFast, FastReceiver } from './fast-charge.ts'
 import type { Leases } from './leases.ts'
 import type { Outcome, RuleNumbers } from './outcome.ts'
 import type { KnownRule } from './rule.ts'
 import type { RuleRegistry } from './rule-registry.ts'
 import { createSubjectKeys } from './subject-keys.ts'
-import type { Subject } from './types.ts'
+import type { LimiterSubject } from './types.ts'
 
 /** What one charge is asked for. */
 export interface ChargeRequest {
   /** Checked. */
-  readonly subject: Subject
+  readonly subject: LimiterSubject
   readonly cost: number
   /** Whether it may have to be corrected: the fast scripts do not reply the time that this needs. */
   readonly correctable: boolean
@@ -28,7 +28,7 @@ export interface Charge {
   /** Takes tokens if every rule allows, and a slot of each concurrency rule. One script call. `received` must not throw. */
   take(request: ChargeRequest, receiver: Receiver<Outcome>): void
   /** Charges tokens, or fewer than 0 to give them back, whether the rules allow it or not. One script call. */
-  add(subject: Subject, tokens: number): Promise<readonly RuleState[]>
+  add(subject: LimiterSubject, tokens: number): Promise<readonly LimiterRuleState[]>
 }
 
 /** What charges need besides the limiter itself. */
@@ -56,10 +56,10 @@ export function createCharge(context: ChargeContext, rules: readonly KnownRule[]
   }
 
   async function add(
-    subject: Subject,
+    subject: LimiterSubject,
     tokens: number,
     corrected?: CorrectableCharge,
-  ): Promise<readonly RuleState[]> {
+  ): Promise<readonly LimiterRuleState[]> {
     const reply = await call(keys.all(subject), tokens, corrected ? correctionText(corrected) : 'add', '')
     return reply.kind === 'decided' ? statesOf(rules, reply.numbers) : []
   }

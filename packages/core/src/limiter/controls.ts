@@ -6,11 +6,11 @@ import { limiterBlock, limiterReset, limiterUnblock } from '../redis/scripts.gen
 import type { ChargeContext } from './charge.ts'
 import { together } from './correction.ts'
 import type { Declaration } from './declaration.ts'
-import type { RuleState } from './decision-types.ts'
+import type { LimiterRuleState } from './decision-types.ts'
 import { LARGEST_COST, type Plan, type PlanOf } from './plan.ts'
 import { hasOwnKey, ownKey, partName } from './subject-keys.ts'
 import { checkSubject, isSubject, type Place } from './subjects.ts'
-import type { RateLimiter, Subject, TakeOptions } from './types.ts'
+import type { RateLimiter, LimiterSubject, LimiterTakeOptions } from './types.ts'
 
 /** The longest reason of a block: it is a part of the subject's state. */
 const LONGEST_REASON = 256
@@ -23,7 +23,7 @@ export interface ControlsContext extends ChargeContext {
   readonly ownPlan: Plan
   readonly planOf: PlanOf
   /** Called when a subject may have got tokens or slots back. */
-  readonly onEased: (subject: Subject) => void
+  readonly onEased: (subject: LimiterSubject) => void
 }
 
 /** What changes the state of a subject without a decision. */
@@ -36,10 +36,10 @@ export function createControls(context: ControlsContext): Controls {
 
   async function adjust(
     what: string,
-    subject: Subject,
-    given: TakeOptions = {},
+    subject: LimiterSubject,
+    given: LimiterTakeOptions = {},
     sign: 1 | -1,
-  ): Promise<readonly RuleState[]> {
+  ): Promise<readonly LimiterRuleState[]> {
     checkOptions(what, given, ['cost', 'rules'])
     const { cost = 1, rules } = given
     wholeNumber('cost', cost, 0, LARGEST_COST)
@@ -58,19 +58,19 @@ export function createControls(context: ControlsContext): Controls {
   }
 
   /** The parts that this limiter's rules are of, and all that the subject has: rules of other processes may be of those. */
-  function partsOf(subject: Subject): readonly (string | undefined)[] {
+  function partsOf(subject: LimiterSubject): readonly (string | undefined)[] {
     if (typeof subject !== 'object' || subject === null || parts[0] === undefined) return parts
     const others = Object.entries(subject).filter(([part, value]) => isName(part, 32) && isSubject(value))
     return [...new Set([...parts, ...others.map(([part]) => part)])]
   }
 
-  function placeOf(subject: Subject, part: string | undefined): Place {
+  function placeOf(subject: LimiterSubject, part: string | undefined): Place {
     const needed = routeBy === undefined ? [part] : [...new Set([part, routeBy])]
     return locate(checkSubject(subject, needed), part)
   }
 
   /** The key of a block of a subject, or of a part of it. */
-  function blockOf(subject: Subject, per: string | undefined): { route: Route; key: string } {
+  function blockOf(subject: LimiterSubject, per: string | undefined): { route: Route; key: string } {
     checkPart(per)
     const { route, who } = placeOf(subject, per)
     return { route, key: keys.limit(route, partName(name, per), who) }

@@ -1,15 +1,15 @@
 import { PenknifeError } from '../errors.ts'
-import type { Decision, RuleState } from './decision-types.ts'
+import type { LimiterDecision, LimiterRuleState } from './decision-types.ts'
 
 /**
  * Charges so many tokens more, or with fewer than 0 gives them back, less what time has given back since the charge. Resolves
  * with the states of the enforced rules.
  */
-export type Correct = (tokens: number) => Promise<readonly RuleState[]>
+export type Correct = (tokens: number) => Promise<readonly LimiterRuleState[]>
 
 /** A decision, and what corrects its charge later; nothing does where nothing was charged. */
 export interface Taken {
-  readonly decision: Decision
+  readonly decision: LimiterDecision
   readonly correct?: Correct | undefined
 }
 

@@ -1,7 +1,7 @@
-import type { RuleInfo } from './rule-types.ts'
+import type { LimiterRuleInfo } from './rule-types.ts'
 
 /** One rule's state after a decision. */
-export interface RuleState extends RuleInfo {
+export interface LimiterRuleState extends LimiterRuleInfo {
   /** Whole tokens (of a concurrency rule: slots) left. */
   readonly remaining: number
   /** Milliseconds until a whole token more is there (0 when the rule is full), rounded up; Infinity under limit 0. */
@@ -11,12 +11,12 @@ export interface RuleState extends RuleInfo {
 }
 
 /** A shadow rule's state, and what it would have decided. */
-export interface ShadowState extends RuleState {
+export interface LimiterShadowState extends LimiterRuleState {
   /** Counted as if it were enforced: a call that it would have denied is not charged to it. */
   readonly allowed: boolean
 }
 
-export interface Decision {
+export interface LimiterDecision {
   readonly allowed: boolean
   /** The binding rule: when denied the one to wait for longest, when allowed the one with the least left. */
   readonly rule: string
@@ -30,11 +30,11 @@ export interface Decision {
   /** Names of the rules that denied; empty when allowed or blocked. */
   readonly violated: readonly string[]
   /** Every enforced rule's state, in the order of the options. */
-  readonly rules: readonly RuleState[]
+  readonly rules: readonly LimiterRuleState[]
   /** Every shadow rule's state, in the order of the options. */
-  readonly shadow: readonly ShadowState[]
+  readonly shadow: readonly LimiterShadowState[]
   /** Why the subject is blocked; then nothing was looked at, and every rule reports 0 left until the block ends. */
-  readonly blocked?: Block | undefined
+  readonly blocked?: LimiterBlock | undefined
   /** The slot that the call holds, if a concurrency rule was charged. */
   readonly lease?: Lease | undefined
   /**
@@ -44,7 +44,7 @@ export interface Decision {
   readonly decidedBy: 'redis' | 'policy' | 'local' | 'cache'
 }
 
-export interface Block {
+export interface LimiterBlock {
   readonly reason: string
   /** Milliseconds until it ends by itself, rounded up. */
   readonly endsInMs: number

@@ -1,12 +1,12 @@
 import { badReply } from '../redis/failures.ts'
 import type { Slots } from './algorithms/concurrency.ts'
-import type { Decision, RuleState, ShadowState } from './decision-types.ts'
+import type { LimiterDecision, LimiterRuleState, LimiterShadowState } from './decision-types.ts'
 import type { Outcome, RuleNumbers } from './outcome.ts'
 import { isClosed, type KnownRule, msUp } from './rule.ts'
 import { ruleInfo } from './parse-rules.ts'
 
 /** The decision of a charge. */
-export function decisionOf(rules: readonly KnownRule[], outcome: Outcome, cost: number): Decision {
+export function decisionOf(rules: readonly KnownRule[], outcome: Outcome, cost: number): LimiterDecision {
   if (outcome.kind === 'blocked') return blockedDecision(rules, outcome.endsInUs, outcome.reason)
   return decide(rules, outcome.allowed, outcome.numbers, cost)
 }
@@ -16,11 +16,11 @@ export function decide(
   allowed: boolean,
   numbers: RuleNumbers,
   cost: number,
-): Decision {
-  const states: RuleState[] = []
-  const shadow: ShadowState[] = []
+): LimiterDecision {
+  const states: LimiterRuleState[] = []
+  const shadow: LimiterShadowState[] = []
   const violated: string[] = []
-  let binding: RuleState | undefined
+  let binding: LimiterRuleState | undefined
   let retryAfterMs = 0
   let at = 0
   for (const rule of rules) {
@@ -46,8 +46,8 @@ export function decide(
 }
 
 /** Every enforced rule's state. */
-export function statesOf(rules: readonly KnownRule[], numbers: RuleNumbers): readonly RuleState[] {
-  const states: RuleState[] = []
+export function statesOf(rules: readonly KnownRule[], numbers: RuleNumbers): readonly LimiterRuleState[] {
+  const states: LimiterRuleState[] = []
   let at = 0
   for (const rule of rules) {
     if (!rule.shadow) states.push(stateOf(rule, numbers, at + 1))
@@ -56,17 +56,17 @@ export function statesOf(rules: readonly KnownRule[], numbers: RuleNumbers): rea
   return states
 }
 
-function stateOf(rule: KnownRule, numbers: RuleNumbers, at: number): RuleState {
+function stateOf(rule: KnownRule, numbers: RuleNumbers, at: number): LimiterRuleState {
   const { name, algorithm, limit, windowMs, burst } = rule
   const { remaining, nextMs, resetMs } = rule.amounts(numbers, at)
   return { name, algorithm, limit, windowMs, burst, remaining, nextMs, resetMs }
 }
 
 /** Of a subject that is blocked: nothing was looked at, and nothing can be taken before the block ends. */
-function blockedDecision(rules: readonly KnownRule[], endsInUs: number, reason: string): Decision {
+function blockedDecision(rules: readonly KnownRule[], endsInUs: number, reason: string): LimiterDecision {
   const endsInMs = msUp(endsInUs)
   const states = enforced(rules).map((rule) => spent(rule, endsInMs))
-  const [first] = states as [RuleState]
+  const [first] = states as [LimiterRuleState]
   return {
     allowed: false,
     rule: first.name,
@@ -84,11 +84,11 @@ function blockedDecision(rules: readonly KnownRule[], endsInUs: number, reason: 
  * The decision when Redis did not answer: nothing is known of the subject. Where the policy allows, a rule with limit 0
  * still denies what costs something: nobody need be asked for that.
  */
-export function policyDecision(rules: readonly KnownRule[], open: boolean, cost: number): Decision {
+export function policyDecision(rules: readonly KnownRule[], open: boolean, cost: number): LimiterDecision {
   const states = enforced(rules).map((rule) => (open ? full(rule) : spent(rule, untilNextMs(rule))))
   const denying = open ? states.filter((state) => cost > 0 && isClosed(state)) : states
   const allowed = denying.length === 0
-  const first = (allowed ? states[0] : denying[0]) as RuleState
+  const first = (allowed ? states[0] : denying[0]) as LimiterRuleState
   return {
     allowed,
     rule: first.name,
@@ -105,12 +105,12 @@ function enforced(rules: readonly KnownRule[]): readonly KnownRule[] {
   return rules.filter(({ shadow }) => !shadow)
 }
 
-function full(rule: KnownRule): RuleState {
+function full(rule: KnownRule): LimiterRuleState {
   const ms = isClosed(rule) ? Infinity : 0
   return { ...ruleInfo(rule), remaining: rule.burst, nextMs: ms, resetMs: ms }
 }
 
-function spent(rule: KnownRule, ms: number): RuleState {
+function spent(rule: KnownRule, ms: number): LimiterRuleState {
   return { ...ruleInfo(rule), remaining: 0, nextMs: ms, resetMs: ms }
 }
 

@@ -1,12 +1,12 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 
 import { createDenyCache } from './deny-cache.ts'
-import type { Decision, RuleState } from './decision-types.ts'
+import type { LimiterDecision, LimiterRuleState } from './decision-types.ts'
 
 beforeEach(() => void vi.useFakeTimers({ toFake: ['performance'] }))
 afterEach(() => void vi.useRealTimers())
 
-const gcra: RuleState = {
+const gcra: LimiterRuleState = {
   name: 'r',
   algorithm: 'gcra',
   limit: 10,
@@ -17,9 +17,13 @@ const gcra: RuleState = {
   resetMs: 9700,
 }
 
-function denial(retryAfterMs: number, states: readonly RuleState[] = [gcra], more = {}): Decision {
+function denial(
+  retryAfterMs: number,
+  states: readonly LimiterRuleState[] = [gcra],
+  more = {},
+): LimiterDecision {
   const violated = states.map(({ name }) => name)
-  const { remaining } = states[0] as RuleState
+  const { remaining } = states[0] as LimiterRuleState
   return {
     allowed: false,
     rule: 'r',
@@ -33,7 +37,7 @@ function denial(retryAfterMs: number, states: readonly RuleState[] = [gcra], mor
   }
 }
 
-const allowed: Decision = { ...denial(0), allowed: true, violated: [], retryAfterMs: 0 }
+const allowed: LimiterDecision = { ...denial(0), allowed: true, violated: [], retryAfterMs: 0 }
 
 describe('a denial', () => {
   test('is repeated until its time, its times counted down, never early and at most a hundredth late', () => {
@@ -119,7 +123,7 @@ describe('a denial', () => {
 })
 
 describe('what is not remembered', () => {
-  const cases: readonly [string, Decision, number][] = [
+  const cases: readonly [string, LimiterDecision, number][] = [
     ['a call that was allowed', allowed, 1],
     ['a look', denial(700), 0],
     ['an answer of the policy', denial(700, [gcra], { decidedBy: 'policy' }), 1],

@@ -1,23 +1,24 @@
 import { durationMs } from '../duration.ts'
 import { checkOptions, wholeNumber } from '../options.ts'
-import type { Decision } from './decision-types.ts'
+import type { MovedTime } from '../redis/moved-time.ts'
+import type { LimiterDecision } from './decision-types.ts'
 import { laterDenial } from './later-denial.ts'
-import type { DenyCacheOptions } from './types.ts'
+import type { LimiterDenyCacheOptions } from './types.ts'
 
 /** Denials that are still in force, so that Redis need not be asked. */
 export interface DenyCache {
   /** What a call of a positive cost is denied with; undefined when Redis has to be asked. */
   denied(subject: string, rules: string, cost: number): Denied | undefined
   /** Remembers what Redis decided. */
-  learn(subject: string, rules: string, cost: number, decision: Decision): void
+  learn(subject: string, rules: string, cost: number, decision: LimiterDecision): void
   /** Forgets one subject, or all: the next call asks Redis. */
   forget(subject?: string): void
 }
 
 export interface Denied {
-  readonly decision: Decision
+  readonly decision: LimiterDecision
   /** The same as a promise, which then need not be made for each call. */
-  readonly answer: Promise<Decision>
+  readonly answer: Promise<LimiterDecision>
 }
 
 /** Rule sets for which one subject's denials are remembered. */
@@ -31,17 +32,26 @@ const MAX_RULE_SETS = 4
  * Entries live in two generations. The older one is dropped as a whole when the younger is full or as old as an entry
  * may get, so that nothing is searched for and nothing outlives its use by more than one call that is denied.
  */
-export function createDenyCache(options: DenyCacheOptions): DenyCache {
+export function createDenyCache(
+  options: LimiterDenyCacheOptions,
+  movedTime: Pick<MovedTime, 'count'> = { count: 0 },
+): DenyCache {
   checkOptions('denyCache', options, ['entries', 'staleness'])
   const entries = wholeNumber('entries', options.entries ?? 10_000, 2, 10_000_000)
   const stalenessMs = durationMs('staleness', options.staleness ?? 1000, { max: 3_600_000 })
   let young = new Map<string, Denial>()
   let old = new Map<string, Denial>()
   let youngSince = 0
+  let moves = movedTime.count
 
   const find = (subject: string): Denial | undefined => young.get(subject) ?? old.get(subject)
 
   const isEmpty = (): boolean => young.size === 0 && old.size === 0
+
+  function clear(): void {
+    young.clear()
+    old.clear()
+  }
 
   function drop(subject: string): void {
     young.delete(subject)
@@ -72,6 +82,11 @@ export function createDenyCache(options: DenyCacheOptions): DenyCache {
   return {
     denied(subject, rules, cost) {
       if (isEmpty()) return undefined
+      if (moves !== movedTime.count) {
+        moves = movedTime.count
+        clear()
+        return undefined
+      }
       const denial = ofRules(find(subject), rules)
       return denial === undefined || cost < denial.cost ? undefined : denial.now(cost)
     },
@@ -91,12 +106,8 @@ export function createDenyCache(options: DenyCacheOptions): DenyCache {
       remember(subject, new Denial(rules, cost, decision, since, forMs))
     },
     forget(subject) {
-      if (subject !== undefined) {
-        drop(subject)
-        return
-      }
-      young.clear()
-      old.clear()
+      if (subject === undefined) clear()
+      else drop(subject)
     },
   }
 }
@@ -118,9 +129,9 @@ class Denial implements Denied {
   /** When the reply came, which is after the decision: a time counted from here is never early. */
   readonly since: number
   next: Denial | undefined
-  decision: Decision
-  answer: Promise<Decision>
-  readonly #original: Decision
+  decision: LimiterDecision
+  answer: Promise<LimiterDecision>
+  readonly #original: LimiterDecision
   readonly #forMs: number
   /** Calls share a decision for a hundredth of its `retryAfterMs`: a caller may wait for so much longer than it has to. */
   readonly #step: number
@@ -128,7 +139,7 @@ class Denial implements Denied {
   #ms = -1
   #cost: number
 
-  constructor(rules: string, cost: number, decision: Decision, since: number, forMs: number) {
+  constructor(rules: string, cost: number, decision: LimiterDecision, since: number, forMs: number) {
     this.rules = rules
     this.cost = cost
     this.since = since

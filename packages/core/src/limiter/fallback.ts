@@ -5,7 +5,7 @@ import { policyDecision } from './decision.ts'
 import { createLocal } from './local/local.ts'
 import type { RuleSet } from './local/shares.ts'
 import type { Locate } from './subjects.ts'
-import type { Subject, UnavailablePolicy } from './types.ts'
+import type { LimiterSubject, LimiterUnavailablePolicy } from './types.ts'
 
 /** Decides when Redis does not. */
 export interface Fallback {
@@ -13,10 +13,10 @@ export interface Fallback {
   /** Refuses rules that it could not decide under. */
   check(plan: RuleSet): void
   /** Decides, or throws what Redis failed with. */
-  decide(plan: RuleSet, subject: Subject, cost: number, error: unknown): Taken
+  decide(plan: RuleSet, subject: LimiterSubject, cost: number, error: unknown): Taken
 }
 
-export function createFallback(policy: UnavailablePolicy, locate: Locate): Fallback {
+export function createFallback(policy: LimiterUnavailablePolicy, locate: Locate): Fallback {
   if (typeof policy === 'object' && policy !== null) {
     checkOptions('whenUnavailable', policy, ['local'])
     return { policy: 'local', ...createLocal(policy.local, locate) }

@@ -1,4 +1,4 @@
-import type { Decision, RuleState, ShadowState } from './decision-types.ts'
+import type { LimiterDecision, LimiterRuleState, LimiterShadowState } from './decision-types.ts'
 
 /**
  * What a denial says some time later, to a call of at least its cost: the times are counted down, and never below
@@ -7,7 +7,12 @@ import type { Decision, RuleState, ShadowState } from './decision-types.ts'
  * Several callers get the same object, so it is frozen. Every object is written out: a frozen copy made by `...` takes V8 twenty times
  * as long.
  */
-export function laterDenial(denial: Decision, deniedCost: number, cost: number, ms: number): Decision {
+export function laterDenial(
+  denial: LimiterDecision,
+  deniedCost: number,
+  cost: number,
+  ms: number,
+): LimiterDecision {
   let { rule, remaining, violated } = denial
   let retryAfterMs = left(denial.retryAfterMs, ms)
   const rules = denial.rules.map((state) => later(state, ms))
@@ -37,13 +42,13 @@ export function laterDenial(denial: Decision, deniedCost: number, cost: number, 
   })
 }
 
-function later(state: RuleState, ms: number): RuleState {
+function later(state: LimiterRuleState, ms: number): LimiterRuleState {
   const { name, algorithm, limit, windowMs, burst, remaining } = state
   const [nextMs, resetMs] = [left(state.nextMs, ms), left(state.resetMs, ms)]
   return Object.freeze({ name, algorithm, limit, windowMs, burst, remaining, nextMs, resetMs })
 }
 
-function laterShadow(state: ShadowState, ms: number): ShadowState {
+function laterShadow(state: LimiterShadowState, ms: number): LimiterShadowState {
   const { name, algorithm, limit, windowMs, burst, remaining, allowed } = state
   const [nextMs, resetMs] = [left(state.nextMs, ms), left(state.resetMs, ms)]
   return Object.freeze({ name, algorithm, limit, windowMs, burst, remaining, nextMs, resetMs, allowed })
@@ -54,7 +59,7 @@ function left(ms: number, elapsed: number): number {
 }
 
 /** Milliseconds until a cost surely passes: exactly for GCRA, whose tokens come evenly, else when the rule is full. */
-function untilCost({ algorithm, burst, limit, windowMs, resetMs }: RuleState, cost: number): number {
+function untilCost({ algorithm, burst, limit, windowMs, resetMs }: LimiterRuleState, cost: number): number {
   if (algorithm !== 'gcra' || windowMs === undefined) return resetMs
   return Math.max(1, Math.ceil(resetMs - ((burst - cost) * windowMs) / limit))
 }

@@ -9,7 +9,7 @@ import type { LimiterContext } from './context.ts'
 import { createControls } from './controls.ts'
 import { createDeclaration } from './declaration.ts'
 import { declarationText } from './declaration-text.ts'
-import type { Decision } from './decision-types.ts'
+import type { LimiterDecision } from './decision-types.ts'
 import { createDenyCache } from './deny-cache.ts'
 import { createLeases } from './leases.ts'
 import { readOptions } from './options.ts'
@@ -19,7 +19,7 @@ import { createRuleRegistry } from './rule-registry.ts'
 import { ruleInfo } from './parse-rules.ts'
 import { checkSubject, createLocate, subjectText } from './subjects.ts'
 import { createTakes } from './take.ts'
-import type { RateLimiter, RateLimiterOptions, RedeclaredEvent, Subject } from './types.ts'
+import type { RateLimiter, RateLimiterOptions, LimiterRedeclaredEvent, LimiterSubject } from './types.ts'
 import { createFallback } from './fallback.ts'
 import { createWaitQueues } from './wait.ts'
 
@@ -34,7 +34,7 @@ export function createRateLimiter(space: Space, name: string, options: RateLimit
   checkName('limiter name', name)
   const settings = readOptions(options)
   const { routeBy, hashSubjects, deadlineMs, denyCache } = settings
-  const { keys, bind, breakers, policies, use, onCloseWaiting } = runtimeOf(space)
+  const { keys, bind, breakers, policies, use, onCloseWaiting, movedTime } = runtimeOf(space)
   const title = `limiter '${name}' of space '${space.name}'`
   const breaker = breakers.of(deadlineMs)
   const locate = createLocate(keys, routeBy, hashSubjects)
@@ -57,11 +57,14 @@ export function createRateLimiter(space: Space, name: string, options: RateLimit
   if (routeBy !== undefined && rules[0]?.per === undefined) {
     throw invalid('routeBy', routeBy, "give every rule a 'per' to go with it, or leave it out")
   }
-  const cache = denyCache === false ? undefined : createDenyCache(denyCache === true ? {} : denyCache)
-  const queues = createWaitQueues(title, settings.maxWaiters, onCloseWaiting)
+  const cache =
+    denyCache === false ? undefined : createDenyCache(denyCache === true ? {} : denyCache, movedTime)
+  const queues = createWaitQueues(title, settings.maxWaiters, onCloseWaiting, movedTime)
   use('limiter', name)
 
-  const redeclared = createTopic<RedeclaredEvent>('penknife:limiter-declaration', { space: space.name })
+  const redeclared = createTopic<LimiterRedeclaredEvent>('penknife:limiter-declaration', {
+    space: space.name,
+  })
   const text = declarationText(rules, { routeBy, hashSubjects })
   const declaration = createDeclaration({
     ...limiter,
@@ -73,9 +76,11 @@ export function createRateLimiter(space: Space, name: string, options: RateLimit
     onChange: (before) => reportRedeclared(redeclared, { limiter: name }, { title, before, now: text }),
   })
 
-  const decisions = createTopic<{ limiter: string; subject: Subject; decision: Decision }>('penknife:limiter')
+  const decisions = createTopic<{ limiter: string; subject: LimiterSubject; decision: LimiterDecision }>(
+    'penknife:limiter',
+  )
   /** A part of a subject is in many subjects: then no denial is certain any more. */
-  function onEased(subject: Subject): void {
+  function onEased(subject: LimiterSubject): void {
     const one = typeof subject === 'string' ? subject : undefined
     cache?.forget(one)
     queues.wake(one)

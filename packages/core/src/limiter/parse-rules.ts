@@ -7,17 +7,17 @@ import { gcra } from './algorithms/gcra.ts'
 import { slidingLog } from './algorithms/sliding-log.ts'
 import { slidingWindow } from './algorithms/sliding-window.ts'
 import { CLOSED, COMMON_OPTIONS, isClosed, type KnownRule, ruleHead } from './rule.ts'
-import type { FixedWindowRule, Rule, RuleInfo } from './rule-types.ts'
+import type { FixedWindowRule, LimiterRule, LimiterRuleInfo } from './rule-types.ts'
 
 const MAX_RULES = 8
 
 /** Checks rules; refuses what could not be counted as it says. */
-export function parseRules(rules: readonly Rule[]): readonly KnownRule[] {
+export function parseRules(rules: readonly LimiterRule[]): readonly KnownRule[] {
   if (!Array.isArray(rules) || rules.length === 0 || rules.length > MAX_RULES) {
     throw invalid('rules', rules, `give a list of 1 to ${MAX_RULES} rules`)
   }
   // A hole in the list is no rule either.
-  const known = Array.from(rules as readonly Rule[])
+  const known = Array.from(rules as readonly LimiterRule[])
     .map(parseRule)
     .map((rule) => (isClosed(rule) ? { ...rule, ...CLOSED } : rule))
   for (const [at, { name, per }] of known.entries()) {
@@ -34,7 +34,7 @@ export function parseRules(rules: readonly Rule[]): readonly KnownRule[] {
   return known
 }
 
-function parseRule(rule: Rule): KnownRule {
+function parseRule(rule: LimiterRule): KnownRule {
   const check = (...more: readonly string[]): void => checkOptions('rule', rule, [...COMMON_OPTIONS, ...more])
   switch (rule?.algorithm) {
     case undefined:
@@ -59,11 +59,11 @@ function parseRule(rule: Rule): KnownRule {
       return concurrency(ruleHead(rule), rule)
     default: {
       const known = 'gcra, fixed-window, sliding-window, sliding-log, concurrency'
-      throw invalid('algorithm', (rule as Rule).algorithm, `give one of ${known}`)
+      throw invalid('algorithm', (rule as LimiterRule).algorithm, `give one of ${known}`)
     }
   }
 }
 
-export function ruleInfo({ name, algorithm, limit, windowMs, burst }: KnownRule): RuleInfo {
+export function ruleInfo({ name, algorithm, limit, windowMs, burst }: KnownRule): LimiterRuleInfo {
   return { name, algorithm, limit, windowMs, burst }
 }

@@ -1,11 +1,11 @@
 import { type Charge, type ChargeContext, createCharge } from './charge.ts'
 import type { KnownRule } from './rule.ts'
-import type { Rule } from './rule-types.ts'
+import type { LimiterRule } from './rule-types.ts'
 import { parseRules } from './parse-rules.ts'
 
 /** A set of rules, and the script calls that charge a subject under them. */
 export interface Plan {
-  readonly given: readonly Rule[]
+  readonly given: readonly LimiterRule[]
   readonly rules: readonly KnownRule[]
   /** Stands for the rules: the same text, the same plan. */
   readonly text: string
@@ -17,7 +17,7 @@ export interface Plan {
   readonly charges: readonly Charge[]
 }
 
-export type PlanOf = (rules: readonly Rule[]) => Plan
+export type PlanOf = (rules: readonly LimiterRule[]) => Plan
 
 /** More than any rule allows: what is charged beyond a rule's burst is bounded by the rule. */
 export const LARGEST_COST = 1_000_000_000
@@ -29,10 +29,10 @@ const RECENT_PLANS = 1000
  * cannot be used.
  */
 export function createPlans(context: ChargeContext, check: (plan: Plan) => void): PlanOf {
-  const known = new WeakMap<readonly Rule[], Plan>()
+  const known = new WeakMap<readonly LimiterRule[], Plan>()
   const recent = new Map<string, Plan>()
 
-  function create(given: readonly Rule[], text: string, rules: readonly KnownRule[]): Plan {
+  function create(given: readonly LimiterRule[], text: string, rules: readonly KnownRule[]): Plan {
     const plan = createPlan(context, given, text, rules)
     check(plan)
     return plan
@@ -54,7 +54,7 @@ export function createPlans(context: ChargeContext, check: (plan: Plan) => void)
 
 function createPlan(
   context: ChargeContext,
-  given: readonly Rule[],
+  given: readonly LimiterRule[],
   text: string,
   rules: readonly KnownRule[],
 ): Plan {

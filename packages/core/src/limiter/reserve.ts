@@ -3,17 +3,17 @@ import { PenknifeError } from '../errors.ts'
 import { wholeNumber } from '../options.ts'
 import type { Taken } from './correction.ts'
 import { LARGEST_COST } from './plan.ts'
-import type { Reservation, ReserveOptions, TakeOptions } from './types.ts'
+import type { LimiterReservation, LimiterReserveOptions, LimiterTakeOptions } from './types.ts'
 
 /**
  * Takes an estimate, to be settled once and in time. Time is that of this process, from before the call was sent.
  * `onEased` is called after tokens or slots were given back.
  */
 export async function reserve(
-  take: (taking: TakeOptions) => Promise<Taken>,
-  { expires, ...taking }: ReserveOptions,
+  take: (taking: LimiterTakeOptions) => Promise<Taken>,
+  { expires, ...taking }: LimiterReserveOptions,
   onEased: () => void,
-): Promise<Reservation> {
+): Promise<LimiterReservation> {
   wholeNumber('cost', taking.cost, 0, LARGEST_COST)
   const until = performance.now() + durationMs('expires', expires)
   const { decision, correct } = await take(taking)

@@ -82,7 +82,7 @@ export interface ConcurrencyRule extends RuleBase {
 }
 
 /** One limit of a limiter. */
-export type Rule =
+export type LimiterRule =
   | GcraRule
   | FixedWindowRule
   | CalendarRule
@@ -90,12 +90,12 @@ export type Rule =
   | SlidingLogRule
   | ConcurrencyRule
 
-export type Algorithm = 'gcra' | 'fixed-window' | 'sliding-window' | 'sliding-log' | 'concurrency'
+export type LimiterAlgorithm = 'gcra' | 'fixed-window' | 'sliding-window' | 'sliding-log' | 'concurrency'
 
 /** A rule as the limiter understood it. */
-export interface RuleInfo {
+export interface LimiterRuleInfo {
   readonly name: string
-  readonly algorithm: Algorithm
+  readonly algorithm: LimiterAlgorithm
   readonly limit: number
   /** Milliseconds; undefined for calendar periods, whose length varies, and for concurrency. */
   readonly windowMs: number | undefined

@@ -3,10 +3,10 @@ import { createHash } from 'node:crypto'
 import { type Duration, durationMs } from '../duration.ts'
 import { invalid } from '../errors.ts'
 import { checkName, wholeNumber } from '../options.ts'
-import type { Rule, RuleInfo } from './rule-types.ts'
+import type { LimiterRule, LimiterRuleInfo } from './rule-types.ts'
 
 /** A rule that was checked, and how its numbers travel to the scripts and back (lua/limiter/charge.lua). */
-export interface KnownRule extends RuleInfo {
+export interface KnownRule extends LimiterRuleInfo {
   readonly shadow: boolean
   readonly per: string | undefined
   /** The algorithm in lua/limiter/charge.lua. */
@@ -38,7 +38,7 @@ export interface RuleHead {
   readonly per: string | undefined
 }
 
-export function ruleHead(rule: Rule): RuleHead {
+export function ruleHead(rule: LimiterRule): RuleHead {
   const name = checkName('rule name', rule.name, 32)
   const { shadow = false } = rule
   if (typeof shadow !== 'boolean') throw invalid(`shadow of rule '${name}'`, shadow, 'give true or false')
@@ -51,12 +51,12 @@ export const COMMON_OPTIONS = ['name', 'algorithm', 'limit', 'shadow', 'per'] as
 
 export const LARGEST_LIMIT = 1_000_000_000
 
-export function limitOf(rule: Rule, most: number = LARGEST_LIMIT): number {
+export function limitOf(rule: LimiterRule, most: number = LARGEST_LIMIT): number {
   return wholeNumber(`limit of rule '${rule.name}'`, rule.limit, 0, most)
 }
 
 /** A rule with limit 0: it denies every call that costs something, and no time helps. */
-export function isClosed({ limit }: Pick<RuleInfo, 'limit'>): boolean {
+export function isClosed({ limit }: Pick<LimiterRuleInfo, 'limit'>): boolean {
   return limit === 0
 }
 
@@ -69,7 +69,7 @@ export const CLOSED: Pick<KnownRule, 'most' | 'amounts' | 'waitMs'> = {
 }
 
 /** A duration of a rule in whole microseconds. */
-export function microseconds(option: string, rule: Rule, value: Duration): number {
+export function microseconds(option: string, rule: LimiterRule, value: Duration): number {
   const what = `${option} of rule '${rule.name}'`
   const ms = durationMs(what, value)
   if (typeof value === 'number' && value < 1000) {

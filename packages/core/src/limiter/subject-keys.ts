@@ -2,7 +2,7 @@ import type { Keys, Route } from '../redis/keys.ts'
 import type { LimiterContext } from './context.ts'
 import type { KnownRule } from './rule.ts'
 import type { Place } from './subjects.ts'
-import type { Subject } from './types.ts'
+import type { LimiterSubject } from './types.ts'
 
 /** What names a rule that has a key of its own for each subject: its charges, or its leases. */
 export type OwnKeyRule = Pick<KnownRule, 'letter' | 'per' | 'name'>
@@ -26,10 +26,10 @@ export function partName(limiter: string, part: string | undefined): string {
 /** The keys of a subject under the rules of one charge. */
 export interface SubjectKeys {
   /** The place of the first state, and its key there: all that rules of one part and constant size need. */
-  firstPlace(subject: Subject): Place
+  firstPlace(subject: LimiterSubject): Place
   firstKey(place: Place): string
   /** All of them, in the order of lua/limiter/charge.lua: states, then the keys that rules have of their own. */
-  all(subject: Subject): { readonly route: Route; readonly keys: readonly string[] }
+  all(subject: LimiterSubject): { readonly route: Route; readonly keys: readonly string[] }
   /** The number of a rule's key in that order, from 1. */
   numberOf(rule: KnownRule): number
 }

@@ -1,7 +1,7 @@
 import { invalid } from '../errors.ts'
 import { checkText, isText } from '../options.ts'
 import { digest, type Keys, type Route } from '../redis/keys.ts'
-import type { Subject } from './types.ts'
+import type { LimiterSubject } from './types.ts'
 
 /** The longest subject; up to 64 characters are in the key as they are, longer ones hashed. */
 const LONGEST_SUBJECT = 1024
@@ -20,13 +20,16 @@ export function hashSubject(text: string): string {
  * The subject of a call, checked. Of an object only the parts that the rules need, copied: what the caller changes afterwards
  * changes nothing of the call.
  */
-export function checkSubject(subject: Subject, parts: readonly (string | undefined)[]): Subject {
+export function checkSubject(
+  subject: LimiterSubject,
+  parts: readonly (string | undefined)[],
+): LimiterSubject {
   const [first] = parts
   if (first === undefined) return checkText('subject', subject as string, LONGEST_SUBJECT)
   return Object.fromEntries(parts.map((part) => [part as string, checkPart(subject, part as string)]))
 }
 
-function checkPart(subject: Subject, part: string): string {
+function checkPart(subject: LimiterSubject, part: string): string {
   if (typeof subject !== 'object' || subject === null) {
     throw invalid('subject', subject, `give an object, as the rules have 'per': { ${part}: '…' }`)
   }
@@ -34,7 +37,7 @@ function checkPart(subject: Subject, part: string): string {
 }
 
 /** A checked subject as one text, which names it in this process. */
-export function subjectText(subject: Subject): string {
+export function subjectText(subject: LimiterSubject): string {
   return typeof subject === 'string' ? subject : JSON.stringify(Object.values(subject))
 }
 
@@ -45,7 +48,7 @@ export interface Place {
 }
 
 /** Finds the place of a checked subject, or of one part of it. */
-export type Locate = (subject: Subject, part: string | undefined) => Place
+export type Locate = (subject: LimiterSubject, part: string | undefined) => Place
 
 /** With `hashed` all names in keys are hashes, else only the long ones. */
 export function createLocate(keys: Keys, routeBy: string | undefined, hashed: boolean): Locate {

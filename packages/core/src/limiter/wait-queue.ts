@@ -1,12 +1,12 @@
 import type { PenknifeError } from '../errors.ts'
-import type { Decision } from './decision-types.ts'
+import type { LimiterDecision } from './decision-types.ts'
 import { laterDenial } from './later-denial.ts'
 
 export interface WaitRequest {
   readonly cost: number
   readonly maxWaitMs: number
   readonly signal: AbortSignal | undefined
-  ask(): Promise<Decision>
+  ask(): Promise<LimiterDecision>
 }
 
 /** How often to ask when nobody knows when it will pass: a slot may be released, Redis may come back. */
@@ -17,7 +17,7 @@ const LONGEST_SLEEP_MS = 2 ** 31 - 1
 
 interface Waiter extends WaitRequest {
   readonly endsAt: number
-  resolve(decision: Decision): void
+  resolve(decision: LimiterDecision): void
   reject(reason: unknown): void
   /** Removes its timer and its listener. */
   disarm(): void
@@ -27,7 +27,7 @@ interface Waiter extends WaitRequest {
 
 /** The last denial of the first waiter. */
 interface Denial {
-  readonly decision: Decision
+  readonly decision: LimiterDecision
   readonly cost: number
   readonly at: number
 }
@@ -51,7 +51,7 @@ export class WaitQueue {
     this.#onEmpty = onEmpty
   }
 
-  join(request: WaitRequest): Promise<Decision> {
+  join(request: WaitRequest): Promise<LimiterDecision> {
     const { cost, maxWaitMs, signal } = request
     const endsAt = performance.now() + maxWaitMs
     if (this.#endSleep && endsAt < this.#deniedUntil) return Promise.resolve(this.#denialFor(cost))
@@ -98,7 +98,7 @@ export class WaitQueue {
   async #serveFirst(waiter: Waiter): Promise<void> {
     this.#asking = waiter
     this.#woken = false
-    let decision: Decision
+    let decision: LimiterDecision
     try {
       decision = await waiter.ask()
     } catch (error) {
@@ -147,14 +147,14 @@ export class WaitQueue {
     if (waiter === first) this.#endSleep?.()
   }
 
-  #denialFor(cost: number): Decision {
+  #denialFor(cost: number): LimiterDecision {
     const { decision, cost: denied, at } = this.#denial as Denial
     return laterDenial(decision, denied, Math.max(cost, denied), Math.floor(performance.now() - at))
   }
 }
 
 /** Whether a denial stays true for as long as it says: not when a slot may be released, nor when Redis was not asked. */
-function isCertain({ decidedBy, retryAfterMs, rules, violated }: Decision): boolean {
+function isCertain({ decidedBy, retryAfterMs, rules, violated }: LimiterDecision): boolean {
   if (retryAfterMs === Infinity) return true
   if (decidedBy !== 'redis' && decidedBy !== 'cache') return false
   return !rules.some(({ name, algorithm }) => algorithm === 'concurrency' && violated.includes(name))

@@ -1,5 +1,6 @@
 import { PenknifeError } from '../errors.ts'
-import type { Decision } from './decision-types.ts'
+import type { MovedTime } from '../redis/moved-time.ts'
+import type { LimiterDecision } from './decision-types.ts'
 import { WaitQueue, type WaitRequest } from './wait-queue.ts'
 
 /** Calls that wait until they are allowed, in a queue for each subject. */
@@ -8,7 +9,7 @@ export interface WaitQueues {
    * Resolves when `ask` is allowed, or with a denial when that will not be in time. Rejects with the signal's reason,
    * with what `ask` fails with, when too many wait, and when penknife is closed.
    */
-  wait(subject: string, request: WaitRequest): Promise<Decision>
+  wait(subject: string, request: WaitRequest): Promise<LimiterDecision>
   /** Tokens of a subject, or of any, were given back: its first waiter asks now. */
   wake(subject?: string): void
 }
@@ -18,10 +19,16 @@ export function createWaitQueues(
   title: string,
   maxWaiters: number,
   onClose: (end: () => Promise<void>) => () => void,
+  movedTime: Pick<MovedTime, 'on'>,
 ): WaitQueues {
   const queues = new Map<string, WaitQueue>()
   let waiting = 0
-  let forget = (): unknown => undefined
+  let ends: readonly (() => unknown)[] = []
+
+  function wake(subject?: string): void {
+    if (subject !== undefined) queues.get(subject)?.wake()
+    else for (const queue of queues.values()) queue.wake()
+  }
 
   async function close(): Promise<void> {
     const reason = new PenknifeError('PENKNIFE_CLOSED', `${title}: penknife was closed`)
@@ -40,16 +47,13 @@ export function createWaitQueues(
         queue = new WaitQueue(() => queues.delete(subject))
         queues.set(subject, queue)
       }
-      if (++waiting === 1) forget = onClose(close)
+      if (++waiting === 1) ends = [onClose(close), movedTime.on(() => wake())]
       try {
         return await queue.join(request)
       } finally {
-        if (--waiting === 0) forget()
+        if (--waiting === 0) for (const end of ends) end()
       }
     },
-    wake(subject) {
-      if (subject !== undefined) queues.get(subject)?.wake()
-      else for (const queue of queues.values()) queue.wake()
-    },
+    wake,
   }
 }

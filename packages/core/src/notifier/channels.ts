@@ -8,7 +8,7 @@ import type { Histories } from './history.ts'
 import { CHECK_MS, within } from './limits.ts'
 import type { UserAdmission } from './rights/admission.ts'
 import { ChannelSubscription, type OnEvent } from './subscription.ts'
-import type { Subscription } from './subscription-types.ts'
+import type { NotifierSubscription } from './subscription-types.ts'
 import type { Unreadable } from './unreadable.ts'
 
 /** What somebody subscribes with, checked. */
@@ -22,7 +22,9 @@ export interface Subscribing {
 /** The channels that this process follows, each with one fan-out as long as it has subscriptions. */
 export interface Channels {
   /** Resolves when the first page of every channel was delivered. */
-  subscribe(channels: readonly string[], subscribing: Subscribing): Promise<Subscription>
+  subscribe(channels: readonly string[], subscribing: Subscribing): Promise<NotifierSubscription>
+  /** The channels of which some subscription that is not paused was not given everything. */
+  behind(): Promise<string[]>
 }
 
 export interface ChannelsOptions {
@@ -116,6 +118,12 @@ export function createChannels(options: ChannelsOptions): Channels {
         throw error
       }
       return subscription
+    },
+    async behind() {
+      const found = await Promise.all(
+        [...fanOuts].map(async ([channel, fanOut]) => ((await fanOut.behind()) ? [channel] : [])),
+      )
+      return found.flat()
     },
   }
 }

@@ -2,11 +2,15 @@ import { type Duration, durationMs } from '../duration.ts'
 import { invalid } from '../errors.ts'
 import { checkName, checkOptions, checkText, wholeNumber } from '../options.ts'
 import { PAGE } from './fan-out/read-on.ts'
-import type { PublishOptions } from './options.ts'
+import type { NotifierPublishOptions } from './options.ts'
 import { checkPosition } from './position.ts'
-import type { AdmitOptions } from './rights/types.ts'
-import type { FollowOptions, ListenOptions, SubscribeOptions } from './subscription-types.ts'
-import type { HistoryOptions } from './types.ts'
+import type { NotifierAdmitOptions } from './rights/types.ts'
+import type {
+  NotifierFollowOptions,
+  NotifierListenOptions,
+  NotifierSubscribeOptions,
+} from './subscription-types.ts'
+import type { NotifierHistoryOptions } from './types.ts'
 
 const LONGEST_CHANNEL = 128
 const MOST_CHANNELS = 1000
@@ -29,7 +33,7 @@ export function checkChannels(channels: readonly string[]): void {
   for (const channel of channels) checkChannel(channel)
 }
 
-export function checkListen(patterns: readonly string[], options: ListenOptions): void {
+export function checkListen(patterns: readonly string[], options: NotifierListenOptions): void {
   if (!Array.isArray(patterns) || patterns.length === 0 || patterns.length > MOST_PATTERNS) {
     throw invalid('patterns', patterns, `give a list of 1 to ${MOST_PATTERNS} patterns`)
   }
@@ -63,7 +67,7 @@ export function checkMost(most: number): number {
   return wholeNumber('most', most, 1, MOST_CONNECTIONS)
 }
 
-export function checkAdmit(options: AdmitOptions): void {
+export function checkAdmit(options: NotifierAdmitOptions): void {
   checkOptions('admit', options, ['onRevoked', 'onEnd'])
   for (const name of ['onRevoked', 'onEnd'] as const) {
     if (typeof options[name] !== 'function') throw invalid(name, options[name], 'give a function')
@@ -80,12 +84,12 @@ export interface Published {
   readonly lastsMs: number
 }
 
-const PUBLISH: readonly (keyof PublishOptions)[] = ['type', 'id', 'ttl', 'coalesce']
+const PUBLISH: readonly (keyof NotifierPublishOptions)[] = ['type', 'id', 'ttl', 'coalesce']
 const COALESCE = /^[\w.:-]{1,64}$/
 
 export function checkPublish(
-  options: PublishOptions,
-  known: readonly (keyof PublishOptions)[] = PUBLISH,
+  options: NotifierPublishOptions,
+  known: readonly (keyof NotifierPublishOptions)[] = PUBLISH,
 ): Published {
   checkOptions('publish', options, known)
   const { type = 'message', id, ttl, coalesce } = options
@@ -110,10 +114,10 @@ export function wholeMs(name: string, value: Duration, min: number): number {
 export interface Followed {
   readonly from: Readonly<Record<string, string>>
   readonly types: ReadonlySet<string> | undefined
-  readonly getState: FollowOptions['getState']
+  readonly getState: NotifierFollowOptions['getState']
 }
 
-export function checkFollow(channels: readonly string[], options: FollowOptions): Followed {
+export function checkFollow(channels: readonly string[], options: NotifierFollowOptions): Followed {
   const { from = {}, types, getState } = options
   checkChannels(channels)
   if (typeof from !== 'object' || from === null) {
@@ -131,9 +135,9 @@ export function checkFollow(channels: readonly string[], options: FollowOptions)
 }
 
 /** The audience of a subscription. */
-export type Shared = Pick<SubscribeOptions, 'audience' | 'onAudience'>
+export type Shared = Pick<NotifierSubscribeOptions, 'audience' | 'onAudience'>
 
-export function checkShared(channels: readonly string[], options: SubscribeOptions): Shared {
+export function checkShared(channels: readonly string[], options: NotifierSubscribeOptions): Shared {
   const { audience, onAudience, types, getState } = options
   if (audience === undefined) return {}
   if (typeof audience?.onEvent !== 'function') {
@@ -152,7 +156,7 @@ export function checkShared(channels: readonly string[], options: SubscribeOptio
 
 export function checkHistory(
   channel: string,
-  options: HistoryOptions,
+  options: NotifierHistoryOptions,
 ): { readonly after: string; readonly count: number } {
   checkChannel(channel)
   checkOptions('history', options, ['after', 'count'])

@@ -31,17 +31,19 @@ export interface NotifierState {
 }
 
 /** The payload of each type of event: `{ message: Chat; typing: { user: string } }`. */
-export type EventMap = Readonly<Record<string, unknown>>
+export type NotifierEventMap = Readonly<Record<string, unknown>>
 
 /** Any event of a map, told apart by its `type`. */
-export type MessageOf<Events extends EventMap> = {
+export type NotifierMessageOf<Events extends NotifierEventMap> = {
   [Type in keyof Events & string]: NotifierMessage<Type, Jsonified<Events[Type]>>
 }[keyof Events & string]
 
-export type NotifierEvent<Events extends EventMap = EventMap> = FollowedEvent<MessageOf<Events>>
+export type NotifierEvent<Events extends NotifierEventMap = NotifierEventMap> = NotifierFollowedEvent<
+  NotifierMessageOf<Events>
+>
 
 /** What a subscription gives out. */
-export type FollowedEvent<Message extends NotifierMessage = NotifierMessage> =
+export type NotifierFollowedEvent<Message extends NotifierMessage = NotifierMessage> =
   | Message
   | NotifierReset
   | NotifierState
@@ -52,19 +54,19 @@ export interface NotifierInterruption {
 }
 
 /** A nudge, or word that some may have been missed. */
-export type NudgeEvent<Message extends NotifierMessage = NotifierMessage> = Message | NotifierInterruption
+export type NotifierNudge<Message extends NotifierMessage = NotifierMessage> = Message | NotifierInterruption
 
 /** The schema of each type of event: `{ message: z.object({ text: z.string() }) }`. */
-export type EventSchemas = Readonly<Record<string, StandardSchema>>
+export type NotifierEventSchemas = Readonly<Record<string, StandardSchema>>
 
 type TypesOf<Schema extends StandardSchema> = NonNullable<Schema['~standard']['types']>
 
 /** What publishers give. */
-export type InputsOf<Schemas extends EventSchemas> = {
+export type NotifierInputsOf<Schemas extends NotifierEventSchemas> = {
   readonly [Type in keyof Schemas]: TypesOf<Schemas[Type]>['input']
 }
 
 /** What subscribers get. */
-export type OutputsOf<Schemas extends EventSchemas> = {
+export type NotifierOutputsOf<Schemas extends NotifierEventSchemas> = {
   readonly [Type in keyof Schemas]: TypesOf<Schemas[Type]>['output']
 }

@@ -4,7 +4,7 @@ import type { History } from './fan-out/types.ts'
 import { limitReads } from './limits.ts'
 import { toPage, toSection } from './pages.ts'
 import { isBeginning } from './position.ts'
-import type { HistoryPage } from './types.ts'
+import type { NotifierHistoryPage } from './types.ts'
 
 /** Pages of history that a notifier reads at once: clients that catch up must not crowd out everything else. */
 const READS = 16
@@ -13,7 +13,7 @@ const READS = 16
 export interface Histories {
   /** As the followers of a channel read it. */
   of(channel: string): History
-  page(channel: string, after: string, count: number): Promise<HistoryPage>
+  page(channel: string, after: string, count: number): Promise<NotifierHistoryPage>
   /** The position at the end; without a history the one before the next, whose beginning is fixed now. */
   end(channel: string): Promise<string>
   /** How many reads of followers Redis answered: it grows while those who wait make progress. */
@@ -35,7 +35,7 @@ export function createHistories(name: string, { keys, bind }: Runtime, age: numb
     return reply
   }
 
-  async function page(channel: string, after: string, most: number): Promise<HistoryPage> {
+  async function page(channel: string, after: string, most: number): Promise<NotifierHistoryPage> {
     const key = keys.history(name, channel)
     const reply = await since(route, key, next, after, most)
     const [state, last] = reply

@@ -1,6 +1,6 @@
 import { isOutage, PenknifeError } from '../errors.ts'
 import type { NotifierEvent } from './events.ts'
-import type { EventIterator, Subscription } from './subscription-types.ts'
+import type { NotifierIterator, NotifierSubscription } from './subscription-types.ts'
 
 /** Events that wait in memory for `next`; further ones wait in the history. */
 const MOST_WAITING = 100
@@ -10,11 +10,11 @@ const RETRY_MS = 500
 /** Subscribes at the first `next`, and waits for Redis as long as an outage lasts. */
 export function iterate(
   follow: (
-    onEvent: (event: NotifierEvent, subscription: Subscription, before: string) => void,
-  ) => Promise<Subscription>,
+    onEvent: (event: NotifierEvent, subscription: NotifierSubscription, before: string) => void,
+  ) => Promise<NotifierSubscription>,
   signal: AbortSignal | undefined,
   onClose: (end: () => Promise<void>) => () => void,
-): EventIterator {
+): NotifierIterator {
   const iteration = createIteration()
   let begun = false
   let over = false
@@ -70,9 +70,9 @@ export function iterate(
 
 interface Iteration {
   /** Takes an event of the subscription, and the position before it. */
-  onEvent(event: NotifierEvent, from: Subscription, before: string): void
+  onEvent(event: NotifierEvent, from: NotifierSubscription, before: string): void
   /** The subscription that delivers to it is ready. */
-  follow(subscription: Subscription): void
+  follow(subscription: NotifierSubscription): void
   /** Ends the iteration, with an error if there is one. */
   end(error?: unknown): void
   next(): Promise<IteratorResult<NotifierEvent, undefined>>
@@ -86,7 +86,7 @@ function createIteration(): Iteration {
   const requests: PromiseWithResolvers[] = []
   /** Positions of events given out; a channel without one is where its subscription is. */
   const givenOut = new Map<string, string>()
-  let subscription: Subscription | undefined
+  let subscription: NotifierSubscription | undefined
   let paused = false
   let over: { readonly error: unknown } | undefined
 

@@ -3,7 +3,7 @@ import type { Route } from '../redis/keys.ts'
 import type { Subscriber } from '../redis/subscriber.ts'
 import { parseNudge } from './messages.ts'
 import { matcher } from './patterns.ts'
-import type { NudgeEvent } from './events.ts'
+import type { NotifierNudge } from './events.ts'
 import type { Unreadable } from './unreadable.ts'
 
 export interface ListenTo {
@@ -12,7 +12,7 @@ export interface ListenTo {
   /** The pub/sub channel of all nudges of the notifier. */
   readonly nudges: string
   readonly patterns: readonly string[]
-  readonly onEvent: (event: NudgeEvent) => void
+  readonly onEvent: (event: NotifierNudge) => void
   readonly unreadable: Unreadable
 }
 
@@ -26,7 +26,7 @@ export function listen({ subscriber, route, nudges, patterns, onEvent, unreadabl
   let begun: (() => void) | undefined
   const ready = new Promise<void>((resolve) => (begun = resolve))
 
-  function deliver(event: NudgeEvent): void {
+  function deliver(event: NotifierNudge): void {
     if (open) runSafely('onEvent of a listener for nudges failed', () => onEvent(event))
   }
 

@@ -17,7 +17,7 @@ import {
   checkUser,
   wholeMs,
 } from './checks.ts'
-import type { EventMap, EventSchemas, InputsOf, OutputsOf } from './events.ts'
+import type { NotifierEventMap, NotifierEventSchemas, NotifierInputsOf, NotifierOutputsOf } from './events.ts'
 import { createArrivals } from './fan-out/arrivals.ts'
 import { createHistories } from './history.ts'
 import { iterate } from './iterate.ts'
@@ -55,16 +55,15 @@ const SUBSCRIBE = ['from', 'types', 'getState', 'onEvent', 'admission', 'audienc
  *
  * @throws PENKNIFE_INVALID for a wrong option.
  */
-export function createNotifier<Schemas extends EventSchemas>(
+export function createNotifier<Schemas extends NotifierEventSchemas>(
   space: Space,
   name: string,
   options: NotifierSchemaOptions<Schemas>,
-): Notifier<InputsOf<Schemas>, OutputsOf<Schemas>>
-export function createNotifier<Events extends EventMap = EventMap, Channel extends string = string>(
-  space: Space,
-  name: string,
-  options?: NotifierOptions,
-): Notifier<Events, Events, Channel>
+): Notifier<NotifierInputsOf<Schemas>, NotifierOutputsOf<Schemas>>
+export function createNotifier<
+  Events extends NotifierEventMap = NotifierEventMap,
+  Channel extends string = string,
+>(space: Space, name: string, options?: NotifierOptions): Notifier<Events, Events, Channel>
 export function createNotifier(
   space: Space,
   name: string,
@@ -82,7 +81,7 @@ export function createNotifier(
   const histories = createHistories(name, runtime, retention.age)
   const { publish, nudge } = createPublishing(name, runtime, retention, options.schemas, declare)
   const channelsOptions = { name, runtime, ttlMs: retention.ttl, histories, arrivals, unreadable, declare }
-  const { subscribe } = createChannels(channelsOptions)
+  const { subscribe, behind } = createChannels(channelsOptions)
   const control = createControl(createControlChannel(name, runtime, arrivals, unreadable), deadlineMs)
   const connections = createConnections(name, runtime)
   use('notifier', name)
@@ -152,6 +151,7 @@ export function createNotifier(
       if (channels !== undefined) checkRevoked(channels)
       return control.revoke(user, channels)
     },
+    behind,
     onClose,
   }
 }

@@ -1,5 +1,5 @@
 import type { Duration } from '../duration.ts'
-import type { EventSchemas } from './events.ts'
+import type { NotifierEventSchemas } from './events.ts'
 
 export interface NotifierOptions {
   /** Events kept for each channel: a whole number from 1. Default: 1,000. */
@@ -12,7 +12,9 @@ export interface NotifierOptions {
   readonly dedupWindow?: Duration
 }
 
-export interface NotifierSchemaOptions<Schemas extends EventSchemas = EventSchemas> extends NotifierOptions {
+export interface NotifierSchemaOptions<
+  Schemas extends NotifierEventSchemas = NotifierEventSchemas,
+> extends NotifierOptions {
   /**
    * A Standard Schema (zod, valibot, arktype …) for each type of event. `publish` and `nudge` refuse data that does not
    * fit, and types without a schema; they send the schema's output, as JSON. Subscribers get it as it was sent: it is
@@ -24,7 +26,7 @@ export interface NotifierSchemaOptions<Schemas extends EventSchemas = EventSchem
   readonly schemas: Schemas
 }
 
-export interface PublishOptions<Type extends string = string> {
+export interface NotifierPublishOptions<Type extends string = string> {
   /** The event's type, 1 to 64 of `A-Z a-z 0-9 _ . -`. Default: 'message'. */
   readonly type?: Type
   /**

@@ -3,7 +3,7 @@ import type { Reply } from '../redis/script.ts'
 import { message } from './messages.ts'
 import { type EpochAndOffset, parseId, type Position, positionOf } from './position.ts'
 import type { NotifierMessage } from './events.ts'
-import type { HistoryPage } from './types.ts'
+import type { NotifierHistoryPage } from './types.ts'
 
 /** An event as a page of history has it; its type is empty when it is not worth reading. */
 type KeptEvent = readonly [id: string, coalesce: string, type: string, json: string]
@@ -13,7 +13,7 @@ export function toPage(
   channel: string,
   [state, top, ...events]: readonly Reply[],
   end?: string,
-): HistoryPage {
+): NotifierHistoryPage {
   const kept = toKept(events)
   const last = end ?? (top as string)
   const cursor = kept.at(-1)?.[0] ?? last

@@ -1,8 +1,8 @@
 import type { Runtime } from '../redis/penknife.ts'
 import { notifierNudge, notifierPublish } from '../redis/scripts.gen.ts'
 import { checkChannel, checkPublish } from './checks.ts'
-import type { EventSchemas } from './events.ts'
-import type { PublishOptions } from './options.ts'
+import type { NotifierEventSchemas } from './events.ts'
+import type { NotifierPublishOptions } from './options.ts'
 import { createEncode } from './schemas.ts'
 
 /** What a notifier keeps, as the scripts take it. */
@@ -16,8 +16,8 @@ export interface Retention {
 }
 
 export interface Publishing {
-  publish(channel: string, data: unknown, options?: PublishOptions): Promise<string>
-  nudge(channel: string, data: unknown, options?: Pick<PublishOptions, 'type'>): Promise<void>
+  publish(channel: string, data: unknown, options?: NotifierPublishOptions): Promise<string>
+  nudge(channel: string, data: unknown, options?: Pick<NotifierPublishOptions, 'type'>): Promise<void>
 }
 
 /** @param declare reports once that another process declared the notifier in another way */
@@ -25,7 +25,7 @@ export function createPublishing(
   name: string,
   { keys, bind }: Runtime,
   { history, age, ttl, dedupWindow }: Retention,
-  schemas: EventSchemas | undefined,
+  schemas: NotifierEventSchemas | undefined,
   declare: () => void,
 ): Publishing {
   const { route } = keys

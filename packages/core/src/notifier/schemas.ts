@@ -2,7 +2,7 @@ import { invalid } from '../errors.ts'
 import { toJson } from '../json.ts'
 import { checkName, nearest } from '../options.ts'
 import { checkSchema, conform } from '../standard-schema.ts'
-import type { EventSchemas } from './events.ts'
+import type { NotifierEventSchemas } from './events.ts'
 
 /** The largest event, as JSON in bytes. */
 const LARGEST_EVENT = 64 * 1024
@@ -11,7 +11,7 @@ const LARGEST_EVENT = 64 * 1024
 export type Encode = (type: string, data: unknown) => string | Promise<string>
 
 /** Without schemas any type may carry anything that JSON can. */
-export function createEncode(schemas: EventSchemas | undefined): Encode {
+export function createEncode(schemas: NotifierEventSchemas | undefined): Encode {
   if (schemas === undefined) return (_, data) => toJson('data', data, LARGEST_EVENT)
   const known = checkSchemas(schemas)
   return (type, data) => {
@@ -24,7 +24,7 @@ export function createEncode(schemas: EventSchemas | undefined): Encode {
   }
 }
 
-function checkSchemas(schemas: EventSchemas): ReadonlyMap<string, EventSchemas[string]> {
+function checkSchemas(schemas: NotifierEventSchemas): ReadonlyMap<string, NotifierEventSchemas[string]> {
   if (typeof schemas !== 'object' || schemas === null || Array.isArray(schemas)) {
     throw invalid('schemas', schemas, 'give an object of types and their schemas')
   }

@@ -1,7 +1,7 @@
-import type { FollowedEvent, NotifierMessage, NudgeEvent } from './events.ts'
-import type { Admission } from './rights/types.ts'
+import type { NotifierFollowedEvent, NotifierMessage, NotifierNudge } from './events.ts'
+import type { NotifierAdmission } from './rights/types.ts'
 
-export interface FollowOptions<Type extends string = string> {
+export interface NotifierFollowOptions<Type extends string = string> {
   /**
    * For each channel the id after which to resume. A channel that is not named starts with the next event;
    * `'-'` begins with the oldest event kept.
@@ -17,33 +17,33 @@ export interface FollowOptions<Type extends string = string> {
   readonly getState?: (channel: string) => unknown
 }
 
-export interface SubscribeOptions<Message extends NotifierMessage = NotifierMessage> extends FollowOptions<
-  Message['type']
-> {
+export interface NotifierSubscribeOptions<
+  Message extends NotifierMessage = NotifierMessage,
+> extends NotifierFollowOptions<Message['type']> {
   /** Is given each event, and the subscription, which may be paused or closed there and then. */
-  onEvent(event: FollowedEvent<Message>, subscription: Subscription): void
+  onEvent(event: NotifierFollowedEvent<Message>, subscription: NotifierSubscription): void
   /** Follows by the rights of a user: what is revoked is left at once, and with the admission the subscription ends. */
-  readonly admission?: Admission
+  readonly admission?: NotifierAdmission
   /**
    * Gets the events of many subscriptions at once, each while it has caught up with the others. For subscriptions of one
    * channel, without `types` and `getState`. Default: each subscription gets its events by itself.
    */
-  readonly audience?: Audience<Message>
+  readonly audience?: NotifierAudience<Message>
   /**
    * Called with `true` when the audience gets the events after the subscription's cursors from now on, with `false` when
    * the subscription does again (it was paused or closed). It is called between two events, never from within the audience's
    * `onEvent` with `true`.
    */
-  onAudience?(inside: boolean, subscription: Subscription): void
+  onAudience?(inside: boolean, subscription: NotifierSubscription): void
 }
 
 /** Gets the events of many subscriptions together, which costs the same for one and for ten thousand. */
-export interface Audience<Message extends NotifierMessage = NotifierMessage> {
+export interface NotifierAudience<Message extends NotifierMessage = NotifierMessage> {
   /** Called once for each event, for all of the subscriptions inside. */
-  onEvent(event: FollowedEvent<Message>): void
+  onEvent(event: NotifierFollowedEvent<Message>): void
 }
 
-export interface Subscription {
+export interface NotifierSubscription {
   /** For each channel the id of the last event given out, to resume from. */
   cursors(): Readonly<Record<string, string>>
   /** Gives out nothing and keeps nothing until `resume`, which goes on from there out of the history. */
@@ -54,23 +54,23 @@ export interface Subscription {
   close(): void
 }
 
-export interface ListenOptions<Message extends NotifierMessage = NotifierMessage> {
+export interface NotifierListenOptions<Message extends NotifierMessage = NotifierMessage> {
   /** Is given each nudge that fits, and `interrupted` after each interruption of the connection. */
-  onEvent(event: NudgeEvent<Message>): void
+  onEvent(event: NotifierNudge<Message>): void
 }
 
-export interface Listening {
+export interface NotifierListening {
   close(): void
 }
 
-export interface IterateOptions<Type extends string = string> extends FollowOptions<Type> {
+export interface NotifierIterateOptions<Type extends string = string> extends NotifierFollowOptions<Type> {
   /** Ends the iteration: it throws the signal's reason. */
   readonly signal?: AbortSignal
 }
 
 /** Events as an async iterator, with the cursors of what was taken out of it. */
-export interface EventIterator<
+export interface NotifierIterator<
   Message extends NotifierMessage = NotifierMessage,
-> extends AsyncIterableIterator<FollowedEvent<Message>> {
+> extends AsyncIterableIterator<NotifierFollowedEvent<Message>> {
   cursors(): Readonly<Record<string, string>>
 }

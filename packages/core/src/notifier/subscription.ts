@@ -4,14 +4,14 @@ import type { NotifierEvent } from './events.ts'
 import type { Follower } from './fan-out/follower.ts'
 import type { FollowerOptions } from './fan-out/types.ts'
 import type { UserAdmission } from './rights/admission.ts'
-import type { Subscription } from './subscription-types.ts'
+import type { NotifierSubscription } from './subscription-types.ts'
 
-export type OnEvent = (event: NotifierEvent, subscription: Subscription, before: string) => unknown
+export type OnEvent = (event: NotifierEvent, subscription: NotifierSubscription, before: string) => unknown
 
 const FAILED = 'onEvent of a subscription failed'
 
 /** A subscription: its followers, one for each channel. */
-export class ChannelSubscription implements Subscription {
+export class ChannelSubscription implements NotifierSubscription {
   readonly deliver: FollowerOptions['deliver']
   readonly #followers = new Map<string, Follower>()
   readonly #leave: (channel: string, follower: Follower) => void

@@ -1,17 +1,17 @@
-import type { EventMap, MessageOf, NotifierMessage } from './events.ts'
-import type { PublishOptions } from './options.ts'
-import type { Admission, AdmitOptions } from './rights/types.ts'
+import type { NotifierEventMap, NotifierMessageOf, NotifierMessage } from './events.ts'
+import type { NotifierPublishOptions } from './options.ts'
+import type { NotifierAdmission, NotifierAdmitOptions } from './rights/types.ts'
 import type {
-  EventIterator,
-  IterateOptions,
-  Listening,
-  ListenOptions,
-  SubscribeOptions,
-  Subscription,
+  NotifierIterator,
+  NotifierIterateOptions,
+  NotifierListening,
+  NotifierListenOptions,
+  NotifierSubscribeOptions,
+  NotifierSubscription,
 } from './subscription-types.ts'
 
 /** One page of a channel's history. */
-export interface HistoryPage<Message extends NotifierMessage = NotifierMessage> {
+export interface NotifierHistoryPage<Message extends NotifierMessage = NotifierMessage> {
   readonly events: readonly Message[]
   /** Give it to `after` for the next page, or to `from` to follow on. */
   readonly cursor: string
@@ -21,7 +21,7 @@ export interface HistoryPage<Message extends NotifierMessage = NotifierMessage> 
   readonly end: boolean
 }
 
-export interface HistoryOptions {
+export interface NotifierHistoryOptions {
   /** Id after which to read. Default: `'-'`, from the oldest event kept. */
   readonly after?: string
   /** Events at the most: 1 to 200. Default: 100. */
@@ -30,8 +30,8 @@ export interface HistoryOptions {
 
 /** `Inputs` are the payloads that publishers give, `Events` those that subscribers get: the same without schemas. */
 export interface Notifier<
-  Inputs extends EventMap = EventMap,
-  Events extends EventMap = Inputs,
+  Inputs extends NotifierEventMap = NotifierEventMap,
+  Events extends NotifierEventMap = Inputs,
   Channel extends string = string,
 > {
   readonly name: string
@@ -46,7 +46,7 @@ export interface Notifier<
   publish<Type extends keyof Inputs & string = Extract<'message', keyof Inputs>>(
     channel: Channel,
     data: Inputs[Type],
-    options?: PublishOptions<Type>,
+    options?: NotifierPublishOptions<Type>,
   ): Promise<string>
   /**
    * Sends to whoever listens now, to the channel (`subscribe`) or to a pattern (`listen`), and keeps nothing: best
@@ -55,7 +55,7 @@ export interface Notifier<
   nudge<Type extends keyof Inputs & string = Extract<'message', keyof Inputs>>(
     channel: Channel,
     data: Inputs[Type],
-    options?: Pick<PublishOptions<Type>, 'type'>,
+    options?: Pick<NotifierPublishOptions<Type>, 'type'>,
   ): Promise<void>
   /**
    * Hears nudges by patterns: those whose channel fits one, where `*` stands for any characters or none. Patterns are
@@ -70,7 +70,10 @@ export interface Notifier<
    *
    * @throws PENKNIFE_INVALID for no, or more than 100, patterns; PENKNIFE_UNAVAILABLE as `subscribe`.
    */
-  listen(patterns: readonly string[], options: ListenOptions<MessageOf<Events>>): Promise<Listening>
+  listen(
+    patterns: readonly string[],
+    options: NotifierListenOptions<NotifierMessageOf<Events>>,
+  ): Promise<NotifierListening>
   /**
    * Follows channels: first the history after `from`, then every event, in order and once; or, when the history
    * is gone, a `reset`. Resolves when the first page of every channel's history (200 events or about
@@ -80,19 +83,25 @@ export interface Notifier<
    * @throws PENKNIFE_UNAVAILABLE when Redis cannot be reached within connect()'s deadline; nothing stays
    * subscribed then.
    */
-  subscribe(channels: readonly Channel[], options: SubscribeOptions<MessageOf<Events>>): Promise<Subscription>
+  subscribe(
+    channels: readonly Channel[],
+    options: NotifierSubscribeOptions<NotifierMessageOf<Events>>,
+  ): Promise<NotifierSubscription>
   /**
    * The same as an async iterator. What is not taken waits in the history, not in memory: beyond 100 events the
    * iterator reads on when there is room. It waits out outages.
    */
   events(
     channels: readonly Channel[],
-    options?: IterateOptions<keyof Events & string>,
-  ): EventIterator<MessageOf<Events>>
+    options?: NotifierIterateOptions<keyof Events & string>,
+  ): NotifierIterator<NotifierMessageOf<Events>>
   /** The position at the end of each channel's history now: XREVRANGE for each. */
   positions(channels: readonly Channel[]): Promise<Readonly<Record<string, string>>>
   /** Reads a page of a channel's history. */
-  history(channel: Channel, options?: HistoryOptions): Promise<HistoryPage<MessageOf<Events>>>
+  history(
+    channel: Channel,
+    options?: NotifierHistoryOptions,
+  ): Promise<NotifierHistoryPage<NotifierMessageOf<Events>>>
   /**
    * Begins a connection of a user (1 to 256 characters) whose rights may end while it is there: from then on
    * `revoke` reaches it, wherever it is called. Ask what the user may follow _after_ this resolved, so that
@@ -107,7 +116,7 @@ export interface Notifier<
    * @throws PENKNIFE_UNAVAILABLE when Redis cannot be reached within connect()'s deadline; PENKNIFE_REJECTED when Redis
    * refuses to read the revocations.
    */
-  admit(user: string, options: AdmitOptions): Promise<Admission>
+  admit(user: string, options: NotifierAdmitOptions): Promise<NotifierAdmission>
   /**
    * Ends the user's rights to these channels (1 to 100), or to all without, for everyone who was admitted with this
    * name: change what your own `authorize` answers first. Kept, so that a process that was cut off learns of it later.
@@ -117,6 +126,11 @@ export interface Notifier<
    * Cost: that of a publish.
    */
   revoke(user: string, channels?: readonly Channel[]): Promise<void>
+  /**
+   * The channels of which a subscription of this process, unless it is paused, was not given every event that Redis keeps.
+   * For tests. Cost: XREVRANGE for each channel that is followed.
+   */
+  behind(): Promise<string[]>
   /** Registers what penknife.close() is to end first; the function that comes back takes it off again. */
   onClose(end: () => Promise<void>): () => void
 }

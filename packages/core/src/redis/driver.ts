@@ -15,7 +15,7 @@ export interface ServerDriver extends Settings {
   readonly cluster: false
   /** What errors and events call the server: `host:port`, a path, or Sentinel's name of the master. */
   readonly server: string
-  open(purpose: Purpose): Link
+  open(purpose: ConnectionPurpose): Link
 }
 
 export interface ClusterDriver extends Settings {
@@ -29,7 +29,7 @@ interface Settings {
 }
 
 /** Why a connection is made; becomes part of its name in CLIENT LIST. */
-export type Purpose = 'commands' | 'durable' | 'subscriber' | 'reader'
+export type ConnectionPurpose = 'commands' | 'durable' | 'subscriber' | 'reader'
 
 /** What one server and a cluster have in common. */
 export interface Line {
@@ -85,7 +85,7 @@ export interface Topology extends Line {
   /** The connection for calls to a node of the cluster, which is connected if it is not; undefined for one that is not known. */
   link(node: string): Link | undefined
   /** Opens a connection to a node, known or not; undefined while no node is known at all. */
-  open(node: string, purpose: Purpose): Link | undefined
+  open(node: string, purpose: ConnectionPurpose): Link | undefined
   /** The node that a redirection names. */
   nodeOf(address: string): string
   /** A redirection said that a node has a slot. */
@@ -126,7 +126,7 @@ export class NotSent extends Error {
 export const BLOCK_MS = 5000
 
 /** How long a server may be silent while replies are due. */
-export function silenceMs(purpose: Purpose): number {
+export function silenceMs(purpose: ConnectionPurpose): number {
   return purpose === 'reader' || purpose === 'durable' ? BLOCK_MS + 5000 : 5000
 }
 

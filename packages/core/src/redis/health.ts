@@ -2,9 +2,9 @@ import { errorText } from '../text.ts'
 import { type Line, whenReady } from './driver.ts'
 import { neverSent } from './failures.ts'
 import type { PolicyInUse } from './policies.ts'
-import type { Refused } from './refusals.ts'
+import type { RefusedCalls } from './refusals.ts'
 import type { ConnectionHealth } from './roster.ts'
-import type { Finding, ServerInfo } from './server.ts'
+import type { ServerFinding, ServerInfo } from './server.ts'
 
 export interface Health {
   /**
@@ -17,7 +17,7 @@ export interface Health {
   /** Penknife's connections, by purpose. */
   readonly connections: readonly ConnectionHealth[]
   /** What Redis refuses, though it is there. */
-  readonly refused: readonly Refused[]
+  readonly refused: readonly RefusedCalls[]
   /** Limiters whose policies decide, and why. */
   readonly policies: readonly PolicyInUse[]
   /** Milliseconds that the answer took. */
@@ -26,7 +26,7 @@ export interface Health {
   readonly pending: number
   readonly server: ServerInfo | undefined
   /** Settings of the server that do not fit the features in use. */
-  readonly findings: readonly Finding[]
+  readonly findings: readonly ServerFinding[]
 }
 
 /** What health is made of beside the answer to a PING. */

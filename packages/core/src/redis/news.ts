@@ -1,8 +1,8 @@
 import { createTopic, type Topic } from '../events.ts'
-import type { Purpose } from './driver.ts'
+import type { ConnectionPurpose } from './driver.ts'
 import type { PolicyInUse } from './policies.ts'
-import type { Refused } from './refusals.ts'
-import type { Finding } from './server.ts'
+import type { RefusedCalls } from './refusals.ts'
+import type { ServerFinding } from './server.ts'
 
 /** What happens to penknife's connections; also on the node:diagnostics_channel `penknife:connection`. */
 export type PenknifeEvent =
@@ -10,9 +10,9 @@ export type PenknifeEvent =
   | { readonly kind: 'available' }
   | { readonly kind: 'unavailable'; readonly reason: string }
   /** A connection for another purpose cannot connect: `reader` means that a worker gets nothing. */
-  | { readonly kind: 'trouble'; readonly purpose: Purpose; readonly reason: string }
+  | { readonly kind: 'trouble'; readonly purpose: ConnectionPurpose; readonly reason: string }
   /** All connections for that purpose are there. */
-  | { readonly kind: 'recovered'; readonly purpose: Purpose }
+  | { readonly kind: 'recovered'; readonly purpose: ConnectionPurpose }
   /** Redis is there and refuses calls, with this reply: it is full, lacks replicas, does not permit them. */
   | { readonly kind: 'refusing'; readonly call: string; readonly code: string; readonly reason: string }
   /** The calls that were refused are carried out again. */
@@ -25,7 +25,7 @@ export type PenknifeEvent =
   /** Redis decides for that limiter again. */
   | { readonly kind: 'decides'; readonly space: string; readonly limiter: string }
   /** A setting of the server does not fit the features in use. */
-  | { readonly kind: 'finding'; readonly finding: Finding }
+  | { readonly kind: 'finding'; readonly finding: ServerFinding }
 
 /** Tells listeners what happens, each change once, and says the first of each kind as a process warning if nobody listens. */
 export interface News {
@@ -33,14 +33,14 @@ export interface News {
   available(): void
   unavailable(reason: string): void
   /** Of the connections beside the one for commands; without a reason all could connect. */
-  connecting(purpose: Purpose, reason: string | undefined): void
+  connecting(purpose: ConnectionPurpose, reason: string | undefined): void
   /** Without a refusal nothing is refused any more. */
-  refusing(refused: Refused | undefined): void
+  refusing(refused: RefusedCalls | undefined): void
   /** A limiter's policy decides for a reason that is new. */
   policy(use: PolicyInUse): void
   /** Redis decides again. */
   decides(space: string, limiter: string): void
-  finding(finding: Finding): void
+  finding(finding: ServerFinding): void
   /** From now on penknife closes its connections itself: no more warnings. */
   close(): void
 }

@@ -9,6 +9,7 @@ import { type Connection, driverOf } from './given.ts'
 import { type Health, pingFailure, toHealth } from './health.ts'
 import { atMost, createEndings, type End } from './endings.ts'
 import { createKeys, type Keys, type Route } from './keys.ts'
+import { createMovedTime, type MovedTime } from './moved-time.ts'
 import { createNews, type PenknifeEvent } from './news.ts'
 import { createPolicies, type Policies } from './policies.ts'
 import { createRefusals } from './refusals.ts'
@@ -87,6 +88,7 @@ export interface Runtime {
   createPatience(): Patience
   /** For calls whose caller has another answer when Redis has none: give `bind` the one of their deadline. */
   readonly breakers: Breakers
+  readonly movedTime: MovedTime
   /** Where a limiter says that its policy decided, or that Redis did. */
   readonly policies: Policies
   /**
@@ -170,6 +172,7 @@ export function connect(redis: Connection, options: ConnectOptions = {}): Penkni
   const endings = createEndings()
   const waiting = createEndings()
   const repeated = createRepeats()
+  const movedTime = createMovedTime()
 
   async function closeAll(ms: number): Promise<void> {
     const until = performance.now() + ms
@@ -186,6 +189,7 @@ export function connect(redis: Connection, options: ConnectOptions = {}): Penkni
     breakers.close()
     // What was sent and is not answered fails with its connection.
     await atMost(left(), Promise.all([runner.close(), durable.idle()]))
+    movedTime.close()
     subscriber.close()
     durable.close()
     void commands.close()
@@ -197,6 +201,7 @@ export function connect(redis: Connection, options: ConnectOptions = {}): Penkni
         subscriber,
         deadlineMs,
         breakers,
+        movedTime,
         policies,
         bind: (script, shared, ms = deadlineMs, of = '', breaker, patience, gate) =>
           runner.bind(script, shared, ms, of, breaker, patience, gate),

@@ -1,7 +1,7 @@
 import { movedAway, refusesNow, replyCode } from './failures.ts'
 
 /** Calls of one script that Redis refuses at present, for a reason that has nothing to do with the call. */
-export interface Refused {
+export interface RefusedCalls {
   /** The script, such as `limiter/take`, or `ssubscribe`: the following of channels. */
   readonly call: string
   /** What Redis' reply begins with, such as OOM; see docs/errors.md. */
@@ -22,7 +22,7 @@ export interface Refusals {
   readonly any: boolean
   refused(call: string, error: unknown): void
   done(call: string): void
-  list(): readonly Refused[]
+  list(): readonly RefusedCalls[]
 }
 
 const FORGOTTEN_MS = 60_000
@@ -36,10 +36,10 @@ interface Entry {
 }
 
 /** `told` is called with the first refusal with a code, and without one when nothing is refused any more. */
-export function createRefusals(told: (refused: Refused | undefined) => void): Refusals {
+export function createRefusals(told: (refused: RefusedCalls | undefined) => void): Refusals {
   const entries = new Map<string, Entry>()
 
-  function show(call: string, { code, message, batches, firstAt, lastAt }: Entry): Refused {
+  function show(call: string, { code, message, batches, firstAt, lastAt }: Entry): RefusedCalls {
     const now = performance.now()
     return { call, code, message, batches, sinceMs: now - firstAt, lastMs: now - lastAt }
   }

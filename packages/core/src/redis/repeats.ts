@@ -10,6 +10,7 @@ const FACTORIES: Readonly<Record<Feature, string>> = {
   deduper: 'createDeduper',
   lock: 'createLock',
   semaphore: 'createSemaphore',
+  objects: 'createObjects',
 }
 
 /** So many objects of one name in a process were not made once for each. */

@@ -1,9 +1,9 @@
-import type { Line, Purpose } from './driver.ts'
+import type { Line, ConnectionPurpose } from './driver.ts'
 
 /** The connections that penknife has open for one purpose. */
 export interface ConnectionHealth {
   /** `reader`: of a stream's worker, or of a replay that follows; `durable`: of adds with `durability`. */
-  readonly purpose: Purpose
+  readonly purpose: ConnectionPurpose
   /** How many there are, also those that cannot connect. */
   readonly open: number
   readonly ready: number
@@ -14,7 +14,7 @@ export interface ConnectionHealth {
 /** Every connection that penknife has open. A driver adds those that it opens. */
 export interface Roster {
   /** `tryNodes` connects nodes of a cluster that could not be reached, so that what is known of them is not of long ago. */
-  add(line: Line, purpose: Purpose, tryNodes?: () => void): Entry
+  add(line: Line, purpose: ConnectionPurpose, tryNodes?: () => void): Entry
   /** Why a connection could not be made the last time that it was tried; undefined when it is there, or only begins to connect. */
   reasonOf(line: Line): string | undefined
   /** What there is now; what could not connect is tried again. */
@@ -34,7 +34,7 @@ export interface Entry {
 
 interface Known {
   readonly line: Line
-  readonly purpose: Purpose
+  readonly purpose: ConnectionPurpose
   readonly tryNodes: (() => void) | undefined
   /** Why it, or the node of a cluster with that name, could not connect the last time it was tried. */
   readonly reasons: Map<string, string>
@@ -43,18 +43,18 @@ interface Known {
 const ITSELF = ''
 
 /** `told` is called when the connections for a purpose cannot connect, with the reason, and when all could. */
-export function createRoster(told: (purpose: Purpose, reason: string | undefined) => void): Roster {
+export function createRoster(told: (purpose: ConnectionPurpose, reason: string | undefined) => void): Roster {
   const all = new Set<Known>()
-  const troubled = new Set<Purpose>()
+  const troubled = new Set<ConnectionPurpose>()
 
-  function reasonFor(purpose: Purpose): string | undefined {
+  function reasonFor(purpose: ConnectionPurpose): string | undefined {
     for (const each of all) {
       if (each.purpose === purpose) for (const reason of each.reasons.values()) return reason
     }
     return undefined
   }
 
-  function changed(purpose: Purpose): void {
+  function changed(purpose: ConnectionPurpose): void {
     const reason = reasonFor(purpose)
     if ((reason !== undefined) === troubled.has(purpose)) return
     if (reason === undefined) troubled.delete(purpose)
@@ -93,7 +93,7 @@ export function createRoster(told: (purpose: Purpose, reason: string | undefined
       return undefined
     },
     look() {
-      const found = new Map<Purpose, { open: number; ready: number }>()
+      const found = new Map<ConnectionPurpose, { open: number; ready: number }>()
       for (const { line, purpose, reasons, tryNodes } of all) {
         const sums = found.get(purpose) ?? { open: 0, ready: 0 }
         found.set(purpose, sums)

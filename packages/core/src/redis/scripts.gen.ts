@@ -1858,6 +1858,385 @@ return replies`,
 }
 
 /**
+ * Read objects.
+ *
+ * - key `object`: hash
+ * - replies fields and values, in turn
+ */
+export const guardObjectRead: Script<[], [object: string], readonly Reply[]> = {
+  name: 'guard/object_read',
+  sha: 'ccd005e9b663be9b66362a1ba5629ca8d80c40be',
+  batch: 64,
+  sharedKeys: false,
+  shared: [],
+  keys: ["object"],
+  args: [],
+  returns: 'list',
+  text: `#!lua flags=no-writes
+local items = #KEYS / 1
+if items == 1 then
+local object = KEYS[1]
+do
+return redis.call('HGETALL', object)
+end
+return nil
+end
+local function item(object)
+return redis.call('HGETALL', object)
+end
+local replies, done = {}, 0
+local function run()
+while done < items do
+local key = done * 1
+done = done + 1
+local reply = item(KEYS[key + 1])
+if reply == nil then reply = false end
+replies[done] = reply
+end
+end
+while done < items do
+local ok, reply = pcall(run)
+if not ok then
+local text = type(reply) == 'table' and reply.err or tostring(reply)
+if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+reply = { err = text .. ' on @user_script' }
+replies[done] = reply
+end
+end
+return replies`,
+}
+
+/**
+ * Delete an object. The last fence that wrote it is remembered for an hour.
+ *
+ * - key `object`: hash
+ * - `version`: as object_write.lua
+ * - `fence`: as object_write.lua
+ * - replies "+version" that was deleted, 0 when there was none; or why not
+ * - on a full server runs: it deletes
+ */
+export const guardObjectRemove: Script<[], [object: string, version: Arg, fence: Arg], string> = {
+  name: 'guard/object_remove',
+  sha: '01d6f06944331f58adf6ed3e451145233bac8715',
+  batch: 64,
+  sharedKeys: false,
+  shared: [],
+  keys: ["object"],
+  args: ["version","fence"],
+  returns: 'string',
+  text: `#!lua flags=allow-oom
+local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]
+local objects = { prepare = nil, apply = nil, prepare_removal = nil, apply_removal = nil }
+local REMEMBER = 3600000
+local LARGEST = 9007199254740991
+local given = {}
+local function look(key, request)
+local meta = redis.pcall('HMGET', key, ':v', ':f')
+if meta.err then
+return meta
+end
+local version, fence = tonumber(meta[1] or 0), tonumber(meta[2] or 0)
+if not version or not fence or version > LARGEST or fence > LARGEST then
+return { err = 'ERR ' .. key .. ' holds what no object wrote: delete it' }
+end
+if request.fence and request.fence < fence then
+return string.format('f %.0f', fence)
+end
+if request.version and request.version ~= version then
+return string.format('v %.0f', version)
+end
+return nil, version, math.max(fence, request.fence or 0)
+end
+local function text_of(number)
+return number == math.floor(number) and math.abs(number) <= LARGEST and string.format('%.0f', number)
+or string.format('%.17g', number)
+end
+function objects.prepare(key, request)
+local refused, version, fence = look(key, request)
+if refused then
+return refused
+end
+local set, gone, sums, lines = {}, {}, {}, {}
+for _, op in ipairs(request.ops) do
+local kind, field = op[1], op[2]
+if kind == 's' then
+set[field] = op[3]
+elseif kind == 'd' then
+gone[#gone + 1] = field
+else
+local before = sums[field] or not request.whole and redis.pcall('HGET', key, field) or '0'
+local value = type(before) == 'string' and tonumber(before)
+if not value then
+return type(before) == 'table' and before or 'n ' .. field
+end
+local after = value + op[3]
+if op[3] < 0 and after < op[4] then
+return 'l ' .. field .. ' floor ' .. text_of(value)
+end
+if op[3] > 0 and after > op[5] then
+return 'l ' .. field .. ' ceiling ' .. text_of(value)
+end
+if after ~= after or math.abs(after) == math.huge then
+return 'n ' .. field
+end
+sums[field] = text_of(after)
+set[field] = sums[field]
+lines[#lines + 1] = sums[field]
+end
+end
+return { set = set, gone = gone, lines = lines, whole = request.whole, version = math.max(version + 1, (given[key] or 0) + 1, now), fence = fence }
+end
+function objects.apply(key, plan, ttl)
+given[key] = plan.version
+local fields = { ':v', string.format('%.0f', plan.version) }
+if plan.fence > 0 then
+fields[3], fields[4] = ':f', string.format('%.0f', plan.fence)
+end
+for field, json in pairs(plan.set) do
+fields[#fields + 1] = field
+fields[#fields + 1] = json
+end
+if plan.whole then
+redis.call('DEL', key)
+elseif #plan.gone > 0 then
+redis.call('HDEL', key, unpack(plan.gone))
+end
+redis.call('HSET', key, unpack(fields))
+if ttl > 0 then
+redis.call('PEXPIRE', key, ttl)
+elseif not plan.whole then
+redis.call('PERSIST', key)
+end
+table.insert(plan.lines, 1, fields[2])
+return '+' .. table.concat(plan.lines, '\\n')
+end
+function objects.prepare_removal(key, request)
+local refused, version, fence = look(key, request)
+return refused or { version = version, fence = fence }
+end
+function objects.apply_removal(key, plan)
+redis.call('DEL', key)
+if plan.fence > 0 then
+redis.call('HSET', key, ':f', string.format('%.0f', plan.fence))
+redis.call('PEXPIRE', key, REMEMBER)
+end
+return string.format('+%.0f', plan.version)
+end
+local items = #KEYS / 1
+if items == 1 then
+local object, version, fence = KEYS[1], ARGV[1], ARGV[2]
+do
+local planned = objects.prepare_removal(object, { version = tonumber(version), fence = tonumber(fence) })
+if type(planned) ~= 'table' or planned.err then
+return planned
+end
+return objects.apply_removal(object, planned)
+end
+return nil
+end
+local function item(object, version, fence)
+local planned = objects.prepare_removal(object, { version = tonumber(version), fence = tonumber(fence) })
+if type(planned) ~= 'table' or planned.err then
+return planned
+end
+return objects.apply_removal(object, planned)
+end
+local replies, done = {}, 0
+local own = #ARGV > 2 and 2 or 0
+local function run()
+while done < items do
+local key = done * 1
+local arg = 0 + done * own
+done = done + 1
+local reply = item(KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2])
+if reply == nil then reply = false end
+replies[done] = reply
+end
+end
+while done < items do
+local ok, reply = pcall(run)
+if not ok then
+local text = type(reply) == 'table' and reply.err or tostring(reply)
+if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+reply = { err = text .. ' on @user_script' }
+replies[done] = reply
+end
+end
+return replies`,
+}
+
+/**
+ * Write an object: some of its fields, or all of it.
+ *
+ * Invariant: it is written whole or not at all, only over the version that the caller saw (if it says one), and not by an older fence than
+ * that of the last write. A caller that heard no answer reads the version: its own write has a version that it did not see.
+ *
+ * - shared `ttl`: milliseconds that it outlives its last write; 0 for ever
+ * - key `object`: hash
+ * - `ops`: JSON, see lua/_lib/guard/objects.lua
+ * - `whole`: 1 to replace all fields
+ * - `version`: that it must have; empty for any, 0 for none
+ * - `fence`: of the caller's lease; empty for none
+ * - replies "+version" and a line for each incremented field, or why not
+ * - on a full server refused: it may grow
+ */
+export const guardObjectWrite: Script<[ttl: Arg], [object: string, ops: Arg, whole: Arg, version: Arg, fence: Arg], string> = {
+  name: 'guard/object_write',
+  sha: '0ea0357957596d6b04314bffcac44bfa5ab12fde',
+  batch: 32,
+  sharedKeys: false,
+  shared: ["ttl"],
+  keys: ["object"],
+  args: ["ops","whole","version","fence"],
+  returns: 'string',
+  text: `#!lua
+local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]
+local objects = { prepare = nil, apply = nil, prepare_removal = nil, apply_removal = nil }
+local REMEMBER = 3600000
+local LARGEST = 9007199254740991
+local given = {}
+local function look(key, request)
+local meta = redis.pcall('HMGET', key, ':v', ':f')
+if meta.err then
+return meta
+end
+local version, fence = tonumber(meta[1] or 0), tonumber(meta[2] or 0)
+if not version or not fence or version > LARGEST or fence > LARGEST then
+return { err = 'ERR ' .. key .. ' holds what no object wrote: delete it' }
+end
+if request.fence and request.fence < fence then
+return string.format('f %.0f', fence)
+end
+if request.version and request.version ~= version then
+return string.format('v %.0f', version)
+end
+return nil, version, math.max(fence, request.fence or 0)
+end
+local function text_of(number)
+return number == math.floor(number) and math.abs(number) <= LARGEST and string.format('%.0f', number)
+or string.format('%.17g', number)
+end
+function objects.prepare(key, request)
+local refused, version, fence = look(key, request)
+if refused then
+return refused
+end
+local set, gone, sums, lines = {}, {}, {}, {}
+for _, op in ipairs(request.ops) do
+local kind, field = op[1], op[2]
+if kind == 's' then
+set[field] = op[3]
+elseif kind == 'd' then
+gone[#gone + 1] = field
+else
+local before = sums[field] or not request.whole and redis.pcall('HGET', key, field) or '0'
+local value = type(before) == 'string' and tonumber(before)
+if not value then
+return type(before) == 'table' and before or 'n ' .. field
+end
+local after = value + op[3]
+if op[3] < 0 and after < op[4] then
+return 'l ' .. field .. ' floor ' .. text_of(value)
+end
+if op[3] > 0 and after > op[5] then
+return 'l ' .. field .. ' ceiling ' .. text_of(value)
+end
+if after ~= after or math.abs(after) == math.huge then
+return 'n ' .. field
+end
+sums[field] = text_of(after)
+set[field] = sums[field]
+lines[#lines + 1] = sums[field]
+end
+end
+return { set = set, gone = gone, lines = lines, whole = request.whole, version = math.max(version + 1, (given[key] or 0) + 1, now), fence = fence }
+end
+function objects.apply(key, plan, ttl)
+given[key] = plan.version
+local fields = { ':v', string.format('%.0f', plan.version) }
+if plan.fence > 0 then
+fields[3], fields[4] = ':f', string.format('%.0f', plan.fence)
+end
+for field, json in pairs(plan.set) do
+fields[#fields + 1] = field
+fields[#fields + 1] = json
+end
+if plan.whole then
+redis.call('DEL', key)
+elseif #plan.gone > 0 then
+redis.call('HDEL', key, unpack(plan.gone))
+end
+redis.call('HSET', key, unpack(fields))
+if ttl > 0 then
+redis.call('PEXPIRE', key, ttl)
+elseif not plan.whole then
+redis.call('PERSIST', key)
+end
+table.insert(plan.lines, 1, fields[2])
+return '+' .. table.concat(plan.lines, '\\n')
+end
+function objects.prepare_removal(key, request)
+local refused, version, fence = look(key, request)
+return refused or { version = version, fence = fence }
+end
+function objects.apply_removal(key, plan)
+redis.call('DEL', key)
+if plan.fence > 0 then
+redis.call('HSET', key, ':f', string.format('%.0f', plan.fence))
+redis.call('PEXPIRE', key, REMEMBER)
+end
+return string.format('+%.0f', plan.version)
+end
+local ttl = ARGV[1]
+ttl = tonumber(ttl)
+local items = #KEYS / 1
+if items == 1 then
+local object, ops, whole, version, fence = KEYS[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
+do
+local request = { ops = cjson.decode(ops), whole = whole == '1', version = tonumber(version), fence = tonumber(fence) }
+local planned = objects.prepare(object, request)
+if type(planned) ~= 'table' or planned.err then
+return planned
+end
+return objects.apply(object, planned, ttl)
+end
+return nil
+end
+local function item(object, ops, whole, version, fence)
+local request = { ops = cjson.decode(ops), whole = whole == '1', version = tonumber(version), fence = tonumber(fence) }
+local planned = objects.prepare(object, request)
+if type(planned) ~= 'table' or planned.err then
+return planned
+end
+return objects.apply(object, planned, ttl)
+end
+local replies, done = {}, 0
+local own = #ARGV > 5 and 4 or 0
+local function run()
+while done < items do
+local key = done * 1
+local arg = 1 + done * own
+done = done + 1
+local reply = item(KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3], ARGV[arg + 4])
+if reply == nil then reply = false end
+replies[done] = reply
+end
+end
+while done < items do
+local ok, reply = pcall(run)
+if not ok then
+local text = type(reply) == 'table' and reply.err or tostring(reply)
+if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+reply = { err = text .. ' on @user_script' }
+replies[done] = reply
+end
+end
+return replies`,
+}
+
+/**
  * Take permits of a semaphore, or wait for them.
  *
  * The invariants are in lua/_lib/guard/permits.lua, the moments at which a process may die in lock.lua: they are the same.

@@ -14,6 +14,7 @@ export type Feature =
   | 'deduper'
   | 'lock'
   | 'semaphore'
+  | 'objects'
 
 /** The server as INFO describes it; a field is undefined where the server does not tell. */
 export interface ServerInfo {
@@ -25,7 +26,7 @@ export interface ServerInfo {
 }
 
 /** A setting of the server that does not fit what the application uses. */
-export interface Finding {
+export interface ServerFinding {
   readonly code: 'old-version' | 'eviction' | 'persistence' | 'unreadable' | 'missing-command'
   readonly message: string
 }
@@ -59,15 +60,17 @@ const DURABLE: readonly Feature[] = [
   'once',
   'deduper',
   'lock',
+  'semaphore',
+  'objects',
 ]
 /** Those whose keys have a TTL, so that a volatile-* policy may evict them too. */
 const EXPIRING: ReadonlySet<Feature> = new Set<Feature>(['notifier', 'once', 'deduper', 'lock', 'semaphore'])
 
-const PERSISTENT: readonly Feature[] = ['stream', 'leaderboard', 'counters']
+const PERSISTENT: readonly Feature[] = ['stream', 'leaderboard', 'counters', 'objects']
 
 /** What in a server's settings does not fit the features in use. */
-export function findingsFor(server: ServerInfo, used: ReadonlySet<Feature>): readonly Finding[] {
-  const findings: Finding[] = []
+export function findingsFor(server: ServerInfo, used: ReadonlySet<Feature>): readonly ServerFinding[] {
+  const findings: ServerFinding[] = []
   const major = Number.parseInt(server.version ?? '', 10)
   const oldest = server.kind === 'valkey' ? 8 : 7
   if (major < oldest) {
@@ -92,7 +95,7 @@ export function findingsFor(server: ServerInfo, used: ReadonlySet<Feature>): rea
     findings.push({
       code: 'persistence',
       message:
-        'appendonly is off: stream entries, scores and counters since the last snapshot are lost when Redis crashes',
+        'appendonly is off: stream entries, scores, counters and objects since the last snapshot are lost when Redis crashes',
     })
   }
   return findings
@@ -105,18 +108,18 @@ export interface ServerWatch {
   tried(command: Optional, error?: unknown): void
   use(feature: Feature): void
   server(): ServerInfo | undefined
-  findings(): readonly Finding[]
+  findings(): readonly ServerFinding[]
 }
 
 /** Holds the server against the features in use. `tell` may be called with a finding again; `key` is one that penknife may read. */
-export function watchServer(line: Line, key: string, tell: (finding: Finding) => void): ServerWatch {
+export function watchServer(line: Line, key: string, tell: (finding: ServerFinding) => void): ServerWatch {
   const used = new Set<Feature>()
   let server: ServerInfo | undefined
-  let unreadable: Finding | undefined
-  const missing = new Map<Optional, Finding>()
+  let unreadable: ServerFinding | undefined
+  const missing = new Map<Optional, ServerFinding>()
   /** Whether the present server was asked for what streams need. */
   let askedForStreams = false
-  const findings = (): readonly Finding[] => {
+  const findings = (): readonly ServerFinding[] => {
     const ofSettings = server ? findingsFor(server, used) : []
     return [...(unreadable ? [unreadable] : ofSettings), ...missing.values()]
   }

@@ -1,4 +1,4 @@
-import type { Driver, Link, Purpose, Topology } from './driver.ts'
+import type { Driver, Link, ConnectionPurpose, Topology } from './driver.ts'
 
 /** The server that has a slot now, and how to open a connection of one's own to it. */
 export interface Owner {
@@ -13,7 +13,7 @@ export interface Servers {
   /** Undefined for one server. */
   readonly cluster: Topology | undefined
   /** Undefined while the master of the slot is not known; one server has every slot. */
-  owner(slot: number, purpose: Purpose): Owner | undefined
+  owner(slot: number, purpose: ConnectionPurpose): Owner | undefined
   /** What errors and events call the server of a slot. */
   nameOf(slot: number): string
   /** Asks a cluster again which master has which slot; `done` is called when that ended, however. */

@@ -3,7 +3,7 @@ import { disown, reportFault } from '../callbacks.ts'
 import { invalid } from '../errors.ts'
 import { checkOptions } from '../options.ts'
 import { isWellFormed } from '../text.ts'
-import type { AddOptions } from './types.ts'
+import type { StreamAddOptions } from './types.ts'
 
 /** The longest dedup key, in characters. */
 const LONGEST_KEY = 512
@@ -24,7 +24,7 @@ const KNOWN = ['key', 'window', 'delay', 'at', 'traceparent', 'whenFull', 'signa
 /** Checks the options of `add` or `addMany`, which `where` names, but for the key. */
 export function addTerms(
   where: string,
-  options: Omit<AddOptions, 'key'>,
+  options: Omit<StreamAddOptions, 'key'>,
   ambientTrace: () => string | undefined,
 ): AddTerms {
   checkOptions(where, options, KNOWN)

@@ -7,7 +7,7 @@ import { conform, type StandardSchema } from '../standard-schema.ts'
 import { addTerms, type AddTerms, checkKey, createAmbientTrace, DEFAULT_TERMS } from './add-terms.ts'
 import { createRoomQueue } from './room-queue.ts'
 import type { Scope } from './scope.ts'
-import type { AddManyOptions, AddOptions, StreamEvent } from './types.ts'
+import type { StreamAddManyOptions, StreamAddOptions, StreamEvent } from './types.ts'
 
 /** The largest payload, as JSON in bytes. */
 const LARGEST_PAYLOAD = 1 << 20
@@ -16,8 +16,8 @@ const MANY = 2000
 const MANY_LENGTH = 8 << 20
 
 export interface Adder<T> {
-  add(payload: T, options?: AddOptions): Promise<string>
-  addMany(payloads: readonly T[], options?: AddManyOptions<T>): Promise<readonly string[]>
+  add(payload: T, options?: StreamAddOptions): Promise<string>
+  addMany(payloads: readonly T[], options?: StreamAddManyOptions<T>): Promise<readonly string[]>
 }
 
 /** What the adder reports. */

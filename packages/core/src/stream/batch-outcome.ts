@@ -1,10 +1,10 @@
 import { types } from 'node:util'
 
 import { isPromiseLike } from '../callbacks.ts'
-import type { BatchHandler } from './types.ts'
+import type { WorkerBatchHandler } from './types.ts'
 
 /** Calls a batch handler; promises in the list that it answers with are waited for, each by itself. */
-export function callBatch<T>(handler: BatchHandler<T>): BatchHandler<T> {
+export function callBatch<T>(handler: WorkerBatchHandler<T>): WorkerBatchHandler<T> {
   return (deliveries) => {
     const outcome = handler(deliveries)
     return isPromiseLike(outcome) ? outcome.then(settleEach) : settleEach(outcome)

@@ -3,19 +3,19 @@ import { invalid } from '../errors.ts'
 import { checkOptions, wholeNumber } from '../options.ts'
 import { streamPage, streamPurge, streamRequeue } from '../redis/scripts.gen.ts'
 import { fieldOf } from './entries.ts'
-import { type Bound, checkId, toBound } from './ids.ts'
+import { type StreamBound, checkId, toBound } from './ids.ts'
 import { pages, type RawEntry, toEntries } from './pages.ts'
 import type { Scope } from './scope.ts'
-import type { DeadLetter, DeathKind } from './types.ts'
+import type { DeadLetter, DeadLetterKind } from './types.ts'
 
 /** Which dead letters; what is not given does not limit, `{}` means all. */
 export interface DeadLetterFilter {
   /** Those that died at this time or later, or from this position on. */
-  readonly from?: Bound
+  readonly from?: StreamBound
   /** Those that died at this time or earlier, or up to this position. */
-  readonly to?: Bound
+  readonly to?: StreamBound
   /** Those that died of this, or of one of these. */
-  readonly why?: DeathKind | readonly DeathKind[]
+  readonly why?: DeadLetterKind | readonly DeadLetterKind[]
   /** That of the entry with this id. */
   readonly id?: string
   /** Those for which it answers true. Anything but true or false, such as the promise of an async function, is refused. */
@@ -120,7 +120,7 @@ export function createDeadLetters({ keys, route, stream, bind }: Scope, group: s
   }
 }
 
-const KINDS: readonly DeathKind[] = ['failed', 'never-retry', 'invalid', 'vanished']
+const KINDS: readonly DeadLetterKind[] = ['failed', 'never-retry', 'invalid', 'vanished']
 
 function checkFilter(where: string, filter: DeadLetterFilter, known: readonly string[]): void {
   checkOptions(where, filter, known)
@@ -135,10 +135,10 @@ function checkFilter(where: string, filter: DeadLetterFilter, known: readonly st
   }
 }
 
-function kindsOf({ why }: DeadLetterFilter): readonly DeathKind[] | undefined {
+function kindsOf({ why }: DeadLetterFilter): readonly DeadLetterKind[] | undefined {
   return why === undefined || Array.isArray(why)
-    ? (why as readonly DeathKind[] | undefined)
-    : [why as DeathKind]
+    ? (why as readonly DeadLetterKind[] | undefined)
+    : [why as DeadLetterKind]
 }
 
 function matcher(filter: DeadLetterFilter): (letter: DeadLetter) => boolean {
@@ -164,7 +164,7 @@ function toDeadLetter([position, fields]: RawEntry): DeadLetter {
     group: fieldOf(fields, 'g') ?? '',
     json: fieldOf(fields, 'd') ?? 'null',
     attempts: Number(fieldOf(fields, 'a') ?? 0),
-    why: (fieldOf(fields, 'k') ?? 'failed') as DeathKind,
+    why: (fieldOf(fields, 'k') ?? 'failed') as DeadLetterKind,
     reason: fieldOf(fields, 'e') ?? '',
     traceparent: fieldOf(fields, 't'),
     diedAtMs: Number.parseInt(position, 10),

@@ -5,7 +5,7 @@ import { isNeverRetry } from './never-retry.ts'
 import type { WorkerSettings } from './settings.ts'
 import type { Move, Outcome } from './settlement.ts'
 import { createSettler } from './settler.ts'
-import type { ReturnReason } from './types.ts'
+import type { WorkerReturnReason } from './types.ts'
 import type { WorkerEvents } from './worker-events.ts'
 import type { WorkerScripts } from './worker-scripts.ts'
 
@@ -37,7 +37,7 @@ export interface Deliveries {
   /** Its handler failed, or was not called (`ran` is false) since the payload is not what it must be. */
   fail(entry: LeasedEntry, error: unknown, ran: boolean): void
   /** For any worker of the group to handle; uses up no attempt. */
-  giveBack(entry: LeasedEntry, why: ReturnReason): void
+  giveBack(entry: LeasedEntry, why: WorkerReturnReason): void
   /** Aborts what runs and gives it back; resolves when Redis has all outcomes, or did not answer. */
   end(): Promise<void>
 }
@@ -88,7 +88,7 @@ export function createDeliveries(options: DeliveriesOptions): Deliveries {
     return { to: 'later', delayMs: backoffMs(attempt) }
   }
 
-  function giveBack(entry: LeasedEntry, why: ReturnReason): void {
+  function giveBack(entry: LeasedEntry, why: WorkerReturnReason): void {
     if (state.giveBack(entry)) settle(entry, { to: 'ready', used: entry.attempt - 1, why })
   }
 

@@ -1,5 +1,5 @@
 import { type LeasedEntry, signalOf } from './leased-entry.ts'
-import type { Delivery, EntryLease } from './types.ts'
+import type { Delivery, StreamEntryLease } from './types.ts'
 
 /** What is the same for all deliveries of a worker. */
 export interface DeliveryContext {
@@ -37,7 +37,7 @@ export class HandlerDelivery<T> implements Delivery<T> {
     return signalOf(this.#entry)
   }
 
-  get lease(): EntryLease {
+  get lease(): StreamEntryLease {
     const { sourceKeys, group, consumer } = this.#context
     const { source, position, fence } = this.#entry
     return { key: sourceKeys[source] as string, group, consumer, id: position, fence }

@@ -1,7 +1,7 @@
 import type { LeasedEntry } from './leased-entry.ts'
 import type { Leases } from './leases.ts'
 import type { Pace } from './pace.ts'
-import type { ReturnReason } from './types.ts'
+import type { WorkerReturnReason } from './types.ts'
 import type { WaitingEntries } from './waiting-entries.ts'
 
 export interface DispatcherOptions {
@@ -13,12 +13,12 @@ export interface DispatcherOptions {
   readonly pace: Pick<Pace, 'started' | 'ended'>
   readonly leases: Pick<Leases, 'overdue' | 'refresh' | 'recordStart'>
   /** Why nothing may start now: the group is paused, or the worker closes. */
-  readonly stopped: () => ReturnReason | undefined
+  readonly stopped: () => WorkerReturnReason | undefined
   /** Before the handler of an entry is called; false when it does not wait any more. */
   readonly start: (entry: LeasedEntry) => boolean
   /** Calls the handler. */
   readonly run: (entries: readonly LeasedEntry[]) => void
-  readonly giveBack: (entry: LeasedEntry, why: ReturnReason) => void
+  readonly giveBack: (entry: LeasedEntry, why: WorkerReturnReason) => void
 }
 
 /** Starts handlers for the entries that wait. */

@@ -1,12 +1,12 @@
 import { PenknifeError } from '../errors.ts'
-import type { Entry } from './types.ts'
+import type { StreamEntry } from './types.ts'
 
 /**
  * An entry of its id and fields.
  *
  * @throws PENKNIFE_INVALID when its payload is not JSON, as of an entry that penknife did not add.
  */
-export function toEntry<T>(id: string, fields: readonly string[]): Entry<T> {
+export function toEntry<T>(id: string, fields: readonly string[]): StreamEntry<T> {
   try {
     return { id, payload: JSON.parse(fieldOf(fields, 'd') ?? '') as T, addedAtMs: Number.parseInt(id, 10) }
   } catch (cause) {

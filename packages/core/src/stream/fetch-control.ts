@@ -3,7 +3,7 @@ import type { Dispatcher } from './dispatcher.ts'
 import type { LeasedEntry } from './leased-entry.ts'
 import type { Leases } from './leases.ts'
 import type { Pace } from './pace.ts'
-import type { ReturnReason } from './types.ts'
+import type { WorkerReturnReason } from './types.ts'
 import { LONGEST_WAIT_MS, type WaitingEntries } from './waiting-entries.ts'
 
 export interface FetchControlOptions {
@@ -16,7 +16,7 @@ export interface FetchControlOptions {
   readonly dispatcher: Pick<Dispatcher, 'running' | 'dispatch'>
   readonly leases: Pick<Leases, 'size' | 'length'>
   /** Why nothing may start now. */
-  readonly stopped: () => ReturnReason | undefined
+  readonly stopped: () => WorkerReturnReason | undefined
 }
 
 /** Decides how many entries a worker fetches, and gives back what a read brought beyond that. */

@@ -3,16 +3,16 @@ import { checkName, checkOptions } from '../options.ts'
 import { badReply } from '../redis/failures.ts'
 import { streamDrop, streamPause, streamReset, streamSweep } from '../redis/scripts.gen.ts'
 import { createDeadLetters, type DeadLetters } from './dead-letters.ts'
-import { before, type Bound, toBound } from './ids.ts'
+import { before, type StreamBound, toBound } from './ids.ts'
 import type { Scope } from './scope.ts'
-import { type GroupStats, SERVED_MS } from './stats.ts'
+import { type StreamGroupStats, SERVED_MS } from './stats.ts'
 
 export interface StreamResetOptions {
   /**
    * The entry or time from which on the group is given every entry, also those it had: `'-'` is the oldest entry,
    * `'+'` means only what is added from now on.
    */
-  readonly to: Bound
+  readonly to: StreamBound
   /**
    * Drops what the group was given and has not finished, what waits to be tried again and what is delayed, whatever its
    * place: workers lose those leases. Default: false, all of it is still handled.
@@ -21,10 +21,10 @@ export interface StreamResetOptions {
 }
 
 /** A group after it was reset, as `stats` tells it. */
-export type StreamResetResult = Pick<GroupStats, 'undelivered' | 'exact' | 'pending' | 'delayed'>
+export type StreamResetResult = Pick<StreamGroupStats, 'undelivered' | 'exact' | 'pending' | 'delayed'>
 
 /** A group of a stream, to manage it. Of a work queue's groups, one that it does not declare can only be dropped. */
-export interface Group {
+export interface StreamGroup {
   readonly name: string
   readonly deadLetters: DeadLetters
   /**
@@ -54,7 +54,7 @@ export interface Group {
   drop(): Promise<boolean>
 }
 
-export function createGroup(scope: Scope, name: string): Group {
+export function createGroup(scope: Scope, name: string): StreamGroup {
   const { keys, route, stream, key, groups, declared, title, bind, checkGroup } = scope
   checkName('group', name)
   const ready = keys.ready(stream, name)

@@ -1,7 +1,7 @@
 import { conform, type StandardSchema } from '../standard-schema.ts'
 import { type DeliveryContext, HandlerDelivery } from './delivery.ts'
 import { abort, type LeasedEntry } from './leased-entry.ts'
-import type { ReturnReason } from './types.ts'
+import type { WorkerReturnReason } from './types.ts'
 
 export interface HandlerCallsOptions<T> {
   readonly context: DeliveryContext
@@ -16,7 +16,7 @@ export interface HandlerCallsOptions<T> {
   readonly finish: (entry: LeasedEntry) => void
   /** `ran` is false when no handler was called: the payload is not what it must be. */
   readonly fail: (entry: LeasedEntry, error: unknown, ran: boolean) => void
-  readonly giveBack: (entry: LeasedEntry, why: ReturnReason) => void
+  readonly giveBack: (entry: LeasedEntry, why: WorkerReturnReason) => void
   /** A call ended, or took too long: the place of so many entries is free. */
   readonly free: (entries: number) => void
 }

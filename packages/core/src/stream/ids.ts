@@ -4,10 +4,10 @@ import { invalid } from '../errors.ts'
  * A place in a stream: an id (`'1700000000000-0'`), a time (a Date, or milliseconds since 1970 as a number or
  * text), `'-'` for the oldest entry or `'+'` for the newest.
  */
-export type Bound = string | number | Date
+export type StreamBound = string | number | Date
 
 /** A place as Redis takes it; a time stands for all the entries of its millisecond. */
-export function toBound(name: string, value: Bound): string {
+export function toBound(name: string, value: StreamBound): string {
   const text = value instanceof Date ? String(value.getTime()) : String(value)
   const sort = typeof value === 'string' || typeof value === 'number' || value instanceof Date
   if (!sort || !/^(\d{1,16}(-\d{1,19})?|[-+])$/.test(text)) {

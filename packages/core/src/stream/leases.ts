@@ -52,6 +52,7 @@ export function createLeases({ leaseMs, renew, lost, expired, renewed }: LeasesO
   const timer = setInterval(() => void beat(), leaseMs * BEAT)
   /** When the oldest of the leases began, or before. */
   let oldest = 0
+  let size = 0
   let length = 0
   let beating: Promise<void> = Promise.resolve()
   let beats = 0
@@ -61,16 +62,11 @@ export function createLeases({ leaseMs, renew, lost, expired, renewed }: LeasesO
     return bySource[source] as Map<string, LeasedEntry>
   }
 
-  function size(): number {
-    let sum = 0
-    for (const map of bySource) sum += map.size
-    return sum
-  }
-
   function forget(entry: LeasedEntry): void {
     const map = mapOf(entry)
     if (map.get(entry.position) !== entry) return
     map.delete(entry.position)
+    size -= 1
     length -= entry.json?.length ?? 0
   }
 
@@ -136,8 +132,9 @@ export function createLeases({ leaseMs, renew, lost, expired, renewed }: LeasesO
         lost(before)
       }
       const began = entry.leaseEndsAt - leaseMs
-      oldest = size() === 0 ? began : Math.min(oldest, began)
+      oldest = size === 0 ? began : Math.min(oldest, began)
       map.set(entry.position, entry)
+      size += 1
       length += entry.json?.length ?? 0
     },
     delete: forget,
@@ -145,14 +142,14 @@ export function createLeases({ leaseMs, renew, lost, expired, renewed }: LeasesO
       return length
     },
     get size() {
-      return size()
+      return size
     },
     all,
     snapshot() {
       const leased = bySource.map((map) => new Set(map.keys()))
       return ({ source, position }) => leased[source]?.has(position) ?? false
     },
-    overdue: (now) => now - oldest > leaseMs * OVERDUE && size() > 0,
+    overdue: (now) => now - oldest > leaseMs * OVERDUE && size > 0,
     async recordStart(entry) {
       const answered = await renewSome(entry.source, [entry], true)
       // The process may have slept while the answer was in its socket.

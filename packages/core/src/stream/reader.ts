@@ -56,8 +56,10 @@ export function createReader(space: Space, options: ReaderOptions): Reader {
   /** Waits until something calls `wake`, or for some time. */
   function rest(ms?: number): Promise<void> {
     return new Promise((resolve) => {
-      const timer = ms === undefined ? undefined : setTimeout(resolve, ms)
+      const timer = ms === undefined ? undefined : setTimeout(() => wake?.(), ms)
       wake = () => {
+        // It is called for each entry that ends, mostly while nothing waits.
+        wake = undefined
         clearTimeout(timer)
         resolve()
       }

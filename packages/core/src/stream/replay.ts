@@ -7,18 +7,18 @@ import { failureOf, replyCode } from '../redis/failures.ts'
 import type { Reader } from '../redis/reader.ts'
 import { streamPage } from '../redis/scripts.gen.ts'
 import { toEntry } from './entries.ts'
-import { before, type Bound, checkId, toBound } from './ids.ts'
+import { before, type StreamBound, checkId, toBound } from './ids.ts'
 import { pages, toEntries } from './pages.ts'
 import type { Scope } from './scope.ts'
-import type { Entry } from './types.ts'
+import type { StreamEntry } from './types.ts'
 
-export interface ReplayOptions {
+export interface StreamReplayOptions {
   /** Begins with this id or time, inclusive. Default: the oldest entry, in reverse the newest. */
-  readonly from?: Bound
+  readonly from?: StreamBound
   /** Begins with the entry after this id, such as the last one that was seen. Instead of `from`. */
   readonly after?: string
   /** Ends with this id or time, inclusive. Default: the newest entry, in reverse the oldest. */
-  readonly to?: Bound
+  readonly to?: StreamBound
   /** Newest first: `from` is then the later end. Default: false. */
   readonly reverse?: boolean
   /** Goes on with what is added from now on, until the signal ends it. Default: false. */
@@ -37,7 +37,7 @@ const KNOWN = ['from', 'after', 'to', 'reverse', 'follow', 'pageEntries', 'pageB
 const RETRY_MS = 250
 
 /** Iterates over a range of a stream, page by page; a page is fetched when the one before is used up. */
-export function replay<T>(scope: Scope, options: ReplayOptions): AsyncGenerator<Entry<T>, void> {
+export function replay<T>(scope: Scope, options: StreamReplayOptions): AsyncGenerator<StreamEntry<T>, void> {
   checkOptions('replay', options, KNOWN)
   const { reverse = false, follow = false, signal } = options
   const count = wholeNumber('pageEntries', options.pageEntries ?? 100, 1, 1000)
@@ -63,7 +63,7 @@ export function replay<T>(scope: Scope, options: ReplayOptions): AsyncGenerator<
   const page = bind(streamPage, [])
 
   /** Pages until the end of the range. */
-  async function* read(position: string): AsyncGenerator<Entry<T>, void> {
+  async function* read(position: string): AsyncGenerator<StreamEntry<T>, void> {
     const range = { first: position, last, reverse, count, bytes, signal }
     for await (const entries of pages(page, route, key, range)) {
       for (const [id, fields] of entries) {
@@ -74,7 +74,7 @@ export function replay<T>(scope: Scope, options: ReplayOptions): AsyncGenerator<
   }
 
   /** Goes on from the last entry, across outages. */
-  async function* tail(): AsyncGenerator<Entry<T>, void> {
+  async function* tail(): AsyncGenerator<StreamEntry<T>, void> {
     const growth = watchGrowth(scope, signal)
     /** The id after which to go on; undefined until the newest one, from which '+' goes on, is known. */
     let seen = first.startsWith('(') ? first.slice(1) : first === '+' ? undefined : before(first)

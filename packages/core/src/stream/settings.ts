@@ -3,7 +3,7 @@ import { invalid } from '../errors.ts'
 import { checkName, checkOptions, wholeNumber } from '../options.ts'
 import type { Safety } from '../redis/durable.ts'
 import { checkSchema, type StandardSchema } from '../standard-schema.ts'
-import type { BatchWorkerOptions, Retention, StreamOptions } from './types.ts'
+import type { WorkerBatchOptions, StreamRetention, StreamOptions } from './types.ts'
 
 /** The options of a stream, checked. */
 export interface StreamSettings<T, Out> {
@@ -95,7 +95,7 @@ function checkGroups(groups: readonly string[]): readonly string[] {
   return [...new Set(Array.from(groups as readonly string[], (group) => checkName('group', group)))]
 }
 
-function retention(retain: Retention = { entries: KEEP }): string {
+function retention(retain: StreamRetention = { entries: KEEP }): string {
   checkOptions('retain', retain, ['entries', 'bytes', 'age', 'lossy'])
   const { entries, bytes, age, lossy = false } = retain
   if (entries === undefined && bytes === undefined && age === undefined) {
@@ -137,7 +137,7 @@ const WORKER = [
 
 const LONGEST_WAIT_MS = 366 * 86_400_000
 
-export function workerSettings(options: BatchWorkerOptions, batched: boolean): WorkerSettings {
+export function workerSettings(options: WorkerBatchOptions, batched: boolean): WorkerSettings {
   checkOptions('worker', options, batched ? [...WORKER, 'batch'] : WORKER)
   const first = wholeMs('retryDelay', options.retryDelay ?? 1000, 0)
   const longest = wholeMs('maxRetryDelay', options.maxRetryDelay ?? Math.max(first, 3_600_000), 0)

@@ -1,14 +1,14 @@
 import { cut, errorText } from '../text.ts'
 import type { LeasedEntry } from './leased-entry.ts'
 import { SOURCES } from './sources.ts'
-import type { DeathKind, ReturnReason } from './types.ts'
+import type { DeadLetterKind, WorkerReturnReason } from './types.ts'
 
 /** Where an entry goes that its delivery did not finish, as lua/stream/settle.lua names it. */
 export type Move =
   | { readonly to: 'later'; readonly delayMs: number }
   | { readonly to: 'at'; readonly dueMs: number }
-  | { readonly to: 'ready'; readonly used: number; readonly why: ReturnReason }
-  | { readonly to: 'dead'; readonly why: DeathKind; readonly error: unknown }
+  | { readonly to: 'ready'; readonly used: number; readonly why: WorkerReturnReason }
+  | { readonly to: 'dead'; readonly why: DeadLetterKind; readonly error: unknown }
 
 /** How a delivery ended. */
 export interface Outcome {

@@ -7,7 +7,7 @@ import type { Reply } from '../redis/script.ts'
 import { streamOverview, streamStats } from '../redis/scripts.gen.ts'
 import type { Scope } from './scope.ts'
 
-export interface StatsOptions {
+export interface StreamStatsOptions {
   /**
    * The time over which rates are taken: up to 1 min; 0 asks for none. When this process asked before, that long
    * ago or up to a minute longer, rates count from then; otherwise the call takes this long. Default: 1 s.
@@ -29,10 +29,10 @@ export interface StreamStats {
   /** Over how many milliseconds rates were taken; 0 when none were asked for, and then they are 0. */
   readonly overMs: number
   /** Declared groups, and any other that the stream has. */
-  readonly groups: readonly GroupStats[]
+  readonly groups: readonly StreamGroupStats[]
 }
 
-export interface GroupStats {
+export interface StreamGroupStats {
   readonly name: string
   /** Entries that no worker has: not delivered yet, or to be handled again now. */
   readonly undelivered: number
@@ -59,11 +59,11 @@ export interface GroupStats {
   readonly paused: boolean
   /** Whether a worker gave a sign of life within the last 30 s. */
   readonly served: boolean
-  readonly consumers: readonly ConsumerStats[]
+  readonly consumers: readonly StreamConsumerStats[]
 }
 
 /** A worker, as Redis knows it; one whose process died is forgotten after some minutes, once nothing is pending for it. */
-export interface ConsumerStats {
+export interface StreamConsumerStats {
   readonly name: string
   readonly pending: number
   /** Milliseconds since its last sign of life. */
@@ -78,7 +78,7 @@ const OLDEST_MS = 60_000
 /** One look at the stream, to compare with another. */
 interface Look extends Omit<StreamStats, 'addedPerSecond' | 'overMs' | 'groups'> {
   readonly atMs: number
-  readonly groups: readonly Omit<GroupStats, 'finishedPerSecond'>[]
+  readonly groups: readonly Omit<StreamGroupStats, 'finishedPerSecond'>[]
   /** Entries ever added, at the time of each group's numbers. */
   readonly added: readonly number[]
 }
@@ -86,8 +86,8 @@ interface Look extends Omit<StreamStats, 'addedPerSecond' | 'overMs' | 'groups'>
 /** Costs two script calls a look, the second with an item a group; rates may need two looks. */
 export function createStats(
   scope: Scope,
-  saw: (groups: readonly Omit<GroupStats, 'finishedPerSecond'>[]) => void,
-): (options?: StatsOptions) => Promise<StreamStats> {
+  saw: (groups: readonly Omit<StreamGroupStats, 'finishedPerSecond'>[]) => void,
+): (options?: StreamStatsOptions) => Promise<StreamStats> {
   const { keys, route, stream, key, groups: declared, bind } = scope
   const overview = bind(streamOverview, [])
   const statsOf = bind(streamStats, [])
@@ -170,14 +170,19 @@ function compare({ atMs, added, groups, ...now }: Look, before: Look | undefined
 }
 
 /** What a group is not done with. */
-function openOf({ undelivered, pending, delayed, dead }: Omit<GroupStats, 'finishedPerSecond'>): number {
+function openOf({
+  undelivered,
+  pending,
+  delayed,
+  dead,
+}: Omit<StreamGroupStats, 'finishedPerSecond'>): number {
   return undelivered + pending + delayed + dead
 }
 
-function toGroup(name: string, reply: readonly Reply[]): Omit<GroupStats, 'finishedPerSecond'> {
+function toGroup(name: string, reply: readonly Reply[]): Omit<StreamGroupStats, 'finishedPerSecond'> {
   const [, , undelivered, exact, again, pending, delayed, dead, paused, oldestAgeMs] =
     reply as readonly number[]
-  const consumers = new Map<string, ConsumerStats>()
+  const consumers = new Map<string, StreamConsumerStats>()
   for (const [consumer, held, idleMs] of reply.slice(10) as [string, number, number][]) {
     const other = consumers.get(consumer)
     consumers.set(consumer, {

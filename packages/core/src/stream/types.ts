@@ -1,10 +1,10 @@
 import type { Duration } from '../duration.ts'
 import type { Jsonified } from '../json.ts'
 import type { StandardSchema } from '../standard-schema.ts'
-import type { Group } from './groups.ts'
-import type { Bound } from './ids.ts'
-import type { ReplayOptions } from './replay.ts'
-import type { StatsOptions, StreamStats } from './stats.ts'
+import type { StreamGroup } from './groups.ts'
+import type { StreamBound } from './ids.ts'
+import type { StreamReplayOptions } from './replay.ts'
+import type { StreamStatsOptions, StreamStats } from './stats.ts'
 
 /**
  * What a stream keeps, and for whom.
@@ -20,7 +20,7 @@ export interface StreamOptions<T = unknown, Out = T> {
    */
   readonly groups?: readonly string[]
   /** Makes it an event log: what is kept of finished entries. Default, without groups: 10,000 entries. */
-  readonly retain?: Retention
+  readonly retain?: StreamRetention
   /**
    * Entries that some group has still to finish at which the stream is full: a whole number from 1. Retries and what
    * waits for its time do not count. Default: no limit.
@@ -51,7 +51,7 @@ export interface StreamOptions<T = unknown, Out = T> {
 }
 
 /** Each limit that is given holds; an entry over any of them goes, once no group needs it any more. */
-export interface Retention {
+export interface StreamRetention {
   /** Newest entries to keep: a whole number from 1. Adds trim in steps of 64. */
   readonly entries?: number
   /** Memory of the stream as MEMORY USAGE estimates it, payloads and overhead: from 4,096. */
@@ -62,7 +62,7 @@ export interface Retention {
   readonly lossy?: boolean
 }
 
-export interface AddOptions {
+export interface StreamAddOptions {
   /** A repeated add with the same key within `window` adds nothing and answers the first entry's id. */
   readonly key?: string
   /** How long `key` holds; that of a delayed entry holds until the entry is due, if that is longer. Default: 1 h. */
@@ -79,13 +79,13 @@ export interface AddOptions {
   readonly signal?: AbortSignal
 }
 
-export interface AddManyOptions<T> extends Omit<AddOptions, 'key'> {
+export interface StreamAddManyOptions<T> extends Omit<StreamAddOptions, 'key'> {
   /** The dedup key of each payload. */
   readonly key?: (payload: T, at: number) => string
 }
 
 /** An entry as it was added. */
-export interface Entry<T> {
+export interface StreamEntry<T> {
   /** Redis' own id, `<ms>-<n>`, unique and rising within the stream. */
   readonly id: string
   readonly payload: T
@@ -93,11 +93,11 @@ export interface Entry<T> {
   readonly addedAtMs: number
 }
 
-export interface ReadOptions {
+export interface StreamReadOptions {
   /** First id or time to read, inclusive; `'-'` is the oldest. Default: '-'. */
-  readonly from?: Bound
+  readonly from?: StreamBound
   /** Last id or time to read, inclusive; `'+'` is the newest. Default: '+'. */
-  readonly to?: Bound
+  readonly to?: StreamBound
   /** Entries at the most: 1 to 1,000. Default: 100. */
   readonly count?: number
   /** Newest first. Default: false. */
@@ -108,7 +108,7 @@ export interface ReadOptions {
  * The right to end a delivery, as Redis checks it: consumer `consumer` has position `id` of the stream `key` in its
  * pending list of `group`. A position is handed out once, so the right ends for good when another takes the entry over.
  */
-export interface EntryLease {
+export interface StreamEntryLease {
   /** The stream's key, or that of the group's own stream for an entry that is handled again. */
   readonly key: string
   readonly group: string
@@ -120,7 +120,7 @@ export interface EntryLease {
 }
 
 /** An entry in a worker's hands, under a lease. */
-export interface Delivery<T> extends Entry<T> {
+export interface Delivery<T> extends StreamEntry<T> {
   /**
    * 1 at the first. An entry that was given back, or whose process died for the first time, comes again with the same:
    * `fence` tells its deliveries apart.
@@ -130,7 +130,7 @@ export interface Delivery<T> extends Entry<T> {
   readonly fence: number
   /** What `add` was given, for the trace of the handler. */
   readonly traceparent: string | undefined
-  readonly lease: EntryLease
+  readonly lease: StreamEntryLease
   /**
    * Aborted when the lease is lost, the attempt timed out or the worker must stop at once. However the handler ends then, it
    * neither finishes nor fails the entry.
@@ -138,14 +138,14 @@ export interface Delivery<T> extends Entry<T> {
   readonly signal: AbortSignal
 }
 
-export type Handler<T> = (delivery: Delivery<T>) => unknown
+export type WorkerHandler<T> = (delivery: Delivery<T>) => unknown
 
 /**
  * Handles several entries in one call. Resolving finishes all of them and throwing fails all of them. Resolving with a
  * list ends each entry by what stands at its place: an Error, a rejected promise or a rejected result of
  * Promise.allSettled fails it, anything else finishes it.
  */
-export type BatchHandler<T> = (deliveries: readonly Delivery<T>[]) => unknown
+export type WorkerBatchHandler<T> = (deliveries: readonly Delivery<T>[]) => unknown
 
 export interface WorkerOptions {
   /** Entries (batches) handled at once by this worker: 1 to 1,000. Default: 10. */
@@ -173,13 +173,13 @@ export interface WorkerOptions {
   readonly from?: 'oldest' | 'now' | (string & {})
 }
 
-export interface BatchWorkerOptions extends WorkerOptions {
+export interface WorkerBatchOptions extends WorkerOptions {
   /** Entries that one call of the handler gets at the most: 1 to 1,000. It does not wait for more. Default: 100. */
   readonly batch?: number
 }
 
 /** Why an entry became a dead letter. */
-export type DeathKind =
+export type DeadLetterKind =
   /** Its last attempt failed. */
   | 'failed'
   /** A handler threw NeverRetryError. */
@@ -193,7 +193,7 @@ export type DeathKind =
   | 'vanished'
 
 /** Why a worker gave an entry back, for any worker of its group to handle. */
-export type ReturnReason =
+export type WorkerReturnReason =
   /** The worker closes, and no handler had the entry yet. */
   | 'closing'
   /** The worker closes, and the handler did not end by the deadline. */
@@ -230,11 +230,11 @@ export type WorkerEvent =
   /** It was added with a delay: it waits for its time. */
   | { readonly kind: 'delayed'; readonly id: string; readonly untilMs: number }
   /** In the dead letters. */
-  | (DeliveryEvent<'dead'> & { readonly why: DeathKind; readonly error: unknown })
+  | (DeliveryEvent<'dead'> & { readonly why: DeadLetterKind; readonly error: unknown })
   /** Another took it over: this worker changes nothing any more. */
   | DeliveryEvent<'lost'>
   /** Given back. It uses up no attempt, unless `why` is 'expired' and its handler had begun. */
-  | (DeliveryEvent<'returned'> & { readonly why: ReturnReason })
+  | (DeliveryEvent<'returned'> & { readonly why: WorkerReturnReason })
   /** This worker took it from one that gave no sign, for everyone to handle; `attempt` is how many it has used up: 0 at first. */
   | DeliveryEvent<'recovered'>
   /** Redis is away, was emptied, or refused something; the worker goes on by itself. */
@@ -297,7 +297,7 @@ export interface DeadLetter {
   readonly json: string
   /** Attempts made. */
   readonly attempts: number
-  readonly why: DeathKind
+  readonly why: DeadLetterKind
   /** The error's message. */
   readonly reason: string
   readonly traceparent: string | undefined
@@ -318,16 +318,16 @@ export interface Stream<T, Out = Jsonified<T>> {
    * PENKNIFE_FULL when `maxBacklog` is reached; PENKNIFE_NOT_DURABLE, see `durability`. An error with fate `unknown` leaves open whether the entry is there:
    * with a `key`, the add can be repeated.
    */
-  add(payload: T, options?: AddOptions): Promise<string>
+  add(payload: T, options?: StreamAddOptions): Promise<string>
   /**
    * Appends entries in order, in as few script calls as their sizes allow; resolves with their ids. It is not all or
    * nothing: an error says how many were added, and with `key` the whole call can be repeated.
    */
-  addMany(payloads: readonly T[], options?: AddManyOptions<T>): Promise<readonly string[]>
+  addMany(payloads: readonly T[], options?: StreamAddManyOptions<T>): Promise<readonly string[]>
   /**
    * Reads entries without taking part in a group: one script call. It ends after 8 MiB, for more there is `replay`.
    */
-  read(options?: ReadOptions): Promise<readonly Entry<Jsonified<T>>[]>
+  read(options?: StreamReadOptions): Promise<readonly StreamEntry<Jsonified<T>>[]>
   /**
    * Iterates over a range of ids or times, oldest or newest first, without taking part in a group; with `follow`
    * it goes on with what is added. An entry that retention removes before the iteration gets to it does not come.
@@ -338,16 +338,16 @@ export interface Stream<T, Out = Jsonified<T>> {
    * @throws PENKNIFE_INVALID for a wrong option, at once; the iteration throws the signal's reason, and what a
    * page met: it can go on with `after`, the id of the last entry that came. A follower waits out outages.
    */
-  replay(options?: ReplayOptions): AsyncIterableIterator<Entry<Jsonified<T>>>
+  replay(options?: StreamReplayOptions): AsyncIterableIterator<StreamEntry<Jsonified<T>>>
   /**
    * How much there is, and what each group has still to do: numbers, whatever Redis itself does not know. Two script
    * calls, and for the rates a second look, unless this process looked before.
    */
-  stats(options?: StatsOptions): Promise<StreamStats>
+  stats(options?: StreamStatsOptions): Promise<StreamStats>
   /** A group, to look into its dead letters, pause, reset or drop it. Costs nothing by itself. */
-  group(name: string): Group
+  group(name: string): StreamGroup
   /** Handles the entries of a group together with every other worker of that group. */
-  worker(group: string, handler: Handler<Out>, options?: WorkerOptions): Worker
+  worker(group: string, handler: WorkerHandler<Out>, options?: WorkerOptions): Worker
   /** As `worker`, with several entries to a call. */
-  batchWorker(group: string, handler: BatchHandler<Out>, options?: BatchWorkerOptions): Worker
+  batchWorker(group: string, handler: WorkerBatchHandler<Out>, options?: WorkerBatchOptions): Worker
 }

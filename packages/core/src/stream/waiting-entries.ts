@@ -2,7 +2,7 @@ import type { LeasedEntry } from './leased-entry.ts'
 import type { Pace } from './pace.ts'
 import { createQueue } from './queue.ts'
 import { createSuspects, type Suspects } from './suspects.ts'
-import type { ReturnReason } from './types.ts'
+import type { WorkerReturnReason } from './types.ts'
 
 /** Entries that wait for a handler. */
 export interface WaitingEntries {
@@ -13,7 +13,7 @@ export interface WaitingEntries {
   /** Takes the oldest off that is no suspect. It may be lost by now. */
   shift(): LeasedEntry | undefined
   /** Gives back the newest, but for so many, and for so many suspects. */
-  giveBack(keep: number, keepSuspects: number, why: ReturnReason): void
+  giveBack(keep: number, keepSuspects: number, why: WorkerReturnReason): void
   /** From now on what waits for too long is given back. */
   limitWaits(): void
   stop(): void
@@ -22,7 +22,7 @@ export interface WaitingEntries {
 export interface WaitingEntriesOptions {
   readonly maxAttempts: number
   readonly pace: Pick<Pace, 'stalled'>
-  readonly giveBack: (entry: LeasedEntry, why: ReturnReason) => void
+  readonly giveBack: (entry: LeasedEntry, why: WorkerReturnReason) => void
 }
 
 /** The longest wait for a handler. */
@@ -51,7 +51,7 @@ export function createWaitingEntries({ maxAttempts, pace, giveBack }: WaitingEnt
     if (queue.size + suspects.size > 0) timer ??= setTimeout(giveBackLate, LONGEST_WAIT_MS)
   }
 
-  function giveBackNewest(keep: number, keepSuspects: number, why: ReturnReason): void {
+  function giveBackNewest(keep: number, keepSuspects: number, why: WorkerReturnReason): void {
     while (queue.size > keep) giveBack(queue.pop() as LeasedEntry, why)
     while (suspects.size > keepSuspects) giveBack(suspects.pop() as LeasedEntry, why)
   }

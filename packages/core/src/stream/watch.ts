@@ -1,6 +1,6 @@
 import type { Topic } from '../events.ts'
 import type { Scope } from './scope.ts'
-import type { GroupStats } from './stats.ts'
+import type { StreamGroupStats } from './stats.ts'
 import type { StreamEvent } from './types.ts'
 
 /** Tells of groups that have something to do and no worker. */
@@ -9,7 +9,10 @@ export interface Watch {
   added(): void
   /** What a look found. */
   saw(
-    groups: readonly Pick<GroupStats, 'name' | 'served' | 'paused' | 'undelivered' | 'pending' | 'delayed'>[],
+    groups: readonly Pick<
+      StreamGroupStats,
+      'name' | 'served' | 'paused' | 'undelivered' | 'pending' | 'delayed'
+    >[],
   ): void
 }
 

@@ -2,7 +2,7 @@ import { createTopic } from '../events.ts'
 import { errorText, printable } from '../text.ts'
 import type { LeasedEntry } from './leased-entry.ts'
 import type { Move } from './settlement.ts'
-import type { DeathKind, WorkerEvent } from './types.ts'
+import type { DeadLetterKind, WorkerEvent } from './types.ts'
 
 /** What identifies a delivery in events. */
 export interface DeliveryId {
@@ -20,7 +20,7 @@ export interface WorkerEvents {
   /** Redis has the outcome; without `move` the entry is finished. */
   settled(entry: LeasedEntry, move: Move | undefined): void
   recovered(delivery: DeliveryId): void
-  dead(delivery: DeliveryId, why: DeathKind, error: unknown): void
+  dead(delivery: DeliveryId, why: DeadLetterKind, error: unknown): void
   paused(paused: boolean): void
   trouble(error: unknown): void
   resumed(): void
@@ -47,7 +47,7 @@ export function createWorkerEvents(context: {
     )
   }
 
-  function dead(delivery: DeliveryId, why: DeathKind, error: unknown): void {
+  function dead(delivery: DeliveryId, why: DeadLetterKind, error: unknown): void {
     warn(`gave up on entry ${delivery.id}`, error)
     topic.emit({ kind: 'dead', ...delivery, why, error })
   }

@@ -1,4 +1,4 @@
-import { type Duration, type Leaderboard, type RankStyle } from '@penknife/core'
+import { type Duration, type Leaderboard, type BoardRankStyle } from '@penknife/core'
 import { checkOptions, durationMs, invalid } from '@penknife/core/internal'
 
 export interface LeaderboardRouteOptions {
@@ -10,7 +10,7 @@ export interface LeaderboardRouteOptions {
   /** Windows of the board that clients may ask for with `?window=`. Default: the first alone. */
   readonly windows?: readonly string[]
   /** How ranks count in every answer: 'ordinal', 'competition' or 'dense'. Default: 'ordinal'. */
-  readonly ranks?: RankStyle
+  readonly ranks?: BoardRankStyle
   /** Give the members' data with the rows; everybody sees it then. Default: false. */
   readonly data?: boolean
   /** Rows that `?count=` may ask for: 1 to 1,000, with data to 200. Default: 100. */
@@ -29,7 +29,7 @@ export interface LeaderboardRouteOptions {
 export interface Checked {
   readonly path: string
   readonly windows: readonly string[]
-  readonly ranks: RankStyle
+  readonly ranks: BoardRankStyle
   readonly data: boolean
   readonly maxCount: number
   readonly maxEach: number
@@ -37,7 +37,7 @@ export interface Checked {
 }
 
 const OPTIONS = ['path', 'windows', 'ranks', 'data', 'maxCount', 'maxEach', 'maxAge'] as const
-const STYLES: readonly RankStyle[] = ['ordinal', 'competition', 'dense']
+const STYLES: readonly BoardRankStyle[] = ['ordinal', 'competition', 'dense']
 
 export function checkLeaderboard(board: Leaderboard, options: LeaderboardRouteOptions): Checked {
   if (typeof board?.around !== 'function') {

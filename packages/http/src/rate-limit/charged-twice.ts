@@ -1,4 +1,4 @@
-import type { RateLimiter, Subject } from '@penknife/core'
+import type { RateLimiter, LimiterSubject } from '@penknife/core'
 
 import type { Exchange } from '../exchange/exchange.ts'
 import { warnOnce } from '../warn.ts'
@@ -8,12 +8,12 @@ const CHARGES = Symbol('penknife.charges')
 
 interface Charge {
   readonly limiter: RateLimiter
-  readonly subject: Subject
+  readonly subject: LimiterSubject
   readonly before: Charge | undefined
 }
 
 /** Notes a charge of this request. Warns once for each limiter that charges one request twice to one subject. */
-export function noteCharge(exchange: Exchange, limiter: RateLimiter, subject: Subject): void {
+export function noteCharge(exchange: Exchange, limiter: RateLimiter, subject: LimiterSubject): void {
   const charged = exchange as Exchange & { [CHARGES]?: Charge }
   const before = charged[CHARGES]
   for (let charge = before; charge !== undefined; charge = charge.before) {
@@ -22,7 +22,7 @@ export function noteCharge(exchange: Exchange, limiter: RateLimiter, subject: Su
   charged[CHARGES] = { limiter, subject, before }
 }
 
-function isSame(a: Subject, b: Subject): boolean {
+function isSame(a: LimiterSubject, b: LimiterSubject): boolean {
   return a === b || (typeof a === 'object' && JSON.stringify(a) === JSON.stringify(b))
 }
 

@@ -1,4 +1,4 @@
-import type { Decision, RuleState } from '@penknife/core'
+import type { LimiterDecision, LimiterRuleState } from '@penknife/core'
 
 import type { Exchange } from '../exchange/exchange.ts'
 import { secondsUp } from '../headers.ts'
@@ -21,7 +21,7 @@ export interface HeaderOptions {
 export const HEADERS = ['draft', 'legacy', 'both', 'none'] as const
 export const DRAFTS = [6, 7, 11, 'next'] as const
 
-type Writer = (exchange: Exchange, decision: Decision, cost: number) => void
+type Writer = (exchange: Exchange, decision: LimiterDecision, cost: number) => void
 
 /**
  * Makes the function that writes a decision into the response, in structured fields (RFC 9651): the names of rules need no
@@ -47,7 +47,11 @@ const MEMBER_NAME = /(?:^|,)\s*"([^"]*)"/g
  * The decision with names that no limiter before it wrote into this response: a rule 'minute' becomes
  * `<limiter>.minute` where there is one already, so that a client does not take two quotas for one.
  */
-export function distinctNames(exchange: Exchange, decision: Decision, limiter: string): Decision {
+export function distinctNames(
+  exchange: Exchange,
+  decision: LimiterDecision,
+  limiter: string,
+): LimiterDecision {
   const before = exchange.response.getHeader('RateLimit-Policy')
   if (before === undefined) return decision
   const taken = new Set(Array.from(String(before).matchAll(MEMBER_NAME), ([, name]) => name))
@@ -81,27 +85,27 @@ const DRAFT_WRITERS: Readonly<Record<NonNullable<HeaderOptions['draft']>, readon
  *
  * A concurrency rule has neither a window nor a time at which there is more.
  */
-function writePolicy(exchange: Exchange, { rules }: Decision): void {
+function writePolicy(exchange: Exchange, { rules }: LimiterDecision): void {
   if (rules.length > 0) exchange.appendHeader('RateLimit-Policy', rules.map(policyMember).join(', '))
 }
 
-function policyMember(rule: RuleState): string {
+function policyMember(rule: LimiterRuleState): string {
   const unit = isConcurrency(rule) ? ';qu="concurrent-requests"' : ''
   const seconds = wholeSeconds(rule.windowMs)
   return `"${rule.name}";q=${rule.limit}${unit}${seconds === undefined ? '' : `;w=${seconds}`}`
 }
 
 /** `r` tokens are left, and after `t` seconds there is more. */
-function writeLimit(exchange: Exchange, decision: Decision): void {
+function writeLimit(exchange: Exchange, decision: LimiterDecision): void {
   const rules = known(decision)
   if (rules.length > 0) exchange.appendHeader('RateLimit', rules.map(limitMember).join(', '))
 }
 
-function limitMember(rule: RuleState): string {
+function limitMember(rule: LimiterRuleState): string {
   return `"${rule.name}";r=${rule.remaining}${comesBack(rule) ? `;t=${secondsUp(rule.nextMs)}` : ''}`
 }
 
-function writeLimitOfNext(exchange: Exchange, decision: Decision, cost: number): void {
+function writeLimitOfNext(exchange: Exchange, decision: LimiterDecision, cost: number): void {
   const members = known(decision).map((rule) => {
     const window = comesBack(rule) ? `;w=${secondsUp(rule.nextMs)}` : ''
     return `"${rule.name}";a=${rule.remaining}${window};c=${cost}`
@@ -110,14 +114,14 @@ function writeLimitOfNext(exchange: Exchange, decision: Decision, cost: number):
 }
 
 /** The drafts up to 7 gave policies no names. */
-function writeOldPolicy(exchange: Exchange, { rules }: Decision): void {
+function writeOldPolicy(exchange: Exchange, { rules }: LimiterDecision): void {
   const members = rules.flatMap(({ limit, windowMs }) =>
     wholeSeconds(windowMs) === undefined ? [] : [`${limit};w=${wholeSeconds(windowMs)}`],
   )
   if (members.length > 0) exchange.appendHeader('RateLimit-Policy', members.join(', '))
 }
 
-function writeDraft7(exchange: Exchange, decision: Decision): void {
+function writeDraft7(exchange: Exchange, decision: LimiterDecision): void {
   const written = /remaining=(\d+)/.exec(String(exchange.response.getHeader('RateLimit')))?.[1]
   const rule = tighter(decision, written)
   if (!rule) return
@@ -126,7 +130,7 @@ function writeDraft7(exchange: Exchange, decision: Decision): void {
   exchange.setHeader('RateLimit', `limit=${limit}, remaining=${remaining}${reset}`)
 }
 
-function writeDraft6(exchange: Exchange, decision: Decision): void {
+function writeDraft6(exchange: Exchange, decision: LimiterDecision): void {
   const rule = tighter(decision, exchange.response.getHeader('RateLimit-Remaining'))
   if (!rule) return
   exchange.setHeader('RateLimit-Limit', String(rule.limit))
@@ -135,7 +139,7 @@ function writeDraft6(exchange: Exchange, decision: Decision): void {
 }
 
 /** `X-RateLimit-Reset` is in seconds since 1970, by this process' clock. */
-function writeLegacy(exchange: Exchange, decision: Decision): void {
+function writeLegacy(exchange: Exchange, decision: LimiterDecision): void {
   const rule = tighter(decision, exchange.response.getHeader('X-RateLimit-Remaining'))
   if (!rule) return
   exchange.setHeader('X-RateLimit-Limit', String(rule.limit))
@@ -146,12 +150,12 @@ function writeLegacy(exchange: Exchange, decision: Decision): void {
 }
 
 /** The rules of whose state something is known. */
-function known({ decidedBy, rules }: Decision): readonly RuleState[] {
+function known({ decidedBy, rules }: LimiterDecision): readonly LimiterRuleState[] {
   return decidedBy === 'redis' || decidedBy === 'cache' ? rules : []
 }
 
 /** The binding rule, unless a limiter before wrote one with no more left. */
-function tighter(decision: Decision, written: unknown): RuleState | undefined {
+function tighter(decision: LimiterDecision, written: unknown): LimiterRuleState | undefined {
   const binding = known(decision).find(({ name }) => name === decision.rule)
   return binding && !(written !== undefined && Number(written) <= binding.remaining) ? binding : undefined
 }
@@ -161,10 +165,10 @@ function wholeSeconds(windowMs: number | undefined): number | undefined {
 }
 
 /** There is a time at which there is more: not under a concurrency rule, nor under a limit of 0. */
-function comesBack(rule: RuleState): boolean {
+function comesBack(rule: LimiterRuleState): boolean {
   return !isConcurrency(rule) && Number.isFinite(rule.nextMs)
 }
 
-function isConcurrency({ algorithm }: RuleState): boolean {
+function isConcurrency({ algorithm }: LimiterRuleState): boolean {
   return algorithm === 'concurrency'
 }

@@ -1,6 +1,6 @@
 import type { BlockList } from 'node:net'
 
-import { type Decision, type RateLimiter, type Rule, type Subject } from '@penknife/core'
+import { type LimiterDecision, type RateLimiter, type LimiterRule, type LimiterSubject } from '@penknife/core'
 import { checkOptions, invalid } from '@penknife/core/internal'
 
 import type { Reply } from '../answer.ts'
@@ -18,7 +18,7 @@ export interface RateLimitOptions extends HeaderOptions {
    */
   readonly key?: (
     exchange: Exchange,
-  ) => Answered<Subject | Readonly<Record<string, string | undefined>> | undefined>
+  ) => Answered<LimiterSubject | Readonly<Record<string, string | undefined>> | undefined>
   /** How much of an IPv6 address the default key looks at: 1 to 128 bits. Refused beside `key`. Default: 64. */
   readonly ipv6Prefix?: number
   /** Tokens a request takes: a whole number from 0 to the smallest burst; more is an error. Default: 1. */
@@ -27,7 +27,7 @@ export interface RateLimitOptions extends HeaderOptions {
    * The rules for this request, such as those of the client's plan; undefined means the limiter's own. Give the
    * same array for the same plan: it is read once.
    */
-  readonly rules?: (exchange: Exchange) => Answered<readonly Rule[] | undefined>
+  readonly rules?: (exchange: Exchange) => Answered<readonly LimiterRule[] | undefined>
   /**
    * Requests that are let through uncounted: only where it returns (or resolves with) `true`. Anything but true and
    * false is reported once, and the request is counted. Default: none.
@@ -50,7 +50,7 @@ export interface RateLimitOptions extends HeaderOptions {
    * Makes the reply to a denied request; `Retry-After` is set already. Anything but a reply with a status from 200 to
    * 599 is an error (PENKNIFE_INVALID). Default: 429 as problem+json.
    */
-  readonly onLimited?: (exchange: Exchange, decision: Decision) => Answered<Reply>
+  readonly onLimited?: (exchange: Exchange, decision: LimiterDecision) => Answered<Reply>
 }
 
 const OPTIONS = [
@@ -155,7 +155,7 @@ export function costOf(answer: unknown): number {
 }
 
 /** The rules that a rules function answered; undefined for the limiter's own. */
-export function rulesOf(answer: unknown): readonly Rule[] | undefined {
+export function rulesOf(answer: unknown): readonly LimiterRule[] | undefined {
   if (answer === undefined || Array.isArray(answer)) return answer
   throw invalid(
     'the answer of rateLimit rules',

@@ -1,4 +1,4 @@
-import type { Decision } from '@penknife/core'
+import type { LimiterDecision } from '@penknife/core'
 
 import type { Reply } from '../answer.ts'
 import { secondsUp } from '../headers.ts'
@@ -19,12 +19,12 @@ export const TO_NOBODY: Reply = { status: 499 }
  * Whole seconds after which the same request can pass; never fewer than the time, and never 0. Undefined when no time
  * helps: the limit is 0.
  */
-export function retryAfterSeconds({ retryAfterMs }: Decision): number | undefined {
+export function retryAfterSeconds({ retryAfterMs }: LimiterDecision): number | undefined {
   return Number.isFinite(retryAfterMs) ? Math.max(1, secondsUp(retryAfterMs)) : undefined
 }
 
 /** What a denied request gets unless the application says otherwise. */
-export function limited(decision: Decision, tellReason: boolean): Reply {
+export function limited(decision: LimiterDecision, tellReason: boolean): Reply {
   const seconds = retryAfterSeconds(decision)
   // A limit of 0 denies whether Redis is there or not.
   if (decision.decidedBy === 'policy' && seconds !== undefined) {

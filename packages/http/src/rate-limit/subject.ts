@@ -1,4 +1,4 @@
-import { hashSubject, type Subject } from '@penknife/core'
+import { hashSubject, type LimiterSubject } from '@penknife/core'
 import { invalid, isSubject } from '@penknife/core/internal'
 
 import type { Exchange } from '../exchange/exchange.ts'
@@ -18,7 +18,7 @@ const NO_KEY =
 export type FindSubject = (
   exchange: Exchange,
   ip: string | undefined,
-) => Subject | undefined | Promise<Subject | undefined>
+) => LimiterSubject | undefined | Promise<LimiterSubject | undefined>
 
 /** Makes the function that finds the subject of a request. `ip` is the client's address, without a key function. */
 export function subjectFinder({ key, ipv6Prefix }: RateLimitOptions): FindSubject {
@@ -37,9 +37,9 @@ export function subjectFinder({ key, ipv6Prefix }: RateLimitOptions): FindSubjec
   }
 }
 
-function subjectOf(exchange: Exchange, key: unknown, fix: string): Subject | undefined {
+function subjectOf(exchange: Exchange, key: unknown, fix: string): LimiterSubject | undefined {
   const missing = missingIn(key)
-  if (!missing) return safe(key as Subject)
+  if (!missing) return safe(key as LimiterSubject)
   if (isGone(exchange.response)) return undefined
   throw invalid(missing.name, missing.value, fix)
 }
@@ -58,7 +58,7 @@ function isText(value: unknown): boolean {
 }
 
 /** Any text will do: what is too long or not fit for a key is hashed. */
-function safe(subject: Subject): Subject {
+function safe(subject: LimiterSubject): LimiterSubject {
   if (typeof subject === 'string') return safeText(subject)
   return Object.fromEntries(Object.entries(subject).map(([part, text]) => [part, safeText(text)]))
 }

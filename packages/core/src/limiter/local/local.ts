@@ -5,7 +5,7 @@ import { decide } from '../decision.ts'
 import type { Lease } from '../decision-types.ts'
 import type { KnownRule } from '../rule.ts'
 import type { Locate } from '../subjects.ts'
-import type { LocalOptions, Subject } from '../types.ts'
+import type { LimiterLocalOptions, LimiterSubject } from '../types.ts'
 import type { Counter, LocalLease, Moment } from './counter.ts'
 import { createCounter } from './counters.ts'
 import { asWhole, createShares, type RuleSet, type Share } from './shares.ts'
@@ -13,7 +13,7 @@ import { asWhole, createShares, type RuleSet, type Share } from './shares.ts'
 export interface Local {
   /** Refuses rules that cannot be divided among the instances. */
   check(plan: RuleSet): void
-  decide(plan: RuleSet, subject: Subject, cost: number): Taken
+  decide(plan: RuleSet, subject: LimiterSubject, cost: number): Taken
 }
 
 /** How long a call is to wait whose cost is more than this process may ever admit: Redis may be back by then. */
@@ -25,7 +25,7 @@ const SWEEP = 4
 /**
  * Admits in this process its share of every rule, with the same algorithms: all or none, also of rules whose states Redis has in several places. It knows nothing of what Redis counted: every subject begins full, and no block is seen.
  */
-export function createLocal(options: LocalOptions, locate: Locate): Local {
+export function createLocal(options: LimiterLocalOptions, locate: Locate): Local {
   checkOptions('whenUnavailable.local', options, ['instances', 'states'])
   const instances = wholeNumber('instances', options.instances, 1, 1_000_000)
   const states = wholeNumber('states', options.states ?? 10_000, 1, 10_000_000)

@@ -1,13 +1,13 @@
 import { durationMs } from '../../duration.ts'
 import { invalid } from '../../errors.ts'
-import type { Decision, RuleState } from '../decision-types.ts'
+import type { LimiterDecision, LimiterRuleState } from '../decision-types.ts'
 import type { KnownRule } from '../rule.ts'
-import type { Rule } from '../rule-types.ts'
+import type { LimiterRule } from '../rule-types.ts'
 import { parseRules, ruleInfo } from '../parse-rules.ts'
 
 /** Rules as they were given, and as they were understood. */
 export interface RuleSet {
-  readonly given: readonly Rule[]
+  readonly given: readonly LimiterRule[]
   readonly rules: readonly KnownRule[]
 }
 
@@ -36,7 +36,7 @@ export function createShares(instances: number): (rules: RuleSet) => readonly Sh
 }
 
 /** One instance's part of a rule. */
-function divided(rule: Rule, instances: number): Rule {
+function divided(rule: LimiterRule, instances: number): LimiterRule {
   const part = (whole: number): number => {
     const share = Math.floor(whole / instances)
     if (share > 0 || whole === 0) return share
@@ -51,8 +51,8 @@ function divided(rule: Rule, instances: number): Rule {
 }
 
 /** A decision about the shares as one about the rules; `remaining` is what is left of the share. */
-export function asWhole(known: readonly KnownRule[], decision: Decision): Decision {
-  const ofRule = <State extends RuleState>(state: State): State => {
+export function asWhole(known: readonly KnownRule[], decision: LimiterDecision): LimiterDecision {
+  const ofRule = <State extends LimiterRuleState>(state: State): State => {
     const rule = known.find(({ name }) => name === state.name) as KnownRule
     return { ...state, ...ruleInfo(rule) }
   }

@@ -17,6 +17,8 @@ export interface FanOut {
    * history's life.
    */
   check(): void
+  /** Whether a follower that is not paused has not delivered everything up to the end of the history. */
+  behind(): Promise<boolean>
   /** Without followers. */
   readonly empty: boolean
   close(): void
@@ -107,6 +109,14 @@ export function createFanOut(options: FanOutOptions): FanOut {
       if (now < keepAt) return
       keepAt = now + keepMs
       keep().catch(() => (keepAt = 0))
+    },
+    async behind() {
+      const top = await history.top()
+      for (const follower of followers) {
+        if (follower.state === 'reading history') return true
+        if (follower.state === 'live' && !follower.isAt(top)) return true
+      }
+      return false
     },
     get empty() {
       return followers.size === 0

@@ -3,7 +3,7 @@ import { isOutage, PenknifeError } from '../../errors.ts'
 import type { NotifierMessage } from '../events.ts'
 import type { LiveEvent } from '../messages.ts'
 import { type Position, positionOf, relate } from '../position.ts'
-import type { Audience } from '../subscription-types.ts'
+import type { NotifierAudience } from '../subscription-types.ts'
 import { readOn } from './read-on.ts'
 import { type FollowerChange, type FollowerState, stateAfter } from './states.ts'
 import type { FollowerGroup, FollowerOptions, Source } from './types.ts'
@@ -63,7 +63,7 @@ export class Follower {
     return top === '' ? at?.offset === 0 : id === top
   }
 
-  get audience(): Audience | undefined {
+  get audience(): NotifierAudience | undefined {
     return this.#options.audience
   }
 

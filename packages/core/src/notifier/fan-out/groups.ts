@@ -1,7 +1,7 @@
 import { runSafely } from '../../callbacks.ts'
 import type { NotifierEvent } from '../events.ts'
 import type { Position } from '../position.ts'
-import type { Audience } from '../subscription-types.ts'
+import type { NotifierAudience } from '../subscription-types.ts'
 import { Follower } from './follower.ts'
 import type { FollowerGroup, Source } from './types.ts'
 
@@ -51,9 +51,9 @@ export interface Groups {
 
 /** Over the followers of a channel that deliver by themselves. */
 export function createGroups(source: Source, alone: Set<Follower>): Groups {
-  const groups = new Map<Audience, Group>()
+  const groups = new Map<NotifierAudience, Group>()
 
-  function begin(audience: Audience, { position }: Follower): Group {
+  function begin(audience: NotifierAudience, { position }: Follower): Group {
     const follower = Follower.live(source, position, {
       deliver: (event) => deliver(audience, event),
       caughtUp: gatherAll,
@@ -78,6 +78,6 @@ export function createGroups(source: Source, alone: Set<Follower>): Groups {
   return { gather, gatherAll }
 }
 
-function deliver(audience: Audience, event: NotifierEvent): void {
+function deliver(audience: NotifierAudience, event: NotifierEvent): void {
   runSafely('onEvent of an audience failed', () => audience.onEvent(event))
 }

@@ -1,7 +1,7 @@
 import type { NotifierEvent } from '../events.ts'
 import type { HistorySection } from '../pages.ts'
 import type { Position } from '../position.ts'
-import type { Audience } from '../subscription-types.ts'
+import type { NotifierAudience } from '../subscription-types.ts'
 import type { Follower } from './follower.ts'
 
 /** What all followers of a channel share. */
@@ -44,7 +44,7 @@ export interface FollowerOptions {
   /** Called whenever the history cannot be read, though Redis answers. */
   readonly failed?: ((fault: unknown) => void) | undefined
   /** Gets the events in its place while it is in a group. */
-  readonly audience?: Audience | undefined
+  readonly audience?: NotifierAudience | undefined
   readonly onAudience?: ((inside: boolean) => void) | undefined
 }
 

@@ -3,15 +3,15 @@ import { checkMost } from '../checks.ts'
 import type { ChannelSubscription } from '../subscription.ts'
 import type { Connections, CountedConnection } from './connections.ts'
 import type { Control, RightsListener } from './control.ts'
-import type { Admission, AdmissionEnd, AdmitOptions } from './types.ts'
+import type { NotifierAdmission, NotifierAdmissionEnd, NotifierAdmitOptions } from './types.ts'
 
 /** Revoked channels that an admission remembers; one that lost more must be asked about anew. */
 const MOST_REMEMBERED = 1000
 
 /** One connection of a user: its subscriptions, and what ends its rights. */
-export class UserAdmission implements Admission, RightsListener {
+export class UserAdmission implements NotifierAdmission, RightsListener {
   readonly user: string
-  readonly #options: AdmitOptions
+  readonly #options: NotifierAdmitOptions
   readonly #control: Control
   readonly #connections: Connections
   readonly #subscriptions = new Set<ChannelSubscription>()
@@ -19,7 +19,7 @@ export class UserAdmission implements Admission, RightsListener {
   #counted: CountedConnection | undefined
   #open = true
 
-  constructor(user: string, options: AdmitOptions, control: Control, connections: Connections) {
+  constructor(user: string, options: NotifierAdmitOptions, control: Control, connections: Connections) {
     this.user = user
     this.#options = options
     this.#control = control
@@ -86,7 +86,7 @@ export class UserAdmission implements Admission, RightsListener {
     for (const subscription of this.#subscriptions) subscription.unblock()
   }
 
-  #end(reason: AdmissionEnd): void {
+  #end(reason: NotifierAdmissionEnd): void {
     if (!this.#open) return
     this.close()
     runSafely('onEnd of an admission failed', () => this.#options.onEnd(reason))

@@ -2,17 +2,17 @@
  * Why an admission ended: the user's rights were revoked; newer connections took its place; or revocations may have
  * been lost, because Redis lost its data or this process was away for more than 10,000 of them: ask anew what the user may.
  */
-export type AdmissionEnd = 'revoked' | 'connections' | 'lost'
+export type NotifierAdmissionEnd = 'revoked' | 'connections' | 'lost'
 
-export interface AdmitOptions {
+export interface NotifierAdmitOptions {
   /** The user may no longer follow these channels, which the connection's subscriptions left already. Each channel is named once. */
   readonly onRevoked: (channels: readonly string[]) => void
   /** The connection is to be closed; its subscriptions are already. */
-  readonly onEnd: (reason: AdmissionEnd) => void
+  readonly onEnd: (reason: NotifierAdmissionEnd) => void
 }
 
 /** One connection of a user, as long as the user may have it. */
-export interface Admission {
+export interface NotifierAdmission {
   readonly user: string
   /**
    * Counts this connection among the user's over all processes; of more than `most` (1 to 100) the oldest end, for

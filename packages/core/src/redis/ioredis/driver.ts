@@ -2,7 +2,7 @@ import type { Cluster, ClusterOptions, Redis, RedisOptions } from 'ioredis'
 
 import { invalid } from '../../errors.ts'
 import { backoff } from '../backoff.ts'
-import type { Driver, Link, Purpose, Topology } from '../driver.ts'
+import type { Driver, Link, ConnectionPurpose, Topology } from '../driver.ts'
 import type { Roster } from '../roster.ts'
 import { type Connection, linkOver, own } from './line.ts'
 import { createTopology } from './topology.ts'
@@ -81,7 +81,7 @@ export function createIoredisDriver(given: Connection, roster: Roster): Driver {
       'penknife places keys by a hash tag of its own; use a prefix without braces',
     )
   }
-  const settings = (purpose: Purpose): object =>
+  const settings = (purpose: ConnectionPurpose): object =>
     Object.assign({}, SETTINGS, {
       connectionName: `penknife-${purpose}`,
       sentinelCommandTimeout: pattern?.sentinelCommandTimeout ?? SENTINEL_TIMEOUT_MS,
@@ -96,7 +96,7 @@ export function createIoredisDriver(given: Connection, roster: Roster): Driver {
         open: (purpose) => openLink(given as Redis, purpose, {}),
       }
 
-  function openLink(like: Redis, purpose: Purpose, more: object): Link {
+  function openLink(like: Redis, purpose: ConnectionPurpose, more: object): Link {
     const redis = like.duplicate({ ...settings(purpose), ...more })
     return own(linkOver(redis), redis, purpose, roster)
   }

@@ -1,7 +1,7 @@
 import type { Cluster, Redis } from 'ioredis'
 
 import { backoff } from '../backoff.ts'
-import { type Line, type LineEvents, type Link, silenceMs, type Purpose } from '../driver.ts'
+import { type Line, type LineEvents, type Link, silenceMs, type ConnectionPurpose } from '../driver.ts'
 import type { Roster } from '../roster.ts'
 import { watchAttempts, watchNodes, tryNodes } from './attempts.ts'
 import { call, createSend } from './direct.ts'
@@ -68,7 +68,12 @@ export function linkOver(redis: Redis): Link {
 }
 
 /** Makes a connection penknife's own until it is closed: known to the roster, given up when silent, never given up for good. */
-export function own<L extends Line>(line: L, connection: Connection, purpose: Purpose, roster: Roster): L {
+export function own<L extends Line>(
+  line: L,
+  connection: Connection,
+  purpose: ConnectionPurpose,
+  roster: Roster,
+): L {
   const cluster = connection.isCluster ? (connection as Cluster) : undefined
   const entry = roster.add(line, purpose, cluster && (() => tryNodes(cluster)))
   const stopWatching = watchSilence(connection, silenceMs(purpose))

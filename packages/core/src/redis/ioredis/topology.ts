@@ -1,6 +1,6 @@
 import type { Cluster, Redis } from 'ioredis'
 
-import type { Link, Purpose, Topology } from '../driver.ts'
+import type { Link, ConnectionPurpose, Topology } from '../driver.ts'
 import { nameOf } from './attempts.ts'
 import { lineOver, linkOver } from './line.ts'
 
@@ -15,7 +15,7 @@ interface Node {
  */
 export function createTopology(
   cluster: Cluster,
-  openLink: (like: Redis, purpose: Purpose, more: object) => Link,
+  openLink: (like: Redis, purpose: ConnectionPurpose, more: object) => Link,
 ): Topology {
   const nodes = new Map<string, Node>()
   const changed = (): void => void cluster.emit('changed')
@@ -45,7 +45,7 @@ export function createTopology(
         if (node?.redis.status === 'wait') node.redis.connect().catch(() => {})
         return node?.link
       },
-      open(name: string, purpose: Purpose) {
+      open(name: string, purpose: ConnectionPurpose) {
         const masters = cluster.nodes('master')
         const like = masters.find((node) => nameOf(node) === name) ?? masters[0]
         const colon = name.lastIndexOf(':')

@@ -7,7 +7,7 @@ import {
   type Link,
   type LineEvents,
   NotSent,
-  type Purpose,
+  type ConnectionPurpose,
   type Receiver,
   ReplyError,
   silenceMs,
@@ -30,7 +30,7 @@ const LOADING_MS = 250
 export type MakeClient = (signal: AbortSignal) => Client | Promise<Client>
 
 /** A connection to one server, with a client of node-redis for each attempt to connect: so nothing of one is left in the next. */
-export function openLink(make: MakeClient, purpose: Purpose, roster: Pick<Roster, 'add'>): Link {
+export function openLink(make: MakeClient, purpose: ConnectionPurpose, roster: Pick<Roster, 'add'>): Link {
   const events = new EventEmitter().setMaxListeners(0)
   let state: 'connecting' | 'ready' | 'waiting to connect' | 'closed' = 'connecting'
   /** Aborts when the present attempt, or the connection that came of it, is given up. */

@@ -1,7 +1,7 @@
 import { EventEmitter } from 'node:events'
 
 import { backoff } from '../backoff.ts'
-import { type LineEvents, type Link, NotSent, type Purpose, type Topology } from '../driver.ts'
+import { type LineEvents, type Link, NotSent, type ConnectionPurpose, type Topology } from '../driver.ts'
 import type { Entry, Roster } from '../roster.ts'
 import { settingsOf } from './client.ts'
 import {
@@ -34,7 +34,7 @@ export function openTopology(given: Cluster, options: ClusterOptions, roster: Ro
   let lookingSoon: NodeJS.Timeout | undefined
   let times = 0
 
-  function open(name: string, purpose: Purpose, known: Pick<Roster, 'add'> = roster): Link {
+  function open(name: string, purpose: ConnectionPurpose, known: Pick<Roster, 'add'> = roster): Link {
     return openLink(() => pattern.duplicate(settingsOf(pattern, addressOf(name))), purpose, known)
   }
 

@@ -1,4 +1,4 @@
-import type { NotifierEvent, Subscription } from '@penknife/core'
+import type { NotifierEvent, NotifierSubscription } from '@penknife/core'
 
 /** The events of a session before its transport is open. */
 export class EarlyEvents {
@@ -28,7 +28,7 @@ export class EarlyEvents {
   positionsBefore(
     channels: readonly string[],
     from: ReadonlyMap<string, string>,
-    subscription: Subscription,
+    subscription: NotifierSubscription,
   ): Map<string, string> {
     const now = subscription.cursors()
     const positions = new Map(from)

@@ -1,4 +1,4 @@
-import type { Audience, NotifierEvent } from '@penknife/core'
+import type { NotifierAudience, NotifierEvent } from '@penknife/core'
 
 import { advance, createCursor, type Cursor } from './cursor.ts'
 import type { Session } from './session.ts'
@@ -10,7 +10,7 @@ import type { TransportGroup, TransportKind } from './transport.ts'
  * Those inside the audience are in one of two places: in the group of their transports, or alone, because their transport is
  * not open, or cannot be in a group, or has bytes waiting.
  */
-export class ChannelFanOut implements Audience {
+export class ChannelFanOut implements NotifierAudience {
   readonly #cursor: Cursor
   readonly #group: TransportGroup<Session>
   readonly #alone = new Set<Session>()

@@ -1,4 +1,4 @@
-import type { AnyNotifier, NotifierEvent, Subscription } from '@penknife/core'
+import type { AnyNotifier, NotifierEvent, NotifierSubscription } from '@penknife/core'
 import { expect, test } from 'vitest'
 
 import { BEHIND_BYTES, Session } from './session.ts'
@@ -69,7 +69,7 @@ interface Setup {
 /** A session of a user who may follow all of these channels, and what the notifier does with it. */
 async function follow({ channels, at, from = new Map(), lost = [], stallMs = 1000 }: Setup) {
   const calls: string[] = []
-  const subscription: Subscription = {
+  const subscription: NotifierSubscription = {
     cursors: () => at,
     pause: () => calls.push('pause'),
     resume: () => calls.push('resume'),

@@ -1,4 +1,10 @@
-import type { Admission, AdmissionEnd, AnyNotifier, NotifierEvent, Subscription } from '@penknife/core'
+import type {
+  NotifierAdmission,
+  NotifierAdmissionEnd,
+  AnyNotifier,
+  NotifierEvent,
+  NotifierSubscription,
+} from '@penknife/core'
 
 import { advance, createCursor, type Cursor } from './cursor.ts'
 import { EarlyEvents } from './early-events.ts'
@@ -48,14 +54,14 @@ export class Session {
   readonly #settings: SessionSettings
   #state: SessionState = 'opening'
   #following: Following
-  #admission: Admission | undefined
-  #subscription: Subscription | undefined
+  #admission: NotifierAdmission | undefined
+  #subscription: NotifierSubscription | undefined
   #early: EarlyEvents | undefined = new EarlyEvents()
   #transport: Transport | undefined
   #cursor: Cursor | undefined
   #revoked: readonly string[] | undefined
   /** How it has to end, since before its transport was open. */
-  #ending: 'come back' | AdmissionEnd | undefined
+  #ending: 'come back' | NotifierAdmissionEnd | undefined
 
   /** @param channels those that the client asked for */
   constructor(settings: SessionSettings, channels: readonly string[]) {
@@ -122,12 +128,12 @@ export class Session {
     if (farewell) return void transport.close(farewell, GRACE_MS)
     transport.open(this.#settings.comeBackAfterMs())
     this.#change('open')
-    this.#begin(transport, this.#subscription as Subscription, this.#early as EarlyEvents)
+    this.#begin(transport, this.#subscription as NotifierSubscription, this.#early as EarlyEvents)
     this.#early = undefined
   }
 
   /** An event for this client alone. */
-  onEvent(event: NotifierEvent, subscription = this.#subscription as Subscription): void {
+  onEvent(event: NotifierEvent, subscription = this.#subscription as NotifierSubscription): void {
     const early = this.#early
     if (early) {
       early.add(event)
@@ -147,7 +153,7 @@ export class Session {
   /** The group wrote to it up to the subscription's position. */
   leftGroup(): void {
     if (!this.#change('leave group')) return
-    const subscription = this.#subscription as Subscription
+    const subscription = this.#subscription as NotifierSubscription
     const [channel] = this.#following.channels as readonly [string]
     const position = subscription.cursors()[channel]
     if (position !== undefined) this.#cursor?.set(channel, position)
@@ -160,7 +166,7 @@ export class Session {
   }
 
   /** Says farewell and closes; before the transport is open once it is. Resolves when the connection is done. */
-  async end(reason: 'come back' | AdmissionEnd): Promise<void> {
+  async end(reason: 'come back' | NotifierAdmissionEnd): Promise<void> {
     if (this.#state === 'opening') {
       // What a user may is being asked: the answer may be from before or after, so the client has to come back.
       if (this.#ending !== 'connections') this.#ending = reason === 'connections' ? reason : 'come back'
@@ -186,7 +192,7 @@ export class Session {
     return true
   }
 
-  #begin(transport: Transport, subscription: Subscription, early: EarlyEvents): void {
+  #begin(transport: Transport, subscription: NotifierSubscription, early: EarlyEvents): void {
     const { channels, from, lost, refused, fanOut } = this.#following
     const positions = early.positionsBefore(channels, from, subscription)
     // Where history was lost a client has no position before its reset is written: it may be cut off in between.
@@ -229,7 +235,7 @@ export class Session {
     if (this.#revoked.length === followed.length) void this.end('revoked')
   }
 
-  #farewellOf(reason: 'come back' | AdmissionEnd): Farewell {
+  #farewellOf(reason: 'come back' | NotifierAdmissionEnd): Farewell {
     if (reason === 'come back' || reason === 'lost') {
       return { kind: 'come back', afterMs: this.#settings.comeBackAfterMs() }
     }
@@ -237,7 +243,7 @@ export class Session {
     return { kind: 'closed', reason, cursor: (this.#cursor ?? createCursor(channels, from)).text() }
   }
 
-  #fallBehind(subscription: Subscription): void {
+  #fallBehind(subscription: NotifierSubscription): void {
     if (!this.#change('fall behind')) return
     const { transport } = this
     subscription.pause()

@@ -1,4 +1,4 @@
-import type { AdmissionEnd, NotifierEvent } from '@penknife/core'
+import type { NotifierAdmissionEnd, NotifierEvent } from '@penknife/core'
 
 import type { Cursor } from './cursor.ts'
 
@@ -7,7 +7,7 @@ export type Farewell =
   /** The client is to come back after these milliseconds; undefined: when it likes. */
   | { readonly kind: 'come back'; readonly afterMs: number | undefined }
   /** The client is not to come back by itself; it may ask to go on from its cursor. */
-  | { readonly kind: 'closed'; readonly reason: AdmissionEnd; readonly cursor: string }
+  | { readonly kind: 'closed'; readonly reason: NotifierAdmissionEnd; readonly cursor: string }
 
 /** Carries one session to its client: it frames what the session says, and writes it. It decides nothing. */
 export interface Transport {

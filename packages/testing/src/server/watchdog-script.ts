@@ -1,6 +1,10 @@
-# Keeps one Redis for a Node process and outlives that process: when standard input closes, in whatever way
-# the process ended, the server is killed and its folder removed.
-# Arguments: the folder, then the server's command line. Verbs on standard input: start, kill.
+/**
+ * Keeps one Redis for a Node process and outlives that process: when standard input closes, in whatever way the process
+ * ended, the server is killed and its folder removed. A text rather than a file, so that a bundle can carry it.
+ *
+ * Arguments: the folder, then the server's command line. Verbs on standard input: start, kill.
+ */
+export const WATCHDOG: string = String.raw`
 
 folder=$1
 shift
@@ -41,3 +45,4 @@ while read -r verb; do
     ;;
   esac
 done
+`

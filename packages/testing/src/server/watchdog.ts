@@ -1,10 +1,8 @@
 import { spawn } from 'node:child_process'
 import type { Socket } from 'node:net'
 import { createInterface } from 'node:readline'
-import { fileURLToPath } from 'node:url'
 import type { ServerBinary } from './binary.ts'
-
-const script: string = fileURLToPath(new URL('watchdog.sh', import.meta.url))
+import { WATCHDOG } from './watchdog-script.ts'
 
 export interface Watchdog {
   /** Starts the server and gives its process id. */
@@ -22,9 +20,9 @@ interface Question {
   readonly fail: (error: Error) => void
 }
 
-/** Runs a server under watchdog.sh, in a process group of its own so that Ctrl-C reaches only this process. */
+/** Runs a server under the watchdog script, in a process group of its own so that Ctrl-C reaches only this process. */
 export function startWatchdog(binary: ServerBinary, folder: string, args: readonly string[]): Watchdog {
-  const child = spawn('/bin/sh', [script, folder, binary.command, ...args], {
+  const child = spawn('/bin/sh', ['-c', WATCHDOG, 'penknife-watchdog', folder, binary.command, ...args], {
     detached: true,
     stdio: ['pipe', 'pipe', 'ignore'],
     env: { ...process.env, ...binary.env },

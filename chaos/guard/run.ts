@@ -1,0 +1,128 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+
+import { connect, createCounters } from '@penknife/core'
+import { Redis } from 'ioredis'
+
+import { startProxy } from '../../scripts/redis/proxy.ts'
+import { startRedis } from '../../scripts/redis/server.ts'
+import { bundle } from '../harness/bundle.ts'
+import { type Cast, createCast, type FaultRecord } from '../harness/cast.ts'
+import { findingsOf } from '../harness/claims.ts'
+import {
+  networkFaults,
+  oneAtATime,
+  processFaults,
+  redisFaults,
+  type Scene,
+} from '../harness/common-faults.ts'
+import { type Fault, startStriking } from '../harness/faults.ts'
+import { openJournal, readJournals } from '../harness/journal.ts'
+import { createRandom } from '../harness/random.ts'
+import type { Sabotage } from '../harness/sabotage.ts'
+import { check, type Left, type Verdict } from './check.ts'
+import { LEASE_MS, type MemberConfig, RESERVED_MS, SKUS, SPACE, STOCK } from './plan.ts'
+import type { Record } from './records.ts'
+
+export interface GuardChaosOptions {
+  readonly seed: number
+  /** For how long faults strike. */
+  readonly seconds: number
+  /** Processes. Default: 6. */
+  readonly members?: number
+  /** Time between two faults. */
+  readonly betweenMs?: readonly [number, number]
+  /** Only these faults. Default: all. */
+  readonly faults?: readonly string[]
+  /** How long a lock is held at the most. Default: 600 ms. */
+  readonly holdMs?: number
+  readonly sabotage?: readonly Sabotage[]
+  /** Leaves the journals there when a claim is broken, and logs where. Default: false. */
+  readonly keepJournals?: boolean
+  readonly log?: (line: string) => void
+}
+
+export interface GuardChaosResult extends Verdict {
+  readonly faults: Readonly<{ [fault: string]: number }>
+  readonly seconds: number
+  readonly lives: number
+}
+
+/**
+ * Real processes lock, take permits, take of a stock and run what is to run once, on a private Redis that writes each command to disk
+ * before it answers, while faults strike at random; then what they recorded is held against what guards promise.
+ */
+export async function runGuardChaos(options: GuardChaosOptions): Promise<GuardChaosResult> {
+  const { seed, seconds, members = 6, betweenMs = [100, 400], holdMs = 600 } = options
+  const { sabotage = [], log = () => {} } = options
+  const started = performance.now()
+  const folder = await mkdtemp(join(tmpdir(), 'penknife-chaos-'))
+  const redis = await startRedis({ persist: true })
+  const proxy = await startProxy(redis)
+  const journal = openJournal<FaultRecord>(folder, 'faults')
+  const cast = createCast(folder, journal)
+  let kept = false
+  try {
+    const member = await bundle(new URL('member.ts', import.meta.url), folder, 'member')
+    const config: MemberConfig = { url: proxy.url, seed, sabotage, holdMs }
+    for (let at = 1; at <= members; at++) cast.start(`member-${at}`, member, config)
+    const random = createRandom(seed)
+    const scene: Scene = { redis, proxy, random, journal, alone: oneAtATime() }
+    const faults: Fault[] = [
+      ...processFaults(() => cast.parts, scene, [LEASE_MS, 3 * LEASE_MS]),
+      ...redisFaults(scene, [0, 1000]),
+      ...networkFaults(scene),
+    ].filter(({ name }) => options.faults?.includes(name) ?? true)
+    const strikes = startStriking(faults, random, betweenMs)
+    await delay(seconds * 1000)
+    await strikes.untilEach(30_000)
+    log('the faults stop')
+    await strikes.stop()
+    // One that is told to end before it began would not end well.
+    await untilBorn(folder, cast)
+    await delay(1000)
+    const ends = await Promise.all(
+      cast.parts.map(async (part) => ({ life: part.life, code: await endIn(15_000, part.end()) })),
+    )
+    const failed = ends.filter(({ code }) => code !== 0).map(({ life, code }) => `${life} ended with ${code}`)
+    await delay(2 * RESERVED_MS)
+    const left: Left = { counters: await countersLeft(redis.socket), failed }
+    const journals = readJournals<Record>(folder)
+    const verdict = check(journals, left)
+    if (options.keepJournals && findingsOf(verdict.claims).length > 0) {
+      kept = true
+      log(`the journals are in ${folder}`)
+    }
+    return {
+      ...verdict,
+      faults: strikes.counts,
+      lives: journals.size - 1,
+      seconds: (performance.now() - started) / 1000,
+    }
+  } finally {
+    await cast.end()
+    journal.close()
+    await proxy.leave()
+    await redis.stop()
+    if (!kept) await rm(folder, { recursive: true, force: true })
+  }
+}
+
+async function untilBorn(folder: string, { parts }: Cast): Promise<void> {
+  const born = (life: string): boolean => (readJournals<Record>(folder).get(life)?.length ?? 0) > 0
+  while (!parts.every(({ life }) => born(life))) await delay(100)
+}
+
+/** The exit code, or that it did not end. */
+async function endIn(ms: number, ending: Promise<number | null>): Promise<number | null | string> {
+  return Promise.race([ending, delay(ms, 'nothing: it goes on', { ref: false })])
+}
+
+async function countersLeft(socket: string): Promise<Left['counters']> {
+  const penknife = connect(new Redis(socket, { lazyConnect: true }))
+  const counters = await createCounters(penknife.space(SPACE), 'stock', { initial: STOCK }).read(SKUS)
+  await penknife.close()
+  return counters
+}

@@ -1,0 +1,222 @@
+import { setTimeout as delay } from 'node:timers/promises'
+
+import { durationMs } from '../duration.ts'
+import { invalid } from '../errors.ts'
+import { toJson } from '../json.ts'
+import { checkName, checkOptions, checkText, wholeNumber } from '../options.ts'
+import { badReply, readReply } from '../redis/failures.ts'
+import { runtimeOf, type Space } from '../redis/penknife.ts'
+import type { Reply } from '../redis/script.ts'
+import { guardObjectRead, guardObjectRemove, guardObjectWrite } from '../redis/scripts.gen.ts'
+import { checkSchema, conform } from '../standard-schema.ts'
+import type {
+  IncrementAnswer,
+  ObjectAnswer,
+  ObjectRefusal,
+  Objects,
+  ObjectsOptions,
+  ObjectWriteOptions,
+  StoredObject,
+} from './object-types.ts'
+
+const LONGEST_ID = 512
+const LONGEST_FIELD = 128
+const MOST_FIELDS = 100
+const LARGEST = 65_536
+/** The field of a value that is no plain object. */
+const WHOLE = ':x'
+const VERSION = ':v'
+const NONE = {}
+/** Between two attempts of an update, at most; at random, so that two callers do not meet again and again. */
+const PAUSE_MS = 10
+
+type Op =
+  | readonly ['s', string, string]
+  | readonly ['d', string]
+  | readonly ['i', string, number, number, number]
+
+/**
+ * Makes a store of values with versions: each id has a hash of its own, of about 150 bytes beside its fields, without a TTL unless one is
+ * given.
+ *
+ * @throws PENKNIFE_INVALID for a wrong name or option; its methods for a wrong argument.
+ */
+export function createObjects<Value = unknown>(
+  space: Space,
+  name: string,
+  options: ObjectsOptions<Value> = {},
+): Objects<Value> {
+  checkName('objects name', name)
+  checkOptions('createObjects', options, ['schema', 'ttl'])
+  const { schema } = options
+  if (schema !== undefined) checkSchema('schema', schema)
+  const ttlMs = options.ttl === undefined ? 0 : Math.ceil(durationMs('ttl', options.ttl, { min: 1000 }))
+  const { keys, bind, use } = runtimeOf(space)
+  const { route } = keys
+  const title = `objects '${name}' of space '${space.name}'`
+  use('objects', name)
+  const write = bind(guardObjectWrite, [ttlMs], undefined, title)
+  const remove = bind(guardObjectRemove, [], undefined, title)
+  const read = bind(guardObjectRead, [], undefined, title)
+
+  const keyOf = (id: string): string => keys.guardOf('object', name, checkText('id', id, LONGEST_ID))
+
+  async function send(
+    id: string,
+    ops: readonly Op[],
+    whole: boolean,
+    { ifVersion, fence }: ObjectWriteOptions,
+  ): Promise<string> {
+    if (ops.length > MOST_FIELDS)
+      throw invalid('value', ops, `it has ${ops.length} fields; give at most ${MOST_FIELDS}`)
+    const version = numberText('ifVersion', ifVersion)
+    return write(route, keyOf(id), JSON.stringify(ops), whole ? 1 : 0, version, numberText('fence', fence))
+  }
+
+  /** What a script said of a write; undefined for a refusal that only some have. */
+  function answerOf(reply: string): ObjectAnswer | undefined {
+    if (reply.startsWith('+')) return { ok: true, version: toVersion(reply.slice(1).split('\n')[0]) }
+    if (reply.startsWith('v ')) return { ok: false, reason: 'version', version: toVersion(reply.slice(2)) }
+    if (reply.startsWith('f ')) return { ok: false, reason: 'fence', fence: toVersion(reply.slice(2)) }
+    return undefined
+  }
+
+  function toVersion(text: string | undefined): number {
+    const number = Number(text)
+    if (Number.isSafeInteger(number)) return number
+    throw badReply(title, `'${text}' is no version`)
+  }
+
+  function answer(reply: string): ObjectAnswer {
+    const found = answerOf(reply)
+    if (found) return found
+    throw badReply(title, `'${reply}' is no answer to a write`)
+  }
+
+  async function get(id: string): Promise<StoredObject<Value> | undefined> {
+    const reply = await read(route, keyOf(id))
+    return readReply(title, () => toStored<Value>(reply))
+  }
+
+  function set(id: string, value: Value, asked: ObjectWriteOptions): Promise<string> {
+    return send(id, opsOf('value', value, true), true, asked)
+  }
+
+  return {
+    name,
+    get,
+    async set(id, value, asked = NONE) {
+      checkOptions('set', asked, ['ifVersion', 'fence'])
+      return answer(await set(id, schema ? await conform(schema, 'value', value) : value, asked))
+    },
+    async merge(id, fields, asked = NONE) {
+      checkOptions('merge', asked, ['ifVersion', 'fence', 'remove'])
+      const { remove: gone = [] } = asked as { remove?: readonly string[] }
+      if (!isFields(fields)) throw invalid('fields', fields, 'give an object')
+      if (!Array.isArray(gone)) throw invalid('remove', gone, 'give a list of fields')
+      const removed = Array.from(gone as readonly string[], (field): Op => ['d', checkField(field)])
+      // A value that was kept whole becomes an object.
+      return answer(
+        await send(id, [['d', WHOLE], ...removed, ...opsOf('fields', fields, false)], false, asked),
+      )
+    },
+    async increment(id, field, by = 1, asked = NONE) {
+      checkOptions('increment', asked, ['ifVersion', 'fence', 'floor', 'ceiling'])
+      const { floor = -Number.MAX_VALUE, ceiling = Number.MAX_VALUE } = asked
+      for (const [what, value] of Object.entries({ by, floor, ceiling }))
+        if (typeof value !== 'number' || !Number.isFinite(value))
+          throw invalid(what, value, 'give a finite number')
+      const reply = await send(id, [['i', checkField(field), by, floor, ceiling]], false, asked)
+      return readReply(title, () => {
+        const found = answerOf(reply)
+        if (found) return found.ok ? { ...found, value: Number(reply.split('\n')[1]) } : found
+        return refusedIncrement(reply)
+      })
+    },
+    async update(id, change, asked = NONE) {
+      if (typeof change !== 'function') throw invalid('change', change, 'give a function')
+      checkOptions('update', asked, ['fence', 'attempts'])
+      const { fence, attempts = 10 } = asked
+      wholeNumber('attempts', attempts, 1, 100)
+      for (let left = attempts; left > 0; left--) {
+        const before = await get(id)
+        const changed = await change(before?.value)
+        if (changed === undefined) return { ok: false, reason: 'unchanged' }
+        const value = schema ? await conform(schema, 'value', changed) : changed
+        const ifVersion = before?.version ?? 0
+        const made = answer(await set(id, value, fence === undefined ? { ifVersion } : { ifVersion, fence }))
+        if (made.ok)
+          return { ok: true, version: made.version, value: JSON.parse(JSON.stringify(value)) as never }
+        if (made.reason === 'fence') return made
+        if (left > 1) await delay(Math.random() * PAUSE_MS)
+      }
+      return { ok: false, reason: 'conflict' }
+    },
+    async delete(id, asked = NONE) {
+      checkOptions('delete', asked, ['ifVersion', 'fence'])
+      const version = numberText('ifVersion', asked.ifVersion)
+      return answer(await remove(route, keyOf(id), version, numberText('fence', asked.fence)))
+    },
+  }
+}
+
+function numberText(what: string, value: number | undefined): string {
+  return value === undefined ? '' : String(wholeNumber(what, value, 0, Number.MAX_SAFE_INTEGER))
+}
+
+function isFields(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+/** What does not begin with a colon: those are ours. */
+function checkField(field: string): string {
+  checkText('field', field, LONGEST_FIELD)
+  if (field.startsWith(':')) throw invalid('field', field, 'give a name that does not begin with a colon')
+  return field
+}
+
+/** A value as it is kept: a plain object by its fields, any other in one. */
+function opsOf(what: string, value: unknown, asWhole: boolean): readonly Op[] {
+  const json = toJson(what, value, LARGEST)
+  const arrived: unknown = JSON.parse(json)
+  const fits = isFields(arrived) && (!asWhole || Object.keys(arrived).every(fitsField))
+  if (!fits) {
+    if (asWhole) return [['s', WHOLE, json]]
+    throw invalid(what, value, 'give an object')
+  }
+  return Object.entries(arrived).map(([field, part]): Op => ['s', checkField(field), JSON.stringify(part)])
+}
+
+/** Whether a field can be kept by itself; an object with another one is kept whole. */
+function fitsField(field: string): boolean {
+  try {
+    checkField(field)
+    return true
+  } catch {
+    return false
+  }
+}
+
+function toStored<Value>(reply: readonly Reply[]): StoredObject<Value> | undefined {
+  const fields = new Map<string, string>()
+  for (let at = 0; at + 1 < reply.length; at += 2) fields.set(String(reply[at]), String(reply[at + 1]))
+  const version = fields.get(VERSION)
+  if (version === undefined) return undefined
+  const alone = fields.get(WHOLE)
+  const value: unknown =
+    alone === undefined
+      ? Object.fromEntries(
+          [...fields]
+            .filter(([field]) => !field.startsWith(':'))
+            .map(([field, json]) => [field, JSON.parse(json) as unknown]),
+        )
+      : JSON.parse(alone)
+  return { value: value as StoredObject<Value>['value'], version: Number(version) }
+}
+
+function refusedIncrement(reply: string): Exclude<IncrementAnswer, { ok: true } | ObjectRefusal> {
+  if (reply.startsWith('n ')) return { ok: false, reason: 'not-a-number' }
+  const [, reason = '', value = ''] = /^l .* (floor|ceiling) (\S+)$/.exec(reply) ?? []
+  if (reason === 'floor' || reason === 'ceiling') return { ok: false, reason, value: Number(value) }
+  throw new Error(`'${reply}' is no answer to an increment`)
+}

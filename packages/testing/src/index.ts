@@ -1,0 +1,6 @@
+export type { TestClock } from './clock.ts'
+export { delivered, type DeliveredOptions, type DeliveringNotifier } from './delivered.ts'
+export { type DrainableStream, drained, type DrainedOptions } from './drained.ts'
+export type { Faults } from './faults.ts'
+export { type TestHooks, useTestRedis } from './hooks.ts'
+export { startTestRedis, type TestRedis, type TestRedisOptions } from './test-redis.ts'

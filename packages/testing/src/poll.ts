@@ -1,0 +1,19 @@
+const POLL_MS = 10
+
+// A test may replace the global ones.
+const { setTimeout } = globalThis
+export const monotonicMs: () => number = performance.now.bind(performance)
+
+/** Looks every 10 ms until nothing is left to wait for; `look` says what is, for the error when the time is over. */
+export async function poll(
+  withinMs: number,
+  look: (withinMs: number) => Promise<string | undefined>,
+): Promise<void> {
+  const until = monotonicMs() + withinMs
+  for (;;) {
+    const left = await look(withinMs)
+    if (left === undefined) return
+    if (monotonicMs() > until) throw new Error(left)
+    await new Promise((resolve) => setTimeout(resolve, POLL_MS))
+  }
+}

@@ -1,0 +1,145 @@
+import { expect, test } from 'vitest'
+
+import { check, type Left } from '../../chaos/guard/check.ts'
+import { STOCK } from '../../chaos/guard/plan.ts'
+import type { Record } from '../../chaos/guard/records.ts'
+import { runGuardChaos } from '../../chaos/guard/run.ts'
+import { findingsOf } from '../../chaos/harness/claims.ts'
+import type { Timed } from '../../chaos/harness/journal.ts'
+import { brokenScript, type Sabotage } from '../../chaos/harness/sabotage.ts'
+
+const SKUS = ['sku-0', 'sku-1', 'sku-2', 'sku-3']
+const full = (first: number = STOCK): Left['counters'] =>
+  SKUS.map((counter, at) => ({
+    counter,
+    value: at === 0 ? first : STOCK,
+    available: at === 0 ? first : STOCK,
+  }))
+
+/** What the checker says of what processes recorded. */
+function findings(members: readonly (readonly object[])[], left: Partial<Left> = {}): string[] {
+  const journals = new Map(
+    members.map((records, at) => [`m${at + 1}.1`, records as readonly Timed<Record>[]] as const),
+  )
+  const { claims } = check(journals, { counters: full(), failed: [], ...left })
+  return findingsOf(claims).map((finding) => finding.split(': ', 1)[0] as string)
+}
+
+const got = (at: number, t: number, fence: number, of: string = 'a', weight: number = 1): object => ({
+  t,
+  k: 'got',
+  of,
+  fence,
+  weight,
+  at,
+})
+const releases = (t: number, fence: number, of: string = 'a'): object => ({ t, k: 'releases', of, fence })
+const wrote = (t: number, fence: number, version: number): object => ({
+  t,
+  k: 'wrote',
+  of: 'a',
+  fence,
+  version,
+})
+const takes = (n: number, k?: 'took' | 'took nothing'): object[] => [
+  { t: 1, k: 'takes', sku: 'sku-0', n, id: 'x' },
+  ...(k ? [{ t: 2, k, id: 'x' }] : []),
+]
+const holds = (at: number, fence: number): object => ({ t: at, k: 'holds', of: 'a', fence, at })
+
+test('histories in which all is as promised have nothing against them', () => {
+  expect(
+    findings([
+      [got(0, 1, 5), holds(2, 5), wrote(3, 5, 1), releases(4, 5)],
+      [got(2, 5, 6), wrote(6, 6, 2)],
+    ]),
+  ).toEqual([])
+  // A lease that ended: its holder stood still.
+  expect(findings([[got(0, 1, 5)], [got(2, 1100, 6)]])).toEqual([])
+  expect(findings([[got(0, 1, 1, 'permits', 2)], [got(2, 3, 2, 'permits')]])).toEqual([])
+  expect(findings([takes(3, 'took')], { counters: full(STOCK - 3) })).toEqual([])
+  // Killed before it knew: taken or not.
+  expect(findings([takes(3)], { counters: full(STOCK - 3) })).toEqual([])
+  expect(findings([takes(3)], { counters: full(STOCK) })).toEqual([])
+})
+
+test.each<[string, readonly (readonly object[])[], Partial<Left>?]>([
+  ['leases in force take no more than there is', [[got(0, 1, 5)], [got(2, 3, 6)]]],
+  [
+    'leases in force take no more than there is',
+    [[got(0, 1, 1, 'permits', 2)], [got(2, 3, 2, 'permits', 2)]],
+  ],
+  ['fences rise', [[got(0, 1, 7), releases(2, 7)], [got(3, 4, 6)]]],
+  ['no two leases have the same fence', [[got(0, 1, 5), releases(2, 5)], [got(3, 4, 5)]]],
+  [
+    'nobody believes to hold a lock after the next one got it',
+    [[got(0, 1, 5), holds(1200, 5)], [got(1000, 1100, 6)]],
+  ],
+  ['no write with an older fence after one with a newer', [[wrote(9, 5, 2)], [wrote(8, 6, 1)]]],
+  ['nothing is oversold', [[]], { counters: full(-1) }],
+  ['what was taken and what is left is the stock', [takes(3, 'took')], { counters: full(STOCK) }],
+  ['what was taken and what is left is the stock', [takes(3, 'took nothing')], { counters: full(STOCK - 3) }],
+  [
+    'what expired or was cancelled came back',
+    [[]],
+    { counters: full().map((one) => ({ ...one, available: one.value - 1 })) },
+  ],
+  [
+    'once',
+    [[{ t: 1, k: 'completed', id: 'j', result: 'r' }], [{ t: 2, k: 'completed', id: 'j', result: 'r' }]],
+  ],
+  [
+    'once',
+    [[{ t: 1, k: 'completed', id: 'j', result: 'r' }], [{ t: 2, k: 'learned', id: 'j', result: 's' }]],
+  ],
+  ['everything comes to an end', [[]], { failed: ['m1 ended with 1'] }],
+])('a history against "%s" is found', (claim, members, left) => {
+  expect(findings(members, left).map((finding) => finding.slice(0, claim.length))).toContain(claim)
+})
+
+const NO_FENCE: Sabotage = {
+  script: 'guard/object_write',
+  from: 'if request.fence and request.fence < fence then',
+  to: 'if false then',
+}
+const NO_FLOOR: Sabotage = {
+  script: 'guard/count_once',
+  from: 'if by < 0 and value + down + by < floor then',
+  to: 'if false then',
+}
+const NO_TOKEN: Sabotage = {
+  script: 'guard/complete',
+  from: 'return claim and claim.token == token and claim',
+  to: 'return claim',
+}
+const NO_LEASE: Sabotage = {
+  script: 'guard/lock',
+  from: 'if record and record.untl > now and (record.fence > 0',
+  to: 'if record and record.untl > now + 900000 and (record.fence > 0',
+}
+
+test.each([
+  ['a removed fence', NO_FENCE, 'no write with an older fence after one with a newer', 900],
+  ['a removed floor', NO_FLOOR, 'nothing is oversold', 20],
+  ['a lock that is given again too soon', NO_LEASE, 'leases in force take no more than there is', 400],
+])(
+  'real processes with %s are found out',
+  async (_, sabotage, claim, holdMs) => {
+    const { claims } = await runGuardChaos({
+      seed: 3,
+      seconds: 12,
+      faults: ['freeze and thaw', 'kill -9'],
+      betweenMs: [300, 600],
+      holdMs,
+      sabotage: [sabotage],
+    })
+    expect(
+      claims.filter(({ against }) => against.length > 0).map((found) => found.claim.slice(0, claim.length)),
+    ).toContain(claim)
+  },
+  120_000,
+)
+
+test('what sabotage breaks is still there', () => {
+  for (const sabotage of [NO_FENCE, NO_FLOOR, NO_TOKEN, NO_LEASE]) brokenScript(sabotage)
+})
