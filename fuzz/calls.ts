@@ -76,7 +76,7 @@ function boardCalls(space: Space): PublicCalls {
       about: { last: '1d', tolerance: '1h' },
     },
     denseRanks: true,
-    remember: '1h',
+    dedup: { window: '1h' },
     events: { top: 3, overtaken: 2 },
   })
   windows.on(() => {})

@@ -33,7 +33,7 @@ test('the locked-down user of docs/operations.md can use every feature', async (
     windows: { all: 'all-time', week: { calendar: 'week' }, day: { last: '1d', tolerance: '1m' } },
     decimals: 0,
     denseRanks: true,
-    remember: '1h',
+    dedup: { window: '1h' },
     events: { top: 1, overtaken: 1 },
   })
   await season.update([

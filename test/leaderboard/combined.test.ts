@@ -18,7 +18,7 @@ const combined = testScript(
 -- @item arg by        what the member gets on the third board
 -- @returns list       whether the member was on the first board, and the value on the third
 local first = removal.open(keys, cjson.encode({ windows = { { z = { 1 } } }, former = {}, data = 2 }))
-local second = reversal.open(keys, cjson.encode({ windows = { { z = { 3 } } }, ids = 4, idlog = 5, remember = 1e12 }))
+local second = reversal.open(keys, cjson.encode({ windows = { { z = { 3 } } }, ids = 4, idlog = 5, dedup = 1e12 }))
 local third = scoring.open(keys, cjson.encode({ windows = { { z = { 6 } } } }))
 
 local function refused(plan)

@@ -124,7 +124,7 @@ test('a group is dropped from a full server, and what only it had is swept', asy
 test('on a full server members are removed and increments undone, and rolling windows are read', async () => {
   const board = createLeaderboard(await openShop(), 'points', {
     windows: { all: 'all-time', day: { last: '1d' } },
-    remember: '1h',
+    dedup: { window: '1h' },
   })
   await board.increment('ann', 5, { id: 'a' })
   await board.increment('bob', 3)

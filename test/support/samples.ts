@@ -94,7 +94,7 @@ const everything = [
     data: 6,
     ids: 7,
     idlog: 8,
-    remember: 1e15,
+    dedup: 1e15,
     events: { window: 1, top: 1, overtaken: 1 },
     former: [[1, 2]],
   }),

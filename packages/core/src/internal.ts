@@ -1,4 +1,4 @@
-/** What penknife's own packages and plugins are made with. It may change with any version. */
+/** Internals for penknife's own packages and plugins. They may change in any version. */
 export { isPromiseLike, reportFault, runSafely } from './callbacks.ts'
 export { durationMs } from './duration.ts'
 export { invalid } from './errors.ts'
