@@ -58,13 +58,13 @@ test('a connection that is gone gives its place back, and one that was closed gi
   const notifier = await openNotifier(bench)
   const [first, second, third] = await admitMany([notifier], 3, 2)
   await until('the first was told', () => first!.ended !== undefined)
-  first!.admission.close()
-  second!.admission.close()
+  await first!.admission.close()
+  await second!.admission.close()
   await until('one is left', async () => (await members()).length === 1)
   const fourth = await admit(notifier, 'ann', 2)
   expect(open([third!, fourth])).toEqual([true, true])
-  third!.admission.close()
-  fourth.admission.close()
+  await third!.admission.close()
+  await fourth.admission.close()
   await until('nothing is left', async () => (await bench.raw.exists(HELD)) === 0)
 })
 
@@ -81,7 +81,7 @@ test('the place of a connection that left while it was being counted is given ba
   const notifier = await openNotifier(bench)
   const guest = await admit(notifier, 'ann')
   const counting = guest.admission.limit(1)
-  guest.admission.close()
+  await guest.admission.close()
   await counting
   await until('nothing is left', async () => (await bench.raw.exists(HELD)) === 0)
 })
@@ -212,7 +212,7 @@ test('what was counted though nobody learned of it is not counted for long', asy
   const notifier = createNotifier(penknife.space('shop'), 'main')
   const [first, gone] = await admitMany([notifier], 2, 3)
   // So that the server knows the script: what is not answered is not sent again.
-  gone!.admission.close()
+  await gone!.admission.close()
   await until('one is counted', async () => (await members()).length === 1)
   const second = await admit(notifier, 'ann')
   proxy.swallowReplies()
@@ -248,6 +248,6 @@ test('a process follows a channel of its own only while it has connections that 
   const [member] = await members()
   const channel = `${PROCESS}${member!.split(':')[1]}`
   expect(await followers(bench.raw, channel)).toBe(1)
-  guest.admission.close()
+  await guest.admission.close()
   await until('it is let go', async () => (await followers(bench.raw, channel)) === 0)
 })

@@ -8,7 +8,7 @@ import type { NotifierHistoryPage } from './types.ts'
 /** An event as a page of history has it; its type is empty when it is not worth reading. */
 type KeptEvent = readonly [id: string, coalesce: string, type: string, json: string]
 
-/** A page of history as a caller reads it; `end` is the position at the end where there is no history. */
+/** A page of history for a caller. Without a history `end` is the position at its end. */
 export function toPage(
   channel: string,
   [state, top, ...events]: readonly Reply[],
@@ -16,14 +16,14 @@ export function toPage(
 ): NotifierHistoryPage {
   const kept = toKept(events)
   const last = end ?? (top as string)
-  const cursor = kept.at(-1)?.[0] ?? last
+  const position = kept.at(-1)?.[0] ?? last
   return {
-    events: kept
+    items: kept
       .filter(([, , type]) => type !== '')
       .map(([id, , type, json]) => message(channel, id, type, json)),
-    cursor,
+    next: position === last ? undefined : position,
+    position,
     lost: state === 'lost',
-    end: cursor === last,
   }
 }
 

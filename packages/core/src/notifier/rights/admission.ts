@@ -1,14 +1,16 @@
 import { runSafely } from '../../callbacks.ts'
+import { closeDeadlineMs } from '../../closing.ts'
+import type { CloseOptions } from '../../redis/penknife.ts'
 import { checkMost } from '../checks.ts'
 import type { ChannelSubscription } from '../subscription.ts'
 import type { Connections, CountedConnection } from './connections.ts'
 import type { Control, RightsListener } from './control.ts'
 import type { NotifierAdmission, NotifierAdmissionEnd, NotifierAdmitOptions } from './types.ts'
 
-/** Revoked channels that an admission remembers; one that lost more must be asked about anew. */
+/** The most revoked channels that an admission remembers. With more it ends as 'lost'. */
 const MOST_REMEMBERED = 1000
 
-/** One connection of a user: its subscriptions, and what ends its rights. */
+/** One connection of a user: its subscriptions, and the end of its rights. */
 export class UserAdmission implements NotifierAdmission, RightsListener {
   readonly user: string
   readonly #options: NotifierAdmitOptions
@@ -34,12 +36,14 @@ export class UserAdmission implements NotifierAdmission, RightsListener {
     else counted.release()
   }
 
-  close(): void {
-    if (!this.#open) return
-    this.#open = false
-    this.#control.leave(this)
-    this.#counted?.release()
-    for (const subscription of this.#subscriptions) subscription.close()
+  close(options: CloseOptions = {}): Promise<void> {
+    closeDeadlineMs(options, 0)
+    this.#close()
+    return Promise.resolve()
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#close()
   }
 
   /** Whether it is an admission of the notifier with this control. */
@@ -49,7 +53,7 @@ export class UserAdmission implements NotifierAdmission, RightsListener {
 
   /** From now on the subscription depends on this user's rights. */
   cover(subscription: ChannelSubscription): void {
-    if (!this.#open) return subscription.close()
+    if (!this.#open) return subscription.end()
     this.#subscriptions.add(subscription)
     if (!this.#control.sure) subscription.block()
   }
@@ -86,9 +90,17 @@ export class UserAdmission implements NotifierAdmission, RightsListener {
     for (const subscription of this.#subscriptions) subscription.unblock()
   }
 
+  #close(): void {
+    if (!this.#open) return
+    this.#open = false
+    this.#control.leave(this)
+    this.#counted?.release()
+    for (const subscription of this.#subscriptions) subscription.end()
+  }
+
   #end(reason: NotifierAdmissionEnd): void {
     if (!this.#open) return
-    this.close()
+    this.#close()
     runSafely('onEnd of an admission failed', () => this.#options.onEnd(reason))
   }
 }

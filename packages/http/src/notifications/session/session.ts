@@ -178,8 +178,8 @@ export class Session {
   close(): void {
     if (!this.#change('close')) return
     this.#early = undefined
-    this.#subscription?.close()
-    this.#admission?.close()
+    void this.#subscription?.close()
+    void this.#admission?.close()
     this.#following.fanOut?.exit()
     this.#settings.onClose(this)
   }
