@@ -202,7 +202,7 @@ function notifierCalls(space: Space): PublicCalls {
     'notifier.admit': async () => (await notifier.admit('ann', admission)).close(),
     'notifier.admit and limit': async () => {
       const admitted = await notifier.admit('ann', admission)
-      await admitted.limit(2).finally(() => admitted.close())
+      await admitted.limit(2).finally(() => void admitted.close())
     },
     'notifier.revoke': () => notifier.revoke('ann'),
     'notifier.revoke channels': () => notifier.revoke('ann', ['room']),

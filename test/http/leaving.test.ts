@@ -82,7 +82,7 @@ describe.each(frameworks)('requests that wait behind another on a connection, on
     expect(logged.map(({ status, aborted }) => [status, aborted])).toEqual(
       Array.from({ length: 3 }, () => [499, true]),
     )
-    await log.close?.()
+    await log.close?.(10_000)
     expect(errors.filter(isFault)).toEqual([])
   })
 
@@ -96,7 +96,7 @@ describe.each(frameworks)('requests that wait behind another on a connection, on
     client.socket.destroy()
     await until('no place is taken', async () => (await features.raw.exists(HELD)) === 0)
     await until('nobody follows', async () => (await followers(features.raw, LIVE)) === 0)
-    await events.close?.()
+    await events.close?.(10_000)
     await penknife.close({ deadline: '5s' })
     expect(errors.filter(isFault)).toEqual([])
   })

@@ -245,7 +245,7 @@ test('two clients that come back by themselves do not push each other out for ev
   })
   await notifier.publish('a', 1)
   expect(await got).toBe('{"channel":"a","data":1}')
-  await first.close()
+  first.close()
   other.close()
 })
 

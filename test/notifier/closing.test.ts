@@ -75,7 +75,7 @@ test('a subscription, an iterator and an admission end with await using, too', a
   const { subscription } = await hear(notifier)
   const events = notifier.events(['room'])
   const admission = await notifier.admit('ann', { onRevoked() {}, onEnd() {} })
-  expect(() => subscription.close({ deadline: 'soon' as never })).toThrow(/deadline is 'soon'/)
+  expect(() => subscription.close({ deadline: 'soon' as never })).toThrow(/deadline is "soon"/)
   await subscription[Symbol.asyncDispose]()
   await events[Symbol.asyncDispose]()
   await admission[Symbol.asyncDispose]()

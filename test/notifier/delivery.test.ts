@@ -136,7 +136,7 @@ test('all subscriptions of a process to a channel share one subscription of the 
   await notifier.publish('room', 1)
   await Promise.all(all.map(({ heard }) => heard(1)))
   expect(await callsOf(bench.raw, 'ssubscribe')).toBe(1)
-  for (const { subscription } of all.slice(1)) subscription.close()
+  for (const { subscription } of all.slice(1)) void subscription.close()
   await notifier.publish('room', 2)
   await all[0]!.heard(2)
   expect(all.slice(1).every(({ events }) => events.length === 1)).toBe(true)

@@ -89,7 +89,7 @@ test('a revocation made while a process is cut off is read before any event publ
   await until('it goes on', () => heard.includes('b:3'))
   expect(heard).toEqual(['a:1', 'b:3'])
   expect(guest.revoked).toEqual([['a']])
-  anybody.close()
+  await anybody.close()
 })
 
 test('pausing and an interruption do not undo each other', async () => {

@@ -27,6 +27,10 @@ export interface ExpressRequest extends IncomingMessage {
   /** The application that serves the request. */
   readonly app?: { readonly settings?: unknown }
   readonly route?: { readonly path: unknown }
+}
+
+/** What body parsers add to a request. Not in `ExpressRequest`, so that the type of `request.body` in handlers stays. */
+interface Parsed {
   readonly body?: unknown
   readonly rawBody?: unknown
 }
@@ -50,7 +54,7 @@ const view: View<Context> = {
     (request.app?.settings as Record<string, unknown> | undefined)?.['trust proxy'] === true,
   proxyFix: "app.set('trust proxy', 1) for one proxy, or the proxies' addresses",
   route: ({ request }) => routeOf(request),
-  parsedBody: ({ request }) => keptBody(request.rawBody, request.body),
+  parsedBody: ({ request }) => keptBody((request as Parsed).rawBody, (request as Parsed).body),
 }
 
 const exchangeOf: (context: Context) => Exchange = createExchanges(view)
@@ -60,7 +64,8 @@ export function adapt<Args extends readonly unknown[]>(
   plugin: Plugin<Args>,
 ): (...args: Args) => ExpressMiddleware {
   return (...args) => {
-    const { handler, decide, send } = prepare(plugin, args)
+    const prepared = prepare(plugin, args)
+    const { decide, send } = prepared
     async function goesOn(exchange: Exchange): Promise<boolean> {
       const answer = await decide(exchange)
       if (answer !== PASS) send(exchange, answer)
@@ -73,7 +78,7 @@ export function adapt<Args extends readonly unknown[]>(
       }
       goesOn(exchangeOf({ request, response })).then((on) => on && next(), next)
     }
-    return closable(middleware, handler)
+    return closable(middleware, prepared)
   }
 }
 

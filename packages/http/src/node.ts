@@ -56,7 +56,8 @@ export function adapt<Args extends readonly unknown[]>(
   plugin: Plugin<Args>,
 ): (...args: Args) => NodeMiddleware {
   return (...args) => {
-    const { handler, decide, send } = prepare(plugin, args)
+    const prepared = prepare(plugin, args)
+    const { decide, send } = prepared
     async function goesOn(exchange: Exchange): Promise<boolean> {
       const answer = await decide(exchange)
       if (answer !== PASS) send(exchange, answer)
@@ -73,7 +74,7 @@ export function adapt<Args extends readonly unknown[]>(
       }
       return goesOn(exchangeOf({ request, response }))
     }
-    return closable(middleware, handler)
+    return closable(middleware, prepared)
   }
 }
 

@@ -24,7 +24,7 @@ export interface KoaContext {
   readonly req: IncomingMessage
   readonly res: ServerResponse
   readonly originalUrl: string
-  readonly request: { readonly ip: string; readonly body?: unknown; readonly rawBody?: unknown }
+  readonly request: { readonly ip: string }
   /** Left by @koa/router. */
   readonly _matchedRoute?: string | RegExp | undefined
   readonly app?: { readonly proxy?: boolean; readonly maxIpsCount?: number; readonly proxyIpHeader?: string }
@@ -32,6 +32,12 @@ export interface KoaContext {
   body: unknown
   respond?: boolean | undefined
   set(name: string, value: string | string[]): void
+}
+
+/** What body parsers add to a request. Not in `KoaContext`, so that the type of `request.body` in handlers stays. */
+interface Parsed {
+  readonly body?: unknown
+  readonly rawBody?: unknown
 }
 
 /** A middleware for Koa 2 and 3: `app.use(…)`. */
@@ -48,7 +54,7 @@ const view: View<KoaContext> = {
   proxyFix: 'app.proxy = true and app.maxIpsCount = 1 for one proxy',
   route: ({ _matchedRoute: route }) =>
     typeof route === 'string' || route instanceof RegExp ? String(route) : undefined,
-  parsedBody: ({ request }) => keptBody(request.rawBody, request.body),
+  parsedBody: ({ request }) => keptBody((request as Parsed).rawBody, (request as Parsed).body),
 }
 
 const exchangeOf: (context: KoaContext) => Exchange = createExchanges(view)
@@ -58,7 +64,8 @@ export function adapt<Args extends readonly unknown[]>(
   plugin: Plugin<Args>,
 ): (...args: Args) => KoaMiddleware {
   return (...args) => {
-    const { handler, decide, send } = prepare(plugin, args)
+    const prepared = prepare(plugin, args)
+    const { decide, send } = prepared
     async function serve(context: KoaContext, next: () => Promise<unknown>): Promise<void> {
       const exchange = exchangeOf(context)
       const answer = await decide(exchange)
@@ -78,7 +85,7 @@ export function adapt<Args extends readonly unknown[]>(
       }
       return serve(context, next)
     }
-    return closable(middleware, handler)
+    return closable(middleware, prepared)
   }
 }
 

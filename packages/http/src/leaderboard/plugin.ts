@@ -25,7 +25,7 @@ type Body = { readonly text: string; readonly tag: string } | undefined
  * that is not on the board 404, both as problem+json; while Redis is away the answer is 503. Other paths and other
  * methods than GET and HEAD pass on. One script call for each read, shared with the other calls of its turn.
  */
-export const leaderboardPlugin: Plugin<[board: Leaderboard, options?: LeaderboardRouteOptions]> =
+export const leaderboardPlugin: Plugin<[board: Leaderboard, options?: LeaderboardRouteOptions], Handler> =
   definePlugin({
     name: 'leaderboard',
     setup(board, options = {}) {

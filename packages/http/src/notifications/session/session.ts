@@ -166,12 +166,12 @@ export class Session {
   }
 
   /** Says farewell and closes; before the transport is open once it is. Resolves when the connection is done. */
-  async end(reason: 'come back' | NotifierAdmissionEnd): Promise<void> {
+  async end(reason: 'come back' | NotifierAdmissionEnd, deadlineMs: number = GRACE_MS): Promise<void> {
     if (this.#state === 'opening') {
       // What a user may is being asked: the answer may be from before or after, so the client has to come back.
       if (this.#ending !== 'connections') this.#ending = reason === 'connections' ? reason : 'come back'
     } else if (this.#state !== 'closed') {
-      await this.transport.close(this.#farewellOf(reason), GRACE_MS)
+      await this.transport.close(this.#farewellOf(reason), Math.min(deadlineMs, GRACE_MS))
     }
   }
 
