@@ -88,7 +88,7 @@ test.each([
     { status: 200, headers: Promise.resolve({}) },
     /the headers in the answer of the plugin 'mine'/,
   ],
-  ['a body', { status: 200, body: { then: () => {} } }, /the body in the answer of the plugin 'mine'/],
+  ['a body', { status: 200, body: Promise.resolve('') }, /the body in the answer of the plugin 'mine'/],
   [
     'endless',
     { status: 200, stream: () => {}, endless: Promise.resolve(false) },

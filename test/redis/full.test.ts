@@ -171,5 +171,5 @@ test('on a full server rights are revoked, connections given back and nudges sen
   await notifier.revoke('ann')
   await until('ann was told', () => ann.ended !== undefined)
   await bob.admission.close()
-  await until('nobody is held', async () => (await bench.raw.keys('*notify-held*')).length === 0)
+  await until('nobody is held', async () => (await bench.raw.keys('*notify-connections*')).length === 0)
 })

@@ -77,18 +77,20 @@ const CLOSE_MS = 10_000
 export function prepare<Args extends readonly unknown[]>(plugin: Plugin<Args>, args: Args): Prepared {
   const title = `the plugin '${plugin.name}'`
   const result = plugin.setup(...args)
-  let handler: Handler | undefined
-  let pending: Promise<Handler> | undefined
-  if (isPromiseLike(result)) {
-    pending = Promise.resolve(result).then((found) => (handler = checkHandler(title, found)))
-    pending.catch((error: unknown) => reportFault(`setup of ${title} failed, and so do its requests`, error))
-  } else handler = checkHandler(title, result)
+  let handler = isPromiseLike(result) ? setUpLater(result) : checkHandler(title, result)
   const flushes = createFlushes()
 
+  /** Replaces the promise by the handler as soon as there is one. */
+  function setUpLater(pending: PromiseLike<unknown>): Handler | Promise<Handler> {
+    const ready = Promise.resolve(pending).then((found) => (handler = checkHandler(title, found)))
+    ready.catch((error: unknown) => reportFault(`setup of ${title} failed, and so do its requests`, error))
+    return ready
+  }
+
   async function end(ms: number): Promise<void> {
-    await pending?.catch(() => {})
+    const ready = await Promise.resolve(handler).catch(() => undefined)
     try {
-      await handler?.close?.(ms)
+      await ready?.close?.(ms)
     } catch (error) {
       reportFault(`close of ${title} failed`, error)
     }
@@ -98,7 +100,7 @@ export function prepare<Args extends readonly unknown[]>(plugin: Plugin<Args>, a
     send: (exchange, reply) => send(exchange, reply, flushes),
     async decide(exchange) {
       try {
-        const decideOn = handler ?? (await (pending as Promise<Handler>))
+        const decideOn = typeof handler === 'function' ? handler : await handler
         const answer = await decideOn(exchange)
         return answer === PASS ? answer : checkReply(title, answer)
       } catch (error) {

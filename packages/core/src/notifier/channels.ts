@@ -1,5 +1,5 @@
 import type { Runtime } from '../redis/penknife.ts'
-import { notifierKeep } from '../redis/scripts.gen.ts'
+import { notifierExtend } from '../redis/scripts.gen.ts'
 import type { Followed, Shared } from './checks.ts'
 import type { Arrivals } from './fan-out/arrivals.ts'
 import { createFanOut, type FanOut } from './fan-out/fan-out.ts'
@@ -46,8 +46,8 @@ export function createChannels(options: ChannelsOptions): Channels {
   const { keys, bind, subscriber, deadlineMs, onClose } = runtime
   const { route } = keys
   // Often enough that a history lives for its ttl after a process last followed it.
-  const keepMs = Math.floor(ttlMs / 3)
-  const keep = bind(notifierKeep, [ttlMs + keepMs])
+  const extendMs = Math.floor(ttlMs / 3)
+  const extend = bind(notifierExtend, [ttlMs + extendMs])
   const fanOuts = new Map<string, FanOut>()
   let checks: NodeJS.Timeout | undefined
   let unregister = (): unknown => undefined
@@ -74,8 +74,8 @@ export function createChannels(options: ChannelsOptions): Channels {
       route,
       subscriber,
       history: histories.of(channel),
-      keep: () => keep(route, key),
-      keepMs,
+      extend: () => extend(route, key),
+      extendMs,
       arrivals,
       unreadable,
     })
@@ -103,7 +103,7 @@ export function createChannels(options: ChannelsOptions): Channels {
       declare()
       const ready: Promise<void>[] = []
       for (const channel of new Set(channels)) {
-        if (admission?.mayNot(channel)) continue
+        if (admission?.isRevoked(channel)) continue
         const start = Object.hasOwn(from, channel) ? (from[channel] as string) : '+'
         const { deliver } = subscription
         const sharing = subscription.sharing(shared)

@@ -46,16 +46,16 @@ export class UserAdmission implements NotifierAdmission, RightsListener {
     this.#close()
   }
 
-  /** Whether it is an admission of the notifier with this control. */
+  /** Whether it belongs to the notifier with this control. */
   isOf(control: Control): boolean {
     return this.#control === control
   }
 
-  /** From now on the subscription depends on this user's rights. */
+  /** Makes the subscription depend on this user's rights. */
   cover(subscription: ChannelSubscription): void {
     if (!this.#open) return subscription.end()
     this.#subscriptions.add(subscription)
-    if (!this.#control.sure) subscription.block()
+    if (!this.#control.complete) subscription.block()
   }
 
   uncover(subscription: ChannelSubscription): void {
@@ -63,13 +63,13 @@ export class UserAdmission implements NotifierAdmission, RightsListener {
   }
 
   /** Whether the channel was revoked since the admission began. */
-  mayNot(channel: string): boolean {
+  isRevoked(channel: string): boolean {
     return this.#revoked?.has(channel) ?? false
   }
 
   revoked(channels: readonly string[] | undefined): void {
     if (!channels) return this.#end('revoked')
-    const fresh = channels.filter((channel) => !this.mayNot(channel))
+    const fresh = channels.filter((channel) => !this.isRevoked(channel))
     if (fresh.length === 0) return
     this.#revoked ??= new Set()
     for (const channel of fresh) this.#revoked.add(channel)
@@ -82,11 +82,11 @@ export class UserAdmission implements NotifierAdmission, RightsListener {
     this.#end('lost')
   }
 
-  unsure(): void {
+  incomplete(): void {
     for (const subscription of this.#subscriptions) subscription.block()
   }
 
-  sure(): void {
+  complete(): void {
     for (const subscription of this.#subscriptions) subscription.unblock()
   }
 
