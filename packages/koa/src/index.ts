@@ -19,13 +19,13 @@ import {
 
 export * from '@penknife/http/plugins'
 
-/** A context of Koa 2 or 3, as far as penknife reads and writes it. */
+/** The parts of a context of Koa 2 or 3 that penknife reads and writes. */
 export interface KoaContext {
   readonly req: IncomingMessage
   readonly res: ServerResponse
   readonly originalUrl: string
   readonly request: { readonly ip: string }
-  /** Left by @koa/router. */
+  /** Set by @koa/router. */
   readonly _matchedRoute?: string | RegExp | undefined
   readonly app?: { readonly proxy?: boolean; readonly maxIpsCount?: number; readonly proxyIpHeader?: string }
   status: number
@@ -72,7 +72,7 @@ export function adapt<Args extends readonly unknown[]>(
       if (answer === PASS) {
         await next()
       } else if (isStreamReply(answer)) {
-        // Koa takes a broken stream body for an application error: the stream is not Koa's to send.
+        // Koa would report a broken stream as an error of the application, so penknife sends the stream.
         context.respond = false
         send(exchange, answer)
       } else {
@@ -89,7 +89,7 @@ export function adapt<Args extends readonly unknown[]>(
   }
 }
 
-/** A whole reply goes through Koa, so that middlewares above it still see and change it. */
+/** Koa sends whole replies, so that middlewares above can read and change them. */
 function reply(context: KoaContext, answer: Reply): void {
   const { status, headers, body = null } = renderReply(answer)
   for (const [name, value] of Object.entries(headers))
@@ -98,7 +98,7 @@ function reply(context: KoaContext, answer: Reply): void {
   context.status = status
 }
 
-/** Whether proxies add to a header, so that what the client wrote stands first; of others they write the one value. */
+/** Whether proxies add their value to the header, after the client's. Other headers they overwrite. */
 function hasMany(proxyIpHeader = 'X-Forwarded-For'): boolean {
   return proxyIpHeader.toLowerCase() === 'x-forwarded-for'
 }
@@ -109,11 +109,11 @@ function isList(value: unknown): value is readonly string[] {
 
 type Middleware<Source> = Source extends Plugin<infer Args> ? (...args: Args) => KoaMiddleware : never
 
-/** Lets requests pass while a limiter allows them, answers 429 with `Retry-After` when not. */
+/** Lets requests pass while a limiter allows them; denies the others with 429 and `Retry-After`. */
 export const rateLimit: Middleware<typeof rateLimitPlugin> = adapt(rateLimitPlugin)
-/** Makes each finished request an entry of a stream, off the request's path. */
+/** Adds each finished request to a stream. Requests do not wait for it. */
 export const requestLog: Middleware<typeof requestLogPlugin> = adapt(requestLogPlugin)
-/** Server-sent events of a notifier's channels, for a browser's own EventSource. */
+/** Serves the channels of a notifier as server-sent events, for a browser's EventSource. */
 export const notifications: Middleware<typeof notificationsPlugin> = adapt(notificationsPlugin)
-/** A board's top, around and rank as JSON, with ETag and short caching. */
+/** Serves a board's top, around and rank as JSON, with ETag and short caching. */
 export const leaderboard: Middleware<typeof leaderboardPlugin> = adapt(leaderboardPlugin)
