@@ -170,6 +170,6 @@ test('on a full server rights are revoked, connections given back and nudges sen
   await until('the nudge was heard', () => heard.includes(2))
   await notifier.revoke('ann')
   await until('ann was told', () => ann.ended !== undefined)
-  bob.admission.close()
-  await until('nobody is held', async () => (await bench.raw.keys('*notify-held*')).length === 0)
+  await bob.admission.close()
+  await until('nobody is held', async () => (await bench.raw.keys('*notify-connections*')).length === 0)
 })

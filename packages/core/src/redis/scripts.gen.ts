@@ -10375,151 +10375,37 @@ return replies`,
 }
 
 /**
- * Find the position at the end of a channel's history; without a history, fix where the next one is to begin.
+ * Count a connection of a user, or renew it; close the oldest when there are more than a bound.
  *
- * The position before a history's first event is <epoch>-0, and the epoch is fixed here, before there is an event: the
- * history that publish.lua begins has it, and takes it from the set. So the position of an empty channel is one in a certain
- * history, as every other position is. However that history is lost, a later one has another epoch. What the set itself
- * loses, because it is full, evicted or deleted, is fixed anew with another epoch: a reset too much, never an event too few.
+ * A user's connections are ordered by the time at which they were admitted, and the newest `most` stay. No other state is
+ * needed: after a restart without data, or when a process was cut off, a renewal adds the connection again in its old
+ * place. A new connection is always the newest, also when the clock was set back.
  *
- * Clients decide which channels they follow, so the set has a bound: the oldest goes.
+ * Each process follows a pub/sub channel of its own, so that it learns at once which connection to close. If nobody follows
+ * that channel, the process is dead or cut off. When there are too many connections, those of such processes are removed
+ * first, so that a dead server closes no living connection. A process that was only cut off adds its own again when it renews.
  *
- * - key `history`: stream
- * - key `next`: sorted set: of channels without a history, the key of the history and its epoch to be
- * - replies the last event's id, or <epoch>-0
- * - on a full server runs: a subscriber needs its position; the set that it adds to has a bound
- */
-export const notifierEnd: Script<[], [history: string, next: string], string> = {
-  name: 'notifier/end',
-  sha: 'fd5474be9c00b3bad44cdf8bd6ae3edf2b116d82',
-  batch: 64,
-  sharedKeys: false,
-  shared: [],
-  keys: ["history","next"],
-  args: [],
-  returns: 'string',
-  text: `#!lua flags=allow-oom
-local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]
-local function tag_of(entry)
-local fields = entry[2]
-local tag = fields[6]
-if fields[1] == 't' and fields[3] == 'd' and fields[5] == 'g' and #tag == 6 and not string.find(tag, '[^0-9a-f]') then
-return tag
-end
-end
-local function tagged(entry)
-local id = entry[1]
-if string.sub(id, -2) == '-0' then
-return id
-end
-return id .. '-' .. (tag_of(entry) or '000000')
-end
-local MOST = 100000
-local LASTS = 2592000000
-local items = #KEYS / 2
-if items == 1 then
-local history, next = KEYS[1], KEYS[2]
-do
-local newest = redis.pcall('XREVRANGE', history, '+', '-', 'COUNT', 1)
-if newest.err then
-return newest
-end
-if newest[1] then
-return tagged(newest[1])
-end
-local epoch = redis.pcall('ZSCORE', next, history)
-if epoch and epoch.err then
-return epoch
-end
-if not epoch then
-epoch = now
-if redis.call('ZCARD', next) >= MOST then
-redis.call('ZREM', next, redis.call('ZRANGE', next, 0, 0)[1])
-end
-redis.call('ZADD', next, string.format('%.0f', epoch), history)
-redis.call('PEXPIRE', next, LASTS)
-end
-return string.format('%.0f-0', epoch)
-end
-return nil
-end
-local function item(history, next)
-local newest = redis.pcall('XREVRANGE', history, '+', '-', 'COUNT', 1)
-if newest.err then
-return newest
-end
-if newest[1] then
-return tagged(newest[1])
-end
-local epoch = redis.pcall('ZSCORE', next, history)
-if epoch and epoch.err then
-return epoch
-end
-if not epoch then
-epoch = now
-if redis.call('ZCARD', next) >= MOST then
-redis.call('ZREM', next, redis.call('ZRANGE', next, 0, 0)[1])
-end
-redis.call('ZADD', next, string.format('%.0f', epoch), history)
-redis.call('PEXPIRE', next, LASTS)
-end
-return string.format('%.0f-0', epoch)
-end
-local replies, done = {}, 0
-local function run()
-while done < items do
-local key = done * 2
-done = done + 1
-local reply = item(KEYS[key + 1], KEYS[key + 2])
-if reply == nil then reply = false end
-replies[done] = reply
-end
-end
-while done < items do
-local ok, reply = pcall(run)
-if not ok then
-local text = type(reply) == 'table' and reply.err or tostring(reply)
-if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
-reply = { err = text .. ' on @user_script' }
-replies[done] = reply
-end
-end
-return replies`,
-}
-
-/**
- * Count a connection among those of its user; beyond a bound the oldest is closed.
+ * Crash points: a process that dies before or after the call leaves at most one member, which expires with its lease and
+ * pushes out no other connection. The message to close a connection is sent before its member is removed; a process that misses
+ * it gets '' at its next renewal.
  *
- * A user's connections are ordered by the time at which they were admitted, and the newest `most` stay. That rule needs
- * no other state: whoever is put back, after a restart without data or by a process that was cut off, is put back in
- * its place. A new connection is always the newest, also when the clock was stepped back.
- *
- * A process follows a pub/sub channel of its own, so that it is told at once of a connection that has to go. A process
- * whose channel nobody follows has died or is cut off: when there is no room its connections go first, so that what
- * a dead server left behind closes no living connection. Who was only cut off puts its own back when it renews them.
- *
- * A process that dies before or after the call leaves at most an entry that goes with its lease, and that takes nobody's
- * place until then. The message that a connection has to go is sent before its entry goes; whoever misses it is answered
- * '' at its next renewal.
- *
- * - shared `lease`: milliseconds for which a connection counts after it was last heard of
- * - shared `channel`: what the pub/sub channels of processes begin with; their ids follow
- * - key `held`: sorted set of a user: <admitted>:<process>:<number>, by the millisecond at which its lease ends
+ * - shared `lease`: milliseconds for which a connection counts after its last renewal
+ * - shared `channel`: prefix of the pub/sub channels of processes; the process id follows
+ * - key `connections`: sorted set of a user: <admitted>:<process>:<number>, by the millisecond at which the lease ends
  * - `process`: id of the process that has the connection
- * - `number`: the connection's number there
- * - `admitted`: what the first call answered; empty for the first call
- * - `most`: connections that the user may have
- * - replies when it was admitted, in microseconds; empty when it is one too many
- * - on a full server refused: it may add a user; connections that are there stay
+ * - `number`: the connection's number in that process
+ * - `admitted`: the result of the first call; empty for the first call
+ * - `most`: the most connections of the user
+ * - replies when it was admitted, in microseconds; empty when the connection must close
+ * - on a full server refused: it may add a user; existing connections stay
  */
-export const notifierHold: Script<[lease: Arg, channel: Arg], [held: string, process: Arg, number: Arg, admitted: Arg, most: Arg], string> = {
-  name: 'notifier/hold',
-  sha: '875f76ce85a8617788edee900194f273e074b8d8',
+export const notifierConnect: Script<[lease: Arg, channel: Arg], [connections: string, process: Arg, number: Arg, admitted: Arg, most: Arg], string> = {
+  name: 'notifier/connect',
+  sha: 'd3f5e00c2586b1d150e8ffec6a782bd1921454f8',
   batch: 8,
   sharedKeys: false,
   shared: ["lease","channel"],
-  keys: ["held"],
+  keys: ["connections"],
   args: ["process","number","admitted","most"],
   returns: 'string',
   text: `#!lua
@@ -10535,12 +10421,12 @@ local lease = ARGV[1]
 local channel = ARGV[2]
 local ms = math.floor(now / 1000)
 lease = tonumber(lease)
-local there = {}
-local function is_there(process)
-local found = there[process]
+local alive = {}
+local function is_alive(process)
+local found = alive[process]
 if found == nil then
 found = redis.call('PUBSUB', 'SHARDNUMSUB', channel .. process)[2] > 0
-there[process] = found
+alive[process] = found
 end
 return found
 end
@@ -10551,22 +10437,22 @@ local function owner_of(member)
 local colon = string.find(member, ':', 19, true)
 return string.sub(member, 19, colon - 1), string.sub(member, colon + 1)
 end
-local function close(held, member)
+local function close(connections, member)
 local process, number = owner_of(member)
 redis.call('SPUBLISH', channel .. process, number)
-redis.call('ZREM', held, member)
+redis.call('ZREM', connections, member)
 end
-local function make_room(held, members, most, mine)
+local function make_room(connections, members, most, own)
 local living, oldest, oldest_at = {}, nil, nil
 for _, member in ipairs(members) do
-if is_there((owner_of(member))) then
+if is_alive((owner_of(member))) then
 living[#living + 1] = member
 local at = admitted_at(member)
 if not oldest or at < oldest_at then
 oldest, oldest_at = member, at
 end
 else
-redis.call('ZREM', held, member)
+redis.call('ZREM', connections, member)
 end
 end
 local over = #living - most
@@ -10574,91 +10460,91 @@ if over <= 0 then
 return false
 end
 if over == 1 then
-close(held, oldest)
-return oldest == mine
+close(connections, oldest)
+return oldest == own
 end
 table.sort(living)
 local closed = false
 for at = 1, over do
-close(held, living[at])
-closed = closed or living[at] == mine
+close(connections, living[at])
+closed = closed or living[at] == own
 end
 return closed
 end
-local MOST = 101
-local function members_of(held)
+local MAX_MEMBERS = 101
+local function members_of(connections)
 local members = {}
-for _, member in ipairs(redis.call('ZRANGE', held, 0, MOST - 1)) do
+for _, member in ipairs(redis.call('ZRANGE', connections, 0, MAX_MEMBERS - 1)) do
 local admitted = string.match(member, '^(%d+):[^:]+:%d+$')
 if admitted and #admitted == 17 and tonumber(admitted) < 2 ^ 53 then
 members[#members + 1] = member
 else
-redis.call('ZREM', held, member)
+redis.call('ZREM', connections, member)
 end
 end
 return members
 end
 local items = #KEYS / 1
 if items == 1 then
-local held, process, number, admitted, most = KEYS[1], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
+local connections, process, number, admitted, most = KEYS[1], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
 do
-local wrong = typed(held, 'zset')
+local wrong = typed(connections, 'zset')
 if wrong then
 return wrong
 end
-there[process] = true
+alive[process] = true
 most = tonumber(most)
-redis.call('ZREMRANGEBYSCORE', held, '-inf', ms)
+redis.call('ZREMRANGEBYSCORE', connections, '-inf', ms)
 local members
 if admitted == '' then
-members = members_of(held)
+members = members_of(connections)
 local at = now
 for _, member in ipairs(members) do
 at = math.max(at, admitted_at(member) + 1)
 end
 admitted = string.format('%017.0f', at)
 end
-local mine = admitted .. ':' .. process .. ':' .. number
-redis.call('ZADD', held, ms + lease, mine)
-redis.call('PEXPIRE', held, lease)
+local own = admitted .. ':' .. process .. ':' .. number
+redis.call('ZADD', connections, ms + lease, own)
+redis.call('PEXPIRE', connections, lease)
 if members then
-members[#members + 1] = mine
-elseif redis.call('ZCARD', held) > most then
-members = members_of(held)
+members[#members + 1] = own
+elseif redis.call('ZCARD', connections) > most then
+members = members_of(connections)
 end
-if members and #members > most and make_room(held, members, most, mine) then
+if members and #members > most and make_room(connections, members, most, own) then
 return ''
 end
 return admitted
 end
 return nil
 end
-local function item(held, process, number, admitted, most)
-local wrong = typed(held, 'zset')
+local function item(connections, process, number, admitted, most)
+local wrong = typed(connections, 'zset')
 if wrong then
 return wrong
 end
-there[process] = true
+alive[process] = true
 most = tonumber(most)
-redis.call('ZREMRANGEBYSCORE', held, '-inf', ms)
+redis.call('ZREMRANGEBYSCORE', connections, '-inf', ms)
 local members
 if admitted == '' then
-members = members_of(held)
+members = members_of(connections)
 local at = now
 for _, member in ipairs(members) do
 at = math.max(at, admitted_at(member) + 1)
 end
 admitted = string.format('%017.0f', at)
 end
-local mine = admitted .. ':' .. process .. ':' .. number
-redis.call('ZADD', held, ms + lease, mine)
-redis.call('PEXPIRE', held, lease)
+local own = admitted .. ':' .. process .. ':' .. number
+redis.call('ZADD', connections, ms + lease, own)
+redis.call('PEXPIRE', connections, lease)
 if members then
-members[#members + 1] = mine
-elseif redis.call('ZCARD', held) > most then
-members = members_of(held)
+members[#members + 1] = own
+elseif redis.call('ZCARD', connections) > most then
+members = members_of(connections)
 end
-if members and #members > most and make_room(held, members, most, mine) then
+if members and #members > most and make_room(connections, members, most, own) then
 return ''
 end
 return admitted
@@ -10688,15 +10574,198 @@ return replies`,
 }
 
 /**
- * Let a history live on because somebody follows its channel.
+ * Remove a connection from those of its user.
  *
- * - shared `lasts`: milliseconds from now on, unless it lives longer
+ * It is found by process and number: a process that never got the reply to its first call does not know the rest.
+ *
+ * - key `connections`: sorted set of a user: <admitted>:<process>:<number>; connect.lua leaves at most 101 members
+ * - `process`: id of the process that had the connection
+ * - `number`: the connection's number in that process
+ * - replies 1 if it was there
+ * - on a full server runs: it deletes a member
+ */
+export const notifierDisconnect: Script<[], [connections: string, process: Arg, number: Arg], number> = {
+  name: 'notifier/disconnect',
+  sha: '6f5dce6302690e6f082957a2ee6e72e3f1872e9b',
+  batch: 64,
+  sharedKeys: false,
+  shared: [],
+  keys: ["connections"],
+  args: ["process","number"],
+  returns: 'integer',
+  text: `#!lua flags=allow-oom
+local MAX_MEMBERS = 101
+local items = #KEYS / 1
+if items == 1 then
+local connections, process, number = KEYS[1], ARGV[1], ARGV[2]
+do
+local suffix = ':' .. process .. ':' .. number
+for _, member in ipairs(redis.call('ZRANGE', connections, 0, MAX_MEMBERS - 1)) do
+if string.sub(member, 18) == suffix then
+return redis.call('ZREM', connections, member)
+end
+end
+return 0
+end
+return nil
+end
+local function item(connections, process, number)
+local suffix = ':' .. process .. ':' .. number
+for _, member in ipairs(redis.call('ZRANGE', connections, 0, MAX_MEMBERS - 1)) do
+if string.sub(member, 18) == suffix then
+return redis.call('ZREM', connections, member)
+end
+end
+return 0
+end
+local replies, done = {}, 0
+local own = #ARGV > 2 and 2 or 0
+local function run()
+while done < items do
+local key = done * 1
+local arg = 0 + done * own
+done = done + 1
+local reply = item(KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2])
+if reply == nil then reply = false end
+replies[done] = reply
+end
+end
+while done < items do
+local ok, reply = pcall(run)
+if not ok then
+local text = type(reply) == 'table' and reply.err or tostring(reply)
+if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+reply = { err = text .. ' on @user_script' }
+replies[done] = reply
+end
+end
+return replies`,
+}
+
+/**
+ * Find the position at the end of a channel's history; without a history, fix the epoch of the next one.
+ *
+ * The position before a history's first event is <epoch>-0. The epoch is fixed here, before there is an event: publish.lua
+ * takes it from the set when it begins the history. So the position of an empty channel belongs to one history, as every
+ * other position does. If that history is lost, in whatever way, a later one has another epoch. If the set loses an epoch,
+ * because it is full, evicted or deleted, a new epoch is fixed: at worst one reset too many, never a missing event.
+ *
+ * Clients decide which channels they follow, so the set has a bound: the oldest epoch is removed.
+ *
  * - key `history`: stream
- * - replies 1 if it lives longer for it
+ * - key `next`: sorted set for channels without a history: key and epoch of the next history
+ * - replies the last event's id, or <epoch>-0
+ * - on a full server runs: a subscriber needs its position; the set that it adds to has a bound
+ */
+export const notifierEnd: Script<[], [history: string, next: string], string> = {
+  name: 'notifier/end',
+  sha: '06c1aab8407e266ff77710284def77aa128fe86a',
+  batch: 64,
+  sharedKeys: false,
+  shared: [],
+  keys: ["history","next"],
+  args: [],
+  returns: 'string',
+  text: `#!lua flags=allow-oom
+local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]
+local function tag_of(entry)
+local fields = entry[2]
+local tag = fields[6]
+if fields[1] == 't' and fields[3] == 'd' and fields[5] == 'g' and #tag == 6 and not string.find(tag, '[^0-9a-f]') then
+return tag
+end
+end
+local function tagged(entry)
+local id = entry[1]
+if string.sub(id, -2) == '-0' then
+return id
+end
+return id .. '-' .. (tag_of(entry) or '000000')
+end
+local MAX_EPOCHS = 100000
+local TTL = 2592000000
+local items = #KEYS / 2
+if items == 1 then
+local history, next = KEYS[1], KEYS[2]
+do
+local newest = redis.pcall('XREVRANGE', history, '+', '-', 'COUNT', 1)
+if newest.err then
+return newest
+end
+if newest[1] then
+return tagged(newest[1])
+end
+local epoch = redis.pcall('ZSCORE', next, history)
+if epoch and epoch.err then
+return epoch
+end
+if not epoch then
+epoch = now
+if redis.call('ZCARD', next) >= MAX_EPOCHS then
+redis.call('ZREM', next, redis.call('ZRANGE', next, 0, 0)[1])
+end
+redis.call('ZADD', next, string.format('%.0f', epoch), history)
+redis.call('PEXPIRE', next, TTL)
+end
+return string.format('%.0f-0', epoch)
+end
+return nil
+end
+local function item(history, next)
+local newest = redis.pcall('XREVRANGE', history, '+', '-', 'COUNT', 1)
+if newest.err then
+return newest
+end
+if newest[1] then
+return tagged(newest[1])
+end
+local epoch = redis.pcall('ZSCORE', next, history)
+if epoch and epoch.err then
+return epoch
+end
+if not epoch then
+epoch = now
+if redis.call('ZCARD', next) >= MAX_EPOCHS then
+redis.call('ZREM', next, redis.call('ZRANGE', next, 0, 0)[1])
+end
+redis.call('ZADD', next, string.format('%.0f', epoch), history)
+redis.call('PEXPIRE', next, TTL)
+end
+return string.format('%.0f-0', epoch)
+end
+local replies, done = {}, 0
+local function run()
+while done < items do
+local key = done * 2
+done = done + 1
+local reply = item(KEYS[key + 1], KEYS[key + 2])
+if reply == nil then reply = false end
+replies[done] = reply
+end
+end
+while done < items do
+local ok, reply = pcall(run)
+if not ok then
+local text = type(reply) == 'table' and reply.err or tostring(reply)
+if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+reply = { err = text .. ' on @user_script' }
+replies[done] = reply
+end
+end
+return replies`,
+}
+
+/**
+ * Extend the life of a history, because a process follows its channel.
+ *
+ * - shared `lasts`: milliseconds from now; a later expiry stays
+ * - key `history`: stream
+ * - replies 1 if the expiry is later now
  * - on a full server runs: adds nothing
  */
-export const notifierKeep: Script<[lasts: Arg], [history: string], number> = {
-  name: 'notifier/keep',
+export const notifierExtend: Script<[lasts: Arg], [history: string], number> = {
+  name: 'notifier/extend',
   sha: 'd1ad4e23653c05935c4b6a29bbeca63b84a1ea5b',
   batch: 64,
   sharedKeys: false,
@@ -10740,19 +10809,19 @@ return replies`,
 }
 
 /**
- * Send to who listens now, to the channel or to a pattern; keep nothing.
+ * Send an event to the current listeners of a channel and of patterns; store nothing.
  *
- * - shared `nudges`: pub/sub channel of the same slot that has all nudges of the notifier
- * - key `live`: pub/sub channel of who follows the channel
+ * - shared `nudges`: pub/sub channel of all nudges of the notifier, in the same slot
+ * - key `live`: pub/sub channel of the channel's subscribers
  * - `channel`: its name
  * - `type`: the event's type
  * - `json`: the event's data
- * - replies how many connections were told
- * - on a full server runs: it keeps nothing
+ * - replies how many connections got it
+ * - on a full server runs: it stores nothing
  */
 export const notifierNudge: Script<[nudges: Arg], [live: string, channel: Arg, type: Arg, json: Arg], number> = {
   name: 'notifier/nudge',
-  sha: '3daeff3c8aaad21b05b064dccaa4b94d4350f11c',
+  sha: 'd82d15f99d8800b35bcbd6afa5d2215946a595c2',
   batch: 64,
   sharedKeys: false,
   shared: ["nudges"],
@@ -10765,14 +10834,14 @@ local items = #KEYS / 1
 if items == 1 then
 local live, channel, type, json = KEYS[1], ARGV[2], ARGV[3], ARGV[4]
 do
-local said = '\\n' .. type .. '\\n' .. json
-return redis.call('SPUBLISH', live, said) + redis.call('SPUBLISH', nudges, channel .. said)
+local text = '\\n' .. type .. '\\n' .. json
+return redis.call('SPUBLISH', live, text) + redis.call('SPUBLISH', nudges, channel .. text)
 end
 return nil
 end
 local function item(live, channel, type, json)
-local said = '\\n' .. type .. '\\n' .. json
-return redis.call('SPUBLISH', live, said) + redis.call('SPUBLISH', nudges, channel .. said)
+local text = '\\n' .. type .. '\\n' .. json
+return redis.call('SPUBLISH', live, text) + redis.call('SPUBLISH', nudges, channel .. text)
 end
 local replies, done = {}, 0
 local own = #ARGV > 4 and 3 or 0
@@ -10799,33 +10868,33 @@ return replies`,
 }
 
 /**
- * Keep an event in its channel's history and send it to who listens: both or neither.
+ * Add an event to its channel's history and send it to subscribers: both or neither.
  *
- * The history is a stream whose ids are <epoch>-<offset>: the epoch is the time at which the history began, or was fixed to
- * begin (end.lua); the offset counts its events. The newest event is never trimmed, so that the count goes on. It goes on
- * from the last id that the stream generated, also when somebody deleted that event.
+ * The history is a stream whose ids are <epoch>-<offset>. The epoch is the time at which the history began, or that end.lua
+ * fixed for it. The offset counts its events. The newest event is never trimmed, so that the count continues. It continues
+ * from the last id that the stream generated, also when another program deleted that event.
  *
- * Invariant: nothing is sent that is not kept, and no id names two events. Redis refuses an XADD before it does anything of
- * it, and the user's right to SPUBLISH is asked for before: nothing can fail after the first write.
+ * Invariant: every event that is sent is stored, and no id names two events. Redis refuses an XADD before it changes
+ * anything, and the user's right to SPUBLISH is checked before: nothing can fail after the first write.
  *
- * - shared keys `next`: sorted set: of channels without a history, the key of the history and its epoch to be
- * - shared `keep`: events to keep
- * - shared `ttl`: milliseconds that the history outlives its last event
- * - shared `age`: milliseconds that an event is kept; 0 for no such bound
- * - shared `window`: milliseconds in which a publish with the same id is the same publish
+ * - shared keys `next`: sorted set for channels without a history: key and epoch of the next history
+ * - shared `keep`: events to keep, about
+ * - shared `ttl`: milliseconds after its last event until the history expires
+ * - shared `age`: milliseconds after which an event is deleted; 0: no limit
+ * - shared `window`: milliseconds for which a dedup id is remembered
  * - key `history`: stream
- * - key `once`: string, the id that the first publish of this id got; the history itself for an event without an id
- * - `live`: pub/sub channel of the same slot; no key, since a key that never exists cannot be moved with a slot
+ * - key `once`: string: the event id of the first publish with this dedup id; the history itself without a dedup id
+ * - `live`: pub/sub channel in the same slot; not a key, because a key that never exists cannot move with a slot
  * - `kind`: the event's type
  * - `json`: the event's data
- * - `coalesce`: what the event supersedes the earlier ones of; empty for nothing
- * - `lasts`: milliseconds after which the event is not worth reading any more; 0 for as long as it is kept
+ * - `coalesce`: name of the value that the event updates: it supersedes earlier events of this name; empty for none
+ * - `lasts`: milliseconds after which the event is no longer delivered; 0: no limit
  * - replies the event's id
  * - on a full server refused: it adds an event
  */
 export const notifierPublish: Script<[next: readonly string[], keep: Arg, ttl: Arg, age: Arg, window: Arg], [history: string, once: string, live: Arg, kind: Arg, json: Arg, coalesce: Arg, lasts: Arg], string> = {
   name: 'notifier/publish',
-  sha: '519adc7994b90863f19e5e6e7d5212b28a40f506',
+  sha: 'd6ce168d20094fc3eda265eab5d14293ccd8dcf2',
   batch: 64,
   sharedKeys: true,
   shared: ["keep","ttl","age","window"],
@@ -10837,7 +10906,7 @@ local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
 local publication = { prepare = nil, apply = nil }
 local ms = math.floor(now / 1000)
-local may = {}
+local allowed = {}
 local function time_of(event)
 return event[2][7] == 'a' and tonumber(event[2][8]) or nil
 end
@@ -10894,25 +10963,25 @@ local last = newest[1]
 if last then
 local id = id_after(last[1])
 if not id then
-return { err = 'ERR nothing can follow the id ' .. last[1] .. ' of ' .. channel.history .. ', which is not of an event: delete that entry' }
+return { err = 'ERR nothing can follow the id ' .. last[1] .. ' of ' .. channel.history .. ', which penknife did not write: delete that entry' }
 end
 local fields = last[2]
 channel.id = id
 channel.tag = fields[5] == 'g' and fields[6] or ''
 channel.at = channel.age > 0 and time_of(last) or 0
-channel.fixed = string.sub(last[1], -2) == '-0'
+channel.reserved = string.sub(last[1], -2) == '-0'
 else
 local epoch = redis.pcall('ZSCORE', channel.next, channel.history)
 if epoch and epoch.err then
 return epoch
 end
-channel.id, channel.tag, channel.at, channel.fixed = string.format('%.0f-1', epoch or now), '', 0, epoch
+channel.id, channel.tag, channel.at, channel.reserved = string.format('%.0f-1', epoch or now), '', 0, epoch
 end
 local live = channel.live
-if may[live] == nil then
-may[live] = redis.acl_check_cmd('SPUBLISH', live, '')
+if allowed[live] == nil then
+allowed[live] = redis.acl_check_cmd('SPUBLISH', live, '')
 end
-return may[live] or { err = 'ERR the user may not publish on the channel ' .. live }
+return allowed[live] or { err = 'ERR the user may not publish on the channel ' .. live }
 end
 function publication.apply(channel, once, kind, json, coalesce, lasts)
 local history, age = channel.history, channel.age
@@ -10935,19 +11004,19 @@ if id.err then
 return id
 end
 channel.tag = tag
-local name = id .. '-' .. tag
-redis.call('SPUBLISH', channel.live, name .. '\\n' .. kind .. '\\n' .. json)
+local event_id = id .. '-' .. tag
+redis.call('SPUBLISH', channel.live, event_id .. '\\n' .. kind .. '\\n' .. json)
 redis.call('PEXPIRE', history, channel.ttl)
-if channel.fixed then
+if channel.reserved then
 redis.call('ZREM', channel.next, history)
 end
 if once then
-redis.call('SET', once, name, 'PX', channel.window)
+redis.call('SET', once, event_id, 'PX', channel.window)
 end
 if age > 0 then
 trim_old(history, age)
 end
-return name
+return event_id
 end
 local next = KEYS
 local keep = ARGV[1]
@@ -10965,7 +11034,7 @@ window = window,
 id = '',
 tag = '',
 at = 0,
-fixed = false,
+reserved = false,
 }
 local items = (#ARGV - 4) / 5
 if items == 1 then
@@ -10973,9 +11042,9 @@ local history, once, live, kind, json, coalesce, lasts = KEYS[#KEYS - items * 2 
 do
 channel.history, channel.live = history, live
 once = once ~= history and once or nil
-local may = publication.prepare(channel, once)
-if may ~= true then
-return may
+local prepared = publication.prepare(channel, once)
+if prepared ~= true then
+return prepared
 end
 return publication.apply(channel, once, kind, json, coalesce, lasts)
 end
@@ -10984,9 +11053,9 @@ end
 local function item(history, once, live, kind, json, coalesce, lasts)
 channel.history, channel.live = history, live
 once = once ~= history and once or nil
-local may = publication.prepare(channel, once)
-if may ~= true then
-return may
+local prepared = publication.prepare(channel, once)
+if prepared ~= true then
+return prepared
 end
 return publication.apply(channel, once, kind, json, coalesce, lasts)
 end
@@ -11014,33 +11083,33 @@ return replies`,
 }
 
 /**
- * Keep an event in its channel's history and send it to who listens: both or neither.
+ * Add an event to its channel's history and send it to subscribers: both or neither.
  *
- * The history is a stream whose ids are <epoch>-<offset>: the epoch is the time at which the history began, or was fixed to
- * begin (end.lua); the offset counts its events. The newest event is never trimmed, so that the count goes on. It goes on
- * from the last id that the stream generated, also when somebody deleted that event.
+ * The history is a stream whose ids are <epoch>-<offset>. The epoch is the time at which the history began, or that end.lua
+ * fixed for it. The offset counts its events. The newest event is never trimmed, so that the count continues. It continues
+ * from the last id that the stream generated, also when another program deleted that event.
  *
- * Invariant: nothing is sent that is not kept, and no id names two events. Redis refuses an XADD before it does anything of
- * it, and the user's right to SPUBLISH is asked for before: nothing can fail after the first write.
+ * Invariant: every event that is sent is stored, and no id names two events. Redis refuses an XADD before it changes
+ * anything, and the user's right to SPUBLISH is checked before: nothing can fail after the first write.
  *
- * - shared keys `next`: sorted set: of channels without a history, the key of the history and its epoch to be
- * - shared `keep`: events to keep
- * - shared `ttl`: milliseconds that the history outlives its last event
- * - shared `age`: milliseconds that an event is kept; 0 for no such bound
- * - shared `window`: milliseconds in which a publish with the same id is the same publish
+ * - shared keys `next`: sorted set for channels without a history: key and epoch of the next history
+ * - shared `keep`: events to keep, about
+ * - shared `ttl`: milliseconds after its last event until the history expires
+ * - shared `age`: milliseconds after which an event is deleted; 0: no limit
+ * - shared `window`: milliseconds for which a dedup id is remembered
  * - key `history`: stream
- * - key `once`: string, the id that the first publish of this id got; the history itself for an event without an id
- * - `live`: pub/sub channel of the same slot; no key, since a key that never exists cannot be moved with a slot
+ * - key `once`: string: the event id of the first publish with this dedup id; the history itself without a dedup id
+ * - `live`: pub/sub channel in the same slot; not a key, because a key that never exists cannot move with a slot
  * - `kind`: the event's type
  * - `json`: the event's data
- * - `coalesce`: what the event supersedes the earlier ones of; empty for nothing
- * - `lasts`: milliseconds after which the event is not worth reading any more; 0 for as long as it is kept
+ * - `coalesce`: name of the value that the event updates: it supersedes earlier events of this name; empty for none
+ * - `lasts`: milliseconds after which the event is no longer delivered; 0: no limit
  * - replies the event's id
- * - on a full server runs: who lost a right must lose it now; its history has a bound
+ * - on a full server runs: a revocation must take effect now; its history has a bound
  */
 export const notifierRevoke: Script<[next: readonly string[], keep: Arg, ttl: Arg, age: Arg, window: Arg], [history: string, once: string, live: Arg, kind: Arg, json: Arg, coalesce: Arg, lasts: Arg], string> = {
   name: 'notifier/revoke',
-  sha: 'a11d66c46e14a36de0148a619a228d23bd4140a0',
+  sha: '35d07e6d3457093625b32ba068a4909e6cfe098f',
   batch: 64,
   sharedKeys: true,
   shared: ["keep","ttl","age","window"],
@@ -11052,7 +11121,7 @@ local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
 local publication = { prepare = nil, apply = nil }
 local ms = math.floor(now / 1000)
-local may = {}
+local allowed = {}
 local function time_of(event)
 return event[2][7] == 'a' and tonumber(event[2][8]) or nil
 end
@@ -11109,25 +11178,25 @@ local last = newest[1]
 if last then
 local id = id_after(last[1])
 if not id then
-return { err = 'ERR nothing can follow the id ' .. last[1] .. ' of ' .. channel.history .. ', which is not of an event: delete that entry' }
+return { err = 'ERR nothing can follow the id ' .. last[1] .. ' of ' .. channel.history .. ', which penknife did not write: delete that entry' }
 end
 local fields = last[2]
 channel.id = id
 channel.tag = fields[5] == 'g' and fields[6] or ''
 channel.at = channel.age > 0 and time_of(last) or 0
-channel.fixed = string.sub(last[1], -2) == '-0'
+channel.reserved = string.sub(last[1], -2) == '-0'
 else
 local epoch = redis.pcall('ZSCORE', channel.next, channel.history)
 if epoch and epoch.err then
 return epoch
 end
-channel.id, channel.tag, channel.at, channel.fixed = string.format('%.0f-1', epoch or now), '', 0, epoch
+channel.id, channel.tag, channel.at, channel.reserved = string.format('%.0f-1', epoch or now), '', 0, epoch
 end
 local live = channel.live
-if may[live] == nil then
-may[live] = redis.acl_check_cmd('SPUBLISH', live, '')
+if allowed[live] == nil then
+allowed[live] = redis.acl_check_cmd('SPUBLISH', live, '')
 end
-return may[live] or { err = 'ERR the user may not publish on the channel ' .. live }
+return allowed[live] or { err = 'ERR the user may not publish on the channel ' .. live }
 end
 function publication.apply(channel, once, kind, json, coalesce, lasts)
 local history, age = channel.history, channel.age
@@ -11150,19 +11219,19 @@ if id.err then
 return id
 end
 channel.tag = tag
-local name = id .. '-' .. tag
-redis.call('SPUBLISH', channel.live, name .. '\\n' .. kind .. '\\n' .. json)
+local event_id = id .. '-' .. tag
+redis.call('SPUBLISH', channel.live, event_id .. '\\n' .. kind .. '\\n' .. json)
 redis.call('PEXPIRE', history, channel.ttl)
-if channel.fixed then
+if channel.reserved then
 redis.call('ZREM', channel.next, history)
 end
 if once then
-redis.call('SET', once, name, 'PX', channel.window)
+redis.call('SET', once, event_id, 'PX', channel.window)
 end
 if age > 0 then
 trim_old(history, age)
 end
-return name
+return event_id
 end
 local next = KEYS
 local keep = ARGV[1]
@@ -11180,7 +11249,7 @@ window = window,
 id = '',
 tag = '',
 at = 0,
-fixed = false,
+reserved = false,
 }
 local items = (#ARGV - 4) / 5
 if items == 1 then
@@ -11188,9 +11257,9 @@ local history, once, live, kind, json, coalesce, lasts = KEYS[#KEYS - items * 2 
 do
 channel.history, channel.live = history, live
 once = once ~= history and once or nil
-local may = publication.prepare(channel, once)
-if may ~= true then
-return may
+local prepared = publication.prepare(channel, once)
+if prepared ~= true then
+return prepared
 end
 return publication.apply(channel, once, kind, json, coalesce, lasts)
 end
@@ -11199,9 +11268,9 @@ end
 local function item(history, once, live, kind, json, coalesce, lasts)
 channel.history, channel.live = history, live
 once = once ~= history and once or nil
-local may = publication.prepare(channel, once)
-if may ~= true then
-return may
+local prepared = publication.prepare(channel, once)
+if prepared ~= true then
+return prepared
 end
 return publication.apply(channel, once, kind, json, coalesce, lasts)
 end
@@ -11212,75 +11281,6 @@ local key = #KEYS - items * 2 + done * 2
 local arg = 4 + done * 5
 done = done + 1
 local reply = item(KEYS[key + 1], KEYS[key + 2], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3], ARGV[arg + 4], ARGV[arg + 5])
-if reply == nil then reply = false end
-replies[done] = reply
-end
-end
-while done < items do
-local ok, reply = pcall(run)
-if not ok then
-local text = type(reply) == 'table' and reply.err or tostring(reply)
-if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
-reply = { err = text .. ' on @user_script' }
-replies[done] = reply
-end
-end
-return replies`,
-}
-
-/**
- * Count a connection no longer among those of its user.
- *
- * It is found by its number, since a process that never got the answer to its first call does not know the rest.
- *
- * - key `held`: sorted set of a user: <admitted>:<process>:<number>; at most 101 members, as hold.lua leaves it
- * - `process`: id of the process that had the connection
- * - `number`: the connection's number there
- * - replies 1 if it counted
- * - on a full server runs: it deletes a member
- */
-export const notifierRelease: Script<[], [held: string, process: Arg, number: Arg], number> = {
-  name: 'notifier/release',
-  sha: '2434fcd39372cdfb2ec08620f3b0bcf5891c23d6',
-  batch: 64,
-  sharedKeys: false,
-  shared: [],
-  keys: ["held"],
-  args: ["process","number"],
-  returns: 'integer',
-  text: `#!lua flags=allow-oom
-local MOST = 101
-local items = #KEYS / 1
-if items == 1 then
-local held, process, number = KEYS[1], ARGV[1], ARGV[2]
-do
-local suffix = ':' .. process .. ':' .. number
-for _, member in ipairs(redis.call('ZRANGE', held, 0, MOST - 1)) do
-if string.sub(member, 18) == suffix then
-return redis.call('ZREM', held, member)
-end
-end
-return 0
-end
-return nil
-end
-local function item(held, process, number)
-local suffix = ':' .. process .. ':' .. number
-for _, member in ipairs(redis.call('ZRANGE', held, 0, MOST - 1)) do
-if string.sub(member, 18) == suffix then
-return redis.call('ZREM', held, member)
-end
-end
-return 0
-end
-local replies, done = {}, 0
-local own = #ARGV > 2 and 2 or 0
-local function run()
-while done < items do
-local key = done * 1
-local arg = 0 + done * own
-done = done + 1
-local reply = item(KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2])
 if reply == nil then reply = false end
 replies[done] = reply
 end
@@ -11300,22 +11300,22 @@ return replies`,
 /**
  * Read a channel's events after a position.
  *
- * The position is lost when its epoch is not the history's, when it lies after the last event, when another event
- * stands at its offset, or when that event or the one after it is not there any more. Without a history only the position
- * before the next one, which end.lua fixed, is good.
- *                    coalesces with or nothing, type and data (both empty when it is not worth reading, or somebody else's
- *                    entry); about 128 KiB
+ * The position is lost in these cases: its epoch is not the history's; it is after the last event; another event has its
+ * offset; its event or the one after it was deleted. Without a history only the position before the next one is good,
+ * which end.lua fixed.
+ *                    name (may be empty), type and data (both empty for an expired event and for an entry that another
+ *                    program wrote); about 128 KiB
  *
- * - shared `age`: milliseconds that an event is kept; 0 for no such bound
+ * - shared `age`: milliseconds after which an event is deleted; 0: no limit
  * - key `history`: stream
- * - key `next`: sorted set: of channels without a history, the key of the history and its epoch to be
- * - `position`: <epoch>-<offset>-<tag>; <epoch>-0 before the first event; - for the oldest event kept
- * - `count`: events at the most
- * - replies 'ok' or 'lost', the position at the end (empty without a history), then of each event its id, what it
+ * - key `next`: sorted set for channels without a history: key and epoch of the next history
+ * - `position`: <epoch>-<offset>-<tag>; <epoch>-0 before the first event; - for the oldest event
+ * - `count`: the most events
+ * - replies 'ok' or 'lost', the position at the end (empty without a history), then of each event: id, coalesce
  */
 export const notifierSince: Script<[age: Arg], [history: string, next: string, position: Arg, count: Arg], readonly Reply[]> = {
   name: 'notifier/since',
-  sha: '1198a6597d145c03242c1c251eefe5585a0f3d07',
+  sha: '3471d03057ca2828aaa1c079ac150125e83af439',
   batch: 1,
   sharedKeys: false,
   shared: ["age"],
@@ -11342,7 +11342,7 @@ end
 local age = ARGV[1]
 local ms = math.floor(now / 1000)
 age = tonumber(age)
-local LARGEST = 131072
+local MAX_BYTES = 131072
 local PAGE = 20
 local NONE = {}
 local function extras(entry)
@@ -11367,7 +11367,7 @@ local bytes = 0
 for _ = 1, math.ceil(count / PAGE) do
 local page = redis.call('XRANGE', history, from, '+', 'COUNT', math.min(count, PAGE))
 for _, entry in ipairs(page) do
-if bytes >= LARGEST then
+if bytes >= MAX_BYTES then
 return
 end
 local fields, extra = entry[2], extras(entry)
@@ -11446,8 +11446,8 @@ return { 'lost', top }
 end
 if offset > 0 then
 local id = epoch .. '-' .. string.format('%.0f', offset)
-local seen = redis.call('XRANGE', history, id, id)[1]
-if not seen or tagged(seen) ~= position then
+local known = redis.call('XRANGE', history, id, id)[1]
+if not known or tagged(known) ~= position then
 return { 'lost', top }
 end
 end
@@ -11489,8 +11489,8 @@ return { 'lost', top }
 end
 if offset > 0 then
 local id = epoch .. '-' .. string.format('%.0f', offset)
-local seen = redis.call('XRANGE', history, id, id)[1]
-if not seen or tagged(seen) ~= position then
+local known = redis.call('XRANGE', history, id, id)[1]
+if not known or tagged(known) ~= position then
 return { 'lost', top }
 end
 end
@@ -11527,7 +11527,7 @@ return replies`,
 }
 
 /**
- * Read the position at the end of a channel's history.
+ * Read the position at the end of a channel's history; fix nothing.
  *
  * - key `history`: stream
  * - replies the last event's id; empty without a history
