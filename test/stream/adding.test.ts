@@ -3,7 +3,7 @@ import { expect, onTestFinished, test, vi } from 'vitest'
 
 import { failure, openReady } from '../support/connect.ts'
 import { deferred } from '../support/deferred.ts'
-import { addNumbers, laterOf, openOrders, ORDERS } from '../support/orders.ts'
+import { addNumbers, delayedOf, openOrders, ORDERS } from '../support/orders.ts'
 import { startProxy } from '../support/proxy.ts'
 import { callsOf, pattern, useRedis } from '../support/redis.ts'
 import { until } from '../support/until.ts'
@@ -34,55 +34,56 @@ test('addMany checks every payload before it sends one', async () => {
   expect(await bench.raw.exists(ORDERS)).toBe(0)
 })
 
-test('an add that is repeated with its key adds nothing and answers the first id', async () => {
+test('a second add with the same id adds nothing and returns the id of the first entry', async () => {
   const stream = await openOrders(bench)
-  const ids = await Promise.all([1, 2, 3].map((n) => stream.add(n, { key: 'order-1' })))
+  const ids = await Promise.all([1, 2, 3].map((n) => stream.add(n, { id: 'order-1' })))
   expect(new Set(ids).size).toBe(1)
-  expect(await stream.add(4, { key: 'order-2' })).not.toBe(ids[0])
-  expect((await stream.read()).map(({ payload }) => payload)).toEqual([1, 4])
-  const many = await stream.addMany([5, 6, 5], { key: (n) => `number-${n}` })
+  expect(await stream.add(4, { id: 'order-2' })).not.toBe(ids[0])
+  expect((await stream.read()).items.map(({ payload }) => payload)).toEqual([1, 4])
+  const many = await stream.addMany([5, 6, 5], { id: (n) => `number-${n}` })
   expect(many[2]).toBe(many[0])
   expect(await bench.raw.xlen(ORDERS)).toBe(4)
 })
 
-test('after its window a key adds again, and its memory is gone', async () => {
-  const stream = await openOrders(bench)
-  const first = await stream.add(1, { key: 'order-1', window: 50 })
-  await until('the window ended', async () => (await bench.raw.exists(`${ORDERS}:once:order-1`)) === 0)
-  expect(await stream.add(1, { key: 'order-1', window: 50 })).not.toBe(first)
+test('after the window an add with the same id adds again, and the id is no longer stored', async () => {
+  const stream = await openOrders(bench, { dedup: { window: 50 } })
+  const first = await stream.add(1, { id: 'order-1' })
+  await until('the window ended', async () => (await bench.raw.exists(`${ORDERS}:id:order-1`)) === 0)
+  expect(await stream.add(1, { id: 'order-1' })).not.toBe(first)
 })
 
-test('a key holds until its entry is due, however short its window', async () => {
-  const stream = await openOrders(bench)
-  const holds = async (key: string): Promise<number> => bench.raw.pttl(`${ORDERS}:once:${key}`)
-  await stream.add(1, { key: 'delayed', window: '1s', delay: '2h' })
-  await stream.add(1, { key: 'at', at: Date.now() + 7_200_000 })
-  await stream.add(1, { key: 'short', window: '3h', delay: '2h' })
-  await stream.add(1, { key: 'past', window: '1h', at: 1000 })
-  for (const [key, hours] of [
+test('the id of a delayed entry is remembered until the entry is due, however short the window', async () => {
+  const oneHour = await openOrders(bench)
+  const threeHours = await openOrders(bench, { dedup: { window: '3h' } })
+  const ttlOf = async (id: string): Promise<number> => bench.raw.pttl(`${ORDERS}:id:${id}`)
+  await oneHour.add(1, { id: 'delayed', delay: '2h' })
+  await oneHour.add(1, { id: 'at', at: Date.now() + 7_200_000 })
+  await threeHours.add(1, { id: 'short', delay: '2h' })
+  await oneHour.add(1, { id: 'past', at: 1000 })
+  for (const [id, hours] of [
     ['delayed', 2],
     ['at', 2],
     ['short', 3],
     ['past', 1],
   ] as const) {
-    expect(await holds(key)).toBeGreaterThan(hours * 3_600_000 - 60_000)
-    expect(await holds(key)).toBeLessThan(hours * 3_600_000 + 60_000)
+    expect(await ttlOf(id)).toBeGreaterThan(hours * 3_600_000 - 60_000)
+    expect(await ttlOf(id)).toBeLessThan(hours * 3_600_000 + 60_000)
   }
 })
 
-test('keys that differ only in half an emoji are refused, so that they are not taken for one', async () => {
+test('an id with half an emoji is refused, since two such ids would be stored as the same one', async () => {
   const stream = await openOrders(bench)
   const [emoji, word] = ['mail:ann😀', 'mail:ann𠀀']
-  for (const key of [emoji.slice(0, -1), word.slice(0, -1), `${emoji.slice(0, -1)}${'x'.repeat(100)}`]) {
-    const refused = { code: 'PENKNIFE_INVALID', option: 'key', fate: 'not-done' }
-    expect(await failure(stream.add(1, { key }))).toMatchObject(refused)
-    expect(await failure(stream.addMany([1], { key: () => key }))).toMatchObject(refused)
+  for (const id of [emoji.slice(0, -1), word.slice(0, -1), `${emoji.slice(0, -1)}${'x'.repeat(100)}`]) {
+    const refused = { code: 'PENKNIFE_INVALID', option: 'id', fate: 'not-done' }
+    expect(await failure(stream.add(1, { id }))).toMatchObject(refused)
+    expect(await failure(stream.addMany([1], { id: () => id }))).toMatchObject(refused)
   }
   expect(await bench.raw.exists(ORDERS)).toBe(0)
-  expect(await stream.add(1, { key: emoji })).not.toBe(await stream.add(1, { key: word }))
+  expect(await stream.add(1, { id: emoji })).not.toBe(await stream.add(1, { id: word }))
 })
 
-test('a payload with half an emoji comes as it was', async () => {
+test('a payload with half an emoji arrives unchanged', async () => {
   const stream = await openOrders<{ name: string }>(bench)
   const payload = { name: 'ann😀'.slice(0, 4) }
   await stream.add(payload)
@@ -100,17 +101,17 @@ test('a payload with half an emoji comes as it was', async () => {
   expect(seen).toEqual([payload, payload])
 })
 
-test('an add of unknown fate can be repeated with its key', async () => {
+test('an add of unknown fate can be repeated with its id', async () => {
   const proxy = await startProxy(bench.server)
   const penknife = await openReady(pattern(proxy.url), { deadline: 300 })
   const stream = createStream<number>(penknife.space('shop'), 'orders')
   await stream.add(0)
   proxy.swallowReplies()
-  expect(await failure(stream.add(1, { key: 'a' }))).toMatchObject({ fate: 'unknown' })
+  expect(await failure(stream.add(1, { id: 'a' }))).toMatchObject({ fate: 'unknown' })
   proxy.pass()
   proxy.cut()
-  await until('it is back', () => stream.add(1, { key: 'a' }).then(Boolean, () => false))
-  expect((await stream.read()).map(({ payload }) => payload)).toEqual([0, 1])
+  await until('it is back', () => stream.add(1, { id: 'a' }).then(Boolean, () => false))
+  expect((await stream.read()).items.map(({ payload }) => payload)).toEqual([0, 1])
 })
 
 test('an entry with a delay is in the stream at once, and handled when its time has come', async () => {
@@ -124,7 +125,7 @@ test('an entry with a delay is in the stream at once, and handled when its time 
   await stream.add(2, { at: new Date(Date.now() + 200) })
   await stream.add(3)
   await saw('done', 3)
-  expect((await stream.read({ to: id })).map(({ payload }) => payload)).toEqual([1])
+  expect((await stream.read({ to: id })).items.map(({ payload }) => payload)).toEqual([1])
   expect(seen.map(({ payload, attempt }) => [payload, attempt])).toEqual([
     [3, 1],
     [2, 1],
@@ -132,7 +133,7 @@ test('an entry with a delay is in the stream at once, and handled when its time 
   ])
   expect(seen[2]!.at - started).toBeGreaterThanOrEqual(399)
   expect(of('delayed').map(({ id: each }) => each)).toContain(id)
-  expect(await bench.raw.exists(laterOf('billing'))).toBe(0)
+  expect(await bench.raw.exists(delayedOf('billing'))).toBe(0)
 })
 
 test("only Redis' clock says when an entry is due", async () => {
@@ -249,9 +250,9 @@ test('a signal ends the waiting for room, and those behind go on waiting', async
 })
 
 test.each([
-  ['an empty key', { key: '' }, 'key'],
-  ['a key of 513 characters', { key: 'x'.repeat(513) }, 'key'],
-  ['a window of zero', { key: 'a', window: 0 }, 'window'],
+  ['an empty id', { id: '' }, 'id'],
+  ['an id of 513 characters', { id: 'x'.repeat(513) }, 'id'],
+  ['a window, which is an option of the stream', { id: 'a', window: 0 }, "add option 'window'"],
   ['a delay and a time', { delay: 5, at: 5 }, 'at'],
   ['a time that is no date', { at: new Date('nonsense') }, 'at'],
   ['a negative delay', { delay: -1 }, 'delay'],

@@ -15,7 +15,7 @@ function start(
   const worker = stream.batchWorker('billing', handler, options)
   const events: WorkerEvent[] = []
   worker.on((event) => events.push(event))
-  onTestFinished(() => worker.close(0))
+  onTestFinished(() => worker.close({ deadline: 0 }))
   const of = (kind: WorkerEvent['kind']): number => events.filter((event) => event.kind === kind).length
   return {
     of,

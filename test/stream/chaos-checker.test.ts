@@ -292,7 +292,11 @@ const BROKEN: readonly {
   },
   {
     what: 'taking over from crashed workers',
-    sabotage: { script: 'stream/look', from: 'entry.ready(ready, is)', to: 'local dropped = is' },
+    sabotage: {
+      script: 'stream/maintain',
+      from: 'entry.put_ready(ready, delivery)',
+      to: 'local dropped = delivery',
+    },
     faults: ['kill -9'],
     finds: /^no confirmed entry is lost/,
     long: true,
@@ -301,8 +305,8 @@ const BROKEN: readonly {
     what: 'the way to the next attempt',
     sabotage: {
       script: 'stream/settle',
-      from: 'entry.later(later, is, math.ceil(now / 1000) + ms)',
-      to: 'local dropped = is',
+      from: 'entry.put_delayed(delayed, delivery, math.ceil(now / 1000) + ms)',
+      to: 'local dropped = delivery',
     },
     faults: ['SCRIPT FLUSH'],
     finds: /^no confirmed entry is lost/,
@@ -312,7 +316,7 @@ const BROKEN: readonly {
     what: 'dedup',
     sabotage: {
       script: 'stream/add_once',
-      from: "local id = redis.pcall('GET', once)",
+      from: "local id = redis.pcall('GET', added)",
       to: 'local id = false',
     },
     faults: ['SCRIPT FLUSH'],

@@ -81,7 +81,7 @@ test('what a worker did not finish by its deadline is aborted, given back, and a
       lease: '1h',
     },
   )
-  await first.worker.close(0)
+  await first.worker.close({ deadline: 0 })
   expect(aborted.map(String)).toEqual(Array(3).fill('Error: the worker was closed'))
   await second.saw('done', 3)
   expect(seen.toSorted((a, b) => a.payload - b.payload)).toEqual(
@@ -104,8 +104,10 @@ test('workers that close before an entry is done use up none of its attempts, ho
       { maxAttempts: 2 },
     )
     await until('it is handled', () => deliveries.length === deploy)
-    await worker.close(0)
-    expect(of('returned')).toEqual([{ kind: 'returned', id, attempt: 1, fence: deploy, why: 'unfinished' }])
+    await worker.close({ deadline: 0 })
+    expect(of('returned')).toMatchObject([
+      { kind: 'returned', id, attempt: 1, fence: deploy, why: 'unfinished' },
+    ])
   }
   expect(deliveries).toEqual([1, 2, 3, 4].map((fence) => ({ attempt: 1, fence })))
   expect(await buriedOf(stream, 'billing')).toEqual([])
@@ -122,11 +124,11 @@ test('a handler that returns because its worker stopped has not finished the ent
   })
   const id = await stream.add(0)
   await started.promise
-  await worker.close(0)
+  await worker.close({ deadline: 0 })
   await returned.promise
   // Whatever it would have sent would be there before this.
   await stream.add(1)
-  expect(events).toEqual([{ kind: 'returned', id, attempt: 1, fence: 1, why: 'unfinished' }])
+  expect(events).toMatchObject([{ kind: 'returned', id, attempt: 1, fence: 1, why: 'unfinished' }])
   expect(await bench.raw.xlen(readyOf('billing'))).toBe(1)
 })
 
@@ -151,7 +153,7 @@ test('close can be called again, at any time, and before anything came', async (
   await worker.close()
   const second = stream.worker('billing', () => {})
   await stream.add(1)
-  await Promise.all([second.close(0), second.close()])
+  await Promise.all([second.close({ deadline: 0 }), second.close()])
 })
 
 test('closing penknife closes its workers', async () => {

@@ -22,9 +22,9 @@ const TYPES = new Set(['a string', 'a list', 'a set', 'a hash', 'a sorted set'])
 /** Something in each key that a sample leaves empty, so that a script that deletes it is noticed. */
 function fill(keys: readonly string[]): readonly Command[] {
   return keys.flatMap((key): Command[] => {
-    if (key.includes(':later:')) return [['ZADD', key, 4e15, 'x']]
+    if (key.includes(':delayed:')) return [['ZADD', key, 4e15, 'x']]
     if (/:dead:|:ready:/.test(key)) return [['XADD', key, '0-1', 'i', '1-1', 'a', 1, 'f', 1, 'd', '{}']]
-    if (/:mark:|:paused:/.test(key)) return [['SET', key, '0 ']]
+    if (/:settled:|:paused:/.test(key)) return [['SET', key, '0 ']]
     return []
   })
 }
@@ -90,7 +90,7 @@ test('an add to a stream that has no id left says not-done', async () => {
   const key = 'pk1:{shop}:stream:orders'
   await bench.raw.xadd(key, LAST, 'd', '{}')
   const stream = createStream(penknife.space('shop'), 'orders')
-  const refused = [stream.add(1), stream.add(1, { key: 'k' }), stream.add(1, { delay: '1s' })]
+  const refused = [stream.add(1), stream.add(1, { id: 'k' }), stream.add(1, { delay: '1s' })]
   const errors = await Promise.all(refused.map(failure))
   expect(errors.map(({ fate }) => fate)).toEqual(['not-done', 'not-done', 'not-done'])
   expect(await bench.raw.keys('*')).toEqual([key])

@@ -115,7 +115,7 @@ test('a worker that closes leaves what something else wrote among the retries as
   // As if it had been handed to it while it closed: it does not read now.
   await bench.raw.xadd(ready, '*', 'i', 'item-7', 'a', 'amount', 'd', '7')
   await bench.raw.xreadgroup('GROUP', 'billing', worker.consumer, 'STREAMS', ready, '>')
-  await worker.close(0)
+  await worker.close({ deadline: 0 })
   const left = await bench.raw.xrange(ready, '-', '+')
   expect(left.map(([, fields]) => fields)).toContainEqual(['d', '7'])
 })

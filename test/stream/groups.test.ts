@@ -55,16 +55,16 @@ describe('reset', () => {
     const stream = await openOrders(bench, LOG)
     const ids = await addNumbers(stream, 10)
     const group = stream.group('billing')
-    expect(await group.reset({ to: '-' })).toMatchObject({ undelivered: 10, exact: true })
+    expect(await group.reset({ to: '-' })).toMatchObject({ waiting: 10, exact: true })
     expect(await take('billing', 100)).toEqual(ids)
     await bench.raw.xack(ORDERS, 'billing', ...ids)
-    expect(await group.reset({ to: ids[6]! })).toMatchObject({ undelivered: 4, exact: true, pending: 0 })
+    expect(await group.reset({ to: ids[6]! })).toMatchObject({ waiting: 4, exact: true, running: 0 })
     expect(await take('billing', 100)).toEqual(ids.slice(6))
     await bench.raw.xack(ORDERS, 'billing', ...ids)
     const time = Number.parseInt(ids[0]!, 10)
-    expect(await group.reset({ to: new Date(time) })).toMatchObject({ undelivered: 10 })
-    expect(await group.reset({ to: time + 60_000 })).toMatchObject({ undelivered: 0 })
-    expect(await group.reset({ to: '+' })).toMatchObject({ undelivered: 0 })
+    expect(await group.reset({ to: new Date(time) })).toMatchObject({ waiting: 10 })
+    expect(await group.reset({ to: time + 60_000 })).toMatchObject({ waiting: 0 })
+    expect(await group.reset({ to: '+' })).toMatchObject({ waiting: 0 })
     expect(await take('billing', 100)).toEqual([])
     const next = await stream.add(10)
     expect(await take('billing', 100)).toEqual([next])
@@ -85,13 +85,13 @@ describe('reset', () => {
     await group.reset({ to: '-' })
     await take('billing', 3)
     await bench.raw.xadd(key('ready'), '*', 'i', ids[0]!, 'a', 1, 'f', 1, 'd', '0')
-    await bench.raw.zadd(key('later'), Date.now() + 60_000, 'packed')
-    expect(await group.reset({ to: '+' })).toEqual({ undelivered: 1, exact: true, pending: 3, delayed: 1 })
+    await bench.raw.zadd(key('delayed'), Date.now() + 60_000, 'packed')
+    expect(await group.reset({ to: '+' })).toEqual({ waiting: 1, exact: true, running: 3, delayed: 1 })
     expect((await pendingOf(bench.raw, 'billing')).map(({ id }) => id)).toEqual(ids.slice(0, 3))
     expect(await group.reset({ to: ids[5]!, discard: true })).toEqual({
-      undelivered: 5,
+      waiting: 5,
       exact: true,
-      pending: 0,
+      running: 0,
       delayed: 0,
     })
     expect(await pendingOf(bench.raw, 'billing')).toEqual([])
@@ -121,7 +121,7 @@ describe('reset', () => {
 describe('drop', () => {
   async function fill(group: string): Promise<void> {
     await bench.raw.xadd(key('ready', group), '*', 'i', '1-1', 'a', 1, 'f', 1, 'd', '0')
-    await bench.raw.zadd(key('later', group), 1, 'packed')
+    await bench.raw.zadd(key('delayed', group), 1, 'packed')
     await bench.raw.xadd(deadOf(group), '*', 'i', '1-1', 'd', '0')
     await bench.raw.set(key('paused', group), '1')
   }
@@ -138,7 +138,7 @@ describe('drop', () => {
         ORDERS,
         `${ORDERS}:declaration`,
         deadOf('mailing'),
-        key('later', 'mailing'),
+        key('delayed', 'mailing'),
         key('paused', 'mailing'),
         key('ready', 'mailing'),
       ].toSorted(),

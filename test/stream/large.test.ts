@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 
-import { abandon, buriedOf, deadOf, laterOf, openOrders, ORDERS, readyOf } from '../support/orders.ts'
+import { abandon, buriedOf, deadOf, delayedOf, openOrders, ORDERS, readyOf } from '../support/orders.ts'
 import { callsOf, useRedis } from '../support/redis.ts'
 import { until } from '../support/until.ts'
 import { startWorker } from '../support/workers.ts'
@@ -61,17 +61,17 @@ test('large entries that are due together become ready a few at a time, all of t
   await stream.addMany(Array.from({ length: 20 }, () => TEXT))
   await worker.saw('retrying', 20)
   await worker.saw('done', 20)
-  expect(await bench.raw.exists(laterOf('billing'))).toBe(0)
+  expect(await bench.raw.exists(delayedOf('billing'))).toBe(0)
 })
 
 test('a worker that closes gives large entries back a few at a time, all of them', async () => {
   const stream = await openOrders<string>(bench, { groups: ['billing'] })
   await stream.addMany(Array.from({ length: 20 }, () => TEXT))
   const worker = startWorker(stream, 'billing', () => new Promise(() => {}), { concurrency: 20 })
-  await until('it has them', async () => (await stream.stats({ over: 0 })).groups[0]?.pending === 20)
-  await worker.worker.close(0)
+  await until('it has them', async () => (await stream.stats({ over: 0 })).groups[0]?.running === 20)
+  await worker.worker.close({ deadline: 0 })
   const [group] = (await stream.stats({ over: 0 })).groups
-  expect(group).toMatchObject({ undelivered: 20, pending: 0 })
+  expect(group).toMatchObject({ waiting: 20, running: 0 })
 })
 
 test('stats of a stream of large entries count them without reading many', async () => {

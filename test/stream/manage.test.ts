@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { createStream, type DeadLetter, type Space, type Stream } from '@penknife/core'
 import { describe, expect, test } from 'vitest'
 
-import { streamReap } from '../../packages/core/src/redis/scripts.gen.ts'
+import { streamForgetConsumers } from '../../packages/core/src/redis/scripts.gen.ts'
 import { startProgram } from '../support/child.ts'
 import { failure, openReady } from '../support/connect.ts'
 import { deferred } from '../support/deferred.ts'
@@ -66,8 +66,8 @@ describe('pause', () => {
     await until('what they had is finished', () => handled.length >= 2)
     expect((await one.stats({ over: 0 })).groups[0]).toMatchObject({
       paused: true,
-      undelivered: 20,
-      pending: 0,
+      waiting: 20,
+      running: 0,
     })
     expect(handled.toSorted((a, b) => a - b)).toEqual([0, 1])
     expect(await one.group('billing').resume()).toBe(true)
@@ -112,7 +112,7 @@ describe('pause', () => {
     const { saw } = startWorker(stream, 'billing', () => void calls++, { lease })
     await saw('paused')
     expect(calls).toBe(0)
-    expect((await stream.stats({ over: 0 })).groups[0]).toMatchObject({ undelivered: 5, pending: 0 })
+    expect((await stream.stats({ over: 0 })).groups[0]).toMatchObject({ waiting: 5, running: 0 })
     await stream.group('billing').resume()
     await saw('done', 5)
   })
@@ -298,8 +298,8 @@ test('what a dead letter died of can be mended before it is requeued', async () 
   expect(await deadLetters.purge({})).toBe(1)
   expect((await stream.stats({ over: 0 })).groups[0]).toMatchObject({
     dead: 0,
-    undelivered: 0,
-    pending: 0,
+    waiting: 0,
+    running: 0,
     delayed: 0,
   })
 })
@@ -307,9 +307,9 @@ test('what a dead letter died of can be mended before it is requeued', async () 
 describe('consumers of processes that died', () => {
   async function forget(stream: Stream<number>): Promise<number> {
     const { runtime } = spaceOf.get(stream)!
-    const reap = runtime.bind(streamReap, [])
+    const forgetConsumers = runtime.bind(streamForgetConsumers, [])
     // Any silence is too long.
-    return reap(runtime.keys.route, ORDERS, readyOf('billing'), 'billing', -1)
+    return forgetConsumers(runtime.keys.route, ORDERS, readyOf('billing'), 'billing', -1)
   }
   const spaceOf = new WeakMap<object, Space>()
   async function open(): Promise<Stream<number>> {

@@ -46,7 +46,7 @@ function openLoop(space: Space, options: WorkerOptions = {}) {
     busy: () => false,
     finishAll: async () => giveBackAll('closing'),
   })
-  onTestFinished(() => consumer.close(0))
+  onTestFinished(() => consumer.close({ deadline: 0 }))
   return {
     ...consumer,
     next: () =>

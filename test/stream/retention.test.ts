@@ -23,7 +23,7 @@ test('entries over the age go with the next adds, younger ones stay', async () =
     await bench.raw.xadd(ORDERS, `${(Number(seconds) - 120) * 1000 + at}-0`, 'd', '0')
   await bench.raw.xadd(ORDERS, `${(Number(seconds) - 30) * 1000}-0`, 'd', '1')
   await stream.add(2)
-  expect((await stream.read()).map(({ payload }) => payload)).toEqual([1, 2])
+  expect((await stream.read()).items.map(({ payload }) => payload)).toEqual([1, 2])
 })
 
 test('neither age nor size takes what a group has not finished', async () => {

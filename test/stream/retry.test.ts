@@ -6,7 +6,7 @@ import { expect, test, vi } from 'vitest'
 import {
   addNumbers,
   deadOf,
-  laterOf,
+  delayedOf,
   makeReady,
   openOrders,
   ORDERS,
@@ -84,10 +84,10 @@ test('a wait may be longer than the lease: meanwhile nobody has the entry', asyn
   await stream.add(0)
   await saw('retrying')
   expect(await pendingOf(bench.raw, 'billing')).toEqual([])
-  expect(await bench.raw.zcard(laterOf('billing'))).toBe(1)
+  expect(await bench.raw.zcard(delayedOf('billing'))).toBe(1)
   await saw('done')
   expect(attempts).toEqual([1, 2])
-  expect(await bench.raw.zcard(laterOf('billing'))).toBe(0)
+  expect(await bench.raw.zcard(delayedOf('billing'))).toBe(0)
   expect(await bench.raw.xlen(readyOf('billing'))).toBe(0)
 })
 
@@ -297,6 +297,6 @@ test('failed entries and dead letters do not hold up trimming', async () => {
   await saw('retrying', 5)
   await addNumbers(stream, 200, 300)
   expect(await bench.raw.xlen(ORDERS)).toBeLessThan(300)
-  expect(await bench.raw.zcard(laterOf('billing'))).toBe(5)
+  expect(await bench.raw.zcard(delayedOf('billing'))).toBe(5)
   expect(await bench.raw.xlen(deadOf('billing'))).toBe(5)
 })

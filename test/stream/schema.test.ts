@@ -71,7 +71,7 @@ test.each([
     expect(letter).toMatchObject({ why: 'invalid', json: '{"amount":"none"}', attempts: 0 })
     expect(letter?.reason).toMatch(/amount: not digits/)
     // The stream holds what was added.
-    expect((await stream.read()).at(-1)?.payload).toEqual({ amount: '7' })
+    expect((await stream.read()).items.at(-1)?.payload).toEqual({ amount: '7' })
   },
 )
 

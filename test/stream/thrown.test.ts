@@ -87,7 +87,7 @@ test('a worker that nobody listens to warns of any thrown value, and goes on', a
     },
     { maxAttempts: 1, concurrency: 1 },
   )
-  onTestFinished(() => worker.close(0))
+  onTestFinished(() => worker.close({ deadline: 0 }))
   await addNumbers(stream, 2)
   await expect.poll(() => handled).toEqual([1])
   await worker.close()
@@ -112,7 +112,7 @@ test('an answer of a batch handler that cannot be read fails its entries', async
   const stream = await openOrders(bench)
   const outcome = (): unknown => Object.defineProperty(['fine', 'fine'], 1, { get: trap })
   const worker = stream.batchWorker('billing', () => outcome(), { maxAttempts: 1, batch: 2 })
-  onTestFinished(() => worker.close(0))
+  onTestFinished(() => worker.close({ deadline: 0 }))
   const kinds: string[] = []
   worker.on(({ kind }) => void kinds.push(kind))
   await stream.addMany([0, 1])
@@ -178,11 +178,11 @@ test.each<[string, () => unknown]>([
   },
 )
 
-test('a key function of addMany that is async is refused before anything is added', async () => {
+test('an async id function of addMany is refused before anything is added', async () => {
   const stream = await openOrders(bench)
-  for (const key of [async () => 'k', () => Promise.reject(new Error('no'))]) {
-    const error = await failure(stream.addMany([0, 1], { key: key as never }))
-    expect(error).toMatchObject({ code: 'PENKNIFE_INVALID', option: 'key' })
+  for (const id of [async () => 'k', () => Promise.reject(new Error('no'))]) {
+    const error = await failure(stream.addMany([0, 1], { id: id as never }))
+    expect(error).toMatchObject({ code: 'PENKNIFE_INVALID', option: 'id' })
   }
   expect(await bench.raw.exists(ORDERS)).toBe(0)
 })

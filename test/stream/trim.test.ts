@@ -22,7 +22,7 @@ test('a stream without groups keeps about the newest `keep` entries', async () =
   const length = await bench.raw.xlen(ORDERS)
   expect(length).toBeGreaterThanOrEqual(100)
   expect(length).toBeLessThanOrEqual(100 + STEP)
-  const kept = await stream.read({ count: 1000 })
+  const { items: kept } = await stream.read({ limit: 1000 })
   expect(kept.map(({ id }) => id)).toEqual(ids.slice(-length))
 })
 
@@ -82,7 +82,7 @@ test('an entry that a crashed worker holds is not trimmed', async () => {
   await addNumbers(stream, 5)
   const [oldest] = await abandon(bench.raw, 'billing', 5, 0)
   await addNumbers(stream, 500, 5)
-  expect((await stream.read({ count: 1 })).map(({ id }) => id)).toEqual([oldest])
+  expect((await stream.read({ limit: 1 })).items.map(({ id }) => id)).toEqual([oldest])
   expect(await bench.raw.xlen(ORDERS)).toBe(505)
 })
 

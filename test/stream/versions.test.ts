@@ -23,13 +23,13 @@ async function groups(): Promise<string[]> {
 }
 
 /** What is told on penknife:stream of one kind, until the test ends. */
-function told(kind: string): readonly unknown[] {
+function eventsOf(kind: string): readonly unknown[] {
   const events: unknown[] = []
-  const hear = (event: unknown): void => {
+  const listener = (event: unknown): void => {
     if ((event as { kind: string }).kind === kind) events.push(event)
   }
-  subscribe('penknife:stream', hear)
-  onTestFinished(() => void unsubscribe('penknife:stream', hear))
+  subscribe('penknife:stream', listener)
+  onTestFinished(() => void unsubscribe('penknife:stream', listener))
   return events
 }
 
@@ -63,7 +63,7 @@ test('the same holds after all data was lost, without a new start of the process
 
 test.each<[string, (stream: Stream<number>) => Promise<unknown>]>([
   ['alone', (stream) => stream.add(1)],
-  ['with a key', (stream) => stream.add(1, { key: 'k' })],
+  ['with an id', (stream) => stream.add(1, { id: 'k' })],
   ['with others', (stream) => stream.addMany([1, 2, 3])],
 ])('no entry is confirmed before its declared groups are there (%s)', async (_, add) => {
   await bench.raw.call('ACL', 'SETUSER', 'app', 'reset', ...documentedRights(), '-xgroup|create')
@@ -110,17 +110,17 @@ test.each<[string, StreamOptions<number>, string, StreamOptions<number>, string]
     { ...OLD, retain: { bytes: 4096 } },
     'event log, groups billing, retain bytes 4096',
   ],
-])('a deploy that changes %s is accepted, and told of once', async (_, older, before, newer, now) => {
-  const events = told('redeclared')
+])('a deploy that changes %s is accepted and reported once', async (_, older, before, newer, now) => {
+  const events = eventsOf('redeclared')
   const first = await openOrders(bench, older)
   await first.add(1)
   for (const stream of [await openOrders(bench, newer), await openOrders(bench, newer)]) {
     await stream.add(1)
-    await until('it was told', () => events.length > 0)
+    await until('it was reported', () => events.length > 0)
     for (let n = 0; n < 3; n++) await stream.add(n)
     await first.add(1)
   }
-  expect(events).toEqual([{ kind: 'redeclared', space: 'shop', stream: 'orders', before, now }])
+  expect(events).toEqual([{ kind: 'redeclared', space: 'shop', name: 'orders', before, now }])
 })
 
 test('without a listener the change is a process warning that names both declarations', async () => {

@@ -63,7 +63,7 @@ export function createDeliveries(options: DeliveriesOptions): Deliveries {
       const entry = leasedEntry(each, ++order, leasedSince, leasedSince + leaseMs)
       leases.add(entry)
       if (entry.dueMs !== undefined) {
-        if (state.postpone(entry)) settle(entry, { to: 'at', dueMs: entry.dueMs })
+        if (state.postpone(entry)) settle(entry, { to: 'delayed', dueMs: entry.dueMs })
       } else if (entry.attempt > maxAttempts) {
         const error = new Error(`handled ${entry.attempt - 1} times without being finished`)
         if (state.bury(entry)) settle(entry, { to: 'dead', why: 'vanished', error })
@@ -85,19 +85,19 @@ export function createDeliveries(options: DeliveriesOptions): Deliveries {
     if (!ran) return { to: 'dead', why: 'invalid', error }
     if (isNeverRetry(error)) return { to: 'dead', why: 'never-retry', error }
     if (attempt >= maxAttempts) return { to: 'dead', why: 'failed', error }
-    return { to: 'later', delayMs: backoffMs(attempt) }
+    return { to: 'retrying', delayMs: backoffMs(attempt) }
   }
 
   function giveBack(entry: LeasedEntry, why: WorkerReturnReason): void {
-    if (state.giveBack(entry)) settle(entry, { to: 'ready', used: entry.attempt - 1, why })
+    if (state.giveBack(entry)) settle(entry, { to: 'waiting', used: entry.attempt - 1, why })
   }
 
   function settled({ entry, move }: Outcome): void {
     leases.delete(entry)
     state.settled(entry)
-    if (move?.to === 'later') dueIn(move.delayMs + 1)
+    if (move?.to === 'retrying') dueIn(move.delayMs + 1)
     // By the clock of Redis, which the check asks: that of this process may be wrong.
-    if (move?.to === 'at') dueIn(0)
+    if (move?.to === 'delayed') dueIn(0)
     events.settled(entry, move)
     ended(entry)
   }
@@ -120,7 +120,7 @@ export function createDeliveries(options: DeliveriesOptions): Deliveries {
     if (!state.expire(entry)) return
     abort(entry, new Error(`the lease of entry ${id} ended while Redis did not answer`))
     events.lost(entry)
-    settle(entry, { to: 'ready', used: stage === 'running' ? attempt : attempt - 1, why: 'expired' })
+    settle(entry, { to: 'waiting', used: stage === 'running' ? attempt : attempt - 1, why: 'expired' })
     ended(entry)
   }
 

@@ -21,7 +21,7 @@ export interface StreamResetOptions {
 }
 
 /** A group after it was reset, as `stats` tells it. */
-export type StreamResetResult = Pick<StreamGroupStats, 'undelivered' | 'exact' | 'pending' | 'delayed'>
+export type StreamResetResult = Pick<StreamGroupStats, 'waiting' | 'exact' | 'running' | 'delayed'>
 
 /** A group of a stream, to manage it. Of a work queue's groups, one that it does not declare can only be dropped. */
 export interface StreamGroup {
@@ -58,7 +58,7 @@ export function createGroup(scope: Scope, name: string): StreamGroup {
   const { keys, route, stream, key, groups, declared, title, bind, checkGroup } = scope
   checkName('group', name)
   const ready = keys.ready(stream, name)
-  const later = keys.later(stream, name)
+  const delayed = keys.delayed(stream, name)
   const paused = keys.paused(stream, name)
   const pause = bind(streamPause, [])
   const reset = bind(streamReset, [])
@@ -93,16 +93,16 @@ export function createGroup(scope: Scope, name: string): StreamGroup {
       if (typeof discard !== 'boolean') throw invalid('discard', discard, 'give true or false')
       const place = toBound('to', to)
       const after = place === '+' ? '$' : before(place)
-      const reply = await reset(route, key, ready, later, name, after, discard ? 1 : 0)
-      const [left = 0, exact, again = 0, pending = 0, delayed = 0] = reply as readonly number[]
-      return { undelivered: left + again, exact: exact === 1, pending, delayed }
+      const reply = await reset(route, key, ready, delayed, name, after, discard ? 1 : 0)
+      const [undelivered = 0, exact, again = 0, pending = 0, later = 0] = reply as readonly number[]
+      return { waiting: undelivered + again, exact: exact === 1, running: pending, delayed: later }
     },
     async drop() {
       if (groups.includes(name)) {
         throw invalid('group', name, `${title} declares it: take it out of 'groups' first, in every process`)
       }
       const dead = keys.deadLetters(stream, name)
-      const dropped = await drop(route, key, ready, later, dead, paused, name, SERVED_MS)
+      const dropped = await drop(route, key, ready, delayed, dead, paused, name, SERVED_MS)
       if (typeof dropped === 'string') {
         throw new PenknifeError(
           'PENKNIFE_IN_USE',

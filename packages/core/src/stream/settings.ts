@@ -19,6 +19,8 @@ export interface StreamSettings<T, Out> {
   /** Where an entry must be before its add resolves. */
   readonly safety: Safety | undefined
   readonly schema: StandardSchema<T, Out> | undefined
+  /** How long ids of adds are remembered. */
+  readonly dedupMs: number
   readonly traceparent: (() => string | undefined) | undefined
 }
 
@@ -34,15 +36,17 @@ export function streamSettings<T, Out>(options: StreamOptions<T, Out>): StreamSe
     'traceparent',
     'durability',
     'replicas',
+    'dedup',
   ])
-  const { schema, traceparent } = options
+  const { schema, traceparent, dedup = {} } = options
   const groups = checkGroups(options.groups ?? [])
   const queue = groups.length > 0 && options.retain === undefined
   const backlog =
     options.maxBacklog === undefined ? 0 : wholeNumber('maxBacklog', options.maxBacklog, 1, HUGE)
   if (schema !== undefined) checkSchema('schema', schema)
+  checkOptions('dedup', dedup, ['window'])
   if (traceparent !== undefined && typeof traceparent !== 'function') {
-    throw invalid('traceparent', traceparent, 'give a function that answers the traceparent')
+    throw invalid('traceparent', traceparent, 'give a function that returns the traceparent')
   }
   const limits = `${queue ? 1 : 0} ${backlog} ${queue ? '0 0 0 0' : retention(options.retain)}`
   return {
@@ -54,6 +58,7 @@ export function streamSettings<T, Out>(options: StreamOptions<T, Out>): StreamSe
     limited: backlog > 0,
     safety: safetyOf(options),
     schema,
+    dedupMs: wholeMs('window', dedup.window ?? 3_600_000, 1),
     traceparent,
   }
 }
