@@ -64,7 +64,7 @@ test('a worker whose connection cannot be made says so with the reason, and goes
   const said = workers.flatMap(({ of }) => of('trouble').map(({ error }) => error as Error))
   for (const error of said) {
     expect(error).toMatchObject({ code: 'PENKNIFE_UNAVAILABLE', fate: 'not-done' })
-    expect(error.message).toMatch(/cannot be made: .*(max number of clients|maxclients)/)
+    expect(error.message).toMatch(/cannot connect to Redis: .*(max number of clients|maxclients)/)
   }
   expect(await penknife.health()).toMatchObject({ status: 'degraded' })
   await raw.config('SET', 'maxclients', 100)

@@ -47,7 +47,7 @@ export function createWatch(
         if (!topic.heard) {
           const fix = `start one with stream.worker('${name}', …); the entries are kept until then`
           process.emitWarning(
-            `group '${name}' of ${title} has ${entries} entries to handle and no worker; ${fix}`,
+            `group '${name}' of ${title} has ${entries} ${entries === 1 ? 'entry' : 'entries'} to handle and no worker; ${fix}`,
             'PenknifeWarning',
           )
         }
