@@ -11,7 +11,7 @@ import { startWorker } from '../support/workers.ts'
 
 const bench = useRedis()
 
-test('addMany adds in order and answers an id for each', async () => {
+test('addMany adds entries in order and returns an id for each', async () => {
   const stream = await openOrders(bench)
   const payloads = Array.from({ length: 5000 }, (_, at) => at)
   const ids = await stream.addMany(payloads)
@@ -114,7 +114,7 @@ test('an add of unknown fate can be repeated with its id', async () => {
   expect((await stream.read()).items.map(({ payload }) => payload)).toEqual([0, 1])
 })
 
-test('an entry with a delay is in the stream at once, and handled when its time has come', async () => {
+test('an entry with a delay can be read at once, and is handled when it is due', async () => {
   const stream = await openOrders(bench)
   const seen: { payload: number; attempt: number; at: number }[] = []
   const { saw, of } = startWorker(stream, 'billing', ({ payload, attempt }) => {
@@ -136,7 +136,7 @@ test('an entry with a delay is in the stream at once, and handled when its time 
   expect(await bench.raw.exists(delayedOf('billing'))).toBe(0)
 })
 
-test("only Redis' clock says when an entry is due", async () => {
+test('an entry becomes due by the clock of Redis', async () => {
   const stream = await openOrders(bench)
   vi.useFakeTimers({ toFake: ['Date'], now: Date.now() - 60_000 })
   onTestFinished(() => void vi.useRealTimers())
@@ -144,11 +144,11 @@ test("only Redis' clock says when an entry is due", async () => {
   await stream.add(1, { delay: 300 })
   await saw('delayed')
   expect(of('done')).toEqual([])
-  // A worker that goes by its own clock looks again after ten seconds.
+  // With the clock of the process, the worker would check again after ten seconds only.
   await until('it was handled', () => of('done').length === 1, 5000)
 })
 
-test('an entry whose time is past is handled at once', async () => {
+test('an entry whose time has passed is handled at once', async () => {
   const stream = await openOrders(bench)
   const { saw } = startWorker(stream, 'billing', () => {})
   await stream.add(1, { at: 1000 })
@@ -156,7 +156,7 @@ test('an entry whose time is past is handled at once', async () => {
   await saw('done', 2)
 })
 
-test('the traceparent of an add reaches the handler, at a retry, too; one that is malformed does not', async () => {
+test('the traceparent of an add reaches the handler, also in a retry; a malformed one is dropped', async () => {
   const penknife = await openReady(pattern(bench.server.url))
   const own = `00-${'1'.repeat(32)}-${'2'.repeat(16)}-01`
   const active = `00-${'3'.repeat(32)}-${'4'.repeat(16)}-00`
@@ -194,7 +194,7 @@ test('a full work queue refuses adds until there is room', async () => {
   await saw('done', 11)
 })
 
-test('of a log, the backlog is what the slowest group has to finish, not what is kept', async () => {
+test('the backlog of a log is the number of entries that the slowest group has to finish', async () => {
   const stream = await openOrders(bench, {
     groups: ['billing', 'mail'],
     retain: { entries: 1000 },
@@ -210,11 +210,11 @@ test('of a log, the backlog is what the slowest group has to finish, not what is
   expect(await bench.raw.xlen(ORDERS)).toBe(20)
 })
 
-test('an add that waits for room is added when there is some, in the order of the calls', async () => {
+test('adds that wait for room are added in the order of the calls', async () => {
   const stream = await openOrders(bench, { groups: ['billing'], maxBacklog: 2 })
   await addNumbers(stream, 2)
   const waiting = [2, 3, 4].map((n) => stream.add(n, { whenFull: 'wait' }))
-  // Only the first of those who wait asks Redis.
+  // Only the first waiting add sends calls to Redis.
   const gate = deferred()
   const handled: number[] = []
   const { saw } = startWorker(
@@ -233,7 +233,7 @@ test('an add that waits for room is added when there is some, in the order of th
   expect(ids).toEqual(ids.toSorted((a, b) => Number.parseInt(a) - Number.parseInt(b) || 1))
 })
 
-test('a signal ends the waiting for room, and those behind go on waiting', async () => {
+test('a signal ends the wait for room of one add, and later adds continue to wait', async () => {
   const stream = await openOrders(bench, { groups: ['billing'], maxBacklog: 1 })
   await stream.add(0)
   const ending = new AbortController()

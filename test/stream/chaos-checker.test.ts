@@ -93,11 +93,11 @@ const failing = (n: number): object[] =>
     told(10 * a + 2, 'failed', a),
   ])
 
-test('a history in which an entry is handled and finished has nothing against it', () => {
+test('the checker accepts a history in which an entry is handled and finished', () => {
   expect(findings({ workers: [[started(2, PLAIN), ended(3), told(4, 'done')]] })).toEqual([])
 })
 
-test('so has one in which a killed worker finished it and could not say so, and one with retries and a dead letter', () => {
+test('the checker accepts a finish that a killed worker could not report, retries and a dead letter', () => {
   const killed = [{ t: 5, k: 'fault', fault: 'kill', on: 'w1.1' }]
   expect(findings({ workers: [[started(2, PLAIN), ended(3)]], faults: killed })).toEqual([])
   expect(
@@ -257,7 +257,7 @@ test.each<[string, Told]>([
     'what can never succeed is in the dead letters',
     { producer: added(POISON, '1-0'), workers: [[started(2, POISON), ended(3), told(4, 'done')]] },
   ],
-])('the checker finds that it is not so: %s', (claim, history) => {
+])('the checker finds a history that breaks this promise: %s', (claim, history) => {
   expect(findings(history).filter((finding) => finding.startsWith(claim))).not.toEqual([])
 })
 
@@ -325,7 +325,7 @@ const BROKEN: readonly {
   },
 ]
 
-test('every part of a script that a run breaks is there', () => {
+test('every part of a script that a chaos run breaks exists', () => {
   expect(BROKEN.map(({ sabotage }) => brokenScript(sabotage))).not.toEqual([])
 })
 

@@ -17,7 +17,7 @@ import { startWorker, startWorkerProcess } from '../support/workers.ts'
 
 const bench = useRedis()
 
-test('close fetches nothing more and waits for the handlers that run', async () => {
+test('close stops fetching and waits for running handlers', async () => {
   const stream = await openOrders(bench)
   const gate = deferred()
   const started: number[] = []
@@ -44,7 +44,7 @@ test('close fetches nothing more and waits for the handlers that run', async () 
   expect(await pendingOf(bench.raw, 'billing')).toEqual([])
 })
 
-test('a closed worker that holds nothing leaves no consumer and no connection', async () => {
+test('a closed worker without entries leaves no consumer and no connection', async () => {
   const stream = await openOrders(bench)
   const { worker, saw } = startWorker(stream, 'billing', () => {})
   await stream.add(0)
@@ -55,7 +55,7 @@ test('a closed worker that holds nothing leaves no consumer and no connection', 
   expect((await penknifeClients(bench.raw)).filter((line) => line.includes('penknife-reader'))).toEqual([])
 })
 
-test('what a worker did not finish by its deadline is aborted, given back, and another gets it before the lease ends', async () => {
+test('a handler that did not end by the deadline is aborted, and another worker gets its entry before the lease ends', async () => {
   const streams = await Promise.all([openOrders(bench), openOrders(bench)])
   const aborted: unknown[] = []
   let started = 0
@@ -89,7 +89,7 @@ test('what a worker did not finish by its deadline is aborted, given back, and a
   )
 })
 
-test('workers that close before an entry is done use up none of its attempts, however often', async () => {
+test('closing workers use up no attempt of an unfinished entry, however many close', async () => {
   const stream = await openOrders(bench, { groups: ['billing'] })
   const deliveries: { attempt: number; fence: number }[] = []
   const id = await stream.add(0)
@@ -113,7 +113,7 @@ test('workers that close before an entry is done use up none of its attempts, ho
   expect(await buriedOf(stream, 'billing')).toEqual([])
 })
 
-test('a handler that returns because its worker stopped has not finished the entry', async () => {
+test('a handler that returns because its signal aborted has not finished the entry', async () => {
   const stream = await openOrders(bench)
   const returned = deferred()
   const started = deferred()
@@ -132,7 +132,7 @@ test('a handler that returns because its worker stopped has not finished the ent
   expect(await bench.raw.xlen(readyOf('billing'))).toBe(1)
 })
 
-test('an entry added right after close is left for others, not for the closed consumer', async () => {
+test('an entry added right after close is not delivered to the closed worker', async () => {
   const stream = await openOrders(bench)
   for (let round = 0; round < 20; round++) {
     const { worker, saw } = startWorker(stream, `group-${round}`, () => {})
@@ -146,7 +146,7 @@ test('an entry added right after close is left for others, not for the closed co
   }
 })
 
-test('close can be called again, at any time, and before anything came', async () => {
+test('close can be called again, and before the worker has fetched anything', async () => {
   const stream = await openOrders(bench)
   const worker = stream.worker('billing', () => {})
   await Promise.all([worker.close(), worker.close()])
@@ -179,7 +179,7 @@ test('a process whose worker and penknife were closed ends by itself', async () 
   expect(await consumersOf(bench.raw, 'billing')).toEqual([])
 })
 
-test('an entry that waits to be tried again does not keep a closed process alive', async () => {
+test('an entry that waits for a retry does not keep a process alive after close', async () => {
   const stream = await openOrders(bench)
   await addNumbers(stream, 2)
   const { child, next, tell } = startWorkerProcess(bench.server.url, bench.raw, {
@@ -194,7 +194,7 @@ test('an entry that waits to be tried again does not keep a closed process alive
   expect(await child.ended()).toMatchObject({ code: 0 })
 })
 
-test('a handler that fails while its worker closes does not keep the process alive', async () => {
+test('a handler that fails during close does not keep the process alive', async () => {
   const stream = await openOrders(bench)
   await stream.add(0)
   const { child, next, tell } = startWorkerProcess(bench.server.url, bench.raw, {

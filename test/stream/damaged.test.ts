@@ -68,8 +68,8 @@ const fateOf = (error: unknown): string | undefined => (error as PenknifeError |
 describe.each([
   ['alone', 1],
   ['twice in a batch', 2],
-])('a stream script on damaged keys, called %s', (_, times) => {
-  test.each(cases)('$name: changed nothing when it says not-done', async ({ script, sample }) => {
+])('a stream script with damaged keys, called %s', (_, times) => {
+  test.each(cases)('$name: changed nothing when the fate is not-done', async ({ script, sample }) => {
     const keys = keysOf(script, sample)
     for (const key of keys) {
       for (const [damage, commands] of Object.entries(damagesOf(key))) {
@@ -86,7 +86,7 @@ describe.each([
   })
 })
 
-test('an add to a stream that has no id left says not-done', async () => {
+test('an add to a stream that has no id left fails with fate not-done', async () => {
   const key = 'pk1:{shop}:stream:orders'
   await bench.raw.xadd(key, LAST, 'd', '{}')
   const stream = createStream(penknife.space('shop'), 'orders')

@@ -52,7 +52,7 @@ async function open(): Promise<Stream<number>> {
   return openOrders(bench, { groups: ['billing'] })
 }
 
-test('a dead letter says what it was, whose, why it died and when', async () => {
+test('a dead letter has its payload, group, reason and time', async () => {
   const { deadLetters } = (await open()).group('billing')
   const [position] = await bury([3], 'vanished')
   const letter = {

@@ -30,7 +30,7 @@ test('a replicated add that is confirmed survives the loss of the master', async
   expect(handled.toSorted()).toEqual(ids.toSorted())
 })
 
-test('an add that no replica confirms fails and names the stream; the entry is there, and its key finds it', async () => {
+test('an add that no replica confirms fails and names the stream; the entry exists, and its dedup id returns it', async () => {
   const { master, replica } = await startPair()
   const penknife = await openReady(pattern(master.url), { deadline: 300 })
   const orders = createStream<number>(penknife.space('shop'), 'orders', { durability: 'replicated' })
@@ -47,7 +47,7 @@ test('an add that no replica confirms fails and names the stream; the entry is t
   await expect(orders.add(1, { id: 'one' })).resolves.toBe((await orders.read()).items[1]!.id)
 })
 
-test('fsynced adds are confirmed where the server can, and refused before anything is written where it cannot', async () => {
+test('fsynced adds are confirmed by servers that support it, and refused by others before anything is written', async () => {
   const server = await ownRedis({ persist: true })
   const orders = createStream<number>((await openReady(pattern(server.url))).space('shop'), 'orders', {
     durability: 'fsynced',

@@ -36,7 +36,7 @@ test('add returns rising ids, in the order of the calls', async () => {
   expect(read.map(({ id }) => id)).toEqual(ids)
 })
 
-test('a payload reads back as it was added', async () => {
+test('a payload is read as it was added', async () => {
   const stream = await ordersStream()
   const payloads: unknown[] = [
     { text: 'żółw 🐢 \u0000 \n "quoted"', deep: { list: [1, null, true] } },
@@ -56,7 +56,7 @@ test('a payload reads back as it was added', async () => {
   )
 })
 
-test('an entry tells when Redis took it', async () => {
+test('an entry has the time at which Redis added it', async () => {
   const stream = await ordersStream()
   const before = await bench.raw.time()
   const id = await stream.add('a')
@@ -141,7 +141,7 @@ test.each([
   expect(await bench.raw.dbsize()).toBe(0)
 })
 
-test('a payload of exactly 1 MiB is taken', async () => {
+test('a payload of exactly 1 MiB is accepted', async () => {
   const stream = await ordersStream<string>()
   const payload = 'x'.repeat((1 << 20) - 2)
   await stream.add(payload)
@@ -179,7 +179,7 @@ test.each([
   expect(make).toThrow(expect.objectContaining({ code: 'PENKNIFE_INVALID', option }))
 })
 
-test('an unknown option is answered with the nearest known one', async () => {
+test('an unknown option is refused with the nearest known one', async () => {
   const penknife = await openReady(pattern(bench.server.url))
   expect(() => createStream(penknife.space('shop'), 'orders', { group: ['a'] } as object)).toThrow(/'groups'/)
 })

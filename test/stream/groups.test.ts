@@ -25,7 +25,7 @@ async function take(group: string, count: number, consumer: string = 'w1'): Prom
 }
 
 describe('names', () => {
-  test('a group that a work queue does not have is refused, and the nearest one suggested', async () => {
+  test('a group that a work queue does not declare is refused, and the nearest name is suggested', async () => {
     const stream = await openOrders(bench, QUEUE)
     const error = await failure(stream.group('biling').pause())
     expect(error).toMatchObject({ code: 'PENKNIFE_INVALID', option: 'group' })
@@ -37,7 +37,7 @@ describe('names', () => {
     expect(() => stream.worker('biling', () => {})).toThrow(/did you mean 'billing'/)
   })
 
-  test('an event log takes any group', async () => {
+  test('an event log accepts any group', async () => {
     const stream = await openOrders(bench, LOG)
     expect(await stream.group('whoever').pause()).toBe(true)
   })
@@ -51,7 +51,7 @@ describe('names', () => {
 })
 
 describe('reset', () => {
-  test('a group reads again from an id or a time, or only what comes from now on', async () => {
+  test('a group reads again from an id or a time, or only new entries', async () => {
     const stream = await openOrders(bench, LOG)
     const ids = await addNumbers(stream, 10)
     const group = stream.group('billing')
@@ -70,7 +70,7 @@ describe('reset', () => {
     expect(await take('billing', 100)).toEqual([next])
   })
 
-  test('of an id in the middle leaves Redis able to tell the lag', async () => {
+  test('to an id in the middle lets Redis know the lag', async () => {
     const stream = await openOrders(bench, LOG)
     const ids = await addNumbers(stream, 30)
     await stream.group('billing').reset({ to: ids[20]! })
@@ -78,7 +78,7 @@ describe('reset', () => {
     expect(group!.at(group!.indexOf('lag') + 1)).toBe(10)
   })
 
-  test('what its workers have and what is retried stays, unless it is discarded', async () => {
+  test('running and retrying entries stay, unless they are discarded', async () => {
     const stream = await openOrders(bench, LOG)
     const ids = await addNumbers(stream, 10)
     const group = stream.group('billing')
@@ -98,7 +98,7 @@ describe('reset', () => {
     expect(await take('billing', 100)).toEqual(ids.slice(5))
   })
 
-  test('of a work queue is refused: what was handled is gone', async () => {
+  test('is refused for a work queue, which has deleted handled entries', async () => {
     const stream = await openOrders(bench, QUEUE)
     const error = await failure(stream.group('billing').reset({ to: '-' }))
     expect(error).toMatchObject({ code: 'PENKNIFE_INVALID', option: 'group' })
@@ -126,7 +126,7 @@ describe('drop', () => {
     await bench.raw.set(key('paused', group), '1')
   }
 
-  test('takes the retry path, what is delayed and the dead letters along', async () => {
+  test('deletes retries, delayed entries and dead letters too', async () => {
     const stream = await openOrders(bench, LOG)
     await addNumbers(stream, 3)
     await bench.raw.xgroup('CREATE', ORDERS, 'billing', '0')
@@ -147,7 +147,7 @@ describe('drop', () => {
     expect(await stream.group('billing').drop()).toBe(false)
   })
 
-  test('is refused while a worker of the group shows signs of life', async () => {
+  test('is refused while a worker of the group is alive', async () => {
     const stream = await openOrders(bench, LOG)
     await addNumbers(stream, 3)
     await bench.raw.xgroup('CREATE', ORDERS, 'billing', '0')
@@ -166,7 +166,7 @@ describe('drop', () => {
     })
   })
 
-  test('lets a work queue go of what only the dropped group had not finished, and of nothing else', async () => {
+  test('deletes the entries of a work queue that only the dropped group had not finished, and no others', async () => {
     const stream = await openOrders(bench, { groups: ['billing'] })
     const ids = await addNumbers(stream, 100)
     for (const group of ['billing', 'legacy']) {
@@ -181,7 +181,7 @@ describe('drop', () => {
     expect(left).toEqual([held, other, ...ids.slice(70)])
   })
 
-  test('of a group that held a log over its limits lets the next adds trim it', async () => {
+  test('of a group that kept a log over its limits lets the next adds trim the log', async () => {
     const stream = await openOrders(bench, { retain: { entries: 100 } })
     await bench.raw.xgroup('CREATE', ORDERS, 'legacy', '0', 'MKSTREAM')
     await addNumbers(stream, 1000)

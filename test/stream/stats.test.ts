@@ -44,7 +44,7 @@ const EMPTY = {
   consumers: [],
 }
 
-test('of a stream that is not there yet every number is there', async () => {
+test('a stream that does not exist yet has every number', async () => {
   const stream = await openOrders(bench, { groups: ['billing'] })
   expect(await stream.stats(NOW)).toEqual({
     length: 0,
@@ -91,7 +91,7 @@ test('they count waiting, running, delayed and dead entries, and the entries of 
   for (const { idleMs } of consumers) expect(idleMs).toBeLessThan(10_000)
 })
 
-test('oldestAgeMs is the age of the oldest entry that nobody finished', async () => {
+test('oldestAgeMs is the age of the oldest waiting or running entry', async () => {
   const stream = await openOrders(bench, LOG)
   const now = Number(((await bench.raw.time()) as unknown as [string])[0]) * 1000
   for (const age of [30_000, 20_000, 10_000]) await bench.raw.xadd(ORDERS, `${now - age}-0`, 'd', '1')
@@ -119,7 +119,7 @@ test('waiting is exact where Redis does not know the lag, as after an entry was 
   expect(await billing(stream)).toMatchObject({ waiting: 499, exact: true })
 })
 
-test('far from both ends it is an estimate, and says so', async () => {
+test('far from both ends of the stream waiting is an estimate, and exact is false', async () => {
   const stream = await openOrders(bench, LOG)
   const add = bench.raw.pipeline()
   for (let at = 1; at <= 6000; at++) add.xadd(ORDERS, `${at * 1000}-0`, 'd', '1')
@@ -142,7 +142,7 @@ test('trimmed entries are not counted as waiting', async () => {
   expect(await billing(stream)).toMatchObject({ waiting: 0, exact: true })
 })
 
-test('rates count what was added and what the group was done with, over the time that is stated', async () => {
+test('rates count the added and the finished entries over overMs', async () => {
   const stream = await openOrders(bench, LOG)
   await bench.raw.xgroup('CREATE', ORDERS, 'billing', '0', 'MKSTREAM')
   await addNumbers(stream, 50)
@@ -159,7 +159,7 @@ test('rates count what was added and what the group was done with, over the time
   expect((stats.groups[0]!.finishedPerSecond * stats.overMs) / 1000).toBeCloseTo(40)
 })
 
-test('the first call takes as long as its rates, later ones count from the one before', async () => {
+test('the first call takes `over`, and later ones count from the call before', async () => {
   const stream = await openOrders(bench, LOG)
   await addNumbers(stream, 1)
   const first = await stream.stats({ over: 60 })
@@ -171,7 +171,7 @@ test('the first call takes as long as its rates, later ones count from the one b
   expect(second.overMs).toBeLessThanOrEqual(performance.now() - started + 130)
 })
 
-test('a group with entries and no worker is told of, on the diagnostics channel or as a warning', async () => {
+test('a group with entries and no worker is reported, as an event or as a warning', async () => {
   const stream = await openOrders(bench, { groups: ['billing'] })
   await addNumbers(stream, 3)
   const warned = new Promise<Error>((resolve) => process.once('warning', resolve))
@@ -180,7 +180,7 @@ test('a group with entries and no worker is told of, on the diagnostics channel 
   expect(message).toMatch(
     /group 'billing' of stream 'orders' of space 'shop' has 3 entries to handle and no worker; start one with stream\.worker\('billing'.* kept/,
   )
-  // Its entries may have been confirmed to somebody: a warning does not advise to lose them.
+  // The entries were confirmed to a caller, so a warning must not advise to lose them.
   expect(message).not.toMatch(/drop/)
 
   const other = await openOrders(bench, { groups: ['billing'] })
