@@ -30,7 +30,7 @@ async function entries(count: number): Promise<RequestEntry[]> {
   const stream = features.stream()
   let found: RequestEntry[] = []
   await until(`${count} entries`, async () => {
-    found = (await stream.read()).map(({ payload }) => payload)
+    found = (await stream.read()).items.map(({ payload }) => payload)
     return found.length >= count
   })
   return found
@@ -174,7 +174,7 @@ describe.each(frameworks)('requestLog on $name', (adapter) => {
     expect((await call(`${url}/items/7`)).status).toBe(200)
     await until('it is reported', () => told.length === 1)
     expect(told).toEqual([[expect.stringMatching(message), 1]])
-    expect([errors, await features.stream().read()]).toEqual([[], []])
+    expect([errors, (await features.stream().read()).items]).toEqual([[], []])
   })
 
   test.each([

@@ -44,7 +44,7 @@ test('while Redis is slow a call that it carries out ends with fate unknown', as
   await redis.faults.slow(600)
   expect(await failure(stream.add(2))).toMatchObject({ code: 'PENKNIFE_TIMEOUT', fate: 'unknown' })
   await redis.faults.none()
-  expect((await stream.read()).map(({ payload }) => payload)).toEqual([1, 2])
+  expect((await stream.read()).items.map(({ payload }) => payload)).toEqual([1, 2])
 })
 
 test('replies stay in their order when a delay ends', async () => {

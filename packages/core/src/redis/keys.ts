@@ -18,20 +18,21 @@ export interface Route {
 export interface Keys {
   readonly route: Route
   stream(name: string): string
-  /** What a group is to handle again: now, and from a time on. */
+  /** The entries that a group must handle again at once. */
   ready(stream: string, group: string): string
-  later(stream: string, group: string): string
+  /** The entries that a group must handle from a time on: delayed ones and retries. */
+  delayed(stream: string, group: string): string
   deadLetters(stream: string, group: string): string
-  /** There while the group is paused for all processes. */
+  /** Exists while the group is paused for all processes. */
   paused(stream: string, group: string): string
-  /** The pub/sub channel that tells the group's workers to look whether it is paused. */
+  /** The pub/sub channel of messages that make the group's workers check whether it is paused. */
   pausing(stream: string, group: string): string
-  /** The entry that was added under a dedup key. */
-  once(stream: string, key: string): string
-  /** How a stream was declared last. */
+  /** The entry that was added with a dedup id. */
+  addedId(stream: string, id: string): string
+  /** The last declaration of a stream. */
   declaration(stream: string): string
-  /** The last batch of outcomes that a worker told. */
-  mark(stream: string, consumer: string): string
+  /** The last batch of outcomes that a worker sent. */
+  settled(stream: string, consumer: string): string
   leaderboard(name: string): string
   /** Another key of a leaderboard: of a window, or of what it keeps beside its scores. */
   leaderboardPart(name: string, ...part: readonly string[]): string
@@ -92,13 +93,13 @@ export function createKeys(space: string, { keyPrefix, db }: KeyOptions): Keys {
     route: routeOf(space),
     stream: (name) => `${base}stream:${name}`,
     ready: (stream, group) => `${base}stream:${stream}:ready:${group}`,
-    later: (stream, group) => `${base}stream:${stream}:later:${group}`,
+    delayed: (stream, group) => `${base}stream:${stream}:delayed:${group}`,
     deadLetters: (stream, group) => `${base}stream:${stream}:dead:${group}`,
     paused: (stream, group) => `${base}stream:${stream}:paused:${group}`,
     pausing: (stream, group) => `${base}stream:${stream}:paused:${group}:${live}`,
-    once: (stream, key) => `${base}stream:${stream}:once:${short(key)}`,
+    addedId: (stream, id) => `${base}stream:${stream}:id:${short(id)}`,
     declaration: (stream) => `${base}stream:${stream}:declaration`,
-    mark: (stream, consumer) => `${base}stream:${stream}:mark:${consumer}`,
+    settled: (stream, consumer) => `${base}stream:${stream}:settled:${consumer}`,
     leaderboard: (name) => `${base}board:${name}`,
     leaderboardPart: (name, ...part) => `${base}board:${name}:${part.join(':')}`,
     history: (notifier, channel) => `${base}notify:${notifier}:${channel}`,
