@@ -151,15 +151,15 @@ function streamCalls(space: Space): PublicCalls {
   const [billing, search] = [queue.group('billing'), log.group('search')]
   return {
     'queue.add': () => queue.add(1),
-    'queue.add once': () => queue.add(1, { key: 'k' }),
+    'queue.add once': () => queue.add(1, { id: 'k' }),
     'queue.add with a delay': () => queue.add(1, { delay: 50 }),
-    'queue.add at a time': () => queue.add(1, { key: 'at', at: new Date(Date.now() + 60_000) }),
+    'queue.add at a time': () => queue.add(1, { id: 'at', at: new Date(Date.now() + 60_000) }),
     'queue.addMany': () => queue.addMany([1, 2, 3]),
     'queue.read': () => queue.read(),
     'queue.stats': () => queue.stats({ over: 0 }),
     'log.add': () => log.add(1),
     'log.addMany': () => log.addMany(Array.from({ length: 64 }, (_, at) => at)),
-    'log.read in reverse': () => log.read({ reverse: true, count: 5 }),
+    'log.read in reverse': () => log.read({ reverse: true, limit: 5 }),
     'log.replay': () => all(log.replay({ pageEntries: 3 })),
     'log.replay in reverse': () => all(log.replay({ reverse: true })),
     'log.stats': () => log.stats({ over: 0 }),
@@ -168,9 +168,9 @@ function streamCalls(space: Space): PublicCalls {
     'group.reset': () => search.reset({ to: '-' }),
     'group.reset to the end': () => search.reset({ to: '+', discard: true }),
     'group.drop': () => queue.group('other').drop(),
-    'deadLetters.list': () => all(billing.deadLetters.list()),
+    'deadLetters.list': () => all(billing.deadLetters.iterate()),
     'deadLetters.list, oldest first': () =>
-      all(billing.deadLetters.list({ oldestFirst: true, why: 'failed', pageEntries: 1 })),
+      all(billing.deadLetters.iterate({ oldestFirst: true, why: 'failed', pageEntries: 1 })),
     'deadLetters.get': () => billing.deadLetters.get('1-1'),
     'deadLetters.requeue': () => billing.deadLetters.requeue({}),
     'deadLetters.requeue one': () => billing.deadLetters.requeue('1-1'),
@@ -189,7 +189,7 @@ function notifierCalls(space: Space): PublicCalls {
     'notifier.publish what supersedes': () => notifier.publish('room', 1, { coalesce: 'price', ttl: '1m' }),
     'notifier.nudge': () => notifier.nudge('room', 1),
     'notifier.history': () => notifier.history('room'),
-    'notifier.history from a position': () => notifier.history('room', { after: '5-1-abcdef', count: 3 }),
+    'notifier.history from a position': () => notifier.history('room', { after: '5-1-abcdef', limit: 3 }),
     'notifier.positions': () => notifier.positions(['room', 'empty']),
     'notifier.subscribe': async () => (await notifier.subscribe(['room', 'empty'], { onEvent })).close(),
     'notifier.subscribe from the oldest': async () =>
@@ -202,12 +202,12 @@ function notifierCalls(space: Space): PublicCalls {
     'notifier.admit': async () => (await notifier.admit('ann', admission)).close(),
     'notifier.admit and limit': async () => {
       const admitted = await notifier.admit('ann', admission)
-      await admitted.limit(2).finally(() => admitted.close())
+      await admitted.limit(2).finally(() => void admitted.close())
     },
     'notifier.revoke': () => notifier.revoke('ann'),
     'notifier.revoke channels': () => notifier.revoke('ann', ['room']),
     'aging.publish': () => aging.publish('room', 1),
-    'aging.history': () => aging.history('room', { count: 2 }),
+    'aging.history': () => aging.history('room', { limit: 2 }),
     'aging.subscribe': async () =>
       (await aging.subscribe(['room'], { onEvent, from: { room: '-' } })).close(),
   }

@@ -125,7 +125,7 @@ async function prepare(
 
   async function follow(): Promise<() => void> {
     const admission = await notifier.admit('ann', { onRevoked: () => {}, onEnd: () => {} })
-    const ending = (): void => admission.close()
+    const ending = (): void => void admission.close()
     try {
       await admission.limit(2)
       await notifier.subscribe(['room', 'empty'], { onEvent: () => {}, admission, from: { room: '-' } })
@@ -143,7 +143,7 @@ async function prepare(
   }
   const workers = work({ next: () => 0.25, int: (from) => from, pick: ([first]) => first as never })
   await delay(150)
-  await Promise.all(workers.map((worker) => worker.close(0)))
+  await Promise.all(workers.map((worker) => worker.close({ deadline: 0 })))
   await calls['group.pause']?.()
   await calls['queue.addMany']?.()
   await calls['log.addMany']?.()
@@ -277,7 +277,7 @@ async function play(stage: Stage, random: Random, round: number): Promise<Played
     await Promise.all(some.slice(0, 5).map(check))
     await delay(random.int(0, 60))
     for (const worker of workers) {
-      if (!(await settlesWithin(worker.close(0), SETTLES_MS)))
+      if (!(await settlesWithin(worker.close({ deadline: 0 }), SETTLES_MS)))
         findings.add('worker.close() did not resolve', what)
     }
     return { calls: 6, what }

@@ -80,7 +80,7 @@ export async function runFailover(options: FailoverOptions): Promise<FailoverRes
     await delay(1000)
     await Promise.all([keep.stop(), queue.stop()])
     // A queue is empty when every entry is finished.
-    await goesOn(async () => (await queued.read({ count: 1 })).length === 0)
+    await goesOn(async () => (await queued.read({ limit: 1 })).items.length === 0)
     await delay(500)
 
     const present = new Set<number>()

@@ -26,7 +26,7 @@ async function add(n: number): Promise<void> {
   const stream = streams.get(streamOf(n).name) as Stream<Payload>
   const { keyed, delayMs } = intentOf(seed, n)
   const options: StreamAddOptions = {
-    ...(keyed ? { key: `key-${n}` } : {}),
+    ...(keyed ? { id: `id-${n}` } : {}),
     ...(delayMs > 0 ? { delay: delayMs } : {}),
   }
   const payload = payloadOf(seed, n)
@@ -56,7 +56,7 @@ async function addMany(all: readonly number[]): Promise<void> {
     try {
       const ids = await stream.addMany(
         all.map((n) => payloadOf(seed, n)),
-        { key: ({ n }) => `key-${n}` },
+        { id: ({ n }) => `id-${n}` },
       )
       for (const [at, n] of all.entries()) journal.write({ k: 'added', n, id: ids[at] as string })
       return

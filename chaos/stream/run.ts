@@ -182,8 +182,8 @@ async function unfinished(raw: Redis): Promise<readonly string[]> {
     }
     for (const group of groups) {
       const ready = await raw.xlen(`${keyOf(name)}:ready:${group}`)
-      const later = await raw.zcard(`${keyOf(name)}:later:${group}`)
-      if (ready + later > 0) left.push(`${name}/${group}: ${ready} ready, ${later} later`)
+      const delayed = await raw.zcard(`${keyOf(name)}:delayed:${group}`)
+      if (ready + delayed > 0) left.push(`${name}/${group}: ${ready} ready, ${delayed} delayed`)
     }
   }
   return left
@@ -195,7 +195,7 @@ async function deadLetters(url: string): Promise<ReadonlyMap<string, readonly De
   for (const { name, groups } of STREAMS) {
     for (const group of groups) {
       const letters: Dead[] = []
-      for await (const letter of streams.get(name)?.group(group).deadLetters.list() ?? [])
+      for await (const letter of streams.get(name)?.group(group).deadLetters.iterate() ?? [])
         letters.push(letter)
       found.set(`${name}/${group}`, letters)
     }

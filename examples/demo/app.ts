@@ -126,9 +126,9 @@ export function createDemo(redis: Redis, privateRedis?: DemoRedis): Demo {
         board.top(),
         board.standing(member),
         badges.of(member),
-        requests.read({ reverse: true, count: LOG_LINES }),
+        requests.read({ reverse: true, limit: LOG_LINES }),
       ])
-      return { member, rows, ...standing, badges: earned, log: entries.map(logLine) }
+      return { member, rows, ...standing, badges: earned, log: entries.items.map(logLine) }
     },
     async health() {
       const { status } = await penknife.health()

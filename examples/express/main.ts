@@ -24,7 +24,7 @@ app.use(requestLog(requests))
 app.use(leaderboard(visitors, { path: '/visitors' }))
 app.get('/events', notifications(news, { channels: ['visits'] }))
 app.get('/requests', async (_request, response) => {
-  response.json(await requests.read({ reverse: true, count: 20 }))
+  response.json((await requests.read({ reverse: true, limit: 20 })).items)
 })
 app.get('/', rateLimit(limiter), async (request, response) => {
   const id = await visits.add({ ip: request.ip })

@@ -28,7 +28,7 @@ app.use(leaderboard(visitors, { path: '/visitors' }))
 app.use(async (context, next) => {
   if (context.path === '/events') await events(context, next)
   else if (context.path === '/requests') {
-    context.body = await requests.read({ reverse: true, count: 20 })
+    context.body = (await requests.read({ reverse: true, limit: 20 })).items
   } else if (context.path === '/') await limited(context, next)
 })
 app.use(async (context) => {

@@ -1,30 +1,31 @@
---- Append an entry, unless one was appended under the same key within the window.
+--- Append an entry, unless one with the same dedup id was appended within the window.
 --
--- Invariant: within the window, and until its entry is due, a key answers one id. As `stream/add` otherwise.
+-- Invariant: within the window, and until the entry is due, all adds with one dedup id return the id of the same entry. The
+-- invariant of `stream/add` ttl too.
 -- @batch 64
 -- @full refused      it adds an entry
 -- @include stream/append
 -- @include stream/due_at
 -- @include now
--- @shared limits   of the stream, see lua/_lib/stream/append.lua
+-- @shared limits   limits of the stream, see lua/_lib/stream/append.lua
 -- @item key stream stream
--- @item key once   string, the id of the entry that was appended
+-- @item key added  string: the id of the entry that was added with this dedup id
 -- @item arg payload JSON text
--- @item arg trace  traceparent or nothing
--- @item arg due    not before: milliseconds since 1970, +milliseconds from now, or nothing
--- @item arg window milliseconds
--- @returns string|null the entry's id, after = when it was there; null when the stream is full
+-- @item arg trace  traceparent, or empty
+-- @item arg due    earliest time to handle it: milliseconds since 1970, +milliseconds from now, or empty
+-- @item arg window milliseconds for which the dedup id is remembered
+-- @returns string|null the entry's id, with a leading = if it was added before; null when the stream is full
 
 local streams = {}
 
-local function item(stream, once, payload, trace, due, window)
-  local id = redis.pcall('GET', once)
+local function item(stream, added, payload, trace, due, window)
+  local id = redis.pcall('GET', added)
   if type(id) == 'table' then
     return id
   end
   if id then
-    -- A write, so that a caller who waits for replicas waits for this, too.
-    redis.call('SET', once, id, 'KEEPTTL')
+    -- A write, so that WAIT in a durable add also covers this reply.
+    redis.call('SET', added, id, 'KEEPTTL')
     return '=' .. id
   end
   local log = streams[stream] or append.open(stream, limits)
@@ -35,8 +36,8 @@ local function item(stream, once, payload, trace, due, window)
   end
   id = append.apply(log, payload, trace, due)
   if type(id) == 'string' then
-    local holds = math.max(window, due_at(due) - math.floor(now / 1000))
-    redis.call('SET', once, id, 'PX', string.format('%.0f', holds))
+    local ttl = math.max(window, due_at(due) - math.floor(now / 1000))
+    redis.call('SET', added, id, 'PX', string.format('%.0f', ttl))
   end
   return id
 end

@@ -1,19 +1,19 @@
---- Drop a group that nobody serves, with its retry path, delayed entries and dead letters.
+--- Drop a group that has no live worker, with its retries, delayed entries and dead letters.
 --
--- Invariant: a group whose worker gave a sign of life within `quiet` stays as it is. One script, so a process dies
--- before or after.
+-- Invariant: a group is not changed if one of its workers sent a command within `quiet`. The drop is one script, so a process that
+-- dies leaves it done or not done.
 -- @batch 1
--- @full runs         it deletes what the group had
+-- @full runs         it deletes the group's keys
 -- @include stream/groups
 -- @include typed
 -- @item key stream stream
--- @item key ready  stream of what the group handles again
--- @item key later  sorted set of what it handles again later
+-- @item key ready  stream of entries that the group must handle again
+-- @item key delayed sorted set of its entries that wait for a time
 -- @item key dead   stream of its dead letters
--- @item key paused there while the group is paused
+-- @item key paused exists while the group is paused
 -- @item arg group  group
 -- @item arg quiet  milliseconds
--- @returns integer|string 1 when it was dropped, 0 when nothing of it was there; the consumer that is still alive
+-- @returns integer|string 1 when it was dropped, 0 when it did not exist; the name of a consumer that is still alive
 
 local function has(key, group)
   for _, found in ipairs(redis.call('EXISTS', key) == 1 and groups(key) or {}) do
@@ -24,7 +24,7 @@ local function has(key, group)
   return false
 end
 
-local function item(stream, ready, later, dead, paused, group, quiet)
+local function item(stream, ready, delayed, dead, paused, group, quiet)
   local wrong = typed(stream, 'stream') or typed(ready, 'stream')
   if wrong then
     return wrong
@@ -41,7 +41,7 @@ local function item(stream, ready, later, dead, paused, group, quiet)
       end
     end
   end
-  local gone = redis.call('UNLINK', ready, later, dead, paused)
+  local gone = redis.call('UNLINK', ready, delayed, dead, paused)
   if here then
     redis.call('XGROUP', 'DESTROY', stream, group)
   end

@@ -1,26 +1,26 @@
---- Give back what a worker was given and did not see, and forget the worker once it holds nothing.
+--- Give back the entries that are still pending for a worker that closes, and delete its consumer when none is left.
 --
--- Invariant: a consumer is deleted only when nothing is pending for it; a call gives back at most 100 of each stream, or some
--- 256 KiB.
+-- Those entries were in a reply that the worker did not read. Invariant: a consumer is deleted only when no entry is pending for it.
+-- A call gives back at most 100 entries of each stream, or some 256 KiB.
 -- @batch 1
--- @full runs         without it what a worker gives back waits for its lease; it moves entries, and deletes a consumer
+-- @full runs         without it these entries wait until their lease ends; it moves entries and deletes a consumer
 -- @include now
 -- @include stream/acknowledge
 -- @include stream/entry
 -- @include typed
 -- @shared group    group
--- @shared consumer who leaves
--- @shared declared groups of a work queue separated by spaces, - for an event log
+-- @shared consumer name of the worker's consumer
+-- @shared declared groups of a work queue, separated by spaces; - for an event log
 -- @item key stream stream
--- @item key ready  stream of what the group handles again
--- @item key later  sorted set of what it handles again later
--- @item key mark   string, the worker's last batch
--- @returns integer entries given back: 0 when it holds nothing more
+-- @item key ready  stream of entries that the group must handle again
+-- @item key delayed sorted set of its entries that wait for a time
+-- @item key settled string: number and reply of the worker's last batch
+-- @returns integer entries given back: 0 when none is left
 
 local MOST, MOST_BYTES = 100, 262144
 
-local function item(stream, ready, later, mark)
-  local wrong = typed(stream, 'stream') or typed(ready, 'stream') or typed(later, 'zset')
+local function item(stream, ready, delayed, settled)
+  local wrong = typed(stream, 'stream') or typed(ready, 'stream') or typed(delayed, 'zset')
   if wrong then
     return wrong
   end
@@ -28,20 +28,20 @@ local function item(stream, ready, later, mark)
   for _, key in ipairs({ stream, ready }) do
     local ids = {}
     local all = redis.pcall('XPENDING', key, group, '-', '+', MOST, consumer)
-    -- With its group everything is gone already.
+    -- Without the group there are no pending entries.
     if all.err and not string.match(all.err, '^NOGROUP') then
       error(all)
     end
     local bytes = 0
-    for at, held in ipairs(all) do
+    for at, row in ipairs(all) do
       if bytes >= MOST_BYTES then
         break
       end
-      ids[at] = held[1]
-      local is = (key == ready and entry.again or entry.read)(key, held[1])
-      if is then
-        bytes = bytes + #(is.d or '')
-        entry.back(ready, later, is, math.floor(now / 1000))
+      ids[at] = row[1]
+      local delivery = (key == ready and entry.read_ready or entry.read)(key, row[1])
+      if delivery then
+        bytes = bytes + #(delivery.d or '')
+        entry.give_back(ready, delayed, delivery, math.floor(now / 1000))
       end
     end
     if ids[1] and key == stream then
@@ -55,7 +55,7 @@ local function item(stream, ready, later, mark)
   if given == 0 then
     redis.pcall('XGROUP', 'DELCONSUMER', stream, group, consumer)
     redis.pcall('XGROUP', 'DELCONSUMER', ready, group, consumer)
-    redis.call('DEL', mark)
+    redis.call('DEL', settled)
   end
   return given
 end

@@ -1,12 +1,12 @@
---- Make a group and its own stream, if they are not there.
+--- Create a group and its stream of ready entries, if they do not exist.
 -- @batch 16
--- @full runs         without its group a worker cannot drain the stream; groups are few
+-- @full runs         a worker cannot drain the stream without its group; groups are few
 -- @include typed
 -- @item key stream stream
--- @item key ready  stream of what the group handles again
--- @item key paused there while the group is paused
+-- @item key ready  stream of entries that the group must handle again
+-- @item key paused exists while the group is paused
 -- @item arg group  group
--- @item arg from   id after which the group begins, or $ for what comes from now on
+-- @item arg from   id after which the group begins, or $ for entries that are added from now on
 -- @returns integer 1 when the group is paused
 
 local function make(stream, group, from)

@@ -1,4 +1,4 @@
---- Say how large a stream is and which groups it has.
+--- Return the size of a stream and the names of its groups.
 -- @batch 4
 -- @readonly
 -- @include stream/groups

@@ -1,15 +1,15 @@
---- Read a page of entries: at most `count`, and after the first one at most `bytes` of fields.
+--- Read a page of entries: at most `count` entries and, beyond the first one, at most `bytes` of fields.
 --
--- It reads two, and then by 16 or as many as fit if they are as large as those before.
+-- It reads two entries first. Then it reads 16 at a time, or as many as fit if they are as large as the ones before.
 -- @batch 1
 -- @readonly
 -- @item key stream  stream
--- @item arg first   id to begin with, ( before it for the one after; - or +
+-- @item arg first   id to begin with, with a leading ( to exclude it; - or +
 -- @item arg last    id to end with
--- @item arg count   entries at the most
--- @item arg bytes   of their fields at the most
+-- @item arg count   most entries
+-- @item arg bytes   most bytes of their fields
 -- @item arg order   XRANGE or XREVRANGE
--- @returns list     1 when there may be more or 0, then id and fields of each entry
+-- @returns list     1 when there may be more, else 0; then id and fields of each entry
 
 local STEP = 16
 
@@ -43,7 +43,7 @@ local function item(stream, first, last, count, bytes, order)
     if left == 0 then
       return page
     end
-    -- One more than fits ends the page.
+    -- Reads one entry more than fits: it ends the page.
     local each = math.max(1, (bytes - room) / (#page - 1))
     step = math.max(1, math.min(STEP, math.floor(room / each) + 1))
   end

@@ -1,21 +1,21 @@
---- Pause a group for all processes, or let it go on, and tell its workers to look.
+--- Pause a group for all processes, or resume it, and send its workers a message.
 --
--- Who does not hear of it looks within ten seconds: a user who may not publish can pause all the same.
+-- A worker that does not get the message notices within ten seconds. So a Redis user that may not publish can pause too.
 -- @batch 16
--- @full runs         a way to take load off; one short key a group
+-- @full runs         pausing takes load off the server; one short key for each group
 -- @include now
--- @item key paused there while the group is paused, with the time since when
--- @item arg on     1 to pause
--- @item arg told   pub/sub channel of the same slot that the group's workers follow; no key, as it never exists
--- @returns integer 1 when it was otherwise before
+-- @item key paused exists while the group is paused; its value is the time of the pause
+-- @item arg on     1 to pause, 0 to resume
+-- @item arg channel pub/sub channel, in the same slot, that the group's workers follow; not a key, because it never exists
+-- @returns integer 1 when this changed the group
 
-local function item(paused, on, told)
+local function item(paused, on, channel)
   local changed
   if on == '1' then
     changed = redis.call('SET', paused, string.format('%.0f', math.floor(now / 1000)), 'NX') and 1 or 0
   else
     changed = redis.call('DEL', paused)
   end
-  redis.pcall('SPUBLISH', told, '')
+  redis.pcall('SPUBLISH', channel, '')
   return changed
 end

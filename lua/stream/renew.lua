@@ -1,19 +1,20 @@
---- Renew the leases of a worker: its sign of life. With a mark it also says that their handlers are about to be called.
+--- Renew the leases of a worker, which shows that it is alive. With `starting` it also records that handlers are about to be called.
 --
--- Invariant: a lease that was lost is not taken back, nor marked; a mark stays as long as the lease. The worker bounds the list to 256.
+-- Invariant: a lost lease is neither taken back nor recorded as started. The record lasts as long as the lease. The worker sends at
+-- most 256 positions.
 -- @batch 1
--- @full runs         without it the leases of a living worker end; it changes times
+-- @full runs         without it the leases of a live worker end; it changes times only
 -- @include stream/pending
 -- @include stream/started
 -- @include typed
 -- @shared group    group
--- @shared consumer who has the leases
--- @item key stream stream, or the group's own
+-- @shared consumer name of the consumer that has the leases
+-- @item key stream stream, or the group's stream of ready entries
 -- @item arg ids    positions, ascending, separated by spaces
--- @item arg mark   1 when their handlers are about to be called
--- @returns string  positions whose lease was lost, separated by spaces
+-- @item arg starting 1 when the handlers are about to be called
+-- @returns string  positions whose lease is lost, separated by spaces
 
-local function item(stream, ids, mark)
+local function item(stream, ids, starting)
   local wrong = typed(stream, 'stream')
   if wrong then
     return wrong
@@ -32,7 +33,7 @@ local function item(stream, ids, mark)
     end
   end
   if mine[1] then
-    if mark == '1' then
+    if starting == '1' then
       mine[#mine + 1] = 'RETRYCOUNT'
       mine[#mine + 1] = started
     end

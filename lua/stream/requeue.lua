@@ -1,25 +1,25 @@
---- Give a dead letter back to its group, with all its attempts before it.
+--- Move a dead letter back to the ready entries of its group, with all attempts again.
 --
--- Invariant: it is among the dead letters or ready, never in both or neither; a second call finds nothing.
+-- Invariant: the entry is either a dead letter or ready, never both and never neither. A second call changes nothing.
 -- @batch 16
--- @full runs         it moves an entry to where it is worked off
+-- @full runs         it moves an entry so that it is handled
 -- @include stream/entry
 -- @include typed
 -- @item key dead     stream of dead letters
--- @item key ready    stream of what the group handles again
--- @item arg position of the dead letter
--- @returns integer   1 when it was there
+-- @item key ready    stream of entries that the group must handle again
+-- @item arg position position of the dead letter
+-- @returns integer   1 when it existed
 
 local function item(dead, ready, position)
   local wrong = typed(dead, 'stream') or typed(ready, 'stream')
   if wrong then
     return wrong
   end
-  local is = entry.again(dead, position)
-  if not is then
+  local delivery = entry.read_ready(dead, position)
+  if not delivery then
     return 0
   end
-  is.a = 0
-  entry.ready(ready, is)
+  delivery.a = 0
+  entry.put_ready(ready, delivery)
   return redis.call('XDEL', dead, position)
 end

@@ -1,21 +1,21 @@
---- Let a group of an event log read on from another place; makes the group if it is not there.
+--- Move the position from which a group of an event log reads. Creates the group if it does not exist.
 --
--- Invariant: nothing is lost: what the group was given and has not finished, and what it handles again, stays, unless
--- it is to be discarded with all its leases. One script, so a process dies before or after.
+-- Invariant: entries that are running, ready or delayed in the group stay, unless `discard` drops them with their leases. The reset
+-- is one script, so a process that dies leaves it done or not done.
 -- @batch 1
--- @full runs         it moves a position; groups are few, and discarding frees
+-- @full runs         it moves a position; groups are few, and discarding frees memory
 -- @include stream/groups
 -- @include typed
 -- @include stream/undelivered
 -- @item key stream  stream
--- @item key ready   stream of what the group handles again
--- @item key later   sorted set of what it handles again later
+-- @item key ready   stream of entries that the group must handle again
+-- @item key delayed sorted set of its entries that wait for a time
 -- @item arg group   group
--- @item arg after   id after which it reads on, $ for the last there ever was
--- @item arg discard 1 to drop what it was given and what it handles again
--- @returns list     entries it has still to be given, 1 when that is exact, ready, pending, later
+-- @item arg after   id after which the group reads, $ for the last id of the stream
+-- @item arg discard 1 to drop its running, ready and delayed entries
+-- @returns list     entries not read yet, 1 when that is exact, ready, pending, delayed
 
--- No group that penknife makes is named so.
+-- A name that no group of a user can have.
 local WAKE = ':wake:'
 
 local function make(key, group, id)
@@ -33,15 +33,15 @@ local function pending(key, group)
   end
 end
 
-local function item(stream, ready, later, group, after, discard)
-  local wrong = typed(stream, 'stream') or typed(ready, 'stream') or typed(later, 'zset')
+local function item(stream, ready, delayed, group, after, discard)
+  local wrong = typed(stream, 'stream') or typed(ready, 'stream') or typed(delayed, 'zset')
   if wrong then
     return wrong
   end
   make(stream, group, '0')
   if discard == '1' then
     redis.call('XGROUP', 'DESTROY', stream, group)
-    redis.call('UNLINK', ready, later)
+    redis.call('UNLINK', ready, delayed)
     make(stream, group, '0')
   end
   make(ready, group, '0')
@@ -54,16 +54,16 @@ local function item(stream, ready, later, group, after, discard)
   end
   local left, exact = undelivered(stream, after, false)
   if exact == 1 then
-    -- So that Redis knows the lag from now on.
+    -- With ENTRIESREAD Redis knows the lag from now on.
     local read = string.format('%.0f', info['entries-added'] - left)
     redis.call('XGROUP', 'SETID', stream, group, after, 'ENTRIESREAD', read)
   else
     redis.call('XGROUP', 'SETID', stream, group, after)
   end
-  -- A worker that waits in a blocking read looks again when any group of the stream is destroyed.
+  -- Redis wakes the workers in a blocking read when any group of the stream is destroyed; they then read from the new position.
   make(stream, WAKE, '$')
   redis.call('XGROUP', 'DESTROY', stream, WAKE)
   local again = pending(ready, group)
   local waiting = redis.call('XLEN', ready) - again
-  return { left, exact, waiting, pending(stream, group) + again, redis.call('ZCARD', later) }
+  return { left, exact, waiting, pending(stream, group) + again, redis.call('ZCARD', delayed) }
 end

@@ -1,18 +1,18 @@
---- Count what a group has still to finish, and who works on it.
+--- Count the entries of a group by state, and list its consumers.
 --
--- Reads at most about 1,000 entries, and only when Redis does not know the lag (`undelivered`).
+-- Reads entries only when Redis does not know the lag, and then at most about 1,000 (`undelivered`).
 -- @batch 1
 -- @readonly
 -- @include now
 -- @include stream/groups
 -- @include stream/undelivered
 -- @item key stream stream
--- @item key ready  stream of what the group handles again
--- @item key later  sorted set of what it handles again later
+-- @item key ready  stream of entries that the group must handle again
+-- @item key delayed sorted set of its entries that wait for a time
 -- @item key dead   stream of its dead letters
--- @item key paused there while the group is paused
+-- @item key paused exists while the group is paused
 -- @item arg group  group
--- @returns list    1 when the group is there, entries ever added, undelivered, 1 when that is exact, ready, pending, later, dead, paused, milliseconds since the oldest unfinished one was added; then name, pending and idle milliseconds of each consumer
+-- @returns list    1 when the group exists, entries ever added, undelivered, 1 when that is exact, ready, pending, delayed, dead, paused, milliseconds since the oldest unfinished entry was added; then name, pending and idle milliseconds of each consumer
 
 local function find(stream, group)
   for _, found in ipairs(redis.call('EXISTS', stream) == 1 and groups(stream) or {}) do
@@ -22,23 +22,23 @@ local function find(stream, group)
   end
 end
 
-local function item(stream, ready, later, dead, paused, group)
+local function item(stream, ready, delayed, dead, paused, group)
   local here, again = find(stream, group), find(ready, group)
   local oldest
-  local function seen(id)
+  local function consider(id)
     local ms = id and tonumber(string.match(id, '%d+'))
     if ms and (not oldest or ms < oldest) then
       oldest = ms
     end
   end
 
-  -- A group that is not there yet has everything still to come.
+  -- A group that does not exist yet has not read any entry.
   local waiting, exact, next_up = undelivered(stream, here and here['last-delivered-id'] or '0-0', here and here.lag)
-  seen(next_up)
+  consider(next_up)
   local pending, waiting_again = 0, redis.call('XLEN', ready)
   if here and here.pending > 0 then
     pending = here.pending
-    seen(redis.call('XPENDING', stream, group, '-', '+', 1)[1][1])
+    consider(redis.call('XPENDING', stream, group, '-', '+', 1)[1][1])
   end
   if again then
     pending = pending + again.pending
@@ -47,7 +47,7 @@ local function item(stream, ready, later, dead, paused, group)
   local first = redis.call('XRANGE', ready, '-', '+', 'COUNT', 1)[1]
   for at = 1, first and #first[2] or 0, 2 do
     if first[2][at] == 'i' then
-      seen(first[2][at + 1])
+      consider(first[2][at + 1])
     end
   end
 
@@ -65,7 +65,7 @@ local function item(stream, ready, later, dead, paused, group)
     exact,
     waiting_again,
     pending,
-    redis.call('ZCARD', later),
+    redis.call('ZCARD', delayed),
     redis.call('XLEN', dead),
     redis.call('EXISTS', paused),
     oldest and math.max(0, math.floor(now / 1000) - oldest) or 0,

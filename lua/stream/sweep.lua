@@ -1,7 +1,7 @@
---- Delete those entries of a work queue that every group has finished, after a group was dropped that had not.
+--- Delete the entries of a work queue that every remaining group has finished, after a group was dropped.
 --
--- Invariant: only what every declared and every other group of the stream was given and finished goes. Looks at 16
--- entries or some 256 KiB a call; a process that dies leaves the rest for the next sweep.
+-- Invariant: an entry is deleted only if every declared group and every other group of the stream has finished it. A call reads 16
+-- entries, or some 256 KiB. If a process dies, the next sweep deletes the rest.
 -- @batch 1
 -- @full runs         it deletes entries
 -- @include earlier
@@ -9,10 +9,10 @@
 -- @include ids
 -- @include stream/acknowledge
 -- @include typed
--- @shared declared groups of the work queue separated by spaces
+-- @shared declared groups of the work queue, separated by spaces
 -- @item key stream stream
--- @item arg first  id to begin with, ( before it for the one after; - at first
--- @returns string|null where to go on; null when nothing further can be finished
+-- @item arg first  id to begin with, with a leading ( to exclude it; - at first
+-- @returns string|null where to continue; null when no further entry can be finished
 
 local STEP = 16
 

@@ -74,7 +74,7 @@ test('streams of spaces on every master: each group handles each entry once, rea
       await saw('done', 100)
       expect(handled.toSorted(rising)).toEqual(numbers(100))
     }
-    expect((await stream.read({ reverse: true, count: 1 })).map(({ payload }) => payload)).toEqual([99])
+    expect((await stream.read({ reverse: true, limit: 1 })).items.map(({ payload }) => payload)).toEqual([99])
   }
   // Two spaces of two groups on each master: each of its own readers waits there.
   for (const raw of bench.raws) {
@@ -132,14 +132,14 @@ test('on a cluster, too, streams are replayed, and their groups counted, paused,
       )
       await saw('dead', 40)
       expect((await stream.stats({ over: 0 })).groups).toMatchObject([
-        { name: 'billing', dead: 40, undelivered: 0 },
+        { name: 'billing', dead: 40, waiting: 0 },
       ])
       well = true
       expect(await group.deadLetters.requeue({})).toBe(40)
       await saw('done', 40)
       await group.pause()
       await saw('paused')
-      expect(await group.reset({ to: '-' })).toEqual({ undelivered: 40, exact: true, pending: 0, delayed: 0 })
+      expect(await group.reset({ to: '-' })).toEqual({ waiting: 40, exact: true, running: 0, delayed: 0 })
       await group.resume()
       await saw('done', 80)
       expect(await failure(group.drop())).toMatchObject({ code: 'PENKNIFE_IN_USE' })
@@ -198,7 +198,7 @@ test('notifiers of spaces on every master: history and live events once and in o
     expect(own).toHaveLength(1)
     expect(own[0]).toMatch(/ ssub=2 /)
   }
-  for (const { subscription } of each) subscription.close()
+  for (const { subscription } of each) void subscription.close()
   for (const raw of bench.raws) {
     await until('nobody follows', async () => String(await raw.call('PUBSUB', 'SHARDCHANNELS')) === '')
   }

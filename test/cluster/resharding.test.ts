@@ -69,7 +69,7 @@ function loadOf(
   const increments = keepCalling((nth) => board.increment(`m${nth % 5}`))
   const updates = keepCalling((nth) => windows.increment(`m${nth % 5}`))
   const adds = keepCalling(async (nth) => added.add(await stream.add(nth)))
-  const onces = keepCalling(async (nth) => added.add(await stream.add(nth, { key: `k${nth}` })))
+  const onces = keepCalling(async (nth) => added.add(await stream.add(nth, { id: `k${nth}` })))
   const publishes = keepCalling((nth) => notifier.publish(`room${nth % 5}`, nth))
   const count = counters(space, deadlineMs)
   const counts = keepCalling((nth) => count(`c${nth % 100}`))

@@ -91,7 +91,7 @@ describe('the middlewares in an application of the README', () => {
     }
     await agent.get('/').expect(429)
     await agent.head('/events').expect(200).expect('content-type', 'text/event-stream; charset=utf-8')
-    await until('all requests are logged', async () => (await features.stream().read()).length === 5)
+    await until('all requests are logged', async () => (await features.stream().read()).items.length === 5)
     await promisify(server.close.bind(server))().catch(() => {})
   })
 })

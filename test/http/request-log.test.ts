@@ -30,7 +30,7 @@ async function entries(count: number): Promise<RequestEntry[]> {
   const stream = features.stream()
   let found: RequestEntry[] = []
   await until(`${count} entries`, async () => {
-    found = (await stream.read()).map(({ payload }) => payload)
+    found = (await stream.read()).items.map(({ payload }) => payload)
     return found.length >= count
   })
   return found
@@ -174,7 +174,7 @@ describe.each(frameworks)('requestLog on $name', (adapter) => {
     expect((await call(`${url}/items/7`)).status).toBe(200)
     await until('it is reported', () => told.length === 1)
     expect(told).toEqual([[expect.stringMatching(message), 1]])
-    expect([errors, await features.stream().read()]).toEqual([[], []])
+    expect([errors, (await features.stream().read()).items]).toEqual([[], []])
   })
 
   test.each([
@@ -266,7 +266,7 @@ test('close resolves when the entries on their way have settled', async () => {
   await call(url)
   await until('an entry is on its way', () => finish !== undefined)
   let closed = false
-  const closing = handler.close?.().then(() => (closed = true))
+  const closing = handler.close?.(10_000).then(() => (closed = true))
   await Promise.resolve()
   expect(closed).toBe(false)
   finish?.('1-0')

@@ -2,7 +2,7 @@ import type { Redis } from 'ioredis'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 
 import { createKeys } from '../../packages/core/src/redis/keys.ts'
-import { pattern, useRedis } from '../support/redis.ts'
+import { patternOf, useRedis } from '../support/redis.ts'
 import { testScript } from '../support/scripts.ts'
 
 const combined = testScript(
@@ -60,7 +60,7 @@ const KEYS = [A, DATA, B, IDS, IDLOG, C]
 let user: Redis
 beforeAll(async () => {
   await bench.raw.call('ACL', 'SETUSER', 'other', 'on', '>x', '~*', '&*', '+@all')
-  user = pattern(bench.server.url, { username: 'other', password: 'x' })
+  user = patternOf('ioredis', bench.server.url, { username: 'other', password: 'x' })
 })
 afterAll(() => user.disconnect())
 

@@ -66,7 +66,7 @@ test('a server that adds filled is drained: by workers that start then, through 
   const { deadLetters } = orders.group('billing')
   await until('all of it is worked off', async () => {
     const { length, groups } = await orders.stats({ over: 0 })
-    return length === 0 && groups[0]!.pending + groups[0]!.undelivered + groups[0]!.delayed === 0
+    return length === 0 && groups[0]!.running + groups[0]!.waiting + groups[0]!.delayed === 0
   })
   expect(handled.size).toBe(added)
   expect(worker.of('recovered').length).toBeGreaterThanOrEqual(20)
@@ -102,8 +102,8 @@ test('on a full server groups are paused, resumed and reset, and dead letters re
   expect(await group.deadLetters.requeue(oldest!)).toBe(1)
   expect(await group.deadLetters.requeue({})).toBe(1)
   expect(await bench.raw.xlen(readyOf('billing'))).toBe(2)
-  expect(await group.reset({ to: '-', discard: true })).toMatchObject({ undelivered: 4 })
-  expect(await log.group('mailing').reset({ to: '+' })).toMatchObject({ undelivered: 0 })
+  expect(await group.reset({ to: '-', discard: true })).toMatchObject({ waiting: 4 })
+  expect(await log.group('mailing').reset({ to: '+' })).toMatchObject({ waiting: 0 })
   const again = startWorker(log, 'billing', () => {})
   await again.saw('done', 4)
 })
@@ -170,6 +170,6 @@ test('on a full server rights are revoked, connections given back and nudges sen
   await until('the nudge was heard', () => heard.includes(2))
   await notifier.revoke('ann')
   await until('ann was told', () => ann.ended !== undefined)
-  bob.admission.close()
-  await until('nobody is held', async () => (await bench.raw.keys('*notify-held*')).length === 0)
+  await bob.admission.close()
+  await until('nobody is held', async () => (await bench.raw.keys('*notify-connections*')).length === 0)
 })

@@ -3,7 +3,7 @@ import { expect, onTestFinished, test, vi } from 'vitest'
 
 import { failure, openReady } from '../support/connect.ts'
 import { deferred } from '../support/deferred.ts'
-import { addNumbers, laterOf, openOrders, ORDERS } from '../support/orders.ts'
+import { addNumbers, delayedOf, openOrders, ORDERS } from '../support/orders.ts'
 import { startProxy } from '../support/proxy.ts'
 import { callsOf, pattern, useRedis } from '../support/redis.ts'
 import { until } from '../support/until.ts'
@@ -11,7 +11,7 @@ import { startWorker } from '../support/workers.ts'
 
 const bench = useRedis()
 
-test('addMany adds in order and answers an id for each', async () => {
+test('addMany adds entries in order and returns an id for each', async () => {
   const stream = await openOrders(bench)
   const payloads = Array.from({ length: 5000 }, (_, at) => at)
   const ids = await stream.addMany(payloads)
@@ -34,55 +34,56 @@ test('addMany checks every payload before it sends one', async () => {
   expect(await bench.raw.exists(ORDERS)).toBe(0)
 })
 
-test('an add that is repeated with its key adds nothing and answers the first id', async () => {
+test('a second add with the same id adds nothing and returns the id of the first entry', async () => {
   const stream = await openOrders(bench)
-  const ids = await Promise.all([1, 2, 3].map((n) => stream.add(n, { key: 'order-1' })))
+  const ids = await Promise.all([1, 2, 3].map((n) => stream.add(n, { id: 'order-1' })))
   expect(new Set(ids).size).toBe(1)
-  expect(await stream.add(4, { key: 'order-2' })).not.toBe(ids[0])
-  expect((await stream.read()).map(({ payload }) => payload)).toEqual([1, 4])
-  const many = await stream.addMany([5, 6, 5], { key: (n) => `number-${n}` })
+  expect(await stream.add(4, { id: 'order-2' })).not.toBe(ids[0])
+  expect((await stream.read()).items.map(({ payload }) => payload)).toEqual([1, 4])
+  const many = await stream.addMany([5, 6, 5], { id: (n) => `number-${n}` })
   expect(many[2]).toBe(many[0])
   expect(await bench.raw.xlen(ORDERS)).toBe(4)
 })
 
-test('after its window a key adds again, and its memory is gone', async () => {
-  const stream = await openOrders(bench)
-  const first = await stream.add(1, { key: 'order-1', window: 50 })
-  await until('the window ended', async () => (await bench.raw.exists(`${ORDERS}:once:order-1`)) === 0)
-  expect(await stream.add(1, { key: 'order-1', window: 50 })).not.toBe(first)
+test('after the window an add with the same id adds again, and the id is no longer stored', async () => {
+  const stream = await openOrders(bench, { dedup: { window: 50 } })
+  const first = await stream.add(1, { id: 'order-1' })
+  await until('the window ended', async () => (await bench.raw.exists(`${ORDERS}:id:order-1`)) === 0)
+  expect(await stream.add(1, { id: 'order-1' })).not.toBe(first)
 })
 
-test('a key holds until its entry is due, however short its window', async () => {
-  const stream = await openOrders(bench)
-  const holds = async (key: string): Promise<number> => bench.raw.pttl(`${ORDERS}:once:${key}`)
-  await stream.add(1, { key: 'delayed', window: '1s', delay: '2h' })
-  await stream.add(1, { key: 'at', at: Date.now() + 7_200_000 })
-  await stream.add(1, { key: 'short', window: '3h', delay: '2h' })
-  await stream.add(1, { key: 'past', window: '1h', at: 1000 })
-  for (const [key, hours] of [
+test('the id of a delayed entry is remembered until the entry is due, however short the window', async () => {
+  const oneHour = await openOrders(bench)
+  const threeHours = await openOrders(bench, { dedup: { window: '3h' } })
+  const ttlOf = async (id: string): Promise<number> => bench.raw.pttl(`${ORDERS}:id:${id}`)
+  await oneHour.add(1, { id: 'delayed', delay: '2h' })
+  await oneHour.add(1, { id: 'at', at: Date.now() + 7_200_000 })
+  await threeHours.add(1, { id: 'short', delay: '2h' })
+  await oneHour.add(1, { id: 'past', at: 1000 })
+  for (const [id, hours] of [
     ['delayed', 2],
     ['at', 2],
     ['short', 3],
     ['past', 1],
   ] as const) {
-    expect(await holds(key)).toBeGreaterThan(hours * 3_600_000 - 60_000)
-    expect(await holds(key)).toBeLessThan(hours * 3_600_000 + 60_000)
+    expect(await ttlOf(id)).toBeGreaterThan(hours * 3_600_000 - 60_000)
+    expect(await ttlOf(id)).toBeLessThan(hours * 3_600_000 + 60_000)
   }
 })
 
-test('keys that differ only in half an emoji are refused, so that they are not taken for one', async () => {
+test('an id with half an emoji is refused, since two such ids would be stored as the same one', async () => {
   const stream = await openOrders(bench)
   const [emoji, word] = ['mail:ann😀', 'mail:ann𠀀']
-  for (const key of [emoji.slice(0, -1), word.slice(0, -1), `${emoji.slice(0, -1)}${'x'.repeat(100)}`]) {
-    const refused = { code: 'PENKNIFE_INVALID', option: 'key', fate: 'not-done' }
-    expect(await failure(stream.add(1, { key }))).toMatchObject(refused)
-    expect(await failure(stream.addMany([1], { key: () => key }))).toMatchObject(refused)
+  for (const id of [emoji.slice(0, -1), word.slice(0, -1), `${emoji.slice(0, -1)}${'x'.repeat(100)}`]) {
+    const refused = { code: 'PENKNIFE_INVALID', option: 'id', fate: 'not-done' }
+    expect(await failure(stream.add(1, { id }))).toMatchObject(refused)
+    expect(await failure(stream.addMany([1], { id: () => id }))).toMatchObject(refused)
   }
   expect(await bench.raw.exists(ORDERS)).toBe(0)
-  expect(await stream.add(1, { key: emoji })).not.toBe(await stream.add(1, { key: word }))
+  expect(await stream.add(1, { id: emoji })).not.toBe(await stream.add(1, { id: word }))
 })
 
-test('a payload with half an emoji comes as it was', async () => {
+test('a payload with half an emoji arrives unchanged', async () => {
   const stream = await openOrders<{ name: string }>(bench)
   const payload = { name: 'ann😀'.slice(0, 4) }
   await stream.add(payload)
@@ -100,20 +101,20 @@ test('a payload with half an emoji comes as it was', async () => {
   expect(seen).toEqual([payload, payload])
 })
 
-test('an add of unknown fate can be repeated with its key', async () => {
+test('an add of unknown fate can be repeated with its id', async () => {
   const proxy = await startProxy(bench.server)
   const penknife = await openReady(pattern(proxy.url), { deadline: 300 })
   const stream = createStream<number>(penknife.space('shop'), 'orders')
   await stream.add(0)
   proxy.swallowReplies()
-  expect(await failure(stream.add(1, { key: 'a' }))).toMatchObject({ fate: 'unknown' })
+  expect(await failure(stream.add(1, { id: 'a' }))).toMatchObject({ fate: 'unknown' })
   proxy.pass()
   proxy.cut()
-  await until('it is back', () => stream.add(1, { key: 'a' }).then(Boolean, () => false))
-  expect((await stream.read()).map(({ payload }) => payload)).toEqual([0, 1])
+  await until('it is back', () => stream.add(1, { id: 'a' }).then(Boolean, () => false))
+  expect((await stream.read()).items.map(({ payload }) => payload)).toEqual([0, 1])
 })
 
-test('an entry with a delay is in the stream at once, and handled when its time has come', async () => {
+test('an entry with a delay can be read at once, and is handled when it is due', async () => {
   const stream = await openOrders(bench)
   const seen: { payload: number; attempt: number; at: number }[] = []
   const { saw, of } = startWorker(stream, 'billing', ({ payload, attempt }) => {
@@ -124,7 +125,7 @@ test('an entry with a delay is in the stream at once, and handled when its time 
   await stream.add(2, { at: new Date(Date.now() + 200) })
   await stream.add(3)
   await saw('done', 3)
-  expect((await stream.read({ to: id })).map(({ payload }) => payload)).toEqual([1])
+  expect((await stream.read({ to: id })).items.map(({ payload }) => payload)).toEqual([1])
   expect(seen.map(({ payload, attempt }) => [payload, attempt])).toEqual([
     [3, 1],
     [2, 1],
@@ -132,10 +133,10 @@ test('an entry with a delay is in the stream at once, and handled when its time 
   ])
   expect(seen[2]!.at - started).toBeGreaterThanOrEqual(399)
   expect(of('delayed').map(({ id: each }) => each)).toContain(id)
-  expect(await bench.raw.exists(laterOf('billing'))).toBe(0)
+  expect(await bench.raw.exists(delayedOf('billing'))).toBe(0)
 })
 
-test("only Redis' clock says when an entry is due", async () => {
+test('an entry becomes due by the clock of Redis', async () => {
   const stream = await openOrders(bench)
   vi.useFakeTimers({ toFake: ['Date'], now: Date.now() - 60_000 })
   onTestFinished(() => void vi.useRealTimers())
@@ -143,11 +144,11 @@ test("only Redis' clock says when an entry is due", async () => {
   await stream.add(1, { delay: 300 })
   await saw('delayed')
   expect(of('done')).toEqual([])
-  // A worker that goes by its own clock looks again after ten seconds.
+  // With the clock of the process, the worker would check again after ten seconds only.
   await until('it was handled', () => of('done').length === 1, 5000)
 })
 
-test('an entry whose time is past is handled at once', async () => {
+test('an entry whose time has passed is handled at once', async () => {
   const stream = await openOrders(bench)
   const { saw } = startWorker(stream, 'billing', () => {})
   await stream.add(1, { at: 1000 })
@@ -155,7 +156,7 @@ test('an entry whose time is past is handled at once', async () => {
   await saw('done', 2)
 })
 
-test('the traceparent of an add reaches the handler, at a retry, too; one that is malformed does not', async () => {
+test('the traceparent of an add reaches the handler, also in a retry; a malformed one is dropped', async () => {
   const penknife = await openReady(pattern(bench.server.url))
   const own = `00-${'1'.repeat(32)}-${'2'.repeat(16)}-01`
   const active = `00-${'3'.repeat(32)}-${'4'.repeat(16)}-00`
@@ -193,7 +194,7 @@ test('a full work queue refuses adds until there is room', async () => {
   await saw('done', 11)
 })
 
-test('of a log, the backlog is what the slowest group has to finish, not what is kept', async () => {
+test('the backlog of a log is the number of entries that the slowest group has to finish', async () => {
   const stream = await openOrders(bench, {
     groups: ['billing', 'mail'],
     retain: { entries: 1000 },
@@ -209,11 +210,11 @@ test('of a log, the backlog is what the slowest group has to finish, not what is
   expect(await bench.raw.xlen(ORDERS)).toBe(20)
 })
 
-test('an add that waits for room is added when there is some, in the order of the calls', async () => {
+test('adds that wait for room are added in the order of the calls', async () => {
   const stream = await openOrders(bench, { groups: ['billing'], maxBacklog: 2 })
   await addNumbers(stream, 2)
   const waiting = [2, 3, 4].map((n) => stream.add(n, { whenFull: 'wait' }))
-  // Only the first of those who wait asks Redis.
+  // Only the first waiting add sends calls to Redis.
   const gate = deferred()
   const handled: number[] = []
   const { saw } = startWorker(
@@ -232,7 +233,7 @@ test('an add that waits for room is added when there is some, in the order of th
   expect(ids).toEqual(ids.toSorted((a, b) => Number.parseInt(a) - Number.parseInt(b) || 1))
 })
 
-test('a signal ends the waiting for room, and those behind go on waiting', async () => {
+test('a signal ends the wait for room of one add, and later adds continue to wait', async () => {
   const stream = await openOrders(bench, { groups: ['billing'], maxBacklog: 1 })
   await stream.add(0)
   const ending = new AbortController()
@@ -249,9 +250,9 @@ test('a signal ends the waiting for room, and those behind go on waiting', async
 })
 
 test.each([
-  ['an empty key', { key: '' }, 'key'],
-  ['a key of 513 characters', { key: 'x'.repeat(513) }, 'key'],
-  ['a window of zero', { key: 'a', window: 0 }, 'window'],
+  ['an empty id', { id: '' }, 'id'],
+  ['an id of 513 characters', { id: 'x'.repeat(513) }, 'id'],
+  ['a window, which is an option of the stream', { id: 'a', window: 0 }, "add option 'window'"],
   ['a delay and a time', { delay: 5, at: 5 }, 'at'],
   ['a time that is no date', { at: new Date('nonsense') }, 'at'],
   ['a negative delay', { delay: -1 }, 'delay'],

@@ -15,7 +15,7 @@ function start(
   const worker = stream.batchWorker('billing', handler, options)
   const events: WorkerEvent[] = []
   worker.on((event) => events.push(event))
-  onTestFinished(() => worker.close(0))
+  onTestFinished(() => worker.close({ deadline: 0 }))
   const of = (kind: WorkerEvent['kind']): number => events.filter((event) => event.kind === kind).length
   return {
     of,
@@ -23,7 +23,7 @@ function start(
   }
 }
 
-test('a batch handler gets up to `batch` entries a call, in order, and finishes all of them', async () => {
+test('a batch handler gets up to `batch` entries in a call, in order, and finishes all of them', async () => {
   const stream = await openOrders(bench, { groups: ['billing'] })
   await addNumbers(stream, 1000)
   const sizes: number[] = []
@@ -43,7 +43,7 @@ test('a batch handler gets up to `batch` entries a call, in order, and finishes 
   expect(await bench.raw.xlen(ORDERS)).toBe(0)
 })
 
-test('a batch that throws fails each of its entries; they are tried again', async () => {
+test('a batch handler that throws fails all entries of the call, and they are retried', async () => {
   const stream = await openOrders(bench, { groups: ['billing'] })
   await addNumbers(stream, 10)
   let calls = 0
@@ -59,7 +59,7 @@ test('a batch that throws fails each of its entries; they are tried again', asyn
   expect(of('retrying')).toBe(10)
 })
 
-test('an Error at an entry’s place fails that entry and finishes the others', async () => {
+test('an Error at the index of an entry fails that entry and finishes the others', async () => {
   const stream = await openOrders(bench, { groups: ['billing'] })
   await addNumbers(stream, 10)
   const { saw, of } = start(
@@ -87,7 +87,7 @@ test.each<[string, WorkerBatchHandler<number>]>([
   ['the results of Promise.allSettled', (deliveries) => Promise.allSettled(deliveries.map(even))],
   ['a list of promises', (deliveries) => deliveries.map(even)],
   ['a list of promises, from an async function', async (deliveries) => deliveries.map(even)],
-])('a batch handler that answers %s ends each entry by its result', async (_, handler) => {
+])('a batch handler that returns %s settles each entry by its own result', async (_, handler) => {
   const stream = await openOrders(bench, { groups: ['billing'] })
   await addNumbers(stream, 4)
   const { saw, of } = start(stream, handler, { batch: 4, maxAttempts: 1 })
@@ -99,7 +99,7 @@ test.each<[string, WorkerBatchHandler<number>]>([
   expect(letters.find(({ json }) => json === '1')?.reason).toBe('no 1')
 })
 
-test('a list of results of the application’s own finishes its entries, whatever fields they have', async () => {
+test('a list of other objects finishes all entries', async () => {
   const stream = await openOrders(bench, { groups: ['billing'] })
   await addNumbers(stream, 3)
   const results = [{ status: 'rejected' }, { status: 'fulfilled', value: 1 }, { status: 200, reason: 'OK' }]
@@ -108,7 +108,7 @@ test('a list of results of the application’s own finishes its entries, whateve
   expect(of('failed')).toBe(0)
 })
 
-test('an entry whose payload is no JSON is left out of its batch', async () => {
+test('an entry whose payload is not JSON is left out of the batch', async () => {
   const stream = await openOrders(bench, { groups: ['billing'] })
   await bench.raw.xadd(ORDERS, '*', 'd', '{broken')
   await addNumbers(stream, 3)

@@ -93,11 +93,11 @@ const failing = (n: number): object[] =>
     told(10 * a + 2, 'failed', a),
   ])
 
-test('a history in which an entry is handled and finished has nothing against it', () => {
+test('the checker accepts a history in which an entry is handled and finished', () => {
   expect(findings({ workers: [[started(2, PLAIN), ended(3), told(4, 'done')]] })).toEqual([])
 })
 
-test('so has one in which a killed worker finished it and could not say so, and one with retries and a dead letter', () => {
+test('the checker accepts a finish that a killed worker could not report, retries and a dead letter', () => {
   const killed = [{ t: 5, k: 'fault', fault: 'kill', on: 'w1.1' }]
   expect(findings({ workers: [[started(2, PLAIN), ended(3)]], faults: killed })).toEqual([])
   expect(
@@ -257,7 +257,7 @@ test.each<[string, Told]>([
     'what can never succeed is in the dead letters',
     { producer: added(POISON, '1-0'), workers: [[started(2, POISON), ended(3), told(4, 'done')]] },
   ],
-])('the checker finds that it is not so: %s', (claim, history) => {
+])('the checker finds a history that breaks this promise: %s', (claim, history) => {
   expect(findings(history).filter((finding) => finding.startsWith(claim))).not.toEqual([])
 })
 
@@ -292,7 +292,11 @@ const BROKEN: readonly {
   },
   {
     what: 'taking over from crashed workers',
-    sabotage: { script: 'stream/look', from: 'entry.ready(ready, is)', to: 'local dropped = is' },
+    sabotage: {
+      script: 'stream/maintain',
+      from: 'entry.put_ready(ready, delivery)',
+      to: 'local dropped = delivery',
+    },
     faults: ['kill -9'],
     finds: /^no confirmed entry is lost/,
     long: true,
@@ -301,8 +305,8 @@ const BROKEN: readonly {
     what: 'the way to the next attempt',
     sabotage: {
       script: 'stream/settle',
-      from: 'entry.later(later, is, math.ceil(now / 1000) + ms)',
-      to: 'local dropped = is',
+      from: 'entry.put_delayed(delayed, delivery, math.ceil(now / 1000) + ms)',
+      to: 'local dropped = delivery',
     },
     faults: ['SCRIPT FLUSH'],
     finds: /^no confirmed entry is lost/,
@@ -312,7 +316,7 @@ const BROKEN: readonly {
     what: 'dedup',
     sabotage: {
       script: 'stream/add_once',
-      from: "local id = redis.pcall('GET', once)",
+      from: "local id = redis.pcall('GET', added)",
       to: 'local id = false',
     },
     faults: ['SCRIPT FLUSH'],
@@ -321,7 +325,7 @@ const BROKEN: readonly {
   },
 ]
 
-test('every part of a script that a run breaks is there', () => {
+test('every part of a script that a chaos run breaks exists', () => {
   expect(BROKEN.map(({ sabotage }) => brokenScript(sabotage))).not.toEqual([])
 })
 

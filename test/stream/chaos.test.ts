@@ -7,7 +7,7 @@ import { LONG } from '../support/until.ts'
 /** The same each time, unless `PENKNIFE_SEED` says otherwise. */
 const SEED = Number(process.env['PENKNIFE_SEED'] ?? 1)
 
-test(`whatever befalls workers, Redis and the network, a stream keeps what it promises (seed ${SEED})`, async () => {
+test(`a stream keeps its promises under faults of workers, Redis and the network (seed ${SEED})`, async () => {
   const entries = LONG ? 20_000 : 3000
   const { claims, counts, faults } = await runStreamChaos({ seed: SEED, entries, perSecond: 500 })
   expect(findingsOf(claims)).toEqual([])

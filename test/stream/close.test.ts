@@ -17,7 +17,7 @@ import { startWorker, startWorkerProcess } from '../support/workers.ts'
 
 const bench = useRedis()
 
-test('close fetches nothing more and waits for the handlers that run', async () => {
+test('close stops fetching and waits for running handlers', async () => {
   const stream = await openOrders(bench)
   const gate = deferred()
   const started: number[] = []
@@ -44,7 +44,7 @@ test('close fetches nothing more and waits for the handlers that run', async () 
   expect(await pendingOf(bench.raw, 'billing')).toEqual([])
 })
 
-test('a closed worker that holds nothing leaves no consumer and no connection', async () => {
+test('a closed worker without entries leaves no consumer and no connection', async () => {
   const stream = await openOrders(bench)
   const { worker, saw } = startWorker(stream, 'billing', () => {})
   await stream.add(0)
@@ -55,7 +55,7 @@ test('a closed worker that holds nothing leaves no consumer and no connection', 
   expect((await penknifeClients(bench.raw)).filter((line) => line.includes('penknife-reader'))).toEqual([])
 })
 
-test('what a worker did not finish by its deadline is aborted, given back, and another gets it before the lease ends', async () => {
+test('a handler that did not end by the deadline is aborted, and another worker gets its entry before the lease ends', async () => {
   const streams = await Promise.all([openOrders(bench), openOrders(bench)])
   const aborted: unknown[] = []
   let started = 0
@@ -81,7 +81,7 @@ test('what a worker did not finish by its deadline is aborted, given back, and a
       lease: '1h',
     },
   )
-  await first.worker.close(0)
+  await first.worker.close({ deadline: 0 })
   expect(aborted.map(String)).toEqual(Array(3).fill('Error: the worker was closed'))
   await second.saw('done', 3)
   expect(seen.toSorted((a, b) => a.payload - b.payload)).toEqual(
@@ -89,7 +89,7 @@ test('what a worker did not finish by its deadline is aborted, given back, and a
   )
 })
 
-test('workers that close before an entry is done use up none of its attempts, however often', async () => {
+test('closing workers use up no attempt of an unfinished entry, however many close', async () => {
   const stream = await openOrders(bench, { groups: ['billing'] })
   const deliveries: { attempt: number; fence: number }[] = []
   const id = await stream.add(0)
@@ -104,14 +104,16 @@ test('workers that close before an entry is done use up none of its attempts, ho
       { maxAttempts: 2 },
     )
     await until('it is handled', () => deliveries.length === deploy)
-    await worker.close(0)
-    expect(of('returned')).toEqual([{ kind: 'returned', id, attempt: 1, fence: deploy, why: 'unfinished' }])
+    await worker.close({ deadline: 0 })
+    expect(of('returned')).toMatchObject([
+      { kind: 'returned', id, attempt: 1, fence: deploy, why: 'unfinished' },
+    ])
   }
   expect(deliveries).toEqual([1, 2, 3, 4].map((fence) => ({ attempt: 1, fence })))
   expect(await buriedOf(stream, 'billing')).toEqual([])
 })
 
-test('a handler that returns because its worker stopped has not finished the entry', async () => {
+test('a handler that returns because its signal aborted has not finished the entry', async () => {
   const stream = await openOrders(bench)
   const returned = deferred()
   const started = deferred()
@@ -122,15 +124,15 @@ test('a handler that returns because its worker stopped has not finished the ent
   })
   const id = await stream.add(0)
   await started.promise
-  await worker.close(0)
+  await worker.close({ deadline: 0 })
   await returned.promise
   // Whatever it would have sent would be there before this.
   await stream.add(1)
-  expect(events).toEqual([{ kind: 'returned', id, attempt: 1, fence: 1, why: 'unfinished' }])
+  expect(events).toMatchObject([{ kind: 'returned', id, attempt: 1, fence: 1, why: 'unfinished' }])
   expect(await bench.raw.xlen(readyOf('billing'))).toBe(1)
 })
 
-test('an entry added right after close is left for others, not for the closed consumer', async () => {
+test('an entry added right after close is not delivered to the closed worker', async () => {
   const stream = await openOrders(bench)
   for (let round = 0; round < 20; round++) {
     const { worker, saw } = startWorker(stream, `group-${round}`, () => {})
@@ -144,14 +146,14 @@ test('an entry added right after close is left for others, not for the closed co
   }
 })
 
-test('close can be called again, at any time, and before anything came', async () => {
+test('close can be called again, and before the worker has fetched anything', async () => {
   const stream = await openOrders(bench)
   const worker = stream.worker('billing', () => {})
   await Promise.all([worker.close(), worker.close()])
   await worker.close()
   const second = stream.worker('billing', () => {})
   await stream.add(1)
-  await Promise.all([second.close(0), second.close()])
+  await Promise.all([second.close({ deadline: 0 }), second.close()])
 })
 
 test('closing penknife closes its workers', async () => {
@@ -177,7 +179,7 @@ test('a process whose worker and penknife were closed ends by itself', async () 
   expect(await consumersOf(bench.raw, 'billing')).toEqual([])
 })
 
-test('an entry that waits to be tried again does not keep a closed process alive', async () => {
+test('an entry that waits for a retry does not keep a process alive after close', async () => {
   const stream = await openOrders(bench)
   await addNumbers(stream, 2)
   const { child, next, tell } = startWorkerProcess(bench.server.url, bench.raw, {
@@ -192,7 +194,7 @@ test('an entry that waits to be tried again does not keep a closed process alive
   expect(await child.ended()).toMatchObject({ code: 0 })
 })
 
-test('a handler that fails while its worker closes does not keep the process alive', async () => {
+test('a handler that fails during close does not keep the process alive', async () => {
   const stream = await openOrders(bench)
   await stream.add(0)
   const { child, next, tell } = startWorkerProcess(bench.server.url, bench.raw, {

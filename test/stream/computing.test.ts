@@ -23,7 +23,7 @@ function startComputing(ms: number, options: object) {
   }
 }
 
-test('handlers that compute for longer than a lease, all in all, keep their leases: each entry is handled once', async () => {
+test('handlers that together compute for longer than a lease keep their leases: each entry is handled once', async () => {
   const stream = await openOrders(bench, { groups: ['billing'] })
   const count = 60
   await addNumbers(stream, count)
@@ -39,7 +39,7 @@ test('handlers that compute for longer than a lease, all in all, keep their leas
   expect(await buriedOf(stream, 'billing')).toEqual([])
 }, 70_000)
 
-test('a worker that was frozen past its leases starts nothing that another took over', async () => {
+test('a worker that was suspended past its leases starts no entry that another worker took over', async () => {
   const stream = await openOrders(bench, { groups: ['billing'] })
   const ids = await addNumbers(stream, 10)
   const frozen = startComputing(500, { lease: 500 })

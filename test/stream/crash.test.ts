@@ -7,13 +7,13 @@ import { startWorkerProcess } from '../support/workers.ts'
 
 const bench = useRedis()
 
-test('an entry whose worker was killed goes to another after the lease, with its attempt', async () => {
+test('an entry whose worker was killed goes to another worker after the lease, with the same attempt', async () => {
   const stream = await openOrders(bench)
   const id = await stream.add(0)
   const victim = startWorkerProcess(bench.server.url, bench.raw, { lease: 1000 })
   expect(await victim.next('started')).toEqual({ started: id, attempt: 1 })
   const heir = startWorkerProcess(bench.server.url, bench.raw, { lease: 1000 })
-  await until('the heir waits', async () => (await readersWaiting(bench.raw)) === 1)
+  await until('the other worker waits', async () => (await readersWaiting(bench.raw)) === 1)
   victim.child.process.kill('SIGKILL')
   expect(await heir.next('started')).toEqual({ started: id, attempt: 1 })
   await heir.tell('finish')
@@ -21,13 +21,13 @@ test('an entry whose worker was killed goes to another after the lease, with its
   expect(await pendingOf(bench.raw, 'billing')).toEqual([])
 })
 
-test('a worker frozen past its lease learns that it lost the entry and cannot finish it', async () => {
+test('a worker that was suspended past its lease gets a lost event and cannot finish the entry', async () => {
   const stream = await openOrders(bench)
   const id = await stream.add(0)
   const frozen = startWorkerProcess(bench.server.url, bench.raw, { lease: 500 })
   await frozen.next('started')
   const heir = startWorkerProcess(bench.server.url, bench.raw, { lease: 500 })
-  await until('the heir waits', async () => (await readersWaiting(bench.raw)) === 1)
+  await until('the other worker waits', async () => (await readersWaiting(bench.raw)) === 1)
   frozen.child.process.kill('SIGSTOP')
   expect(await heir.next('started')).toEqual({ started: id, attempt: 1 })
 
@@ -47,13 +47,13 @@ test('a worker frozen past its lease learns that it lost the entry and cannot fi
   expect(await pendingOf(bench.raw, 'billing')).toEqual([])
 })
 
-test('a worker that comes back from a freeze with its work done cannot finish the entry either', async () => {
+test('a suspended worker whose handler had ended cannot finish the entry either', async () => {
   const stream = await openOrders(bench)
   const id = await stream.add(0)
   const frozen = startWorkerProcess(bench.server.url, bench.raw, { lease: 500 })
   await frozen.next('started')
   const heir = startWorkerProcess(bench.server.url, bench.raw, { lease: 500 })
-  await until('the heir waits', async () => (await readersWaiting(bench.raw)) === 1)
+  await until('the other worker waits', async () => (await readersWaiting(bench.raw)) === 1)
   frozen.child.process.kill('SIGSTOP')
   await heir.next('started')
   // The word to finish is in its socket when it wakes.

@@ -22,9 +22,9 @@ const TYPES = new Set(['a string', 'a list', 'a set', 'a hash', 'a sorted set'])
 /** Something in each key that a sample leaves empty, so that a script that deletes it is noticed. */
 function fill(keys: readonly string[]): readonly Command[] {
   return keys.flatMap((key): Command[] => {
-    if (key.includes(':later:')) return [['ZADD', key, 4e15, 'x']]
+    if (key.includes(':delayed:')) return [['ZADD', key, 4e15, 'x']]
     if (/:dead:|:ready:/.test(key)) return [['XADD', key, '0-1', 'i', '1-1', 'a', 1, 'f', 1, 'd', '{}']]
-    if (/:mark:|:paused:/.test(key)) return [['SET', key, '0 ']]
+    if (/:settled:|:paused:/.test(key)) return [['SET', key, '0 ']]
     return []
   })
 }
@@ -68,8 +68,8 @@ const fateOf = (error: unknown): string | undefined => (error as PenknifeError |
 describe.each([
   ['alone', 1],
   ['twice in a batch', 2],
-])('a stream script on damaged keys, called %s', (_, times) => {
-  test.each(cases)('$name: changed nothing when it says not-done', async ({ script, sample }) => {
+])('a stream script with damaged keys, called %s', (_, times) => {
+  test.each(cases)('$name: changed nothing when the fate is not-done', async ({ script, sample }) => {
     const keys = keysOf(script, sample)
     for (const key of keys) {
       for (const [damage, commands] of Object.entries(damagesOf(key))) {
@@ -86,11 +86,11 @@ describe.each([
   })
 })
 
-test('an add to a stream that has no id left says not-done', async () => {
+test('an add to a stream that has no id left fails with fate not-done', async () => {
   const key = 'pk1:{shop}:stream:orders'
   await bench.raw.xadd(key, LAST, 'd', '{}')
   const stream = createStream(penknife.space('shop'), 'orders')
-  const refused = [stream.add(1), stream.add(1, { key: 'k' }), stream.add(1, { delay: '1s' })]
+  const refused = [stream.add(1), stream.add(1, { id: 'k' }), stream.add(1, { delay: '1s' })]
   const errors = await Promise.all(refused.map(failure))
   expect(errors.map(({ fate }) => fate)).toEqual(['not-done', 'not-done', 'not-done'])
   expect(await bench.raw.keys('*')).toEqual([key])

@@ -2,7 +2,7 @@ import type { DeadLetter, Stream } from '@penknife/core'
 import { expect, test } from 'vitest'
 
 import { failure } from '../support/connect.ts'
-import { buriedOf, deadOf, laterOf, openOrders, ORDERS } from '../support/orders.ts'
+import { buriedOf, deadOf, delayedOf, openOrders, ORDERS } from '../support/orders.ts'
 import { callsOf, useRedis } from '../support/redis.ts'
 import { until } from '../support/until.ts'
 import { startWorker } from '../support/workers.ts'
@@ -52,7 +52,7 @@ async function open(): Promise<Stream<number>> {
   return openOrders(bench, { groups: ['billing'] })
 }
 
-test('a dead letter says what it was, whose, why it died and when', async () => {
+test('a dead letter has its payload, group, reason and time', async () => {
   const { deadLetters } = (await open()).group('billing')
   const [position] = await bury([3], 'vanished')
   const letter = {
@@ -68,27 +68,53 @@ test('a dead letter says what it was, whose, why it died and when', async () => 
   }
   expect(await deadLetters.get(position!)).toEqual(letter)
   const listed = []
-  for await (const each of deadLetters.list()) listed.push(each)
+  for await (const each of deadLetters.iterate()) listed.push(each)
   expect(listed).toEqual([letter])
   expect(await deadLetters.get('1-1')).toBeUndefined()
 })
 
-test('they are listed newest or oldest first, page by page', async () => {
+test('iterate returns all, newest or oldest first, and fetches a page at a time', async () => {
   const { deadLetters } = (await open()).group('billing')
   await bury(numbers(250))
   const before = await callsOf(bench.raw, 'evalsha')
-  expect(await collect(deadLetters.list())).toEqual(numbers(250).toReversed())
+  expect(await collect(deadLetters.iterate())).toEqual(numbers(250).toReversed())
   expect(await callsOf(bench.raw, 'evalsha')).toBeLessThanOrEqual(before + 4)
-  expect(await collect(deadLetters.list({ oldestFirst: true, pageEntries: 7 }))).toEqual(numbers(250))
+  expect(await collect(deadLetters.iterate({ oldestFirst: true, pageEntries: 7 }))).toEqual(numbers(250))
 })
 
-test('a filter names them by time, kind, entry, or whatever it likes', async () => {
+test('list returns a page, and next continues after it', async () => {
+  const { deadLetters } = (await open()).group('billing')
+  await bury(numbers(5))
+  const first = await deadLetters.list({ limit: 2 })
+  expect(first.items.map(({ json }) => json)).toEqual(['4', '3'])
+  const second = await deadLetters.list({ limit: 10, after: first.next! })
+  expect(second).toMatchObject({ items: [{ json: '2' }, { json: '1' }, { json: '0' }], next: undefined })
+  const oldest = await deadLetters.list({ limit: 3, oldestFirst: true })
+  expect(oldest.items.map(({ json }) => json)).toEqual(['0', '1', '2'])
+  expect((await deadLetters.list({ oldestFirst: true, after: oldest.next! })).items).toHaveLength(2)
+  expect(await deadLetters.list({ limit: 2, where: () => false })).toEqual({ items: [], next: first.next })
+})
+
+test.each([
+  ['limit', { limit: 0 }],
+  ['limit', { limit: 1001 }],
+  ['after', { after: '5' }],
+  ["list option 'pageEntries'", { pageEntries: 5 }],
+])('list checks %s before anything is sent', async (option, options) => {
+  const { deadLetters } = (await open()).group('billing')
+  expect(await failure(deadLetters.list(options as object))).toMatchObject({
+    code: 'PENKNIFE_INVALID',
+    option,
+  })
+})
+
+test('a filter selects by time, kind, entry or a function', async () => {
   const { deadLetters } = (await open()).group('billing')
   await bury([1, 2], 'failed', 1000)
   await bury([3], 'invalid', 2000)
   await bury([4], 'never-retry', 3000)
   const list = (filter: object): Promise<number[]> =>
-    collect(deadLetters.list({ ...filter, oldestFirst: true }))
+    collect(deadLetters.iterate({ ...filter, oldestFirst: true }))
   expect(await list({ from: 1001, to: new Date(3000) })).toEqual([3, 4])
   expect(await list({ why: 'failed' })).toEqual([1, 2])
   expect(await list({ why: ['invalid', 'never-retry'] })).toEqual([3, 4])
@@ -96,20 +122,20 @@ test('a filter names them by time, kind, entry, or whatever it likes', async () 
   expect(await list({ where: ({ reason }: DeadLetter) => reason === 'no 4' })).toEqual([4])
 })
 
-test('one is requeued with all its attempts before it, once however often it is asked for', async () => {
+test('a letter is requeued with all attempts again, and once even if three calls do it', async () => {
   const { deadLetters } = (await open()).group('billing')
   const [first, second] = await bury([1, 2])
   const answers = await Promise.all([1, 2, 3].map(() => deadLetters.requeue(first!)))
   expect(answers.toSorted((a, b) => a - b)).toEqual([0, 0, 1])
   // Its fencing number is kept: the next delivery has a higher one.
   expect(await ready()).toEqual([{ d: '1', a: '0', f: '7' }])
-  expect(await collect(deadLetters.list())).toEqual([2])
+  expect(await collect(deadLetters.iterate())).toEqual([2])
   expect(await deadLetters.purge(second!)).toBe(1)
   expect(await deadLetters.purge(second!)).toBe(0)
-  expect(await collect(deadLetters.list())).toEqual([])
+  expect(await collect(deadLetters.iterate())).toEqual([])
 })
 
-test('those that a filter names are requeued or purged, page by page, and the others stay', async () => {
+test('letters that a filter selects are requeued or purged, a page at a time, and the others stay', async () => {
   const { deadLetters } = (await open()).group('billing')
   await bury(numbers(350))
   const even = { where: ({ json }: DeadLetter) => Number(json) % 2 === 0 }
@@ -119,34 +145,34 @@ test('those that a filter names are requeued or purged, page by page, and the ot
   )
   expect(await deadLetters.purge({ to: 1 })).toBe(0)
   expect(await deadLetters.purge({})).toBe(175)
-  expect(await collect(deadLetters.list())).toEqual([])
+  expect(await collect(deadLetters.iterate())).toEqual([])
   expect(await bench.raw.xlen(READY)).toBe(175)
 })
 
 test.each<[string, () => unknown]>([
   ['an async function', async () => false],
   ['an async function that fails', () => Promise.reject(new Error('no'))],
-  ['a function without an answer', () => undefined],
-  ['a function that answers text', () => 'no'],
-])('%s as a filter touches nothing, whatever it would answer', async (_, where) => {
+  ['a function that returns nothing', () => undefined],
+  ['a function that returns text', () => 'no'],
+])('%s as a filter is refused before any letter is changed', async (_, where) => {
   const { deadLetters } = (await open()).group('billing')
   await bury(numbers(3))
   const filter = { where: where as () => boolean }
   for (const call of [
     deadLetters.purge(filter),
     deadLetters.requeue(filter),
-    collect(deadLetters.list(filter)),
+    collect(deadLetters.iterate(filter)),
   ]) {
     expect(await failure(call)).toMatchObject({
       code: 'PENKNIFE_INVALID',
-      message: expect.stringMatching(/where's answer/),
+      message: expect.stringMatching(/result of where/),
     })
   }
-  expect(await collect(deadLetters.list())).toHaveLength(3)
+  expect(await collect(deadLetters.iterate())).toHaveLength(3)
   expect(await bench.raw.exists(READY)).toBe(0)
 })
 
-test('what dies while others are requeued is left alone', async () => {
+test('letters that arrive while others are requeued are not touched', async () => {
   const { deadLetters } = (await open()).group('billing')
   await bury(numbers(150))
   let late: Promise<string[]> | undefined
@@ -156,7 +182,7 @@ test('what dies while others are requeued is left alone', async () => {
   }
   expect(await deadLetters.requeue({ where })).toBe(150)
   await late
-  expect(await collect(deadLetters.list())).toEqual([999])
+  expect(await collect(deadLetters.iterate())).toEqual([999])
 })
 
 test.each([
@@ -173,10 +199,10 @@ test.each([
     code: 'PENKNIFE_INVALID',
     option,
   })
-  expect(await collect(deadLetters.list())).toEqual([1])
+  expect(await collect(deadLetters.iterate())).toEqual([1])
 })
 
-test('what was due and cannot be read becomes a dead letter, and what is due beside it is handled once', async () => {
+test('a due entry that cannot be read becomes a dead letter, and due entries beside it are handled once', async () => {
   const stream = await open()
   const handled: number[] = []
   const spoiled = ['not msgpack at all', 'x', '', '\u00c1', '\u0093\u00a31-1\u0001\u0001']
@@ -184,9 +210,9 @@ test('what was due and cannot be read becomes a dead letter, and what is due bes
   const worker = startWorker(stream, 'billing', ({ payload }) => handled.push(payload), { lease: 200 })
   await worker.saw('delayed')
   for (const [at, member] of spoiled.entries())
-    await bench.raw.zadd(laterOf('billing'), at, Buffer.from(member, 'latin1'))
+    await bench.raw.zadd(delayedOf('billing'), at, Buffer.from(member, 'latin1'))
   await stream.add(2, { delay: 1 })
-  await until('all of it is somewhere', async () => (await bench.raw.zcard(laterOf('billing'))) === 0)
+  await until('no entry is delayed any more', async () => (await bench.raw.zcard(delayedOf('billing'))) === 0)
   await worker.saw('dead', spoiled.length)
   await until('the good ones are handled', () => handled.length >= 2)
   expect(handled.toSorted((a, b) => a - b)).toEqual([1, 2])

@@ -30,24 +30,24 @@ test('a replicated add that is confirmed survives the loss of the master', async
   expect(handled.toSorted()).toEqual(ids.toSorted())
 })
 
-test('an add that no replica confirms fails and names the stream; the entry is there, and its key finds it', async () => {
+test('an add that no replica confirms fails and names the stream; the entry exists, and its dedup id returns it', async () => {
   const { master, replica } = await startPair()
   const penknife = await openReady(pattern(master.url), { deadline: 300 })
   const orders = createStream<number>(penknife.space('shop'), 'orders', { durability: 'replicated' })
-  const first = await orders.add(0, { key: 'zero' })
+  const first = await orders.add(0, { id: 'zero' })
   freeze(replica)
-  const error = await failure(orders.add(1, { key: 'one' }))
+  const error = await failure(orders.add(1, { id: 'one' }))
   expect(error).toMatchObject({ code: 'PENKNIFE_NOT_DURABLE', fate: 'unknown' })
-  expect((await orders.read()).map(({ payload }) => payload)).toEqual([0, 1])
+  expect((await orders.read()).items.map(({ payload }) => payload)).toEqual([0, 1])
   // What an earlier call added is not confirmed by answering that it is there.
-  expect(await failure(orders.add(1, { key: 'one' }))).toMatchObject({ code: 'PENKNIFE_NOT_DURABLE' })
-  expect(await failure(orders.add(0, { key: 'zero' }))).toMatchObject({ code: 'PENKNIFE_NOT_DURABLE' })
+  expect(await failure(orders.add(1, { id: 'one' }))).toMatchObject({ code: 'PENKNIFE_NOT_DURABLE' })
+  expect(await failure(orders.add(0, { id: 'zero' }))).toMatchObject({ code: 'PENKNIFE_NOT_DURABLE' })
   replica.thaw()
-  await expect(orders.add(0, { key: 'zero' })).resolves.toBe(first)
-  await expect(orders.add(1, { key: 'one' })).resolves.toBe((await orders.read())[1]!.id)
+  await expect(orders.add(0, { id: 'zero' })).resolves.toBe(first)
+  await expect(orders.add(1, { id: 'one' })).resolves.toBe((await orders.read()).items[1]!.id)
 })
 
-test('fsynced adds are confirmed where the server can, and refused before anything is written where it cannot', async () => {
+test('fsynced adds are confirmed by servers that support it, and refused by others before anything is written', async () => {
   const server = await ownRedis({ persist: true })
   const orders = createStream<number>((await openReady(pattern(server.url))).space('shop'), 'orders', {
     durability: 'fsynced',

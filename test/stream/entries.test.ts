@@ -31,12 +31,12 @@ test('add returns rising ids, in the order of the calls', async () => {
   )
   ids.push(await stream.add(500))
   for (let at = 1; at < ids.length; at++) expect(isAfter(ids[at] as string, ids[at - 1] as string)).toBe(true)
-  const read = await stream.read({ count: 1000 })
+  const { items: read } = await stream.read({ limit: 1000 })
   expect(read.map(({ payload }) => payload)).toEqual(Array.from({ length: 501 }, (_, at) => at))
   expect(read.map(({ id }) => id)).toEqual(ids)
 })
 
-test('a payload reads back as it was added', async () => {
+test('a payload is read as it was added', async () => {
   const stream = await ordersStream()
   const payloads: unknown[] = [
     { text: 'żółw 🐢 \u0000 \n "quoted"', deep: { list: [1, null, true] } },
@@ -51,16 +51,18 @@ test('a payload reads back as it was added', async () => {
     { __proto__: null, constructor: 1 },
   ]
   await addAll(stream, payloads)
-  expect((await stream.read()).map(({ payload }) => payload)).toEqual(
+  expect((await stream.read()).items.map(({ payload }) => payload)).toEqual(
     payloads.map((p) => JSON.parse(JSON.stringify(p))),
   )
 })
 
-test('an entry tells when Redis took it', async () => {
+test('an entry has the time at which Redis added it', async () => {
   const stream = await ordersStream()
   const before = await bench.raw.time()
   const id = await stream.add('a')
-  const [entry] = await stream.read()
+  const {
+    items: [entry],
+  } = await stream.read()
   const beforeMs = Number(before[0]) * 1000 + Math.floor(Number(before[1]) / 1000)
   expect(entry?.addedAtMs).toBe(Number.parseInt(id, 10))
   expect(entry?.addedAtMs).toBeGreaterThanOrEqual(beforeMs)
@@ -73,23 +75,40 @@ test('entries are read in reverse, by range, by time and by page', async () => {
     await bench.raw.xadd('pk1:{shop}:stream:orders', id, 'd', String(at))
   }
   const read = async (options: Parameters<typeof stream.read>[0]): Promise<number[]> =>
-    (await stream.read(options)).map(({ payload }) => payload)
+    (await stream.read(options)).items.map(({ payload }) => payload)
   expect(await read({})).toEqual([0, 1, 2, 3])
   expect(await read({ reverse: true })).toEqual([3, 2, 1, 0])
-  expect(await read({ reverse: true, count: 1 })).toEqual([3])
+  expect(await read({ reverse: true, limit: 1 })).toEqual([3])
   expect(await read({ from: '1000-1', to: '2000-0' })).toEqual([1, 2])
   expect(await read({ from: '1000-1', to: '2000-0', reverse: true })).toEqual([2, 1])
   expect(await read({ from: '1000', to: '1999' })).toEqual([0, 1])
   expect(await read({ from: '2000' })).toEqual([2, 3])
   expect(await read({ to: '1000' })).toEqual([0, 1])
   expect(await read({ from: '4000' })).toEqual([])
-  expect(await read({ count: 2 })).toEqual([0, 1])
+  expect(await read({ limit: 2 })).toEqual([0, 1])
+})
+
+test.each([false, true])('each page continues after the one before it (reverse: %s)', async (reverse) => {
+  const stream = await ordersStream<number>()
+  await stream.addMany([0, 1, 2, 3, 4])
+  const pages: number[][] = []
+  let after: string | undefined
+  do {
+    const { items, next } = await stream.read({
+      limit: 2,
+      reverse,
+      ...(after === undefined ? {} : { after }),
+    })
+    pages.push(items.map(({ payload }) => payload))
+    after = next
+  } while (after !== undefined)
+  expect(pages).toEqual(reverse ? [[4, 3], [2, 1], [0]] : [[0, 1], [2, 3], [4]])
 })
 
 test('an empty stream has no entries and no dead letters', async () => {
   const stream = await ordersStream()
-  expect(await stream.read()).toEqual([])
-  expect(await stream.read({ reverse: true })).toEqual([])
+  expect(await stream.read()).toEqual({ items: [], next: undefined })
+  expect(await stream.read({ reverse: true })).toEqual({ items: [], next: undefined })
   expect(await buriedOf(stream, 'billing')).toEqual([])
 })
 
@@ -122,11 +141,13 @@ test.each([
   expect(await bench.raw.dbsize()).toBe(0)
 })
 
-test('a payload of exactly 1 MiB is taken', async () => {
+test('a payload of exactly 1 MiB is accepted', async () => {
   const stream = await ordersStream<string>()
   const payload = 'x'.repeat((1 << 20) - 2)
   await stream.add(payload)
-  const [entry] = await stream.read()
+  const {
+    items: [entry],
+  } = await stream.read()
   expect(entry?.payload === payload).toBe(true)
 })
 
@@ -158,15 +179,16 @@ test.each([
   expect(make).toThrow(expect.objectContaining({ code: 'PENKNIFE_INVALID', option }))
 })
 
-test('an unknown option is answered with the nearest known one', async () => {
+test('an unknown option is refused with the nearest known one', async () => {
   const penknife = await openReady(pattern(bench.server.url))
   expect(() => createStream(penknife.space('shop'), 'orders', { group: ['a'] } as object)).toThrow(/'groups'/)
 })
 
 test.each([
-  ['an unknown option', { limit: 5 }, "read option 'limit'"],
-  ['count of zero', { count: 0 }, 'count'],
-  ['count over 1,000', { count: 1001 }, 'count'],
+  ['an unknown option', { count: 5 }, "read option 'count'"],
+  ['limit of zero', { limit: 0 }, 'limit'],
+  ['limit over 1,000', { limit: 1001 }, 'limit'],
+  ['after that is no id', { after: '5' }, 'after'],
   ['from that is no id', { from: 'yesterday' }, 'from'],
   ['an exclusive id', { from: '(1-1' }, 'from'],
   ['to that is an object', { to: {} }, 'to'],

@@ -39,7 +39,7 @@ async function held(fails = false): Promise<{ proxy: Proxy; watched: Watched; en
   return { proxy, watched, end: gate.resolve, id }
 }
 
-test('a finish that was carried out and whose answer was lost is told from a lost lease', async () => {
+test('a finish that Redis stored and whose reply was lost is not reported as a lost lease', async () => {
   const { proxy, watched, end, id } = await held()
   proxy.swallowReplies()
   end()
@@ -48,11 +48,11 @@ test('a finish that was carried out and whose answer was lost is told from a los
   proxy.pass()
   proxy.cut()
   await watched.saw('done', 2)
-  expect(watched.of('done')[1]).toEqual({ kind: 'done', id, attempt: 1, fence: 1 })
-  expect(watched.of('lost')).toEqual([])
+  expect(watched.of('done')[1]).toMatchObject({ kind: 'done', id, attempt: 1, fence: 1 })
+  expect(watched.of('lost')).toMatchObject([])
 })
 
-test('a retry that was carried out and whose answer was lost happens once', async () => {
+test('a retry that Redis stored and whose reply was lost happens once', async () => {
   const { proxy, watched, end } = await held(true)
   proxy.swallowReplies()
   end()
@@ -64,10 +64,10 @@ test('a retry that was carried out and whose answer was lost happens once', asyn
   await watched.saw('done', 2)
   expect(watched.of('retrying')).toHaveLength(1)
   expect(watched.of('done')[1]).toMatchObject({ attempt: 2 })
-  expect(watched.of('lost')).toEqual([])
+  expect(watched.of('lost')).toMatchObject([])
 })
 
-test('a finish that did not arrive before another took the entry over is lost', async () => {
+test('a finish that arrives after another worker took the entry over is lost', async () => {
   const { proxy, watched, end, id } = await held()
   proxy.goSilent()
   end()
@@ -76,12 +76,12 @@ test('a finish that did not arrive before another took the entry over is lost', 
   proxy.pass()
   proxy.cut()
   await watched.saw('lost')
-  expect(watched.of('lost')).toEqual([{ kind: 'lost', id, attempt: 1, fence: 1 }])
+  expect(watched.of('lost')).toMatchObject([{ kind: 'lost', id, attempt: 1, fence: 1 }])
   await watched.saw('done', 2)
   expect(watched.of('done')[1]).toMatchObject({ id, attempt: 2 })
 })
 
-test('entries handed out in a reply that never came are handled as soon as the worker is connected again', async () => {
+test('entries in a reply that never arrived are handled as soon as the worker is connected again', async () => {
   const proxy = await startProxy(bench.server)
   const penknife = await openReady(pattern(proxy.url), { deadline: 300 })
   const stream = createStream<number>(penknife.space('shop'), 'orders', { groups: ['billing'] })
@@ -118,7 +118,7 @@ test(
   },
 )
 
-test('outcomes that Redis refuses are told, and the entry stays under its lease', async () => {
+test('outcomes that Redis refuses are reported, and the lease of the entry ends', async () => {
   const stream = await openOrders(bench, { groups: ['billing'] })
   await bench.raw.set(`${ORDERS}:dead:billing`, 'not a stream')
   const { saw, of } = startWorker(
@@ -137,7 +137,7 @@ test('outcomes that Redis refuses are told, and the entry stays under its lease'
   expect(await bench.raw.xlen(readyOf('billing'))).toBe(0)
 })
 
-test('what happens to an entry is on the diagnostics channels, with the stream and the group', async () => {
+test('events of an entry are sent to the diagnostics channels, with space, name and group', async () => {
   const heard: Record<string, unknown>[] = []
   const hear = (event: unknown): void => void heard.push(event as Record<string, unknown>)
   for (const name of ['penknife:stream', 'penknife:worker']) {
@@ -147,8 +147,8 @@ test('what happens to an entry is on the diagnostics channels, with the stream a
     })
   }
   const stream = await openOrders(bench, { groups: ['billing'], maxBacklog: 1 })
-  const id = await stream.add(1, { key: 'a' })
-  await stream.add(1, { key: 'a' })
+  const id = await stream.add(1, { id: 'a' })
+  await stream.add(1, { id: 'a' })
   await stream.add(1).catch(() => {})
   const worker = stream.worker(
     'billing',
@@ -160,7 +160,7 @@ test('what happens to an entry is on the diagnostics channels, with the stream a
   await until('it is done', () => heard.some(({ kind }) => kind === 'done'))
   await worker.close()
   const kinds = heard.map(({ kind }) => kind)
-  // A retry without a delay may start before the answer that there will be one.
+  // A retry without a delay may start before its event.
   expect(kinds).toContain('retrying')
   expect(kinds.filter((kind) => kind !== 'retrying')).toEqual([
     'added',
@@ -171,14 +171,14 @@ test('what happens to an entry is on the diagnostics channels, with the stream a
     'started',
     'done',
   ])
-  expect(heard[0]).toEqual({ kind: 'added', space: 'shop', stream: 'orders', id })
+  expect(heard[0]).toEqual({ kind: 'added', space: 'shop', name: 'orders', id })
   expect(heard.at(-1)).toEqual({
     kind: 'done',
     space: 'shop',
     id,
     attempt: 2,
     fence: 2,
-    stream: 'orders',
+    name: 'orders',
     group: 'billing',
     consumer: worker.consumer,
   })

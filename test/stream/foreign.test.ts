@@ -8,7 +8,7 @@ import { startWorker } from '../support/workers.ts'
 
 const bench = useRedis()
 
-/** What something else than penknife may have written to the stream, and the payload that a handler gets of it, if any. */
+/** Entries that something other than penknife wrote, each with the payload that a handler gets, if any. */
 const FOREIGN: readonly (readonly [fields: readonly string[], handled?: number])[] = [
   [['i', 'item-7', 'a', 'amount', 'd', 'x']],
   // As entries look in the group's own stream, which this is not.
@@ -33,7 +33,7 @@ async function die(key: string): Promise<void> {
   await bench.raw.xclaim(key, 'billing', 'crashed', 0, ...ids, 'IDLE', 60_000, 'JUSTID')
 }
 
-test('foreign entries that a dead worker had hold up nothing: their payloads are handled, or end in the dead letters', async () => {
+test('foreign entries of a dead worker block nothing: their payloads are handled, or become dead letters', async () => {
   const stream = await openOrders(bench, { groups: ['billing'] })
   await addNumbers(stream, 3)
   const ids: string[] = []
@@ -72,7 +72,7 @@ test('foreign entries that a dead worker had hold up nothing: their payloads are
   expect(await bench.raw.xlen(ORDERS)).toBe(0)
 })
 
-test('what something else wrote among the retries goes to the dead letters, whether a worker meets it or takes it over', async () => {
+test('a foreign entry among the retries becomes a dead letter, whether a worker reads it or takes it over', async () => {
   const stream = await openOrders(bench, { groups: ['billing'] })
   const ready = readyOf('billing')
   const wrong = [
@@ -97,7 +97,7 @@ test('what something else wrote among the retries goes to the dead letters, whet
   await until('nothing is left', async () => (await bench.raw.xlen(ready)) === 0)
 })
 
-test('a worker that closes leaves what something else wrote among the retries as it is', async () => {
+test('a worker that closes leaves a foreign entry among the retries unchanged', async () => {
   const stream = await openOrders(bench, { groups: ['billing'] })
   const ready = readyOf('billing')
   const started = deferred()
@@ -115,7 +115,7 @@ test('a worker that closes leaves what something else wrote among the retries as
   // As if it had been handed to it while it closed: it does not read now.
   await bench.raw.xadd(ready, '*', 'i', 'item-7', 'a', 'amount', 'd', '7')
   await bench.raw.xreadgroup('GROUP', 'billing', worker.consumer, 'STREAMS', ready, '>')
-  await worker.close(0)
+  await worker.close({ deadline: 0 })
   const left = await bench.raw.xrange(ready, '-', '+')
   expect(left.map(([, fields]) => fields)).toContainEqual(['d', '7'])
 })

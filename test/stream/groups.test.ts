@@ -25,7 +25,7 @@ async function take(group: string, count: number, consumer: string = 'w1'): Prom
 }
 
 describe('names', () => {
-  test('a group that a work queue does not have is refused, and the nearest one suggested', async () => {
+  test('a group that a work queue does not declare is refused, and the nearest name is suggested', async () => {
     const stream = await openOrders(bench, QUEUE)
     const error = await failure(stream.group('biling').pause())
     expect(error).toMatchObject({ code: 'PENKNIFE_INVALID', option: 'group' })
@@ -37,7 +37,7 @@ describe('names', () => {
     expect(() => stream.worker('biling', () => {})).toThrow(/did you mean 'billing'/)
   })
 
-  test('an event log takes any group', async () => {
+  test('an event log accepts any group', async () => {
     const stream = await openOrders(bench, LOG)
     expect(await stream.group('whoever').pause()).toBe(true)
   })
@@ -51,26 +51,26 @@ describe('names', () => {
 })
 
 describe('reset', () => {
-  test('a group reads again from an id or a time, or only what comes from now on', async () => {
+  test('a group reads again from an id or a time, or only new entries', async () => {
     const stream = await openOrders(bench, LOG)
     const ids = await addNumbers(stream, 10)
     const group = stream.group('billing')
-    expect(await group.reset({ to: '-' })).toMatchObject({ undelivered: 10, exact: true })
+    expect(await group.reset({ to: '-' })).toMatchObject({ waiting: 10, exact: true })
     expect(await take('billing', 100)).toEqual(ids)
     await bench.raw.xack(ORDERS, 'billing', ...ids)
-    expect(await group.reset({ to: ids[6]! })).toMatchObject({ undelivered: 4, exact: true, pending: 0 })
+    expect(await group.reset({ to: ids[6]! })).toMatchObject({ waiting: 4, exact: true, running: 0 })
     expect(await take('billing', 100)).toEqual(ids.slice(6))
     await bench.raw.xack(ORDERS, 'billing', ...ids)
     const time = Number.parseInt(ids[0]!, 10)
-    expect(await group.reset({ to: new Date(time) })).toMatchObject({ undelivered: 10 })
-    expect(await group.reset({ to: time + 60_000 })).toMatchObject({ undelivered: 0 })
-    expect(await group.reset({ to: '+' })).toMatchObject({ undelivered: 0 })
+    expect(await group.reset({ to: new Date(time) })).toMatchObject({ waiting: 10 })
+    expect(await group.reset({ to: time + 60_000 })).toMatchObject({ waiting: 0 })
+    expect(await group.reset({ to: '+' })).toMatchObject({ waiting: 0 })
     expect(await take('billing', 100)).toEqual([])
     const next = await stream.add(10)
     expect(await take('billing', 100)).toEqual([next])
   })
 
-  test('of an id in the middle leaves Redis able to tell the lag', async () => {
+  test('to an id in the middle lets Redis know the lag', async () => {
     const stream = await openOrders(bench, LOG)
     const ids = await addNumbers(stream, 30)
     await stream.group('billing').reset({ to: ids[20]! })
@@ -78,27 +78,27 @@ describe('reset', () => {
     expect(group!.at(group!.indexOf('lag') + 1)).toBe(10)
   })
 
-  test('what its workers have and what is retried stays, unless it is discarded', async () => {
+  test('running and retrying entries stay, unless they are discarded', async () => {
     const stream = await openOrders(bench, LOG)
     const ids = await addNumbers(stream, 10)
     const group = stream.group('billing')
     await group.reset({ to: '-' })
     await take('billing', 3)
     await bench.raw.xadd(key('ready'), '*', 'i', ids[0]!, 'a', 1, 'f', 1, 'd', '0')
-    await bench.raw.zadd(key('later'), Date.now() + 60_000, 'packed')
-    expect(await group.reset({ to: '+' })).toEqual({ undelivered: 1, exact: true, pending: 3, delayed: 1 })
+    await bench.raw.zadd(key('delayed'), Date.now() + 60_000, 'packed')
+    expect(await group.reset({ to: '+' })).toEqual({ waiting: 1, exact: true, running: 3, delayed: 1 })
     expect((await pendingOf(bench.raw, 'billing')).map(({ id }) => id)).toEqual(ids.slice(0, 3))
     expect(await group.reset({ to: ids[5]!, discard: true })).toEqual({
-      undelivered: 5,
+      waiting: 5,
       exact: true,
-      pending: 0,
+      running: 0,
       delayed: 0,
     })
     expect(await pendingOf(bench.raw, 'billing')).toEqual([])
     expect(await take('billing', 100)).toEqual(ids.slice(5))
   })
 
-  test('of a work queue is refused: what was handled is gone', async () => {
+  test('is refused for a work queue, which has deleted handled entries', async () => {
     const stream = await openOrders(bench, QUEUE)
     const error = await failure(stream.group('billing').reset({ to: '-' }))
     expect(error).toMatchObject({ code: 'PENKNIFE_INVALID', option: 'group' })
@@ -121,12 +121,12 @@ describe('reset', () => {
 describe('drop', () => {
   async function fill(group: string): Promise<void> {
     await bench.raw.xadd(key('ready', group), '*', 'i', '1-1', 'a', 1, 'f', 1, 'd', '0')
-    await bench.raw.zadd(key('later', group), 1, 'packed')
+    await bench.raw.zadd(key('delayed', group), 1, 'packed')
     await bench.raw.xadd(deadOf(group), '*', 'i', '1-1', 'd', '0')
     await bench.raw.set(key('paused', group), '1')
   }
 
-  test('takes the retry path, what is delayed and the dead letters along', async () => {
+  test('deletes retries, delayed entries and dead letters too', async () => {
     const stream = await openOrders(bench, LOG)
     await addNumbers(stream, 3)
     await bench.raw.xgroup('CREATE', ORDERS, 'billing', '0')
@@ -138,7 +138,7 @@ describe('drop', () => {
         ORDERS,
         `${ORDERS}:declaration`,
         deadOf('mailing'),
-        key('later', 'mailing'),
+        key('delayed', 'mailing'),
         key('paused', 'mailing'),
         key('ready', 'mailing'),
       ].toSorted(),
@@ -147,7 +147,7 @@ describe('drop', () => {
     expect(await stream.group('billing').drop()).toBe(false)
   })
 
-  test('is refused while a worker of the group shows signs of life', async () => {
+  test('is refused while a worker of the group is alive', async () => {
     const stream = await openOrders(bench, LOG)
     await addNumbers(stream, 3)
     await bench.raw.xgroup('CREATE', ORDERS, 'billing', '0')
@@ -166,7 +166,7 @@ describe('drop', () => {
     })
   })
 
-  test('lets a work queue go of what only the dropped group had not finished, and of nothing else', async () => {
+  test('deletes the entries of a work queue that only the dropped group had not finished, and no others', async () => {
     const stream = await openOrders(bench, { groups: ['billing'] })
     const ids = await addNumbers(stream, 100)
     for (const group of ['billing', 'legacy']) {
@@ -181,7 +181,7 @@ describe('drop', () => {
     expect(left).toEqual([held, other, ...ids.slice(70)])
   })
 
-  test('of a group that held a log over its limits lets the next adds trim it', async () => {
+  test('of a group that kept a log over its limits lets the next adds trim the log', async () => {
     const stream = await openOrders(bench, { retain: { entries: 100 } })
     await bench.raw.xgroup('CREATE', ORDERS, 'legacy', '0', 'MKSTREAM')
     await addNumbers(stream, 1000)

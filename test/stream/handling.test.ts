@@ -20,7 +20,7 @@ const bench = useRedis()
 const numbers = (count: number): number[] => Array.from({ length: count }, (_, at) => at)
 const rising = (a: number, b: number): number => a - b
 
-test('a group created late handles the stream from its first entry', async () => {
+test('a group that is created late handles the stream from its first entry', async () => {
   const stream = await openOrders(bench)
   const ids = await addNumbers(stream, 20)
   const seen: { id: string; payload: number; attempt: number }[] = []
@@ -99,7 +99,7 @@ test('a worker handles as many entries at once as its concurrency, and no more',
   expect(most).toBe(7)
 })
 
-test('entries taken over count towards the concurrency', async () => {
+test('entries that were taken over count towards the concurrency', async () => {
   const stream = await openOrders(bench)
   const gate = deferred()
   const started: number[] = []
@@ -132,7 +132,7 @@ test('entries taken over count towards the concurrency', async () => {
   expect(await abandon(bench.raw, 'mail', 1, 60_000)).toHaveLength(1)
   // Many scans later it still has room for none.
   const scans = await callsOf(bench.raw, 'xpending')
-  await until('it looked around', async () => (await callsOf(bench.raw, 'xpending')) > scans + 12)
+  await until('it has checked the group', async () => (await callsOf(bench.raw, 'xpending')) > scans + 12)
   expect(started).not.toContain(101)
   held.resolve()
   await other.saw('done', 2)
@@ -165,7 +165,7 @@ test('a worker that waits for new entries and takes over an old one does not han
   expect(most).toBe(1)
 })
 
-test('what a read brings beyond the room goes to others at once', async () => {
+test('surplus entries of a read go to other workers at once', async () => {
   const streams = await Promise.all([openOrders(bench), openOrders(bench)])
   await makeReady(bench.raw, 'billing', '1-1', '0')
   const id = await streams[0].add(1)
@@ -188,7 +188,7 @@ test('what a read brings beyond the room goes to others at once', async () => {
   gate.resolve()
 })
 
-test('a worker that always has new entries still takes over what others let lie', async () => {
+test('a worker that always has new entries still takes over abandoned entries', async () => {
   const stream = await openOrders(bench)
   await addNumbers(stream, 1)
   const [id] = await abandon(bench.raw, 'billing', 1, 0)

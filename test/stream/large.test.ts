@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 
-import { abandon, buriedOf, deadOf, laterOf, openOrders, ORDERS, readyOf } from '../support/orders.ts'
+import { abandon, buriedOf, deadOf, delayedOf, openOrders, ORDERS, readyOf } from '../support/orders.ts'
 import { callsOf, useRedis } from '../support/redis.ts'
 import { until } from '../support/until.ts'
 import { startWorker } from '../support/workers.ts'
@@ -17,7 +17,7 @@ async function fill(count: number): Promise<void> {
   for (let n = 1; n <= count; n++) await bench.raw.xadd(ORDERS, `${n}-1`, 'd', TEXT)
 }
 
-test('an add trims a few large entries at a time, until the log is as small as it should be', async () => {
+test('adds trim a few large entries at a time, until the log is within its limits', async () => {
   const stream = await openOrders<string>(bench, { retain: { entries: 10 } })
   await fill(127)
   await stream.add('small')
@@ -28,14 +28,14 @@ test('an add trims a few large entries at a time, until the log is as small as i
   expect(await bench.raw.xlen(ORDERS)).toBeLessThanOrEqual(10 + 64)
 })
 
-test('a log of large entries that was held up shrinks again', async () => {
+test('a log of large entries shrinks again after a slow group has finished', async () => {
   const stream = await openOrders<string>(bench, { retain: { entries: 10 } })
   await fill(100)
   for (let n = 0; n < 100; n++) await stream.add(TEXT)
   expect(await bench.raw.xlen(ORDERS)).toBeLessThanOrEqual(20)
 })
 
-test('large entries of a worker that vanished are taken over a few at a time, all of them', async () => {
+test('all large entries of a vanished worker are taken over, a few at a time', async () => {
   const stream = await openOrders<string>(bench, { groups: ['billing'] })
   await fill(20)
   await abandon(bench.raw, 'billing', 20, 60_000)
@@ -47,7 +47,7 @@ test('large entries of a worker that vanished are taken over a few at a time, al
   expect(await callsOf(bench.raw, 'xautoclaim')).toBeGreaterThan(10)
 })
 
-test('large entries that are due together become ready a few at a time, all of them', async () => {
+test('all large entries that are due together become ready, a few at a time', async () => {
   const stream = await openOrders<string>(bench, { groups: ['billing'] })
   let failures = 20
   const worker = startWorker(
@@ -61,17 +61,17 @@ test('large entries that are due together become ready a few at a time, all of t
   await stream.addMany(Array.from({ length: 20 }, () => TEXT))
   await worker.saw('retrying', 20)
   await worker.saw('done', 20)
-  expect(await bench.raw.exists(laterOf('billing'))).toBe(0)
+  expect(await bench.raw.exists(delayedOf('billing'))).toBe(0)
 })
 
-test('a worker that closes gives large entries back a few at a time, all of them', async () => {
+test('a worker that closes gives back all large entries, a few at a time', async () => {
   const stream = await openOrders<string>(bench, { groups: ['billing'] })
   await stream.addMany(Array.from({ length: 20 }, () => TEXT))
   const worker = startWorker(stream, 'billing', () => new Promise(() => {}), { concurrency: 20 })
-  await until('it has them', async () => (await stream.stats({ over: 0 })).groups[0]?.pending === 20)
-  await worker.worker.close(0)
+  await until('it has them', async () => (await stream.stats({ over: 0 })).groups[0]?.running === 20)
+  await worker.worker.close({ deadline: 0 })
   const [group] = (await stream.stats({ over: 0 })).groups
-  expect(group).toMatchObject({ undelivered: 20, pending: 0 })
+  expect(group).toMatchObject({ waiting: 20, running: 0 })
 })
 
 test('stats of a stream of large entries count them without reading many', async () => {
@@ -83,7 +83,7 @@ test('stats of a stream of large entries count them without reading many', async
   expect(await callsOf(bench.raw, 'xrange')).toBeLessThan(10)
 })
 
-test('a dropped group lets go of large entries a few at a time, all of them', async () => {
+test('all large entries of a dropped group are deleted, a few at a time', async () => {
   const stream = await openOrders<string>(bench, { groups: ['billing'] })
   await fill(20)
   for (const group of ['billing', 'mail']) await bench.raw.xgroup('CREATE', ORDERS, group, '0')
@@ -93,7 +93,7 @@ test('a dropped group lets go of large entries a few at a time, all of them', as
   expect(await bench.raw.xlen(ORDERS)).toBe(0)
 })
 
-test('dead letters that are large are requeued, and read page by page', async () => {
+test('large dead letters are requeued, and read page by page', async () => {
   const stream = await openOrders<string>(bench, { groups: ['billing'] })
   for (let n = 1; n <= 20; n++) {
     await bench.raw.xadd(deadOf('billing'), `${n}-1`, 'i', `${n}-1`, 'a', 1, 'f', 1, 'd', TEXT)

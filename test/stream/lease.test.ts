@@ -8,7 +8,7 @@ import { startWorker } from '../support/workers.ts'
 
 const bench = useRedis()
 
-test('heartbeats keep the lease of a handler that takes much longer', async () => {
+test('heartbeats renew the lease of a handler that takes much longer', async () => {
   const streams = await Promise.all([openOrders(bench), openOrders(bench)])
   const gate = deferred()
   const started: string[] = []
@@ -20,9 +20,9 @@ test('heartbeats keep the lease of a handler that takes much longer', async () =
   const workers = streams.map((stream) => startWorker(stream, 'billing', handler, { lease: 300 }))
   await streams[0].add(0)
   await until('it started', () => started.length > 0)
-  // Two workers look every half lease, and one heartbeat comes every third: twenty calls are well over two leases.
+  // Two workers check every half lease, and one heartbeat comes every third: twenty calls are well over two leases.
   const scans = await callsOf(bench.raw, 'xpending')
-  await until('they looked ten times', async () => (await callsOf(bench.raw, 'xpending')) >= scans + 20)
+  await until('they checked ten times', async () => (await callsOf(bench.raw, 'xpending')) >= scans + 20)
   gate.resolve()
   await until('it is done', () => workers.some(({ of }) => of('done').length > 0))
   expect(started).toHaveLength(1)
@@ -48,7 +48,7 @@ test('a heartbeat that finds the lease lost aborts the signal while the handler 
   await saw('lost')
 })
 
-test('an entry deleted by hand while it was pending is forgotten', async () => {
+test('an entry that was deleted by hand while pending is dropped', async () => {
   const stream = await openOrders(bench)
   const [id] = await addNumbers(stream, 2)
   await abandon(bench.raw, 'billing', 1, 60_000)
@@ -59,7 +59,7 @@ test('an entry deleted by hand while it was pending is forgotten', async () => {
   expect(events.map(({ kind }) => kind)).toEqual(['done'])
 })
 
-test('a worker can do nothing with an entry that another took over', async () => {
+test('a worker cannot settle an entry that another worker took over', async () => {
   const stream = await openOrders(bench)
   const gates = [deferred(), deferred(), deferred()]
   const signals: AbortSignal[] = []
@@ -86,7 +86,7 @@ test('a worker can do nothing with an entry that another took over', async () =>
   expect(await bench.raw.exists(deadOf('billing'))).toBe(0)
 })
 
-test('a worker that gets its own entry anew cannot finish the earlier delivery', async () => {
+test('a worker that gets its own entry again cannot finish the earlier delivery', async () => {
   const stream = await openOrders(bench)
   const gates = [deferred(), deferred()]
   const fences: number[] = []
@@ -101,7 +101,7 @@ test('a worker that gets its own entry anew cannot finish the earlier delivery',
   )
   const id = await stream.add(0)
   await until('it is handled', () => fences.length === 1)
-  // As after a stall of the whole process: someone found its lease expired.
+  // As after a suspended process: another worker found that the lease had ended.
   await takeOver(bench.raw, 'billing', id, '0')
   await until('it is handled again', () => fences.length === 2)
   gates[0]?.resolve()
@@ -109,13 +109,13 @@ test('a worker that gets its own entry anew cannot finish the earlier delivery',
   gates[1]?.resolve()
   await saw('done')
   expect(fences).toEqual([1, 2])
-  expect(events).toEqual([
+  expect(events).toMatchObject([
     { kind: 'lost', id, attempt: 1, fence: 1 },
     { kind: 'done', id, attempt: 2, fence: 2 },
   ])
 })
 
-test('the lease of a delivery names what Redis holds it by, at every delivery', async () => {
+test('every delivery has its lease as Redis stores it', async () => {
   const stream = await openOrders(bench)
   const leases: unknown[] = []
   const held: unknown[] = []

@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { createStream, type DeadLetter, type Space, type Stream } from '@penknife/core'
 import { describe, expect, test } from 'vitest'
 
-import { streamReap } from '../../packages/core/src/redis/scripts.gen.ts'
+import { streamForgetConsumers } from '../../packages/core/src/redis/scripts.gen.ts'
 import { startProgram } from '../support/child.ts'
 import { failure, openReady } from '../support/connect.ts'
 import { deferred } from '../support/deferred.ts'
@@ -25,7 +25,7 @@ import { startWorker, startWorkerProcess } from '../support/workers.ts'
 const bench = useRedis()
 const QUEUE = { groups: ['billing'] }
 const LOG = { retain: { entries: 100_000 } }
-/** Half of it is the longest time between two looks of a worker. */
+/** Half of it is the longest time between two checks of a worker. */
 const lease = 1000
 
 /** Dead letters of group billing, as its workers would leave them. */
@@ -66,8 +66,8 @@ describe('pause', () => {
     await until('what they had is finished', () => handled.length >= 2)
     expect((await one.stats({ over: 0 })).groups[0]).toMatchObject({
       paused: true,
-      undelivered: 20,
-      pending: 0,
+      waiting: 20,
+      running: 0,
     })
     expect(handled.toSorted((a, b) => a - b)).toEqual([0, 1])
     expect(await one.group('billing').resume()).toBe(true)
@@ -104,7 +104,7 @@ describe('pause', () => {
     await saw('done', 3)
   })
 
-  test('holds for a worker that starts later: nothing is handed to it', async () => {
+  test('also stops a worker that starts later: it gets no entry', async () => {
     const stream = await openOrders(bench, QUEUE)
     await stream.group('billing').pause()
     await addNumbers(stream, 5)
@@ -112,7 +112,7 @@ describe('pause', () => {
     const { saw } = startWorker(stream, 'billing', () => void calls++, { lease })
     await saw('paused')
     expect(calls).toBe(0)
-    expect((await stream.stats({ over: 0 })).groups[0]).toMatchObject({ undelivered: 5, pending: 0 })
+    expect((await stream.stats({ over: 0 })).groups[0]).toMatchObject({ waiting: 5, running: 0 })
     await stream.group('billing').resume()
     await saw('done', 5)
   })
@@ -161,7 +161,7 @@ describe('reset', () => {
       return gate.promise
     }
     const { of, saw } = startWorker(stream, 'billing', handler, { concurrency: 10, lease })
-    await until('all are held', () => calls === 10)
+    await until('all run', () => calls === 10)
     await stream.group('billing').reset({ to: '+', discard: true })
     await saw('lost', 10)
     gate.resolve()
@@ -174,7 +174,7 @@ describe('reset', () => {
 })
 
 describe('drop', () => {
-  test('a worker with nothing to do gives a sign of life with each of its looks', async () => {
+  test('an idle worker resets its idle time with each check', async () => {
     const stream = await openOrders(bench, LOG)
     const { worker } = startWorker(stream, 'billing', () => {}, { lease: 300 })
     const idleMs = async (): Promise<number> => {
@@ -185,7 +185,7 @@ describe('drop', () => {
     // On Redis 7.0 its blocking reads, which find nothing, are none.
     for (let times = 0; times < 3; times++) {
       let before = 0
-      await until('a younger sign of life', async () => {
+      await until('a shorter idle time', async () => {
         const now = await idleMs()
         const younger = now < before
         before = now
@@ -221,7 +221,7 @@ describe('drop', () => {
     expect((await stream.stats({ over: 0 })).groups).toEqual([])
   })
 
-  test('a worker whose group was dropped behind its back makes it anew and tells of it', async () => {
+  test('a worker whose group was dropped while it ran creates the group again and reports trouble', async () => {
     const stream = await openOrders(bench, LOG)
     const { saw, of } = startWorker(stream, 'billing', () => {})
     await addNumbers(stream, 3)
@@ -235,7 +235,7 @@ describe('drop', () => {
 })
 
 describe('requeue', () => {
-  test('under running workers has each dead letter handled once more, none lost and none doubled', async () => {
+  test('with running workers, each dead letter is handled once more: none is lost or duplicated', async () => {
     const stream: Stream<number> = await openOrders(bench, QUEUE)
     let well = false
     const handled: number[] = []
@@ -246,7 +246,7 @@ describe('requeue', () => {
     const options = { maxAttempts: 2, retryDelay: 0, concurrency: 20 }
     const workers = [1, 2].map(() => startWorker(stream, 'billing', handler, options))
     await addNumbers(stream, 300)
-    await until('all died', async () => (await bench.raw.xlen(deadOf('billing'))) === 300)
+    await until('all are dead letters', async () => (await bench.raw.xlen(deadOf('billing'))) === 300)
     well = true
     const { deadLetters } = stream.group('billing')
     // Two operators at once.
@@ -260,7 +260,7 @@ describe('requeue', () => {
     expect(new Set(attempts)).toEqual(new Set([1]))
   })
 
-  test('that is killed half way leaves each letter in one place, and can be repeated', async () => {
+  test('that is killed half way leaves each letter in one place, and can be called again', async () => {
     const all = (await bury(2000)).map((_, at) => `1-${at}`)
     const child = startProgram('requeue', [bench.server.url])
     for (let pages = 0; pages < 4; pages++) await child.next()
@@ -276,7 +276,7 @@ describe('requeue', () => {
   })
 })
 
-test('what a dead letter died of can be mended before it is requeued', async () => {
+test('a dead letter succeeds after its cause was repaired and it was requeued', async () => {
   const stream = await openOrders(bench, QUEUE)
   let broken = true
   const { saw } = startWorker(
@@ -298,8 +298,8 @@ test('what a dead letter died of can be mended before it is requeued', async () 
   expect(await deadLetters.purge({})).toBe(1)
   expect((await stream.stats({ over: 0 })).groups[0]).toMatchObject({
     dead: 0,
-    undelivered: 0,
-    pending: 0,
+    waiting: 0,
+    running: 0,
     delayed: 0,
   })
 })
@@ -307,9 +307,9 @@ test('what a dead letter died of can be mended before it is requeued', async () 
 describe('consumers of processes that died', () => {
   async function forget(stream: Stream<number>): Promise<number> {
     const { runtime } = spaceOf.get(stream)!
-    const reap = runtime.bind(streamReap, [])
+    const forgetConsumers = runtime.bind(streamForgetConsumers, [])
     // Any silence is too long.
-    return reap(runtime.keys.route, ORDERS, readyOf('billing'), 'billing', -1)
+    return forgetConsumers(runtime.keys.route, ORDERS, readyOf('billing'), 'billing', -1)
   }
   const spaceOf = new WeakMap<object, Space>()
   async function open(): Promise<Stream<number>> {
@@ -319,7 +319,7 @@ describe('consumers of processes that died', () => {
     return stream
   }
 
-  test('are forgotten only when nothing is pending for them, in either stream of the group', async () => {
+  test('are deleted only when no entry is pending for them, in either stream of the group', async () => {
     const stream = await open()
     await addNumbers(stream, 2)
     await makeReady(bench.raw, 'billing', '1-1', '9')
@@ -342,18 +342,18 @@ describe('consumers of processes that died', () => {
     ])
   })
 
-  test('a worker that was taken for dead goes on', async () => {
+  test('a live worker whose consumer was deleted continues', async () => {
     const stream = await open()
     const { worker, saw } = startWorker(stream, 'billing', () => {})
     await addNumbers(stream, 1)
     await saw('done')
-    await until('it is forgotten', async () => (await forget(stream)) > 0)
+    await until('its consumer is deleted', async () => (await forget(stream)) > 0)
     expect(await consumersOf(bench.raw, 'billing')).not.toContain(worker.consumer)
     await addNumbers(stream, 1, 1)
     await saw('done', 2)
   })
 
-  test('that hold something are there until it went to another: nothing is lost', async () => {
+  test('stay until their pending entries were taken over: no entry is lost', async () => {
     const stream = await open()
     const { child, next } = startWorkerProcess(bench.server.url, bench.raw, { lease })
     await addNumbers(stream, 1)

@@ -6,7 +6,7 @@ import { useRedis } from '../support/redis.ts'
 
 const bench = useRedis()
 
-test('a batch worker with default options drains payloads that are together larger than the memory of its process', async () => {
+test('a batch worker with default options handles payloads that together are larger than the memory of its process', async () => {
   const stream = await openOrders(bench, { groups: ['billing'] })
   const count = 250
   // 225 MB, in a process that may use 128.

@@ -50,7 +50,7 @@ test('after SIGKILL and a restart of a Redis that persists, every confirmed entr
   for (const { worker } of workers) await worker.close()
 })
 
-test('a worker whose connection cannot be made says so with the reason, and goes on once it can', async () => {
+test('a worker that cannot connect reports the reason, and continues once it can', async () => {
   const server = await ownRedis()
   const raw = new Redis(server.socket)
   onTestFinished(() => raw.disconnect())
@@ -60,11 +60,11 @@ test('a worker whose connection cannot be made says so with the reason, and goes
   await raw.config('SET', 'maxclients', 4)
   const workers = Array.from({ length: 4 }, () => startWorker(stream, 'billing', () => {}))
   const troubled = (): number => workers.filter(({ of }) => of('trouble').length > 0).length
-  await until('those without one say so', () => troubled() >= 2)
+  await until('those without one report it', () => troubled() >= 2)
   const said = workers.flatMap(({ of }) => of('trouble').map(({ error }) => error as Error))
   for (const error of said) {
     expect(error).toMatchObject({ code: 'PENKNIFE_UNAVAILABLE', fate: 'not-done' })
-    expect(error.message).toMatch(/cannot be made: .*(max number of clients|maxclients)/)
+    expect(error.message).toMatch(/cannot connect to Redis: .*(max number of clients|maxclients)/)
   }
   expect(await penknife.health()).toMatchObject({ status: 'degraded' })
   await raw.config('SET', 'maxclients', 100)
@@ -77,7 +77,7 @@ test('a worker whose connection cannot be made says so with the reason, and goes
   await until('all are handled', () => workers.reduce((sum, { of }) => sum + of('done').length, 0) === 2000)
 })
 
-test('a worker goes on after FLUSHALL', async () => {
+test('a worker continues after FLUSHALL', async () => {
   const stream = await openOrders(bench)
   const { saw } = startWorker(stream, 'billing', () => {})
   await stream.add(0)
@@ -90,7 +90,7 @@ test('a worker goes on after FLUSHALL', async () => {
   await saw('done', 52)
 })
 
-test('a worker goes on after its group was destroyed, from the first entry', async () => {
+test('a worker continues after its group was destroyed, from the first entry', async () => {
   const stream = await openOrders(bench)
   const handled: number[] = []
   const { saw } = startWorker(stream, 'billing', ({ payload }) => handled.push(payload))
@@ -103,7 +103,7 @@ test('a worker goes on after its group was destroyed, from the first entry', asy
   expect(handled).toEqual([0, 0, 1])
 })
 
-test('a worker goes on after SCRIPT FLUSH, in the middle of handling', async () => {
+test('a worker continues after SCRIPT FLUSH, in the middle of handling', async () => {
   const stream = await openOrders(bench)
   const { saw, events } = startWorker(stream, 'billing', async ({ payload }) => {
     if (payload % 10 === 0) await bench.raw.script('FLUSH')
@@ -113,7 +113,7 @@ test('a worker goes on after SCRIPT FLUSH, in the middle of handling', async () 
   expect(events.every(({ kind }) => kind === 'done')).toBe(true)
 })
 
-test('a worker goes on after its reading connection was killed, and handles what came meanwhile', async () => {
+test('a worker continues after its reading connection was killed, and handles entries added meanwhile', async () => {
   const stream = await openOrders(bench)
   const handled: number[] = []
   const { saw } = startWorker(stream, 'billing', ({ payload }) => handled.push(payload), { lease: 1000 })
@@ -126,7 +126,7 @@ test('a worker goes on after its reading connection was killed, and handles what
   expect(handled).toEqual([0, 1, 2])
 })
 
-test('killing every connection while entries flow loses none', async () => {
+test('killing every connection while entries are added and handled loses none', async () => {
   const stream = await openOrders(bench)
   const handled = new Set<number>()
   startWorker(stream, 'billing', ({ payload }) => void handled.add(payload), { lease: 500 })
@@ -143,7 +143,7 @@ test('killing every connection while entries flow loses none', async () => {
   await until('nothing is pending', async () => (await pendingOf(bench.raw, 'billing')).length === 0)
 })
 
-test('a worker that started while Redis was away begins when it is there', async () => {
+test('a worker that started while Redis was away begins when Redis is available', async () => {
   const server = await ownRedis({ persist: true })
   const raw = new Redis(server.socket)
   raw.on('error', () => {})
@@ -158,7 +158,7 @@ test('a worker that started while Redis was away begins when it is there', async
   await saw('done')
 })
 
-test('a handler that outlives its lease while Redis is away sees its signal abort', async () => {
+test('the signal of a handler aborts when its lease ends while Redis is away', async () => {
   const server = await ownRedis({ persist: true })
   const penknife = await openReady(pattern(server.url), { deadline: 200 })
   const stream = createStream<number>(penknife.space('shop'), 'orders')
@@ -172,10 +172,10 @@ test('a handler that outlives its lease while Redis is away sees its signal abor
   await until('it started', async () => (await pendingIn(server.socket)) === 1)
   await server.kill()
   await saw('lost')
-  expect(of('lost')).toEqual([{ kind: 'lost', id, attempt: 1, fence: 1 }])
+  expect(of('lost')).toMatchObject([{ kind: 'lost', id, attempt: 1, fence: 1 }])
 })
 
-test('an entry whose lease ended while Redis was away comes again under a higher fencing number', async () => {
+test('an entry whose lease ended while Redis was away is delivered again with a higher fence', async () => {
   const server = await ownRedis({ persist: true })
   const penknife = await openReady(pattern(server.url), { deadline: 200 })
   const stream = createStream<number>(penknife.space('shop'), 'orders', { groups: ['billing'] })
@@ -210,7 +210,7 @@ async function pendingIn(socket: string): Promise<number> {
   }
 }
 
-test('a handler that ends while Redis is away is not run again: its outcome is told when Redis is back', async () => {
+test('a handler that ends while Redis is away is not called again: its outcome is sent when Redis is back', async () => {
   const server = await ownRedis({ persist: true })
   const penknife = await openReady(pattern(server.url), { deadline: 300 })
   const stream = createStream<number>(penknife.space('shop'), 'orders', { groups: ['billing'] })

@@ -16,7 +16,7 @@ import { startWorker } from '../support/workers.ts'
 const bench = useRedis()
 const QUEUE = { groups: ['billing'] }
 
-/** A loop that asks for one entry after another, made of the parts of a worker but for those that call handlers. */
+/** A loop that takes one entry after another, made of the parts of a worker without those that call handlers. */
 function openLoop(space: Space, options: WorkerOptions = {}) {
   const fetched: LeasedEntry[] = []
   const asking: ((entry: LeasedEntry) => void)[] = []
@@ -46,7 +46,7 @@ function openLoop(space: Space, options: WorkerOptions = {}) {
     busy: () => false,
     finishAll: async () => giveBackAll('closing'),
   })
-  onTestFinished(() => consumer.close(0))
+  onTestFinished(() => consumer.close({ deadline: 0 }))
   return {
     ...consumer,
     next: () =>
@@ -62,7 +62,7 @@ async function openSpace(): Promise<Space> {
   return (await openReady(pattern(bench.server.url))).space('shop')
 }
 
-test('a loop of its own gets each entry once, and again what it failed', async () => {
+test("an application's own loop gets each entry once, and failed entries again", async () => {
   const space = await openSpace()
   const stream = createStream<number>(space, 'orders', QUEUE)
   await addNumbers(stream, 5)
@@ -86,7 +86,7 @@ test('a loop of its own gets each entry once, and again what it failed', async (
   expect(await bench.raw.xlen('pk1:{shop}:stream:orders')).toBe(0)
 })
 
-test('a loop of its own keeps the lease of what it has, however long it takes, and nothing else', async () => {
+test("an application's own loop keeps the lease of its entry, however long it takes, and fetches no other", async () => {
   const space = await openSpace()
   const stream = createStream<number>(space, 'orders', QUEUE)
   await addNumbers(stream, 3)
@@ -102,7 +102,7 @@ test('a loop of its own keeps the lease of what it has, however long it takes, a
   expect(new Set([Number(mine.json), ...others])).toEqual(new Set([0, 1, 2]))
 })
 
-test('a loop of its own that is closed gives back what it has, for others to handle at once', async () => {
+test("an application's own loop that is closed gives back its entries, and others handle them at once", async () => {
   const space = await openSpace()
   const stream = createStream<number>(space, 'orders', QUEUE)
   await addNumbers(stream, 1)

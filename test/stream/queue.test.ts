@@ -13,7 +13,7 @@ const bench = useRedis()
 const left = async (): Promise<number[]> =>
   ((await bench.raw.xrange(ORDERS, '-', '+')) as [string, string[]][]).map(([, fields]) => Number(fields[1]))
 
-test('an entry of a work queue goes when its only group finished it, also behind one under way', async () => {
+test('an entry of a work queue is deleted when its only group finished it, also after one that is still running', async () => {
   const stream = await openOrders(bench, { groups: ['billing'] })
   const gate = deferred()
   const { saw } = startWorker(stream, 'billing', ({ payload }) => (payload === 3 ? gate.promise : undefined))
@@ -25,7 +25,7 @@ test('an entry of a work queue goes when its only group finished it, also behind
   expect(await left()).toEqual([])
 })
 
-test('with several groups an entry goes when the last of them finished it, whichever that is', async () => {
+test('with several groups an entry is deleted when the last of them finished it', async () => {
   const stream = await openOrders(bench, { groups: ['billing', 'mail'] })
   const gate = deferred()
   const billing = startWorker(stream, 'billing', ({ payload }) => (payload % 2 ? gate.promise : undefined), {
@@ -43,7 +43,7 @@ test('with several groups an entry goes when the last of them finished it, which
   expect(await left()).toEqual([])
 })
 
-test('a declared group that nobody served yet keeps everything, though Redis does not know it', async () => {
+test('a declared group without a worker keeps all entries, even before Redis has the group', async () => {
   const penknife = await openReady(pattern(bench.server.url))
   const stream = createStream<number>(penknife.space('shop'), 'orders', { groups: ['billing', 'mail'] })
   // Only the worker's process declares both; the entries came otherwise.
@@ -56,7 +56,7 @@ test('a declared group that nobody served yet keeps everything, though Redis doe
   expect(await left()).toEqual([])
 })
 
-test('a group that is there and not declared keeps its entries as well', async () => {
+test('an existing group that is not declared keeps its entries too', async () => {
   const stream = await openOrders(bench, { groups: ['billing'] })
   await bench.raw.xgroup('CREATE', ORDERS, 'from-an-older-version', '0', 'MKSTREAM')
   const { saw } = startWorker(stream, 'billing', () => {})
@@ -81,7 +81,7 @@ test('the groups of a work queue exist from the first add on', async () => {
   })
 })
 
-test('a producer that takes the queue for a log trims nothing that is to be handled', async () => {
+test('a producer that declares the queue as a log trims no unhandled entry', async () => {
   const queue = await openOrders(bench, { groups: ['billing'] })
   await queue.add(0)
   await until(
@@ -93,7 +93,7 @@ test('a producer that takes the queue for a log trims nothing that is to be hand
   expect(await left()).toHaveLength(501)
 })
 
-test('an event log takes any group at any time, from where it says', async () => {
+test('an event log accepts any group at any time, from any start', async () => {
   const stream = await openOrders(bench)
   const ids = await addNumbers(stream, 10)
   const handled: Record<string, number[]> = { all: [], some: [], none: [] }

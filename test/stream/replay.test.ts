@@ -19,7 +19,7 @@ async function collect<T>(entries: AsyncIterable<StreamEntry<T>>, atMost: number
   return found
 }
 
-/** Collects in the background what a follower gives. */
+/** Collects the entries of a follower in the background. */
 function follow<T>(entries: AsyncIterable<StreamEntry<T>>): {
   readonly found: T[]
   readonly ended: Promise<unknown>
@@ -35,7 +35,7 @@ const numbers = (from: number, to: number): number[] =>
   Array.from({ length: Math.abs(to - from) + 1 }, (_, at) => (from < to ? from + at : from - at))
 
 describe('a range', () => {
-  test('comes whole and in order, forward and in reverse, whatever the size of its pages', async () => {
+  test('is complete and in order, forward and in reverse, with any page size', async () => {
     const stream = await openOrders(bench)
     await addNumbers(stream, 100)
     for (const pageEntries of [1, 16, 17, 99, 100, 101, 1000]) {
@@ -54,7 +54,7 @@ describe('a range', () => {
     expect(await collect(stream.replay({ after: from, reverse: true }))).toEqual([2, 1, 0])
   })
 
-  test('is bounded by times: a time stands for all the entries of its millisecond', async () => {
+  test('is bounded by times: a time means all entries of its millisecond', async () => {
     const stream = await openOrders(bench)
     for (const id of ['1000-0', '1000-1', '2000-0', '2000-5', '3000-0']) {
       await bench.raw.xadd(ORDERS, id, 'd', id.replace('-', '.'))
@@ -85,7 +85,7 @@ describe('a range', () => {
     expect(await callsOf(bench.raw, 'evalsha')).toBe(small + 1)
   })
 
-  test('nothing is fetched before it is asked for, nor after the loop was left', async () => {
+  test('a page is fetched only when the loop needs it, and none after the loop was left', async () => {
     const stream = await openOrders(bench)
     await addNumbers(stream, 100)
     await until(
@@ -99,7 +99,7 @@ describe('a range', () => {
     expect(await callsOf(bench.raw, 'evalsha')).toBe(before + 2)
   })
 
-  test('entries that are added meanwhile come, if the range has room for them', async () => {
+  test('entries that are added meanwhile are included if they are in the range', async () => {
     const stream = await openOrders(bench)
     await addNumbers(stream, 10)
     const found: number[] = []
@@ -125,7 +125,7 @@ describe('a range', () => {
     expect(found).toEqual([0, 1, 2, 3])
   })
 
-  test('an outage ends it, and it goes on after the last entry that came', async () => {
+  test('an outage ends it, and `after` continues after the last entry', async () => {
     const proxy = await startProxy(bench.server)
     const penknife = await openReady(pattern(proxy.url), { deadline: 100 })
     const stream = createStream<number>(penknife.space('shop'), 'orders')
@@ -158,7 +158,7 @@ describe('a follower', () => {
     return { stream, stop, ...follow(stream.replay({ follow: true, signal: stop.signal, ...options })) }
   }
 
-  test('gives what is there and then what is added, until its signal ends it', async () => {
+  test('yields existing entries and then new ones, until its signal ends it', async () => {
     const { stream, stop, found, ended } = await start({ pageEntries: 7 })
     await addNumbers(stream, 30)
     await until('the first came', () => found.length === 30)
@@ -173,7 +173,7 @@ describe('a follower', () => {
     })
   })
 
-  test('may begin with what is added from now on', async () => {
+  test('may begin with new entries only', async () => {
     const writer = await openOrders(bench)
     await addNumbers(writer, 10)
     const { stop, found, ended } = await start({ from: '+' })
@@ -185,7 +185,7 @@ describe('a follower', () => {
     await ended
   })
 
-  test('waits at a time that is yet to come without asking all the time', async () => {
+  test('waits for a future time without polling', async () => {
     const writer = await openOrders(bench)
     await addNumbers(writer, 10)
     const { stop, found, ended } = await start({ from: Date.now() + 3_600_000 })
@@ -200,7 +200,7 @@ describe('a follower', () => {
     await ended
   })
 
-  test('goes on by itself after Redis was killed, without a gap and without a double', async () => {
+  test('continues by itself after Redis was killed, without gaps or duplicates', async () => {
     const server = await ownRedis({ persist: true })
     const penknife = await openReady(pattern(server.url))
     const stream = createStream<number>(penknife.space('shop'), 'orders')
@@ -217,7 +217,7 @@ describe('a follower', () => {
     await ended
   })
 
-  test('goes on when its master became a replica, which ends blocking reads, and a master again', async () => {
+  test('continues after its master became a replica, which ends blocking reads, and a master again', async () => {
     const { master, replica, raw } = await startPair()
     const penknife = await openReady(pattern(master.url))
     const stream = createStream<number>(penknife.space('shop'), 'orders')

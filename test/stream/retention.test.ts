@@ -7,7 +7,7 @@ import { startWorker } from '../support/workers.ts'
 
 const bench = useRedis()
 
-test('a log of so many bytes stays at about that size', async () => {
+test('a log with a limit in bytes stays at about that size', async () => {
   const stream = await openOrders<string>(bench, { retain: { bytes: 1_000_000 } })
   const payload = 'x'.repeat(1000)
   for (let round = 0; round < 10; round++) await stream.addMany(Array<string>(500).fill(payload))
@@ -16,17 +16,17 @@ test('a log of so many bytes stays at about that size', async () => {
   expect(await bench.raw.xlen(ORDERS)).toBeGreaterThan(500)
 })
 
-test('entries over the age go with the next adds, younger ones stay', async () => {
+test('the next adds delete entries over the age, and younger ones stay', async () => {
   const stream = await openOrders(bench, { retain: { age: '1m' } })
   const [seconds] = await bench.raw.time()
   for (let at = 0; at < 100; at++)
     await bench.raw.xadd(ORDERS, `${(Number(seconds) - 120) * 1000 + at}-0`, 'd', '0')
   await bench.raw.xadd(ORDERS, `${(Number(seconds) - 30) * 1000}-0`, 'd', '1')
   await stream.add(2)
-  expect((await stream.read()).map(({ payload }) => payload)).toEqual([1, 2])
+  expect((await stream.read()).items.map(({ payload }) => payload)).toEqual([1, 2])
 })
 
-test('neither age nor size takes what a group has not finished', async () => {
+test('neither age nor size deletes an entry that a group has not finished', async () => {
   const stream = await openOrders(bench, { groups: ['billing'], retain: { age: 1, bytes: 4096 } })
   await addNumbers(stream, 1000)
   expect(await bench.raw.xlen(ORDERS)).toBe(1000)
@@ -43,7 +43,7 @@ test('neither age nor size takes what a group has not finished', async () => {
   })
 })
 
-test('a lossy log keeps its limit whatever its groups have finished', async () => {
+test('a lossy log keeps its limit even if its groups have not finished', async () => {
   const stream = await openOrders(bench, { groups: ['billing'], retain: { entries: 100, lossy: true } })
   await addNumbers(stream, 1000)
   expect(await bench.raw.xlen(ORDERS)).toBeLessThanOrEqual(164)
@@ -54,7 +54,7 @@ test('a lossy log keeps its limit whatever its groups have finished', async () =
   expect(handled).toEqual(Array.from({ length }, (_, at) => 1000 - length + at))
 })
 
-test('adds to a log that a group holds up far over its limit look seldom whether something may go', async () => {
+test('adds to a log that a slow group keeps far over its limit rarely check whether entries can be deleted', async () => {
   const stream = await openOrders(bench, { groups: ['billing'], retain: { entries: 10 } })
   await addNumbers(stream, 2000)
   await bench.raw.config('RESETSTAT')

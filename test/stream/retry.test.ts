@@ -6,7 +6,7 @@ import { expect, test, vi } from 'vitest'
 import {
   addNumbers,
   deadOf,
-  laterOf,
+  delayedOf,
   makeReady,
   openOrders,
   ORDERS,
@@ -20,7 +20,7 @@ import { startWorker } from '../support/workers.ts'
 
 const bench = useRedis()
 
-test('a failed entry is tried again after retryDelay, and the others do not wait for it', async () => {
+test('a failed entry is retried after retryDelay, and other entries do not wait for it', async () => {
   const stream = await openOrders(bench)
   const attempts: { attempt: number; at: number }[] = []
   const { saw, of } = startWorker(
@@ -44,7 +44,7 @@ test('a failed entry is tried again after retryDelay, and the others do not wait
   expect(of('done').map(({ attempt }) => attempt)).toEqual([1, 1, 1, 1, 3])
 })
 
-test('waits double up to maxRetryDelay, and spread by retryJitter', async () => {
+test('waits double up to maxRetryDelay, with a random addition of retryJitter', async () => {
   const stream = await openOrders(bench)
   const { saw, of } = startWorker(stream, 'billing', () => Promise.reject(new Error('no')), {
     retryDelay: 10,
@@ -69,7 +69,7 @@ test('waits double up to maxRetryDelay, and spread by retryJitter', async () => 
   expect(new Set(first.map(({ delayMs }) => delayMs)).size).toBeGreaterThan(10)
 })
 
-test('a wait may be longer than the lease: meanwhile nobody has the entry', async () => {
+test('a wait may be longer than the lease: meanwhile no worker has the entry', async () => {
   const stream = await openOrders(bench)
   const attempts: number[] = []
   const { saw } = startWorker(
@@ -84,14 +84,14 @@ test('a wait may be longer than the lease: meanwhile nobody has the entry', asyn
   await stream.add(0)
   await saw('retrying')
   expect(await pendingOf(bench.raw, 'billing')).toEqual([])
-  expect(await bench.raw.zcard(laterOf('billing'))).toBe(1)
+  expect(await bench.raw.zcard(delayedOf('billing'))).toBe(1)
   await saw('done')
   expect(attempts).toEqual([1, 2])
-  expect(await bench.raw.zcard(laterOf('billing'))).toBe(0)
+  expect(await bench.raw.zcard(delayedOf('billing'))).toBe(0)
   expect(await bench.raw.xlen(readyOf('billing'))).toBe(0)
 })
 
-test('a retry is seen by its own group only, and the stream does not hold it', async () => {
+test('only its own group gets a retry, and the entry has left the stream', async () => {
   const stream = await openOrders(bench, { groups: ['billing', 'mail'] })
   const seen: number[] = []
   const mail = startWorker(stream, 'mail', ({ payload }) => seen.push(payload))
@@ -132,7 +132,7 @@ test('an idle worker takes a retry that is due while the worker that failed is b
   expect(performance.now() - started).toBeLessThan(3000)
 })
 
-test('an error that says never to retry makes a dead letter at once', async () => {
+test('a NeverRetryError makes the entry a dead letter at once', async () => {
   const stream = await openOrders(bench)
   const { saw, of } = startWorker(stream, 'billing', () => Promise.reject(new NeverRetryError('card stolen')))
   const id = await stream.add(0)
@@ -143,7 +143,7 @@ test('an error that says never to retry makes a dead letter at once', async () =
   ])
 })
 
-test('an error that says never to retry is known as the cause of another, and from another copy of penknife', async () => {
+test('a NeverRetryError is recognised as the cause of another error, and from another copy of penknife', async () => {
   const copies = await vi.importActual<{ NeverRetryError: typeof NeverRetryError }>(
     '../../packages/core/src/stream/never-retry.ts?copy',
   )
@@ -172,7 +172,7 @@ test('an error that says never to retry is known as the cause of another, and fr
   expect(reasons).toEqual(['a copy', 'wrapped', 'twice'])
 })
 
-test('an entry that fails maxAttempts times becomes a dead letter that says what it was and why', async () => {
+test('an entry that fails maxAttempts times becomes a dead letter with its payload and reason', async () => {
   const stream = await openOrders<{ amount: number }>(bench)
   const { saw, of } = startWorker(stream, 'billing', () => Promise.reject(new Error('no funds')), {
     retryDelay: 0,
@@ -199,7 +199,7 @@ test('an entry that fails maxAttempts times becomes a dead letter that says what
   expect(await buriedOf(stream, 'mail')).toEqual([])
 })
 
-test('whatever a handler throws becomes a reason of bounded length', async () => {
+test('any thrown value becomes a reason of bounded length', async () => {
   const stream = await openOrders(bench)
   const thrown: unknown[] = ['text', undefined, null, 7, { toString: () => 'x'.repeat(5000) }]
   const { saw } = startWorker(
@@ -216,7 +216,7 @@ test('whatever a handler throws becomes a reason of bounded length', async () =>
   expect(reasons).toEqual(['text', 'undefined', 'null', '7', 'x'.repeat(1000)])
 })
 
-test('dead letters are listed newest first, at most as many as asked for', async () => {
+test('dead letters are listed newest first', async () => {
   const stream = await openOrders(bench)
   const { saw } = startWorker(stream, 'billing', () => Promise.reject(new Error('no')), {
     maxAttempts: 1,
@@ -227,7 +227,7 @@ test('dead letters are listed newest first, at most as many as asked for', async
   expect((await buriedOf(stream, 'billing')).map(({ json }) => json).slice(0, 2)).toEqual(['4', '3'])
 })
 
-test('an entry whose workers vanished as often as it has attempts is not handled again', async () => {
+test('an entry whose attempts were all used up by vanished workers is not handled again', async () => {
   const stream = await openOrders(bench)
   // Its workers vanished three times, and nobody with a lower limit looked yet.
   await makeReady(bench.raw, 'billing', '1-1', '0', 3)
@@ -238,7 +238,7 @@ test('an entry whose workers vanished as often as it has attempts is not handled
   expect(await buriedOf(stream, 'billing')).toMatchObject([{ id: '1-1', json: '0', why: 'vanished' }])
 })
 
-test('an entry that penknife did not write ends in the dead letters as it is, without a handler', async () => {
+test('an entry that penknife did not write becomes a dead letter unchanged, and no handler gets it', async () => {
   const stream = await openOrders(bench)
   const ids = [
     await bench.raw.xadd(ORDERS, '*', 'd', '{not json'),
@@ -281,7 +281,7 @@ test('an attempt that takes longer than its timeout has failed, and its place is
   expect(of('done').map(({ attempt }) => attempt)).toEqual([1, 1, 2])
 })
 
-test('failed entries and dead letters do not hold up trimming', async () => {
+test('failed entries and dead letters do not stop trimming', async () => {
   const stream = await openOrders(bench, { groups: ['billing'], retain: { entries: 10 } })
   const { saw } = startWorker(
     stream,
@@ -297,6 +297,6 @@ test('failed entries and dead letters do not hold up trimming', async () => {
   await saw('retrying', 5)
   await addNumbers(stream, 200, 300)
   expect(await bench.raw.xlen(ORDERS)).toBeLessThan(300)
-  expect(await bench.raw.zcard(laterOf('billing'))).toBe(5)
+  expect(await bench.raw.zcard(delayedOf('billing'))).toBe(5)
   expect(await bench.raw.xlen(deadOf('billing'))).toBe(5)
 })

@@ -32,9 +32,9 @@ async function billing(stream: Stream<number>): Promise<StreamGroupStats> {
 
 const EMPTY = {
   name: 'billing',
-  undelivered: 0,
+  waiting: 0,
   exact: true,
-  pending: 0,
+  running: 0,
   delayed: 0,
   dead: 0,
   oldestAgeMs: 0,
@@ -44,7 +44,7 @@ const EMPTY = {
   consumers: [],
 }
 
-test('of a stream that is not there yet every number is there', async () => {
+test('a stream that does not exist yet has every number', async () => {
   const stream = await openOrders(bench, { groups: ['billing'] })
   expect(await stream.stats(NOW)).toEqual({
     length: 0,
@@ -56,7 +56,7 @@ test('of a stream that is not there yet every number is there', async () => {
   expect(await (await openOrders(bench)).stats(NOW)).toMatchObject({ length: 0, groups: [] })
 })
 
-test('they tell what is undelivered, pending, delayed, dead, and who has it', async () => {
+test('they count waiting, running, delayed and dead entries, and the entries of each worker', async () => {
   const stream = await openOrders(bench, { groups: ['billing'] })
   await addNumbers(stream, 20)
   await bench.raw.xgroup('CREATE', ORDERS, 'billing', '0').catch(() => {})
@@ -66,7 +66,7 @@ test('they tell what is undelivered, pending, delayed, dead, and who has it', as
   for (const at of [1, 2, 3]) await bench.raw.xadd(ready, '*', 'i', `${at}-0`, 'a', 1, 'f', 1, 'd', '0')
   await bench.raw.xgroup('CREATE', ready, 'billing', '0').catch(() => {})
   await bench.raw.xreadgroup('GROUP', 'billing', 'w2', 'COUNT', 1, 'STREAMS', ready, '>')
-  await bench.raw.zadd(`${ORDERS}:later:billing`, 1, 'a', 2, 'b')
+  await bench.raw.zadd(`${ORDERS}:delayed:billing`, 1, 'a', 2, 'b')
   await bench.raw.xadd(deadOf('billing'), '*', 'i', '1-0', 'd', '0')
   await stream.group('billing').pause()
   const stats = await stream.stats(NOW)
@@ -75,23 +75,23 @@ test('they tell what is undelivered, pending, delayed, dead, and who has it', as
   expect(stats.groups).toHaveLength(1)
   const [group] = stats.groups
   expect(group).toMatchObject({
-    undelivered: 15,
+    waiting: 15,
     exact: true,
-    pending: 8,
+    running: 8,
     delayed: 2,
     dead: 1,
     paused: true,
     served: true,
   })
   const consumers = group!.consumers.toSorted((a, b) => a.name.localeCompare(b.name))
-  expect(consumers.map(({ name, pending }) => [name, pending])).toEqual([
+  expect(consumers.map(({ name, running }) => [name, running])).toEqual([
     ['w1', 5],
     ['w2', 3],
   ])
   for (const { idleMs } of consumers) expect(idleMs).toBeLessThan(10_000)
 })
 
-test('oldestAgeMs is the age of the oldest entry that nobody finished', async () => {
+test('oldestAgeMs is the age of the oldest waiting or running entry', async () => {
   const stream = await openOrders(bench, LOG)
   const now = Number(((await bench.raw.time()) as unknown as [string])[0]) * 1000
   for (const age of [30_000, 20_000, 10_000]) await bench.raw.xadd(ORDERS, `${now - age}-0`, 'd', '1')
@@ -108,7 +108,7 @@ test('oldestAgeMs is the age of the oldest entry that nobody finished', async ()
   expect((await billing(stream)).oldestAgeMs).toEqual(near(30_000))
 })
 
-test('undelivered is exact where Redis does not know the lag, as after an entry was deleted', async () => {
+test('waiting is exact where Redis does not know the lag, as after an entry was deleted', async () => {
   const stream = await openOrders(bench, LOG)
   const ids = await addNumbers(stream, 600)
   await bench.raw.xgroup('CREATE', ORDERS, 'billing', '0')
@@ -116,10 +116,10 @@ test('undelivered is exact where Redis does not know the lag, as after an entry 
   await bench.raw.xdel(ORDERS, ids[300]!)
   const [group] = (await bench.raw.xinfo('GROUPS', ORDERS)) as unknown[][]
   expect(group!.at(group!.indexOf('lag') + 1)).toBeNull()
-  expect(await billing(stream)).toMatchObject({ undelivered: 499, exact: true })
+  expect(await billing(stream)).toMatchObject({ waiting: 499, exact: true })
 })
 
-test('far from both ends it is an estimate, and says so', async () => {
+test('far from both ends of the stream waiting is an estimate, and exact is false', async () => {
   const stream = await openOrders(bench, LOG)
   const add = bench.raw.pipeline()
   for (let at = 1; at <= 6000; at++) add.xadd(ORDERS, `${at * 1000}-0`, 'd', '1')
@@ -128,21 +128,21 @@ test('far from both ends it is an estimate, and says so', async () => {
   await bench.raw.xdel(ORDERS, '5000000-0')
   const group = await billing(stream)
   expect(group.exact).toBe(false)
-  expect(Math.abs(group.undelivered - 3999)).toBeLessThan(5)
+  expect(Math.abs(group.waiting - 3999)).toBeLessThan(5)
 })
 
-test('trimmed entries are not counted as undelivered', async () => {
+test('trimmed entries are not counted as waiting', async () => {
   const stream = await openOrders(bench, LOG)
   await addNumbers(stream, 100)
   await bench.raw.xgroup('CREATE', ORDERS, 'billing', '0')
   await take(10)
   await bench.raw.xtrim(ORDERS, 'MAXLEN', '=', 30)
-  expect(await billing(stream)).toMatchObject({ undelivered: 30, exact: true })
+  expect(await billing(stream)).toMatchObject({ waiting: 30, exact: true })
   await bench.raw.xtrim(ORDERS, 'MAXLEN', '=', 0)
-  expect(await billing(stream)).toMatchObject({ undelivered: 0, exact: true })
+  expect(await billing(stream)).toMatchObject({ waiting: 0, exact: true })
 })
 
-test('rates count what was added and what the group was done with, over the time that is stated', async () => {
+test('rates count the added and the finished entries over overMs', async () => {
   const stream = await openOrders(bench, LOG)
   await bench.raw.xgroup('CREATE', ORDERS, 'billing', '0', 'MKSTREAM')
   await addNumbers(stream, 50)
@@ -159,7 +159,7 @@ test('rates count what was added and what the group was done with, over the time
   expect((stats.groups[0]!.finishedPerSecond * stats.overMs) / 1000).toBeCloseTo(40)
 })
 
-test('the first call takes as long as its rates, later ones count from the one before', async () => {
+test('the first call takes `over`, and later ones count from the call before', async () => {
   const stream = await openOrders(bench, LOG)
   await addNumbers(stream, 1)
   const first = await stream.stats({ over: 60 })
@@ -171,16 +171,16 @@ test('the first call takes as long as its rates, later ones count from the one b
   expect(second.overMs).toBeLessThanOrEqual(performance.now() - started + 130)
 })
 
-test('a group with entries and no worker is told of, on the diagnostics channel or as a warning', async () => {
+test('a group with entries and no worker is reported, as an event or as a warning', async () => {
   const stream = await openOrders(bench, { groups: ['billing'] })
   await addNumbers(stream, 3)
   const warned = new Promise<Error>((resolve) => process.once('warning', resolve))
   await stream.stats(NOW)
   const { message } = await warned
   expect(message).toMatch(
-    /group 'billing' of stream 'orders' of space 'shop' has 3 entries and no worker; they are kept .*stream\.worker\('billing'/,
+    /group 'billing' of stream 'orders' of space 'shop' has 3 entries to handle and no worker; start one with stream\.worker\('billing'.* kept/,
   )
-  // Its entries may have been confirmed to somebody: a warning does not advise to lose them.
+  // The entries were confirmed to a caller, so a warning must not advise to lose them.
   expect(message).not.toMatch(/drop/)
 
   const other = await openOrders(bench, { groups: ['billing'] })
@@ -190,9 +190,7 @@ test('a group with entries and no worker is told of, on the diagnostics channel 
   onTestFinished(() => void unsubscribe('penknife:stream', hear))
   await other.stats(NOW)
   await other.stats(NOW)
-  expect(events).toEqual([
-    { kind: 'unserved', space: 'shop', stream: 'orders', group: 'billing', waiting: 3 },
-  ])
+  expect(events).toEqual([{ kind: 'unserved', space: 'shop', name: 'orders', group: 'billing', entries: 3 }])
 })
 
 test.each([

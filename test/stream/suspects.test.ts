@@ -10,7 +10,7 @@ import { startWorker } from '../support/workers.ts'
 const bench = useRedis()
 const QUEUE = { groups: ['billing'] }
 
-/** Entries that a worker vanished with, to be handled again: with the attempts that they have used. */
+/** Suspects that are ready, with the attempts that they have used up. */
 async function vanished(count: number, used: number): Promise<void> {
   for (let at = 1; at <= count; at++) {
     const fields = { i: `1-${at}`, a: used, f: 1, d: at, v: 1 }
@@ -18,7 +18,7 @@ async function vanished(count: number, used: number): Promise<void> {
   }
 }
 
-test('a payload that kills its process ends in the dead letters, and takes no attempt of those beside it along', async () => {
+test('a payload that kills its process becomes a dead letter, and uses up no attempt of the entries beside it', async () => {
   const stream = await openOrders(bench, QUEUE)
   await addNumbers(stream, 5)
   const poison = await stream.add(-1)
@@ -49,11 +49,11 @@ test('a payload that kills its process ends in the dead letters, and takes no at
 test.each([
   [0, 'those that were only in hand'],
   [1_000_000, 'those whose handler was known to have started'],
-])('of what a worker vanished with, marks of %i use up an attempt: %s', async (mark) => {
+])('an entry of a vanished worker with delivery count %i uses up an attempt: %s', async (count) => {
   const stream = await openOrders(bench, QUEUE)
   await addNumbers(stream, 1)
   const [id] = await abandon(bench.raw, 'billing', 1, 60_000)
-  const at = ['IDLE', 60_000, 'RETRYCOUNT', mark, 'JUSTID'] as const
+  const at = ['IDLE', 60_000, 'RETRYCOUNT', count, 'JUSTID'] as const
   await bench.raw.call('XCLAIM', ORDERS, 'billing', 'crashed', 0, id as string, ...at)
   const handled: object[] = []
   const { saw, of } = startWorker(
@@ -62,11 +62,11 @@ test.each([
     ({ attempt, fence }) => void handled.push({ attempt, fence }),
   )
   await saw('done')
-  expect(handled).toEqual([{ attempt: mark > 0 ? 2 : 1, fence: 2 }])
-  expect(of('recovered')).toEqual([{ kind: 'recovered', id, attempt: mark > 0 ? 1 : 0, fence: 1 }])
+  expect(handled).toEqual([{ attempt: count > 0 ? 2 : 1, fence: 2 }])
+  expect(of('recovered')).toMatchObject([{ kind: 'recovered', id, attempt: count > 0 ? 1 : 0, fence: 1 }])
 })
 
-test('what kills every process before its handler can start is buried in the end', async () => {
+test('an entry that kills every process before its handler starts becomes a dead letter in the end', async () => {
   const stream = await openOrders(bench, QUEUE)
   const fields = { i: '1-1', a: 1, f: 20, d: '0', v: 20 }
   await bench.raw.xadd(readyOf('billing'), '*', ...Object.entries(fields).flat())
@@ -77,7 +77,7 @@ test('what kills every process before its handler can start is buried in the end
   expect(of('dead')).toMatchObject([{ id: '1-1', attempt: 2, why: 'vanished' }])
 })
 
-test('entries that had vanished with a worker start one after another, each marked, while others pass them', async () => {
+test('suspects start one after another, each start is recorded, and other entries do not wait for them', async () => {
   const stream = await openOrders(bench, QUEUE)
   await vanished(3, 1)
   const gates = [deferred(), deferred(), deferred()]
@@ -106,7 +106,7 @@ test('entries that had vanished with a worker start one after another, each mark
   expect(new Set(started)).toEqual(new Set([1, 2, 3]))
 })
 
-test('those that were never known to be started do not wait for a slow one before them', async () => {
+test('suspects without a recorded start do not wait for a slow one before them', async () => {
   const stream = await openOrders(bench, QUEUE)
   await vanished(3, 0)
   const gate = deferred()
@@ -121,7 +121,7 @@ test('those that were never known to be started do not wait for a slow one befor
   await saw('done', 3)
 })
 
-test('one that fails, or is given back unstarted, is told from one that vanished again', async () => {
+test('a suspect that fails, or is given back unstarted, does not count as vanished again', async () => {
   const stream = await openOrders(bench, QUEUE)
   await vanished(2, 1)
   const gate = deferred()
@@ -147,5 +147,5 @@ test('one that fails, or is given back unstarted, is told from one that vanished
   await closing
   const left = (await bench.raw.xrange(readyOf('billing'), '-', '+')).map(([, fields]) => fields)
   expect(left).toEqual([['i', '1-2', 'a', '1', 'f', '2', 'd', '2', 'v', '1']])
-  expect(await bench.raw.zcard(`${ORDERS}:later:billing`)).toBe(1)
+  expect(await bench.raw.zcard(`${ORDERS}:delayed:billing`)).toBe(1)
 })

@@ -37,8 +37,8 @@ test.each([
       throw value
     },
   ],
-  ['rejects with', (value: unknown): Promise<never> => Promise.reject(value)],
-])('whatever a handler %s is an ordinary failure of its entry, and the worker goes on', async (_, fail) => {
+  ['rejects', (value: unknown): Promise<never> => Promise.reject(value)],
+])('a handler that %s fails its entry, and the worker continues', async (_, fail) => {
   const stream = await openOrders(bench)
   const { worker, saw } = startWorker(
     stream,
@@ -56,7 +56,7 @@ test.each([
   expect(await pendingOf(bench.raw, 'billing')).toEqual([])
 })
 
-test('half an emoji in what a handler throws becomes U+FFFD, and a long reason is not cut inside of one', async () => {
+test('half an emoji in a thrown value becomes U+FFFD, and a long reason is not cut inside an emoji', async () => {
   const stream = await openOrders(bench)
   const long = `${'x'.repeat(999)}😀`
   const { saw, events } = startWorker(
@@ -76,7 +76,7 @@ test('half an emoji in what a handler throws becomes U+FFFD, and a long reason i
   expect(letters.map(({ reason }) => reason)).toEqual(['bad nickname: ann\ufffd', 'x'.repeat(999)])
 })
 
-test('a worker that nobody listens to warns of any thrown value, and goes on', async () => {
+test('a worker without a listener warns about any thrown value, and continues', async () => {
   const stream = await openOrders(bench)
   const handled: number[] = []
   const worker = stream.worker(
@@ -87,14 +87,14 @@ test('a worker that nobody listens to warns of any thrown value, and goes on', a
     },
     { maxAttempts: 1, concurrency: 1 },
   )
-  onTestFinished(() => worker.close(0))
+  onTestFinished(() => worker.close({ deadline: 0 }))
   await addNumbers(stream, 2)
   await expect.poll(() => handled).toEqual([1])
   await worker.close()
   expect(await pendingOf(bench.raw, 'billing')).toEqual([])
 })
 
-test('a thenable that answers, answers again and throws ends its entry once', async () => {
+test('a thenable that settles twice and throws settles its entry once', async () => {
   const stream = await openOrders(bench)
   const answer = (resolve: (value: unknown) => void): void => {
     resolve('done')
@@ -108,11 +108,11 @@ test('a thenable that answers, answers again and throws ends its entry once', as
   expect(events.map(({ kind }) => kind)).toEqual(['done', 'done'])
 })
 
-test('an answer of a batch handler that cannot be read fails its entries', async () => {
+test('a result of a batch handler that cannot be read fails its entries', async () => {
   const stream = await openOrders(bench)
   const outcome = (): unknown => Object.defineProperty(['fine', 'fine'], 1, { get: trap })
   const worker = stream.batchWorker('billing', () => outcome(), { maxAttempts: 1, batch: 2 })
-  onTestFinished(() => worker.close(0))
+  onTestFinished(() => worker.close({ deadline: 0 }))
   const kinds: string[] = []
   worker.on(({ kind }) => void kinds.push(kind))
   await stream.addMany([0, 1])
@@ -122,7 +122,7 @@ test('an answer of a batch handler that cannot be read fails its entries', async
   expect((await buriedOf(stream, 'billing')).map(({ reason }) => reason)).toEqual(['a trap', 'a trap'])
 })
 
-test('a schema that throws anything buries the entry without a handler', async () => {
+test('a schema that throws makes the entry a dead letter without a handler', async () => {
   const validate = (value: unknown): { value: number } => {
     if (value === 0) throw Object.assign(new Error('x'), { message: null })
     return { value: value as number }
@@ -178,16 +178,16 @@ test.each<[string, () => unknown]>([
   },
 )
 
-test('a key function of addMany that is async is refused before anything is added', async () => {
+test('an async id function of addMany is refused before anything is added', async () => {
   const stream = await openOrders(bench)
-  for (const key of [async () => 'k', () => Promise.reject(new Error('no'))]) {
-    const error = await failure(stream.addMany([0, 1], { key: key as never }))
-    expect(error).toMatchObject({ code: 'PENKNIFE_INVALID', option: 'key' })
+  for (const id of [async () => 'k', () => Promise.reject(new Error('no'))]) {
+    const error = await failure(stream.addMany([0, 1], { id: id as never }))
+    expect(error).toMatchObject({ code: 'PENKNIFE_INVALID', option: 'id' })
   }
   expect(await bench.raw.exists(ORDERS)).toBe(0)
 })
 
-test('an async schema, handler, batch handler and listener are waited for, and their failures end as ordinary ones', async () => {
+test('async schemas, handlers, batch handlers and listeners are awaited, and their rejections are ordinary failures', async () => {
   const refusing = {
     '~standard': {
       version: 1 as const,

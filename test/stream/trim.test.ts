@@ -22,7 +22,7 @@ test('a stream without groups keeps about the newest `keep` entries', async () =
   const length = await bench.raw.xlen(ORDERS)
   expect(length).toBeGreaterThanOrEqual(100)
   expect(length).toBeLessThanOrEqual(100 + STEP)
-  const kept = await stream.read({ count: 1000 })
+  const { items: kept } = await stream.read({ limit: 1000 })
   expect(kept.map(({ id }) => id)).toEqual(ids.slice(-length))
 })
 
@@ -49,7 +49,7 @@ test('a declared group whose worker starts long after misses nothing', async () 
   expect(handled.toSorted(rising)).toEqual(numbers(3000))
 })
 
-test('while a group stalls the stream grows, and once it went on it shrinks again', async () => {
+test('a stream grows while a group is stopped, and shrinks after it continues', async () => {
   const stream = await openOrders(bench, { retain: { entries: 50 }, groups: ['billing', 'mail'] })
   const gate = deferred()
   const billing = startWorker(
@@ -77,16 +77,16 @@ test('while a group stalls the stream grows, and once it went on it shrinks agai
   expect(length).toBeLessThanOrEqual(50 + 3 * STEP)
 })
 
-test('an entry that a crashed worker holds is not trimmed', async () => {
+test('an entry of a crashed worker is not trimmed', async () => {
   const stream = await openOrders(bench, { retain: { entries: 10 }, groups: ['billing'] })
   await addNumbers(stream, 5)
   const [oldest] = await abandon(bench.raw, 'billing', 5, 0)
   await addNumbers(stream, 500, 5)
-  expect((await stream.read({ count: 1 })).map(({ id }) => id)).toEqual([oldest])
+  expect((await stream.read({ limit: 1 })).items.map(({ id }) => id)).toEqual([oldest])
   expect(await bench.raw.xlen(ORDERS)).toBe(505)
 })
 
-test('a dead letter does not hold up trimming, and keeps its payload', async () => {
+test('a dead letter does not stop trimming, and keeps its payload', async () => {
   const stream = await openOrders(bench, { retain: { entries: 10 }, groups: ['billing'] })
   const { saw } = startWorker(
     stream,
@@ -104,7 +104,7 @@ test('a dead letter does not hold up trimming, and keeps its payload', async () 
   expect((await buriedOf(stream, 'billing')).map(({ json }) => json)).toEqual(['0'])
 })
 
-test('with an undeclared group that lags, nothing it was not given is trimmed either', async () => {
+test('entries that an undeclared group has not read are not trimmed either', async () => {
   const stream = await openOrders(bench, { retain: { entries: 10 } })
   await bench.raw.xgroup('CREATE', ORDERS, 'billing', '0', 'MKSTREAM')
   await addNumbers(stream, 300)

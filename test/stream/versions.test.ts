@@ -22,18 +22,18 @@ async function groups(): Promise<string[]> {
   return found.map((fields) => String(fields[fields.indexOf('name') + 1]))
 }
 
-/** What is told on penknife:stream of one kind, until the test ends. */
-function told(kind: string): readonly unknown[] {
+/** The events of one kind on penknife:stream, until the test ends. */
+function eventsOf(kind: string): readonly unknown[] {
   const events: unknown[] = []
-  const hear = (event: unknown): void => {
+  const listener = (event: unknown): void => {
     if ((event as { kind: string }).kind === kind) events.push(event)
   }
-  subscribe('penknife:stream', hear)
-  onTestFinished(() => void unsubscribe('penknife:stream', hear))
+  subscribe('penknife:stream', listener)
+  onTestFinished(() => void unsubscribe('penknife:stream', listener))
   return events
 }
 
-test('an entry that the new version added is handled by its new group, though the old version finished it first', async () => {
+test('an entry that the new version added is handled by its new group, even if the old version finished it first', async () => {
   const [older, newer] = [await openOrders(bench, OLD), await openOrders(bench, NEW)]
   await older.add(0)
   const billing = startWorker(older, 'billing', () => {})
@@ -46,7 +46,7 @@ test('an entry that the new version added is handled by its new group, though th
   expect(handled).toEqual([1])
 })
 
-test('the same holds after all data was lost, without a new start of the processes that add', async () => {
+test('the same is true after all data was lost, without a restart of the processes that add', async () => {
   const [older, newer] = [await openOrders(bench, OLD), await openOrders(bench, NEW)]
   await newer.add(0)
   await bench.raw.flushall()
@@ -63,9 +63,9 @@ test('the same holds after all data was lost, without a new start of the process
 
 test.each<[string, (stream: Stream<number>) => Promise<unknown>]>([
   ['alone', (stream) => stream.add(1)],
-  ['with a key', (stream) => stream.add(1, { key: 'k' })],
+  ['with an id', (stream) => stream.add(1, { id: 'k' })],
   ['with others', (stream) => stream.addMany([1, 2, 3])],
-])('no entry is confirmed before its declared groups are there (%s)', async (_, add) => {
+])('no entry is confirmed before its declared groups exist (%s)', async (_, add) => {
   await bench.raw.call('ACL', 'SETUSER', 'app', 'reset', ...documentedRights(), '-xgroup|create')
   const user = pattern(bench.server.url, { username: 'app', password: 'secret' })
   const stream = createStream<number>((await openReady(user)).space('shop'), 'orders', NEW)
@@ -89,7 +89,7 @@ test('a group that only the old version declares keeps its entries until it is d
   await newer.group('mail').drop()
   expect(await groups()).toEqual(['billing'])
   expect(await bench.raw.xlen(ORDERS)).toBe(0)
-  // The old version is still there: what it adds does not bring the group back.
+  // The old version still runs: its adds do not create the group again.
   await older.add(3)
   expect(await groups()).toEqual(['billing'])
 })
@@ -110,17 +110,17 @@ test.each<[string, StreamOptions<number>, string, StreamOptions<number>, string]
     { ...OLD, retain: { bytes: 4096 } },
     'event log, groups billing, retain bytes 4096',
   ],
-])('a deploy that changes %s is accepted, and told of once', async (_, older, before, newer, now) => {
-  const events = told('redeclared')
+])('a deploy that changes %s is accepted and reported once', async (_, older, before, newer, now) => {
+  const events = eventsOf('redeclared')
   const first = await openOrders(bench, older)
   await first.add(1)
   for (const stream of [await openOrders(bench, newer), await openOrders(bench, newer)]) {
     await stream.add(1)
-    await until('it was told', () => events.length > 0)
+    await until('it was reported', () => events.length > 0)
     for (let n = 0; n < 3; n++) await stream.add(n)
     await first.add(1)
   }
-  expect(events).toEqual([{ kind: 'redeclared', space: 'shop', stream: 'orders', before, now }])
+  expect(events).toEqual([{ kind: 'redeclared', space: 'shop', name: 'orders', before, now }])
 })
 
 test('without a listener the change is a process warning that names both declarations', async () => {
@@ -135,7 +135,7 @@ test('without a listener the change is a process warning that names both declara
   ])
 })
 
-test('a declaration that was damaged stops nothing', async () => {
+test('a damaged declaration does not stop adds or workers', async () => {
   await bench.raw.hset(`${ORDERS}:declaration`, 'x', 'y')
   const stream = await openOrders(bench, OLD)
   const billing = startWorker(stream, 'billing', () => {})

@@ -8,7 +8,7 @@ import { type Bench, pattern } from './redis.ts'
 export const ORDERS = 'pk1:{shop}:stream:orders'
 export const deadOf = (group: string): string => `${ORDERS}:dead:${group}`
 export const readyOf = (group: string): string => `${ORDERS}:ready:${group}`
-export const laterOf = (group: string): string => `${ORDERS}:later:${group}`
+export const delayedOf = (group: string): string => `${ORDERS}:delayed:${group}`
 
 /** The stream `orders` of the space `shop`, through a penknife of its own. */
 export async function openOrders<T = number>(
@@ -22,7 +22,7 @@ export async function openOrders<T = number>(
 /** The entries that a group gave up on, newest first. */
 export async function buriedOf(stream: Pick<Stream<unknown>, 'group'>, group: string): Promise<DeadLetter[]> {
   const letters: DeadLetter[] = []
-  for await (const letter of stream.group(group).deadLetters.list()) letters.push(letter)
+  for await (const letter of stream.group(group).deadLetters.iterate()) letters.push(letter)
   return letters
 }
 

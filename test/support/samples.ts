@@ -15,13 +15,13 @@ export interface Sample {
 const keys = createKeys('samples', { keyPrefix: 'app:', db: 0 })
 const stream = keys.stream('orders')
 const ready = keys.ready('orders', 'billing')
-const later = keys.later('orders', 'billing')
+const delayed = keys.delayed('orders', 'billing')
 const dead = keys.deadLetters('orders', 'billing')
 const paused = keys.paused('orders', 'billing')
 const pausing = keys.pausing('orders', 'billing')
 const declaration = keys.declaration('orders')
-const once = keys.once('orders', 'order-1')
-const mark = keys.mark('orders', 'w1')
+const addedId = keys.addedId('orders', 'order-1')
+const settled = keys.settled('orders', 'w1')
 const board = keys.leaderboard('points')
 const part = (...parts: string[]): string => keys.leaderboardPart('points', ...parts)
 const [rolling, leaving, gone, grown] = [
@@ -41,7 +41,7 @@ const live = keys.live('live', 'room')
 const control = keys.control('live')
 const controlLive = keys.controlLive('live')
 const next = keys.beginnings('live')
-const held = keys.held('live', 'ann')
+const connections = keys.connections('live', 'ann')
 const processes = keys.processes('live')
 const shard = keys.shard('ann')
 const limiter = keys.limit(shard, 'api', 'ann')
@@ -484,7 +484,7 @@ export const SAMPLES: Readonly<Record<string, readonly Sample[]>> = {
     { returns: 'string', item: [history, next] },
     { returns: 'string', item: [history, next], before: EVENTS },
   ],
-  'notifier/keep': [{ returns: 'integer', shared: [60_000], item: [history], before: EVENTS }],
+  'notifier/extend': [{ returns: 'integer', shared: [60_000], item: [history], before: EVENTS }],
   'notifier/nudge': [
     {
       returns: 'integer',
@@ -493,12 +493,12 @@ export const SAMPLES: Readonly<Record<string, readonly Sample[]>> = {
       channels: [live, keys.nudges('live')],
     },
   ],
-  'notifier/hold': [
+  'notifier/connect': [
     {
       returns: 'string',
       shared: [60_000, processes],
-      item: [held, 'p', 3, '', 1],
-      before: [['ZADD', held, '2e15', '00000000000000001:dead:1', '1', '00000000000000002:p:2']],
+      item: [connections, 'p', 3, '', 1],
+      before: [['ZADD', connections, '2e15', '00000000000000001:dead:1', '1', '00000000000000002:p:2']],
       channels: [`${processes}p`],
     },
   ],
@@ -525,11 +525,11 @@ export const SAMPLES: Readonly<Record<string, readonly Sample[]>> = {
       channels: [controlLive],
     },
   ],
-  'notifier/release': [
+  'notifier/disconnect': [
     {
       returns: 'integer',
-      item: [held, 'p', 2],
-      before: [['ZADD', held, '2e15', '00000000000000002:p:2']],
+      item: [connections, 'p', 2],
+      before: [['ZADD', connections, '2e15', '00000000000000002:p:2']],
     },
   ],
   'notifier/since': [
@@ -547,35 +547,40 @@ export const SAMPLES: Readonly<Record<string, readonly Sample[]>> = {
     { returns: 'null', shared: [[stream], '1 60 0 0 0 0 0 '], item: ['{}', '', ''], before: MANY },
   ],
   'stream/add_once': [
-    { returns: 'string', shared: [LOG], item: [stream, once, '{}', '', '', 1000] },
+    { returns: 'string', shared: [LOG], item: [stream, addedId, '{}', '', '', 1000] },
     {
       returns: 'string',
       shared: [LOG],
-      item: [stream, once, '{}', '', '', 1000],
-      before: [['SET', once, '1-1']],
+      item: [stream, addedId, '{}', '', '', 1000],
+      before: [['SET', addedId, '1-1']],
     },
-    { returns: 'null', shared: ['1 60 0 0 0 0 0 '], item: [stream, once, '{}', '', '', 1000], before: MANY },
+    {
+      returns: 'null',
+      shared: ['1 60 0 0 0 0 0 '],
+      item: [stream, addedId, '{}', '', '', 1000],
+      before: MANY,
+    },
   ],
   'stream/leave': [
-    { returns: 'integer', shared: WORKER, item: [stream, ready, later, mark], before: HELD },
+    { returns: 'integer', shared: WORKER, item: [stream, ready, delayed, settled], before: HELD },
     {
       returns: 'integer',
       shared: ['billing', 'w9', 'billing'],
-      item: [stream, ready, later, mark],
+      item: [stream, ready, delayed, settled],
       before: HELD,
     },
   ],
-  'stream/look': [
+  'stream/maintain': [
     {
       returns: 'list',
       shared: [...WORKER, 0, 5],
-      item: [stream, ready, later, dead, paused, '0-0', '0-0'],
+      item: [stream, ready, delayed, dead, paused, '0-0', '0-0'],
       before: [...HELD, ...HELD_READY],
     },
     {
       returns: 'list',
       shared: [...WORKER, 0, 1],
-      item: [stream, ready, later, dead, paused, '0-0', '0-0'],
+      item: [stream, ready, delayed, dead, paused, '0-0', '0-0'],
       before: [...HELD, ['XGROUP', 'CREATE', ready, 'billing', '0', 'MKSTREAM']],
     },
   ],
@@ -588,18 +593,18 @@ export const SAMPLES: Readonly<Record<string, readonly Sample[]>> = {
     {
       returns: 'string',
       shared: WORKER,
-      item: [stream, ready, later, dead, mark, 1, '[["1-1"],["2-1","9-9"]]', '[]'],
+      item: [stream, ready, delayed, dead, settled, 1, '[["1-1"],["2-1","9-9"]]', '[]'],
       before: [...HELD, ...HELD_READY],
     },
-    ...['later', 'at', 'ready', 'dead'].map((to): Sample => ({
+    ...['retrying', 'delayed', 'waiting', 'dead'].map((to): Sample => ({
       returns: 'string',
       shared: ['billing', 'w1', 'billing'],
       item: [
         stream,
         ready,
-        later,
+        delayed,
         dead,
-        mark,
+        settled,
         1,
         '[[],[]]',
         JSON.stringify([['m', '1-1', to, 1, 1, 5, 'failed', 'why']]),
@@ -608,18 +613,20 @@ export const SAMPLES: Readonly<Record<string, readonly Sample[]>> = {
     })),
   ],
   'stream/overview': [{ returns: 'list', item: [stream], before: HELD }],
-  'stream/stats': [{ returns: 'list', item: [stream, ready, later, dead, paused, 'billing'], before: HELD }],
+  'stream/stats': [
+    { returns: 'list', item: [stream, ready, delayed, dead, paused, 'billing'], before: HELD },
+  ],
   'stream/pause': [
     { returns: 'integer', item: [paused, 1, pausing], channels: [pausing] },
     { returns: 'integer', item: [paused, 0, pausing], channels: [pausing] },
   ],
   'stream/reset': [
-    { returns: 'list', item: [stream, ready, later, 'billing', '0-0', 0], before: HELD },
-    { returns: 'list', item: [stream, ready, later, 'billing', '$', 1], before: HELD },
+    { returns: 'list', item: [stream, ready, delayed, 'billing', '0-0', 0], before: HELD },
+    { returns: 'list', item: [stream, ready, delayed, 'billing', '$', 1], before: HELD },
   ],
   'stream/drop': [
-    { returns: 'integer', item: [stream, ready, later, dead, paused, 'billing', 0], before: HELD },
-    { returns: 'string', item: [stream, ready, later, dead, paused, 'billing', 60_000], before: HELD },
+    { returns: 'integer', item: [stream, ready, delayed, dead, paused, 'billing', 0], before: HELD },
+    { returns: 'string', item: [stream, ready, delayed, dead, paused, 'billing', 60_000], before: HELD },
   ],
   'stream/sweep': [
     { returns: 'null', shared: ['billing'], item: [stream, '-'], before: HELD },
@@ -627,7 +634,7 @@ export const SAMPLES: Readonly<Record<string, readonly Sample[]>> = {
   ],
   'stream/requeue': [{ returns: 'integer', item: [dead, ready, '1-1'], before: BURIED }],
   'stream/purge': [{ returns: 'integer', item: [dead, '1-1'], before: BURIED }],
-  'stream/reap': [
+  'stream/forget_consumers': [
     {
       returns: 'integer',
       item: [stream, ready, 'billing', 0],

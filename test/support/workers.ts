@@ -27,7 +27,7 @@ export function startWorker<T, Out = T>(
   worker.on((event) => {
     if (event.kind !== 'started') events.push(event)
   })
-  onTestFinished(() => worker.close(0))
+  onTestFinished(() => worker.close({ deadline: 0 }))
   function of<Kind extends WorkerEvent['kind']>(kind: Kind): readonly Extract<WorkerEvent, { kind: Kind }>[] {
     return events.filter((event): event is Extract<WorkerEvent, { kind: Kind }> => event.kind === kind)
   }

@@ -132,13 +132,13 @@ describe('streams', () => {
     await worker.close()
   })
 
-  test('a dedup key holds for its window by the clock, however long the test takes', async () => {
+  test('a dedup id is remembered for its window by the clock, however long the test takes', async () => {
     const stream = createStream<number>(redis.space(), 'orders', { groups: ['bill'] })
-    const first = await stream.add(1, { key: 'a', window: '1h' })
+    const first = await stream.add(1, { id: 'a' })
     await redis.clock.advance('59m')
-    expect(await stream.add(1, { key: 'a', window: '1h' })).toBe(first)
+    expect(await stream.add(1, { id: 'a' })).toBe(first)
     await redis.clock.advance('1m')
-    expect(await stream.add(1, { key: 'a', window: '1h' })).not.toBe(first)
+    expect(await stream.add(1, { id: 'a' })).not.toBe(first)
   })
 
   test('entries carry the time of the clock, and age by it', async () => {
@@ -149,7 +149,9 @@ describe('streams', () => {
     await redis.clock.freeze()
     await redis.clock.set(new Date('2031-05-01T00:00:00Z'))
     await stream.add(1)
-    const [entry] = await stream.read()
+    const {
+      items: [entry],
+    } = await stream.read()
     expect(entry?.addedAtMs).toBe(Date.parse('2031-05-01T00:00:00Z'))
     await redis.clock.advance('10m')
     expect((await stream.stats({ over: 0 })).groups[0]?.oldestAgeMs).toBe(600_000)
@@ -249,9 +251,9 @@ describe('notifications', () => {
   test('a history ends when its time to live is over by the clock', async () => {
     const notifier = createNotifier(redis.space(), 'main', { ttl: '1h' })
     await notifier.publish('room', 'hello')
-    expect((await notifier.history('room')).events).toHaveLength(1)
+    expect((await notifier.history('room')).items).toHaveLength(1)
     await redis.clock.advance('1h')
-    expect((await notifier.history('room')).events).toEqual([])
+    expect((await notifier.history('room')).items).toEqual([])
   })
 })
 
@@ -267,8 +269,8 @@ describe('notifications that somebody follows', () => {
     await notifier.publish('room', 2)
     await delivered(notifier)
     expect(heard).toEqual([1, 2])
-    subscription.close()
-    expect((await notifier.history('room')).events.map(({ data }) => data)).toEqual([1, 2])
+    void subscription.close()
+    expect((await notifier.history('room')).items.map(({ data }) => data)).toEqual([1, 2])
   })
 })
 

@@ -1,9 +1,9 @@
--- `acknowledge(…)`: a group is done with ids of the stream, ascending. In a work queue (`declared` names its groups, '-' means an
--- event log) those that every group is done with are deleted. A group that is there counts even if this process did not
--- declare it, and one that is declared and not there yet has everything still to come.
+-- `acknowledge(stream, group, declared, ids)`: acknowledges entries of the stream for a group; `ids` are ascending. In a work queue
+-- (`declared` lists its groups, '-' means an event log) it deletes the entries that every group has finished. An existing group
+-- counts even if this process did not declare it. A declared group that does not exist yet has not finished any entry.
 --
--- What lies before the first entry that any group has to finish goes by XTRIM, which drops whole nodes and costs a
--- fraction of XDEL; whole nodes of at most 5,000 entries a call, as when a group that held up many was dropped.
+-- XTRIM deletes the entries before the first one that any group has still to finish. It drops whole nodes and costs a fraction of
+-- XDEL. A call trims at most 5,000 entries; so many are there after a dropped group had kept them.
 -- @include earlier
 -- @include following
 -- @include stream/groups
@@ -45,7 +45,7 @@ local function acknowledge(stream, group, declared, ids)
       end
     end
   end
-  -- Those in front of which others are still under way.
+  -- Entries after the first unfinished one.
   for _, other in ipairs(all) do
     if other.name ~= group and left[1] then
       local theirs = other.pending > 0 and pending(stream, other.name, left) or {}

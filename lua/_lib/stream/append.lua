@@ -1,19 +1,18 @@
 -- `append`: adds an entry to a stream within its limits, in two phases.
 --
--- - `append.open(key, limits)` is the stream; `limits` is text, as it says below.
--- - `append.prepare(stream)` reads: true when an entry may be added, false when the stream is full, or the error that says
---   why not. It counts the entries that were prepared and not added yet.
--- - `append.apply(stream, payload, trace, due)` adds one and trims what may go; answers its id, or the error when Redis
---   refused its first write: then it did nothing.
+-- - `append.open(key, limits)` returns a stream object; the format of `limits` is described below.
+-- - `append.prepare(stream)` only reads. It returns true when an entry may be added, false when the stream is full, or an error. It
+--   counts the entries that were prepared and not added yet.
+-- - `append.apply(stream, payload, trace, due)` adds the entry and trims the stream. It returns the entry's id, or the error when
+--   Redis refused its first write; it then changed nothing.
 --
--- Trimming is looked at with every 64th length of a stream, of payloads over 2 KiB sooner, so that each time more goes than
--- came. It takes at most 256 entries or some 256 KiB, so that adds cost the same
--- while a group holds up a stream far over its limits. It stops at the first entry that some group was not given or did
--- not finish, unless the log is lossy.
+-- Trimming is considered at every 64th length of a stream, with payloads over 2 KiB more often, so that each trim removes more
+-- than was added. A trim removes at most 256 entries or some 256 KiB, so that adds cost the same while a group keeps a stream
+-- far over its limits. It stops at the first entry that a group has not read or not finished, unless the log is lossy.
 --
--- The groups that the caller declares begin before the first entry that it adds: they are made by the same script, again
--- when the stream is gone (FLUSHALL). Else another process that declares fewer of them could finish and delete the
--- entry before the others are there.
+-- The declared groups begin before the first entry that the caller adds. The script that adds creates them, and creates them again
+-- when the stream no longer exists (FLUSHALL). Otherwise a process that declares fewer groups could finish and delete the entry
+-- before the others exist.
 -- @include stream/due_at
 -- @include now
 -- @include earlier
@@ -23,9 +22,9 @@
 local append = { open = nil, prepare = nil, apply = nil }
 local EVERY, MOST, LARGE = 64, 256, 2048
 
--- The text that holds for a batch: queue 1 or 0, then numbers, 0 for none: unfinished entries at which the stream is full;
--- entries, bytes and milliseconds that a log keeps; 1 when it is lossy; 1 to make the declared groups in any case; their
--- names.
+-- `limits` is a text of numbers, where 0 means none, and names: 1 for a work queue; unfinished entries at which the stream is full;
+-- entries, bytes and milliseconds that a log keeps; 1 for a lossy log; 1 to create the declared groups in any case; the names of
+-- the declared groups.
 function append.open(key, limits)
   local queue, most, entries, bytes, age, lossy, declare, names =
     string.match(limits, '(%d+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d+) ?(.*)')
@@ -46,7 +45,7 @@ function append.open(key, limits)
   }
 end
 
--- Makes the declared groups that are not there; the error when Redis refuses the first of them, and so all.
+-- Creates the declared groups that do not exist. Returns the error when Redis refuses the first of them; it then refuses all.
 local function declare(stream)
   for name in string.gmatch(stream.names, '%S+') do
     local made = redis.pcall('XGROUP', 'CREATE', stream.key, name, '0', 'MKSTREAM')
@@ -56,24 +55,24 @@ local function declare(stream)
   end
 end
 
--- The id before which every group has finished; nil when there is no group.
+-- The id before which every group has finished all entries; nil when there is no group.
 local function finished(stream)
   local bound
   for _, group in ipairs(groups(stream)) do
-    local mine
+    local first
     if group.pending > 0 then
-      mine = redis.call('XPENDING', stream, group.name, '-', '+', 1)[1][1]
+      first = redis.call('XPENDING', stream, group.name, '-', '+', 1)[1][1]
     else
-      mine = following(group['last-delivered-id'])
+      first = following(group['last-delivered-id'])
     end
-    if not bound or earlier(mine, bound) then
-      bound = mine
+    if not bound or earlier(first, bound) then
+      bound = first
     end
   end
   return bound
 end
 
--- Entries that the slowest group has still to finish, when the stream is so long.
+-- Entries that the slowest group has still to finish.
 local function backlog_of(stream)
   if stream.queue then
     return stream.length
@@ -89,7 +88,7 @@ local function backlog_of(stream)
   return stream.backlog
 end
 
--- Entries that went.
+-- Trims the stream; returns how many entries were deleted.
 local function trim(stream)
   local key, age = stream.key, stream.age
   local bound = not stream.lossy and finished(key) or nil
@@ -106,7 +105,7 @@ local function trim(stream)
   if most <= 0 or (bound and not earlier(redis.call('XRANGE', key, '-', '+', 'COUNT', 1)[1][1], bound)) then
     return 0
   end
-  -- The last one that was read stays.
+  -- The last entry of the list is never deleted: XTRIM needs an id to stop at.
   local list = ids(key, '-', '+', most + 1)
   for at, id in ipairs(list) do
     local wanted = at <= over or tonumber(string.match(id, '%d+')) < oldest
@@ -176,9 +175,9 @@ function append.apply(stream, payload, trace, due)
   if not stream.queue then
     local every = #payload <= LARGE and EVERY or math.max(1, math.floor(EVERY * LARGE / #payload))
     if length % every == 0 or (stream.fresh and stream.age > 0) then
-      -- The entry is there: what keeps the trim from running must not make its add fail.
-      local ok, gone = pcall(trim, stream)
-      stream.length = ok and length - gone or length
+      -- The entry was added, so an error of the trim must not fail the add.
+      local ok, trimmed = pcall(trim, stream)
+      stream.length = ok and length - trimmed or length
     end
   end
   stream.fresh = false

@@ -1,5 +1,5 @@
--- `due_at(due)`: when an entry is due that was added with milliseconds since 1970, or +milliseconds from now; in milliseconds
--- since 1970, 0 for at once.
+-- `due_at(due)`: the time at which an entry is due, in milliseconds since 1970; 0 for at once. `due` is such a time, +milliseconds
+-- from now, or empty.
 -- @include now
 local function due_at(due)
   local delay = string.match(due, '^%+(%d+)$')

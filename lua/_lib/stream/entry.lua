@@ -1,12 +1,12 @@
--- `entry`: an entry as a group has it, wherever it is. `entry.read` takes it from the stream, `entry.again` from the group's
--- own streams, nil when it was deleted; the others put it into its next place.
+-- `entry`: moves an entry between the places of a group. `entry.read` returns it from the stream, `entry.read_ready` from the
+-- group's ready entries or dead letters; nil when it was deleted. The other functions write it to its next place.
 --
---   i  the entry's id          d  payload        t  traceparent, if any
---   a  attempts used           f  deliveries     n  not before, in ms, if any
---   v  how often in a row a worker vanished with it, not known to have started its handler, and 1 if it had; if any
+--   i  the entry's id          d  payload                    t  traceparent, if any
+--   a  used attempts           f  deliveries (the fence)     n  earliest time to handle it, in ms, if any
+--   v  how often in a row its worker vanished before a start of its handler was recorded; 1 after a recorded start; if any
 --
--- Which stream it is in says what its fields mean. What something else wrote is told by its shape, and only its payload is
--- believed: the field d, else its first value. In the group's own streams it is marked `foreign`, with the id 0-0.
+-- The meaning of the fields depends on the stream that they are in. An entry that something other than penknife wrote has another
+-- shape; only its payload is used: field d, or else the first value. In the group's own streams it is `foreign` and has the id 0-0.
 local entry = {}
 
 local function fields_of(stream, id)
@@ -16,7 +16,7 @@ local function fields_of(stream, id)
   end
   local fields, named = found[2], {}
   for at = 1, #fields, 2 do
-    -- The first of a name, as the worker takes it.
+    -- The first field of a name counts, as in the worker.
     named[fields[at]] = named[fields[at]] or fields[at + 1]
   end
   return fields, named
@@ -26,7 +26,7 @@ local function is_count(text)
   return text and #text <= 15 and string.match(text, '^%d+$')
 end
 
--- As lua/_lib/stream/append.lua adds it: d, then t and n, if any.
+-- Whether the fields are those that lua/_lib/stream/append.lua writes: d, then t and n, if any.
 local function added(fields, named)
   local names = 'd' .. (named.t and 't' or '') .. (named.n and 'n' or '')
   for at = 1, #fields, 2 do
@@ -48,7 +48,7 @@ function entry.read(stream, id)
   return { i = id, a = 0, f = 0, d = named.d or fields[2] }
 end
 
-function entry.again(stream, id)
+function entry.read_ready(stream, id)
   local fields, named = fields_of(stream, id)
   if not fields then
     return nil
@@ -60,45 +60,47 @@ function entry.again(stream, id)
   return { i = '0-0', a = 0, f = 0, d = named.d or fields[2], foreign = true }
 end
 
-function entry.ready(ready, is)
-  if is.foreign then
-    redis.call('XADD', ready, '*', 'd', is.d)
+function entry.put_ready(ready, delivery)
+  if delivery.foreign then
+    redis.call('XADD', ready, '*', 'd', delivery.d)
     return
   end
-  local add = { 'XADD', ready, '*', 'i', is.i, 'a', is.a, 'f', is.f, 'd', is.d }
+  local add = { 'XADD', ready, '*', 'i', delivery.i, 'a', delivery.a, 'f', delivery.f, 'd', delivery.d }
   for _, name in ipairs({ 't', 'v' }) do
-    if is[name] then
+    if delivery[name] then
       add[#add + 1] = name
-      add[#add + 1] = is[name]
+      add[#add + 1] = delivery[name]
     end
   end
   redis.call(unpack(add))
 end
 
-function entry.later(later, is, due)
-  redis.call('ZADD', later, string.format('%.0f', due), cmsgpack.pack({ is.i, is.a, is.f, is.d, is.t }))
+function entry.put_delayed(delayed, delivery, due)
+  local packed = cmsgpack.pack({ delivery.i, delivery.a, delivery.f, delivery.d, delivery.t })
+  redis.call('ZADD', delayed, string.format('%.0f', due), packed)
 end
 
--- Not handled yet: to ready, or, when its time has not come, to later.
-function entry.back(ready, later, is, ms)
-  is.f = is.f + 1
-  if is.n and is.n > ms then
-    entry.later(later, is, is.n)
+-- Gives back an entry that no handler had: to ready, or to delayed if it is not due yet.
+function entry.give_back(ready, delayed, delivery, ms)
+  delivery.f = delivery.f + 1
+  if delivery.n and delivery.n > ms then
+    entry.put_delayed(delayed, delivery, delivery.n)
   else
-    entry.ready(ready, is)
+    entry.put_ready(ready, delivery)
   end
 end
 
-function entry.dead(dead, is, group, kind, reason)
-  local add = { 'XADD', dead, '*', 'i', is.i, 'a', is.a, 'f', is.f, 'g', group, 'k', kind, 'e', reason, 'd', is.d }
-  if is.t then
+function entry.put_dead(dead, delivery, group, kind, reason)
+  local i, a, f, d = delivery.i, delivery.a, delivery.f, delivery.d
+  local add = { 'XADD', dead, '*', 'i', i, 'a', a, 'f', f, 'g', group, 'k', kind, 'e', reason, 'd', d }
+  if delivery.t then
     add[#add + 1] = 't'
-    add[#add + 1] = is.t
+    add[#add + 1] = delivery.t
   end
   redis.call(unpack(add))
 end
 
--- What a member of later says; nil when it is none of penknife's.
+-- The fields of a member of delayed; nil when penknife did not write it.
 local function unpacked(packed)
   local ok, found = pcall(cmsgpack.unpack, packed)
   if not ok or type(found) ~= 'table' then
@@ -112,15 +114,15 @@ local function unpacked(packed)
   return { i = i, a = a, f = f, d = d, t = t }
 end
 
--- A member of later whose time has come: to ready, or, when it cannot be read, to the dead letters as it is, with
--- the id 0-0. Whether it could be read.
-function entry.due(ready, dead, group, packed)
-  local is = unpacked(packed)
-  if is then
-    entry.ready(ready, is)
+-- Moves a due member of delayed to ready. A member that cannot be read becomes a dead letter with the id 0-0. Returns whether it
+-- could be read.
+function entry.put_due(ready, dead, group, packed)
+  local delivery = unpacked(packed)
+  if delivery then
+    entry.put_ready(ready, delivery)
   else
     local found = { i = '0-0', a = 0, f = 0, d = packed }
-    entry.dead(dead, found, group, 'invalid', 'what waited for its time cannot be read: something else wrote it')
+    entry.put_dead(dead, found, group, 'invalid', 'a delayed entry cannot be read: something other than penknife wrote it')
   end
-  return is ~= nil
+  return delivery ~= nil
 end

@@ -1,4 +1,4 @@
--- `groups(stream)`: the groups of a stream as XINFO GROUPS describes them, a table of fields each.
+-- `groups(stream)`: the groups of a stream from XINFO GROUPS, as a list of tables by field name.
 local function groups(stream)
   local found = {}
   for at, fields in ipairs(redis.call('XINFO', 'GROUPS', stream)) do

@@ -1,3 +1,3 @@
--- `started`: what the delivery count of a position is set to before its handler is called, for entries that another worker
--- vanished with. A position is handed out once, so Redis' own count says nothing; each reading of it by its consumer adds one.
+-- `started`: the delivery count that records the start of a handler. It is set before the handler of an entry is called whose
+-- worker vanished before. Redis' own count stays far below: a position is delivered once, and each read by its consumer adds one.
 local started = 1000000

@@ -1,8 +1,8 @@
--- `undelivered(stream, last, lag)`: how many entries of a stream come after id `last`, up to which a group was given
--- them; 1 when that is exact, 0 when it is an estimate; and the first of them, if any. `lag` is Redis' own number, which
--- it does not know after an entry was deleted or the group was reset.
+-- `undelivered(stream, last, lag)`: returns how many entries of a stream are after id `last`, the last one that a group has read; 1
+-- when that is exact, 0 when it is an estimate; and the id of the first of them, if any. `lag` is the number of Redis, which does
+-- not know it after an entry was deleted or the group was reset.
 --
--- Counts at most 512 entries or 256 KiB on either side of `last`; beyond, it goes by the times in the ids.
+-- It counts at most 512 entries or 256 KiB on either side of `last`. Beyond that it estimates from the times in the ids.
 -- @include ids
 local function undelivered(stream, last, lag)
   local function count(first, final)
@@ -23,7 +23,7 @@ local function undelivered(stream, last, lag)
   if lag then
     return math.min(lag, length), 1, next_up
   end
-  -- In a work queue the entries that were delivered are few: the finished ones are gone.
+  -- In a work queue the delivered entries are few: finished ones are deleted.
   local behind, all = count('-', last)
   if all then
     return length - behind, 1, next_up

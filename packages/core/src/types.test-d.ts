@@ -12,6 +12,7 @@ import {
   type DeadLetter,
   type LimiterDecision,
   type StreamEntry,
+  type StreamPage,
   type StreamGroupStats,
   type Jsonified,
   type NotifierEvent,
@@ -24,7 +25,7 @@ const space = connect(new Redis()).space('shop')
 test('a stream carries the type of its payload to readers and workers', () => {
   const stream = createStream<{ n: number }>(space, 'a', { groups: ['g'] })
   expectTypeOf(stream.add).parameter(0).toEqualTypeOf<{ n: number }>()
-  expectTypeOf(stream.read()).resolves.toEqualTypeOf<readonly StreamEntry<{ n: number }>[]>()
+  expectTypeOf(stream.read()).resolves.toEqualTypeOf<StreamPage<StreamEntry<{ n: number }>>>()
   stream.worker('g', (delivery) => {
     expectTypeOf(delivery.payload.n).toEqualTypeOf<number>()
     expectTypeOf(delivery.signal).toEqualTypeOf<AbortSignal>()
@@ -55,7 +56,7 @@ test('workers and readers get what JSON makes of a payload', async () => {
   expectTypeOf(stream.add).parameter(0).toEqualTypeOf<Order>()
   stream.worker('g', ({ payload }) => expectTypeOf(payload).toEqualTypeOf<Arrived>())
   stream.batchWorker('g', ([first]) => expectTypeOf(first!.payload.at).toEqualTypeOf<string>())
-  expectTypeOf((await stream.read())[0]!.payload).toEqualTypeOf<Arrived>()
+  expectTypeOf((await stream.read()).items[0]!.payload).toEqualTypeOf<Arrived>()
   for await (const { payload } of stream.replay()) expectTypeOf(payload.at).toEqualTypeOf<string>()
   // A schema is asked again where an entry arrives.
   const checked = createStream(space, 'b', {
@@ -66,7 +67,7 @@ test('workers and readers get what JSON makes of a payload', async () => {
 
   const notifier = createNotifier<{ message: { at: Date } }>(space, 'main')
   const page = await notifier.history('room')
-  expectTypeOf(page.events[0]!.data).toEqualTypeOf<{ at: string }>()
+  expectTypeOf(page.items[0]!.data).toEqualTypeOf<{ at: string }>()
   const board = createLeaderboard<{ joined: Date }>(space, 'a')
   expectTypeOf((await board.rank('ann'))!.data).toEqualTypeOf<{ joined: string } | null | undefined>()
 })
@@ -94,9 +95,9 @@ test('what manages a stream carries its types, too', async () => {
   }
   const stats = await stream.stats()
   expectTypeOf(stats.groups).toEqualTypeOf<readonly StreamGroupStats[]>()
-  expectTypeOf(stats.groups[0]!.undelivered).toEqualTypeOf<number>()
+  expectTypeOf(stats.groups[0]!.waiting).toEqualTypeOf<number>()
   const { deadLetters, reset } = stream.group('g')
-  for await (const letter of deadLetters.list({ why: 'failed' })) {
+  for await (const letter of deadLetters.iterate({ why: 'failed' })) {
     expectTypeOf(letter).toEqualTypeOf<DeadLetter>()
     void deadLetters.requeue(letter.position)
   }

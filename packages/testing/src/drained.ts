@@ -43,12 +43,12 @@ export async function drained(stream: DrainableStream, options: DrainedOptions =
   })
 }
 
-function open({ undelivered, pending, delayed }: StreamGroupStats, ignoreDelayed: boolean): number {
-  return undelivered + pending + (ignoreDelayed ? 0 : delayed)
+function open({ waiting, running, delayed }: StreamGroupStats, ignoreDelayed: boolean): number {
+  return waiting + running + (ignoreDelayed ? 0 : delayed)
 }
 
-function described({ name, undelivered, pending, delayed, consumers, paused }: StreamGroupStats): string {
+function described({ name, waiting, running, delayed, consumers, paused }: StreamGroupStats): string {
   const why = paused ? ', the group is paused' : consumers.length === 0 ? ', no worker has started' : ''
-  const fix = delayed > 0 && undelivered + pending === 0 ? ' (clock.advance() makes them due)' : ''
-  return `group '${name}' has ${undelivered} waiting, ${pending} being handled, ${delayed} delayed${fix}${why}`
+  const fix = delayed > 0 && waiting + running === 0 ? ' (clock.advance() makes them due)' : ''
+  return `group '${name}' has ${waiting} waiting, ${running} running, ${delayed} delayed${fix}${why}`
 }

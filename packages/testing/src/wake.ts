@@ -23,7 +23,7 @@ export async function wakeWorkers(
     const [, stream, group] = LOOK.exec(channel) ?? []
     return stream === undefined
       ? []
-      : [{ channel, keys: [`${stream}:paused:${group}`, `${stream}:later:${group}`] }]
+      : [{ channel, keys: [`${stream}:paused:${group}`, `${stream}:delayed:${group}`] }]
   })
   if (groups.length === 0) return
   await upstream.send(...groups.map(({ channel }) => ['SPUBLISH', channel, '']))

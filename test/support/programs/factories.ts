@@ -17,7 +17,7 @@ const MAKE: Readonly<Record<string, () => unknown>> = {
   createLeaderboard: () => createLeaderboard(space, 'points'),
   'createLeaderboard, used': () => createLeaderboard(space, 'points').increment('ann'),
   createStream: () => createStream(space, 'orders', { groups: ['a'] }),
-  'createStream, used': () => createStream(space, 'orders').read({ count: 1 }),
+  'createStream, used': () => createStream(space, 'orders').read({ limit: 1 }),
   createNotifier: () => createNotifier(space, 'main'),
   'createNotifier, used': async () =>
     (await createNotifier(space, 'main').subscribe(['a'], { onEvent: () => {} })).close(),

@@ -18,20 +18,21 @@ export interface Route {
 export interface Keys {
   readonly route: Route
   stream(name: string): string
-  /** What a group is to handle again: now, and from a time on. */
+  /** The entries that a group must handle again at once. */
   ready(stream: string, group: string): string
-  later(stream: string, group: string): string
+  /** The entries that a group must handle from a time on: delayed ones and retries. */
+  delayed(stream: string, group: string): string
   deadLetters(stream: string, group: string): string
-  /** There while the group is paused for all processes. */
+  /** Exists while the group is paused for all processes. */
   paused(stream: string, group: string): string
-  /** The pub/sub channel that tells the group's workers to look whether it is paused. */
+  /** The pub/sub channel of messages that make the group's workers check whether it is paused. */
   pausing(stream: string, group: string): string
-  /** The entry that was added under a dedup key. */
-  once(stream: string, key: string): string
-  /** How a stream was declared last. */
+  /** The entry that was added with a dedup id. */
+  addedId(stream: string, id: string): string
+  /** The last declaration of a stream. */
   declaration(stream: string): string
-  /** The last batch of outcomes that a worker told. */
-  mark(stream: string, consumer: string): string
+  /** The last batch of outcomes that a worker sent. */
+  settled(stream: string, consumer: string): string
   leaderboard(name: string): string
   /** Another key of a leaderboard: of a window, or of what it keeps beside its scores. */
   leaderboardPart(name: string, ...part: readonly string[]): string
@@ -42,17 +43,17 @@ export interface Keys {
   beginnings(notifier: string): string
   /** Where a repeated publish finds the id that the first one got. */
   published(notifier: string, channel: string, id: string): string
-  /** The pub/sub channel of a notifier's channel; named after the database too, which pub/sub knows nothing of. */
+  /** The pub/sub channel of a notifier's channel. Its name includes the database, because pub/sub has no databases. */
   live(notifier: string, channel: string): string
-  /** The pub/sub channel that has all nudges of a notifier. */
+  /** The pub/sub channel of all nudges of a notifier. */
   nudges(notifier: string): string
-  /** The history of what a notifier's processes tell each other, and its pub/sub channel. */
+  /** The history of a notifier's revocations, and its pub/sub channel. */
   control(notifier: string): string
   controlLive(notifier: string): string
-  /** What the pub/sub channels of a notifier's processes begin with; their ids follow. */
+  /** The prefix of the pub/sub channels of a notifier's processes; the process id follows. */
   processes(notifier: string): string
   /** The connections of a notifier's user. */
-  held(notifier: string, user: string): string
+  connections(notifier: string, user: string): string
   /** Where the states of a limiter's subject live: the shard of its routing key. */
   shard(routing: string): Route
   /** A subject's state, under a limiter or a part of one (`<name>/<part>`). */
@@ -92,13 +93,13 @@ export function createKeys(space: string, { keyPrefix, db }: KeyOptions): Keys {
     route: routeOf(space),
     stream: (name) => `${base}stream:${name}`,
     ready: (stream, group) => `${base}stream:${stream}:ready:${group}`,
-    later: (stream, group) => `${base}stream:${stream}:later:${group}`,
+    delayed: (stream, group) => `${base}stream:${stream}:delayed:${group}`,
     deadLetters: (stream, group) => `${base}stream:${stream}:dead:${group}`,
     paused: (stream, group) => `${base}stream:${stream}:paused:${group}`,
     pausing: (stream, group) => `${base}stream:${stream}:paused:${group}:${live}`,
-    once: (stream, key) => `${base}stream:${stream}:once:${short(key)}`,
+    addedId: (stream, id) => `${base}stream:${stream}:id:${short(id)}`,
     declaration: (stream) => `${base}stream:${stream}:declaration`,
-    mark: (stream, consumer) => `${base}stream:${stream}:mark:${consumer}`,
+    settled: (stream, consumer) => `${base}stream:${stream}:settled:${consumer}`,
     leaderboard: (name) => `${base}board:${name}`,
     leaderboardPart: (name, ...part) => `${base}board:${name}:${part.join(':')}`,
     history: (notifier, channel) => `${base}notify:${notifier}:${channel}`,
@@ -110,7 +111,7 @@ export function createKeys(space: string, { keyPrefix, db }: KeyOptions): Keys {
     control: (notifier) => `${base}notify-control:${notifier}`,
     controlLive: (notifier) => `${base}notify-control:${notifier}:${live}`,
     processes: (notifier) => `${base}notify-process:${notifier}:${live}:`,
-    held: (notifier, user) => `${base}notify-held:${notifier}:${short(user)}`,
+    connections: (notifier, user) => `${base}notify-connections:${notifier}:${short(user)}`,
     shard: (routing) => shards[hash(routing) % SHARDS] as Route,
     limit: ({ tag }, limiter, subject) => `${root}{${tag}}:limit:${limiter}:${short(subject)}`,
     limitLog: ({ tag }, rule, subject) => `${root}{${tag}}:limit-log:${rule}:${short(subject)}`,

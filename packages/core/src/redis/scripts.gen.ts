@@ -10375,151 +10375,37 @@ return replies`,
 }
 
 /**
- * Find the position at the end of a channel's history; without a history, fix where the next one is to begin.
+ * Count a connection of a user, or renew it; close the oldest when there are more than a bound.
  *
- * The position before a history's first event is <epoch>-0, and the epoch is fixed here, before there is an event: the
- * history that publish.lua begins has it, and takes it from the set. So the position of an empty channel is one in a certain
- * history, as every other position is. However that history is lost, a later one has another epoch. What the set itself
- * loses, because it is full, evicted or deleted, is fixed anew with another epoch: a reset too much, never an event too few.
+ * A user's connections are ordered by the time at which they were admitted, and the newest `most` stay. No other state is
+ * needed: after a restart without data, or when a process was cut off, a renewal adds the connection again in its old
+ * place. A new connection is always the newest, also when the clock was set back.
  *
- * Clients decide which channels they follow, so the set has a bound: the oldest goes.
+ * Each process follows a pub/sub channel of its own, so that it learns at once which connection to close. If nobody follows
+ * that channel, the process is dead or cut off. When there are too many connections, those of such processes are removed
+ * first, so that a dead server closes no living connection. A process that was only cut off adds its own again when it renews.
  *
- * - key `history`: stream
- * - key `next`: sorted set: of channels without a history, the key of the history and its epoch to be
- * - replies the last event's id, or <epoch>-0
- * - on a full server runs: a subscriber needs its position; the set that it adds to has a bound
- */
-export const notifierEnd: Script<[], [history: string, next: string], string> = {
-  name: 'notifier/end',
-  sha: 'fd5474be9c00b3bad44cdf8bd6ae3edf2b116d82',
-  batch: 64,
-  sharedKeys: false,
-  shared: [],
-  keys: ["history","next"],
-  args: [],
-  returns: 'string',
-  text: `#!lua flags=allow-oom
-local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]
-local function tag_of(entry)
-local fields = entry[2]
-local tag = fields[6]
-if fields[1] == 't' and fields[3] == 'd' and fields[5] == 'g' and #tag == 6 and not string.find(tag, '[^0-9a-f]') then
-return tag
-end
-end
-local function tagged(entry)
-local id = entry[1]
-if string.sub(id, -2) == '-0' then
-return id
-end
-return id .. '-' .. (tag_of(entry) or '000000')
-end
-local MOST = 100000
-local LASTS = 2592000000
-local items = #KEYS / 2
-if items == 1 then
-local history, next = KEYS[1], KEYS[2]
-do
-local newest = redis.pcall('XREVRANGE', history, '+', '-', 'COUNT', 1)
-if newest.err then
-return newest
-end
-if newest[1] then
-return tagged(newest[1])
-end
-local epoch = redis.pcall('ZSCORE', next, history)
-if epoch and epoch.err then
-return epoch
-end
-if not epoch then
-epoch = now
-if redis.call('ZCARD', next) >= MOST then
-redis.call('ZREM', next, redis.call('ZRANGE', next, 0, 0)[1])
-end
-redis.call('ZADD', next, string.format('%.0f', epoch), history)
-redis.call('PEXPIRE', next, LASTS)
-end
-return string.format('%.0f-0', epoch)
-end
-return nil
-end
-local function item(history, next)
-local newest = redis.pcall('XREVRANGE', history, '+', '-', 'COUNT', 1)
-if newest.err then
-return newest
-end
-if newest[1] then
-return tagged(newest[1])
-end
-local epoch = redis.pcall('ZSCORE', next, history)
-if epoch and epoch.err then
-return epoch
-end
-if not epoch then
-epoch = now
-if redis.call('ZCARD', next) >= MOST then
-redis.call('ZREM', next, redis.call('ZRANGE', next, 0, 0)[1])
-end
-redis.call('ZADD', next, string.format('%.0f', epoch), history)
-redis.call('PEXPIRE', next, LASTS)
-end
-return string.format('%.0f-0', epoch)
-end
-local replies, done = {}, 0
-local function run()
-while done < items do
-local key = done * 2
-done = done + 1
-local reply = item(KEYS[key + 1], KEYS[key + 2])
-if reply == nil then reply = false end
-replies[done] = reply
-end
-end
-while done < items do
-local ok, reply = pcall(run)
-if not ok then
-local text = type(reply) == 'table' and reply.err or tostring(reply)
-if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
-reply = { err = text .. ' on @user_script' }
-replies[done] = reply
-end
-end
-return replies`,
-}
-
-/**
- * Count a connection among those of its user; beyond a bound the oldest is closed.
+ * Crash points: a process that dies before or after the call leaves at most one member, which expires with its lease and
+ * pushes out no other connection. The message to close a connection is sent before its member is removed; a process that misses
+ * it gets '' at its next renewal.
  *
- * A user's connections are ordered by the time at which they were admitted, and the newest `most` stay. That rule needs
- * no other state: whoever is put back, after a restart without data or by a process that was cut off, is put back in
- * its place. A new connection is always the newest, also when the clock was stepped back.
- *
- * A process follows a pub/sub channel of its own, so that it is told at once of a connection that has to go. A process
- * whose channel nobody follows has died or is cut off: when there is no room its connections go first, so that what
- * a dead server left behind closes no living connection. Who was only cut off puts its own back when it renews them.
- *
- * A process that dies before or after the call leaves at most an entry that goes with its lease, and that takes nobody's
- * place until then. The message that a connection has to go is sent before its entry goes; whoever misses it is answered
- * '' at its next renewal.
- *
- * - shared `lease`: milliseconds for which a connection counts after it was last heard of
- * - shared `channel`: what the pub/sub channels of processes begin with; their ids follow
- * - key `held`: sorted set of a user: <admitted>:<process>:<number>, by the millisecond at which its lease ends
+ * - shared `lease`: milliseconds for which a connection counts after its last renewal
+ * - shared `channel`: prefix of the pub/sub channels of processes; the process id follows
+ * - key `connections`: sorted set of a user: <admitted>:<process>:<number>, by the millisecond at which the lease ends
  * - `process`: id of the process that has the connection
- * - `number`: the connection's number there
- * - `admitted`: what the first call answered; empty for the first call
- * - `most`: connections that the user may have
- * - replies when it was admitted, in microseconds; empty when it is one too many
- * - on a full server refused: it may add a user; connections that are there stay
+ * - `number`: the connection's number in that process
+ * - `admitted`: the result of the first call; empty for the first call
+ * - `most`: the most connections of the user
+ * - replies when it was admitted, in microseconds; empty when the connection must close
+ * - on a full server refused: it may add a user; existing connections stay
  */
-export const notifierHold: Script<[lease: Arg, channel: Arg], [held: string, process: Arg, number: Arg, admitted: Arg, most: Arg], string> = {
-  name: 'notifier/hold',
-  sha: '875f76ce85a8617788edee900194f273e074b8d8',
+export const notifierConnect: Script<[lease: Arg, channel: Arg], [connections: string, process: Arg, number: Arg, admitted: Arg, most: Arg], string> = {
+  name: 'notifier/connect',
+  sha: 'd3f5e00c2586b1d150e8ffec6a782bd1921454f8',
   batch: 8,
   sharedKeys: false,
   shared: ["lease","channel"],
-  keys: ["held"],
+  keys: ["connections"],
   args: ["process","number","admitted","most"],
   returns: 'string',
   text: `#!lua
@@ -10535,12 +10421,12 @@ local lease = ARGV[1]
 local channel = ARGV[2]
 local ms = math.floor(now / 1000)
 lease = tonumber(lease)
-local there = {}
-local function is_there(process)
-local found = there[process]
+local alive = {}
+local function is_alive(process)
+local found = alive[process]
 if found == nil then
 found = redis.call('PUBSUB', 'SHARDNUMSUB', channel .. process)[2] > 0
-there[process] = found
+alive[process] = found
 end
 return found
 end
@@ -10551,22 +10437,22 @@ local function owner_of(member)
 local colon = string.find(member, ':', 19, true)
 return string.sub(member, 19, colon - 1), string.sub(member, colon + 1)
 end
-local function close(held, member)
+local function close(connections, member)
 local process, number = owner_of(member)
 redis.call('SPUBLISH', channel .. process, number)
-redis.call('ZREM', held, member)
+redis.call('ZREM', connections, member)
 end
-local function make_room(held, members, most, mine)
+local function make_room(connections, members, most, own)
 local living, oldest, oldest_at = {}, nil, nil
 for _, member in ipairs(members) do
-if is_there((owner_of(member))) then
+if is_alive((owner_of(member))) then
 living[#living + 1] = member
 local at = admitted_at(member)
 if not oldest or at < oldest_at then
 oldest, oldest_at = member, at
 end
 else
-redis.call('ZREM', held, member)
+redis.call('ZREM', connections, member)
 end
 end
 local over = #living - most
@@ -10574,91 +10460,91 @@ if over <= 0 then
 return false
 end
 if over == 1 then
-close(held, oldest)
-return oldest == mine
+close(connections, oldest)
+return oldest == own
 end
 table.sort(living)
 local closed = false
 for at = 1, over do
-close(held, living[at])
-closed = closed or living[at] == mine
+close(connections, living[at])
+closed = closed or living[at] == own
 end
 return closed
 end
-local MOST = 101
-local function members_of(held)
+local MAX_MEMBERS = 101
+local function members_of(connections)
 local members = {}
-for _, member in ipairs(redis.call('ZRANGE', held, 0, MOST - 1)) do
+for _, member in ipairs(redis.call('ZRANGE', connections, 0, MAX_MEMBERS - 1)) do
 local admitted = string.match(member, '^(%d+):[^:]+:%d+$')
 if admitted and #admitted == 17 and tonumber(admitted) < 2 ^ 53 then
 members[#members + 1] = member
 else
-redis.call('ZREM', held, member)
+redis.call('ZREM', connections, member)
 end
 end
 return members
 end
 local items = #KEYS / 1
 if items == 1 then
-local held, process, number, admitted, most = KEYS[1], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
+local connections, process, number, admitted, most = KEYS[1], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
 do
-local wrong = typed(held, 'zset')
+local wrong = typed(connections, 'zset')
 if wrong then
 return wrong
 end
-there[process] = true
+alive[process] = true
 most = tonumber(most)
-redis.call('ZREMRANGEBYSCORE', held, '-inf', ms)
+redis.call('ZREMRANGEBYSCORE', connections, '-inf', ms)
 local members
 if admitted == '' then
-members = members_of(held)
+members = members_of(connections)
 local at = now
 for _, member in ipairs(members) do
 at = math.max(at, admitted_at(member) + 1)
 end
 admitted = string.format('%017.0f', at)
 end
-local mine = admitted .. ':' .. process .. ':' .. number
-redis.call('ZADD', held, ms + lease, mine)
-redis.call('PEXPIRE', held, lease)
+local own = admitted .. ':' .. process .. ':' .. number
+redis.call('ZADD', connections, ms + lease, own)
+redis.call('PEXPIRE', connections, lease)
 if members then
-members[#members + 1] = mine
-elseif redis.call('ZCARD', held) > most then
-members = members_of(held)
+members[#members + 1] = own
+elseif redis.call('ZCARD', connections) > most then
+members = members_of(connections)
 end
-if members and #members > most and make_room(held, members, most, mine) then
+if members and #members > most and make_room(connections, members, most, own) then
 return ''
 end
 return admitted
 end
 return nil
 end
-local function item(held, process, number, admitted, most)
-local wrong = typed(held, 'zset')
+local function item(connections, process, number, admitted, most)
+local wrong = typed(connections, 'zset')
 if wrong then
 return wrong
 end
-there[process] = true
+alive[process] = true
 most = tonumber(most)
-redis.call('ZREMRANGEBYSCORE', held, '-inf', ms)
+redis.call('ZREMRANGEBYSCORE', connections, '-inf', ms)
 local members
 if admitted == '' then
-members = members_of(held)
+members = members_of(connections)
 local at = now
 for _, member in ipairs(members) do
 at = math.max(at, admitted_at(member) + 1)
 end
 admitted = string.format('%017.0f', at)
 end
-local mine = admitted .. ':' .. process .. ':' .. number
-redis.call('ZADD', held, ms + lease, mine)
-redis.call('PEXPIRE', held, lease)
+local own = admitted .. ':' .. process .. ':' .. number
+redis.call('ZADD', connections, ms + lease, own)
+redis.call('PEXPIRE', connections, lease)
 if members then
-members[#members + 1] = mine
-elseif redis.call('ZCARD', held) > most then
-members = members_of(held)
+members[#members + 1] = own
+elseif redis.call('ZCARD', connections) > most then
+members = members_of(connections)
 end
-if members and #members > most and make_room(held, members, most, mine) then
+if members and #members > most and make_room(connections, members, most, own) then
 return ''
 end
 return admitted
@@ -10688,15 +10574,198 @@ return replies`,
 }
 
 /**
- * Let a history live on because somebody follows its channel.
+ * Remove a connection from those of its user.
  *
- * - shared `lasts`: milliseconds from now on, unless it lives longer
+ * It is found by process and number: a process that never got the reply to its first call does not know the rest.
+ *
+ * - key `connections`: sorted set of a user: <admitted>:<process>:<number>; connect.lua leaves at most 101 members
+ * - `process`: id of the process that had the connection
+ * - `number`: the connection's number in that process
+ * - replies 1 if it was there
+ * - on a full server runs: it deletes a member
+ */
+export const notifierDisconnect: Script<[], [connections: string, process: Arg, number: Arg], number> = {
+  name: 'notifier/disconnect',
+  sha: '6f5dce6302690e6f082957a2ee6e72e3f1872e9b',
+  batch: 64,
+  sharedKeys: false,
+  shared: [],
+  keys: ["connections"],
+  args: ["process","number"],
+  returns: 'integer',
+  text: `#!lua flags=allow-oom
+local MAX_MEMBERS = 101
+local items = #KEYS / 1
+if items == 1 then
+local connections, process, number = KEYS[1], ARGV[1], ARGV[2]
+do
+local suffix = ':' .. process .. ':' .. number
+for _, member in ipairs(redis.call('ZRANGE', connections, 0, MAX_MEMBERS - 1)) do
+if string.sub(member, 18) == suffix then
+return redis.call('ZREM', connections, member)
+end
+end
+return 0
+end
+return nil
+end
+local function item(connections, process, number)
+local suffix = ':' .. process .. ':' .. number
+for _, member in ipairs(redis.call('ZRANGE', connections, 0, MAX_MEMBERS - 1)) do
+if string.sub(member, 18) == suffix then
+return redis.call('ZREM', connections, member)
+end
+end
+return 0
+end
+local replies, done = {}, 0
+local own = #ARGV > 2 and 2 or 0
+local function run()
+while done < items do
+local key = done * 1
+local arg = 0 + done * own
+done = done + 1
+local reply = item(KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2])
+if reply == nil then reply = false end
+replies[done] = reply
+end
+end
+while done < items do
+local ok, reply = pcall(run)
+if not ok then
+local text = type(reply) == 'table' and reply.err or tostring(reply)
+if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+reply = { err = text .. ' on @user_script' }
+replies[done] = reply
+end
+end
+return replies`,
+}
+
+/**
+ * Find the position at the end of a channel's history; without a history, fix the epoch of the next one.
+ *
+ * The position before a history's first event is <epoch>-0. The epoch is fixed here, before there is an event: publish.lua
+ * takes it from the set when it begins the history. So the position of an empty channel belongs to one history, as every
+ * other position does. If that history is lost, in whatever way, a later one has another epoch. If the set loses an epoch,
+ * because it is full, evicted or deleted, a new epoch is fixed: at worst one reset too many, never a missing event.
+ *
+ * Clients decide which channels they follow, so the set has a bound: the oldest epoch is removed.
+ *
  * - key `history`: stream
- * - replies 1 if it lives longer for it
+ * - key `next`: sorted set for channels without a history: key and epoch of the next history
+ * - replies the last event's id, or <epoch>-0
+ * - on a full server runs: a subscriber needs its position; the set that it adds to has a bound
+ */
+export const notifierEnd: Script<[], [history: string, next: string], string> = {
+  name: 'notifier/end',
+  sha: '06c1aab8407e266ff77710284def77aa128fe86a',
+  batch: 64,
+  sharedKeys: false,
+  shared: [],
+  keys: ["history","next"],
+  args: [],
+  returns: 'string',
+  text: `#!lua flags=allow-oom
+local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]
+local function tag_of(entry)
+local fields = entry[2]
+local tag = fields[6]
+if fields[1] == 't' and fields[3] == 'd' and fields[5] == 'g' and #tag == 6 and not string.find(tag, '[^0-9a-f]') then
+return tag
+end
+end
+local function tagged(entry)
+local id = entry[1]
+if string.sub(id, -2) == '-0' then
+return id
+end
+return id .. '-' .. (tag_of(entry) or '000000')
+end
+local MAX_EPOCHS = 100000
+local TTL = 2592000000
+local items = #KEYS / 2
+if items == 1 then
+local history, next = KEYS[1], KEYS[2]
+do
+local newest = redis.pcall('XREVRANGE', history, '+', '-', 'COUNT', 1)
+if newest.err then
+return newest
+end
+if newest[1] then
+return tagged(newest[1])
+end
+local epoch = redis.pcall('ZSCORE', next, history)
+if epoch and epoch.err then
+return epoch
+end
+if not epoch then
+epoch = now
+if redis.call('ZCARD', next) >= MAX_EPOCHS then
+redis.call('ZREM', next, redis.call('ZRANGE', next, 0, 0)[1])
+end
+redis.call('ZADD', next, string.format('%.0f', epoch), history)
+redis.call('PEXPIRE', next, TTL)
+end
+return string.format('%.0f-0', epoch)
+end
+return nil
+end
+local function item(history, next)
+local newest = redis.pcall('XREVRANGE', history, '+', '-', 'COUNT', 1)
+if newest.err then
+return newest
+end
+if newest[1] then
+return tagged(newest[1])
+end
+local epoch = redis.pcall('ZSCORE', next, history)
+if epoch and epoch.err then
+return epoch
+end
+if not epoch then
+epoch = now
+if redis.call('ZCARD', next) >= MAX_EPOCHS then
+redis.call('ZREM', next, redis.call('ZRANGE', next, 0, 0)[1])
+end
+redis.call('ZADD', next, string.format('%.0f', epoch), history)
+redis.call('PEXPIRE', next, TTL)
+end
+return string.format('%.0f-0', epoch)
+end
+local replies, done = {}, 0
+local function run()
+while done < items do
+local key = done * 2
+done = done + 1
+local reply = item(KEYS[key + 1], KEYS[key + 2])
+if reply == nil then reply = false end
+replies[done] = reply
+end
+end
+while done < items do
+local ok, reply = pcall(run)
+if not ok then
+local text = type(reply) == 'table' and reply.err or tostring(reply)
+if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+reply = { err = text .. ' on @user_script' }
+replies[done] = reply
+end
+end
+return replies`,
+}
+
+/**
+ * Extend the life of a history, because a process follows its channel.
+ *
+ * - shared `lasts`: milliseconds from now; a later expiry stays
+ * - key `history`: stream
+ * - replies 1 if the expiry is later now
  * - on a full server runs: adds nothing
  */
-export const notifierKeep: Script<[lasts: Arg], [history: string], number> = {
-  name: 'notifier/keep',
+export const notifierExtend: Script<[lasts: Arg], [history: string], number> = {
+  name: 'notifier/extend',
   sha: 'd1ad4e23653c05935c4b6a29bbeca63b84a1ea5b',
   batch: 64,
   sharedKeys: false,
@@ -10740,19 +10809,19 @@ return replies`,
 }
 
 /**
- * Send to who listens now, to the channel or to a pattern; keep nothing.
+ * Send an event to the current listeners of a channel and of patterns; store nothing.
  *
- * - shared `nudges`: pub/sub channel of the same slot that has all nudges of the notifier
- * - key `live`: pub/sub channel of who follows the channel
+ * - shared `nudges`: pub/sub channel of all nudges of the notifier, in the same slot
+ * - key `live`: pub/sub channel of the channel's subscribers
  * - `channel`: its name
  * - `type`: the event's type
  * - `json`: the event's data
- * - replies how many connections were told
- * - on a full server runs: it keeps nothing
+ * - replies how many connections got it
+ * - on a full server runs: it stores nothing
  */
 export const notifierNudge: Script<[nudges: Arg], [live: string, channel: Arg, type: Arg, json: Arg], number> = {
   name: 'notifier/nudge',
-  sha: '3daeff3c8aaad21b05b064dccaa4b94d4350f11c',
+  sha: 'd82d15f99d8800b35bcbd6afa5d2215946a595c2',
   batch: 64,
   sharedKeys: false,
   shared: ["nudges"],
@@ -10765,14 +10834,14 @@ local items = #KEYS / 1
 if items == 1 then
 local live, channel, type, json = KEYS[1], ARGV[2], ARGV[3], ARGV[4]
 do
-local said = '\\n' .. type .. '\\n' .. json
-return redis.call('SPUBLISH', live, said) + redis.call('SPUBLISH', nudges, channel .. said)
+local text = '\\n' .. type .. '\\n' .. json
+return redis.call('SPUBLISH', live, text) + redis.call('SPUBLISH', nudges, channel .. text)
 end
 return nil
 end
 local function item(live, channel, type, json)
-local said = '\\n' .. type .. '\\n' .. json
-return redis.call('SPUBLISH', live, said) + redis.call('SPUBLISH', nudges, channel .. said)
+local text = '\\n' .. type .. '\\n' .. json
+return redis.call('SPUBLISH', live, text) + redis.call('SPUBLISH', nudges, channel .. text)
 end
 local replies, done = {}, 0
 local own = #ARGV > 4 and 3 or 0
@@ -10799,33 +10868,33 @@ return replies`,
 }
 
 /**
- * Keep an event in its channel's history and send it to who listens: both or neither.
+ * Add an event to its channel's history and send it to subscribers: both or neither.
  *
- * The history is a stream whose ids are <epoch>-<offset>: the epoch is the time at which the history began, or was fixed to
- * begin (end.lua); the offset counts its events. The newest event is never trimmed, so that the count goes on. It goes on
- * from the last id that the stream generated, also when somebody deleted that event.
+ * The history is a stream whose ids are <epoch>-<offset>. The epoch is the time at which the history began, or that end.lua
+ * fixed for it. The offset counts its events. The newest event is never trimmed, so that the count continues. It continues
+ * from the last id that the stream generated, also when another program deleted that event.
  *
- * Invariant: nothing is sent that is not kept, and no id names two events. Redis refuses an XADD before it does anything of
- * it, and the user's right to SPUBLISH is asked for before: nothing can fail after the first write.
+ * Invariant: every event that is sent is stored, and no id names two events. Redis refuses an XADD before it changes
+ * anything, and the user's right to SPUBLISH is checked before: nothing can fail after the first write.
  *
- * - shared keys `next`: sorted set: of channels without a history, the key of the history and its epoch to be
- * - shared `keep`: events to keep
- * - shared `ttl`: milliseconds that the history outlives its last event
- * - shared `age`: milliseconds that an event is kept; 0 for no such bound
- * - shared `window`: milliseconds in which a publish with the same id is the same publish
+ * - shared keys `next`: sorted set for channels without a history: key and epoch of the next history
+ * - shared `keep`: events to keep, about
+ * - shared `ttl`: milliseconds after its last event until the history expires
+ * - shared `age`: milliseconds after which an event is deleted; 0: no limit
+ * - shared `window`: milliseconds for which a dedup id is remembered
  * - key `history`: stream
- * - key `once`: string, the id that the first publish of this id got; the history itself for an event without an id
- * - `live`: pub/sub channel of the same slot; no key, since a key that never exists cannot be moved with a slot
+ * - key `once`: string: the event id of the first publish with this dedup id; the history itself without a dedup id
+ * - `live`: pub/sub channel in the same slot; not a key, because a key that never exists cannot move with a slot
  * - `kind`: the event's type
  * - `json`: the event's data
- * - `coalesce`: what the event supersedes the earlier ones of; empty for nothing
- * - `lasts`: milliseconds after which the event is not worth reading any more; 0 for as long as it is kept
+ * - `coalesce`: name of the value that the event updates: it supersedes earlier events of this name; empty for none
+ * - `lasts`: milliseconds after which the event is no longer delivered; 0: no limit
  * - replies the event's id
  * - on a full server refused: it adds an event
  */
 export const notifierPublish: Script<[next: readonly string[], keep: Arg, ttl: Arg, age: Arg, window: Arg], [history: string, once: string, live: Arg, kind: Arg, json: Arg, coalesce: Arg, lasts: Arg], string> = {
   name: 'notifier/publish',
-  sha: '519adc7994b90863f19e5e6e7d5212b28a40f506',
+  sha: 'd6ce168d20094fc3eda265eab5d14293ccd8dcf2',
   batch: 64,
   sharedKeys: true,
   shared: ["keep","ttl","age","window"],
@@ -10837,7 +10906,7 @@ local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
 local publication = { prepare = nil, apply = nil }
 local ms = math.floor(now / 1000)
-local may = {}
+local allowed = {}
 local function time_of(event)
 return event[2][7] == 'a' and tonumber(event[2][8]) or nil
 end
@@ -10894,25 +10963,25 @@ local last = newest[1]
 if last then
 local id = id_after(last[1])
 if not id then
-return { err = 'ERR nothing can follow the id ' .. last[1] .. ' of ' .. channel.history .. ', which is not of an event: delete that entry' }
+return { err = 'ERR nothing can follow the id ' .. last[1] .. ' of ' .. channel.history .. ', which penknife did not write: delete that entry' }
 end
 local fields = last[2]
 channel.id = id
 channel.tag = fields[5] == 'g' and fields[6] or ''
 channel.at = channel.age > 0 and time_of(last) or 0
-channel.fixed = string.sub(last[1], -2) == '-0'
+channel.reserved = string.sub(last[1], -2) == '-0'
 else
 local epoch = redis.pcall('ZSCORE', channel.next, channel.history)
 if epoch and epoch.err then
 return epoch
 end
-channel.id, channel.tag, channel.at, channel.fixed = string.format('%.0f-1', epoch or now), '', 0, epoch
+channel.id, channel.tag, channel.at, channel.reserved = string.format('%.0f-1', epoch or now), '', 0, epoch
 end
 local live = channel.live
-if may[live] == nil then
-may[live] = redis.acl_check_cmd('SPUBLISH', live, '')
+if allowed[live] == nil then
+allowed[live] = redis.acl_check_cmd('SPUBLISH', live, '')
 end
-return may[live] or { err = 'ERR the user may not publish on the channel ' .. live }
+return allowed[live] or { err = 'ERR the user may not publish on the channel ' .. live }
 end
 function publication.apply(channel, once, kind, json, coalesce, lasts)
 local history, age = channel.history, channel.age
@@ -10935,19 +11004,19 @@ if id.err then
 return id
 end
 channel.tag = tag
-local name = id .. '-' .. tag
-redis.call('SPUBLISH', channel.live, name .. '\\n' .. kind .. '\\n' .. json)
+local event_id = id .. '-' .. tag
+redis.call('SPUBLISH', channel.live, event_id .. '\\n' .. kind .. '\\n' .. json)
 redis.call('PEXPIRE', history, channel.ttl)
-if channel.fixed then
+if channel.reserved then
 redis.call('ZREM', channel.next, history)
 end
 if once then
-redis.call('SET', once, name, 'PX', channel.window)
+redis.call('SET', once, event_id, 'PX', channel.window)
 end
 if age > 0 then
 trim_old(history, age)
 end
-return name
+return event_id
 end
 local next = KEYS
 local keep = ARGV[1]
@@ -10965,7 +11034,7 @@ window = window,
 id = '',
 tag = '',
 at = 0,
-fixed = false,
+reserved = false,
 }
 local items = (#ARGV - 4) / 5
 if items == 1 then
@@ -10973,9 +11042,9 @@ local history, once, live, kind, json, coalesce, lasts = KEYS[#KEYS - items * 2 
 do
 channel.history, channel.live = history, live
 once = once ~= history and once or nil
-local may = publication.prepare(channel, once)
-if may ~= true then
-return may
+local prepared = publication.prepare(channel, once)
+if prepared ~= true then
+return prepared
 end
 return publication.apply(channel, once, kind, json, coalesce, lasts)
 end
@@ -10984,9 +11053,9 @@ end
 local function item(history, once, live, kind, json, coalesce, lasts)
 channel.history, channel.live = history, live
 once = once ~= history and once or nil
-local may = publication.prepare(channel, once)
-if may ~= true then
-return may
+local prepared = publication.prepare(channel, once)
+if prepared ~= true then
+return prepared
 end
 return publication.apply(channel, once, kind, json, coalesce, lasts)
 end
@@ -11014,33 +11083,33 @@ return replies`,
 }
 
 /**
- * Keep an event in its channel's history and send it to who listens: both or neither.
+ * Add an event to its channel's history and send it to subscribers: both or neither.
  *
- * The history is a stream whose ids are <epoch>-<offset>: the epoch is the time at which the history began, or was fixed to
- * begin (end.lua); the offset counts its events. The newest event is never trimmed, so that the count goes on. It goes on
- * from the last id that the stream generated, also when somebody deleted that event.
+ * The history is a stream whose ids are <epoch>-<offset>. The epoch is the time at which the history began, or that end.lua
+ * fixed for it. The offset counts its events. The newest event is never trimmed, so that the count continues. It continues
+ * from the last id that the stream generated, also when another program deleted that event.
  *
- * Invariant: nothing is sent that is not kept, and no id names two events. Redis refuses an XADD before it does anything of
- * it, and the user's right to SPUBLISH is asked for before: nothing can fail after the first write.
+ * Invariant: every event that is sent is stored, and no id names two events. Redis refuses an XADD before it changes
+ * anything, and the user's right to SPUBLISH is checked before: nothing can fail after the first write.
  *
- * - shared keys `next`: sorted set: of channels without a history, the key of the history and its epoch to be
- * - shared `keep`: events to keep
- * - shared `ttl`: milliseconds that the history outlives its last event
- * - shared `age`: milliseconds that an event is kept; 0 for no such bound
- * - shared `window`: milliseconds in which a publish with the same id is the same publish
+ * - shared keys `next`: sorted set for channels without a history: key and epoch of the next history
+ * - shared `keep`: events to keep, about
+ * - shared `ttl`: milliseconds after its last event until the history expires
+ * - shared `age`: milliseconds after which an event is deleted; 0: no limit
+ * - shared `window`: milliseconds for which a dedup id is remembered
  * - key `history`: stream
- * - key `once`: string, the id that the first publish of this id got; the history itself for an event without an id
- * - `live`: pub/sub channel of the same slot; no key, since a key that never exists cannot be moved with a slot
+ * - key `once`: string: the event id of the first publish with this dedup id; the history itself without a dedup id
+ * - `live`: pub/sub channel in the same slot; not a key, because a key that never exists cannot move with a slot
  * - `kind`: the event's type
  * - `json`: the event's data
- * - `coalesce`: what the event supersedes the earlier ones of; empty for nothing
- * - `lasts`: milliseconds after which the event is not worth reading any more; 0 for as long as it is kept
+ * - `coalesce`: name of the value that the event updates: it supersedes earlier events of this name; empty for none
+ * - `lasts`: milliseconds after which the event is no longer delivered; 0: no limit
  * - replies the event's id
- * - on a full server runs: who lost a right must lose it now; its history has a bound
+ * - on a full server runs: a revocation must take effect now; its history has a bound
  */
 export const notifierRevoke: Script<[next: readonly string[], keep: Arg, ttl: Arg, age: Arg, window: Arg], [history: string, once: string, live: Arg, kind: Arg, json: Arg, coalesce: Arg, lasts: Arg], string> = {
   name: 'notifier/revoke',
-  sha: 'a11d66c46e14a36de0148a619a228d23bd4140a0',
+  sha: '35d07e6d3457093625b32ba068a4909e6cfe098f',
   batch: 64,
   sharedKeys: true,
   shared: ["keep","ttl","age","window"],
@@ -11052,7 +11121,7 @@ local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
 local publication = { prepare = nil, apply = nil }
 local ms = math.floor(now / 1000)
-local may = {}
+local allowed = {}
 local function time_of(event)
 return event[2][7] == 'a' and tonumber(event[2][8]) or nil
 end
@@ -11109,25 +11178,25 @@ local last = newest[1]
 if last then
 local id = id_after(last[1])
 if not id then
-return { err = 'ERR nothing can follow the id ' .. last[1] .. ' of ' .. channel.history .. ', which is not of an event: delete that entry' }
+return { err = 'ERR nothing can follow the id ' .. last[1] .. ' of ' .. channel.history .. ', which penknife did not write: delete that entry' }
 end
 local fields = last[2]
 channel.id = id
 channel.tag = fields[5] == 'g' and fields[6] or ''
 channel.at = channel.age > 0 and time_of(last) or 0
-channel.fixed = string.sub(last[1], -2) == '-0'
+channel.reserved = string.sub(last[1], -2) == '-0'
 else
 local epoch = redis.pcall('ZSCORE', channel.next, channel.history)
 if epoch and epoch.err then
 return epoch
 end
-channel.id, channel.tag, channel.at, channel.fixed = string.format('%.0f-1', epoch or now), '', 0, epoch
+channel.id, channel.tag, channel.at, channel.reserved = string.format('%.0f-1', epoch or now), '', 0, epoch
 end
 local live = channel.live
-if may[live] == nil then
-may[live] = redis.acl_check_cmd('SPUBLISH', live, '')
+if allowed[live] == nil then
+allowed[live] = redis.acl_check_cmd('SPUBLISH', live, '')
 end
-return may[live] or { err = 'ERR the user may not publish on the channel ' .. live }
+return allowed[live] or { err = 'ERR the user may not publish on the channel ' .. live }
 end
 function publication.apply(channel, once, kind, json, coalesce, lasts)
 local history, age = channel.history, channel.age
@@ -11150,19 +11219,19 @@ if id.err then
 return id
 end
 channel.tag = tag
-local name = id .. '-' .. tag
-redis.call('SPUBLISH', channel.live, name .. '\\n' .. kind .. '\\n' .. json)
+local event_id = id .. '-' .. tag
+redis.call('SPUBLISH', channel.live, event_id .. '\\n' .. kind .. '\\n' .. json)
 redis.call('PEXPIRE', history, channel.ttl)
-if channel.fixed then
+if channel.reserved then
 redis.call('ZREM', channel.next, history)
 end
 if once then
-redis.call('SET', once, name, 'PX', channel.window)
+redis.call('SET', once, event_id, 'PX', channel.window)
 end
 if age > 0 then
 trim_old(history, age)
 end
-return name
+return event_id
 end
 local next = KEYS
 local keep = ARGV[1]
@@ -11180,7 +11249,7 @@ window = window,
 id = '',
 tag = '',
 at = 0,
-fixed = false,
+reserved = false,
 }
 local items = (#ARGV - 4) / 5
 if items == 1 then
@@ -11188,9 +11257,9 @@ local history, once, live, kind, json, coalesce, lasts = KEYS[#KEYS - items * 2 
 do
 channel.history, channel.live = history, live
 once = once ~= history and once or nil
-local may = publication.prepare(channel, once)
-if may ~= true then
-return may
+local prepared = publication.prepare(channel, once)
+if prepared ~= true then
+return prepared
 end
 return publication.apply(channel, once, kind, json, coalesce, lasts)
 end
@@ -11199,9 +11268,9 @@ end
 local function item(history, once, live, kind, json, coalesce, lasts)
 channel.history, channel.live = history, live
 once = once ~= history and once or nil
-local may = publication.prepare(channel, once)
-if may ~= true then
-return may
+local prepared = publication.prepare(channel, once)
+if prepared ~= true then
+return prepared
 end
 return publication.apply(channel, once, kind, json, coalesce, lasts)
 end
@@ -11212,75 +11281,6 @@ local key = #KEYS - items * 2 + done * 2
 local arg = 4 + done * 5
 done = done + 1
 local reply = item(KEYS[key + 1], KEYS[key + 2], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3], ARGV[arg + 4], ARGV[arg + 5])
-if reply == nil then reply = false end
-replies[done] = reply
-end
-end
-while done < items do
-local ok, reply = pcall(run)
-if not ok then
-local text = type(reply) == 'table' and reply.err or tostring(reply)
-if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
-reply = { err = text .. ' on @user_script' }
-replies[done] = reply
-end
-end
-return replies`,
-}
-
-/**
- * Count a connection no longer among those of its user.
- *
- * It is found by its number, since a process that never got the answer to its first call does not know the rest.
- *
- * - key `held`: sorted set of a user: <admitted>:<process>:<number>; at most 101 members, as hold.lua leaves it
- * - `process`: id of the process that had the connection
- * - `number`: the connection's number there
- * - replies 1 if it counted
- * - on a full server runs: it deletes a member
- */
-export const notifierRelease: Script<[], [held: string, process: Arg, number: Arg], number> = {
-  name: 'notifier/release',
-  sha: '2434fcd39372cdfb2ec08620f3b0bcf5891c23d6',
-  batch: 64,
-  sharedKeys: false,
-  shared: [],
-  keys: ["held"],
-  args: ["process","number"],
-  returns: 'integer',
-  text: `#!lua flags=allow-oom
-local MOST = 101
-local items = #KEYS / 1
-if items == 1 then
-local held, process, number = KEYS[1], ARGV[1], ARGV[2]
-do
-local suffix = ':' .. process .. ':' .. number
-for _, member in ipairs(redis.call('ZRANGE', held, 0, MOST - 1)) do
-if string.sub(member, 18) == suffix then
-return redis.call('ZREM', held, member)
-end
-end
-return 0
-end
-return nil
-end
-local function item(held, process, number)
-local suffix = ':' .. process .. ':' .. number
-for _, member in ipairs(redis.call('ZRANGE', held, 0, MOST - 1)) do
-if string.sub(member, 18) == suffix then
-return redis.call('ZREM', held, member)
-end
-end
-return 0
-end
-local replies, done = {}, 0
-local own = #ARGV > 2 and 2 or 0
-local function run()
-while done < items do
-local key = done * 1
-local arg = 0 + done * own
-done = done + 1
-local reply = item(KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2])
 if reply == nil then reply = false end
 replies[done] = reply
 end
@@ -11300,22 +11300,22 @@ return replies`,
 /**
  * Read a channel's events after a position.
  *
- * The position is lost when its epoch is not the history's, when it lies after the last event, when another event
- * stands at its offset, or when that event or the one after it is not there any more. Without a history only the position
- * before the next one, which end.lua fixed, is good.
- *                    coalesces with or nothing, type and data (both empty when it is not worth reading, or somebody else's
- *                    entry); about 128 KiB
+ * The position is lost in these cases: its epoch is not the history's; it is after the last event; another event has its
+ * offset; its event or the one after it was deleted. Without a history only the position before the next one is good,
+ * which end.lua fixed.
+ *                    name (may be empty), type and data (both empty for an expired event and for an entry that another
+ *                    program wrote); about 128 KiB
  *
- * - shared `age`: milliseconds that an event is kept; 0 for no such bound
+ * - shared `age`: milliseconds after which an event is deleted; 0: no limit
  * - key `history`: stream
- * - key `next`: sorted set: of channels without a history, the key of the history and its epoch to be
- * - `position`: <epoch>-<offset>-<tag>; <epoch>-0 before the first event; - for the oldest event kept
- * - `count`: events at the most
- * - replies 'ok' or 'lost', the position at the end (empty without a history), then of each event its id, what it
+ * - key `next`: sorted set for channels without a history: key and epoch of the next history
+ * - `position`: <epoch>-<offset>-<tag>; <epoch>-0 before the first event; - for the oldest event
+ * - `count`: the most events
+ * - replies 'ok' or 'lost', the position at the end (empty without a history), then of each event: id, coalesce
  */
 export const notifierSince: Script<[age: Arg], [history: string, next: string, position: Arg, count: Arg], readonly Reply[]> = {
   name: 'notifier/since',
-  sha: '1198a6597d145c03242c1c251eefe5585a0f3d07',
+  sha: '3471d03057ca2828aaa1c079ac150125e83af439',
   batch: 1,
   sharedKeys: false,
   shared: ["age"],
@@ -11342,7 +11342,7 @@ end
 local age = ARGV[1]
 local ms = math.floor(now / 1000)
 age = tonumber(age)
-local LARGEST = 131072
+local MAX_BYTES = 131072
 local PAGE = 20
 local NONE = {}
 local function extras(entry)
@@ -11367,7 +11367,7 @@ local bytes = 0
 for _ = 1, math.ceil(count / PAGE) do
 local page = redis.call('XRANGE', history, from, '+', 'COUNT', math.min(count, PAGE))
 for _, entry in ipairs(page) do
-if bytes >= LARGEST then
+if bytes >= MAX_BYTES then
 return
 end
 local fields, extra = entry[2], extras(entry)
@@ -11446,8 +11446,8 @@ return { 'lost', top }
 end
 if offset > 0 then
 local id = epoch .. '-' .. string.format('%.0f', offset)
-local seen = redis.call('XRANGE', history, id, id)[1]
-if not seen or tagged(seen) ~= position then
+local known = redis.call('XRANGE', history, id, id)[1]
+if not known or tagged(known) ~= position then
 return { 'lost', top }
 end
 end
@@ -11489,8 +11489,8 @@ return { 'lost', top }
 end
 if offset > 0 then
 local id = epoch .. '-' .. string.format('%.0f', offset)
-local seen = redis.call('XRANGE', history, id, id)[1]
-if not seen or tagged(seen) ~= position then
+local known = redis.call('XRANGE', history, id, id)[1]
+if not known or tagged(known) ~= position then
 return { 'lost', top }
 end
 end
@@ -11527,7 +11527,7 @@ return replies`,
 }
 
 /**
- * Read the position at the end of a channel's history.
+ * Read the position at the end of a channel's history; fix nothing.
  *
  * - key `history`: stream
  * - replies the last event's id; empty without a history
@@ -11666,20 +11666,20 @@ return replies`,
 /**
  * Append an entry.
  *
- * Invariant: an entry that some group of the stream was not given or has not finished is never trimmed, unless the log is
- * lossy. In a work queue nothing is trimmed: the script that finishes entries deletes them.
+ * Invariant: an entry that a group has not read or not finished is never trimmed, unless the log is lossy. Adds to a work queue
+ * trim nothing: the script that finishes entries deletes them.
  *
  * - shared keys `of`: the stream
- * - shared `limits`: of the stream, see lua/_lib/stream/append.lua
+ * - shared `limits`: limits of the stream, see lua/_lib/stream/append.lua
  * - `payload`: JSON text
- * - `trace`: traceparent or nothing
- * - `due`: not before: milliseconds since 1970, +milliseconds from now, or nothing
+ * - `trace`: traceparent, or empty
+ * - `due`: earliest time to handle it: milliseconds since 1970, +milliseconds from now, or empty
  * - replies the entry's id; null when the stream is full
  * - on a full server refused: it adds an entry
  */
 export const streamAdd: Script<[of: readonly string[], limits: Arg], [payload: Arg, trace: Arg, due: Arg], string | null> = {
   name: 'stream/add',
-  sha: '82bfd043bb760cbe765ed4c440d0301224e56488',
+  sha: 'c769af4ed15f1cb532f58a903c5bc4efea7a370d',
   batch: 64,
   sharedKeys: true,
   shared: ["limits"],
@@ -11788,14 +11788,14 @@ end
 local function finished(stream)
 local bound
 for _, group in ipairs(groups(stream)) do
-local mine
+local first
 if group.pending > 0 then
-mine = redis.call('XPENDING', stream, group.name, '-', '+', 1)[1][1]
+first = redis.call('XPENDING', stream, group.name, '-', '+', 1)[1][1]
 else
-mine = following(group['last-delivered-id'])
+first = following(group['last-delivered-id'])
 end
-if not bound or earlier(mine, bound) then
-bound = mine
+if not bound or earlier(first, bound) then
+bound = first
 end
 end
 return bound
@@ -11895,8 +11895,8 @@ end
 if not stream.queue then
 local every = #payload <= LARGE and EVERY or math.max(1, math.floor(EVERY * LARGE / #payload))
 if length % every == 0 or (stream.fresh and stream.age > 0) then
-local ok, gone = pcall(trim, stream)
-stream.length = ok and length - gone or length
+local ok, trimmed = pcall(trim, stream)
+stream.length = ok and length - trimmed or length
 end
 end
 stream.fresh = false
@@ -11947,27 +11947,28 @@ return replies`,
 }
 
 /**
- * Append an entry, unless one was appended under the same key within the window.
+ * Append an entry, unless one with the same dedup id was appended within the window.
  *
- * Invariant: within the window, and until its entry is due, a key answers one id. As `stream/add` otherwise.
+ * Invariant: within the window, and until the entry is due, all adds with one dedup id return the id of the same entry. The
+ * invariant of `stream/add` ttl too.
  *
- * - shared `limits`: of the stream, see lua/_lib/stream/append.lua
+ * - shared `limits`: limits of the stream, see lua/_lib/stream/append.lua
  * - key `stream`: stream
- * - key `once`: string, the id of the entry that was appended
+ * - key `added`: string: the id of the entry that was added with this dedup id
  * - `payload`: JSON text
- * - `trace`: traceparent or nothing
- * - `due`: not before: milliseconds since 1970, +milliseconds from now, or nothing
- * - `window`: milliseconds
- * - replies the entry's id, after = when it was there; null when the stream is full
+ * - `trace`: traceparent, or empty
+ * - `due`: earliest time to handle it: milliseconds since 1970, +milliseconds from now, or empty
+ * - `window`: milliseconds for which the dedup id is remembered
+ * - replies the entry's id, with a leading = if it was added before; null when the stream is full
  * - on a full server refused: it adds an entry
  */
-export const streamAddOnce: Script<[limits: Arg], [stream: string, once: string, payload: Arg, trace: Arg, due: Arg, window: Arg], string | null> = {
+export const streamAddOnce: Script<[limits: Arg], [stream: string, added: string, payload: Arg, trace: Arg, due: Arg, window: Arg], string | null> = {
   name: 'stream/add_once',
-  sha: '99e3d8dbb55ca72f34e9083a74fd6f57f74fcb63',
+  sha: '47f97c3f670a65062168c8df74a142cf5811d376',
   batch: 64,
   sharedKeys: false,
   shared: ["limits"],
-  keys: ["stream","once"],
+  keys: ["stream","added"],
   args: ["payload","trace","due","window"],
   returns: 'string|null',
   text: `#!lua
@@ -12072,14 +12073,14 @@ end
 local function finished(stream)
 local bound
 for _, group in ipairs(groups(stream)) do
-local mine
+local first
 if group.pending > 0 then
-mine = redis.call('XPENDING', stream, group.name, '-', '+', 1)[1][1]
+first = redis.call('XPENDING', stream, group.name, '-', '+', 1)[1][1]
 else
-mine = following(group['last-delivered-id'])
+first = following(group['last-delivered-id'])
 end
-if not bound or earlier(mine, bound) then
-bound = mine
+if not bound or earlier(first, bound) then
+bound = first
 end
 end
 return bound
@@ -12179,8 +12180,8 @@ end
 if not stream.queue then
 local every = #payload <= LARGE and EVERY or math.max(1, math.floor(EVERY * LARGE / #payload))
 if length % every == 0 or (stream.fresh and stream.age > 0) then
-local ok, gone = pcall(trim, stream)
-stream.length = ok and length - gone or length
+local ok, trimmed = pcall(trim, stream)
+stream.length = ok and length - trimmed or length
 end
 end
 stream.fresh = false
@@ -12190,14 +12191,14 @@ local limits = ARGV[1]
 local streams = {}
 local items = #KEYS / 2
 if items == 1 then
-local stream, once, payload, trace, due, window = KEYS[1], KEYS[2], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
+local stream, added, payload, trace, due, window = KEYS[1], KEYS[2], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
 do
-local id = redis.pcall('GET', once)
+local id = redis.pcall('GET', added)
 if type(id) == 'table' then
 return id
 end
 if id then
-redis.call('SET', once, id, 'KEEPTTL')
+redis.call('SET', added, id, 'KEEPTTL')
 return '=' .. id
 end
 local log = streams[stream] or append.open(stream, limits)
@@ -12208,20 +12209,20 @@ return may
 end
 id = append.apply(log, payload, trace, due)
 if type(id) == 'string' then
-local holds = math.max(window, due_at(due) - math.floor(now / 1000))
-redis.call('SET', once, id, 'PX', string.format('%.0f', holds))
+local ttl = math.max(window, due_at(due) - math.floor(now / 1000))
+redis.call('SET', added, id, 'PX', string.format('%.0f', ttl))
 end
 return id
 end
 return nil
 end
-local function item(stream, once, payload, trace, due, window)
-local id = redis.pcall('GET', once)
+local function item(stream, added, payload, trace, due, window)
+local id = redis.pcall('GET', added)
 if type(id) == 'table' then
 return id
 end
 if id then
-redis.call('SET', once, id, 'KEEPTTL')
+redis.call('SET', added, id, 'KEEPTTL')
 return '=' .. id
 end
 local log = streams[stream] or append.open(stream, limits)
@@ -12232,8 +12233,8 @@ return may
 end
 id = append.apply(log, payload, trace, due)
 if type(id) == 'string' then
-local holds = math.max(window, due_at(due) - math.floor(now / 1000))
-redis.call('SET', once, id, 'PX', string.format('%.0f', holds))
+local ttl = math.max(window, due_at(due) - math.floor(now / 1000))
+redis.call('SET', added, id, 'PX', string.format('%.0f', ttl))
 end
 return id
 end
@@ -12262,28 +12263,28 @@ return replies`,
 }
 
 /**
- * Drop a group that nobody serves, with its retry path, delayed entries and dead letters.
+ * Drop a group that has no live worker, with its retries, delayed entries and dead letters.
  *
- * Invariant: a group whose worker gave a sign of life within `quiet` stays as it is. One script, so a process dies
- * before or after.
+ * Invariant: a group is not changed if one of its workers sent a command within `quiet`. The drop is one script, so a process that
+ * dies leaves it done or not done.
  *
  * - key `stream`: stream
- * - key `ready`: stream of what the group handles again
- * - key `later`: sorted set of what it handles again later
+ * - key `ready`: stream of entries that the group must handle again
+ * - key `delayed`: sorted set of its entries that wait for a time
  * - key `dead`: stream of its dead letters
- * - key `paused`: there while the group is paused
+ * - key `paused`: exists while the group is paused
  * - `group`: group
  * - `quiet`: milliseconds
- * - replies 1 when it was dropped, 0 when nothing of it was there; the consumer that is still alive
- * - on a full server runs: it deletes what the group had
+ * - replies 1 when it was dropped, 0 when it did not exist; the name of a consumer that is still alive
+ * - on a full server runs: it deletes the group's keys
  */
-export const streamDrop: Script<[], [stream: string, ready: string, later: string, dead: string, paused: string, group: Arg, quiet: Arg], number | string> = {
+export const streamDrop: Script<[], [stream: string, ready: string, delayed: string, dead: string, paused: string, group: Arg, quiet: Arg], number | string> = {
   name: 'stream/drop',
-  sha: 'b4d205bdc50c3653d5868647cf635687ff3a346d',
+  sha: '30b7a3abeed709b1562a733ad8e471ce0f92a420',
   batch: 1,
   sharedKeys: false,
   shared: [],
-  keys: ["stream","ready","later","dead","paused"],
+  keys: ["stream","ready","delayed","dead","paused"],
   args: ["group","quiet"],
   returns: 'integer|string',
   text: `#!lua flags=allow-oom
@@ -12314,7 +12315,7 @@ return false
 end
 local items = #KEYS / 5
 if items == 1 then
-local stream, ready, later, dead, paused, group, quiet = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], ARGV[1], ARGV[2]
+local stream, ready, delayed, dead, paused, group, quiet = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], ARGV[1], ARGV[2]
 do
 local wrong = typed(stream, 'stream') or typed(ready, 'stream')
 if wrong then
@@ -12332,7 +12333,7 @@ return consumer.name
 end
 end
 end
-local gone = redis.call('UNLINK', ready, later, dead, paused)
+local gone = redis.call('UNLINK', ready, delayed, dead, paused)
 if here then
 redis.call('XGROUP', 'DESTROY', stream, group)
 end
@@ -12340,7 +12341,7 @@ return (here or gone > 0) and 1 or 0
 end
 return nil
 end
-local function item(stream, ready, later, dead, paused, group, quiet)
+local function item(stream, ready, delayed, dead, paused, group, quiet)
 local wrong = typed(stream, 'stream') or typed(ready, 'stream')
 if wrong then
 return wrong
@@ -12357,7 +12358,7 @@ return consumer.name
 end
 end
 end
-local gone = redis.call('UNLINK', ready, later, dead, paused)
+local gone = redis.call('UNLINK', ready, delayed, dead, paused)
 if here then
 redis.call('XGROUP', 'DESTROY', stream, group)
 end
@@ -12388,28 +12389,135 @@ return replies`,
 }
 
 /**
- * Give back what a worker was given and did not see, and forget the worker once it holds nothing.
+ * Delete the consumers of processes that died.
  *
- * Invariant: a consumer is deleted only when nothing is pending for it; a call gives back at most 100 of each stream, or some
- * 256 KiB.
+ * Invariant: a consumer is deleted only when no entry is pending for it, because Redis would drop its pending entries. The next
+ * read of a worker that is alive after all creates its consumer again. A call deletes at most 100 consumers of each stream.
+ *
+ * - key `stream`: stream
+ * - key `ready`: stream of entries that the group must handle again
+ * - `group`: group
+ * - `silent`: milliseconds without a command
+ * - replies consumers that were deleted
+ * - on a full server runs: it deletes consumers
+ */
+export const streamForgetConsumers: Script<[], [stream: string, ready: string, group: Arg, silent: Arg], number> = {
+  name: 'stream/forget_consumers',
+  sha: '678d6ce36a7b5f905f11c77495b68f7d400989bf',
+  batch: 1,
+  sharedKeys: false,
+  shared: [],
+  keys: ["stream","ready"],
+  args: ["group","silent"],
+  returns: 'integer',
+  text: `#!lua flags=allow-oom
+local function typed(key, type)
+local is = redis.call('TYPE', key).ok
+if is ~= type and is ~= 'none' then
+return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
+end
+end
+local MOST = 100
+local items = #KEYS / 2
+if items == 1 then
+local stream, ready, group, silent = KEYS[1], KEYS[2], ARGV[1], ARGV[2]
+do
+local wrong = typed(stream, 'stream') or typed(ready, 'stream')
+if wrong then
+return wrong
+end
+local gone = 0
+for _, key in ipairs({ stream, ready }) do
+local left = MOST
+for _, fields in ipairs(redis.pcall('XINFO', 'CONSUMERS', key, group)) do
+local consumer = {}
+for at = 1, #fields, 2 do
+consumer[fields[at]] = fields[at + 1]
+end
+if left == 0 then
+break
+end
+if consumer.pending == 0 and consumer.idle > tonumber(silent) then
+redis.call('XGROUP', 'DELCONSUMER', key, group, consumer.name)
+gone, left = gone + 1, left - 1
+end
+end
+end
+return gone
+end
+return nil
+end
+local function item(stream, ready, group, silent)
+local wrong = typed(stream, 'stream') or typed(ready, 'stream')
+if wrong then
+return wrong
+end
+local gone = 0
+for _, key in ipairs({ stream, ready }) do
+local left = MOST
+for _, fields in ipairs(redis.pcall('XINFO', 'CONSUMERS', key, group)) do
+local consumer = {}
+for at = 1, #fields, 2 do
+consumer[fields[at]] = fields[at + 1]
+end
+if left == 0 then
+break
+end
+if consumer.pending == 0 and consumer.idle > tonumber(silent) then
+redis.call('XGROUP', 'DELCONSUMER', key, group, consumer.name)
+gone, left = gone + 1, left - 1
+end
+end
+end
+return gone
+end
+local replies, done = {}, 0
+local own = #ARGV > 2 and 2 or 0
+local function run()
+while done < items do
+local key = done * 2
+local arg = 0 + done * own
+done = done + 1
+local reply = item(KEYS[key + 1], KEYS[key + 2], ARGV[arg + 1], ARGV[arg + 2])
+if reply == nil then reply = false end
+replies[done] = reply
+end
+end
+while done < items do
+local ok, reply = pcall(run)
+if not ok then
+local text = type(reply) == 'table' and reply.err or tostring(reply)
+if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+reply = { err = text .. ' on @user_script' }
+replies[done] = reply
+end
+end
+return replies`,
+}
+
+/**
+ * Give back the entries that are still pending for a worker that closes, and delete its consumer when none is left.
+ *
+ * Those entries were in a reply that the worker did not read. Invariant: a consumer is deleted only when no entry is pending for it.
+ * A call gives back at most 100 entries of each stream, or some 256 KiB.
  *
  * - shared `group`: group
- * - shared `consumer`: who leaves
- * - shared `declared`: groups of a work queue separated by spaces, - for an event log
+ * - shared `consumer`: name of the worker's consumer
+ * - shared `declared`: groups of a work queue, separated by spaces; - for an event log
  * - key `stream`: stream
- * - key `ready`: stream of what the group handles again
- * - key `later`: sorted set of what it handles again later
- * - key `mark`: string, the worker's last batch
- * - replies entries given back: 0 when it holds nothing more
- * - on a full server runs: without it what a worker gives back waits for its lease; it moves entries, and deletes a consumer
+ * - key `ready`: stream of entries that the group must handle again
+ * - key `delayed`: sorted set of its entries that wait for a time
+ * - key `settled`: string: number and reply of the worker's last batch
+ * - replies entries given back: 0 when none is left
+ * - on a full server runs: without it these entries wait until their lease ends; it moves entries and deletes a consumer
  */
-export const streamLeave: Script<[group: Arg, consumer: Arg, declared: Arg], [stream: string, ready: string, later: string, mark: string], number> = {
+export const streamLeave: Script<[group: Arg, consumer: Arg, declared: Arg], [stream: string, ready: string, delayed: string, settled: string], number> = {
   name: 'stream/leave',
-  sha: '5e7f2a1ecf714479f262400064b7efc5f019050f',
+  sha: '3bbf50c5c47093fc31c4e8b3471d54dd8709dd6d',
   batch: 1,
   sharedKeys: false,
   shared: ["group","consumer","declared"],
-  keys: ["stream","ready","later","mark"],
+  keys: ["stream","ready","delayed","settled"],
   args: [],
   returns: 'integer',
   text: `#!lua flags=allow-oom
@@ -12459,13 +12567,13 @@ return found
 end
 local function pending(stream, group, ids, consumer)
 local found = {}
-local function ask(from, to, count)
+local function query(from, to, count)
 if consumer then
 return redis.pcall('XPENDING', stream, group, from, to, count, consumer)
 end
 return redis.pcall('XPENDING', stream, group, from, to, count)
 end
-local range = ask(ids[1], ids[#ids], 2 * #ids + 16)
+local range = query(ids[1], ids[#ids], 2 * #ids + 16)
 if range.err then
 if string.match(range.err, '^NOGROUP') then
 return found
@@ -12476,7 +12584,7 @@ for at = 1, #range do
 found[range[at][1]] = true
 end
 for _, id in ipairs(ids) do
-if not found[id] and ask(id, id, 1)[1] then
+if not found[id] and query(id, id, 1)[1] then
 found[id] = true
 end
 end
@@ -12568,7 +12676,7 @@ return { i = id, a = 0, f = 0, d = named.d, t = named.t, n = tonumber(named.n or
 end
 return { i = id, a = 0, f = 0, d = named.d or fields[2] }
 end
-function entry.again(stream, id)
+function entry.read_ready(stream, id)
 local fields, named = fields_of(stream, id)
 if not fields then
 return nil
@@ -12579,36 +12687,38 @@ return { i = named.i, a = tonumber(named.a), f = tonumber(named.f), d = named.d,
 end
 return { i = '0-0', a = 0, f = 0, d = named.d or fields[2], foreign = true }
 end
-function entry.ready(ready, is)
-if is.foreign then
-redis.call('XADD', ready, '*', 'd', is.d)
+function entry.put_ready(ready, delivery)
+if delivery.foreign then
+redis.call('XADD', ready, '*', 'd', delivery.d)
 return
 end
-local add = { 'XADD', ready, '*', 'i', is.i, 'a', is.a, 'f', is.f, 'd', is.d }
+local add = { 'XADD', ready, '*', 'i', delivery.i, 'a', delivery.a, 'f', delivery.f, 'd', delivery.d }
 for _, name in ipairs({ 't', 'v' }) do
-if is[name] then
+if delivery[name] then
 add[#add + 1] = name
-add[#add + 1] = is[name]
+add[#add + 1] = delivery[name]
 end
 end
 redis.call(unpack(add))
 end
-function entry.later(later, is, due)
-redis.call('ZADD', later, string.format('%.0f', due), cmsgpack.pack({ is.i, is.a, is.f, is.d, is.t }))
+function entry.put_delayed(delayed, delivery, due)
+local packed = cmsgpack.pack({ delivery.i, delivery.a, delivery.f, delivery.d, delivery.t })
+redis.call('ZADD', delayed, string.format('%.0f', due), packed)
 end
-function entry.back(ready, later, is, ms)
-is.f = is.f + 1
-if is.n and is.n > ms then
-entry.later(later, is, is.n)
+function entry.give_back(ready, delayed, delivery, ms)
+delivery.f = delivery.f + 1
+if delivery.n and delivery.n > ms then
+entry.put_delayed(delayed, delivery, delivery.n)
 else
-entry.ready(ready, is)
+entry.put_ready(ready, delivery)
 end
 end
-function entry.dead(dead, is, group, kind, reason)
-local add = { 'XADD', dead, '*', 'i', is.i, 'a', is.a, 'f', is.f, 'g', group, 'k', kind, 'e', reason, 'd', is.d }
-if is.t then
+function entry.put_dead(dead, delivery, group, kind, reason)
+local i, a, f, d = delivery.i, delivery.a, delivery.f, delivery.d
+local add = { 'XADD', dead, '*', 'i', i, 'a', a, 'f', f, 'g', group, 'k', kind, 'e', reason, 'd', d }
+if delivery.t then
 add[#add + 1] = 't'
-add[#add + 1] = is.t
+add[#add + 1] = delivery.t
 end
 redis.call(unpack(add))
 end
@@ -12624,15 +12734,15 @@ return nil
 end
 return { i = i, a = a, f = f, d = d, t = t }
 end
-function entry.due(ready, dead, group, packed)
-local is = unpacked(packed)
-if is then
-entry.ready(ready, is)
+function entry.put_due(ready, dead, group, packed)
+local delivery = unpacked(packed)
+if delivery then
+entry.put_ready(ready, delivery)
 else
 local found = { i = '0-0', a = 0, f = 0, d = packed }
-entry.dead(dead, found, group, 'invalid', 'what waited for its time cannot be read: something else wrote it')
+entry.put_dead(dead, found, group, 'invalid', 'a delayed entry cannot be read: something other than penknife wrote it')
 end
-return is ~= nil
+return delivery ~= nil
 end
 local function typed(key, type)
 local is = redis.call('TYPE', key).ok
@@ -12646,9 +12756,9 @@ local declared = ARGV[3]
 local MOST, MOST_BYTES = 100, 262144
 local items = #KEYS / 4
 if items == 1 then
-local stream, ready, later, mark = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+local stream, ready, delayed, settled = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 do
-local wrong = typed(stream, 'stream') or typed(ready, 'stream') or typed(later, 'zset')
+local wrong = typed(stream, 'stream') or typed(ready, 'stream') or typed(delayed, 'zset')
 if wrong then
 return wrong
 end
@@ -12660,15 +12770,15 @@ if all.err and not string.match(all.err, '^NOGROUP') then
 error(all)
 end
 local bytes = 0
-for at, held in ipairs(all) do
+for at, row in ipairs(all) do
 if bytes >= MOST_BYTES then
 break
 end
-ids[at] = held[1]
-local is = (key == ready and entry.again or entry.read)(key, held[1])
-if is then
-bytes = bytes + #(is.d or '')
-entry.back(ready, later, is, math.floor(now / 1000))
+ids[at] = row[1]
+local delivery = (key == ready and entry.read_ready or entry.read)(key, row[1])
+if delivery then
+bytes = bytes + #(delivery.d or '')
+entry.give_back(ready, delayed, delivery, math.floor(now / 1000))
 end
 end
 if ids[1] and key == stream then
@@ -12682,14 +12792,14 @@ end
 if given == 0 then
 redis.pcall('XGROUP', 'DELCONSUMER', stream, group, consumer)
 redis.pcall('XGROUP', 'DELCONSUMER', ready, group, consumer)
-redis.call('DEL', mark)
+redis.call('DEL', settled)
 end
 return given
 end
 return nil
 end
-local function item(stream, ready, later, mark)
-local wrong = typed(stream, 'stream') or typed(ready, 'stream') or typed(later, 'zset')
+local function item(stream, ready, delayed, settled)
+local wrong = typed(stream, 'stream') or typed(ready, 'stream') or typed(delayed, 'zset')
 if wrong then
 return wrong
 end
@@ -12701,15 +12811,15 @@ if all.err and not string.match(all.err, '^NOGROUP') then
 error(all)
 end
 local bytes = 0
-for at, held in ipairs(all) do
+for at, row in ipairs(all) do
 if bytes >= MOST_BYTES then
 break
 end
-ids[at] = held[1]
-local is = (key == ready and entry.again or entry.read)(key, held[1])
-if is then
-bytes = bytes + #(is.d or '')
-entry.back(ready, later, is, math.floor(now / 1000))
+ids[at] = row[1]
+local delivery = (key == ready and entry.read_ready or entry.read)(key, row[1])
+if delivery then
+bytes = bytes + #(delivery.d or '')
+entry.give_back(ready, delayed, delivery, math.floor(now / 1000))
 end
 end
 if ids[1] and key == stream then
@@ -12723,7 +12833,7 @@ end
 if given == 0 then
 redis.pcall('XGROUP', 'DELCONSUMER', stream, group, consumer)
 redis.pcall('XGROUP', 'DELCONSUMER', ready, group, consumer)
-redis.call('DEL', mark)
+redis.call('DEL', settled)
 end
 return given
 end
@@ -12750,39 +12860,40 @@ return replies`,
 }
 
 /**
- * Look after a group: what is due and what workers that gave no sign for longer than the lease let lie goes to ready,
- * where whoever has room gets it; what has used up its attempts goes to the dead letters. A worker looks at least every
- * ten seconds: it is alive.
+ * Maintain a group: make due entries ready, and take over entries whose lease has ended.
  *
- * What a worker vanished with uses up an attempt only if the worker marked that its handler was started (renew.lua), as it does
- * for all that another vanished with before. So those that were with it in one process keep their attempts; what kills every
- * process before it can be marked, such as by its size, uses up attempts from the 21st time on.
+ * An entry that is taken over becomes ready for any worker. If it has used up its attempts, it becomes a dead letter. Each worker
+ * calls this at least every ten seconds, which also shows that the worker is alive.
  *
- * Invariant: each entry is in one place of its group before and after. A call takes at most 50 that are due and 50 from
- * each stream, or some 256 KiB of each, looking at no more than 500 leases each; it goes on where the last one stopped.
+ * An entry whose worker vanished uses up an attempt only if its start was recorded (renew.lua). Workers record the start of every
+ * entry that vanished before. So entries that were beside the harmful one in a process keep their attempts. An entry that kills
+ * every process before the start is recorded, such as by its size, uses up attempts from the 21st time on.
+ *
+ * Invariant: each entry is in one place of its group before and after. A call takes at most 50 due entries and 50 from each
+ * stream, or some 256 KiB of each. It checks at most 500 leases of each, and continues at the cursor of the last call.
  *
  * - shared `group`: group
- * - shared `consumer`: who looks
- * - shared `declared`: groups of a work queue separated by spaces, - for an event log
- * - shared `lease`: milliseconds
- * - shared `attempts`: that an entry has
+ * - shared `consumer`: name of the worker's consumer
+ * - shared `declared`: groups of a work queue, separated by spaces; - for an event log
+ * - shared `lease`: milliseconds without a renewal after which an entry is taken over
+ * - shared `attempts`: attempts before an entry becomes a dead letter
  * - key `stream`: stream
- * - key `ready`: stream of what the group handles again
- * - key `later`: sorted set of what it handles again later
+ * - key `ready`: stream of entries that the group must handle again
+ * - key `delayed`: sorted set of its entries that wait for a time
  * - key `dead`: stream of its dead letters
- * - key `paused`: there while the group is paused
+ * - key `paused`: exists while the group is paused
  * - `from_stream`: cursor, 0-0 at first
  * - `from_ready`: cursor, 0-0 at first
- * - replies both cursors, 1 when paused, milliseconds until something is due (-1: nothing waits), then id, attempts used and fencing number of each that was taken over; attempts negative when dead; fencing number 0 of one that cannot be read, which is dead, too
- * - on a full server runs: without it nothing that is due or abandoned is handled, so that a full server could not be drained
+ * - replies both cursors, 1 when paused, milliseconds until the next entry is due (-1: none is delayed), then of each entry that was taken over: id, used attempts (negative for a dead letter), fencing token (0 for an unreadable entry, also a dead letter)
+ * - on a full server runs: without it due and abandoned entries are not handled, and a full server is not drained
  */
-export const streamLook: Script<[group: Arg, consumer: Arg, declared: Arg, lease: Arg, attempts: Arg], [stream: string, ready: string, later: string, dead: string, paused: string, fromStream: Arg, fromReady: Arg], readonly Reply[]> = {
-  name: 'stream/look',
-  sha: '5e118d2001c0e4f23cb7bc61f6ef3032049e4b79',
+export const streamMaintain: Script<[group: Arg, consumer: Arg, declared: Arg, lease: Arg, attempts: Arg], [stream: string, ready: string, delayed: string, dead: string, paused: string, fromStream: Arg, fromReady: Arg], readonly Reply[]> = {
+  name: 'stream/maintain',
+  sha: 'f116d38a0a5f17103b67b304d73d5aee15c43a72',
   batch: 1,
   sharedKeys: false,
   shared: ["group","consumer","declared","lease","attempts"],
-  keys: ["stream","ready","later","dead","paused"],
+  keys: ["stream","ready","delayed","dead","paused"],
   args: ["from_stream","from_ready"],
   returns: 'list',
   text: `#!lua flags=allow-oom
@@ -12832,13 +12943,13 @@ return found
 end
 local function pending(stream, group, ids, consumer)
 local found = {}
-local function ask(from, to, count)
+local function query(from, to, count)
 if consumer then
 return redis.pcall('XPENDING', stream, group, from, to, count, consumer)
 end
 return redis.pcall('XPENDING', stream, group, from, to, count)
 end
-local range = ask(ids[1], ids[#ids], 2 * #ids + 16)
+local range = query(ids[1], ids[#ids], 2 * #ids + 16)
 if range.err then
 if string.match(range.err, '^NOGROUP') then
 return found
@@ -12849,7 +12960,7 @@ for at = 1, #range do
 found[range[at][1]] = true
 end
 for _, id in ipairs(ids) do
-if not found[id] and ask(id, id, 1)[1] then
+if not found[id] and query(id, id, 1)[1] then
 found[id] = true
 end
 end
@@ -12941,7 +13052,7 @@ return { i = id, a = 0, f = 0, d = named.d, t = named.t, n = tonumber(named.n or
 end
 return { i = id, a = 0, f = 0, d = named.d or fields[2] }
 end
-function entry.again(stream, id)
+function entry.read_ready(stream, id)
 local fields, named = fields_of(stream, id)
 if not fields then
 return nil
@@ -12952,36 +13063,38 @@ return { i = named.i, a = tonumber(named.a), f = tonumber(named.f), d = named.d,
 end
 return { i = '0-0', a = 0, f = 0, d = named.d or fields[2], foreign = true }
 end
-function entry.ready(ready, is)
-if is.foreign then
-redis.call('XADD', ready, '*', 'd', is.d)
+function entry.put_ready(ready, delivery)
+if delivery.foreign then
+redis.call('XADD', ready, '*', 'd', delivery.d)
 return
 end
-local add = { 'XADD', ready, '*', 'i', is.i, 'a', is.a, 'f', is.f, 'd', is.d }
+local add = { 'XADD', ready, '*', 'i', delivery.i, 'a', delivery.a, 'f', delivery.f, 'd', delivery.d }
 for _, name in ipairs({ 't', 'v' }) do
-if is[name] then
+if delivery[name] then
 add[#add + 1] = name
-add[#add + 1] = is[name]
+add[#add + 1] = delivery[name]
 end
 end
 redis.call(unpack(add))
 end
-function entry.later(later, is, due)
-redis.call('ZADD', later, string.format('%.0f', due), cmsgpack.pack({ is.i, is.a, is.f, is.d, is.t }))
+function entry.put_delayed(delayed, delivery, due)
+local packed = cmsgpack.pack({ delivery.i, delivery.a, delivery.f, delivery.d, delivery.t })
+redis.call('ZADD', delayed, string.format('%.0f', due), packed)
 end
-function entry.back(ready, later, is, ms)
-is.f = is.f + 1
-if is.n and is.n > ms then
-entry.later(later, is, is.n)
+function entry.give_back(ready, delayed, delivery, ms)
+delivery.f = delivery.f + 1
+if delivery.n and delivery.n > ms then
+entry.put_delayed(delayed, delivery, delivery.n)
 else
-entry.ready(ready, is)
+entry.put_ready(ready, delivery)
 end
 end
-function entry.dead(dead, is, group, kind, reason)
-local add = { 'XADD', dead, '*', 'i', is.i, 'a', is.a, 'f', is.f, 'g', group, 'k', kind, 'e', reason, 'd', is.d }
-if is.t then
+function entry.put_dead(dead, delivery, group, kind, reason)
+local i, a, f, d = delivery.i, delivery.a, delivery.f, delivery.d
+local add = { 'XADD', dead, '*', 'i', i, 'a', a, 'f', f, 'g', group, 'k', kind, 'e', reason, 'd', d }
+if delivery.t then
 add[#add + 1] = 't'
-add[#add + 1] = is.t
+add[#add + 1] = delivery.t
 end
 redis.call(unpack(add))
 end
@@ -12997,15 +13110,15 @@ return nil
 end
 return { i = i, a = a, f = f, d = d, t = t }
 end
-function entry.due(ready, dead, group, packed)
-local is = unpacked(packed)
-if is then
-entry.ready(ready, is)
+function entry.put_due(ready, dead, group, packed)
+local delivery = unpacked(packed)
+if delivery then
+entry.put_ready(ready, delivery)
 else
 local found = { i = '0-0', a = 0, f = 0, d = packed }
-entry.dead(dead, found, group, 'invalid', 'what waited for its time cannot be read: something else wrote it')
+entry.put_dead(dead, found, group, 'invalid', 'a delayed entry cannot be read: something other than penknife wrote it')
 end
-return is ~= nil
+return delivery ~= nil
 end
 local started = 1000000
 local function typed(key, type)
@@ -13020,7 +13133,7 @@ local declared = ARGV[3]
 local lease = ARGV[4]
 local attempts = ARGV[5]
 local STEP, MOST_BYTES = 50, 262144
-local MOST_UNMARKED = 20
+local MOST_UNRECORDED = 20
 local function in_steps(take)
 local left, bytes = STEP, 0
 for step = 1, STEP do
@@ -13035,22 +13148,22 @@ end
 local END = '18446744073709551615-0'
 local items = #KEYS / 5
 if items == 1 then
-local stream, ready, later, dead, paused, from_stream, from_ready = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], ARGV[6], ARGV[7]
+local stream, ready, delayed, dead, paused, from_stream, from_ready = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], ARGV[6], ARGV[7]
 do
 local ms = math.floor(now / 1000)
 local reply = {}
-local wrong = typed(stream, 'stream') or typed(ready, 'stream') or typed(later, 'zset') or typed(dead, 'stream')
+local wrong = typed(stream, 'stream') or typed(ready, 'stream') or typed(delayed, 'zset') or typed(dead, 'stream')
 if wrong then
 return wrong
 end
 redis.call('XREADGROUP', 'GROUP', group, consumer, 'COUNT', 1, 'STREAMS', ready, END)
 in_steps(function(count)
-local bytes, found = 0, redis.call('ZRANGE', later, '-inf', ms, 'BYSCORE', 'LIMIT', 0, count)
+local bytes, found = 0, redis.call('ZRANGE', delayed, '-inf', ms, 'BYSCORE', 'LIMIT', 0, count)
 for _, packed in ipairs(found) do
-if not entry.due(ready, dead, group, packed) then
+if not entry.put_due(ready, dead, group, packed) then
 reply[#reply + 1] = { '0-0', 0, 0 }
 end
-redis.call('ZREM', later, packed)
+redis.call('ZREM', delayed, packed)
 bytes = bytes + #packed
 end
 return #found == count and bytes
@@ -13059,26 +13172,26 @@ local function take(key, cursor, count)
 local claimed = redis.call('XAUTOCLAIM', key, group, consumer, lease, cursor, 'COUNT', count, 'JUSTID')
 local ids, bytes = claimed[2], 0
 for _, id in ipairs(ids) do
-local marked = redis.call('XPENDING', key, group, id, id, 1)[1][4] >= started
-local is = (key == ready and entry.again or entry.read)(key, id)
-bytes = bytes + #(is.d or '')
-if is.foreign then
-entry.dead(dead, is, group, 'invalid', 'what the group was to handle again cannot be read: something else wrote it')
+local recorded = redis.call('XPENDING', key, group, id, id, 1)[1][4] >= started
+local delivery = (key == ready and entry.read_ready or entry.read)(key, id)
+bytes = bytes + #(delivery.d or '')
+if delivery.foreign then
+entry.put_dead(dead, delivery, group, 'invalid', 'an entry among the retries cannot be read: something other than penknife wrote it')
 reply[#reply + 1] = { '0-0', 0, 0 }
-elseif is.n and is.n > ms then
-entry.back(ready, later, is, ms)
+elseif delivery.n and delivery.n > ms then
+entry.give_back(ready, delayed, delivery, ms)
 else
-is.f, is.v = is.f + 1, marked and 1 or (is.v or 0) + 1
-local used = marked or is.v > MOST_UNMARKED
-is.a = is.a + (used and 1 or 0)
-local over = used and is.a >= tonumber(attempts)
+delivery.f, delivery.v = delivery.f + 1, recorded and 1 or (delivery.v or 0) + 1
+local used = recorded or delivery.v > MOST_UNRECORDED
+delivery.a = delivery.a + (used and 1 or 0)
+local over = used and delivery.a >= tonumber(attempts)
 if over then
-local reason = 'handled ' .. is.a .. ' times by workers that vanished or lost it, the last time without an outcome'
-entry.dead(dead, is, group, 'vanished', reason)
+local reason = delivery.a .. ' attempts are used up; in the last one its worker vanished or lost it'
+entry.put_dead(dead, delivery, group, 'vanished', reason)
 else
-entry.ready(ready, is)
+entry.put_ready(ready, delivery)
 end
-reply[#reply + 1] = { is.i, over and -is.a or is.a, is.f }
+reply[#reply + 1] = { delivery.i, over and -delivery.a or delivery.a, delivery.f }
 end
 end
 if ids[1] and key == stream then
@@ -13098,27 +13211,27 @@ end)
 return cursor
 end
 local stream_next, ready_next = take_all(stream, from_stream), take_all(ready, from_ready)
-local soonest = redis.call('ZRANGE', later, 0, 0, 'WITHSCORES')
+local soonest = redis.call('ZRANGE', delayed, 0, 0, 'WITHSCORES')
 local wait = soonest[2] and math.max(0, tonumber(soonest[2]) - ms) or -1
 return { stream_next, ready_next, redis.call('EXISTS', paused), wait, unpack(reply) }
 end
 return nil
 end
-local function item(stream, ready, later, dead, paused, from_stream, from_ready)
+local function item(stream, ready, delayed, dead, paused, from_stream, from_ready)
 local ms = math.floor(now / 1000)
 local reply = {}
-local wrong = typed(stream, 'stream') or typed(ready, 'stream') or typed(later, 'zset') or typed(dead, 'stream')
+local wrong = typed(stream, 'stream') or typed(ready, 'stream') or typed(delayed, 'zset') or typed(dead, 'stream')
 if wrong then
 return wrong
 end
 redis.call('XREADGROUP', 'GROUP', group, consumer, 'COUNT', 1, 'STREAMS', ready, END)
 in_steps(function(count)
-local bytes, found = 0, redis.call('ZRANGE', later, '-inf', ms, 'BYSCORE', 'LIMIT', 0, count)
+local bytes, found = 0, redis.call('ZRANGE', delayed, '-inf', ms, 'BYSCORE', 'LIMIT', 0, count)
 for _, packed in ipairs(found) do
-if not entry.due(ready, dead, group, packed) then
+if not entry.put_due(ready, dead, group, packed) then
 reply[#reply + 1] = { '0-0', 0, 0 }
 end
-redis.call('ZREM', later, packed)
+redis.call('ZREM', delayed, packed)
 bytes = bytes + #packed
 end
 return #found == count and bytes
@@ -13127,26 +13240,26 @@ local function take(key, cursor, count)
 local claimed = redis.call('XAUTOCLAIM', key, group, consumer, lease, cursor, 'COUNT', count, 'JUSTID')
 local ids, bytes = claimed[2], 0
 for _, id in ipairs(ids) do
-local marked = redis.call('XPENDING', key, group, id, id, 1)[1][4] >= started
-local is = (key == ready and entry.again or entry.read)(key, id)
-bytes = bytes + #(is.d or '')
-if is.foreign then
-entry.dead(dead, is, group, 'invalid', 'what the group was to handle again cannot be read: something else wrote it')
+local recorded = redis.call('XPENDING', key, group, id, id, 1)[1][4] >= started
+local delivery = (key == ready and entry.read_ready or entry.read)(key, id)
+bytes = bytes + #(delivery.d or '')
+if delivery.foreign then
+entry.put_dead(dead, delivery, group, 'invalid', 'an entry among the retries cannot be read: something other than penknife wrote it')
 reply[#reply + 1] = { '0-0', 0, 0 }
-elseif is.n and is.n > ms then
-entry.back(ready, later, is, ms)
+elseif delivery.n and delivery.n > ms then
+entry.give_back(ready, delayed, delivery, ms)
 else
-is.f, is.v = is.f + 1, marked and 1 or (is.v or 0) + 1
-local used = marked or is.v > MOST_UNMARKED
-is.a = is.a + (used and 1 or 0)
-local over = used and is.a >= tonumber(attempts)
+delivery.f, delivery.v = delivery.f + 1, recorded and 1 or (delivery.v or 0) + 1
+local used = recorded or delivery.v > MOST_UNRECORDED
+delivery.a = delivery.a + (used and 1 or 0)
+local over = used and delivery.a >= tonumber(attempts)
 if over then
-local reason = 'handled ' .. is.a .. ' times by workers that vanished or lost it, the last time without an outcome'
-entry.dead(dead, is, group, 'vanished', reason)
+local reason = delivery.a .. ' attempts are used up; in the last one its worker vanished or lost it'
+entry.put_dead(dead, delivery, group, 'vanished', reason)
 else
-entry.ready(ready, is)
+entry.put_ready(ready, delivery)
 end
-reply[#reply + 1] = { is.i, over and -is.a or is.a, is.f }
+reply[#reply + 1] = { delivery.i, over and -delivery.a or delivery.a, delivery.f }
 end
 end
 if ids[1] and key == stream then
@@ -13166,7 +13279,7 @@ end)
 return cursor
 end
 local stream_next, ready_next = take_all(stream, from_stream), take_all(ready, from_ready)
-local soonest = redis.call('ZRANGE', later, 0, 0, 'WITHSCORES')
+local soonest = redis.call('ZRANGE', delayed, 0, 0, 'WITHSCORES')
 local wait = soonest[2] and math.max(0, tonumber(soonest[2]) - ms) or -1
 return { stream_next, ready_next, redis.call('EXISTS', paused), wait, unpack(reply) }
 end
@@ -13195,15 +13308,15 @@ return replies`,
 }
 
 /**
- * Make a group and its own stream, if they are not there.
+ * Create a group and its stream of ready entries, if they do not exist.
  *
  * - key `stream`: stream
- * - key `ready`: stream of what the group handles again
- * - key `paused`: there while the group is paused
+ * - key `ready`: stream of entries that the group must handle again
+ * - key `paused`: exists while the group is paused
  * - `group`: group
- * - `from`: id after which the group begins, or $ for what comes from now on
+ * - `from`: id after which the group begins, or $ for entries that are added from now on
  * - replies 1 when the group is paused
- * - on a full server runs: without its group a worker cannot drain the stream; groups are few
+ * - on a full server runs: a worker cannot drain the stream without its group; groups are few
  */
 export const streamOpen: Script<[], [stream: string, ready: string, paused: string, group: Arg, from: Arg], number> = {
   name: 'stream/open',
@@ -13275,7 +13388,7 @@ return replies`,
 }
 
 /**
- * Say how large a stream is and which groups it has.
+ * Return the size of a stream and the names of its groups.
  *
  * - key `stream`: stream
  * - replies entries, bytes as Redis estimates them (-1: it does not say), the groups' names
@@ -13351,17 +13464,17 @@ return replies`,
 }
 
 /**
- * Read a page of entries: at most `count`, and after the first one at most `bytes` of fields.
+ * Read a page of entries: at most `count` entries and, beyond the first one, at most `bytes` of fields.
  *
- * It reads two, and then by 16 or as many as fit if they are as large as those before.
+ * It reads two entries first. Then it reads 16 at a time, or as many as fit if they are as large as the ones before.
  *
  * - key `stream`: stream
- * - `first`: id to begin with, ( before it for the one after; - or +
+ * - `first`: id to begin with, with a leading ( to exclude it; - or +
  * - `last`: id to end with
- * - `count`: entries at the most
- * - `bytes`: of their fields at the most
+ * - `count`: most entries
+ * - `bytes`: most bytes of their fields
  * - `order`: XRANGE or XREVRANGE
- * - replies 1 when there may be more or 0, then id and fields of each entry
+ * - replies 1 when there may be more, else 0; then id and fields of each entry
  */
 export const streamPage: Script<[], [stream: string, first: Arg, last: Arg, count: Arg, bytes: Arg, order: Arg], readonly Reply[]> = {
   name: 'stream/page',
@@ -13465,31 +13578,31 @@ return replies`,
 }
 
 /**
- * Pause a group for all processes, or let it go on, and tell its workers to look.
+ * Pause a group for all processes, or resume it, and send its workers a message.
  *
- * Who does not hear of it looks within ten seconds: a user who may not publish can pause all the same.
+ * A worker that does not get the message notices within ten seconds. So a Redis user that may not publish can pause too.
  *
- * - key `paused`: there while the group is paused, with the time since when
- * - `on`: 1 to pause
- * - `told`: pub/sub channel of the same slot that the group's workers follow; no key, as it never exists
- * - replies 1 when it was otherwise before
- * - on a full server runs: a way to take load off; one short key a group
+ * - key `paused`: exists while the group is paused; its value is the time of the pause
+ * - `on`: 1 to pause, 0 to resume
+ * - `channel`: pub/sub channel, in the same slot, that the group's workers follow; not a key, because it never exists
+ * - replies 1 when this changed the group
+ * - on a full server runs: pausing takes load off the server; one short key for each group
  */
-export const streamPause: Script<[], [paused: string, on: Arg, told: Arg], number> = {
+export const streamPause: Script<[], [paused: string, on: Arg, channel: Arg], number> = {
   name: 'stream/pause',
-  sha: '83d5cfb86c586bdaae4130228d6a9cbd911f8f6d',
+  sha: '1f93181e9b6adb1a1b3a30d5f74e83c273065616',
   batch: 16,
   sharedKeys: false,
   shared: [],
   keys: ["paused"],
-  args: ["on","told"],
+  args: ["on","channel"],
   returns: 'integer',
   text: `#!lua flags=allow-oom
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
 local items = #KEYS / 1
 if items == 1 then
-local paused, on, told = KEYS[1], ARGV[1], ARGV[2]
+local paused, on, channel = KEYS[1], ARGV[1], ARGV[2]
 do
 local changed
 if on == '1' then
@@ -13497,19 +13610,19 @@ changed = redis.call('SET', paused, string.format('%.0f', math.floor(now / 1000)
 else
 changed = redis.call('DEL', paused)
 end
-redis.pcall('SPUBLISH', told, '')
+redis.pcall('SPUBLISH', channel, '')
 return changed
 end
 return nil
 end
-local function item(paused, on, told)
+local function item(paused, on, channel)
 local changed
 if on == '1' then
 changed = redis.call('SET', paused, string.format('%.0f', math.floor(now / 1000)), 'NX') and 1 or 0
 else
 changed = redis.call('DEL', paused)
 end
-redis.pcall('SPUBLISH', told, '')
+redis.pcall('SPUBLISH', channel, '')
 return changed
 end
 local replies, done = {}, 0
@@ -13537,11 +13650,11 @@ return replies`,
 }
 
 /**
- * Remove a dead letter for good.
+ * Delete a dead letter.
  *
  * - key `dead`: stream of dead letters
- * - `position`: of the dead letter
- * - replies 1 when it was there
+ * - `position`: position of the dead letter
+ * - replies 1 when it existed
  * - on a full server runs: it deletes a dead letter
  */
 export const streamPurge: Script<[], [dead: string, position: Arg], number> = {
@@ -13590,144 +13703,38 @@ return replies`,
 }
 
 /**
- * Forget the consumers of processes that died.
+ * Renew the leases of a worker, which shows that it is alive. With `starting` it also records that handlers are about to be called.
  *
- * Invariant: only a consumer for which nothing is pending is deleted, since Redis would drop what is. A worker that comes
- * back is made anew by its next read. Deletes at most 100 of each stream a call.
- *
- * - key `stream`: stream
- * - key `ready`: stream of what the group handles again
- * - `group`: group
- * - `silent`: milliseconds without a sign of life
- * - replies consumers forgotten
- * - on a full server runs: it deletes consumers
- */
-export const streamReap: Script<[], [stream: string, ready: string, group: Arg, silent: Arg], number> = {
-  name: 'stream/reap',
-  sha: '678d6ce36a7b5f905f11c77495b68f7d400989bf',
-  batch: 1,
-  sharedKeys: false,
-  shared: [],
-  keys: ["stream","ready"],
-  args: ["group","silent"],
-  returns: 'integer',
-  text: `#!lua flags=allow-oom
-local function typed(key, type)
-local is = redis.call('TYPE', key).ok
-if is ~= type and is ~= 'none' then
-return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
-end
-end
-local MOST = 100
-local items = #KEYS / 2
-if items == 1 then
-local stream, ready, group, silent = KEYS[1], KEYS[2], ARGV[1], ARGV[2]
-do
-local wrong = typed(stream, 'stream') or typed(ready, 'stream')
-if wrong then
-return wrong
-end
-local gone = 0
-for _, key in ipairs({ stream, ready }) do
-local left = MOST
-for _, fields in ipairs(redis.pcall('XINFO', 'CONSUMERS', key, group)) do
-local consumer = {}
-for at = 1, #fields, 2 do
-consumer[fields[at]] = fields[at + 1]
-end
-if left == 0 then
-break
-end
-if consumer.pending == 0 and consumer.idle > tonumber(silent) then
-redis.call('XGROUP', 'DELCONSUMER', key, group, consumer.name)
-gone, left = gone + 1, left - 1
-end
-end
-end
-return gone
-end
-return nil
-end
-local function item(stream, ready, group, silent)
-local wrong = typed(stream, 'stream') or typed(ready, 'stream')
-if wrong then
-return wrong
-end
-local gone = 0
-for _, key in ipairs({ stream, ready }) do
-local left = MOST
-for _, fields in ipairs(redis.pcall('XINFO', 'CONSUMERS', key, group)) do
-local consumer = {}
-for at = 1, #fields, 2 do
-consumer[fields[at]] = fields[at + 1]
-end
-if left == 0 then
-break
-end
-if consumer.pending == 0 and consumer.idle > tonumber(silent) then
-redis.call('XGROUP', 'DELCONSUMER', key, group, consumer.name)
-gone, left = gone + 1, left - 1
-end
-end
-end
-return gone
-end
-local replies, done = {}, 0
-local own = #ARGV > 2 and 2 or 0
-local function run()
-while done < items do
-local key = done * 2
-local arg = 0 + done * own
-done = done + 1
-local reply = item(KEYS[key + 1], KEYS[key + 2], ARGV[arg + 1], ARGV[arg + 2])
-if reply == nil then reply = false end
-replies[done] = reply
-end
-end
-while done < items do
-local ok, reply = pcall(run)
-if not ok then
-local text = type(reply) == 'table' and reply.err or tostring(reply)
-if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
-reply = { err = text .. ' on @user_script' }
-replies[done] = reply
-end
-end
-return replies`,
-}
-
-/**
- * Renew the leases of a worker: its sign of life. With a mark it also says that their handlers are about to be called.
- *
- * Invariant: a lease that was lost is not taken back, nor marked; a mark stays as long as the lease. The worker bounds the list to 256.
+ * Invariant: a lost lease is neither taken back nor recorded as started. The record lasts as long as the lease. The worker sends at
+ * most 256 positions.
  *
  * - shared `group`: group
- * - shared `consumer`: who has the leases
- * - key `stream`: stream, or the group's own
+ * - shared `consumer`: name of the consumer that has the leases
+ * - key `stream`: stream, or the group's stream of ready entries
  * - `ids`: positions, ascending, separated by spaces
- * - `mark`: 1 when their handlers are about to be called
- * - replies positions whose lease was lost, separated by spaces
- * - on a full server runs: without it the leases of a living worker end; it changes times
+ * - `starting`: 1 when the handlers are about to be called
+ * - replies positions whose lease is lost, separated by spaces
+ * - on a full server runs: without it the leases of a live worker end; it changes times only
  */
-export const streamRenew: Script<[group: Arg, consumer: Arg], [stream: string, ids: Arg, mark: Arg], string> = {
+export const streamRenew: Script<[group: Arg, consumer: Arg], [stream: string, ids: Arg, starting: Arg], string> = {
   name: 'stream/renew',
-  sha: '61274dd2c5100176deff83834f360084f5ecb244',
+  sha: 'bff1c90d5d51eea53b4a10a7127d9f053526800d',
   batch: 1,
   sharedKeys: false,
   shared: ["group","consumer"],
   keys: ["stream"],
-  args: ["ids","mark"],
+  args: ["ids","starting"],
   returns: 'string',
   text: `#!lua flags=allow-oom
 local function pending(stream, group, ids, consumer)
 local found = {}
-local function ask(from, to, count)
+local function query(from, to, count)
 if consumer then
 return redis.pcall('XPENDING', stream, group, from, to, count, consumer)
 end
 return redis.pcall('XPENDING', stream, group, from, to, count)
 end
-local range = ask(ids[1], ids[#ids], 2 * #ids + 16)
+local range = query(ids[1], ids[#ids], 2 * #ids + 16)
 if range.err then
 if string.match(range.err, '^NOGROUP') then
 return found
@@ -13738,7 +13745,7 @@ for at = 1, #range do
 found[range[at][1]] = true
 end
 for _, id in ipairs(ids) do
-if not found[id] and ask(id, id, 1)[1] then
+if not found[id] and query(id, id, 1)[1] then
 found[id] = true
 end
 end
@@ -13755,7 +13762,7 @@ local group = ARGV[1]
 local consumer = ARGV[2]
 local items = #KEYS / 1
 if items == 1 then
-local stream, ids, mark = KEYS[1], ARGV[3], ARGV[4]
+local stream, ids, starting = KEYS[1], ARGV[3], ARGV[4]
 do
 local wrong = typed(stream, 'stream')
 if wrong then
@@ -13775,7 +13782,7 @@ lost[#lost + 1] = id
 end
 end
 if mine[1] then
-if mark == '1' then
+if starting == '1' then
 mine[#mine + 1] = 'RETRYCOUNT'
 mine[#mine + 1] = started
 end
@@ -13786,7 +13793,7 @@ return table.concat(lost, ' ')
 end
 return nil
 end
-local function item(stream, ids, mark)
+local function item(stream, ids, starting)
 local wrong = typed(stream, 'stream')
 if wrong then
 return wrong
@@ -13805,7 +13812,7 @@ lost[#lost + 1] = id
 end
 end
 if mine[1] then
-if mark == '1' then
+if starting == '1' then
 mine[#mine + 1] = 'RETRYCOUNT'
 mine[#mine + 1] = started
 end
@@ -13839,19 +13846,19 @@ return replies`,
 }
 
 /**
- * Give a dead letter back to its group, with all its attempts before it.
+ * Move a dead letter back to the ready entries of its group, with all attempts again.
  *
- * Invariant: it is among the dead letters or ready, never in both or neither; a second call finds nothing.
+ * Invariant: the entry is either a dead letter or ready, never both and never neither. A second call changes nothing.
  *
  * - key `dead`: stream of dead letters
- * - key `ready`: stream of what the group handles again
- * - `position`: of the dead letter
- * - replies 1 when it was there
- * - on a full server runs: it moves an entry to where it is worked off
+ * - key `ready`: stream of entries that the group must handle again
+ * - `position`: position of the dead letter
+ * - replies 1 when it existed
+ * - on a full server runs: it moves an entry so that it is handled
  */
 export const streamRequeue: Script<[], [dead: string, ready: string, position: Arg], number> = {
   name: 'stream/requeue',
-  sha: '0c47f0b6509c1492e98ddf706dc709ef008ecbbf',
+  sha: '8df7957636adc735e2a84597457d9572a5029e0c',
   batch: 16,
   sharedKeys: false,
   shared: [],
@@ -13893,7 +13900,7 @@ return { i = id, a = 0, f = 0, d = named.d, t = named.t, n = tonumber(named.n or
 end
 return { i = id, a = 0, f = 0, d = named.d or fields[2] }
 end
-function entry.again(stream, id)
+function entry.read_ready(stream, id)
 local fields, named = fields_of(stream, id)
 if not fields then
 return nil
@@ -13904,36 +13911,38 @@ return { i = named.i, a = tonumber(named.a), f = tonumber(named.f), d = named.d,
 end
 return { i = '0-0', a = 0, f = 0, d = named.d or fields[2], foreign = true }
 end
-function entry.ready(ready, is)
-if is.foreign then
-redis.call('XADD', ready, '*', 'd', is.d)
+function entry.put_ready(ready, delivery)
+if delivery.foreign then
+redis.call('XADD', ready, '*', 'd', delivery.d)
 return
 end
-local add = { 'XADD', ready, '*', 'i', is.i, 'a', is.a, 'f', is.f, 'd', is.d }
+local add = { 'XADD', ready, '*', 'i', delivery.i, 'a', delivery.a, 'f', delivery.f, 'd', delivery.d }
 for _, name in ipairs({ 't', 'v' }) do
-if is[name] then
+if delivery[name] then
 add[#add + 1] = name
-add[#add + 1] = is[name]
+add[#add + 1] = delivery[name]
 end
 end
 redis.call(unpack(add))
 end
-function entry.later(later, is, due)
-redis.call('ZADD', later, string.format('%.0f', due), cmsgpack.pack({ is.i, is.a, is.f, is.d, is.t }))
+function entry.put_delayed(delayed, delivery, due)
+local packed = cmsgpack.pack({ delivery.i, delivery.a, delivery.f, delivery.d, delivery.t })
+redis.call('ZADD', delayed, string.format('%.0f', due), packed)
 end
-function entry.back(ready, later, is, ms)
-is.f = is.f + 1
-if is.n and is.n > ms then
-entry.later(later, is, is.n)
+function entry.give_back(ready, delayed, delivery, ms)
+delivery.f = delivery.f + 1
+if delivery.n and delivery.n > ms then
+entry.put_delayed(delayed, delivery, delivery.n)
 else
-entry.ready(ready, is)
+entry.put_ready(ready, delivery)
 end
 end
-function entry.dead(dead, is, group, kind, reason)
-local add = { 'XADD', dead, '*', 'i', is.i, 'a', is.a, 'f', is.f, 'g', group, 'k', kind, 'e', reason, 'd', is.d }
-if is.t then
+function entry.put_dead(dead, delivery, group, kind, reason)
+local i, a, f, d = delivery.i, delivery.a, delivery.f, delivery.d
+local add = { 'XADD', dead, '*', 'i', i, 'a', a, 'f', f, 'g', group, 'k', kind, 'e', reason, 'd', d }
+if delivery.t then
 add[#add + 1] = 't'
-add[#add + 1] = is.t
+add[#add + 1] = delivery.t
 end
 redis.call(unpack(add))
 end
@@ -13949,15 +13958,15 @@ return nil
 end
 return { i = i, a = a, f = f, d = d, t = t }
 end
-function entry.due(ready, dead, group, packed)
-local is = unpacked(packed)
-if is then
-entry.ready(ready, is)
+function entry.put_due(ready, dead, group, packed)
+local delivery = unpacked(packed)
+if delivery then
+entry.put_ready(ready, delivery)
 else
 local found = { i = '0-0', a = 0, f = 0, d = packed }
-entry.dead(dead, found, group, 'invalid', 'what waited for its time cannot be read: something else wrote it')
+entry.put_dead(dead, found, group, 'invalid', 'a delayed entry cannot be read: something other than penknife wrote it')
 end
-return is ~= nil
+return delivery ~= nil
 end
 local function typed(key, type)
 local is = redis.call('TYPE', key).ok
@@ -13973,12 +13982,12 @@ local wrong = typed(dead, 'stream') or typed(ready, 'stream')
 if wrong then
 return wrong
 end
-local is = entry.again(dead, position)
-if not is then
+local delivery = entry.read_ready(dead, position)
+if not delivery then
 return 0
 end
-is.a = 0
-entry.ready(ready, is)
+delivery.a = 0
+entry.put_ready(ready, delivery)
 return redis.call('XDEL', dead, position)
 end
 return nil
@@ -13988,12 +13997,12 @@ local wrong = typed(dead, 'stream') or typed(ready, 'stream')
 if wrong then
 return wrong
 end
-local is = entry.again(dead, position)
-if not is then
+local delivery = entry.read_ready(dead, position)
+if not delivery then
 return 0
 end
-is.a = 0
-entry.ready(ready, is)
+delivery.a = 0
+entry.put_ready(ready, delivery)
 return redis.call('XDEL', dead, position)
 end
 local replies, done = {}, 0
@@ -14021,27 +14030,27 @@ return replies`,
 }
 
 /**
- * Let a group of an event log read on from another place; makes the group if it is not there.
+ * Move the position from which a group of an event log reads. Creates the group if it does not exist.
  *
- * Invariant: nothing is lost: what the group was given and has not finished, and what it handles again, stays, unless
- * it is to be discarded with all its leases. One script, so a process dies before or after.
+ * Invariant: entries that are running, ready or delayed in the group stay, unless `discard` drops them with their leases. The reset
+ * is one script, so a process that dies leaves it done or not done.
  *
  * - key `stream`: stream
- * - key `ready`: stream of what the group handles again
- * - key `later`: sorted set of what it handles again later
+ * - key `ready`: stream of entries that the group must handle again
+ * - key `delayed`: sorted set of its entries that wait for a time
  * - `group`: group
- * - `after`: id after which it reads on, $ for the last there ever was
- * - `discard`: 1 to drop what it was given and what it handles again
- * - replies entries it has still to be given, 1 when that is exact, ready, pending, later
- * - on a full server runs: it moves a position; groups are few, and discarding frees
+ * - `after`: id after which the group reads, $ for the last id of the stream
+ * - `discard`: 1 to drop its running, ready and delayed entries
+ * - replies entries not read yet, 1 when that is exact, ready, pending, delayed
+ * - on a full server runs: it moves a position; groups are few, and discarding frees memory
  */
-export const streamReset: Script<[], [stream: string, ready: string, later: string, group: Arg, after: Arg, discard: Arg], readonly Reply[]> = {
+export const streamReset: Script<[], [stream: string, ready: string, delayed: string, group: Arg, after: Arg, discard: Arg], readonly Reply[]> = {
   name: 'stream/reset',
-  sha: '2c20ce709cee1bcb48f6e445ae9fd7d2f6e51b41',
+  sha: 'b2b2c0f628a4209466f7d9b6111bc265d20434b8',
   batch: 1,
   sharedKeys: false,
   shared: [],
-  keys: ["stream","ready","later"],
+  keys: ["stream","ready","delayed"],
   args: ["group","after","discard"],
   returns: 'list',
   text: `#!lua flags=allow-oom
@@ -14134,16 +14143,16 @@ end
 end
 local items = #KEYS / 3
 if items == 1 then
-local stream, ready, later, group, after, discard = KEYS[1], KEYS[2], KEYS[3], ARGV[1], ARGV[2], ARGV[3]
+local stream, ready, delayed, group, after, discard = KEYS[1], KEYS[2], KEYS[3], ARGV[1], ARGV[2], ARGV[3]
 do
-local wrong = typed(stream, 'stream') or typed(ready, 'stream') or typed(later, 'zset')
+local wrong = typed(stream, 'stream') or typed(ready, 'stream') or typed(delayed, 'zset')
 if wrong then
 return wrong
 end
 make(stream, group, '0')
 if discard == '1' then
 redis.call('XGROUP', 'DESTROY', stream, group)
-redis.call('UNLINK', ready, later)
+redis.call('UNLINK', ready, delayed)
 make(stream, group, '0')
 end
 make(ready, group, '0')
@@ -14165,19 +14174,19 @@ make(stream, WAKE, '$')
 redis.call('XGROUP', 'DESTROY', stream, WAKE)
 local again = pending(ready, group)
 local waiting = redis.call('XLEN', ready) - again
-return { left, exact, waiting, pending(stream, group) + again, redis.call('ZCARD', later) }
+return { left, exact, waiting, pending(stream, group) + again, redis.call('ZCARD', delayed) }
 end
 return nil
 end
-local function item(stream, ready, later, group, after, discard)
-local wrong = typed(stream, 'stream') or typed(ready, 'stream') or typed(later, 'zset')
+local function item(stream, ready, delayed, group, after, discard)
+local wrong = typed(stream, 'stream') or typed(ready, 'stream') or typed(delayed, 'zset')
 if wrong then
 return wrong
 end
 make(stream, group, '0')
 if discard == '1' then
 redis.call('XGROUP', 'DESTROY', stream, group)
-redis.call('UNLINK', ready, later)
+redis.call('UNLINK', ready, delayed)
 make(stream, group, '0')
 end
 make(ready, group, '0')
@@ -14199,7 +14208,7 @@ make(stream, WAKE, '$')
 redis.call('XGROUP', 'DESTROY', stream, WAKE)
 local again = pending(ready, group)
 local waiting = redis.call('XLEN', ready) - again
-return { left, exact, waiting, pending(stream, group) + again, redis.call('ZCARD', later) }
+return { left, exact, waiting, pending(stream, group) + again, redis.call('ZCARD', delayed) }
 end
 local replies, done = {}, 0
 local own = #ARGV > 3 and 3 or 0
@@ -14226,35 +14235,35 @@ return replies`,
 }
 
 /**
- * Tell how deliveries of one worker ended: finished, to be handled again now or later, or dead letters.
+ * Settle a batch of deliveries of one worker: each is finished, to be handled again (now or later), or a dead letter.
  *
- * Invariant: only who has a delivery's lease changes anything, and the entry is in exactly one place of its group before
- * and after. A batch that was carried out leaves its number in the worker's mark: when the worker, which sends one batch
- * at a time, does not learn its fate, it sends it again and gets the first answer.
- * A process may die before (the leases run out) or after (done); the lists are bounded by the worker to 256 and 64, and to
- * some 1 MiB of what moves.
+ * Invariant: only the consumer that has the lease of a delivery changes its entry. The entry is in exactly one place of its group
+ * before and after. The script stores the number and the reply of the worker's last batch. A worker sends one batch at a time. If it
+ * gets no reply, it sends the batch again under the same number and gets the first reply.
+ * If a process dies before the script, the leases end; if it dies after it, the batch is done. The worker sends at most 256 finished
+ * deliveries and 64 moves, and moves some 1 MiB.
  *
  * - shared `group`: group
- * - shared `consumer`: who ends them
- * - shared `declared`: groups of a work queue separated by spaces, - for an event log
+ * - shared `consumer`: name of the worker's consumer
+ * - shared `declared`: groups of a work queue, separated by spaces; - for an event log
  * - key `stream`: stream
- * - key `ready`: stream of what the group handles again
- * - key `later`: sorted set of what it handles again later
+ * - key `ready`: stream of entries that the group must handle again
+ * - key `delayed`: sorted set of its entries that wait for a time
  * - key `dead`: stream of its dead letters
- * - key `mark`: string, number and answer of the worker's last batch
- * - `number`: of this batch
- * - `finished`: JSON: two lists, ascending, of positions in the stream and in ready
- * - `moves`: JSON list of [r for ready else m, position, to, attempts used, fencing number, milliseconds, kind, reason]
- * - replies positions whose lease was lost, separated by spaces, those in ready after an r
- * - on a full server runs: finishing frees; what fails must get out of the way, and moves to where it needs hardly more
+ * - key `settled`: string: number and reply of the worker's last batch
+ * - `number`: number of this batch
+ * - `finished`: JSON: two lists of positions, ascending: in the stream and in ready
+ * - `moves`: JSON list of [m for the stream or r for ready, position, new state, used attempts, fencing token, milliseconds, kind, reason]
+ * - replies positions whose lease is lost, separated by spaces; a position in ready has a leading r
+ * - on a full server runs: finishing frees memory; a failed entry is moved, which needs hardly any more
  */
-export const streamSettle: Script<[group: Arg, consumer: Arg, declared: Arg], [stream: string, ready: string, later: string, dead: string, mark: string, number: Arg, finished: Arg, moves: Arg], string> = {
+export const streamSettle: Script<[group: Arg, consumer: Arg, declared: Arg], [stream: string, ready: string, delayed: string, dead: string, settled: string, number: Arg, finished: Arg, moves: Arg], string> = {
   name: 'stream/settle',
-  sha: '6d5e685dde500cc3d4f586b29a49cad66516b26d',
+  sha: 'f956bcd1d3549940bff0fa7fdae5481d2e8c89d9',
   batch: 1,
   sharedKeys: false,
   shared: ["group","consumer","declared"],
-  keys: ["stream","ready","later","dead","mark"],
+  keys: ["stream","ready","delayed","dead","settled"],
   args: ["number","finished","moves"],
   returns: 'string',
   text: `#!lua flags=allow-oom
@@ -14262,13 +14271,13 @@ local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
 local function pending(stream, group, ids, consumer)
 local found = {}
-local function ask(from, to, count)
+local function query(from, to, count)
 if consumer then
 return redis.pcall('XPENDING', stream, group, from, to, count, consumer)
 end
 return redis.pcall('XPENDING', stream, group, from, to, count)
 end
-local range = ask(ids[1], ids[#ids], 2 * #ids + 16)
+local range = query(ids[1], ids[#ids], 2 * #ids + 16)
 if range.err then
 if string.match(range.err, '^NOGROUP') then
 return found
@@ -14279,7 +14288,7 @@ for at = 1, #range do
 found[range[at][1]] = true
 end
 for _, id in ipairs(ids) do
-if not found[id] and ask(id, id, 1)[1] then
+if not found[id] and query(id, id, 1)[1] then
 found[id] = true
 end
 end
@@ -14413,7 +14422,7 @@ return { i = id, a = 0, f = 0, d = named.d, t = named.t, n = tonumber(named.n or
 end
 return { i = id, a = 0, f = 0, d = named.d or fields[2] }
 end
-function entry.again(stream, id)
+function entry.read_ready(stream, id)
 local fields, named = fields_of(stream, id)
 if not fields then
 return nil
@@ -14424,36 +14433,38 @@ return { i = named.i, a = tonumber(named.a), f = tonumber(named.f), d = named.d,
 end
 return { i = '0-0', a = 0, f = 0, d = named.d or fields[2], foreign = true }
 end
-function entry.ready(ready, is)
-if is.foreign then
-redis.call('XADD', ready, '*', 'd', is.d)
+function entry.put_ready(ready, delivery)
+if delivery.foreign then
+redis.call('XADD', ready, '*', 'd', delivery.d)
 return
 end
-local add = { 'XADD', ready, '*', 'i', is.i, 'a', is.a, 'f', is.f, 'd', is.d }
+local add = { 'XADD', ready, '*', 'i', delivery.i, 'a', delivery.a, 'f', delivery.f, 'd', delivery.d }
 for _, name in ipairs({ 't', 'v' }) do
-if is[name] then
+if delivery[name] then
 add[#add + 1] = name
-add[#add + 1] = is[name]
+add[#add + 1] = delivery[name]
 end
 end
 redis.call(unpack(add))
 end
-function entry.later(later, is, due)
-redis.call('ZADD', later, string.format('%.0f', due), cmsgpack.pack({ is.i, is.a, is.f, is.d, is.t }))
+function entry.put_delayed(delayed, delivery, due)
+local packed = cmsgpack.pack({ delivery.i, delivery.a, delivery.f, delivery.d, delivery.t })
+redis.call('ZADD', delayed, string.format('%.0f', due), packed)
 end
-function entry.back(ready, later, is, ms)
-is.f = is.f + 1
-if is.n and is.n > ms then
-entry.later(later, is, is.n)
+function entry.give_back(ready, delayed, delivery, ms)
+delivery.f = delivery.f + 1
+if delivery.n and delivery.n > ms then
+entry.put_delayed(delayed, delivery, delivery.n)
 else
-entry.ready(ready, is)
+entry.put_ready(ready, delivery)
 end
 end
-function entry.dead(dead, is, group, kind, reason)
-local add = { 'XADD', dead, '*', 'i', is.i, 'a', is.a, 'f', is.f, 'g', group, 'k', kind, 'e', reason, 'd', is.d }
-if is.t then
+function entry.put_dead(dead, delivery, group, kind, reason)
+local i, a, f, d = delivery.i, delivery.a, delivery.f, delivery.d
+local add = { 'XADD', dead, '*', 'i', i, 'a', a, 'f', f, 'g', group, 'k', kind, 'e', reason, 'd', d }
+if delivery.t then
 add[#add + 1] = 't'
-add[#add + 1] = is.t
+add[#add + 1] = delivery.t
 end
 redis.call(unpack(add))
 end
@@ -14469,15 +14480,15 @@ return nil
 end
 return { i = i, a = a, f = f, d = d, t = t }
 end
-function entry.due(ready, dead, group, packed)
-local is = unpacked(packed)
-if is then
-entry.ready(ready, is)
+function entry.put_due(ready, dead, group, packed)
+local delivery = unpacked(packed)
+if delivery then
+entry.put_ready(ready, delivery)
 else
 local found = { i = '0-0', a = 0, f = 0, d = packed }
-entry.dead(dead, found, group, 'invalid', 'what waited for its time cannot be read: something else wrote it')
+entry.put_dead(dead, found, group, 'invalid', 'a delayed entry cannot be read: something other than penknife wrote it')
 end
-return is ~= nil
+return delivery ~= nil
 end
 local function typed(key, type)
 local is = redis.call('TYPE', key).ok
@@ -14489,29 +14500,29 @@ local group = ARGV[1]
 local consumer = ARGV[2]
 local declared = ARGV[3]
 local DAY = 86400
-local TYPES = { later = 'zset', at = 'zset', ready = 'stream', dead = 'stream' }
+local TYPES = { retrying = 'zset', delayed = 'zset', waiting = 'stream', dead = 'stream' }
 local items = #KEYS / 5
 if items == 1 then
-local stream, ready, later, dead, mark, number, finished, moves = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], ARGV[4], ARGV[5], ARGV[6]
+local stream, ready, delayed, dead, settled, number, finished, moves = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], ARGV[4], ARGV[5], ARGV[6]
 do
-local wrong = typed(mark, 'string') or typed(stream, 'stream') or typed(ready, 'stream')
+local wrong = typed(settled, 'string') or typed(stream, 'stream') or typed(ready, 'stream')
 if wrong then
 return wrong
 end
-local last, answer = string.match(redis.call('GET', mark) or '', '^(%d+) (.*)$')
+local last, reply = string.match(redis.call('GET', settled) or '', '^(%d+) (.*)$')
 if last == number then
-return answer
+return reply
 end
 local lost = {}
 moves = cjson.decode(moves)
-local places = { later = later, at = later, ready = ready, dead = dead }
+local places = { retrying = delayed, delayed = delayed, waiting = ready, dead = dead }
 for _, move in ipairs(moves) do
 wrong = wrong or typed(places[move[3]], TYPES[move[3]])
 end
 if wrong then
 return wrong
 end
-local function held(key, ids, prefix)
+local function leased(key, ids, prefix)
 local mine, found = {}, pending(key, group, ids, consumer)
 for _, id in ipairs(ids) do
 if found[id] then
@@ -14530,20 +14541,20 @@ redis.call('XACK', ready, group, unpack(ids))
 redis.call('XDEL', ready, unpack(ids))
 end
 end
-local function put(is, to, ms, kind, reason)
+local function put(delivery, to, ms, kind, reason)
 if to == 'dead' then
-entry.dead(dead, is, group, kind, reason)
-elseif to == 'ready' then
-entry.ready(ready, is)
-elseif to == 'at' then
-entry.later(later, is, ms)
+entry.put_dead(dead, delivery, group, kind, reason)
+elseif to == 'waiting' then
+entry.put_ready(ready, delivery)
+elseif to == 'delayed' then
+entry.put_delayed(delayed, delivery, ms)
 else
-entry.later(later, is, math.ceil(now / 1000) + ms)
+entry.put_delayed(delayed, delivery, math.ceil(now / 1000) + ms)
 end
 end
 local of_stream, of_ready = unpack(cjson.decode(finished))
 for key, ids in pairs({ [stream] = of_stream, [ready] = of_ready }) do
-local mine = ids[1] and held(key, ids, key == ready and 'r' or '') or ids
+local mine = ids[1] and leased(key, ids, key == ready and 'r' or '') or ids
 if mine[1] then
 leave(key, mine)
 end
@@ -14551,40 +14562,40 @@ end
 for _, move in ipairs(moves) do
 local from, id, to, attempts, fence, ms, kind, reason = unpack(move)
 local key = from == 'r' and ready or stream
-if held(key, { id }, from == 'r' and 'r' or '')[1] then
-local is = (key == ready and entry.again or entry.read)(key, id)
-if is then
-is.a, is.f = attempts, fence
-put(is, to, ms, kind, reason)
+if leased(key, { id }, from == 'r' and 'r' or '')[1] then
+local delivery = (key == ready and entry.read_ready or entry.read)(key, id)
+if delivery then
+delivery.a, delivery.f = attempts, fence
+put(delivery, to, ms, kind, reason)
 end
 leave(key, { id })
 end
 end
-answer = table.concat(lost, ' ')
-redis.call('SET', mark, number .. ' ' .. answer, 'EX', DAY)
-return answer
+reply = table.concat(lost, ' ')
+redis.call('SET', settled, number .. ' ' .. reply, 'EX', DAY)
+return reply
 end
 return nil
 end
-local function item(stream, ready, later, dead, mark, number, finished, moves)
-local wrong = typed(mark, 'string') or typed(stream, 'stream') or typed(ready, 'stream')
+local function item(stream, ready, delayed, dead, settled, number, finished, moves)
+local wrong = typed(settled, 'string') or typed(stream, 'stream') or typed(ready, 'stream')
 if wrong then
 return wrong
 end
-local last, answer = string.match(redis.call('GET', mark) or '', '^(%d+) (.*)$')
+local last, reply = string.match(redis.call('GET', settled) or '', '^(%d+) (.*)$')
 if last == number then
-return answer
+return reply
 end
 local lost = {}
 moves = cjson.decode(moves)
-local places = { later = later, at = later, ready = ready, dead = dead }
+local places = { retrying = delayed, delayed = delayed, waiting = ready, dead = dead }
 for _, move in ipairs(moves) do
 wrong = wrong or typed(places[move[3]], TYPES[move[3]])
 end
 if wrong then
 return wrong
 end
-local function held(key, ids, prefix)
+local function leased(key, ids, prefix)
 local mine, found = {}, pending(key, group, ids, consumer)
 for _, id in ipairs(ids) do
 if found[id] then
@@ -14603,20 +14614,20 @@ redis.call('XACK', ready, group, unpack(ids))
 redis.call('XDEL', ready, unpack(ids))
 end
 end
-local function put(is, to, ms, kind, reason)
+local function put(delivery, to, ms, kind, reason)
 if to == 'dead' then
-entry.dead(dead, is, group, kind, reason)
-elseif to == 'ready' then
-entry.ready(ready, is)
-elseif to == 'at' then
-entry.later(later, is, ms)
+entry.put_dead(dead, delivery, group, kind, reason)
+elseif to == 'waiting' then
+entry.put_ready(ready, delivery)
+elseif to == 'delayed' then
+entry.put_delayed(delayed, delivery, ms)
 else
-entry.later(later, is, math.ceil(now / 1000) + ms)
+entry.put_delayed(delayed, delivery, math.ceil(now / 1000) + ms)
 end
 end
 local of_stream, of_ready = unpack(cjson.decode(finished))
 for key, ids in pairs({ [stream] = of_stream, [ready] = of_ready }) do
-local mine = ids[1] and held(key, ids, key == ready and 'r' or '') or ids
+local mine = ids[1] and leased(key, ids, key == ready and 'r' or '') or ids
 if mine[1] then
 leave(key, mine)
 end
@@ -14624,18 +14635,18 @@ end
 for _, move in ipairs(moves) do
 local from, id, to, attempts, fence, ms, kind, reason = unpack(move)
 local key = from == 'r' and ready or stream
-if held(key, { id }, from == 'r' and 'r' or '')[1] then
-local is = (key == ready and entry.again or entry.read)(key, id)
-if is then
-is.a, is.f = attempts, fence
-put(is, to, ms, kind, reason)
+if leased(key, { id }, from == 'r' and 'r' or '')[1] then
+local delivery = (key == ready and entry.read_ready or entry.read)(key, id)
+if delivery then
+delivery.a, delivery.f = attempts, fence
+put(delivery, to, ms, kind, reason)
 end
 leave(key, { id })
 end
 end
-answer = table.concat(lost, ' ')
-redis.call('SET', mark, number .. ' ' .. answer, 'EX', DAY)
-return answer
+reply = table.concat(lost, ' ')
+redis.call('SET', settled, number .. ' ' .. reply, 'EX', DAY)
+return reply
 end
 local replies, done = {}, 0
 local own = #ARGV > 6 and 3 or 0
@@ -14662,25 +14673,25 @@ return replies`,
 }
 
 /**
- * Count what a group has still to finish, and who works on it.
+ * Count the entries of a group by state, and list its consumers.
  *
- * Reads at most about 1,000 entries, and only when Redis does not know the lag (`undelivered`).
+ * Reads entries only when Redis does not know the lag, and then at most about 1,000 (`undelivered`).
  *
  * - key `stream`: stream
- * - key `ready`: stream of what the group handles again
- * - key `later`: sorted set of what it handles again later
+ * - key `ready`: stream of entries that the group must handle again
+ * - key `delayed`: sorted set of its entries that wait for a time
  * - key `dead`: stream of its dead letters
- * - key `paused`: there while the group is paused
+ * - key `paused`: exists while the group is paused
  * - `group`: group
- * - replies 1 when the group is there, entries ever added, undelivered, 1 when that is exact, ready, pending, later, dead, paused, milliseconds since the oldest unfinished one was added; then name, pending and idle milliseconds of each consumer
+ * - replies 1 when the group exists, entries ever added, undelivered, 1 when that is exact, ready, pending, delayed, dead, paused, milliseconds since the oldest unfinished entry was added; then name, pending and idle milliseconds of each consumer
  */
-export const streamStats: Script<[], [stream: string, ready: string, later: string, dead: string, paused: string, group: Arg], readonly Reply[]> = {
+export const streamStats: Script<[], [stream: string, ready: string, delayed: string, dead: string, paused: string, group: Arg], readonly Reply[]> = {
   name: 'stream/stats',
-  sha: '01d410098045fdbef65ee5a0bd30b515c56414ca',
+  sha: '5ad2766ab7fdb84df5e2722ce1c13d2631f6fa86',
   batch: 1,
   sharedKeys: false,
   shared: [],
-  keys: ["stream","ready","later","dead","paused"],
+  keys: ["stream","ready","delayed","dead","paused"],
   args: ["group"],
   returns: 'list',
   text: `#!lua flags=no-writes
@@ -14762,22 +14773,22 @@ end
 end
 local items = #KEYS / 5
 if items == 1 then
-local stream, ready, later, dead, paused, group = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], ARGV[1]
+local stream, ready, delayed, dead, paused, group = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], ARGV[1]
 do
 local here, again = find(stream, group), find(ready, group)
 local oldest
-local function seen(id)
+local function consider(id)
 local ms = id and tonumber(string.match(id, '%d+'))
 if ms and (not oldest or ms < oldest) then
 oldest = ms
 end
 end
 local waiting, exact, next_up = undelivered(stream, here and here['last-delivered-id'] or '0-0', here and here.lag)
-seen(next_up)
+consider(next_up)
 local pending, waiting_again = 0, redis.call('XLEN', ready)
 if here and here.pending > 0 then
 pending = here.pending
-seen(redis.call('XPENDING', stream, group, '-', '+', 1)[1][1])
+consider(redis.call('XPENDING', stream, group, '-', '+', 1)[1][1])
 end
 if again then
 pending = pending + again.pending
@@ -14786,7 +14797,7 @@ end
 local first = redis.call('XRANGE', ready, '-', '+', 'COUNT', 1)[1]
 for at = 1, first and #first[2] or 0, 2 do
 if first[2][at] == 'i' then
-seen(first[2][at + 1])
+consider(first[2][at + 1])
 end
 end
 local info = redis.call('EXISTS', stream) == 1 and redis.call('XINFO', 'STREAM', stream) or {}
@@ -14803,7 +14814,7 @@ waiting,
 exact,
 waiting_again,
 pending,
-redis.call('ZCARD', later),
+redis.call('ZCARD', delayed),
 redis.call('XLEN', dead),
 redis.call('EXISTS', paused),
 oldest and math.max(0, math.floor(now / 1000) - oldest) or 0,
@@ -14821,21 +14832,21 @@ return reply
 end
 return nil
 end
-local function item(stream, ready, later, dead, paused, group)
+local function item(stream, ready, delayed, dead, paused, group)
 local here, again = find(stream, group), find(ready, group)
 local oldest
-local function seen(id)
+local function consider(id)
 local ms = id and tonumber(string.match(id, '%d+'))
 if ms and (not oldest or ms < oldest) then
 oldest = ms
 end
 end
 local waiting, exact, next_up = undelivered(stream, here and here['last-delivered-id'] or '0-0', here and here.lag)
-seen(next_up)
+consider(next_up)
 local pending, waiting_again = 0, redis.call('XLEN', ready)
 if here and here.pending > 0 then
 pending = here.pending
-seen(redis.call('XPENDING', stream, group, '-', '+', 1)[1][1])
+consider(redis.call('XPENDING', stream, group, '-', '+', 1)[1][1])
 end
 if again then
 pending = pending + again.pending
@@ -14844,7 +14855,7 @@ end
 local first = redis.call('XRANGE', ready, '-', '+', 'COUNT', 1)[1]
 for at = 1, first and #first[2] or 0, 2 do
 if first[2][at] == 'i' then
-seen(first[2][at + 1])
+consider(first[2][at + 1])
 end
 end
 local info = redis.call('EXISTS', stream) == 1 and redis.call('XINFO', 'STREAM', stream) or {}
@@ -14861,7 +14872,7 @@ waiting,
 exact,
 waiting_again,
 pending,
-redis.call('ZCARD', later),
+redis.call('ZCARD', delayed),
 redis.call('XLEN', dead),
 redis.call('EXISTS', paused),
 oldest and math.max(0, math.floor(now / 1000) - oldest) or 0,
@@ -14902,20 +14913,20 @@ return replies`,
 }
 
 /**
- * Delete those entries of a work queue that every group has finished, after a group was dropped that had not.
+ * Delete the entries of a work queue that every remaining group has finished, after a group was dropped.
  *
- * Invariant: only what every declared and every other group of the stream was given and finished goes. Looks at 16
- * entries or some 256 KiB a call; a process that dies leaves the rest for the next sweep.
+ * Invariant: an entry is deleted only if every declared group and every other group of the stream has finished it. A call reads 16
+ * entries, or some 256 KiB. If a process dies, the next sweep deletes the rest.
  *
- * - shared `declared`: groups of the work queue separated by spaces
+ * - shared `declared`: groups of the work queue, separated by spaces
  * - key `stream`: stream
- * - `first`: id to begin with, ( before it for the one after; - at first
- * - replies where to go on; null when nothing further can be finished
+ * - `first`: id to begin with, with a leading ( to exclude it; - at first
+ * - replies where to continue; null when no further entry can be finished
  * - on a full server runs: it deletes entries
  */
 export const streamSweep: Script<[declared: Arg], [stream: string, first: Arg], string | null> = {
   name: 'stream/sweep',
-  sha: '6d02bde82a5521d9061dcd41139e252062c3d77f',
+  sha: '01b99195e6cfa30f203c7f4d2da7fe7046bdf312',
   batch: 1,
   sharedKeys: false,
   shared: ["declared"],
@@ -14988,13 +14999,13 @@ return time == MOST and id or plus_one(time) .. '-0'
 end
 local function pending(stream, group, ids, consumer)
 local found = {}
-local function ask(from, to, count)
+local function query(from, to, count)
 if consumer then
 return redis.pcall('XPENDING', stream, group, from, to, count, consumer)
 end
 return redis.pcall('XPENDING', stream, group, from, to, count)
 end
-local range = ask(ids[1], ids[#ids], 2 * #ids + 16)
+local range = query(ids[1], ids[#ids], 2 * #ids + 16)
 if range.err then
 if string.match(range.err, '^NOGROUP') then
 return found
@@ -15005,7 +15016,7 @@ for at = 1, #range do
 found[range[at][1]] = true
 end
 for _, id in ipairs(ids) do
-if not found[id] and ask(id, id, 1)[1] then
+if not found[id] and query(id, id, 1)[1] then
 found[id] = true
 end
 end

@@ -5,26 +5,25 @@ import { checkOptions } from '../options.ts'
 import { isWellFormed } from '../text.ts'
 import type { StreamAddOptions } from './types.ts'
 
-/** The longest dedup key, in characters. */
-const LONGEST_KEY = 512
+/** The longest dedup id, in characters. */
+const LONGEST_ID = 512
 
 /** The options of an add, checked: as the scripts take them, and whether to wait for room. */
 export interface AddTerms {
   readonly trace: string
   readonly due: string
-  readonly windowMs: number
   readonly wait: boolean
   readonly signal: AbortSignal | undefined
 }
 
-export const DEFAULT_TERMS: AddTerms = { trace: '', due: '', windowMs: 0, wait: false, signal: undefined }
+export const DEFAULT_TERMS: AddTerms = { trace: '', due: '', wait: false, signal: undefined }
 
-const KNOWN = ['key', 'window', 'delay', 'at', 'traceparent', 'whenFull', 'signal']
+const KNOWN = ['id', 'delay', 'at', 'traceparent', 'whenFull', 'signal']
 
-/** Checks the options of `add` or `addMany`, which `where` names, but for the key. */
+/** Checks the options of `add` or `addMany`, which `where` names, except the dedup id. */
 export function addTerms(
   where: string,
-  options: Omit<StreamAddOptions, 'key'>,
+  options: Omit<StreamAddOptions, 'id'>,
   ambientTrace: () => string | undefined,
 ): AddTerms {
   checkOptions(where, options, KNOWN)
@@ -40,21 +39,24 @@ export function addTerms(
   return {
     trace: checkedTrace(options.traceparent ?? ambientTrace()),
     due: at === undefined ? (afterMs > 0 ? `+${afterMs}` : '') : timeOf(at),
-    windowMs: wholeMs('window', options.window ?? 3_600_000, 1),
     wait: whenFull === 'wait',
     signal,
   }
 }
 
-export function checkKey(key: string): string {
-  if (typeof key !== 'string' || key === '' || key.length > LONGEST_KEY) {
-    disown(key)
-    throw invalid('key', key, `give 1 to ${LONGEST_KEY} characters`)
+export function checkDedupId(id: string): string {
+  if (typeof id !== 'string' || id === '' || id.length > LONGEST_ID) {
+    disown(id)
+    throw invalid('id', id, `give 1 to ${LONGEST_ID} characters`)
   }
-  if (!isWellFormed(key)) {
-    throw invalid('key', key, 'it holds half a surrogate pair (an emoji cut in two); cut text by code points')
+  if (!isWellFormed(id)) {
+    throw invalid(
+      'id',
+      id,
+      'it contains half a surrogate pair (an emoji that was cut in two); cut text between code points',
+    )
   }
-  return key
+  return id
 }
 
 function timeOf(at: Date | number): string {
@@ -67,14 +69,14 @@ function timeOf(at: Date | number): string {
 
 const TRACEPARENT = /^[\da-f]{2}-[\da-f]{32}-[\da-f]{16}-[\da-f]{2}$/
 
-/** What is not a traceparent is left out, as W3C asks of who gets one from outside. */
+/** Drops a text that is not a traceparent, as the W3C specification asks of a receiver. */
 function checkedTrace(traceparent: string | undefined): string {
   return traceparent !== undefined && TRACEPARENT.test(traceparent) ? traceparent : ''
 }
 
 /**
- * Asks the application's function for the traceparent of the work under way. Its fault costs the trace and not the entry,
- * and is reported once.
+ * Calls the application's `traceparent` function. If the function fails, the entry is added without a trace, and the first
+ * failure is reported.
  */
 export function createAmbientTrace(
   stream: string,
@@ -86,7 +88,7 @@ export function createAmbientTrace(
       const trace: unknown = traceparent?.()
       if (trace === undefined || typeof trace === 'string') return trace
       disown(trace)
-      throw new TypeError('it answers no text; give a plain function, not an async one')
+      throw new TypeError('it must return a text or undefined, and must not be async')
     } catch (error) {
       if (!reported) reportFault(`the traceparent function of ${stream} failed`, error)
       reported = true

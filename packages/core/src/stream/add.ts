@@ -4,14 +4,14 @@ import type { Topic } from '../events.ts'
 import { isPlain, toJson } from '../json.ts'
 import { streamAdd, streamAddOnce } from '../redis/scripts.gen.ts'
 import { conform, type StandardSchema } from '../standard-schema.ts'
-import { addTerms, type AddTerms, checkKey, createAmbientTrace, DEFAULT_TERMS } from './add-terms.ts'
+import { addTerms, type AddTerms, checkDedupId, createAmbientTrace, DEFAULT_TERMS } from './add-terms.ts'
 import { createRoomQueue } from './room-queue.ts'
 import type { Scope } from './scope.ts'
 import type { StreamAddManyOptions, StreamAddOptions, StreamEvent } from './types.ts'
 
 /** The largest payload, as JSON in bytes. */
 const LARGEST_PAYLOAD = 1 << 20
-/** Entries and characters of payload that addMany has under way at once. */
+/** Most entries and characters of payload that addMany sends before it waits for their replies. */
 const MANY = 2000
 const MANY_LENGTH = 8 << 20
 
@@ -20,35 +20,35 @@ export interface Adder<T> {
   addMany(payloads: readonly T[], options?: StreamAddManyOptions<T>): Promise<readonly string[]>
 }
 
-/** What the adder reports. */
+/** Callbacks of the adder. */
 export interface AdderCallbacks {
-  /** An add was called; nothing is checked yet. */
+  /** `add` or `addMany` was called; nothing is checked yet. */
   readonly added: () => void
-  /** The first add that made an entry: it made the declared groups, too. */
+  /** The first add of this process succeeded; it also created the declared groups. */
   readonly declared: () => void
 }
 
 export function createAdder<T>(
   scope: Scope,
-  { safety, limits, firstLimits, limited, schema, traceparent }: StreamSettings<T, unknown>,
+  { safety, limits, firstLimits, limited, schema, dedupMs, traceparent }: StreamSettings<T, unknown>,
   topic: Topic<StreamEvent>,
   { added, declared: onDeclared }: AdderCallbacks,
 ): Adder<T> {
-  const { keys, route, stream: name, key: stream, bindSafe } = scope
+  const { keys, route, stream: name, key: stream, title, identity, bindSafe } = scope
   const appendNext = bindSafe(streamAdd, [[stream], limits], safety)
   const appendFirst = bindSafe(streamAdd, [[stream], firstLimits], safety)
   const appendNextOnce = bindSafe(streamAddOnce, [limits], safety)
   const appendFirstOnce = bindSafe(streamAddOnce, [firstLimits], safety)
   const ambientTrace = createAmbientTrace(name, traceparent)
   const roomQueue = createRoomQueue()
-  /** Whether an add of this process made the declared groups. */
+  /** Whether an add of this process created the declared groups. */
   let declared = false
 
   function append(json: string, trace: string, due: string): Promise<string | null> {
-    return declared ? appendNext(route, json, trace, due) : declares(appendFirst(route, json, trace, due))
+    return declared ? appendNext(route, json, trace, due) : declareFirst(appendFirst(route, json, trace, due))
   }
 
-  function declares(adding: Promise<string | null>): Promise<string | null> {
+  function declareFirst(adding: Promise<string | null>): Promise<string | null> {
     return adding.then((answer) => {
       if (declared || answer === null || answer.startsWith('=')) return answer
       declared = true
@@ -57,37 +57,39 @@ export function createAdder<T>(
     })
   }
 
-  function appendUnder(
-    key: string,
-    json: string,
-    { trace, due, windowMs }: AddTerms,
-  ): Promise<string | null> {
-    const item = [route, stream, keys.once(name, key), json, trace, due, windowMs] as const
-    return declared ? appendNextOnce(...item) : declares(appendFirstOnce(...item))
+  function appendOnce(dedupId: string, json: string, { trace, due }: AddTerms): Promise<string | null> {
+    const item = [route, stream, keys.addedId(name, dedupId), json, trace, due, dedupMs] as const
+    return declared ? appendNextOnce(...item) : declareFirst(appendFirstOnce(...item))
   }
 
-  /** One try. Undefined when the stream is full. */
-  async function once(json: string, key: string | undefined, terms: AddTerms): Promise<string | undefined> {
+  /** Adds the entry once. Undefined when the stream is full. */
+  async function tryOnce(
+    json: string,
+    dedupId: string | undefined,
+    terms: AddTerms,
+  ): Promise<string | undefined> {
     const { trace, due } = terms
-    const answer = await (key === undefined ? append(json, trace, due) : appendUnder(key, json, terms))
+    const answer = await (dedupId === undefined ? append(json, trace, due) : appendOnce(dedupId, json, terms))
     if (answer === null) {
-      if (topic.heard) topic.emit({ kind: 'full', stream: name })
+      if (topic.heard) topic.emit({ kind: 'full', ...identity })
       return undefined
     }
     const known = answer.startsWith('=')
     const id = known ? answer.slice(1) : answer
-    if (topic.heard) topic.emit({ kind: known ? 'duplicate' : 'added', stream: name, id })
+    if (topic.heard) topic.emit({ kind: known ? 'duplicate' : 'added', ...identity, id })
     return id
   }
 
-  async function addJson(json: string, key: string | undefined, terms: AddTerms): Promise<string> {
+  async function addJson(json: string, dedupId: string | undefined, terms: AddTerms): Promise<string> {
     terms.signal?.throwIfAborted()
-    const id = terms.wait && roomQueue.size > 0 ? undefined : await once(json, key, terms)
-    if (id === undefined && terms.wait) return roomQueue.wait(() => once(json, key, terms), terms.signal)
+    const id = terms.wait && roomQueue.size > 0 ? undefined : await tryOnce(json, dedupId, terms)
+    if (id === undefined && terms.wait) {
+      return roomQueue.wait(() => tryOnce(json, dedupId, terms), terms.signal)
+    }
     if (id === undefined) {
       throw new PenknifeError(
         'PENKNIFE_FULL',
-        `${name} has reached its maxBacklog: add later, or give whenFull: 'wait'`,
+        `${title} has reached its maxBacklog: add later, or give whenFull: 'wait' to wait for room`,
       )
     }
     return id
@@ -97,8 +99,8 @@ export function createAdder<T>(
     if (!schema) return toJson('payload', payload, LARGEST_PAYLOAD)
     const output = conform(schema, 'payload', payload)
     return output instanceof Promise
-      ? output.then(() => arriving(schema, payload))
-      : arriving(schema, payload)
+      ? output.then(() => checkArrival(schema, payload))
+      : checkArrival(schema, payload)
   }
 
   return {
@@ -107,7 +109,7 @@ export function createAdder<T>(
         added()
         if (options === undefined && traceparent === undefined) {
           const json = checked(payload)
-          // The usual case, without a promise of its own.
+          // The usual case returns the promise of the script call itself, which is faster.
           if (typeof json === 'string' && !limited && !topic.heard)
             return append(json, '', '') as Promise<string>
           return typeof json === 'string'
@@ -115,11 +117,11 @@ export function createAdder<T>(
             : json.then((text) => addJson(text, undefined, DEFAULT_TERMS))
         }
         const terms = addTerms('add', options === undefined ? {} : options, ambientTrace)
-        const key = options?.key === undefined ? undefined : checkKey(options.key)
+        const dedupId = options?.id === undefined ? undefined : checkDedupId(options.id)
         const json = checked(payload)
         return typeof json === 'string'
-          ? addJson(json, key, terms)
-          : json.then((text) => addJson(text, key, terms))
+          ? addJson(json, dedupId, terms)
+          : json.then((text) => addJson(text, dedupId, terms))
       } catch (error) {
         return Promise.reject(error)
       }
@@ -127,20 +129,20 @@ export function createAdder<T>(
     async addMany(payloads, options = {}) {
       if (!Array.isArray(payloads)) throw invalid('payloads', payloads, 'give a list of payloads')
       const terms = addTerms('addMany', options, ambientTrace)
-      const keyOf = options.key
-      if (keyOf !== undefined && typeof keyOf !== 'function') {
-        throw invalid('key', keyOf, 'give a function that answers the key of a payload')
+      const idOf = options.id
+      if (idOf !== undefined && typeof idOf !== 'function') {
+        throw invalid('id', idOf, 'give a function that returns the dedup id of a payload')
       }
       added()
       // Everything is checked before anything is sent.
       const texts: string[] = []
-      const dedup: string[] = []
+      const dedupIds: string[] = []
       for (const [at, payload] of (payloads as readonly T[]).entries()) {
         const json = checked(payload)
         texts.push(typeof json === 'string' ? json : await json)
-        if (keyOf) dedup.push(checkKey(keyOf(payload, at)))
+        if (idOf) dedupIds.push(checkDedupId(idOf(payload, at)))
       }
-      const plain = !keyOf && !limited && !topic.heard
+      const plain = !idOf && !limited && !topic.heard
       const ids: string[] = []
       for (let from = 0; from < texts.length;) {
         const sent: Promise<string>[] = []
@@ -150,7 +152,7 @@ export function createAdder<T>(
           sent.push(
             plain
               ? (append(json, terms.trace, terms.due) as Promise<string>)
-              : addJson(json, dedup[from], terms),
+              : addJson(json, dedupIds[from], terms),
           )
         }
         await collect(sent, ids, texts.length)
@@ -160,15 +162,15 @@ export function createAdder<T>(
   }
 }
 
-/** The JSON of a payload. Workers ask the schema again, so that what JSON makes of it, such as text of a Date, must fit, too. */
-function arriving(schema: StandardSchema, payload: unknown): string | Promise<string> {
+/** The JSON of a payload. Workers validate the parsed JSON again, so that must fit the schema too: a Date, for example, arrives as text. */
+function checkArrival(schema: StandardSchema, payload: unknown): string | Promise<string> {
   const json = toJson('payload', payload, LARGEST_PAYLOAD)
   if (isPlain(payload)) return json
   const output = conform(schema, 'payload, as it arrives as JSON,', JSON.parse(json), 'payload')
   return output instanceof Promise ? output.then(() => json) : json
 }
 
-/** Adds to `ids` what was added; throws, once all of them ended, when one was not. */
+/** Appends the ids of successful adds to `ids`. If an add failed, throws after all adds have ended. */
 async function collect(sent: readonly Promise<string>[], ids: string[], all: number): Promise<void> {
   try {
     for (const id of await Promise.all(sent)) ids.push(id)

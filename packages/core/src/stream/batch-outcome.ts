@@ -3,7 +3,7 @@ import { types } from 'node:util'
 import { isPromiseLike } from '../callbacks.ts'
 import type { WorkerBatchHandler } from './types.ts'
 
-/** Calls a batch handler; promises in the list that it answers with are waited for, each by itself. */
+/** Calls a batch handler. Waits for each promise in the list that it returns. */
 export function callBatch<T>(handler: WorkerBatchHandler<T>): WorkerBatchHandler<T> {
   return (deliveries) => {
     const outcome = handler(deliveries)
@@ -21,21 +21,23 @@ function rejected(reason: unknown): PromiseRejectedResult {
 }
 
 /**
- * What a batch handler's answer says of the entry at a place: an error, or undefined when it is finished. A list may hold
- * Errors, and what Promise.allSettled answers.
+ * The error of the entry at an index of a batch handler's result; undefined when the entry is finished. A list may contain Errors and
+ * results of Promise.allSettled.
  */
 export function errorAt(outcome: unknown, at: number): unknown {
   if (!Array.isArray(outcome)) return undefined
-  const said: unknown = outcome[at]
-  if (isError(said)) return said
-  if (typeof said !== 'object' || said === null || !('status' in said)) return undefined
-  if (said.status === 'rejected' && 'reason' in said) {
-    return said.reason ?? new Error('rejected without a reason')
+  const result: unknown = outcome[at]
+  if (isError(result)) return result
+  if (typeof result !== 'object' || result === null || !('status' in result)) return undefined
+  if (result.status === 'rejected' && 'reason' in result) {
+    return result.reason ?? new Error('rejected without a reason')
   }
-  return said.status === 'fulfilled' && 'value' in said && isError(said.value) ? said.value : undefined
+  return result.status === 'fulfilled' && 'value' in result && isError(result.value)
+    ? result.value
+    : undefined
 }
 
-/** Also of another realm, as in a test runner. */
+/** Also true for errors of another realm, as in a test runner. */
 function isError(value: unknown): boolean {
   return value instanceof Error || types.isNativeError(value)
 }

@@ -2,22 +2,22 @@ import { getHeapStatistics } from 'node:v8'
 
 import { SOURCES } from './sources.ts'
 
-/** A read of more entries from each source would hold Redis for over a millisecond. */
+/** A read of more entries from each source would block Redis for over a millisecond. */
 const MOST_READ = 256
-/** The longest payload that `add` takes. */
+/** The longest payload that `add` accepts. */
 const LONGEST_PAYLOAD = 1 << 20
 
-/** What a worker may fetch, so that payloads of any length fit into the memory of its process. */
+/** Limits how many entries a worker fetches, so that payloads of any length fit into the memory of its process. */
 export interface Capacity {
-  /** Entries of one read from each source at the most. */
+  /** Most entries of one read from each source. */
   readonly entriesPerRead: number
-  /** Entries of that mean length that fit beside so many with so many characters: at least one when there is none. */
+  /** How many more entries of that mean length fit beside `entries` with `length` characters in all; at least one if there are none. */
   fits(entries: number, length: number, meanLength: number): number
 }
 
 /**
- * Payloads may take an eighth of the heap, since a handler gets each as text and as a value. A read cannot be limited
- * by bytes, so each entry that it asks for counts as one of the longest payloads from each source.
+ * Payloads may take an eighth of the heap, because each exists as text and as a value. Redis cannot limit a read by bytes, so each
+ * entry of a read counts as the longest possible payload, from each source.
  */
 export function createCapacity(heapLimit: number = getHeapStatistics().heap_size_limit): Capacity {
   const mostLength = heapLimit / 8

@@ -3,47 +3,61 @@ import { invalid } from '../errors.ts'
 import { checkOptions, wholeNumber } from '../options.ts'
 import { streamPage, streamPurge, streamRequeue } from '../redis/scripts.gen.ts'
 import { fieldOf } from './entries.ts'
-import { type StreamBound, checkId, toBound } from './ids.ts'
-import { pages, type RawEntry, toEntries } from './pages.ts'
+import { checkId, type Range, type StreamBound, toBound, toRange } from './ids.ts'
+import { pages, type RawEntry, readPage, toEntries } from './pages.ts'
 import type { Scope } from './scope.ts'
-import type { DeadLetter, DeadLetterKind } from './types.ts'
+import type { DeadLetter, DeadLetterKind, StreamPage } from './types.ts'
 
-/** Which dead letters; what is not given does not limit, `{}` means all. */
+/** Selects dead letters; `{}` selects all. */
 export interface DeadLetterFilter {
-  /** Those that died at this time or later, or from this position on. */
+  /** Those that became dead at this time or later, or from this position on. */
   readonly from?: StreamBound
-  /** Those that died at this time or earlier, or up to this position. */
+  /** Those that became dead at this time or earlier, or up to this position. */
   readonly to?: StreamBound
-  /** Those that died of this, or of one of these. */
+  /** Those of this kind, or of one of these kinds. */
   readonly why?: DeadLetterKind | readonly DeadLetterKind[]
-  /** That of the entry with this id. */
+  /** The letter of the entry with this id. */
   readonly id?: string
-  /** Those for which it answers true. Anything but true or false, such as the promise of an async function, is refused. */
+  /** Those for which it returns true. Any result but true or false, such as a promise, is refused. */
   readonly where?: (letter: DeadLetter) => boolean
 }
 
 export interface DeadLetterListOptions extends DeadLetterFilter {
   /** Oldest first instead of newest first. Default: false. */
   readonly oldestFirst?: boolean
-  /** Fetched at once: 1 to 1,000; a page also ends after 1 MiB. Default: 100. */
+  /** Letters to read for a page: 1 to 1,000. A page also ends after 1 MiB. The filter is applied to these. Default: 100. */
+  readonly limit?: number
+  /** `next` of the page before. Default: the first page. */
+  readonly after?: string
+}
+
+export interface DeadLetterIterateOptions extends DeadLetterFilter {
+  /** Oldest first instead of newest first. Default: false. */
+  readonly oldestFirst?: boolean
+  /** Letters fetched at once: 1 to 1,000; a page also ends after 1 MiB. Default: 100. */
   readonly pageEntries?: number
-  /** Ends the iteration: it throws the signal's reason. */
+  /** Ends the iteration, which throws the signal's reason. */
   readonly signal?: AbortSignal
 }
 
-/** The entries that a group gave up on. They stay until they are requeued or purged. */
+/** The dead letters of a group. They stay until they are requeued or purged. */
 export interface DeadLetters {
-  /** Iterates over them, newest first, fetching a page when the one before is used up: one script call a page. */
-  list(options?: DeadLetterListOptions): AsyncIterableIterator<DeadLetter>
-  /** The one at a position, or undefined. One script call. */
+  /**
+   * Reads a page, newest first. With a filter a page may have fewer items than `limit`, even none, while `next` is defined.
+   * One script call.
+   */
+  list(options?: DeadLetterListOptions): Promise<StreamPage<DeadLetter>>
+  /** Iterates over all, newest first. One script call for each page. */
+  iterate(options?: DeadLetterIterateOptions): AsyncIterableIterator<DeadLetter>
+  /** Reads the letter at a position; undefined when there is none. One script call. */
   get(position: string): Promise<DeadLetter | undefined>
   /**
-   * Gives the one at a position, or those that a filter names, back to the group, with all attempts before them;
-   * resolves with how many. Each moves in one script, so that none is lost or doubled if a process dies in between:
-   * the rest is where it was, and the call can be repeated. What dies after the call began is left alone.
+   * Gives the letter at a position, or those that a filter selects, back to the group, with all attempts again. Resolves with their
+   * number. A script moves each letter, so none is lost or duplicated if a process dies: call again for the rest. Letters that arrive
+   * during the call are not touched.
    */
   requeue(which: string | DeadLetterFilter): Promise<number>
-  /** Removes the one at a position, or those that a filter names, for good; resolves with how many. */
+  /** Deletes the letter at a position, or those that a filter selects; resolves with their number. */
   purge(which: string | DeadLetterFilter): Promise<number>
 }
 
@@ -60,15 +74,11 @@ export function createDeadLetters({ keys, route, stream, bind }: Scope, group: s
 
   async function* matching(
     filter: DeadLetterFilter,
-    { oldestFirst = false, pageEntries = PAGE_ENTRIES, signal }: DeadLetterListOptions,
+    { oldestFirst = false, pageEntries = PAGE_ENTRIES, signal }: DeadLetterIterateOptions,
   ): AsyncGenerator<readonly DeadLetter[], void> {
     const matches = matcher(filter)
-    const from = toBound('from', filter.from ?? '-')
-    const to = toBound('to', filter.to ?? '+')
     const range = pages(page, route, key, {
-      first: oldestFirst ? from : to,
-      last: oldestFirst ? to : from,
-      reverse: !oldestFirst,
+      ...rangeOf(filter, oldestFirst, undefined),
       count: pageEntries,
       bytes: PAGE_BYTES,
       signal,
@@ -76,7 +86,7 @@ export function createDeadLetters({ keys, route, stream, bind }: Scope, group: s
     for await (const entries of range) yield entries.map(toDeadLetter).filter(matches)
   }
 
-  async function* each(options: DeadLetterListOptions): AsyncGenerator<DeadLetter, void> {
+  async function* each(options: DeadLetterIterateOptions): AsyncGenerator<DeadLetter, void> {
     for await (const letters of matching(options, options)) {
       for (const letter of letters) {
         yield letter
@@ -85,7 +95,7 @@ export function createDeadLetters({ keys, route, stream, bind }: Scope, group: s
     }
   }
 
-  /** Does something to those that are meant, a page at a time. */
+  /** Calls `act` for each selected letter, a page at a time; resolves with the sum of its results. */
   async function forEach(
     where: string,
     which: string | DeadLetterFilter,
@@ -94,7 +104,7 @@ export function createDeadLetters({ keys, route, stream, bind }: Scope, group: s
     if (typeof which === 'string') return act(checkId('position', which))
     checkFilter(where, which, FILTER)
     let sum = 0
-    // Newest first: what dies meanwhile is newer, and does not come.
+    // Newest first, so that letters that arrive meanwhile are not visited.
     for await (const letters of matching(which, {})) {
       for (const done of await Promise.all(letters.map(({ position }) => act(position)))) sum += done
     }
@@ -102,8 +112,22 @@ export function createDeadLetters({ keys, route, stream, bind }: Scope, group: s
   }
 
   return {
-    list(options = {}) {
-      checkFilter('list', options, [...FILTER, 'oldestFirst', 'pageEntries', 'signal'])
+    async list(options = {}) {
+      checkFilter('list', options, [...FILTER, 'oldestFirst', 'limit', 'after'])
+      const { oldestFirst = false, after, limit } = options
+      const range = rangeOf(options, oldestFirst, after)
+      const count = wholeNumber('limit', limit ?? PAGE_ENTRIES, 1, 1000)
+      const { items, next } = await readPage(
+        page,
+        route,
+        key,
+        { ...range, count, bytes: PAGE_BYTES },
+        toDeadLetter,
+      )
+      return { items: items.filter(matcher(options)), next }
+    },
+    iterate(options = {}) {
+      checkFilter('iterate', options, [...FILTER, 'oldestFirst', 'pageEntries', 'signal'])
       wholeNumber('pageEntries', options.pageEntries ?? PAGE_ENTRIES, 1, 1000)
       if (options.signal !== undefined && !(options.signal instanceof AbortSignal)) {
         throw invalid('signal', options.signal, 'give an AbortSignal')
@@ -120,6 +144,15 @@ export function createDeadLetters({ keys, route, stream, bind }: Scope, group: s
   }
 }
 
+function rangeOf({ from, to }: DeadLetterFilter, oldestFirst: boolean, after: string | undefined): Range {
+  return toRange({
+    ...(from === undefined ? {} : { from }),
+    ...(to === undefined ? {} : { to }),
+    ...(after === undefined ? {} : { after }),
+    reverse: !oldestFirst,
+  })
+}
+
 const KINDS: readonly DeadLetterKind[] = ['failed', 'never-retry', 'invalid', 'vanished']
 
 function checkFilter(where: string, filter: DeadLetterFilter, known: readonly string[]): void {
@@ -127,11 +160,11 @@ function checkFilter(where: string, filter: DeadLetterFilter, known: readonly st
   toBound('from', filter.from ?? '-')
   toBound('to', filter.to ?? '+')
   for (const kind of kindsOf(filter) ?? []) {
-    if (!KINDS.includes(kind)) throw invalid('why', kind, `known are ${KINDS.join(', ')}`)
+    if (!KINDS.includes(kind)) throw invalid('why', kind, `give one of ${KINDS.join(', ')}`)
   }
   if (filter.id !== undefined) checkId('id', filter.id)
   if (filter.where !== undefined && typeof filter.where !== 'function') {
-    throw invalid('where', filter.where, 'give a function that answers true or false')
+    throw invalid('where', filter.where, 'give a function that returns true or false')
   }
 }
 
@@ -147,14 +180,14 @@ function matcher(filter: DeadLetterFilter): (letter: DeadLetter) => boolean {
   return (letter) =>
     (kinds === undefined || kinds.includes(letter.why)) &&
     (id === undefined || letter.id === id) &&
-    (where === undefined || answerOf(where(letter)))
+    (where === undefined || checkAnswer(where(letter)))
 }
 
-/** A promise, such as an async function answers, would count as true: everything would be purged. */
-function answerOf(answer: unknown): boolean {
+/** A promise, such as the result of an async function, would count as true, and everything would be purged. */
+function checkAnswer(answer: unknown): boolean {
   if (typeof answer === 'boolean') return answer
   disown(answer)
-  throw invalid("where's answer", answer, 'answer true or false, not a promise or another value')
+  throw invalid('result of where', answer, 'return true or false, not a promise or another value')
 }
 
 function toDeadLetter([position, fields]: RawEntry): DeadLetter {

@@ -13,13 +13,13 @@ export interface DeliveriesOptions {
   readonly settings: Pick<WorkerSettings, 'leaseMs' | 'maxAttempts' | 'backoffMs'>
   readonly scripts: Pick<WorkerScripts, 'settle' | 'renew'>
   readonly events: WorkerEvents
-  /** An entry of the group is due in that time. */
+  /** Called when an entry of the group is due in that time. */
   readonly dueIn: (ms: number) => void
-  /** Redis has the outcome of an entry, or the worker lost it. */
+  /** Called when Redis has the outcome of an entry, or the worker lost the entry. */
   readonly ended: (entry: LeasedEntry) => void
-  /** An outcome does not reach Redis: the lease of its entry runs out. */
+  /** Called when an outcome cannot be sent to Redis. The lease of its entry will end. */
   readonly abandoned: () => void
-  /** Redis answered a heartbeat. */
+  /** Called when Redis replied to a heartbeat. */
   readonly renewed: () => void
 }
 
@@ -28,17 +28,17 @@ export interface Deliveries {
   readonly leases: Leases
   /** Outcomes that Redis does not have yet. */
   readonly unsettled: number
-  /** Takes what a read brought, leased since that time of the local clock. The entries to be handled now are 'waiting'. */
+  /** Takes the entries of a read, which are under lease since that time of the local clock. Those to handle now are 'waiting'. */
   admit(fetched: readonly FetchedEntry[], leasedSince: number): LeasedEntry[]
-  /** Before the handler of a waiting entry is called; false when the entry does not wait any more. */
+  /** Call it before the handler of a waiting entry; false when the entry is no longer waiting. */
   start(entry: LeasedEntry): boolean
   /** Its handler succeeded. */
   finish(entry: LeasedEntry): void
-  /** Its handler failed, or was not called (`ran` is false) since the payload is not what it must be. */
+  /** Its handler failed, or was not called (`ran` is false) because the payload is invalid. */
   fail(entry: LeasedEntry, error: unknown, ran: boolean): void
-  /** For any worker of the group to handle; uses up no attempt. */
+  /** Gives the entry back to the group. This uses up no attempt. */
   giveBack(entry: LeasedEntry, why: WorkerReturnReason): void
-  /** Aborts what runs and gives it back; resolves when Redis has all outcomes, or did not answer. */
+  /** Aborts running handlers and gives their entries back. Resolves when Redis has all outcomes, or did not reply. */
   end(): Promise<void>
 }
 
@@ -63,9 +63,9 @@ export function createDeliveries(options: DeliveriesOptions): Deliveries {
       const entry = leasedEntry(each, ++order, leasedSince, leasedSince + leaseMs)
       leases.add(entry)
       if (entry.dueMs !== undefined) {
-        if (state.postpone(entry)) settle(entry, { to: 'at', dueMs: entry.dueMs })
+        if (state.postpone(entry)) settle(entry, { to: 'delayed', dueMs: entry.dueMs })
       } else if (entry.attempt > maxAttempts) {
-        const error = new Error(`handled ${entry.attempt - 1} times without being finished`)
+        const error = new Error(`all ${entry.attempt - 1} attempts are used up`)
         if (state.bury(entry)) settle(entry, { to: 'dead', why: 'vanished', error })
       }
       return entry
@@ -85,19 +85,19 @@ export function createDeliveries(options: DeliveriesOptions): Deliveries {
     if (!ran) return { to: 'dead', why: 'invalid', error }
     if (isNeverRetry(error)) return { to: 'dead', why: 'never-retry', error }
     if (attempt >= maxAttempts) return { to: 'dead', why: 'failed', error }
-    return { to: 'later', delayMs: backoffMs(attempt) }
+    return { to: 'retrying', delayMs: backoffMs(attempt) }
   }
 
   function giveBack(entry: LeasedEntry, why: WorkerReturnReason): void {
-    if (state.giveBack(entry)) settle(entry, { to: 'ready', used: entry.attempt - 1, why })
+    if (state.giveBack(entry)) settle(entry, { to: 'waiting', used: entry.attempt - 1, why })
   }
 
   function settled({ entry, move }: Outcome): void {
     leases.delete(entry)
     state.settled(entry)
-    if (move?.to === 'later') dueIn(move.delayMs + 1)
-    // By the clock of Redis, which the check asks: that of this process may be wrong.
-    if (move?.to === 'at') dueIn(0)
+    if (move?.to === 'retrying') dueIn(move.delayMs + 1)
+    // The check compares with the clock of Redis, because the clock of this process may be wrong.
+    if (move?.to === 'delayed') dueIn(0)
     events.settled(entry, move)
     ended(entry)
   }
@@ -112,15 +112,15 @@ export function createDeliveries(options: DeliveriesOptions): Deliveries {
   }
 
   /**
-   * As `lose`; but in Redis it may still be this worker's. It is given back with its attempt used, once Redis is
-   * there: handled again under the same fencing number it would be two deliveries that no store can tell apart.
+   * Like `lose`, but in Redis the worker may still have the lease. The entry is given back, with its attempt used up if it was running,
+   * once Redis is available. To handle it again without that would be two deliveries with the same fencing token.
    */
   function expire(entry: LeasedEntry): void {
     const { id, attempt, stage } = entry
     if (!state.expire(entry)) return
-    abort(entry, new Error(`the lease of entry ${id} ended while Redis did not answer`))
+    abort(entry, new Error(`the lease of entry ${id} ended while Redis did not reply`))
     events.lost(entry)
-    settle(entry, { to: 'ready', used: stage === 'running' ? attempt : attempt - 1, why: 'expired' })
+    settle(entry, { to: 'waiting', used: stage === 'running' ? attempt : attempt - 1, why: 'expired' })
     ended(entry)
   }
 
@@ -139,7 +139,7 @@ export function createDeliveries(options: DeliveriesOptions): Deliveries {
     async end() {
       for (const entry of leases.all()) {
         if (entry.stage !== 'running') continue
-        // The handler did not fail: closing takes no attempt, or as many deploys would make a dead letter of it.
+        // Closing uses up no attempt, because the handler did not fail. Otherwise a few deploys would make the entry a dead letter.
         giveBack(entry, 'unfinished')
         abort(entry, new Error('the worker was closed'))
       }

@@ -7,27 +7,27 @@
  *     every stage before over ──lose───────────────────────────────────────────────> over
  */
 export type Stage =
-  /** For a free place. */
+  /** Waits for a free place. */
   | 'waiting'
   /** Its payload is checked, or its handler was called. */
   | 'running'
-  /** Its outcome is on the way to Redis. */
+  /** Its outcome is being sent to Redis. */
   | 'settling'
-  /** Its lease ended by the local clock. It is on the way back to Redis, and nothing renews it. */
+  /** Its lease ended by the local clock. It is being given back, and is not renewed. */
   | 'expired'
   /** Redis has the outcome, or the worker lost the entry. */
   | 'over'
 
-/** Something with a stage. Only this file writes it. */
+/** An object with a stage. Only this file changes the stage. */
 export interface Staged {
   readonly stage: Stage
 }
 
-/** Where every delivery begins. */
+/** The first stage of every delivery. */
 export const FIRST_STAGE: Stage = 'waiting'
 
 // The transitions. Each returns false for a delivery whose stage does not allow it; the delivery then stays in its stage.
-// They compare stages instead of looking into a table, which would be noticed: each entry makes three of them.
+// They compare stages instead of using a table, for speed: each entry makes three transitions.
 
 /** Before its handler is called. */
 export function start(delivery: Staged): boolean {
@@ -44,7 +44,7 @@ export function fail(delivery: Staged): boolean {
   return enter(delivery, 'settling', delivery.stage === 'running')
 }
 
-/** It is for any worker to handle. */
+/** It is given back to the group. */
 export function giveBack(delivery: Staged): boolean {
   return enter(delivery, 'settling', isUnsettled(delivery))
 }
@@ -59,7 +59,7 @@ export function bury(delivery: Staged): boolean {
   return enter(delivery, 'settling', delivery.stage === 'waiting')
 }
 
-/** Its lease ended, and Redis could not be asked. */
+/** Its lease ended while Redis did not reply. */
 export function expire(delivery: Staged): boolean {
   return enter(delivery, 'expired', isUnsettled(delivery))
 }
@@ -69,7 +69,7 @@ export function settled(delivery: Staged): boolean {
   return enter(delivery, 'over', delivery.stage === 'settling' || delivery.stage === 'expired')
 }
 
-/** Another worker has it. */
+/** Another worker took it over. */
 export function lose(delivery: Staged): boolean {
   return enter(delivery, 'over', delivery.stage !== 'over')
 }
@@ -84,7 +84,7 @@ export function isUnsettled({ stage }: Staged): boolean {
   return stage === 'waiting' || stage === 'running'
 }
 
-/** Whether the worker has the lease, as far as it knows: a renewal includes these. */
+/** Whether the worker has the lease, as far as it knows. A renewal includes such deliveries. */
 export function hasLease({ stage }: Staged): boolean {
   return stage !== 'expired' && stage !== 'over'
 }

@@ -1,7 +1,7 @@
 import { type LeasedEntry, signalOf } from './leased-entry.ts'
 import type { Delivery, StreamEntryLease } from './types.ts'
 
-/** What is the same for all deliveries of a worker. */
+/** The fields that all deliveries of a worker share. */
 export interface DeliveryContext {
   /** The keys of the sources. */
   readonly sourceKeys: readonly string[]
@@ -9,7 +9,7 @@ export interface DeliveryContext {
   readonly consumer: string
 }
 
-/** What a handler gets. Only what it asks for is made. */
+/** The delivery that a handler gets. Rarely used fields are computed when they are read. */
 export class HandlerDelivery<T> implements Delivery<T> {
   readonly id: string
   readonly payload: T

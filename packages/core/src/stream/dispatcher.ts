@@ -5,16 +5,16 @@ import type { WorkerReturnReason } from './types.ts'
 import type { WaitingEntries } from './waiting-entries.ts'
 
 export interface DispatcherOptions {
-  /** Calls of the handler at once. */
+  /** Most calls of the handler at the same time. */
   readonly concurrency: number
-  /** Entries to a call at the most. */
+  /** Most entries of a call. */
   readonly batch: number
   readonly waiting: WaitingEntries
   readonly pace: Pick<Pace, 'started' | 'ended'>
   readonly leases: Pick<Leases, 'overdue' | 'refresh' | 'recordStart'>
-  /** Why nothing may start now: the group is paused, or the worker closes. */
+  /** Why no entry may start now: the group is paused, or the worker closes. */
   readonly stopped: () => WorkerReturnReason | undefined
-  /** Before the handler of an entry is called; false when it does not wait any more. */
+  /** Called before the handler of an entry; false when the entry is no longer waiting. */
   readonly start: (entry: LeasedEntry) => boolean
   /** Calls the handler. */
   readonly run: (entries: readonly LeasedEntry[]) => void
@@ -23,24 +23,24 @@ export interface DispatcherOptions {
 
 /** Starts handlers for the entries that wait. */
 export interface Dispatcher {
-  /** Entries that handlers have. */
+  /** Entries being handled. */
   readonly running: number
-  /** Starts handlers, as far as there are free places. */
+  /** Starts handlers while there are free places. */
   dispatch(): void
-  /** A call with so many entries ended: its place is free. */
+  /** Call it when a call with that many entries ended: its place is free. */
   ended(entries: number): void
-  /** Resolves when no call is under way, or after that time. */
+  /** Resolves when no call is running, or after that time. */
   idle(deadlineMs: number): Promise<void>
   stop(): void
 }
 
-/** Handlers are started for so long before the event loop goes round for timers, replies and outcomes. */
+/** Handlers are started for this long, before the event loop handles timers, replies and outcomes. */
 const SLICE_MS = 5
 
 /**
- * Starts handlers so that the heartbeat keeps up whatever these compute: after each slice of time the event loop goes
- * round once, and nothing starts while a renewal is overdue. Redis' answer to the renewal decides whether an entry is
- * still this worker's: one that another took over meanwhile never starts.
+ * Starts handlers without delaying the heartbeat, even if handlers compute for long. After each slice the event loop runs once, and
+ * no entry starts while a renewal is overdue. The reply to the renewal shows which entries the worker still has: an entry that another
+ * worker took over does not start.
  */
 export function createDispatcher(options: DispatcherOptions): Dispatcher {
   const { concurrency, batch, waiting, pace, leases, stopped, start, run, giveBack } = options
@@ -54,7 +54,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
   let idle: (() => void) | undefined
 
   function dispatch(): void {
-    // A handler that ends at once frees its place while this goes on.
+    // A handler that ends at once calls `ended`, and so this function, while it runs.
     if (dispatching || waiting.size + suspects.size === 0) return
     dispatching = true
     let now = performance.now()
@@ -101,7 +101,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     }
   }
 
-  /** Redis must have the start before anything reads the payload: if that kills the process, nothing else shows it. */
+  /** Records the start in Redis before anything reads the payload, because reading it may kill the process. */
   async function startSuspect(entry: LeasedEntry): Promise<void> {
     if (entry.stage !== 'waiting') return
     calls += 1
@@ -115,7 +115,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     free(1)
     if (entry.stage !== 'waiting') dispatch()
     else if (why) giveBack(entry, why)
-    // Redis did not answer: it goes on with the next renewal that works.
+    // Redis did not reply: the suspect starts after the next successful renewal.
     else suspects.putBack(entry)
   }
 
@@ -126,7 +126,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
   }
 
   function endTick(): void {
-    // After a long slice everything else first: outcomes and renewals are sent, and their answers read.
+    // After a long slice outcomes and renewals are sent first, and their replies are read.
     if (performance.now() >= (sliceEndsAt as number)) setImmediate(nextSlice)
     else nextSlice()
   }

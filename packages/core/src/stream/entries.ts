@@ -2,9 +2,9 @@ import { PenknifeError } from '../errors.ts'
 import type { StreamEntry } from './types.ts'
 
 /**
- * An entry of its id and fields.
+ * Decodes an entry from its id and fields.
  *
- * @throws PENKNIFE_INVALID when its payload is not JSON, as of an entry that penknife did not add.
+ * @throws PENKNIFE_INVALID when its payload is not JSON, because something other than penknife added it.
  */
 export function toEntry<T>(id: string, fields: readonly string[]): StreamEntry<T> {
   try {
@@ -12,7 +12,7 @@ export function toEntry<T>(id: string, fields: readonly string[]): StreamEntry<T
   } catch (cause) {
     throw new PenknifeError(
       'PENKNIFE_INVALID',
-      `the payload of entry ${id} is not JSON: something else added it`,
+      `the payload of entry ${id} is not JSON: something other than penknife added it`,
       {
         cause,
         option: 'payload',

@@ -1,21 +1,21 @@
 import { fieldOf } from './entries.ts'
 
-/** What the fields of an entry say. */
+/** The decoded fields of an entry. */
 export interface EntryFields {
   /** The entry's own id. */
   readonly id: string
-  /** The attempt that this delivery is. */
+  /** The number of this attempt. */
   readonly attempt: number
   readonly fence: number
   readonly json: string | undefined
   readonly traceparent: string | undefined
-  /** Not before, in Redis' milliseconds. */
+  /** The earliest time to handle it, in milliseconds of Redis' clock. */
   readonly dueMs: number | undefined
-  /** A worker vanished with it before: it may be what kills its processes. */
+  /** It was under lease in a process that died, and may have killed it. */
   readonly suspect: boolean
 }
 
-/** Of a first delivery. Of what something else wrote no more is believed than this and, in the main stream, the payload. */
+/** A first delivery. Also used for an entry that penknife did not write; of that only the payload is used, and only in the main stream. */
 const FIRST: Omit<EntryFields, 'id' | 'json'> = {
   attempt: 1,
   fence: 1,
@@ -27,7 +27,7 @@ const FIRST: Omit<EntryFields, 'id' | 'json'> = {
 /** The fields that `add` writes, in order. */
 const ADDED = /^d(,t)?(,n)?$/
 
-/** An entry of the main stream, as `add` wrote it (lua/_lib/stream/entry.lua). */
+/** Decodes an entry of the main stream, as `add` writes it (lua/_lib/stream/entry.lua). */
 export function parseAdded(position: string, fields: readonly string[]): EntryFields {
   const json = fieldOf(fields, 'd')
   const names = fields.filter((_, at) => at % 2 === 0).join()
@@ -37,7 +37,7 @@ export function parseAdded(position: string, fields: readonly string[]): EntryFi
   return { ...FIRST, id: position, json, traceparent: fieldOf(fields, 't'), dueMs }
 }
 
-/** An entry that is handled again, as scripts put it into the group's own stream (lua/_lib/stream/entry.lua). */
+/** Decodes an entry of the group's own stream, as scripts write it (lua/_lib/stream/entry.lua). */
 export function parseRetry(_position: string, fields: readonly string[]): EntryFields {
   const [id, used, fence] = [fieldOf(fields, 'i'), fieldOf(fields, 'a'), fieldOf(fields, 'f')]
   const known = id !== undefined && /^\d+-\d+$/.test(id) && isCount(used) && isCount(fence)

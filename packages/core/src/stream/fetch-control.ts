@@ -7,7 +7,7 @@ import type { WorkerReturnReason } from './types.ts'
 import { LONGEST_WAIT_MS, type WaitingEntries } from './waiting-entries.ts'
 
 export interface FetchControlOptions {
-  /** Calls of the handler at once, and entries to a call. */
+  /** Most calls of the handler at the same time, and most entries of a call. */
   readonly concurrency: number
   readonly batch: number
   readonly capacity: Capacity
@@ -15,15 +15,15 @@ export interface FetchControlOptions {
   readonly waiting: WaitingEntries
   readonly dispatcher: Pick<Dispatcher, 'running' | 'dispatch'>
   readonly leases: Pick<Leases, 'size' | 'length'>
-  /** Why nothing may start now. */
+  /** Why no entry may start now. */
   readonly stopped: () => WorkerReturnReason | undefined
 }
 
-/** Decides how many entries a worker fetches, and gives back what a read brought beyond that. */
+/** Decides how many entries a worker fetches, and gives back surplus entries of a read. */
 export interface FetchControl {
-  /** Entries to ask for now: enough to be worth a read, or what a free place needs. */
+  /** How many entries to fetch now; 0 until a read is worth its cost. */
   room(): number
-  /** Takes the entries of a read that asked for so many of each source. */
+  /** Takes the entries of a read that asked for `asked` entries of each source. */
   take(entries: readonly LeasedEntry[], asked: number): void
 }
 
@@ -32,7 +32,7 @@ export function createFetchControl(options: FetchControlOptions): FetchControl {
   const places = concurrency * batch
   return {
     room() {
-      // Suspects start one after another, so a worker with many of them leaves the rest to others.
+      // Suspects start one after another, so a worker with many of them fetches no more.
       if (waiting.suspects.size >= places) return 0
       const all = places + pace.ahead
       const free = Math.min(
@@ -52,12 +52,12 @@ export function createFetchControl(options: FetchControlOptions): FetchControl {
         waiting.push(entry)
       }
       pace.fetched(entries.length, length)
-      // A read brings up to what was asked for from each source: a slow worker leaves the rest to others.
+      // A read returns up to `asked` entries from each source. A slow worker gives the surplus back.
       const over = entries.length - suspects - asked
       const why = stopped()
       if (why) waiting.giveBack(0, 0, why)
       else if (over > pace.ahead) waiting.giveBack(waiting.size - over, waiting.suspects.size, 'busy')
-      // The reader sends its next read first.
+      // A microtask, so that the reader sends its next read first.
       queueMicrotask(dispatcher.dispatch)
     },
   }

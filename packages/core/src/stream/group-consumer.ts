@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto'
 import { hostname } from 'node:os'
 
-import { type Duration, durationMs } from '../duration.ts'
+import { durationMs } from '../duration.ts'
+import { checkOptions } from '../options.ts'
 import { atMost } from '../redis/endings.ts'
 import { cut } from '../text.ts'
 import { createDeliveries, type Deliveries } from './deliveries.ts'
@@ -10,34 +11,35 @@ import { createMaintenance } from './maintenance.ts'
 import { createReader } from './reader.ts'
 import type { Scope } from './scope.ts'
 import type { WorkerSettings } from './settings.ts'
+import type { WorkerCloseOptions } from './types.ts'
 import { createWorkerEvents, type WorkerEvents } from './worker-events.ts'
 import { bindWorkerScripts, CLOSING_MS } from './worker-scripts.ts'
 
 export interface GroupConsumerOptions {
   readonly group: string
   readonly settings: Pick<WorkerSettings, 'leaseMs' | 'maxAttempts' | 'backoffMs' | 'from'>
-  /** Entries of one read from each source at the most. */
+  /** Most entries of one read from each source. */
   readonly entriesPerRead: number
   /** How many entries to fetch now. */
   readonly room: () => number
-  /** Takes the entries of a read that asked for so many of each source: those that are 'waiting' may be started. */
+  /** Takes the entries of a read that asked for `asked` entries of each source. Those that are 'waiting' may be started. */
   readonly take: (entries: readonly LeasedEntry[], asked: number) => void
-  /** The group was paused: gives back what was not started. */
+  /** Called when the group is paused: gives back the entries that were not started. */
   readonly paused: () => void
-  /** Something that waits may be able to start now: a heartbeat was answered, or a suspect ended. */
+  /** Called when waiting entries may start: after Redis answered a heartbeat, or a suspect ended. */
   readonly resume: () => void
-  /** Whether anything is started still, whatever became of its lease. */
+  /** Whether a handler still runs, even one without a lease. */
   readonly busy: () => boolean
-  /** Gives back what was not started, and waits for the rest at most so long. */
+  /** Gives back the entries that were not started, and waits for the handlers up to the deadline. */
   readonly finishAll: (deadlineMs: number) => Promise<void>
 }
 
 /**
- * Fetches entries of a group under a consumer name of its own, keeps their leases, and brings their outcomes to Redis. It
- * leaves open what handles the entries: a worker calls handlers, a loop of the application may ask for one after another.
+ * Fetches entries of a group under its own consumer name, renews their leases, and sends their outcomes to Redis. It does not handle
+ * the entries: a worker calls handlers with them; a loop could take one after another.
  */
 export interface GroupConsumer extends Pick<Deliveries, 'leases' | 'start' | 'finish' | 'fail' | 'giveBack'> {
-  /** Its consumer name. */
+  /** The consumer name. */
   readonly name: string
   readonly sourceKeys: readonly string[]
   readonly events: WorkerEvents
@@ -45,34 +47,33 @@ export interface GroupConsumer extends Pick<Deliveries, 'leases' | 'start' | 'fi
   stopped(): 'closing' | 'paused' | undefined
   /** There may be room for more entries. */
   roomMade(): void
-  close(deadline?: Duration): Promise<void>
+  close(options?: WorkerCloseOptions): Promise<void>
 }
 
-/** The consumer of a process that died is forgotten after so long without a sign of life, if nothing is pending for it. */
+/** The consumer of a dead process is deleted after this time without a command, if no entry is pending for it. */
 const SILENT_MS = 300_000
 const FORGET_EVERY_MS = 600_000
 /** How long a close waits for handlers. */
 const CLOSE_MS = 10_000
-/** Outcomes that Redis does not have yet at which no more is fetched. */
+/** With more outcomes than this on the way to Redis, no more entries are fetched. */
 const MOST_UNSETTLED = 2000
 
 /**
- * Every step that ends a delivery (finish, retry, give back, dead letter) is fenced in Redis by the position and the
- * consumer's name, so that a consumer whose lease ran out changes nothing. The moments at which a process may die: before
- * the handler ran or while it runs (the lease runs out, the entry is handled again), after the handler and before Redis has
- * its outcome (handled again: at least once), after that (done).
+ * Every step that settles a delivery (finish, retry, give back, dead letter) is fenced in Redis by the position and the consumer's
+ * name, so a consumer whose lease ended changes nothing. If a process dies before or while the handler runs, the lease ends and the
+ * entry is handled again. If it dies after the handler and before Redis has the outcome, too: at least once. After that it is done.
  */
 export function createGroupConsumer(scope: Scope, options: GroupConsumerOptions): GroupConsumer {
-  const { space, keys, route, runtime, stream } = scope
+  const { space, keys, route, runtime, stream, identity } = scope
   const { group, settings, entriesPerRead, room, take, paused, resume, busy, finishAll } = options
   const name = `${cut(hostname(), 32)}-${process.pid}-${randomUUID().slice(0, 8)}`
   const scripts = bindWorkerScripts(scope, group, name, settings)
   const { sourceKeys } = scripts
-  const events = createWorkerEvents({ space: space.name, stream, group, consumer: name })
+  const events = createWorkerEvents({ ...identity, group, consumer: name })
   const { trouble } = events
   let isPaused = false
   let closing: Promise<void> | undefined
-  /** An outcome did not reach Redis since the close began. */
+  /** Whether an outcome did not reach Redis since the close began. */
   let abandoned = false
 
   const deliveries = createDeliveries({
@@ -91,17 +92,21 @@ export function createGroupConsumer(scope: Scope, options: GroupConsumerOptions)
   const maintenance = createMaintenance({
     leaseMs: settings.leaseMs,
     async check(fromStream, fromReady) {
-      // A process that slept or computed must not take its own entries for abandoned.
+      // A process that was suspended or busy must not take over its own entries.
       if (leases.overdue(performance.now())) await leases.refresh()
       return scripts.check(fromStream, fromReady)
     },
     takenOver(delivery, isDead) {
       events.recovered(delivery)
       if (!isDead) return
-      events.dead(delivery, 'vanished', new Error(`the workers of ${delivery.attempt} attempts vanished`))
+      events.dead(
+        delivery,
+        'vanished',
+        new Error(`${delivery.attempt} attempts are used up; in the last one its worker vanished or lost it`),
+      )
     },
     unreadable(id) {
-      const error = new Error('what waited for its time could not be read')
+      const error = new Error('a delayed entry could not be read: something other than penknife wrote it')
       events.dead({ id, attempt: 0, fence: 0 }, 'invalid', error)
     },
     paused: pause,
@@ -112,8 +117,8 @@ export function createGroupConsumer(scope: Scope, options: GroupConsumerOptions)
     group,
     consumer: name,
     async open(again) {
-      // A group that was there and is gone begins at the oldest entry: nothing is skipped. A paused group's entries stay
-      // where they are, so this comes before the first read.
+      // A group that was deleted begins again at the oldest entry, so that no entry is skipped. This is called before the first
+      // read, because the entries of a paused group must not be read.
       pause(await scripts.open(again ? '0' : settings.from))
       forgetConsumers()
     },
@@ -126,14 +131,14 @@ export function createGroupConsumer(scope: Scope, options: GroupConsumerOptions)
     trouble,
     resumed: events.resumed,
   })
-  // A message may be lost with its connection, so a check follows each time that the channel is followed again.
+  // A message may be lost with its connection, so each new subscription is followed by a check.
   const checkNow = (): void => maintenance.within(0)
   const unfollow = runtime.subscriber.follow(route, keys.pausing(stream, group), {
     message: checkNow,
     followed: checkNow,
   })
   const forgetting = setInterval(forgetConsumers, FORGET_EVERY_MS)
-  const offClose = runtime.onClose((ms) => close(Math.min(ms, CLOSE_MS)))
+  const offClose = runtime.onClose((ms) => close({ deadline: Math.min(ms, CLOSE_MS) }))
 
   function pause(now: boolean): void {
     if (now === isPaused) return
@@ -143,13 +148,13 @@ export function createGroupConsumer(scope: Scope, options: GroupConsumerOptions)
     reader.roomMade()
   }
 
-  /** Forgets those of processes that died. It can wait: what goes wrong here goes wrong elsewhere, too. */
+  /** Deletes the consumers of dead processes. Errors are ignored: it is tried again, and other calls report the same error. */
   function forgetConsumers(): void {
     scripts.forgetConsumers(SILENT_MS).catch(() => {})
   }
 
   async function end(deadlineMs: number): Promise<void> {
-    // With no entry there is no outcome for which to wait until a Redis that is away is back.
+    // Without entries there is no outcome to send, so the close need not wait for a Redis that is away.
     const idle = leases.size === 0 && !busy()
     if (idle) scripts.endWaiting(CLOSING_MS)
     unfollow()
@@ -162,7 +167,7 @@ export function createGroupConsumer(scope: Scope, options: GroupConsumerOptions)
     clearInterval(forgetting)
     try {
       const leave = idle ? scripts.leaveSoon : scripts.leave
-      // An entry whose outcome is lost must not come back as if it had not been handled: its lease runs out, which counts.
+      // An entry whose outcome was not stored must not be given back as not handled. Its lease ends instead, which uses up an attempt.
       if (!abandoned) while ((await leave()) > 0);
     } catch (error) {
       trouble(error)
@@ -170,8 +175,9 @@ export function createGroupConsumer(scope: Scope, options: GroupConsumerOptions)
     offClose()
   }
 
-  async function close(deadline: Duration = CLOSE_MS): Promise<void> {
-    const deadlineMs = durationMs('deadline', deadline, { min: 0 })
+  async function close(closeOptions: WorkerCloseOptions = {}): Promise<void> {
+    checkOptions('close', closeOptions, ['deadline'])
+    const deadlineMs = durationMs('deadline', closeOptions.deadline ?? CLOSE_MS, { min: 0 })
     return (closing ??= end(deadlineMs))
   }
 

@@ -9,47 +9,47 @@ import { type StreamGroupStats, SERVED_MS } from './stats.ts'
 
 export interface StreamResetOptions {
   /**
-   * The entry or time from which on the group is given every entry, also those it had: `'-'` is the oldest entry,
-   * `'+'` means only what is added from now on.
+   * The group reads every entry from this entry or time on, also those that it read before. `'-'` is the oldest entry; `'+'` means
+   * only entries that are added from now on.
    */
   readonly to: StreamBound
   /**
-   * Drops what the group was given and has not finished, what waits to be tried again and what is delayed, whatever its
-   * place: workers lose those leases. Default: false, all of it is still handled.
+   * Drops the running, retrying and delayed entries of the group, wherever they are in the stream. Workers lose those leases.
+   * Default: false, they are still handled.
    */
   readonly discard?: boolean
 }
 
-/** A group after it was reset, as `stats` tells it. */
-export type StreamResetResult = Pick<StreamGroupStats, 'undelivered' | 'exact' | 'pending' | 'delayed'>
+/** The state of a group after a reset, with the fields of `stats`. */
+export type StreamResetResult = Pick<StreamGroupStats, 'waiting' | 'exact' | 'running' | 'delayed'>
 
-/** A group of a stream, to manage it. Of a work queue's groups, one that it does not declare can only be dropped. */
+/** Manages a group of a stream. A group that a work queue does not declare can only be dropped. */
 export interface StreamGroup {
   readonly name: string
   readonly deadLetters: DeadLetters
   /**
-   * Stops the group in all processes until it is resumed, across restarts; resolves with false when it was paused.
-   * Running workers are told at once, by pub/sub, and then start nothing more: handlers that run go on, the rest is given
-   * back. One that does not hear of it notices within ten seconds, or half its lease. A worker that starts is handed nothing.
+   * Stops the group in all processes, across restarts, until `resume`. Resolves with false when it was already paused. Running workers
+   * get a pub/sub message; a worker that misses it notices within ten seconds, or half its lease. Workers then start no entry and give
+   * back those that were not started. Running handlers continue.
    */
   pause(): Promise<boolean>
-  /** Lets the group go on: workers are told as with `pause`. Resolves with false when it was not paused. */
+  /** Ends a pause, with the same messages as `pause`. Resolves with false when the group was not paused. */
   resume(): Promise<boolean>
   /**
-   * Lets a group of an event log read on from another place; makes it if it is not there. What its workers have and
-   * what waits to be tried again is still handled, and comes again if it lies behind `to`, unless it is discarded.
+   * Moves the position from which a group of an event log reads; creates the group if it does not exist. Its running, retrying and
+   * delayed entries are still handled, and handled once more if they are after `to`, unless `discard` is set.
    *
-   * @throws PENKNIFE_INVALID for a work queue, which has deleted what was handled.
+   * @throws PENKNIFE_INVALID for a work queue, which has deleted the handled entries.
    */
   reset(options: StreamResetOptions): Promise<StreamResetResult>
   /**
-   * Drops the group with its retry path, delayed entries and dead letters; resolves with false when there was none. What it has
-   * not handled is lost: let its workers finish first. What only
-   * it held goes: from a work queue now, from an event log with the next adds. A call that failed half way can
-   * be repeated. A worker that starts for it later makes it anew.
+   * Deletes the group with its retries, delayed entries and dead letters. Resolves with false when it did not exist. Entries that it
+   * has not handled are lost: let its workers finish first. Entries that only this group needed are deleted: from a work queue at
+   * once, from an event log by the next adds. A call that failed can be repeated. A worker that starts for the group later creates it
+   * again.
    *
-   * @throws PENKNIFE_IN_USE while a worker gave a sign of life within 30 s, PENKNIFE_INVALID for a group that the
-   * stream declares: take it out of `groups` first, in every process.
+   * @throws PENKNIFE_IN_USE while a worker of the group is alive (it sent a command within 30 s). PENKNIFE_INVALID for a declared
+   * group: take it out of `groups` first, in every process.
    */
   drop(): Promise<boolean>
 }
@@ -58,7 +58,7 @@ export function createGroup(scope: Scope, name: string): StreamGroup {
   const { keys, route, stream, key, groups, declared, title, bind, checkGroup } = scope
   checkName('group', name)
   const ready = keys.ready(stream, name)
-  const later = keys.later(stream, name)
+  const delayed = keys.delayed(stream, name)
   const paused = keys.paused(stream, name)
   const pause = bind(streamPause, [])
   const reset = bind(streamReset, [])
@@ -87,26 +87,26 @@ export function createGroup(scope: Scope, name: string): StreamGroup {
         throw invalid(
           'group',
           name,
-          `${title} is a work queue, which deletes what was handled; make it a log by 'retain'`,
+          `${title} is a work queue, which deletes handled entries; give 'retain' to make it an event log`,
         )
       }
       if (typeof discard !== 'boolean') throw invalid('discard', discard, 'give true or false')
       const place = toBound('to', to)
       const after = place === '+' ? '$' : before(place)
-      const reply = await reset(route, key, ready, later, name, after, discard ? 1 : 0)
-      const [left = 0, exact, again = 0, pending = 0, delayed = 0] = reply as readonly number[]
-      return { undelivered: left + again, exact: exact === 1, pending, delayed }
+      const reply = await reset(route, key, ready, delayed, name, after, discard ? 1 : 0)
+      const [undelivered = 0, exact, again = 0, pending = 0, later = 0] = reply as readonly number[]
+      return { waiting: undelivered + again, exact: exact === 1, running: pending, delayed: later }
     },
     async drop() {
       if (groups.includes(name)) {
-        throw invalid('group', name, `${title} declares it: take it out of 'groups' first, in every process`)
+        throw invalid('group', name, `${title} declares it; take it out of 'groups' first, in every process`)
       }
       const dead = keys.deadLetters(stream, name)
-      const dropped = await drop(route, key, ready, later, dead, paused, name, SERVED_MS)
+      const dropped = await drop(route, key, ready, delayed, dead, paused, name, SERVED_MS)
       if (typeof dropped === 'string') {
         throw new PenknifeError(
           'PENKNIFE_IN_USE',
-          `group '${name}' of ${title} is served by ${dropped}: close its workers first`,
+          `worker ${dropped} serves group '${name}' of ${title}; close its workers first, and wait 30 s if their processes died`,
         )
       }
       if (declared !== '-') {

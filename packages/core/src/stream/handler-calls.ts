@@ -9,15 +9,15 @@ export interface HandlerCallsOptions<T> {
   readonly timeoutMs: number | undefined
   /** Calls the handler. */
   readonly handle: (deliveries: readonly HandlerDelivery<T>[]) => unknown
-  /** What a call resolved with means for the entry at that place: an error, or undefined. */
+  /** The error of the entry at that index in the result of a call; undefined when it succeeded. */
   readonly errorAt: (outcome: unknown, at: number) => unknown
-  /** The handler is about to be called with it. */
+  /** Called before the handler is called with the entry. */
   readonly started: (entry: LeasedEntry) => void
   readonly finish: (entry: LeasedEntry) => void
-  /** `ran` is false when no handler was called: the payload is not what it must be. */
+  /** `ran` is false when no handler was called, because the payload is invalid. */
   readonly fail: (entry: LeasedEntry, error: unknown, ran: boolean) => void
   readonly giveBack: (entry: LeasedEntry, why: WorkerReturnReason) => void
-  /** A call ended, or took too long: the place of so many entries is free. */
+  /** Called when a call ended or timed out: the places of that many entries are free. */
   readonly free: (entries: number) => void
 }
 
@@ -30,17 +30,17 @@ export interface HandlerCalls {
 /** One call of the handler. */
 interface Call {
   readonly entries: readonly LeasedEntry[]
-  /** Entries whose place it takes, those included whose payload was refused. */
+  /** Entries whose places it takes, including those with an invalid payload. */
   readonly places: number
   readonly endsAt: number
-  /** It took too long, and its place was given away. */
+  /** It took too long, and its places are free. */
   timedOut: boolean
 }
 
-/** Calls handlers: parses payloads, finds out how each entry's call ended, and fails those that take too long. */
+/** Calls handlers: parses payloads, settles each entry by the result of its call, and fails calls that take too long. */
 export function createHandlerCalls<T>(options: HandlerCallsOptions<T>): HandlerCalls {
   const { context, schema, timeoutMs, handle, errorAt, started, finish, fail, giveBack, free } = options
-  /** Calls under way, soonest end first, when there is a time to end by. */
+  /** Running calls in the order in which they time out. Empty without a timeout. */
   const running = new Set<Call>()
   let timer: NodeJS.Timeout | undefined
 
@@ -73,7 +73,7 @@ export function createHandlerCalls<T>(options: HandlerCallsOptions<T>): HandlerC
         fail(entry, error, false)
       }
     }
-    // A schema may take its time: what was lost or given back meanwhile, or whose lease ended, is not handled.
+    // An async schema may take long. Entries that were lost or given back meanwhile, or whose lease ended, are not handled.
     const now = performance.now()
     const current = checked.filter(({ entry }) => entry.stage === 'running')
     const good = current.filter(({ entry }) => now < entry.leaseEndsAt)
@@ -109,7 +109,7 @@ export function createHandlerCalls<T>(options: HandlerCallsOptions<T>): HandlerC
     try {
       result = handle(deliveries)
       if (isThenable(result)) {
-        // A foreign thenable may answer twice, or throw after it answered: a promise answers once.
+        // A foreign thenable may settle twice, or throw after it settled. A promise settles once.
         Promise.resolve(result).then(
           (outcome) => succeeded(mine, outcome),
           (error: unknown) => failed(mine, error),
@@ -139,8 +139,8 @@ export function createHandlerCalls<T>(options: HandlerCallsOptions<T>): HandlerC
     try {
       return errorAt(outcome, at)
     } catch (error) {
-      // A getter of what the handler resolved with: whether the entry is done cannot be known.
-      return error ?? new Error('what the handler answered cannot be read')
+      // A getter of the handler's result threw, so it is unknown whether the entry is done.
+      return error ?? new Error("the handler's result cannot be read")
     }
   }
 
@@ -151,7 +151,7 @@ export function createHandlerCalls<T>(options: HandlerCallsOptions<T>): HandlerC
     free(mine.places)
   }
 
-  /** One timer for all: the calls end in the order in which they began. */
+  /** One timer serves all calls, because they time out in the order in which they began. */
   function failLate(): void {
     timer = undefined
     for (const mine of running) {

@@ -1,4 +1,9 @@
-export type { DeadLetterFilter, DeadLetterListOptions, DeadLetters } from './dead-letters.ts'
+export type {
+  DeadLetterFilter,
+  DeadLetterIterateOptions,
+  DeadLetterListOptions,
+  DeadLetters,
+} from './dead-letters.ts'
 export type { StreamGroup, StreamResetOptions, StreamResetResult } from './groups.ts'
 export type { StreamBound } from './ids.ts'
 export { NeverRetryError } from './never-retry.ts'

@@ -2,9 +2,9 @@ import { FIRST_STAGE, type Staged } from './delivery-state.ts'
 import type { EntryFields } from './entry-fields.ts'
 import { NEW, SOURCES } from './sources.ts'
 
-/** An entry as a read brought it. */
+/** An entry of a read. */
 export interface FetchedEntry {
-  /** Its id in its source. */
+  /** Its id in its source stream. */
   readonly position: string
   /** An index into `SOURCES`. */
   readonly source: number
@@ -16,13 +16,13 @@ export interface LeasedEntry extends EntryFields, Staged {
   readonly position: string
   /** An index into `SOURCES`. */
   readonly source: number
-  /** Counts the entries that the worker fetched, so rises with the positions of each source. */
+  /** A counter of the entries that the worker fetched: it rises with the positions of each source. */
   readonly order: number
   /** By the clock of this process, as `leaseEndsAt`. */
   readonly fetchedAt: number
-  /** After it another worker may have the entry. Only `leases.ts` writes it. */
+  /** After this time another worker may have the entry. Only `leases.ts` changes it. */
   leaseEndsAt: number
-  /** Made when its handler asks for the signal, or when it must be aborted. */
+  /** Created when the handler reads the signal, or when it is aborted. */
   abortController: AbortController | undefined
 }
 
@@ -32,7 +32,7 @@ export function leasedEntry(
   fetchedAt: number,
   leaseEndsAt: number,
 ): LeasedEntry {
-  // The usual entry has a payload and nothing else.
+  // The usual entry has only a payload.
   const plain = source === NEW && fields.length === 2 && fields[0] === 'd'
   const parsed = plain ? undefined : SOURCES[source]?.parse(position, fields)
   return {
@@ -57,7 +57,7 @@ export function signalOf(entry: LeasedEntry): AbortSignal {
   return (entry.abortController ??= new AbortController()).signal
 }
 
-/** Tells the handler to stop. A signal that nobody asked for so far is aborted when its handler asks for it. */
+/** Aborts the signal of the handler. A handler that reads its signal later gets an aborted one. */
 export function abort(entry: LeasedEntry, reason: Error): void {
   ;(entry.abortController ??= new AbortController()).abort(reason)
 }

@@ -5,15 +5,15 @@ import { SOURCES } from './sources.ts'
 export interface LeasesOptions {
   readonly leaseMs: number
   /**
-   * Renews the leases of positions of a source, and with `started` records that their handlers are about to be called;
-   * resolves with the positions whose lease was lost.
+   * Renews the leases of positions of a source. With `started` it records that their handlers are about to be called. Resolves with
+   * the positions whose lease is lost.
    */
   readonly renew: (source: number, positions: string, started: boolean) => Promise<string>
-  /** Another worker has it. */
+  /** Called when another worker took the entry over. */
   readonly lost: (entry: LeasedEntry) => void
-  /** It could not be renewed in time: another may have it, and Redis could not be asked. */
+  /** Called when the lease was not renewed in time, because Redis did not reply. Another worker may have the entry. */
   readonly expired: (entry: LeasedEntry) => void
-  /** Redis answered a heartbeat. */
+  /** Called when Redis replied to a heartbeat. */
   readonly renewed: () => void
 }
 
@@ -25,32 +25,32 @@ export interface Leases {
   /** Characters of all payloads. */
   readonly length: number
   all(): Iterable<LeasedEntry>
-  /** Whether an entry that was fetched was leased at the time of this call. */
+  /** Returns a test for the entries that are under lease at the time of the call. */
   snapshot(): (fetched: FetchedEntry) => boolean
-  /** Whether the heartbeat is late for any of them. Nothing may start then: its lease may have ended. */
+  /** Whether a renewal is overdue. No entry may start then, because its lease may have ended. */
   overdue(now: number): boolean
-  /** Renews one and records that it is started; whether that worked. */
+  /** Renews one lease and records the start of its handler; resolves with whether that succeeded. */
   recordStart(entry: LeasedEntry): Promise<boolean>
-  /** Renews all, unless that is under way or failed the last time; resolves when it was answered, or failed. */
+  /** Renews all leases, or waits for the renewal in progress. Does nothing if the last renewal failed. */
   refresh(): Promise<void>
   stop(): void
 }
 
-/** What one call of lua/stream/renew.lua takes. */
+/** Most positions of one call of lua/stream/renew.lua. */
 const MOST = 256
-/** Of a lease: between two heartbeats; and after which a heartbeat that was not answered is late. */
+/** Shares of a lease: the time between two heartbeats, and the time after which a heartbeat without a reply is overdue. */
 const BEAT = 1 / 3
 const OVERDUE = 0.4
 
 /**
- * Renews the leases of all entries that the worker has, three times a lease: one script call for each 256 entries. A
- * lease that could not be renewed ends by the local clock, counted from before the last renewal was sent.
+ * Renews all leases of the worker three times a lease, in one script call for each 256 entries. A lease that could not be renewed ends
+ * by the local clock, counted from the time before the last successful renewal was sent.
  */
 export function createLeases({ leaseMs, renew, lost, expired, renewed }: LeasesOptions): Leases {
-  /** Of each source, by position. */
+  /** For each source, its entries by position. */
   const bySource = SOURCES.map(() => new Map<string, LeasedEntry>())
   const timer = setInterval(() => void beat(), leaseMs * BEAT)
-  /** When the oldest of the leases began, or before. */
+  /** When the oldest lease began, or earlier. */
   let oldest = 0
   let size = 0
   let length = 0
@@ -96,7 +96,7 @@ export function createLeases({ leaseMs, renew, lost, expired, renewed }: LeasesO
     return beating
   }
 
-  /** Whether Redis answered. */
+  /** Resolves with whether Redis replied. */
   function renewSome(
     source: number,
     entries: readonly LeasedEntry[],
@@ -108,7 +108,7 @@ export function createLeases({ leaseMs, renew, lost, expired, renewed }: LeasesO
         const gone = new Set(answer.split(' '))
         for (const entry of entries) {
           if (!gone.has(entry.position)) entry.leaseEndsAt = askedAt + leaseMs
-          // One whose outcome is under way may be gone because it arrived.
+          // The lease of a delivery whose outcome was sent may have ended because the outcome arrived.
           else if (isUnsettled(entry)) lost(entry)
         }
         return true
@@ -126,7 +126,7 @@ export function createLeases({ leaseMs, renew, lost, expired, renewed }: LeasesO
     add(entry) {
       const map = mapOf(entry)
       const before = map.get(entry.position)
-      // A position that comes again, as after a reset of its group: Redis does not know the earlier delivery any more.
+      // After a reset of the group a position may be delivered again. Redis no longer has the earlier delivery.
       if (before) {
         forget(before)
         lost(before)
@@ -152,7 +152,7 @@ export function createLeases({ leaseMs, renew, lost, expired, renewed }: LeasesO
     overdue: (now) => now - oldest > leaseMs * OVERDUE && size > 0,
     async recordStart(entry) {
       const answered = await renewSome(entry.source, [entry], true)
-      // The process may have slept while the answer was in its socket.
+      // The process may have been suspended before it read the reply.
       return answered && performance.now() - (entry.leaseEndsAt - leaseMs) < leaseMs * OVERDUE
     },
     async refresh() {

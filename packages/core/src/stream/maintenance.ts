@@ -2,17 +2,17 @@ import type { DeliveryId } from './worker-events.ts'
 
 export interface MaintenanceOptions {
   readonly leaseMs: number
-  /** One step of lua/stream/look.lua. */
+  /** One step of lua/stream/maintain.lua. */
   readonly check: (fromStream: string, fromReady: string) => Promise<Checked>
-  /** An entry was taken over from a worker that gave no sign; `dead` when it had no attempt left. */
+  /** An entry whose lease ended was taken over; `dead` when it had no attempt left. */
   readonly takenOver: (delivery: DeliveryId, dead: boolean) => void
-  /** Something that was due could not be read, and is among the dead letters. */
+  /** A due entry could not be read and is now a dead letter. */
   readonly unreadable: (id: string) => void
   readonly paused: (paused: boolean) => void
   readonly trouble: (error: unknown) => void
 }
 
-/** The answer of lua/stream/look.lua. */
+/** The reply of lua/stream/maintain.lua. */
 export type Checked = readonly [
   fromStream: string,
   fromReady: string,
@@ -22,7 +22,7 @@ export type Checked = readonly [
 ]
 
 export interface Maintenance {
-  /** Checks in that time at the latest: something is due then. */
+  /** Checks after at most that time. */
   within(ms: number): void
   stop(): Promise<void>
 }
@@ -30,12 +30,12 @@ export interface Maintenance {
 /** The longest time between two checks. */
 const CHECK_MS = 10_000
 const PAUSED_CHECK_MS = 2000
-/** The shortest time between two checks, unless one was not enough. */
+/** The shortest time between two checks, unless the last check did not finish. */
 const SOONEST_MS = 5
 const RETRY_MS = 1000
 const START = '0-0'
 
-/** Checks the group at times: what is due, what workers that vanished had, whether it is paused. */
+/** Maintains the group regularly: makes due entries ready, takes over entries of dead workers, and checks whether it is paused. */
 export function createMaintenance(options: MaintenanceOptions): Maintenance {
   const { leaseMs, check, takenOver, unreadable, paused, trouble } = options
   const everyMs = Math.min(leaseMs / 2, CHECK_MS)
@@ -53,7 +53,7 @@ export function createMaintenance(options: MaintenanceOptions): Maintenance {
     timer = setTimeout(
       () => {
         nextAt = Infinity
-        // What is asked for during a check is checked after it.
+        // A check that is requested during another one runs after it.
         checking = (checking ?? Promise.resolve()).then(run)
       },
       Math.min(ms, CHECK_MS),
@@ -70,9 +70,9 @@ export function createMaintenance(options: MaintenanceOptions): Maintenance {
         if (fence === 0) unreadable(id)
         else takenOver({ id, attempt: Math.abs(attempts), fence }, attempts < 0)
       }
-      // This step did not see everything.
+      // This step did not reach the end of the pending lists.
       if (fromStream !== START || fromReady !== START) within(0)
-      // A share of the time at random, so that workers that started together do not check together.
+      // Part of the time is random, so that workers that started together do not check together.
       within((isPaused === 1 ? Math.min(PAUSED_CHECK_MS, everyMs) : everyMs) * (0.9 + Math.random() / 10))
       if (waitMs >= 0) within(Math.max(waitMs + 1, SOONEST_MS))
     } catch (error) {

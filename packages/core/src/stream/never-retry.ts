@@ -1,12 +1,12 @@
-/** Tells the error of another copy of penknife in the process, of which `instanceof` says no. */
+/** Marks the error for `isNeverRetry`: `instanceof` is false for the class of another copy of penknife in the process. */
 const BRAND = Symbol.for('penknife.never-retry')
 
-/** Causes that are looked at behind an error: they may form a ring. */
+/** Longest chain of causes that is followed; a chain may be circular. */
 const DEEPEST = 10
 
 /**
- * A handler throws it when another attempt cannot help: the entry goes to the dead letters at once. It may also be the
- * `cause` of what is thrown.
+ * Throw it in a handler when another attempt cannot help: the entry goes to the dead letters at once. It may also be the `cause` of
+ * the error that you throw.
  */
 export class NeverRetryError extends Error {
   override readonly name: string = 'NeverRetryError'
@@ -16,7 +16,7 @@ export class NeverRetryError extends Error {
   }
 }
 
-/** Whether a handler said that another attempt cannot help. Never throws, whatever was thrown. */
+/** Whether a thrown value is a NeverRetryError or has one as a cause. Never throws. */
 export function isNeverRetry(thrown: unknown): boolean {
   try {
     let error = thrown

@@ -1,29 +1,29 @@
-/** How far ahead a worker fetches. */
+/** Measures how many entries a worker should fetch ahead. */
 export interface Pace {
-  /** Entries to have beyond those being handled. */
+  /** Entries to fetch in addition to those being handled. */
   readonly ahead: number
-  /** Average characters of a payload, estimated from those that came before. */
+  /** Estimated mean characters of a payload, from earlier reads. */
   readonly meanLength: number
   fetched(count: number, length: number): void
   ended(count: number): void
-  /** The start of a call took so long: what its handler computes before it waits for something. */
+  /** Records how long the start of a call took: the synchronous part of its handler. */
   started(ms: number): void
-  /** Calls that can be started in that time: at least one. */
+  /** How many calls can be started in that time: at least one. */
   startsIn(ms: number): number
-  /** What was fetched ahead waits: the handlers are slower now. */
+  /** Call it when entries wait too long: the handlers are slower now, so nothing is fetched ahead. */
   stalled(): void
 }
 
-/** What is fetched ahead is what the handlers take in this time. */
+/** A worker fetches ahead as many entries as its handlers take in this time. */
 const AHEAD_MS = 20
 const MOST_AHEAD = 1000
 const MOST_AHEAD_LENGTH = 4 << 20
-/** Measuring over less says little. */
+/** The shortest time over which the rate is measured. */
 const SHORTEST_MS = 5
 
 /**
- * Watches how fast entries are handled. A fast worker fetches ahead, so that Redis and it work at the same time; a slow
- * one does not, so that what others could handle does not wait for it, and a crash touches little that never ran.
+ * Measures how fast entries are handled. A fast worker fetches ahead, so that Redis and the worker work at the same time. A slow
+ * worker does not, so that other workers can handle those entries, and a crash affects few entries that were not started.
  */
 export function createPace(): Pace {
   let ahead = 0

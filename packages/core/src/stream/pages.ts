@@ -3,23 +3,22 @@ import type { Port } from '../redis/runner.ts'
 import type { Reply } from '../redis/script.ts'
 import type { Route } from '../redis/keys.ts'
 import type { streamPage } from '../redis/scripts.gen.ts'
+import type { Range } from './ids.ts'
+import type { StreamPage } from './types.ts'
 
-/** Id and fields of an entry, as Redis gives them. */
+/** Id and fields of an entry, as Redis returns them. */
 export type RawEntry = readonly [id: string, fields: readonly string[]]
 
-export interface PageOptions {
-  /** Where to begin and to end, as XRANGE or XREVRANGE take it: `(` before an id leaves it out. */
-  readonly first: string
-  readonly last: string
-  readonly reverse: boolean
+export interface PageOptions extends Range {
+  /** Most entries of a page. */
   readonly count: number
+  /** Most bytes of a page; one entry always fits. */
   readonly bytes: number
-  readonly signal: AbortSignal | undefined
 }
 
 export type PagePort = Port<NonNullable<(typeof streamPage)['types']>['item'], readonly Reply[]>
 
-/** The entries of a page. */
+/** Checks the entries in a reply of lua/stream/page.lua. */
 export function toEntries(found: readonly Reply[]): readonly RawEntry[] {
   for (const entry of found) {
     const known = Array.isArray(entry) && typeof entry[0] === 'string' && Array.isArray(entry[1])
@@ -30,12 +29,25 @@ export function toEntries(found: readonly Reply[]): readonly RawEntry[] {
   return found as readonly RawEntry[]
 }
 
-/** The pages of a range; one is fetched when the one before is used up. */
+/** Reads one page. */
+export async function readPage<Item>(
+  page: PagePort,
+  route: Route,
+  key: string,
+  { first, last, reverse, count, bytes }: PageOptions,
+  toItem: (entry: RawEntry) => Item,
+): Promise<StreamPage<Item>> {
+  const [more, ...found] = await page(route, key, first, last, count, bytes, reverse ? 'XREVRANGE' : 'XRANGE')
+  const entries = toEntries(found)
+  return { items: entries.map(toItem), next: more ? entries.at(-1)?.[0] : undefined }
+}
+
+/** Iterates over the pages of a range. It fetches a page when the one before was consumed. */
 export async function* pages(
   page: PagePort,
   route: Route,
   key: string,
-  { first, last, reverse, count, bytes, signal }: PageOptions,
+  { first, last, reverse, count, bytes, signal }: PageOptions & { readonly signal: AbortSignal | undefined },
 ): AsyncGenerator<readonly RawEntry[], void> {
   const order = reverse ? 'XREVRANGE' : 'XRANGE'
   for (let position = first; ;) {

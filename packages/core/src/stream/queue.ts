@@ -1,4 +1,4 @@
-/** First in, first out; the last may be taken off again. */
+/** A first-in, first-out queue. `pop` removes the last value. */
 export interface Queue<T> {
   readonly size: number
   readonly first: T | undefined

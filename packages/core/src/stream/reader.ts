@@ -9,24 +9,24 @@ export interface ReaderOptions {
   readonly sourceKeys: readonly string[]
   readonly group: string
   readonly consumer: string
-  /** Makes the group, if it is not there; `again` when it was there before. */
+  /** Creates the group if it does not exist; `again` when it existed before. */
   readonly open: (again: boolean) => Promise<unknown>
-  /** How many entries the worker would take now. */
+  /** How many entries the worker can take now. */
   readonly room: () => number
-  /** Entries of one read from each source at the most. */
+  /** Most entries of one read from each source. */
   readonly most: number
-  /** Entries of a read that asked for so many of each source, which was sent at that time of the local clock. */
+  /** Called with the entries of a read that asked for `asked` entries of each source and was sent at `leasedSince` of the local clock. */
   readonly fetched: (entries: readonly FetchedEntry[], asked: number, leasedSince: number) => void
-  /** Tells which entries are under this worker's lease at the time of the call. */
+  /** Returns a test for the entries that are under this worker's lease at the time of the call. */
   readonly snapshot: () => (entry: FetchedEntry) => boolean
   readonly trouble: (error: unknown) => void
   readonly resumed: () => void
 }
 
 export interface Reader {
-  /** There may be room again. */
+  /** Call it when there may be room again. */
   roomMade(): void
-  /** Fetches nothing more. */
+  /** Stops fetching. */
   stop(): Promise<void>
 }
 
@@ -35,14 +35,14 @@ type ReadReply =
   | readonly (readonly [key: string, entries: readonly (readonly [position: string, Fields])[]])[]
   | null
 
-/** Before the reader tries again after an error. */
+/** Wait before the reader tries again after an error. */
 const RETRY_MS = 250
 
 /**
- * Fetches a worker's entries by a blocking XREADGROUP of all sources, on a connection of its own.
+ * Fetches a worker's entries with a blocking XREADGROUP of all sources, on its own connection.
  *
- * After anything that may have lost the reply to a read it reads the worker's own pending entries first. An idle reader
- * costs Redis one command in five seconds.
+ * If the reply of a read may have been lost, it reads the worker's own pending entries first. An idle reader costs Redis one command
+ * in five seconds.
  */
 export function createReader(space: Space, options: ReaderOptions): Reader {
   const { sourceKeys, group, consumer, open, room, most, fetched, snapshot, trouble, resumed } = options
@@ -53,12 +53,12 @@ export function createReader(space: Space, options: ReaderOptions): Reader {
   let wake: (() => void) | undefined
   connection.on('ready', () => wake?.())
 
-  /** Waits until something calls `wake`, or for some time. */
-  function rest(ms?: number): Promise<void> {
+  /** Waits until `wake` is called, or for that time. */
+  function pause(ms?: number): Promise<void> {
     return new Promise((resolve) => {
       const timer = ms === undefined ? undefined : setTimeout(() => wake?.(), ms)
       wake = () => {
-        // It is called for each entry that ends, mostly while nothing waits.
+        // Cleared, because `wake` is called for each entry that ends, mostly while the reader does not wait.
         wake = undefined
         clearTimeout(timer)
         resolve()
@@ -87,11 +87,11 @@ export function createReader(space: Space, options: ReaderOptions): Reader {
             troubled = true
             trouble(unavailable(reason))
           }
-          await rest(RETRY_MS)
+          await pause(RETRY_MS)
         } else if (unsure) {
           await fetchPending()
           unsure = false
-        } else if (count <= 0) await rest()
+        } else if (count <= 0) await pause()
         else {
           await fetchNew(Math.min(count, most))
           if (troubled) resumed()
@@ -100,35 +100,35 @@ export function createReader(space: Space, options: ReaderOptions): Reader {
       } catch (error) {
         if (stopped) return
         unsure = true
-        // The slot has another master, which the connection looks for, or the connection was just lost.
+        // The slot has a new master, which the connection searches for, or the connection was just lost.
         if (movedAway(error) || neverSent(error)) {
-          await rest(RETRY_MS)
+          await pause(RETRY_MS)
           continue
         }
         troubled = true
         trouble(error)
-        // The master became a replica and kept the connection: look for the master again.
+        // The server is now a replica and kept the connection open: search for the master again.
         if (replyCode(error) === 'READONLY') connection.lookAgain()
-        // NOGROUP: someone deleted the stream or the group (FLUSHALL).
+        // After NOGROUP the stream or the group was deleted (FLUSHALL).
         opened = false
-        await rest(RETRY_MS)
+        await pause(RETRY_MS)
       }
     }
   }
 
   async function fetchNew(count: number): Promise<void> {
-    // The leases begin when Redis hands the entries out, which is not before this.
+    // The leases begin when Redis delivers the entries, which is not before now.
     const leasedSince = performance.now()
     const entries = await read(count, ['BLOCK', BLOCK_MS], fromNew)
     if (entries.length > 0) fetched(entries, count, leasedSince)
   }
 
-  /** Fetches what Redis handed to this consumer and this worker does not know. */
+  /** Fetches entries that are pending for this consumer and that this worker does not know. */
   async function fetchPending(): Promise<void> {
     const from = keysToRead.map(() => '0')
     for (;;) {
       const leasedSince = performance.now()
-      // Taken before the read: what ends while the reply is on its way was leased when Redis wrote it.
+      // Taken before the read, because an entry that ends before the reply arrives is in the reply too.
       const isLeased = snapshot()
       const entries = await read(most, [], from)
       fetched(
@@ -154,7 +154,7 @@ export function createReader(space: Space, options: ReaderOptions): Reader {
     const all: FetchedEntry[] = []
     for (const [key, entries] of reply ?? []) {
       const source = sourceKeys.indexOf(key)
-      // One that was deleted by hand has no fields.
+      // An entry that was deleted by hand has no fields.
       for (const [position, fields] of entries) all.push({ position, source, fields: fields ?? [] })
     }
     return all
@@ -166,7 +166,7 @@ export function createReader(space: Space, options: ReaderOptions): Reader {
     roomMade: () => wake?.(),
     async stop() {
       stopped = true
-      // Once the server closed it, too, it hands nothing out any more.
+      // Resolves after the server closed the connection: from then on Redis delivers no entry to it.
       const ended = connection.close()
       wake?.()
       await Promise.allSettled([fetching, ended])
@@ -175,8 +175,5 @@ export function createReader(space: Space, options: ReaderOptions): Reader {
 }
 
 function unavailable(reason: string): PenknifeError {
-  return new PenknifeError(
-    'PENKNIFE_UNAVAILABLE',
-    `the worker's connection to Redis cannot be made: ${reason}`,
-  )
+  return new PenknifeError('PENKNIFE_UNAVAILABLE', `the worker cannot connect to Redis: ${reason}`)
 }

@@ -15,28 +15,28 @@ import type { StreamEntry } from './types.ts'
 export interface StreamReplayOptions {
   /** Begins with this id or time, inclusive. Default: the oldest entry, in reverse the newest. */
   readonly from?: StreamBound
-  /** Begins with the entry after this id, such as the last one that was seen. Instead of `from`. */
+  /** Begins with the entry after this id, such as the last one that you got. Instead of `from`. */
   readonly after?: string
   /** Ends with this id or time, inclusive. Default: the newest entry, in reverse the oldest. */
   readonly to?: StreamBound
   /** Newest first: `from` is then the later end. Default: false. */
   readonly reverse?: boolean
-  /** Goes on with what is added from now on, until the signal ends it. Default: false. */
+  /** Continues with new entries until the signal ends the iteration. Default: false. */
   readonly follow?: boolean
   /** Entries fetched at once: 1 to 1,000. Default: 100. */
   readonly pageEntries?: number
-  /** Bytes fetched at once, beyond which a page ends; one entry always fits: 1 KiB to 8 MiB. Default: 1 MiB. */
+  /** Bytes fetched at once: 1 KiB to 8 MiB. One entry always fits. Default: 1 MiB. */
   readonly pageBytes?: number
-  /** Ends the iteration: it throws the signal's reason. */
+  /** Ends the iteration, which throws the signal's reason. */
   readonly signal?: AbortSignal
 }
 
 const KNOWN = ['from', 'after', 'to', 'reverse', 'follow', 'pageEntries', 'pageBytes', 'signal']
 
-/** Before a follower tries again to reach Redis. */
+/** Wait before a follower tries again to reach Redis. */
 const RETRY_MS = 250
 
-/** Iterates over a range of a stream, page by page; a page is fetched when the one before is used up. */
+/** Iterates over a range of a stream. It fetches a page when the one before was consumed. */
 export function replay<T>(scope: Scope, options: StreamReplayOptions): AsyncGenerator<StreamEntry<T>, void> {
   checkOptions('replay', options, KNOWN)
   const { reverse = false, follow = false, signal } = options
@@ -45,7 +45,12 @@ export function replay<T>(scope: Scope, options: StreamReplayOptions): AsyncGene
   if (options.from !== undefined && options.after !== undefined) {
     throw invalid('after', options.after, "give 'from' or 'after', not both")
   }
-  if (follow && reverse) throw invalid('follow', follow, 'what is yet to come cannot be read in reverse')
+  if (follow && reverse)
+    throw invalid(
+      'follow',
+      follow,
+      "give 'follow' or 'reverse', not both: new entries cannot be read in reverse",
+    )
   if (follow && options.to !== undefined) {
     throw invalid('to', options.to, "leave it out with 'follow', or break out of the loop")
   }
@@ -62,7 +67,7 @@ export function replay<T>(scope: Scope, options: StreamReplayOptions): AsyncGene
   const { route, key, bind } = scope
   const page = bind(streamPage, [])
 
-  /** Pages until the end of the range. */
+  /** Yields the entries until the end of the range. */
   async function* read(position: string): AsyncGenerator<StreamEntry<T>, void> {
     const range = { first: position, last, reverse, count, bytes, signal }
     for await (const entries of pages(page, route, key, range)) {
@@ -73,10 +78,10 @@ export function replay<T>(scope: Scope, options: StreamReplayOptions): AsyncGene
     }
   }
 
-  /** Goes on from the last entry, across outages. */
+  /** Continues after the last entry, across outages. */
   async function* tail(): AsyncGenerator<StreamEntry<T>, void> {
     const growth = watchGrowth(scope, signal)
-    /** The id after which to go on; undefined until the newest one, from which '+' goes on, is known. */
+    /** The last id that was read. Undefined with `from: '+'`, until the newest id is known. */
     let seen = first.startsWith('(') ? first.slice(1) : first === '+' ? undefined : before(first)
     try {
       for (;;) {
@@ -105,12 +110,12 @@ export function replay<T>(scope: Scope, options: StreamReplayOptions): AsyncGene
 }
 
 interface Growth {
-  /** Resolves when there may be entries after an id: a blocking XREAD, at least every five seconds. */
+  /** Resolves when there may be entries after an id, and at least every five seconds: a blocking XREAD. */
   after(id: string): Promise<void>
   close(): void
 }
 
-/** Waits for new entries on a connection of its own, opened when it is first needed. */
+/** Waits for new entries on its own connection, which it opens at the first wait. */
 function watchGrowth({ runtime, route, key, title }: Scope, signal: AbortSignal | undefined): Growth {
   let reader: Reader | undefined
   let closed = false
@@ -135,7 +140,7 @@ function watchGrowth({ runtime, route, key, title }: Scope, signal: AbortSignal 
       } catch (error) {
         signal?.throwIfAborted()
         if (closed) throw new PenknifeError('PENKNIFE_CLOSED', `replay of ${title}: penknife was closed`)
-        // The master became a replica and kept the connection: look for the master again.
+        // The server is now a replica and kept the connection open: search for the master again.
         if (replyCode(error) === 'UNBLOCKED') reader?.lookAgain()
         throw failureOf(`replay of ${title}`, error)
       }

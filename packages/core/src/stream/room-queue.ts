@@ -1,19 +1,19 @@
 import { setTimeout as delay } from 'node:timers/promises'
 
-/** Adds that wait for room in a full stream. They take turns, and only the first of them asks Redis. */
+/** Adds that wait for room in a full stream, in order. Only the first of them sends calls to Redis. */
 export interface RoomQueue {
   /** How many wait. */
   readonly size: number
-  /** Calls `tryOnce`, once it is the first, until that resolves with an id. */
+  /** Waits until this add is the first, then calls `tryOnce` until it resolves with an id. */
   wait(tryOnce: () => Promise<string | undefined>, signal: AbortSignal | undefined): Promise<string>
 }
 
-/** Between two tries; it doubles up to the last one. */
+/** The wait between two tries. It doubles up to `LAST_WAIT_MS`. */
 const FIRST_WAIT_MS = 20
 const LAST_WAIT_MS = 500
 
 export function createRoomQueue(): RoomQueue {
-  /** Resolves when the last one that waits is done. */
+  /** Resolves when the last waiting add is done. */
   let last: Promise<void> = Promise.resolve()
   let size = 0
   return {
@@ -35,14 +35,14 @@ export function createRoomQueue(): RoomQueue {
         }
       } finally {
         size -= 1
-        // One that gave up while it waited lets those behind it on only after those before it.
+        // An aborted add lets the next one start only after the one before it is done.
         before.then(pass, pass)
       }
     },
   }
 }
 
-/** Waits for something or until the signal ends the waiting. */
+/** Waits for a promise, or rejects when the signal is aborted. */
 function orAbort(what: Promise<unknown>, signal: AbortSignal | undefined): Promise<unknown> {
   if (!signal) return what
   return new Promise((resolve, reject) => {

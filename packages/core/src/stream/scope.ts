@@ -7,7 +7,7 @@ import type { Port } from '../redis/runner.ts'
 import type { Arg, Script, SharedArg } from '../redis/script.ts'
 import type { StreamSettings } from './settings.ts'
 
-/** A stream of a space, as the parts of the feature share it. */
+/** A stream of a space; the parts of the feature share it. */
 export interface Scope {
   readonly space: Space
   readonly runtime: Runtime
@@ -15,26 +15,28 @@ export interface Scope {
   readonly route: Route
   /** The stream's name. */
   readonly stream: string
-  /** Its key. */
+  /** The stream's key. */
   readonly key: string
-  /** The groups declared at its creation. */
+  /** In every event of the stream. */
+  readonly identity: { readonly space: string; readonly name: string }
+  /** The groups declared in the options. */
   readonly groups: readonly string[]
-  /** As the scripts take it: the groups of a work queue, '-' for an event log. */
+  /** Argument of the scripts: the groups of a work queue, '-' for an event log. */
   readonly declared: string
-  /** As errors call it. */
+  /** Its name in errors, such as `stream 'orders' of space 'shop'`. */
   readonly title: string
-  /** As the runtime's, with errors that name the stream and its space. */
+  /** `bind` of the runtime, with errors that name the stream and its space. */
   bind<Shared extends readonly SharedArg[], Item extends readonly Arg[], Result>(
     script: Script<Shared, Item, Result>,
     shared: Shared,
   ): Port<Item, Result>
-  /** As `bind`; with `safety` a call resolves when what it wrote is there. */
+  /** As `bind`; with `safety` a call resolves when its writes are on the replicas or the disk. */
   bindSafe<Shared extends readonly SharedArg[], Item extends readonly Arg[], Result>(
     script: Script<Shared, Item, Result>,
     shared: Shared,
     safety: Safety | undefined,
   ): Port<Item, Result>
-  /** The name of a group that the stream may have. */
+  /** Refuses the name of a group that the stream cannot have. */
   checkGroup(group: string): string
 }
 
@@ -53,6 +55,7 @@ export function createScope(
     route: keys.route,
     stream,
     key: keys.stream(stream),
+    identity: { space: space.name, name: stream },
     groups,
     declared,
     title,
@@ -66,7 +69,7 @@ export function createScope(
       if (declared === '-' || groups.includes(group)) return group
       const near = nearest(group, groups)
       const fix = near ? `did you mean '${near}'?` : `its groups are ${groups.join(', ')}`
-      throw invalid('group', group, `${title} is a work queue without it; ${fix}`)
+      throw invalid('group', group, `${title} is a work queue that does not declare it; ${fix}`)
     },
   }
 }

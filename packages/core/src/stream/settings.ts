@@ -8,17 +8,19 @@ import type { WorkerBatchOptions, StreamRetention, StreamOptions } from './types
 /** The options of a stream, checked. */
 export interface StreamSettings<T, Out> {
   readonly groups: readonly string[]
-  /** As the scripts take it: the groups of a work queue, '-' for an event log. */
+  /** Argument of the scripts: the groups of a work queue, '-' for an event log. */
   readonly declared: string
-  /** As lua/_lib/stream/append.lua takes it; the first adds of a process also make its groups. */
+  /** Argument of lua/_lib/stream/append.lua. With `firstLimits`, used by the first adds of a process, it also creates the groups. */
   readonly limits: string
   readonly firstLimits: string
-  /** What a change of the declaration is noticed by, and what tells people of it. */
+  /** The declaration as text. It is compared with the stored one, and shown when they differ. */
   readonly text: string
   readonly limited: boolean
-  /** Where an entry must be before its add resolves. */
+  /** What an add waits for before it resolves. */
   readonly safety: Safety | undefined
   readonly schema: StandardSchema<T, Out> | undefined
+  /** How long dedup ids are remembered. */
+  readonly dedupMs: number
   readonly traceparent: (() => string | undefined) | undefined
 }
 
@@ -34,15 +36,17 @@ export function streamSettings<T, Out>(options: StreamOptions<T, Out>): StreamSe
     'traceparent',
     'durability',
     'replicas',
+    'dedup',
   ])
-  const { schema, traceparent } = options
+  const { schema, traceparent, dedup = {} } = options
   const groups = checkGroups(options.groups ?? [])
   const queue = groups.length > 0 && options.retain === undefined
   const backlog =
     options.maxBacklog === undefined ? 0 : wholeNumber('maxBacklog', options.maxBacklog, 1, HUGE)
   if (schema !== undefined) checkSchema('schema', schema)
+  checkOptions('dedup', dedup, ['window'])
   if (traceparent !== undefined && typeof traceparent !== 'function') {
-    throw invalid('traceparent', traceparent, 'give a function that answers the traceparent')
+    throw invalid('traceparent', traceparent, 'give a function that returns the traceparent')
   }
   const limits = `${queue ? 1 : 0} ${backlog} ${queue ? '0 0 0 0' : retention(options.retain)}`
   return {
@@ -54,6 +58,7 @@ export function streamSettings<T, Out>(options: StreamOptions<T, Out>): StreamSe
     limited: backlog > 0,
     safety: safetyOf(options),
     schema,
+    dedupMs: wholeMs('window', dedup.window ?? 3_600_000, 1),
     traceparent,
   }
 }
@@ -99,7 +104,7 @@ function retention(retain: StreamRetention = { entries: KEEP }): string {
   checkOptions('retain', retain, ['entries', 'bytes', 'age', 'lossy'])
   const { entries, bytes, age, lossy = false } = retain
   if (entries === undefined && bytes === undefined && age === undefined) {
-    throw invalid('retain', retain, "say how much: { entries: 10_000 }, { age: '7d' } or { bytes: 1e9 }")
+    throw invalid('retain', retain, "give a limit: { entries: 10_000 }, { age: '7d' } or { bytes: 1e9 }")
   }
   if (typeof lossy !== 'boolean') throw invalid('lossy', lossy, 'give true or false')
   return [
@@ -116,11 +121,11 @@ export interface WorkerSettings {
   readonly leaseMs: number
   readonly timeoutMs: number | undefined
   readonly maxAttempts: number
-  /** Before the attempt after `attempt`. */
+  /** The wait before the next attempt after `attempt`. */
   readonly backoffMs: (attempt: number) => number
-  /** The id after which a group that is not there begins. */
+  /** The id after which a group begins that does not exist yet. */
   readonly from: string
-  /** Entries to a call of the handler. */
+  /** Most entries of one call of the handler. */
   readonly batch: number
 }
 
@@ -160,7 +165,7 @@ export function workerSettings(options: WorkerBatchOptions, batched: boolean): W
   }
 }
 
-/** Redis takes whole milliseconds. */
+/** Redis accepts whole milliseconds only. */
 export function wholeMs(name: string, value: Duration, min: number, max: number = LONGEST_WAIT_MS): number {
   return Math.round(durationMs(name, value, { min, max }))
 }

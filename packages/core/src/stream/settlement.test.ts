@@ -20,17 +20,17 @@ test('finished positions are listed by their source, and a move names the source
     { entry: fresh('1-1'), move: undefined },
     { entry: retried('5-0'), move: undefined },
     { entry: fresh('1-2'), move: undefined },
-    { entry: fresh('1-3'), move: { to: 'later', delayMs: 7 } },
+    { entry: fresh('1-3'), move: { to: 'retrying', delayMs: 7 } },
     { entry: retried('5-1'), move: { to: 'dead', why: 'failed', error } },
     { entry: retried('5-2'), move: { to: 'dead', why: 'invalid', error } },
-    { entry: retried('5-3'), move: { to: 'ready', used: 2, why: 'busy' } },
+    { entry: retried('5-3'), move: { to: 'waiting', used: 2, why: 'busy' } },
   ])
   expect(JSON.parse(finished)).toEqual([['1-1', '1-2'], ['5-0']])
   expect(JSON.parse(moves)).toEqual([
-    ['m', '1-3', 'later', 1, 1, 7, '', ''],
+    ['m', '1-3', 'retrying', 1, 1, 7, '', ''],
     ['r', '5-1', 'dead', 3, 5, 0, 'failed', 'no'],
     ['r', '5-2', 'dead', 2, 5, 0, 'invalid', 'no'],
-    ['r', '5-3', 'ready', 2, 5, 0, '', ''],
+    ['r', '5-3', 'waiting', 2, 5, 0, '', ''],
   ])
 })
 

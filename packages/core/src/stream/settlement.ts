@@ -3,11 +3,11 @@ import type { LeasedEntry } from './leased-entry.ts'
 import { SOURCES } from './sources.ts'
 import type { DeadLetterKind, WorkerReturnReason } from './types.ts'
 
-/** Where an entry goes that its delivery did not finish, as lua/stream/settle.lua names it. */
+/** The new state of an entry whose delivery did not finish it, as lua/stream/settle.lua names it. */
 export type Move =
-  | { readonly to: 'later'; readonly delayMs: number }
-  | { readonly to: 'at'; readonly dueMs: number }
-  | { readonly to: 'ready'; readonly used: number; readonly why: WorkerReturnReason }
+  | { readonly to: 'retrying'; readonly delayMs: number }
+  | { readonly to: 'delayed'; readonly dueMs: number }
+  | { readonly to: 'waiting'; readonly used: number; readonly why: WorkerReturnReason }
   | { readonly to: 'dead'; readonly why: DeadLetterKind; readonly error: unknown }
 
 /** How a delivery ended. */
@@ -19,7 +19,7 @@ export interface Outcome {
 
 const LONGEST_REASON = 1000
 
-/** The two texts that lua/stream/settle.lua takes. */
+/** The two text arguments of lua/stream/settle.lua. */
 export function encodeOutcomes(batch: readonly Outcome[]): [finished: string, moves: string] {
   const finished = SOURCES.map(() => '')
   const moves: unknown[] = []
@@ -33,17 +33,17 @@ export function encodeOutcomes(batch: readonly Outcome[]): [finished: string, mo
 
 function encodeMove({ source, position, attempt, fence }: LeasedEntry, move: Move): readonly unknown[] {
   const from = [SOURCES[source]?.code, position, move.to]
-  if (move.to === 'later') return [...from, attempt, fence, move.delayMs, '', '']
-  if (move.to === 'at') return [...from, attempt - 1, fence, move.dueMs, '', '']
-  if (move.to === 'ready') return [...from, move.used, fence, 0, '', '']
-  // A batch handler's error may belong to all its entries; an attempt was used only if a handler ran.
+  if (move.to === 'retrying') return [...from, attempt, fence, move.delayMs, '', '']
+  if (move.to === 'delayed') return [...from, attempt - 1, fence, move.dueMs, '', '']
+  if (move.to === 'waiting') return [...from, move.used, fence, 0, '', '']
+  // An attempt was used only if a handler ran.
   const used = move.why === 'invalid' ? attempt - 1 : attempt
   return [...from, used, fence, 0, move.why, cut(errorText(move.error), LONGEST_REASON)]
 }
 
-/** Whether the lease of an entry was lost, by the answer of lua/stream/settle.lua. */
-export function decodeLost(answer: string): (entry: LeasedEntry) => boolean {
-  if (answer === '') return () => false
-  const lost = new Set(answer.split(' '))
+/** From the reply of lua/stream/settle.lua: whether the lease of an entry was lost. */
+export function decodeLost(reply: string): (entry: LeasedEntry) => boolean {
+  if (reply === '') return () => false
+  const lost = new Set(reply.split(' '))
   return ({ source, position }) => lost.has(`${SOURCES[source]?.prefix}${position}`)
 }

@@ -5,11 +5,11 @@ import { decodeLost, encodeOutcomes, type Outcome } from './settlement.ts'
 import type { LeasedEntry } from './leased-entry.ts'
 
 export interface SettlerOptions {
-  /** Sends a batch under its number; resolves with the positions whose lease was lost. */
+  /** Sends a batch under its number; resolves with the positions whose lease is lost. */
   readonly send: (number: number, finished: string, moves: string) => Promise<string>
   readonly settled: (outcome: Outcome) => void
   readonly lost: (entry: LeasedEntry) => void
-  /** Its outcome does not reach Redis: the lease runs out, and the entry is handled again. */
+  /** Called when an outcome cannot be sent to Redis: the lease ends, and the entry is handled again. */
   readonly abandoned: (entry: LeasedEntry) => void
   readonly trouble: (error: unknown) => void
 }
@@ -19,26 +19,26 @@ export interface Settler {
   settle(outcome: Outcome): void
   /** Outcomes that Redis does not have yet. */
   readonly pending: number
-  /** Resolves when Redis has all outcomes, or they were given up. */
+  /** Resolves when Redis has all outcomes, or the rest was given up. */
   drained(): Promise<void>
   /** From now on a batch is given up at its first failure. */
   hurry(): void
 }
 
-/** What one call of lua/stream/settle.lua takes. */
+/** Limits of one call of lua/stream/settle.lua. */
 const MOST_FINISHED = 256
 const MOST_MOVES = 64
-/** Characters of payload that a call moves, so that it does not hold up Redis; one entry always goes. */
+/** Most characters of payload that a call moves, so that it does not block Redis. One entry always fits. */
 const MOST_MOVED = 1 << 20
-/** Before a batch that did not reach Redis is sent again. */
+/** Wait before a batch that did not reach Redis is sent again. */
 const RETRY_MS = 200
 
 /**
- * Sends outcomes one batch at a time, each with those that gathered while the batch before was under way.
+ * Sends outcomes one batch at a time. A batch has all outcomes that were added while the batch before was being sent.
  *
- * A batch that met an outage is sent again under its number until Redis answers. The fence makes that harmless, and the
- * worker's mark in Redis tells "carried out already" from "lost". A batch that Redis refuses (a key of another type) is
- * sent outcome by outcome; one that is refused alone is left to its lease.
+ * After an outage a batch is sent again under its number until Redis replies. The fence makes that safe, and the number that Redis
+ * stores tells "already done" from "lost". A batch that Redis refuses (a key of another type) is sent outcome by outcome. An outcome
+ * that is refused alone is given up: the lease of its entry ends.
  */
 export function createSettler({ send, settled, lost, abandoned, trouble }: SettlerOptions): Settler {
   let waiting: Outcome[] = []
@@ -55,7 +55,7 @@ export function createSettler({ send, settled, lost, abandoned, trouble }: Settl
       try {
         await sendBatch(batch)
       } catch (error) {
-        // A fault in one batch must end neither this loop nor a close that waits for it.
+        // An error in one batch must not end this loop or block a close that waits for it.
         trouble(error)
         giveUp(batch)
       }
@@ -65,7 +65,7 @@ export function createSettler({ send, settled, lost, abandoned, trouble }: Settl
     idle?.()
   }
 
-  /** The next batch, ascending by position as the script wants it. */
+  /** The next batch, in ascending order of positions, as the script requires. */
   function take(): Outcome[] {
     let moves = 0
     let moved = 0
@@ -119,7 +119,7 @@ export function createSettler({ send, settled, lost, abandoned, trouble }: Settl
       waiting.push(outcome)
       if (busy) return
       busy = true
-      // With everything else that ends in this tick.
+      // Later in this tick, so that outcomes of the same tick are in the same batch.
       setImmediate(() => void run())
     },
     get pending() {
@@ -132,7 +132,7 @@ export function createSettler({ send, settled, lost, abandoned, trouble }: Settl
   }
 }
 
-/** As handlers that take equally long leave them. */
+/** Whether the batch is sorted already, as with handlers that take equally long. */
 function isAscending(batch: readonly Outcome[]): boolean {
   for (let at = 1; at < batch.length; at++) {
     if ((batch[at] as Outcome).entry.order < (batch[at - 1] as Outcome).entry.order) return false

@@ -4,17 +4,17 @@ import { type EntryFields, parseAdded, parseRetry } from './entry-fields.ts'
 /** A Redis stream from which the workers of a group get entries. */
 export interface Source {
   readonly keyOf: (keys: Keys, stream: string, group: string) => string
-  /** What the fields of its entries say. */
+  /** Decodes the fields of its entries. */
   readonly parse: (position: string, fields: readonly string[]) => EntryFields
   /** Its name in the moves of lua/stream/settle.lua. */
   readonly code: string
-  /** Stands before its positions where lua/stream/settle.lua lists lost ones. */
+  /** Prefix of its positions in the reply of lua/stream/settle.lua. */
   readonly prefix: string
 }
 
 /**
- * All sources. An entry's `source` is an index into this list, which has the order of lua/stream/settle.lua. A read asks
- * for the last one first: what is handled again comes before what is new.
+ * All sources. An entry's `source` is an index into this list, which has the order of lua/stream/settle.lua. A read lists the last
+ * source first, so entries that are handled again have priority over new ones.
  */
 export const SOURCES: readonly Source[] = [
   // New entries: the stream itself, which every group reads.

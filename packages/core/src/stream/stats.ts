@@ -9,105 +9,108 @@ import type { Scope } from './scope.ts'
 
 export interface StreamStatsOptions {
   /**
-   * The time over which rates are taken: up to 1 min; 0 asks for none. When this process asked before, that long
-   * ago or up to a minute longer, rates count from then; otherwise the call takes this long. Default: 1 s.
+   * The time over which rates are measured: up to 1 min; 0 measures none. If this process called `stats` that long ago, or up to a
+   * minute longer, rates count from that call. Otherwise this call takes that long. Default: 1 s.
    */
   readonly over?: Duration
 }
 
-/** A stream as it stands. */
+/** The state of a stream. */
 export interface StreamStats {
   /** Entries in the stream. */
   readonly length: number
   /**
-   * Bytes of the stream in Redis' memory, as it estimates them; without retry paths and dead letters. Undefined where the server
-   * has no MEMORY USAGE, or does not let penknife's user run it.
+   * Memory of the stream in bytes, as Redis estimates it, without retries and dead letters. Undefined if the server has no MEMORY
+   * USAGE, or does not let penknife's user run it.
    */
   readonly bytes: number | undefined
-  /** Entries added a second, by every process. */
+  /** Entries added per second, by all processes. */
   readonly addedPerSecond: number
-  /** Over how many milliseconds rates were taken; 0 when none were asked for, and then they are 0. */
+  /** Milliseconds over which rates were measured. 0 if none were asked for; all rates are 0 then. */
   readonly overMs: number
-  /** Declared groups, and any other that the stream has. */
+  /** The declared groups, and every other group that the stream has. */
   readonly groups: readonly StreamGroupStats[]
 }
 
 export interface StreamGroupStats {
   readonly name: string
-  /** Entries that no worker has: not delivered yet, or to be handled again now. */
-  readonly undelivered: number
+  /** Entries that no worker has and that may be handled now: new ones, and retries that are due. */
+  readonly waiting: number
   /**
-   * False when `undelivered` is an estimate: after the group was reset or an entry deleted by hand, Redis does not know it, and
-   * it is counted only up to some hundred entries; beyond them it goes by the times in the ids.
+   * False when `waiting` is an estimate. Redis does not know the number after the group was reset or an entry was deleted by hand.
+   * It is then counted up to some hundred entries, and beyond that estimated from the times in the ids.
    */
   readonly exact: boolean
   /** Entries under a worker's lease. */
-  readonly pending: number
-  /** Entries that wait for their time: after a failed attempt, or added with a delay. */
+  readonly running: number
+  /** Entries that wait for a time: after a failed attempt, or added with a delay. */
   readonly delayed: number
+  /** Dead letters. */
   readonly dead: number
   /**
-   * Milliseconds since the oldest entry was added that is undelivered or pending, 0 when there is none. Of those to be
-   * handled again it knows only the one that is so for longest; those that are delayed or dead do not count.
+   * Milliseconds since the oldest waiting or running entry was added; 0 when there is none. Delayed entries and dead letters do not
+   * count. Of the entries to be handled again only the one that became so first counts.
    */
   readonly oldestAgeMs: number
   /**
-   * Entries a second that the group was done with: what was added, less what became open. Dead letters purged and
-   * entries trimmed meanwhile count as done; it is an estimate when `undelivered` is.
+   * Entries that the group finished per second: the entries added, less the increase of those not finished. Purged dead letters and
+   * trimmed entries count as finished. An estimate when `waiting` is one.
    */
   readonly finishedPerSecond: number
   readonly paused: boolean
-  /** Whether a worker gave a sign of life within the last 30 s. */
+  /** Whether a worker of the group sent a command within the last 30 s. A worker does so every ten seconds. */
   readonly served: boolean
   readonly consumers: readonly StreamConsumerStats[]
 }
 
-/** A worker, as Redis knows it; one whose process died is forgotten after some minutes, once nothing is pending for it. */
+/** A worker, as Redis knows it. The worker of a dead process is removed after some minutes, once no entry is pending for it. */
 export interface StreamConsumerStats {
+  /** The worker's consumer name. */
   readonly name: string
-  readonly pending: number
-  /** Milliseconds since its last sign of life. */
+  /** Entries under its lease. */
+  readonly running: number
+  /** Milliseconds since its last command. */
   readonly idleMs: number
 }
 
-/** A group with a consumer that was heard of within this time is served. Workers are heard of every ten seconds. */
+/** A group is served if one of its consumers sent a command within this time. A worker sends one every ten seconds. */
 export const SERVED_MS = 30_000
-/** The oldest look that rates count from. */
+/** The oldest sample from which rates are measured. */
 const OLDEST_MS = 60_000
 
-/** One look at the stream, to compare with another. */
-interface Look extends Omit<StreamStats, 'addedPerSecond' | 'overMs' | 'groups'> {
+/** The state of a stream at one time. Rates are the difference of two samples. */
+interface Sample extends Omit<StreamStats, 'addedPerSecond' | 'overMs' | 'groups'> {
   readonly atMs: number
   readonly groups: readonly Omit<StreamGroupStats, 'finishedPerSecond'>[]
-  /** Entries ever added, at the time of each group's numbers. */
+  /** Entries ever added, read together with each group's numbers. */
   readonly added: readonly number[]
 }
 
-/** Costs two script calls a look, the second with an item a group; rates may need two looks. */
+/** Costs two script calls a sample, the second with an item for each group; rates may need two samples. */
 export function createStats(
   scope: Scope,
-  saw: (groups: readonly Omit<StreamGroupStats, 'finishedPerSecond'>[]) => void,
+  sampled: (groups: readonly Omit<StreamGroupStats, 'finishedPerSecond'>[]) => void,
 ): (options?: StreamStatsOptions) => Promise<StreamStats> {
   const { keys, route, stream, key, groups: declared, bind } = scope
   const overview = bind(streamOverview, [])
   const statsOf = bind(streamStats, [])
-  /** The oldest look of this process that is young enough, first; never more than a few. */
-  let looks: Look[] = []
+  /** Earlier samples of this process, oldest first; at most one for each second of the last minute. */
+  let samples: Sample[] = []
 
-  async function look(): Promise<Look> {
-    const [length, bytes, ...there] = await overview(route, key)
-    if (!there.every((name) => typeof name === 'string'))
+  async function takeSample(): Promise<Sample> {
+    const [length, bytes, ...existing] = await overview(route, key)
+    if (!existing.every((name) => typeof name === 'string'))
       throw badReply(streamOverview.name, 'a group has no name')
-    const names = [...new Set([...declared, ...there])]
+    const names = [...new Set([...declared, ...existing])]
     const atMs = performance.now()
     const replies = await Promise.all(
-      // Without a group the stream's own numbers are wanted all the same.
+      // Without a group the stream's own numbers are still needed.
       (names.length > 0 ? names : ['-']).map((group) =>
         statsOf(
           route,
           key,
           keys.ready(stream, group),
-          keys.later(stream, group),
+          keys.delayed(stream, group),
           keys.deadLetters(stream, group),
           keys.paused(stream, group),
           group,
@@ -125,26 +128,26 @@ export function createStats(
     }
   }
 
-  function remember(now: Look): void {
-    looks = looks.filter(({ atMs }) => now.atMs - atMs <= OLDEST_MS)
-    // A new one only every second, so that a minute of them is few.
-    if (looks.length === 0 || now.atMs - (looks.at(-1) as Look).atMs >= 1000) looks.push(now)
+  function remember(now: Sample): void {
+    samples = samples.filter(({ atMs }) => now.atMs - atMs <= OLDEST_MS)
+    // At most one a second, which bounds their number.
+    if (samples.length === 0 || now.atMs - (samples.at(-1) as Sample).atMs >= 1000) samples.push(now)
   }
 
   return async (options = {}) => {
     checkOptions('stats', options, ['over'])
     const overMs = durationMs('over', options.over ?? 1000, { min: 0, max: OLDEST_MS })
-    let now = await look()
-    saw(now.groups)
-    let before: Look | undefined
+    let now = await takeSample()
+    sampled(now.groups)
+    let before: Sample | undefined
     if (overMs > 0) {
-      before = looks.findLast(
+      before = samples.findLast(
         ({ atMs }) => now.atMs - atMs >= overMs && now.atMs - atMs <= overMs + OLDEST_MS,
       )
       if (!before) {
         before = now
         await delay(overMs)
-        now = await look()
+        now = await takeSample()
       }
       remember(now)
     }
@@ -152,7 +155,7 @@ export function createStats(
   }
 }
 
-function compare({ atMs, added, groups, ...now }: Look, before: Look | undefined): StreamStats {
+function compare({ atMs, added, groups, ...now }: Sample, before: Sample | undefined): StreamStats {
   const overMs = before ? Math.max(1, atMs - before.atMs) : 0
   const rate = (count: number): number => (before ? (Math.max(0, count) * 1000) / overMs : 0)
   const addedSince = (at: number, earlier: number): number => (added[at] ?? 0) - (before?.added[earlier] ?? 0)
@@ -169,33 +172,28 @@ function compare({ atMs, added, groups, ...now }: Look, before: Look | undefined
   }
 }
 
-/** What a group is not done with. */
-function openOf({
-  undelivered,
-  pending,
-  delayed,
-  dead,
-}: Omit<StreamGroupStats, 'finishedPerSecond'>): number {
-  return undelivered + pending + delayed + dead
+/** Entries that a group has not finished. */
+function openOf({ waiting, running, delayed, dead }: Omit<StreamGroupStats, 'finishedPerSecond'>): number {
+  return waiting + running + delayed + dead
 }
 
 function toGroup(name: string, reply: readonly Reply[]): Omit<StreamGroupStats, 'finishedPerSecond'> {
   const [, , undelivered, exact, again, pending, delayed, dead, paused, oldestAgeMs] =
     reply as readonly number[]
   const consumers = new Map<string, StreamConsumerStats>()
-  for (const [consumer, held, idleMs] of reply.slice(10) as [string, number, number][]) {
+  for (const [consumer, leased, idleMs] of reply.slice(10) as [string, number, number][]) {
     const other = consumers.get(consumer)
     consumers.set(consumer, {
       name: consumer,
-      pending: held + (other?.pending ?? 0),
+      running: leased + (other?.running ?? 0),
       idleMs: Math.min(idleMs, other?.idleMs ?? idleMs),
     })
   }
   return {
     name,
-    undelivered: (undelivered ?? 0) + (again ?? 0),
+    waiting: (undelivered ?? 0) + (again ?? 0),
     exact: exact === 1,
-    pending: pending ?? 0,
+    running: pending ?? 0,
     delayed: delayed ?? 0,
     dead: dead ?? 0,
     oldestAgeMs: oldestAgeMs ?? 0,

@@ -2,28 +2,28 @@ import { hasLease } from './delivery-state.ts'
 import type { LeasedEntry } from './leased-entry.ts'
 
 /**
- * Entries that workers vanished with. Any of them may be what kills its process, and takes the attempts of those along
- * whose handlers run beside it: so they start one after another.
+ * Suspects: entries that were under lease in a process that died. One of them may have killed it. They start one after another,
+ * because a process that dies uses up an attempt of every suspect that runs in it.
  */
 export interface Suspects {
-  /** Those that wait. */
+  /** How many wait. */
   readonly size: number
-  /** When the first of those that wait was fetched, by the clock of this process; undefined when none waits. */
+  /** When the first waiting suspect was fetched, by the clock of this process; undefined when none waits. */
   readonly oldest: number | undefined
   push(entry: LeasedEntry): void
   /** When the next may start, by the clock of this process: Infinity when none waits. */
   nextAt(): number
-  /** Takes the one off that is to start next: of the fewest attempts, so that what killed a process does so last. */
+  /** Removes and returns the suspect to start next: the one with the fewest attempts, so that the harmful one starts last. */
   start(): LeasedEntry
-  /** Puts one back whose handler was not called. */
+  /** Puts back a suspect whose handler was not called. */
   putBack(entry: LeasedEntry): void
-  /** Takes the newest off that waits. */
+  /** Removes and returns the newest waiting suspect. */
   pop(): LeasedEntry | undefined
 }
 
-/** What kills a process mostly does so at once: after this time the next may start beside it. */
+/** After this time the next suspect may start beside a running one: most harmful entries kill their process at once. */
 const ALONE_MS = 250
-/** As above, for one that is known to have been started when a process died, and with what has one attempt only. */
+/** The same time if a process died after the start of one of the two was recorded, or if entries have one attempt only. */
 const ALONE_LONG_MS = 10_000
 
 export function createSuspects(maxAttempts: number): Suspects {
@@ -31,7 +31,7 @@ export function createSuspects(maxAttempts: number): Suspects {
   const running = new Set<LeasedEntry>()
   let startedAt = 0
 
-  /** The next one's place among those that wait. */
+  /** The index of the suspect to start next. */
   function next(): number {
     let least = 0
     for (let at = 1; at < waiting.length; at++) {
@@ -54,7 +54,7 @@ export function createSuspects(maxAttempts: number): Suspects {
     push: (entry) => void waiting.push(entry),
     nextAt() {
       if (waiting.length === 0) return Infinity
-      // One that ended counts until Redis has its outcome: it is recorded as started until then.
+      // A suspect that ended counts until Redis has its outcome: its start is recorded until then.
       for (const entry of running) if (!hasLease(entry)) running.delete(entry)
       if (running.size === 0) return 0
       const grave = [waiting[next()] as LeasedEntry, ...running].some(isGrave)

@@ -6,15 +6,15 @@ import type { WorkerReturnReason } from './types.ts'
 
 /** Entries that wait for a handler. */
 export interface WaitingEntries {
-  /** How many there are, but for suspects. */
+  /** How many wait, without suspects. */
   readonly size: number
   readonly suspects: Suspects
   push(entry: LeasedEntry): void
-  /** Takes the oldest off that is no suspect. It may be lost by now. */
+  /** Removes and returns the oldest entry that is not a suspect. Its lease may have been lost meanwhile. */
   shift(): LeasedEntry | undefined
-  /** Gives back the newest, but for so many, and for so many suspects. */
+  /** Gives back the newest entries, and keeps `keep` entries and `keepSuspects` suspects. */
   giveBack(keep: number, keepSuspects: number, why: WorkerReturnReason): void
-  /** From now on what waits for too long is given back. */
+  /** From now on entries that wait too long are given back. */
   limitWaits(): void
   stop(): void
 }
@@ -27,7 +27,7 @@ export interface WaitingEntriesOptions {
 
 /** The longest wait for a handler. */
 export const LONGEST_WAIT_MS = 250
-/** As above, of suspects. */
+/** The longest wait of suspects. */
 const LONGEST_SUSPECT_WAIT_MS = 2000
 
 export function createWaitingEntries({ maxAttempts, pace, giveBack }: WaitingEntriesOptions): WaitingEntries {
@@ -35,7 +35,7 @@ export function createWaitingEntries({ maxAttempts, pace, giveBack }: WaitingEnt
   const suspects = createSuspects(maxAttempts)
   let timer: NodeJS.Timeout | undefined
 
-  /** Behind handlers that suddenly take long an entry must not wait while other workers have room. */
+  /** Gives back entries that wait too long, because handlers became slow, so that other workers can handle them. */
   function giveBackLate(): void {
     timer = undefined
     const now = performance.now()

@@ -7,53 +7,54 @@ import { createWatch } from './watch.ts'
 beforeEach(() => void vi.useFakeTimers({ toFake: ['performance'] }))
 afterEach(() => void vi.useRealTimers())
 
-const IDLE = { name: 'billing', served: false, paused: false, undelivered: 0, pending: 0, delayed: 0 }
-const WAITING = { ...IDLE, undelivered: 3 }
+const IDLE = { name: 'billing', served: false, paused: false, waiting: 0, running: 0, delayed: 0 }
+const WAITING = { ...IDLE, waiting: 3 }
 
 function start() {
   const topic = createTopic<StreamEvent>('penknife:test-watch')
   const events: StreamEvent[] = []
   onTestFinished(topic.on((event) => events.push(event)))
-  const look = vi.fn(async () => {})
-  return { watch: createWatch({ stream: 'orders', title: 'orders' }, topic, look), look, events }
+  const check = vi.fn(async () => {})
+  const identity = { space: 'shop', name: 'orders' }
+  return { watch: createWatch({ identity, title: 'orders' }, topic, check), check, events }
 }
 
-test('it looks once a minute while there are adds, from a minute after the first', () => {
-  const { watch, look } = start()
+test('the groups are checked once a minute while entries are added, first a minute after the first add', () => {
+  const { watch, check } = start()
   for (let at = 0; at < 5; at++) watch.added()
   vi.advanceTimersByTime(59_000)
   watch.added()
-  expect(look).toHaveBeenCalledTimes(0)
+  expect(check).toHaveBeenCalledTimes(0)
   vi.advanceTimersByTime(1000)
   for (let at = 0; at < 5; at++) watch.added()
-  expect(look).toHaveBeenCalledTimes(1)
+  expect(check).toHaveBeenCalledTimes(1)
   vi.advanceTimersByTime(600_000)
-  expect(look).toHaveBeenCalledTimes(1)
+  expect(check).toHaveBeenCalledTimes(1)
   watch.added()
-  expect(look).toHaveBeenCalledTimes(2)
+  expect(check).toHaveBeenCalledTimes(2)
 })
 
-test('a look that fails does no harm', async () => {
-  const { watch, look } = start()
-  look.mockRejectedValue(new Error('away'))
+test('a check that fails does no harm', async () => {
+  const { watch, check } = start()
+  check.mockRejectedValue(new Error('away'))
   watch.added()
   vi.advanceTimersByTime(60_000)
   watch.added()
-  expect(look).toHaveBeenCalledTimes(1)
+  expect(check).toHaveBeenCalledTimes(1)
 })
 
-test('a group with entries and no worker is told of once, and again after it was served in between', () => {
+test('a group with entries and no worker is reported once, and again after it had a worker in between', () => {
   const { watch, events } = start()
-  watch.saw([WAITING])
-  watch.saw([WAITING])
-  expect(events).toEqual([{ kind: 'unserved', stream: 'orders', group: 'billing', waiting: 3 }])
-  watch.saw([{ ...WAITING, served: true }])
-  watch.saw([WAITING])
+  watch.sampled([WAITING])
+  watch.sampled([WAITING])
+  expect(events).toEqual([{ kind: 'unserved', space: 'shop', name: 'orders', group: 'billing', entries: 3 }])
+  watch.sampled([{ ...WAITING, served: true }])
+  watch.sampled([WAITING])
   expect(events).toHaveLength(2)
 })
 
-test('a group that is paused, served or has nothing to do is not', () => {
+test('a group that is paused, has a worker or has no entries is not reported', () => {
   const { watch, events } = start()
-  watch.saw([IDLE, { ...WAITING, paused: true }, { ...WAITING, served: true }])
+  watch.sampled([IDLE, { ...WAITING, paused: true }, { ...WAITING, served: true }])
   expect(events).toEqual([])
 })

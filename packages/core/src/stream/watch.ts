@@ -3,15 +3,15 @@ import type { Scope } from './scope.ts'
 import type { StreamGroupStats } from './stats.ts'
 import type { StreamEvent } from './types.ts'
 
-/** Tells of groups that have something to do and no worker. */
+/** Reports groups that have entries to handle and no worker. */
 export interface Watch {
-  /** Something was added: once a minute it is a reason to look. */
+  /** Call it for each add. It checks the groups at most once a minute. */
   added(): void
-  /** What a look found. */
-  saw(
+  /** Call it with the groups of each sample of `stats`. */
+  sampled(
     groups: readonly Pick<
       StreamGroupStats,
-      'name' | 'served' | 'paused' | 'undelivered' | 'pending' | 'delayed'
+      'name' | 'served' | 'paused' | 'waiting' | 'running' | 'delayed'
     >[],
   ): void
 }
@@ -19,38 +19,39 @@ export interface Watch {
 const EVERY_MS = 60_000
 
 /**
- * Each process that adds looks once a minute, from a minute after its first add on, so that workers that start with it
- * are there. A group is told of once, and again after it was served in between. A paused one is left alone.
+ * Each process that adds checks the groups once a minute. The first check is a minute after its first add, so that workers that
+ * start at the same time are running by then. A group is reported once, and again after it had a worker in between. A paused
+ * group is not reported.
  */
 export function createWatch(
-  { stream, title }: Pick<Scope, 'stream' | 'title'>,
+  { identity, title }: Pick<Scope, 'identity' | 'title'>,
   topic: Topic<StreamEvent>,
-  look: () => Promise<unknown>,
+  check: () => Promise<unknown>,
 ): Watch {
-  const told = new Set<string>()
+  const reported = new Set<string>()
   let nextAt = 0
   return {
     added() {
       const now = performance.now()
       if (now < nextAt) return
-      // What keeps the look from Redis keeps the adds, too, and they tell.
-      if (nextAt > 0) look().catch(() => {})
+      // An error is ignored: adds fail with the same one, and report it.
+      if (nextAt > 0) check().catch(() => {})
       nextAt = now + EVERY_MS
     },
-    saw(groups) {
-      for (const { name, served, paused, undelivered, pending, delayed } of groups) {
-        const waiting = undelivered + pending + delayed
-        if (served) told.delete(name)
-        if (served || paused || waiting === 0 || told.has(name)) continue
-        told.add(name)
+    sampled(groups) {
+      for (const { name, served, paused, waiting, running, delayed } of groups) {
+        const entries = waiting + running + delayed
+        if (served) reported.delete(name)
+        if (served || paused || entries === 0 || reported.has(name)) continue
+        reported.add(name)
         if (!topic.heard) {
-          const fix = `they are kept until one handles them: stream.worker('${name}', …)`
+          const fix = `start one with stream.worker('${name}', …); the entries are kept until then`
           process.emitWarning(
-            `group '${name}' of ${title} has ${waiting} entries and no worker; ${fix}`,
+            `group '${name}' of ${title} has ${entries} ${entries === 1 ? 'entry' : 'entries'} to handle and no worker; ${fix}`,
             'PenknifeWarning',
           )
         }
-        topic.emit({ kind: 'unserved', stream, group: name, waiting })
+        topic.emit({ kind: 'unserved', ...identity, group: name, entries })
       }
     },
   }

@@ -1,8 +1,8 @@
 import {
+  streamForgetConsumers,
   streamLeave,
-  streamLook,
+  streamMaintain,
   streamOpen,
-  streamReap,
   streamRenew,
   streamSettle,
 } from '../redis/scripts.gen.ts'
@@ -15,22 +15,25 @@ import { SOURCES } from './sources.ts'
 export interface WorkerScripts {
   /** The keys of `SOURCES`. */
   readonly sourceKeys: readonly string[]
-  /** Makes the group if it is not there; whether it is paused. */
+  /** Creates the group if it does not exist; resolves with whether it is paused. */
   open(from: string): Promise<boolean>
   settle(number: number, finished: string, moves: string): Promise<string>
   renew(source: number, positions: string, started: boolean): Promise<string>
   check(fromStream: string, fromReady: string): Promise<Checked>
-  /** Forgets consumers that were silent for so long and have nothing pending. */
+  /** Deletes consumers that sent nothing for that long and have no pending entries. */
   forgetConsumers(silentMs: number): Promise<unknown>
-  /** Gives back what the worker was given and did not see, and forgets the worker; resolves with 0 when that is done. */
+  /**
+   * Gives back entries that are pending for the worker and that it does not know, and deletes its consumer. Resolves with how many
+   * it gave back: call it again until that is 0.
+   */
   leave(): Promise<number>
   /** As `leave`, with a short deadline. */
   leaveSoon(): Promise<number>
-  /** Ends the waiting for Redis of all these calls after that time. */
+  /** Lets all these calls wait for Redis no longer than that. */
   endWaiting(ms: number): void
 }
 
-/** How long a worker without entries that is being closed waits for each answer of Redis. */
+/** How long a worker that closes without entries waits for each reply of Redis. */
 export const CLOSING_MS = 500
 
 export function bindWorkerScripts(
@@ -44,15 +47,15 @@ export function bindWorkerScripts(
     runtime.bind(script, shared, undefined, title, undefined, patience)
   const sourceKeys = SOURCES.map(({ keyOf }) => keyOf(keys, name, group))
   const ready = keys.ready(name, group)
-  const later = keys.later(name, group)
+  const delayed = keys.delayed(name, group)
   const dead = keys.deadLetters(name, group)
   const paused = keys.paused(name, group)
-  const mark = keys.mark(name, consumer)
+  const settled = keys.settled(name, consumer)
   const open = bind(streamOpen, [])
   const settle = bind(streamSettle, [group, consumer, declared])
   const renew = bind(streamRenew, [group, consumer])
-  const look = bind(streamLook, [group, consumer, declared, leaseMs, maxAttempts])
-  const reap = bind(streamReap, [])
+  const maintain = bind(streamMaintain, [group, consumer, declared, leaseMs, maxAttempts])
+  const forget = bind(streamForgetConsumers, [])
   const leave = bind(streamLeave, [group, consumer, declared])
   const leaveSoon = runtime.bind(
     streamLeave,
@@ -66,14 +69,14 @@ export function bindWorkerScripts(
     sourceKeys,
     open: async (from) => (await open(route, stream, ready, paused, group, from)) === 1,
     settle: (number, finished, moves) =>
-      settle(route, stream, ready, later, dead, mark, number, finished, moves),
+      settle(route, stream, ready, delayed, dead, settled, number, finished, moves),
     renew: (source, positions, started) =>
       renew(route, sourceKeys[source] as string, positions, started ? 1 : 0),
     check: (fromStream, fromReady) =>
-      look(route, stream, ready, later, dead, paused, fromStream, fromReady) as Promise<Checked>,
-    forgetConsumers: (silentMs) => reap(route, stream, ready, group, silentMs),
-    leave: () => leave(route, stream, ready, later, mark),
-    leaveSoon: () => leaveSoon(route, stream, ready, later, mark),
+      maintain(route, stream, ready, delayed, dead, paused, fromStream, fromReady) as Promise<Checked>,
+    forgetConsumers: (silentMs) => forget(route, stream, ready, group, silentMs),
+    leave: () => leave(route, stream, ready, delayed, settled),
+    leaveSoon: () => leaveSoon(route, stream, ready, delayed, settled),
     endWaiting: (ms) => patience.end(ms),
   }
 }

@@ -19,7 +19,7 @@ export interface WorkerParts<T> {
   readonly errorAt: (outcome: unknown, at: number) => unknown
 }
 
-/** Starts a worker: a consumer of the group whose entries wait for a free place and then go to the handler. */
+/** Starts a worker: a consumer of the group that calls the handler with its entries. */
 export function createWorker<T>(scope: Scope, parts: WorkerParts<T>, settings: WorkerSettings): Worker {
   const { group, schema, handle, errorAt } = parts
   const { concurrency, batch, maxAttempts, timeoutMs } = settings
@@ -80,10 +80,16 @@ export function createWorker<T>(scope: Scope, parts: WorkerParts<T>, settings: W
       consumer.roomMade()
     },
   })
-  return { group, consumer: name, on: events.on, close: consumer.close }
+  return {
+    group,
+    consumer: name,
+    on: events.on,
+    close: consumer.close,
+    [Symbol.asyncDispose]: () => consumer.close(),
+  }
 }
 
-/** A worker handles one entry to a call, or several. */
+/** Refuses a handler that is not a function. */
 export function checkHandler(handler: unknown): void {
   if (typeof handler !== 'function') throw invalid('handler', handler, 'give a function')
 }

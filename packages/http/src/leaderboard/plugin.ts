@@ -25,7 +25,7 @@ type Body = { readonly text: string; readonly tag: string } | undefined
  * a member that is not on the board, 503 while Redis is away. Other paths, and methods other than GET and HEAD, are passed to
  * the next handler. One script call for each read, shared with other calls of the same tick.
  */
-export const leaderboardPlugin: Plugin<[board: Leaderboard, options?: LeaderboardRouteOptions]> =
+export const leaderboardPlugin: Plugin<[board: Leaderboard, options?: LeaderboardRouteOptions], Handler> =
   definePlugin({
     name: 'leaderboard',
     setup(board, options = {}) {

@@ -1,15 +1,15 @@
---- Forget the consumers of processes that died.
+--- Delete the consumers of processes that died.
 --
--- Invariant: only a consumer for which nothing is pending is deleted, since Redis would drop what is. A worker that comes
--- back is made anew by its next read. Deletes at most 100 of each stream a call.
+-- Invariant: a consumer is deleted only when no entry is pending for it, because Redis would drop its pending entries. The next
+-- read of a worker that is alive after all creates its consumer again. A call deletes at most 100 consumers of each stream.
 -- @batch 1
 -- @full runs         it deletes consumers
 -- @include typed
 -- @item key stream stream
--- @item key ready  stream of what the group handles again
+-- @item key ready  stream of entries that the group must handle again
 -- @item arg group  group
--- @item arg silent milliseconds without a sign of life
--- @returns integer consumers forgotten
+-- @item arg silent milliseconds without a command
+-- @returns integer consumers that were deleted
 
 local MOST = 100
 
@@ -21,7 +21,7 @@ local function item(stream, ready, group, silent)
   local gone = 0
   for _, key in ipairs({ stream, ready }) do
     local left = MOST
-    -- An error without entries when the group is gone, and its consumers with it.
+    -- The error that says that the group does not exist is an empty list here.
     for _, fields in ipairs(redis.pcall('XINFO', 'CONSUMERS', key, group)) do
       local consumer = {}
       for at = 1, #fields, 2 do
