@@ -15,12 +15,15 @@ export interface StreamStatsOptions {
   readonly over?: Duration
 }
 
-/** The state of a stream. Every number is always given. */
+/** The state of a stream. */
 export interface StreamStats {
   /** Entries in the stream. */
   readonly length: number
-  /** Memory of the stream in bytes, as Redis estimates it, without retries and dead letters. */
-  readonly bytes: number
+  /**
+   * Memory of the stream in bytes, as Redis estimates it, without retries and dead letters. Undefined if the server has no MEMORY
+   * USAGE, or does not let penknife's user run it.
+   */
+  readonly bytes: number | undefined
   /** Entries added per second, by all processes. */
   readonly addedPerSecond: number
   /** Milliseconds over which rates were measured. 0 if none were asked for; all rates are 0 then. */
@@ -117,7 +120,7 @@ export function createStats(
     return {
       atMs,
       length: length as number,
-      bytes: bytes as number,
+      bytes: bytes === -1 ? undefined : (bytes as number),
       added: replies.map((reply) => reply[1] as number),
       groups: readReply('stream/stats', () =>
         names.map((name, at) => toGroup(name, replies[at] as readonly Reply[])),
