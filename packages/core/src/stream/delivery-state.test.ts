@@ -20,7 +20,7 @@ const TRANSITIONS = { start, finish, fail, giveBack, postpone, bury, expire, set
 type Transition = keyof typeof TRANSITIONS
 const NAMES = Object.keys(TRANSITIONS) as Transition[]
 
-/** Every allowed transition; what is not listed is refused. */
+/** Every allowed transition; all others are refused. */
 const ALLOWED: { readonly [From in Stage]: { readonly [Name in Transition]?: Stage } } = {
   waiting: {
     start: 'running',
