@@ -76,7 +76,7 @@ function boardCalls(space: Space): PublicCalls {
       about: { last: '1d', tolerance: '1h' },
     },
     denseRanks: true,
-    remember: '1h',
+    dedup: { window: '1h' },
     events: { top: 3, overtaken: 2 },
   })
   windows.on(() => {})
@@ -189,7 +189,7 @@ function notifierCalls(space: Space): PublicCalls {
     'notifier.publish what supersedes': () => notifier.publish('room', 1, { coalesce: 'price', ttl: '1m' }),
     'notifier.nudge': () => notifier.nudge('room', 1),
     'notifier.history': () => notifier.history('room'),
-    'notifier.history from a position': () => notifier.history('room', { after: '5-1-abcdef', count: 3 }),
+    'notifier.history from a position': () => notifier.history('room', { after: '5-1-abcdef', limit: 3 }),
     'notifier.positions': () => notifier.positions(['room', 'empty']),
     'notifier.subscribe': async () => (await notifier.subscribe(['room', 'empty'], { onEvent })).close(),
     'notifier.subscribe from the oldest': async () =>
@@ -202,12 +202,12 @@ function notifierCalls(space: Space): PublicCalls {
     'notifier.admit': async () => (await notifier.admit('ann', admission)).close(),
     'notifier.admit and limit': async () => {
       const admitted = await notifier.admit('ann', admission)
-      await admitted.limit(2).finally(() => admitted.close())
+      await admitted.limit(2).finally(() => void admitted.close())
     },
     'notifier.revoke': () => notifier.revoke('ann'),
     'notifier.revoke channels': () => notifier.revoke('ann', ['room']),
     'aging.publish': () => aging.publish('room', 1),
-    'aging.history': () => aging.history('room', { count: 2 }),
+    'aging.history': () => aging.history('room', { limit: 2 }),
     'aging.subscribe': async () =>
       (await aging.subscribe(['room'], { onEvent, from: { room: '-' } })).close(),
   }

@@ -130,7 +130,7 @@ async function rest(
     const held = (await server.ask('rest')) as Held | undefined
     if (!held) return undefined
     const channels = (await raw.call('PUBSUB', 'SHARDCHANNELS')) as string[]
-    const places = await raw.keys('*notify-held*')
+    const places = await raw.keys('*notify-connections*')
     if (held.connections.length === 0 && held.slots === 0 && channels.length === 0 && places.length === 0)
       return held
     if (performance.now() > end) {

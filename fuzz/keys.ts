@@ -125,7 +125,7 @@ async function prepare(
 
   async function follow(): Promise<() => void> {
     const admission = await notifier.admit('ann', { onRevoked: () => {}, onEnd: () => {} })
-    const ending = (): void => admission.close()
+    const ending = (): void => void admission.close()
     try {
       await admission.limit(2)
       await notifier.subscribe(['room', 'empty'], { onEvent: () => {}, admission, from: { room: '-' } })

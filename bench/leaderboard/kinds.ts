@@ -11,7 +11,7 @@ const KINDS: Readonly<Record<string, LeaderboardOptions>> = {
   plain: {},
   'first come': { ties: { unit: '1m', since: '2026-01-01T00:00:00Z', until: '2076-01-01T00:00:00Z' } },
   'dense ranks': { denseRanks: true },
-  'remembers ids': { remember: '1h' },
+  'remembers ids': { dedup: { window: '1h' } },
   'three windows': { windows: { all: 'all-time', day: { calendar: 'day' }, week: { calendar: 'week' } } },
   rolling: { windows: { day: { last: '1d' } } },
   'rolling, tolerance 1h': { windows: { day: { last: '1d', tolerance: '1h' } } },

@@ -36,7 +36,10 @@ async function run(url: string, { quick, log }: ProbeOptions): Promise<readonly 
   await control.flushall('SYNC')
   const score = await openOurs(
     url,
-    { windows: { all: 'all-time', day: { calendar: 'day' }, rolling: { last: '10s' } }, remember: '1h' },
+    {
+      windows: { all: 'all-time', day: { calendar: 'day' }, rolling: { last: '10s' } },
+      dedup: { window: '1h' },
+    },
     { name: 'score' },
   )
   const record = await openOurs(url, { keep: members, denseRanks: true }, { name: 'record' })

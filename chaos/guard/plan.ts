@@ -7,7 +7,7 @@ export const LOCKS = ['a', 'b', 'c'] as const
 export const PERMITS = 3
 export const SKUS = ['sku-0', 'sku-1', 'sku-2', 'sku-3'] as const
 /** So little that each of them runs out. */
-export const STOCK = 100
+export const STOCK = 40
 export const RESERVED_MS = 1000
 
 /** What each process is given. */

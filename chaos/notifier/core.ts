@@ -60,7 +60,7 @@ async function follow({ w, channels, manner }: CoreClientPlan): Promise<void> {
       }
       await delay(random.int(100, 1500))
       Object.assign(from, subscription.cursors())
-      subscription.close()
+      void subscription.close()
       journal.write({ k: 'leaves', w })
     } catch (error) {
       if (!(error instanceof PenknifeError)) throw error

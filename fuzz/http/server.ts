@@ -109,7 +109,7 @@ function handlersOf(): Handler[] {
   }
   const routing: Handler = (exchange) =>
     exchange.path === '/events' ? events(exchange) : (routes[exchange.path]?.(exchange) ?? PASS)
-  routing.close = async () => events.close?.()
+  routing.close = async () => events.close?.(10_000)
   return [
     noting,
     requestLogPlugin.setup(requests),
@@ -194,7 +194,7 @@ async function answer(asked: Asked): Promise<Held | Report> {
     clearInterval(events)
     const began = performance.now()
     await Promise.all([
-      ...handlers.map(async (handler) => handler.close?.()),
+      ...handlers.map(async (handler) => handler.close?.(10_000)),
       penknife.close({ deadline: 5000 }),
     ])
     const closedMs = performance.now() - began

@@ -1,4 +1,4 @@
--- `earlier(a, b)`: whether stream id a comes before stream id b. Compared as text: Lua counts exactly up to 2^53 only.
+-- `earlier(a, b)`: whether stream id a is before stream id b. Compared as text, because Lua's numbers are exact up to 2^53 only.
 local function earlier(a, b)
   local a_time, a_number = string.match(a, '(%d+)-(%d+)')
   local b_time, b_number = string.match(b, '(%d+)-(%d+)')

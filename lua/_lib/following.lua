@@ -1,5 +1,5 @@
--- `following(id)`: the id right after a stream id; after the last that Redis has, this one. Exact beyond 2^53, where a number of
--- Lua plus one is the same number.
+-- `following(id)`: the next stream id; of the largest possible id, that id itself. Exact beyond 2^53, where adding one to a Lua
+-- number changes nothing.
 local MOST = '18446744073709551615'
 local DIGITS = 9
 

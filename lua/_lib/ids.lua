@@ -1,6 +1,6 @@
--- `ids(stream, first, last, most)`: ids of at most `most` entries of a range, ascending; and whether the range has no
--- more. There is no way to read an id without its entry, so it stops after 256 KiB of entries: it begins with four and
--- goes on by 16, since one has up to 1 MiB.
+-- `ids(stream, first, last, most)`: the ids of at most `most` entries of a range, ascending; and whether the range has no
+-- more. Redis cannot read an id without its entry, so it stops after 256 KiB of entries. It reads four entries first, then
+-- 16 at a time, because an entry has up to 1 MiB.
 local function ids(stream, first, last, most)
   local found, bytes = {}, 0
   for step = 1, most do

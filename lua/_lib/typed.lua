@@ -1,5 +1,5 @@
--- `typed(key, type)`: the error when a key holds another type than it should, else nothing. A script returns it before it
--- wrote anything: an error that is returned says that nothing was done, one that is raised leaves that open.
+-- `typed(key, type)`: the error if a key has another type than `type`, else nil. A script returns it before it writes
+-- anything: a returned error means that nothing was done, a raised error leaves that open.
 local function typed(key, type)
   local is = redis.call('TYPE', key).ok
   if is ~= type and is ~= 'none' then

@@ -1,12 +1,12 @@
---- Remember how a board is kept, unless that contradicts what is remembered.
+--- Store the declaration of a board, unless it contradicts the stored one.
 -- @batch 16
--- @full runs         reads wait for it; a board has a few hundred bytes of it
+-- @full runs         reads wait for it; it takes a few hundred bytes for each board
 -- @include typed
 -- @item key declaration hash
--- @item arg fields   JSON: a list of names and values in turn, which may not change
--- @item arg rest     what may change, as people read it
--- @item arg life     milliseconds for which the board's keys may stay unused, 0 for ever
--- @returns list|null null when nothing is different; names and remembered values, in turn, of what contradicts, and then nothing was written; else an empty name and what `rest` was
+-- @item arg fields   JSON: a list of alternating names and values, which may not change
+-- @item arg rest     the settings that may change, as readable text
+-- @item arg life     milliseconds after which unused keys of the board have expired; 0 for never
+-- @returns list|null null when nothing differs; on a contradiction, without a write, the alternating names and stored values of the settings; else an empty name and the previous `rest`
 
 local function item(declaration, fields, rest, life)
   local wrong = typed(declaration, 'hash')
@@ -33,7 +33,7 @@ local function item(declaration, fields, rest, life)
   local lives = redis.call('PTTL', declaration)
   redis.call('HSET', declaration, '', rest, unpack(fields))
   if tonumber(life) > 0 then
-    -- What has no TTL was declared with an all-time window, whose scores stay.
+    -- A declaration without a TTL had an all-time window, whose scores stay.
     if lives ~= -1 then
       redis.call('PEXPIRE', declaration, math.max(lives, life))
     end

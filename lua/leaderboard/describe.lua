@@ -1,9 +1,9 @@
---- Keep data of a member, or forget them.
+--- Store data of a member, or delete them.
 -- @batch 64
 -- @full refused      it may add data; removing the member deletes them
 -- @shared keys keys  hash of the members' data
 -- @item arg member   member
--- @item arg data     JSON text, or nothing to forget
+-- @item arg data     JSON text; empty to delete
 -- @returns integer   1
 
 local function item(member, data)

@@ -1,24 +1,24 @@
---- Erase a removed member's name from the remembered increments, then the mark of its removal.
+--- Erase the name of a removed member from the stored increments, then delete its removal marker.
 --
--- An id that counted stays known and cannot be undone; the member in its record becomes a dash. A process may die between any
--- two steps: the mark stays, and says of the rest that it cannot be undone. A step reads at most 128 ids.
+-- The id of an increment stays used and cannot be undone; the member in its record becomes a dash. A process may die between
+-- any two steps: the marker stays, and the remaining increments cannot be undone. A step reads at most 128 ids.
 -- @batch 1
--- @full runs         what it writes is shorter than what was there
+-- @full runs         it replaces records by shorter ones
 -- @include earlier
 -- @include typed
--- @shared keys keys  the remembered ids, and their log
+-- @shared keys keys  the stored ids, and their log
 -- @item arg member   member
--- @item arg from     where to read on from, - for the begin
--- @returns string|null where to go on, or null when nothing of it is left
+-- @item arg from     where to continue, - for the start
+-- @returns string|null where to continue, or null when the name is erased
 
 local STEP = 128
 
--- The fields of the ids whose records name a member in increments before its removal.
-local function naming(ids, member, fields, mark)
+-- The fields and new records of ids whose records name the member in increments before its removal.
+local function naming(ids, member, fields, marker)
   local found = {}
   for at, record in ipairs(redis.call('HMGET', ids, unpack(fields))) do
     local place, of = string.match(record or '', '^(%d+%-%d+) %S+ %S+ (.*)$')
-    if of == member and earlier(place, mark) then
+    if of == member and earlier(place, marker) then
       found[#found + 1] = fields[at]
       found[#found + 1] = place .. ' - - -'
     end
@@ -33,16 +33,16 @@ local function item(member, from)
     return wrong
   end
   local removal = 'x' .. member
-  local mark = redis.call('HGET', ids, removal)
-  if not mark then
+  local marker = redis.call('HGET', ids, removal)
+  if not marker then
     return nil
   end
-  if not string.match(mark, '^%d+%-%d+$') then
-    -- A foreign program put it there.
+  if not string.match(marker, '^%d+%-%d+$') then
+    -- Another program wrote it.
     redis.call('HDEL', ids, removal)
     return nil
   end
-  local page = redis.pcall('XRANGE', idlog, from, mark, 'COUNT', STEP)
+  local page = redis.pcall('XRANGE', idlog, from, marker, 'COUNT', STEP)
   if page.err then
     return page
   end
@@ -55,12 +55,12 @@ local function item(member, from)
       fields[#fields + 1] = field
     end
   end
-  local erased = #fields > 0 and naming(ids, member, fields, mark) or {}
+  local erased = #fields > 0 and naming(ids, member, fields, marker) or {}
   if #erased > 0 then
     redis.call('HSET', ids, unpack(erased))
   end
   local last = #page == STEP and page[STEP][1]
-  if last == mark then
+  if last == marker then
     last = nil
   end
   if not last then

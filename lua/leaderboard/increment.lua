@@ -1,4 +1,4 @@
---- Add to a member's score on a board that is one sorted set and nothing else.
+--- Add to a member's score on a board that is a single sorted set.
 -- @batch 64
 -- @full refused      it may add a member
 -- @shared keys keys the board's sorted set
@@ -6,7 +6,7 @@
 -- @item arg by      number to add to the sort value
 -- @returns string   the new sort value
 
--- Less than this, added to any finite double, gives a finite double: half the gap between the two largest.
+-- A smaller number added to any finite double gives a finite double: this is half the gap between the two largest.
 local HARMLESS = 2 ^ 970
 
 local function item(member, by)

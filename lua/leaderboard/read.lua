@@ -1,19 +1,19 @@
---- Read one window of a board of which nothing has to leave.
+--- Read an all-time or calendar window of a board.
 -- @batch 16
 -- @readonly
 -- @include leaderboard/board
 -- @include now
 -- @include leaderboard/rows
--- @shared keys keys  the window's sorted sets, and the members' data, at the places that the plan gives
+-- @shared keys keys  the window's sorted sets, and the members' data, at the indexes in the plan
 -- @shared plan       JSON, see lua/_lib/leaderboard/board.lua, with one window
 -- @item arg what     a read of lua/_lib/leaderboard/rows.lua
 -- @item arg style    ordinal, competition or dense
--- @item arg data     1 when the members' data are wanted, else 0; see lua/_lib/leaderboard/rows.lua
+-- @item arg data     1 to read the members' data too, else 0; see lua/_lib/leaderboard/rows.lua
 -- @item arg a        first argument
 -- @item arg b        second argument
 -- @item arg c        third argument
 -- @item arg d        fourth argument
--- @returns integer|string|null the time, when other periods are needed; else what was read
+-- @returns integer|string|null Redis' time, when it is outside of the periods that the client sent; else the lines of the read
 
 local config = cjson.decode(plan)
 local open

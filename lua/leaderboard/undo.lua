@@ -1,12 +1,12 @@
---- Take back an increment by its id, in the windows that still count it.
+--- Undo an increment by its id, in the windows that still count it.
 -- @batch 1
--- @full runs         it takes an entry out, or changes a score
+-- @full runs         it deletes an entry, or changes a score
 -- @include leaderboard/reversal
--- @shared keys keys  the windows' keys, calendar ones of the periods in which it was made, at the places that the plan gives
+-- @shared keys keys  the windows' keys, of calendar windows for the time of the increment, at the indexes in the plan
 -- @shared plan       JSON, see lua/_lib/leaderboard/reversal.lua
 -- @item arg id       the increment's id
--- @item arg time     when it was made, in microseconds
--- @returns integer   1 when undone, 0 when there was nothing to undo, 2 when more has to leave rolling windows: call again
+-- @item arg time     the time of the increment, in microseconds
+-- @returns integer   1 when undone, 0 when there was nothing to undo, 2 when more entries have expired: call again
 
 local of = reversal.open(keys, plan)
 

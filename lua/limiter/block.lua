@@ -1,29 +1,29 @@
---- Deny every call of a subject for a time, or stop to.
+--- Block a subject for a time, or end its block.
 --
--- The block is at the head of the subject's state; what the subject used stays as it is. The key lives until both
--- have ended.
+-- The block is stored at the start of the subject's state. Used tokens stay used. The key expires when both the block and the
+-- used tokens have ended.
 -- @batch 64
--- @full refused      a block is a key, and subjects are not bounded
+-- @full refused      a block adds a key, and the number of subjects has no bound
 -- @full runs as unblock  it deletes the block
 -- @include now
--- @include limiter/opened
+-- @include limiter/leading_block
 -- @include limiter/damaged
--- @include limiter/readable
+-- @include limiter/checked_read
 -- @item key state       string of entries, as in charge.lua
 -- @item arg duration    microseconds; 0 ends a block
 -- @item arg reason      text
--- @returns integer      1 if the subject was blocked before
+-- @returns integer      1 if the subject was blocked before, else 0
 
 local call = redis.call
--- As many as charge.lua leaves.
+-- The most entries that charge.lua writes.
 local ENTRY, MOST = 40, 32
--- Redis counts a TTL from the millisecond in which the script began.
+-- Redis counts a TTL from the millisecond in which the script started.
 local MARGIN = 2
 
--- The end of a block, if there is one, and what follows it. Writes nothing.
+-- The end of the block, if there is one, and the entries after it. Writes nothing.
 local function read_block(state)
   local saved = call('GET', state)
-  local _, ends, _, length = opened(saved)
+  local _, ends, _, length = leading_block(saved)
   if saved and ((#saved - length) % ENTRY ~= 0 or #saved - length > ENTRY * MOST) then
     damaged(state)
   end
@@ -43,7 +43,7 @@ local function type_of()
 end
 
 local function item(state, duration, reason)
-  local found, refused = readable({ state }, type_of, read_block, state)
+  local found, refused = checked_read({ state }, type_of, read_block, state)
   if not found then
     return refused
   end

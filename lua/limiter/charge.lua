@@ -1,25 +1,25 @@
 --- Charge a subject under rules of any algorithm: all of them, or none.
 --
--- The invariant: no enforced rule ever admits more than its algorithm says, and none is charged unless all allow. A
--- shadow rule is charged when the call passes and it would have allowed it. A penalty and a refund (fewer than 0 tokens)
--- are charged without asking; nothing goes below 0 or above twice what a rule allows at once.
+-- Invariant: no enforced rule admits more than its algorithm allows, and no rule is charged unless all of them allow. A
+-- shadow rule is charged when the call passes and the rule would have allowed it. Penalties and refunds (fewer than 0 tokens)
+-- apply even above the limit. No count goes below 0 or above twice what a rule allows at once.
 --
--- A settlement corrects an earlier charge. It names the time of that charge, and only those of its rules that were charged
--- are corrected. What time has given back of the charge since then is not given back again: each algorithm says
--- how. A refund that names no charge gives back the latest tokens.
+-- A settlement corrects an earlier charge. It contains the time of that charge, and corrects only the rules that were charged.
+-- Tokens that came back with time since then are not given back again; each algorithm documents how. A refund without a
+-- charge gives back the latest tokens.
 --
--- Every key is read and checked, and the reply made, before the first write: what cannot be read is refused.
+-- The script reads and checks every key, and builds the reply, before the first write. It refuses data that it cannot read.
 --
--- A state is the string of take.lua: an entry (id, expiry, a number of the algorithm, time, another one) for each rule, those of
--- this call first with the key's own expiry, then those of other calls that are still in use, at most 32. A block may
--- come before them. Logs and slots have keys of their own.
+-- A state is the string of take.lua: an entry (id, expiry, a number of the algorithm, time, another number) for each rule. The
+-- entries of this call's rules are first and have the key's own expiry. Entries of other rules still in use follow, at most 32
+-- in all. A block may precede them. Logs and slots have their own keys.
 --
--- When the server's clock was stepped back, what was used stays used, counted from the new time: that is noted even
--- when nothing is charged, or a subject could wait until the clock is where it was.
+-- When the server's clock was set back, used tokens stay used, counted from the new time. The new time is written even when
+-- nothing is charged; otherwise a subject could wait until the clock reaches its old time again.
 -- @batch 16
--- @full refused      it may add a subject; a refund that is refused errs on the safe side, and time gives tokens back
+-- @full refused      it may add a subject; a refused refund is safe, because tokens come back with time
 -- @include now
--- @include limiter/opened
+-- @include limiter/leading_block
 -- @include limiter/gcra
 -- @include limiter/fixed_window
 -- @include limiter/calendar
@@ -27,21 +27,21 @@
 -- @include limiter/sliding_log
 -- @include limiter/slots
 -- @include limiter/damaged
--- @include limiter/readable
--- @shared rules       for each rule: letter of its algorithm, number of its key, 1 if a shadow, id, and four numbers
+-- @include limiter/checked_read
+-- @shared rules       for each rule: letter of its algorithm, number of its key, 1 for a shadow rule, id, and four numbers
 -- @item keys places   states, logs (strings) and slots (sorted sets), in the order in which the rules number them
 -- @item arg cost      whole tokens: fewer than 0 for a refund, 0 to read only
--- @item arg how       'take'; 'add' to charge without asking; to settle, "charged elapsed rules": Redis' time of the charge, the microseconds that the caller saw pass since, 1 for each rule that was charged and 0 for others
--- @item arg lease     id of the slot, if one may be charged
--- @returns list       1, Redis' time, and each rule's verdict (1 over its limit) and state; 0 and the same when denied; 2, microseconds and reason when blocked; 3 and Redis' time when no calendar period that was sent is now
+-- @item arg how       'take'; 'add' to charge even above the limit; to settle, "charged elapsed rules": Redis' time of the charge, the microseconds since then by the caller's clock, and 1 for each charged rule, 0 for others
+-- @item arg lease     id of the lease, if a slot may be charged
+-- @returns list       1, Redis' time, and for each rule 1 if it refuses (else 0) and its state; 0 and the same when denied; 2, microseconds and reason when blocked; 3 and Redis' time when the calendar periods that the client sent do not contain that time
 
 local PACKED = { g = gcra, f = fixed_window, c = calendar, w = sliding_window }
 local OWN_KEY = { l = sliding_log, s = slots }
 local ENTRY, MOST, SECOND = 40, 32, 1000000
--- No number of a state is as large.
+-- Larger than every number of a state.
 local HUGE = 2 ^ 62
 local ZERO = string.byte('0')
--- Redis counts a TTL from the millisecond in which the script began.
+-- Redis counts a TTL from the millisecond in which the script started.
 local MARGIN = 2
 local call = redis.call
 local list, owners, mistimed = {}, {}, false
@@ -57,15 +57,15 @@ for letter, place, shadow, id, a, b, c, d in string.gmatch(rules, '(%l) (%d+) (%
   end
 end
 
--- Reads a state into its rules; besides these it finds the entries of other rules that are still in use. Writes nothing.
+-- Reads a state into its rules, and collects the entries of other rules that are still in use. Writes nothing.
 local function open(key, place)
   local saved = call('GET', key)
-  local time, ends, reason, at = opened(saved)
+  local time, ends, reason, at = leading_block(saved)
   if saved and ((#saved - at) % ENTRY ~= 0 or #saved - at > ENTRY * MOST) then
     damaged(key)
   end
   local state = { key = key, saved = saved, head = '', others = '', expires = 0, count = 0, plain = saved ~= false }
-  -- Times from before the clock was stepped back, as they are to be: offset and bytes.
+  -- Corrections of times from before the clock was set back: offset and bytes.
   state.steps = {}
   if time then
     if time > now then
@@ -102,7 +102,7 @@ local function open(key, place)
       rule.does.load(rule, entry[1], entry[2], entry[3])
       found[rule.id] = nil
       state.rules[#state.rules + 1] = rule
-      -- Entries in the order of the rules can be overwritten where they are.
+      -- Entries in the order of the rules can be overwritten in place.
       local same = others[#state.rules]
       state.plain = state.plain and same ~= nil and same[1] == rule.id
     end
@@ -120,7 +120,7 @@ local function open(key, place)
 end
 
 local function write(state)
-  -- At least a second, so that hardly any charge comes at the moment of an expiry.
+  -- At least a second, so that few charges happen just when the key expires.
   local longest, slack = 0, SECOND
   local entries = {}
   for at, rule in ipairs(state.rules) do
@@ -135,7 +135,7 @@ local function write(state)
   local ttl = math.ceil(math.max(longest, slack) / 1000)
   if not fits then
     if state.others ~= '' or state.ends then
-      -- What else the state holds must not end with the rules of this call.
+      -- Other entries of the state, and its block, must not expire with the rules of this call.
       ttl = math.max(ttl, math.ceil((math.max(state.expires, state.ends or 0) - now) / 1000))
     end
     state.expires = now + ttl * 1000
@@ -151,8 +151,8 @@ local function write(state)
   end
 end
 
--- The charge that is settled, if one is: when it was made, and the rules that were charged. After Redis' clock was
--- stepped back the time of the charge is too late: then the time that the caller saw pass counts.
+-- The settled charge, if any: its time, and the rules that were charged. After Redis' clock was set back the time of the
+-- charge is too late; the time that passed by the caller's clock counts then.
 local function settled(how)
   local charged, elapsed, rules = string.match(how, '^(%d+) (%d+) ([01]+)$')
   if not charged then
@@ -231,7 +231,7 @@ local function item(places, cost, how, lease)
   if mistimed then
     return { 3, now }
   end
-  local plan, refused = readable(places, type_of, prepare, places, cost, how, lease)
+  local plan, refused = checked_read(places, type_of, prepare, places, cost, how, lease)
   if not plan then
     return refused
   end

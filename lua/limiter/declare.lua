@@ -1,22 +1,22 @@
---- Declare the rules of a limiter, or refuse rules that would count by another calendar in the same states.
+--- Declare the rules of a limiter, or refuse rules that use another calendar for the same state.
 --
--- The count of a calendar rule belongs to a period. A process with other periods would take it for one of its own, or for
--- one that ended. So a calendar stays declared while processes use it, and for as long as a count may live after that.
--- Other changes are for a deploy to make: the reply says what was declared before.
+-- The count of a calendar rule belongs to a period. A process with another calendar would read it as the count of its own
+-- period, or of one that ended. So a calendar stays declared while processes use it, and then for as long as a count may exist.
+-- A deploy may change everything else: the reply contains the previous declaration.
 -- @batch 8
 -- @full refused       the charge that follows is refused, too
 -- @include now
 -- @include typed
--- @item key declared    sorted set by the microsecond until which a member counts: "calendar", or "= declaration"
+-- @item key declared    sorted set, scored by the microsecond at which a member expires: "rule calendar", or "= declaration"
 -- @item arg calendars   a line for each calendar rule: its part, a slash, its name, a space, and its calendar
--- @item arg calendars_last   microseconds from now for which these count
--- @item arg text        the declaration as people read it; empty when the process said it before
--- @item arg text_lasts  microseconds
--- @returns list         0, the rule, and its other calendar when refused; else 1, and the declaration before if it was another one
+-- @item arg calendars_last   microseconds until they expire
+-- @item arg text        the declaration as readable text; empty when the process sent it before
+-- @item arg text_lasts  microseconds until it expires
+-- @returns list         0, the rule, and its other calendar when refused; else 1, and the previous declaration if it differs
 
--- More than the calendars of a limiter, and what an older version left.
+-- More than the calendars of a limiter, those of an older version included.
 local MOST = 100
--- Another program may have added what never ends.
+-- Another program may have added a member that never expires.
 local LONGEST = 2 ^ 52
 
 local function score(lasts)

@@ -1,23 +1,23 @@
---- Hold a slot of concurrency rules for longer, or give it back.
+--- Renew the lease of a slot of concurrency rules, or release the slot.
 --
--- A slot that has ended is not taken again: the place may be somebody else's.
+-- An expired lease is not renewed: another call may have the slot now.
 -- @batch 64
--- @full runs         giving back frees a slot; holding one for longer changes a score, and must not end work under way
+-- @full runs         a release deletes a member; a renewal changes a score, and must not fail for work in progress
 -- @include now
 -- @include limiter/slots
--- @include limiter/readable
+-- @include limiter/checked_read
 -- @item keys places   sorted sets of leases
--- @item arg lease     id of the slot
--- @item arg length    microseconds; 0 gives it back
--- @returns integer    1 if it had not ended in any of them
+-- @item arg lease     id of the lease
+-- @item arg length    microseconds; 0 releases it
+-- @returns integer    1 if the lease had not expired in any key, else 0
 
--- Whether the lease is in all places, and how much sooner leases end in each. Writes nothing.
+-- Whether the lease is in all keys, and by how much leases end sooner in each. Writes nothing.
 local function read_slots(places, lease)
-  local found = { there = 1, sooner = {} }
+  local found = { live = 1, sooner = {} }
   for at, place in ipairs(places) do
-    found.sooner[at] = slots.stepped_back(place)
+    found.sooner[at] = slots.clock_step(place)
     if not slots.has(place, lease, found.sooner[at]) then
-      found.there = 0
+      found.live = 0
     end
   end
   return found
@@ -28,17 +28,17 @@ local function type_of()
 end
 
 local function item(places, lease, length)
-  local found, refused = readable(places, type_of, read_slots, places, lease)
+  local found, refused = checked_read(places, type_of, read_slots, places, lease)
   if not found then
     return refused
   end
   for at, place in ipairs(places) do
-    slots.steady(place, found.sooner[at])
+    slots.adjust(place, found.sooner[at])
     if length == '0' then
       redis.call('ZREM', place, lease)
-    elseif found.there == 1 then
-      slots.hold(place, lease, now + length, true)
+    elseif found.live == 1 then
+      slots.store(place, lease, now + length, true)
     end
   end
-  return found.there
+  return found.live
 end

@@ -1,17 +1,17 @@
---- Register that a rule of a limiter keeps keys of its own, so that a reset by a process without the rule finds them.
+--- Register a rule that stores its own keys, so that a reset by a process without this rule finds them.
 --
--- A process registers a rule with its first charge, and each minute while it charges. Rules that no key can be left of
--- are removed.
+-- A process registers a rule with its first charge, and once a minute while it charges. Rules whose keys have all expired are
+-- removed.
 -- @batch 16
--- @full refused      it may add a name; the charge beside it is refused, too
+-- @full refused      it may add a name; the charge sent with it is refused, too
 -- @include now
 -- @include typed
--- @item key rules    sorted set: letter and name of the rule, by the microsecond until which a key of it may live
--- @item arg rule     as above
+-- @item key rules    sorted set: letter, part and name of the rule, by the microsecond until which its keys may exist
+-- @item arg rule     letter, part and name
 -- @item arg lasts    microseconds from now
 -- @returns integer   1 if it is new
 
--- Another program may have added what never ends.
+-- Another program may have added a member that never expires.
 local LONGEST = 2 ^ 52
 
 local function item(rules, rule, lasts)

@@ -1,10 +1,10 @@
---- The rules of a limiter that may have keys of their own.
+--- List the rules of a limiter that may have their own keys.
 -- @batch 1
 -- @readonly
 -- @include now
 -- @include typed
 -- @item key rules    sorted set as in register.lua
--- @returns list      letter and name of each rule; at most 10,000
+-- @returns list      letter, part and name of each rule; at most 10,000
 
 local MOST = 10000
 

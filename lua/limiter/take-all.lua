@@ -1,7 +1,7 @@
---- Take tokens of one subject from every one of several GCRA rules, or from none.
+--- Take tokens of one subject under several GCRA rules: all of them, or none.
 --
--- Each rule is a leaky bucket as in take.lua, and the state is the same: an entry for each rule. A denial writes
--- nothing. A state of other rules, or of a later time than now, is left to charge.lua: null.
+-- Each rule is a leaky bucket as in take.lua, and the state has the same format, with an entry for each rule. A denial writes
+-- nothing. The script replies null, and charge.lua is called, for a state of other rules or of a later time than now.
 -- @batch 64
 -- @full refused      it may add a subject: the limiter's policy decides
 -- @include now
@@ -22,9 +22,9 @@ for id, drain, token, capacity in string.gmatch(rules, '(%d+) (%d+) (%d+) (%d+)'
 end
 local ENTRY = 40
 local SECOND = 1000000
--- Redis counts a TTL from the millisecond in which the script began.
+-- Redis counts a TTL from the millisecond in which the script started.
 local MARGIN = 2
--- Scratch, so that an item makes no tables.
+-- Reused by all items, so that an item creates no table.
 local levels = {}
 
 local function item(state, cost)
@@ -34,7 +34,7 @@ local function item(state, cost)
   for rule = 1, count do
     local token, level = tokens[rule], 0
     if saved then
-      -- What no limiter wrote is for charge.lua to refuse; a table without items is the error of a key of another type.
+      -- charge.lua refuses data that no limiter wrote. A key of another type gives an error table, whose length is 0.
       if #saved < ENTRY * rule then
         return nil
       end
@@ -47,12 +47,12 @@ local function item(state, cost)
         return nil
       end
       if counted ~= token then
-        -- The rule was changed: the tokens in use stay, up to two bursts. Rounded up, never in the caller's favour.
+        -- The rule was changed: used tokens stay used, up to two bursts. Rounded up, so that no call passes too early.
         level = level / counted
         level = min(level % 1 == 0 and level * token or ceil(level * token) + 1, 2 * capacities[rule])
       end
       if not (now >= charged) then
-        -- A clock that was stepped back, or what no limiter wrote: for charge.lua.
+        -- The clock was set back, or no limiter wrote this: charge.lua handles it.
         return nil
       end
       level = max(0, level - (now - charged) * drains[rule])

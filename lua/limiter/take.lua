@@ -1,36 +1,35 @@
---- Take tokens of one subject from a single GCRA rule.
+--- Take tokens of one subject under a single GCRA rule.
 --
 -- The rule is a leaky bucket, the exact form of GCRA: a token adds `token` units to the level, a microsecond drains
--- `drain` units, and a call passes while the level stays within the capacity. All of them are whole numbers up to
--- 2^52, so nothing is rounded (but up, when the rule is changed). A denial writes nothing. The key lives for at least a second longer
--- than the level takes to drain, so that most charges of a busy subject only overwrite it (SETRANGE), which costs less
--- than setting an expiry.
+-- `drain` units, and a call passes while the level stays within the capacity. All are whole numbers up to 2^52, so nothing
+-- is rounded, except up when the rule was changed. A denial writes nothing. The key expires at least a second after the level
+-- has drained, so that most charges of a busy subject only overwrite it (SETRANGE), which costs less than setting an expiry.
 --
--- take-all.lua does the same for several rules, charge.lua for any, with the same state: entries of id, expiry,
--- token, time of the last charge and level, packed as doubles. The entries of the last call's rules come first and have the
--- key's own expiry. A state that begins otherwise, or was charged at a later time than now (the server's clock was stepped back), is left to
--- charge.lua: null.
+-- take-all.lua does the same for several rules, and charge.lua for rules of any algorithm. All share one format of the state:
+-- entries of id, expiry, token, time of the last charge and level, packed as doubles. The entries of the last call's rules are
+-- first and have the key's own expiry. The script replies null, and charge.lua is called, for a state that starts differently
+-- or was charged later than now (the server's clock was set back).
 -- @batch 64
 -- @full refused      it may add a subject: the limiter's policy decides
 -- @include now
--- @shared numbers    as four doubles: id of the rule's state, units that a microsecond drains, that a token adds, highest level
+-- @shared numbers    four doubles: id of the rule's state, units drained in a microsecond, units of a token, capacity
 -- @item key state    string of entries
 -- @item arg cost = 1   whole tokens wanted, at most the burst
 -- @returns integer|string|null   the level after the charge, or minus the level minus one when denied; microseconds and reason of a block
 
 local call, unpacked, packed = redis.call, struct.unpack, struct.pack
--- Bytes, not text in an argument each: those cost both sides.
+-- Packed bytes, because four arguments of text cost both client and server more.
 local rule, drain, token, capacity = unpacked('<dddd', numbers)
 local ENTRY = 40
 local SECOND = 1000000
--- Redis counts a TTL from the millisecond in which the script began.
+-- Redis counts a TTL from the millisecond in which the script started.
 local MARGIN = 2
 
 local function item(state, cost)
   local saved = redis.pcall('GET', state)
   local level, expires, changed = 0, 0, false
   if saved then
-    -- What no limiter wrote is for charge.lua to refuse; a table without items is the error of a key of another type.
+    -- charge.lua refuses data that no limiter wrote. A key of another type gives an error table, whose length is 0.
     if #saved < ENTRY then
       return nil
     end
@@ -43,7 +42,7 @@ local function item(state, cost)
       return nil
     end
     if counted ~= token then
-      -- The rule was changed: the tokens in use stay, up to two bursts. Rounded up, never in the caller's favour.
+      -- The rule was changed: used tokens stay used, up to two bursts. Rounded up, so that no call passes too early.
       changed = true
       level = level / counted
       level = math.min(level % 1 == 0 and level * token or math.ceil(level * token) + 1, 2 * capacity)
@@ -54,7 +53,7 @@ local function item(state, cost)
         level = 0
       end
     else
-      -- A clock that was stepped back, or what no limiter wrote: for charge.lua.
+      -- The clock was set back, or no limiter wrote this: charge.lua handles it.
       return nil
     end
   end
@@ -71,7 +70,7 @@ local function item(state, cost)
     if changed then
       call('SETRANGE', state, 16, packed('<d', token))
     end
-    -- The offset as text: Redis prints a number with 17 digits, which takes long.
+    -- The offset is text, because Redis formats numbers with 17 digits, which is slow.
     call('SETRANGE', state, '24', packed('<dd', now, after))
   elseif saved and (#saved > ENTRY or after ~= after) then
     return nil

@@ -1,14 +1,14 @@
---- Send to who listens now, to the channel or to a pattern; keep nothing.
+--- Send an event to the current listeners of a channel and of patterns; store nothing.
 -- @batch 64
--- @full runs         it keeps nothing
--- @shared nudges    pub/sub channel of the same slot that has all nudges of the notifier
--- @item key live    pub/sub channel of who follows the channel
+-- @full runs         it stores nothing
+-- @shared nudges    pub/sub channel of all nudges of the notifier, in the same slot
+-- @item key live    pub/sub channel of the channel's subscribers
 -- @item arg channel its name
 -- @item arg type    the event's type
 -- @item arg json    the event's data
--- @returns integer  how many connections were told
+-- @returns integer  how many connections got it
 
 local function item(live, channel, type, json)
-  local said = '\n' .. type .. '\n' .. json
-  return redis.call('SPUBLISH', live, said) + redis.call('SPUBLISH', nudges, channel .. said)
+  local text = '\n' .. type .. '\n' .. json
+  return redis.call('SPUBLISH', live, text) + redis.call('SPUBLISH', nudges, channel .. text)
 end

@@ -1,26 +1,26 @@
 --- Read a channel's events after a position.
 --
--- The position is lost when its epoch is not the history's, when it lies after the last event, when another event
--- stands at its offset, or when that event or the one after it is not there any more. Without a history only the position
--- before the next one, which end.lua fixed, is good.
+-- The position is lost in these cases: its epoch is not the history's; it is after the last event; another event has its
+-- offset; its event or the one after it was deleted. Without a history only the position before the next one is good,
+-- which end.lua fixed.
 -- @batch 1
 -- @readonly
 -- @include now
 -- @include notifier/tag_of
 -- @include notifier/tagged
--- @shared age        milliseconds that an event is kept; 0 for no such bound
+-- @shared age        milliseconds after which an event is deleted; 0: no limit
 -- @item key history  stream
--- @item key next     sorted set: of channels without a history, the key of the history and its epoch to be
--- @item arg position <epoch>-<offset>-<tag>; <epoch>-0 before the first event; - for the oldest event kept
--- @item arg count    events at the most
--- @returns list      'ok' or 'lost', the position at the end (empty without a history), then of each event its id, what it
---                    coalesces with or nothing, type and data (both empty when it is not worth reading, or somebody else's
---                    entry); about 128 KiB
+-- @item key next     sorted set for channels without a history: key and epoch of the next history
+-- @item arg position <epoch>-<offset>-<tag>; <epoch>-0 before the first event; - for the oldest event
+-- @item arg count    the most events
+-- @returns list      'ok' or 'lost', the position at the end (empty without a history), then of each event: id, coalesce
+--                    name (may be empty), type and data (both empty for an expired event and for an entry that another
+--                    program wrote); about 128 KiB
 
 local ms = math.floor(now / 1000)
 age = tonumber(age)
 
-local LARGEST = 131072
+local MAX_BYTES = 131072
 local PAGE = 20
 
 local NONE = {}
@@ -37,7 +37,7 @@ local function extras(entry)
   return found
 end
 
--- A number of an entry, or one that stands for none.
+-- A number of an entry, or a default.
 local function number(text, none)
   return text and tonumber(text) or none
 end
@@ -46,13 +46,13 @@ local function too_old(entry)
   return age > 0 and number(extras(entry).a, math.huge) < ms - age
 end
 
--- Adds events from an id on, until there are enough of them or of their bytes. The first is not too old, so none is.
+-- Adds events from an id on, until there are enough events or bytes. The first is not too old, so none is.
 local function read(reply, history, from, count)
   local bytes = 0
   for _ = 1, math.ceil(count / PAGE) do
     local page = redis.call('XRANGE', history, from, '+', 'COUNT', math.min(count, PAGE))
     for _, entry in ipairs(page) do
-      if bytes >= LARGEST then
+      if bytes >= MAX_BYTES then
         return
       end
       local fields, extra = entry[2], extras(entry)
@@ -71,8 +71,8 @@ local function read(reply, history, from, count)
   end
 end
 
--- The id of the oldest event that is not too old, or nothing. It is found by halving what lies between two offsets: a
--- million events take 20 reads, and no history more than 53.
+-- The id of the oldest event that is not too old, or nothing. A binary search over the offsets: a million events take 20
+-- reads, and no history takes more than 53.
 local function oldest(history, last)
   local first = redis.call('XRANGE', history, '-', '+', 'COUNT', 1)[1]
   if not too_old(first) then
@@ -83,7 +83,7 @@ local function oldest(history, last)
   end
   local epoch, offset = string.match(last[1], '(%d+)-(%d+)')
   local from, to = string.match(first[1], '(%d+)-(%d+)')
-  -- In a history of another epoch than its end all is old.
+  -- Events of another epoch than the last one are too old.
   local old = from == epoch and tonumber(to) or 0
   local kept = tonumber(offset)
   for _ = 1, 53 do
@@ -101,7 +101,7 @@ local function oldest(history, last)
   return epoch .. '-' .. string.format('%.0f', kept)
 end
 
--- Whether it is the position before the history that is to come.
+-- Whether it is the position before the next history.
 local function is_next(next, history, position)
   local epoch = redis.call('ZSCORE', next, history)
   return epoch and position == string.format('%.0f-0', epoch)
@@ -136,8 +136,8 @@ local function item(history, next, position, count)
   end
   if offset > 0 then
     local id = epoch .. '-' .. string.format('%.0f', offset)
-    local seen = redis.call('XRANGE', history, id, id)[1]
-    if not seen or tagged(seen) ~= position then
+    local known = redis.call('XRANGE', history, id, id)[1]
+    if not known or tagged(known) ~= position then
       return { 'lost', top }
     end
   end

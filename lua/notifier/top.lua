@@ -1,4 +1,4 @@
---- Read the position at the end of a channel's history.
+--- Read the position at the end of a channel's history; fix nothing.
 -- @batch 64
 -- @readonly
 -- @include notifier/tagged

@@ -57,7 +57,11 @@ async function masterOf(topology: Topology, slot: number): Promise<Link> {
     const owner = topology.owner(slot)
     return owner === undefined ? undefined : topology.link(owner)
   }
-  await until('its master is connected', () => link()?.ready ?? false)
+  await until('its master is connected', () => {
+    // As who sends to it does.
+    if (!link()) topology.refresh()
+    return link()?.ready ?? false
+  })
   return link()!
 }
 
@@ -89,7 +93,7 @@ test.each(DRIVERS)('%s: each slot has a master, with a connection of its own to 
   }
   expect(await topology.call('ping')).toBe('PONG')
   expect(topology.link('127.0.0.1:1')).toBe(undefined)
-  expect(look()).toMatchObject([{ purpose: 'commands', open: 1, ready: 1, reason: undefined }])
+  expect(look()).toEqual([{ purpose: 'commands', open: 3, ready: 3, reason: undefined }])
 })
 
 test.each([

@@ -198,7 +198,7 @@ test('notifiers of spaces on every master: history and live events once and in o
     expect(own).toHaveLength(1)
     expect(own[0]).toMatch(/ ssub=2 /)
   }
-  for (const { subscription } of each) subscription.close()
+  for (const { subscription } of each) void subscription.close()
   for (const raw of bench.raws) {
     await until('nobody follows', async () => String(await raw.call('PUBSUB', 'SHARDCHANNELS')) === '')
   }

@@ -19,6 +19,7 @@ test('the locked-down user of docs/operations.md can use every feature', async (
   const limiter = createRateLimiter(space, 'api', {
     rules: [{ name: 'burst', limit: 1, window: '1s' }],
     whenUnavailable: 'throw',
+    deadline: '5s',
   })
   expect(await limiter.take('ann')).toMatchObject({ allowed: true })
 
@@ -32,7 +33,7 @@ test('the locked-down user of docs/operations.md can use every feature', async (
     windows: { all: 'all-time', week: { calendar: 'week' }, day: { last: '1d', tolerance: '1m' } },
     decimals: 0,
     denseRanks: true,
-    remember: '1h',
+    dedup: { window: '1h' },
     events: { top: 1, overtaken: 1 },
   })
   await season.update([
@@ -63,7 +64,7 @@ test('the locked-down user of docs/operations.md can use every feature', async (
   expect(await ended).toBe('connections')
   const guest = await admit(notifier, 'bob')
   await notifier.revoke('bob', ['badges'])
-  guest.admission.close()
+  await guest.admission.close()
   const stream = createStream<number>(space, 'activity', { groups: ['badges'], retain: { entries: 1 } })
   const worker = stream.worker(
     'badges',

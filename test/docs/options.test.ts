@@ -93,6 +93,7 @@ test.each([
   ['docs/coordination.md', 'createOnce(space, name, options)', GUARD, 'OnceOptions'],
   ['docs/coordination.md', 'createDeduper(space, name, options)', GUARD, 'DeduperOptions'],
   ['docs/coordination.md', 'createLock(space, name, options)', GUARD, 'LockOptions'],
+  ['docs/coordination.md', 'createObjects(space, name, options)', GUARD, 'ObjectsOptions'],
   ['docs/middleware.md', 'leaderboard(board, options)', HTTP, 'LeaderboardRouteOptions'],
   ['docs/middleware.md', 'notifications(notifier, options)', HTTP, 'NotificationsOptions'],
   ['docs/request-log.md', 'Options', HTTP, 'RequestLogOptions'],

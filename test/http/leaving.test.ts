@@ -14,7 +14,7 @@ import { start, useFeatures } from './setup.ts'
 const features = useFeatures()
 
 const LIVE = 'pk1:{test}:notify:main:room:live'
-const HELD = 'pk1:{test}:notify-held:main:ann'
+const CONNECTIONS = 'pk1:{test}:notify-connections:main:ann'
 
 const slots = () =>
   features.limiter({
@@ -82,7 +82,7 @@ describe.each(frameworks)('requests that wait behind another on a connection, on
     expect(logged.map(({ status, aborted }) => [status, aborted])).toEqual(
       Array.from({ length: 3 }, () => [499, true]),
     )
-    await log.close?.()
+    await log.close?.(10_000)
     expect(errors.filter(isFault)).toEqual([])
   })
 
@@ -91,12 +91,12 @@ describe.each(frameworks)('requests that wait behind another on a connection, on
     const { url, errors } = await start(adapter, [handler])
     // The first has its turn and does not end, so that the others never have theirs.
     const client = raw(url, httpGet('/').repeat(5))
-    await until('all have their place', async () => (await features.raw.zcard(HELD)) === 5)
+    await until('all have their place', async () => (await features.raw.zcard(CONNECTIONS)) === 5)
     await until('the channel is followed', async () => (await followers(features.raw, LIVE)) === 1)
     client.socket.destroy()
-    await until('no place is taken', async () => (await features.raw.exists(HELD)) === 0)
+    await until('no place is taken', async () => (await features.raw.exists(CONNECTIONS)) === 0)
     await until('nobody follows', async () => (await followers(features.raw, LIVE)) === 0)
-    await events.close?.()
+    await events.close?.(10_000)
     await penknife.close({ deadline: '5s' })
     expect(errors.filter(isFault)).toEqual([])
   })

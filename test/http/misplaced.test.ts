@@ -145,15 +145,6 @@ test('what a plugin throws is an error whatever it is, so that no framework take
   }
 })
 
-test('a setup that is async is refused when the middleware is made', () => {
-  const plugin = forNode.definePlugin({ name: 'mine', setup: (async () => () => forNode.PASS) as never })
-  for (const { adapt } of [forExpress, forKoa, forNode]) {
-    expect(() => adapt(plugin)()).toThrow(
-      /what setup of the plugin 'mine' returned is an object: return a function/,
-    )
-  }
-})
-
 test('a server that hands next as Express does, but knows no addresses, limits by those of sockets', async () => {
   const limit = forExpress.rateLimit(features.limiter()) as Misused
   const server = createServer((request, response) => {

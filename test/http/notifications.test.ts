@@ -180,7 +180,7 @@ describe.each(frameworks)('notifications on $name', (adapter) => {
     await expect(cut?.over).rejects.toThrow('terminated')
     await notifier.publish('a', 'last')
     for (const client of others) await client.has('"data":"last"')
-    await handler.close?.()
+    await handler.close?.(10_000)
     expect(await Promise.all(others.map(({ over }) => over))).toEqual(['ended', 'ended'])
   })
 
@@ -306,7 +306,7 @@ describe.each(frameworks)('notifications on $name', (adapter) => {
         return Object.assign(subscription, {
           close: () => {
             open--
-            close()
+            return close()
           },
         })
       },
@@ -325,7 +325,7 @@ describe.each(frameworks)('notifications on $name', (adapter) => {
     const { url } = await start(adapter, [handler])
     const clients = await Promise.all([1, 2, 3].map(() => listen(`${url}/?channel=a`)))
     for (const client of clients) await client.positioned()
-    await handler.close?.()
+    await handler.close?.(10_000)
     clients.push(await listen(`${url}/?channel=a`))
     for (const client of clients) {
       await until('the stream ended', () => client.ended)
@@ -365,7 +365,7 @@ test('retry: false and heartbeat: false switch both off, also when clients are s
   await client.positioned()
   await until('three heartbeats', () => beaten.comments >= 3)
   expect(client.comments).toBe(0)
-  await handler.close?.()
+  await handler.close?.(10_000)
   await until('it ended', () => client.ended)
   const late = await listen(`${url}/?channel=a`)
   await until('it ended', () => late.ended)

@@ -266,7 +266,7 @@ test('close resolves when the entries on their way have settled', async () => {
   await call(url)
   await until('an entry is on its way', () => finish !== undefined)
   let closed = false
-  const closing = handler.close?.().then(() => (closed = true))
+  const closing = handler.close?.(10_000).then(() => (closed = true))
   await Promise.resolve()
   expect(closed).toBe(false)
   finish?.('1-0')

@@ -8,7 +8,7 @@ import { listen, type SseClient } from './sse.ts'
 
 const features = useFeatures()
 
-const HELD = 'pk1:{test}:notify-held:main:ann'
+const CONNECTIONS = 'pk1:{test}:notify-connections:main:ann'
 
 interface EventServer {
   readonly program: RunningProgram
@@ -41,19 +41,19 @@ test('a server that was killed holds no place of those who are there', async () 
   await first.program.kill()
   await until('its client noticed', () => lost.ended)
   // Two are counted, one of them of nobody.
-  expect(await features.raw.zcard(HELD)).toBe(2)
+  expect(await features.raw.zcard(CONNECTIONS)).toBe(2)
   const late = await second.follow()
   await features.notifier().publish('a', 1)
   await Promise.all([early.has(1), late.has(1)])
   expect([early.ended, late.ended]).toEqual([false, false])
-  expect(await features.raw.zcard(HELD)).toBe(2)
+  expect(await features.raw.zcard(CONNECTIONS)).toBe(2)
   const third = await second.follow()
   await until('the oldest had to go', () => early.ended)
   expect(reasons(early)).toEqual(['connections'])
   expect([late.ended, third.ended]).toEqual([false, false])
   // What nobody renews is gone a minute later.
   await second.program.kill()
-  expect(await features.raw.pttl(HELD)).toBeLessThanOrEqual(60_000)
+  expect(await features.raw.pttl(CONNECTIONS)).toBeLessThanOrEqual(60_000)
 })
 
 test('the bound holds over two servers, however their clients come', async () => {
@@ -62,7 +62,7 @@ test('the bound holds over two servers, however their clients come', async () =>
     Array.from({ length: 20 }, (_, at) => listen(`${servers[at % 2]!.url}/?user=ben&channel=a`)),
   )
   await until('two are left', () => clients.filter(({ ended }) => !ended).length === 2)
-  expect(await features.raw.zcard('pk1:{test}:notify-held:main:ben')).toBe(2)
+  expect(await features.raw.zcard('pk1:{test}:notify-connections:main:ben')).toBe(2)
   await features.notifier().publish('a', 1)
   const left = clients.filter(({ ended }) => !ended)
   await Promise.all(left.map((client) => client.has(1)))
@@ -98,5 +98,5 @@ test('a process that closes penknife sends its clients away with a time to come 
     expect(client.retries).toHaveLength(2)
     expect(reasons(client)).toEqual([])
   }
-  expect(await features.raw.keys('pk1:{test}:notify-held:*')).toEqual([])
+  expect(await features.raw.keys('pk1:{test}:notify-connections:*')).toEqual([])
 })

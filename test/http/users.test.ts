@@ -178,11 +178,11 @@ describe.each(frameworks)('users of notifications on $name', (adapter) => {
     const clients = await Promise.all(
       [1, 2, 3].map((nth) => connected(`${url}/?user=hal-${nth % 2}&channel=a`)),
     )
-    expect(await features.raw.zcard('pk1:{test}:notify-held:leaving:hal-1')).toBe(2)
+    expect(await features.raw.zcard('pk1:{test}:notify-connections:leaving:hal-1')).toBe(2)
     for (const client of clients) client.leave()
     await until(
       'no place is taken',
-      async () => (await features.raw.keys('pk1:{test}:notify-held:leaving:*')).length === 0,
+      async () => (await features.raw.keys('pk1:{test}:notify-connections:leaving:*')).length === 0,
     )
     const control = 'pk1:{test}:notify-control:leaving:live'
     await until('nobody follows', async () => (await followers(features.raw, control)) === 0)

@@ -48,7 +48,10 @@ test.each(EDGES)(
 test('an increment is counted after the clock was set back, though the newest entry of the log was deleted', async () => {
   const clock = createClock(bench.raw)
   await clock.set(START)
-  const board = await boardAt(bench.server.url, { windows: { hour: { last: '1h' } }, remember: '1d' })
+  const board = await boardAt(bench.server.url, {
+    windows: { hour: { last: '1h' } },
+    dedup: { window: '1d' },
+  })
   await board.increment('ann', 1)
   await clock.set(START + HOUR / 4)
   await board.increment('bob', 1, { id: 'b' })
@@ -84,7 +87,7 @@ test.each(EDGES)(
 
 test('an id that a foreign program recorded at an impossible time is not known', async () => {
   await createClock(bench.raw).set(START)
-  const board = await boardAt(bench.server.url, { remember: '1d' })
+  const board = await boardAt(bench.server.url, { dedup: { window: '1d' } })
   await board.increment('ann', 1, { id: 'a' })
   for (const time of ['9007199254740993', '18446744073709551615']) {
     await bench.raw.hset(`${BOARD}:ids`, 'ia', `${time}-0 -1 - ann`)

@@ -2,7 +2,7 @@ import type { Redis } from 'ioredis'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 
 import { createKeys } from '../../packages/core/src/redis/keys.ts'
-import { pattern, useRedis } from '../support/redis.ts'
+import { patternOf, useRedis } from '../support/redis.ts'
 import { testScript } from '../support/scripts.ts'
 
 const combined = testScript(
@@ -18,7 +18,7 @@ const combined = testScript(
 -- @item arg by        what the member gets on the third board
 -- @returns list       whether the member was on the first board, and the value on the third
 local first = removal.open(keys, cjson.encode({ windows = { { z = { 1 } } }, former = {}, data = 2 }))
-local second = reversal.open(keys, cjson.encode({ windows = { { z = { 3 } } }, ids = 4, idlog = 5, remember = 1e12 }))
+local second = reversal.open(keys, cjson.encode({ windows = { { z = { 3 } } }, ids = 4, idlog = 5, dedup = 1e12 }))
 local third = scoring.open(keys, cjson.encode({ windows = { { z = { 6 } } } }))
 
 local function refused(plan)
@@ -60,7 +60,7 @@ const KEYS = [A, DATA, B, IDS, IDLOG, C]
 let user: Redis
 beforeAll(async () => {
   await bench.raw.call('ACL', 'SETUSER', 'other', 'on', '>x', '~*', '&*', '+@all')
-  user = pattern(bench.server.url, { username: 'other', password: 'x' })
+  user = patternOf('ioredis', bench.server.url, { username: 'other', password: 'x' })
 })
 afterAll(() => user.disconnect())
 

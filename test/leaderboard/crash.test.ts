@@ -18,7 +18,7 @@ const OPTIONS = {
     loose: { last: '1h', tolerance: '1m' },
     moment: { last: '1s' },
   },
-  remember: '1h',
+  dedup: { window: '1h' },
 } as const
 
 /** What one process said before it died. */

@@ -18,7 +18,7 @@ async function filledBoard(): Promise<Leaderboard> {
       about: { last: '1d', tolerance: '1h' },
     },
     denseRanks: true,
-    remember: '1d',
+    dedup: { window: '1d' },
     events: { top: 2, overtaken: 2 },
   })
   board.on(() => {})

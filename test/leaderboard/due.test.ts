@@ -77,7 +77,7 @@ test('a process that stops in the middle of working off leaves the rest to the n
   const clock = createClock(bench.raw)
   await clock.set(at('2026-06-01T12:00:00Z'))
   const windows = { day: { last: '24h' } } as const
-  const first = await boardAt(bench.server.url, { windows, remember: '2d' })
+  const first = await boardAt(bench.server.url, { windows, dedup: { window: '2d' } })
   await Promise.all(Array.from({ length: 500 }, (_, nth) => first.increment(`m${nth % 50}`, 1)))
   await clock.advance(HOUR)
   await Promise.all(Array.from({ length: 50 }, (_, nth) => first.increment(`m${nth}`, 2)))
@@ -102,7 +102,7 @@ test('a process that stops in the middle of working off leaves the rest to the n
   )
   expect(step).toBe(0)
   expect(await bench.raw.xlen(part(':log'))).toBe(518)
-  const second = await boardAt(bench.server.url, { windows, remember: '2d' })
+  const second = await boardAt(bench.server.url, { windows, dedup: { window: '2d' } })
   const rows = await second.top(1000)
   expect(rows).toHaveLength(50)
   expect(rows.every(({ score }) => score === 2)).toBe(true)

@@ -24,7 +24,7 @@ const OPTIONS = {
     about: { last: '6h', tolerance: '1h' },
   },
   denseRanks: true,
-  remember: '366d',
+  dedup: { window: '366d' },
 } as const
 
 async function open(): Promise<{ board: Leaderboard; clock: Clock }> {
@@ -148,7 +148,7 @@ test('a removal that fails amid the erasing says so, counts as one, and is finis
   const error = await failure(board.remove(NAME))
   await bench.raw.call('ACL', 'SETUSER', 'default', ...rights)
   expect(error).toMatchObject({ code: 'PENKNIFE_FATE_UNKNOWN', fate: 'unknown' })
-  expect(error.message).toMatch(/removed.*remove it again.*can't run this command/)
+  expect(error.message).toMatch(/removed.*call remove again.*can't run this command/)
   expect(await all(board, 'all')).toEqual(['1 bob 10'])
   expect(await all(board, 'exact')).toEqual(['1 bob 4'])
   expect(await board.undo('counted-4')).toBe(false)

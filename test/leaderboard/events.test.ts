@@ -18,7 +18,7 @@ async function watched(options: LeaderboardOptions['events'] & object): Promise<
   onTestFinished(points.on((event) => told.push(event)))
   return points
 }
-const about = { board: 'points', window: 'all' }
+const about = { space: 'shop', name: 'points', window: 'all' }
 
 test('events tell of a new rank, who was passed, and who entered and left the top', async () => {
   const points = await watched({ top: 3, overtaken: 2 })

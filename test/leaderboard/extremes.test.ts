@@ -143,7 +143,7 @@ test('what leads out of the stated range or time is refused and changes nothing'
 })
 
 test('taking an increment back never leads out of the stated range', async () => {
-  const { board } = await open({ ties: FIRST_COME, remember: '1d' })
+  const { board } = await open({ ties: FIRST_COME, dedup: { window: '1d' } })
   const { maxScore } = board
   await board.increment('ann', -5, { id: 'down' })
   await board.set('ann', maxScore)

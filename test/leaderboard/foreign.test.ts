@@ -21,7 +21,7 @@ async function exported(board: Leaderboard): Promise<Map<string, number>> {
   return found
 }
 
-test('data that are no JSON are read as null and reported once; the other rows come', async () => {
+test('data that are not JSON are read as null and reported once; the other rows are returned', async () => {
   const warnings = warningsOf('unreadable-data')
   const board = await boardAt(bench.server.url)
   await board.update([

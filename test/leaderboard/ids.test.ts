@@ -20,7 +20,7 @@ test('undo takes an increment back from the windows and periods that still count
       hours: { last: '2h' },
       about: { last: '6h', tolerance: '1h' },
     },
-    remember: '1d',
+    dedup: { window: '1d' },
   })
   expect(await board.increment('ann', 5, { id: 'a' })).toBe(5)
   expect(await board.increment('ann', 5, { id: 'a' })).toBe(5)
@@ -48,7 +48,7 @@ test('undo takes an increment back from the windows and periods that still count
 test('an increment of a member that was removed since is not undone', async () => {
   const clock = createClock(bench.raw)
   await clock.set(at('2026-06-01T23:00:00Z'))
-  const board = await boardAt(bench.server.url, { remember: '1d' })
+  const board = await boardAt(bench.server.url, { dedup: { window: '1d' } })
   await board.increment('ann', 5, { id: 'a' })
   await board.remove('ann')
   await board.increment('ann', 1, { id: 'b' })
@@ -60,7 +60,7 @@ test('an increment of a member that was removed since is not undone', async () =
 test('ids are forgotten in bounded steps', async () => {
   const clock = createClock(bench.raw)
   await clock.set(at('2026-06-01T12:00:00Z'))
-  const board = await boardAt(bench.server.url, { remember: '1h' })
+  const board = await boardAt(bench.server.url, { dedup: { window: '1h' } })
   for (let nth = 0; nth < 100; nth++) await board.increment('ann', 1, { id: `old-${nth}` })
   await clock.advance(HOUR)
   for (let nth = 0; nth < 40; nth++) await board.increment('ann', 1, { id: `new-${nth}` })
@@ -71,7 +71,7 @@ test('ids are forgotten in bounded steps', async () => {
 test('removals leave nothing among the ids', async () => {
   const clock = createClock(bench.raw)
   await clock.set(at('2026-06-01T12:00:00Z'))
-  const board = await boardAt(bench.server.url, { remember: '1h' })
+  const board = await boardAt(bench.server.url, { dedup: { window: '1h' } })
   for (let nth = 0; nth < 10; nth++) await board.increment('ann', 1, { id: `ann-${nth}` })
   for (let nth = 0; nth < 100; nth++) await board.remove(`nobody-${nth}`)
   await board.remove('ann')

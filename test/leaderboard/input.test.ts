@@ -28,14 +28,14 @@ test.each<[string, object, string]>([
   ['a rolling window under a second', { windows: { a: { last: 999 } } }, 'window a last'],
   ['a tolerance over half', { windows: { a: { last: '1h', tolerance: '31m' } } }, 'window a tolerance'],
   ['a bounded rolling board', { keep: 5, windows: { a: { last: '1h' } } }, 'keep'],
-  ['ids on a bounded board', { keep: 5, remember: '1h' }, 'remember'],
+  ['ids on a bounded board', { keep: 5, dedup: { window: '1h' } }, 'dedup'],
   ['ten decimals', { decimals: 10 }, 'decimals'],
   ['ties without an end', { ties: { since: '2026-01-01' } }, 'ties until'],
   ['ties that end before they begin', { ties: { since: '2026-01-01', until: '2025-01-01' } }, 'ties until'],
   ['events of no window', { events: { window: 'x' } }, 'events window'],
   ['events that are no object', { events: false }, 'events options'],
   ...[
-    ...['order', 'windows', 'ties', 'denseRanks', 'keep', 'decimals', 'remember', 'events'].map(
+    ...['order', 'windows', 'ties', 'denseRanks', 'keep', 'decimals', 'dedup', 'events'].map(
       (option) => [option, { [option]: null }] as const,
     ),
     ...['timeZone', 'previous'].map(
@@ -58,8 +58,8 @@ test.each<[string, Call, string]>([
   ['a set on a rolling board', (points) => points.set('ann', 1), 'set'],
   ['a best on a rolling board', (points) => points.best('ann', 1), 'best'],
   ['a fraction of the last digit', (points) => points.increment('ann', 0.5), 'by'],
-  ['an id without remember', (points) => points.increment('ann', 1, { id: 'a' }), 'id'],
-  ['an undo without remember', (points) => points.undo('a'), 'id'],
+  ['an id without dedup', (points) => points.increment('ann', 1, { id: 'a' }), 'id'],
+  ['an undo without dedup', (points) => points.undo('a'), 'id'],
   ['an unknown window', (points) => points.top(1, 1, { window: 'x' }), 'window'],
   ['a period of a rolling window', (points) => points.top(1, 1, { previous: 1 }), 'previous'],
   ['a period too far back', (points) => points.top(1, 1, { window: 'day', previous: 2 }), 'previous'],

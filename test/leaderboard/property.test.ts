@@ -74,7 +74,8 @@ async function makeUpdate(
   const events: object[] = []
   const wanted = expectedOf(() =>
     model.update(step.updates, change).map((each) => {
-      if (step.heard) events.push(...each.events.map((event) => ({ ...event, board: board.name })))
+      if (step.heard)
+        events.push(...each.events.map((event) => ({ ...event, space: 'shop', name: board.name })))
       return change === undefined ? each.value : each.change
     }),
   )

@@ -110,7 +110,7 @@ test('with a tolerance every increment counts for at least the time less the tol
 test('a clock that is set back neither loses nor doubles an increment, and all of it leaves in the end', async () => {
   const { board, clock } = await open({
     windows: { hour: { last: '1h' }, loose: { last: '1h', tolerance: '10m' }, day: { calendar: 'day' } },
-    remember: '1d',
+    dedup: { window: '1d' },
   })
   await board.increment('ann', 5, { id: 'first' })
   await clock.set((START_MS - 10 * MINUTE) * 1000)

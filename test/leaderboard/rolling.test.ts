@@ -103,7 +103,7 @@ test('a sum that comes back, by what leaves or by an undo, goes in the end like 
   const board = await boardAt(bench.server.url, {
     windows: { minute: { last: '1m' } },
     denseRanks: true,
-    remember: '1h',
+    dedup: { window: '1h' },
   })
   const part = 'pk1:{shop}:board:points:window:minute'
   await board.increment('ann', 3, { id: 'a' })

@@ -109,11 +109,11 @@ test.each<[what: string, older: LeaderboardOptions, newer: LeaderboardOptions, b
   ],
   ['how many it keeps', { keep: 10 }, { keep: 5 }, 'windows all, keep 10', 'windows all, keep 5'],
   [
-    'for how long ids are remembered',
-    { remember: '1h' },
-    { remember: '1d' },
-    'windows all, remember 3600000 ms',
-    'windows all, remember 86400000 ms',
+    'for how long ids are stored',
+    { dedup: { window: '1h' } },
+    { dedup: { window: '1d' } },
+    'windows all, dedup window 3600000 ms',
+    'windows all, dedup window 86400000 ms',
   ],
   [
     'how many periods stay',
@@ -148,16 +148,16 @@ test.each<[what: string, older: LeaderboardOptions, newer: LeaderboardOptions, b
     await update(newer)
     await update(older)
   }
-  expect(told).toEqual([{ kind: 'redeclared', board: 'points', before, now }])
+  expect(told).toEqual([{ kind: 'redeclared', space: 'shop', name: 'points', before, now }])
 })
 
 test('without a listener the change is a process warning that names both declarations', async () => {
-  await (await board({ remember: '1h' })).increment('ann')
+  await (await board({ dedup: { window: '1h' } })).increment('ann')
   const warnings = warningsOf('redeclared')
   await (await board()).top()
   await until('it warns', () => warnings.length > 0)
   expect(warnings).toEqual([
-    "leaderboard 'points' of space 'shop' was declared with 'windows all, remember 3600000 ms' and now with " +
+    "leaderboard 'points' of space 'shop' was declared with 'windows all, dedup window 3600000 ms' and now with " +
       "'windows all': each process uses its own",
   ])
 })

@@ -46,7 +46,7 @@ function checkError(error: PenknifeError, option: string, message: RegExp): void
 describe('connect', () => {
   test.each([
     [{ deadlin: 5 }, "connect option 'deadlin'", /is 5: no such option; did you mean 'deadline'\?/],
-    [{ colour: 5 }, "connect option 'colour'", /known are deadline, maxPending, maxPendingBytes/],
+    [{ colour: 5 }, "connect option 'colour'", /known options are deadline, maxPending, maxPendingBytes/],
     [{ deadline: '5 parsecs' }, 'deadline', /^deadline is "5 parsecs": give milliseconds/],
     [{ deadline: 0 }, 'deadline', /^deadline is 0: give a duration from 1ms/],
     [{ deadline: -1 }, 'deadline', /^deadline is -1:/],
@@ -111,7 +111,7 @@ describe('createRateLimiter', () => {
     [
       { whenUnavailable: { local: { instances: 2 }, x: 1 } },
       "whenUnavailable option 'x'",
-      /no such option; known are local/,
+      /no such option; known options are local/,
     ],
     [{ whenUnavailable: {} }, 'whenUnavailable.local options', /is undefined: give an object/],
     [{ whenUnavailable: { local: null } }, 'local', /is null: give a value/],

@@ -121,7 +121,15 @@ test('decisions are published with limiter and subject, and only while somebody 
     decisions.unsubscribe(listen)
   })
   const told = [await limiter.take('ann'), await limiter.take('ann', { cost: 8 })]
-  expect(heard).toEqual(told.map((decision) => ({ limiter: 'api', subject: 'ann', decision })))
+  expect(heard).toEqual(
+    told.map((decision) => ({
+      kind: 'decision',
+      space: 'shop',
+      name: 'api',
+      subject: 'ann',
+      decision,
+    })),
+  )
 })
 
 test('hashSubject makes a subject of anything', () => {

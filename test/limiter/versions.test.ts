@@ -148,7 +148,7 @@ test.each<[string, readonly LimiterRule[], string, readonly LimiterRule[], strin
   await third.take('ann')
   // None but the charge.
   expect(await callsOf(bench.raw, 'evalsha')).toBe(calls + 1)
-  expect(events).toEqual([{ kind: 'redeclared', limiter: 'api', before, now }])
+  expect(events).toEqual([{ kind: 'redeclared', space: 'shop', name: 'api', before, now }])
   expect([...quiet, ...later]).toEqual([])
 })
 

@@ -122,7 +122,7 @@ test('who comes later joins those that are there, and the last to leave ends it'
   await notifier.nudge('room', 'psst')
   await until('it was told', () => shared.length === 3)
   expect(late.heard).toEqual(['psst'])
-  for (const { subscription } of guests) subscription.close()
+  for (const { subscription } of guests) void subscription.close()
   await until('nobody follows', async () => {
     const followed = (await bench.raw.call('PUBSUB', 'SHARDCHANNELS')) as string[]
     return followed.length === 0

@@ -11,7 +11,7 @@ import { until } from '../support/until.ts'
 
 const bench = useRedis()
 
-const HELD = 'pk1:{shop}:notify-held:main:ann'
+const CONNECTIONS = 'pk1:{shop}:notify-connections:main:ann'
 const PROCESS = 'pk1:{shop}:notify-process:main:live:'
 
 /** Which of them may stay. */
@@ -36,7 +36,7 @@ async function withRenewals(run: (renew: () => void) => Promise<void>): Promise<
   }
 }
 
-const members = (): Promise<string[]> => bench.raw.zrange(HELD, '0', '-1')
+const members = (): Promise<string[]> => bench.raw.zrange(CONNECTIONS, '0', '-1')
 
 test('the newest connections of a user stay, and the oldest are closed at once, over all processes', async () => {
   const notifiers = [await openNotifier(bench), await openNotifier(bench)]
@@ -58,14 +58,14 @@ test('a connection that is gone gives its place back, and one that was closed gi
   const notifier = await openNotifier(bench)
   const [first, second, third] = await admitMany([notifier], 3, 2)
   await until('the first was told', () => first!.ended !== undefined)
-  first!.admission.close()
-  second!.admission.close()
+  await first!.admission.close()
+  await second!.admission.close()
   await until('one is left', async () => (await members()).length === 1)
   const fourth = await admit(notifier, 'ann', 2)
   expect(open([third!, fourth])).toEqual([true, true])
-  third!.admission.close()
-  fourth.admission.close()
-  await until('nothing is left', async () => (await bench.raw.exists(HELD)) === 0)
+  await third!.admission.close()
+  await fourth.admission.close()
+  await until('nothing is left', async () => (await bench.raw.exists(CONNECTIONS)) === 0)
 })
 
 test('however many come at once, just the bound stays, and as many as Redis counts', async () => {
@@ -81,9 +81,9 @@ test('the place of a connection that left while it was being counted is given ba
   const notifier = await openNotifier(bench)
   const guest = await admit(notifier, 'ann')
   const counting = guest.admission.limit(1)
-  guest.admission.close()
+  await guest.admission.close()
   await counting
-  await until('nothing is left', async () => (await bench.raw.exists(HELD)) === 0)
+  await until('nothing is left', async () => (await bench.raw.exists(CONNECTIONS)) === 0)
 })
 
 test('what a dead process left takes no place of the living, and ends with its lease', async () => {
@@ -91,15 +91,15 @@ test('what a dead process left takes no place of the living, and ends with its l
   const living = await admit(notifier, 'ann', 2)
   const soon = Date.now() + 60_000
   // Newer than the living one, and of a process that nobody hears of.
-  await bench.raw.zadd(HELD, soon, '09000000000000000:dead:1', soon, '09000000000000001:dead:2')
+  await bench.raw.zadd(CONNECTIONS, soon, '09000000000000000:dead:1', soon, '09000000000000001:dead:2')
   const next = await admit(notifier, 'ann', 2)
   expect(open([living, next])).toEqual([true, true])
   expect(await members()).toHaveLength(2)
   expect((await members()).filter((member) => member.includes('dead'))).toEqual([])
-  await bench.raw.zadd(HELD, 1, '00000000000000001:dead:1')
+  await bench.raw.zadd(CONNECTIONS, 1, '00000000000000001:dead:1')
   await admit(notifier, 'ann', 3)
   expect(await members()).toHaveLength(3)
-  const left = await bench.raw.pttl(HELD)
+  const left = await bench.raw.pttl(CONNECTIONS)
   expect(left > 0 && left <= 60_000).toBe(true)
 })
 
@@ -115,8 +115,8 @@ test('what something else put among the connections of a user takes no place, an
     '99999999999999999:p:1',
     '1:p:1',
   ]
-  for (const member of foreign) await bench.raw.zadd(HELD, soon, member)
-  for (let at = 0; at < 200; at++) await bench.raw.zadd(HELD, soon, `other ${at}`)
+  for (const member of foreign) await bench.raw.zadd(CONNECTIONS, soon, member)
+  for (let at = 0; at < 200; at++) await bench.raw.zadd(CONNECTIONS, soon, `other ${at}`)
   const second = await admit(notifier, 'ann', 2)
   const third = await admit(notifier, 'ann', 2)
   await until('the first was told', () => first.ended === 'connections')
@@ -127,12 +127,12 @@ test('what something else put among the connections of a user takes no place, an
 
 test('a count of connections in a key of another type fails as not-done', async () => {
   const notifier = await openNotifier(bench)
-  await bench.raw.set(HELD, 'x')
+  await bench.raw.set(CONNECTIONS, 'x')
   expect(await failure(admit(notifier, 'ann', 2))).toMatchObject({
     code: 'PENKNIFE_REJECTED',
     fate: 'not-done',
   })
-  expect(await bench.raw.get(HELD)).toBe('x')
+  expect(await bench.raw.get(CONNECTIONS)).toBe('x')
 })
 
 test('a new connection is the newest even when the clock was stepped back', async () => {
@@ -140,8 +140,8 @@ test('a new connection is the newest even when the clock was stepped back', asyn
   const [first] = await admitMany([notifier], 1, 1)
   const [member] = await members()
   // As if it had been admitted tomorrow.
-  await bench.raw.zrem(HELD, member!)
-  await bench.raw.zadd(HELD, Date.now() + 60_000, member!.replace(/^\d+/, '09000000000000000'))
+  await bench.raw.zrem(CONNECTIONS, member!)
+  await bench.raw.zadd(CONNECTIONS, Date.now() + 60_000, member!.replace(/^\d+/, '09000000000000000'))
   const second = await admit(notifier, 'ann', 1)
   await until('the first was told', () => first!.ended === 'connections')
   expect(second.ended).toBeUndefined()
@@ -153,7 +153,7 @@ test('renewals put back what Redis lost, in its old place', () =>
     const notifiers = [await openNotifier(bench), await openNotifier(bench)]
     const guests = await admitMany(notifiers, 3, 3)
     const before = (await members()).toSorted()
-    await bench.raw.del(HELD)
+    await bench.raw.del(CONNECTIONS)
     renew()
     await until('they are back', async () => (await members()).length === 3)
     expect((await members()).toSorted()).toEqual(before)
@@ -166,7 +166,7 @@ test('of too many that a loss of data let in renewals close the oldest', () =>
   withRenewals(async (renew) => {
     const notifier = await openNotifier(bench)
     const guests = await admitMany([notifier], 2, 2)
-    await bench.raw.del(HELD)
+    await bench.raw.del(CONNECTIONS)
     guests.push(...(await admitMany([notifier], 2, 2)))
     expect(open(guests)).toEqual([true, true, true, true])
     renew()
@@ -197,12 +197,12 @@ test('renewals keep a connection for as long as it is there', () =>
   withRenewals(async (renew) => {
     const notifier = await openNotifier(bench)
     const guests = await admitMany([notifier], 12, 100)
-    await bench.raw.pexpire(HELD, 5000)
+    await bench.raw.pexpire(CONNECTIONS, 5000)
     renew()
-    await until('the lease is long again', async () => (await bench.raw.pttl(HELD)) > 55_000)
-    for (const one of await members()) await bench.raw.zadd(HELD, '9e12', one)
+    await until('the lease is long again', async () => (await bench.raw.pttl(CONNECTIONS)) > 55_000)
+    for (const one of await members()) await bench.raw.zadd(CONNECTIONS, '9e12', one)
     renew()
-    await until('each was renewed', async () => (await bench.raw.zcount(HELD, '(8e12', '+inf')) === 0)
+    await until('each was renewed', async () => (await bench.raw.zcount(CONNECTIONS, '(8e12', '+inf')) === 0)
     expect(open(guests)).not.toContain(false)
   }))
 
@@ -212,7 +212,7 @@ test('what was counted though nobody learned of it is not counted for long', asy
   const notifier = createNotifier(penknife.space('shop'), 'main')
   const [first, gone] = await admitMany([notifier], 2, 3)
   // So that the server knows the script: what is not answered is not sent again.
-  gone!.admission.close()
+  await gone!.admission.close()
   await until('one is counted', async () => (await members()).length === 1)
   const second = await admit(notifier, 'ann')
   proxy.swallowReplies()
@@ -248,6 +248,6 @@ test('a process follows a channel of its own only while it has connections that 
   const [member] = await members()
   const channel = `${PROCESS}${member!.split(':')[1]}`
   expect(await followers(bench.raw, channel)).toBe(1)
-  guest.admission.close()
+  await guest.admission.close()
   await until('it is let go', async () => (await followers(bench.raw, channel)) === 0)
 })

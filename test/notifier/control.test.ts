@@ -44,34 +44,34 @@ async function listening() {
     user: 'ann',
     revoked: (channels) => calls.push(`revoked ${channels?.join(' ')}`),
     lost: () => calls.push('lost'),
-    unsure: () => calls.push('unsure'),
-    sure: () => calls.push('sure'),
+    incomplete: () => calls.push('incomplete'),
+    complete: () => calls.push('complete'),
   }
   await control.join(listener)
   onTestFinished(() => control.leave(listener))
   return { control, subscription, reads, calls }
 }
 
-test('what was read before the channel is followed again does not make sure that nothing was missed', async () => {
+test('what was read before the channel is followed again does not count as complete', async () => {
   const { control, subscription, reads, calls } = await listening()
-  expect([calls, control.sure]).toEqual([['sure'], true])
+  expect([calls, control.complete]).toEqual([['complete'], true])
   subscription.interrupted?.()
   subscription.followed()
   await until('it reads', () => reads.length === 1)
-  // Cut off again while the answer is on its way.
+  // Interrupted again while the reply is on its way.
   subscription.interrupted?.()
   reads[0]!.reply.resolve(['ok', '7-1-aaaaaa'])
   await nextTurn()
-  expect([calls, control.sure]).toEqual([['sure', 'unsure'], false])
+  expect([calls, control.complete]).toEqual([['complete', 'incomplete'], false])
   subscription.followed()
   await until('it reads again', () => reads.length === 2)
-  // Live it is told at once, before any event that comes after it.
+  // A live revocation is delivered at once, before every later event.
   subscription.message('7-3-cccccc\nrevoke\n{"user":"ann"}')
-  expect(calls).toEqual(['sure', 'unsure', 'revoked undefined'])
+  expect(calls).toEqual(['complete', 'incomplete', 'revoked undefined'])
   const kept = ['7-2-bbbbbb', '', 'revoke', '{"user":"ann","channels":["a"]}']
   reads[1]!.reply.resolve(['ok', '7-2-bbbbbb', kept] as string[])
-  await until('it is sure again', () => control.sure)
-  expect(calls.slice(2)).toEqual(['revoked undefined', 'revoked a', 'revoked undefined', 'sure'])
+  await until('it is complete again', () => control.complete)
+  expect(calls.slice(2)).toEqual(['revoked undefined', 'revoked a', 'revoked undefined', 'complete'])
 })
 
 test('a revocation that arrives before the channel is followed again hides none that a failover lost', async () => {

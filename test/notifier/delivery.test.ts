@@ -136,12 +136,12 @@ test('all subscriptions of a process to a channel share one subscription of the 
   await notifier.publish('room', 1)
   await Promise.all(all.map(({ heard }) => heard(1)))
   expect(await callsOf(bench.raw, 'ssubscribe')).toBe(1)
-  for (const { subscription } of all.slice(1)) subscription.close()
+  for (const { subscription } of all.slice(1)) void subscription.close()
   await notifier.publish('room', 2)
   await all[0]!.heard(2)
   expect(all.slice(1).every(({ events }) => events.length === 1)).toBe(true)
   expect(await followers(bench.raw)).toBe(1)
-  all[0]!.subscription.close()
+  await all[0]!.subscription.close()
   await until('the server forgot it', async () => (await followers(bench.raw)) === 0)
 })
 
@@ -172,8 +172,8 @@ test('a closed subscription hears nothing more, also when it is closed by its ow
   const subscription = await notifier.subscribe(['room'], {
     onEvent: (event) => {
       seen.push(event.kind === 'message' && event.data)
-      subscription.close()
-      subscription.close()
+      void subscription.close()
+      void subscription.close()
     },
   })
   await publishNumbers(notifier, 5, 10)
@@ -186,14 +186,14 @@ test('subscribing and unsubscribing in any order ends with what was asked for la
   for (let round = 0; round < 50; round++) {
     const pending = numbers(1 + (round % 3)).map(() => hear(notifier))
     const [first, ...others] = await Promise.all(pending)
-    first!.subscription.close()
+    void first!.subscription.close()
     const again = hear(notifier)
-    for (const { subscription } of others) subscription.close()
+    for (const { subscription } of others) void subscription.close()
     const kept = await again
     await notifier.publish('room', round)
     await kept.heard(1)
     expect(kept.data()).toEqual([round])
-    kept.subscription.close()
+    void kept.subscription.close()
   }
   await until('the server forgot it', async () => (await followers(bench.raw)) === 0)
   expect(String(await bench.raw.call('PUBSUB', 'SHARDCHANNELS'))).toBe('')

@@ -1,4 +1,4 @@
-import { createNotifier, type NotifierEvent } from '@penknife/core'
+import { createNotifier, type NotifierEvent, type NotifierHistoryPage } from '@penknife/core'
 import { expect, test } from 'vitest'
 
 import { followers, hear, numbers, openNotifier, publishNumbers, ROOM } from '../support/channels.ts'
@@ -45,7 +45,7 @@ test('getState is asked after the position is known: its state and the events af
       onEvent: (event) => seen.push(event),
     })
     await until('events came', () => seen.length > 5)
-    subscription.close()
+    void subscription.close()
     const [state, ...events] = seen
     if (state?.kind !== 'state') throw new Error('the first is the state')
     const told = events.map((event) => (event.kind === 'message' ? (event.data as number) : NaN))
@@ -204,29 +204,32 @@ test('an iterator that waits ends by its signal with the reason, and by return',
   await until('nobody follows', async () => (await followers(bench.raw)) === 0)
 })
 
-test('a history is read page by page, and says when what was asked for is lost', async () => {
+test('a history is read page by page, and a page says when earlier events are lost', async () => {
   const notifier = await openNotifier(bench, { history: 100 })
   const ids = await publishNumbers(notifier, 1000)
   const seen: unknown[] = []
-  let after = '-'
-  for (let end = false; !end;) {
-    const page = await notifier.history('room', { after, count: 30 })
-    seen.push(...page.events.map(({ data }) => data))
+  for (let after: string | undefined = '-'; after !== undefined;) {
+    const page: NotifierHistoryPage = await notifier.history('room', { after, limit: 30 })
+    seen.push(...page.items.map(({ data }) => data))
     expect(page.lost).toBe(false)
-    after = page.cursor
-    end = page.end
+    after = page.next
   }
   expect(seen).toEqual(numbers(seen.length, 1000 - seen.length))
   expect(await notifier.history('room', { after: ids[3]! })).toEqual({
-    events: [],
-    cursor: ids[999],
+    items: [],
+    next: undefined,
+    position: ids[999],
     lost: true,
-    end: true,
   })
   const empty = await notifier.history('empty')
-  expect(empty).toEqual({ events: [], cursor: expect.stringMatching(BEGINNING), lost: false, end: true })
+  expect(empty).toEqual({
+    items: [],
+    next: undefined,
+    position: expect.stringMatching(BEGINNING),
+    lost: false,
+  })
   await notifier.publish('empty', 1)
-  expect((await notifier.history('empty', { after: empty.cursor })).events).toHaveLength(1)
+  expect((await notifier.history('empty', { after: empty.position })).items).toHaveLength(1)
   expect(await bench.raw.exists(ROOM)).toBe(1)
 })
 

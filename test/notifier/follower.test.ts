@@ -136,8 +136,8 @@ test('a client that left its group during an interruption takes no message befor
       close() {},
     },
     history,
-    keep: async () => 0,
-    keepMs: 1000,
+    extend: async () => 0,
+    extendMs: 1000,
     arrivals,
     unreadable: () => {},
   })

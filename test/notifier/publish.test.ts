@@ -26,7 +26,7 @@ test('a publish repeated with its id adds nothing and answers the first one’s 
 })
 
 test('an id is remembered for the window and no key without a TTL', async () => {
-  const notifier = await at(START, { dedupWindow: '2s' })
+  const notifier = await at(START, { dedup: { window: '2s' } })
   await notifier.publish('room', 'a', { id: 'x' })
   const keys = await bench.raw.keys('*notify-id*')
   expect(keys).toHaveLength(1)
@@ -149,9 +149,9 @@ test("'-' begins with the oldest event that is not too old, however many are", a
   const { data, heard } = await hear(notifier, '-')
   await heard(300)
   expect(data()).toEqual(numbers(300, 700))
-  const page = await notifier.history('room', { count: 2 })
-  expect(page).toMatchObject({ lost: false, end: false })
-  expect(page.events.map((event) => event.data)).toEqual([700, 701])
+  const page = await notifier.history('room', { limit: 2 })
+  expect(page).toMatchObject({ lost: false, next: page.position })
+  expect(page.items.map((event) => event.data)).toEqual([700, 701])
 })
 
 test('an event is superseded only by one of its own type, which the same subscribers get', async () => {

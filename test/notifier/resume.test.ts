@@ -44,7 +44,7 @@ test('the cursor of a channel without history resumes at its first event', async
   const { subscription } = await hear(notifier)
   const { room } = subscription.cursors()
   expect(room).toMatch(/^\d{16}-0$/)
-  subscription.close()
+  await subscription.close()
   await publishNumbers(notifier, 3)
   const late = await hear(notifier, room)
   expect(late.data()).toEqual([0, 1, 2])
@@ -91,7 +91,7 @@ test('a subscription that closes and resumes again and again sees everything onc
     const heard = await hear(notifier, cursor)
     await heard.heard(round % 7)
     cursor = heard.subscription.cursors()['room']!
-    heard.subscription.close()
+    void heard.subscription.close()
     seen.push(...heard.data())
   }
   stopping.abort()

@@ -89,7 +89,7 @@ test('a revocation made while a process is cut off is read before any event publ
   await until('it goes on', () => heard.includes('b:3'))
   expect(heard).toEqual(['a:1', 'b:3'])
   expect(guest.revoked).toEqual([['a']])
-  anybody.close()
+  await anybody.close()
 })
 
 test('pausing and an interruption do not undo each other', async () => {
@@ -136,7 +136,7 @@ test('no revocation falls between the answer to who may follow and the connectio
       await until('the revocation came', () => revoked)
       await here.publish('mark', round)
       await until('it is over', () => !may || Object.keys(subscription.cursors()).length === 0)
-      guest.admission.close()
+      void guest.admission.close()
       return may ? 'told' : 'refused'
     }
     let revoked = false
@@ -160,7 +160,7 @@ test('a user who is revoked while it is admitted is told at once', async () => {
     ends.push(guest.ended)
     const { subscription } = await follow(notifier, guest.admission, ['a'])
     if (guest.ended) expect(subscription.cursors()).toEqual({})
-    guest.admission.close()
+    void guest.admission.close()
   }
   expect(ends).toContain('revoked')
 })
@@ -191,9 +191,9 @@ test('a process follows the control channel only while it has users', async () =
   const notifier = await openNotifier(bench)
   const guests = [await admit(notifier, 'ann'), await admit(notifier, 'bob')]
   expect(await followers(bench.raw, CONTROL_LIVE)).toBe(1)
-  guests[0]!.admission.close()
+  await guests[0]!.admission.close()
   expect(await followers(bench.raw, CONTROL_LIVE)).toBe(1)
-  guests[1]!.admission.close()
+  await guests[1]!.admission.close()
   await until('it is let go', async () => (await followers(bench.raw, CONTROL_LIVE)) === 0)
   const again = await admit(notifier, 'ann')
   await notifier.revoke('ann')
@@ -236,7 +236,7 @@ test('wrong input is refused before anything is sent', async () => {
   }
   const other = await openNotifier(bench)
   const strange = other.subscribe(['a'], { admission: guest.admission, onEvent: () => {} })
-  expect((await failure(strange)).message).toMatch(/admission is an object: give what admit\(\)/)
+  expect((await failure(strange)).message).toMatch(/admission is an object: give an admissionit\(\)/)
   expect(await bench.raw.exists(CONTROL)).toBeLessThanOrEqual(1)
 })
 

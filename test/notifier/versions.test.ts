@@ -32,14 +32,14 @@ test('a deploy may change how a history is kept: events go on, and the newer pro
   await heard(20)
   expect(data()).toEqual(numbers(20))
   expect(warnings.slice(before)).toEqual([
-    "notifier 'main' of space 'shop' was declared with 'history 1000, ttl 86400000 ms, age none, dedupWindow 300000 ms' " +
-      "and now with 'history 10, ttl 172800000 ms, age 3600000 ms, dedupWindow 300000 ms': each process uses its own",
+    "notifier 'main' of space 'shop' was declared with 'history 1000, ttl 86400000 ms, age none, dedup window 300000 ms' " +
+      "and now with 'history 10, ttl 172800000 ms, age 3600000 ms, dedup window 300000 ms': each process uses its own",
   ])
   expect(await bench.raw.pttl(ROOM)).toBeGreaterThan(86_400_000)
   expect(await bench.raw.pttl(DECLARATION)).toBeGreaterThan(0)
 })
 
-test('the same declaration again is no news; another one is told on the diagnostics channel in place of a warning', async () => {
+test('the same declaration again is not reported; another one is an event for listeners, instead of a warning', async () => {
   const before = warnings.length
   const events: unknown[] = []
   const listener = (event: unknown): unknown => events.push(event)
@@ -48,18 +48,19 @@ test('the same declaration again is no news; another one is told on the diagnost
   await publishNumbers(await openNotifier(bench, OLD), 1)
   subscribe('penknife:notifier', listener)
   onTestFinished(() => void unsubscribe('penknife:notifier', listener))
+  const newer = await openNotifier(bench, NEW)
+  onTestFinished(newer.on(listener))
   // Following declares it as well.
-  await hear(await openNotifier(bench, NEW))
-  await until('it is told', () => events.length === 1)
-  expect(events).toEqual([
-    {
-      kind: 'redeclared',
-      space: 'shop',
-      notifier: 'main',
-      before: expect.stringContaining('history 1000'),
-      now: expect.stringContaining('history 10,'),
-    },
-  ])
+  await hear(newer)
+  await until('both got the event', () => events.length === 2)
+  expect(events[1]).toEqual(events[0])
+  expect(events[0]).toEqual({
+    kind: 'redeclared',
+    space: 'shop',
+    name: 'main',
+    before: expect.stringContaining('history 1000'),
+    now: expect.stringContaining('history 10,'),
+  })
   expect(warnings.slice(before)).toEqual([])
 })
 
@@ -69,4 +70,27 @@ test('what somebody else left at the key of the declaration keeps nobody from pu
   const { heard } = await hear(notifier)
   await publishNumbers(notifier, 2)
   await heard(2)
+})
+
+test('text that another program sends to a channel is an event, and one warning without a listener', async () => {
+  const unreadable = warningsOf('unreadable-message')
+  const notifier = await openNotifier(bench)
+  const { heard, data } = await hear(notifier)
+  const live = `${ROOM}:live`
+  await bench.raw.spublish(live, 'junk')
+  await bench.raw.spublish(live, 'more junk')
+  await publishNumbers(notifier, 1)
+  await heard(1)
+  expect(data()).toEqual([0])
+  expect(unreadable).toEqual([
+    `notifier 'main' of space 'shop': the pub/sub channel ${live} contains text that penknife did not write, ` +
+      "which is ignored: 'junk'. Find out which program writes to it. Further ones are not reported",
+  ])
+  const notices: unknown[] = []
+  onTestFinished(notifier.on((notice) => notices.push(notice)))
+  await bench.raw.spublish(live, 'junk')
+  await until('the event', () => notices.length === 1)
+  expect(notices).toEqual([
+    { kind: 'unreadable', space: 'shop', name: 'main', where: `the pub/sub channel ${live}`, text: 'junk' },
+  ])
 })

@@ -5,6 +5,8 @@ import { expect, test } from 'vitest'
 /** Modules that remember something for the whole process, and why. */
 const KNOWN: Readonly<Record<string, string>> = {
   'core/src/calendar.ts': 'formats of time zones: a cache of what never changes',
+  'core/src/redis/ioredis/direct.ts':
+    'classes made for those of the given client library, which go with them',
   'express/src/route.ts': 'caches by router and layer, which go with these',
   'http/src/warn.ts': 'warnings are of the process, and each is promised once in it',
   'testing/src/server/find.ts': 'a search under way, which servers that start together share',

@@ -79,12 +79,12 @@ describe('the types check without skipLibCheck', () => {
     .join('\n')
   const app = `
 import { Redis } from 'ioredis'
-import { connect, createRateLimiter, type Decision } from '@penknife/core'
+import { connect, createRateLimiter, type LimiterDecision } from '@penknife/core'
 import { rateLimit } from '@penknife/express'
 import express from 'express'
 const limiter = createRateLimiter(connect(new Redis()).space('a'), 'b', { rules: [{ name: 'c', limit: 1, window: '1s' }] })
 express().use(rateLimit(limiter, { cost: 1 }))
-export const decision: Promise<Decision> = limiter.take('subject')
+export const decision: Promise<LimiterDecision> = limiter.take('subject')
 `
   test.each([
     ['nodenext', 'nodenext', 'app.mts'],

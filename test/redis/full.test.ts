@@ -124,7 +124,7 @@ test('a group is dropped from a full server, and what only it had is swept', asy
 test('on a full server members are removed and increments undone, and rolling windows are read', async () => {
   const board = createLeaderboard(await openShop(), 'points', {
     windows: { all: 'all-time', day: { last: '1d' } },
-    remember: '1h',
+    dedup: { window: '1h' },
   })
   await board.increment('ann', 5, { id: 'a' })
   await board.increment('bob', 3)
@@ -170,6 +170,6 @@ test('on a full server rights are revoked, connections given back and nudges sen
   await until('the nudge was heard', () => heard.includes(2))
   await notifier.revoke('ann')
   await until('ann was told', () => ann.ended !== undefined)
-  bob.admission.close()
-  await until('nobody is held', async () => (await bench.raw.keys('*notify-held*')).length === 0)
+  await bob.admission.close()
+  await until('nobody is held', async () => (await bench.raw.keys('*notify-connections*')).length === 0)
 })

@@ -41,7 +41,7 @@ const live = keys.live('live', 'room')
 const control = keys.control('live')
 const controlLive = keys.controlLive('live')
 const next = keys.beginnings('live')
-const held = keys.held('live', 'ann')
+const connections = keys.connections('live', 'ann')
 const processes = keys.processes('live')
 const shard = keys.shard('ann')
 const limiter = keys.limit(shard, 'api', 'ann')
@@ -94,7 +94,7 @@ const everything = [
     data: 6,
     ids: 7,
     idlog: 8,
-    remember: 1e15,
+    dedup: 1e15,
     events: { window: 1, top: 1, overtaken: 1 },
     former: [[1, 2]],
   }),
@@ -484,7 +484,7 @@ export const SAMPLES: Readonly<Record<string, readonly Sample[]>> = {
     { returns: 'string', item: [history, next] },
     { returns: 'string', item: [history, next], before: EVENTS },
   ],
-  'notifier/keep': [{ returns: 'integer', shared: [60_000], item: [history], before: EVENTS }],
+  'notifier/extend': [{ returns: 'integer', shared: [60_000], item: [history], before: EVENTS }],
   'notifier/nudge': [
     {
       returns: 'integer',
@@ -493,12 +493,12 @@ export const SAMPLES: Readonly<Record<string, readonly Sample[]>> = {
       channels: [live, keys.nudges('live')],
     },
   ],
-  'notifier/hold': [
+  'notifier/connect': [
     {
       returns: 'string',
       shared: [60_000, processes],
-      item: [held, 'p', 3, '', 1],
-      before: [['ZADD', held, '2e15', '00000000000000001:dead:1', '1', '00000000000000002:p:2']],
+      item: [connections, 'p', 3, '', 1],
+      before: [['ZADD', connections, '2e15', '00000000000000001:dead:1', '1', '00000000000000002:p:2']],
       channels: [`${processes}p`],
     },
   ],
@@ -525,11 +525,11 @@ export const SAMPLES: Readonly<Record<string, readonly Sample[]>> = {
       channels: [controlLive],
     },
   ],
-  'notifier/release': [
+  'notifier/disconnect': [
     {
       returns: 'integer',
-      item: [held, 'p', 2],
-      before: [['ZADD', held, '2e15', '00000000000000002:p:2']],
+      item: [connections, 'p', 2],
+      before: [['ZADD', connections, '2e15', '00000000000000002:p:2']],
     },
   ],
   'notifier/since': [

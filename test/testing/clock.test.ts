@@ -251,9 +251,9 @@ describe('notifications', () => {
   test('a history ends when its time to live is over by the clock', async () => {
     const notifier = createNotifier(redis.space(), 'main', { ttl: '1h' })
     await notifier.publish('room', 'hello')
-    expect((await notifier.history('room')).events).toHaveLength(1)
+    expect((await notifier.history('room')).items).toHaveLength(1)
     await redis.clock.advance('1h')
-    expect((await notifier.history('room')).events).toEqual([])
+    expect((await notifier.history('room')).items).toEqual([])
   })
 })
 
@@ -269,8 +269,8 @@ describe('notifications that somebody follows', () => {
     await notifier.publish('room', 2)
     await delivered(notifier)
     expect(heard).toEqual([1, 2])
-    subscription.close()
-    expect((await notifier.history('room')).events.map(({ data }) => data)).toEqual([1, 2])
+    void subscription.close()
+    expect((await notifier.history('room')).items.map(({ data }) => data)).toEqual([1, 2])
   })
 })
 

@@ -93,7 +93,7 @@ test('delivered resolves when every subscription was given what was published', 
   await delivered(notifier)
   expect(heard).toHaveLength(2)
   expect(new Set(heard)).toEqual(new Set([1, 2]))
-  subscription.close()
+  await subscription.close()
   await notifier.publish('room', 3)
   await delivered(notifier)
 })
@@ -116,7 +116,7 @@ test('delivered and drained say what is left when the time is over', async () =>
   await redis.faults.slow('20s')
   await expect(delivered(notifier, { within: 10 })).rejects.toThrow(PenknifeError)
   await redis.faults.none()
-  subscription.close()
+  await subscription.close()
 })
 
 test('a limiter whose policy decided though the test made no failure fails the test', async () => {

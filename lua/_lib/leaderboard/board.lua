@@ -1,18 +1,18 @@
 -- `board`: the windows of a leaderboard, and how their sorted sets are written.
 --
--- A sorted set holds a value for each member, the lowest the best. It is the score (with its sign changed on a
--- descending board) or, where ties go to who came first, `score * shift + time`.
+-- A sorted set has a value for each member, and the lowest value is the best. It is the score (with its sign changed on a
+-- descending board) or, with first-come ties, `score * shift + time`.
 --
--- `plan` says what the keys are:
--- - shift, since, ending, unit: of first-come ties, in microseconds; `limit` the largest score up and down
--- - windows: `z` places of the sorted set in KEYS, `d` of the set of its different scores. A calendar window has two
---   places, for the present period and the next, with `start`, `next` and `finish`, and `lives`, the time at which each
---   is no more wanted. A rolling one has places `log`, `parts` and `gone`, and `last` and `grain` in microseconds.
+-- `plan` describes the keys:
+-- - shift, since, ending, unit: of first-come ties, in microseconds; `limit`: the largest absolute score
+-- - windows: `z`, the indexes of the sorted set in KEYS, and `d`, those of the set of its different scores. A calendar window has
+--   two of each, for the current and the next period, with `start`, `next` and `finish`, and `lives`, the times at which they
+--   expire. A rolling window has the indexes `log`, `parts` and `gone`, and `last` and `grain` (its tolerance) in microseconds.
 -- @include now
 -- @include typed
 local board = {}
 
--- The windows as they are now; nil when the client's clock is so far off that it sent other periods.
+-- The windows at the current time; nil when Redis' time is outside of the periods that the client sent.
 function board.open(keys, plan)
   local open = {}
   for at, window in ipairs(plan.windows) do
@@ -38,7 +38,7 @@ function board.open(keys, plan)
   return open
 end
 
--- The error when a key of the windows, or of the remembered ids, holds another type than it should.
+-- The error when a key of the windows, or of the stored ids, has another type than it should.
 function board.wrong(plan, keys, open)
   local wrong
   for _, window in ipairs(open) do
@@ -65,7 +65,7 @@ function board.value(plan, score, time)
   return score * plan.shift + math.max(0, math.min(ticks, plan.shift - 1))
 end
 
--- A sort value as text: whole numbers have a quicker way, which Redis 7.0 does not take by itself.
+-- A sort value as text. %d is faster for whole numbers, and Redis 7.0 does not choose it by itself.
 function board.text(plan, value)
   return string.format(plan.limit and '%d' or '%.17g', value)
 end
@@ -75,7 +75,7 @@ local function name_of(score)
   return string.format('%.17g', score + 0)
 end
 
--- Keeps the different scores when a member's value went from `before` to `after`, each false when it was not there.
+-- Updates the set of different scores after a member's value changed from `before` to `after`; each is false for none.
 function board.differ(plan, window, before, after)
   local old = before and board.score(plan, before)
   local new = after and board.score(plan, after)
@@ -96,7 +96,7 @@ function board.differ(plan, window, before, after)
   end
 end
 
--- Gives a member another value, or takes it off.
+-- Changes a member's value, or removes the member.
 function board.write(plan, window, member, before, after)
   if after then
     redis.call('ZADD', window.z, board.text(plan, after), member)
@@ -108,7 +108,7 @@ function board.write(plan, window, member, before, after)
   end
 end
 
--- Gives members other values, by member, or takes them off: what `board.write` does for one.
+-- `board.write` for several members: values by member.
 function board.write_all(plan, window, before, after)
   local put, off = {}, {}
   for member, value in pairs(after) do
@@ -132,7 +132,7 @@ function board.write_all(plan, window, before, after)
   end
 end
 
--- Lets the sets of a rolling window, when they were made anew, expire as its log does.
+-- Gives newly created sets of a rolling window the TTL of its log.
 function board.keep_with_log(window)
   if redis.call('PTTL', window.z) ~= -1 then
     return
@@ -146,8 +146,8 @@ end
 
 local stamp = string.format('%.0f-*', now)
 
--- Appends to a log whose ids are microseconds; when the clock was stepped back, behind the last id that the log gave: what
--- Redis makes of `*`, since its milliseconds are less than any microseconds.
+-- Appends to a log whose ids are microseconds. After the clock was set back the entry gets an id after the last one of the log:
+-- Redis chooses that for `*`, since the current milliseconds are less than any microseconds.
 function board.append(log, ...)
   local id = redis.pcall('XADD', log, stamp, ...)
   if type(id) == 'table' and id.err then
@@ -156,7 +156,7 @@ function board.append(log, ...)
   return id
 end
 
--- The microseconds of an id; nil when it is none.
+-- The microseconds of an id; nil for text that is not an id.
 function board.time_of(id)
   return tonumber(string.match(id, '^(%d+)%-%d+'))
 end

@@ -1,30 +1,29 @@
--- `removal`: takes a member off every window of a board, previous periods and the next one included, with its data, in two
+-- `removal`: removes a member and its data from every window of a board, previous periods and the next one included, in two
 -- phases.
 --
--- The member's entries in the log of a rolling window, and its remembered increments, count nothing afterwards: a mark at the
--- end of the log says so, until erase.lua and erase-ids.lua have deleted all that names the member.
+-- Afterwards the member's entries in the logs of rolling windows do not count, and its increments cannot be undone. A marker at
+-- the end of each log says so, until erase.lua and erase-ids.lua have deleted all data with the member's name.
 --
--- - `removal.open(keys, plan)` is the board; `plan` is JSON, see lua/_lib/leaderboard/board.lua; also `former`, places of previous
---   periods' sets, and `data`, `ids`, `idlog`, `remember`.
--- - `removal.prepare(of, member)` finds where the member is: a plan; else 0 when more entries have to leave rolling windows and
---   the call is to be made again, the time when other periods are needed, or the error that says why not. At most 32 entries
---   leave first: of a member without any other entry nothing is left to remove.
--- - `removal.apply(of, plan)` removes it: '1' when it was on the board now, '0' when not.
+-- - `removal.open(keys, plan)` returns the board. `plan` is JSON, see lua/_lib/leaderboard/board.lua; also `former`, indexes of the
+--   sets of previous periods, and `data`, `ids`, `idlog`, `dedup`.
+-- - `removal.prepare(of, member)` returns a plan. Or 0 when more entries have expired: call again. Or Redis' time, when it is
+--   outside of the periods that the client sent. Or an error. It first removes at most 32 expired entries.
+-- - `removal.apply(of, plan)` removes the member: '1' when it was in a current period, else '0'.
 --
--- A plan is made of what the board contains: one that was prepared is applied before the next is prepared.
+-- A plan depends on the stored data: apply it before the next one is prepared.
 -- @include leaderboard/board
--- @include leaderboard/forget
+-- @include leaderboard/delete_old_ids
 -- @include now
--- @include leaderboard/expel
+-- @include leaderboard/remove_expired
 -- @include typed
 local removal = { open = nil, prepare = nil, apply = nil }
 
--- The sorted sets of other periods than the present ones.
+-- The sorted sets of periods other than the current ones.
 local function sets_of_other_periods(of)
   local sets, keys = {}, of.keys
   for at, window in ipairs(of.config.windows) do
     if window.next then
-      -- The period after this one exists when the clock was set back.
+      -- The next period has members when the clock was set back.
       local other = 3 - of.windows[at].period
       sets[#sets + 1] = { z = keys[window.z[other]], d = window.d and keys[window.d[other]] }
     end
@@ -58,7 +57,7 @@ function removal.prepare(of, member)
     end
     set.before = tonumber(value) or false
   end
-  if not expel(config, of.windows) then
+  if not remove_expired(config, of.windows) then
     return 0
   end
   local before, logged = {}, {}
@@ -71,18 +70,18 @@ function removal.prepare(of, member)
     before = before,
     logged = logged,
     others = others,
-    remembers = config.ids and redis.call('EXISTS', keys[config.idlog]) == 1,
+    has_ids = config.ids and redis.call('EXISTS', keys[config.idlog]) == 1,
   }
 end
 
 function removal.apply(of, plan)
   local config, keys, member = of.config, of.keys, plan.member
-  local there = '0'
+  local removed = '0'
   for at, window in ipairs(of.windows) do
     local before = plan.before[at]
     if before then
       board.write(config, window, member, before, false)
-      there = '1'
+      removed = '1'
     end
     if plan.logged[at] then
       if window.parts then
@@ -100,13 +99,13 @@ function removal.apply(of, plan)
     end
   end
   redis.call('HDEL', keys[config.data], member)
-  if plan.remembers then
+  if plan.has_ids then
     local ids, idlog = keys[config.ids], keys[config.idlog]
-    forget(ids, idlog, config.remember)
+    delete_old_ids(ids, idlog, config.dedup)
     redis.call('HSET', ids, 'x' .. member, board.append(idlog, 'f', 'x' .. member))
     for _, key in ipairs({ ids, idlog }) do
-      redis.call('PEXPIRE', key, math.ceil(config.remember / 1000) + 3600000)
+      redis.call('PEXPIRE', key, math.ceil(config.dedup / 1000) + 3600000)
     end
   end
-  return there
+  return removed
 end

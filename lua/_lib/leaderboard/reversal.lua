@@ -1,17 +1,16 @@
--- `reversal`: takes an increment back by its id, in the windows that still count it, in two phases.
+-- `reversal`: undoes an increment by its id, in the windows that still count it, in two phases.
 --
--- - `reversal.open(keys, plan)` is the board; `plan` is JSON, see lua/_lib/leaderboard/board.lua, with the calendar periods in which the
---   increment was made; also `ids`, `idlog`, `remember`.
--- - `reversal.prepare(of, id, time)` finds what is to be taken back of the increment that was made at a time in microseconds: a plan;
---   else false when there is nothing, 0 when more entries have to leave rolling windows and the call is to be made again, or
---   the error that says why not.
--- - `reversal.apply(of, plan)` takes it back.
+-- - `reversal.open(keys, plan)` returns the board. `plan` is JSON, see lua/_lib/leaderboard/board.lua, with the calendar periods at
+--   the time of the increment; also `ids`, `idlog`, `dedup`.
+-- - `reversal.prepare(of, id, time)` returns a plan for the increment made at that time in microseconds. Or false when there is
+--   nothing to undo, 0 when more entries have expired (call again), or an error.
+-- - `reversal.apply(of, plan)` undoes it.
 --
--- A plan is made of what the board contains: one that was prepared is applied before the next is prepared.
+-- A plan depends on the stored data: apply it before the next one is prepared.
 -- @include leaderboard/board
 -- @include earlier
 -- @include now
--- @include leaderboard/expel
+-- @include leaderboard/remove_expired
 local reversal = { open = nil, prepare = nil, apply = nil }
 
 -- Whether a window's log still has an entry.
@@ -30,12 +29,12 @@ local function delete_entry(window, entry, amount)
   end
 end
 
--- What is remembered of an increment: its place in the log, amount, entries in rolling windows and member; nothing when it
--- is not remembered any more, was taken back, or its member was removed later.
-local function remembered(of, id, time)
+-- The record of an increment: its position in the log of ids, amount, entries in rolling windows and member. Nil when the id has
+-- expired, the increment was undone, or its member was removed later.
+local function record_of(of, id, time)
   local config, ids = of.config, of.keys[of.config.ids]
   local record = redis.call('HGET', ids, 'i' .. id)
-  if not record or board.time_of(record) ~= time or now - time >= config.remember then
+  if not record or board.time_of(record) ~= time or now - time >= config.dedup then
     return nil
   end
   local place, amount, entries, member = string.match(record, '^(%S+) (%S+) (%S+) (.*)$')
@@ -58,11 +57,11 @@ function reversal.prepare(of, id, time)
   if wrong then
     return wrong
   end
-  local place, amount, entries, member = remembered(of, id, tonumber(time))
+  local place, amount, entries, member = record_of(of, id, tonumber(time))
   if not place then
     return false
   end
-  if not expel(config, of.windows) then
+  if not remove_expired(config, of.windows) then
     return 0
   end
   local next_entry = string.gmatch(entries, '[^,-]+%-%d+')

@@ -1,12 +1,11 @@
--- `rows`: what can be read of one window of a board, by name. Each takes the window and four arguments as text, and gives
--- lines of text, or false when there is none: one text is sent and read sooner than a list. A line is empty where
--- there is no value.
+-- `rows`: the reads of one window of a board, by name. Each takes the window and four arguments as text, and returns lines of
+-- text (one text is faster than a list), or false when there is no result. A line is empty where there is no value.
 --
--- Rows are replied as first position, what the first rank counts, the number of rows, member and sort value of each, and the
--- data of each where they are wanted: the client derives the other ranks.
+-- A reply with rows has the first position, the rank count of the first row, the number of rows, then member and sort value of
+-- each, and the data of each if requested. The client derives the other ranks.
 --
--- No member that penknife wrote has a line's end in it. Where a foreign one has, the lines are more than the number of rows
--- says, and the client reads again with `data` 2 or 3 for 0 or 1: then members are escaped.
+-- No member that penknife wrote contains a line break. If another program wrote one, there are more lines than the number of
+-- rows needs. The client then reads again with `data` 2 or 3 instead of 0 or 1, and members are escaped.
 -- @include leaderboard/board
 local rows = {}
 
@@ -28,7 +27,7 @@ local function escape(lines)
   end
 end
 
--- Data as a line: in JSON a line's end is nothing but a space.
+-- Data as one line: in JSON a line break outside of strings is just white space.
 local function line_of(text)
   return text and (string.gsub(text, '\n', ' ')) or ''
 end
@@ -44,7 +43,7 @@ local function add_data(lines, data, members)
   end
 end
 
--- How many come before a sort value in a style: positions, members with a better score, or better scores.
+-- The rank count of a sort value in a style: its position, the number of members with a better score, or of better scores.
 local function before(plan, window, style, value, position)
   if style == 'ordinal' then
     return position
@@ -85,7 +84,7 @@ function rows.around(plan, window, style, how, member, each)
   return rows.range(plan, window, style, how, math.max(0, position - each), position + each)
 end
 
--- `count` rows from the `from`th (from 0) on of those with a value between two bounds.
+-- `count` rows from the `from`th (from 0) on, of the rows with a value between two bounds.
 function rows.between(plan, window, style, how, low, high, from, count)
   local position = 0
   if low ~= '-inf' then
@@ -99,7 +98,7 @@ function rows.between(plan, window, style, how, low, high, from, count)
   return rows.range(plan, window, style, how, start, stop)
 end
 
--- A member's sort value and how many come before it; false when it is not there.
+-- A member's sort value and rank count; false when it is not on the board.
 local function found(plan, window, style, member)
   local value = redis.call('ZSCORE', window.z, member)
   local position = value and style == 'ordinal' and redis.call('ZRANK', window.z, member)
@@ -151,13 +150,13 @@ function rows.quantile(_, window, _, _, percent)
   end
   local exact = percent * count / 100
   local whole = math.floor(exact + 0.5)
-  -- A percentage that was made of a whole number of members means that number.
+  -- A percentage computed from a whole number of members is rounded to that number.
   local wanted = math.abs(exact - whole) <= whole * 1e-14 and whole or math.ceil(exact)
   wanted = math.max(1, wanted)
   return redis.call('ZRANGE', window.z, count - wanted, count - wanted, 'WITHSCORES')[2]
 end
 
--- The next cursor, in which of its periods the window is, the number of members, and these with their values in no order.
+-- The next cursor, the current one of the two periods, the number of members, and the members with their values, in no order.
 function rows.scan(_, window, _, how, cursor)
   local next_cursor, lines = unpack(redis.call('ZSCAN', window.z, cursor, 'COUNT', 100))
   local count = #lines / 2
@@ -167,7 +166,7 @@ function rows.scan(_, window, _, how, cursor)
   return string.format('%s\n%d\n%d\n', next_cursor, window.period, count) .. table.concat(lines, '\n')
 end
 
--- How a read is made, by what the client says of `data`.
+-- How to read, for the client's `data` argument.
 local PLAIN, EXACT = {}, { exact = true }
 function rows.how(data, key)
   if data == '0' then

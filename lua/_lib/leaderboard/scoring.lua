@@ -1,26 +1,26 @@
 -- `scoring`: changes scores in every window of a board, in two phases.
 --
--- - `scoring.open(keys, plan)` is the board; `plan` is JSON, see lua/_lib/leaderboard/board.lua; also `keep`, `data`, `ids`,
---   `idlog`, `remember` and `events`.
--- - `scoring.prepare(of, changes, brief)` finds what the changes [i, s or b (increment, set, best), member, amount, id] make: a
---   plan; else 0 when more entries have to leave rolling windows and the call is to be made again, the time when other
---   periods are needed, or the error that says why not. At most 32 entries leave first, so that no answer is stale.
---   `brief`: only the first window's value is wanted.
--- - `scoring.apply(of, plan, watch, wants_events)` makes them; see lua/leaderboard/update.lua for what it answers.
+-- - `scoring.open(keys, plan)` returns the board. `plan` is JSON, see lua/_lib/leaderboard/board.lua; also `keep`, `data`, `ids`,
+--   `idlog`, `dedup` and `events`.
+-- - `scoring.prepare(of, changes, brief)` returns a plan for the changes, each [i, s or b (increment, set, best), member, amount,
+--   id]. Or 0 when more entries have expired: call again. Or Redis' time, when it is outside of the periods that the client sent.
+--   Or an error. It first removes at most 32 expired entries, so that no reply is stale. `brief`: the caller needs only the
+--   value in the first window.
+-- - `scoring.apply(of, plan, watch, wants_events)` makes the changes, and returns the reply of lua/leaderboard/update.lua.
 --
--- A plan is made of what the board holds: one that was prepared is applied before the next is prepared.
+-- A plan depends on the stored data: apply it before the next one is prepared.
 -- @include leaderboard/board
--- @include leaderboard/expel
--- @include leaderboard/forget
+-- @include leaderboard/remove_expired
+-- @include leaderboard/delete_old_ids
 -- @include now
 -- @include typed
 local scoring = { open = nil, prepare = nil, apply = nil }
 
--- Less than this, added to any finite double, gives a finite double.
+-- A smaller number added to any finite double gives a finite double.
 local HARMLESS = 2 ^ 970
 local LARGEST = 1.7976931348623157e308
 
--- The sort value that a change makes of one, each false for none; nil when it goes too far.
+-- The sort value after a change; `value` and the result are false for none. Nil when the score would be out of range.
 local function moved(config, window, value, kind, amount)
   local score = value and board.score(config, value)
   local new = amount
@@ -38,23 +38,23 @@ local function moved(config, window, value, kind, amount)
   return new == score and value or board.value(config, new, now)
 end
 
--- Whether an id is still remembered.
-local function recorded(of, id)
+-- Whether an id is stored and has not expired.
+local function is_stored(of, id)
   local record = redis.call('HGET', of.keys[of.config.ids], 'i' .. id)
   local time = record and board.time_of(record)
-  return time and now - time < of.config.remember
+  return time and now - time < of.config.dedup
 end
 
--- What changes, as they follow each other, make of the sort values: `before` and `after` by window and change, false for
--- none. `counts` says which changes do anything: an id counts once. Nil, and the member, when one goes too far. Each window
--- is read once.
+-- The plan of several changes in order: sort values `before` and `after` by window and change, false for none. `counts` has
+-- which changes have an effect, since an id counts once. Nil, and the member, when a score would be out of range. Each window is
+-- read once.
 local function plan_of(of, changes)
   local made = { changes = changes, before = {}, after = {}, counts = {} }
   local members, seen = {}, {}
   for nth, change in ipairs(changes) do
     local id = change[4]
     members[nth] = change[2]
-    made.counts[nth] = not (id and (seen[id] or recorded(of, id)))
+    made.counts[nth] = not (id and (seen[id] or is_stored(of, id)))
     seen[id or ''] = id
   end
   for at, window in ipairs(of.windows) do
@@ -81,15 +81,15 @@ local function plan_of(of, changes)
   return made
 end
 
--- Lets a window's keys expire: a calendar period's when it is no more wanted, a rolling window's an hour after all of
--- it left. Once for a batch, when they are there.
-local function touch(of, window)
-  local touched = of.touched
-  if touched[window] or not (window.lives or window.log) then
+-- Sets the TTL of a window's keys: of a calendar period until it need not be readable any more, of a rolling window until an
+-- hour after its last entry expires. Once in a batch, when the keys exist.
+local function set_ttl(of, window)
+  local has_ttl = of.has_ttl
+  if has_ttl[window] or not (window.lives or window.log) then
     return
   end
   local left = redis.call('PTTL', window.z)
-  touched[window] = left ~= -2
+  has_ttl[window] = left ~= -2
   if window.lives then
     if left == -1 then
       local life = math.ceil((window.lives - now) / 1000)
@@ -108,7 +108,7 @@ local function touch(of, window)
   end
 end
 
--- Puts an amount on a rolling window's log; gives the entry's id.
+-- Adds an amount to a rolling window's log, and returns the entry's id.
 local function log(of, window, member, amount)
   amount = board.text(of.config, amount)
   if not window.grain then
@@ -121,23 +121,23 @@ local function log(of, window, member, amount)
     redis.call('HSET', window.parts, '=' .. member, id)
   end
   if type(redis.pcall('HINCRBY', window.parts, id, amount)) == 'table' then
-    -- A foreign program put no number there.
+    -- Another program wrote text that is not a number.
     redis.call('HSET', window.parts, id, amount)
   end
   return id
 end
 
--- Remembers an increment by its id.
-local function remember(of, id, member, amount, entries)
+-- Stores the record of an increment under its id.
+local function store_id(of, id, member, amount, entries)
   local config = of.config
   local ids, idlog = of.keys[config.ids], of.keys[config.idlog]
-  forget(ids, idlog, config.remember)
+  delete_old_ids(ids, idlog, config.dedup)
   local place = board.append(idlog, 'f', 'i' .. id)
   local record = string.format('%s %.17g %s %s', place, amount, #entries > 0 and table.concat(entries, ',') or '-', member)
   redis.call('HSET', ids, 'i' .. id, record)
-  if not of.touched.ids then
-    of.touched.ids = true
-    local life = math.ceil(config.remember / 1000)
+  if not of.has_ttl.ids then
+    of.has_ttl.ids = true
+    local life = math.ceil(config.dedup / 1000)
     if redis.call('PTTL', ids) < life + 1800000 or redis.call('PTTL', idlog) < 0 then
       redis.call('PEXPIRE', ids, life + 3600000)
       redis.call('PEXPIRE', idlog, life + 3600000)
@@ -145,7 +145,7 @@ local function remember(of, id, member, amount, entries)
   end
 end
 
--- Takes the worst off a bounded board, at most 64; a member that is on none of the windows loses its data. Gives the
+-- Drops the worst members of a board with `keep`, at most 64, and the data of those that are in no other window. Returns the
 -- best of them.
 local function trim(of, window)
   local config = of.config
@@ -153,26 +153,25 @@ local function trim(of, window)
   if over <= 0 then
     return
   end
-  local fallen = redis.call('ZPOPMAX', window.z, math.min(over, 64))
-  for at = 1, #fallen, 2 do
+  local dropped = redis.call('ZPOPMAX', window.z, math.min(over, 64))
+  for at = 1, #dropped, 2 do
     if window.d then
-      board.differ(config, window, tonumber(fallen[at + 1]), false)
+      board.differ(config, window, tonumber(dropped[at + 1]), false)
     end
     local there = false
     for _, other in ipairs(of.windows) do
-      there = there or redis.call('ZSCORE', other.z, fallen[at])
+      there = there or redis.call('ZSCORE', other.z, dropped[at])
     end
     if not there then
-      redis.call('HDEL', of.keys[config.data], fallen[at])
+      redis.call('HDEL', of.keys[config.data], dropped[at])
     end
   end
-  return fallen[#fallen - 1]
+  return dropped[#dropped - 1]
 end
 
--- Makes the planned changes from `first` to `last`; gives the members that fell off bounded windows, by the window's
--- number.
+-- Makes the planned changes from `first` to `last`. Returns the best member that each window dropped, by the window's number.
 local function write(of, planned, first, last)
-  local config, changes, fallen = of.config, planned.changes, {}
+  local config, changes, dropped = of.config, planned.changes, {}
   for at, window in ipairs(of.windows) do
     local before, after = planned.before[at], planned.after[at]
     if first == last then
@@ -192,8 +191,8 @@ local function write(of, planned, first, last)
     end
     for nth = first, last do
       if not after[nth] then
-        -- It may have been the last one, and the next one makes the set anew.
-        of.touched[window] = nil
+        -- It may have been the last member: the next change creates the set again, without a TTL.
+        of.has_ttl[window] = nil
       end
     end
   end
@@ -207,17 +206,17 @@ local function write(of, planned, first, last)
         end
       end
       if id then
-        remember(of, id, member, amount, entries)
+        store_id(of, id, member, amount, entries)
       end
     end
   end
   for at, window in ipairs(of.windows) do
-    touch(of, window)
+    set_ttl(of, window)
     if config.keep then
-      fallen[at] = trim(of, window)
+      dropped[at] = trim(of, window)
     end
   end
-  return fallen
+  return dropped
 end
 
 -- A change's sort value in the first window, as text; empty where there is none.
@@ -225,11 +224,11 @@ local function value_text(of, value)
   return value and board.text(of.config, value) or ''
 end
 
--- What the one change of an item makes, of which only the value is wanted, without the lists of a plan: `before` and `after` by
--- window. Nil when it goes too far.
+-- The plan of a single change whose value alone is needed, without lists: `before` and `after` by window. Nil, and the member,
+-- when a score would be out of range.
 local function plan_alone(of, changes)
   local kind, member, amount, id = changes[1][1], changes[1][2], changes[1][3], changes[1][4]
-  local again = id and recorded(of, id)
+  local again = id and is_stored(of, id)
   local before, after = {}, {}
   for at, window in ipairs(of.windows) do
     local value = tonumber(redis.call('ZSCORE', window.z, member)) or false
@@ -254,29 +253,29 @@ local function apply_alone(of, plan)
       board.write(config, window, member, before[at], after[at])
     end
     if not after[at] then
-      of.touched[window] = nil
+      of.has_ttl[window] = nil
     end
     if window.log and amount ~= 0 then
       entries[#entries + 1] = log(of, window, member, amount)
     end
-    touch(of, window)
+    set_ttl(of, window)
     if config.keep then
       trim(of, window)
     end
   end
   if id and not plan.again then
-    remember(of, id, member, amount, entries)
+    store_id(of, id, member, amount, entries)
   end
   return value_text(of, after[1])
 end
 
--- Who was passed, and who entered and left the best; `fallen` fell off the board.
-local function events(of, member, from, to, fallen)
+-- The overtaken members, and those that entered and left the best `top`; the board dropped `dropped`.
+local function events(of, member, from, to, dropped)
   local about = of.config.events
   local window = of.windows[about.window]
   local passed = {}
   if to and about.overtaken > 0 and (not from or to < from) then
-    -- Those behind the member now that were before it.
+    -- Members that were better than this one, and are worse now.
     local last = to + about.overtaken
     if from then
       last = math.min(last, from)
@@ -289,7 +288,7 @@ local function events(of, member, from, to, fallen)
     local was, is = from and from < top, to and to < top
     if is and not was then
       entered = member
-      left = redis.call('ZRANGE', window.z, top, top)[1] or fallen or false
+      left = redis.call('ZRANGE', window.z, top, top)[1] or dropped or false
     elseif was and not is then
       left = member
       entered = redis.call('ZRANGE', window.z, top - 1, top - 1)[1] or false
@@ -298,14 +297,14 @@ local function events(of, member, from, to, fallen)
   return { from, to, entered, left, passed }
 end
 
--- Makes a planned change; gives its part of the reply.
+-- Makes a planned change, and returns its part of the reply.
 local function change_and_reply(of, plan, nth, watch, wants_events)
   local config, change = of.config, plan.changes[nth]
   local kind, member = change[1], change[2]
   local watched, ranked = of.windows[watch], wants_events and of.windows[config.events.window]
   local from = watched and redis.call('ZRANK', watched.z, member)
   local ranked_from = ranked and redis.call('ZRANK', ranked.z, member)
-  local fallen = plan.counts[nth] and write(of, plan, nth, nth) or {}
+  local dropped = plan.counts[nth] and write(of, plan, nth, nth) or {}
   local reply = { value_text(of, plan.after[1][nth]), false, false }
   if watched then
     local before = plan.before[watch][nth]
@@ -315,18 +314,18 @@ local function change_and_reply(of, plan, nth, watch, wants_events)
     reply[2] = { applied and 1 or 0, before and board.text(config, before), after, from, to }
   end
   if ranked then
-    reply[3] = events(of, member, ranked_from, redis.call('ZRANK', ranked.z, member), fallen[config.events.window])
+    reply[3] = events(of, member, ranked_from, redis.call('ZRANK', ranked.z, member), dropped[config.events.window])
   end
   return reply
 end
 
 function scoring.open(keys, plan)
-  return { keys = keys, config = cjson.decode(plan), windows = nil, settled = nil, plain = nil, touched = {} }
+  return { keys = keys, config = cjson.decode(plan), windows = nil, current = nil, plain = nil, has_ttl = {} }
 end
 
 function scoring.prepare(of, changes, brief)
   local config, keys = of.config, of.keys
-  if of.settled == nil then
+  if of.current == nil then
     of.windows = board.open(keys, config)
     if not of.windows then
       return now
@@ -335,20 +334,20 @@ function scoring.prepare(of, changes, brief)
     if wrong then
       return wrong
     end
-    -- The more changes follow, the fewer entries may leave in the same call.
-    of.settled = expel(config, of.windows, math.max(16, 64 - #changes * #of.windows))
+    -- The more changes follow, the fewer entries may be removed in the same call.
+    of.current = remove_expired(config, of.windows, math.max(16, 64 - #changes * #of.windows))
     of.plain = not (config.shift or config.limit or config.keep or of.windows[1].d)
   end
-  if not of.settled then
+  if not of.current then
     return 0
   end
   if config.shift and (now < config.since or now > config.ending) then
-    return redis.error_reply('ERR the time is outside of what the ties of this board can order')
+    return redis.error_reply('ERR the time is outside of the range of this board\'s ties (since, until)')
   end
   local plan, member
   if brief and #changes == 1 then
     local change = changes[1]
-    -- An increment of a board that is nothing but sorted sets of scores needs to know nothing.
+    -- An increment on a board that is only sorted sets of plain scores needs no read.
     if of.plain and change[1] == 'i' and not change[4] and math.abs(change[3]) < HARMLESS then
       return change
     end
@@ -366,7 +365,7 @@ function scoring.apply(of, plan, watch, wants_events)
     for _, window in ipairs(of.windows) do
       local value = redis.call('ZINCRBY', window.z, plan[3], plan[2])
       if window.lives or window.log then
-        touch(of, window)
+        set_ttl(of, window)
       end
       first = first or value
     end
@@ -385,7 +384,7 @@ function scoring.apply(of, plan, watch, wants_events)
   end
   for nth, change in ipairs(changes) do
     if of.config.keep then
-      -- What fell off meanwhile is not there any more.
+      -- Planned again, because an earlier change may have dropped the member.
       replies[nth] = change_and_reply(of, plan_of(of, { change }), 1, watch, wants_events)
     else
       replies[nth] = change_and_reply(of, plan, nth, watch, wants_events)

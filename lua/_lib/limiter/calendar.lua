@@ -1,8 +1,8 @@
--- `calendar`: tokens used in a period whose bounds the client computed. It sends two periods that follow each
--- other. Only what was charged in this period is given back.
+-- `calendar`: tokens used in a calendar period. The client computes its bounds, and sends two consecutive periods. Only
+-- tokens that were charged in the current period are given back.
 local calendar = {}
 
--- Whether neither of the periods is now.
+-- Returns whether Redis' time is in neither of the periods.
 function calendar.define(rule, limit, start, turn, finish)
   rule.limit = limit
   rule.start, rule.finish = start, turn
@@ -13,7 +13,7 @@ function calendar.define(rule, limit, start, turn, finish)
 end
 
 function calendar.load(rule, time, _, used)
-  -- A later start than this period's was written before a clock was stepped back: what was used stays used.
+  -- A start later than this period's was written before the clock was set back: used tokens stay used.
   rule.used = time and time >= rule.start and used or 0
 end
 

@@ -1,4 +1,4 @@
--- `damaged(key)`: fails with what is to be done about a key that holds what no limiter wrote. Before anything is written.
+-- `damaged(key)`: raises the error for a key whose data no limiter wrote, and says how to repair it. Only before any write.
 local function damaged(key)
-  error({ err = "ERR the key '" .. key .. "' holds what no limiter wrote: reset its subject, or delete the key" })
+  error({ err = "ERR the key '" .. key .. "' contains data that no limiter wrote: reset its subject, or delete the key" })
 end

@@ -1,5 +1,5 @@
--- `fixed_window`: tokens used since the first call of a window. Only what was charged in this window is given back: the end
--- of the window before gave back everything that was charged in it.
+-- `fixed_window`: tokens used since the first call of a window. Only tokens that were charged in this window are given back:
+-- those of the previous window came back when it ended.
 local fixed_window = {}
 
 function fixed_window.define(rule, limit, window)
@@ -10,7 +10,7 @@ function fixed_window.load(rule, time, counted, used)
   rule.start, rule.used = now, 0
   if time and used > 0 and now < time + counted then
     rule.used = used
-    -- A window made shorter that would be over begins now, with what was used.
+    -- A shortened window that would be over already starts now, with the used tokens.
     if now < time + rule.window then
       rule.start = time
     end

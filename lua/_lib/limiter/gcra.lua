@@ -1,11 +1,11 @@
 -- `gcra`: a leaky bucket. A token adds `token` units to the level, a microsecond drains `drain` units.
 --
--- Why at most `burst + T * limit / window` tokens pass in any interval T, not counting those that were given back. Compare
--- the level with the one that would be if the tokens given back had never been charged. The bound holds while the
--- level is not below that one. A settlement gives back the tokens of its charge, less `drain` for each microsecond since.
--- So the level is above the other one by at least what all open charges could still give back. That sum falls by
--- at least `drain` a microsecond while it is positive; the difference between the levels falls by at most `drain`.
--- A refund that names no charge gives back the latest tokens, which are in the level as far as it reaches.
+-- Proof that at most `burst + T * limit / window` tokens pass in any interval T, not counting tokens that were given back:
+-- Compare the level with the ideal level, as if the tokens given back had never been charged. The bound holds while the
+-- level is not below the ideal one. A settlement gives back the tokens of its charge, less `drain` for each microsecond since.
+-- So the level exceeds the ideal one by at least the sum that all open charges can still give back. That sum falls by at
+-- least `drain` a microsecond while it is positive; the difference between the levels falls by at most `drain`.
+-- A refund without a charge gives back the latest tokens, which are the top of the level.
 local gcra = {}
 
 function gcra.define(rule, drain, token, capacity)
@@ -36,7 +36,7 @@ function gcra.give_back(rule, tokens, since)
   rule.level = math.max(0, rule.level - math.max(0, tokens * rule.token - (now - since) * rule.drain))
 end
 
--- The entry's time and its two numbers, and the microseconds until it is rested.
+-- The entry's time and its two numbers, and the microseconds until the quota is full again.
 function gcra.entry(rule)
   return now, rule.token, rule.level, rule.level / rule.drain
 end

@@ -1,17 +1,17 @@
--- `sliding_log`: every charge of the last window, in a string of its own: the tokens charged before its first entry, then
--- for each charge its time and the tokens charged up to it, packed as doubles. At most twice the limit of entries: the
--- limit bounds the string and the work. It is written anew with each charge: APPEND would be faster by a microsecond, and
--- leave the string twice as long as it is.
+-- `sliding_log`: all charges of the last window, in a separate string: the sum of tokens charged before its first entry, then
+-- for each charge its time and the running sum, packed as doubles. It has at most twice the limit of entries, so the limit
+-- bounds the string and the work. Each charge rewrites the string: APPEND would be a microsecond faster, but Redis then keeps
+-- twice the memory.
 -- @include limiter/damaged
 local sliding_log = {}
 local HEAD, CHARGE = 8, 16
 -- Twice the largest limit.
 local MOST_CHARGES = 2000
--- Of so many charges, one more and the place behind them, until one is left.
+-- Steps of a binary search over so many charges and the position after them.
 local HALVINGS = 11
 
 function sliding_log.define(rule, limit, window)
-  -- Redis counts a TTL from the millisecond in which the script began.
+  -- Redis counts a TTL from the millisecond in which the script started.
   rule.limit, rule.window, rule.ttl = limit, window, math.ceil(window / 1000) + 2
 end
 
@@ -19,7 +19,7 @@ local function charge_at(rule, at)
   return struct.unpack('<dd', rule.log, HEAD + CHARGE * (at - 1) + 1)
 end
 
--- Tokens charged up to an entry; up to number 0 those before the first.
+-- The running sum at an entry; at number 0 the sum before the first entry.
 local function charged_to(rule, at)
   if at == 0 then
     return rule.base
@@ -28,7 +28,7 @@ local function charged_to(rule, at)
   return sum
 end
 
--- The first entry from `at` on whose time (1) or sum (2) is at least so much; behind the last when there is none.
+-- The first entry from `at` on whose time (which = 1) or sum (2) is at least `least`; the position after the last if none is.
 local function first_from(rule, at, which, least)
   local low, high = at, rule.count + 1
   for _ = 1, HALVINGS do
@@ -46,7 +46,7 @@ local function first_from(rule, at, which, least)
   return low
 end
 
--- The entries from one to another with so much added to their times and sums.
+-- The entries from one to another, with constants added to their times and sums.
 local function moved(rule, from, to, time_by, sum_by)
   local charges = {}
   for at = from, to do
@@ -70,7 +70,7 @@ function sliding_log.open(rule, key)
   rule.base = struct.unpack('<d', rule.log)
   local last = charge_at(rule, rule.count)
   if last > now then
-    -- A clock stepped back: the last charge was made now, the others as long before it as they were.
+    -- The clock was set back: the last charge counts as made now, and the others keep their distance to it.
     rule.log = struct.pack('<d', rule.base) .. moved(rule, 1, rule.count, now - last, 0)
     rule.changed = true
   end
@@ -85,7 +85,7 @@ function sliding_log.over(rule, tokens)
   return rule.used + tokens > rule.limit
 end
 
--- The entries that count, from the first one on: those up to one, and others behind it.
+-- Replaces the log by the entries from the first that counts up to `last`, followed by `others` (`count` of them).
 local function keep(rule, last, others, count)
   local head = struct.pack('<d', charged_to(rule, rule.first - 1))
   local kept = string.sub(rule.log or '', HEAD + CHARGE * (rule.first - 1) + 1, HEAD + CHARGE * last)
@@ -102,7 +102,7 @@ function sliding_log.add(rule, tokens)
   end
 end
 
--- Of the latest charges.
+-- Gives tokens of the latest charges back.
 local function give_back_latest(rule, tokens)
   local last, sum = rule.first - 1, charged_to(rule, rule.count)
   local wanted = math.max(sum - tokens, charged_to(rule, rule.first - 1))
@@ -120,8 +120,8 @@ local function give_back_latest(rule, tokens)
   end
 end
 
--- `latest`: of the latest charges. Else of the charges that were made at a time: of one that ended, or was given back,
--- nothing is there any more.
+-- With `latest` it gives back tokens of the latest charges. Otherwise those of the charges made at `since`; a charge that has
+-- left the window, or was given back, is not in the log any more.
 function sliding_log.give_back(rule, tokens, since, latest)
   if rule.used == 0 then
     return
@@ -143,7 +143,7 @@ function sliding_log.give_back(rule, tokens, since, latest)
   rule.used = rule.used - back
 end
 
--- Writes what is new. The key lives for a window.
+-- Writes the log if it changed. The key expires after a window.
 function sliding_log.save(rule)
   if not rule.changed then
     return
@@ -158,7 +158,7 @@ end
 -- Tokens used; microseconds until so many more fit, until one more does than now, and until none is used.
 function sliding_log.report(rule, reply, tokens)
   local gone = charged_to(rule, rule.first - 1)
-  -- Until so many of the tokens in use are so no more.
+  -- The time until `fewer` of the used tokens have come back.
   local function ends(fewer)
     local at = first_from(rule, rule.first, 2, gone + fewer)
     local time = at <= rule.count and charge_at(rule, at) or now

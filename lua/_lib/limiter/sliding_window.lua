@@ -1,7 +1,7 @@
--- `sliding_window`: tokens used in this window and in the one before, which counts for the part of it that a window
--- ending now still covers. That part is rounded up to a tick, and limit * window in ticks is below 2^51: exact.
+-- `sliding_window`: tokens used in this window and in the previous one. The previous count is weighted by the part of it that
+-- a window ending now covers. That part is rounded up to a tick, and limit * window in ticks is below 2^51, so it is exact.
 local sliding_window = {}
--- Both counts in one number: each is at most twice the limit, which is below 2^25.
+-- Both counts share one number: each is at most twice the limit, which is below 2^25.
 local SHIFT = 2 ^ 26
 
 function sliding_window.define(rule, limit, window, tick)
@@ -24,11 +24,11 @@ function sliding_window.load(rule, time, counted, level)
       before, used = 0, 0
     end
     if before + used == 0 then
-      -- Nothing counts any more: as a subject that was never seen.
+      -- Nothing counts any more: the state is that of a new subject.
       start = now
     end
     if counted ~= rule.window then
-      -- The window was changed: what counts now begins a new one.
+      -- The length of the window was changed: the current count starts a new window.
       local part = math.floor(before * (counted - (now - start)) / counted + 1e-6) + 1
       start, before, used = now, 0, math.min(used + math.min(before, part), 2 * rule.limit)
     end
@@ -45,8 +45,8 @@ function sliding_window.add(rule, tokens)
   rule.used = math.min(rule.used + tokens, 2 * rule.limit)
 end
 
--- `latest`: gives back what was charged last, first in this window, then in the one before. Else what was charged at a
--- time, in its window alone.
+-- With `latest` it gives back the latest tokens, first of this window, then of the previous one. Otherwise tokens charged at
+-- `since`, only in their window.
 function sliding_window.give_back(rule, tokens, since, latest)
   if since >= rule.start then
     local rest = math.max(0, tokens - rule.used)

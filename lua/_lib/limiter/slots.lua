@@ -1,24 +1,24 @@
--- `slots`: the leases of a concurrency rule, in a sorted set of its own: lease id by the microsecond at which it ends. A
--- member without a name holds the time of the last charge, negative, so that no range of leases contains it.
+-- `slots`: the leases of a concurrency rule, in a separate sorted set: lease id by the microsecond at which it expires. The
+-- member with the empty name stores the time of the last charge as a negative score, so that no range of leases contains it.
 --
--- When a clock is stepped back, every lease ends as long from now as it would have from the last charge: `by` is how
--- much sooner than its score says.
+-- When the clock was set back, every lease keeps the time that it had left at the last charge: `by` is how much sooner than
+-- its score it expires.
 -- @include limiter/damaged
 local slots = {}
 local CLOCK = ''
--- As many as the largest limit, and those that ended since the last charge.
+-- The largest limit, plus leases that expired since the last charge.
 local MOST_LEASES = 20000
--- No time is as late, in microseconds since 1970.
+-- Later than every time, in microseconds since 1970.
 local LATEST = 2 ^ 62
--- Members and scores written at once: a command for each took 60 ms for all.
+-- Members and scores of one ZADD: one command for each lease took 60 ms in all.
 local STEP = 1000
 
 function slots.define(rule, limit, lease)
   rule.limit, rule.lease = limit, lease
 end
 
--- How much sooner leases end than their scores say. Writes nothing.
-function slots.stepped_back(key)
+-- By how much leases expire sooner than their scores. Writes nothing.
+function slots.clock_step(key)
   local charged = tonumber(redis.call('ZSCORE', key, CLOCK) or 0)
   local by = math.max(0, -charged - now)
   if by > 0 and not (by < LATEST and redis.call('ZCARD', key) <= MOST_LEASES) then
@@ -27,8 +27,8 @@ function slots.stepped_back(key)
   return by
 end
 
--- Writes the scores as they are by the new clock.
-function slots.steady(key, by)
+-- Rewrites the scores for the new clock.
+function slots.adjust(key, by)
   if by <= 0 then
     return
   end
@@ -43,8 +43,8 @@ function slots.steady(key, by)
   end
 end
 
--- Holds a lease until it ends; the key lives a second longer than its last one.
-function slots.hold(key, lease, ends, had)
+-- Stores a lease until it expires. The key expires a second after its last lease.
+function slots.store(key, lease, ends, had)
   redis.call('ZADD', key, string.format('%.0f', ends), lease, string.format('%.0f', -now), CLOCK)
   local ttl = math.ceil((ends - now) / 1000) + 1000
   if had then
@@ -54,21 +54,21 @@ function slots.hold(key, lease, ends, had)
   end
 end
 
--- Whether a lease has not ended yet.
+-- Whether a lease has not expired.
 function slots.has(key, lease, by)
   return tonumber(redis.call('ZSCORE', key, lease) or 0) - by > now
 end
 
 function slots.open(rule, key)
   rule.key, rule.adding = key, nil
-  rule.by = slots.stepped_back(key)
+  rule.by = slots.clock_step(key)
   rule.used = redis.call('ZCOUNT', key, string.format('(%.0f', now + rule.by), '+inf')
   rule.wait = 0
   if rule.used > 0 and rule.used >= rule.limit then
-    -- Until so many have ended by themselves that there is one left.
+    -- The time until enough leases have expired that a slot is free.
     local live, over = string.format('(%.0f', now + rule.by), rule.used - rule.limit
     local last = redis.call('ZRANGE', key, live, '+inf', 'BYSCORE', 'LIMIT', over, 1, 'WITHSCORES')
-    -- With a limit of 0 there never is.
+    -- With a limit of 0 no slot is ever free.
     rule.wait = last[2] and last[2] - rule.by - now or 0
   end
 end
@@ -84,14 +84,14 @@ function slots.add(rule, lease)
 end
 
 function slots.save(rule)
-  slots.steady(rule.key, rule.by)
+  slots.adjust(rule.key, rule.by)
   if rule.adding then
     redis.call('ZREMRANGEBYSCORE', rule.key, 0, string.format('%.0f', now))
-    slots.hold(rule.key, rule.adding, now + rule.lease, rule.had)
+    slots.store(rule.key, rule.adding, now + rule.lease, rule.had)
   end
 end
 
--- Slots in use; microseconds until so many leases have ended by themselves that there is one left, if there is none.
+-- Slots in use; if none is free, the microseconds until leases have expired and one is.
 function slots.report(rule, reply)
   reply[#reply + 1] = rule.used
   reply[#reply + 1] = rule.wait

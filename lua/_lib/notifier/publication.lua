@@ -1,30 +1,30 @@
--- `publication`: keeps an event in its channel's history and sends it to who listens, in two phases.
+-- `publication`: adds an event to its channel's history and sends it to subscribers, in two phases.
 --
 -- A channel is a table: its keys `history` and `next`, its pub/sub channel `live`, and the numbers `keep`, `ttl`, `age` and
--- `window`. `prepare` leaves in it what it found at the history's end: `tag` and time `at` of the newest event, the `id` to
--- add, and `fixed`, whether the history's beginning was fixed before. Events that are prepared together, each once, come one after
--- another.
+-- `window`. `prepare` stores in it the end of the history: `tag` and time `at` of the newest event, the `id` to add, and
+-- `reserved`, whether the set `next` has the history's epoch. Several events may be prepared together; they are added in the
+-- order of their `apply`.
 --
--- - `publication.prepare(channel, once)` reads: true when an event may be published, the id of the publish that was the first under
---   the key `once` (or nil), or the error that says why not.
--- - `publication.apply(channel, once, kind, json, coalesce, lasts)` keeps an event and sends it; answers its id, or the error
---   when Redis refused its first write: then it did nothing.
+-- - `publication.prepare(channel, once)` reads. Returns true when an event may be published, the event id that the key `once`
+--   (or nil) remembers, or an error.
+-- - `publication.apply(channel, once, kind, json, coalesce, lasts)` adds an event and sends it. Returns its id, or the error
+--   when Redis refused the first write: then nothing has changed.
 --
--- The user's right to publish is asked for by `redis.acl_check_cmd`, before anything is written: so the message can be sent when
--- the event is kept.
+-- `redis.acl_check_cmd` checks the user's right to publish before the first write, so that an event that is stored can be
+-- sent.
 -- @include now
 local publication = { prepare = nil, apply = nil }
 local ms = math.floor(now / 1000)
 
--- By pub/sub channel, whether the user may publish there.
-local may = {}
+-- By pub/sub channel: whether the user may publish there.
+local allowed = {}
 
--- When an event was published, if it was with an age.
+-- When an event was published; nil if the notifier had no `age`.
 local function time_of(event)
   return event[2][7] == 'a' and tonumber(event[2][8]) or nil
 end
 
--- At most two, so that it costs little; one comes with each publish.
+-- Deletes at most two events that are too old. Each publish adds only one, so that is enough.
 local function trim_old(history, age)
   local first = redis.call('XRANGE', history, '-', '+', 'COUNT', 3)
   local cut
@@ -40,8 +40,8 @@ local function trim_old(history, age)
   end
 end
 
--- The id to add after an id of the stream; nothing after one that no event of ours can follow. Positions have epochs below
--- 2^53 and offsets of 15 digits at the most.
+-- The id to add after an id of the stream; nil when no event of penknife can follow. Positions have epochs below 2^53 and
+-- offsets of at most 15 digits.
 local function id_after(id)
   local epoch, offset = string.match(id, '(%d+)-(%d+)')
   if tonumber(epoch) >= 9e15 then
@@ -62,8 +62,8 @@ local function last_generated(history)
   end
 end
 
--- Adds the entry at the place of its id. The last event may have been deleted, or have been somebody else's: then Redis refuses
--- the id, and it comes after the last one that there was.
+-- Adds the entry with its id. If the last event was deleted, or another program added it, Redis refuses the id. Then the entry
+-- follows the last id that the stream generated.
 local function add(history, entry)
   local id = redis.pcall(unpack(entry))
   if not id.err or not string.find(id.err, 'equal or smaller', 1, true) then
@@ -86,37 +86,37 @@ function publication.prepare(channel, once)
   if last then
     local id = id_after(last[1])
     if not id then
-      return { err = 'ERR nothing can follow the id ' .. last[1] .. ' of ' .. channel.history .. ', which is not of an event: delete that entry' }
+      return { err = 'ERR nothing can follow the id ' .. last[1] .. ' of ' .. channel.history .. ', which penknife did not write: delete that entry' }
     end
     local fields = last[2]
     channel.id = id
     channel.tag = fields[5] == 'g' and fields[6] or ''
     channel.at = channel.age > 0 and time_of(last) or 0
-    -- Somebody else began the history.
-    channel.fixed = string.sub(last[1], -2) == '-0'
+    -- Another program began the history.
+    channel.reserved = string.sub(last[1], -2) == '-0'
   else
     -- Offsets count from 1, so that <epoch>-0 is the position before the first event.
     local epoch = redis.pcall('ZSCORE', channel.next, channel.history)
     if epoch and epoch.err then
       return epoch
     end
-    channel.id, channel.tag, channel.at, channel.fixed = string.format('%.0f-1', epoch or now), '', 0, epoch
+    channel.id, channel.tag, channel.at, channel.reserved = string.format('%.0f-1', epoch or now), '', 0, epoch
   end
   local live = channel.live
-  if may[live] == nil then
-    may[live] = redis.acl_check_cmd('SPUBLISH', live, '')
+  if allowed[live] == nil then
+    allowed[live] = redis.acl_check_cmd('SPUBLISH', live, '')
   end
-  return may[live] or { err = 'ERR the user may not publish on the channel ' .. live }
+  return allowed[live] or { err = 'ERR the user may not publish on the channel ' .. live }
 end
 
 function publication.apply(channel, once, kind, json, coalesce, lasts)
   local history, age = channel.history, channel.age
-  -- Of what the event says and the tag before it: a tag stands for all of the history up to it. So a position in a history
-  -- whose end a server lost is told from the same place in what came instead, though the same event may stand there again.
+  -- A hash of the event and the tag before it: so a tag stands for the whole history up to it. If a server lost the end of a
+  -- history, a position there differs from the one that replaced it, even if the same event was added again.
   local tag = string.sub(redis.sha1hex(channel.tag .. '\n' .. kind .. '\n' .. json), 1, 6)
   local entry = { 'XADD', history, 'MAXLEN', '~', channel.keep, channel.id, 't', kind, 'd', json, 'g', tag }
   if age > 0 then
-    -- Never before the event before it, though the clock was set back: what follows a kept event is kept.
+    -- Never earlier than the event before it, also when the clock was set back: so every event after a kept one is kept.
     entry[#entry + 1] = 'a'
     entry[#entry + 1] = string.format('%.0f', math.max(ms, channel.at))
   end
@@ -132,20 +132,20 @@ function publication.apply(channel, once, kind, json, coalesce, lasts)
   if id.err then
     return id
   end
-  -- Another event that was prepared comes after this one.
+  -- The next prepared event follows this one.
   channel.tag = tag
-  local name = id .. '-' .. tag
-  -- Subscribers get it after the script.
-  redis.call('SPUBLISH', channel.live, name .. '\n' .. kind .. '\n' .. json)
+  local event_id = id .. '-' .. tag
+  -- Redis delivers it after the script.
+  redis.call('SPUBLISH', channel.live, event_id .. '\n' .. kind .. '\n' .. json)
   redis.call('PEXPIRE', history, channel.ttl)
-  if channel.fixed then
+  if channel.reserved then
     redis.call('ZREM', channel.next, history)
   end
   if once then
-    redis.call('SET', once, name, 'PX', channel.window)
+    redis.call('SET', once, event_id, 'PX', channel.window)
   end
   if age > 0 then
     trim_old(history, age)
   end
-  return name
+  return event_id
 end

@@ -1,4 +1,4 @@
--- `tag_of(…)`: the tag that publish.lua gave an entry; nothing for one that it did not add.
+-- `tag_of(entry)`: the tag that publish.lua gave an entry; nil for an entry that another program added.
 local function tag_of(entry)
   local fields = entry[2]
   local tag = fields[6]

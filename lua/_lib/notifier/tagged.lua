@@ -1,4 +1,4 @@
--- `tagged(…)`: an entry's id as callers see it, `<epoch>-<offset>-<tag>`; `<epoch>-0` where no event can stand.
+-- `tagged(entry)`: an entry's id for callers, `<epoch>-<offset>-<tag>`; `<epoch>-0` for an id that no event can have.
 -- @include notifier/tag_of
 local function tagged(entry)
   local id = entry[1]

@@ -1,9 +1,9 @@
 import { invalid } from './errors.ts'
 
-/** A part of the calendar; a week begins on Monday. */
+/** A calendar period; a week begins on Monday. */
 export type CalendarUnit = 'hour' | 'day' | 'week' | 'month'
 
-/** A stretch of time in milliseconds since 1970, its end not included. */
+/** An interval of time in milliseconds since 1970, without its end. */
 export interface Period {
   readonly startMs: number
   readonly endMs: number
@@ -14,7 +14,7 @@ const DAY = 24 * HOUR
 const UNITS: ReadonlySet<string> = new Set<CalendarUnit>(['hour', 'day', 'week', 'month'])
 const formats = new Map<string, Intl.DateTimeFormat>()
 
-/** Refuses what is no unit of the calendar, and a time zone that this process does not know. */
+/** Refuses an unknown calendar unit, and a time zone that this process does not know. */
 export function checkCalendar(what: string, unit: CalendarUnit, timeZone: string): void {
   if (!UNITS.has(unit)) throw invalid(`${what} calendar`, unit, "give 'hour', 'day', 'week' or 'month'")
   try {
@@ -25,17 +25,16 @@ export function checkCalendar(what: string, unit: CalendarUnit, timeZone: string
 }
 
 /**
- * The period of the calendar that a moment is in. The next one is that of its `endMs`, the one before that of
- * `startMs - 1`.
+ * The calendar period that contains a moment. The next period is that of its `endMs`, the previous one that of `startMs - 1`.
  *
- * A day, week or month begins at the first moment whose local date is in it, so days have 23 to 25 hours where clocks are
- * changed. An hour ends when the offset from UTC changes: the hour that clocks repeat is two.
+ * A day, week or month begins at the first moment whose local date is in it, so a day has 23 to 25 hours when clocks change. An
+ * hour ends when the offset from UTC changes: the hour that clocks repeat counts as two hours.
  */
 export function periodAt(unit: CalendarUnit, timeZone: string, atMs: number): Period {
   const format = formatOf(timeZone)
   if (unit === 'hour') return hourAt(format, atMs)
   let from = truncated(unit, localTime(format, atMs))
-  // Where clocks go back over midnight, a moment may show the date before that of its period.
+  // When clocks go back over midnight, the local date of a moment may be before its period.
   if (firstMoment(format, following(unit, from)) <= atMs) from = following(unit, from)
   return { startMs: firstMoment(format, from), endMs: firstMoment(format, following(unit, from)) }
 }
@@ -59,7 +58,7 @@ function formatOf(timeZone: string): Intl.DateTimeFormat {
   return format
 }
 
-/** What clocks show, as the moment at which they would show it in UTC. */
+/** The local time of a moment, as the moment with the same time in UTC. */
 function localTime(format: Intl.DateTimeFormat, atMs: number): number {
   const parts = new Map<string, number>()
   for (const { type, value } of format.formatToParts(atMs)) parts.set(type, Number(value))
@@ -90,7 +89,7 @@ function following(unit: CalendarUnit, from: number): number {
   return Date.UTC(date.getUTCFullYear(), date.getUTCMonth() + 1)
 }
 
-/** The first moment at which clocks show a local time or a later one. */
+/** The first moment whose local time is at least `local`. */
 function firstMoment(format: Intl.DateTimeFormat, local: number): number {
   return firstWhere(local - DAY, local + DAY, (at) => localTime(format, at) >= local)
 }
@@ -108,7 +107,7 @@ function hourAt(format: Intl.DateTimeFormat, atMs: number): Period {
   }
 }
 
-/** The first moment after `low`, up to `high`, from which on a condition holds. */
+/** The first moment after `low`, up to `high`, from which on a condition is true (binary search). */
 function firstWhere(low: number, high: number, holds: (atMs: number) => boolean): number {
   let [before, from] = [low, high]
   while (from - before > 1) {

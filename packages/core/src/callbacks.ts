@@ -1,10 +1,10 @@
 import { errorText, printable } from './text.ts'
 
-/** Of a thrown text, which may contain what a client sent. */
+/** The most that is shown of thrown text, which a client may have sent. */
 const LONGEST = 1000
 const MOST_FRAMES = 20
 
-/** Reports a fault of an application's callback as a process warning. Never throws. */
+/** Reports an error of an application's callback as a process warning. Never throws. */
 export function reportFault(what: string, thrown: unknown): void {
   const text = printable(errorText(thrown), LONGEST)
   process.emitWarning(
@@ -23,7 +23,7 @@ function nameOf(thrown: unknown): string {
   }
 }
 
-/** Where it was thrown: the lines of its stack that say so. */
+/** The frames of its stack. */
 function framesOf(thrown: unknown): string[] {
   try {
     const stack: unknown = thrown instanceof Error ? thrown.stack : undefined
@@ -39,8 +39,8 @@ function framesOf(thrown: unknown): string[] {
 }
 
 /**
- * Runs a callback whose result is not needed: what it throws, or rejects with later, is reported as a process
- * warning and goes no further.
+ * Runs a callback whose result is not needed. An error that it throws, or rejects with later, is reported as a process warning
+ * and not rethrown.
  */
 export function runSafely(what: string, run: () => unknown): void {
   try {
@@ -51,7 +51,7 @@ export function runSafely(what: string, run: () => unknown): void {
   }
 }
 
-/** Whether a callback answered with a promise. Never throws. */
+/** Whether a callback's result is a promise. Never throws. */
 export function isPromiseLike(value: unknown): value is PromiseLike<unknown> {
   try {
     return (
@@ -62,7 +62,7 @@ export function isPromiseLike(value: unknown): value is PromiseLike<unknown> {
   }
 }
 
-/** Keeps a promise that is about to be refused from ending the process when it rejects. Never throws. */
+/** Prevents that the rejection of a refused promise ends the process. Never throws. */
 export function disown(value: unknown): void {
   if (isPromiseLike(value)) Promise.resolve(value).catch(() => {})
 }

@@ -13,12 +13,12 @@ interface Bounds {
   readonly max?: number
 }
 
-/** The longest deadline: what a timer can wait. */
+/** The longest deadline: the longest time of a timer. */
 export const LONGEST_DEADLINE_MS: number = 2 ** 31 - 1
 
 const FORM = /^\d+(\.\d+)? ?(ms|s|m|h|d|w)$/
 
-/** Milliseconds of a duration option; `name` is what an error calls it. */
+/** The milliseconds of a duration option; `name` is its name in errors. */
 export function durationMs(name: string, value: Duration, bounds: Bounds = {}): number {
   const { min = 1, max = 366 * 86_400_000 } = bounds
   if (typeof value === 'string' && !FORM.test(value)) {

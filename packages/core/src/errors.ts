@@ -1,9 +1,9 @@
 import { quoted } from './text.ts'
 
 /**
- * Every code an error of penknife can carry, with what it means.
+ * Every error code of penknife, with its meaning.
  *
- * docs/errors.md says the same at length; a test holds the two together.
+ * docs/errors.md explains them at length. A test compares the two.
  */
 export const ERROR_CODES = {
   PENKNIFE_INVALID: 'An option or an argument is wrong; nothing was done.',
@@ -11,20 +11,20 @@ export const ERROR_CODES = {
   PENKNIFE_UNAVAILABLE: 'Redis cannot be reached, or cannot serve the call now; nothing was done.',
   PENKNIFE_OVERLOADED: 'Too many calls are waiting for Redis; this one was not sent.',
   PENKNIFE_FATE_UNKNOWN:
-    'The connection broke after the call was sent; it may or may not have been carried out.',
+    'The connection broke after the call was sent; the call may or may not have been carried out.',
   PENKNIFE_NOT_DURABLE:
-    'Redis carried out the call, but it was not confirmed where it was to be safe; it may be lost.',
-  PENKNIFE_IN_USE: 'Workers are still at what was to be dropped; nothing was done.',
+    'Redis carried out the call, but not enough replicas or disks confirmed it; it may be lost.',
+  PENKNIFE_IN_USE: 'Workers still process the entries that the call was to delete; nothing was done.',
   PENKNIFE_REJECTED: 'Redis refused the call, or a script failed in Redis; see the fate.',
-  PENKNIFE_BAD_REPLY: 'What Redis replied cannot be read; the call may have been carried out.',
+  PENKNIFE_BAD_REPLY: 'The reply of Redis cannot be read; the call may have been carried out.',
   PENKNIFE_FULL: 'The stream has reached its maxBacklog; nothing was added.',
-  PENKNIFE_LEASE_LOST: 'What was held for a time is not held any more; somebody else may have it.',
+  PENKNIFE_LEASE_LOST: 'A lease has expired or was lost; another process may have it now.',
   PENKNIFE_CLOSED: 'The connection was closed by the application.',
 } as const
 
 export type ErrorCode = keyof typeof ERROR_CODES
 
-/** The codes that mean: Redis is away or overloaded, not the caller wrong. */
+/** The codes of outages: Redis is away or overloaded, and the caller did nothing wrong. */
 const OUTAGES: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'PENKNIFE_TIMEOUT',
   'PENKNIFE_UNAVAILABLE',
@@ -33,28 +33,28 @@ const OUTAGES: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'PENKNIFE_NOT_DURABLE',
 ])
 
-/** Whether an error is a PenknifeError of an outage. */
+/** Whether an error is a PenknifeError whose `outage` is true. */
 export function isOutage(error: unknown): boolean {
   return error instanceof PenknifeError && error.outage
 }
 
-/** Whether a failed call was carried out: certainly not, or that is unknown. */
+/** Whether a failed call was carried out: certainly not (`not-done`), or it may have been (`unknown`). */
 export type Fate = 'not-done' | 'unknown'
 
 export interface PenknifeErrorOptions {
   readonly cause?: unknown
   readonly fate?: Fate
-  /** The option or argument at fault. */
+  /** The name of the wrong option or argument. */
   readonly option?: string
 }
 
-/** The one error class of penknife: look at `code`. */
+/** The only error class of penknife. Distinguish errors by `code`. */
 export class PenknifeError extends Error {
   override readonly name: string = 'PenknifeError'
   readonly code: ErrorCode
   /** `unknown` when the call may have been carried out. */
   readonly fate: Fate
-  /** The option or argument at fault, for PENKNIFE_INVALID. */
+  /** The name of the wrong option or argument, for PENKNIFE_INVALID. */
   readonly option: string | undefined
 
   constructor(
@@ -74,7 +74,7 @@ export class PenknifeError extends Error {
   }
 }
 
-/** The error for a wrong option or argument: it names it, shows the value and says what to give instead. */
+/** Creates the error for a wrong option or argument: its name, the value, and how to fix it. */
 export function invalid(option: string, value: unknown, fix: string): PenknifeError {
   return new PenknifeError('PENKNIFE_INVALID', `${option} is ${show(value)}: ${fix}`, { option })
 }

@@ -3,16 +3,16 @@ import { channel } from 'node:diagnostics_channel'
 import { runSafely } from './callbacks.ts'
 import { invalid } from './errors.ts'
 
-/** Sends events to its listeners and to the node:diagnostics_channel of its name. */
+/** Sends events to its listeners and to the node:diagnostics_channel with its name. */
 export interface Topic<Event> {
   emit(event: Event): void
   /** Adds a listener; the returned function removes it. */
   on(listener: (event: Event) => void): () => void
-  /** Whether anybody listens; if not, an event need not be made. */
+  /** Whether there is a listener; otherwise an event need not be created. */
   readonly heard: boolean
 }
 
-/** `context` is added to what goes to the channel, where the events of many topics of one name meet. */
+/** `context` is added to the events on the channel, which several topics of one name share. */
 export function createTopic<Event extends object>(name: string, context?: object): Topic<Event> {
   const listeners = new Set<(event: Event) => void>()
   const diagnostics = channel(name)
@@ -20,7 +20,7 @@ export function createTopic<Event extends object>(name: string, context?: object
     emit(event) {
       if (diagnostics.hasSubscribers) diagnostics.publish(context ? { ...context, ...event } : event)
       for (const listener of listeners) {
-        // A listener's fault must not break what it listens to, nor pass unseen.
+        // An error of a listener is reported, and must not affect the feature or other listeners.
         runSafely(`a listener of ${name} failed`, () => listener(event))
       }
     },

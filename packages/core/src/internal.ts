@@ -1,9 +1,11 @@
-/** What penknife's own packages and plugins are made with. It may change with any version. */
+/** Internals for penknife's own packages and plugins. They may change in any version. */
 export { isPromiseLike, reportFault, runSafely } from './callbacks.ts'
+export { closeDeadlineMs } from './closing.ts'
 export { durationMs } from './duration.ts'
 export { invalid } from './errors.ts'
 export { isSubject } from './limiter/subjects.ts'
 export { checkChannel } from './notifier/checks.ts'
 export { isPosition } from './notifier/position.ts'
 export { checkOptions, wholeNumber } from './options.ts'
+export { atMost } from './redis/endings.ts'
 export { cut, errorText, printable } from './text.ts'

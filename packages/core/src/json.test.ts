@@ -79,7 +79,7 @@ describe('what JSON would change without a word is refused, with its place', () 
   ])('%s', (_, value, text) => {
     const error = refusal(value)
     expect(error).toMatchObject({ code: 'PENKNIFE_INVALID', option: 'payload', fate: 'not-done' })
-    expect(error.message).toContain(`${text}, which JSON cannot carry`)
+    expect(error.message).toContain(`${text}, which JSON cannot represent`)
   })
 
   const circle: { self?: unknown } = {}

@@ -2,15 +2,15 @@ import { invalid } from './errors.ts'
 import { errorText } from './text.ts'
 
 /**
- * What arrives of a value that travels as JSON: what `toJSON` answers in place of an object that has it (text of a
- * Date), an object's data without its methods. `never` for what JSON cannot carry, such as a Map, which is refused.
+ * The type of a value after a round trip through JSON. An object with `toJSON` becomes the result of that (a Date becomes text);
+ * other objects lose their methods. `never` for values that JSON cannot represent, such as a Map; they are refused.
  */
 export type Jsonified<T> = unknown extends T
   ? T
   : T extends string | number | boolean | null | undefined
     ? T
-    : T extends { toJSON(...args: never[]): infer Told }
-      ? Jsonified<Told>
+    : T extends { toJSON(...args: never[]): infer Json }
+      ? Jsonified<Json>
       : T extends Unjson
         ? never
         : T extends readonly unknown[]
@@ -36,31 +36,35 @@ type Unjson =
 /**
  * A value as JSON text, of at most `maxBytes`.
  *
- * @throws PENKNIFE_INVALID for what would not arrive as it was given: NaN, an infinity, a function, a Map, an Error, an undefined
- * in a list, … Properties that are undefined are left out. An object with `toJSON` arrives as what that answers.
+ * @throws PENKNIFE_INVALID for values that JSON would change: NaN, an infinity, a function, a Map, an Error, an undefined in a
+ * list, … Undefined properties are left out. An object with `toJSON` is replaced by its result.
  */
 export function toJson(what: string, value: unknown, maxBytes: number): string {
-  // First, since it refuses circles, in which a walk would never end.
+  // First, because it refuses cycles, in which a walk would never end.
   const text = attempt(what, value, () => JSON.stringify(value) as string | undefined)
-  if (text === undefined) throw invalid(what, value, 'give a value that JSON can carry')
+  if (text === undefined) throw invalid(what, value, 'give a value that JSON can represent')
   if (text.length > maxBytes || (text.length * 3 > maxBytes && Buffer.byteLength(text) > maxBytes)) {
     throw invalid(what, value, `give a value of at most ${maxBytes} bytes as JSON`)
   }
   const fault = attempt(what, value, () => (isPlain(value) ? undefined : faultIn(value, what)))
   if (fault === undefined) return text
-  throw invalid(what, value, `${fault}, which JSON cannot carry; give text, numbers, lists or plain objects`)
+  throw invalid(
+    what,
+    value,
+    `${fault}, which JSON cannot represent; give text, numbers, lists or plain objects`,
+  )
 }
 
-/** Getters and `toJSON` are the application's, and a value may be nested too deeply. */
+/** Getters and `toJSON` of the application may throw, and a value may be nested too deeply. */
 function attempt<T>(what: string, value: unknown, run: () => T): T {
   try {
     return run()
   } catch (cause) {
-    throw invalid(what, value, `give a value that JSON can carry (${errorText(cause)})`)
+    throw invalid(what, value, `give a value that JSON can represent (${errorText(cause)})`)
   }
 }
 
-/** The quick check, of a tenth of a microsecond: true when JSON surely carries all of it as it is. */
+/** The quick check (0.1 µs): true when JSON certainly represents the value unchanged. */
 export function isPlain(value: unknown): boolean {
   if (typeof value !== 'object') {
     return typeof value === 'number'
@@ -80,7 +84,7 @@ export function isPlain(value: unknown): boolean {
   return true
 }
 
-/** What in a value JSON would change, with its place, such as 'payload.items[2] is NaN'. */
+/** The first part of a value that JSON would change, such as 'payload.items[2] is NaN'. */
 function faultIn(value: unknown, place: string): string | undefined {
   if (typeof value === 'number') return Number.isFinite(value) ? undefined : `${place} is ${value}`
   if (typeof value === 'function') return `${place} is a function`
@@ -99,7 +103,7 @@ function faultIn(value: unknown, place: string): string | undefined {
     return undefined
   }
   const [, kind = 'Object'] = /^\[object (.+)\]$/.exec(Object.prototype.toString.call(value)) ?? []
-  // An instance of a class arrives as its data; what has a kind of its own (Map, Error, Uint8Array, …) keeps them elsewhere.
+  // JSON has the properties of a class instance, but not the content of built-in objects (Map, Error, Uint8Array, …).
   if (kind !== 'Object') return `${place} is ${/^[AEIO]/.test(kind) ? 'an' : 'a'} ${kind}`
   for (const key of Object.keys(value)) {
     const part = (value as Record<string, unknown>)[key]

@@ -2,8 +2,8 @@ import { invalid } from './errors.ts'
 import { isWellFormed } from './text.ts'
 
 /**
- * Refuses unknown options, with the nearest known name, and `null`: the default is `undefined`. `nullable` names
- * the options for which `null` has a meaning of its own.
+ * Refuses unknown options, and suggests the nearest known name. Refuses `null`, since `undefined` means the default; `nullable`
+ * has the options for which `null` has a meaning.
  */
 export function checkOptions(
   where: string,
@@ -20,7 +20,7 @@ export function checkOptions(
       throw invalid(key, value, `give a value, or leave it out for the default (in the ${where} options)`)
     }
     const near = nearest(key, known)
-    const fix = near ? `did you mean '${near}'?` : `known are ${known.join(', ')}`
+    const fix = near ? `did you mean '${near}'?` : `known options are ${known.join(', ')}`
     throw invalid(
       `${where} option '${key}'`,
       (input as Record<string, unknown>)[key],
@@ -29,7 +29,7 @@ export function checkOptions(
   }
 }
 
-/** A whole number within bounds. */
+/** Checks a whole number within bounds. */
 export function wholeNumber(name: string, value: number, min: number, max: number): number {
   if (!Number.isInteger(value) || value < min || value > max) {
     throw invalid(name, value, `give a whole number from ${min} to ${max}`)
@@ -39,7 +39,7 @@ export function wholeNumber(name: string, value: number, min: number, max: numbe
 
 const NAME = /^[\w.-]+$/
 
-/** A name that becomes part of a key. */
+/** Checks a name that becomes part of a key. */
 export function checkName(what: string, value: string, max = 64): string {
   if (!isName(value, max)) throw invalid(what, value, `give 1 to ${max} of the characters A-Z a-z 0-9 _ . -`)
   return value
@@ -51,14 +51,14 @@ export function isName(value: string, max: number): boolean {
 }
 
 /**
- * Text that becomes part of a key: not empty, bounded, without braces and control characters, and well-formed
- * (half a surrogate pair becomes U+FFFD in UTF-8, so that two different texts would become one key).
+ * Checks text that becomes part of a key: not empty, bounded, well-formed, without braces and control characters. Half a surrogate
+ * pair would become U+FFFD in UTF-8, so that two different texts would share a key.
  */
 export function checkText(what: string, value: string, max: number): string {
   if (!isText(value, max)) {
     const fix =
       typeof value === 'string' && !isWellFormed(value)
-        ? 'it holds half a surrogate pair (an emoji cut in two); cut text by code points'
+        ? 'it contains half a surrogate pair (an emoji cut in two); cut text by code points'
         : `give 1 to ${max} characters without braces and control characters`
     throw invalid(what, value, fix)
   }
@@ -77,7 +77,7 @@ export function isText(value: string, max: number): boolean {
   )
 }
 
-/** The known word that differs least, if it is near enough to be a slip. */
+/** The known word that differs least, if it is near enough for a typing error. */
 export function nearest(word: string, known: readonly string[]): string | undefined {
   const [best] = known
     .map((candidate) => ({ candidate, steps: distance(word.toLowerCase(), candidate.toLowerCase()) }))
@@ -85,7 +85,7 @@ export function nearest(word: string, known: readonly string[]): string | undefi
   return best && best.steps <= Math.max(2, Math.floor(word.length / 3)) ? best.candidate : undefined
 }
 
-/** Levenshtein's distance. */
+/** The Levenshtein distance. */
 function distance(a: string, b: string): number {
   let row = Array.from({ length: b.length + 1 }, (_, at) => at)
   for (let i = 1; i <= a.length; i++) {

@@ -1,28 +1,28 @@
 import { cut, printable } from './text.ts'
 
-/** What is repeated of a stored declaration, which something else may have written. */
+/** The most that is quoted of a stored declaration, because another program may have written it. */
 const LONGEST = 1000
 
-/** What another process declared before, and what this one declares, as people read it. */
+/** The declaration of another process and that of this one, as readable text. */
 interface Redeclared {
   readonly kind: 'redeclared'
   readonly before: string
   readonly now: string
 }
 
-/** Where it is reported: a topic of events, of which one says so. */
-interface Hearers<Event> {
+/** The topic that emits the event. */
+interface RedeclaredTopic<Event> {
   readonly heard: boolean
   emit(event: Event): void
 }
 
 /**
- * Reports that something was declared in another way before: an event, and a process warning when nobody hears it. A deploy
- * may do that; one that did so by mistake is noticed. `about` names it in the event, `title` in the warning, and `more` says
- * there what else to know.
+ * Reports that a feature was declared differently before: an event, or a process warning when there is no listener. A deploy may
+ * change a declaration; this shows changes made by mistake. `about` are fields of the event. The warning contains `title`, and
+ * ends with `more`.
  */
 export function reportRedeclared<About extends object>(
-  topic: Hearers<About & Redeclared>,
+  topic: RedeclaredTopic<About & Redeclared>,
   about: About,
   { title, before, now, more = '' }: { title: string; before: string; now: string; more?: string },
 ): void {

@@ -2,8 +2,8 @@ import { isPromiseLike } from './callbacks.ts'
 import { invalid, PenknifeError } from './errors.ts'
 
 /**
- * The part of the Standard Schema interface (https://standardschema.dev, version 1) that penknife calls, copied as its
- * specification suggests, so that nothing is depended on.
+ * The part of the Standard Schema interface (https://standardschema.dev, version 1) that penknife uses. It is copied, as the
+ * specification suggests, to avoid a dependency.
  */
 export interface StandardSchema<Input = unknown, Output = Input> {
   readonly '~standard': {
@@ -23,7 +23,7 @@ export interface SchemaIssue {
   readonly path?: readonly (PropertyKey | { readonly key: PropertyKey })[] | undefined
 }
 
-/** Refuses what is no Standard Schema. */
+/** Refuses a value that is not a Standard Schema. */
 export function checkSchema<Schema extends StandardSchema>(name: string, schema: Schema): Schema {
   if (typeof schema?.['~standard']?.validate !== 'function') {
     throw invalid(name, schema, 'give a Standard Schema, such as one of zod, valibot or arktype')
@@ -32,8 +32,8 @@ export function checkSchema<Schema extends StandardSchema>(name: string, schema:
 }
 
 /**
- * The schema's output for a value; at once when the schema answers at once. Throws PENKNIFE_INVALID with the issues,
- * and with `option` as the argument at fault.
+ * The schema's output for a value; a promise only if the schema returns one. Throws PENKNIFE_INVALID with the issues, and with
+ * `option` as the name of the wrong argument.
  */
 export function conform<Out>(
   schema: StandardSchema<unknown, Out>,
@@ -50,9 +50,9 @@ export function conform<Out>(
 function outputOf<Out>(what: string, result: SchemaResult<Out>, option: string): Out {
   if (typeof result !== 'object' || result === null || (result.issues && !Array.isArray(result.issues))) {
     throw invalid(
-      `${option}'s schema's answer`,
+      `the result of ${option}'s schema`,
       result,
-      'a Standard Schema answers { value } or { issues: [...] }',
+      'a Standard Schema returns { value } or { issues: [...] }',
     )
   }
   if (!result.issues) return result.value

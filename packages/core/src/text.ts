@@ -1,4 +1,4 @@
-/** Half a surrogate pair: UTF-8 cannot carry it, and JSON decoders in Redis refuse its escape. */
+/** Half a surrogate pair: UTF-8 cannot represent it, and JSON decoders in Redis refuse its escape. */
 const LONE_SURROGATE = /[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/
 
 /** Whether a text is the same after a round trip through UTF-8. */
@@ -11,7 +11,7 @@ export function wellFormed(text: string): string {
   return isWellFormed(text) ? text : text.replace(new RegExp(LONE_SURROGATE, 'g'), '\ufffd')
 }
 
-/** At most `max` UTF-16 units of a text, well-formed: a surrogate pair at the cut is left out whole. */
+/** At most `max` UTF-16 units of a text, well-formed: a surrogate pair at the cut is left out completely. */
 export function cut(text: string, max: number): string {
   if (text.length <= max) return wellFormed(text)
   const last = text.charCodeAt(max - 1)
@@ -19,20 +19,20 @@ export function cut(text: string, max: number): string {
 }
 
 /**
- * Characters that change how the text around them is shown: control characters (also those of 0x80 to 0x9f, which
- * Node makes of bytes in a header), line and paragraph separators, marks that turn the direction of text.
+ * Characters that change how the text around them is displayed: control characters (also 0x80 to 0x9f, which Node creates from
+ * bytes in a header), line and paragraph separators, and characters that change the direction of text.
  */
 const UNPRINTABLE = /[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g
 
 /**
- * Text that others wrote, fit for a log or a page: at most `max` UTF-16 units, well-formed, with U+FFFD in place of each
- * character that could fake a line, drive a terminal or turn around the text beside it. Not an escape for HTML.
+ * Makes text of others safe for a log: at most `max` UTF-16 units, well-formed, with U+FFFD instead of each character that could
+ * fake a line, control a terminal or reverse the text beside it. It does not escape HTML.
  */
 export function printable(text: string, max: number = Infinity): string {
   return cut(text, max).replace(UNPRINTABLE, '\ufffd')
 }
 
-/** As `printable`, in quotes, with escapes in place of such characters, so that two texts never look the same. */
+/** Like `printable`, in quotes and with escapes instead of such characters, so that different texts look different. */
 export function quoted(text: string, max: number): string {
   return JSON.stringify(cut(text, max)).replace(
     UNPRINTABLE,
@@ -41,8 +41,8 @@ export function quoted(text: string, max: number): string {
 }
 
 /**
- * What an error says, for any thrown value: its message, or the value as text. Never throws, whatever getters,
- * `toString` or `message` do.
+ * The text of any thrown value: its message, or the value as text. Never throws, whatever its getters, `toString` or `message`
+ * do.
  */
 export function errorText(thrown: unknown): string {
   try {

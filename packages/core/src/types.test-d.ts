@@ -67,7 +67,7 @@ test('workers and readers get what JSON makes of a payload', async () => {
 
   const notifier = createNotifier<{ message: { at: Date } }>(space, 'main')
   const page = await notifier.history('room')
-  expectTypeOf(page.events[0]!.data).toEqualTypeOf<{ at: string }>()
+  expectTypeOf(page.items[0]!.data).toEqualTypeOf<{ at: string }>()
   const board = createLeaderboard<{ joined: Date }>(space, 'a')
   expectTypeOf((await board.rank('ann'))!.data).toEqualTypeOf<{ joined: string } | null | undefined>()
 })

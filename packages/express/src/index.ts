@@ -19,7 +19,7 @@ import { routeOf } from './route.ts'
 
 export * from '@penknife/http/plugins'
 
-/** A request of Express 4 or 5, as far as penknife reads it. */
+/** The parts of a request of Express 4 or 5 that penknife reads. */
 export interface ExpressRequest extends IncomingMessage {
   readonly originalUrl: string
   readonly baseUrl: string
@@ -27,6 +27,10 @@ export interface ExpressRequest extends IncomingMessage {
   /** The application that serves the request. */
   readonly app?: { readonly settings?: unknown }
   readonly route?: { readonly path: unknown }
+}
+
+/** What body parsers add to a request. Not in `ExpressRequest`, so that the type of `request.body` in handlers stays. */
+interface Parsed {
   readonly body?: unknown
   readonly rawBody?: unknown
 }
@@ -50,7 +54,7 @@ const view: View<Context> = {
     (request.app?.settings as Record<string, unknown> | undefined)?.['trust proxy'] === true,
   proxyFix: "app.set('trust proxy', 1) for one proxy, or the proxies' addresses",
   route: ({ request }) => routeOf(request),
-  parsedBody: ({ request }) => keptBody(request.rawBody, request.body),
+  parsedBody: ({ request }) => keptBody((request as Parsed).rawBody, (request as Parsed).body),
 }
 
 const exchangeOf: (context: Context) => Exchange = createExchanges(view)
@@ -60,30 +64,31 @@ export function adapt<Args extends readonly unknown[]>(
   plugin: Plugin<Args>,
 ): (...args: Args) => ExpressMiddleware {
   return (...args) => {
-    const { handler, decide, send } = prepare(plugin, args)
-    async function goesOn(exchange: Exchange): Promise<boolean> {
+    const prepared = prepare(plugin, args)
+    const { decide, send } = prepared
+    async function continues(exchange: Exchange): Promise<boolean> {
       const answer = await decide(exchange)
       if (answer !== PASS) send(exchange, answer)
       return answer === PASS
     }
-    // Express 4 does not look at promises: nothing may reject here.
+    // Express 4 ignores promises, so nothing may reject here.
     const middleware: (...given: Parameters<ExpressMiddleware>) => void = (request, response, next) => {
       if (typeof next !== 'function' || typeof response?.setHeader !== 'function') {
         throw misplaced('@penknife/express', 'a request, a response and next, as Express does')
       }
-      goesOn(exchangeOf({ request, response })).then((on) => on && next(), next)
+      continues(exchangeOf({ request, response })).then((goesOn) => goesOn && next(), next)
     }
-    return closable(middleware, handler)
+    return closable(middleware, prepared)
   }
 }
 
 type Middleware<Source> = Source extends Plugin<infer Args> ? (...args: Args) => ExpressMiddleware : never
 
-/** Lets requests pass while a limiter allows them, answers 429 with `Retry-After` when not. */
+/** Lets requests pass while a limiter allows them; denies the others with 429 and `Retry-After`. */
 export const rateLimit: Middleware<typeof rateLimitPlugin> = adapt(rateLimitPlugin)
-/** Makes each finished request an entry of a stream, off the request's path. */
+/** Adds each finished request to a stream. Requests do not wait for it. */
 export const requestLog: Middleware<typeof requestLogPlugin> = adapt(requestLogPlugin)
-/** Server-sent events of a notifier's channels, for a browser's own EventSource. */
+/** Serves the channels of a notifier as server-sent events, for a browser's EventSource. */
 export const notifications: Middleware<typeof notificationsPlugin> = adapt(notificationsPlugin)
-/** A board's top, around and rank as JSON, with ETag and short caching. */
+/** Serves a board's top, around and rank as JSON, with ETag and short caching. */
 export const leaderboard: Middleware<typeof leaderboardPlugin> = adapt(leaderboardPlugin)

@@ -1,4 +1,4 @@
-/** For those who write an adapter for another framework: packages/express is the example, ./testkit the proof. */
+/** For adapters of other frameworks. packages/express is an example; ./testkit tests an adapter. */
 export { isStreamReply, renderReply, type RenderedReply, send } from './answer.ts'
 export { createExchanges } from './exchange/http-exchange.ts'
 export { keptBody, socketAddress, type View } from './exchange/view.ts'

@@ -9,40 +9,39 @@ import type { Flushes } from './flushes.ts'
 import type { StreamWriter } from './stream-writer.ts'
 import { createWriter } from './writer.ts'
 
-/** The answer of a handler that lets the request go on to whatever comes next. */
+/** The answer of a handler that lets the request continue to the next middleware. */
 export const PASS = 'pass' as const
 
-/** What a handler decides about a request. */
+/** A handler's decision about a request. */
 export type Answer = 'pass' | Reply | StreamReply
 
 /** A whole response. */
 export interface Reply {
   readonly status: number
-  /** Added to the headers set on the exchange before. */
+  /** Added to the headers that were set on the exchange. */
   readonly headers?: Readonly<Record<string, HeaderValue>>
   /**
-   * Text or bytes go out as they are, everything else as JSON. Without a `content-type` among the headers it is
-   * text/plain, application/octet-stream or application/json. Default: no body.
+   * Text and bytes are sent as they are, everything else as JSON. The default `content-type` is text/plain,
+   * application/octet-stream or application/json. Default: no body.
    */
   readonly body?: unknown
 }
 
-/** A response written bit by bit, for as long as both sides like. */
+/** A response that is written in parts, until one side ends it. */
 export interface StreamReply {
   readonly status: number
   readonly headers?: Readonly<Record<string, HeaderValue>>
-  /** Unsent bytes above which the connection of a client that does not keep up is cut. Default: 1 MB. */
+  /** With more unsent bytes than this, the connection of a slow client is cut. Default: 1 MB. */
   readonly maxUnsentBytes?: number
   /**
-   * Goes on until one side leaves, as events do: its connection (HTTP/1) ends with it, so that a server that closes does
-   * not wait for it. Default: false.
+   * Whether the stream has no end of its own, such as events. Its HTTP/1 connection is closed after it, so that a server
+   * that closes does not wait for the connection. Default: false.
    */
   readonly endless?: boolean
   /**
-   * Called once, after the headers went out; keep the writer and write when there is something to say. It is
-   * called even when the client left in between: then `writer.closed` is true and `onClose` calls at once, so
-   * whatever belongs to the stream has one place to be let go. What it throws, or rejects with, is reported as a process
-   * warning and cuts the connection.
+   * Called once, after the headers were sent. Keep the writer, and write at any time. It is called even if the client has
+   * left: then `writer.closed` is true and `onClose` calls its listener at once, so `onClose` is the one place for cleanup.
+   * An error that it throws or rejects with is reported as a process warning, and cuts the connection.
    */
   readonly stream: (writer: StreamWriter) => void
 }
@@ -51,14 +50,14 @@ export function isStreamReply(answer: Reply | StreamReply): answer is StreamRepl
   return 'stream' in answer
 }
 
-/** A reply in the form that goes out. */
+/** A reply in the form that is sent. */
 export interface RenderedReply {
   readonly status: number
   readonly headers: Readonly<Record<string, HeaderValue>>
   readonly body: string | Buffer | undefined
 }
 
-/** Turns a reply's body into text or bytes and gives it a content type. */
+/** Turns a reply's body into text or bytes and sets its content type. */
 export function renderReply({ status, headers = {}, body }: Reply): RenderedReply {
   if (body === undefined) return { status, headers, body }
   const [type, rendered] = renderBody(body)
@@ -77,23 +76,22 @@ function asBuffer(bytes: Uint8Array): Buffer {
 }
 
 /**
- * Sends a reply over node:http. Does nothing when the client left in the meantime; throws when somebody else
- * already began to answer.
+ * Sends a reply over node:http. Does nothing if the client has left. Throws if the response has already begun.
  *
- * @param flushes the streams that are flushed with this one at the end of a tick, as those of one middleware
+ * @param flushes flushes this stream together with others at the end of a tick, such as those of one middleware
  */
 export function send(exchange: Exchange, reply: Reply | StreamReply, flushes?: Flushes): void {
   const response = exchange.response as ServerResponse
   const gone = isGone(exchange.response)
-  // The system can know of a reset before Node does, which reads nothing while nobody reads the request: the connection
-  // would stay until the server's timeout.
+  // Node notices a reset only when it reads, and it reads nothing while no handler reads the request. Without this the
+  // connection would stay until the server's timeout.
   if (gone && !response.writableEnded) cutOff(exchange.response)
   if (isStreamReply(reply)) return sendStream(exchange, reply, gone, flushes)
   if (gone) return
   refuseSecondAnswer(exchange)
   const { status, headers, body } = renderReply(reply)
   writeHead(exchange, status, headers)
-  // A 304 must not tell a length that is not that of the 200, and a 204 none.
+  // A 304 must not have another length than the 200, and a 204 must have none.
   if (status !== 304 && status !== 204)
     response.setHeader('Content-Length', body === undefined ? 0 : Buffer.byteLength(body))
   response.end(body)
@@ -117,9 +115,9 @@ function sendStream(exchange: Exchange, reply: StreamReply, gone: boolean, flush
   if (tooLate && !gone) refuseSecondAnswer(exchange)
 }
 
-/** Not by `Connection: close`: Node's own fetch takes any end of such a connection for that of the response. */
+/** Not with `Connection: close`: then Node's fetch takes a broken connection for the end of the response. */
 function endWithConnection({ request, response }: Exchange): void {
-  // Servers inside a process have sockets that are less than one.
+  // In-process servers (inject) have sockets without all methods.
   const socket: Partial<Socket> | undefined = request.socket
   endingOf(response).onEnd((outcome) => outcome === 'finished' && socket?.destroySoon?.())
 }
@@ -127,7 +125,7 @@ function endWithConnection({ request, response }: Exchange): void {
 function begin({ stream }: StreamReply, writer: StreamWriter): void {
   const failed = (error: unknown): void => {
     writer.destroy()
-    reportFault("penknife: a reply's stream failed", error)
+    reportFault('the stream of a reply failed', error)
   }
   try {
     const result: unknown = stream(writer)
@@ -144,5 +142,7 @@ function writeHead(exchange: Exchange, status: number, headers: Readonly<Record<
 
 function refuseSecondAnswer(exchange: Exchange): void {
   if (!exchange.response.headersSent) return
-  throw new Error(`penknife: ${exchange.method} was already being answered when a middleware replied`)
+  throw new Error(
+    `the response to a ${exchange.method} request had already begun when a penknife middleware replied: mount it before the handler`,
+  )
 }

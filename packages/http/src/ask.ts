@@ -2,12 +2,12 @@ import { invalid } from '@penknife/core/internal'
 
 import type { Report } from './warn.ts'
 
-/** What an application's callback may answer with: a value, or a promise of one. */
+/** The result of an application's callback: a value, or a promise of one. */
 export type Answered<T> = T | Promise<T>
 
 /**
- * Whether a callback decided yes. Only `true` and `false` are decisions. Anything else (text, an object, nothing)
- * counts as false and is reported, so that a guard stays on.
+ * Whether a callback returned `true`. Any other value than `true` and `false` counts as false and is reported, so that a
+ * protection stays on.
  */
 export function isYes(callback: string, answer: unknown, report: Report): boolean {
   if (answer === true || answer === false) return answer
@@ -16,8 +16,7 @@ export function isYes(callback: string, answer: unknown, report: Report): boolea
 }
 
 /**
- * Asks a callback that decides about something that is over already, so that nobody can be given its error: when it
- * throws or rejects, that is reported and counts as false.
+ * Calls a callback after the request, when no caller can get its error: an error is reported and counts as false.
  */
 export async function decides(
   callback: string,

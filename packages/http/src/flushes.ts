@@ -1,10 +1,10 @@
 import { type Part, type Piece, pieceOf } from './piece.ts'
 
-/** Writers that are flushed together at the end of the tick; those that queued the same share its bytes. */
+/** Flushes writers together at the end of the tick. Writers that queued the same parts share their bytes. */
 export interface Flushes {
-  /** Flushes it once at the end of the tick. */
+  /** Flushes the writer once at the end of the tick. */
   schedule(writer: { flush(): void }): void
-  /** The bytes of a queue; those of the queue before, when it holds the same. */
+  /** The bytes of a queue. Reuses those of the last queue if the parts are the same. */
   pieceOf(queue: readonly Part[]): Piece
 }
 

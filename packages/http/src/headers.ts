@@ -1,4 +1,4 @@
-/** Whole seconds that are never less than the milliseconds. */
+/** Milliseconds as whole seconds, rounded up. */
 export function secondsUp(milliseconds: number): number {
   return Math.ceil(milliseconds / 1000)
 }

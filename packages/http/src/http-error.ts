@@ -1,14 +1,14 @@
 /**
- * A request that cannot be served, with the status to answer.
+ * An error with the status of the response.
  *
- * Express and Koa read `status` and `expose` from errors, so that their own error handling answers right.
+ * Express and Koa read `status` and `expose` from errors, so their own error handling sends the right response.
  */
 export class HttpError extends Error {
   override readonly name: string = 'HttpError'
-  /** The status to answer, 4xx or 5xx. */
+  /** The status of the response, 4xx or 5xx. */
   readonly status: number
   readonly statusCode: number
-  /** The message may be shown to the client. */
+  /** Whether the client may see the message. */
   readonly expose: boolean
 
   constructor(status: number, message: string) {

@@ -12,8 +12,8 @@ import { rateLimitPlugin } from './rate-limit/plugin.ts'
 import { requestLogPlugin } from './request-log/plugin.ts'
 
 /**
- * A middleware for plain node:http and node:http2 servers. Resolves with true when the request goes on, with
- * false when it was answered; rejects with what the plugin threw.
+ * A middleware for plain node:http and node:http2 servers. Resolves with true when the request continues, and with false
+ * when it was answered. Rejects with the error of the plugin.
  *
  *     const limit = rateLimit(limiter)
  *     createServer(async (request, response) => {
@@ -21,7 +21,7 @@ import { requestLogPlugin } from './request-log/plugin.ts'
  *       response.end('hello')
  *     })
  *
- * For connect and its kin: `(req, res, next) => limit(req, res).then((goesOn) => goesOn && next(), next)`.
+ * For connect: `(req, res, next) => limit(req, res).then((continues) => continues && next(), next)`.
  */
 export interface NodeMiddleware extends Closable {
   (request: NativeRequest, response: NativeResponse): Promise<boolean>
@@ -32,7 +32,7 @@ interface Context {
   readonly response: NativeResponse
 }
 
-/** What some parsers for node:http leave on the request. */
+/** What some body parsers for node:http add to the request. */
 interface Parsed {
   readonly rawBody?: unknown
   readonly body?: unknown
@@ -56,13 +56,14 @@ export function adapt<Args extends readonly unknown[]>(
   plugin: Plugin<Args>,
 ): (...args: Args) => NodeMiddleware {
   return (...args) => {
-    const { handler, decide, send } = prepare(plugin, args)
-    async function goesOn(exchange: Exchange): Promise<boolean> {
+    const prepared = prepare(plugin, args)
+    const { decide, send } = prepared
+    async function continues(exchange: Exchange): Promise<boolean> {
       const answer = await decide(exchange)
       if (answer !== PASS) send(exchange, answer)
       return answer === PASS
     }
-    // A third argument is a `next` that waits to be called: the request would hang.
+    // A third argument is a `next`, which nothing would call: the request would hang.
     function middleware(
       request: NativeRequest,
       response: NativeResponse,
@@ -71,19 +72,19 @@ export function adapt<Args extends readonly unknown[]>(
       if (rest.length > 0 || typeof (response as ServerResponse | undefined)?.setHeader !== 'function') {
         throw misplaced('@penknife/http', "a request and a response alone, as a node:http server's listener")
       }
-      return goesOn(exchangeOf({ request, response }))
+      return continues(exchangeOf({ request, response }))
     }
-    return closable(middleware, handler)
+    return closable(middleware, prepared)
   }
 }
 
 type Middleware<Source> = Source extends Plugin<infer Args> ? (...args: Args) => NodeMiddleware : never
 
-/** Lets requests pass while a limiter allows them; see `rateLimitPlugin`. */
+/** Lets requests pass while a limiter allows them; denies the others with 429. */
 export const rateLimit: Middleware<typeof rateLimitPlugin> = adapt(rateLimitPlugin)
-/** Makes each finished request an entry of a stream; see `requestLogPlugin`. */
+/** Adds each finished request to a stream. Requests do not wait for it. */
 export const requestLog: Middleware<typeof requestLogPlugin> = adapt(requestLogPlugin)
-/** Server-sent events of a notifier's channels; see `notificationsPlugin`. */
+/** Serves the channels of a notifier as server-sent events. */
 export const notifications: Middleware<typeof notificationsPlugin> = adapt(notificationsPlugin)
-/** A board's top, around and rank as JSON, with ETag; see `leaderboardPlugin`. */
+/** Serves a board's top, around and rank as JSON, with ETag. */
 export const leaderboard: Middleware<typeof leaderboardPlugin> = adapt(leaderboardPlugin)

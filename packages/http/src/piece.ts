@@ -1,7 +1,7 @@
-/** What is queued for a body: text goes out as UTF-8. */
+/** A queued part of a body. Text is sent as UTF-8. */
 export type Part = string | Uint8Array
 
-/** Bytes of a body, plain and as one chunk of HTTP/1.1's chunked coding; both are views of the same memory. */
+/** Bytes of a body, plain and as one chunk of HTTP/1.1's chunked coding. Both are views of the same memory. */
 export interface Piece {
   readonly bytes: Uint8Array
   readonly chunk: Uint8Array
@@ -9,7 +9,7 @@ export interface Piece {
 
 const CRLF = '\r\n'
 
-/** Joins what was queued, which must not be empty: a chunk of no bytes ends a response. */
+/** Joins queued parts. They must not be empty, because a chunk of no bytes ends a response. */
 export function pieceOf(queue: readonly Part[]): Piece {
   const chunk = queue.every((part) => typeof part === 'string') ? chunkOfText(queue.join('')) : chunkOf(queue)
   return { chunk, bytes: chunk.subarray(chunk.indexOf(CRLF) + CRLF.length, -CRLF.length) }

@@ -1,4 +1,12 @@
-import { errorText, invalid } from '@penknife/core/internal'
+import type { CloseOptions } from '@penknife/core'
+import {
+  atMost,
+  closeDeadlineMs,
+  errorText,
+  invalid,
+  isPromiseLike,
+  reportFault,
+} from '@penknife/core/internal'
 
 import { type Answer, PASS, type Reply, send, type StreamReply } from './answer.ts'
 import { checkReply } from './check-reply.ts'
@@ -6,22 +14,28 @@ import type { Exchange } from './exchange/exchange.ts'
 import { createFlushes } from './flushes.ts'
 
 /**
- * Decides about one request: lets it pass (PASS) or answers it. Any other answer is an error.
+ * Decides about one request: it lets the request pass (PASS) or answers it. Any other answer is an error.
  *
- * What it throws or rejects with goes to the framework's error handling.
+ * The framework's error handling gets what the handler throws or rejects with.
  */
 export interface Handler {
   (exchange: Exchange): Answer | Promise<Answer>
-  /** Ends what the handler keeps running (streams, pending writes); resolves when it is done. */
-  close?(): Promise<void>
+  /** Ends open streams and pending writes. Resolves when they have ended, or after `deadlineMs` milliseconds. */
+  close?(deadlineMs: number): Promise<void>
 }
 
-/** A middleware for every framework: `Args` is what an application gives it. */
-export interface Plugin<Args extends readonly unknown[]> {
-  /** For messages and logs. */
+/** A middleware for every framework. `Args` are the arguments that an application gives it. */
+export interface Plugin<
+  Args extends readonly unknown[],
+  Result extends Handler | Promise<Handler> = Handler | Promise<Handler>,
+> {
+  /** The name in errors and warnings. */
   readonly name: string
-  /** Checks its arguments, once, and returns the handler that all requests go through. */
-  setup(...args: Args): Handler
+  /**
+   * Checks its arguments and returns the handler of all requests. It may be async: requests wait for it. If it rejects,
+   * a process warning reports that, and every request fails with the same error.
+   */
+  setup(...args: Args): Result
 }
 
 /**
@@ -35,61 +49,93 @@ export interface Plugin<Args extends readonly unknown[]> {
  *     import { adapt } from '@penknife/express'      // or '@penknife/koa', or '@penknife/http'
  *     app.use(adapt(maintenance)(() => switchedOff))
  *
- * penknife's own middlewares are made with it and can do nothing that others cannot.
+ * penknife's own middlewares are made with it, and can do nothing that yours cannot.
  */
-export function definePlugin<Args extends readonly unknown[]>(plugin: Plugin<Args>): Plugin<Args> {
+export function definePlugin<
+  Args extends readonly unknown[],
+  Result extends Handler | Promise<Handler> = Handler | Promise<Handler>,
+>(plugin: Plugin<Args, Result>): Plugin<Args, Result> {
   return plugin
 }
 
 /** A plugin that an adapter set up. */
 export interface Prepared {
-  readonly handler: Handler
   /**
-   * What the plugin decides about a request: PASS, or a reply that can be sent. Rejects with what the plugin threw,
-   * always an object: frameworks take `undefined` for no error at all, and Express 'route' for a way to go on.
+   * The plugin's decision about a request: PASS, or a reply that can be sent. Rejects with what the plugin threw, always
+   * as an object: frameworks take `undefined` for no error, and Express takes 'route' for a way to continue.
    */
   decide(exchange: Exchange): Promise<Answer>
-  /** As `send`; the streams of this middleware are flushed together, and those that wrote the same share its bytes. */
+  /** As `send`. The streams of this middleware are flushed together, and those with the same text share its bytes. */
   send(exchange: Exchange, reply: Reply | StreamReply): void
+  close(options?: CloseOptions): Promise<void>
 }
+
+/** How long `close()` of a middleware waits by default. */
+const CLOSE_MS = 10_000
 
 /** Sets a plugin up for an adapter. */
 export function prepare<Args extends readonly unknown[]>(plugin: Plugin<Args>, args: Args): Prepared {
-  const who = `the plugin '${plugin.name}'`
-  const handler = plugin.setup(...args)
-  if (typeof handler !== 'function') {
-    throw invalid(
-      `what setup of ${who} returned`,
-      handler,
-      'return a function of the exchange, not a promise of one',
-    )
-  }
+  const title = `the plugin '${plugin.name}'`
+  const result = plugin.setup(...args)
+  let handler = isPromiseLike(result) ? setUpLater(result) : checkHandler(title, result)
   const flushes = createFlushes()
+
+  /** Replaces the promise by the handler as soon as there is one. */
+  function setUpLater(pending: PromiseLike<unknown>): Handler | Promise<Handler> {
+    const ready = Promise.resolve(pending).then((found) => (handler = checkHandler(title, found)))
+    ready.catch((error: unknown) => reportFault(`setup of ${title} failed, and so do its requests`, error))
+    return ready
+  }
+
+  async function end(ms: number): Promise<void> {
+    const ready = await Promise.resolve(handler).catch(() => undefined)
+    try {
+      await ready?.close?.(ms)
+    } catch (error) {
+      reportFault(`close of ${title} failed`, error)
+    }
+  }
+
   return {
-    handler,
     send: (exchange, reply) => send(exchange, reply, flushes),
     async decide(exchange) {
       try {
-        const answer = await handler(exchange)
-        return answer === PASS ? answer : checkReply(who, answer)
+        const decideOn = typeof handler === 'function' ? handler : await handler
+        const answer = await decideOn(exchange)
+        return answer === PASS ? answer : checkReply(title, answer)
       } catch (error) {
         if (typeof error === 'object' && error !== null) throw error
-        throw new Error(`${who} failed with ${errorText(error)}, which is no Error`, { cause: error })
+        throw new Error(`${title} failed with ${errorText(error)}, which is no Error`, { cause: error })
       }
+    },
+    close(options = {}) {
+      const ms = closeDeadlineMs(options, CLOSE_MS)
+      return atMost(ms, end(ms))
     },
   }
 }
 
-/** What every middleware that came from a plugin can do besides. */
-export interface Closable {
-  /** Ends what the middleware keeps running; call it when the server shuts down. */
-  close(): Promise<void>
+function checkHandler(title: string, handler: unknown): Handler {
+  if (typeof handler === 'function') return handler as Handler
+  throw invalid(`the result of setup of ${title}`, handler, 'return a function of the exchange')
 }
 
-/** Gives a framework's middleware the `close` of the handler behind it. */
+/** A middleware that was made of a plugin. */
+export interface Closable {
+  /**
+   * Ends open streams and pending writes: call it when the server shuts down. Resolves when they have ended, and after
+   * `deadline` in any case (default: 10 s). Never rejects.
+   *
+   * @throws PENKNIFE_INVALID for a wrong option.
+   */
+  close(options?: CloseOptions): Promise<void>
+  [Symbol.asyncDispose](): Promise<void>
+}
+
+/** Gives a framework's middleware the `close` of its plugin. */
 export function closable<Middleware extends object>(
   middleware: Middleware,
-  handler: Handler,
+  { close }: Prepared,
 ): Middleware & Closable {
-  return Object.assign(middleware, { close: async () => handler.close?.() })
+  return Object.assign(middleware, { close, [Symbol.asyncDispose]: () => close() })
 }

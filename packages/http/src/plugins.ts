@@ -1,5 +1,6 @@
-/** What a plugin is written with. Every adapter exports this as well, so that an application has one import. */
+/** For plugins. Every adapter exports this too, so that an application needs one import. */
 export { type Answer, PASS, type Reply, type StreamReply } from './answer.ts'
+export { decisionOf } from './decisions.ts'
 export type {
   ByteCount,
   CapturedBody,

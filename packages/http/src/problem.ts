@@ -4,18 +4,18 @@ import type { Reply } from './answer.ts'
 import type { HeaderValue } from './exchange/exchange.ts'
 
 export interface ProblemOptions {
-  /** A URI that names the kind of problem. Default: 'about:blank', which says: see the status. */
+  /** A URI for the kind of problem. Default: 'about:blank', which means: see the status. */
   readonly type?: string
-  /** Default: the status' own phrase. */
+  /** Default: the phrase of the status, such as 'Forbidden'. */
   readonly title?: string
-  /** What happened this time, for a person. */
+  /** An explanation for a person. */
   readonly detail?: string | undefined
   readonly headers?: Readonly<Record<string, HeaderValue>>
   /** Further members of the problem, such as 'violated-policies'. */
   readonly extra?: Readonly<Record<string, unknown>>
 }
 
-/** A reply that says what is wrong, as application/problem+json (RFC 9457). */
+/** Makes an error reply as application/problem+json (RFC 9457). */
 export function problem(status: number, options: ProblemOptions = {}): Reply {
   const { type = 'about:blank', title = STATUS_CODES[status] ?? 'Problem', detail, headers, extra } = options
   return {

@@ -1,22 +1,21 @@
 /**
- * Writes a response bit by bit; all that is written in one tick of the event loop goes out in one write, or in one for
- * every 32 KiB.
+ * Writes a response in parts. All parts of one event-loop tick are sent in one write, or in one write for every 32 KiB.
  */
 export interface StreamWriter {
-  /** Queues text (sent as UTF-8) or bytes for the end of this tick. Nothing happens once it is closed. */
+  /** Queues text (sent as UTF-8) or bytes for the end of this tick. Does nothing once it is closed. */
   write(chunk: string | Uint8Array): void
-  /** Bytes (of text: characters) that the client has not taken yet. */
+  /** Bytes (of queued text: characters) that the client has not received yet. */
   readonly unsentBytes: number
-  /** Calls once when the client took all that was written, or some of it was still on its way before. */
+  /** Calls the listener once, when the connection has sent everything that was written. */
   onDrain(listener: () => void): void
-  /** Ended by either side. */
+  /** Whether either side has ended it. */
   readonly closed: boolean
-  /** Calls once when the stream is over, for whichever reason; at once when it is already. */
+  /** Calls the listener once when the stream has ended, for any reason; at once if it has ended already. */
   onClose(listener: () => void): void
-  /** Sends what is queued and ends the response. */
+  /** Sends the queued parts and ends the response. */
   end(): void
-  /** Resolves when the connection took everything after `end`, or is cut off `graceMs` later. */
+  /** Call it after `end`. Resolves when the connection has sent everything; after `graceMs` it cuts the connection. */
   finished(graceMs: number): Promise<void>
-  /** Cuts the connection (on HTTP/2 the stream) and drops what is queued. */
+  /** Cuts the connection (on HTTP/2 the stream) and drops the queued parts. */
   destroy(): void
 }

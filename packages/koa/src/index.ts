@@ -19,19 +19,25 @@ import {
 
 export * from '@penknife/http/plugins'
 
-/** A context of Koa 2 or 3, as far as penknife reads and writes it. */
+/** The parts of a context of Koa 2 or 3 that penknife reads and writes. */
 export interface KoaContext {
   readonly req: IncomingMessage
   readonly res: ServerResponse
   readonly originalUrl: string
-  readonly request: { readonly ip: string; readonly body?: unknown; readonly rawBody?: unknown }
-  /** Left by @koa/router. */
+  readonly request: { readonly ip: string }
+  /** Set by @koa/router. */
   readonly _matchedRoute?: string | RegExp | undefined
   readonly app?: { readonly proxy?: boolean; readonly maxIpsCount?: number; readonly proxyIpHeader?: string }
   status: number
   body: unknown
   respond?: boolean | undefined
   set(name: string, value: string | string[]): void
+}
+
+/** What body parsers add to a request. Not in `KoaContext`, so that the type of `request.body` in handlers stays. */
+interface Parsed {
+  readonly body?: unknown
+  readonly rawBody?: unknown
 }
 
 /** A middleware for Koa 2 and 3: `app.use(…)`. */
@@ -48,7 +54,7 @@ const view: View<KoaContext> = {
   proxyFix: 'app.proxy = true and app.maxIpsCount = 1 for one proxy',
   route: ({ _matchedRoute: route }) =>
     typeof route === 'string' || route instanceof RegExp ? String(route) : undefined,
-  parsedBody: ({ request }) => keptBody(request.rawBody, request.body),
+  parsedBody: ({ request }) => keptBody((request as Parsed).rawBody, (request as Parsed).body),
 }
 
 const exchangeOf: (context: KoaContext) => Exchange = createExchanges(view)
@@ -58,14 +64,15 @@ export function adapt<Args extends readonly unknown[]>(
   plugin: Plugin<Args>,
 ): (...args: Args) => KoaMiddleware {
   return (...args) => {
-    const { handler, decide, send } = prepare(plugin, args)
+    const prepared = prepare(plugin, args)
+    const { decide, send } = prepared
     async function serve(context: KoaContext, next: () => Promise<unknown>): Promise<void> {
       const exchange = exchangeOf(context)
       const answer = await decide(exchange)
       if (answer === PASS) {
         await next()
       } else if (isStreamReply(answer)) {
-        // Koa takes a broken stream body for an application error: the stream is not Koa's to send.
+        // Koa would report a broken stream as an error of the application, so penknife sends the stream.
         context.respond = false
         send(exchange, answer)
       } else {
@@ -78,11 +85,11 @@ export function adapt<Args extends readonly unknown[]>(
       }
       return serve(context, next)
     }
-    return closable(middleware, handler)
+    return closable(middleware, prepared)
   }
 }
 
-/** A whole reply goes through Koa, so that middlewares above it still see and change it. */
+/** Koa sends whole replies, so that middlewares above can read and change them. */
 function reply(context: KoaContext, answer: Reply): void {
   const { status, headers, body = null } = renderReply(answer)
   for (const [name, value] of Object.entries(headers))
@@ -91,7 +98,7 @@ function reply(context: KoaContext, answer: Reply): void {
   context.status = status
 }
 
-/** Whether proxies add to a header, so that what the client wrote stands first; of others they write the one value. */
+/** Whether proxies add their value to the header, after the client's. Other headers they overwrite. */
 function hasMany(proxyIpHeader = 'X-Forwarded-For'): boolean {
   return proxyIpHeader.toLowerCase() === 'x-forwarded-for'
 }
@@ -102,11 +109,11 @@ function isList(value: unknown): value is readonly string[] {
 
 type Middleware<Source> = Source extends Plugin<infer Args> ? (...args: Args) => KoaMiddleware : never
 
-/** Lets requests pass while a limiter allows them, answers 429 with `Retry-After` when not. */
+/** Lets requests pass while a limiter allows them; denies the others with 429 and `Retry-After`. */
 export const rateLimit: Middleware<typeof rateLimitPlugin> = adapt(rateLimitPlugin)
-/** Makes each finished request an entry of a stream, off the request's path. */
+/** Adds each finished request to a stream. Requests do not wait for it. */
 export const requestLog: Middleware<typeof requestLogPlugin> = adapt(requestLogPlugin)
-/** Server-sent events of a notifier's channels, for a browser's own EventSource. */
+/** Serves the channels of a notifier as server-sent events, for a browser's EventSource. */
 export const notifications: Middleware<typeof notificationsPlugin> = adapt(notificationsPlugin)
-/** A board's top, around and rank as JSON, with ETag and short caching. */
+/** Serves a board's top, around and rank as JSON, with ETag and short caching. */
 export const leaderboard: Middleware<typeof leaderboardPlugin> = adapt(leaderboardPlugin)

@@ -81,7 +81,7 @@ describe.each(frameworks)('rateLimit on $name', (adapter) => {
     expect((await call(url)).status).toBe(500)
     expect(errors[0]).toBeInstanceOf(PenknifeError)
     expect(String(errors[0])).toMatch(
-      /rateLimit key is "": the key function must answer text that is not empty for every request: turn/,
+      /rateLimit key is "": the key function must return text that is not empty for every request: reject/,
     )
   })
 

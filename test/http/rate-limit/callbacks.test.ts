@@ -68,7 +68,7 @@ describe.each(frameworks)('callbacks of rateLimit on $name', (adapter) => {
     await nextTurn()
     expect(await left()).toBe(1)
     expect([warnings.length - before, errors]).toEqual([1, []])
-    expect(warnings.at(-1)).toContain('rateLimit gives nothing back where refundIf fails (reported once)')
+    expect(warnings.at(-1)).toContain('rateLimit gives nothing back when refundIf fails (reported once)')
   })
 
   test('only true skips, also later; anything else is counted and reported once, with what to return', async () => {
@@ -95,7 +95,7 @@ describe.each(frameworks)('callbacks of rateLimit on $name', (adapter) => {
     ])
     await until('it is reported', () => warnings.length > before)
     expect(warnings.slice(before)).toEqual([
-      'penknife: rateLimit counts requests that skip did not decide about (reported once): ' +
+      'penknife: rateLimit counts requests for which skip returned neither true nor false (reported once): ' +
         'the answer of rateLimit skip is "no": return true or false; it counts as false',
     ])
   })

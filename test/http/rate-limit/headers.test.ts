@@ -78,7 +78,7 @@ describe.each(frameworks)('the headers of rateLimit on $name', (adapter) => {
     expect(headers['ratelimit-policy']).toBe('"wide";q=100;w=60, "wide.wide";q=100;w=60')
     await nextTurn()
     expect(twice.length - before).toBe(before === 0 ? 1 : 0)
-    expect(twice[0]).toMatch(/the limiter 'wide' charged one request twice to one subject: .*Mount it once/)
+    expect(twice[0]).toMatch(/limiter 'wide' charged one request twice for the same subject, .*Mount it once/)
   })
 
   test('a limiter that charges one request to two subjects, or only looks, is not warned about', async () => {

@@ -75,7 +75,7 @@ function hello(context: { body: unknown }): void {
 const permissive = warningsOf('PENKNIFE_TRUSTS_EVERY_PROXY')
 const bare = warningsOf('PENKNIFE_BARE_ADDRESS')
 
-describe('a framework that believes every proxy', () => {
+describe('a framework that trusts every proxy', () => {
   const forwarded = { 'x-forwarded-for': '203.0.113.9' }
 
   function expressApp(make: typeof express, trust: unknown): ReturnType<typeof createServer> {
@@ -112,7 +112,7 @@ describe('a framework that believes every proxy', () => {
     for (const server of loud) await supertest(server).get('/').set(forwarded)
     await nextTurn()
     expect(permissive).toHaveLength(2)
-    expect(permissive[0]).toMatch(/believes every 'x-forwarded-for' header.*app\.set\('trust proxy', 1\)/)
+    expect(permissive[0]).toMatch(/trusts every 'x-forwarded-for' header.*app\.set\('trust proxy', 1\)/)
     expect(permissive[1]).toMatch(/app\.maxIpsCount = 1/)
   })
 

@@ -100,7 +100,7 @@ export const setting: fc.Arbitrary<Setting> = fc
     denseRanks: fc.boolean(),
     keep: fc.integer({ min: 1, max: 5 }),
     decimals: fc.integer({ min: 0, max: 2 }),
-    remember: fc.constantFrom(undefined, '2h' as const, '366d' as const),
+    dedupWindow: fc.constantFrom(undefined, '2h' as const, '366d' as const),
     events: fc.option(
       fc.record({ window: fc.nat({ max: 3 }), top: fc.nat({ max: 4 }), overtaken: fc.nat({ max: 3 }) }),
       { nil: undefined },
@@ -125,7 +125,7 @@ export const setting: fc.Arbitrary<Setting> = fc
       denseRanks: made.denseRanks,
       ...(made.kind === 'bounded' ? { keep: made.keep } : {}),
       ...(made.kind === 'rolling' || made.decimals === 1 ? { decimals: made.decimals } : {}),
-      ...(made.remember && made.kind !== 'bounded' ? { remember: made.remember } : {}),
+      ...(made.dedupWindow && made.kind !== 'bounded' ? { dedup: { window: made.dedupWindow } } : {}),
       ...(made.events
         ? { events: { ...made.events, window: String(ordered[made.events.window % ordered.length]?.[0]) } }
         : {}),
@@ -153,7 +153,7 @@ function scoreFor({ ties = 'member', decimals }: LeaderboardOptions): fc.Arbitra
 
 function updateFor(options: LeaderboardOptions): fc.Arbitrary<BoardUpdate> {
   const score = scoreFor(options)
-  const increment = options.remember
+  const increment = options.dedup
     ? fc.oneof(fc.record({ member, increment: score }), fc.record({ member, increment: score, id }))
     : fc.record({ member, increment: score })
   const rolls = Object.values(options.windows ?? {}).some(
@@ -195,9 +195,9 @@ function readFor(options: LeaderboardOptions): fc.Arbitrary<Read> {
 const small = (max: number): fc.Arbitrary<number> => fc.integer({ min: 1, max })
 
 /** Also backwards, where what then counts is the same whoever tells it: not with what is kept in the order of time. */
-function clockFor({ windows = {}, remember }: LeaderboardOptions): fc.Arbitrary<number> {
+function clockFor({ windows = {}, dedup }: LeaderboardOptions): fc.Arbitrary<number> {
   const ordered = Object.values(windows).some((window) => typeof window === 'object' && 'last' in window)
-  if (ordered || remember !== undefined) return clock
+  if (ordered || dedup !== undefined) return clock
   return fc.oneof({ weight: 4, arbitrary: clock }, fc.integer({ min: -3 * DAY, max: -1 }))
 }
 
@@ -227,7 +227,7 @@ export const history: fc.Arbitrary<readonly [Setting, readonly Step[]]> = settin
         data: fc.constantFrom(null, 1, { n: 'x' }),
       }),
     },
-    ...(options.remember
+    ...(options.dedup
       ? [{ weight: 2, arbitrary: fc.record({ kind: fc.constant('undo' as const), id }) }]
       : []),
   )

@@ -101,8 +101,8 @@ export class BoardModel {
   /** What is known of an id, for as long as ids are remembered. */
   #recall(id: string): Remembered | undefined {
     const found = this.#ids.get(id)
-    const { remember = 0 } = this.#options
-    return found && this.nowMs - found.atMs < durationMs('remember', remember) ? found : undefined
+    const { dedup: { window } = { window: 0 } } = this.#options
+    return found && this.nowMs - found.atMs < durationMs('dedup window', window) ? found : undefined
   }
 
   get #ascending(): boolean {

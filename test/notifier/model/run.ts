@@ -102,7 +102,7 @@ export class Run {
   async end(): Promise<void> {
     await this.#together(this.#readers.map((_, at) => ({ do: 'resume', nth: at })))
     await this.#settle()
-    for (const { subscription } of this.#readers) subscription.close()
+    for (const { subscription } of this.#readers) void subscription.close()
   }
 
   async #together(actions: readonly Action[]): Promise<void> {
@@ -212,7 +212,7 @@ export class Run {
     if (!reader) return
     saw(what)
     if (what === 'leave') {
-      reader.subscription.close()
+      void reader.subscription.close()
       this.#readers.splice(this.#readers.indexOf(reader), 1)
     } else {
       reader.subscription[what]()
@@ -292,15 +292,15 @@ export class Run {
     const whole = this.#isGood(start)
     let { at, id: after } = start
     for (let end = false; !end;) {
-      const page = await this.#notifier.history(this.#channel, { after, count })
+      const page = await this.#notifier.history(this.#channel, { after, limit: count })
       if (after !== start.id) ok(!page.lost || !whole)
       else if (good !== 'unknown') equal(page.lost, !good)
-      if (page.lost) at = this.#model.placeOf(page.cursor)
-      ok(page.events.length <= count)
-      for (const event of page.events) at = this.#goOn(at, event.id as string, undefined)
-      at = page.cursor === after ? at : this.#goOn(at, page.cursor, undefined)
-      after = page.cursor
-      end = page.end
+      if (page.lost) at = this.#model.placeOf(page.position)
+      ok(page.items.length <= count)
+      for (const event of page.items) at = this.#goOn(at, event.id as string, undefined)
+      at = page.position === after ? at : this.#goOn(at, page.position, undefined)
+      after = page.position
+      end = page.next === undefined
     }
     if (this.#model.empty) ok(isBeginning(after))
     else equal(after, this.#model.top)

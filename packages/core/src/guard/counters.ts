@@ -49,9 +49,9 @@ const MOST_PERIODS = 4
 /**
  * Makes counters with a floor and a ceiling, kept in the space's slot.
  *
- * All counters of a name are one hash of about 75 bytes a counter without a TTL, which grows with the counters that are not at `initial`;
+ * All counters of a name are one hash of about 70 bytes a counter without a TTL, which grows with the counters that are not at `initial`;
  * with a calendar each period has a hash of its own, which expires when the next period ended. An open or remembered reservation takes
- * about 250 bytes, a remembered id about 150. All who use the counters give the same options: they are reported when they differ.
+ * about 220 bytes, a remembered id about 180. All who use the counters give the same options: they are reported when they differ.
  *
  * Cost: each method is one script call (more only to give back what many expired reservations hold), and one more for the process to
  * declare the options.

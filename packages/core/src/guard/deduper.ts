@@ -22,7 +22,7 @@ interface Shard {
 /**
  * Makes a deduper: which ids are new, within a time.
  *
- * It is a sorted set of about 100 bytes an id, of at most `maxIds` ids (and those of one call), that expires a window after the last new
+ * It is a sorted set of about 115 bytes an id, of at most `maxIds` ids (and those of one call), that expires a window after the last new
  * id. Ids longer than 64 characters are kept as a hash of theirs.
  *
  * @throws PENKNIFE_INVALID for a wrong name or option; its methods for a wrong argument.

@@ -31,7 +31,7 @@ interface Claim {
 /**
  * Makes what runs a body once for each id, over all processes.
  *
- * Each id has a key of about 120 bytes beside its result, with a TTL: a minute longer than `lease` while it runs, then `window`.
+ * Each id has a key of about 165 bytes beside its result, with a TTL: a minute longer than `lease` while it runs, then `window`.
  *
  * @throws PENKNIFE_INVALID for a wrong name or option; its methods for a wrong argument.
  */

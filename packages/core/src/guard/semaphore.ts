@@ -21,7 +21,7 @@ interface Holding {
 /**
  * Makes semaphores of a name: each key has its own, of `size` permits.
  *
- * A permit takes about 100 bytes in Redis while it is taken or waited for; a key's state expires two hours after its last use. All who use
+ * A key of which one permit is taken has about 210 bytes in Redis; a key's state expires two hours after its last use. All who use
  * the semaphore give the same size and lease.
  *
  * @throws PENKNIFE_INVALID for a wrong name or option; its methods for a wrong argument.

@@ -33,8 +33,19 @@ export interface Waiting {
 export interface Tickets {
   /** What pub/sub channels of processes begin with. */
   readonly channel: string
-  /** Takes a place in a queue until it is its turn; undefined when that does not come in time. */
-  take(queued: Queued, waiting: Waiting): Promise<Granted | undefined>
+  /** A new ticket, for a call that tries first by itself. */
+  newTicket(): string
+  /** Whether this process can be told, so that who waits takes a place at once. */
+  readonly followed: boolean
+  /**
+   * Takes a place in a queue until it is its turn; undefined when that does not come in time. `tried`: a ticket that was refused, and what
+   * the refusal said.
+   */
+  take(
+    queued: Queued,
+    waiting: Waiting,
+    tried?: { readonly ticket: string; readonly reply: string },
+  ): Promise<Granted | undefined>
 }
 
 /** How long an offer lasts: a process that stands still holds up the others for so long. */
@@ -59,8 +70,8 @@ class Waiter {
   secondAt = Infinity
   failure: PenknifeError | undefined
 
-  constructor(number: number, ticket: string, signal: AbortSignal | undefined) {
-    this.number = number
+  constructor(ticket: string, signal: AbortSignal | undefined) {
+    this.number = Number(ticket.split(':')[1])
     this.ticket = ticket
     this.wakeup = createWakeup(signal)
   }
@@ -152,9 +163,7 @@ export function createTickets(runtime: Runtime, kind: string, name: string, titl
   }
 
   /** Asks once: the fence, or undefined when it is not its turn. */
-  async function askAs({ ask }: Queued, waiter: Waiter): Promise<number | undefined> {
-    // A ticket of a process that cannot be told would be taken out again: it tries without one.
-    const order = waiter.order === '+' && !followed ? '-' : waiter.order
+  async function askAs({ ask }: Queued, waiter: Waiter, order: string): Promise<number | undefined> {
     const reply = await ask(waiter.ticket, order)
     if (typeof reply === 'number') return reply
     note(waiter, reply, order)
@@ -194,7 +203,9 @@ export function createTickets(runtime: Runtime, kind: string, name: string, titl
       waiter.told = false
       waiter.secondAt = Infinity
       try {
-        const fence = await askAs(queued, waiter)
+        // A ticket of a process that cannot be told would be taken out again: it tries without one.
+        const order = waiter.order === '+' && !followed ? '-' : waiter.order
+        const fence = await askAs(queued, waiter, order)
         waiter.failure = undefined
         if (fence !== undefined) return { ticket: waiter.ticket, fence, sentAt: now }
       } catch (error) {
@@ -203,6 +214,11 @@ export function createTickets(runtime: Runtime, kind: string, name: string, titl
         waiter.secondAt = performance.now() + AGAIN_MS
       }
     }
+  }
+
+  function newTicket(): string {
+    last += 1
+    return `${id}:${last}`
   }
 
   async function takePlace(queued: Queued, waiter: Waiter, waiting: Waiting): Promise<Granted | undefined> {
@@ -220,38 +236,33 @@ export function createTickets(runtime: Runtime, kind: string, name: string, titl
 
   return {
     channel,
-    take(queued, waiting) {
-      last += 1
-      const number = last
-      const ticket = `${id}:${number}${queued.suffix ?? ''}`
-      // Who may wait and can be told takes a place at once.
-      if (waiting.waitMs > 0 && followed)
-        return takePlace(queued, new Waiter(number, ticket, waiting.signal), waiting)
-      const sentAt = performance.now()
-      return queued.ask(ticket, '-').then(
-        (reply) => {
-          if (typeof reply !== 'number') {
-            if (waiting.waitMs === 0) return undefined
-            const waiter = new Waiter(number, ticket, waiting.signal)
-            note(waiter, reply, '-')
-            return takePlace(queued, waiter, waiting)
-          }
-          if (waiting.signal?.aborted) {
-            giveUp(queued, ticket)
-            throw waiting.signal.reason
-          }
-          return { ticket, fence: reply, sentAt }
-        },
-        (error: unknown) => {
+    newTicket,
+    get followed() {
+      return followed
+    },
+    async take(queued, waiting, tried) {
+      const ticket = tried?.ticket ?? newTicket() + (queued.suffix ?? '')
+      const waiter = new Waiter(ticket, waiting.signal)
+      if (tried) note(waiter, tried.reply, '-')
+      else if (waiting.waitMs === 0 || !followed) {
+        const sentAt = performance.now()
+        const fence = await askAs(queued, waiter, '-').catch((error: unknown) => {
           giveUp(queued, ticket)
           throw error
-        },
-      )
+        })
+        if (fence !== undefined) {
+          if (waiting.signal?.aborted) giveUp(queued, ticket)
+          waiting.signal?.throwIfAborted()
+          return { ticket, fence, sentAt }
+        }
+        if (waiting.waitMs === 0) return undefined
+      }
+      return takePlace(queued, waiter, waiting)
     },
   }
 }
 
 /** Gives back what a ticket may have got without knowing. If that fails, an offer or a lease ends by itself. */
-function giveUp(queued: Queued, ticket: string): void {
+export function giveUp(queued: Pick<Queued, 'leave'>, ticket: string): void {
   queued.leave(ticket).catch(() => {})
 }

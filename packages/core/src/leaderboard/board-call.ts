@@ -6,26 +6,26 @@ import type { Port } from '../redis/runner.ts'
 import type { Arg, Reply, Script, SharedArg } from '../redis/script.ts'
 import type { Layout } from './windows.ts'
 
-/** What a board takes Redis' clock to be: this process' own, corrected when Redis said otherwise. */
+/** A board's estimate of Redis' clock: the clock of this process, corrected by times that Redis replied. */
 export interface BoardClock {
   nowMs(): number
-  /** Redis' time in microseconds. */
-  learn(us: number): void
+  /** Corrects the estimate by Redis' time in microseconds. */
+  correct(us: number): void
 }
 
 export function createBoardClock(): BoardClock {
   let skew = 0
   return {
     nowMs: () => Date.now() + skew,
-    learn(us) {
+    correct(us) {
       skew = Math.floor(us / 1000) - Date.now()
     },
   }
 }
 
 /**
- * Calls a script with the keys of the present periods: until nothing more had to leave a rolling window, and once more
- * when Redis' clock turned out to be in other periods. `items` is how many may share a call.
+ * Calls a script with the keys of the current periods. It repeats the call while expired entries are left, and with the keys of
+ * other periods when Redis' clock is in them. `items` is how many items may share a call.
  */
 export type Call<Item extends readonly Arg[]> = (
   items: number,
@@ -39,19 +39,19 @@ export function createCall<Item extends readonly Arg[]>(
   layout: (nowMs: number) => Layout,
 ): Call<Item> {
   let period: Period | undefined
-  let laid: Layout
+  let current: Layout
   let ports = new Map<number, Port<Item, Reply>>()
 
   function port(items: number): Port<Item, Reply> {
     const nowMs = clock.nowMs()
     if (!period || nowMs >= period.endMs || nowMs < period.startMs) {
-      laid = layout(nowMs)
-      period = laid.period
+      current = layout(nowMs)
+      period = current.period
       ports = new Map()
     }
     let found = ports.get(items)
     if (!found) {
-      const shared: [readonly string[], Arg] & readonly SharedArg[] = [laid.keys, laid.plan]
+      const shared: [readonly string[], Arg] & readonly SharedArg[] = [current.keys, current.plan]
       found = bind({ ...script, batch: items }, shared)
       ports.set(items, found)
     }
@@ -59,21 +59,21 @@ export function createCall<Item extends readonly Arg[]>(
   }
 
   return async (items, ...item) => {
-    for (let corrected = 0; ;) {
-      const asked = port(items)
+    for (let corrections = 0; ;) {
+      const send = port(items)
       const during = period
-      const reply = await asked(route, ...item)
+      const reply = await send(route, ...item)
       if (typeof reply !== 'number') return reply
       if (reply === 0) continue
       const time = readTime(script.name, reply)
-      if (++corrected > 3) {
+      if (++corrections > 3) {
         throw new PenknifeError(
           'PENKNIFE_UNAVAILABLE',
-          `${script.name}: Redis' clock went from period to period while it was asked; it says ${new Date(time / 1000).toISOString()}`,
+          `${script.name}: the clock of Redis moved to another period in each of 3 attempts; it shows ${new Date(time / 1000).toISOString()}`,
         )
       }
-      clock.learn(time)
-      // Once for all calls that were under way: laying out takes a while.
+      clock.correct(time)
+      // Only one of the calls under way computes the layout again, because that is slow.
       if (period === during) period = undefined
     }
   }

@@ -25,24 +25,24 @@ export interface View {
   readonly call: Call<ReadItem>
 }
 
-/** A read's window, style and whether data come along. */
+/** The window and style of a read, and whether it includes data. */
 export interface Choice {
   readonly view: View
   readonly style: BoardRankStyle
   readonly data: boolean
 }
 
-/** Rows of a call with data: they may be 4 KiB each. */
+/** The most rows of a read with data, which may have 4 KiB each. */
 const ROWS_WITH_DATA = 200
 
 /** No options. */
 export const NONE: BoardReadOptions = {}
 
-/** Finds out what a read asks for: checks its options. */
+/** Checks the options of reads. */
 export interface Choices {
-  /** Of a read of so many rows. */
+  /** For a read of so many rows. */
   rows(options: BoardReadOptions, rows: number): Choice
-  /** Of a read of numbers. */
+  /** For a read of numbers, without rows. */
   window(options: BoardWindowChoice): Choice
 }
 
@@ -65,21 +65,32 @@ export function createChoices(
   function choose(options: BoardReadOptions, known: readonly string[]): Choice {
     if (options === NONE && usual) return usual
     checkOptions('read', options, known)
-    const { window: asked = windows[0].name, previous = 0, ranks: style = 'ordinal', data = false } = options
-    const window = windows.find((each) => each.name === asked)
-    if (!window) throw invalid('window', asked, `give one of ${windows.map((each) => each.name).join(', ')}`)
+    const {
+      window: windowName = windows[0].name,
+      previous = 0,
+      ranks: style = 'ordinal',
+      data = false,
+    } = options
+    const window = windows.find((each) => each.name === windowName)
+    if (!window)
+      throw invalid('window', windowName, `give one of ${windows.map((each) => each.name).join(', ')}`)
     if (previous !== 0) {
-      if (window.kind !== 'calendar') throw invalid('previous', previous, `window ${asked} has no periods`)
+      if (window.kind !== 'calendar')
+        throw invalid(
+          'previous',
+          previous,
+          `window ${windowName} is not a calendar window and has no periods`,
+        )
       wholeNumber('previous', previous, 0, window.previous)
     }
     if (style !== 'ordinal' && style !== 'competition' && style !== 'dense') {
       throw invalid('ranks', style, "give 'ordinal', 'competition' or 'dense'")
     }
     if (style === 'dense' && !settings.dense) {
-      throw invalid('ranks', style, 'make the board with denseRanks: true, from its first update on')
+      throw invalid('ranks', style, 'create the board with denseRanks: true before its first update')
     }
     if (typeof data !== 'boolean') throw invalid('data', data, 'give true or false')
-    const id = `${asked}/${previous}`
+    const id = `${windowName}/${previous}`
     let view = views.get(id)
     if (!view) views.set(id, (view = viewOf(window, (nowMs) => ({ nowMs, previous }))))
     const choice = { view, style, data }
@@ -91,7 +102,7 @@ export function createChoices(
     rows(options, rows) {
       const choice = choose(options, ['window', 'previous', 'ranks', 'data'])
       if (choice.data && rows > ROWS_WITH_DATA) {
-        throw invalid('data', true, `ask for at most ${ROWS_WITH_DATA} rows with data`)
+        throw invalid('data', true, `read at most ${ROWS_WITH_DATA} rows with data`)
       }
       return choice
     },

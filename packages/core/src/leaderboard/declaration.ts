@@ -3,11 +3,11 @@ import type { Settings, Window } from './options.ts'
 
 /** How a board is declared. */
 export interface Declaration {
-  /** Names and values, alternating, of the settings by which stored scores are read: they may not change. */
+  /** Alternating names and values of the settings by which stored scores are read. They may not change. */
   readonly fields: readonly string[]
-  /** What a deploy may change, as people read it. */
+  /** The settings that a deploy may change, as readable text. */
   readonly rest: string
-  /** Milliseconds for which the board's keys may stay unused; 0 for ever. */
+  /** Milliseconds after which unused keys of the board have expired; 0 for never. */
   readonly lifeMs: number
 }
 
@@ -18,11 +18,11 @@ const LONGEST_UNIT_MS: Readonly<Record<CalendarUnit, number>> = {
   week: 8 * 24 * HOUR_MS,
   month: 32 * 24 * HOUR_MS,
 }
-/** For how much longer than its scores a declaration is kept. */
+/** How much longer than its scores a declaration is stored. */
 const SLACK_MS = 24 * HOUR_MS
 
 export function declarationOf(settings: Settings): Declaration {
-  const { ascending, limit, scale, ties, dense, keep, remember, windows } = settings
+  const { ascending, limit, scale, ties, dense, keep, dedupWindow, windows } = settings
   const fields = {
     order: ascending ? 'ascending' : 'descending',
     decimals: limit === undefined ? 'none' : String(Math.round(Math.log10(scale))),
@@ -35,10 +35,10 @@ export function declarationOf(settings: Settings): Declaration {
   const rest = [
     `windows ${windows.map(detailOf).join(' ')}`,
     ...(keep === undefined ? [] : [`keep ${keep}`]),
-    ...(remember === undefined ? [] : [`remember ${remember / 1000} ms`]),
+    ...(dedupWindow === undefined ? [] : [`dedup window ${dedupWindow / 1000} ms`]),
     ...(ties ? [`ties until ${isoOf(ties.ending)}`] : []),
   ]
-  const lives = [...windows.map(lifeOf), (remember ?? 0) / 1000]
+  const lives = [...windows.map(lifeOf), (dedupWindow ?? 0) / 1000]
   const lifeMs = lives.includes(Infinity) ? 0 : Math.max(...lives) + SLACK_MS
   return { fields: Object.entries(fields).flat(), rest: rest.join(', '), lifeMs }
 }
@@ -56,7 +56,7 @@ function detailOf(window: Window): string {
   return window.name
 }
 
-/** For how long after the last update a window has scores, at the most. */
+/** The longest time that a window has scores after the last update. */
 function lifeOf(window: Window): number {
   if (window.kind === 'all-time') return Infinity
   if (window.kind === 'rolling') return window.last / 1000

@@ -6,12 +6,12 @@ import type { Settings } from './options.ts'
 import type { KeyOf } from './windows.ts'
 
 /**
- * Erases the name of a member that was removed from what the board's logs remember of it. One script call for each 256
- * increments in the log of a rolling window, and for each 128 remembered ids.
+ * Erases the name of a removed member from the logs of the board. One script call for each 256 increments in the log of a
+ * rolling window, and for each 128 stored ids.
  */
 export function createErasure(
   { bind, keys: { route } }: Runtime,
-  { windows, remember }: Settings,
+  { windows, dedupWindow }: Settings,
   keyOf: KeyOf,
 ): (member: string) => Promise<void> {
   const ports = windows.flatMap((window) => {
@@ -19,7 +19,7 @@ export function createErasure(
     const parts = window.grain > 0 ? ['log', 'gone', 'parts'] : ['log', 'gone']
     return [bind(leaderboardErase, [parts.map((part) => keyOf('window', window.name, part))])]
   })
-  if (remember !== undefined) ports.push(bind(leaderboardEraseIds, [[keyOf('ids'), keyOf('idlog')]]))
+  if (dedupWindow !== undefined) ports.push(bind(leaderboardEraseIds, [[keyOf('ids'), keyOf('idlog')]]))
 
   return async (member) => {
     const erasing = ports.map(async (port) => {
@@ -29,7 +29,7 @@ export function createErasure(
     if (!failed) return
     throw new PenknifeError(
       'PENKNIFE_FATE_UNKNOWN',
-      `the member was removed, and its name is not erased everywhere; remove it again: ${errorText(failed.reason)}`,
+      `the member was removed, but its name was not erased everywhere; call remove again: ${errorText(failed.reason)}`,
       { cause: failed.reason, fate: 'unknown' },
     )
   }

@@ -1,41 +1,45 @@
 /**
- * A change of rank that an update of this process made, or of the board's declaration. Ranks are ordinal, in the moments before and after it. What leaves a rolling window by time, a new period, a removal and
- * an undo are not told.
+ * A change of rank made by an update of this process, or a change of the board's declaration. Ranks are ordinal, directly
+ * before and after the update. Not reported: increments that expire from a rolling window, a new period, a removal, an undo.
  */
 export type BoardEvent =
-  /** A member has another rank, its first one included. */
+  /** A member has a new rank. Its first rank counts too. */
   | {
       readonly kind: 'rank'
-      readonly board: string
+      readonly space: string
+      readonly name: string
       readonly window: string
       readonly member: string
       readonly previousRank: number | null
       readonly rank: number | null
     }
-  /** `member` is behind `by` now, at `rank`, and was before it, or `by` was not on the board. */
+  /** `by` overtook `member`, which now has `rank`: `by` was behind it, or was not on the board. */
   | {
       readonly kind: 'overtaken'
-      readonly board: string
+      readonly space: string
+      readonly name: string
       readonly window: string
       readonly member: string
       readonly by: string
       readonly rank: number
     }
   /**
-   * Another process declared the board in another way before, such as an older version of the application. Told once a
-   * process, without `events` too. Each process goes by its own declaration.
+   * Another process declared the board differently before, such as an older version of the application. Reported once by
+   * each process, also without `events`. Each process uses its own declaration.
    */
   | {
       readonly kind: 'redeclared'
-      readonly board: string
-      /** Such as `windows all, remember 3600000 ms`. */
+      readonly space: string
+      readonly name: string
+      /** Such as `windows all, dedup window 3600000 ms`. */
       readonly before: string
       readonly now: string
     }
-  /** A member came into the best `top`, or dropped out of them. */
+  /** A member entered the best `top` members, or left them. */
   | {
       readonly kind: 'entered' | 'left'
-      readonly board: string
+      readonly space: string
+      readonly name: string
       readonly window: string
       readonly member: string
       readonly top: number

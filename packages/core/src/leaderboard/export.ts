@@ -9,7 +9,7 @@ import type { Scores } from './scores.ts'
 import { type BoardClock, type Call, createCall } from './board-call.ts'
 import type { Layouts } from './windows.ts'
 
-/** What an export needs of its board. */
+/** The parts of the board that an export uses. */
 interface ExportParts {
   readonly runtime: Runtime
   readonly scores: Scores
@@ -26,8 +26,8 @@ export async function* exportOf(
   const about = `export of leaderboard window '${view.window.name}'`
   let call = view.call
   let cursor = '0'
-  // ZSCAN gives a member again when the set shrinks meanwhile.
-  const given = new Set<string>()
+  // ZSCAN may return a member twice when the set shrinks meanwhile.
+  const returned = new Set<string>()
   do {
     let lines = await scan(call, cursor, 0)
     const exact = !hasAll(lines, 2)
@@ -40,8 +40,8 @@ export async function* exportOf(
     const count = Number(lines[2])
     for (let at = 3; at < 3 + 2 * count; at += 2) {
       const member = exact ? unescaped(lines[at] as string) : (lines[at] as string)
-      if (given.has(member)) continue
-      given.add(member)
+      if (returned.has(member)) continue
+      returned.add(member)
       yield { member, score: parts.scores.score(lines[at + 1] as string) }
     }
     cursor = lines[0] as string
@@ -49,7 +49,7 @@ export async function* exportOf(
   } while (cursor !== '0')
 }
 
-/** Reads the calendar period that a first call was answered from, whatever period comes. */
+/** Reads the calendar period of the first reply, also when another period begins. */
 function pinned(
   window: Window,
   previous: number,

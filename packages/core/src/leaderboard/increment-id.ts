@@ -3,9 +3,10 @@ import { checkText } from '../options.ts'
 
 const LONGEST_ID = 128
 
-/** The id of an increment, on a board that remembers them. */
-export function checkIncrementId(remember: number | undefined, id: string): string {
-  if (remember === undefined)
-    throw invalid('id', id, "make the board with remember: '1d', so that it keeps ids")
+/** Checks the id of an increment. `dedupWindow` is undefined on a board that stores no ids. */
+export function checkIncrementId(dedupWindow: number | undefined, id: string): string {
+  if (dedupWindow === undefined) {
+    throw invalid('id', id, "create the board with dedup: { window: '1d' }, so that it stores ids")
+  }
   return checkText('id', id, LONGEST_ID)
 }

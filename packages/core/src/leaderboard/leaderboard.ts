@@ -20,15 +20,17 @@ import { createLayouts, type KeyOf } from './windows.ts'
 const LARGEST_DATA = 4096
 
 /**
- * Makes a leaderboard.
+ * Creates a leaderboard.
  *
- * Without options it is all-time, the highest score first, in one sorted set of about 100 bytes a member that has no TTL
- * and grows with its members. All who use a board give the same `order`, `ties`, `denseRanks`, `decimals` and meaning of its
- * windows, for as long as it exists: they say how its scores are kept. Redis remembers them, and the methods of a board
- * that is declared in another way fail with PENKNIFE_INVALID, undone.
+ * Without options it counts all time, and the highest score is rank 1. It is one sorted set of about 100 bytes a member that
+ * has no TTL and grows with its members.
  *
- * Cost: one script call when it is first used, which the first calls wait for within their deadline, and one every 10 s of
- * use, which no call waits for.
+ * `order`, `ties`, `denseRanks`, `decimals` and the meaning of the windows decide how scores are stored. They must be the same
+ * in all processes, for as long as the board exists. Redis stores them, and all calls of a board with other ones fail with
+ * PENKNIFE_INVALID and change nothing.
+ *
+ * Cost: one script call at the first use, for which the first calls wait within their deadline, and one every 10 s of use,
+ * for which no call waits.
  *
  * @throws PENKNIFE_INVALID for a wrong name or option; its methods for a wrong argument.
  */
@@ -54,11 +56,12 @@ export function createLeaderboard<Data = unknown>(
   const send = runtime.bind(leaderboardDeclare, [], undefined, title)
   const declare = (): ReturnType<typeof send> =>
     send(keys.route, keyOf('declaration'), JSON.stringify(fields), rest, lifeMs)
-  const gate = createGate({ declaration, declare, topic, board: name, title })
+  const gate = createGate({ declaration, declare, topic, space: space.name, name, title })
   const bind: Runtime['bind'] = (script, shared) =>
     runtime.bind(script, shared, undefined, title, undefined, undefined, gate)
   const describe = bind(leaderboardDescribe, [[keyOf('data')]])
   const parts = {
+    space: space.name,
     name,
     runtime: { ...runtime, bind },
     settings,

@@ -9,7 +9,7 @@ export function checkMember(member: string): string {
   return checkText('member', member, LONGEST_MEMBER)
 }
 
-/** A member to be taken off: it may have a name that only a foreign program would give it. */
+/** Checks a member to be removed, whose name another program may have chosen. */
 export function checkAnyMember(member: string): string {
   if (typeof member !== 'string' || member === '' || !isWellFormed(member)) {
     throw invalid('member', member, 'give text that is not empty and well-formed Unicode')

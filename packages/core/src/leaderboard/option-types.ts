@@ -1,34 +1,33 @@
 import type { CalendarUnit } from '../calendar.ts'
 import type { Duration } from '../duration.ts'
 
-/** An hour, day, ISO week (from Monday) or month of a time zone, across its daylight-saving changes. */
+/** An hour, day, ISO week (from Monday) or month of a time zone. Daylight-saving changes are handled. */
 export interface BoardCalendarWindow {
   readonly calendar: CalendarUnit
   /** An IANA name such as 'Europe/Berlin'. Default: 'UTC'. */
   readonly timeZone?: string
   /**
-   * Periods before the present one that stay readable, 0 to 100. Default: 1. A period's keys expire by themselves
-   * when it ended and as many further periods ended after it.
+   * How many past periods stay readable, 0 to 100. The keys of a period expire after it and that many further periods
+   * have ended. Default: 1.
    */
   readonly previous?: number
 }
 
 /**
- * The time just past, such as the last 24 hours. It counts increments only, in whole units of the board's `decimals`.
+ * The most recent time, such as the last 24 hours. It counts increments only, in whole units of the board's `decimals`.
  *
- * A member's score is the sum of its increments that are in the window, and it is on the window's board while that
- * is not zero. The sums are kept, so a read costs what a plain one costs when nothing has to leave.
+ * A member's score is the sum of its increments in the window. It is on the window's board while that sum is not zero. The
+ * sums are stored, so a read costs no more than on another window, unless it has to remove expired increments.
  */
 export interface BoardRollingWindow {
   /** How long an increment counts: '1s' to '366d'. */
   readonly last: Duration
   /**
-   * How much sooner than `last` an increment may leave the window; never later. Increments of one member within this
-   * time are kept as one entry that leaves when the first of them is due: less memory where members are incremented
-   * often. Each member's entries begin with its own increments, so that not all leave at once. At most `last / 2`.
+   * How much earlier than `last` an increment may expire; it never expires later. Increments of one member within this
+   * time are stored as one entry, which expires when the first of them is due. That saves memory where members are
+   * incremented often. Each member's entries start with its own increments, so not all expire at once. At most `last / 2`.
    *
-   * Default: 0, exact to the event: each increment leaves precisely `last` after it was made, at about 31 bytes an
-   * increment.
+   * Default: 0. Each increment then expires exactly `last` after it was made, and takes about 31 bytes.
    */
   readonly tolerance?: Duration
 }
@@ -37,70 +36,75 @@ export interface BoardRollingWindow {
 export type BoardWindow = 'all-time' | BoardCalendarWindow | BoardRollingWindow
 
 /**
- * Equal scores are ordered by who reached the score first.
+ * Equal scores are ordered by time: the member that reached the score first is better.
  *
- * The time is kept in the low digits of the score that Redis sorts by, so scores must be whole numbers from
- * -`maxScore` to `maxScore` (a property of the board): 2^53 divided by the number of `unit`s from `since` to `until`,
- * rounded up to a power of two; less one. An update that would leave that range, or that is made before `since` or
- * after `until`, is refused and changes nothing. One second over ten years leaves scores up to 16,777,215; a minute
- * over a year, up to 8,589,934,591.
+ * The time is stored in the low digits of the number that Redis sorts by. So scores must be whole numbers from -`maxScore` to
+ * `maxScore` (a property of the board). To compute it, divide `until - since` by `unit`, round up to a power of two, divide
+ * 2^53 by that, and subtract 1. A unit of one second over ten years allows scores up to 16,777,215; a minute over a year, up
+ * to 8,589,934,591. An update that would leave that range, or that is made before `since` or after `until`, is refused and
+ * changes nothing.
  *
- * Two that reach a score within the same `unit` are ordered by member. A member that leaves a score and comes back to
- * it reached it when it came back; an update that changes nothing keeps the time.
+ * Two members that reach a score within the same `unit` are ordered by name. A member that leaves a score and returns to it
+ * counts from its return. An update that changes nothing keeps the time.
  */
 export interface BoardFirstComeTies {
-  /** How exactly time is told, from 1 ms. Default: '1s'. */
+  /** The precision of the time, from 1 ms. Default: '1s'. */
   readonly unit?: Duration
-  /** The first moment that counts, such as '2026-01-01T00:00:00Z'. The same for all who use the board, for ever. */
+  /** The first moment that counts, such as '2026-01-01T00:00:00Z'. It must be the same in all processes, and may never change. */
   readonly since: Date | string
-  /** The last moment that counts. The same for all who use the board, for ever. */
+  /** The last moment that counts. It may change as long as the range of scores stays the same. */
   readonly until: Date | string
 }
 
 export interface BoardEventOptions {
-  /** The window whose ranks are watched. Default: the first. */
+  /** The window whose ranks are compared. Default: the first. */
   readonly window?: string
-  /** Tell who enters and who leaves the best so many, 0 to 1,000. Default: 0, nobody. */
+  /** Report members that enter or leave the best so many, 0 to 1,000. Default: 0, no such reports. */
   readonly top?: number
-  /** Tell of at most so many members that an update passed, the best of them, 0 to 100. Default: 0. */
+  /** Report at most so many members that an update overtook, the best of them, 0 to 100. Default: 0. */
   readonly overtaken?: number
+}
+
+export interface BoardDedupOptions {
+  /**
+   * How long the id of an increment is stored, '1s' to '366d'. During that time the increment counts once, however often
+   * it is sent, and can be undone. About 200 bytes for each id.
+   */
+  readonly window: Duration
 }
 
 export interface LeaderboardOptions {
   /** `descending`: the highest score is the best, rank 1. `ascending`: the lowest. Default: 'descending'. */
   readonly order?: 'descending' | 'ascending'
   /**
-   * The windows by name, 1 to 8 of them. Every update goes to all of them in one script. The first is the one that
-   * methods mean unless told otherwise. Default: `{ all: 'all-time' }`.
+   * 1 to 8 windows by name. Every update changes all of them in one script. Methods use the first window unless their
+   * options name another. Default: `{ all: 'all-time' }`.
    */
   readonly windows?: Readonly<Record<string, BoardWindow>>
   /**
-   * Who comes first of equal scores: `member`, in ascending byte order (UTF-8), with scores of a double's full range,
-   * or who reached it first. Default: 'member'.
+   * The order of members with equal scores. 'member': by name, in ascending byte order (UTF-8); scores have a double's
+   * full range. With an object: the member that reached the score first is better. Default: 'member'.
    */
   readonly ties?: 'member' | BoardFirstComeTies
   /**
-   * Keep what dense ranks need: a second sorted set of the different scores, for each window. An update then takes Redis
-   * three to four times as long. Default: false.
+   * Allow reads with `ranks: 'dense'`. Redis then stores a second sorted set of the different scores for each window, and
+   * an update takes Redis three to four times as long. Default: false.
    */
   readonly denseRanks?: boolean
   /**
-   * Keep only the best so many members in each window, 1 to 10,000,000. Such a board takes `set` and `best`, and refuses
-   * increments (a member that fell off would begin at 0 again) and rolling windows. A member that falls off is gone:
-   * it does not come back when others are removed. Default: all members.
+   * Store only the best so many members in each window, 1 to 10,000,000. Such a board allows `set` and `best`. It refuses
+   * rolling windows and increments, because a member that was dropped would start at 0 again. A dropped member does not
+   * return when others are removed. Default: all members.
    */
   readonly keep?: number
   /**
-   * Keep scores as whole numbers of so many digits after the point, 0 to 9, so that sums are exact and what leaves a rolling
-   * window leaves nothing behind: a score with more digits is refused, and one beyond `maxScore`, 2^53 - 1 of its last
-   * digit (less with first-come ties). Default: 0 with a rolling window or first-come ties, else doubles.
+   * Store scores as exact decimals with so many digits after the point, 0 to 9, so that sums have no rounding errors. A
+   * score with more digits, or beyond `maxScore`, is refused. `maxScore` is 2^53 - 1 units of the last digit (less with
+   * first-come ties). Default: 0 with a rolling window or first-come ties, else doubles.
    */
   readonly decimals?: number
-  /**
-   * How long the ids of increments are remembered, '1s' to '366d': so long an increment with an id counts once, however
-   * often it is sent, and can be undone. About 200 bytes an increment with an id. Default: ids are refused.
-   */
-  readonly remember?: Duration
-  /** Tell of changes of rank, see `Leaderboard.on`. Default: none are looked for, and updates cost nothing more. */
+  /** Counts an increment with an id once, and lets it be undone. Default: ids are refused. */
+  readonly dedup?: BoardDedupOptions
+  /** Report changes of rank, see `Leaderboard.on`. Default: no reports, and no extra cost for updates. */
   readonly events?: BoardEventOptions
 }

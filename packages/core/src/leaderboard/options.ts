@@ -3,13 +3,14 @@ import { durationMs } from '../duration.ts'
 import { invalid } from '../errors.ts'
 import { checkName, checkOptions, wholeNumber } from '../options.ts'
 import type {
+  BoardDedupOptions,
   BoardEventOptions,
   BoardWindow,
   BoardFirstComeTies,
   LeaderboardOptions,
 } from './option-types.ts'
 
-/** A window as its options mean it; times in microseconds. */
+/** A window with checked options; times in microseconds. */
 export type Window =
   | { readonly kind: 'all-time'; readonly name: string }
   | {
@@ -21,7 +22,7 @@ export type Window =
     }
   | { readonly kind: 'rolling'; readonly name: string; readonly last: number; readonly grain: number }
 
-/** What scripts need to order equal scores by the time at which they were reached; times in microseconds. */
+/** The parameters with which scripts order equal scores by time; times in microseconds. */
 export interface Ties {
   readonly shift: number
   readonly since: number
@@ -34,13 +35,13 @@ export interface Settings {
   readonly ascending: boolean
   readonly windows: readonly [Window, ...Window[]]
   readonly ties: Ties | undefined
-  /** Scores are kept as whole numbers of 1 / scale, up to `limit` up and down; undefined: as doubles. */
+  /** Scores are stored as whole numbers of 1 / scale, from -limit to limit; undefined: as doubles. */
   readonly limit: number | undefined
   readonly scale: number
   readonly dense: boolean
   readonly keep: number | undefined
-  /** Microseconds. */
-  readonly remember: number | undefined
+  /** How long ids of increments are stored, in microseconds. */
+  readonly dedupWindow: number | undefined
   readonly events: Required<BoardEventOptions> | undefined
 }
 
@@ -51,7 +52,7 @@ const KNOWN = [
   'denseRanks',
   'keep',
   'decimals',
-  'remember',
+  'dedup',
   'events',
 ] as const satisfies readonly (keyof LeaderboardOptions)[]
 
@@ -68,9 +69,9 @@ export function readOptions(options: LeaderboardOptions): Settings {
   if (keep !== undefined) {
     wholeNumber('keep', keep, 1, 10_000_000)
     if (rolling)
-      throw invalid('keep', keep, 'leave it out: a rolling window counts increments of all its members')
-    if (options.remember !== undefined) {
-      throw invalid('remember', options.remember, 'leave it out: a board with keep takes no increments')
+      throw invalid('keep', keep, 'leave it out: a rolling window needs the increments of all members')
+    if (options.dedup !== undefined) {
+      throw invalid('dedup', options.dedup, 'leave it out: a board with keep refuses increments')
     }
   }
   const exact = rolling || ties !== undefined || options.decimals !== undefined
@@ -83,7 +84,7 @@ export function readOptions(options: LeaderboardOptions): Settings {
     scale: 10 ** wholeNumber('decimals', options.decimals ?? 0, 0, 9),
     dense: denseRanks,
     keep,
-    remember: options.remember === undefined ? undefined : microseconds('remember', options.remember, 1000),
+    dedupWindow: options.dedup === undefined ? undefined : readDedup(options.dedup),
     events: options.events === undefined ? undefined : readEvents(options.events, windows),
   }
 }
@@ -96,15 +97,15 @@ function readWindows(given: Readonly<Record<string, BoardWindow>>): readonly [Wi
   const [first, ...more] = windows
   if (!first || more.length > 7) throw invalid('windows', given, 'give 1 to 8 windows')
   if (windows.filter(({ kind }) => kind === 'all-time').length > 1) {
-    throw invalid('windows', given, 'give one that is all-time: two would always be the same')
+    throw invalid('windows', given, 'give only one all-time window: two would be identical')
   }
   return [first, ...more]
 }
 
 function readWindow(name: string, window: BoardWindow): Window {
   const what = `window ${checkName('window name', name, 32)}`
-  // Names that look like numbers come first in an object, wherever they were written.
-  if (/^\d/.test(name)) throw invalid('window name', name, 'let it begin with a letter')
+  // Object keys that look like numbers are moved to the front, and the first window is the default.
+  if (/^\d/.test(name)) throw invalid('window name', name, 'start it with a letter')
   if (window === 'all-time') return { kind: 'all-time', name }
   if (typeof window !== 'object' || window === null || !('calendar' in window || 'last' in window)) {
     throw invalid(what, window, "give 'all-time', { calendar: 'day' } or { last: '24h' }")
@@ -134,8 +135,14 @@ function readTies(given: 'member' | BoardFirstComeTies): Ties | undefined {
   if (ending <= since) throw invalid('ties until', given.until, 'give a time after since')
   const ticks = Math.floor((ending - since) / unit) + 1
   const shift = 2 ** Math.ceil(Math.log2(ticks))
-  if (shift > 2 ** 52) throw invalid('ties unit', given.unit ?? '1s', 'give a longer one, or a sooner until')
+  if (shift > 2 ** 52)
+    throw invalid('ties unit', given.unit ?? '1s', 'give a longer unit, or an earlier until')
   return { shift, since, ending, unit }
+}
+
+function readDedup(given: BoardDedupOptions): number {
+  checkOptions('dedup', given, ['window'])
+  return microseconds('dedup window', given.window, 1000)
 }
 
 function readEvents(

@@ -3,10 +3,10 @@ import type { Reply } from '../redis/script.ts'
 import type { BoardEvent } from './event-types.ts'
 import type { BoardEventOptions } from './option-types.ts'
 
-/** Emits the changes of rank that an update made, from what the script found. */
+/** Emits the changes of rank made by an update, from the script's reply. */
 export function emitRankEvents(
   topic: Topic<BoardEvent>,
-  board: string,
+  about: { readonly space: string; readonly name: string },
   { window, top }: Required<BoardEventOptions>,
   member: string,
   reply: readonly Reply[],
@@ -19,11 +19,11 @@ export function emitRankEvents(
     readonly string[],
   ]
   const rank = (position: number | null): number | null => (position === null ? null : position + 1)
-  const about = { board, window }
-  if (from !== to) topic.emit({ kind: 'rank', ...about, member, previousRank: rank(from), rank: rank(to) })
-  if (entered !== null) topic.emit({ kind: 'entered', ...about, member: entered, top })
-  if (left !== null) topic.emit({ kind: 'left', ...about, member: left, top })
+  const place = { ...about, window }
+  if (from !== to) topic.emit({ kind: 'rank', ...place, member, previousRank: rank(from), rank: rank(to) })
+  if (entered !== null) topic.emit({ kind: 'entered', ...place, member: entered, top })
+  if (left !== null) topic.emit({ kind: 'left', ...place, member: left, top })
   for (const [at, behind] of passed.entries()) {
-    topic.emit({ kind: 'overtaken', ...about, member: behind, by: member, rank: Number(to) + at + 2 })
+    topic.emit({ kind: 'overtaken', ...place, member: behind, by: member, rank: Number(to) + at + 2 })
   }
 }

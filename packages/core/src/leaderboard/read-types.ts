@@ -1,11 +1,11 @@
 import type { Jsonified } from '../json.ts'
 
 /**
- * What a rank counts. With scores 9, 7, 7, 5, the best first:
+ * How ranks are counted. With the scores 9, 7, 7, 5:
  *
- * - `ordinal`: positions, 1 2 3 4. Equals are ordered by the board's `ties`.
- * - `competition`: equals share the first of their positions, 1 2 2 4.
- * - `dense`: equals share a rank and none is left out, 1 2 2 3. Only where the board says `denseRanks: true`.
+ * - `ordinal`: 1 2 3 4, by position. Equal scores are ordered by the board's `ties`.
+ * - `competition`: 1 2 2 4. Equal scores share the best of their positions.
+ * - `dense`: 1 2 2 3. Equal scores share a rank, and no rank is left out. Only on boards with `denseRanks: true`.
  */
 export type BoardRankStyle = 'ordinal' | 'competition' | 'dense'
 
@@ -13,34 +13,34 @@ export type BoardRankStyle = 'ordinal' | 'competition' | 'dense'
 export interface BoardRow<Data = unknown> {
   readonly member: string
   readonly score: number
-  /** 1 is the best, counted in the style asked for. */
+  /** 1 is the best, counted in the style of the read's `ranks`. */
   readonly rank: number
-  /** What `describe` kept of the member, null when nothing; only there when asked for. */
+  /** The data stored by `describe`, or null. Only with `data: true`. */
   readonly data?: Jsonified<Data> | null
 }
 
-/** A row of a subset. */
+/** A row of `among`. */
 export interface BoardSubsetRow<Data = unknown> extends BoardRow<Data> {
-  /** The rank among the members asked for, in the same style. */
+  /** The rank among the given members, in the same style. */
   readonly place: number
 }
 
-/** What a read is of. */
+/** The window and period of a read. */
 export interface BoardWindowChoice {
   /** A window of the board. Default: the first. */
   readonly window?: string
-  /** For a calendar window: 0 is the present period, 1 the one before, up to the window's `previous`. Default: 0. */
+  /** For a calendar window: 0 is the current period, 1 the previous one, up to the window's `previous`. Default: 0. */
   readonly previous?: number
 }
 
 export interface BoardReadOptions extends BoardWindowChoice {
-  /** Default: 'ordinal'. The other styles cost one ZCOUNT more. */
+  /** How ranks are counted. Styles other than 'ordinal' cost one ZCOUNT more. Default: 'ordinal'. */
   readonly ranks?: BoardRankStyle
-  /** Also give the members' data: one HMGET more; at most 200 rows. Default: false. */
+  /** Return the members' data with the rows: one HMGET more, and at most 200 rows. Default: false. */
   readonly data?: boolean
 }
 
-/** Scores from `min` to `max`, both included, whatever the order. Default: all. */
+/** Scores from `min` to `max`, both included, whatever the board's order. Default: all. */
 export interface BoardScoreRange {
   readonly min?: number
   readonly max?: number

@@ -23,34 +23,34 @@ export interface RemovalParts {
   readonly keyOf: KeyOf
 }
 
-/** Takes increments and members off a board. */
+/** Creates the methods that undo increments and remove members. */
 export function createRemovals({ runtime, settings, layouts, clock, keyOf }: RemovalParts): Removals {
   const { route } = runtime.keys
-  const { remember } = settings
+  const { dedupWindow } = settings
   const removeCall = createCall<[member: Arg]>(runtime, leaderboardRemove, clock, layouts.remove)
   const erase = createErasure(runtime, settings, keyOf)
-  const recall = runtime.bind(leaderboardRecall, [[keyOf('ids')], remember ?? 0])
+  const recall = runtime.bind(leaderboardRecall, [[keyOf('ids')], dedupWindow ?? 0])
 
   return {
     async undo(id) {
-      checkIncrementId(remember, id)
+      checkIncrementId(dedupWindow, id)
       for (;;) {
         const time = await recall(route, id)
         if (time === null) return false
         const atMs = Math.floor(readTime(leaderboardRecall.name, time) / 1000)
         const { keys, plan } = layouts.update({ atMs })
         const done = await runtime.bind(leaderboardUndo, [keys, plan])(route, id, time)
-        // Else more had to leave a rolling window first.
+        // 2: more expired entries have to be removed first.
         if (done !== 2) return done === 1
       }
     },
     async remove(member, options: BoardRemoveOptions = NONE) {
       checkOptions('remove', options, ['erase'])
-      const { erase: erases = true } = options
-      if (typeof erases !== 'boolean') throw invalid('erase', erases, 'give true or false')
-      const there = (await removeCall(1, checkAnyMember(member))) === '1'
-      if (erases) await erase(member)
-      return there
+      const { erase: erasing = true } = options
+      if (typeof erasing !== 'boolean') throw invalid('erase', erasing, 'give true or false')
+      const removed = (await removeCall(1, checkAnyMember(member))) === '1'
+      if (erasing) await erase(member)
+      return removed
     },
   }
 }

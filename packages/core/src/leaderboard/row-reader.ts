@@ -3,23 +3,23 @@ import type { Choice } from './choice.ts'
 import { hasAll, itself, type Rows, unescaped } from './rows.ts'
 import type { BoardRow } from './read-types.ts'
 
-/** Members of a list that are read in one call. */
+/** The most members of a list that one call reads. */
 const CHUNK = 50
-/** Rows of several reads that share a call: about half a millisecond of Redis if all of them are searched for. */
+/** The most rows of reads that share a call: about half a millisecond of Redis if all of them are searched for. */
 const ROWS_OF_A_CALL = 200
 const MOST_ITEMS = 64
-/** What a member of a list costs beside a row of a page: it is searched for. */
+/** The cost of searching for a member, in rows of a page. */
 export const SEARCH_ROWS = 4
 
 type Numbers = readonly (string | number)[]
 
 /** Reads lines and rows of a board; see lua/_lib/leaderboard/rows.lua. */
 export interface RowReader {
-  /** The lines of a read, or null. Calls share one as the number of their rows allows. */
+  /** The lines of a read, or null. The number of rows bounds how many reads share a call. */
   lines(choice: Choice, rows: number, what: string, ...numbers: Numbers): Promise<readonly string[] | null>
-  /** Rows of the whole board, or null when there is nobody to begin with. */
+  /** Consecutive rows of the board, or null when the member to start from is not on it. */
   rows(choice: Choice, searched: number, what: string, ...numbers: Numbers): Promise<BoardRow[] | null>
-  /** Rows of members with the values that Redis sorts by, in the order asked for. */
+  /** Rows of members with the values that Redis sorts by, in the given order. */
   of(members: readonly string[], choice: Choice): Promise<({ value: number; row: BoardRow } | null)[]>
 }
 
@@ -42,7 +42,7 @@ export function createRowReader(name: string, { toRow, toRows }: Rows): RowReade
     const { view, style, data } = choice
     const found = await lines(choice, searched, what, a, b, c, d)
     if (!found || hasAll(found, data ? 3 : 2)) return found && toRows(found, choice, itself)
-    // A foreign member has a line's end in it.
+    // A member written by another program contains a line break.
     const exact = linesOf(await view.call(1, what, style, data ? 3 : 2, a, b, c, d))
     if (exact && !hasAll(exact, data ? 3 : 2)) throw badReply(`leaderboard '${name}'`, 'rows are missing')
     return exact && toRows(exact, choice, unescaped)
@@ -77,7 +77,7 @@ export function createRowReader(name: string, { toRow, toRows }: Rows): RowReade
   return { lines, rows, of }
 }
 
-/** How many reads of so many rows share a call. */
+/** How many reads of so many rows may share a call. */
 function callsFor(rows: number): number {
   return Math.max(1, Math.min(MOST_ITEMS, Math.floor(ROWS_OF_A_CALL / rows)))
 }

@@ -2,17 +2,17 @@ import type { Scores } from './scores.ts'
 import type { BoardRankStyle, BoardRow, BoardSubsetRow } from './read-types.ts'
 import { createUnreadable } from './unreadable.ts'
 
-/** How ranks count in rows, and whether data come along. */
+/** How ranks are counted in rows, and whether rows have data. */
 export interface RowStyle {
   readonly style: BoardRankStyle
   readonly data: boolean
 }
 
-/** Makes rows of the lines that a read of lua/_lib/leaderboard/rows.lua gives. */
+/** Decodes the lines of a read of lua/_lib/leaderboard/rows.lua. */
 export interface Rows {
-  /** `memberIn` reads a member's line: `itself`, or `unescaped` in an exact read. */
+  /** `memberIn` decodes a member's line: `itself`, or `unescaped` in an exact read. */
   toRows(lines: readonly string[], how: RowStyle, memberIn: (line: string) => string): BoardRow[]
-  /** A member's row; `count` is how many come before it. */
+  /** A member's row; `count` is its rank minus 1. */
   toRow(member: string, value: string, count: string, how: RowStyle, text?: string): BoardRow
 }
 
@@ -69,9 +69,9 @@ export function createRows(board: string, scores: Scores): Rows {
   return { toRow, toRows }
 }
 
-/** Whether there are as many lines as rows, which the third line counts, need: no member has a line's end in it. */
+/** Whether the number of lines fits the number of rows in the third line: no member contains a line break. */
 export function hasAll(lines: readonly string[], linesOfRow: number): boolean {
-  // Of no rows there is one empty line.
+  // Without rows there is one empty line.
   return lines.length === 3 + (Number(lines[2]) * linesOfRow || 1)
 }
 

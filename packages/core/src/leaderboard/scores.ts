@@ -2,11 +2,11 @@ import { invalid } from '../errors.ts'
 import type { Settings } from './options.ts'
 import type { BoardScoreRange } from './read-types.ts'
 
-/** How scores and the values that Redis sorts by, the lowest the best, become each other. */
+/** Converts between scores and the values that Redis sorts by, of which the lowest is the best. */
 export interface Scores {
-  /** The largest score, up and down. */
+  /** Scores are from -max to max. */
   readonly max: number
-  /** A score, or what is added to one, as scripts take it. */
+  /** A score or an increment as an argument of scripts. */
   amount(what: string, score: number): number
   /** The score in a sort value. */
   score(value: string | number): number
@@ -14,7 +14,7 @@ export interface Scores {
   bounds(range: BoardScoreRange): readonly [low: string, high: string]
 }
 
-/** A sort value as a number; a foreign program may have put an infinity there, which Redis writes `inf`. */
+/** A sort value as a number. Another program may have stored an infinity, which Redis formats as `inf`. */
 function numberOf(value: string | number): number {
   const number = Number(value)
   return Number.isNaN(number) ? Number(String(value).replace('inf', 'Infinity')) : number
@@ -25,7 +25,7 @@ export function createScores({ ascending, limit, scale, ties }: Settings): Score
   const shift = ties?.shift ?? 1
   const max = limit === undefined ? Infinity : limit / scale
 
-  /** Whole units; undefined when the score is none of them. */
+  /** The score in whole units; undefined when it is not a whole number of units. */
   function units(score: number): number | undefined {
     const whole = Math.round(score * scale)
     return whole / scale === score ? whole : undefined
@@ -56,9 +56,9 @@ export function createScores({ ascending, limit, scale, ties }: Settings): Score
       return sign * whole
     },
     score(value) {
-      const kept = numberOf(value)
-      // Minus zero is zero.
-      return (sign * (shift === 1 ? kept : Math.floor(kept / shift))) / scale + 0
+      const stored = numberOf(value)
+      // Adding 0 turns -0 into 0.
+      return (sign * (shift === 1 ? stored : Math.floor(stored / shift))) / scale + 0
     },
     bounds({ min = -Infinity, max: most = Infinity }) {
       for (const [what, value] of [

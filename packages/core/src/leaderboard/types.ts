@@ -15,34 +15,33 @@ import type {
 } from './update-types.ts'
 
 /**
- * A board of members and their scores.
+ * A leaderboard: members with scores.
  *
- * Everything below means one window, the first unless told otherwise, and its calendar period or the last hours as
- * Redis' clock has it. A read never answers stale: what has to leave a rolling window is taken first, in bounded steps (at
- * most 32 entries in a script call), by the read itself if no update did it. Updates of one turn share script calls,
- * and so do reads of one kind; the two may overtake each other.
+ * A read is about one window: the first, unless its options name another. Periods follow the clock of Redis. A read never
+ * returns stale scores: it first removes expired increments from a rolling window, at most 32 entries in a script call.
+ * Updates made in the same tick share script calls, and so do reads of one kind. Updates and reads may overtake each other.
  *
- * Members are 1 to 256 characters without braces and control characters below U+0080. They come back as they were given:
- * show those that users named by `printable`.
+ * Members are 1 to 256 characters without braces and control characters below U+0080. They are returned unchanged, so
+ * escape names that users chose before you show them.
  *
  * @throws each method: PENKNIFE_INVALID for a wrong argument, before anything is sent; PENKNIFE_REJECTED when an
- * update leaves the range of scores.
+ * update would leave the range of scores.
  */
 export interface Leaderboard<Data = unknown> {
   readonly name: string
-  /** Windows in their order; methods mean the first unless told otherwise. */
+  /** The names of the windows, in order. Methods use the first unless their options name another. */
   readonly windows: readonly string[]
-  /** The largest score, up and down, of a board that keeps whole units (`decimals`); infinite where scores are doubles. */
+  /** Scores are from -maxScore to maxScore. Infinity where scores are doubles (no `decimals`). */
   readonly maxScore: number
-  /** Whether it keeps what dense ranks need. */
+  /** Whether reads may use `ranks: 'dense'`. */
   readonly denseRanks: boolean
 
   /**
-   * Adds to a member's score (default 1) in every window; resolves with its new score in the first window. A member that
-   * is not there begins at 0, so an increment of 0 puts it on the board (not on a rolling one). Repeated under an
-   * id that is remembered it adds nothing, and resolves with the score as it is then.
+   * Adds to a member's score (default 1) in every window. Resolves with its new score in the first window. A new member
+   * starts at 0, so an increment of 0 puts it on the board (but not on a rolling window). A repetition with a stored id
+   * adds nothing, and resolves with the current score.
    *
-   * Cost on a board with nothing but one all-time window: one ZINCRBY, in a script call shared with the others of the same turn.
+   * Cost on a board with one all-time window and no other option: one ZINCRBY, in a script call shared by the whole tick.
    */
   increment(
     member: string,
@@ -54,7 +53,7 @@ export interface Leaderboard<Data = unknown> {
     by: number,
     options: BoardIncrementOptions & { readonly change: true | string },
   ): Promise<BoardScoreChange>
-  /** Sets a member's score in every window; resolves with it. Refused on boards with a rolling window. */
+  /** Sets a member's score in every window, and resolves with it. Refused on boards with a rolling window. */
   set(
     member: string,
     score: number,
@@ -66,8 +65,9 @@ export interface Leaderboard<Data = unknown> {
     options: BoardUpdateOptions & { readonly change: true | string },
   ): Promise<BoardScoreChange>
   /**
-   * Sets a member's score, in every window on its own, if it is better there: higher on a descending board, lower on an
-   * ascending one. Resolves with the member's best in the first window, also when a bounded board did not keep it. Refused on boards with a rolling window.
+   * Sets a member's score in each window where it is better: higher on a descending board, lower on an ascending one.
+   * Resolves with the member's best score in the first window, also when a board with `keep` dropped it. Refused on boards
+   * with a rolling window.
    */
   best(
     member: string,
@@ -80,8 +80,8 @@ export interface Leaderboard<Data = unknown> {
     options: BoardUpdateOptions & { readonly change: true | string },
   ): Promise<BoardScoreChange>
   /**
-   * Makes 1 to 100 updates, times windows at most 100, in one step that nobody sees half done, in their order: all or, when one
-   * is refused, none. Resolves with what each would have resolved with alone.
+   * Makes several updates in one atomic step, in order: all of them, or none when one is refused. The number of updates
+   * times the number of windows is at most 100. Resolves with the result of each update.
    */
   update(
     updates: readonly BoardUpdate[],
@@ -92,83 +92,83 @@ export interface Leaderboard<Data = unknown> {
     options: BoardUpdateOptions & { readonly change: true | string },
   ): Promise<readonly BoardScoreChange[]>
   /**
-   * Takes back what the increment with this id added, in every window that still counts it: from the calendar period
-   * it was made in, from the rolling windows it has not left. The member stays, on a rolling window unless its sum is
-   * zero. Resolves with false, having done nothing, when the id is not remembered, was undone before, or
-   * the member was removed since. An undone id stays used.
+   * Undoes the increment with this id in every window that still counts it: in the calendar period of its time, and in
+   * rolling windows where it has not expired. The member stays on the board (on a rolling window unless its sum is zero).
+   * Resolves with false, and changes nothing, when the id is not stored any more, was undone before, or the member was
+   * removed since. An undone id stays used.
    */
   undo(id: string): Promise<boolean>
   /**
-   * Takes a member off every window, previous periods included (and the next one, which is there when Redis' clock was set
-   * back), with its data. Resolves with whether it was on the present one of any window. Its increments that are
-   * remembered still count once, and cannot be undone any more.
+   * Removes a member and its data from every window, past periods included (and the next period, which exists after Redis'
+   * clock was set back). Resolves with whether the member was in the current period of any window. The stored ids of its
+   * increments stay used, and the increments cannot be undone any more.
    *
-   * When it resolves no key of the board has the member's name (its ids are the application's: keep names out of them). When
-   * it fails with fate `unknown`, call it again until it resolves.
+   * When it resolves, no key of the board contains the member's name, unless your ids contain it. When it fails with fate
+   * `unknown`, call it again until it resolves.
    *
-   * Cost: one script call; one more for each 256 entries in the logs of rolling windows and 128 remembered ids, unless `erase`
-   * is false.
+   * Cost: one script call. Unless `erase` is false, one more for each 256 log entries of rolling windows and 128 stored ids.
    */
   remove(member: string, options?: BoardRemoveOptions): Promise<boolean>
 
-  /** The rows from position `from` (default 1) on, at most `count` (default 10, at most 1,000): top, page and range by rank. */
+  /** `count` rows (default 10, at most 1,000) from position `from` (default 1) on: the top, a page, or a range by rank. */
   top(count?: number, from?: number, options?: BoardReadOptions): Promise<readonly BoardRow<Data>[]>
-  /** A member's row, or null when the board does not have it: ZRANK and ZSCORE. */
+  /** A member's row, or null when it is not on the board: ZRANK and ZSCORE. */
   rank(member: string, options?: BoardReadOptions): Promise<BoardRow<Data> | null>
   /**
-   * The rows of up to 1,000 members, in the order asked for, null for each that the board does not have. Each 50 are read
-   * in one moment.
+   * The rows of up to 1,000 members, in the given order, with null for members that are not on the board. Each 50 of them
+   * are read at one moment.
    */
   ranks(members: readonly string[], options?: BoardReadOptions): Promise<readonly (BoardRow<Data> | null)[]>
-  /** The member's row with up to `each` (default 5, at most 500) rows before and after it, or null. */
+  /** The member's row with up to `each` (default 5, at most 500) rows before and after it. Null when it is not on the board. */
   around(member: string, each?: number, options?: BoardReadOptions): Promise<readonly BoardRow<Data>[] | null>
   /**
-   * The rows with a score in the range, the best first, at most `count` (default 10, at most 1,000) from the `from`th of
-   * them (default 1) on. Ranks are those on the whole board.
+   * The rows with a score in the range, the best first: `count` rows (default 10, at most 1,000) from the `from`th of them
+   * (default 1) on. Ranks are those on the whole board.
    */
   byScore(
     range: BoardScoreRange & { readonly count?: number; readonly from?: number },
     options?: BoardReadOptions,
   ): Promise<readonly BoardRow<Data>[]>
-  /** How many members the board has, or has with a score in the range: ZCARD or ZCOUNT. */
+  /** The number of members, or of members with a score in the range: ZCARD or ZCOUNT. */
   count(range?: BoardScoreRange, options?: BoardWindowChoice): Promise<number>
   /**
-   * How many of all members, in percent, have a score that is no better than the member's, itself included: the best
-   * has 100, of 200 members the worst (if alone) 0.5. Null when the board does not have it. Unrounded.
+   * The percentage of members whose score is not better than the member's, itself included. The best member has 100; the
+   * worst of 200 has 0.5 (if no other has the same score). Not rounded. Null when the member is not on the board.
    */
   percentile(member: string, options?: BoardWindowChoice): Promise<number | null>
   /**
-   * The worst score for which at least `percent` (0 to 100) of the members have no better one (the nearest-rank method; 0 gives the worst
-   * score). Null on an empty board. `scoreAt(await percentile(m))` is the score of m.
+   * The score at a percentile: the worst score such that at least `percent` (0 to 100) of the members have no better one
+   * (nearest-rank method; 0 gives the worst score). Null on an empty board. `scoreAt(await percentile(m))` is the score of m.
    */
   scoreAt(percent: number, options?: BoardWindowChoice): Promise<number | null>
   /**
-   * Of up to 1,000 members (friends), those on the board, the best first, with their place among themselves and their rank
-   * on the whole board. Each 50 are read in one moment.
+   * A ranking among up to 1,000 given members, such as friends: those on the board, the best first, with their place among
+   * each other and their rank on the whole board. Each 50 of them are read at one moment.
    */
   among(members: readonly string[], options?: BoardReadOptions): Promise<readonly BoardSubsetRow<Data>[]>
   /**
-   * Every member with its score, in no order, in bounded steps while the board is in use. A member that is there
-   * throughout comes exactly once, with a score that it had during the export; one that came, left or came back meanwhile at most once.
-   * A calendar window's export stays with the period it began in.
+   * All members with their scores, in no order, read in bounded steps while the board is in use. A member that is on the
+   * board during the whole export is returned exactly once, with a score that it had during the export. A member that was
+   * added or removed meanwhile is returned at most once. An export of a calendar window stays in the period it began in.
    *
-   * Cost: a ZSCAN for about 100 members. The names given out are remembered until the end, about 100 bytes each.
+   * Cost: a ZSCAN for about 100 members. This process keeps the returned names until the end, about 100 bytes each.
    */
   export(
     options?: BoardWindowChoice,
   ): AsyncIterableIterator<{ readonly member: string; readonly score: number }>
 
   /**
-   * Keeps data of a member: anything JSON can carry, at most 4 KiB; null forgets it. It stays until the
-   * member is removed, or fell off every window of a bounded board.
+   * Stores data of a member: any JSON value of at most 4 KiB; null deletes it. The data stay until the member is removed,
+   * or a board with `keep` dropped it from every window.
    */
   describe(member: string, data: Data | null): Promise<void>
 
   /**
-   * Hears changes of rank that this process' updates make; the function that comes back takes the listener off. The
-   * board must have `events`. They are looked for only while someone listens, here or on the
-   * node:diagnostics_channel 'penknife:leaderboard', and are told when the update resolves. Bounded: for an update one `rank`, two of
-   * `entered` and `left`, and `events.overtaken` of `overtaken`.
+   * Adds a listener; the returned function removes it. On a board with `events` it gets the changes of rank made by updates
+   * of this process, when the update resolves. An update emits at most one `rank` event, one `entered`, one `left` and
+   * `events.overtaken` of `overtaken`.
+   *
+   * Ranks are compared only while there is a listener, here or on the node:diagnostics_channel 'penknife:leaderboard'.
    */
   on(listener: (event: BoardEvent) => void): () => void
 }

@@ -1,15 +1,15 @@
 import { quoted } from '../text.ts'
 
-/** Says of data that cannot be read whose they are: once of a board, since many of them may be so. */
+/** Creates the function that warns of member data that are not JSON. It warns once, since many members may have such data. */
 export function createUnreadable(board: string): (member: string, text: string) => void {
-  let said = false
+  let warned = false
   return (member, text) => {
-    if (said) return
-    said = true
+    if (warned) return
+    warned = true
     process.emitWarning(
-      `leaderboard '${board}': the data of ${quoted(member, 80)} are no JSON, and were read as null: ` +
-        `${quoted(text, 80)}. Write them again by describe(); ` +
-        "find out which other program writes to the board's keys. Further ones are not reported",
+      `leaderboard '${board}': the data of ${quoted(member, 80)} are not JSON and were read as null: ` +
+        `${quoted(text, 80)}. Store them again with describe(), ` +
+        "and find the program that writes to the board's keys. Further cases are not reported",
       { type: 'PenknifeWarning', code: 'unreadable-data' },
     )
   }

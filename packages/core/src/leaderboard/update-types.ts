@@ -1,11 +1,11 @@
 export interface BoardUpdateOptions {
-  /** Resolve with the change instead of the score: two ZRANK more. With a window's name, the change in that window. */
+  /** Resolve with the change instead of the score, which costs two ZRANK more. `true`: in the first window; or a window's name. */
   readonly change?: boolean | string
 }
 
 export interface BoardIncrementOptions extends BoardUpdateOptions {
   /**
-   * Names the increment, so that it counts once and can be undone, for the board's `remember`: 1 to 128 characters
+   * Identifies the increment: it counts once and can be undone during the board's `dedup.window`. 1 to 128 characters
    * without braces and control characters.
    */
   readonly id?: string
@@ -13,30 +13,30 @@ export interface BoardIncrementOptions extends BoardUpdateOptions {
 
 export interface BoardRemoveOptions {
   /**
-   * Erase the name from what the board remembers of past increments. False: it stays there, counting nothing, until the last
-   * increment made so far has left the rolling windows and `remember` is over. Default: true.
+   * Erase the member's name from the log of past increments. False: the name stays there, without any effect, until the
+   * increments expire from the rolling windows and their ids from `dedup.window`. Default: true.
    */
   readonly erase?: boolean
 }
 
-/** One of the updates of a batch: a member, and one thing to do with its score. */
+/** One update of a batch: a member, and one change of its score. */
 export type BoardUpdate =
   | { readonly member: string; readonly increment: number; readonly id?: string }
   | { readonly member: string; readonly set: number }
   | { readonly member: string; readonly best: number }
 
-/** What an update did in one window. */
+/** The effect of an update in one window. */
 export interface BoardScoreChange {
   readonly member: string
   readonly window: string
   /** Null when the member was not on the board. */
   readonly previousScore: number | null
-  /** Null when the member is not on it now: it fell off a bounded board, or its rolling sum is zero. */
+  /** Null when the member is not on the board now: a board with `keep` dropped it, or its rolling sum is zero. */
   readonly score: number | null
-  /** Ordinal, in the moment before the update. */
+  /** The ordinal rank directly before the update. */
   readonly previousRank: number | null
-  /** Ordinal, in the moment after it. */
+  /** The ordinal rank directly after the update. */
   readonly rank: number | null
-  /** False when nothing was counted: a best that was not better, or an increment whose id was seen before. */
+  /** False when the update had no effect: a best that was not better, or an increment whose id was counted before. */
   readonly applied: boolean
 }

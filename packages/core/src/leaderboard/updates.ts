@@ -21,15 +21,16 @@ import type {
 import { type BoardClock, createCall } from './board-call.ts'
 import type { Layouts } from './windows.ts'
 
-/** An update as the script takes it. */
+/** An update as an argument of the script. */
 type Packed = readonly [kind: 'i' | 's' | 'b', member: string, amount: number, id?: string]
 
 export type Updates = Pick<Leaderboard, 'increment' | 'set' | 'best' | 'update'>
 
-/** Updates times windows of one script call. */
+/** The most updates times windows of one script call. */
 const MOST_WRITES = 100
 
 export interface UpdateParts {
+  readonly space: string
   readonly name: string
   readonly runtime: Runtime
   readonly settings: Settings
@@ -42,9 +43,10 @@ export interface UpdateParts {
 }
 
 export function createUpdates(parts: UpdateParts): Updates {
-  const { name, runtime, settings, scores, layouts, clock, topic, key } = parts
+  const { space, name, runtime, settings, scores, layouts, clock, topic, key } = parts
   const { route } = runtime.keys
-  const { windows, remember } = settings
+  const { windows, dedupWindow } = settings
+  const about = { space, name }
   const names = windows.map((window) => window.name)
   const rolling = windows.find(({ kind }) => kind === 'rolling')
   const call = createCall<[changes: Arg, watch: Arg, events: Arg]>(
@@ -54,14 +56,14 @@ export function createUpdates(parts: UpdateParts): Updates {
     (nowMs) => layouts.update({ nowMs }),
   )
   const plain = runtime.bind(leaderboardIncrement, [[key]])
-  /** One sorted set and nothing beside it. */
+  /** Whether the board is a single sorted set. */
   const isPlain =
     windows.length === 1 &&
     windows[0].kind === 'all-time' &&
     !settings.dense &&
     settings.limit === undefined &&
     !settings.keep
-  /** Single updates that share a call. */
+  /** How many single updates may share a call. */
   const items = Math.max(3, Math.floor(32 / windows.length))
 
   const hasListeners = (): boolean => settings.events !== undefined && topic.heard
@@ -72,21 +74,22 @@ export function createUpdates(parts: UpdateParts): Updates {
     checkMember(update.member)
     if ('increment' in update) {
       checkOptions('update', update, ['member', 'increment', 'id'])
-      if (settings.keep) throw invalid('increment', update.increment, 'a board with keep takes set and best')
+      if (settings.keep)
+        throw invalid('increment', update.increment, 'a board with keep allows set and best only')
       const amount = scores.amount('increment', update.increment)
       return update.id === undefined
         ? ['i', update.member, amount]
-        : ['i', update.member, amount, checkIncrementId(remember, update.id)]
+        : ['i', update.member, amount, checkIncrementId(dedupWindow, update.id)]
     }
     const kind = 'set' in update ? 'set' : 'best'
-    if (!(kind in update)) throw invalid('update', update, 'give it increment, set or best')
+    if (!(kind in update)) throw invalid('update', update, 'give it one of increment, set and best')
     checkOptions('update', update, ['member', kind])
     const score = (update as Readonly<Record<string, unknown>>)[kind] as number
-    if (rolling) throw invalid(kind, score, `window ${rolling.name} is rolling and takes increments only`)
+    if (rolling) throw invalid(kind, score, `window ${rolling.name} is rolling and allows increments only`)
     return [kind === 'set' ? 's' : 'b', update.member, scores.amount(kind, score)]
   }
 
-  /** Which window's change is wanted, from 1; 0 when none is. */
+  /** The number of the window whose change to return, from 1; 0 for none. */
   function watchOf({ change = false }: BoardUpdateOptions): number {
     if (change === false) return 0
     const at = change === true ? 0 : names.indexOf(change)
@@ -106,7 +109,7 @@ export function createUpdates(parts: UpdateParts): Updates {
       return (reply as readonly (readonly Reply[])[]).map(([value, change, events], at) => {
         const [, member] = changes[at] as Packed
         if (events && settings.events)
-          emitRankEvents(topic, name, settings.events, member, events as readonly Reply[])
+          emitRankEvents(topic, about, settings.events, member, events as readonly Reply[])
         return watch
           ? toChange(member, names[watch - 1] as string, change as readonly Reply[])
           : scoreOf(value as string)
@@ -135,7 +138,7 @@ export function createUpdates(parts: UpdateParts): Updates {
 
   async function one(update: BoardUpdate, options: BoardUpdateOptions): Promise<never> {
     const [made] = await make([pack(update)], watchOf(options))
-    // A number or a change, as `options` asked.
+    // A number or a change, according to `options`.
     return made as never
   }
 

@@ -1,42 +1,42 @@
 import { type Period, periodAt } from '../calendar.ts'
 import type { Settings, Window } from './options.ts'
 
-/** Keys, and the plan that tells a script what they are: see lua/_lib/leaderboard/board.lua. */
+/** Keys, and the plan that describes them to a script: see lua/_lib/leaderboard/board.lua. */
 export interface Layout {
   readonly keys: readonly string[]
   readonly plan: string
-  /** The time for which it was made, in milliseconds since 1970: from the first on, before the second. */
+  /** When the layout is valid. */
   readonly period: Period
 }
 
-/** Which calendar periods are meant: the present and the next, `previous` before them, or only that of a time. */
+/** Which calendar periods: the current and the next, both moved back by `previous`, or only that of a time. */
 export type When = { readonly nowMs: number; readonly previous?: number } | { readonly atMs: number }
 
-/** The key of a part of the board; none: of its all-time window. */
+/** The key of a part of the board; without a part that of its all-time window. */
 export type KeyOf = (...part: readonly string[]) => string
 
-/** Always: what has no calendar window is laid out once. */
+/** The layout of a board without calendar windows is always valid. */
 const ALWAYS: Period = { startMs: -Infinity, endMs: Infinity }
 
-/** For how much longer than it can be read a calendar period is kept, so that clocks may differ a little. */
+/** How much longer than necessary a calendar period is stored, so that clocks may differ a little. */
 const SLACK_MS = 3_600_000
 
-/** Periods that cannot be read any more and have not yet expired, at the most: they may be shorter than the slack. */
+/** The most periods that are not readable any more and have not yet expired: an hour may be shorter than the slack. */
 const EXPIRING = 2
 
 export interface Layouts {
-  /** Every window, for updates, and what belongs to them. */
+  /** All keys for updates: every window, data and ids. */
   update(when: When): Layout
-  /** One window, for reads. */
+  /** The keys of one window, for reads. */
   read(window: Window, when: When): Layout
-  /** Every window with its previous periods, to remove a member. */
+  /** All keys of a removal: every window with its previous periods. */
   remove(nowMs: number): Layout
 }
 
 export function createLayouts(settings: Settings, keyOf: KeyOf): Layouts {
-  const { ties, limit, dense, keep, remember, events, windows } = settings
+  const { ties, limit, dense, keep, dedupWindow, events, windows } = settings
 
-  function lay(chosen: readonly Window[], when: When, former: boolean, whole: boolean): Layout {
+  function layOut(chosen: readonly Window[], when: When, former: boolean, whole: boolean): Layout {
     const keys: string[] = []
     const place = (...part: readonly string[]): number => keys.push(keyOf(...part))
     const sets = (parts: readonly (readonly string[])[]): object => ({
@@ -89,8 +89,8 @@ export function createLayouts(settings: Settings, keyOf: KeyOf): Layouts {
       windows: planned,
       keep,
       data: place('data'),
-      ...(whole && remember !== undefined
-        ? { ids: place('ids'), idlog: place('idlog'), remember }
+      ...(whole && dedupWindow !== undefined
+        ? { ids: place('ids'), idlog: place('idlog'), dedup: dedupWindow }
         : undefined),
       events:
         whole && events
@@ -102,15 +102,15 @@ export function createLayouts(settings: Settings, keyOf: KeyOf): Layouts {
   }
 
   return {
-    update: (when) => lay(windows, when, false, true),
-    read: (window, when) => lay([window], when, false, false),
-    remove: (nowMs) => lay(windows, { nowMs }, true, true),
+    update: (when) => layOut(windows, when, false, true),
+    read: (window, when) => layOut([window], when, false, false),
+    remove: (nowMs) => layOut(windows, { nowMs }, true, true),
   }
 }
 
 type Calendar = Extract<Window, { readonly kind: 'calendar' }>
 
-/** A period and as many before it. */
+/** A period and `count` periods before it. */
 function back({ unit, timeZone }: Calendar, from: Period, count: number): readonly Period[] {
   const periods = [from]
   for (let at = 0; at < count; at++)
@@ -118,14 +118,14 @@ function back({ unit, timeZone }: Calendar, from: Period, count: number): readon
   return periods
 }
 
-/** When a period's keys are no more wanted: as many periods after its end as stay readable. */
+/** When a period's keys expire: as many periods after its end as stay readable, and the slack. */
 function lifeOf({ unit, timeZone, previous }: Calendar, period: Period): number {
   let end = period.endMs
   for (let at = 0; at < previous; at++) end = periodAt(unit, timeZone, end).endMs
   return end + SLACK_MS
 }
 
-/** A period's name in keys: when it began, such as 20261122T230000Z. */
+/** A period's name in keys: its start, such as 20261122T230000Z. */
 function nameOf(startMs: number): string {
   return new Date(startMs).toISOString().replace(/[-:]|\.\d+/g, '')
 }

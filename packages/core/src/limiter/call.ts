@@ -15,7 +15,7 @@ import type { Outcome } from './outcome.ts'
 import type { Plan } from './plan.ts'
 import type { LimiterSubject } from './types.ts'
 
-/** What a call is decided with. */
+/** The context of a call. */
 export interface CallContext {
   readonly space: string
   readonly name: string
@@ -27,11 +27,11 @@ export interface CallContext {
   readonly fallback: Fallback
   readonly policies: Policies
   readonly onDecision: (subject: LimiterSubject, decision: LimiterDecision) => void
-  /** Called when a subject, or any, may have got tokens or slots back. */
-  readonly onEased: (subject: LimiterSubject) => void
+  /** Called when a subject, or an unknown one, may have got tokens or slots back. */
+  readonly onTokensBack: (subject: LimiterSubject) => void
 }
 
-/** One call, from its charge to its decision. A class, since every call allocates it: closures would be many objects. */
+/** One call, from its charge to its decision. A class, because each call allocates one object instead of many closures. */
 export class Call implements ChargeRequest, Receiver<Outcome> {
   readonly subject: LimiterSubject
   readonly cost: number
@@ -40,7 +40,7 @@ export class Call implements ChargeRequest, Receiver<Outcome> {
   readonly #plan: Plan
   /** The subject as the caller gave it. */
   readonly #given: LimiterSubject
-  /** The subject as the deny cache knows it. */
+  /** The subject's key in the deny cache. */
   readonly #text: string
   #resolve!: (decision: LimiterDecision, correct: Correct | undefined) => void
   #reject!: (error: unknown) => void
@@ -71,19 +71,19 @@ export class Call implements ChargeRequest, Receiver<Outcome> {
     this.#resolve = resolve
     this.#reject = reject
     const { declaration } = this.#context
-    if (declaration.awaited) this.#chargeOnce(declaration.check())
+    if (declaration.awaited) this.#chargeWhen(declaration.check())
     else {
       this.#charge()
       if (declaration.due) void declaration.check()
     }
   }
 
-  /** Charges once the rules were accepted; the deadline covers both. */
-  #chargeOnce(accepted: Promise<void> | undefined): void {
+  /** Charges after the rules were accepted. The deadline covers both steps. */
+  #chargeWhen(accepted: Promise<void> | undefined): void {
     const { title, deadlineMs } = this.#context
     const text = `${title}: Redis did not answer within ${deadlineMs} ms; the call may still be carried out`
     const onTime = (): void => this.failed(new PenknifeError('PENKNIFE_TIMEOUT', text, { fate: 'unknown' }))
-    // After a stall of this process the reply may be there already: it is read first.
+    // After a stall of this process the reply may have arrived already, and is read first.
     setTimeout(() => setImmediate(onTime), deadlineMs).unref()
     Promise.resolve(accepted)
       .then(() => {
@@ -103,7 +103,7 @@ export class Call implements ChargeRequest, Receiver<Outcome> {
       .catch((error: unknown) => this.failed(error))
   }
 
-  /** One of several charges. */
+  /** Makes one of several charges. */
   async #take(charge: Charge, cost: number, correctable: boolean): Promise<Taken> {
     const { subject } = this
     const outcome = await new Promise<Outcome>((received, failed) =>
@@ -116,16 +116,16 @@ export class Call implements ChargeRequest, Receiver<Outcome> {
     const decision = decisionOf(rules, outcome, cost)
     if (outcome.kind === 'blocked') return { decision }
     const { correct, lease } = outcome
-    return { decision: lease ? { ...decision, lease: this.#watched(lease) } : decision, correct }
+    return { decision: lease ? { ...decision, lease: this.#wakingLease(lease) } : decision, correct }
   }
 
-  /** A lease whose release wakes the calls that wait for a slot. */
-  #watched(lease: Lease): Lease {
-    const { onEased } = this.#context
-    return { ...lease, release: () => lease.release().finally(() => onEased(this.#given)) }
+  /** The lease, with a release that wakes the calls that wait for a slot. */
+  #wakingLease(lease: Lease): Lease {
+    const { onTokensBack } = this.#context
+    return { ...lease, release: () => lease.release().finally(() => onTokensBack(this.#given)) }
   }
 
-  /** The outcome of the only charge. */
+  /** Receives the outcome of a single charge. */
   received(outcome: Outcome): void {
     try {
       const { decision, correct } = this.#takenOf(this.#plan.charges[0] as Charge, outcome, this.cost)
@@ -145,11 +145,11 @@ export class Call implements ChargeRequest, Receiver<Outcome> {
     this.#resolve(decision, correct)
   }
 
-  /** Lets the policy decide. */
+  /** Lets `whenUnavailable` decide. */
   failed(error: unknown): void {
     if (this.#settled) return
     const { space, name, title, fallback, policies, onDecision } = this.#context
-    // What Redis refuses, or replies in another way than it should, would otherwise fail every request.
+    // The policy also decides when Redis refuses a call or sends an unreadable reply; otherwise every request would fail.
     const failure = error instanceof PenknifeError ? error : badReply(title, errorText(error), error)
     try {
       if (failure.code === 'PENKNIFE_INVALID') throw failure

@@ -4,12 +4,12 @@ import type { LimiterDecision, LimiterRuleState } from './decision-types.ts'
 import { joinLeases } from './leases.ts'
 import type { Plan } from './plan.ts'
 
-/** Makes one charge; one that may have to be corrected later says how. */
+/** Makes one charge. A correctable charge returns its correction. */
 export type TakeOne = (charge: Charge, cost: number, correctable: boolean) => Promise<Taken>
 
 /**
- * Takes tokens from rules that no single script can charge together: one charge after the other. When one denies or fails,
- * what those before it took is given back. In between others may have been denied because of it; only `routeBy` avoids that.
+ * Makes several charges one after the other, for rules that no single script can charge together. When one denies or fails,
+ * the earlier charges are given back. Meanwhile other calls may have been denied because of them; only `routeBy` avoids that.
  */
 export async function takeInOrder(
   { charges, rules }: Plan,
@@ -46,7 +46,7 @@ async function takeEach(
   for (const charge of charges) {
     let next: Taken
     try {
-      // Nothing can deny after the last one.
+      // The last charge needs no correction, because no later one can deny.
       next = await take(charge, cost, correctable || (cost > 0 && charge !== charges.at(-1)))
     } catch (error) {
       await undo().catch(() => {})
@@ -65,7 +65,7 @@ async function takeEach(
   return taken
 }
 
-/** One decision of those about the parts of a subject; `names` are those of all rules, in order. */
+/** Joins the decisions about the parts of a subject. `names` are the names of all rules, in order. */
 function joinDecisions(names: readonly string[], decisions: readonly LimiterDecision[]): LimiterDecision {
   const [first] = decisions as readonly [LimiterDecision]
   if (decisions.length === 1) return first

@@ -10,7 +10,7 @@ import type { KnownRule } from './rule.ts'
 import type { RuleRegistry } from './rule-registry.ts'
 import type { SubjectKeys } from './subject-keys.ts'
 
-/** What charge.lua replied. */
+/** The decoded reply of charge.lua. */
 export type ChargeReply =
   | Blocked
   | {
@@ -22,7 +22,7 @@ export type ChargeReply =
     }
 
 /**
- * Calls charge.lua for a subject's keys: `tokens` fewer than 0 give back; `how` and `lease` as the script says.
+ * Calls charge.lua for a subject's keys. `tokens` below 0 are given back; `how` and `lease` are arguments of the script.
  */
 export type ChargeCall = (
   where: { readonly route: Route; readonly keys: readonly string[] },
@@ -31,11 +31,11 @@ export type ChargeCall = (
   lease: string,
 ) => Promise<ChargeReply>
 
-/** What the first number of the reply says, besides 0 (denied) and 1 (allowed). */
+/** Values of the reply's first number, besides 0 (denied) and 1 (allowed). */
 const BLOCKED = 2
 const OTHER_PERIOD = 3
 
-/** Binds charge.lua to rules. `leaseUs` is how long all their slots are leased. */
+/** Binds charge.lua to rules. `leaseUs` is the length of the lease of their slots. */
 export function bindCharge(
   { name, bind }: Pick<LimiterContext, 'name' | 'bind'>,
   registry: RuleRegistry,
@@ -57,14 +57,14 @@ export function bindCharge(
   let port = bindAt(Date.now())
 
   return async ({ route, keys }, tokens, how, lease) => {
-    // In the same tick, so that a charge waits for no second round trip.
+    // Registered in the same tick, so that the charge does not wait for a second round trip.
     const registering = tokens > 0 ? registry.register(rules) : undefined
     const used = port
     const replied = used(route, ...keys, tokens, how, lease)
     if (registering) await Promise.allSettled([registering, replied])
     let reply = await replied
     if (reply[0] === OTHER_PERIOD) {
-      // Redis' clock is outside of the calendar periods that were sent. Another call may have noticed before.
+      // Redis' time is outside of the calendar periods that were sent. Another call may have bound the script again already.
       if (port === used) port = bindAt(Math.floor(readTime(limiterCharge.name, reply[1]) / 1000))
       reply = await port(route, ...keys, tokens, how, lease)
       if (reply[0] === OTHER_PERIOD) {

@@ -13,25 +13,25 @@ import type { RuleRegistry } from './rule-registry.ts'
 import { createSubjectKeys } from './subject-keys.ts'
 import type { LimiterSubject } from './types.ts'
 
-/** What one charge is asked for. */
+/** The arguments of one charge. */
 export interface ChargeRequest {
-  /** Checked. */
+  /** A checked subject. */
   readonly subject: LimiterSubject
   readonly cost: number
-  /** Whether it may have to be corrected: the fast scripts do not reply the time that this needs. */
+  /** Whether the charge may be corrected later. The fast scripts cannot be used then: they do not reply the time of the charge. */
   readonly correctable: boolean
 }
 
 /** The rules that one script call charges. */
 export interface Charge {
   readonly rules: readonly KnownRule[]
-  /** Takes tokens if every rule allows, and a slot of each concurrency rule. One script call. `received` must not throw. */
+  /** Takes tokens, and a slot of each concurrency rule, if every rule allows it. One script call. `received` must not throw. */
   take(request: ChargeRequest, receiver: Receiver<Outcome>): void
-  /** Charges tokens, or fewer than 0 to give them back, whether the rules allow it or not. One script call. */
+  /** Charges tokens even above the limit, or gives them back (fewer than 0). One script call. */
   add(subject: LimiterSubject, tokens: number): Promise<readonly LimiterRuleState[]>
 }
 
-/** What charges need besides the limiter itself. */
+/** The context of charges. */
 export interface ChargeContext extends LimiterContext {
   readonly registry: RuleRegistry
   readonly leases: Leases
@@ -45,7 +45,7 @@ export function createCharge(context: ChargeContext, rules: readonly KnownRule[]
   const call = bindCharge(context, registry, rules, keys.numberOf, leaseUs)
   const fast = bindFast(bind, rules)
 
-  /** The numbers of each rule begin with 1 where it was not charged. */
+  /** Whether each rule was charged: its numbers start with 1 if it was not. */
   function chargedOf(numbers: RuleNumbers): readonly boolean[] {
     let at = 0
     return rules.map(({ stateSize }) => {
@@ -64,8 +64,8 @@ export function createCharge(context: ChargeContext, rules: readonly KnownRule[]
     return reply.kind === 'decided' ? statesOf(rules, reply.numbers) : []
   }
 
-  /** By charge.lua, which knows all rules and states. */
-  async function chargeByAny({ subject, cost, correctable }: ChargeRequest): Promise<Outcome> {
+  /** Takes tokens by charge.lua, which handles all rules and states. */
+  async function sendCharge({ subject, cost, correctable }: ChargeRequest): Promise<Outcome> {
     const where = keys.all(subject)
     const id = leaseUs === undefined || cost === 0 ? '' : leases.nextId()
     const reply: ChargeReply = await call(where, cost, 'take', id)
@@ -89,18 +89,18 @@ export function createCharge(context: ChargeContext, rules: readonly KnownRule[]
     }
   }
 
-  const takeByAny = (request: ChargeRequest, receiver: Receiver<Outcome>): void =>
-    handOver(chargeByAny(request), receiver)
+  const takeByChargeScript = (request: ChargeRequest, receiver: Receiver<Outcome>): void =>
+    handOver(sendCharge(request), receiver)
 
   return {
     rules,
     take(request, receiver) {
       if (fast === undefined || request.correctable) {
-        takeByAny(request, receiver)
+        takeByChargeScript(request, receiver)
         return
       }
       const place = keys.firstPlace(request.subject)
-      const fastReceiver = new FastReceiver(rules, request, receiver, takeByAny)
+      const fastReceiver = new FastReceiver(rules, request, receiver, takeByChargeScript)
       fast.to(fastReceiver, place.route, keys.firstKey(place), request.cost)
     },
     add: (subject, tokens) => add(subject, tokens),

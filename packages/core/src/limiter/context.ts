@@ -3,7 +3,7 @@ import type { Port } from '../redis/runner.ts'
 import type { Arg, Script } from '../redis/script.ts'
 import type { Locate } from './subjects.ts'
 
-/** What the parts of a limiter have in common. */
+/** The context that all parts of a limiter share. */
 export interface LimiterContext {
   readonly name: string
   readonly keys: Keys

@@ -12,7 +12,7 @@ import { hasOwnKey, ownKey, partName } from './subject-keys.ts'
 import { checkSubject, isSubject, type Place } from './subjects.ts'
 import type { RateLimiter, LimiterSubject, LimiterTakeOptions } from './types.ts'
 
-/** The longest reason of a block: it is a part of the subject's state. */
+/** The longest reason of a block: it is stored in the subject's state. */
 const LONGEST_REASON = 256
 
 type Controls = Pick<RateLimiter, 'refund' | 'penalty' | 'block' | 'unblock' | 'reset'>
@@ -23,12 +23,12 @@ export interface ControlsContext extends ChargeContext {
   readonly ownPlan: Plan
   readonly planOf: PlanOf
   /** Called when a subject may have got tokens or slots back. */
-  readonly onEased: (subject: LimiterSubject) => void
+  readonly onTokensBack: (subject: LimiterSubject) => void
 }
 
-/** What changes the state of a subject without a decision. */
+/** Creates the methods that change a subject's state without a decision. */
 export function createControls(context: ControlsContext): Controls {
-  const { name, keys, locate, routeBy, bind, registry, declaration, ownPlan, planOf, onEased } = context
+  const { name, keys, locate, routeBy, bind, registry, declaration, ownPlan, planOf, onTokensBack } = context
   const blockPort = bind(limiterBlock, [])
   const unblockPort = bind(limiterUnblock, [])
   const resetPort = bind(limiterReset, [])
@@ -57,7 +57,7 @@ export function createControls(context: ControlsContext): Controls {
     throw invalid('per', per, parts[0] === undefined ? 'leave it out' : `give one of ${parts.join(', ')}`)
   }
 
-  /** The parts that this limiter's rules are of, and all that the subject has: rules of other processes may be of those. */
+  /** The parts of this limiter's rules, and all parts of the subject: rules of other processes may count those. */
   function partsOf(subject: LimiterSubject): readonly (string | undefined)[] {
     if (typeof subject !== 'object' || subject === null || parts[0] === undefined) return parts
     const others = Object.entries(subject).filter(([part, value]) => isName(part, 32) && isSubject(value))
@@ -72,16 +72,16 @@ export function createControls(context: ControlsContext): Controls {
   /** The key of a block of a subject, or of a part of it. */
   function blockOf(subject: LimiterSubject, per: string | undefined): { route: Route; key: string } {
     checkPart(per)
-    const { route, who } = placeOf(subject, per)
-    return { route, key: keys.limit(route, partName(name, per), who) }
+    const { route, keyName } = placeOf(subject, per)
+    return { route, key: keys.limit(route, partName(name, per), keyName) }
   }
 
   return {
     async refund(subject, given) {
-      return adjust('refund', subject, given, -1).finally(() => onEased(subject))
+      return adjust('refund', subject, given, -1).finally(() => onTokensBack(subject))
     },
     async penalty(subject, given) {
-      return adjust('penalty', subject, given, 1).finally(() => onEased(subject))
+      return adjust('penalty', subject, given, 1).finally(() => onTokensBack(subject))
     },
     async block(subject, blocking) {
       checkOptions('block', blocking, ['duration', 'reason', 'per'])
@@ -89,14 +89,14 @@ export function createControls(context: ControlsContext): Controls {
       const reason = checkText('reason', blocking.reason, LONGEST_REASON)
       const { route, key } = blockOf(subject, blocking.per)
       await blockPort(route, key, us, reason)
-      // It may be shorter than the one before.
-      onEased(subject)
+      // The new block may be shorter than the previous one.
+      onTokensBack(subject)
     },
     async unblock(subject, given = {}) {
       checkOptions('unblock', given, ['per'])
       const { route, key } = blockOf(subject, given.per)
       const was = await unblockPort(route, key, 0, '')
-      onEased(subject)
+      onTokensBack(subject)
       return was === 1
     },
     async reset(subject, given = {}) {
@@ -113,12 +113,13 @@ export function createControls(context: ControlsContext): Controls {
         const own = rules
           .filter((rule) => hasOwnKey(rule) && rule.per === part)
           .map((rule) => ownKey(keys, partName(name, part), rule, place))
-        return [keys.limit(place.route, partName(name, part), place.who), ...own].map(
+        return [keys.limit(place.route, partName(name, part), place.keyName), ...own].map(
           (key) => [key, place.route] as const,
         )
       })
-      await together([...new Map(found)].map(([key, route]) => resetPort(route, key)))
-      onEased(subject)
+      const deleted = await together([...new Map(found)].map(([key, route]) => resetPort(route, key)))
+      onTokensBack(subject)
+      return deleted.some((count) => count === 1)
     },
   }
 }

@@ -2,12 +2,12 @@ import { PenknifeError } from '../errors.ts'
 import type { LimiterDecision, LimiterRuleState } from './decision-types.ts'
 
 /**
- * Charges so many tokens more, or with fewer than 0 gives them back, less what time has given back since the charge. Resolves
+ * Corrects a charge: charges `tokens` more or, below 0, gives them back, less the tokens that came back with time. Resolves
  * with the states of the enforced rules.
  */
 export type Correct = (tokens: number) => Promise<readonly LimiterRuleState[]>
 
-/** A decision, and what corrects its charge later; nothing does where nothing was charged. */
+/** A decision, and the correction of its charge; undefined when nothing was charged. */
 export interface Taken {
   readonly decision: LimiterDecision
   readonly correct?: Correct | undefined
@@ -15,21 +15,21 @@ export interface Taken {
 
 /** A charge that may be corrected later. */
 export interface CorrectableCharge {
-  /** Redis' time of it, in microseconds. */
+  /** Redis' time of the charge, in microseconds. */
   readonly at: number
-  /** This process' time after the reply, by performance.now(). */
+  /** The time of the reply, by performance.now(). */
   readonly repliedAt: number
-  /** For each rule whether it was charged; a shadow rule that would have denied was not. */
+  /** Whether each rule was charged: a shadow rule that would have denied was not. */
   readonly charged: readonly boolean[]
 }
 
-/** The argument by which charge.lua corrects a charge. */
+/** The argument of charge.lua to correct a charge. */
 export function correctionText({ at, repliedAt, charged }: CorrectableCharge): string {
   const elapsedUs = Math.max(0, Math.floor((performance.now() - repliedAt) * 1000))
   return `${at} ${elapsedUs} ${charged.map(Number).join('')}`
 }
 
-/** The results of calls that belong together. When one failed and another was done, the fate of the whole is unknown. */
+/** The results of calls that belong together. If one failed and another was carried out, the fate of the whole is unknown. */
 export async function together<Result>(calls: readonly Promise<Result>[]): Promise<Result[]> {
   const ended = await Promise.allSettled(calls)
   const done = ended.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : []))

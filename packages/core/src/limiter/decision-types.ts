@@ -4,27 +4,27 @@ import type { LimiterRuleInfo } from './rule-types.ts'
 export interface LimiterRuleState extends LimiterRuleInfo {
   /** Whole tokens (of a concurrency rule: slots) left. */
   readonly remaining: number
-  /** Milliseconds until a whole token more is there (0 when the rule is full), rounded up; Infinity under limit 0. */
+  /** Milliseconds until one more whole token is available (0 when the rule is full), rounded up; Infinity under limit 0. */
   readonly nextMs: number
   /** Milliseconds until the rule is full again, rounded up; Infinity under limit 0. */
   readonly resetMs: number
 }
 
-/** A shadow rule's state, and what it would have decided. */
+/** A shadow rule's state, and its decision if it were enforced. */
 export interface LimiterShadowState extends LimiterRuleState {
-  /** Counted as if it were enforced: a call that it would have denied is not charged to it. */
+  /** What the rule would have decided. A call that it would have denied is not charged to it. */
   readonly allowed: boolean
 }
 
 export interface LimiterDecision {
   readonly allowed: boolean
-  /** The binding rule: when denied the one to wait for longest, when allowed the one with the least left. */
+  /** The binding rule: of a denial the rule with the longest wait, otherwise the rule with the fewest tokens left. */
   readonly rule: string
   /** Whole tokens left under the binding rule. */
   readonly remaining: number
   /**
-   * Milliseconds until the same call can pass, rounded up; 0 when allowed, Infinity under a rule with limit 0. Under a concurrency rule the time until a
-   * lease ends by itself: a release may come sooner.
+   * Milliseconds until the same call can pass, rounded up; 0 when allowed, Infinity under a rule with limit 0. Under a
+   * concurrency rule it is the time until a lease expires; a slot may be released sooner.
    */
   readonly retryAfterMs: number
   /** Names of the rules that denied; empty when allowed or blocked. */
@@ -33,13 +33,13 @@ export interface LimiterDecision {
   readonly rules: readonly LimiterRuleState[]
   /** Every shadow rule's state, in the order of the options. */
   readonly shadow: readonly LimiterShadowState[]
-  /** Why the subject is blocked; then nothing was looked at, and every rule reports 0 left until the block ends. */
+  /** Why the subject is blocked. The rules were not checked then, and each reports 0 remaining until the block ends. */
   readonly blocked?: LimiterBlock | undefined
-  /** The slot that the call holds, if a concurrency rule was charged. */
+  /** The lease of the call's slots, if a concurrency rule was charged. */
   readonly lease?: Lease | undefined
   /**
-   * `policy` or `local` when Redis did not answer in time and `whenUnavailable` decided; `cache` for a denial that
-   * still holds and was repeated in this process.
+   * What decided: Redis, the deny cache of this process (`cache`), or `whenUnavailable` because Redis did not answer in
+   * time (`policy`, `local`).
    */
   readonly decidedBy: 'redis' | 'policy' | 'local' | 'cache'
 }
@@ -50,12 +50,12 @@ export interface LimiterBlock {
   readonly endsInMs: number
 }
 
-/** A slot of every concurrency rule of a call. */
+/** The lease of a call's slots: one slot of each concurrency rule. */
 export interface Lease {
-  /** Milliseconds for which it is held, from the charge or the last renewal; the shortest of its rules. */
+  /** The length of the lease in milliseconds, from the charge or the last renewal; the shortest of its rules. */
   readonly leaseMs: number
-  /** Holds it for another `leaseMs`; false when it had ended, and then it is not taken again. One script call. */
+  /** Renews the lease for another `leaseMs`. False when it had expired; the slots are not taken again then. One script call. */
   renew(): Promise<boolean>
-  /** Gives it back; false when it had ended. Repeating it is harmless. One script call. */
+  /** Gives the slots back. False when the lease had expired. Repeating it is harmless. One script call. */
   release(): Promise<boolean>
 }

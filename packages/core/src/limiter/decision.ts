@@ -40,7 +40,7 @@ export function decide(
     }
     at += 1 + rule.stateSize
   }
-  if (!binding) throw badReply('a limiter', 'it denies, and no rule does')
+  if (!binding) throw badReply('a limiter', 'it is a denial, but no rule denies')
   const { name, remaining } = binding
   return { allowed, rule: name, remaining, retryAfterMs, violated, rules: states, shadow, decidedBy: 'redis' }
 }
@@ -62,10 +62,10 @@ function stateOf(rule: KnownRule, numbers: RuleNumbers, at: number): LimiterRule
   return { name, algorithm, limit, windowMs, burst, remaining, nextMs, resetMs }
 }
 
-/** Of a subject that is blocked: nothing was looked at, and nothing can be taken before the block ends. */
+/** The decision for a blocked subject: no rule was checked, and nothing can be taken before the block ends. */
 function blockedDecision(rules: readonly KnownRule[], endsInUs: number, reason: string): LimiterDecision {
   const endsInMs = msUp(endsInUs)
-  const states = enforced(rules).map((rule) => spent(rule, endsInMs))
+  const states = enforced(rules).map((rule) => exhausted(rule, endsInMs))
   const [first] = states as [LimiterRuleState]
   return {
     allowed: false,
@@ -81,11 +81,11 @@ function blockedDecision(rules: readonly KnownRule[], endsInUs: number, reason: 
 }
 
 /**
- * The decision when Redis did not answer: nothing is known of the subject. Where the policy allows, a rule with limit 0
- * still denies what costs something: nobody need be asked for that.
+ * The decision when Redis did not answer and the subject's state is unknown. An open policy still denies calls that cost
+ * something under a rule with limit 0, because that does not depend on the state.
  */
 export function policyDecision(rules: readonly KnownRule[], open: boolean, cost: number): LimiterDecision {
-  const states = enforced(rules).map((rule) => (open ? full(rule) : spent(rule, untilNextMs(rule))))
+  const states = enforced(rules).map((rule) => (open ? full(rule) : exhausted(rule, untilNextMs(rule))))
   const denying = open ? states.filter((state) => cost > 0 && isClosed(state)) : states
   const allowed = denying.length === 0
   const first = (allowed ? states[0] : denying[0]) as LimiterRuleState
@@ -110,11 +110,11 @@ function full(rule: KnownRule): LimiterRuleState {
   return { ...ruleInfo(rule), remaining: rule.burst, nextMs: ms, resetMs: ms }
 }
 
-function spent(rule: KnownRule, ms: number): LimiterRuleState {
+function exhausted(rule: KnownRule, ms: number): LimiterRuleState {
   return { ...ruleInfo(rule), remaining: 0, nextMs: ms, resetMs: ms }
 }
 
-/** How long a rule that was used up takes for one token, as far as that is known without its state. */
+/** The time until an exhausted rule has one token, as far as it is known without the state. */
 function untilNextMs(rule: KnownRule): number {
   if (isClosed(rule)) return Infinity
   if (rule.letter === 's') return msUp((rule as Slots).leaseUs)

@@ -2,7 +2,7 @@ import type { Calendar } from './algorithms/calendar.ts'
 import type { Slots } from './algorithms/concurrency.ts'
 import type { KnownRule } from './rule.ts'
 
-/** A limiter's rules as people read them, such as `minute: gcra, 100 in 60000 ms; exports: concurrency, 2, lease 30000 ms`. */
+/** A limiter's rules as readable text, such as `minute: gcra, 100 in 60000 ms; exports: concurrency, 2, lease 30000 ms`. */
 export function declarationText(
   rules: readonly KnownRule[],
   { routeBy, hashSubjects }: { readonly routeBy: string | undefined; readonly hashSubjects: boolean },

@@ -7,51 +7,51 @@ import type { Calendar } from './algorithms/calendar.ts'
 import type { LimiterContext } from './context.ts'
 import type { KnownRule } from './rule.ts'
 
-/** Declares a limiter's rules to all its processes. */
+/** Declares a limiter's rules in Redis, for all its processes. */
 export interface Declaration {
   /** Whether `check` has anything to do. */
   readonly due: boolean
-  /** Whether a charge waits for `check`; else it is called after the charge was sent. */
+  /** Whether a charge must wait for `check`. Otherwise `check` is called after the charge was sent. */
   readonly awaited: boolean
-  /** A promise that rejects when the rules are refused, or when Redis does not answer; undefined when no charge waits. */
+  /** Resolves when the rules are accepted, and rejects when they are refused or Redis does not answer. Undefined when no charge waits. */
   check(): Promise<void> | undefined
 }
 
 /** How often a process with calendar rules declares them again. */
 const AGAIN_MS = 60_000
-/** A calendar stays declared for so much longer than a count may live. */
+/** A calendar stays declared for this time longer than a count may exist. */
 const MARGIN_MS = 600_000
 const LONGEST_PERIOD_MS = 31 * 86_400_000 + 3_600_000
-/** What was declared is remembered for so long after a process started. */
+/** How long the text of a declaration stays stored after a process started. */
 const TEXT_MS = 90 * 86_400_000
-/** What is reported of a declaration that something else may have written. */
+/** The most that is quoted of a stored declaration, because another program may have written it. */
 const LONGEST = 1000
 
-/** How long after a failure another call declares the rules, where no call waits for that. */
+/** How long after a failure the rules are declared again, where no call waits for that. */
 const RETRY_MS = 1000
 
 export interface DeclarationContext {
   /** Binds with the deadline of the limiter. */
   readonly bind: LimiterContext['bind']
-  /** The same with the circuit breaker, for calls that others wait for. */
+  /** The same with the circuit breaker, for declarations that charges wait for. */
   readonly bindBreaking: LimiterContext['bind']
   readonly keys: Keys
   readonly name: string
   /** Names the limiter in errors. */
   readonly title: string
   readonly rules: readonly KnownRule[]
-  /** As people read it. */
+  /** The declaration as readable text. */
   readonly text: string
   /** Called with the declaration of another version. */
   readonly onChange: (before: string) => void
 }
 
 /**
- * Declares a limiter's rules in Redis when they are used first. What another version declared before is reported, since a
- * deploy may change it. Rules that count by a calendar wait for the answer, and are refused where another process counts by
- * another calendar under their name: each would take the other's count for one of its own period.
+ * Declares a limiter's rules in Redis at their first use. A deploy may change rules, so a different earlier declaration is only
+ * reported. Charges of calendar rules wait for the reply. They are refused where another process uses another calendar under
+ * the same rule name, because each process would read the other's count as that of its own period.
  *
- * One script call a process, with calendar rules one each minute.
+ * One script call for each process; with calendar rules one each minute.
  */
 export function createDeclaration(context: DeclarationContext): Declaration {
   const { bind, bindBreaking, keys, name, title, rules, text, onChange } = context
@@ -60,10 +60,10 @@ export function createDeclaration(context: DeclarationContext): Declaration {
   const port = (strict ? bindBreaking : bind)(limiterDeclare, [])
   const lines = calendars.map((rule) => `${ruleKey(rule)} ${rule.period}`).join('\n')
   const lastsUs = (LONGEST_PERIOD_MS + MARGIN_MS) * 1000
-  let said = false
+  let textSent = false
   let againAt = -Infinity
-  /** Until the first answer, and again after a refusal, calls wait for this. */
-  let asking: Promise<void> | undefined
+  /** The declaration under way. Calls wait for it until the first acceptance, and again after a refusal. */
+  let declaring: Promise<void> | undefined
   let accepted = false
 
   function refusal({ name: ruleName, period }: Calendar, other: string): PenknifeError {
@@ -76,8 +76,8 @@ export function createDeclaration(context: DeclarationContext): Declaration {
   }
 
   async function declare(): Promise<void> {
-    const first = !said
-    said = true
+    const first = !textSent
+    textSent = true
     let reply: readonly unknown[]
     try {
       reply = await port(
@@ -89,23 +89,23 @@ export function createDeclaration(context: DeclarationContext): Declaration {
         TEXT_MS * 1000,
       )
     } catch (error) {
-      // A key that something else wrote, or a right that is missing, stops nothing.
+      // A key of another program, or a missing permission, must not stop the limiter.
       if (!isOutage(error)) return
-      if (first) said = false
+      if (first) textSent = false
       if (accepted || !strict) return
       againAt = -Infinity
-      // Where Redis is away, the charge need not wait for it once more.
+      // If Redis is away, the charge need not wait for it a second time.
       if (isReply((error as PenknifeError).cause)) return
       throw error
     }
     const [ok, ...more] = reply
     accepted = ok === 1
     if (!accepted) {
-      if (first) said = false
+      if (first) textSent = false
       const [key, other] = more
       const rule = calendars.find((each) => ruleKey(each) === key)
       if (rule && typeof other === 'string') throw refusal(rule, other)
-      // Nothing that the script replies, and no reason to refuse what is charged: the next charge asks again.
+      // Not a reply of the script, and no reason to refuse the charge: the next charge declares again.
       againAt = -Infinity
       return
     }
@@ -114,7 +114,7 @@ export function createDeclaration(context: DeclarationContext): Declaration {
 
   return {
     get due() {
-      return strict || !said
+      return strict || !textSent
     },
     get awaited() {
       return strict && !accepted
@@ -123,15 +123,15 @@ export function createDeclaration(context: DeclarationContext): Declaration {
       const now = performance.now()
       if (now >= againAt) {
         againAt = now + (strict ? AGAIN_MS : RETRY_MS)
-        asking = declare()
-        asking.catch(() => {})
+        declaring = declare()
+        declaring.catch(() => {})
       }
-      return strict && !accepted ? asking : undefined
+      return strict && !accepted ? declaring : undefined
     },
   }
 }
 
-/** Names a rule's states: rules of one name over different parts of a subject have different ones. */
+/** Identifies a rule's states: rules with the same name over different parts of a subject have different states. */
 function ruleKey({ per = '', name }: KnownRule): string {
   return `${per}/${name}`
 }

@@ -5,32 +5,32 @@ import type { LimiterDecision } from './decision-types.ts'
 import { laterDenial } from './later-denial.ts'
 import type { LimiterDenyCacheOptions } from './types.ts'
 
-/** Denials that are still in force, so that Redis need not be asked. */
+/** Denials that are still valid, so that Redis need not be asked. */
 export interface DenyCache {
-  /** What a call of a positive cost is denied with; undefined when Redis has to be asked. */
+  /** The denial for a call with a positive cost; undefined when Redis must be asked. */
   denied(subject: string, rules: string, cost: number): Denied | undefined
-  /** Remembers what Redis decided. */
+  /** Stores the decision of Redis. */
   learn(subject: string, rules: string, cost: number, decision: LimiterDecision): void
-  /** Forgets one subject, or all: the next call asks Redis. */
+  /** Deletes the denials of one subject, or of all: the next call asks Redis. */
   forget(subject?: string): void
 }
 
 export interface Denied {
   readonly decision: LimiterDecision
-  /** The same as a promise, which then need not be made for each call. */
+  /** The decision as a promise, shared by calls so that each need not create one. */
   readonly answer: Promise<LimiterDecision>
 }
 
-/** Rule sets for which one subject's denials are remembered. */
+/** The most rule sets for which one subject's denials are stored. */
 const MAX_RULE_SETS = 4
 
 /**
- * A denial is true of every call of at least its cost under the same rules until its time is over: nothing but time
- * gives tokens back, unless somebody refunds, resets or unblocks. Under a concurrency rule a release may come at any
- * moment: such denials are not remembered.
+ * A denial is valid for every call of at least its cost under the same rules until its time is over: only time gives tokens
+ * back, unless a process refunds, resets or unblocks. Denials under a concurrency rule are not stored, because a slot may be
+ * released at any moment.
  *
- * Entries live in two generations. The older one is dropped as a whole when the younger is full or as old as an entry
- * may get, so that nothing is searched for and nothing outlives its use by more than one call that is denied.
+ * Entries are in two generations. The older one is dropped as a whole when the younger is full, or as old as an entry may
+ * get. So no search for expired entries is needed, and they are dropped by the next denial.
  */
 export function createDenyCache(
   options: LimiterDenyCacheOptions,
@@ -58,12 +58,12 @@ export function createDenyCache(
     old.delete(subject)
   }
 
-  /** Puts a denial in front of what is still in force of the subject's other rule sets. */
-  function remember(subject: string, denial: Denial): void {
+  /** Stores a denial before the valid denials of the subject's other rule sets. */
+  function store(subject: string, denial: Denial): void {
     let kept = 1
     let last = denial
     for (let other = find(subject); other !== undefined; other = other.next) {
-      if (other.rules === denial.rules || other.over(denial.since) || kept === MAX_RULE_SETS) continue
+      if (other.rules === denial.rules || other.expired(denial.since) || kept === MAX_RULE_SETS) continue
       kept += 1
       last.next = other
       last = other
@@ -94,16 +94,16 @@ export function createDenyCache(
       if (decision.allowed && isEmpty()) return
       const known = ofRules(find(subject), rules)
       if (decision.allowed) {
-        // What was denied passed: somebody gave tokens back.
+        // A call that was denied before passed: tokens were given back.
         if (known !== undefined && known.cost <= cost) drop(subject)
         return
       }
       if (cost === 0 || decision.decidedBy !== 'redis') return
       if (decision.rules.some(({ algorithm }) => algorithm === 'concurrency')) return
       const since = performance.now()
-      if (known !== undefined && known.cost < cost && !known.over(since)) return
+      if (known !== undefined && known.cost < cost && !known.expired(since)) return
       const forMs = Math.min(decision.retryAfterMs, stalenessMs)
-      remember(subject, new Denial(rules, cost, decision, since, forMs))
+      store(subject, new Denial(rules, cost, decision, since, forMs))
     },
     forget(subject) {
       if (subject === undefined) clear()
@@ -118,24 +118,24 @@ function ofRules(first: Denial | undefined, rules: string): Denial | undefined {
   return denial
 }
 
-/** Where no time helps, the times of the other rules are counted down in steps of a second. */
+/** With an infinite `retryAfterMs` the times of the other rules are counted down in steps of a second. */
 const LONGEST_MS = 128_000
 
-const UNMADE: Promise<never> = new Promise(() => {})
+const NOT_CREATED: Promise<never> = new Promise(() => {})
 
 class Denial implements Denied {
   readonly rules: string
   readonly cost: number
-  /** When the reply came, which is after the decision: a time counted from here is never early. */
+  /** The time of the reply, which is after the decision, so that a time counted from here is never early. */
   readonly since: number
   next: Denial | undefined
   decision: LimiterDecision
   answer: Promise<LimiterDecision>
   readonly #original: LimiterDecision
   readonly #forMs: number
-  /** Calls share a decision for a hundredth of its `retryAfterMs`: a caller may wait for so much longer than it has to. */
+  /** Calls share a decision for about a hundredth of its `retryAfterMs`. A caller may wait that much longer than necessary. */
   readonly #step: number
-  /** What `decision` was made for. */
+  /** The elapsed time and cost for which `decision` was made. */
   #ms = -1
   #cost: number
 
@@ -148,12 +148,12 @@ class Denial implements Denied {
     this.#forMs = forMs
     this.#step = Math.max(1, Math.floor(Math.min(decision.retryAfterMs, LONGEST_MS) / 128))
     this.#cost = cost
-    // Made when it is first repeated: most denials never are.
+    // Created at the first repetition: most denials are never repeated.
     this.decision = decision
-    this.answer = UNMADE
+    this.answer = NOT_CREATED
   }
 
-  over(now: number): boolean {
+  expired(now: number): boolean {
     return now - this.since >= this.#forMs
   }
 

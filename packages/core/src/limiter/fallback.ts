@@ -7,12 +7,12 @@ import type { RuleSet } from './local/shares.ts'
 import type { Locate } from './subjects.ts'
 import type { LimiterSubject, LimiterUnavailablePolicy } from './types.ts'
 
-/** Decides when Redis does not. */
+/** Decides when Redis does not answer. */
 export interface Fallback {
   readonly policy: 'open' | 'closed' | 'throw' | 'local'
-  /** Refuses rules that it could not decide under. */
+  /** Refuses rules for which it cannot decide. */
   check(plan: RuleSet): void
-  /** Decides, or throws what Redis failed with. */
+  /** Decides, or throws the error of Redis. */
   decide(plan: RuleSet, subject: LimiterSubject, cost: number, error: unknown): Taken
 }
 

@@ -9,14 +9,14 @@ import { type Decided, type Outcome, readBlock } from './outcome.ts'
 import type { KnownRule } from './rule.ts'
 
 /**
- * What take.lua and take-all.lua reply: a level for each rule, or minus it minus one when denied; a block as text; null where
- * charge.lua has to be called.
+ * The reply of take.lua and take-all.lua: a level for each rule, or `-level - 1` when denied; a block as text; or null when
+ * charge.lua must be called instead.
  */
 export type FastReply = number | readonly number[] | string | null
 
 export type FastPort = Port<[state: string, cost: Arg], FastReply>
 
-/** Binds the fast script for GCRA rules of one part of a subject; undefined for other rules, which have none. */
+/** Binds the fast script for GCRA rules of one part of a subject. Undefined for other rules: there is no fast script for them. */
 export function bindFast(bind: LimiterContext['bind'], rules: readonly KnownRule[]): FastPort | undefined {
   const [first] = rules as readonly [Bucket]
   if (rules.some(({ letter, shadow, per }) => letter !== 'g' || shadow || per !== first.per)) return undefined
@@ -31,28 +31,28 @@ function doubles(numbers: readonly number[]): Buffer {
   return bytes
 }
 
-/** Reads the reply of a fast script for a receiver. A class, since it is one object a call where closures would be four. */
+/** Decodes the reply of a fast script for a receiver. A class, because each call allocates one object instead of four closures. */
 export class FastReceiver<Request extends { readonly cost: number }> implements Receiver<FastReply> {
   readonly #rules: readonly KnownRule[]
   readonly #request: Request
   readonly #receiver: Receiver<Outcome>
-  readonly #takeByAny: (request: Request, receiver: Receiver<Outcome>) => void
+  readonly #takeByChargeScript: (request: Request, receiver: Receiver<Outcome>) => void
 
-  /** `takeByAny` calls charge.lua. */
+  /** `takeByChargeScript` calls charge.lua. */
   constructor(
     rules: readonly KnownRule[],
     request: Request,
     receiver: Receiver<Outcome>,
-    takeByAny: (request: Request, receiver: Receiver<Outcome>) => void,
+    takeByChargeScript: (request: Request, receiver: Receiver<Outcome>) => void,
   ) {
     this.#rules = rules
     this.#request = request
     this.#receiver = receiver
-    this.#takeByAny = takeByAny
+    this.#takeByChargeScript = takeByChargeScript
   }
 
   received(reply: FastReply): void {
-    if (reply === null) this.#takeByAny(this.#request, this.#receiver)
+    if (reply === null) this.#takeByChargeScript(this.#request, this.#receiver)
     else this.#receiver.received(readReply(this.#rules as readonly Bucket[], reply, this.#request.cost))
   }
 

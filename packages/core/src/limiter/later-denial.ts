@@ -1,11 +1,11 @@
 import type { LimiterDecision, LimiterRuleState, LimiterShadowState } from './decision-types.ts'
 
 /**
- * What a denial says some time later, to a call of at least its cost: the times are counted down, and never below
- * what is left of them. Tokens that came back meanwhile are not added: `remaining` stays as it was.
+ * A denial some time later, for a call of at least its cost: its times are counted down, never below the time that is left.
+ * Tokens that came back meanwhile are not added: `remaining` does not change.
  *
- * Several callers get the same object, so it is frozen. Every object is written out: a frozen copy made by `...` takes V8 twenty times
- * as long.
+ * Several callers get the same object, so it is frozen. All properties are listed, because V8 takes twenty times as long for a
+ * frozen copy made by `...`.
  */
 export function laterDenial(
   denial: LimiterDecision,
@@ -58,7 +58,7 @@ function left(ms: number, elapsed: number): number {
   return ms === 0 ? 0 : Math.max(1, ms - elapsed)
 }
 
-/** Milliseconds until a cost surely passes: exactly for GCRA, whose tokens come evenly, else when the rule is full. */
+/** Milliseconds until a cost certainly passes: exact for GCRA, otherwise the time until the rule is full. */
 function untilCost({ algorithm, burst, limit, windowMs, resetMs }: LimiterRuleState, cost: number): number {
   if (algorithm !== 'gcra' || windowMs === undefined) return resetMs
   return Math.max(1, Math.ceil(resetMs - ((burst - cost) * windowMs) / limit))

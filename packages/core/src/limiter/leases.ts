@@ -7,18 +7,18 @@ import { limiterLease } from '../redis/scripts.gen.ts'
 import type { LimiterContext } from './context.ts'
 import type { Lease } from './decision-types.ts'
 
-/** Makes the leases of a limiter. */
+/** Creates the leases of a limiter. */
 export interface Leases {
-  /** The id of a lease: no two calls of any process have the same. */
+  /** A lease id that is unique among all processes. */
   nextId(): string
-  /** The handle of slots that were charged under an id; their keys are in one place. */
+  /** The handle of slots that were charged with an id. Their keys are in the same hash slot. */
   create(route: Route, slotKeys: readonly string[], id: string, leaseUs: number): Lease
 }
 
 export function createLeases({ bind }: Pick<LimiterContext, 'bind'>): Leases {
   const process = randomBytes(9).toString('base64url')
   let count = 0
-  // A batch contains items with as many keys each: a port for each number of slots.
+  // All items of a batch have the same number of keys, so there is a port for each number.
   const ports: Port<[...places: string[], lease: Arg, length: Arg], number>[] = []
   return {
     nextId: () => `${process}${(count++).toString(36)}`,
@@ -30,7 +30,7 @@ export function createLeases({ bind }: Pick<LimiterContext, 'bind'>): Leases {
   }
 }
 
-/** One handle for the slots of several calls. */
+/** One handle for the leases of several charges. */
 export function joinLeases(leases: readonly Lease[]): Lease | undefined {
   if (leases.length <= 1) return leases[0]
   const all = async (run: (lease: Lease) => Promise<boolean>): Promise<boolean> =>

@@ -9,7 +9,6 @@ import type { LimiterContext } from './context.ts'
 import { createControls } from './controls.ts'
 import { createDeclaration } from './declaration.ts'
 import { declarationText } from './declaration-text.ts'
-import type { LimiterDecision } from './decision-types.ts'
 import { createDenyCache } from './deny-cache.ts'
 import { createLeases } from './leases.ts'
 import { readOptions } from './options.ts'
@@ -19,15 +18,21 @@ import { createRuleRegistry } from './rule-registry.ts'
 import { ruleInfo } from './parse-rules.ts'
 import { checkSubject, createLocate, subjectText } from './subjects.ts'
 import { createTakes } from './take.ts'
-import type { RateLimiter, RateLimiterOptions, LimiterRedeclaredEvent, LimiterSubject } from './types.ts'
+import type {
+  LimiterDecisionEvent,
+  LimiterRedeclaredEvent,
+  LimiterSubject,
+  RateLimiter,
+  RateLimiterOptions,
+} from './types.ts'
 import { createFallback } from './fallback.ts'
 import { createWaitQueues } from './wait.ts'
 
 /**
- * Makes a rate limiter: one or several rules, each with an algorithm of its own, charged all or none in one script call,
- * across any number of processes. What each algorithm promises is at its type (GcraRule and the others).
+ * Creates a rate limiter with one or several rules, each with its own algorithm. One script call in Redis charges all rules
+ * or none, for any number of processes. The guarantees of each algorithm are documented at its type (GcraRule and others).
  *
- * @param name names the limiter's keys: 1 to 64 of `A-Z a-z 0-9 _ . -`.
+ * @param name part of the limiter's key names: 1 to 64 of `A-Z a-z 0-9 _ . -`.
  * @throws PENKNIFE_INVALID for a wrong option.
  */
 export function createRateLimiter(space: Space, name: string, options: RateLimiterOptions): RateLimiter {
@@ -62,9 +67,8 @@ export function createRateLimiter(space: Space, name: string, options: RateLimit
   const queues = createWaitQueues(title, settings.maxWaiters, onCloseWaiting, movedTime)
   use('limiter', name)
 
-  const redeclared = createTopic<LimiterRedeclaredEvent>('penknife:limiter-declaration', {
-    space: space.name,
-  })
+  const about = { space: space.name, name }
+  const redeclared = createTopic<LimiterRedeclaredEvent>('penknife:limiter-declaration')
   const text = declarationText(rules, { routeBy, hashSubjects })
   const declaration = createDeclaration({
     ...limiter,
@@ -73,14 +77,12 @@ export function createRateLimiter(space: Space, name: string, options: RateLimit
     title,
     rules,
     text,
-    onChange: (before) => reportRedeclared(redeclared, { limiter: name }, { title, before, now: text }),
+    onChange: (before) => reportRedeclared(redeclared, about, { title, before, now: text }),
   })
 
-  const decisions = createTopic<{ limiter: string; subject: LimiterSubject; decision: LimiterDecision }>(
-    'penknife:limiter',
-  )
-  /** A part of a subject is in many subjects: then no denial is certain any more. */
-  function onEased(subject: LimiterSubject): void {
+  const decisions = createTopic<LimiterDecisionEvent>('penknife:limiter')
+  /** A part can belong to many subjects: a change of one part makes all cached denials uncertain. */
+  function onTokensBack(subject: LimiterSubject): void {
     const one = typeof subject === 'string' ? subject : undefined
     cache?.forget(one)
     queues.wake(one)
@@ -97,9 +99,9 @@ export function createRateLimiter(space: Space, name: string, options: RateLimit
     fallback,
     policies,
     onDecision(subject, decision) {
-      if (decisions.heard) decisions.emit({ limiter: name, subject, decision })
+      if (decisions.heard) decisions.emit({ kind: 'decision', ...about, subject, decision })
     },
-    onEased,
+    onTokensBack,
   })
 
   return {
@@ -107,7 +109,7 @@ export function createRateLimiter(space: Space, name: string, options: RateLimit
     rules: rules.filter(({ shadow }) => !shadow).map(ruleInfo),
     on(listener) {
       if (typeof listener !== 'function') throw invalid('listener', listener, 'give a function')
-      const ends = [breaker.on(listener), redeclared.on(listener)]
+      const ends = [breaker.on((event) => listener({ ...event, ...about })), redeclared.on(listener)]
       return () => ends.forEach((end) => end())
     },
     take,
@@ -129,14 +131,14 @@ export function createRateLimiter(space: Space, name: string, options: RateLimit
       return reserve(
         (taking) => takeCorrectable(subject, taking),
         reserving,
-        () => onEased(subject),
+        () => onTokensBack(subject),
       )
     },
-    ...createControls({ ...context, declaration, ownPlan, planOf, onEased }),
+    ...createControls({ ...context, declaration, ownPlan, planOf, onTokensBack }),
   }
 }
 
-/** By what is used of it: a signal may come from another realm. */
+/** Checks the methods that are used, since a signal may belong to another realm. */
 function isSignal(value: unknown): value is AbortSignal {
   const { throwIfAborted, addEventListener } = value as Partial<AbortSignal>
   return typeof throwIfAborted === 'function' && typeof addEventListener === 'function'

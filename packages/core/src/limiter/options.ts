@@ -13,7 +13,7 @@ const OPTIONS = [
   'maxWaiters',
 ] as const
 
-/** A limiter's options, checked and complete, but for those that a part of the limiter checks itself. */
+/** A limiter's options, checked and with defaults. Other parts of the limiter check the nested options. */
 export interface LimiterSettings extends Pick<RateLimiterOptions, 'rules'> {
   readonly routeBy: string | undefined
   readonly hashSubjects: boolean

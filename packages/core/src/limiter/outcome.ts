@@ -3,19 +3,19 @@ import type { Correct } from './correction.ts'
 import type { Lease } from './decision-types.ts'
 
 /**
- * What Redis replied about the rules of a charge: for each rule 1 if it refused, else 0, then the numbers of its state, from
- * which the client derives everything else.
+ * The reply of Redis about the rules of a charge: for each rule 1 if it refused, else 0, then the numbers of its state. The
+ * client derives everything else from them.
  */
 export type RuleNumbers = readonly number[]
 
-/** A subject that is not blocked: every rule was looked at. */
+/** The outcome for a subject that is not blocked: every rule was checked. */
 export interface Decided {
   readonly kind: 'decided'
   readonly allowed: boolean
   readonly numbers: RuleNumbers
-  /** Corrects what was charged; only if the call asked for it and was charged. */
+  /** Corrects the charge. Only if the call was charged and asked for a correctable charge. */
   readonly correct?: Correct | undefined
-  /** The slots that the call got, if it got any. */
+  /** The lease of the slots that the call took, if any. */
   readonly lease?: Lease | undefined
 }
 
@@ -25,11 +25,11 @@ export interface Blocked {
   readonly reason: string
 }
 
-/** What one script call did with a subject. */
+/** The outcome of one script call. */
 export type Outcome = Decided | Blocked
 
-/** A block as a script replied it. */
+/** Decodes a block in a reply. */
 export function readBlock(endsInUs: unknown, reason: unknown): Blocked {
   if (typeof endsInUs === 'number' && typeof reason === 'string') return { kind: 'blocked', endsInUs, reason }
-  throw badReply('a limiter', 'a block without an end or a reason')
+  throw badReply('a limiter', 'a block has no end or no reason')
 }

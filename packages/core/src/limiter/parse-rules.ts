@@ -11,12 +11,12 @@ import type { FixedWindowRule, LimiterRule, LimiterRuleInfo } from './rule-types
 
 const MAX_RULES = 8
 
-/** Checks rules; refuses what could not be counted as it says. */
+/** Checks rules, and refuses those that cannot be counted exactly. */
 export function parseRules(rules: readonly LimiterRule[]): readonly KnownRule[] {
   if (!Array.isArray(rules) || rules.length === 0 || rules.length > MAX_RULES) {
     throw invalid('rules', rules, `give a list of 1 to ${MAX_RULES} rules`)
   }
-  // A hole in the list is no rule either.
+  // Array.from turns holes of the list into undefined, which is refused.
   const known = Array.from(rules as readonly LimiterRule[])
     .map(parseRule)
     .map((rule) => (isClosed(rule) ? { ...rule, ...CLOSED } : rule))
@@ -29,7 +29,7 @@ export function parseRules(rules: readonly LimiterRule[]): readonly KnownRule[] 
     }
   }
   if (known.every(({ shadow }) => shadow)) {
-    throw invalid('rules', rules, 'give at least one rule that is not a shadow, for a call to be decided by')
+    throw invalid('rules', rules, 'give at least one rule that is not a shadow: shadow rules decide nothing')
   }
   return known
 }

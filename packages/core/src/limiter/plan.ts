@@ -7,25 +7,25 @@ import { parseRules } from './parse-rules.ts'
 export interface Plan {
   readonly given: readonly LimiterRule[]
   readonly rules: readonly KnownRule[]
-  /** Stands for the rules: the same text, the same plan. */
+  /** Identifies the rules: the same text means the same plan. */
   readonly text: string
-  /** The parts of a subject that its states depend on; only undefined for subjects that are text. */
+  /** The parts of a subject that its states depend on; only `undefined` for text subjects. */
   readonly parts: readonly (string | undefined)[]
   /** The most tokens that a call can take. */
   readonly most: number
-  /** One, unless the rules are of different parts of a subject and `routeBy` does not keep these together. */
+  /** One charge, unless the rules count different parts of a subject and there is no `routeBy`. */
   readonly charges: readonly Charge[]
 }
 
 export type PlanOf = (rules: readonly LimiterRule[]) => Plan
 
-/** More than any rule allows: what is charged beyond a rule's burst is bounded by the rule. */
+/** More than any rule allows; each rule bounds the tokens charged beyond its burst. */
 export const LARGEST_COST = 1_000_000_000
 
 const RECENT_PLANS = 1000
 
 /**
- * Reads rules once: the same array, and for a while rules of the same content, keep their plan. `check` refuses plans that
+ * Parses rules once: the same array, and recently used rules of equal content, keep their plan. `check` throws for plans that
  * cannot be used.
  */
 export function createPlans(context: ChargeContext, check: (plan: Plan) => void): PlanOf {

@@ -6,18 +6,18 @@ import { LARGEST_COST } from './plan.ts'
 import type { LimiterReservation, LimiterReserveOptions, LimiterTakeOptions } from './types.ts'
 
 /**
- * Takes an estimate, to be settled once and in time. Time is that of this process, from before the call was sent.
- * `onEased` is called after tokens or slots were given back.
+ * Takes an estimated cost, which may be settled once before it expires, by the clock of this process from before the call.
+ * `onTokensBack` is called after tokens or slots were given back.
  */
 export async function reserve(
   take: (taking: LimiterTakeOptions) => Promise<Taken>,
   { expires, ...taking }: LimiterReserveOptions,
-  onEased: () => void,
+  onTokensBack: () => void,
 ): Promise<LimiterReservation> {
   wholeNumber('cost', taking.cost, 0, LARGEST_COST)
   const until = performance.now() + durationMs('expires', expires)
   const { decision, correct } = await take(taking)
-  // What a policy allowed was charged nowhere.
+  // A call that a policy allowed was charged nowhere.
   let open = correct !== undefined
 
   async function settle(actual: number): Promise<boolean> {
@@ -28,11 +28,11 @@ export async function reserve(
       if (actual !== taking.cost) await correct?.(actual - taking.cost)
       return true
     } catch (error) {
-      // What was certainly not done may be tried again.
+      // A settlement that was certainly not carried out may be repeated.
       open = error instanceof PenknifeError && error.fate === 'not-done'
       throw error
     } finally {
-      if (actual < taking.cost) onEased()
+      if (actual < taking.cost) onTokensBack()
       if (!open) await decision.lease?.release().catch(() => {})
     }
   }

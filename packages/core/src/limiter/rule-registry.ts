@@ -5,30 +5,30 @@ import type { KnownRule } from './rule.ts'
 import { hasOwnKey, type OwnKeyRule } from './subject-keys.ts'
 
 /**
- * The rules of a limiter that have keys of their own, known to all its processes: a reset must find the keys of rules that
- * only other processes use.
+ * The rules of a limiter that have their own keys, stored for all processes: a reset must find the keys of rules that only other
+ * processes use.
  */
 export interface RuleRegistry {
   /**
-   * Resolves once Redis knows the rules, or did not answer; undefined when it knows them. Never rejects: a charge
-   * counts although a reset may not find it, and the next charge tries again.
+   * Resolves when Redis has stored the rules or did not answer. Undefined when they are stored already. Never rejects: the
+   * charge counts even if a reset may not find it, and the next charge tries again.
    */
   register(rules: readonly KnownRule[]): Promise<unknown> | undefined
   /** The rules of all processes. One script call. */
   all(): Promise<readonly OwnKeyRule[]>
 }
 
-/** A rule stays known for as long as its keys may live after a charge, and for this time. */
+/** A rule stays stored for as long as its keys may exist after a charge, and this much longer. */
 const MARGIN_MS = 600_000
 /** How often a process that charges a rule registers it again, in case Redis lost it. */
 const AGAIN_MS = 60_000
-/** What rules of calls with names of their own may make a process remember. */
+/** The most rule names that a process keeps, since calls may bring their own rules. */
 const MOST_NAMES = 1000
 
 /** A rule that this process registered, or is registering. */
 interface Known {
   readonly againAt: number
-  /** Resolves once Redis knows the rule; undefined when it does. */
+  /** Resolves when Redis has stored the rule; undefined when it has. */
   readonly registering: Promise<unknown> | undefined
 }
 

@@ -5,21 +5,21 @@ import { invalid } from '../errors.ts'
 import { checkName, wholeNumber } from '../options.ts'
 import type { LimiterRule, LimiterRuleInfo } from './rule-types.ts'
 
-/** A rule that was checked, and how its numbers travel to the scripts and back (lua/limiter/charge.lua). */
+/** A checked rule, and the encoding of its numbers for the scripts (lua/limiter/charge.lua). */
 export interface KnownRule extends LimiterRuleInfo {
   readonly shadow: boolean
   readonly per: string | undefined
   /** The algorithm in lua/limiter/charge.lua. */
   readonly letter: 'g' | 'f' | 'c' | 'w' | 'l' | 's'
-  /** Names its state among those of a subject: the same for other numbers under one name and algorithm. */
+  /** Identifies its state among those of a subject. It depends on the name and algorithm only, not on the rule's numbers. */
   readonly id: number
-  /** The most tokens that one call can take; Infinity when the cost does not matter. */
+  /** The most tokens of one call; Infinity when the cost does not matter. */
   readonly most: number
-  /** What the script needs to know at the time `nowMs`: up to four whole numbers. */
+  /** The script's parameters at the time `nowMs`: up to four whole numbers. */
   parameters(nowMs: number): readonly number[]
   /** How many numbers the script replies of the rule's state. */
   readonly stateSize: number
-  /** What those numbers mean; they begin at `at` of `numbers`. */
+  /** Decodes those numbers; they start at `at` of `numbers`. */
   amounts(numbers: readonly number[], at: number): Amounts
   /** Milliseconds until `cost` tokens can be taken, for a rule that refused them; rounded up. */
   waitMs(numbers: readonly number[], at: number, cost: number): number
@@ -31,7 +31,7 @@ export interface Amounts {
   readonly resetMs: number
 }
 
-/** What the rules of every algorithm have. */
+/** The fields that the rules of every algorithm have. */
 export interface RuleHead {
   readonly name: string
   readonly shadow: boolean
@@ -46,7 +46,7 @@ export function ruleHead(rule: LimiterRule): RuleHead {
   return { name, shadow, per }
 }
 
-/** The options that every rule may have, whatever its algorithm. */
+/** The options of every rule, whatever its algorithm. */
 export const COMMON_OPTIONS = ['name', 'algorithm', 'limit', 'shadow', 'per'] as const
 
 export const LARGEST_LIMIT = 1_000_000_000
@@ -55,14 +55,14 @@ export function limitOf(rule: LimiterRule, most: number = LARGEST_LIMIT): number
   return wholeNumber(`limit of rule '${rule.name}'`, rule.limit, 0, most)
 }
 
-/** A rule with limit 0: it denies every call that costs something, and no time helps. */
+/** Whether a rule has limit 0: it denies every call that costs something, for ever. */
 export function isClosed({ limit }: Pick<LimiterRuleInfo, 'limit'>): boolean {
   return limit === 0
 }
 
-/** What differs in a rule with limit 0. */
+/** The properties of a rule with limit 0 that differ. */
 export const CLOSED: Pick<KnownRule, 'most' | 'amounts' | 'waitMs'> = {
-  // No cost is too large: it is denied.
+  // No cost is an error: the call is denied.
   most: Infinity,
   amounts: () => ({ remaining: 0, nextMs: Infinity, resetMs: Infinity }),
   waitMs: () => Infinity,
@@ -86,7 +86,7 @@ export function stateId(letter: string, name: string): number {
   return createHash('sha256').update(`${letter} ${name}`).digest().readUIntBE(0, 6) || 1
 }
 
-/** Microseconds as milliseconds, rounded up: never early. */
+/** Microseconds as milliseconds, rounded up, so that a wait is never too short. */
 export function msUp(us: number): number {
   return Math.ceil(us / 1000)
 }

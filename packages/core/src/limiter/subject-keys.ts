@@ -4,31 +4,31 @@ import type { KnownRule } from './rule.ts'
 import type { Place } from './subjects.ts'
 import type { LimiterSubject } from './types.ts'
 
-/** What names a rule that has a key of its own for each subject: its charges, or its leases. */
+/** Identifies a rule that has its own key for each subject: a log of charges, or leases. */
 export type OwnKeyRule = Pick<KnownRule, 'letter' | 'per' | 'name'>
 
-/** Whether a rule grows with its use, and so is stored in a key of its own, not in the subject's state. */
+/** Whether a rule's data grow with its use, so that they are in their own key and not in the subject's state. */
 export function hasOwnKey({ letter }: Pick<KnownRule, 'letter'>): boolean {
   return letter === 'l' || letter === 's'
 }
 
-/** The key of a rule's own for a subject; `owner` is the limiter, or a part of one. */
+/** A rule's own key for a subject; `owner` is the limiter, or a part of one. */
 export function ownKey(keys: Keys, owner: string, { letter, name }: OwnKeyRule, place: Place): string {
   const keyIn = letter === 'l' ? keys.limitLog : keys.limitSlots
-  return keyIn(place.route, `${owner}/${name}`, place.who)
+  return keyIn(place.route, `${owner}/${name}`, place.keyName)
 }
 
-/** A limiter, or one of the parts that its rules are of, as keys name it. */
+/** The name of a limiter, or of one part of its rules, in keys. */
 export function partName(limiter: string, part: string | undefined): string {
   return part === undefined ? limiter : `${limiter}/${part}`
 }
 
 /** The keys of a subject under the rules of one charge. */
 export interface SubjectKeys {
-  /** The place of the first state, and its key there: all that rules of one part and constant size need. */
+  /** The place of the first state and its key: enough for rules of one part and constant size. */
   firstPlace(subject: LimiterSubject): Place
   firstKey(place: Place): string
-  /** All of them, in the order of lua/limiter/charge.lua: states, then the keys that rules have of their own. */
+  /** All keys, in the order of lua/limiter/charge.lua: states, then the rules' own keys. */
   all(subject: LimiterSubject): { readonly route: Route; readonly keys: readonly string[] }
   /** The number of a rule's key in that order, from 1. */
   numberOf(rule: KnownRule): number
@@ -48,7 +48,7 @@ export function createSubjectKeys(
   const parts = [...new Set(rules.map(({ per }) => per))]
   const states = parts.map((part): KeyOf => {
     const owner = partName(name, part)
-    return { part, of: ({ route, who }) => keys.limit(route, owner, who) }
+    return { part, of: ({ route, keyName }) => keys.limit(route, owner, keyName) }
   })
   const own = rules.filter(hasOwnKey).map((rule): KeyOf => {
     const owner = partName(name, rule.per)

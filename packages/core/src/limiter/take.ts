@@ -7,7 +7,7 @@ import type { Plan, PlanOf } from './plan.ts'
 import { checkSubject, subjectText } from './subjects.ts'
 import type { LimiterSubject, LimiterTakeOptions } from './types.ts'
 
-/** What a limiter decides with. */
+/** The context of a limiter's decisions. */
 export interface TakeContext extends CallContext {
   /** The plan of the limiter's own rules. */
   readonly ownPlan: Plan
@@ -16,13 +16,13 @@ export interface TakeContext extends CallContext {
 
 export interface Takes {
   take(subject: LimiterSubject, options?: LimiterTakeOptions): Promise<LimiterDecision>
-  /** As `take`, with what corrects the charge later. */
+  /** Like `take`, with the correction of the charge. */
   takeCorrectable(subject: LimiterSubject, options: LimiterTakeOptions): Promise<Taken>
 }
 
 /**
- * The way of every decision: check the arguments, ask the deny cache, send the charge, read the reply, let the policy decide
- * when Redis did not, and tell listeners.
+ * The steps of every decision: check the arguments, look in the deny cache, send the charge, decode the reply, let the policy
+ * decide when Redis does not answer, and emit the event.
  */
 export function createTakes(context: TakeContext): Takes {
   const { ownPlan, planOf, cache, onDecision } = context
@@ -47,7 +47,7 @@ export function createTakes(context: TakeContext): Takes {
       onDecision(given, denied.decision)
       return denied
     }
-    // A text that the cache knows was checked before: a subject under attack costs no more than the look-up.
+    // Cached text was checked before, so a subject under attack costs only the look-up.
     if (isText) checkSubject(given, plan.parts)
     return new Call(context, plan, given, subject, text, cost, correctable)
   }
@@ -61,8 +61,8 @@ export function createTakes(context: TakeContext): Takes {
         return Promise.reject(error)
       }
       if (!(call instanceof Call)) return call.answer
-      const asked = call
-      return new Promise((resolve, reject) => asked.send(resolve, reject))
+      const sending = call
+      return new Promise((resolve, reject) => sending.send(resolve, reject))
     },
     async takeCorrectable(subject, options) {
       const call = begin(subject, options, true)

@@ -3,175 +3,192 @@ import type { BreakerEvent } from '../redis/breaker.ts'
 import type { LimiterDecision, LimiterRuleState } from './decision-types.ts'
 import type { LimiterRule, LimiterRuleInfo } from './rule-types.ts'
 
-/** Who is limited: a text, or for rules with `per` an object with a text for each. */
+/** What a limit counts for, such as a user or an address: text, or for rules with `per` an object with a text for each part. */
 export type LimiterSubject = string | Readonly<Record<string, string>>
 
-/** A limiter of this process alone, for the time in which Redis does not answer. */
+/** How this process decides alone while Redis does not answer. */
 export interface LimiterLocalOptions {
-  /** How many processes share the limits: each admits this part of every rule's limit and burst, rounded down. */
+  /** How many processes share the limits. Each process admits one part in so many of every limit and burst, rounded down. */
   readonly instances: number
   /**
-   * States that are kept at most, one for each subject and rule. When all are in use, further subjects share one:
-   * together they get what one of them would. Default: 10,000.
+   * The most states kept in memory, one for each subject and rule. When all are in use, further subjects share one state,
+   * and together get one subject's quota. Default: 10,000.
    */
   readonly states?: number
 }
 
 /**
- * What to answer when Redis does not answer within the deadline: allow, deny, throw, or let this process decide by the
- * same rules, a share of each.
+ * What a limiter does when Redis does not answer within the deadline: allow, deny, throw, or let this process decide by its
+ * share of the same rules.
  */
 export type LimiterUnavailablePolicy = 'open' | 'closed' | 'throw' | { readonly local: LimiterLocalOptions }
 
-/** How denials are remembered in this process. */
+/** How this process caches denials. */
 export interface LimiterDenyCacheOptions {
   /**
-   * Subjects whose denials are remembered at most; of more the latest. With one rule 0.8 KB each, and 1.2 KB once it
-   * was repeated; with three 1.0 and 1.6 KB (`pnpm bench limiter.memory`). Default: 10,000.
+   * The most subjects whose denials are cached; beyond that the latest ones stay. With one rule a subject takes 0.8 KB, and
+   * 1.2 KB once its denial was repeated; with three rules 1.0 and 1.6 KB (`pnpm bench limiter.memory`). Default: 10,000.
    */
   readonly entries?: number
   /**
-   * How long a denial is repeated before Redis is asked again: so long a refund, reset or unblock in another
-   * process may go unnoticed. Default: 1 s.
+   * How long a denial is repeated before Redis is asked again. A refund, reset or unblock in another process may go
+   * unnoticed for that long. Default: 1 s.
    */
   readonly staleness?: Duration
 }
 
 export interface RateLimiterOptions {
-  /** 1 to 8 rules, at least one of them not a shadow; a call is charged to all of them or to none. */
+  /** 1 to 8 rules, at least one of them not a shadow. A call is charged to all of them or to none. */
   readonly rules: readonly LimiterRule[]
   /**
-   * For rules with `per`: the part of the subject whose value decides where all of its states live, so that one
-   * script charges them, all or none. The states then belong to that value too: with `routeBy: 'tenant'` a user or an
-   * address is counted for each tenant apart. Without it, rules of different parts are charged in their order, and what
-   * was charged is given back when a later one denies.
+   * For rules with `per`: the part of the subject whose value decides where all states are stored. One script can then
+   * charge all rules or none. Counts are separate for each value of that part: with `routeBy: 'tenant'` a user or an
+   * address is counted once for each tenant. Without it, rules of different parts are charged one after the other, and
+   * tokens already charged are given back when a later rule denies.
    */
   readonly routeBy?: string
   /**
-   * Subjects stand in key names as SHA-256 hashes, for those that are secret, such as API keys. Without it only subjects
-   * of more than 64 characters do. Changing it begins all counts anew. Default: false.
+   * Key names contain SHA-256 hashes instead of subjects. Use it for secrets such as API keys. Without it only subjects
+   * of more than 64 characters are hashed. Changing it starts all counts anew. Default: false.
    */
   readonly hashSubjects?: boolean
   /**
-   * When Redis does not answer: allow (`open`), deny (`closed`), throw, or `{ local: { instances: 4 } }`, by which this
-   * process admits a quarter of what the rules allow. Default: `open`.
+   * When Redis does not answer: allow (`open`), deny (`closed`), throw, or decide in this process. With
+   * `{ local: { instances: 4 } }` this process admits a quarter of what the rules allow. Default: `open`.
    */
   readonly whenUnavailable?: LimiterUnavailablePolicy
-  /** How long a decision may take before the policy answers. Default: 100 ms. */
+  /** How long Redis may take to decide before `whenUnavailable` decides. Default: 100 ms. */
   readonly deadline?: Duration
   /**
-   * Repeats a denial in this process, without asking Redis, until the call could pass, and asks again at least once in
-   * `staleness`: a refund, reset or unblock takes effect at once through this limiter, elsewhere by then. Never under
-   * concurrency rules; a call with cost 0 always asks. What it repeats, shadow rules do not count. `false` asks Redis for
-   * every call. Default: 10,000 subjects, 1 s.
+   * Repeats a denial in this process, without asking Redis, until the call could pass, but no longer than `staleness`.
+   * A refund, reset or unblock through this limiter takes effect at once; one in another process within `staleness`.
+   * Denials under a concurrency rule are never repeated, and a call with cost 0 always asks Redis. Shadow rules do not
+   * count repeated denials. `false` asks Redis for every call. Default: 10,000 subjects, 1 s.
    */
   readonly denyCache?: boolean | LimiterDenyCacheOptions
-  /** Calls of `wait` that may wait at once; more fail with PENKNIFE_OVERLOADED. Default: 10,000. */
+  /** How many calls of `wait` may wait at once; more fail with PENKNIFE_OVERLOADED. Default: 10,000. */
   readonly maxWaiters?: number
 }
 
 /**
- * The rules of a limiter are not those that were declared before: a deploy changed them, or two limiters have one name.
- * Also on the node:diagnostics_channel `penknife:limiter-declaration`, there with the `space`.
+ * The rules of a limiter differ from those that were declared before: a deploy changed them, or two limiters have the same
+ * name. Also on the node:diagnostics_channel `penknife:limiter-declaration`.
  */
 export interface LimiterRedeclaredEvent {
   readonly kind: 'redeclared'
-  readonly limiter: string
-  /** Both declarations as people read them. */
+  readonly space: string
+  readonly name: string
+  /** Both declarations as readable text. */
   readonly before: string
   readonly now: string
 }
 
-export type LimiterEvent = BreakerEvent | LimiterRedeclaredEvent
+/** The limiter stops sending calls to a Redis server that does not answer (`open`), or sends them again (`closed`). */
+export type LimiterBreakerEvent = BreakerEvent & { readonly space: string; readonly name: string }
+
+export type LimiterEvent = LimiterBreakerEvent | LimiterRedeclaredEvent
+
+/** A decision of a limiter, on the node:diagnostics_channel `penknife:limiter`. */
+export interface LimiterDecisionEvent {
+  readonly kind: 'decision'
+  readonly space: string
+  readonly name: string
+  readonly subject: LimiterSubject
+  readonly decision: LimiterDecision
+}
 
 export interface RateLimiter {
   readonly name: string
   readonly rules: readonly LimiterRuleInfo[]
   /**
-   * Adds a listener for when Redis is given up and asked again, and for rules that another version declared otherwise; the
-   * function that comes back removes it.
+   * Adds a listener; the returned function removes it. Events: a server is no longer asked (`open`), is asked again
+   * (`closed`), or another version declared other rules (`redeclared`).
    */
   on(listener: (event: LimiterEvent) => void): () => void
   /**
    * Takes `cost` tokens of a subject from every rule, or from none.
    *
-   * A denial is a value and costs the subject nothing. One script call; all calls of one turn of the event
-   * loop share an EVALSHA.
+   * A denial is a value, not an error, and costs the subject nothing. One script call; calls made in the same tick share
+   * an EVALSHA.
    */
   take(subject: LimiterSubject, options?: LimiterTakeOptions): Promise<LimiterDecision>
   /**
-   * Takes tokens as soon as it may, in the order of the calls for a subject in this process: a later call never passes
-   * an earlier one, whatever they cost. Never early.
+   * Takes tokens as soon as the rules allow it, never earlier. Calls for one subject in this process keep their order: a
+   * later call never passes an earlier one, whatever they cost.
    *
-   * Resolves with a denial when `maxWait` is over, or at once when it is known to be too short. Rejects with the signal's
-   * reason, with PENKNIFE_OVERLOADED when too many wait, with PENKNIFE_CLOSED once penknife.close() has ended workers and subscriptions, and as `take`. The
-   * first waiter of a subject alone asks Redis, and sleeps `retryAfterMs` in between; where that is not certain (a slot may
-   * be released, Redis is away) 200 ms at most.
+   * Resolves with a denial when `maxWait` is over, or at once when `maxWait` is known to be too short. Rejects with the
+   * signal's reason, with PENKNIFE_OVERLOADED when too many calls wait, with PENKNIFE_CLOSED once penknife.close() has
+   * ended workers and subscriptions, and with the errors of `take`.
+   *
+   * Only the first waiting call of a subject asks Redis, and sleeps `retryAfterMs` in between. It sleeps 200 ms at most
+   * where that time is not certain: a slot may be released, or Redis is away.
    */
   wait(subject: LimiterSubject, options?: LimiterWaitOptions): Promise<LimiterDecision>
   /**
-   * Takes an estimate for work whose cost is known afterwards, to be settled by `commit` or `cancel`. What time has given
-   * back of it by then is not given back again, so a late settlement never lets more pass than the rules promise.
+   * Takes an estimated cost for work whose real cost is known afterwards. Settle it by `commit` or `cancel`. Tokens that
+   * came back with time are not given back again, so a late settlement never lets more pass than the rules promise.
    *
-   * One that is not settled in time, because its process died, stays charged: nothing is given away that may
-   * have been used, and the tokens come back as those of any charge. One script call, and one to settle.
+   * A reservation that is not settled in time, because its process died, stays charged, since the tokens may have been
+   * used. They come back with time like those of any charge. One script call, and one more to settle.
    */
   reserve(subject: LimiterSubject, options: LimiterReserveOptions): Promise<LimiterReservation>
   /**
-   * Gives back the latest tokens that the subject took, to every rule but those of concurrency; never above the limit, and a
-   * state that ended meanwhile stays ended. The tokens count as never taken. If time may have given back the ones
-   * you mean, because they were taken a while ago, use `reserve` and `cancel`: a refund does not know when its
-   * tokens were taken. One script call. Fails when Redis does not answer.
+   * Gives back the latest tokens that the subject took, in every rule but concurrency rules, never above the limit. The
+   * tokens count as never taken. A window that ended meanwhile gets nothing back.
+   *
+   * A refund does not know when its tokens were taken. If they were taken a while ago, time may have given them back
+   * already: use `reserve` and `cancel` instead. One script call. Fails when Redis does not answer.
    */
   refund(subject: LimiterSubject, options?: LimiterTakeOptions): Promise<readonly LimiterRuleState[]>
   /**
-   * Charges every rule but those of concurrency without asking. A subject owes at most twice a rule's burst, so it
-   * waits at most twice as long as one that used all. One script call. Fails when Redis does not answer.
+   * Charges every rule but concurrency rules, even above the limit. A subject owes at most twice a rule's burst, so it
+   * waits at most twice as long as one that used its whole quota. One script call. Fails when Redis does not answer.
    */
   penalty(subject: LimiterSubject, options?: LimiterTakeOptions): Promise<readonly LimiterRuleState[]>
   /** Denies every call of a subject for a time. One script call. Fails when Redis does not answer. */
   block(subject: LimiterSubject, options: LimiterBlockOptions): Promise<void>
-  /** Ends a block; false when there was none. One script call. Fails when Redis does not answer. */
+  /** Ends a block. Resolves with false when there was none. One script call. Fails when Redis does not answer. */
   unblock(subject: LimiterSubject, options?: LimiterUnblockOptions): Promise<boolean>
   /**
-   * Deletes everything that Redis knows of a subject under this limiter, whichever process or rules wrote it: what it
-   * used, its slots, its block. Fails when Redis does not answer. Two script calls.
+   * Deletes everything stored about a subject under this limiter, whichever process or rules wrote it: used tokens, slots
+   * and its block. Resolves with false when nothing was stored. Two script calls. Fails when Redis does not answer.
    */
-  reset(subject: LimiterSubject, options?: LimiterResetOptions): Promise<void>
+  reset(subject: LimiterSubject, options?: LimiterResetOptions): Promise<boolean>
 }
 
 export interface LimiterTakeOptions {
-  /** Tokens wanted: a whole number from 0 (a look) to the smallest burst; more is an error. Default: 1. */
+  /** Tokens wanted: a whole number from 0 (reads without charging) to the smallest burst; more is an error. Default: 1. */
   readonly cost?: number
   /**
-   * Rules of this call instead of the limiter's. A rule's state belongs to its name and algorithm: other numbers
-   * keep what the subject used. Give the same array again where you can: it is read once.
+   * Rules of this call instead of the limiter's. A rule's state belongs to its name and algorithm, so with other numbers
+   * used tokens stay used. Pass the same array again where you can: an array is parsed once.
    */
   readonly rules?: readonly LimiterRule[]
 }
 
 export interface LimiterWaitOptions extends LimiterTakeOptions {
-  /** How long to wait at most. Default: a minute. */
+  /** The longest time to wait. Default: 1 minute. */
   readonly maxWait?: Duration
-  /** Ends the waiting; a token taken at that very moment is still handed out. */
+  /** Aborts the wait. If Redis is being asked at that moment and allows, the call still resolves. */
   readonly signal?: AbortSignal
 }
 
 export interface LimiterReserveOptions extends LimiterTakeOptions {
-  /** The estimate. */
+  /** The estimated cost. */
   readonly cost: number
-  /** How long it may be settled, from the call on; then it stays charged as it is. */
+  /** How long after the call it may be settled; after that the estimate stays charged. */
   readonly expires: Duration
 }
 
 export interface LimiterReservation {
   readonly decision: LimiterDecision
   /**
-   * Settles with what was really used: the rest is given back, less what time gave back since the charge; what was used
-   * beyond is charged without asking. False when it was denied, settled before or came too late; nothing is changed then.
+   * Settles with the real cost. If it is lower than the estimate, the rest is given back, less the tokens that came back
+   * with time. If it is higher, the difference is charged even above the limit. Resolves with false, and changes nothing,
+   * when the reservation was denied, settled before or expired.
    */
   commit(actual: number): Promise<boolean>
-  /** Gives all of it back, less what time gave back since the charge. */
+  /** Gives all tokens back, less those that came back with time since the charge. */
   cancel(): Promise<boolean>
 }
 
@@ -189,7 +206,7 @@ export interface LimiterUnblockOptions {
 }
 
 export interface LimiterResetOptions {
-  /** Rules that the limiter's options do not name; found by themselves once they were charged. */
+  /** Rules that the limiter's options do not name. Rules that were charged before are found without this. */
   readonly rules?: readonly LimiterRule[]
   /** Only this part of a subject that is an object. Default: all parts that the rules name. */
   readonly per?: string

@@ -9,7 +9,7 @@ export interface WaitRequest {
   ask(): Promise<LimiterDecision>
 }
 
-/** How often to ask when nobody knows when it will pass: a slot may be released, Redis may come back. */
+/** How often to ask when the time is not known: a slot may be released, or Redis may return. */
 const POLL_MS = 200
 
 /** The longest sleep of a timer. */
@@ -21,7 +21,7 @@ interface Waiter extends WaitRequest {
   reject(reason: unknown): void
   /** Removes its timer and its listener. */
   disarm(): void
-  /** How it leaves once the reply that is under way is there: its time is over, or its signal aborted. */
+  /** Settles it after the pending reply: its time is over, or its signal was aborted. */
   leaving: (() => void) | undefined
 }
 
@@ -33,8 +33,8 @@ interface Denial {
 }
 
 /**
- * The waiters for one subject, first come first served whatever they cost. Only the first asks; it sleeps for
- * `retryAfterMs` and asks again. While it asks it does not leave: a token that it gets must not be lost.
+ * The waiting calls of one subject, in order, whatever they cost. Only the first asks Redis; it sleeps for `retryAfterMs` and
+ * asks again. It does not leave while it asks: tokens that it gets must not be lost.
  */
 export class WaitQueue {
   readonly #waiters = new Set<Waiter>()
@@ -42,7 +42,7 @@ export class WaitQueue {
   #serving = false
   #asking: Waiter | undefined
   #denial: Denial | undefined
-  /** Until then no waiter can pass, unless tokens are given back. */
+  /** Before this time no waiter can pass, unless tokens are given back. */
   #deniedUntil = 0
   #woken = false
   #endSleep: (() => void) | undefined
@@ -127,7 +127,7 @@ export class WaitQueue {
     await this.#sleep(at + (certain ? decision.retryAfterMs : Math.min(decision.retryAfterMs, POLL_MS)))
   }
 
-  /** Until a time, until tokens are given back, or until the first leaves. */
+  /** Sleeps until a time, until tokens are given back, or until the first waiter leaves. */
   async #sleep(until: number): Promise<void> {
     await new Promise<void>((resolve) => {
       const disarm = callAt(until, () => this.#endSleep?.())
@@ -153,7 +153,7 @@ export class WaitQueue {
   }
 }
 
-/** Whether a denial stays true for as long as it says: not when a slot may be released, nor when Redis was not asked. */
+/** Whether the time of a denial is certain: not when a slot may be released, nor when Redis did not decide. */
 function isCertain({ decidedBy, retryAfterMs, rules, violated }: LimiterDecision): boolean {
   if (retryAfterMs === Infinity) return true
   if (decidedBy !== 'redis' && decidedBy !== 'cache') return false

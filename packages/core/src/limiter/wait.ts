@@ -6,15 +6,15 @@ import { WaitQueue, type WaitRequest } from './wait-queue.ts'
 /** Calls that wait until they are allowed, in a queue for each subject. */
 export interface WaitQueues {
   /**
-   * Resolves when `ask` is allowed, or with a denial when that will not be in time. Rejects with the signal's reason,
-   * with what `ask` fails with, when too many wait, and when penknife is closed.
+   * Resolves when `ask` is allowed, or with a denial when that will not happen in time. Rejects with the signal's reason or the
+   * error of `ask`, when too many calls wait, and when penknife is closed.
    */
   wait(subject: string, request: WaitRequest): Promise<LimiterDecision>
-  /** Tokens of a subject, or of any, were given back: its first waiter asks now. */
+  /** Call it when tokens of a subject, or of an unknown one, were given back: the first waiting call asks now. */
   wake(subject?: string): void
 }
 
-/** `onClose` registers what penknife.close() ends; it is called while calls wait. */
+/** `onClose` registers a function that penknife.close() calls; it is registered while calls wait. */
 export function createWaitQueues(
   title: string,
   maxWaiters: number,

@@ -1,5 +1,5 @@
 import type { Runtime } from '../redis/penknife.ts'
-import { notifierKeep } from '../redis/scripts.gen.ts'
+import { notifierExtend } from '../redis/scripts.gen.ts'
 import type { Followed, Shared } from './checks.ts'
 import type { Arrivals } from './fan-out/arrivals.ts'
 import { createFanOut, type FanOut } from './fan-out/fan-out.ts'
@@ -11,7 +11,7 @@ import { ChannelSubscription, type OnEvent } from './subscription.ts'
 import type { NotifierSubscription } from './subscription-types.ts'
 import type { Unreadable } from './unreadable.ts'
 
-/** What somebody subscribes with, checked. */
+/** Checked arguments of `subscribe`. */
 export interface Subscribing {
   readonly followed: Followed
   readonly onEvent: OnEvent
@@ -23,42 +23,42 @@ export interface Subscribing {
 export interface Channels {
   /** Resolves when the first page of every channel was delivered. */
   subscribe(channels: readonly string[], subscribing: Subscribing): Promise<NotifierSubscription>
-  /** The channels of which some subscription that is not paused was not given everything. */
+  /** The channels in which a subscription that is not paused has not delivered everything. */
   behind(): Promise<string[]>
 }
 
 export interface ChannelsOptions {
   readonly name: string
   readonly runtime: Runtime
-  /** How long a channel's history lives after its last event. */
+  /** After this time without an event a channel's history expires. */
   readonly ttlMs: number
   readonly histories: Histories
   readonly arrivals: Arrivals
   readonly unreadable: Unreadable
-  /** Remembers in Redis how this process declared the notifier. */
+  /** Stores in Redis which options this process uses. */
   readonly declare: () => void
 }
 
-const ALONE: Shared = {}
+const NOT_SHARED: Shared = {}
 
 export function createChannels(options: ChannelsOptions): Channels {
   const { name, runtime, ttlMs, histories, arrivals, unreadable, declare } = options
   const { keys, bind, subscriber, deadlineMs, onClose } = runtime
   const { route } = keys
-  // Often enough that what is followed lives for its ttl after it was followed last.
-  const keepMs = Math.floor(ttlMs / 3)
-  const keep = bind(notifierKeep, [ttlMs + keepMs])
+  // Often enough that a history lives for its ttl after a process last followed it.
+  const extendMs = Math.floor(ttlMs / 3)
+  const extend = bind(notifierExtend, [ttlMs + extendMs])
   const fanOuts = new Map<string, FanOut>()
   let checks: NodeJS.Timeout | undefined
-  let forget = (): unknown => undefined
+  let unregister = (): unknown => undefined
 
-  /** Runs while some channel is followed, so that a notifier nobody follows costs nothing. */
+  /** Runs only while a channel is followed, so that an unused notifier costs nothing. */
   function startChecks(): void {
     checks = setInterval(() => {
       for (const fanOut of fanOuts.values()) fanOut.check()
     }, CHECK_MS)
     checks.unref()
-    forget = onClose(async () => {
+    unregister = onClose(async () => {
       clearInterval(checks)
       for (const fanOut of fanOuts.values()) fanOut.close()
     })
@@ -74,8 +74,8 @@ export function createChannels(options: ChannelsOptions): Channels {
       route,
       subscriber,
       history: histories.of(channel),
-      keep: () => keep(route, key),
-      keepMs,
+      extend: () => extend(route, key),
+      extendMs,
       arrivals,
       unreadable,
     })
@@ -92,18 +92,18 @@ export function createChannels(options: ChannelsOptions): Channels {
     fanOut.close()
     if (fanOuts.size > 0) return
     clearInterval(checks)
-    forget()
+    unregister()
   }
 
   return {
-    async subscribe(channels, { followed, onEvent, admission, shared = ALONE }) {
+    async subscribe(channels, { followed, onEvent, admission, shared = NOT_SHARED }) {
       const { from, types, getState } = followed
       const subscription = new ChannelSubscription(onEvent, leave, admission)
       if (!subscription.open) return subscription
       declare()
       const ready: Promise<void>[] = []
       for (const channel of new Set(channels)) {
-        if (admission?.mayNot(channel)) continue
+        if (admission?.isRevoked(channel)) continue
         const start = Object.hasOwn(from, channel) ? (from[channel] as string) : '+'
         const { deliver } = subscription
         const sharing = subscription.sharing(shared)
@@ -114,7 +114,7 @@ export function createChannels(options: ChannelsOptions): Channels {
       try {
         await within('subscribe', deadlineMs, Promise.all(ready), () => histories.answered)
       } catch (error) {
-        subscription.close()
+        subscription.end()
         throw error
       }
       return subscription

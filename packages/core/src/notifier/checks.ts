@@ -1,3 +1,4 @@
+import { isPromiseLike } from '../callbacks.ts'
 import { type Duration, durationMs } from '../duration.ts'
 import { invalid } from '../errors.ts'
 import { checkName, checkOptions, checkText, wholeNumber } from '../options.ts'
@@ -18,11 +19,16 @@ const MOST_PATTERNS = 100
 const LONGEST_ID = 128
 const MOST_TYPES = 100
 
-/** Refuses what cannot be the name of a channel, under the name of an option. @throws PENKNIFE_INVALID. */
+/**
+ * Checks the name of a channel.
+ *
+ * @param option the name of the option, for the error
+ * @throws PENKNIFE_INVALID
+ */
 export function checkChannel(channel: string, option = 'channel'): void {
   checkText(option, channel, LONGEST_CHANNEL)
   if (channel.includes('*')) {
-    throw invalid(option, channel, "give a name without '*': patterns are for nudges alone, with listen")
+    throw invalid(option, channel, "give a name without '*': patterns are for nudges only, with listen")
   }
 }
 
@@ -48,7 +54,7 @@ export function checkListener(onEvent: unknown): void {
 
 export const LONGEST_USER = 256
 const MOST_REVOKED = 100
-/** The scripts read as many members at once. */
+/** The scripts read this many members at once. */
 const MOST_CONNECTIONS = 100
 
 export function checkUser(user: string): void {
@@ -57,7 +63,7 @@ export function checkUser(user: string): void {
 
 export function checkRevoked(channels: readonly string[]): void {
   if (!Array.isArray(channels) || channels.length === 0 || channels.length > MOST_REVOKED) {
-    const fix = `give a list of 1 to ${MOST_REVOKED} channels, or leave it out for all that the user follows`
+    const fix = `give a list of 1 to ${MOST_REVOKED} channels, or leave it out for all channels of the user`
     throw invalid('channels', channels, fix)
   }
   for (const channel of channels) checkChannel(channel)
@@ -74,13 +80,13 @@ export function checkAdmit(options: NotifierAdmitOptions): void {
   }
 }
 
-/** Publish options as the script takes them. */
+/** Publish options in the form of the script's arguments. */
 export interface Published {
   readonly type: string
   readonly id: string | undefined
   /** Empty for none. */
   readonly coalesce: string
-  /** 0 for ever. */
+  /** 0: no limit. */
   readonly lastsMs: number
 }
 
@@ -110,7 +116,7 @@ export function wholeMs(name: string, value: Duration, min: number): number {
   return Math.ceil(durationMs(name, value, { min }))
 }
 
-/** Follow options as followers take them. */
+/** Checked options of a subscription, as followers use them. */
 export interface Followed {
   readonly from: Readonly<Record<string, string>>
   readonly types: ReadonlySet<string> | undefined
@@ -120,8 +126,8 @@ export interface Followed {
 export function checkFollow(channels: readonly string[], options: NotifierFollowOptions): Followed {
   const { from = {}, types, getState } = options
   checkChannels(channels)
-  if (typeof from !== 'object' || from === null) {
-    throw invalid('from', from, 'give an object of channels and ids')
+  if (typeof from !== 'object' || from === null || Array.isArray(from) || isPromiseLike(from)) {
+    throw invalid('from', from, "give an object of channels and ids, such as { 'room:1': id }")
   }
   for (const [channel, cursor] of Object.entries(from)) checkPosition(`from['${channel}']`, cursor)
   if (types !== undefined && (!Array.isArray(types) || types.length === 0 || types.length > MOST_TYPES)) {
@@ -157,11 +163,11 @@ export function checkShared(channels: readonly string[], options: NotifierSubscr
 export function checkHistory(
   channel: string,
   options: NotifierHistoryOptions,
-): { readonly after: string; readonly count: number } {
+): { readonly after: string; readonly limit: number } {
   checkChannel(channel)
-  checkOptions('history', options, ['after', 'count'])
+  checkOptions('history', options, ['after', 'limit'])
   return {
     after: checkPosition('after', options.after ?? '-'),
-    count: wholeNumber('count', options.count ?? 100, 1, PAGE),
+    limit: wholeNumber('limit', options.limit ?? 100, 1, PAGE),
   }
 }

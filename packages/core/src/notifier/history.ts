@@ -6,28 +6,28 @@ import { toPage, toSection } from './pages.ts'
 import { isBeginning } from './position.ts'
 import type { NotifierHistoryPage } from './types.ts'
 
-/** Pages of history that a notifier reads at once: clients that catch up must not crowd out everything else. */
-const READS = 16
+/** How many pages of history a notifier reads at once, so that clients that catch up do not delay other calls. */
+const MAX_READS = 16
 
-/** The histories of a notifier's channels, as they are read. */
+/** Reads the histories of a notifier's channels. */
 export interface Histories {
-  /** As the followers of a channel read it. */
+  /** For the followers of a channel. */
   of(channel: string): History
   page(channel: string, after: string, count: number): Promise<NotifierHistoryPage>
-  /** The position at the end; without a history the one before the next, whose beginning is fixed now. */
+  /** The position at the end. Without a history it fixes the epoch of the next one, and returns the position before it. */
   end(channel: string): Promise<string>
-  /** How many reads of followers Redis answered: it grows while those who wait make progress. */
+  /** How many reads of followers Redis has answered: it grows while waiting callers make progress. */
   readonly answered: number
 }
 
-/** @param age milliseconds for which an event is kept; 0 without that bound */
+/** @param age milliseconds after which an event is deleted; 0: no limit */
 export function createHistories(name: string, { keys, bind }: Runtime, age: number): Histories {
   const { route } = keys
   const next = keys.beginnings(name)
   const since = bind(notifierSince, [age])
   const top = bind(notifierTop, [])
   const end = bind(notifierEnd, [])
-  const read = limitReads(READS)
+  const read = limitReads(MAX_READS)
   let answered = 0
 
   function count<Reply>(reply: Reply): Reply {
@@ -42,7 +42,7 @@ export function createHistories(name: string, { keys, bind }: Runtime, age: numb
     if (last !== '') return toPage(channel, reply)
     const position = await end(route, key, next)
     if (state === 'lost' || isBeginning(position)) return toPage(channel, reply, position)
-    // A history began meanwhile, and '-' is before its first event.
+    // A history began meanwhile: read again, because '-' is before its first event.
     return page(channel, after, most)
   }
 

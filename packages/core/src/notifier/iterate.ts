@@ -2,12 +2,12 @@ import { isOutage, PenknifeError } from '../errors.ts'
 import type { NotifierEvent } from './events.ts'
 import type { NotifierIterator, NotifierSubscription } from './subscription-types.ts'
 
-/** Events that wait in memory for `next`; further ones wait in the history. */
-const MOST_WAITING = 100
-/** Between two attempts to begin. */
+/** The most events that wait in memory for `next`. Further ones wait in the history. */
+const MAX_WAITING = 100
+/** The time between two attempts to subscribe. */
 const RETRY_MS = 500
 
-/** Subscribes at the first `next`, and waits for Redis as long as an outage lasts. */
+/** Subscribes at the first `next`. Waits while Redis is away. */
 export function iterate(
   follow: (
     onEvent: (event: NotifierEvent, subscription: NotifierSubscription, before: string) => void,
@@ -19,7 +19,7 @@ export function iterate(
   let begun = false
   let over = false
   let close: (() => void) | undefined
-  let forget = (): void => {}
+  let unregister = (): void => {}
 
   async function begin(): Promise<void> {
     if (over) return
@@ -27,7 +27,7 @@ export function iterate(
       const followed = await follow((event, subscription, before) =>
         iteration.onEvent(event, subscription, before),
       )
-      close = () => followed.close()
+      close = () => void followed.close()
       if (over) close()
       else iteration.follow(followed)
     } catch (error) {
@@ -39,7 +39,7 @@ export function iterate(
 
   function end(error?: unknown): void {
     over = true
-    forget()
+    unregister()
     signal?.removeEventListener('abort', aborted)
     close?.()
     iteration.end(error)
@@ -52,7 +52,9 @@ export function iterate(
     async next() {
       if (!begun && !over) {
         begun = true
-        forget = onClose(async () => end(new PenknifeError('PENKNIFE_CLOSED', 'events: penknife was closed')))
+        unregister = onClose(async () =>
+          end(new PenknifeError('PENKNIFE_CLOSED', 'events: penknife was closed')),
+        )
         void begin()
       }
       return iteration.next()
@@ -62,6 +64,9 @@ export function iterate(
       return { done: true, value: undefined }
     },
     cursors: () => iteration.cursors(),
+    async [Symbol.asyncDispose]() {
+      end()
+    },
     [Symbol.asyncIterator]() {
       return this
     },
@@ -69,23 +74,23 @@ export function iterate(
 }
 
 interface Iteration {
-  /** Takes an event of the subscription, and the position before it. */
+  /** Called with an event of the subscription, and the position before it. */
   onEvent(event: NotifierEvent, from: NotifierSubscription, before: string): void
-  /** The subscription that delivers to it is ready. */
+  /** Called when its subscription is ready. */
   follow(subscription: NotifierSubscription): void
-  /** Ends the iteration, with an error if there is one. */
+  /** Ends the iteration, with an error if one is given. */
   end(error?: unknown): void
   next(): Promise<IteratorResult<NotifierEvent, undefined>>
-  /** For each channel the position of the last event that `next` gave out. */
+  /** For each channel the position of the last event that `next` returned. */
   cursors(): Readonly<Record<string, string>>
 }
 
-/** Turns a subscription's callbacks into the steps of an iterator of bounded memory. */
+/** Turns a subscription's callbacks into the steps of an iterator with bounded memory. */
 function createIteration(): Iteration {
   const waiting: NotifierEvent[] = []
   const requests: PromiseWithResolvers[] = []
-  /** Positions of events given out; a channel without one is where its subscription is. */
-  const givenOut = new Map<string, string>()
+  /** Positions of events that `next` returned. For a channel without one the subscription's position counts. */
+  const returned = new Map<string, string>()
   let subscription: NotifierSubscription | undefined
   let paused = false
   let over: { readonly error: unknown } | undefined
@@ -95,7 +100,7 @@ function createIteration(): Iteration {
       const { resolve, reject } = requests.shift() as PromiseWithResolvers
       const event = waiting.shift()
       if (event) {
-        if (event.id !== null) givenOut.set(event.channel, event.id)
+        if (event.id !== null) returned.set(event.channel, event.id)
         resolve({ done: false, value: event })
       } else if (over?.error === undefined) resolve({ done: true, value: undefined })
       else {
@@ -113,9 +118,9 @@ function createIteration(): Iteration {
     onEvent(event, from, before) {
       if (over) return
       subscription = from
-      if (!givenOut.has(event.channel) && before !== '+') givenOut.set(event.channel, before)
+      if (!returned.has(event.channel) && before !== '+') returned.set(event.channel, before)
       waiting.push(event)
-      if (waiting.length >= MOST_WAITING && !paused) {
+      if (waiting.length >= MAX_WAITING && !paused) {
         paused = true
         from.pause()
       }
@@ -141,7 +146,7 @@ function createIteration(): Iteration {
       const others = Object.entries(subscription?.cursors() ?? {}).filter(
         ([channel]) => !waitingChannels.has(channel),
       )
-      return { ...Object.fromEntries(givenOut), ...Object.fromEntries(others) }
+      return { ...Object.fromEntries(returned), ...Object.fromEntries(others) }
     },
   }
 }

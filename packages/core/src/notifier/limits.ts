@@ -4,11 +4,14 @@ import { PenknifeError } from '../errors.ts'
 export const CHECK_MS = 10_000
 
 /**
- * Waits for some work `ms` milliseconds at most; up to five times as long while `progress` changes: when thousands subscribe
- * at once they wait for each other, and not for Redis.
+ * Waits for `work` for at most `ms` milliseconds, and up to five times as long while `progress` changes: thousands of
+ * concurrent subscribes wait for each other, not for Redis.
+ *
+ * @param call the name of the method, for the error
+ * @throws PENKNIFE_UNAVAILABLE
  */
 export async function within(
-  what: string,
+  call: string,
   ms: number,
   work: Promise<unknown>,
   progress: () => number = () => 0,
@@ -23,13 +26,13 @@ export async function within(
       if (over) return
       left -= 1
       if (now === before || left === 0) {
-        const away = `${what} was not ready within ${ms} ms: Redis is away or slow, or getState is`
-        return reject(new PenknifeError('PENKNIFE_UNAVAILABLE', away))
+        const reason = `${call} was not ready within ${ms} ms: Redis is away or slow, or getState is slow`
+        return reject(new PenknifeError('PENKNIFE_UNAVAILABLE', reason))
       }
       before = now
       wait()
     }
-    // In a process that was busy the reply may have arrived, and is only not read yet.
+    // If the process was busy, the reply may have arrived without being read yet.
     function wait(): void {
       timer = setTimeout(() => setImmediate(judge), ms)
     }
@@ -43,7 +46,7 @@ export async function within(
   }
 }
 
-/** A read that waits until others are done, for everybody who asked for it meanwhile. */
+/** A read that waits for others to finish, with all callers of the same read. */
 interface Waiting {
   readonly wanted: (() => boolean)[]
   readonly result: Promise<unknown>
@@ -51,9 +54,9 @@ interface Waiting {
 }
 
 /**
- * Runs so many reads at a time, the others in the order of the calls. A read that waits is shared by all who ask
- * for the same `name`: what it reads is as new as what each would read by itself. Undefined, without a read, when
- * nobody wants it any more once it could start.
+ * Runs at most `most` reads at a time, in the order of the calls. Calls with the same `name` share a waiting read, whose
+ * result is as new as that of a read of their own. Resolves with undefined, without a read, when no caller wants it any
+ * more at its start.
  */
 export function limitReads(
   most: number,

@@ -6,7 +6,7 @@ import { matcher } from './patterns.ts'
 import type { NotifierNudge } from './events.ts'
 import type { Unreadable } from './unreadable.ts'
 
-export interface ListenTo {
+export interface ListenOptions {
   readonly subscriber: Subscriber
   readonly route: Route
   /** The pub/sub channel of all nudges of the notifier. */
@@ -16,10 +16,10 @@ export interface ListenTo {
   readonly unreadable: Unreadable
 }
 
-/** Delivers the nudges whose channels match a pattern: `ready` when the server acknowledged the subscription. */
-export function listen({ subscriber, route, nudges, patterns, onEvent, unreadable }: ListenTo): {
+/** Delivers the nudges whose channels match a pattern. `ready` resolves when the server acknowledged the subscription. */
+export function listen({ subscriber, route, nudges, patterns, onEvent, unreadable }: ListenOptions): {
   readonly ready: Promise<void>
-  close(): void
+  end(): void
 } {
   const fits = matcher(patterns)
   let open = true
@@ -27,7 +27,7 @@ export function listen({ subscriber, route, nudges, patterns, onEvent, unreadabl
   const ready = new Promise<void>((resolve) => (begun = resolve))
 
   function deliver(event: NotifierNudge): void {
-    if (open) runSafely('onEvent of a listener for nudges failed', () => onEvent(event))
+    if (open) runSafely('onEvent of notifier.listen failed', () => onEvent(event))
   }
 
   const unfollow = subscriber.follow(route, nudges, {
@@ -47,7 +47,7 @@ export function listen({ subscriber, route, nudges, patterns, onEvent, unreadabl
   })
   return {
     ready,
-    close() {
+    end() {
       open = false
       unfollow()
     },

@@ -1,7 +1,7 @@
 import type { NotifierMessage } from './events.ts'
 import { type Position, positionOf } from './position.ts'
 
-/** A message of the pub/sub channel, with its position in the history; a nudge has none. */
+/** A message of the pub/sub channel, with its position in the history. A nudge has none. */
 export interface LiveEvent {
   readonly message: NotifierMessage
   readonly position: Position
@@ -9,7 +9,7 @@ export interface LiveEvent {
 
 const TYPE = /^[\w.-]{1,64}$/
 
-/** Reads a message of the pub/sub channel: id (empty for a nudge), type and JSON, a line each. Undefined for any other text. */
+/** Parses a message of the pub/sub channel: lines with id (empty for a nudge), type and JSON. Undefined for any other text. */
 export function parseLive(channel: string, text: string): LiveEvent | undefined {
   const first = text.indexOf('\n')
   const second = text.indexOf('\n', first + 1)
@@ -21,7 +21,7 @@ export function parseLive(channel: string, text: string): LiveEvent | undefined 
 }
 
 /**
- * Reads a message of the pub/sub channel of all nudges: the nudge's channel, type and JSON, a line each. Undefined for any
+ * Parses a message of the pub/sub channel of all nudges: lines with the nudge's channel, type and JSON. Undefined for any
  * other text.
  */
 export function parseNudge(channel: string, text: string): NotifierMessage | undefined {

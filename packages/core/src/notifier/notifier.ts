@@ -1,5 +1,5 @@
 import { invalid } from '../errors.ts'
-import { createTopic } from '../events.ts'
+import { createTopic, type Topic } from '../events.ts'
 import { checkName, checkOptions, wholeNumber } from '../options.ts'
 import { reportRedeclared } from '../redeclared.ts'
 import { createDeclaration } from '../redis/declaration.ts'
@@ -17,7 +17,14 @@ import {
   checkUser,
   wholeMs,
 } from './checks.ts'
-import type { NotifierEventMap, NotifierEventSchemas, NotifierInputsOf, NotifierOutputsOf } from './events.ts'
+import { closing } from './closing.ts'
+import type {
+  NotifierEventMap,
+  NotifierEventSchemas,
+  NotifierInputsOf,
+  NotifierNotice,
+  NotifierOutputsOf,
+} from './events.ts'
 import { createArrivals } from './fan-out/arrivals.ts'
 import { createHistories } from './history.ts'
 import { iterate } from './iterate.ts'
@@ -32,26 +39,25 @@ import { createControl } from './rights/control.ts'
 import type { Notifier } from './types.ts'
 import { createUnreadable } from './unreadable.ts'
 
-/** How long the last declaration is remembered. */
-const DECLARED_MS = 30 * 86_400_000
+/** How long Redis remembers the last declaration. */
+const DECLARATION_MS = 30 * 86_400_000
 
-const OPTIONS = ['history', 'age', 'ttl', 'dedupWindow', 'schemas'] as const
+const OPTIONS = ['history', 'age', 'ttl', 'dedup', 'schemas'] as const
 const SUBSCRIBE = ['from', 'types', 'getState', 'onEvent', 'admission', 'audience', 'onAudience'] as const
 
 /**
- * Makes a notifier: channels whose events arrive at once and can be resumed.
+ * Makes a notifier: channels that deliver events at once, and from which a subscriber can resume.
  *
- * A subscriber sees every event after its position once and in order, or gets a `reset` when history was lost. That holds
- * after a failover or a restart that lost the last writes, too: the tag in an id is a hash of the events up to it, so
- * that a position in a lost part of the history is found out. Each channel keeps about `history` events in a stream, which
- * expires `ttl` after its last event; a channel that was quiet for longer begins a new history, and its subscribers see a
- * reset.
+ * A subscriber gets every event after its position once and in order, or a `reset` when history was lost. That holds after
+ * a failover or restart that lost the last writes: the tag in an id is a hash of the events up to it, so a position in
+ * a lost part of the history is detected. Each channel keeps about `history` events in a stream, which expires `ttl` after
+ * its last event. After that the channel begins a new history, and its subscribers get a reset.
  *
- * With `schemas` the types of events are inferred; else they may be given, and with them the names that channels have:
+ * With `schemas` the types of events are inferred. Otherwise you can give them, and the names of channels:
  * createNotifier<Events, 'prices' | `room:${string}`>(space, 'main').
  *
- * A deploy may change every option: each process goes by its own. Redis remembers the last declaration for 30 days, and a
- * process that declares the notifier in another way reports it once, when it first publishes or follows (one script call).
+ * A deploy may change every option: each process uses its own. Redis remembers the last declaration for 30 days. A process
+ * that declares other options reports it once, when it first publishes or follows (one script call).
  *
  * @throws PENKNIFE_INVALID for a wrong option.
  */
@@ -75,8 +81,10 @@ export function createNotifier(
   const runtime = runtimeOf(space)
   const { keys, subscriber, deadlineMs, onClose, use } = runtime
   const title = `notifier '${name}' of space '${space.name}'`
-  const declare = declaration(name, title, space, runtime, retention)
-  const unreadable = createUnreadable(title)
+  const notices = createTopic<NotifierNotice>('penknife:notifier')
+  const about = { space: space.name, name }
+  const declare = createDeclare(about, title, notices, runtime, retention)
+  const unreadable = createUnreadable(about, title, notices)
   const arrivals = createArrivals()
   const histories = createHistories(name, runtime, retention.age)
   const { publish, nudge } = createPublishing(name, runtime, retention, options.schemas, declare)
@@ -94,7 +102,7 @@ export function createNotifier(
       checkListen(patterns, listening)
       const { onEvent } = listening
       const { route } = keys
-      const { ready, close } = listen({
+      const { ready, end } = listen({
         subscriber,
         route,
         nudges: keys.nudges(name),
@@ -105,17 +113,21 @@ export function createNotifier(
       try {
         await within('listen', deadlineMs, ready)
       } catch (error) {
-        close()
+        end()
         throw error
       }
-      return { close }
+      return closing(end)
     },
     async subscribe(channels, subscribing) {
       checkOptions('subscribe', subscribing, SUBSCRIBE)
       const { onEvent, admission } = subscribing
       checkListener(onEvent)
       if (admission !== undefined && !(admission instanceof UserAdmission && admission.isOf(control))) {
-        throw invalid('admission', admission, 'give what admit() of the same notifier resolved with')
+        throw invalid(
+          'admission',
+          admission,
+          'give an admission of the same notifier: await notifier.admit(user, …)',
+        )
       }
       const followed = checkFollow(channels, subscribing)
       const shared = checkShared(channels, subscribing)
@@ -136,8 +148,8 @@ export function createNotifier(
       return Object.fromEntries(await Promise.all(found))
     },
     async history(channel, page = {}) {
-      const { after, count } = checkHistory(channel, page)
-      return histories.page(channel, after, count)
+      const { after, limit } = checkHistory(channel, page)
+      return histories.page(channel, after, limit)
     },
     async admit(user, admitting) {
       checkUser(user)
@@ -151,36 +163,38 @@ export function createNotifier(
       if (channels !== undefined) checkRevoked(channels)
       return control.revoke(user, channels)
     },
+    on: (listener) => notices.on(listener),
     behind,
     onClose,
   }
 }
 
 function retentionOf(options: NotifierOptions): Retention {
+  const { dedup = {} } = options
+  checkOptions('createNotifier dedup', dedup, ['window'])
   return {
     history: wholeNumber('history', options.history ?? 1000, 1, 1_000_000),
     age: options.age === undefined ? 0 : wholeMs('age', options.age, 1000),
     ttl: wholeMs('ttl', options.ttl ?? '1d', 60_000),
-    dedupWindow: wholeMs('dedupWindow', options.dedupWindow ?? '5m', 1000),
+    dedupWindowMs: wholeMs('dedup.window', dedup.window ?? '5m', 1000),
   }
 }
 
-/** Makes the function that remembers in Redis, once, how this process declared the notifier. */
-function declaration(
-  name: string,
+/** Makes the function that stores in Redis, once, which options this process uses. */
+function createDeclare(
+  about: { readonly space: string; readonly name: string },
   title: string,
-  space: Space,
+  notices: Topic<NotifierNotice>,
   { keys, bind }: Runtime,
-  { history, age, ttl, dedupWindow }: Retention,
+  { history, age, ttl, dedupWindowMs }: Retention,
 ): () => void {
-  const changes = createTopic('penknife:notifier', { space: space.name })
-  const text = `history ${history}, ttl ${ttl} ms, age ${age === 0 ? 'none' : `${age} ms`}, dedupWindow ${dedupWindow} ms`
+  const text = `history ${history}, ttl ${ttl} ms, age ${age === 0 ? 'none' : `${age} ms`}, dedup window ${dedupWindowMs} ms`
   return createDeclaration(bind, {
     route: keys.route,
-    key: keys.notifierDeclaration(name),
+    key: keys.notifierDeclaration(about.name),
     text,
-    lastsMs: DECLARED_MS,
+    lastsMs: DECLARATION_MS,
     title,
-    onOther: (before) => reportRedeclared(changes, { notifier: name }, { title, before, now: text }),
+    onOther: (before) => reportRedeclared(notices, about, { title, before, now: text }),
   })
 }

@@ -1,15 +1,20 @@
 import type { Duration } from '../duration.ts'
 import type { NotifierEventSchemas } from './events.ts'
 
+export interface NotifierDedupOptions {
+  /** How long Redis remembers the `id` of an event, from 1 second. Default: 5 minutes. */
+  readonly window?: Duration
+}
+
 export interface NotifierOptions {
-  /** Events kept for each channel: a whole number from 1. Default: 1,000. */
+  /** About how many events each channel keeps: a whole number from 1 to 1,000,000. Default: 1,000. */
   readonly history?: number
-  /** Events older than this are not kept either. Default: no such bound. */
+  /** Events older than this are deleted. Default: no limit. */
   readonly age?: Duration
-  /** A channel's history goes this long after its last event. Default: 1 day. */
+  /** A channel's history expires this long after its last event. Default: 1 day. */
   readonly ttl?: Duration
-  /** For how long a repeated `id` is the same event. Default: 5 minutes. */
-  readonly dedupWindow?: Duration
+  /** How long a repeated `id` is the same event. */
+  readonly dedup?: NotifierDedupOptions
 }
 
 export interface NotifierSchemaOptions<
@@ -17,11 +22,11 @@ export interface NotifierSchemaOptions<
 > extends NotifierOptions {
   /**
    * A Standard Schema (zod, valibot, arktype …) for each type of event. `publish` and `nudge` refuse data that does not
-   * fit, and types without a schema; they send the schema's output, as JSON. Subscribers get it as it was sent: it is
-   * not checked again, and an output that JSON turns into something else (a Date into text) is that.
+   * fit, and types without a schema. They send the schema's output as JSON. Subscribers get that JSON: it is not
+   * checked again, and a Date arrives as text.
    *
-   * Where a schema answers later (a promise), the event is sent when it did: publishes that do not wait for each other
-   * may overtake each other then. Else events of a channel are sent in the order of the calls. Default: none.
+   * A schema may be async. Its event is sent when it resolves, so publishes that do not wait for each other may overtake
+   * each other. Otherwise events of a channel are sent in the order of the calls. Default: none.
    */
   readonly schemas: Schemas
 }
@@ -30,15 +35,15 @@ export interface NotifierPublishOptions<Type extends string = string> {
   /** The event's type, 1 to 64 of `A-Z a-z 0-9 _ . -`. Default: 'message'. */
   readonly type?: Type
   /**
-   * Makes the publish idempotent: repeated within `dedupWindow` it adds nothing and resolves with the first one's
-   * id, so that a publish of unknown fate can be made again. 1 to 128 characters.
+   * Dedup id, 1 to 128 characters. A publish with the same id within `dedup.window` adds nothing and resolves with the
+   * first event's id. So a publish of unknown fate can be repeated.
    */
   readonly id?: string
-  /** After this the event is not worth reading: who catches up later does not get it. Default: never. */
+  /** A subscriber that catches up after this time does not get the event. Default: no limit. */
   readonly ttl?: Duration
   /**
-   * Names what the event tells anew, such as 'price:ACME': who catches up gets, of the events of this type and name in one
-   * page of history, only the last. 1 to 64 of `A-Z a-z 0-9 _ . : -`.
+   * A name for the value that the event updates, such as 'price:ACME'. A subscriber that catches up gets only the
+   * newest event of this type and name in each page of history. 1 to 64 of `A-Z a-z 0-9 _ . : -`.
    */
   readonly coalesce?: string
 }

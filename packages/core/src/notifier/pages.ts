@@ -5,10 +5,10 @@ import { type EpochAndOffset, parseId, type Position, positionOf } from './posit
 import type { NotifierMessage } from './events.ts'
 import type { NotifierHistoryPage } from './types.ts'
 
-/** An event as a page of history has it; its type is empty when it is not worth reading. */
+/** An event of a page of history. Its type is empty if it expired. */
 type KeptEvent = readonly [id: string, coalesce: string, type: string, json: string]
 
-/** A page of history as a caller reads it; `end` is the position at the end where there is no history. */
+/** A page of history for a caller. Without a history `end` is the position at its end. */
 export function toPage(
   channel: string,
   [state, top, ...events]: readonly Reply[],
@@ -16,18 +16,18 @@ export function toPage(
 ): NotifierHistoryPage {
   const kept = toKept(events)
   const last = end ?? (top as string)
-  const cursor = kept.at(-1)?.[0] ?? last
+  const position = kept.at(-1)?.[0] ?? last
   return {
-    events: kept
+    items: kept
       .filter(([, , type]) => type !== '')
       .map(([id, , type, json]) => message(channel, id, type, json)),
-    cursor,
+    next: position === last ? undefined : position,
+    position,
     lost: state === 'lost',
-    end: cursor === last,
   }
 }
 
-/** Events of a page, up to the first gap: behind it somebody deleted events, and the next read finds that they are lost. */
+/** The events of a page up to the first gap. There another program deleted events, and the next read reports them as lost. */
 function toKept(events: readonly Reply[]): readonly KeptEvent[] {
   for (const event of events) {
     const known =
@@ -45,29 +45,29 @@ function toKept(events: readonly Reply[]): readonly KeptEvent[] {
   return gap < 0 ? kept : kept.slice(0, gap)
 }
 
-/** A page of history as followers read it; those that wait for it at the same position share it. */
+/** A page of history for followers. Followers that wait for it at the same position share it. */
 export interface HistorySection {
   readonly lost: boolean
-  /** The position at the end of the history; undefined without a history. */
+  /** The position at the end of the history. Undefined without a history. */
   readonly end: Position | undefined
   readonly steps: readonly Step[]
 }
 
-/** An event; only its position when it expired, or a later one of the page superseded it. */
+/** An event. Without a message if it expired, or if a later one of the page superseded it. */
 export interface Step {
   readonly position: Position
   readonly message: NotifierMessage | undefined
 }
 
 export function toSection(channel: string, [state, end, ...events]: readonly Reply[]): HistorySection {
-  const seen = new Set<string>()
+  const newer = new Set<string>()
   const steps = toKept(events)
     .toReversed()
     .map(([id, coalesce, type, json]): Step => {
-      // Only an event of its own type supersedes it, since a subscription may follow that type alone.
+      // Only an event of the same type supersedes it, because a subscription may follow that type alone.
       const name = `${type} ${coalesce}`
-      const superseded = coalesce !== '' && seen.has(name)
-      if (type !== '' && coalesce !== '') seen.add(name)
+      const superseded = coalesce !== '' && newer.has(name)
+      if (type !== '' && coalesce !== '') newer.add(name)
       const delivered = type !== '' && !superseded
       return { position: positionOf(id), message: delivered ? message(channel, id, type, json) : undefined }
     })

@@ -1,15 +1,15 @@
 /**
- * Whether a text fits one of some patterns, in which `*` stands for any characters or none.
+ * Makes a function that checks whether a text matches one of the patterns, in which `*` stands for any characters or none.
  *
- * The parts between the stars are looked for from left to right, each as early as it can be, and never again: no
- * pattern makes it try combinations.
+ * It searches the parts between the stars from left to right, each at its first place, without backtracking. So its time
+ * is bounded for every pattern.
  */
 export function matcher(patterns: readonly string[]): (text: string) => boolean {
   const split = patterns.map((pattern) => pattern.split('*'))
-  return (text) => split.some((parts) => fits(parts, text))
+  return (text) => split.some((parts) => matches(parts, text))
 }
 
-function fits(parts: readonly string[], text: string): boolean {
+function matches(parts: readonly string[], text: string): boolean {
   const first = parts[0] as string
   if (parts.length === 1) return text === first
   const last = parts.at(-1) as string
@@ -17,10 +17,10 @@ function fits(parts: readonly string[], text: string): boolean {
   let at = first.length
   if (at > end || !text.startsWith(first) || !text.endsWith(last)) return false
   for (let part = 1; part < parts.length - 1; part++) {
-    const wanted = parts[part] as string
-    const found = text.indexOf(wanted, at)
+    const expected = parts[part] as string
+    const found = text.indexOf(expected, at)
     if (found === -1) return false
-    at = found + wanted.length
+    at = found + expected.length
     if (at > end) return false
   }
   return true

@@ -5,14 +5,14 @@ import type { NotifierEventSchemas } from './events.ts'
 import type { NotifierPublishOptions } from './options.ts'
 import { createEncode } from './schemas.ts'
 
-/** What a notifier keeps, as the scripts take it. */
+/** How much and how long a notifier keeps, as arguments of the scripts. */
 export interface Retention {
-  /** Events a channel. */
+  /** Events for each channel. */
   readonly history: number
-  /** Milliseconds; 0 without a bound. */
+  /** Milliseconds; 0: no limit. */
   readonly age: number
   readonly ttl: number
-  readonly dedupWindow: number
+  readonly dedupWindowMs: number
 }
 
 export interface Publishing {
@@ -24,13 +24,13 @@ export interface Publishing {
 export function createPublishing(
   name: string,
   { keys, bind }: Runtime,
-  { history, age, ttl, dedupWindow }: Retention,
+  { history, age, ttl, dedupWindowMs }: Retention,
   schemas: NotifierEventSchemas | undefined,
   declare: () => void,
 ): Publishing {
   const { route } = keys
   const encode = createEncode(schemas)
-  const publish = bind(notifierPublish, [[keys.beginnings(name)], history, ttl, age, dedupWindow])
+  const publish = bind(notifierPublish, [[keys.beginnings(name)], history, ttl, age, dedupWindowMs])
   const nudge = bind(notifierNudge, [keys.nudges(name)])
   return {
     async publish(channel, data, options = {}) {

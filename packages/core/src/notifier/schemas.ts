@@ -4,23 +4,23 @@ import { checkName, nearest } from '../options.ts'
 import { checkSchema, conform } from '../standard-schema.ts'
 import type { NotifierEventSchemas } from './events.ts'
 
-/** The largest event, as JSON in bytes. */
-const LARGEST_EVENT = 64 * 1024
+/** The most bytes of an event's JSON. */
+const MAX_EVENT_BYTES = 64 * 1024
 
-/** The JSON of an event's data; later only when its schema answers later. */
+/** Encodes an event's data as JSON. Returns a promise only if its schema is async. */
 export type Encode = (type: string, data: unknown) => string | Promise<string>
 
-/** Without schemas any type may carry anything that JSON can. */
+/** Without schemas every type may have any data that JSON can represent. */
 export function createEncode(schemas: NotifierEventSchemas | undefined): Encode {
-  if (schemas === undefined) return (_, data) => toJson('data', data, LARGEST_EVENT)
+  if (schemas === undefined) return (_, data) => toJson('data', data, MAX_EVENT_BYTES)
   const known = checkSchemas(schemas)
   return (type, data) => {
     const schema = known.get(type)
     if (!schema) throw unknown(type, [...known.keys()])
     const output = conform(schema, 'data', data)
     return output instanceof Promise
-      ? output.then((settled) => toJson('data', settled, LARGEST_EVENT))
-      : toJson('data', output, LARGEST_EVENT)
+      ? output.then((settled) => toJson('data', settled, MAX_EVENT_BYTES))
+      : toJson('data', output, MAX_EVENT_BYTES)
   }
 }
 

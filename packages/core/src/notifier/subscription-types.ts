@@ -1,18 +1,19 @@
+import type { CloseOptions } from '../redis/penknife.ts'
 import type { NotifierFollowedEvent, NotifierMessage, NotifierNudge } from './events.ts'
 import type { NotifierAdmission } from './rights/types.ts'
 
 export interface NotifierFollowOptions<Type extends string = string> {
   /**
-   * For each channel the id after which to resume. A channel that is not named starts with the next event;
-   * `'-'` begins with the oldest event kept.
+   * For each channel the id after which to resume. `'-'` begins with the oldest event. Default for a channel: the next
+   * event.
    */
   readonly from?: Readonly<Record<string, string>>
   /** Only events of these types are delivered. Default: all. */
   readonly types?: readonly Type[]
   /**
-   * Loads a channel's state, when the subscription begins without a position and when history was lost. It is
-   * called once the position is known and delivered as a `state` event before every event after that position: what
-   * happened between loading and following is in one of the two, or in both.
+   * Loads a channel's state when the subscription begins without a position, and when history was lost. It is called
+   * once the position is known. Its result is delivered as a `state` event before every event after that position. So a
+   * change during loading is in the state, in an event, or in both.
    */
   readonly getState?: (channel: string) => unknown
 }
@@ -20,57 +21,68 @@ export interface NotifierFollowOptions<Type extends string = string> {
 export interface NotifierSubscribeOptions<
   Message extends NotifierMessage = NotifierMessage,
 > extends NotifierFollowOptions<Message['type']> {
-  /** Is given each event, and the subscription, which may be paused or closed there and then. */
+  /** Called for each event, with the subscription, which it may pause or close. */
   onEvent(event: NotifierFollowedEvent<Message>, subscription: NotifierSubscription): void
-  /** Follows by the rights of a user: what is revoked is left at once, and with the admission the subscription ends. */
+  /** The rights of a user. The subscription leaves channels that are revoked, and ends with the admission. */
   readonly admission?: NotifierAdmission
   /**
-   * Gets the events of many subscriptions at once, each while it has caught up with the others. For subscriptions of one
-   * channel, without `types` and `getState`. Default: each subscription gets its events by itself.
+   * Gets the events of many subscriptions at once, of each while it is caught up with the others. For subscriptions of one
+   * channel, without `types` and `getState`. Default: each subscription delivers its own events.
    */
   readonly audience?: NotifierAudience<Message>
   /**
-   * Called with `true` when the audience gets the events after the subscription's cursors from now on, with `false` when
-   * the subscription does again (it was paused or closed). It is called between two events, never from within the audience's
-   * `onEvent` with `true`.
+   * Called with `true` when the audience gets the events after the subscription's cursors from now on. Called with `false`
+   * when the subscription delivers its own events again (it was paused or closed). It is called between two events, and
+   * never with `true` from within the audience's `onEvent`.
    */
   onAudience?(inside: boolean, subscription: NotifierSubscription): void
 }
 
 /** Gets the events of many subscriptions together, which costs the same for one and for ten thousand. */
 export interface NotifierAudience<Message extends NotifierMessage = NotifierMessage> {
-  /** Called once for each event, for all of the subscriptions inside. */
+  /** Called once for each event, for all subscriptions inside. */
   onEvent(event: NotifierFollowedEvent<Message>): void
 }
 
-export interface NotifierSubscription {
-  /** For each channel the id of the last event given out, to resume from. */
+/** An object with an async `close`, which `await using` calls too. */
+export interface NotifierClosable {
+  /**
+   * Ends it at once: no callback runs after the call. Never rejects. `deadline` is accepted, as by every `close`, but there
+   * is nothing to wait for.
+   *
+   * @throws PENKNIFE_INVALID for a wrong option.
+   */
+  close(options?: CloseOptions): Promise<void>
+  [Symbol.asyncDispose](): Promise<void>
+}
+
+export interface NotifierSubscription extends NotifierClosable {
+  /** For each channel the id of the last delivered event, to resume from. */
   cursors(): Readonly<Record<string, string>>
-  /** Gives out nothing and keeps nothing until `resume`, which goes on from there out of the history. */
+  /** Delivers nothing until `resume`, which continues from the history. Keeps nothing in memory meanwhile. */
   pause(): void
   resume(): void
-  /** Follows these channels no longer. */
+  /** Stops following these channels. */
   leave(channels: readonly string[]): void
-  close(): void
 }
 
 export interface NotifierListenOptions<Message extends NotifierMessage = NotifierMessage> {
-  /** Is given each nudge that fits, and `interrupted` after each interruption of the connection. */
+  /** Called for each nudge that matches, and with `interrupted` after each interruption of the connection. */
   onEvent(event: NotifierNudge<Message>): void
 }
 
-export interface NotifierListening {
-  close(): void
-}
+export type NotifierListening = NotifierClosable
 
 export interface NotifierIterateOptions<Type extends string = string> extends NotifierFollowOptions<Type> {
-  /** Ends the iteration: it throws the signal's reason. */
+  /** Ends the iteration, which then throws the signal's reason. */
   readonly signal?: AbortSignal
 }
 
-/** Events as an async iterator, with the cursors of what was taken out of it. */
+/** Events as an async iterator. */
 export interface NotifierIterator<
   Message extends NotifierMessage = NotifierMessage,
 > extends AsyncIterableIterator<NotifierFollowedEvent<Message>> {
+  /** For each channel the id of the last event that was taken out of the iterator. */
   cursors(): Readonly<Record<string, string>>
+  [Symbol.asyncDispose](): Promise<void>
 }

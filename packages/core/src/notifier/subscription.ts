@@ -1,4 +1,6 @@
 import { isPromiseLike, reportFault, runSafely } from '../callbacks.ts'
+import { closeDeadlineMs } from '../closing.ts'
+import type { CloseOptions } from '../redis/penknife.ts'
 import type { Shared } from './checks.ts'
 import type { NotifierEvent } from './events.ts'
 import type { Follower } from './fan-out/follower.ts'
@@ -17,9 +19,9 @@ export class ChannelSubscription implements NotifierSubscription {
   readonly #leave: (channel: string, follower: Follower) => void
   readonly #admission: UserAdmission | undefined
   #open = true
-  /** By the subscriber. */
+  /** Whether the subscriber paused it. */
   #paused = false
-  /** By the admission, which does not know whether the user still may follow these channels. */
+  /** Whether the admission paused it, because revocations may be missing. */
   #blocked = false
 
   constructor(
@@ -30,7 +32,7 @@ export class ChannelSubscription implements NotifierSubscription {
     this.#leave = leave
     this.#admission = admission
     this.deliver = (event, before) => {
-      // A listener's fault must not break the delivery to others, nor pass unseen. For each event: no closure.
+      // A listener's error must not break the delivery to others, and is reported. No closure, because this runs for each event.
       try {
         const result: unknown = this.#open ? onEvent(event, this, before) : undefined
         if (isPromiseLike(result)) runSafely(FAILED, () => result)
@@ -45,7 +47,7 @@ export class ChannelSubscription implements NotifierSubscription {
     return this.#open
   }
 
-  /** The audience as its followers take it. */
+  /** The audience, in the form of follower options. */
   sharing({ audience, onAudience }: Shared): Pick<FollowerOptions, 'audience' | 'onAudience'> {
     return audience
       ? {
@@ -96,9 +98,20 @@ export class ChannelSubscription implements NotifierSubscription {
     }
   }
 
-  close(): void {
+  /** As `close`, for callers that need no promise. */
+  end(): void {
     this.#open = false
     this.leave([...this.#followers.keys()])
     this.#admission?.uncover(this)
+  }
+
+  close(options: CloseOptions = {}): Promise<void> {
+    closeDeadlineMs(options, 0)
+    this.end()
+    return Promise.resolve()
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.end()
   }
 }

@@ -1,9 +1,9 @@
-import type { NotifierEventMap, NotifierMessageOf, NotifierMessage } from './events.ts'
+import type { NotifierEventMap, NotifierMessage, NotifierMessageOf, NotifierNotice } from './events.ts'
 import type { NotifierPublishOptions } from './options.ts'
 import type { NotifierAdmission, NotifierAdmitOptions } from './rights/types.ts'
 import type {
-  NotifierIterator,
   NotifierIterateOptions,
+  NotifierIterator,
   NotifierListening,
   NotifierListenOptions,
   NotifierSubscribeOptions,
@@ -12,23 +12,26 @@ import type {
 
 /** One page of a channel's history. */
 export interface NotifierHistoryPage<Message extends NotifierMessage = NotifierMessage> {
-  readonly events: readonly Message[]
-  /** Give it to `after` for the next page, or to `from` to follow on. */
-  readonly cursor: string
-  /** The position given is gone: there were events before these that cannot be read any more. */
+  readonly items: readonly Message[]
+  /** The `after` of the next page. Undefined on the last page. */
+  readonly next: string | undefined
+  /** The position after this page. Give it to `from` of `subscribe` to continue there. */
+  readonly position: string
+  /** Whether events before this page can no longer be read: the history after the given position is gone. */
   readonly lost: boolean
-  /** Whether `cursor` is the end of the history. */
-  readonly end: boolean
 }
 
 export interface NotifierHistoryOptions {
-  /** Id after which to read. Default: `'-'`, from the oldest event kept. */
+  /** The position after which to read: an event's id, or `next` of the page before. Default: `'-'`, from the oldest event. */
   readonly after?: string
-  /** Events at the most: 1 to 200. Default: 100. */
-  readonly count?: number
+  /** The most events of a page: 1 to 200. Default: 100. */
+  readonly limit?: number
 }
 
-/** `Inputs` are the payloads that publishers give, `Events` those that subscribers get: the same without schemas. */
+/**
+ * Channels of events with a history: see `createNotifier`. `Inputs` are the payloads that publishers give, `Events` those
+ * that subscribers get. They are the same without schemas.
+ */
 export interface Notifier<
   Inputs extends NotifierEventMap = NotifierEventMap,
   Events extends NotifierEventMap = Inputs,
@@ -36,12 +39,12 @@ export interface Notifier<
 > {
   readonly name: string
   /**
-   * Keeps the event in the channel's history and sends it to every subscriber; resolves with its id.
+   * Adds the event to the channel's history and sends it to every subscriber. Resolves with its id.
    *
-   * Cost: XREVRANGE, XADD, PEXPIRE and SPUBLISH in a script call shared with the other publishes of the turn; with `id`
-   * also GET and SET, with `age` also XRANGE.
+   * Cost: XREVRANGE, XADD, PEXPIRE and SPUBLISH in a script call that the publishes of a tick share. With `id` also GET
+   * and SET, with `age` also XRANGE.
    *
-   * @throws PENKNIFE_INVALID for data that its schema refuses, that JSON cannot carry or of more than 64 KiB.
+   * @throws PENKNIFE_INVALID for data that its schema refuses, that JSON cannot represent, or of more than 64 KiB.
    */
   publish<Type extends keyof Inputs & string = Extract<'message', keyof Inputs>>(
     channel: Channel,
@@ -49,8 +52,8 @@ export interface Notifier<
     options?: NotifierPublishOptions<Type>,
   ): Promise<string>
   /**
-   * Sends to whoever listens now, to the channel (`subscribe`) or to a pattern (`listen`), and keeps nothing: best
-   * effort. Resolves when Redis took it. Cost: two SPUBLISH in a script call shared with the other nudges of the turn.
+   * Sends to current listeners, of the channel (`subscribe`) and of patterns (`listen`), and stores nothing: best effort.
+   * Resolves when Redis has sent it. Cost: two SPUBLISH in a script call that the nudges of a tick share.
    */
   nudge<Type extends keyof Inputs & string = Extract<'message', keyof Inputs>>(
     channel: Channel,
@@ -58,44 +61,41 @@ export interface Notifier<
     options?: Pick<NotifierPublishOptions<Type>, 'type'>,
   ): Promise<void>
   /**
-   * Hears nudges by patterns: those whose channel fits one, where `*` stands for any characters or none. Patterns are
-   * for nudges alone. Published events have a history, which belongs to one channel: follow those by `subscribe`.
+   * Receives the nudges whose channel matches a pattern, in which `*` stands for any characters or none. Patterns are for
+   * nudges only: a published event belongs to the history of one channel, so follow it with `subscribe`.
    *
-   * Nothing is caught up. While the connection is away nudges are lost; once it is back the listener is given
-   * `interrupted`. A connection that fell silent is noticed within 15 s, so what must not be stale for
-   * longer than that, or than an outage lasts, needs a time to live of its own.
+   * Nothing is caught up. Nudges are lost while the connection is down; afterwards the listener gets `interrupted`. A
+   * silent connection is noticed within 15 s. Data that must not be stale for longer needs its own expiry.
    *
-   * Cost: SSUBSCRIBE once a process. A process that listens is sent every nudge of this notifier, and takes those that
-   * fit: give nudges that few want to hear to a notifier of another `name`.
+   * Cost: SSUBSCRIBE once for each process. A process that listens receives every nudge of this notifier and filters
+   * them. Send nudges that few processes need through a notifier with another `name`.
    *
-   * @throws PENKNIFE_INVALID for no, or more than 100, patterns; PENKNIFE_UNAVAILABLE as `subscribe`.
+   * @throws PENKNIFE_INVALID for no pattern or more than 100; PENKNIFE_UNAVAILABLE as `subscribe`.
    */
   listen(
     patterns: readonly string[],
     options: NotifierListenOptions<NotifierMessageOf<Events>>,
   ): Promise<NotifierListening>
   /**
-   * Follows channels: first the history after `from`, then every event, in order and once; or, when the history
-   * is gone, a `reset`. Resolves when the first page of every channel's history (200 events or about
-   * 128 KiB) was delivered; the rest follows by itself. After an interruption it
-   * catches up by itself.
+   * Follows channels: first the history after `from`, then every event, in order and once. If the history is gone, the
+   * subscription gets a `reset` instead. Resolves when the first page of each channel's history (200 events or about
+   * 128 KiB) was delivered; the rest follows. After an interruption the subscription catches up.
    *
-   * @throws PENKNIFE_UNAVAILABLE when Redis cannot be reached within connect()'s deadline; nothing stays
-   * subscribed then.
+   * @throws PENKNIFE_UNAVAILABLE when Redis cannot be reached within connect()'s deadline. Nothing stays subscribed then.
    */
   subscribe(
     channels: readonly Channel[],
     options: NotifierSubscribeOptions<NotifierMessageOf<Events>>,
   ): Promise<NotifierSubscription>
   /**
-   * The same as an async iterator. What is not taken waits in the history, not in memory: beyond 100 events the
-   * iterator reads on when there is room. It waits out outages.
+   * The same as an async iterator. It keeps at most 100 events in memory; the rest waits in the history. It waits while
+   * Redis is away.
    */
   events(
     channels: readonly Channel[],
     options?: NotifierIterateOptions<keyof Events & string>,
   ): NotifierIterator<NotifierMessageOf<Events>>
-  /** The position at the end of each channel's history now: XREVRANGE for each. */
+  /** The current position at the end of each channel's history. Cost: XREVRANGE for each channel. */
   positions(channels: readonly Channel[]): Promise<Readonly<Record<string, string>>>
   /** Reads a page of a channel's history. */
   history(
@@ -103,36 +103,42 @@ export interface Notifier<
     options?: NotifierHistoryOptions,
   ): Promise<NotifierHistoryPage<NotifierMessageOf<Events>>>
   /**
-   * Begins a connection of a user (1 to 256 characters) whose rights may end while it is there: from then on
-   * `revoke` reaches it, wherever it is called. Ask what the user may follow _after_ this resolved, so that
-   * nothing falls between, then subscribe with it; `close()` it when the connection is gone. What was revoked since it
-   * began is not followed by it again: rights given anew need a new one. When all rights are revoked before it resolved,
-   * `onEnd` was called, and the admission is closed already.
+   * Begins a connection of a user (1 to 256 characters) whose rights can end while it is open. From then on `revoke`
+   * reaches it, in whichever process it is called.
    *
-   * While the process is cut off from Redis its subscriptions give out nothing; after that revocations are read first.
+   * Look up the user's rights _after_ this resolved, so that no revocation is missed in between. Then subscribe with the
+   * admission, and `close()` it when the connection is gone. A channel that was revoked stays revoked for this admission:
+   * rights that are given again need a new one. If all rights are revoked before this resolves, `onEnd` was called, and
+   * the admission is already closed.
    *
-   * Cost: the first one of a process follows one more channel, every further one nothing.
+   * While the process is cut off from Redis, the admission's subscriptions deliver nothing. After that it reads the
+   * revocations first.
+   *
+   * Cost: the first admission of a process follows one more channel; further ones cost nothing.
    *
    * @throws PENKNIFE_UNAVAILABLE when Redis cannot be reached within connect()'s deadline; PENKNIFE_REJECTED when Redis
    * refuses to read the revocations.
    */
   admit(user: string, options: NotifierAdmitOptions): Promise<NotifierAdmission>
   /**
-   * Ends the user's rights to these channels (1 to 100), or to all without, for everyone who was admitted with this
-   * name: change what your own `authorize` answers first. Kept, so that a process that was cut off learns of it later.
-   * Who is connected gets nothing that is published after this resolved, but for what it is just reading out of the
-   * history while the message is on its way. May be repeated.
+   * Ends the user's rights to these channels (1 to 100), or to all channels if you give none, on all admissions with this
+   * user name. Change what your own `authorize` returns first.
+   *
+   * Redis stores the revocation, so a process that was cut off reads it later. Clients get nothing that is published
+   * after this resolved. Exception: a client that is just reading history, while the message is on its way. May be repeated.
    *
    * Cost: that of a publish.
    */
   revoke(user: string, channels?: readonly Channel[]): Promise<void>
+  /** Adds a listener for events about the notifier itself. Returns a function that removes it. */
+  on(listener: (notice: NotifierNotice) => void): () => void
   /**
-   * The channels of which a subscription of this process, unless it is paused, was not given every event that Redis keeps.
-   * For tests. Cost: XREVRANGE for each channel that is followed.
+   * The channels in which a subscription of this process, unless it is paused, has not delivered every event that Redis
+   * stores. For tests. Cost: XREVRANGE for each followed channel.
    */
   behind(): Promise<string[]>
-  /** Registers what penknife.close() is to end first; the function that comes back takes it off again. */
-  onClose(end: () => Promise<void>): () => void
+  /** Registers a function that penknife.close() calls first. Returns a function that unregisters it. */
+  onClose(end: (deadlineMs: number) => Promise<void>): () => void
 }
 
 /** Any notifier, whatever the types of its events. */

@@ -1,18 +1,32 @@
-import { cut } from '../text.ts'
+import type { Topic } from '../events.ts'
+import { cut, printable } from '../text.ts'
+import type { NotifierNotice } from './events.ts'
 
-/** Reports a text from Redis that cannot be read, and where it was found. */
+/** The most characters of such a text in an event or a warning. */
+const LONGEST = 80
+
+/** Reports a text in Redis that penknife did not write, and its key or channel. */
 export type Unreadable = (where: string, text: string) => void
 
-/** Reports once for each notifier: other writers to Redis could cause it without end. */
-export function createUnreadable(of: string): Unreadable {
-  let reported = false
+/**
+ * Emits an event for each such text. If nobody listens, it warns once for each notifier, because another writer to Redis
+ * could cause any number of them.
+ */
+export function createUnreadable(
+  about: { readonly space: string; readonly name: string },
+  title: string,
+  notices: Topic<NotifierNotice>,
+): Unreadable {
+  let warned = false
   return (where, text) => {
-    if (reported) return
-    reported = true
-    process.emitWarning(
-      `${of}: ${where} holds what penknife did not write, and it was left out: ${JSON.stringify(cut(text, 80))}. ` +
-        'Look who else writes to these keys and channels. Further ones are not reported',
-      { type: 'PenknifeWarning', code: 'unreadable-message' },
-    )
+    if (notices.heard) notices.emit({ ...about, kind: 'unreadable', where, text: cut(text, LONGEST) })
+    else if (!warned) {
+      warned = true
+      process.emitWarning(
+        `${title}: ${where} contains text that penknife did not write, which is ignored: ` +
+          `'${printable(text, LONGEST)}'. Find out which program writes to it. Further ones are not reported`,
+        { type: 'PenknifeWarning', code: 'unreadable-message' },
+      )
+    }
   }
 }

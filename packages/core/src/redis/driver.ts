@@ -39,6 +39,8 @@ export interface Line {
   readonly status: string
   /** What went wrong last; undefined since it is ready. */
   readonly lastError: Error | undefined
+  /** Of a topology: the connections for calls to its masters. */
+  count?(): { readonly open: number; readonly ready: number }
   /** Sends any command, with replies in the shapes of RESP2; on a cluster to any master. Rejects as `Receiver.failed`. */
   call(command: string, ...args: readonly Arg[]): Promise<unknown>
   /** Adds a listener; the function that comes back removes it. */

@@ -43,17 +43,17 @@ export interface Keys {
   beginnings(notifier: string): string
   /** Where a repeated publish finds the id that the first one got. */
   published(notifier: string, channel: string, id: string): string
-  /** The pub/sub channel of a notifier's channel; named after the database too, which pub/sub knows nothing of. */
+  /** The pub/sub channel of a notifier's channel. Its name includes the database, because pub/sub has no databases. */
   live(notifier: string, channel: string): string
-  /** The pub/sub channel that has all nudges of a notifier. */
+  /** The pub/sub channel of all nudges of a notifier. */
   nudges(notifier: string): string
-  /** The history of what a notifier's processes tell each other, and its pub/sub channel. */
+  /** The history of a notifier's revocations, and its pub/sub channel. */
   control(notifier: string): string
   controlLive(notifier: string): string
-  /** What the pub/sub channels of a notifier's processes begin with; their ids follow. */
+  /** The prefix of the pub/sub channels of a notifier's processes; the process id follows. */
   processes(notifier: string): string
   /** The connections of a notifier's user. */
-  held(notifier: string, user: string): string
+  connections(notifier: string, user: string): string
   /** Where the states of a limiter's subject live: the shard of its routing key. */
   shard(routing: string): Route
   /** A subject's state, under a limiter or a part of one (`<name>/<part>`). */
@@ -111,7 +111,7 @@ export function createKeys(space: string, { keyPrefix, db }: KeyOptions): Keys {
     control: (notifier) => `${base}notify-control:${notifier}`,
     controlLive: (notifier) => `${base}notify-control:${notifier}:${live}`,
     processes: (notifier) => `${base}notify-process:${notifier}:${live}:`,
-    held: (notifier, user) => `${base}notify-held:${notifier}:${short(user)}`,
+    connections: (notifier, user) => `${base}notify-connections:${notifier}:${short(user)}`,
     shard: (routing) => shards[hash(routing) % SHARDS] as Route,
     limit: ({ tag }, limiter, subject) => `${root}{${tag}}:limit:${limiter}:${short(subject)}`,
     limitLog: ({ tag }, rule, subject) => `${root}{${tag}}:limit-log:${rule}:${short(subject)}`,

@@ -1,3 +1,4 @@
+import { closeDeadlineMs } from '../closing.ts'
 import { LONGEST_DEADLINE_MS, durationMs, type Duration } from '../duration.ts'
 import { invalid, PenknifeError } from '../errors.ts'
 import { checkName, checkOptions, wholeNumber } from '../options.ts'
@@ -233,7 +234,7 @@ export function connect(redis: Connection, options: ConnectOptions = {}): Penkni
         findings: watch.findings(),
       })
     },
-    close: (ending = {}) => (closing ??= closeAll(closingMs(ending))),
+    close: (ending = {}) => (closing ??= closeAll(closeDeadlineMs(ending, CLOSE_MS))),
   }
 }
 
@@ -241,11 +242,6 @@ export function connect(redis: Connection, options: ConnectOptions = {}): Penkni
 const CLOSE_MS = 15_000
 /** How long calls still wait for a connection once penknife is being closed. */
 const CLOSING_MS = 500
-
-function closingMs(given: CloseOptions): number {
-  checkOptions('close', given, ['deadline'])
-  return durationMs('deadline', given.deadline ?? CLOSE_MS, { min: 0, max: LONGEST_DEADLINE_MS })
-}
 
 function createSpace(name: string, { keyPrefix, db }: Driver, runtime: Omit<Runtime, 'keys'>): Space {
   return { name, runtime: { ...runtime, keys: createKeys(name, { keyPrefix, db }) } }

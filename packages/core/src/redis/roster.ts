@@ -4,7 +4,7 @@ import type { Line, ConnectionPurpose } from './driver.ts'
 export interface ConnectionHealth {
   /** `reader`: of a stream's worker, or of a replay that follows; `durable`: of adds with `durability`. */
   readonly purpose: ConnectionPurpose
-  /** How many there are; on a cluster those to several masters may count as one. */
+  /** How many there are, also those that cannot connect. */
   readonly open: number
   readonly ready: number
   /** Why one of them cannot connect; undefined when all are ready or only begin to connect. */
@@ -97,8 +97,10 @@ export function createRoster(told: (purpose: ConnectionPurpose, reason: string |
       for (const { line, purpose, reasons, tryNodes } of all) {
         const sums = found.get(purpose) ?? { open: 0, ready: 0 }
         found.set(purpose, sums)
-        sums.open += 1
-        if (line.ready && reasons.size === 0) sums.ready += 1
+        const one = { open: 1, ready: line.ready && reasons.size === 0 ? 1 : 0 }
+        const { open, ready } = line.count?.() ?? one
+        sums.open += Math.max(open, ready + reasons.size)
+        sums.ready += ready
         if (reasons.size > 0) tryNodes?.()
       }
       return [...found].map(([purpose, sums]) => ({ purpose, ...sums, reason: reasonFor(purpose) }))

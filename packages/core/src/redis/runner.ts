@@ -30,6 +30,8 @@ export interface Port<Item extends readonly Arg[], Result> {
   to(receiver: Receiver<Result>, route: Route, ...item: Item): void
 }
 
+/** From so many batches on, one write of several parts costs less than a write for each. */
+const TOGETHER = 3
 /** Bytes of arguments after which a batch is full; a larger item travels alone. */
 const BATCH_BYTES = 256 * 1024
 
@@ -185,13 +187,11 @@ export class Runner {
   }
 
   #sendAll(batches: readonly Batch[]): void {
-    const [first] = batches
-    if (first && batches.length === 1) this.#send(first)
-    else if (first) {
-      this.#sink.together(() => {
-        for (const batch of batches) this.#send(batch)
-      })
+    const send = (): void => {
+      for (const batch of batches) this.#send(batch)
     }
+    if (batches.length < TOGETHER) send()
+    else this.#sink.together(send)
   }
 
   #send(batch: Batch): void {

@@ -5492,14 +5492,14 @@ return replies`,
 }
 
 /**
- * Remember how a board is kept, unless that contradicts what is remembered.
+ * Store the declaration of a board, unless it contradicts the stored one.
  *
  * - key `declaration`: hash
- * - `fields`: JSON: a list of names and values in turn, which may not change
- * - `rest`: what may change, as people read it
- * - `life`: milliseconds for which the board's keys may stay unused, 0 for ever
- * - replies null when nothing is different; names and remembered values, in turn, of what contradicts, and then nothing was written; else an empty name and what `rest` was
- * - on a full server runs: reads wait for it; a board has a few hundred bytes of it
+ * - `fields`: JSON: a list of alternating names and values, which may not change
+ * - `rest`: the settings that may change, as readable text
+ * - `life`: milliseconds after which unused keys of the board have expired; 0 for never
+ * - replies null when nothing differs; on a contradiction, without a write, the alternating names and stored values of the settings; else an empty name and the previous `rest`
+ * - on a full server runs: reads wait for it; it takes a few hundred bytes for each board
  */
 export const leaderboardDeclare: Script<[], [declaration: string, fields: Arg, rest: Arg, life: Arg], readonly Reply[] | null> = {
   name: 'leaderboard/declare',
@@ -5613,11 +5613,11 @@ return replies`,
 }
 
 /**
- * Keep data of a member, or forget them.
+ * Store data of a member, or delete them.
  *
  * - shared keys `keys`: hash of the members' data
  * - `member`: member
- * - `data`: JSON text, or nothing to forget
+ * - `data`: JSON text; empty to delete
  * - replies 1
  * - on a full server refused: it may add data; removing the member deletes them
  */
@@ -5678,20 +5678,20 @@ return replies`,
 }
 
 /**
- * Erase a removed member's name from the log of a rolling window: its entries before the mark of its removal, then the mark.
+ * Erase the name of a removed member from the log of a rolling window: its entries before the removal marker, then the marker.
  *
- * Those entries count nothing, so that a process may die between any two steps: the mark stays, and says it of the rest.
- * A step reads at most 256 entries.
+ * Those entries do not count. A process may die between any two steps: the marker stays, and the remaining entries still do not
+ * count. A step reads at most 256 entries.
  *
- * - shared keys `keys`: the window's log, `gone`, and `parts` where it has them
+ * - shared keys `keys`: the window's log, `gone`, and `parts` with a tolerance
  * - `member`: member
- * - `from`: where to read on from, - for the begin
- * - replies where to go on, or null when nothing of it is left
+ * - `from`: where to continue, - for the start
+ * - replies where to continue, or null when the name is erased
  * - on a full server runs: it only deletes
  */
 export const leaderboardErase: Script<[keys: readonly string[]], [member: Arg, from: Arg], string | null> = {
   name: 'leaderboard/erase',
-  sha: 'b51ed0c76a1747f332ffee91fcae9f754c9ff760',
+  sha: '2980a77811be870d80df1405c10bf1806d87406d',
   batch: 1,
   sharedKeys: true,
   shared: [],
@@ -5716,32 +5716,32 @@ local wrong = typed(log, 'stream') or typed(gone, 'hash') or parts and typed(par
 if wrong then
 return wrong
 end
-local mark = redis.call('HGET', gone, member)
-if not mark then
+local marker = redis.call('HGET', gone, member)
+if not marker then
 return nil
 end
-if not string.match(mark, '^%d+%-%d+$') then
+if not string.match(marker, '^%d+%-%d+$') then
 redis.call('HDEL', gone, member)
 return nil
 end
-local page = redis.pcall('XRANGE', log, from, mark, 'COUNT', STEP)
+local page = redis.pcall('XRANGE', log, from, marker, 'COUNT', STEP)
 if page.err then
 return page
 end
 local erased = {}
 for _, entry in ipairs(page) do
-if entry[2][2] == member and entry[1] ~= mark then
+if entry[2][2] == member and entry[1] ~= marker then
 erased[#erased + 1] = entry[1]
 end
 end
 local last = #page == STEP and page[STEP][1]
-if last and last ~= mark then
+if last and last ~= marker then
 if #erased > 0 then
 redis.call('XDEL', log, unpack(erased))
 end
 else
 last = nil
-redis.call('XDEL', log, mark, unpack(erased))
+redis.call('XDEL', log, marker, unpack(erased))
 redis.call('HDEL', gone, member)
 end
 if parts and #erased > 0 then
@@ -5757,32 +5757,32 @@ local wrong = typed(log, 'stream') or typed(gone, 'hash') or parts and typed(par
 if wrong then
 return wrong
 end
-local mark = redis.call('HGET', gone, member)
-if not mark then
+local marker = redis.call('HGET', gone, member)
+if not marker then
 return nil
 end
-if not string.match(mark, '^%d+%-%d+$') then
+if not string.match(marker, '^%d+%-%d+$') then
 redis.call('HDEL', gone, member)
 return nil
 end
-local page = redis.pcall('XRANGE', log, from, mark, 'COUNT', STEP)
+local page = redis.pcall('XRANGE', log, from, marker, 'COUNT', STEP)
 if page.err then
 return page
 end
 local erased = {}
 for _, entry in ipairs(page) do
-if entry[2][2] == member and entry[1] ~= mark then
+if entry[2][2] == member and entry[1] ~= marker then
 erased[#erased + 1] = entry[1]
 end
 end
 local last = #page == STEP and page[STEP][1]
-if last and last ~= mark then
+if last and last ~= marker then
 if #erased > 0 then
 redis.call('XDEL', log, unpack(erased))
 end
 else
 last = nil
-redis.call('XDEL', log, mark, unpack(erased))
+redis.call('XDEL', log, marker, unpack(erased))
 redis.call('HDEL', gone, member)
 end
 if parts and #erased > 0 then
@@ -5813,20 +5813,20 @@ return replies`,
 }
 
 /**
- * Erase a removed member's name from the remembered increments, then the mark of its removal.
+ * Erase the name of a removed member from the stored increments, then delete its removal marker.
  *
- * An id that counted stays known and cannot be undone; the member in its record becomes a dash. A process may die between any
- * two steps: the mark stays, and says of the rest that it cannot be undone. A step reads at most 128 ids.
+ * The id of an increment stays used and cannot be undone; the member in its record becomes a dash. A process may die between
+ * any two steps: the marker stays, and the remaining increments cannot be undone. A step reads at most 128 ids.
  *
- * - shared keys `keys`: the remembered ids, and their log
+ * - shared keys `keys`: the stored ids, and their log
  * - `member`: member
- * - `from`: where to read on from, - for the begin
- * - replies where to go on, or null when nothing of it is left
- * - on a full server runs: what it writes is shorter than what was there
+ * - `from`: where to continue, - for the start
+ * - replies where to continue, or null when the name is erased
+ * - on a full server runs: it replaces records by shorter ones
  */
 export const leaderboardEraseIds: Script<[keys: readonly string[]], [member: Arg, from: Arg], string | null> = {
   name: 'leaderboard/erase-ids',
-  sha: '888036720d02990fddf642ddc32bc6da08a50828',
+  sha: '3d813e90b4352db8893492ac1374fffb804585f7',
   batch: 1,
   sharedKeys: true,
   shared: [],
@@ -5853,11 +5853,11 @@ end
 end
 local keys = KEYS
 local STEP = 128
-local function naming(ids, member, fields, mark)
+local function naming(ids, member, fields, marker)
 local found = {}
 for at, record in ipairs(redis.call('HMGET', ids, unpack(fields))) do
 local place, of = string.match(record or '', '^(%d+%-%d+) %S+ %S+ (.*)$')
-if of == member and earlier(place, mark) then
+if of == member and earlier(place, marker) then
 found[#found + 1] = fields[at]
 found[#found + 1] = place .. ' - - -'
 end
@@ -5874,15 +5874,15 @@ if wrong then
 return wrong
 end
 local removal = 'x' .. member
-local mark = redis.call('HGET', ids, removal)
-if not mark then
+local marker = redis.call('HGET', ids, removal)
+if not marker then
 return nil
 end
-if not string.match(mark, '^%d+%-%d+$') then
+if not string.match(marker, '^%d+%-%d+$') then
 redis.call('HDEL', ids, removal)
 return nil
 end
-local page = redis.pcall('XRANGE', idlog, from, mark, 'COUNT', STEP)
+local page = redis.pcall('XRANGE', idlog, from, marker, 'COUNT', STEP)
 if page.err then
 return page
 end
@@ -5895,12 +5895,12 @@ else
 fields[#fields + 1] = field
 end
 end
-local erased = #fields > 0 and naming(ids, member, fields, mark) or {}
+local erased = #fields > 0 and naming(ids, member, fields, marker) or {}
 if #erased > 0 then
 redis.call('HSET', ids, unpack(erased))
 end
 local last = #page == STEP and page[STEP][1]
-if last == mark then
+if last == marker then
 last = nil
 end
 if not last then
@@ -5920,15 +5920,15 @@ if wrong then
 return wrong
 end
 local removal = 'x' .. member
-local mark = redis.call('HGET', ids, removal)
-if not mark then
+local marker = redis.call('HGET', ids, removal)
+if not marker then
 return nil
 end
-if not string.match(mark, '^%d+%-%d+$') then
+if not string.match(marker, '^%d+%-%d+$') then
 redis.call('HDEL', ids, removal)
 return nil
 end
-local page = redis.pcall('XRANGE', idlog, from, mark, 'COUNT', STEP)
+local page = redis.pcall('XRANGE', idlog, from, marker, 'COUNT', STEP)
 if page.err then
 return page
 end
@@ -5941,12 +5941,12 @@ else
 fields[#fields + 1] = field
 end
 end
-local erased = #fields > 0 and naming(ids, member, fields, mark) or {}
+local erased = #fields > 0 and naming(ids, member, fields, marker) or {}
 if #erased > 0 then
 redis.call('HSET', ids, unpack(erased))
 end
 local last = #page == STEP and page[STEP][1]
-if last == mark then
+if last == marker then
 last = nil
 end
 if not last then
@@ -5980,7 +5980,7 @@ return replies`,
 }
 
 /**
- * Add to a member's score on a board that is one sorted set and nothing else.
+ * Add to a member's score on a board that is a single sorted set.
  *
  * - shared keys `keys`: the board's sorted set
  * - `member`: member
@@ -6054,12 +6054,12 @@ return replies`,
 }
 
 /**
- * Read a member's position and sort value on a board that is one sorted set and nothing else.
- *                      null when the board does not have the member
+ * Read a member's position and sort value on a board that is a single sorted set.
+ *                      null when the member is not on the board
  *
  * - shared keys `keys`: the board's sorted set
  * - `member`: member
- * - replies position from 0 and sort value, a space between: one text is sent and read sooner than a list;
+ * - replies position from 0 and sort value, separated by a space (one text is faster than a list);
  */
 export const leaderboardRank: Script<[keys: readonly string[]], [member: Arg], string | null> = {
   name: 'leaderboard/rank',
@@ -6108,18 +6108,18 @@ return replies`,
 }
 
 /**
- * Read one window of a board of which nothing has to leave.
+ * Read an all-time or calendar window of a board.
  *
- * - shared keys `keys`: the window's sorted sets, and the members' data, at the places that the plan gives
+ * - shared keys `keys`: the window's sorted sets, and the members' data, at the indexes in the plan
  * - shared `plan`: JSON, see lua/_lib/leaderboard/board.lua, with one window
  * - `what`: a read of lua/_lib/leaderboard/rows.lua
  * - `style`: ordinal, competition or dense
- * - `data`: 1 when the members' data are wanted, else 0; see lua/_lib/leaderboard/rows.lua
+ * - `data`: 1 to read the members' data too, else 0; see lua/_lib/leaderboard/rows.lua
  * - `a`: first argument
  * - `b`: second argument
  * - `c`: third argument
  * - `d`: fourth argument
- * - replies the time, when other periods are needed; else what was read
+ * - replies Redis' time, when it is outside of the periods that the client sent; else the lines of the read
  */
 export const leaderboardRead: Script<[keys: readonly string[], plan: Arg], [what: Arg, style: Arg, data: Arg, a: Arg, b: Arg, c: Arg, d: Arg], number | string | null> = {
   name: 'leaderboard/read',
@@ -6442,23 +6442,23 @@ return replies`,
 }
 
 /**
- * Read a rolling window, after taking out what has to leave: at most 32 entries in a call.
+ * Read a rolling window after removing expired entries, at most 32 in a call.
  *
- * - shared keys `keys`: the window's keys, and the members' data, at the places that the plan gives
+ * - shared keys `keys`: the window's keys, and the members' data, at the indexes in the plan
  * - shared `plan`: JSON, see lua/_lib/leaderboard/board.lua, with one window
  * - `what`: a read of lua/_lib/leaderboard/rows.lua
  * - `style`: ordinal, competition or dense
- * - `data`: 1 when the members' data are wanted, else 0; see lua/_lib/leaderboard/rows.lua
+ * - `data`: 1 to read the members' data too, else 0; see lua/_lib/leaderboard/rows.lua
  * - `a`: first argument
  * - `b`: second argument
  * - `c`: third argument
  * - `d`: fourth argument
- * - replies 0 when more has to leave: call again; else what was read
- * - on a full server runs: a read that is due must come, and it takes entries out; a sum that comes back replaces its entry
+ * - replies 0 when more entries have expired: call again; else the lines of the read
+ * - on a full server runs: it removes entries, and reads must work; a sum that is not zero any more replaces its entry
  */
 export const leaderboardReadRolling: Script<[keys: readonly string[], plan: Arg], [what: Arg, style: Arg, data: Arg, a: Arg, b: Arg, c: Arg, d: Arg], number | string | null> = {
   name: 'leaderboard/read-rolling',
-  sha: '8dd32f7ab8db7a962d231ec13fcbedecee729a6f',
+  sha: 'a951199fcea1f2e2c97749dbe182d5027feec2cb',
   batch: 16,
   sharedKeys: true,
   shared: ["plan"],
@@ -6742,7 +6742,7 @@ return #a_time < #b_time
 end
 return a_time < b_time
 end
-local function grown(window, id, member)
+local function take_part(window, id, member)
 local amount = redis.call('HGET', window.parts, id)
 redis.call('HDEL', window.parts, id)
 if redis.call('HGET', window.parts, '=' .. member) == id then
@@ -6750,7 +6750,7 @@ redis.call('HDEL', window.parts, '=' .. member)
 end
 return amount or 0
 end
-local function settle_window(plan, window, budget)
+local function remove_from_window(plan, window, budget)
 local bound = now - window.last
 if bound < 0 then
 return budget
@@ -6773,22 +6773,22 @@ local members = {}
 for at = 1, count do
 members[at] = due[at][2][2]
 end
-local marks = redis.call('EXISTS', window.gone) == 1 and redis.call('HMGET', window.gone, unpack(members))
+local markers = redis.call('EXISTS', window.gone) == 1 and redis.call('HMGET', window.gone, unpack(members))
 local sums, times, done = {}, {}, {}
 for at, member in ipairs(members) do
 local id, by = due[at][1], due[at][2][4]
-local mark = marks and marks[at]
-mark = mark and board.time_of(mark) and mark
+local marker = markers and markers[at]
+marker = marker and board.time_of(marker) and marker
 if by == '' then
-if mark == id then
+if marker == id then
 done[#done + 1] = member
 end
 else
 if by == '+' then
-by = grown(window, id, member)
+by = take_part(window, id, member)
 end
 by = tonumber(by)
-if by and by ~= 0 and math.abs(by) < 2 ^ 53 and not (mark and earlier(id, mark)) then
+if by and by ~= 0 and math.abs(by) < 2 ^ 53 and not (marker and earlier(id, marker)) then
 sums[member] = (sums[member] or 0) + by
 times[member] = plan.shift and board.time_of(id) + window.last
 end
@@ -6815,35 +6815,35 @@ redis.call('XTRIM', window.log, 'MINID', '=', left and left[1] or string.format(
 return left and -1 or budget - #due
 end
 local DUE = 32
-local function expel(plan, windows, beside)
+local function remove_expired(plan, windows, most)
 local budget = DUE
 for _, window in ipairs(windows) do
 if window.log then
-budget = settle_window(plan, window, budget)
+budget = remove_from_window(plan, window, budget)
 if budget < 0 then
 return false
 end
 end
 end
-return not beside or DUE - budget <= beside
+return not most or DUE - budget <= most
 end
 local keys = KEYS
 local plan = ARGV[1]
 local config = cjson.decode(plan)
-local open, settled
+local open, current
 local items = (#ARGV - 1) / 7
 if items == 1 then
 local what, style, data, a, b, c, d = ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7], ARGV[8]
 do
-if settled == nil then
+if current == nil then
 open = board.open(keys, config)
 local wrong = board.wrong(config, keys, open) or typed(keys[config.data], 'hash')
 if wrong then
 return wrong
 end
-settled = expel(config, open)
+current = remove_expired(config, open)
 end
-if not settled then
+if not current then
 return 0
 end
 return rows[what](config, open[1], style, rows.how(data, keys[config.data]), a, b, c, d)
@@ -6851,15 +6851,15 @@ end
 return nil
 end
 local function item(what, style, data, a, b, c, d)
-if settled == nil then
+if current == nil then
 open = board.open(keys, config)
 local wrong = board.wrong(config, keys, open) or typed(keys[config.data], 'hash')
 if wrong then
 return wrong
 end
-settled = expel(config, open)
+current = remove_expired(config, open)
 end
-if not settled then
+if not current then
 return 0
 end
 return rows[what](config, open[1], style, rows.how(data, keys[config.data]), a, b, c, d)
@@ -6887,19 +6887,19 @@ return replies`,
 }
 
 /**
- * Find when an increment was made that can still be undone.
+ * Find the time of an increment whose id is still stored.
  *
- * - shared keys `keys`: the remembered ids
- * - shared `remember`: microseconds
+ * - shared keys `keys`: the stored ids
+ * - shared `window`: microseconds that an id is stored
  * - `id`: the increment's id
- * - replies the time in microseconds; null when it is not remembered
+ * - replies the time in microseconds; null when the id is not stored
  */
-export const leaderboardRecall: Script<[keys: readonly string[], remember: Arg], [id: Arg], number | null> = {
+export const leaderboardRecall: Script<[keys: readonly string[], window: Arg], [id: Arg], number | null> = {
   name: 'leaderboard/recall',
-  sha: '4d787a59bb9a4d50462c82b57a0b7f5259ce4cf9',
+  sha: 'f4d9167e5e7fc395cf9a9c2795e6085e431cdf16',
   batch: 64,
   sharedKeys: true,
-  shared: ["remember"],
+  shared: ["window"],
   keys: [],
   args: ["id"],
   returns: 'integer|null',
@@ -7037,21 +7037,21 @@ function board.time_of(id)
 return tonumber(string.match(id, '^(%d+)%-%d+'))
 end
 local keys = KEYS
-local remember = ARGV[1]
+local window = ARGV[1]
 local items = (#ARGV - 1) / 1
 if items == 1 then
 local id = ARGV[2]
 do
 local record = redis.call('HGET', keys[1], 'i' .. id)
 local time = record and board.time_of(record)
-return time and time < 2 ^ 53 and now - time < tonumber(remember) and time or nil
+return time and time < 2 ^ 53 and now - time < tonumber(window) and time or nil
 end
 return nil
 end
 local function item(id)
 local record = redis.call('HGET', keys[1], 'i' .. id)
 local time = record and board.time_of(record)
-return time and time < 2 ^ 53 and now - time < tonumber(remember) and time or nil
+return time and time < 2 ^ 53 and now - time < tonumber(window) and time or nil
 end
 local replies, done = {}, 0
 local function run()
@@ -7076,19 +7076,19 @@ return replies`,
 }
 
 /**
- * Take a member off every window of a board, previous periods and the next one included, with its data.
+ * Remove a member and its data from every window of a board, previous periods and the next one included.
  *
- * Touches as many sorted sets as the plan names, at most 832.
+ * It reads each sorted set of the plan, at most 832.
  *
- * - shared keys `keys`: sorted sets, logs and data, at the places that the plan gives
+ * - shared keys `keys`: sorted sets, logs and data, at the indexes in the plan
  * - shared `plan`: JSON, see lua/_lib/leaderboard/removal.lua
  * - `member`: member
- * - replies 0: call again, more had to leave; the time, when other periods are needed; else '1' when it was on the board now, '0' when not
- * - on a full server runs: it frees what the member had; its marks are smaller, and end with the log
+ * - replies 0 when more entries have expired: call again; Redis' time, when it is outside of the periods that the client sent; else '1' when the member was in a current period, '0' when not
+ * - on a full server runs: it frees the member's memory; its markers are smaller, and expire with the log
  */
 export const leaderboardRemove: Script<[keys: readonly string[], plan: Arg], [member: Arg], number | string> = {
   name: 'leaderboard/remove',
-  sha: 'decb3a2c1420882def5fdea96baa14f404a64b51',
+  sha: 'e021c9ece64d90f131dcb1ee94422edf93595a2c',
   batch: 1,
   sharedKeys: true,
   shared: ["plan"],
@@ -7228,8 +7228,8 @@ end
 function board.time_of(id)
 return tonumber(string.match(id, '^(%d+)%-%d+'))
 end
-local function forget(ids, idlog, remember)
-local bound = now - remember
+local function delete_old_ids(ids, idlog, window)
+local bound = now - window
 if bound < 0 then
 return
 end
@@ -7254,7 +7254,7 @@ return #a_time < #b_time
 end
 return a_time < b_time
 end
-local function grown(window, id, member)
+local function take_part(window, id, member)
 local amount = redis.call('HGET', window.parts, id)
 redis.call('HDEL', window.parts, id)
 if redis.call('HGET', window.parts, '=' .. member) == id then
@@ -7262,7 +7262,7 @@ redis.call('HDEL', window.parts, '=' .. member)
 end
 return amount or 0
 end
-local function settle_window(plan, window, budget)
+local function remove_from_window(plan, window, budget)
 local bound = now - window.last
 if bound < 0 then
 return budget
@@ -7285,22 +7285,22 @@ local members = {}
 for at = 1, count do
 members[at] = due[at][2][2]
 end
-local marks = redis.call('EXISTS', window.gone) == 1 and redis.call('HMGET', window.gone, unpack(members))
+local markers = redis.call('EXISTS', window.gone) == 1 and redis.call('HMGET', window.gone, unpack(members))
 local sums, times, done = {}, {}, {}
 for at, member in ipairs(members) do
 local id, by = due[at][1], due[at][2][4]
-local mark = marks and marks[at]
-mark = mark and board.time_of(mark) and mark
+local marker = markers and markers[at]
+marker = marker and board.time_of(marker) and marker
 if by == '' then
-if mark == id then
+if marker == id then
 done[#done + 1] = member
 end
 else
 if by == '+' then
-by = grown(window, id, member)
+by = take_part(window, id, member)
 end
 by = tonumber(by)
-if by and by ~= 0 and math.abs(by) < 2 ^ 53 and not (mark and earlier(id, mark)) then
+if by and by ~= 0 and math.abs(by) < 2 ^ 53 and not (marker and earlier(id, marker)) then
 sums[member] = (sums[member] or 0) + by
 times[member] = plan.shift and board.time_of(id) + window.last
 end
@@ -7327,17 +7327,17 @@ redis.call('XTRIM', window.log, 'MINID', '=', left and left[1] or string.format(
 return left and -1 or budget - #due
 end
 local DUE = 32
-local function expel(plan, windows, beside)
+local function remove_expired(plan, windows, most)
 local budget = DUE
 for _, window in ipairs(windows) do
 if window.log then
-budget = settle_window(plan, window, budget)
+budget = remove_from_window(plan, window, budget)
 if budget < 0 then
 return false
 end
 end
 end
-return not beside or DUE - budget <= beside
+return not most or DUE - budget <= most
 end
 local removal = { open = nil, prepare = nil, apply = nil }
 local function sets_of_other_periods(of)
@@ -7375,7 +7375,7 @@ return wrong
 end
 set.before = tonumber(value) or false
 end
-if not expel(config, of.windows) then
+if not remove_expired(config, of.windows) then
 return 0
 end
 local before, logged = {}, {}
@@ -7388,17 +7388,17 @@ member = member,
 before = before,
 logged = logged,
 others = others,
-remembers = config.ids and redis.call('EXISTS', keys[config.idlog]) == 1,
+has_ids = config.ids and redis.call('EXISTS', keys[config.idlog]) == 1,
 }
 end
 function removal.apply(of, plan)
 local config, keys, member = of.config, of.keys, plan.member
-local there = '0'
+local removed = '0'
 for at, window in ipairs(of.windows) do
 local before = plan.before[at]
 if before then
 board.write(config, window, member, before, false)
-there = '1'
+removed = '1'
 end
 if plan.logged[at] then
 if window.parts then
@@ -7416,15 +7416,15 @@ board.write(config, set, member, set.before, false)
 end
 end
 redis.call('HDEL', keys[config.data], member)
-if plan.remembers then
+if plan.has_ids then
 local ids, idlog = keys[config.ids], keys[config.idlog]
-forget(ids, idlog, config.remember)
+delete_old_ids(ids, idlog, config.dedup)
 redis.call('HSET', ids, 'x' .. member, board.append(idlog, 'f', 'x' .. member))
 for _, key in ipairs({ ids, idlog }) do
-redis.call('PEXPIRE', key, math.ceil(config.remember / 1000) + 3600000)
+redis.call('PEXPIRE', key, math.ceil(config.dedup / 1000) + 3600000)
 end
 end
-return there
+return removed
 end
 local keys = KEYS
 local plan = ARGV[1]
@@ -7471,18 +7471,18 @@ return replies`,
 }
 
 /**
- * Take back an increment by its id, in the windows that still count it.
+ * Undo an increment by its id, in the windows that still count it.
  *
- * - shared keys `keys`: the windows' keys, calendar ones of the periods in which it was made, at the places that the plan gives
+ * - shared keys `keys`: the windows' keys, of calendar windows for the time of the increment, at the indexes in the plan
  * - shared `plan`: JSON, see lua/_lib/leaderboard/reversal.lua
  * - `id`: the increment's id
- * - `time`: when it was made, in microseconds
- * - replies 1 when undone, 0 when there was nothing to undo, 2 when more has to leave rolling windows: call again
- * - on a full server runs: it takes an entry out, or changes a score
+ * - `time`: the time of the increment, in microseconds
+ * - replies 1 when undone, 0 when there was nothing to undo, 2 when more entries have expired: call again
+ * - on a full server runs: it deletes an entry, or changes a score
  */
 export const leaderboardUndo: Script<[keys: readonly string[], plan: Arg], [id: Arg, time: Arg], number> = {
   name: 'leaderboard/undo',
-  sha: '9b52befea8033dc7de8f5f557f99e13a688c85cf',
+  sha: 'a260b546d4c667f41b326cd6a896756d16934649',
   batch: 1,
   sharedKeys: true,
   shared: ["plan"],
@@ -7633,7 +7633,7 @@ return #a_time < #b_time
 end
 return a_time < b_time
 end
-local function grown(window, id, member)
+local function take_part(window, id, member)
 local amount = redis.call('HGET', window.parts, id)
 redis.call('HDEL', window.parts, id)
 if redis.call('HGET', window.parts, '=' .. member) == id then
@@ -7641,7 +7641,7 @@ redis.call('HDEL', window.parts, '=' .. member)
 end
 return amount or 0
 end
-local function settle_window(plan, window, budget)
+local function remove_from_window(plan, window, budget)
 local bound = now - window.last
 if bound < 0 then
 return budget
@@ -7664,22 +7664,22 @@ local members = {}
 for at = 1, count do
 members[at] = due[at][2][2]
 end
-local marks = redis.call('EXISTS', window.gone) == 1 and redis.call('HMGET', window.gone, unpack(members))
+local markers = redis.call('EXISTS', window.gone) == 1 and redis.call('HMGET', window.gone, unpack(members))
 local sums, times, done = {}, {}, {}
 for at, member in ipairs(members) do
 local id, by = due[at][1], due[at][2][4]
-local mark = marks and marks[at]
-mark = mark and board.time_of(mark) and mark
+local marker = markers and markers[at]
+marker = marker and board.time_of(marker) and marker
 if by == '' then
-if mark == id then
+if marker == id then
 done[#done + 1] = member
 end
 else
 if by == '+' then
-by = grown(window, id, member)
+by = take_part(window, id, member)
 end
 by = tonumber(by)
-if by and by ~= 0 and math.abs(by) < 2 ^ 53 and not (mark and earlier(id, mark)) then
+if by and by ~= 0 and math.abs(by) < 2 ^ 53 and not (marker and earlier(id, marker)) then
 sums[member] = (sums[member] or 0) + by
 times[member] = plan.shift and board.time_of(id) + window.last
 end
@@ -7706,17 +7706,17 @@ redis.call('XTRIM', window.log, 'MINID', '=', left and left[1] or string.format(
 return left and -1 or budget - #due
 end
 local DUE = 32
-local function expel(plan, windows, beside)
+local function remove_expired(plan, windows, most)
 local budget = DUE
 for _, window in ipairs(windows) do
 if window.log then
-budget = settle_window(plan, window, budget)
+budget = remove_from_window(plan, window, budget)
 if budget < 0 then
 return false
 end
 end
 end
-return not beside or DUE - budget <= beside
+return not most or DUE - budget <= most
 end
 local reversal = { open = nil, prepare = nil, apply = nil }
 local function has_entry(window, entry)
@@ -7732,10 +7732,10 @@ else
 redis.call('XDEL', window.log, entry)
 end
 end
-local function remembered(of, id, time)
+local function record_of(of, id, time)
 local config, ids = of.config, of.keys[of.config.ids]
 local record = redis.call('HGET', ids, 'i' .. id)
-if not record or board.time_of(record) ~= time or now - time >= config.remember then
+if not record or board.time_of(record) ~= time or now - time >= config.dedup then
 return nil
 end
 local place, amount, entries, member = string.match(record, '^(%S+) (%S+) (%S+) (.*)$')
@@ -7756,11 +7756,11 @@ local wrong = board.wrong(config, keys, of.windows)
 if wrong then
 return wrong
 end
-local place, amount, entries, member = remembered(of, id, tonumber(time))
+local place, amount, entries, member = record_of(of, id, tonumber(time))
 if not place then
 return false
 end
-if not expel(config, of.windows) then
+if not remove_expired(config, of.windows) then
 return 0
 end
 local next_entry = string.gmatch(entries, '[^,-]+%-%d+')
@@ -7854,20 +7854,20 @@ return replies`,
 /**
  * Update members in every window of a board: all changes of an item, or none.
  *
- * What may be refused is found before the first write. At most 32 entries are taken out of rolling windows first; when
- * more have to leave nothing else is done, so that no answer is stale, nor when many changes would follow on many entries.
+ * Every check is before the first write. The script first removes at most 32 expired entries from rolling windows. It does
+ * nothing else when more have expired, so that no reply is stale, nor when many changes would follow after many entries.
  *
- * - shared keys `keys`: sorted sets and logs, at the places that the plan gives
- * - shared `plan`: JSON, see lua/_lib/leaderboard/board.lua; also `keep`, `data`, `ids`, `idlog`, `remember`, `events`
+ * - shared keys `keys`: sorted sets and logs, at the indexes in the plan
+ * - shared `plan`: JSON, see lua/_lib/leaderboard/board.lua; also `keep`, `data`, `ids`, `idlog`, `dedup`, `events`
  * - `changes`: JSON: a list of [i, s or b (increment, set, best), member, amount, id]
- * - `watch`: number of the window whose change is wanted, or 0
- * - `events`: 1 when changes of rank are wanted, as the plan's `events` says
- * - replies 0: call again, more had to leave; more: the time, other periods are needed; text: the sort value in the first window after each change, a line each; else for each change that value, the change and the events
+ * - `watch`: number of the window whose change to reply, or 0
+ * - `events`: 1 to reply changes of rank, according to the plan's `events`
+ * - replies 0 when more entries have expired: call again; Redis' time, when it is outside of the periods that the client sent; text: the sort value in the first window after each change, in lines; else for each change that value, the change and the events
  * - on a full server refused: it may add members and entries
  */
 export const leaderboardUpdate: Script<[keys: readonly string[], plan: Arg], [changes: Arg, watch: Arg, events: Arg], number | string | readonly Reply[]> = {
   name: 'leaderboard/update',
-  sha: 'abfd3f3a82aa368b2f13fa38220ad39995314ec6',
+  sha: 'bcc56b83c36f80480d7270d0f713cb65900651e4',
   batch: 32,
   sharedKeys: true,
   shared: ["plan"],
@@ -8018,7 +8018,7 @@ return #a_time < #b_time
 end
 return a_time < b_time
 end
-local function grown(window, id, member)
+local function take_part(window, id, member)
 local amount = redis.call('HGET', window.parts, id)
 redis.call('HDEL', window.parts, id)
 if redis.call('HGET', window.parts, '=' .. member) == id then
@@ -8026,7 +8026,7 @@ redis.call('HDEL', window.parts, '=' .. member)
 end
 return amount or 0
 end
-local function settle_window(plan, window, budget)
+local function remove_from_window(plan, window, budget)
 local bound = now - window.last
 if bound < 0 then
 return budget
@@ -8049,22 +8049,22 @@ local members = {}
 for at = 1, count do
 members[at] = due[at][2][2]
 end
-local marks = redis.call('EXISTS', window.gone) == 1 and redis.call('HMGET', window.gone, unpack(members))
+local markers = redis.call('EXISTS', window.gone) == 1 and redis.call('HMGET', window.gone, unpack(members))
 local sums, times, done = {}, {}, {}
 for at, member in ipairs(members) do
 local id, by = due[at][1], due[at][2][4]
-local mark = marks and marks[at]
-mark = mark and board.time_of(mark) and mark
+local marker = markers and markers[at]
+marker = marker and board.time_of(marker) and marker
 if by == '' then
-if mark == id then
+if marker == id then
 done[#done + 1] = member
 end
 else
 if by == '+' then
-by = grown(window, id, member)
+by = take_part(window, id, member)
 end
 by = tonumber(by)
-if by and by ~= 0 and math.abs(by) < 2 ^ 53 and not (mark and earlier(id, mark)) then
+if by and by ~= 0 and math.abs(by) < 2 ^ 53 and not (marker and earlier(id, marker)) then
 sums[member] = (sums[member] or 0) + by
 times[member] = plan.shift and board.time_of(id) + window.last
 end
@@ -8091,20 +8091,20 @@ redis.call('XTRIM', window.log, 'MINID', '=', left and left[1] or string.format(
 return left and -1 or budget - #due
 end
 local DUE = 32
-local function expel(plan, windows, beside)
+local function remove_expired(plan, windows, most)
 local budget = DUE
 for _, window in ipairs(windows) do
 if window.log then
-budget = settle_window(plan, window, budget)
+budget = remove_from_window(plan, window, budget)
 if budget < 0 then
 return false
 end
 end
 end
-return not beside or DUE - budget <= beside
+return not most or DUE - budget <= most
 end
-local function forget(ids, idlog, remember)
-local bound = now - remember
+local function delete_old_ids(ids, idlog, window)
+local bound = now - window
 if bound < 0 then
 return
 end
@@ -8137,10 +8137,10 @@ return false
 end
 return new == score and value or board.value(config, new, now)
 end
-local function recorded(of, id)
+local function is_stored(of, id)
 local record = redis.call('HGET', of.keys[of.config.ids], 'i' .. id)
 local time = record and board.time_of(record)
-return time and now - time < of.config.remember
+return time and now - time < of.config.dedup
 end
 local function plan_of(of, changes)
 local made = { changes = changes, before = {}, after = {}, counts = {} }
@@ -8148,7 +8148,7 @@ local members, seen = {}, {}
 for nth, change in ipairs(changes) do
 local id = change[4]
 members[nth] = change[2]
-made.counts[nth] = not (id and (seen[id] or recorded(of, id)))
+made.counts[nth] = not (id and (seen[id] or is_stored(of, id)))
 seen[id or ''] = id
 end
 for at, window in ipairs(of.windows) do
@@ -8174,13 +8174,13 @@ made.before[at], made.after[at] = before, after
 end
 return made
 end
-local function touch(of, window)
-local touched = of.touched
-if touched[window] or not (window.lives or window.log) then
+local function set_ttl(of, window)
+local has_ttl = of.has_ttl
+if has_ttl[window] or not (window.lives or window.log) then
 return
 end
 local left = redis.call('PTTL', window.z)
-touched[window] = left ~= -2
+has_ttl[window] = left ~= -2
 if window.lives then
 if left == -1 then
 local life = math.ceil((window.lives - now) / 1000)
@@ -8214,16 +8214,16 @@ redis.call('HSET', window.parts, id, amount)
 end
 return id
 end
-local function remember(of, id, member, amount, entries)
+local function store_id(of, id, member, amount, entries)
 local config = of.config
 local ids, idlog = of.keys[config.ids], of.keys[config.idlog]
-forget(ids, idlog, config.remember)
+delete_old_ids(ids, idlog, config.dedup)
 local place = board.append(idlog, 'f', 'i' .. id)
 local record = string.format('%s %.17g %s %s', place, amount, #entries > 0 and table.concat(entries, ',') or '-', member)
 redis.call('HSET', ids, 'i' .. id, record)
-if not of.touched.ids then
-of.touched.ids = true
-local life = math.ceil(config.remember / 1000)
+if not of.has_ttl.ids then
+of.has_ttl.ids = true
+local life = math.ceil(config.dedup / 1000)
 if redis.call('PTTL', ids) < life + 1800000 or redis.call('PTTL', idlog) < 0 then
 redis.call('PEXPIRE', ids, life + 3600000)
 redis.call('PEXPIRE', idlog, life + 3600000)
@@ -8236,23 +8236,23 @@ local over = redis.call('ZCARD', window.z) - config.keep
 if over <= 0 then
 return
 end
-local fallen = redis.call('ZPOPMAX', window.z, math.min(over, 64))
-for at = 1, #fallen, 2 do
+local dropped = redis.call('ZPOPMAX', window.z, math.min(over, 64))
+for at = 1, #dropped, 2 do
 if window.d then
-board.differ(config, window, tonumber(fallen[at + 1]), false)
+board.differ(config, window, tonumber(dropped[at + 1]), false)
 end
 local there = false
 for _, other in ipairs(of.windows) do
-there = there or redis.call('ZSCORE', other.z, fallen[at])
+there = there or redis.call('ZSCORE', other.z, dropped[at])
 end
 if not there then
-redis.call('HDEL', of.keys[config.data], fallen[at])
+redis.call('HDEL', of.keys[config.data], dropped[at])
 end
 end
-return fallen[#fallen - 1]
+return dropped[#dropped - 1]
 end
 local function write(of, planned, first, last)
-local config, changes, fallen = of.config, planned.changes, {}
+local config, changes, dropped = of.config, planned.changes, {}
 for at, window in ipairs(of.windows) do
 local before, after = planned.before[at], planned.after[at]
 if first == last then
@@ -8272,7 +8272,7 @@ board.write_all(config, window, was, is)
 end
 for nth = first, last do
 if not after[nth] then
-of.touched[window] = nil
+of.has_ttl[window] = nil
 end
 end
 end
@@ -8286,24 +8286,24 @@ entries[#entries + 1] = log(of, window, member, amount)
 end
 end
 if id then
-remember(of, id, member, amount, entries)
+store_id(of, id, member, amount, entries)
 end
 end
 end
 for at, window in ipairs(of.windows) do
-touch(of, window)
+set_ttl(of, window)
 if config.keep then
-fallen[at] = trim(of, window)
+dropped[at] = trim(of, window)
 end
 end
-return fallen
+return dropped
 end
 local function value_text(of, value)
 return value and board.text(of.config, value) or ''
 end
 local function plan_alone(of, changes)
 local kind, member, amount, id = changes[1][1], changes[1][2], changes[1][3], changes[1][4]
-local again = id and recorded(of, id)
+local again = id and is_stored(of, id)
 local before, after = {}, {}
 for at, window in ipairs(of.windows) do
 local value = tonumber(redis.call('ZSCORE', window.z, member)) or false
@@ -8327,22 +8327,22 @@ if before[at] ~= after[at] then
 board.write(config, window, member, before[at], after[at])
 end
 if not after[at] then
-of.touched[window] = nil
+of.has_ttl[window] = nil
 end
 if window.log and amount ~= 0 then
 entries[#entries + 1] = log(of, window, member, amount)
 end
-touch(of, window)
+set_ttl(of, window)
 if config.keep then
 trim(of, window)
 end
 end
 if id and not plan.again then
-remember(of, id, member, amount, entries)
+store_id(of, id, member, amount, entries)
 end
 return value_text(of, after[1])
 end
-local function events(of, member, from, to, fallen)
+local function events(of, member, from, to, dropped)
 local about = of.config.events
 local window = of.windows[about.window]
 local passed = {}
@@ -8359,7 +8359,7 @@ if top > 0 then
 local was, is = from and from < top, to and to < top
 if is and not was then
 entered = member
-left = redis.call('ZRANGE', window.z, top, top)[1] or fallen or false
+left = redis.call('ZRANGE', window.z, top, top)[1] or dropped or false
 elseif was and not is then
 left = member
 entered = redis.call('ZRANGE', window.z, top - 1, top - 1)[1] or false
@@ -8373,7 +8373,7 @@ local kind, member = change[1], change[2]
 local watched, ranked = of.windows[watch], wants_events and of.windows[config.events.window]
 local from = watched and redis.call('ZRANK', watched.z, member)
 local ranked_from = ranked and redis.call('ZRANK', ranked.z, member)
-local fallen = plan.counts[nth] and write(of, plan, nth, nth) or {}
+local dropped = plan.counts[nth] and write(of, plan, nth, nth) or {}
 local reply = { value_text(of, plan.after[1][nth]), false, false }
 if watched then
 local before = plan.before[watch][nth]
@@ -8383,16 +8383,16 @@ local applied = plan.counts[nth] and (kind ~= 'b' or before ~= plan.after[watch]
 reply[2] = { applied and 1 or 0, before and board.text(config, before), after, from, to }
 end
 if ranked then
-reply[3] = events(of, member, ranked_from, redis.call('ZRANK', ranked.z, member), fallen[config.events.window])
+reply[3] = events(of, member, ranked_from, redis.call('ZRANK', ranked.z, member), dropped[config.events.window])
 end
 return reply
 end
 function scoring.open(keys, plan)
-return { keys = keys, config = cjson.decode(plan), windows = nil, settled = nil, plain = nil, touched = {} }
+return { keys = keys, config = cjson.decode(plan), windows = nil, current = nil, plain = nil, has_ttl = {} }
 end
 function scoring.prepare(of, changes, brief)
 local config, keys = of.config, of.keys
-if of.settled == nil then
+if of.current == nil then
 of.windows = board.open(keys, config)
 if not of.windows then
 return now
@@ -8401,14 +8401,14 @@ local wrong = board.wrong(config, keys, of.windows) or config.keep and typed(key
 if wrong then
 return wrong
 end
-of.settled = expel(config, of.windows, math.max(16, 64 - #changes * #of.windows))
+of.current = remove_expired(config, of.windows, math.max(16, 64 - #changes * #of.windows))
 of.plain = not (config.shift or config.limit or config.keep or of.windows[1].d)
 end
-if not of.settled then
+if not of.current then
 return 0
 end
 if config.shift and (now < config.since or now > config.ending) then
-return redis.error_reply('ERR the time is outside of what the ties of this board can order')
+return redis.error_reply('ERR the time is outside of the range of this board\\'s ties (since, until)')
 end
 local plan, member
 if brief and #changes == 1 then
@@ -8429,7 +8429,7 @@ local first
 for _, window in ipairs(of.windows) do
 local value = redis.call('ZINCRBY', window.z, plan[3], plan[2])
 if window.lives or window.log then
-touch(of, window)
+set_ttl(of, window)
 end
 first = first or value
 end
@@ -8502,20 +8502,20 @@ return replies`,
 }
 
 /**
- * Deny every call of a subject for a time, or stop to.
+ * Block a subject for a time, or end its block.
  *
- * The block is at the head of the subject's state; what the subject used stays as it is. The key lives until both
- * have ended.
+ * The block is stored at the start of the subject's state. Used tokens stay used. The key expires when both the block and the
+ * used tokens have ended.
  *
  * - key `state`: string of entries, as in charge.lua
  * - `duration`: microseconds; 0 ends a block
  * - `reason`: text
- * - replies 1 if the subject was blocked before
- * - on a full server refused: a block is a key, and subjects are not bounded
+ * - replies 1 if the subject was blocked before, else 0
+ * - on a full server refused: a block adds a key, and the number of subjects has no bound
  */
 export const limiterBlock: Script<[], [state: string, duration: Arg, reason: Arg], number> = {
   name: 'limiter/block',
-  sha: '997e328e79b4855162b55f4f42e1e23cb1a5c565',
+  sha: '1fd5ecd79d16a22ad53c72ec54c9f15d070bff7e',
   batch: 64,
   sharedKeys: false,
   shared: [],
@@ -8525,7 +8525,7 @@ export const limiterBlock: Script<[], [state: string, duration: Arg, reason: Arg
   text: `#!lua
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
-local function opened(saved)
+local function leading_block(saved)
 if not saved or #saved < 40 then
 return nil, nil, nil, 0
 end
@@ -8536,7 +8536,7 @@ end
 return time, ends, string.sub(saved, 41, 40 + length), 40 + length
 end
 local function damaged(key)
-error({ err = "ERR the key '" .. key .. "' holds what no limiter wrote: reset its subject, or delete the key" })
+error({ err = "ERR the key '" .. key .. "' contains data that no limiter wrote: reset its subject, or delete the key" })
 end
 local function typed(key, type)
 local is = redis.call('TYPE', key).ok
@@ -8544,7 +8544,7 @@ if is ~= type and is ~= 'none' then
 return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
 end
 end
-local function readable(keys, type_of, read, ...)
+local function checked_read(keys, type_of, read, ...)
 local ok, result = pcall(read, ...)
 if ok then
 return result
@@ -8557,7 +8557,7 @@ end
 end
 local text = type(result) == 'table' and result.err or tostring(result)
 if not string.match(text, '^%u+ ') then
-text = "ERR the key '" .. keys[1] .. "', or one of its subject, cannot be read: " .. text
+text = "ERR the key '" .. keys[1] .. "', or another key of its subject, cannot be read: " .. text
 end
 return nil, { err = text }
 end
@@ -8566,7 +8566,7 @@ local ENTRY, MOST = 40, 32
 local MARGIN = 2
 local function read_block(state)
 local saved = call('GET', state)
-local _, ends, _, length = opened(saved)
+local _, ends, _, length = leading_block(saved)
 if saved and ((#saved - length) % ENTRY ~= 0 or #saved - length > ENTRY * MOST) then
 damaged(state)
 end
@@ -8587,7 +8587,7 @@ local items = #KEYS / 1
 if items == 1 then
 local state, duration, reason = KEYS[1], ARGV[1], ARGV[2]
 do
-local found, refused = readable({ state }, type_of, read_block, state)
+local found, refused = checked_read({ state }, type_of, read_block, state)
 if not found then
 return refused
 end
@@ -8608,7 +8608,7 @@ end
 return nil
 end
 local function item(state, duration, reason)
-local found, refused = readable({ state }, type_of, read_block, state)
+local found, refused = checked_read({ state }, type_of, read_block, state)
 if not found then
 return refused
 end
@@ -8651,20 +8651,20 @@ return replies`,
 }
 
 /**
- * Deny every call of a subject for a time, or stop to.
+ * Block a subject for a time, or end its block.
  *
- * The block is at the head of the subject's state; what the subject used stays as it is. The key lives until both
- * have ended.
+ * The block is stored at the start of the subject's state. Used tokens stay used. The key expires when both the block and the
+ * used tokens have ended.
  *
  * - key `state`: string of entries, as in charge.lua
  * - `duration`: microseconds; 0 ends a block
  * - `reason`: text
- * - replies 1 if the subject was blocked before
+ * - replies 1 if the subject was blocked before, else 0
  * - on a full server runs: it deletes the block
  */
 export const limiterUnblock: Script<[], [state: string, duration: Arg, reason: Arg], number> = {
   name: 'limiter/unblock',
-  sha: 'd7d9629584d93fd05d872190b4a074c731a1dcdb',
+  sha: 'e43fb1122e9ab80873da96acc697793f97a535ea',
   batch: 64,
   sharedKeys: false,
   shared: [],
@@ -8674,7 +8674,7 @@ export const limiterUnblock: Script<[], [state: string, duration: Arg, reason: A
   text: `#!lua flags=allow-oom
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
-local function opened(saved)
+local function leading_block(saved)
 if not saved or #saved < 40 then
 return nil, nil, nil, 0
 end
@@ -8685,7 +8685,7 @@ end
 return time, ends, string.sub(saved, 41, 40 + length), 40 + length
 end
 local function damaged(key)
-error({ err = "ERR the key '" .. key .. "' holds what no limiter wrote: reset its subject, or delete the key" })
+error({ err = "ERR the key '" .. key .. "' contains data that no limiter wrote: reset its subject, or delete the key" })
 end
 local function typed(key, type)
 local is = redis.call('TYPE', key).ok
@@ -8693,7 +8693,7 @@ if is ~= type and is ~= 'none' then
 return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
 end
 end
-local function readable(keys, type_of, read, ...)
+local function checked_read(keys, type_of, read, ...)
 local ok, result = pcall(read, ...)
 if ok then
 return result
@@ -8706,7 +8706,7 @@ end
 end
 local text = type(result) == 'table' and result.err or tostring(result)
 if not string.match(text, '^%u+ ') then
-text = "ERR the key '" .. keys[1] .. "', or one of its subject, cannot be read: " .. text
+text = "ERR the key '" .. keys[1] .. "', or another key of its subject, cannot be read: " .. text
 end
 return nil, { err = text }
 end
@@ -8715,7 +8715,7 @@ local ENTRY, MOST = 40, 32
 local MARGIN = 2
 local function read_block(state)
 local saved = call('GET', state)
-local _, ends, _, length = opened(saved)
+local _, ends, _, length = leading_block(saved)
 if saved and ((#saved - length) % ENTRY ~= 0 or #saved - length > ENTRY * MOST) then
 damaged(state)
 end
@@ -8736,7 +8736,7 @@ local items = #KEYS / 1
 if items == 1 then
 local state, duration, reason = KEYS[1], ARGV[1], ARGV[2]
 do
-local found, refused = readable({ state }, type_of, read_block, state)
+local found, refused = checked_read({ state }, type_of, read_block, state)
 if not found then
 return refused
 end
@@ -8757,7 +8757,7 @@ end
 return nil
 end
 local function item(state, duration, reason)
-local found, refused = readable({ state }, type_of, read_block, state)
+local found, refused = checked_read({ state }, type_of, read_block, state)
 if not found then
 return refused
 end
@@ -8802,34 +8802,34 @@ return replies`,
 /**
  * Charge a subject under rules of any algorithm: all of them, or none.
  *
- * The invariant: no enforced rule ever admits more than its algorithm says, and none is charged unless all allow. A
- * shadow rule is charged when the call passes and it would have allowed it. A penalty and a refund (fewer than 0 tokens)
- * are charged without asking; nothing goes below 0 or above twice what a rule allows at once.
+ * Invariant: no enforced rule admits more than its algorithm allows, and no rule is charged unless all of them allow. A
+ * shadow rule is charged when the call passes and the rule would have allowed it. Penalties and refunds (fewer than 0 tokens)
+ * apply even above the limit. No count goes below 0 or above twice what a rule allows at once.
  *
- * A settlement corrects an earlier charge. It names the time of that charge, and only those of its rules that were charged
- * are corrected. What time has given back of the charge since then is not given back again: each algorithm says
- * how. A refund that names no charge gives back the latest tokens.
+ * A settlement corrects an earlier charge. It contains the time of that charge, and corrects only the rules that were charged.
+ * Tokens that came back with time since then are not given back again; each algorithm documents how. A refund without a
+ * charge gives back the latest tokens.
  *
- * Every key is read and checked, and the reply made, before the first write: what cannot be read is refused.
+ * The script reads and checks every key, and builds the reply, before the first write. It refuses data that it cannot read.
  *
- * A state is the string of take.lua: an entry (id, expiry, a number of the algorithm, time, another one) for each rule, those of
- * this call first with the key's own expiry, then those of other calls that are still in use, at most 32. A block may
- * come before them. Logs and slots have keys of their own.
+ * A state is the string of take.lua: an entry (id, expiry, a number of the algorithm, time, another number) for each rule. The
+ * entries of this call's rules are first and have the key's own expiry. Entries of other rules still in use follow, at most 32
+ * in all. A block may precede them. Logs and slots have their own keys.
  *
- * When the server's clock was stepped back, what was used stays used, counted from the new time: that is noted even
- * when nothing is charged, or a subject could wait until the clock is where it was.
+ * When the server's clock was set back, used tokens stay used, counted from the new time. The new time is written even when
+ * nothing is charged; otherwise a subject could wait until the clock reaches its old time again.
  *
- * - shared `rules`: for each rule: letter of its algorithm, number of its key, 1 if a shadow, id, and four numbers
+ * - shared `rules`: for each rule: letter of its algorithm, number of its key, 1 for a shadow rule, id, and four numbers
  * - key `places`: states, logs (strings) and slots (sorted sets), in the order in which the rules number them
  * - `cost`: whole tokens: fewer than 0 for a refund, 0 to read only
- * - `how`: 'take'; 'add' to charge without asking; to settle, "charged elapsed rules": Redis' time of the charge, the microseconds that the caller saw pass since, 1 for each rule that was charged and 0 for others
- * - `lease`: id of the slot, if one may be charged
- * - replies 1, Redis' time, and each rule's verdict (1 over its limit) and state; 0 and the same when denied; 2, microseconds and reason when blocked; 3 and Redis' time when no calendar period that was sent is now
- * - on a full server refused: it may add a subject; a refund that is refused errs on the safe side, and time gives tokens back
+ * - `how`: 'take'; 'add' to charge even above the limit; to settle, "charged elapsed rules": Redis' time of the charge, the microseconds since then by the caller's clock, and 1 for each charged rule, 0 for others
+ * - `lease`: id of the lease, if a slot may be charged
+ * - replies 1, Redis' time, and for each rule 1 if it refuses (else 0) and its state; 0 and the same when denied; 2, microseconds and reason when blocked; 3 and Redis' time when the calendar periods that the client sent do not contain that time
+ * - on a full server refused: it may add a subject; a refused refund is safe, because tokens come back with time
  */
 export const limiterCharge: Script<[rules: Arg], [...places: string[], cost: Arg, how: Arg, lease: Arg], readonly Reply[]> = {
   name: 'limiter/charge',
-  sha: '76b3f224619a9e59fa6b400696893a9e0ac1d0bc',
+  sha: 'db469402e7aa349e7c0a1433480e2bd6248f8d23',
   batch: 16,
   sharedKeys: false,
   shared: ["rules"],
@@ -8840,7 +8840,7 @@ export const limiterCharge: Script<[rules: Arg], [...places: string[], cost: Arg
   text: `#!lua
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
-local function opened(saved)
+local function leading_block(saved)
 if not saved or #saved < 40 then
 return nil, nil, nil, 0
 end
@@ -8999,7 +8999,7 @@ reply[#reply + 1] = rule.used
 reply[#reply + 1] = now - rule.start
 end
 local function damaged(key)
-error({ err = "ERR the key '" .. key .. "' holds what no limiter wrote: reset its subject, or delete the key" })
+error({ err = "ERR the key '" .. key .. "' contains data that no limiter wrote: reset its subject, or delete the key" })
 end
 local sliding_log = {}
 local HEAD, CHARGE = 8, 16
@@ -9148,7 +9148,7 @@ local STEP = 1000
 function slots.define(rule, limit, lease)
 rule.limit, rule.lease = limit, lease
 end
-function slots.stepped_back(key)
+function slots.clock_step(key)
 local charged = tonumber(redis.call('ZSCORE', key, CLOCK) or 0)
 local by = math.max(0, -charged - now)
 if by > 0 and not (by < LATEST and redis.call('ZCARD', key) <= MOST_LEASES) then
@@ -9156,7 +9156,7 @@ damaged(key)
 end
 return by
 end
-function slots.steady(key, by)
+function slots.adjust(key, by)
 if by <= 0 then
 return
 end
@@ -9170,7 +9170,7 @@ end
 redis.call('ZADD', key, unpack(moved))
 end
 end
-function slots.hold(key, lease, ends, had)
+function slots.store(key, lease, ends, had)
 redis.call('ZADD', key, string.format('%.0f', ends), lease, string.format('%.0f', -now), CLOCK)
 local ttl = math.ceil((ends - now) / 1000) + 1000
 if had then
@@ -9184,7 +9184,7 @@ return tonumber(redis.call('ZSCORE', key, lease) or 0) - by > now
 end
 function slots.open(rule, key)
 rule.key, rule.adding = key, nil
-rule.by = slots.stepped_back(key)
+rule.by = slots.clock_step(key)
 rule.used = redis.call('ZCOUNT', key, string.format('(%.0f', now + rule.by), '+inf')
 rule.wait = 0
 if rule.used > 0 and rule.used >= rule.limit then
@@ -9202,10 +9202,10 @@ rule.had = rule.used > 0
 rule.used = rule.used + 1
 end
 function slots.save(rule)
-slots.steady(rule.key, rule.by)
+slots.adjust(rule.key, rule.by)
 if rule.adding then
 redis.call('ZREMRANGEBYSCORE', rule.key, 0, string.format('%.0f', now))
-slots.hold(rule.key, rule.adding, now + rule.lease, rule.had)
+slots.store(rule.key, rule.adding, now + rule.lease, rule.had)
 end
 end
 function slots.report(rule, reply)
@@ -9218,7 +9218,7 @@ if is ~= type and is ~= 'none' then
 return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
 end
 end
-local function readable(keys, type_of, read, ...)
+local function checked_read(keys, type_of, read, ...)
 local ok, result = pcall(read, ...)
 if ok then
 return result
@@ -9231,7 +9231,7 @@ end
 end
 local text = type(result) == 'table' and result.err or tostring(result)
 if not string.match(text, '^%u+ ') then
-text = "ERR the key '" .. keys[1] .. "', or one of its subject, cannot be read: " .. text
+text = "ERR the key '" .. keys[1] .. "', or another key of its subject, cannot be read: " .. text
 end
 return nil, { err = text }
 end
@@ -9257,7 +9257,7 @@ end
 end
 local function open(key, place)
 local saved = call('GET', key)
-local time, ends, reason, at = opened(saved)
+local time, ends, reason, at = leading_block(saved)
 if saved and ((#saved - at) % ENTRY ~= 0 or #saved - at > ENTRY * MOST) then
 damaged(key)
 end
@@ -9416,7 +9416,7 @@ do
 if mistimed then
 return { 3, now }
 end
-local plan, refused = readable(places, type_of, prepare, places, cost, how, lease)
+local plan, refused = checked_read(places, type_of, prepare, places, cost, how, lease)
 if not plan then
 return refused
 end
@@ -9439,7 +9439,7 @@ local function item(places, cost, how, lease)
 if mistimed then
 return { 3, now }
 end
-local plan, refused = readable(places, type_of, prepare, places, cost, how, lease)
+local plan, refused = checked_read(places, type_of, prepare, places, cost, how, lease)
 if not plan then
 return refused
 end
@@ -9481,18 +9481,18 @@ return replies`,
 }
 
 /**
- * Declare the rules of a limiter, or refuse rules that would count by another calendar in the same states.
+ * Declare the rules of a limiter, or refuse rules that use another calendar for the same state.
  *
- * The count of a calendar rule belongs to a period. A process with other periods would take it for one of its own, or for
- * one that ended. So a calendar stays declared while processes use it, and for as long as a count may live after that.
- * Other changes are for a deploy to make: the reply says what was declared before.
+ * The count of a calendar rule belongs to a period. A process with another calendar would read it as the count of its own
+ * period, or of one that ended. So a calendar stays declared while processes use it, and then for as long as a count may exist.
+ * A deploy may change everything else: the reply contains the previous declaration.
  *
- * - key `declared`: sorted set by the microsecond until which a member counts: "calendar", or "= declaration"
+ * - key `declared`: sorted set, scored by the microsecond at which a member expires: "rule calendar", or "= declaration"
  * - `calendars`: a line for each calendar rule: its part, a slash, its name, a space, and its calendar
- * - `calendars_last`: microseconds from now for which these count
- * - `text`: the declaration as people read it; empty when the process said it before
- * - `text_lasts`: microseconds
- * - replies 0, the rule, and its other calendar when refused; else 1, and the declaration before if it was another one
+ * - `calendars_last`: microseconds until they expire
+ * - `text`: the declaration as readable text; empty when the process sent it before
+ * - `text_lasts`: microseconds until it expires
+ * - replies 0, the rule, and its other calendar when refused; else 1, and the previous declaration if it differs
  * - on a full server refused: the charge that follows is refused, too
  */
 export const limiterDeclare: Script<[], [declared: string, calendars: Arg, calendarsLast: Arg, text: Arg, textLasts: Arg], readonly Reply[]> = {
@@ -9624,19 +9624,19 @@ return replies`,
 }
 
 /**
- * Hold a slot of concurrency rules for longer, or give it back.
+ * Renew the lease of a slot of concurrency rules, or release the slot.
  *
- * A slot that has ended is not taken again: the place may be somebody else's.
+ * An expired lease is not renewed: another call may have the slot now.
  *
  * - key `places`: sorted sets of leases
- * - `lease`: id of the slot
- * - `length`: microseconds; 0 gives it back
- * - replies 1 if it had not ended in any of them
- * - on a full server runs: giving back frees a slot; holding one for longer changes a score, and must not end work under way
+ * - `lease`: id of the lease
+ * - `length`: microseconds; 0 releases it
+ * - replies 1 if the lease had not expired in any key, else 0
+ * - on a full server runs: a release deletes a member; a renewal changes a score, and must not fail for work in progress
  */
 export const limiterLease: Script<[], [...places: string[], lease: Arg, length: Arg], number> = {
   name: 'limiter/lease',
-  sha: '5842c6c532fd5eda7edbe8234f2cb3dd9455385c',
+  sha: 'ba0bb47c30651cec0a514db692c87c29b685a1bf',
   batch: 64,
   sharedKeys: false,
   shared: [],
@@ -9648,7 +9648,7 @@ export const limiterLease: Script<[], [...places: string[], lease: Arg, length: 
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
 local function damaged(key)
-error({ err = "ERR the key '" .. key .. "' holds what no limiter wrote: reset its subject, or delete the key" })
+error({ err = "ERR the key '" .. key .. "' contains data that no limiter wrote: reset its subject, or delete the key" })
 end
 local slots = {}
 local CLOCK = ''
@@ -9658,7 +9658,7 @@ local STEP = 1000
 function slots.define(rule, limit, lease)
 rule.limit, rule.lease = limit, lease
 end
-function slots.stepped_back(key)
+function slots.clock_step(key)
 local charged = tonumber(redis.call('ZSCORE', key, CLOCK) or 0)
 local by = math.max(0, -charged - now)
 if by > 0 and not (by < LATEST and redis.call('ZCARD', key) <= MOST_LEASES) then
@@ -9666,7 +9666,7 @@ damaged(key)
 end
 return by
 end
-function slots.steady(key, by)
+function slots.adjust(key, by)
 if by <= 0 then
 return
 end
@@ -9680,7 +9680,7 @@ end
 redis.call('ZADD', key, unpack(moved))
 end
 end
-function slots.hold(key, lease, ends, had)
+function slots.store(key, lease, ends, had)
 redis.call('ZADD', key, string.format('%.0f', ends), lease, string.format('%.0f', -now), CLOCK)
 local ttl = math.ceil((ends - now) / 1000) + 1000
 if had then
@@ -9694,7 +9694,7 @@ return tonumber(redis.call('ZSCORE', key, lease) or 0) - by > now
 end
 function slots.open(rule, key)
 rule.key, rule.adding = key, nil
-rule.by = slots.stepped_back(key)
+rule.by = slots.clock_step(key)
 rule.used = redis.call('ZCOUNT', key, string.format('(%.0f', now + rule.by), '+inf')
 rule.wait = 0
 if rule.used > 0 and rule.used >= rule.limit then
@@ -9712,10 +9712,10 @@ rule.had = rule.used > 0
 rule.used = rule.used + 1
 end
 function slots.save(rule)
-slots.steady(rule.key, rule.by)
+slots.adjust(rule.key, rule.by)
 if rule.adding then
 redis.call('ZREMRANGEBYSCORE', rule.key, 0, string.format('%.0f', now))
-slots.hold(rule.key, rule.adding, now + rule.lease, rule.had)
+slots.store(rule.key, rule.adding, now + rule.lease, rule.had)
 end
 end
 function slots.report(rule, reply)
@@ -9728,7 +9728,7 @@ if is ~= type and is ~= 'none' then
 return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
 end
 end
-local function readable(keys, type_of, read, ...)
+local function checked_read(keys, type_of, read, ...)
 local ok, result = pcall(read, ...)
 if ok then
 return result
@@ -9741,16 +9741,16 @@ end
 end
 local text = type(result) == 'table' and result.err or tostring(result)
 if not string.match(text, '^%u+ ') then
-text = "ERR the key '" .. keys[1] .. "', or one of its subject, cannot be read: " .. text
+text = "ERR the key '" .. keys[1] .. "', or another key of its subject, cannot be read: " .. text
 end
 return nil, { err = text }
 end
 local function read_slots(places, lease)
-local found = { there = 1, sooner = {} }
+local found = { live = 1, sooner = {} }
 for at, place in ipairs(places) do
-found.sooner[at] = slots.stepped_back(place)
+found.sooner[at] = slots.clock_step(place)
 if not slots.has(place, lease, found.sooner[at]) then
-found.there = 0
+found.live = 0
 end
 end
 return found
@@ -9762,36 +9762,36 @@ local items = (#ARGV - 0) / 2
 if items == 1 then
 local places, lease, length = KEYS, ARGV[1], ARGV[2]
 do
-local found, refused = readable(places, type_of, read_slots, places, lease)
+local found, refused = checked_read(places, type_of, read_slots, places, lease)
 if not found then
 return refused
 end
 for at, place in ipairs(places) do
-slots.steady(place, found.sooner[at])
+slots.adjust(place, found.sooner[at])
 if length == '0' then
 redis.call('ZREM', place, lease)
-elseif found.there == 1 then
-slots.hold(place, lease, now + length, true)
+elseif found.live == 1 then
+slots.store(place, lease, now + length, true)
 end
 end
-return found.there
+return found.live
 end
 return nil
 end
 local function item(places, lease, length)
-local found, refused = readable(places, type_of, read_slots, places, lease)
+local found, refused = checked_read(places, type_of, read_slots, places, lease)
 if not found then
 return refused
 end
 for at, place in ipairs(places) do
-slots.steady(place, found.sooner[at])
+slots.adjust(place, found.sooner[at])
 if length == '0' then
 redis.call('ZREM', place, lease)
-elseif found.there == 1 then
-slots.hold(place, lease, now + length, true)
+elseif found.live == 1 then
+slots.store(place, lease, now + length, true)
 end
 end
-return found.there
+return found.live
 end
 local replies, done = {}, 0
 local each = #KEYS / items
@@ -9818,16 +9818,16 @@ return replies`,
 }
 
 /**
- * Register that a rule of a limiter keeps keys of its own, so that a reset by a process without the rule finds them.
+ * Register a rule that stores its own keys, so that a reset by a process without this rule finds them.
  *
- * A process registers a rule with its first charge, and each minute while it charges. Rules that no key can be left of
- * are removed.
+ * A process registers a rule with its first charge, and once a minute while it charges. Rules whose keys have all expired are
+ * removed.
  *
- * - key `rules`: sorted set: letter and name of the rule, by the microsecond until which a key of it may live
- * - `rule`: as above
+ * - key `rules`: sorted set: letter, part and name of the rule, by the microsecond until which its keys may exist
+ * - `rule`: letter, part and name
  * - `lasts`: microseconds from now
  * - replies 1 if it is new
- * - on a full server refused: it may add a name; the charge beside it is refused, too
+ * - on a full server refused: it may add a name; the charge sent with it is refused, too
  */
 export const limiterRegister: Script<[], [rules: string, rule: Arg, lasts: Arg], number> = {
   name: 'limiter/register',
@@ -9900,10 +9900,10 @@ return replies`,
 }
 
 /**
- * The rules of a limiter that may have keys of their own.
+ * List the rules of a limiter that may have their own keys.
  *
  * - key `rules`: sorted set as in register.lua
- * - replies letter and name of each rule; at most 10,000
+ * - replies letter, part and name of each rule; at most 10,000
  */
 export const limiterRegistered: Script<[], [rules: string], readonly Reply[]> = {
   name: 'limiter/registered',
@@ -10016,20 +10016,19 @@ return replies`,
 }
 
 /**
- * Take tokens of one subject from a single GCRA rule.
+ * Take tokens of one subject under a single GCRA rule.
  *
  * The rule is a leaky bucket, the exact form of GCRA: a token adds `token` units to the level, a microsecond drains
- * `drain` units, and a call passes while the level stays within the capacity. All of them are whole numbers up to
- * 2^52, so nothing is rounded (but up, when the rule is changed). A denial writes nothing. The key lives for at least a second longer
- * than the level takes to drain, so that most charges of a busy subject only overwrite it (SETRANGE), which costs less
- * than setting an expiry.
+ * `drain` units, and a call passes while the level stays within the capacity. All are whole numbers up to 2^52, so nothing
+ * is rounded, except up when the rule was changed. A denial writes nothing. The key expires at least a second after the level
+ * has drained, so that most charges of a busy subject only overwrite it (SETRANGE), which costs less than setting an expiry.
  *
- * take-all.lua does the same for several rules, charge.lua for any, with the same state: entries of id, expiry,
- * token, time of the last charge and level, packed as doubles. The entries of the last call's rules come first and have the
- * key's own expiry. A state that begins otherwise, or was charged at a later time than now (the server's clock was stepped back), is left to
- * charge.lua: null.
+ * take-all.lua does the same for several rules, and charge.lua for rules of any algorithm. All share one format of the state:
+ * entries of id, expiry, token, time of the last charge and level, packed as doubles. The entries of the last call's rules are
+ * first and have the key's own expiry. The script replies null, and charge.lua is called, for a state that starts differently
+ * or was charged later than now (the server's clock was set back).
  *
- * - shared `numbers`: as four doubles: id of the rule's state, units that a microsecond drains, that a token adds, highest level
+ * - shared `numbers`: four doubles: id of the rule's state, units drained in a microsecond, units of a token, capacity
  * - key `state`: string of entries
  * - `cost`: whole tokens wanted, at most the burst
  * - replies the level after the charge, or minus the level minus one when denied; microseconds and reason of a block
@@ -10184,10 +10183,10 @@ return replies`,
 }
 
 /**
- * Take tokens of one subject from every one of several GCRA rules, or from none.
+ * Take tokens of one subject under several GCRA rules: all of them, or none.
  *
- * Each rule is a leaky bucket as in take.lua, and the state is the same: an entry for each rule. A denial writes
- * nothing. A state of other rules, or of a later time than now, is left to charge.lua: null.
+ * Each rule is a leaky bucket as in take.lua, and the state has the same format, with an entry for each rule. A denial writes
+ * nothing. The script replies null, and charge.lua is called, for a state of other rules or of a later time than now.
  *
  * - shared `rules`: "id drain token capacity" of each rule, separated by spaces
  * - key `state`: string: id, expiry, token, time and level of each rule, packed as doubles
@@ -10376,151 +10375,37 @@ return replies`,
 }
 
 /**
- * Find the position at the end of a channel's history; without a history, fix where the next one is to begin.
+ * Count a connection of a user, or renew it; close the oldest when there are more than a bound.
  *
- * The position before a history's first event is <epoch>-0, and the epoch is fixed here, before there is an event: the
- * history that publish.lua begins has it, and takes it from the set. So the position of an empty channel is one in a certain
- * history, as every other position is. However that history is lost, a later one has another epoch. What the set itself
- * loses, because it is full, evicted or deleted, is fixed anew with another epoch: a reset too much, never an event too few.
+ * A user's connections are ordered by the time at which they were admitted, and the newest `most` stay. No other state is
+ * needed: after a restart without data, or when a process was cut off, a renewal adds the connection again in its old
+ * place. A new connection is always the newest, also when the clock was set back.
  *
- * Clients decide which channels they follow, so the set has a bound: the oldest goes.
+ * Each process follows a pub/sub channel of its own, so that it learns at once which connection to close. If nobody follows
+ * that channel, the process is dead or cut off. When there are too many connections, those of such processes are removed
+ * first, so that a dead server closes no living connection. A process that was only cut off adds its own again when it renews.
  *
- * - key `history`: stream
- * - key `next`: sorted set: of channels without a history, the key of the history and its epoch to be
- * - replies the last event's id, or <epoch>-0
- * - on a full server runs: a subscriber needs its position; the set that it adds to has a bound
- */
-export const notifierEnd: Script<[], [history: string, next: string], string> = {
-  name: 'notifier/end',
-  sha: 'fd5474be9c00b3bad44cdf8bd6ae3edf2b116d82',
-  batch: 64,
-  sharedKeys: false,
-  shared: [],
-  keys: ["history","next"],
-  args: [],
-  returns: 'string',
-  text: `#!lua flags=allow-oom
-local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]
-local function tag_of(entry)
-local fields = entry[2]
-local tag = fields[6]
-if fields[1] == 't' and fields[3] == 'd' and fields[5] == 'g' and #tag == 6 and not string.find(tag, '[^0-9a-f]') then
-return tag
-end
-end
-local function tagged(entry)
-local id = entry[1]
-if string.sub(id, -2) == '-0' then
-return id
-end
-return id .. '-' .. (tag_of(entry) or '000000')
-end
-local MOST = 100000
-local LASTS = 2592000000
-local items = #KEYS / 2
-if items == 1 then
-local history, next = KEYS[1], KEYS[2]
-do
-local newest = redis.pcall('XREVRANGE', history, '+', '-', 'COUNT', 1)
-if newest.err then
-return newest
-end
-if newest[1] then
-return tagged(newest[1])
-end
-local epoch = redis.pcall('ZSCORE', next, history)
-if epoch and epoch.err then
-return epoch
-end
-if not epoch then
-epoch = now
-if redis.call('ZCARD', next) >= MOST then
-redis.call('ZREM', next, redis.call('ZRANGE', next, 0, 0)[1])
-end
-redis.call('ZADD', next, string.format('%.0f', epoch), history)
-redis.call('PEXPIRE', next, LASTS)
-end
-return string.format('%.0f-0', epoch)
-end
-return nil
-end
-local function item(history, next)
-local newest = redis.pcall('XREVRANGE', history, '+', '-', 'COUNT', 1)
-if newest.err then
-return newest
-end
-if newest[1] then
-return tagged(newest[1])
-end
-local epoch = redis.pcall('ZSCORE', next, history)
-if epoch and epoch.err then
-return epoch
-end
-if not epoch then
-epoch = now
-if redis.call('ZCARD', next) >= MOST then
-redis.call('ZREM', next, redis.call('ZRANGE', next, 0, 0)[1])
-end
-redis.call('ZADD', next, string.format('%.0f', epoch), history)
-redis.call('PEXPIRE', next, LASTS)
-end
-return string.format('%.0f-0', epoch)
-end
-local replies, done = {}, 0
-local function run()
-while done < items do
-local key = done * 2
-done = done + 1
-local reply = item(KEYS[key + 1], KEYS[key + 2])
-if reply == nil then reply = false end
-replies[done] = reply
-end
-end
-while done < items do
-local ok, reply = pcall(run)
-if not ok then
-local text = type(reply) == 'table' and reply.err or tostring(reply)
-if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
-reply = { err = text .. ' on @user_script' }
-replies[done] = reply
-end
-end
-return replies`,
-}
-
-/**
- * Count a connection among those of its user; beyond a bound the oldest is closed.
+ * Crash points: a process that dies before or after the call leaves at most one member, which expires with its lease and
+ * pushes out no other connection. The message to close a connection is sent before its member is removed; a process that misses
+ * it gets '' at its next renewal.
  *
- * A user's connections are ordered by the time at which they were admitted, and the newest `most` stay. That rule needs
- * no other state: whoever is put back, after a restart without data or by a process that was cut off, is put back in
- * its place. A new connection is always the newest, also when the clock was stepped back.
- *
- * A process follows a pub/sub channel of its own, so that it is told at once of a connection that has to go. A process
- * whose channel nobody follows has died or is cut off: when there is no room its connections go first, so that what
- * a dead server left behind closes no living connection. Who was only cut off puts its own back when it renews them.
- *
- * A process that dies before or after the call leaves at most an entry that goes with its lease, and that takes nobody's
- * place until then. The message that a connection has to go is sent before its entry goes; whoever misses it is answered
- * '' at its next renewal.
- *
- * - shared `lease`: milliseconds for which a connection counts after it was last heard of
- * - shared `channel`: what the pub/sub channels of processes begin with; their ids follow
- * - key `held`: sorted set of a user: <admitted>:<process>:<number>, by the millisecond at which its lease ends
+ * - shared `lease`: milliseconds for which a connection counts after its last renewal
+ * - shared `channel`: prefix of the pub/sub channels of processes; the process id follows
+ * - key `connections`: sorted set of a user: <admitted>:<process>:<number>, by the millisecond at which the lease ends
  * - `process`: id of the process that has the connection
- * - `number`: the connection's number there
- * - `admitted`: what the first call answered; empty for the first call
- * - `most`: connections that the user may have
- * - replies when it was admitted, in microseconds; empty when it is one too many
- * - on a full server refused: it may add a user; connections that are there stay
+ * - `number`: the connection's number in that process
+ * - `admitted`: the result of the first call; empty for the first call
+ * - `most`: the most connections of the user
+ * - replies when it was admitted, in microseconds; empty when the connection must close
+ * - on a full server refused: it may add a user; existing connections stay
  */
-export const notifierHold: Script<[lease: Arg, channel: Arg], [held: string, process: Arg, number: Arg, admitted: Arg, most: Arg], string> = {
-  name: 'notifier/hold',
-  sha: '875f76ce85a8617788edee900194f273e074b8d8',
+export const notifierConnect: Script<[lease: Arg, channel: Arg], [connections: string, process: Arg, number: Arg, admitted: Arg, most: Arg], string> = {
+  name: 'notifier/connect',
+  sha: 'd3f5e00c2586b1d150e8ffec6a782bd1921454f8',
   batch: 8,
   sharedKeys: false,
   shared: ["lease","channel"],
-  keys: ["held"],
+  keys: ["connections"],
   args: ["process","number","admitted","most"],
   returns: 'string',
   text: `#!lua
@@ -10536,12 +10421,12 @@ local lease = ARGV[1]
 local channel = ARGV[2]
 local ms = math.floor(now / 1000)
 lease = tonumber(lease)
-local there = {}
-local function is_there(process)
-local found = there[process]
+local alive = {}
+local function is_alive(process)
+local found = alive[process]
 if found == nil then
 found = redis.call('PUBSUB', 'SHARDNUMSUB', channel .. process)[2] > 0
-there[process] = found
+alive[process] = found
 end
 return found
 end
@@ -10552,22 +10437,22 @@ local function owner_of(member)
 local colon = string.find(member, ':', 19, true)
 return string.sub(member, 19, colon - 1), string.sub(member, colon + 1)
 end
-local function close(held, member)
+local function close(connections, member)
 local process, number = owner_of(member)
 redis.call('SPUBLISH', channel .. process, number)
-redis.call('ZREM', held, member)
+redis.call('ZREM', connections, member)
 end
-local function make_room(held, members, most, mine)
+local function make_room(connections, members, most, own)
 local living, oldest, oldest_at = {}, nil, nil
 for _, member in ipairs(members) do
-if is_there((owner_of(member))) then
+if is_alive((owner_of(member))) then
 living[#living + 1] = member
 local at = admitted_at(member)
 if not oldest or at < oldest_at then
 oldest, oldest_at = member, at
 end
 else
-redis.call('ZREM', held, member)
+redis.call('ZREM', connections, member)
 end
 end
 local over = #living - most
@@ -10575,91 +10460,91 @@ if over <= 0 then
 return false
 end
 if over == 1 then
-close(held, oldest)
-return oldest == mine
+close(connections, oldest)
+return oldest == own
 end
 table.sort(living)
 local closed = false
 for at = 1, over do
-close(held, living[at])
-closed = closed or living[at] == mine
+close(connections, living[at])
+closed = closed or living[at] == own
 end
 return closed
 end
-local MOST = 101
-local function members_of(held)
+local MAX_MEMBERS = 101
+local function members_of(connections)
 local members = {}
-for _, member in ipairs(redis.call('ZRANGE', held, 0, MOST - 1)) do
+for _, member in ipairs(redis.call('ZRANGE', connections, 0, MAX_MEMBERS - 1)) do
 local admitted = string.match(member, '^(%d+):[^:]+:%d+$')
 if admitted and #admitted == 17 and tonumber(admitted) < 2 ^ 53 then
 members[#members + 1] = member
 else
-redis.call('ZREM', held, member)
+redis.call('ZREM', connections, member)
 end
 end
 return members
 end
 local items = #KEYS / 1
 if items == 1 then
-local held, process, number, admitted, most = KEYS[1], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
+local connections, process, number, admitted, most = KEYS[1], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
 do
-local wrong = typed(held, 'zset')
+local wrong = typed(connections, 'zset')
 if wrong then
 return wrong
 end
-there[process] = true
+alive[process] = true
 most = tonumber(most)
-redis.call('ZREMRANGEBYSCORE', held, '-inf', ms)
+redis.call('ZREMRANGEBYSCORE', connections, '-inf', ms)
 local members
 if admitted == '' then
-members = members_of(held)
+members = members_of(connections)
 local at = now
 for _, member in ipairs(members) do
 at = math.max(at, admitted_at(member) + 1)
 end
 admitted = string.format('%017.0f', at)
 end
-local mine = admitted .. ':' .. process .. ':' .. number
-redis.call('ZADD', held, ms + lease, mine)
-redis.call('PEXPIRE', held, lease)
+local own = admitted .. ':' .. process .. ':' .. number
+redis.call('ZADD', connections, ms + lease, own)
+redis.call('PEXPIRE', connections, lease)
 if members then
-members[#members + 1] = mine
-elseif redis.call('ZCARD', held) > most then
-members = members_of(held)
+members[#members + 1] = own
+elseif redis.call('ZCARD', connections) > most then
+members = members_of(connections)
 end
-if members and #members > most and make_room(held, members, most, mine) then
+if members and #members > most and make_room(connections, members, most, own) then
 return ''
 end
 return admitted
 end
 return nil
 end
-local function item(held, process, number, admitted, most)
-local wrong = typed(held, 'zset')
+local function item(connections, process, number, admitted, most)
+local wrong = typed(connections, 'zset')
 if wrong then
 return wrong
 end
-there[process] = true
+alive[process] = true
 most = tonumber(most)
-redis.call('ZREMRANGEBYSCORE', held, '-inf', ms)
+redis.call('ZREMRANGEBYSCORE', connections, '-inf', ms)
 local members
 if admitted == '' then
-members = members_of(held)
+members = members_of(connections)
 local at = now
 for _, member in ipairs(members) do
 at = math.max(at, admitted_at(member) + 1)
 end
 admitted = string.format('%017.0f', at)
 end
-local mine = admitted .. ':' .. process .. ':' .. number
-redis.call('ZADD', held, ms + lease, mine)
-redis.call('PEXPIRE', held, lease)
+local own = admitted .. ':' .. process .. ':' .. number
+redis.call('ZADD', connections, ms + lease, own)
+redis.call('PEXPIRE', connections, lease)
 if members then
-members[#members + 1] = mine
-elseif redis.call('ZCARD', held) > most then
-members = members_of(held)
+members[#members + 1] = own
+elseif redis.call('ZCARD', connections) > most then
+members = members_of(connections)
 end
-if members and #members > most and make_room(held, members, most, mine) then
+if members and #members > most and make_room(connections, members, most, own) then
 return ''
 end
 return admitted
@@ -10689,15 +10574,198 @@ return replies`,
 }
 
 /**
- * Let a history live on because somebody follows its channel.
+ * Remove a connection from those of its user.
  *
- * - shared `lasts`: milliseconds from now on, unless it lives longer
+ * It is found by process and number: a process that never got the reply to its first call does not know the rest.
+ *
+ * - key `connections`: sorted set of a user: <admitted>:<process>:<number>; connect.lua leaves at most 101 members
+ * - `process`: id of the process that had the connection
+ * - `number`: the connection's number in that process
+ * - replies 1 if it was there
+ * - on a full server runs: it deletes a member
+ */
+export const notifierDisconnect: Script<[], [connections: string, process: Arg, number: Arg], number> = {
+  name: 'notifier/disconnect',
+  sha: '6f5dce6302690e6f082957a2ee6e72e3f1872e9b',
+  batch: 64,
+  sharedKeys: false,
+  shared: [],
+  keys: ["connections"],
+  args: ["process","number"],
+  returns: 'integer',
+  text: `#!lua flags=allow-oom
+local MAX_MEMBERS = 101
+local items = #KEYS / 1
+if items == 1 then
+local connections, process, number = KEYS[1], ARGV[1], ARGV[2]
+do
+local suffix = ':' .. process .. ':' .. number
+for _, member in ipairs(redis.call('ZRANGE', connections, 0, MAX_MEMBERS - 1)) do
+if string.sub(member, 18) == suffix then
+return redis.call('ZREM', connections, member)
+end
+end
+return 0
+end
+return nil
+end
+local function item(connections, process, number)
+local suffix = ':' .. process .. ':' .. number
+for _, member in ipairs(redis.call('ZRANGE', connections, 0, MAX_MEMBERS - 1)) do
+if string.sub(member, 18) == suffix then
+return redis.call('ZREM', connections, member)
+end
+end
+return 0
+end
+local replies, done = {}, 0
+local own = #ARGV > 2 and 2 or 0
+local function run()
+while done < items do
+local key = done * 1
+local arg = 0 + done * own
+done = done + 1
+local reply = item(KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2])
+if reply == nil then reply = false end
+replies[done] = reply
+end
+end
+while done < items do
+local ok, reply = pcall(run)
+if not ok then
+local text = type(reply) == 'table' and reply.err or tostring(reply)
+if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+reply = { err = text .. ' on @user_script' }
+replies[done] = reply
+end
+end
+return replies`,
+}
+
+/**
+ * Find the position at the end of a channel's history; without a history, fix the epoch of the next one.
+ *
+ * The position before a history's first event is <epoch>-0. The epoch is fixed here, before there is an event: publish.lua
+ * takes it from the set when it begins the history. So the position of an empty channel belongs to one history, as every
+ * other position does. If that history is lost, in whatever way, a later one has another epoch. If the set loses an epoch,
+ * because it is full, evicted or deleted, a new epoch is fixed: at worst one reset too many, never a missing event.
+ *
+ * Clients decide which channels they follow, so the set has a bound: the oldest epoch is removed.
+ *
  * - key `history`: stream
- * - replies 1 if it lives longer for it
+ * - key `next`: sorted set for channels without a history: key and epoch of the next history
+ * - replies the last event's id, or <epoch>-0
+ * - on a full server runs: a subscriber needs its position; the set that it adds to has a bound
+ */
+export const notifierEnd: Script<[], [history: string, next: string], string> = {
+  name: 'notifier/end',
+  sha: '06c1aab8407e266ff77710284def77aa128fe86a',
+  batch: 64,
+  sharedKeys: false,
+  shared: [],
+  keys: ["history","next"],
+  args: [],
+  returns: 'string',
+  text: `#!lua flags=allow-oom
+local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]
+local function tag_of(entry)
+local fields = entry[2]
+local tag = fields[6]
+if fields[1] == 't' and fields[3] == 'd' and fields[5] == 'g' and #tag == 6 and not string.find(tag, '[^0-9a-f]') then
+return tag
+end
+end
+local function tagged(entry)
+local id = entry[1]
+if string.sub(id, -2) == '-0' then
+return id
+end
+return id .. '-' .. (tag_of(entry) or '000000')
+end
+local MAX_EPOCHS = 100000
+local TTL = 2592000000
+local items = #KEYS / 2
+if items == 1 then
+local history, next = KEYS[1], KEYS[2]
+do
+local newest = redis.pcall('XREVRANGE', history, '+', '-', 'COUNT', 1)
+if newest.err then
+return newest
+end
+if newest[1] then
+return tagged(newest[1])
+end
+local epoch = redis.pcall('ZSCORE', next, history)
+if epoch and epoch.err then
+return epoch
+end
+if not epoch then
+epoch = now
+if redis.call('ZCARD', next) >= MAX_EPOCHS then
+redis.call('ZREM', next, redis.call('ZRANGE', next, 0, 0)[1])
+end
+redis.call('ZADD', next, string.format('%.0f', epoch), history)
+redis.call('PEXPIRE', next, TTL)
+end
+return string.format('%.0f-0', epoch)
+end
+return nil
+end
+local function item(history, next)
+local newest = redis.pcall('XREVRANGE', history, '+', '-', 'COUNT', 1)
+if newest.err then
+return newest
+end
+if newest[1] then
+return tagged(newest[1])
+end
+local epoch = redis.pcall('ZSCORE', next, history)
+if epoch and epoch.err then
+return epoch
+end
+if not epoch then
+epoch = now
+if redis.call('ZCARD', next) >= MAX_EPOCHS then
+redis.call('ZREM', next, redis.call('ZRANGE', next, 0, 0)[1])
+end
+redis.call('ZADD', next, string.format('%.0f', epoch), history)
+redis.call('PEXPIRE', next, TTL)
+end
+return string.format('%.0f-0', epoch)
+end
+local replies, done = {}, 0
+local function run()
+while done < items do
+local key = done * 2
+done = done + 1
+local reply = item(KEYS[key + 1], KEYS[key + 2])
+if reply == nil then reply = false end
+replies[done] = reply
+end
+end
+while done < items do
+local ok, reply = pcall(run)
+if not ok then
+local text = type(reply) == 'table' and reply.err or tostring(reply)
+if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+reply = { err = text .. ' on @user_script' }
+replies[done] = reply
+end
+end
+return replies`,
+}
+
+/**
+ * Extend the life of a history, because a process follows its channel.
+ *
+ * - shared `lasts`: milliseconds from now; a later expiry stays
+ * - key `history`: stream
+ * - replies 1 if the expiry is later now
  * - on a full server runs: adds nothing
  */
-export const notifierKeep: Script<[lasts: Arg], [history: string], number> = {
-  name: 'notifier/keep',
+export const notifierExtend: Script<[lasts: Arg], [history: string], number> = {
+  name: 'notifier/extend',
   sha: 'd1ad4e23653c05935c4b6a29bbeca63b84a1ea5b',
   batch: 64,
   sharedKeys: false,
@@ -10741,19 +10809,19 @@ return replies`,
 }
 
 /**
- * Send to who listens now, to the channel or to a pattern; keep nothing.
+ * Send an event to the current listeners of a channel and of patterns; store nothing.
  *
- * - shared `nudges`: pub/sub channel of the same slot that has all nudges of the notifier
- * - key `live`: pub/sub channel of who follows the channel
+ * - shared `nudges`: pub/sub channel of all nudges of the notifier, in the same slot
+ * - key `live`: pub/sub channel of the channel's subscribers
  * - `channel`: its name
  * - `type`: the event's type
  * - `json`: the event's data
- * - replies how many connections were told
- * - on a full server runs: it keeps nothing
+ * - replies how many connections got it
+ * - on a full server runs: it stores nothing
  */
 export const notifierNudge: Script<[nudges: Arg], [live: string, channel: Arg, type: Arg, json: Arg], number> = {
   name: 'notifier/nudge',
-  sha: '3daeff3c8aaad21b05b064dccaa4b94d4350f11c',
+  sha: 'd82d15f99d8800b35bcbd6afa5d2215946a595c2',
   batch: 64,
   sharedKeys: false,
   shared: ["nudges"],
@@ -10766,14 +10834,14 @@ local items = #KEYS / 1
 if items == 1 then
 local live, channel, type, json = KEYS[1], ARGV[2], ARGV[3], ARGV[4]
 do
-local said = '\\n' .. type .. '\\n' .. json
-return redis.call('SPUBLISH', live, said) + redis.call('SPUBLISH', nudges, channel .. said)
+local text = '\\n' .. type .. '\\n' .. json
+return redis.call('SPUBLISH', live, text) + redis.call('SPUBLISH', nudges, channel .. text)
 end
 return nil
 end
 local function item(live, channel, type, json)
-local said = '\\n' .. type .. '\\n' .. json
-return redis.call('SPUBLISH', live, said) + redis.call('SPUBLISH', nudges, channel .. said)
+local text = '\\n' .. type .. '\\n' .. json
+return redis.call('SPUBLISH', live, text) + redis.call('SPUBLISH', nudges, channel .. text)
 end
 local replies, done = {}, 0
 local own = #ARGV > 4 and 3 or 0
@@ -10800,33 +10868,33 @@ return replies`,
 }
 
 /**
- * Keep an event in its channel's history and send it to who listens: both or neither.
+ * Add an event to its channel's history and send it to subscribers: both or neither.
  *
- * The history is a stream whose ids are <epoch>-<offset>: the epoch is the time at which the history began, or was fixed to
- * begin (end.lua); the offset counts its events. The newest event is never trimmed, so that the count goes on. It goes on
- * from the last id that the stream generated, also when somebody deleted that event.
+ * The history is a stream whose ids are <epoch>-<offset>. The epoch is the time at which the history began, or that end.lua
+ * fixed for it. The offset counts its events. The newest event is never trimmed, so that the count continues. It continues
+ * from the last id that the stream generated, also when another program deleted that event.
  *
- * Invariant: nothing is sent that is not kept, and no id names two events. Redis refuses an XADD before it does anything of
- * it, and the user's right to SPUBLISH is asked for before: nothing can fail after the first write.
+ * Invariant: every event that is sent is stored, and no id names two events. Redis refuses an XADD before it changes
+ * anything, and the user's right to SPUBLISH is checked before: nothing can fail after the first write.
  *
- * - shared keys `next`: sorted set: of channels without a history, the key of the history and its epoch to be
- * - shared `keep`: events to keep
- * - shared `ttl`: milliseconds that the history outlives its last event
- * - shared `age`: milliseconds that an event is kept; 0 for no such bound
- * - shared `window`: milliseconds in which a publish with the same id is the same publish
+ * - shared keys `next`: sorted set for channels without a history: key and epoch of the next history
+ * - shared `keep`: events to keep, about
+ * - shared `ttl`: milliseconds after its last event until the history expires
+ * - shared `age`: milliseconds after which an event is deleted; 0: no limit
+ * - shared `window`: milliseconds for which a dedup id is remembered
  * - key `history`: stream
- * - key `once`: string, the id that the first publish of this id got; the history itself for an event without an id
- * - `live`: pub/sub channel of the same slot; no key, since a key that never exists cannot be moved with a slot
+ * - key `once`: string: the event id of the first publish with this dedup id; the history itself without a dedup id
+ * - `live`: pub/sub channel in the same slot; not a key, because a key that never exists cannot move with a slot
  * - `kind`: the event's type
  * - `json`: the event's data
- * - `coalesce`: what the event supersedes the earlier ones of; empty for nothing
- * - `lasts`: milliseconds after which the event is not worth reading any more; 0 for as long as it is kept
+ * - `coalesce`: name of the value that the event updates: it supersedes earlier events of this name; empty for none
+ * - `lasts`: milliseconds after which the event is no longer delivered; 0: no limit
  * - replies the event's id
  * - on a full server refused: it adds an event
  */
 export const notifierPublish: Script<[next: readonly string[], keep: Arg, ttl: Arg, age: Arg, window: Arg], [history: string, once: string, live: Arg, kind: Arg, json: Arg, coalesce: Arg, lasts: Arg], string> = {
   name: 'notifier/publish',
-  sha: '519adc7994b90863f19e5e6e7d5212b28a40f506',
+  sha: 'd6ce168d20094fc3eda265eab5d14293ccd8dcf2',
   batch: 64,
   sharedKeys: true,
   shared: ["keep","ttl","age","window"],
@@ -10838,7 +10906,7 @@ local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
 local publication = { prepare = nil, apply = nil }
 local ms = math.floor(now / 1000)
-local may = {}
+local allowed = {}
 local function time_of(event)
 return event[2][7] == 'a' and tonumber(event[2][8]) or nil
 end
@@ -10895,25 +10963,25 @@ local last = newest[1]
 if last then
 local id = id_after(last[1])
 if not id then
-return { err = 'ERR nothing can follow the id ' .. last[1] .. ' of ' .. channel.history .. ', which is not of an event: delete that entry' }
+return { err = 'ERR nothing can follow the id ' .. last[1] .. ' of ' .. channel.history .. ', which penknife did not write: delete that entry' }
 end
 local fields = last[2]
 channel.id = id
 channel.tag = fields[5] == 'g' and fields[6] or ''
 channel.at = channel.age > 0 and time_of(last) or 0
-channel.fixed = string.sub(last[1], -2) == '-0'
+channel.reserved = string.sub(last[1], -2) == '-0'
 else
 local epoch = redis.pcall('ZSCORE', channel.next, channel.history)
 if epoch and epoch.err then
 return epoch
 end
-channel.id, channel.tag, channel.at, channel.fixed = string.format('%.0f-1', epoch or now), '', 0, epoch
+channel.id, channel.tag, channel.at, channel.reserved = string.format('%.0f-1', epoch or now), '', 0, epoch
 end
 local live = channel.live
-if may[live] == nil then
-may[live] = redis.acl_check_cmd('SPUBLISH', live, '')
+if allowed[live] == nil then
+allowed[live] = redis.acl_check_cmd('SPUBLISH', live, '')
 end
-return may[live] or { err = 'ERR the user may not publish on the channel ' .. live }
+return allowed[live] or { err = 'ERR the user may not publish on the channel ' .. live }
 end
 function publication.apply(channel, once, kind, json, coalesce, lasts)
 local history, age = channel.history, channel.age
@@ -10936,19 +11004,19 @@ if id.err then
 return id
 end
 channel.tag = tag
-local name = id .. '-' .. tag
-redis.call('SPUBLISH', channel.live, name .. '\\n' .. kind .. '\\n' .. json)
+local event_id = id .. '-' .. tag
+redis.call('SPUBLISH', channel.live, event_id .. '\\n' .. kind .. '\\n' .. json)
 redis.call('PEXPIRE', history, channel.ttl)
-if channel.fixed then
+if channel.reserved then
 redis.call('ZREM', channel.next, history)
 end
 if once then
-redis.call('SET', once, name, 'PX', channel.window)
+redis.call('SET', once, event_id, 'PX', channel.window)
 end
 if age > 0 then
 trim_old(history, age)
 end
-return name
+return event_id
 end
 local next = KEYS
 local keep = ARGV[1]
@@ -10966,7 +11034,7 @@ window = window,
 id = '',
 tag = '',
 at = 0,
-fixed = false,
+reserved = false,
 }
 local items = (#ARGV - 4) / 5
 if items == 1 then
@@ -10974,9 +11042,9 @@ local history, once, live, kind, json, coalesce, lasts = KEYS[#KEYS - items * 2 
 do
 channel.history, channel.live = history, live
 once = once ~= history and once or nil
-local may = publication.prepare(channel, once)
-if may ~= true then
-return may
+local prepared = publication.prepare(channel, once)
+if prepared ~= true then
+return prepared
 end
 return publication.apply(channel, once, kind, json, coalesce, lasts)
 end
@@ -10985,9 +11053,9 @@ end
 local function item(history, once, live, kind, json, coalesce, lasts)
 channel.history, channel.live = history, live
 once = once ~= history and once or nil
-local may = publication.prepare(channel, once)
-if may ~= true then
-return may
+local prepared = publication.prepare(channel, once)
+if prepared ~= true then
+return prepared
 end
 return publication.apply(channel, once, kind, json, coalesce, lasts)
 end
@@ -11015,33 +11083,33 @@ return replies`,
 }
 
 /**
- * Keep an event in its channel's history and send it to who listens: both or neither.
+ * Add an event to its channel's history and send it to subscribers: both or neither.
  *
- * The history is a stream whose ids are <epoch>-<offset>: the epoch is the time at which the history began, or was fixed to
- * begin (end.lua); the offset counts its events. The newest event is never trimmed, so that the count goes on. It goes on
- * from the last id that the stream generated, also when somebody deleted that event.
+ * The history is a stream whose ids are <epoch>-<offset>. The epoch is the time at which the history began, or that end.lua
+ * fixed for it. The offset counts its events. The newest event is never trimmed, so that the count continues. It continues
+ * from the last id that the stream generated, also when another program deleted that event.
  *
- * Invariant: nothing is sent that is not kept, and no id names two events. Redis refuses an XADD before it does anything of
- * it, and the user's right to SPUBLISH is asked for before: nothing can fail after the first write.
+ * Invariant: every event that is sent is stored, and no id names two events. Redis refuses an XADD before it changes
+ * anything, and the user's right to SPUBLISH is checked before: nothing can fail after the first write.
  *
- * - shared keys `next`: sorted set: of channels without a history, the key of the history and its epoch to be
- * - shared `keep`: events to keep
- * - shared `ttl`: milliseconds that the history outlives its last event
- * - shared `age`: milliseconds that an event is kept; 0 for no such bound
- * - shared `window`: milliseconds in which a publish with the same id is the same publish
+ * - shared keys `next`: sorted set for channels without a history: key and epoch of the next history
+ * - shared `keep`: events to keep, about
+ * - shared `ttl`: milliseconds after its last event until the history expires
+ * - shared `age`: milliseconds after which an event is deleted; 0: no limit
+ * - shared `window`: milliseconds for which a dedup id is remembered
  * - key `history`: stream
- * - key `once`: string, the id that the first publish of this id got; the history itself for an event without an id
- * - `live`: pub/sub channel of the same slot; no key, since a key that never exists cannot be moved with a slot
+ * - key `once`: string: the event id of the first publish with this dedup id; the history itself without a dedup id
+ * - `live`: pub/sub channel in the same slot; not a key, because a key that never exists cannot move with a slot
  * - `kind`: the event's type
  * - `json`: the event's data
- * - `coalesce`: what the event supersedes the earlier ones of; empty for nothing
- * - `lasts`: milliseconds after which the event is not worth reading any more; 0 for as long as it is kept
+ * - `coalesce`: name of the value that the event updates: it supersedes earlier events of this name; empty for none
+ * - `lasts`: milliseconds after which the event is no longer delivered; 0: no limit
  * - replies the event's id
- * - on a full server runs: who lost a right must lose it now; its history has a bound
+ * - on a full server runs: a revocation must take effect now; its history has a bound
  */
 export const notifierRevoke: Script<[next: readonly string[], keep: Arg, ttl: Arg, age: Arg, window: Arg], [history: string, once: string, live: Arg, kind: Arg, json: Arg, coalesce: Arg, lasts: Arg], string> = {
   name: 'notifier/revoke',
-  sha: 'a11d66c46e14a36de0148a619a228d23bd4140a0',
+  sha: '35d07e6d3457093625b32ba068a4909e6cfe098f',
   batch: 64,
   sharedKeys: true,
   shared: ["keep","ttl","age","window"],
@@ -11053,7 +11121,7 @@ local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
 local publication = { prepare = nil, apply = nil }
 local ms = math.floor(now / 1000)
-local may = {}
+local allowed = {}
 local function time_of(event)
 return event[2][7] == 'a' and tonumber(event[2][8]) or nil
 end
@@ -11110,25 +11178,25 @@ local last = newest[1]
 if last then
 local id = id_after(last[1])
 if not id then
-return { err = 'ERR nothing can follow the id ' .. last[1] .. ' of ' .. channel.history .. ', which is not of an event: delete that entry' }
+return { err = 'ERR nothing can follow the id ' .. last[1] .. ' of ' .. channel.history .. ', which penknife did not write: delete that entry' }
 end
 local fields = last[2]
 channel.id = id
 channel.tag = fields[5] == 'g' and fields[6] or ''
 channel.at = channel.age > 0 and time_of(last) or 0
-channel.fixed = string.sub(last[1], -2) == '-0'
+channel.reserved = string.sub(last[1], -2) == '-0'
 else
 local epoch = redis.pcall('ZSCORE', channel.next, channel.history)
 if epoch and epoch.err then
 return epoch
 end
-channel.id, channel.tag, channel.at, channel.fixed = string.format('%.0f-1', epoch or now), '', 0, epoch
+channel.id, channel.tag, channel.at, channel.reserved = string.format('%.0f-1', epoch or now), '', 0, epoch
 end
 local live = channel.live
-if may[live] == nil then
-may[live] = redis.acl_check_cmd('SPUBLISH', live, '')
+if allowed[live] == nil then
+allowed[live] = redis.acl_check_cmd('SPUBLISH', live, '')
 end
-return may[live] or { err = 'ERR the user may not publish on the channel ' .. live }
+return allowed[live] or { err = 'ERR the user may not publish on the channel ' .. live }
 end
 function publication.apply(channel, once, kind, json, coalesce, lasts)
 local history, age = channel.history, channel.age
@@ -11151,19 +11219,19 @@ if id.err then
 return id
 end
 channel.tag = tag
-local name = id .. '-' .. tag
-redis.call('SPUBLISH', channel.live, name .. '\\n' .. kind .. '\\n' .. json)
+local event_id = id .. '-' .. tag
+redis.call('SPUBLISH', channel.live, event_id .. '\\n' .. kind .. '\\n' .. json)
 redis.call('PEXPIRE', history, channel.ttl)
-if channel.fixed then
+if channel.reserved then
 redis.call('ZREM', channel.next, history)
 end
 if once then
-redis.call('SET', once, name, 'PX', channel.window)
+redis.call('SET', once, event_id, 'PX', channel.window)
 end
 if age > 0 then
 trim_old(history, age)
 end
-return name
+return event_id
 end
 local next = KEYS
 local keep = ARGV[1]
@@ -11181,7 +11249,7 @@ window = window,
 id = '',
 tag = '',
 at = 0,
-fixed = false,
+reserved = false,
 }
 local items = (#ARGV - 4) / 5
 if items == 1 then
@@ -11189,9 +11257,9 @@ local history, once, live, kind, json, coalesce, lasts = KEYS[#KEYS - items * 2 
 do
 channel.history, channel.live = history, live
 once = once ~= history and once or nil
-local may = publication.prepare(channel, once)
-if may ~= true then
-return may
+local prepared = publication.prepare(channel, once)
+if prepared ~= true then
+return prepared
 end
 return publication.apply(channel, once, kind, json, coalesce, lasts)
 end
@@ -11200,9 +11268,9 @@ end
 local function item(history, once, live, kind, json, coalesce, lasts)
 channel.history, channel.live = history, live
 once = once ~= history and once or nil
-local may = publication.prepare(channel, once)
-if may ~= true then
-return may
+local prepared = publication.prepare(channel, once)
+if prepared ~= true then
+return prepared
 end
 return publication.apply(channel, once, kind, json, coalesce, lasts)
 end
@@ -11213,75 +11281,6 @@ local key = #KEYS - items * 2 + done * 2
 local arg = 4 + done * 5
 done = done + 1
 local reply = item(KEYS[key + 1], KEYS[key + 2], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3], ARGV[arg + 4], ARGV[arg + 5])
-if reply == nil then reply = false end
-replies[done] = reply
-end
-end
-while done < items do
-local ok, reply = pcall(run)
-if not ok then
-local text = type(reply) == 'table' and reply.err or tostring(reply)
-if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
-reply = { err = text .. ' on @user_script' }
-replies[done] = reply
-end
-end
-return replies`,
-}
-
-/**
- * Count a connection no longer among those of its user.
- *
- * It is found by its number, since a process that never got the answer to its first call does not know the rest.
- *
- * - key `held`: sorted set of a user: <admitted>:<process>:<number>; at most 101 members, as hold.lua leaves it
- * - `process`: id of the process that had the connection
- * - `number`: the connection's number there
- * - replies 1 if it counted
- * - on a full server runs: it deletes a member
- */
-export const notifierRelease: Script<[], [held: string, process: Arg, number: Arg], number> = {
-  name: 'notifier/release',
-  sha: '2434fcd39372cdfb2ec08620f3b0bcf5891c23d6',
-  batch: 64,
-  sharedKeys: false,
-  shared: [],
-  keys: ["held"],
-  args: ["process","number"],
-  returns: 'integer',
-  text: `#!lua flags=allow-oom
-local MOST = 101
-local items = #KEYS / 1
-if items == 1 then
-local held, process, number = KEYS[1], ARGV[1], ARGV[2]
-do
-local suffix = ':' .. process .. ':' .. number
-for _, member in ipairs(redis.call('ZRANGE', held, 0, MOST - 1)) do
-if string.sub(member, 18) == suffix then
-return redis.call('ZREM', held, member)
-end
-end
-return 0
-end
-return nil
-end
-local function item(held, process, number)
-local suffix = ':' .. process .. ':' .. number
-for _, member in ipairs(redis.call('ZRANGE', held, 0, MOST - 1)) do
-if string.sub(member, 18) == suffix then
-return redis.call('ZREM', held, member)
-end
-end
-return 0
-end
-local replies, done = {}, 0
-local own = #ARGV > 2 and 2 or 0
-local function run()
-while done < items do
-local key = done * 1
-local arg = 0 + done * own
-done = done + 1
-local reply = item(KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2])
 if reply == nil then reply = false end
 replies[done] = reply
 end
@@ -11301,22 +11300,22 @@ return replies`,
 /**
  * Read a channel's events after a position.
  *
- * The position is lost when its epoch is not the history's, when it lies after the last event, when another event
- * stands at its offset, or when that event or the one after it is not there any more. Without a history only the position
- * before the next one, which end.lua fixed, is good.
- *                    coalesces with or nothing, type and data (both empty when it is not worth reading, or somebody else's
- *                    entry); about 128 KiB
+ * The position is lost in these cases: its epoch is not the history's; it is after the last event; another event has its
+ * offset; its event or the one after it was deleted. Without a history only the position before the next one is good,
+ * which end.lua fixed.
+ *                    name (may be empty), type and data (both empty for an expired event and for an entry that another
+ *                    program wrote); about 128 KiB
  *
- * - shared `age`: milliseconds that an event is kept; 0 for no such bound
+ * - shared `age`: milliseconds after which an event is deleted; 0: no limit
  * - key `history`: stream
- * - key `next`: sorted set: of channels without a history, the key of the history and its epoch to be
- * - `position`: <epoch>-<offset>-<tag>; <epoch>-0 before the first event; - for the oldest event kept
- * - `count`: events at the most
- * - replies 'ok' or 'lost', the position at the end (empty without a history), then of each event its id, what it
+ * - key `next`: sorted set for channels without a history: key and epoch of the next history
+ * - `position`: <epoch>-<offset>-<tag>; <epoch>-0 before the first event; - for the oldest event
+ * - `count`: the most events
+ * - replies 'ok' or 'lost', the position at the end (empty without a history), then of each event: id, coalesce
  */
 export const notifierSince: Script<[age: Arg], [history: string, next: string, position: Arg, count: Arg], readonly Reply[]> = {
   name: 'notifier/since',
-  sha: '1198a6597d145c03242c1c251eefe5585a0f3d07',
+  sha: '3471d03057ca2828aaa1c079ac150125e83af439',
   batch: 1,
   sharedKeys: false,
   shared: ["age"],
@@ -11343,7 +11342,7 @@ end
 local age = ARGV[1]
 local ms = math.floor(now / 1000)
 age = tonumber(age)
-local LARGEST = 131072
+local MAX_BYTES = 131072
 local PAGE = 20
 local NONE = {}
 local function extras(entry)
@@ -11368,7 +11367,7 @@ local bytes = 0
 for _ = 1, math.ceil(count / PAGE) do
 local page = redis.call('XRANGE', history, from, '+', 'COUNT', math.min(count, PAGE))
 for _, entry in ipairs(page) do
-if bytes >= LARGEST then
+if bytes >= MAX_BYTES then
 return
 end
 local fields, extra = entry[2], extras(entry)
@@ -11447,8 +11446,8 @@ return { 'lost', top }
 end
 if offset > 0 then
 local id = epoch .. '-' .. string.format('%.0f', offset)
-local seen = redis.call('XRANGE', history, id, id)[1]
-if not seen or tagged(seen) ~= position then
+local known = redis.call('XRANGE', history, id, id)[1]
+if not known or tagged(known) ~= position then
 return { 'lost', top }
 end
 end
@@ -11490,8 +11489,8 @@ return { 'lost', top }
 end
 if offset > 0 then
 local id = epoch .. '-' .. string.format('%.0f', offset)
-local seen = redis.call('XRANGE', history, id, id)[1]
-if not seen or tagged(seen) ~= position then
+local known = redis.call('XRANGE', history, id, id)[1]
+if not known or tagged(known) ~= position then
 return { 'lost', top }
 end
 end
@@ -11528,7 +11527,7 @@ return replies`,
 }
 
 /**
- * Read the position at the end of a channel's history.
+ * Read the position at the end of a channel's history; fix nothing.
  *
  * - key `history`: stream
  * - replies the last event's id; empty without a history

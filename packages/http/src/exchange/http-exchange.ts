@@ -19,12 +19,12 @@ import { pathAndQuery } from './target.ts'
 import type { View } from './view.ts'
 
 /**
- * Finds the exchange of a request, making it at the first call; an adapter has one of these.
+ * Makes a function that finds the exchange of a request, or makes it at the first call. An adapter has one of these.
  *
- * The first penknife middleware on a request's way starts its clock.
+ * The first penknife middleware of a request starts its clock.
  */
 export function createExchanges<Context>(view: View<Context>): (context: Context) => Exchange {
-  // On the request itself: a WeakMap of all requests costs the garbage collector more than all the rest together.
+  // Stored on the request: a WeakMap of all requests would cost the garbage collector more than everything else here.
   const own = Symbol('penknife.exchange')
   return (context) => {
     const request = view.request(context) as NativeRequest & { [own]?: Exchange }
@@ -38,7 +38,7 @@ class HttpExchange<Context> implements Exchange {
   readonly #view: View<Context>
   readonly #context: Context
   readonly #startedAt = performance.now()
-  /** The same object under the type both protocols' APIs share in fact, though TypeScript cannot call the union. */
+  /** The same object as `response`. Both protocols' APIs share this type, but TypeScript cannot call the union. */
   readonly #out: ServerResponse
   #query: URLSearchParams | undefined
   #body: Promise<Uint8Array> | undefined
@@ -136,7 +136,7 @@ class HttpExchange<Context> implements Exchange {
     if (this.response.headersSent) {
       throw new PenknifeError(
         'PENKNIFE_INVALID',
-        'captureBody: the response has begun; ask before the handler runs',
+        'captureBody: the response has already begun; call it before the handler runs',
       )
     }
     let chunks: Buffer[] = []
@@ -188,12 +188,12 @@ class HttpExchange<Context> implements Exchange {
       error: this.#out.errored ?? this.request.errored ?? undefined,
     }
     if (aborted) this.#abort?.abort()
-    const told = this.#listeners ?? []
+    const listeners = this.#listeners ?? []
     this.#listeners = undefined
-    for (const listener of told) call(listener, this.#finish)
+    for (const listener of listeners) call(listener, this.#finish)
   }
 }
 
 function call(listener: (finish: Finish) => unknown, finish: Finish): void {
-  runSafely('penknife: a listener given to onFinish failed', () => listener(finish))
+  runSafely('a listener of exchange.onFinish failed', () => listener(finish))
 }

@@ -9,9 +9,9 @@ import type { NativeRequest } from './exchange.ts'
 const EMPTY = new Uint8Array()
 
 /**
- * Reads the request's body and puts it back, so that the next reader finds it untouched.
+ * Reads the request's body and puts it back, so that the next reader gets all of it.
  *
- * `kept` is what a body parser left, for the case that it was there first.
+ * @param kept returns the body that an earlier body parser left
  */
 export async function readRawBody(
   request: NativeRequest,
@@ -32,8 +32,8 @@ function fromParser(kept: unknown): Uint8Array {
   if (typeof kept === 'string') return Buffer.from(kept)
   throw new PenknifeError(
     'PENKNIFE_INVALID',
-    'rawBody: a body parser consumed the request body before. Mount penknife above it, or let it keep the ' +
-      'bytes: express.json({ verify: (request, _response, bytes) => { request.rawBody = bytes } })',
+    'rawBody: a body parser has already read the request body. Mount the penknife middleware above it, or store ' +
+      'the bytes: express.json({ verify: (request, _response, bytes) => { request.rawBody = bytes } })',
     { option: 'rawBody' },
   )
 }
@@ -41,7 +41,7 @@ function fromParser(kept: unknown): Uint8Array {
 function read(request: IncomingMessage, limitBytes: number): Promise<Uint8Array> {
   if (isEmpty(request)) return Promise.resolve(EMPTY)
   if (Number(request.headers['content-length'] ?? 0) > limitBytes) return Promise.reject(tooLarge(limitBytes))
-  // It would tell nothing more.
+  // It emits no more events.
   if (request.destroyed) return Promise.reject(clientLeft())
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = []
@@ -62,7 +62,7 @@ function read(request: IncomingMessage, limitBytes: number): Promise<Uint8Array>
     function settle(done: (body: Uint8Array) => void): void {
       request.off('readable', onReadable).off('end', onEnd).off('close', onClose).off('error', onClose)
       const body = Buffer.concat(chunks)
-      // Still before 'end' is emitted: Node's streams look once more for data put back before they end.
+      // This runs before 'end' is emitted: Node's streams then read again the data that was put back.
       if (size > 0 && !request.destroyed) request.unshift(body)
       done(body)
     }
@@ -76,18 +76,18 @@ function isEmpty(request: NativeRequest): boolean {
   return headers['transfer-encoding'] === undefined && Number(headers['content-length'] ?? 0) === 0
 }
 
-/** The last byte of the body is in the request's buffer or was read. */
+/** Whether the last byte of the body has arrived. */
 function allArrived(request: NativeRequest): boolean {
   return isHttp2(request) ? request.stream.readableEnded : request.complete
 }
 
-/** Not by the version that it says: a client of HTTP/1 may write `GET / HTTP/2.0`. */
+/** Not by the version in the request: a client of HTTP/1 may write `GET / HTTP/2.0`. */
 function isHttp2(request: NativeRequest): request is Http2ServerRequest {
   return 'stream' in request
 }
 
 function clientLeft(): HttpError {
-  return new HttpError(400, 'The client left before its request was whole')
+  return new HttpError(400, 'The client left before it sent the whole request')
 }
 
 function tooLarge(limitBytes: number): HttpError {

@@ -3,14 +3,14 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 type Write = (this: unknown, chunk?: unknown, encoding?: unknown, ...rest: unknown[]) => unknown
 
 /**
- * Shows every chunk of the response's body to `see`, by wrapping `write` and `end` of this one response.
+ * Calls `onChunk` for every chunk of the response's body, by wrapping `write` and `end` of this response.
  *
- * Bodies that Node does not send (HEAD, 204, 304) are not shown.
+ * It is not called for bodies that Node does not send (HEAD, 204, 304).
  */
 export function tapResponse(
   response: ServerResponse,
   method: string,
-  see: (chunk: Uint8Array | string, encoding: BufferEncoding) => void,
+  onChunk: (chunk: Uint8Array | string, encoding: BufferEncoding) => void,
 ): void {
   // On HTTP/2 `end` calls `write`: count only the outermost call.
   let inside = false
@@ -18,7 +18,7 @@ export function tapResponse(
     function (this: unknown, ...args) {
       if (inside) return original.apply(this, args)
       const [chunk, encoding] = args
-      if (isChunk(chunk) && hasBody(method, response.statusCode)) see(chunk, encodingOf(encoding))
+      if (isChunk(chunk) && hasBody(method, response.statusCode)) onChunk(chunk, encodingOf(encoding))
       inside = true
       try {
         return original.apply(this, args)
@@ -30,12 +30,12 @@ export function tapResponse(
   response.end = wrap(response.end as Write) as typeof response.end
 }
 
-/** Counts the bytes of the request's body as they arrive, whoever reads them. */
-export function countRequest(request: IncomingMessage, see: (bytes: number) => void): void {
+/** Calls `onBytes` with the number of bytes of each chunk of the request's body, as it arrives. */
+export function countRequest(request: IncomingMessage, onBytes: (bytes: number) => void): void {
   const push = request.push as (this: unknown, ...args: unknown[]) => boolean
   request.push = function (this: unknown, ...args: unknown[]) {
     const [chunk] = args
-    if (chunk instanceof Uint8Array) see(chunk.byteLength)
+    if (chunk instanceof Uint8Array) onBytes(chunk.byteLength)
     return push.apply(this, args)
   }
 }
@@ -48,7 +48,7 @@ function encodingOf(encoding: unknown): BufferEncoding {
   return typeof encoding === 'string' ? (encoding as BufferEncoding) : 'utf8'
 }
 
-/** Whether Node sends what is written. */
+/** Whether Node sends a body. */
 export function hasBody(method: string, status: number): boolean {
   return method !== 'HEAD' && status !== 204 && status !== 304
 }

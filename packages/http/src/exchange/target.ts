@@ -3,10 +3,10 @@ const SCHEME_AND_AUTHORITY = /^[a-z][a-z\d+.-]*:\/\/([^/?]*)/i
 const PLAIN_AUTHORITY = /^(?:[\w.~:-]*@)?(?:\[[\da-f:.]*\]|[\w.-]*)(?::\d*)?$/i
 
 /**
- * Path and query of a request target. An absolute one (`GET http://user:pass@host/path`), which Node passes on as it
- * came, loses scheme, user and host; a fragment, which no target may have, is cut off.
+ * Path and query of a request target. Scheme, user and host of an absolute target (`GET http://user:pass@host/path`), which
+ * Node passes on unchanged, are removed. So is a fragment, which no target may have.
  *
- * Express and Koa read such targets with Node's url.parse, which takes a backslash of the path for a slash: so does this.
+ * Express and Koa parse such targets with Node's url.parse, which takes a backslash in the path for a slash. So does this.
  */
 export function pathAndQuery(target: string): string {
   const end = target.indexOf('#')
@@ -15,7 +15,7 @@ export function pathAndQuery(target: string): string {
   const [path = '', ...query] = whole.split('?')
   const rest = [path.replaceAll('\\', '/'), ...query].join('?')
   const [start = '', authority = ''] = SCHEME_AND_AUTHORITY.exec(rest) ?? []
-  // Where such a host ends, url.parse and others are of different minds, and so of the path: then it is that of no route.
+  // Parsers disagree where such a host ends, and so about the path. The result is a path that no route has.
   if (!PLAIN_AUTHORITY.test(authority)) return `//${authority.replace(/^.*@/, '')}${rest.slice(start.length)}`
   const relative = rest.slice(start.length)
   return relative === rest || relative.startsWith('/') ? relative : `/${relative}`

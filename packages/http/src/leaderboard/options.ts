@@ -3,29 +3,29 @@ import { checkOptions, durationMs, invalid } from '@penknife/core/internal'
 
 export interface LeaderboardRouteOptions {
   /**
-   * Where it answers: `<path>/top`, `<path>/around/<member>` and `<path>/rank/<member>`. It is compared with the path
-   * that the client sent, so below a mount point it is the whole path. Default: '/leaderboard'.
+   * The path of the routes `<path>/top`, `<path>/around/<member>` and `<path>/rank/<member>`. It is compared with the full path
+   * that the client sent, also below a mount point. Default: '/leaderboard'.
    */
   readonly path?: string
-  /** Windows of the board that clients may ask for with `?window=`. Default: the first alone. */
+  /** Windows of the board that clients may read with `?window=`. Default: only the first. */
   readonly windows?: readonly string[]
-  /** How ranks count in every answer: 'ordinal', 'competition' or 'dense'. Default: 'ordinal'. */
+  /** How ranks are counted: 'ordinal', 'competition' or 'dense'. Default: 'ordinal'. */
   readonly ranks?: BoardRankStyle
-  /** Give the members' data with the rows; everybody sees it then. Default: false. */
+  /** Send the members' data with the rows, readable by every client. Default: false. */
   readonly data?: boolean
-  /** Rows that `?count=` may ask for: 1 to 1,000, with data to 200. Default: 100. */
+  /** The largest `?count=`: 1 to 1,000, with data up to 200. Default: 100. */
   readonly maxCount?: number
-  /** Rows before and after a member that `?each=` may ask for: 0 to 500, with data to 99. Default: 25. */
+  /** The largest `?each=`, rows before and after a member: 0 to 500, with data up to 99. Default: 25. */
   readonly maxEach?: number
   /**
-   * How long an answer may be used again: by clients and proxies (`Cache-Control: max-age`, in whole seconds), and by this
-   * process for its `top`, of which it makes one read for all who ask within that time. A client may so see rows
-   * that are twice as old. 0: every answer is read afresh. Default: 1 s.
+   * How long a response may be cached: by clients and proxies (`Cache-Control: max-age`, in whole seconds), and by this process
+   * for `top`, which it then reads once for all requests in that time. A client may get rows that are up to twice as old. 0:
+   * every request reads the board. Default: 1 s.
    */
   readonly maxAge?: Duration
 }
 
-/** The options with their defaults, and the board's windows that may be asked for. */
+/** The checked options with their defaults. */
 export interface Checked {
   readonly path: string
   readonly windows: readonly string[]

@@ -7,25 +7,25 @@ import type { Exchange } from '../exchange/exchange.ts'
 import { definePlugin, type Handler, type Plugin } from '../plugin.ts'
 import { problem } from '../problem.ts'
 import { checkLeaderboard, type LeaderboardRouteOptions } from './options.ts'
-import { BadRequest, type Question, questionOf } from './question.ts'
+import { BadRequest, type BoardRequest, parseRequest } from './board-request.ts'
 import { createShared } from './shared.ts'
 
-/** A body as it goes out; undefined when the board does not have the member. */
+/** The body of a response; undefined when the member is not on the board. */
 type Body = { readonly text: string; readonly tag: string } | undefined
 
 /**
- * A board as JSON:
+ * Serves a board as JSON:
  *
  * - `GET <path>/top?count=10&from=1`: `{"window":"all","rows":[{"member":"ann","score":7,"rank":1}, …]}`
  * - `GET <path>/around/<member>?each=5`: the same, of the rows before and after a member
  * - `GET <path>/rank/<member>`: `{"window":"all","row":{"member":"ann","score":7,"rank":1}}`
  *
- * and each with `?window=` and, for calendar windows, `?previous=1` for the period before. An answer carries an ETag, so that
- * a client which has it already gets 304, and `Cache-Control`. A value out of its bounds is 400, a member
- * that is not on the board 404, both as problem+json; while Redis is away the answer is 503. Other paths and other
- * methods than GET and HEAD pass on. One script call for each read, shared with the other calls of its turn.
+ * Each also takes `?window=` and, for calendar windows, `?previous=1` for the previous period. Responses have `Cache-Control`
+ * and an ETag; a client with the current version gets 304. Errors are problem+json: 400 for a value out of its bounds, 404 for
+ * a member that is not on the board, 503 while Redis is away. Other paths, and methods other than GET and HEAD, are passed to
+ * the next handler. One script call for each read, shared with other calls of the same tick.
  */
-export const leaderboardPlugin: Plugin<[board: Leaderboard, options?: LeaderboardRouteOptions]> =
+export const leaderboardPlugin: Plugin<[board: Leaderboard, options?: LeaderboardRouteOptions], Handler> =
   definePlugin({
     name: 'leaderboard',
     setup(board, options = {}) {
@@ -35,10 +35,10 @@ export const leaderboardPlugin: Plugin<[board: Leaderboard, options?: Leaderboar
       const cacheControl = seconds > 0 ? `max-age=${seconds}` : 'no-cache'
       const shared = createShared<Body>(maxAgeMs)
 
-      function answer(question: Question): Promise<Body> {
-        if (question.kind !== 'top') return read(board, question)
-        const { count, from, read: where } = question
-        return shared(`${count} ${from} ${where.previous} ${where.window}`, () => read(board, question))
+      function answer(request: BoardRequest): Promise<Body> {
+        if (request.kind !== 'top') return read(board, request)
+        const { count, from, read: where } = request
+        return shared(`${count} ${from} ${where.previous} ${where.window}`, () => read(board, request))
       }
 
       function replyWith(body: Body, exchange: Exchange): Reply {
@@ -55,8 +55,8 @@ export const leaderboardPlugin: Plugin<[board: Leaderboard, options?: Leaderboar
       const handler: Handler = async (exchange) => {
         if (exchange.method !== 'GET' && exchange.method !== 'HEAD') return PASS
         try {
-          const question = questionOf(exchange, checked)
-          return question ? replyWith(await answer(question), exchange) : PASS
+          const request = parseRequest(exchange, checked)
+          return request ? replyWith(await answer(request), exchange) : PASS
         } catch (error) {
           return replyTo(error)
         }
@@ -65,21 +65,21 @@ export const leaderboardPlugin: Plugin<[board: Leaderboard, options?: Leaderboar
     },
   })
 
-async function read(board: Leaderboard, question: Question): Promise<Body> {
-  const { kind, read: options } = question
+async function read(board: Leaderboard, request: BoardRequest): Promise<Body> {
+  const { kind, read: options } = request
   const { window } = options
   if (kind === 'top') {
-    return bodyOf({ window, rows: await board.top(question.count, question.from, options) })
+    return bodyOf({ window, rows: await board.top(request.count, request.from, options) })
   }
   if (kind === 'rank') {
-    const row = await board.rank(question.member, options)
+    const row = await board.rank(request.member, options)
     return row ? bodyOf({ window, row }) : undefined
   }
-  const rows = await board.around(question.member, question.each, options)
+  const rows = await board.around(request.member, request.each, options)
   return rows ? bodyOf({ window, rows }) : undefined
 }
 
-/** The tag is a weak one, because a compressor behind us may change the bytes and not what they say. */
+/** The ETag is weak, because a compressor may change the bytes but not the content. */
 function bodyOf(value: unknown): Body {
   const text = JSON.stringify(value)
   return { text, tag: `W/"${createHash('sha1').update(text).digest('base64url')}"` }
@@ -92,7 +92,7 @@ function knows(header: string | undefined, tag: string): boolean {
   return header.split(',').some((part) => ['*', tag, opaque].includes(part.trim()))
 }
 
-/** What came from the client is its mistake, an outage is nobody's; all else goes to the framework. */
+/** The reply to an error: 400 for the client's mistakes, 503 for an outage. Other errors are passed to the framework. */
 function replyTo(error: unknown): Reply {
   if (error instanceof BadRequest) return problem(400, { detail: error.message })
   if (!(error instanceof PenknifeError)) throw error

@@ -1,32 +1,32 @@
-/** Answers kept at a time; what is asked for beyond them is read afresh, so that odd questions cost no memory. */
+/** The most cached results. Further keys are read without caching, so that unusual requests cost no memory. */
 const MOST = 20
 
-interface Kept<T> {
+interface Cached<T> {
   readonly until: number
   readonly answer: Promise<T>
 }
 
-/** Makes one call for all who ask for the same within a time. A failed call is not kept. */
+/** Makes one call for all requests with the same key within a time. A failed call is not cached. */
 export function createShared<T>(forMs: number): (key: string, make: () => Promise<T>) => Promise<T> {
-  const kept = new Map<string, Kept<T>>()
+  const cached = new Map<string, Cached<T>>()
 
   function makeRoom(now: number): boolean {
-    if (kept.size < MOST) return true
-    for (const [key, { until }] of kept) if (until <= now) kept.delete(key)
-    return kept.size < MOST
+    if (cached.size < MOST) return true
+    for (const [key, { until }] of cached) if (until <= now) cached.delete(key)
+    return cached.size < MOST
   }
 
   return (key, make) => {
     if (forMs === 0) return make()
     const now = performance.now()
-    const known = kept.get(key)
+    const known = cached.get(key)
     if (known && known.until > now) return known.answer
-    kept.delete(key)
+    cached.delete(key)
     const answer = make()
     if (makeRoom(now)) {
       const entry = { until: now + forMs, answer }
-      kept.set(key, entry)
-      answer.catch(() => kept.get(key) === entry && kept.delete(key))
+      cached.set(key, entry)
+      answer.catch(() => cached.get(key) === entry && cached.delete(key))
     }
     return answer
   }

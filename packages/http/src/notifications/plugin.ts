@@ -46,7 +46,7 @@ type NotificationsArgs = readonly [notifier: AnyNotifier, options: Notifications
  * come back; later clients as well, because a browser takes everything but a 200 as the end for good. One subscription for
  * each client.
  */
-export const notificationsPlugin: Plugin<NotificationsArgs> = definePlugin({
+export const notificationsPlugin: Plugin<NotificationsArgs, Handler> = definePlugin({
   name: 'notifications',
   setup(notifier, options) {
     checkNotifications(notifier, options)
@@ -107,7 +107,7 @@ export const notificationsPlugin: Plugin<NotificationsArgs> = definePlugin({
       const authorized = (): Promise<readonly string[]> => allowedOf(exchange, list)
       return answerTo(await sessions.open(sse, { channels: list, user, cursors, authorize: authorized }))
     }
-    handler.close = () => sessions.close()
+    handler.close = (deadlineMs) => sessions.close(deadlineMs)
     return handler
   },
 })

@@ -4,12 +4,12 @@ import { warnOnce } from '../warn.ts'
 import { isPrivate } from './ip.ts'
 
 /**
- * Makes the function that checks requests with a forwarded header, and warns, once for each framework, of either
- * mistake: the framework does not listen to a proxy, so that all clients behind it count as one, or it believes
- * everybody, so that a client can claim a new address with each request.
+ * Creates the function that checks requests with a forwarded header. It warns, once for each framework, of two mistakes: the
+ * framework does not trust the proxy, so that all clients behind it share a quota; or it trusts every client, so that a client
+ * can send a new address with each request.
  *
- * The first is seen by the address being the socket's own and private: a client on the Internet that sends such a
- * header by itself does not set it off.
+ * It detects the first mistake when the address is the socket's own and private. So a client on the Internet that sends such a
+ * header does not cause the warning.
  */
 export function proxyWarnings(): (exchange: Exchange, ip: string | undefined) => void {
   let checked = false
@@ -17,18 +17,18 @@ export function proxyWarnings(): (exchange: Exchange, ip: string | undefined) =>
   return (exchange, ip) => {
     const { headers } = exchange
     const name = headers['x-forwarded-for'] === undefined ? 'forwarded' : 'x-forwarded-for'
-    // In the order of what it costs: all requests come through here, and most stop at one of the first.
+    // The cheapest checks are first, because every request runs them, and most stop there.
     if (headers[name] === undefined || warned) return
     if (!checked) {
-      // It is a setting of the application, the same for all requests.
+      // A setting of the application, which is the same for all requests.
       checked = true
       if (exchange.ipCanBeForged) {
         warned = true
         warnOnce(
           'PENKNIFE_TRUSTS_EVERY_PROXY',
           exchange.proxyFix,
-          `the framework believes every '${name}' header, so that a client can write a new address, and get a new ` +
-            `limit, with each request. To fix it: ${exchange.proxyFix}`,
+          `the framework trusts every '${name}' header, so a client can send a new address, and get a new ` +
+            `quota, with each request. To fix it: ${exchange.proxyFix}`,
         )
         return
       }
@@ -38,8 +38,8 @@ export function proxyWarnings(): (exchange: Exchange, ip: string | undefined) =>
     warnOnce(
       'PENKNIFE_UNTRUSTED_PROXY',
       exchange.proxyFix,
-      `a request from ${ip} carries the header '${name}', which is not believed: behind a proxy all clients ` +
-        `would share its address and its limit. To fix it: ${exchange.proxyFix}`,
+      `a request from ${ip} has the header '${name}', but the framework does not trust it: behind a proxy all ` +
+        `clients share the proxy's address and its quota. To fix it: ${exchange.proxyFix}`,
     )
   }
 }

@@ -4,15 +4,15 @@ import type { Exchange } from '../exchange/exchange.ts'
 import { type Report, reportOnce } from '../warn.ts'
 
 /**
- * Keeps a slot for as long as the request lasts: renewed before its lease ends, given back when the response is
- * finished or the client left. A process that dies renews nothing, and the lease runs out.
+ * Keeps a slot during the request: renews its lease, and releases it when the response is finished or the client disconnected.
+ * The lease of a process that died expires.
  */
 export function keepUntilEnd(exchange: Exchange, lease: Lease, failed: Report): void {
   let timer: NodeJS.Timeout | undefined
   let ended = false
 
   function renewLater(): void {
-    // A third, so that two renewals may fail before it ends.
+    // A third of the lease, so that two renewals may fail before it expires.
     timer = setTimeout(renew, lease.leaseMs / 3).unref()
   }
 
@@ -31,11 +31,11 @@ export function keepUntilEnd(exchange: Exchange, lease: Lease, failed: Report): 
   })
 }
 
-/** Says once what keeps tokens or slots from being given back after a request; an outage would say it at each. */
+/** Creates the function that reports, once, an error that kept tokens or slots from being given back. In an outage every request has one. */
 export function createReport(): Report {
   const report = reportOnce(
     'PENKNIFE_RATE_LIMIT_OUTCOME',
-    'what a finished request should give back stays charged (tokens come back with time, slots when their lease ends)',
+    'tokens or slots of a finished request were not given back (tokens come back with time, slots when their lease expires)',
   )
   return (error) => {
     if (!(error instanceof PenknifeError && error.code === 'PENKNIFE_CLOSED')) report(error)

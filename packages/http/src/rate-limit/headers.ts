@@ -3,15 +3,15 @@ import type { LimiterDecision, LimiterRuleState } from '@penknife/core'
 import type { Exchange } from '../exchange/exchange.ts'
 import { secondsUp } from '../headers.ts'
 
-/** Which header fields describe the limit to the client. */
+/** The header fields that describe the limit to the client. */
 export interface HeaderOptions {
   /** The fields of the draft, `X-RateLimit-*` (legacy), both, or none. Default: 'draft'. */
   readonly headers?: 'draft' | 'legacy' | 'both' | 'none'
   /**
    * Which version of draft-ietf-httpapi-ratelimit-headers. Default: 11.
    *
-   * - 11, and alike 8 to 10: `RateLimit: "burst";r=50;t=30`
-   * - 'next', as the working group's editors write it since: `RateLimit: "burst";a=50;w=30;c=1`
+   * - 11, also for 8 to 10: `RateLimit: "burst";r=50;t=30`
+   * - 'next', the editors' current draft: `RateLimit: "burst";a=50;w=30;c=1`
    * - 7: `RateLimit: limit=100, remaining=50, reset=30`
    * - 6: `RateLimit-Limit: 100`, `RateLimit-Remaining: 50`, `RateLimit-Reset: 30`
    */
@@ -24,12 +24,11 @@ export const DRAFTS = [6, 7, 11, 'next'] as const
 type Writer = (exchange: Exchange, decision: LimiterDecision, cost: number) => void
 
 /**
- * Makes the function that writes a decision into the response, in structured fields (RFC 9651): the names of rules need no
- * escape, and their figures are whole numbers of fewer than fifteen digits.
+ * Creates the function that writes a decision into the response as structured fields (RFC 9651). Names of rules need no escape,
+ * and their numbers are whole and have fewer than fifteen digits.
  *
- * Limiters of one request add their members to each other's lists; what has room for one rule only (legacy, the
- * drafts 6 and 7) has the binding rule of the limiter that has the least left. A decision made without Redis
- * knows the policy and nothing else.
+ * Several limiters of one request add their rules to the same lists. Fields with room for one rule (legacy, drafts 6 and 7)
+ * contain the binding rule of the limiter with the fewest tokens left. A decision made without Redis writes the policy only.
  */
 export function headerWriter({ headers = 'draft', draft = 11 }: HeaderOptions): Writer {
   const writers: Writer[] = []
@@ -44,8 +43,8 @@ export function headerWriter({ headers = 'draft', draft = 11 }: HeaderOptions): 
 const MEMBER_NAME = /(?:^|,)\s*"([^"]*)"/g
 
 /**
- * The decision with names that no limiter before it wrote into this response: a rule 'minute' becomes
- * `<limiter>.minute` where there is one already, so that a client does not take two quotas for one.
+ * Renames rules whose names an earlier limiter wrote into this response: 'minute' becomes `<limiter>.minute`, so that a client
+ * does not confuse two quotas.
  */
 export function distinctNames(
   exchange: Exchange,
@@ -81,9 +80,9 @@ const DRAFT_WRITERS: Readonly<Record<NonNullable<HeaderOptions['draft']>, readon
 }
 
 /**
- * `q` tokens in each window of `w` seconds; a window that is not of whole seconds is left out, not rounded.
+ * `q` tokens in each window of `w` seconds. A window that is not a whole number of seconds is left out, not rounded.
  *
- * A concurrency rule has neither a window nor a time at which there is more.
+ * A concurrency rule has no window and no time at which a slot is free.
  */
 function writePolicy(exchange: Exchange, { rules }: LimiterDecision): void {
   if (rules.length > 0) exchange.appendHeader('RateLimit-Policy', rules.map(policyMember).join(', '))
@@ -95,7 +94,7 @@ function policyMember(rule: LimiterRuleState): string {
   return `"${rule.name}";q=${rule.limit}${unit}${seconds === undefined ? '' : `;w=${seconds}`}`
 }
 
-/** `r` tokens are left, and after `t` seconds there is more. */
+/** `r` tokens are left, and one more is available after `t` seconds. */
 function writeLimit(exchange: Exchange, decision: LimiterDecision): void {
   const rules = known(decision)
   if (rules.length > 0) exchange.appendHeader('RateLimit', rules.map(limitMember).join(', '))
@@ -113,7 +112,7 @@ function writeLimitOfNext(exchange: Exchange, decision: LimiterDecision, cost: n
   if (members.length > 0) exchange.appendHeader('RateLimit', members.join(', '))
 }
 
-/** The drafts up to 7 gave policies no names. */
+/** Drafts up to 7 have no names for policies. */
 function writeOldPolicy(exchange: Exchange, { rules }: LimiterDecision): void {
   const members = rules.flatMap(({ limit, windowMs }) =>
     wholeSeconds(windowMs) === undefined ? [] : [`${limit};w=${wholeSeconds(windowMs)}`],
@@ -149,12 +148,12 @@ function writeLegacy(exchange: Exchange, decision: LimiterDecision): void {
   }
 }
 
-/** The rules of whose state something is known. */
+/** The rules whose state is known. */
 function known({ decidedBy, rules }: LimiterDecision): readonly LimiterRuleState[] {
   return decidedBy === 'redis' || decidedBy === 'cache' ? rules : []
 }
 
-/** The binding rule, unless a limiter before wrote one with no more left. */
+/** The binding rule, unless an earlier limiter wrote one with as few tokens left or fewer. */
 function tighter(decision: LimiterDecision, written: unknown): LimiterRuleState | undefined {
   const binding = known(decision).find(({ name }) => name === decision.rule)
   return binding && !(written !== undefined && Number(written) <= binding.remaining) ? binding : undefined
@@ -164,7 +163,7 @@ function wholeSeconds(windowMs: number | undefined): number | undefined {
   return windowMs !== undefined && windowMs % 1000 === 0 ? windowMs / 1000 : undefined
 }
 
-/** There is a time at which there is more: not under a concurrency rule, nor under a limit of 0. */
+/** Whether tokens come back with time: not under a concurrency rule, nor under a limit of 0. */
 function comesBack(rule: LimiterRuleState): boolean {
   return !isConcurrency(rule) && Number.isFinite(rule.nextMs)
 }

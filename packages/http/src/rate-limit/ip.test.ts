@@ -81,7 +81,7 @@ describe('the key of an address', () => {
     await new Promise(setImmediate)
     process.off('warning', hear)
     expect(warnings.map(({ message }) => message)).toEqual([
-      expect.stringContaining('address is "unknown\ufffd31m", which is no IP address'),
+      expect.stringContaining('address is "unknown\ufffd31m", which is not an IP address'),
     ])
     // Nobody's address is a key function's own affair, and refused as an empty key.
     expect(ipKey('')).toBe('')

@@ -7,18 +7,17 @@ import { warnOnce } from '../warn.ts'
 
 const MAPPED = '::ffff:'
 
-/** The key of every client whose address is text that is no address. */
+/** The key of all clients whose address is not a valid address. */
 const NO_ADDRESS = 'no-address'
 
 /**
- * What a client is limited by when nothing better is known: its IPv4 address, or the network of its IPv6 address,
- * because a single home or server has a whole /64 to pick addresses from. Some providers give out a /56 or a
- * /48: a shorter prefix is stricter with them and puts more of their customers into one bucket.
+ * The default key of a client: its IPv4 address, or the network of its IPv6 address, because a single home or server can use
+ * all addresses of a /64. Some providers assign a /56 or a /48. A shorter prefix is stricter with their customers, and puts
+ * more of them into one quota.
  *
- * An IPv4 address mapped into IPv6 (`::ffff:192.0.2.1`, or `64:ff9b::192.0.2.1` behind a translator) is that IPv4
- * address. A port, brackets and a zone are taken
- * off. All text that is no address, which a forged `X-Forwarded-For` can bring, has one key, 'no-address': a client
- * that makes up text gains nothing. The first such text is reported as a process warning.
+ * An IPv4 address mapped into IPv6 (`::ffff:192.0.2.1`, or `64:ff9b::192.0.2.1` behind a translator) counts as that IPv4
+ * address. A port, brackets and a zone are removed. All text that is not an address, such as in a forged `X-Forwarded-For`,
+ * has the same key, 'no-address', so that invented text gains nothing. The first such text is reported as a process warning.
  */
 export function ipKey(ip: string, ipv6Prefix = 64): string {
   if (ip === '') return ip
@@ -27,8 +26,8 @@ export function ipKey(ip: string, ipv6Prefix = 64): string {
     warnOnce(
       'PENKNIFE_NO_ADDRESS',
       '',
-      `a client's address is ${JSON.stringify(printable(ip, 60))}, which is no IP address: all such clients share ` +
-        'one limit. Make the proxy send addresses, or give rateLimit a key function',
+      `a client's address is ${JSON.stringify(printable(ip, 60))}, which is not an IP address: all such clients share ` +
+        'one quota. Make the proxy send addresses, or give rateLimit a key function',
     )
     return NO_ADDRESS
   }
@@ -41,7 +40,7 @@ export function ipKey(ip: string, ipv6Prefix = 64): string {
   return `${groups.join(':')}${groups.length < 8 ? '::' : ''}/${ipv6Prefix}`
 }
 
-/** The longest text that is looked at: an IPv6 address with a zone, in brackets, with a port, is shorter. */
+/** The longest text that is parsed: an IPv6 address with zone, brackets and port is shorter. */
 const LONGEST_ADDRESS = 128
 
 /** An IPv6 address, or the text of an IPv4 address, mapped into IPv6 or not; undefined for text that is neither. */
@@ -52,7 +51,7 @@ function addressOf(text: string): ipaddr.IPv6 | string | undefined {
 
 function plainAddress(text: string): ipaddr.IPv6 | string | undefined {
   if (isIPv4(text)) return text
-  // As every IPv4 client looks to a server that listens on both.
+  // The form of IPv4 clients on a server that listens on both protocols.
   if (text.startsWith(MAPPED) && isIPv4(text.slice(MAPPED.length))) return text.slice(MAPPED.length)
   if (!text.includes(':') || !ipaddr.IPv6.isValid(text)) return undefined
   const address = ipaddr.IPv6.parse(text)
@@ -60,7 +59,7 @@ function plainAddress(text: string): ipaddr.IPv6 | string | undefined {
   return isTranslated(address) ? embedded(address) : address
 }
 
-/** Of the IPv4 Internet as a translator shows it to a network without IPv4: 64:ff9b::/96 (RFC 6052). */
+/** Whether it is an IPv4 address translated for a network without IPv4: 64:ff9b::/96 (RFC 6052). */
 function isTranslated({ parts }: ipaddr.IPv6): boolean {
   return parts[0] === 0x64 && parts[1] === 0xff9b && parts.slice(2, 6).every((part) => part === 0)
 }
@@ -71,12 +70,12 @@ function embedded({ parts }: ipaddr.IPv6): string {
   return [high >> 8, high & 255, low >> 8, low & 255].join('.')
 }
 
-/** The address of `203.0.113.9:50000`, `[2001:db8::1]:50001` or `[2001:db8::1]`, as some load balancers write it. */
+/** The address in `203.0.113.9:50000`, `[2001:db8::1]:50001` or `[2001:db8::1]`, as some load balancers send it. */
 function withoutPort(text: string): string {
   return /^\[(.*)\](?::\d*)?$/.exec(text)?.[1] ?? text.replace(/:\d+$/, '')
 }
 
-/** Whether an address is on a list, with or without a port; text that is no address is on none. */
+/** Whether an address, with or without a port, is on a list; text that is not an address is on no list. */
 export function isListed(list: BlockList, ip: string | undefined): boolean {
   if (ip === undefined) return false
   const address = addressOf(ip)
@@ -85,7 +84,7 @@ export function isListed(list: BlockList, ip: string | undefined): boolean {
   return list.check(address.toNormalizedString().split('%')[0] as string, 'ipv6')
 }
 
-/** A list from addresses and networks in CIDR notation. */
+/** Parses a list of addresses and networks in CIDR notation. */
 export function parseList(option: string, entries: BlockList | readonly string[]): BlockList {
   if (entries instanceof BlockList) return entries
   const fix =
@@ -126,7 +125,7 @@ const PRIVATE = parseList('private networks', [
   'fe80::/10',
 ])
 
-/** An address that no client on the Internet has: that of a proxy beside the server. */
+/** Whether an address is private: no client on the Internet has it, but a proxy beside the server may. */
 export function isPrivate(ip: string): boolean {
   return isListed(PRIVATE, ip)
 }

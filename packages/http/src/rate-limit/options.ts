@@ -10,44 +10,45 @@ import { DRAFTS, type HeaderOptions, HEADERS } from './headers.ts'
 
 export interface RateLimitOptions extends HeaderOptions {
   /**
-   * Who a request counts for. Default: the client's address as the framework resolved it, IPv6 by its network.
+   * The subject of a request. Default: the client's address as the framework resolved it, for IPv6 its network.
    *
-   * An object for rules with `per`: `{ tenant, user, ip: ipKey(exchange.ip) }`. Any text will do, also what a client
-   * sent: what is too long or not fit for a key is hashed. An empty or missing key or part is an error
-   * (PENKNIFE_INVALID), never one bucket shared by all who have none.
+   * Return an object for rules with `per`: `{ tenant, user, ip: ipKey(exchange.ip) }`. Any text is allowed, also text that a
+   * client sent: text that is too long or unfit for a key is hashed. An empty or missing key or part is an error
+   * (PENKNIFE_INVALID), so that requests without a key never share one quota.
    */
   readonly key?: (
     exchange: Exchange,
   ) => Answered<LimiterSubject | Readonly<Record<string, string | undefined>> | undefined>
-  /** How much of an IPv6 address the default key looks at: 1 to 128 bits. Refused beside `key`. Default: 64. */
+  /** How many bits of an IPv6 address the default key uses: 1 to 128. Refused together with `key`. Default: 64. */
   readonly ipv6Prefix?: number
-  /** Tokens a request takes: a whole number from 0 to the smallest burst; more is an error. Default: 1. */
+  /** Tokens of a request: a whole number from 0 to the smallest burst; more is an error. Default: 1. */
   readonly cost?: number | ((exchange: Exchange) => Answered<number>)
   /**
-   * The rules for this request, such as those of the client's plan; undefined means the limiter's own. Give the
-   * same array for the same plan: it is read once.
+   * The rules for this request, such as those of the client's plan; undefined means the limiter's own. Return the same array
+   * for the same plan: an array is parsed once.
    */
   readonly rules?: (exchange: Exchange) => Answered<readonly LimiterRule[] | undefined>
   /**
-   * Requests that are let through uncounted: only where it returns (or resolves with) `true`. Anything but true and
-   * false is reported once, and the request is counted. Default: none.
+   * Return (or resolve with) `true` to let a request pass without counting it. Anything but true and false is reported once, and
+   * the request is counted. Default: count all.
    */
   readonly skip?: (exchange: Exchange) => Answered<boolean>
-  /** Addresses and networks (CIDR) that are let through uncounted, or a BlockList of node:net. Default: none. */
+  /** Addresses and networks (CIDR) that pass without being counted, or a BlockList of node:net. Default: none. */
   readonly allow?: readonly string[] | BlockList
-  /** Addresses and networks (CIDR) that get 403, before `allow` is asked; costs no Redis command. Default: none. */
+  /** Addresses and networks (CIDR) that get 403, checked before `allow`. Costs no Redis command. Default: none. */
   readonly deny?: readonly string[] | BlockList
   /**
-   * Gives the tokens back when the request ended so, as a login guard does with `({ status }) => status < 400`; less
-   * what time has given back since the request came.
-   * Asked once, when the response is finished or the client left (`aborted`; status 499 without an answer). Only
-   * `true` gives back; anything but true and false, and what it throws, is reported once.
+   * Return `true` to give the tokens back after the request, less those that came back with time since it began. A login guard
+   * uses `({ status }) => status < 400`.
+   *
+   * It is called once, when the response is finished or the client disconnected (`aborted`; status 499 without a response).
+   * Anything but true and false, and an error, gives nothing back and is reported once.
    */
   readonly refundIf?: (finish: Finish, exchange: Exchange) => Answered<boolean>
-  /** Tells a blocked client why: the block's reason becomes the problem's `detail`. Refused beside `onLimited`. Default: false. */
+  /** Send the block's reason to a blocked client, as the problem's `detail`. Refused together with `onLimited`. Default: false. */
   readonly tellReason?: boolean
   /**
-   * Makes the reply to a denied request; `Retry-After` is set already. Anything but a reply with a status from 200 to
+   * Creates the reply to a denied request; `Retry-After` is set already. A result that is not a reply with a status from 200 to
    * 599 is an error (PENKNIFE_INVALID). Default: 429 as problem+json.
    */
   readonly onLimited?: (exchange: Exchange, decision: LimiterDecision) => Answered<Reply>
@@ -97,7 +98,7 @@ export function checkRateLimit(limiter: RateLimiter, options: RateLimitOptions):
   checkTogether(options)
 }
 
-/** A cost that is the same for every request is checked against the limiter's own rules now, not at the first request. */
+/** Checks a constant cost against the limiter's own rules now, not at the first request. */
 function checkCost({ rules }: RateLimiter, { cost = 1, rules: ofRequest }: RateLimitOptions): void {
   if (typeof cost === 'function') return
   if (!Number.isInteger(cost) || cost < 0) {
@@ -115,7 +116,7 @@ function checkCost({ rules }: RateLimiter, { cost = 1, rules: ofRequest }: RateL
   }
 }
 
-/** Refuses options that have no effect beside others: their author expects one. */
+/** Refuses options that have no effect together with others, because their author expects an effect. */
 function checkTogether({
   key,
   ipv6Prefix,
@@ -148,13 +149,13 @@ function checkTogether({
   }
 }
 
-/** The tokens that a cost function answered. */
+/** Checks the result of a cost function. */
 export function costOf(answer: unknown): number {
   if (Number.isInteger(answer) && (answer as number) >= 0) return answer as number
   throw invalid('the answer of rateLimit cost', answer, 'return a whole number from 0')
 }
 
-/** The rules that a rules function answered; undefined for the limiter's own. */
+/** Checks the result of a rules function; undefined means the limiter's own rules. */
 export function rulesOf(answer: unknown): readonly LimiterRule[] | undefined {
   if (answer === undefined || Array.isArray(answer)) return answer
   throw invalid(

@@ -3,87 +3,89 @@ import type { RateLimiter } from '@penknife/core'
 import { PASS } from '../answer.ts'
 import { decides, isYes } from '../ask.ts'
 import { checkReply } from '../check-reply.ts'
+import { storeDecision } from '../decisions.ts'
 import { isGone } from '../exchange/ending.ts'
 import { definePlugin, type Handler, type Plugin } from '../plugin.ts'
 import { reportOnce } from '../warn.ts'
-import { noteCharge } from './charged-twice.ts'
+import { recordCharge } from './charged-twice.ts'
 import { distinctNames, headerWriter } from './headers.ts'
 import { isListed, parseList } from './ip.ts'
 import { checkRateLimit, costOf, type RateLimitOptions, rulesOf } from './options.ts'
 import { createReport, keepUntilEnd } from './give-back.ts'
-import { FORBIDDEN, limited, retryAfterSeconds, TO_NOBODY } from './replies.ts'
+import { FORBIDDEN, limited, retryAfterSeconds, DISCONNECTED } from './replies.ts'
 import { subjectFinder } from './subject.ts'
 
-/** A request that ends later gives nothing back. */
+/** The longest request: one that ends later gives nothing back. */
 const LONGEST_REQUEST = '30d'
 
 /**
- * Lets requests pass while the limiter allows them and answers 429 with `Retry-After` when not.
+ * Lets requests pass while the limiter allows them. Otherwise it replies 429 with `Retry-After`.
  *
- * A slot of a concurrency rule is kept until the response is finished or the client left. When Redis does not
- * answer, the limiter's `whenUnavailable` decides: 'open' lets the request pass, 'closed' answers 503, 'throw' goes
- * to the framework's error handling. One script call for each request, one more where `refundIf` says yes or a slot
- * is given back.
+ * A slot of a concurrency rule is kept until the response is finished or the client disconnected. When Redis does not answer,
+ * the limiter's `whenUnavailable` decides: 'open' lets the request pass, 'closed' replies 503, 'throw' passes the error to
+ * the framework. One script call for each request, and one more when `refundIf` returns true or a slot is released.
  *
- * Callbacks may be async. What `key`, `cost`, `rules`, `skip` and `onLimited` throw goes to the framework's error
- * handling; a `refundIf` that fails gives nothing back and is reported once as a process warning.
+ * Callbacks may be async. Errors of `key`, `cost`, `rules`, `skip` and `onLimited` are passed to the framework. A `refundIf`
+ * that fails gives nothing back, and is reported once as a process warning.
  */
-export const rateLimitPlugin: Plugin<[limiter: RateLimiter, options?: RateLimitOptions]> = definePlugin({
-  name: 'rateLimit',
-  setup(limiter, options = {}) {
-    checkRateLimit(limiter, options)
-    const { cost = 1, rules, skip, refundIf, onLimited, tellReason = false } = options
-    const allowed = options.allow === undefined ? undefined : parseList('rateLimit allow', options.allow)
-    const denied = options.deny === undefined ? undefined : parseList('rateLimit deny', options.deny)
-    const needsAddress = Boolean(allowed || denied)
-    const subjectOf = subjectFinder(options)
-    const writeHeaders = headerWriter(options)
-    const report = createReport()
-    const reportSkip = reportOnce(
-      'PENKNIFE_CALLBACK',
-      'rateLimit counts requests that skip did not decide about',
-    )
-    const reportRefund = reportOnce('PENKNIFE_CALLBACK', 'rateLimit gives nothing back where refundIf fails')
+export const rateLimitPlugin: Plugin<[limiter: RateLimiter, options?: RateLimitOptions], Handler> =
+  definePlugin({
+    name: 'rateLimit',
+    setup(limiter, options = {}) {
+      checkRateLimit(limiter, options)
+      const { cost = 1, rules, skip, refundIf, onLimited, tellReason = false } = options
+      const allowed = options.allow === undefined ? undefined : parseList('rateLimit allow', options.allow)
+      const denied = options.deny === undefined ? undefined : parseList('rateLimit deny', options.deny)
+      const needsAddress = Boolean(allowed || denied)
+      const subjectOf = subjectFinder(options)
+      const writeHeaders = headerWriter(options)
+      const report = createReport()
+      const reportSkip = reportOnce(
+        'PENKNIFE_CALLBACK',
+        'rateLimit counts requests for which skip returned neither true nor false',
+      )
+      const reportRefund = reportOnce('PENKNIFE_CALLBACK', 'rateLimit gives nothing back when refundIf fails')
 
-    const handler: Handler = async (exchange) => {
-      const ip = needsAddress || !options.key ? exchange.ip : undefined
-      if (needsAddress) {
-        if (ip === undefined && isGone(exchange.response)) return TO_NOBODY
-        if (denied && isListed(denied, ip)) return FORBIDDEN
-        if (allowed && isListed(allowed, ip)) return PASS
+      const handler: Handler = async (exchange) => {
+        const ip = needsAddress || !options.key ? exchange.ip : undefined
+        if (needsAddress) {
+          if (ip === undefined && isGone(exchange.response)) return DISCONNECTED
+          if (denied && isListed(denied, ip)) return FORBIDDEN
+          if (allowed && isListed(allowed, ip)) return PASS
+        }
+        if (skip && isYes('rateLimit skip', await skip(exchange), reportSkip)) return PASS
+        const found = subjectOf(exchange, ip)
+        const subject = found instanceof Promise ? await found : found
+        if (subject === undefined) return DISCONNECTED
+        const tokens = typeof cost === 'function' ? costOf(await cost(exchange)) : cost
+        const own = rules && rulesOf(await rules(exchange))
+        const taking = own ? { cost: tokens, rules: own } : tokens === 1 ? undefined : { cost: tokens }
+        if (tokens > 0) recordCharge(exchange, limiter, subject)
+        // A reservation stores its time, so that a late refund does not give back tokens that came back already.
+        const reservation =
+          refundIf && tokens > 0
+            ? await limiter.reserve(subject, { ...taking, cost: tokens, expires: LONGEST_REQUEST })
+            : undefined
+        const decision = reservation?.decision ?? (await limiter.take(subject, taking))
+        storeDecision(exchange.request, limiter.name, decision)
+        if (decision.lease) keepUntilEnd(exchange, decision.lease, report)
+        const named = distinctNames(exchange, decision, limiter.name)
+        writeHeaders(exchange, named, tokens)
+        if (!decision.allowed) {
+          const seconds = retryAfterSeconds(decision)
+          if (seconds !== undefined) exchange.setHeader('Retry-After', String(seconds))
+          if (!onLimited) return limited(named, tellReason)
+          return checkReply('rateLimit onLimited', await onLimited(exchange, decision))
+        }
+        if (refundIf && reservation) {
+          exchange.onFinish((finish) => {
+            void decides('rateLimit refundIf', () => refundIf(finish, exchange), reportRefund)
+              .then((yes) => (yes ? reservation.cancel() : undefined))
+              .catch(report)
+          })
+        }
+        return PASS
       }
-      if (skip && isYes('rateLimit skip', await skip(exchange), reportSkip)) return PASS
-      const found = subjectOf(exchange, ip)
-      const subject = found instanceof Promise ? await found : found
-      if (subject === undefined) return TO_NOBODY
-      const tokens = typeof cost === 'function' ? costOf(await cost(exchange)) : cost
-      const own = rules && rulesOf(await rules(exchange))
-      const taking = own ? { cost: tokens, rules: own } : tokens === 1 ? undefined : { cost: tokens }
-      if (tokens > 0) noteCharge(exchange, limiter, subject)
-      // A reservation knows when it was charged: a late refund gives back no more than time has left to give.
-      const reservation =
-        refundIf && tokens > 0
-          ? await limiter.reserve(subject, { ...taking, cost: tokens, expires: LONGEST_REQUEST })
-          : undefined
-      const decision = reservation?.decision ?? (await limiter.take(subject, taking))
-      if (decision.lease) keepUntilEnd(exchange, decision.lease, report)
-      const named = distinctNames(exchange, decision, limiter.name)
-      writeHeaders(exchange, named, tokens)
-      if (!decision.allowed) {
-        const seconds = retryAfterSeconds(decision)
-        if (seconds !== undefined) exchange.setHeader('Retry-After', String(seconds))
-        if (!onLimited) return limited(named, tellReason)
-        return checkReply('rateLimit onLimited', await onLimited(exchange, decision))
-      }
-      if (refundIf && reservation) {
-        exchange.onFinish((finish) => {
-          void decides('rateLimit refundIf', () => refundIf(finish, exchange), reportRefund)
-            .then((yes) => (yes ? reservation.cancel() : undefined))
-            .catch(report)
-        })
-      }
-      return PASS
-    }
-    return handler
-  },
-})
+      return handler
+    },
+  })

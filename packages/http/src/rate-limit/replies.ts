@@ -9,24 +9,23 @@ const QUOTA_EXCEEDED = 'https://iana.org/assignments/http-problem-types#quota-ex
 const ABNORMAL_USAGE = 'https://iana.org/assignments/http-problem-types#abnormal-usage-detected'
 const REDUCED_CAPACITY = 'https://iana.org/assignments/http-problem-types#temporary-reduced-capacity'
 
-/** What a client on the deny list gets. */
-export const FORBIDDEN: Reply = problem(403, { detail: 'This address is not served.' })
+/** The reply to a client on the deny list. */
+export const FORBIDDEN: Reply = problem(403, { detail: 'Requests from this address are refused.' })
 
-/** For a client that left before its address was known: nobody receives it, and nothing more is done. */
-export const TO_NOBODY: Reply = { status: 499 }
+/** The status of a request whose client disconnected before its address was known. Nobody receives it. */
+export const DISCONNECTED: Reply = { status: 499 }
 
 /**
- * Whole seconds after which the same request can pass; never fewer than the time, and never 0. Undefined when no time
- * helps: the limit is 0.
+ * Whole seconds after which the same request can pass, rounded up, at least 1. Undefined when it never can: the limit is 0.
  */
 export function retryAfterSeconds({ retryAfterMs }: LimiterDecision): number | undefined {
   return Number.isFinite(retryAfterMs) ? Math.max(1, secondsUp(retryAfterMs)) : undefined
 }
 
-/** What a denied request gets unless the application says otherwise. */
+/** The default reply to a denied request. */
 export function limited(decision: LimiterDecision, tellReason: boolean): Reply {
   const seconds = retryAfterSeconds(decision)
-  // A limit of 0 denies whether Redis is there or not.
+  // A limit of 0 denies whether Redis is available or not.
   if (decision.decidedBy === 'policy' && seconds !== undefined) {
     return problem(503, {
       type: REDUCED_CAPACITY,

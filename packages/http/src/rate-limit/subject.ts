@@ -9,22 +9,22 @@ import { ipKey } from './ip.ts'
 import type { RateLimitOptions } from './options.ts'
 
 const NO_ADDRESS =
-  "the default key is the client's address, which a unix socket or an unset 'trust proxy' lacks: give a key function"
+  "the default key is the client's address, and the request has none (a unix socket, or 'trust proxy' is not set): give a key function"
 const NO_KEY =
-  'the key function must answer text that is not empty for every request: turn requests without it away before, ' +
+  'the key function must return text that is not empty for every request: reject requests without it before, ' +
   'for example with 401, or limit them by their address (ipKey)'
 
-/** Finds the subject of a request; undefined when it cannot be found and the client has left. */
+/** Finds the subject of a request; undefined when it has none because the client has disconnected. */
 export type FindSubject = (
   exchange: Exchange,
   ip: string | undefined,
 ) => LimiterSubject | undefined | Promise<LimiterSubject | undefined>
 
-/** Makes the function that finds the subject of a request. `ip` is the client's address, without a key function. */
+/** Creates the function that finds the subject of a request. `ip` is the client's address, used without a key function. */
 export function subjectFinder({ key, ipv6Prefix }: RateLimitOptions): FindSubject {
   if (!key) {
     const warnOfProxy = proxyWarnings()
-    // Without a key function nothing is waited for.
+    // Without a key function it is synchronous.
     return (exchange, ip) => {
       warnOfProxy(exchange, ip)
       return subjectOf(exchange, ip && ipKey(ip, ipv6Prefix), NO_ADDRESS)
@@ -39,12 +39,12 @@ export function subjectFinder({ key, ipv6Prefix }: RateLimitOptions): FindSubjec
 
 function subjectOf(exchange: Exchange, key: unknown, fix: string): LimiterSubject | undefined {
   const missing = missingIn(key)
-  if (!missing) return safe(key as LimiterSubject)
+  if (!missing) return hashUnfit(key as LimiterSubject)
   if (isGone(exchange.response)) return undefined
   throw invalid(missing.name, missing.value, fix)
 }
 
-/** What is not there of a key, or of one of its parts. */
+/** The missing key, or the first missing part of a key. */
 function missingIn(key: unknown): { readonly name: string; readonly value: unknown } | undefined {
   if (typeof key !== 'object' || key === null) {
     return isText(key) ? undefined : { name: 'rateLimit key', value: key }
@@ -57,30 +57,30 @@ function isText(value: unknown): boolean {
   return typeof value === 'string' && value !== ''
 }
 
-/** Any text will do: what is too long or not fit for a key is hashed. */
-function safe(subject: LimiterSubject): LimiterSubject {
-  if (typeof subject === 'string') return safeText(subject)
-  return Object.fromEntries(Object.entries(subject).map(([part, text]) => [part, safeText(text)]))
+/** Hashes text that is too long or unfit for a key. */
+function hashUnfit(subject: LimiterSubject): LimiterSubject {
+  if (typeof subject === 'string') return hashUnfitText(subject)
+  return Object.fromEntries(Object.entries(subject).map(([part, text]) => [part, hashUnfitText(text)]))
 }
 
-function safeText(text: string): string {
+function hashUnfitText(text: string): string {
   return isSubject(text) ? text : hashSubject(text)
 }
 
-/** Warns once when a key is, or contains, an IPv6 address: a client has 2^64 of them, and each would be another subject. */
+/** Warns once when a key contains a whole IPv6 address: a client has 2^64 of them, and each would be a separate subject. */
 function warnOfBareAddress(exchange: Exchange, key: unknown): void {
   const isBare = typeof key === 'string' ? isBareAddress(exchange, key) : hasBareAddress(exchange, key ?? {})
   if (!isBare) return
   warnOnce(
     'PENKNIFE_BARE_ADDRESS',
     '',
-    'a rateLimit key is an IPv6 address itself, of which every client has as many as it wants, each with a limit of ' +
-      'its own. To fix it: ipKey(exchange.ip), which counts by network',
+    'a rateLimit key contains a whole IPv6 address. A client can use very many of them, and gets a new quota with each. ' +
+      'To fix it: use ipKey(exchange.ip), which counts by network',
   )
 }
 
 function isBareAddress(exchange: Exchange, text: unknown): boolean {
-  // Few keys have a colon: only then the address is asked for.
+  // Few keys contain a colon; the address is computed only for those.
   if (typeof text !== 'string' || !text.includes(':')) return false
   const { ip } = exchange
   if (ip === undefined || !text.includes(ip)) return false

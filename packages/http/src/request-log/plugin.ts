@@ -12,9 +12,6 @@ import { createSink, type SinkOptions } from './sink.ts'
 
 const CODE = 'PENKNIFE_REQUEST_LOG'
 
-/** How long `close()` waits for entries that neither arrive nor fail. */
-const CLOSE_WITHIN_MS = 10_000
-
 /** Entries a second of clients that had reset their connection before anybody saw their request. */
 const MOST_RESETS = 10
 const TOO_MANY_RESETS = `more than ${MOST_RESETS} connections a second are reset at once; their further requests are not logged`
@@ -30,50 +27,53 @@ const TOO_MANY_RESETS = `more than ${MOST_RESETS} connections a second are reset
  * `close()` resolves when the entries on their way have settled, and after ten seconds in any case. One stream `add` for
  * each request; those of one turn share an EVALSHA.
  */
-export const requestLogPlugin: Plugin<[stream: RequestStream, options?: RequestLogOptions]> = definePlugin({
-  name: 'requestLog',
-  setup(stream, options = {}) {
-    checkRequestLog(stream, options)
-    const { skip, fields, maxPending = 1000 } = options
-    const onError = careful(options.onError ?? reportOnce(CODE, 'entries of the request log are being lost'))
-    const sink = createSink((entry: RequestEntry) => stream.add(entry), { maxPending, onError })
-    const admitReset = perSecond(MOST_RESETS, () => sink.resume(TOO_MANY_RESETS))
-    const reportSkip = reportOnce(CODE, 'requests that skip did not decide about are logged')
+export const requestLogPlugin: Plugin<[stream: RequestStream, options?: RequestLogOptions], Handler> =
+  definePlugin({
+    name: 'requestLog',
+    setup(stream, options = {}) {
+      checkRequestLog(stream, options)
+      const { skip, fields, maxPending = 1000 } = options
+      const onError = careful(
+        options.onError ?? reportOnce(CODE, 'entries of the request log are being lost'),
+      )
+      const sink = createSink((entry: RequestEntry) => stream.add(entry), { maxPending, onError })
+      const admitReset = perSecond(MOST_RESETS, () => sink.resume(TOO_MANY_RESETS))
+      const reportSkip = reportOnce(CODE, 'requests that skip did not decide about are logged')
 
-    /** Whether a request is not to be logged; nothing that `skip` does reaches the request. */
-    function skips(exchange: Exchange): boolean | Promise<boolean> {
-      if (!skip) return false
-      try {
-        const answer: unknown = skip(exchange)
-        return typeof answer === 'boolean' ? answer : decides('requestLog skip', () => answer, reportSkip)
-      } catch (error) {
-        reportSkip(error)
-        return false
+      /** Whether a request is not to be logged; nothing that `skip` does reaches the request. */
+      function skips(exchange: Exchange): boolean | Promise<boolean> {
+        if (!skip) return false
+        try {
+          const answer: unknown = skip(exchange)
+          return typeof answer === 'boolean' ? answer : decides('requestLog skip', () => answer, reportSkip)
+        } catch (error) {
+          reportSkip(error)
+          return false
+        }
       }
-    }
 
-    const handler: Handler = (exchange) => {
-      const skipped = skips(exchange)
-      if (skipped === true) return PASS
-      if (isGone(exchange.response) && !admitReset()) {
-        sink.drop(TOO_MANY_RESETS)
+      const handler: Handler = (exchange) => {
+        const skipped = skips(exchange)
+        if (skipped === true) return PASS
+        if (isGone(exchange.response) && !admitReset()) {
+          sink.drop(TOO_MANY_RESETS)
+          return PASS
+        }
+        const at = Date.now()
+        const { ip } = exchange
+        exchange.onFinish((finish) => {
+          sink.add(async () => {
+            const entry = toEntry(exchange, finish, at, ip)
+            if (await skipped) return undefined
+            return fields ? { ...entry, ...membersOf(await fields(exchange, entry)) } : entry
+          })
+        })
         return PASS
       }
-      const at = Date.now()
-      const { ip } = exchange
-      exchange.onFinish((finish) => {
-        sink.add(async () => {
-          const entry = toEntry(exchange, finish, at, ip)
-          if (await skipped) return undefined
-          return fields ? { ...entry, ...membersOf(await fields(exchange, entry)) } : entry
-        })
-      })
-      return PASS
-    }
-    handler.close = () => sink.settled(CLOSE_WITHIN_MS)
-    return handler
-  },
-})
+      handler.close = (deadlineMs) => sink.settled(deadlineMs)
+      return handler
+    },
+  })
 
 function membersOf(answer: unknown): object {
   if (typeof answer === 'object' && answer !== null && !Array.isArray(answer)) return answer

@@ -4,19 +4,19 @@ import { type KnownRule, limitOf, type RuleHead, stateId } from '../rule.ts'
 import type { CalendarRule } from '../rule-types.ts'
 import { countedUntil } from './fixed-window.ts'
 
-/** A calendar rule, with what it counts by. */
+/** A calendar rule, with the name of its period. */
 export interface Calendar extends KnownRule {
   readonly letter: 'c'
   /** Such as `day of Europe/Berlin`. */
   readonly period: string
 }
 
-/** A fixed window that is a period of a time zone's calendar. Lua knows no time zones: it is sent two periods. */
+/** A fixed window that is a calendar period. Lua knows no time zones, so the client sends two periods. */
 export function calendar(head: RuleHead, rule: CalendarRule): Calendar {
   const limit = limitOf(rule)
   const { calendar: unit, timeZone } = rule
   if (typeof timeZone !== 'string') {
-    // Intl would take that of this process, which is another one elsewhere.
+    // Intl would use the time zone of this process, and other processes may have another one.
     throw invalid(`rule '${head.name}' timeZone`, timeZone, "give an IANA time zone such as 'UTC'")
   }
   checkCalendar(`rule '${head.name}'`, unit, timeZone)

@@ -23,7 +23,7 @@ export function concurrency(head: RuleHead, rule: ConcurrencyRule): Slots {
     most: Infinity,
     leaseUs,
     parameters: () => [limit, leaseUs],
-    // Slots in use, and the microseconds until the first lease ends when none is left.
+    // The script replies the slots in use, and if none is free, the microseconds until a lease expires.
     stateSize: 2,
     amounts(numbers, at) {
       const used = numbers[at] as number

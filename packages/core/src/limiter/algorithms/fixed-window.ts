@@ -18,7 +18,7 @@ export function fixedWindow(head: RuleHead, rule: FixedWindowRule): KnownRule {
   }
 }
 
-/** What the script replies of a count that ends as a whole: tokens used, and the microseconds left. */
+/** Decodes the state of a count that ends as a whole: tokens used, and the microseconds left. */
 export function countedUntil(limit: number): Pick<KnownRule, 'stateSize' | 'amounts' | 'waitMs'> {
   return {
     stateSize: 2,

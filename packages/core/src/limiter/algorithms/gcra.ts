@@ -19,7 +19,7 @@ export interface Bucket extends KnownRule {
   readonly capacity: number
 }
 
-/** Levels are whole numbers and come back exactly up to here. */
+/** Levels are whole numbers, exact up to this. */
 const LARGEST_LEVEL = 2 ** 52
 
 export function gcra(head: RuleHead, rule: GcraRule): Bucket {
@@ -35,7 +35,7 @@ export function gcra(head: RuleHead, rule: GcraRule): Bucket {
     )
   }
   const capacity = burst * token
-  /** Milliseconds until that much has drained, rounded up. */
+  /** Milliseconds until that many units have drained, rounded up. */
   const drainMs = (units: number): number => msUp(units / drain)
   return {
     ...head,
@@ -73,12 +73,12 @@ function burstOf({ name, burst }: GcraRule, limit: number): number {
 }
 
 /**
- * Units in which a token and a microsecond are whole parameters: exactly limit / window, or where that would need larger
- * levels than a double holds, the nearest rate below. That one is less than a millionth lower; a drain of 0 says
+ * Units in which a token and the drain of a microsecond are whole numbers. Their ratio is exactly limit / window or, if that
+ * would need levels larger than a double can represent, the next lower rate, less than a millionth lower. A drain of 0 means
  * that there is none.
  */
 function unitsOf(limit: number, windowUs: number, burst: number): { drain: number; token: number } {
-  // Nothing is ever charged under limit 0.
+  // With limit 0 nothing is ever charged.
   if (limit === 0) return { drain: 1, token: 1 }
   const common = divisor(limit, windowUs)
   const drain = limit / common

@@ -1,7 +1,7 @@
 import { type KnownRule, limitOf, microseconds, msUp, type RuleHead, stateId } from '../rule.ts'
 import type { SlidingLogRule } from '../rule-types.ts'
 
-/** Every call is remembered: this bounds what a subject takes in Redis, and the work of a call. */
+/** Every call is stored, so the limit bounds a subject's memory in Redis and the work of a call. */
 const LARGEST_LIMIT = 1000
 
 export function slidingLog(head: RuleHead, rule: SlidingLogRule): KnownRule {
@@ -17,7 +17,7 @@ export function slidingLog(head: RuleHead, rule: SlidingLogRule): KnownRule {
     id: stateId('l', head.name),
     most: limit,
     parameters: () => [limit, windowUs],
-    // Tokens used, and the microseconds until the wanted ones fit, until one more does, until none is used.
+    // The script replies the tokens used, and the microseconds until the cost fits, until one more token fits, and until none is used.
     stateSize: 4,
     amounts: (numbers, at) => ({
       remaining: Math.max(0, limit - (numbers[at] as number)),

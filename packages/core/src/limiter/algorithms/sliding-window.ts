@@ -2,10 +2,10 @@ import { invalid } from '../../errors.ts'
 import { type KnownRule, limitOf, microseconds, msUp, type RuleHead, stateId } from '../rule.ts'
 import type { SlidingWindowRule } from '../rule-types.ts'
 
-/** Both counts of the state share one number. */
+/** Both counts of the state share one number, which bounds the limit. */
 const LARGEST_LIMIT = 30_000_000
 
-/** limit * window in ticks stays below this, so that twice of it is exact. */
+/** limit * window in ticks stays below this, so that twice the product is exact. */
 const LARGEST_PRODUCT = 2 ** 51
 
 export function slidingWindow(head: RuleHead, rule: SlidingWindowRule): KnownRule {
@@ -14,7 +14,7 @@ export function slidingWindow(head: RuleHead, rule: SlidingWindowRule): KnownRul
   const tick = tickOf(limit, windowUs, head.name, rule)
   const ticks = windowUs / tick
 
-  /** What is in use, in tokens times ticks: `numbers` are the count of the window before, of this one, and its age. */
+  /** The weighted use, in tokens times ticks, from the previous count, the current count and the age of the window. */
   const weight = (before: number, used: number, ageUs: number): number =>
     before * (ticks - Math.floor(ageUs / tick)) + used * ticks
 
@@ -25,7 +25,7 @@ export function slidingWindow(head: RuleHead, rule: SlidingWindowRule): KnownRul
       if (weight(before, used + cost, ageUs) <= limit * ticks) return 0
       return (ticks - Math.floor((room * ticks) / before)) * tick - ageUs
     }
-    // Not in this window: in the next one this one's count weighs less and less.
+    // The cost fits in the next window at the earliest, where the weight of this window's count falls.
     const fits = Math.min(ticks, Math.floor(((limit - cost) * ticks) / used))
     return windowUs - ageUs + (ticks - fits) * tick
   }

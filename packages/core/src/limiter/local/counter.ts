@@ -1,31 +1,31 @@
 /**
- * What a subject used under one rule, counted in this process as the script counts it in Redis (the file of the algorithm in
- * lua/_lib says how, and why nothing is rounded in the caller's favour).
+ * Counts a subject under one rule in this process, as the script does in Redis. The algorithm is documented in its file in
+ * lua/_lib/limiter.
  */
 export interface Counter {
-  /** Brings it up to a time; before anything else. */
+  /** Advances the state to a time. Call it before every other method. */
   advance(now: Moment): void
-  /** Whether so many tokens more are too many. */
+  /** Whether so many more tokens exceed the limit. */
   over(tokens: number): boolean
   /** Charges tokens, and a slot for a lease. */
   add(tokens: number, lease: LocalLease): void
-  /** Gives back tokens that were charged at a time, less what came back since. */
+  /** Gives back tokens that were charged at a time, less those that came back since. */
   giveBack(tokens: number, since: Moment): void
   /** The numbers that the script would reply. */
   state(tokens: number): readonly number[]
-  /** Nothing is in use: it can be forgotten. */
+  /** Whether nothing is in use, so that the counter can be deleted. */
   isFull(): boolean
-  /** Renews a lease, or releases it; false when it had ended. Only concurrency rules have leases. */
+  /** Renews a lease, or releases it; false when it had expired. Only concurrency rules have leases. */
   renewOrRelease?(lease: LocalLease, renew: boolean): boolean
 }
 
-/** Microseconds of a clock that never goes back, and of the wall clock, which calendar periods go by. */
+/** The time in microseconds, of a monotonic clock and of the wall clock (for calendar periods). */
 export interface Moment {
   readonly us: number
   readonly wallUs: number
 }
 
-/** A call that may have slots, and for how long. */
+/** The lease of a call's slots; its identity is the call. */
 export interface LocalLease {
   readonly leaseUs: number
 }

@@ -66,7 +66,7 @@ function calendar(rule: KnownRule): Counter {
       wall = wallUs
       if (wall >= start && wall < end) return
       const [most, from, to] = rule.parameters(Math.floor(wall / 1000)) as [number, number, number]
-      // An earlier period: the clock was stepped back, and what was used stays used.
+      // With an earlier period the clock was set back: used tokens stay used.
       if (from > start) used = 0
       limit = most
       start = from
@@ -75,7 +75,7 @@ function calendar(rule: KnownRule): Counter {
     over: (tokens) => used + tokens > limit,
     add: (tokens) => void (used = Math.min(used + tokens, 2 * limit)),
     giveBack(tokens, { us, wallUs }) {
-      // The wall clock may have been stepped back.
+      // The wall clock may have been set back.
       if (Math.min(wallUs, wall - (time - us)) >= start) used = Math.max(0, used - tokens)
     },
     state: () => [used, end - wall],
@@ -92,7 +92,7 @@ function slidingWindow(rule: KnownRule): Counter {
   return {
     advance({ us: now }) {
       time = now
-      // From what was saved with the last charge: two calls of this must not move a window.
+      // Computed from the state of the last charge, so that repeated calls do not move a window.
       const passed = Math.floor((now - saved.start) / window)
       before = passed === 0 ? saved.before : passed === 1 ? saved.used : 0
       used = passed === 0 ? saved.used : 0
@@ -118,7 +118,7 @@ function slidingWindow(rule: KnownRule): Counter {
 
 function slidingLog(rule: KnownRule): Counter {
   const [limit, window] = rule.parameters(0) as [number, number]
-  /** Oldest first: at most twice the limit. */
+  /** Oldest first; at most twice the limit. */
   let charges: { readonly at: number; readonly tokens: number }[] = []
   let time = 0
   let used = 0
@@ -159,7 +159,7 @@ function slidingLog(rule: KnownRule): Counter {
 
 function slots(rule: KnownRule): Counter {
   const [limit] = rule.parameters(0) as [number]
-  /** When each lease ends: in their order, as those of one rule are as long. */
+  /** When each lease expires, in that order, because all leases of a rule have the same length. */
   const leases = new Map<LocalLease, number>()
   let time = 0
   return {

@@ -16,14 +16,15 @@ export interface Local {
   decide(plan: RuleSet, subject: LimiterSubject, cost: number): Taken
 }
 
-/** How long a call is to wait whose cost is more than this process may ever admit: Redis may be back by then. */
+/** The `retryAfterMs` of a call whose cost is above this process' share: Redis may be back by then. */
 const TRY_AGAIN_MS = 1000
 
-/** How many counters a call that creates one checks, whether they can be deleted. */
+/** How many counters are checked for deletion by a call that creates one. */
 const SWEEP = 4
 
 /**
- * Admits in this process its share of every rule, with the same algorithms: all or none, also of rules whose states Redis has in several places. It knows nothing of what Redis counted: every subject begins full, and no block is seen.
+ * Admits this process' share of every rule, with the same algorithms: all rules or none, also of rules whose states are in
+ * several hash slots. The counts and blocks in Redis are not known here: every subject starts with a full quota.
  */
 export function createLocal(options: LimiterLocalOptions, locate: Locate): Local {
   checkOptions('whenUnavailable.local', options, ['instances', 'states'])
@@ -32,8 +33,8 @@ export function createLocal(options: LimiterLocalOptions, locate: Locate): Local
   const sharesOf = createShares(instances)
   const counters = new Map<string, Counter>()
   let sweeper = counters.entries()
-  /** Whether this call needed a state that was not there. */
-  let made = false
+  /** Whether the current call created a counter. */
+  let created = false
 
   function sweep(now: Moment): void {
     for (let at = 0; at < SWEEP; at++) {
@@ -48,11 +49,11 @@ export function createLocal(options: LimiterLocalOptions, locate: Locate): Local
     }
   }
 
-  function counterOf({ rule, kind }: Share, who: string): Counter {
-    const own = `${kind} ${who}`
+  function counterOf({ rule, kind }: Share, keyName: string): Counter {
+    const own = `${kind} ${keyName}`
     const known = counters.get(own)
     if (known) return known
-    made = true
+    created = true
     const key = counters.size < states ? own : kind
     const counter = counters.get(key) ?? createCounter(rule)
     counters.set(key, counter)
@@ -63,13 +64,13 @@ export function createLocal(options: LimiterLocalOptions, locate: Locate): Local
     check: (plan) => void sharesOf(plan),
     decide(plan, subject, cost) {
       const now = momentNow()
-      made = false
+      created = false
       const counted = sharesOf(plan).map((share) => {
         const { rule } = share
-        const { who } = locate(subject, rule.per)
-        const counter = counterOf(share, who)
+        const { keyName } = locate(subject, rule.per)
+        const counter = counterOf(share, keyName)
         counter.advance(now)
-        return { share, who, rule, counter, refused: cost > rule.most || counter.over(cost) }
+        return { share, keyName, rule, counter, refused: cost > rule.most || counter.over(cost) }
       })
       const allowed = counted.every(({ rule, refused }) => rule.shadow || !refused)
       const charging = allowed && cost > 0
@@ -78,7 +79,7 @@ export function createLocal(options: LimiterLocalOptions, locate: Locate): Local
       for (const { counter } of charged) counter.add(cost, lease)
 
       const numbers = counted.flatMap(({ counter, refused }) => [refused ? 1 : 0, ...counter.state(cost)])
-      if (made) sweep(now)
+      if (created) sweep(now)
       const rules = counted.map(({ rule }) => rule)
       const decision = asWhole(plan.rules, decide(rules, allowed, numbers, cost))
       if (!allowed && rules.some(({ shadow, most }) => !shadow && cost > most)) {
@@ -87,10 +88,10 @@ export function createLocal(options: LimiterLocalOptions, locate: Locate): Local
       }
       const correct: Taken['correct'] = async (tokens) => {
         const later = momentNow()
-        for (const { share, who, counter, rule } of charged) {
+        for (const { share, keyName, counter, rule } of charged) {
           if (rule.letter === 's') continue
-          // More is charged to whatever counts the subject now; what it was charged to gives back.
-          const counting = tokens > 0 ? counterOf(share, who) : counter
+          // More tokens are charged to the subject's current counter; the counter that was charged gives back.
+          const counting = tokens > 0 ? counterOf(share, keyName) : counter
           counting.advance(later)
           if (tokens > 0) counting.add(tokens, NO_LEASE)
           else counting.giveBack(-tokens, now)

@@ -5,13 +5,13 @@ import type { KnownRule } from '../rule.ts'
 import type { LimiterRule } from '../rule-types.ts'
 import { parseRules, ruleInfo } from '../parse-rules.ts'
 
-/** Rules as they were given, and as they were understood. */
+/** Rules as given, and as parsed. */
 export interface RuleSet {
   readonly given: readonly LimiterRule[]
   readonly rules: readonly KnownRule[]
 }
 
-/** This process' share of a rule, and what names the rule's counters. */
+/** This process' share of a rule, and the prefix of its counters' names. */
 export interface Share {
   readonly rule: KnownRule
   readonly kind: string
@@ -24,7 +24,7 @@ export function createShares(instances: number): (rules: RuleSet) => readonly Sh
     let shares = known.get(rules)
     if (!shares) {
       const parsed = parseRules(rules.given.map((rule) => divided(rule, instances)))
-      // Other numbers, another counter: which subject has which rules hardly changes while Redis is away.
+      // Other numbers use another counter: the rules of a subject hardly change while Redis is away.
       shares = parsed.map((rule) => ({
         rule,
         kind: `${rule.id} ${rule.limit} ${rule.burst} ${rule.windowMs}`,
@@ -40,17 +40,17 @@ function divided(rule: LimiterRule, instances: number): LimiterRule {
   const part = (whole: number): number => {
     const share = Math.floor(whole / instances)
     if (share > 0 || whole === 0) return share
-    const fix = `rule '${rule.name}' allows ${whole}: give at most that many, or another whenUnavailable`
+    const fix = `rule '${rule.name}' allows only ${whole}: give at most that many instances, or another whenUnavailable`
     throw invalid('instances', instances, fix)
   }
   const limit = part(rule.limit)
   if (!('burst' in rule) || rule.burst === undefined) return { ...rule, limit }
-  // A rate that is not a whole number any more may not be exact with as many saved up.
+  // The divided rate may not be exact with a large burst.
   const exact = Math.floor(2 ** 52 / (durationMs('window', rule.window) * 1000))
   return { ...rule, limit, burst: Math.min(part(rule.burst), Math.max(limit, exact)) }
 }
 
-/** A decision about the shares as one about the rules; `remaining` is what is left of the share. */
+/** Turns a decision about shares into one about the rules; `remaining` is of the share. */
 export function asWhole(known: readonly KnownRule[], decision: LimiterDecision): LimiterDecision {
   const ofRule = <State extends LimiterRuleState>(state: State): State => {
     const rule = known.find(({ name }) => name === state.name) as KnownRule

@@ -1,12 +1,12 @@
-/** What arrived from Redis in this tick, and is delivered at its end. */
+/** Channels with events that arrived from Redis in this tick. They are delivered at its end. */
 export interface Arrivals {
-  /** Notes that a channel has something to deliver. */
+  /** Adds a channel that has events to deliver. */
   add(deliver: () => void): void
-  /** Delivers everything now, because something is about to be delivered that arrived after it. */
+  /** Delivers all of them now, before something that arrived later. */
   deliverAll(): void
 }
 
-/** Of one notifier. Channels deliver in the order in which they were noted. */
+/** One for each notifier. Channels deliver in the order in which they were added. */
 export function createArrivals(): Arrivals {
   let waiting: (() => void)[] = []
 

@@ -7,19 +7,19 @@ import { Follower } from './follower.ts'
 import { createGroups } from './groups.ts'
 import type { FollowerOptions, History } from './types.ts'
 
-/** A channel as this process follows it: one pub/sub subscription, any number of followers. */
+/** A channel that this process follows: one pub/sub subscription for any number of followers. */
 export interface FanOut {
-  /** Adds a follower; `ready` when the first page of its history was read. */
+  /** Adds a follower. `ready` resolves when the first page of its history was read. */
   join(options: FollowerOptions): { readonly follower: Follower; readonly ready: Promise<void> }
   leave(follower: Follower): void
   /**
-   * Compares the end of the history with what arrived live, so that a lost last message is noticed, and extends the
+   * Compares the end of the history with the followers' positions, so that a lost last message is noticed. Extends the
    * history's life.
    */
   check(): void
-  /** Whether a follower that is not paused has not delivered everything up to the end of the history. */
+  /** Whether a follower, unless it is paused, has not delivered all events up to the end of the history. */
   behind(): Promise<boolean>
-  /** Without followers. */
+  /** Whether it has no followers. */
   readonly empty: boolean
   close(): void
 }
@@ -31,27 +31,27 @@ export interface FanOutOptions {
   readonly route: Route
   readonly subscriber: Subscriber
   readonly history: History
-  /** Extends the history's life; called now and then while somebody follows. */
-  readonly keep: () => Promise<unknown>
-  /** For how long one call of `keep` is enough. */
-  readonly keepMs: number
+  /** Extends the history's life. Called regularly while there are followers. */
+  readonly extend: () => Promise<unknown>
+  /** How often to call `extend`. */
+  readonly extendMs: number
   readonly arrivals: Arrivals
   readonly unreadable: Unreadable
 }
 
 export function createFanOut(options: FanOutOptions): FanOut {
-  const { channel, live, route, subscriber, history, keep, keepMs, arrivals, unreadable } = options
+  const { channel, live, route, subscriber, history, extend, extendMs, arrivals, unreadable } = options
   const source = { channel, history, interrupted: false }
-  /** Those that deliver by themselves: in no group, or for one. */
+  /** The followers that deliver: those in no group, and those of a group. */
   const followers = new Set<Follower>()
   const groups = createGroups(source, followers)
   let followed = false
   let waiting: (() => void)[] = []
-  let keepAt = 0
-  /** Arrived in one piece with the last one. */
+  let extendAt = 0
+  /** The events that arrived in this tick. */
   let arrived: LiveEvent[] = []
 
-  /** Follower by follower, because the next event to one finds in the processor's caches what the last one needed. */
+  /** Follower by follower, because that is faster: a follower's data stays in the processor's cache. */
   function deliver(): void {
     const events = arrived
     arrived = []
@@ -87,7 +87,7 @@ export function createFanOut(options: FanOutOptions): FanOut {
         joining.audience ? { ...joining, caughtUp: () => groups.gather(follower) } : joining,
       )
       followers.add(follower)
-      // History is read only once the server acknowledged the subscription: nothing falls between the two.
+      // The history is read after the server acknowledged the subscription, so that no event is missed in between.
       const following = followed ? Promise.resolve() : new Promise<void>((resolve) => waiting.push(resolve))
       return { follower, ready: following.then(() => follower.begin()) }
     },
@@ -102,13 +102,13 @@ export function createFanOut(options: FanOutOptions): FanOut {
             if (follower.state === 'live' && !follower.isAt(top)) follower.keepUp()
           }
         },
-        // Redis is away: the subscription will be there again, and with it a catch-up.
+        // Redis is away: the subscription recovers, and catches up then.
         () => {},
       )
       const now = performance.now()
-      if (now < keepAt) return
-      keepAt = now + keepMs
-      keep().catch(() => (keepAt = 0))
+      if (now < extendAt) return
+      extendAt = now + extendMs
+      extend().catch(() => (extendAt = 0))
     },
     async behind() {
       const top = await history.top()
@@ -123,7 +123,7 @@ export function createFanOut(options: FanOutOptions): FanOut {
     },
     close() {
       unfollow()
-      // Their followers are closed.
+      // Their followers are closed, so they resolve at once.
       for (const go of waiting) go()
       waiting = []
     },

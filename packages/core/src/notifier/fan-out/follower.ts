@@ -8,25 +8,25 @@ import { readOn } from './read-on.ts'
 import { type FollowerChange, type FollowerState, stateAfter } from './states.ts'
 import type { FollowerGroup, FollowerOptions, Source } from './types.ts'
 
-/** Live messages kept while the history is read; beyond it they begin anew: the history has what was dropped. */
-const LONGEST_BUFFER = 1000
+/** The most live messages that are buffered while the history is read. With more, the buffer starts again: the history has the rest. */
+const MAX_BUFFERED = 1000
 const RETRY_MS = 500
 const NOTHING: readonly LiveEvent[] = []
 
 /**
- * One subscription's way through one channel: every event after its position once and in order, or a reset.
+ * Delivers one channel to one subscription: every event after its position once and in order, or a reset.
  *
- * A live message is delivered when it is the next after the position, and left out when it is an old one; at a gap, or
- * any doubt, the follower reads the history. The switch to live is one synchronous step, so that nothing can come
- * between. What it does with live messages depends on its state alone (states.ts).
+ * A live message is delivered when it is the next one after the position, and left out when it is an old one. At a gap, or
+ * in doubt, the follower reads the history. The switch to live is one synchronous step, so that no event is missed in
+ * between. Its state alone decides how it handles live messages (states.ts).
  *
- * There is one for each client of a server: it is made of few objects.
+ * A server has one for each client, so it consists of few objects.
  */
 export class Follower {
   readonly #source: Source
   readonly #options: FollowerOptions
   #state: FollowerState = 'reading history'
-  /** Of the last event delivered or passed over; in a group that of the group counts. */
+  /** The position of the last event that was delivered or left out. In a group the group's position counts. */
   #position: Position
   #group: FollowerGroup | undefined
   #buffer = NOTHING
@@ -41,7 +41,7 @@ export class Follower {
     this.#position = positionOf(options.from)
   }
 
-  /** A live follower at a position. */
+  /** Creates a live follower at a position. */
   static live(source: Source, from: Position, options: Omit<FollowerOptions, 'from'>): Follower {
     const follower = new Follower(source, { from: from.id, ...options })
     follower.#change('catch up')
@@ -52,12 +52,12 @@ export class Follower {
     return this.#state
   }
 
-  /** Of the last event delivered or passed over. */
+  /** The position of the last event that was delivered or left out. */
   get position(): Position {
     return this.#group?.position ?? this.#position
   }
 
-  /** Whether it is at the end of the history: at that position, or without a history before the next one. */
+  /** Whether it is at the end of the history. Without a history: at the position before the next one. */
   isAt(top: string): boolean {
     const { id, at } = this.position
     return top === '' ? at?.offset === 0 : id === top
@@ -67,23 +67,23 @@ export class Follower {
     return this.#options.audience
   }
 
-  /** Takes live messages, in the order in which they arrived. */
+  /** Handles live messages, in the order in which they arrived. */
   push(events: readonly LiveEvent[]): void {
     for (const event of events) {
-      if (this.#state === 'reading history') this.#keep(event)
+      if (this.#state === 'reading history') this.#addToBuffer(event)
       else if (this.#state !== 'live') return
       else if (event.message.id === null) this.#deliver(event.message, this.#position.id)
       else if (!this.#advance(event)) {
         this.#change('miss')
-        this.#keep(event)
+        this.#addToBuffer(event)
         this.keepUp()
       }
     }
   }
 
   /**
-   * Reads the first page, or finds the end; the rest of the history follows by itself. Rejects when not even the
-   * first page could be read.
+   * Reads the first page of the history, or finds its end. The rest of the history follows. Rejects when the first page
+   * cannot be read.
    */
   begin(): Promise<void> {
     if (this.#state === 'closed') return Promise.resolve()
@@ -101,12 +101,12 @@ export class Follower {
     })
   }
 
-  /** Events may have been missed: reads the history up to its end, retrying until it can, then goes on live. */
+  /** For when events may have been missed: reads the history up to its end, with retries, and then continues live. */
   keepUp(): void {
     if (this.#state !== 'reading history' && this.#state !== 'live') return
     this.#catchUp().catch((error: unknown) => {
       if (this.#state === 'closed' || isClosed(error)) return
-      // An outage ends by itself; what getState throws must be seen.
+      // An outage needs no report. An error of getState does.
       const unexpected = !isOutage(error)
       if (unexpected) this.#fail(error)
       this.#reported = unexpected
@@ -114,20 +114,20 @@ export class Follower {
     })
   }
 
-  /** The source was interrupted: nothing that arrived counts before the history was read again. */
+  /** Called when the pub/sub subscription was interrupted: live messages are dropped until the history was read again. */
   interrupt(): void {
     this.#change('miss')
     this.#buffer = NOTHING
   }
 
-  /** The group, which is at the same position, delivers in its place until it is paused or closed. */
+  /** Lets a group at the same position deliver instead, until this follower is paused or closed. */
   join(group: FollowerGroup): void {
     if (!this.#change('join')) return
     this.#group = group
     this.#options.onAudience?.(true)
   }
 
-  /** Delivers nothing and keeps nothing until `resume`, which reads on from the same position. */
+  /** Delivers and buffers nothing until `resume`, which continues from the same position. */
   pause(): void {
     this.#change('pause')
   }
@@ -140,7 +140,7 @@ export class Follower {
     if (this.#change('close')) this.#firstPageRead?.()
   }
 
-  /** The only place where the state changes. False when this changes nothing in the state that it is in. */
+  /** The only place where the state changes. Returns false when the change has no effect in the current state. */
   #change(change: FollowerChange): boolean {
     const next = stateAfter(this.#state, change)
     if (next === undefined) return false
@@ -159,10 +159,10 @@ export class Follower {
     this.#options.onAudience?.(false)
   }
 
-  #keep(event: LiveEvent): void {
+  #addToBuffer(event: LiveEvent): void {
     // A nudge has no position in the history.
     if (event.message.id === null) return
-    const full = this.#buffer.length === 0 || this.#buffer.length >= LONGEST_BUFFER
+    const full = this.#buffer.length === 0 || this.#buffer.length >= MAX_BUFFERED
     if (full) this.#buffer = [event]
     else (this.#buffer as LiveEvent[]).push(event)
   }
@@ -172,7 +172,7 @@ export class Follower {
     if (!types || types.has(message.type)) deliver(message, before)
   }
 
-  /** Delivers the next event, and passes an old one over; false for any other. */
+  /** Delivers the next event and leaves out an old one. Returns false for any other. */
   #advance({ message, position }: LiveEvent): boolean {
     const before = this.#position
     const relation = relate(before, position)
@@ -182,11 +182,11 @@ export class Follower {
     return true
   }
 
-  /** Delivers the live messages kept; false when they do not join what was read, or it was paused meanwhile. */
-  #deliverKept(): boolean {
-    const kept = this.#buffer
+  /** Delivers the buffered messages. Returns false at a gap after the history that was read, or when it was paused. */
+  #deliverBuffered(): boolean {
+    const buffered = this.#buffer
     this.#buffer = NOTHING
-    return kept.every((event) => this.#state === 'reading history' && this.#advance(event))
+    return buffered.every((event) => this.#state === 'reading history' && this.#advance(event))
   }
 
   async #catchUp(): Promise<void> {
@@ -196,7 +196,7 @@ export class Follower {
     }
     this.#reading = this.#readToEnd().finally(() => {
       this.#reading = undefined
-      // Resumed while the last page was read.
+      // It was resumed while the last page was read.
       if (this.#readAgain) this.keepUp()
     })
     return this.#reading
@@ -211,14 +211,14 @@ export class Follower {
       this.#firstPageRead?.()
       if (this.#isStopped()) return
       if (this.#source.interrupted && atEnd) break
-      // What arrived after the interruption may not join what was read before its end.
-      if (!atEnd || this.#readAgain || !this.#deliverKept()) this.#readAgain = true
+      // Messages that arrived after the interruption may leave a gap after the history that was read before.
+      if (!atEnd || this.#readAgain || !this.#deliverBuffered()) this.#readAgain = true
     } while (this.#readAgain)
     if (!this.#source.interrupted) this.#change('catch up')
     this.#options.caughtUp?.()
   }
 
-  /** Reads on from the position; true at the end of the history. */
+  /** Reads the next page. Returns true at the end of the history. */
   async #readPage(): Promise<boolean> {
     const stopped = (): boolean => this.#isStopped()
     const found = await readOn(this.#source.history, this.#position, stopped)
@@ -237,11 +237,11 @@ export class Follower {
     return this.#position.id === found.end.id
   }
 
-  /** Goes to a position without the events before it: with the state there, or with a reset when some were lost. */
+  /** Moves to a position without the events before it: with the state there, or with a reset when some were lost. */
   async #startAt(position: Position, lost: boolean): Promise<void> {
     const { deliver, getState } = this.#options
     const { channel } = this.#source
-    // Loaded after the position is known: what happens from now on follows as events.
+    // The state is loaded after the position is known: later changes follow as events.
     const state = getState && (await getState(channel))
     if (this.#isClosed()) return
     const before = this.#position.id
@@ -261,7 +261,7 @@ export class Follower {
   #fail(error: unknown): void {
     const { channel } = this.#source
     const name = channel === '' ? 'the control channel' : `channel '${channel}'`
-    if (!this.#reported) reportFault(`${name} cannot be caught up`, error)
+    if (!this.#reported) reportFault(`${name} cannot catch up`, error)
     this.#options.failed?.(error)
   }
 }

@@ -5,14 +5,14 @@ import type { NotifierAudience } from '../subscription-types.ts'
 import { Follower } from './follower.ts'
 import type { FollowerGroup, Source } from './types.ts'
 
-/** The followers of one audience that are at one position: one more follower delivers to the audience for all of them. */
+/** The followers of one audience at one position. The group's own follower delivers to the audience for all of them. */
 class Group implements FollowerGroup {
   readonly follower: Follower
   readonly #alone: Set<Follower>
   readonly #ended: () => void
   #members = 0
 
-  /** `alone` are the followers of the channel that deliver by themselves, as the group's own one does. */
+  /** @param alone the followers of the channel that deliver themselves; the group's own is one of them */
   constructor(follower: Follower, alone: Set<Follower>, ended: () => void) {
     this.follower = follower
     this.#alone = alone
@@ -24,7 +24,7 @@ class Group implements FollowerGroup {
     return this.follower.position
   }
 
-  /** Takes in a live follower at the same position. */
+  /** Adds a live follower at the same position. */
   add(member: Follower): void {
     this.#members += 1
     this.#alone.delete(member)
@@ -41,15 +41,15 @@ class Group implements FollowerGroup {
   }
 }
 
-/** The groups of a channel, one for each audience: an event is one step for all followers in one. */
+/** The groups of a channel, one for each audience. An event is one step for all followers of a group. */
 export interface Groups {
-  /** Puts a follower in its audience's group if both are live and at the same position. */
+  /** Adds a follower to its audience's group, if both are live and at the same position. */
   gather(follower: Follower): void
-  /** The same for all that deliver by themselves. */
+  /** The same for all followers that deliver themselves. */
   gatherAll(): void
 }
 
-/** Over the followers of a channel that deliver by themselves. */
+/** @param alone the followers of the channel that deliver themselves */
 export function createGroups(source: Source, alone: Set<Follower>): Groups {
   const groups = new Map<NotifierAudience, Group>()
 

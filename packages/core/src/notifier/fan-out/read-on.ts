@@ -2,19 +2,19 @@ import { isBeginning, type Position, positionOf } from '../position.ts'
 import type { Step } from '../pages.ts'
 import type { History } from './types.ts'
 
-/** Events read at once; a page also ends at about 128 KiB. */
+/** The most events of a page. A page also ends at about 128 KiB. */
 export const PAGE = 200
 
-/** What a follower does after a position. */
+/** How a follower continues after a position. */
 export type Continuation =
-  /** Starts at a position, without the events before it; `lost`: there were some that cannot be read. */
+  /** At a position, without the events before it. `lost`: some events before it can no longer be read. */
   | { readonly kind: 'start'; readonly at: Position; readonly lost: boolean }
   | { readonly kind: 'events'; readonly steps: readonly Step[]; readonly end: Position }
   | { readonly kind: 'cancelled' }
 
 const CANCELLED: Continuation = { kind: 'cancelled' }
 
-/** Reads on from a position. 'cancelled' also when the history changed during the read: read again if still wanted. */
+/** Reads the next events after a position. 'cancelled' also when the history changed during the read: then read again. */
 export async function readOn(
   history: History,
   from: Position,
@@ -26,7 +26,7 @@ export async function readOn(
   const end = section.end ?? positionOf(await history.end())
   if (cancelled()) return CANCELLED
   if (section.lost) return { kind: 'start', at: end, lost: true }
-  // A history began meanwhile, and '-' is before its first event.
+  // A history began meanwhile: read again, because '-' is before its first event.
   if (!section.end && !isBeginning(end.id)) return CANCELLED
   return { kind: 'events', steps: section.steps, end }
 }

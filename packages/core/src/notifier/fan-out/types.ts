@@ -4,53 +4,53 @@ import type { Position } from '../position.ts'
 import type { NotifierAudience } from '../subscription-types.ts'
 import type { Follower } from './follower.ts'
 
-/** What all followers of a channel share. */
+/** The channel of all followers of one fan-out. */
 export interface Source {
   readonly channel: string
   readonly history: History
   /**
-   * The pub/sub subscription is interrupted. Live messages prove nothing then: the first ones of the next subscription may
-   * arrive before its acknowledgement, and may seem to be the next after a position though another server, which lost
-   * its last writes, gave their offsets out again.
+   * Whether the pub/sub subscription is interrupted. Live messages are not reliable then: the first ones of the next
+   * subscription may arrive before its acknowledgement. They may look like the next event after a position, although
+   * another server, which lost its last writes, used their offsets again.
    */
   readonly interrupted: boolean
 }
 
-/** A channel's history, as followers read it. */
+/** Reads a channel's history for followers. */
 export interface History {
   /**
-   * Whether the position is still good, the position at the end, and the events after it, as many as fit. Reads nothing,
-   * and resolves with undefined, when all who wait for this read have `cancelled` before it is sent.
+   * Whether the position is still in the history, the position at the end, and a page of events after the position. Resolves
+   * with undefined, without a read, when every caller has `cancelled` before the read is sent.
    */
   since(position: string, count: number, cancelled: () => boolean): Promise<HistorySection | undefined>
-  /** The position at the end; empty without a history. */
+  /** The position at the end; empty text without a history. */
   top(): Promise<string>
-  /** The position at the end; without a history the one before the next, whose beginning is fixed now. */
+  /** The position at the end. Without a history it fixes the epoch of the next one, and returns the position before it. */
   end(): Promise<string>
 }
 
-/** Where a follower delivers, and how. */
+/** How a follower delivers, and from which position. */
 export interface FollowerOptions {
-  /** Position to begin after; '-' before the oldest event kept, '+' at the end. */
+  /** The position to begin after: '-' before the oldest event, '+' at the end. */
   readonly from: string
-  /** Takes an event, and the position before it. */
+  /** Called with each event and the position before it. */
   readonly deliver: (event: NotifierEvent, before: string) => void
   /** The types to deliver. Default: all. */
   readonly types?: ReadonlySet<string> | undefined
-  /** Loads the state that the events after a position change. */
+  /** Loads the state of the channel. */
   readonly getState?: ((channel: string) => unknown) | undefined
-  /** Called whenever everything up to the end of the history was delivered. */
+  /** Called when all events up to the end of the history were delivered. */
   readonly caughtUp?: (() => void) | undefined
-  /** Called whenever the history cannot be read, though Redis answers. */
+  /** Called when Redis answers, but the history cannot be read. */
   readonly failed?: ((fault: unknown) => void) | undefined
-  /** Gets the events in its place while it is in a group. */
+  /** Gets the events while the follower is in a group. */
   readonly audience?: NotifierAudience | undefined
   readonly onAudience?: ((inside: boolean) => void) | undefined
 }
 
-/** Followers that are at one position, of which one delivers for all. */
+/** Followers at one position. One of them delivers for all. */
 export interface FollowerGroup {
   readonly position: Position
-  /** The follower goes on by itself. */
+  /** Called when the follower left the group and delivers itself again. */
   left(member: Follower): void
 }

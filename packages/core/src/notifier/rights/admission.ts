@@ -1,14 +1,16 @@
 import { runSafely } from '../../callbacks.ts'
+import { closeDeadlineMs } from '../../closing.ts'
+import type { CloseOptions } from '../../redis/penknife.ts'
 import { checkMost } from '../checks.ts'
 import type { ChannelSubscription } from '../subscription.ts'
 import type { Connections, CountedConnection } from './connections.ts'
 import type { Control, RightsListener } from './control.ts'
 import type { NotifierAdmission, NotifierAdmissionEnd, NotifierAdmitOptions } from './types.ts'
 
-/** Revoked channels that an admission remembers; one that lost more must be asked about anew. */
+/** The most revoked channels that an admission remembers. With more it ends as 'lost'. */
 const MOST_REMEMBERED = 1000
 
-/** One connection of a user: its subscriptions, and what ends its rights. */
+/** One connection of a user: its subscriptions, and the end of its rights. */
 export class UserAdmission implements NotifierAdmission, RightsListener {
   readonly user: string
   readonly #options: NotifierAdmitOptions
@@ -34,24 +36,26 @@ export class UserAdmission implements NotifierAdmission, RightsListener {
     else counted.release()
   }
 
-  close(): void {
-    if (!this.#open) return
-    this.#open = false
-    this.#control.leave(this)
-    this.#counted?.release()
-    for (const subscription of this.#subscriptions) subscription.close()
+  close(options: CloseOptions = {}): Promise<void> {
+    closeDeadlineMs(options, 0)
+    this.#close()
+    return Promise.resolve()
   }
 
-  /** Whether it is an admission of the notifier with this control. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#close()
+  }
+
+  /** Whether it belongs to the notifier with this control. */
   isOf(control: Control): boolean {
     return this.#control === control
   }
 
-  /** From now on the subscription depends on this user's rights. */
+  /** Makes the subscription depend on this user's rights. */
   cover(subscription: ChannelSubscription): void {
-    if (!this.#open) return subscription.close()
+    if (!this.#open) return subscription.end()
     this.#subscriptions.add(subscription)
-    if (!this.#control.sure) subscription.block()
+    if (!this.#control.complete) subscription.block()
   }
 
   uncover(subscription: ChannelSubscription): void {
@@ -59,13 +63,13 @@ export class UserAdmission implements NotifierAdmission, RightsListener {
   }
 
   /** Whether the channel was revoked since the admission began. */
-  mayNot(channel: string): boolean {
+  isRevoked(channel: string): boolean {
     return this.#revoked?.has(channel) ?? false
   }
 
   revoked(channels: readonly string[] | undefined): void {
     if (!channels) return this.#end('revoked')
-    const fresh = channels.filter((channel) => !this.mayNot(channel))
+    const fresh = channels.filter((channel) => !this.isRevoked(channel))
     if (fresh.length === 0) return
     this.#revoked ??= new Set()
     for (const channel of fresh) this.#revoked.add(channel)
@@ -78,17 +82,25 @@ export class UserAdmission implements NotifierAdmission, RightsListener {
     this.#end('lost')
   }
 
-  unsure(): void {
+  incomplete(): void {
     for (const subscription of this.#subscriptions) subscription.block()
   }
 
-  sure(): void {
+  complete(): void {
     for (const subscription of this.#subscriptions) subscription.unblock()
+  }
+
+  #close(): void {
+    if (!this.#open) return
+    this.#open = false
+    this.#control.leave(this)
+    this.#counted?.release()
+    for (const subscription of this.#subscriptions) subscription.end()
   }
 
   #end(reason: NotifierAdmissionEnd): void {
     if (!this.#open) return
-    this.close()
+    this.#close()
     runSafely('onEnd of an admission failed', () => this.#options.onEnd(reason))
   }
 }

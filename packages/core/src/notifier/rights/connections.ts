@@ -3,35 +3,36 @@ import { randomBytes } from 'node:crypto'
 import { reportFault } from '../../callbacks.ts'
 import { isOutage, PenknifeError } from '../../errors.ts'
 import type { Runtime } from '../../redis/penknife.ts'
-import { notifierHold, notifierRelease } from '../../redis/scripts.gen.ts'
+import { notifierConnect, notifierDisconnect } from '../../redis/scripts.gen.ts'
 import { within } from '../limits.ts'
 
-/** A connection that counts among those of its user. */
+/** A counted connection of a user. */
 export interface CountedConnection {
-  /** It counts no longer. */
+  /** Ends the count of this connection. */
   release(): void
 }
 
-/** The connections of this process that count among those of their users, over all processes of a notifier. */
+/** Counts the connections of users over all processes of a notifier. */
 export interface Connections {
-  /** Counts one more. Beyond `most` of its user the oldest end, each by its `ended`. */
+  /** Counts one more connection. If the user has more than `most`, the oldest end: their `ended` is called. */
   count(user: string, most: number, ended: () => void): Promise<CountedConnection>
 }
 
-/** How long a connection counts after its process was last heard of. */
+/** How long a connection counts after its last renewal. */
 const LEASE_MS = 60_000
-/** Leases are renewed every third of their time, a tenth of them at a time. */
+/** Each lease is renewed after a third of its time, a tenth of the leases at once. */
 const SLICES = 10
 const SLICE_MS = LEASE_MS / 3 / SLICES
 
+/** A connection of this process. */
 class Lease {
   readonly number: number
   readonly key: string
   readonly most: number
   readonly ended: () => void
-  /** When it was admitted, by the clock of Redis; empty before. */
+  /** When it was admitted, by Redis' clock; empty before. */
   admitted = ''
-  /** A renewal is on its way. */
+  /** Whether a renewal is in progress. */
   renewing = false
 
   constructor(number: number, key: string, most: number, ended: () => void) {
@@ -42,7 +43,7 @@ class Lease {
   }
 }
 
-/** What this process does while it has leases: it follows its own pub/sub channel and renews them. */
+/** While this process has leases, it follows its own pub/sub channel and renews the leases. */
 interface Upkeep {
   readonly followed: Promise<void>
   end(): void
@@ -55,8 +56,8 @@ export function createConnections(
   const { route } = keys
   const id = randomBytes(12).toString('base64url')
   const channel = keys.processes(name)
-  const hold = bind(notifierHold, [LEASE_MS, channel])
-  const release = bind(notifierRelease, [])
+  const connect = bind(notifierConnect, [LEASE_MS, channel])
+  const disconnect = bind(notifierDisconnect, [])
   const leases = new Map<number, Lease>()
   let last = 0
   let slice = 0
@@ -75,11 +76,11 @@ export function createConnections(
       clearInterval(renewals)
       unfollow()
     }
-    const forget = onClose(async () => stop())
+    const unregister = onClose(async () => stop())
     return {
       followed,
       end() {
-        forget()
+        unregister()
         stop()
       },
     }
@@ -91,18 +92,18 @@ export function createConnections(
   }
 
   function renew(lease: Lease): void {
-    // Not admitted yet, or Redis is slow: the next round renews it.
+    // Not admitted yet, or Redis is slow: the next slice renews it.
     if (lease.admitted === '' || lease.renewing) return
     lease.renewing = true
-    hold(route, lease.key, id, lease.number, lease.admitted, lease.most)
+    connect(route, lease.key, id, lease.number, lease.admitted, lease.most)
       .then(
         (admitted) => {
           if (admitted === '') end(lease.number)
-          // Released during the renewal.
+          // It was released during the renewal.
           else if (!leases.has(lease.number)) free(lease)
         },
         (error: unknown) => {
-          // Connections stay while Redis is away, and are counted again after it.
+          // While Redis is away connections stay open. Later renewals count them again.
           if (isOutage(error) || reported) return
           reported = true
           reportFault('a connection of a user cannot be renewed', error)
@@ -125,18 +126,18 @@ export function createConnections(
   }
 
   function free(lease: Lease): void {
-    // Where Redis cannot be reached it ends by its time.
-    release(route, lease.key, id, lease.number).catch(() => {})
+    // If Redis cannot be reached, the lease expires.
+    disconnect(route, lease.key, id, lease.number).catch(() => {})
   }
 
   return {
     async count(user, most, ended) {
-      const lease = new Lease(++last, keys.held(name, user), most, ended)
+      const lease = new Lease(++last, keys.connections(name, user), most, ended)
       leases.set(lease.number, lease)
       try {
         upkeep ??= begin()
         await within('limit', deadlineMs, upkeep.followed)
-        lease.admitted = await hold(route, lease.key, id, lease.number, '', most)
+        lease.admitted = await connect(route, lease.key, id, lease.number, '', most)
       } catch (error) {
         drop(lease)
         if (error instanceof PenknifeError && error.fate === 'unknown') free(lease)

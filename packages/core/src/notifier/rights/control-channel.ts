@@ -9,34 +9,34 @@ import { toSection } from '../pages.ts'
 import type { Unreadable } from '../unreadable.ts'
 import { readRevocation, type Revocation } from './revocation.ts'
 
-/** Revocations kept: what a process that was cut off can miss at the most without asking everybody to come back. */
-const KEPT = 10_000
-/** The history must not end because nothing was revoked for long; one key a notifier. */
+/** How many revocations Redis stores. A process that missed more ends all admissions as 'lost'. */
+const MAX_REVOCATIONS = 10_000
+/** The history must not expire when nothing is revoked for a long time. It is one key for each notifier. */
 const TTL_MS = 10 * 365 * 86_400_000
 
-/** What a process learns from the control channel. */
+/** Called with the events of the control channel. */
 export interface ControlListener {
   /** May be called again for the same revocation. */
   revoked(revocation: Revocation): void
-  /** Revocations were lost: nobody knows of whom. */
+  /** Revocations were lost, and their users are unknown. */
   lost(): void
   /** Revocations may be missed from now on, until `caughtUp`. */
   interrupted(): void
-  /** Every revocation so far was given out. */
+  /** Every revocation so far was delivered. */
   caughtUp(): void
-  /** The revocations cannot be read, though Redis answers. */
+  /** Redis answers, but the revocations cannot be read. */
   failed(fault: unknown): void
 }
 
 /**
  * A history and a pub/sub channel with the revocations of a notifier.
  *
- * It is in the slot of the notifier's channels: its messages arrive on the same connection as theirs, and a process that
- * is cut off from it is cut off from events too.
+ * It is in the same slot as the notifier's channels: its messages arrive on the same connection as theirs. So a process
+ * that misses revocations gets no events either.
  */
 export interface ControlChannel {
   publish(revocation: Revocation): Promise<void>
-  /** Follows it until the function that it returns is called. */
+  /** Follows it. The returned function ends that. */
   follow(listener: ControlListener): () => void
 }
 
@@ -50,7 +50,7 @@ export function createControlChannel(
   const key = keys.control(name)
   const live = keys.controlLive(name)
   const next = keys.beginnings(name)
-  const publish = bind(notifierRevoke, [[next], KEPT, TTL_MS, 0, 1000])
+  const publish = bind(notifierRevoke, [[next], MAX_REVOCATIONS, TTL_MS, 0, 1000])
   const since = bind(notifierSince, [0])
   const top = bind(notifierTop, [])
 
@@ -62,7 +62,7 @@ export function createControlChannel(
     since: async (position: string, count: number) =>
       toSection('', await since(route, key, next, position, count)),
     top: () => top(route, key),
-    // An empty history could be lost without anybody seeing it.
+    // Without an entry the loss of the history would go unnoticed.
     end: async () => (await top(route, key)) || append('begin', '{}'),
   }
 
@@ -71,7 +71,7 @@ export function createControlChannel(
     const follower = new Follower(source, {
       from: '+',
       deliver,
-      // What was read before the channel is followed again is not all.
+      // During an interruption the history that was read may be incomplete.
       caughtUp: () => source.interrupted || listener.caughtUp(),
       failed: (fault) => listener.failed(fault),
     })
@@ -81,18 +81,18 @@ export function createControlChannel(
       if (event.kind !== 'message' || event.type !== 'revoke') return
       const revocation = readRevocation(event.json)
       if (revocation) return listener.revoked(revocation)
-      // Somebody lost a right, and nobody knows who.
+      // A user lost a right, but which user is unknown.
       unreadable(`the history ${key}`, event.json)
       listener.lost()
     }
 
     const unfollow = subscriber.follow(route, live, {
       message(text) {
-        // A revocation stops what arrives after it, and nothing before.
+        // Events that arrived before the revocation must still be delivered.
         arrivals.deliverAll()
         const event = parseLive('', text)
         if (!event) return unreadable(`the pub/sub channel ${live}`, text)
-        // While the follower reads the history it would keep it, and events that arrive after it would go out.
+        // A follower that reads the history would deliver it late, after events that arrived later.
         if (follower.state !== 'live') deliver(event.message)
         follower.push([event])
       },
@@ -113,7 +113,7 @@ export function createControlChannel(
         (newest) => {
           if (follower.state === 'live' && !follower.isAt(newest)) follower.keepUp()
         },
-        // Redis is away: the subscription will be there again.
+        // Redis is away: the subscription recovers, and catches up then.
         () => {},
       )
     }, CHECK_MS).unref()
@@ -123,9 +123,9 @@ export function createControlChannel(
       follower.close()
       unfollow()
     }
-    const forget = onClose(async () => end())
+    const unregister = onClose(async () => end())
     return () => {
-      forget()
+      unregister()
       end()
     }
   }

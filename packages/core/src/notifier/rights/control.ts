@@ -1,64 +1,65 @@
 import { within } from '../limits.ts'
 import type { ControlChannel } from './control-channel.ts'
 
-/** Learns of the revocations of its user. */
+/** Gets the revocations of its user. */
 export interface RightsListener {
   readonly user: string
-  /** Rights to these channels ended; to all of them without. May be called again for the same revocation. */
+  /** The rights to these channels ended; undefined: to all channels. May be called again for the same revocation. */
   revoked(channels: readonly string[] | undefined): void
-  /** Revocations were lost: nobody knows what rights there still are. */
+  /** Revocations were lost, so the remaining rights are unknown. */
   lost(): void
-  /** From now on revocations may be missed, until `sure` says that all of them were given out. */
-  unsure(): void
-  sure(): void
+  /** From now on revocations may be missing, until `complete` is called. */
+  incomplete(): void
+  /** All revocations so far were delivered. */
+  complete(): void
 }
 
-/** The listeners of this process, each of which learns when its user's rights end. */
+/** Delivers the revocations of a notifier to the listeners of this process. */
 export interface Control {
-  /** Resolves when every revocation from now on will be given out. */
+  /** Resolves when every later revocation will be delivered. */
   join(listener: RightsListener): Promise<void>
   leave(listener: RightsListener): void
-  /** Whether all revocations so far were given out. */
-  readonly sure: boolean
+  /** Whether all revocations so far were delivered. */
+  readonly complete: boolean
   revoke(user: string, channels: readonly string[] | undefined): Promise<void>
 }
 
-/** Follows the control channel while somebody listens. */
+/** Follows the control channel while there are listeners. */
 export function createControl(channel: ControlChannel, deadlineMs: number): Control {
   const listeners = new Map<string, Set<RightsListener>>()
-  /** Joins under way; a fault is why the revocations cannot be read. */
-  const joining = new Set<(fault?: unknown) => void>()
-  let state: 'idle' | 'unsure' | 'sure' = 'idle'
+  /** Ends the joins in progress. An error means that the revocations cannot be read. */
+  const joining = new Set<(error?: unknown) => void>()
+  let state: 'idle' | 'incomplete' | 'complete' = 'idle'
   let stop = (): void => {}
 
-  function everybody(): RightsListener[] {
+  function allListeners(): RightsListener[] {
     return [...listeners.values()].flatMap((ofUser) => [...ofUser])
   }
 
-  function endJoins(fault?: unknown): void {
-    for (const end of joining) end(fault)
+  function endJoins(error?: unknown): void {
+    for (const end of joining) end(error)
     joining.clear()
   }
 
   function follow(): void {
-    state = 'unsure'
+    state = 'incomplete'
     stop = channel.follow({
       revoked({ user, channels }) {
         for (const listener of listeners.get(user) ?? []) listener.revoked(channels)
       },
       lost() {
-        for (const listener of everybody()) listener.lost()
+        for (const listener of allListeners()) listener.lost()
       },
       interrupted() {
-        if (state !== 'sure') return
-        state = 'unsure'
-        for (const listener of everybody()) listener.unsure()
+        if (state !== 'complete') return
+        state = 'incomplete'
+        for (const listener of allListeners()) listener.incomplete()
       },
       caughtUp() {
-        if (state !== 'unsure') return
-        state = 'sure'
+        if (state !== 'incomplete') return
+        state = 'complete'
         endJoins()
-        for (const listener of everybody()) listener.sure()
+        for (const listener of allListeners()) listener.complete()
       },
       failed: endJoins,
     })
@@ -72,7 +73,7 @@ export function createControl(channel: ControlChannel, deadlineMs: number): Cont
     state = 'idle'
     stop()
     stop = () => {}
-    // Their users were revoked meanwhile: nobody waits for them any more.
+    // Their users were revoked meanwhile, so nothing waits for these joins.
     endJoins()
   }
 
@@ -81,12 +82,12 @@ export function createControl(channel: ControlChannel, deadlineMs: number): Cont
       const ofUser = listeners.get(listener.user)
       if (ofUser) ofUser.add(listener)
       else listeners.set(listener.user, new Set([listener]))
-      let end = (_fault?: unknown): void => undefined
+      let end = (_error?: unknown): void => undefined
       try {
         if (state === 'idle') follow()
-        if (state === 'sure') return
+        if (state === 'complete') return
         const ready = new Promise<void>((resolve, reject) => {
-          end = (fault) => (fault === undefined ? resolve() : reject(fault))
+          end = (error) => (error === undefined ? resolve() : reject(error))
         })
         joining.add(end)
         await within('admit', deadlineMs, ready)
@@ -97,8 +98,8 @@ export function createControl(channel: ControlChannel, deadlineMs: number): Cont
       }
     },
     leave,
-    get sure() {
-      return state === 'sure'
+    get complete() {
+      return state === 'complete'
     },
     revoke: (user, channels) => channel.publish(channels === undefined ? { user } : { user, channels }),
   }

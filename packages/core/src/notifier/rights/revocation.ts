@@ -1,13 +1,13 @@
 import { isText } from '../../options.ts'
 import { LONGEST_USER } from '../checks.ts'
 
-/** A user's rights to these channels ended; to all of them without. */
+/** The end of a user's rights to these channels; without channels, of all rights. */
 export interface Revocation {
   readonly user: string
   readonly channels?: readonly string[]
 }
 
-/** Reads a revocation out of the control channel; undefined when the JSON is none. */
+/** Reads a revocation from the control channel. Undefined for any other JSON. */
 export function readRevocation(json: string): Revocation | undefined {
   try {
     const { user, channels } = JSON.parse(json) as Partial<Revocation>

@@ -34,6 +34,11 @@ export function createTopology(
   return Object.assign(
     lineOver(cluster, () => cluster.status === 'ready'),
     {
+      count() {
+        const states = [...nodes.values()].map(({ redis }) => redis.status)
+        const open = states.filter((status) => status !== 'wait' && status !== 'end').length
+        return { open, ready: states.filter((status) => status === 'ready').length }
+      },
       owner: (slot: number) => cluster.slots[slot]?.[0],
       link(name: string) {
         const node = nodes.get(name)

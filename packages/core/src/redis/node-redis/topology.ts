@@ -167,6 +167,10 @@ export function openTopology(given: Cluster, options: ClusterOptions, roster: Ro
       await Promise.all([...nodes.values()].map((link) => link.close()))
       events.emit('closed', undefined)
     },
+    count: () => ({
+      open: nodes.size,
+      ready: [...nodes.values()].filter((link) => link.ready).length,
+    }),
     owner: (slot) => slots[slot],
     link: (name) => nodes.get(name),
     open: (name, purpose) => (nodes.size > 0 ? open(name, purpose) : undefined),

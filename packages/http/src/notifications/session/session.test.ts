@@ -74,14 +74,15 @@ async function follow({ channels, at, from = new Map(), lost = [], stallMs = 100
     pause: () => calls.push('pause'),
     resume: () => calls.push('resume'),
     leave: () => {},
-    close: () => calls.push('close'),
+    close: async () => void calls.push('close'),
+    [Symbol.asyncDispose]: async () => {},
   }
   const notifier = {
     subscribe: async () => subscription,
     admit: async (user: string, { onRevoked, onEnd }: Parameters<AnyNotifier['admit']>[1]) => {
       rights.revoke = onRevoked
       rights.end = onEnd
-      return { user, limit: async () => {}, close: () => calls.push('no connection of the user') }
+      return { user, limit: async () => {}, close: async () => void calls.push('no connection of the user') }
     },
   }
   const rights = {} as {

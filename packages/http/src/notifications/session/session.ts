@@ -166,20 +166,20 @@ export class Session {
   }
 
   /** Says farewell and closes; before the transport is open once it is. Resolves when the connection is done. */
-  async end(reason: 'come back' | NotifierAdmissionEnd): Promise<void> {
+  async end(reason: 'come back' | NotifierAdmissionEnd, deadlineMs: number = GRACE_MS): Promise<void> {
     if (this.#state === 'opening') {
       // What a user may is being asked: the answer may be from before or after, so the client has to come back.
       if (this.#ending !== 'connections') this.#ending = reason === 'connections' ? reason : 'come back'
     } else if (this.#state !== 'closed') {
-      await this.transport.close(this.#farewellOf(reason), GRACE_MS)
+      await this.transport.close(this.#farewellOf(reason), Math.min(deadlineMs, GRACE_MS))
     }
   }
 
   close(): void {
     if (!this.#change('close')) return
     this.#early = undefined
-    this.#subscription?.close()
-    this.#admission?.close()
+    void this.#subscription?.close()
+    void this.#admission?.close()
     this.#following.fanOut?.exit()
     this.#settings.onClose(this)
   }

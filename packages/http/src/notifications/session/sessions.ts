@@ -47,7 +47,7 @@ export interface Sessions {
   /** What to say to all that come now; undefined while they are served. */
   readonly farewell: Farewell | undefined
   /** Sends every client away with a time to come back, and all later ones. Resolves when their connections are done. */
-  close(): Promise<void>
+  close(deadlineMs: number): Promise<void>
 }
 
 export function createSessions(options: SessionsOptions): Sessions {
@@ -68,9 +68,9 @@ export function createSessions(options: SessionsOptions): Sessions {
     return { kind: 'come back', afterMs: comeBackAfterMs() }
   }
 
-  async function close(): Promise<void> {
+  async function close(deadlineMs: number): Promise<void> {
     closed = true
-    await Promise.all([...sessions].map((session) => session.end('come back')))
+    await Promise.all([...sessions].map((session) => session.end('come back', deadlineMs)))
   }
 
   function beat(): void {

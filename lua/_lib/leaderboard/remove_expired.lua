@@ -1,20 +1,18 @@
--- `expel(plan, windows, beside)`: takes out of rolling windows what has to leave, at most 32 entries in all; whether
--- nothing is left to take, and, where `beside` is given, no more than that was taken, so that this call may do what it
--- came for.
+-- `remove_expired(plan, windows, most)`: removes expired entries from rolling windows, at most 32 in all. Returns whether none
+-- is left and, if `most` is given, at most that many were removed, so that the call may continue with its own work.
 --
--- Invariant: a rolling window's sum of a member is the sum of its log entries that were not taken, in whole numbers,
--- and the member is there while that is not zero. Each entry is taken together with its part of the sum, so that a
--- process may stop calling after any call.
+-- Invariant: the sum of a member in a rolling window is the sum of its entries in the log, in whole numbers, and the member is
+-- in the sorted set while that sum is not zero. Each entry is removed together with its part of the sum, so that a process may
+-- stop after any call.
 --
--- An entry of the log is `m` member and `b`: the amount, or '+' when the amount is in `parts` under the entry's id, or
--- nothing when it marks a removal: `gone` holds its id under the member as long as it is there, and entries before it count
--- nothing.
--- What a foreign program put there counts nothing.
+-- An entry of the log has the fields `m`, the member, and `b`: the amount; or '+' when the amount is in `parts` under the
+-- entry's id; or empty for a removal marker. `gone` has the marker's id under the member while the marker exists, and entries
+-- before the marker do not count. Data of another program do not count.
 -- @include leaderboard/board
 -- @include earlier
 
--- The amount of a grown entry, which is done with.
-local function grown(window, id, member)
+-- Takes the amount of an entry out of `parts`.
+local function take_part(window, id, member)
   local amount = redis.call('HGET', window.parts, id)
   redis.call('HDEL', window.parts, id)
   if redis.call('HGET', window.parts, '=' .. member) == id then
@@ -23,7 +21,7 @@ local function grown(window, id, member)
   return amount or 0
 end
 
-local function settle_window(plan, window, budget)
+local function remove_from_window(plan, window, budget)
   local bound = now - window.last
   if bound < 0 then
     return budget
@@ -35,7 +33,7 @@ local function settle_window(plan, window, budget)
   end
   local newest = redis.call('XREVRANGE', window.log, '+', '-', 'COUNT', 1)[1][1]
   if board.time_of(newest) <= bound then
-    -- All of it has to leave.
+    -- The whole log has expired.
     redis.call('UNLINK', window.z, window.log, window.gone, window.parts or window.log, window.d or window.log)
     return budget
   end
@@ -47,22 +45,22 @@ local function settle_window(plan, window, budget)
   for at = 1, count do
     members[at] = due[at][2][2]
   end
-  local marks = redis.call('EXISTS', window.gone) == 1 and redis.call('HMGET', window.gone, unpack(members))
+  local markers = redis.call('EXISTS', window.gone) == 1 and redis.call('HMGET', window.gone, unpack(members))
   local sums, times, done = {}, {}, {}
   for at, member in ipairs(members) do
     local id, by = due[at][1], due[at][2][4]
-    local mark = marks and marks[at]
-    mark = mark and board.time_of(mark) and mark
+    local marker = markers and markers[at]
+    marker = marker and board.time_of(marker) and marker
     if by == '' then
-      if mark == id then
+      if marker == id then
         done[#done + 1] = member
       end
     else
       if by == '+' then
-        by = grown(window, id, member)
+        by = take_part(window, id, member)
       end
       by = tonumber(by)
-      if by and by ~= 0 and math.abs(by) < 2 ^ 53 and not (mark and earlier(id, mark)) then
+      if by and by ~= 0 and math.abs(by) < 2 ^ 53 and not (marker and earlier(id, marker)) then
         sums[member] = (sums[member] or 0) + by
         times[member] = plan.shift and board.time_of(id) + window.last
       end
@@ -83,25 +81,25 @@ local function settle_window(plan, window, budget)
     end
   end
   board.write_all(plan, window, before, after)
-  -- A sum that was zero comes back when a part of it leaves.
+  -- A sum of zero can become other than zero when an entry expires: the member is added again.
   board.keep_with_log(window)
   local left = due[budget + 1]
-  -- Ids are not counted up: the second part of one may be too large for a double.
+  -- The next id is not computed from this one: its second part may be too large for a double.
   redis.call('XTRIM', window.log, 'MINID', '=', left and left[1] or string.format('%.0f', bound + 1))
   return left and -1 or budget - #due
 end
 
 local DUE = 32
 
-local function expel(plan, windows, beside)
+local function remove_expired(plan, windows, most)
   local budget = DUE
   for _, window in ipairs(windows) do
     if window.log then
-      budget = settle_window(plan, window, budget)
+      budget = remove_from_window(plan, window, budget)
       if budget < 0 then
         return false
       end
     end
   end
-  return not beside or DUE - budget <= beside
+  return not most or DUE - budget <= most
 end

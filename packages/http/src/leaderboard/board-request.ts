@@ -3,8 +3,8 @@ import type { BoardReadOptions } from '@penknife/core'
 import type { Exchange } from '../exchange/exchange.ts'
 import type { Checked } from './options.ts'
 
-/** What a request asks of the board: all of it checked and bounded. */
-export type Question =
+/** A checked and bounded read of the board by a request. */
+export type BoardRequest =
   | { readonly kind: 'top'; readonly count: number; readonly from: number; readonly read: BoardReadOptions }
   | {
       readonly kind: 'around'
@@ -14,15 +14,15 @@ export type Question =
     }
   | { readonly kind: 'rank'; readonly member: string; readonly read: BoardReadOptions }
 
-/** What is wrong with what a client sent; the message is for the client. */
+/** A mistake in the client's request. The message is sent to the client. */
 export class BadRequest extends Error {}
 
 /**
- * The question of a request, or undefined when its path is none of ours.
+ * Parses a request; undefined when its path is not one of the plugin's.
  *
- * @throws BadRequest for a value that is not in its bounds.
+ * @throws BadRequest for a value out of its bounds.
  */
-export function questionOf(exchange: Exchange, options: Checked): Question | undefined {
+export function parseRequest(exchange: Exchange, options: Checked): BoardRequest | undefined {
   const { path } = exchange
   if (!path.startsWith(`${options.path}/`)) return undefined
   const [kind, member, ...more] = path.slice(options.path.length + 1).split('/')

@@ -1,6 +1,6 @@
--- `opened(saved)`: the block that a subject's state begins with, if any (its time, its end, its reason), and the length
--- of what it takes there. A block is an entry with id 0, followed by as many bytes of text as the entry says.
-local function opened(saved)
+-- `leading_block(saved)`: the block at the start of a subject's state, if any (time, end and reason), and its length in
+-- bytes. A block is an entry with id 0, followed by the reason, whose length is in the entry.
+local function leading_block(saved)
   if not saved or #saved < 40 then
     return nil, nil, nil, 0
   end

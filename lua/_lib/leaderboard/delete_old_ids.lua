@@ -1,10 +1,10 @@
--- `forget(ids, idlog, remember)`: forgets at most four ids of increments, or removals, that are too old. Whoever
--- remembers one calls it, so that there are never more than were remembered in the time, and those still to be forgotten.
+-- `delete_old_ids(ids, idlog, window)`: deletes at most four expired ids of increments, or removals. Every script that stores
+-- one calls it, so the number of stored ids is bounded by those of the window and those that are still to be deleted.
 -- @include leaderboard/board
 -- @include now
 
-local function forget(ids, idlog, remember)
-  local bound = now - remember
+local function delete_old_ids(ids, idlog, window)
+  local bound = now - window
   if bound < 0 then
     return
   end
