@@ -5,7 +5,7 @@ import { failure } from '../support/connect.ts'
 import { deferred } from '../support/deferred.ts'
 import {
   addNumbers,
-  buriedOf,
+  deadLettersOf,
   consumersOf,
   openOrders,
   ORDERS,
@@ -111,7 +111,7 @@ test('closing workers use up no attempt of an unfinished entry, however many clo
     ])
   }
   expect(deliveries).toEqual([1, 2, 3, 4].map((fence) => ({ attempt: 1, fence })))
-  expect(await buriedOf(stream, 'billing')).toEqual([])
+  expect(await deadLettersOf(stream, 'billing')).toEqual([])
 })
 
 test('a handler that returns because its signal aborted has not finished the entry', async () => {
