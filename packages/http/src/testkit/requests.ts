@@ -181,7 +181,7 @@ export const requestCases: readonly ContractCase[] = [
         const headers = { 'content-type': 'application/json' }
         const { status } = await call(`${url}/echo`, { method: 'POST', headers, body: '{"a":1}' })
         assert.equal(status, 500)
-        assert.match(String(errors[0]), /Mount penknife above it/)
+        assert.match(String(errors[0]), /Mount the penknife middleware above it/)
       },
       { bodyParser: 'json' },
     ),
