@@ -18,6 +18,8 @@ const server = (kind: 'redis' | 'valkey', suite: string) => async (): Promise<Va
 const RUNS: Readonly<Record<string, () => Variables | Promise<Variables>>> = {
   default: () => ({}),
   'resp-2': () => ({ PENKNIFE_RESP: '2' }),
+  'ioredis-5': () => ({ PENKNIFE_DRIVER: 'ioredis5' }),
+  'node-redis': () => ({ PENKNIFE_DRIVER: 'node-redis' }),
   'valkey-8': server('valkey', 'trixie'),
   'valkey-9': server('valkey', 'sid'),
   'redis-8': server('redis', 'sid'),

@@ -14,16 +14,16 @@
 -- @shared keys keys  string: the last fence of the space
 -- @shared channel    what the pub/sub channels of processes begin with
 -- @shared lease      milliseconds of a lease
+-- @shared label      what holders call themselves
 -- @shared claim      milliseconds of an offer
 -- @item key lock     string: the lease or the offer
 -- @item key queue    sorted set: tickets
 -- @item arg owner    "process:number": the ticket of this caller
--- @item arg order    "-" not to wait, "+" for a new ticket, else the ticket's order
--- @item arg label    what the holder calls itself
+-- @item arg order    "-" not to wait, "+" for a new ticket, else the ticket's order; then, if it is another, what the holder calls itself
 -- @returns integer|string the fence; or "milliseconds order": ask again after that time, or when told
 
 local of = locking.open(keys[1], channel, lease, claim)
 
-local function item(lock, queue, owner, order, label)
+local function item(lock, queue, owner, order)
   return locking.ask(of, { lock, queue }, owner, order, label)
 end

@@ -7,16 +7,16 @@
 -- @include guard/locking
 -- @shared channel    as lock.lua
 -- @shared lease      as lock.lua
+-- @shared label      what holders call themselves
 -- @shared claim      as lock.lua
 -- @item keys all     the last fence of the space, then lock and queue of each
 -- @item arg owner    as lock.lua
--- @item arg order    as lock.lua
--- @item arg label    as lock.lua
+-- @item arg order    "-" not to wait, "+" for a new ticket, else the ticket's order; then, if it is another, what the holder calls itself
 -- @returns integer|string as lock.lua
 
 local of = locking.open(nil, channel, lease, claim)
 
-local function item(all, owner, order, label)
+local function item(all, owner, order)
   of.fences.key = all[1]
   return locking.ask(of, { unpack(all, 2) }, owner, order, label)
 end

@@ -6,36 +6,43 @@
 -- @batch 128
 -- @full refused      it adds ids
 -- @include guard/seeing
--- @shared keys keys  sorted set: id by the millisecond at which it was seen
 -- @shared window     milliseconds
 -- @shared most       ids
+-- @item key seen     sorted set: id by the millisecond at which it was seen
 -- @item arg ids      a line for each id
 -- @returns string|integer one id: 1 for a new one, else 0; several: "1" or "0" for each
 
-local of = seeing.open(keys[1], window, most)
+local sets = {}
+-- Of single ids, whose calls are for any of the sets, one set of a call is cleaned up: each call adds less than that takes away.
+local cleaned = false
 
-local function see(id)
-  local new = seeing.prepare(of, id)
-  if new == true then
-    seeing.apply(of, id)
+local function set_of(seen)
+  local of = sets[seen]
+  if not of then
+    of = seeing.open(seen, window, most)
+    sets[seen] = of
   end
-  return new
+  return of
 end
 
-local function item(ids)
+local function item(seen, ids)
+  local of = set_of(seen)
   if not string.find(ids, '\n', 1, true) then
-    local new = see(ids)
-    if type(new) == 'table' then
-      return new
+    local new = seeing.see(of, ids)
+    if new == 1 and not cleaned then
+      cleaned = true
+      seeing.trim(of)
     end
-    seeing.trim(of)
-    return new and 1 or 0
+    return new
   end
   local all = {}
   for id in string.gmatch(ids, '[^\n]+') do
-    local new = see(id)
+    local new = seeing.prepare(of, id)
     if type(new) == 'table' then
       return new
+    end
+    if new then
+      seeing.apply(of, id)
     end
     all[#all + 1] = new and '1' or '0'
   end

@@ -21,7 +21,7 @@ const pages = tracked.filter((path) => path.endsWith('.md'))
 
 /** Those for users and contributors, whose sentences are checked. */
 const prose = pages.filter((path) =>
-  /^(README|CONTRIBUTING|SECURITY)\.md$|^docs\/|^packages\/|^(bench|chaos|fuzz)\//.test(path),
+  /^(README|ARCHITECTURE|CONTRIBUTING|SECURITY)\.md$|^docs\/|^packages\/|^(bench|chaos|fuzz)\//.test(path),
 )
 
 const LONGEST_SENTENCE = 30

@@ -36,9 +36,20 @@ beforeAll(async () => {
   redis = await startRedis()
   rmSync(FOLDER, { recursive: true, force: true })
   mkdirSync(FOLDER)
-  for (const { path, code } of snippets)
-    writeFileSync(path, isServer(code) ? code : `${code}\nprocess.exit()\n`)
+  for (const { path, code } of snippets) {
+    const onClient = NODE_REDIS ? onNodeRedis(code) : code
+    writeFileSync(path, isServer(code) ? onClient : `${onClient}\nprocess.exit()\n`)
+  }
 })
+
+const NODE_REDIS = process.env['PENKNIFE_DRIVER'] === 'node-redis'
+
+/** The snippet as the README says how to write it for node-redis. */
+function onNodeRedis(code: string): string {
+  return code
+    .replace("import { Redis } from 'ioredis'", "import { createClient } from 'redis'")
+    .replace('new Redis()', "createClient({ url: process.env['REDIS_URL'] ?? '' })")
+}
 
 afterAll(async () => {
   rmSync(FOLDER, { recursive: true, force: true })

@@ -6,7 +6,7 @@ import { runProgram } from '../support/program.ts'
 
 const at = (name: string): string => new URL(`../../examples/${name}/main.ts`, import.meta.url).pathname
 
-test.each(['express', 'koa', 'nudges', 'standalone'])('examples/%s fits on a screen', (name) => {
+test.each(['express', 'koa', 'nudges', 'standalone', 'tickets'])('examples/%s fits on a screen', (name) => {
   expect(readFileSync(at(name), 'utf8').split('\n').length).toBeLessThan(60)
 })
 
@@ -28,6 +28,19 @@ test('the nudges example drops from one process’s cache what another one chang
     'two: tea costs 10 (from the database)',
     'two: tea has a new price',
     'one: tea costs 12 (from the database)',
+  ])
+})
+
+test('the tickets example sells two seats once each, and one that was left comes back', async () => {
+  const { code, output } = await runProgram(at('tickets')).ended
+  expect(code, output).toBe(0)
+  expect(output.match(/^(ann|bob|cem|sold).*$/gm)).toEqual([
+    'ann: committed, receipt of ann',
+    'bob: reserved, and left',
+    'cem: sold out',
+    'ann: committed before, receipt of ann',
+    'cem: committed, receipt of cem',
+    'sold to ann and cem, 0 left',
   ])
 })
 

@@ -72,8 +72,8 @@ test('a lock is given to one at a time, first come first served among the living
   const { bind, keys } = penknife.space('shop').runtime
   const { route } = keys
   const fenceKey = 'pk1:{shop}:fence:last'
-  const ask = bind(guardLockAll, [CHANNEL, LEASE_MS, CLAIM_MS])
-  const askBoth = bind(guardLockAll, [CHANNEL, LEASE_MS, CLAIM_MS])
+  const ask = bind(guardLockAll, [CHANNEL, LEASE_MS, 'me', CLAIM_MS])
+  const askBoth = bind(guardLockAll, [CHANNEL, LEASE_MS, 'me', CLAIM_MS])
   const unlock = bind(guardUnlock, [CHANNEL, CLAIM_MS])
   const unqueue = bind(guardUnqueue, [CHANNEL, CLAIM_MS])
   const relock = bind(guardRelock, [LEASE_MS])
@@ -126,10 +126,7 @@ test('a lock is given to one at a time, first come first served among the living
       seen.skipped += looks.filter(({ dead }) => dead).length
       const all = [fenceKey, ...caller.locks.flatMap((lock) => [lockKey(lock), queueKey(lock)])]
       const port = caller.locks.length === 1 ? ask : askBoth
-      const reply = await port(
-        route,
-        ...([...all, caller.owner, order, 'me'] as [...string[], string, string, string]),
-      )
+      const reply = await port(route, ...([...all, caller.owner, order] as [...string[], string, string]))
       if (typeof reply === 'number') {
         expect(free, `${caller.owner} was given ${caller.locks.join()} out of turn`).toBe(true)
         expect(reply).toBeGreaterThan(fence)

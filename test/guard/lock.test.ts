@@ -208,6 +208,15 @@ describe('those who wait', () => {
     expect(held.fence).toBeGreaterThan(5)
   })
 
+  test('get it too where the user may not follow channels: when the lease of the holder is over', async () => {
+    await bench.raw.call('ACL', 'SETUSER', 'deaf', 'on', '>x', '~*', '&*', '+@all', '-ssubscribe')
+    const penknife = await openReady(pattern(bench.server.url, { username: 'deaf', password: 'x' }))
+    const lock = createLock(penknife.space('shop'), 'orders', { lease: '1s' })
+    const held = await take(await open({ lease: '1s', maxHold: '1s' }))
+    const next = await take(lock)
+    expect(next.fence).toBeGreaterThan(held.fence)
+  })
+
   test('fail when penknife is closed', async () => {
     const penknife = await penknifeOf()
     const lock = createLock(penknife.space('shop'), 'orders')

@@ -190,26 +190,26 @@ export const SAMPLES: Readonly<Record<string, readonly Sample[]>> = {
   'guard/lock': [
     {
       returns: 'integer',
-      shared: [[fence], lockChannel, 1000, 500],
-      item: [lockA, queueA, 'me:1', '-', 'me'],
+      shared: [[fence], lockChannel, 1000, 'me', 500],
+      item: [lockA, queueA, 'me:1', '-'],
     },
     {
       returns: 'string',
-      shared: [[fence], lockChannel, 1000, 500],
-      item: [lockA, queueA, 'you:1', '+', 'you'],
+      shared: [[fence], lockChannel, 1000, 'me', 500],
+      item: [lockA, queueA, 'you:1', '+'],
       before: LOCKED,
     },
   ],
   'guard/lock_all': [
     {
       returns: 'integer',
-      shared: [lockChannel, 1000, 500],
-      item: [fence, lockA, queueA, lockB, queueB, 'me:1', '+', 'me'],
+      shared: [lockChannel, 1000, 'me', 500],
+      item: [fence, lockA, queueA, lockB, queueB, 'me:1', '+ other'],
     },
     {
       returns: 'string',
-      shared: [lockChannel, 1000, 500],
-      item: [fence, lockA, queueA, lockB, queueB, 'you:1', '+', 'you'],
+      shared: [lockChannel, 1000, 'me', 500],
+      item: [fence, lockA, queueA, lockB, queueB, 'you:1', '+'],
       before: LOCKED,
     },
   ],
@@ -272,6 +272,11 @@ export const SAMPLES: Readonly<Record<string, readonly Sample[]>> = {
     { returns: 'string', item: [object, '', 5], before: [['HSET', object, ':v', 7, ':f', 3]] },
   ],
   'guard/object_read': [{ returns: 'list', item: [object], before: [['HSET', object, ':v', 7]] }],
+  'guard/add': [
+    { returns: 'integer', shared: COUNTERS, item: ['b', -2], before: RESERVED },
+    { returns: 'string', shared: COUNTERS, item: ['a', -2], before: RESERVED },
+    { returns: 'string', shared: COUNTERS, item: ['b', -6], before: RESERVED },
+  ],
   'guard/claim': [
     { returns: 'string', shared: [1000], item: [claimed, 'me', 0] },
     {
@@ -295,20 +300,18 @@ export const SAMPLES: Readonly<Record<string, readonly Sample[]>> = {
   'guard/see': [
     {
       returns: 'integer',
-      shared: [[seenIds], 1000, 2],
-      item: ['a'],
+      shared: [1000, 2],
+      item: [seenIds, 'a'],
       before: [['ZADD', seenIds, 1, 'old', 2, 'a']],
     },
     {
       returns: 'string',
-      shared: [[seenIds], 1000, 2],
-      item: ['a\nb\nc'],
+      shared: [1000, 2],
+      item: [seenIds, 'a\nb\nc'],
       before: [['ZADD', seenIds, 1, 'old']],
     },
   ],
-  'guard/unsee': [
-    { returns: 'integer', shared: [[seenIds]], item: ['a'], before: [['ZADD', seenIds, 1, 'a']] },
-  ],
+  'guard/unsee': [{ returns: 'integer', item: [seenIds, 'a'], before: [['ZADD', seenIds, 1, 'a']] }],
   'guard/count': [
     { returns: 'string', shared: COUNTERS, item: ['-2 - - a\n=7 - - b'], before: RESERVED },
     { returns: 'integer', shared: PAST_COUNTERS, item: ['-2 - - a'] },

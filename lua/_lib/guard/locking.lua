@@ -11,7 +11,8 @@
 --
 -- - `locking.open(fences, queues, lease, claim)`: milliseconds of a lease and of an offer.
 -- - `locking.ask(of, locks, owner, order, label)`: `locks` are pairs of keys, lock and queue. The fence, when all of them are the owner's;
---   else "milliseconds order", after which to ask again. `order` is "-" to wait for nothing, "+" for a new ticket, or the ticket's.
+--   else "milliseconds order", after which to ask again. `order` is "-" to wait for nothing, "+" for a new ticket, or the ticket's; behind
+--   it, after a space, may be another label.
 -- - `locking.renew(lock, owner, lease)`, `locking.release(of, lock, queue, owner)`: 1 when the lease was in force, else 0.
 -- - `locking.leave(of, lock, queue, owner)`: takes the ticket back, and what was offered to it.
 -- @include now
@@ -39,9 +40,14 @@ local function read(lock)
   return { untl = tonumber(untl), fence = tonumber(fence), owner = owner, label = label }
 end
 
+-- Of leases of one length, which most are: when they end, and the TTL of their keys, as text.
+local length, ends, ttl
+
 local function write(lock, lasts, fence, owner, label)
-  local text = string.format('%.0f %.0f %s %s', now + lasts * 1000, fence, owner, label)
-  redis.call('SET', lock, text, 'PX', string.format('%.0f', lasts + SLACK))
+  if lasts ~= length then
+    length, ends, ttl = lasts, string.format('%.0f ', now + lasts * 1000), string.format('%.0f', lasts + SLACK)
+  end
+  redis.call('SET', lock, ends .. string.format('%.0f', fence) .. ' ' .. owner .. ' ' .. label, 'PX', ttl)
 end
 
 -- Offers a free lock to the first of its queue; frees it when nobody waits.
@@ -86,6 +92,17 @@ function locking.ask(of, locks, owner, order, label)
   local wrong = fences.look(of.fences)
   if wrong then
     return wrong
+  end
+  if order ~= '-' and order ~= '+' then
+    local own
+    order, own = string.match(order, '^(%S+) ?(.*)$')
+    label = own ~= '' and own or label
+  end
+  -- The common case: nobody has it, and nobody waits.
+  if #locks == 2 and redis.call('EXISTS', locks[1], locks[2]) == 0 then
+    local fence = fences.next(of.fences)
+    write(locks[1], of.lease, fence, owner, label)
+    return fence
   end
   local mine = tonumber(order) or math.huge
   local blocked, untl = {}, 0
@@ -151,6 +168,10 @@ end
 
 -- Takes a ticket's record away, which was read; errors are raised when something was written before.
 local function give_up(of, lock, queue, record)
+  if redis.call('EXISTS', queue) == 0 then
+    redis.call('DEL', lock)
+    return record.fence > 0 and record.untl > now and 1 or 0
+  end
   local heads = queueing.heads(of.queues, queue, 2)
   if heads.err then
     return heads

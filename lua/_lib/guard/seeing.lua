@@ -1,11 +1,13 @@
 -- `seeing`: ids that were seen within a time, in two phases. An object is a sorted set, id by the millisecond at which it was seen.
 --
--- Bound: at most `most` ids, and those that one call adds; each call takes up to 128 of the oldest that are too many or too old.
+-- Bound: at most `most` ids, and those that are added until the next clean-up, which takes up to 128 of the oldest that are too many or
+-- too old.
 --
 -- - `seeing.open(key, window, most)` makes the object. `seeing.prepare(of, id)` reads: true for a new id, false for one that was seen within
 --   `window` milliseconds, or an error. `seeing.apply(of, id)` writes it. `seeing.trim(of)` is its clean-up, once in a call.
+-- `seeing.see(of, id)` is both phases where nothing else depends on them: 1 for a new id, else 0, or an error.
 -- @include now
-local seeing = { open = nil, prepare = nil, apply = nil, trim = nil }
+local seeing = { open = nil, prepare = nil, apply = nil, trim = nil, see = nil }
 local ms = math.floor(now / 1000)
 local MOST_GONE = 128
 
@@ -27,6 +29,23 @@ function seeing.apply(of, id)
     of.kept = true
     redis.call('PEXPIRE', of.key, of.window)
   end
+end
+
+function seeing.see(of, id)
+  local added = redis.pcall('ZADD', of.key, 'NX', ms, id)
+  if added == 0 then
+    -- Known, if its window is not over.
+    if tonumber(redis.call('ZSCORE', of.key, id)) > ms - of.window then
+      return 0
+    end
+    redis.call('ZADD', of.key, ms, id)
+    added = 1
+  end
+  if added == 1 and not of.kept then
+    of.kept = true
+    redis.call('PEXPIRE', of.key, of.window)
+  end
+  return added
 end
 
 function seeing.trim(of)

@@ -94,8 +94,12 @@ local function trim(stream)
   local key, age = stream.key, stream.age
   local bound = not stream.lossy and finished(key) or nil
   local over = stream.entries > 0 and stream.length - stream.entries or 0
-  if stream.bytes > 0 and redis.call('MEMORY', 'USAGE', key) > stream.bytes then
-    over = math.max(over, 2 * EVERY)
+  if stream.bytes > 0 then
+    -- Not every server has it, and not every user may run it: penknife reports that it is missing.
+    local bytes = redis.pcall('MEMORY', 'USAGE', key)
+    if type(bytes) == 'number' and bytes > stream.bytes then
+      over = math.max(over, 2 * EVERY)
+    end
   end
   local oldest = age > 0 and now / 1000 - age or 0
   local most = math.min(oldest > 0 and MOST or over, MOST)

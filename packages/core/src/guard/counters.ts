@@ -8,7 +8,14 @@ import { readReply } from '../redis/failures.ts'
 import { type Runtime, runtimeOf, type Space } from '../redis/penknife.ts'
 import type { Port } from '../redis/runner.ts'
 import type { Arg } from '../redis/script.ts'
-import { guardCount, guardCounted, guardCountOnce, guardReserve, guardSettle } from '../redis/scripts.gen.ts'
+import {
+  guardAdd,
+  guardCount,
+  guardCounted,
+  guardCountOnce,
+  guardReserve,
+  guardSettle,
+} from '../redis/scripts.gen.ts'
 import {
   checkCounter,
   type CounterSettings,
@@ -135,6 +142,25 @@ export function createCounters(space: Space, name: string, options: CountersOpti
     return { ok: true, repeated: answer.repeated, ...(answer.counters[0] as CounterState) }
   }
 
+  /** The common call, where no period can end. */
+  const add = settings.calendar
+    ? undefined
+    : runtime.bind(guardAdd, [lay(0).keys, planText(settings, [])], undefined, title)
+
+  async function addTo(port: NonNullable<typeof add>, counter: string, by: number): Promise<CounterAnswer> {
+    declare()
+    checkCounter(counter)
+    for (;;) {
+      const reply = await port(route, counter, by)
+      if (typeof reply === 'number') {
+        const available = Math.max(0, reply - settings.floor)
+        const room = Math.max(0, settings.ceiling - reply)
+        return { ok: true, repeated: false, counter, value: reply, available, room }
+      }
+      if (reply !== 'again') return readOne({ counter, by }, reply)
+    }
+  }
+
   async function one(counter: string, by: number, given: CounterSingleChangeOptions): Promise<CounterAnswer> {
     if (given !== NONE) checkOptions('counter', given, ['id', 'floor', 'ceiling'])
     const { floor, ceiling } = given
@@ -183,9 +209,11 @@ export function createCounters(space: Space, name: string, options: CountersOpti
   return {
     name,
     async increment(counter, by = 1, given = NONE) {
+      if (add && given === NONE) return addTo(add, counter, wholeAmount(by))
       return one(counter, wholeAmount(by), given)
     },
     async decrement(counter, by = 1, given = NONE) {
+      if (add && given === NONE) return addTo(add, counter, 0 - wholeAmount(by))
       return one(counter, -wholeAmount(by), given)
     },
     async set(counter, value, given = NONE) {

@@ -4,8 +4,6 @@ import { checkName, checkOptions, checkText, wholeNumber } from '../options.ts'
 import { badReply } from '../redis/failures.ts'
 import { type Route, shortened } from '../redis/keys.ts'
 import { runtimeOf, type Space } from '../redis/penknife.ts'
-import type { Port } from '../redis/runner.ts'
-import type { Arg } from '../redis/script.ts'
 import { guardSee, guardUnsee } from '../redis/scripts.gen.ts'
 import type { Deduper, DeduperOptions } from './dedup-types.ts'
 
@@ -18,9 +16,7 @@ const SHARDS = 16
 
 interface Shard {
   readonly route: Route
-  readonly one: Port<[ids: Arg], string | number>
-  readonly many: Port<[ids: Arg], string | number>
-  readonly forget: Port<[id: Arg], number>
+  readonly key: string
 }
 
 /**
@@ -41,6 +37,10 @@ export function createDeduper(space: Space, name: string, options: DeduperOption
   const { keys, bind, use } = runtimeOf(space)
   const title = `deduper '${name}' of space '${space.name}'`
   use('deduper', name)
+  const most = place === 'space' ? maxIds : Math.ceil(maxIds / SHARDS)
+  const see = bind(guardSee, [windowMs, most], undefined, title)
+  const seeMany = bind({ ...guardSee, batch: TOGETHER }, [windowMs, most], undefined, title)
+  const unsee = bind(guardUnsee, [], undefined, title)
   /** By the tag of its slot. */
   const shards = new Map<string, Shard>()
 
@@ -49,14 +49,7 @@ export function createDeduper(space: Space, name: string, options: DeduperOption
     let shard = shards.get(route.tag)
     if (!shard) {
       const key = place === 'space' ? keys.guard('seen', name) : keys.guardShard(route, 'seen', name)
-      const most = place === 'space' ? maxIds : Math.ceil(maxIds / SHARDS)
-      const shared: [readonly string[], number, number] = [[key], windowMs, most]
-      shard = {
-        route,
-        one: bind(guardSee, shared, undefined, title),
-        many: bind({ ...guardSee, batch: TOGETHER }, shared, undefined, title),
-        forget: bind(guardUnsee, [[key]], undefined, title),
-      }
+      shard = { route, key }
       shards.set(route.tag, shard)
     }
     return shard
@@ -71,7 +64,7 @@ export function createDeduper(space: Space, name: string, options: DeduperOption
     places: readonly number[],
     answer: boolean[],
   ): Promise<void> {
-    const reply = String(await shard.many(shard.route, ids.join('\n')))
+    const reply = String(await seeMany(shard.route, shard.key, ids.join('\n')))
     if (!/^[01]+$/.test(reply) || reply.length !== ids.length)
       throw badReply(title, `'${reply}' is no answer to ${ids.length} ids`)
     for (const [at, to] of places.entries()) answer[to] = reply[at] === '1'
@@ -81,8 +74,8 @@ export function createDeduper(space: Space, name: string, options: DeduperOption
     name,
     async claim(id) {
       const checked = checkId(id)
-      const { one, route } = shardOf(checked)
-      return (await one(route, checked)) === 1
+      const { route, key } = shardOf(checked)
+      return (await see(route, key, checked)) === 1
     },
     async claimAll(ids) {
       if (!Array.isArray(ids) || ids.length > MOST_IDS)
@@ -115,8 +108,8 @@ export function createDeduper(space: Space, name: string, options: DeduperOption
     },
     async forget(id) {
       const checked = checkId(id)
-      const { forget, route } = shardOf(checked)
-      return (await forget(route, checked)) === 1
+      const { route, key } = shardOf(checked)
+      return (await unsee(route, key, checked)) === 1
     },
   }
 }

@@ -50,16 +50,13 @@ export function createLock(space: Space, name: string, options: LockOptions = {}
   const tickets = createTickets(runtime, 'lock', name, title)
   const { channel } = tickets
   const fence = keys.guard('fence', 'last')
-  const lock = bind(guardLock, [[fence], channel, leaseMs, CLAIM_MS], undefined, title)
+  const lock = bind(guardLock, [[fence], channel, leaseMs, label, CLAIM_MS], undefined, title)
   const unlock = bind(guardUnlock, [channel, CLAIM_MS], undefined, title)
   const unqueue = bind(guardUnqueue, [channel, CLAIM_MS], undefined, title)
   const relock = bind(guardRelock, [leaseMs], undefined, title)
   const locked = bind(guardLocked, [], undefined, title)
   /** A batch holds items with as many keys each. */
-  const lockAll = new Map<
-    number,
-    Port<[...all: string[], owner: Arg, order: Arg, label: Arg], number | string>
-  >()
+  const lockAll = new Map<number, Port<[...all: string[], owner: Arg, order: Arg], number | string>>()
 
   const keeper = createKeeper<Holding>(runtime, {
     leaseMs,
@@ -98,24 +95,25 @@ export function createLock(space: Space, name: string, options: LockOptions = {}
 
   function portOfAll(count: number): NonNullable<ReturnType<typeof lockAll.get>> {
     let port = lockAll.get(count)
-    if (!port) lockAll.set(count, (port = bind(guardLockAll, [channel, leaseMs, CLAIM_MS], undefined, title)))
+    if (!port)
+      lockAll.set(count, (port = bind(guardLockAll, [channel, leaseMs, label, CLAIM_MS], undefined, title)))
     return port
   }
 
   function queuedFor(places: readonly Place[], shown: string): Queued {
+    const asked = (order: string): string => (shown === label ? order : `${order} ${shown}`)
     const leave = (ticket: string): Promise<unknown> =>
       Promise.all(places.map(([key, queue]) => unqueue(route, key, queue, ticket)))
     if (places.length === 1) {
       const [[key, queue]] = places as readonly [Place]
-      return { place: key, leave, ask: (ticket, order) => lock(route, key, queue, ticket, order, shown) }
+      return { place: key, leave, ask: (ticket, order) => lock(route, key, queue, ticket, asked(order)) }
     }
     const all = [fence, ...places.flat()]
     const port = portOfAll(all.length)
     return {
       place: all.join('\n'),
       leave,
-      ask: (ticket, order) =>
-        port(route, ...([...all, ticket, order, shown] as [...string[], Arg, Arg, Arg])),
+      ask: (ticket, order) => port(route, ...([...all, ticket, asked(order)] as [...string[], Arg, Arg])),
     }
   }
 

@@ -153,13 +153,20 @@ export function createTickets(runtime: Runtime, kind: string, name: string, titl
 
   /** Asks once: the fence, or undefined when it is not its turn. */
   async function askAs({ ask }: Queued, waiter: Waiter): Promise<number | undefined> {
-    const reply = await ask(waiter.ticket, waiter.order)
+    // A ticket of a process that cannot be told would be taken out again: it tries without one.
+    const order = waiter.order === '+' && !followed ? '-' : waiter.order
+    const reply = await ask(waiter.ticket, order)
     if (typeof reply === 'number') return reply
+    note(waiter, reply, order)
+    return undefined
+  }
+
+  /** Notes when to ask again, and the place in the queue. */
+  function note(waiter: Waiter, reply: string, order: string): void {
     const [, ms, place] = /^(\d+) (\d+)$/.exec(reply) ?? []
     if (ms === undefined || place === undefined) throw badReply(title, `'${reply}' is no place in a queue`)
     waiter.askAt = performance.now() + Number(ms) + BEHIND_MS
-    waiter.order = place
-    return undefined
+    if (order !== '-') waiter.order = place
   }
 
   async function wait(
@@ -179,8 +186,7 @@ export function createTickets(runtime: Runtime, kind: string, name: string, titl
         return undefined
       }
       const [first] = here
-      // Its first ticket is for when it can be told.
-      const askAt = waiter.order === '+' || first !== waiter ? Infinity : waiter.askAt
+      const askAt = first === waiter ? waiter.askAt : Infinity
       if (!waiter.told && now < askAt && now < waiter.secondAt) {
         await waiter.wakeup.wait(Math.min(until, askAt, waiter.secondAt) - now)
         continue
@@ -226,7 +232,9 @@ export function createTickets(runtime: Runtime, kind: string, name: string, titl
         (reply) => {
           if (typeof reply !== 'number') {
             if (waiting.waitMs === 0) return undefined
-            return takePlace(queued, new Waiter(number, ticket, waiting.signal), waiting)
+            const waiter = new Waiter(number, ticket, waiting.signal)
+            note(waiter, reply, '-')
+            return takePlace(queued, waiter, waiting)
           }
           if (waiting.signal?.aborted) {
             giveUp(queued, ticket)

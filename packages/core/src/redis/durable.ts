@@ -20,6 +20,8 @@ export interface Safety {
 
 export interface DurableOptions extends Omit<RunnerOptions, 'onReadonly'> {
   readonly deadlineMs: number
+  /** Is told whether the server waits, when it was asked. */
+  readonly tried: (command: 'WAIT' | 'WAITAOF', error?: unknown) => void
 }
 
 /** Calls that resolve when what they wrote is safe. */
@@ -52,7 +54,7 @@ const LOOK_UP_MS = 100
  * A call ends within four deadlines: one to reach Redis, one behind the WAIT under way, one behind that of a try
  * which found that Redis does not know the script, one of its own.
  */
-export function createDurable(servers: Servers, { deadlineMs, ...limits }: DurableOptions): Durable {
+export function createDurable(servers: Servers, { deadlineMs, tried, ...limits }: DurableOptions): Durable {
   // The socket of a connection that waits may be silent for as long as a blocking reader's.
   const waitMs = Math.min(deadlineMs, BLOCK_MS)
   const lanes = new Map<string, { readonly runner: Runner; readonly sink: WaitingSink }>()
@@ -61,7 +63,7 @@ export function createDurable(servers: Servers, { deadlineMs, ...limits }: Durab
     const name = `${safety.fsynced} ${safety.replicas}`
     const known = lanes.get(name)
     if (known) return known.runner
-    const sink = createWaitingSink(servers, safety, waitMs, () => runner.resume())
+    const sink = createWaitingSink(servers, safety, waitMs, tried, () => runner.resume())
     const runner: Runner = new Runner(sink, { ...limits, onReadonly: () => sink.reconnect() })
     lanes.set(name, { runner, sink })
     return runner
@@ -109,6 +111,7 @@ function createWaitingSink(
   servers: Servers,
   { fsynced, replicas }: Safety,
   waitMs: number,
+  tried: DurableOptions['tried'],
   onReady: () => void,
 ): WaitingSink {
   const command = fsynced ? 'WAITAOF' : 'WAIT'
@@ -146,9 +149,11 @@ function createWaitingSink(
       await waiting.link.call(command, ...(fsynced ? [1] : []), 0, 1)
       waiting.fit = true
       lastError = undefined
+      tried(command)
     } catch (error) {
       if (!waiting.link.ready) return
       waiting.fit = refusal(command, error)
+      tried(command, error)
     }
     onReady()
   }

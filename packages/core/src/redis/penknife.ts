@@ -125,7 +125,7 @@ export interface Runtime {
  * and key prefix, and leaves the given one alone. A Redis that is away is no error here: calls wait for it
  * within their deadline.
  *
- * Cost: one connection and one INFO at the start; further connections when features need them.
+ * Cost: one connection, an INFO and a CLIENT GETNAME at the start; further connections when features need them.
  *
  * @throws PENKNIFE_INVALID for a wrong option or a keyPrefix with braces.
  */
@@ -156,8 +156,12 @@ export function connect(redis: Connection, options: ConnectOptions = {}): Penkni
     ...limits,
     onReadonly: atMostEvery(1000, () => commands.lookAgain()),
   })
-  const durable = createDurable(servers, { ...limits, deadlineMs })
-  const watch = watchServer(commands, news.finding)
+  const durable = createDurable(servers, {
+    ...limits,
+    deadlineMs,
+    tried: (command, error) => watch.tried(command, error),
+  })
+  const watch = watchServer(commands, `${driver.keyPrefix}pk1:`, news.finding)
   let closing: Promise<void> | undefined
   commands.on('ready', () => {
     news.available()
@@ -165,7 +169,7 @@ export function connect(redis: Connection, options: ConnectOptions = {}): Penkni
   })
   commands.on('closed', (cause) => news.unavailable(cause?.message ?? 'the connection was closed'))
 
-  const subscriber = createSubscriber(servers, refusals)
+  const subscriber = createSubscriber(servers, refusals, watch.tried)
   const endings = createEndings()
   const waiting = createEndings()
   const repeated = createRepeats()

@@ -2,6 +2,334 @@
 import type { Arg, Reply, Script } from './script.ts'
 
 /**
+ * Add to a counter, or take from it, within the floor and the ceiling of its object: count.lua for the common call.
+ *
+ * Invariant as count.lua. A counter without open reservations, which is a number alone, is checked and written here; any other as
+ * count.lua does it.
+ *
+ * - shared keys `keys`: as count.lua
+ * - shared `plan`: as count.lua, without a calendar
+ * - `name`: of the counter
+ * - `by`: whole number to add
+ * - replies integer: the value after it, of a counter without open reservations; text as count.lua, or "again": more had to be given back first
+ * - on a full server refused: it may add counters
+ */
+export const guardAdd: Script<[keys: readonly string[], plan: Arg], [name: Arg, by: Arg], number | string> = {
+  name: 'guard/add',
+  sha: 'ef2b961c6f470669191aeeef248da84af67196b2',
+  batch: 64,
+  sharedKeys: true,
+  shared: ["plan"],
+  keys: [],
+  args: ["name","by"],
+  returns: 'integer|string',
+  text: `#!lua
+local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]
+local function typed(key, type)
+local is = redis.call('TYPE', key).ok
+if is ~= type and is ~= 'none' then
+return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
+end
+end
+local counters = { open = nil, ready = nil, state = nil, save = nil, keep = nil }
+local MOST_DUE = 32
+local MOST_CHANGES = 128
+local LEAST_KNOWN = 60000
+function counters.open(keys, plan)
+local words = {}
+for word in string.gmatch(plan, '%S+') do
+words[#words + 1] = tonumber(word)
+end
+return {
+keys = keys,
+values = keys[1],
+expiring = keys[2],
+reserved = keys[3],
+floor = words[1],
+ceiling = words[2],
+initial = words[3],
+remember = math.max(words[4], LEAST_KNOWN) * 1000,
+start = words[5],
+turn = words[6],
+finish = words[7],
+lives = words[8],
+next_lives = words[9],
+looked = false,
+answer = nil,
+kept = {},
+}
+end
+local function choose(of)
+if not of.start then
+return nil
+end
+if now < of.start or now >= of.finish then
+return now
+end
+if now >= of.turn then
+of.values, of.expiring, of.reserved, of.lives = of.keys[4], of.keys[5], of.keys[6], of.next_lives
+end
+end
+function counters.state(of, name)
+local text = redis.pcall('HGET', of.values, name)
+if not text then
+return { of.initial, 0, 0 }
+end
+if type(text) == 'table' then
+return text
+end
+local value, down, up = string.match(text, '^(%-?%d+) (%-?%d+) (%d+)$')
+if not value then
+value, down, up = string.match(text, '^%-?%d+$'), 0, 0
+end
+value, down, up = tonumber(value), tonumber(down), tonumber(up)
+if not value or math.abs(value) > 9007199254740991 or down < -9007199254740991 or up > 9007199254740991 then
+return { err = 'ERR ' .. of.values .. ' holds what no counter wrote: set or delete that field' }
+end
+return { value, down, up }
+end
+function counters.keep(of, key)
+if of.lives and not of.kept[key] then
+of.kept[key] = true
+redis.call('PEXPIRE', key, math.max(1, math.ceil(of.lives - now / 1000)))
+end
+end
+function counters.save(of, states)
+local set, gone = {}, {}
+for name, state in pairs(states) do
+local value, down, up = state[1], state[2], state[3]
+if down == 0 and up == 0 then
+if value == of.initial then
+gone[#gone + 1] = name
+else
+set[#set + 1] = name
+set[#set + 1] = string.format('%.0f', value)
+end
+else
+set[#set + 1] = name
+set[#set + 1] = string.format('%.0f %.0f %.0f', value, down, up)
+end
+end
+if #set > 0 then
+redis.call('HSET', of.values, unpack(set))
+counters.keep(of, of.values)
+end
+if #gone > 0 then
+redis.call('HDEL', of.values, unpack(gone))
+end
+end
+local function give_back(of, record)
+local states, count = {}, 0
+for by, name in string.gmatch(record, '\\n(%-?%d+) ([^\\n]+)') do
+local state = states[name] or counters.state(of, name)
+count = count + 1
+if not state.err then
+by = tonumber(by)
+if by < 0 then
+state[2] = math.min(0, state[2] - by)
+else
+state[3] = math.max(0, state[3] - by)
+end
+states[name] = state
+end
+end
+counters.save(of, states)
+return count
+end
+local function expire(of, id)
+local record = redis.call('HGET', of.reserved, id)
+if record and string.sub(record, 1, 1) == 'r' then
+local count = give_back(of, record)
+redis.call('HSET', of.reserved, id, 'e')
+redis.call('ZADD', of.expiring, string.format('%.0f', now + of.remember), id)
+return count
+end
+redis.call('HDEL', of.reserved, id)
+redis.call('ZREM', of.expiring, id)
+return 1
+end
+function counters.ready(of)
+if of.looked then
+return of.answer
+end
+of.looked = true
+of.answer = choose(of)
+if of.answer then
+return of.answer
+end
+local due = redis.pcall('ZRANGE', of.expiring, '-inf', string.format('%.0f', now), 'BYSCORE', 'LIMIT', 0, MOST_DUE + 1)
+if due.err then
+of.answer = due
+elseif #due > 0 then
+of.answer = typed(of.values, 'hash') or typed(of.reserved, 'hash')
+local changes = 0
+for at = 1, of.answer and 0 or math.min(#due, MOST_DUE) do
+if changes < MOST_CHANGES then
+changes = changes + expire(of, due[at])
+else
+of.answer = 0
+end
+end
+if #due > MOST_DUE then
+of.answer = of.answer or 0
+end
+end
+return of.answer
+end
+local counting = { prepare = nil, apply = nil }
+local function text_of(state)
+return string.format('%.0f %.0f %.0f', state[1], state[2], state[3])
+end
+local function change(state, by, set, floor, ceiling, hold)
+local value, down, up = state[1], state[2], state[3]
+if set then
+if by + down < floor then
+return 'floor'
+end
+if by + up > ceiling then
+return 'ceiling'
+end
+state[1] = by
+return nil
+end
+if by < 0 and value + down + by < floor then
+return 'floor'
+end
+if by > 0 and value + up + by > ceiling then
+return 'ceiling'
+end
+if not hold then
+state[1] = value + by
+elseif by < 0 then
+state[2] = down + by
+else
+state[3] = up + by
+end
+end
+function counting.prepare(of, changes, hold)
+local wait = counters.ready(of)
+if wait then
+return wait
+end
+local states, lines, refused, at = {}, { '+' }, { '-' }, 0
+for set, by, floor, ceiling, name in string.gmatch(changes, '(=?)(%-?%d+) (%S+) (%S+) ([^\\n]+)') do
+at = at + 1
+local state = states[name] or counters.state(of, name)
+if state.err then
+return state
+end
+states[name] = state
+local reason = change(state, tonumber(by), set == '=', tonumber(floor) or of.floor, tonumber(ceiling) or of.ceiling, hold)
+if reason then
+refused[#refused + 1] = string.format('%d %s %s', at, reason, text_of(state))
+else
+lines[#lines + 1] = text_of(state)
+end
+end
+if #refused > 1 then
+return table.concat(refused, '\\n')
+end
+return { states = states, answer = table.concat(lines, '\\n') }
+end
+function counting.apply(of, plan)
+counters.save(of, plan.states)
+return plan.answer
+end
+local keys = KEYS
+local plan = ARGV[1]
+local of = counters.open(keys, plan)
+local values, floor, ceiling, initial = of.values, of.floor, of.ceiling, of.initial
+local items = (#ARGV - 1) / 2
+if items == 1 then
+local name, by = ARGV[2], ARGV[3]
+do
+local wait = counters.ready(of)
+if wait then
+return wait == 0 and 'again' or wait
+end
+local text = redis.pcall('HGET', values, name)
+local value = text and tonumber(text) or not text and initial
+if not value or math.abs(value) > 9007199254740991 or value % 1 ~= 0 then
+local planned = counting.prepare(of, by .. ' - - ' .. name)
+if type(planned) ~= 'table' or planned.err then
+return planned
+end
+return counting.apply(of, planned)
+end
+local change = tonumber(by)
+local after = value + change
+if (change < 0 and after < floor) or (change > 0 and after > ceiling) then
+return string.format('-\\n1 %s %.0f 0 0', change < 0 and 'floor' or 'ceiling', value)
+end
+local exact = math.abs(after) > 9000000000000000 and string.format('+\\n%.0f 0 0', after) or after
+if after == initial then
+redis.call('HDEL', values, name)
+return exact
+end
+if text then
+redis.call('HINCRBY', values, name, by)
+return exact
+end
+redis.call('HSET', values, name, string.format('%.0f', after))
+return exact
+end
+return nil
+end
+local function item(name, by)
+local wait = counters.ready(of)
+if wait then
+return wait == 0 and 'again' or wait
+end
+local text = redis.pcall('HGET', values, name)
+local value = text and tonumber(text) or not text and initial
+if not value or math.abs(value) > 9007199254740991 or value % 1 ~= 0 then
+local planned = counting.prepare(of, by .. ' - - ' .. name)
+if type(planned) ~= 'table' or planned.err then
+return planned
+end
+return counting.apply(of, planned)
+end
+local change = tonumber(by)
+local after = value + change
+if (change < 0 and after < floor) or (change > 0 and after > ceiling) then
+return string.format('-\\n1 %s %.0f 0 0', change < 0 and 'floor' or 'ceiling', value)
+end
+local exact = math.abs(after) > 9000000000000000 and string.format('+\\n%.0f 0 0', after) or after
+if after == initial then
+redis.call('HDEL', values, name)
+return exact
+end
+if text then
+redis.call('HINCRBY', values, name, by)
+return exact
+end
+redis.call('HSET', values, name, string.format('%.0f', after))
+return exact
+end
+local replies, done = {}, 0
+local function run()
+while done < items do
+local arg = 1 + done * 2
+done = done + 1
+local reply = item(ARGV[arg + 1], ARGV[arg + 2])
+if reply == nil then reply = false end
+replies[done] = reply
+end
+end
+while done < items do
+local ok, reply = pcall(run)
+if not ok then
+local text = type(reply) == 'table' and reply.err or tostring(reply)
+if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+reply = { err = text .. ' on @user_script' }
+replies[done] = reply
+end
+end
+return replies`,
+}
+
+/**
  * Claim what is to run once, keep the claim, or learn what came of it.
  *
  * Invariant: at any moment of Redis' clock at most one claim is in force for a key. If the claimer dies before or after it ran, nothing is
@@ -1193,23 +1521,23 @@ return replies`,
  * - shared keys `keys`: string: the last fence of the space
  * - shared `channel`: what the pub/sub channels of processes begin with
  * - shared `lease`: milliseconds of a lease
+ * - shared `label`: what holders call themselves
  * - shared `claim`: milliseconds of an offer
  * - key `lock`: string: the lease or the offer
  * - key `queue`: sorted set: tickets
  * - `owner`: "process:number": the ticket of this caller
- * - `order`: "-" not to wait, "+" for a new ticket, else the ticket's order
- * - `label`: what the holder calls itself
+ * - `order`: "-" not to wait, "+" for a new ticket, else the ticket's order; then, if it is another, what the holder calls itself
  * - replies the fence; or "milliseconds order": ask again after that time, or when told
  * - on a full server refused: it may add a lock or a ticket
  */
-export const guardLock: Script<[keys: readonly string[], channel: Arg, lease: Arg, claim: Arg], [lock: string, queue: string, owner: Arg, order: Arg, label: Arg], number | string> = {
+export const guardLock: Script<[keys: readonly string[], channel: Arg, lease: Arg, label: Arg, claim: Arg], [lock: string, queue: string, owner: Arg, order: Arg], number | string> = {
   name: 'guard/lock',
-  sha: '9ee1a337484684ad6416691163956868b7488b7d',
+  sha: '2ded277a98bb19c138b739d6819eeb7cb4444e07',
   batch: 64,
   sharedKeys: true,
-  shared: ["channel","lease","claim"],
+  shared: ["channel","lease","label","claim"],
   keys: ["lock","queue"],
-  args: ["owner","order","label"],
+  args: ["owner","order"],
   returns: 'integer|string',
   text: `#!lua
 local clock = redis.call('TIME')
@@ -1222,7 +1550,7 @@ end
 end
 local fences = { open = nil, look = nil, next = nil }
 function fences.open(key)
-return { key = key, last = nil }
+return { key = key, last = nil, stored = nil }
 end
 function fences.look(of)
 if of.last then
@@ -1239,8 +1567,13 @@ end
 of.last = last
 end
 function fences.next(of)
+if not of.stored or of.last >= of.stored then
 of.last = math.max(math.floor(of.last) + 1, now)
-redis.call('SET', of.key, string.format('%.0f', of.last))
+of.stored = of.last + #KEYS
+redis.call('SET', of.key, string.format('%.0f', of.stored))
+return of.last
+end
+of.last = of.last + 1
 return of.last
 end
 local queueing = { open = nil, heads = nil, add = nil, drop = nil, tell = nil }
@@ -1316,9 +1649,12 @@ return { err = 'ERR ' .. lock .. ' holds what no lock wrote: delete it' }
 end
 return { untl = tonumber(untl), fence = tonumber(fence), owner = owner, label = label }
 end
+local length, ends, ttl
 local function write(lock, lasts, fence, owner, label)
-local text = string.format('%.0f %.0f %s %s', now + lasts * 1000, fence, owner, label)
-redis.call('SET', lock, text, 'PX', string.format('%.0f', lasts + SLACK))
+if lasts ~= length then
+length, ends, ttl = lasts, string.format('%.0f ', now + lasts * 1000), string.format('%.0f', lasts + SLACK)
+end
+redis.call('SET', lock, ends .. string.format('%.0f', fence) .. ' ' .. owner .. ' ' .. label, 'PX', ttl)
 end
 local function pass_on(of, lock, queue, heads)
 local first, second = heads[1], heads[2]
@@ -1357,6 +1693,16 @@ function locking.ask(of, locks, owner, order, label)
 local wrong = fences.look(of.fences)
 if wrong then
 return wrong
+end
+if order ~= '-' and order ~= '+' then
+local own
+order, own = string.match(order, '^(%S+) ?(.*)$')
+label = own ~= '' and own or label
+end
+if #locks == 2 and redis.call('EXISTS', locks[1], locks[2]) == 0 then
+local fence = fences.next(of.fences)
+write(locks[1], of.lease, fence, owner, label)
+return fence
 end
 local mine = tonumber(order) or math.huge
 local blocked, untl = {}, 0
@@ -1418,6 +1764,10 @@ write(lock, lease, record.fence, owner, record.label)
 return 1
 end
 local function give_up(of, lock, queue, record)
+if redis.call('EXISTS', queue) == 0 then
+redis.call('DEL', lock)
+return record.fence > 0 and record.untl > now and 1 or 0
+end
 local heads = queueing.heads(of.queues, queue, 2)
 if heads.err then
 return heads
@@ -1453,26 +1803,27 @@ end
 local keys = KEYS
 local channel = ARGV[1]
 local lease = ARGV[2]
-local claim = ARGV[3]
+local label = ARGV[3]
+local claim = ARGV[4]
 local of = locking.open(keys[1], channel, lease, claim)
-local items = (#ARGV - 3) / 3
+local items = (#ARGV - 4) / 2
 if items == 1 then
-local lock, queue, owner, order, label = KEYS[#KEYS - items * 2 + 1], KEYS[#KEYS - items * 2 + 2], ARGV[4], ARGV[5], ARGV[6]
+local lock, queue, owner, order = KEYS[#KEYS - items * 2 + 1], KEYS[#KEYS - items * 2 + 2], ARGV[5], ARGV[6]
 do
 return locking.ask(of, { lock, queue }, owner, order, label)
 end
 return nil
 end
-local function item(lock, queue, owner, order, label)
+local function item(lock, queue, owner, order)
 return locking.ask(of, { lock, queue }, owner, order, label)
 end
 local replies, done = {}, 0
 local function run()
 while done < items do
 local key = #KEYS - items * 2 + done * 2
-local arg = 3 + done * 3
+local arg = 4 + done * 2
 done = done + 1
-local reply = item(KEYS[key + 1], KEYS[key + 2], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3])
+local reply = item(KEYS[key + 1], KEYS[key + 2], ARGV[arg + 1], ARGV[arg + 2])
 if reply == nil then reply = false end
 replies[done] = reply
 end
@@ -1497,23 +1848,23 @@ return replies`,
  *
  * - shared `channel`: as lock.lua
  * - shared `lease`: as lock.lua
+ * - shared `label`: what holders call themselves
  * - shared `claim`: as lock.lua
  * - key `all`: the last fence of the space, then lock and queue of each
  * - `owner`: as lock.lua
- * - `order`: as lock.lua
- * - `label`: as lock.lua
+ * - `order`: "-" not to wait, "+" for a new ticket, else the ticket's order; then, if it is another, what the holder calls itself
  * - replies as lock.lua
  * - on a full server refused: it may add locks or tickets
  */
-export const guardLockAll: Script<[channel: Arg, lease: Arg, claim: Arg], [...all: string[], owner: Arg, order: Arg, label: Arg], number | string> = {
+export const guardLockAll: Script<[channel: Arg, lease: Arg, label: Arg, claim: Arg], [...all: string[], owner: Arg, order: Arg], number | string> = {
   name: 'guard/lock_all',
-  sha: '6dc08e86d6166196b9b4f891330ccca5a4a911ac',
+  sha: '26305a3e084c55335d20aeb57b80fd47e557786f',
   batch: 16,
   sharedKeys: false,
-  shared: ["channel","lease","claim"],
+  shared: ["channel","lease","label","claim"],
   keys: ["all"],
   manyKeys: true,
-  args: ["owner","order","label"],
+  args: ["owner","order"],
   returns: 'integer|string',
   text: `#!lua
 local clock = redis.call('TIME')
@@ -1526,7 +1877,7 @@ end
 end
 local fences = { open = nil, look = nil, next = nil }
 function fences.open(key)
-return { key = key, last = nil }
+return { key = key, last = nil, stored = nil }
 end
 function fences.look(of)
 if of.last then
@@ -1543,8 +1894,13 @@ end
 of.last = last
 end
 function fences.next(of)
+if not of.stored or of.last >= of.stored then
 of.last = math.max(math.floor(of.last) + 1, now)
-redis.call('SET', of.key, string.format('%.0f', of.last))
+of.stored = of.last + #KEYS
+redis.call('SET', of.key, string.format('%.0f', of.stored))
+return of.last
+end
+of.last = of.last + 1
 return of.last
 end
 local queueing = { open = nil, heads = nil, add = nil, drop = nil, tell = nil }
@@ -1620,9 +1976,12 @@ return { err = 'ERR ' .. lock .. ' holds what no lock wrote: delete it' }
 end
 return { untl = tonumber(untl), fence = tonumber(fence), owner = owner, label = label }
 end
+local length, ends, ttl
 local function write(lock, lasts, fence, owner, label)
-local text = string.format('%.0f %.0f %s %s', now + lasts * 1000, fence, owner, label)
-redis.call('SET', lock, text, 'PX', string.format('%.0f', lasts + SLACK))
+if lasts ~= length then
+length, ends, ttl = lasts, string.format('%.0f ', now + lasts * 1000), string.format('%.0f', lasts + SLACK)
+end
+redis.call('SET', lock, ends .. string.format('%.0f', fence) .. ' ' .. owner .. ' ' .. label, 'PX', ttl)
 end
 local function pass_on(of, lock, queue, heads)
 local first, second = heads[1], heads[2]
@@ -1661,6 +2020,16 @@ function locking.ask(of, locks, owner, order, label)
 local wrong = fences.look(of.fences)
 if wrong then
 return wrong
+end
+if order ~= '-' and order ~= '+' then
+local own
+order, own = string.match(order, '^(%S+) ?(.*)$')
+label = own ~= '' and own or label
+end
+if #locks == 2 and redis.call('EXISTS', locks[1], locks[2]) == 0 then
+local fence = fences.next(of.fences)
+write(locks[1], of.lease, fence, owner, label)
+return fence
 end
 local mine = tonumber(order) or math.huge
 local blocked, untl = {}, 0
@@ -1722,6 +2091,10 @@ write(lock, lease, record.fence, owner, record.label)
 return 1
 end
 local function give_up(of, lock, queue, record)
+if redis.call('EXISTS', queue) == 0 then
+redis.call('DEL', lock)
+return record.fence > 0 and record.untl > now and 1 or 0
+end
 local heads = queueing.heads(of.queues, queue, 2)
 if heads.err then
 return heads
@@ -1756,18 +2129,19 @@ return done
 end
 local channel = ARGV[1]
 local lease = ARGV[2]
-local claim = ARGV[3]
+local label = ARGV[3]
+local claim = ARGV[4]
 local of = locking.open(nil, channel, lease, claim)
-local items = (#ARGV - 3) / 3
+local items = (#ARGV - 4) / 2
 if items == 1 then
-local all, owner, order, label = KEYS, ARGV[4], ARGV[5], ARGV[6]
+local all, owner, order = KEYS, ARGV[5], ARGV[6]
 do
 of.fences.key = all[1]
 return locking.ask(of, { unpack(all, 2) }, owner, order, label)
 end
 return nil
 end
-local function item(all, owner, order, label)
+local function item(all, owner, order)
 of.fences.key = all[1]
 return locking.ask(of, { unpack(all, 2) }, owner, order, label)
 end
@@ -1776,9 +2150,9 @@ local each = #KEYS / items
 local function run()
 while done < items do
 local key = done * each
-local arg = 3 + done * 3
+local arg = 4 + done * 2
 done = done + 1
-local reply = item({ unpack(KEYS, key + 1, key + each) }, ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3])
+local reply = item({ unpack(KEYS, key + 1, key + each) }, ARGV[arg + 1], ARGV[arg + 2])
 if reply == nil then reply = false end
 replies[done] = reply
 end
@@ -2256,7 +2630,7 @@ return replies`,
  */
 export const guardPermit: Script<[keys: readonly string[], channel: Arg, size: Arg, lease: Arg, claim: Arg], [held: string, extra: string, queue: string, ticket: Arg, order: Arg], number | string> = {
   name: 'guard/permit',
-  sha: '2d1b73fc5c21e8fb4d9ee5a1fd2581f8c34f8363',
+  sha: '3820a76e09f942b93aa448504095d1b09be8e5e1',
   batch: 32,
   sharedKeys: true,
   shared: ["channel","size","lease","claim"],
@@ -2274,7 +2648,7 @@ end
 end
 local fences = { open = nil, look = nil, next = nil }
 function fences.open(key)
-return { key = key, last = nil }
+return { key = key, last = nil, stored = nil }
 end
 function fences.look(of)
 if of.last then
@@ -2291,8 +2665,13 @@ end
 of.last = last
 end
 function fences.next(of)
+if not of.stored or of.last >= of.stored then
 of.last = math.max(math.floor(of.last) + 1, now)
-redis.call('SET', of.key, string.format('%.0f', of.last))
+of.stored = of.last + #KEYS
+redis.call('SET', of.key, string.format('%.0f', of.stored))
+return of.last
+end
+of.last = of.last + 1
 return of.last
 end
 local queueing = { open = nil, heads = nil, add = nil, drop = nil, tell = nil }
@@ -2642,7 +3021,7 @@ return replies`,
  */
 export const guardRelock: Script<[lease: Arg], [lock: string, owner: Arg], number> = {
   name: 'guard/relock',
-  sha: '27279ad185059c9f2c246cf78d6871222ba6e847',
+  sha: '539b380e68423c8f2b7f721eedfad02b11c75303',
   batch: 64,
   sharedKeys: false,
   shared: ["lease"],
@@ -2660,7 +3039,7 @@ end
 end
 local fences = { open = nil, look = nil, next = nil }
 function fences.open(key)
-return { key = key, last = nil }
+return { key = key, last = nil, stored = nil }
 end
 function fences.look(of)
 if of.last then
@@ -2677,8 +3056,13 @@ end
 of.last = last
 end
 function fences.next(of)
+if not of.stored or of.last >= of.stored then
 of.last = math.max(math.floor(of.last) + 1, now)
-redis.call('SET', of.key, string.format('%.0f', of.last))
+of.stored = of.last + #KEYS
+redis.call('SET', of.key, string.format('%.0f', of.stored))
+return of.last
+end
+of.last = of.last + 1
 return of.last
 end
 local queueing = { open = nil, heads = nil, add = nil, drop = nil, tell = nil }
@@ -2754,9 +3138,12 @@ return { err = 'ERR ' .. lock .. ' holds what no lock wrote: delete it' }
 end
 return { untl = tonumber(untl), fence = tonumber(fence), owner = owner, label = label }
 end
+local length, ends, ttl
 local function write(lock, lasts, fence, owner, label)
-local text = string.format('%.0f %.0f %s %s', now + lasts * 1000, fence, owner, label)
-redis.call('SET', lock, text, 'PX', string.format('%.0f', lasts + SLACK))
+if lasts ~= length then
+length, ends, ttl = lasts, string.format('%.0f ', now + lasts * 1000), string.format('%.0f', lasts + SLACK)
+end
+redis.call('SET', lock, ends .. string.format('%.0f', fence) .. ' ' .. owner .. ' ' .. label, 'PX', ttl)
 end
 local function pass_on(of, lock, queue, heads)
 local first, second = heads[1], heads[2]
@@ -2795,6 +3182,16 @@ function locking.ask(of, locks, owner, order, label)
 local wrong = fences.look(of.fences)
 if wrong then
 return wrong
+end
+if order ~= '-' and order ~= '+' then
+local own
+order, own = string.match(order, '^(%S+) ?(.*)$')
+label = own ~= '' and own or label
+end
+if #locks == 2 and redis.call('EXISTS', locks[1], locks[2]) == 0 then
+local fence = fences.next(of.fences)
+write(locks[1], of.lease, fence, owner, label)
+return fence
 end
 local mine = tonumber(order) or math.huge
 local blocked, untl = {}, 0
@@ -2856,6 +3253,10 @@ write(lock, lease, record.fence, owner, record.label)
 return 1
 end
 local function give_up(of, lock, queue, record)
+if redis.call('EXISTS', queue) == 0 then
+redis.call('DEL', lock)
+return record.fence > 0 and record.untl > now and 1 or 0
+end
 local heads = queueing.heads(of.queues, queue, 2)
 if heads.err then
 return heads
@@ -2936,7 +3337,7 @@ return replies`,
  */
 export const guardRepermit: Script<[lease: Arg], [held: string, ticket: Arg], number> = {
   name: 'guard/repermit',
-  sha: 'c4cf1e85536b3bae729b8e59f9842f1b70fe695e',
+  sha: '4f7710f3efbb3a2b8c15869b0f5451fc5b4b8b32',
   batch: 64,
   sharedKeys: false,
   shared: ["lease"],
@@ -2954,7 +3355,7 @@ end
 end
 local fences = { open = nil, look = nil, next = nil }
 function fences.open(key)
-return { key = key, last = nil }
+return { key = key, last = nil, stored = nil }
 end
 function fences.look(of)
 if of.last then
@@ -2971,8 +3372,13 @@ end
 of.last = last
 end
 function fences.next(of)
+if not of.stored or of.last >= of.stored then
 of.last = math.max(math.floor(of.last) + 1, now)
-redis.call('SET', of.key, string.format('%.0f', of.last))
+of.stored = of.last + #KEYS
+redis.call('SET', of.key, string.format('%.0f', of.stored))
+return of.last
+end
+of.last = of.last + 1
 return of.last
 end
 local queueing = { open = nil, heads = nil, add = nil, drop = nil, tell = nil }
@@ -3604,26 +4010,26 @@ return replies`,
  * ids are forgotten first. A process that dies after the call has noted ids that it will not handle: claim an id beside the effect
  * (one script), or run what must not be lost by `once`.
  *
- * - shared keys `keys`: sorted set: id by the millisecond at which it was seen
  * - shared `window`: milliseconds
  * - shared `most`: ids
+ * - key `seen`: sorted set: id by the millisecond at which it was seen
  * - `ids`: a line for each id
  * - replies one id: 1 for a new one, else 0; several: "1" or "0" for each
  * - on a full server refused: it adds ids
  */
-export const guardSee: Script<[keys: readonly string[], window: Arg, most: Arg], [ids: Arg], string | number> = {
+export const guardSee: Script<[window: Arg, most: Arg], [seen: string, ids: Arg], string | number> = {
   name: 'guard/see',
-  sha: 'cf75ea61e7781d43e4f8a3611df5878a76881feb',
+  sha: 'f63671fa877eb5ba73096a3b213cbcfac6e75b93',
   batch: 128,
-  sharedKeys: true,
+  sharedKeys: false,
   shared: ["window","most"],
-  keys: [],
+  keys: ["seen"],
   args: ["ids"],
   returns: 'string|integer',
   text: `#!lua
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
-local seeing = { open = nil, prepare = nil, apply = nil, trim = nil }
+local seeing = { open = nil, prepare = nil, apply = nil, trim = nil, see = nil }
 local ms = math.floor(now / 1000)
 local MOST_GONE = 128
 function seeing.open(key, window, most)
@@ -3643,6 +4049,21 @@ of.kept = true
 redis.call('PEXPIRE', of.key, of.window)
 end
 end
+function seeing.see(of, id)
+local added = redis.pcall('ZADD', of.key, 'NX', ms, id)
+if added == 0 then
+if tonumber(redis.call('ZSCORE', of.key, id)) > ms - of.window then
+return 0
+end
+redis.call('ZADD', of.key, ms, id)
+added = 1
+end
+if added == 1 and not of.kept then
+of.kept = true
+redis.call('PEXPIRE', of.key, of.window)
+end
+return added
+end
 function seeing.trim(of)
 if of.trimmed then
 return
@@ -3655,34 +4076,39 @@ if count > 0 then
 redis.call('ZREM', of.key, unpack(redis.call('ZRANGE', of.key, 0, count - 1)))
 end
 end
-local keys = KEYS
 local window = ARGV[1]
 local most = ARGV[2]
-local of = seeing.open(keys[1], window, most)
-local function see(id)
-local new = seeing.prepare(of, id)
-if new == true then
-seeing.apply(of, id)
+local sets = {}
+local cleaned = false
+local function set_of(seen)
+local of = sets[seen]
+if not of then
+of = seeing.open(seen, window, most)
+sets[seen] = of
 end
-return new
+return of
 end
-local items = (#ARGV - 2) / 1
+local items = #KEYS / 1
 if items == 1 then
-local ids = ARGV[3]
+local seen, ids = KEYS[1], ARGV[3]
 do
+local of = set_of(seen)
 if not string.find(ids, '\\n', 1, true) then
-local new = see(ids)
-if type(new) == 'table' then
-return new
-end
+local new = seeing.see(of, ids)
+if new == 1 and not cleaned then
+cleaned = true
 seeing.trim(of)
-return new and 1 or 0
+end
+return new
 end
 local all = {}
 for id in string.gmatch(ids, '[^\\n]+') do
-local new = see(id)
+local new = seeing.prepare(of, id)
 if type(new) == 'table' then
 return new
+end
+if new then
+seeing.apply(of, id)
 end
 all[#all + 1] = new and '1' or '0'
 end
@@ -3691,20 +4117,24 @@ return table.concat(all)
 end
 return nil
 end
-local function item(ids)
+local function item(seen, ids)
+local of = set_of(seen)
 if not string.find(ids, '\\n', 1, true) then
-local new = see(ids)
-if type(new) == 'table' then
-return new
-end
+local new = seeing.see(of, ids)
+if new == 1 and not cleaned then
+cleaned = true
 seeing.trim(of)
-return new and 1 or 0
+end
+return new
 end
 local all = {}
 for id in string.gmatch(ids, '[^\\n]+') do
-local new = see(id)
+local new = seeing.prepare(of, id)
 if type(new) == 'table' then
 return new
+end
+if new then
+seeing.apply(of, id)
 end
 all[#all + 1] = new and '1' or '0'
 end
@@ -3712,11 +4142,13 @@ seeing.trim(of)
 return table.concat(all)
 end
 local replies, done = {}, 0
+local own = #ARGV > 3 and 1 or 0
 local function run()
 while done < items do
-local arg = 2 + done * 1
+local key = done * 1
+local arg = 2 + done * own
 done = done + 1
-local reply = item(ARGV[arg + 1])
+local reply = item(KEYS[key + 1], ARGV[arg + 1])
 if reply == nil then reply = false end
 replies[done] = reply
 end
@@ -4043,7 +4475,7 @@ return replies`,
  */
 export const guardUnlock: Script<[channel: Arg, claim: Arg], [lock: string, queue: string, owner: Arg], number> = {
   name: 'guard/unlock',
-  sha: 'b67ed9968045525736678c8f63a0ecd80b0fec93',
+  sha: '1cf72cb2c7d584564d1ec7ae8791590b31fb09c8',
   batch: 64,
   sharedKeys: false,
   shared: ["channel","claim"],
@@ -4061,7 +4493,7 @@ end
 end
 local fences = { open = nil, look = nil, next = nil }
 function fences.open(key)
-return { key = key, last = nil }
+return { key = key, last = nil, stored = nil }
 end
 function fences.look(of)
 if of.last then
@@ -4078,8 +4510,13 @@ end
 of.last = last
 end
 function fences.next(of)
+if not of.stored or of.last >= of.stored then
 of.last = math.max(math.floor(of.last) + 1, now)
-redis.call('SET', of.key, string.format('%.0f', of.last))
+of.stored = of.last + #KEYS
+redis.call('SET', of.key, string.format('%.0f', of.stored))
+return of.last
+end
+of.last = of.last + 1
 return of.last
 end
 local queueing = { open = nil, heads = nil, add = nil, drop = nil, tell = nil }
@@ -4155,9 +4592,12 @@ return { err = 'ERR ' .. lock .. ' holds what no lock wrote: delete it' }
 end
 return { untl = tonumber(untl), fence = tonumber(fence), owner = owner, label = label }
 end
+local length, ends, ttl
 local function write(lock, lasts, fence, owner, label)
-local text = string.format('%.0f %.0f %s %s', now + lasts * 1000, fence, owner, label)
-redis.call('SET', lock, text, 'PX', string.format('%.0f', lasts + SLACK))
+if lasts ~= length then
+length, ends, ttl = lasts, string.format('%.0f ', now + lasts * 1000), string.format('%.0f', lasts + SLACK)
+end
+redis.call('SET', lock, ends .. string.format('%.0f', fence) .. ' ' .. owner .. ' ' .. label, 'PX', ttl)
 end
 local function pass_on(of, lock, queue, heads)
 local first, second = heads[1], heads[2]
@@ -4196,6 +4636,16 @@ function locking.ask(of, locks, owner, order, label)
 local wrong = fences.look(of.fences)
 if wrong then
 return wrong
+end
+if order ~= '-' and order ~= '+' then
+local own
+order, own = string.match(order, '^(%S+) ?(.*)$')
+label = own ~= '' and own or label
+end
+if #locks == 2 and redis.call('EXISTS', locks[1], locks[2]) == 0 then
+local fence = fences.next(of.fences)
+write(locks[1], of.lease, fence, owner, label)
+return fence
 end
 local mine = tonumber(order) or math.huge
 local blocked, untl = {}, 0
@@ -4257,6 +4707,10 @@ write(lock, lease, record.fence, owner, record.label)
 return 1
 end
 local function give_up(of, lock, queue, record)
+if redis.call('EXISTS', queue) == 0 then
+redis.call('DEL', lock)
+return record.fence > 0 and record.untl > now and 1 or 0
+end
 local heads = queueing.heads(of.queues, queue, 2)
 if heads.err then
 return heads
@@ -4345,7 +4799,7 @@ return replies`,
  */
 export const guardUnpermit: Script<[channel: Arg, size: Arg, claim: Arg], [held: string, extra: string, queue: string, ticket: Arg, waits: Arg], number> = {
   name: 'guard/unpermit',
-  sha: '3689c2facabc327fca458dc5ab0eb827b442edfa',
+  sha: '745bc6927f1bd83d0b28ed8d4abd1bb6fe173c22',
   batch: 32,
   sharedKeys: false,
   shared: ["channel","size","claim"],
@@ -4363,7 +4817,7 @@ end
 end
 local fences = { open = nil, look = nil, next = nil }
 function fences.open(key)
-return { key = key, last = nil }
+return { key = key, last = nil, stored = nil }
 end
 function fences.look(of)
 if of.last then
@@ -4380,8 +4834,13 @@ end
 of.last = last
 end
 function fences.next(of)
+if not of.stored or of.last >= of.stored then
 of.last = math.max(math.floor(of.last) + 1, now)
-redis.call('SET', of.key, string.format('%.0f', of.last))
+of.stored = of.last + #KEYS
+redis.call('SET', of.key, string.format('%.0f', of.stored))
+return of.last
+end
+of.last = of.last + 1
 return of.last
 end
 local queueing = { open = nil, heads = nil, add = nil, drop = nil, tell = nil }
@@ -4673,7 +5132,7 @@ return replies`,
  */
 export const guardUnqueue: Script<[channel: Arg, claim: Arg], [lock: string, queue: string, owner: Arg], number> = {
   name: 'guard/unqueue',
-  sha: 'a8a7e5bb3c8460748e084a3b7d32e299cb41cb08',
+  sha: '95630ba36956b3bbb72685fa42415525084762e4',
   batch: 64,
   sharedKeys: false,
   shared: ["channel","claim"],
@@ -4691,7 +5150,7 @@ end
 end
 local fences = { open = nil, look = nil, next = nil }
 function fences.open(key)
-return { key = key, last = nil }
+return { key = key, last = nil, stored = nil }
 end
 function fences.look(of)
 if of.last then
@@ -4708,8 +5167,13 @@ end
 of.last = last
 end
 function fences.next(of)
+if not of.stored or of.last >= of.stored then
 of.last = math.max(math.floor(of.last) + 1, now)
-redis.call('SET', of.key, string.format('%.0f', of.last))
+of.stored = of.last + #KEYS
+redis.call('SET', of.key, string.format('%.0f', of.stored))
+return of.last
+end
+of.last = of.last + 1
 return of.last
 end
 local queueing = { open = nil, heads = nil, add = nil, drop = nil, tell = nil }
@@ -4785,9 +5249,12 @@ return { err = 'ERR ' .. lock .. ' holds what no lock wrote: delete it' }
 end
 return { untl = tonumber(untl), fence = tonumber(fence), owner = owner, label = label }
 end
+local length, ends, ttl
 local function write(lock, lasts, fence, owner, label)
-local text = string.format('%.0f %.0f %s %s', now + lasts * 1000, fence, owner, label)
-redis.call('SET', lock, text, 'PX', string.format('%.0f', lasts + SLACK))
+if lasts ~= length then
+length, ends, ttl = lasts, string.format('%.0f ', now + lasts * 1000), string.format('%.0f', lasts + SLACK)
+end
+redis.call('SET', lock, ends .. string.format('%.0f', fence) .. ' ' .. owner .. ' ' .. label, 'PX', ttl)
 end
 local function pass_on(of, lock, queue, heads)
 local first, second = heads[1], heads[2]
@@ -4826,6 +5293,16 @@ function locking.ask(of, locks, owner, order, label)
 local wrong = fences.look(of.fences)
 if wrong then
 return wrong
+end
+if order ~= '-' and order ~= '+' then
+local own
+order, own = string.match(order, '^(%S+) ?(.*)$')
+label = own ~= '' and own or label
+end
+if #locks == 2 and redis.call('EXISTS', locks[1], locks[2]) == 0 then
+local fence = fences.next(of.fences)
+write(locks[1], of.lease, fence, owner, label)
+return fence
 end
 local mine = tonumber(order) or math.huge
 local blocked, untl = {}, 0
@@ -4887,6 +5364,10 @@ write(lock, lease, record.fence, owner, record.label)
 return 1
 end
 local function give_up(of, lock, queue, record)
+if redis.call('EXISTS', queue) == 0 then
+redis.call('DEL', lock)
+return record.fence > 0 and record.untl > now and 1 or 0
+end
 local heads = queueing.heads(of.queues, queue, 2)
 if heads.err then
 return heads
@@ -4960,39 +5441,40 @@ return replies`,
 /**
  * Forget an id that was seen.
  *
- * - shared keys `keys`: sorted set: id by the millisecond at which it was seen
+ * - key `seen`: sorted set: id by the millisecond at which it was seen
  * - `id`: the id
  * - replies 1 if it was there
  * - on a full server runs: it deletes
  */
-export const guardUnsee: Script<[keys: readonly string[]], [id: Arg], number> = {
+export const guardUnsee: Script<[], [seen: string, id: Arg], number> = {
   name: 'guard/unsee',
-  sha: 'a7d8a25e1f6d232078a997428dd72677b2e682ca',
+  sha: 'c6b51d9b21ce503bafa0cbde279b3f76f7510542',
   batch: 128,
-  sharedKeys: true,
+  sharedKeys: false,
   shared: [],
-  keys: [],
+  keys: ["seen"],
   args: ["id"],
   returns: 'integer',
   text: `#!lua flags=allow-oom
-local keys = KEYS
-local items = (#ARGV - 0) / 1
+local items = #KEYS / 1
 if items == 1 then
-local id = ARGV[1]
+local seen, id = KEYS[1], ARGV[1]
 do
-return redis.pcall('ZREM', keys[1], id)
+return redis.pcall('ZREM', seen, id)
 end
 return nil
 end
-local function item(id)
-return redis.pcall('ZREM', keys[1], id)
+local function item(seen, id)
+return redis.pcall('ZREM', seen, id)
 end
 local replies, done = {}, 0
+local own = #ARGV > 1 and 1 or 0
 local function run()
 while done < items do
-local arg = 0 + done * 1
+local key = done * 1
+local arg = 0 + done * own
 done = done + 1
-local reply = item(ARGV[arg + 1])
+local reply = item(KEYS[key + 1], ARGV[arg + 1])
 if reply == nil then reply = false end
 replies[done] = reply
 end
@@ -11198,7 +11680,7 @@ return replies`,
  */
 export const streamAdd: Script<[of: readonly string[], limits: Arg], [payload: Arg, trace: Arg, due: Arg], string | null> = {
   name: 'stream/add',
-  sha: '13dcfc6a74430908deaa976d16458a79fa216cd8',
+  sha: '82bfd043bb760cbe765ed4c440d0301224e56488',
   batch: 64,
   sharedKeys: true,
   shared: ["limits"],
@@ -11336,8 +11818,11 @@ local function trim(stream)
 local key, age = stream.key, stream.age
 local bound = not stream.lossy and finished(key) or nil
 local over = stream.entries > 0 and stream.length - stream.entries or 0
-if stream.bytes > 0 and redis.call('MEMORY', 'USAGE', key) > stream.bytes then
+if stream.bytes > 0 then
+local bytes = redis.pcall('MEMORY', 'USAGE', key)
+if type(bytes) == 'number' and bytes > stream.bytes then
 over = math.max(over, 2 * EVERY)
+end
 end
 local oldest = age > 0 and now / 1000 - age or 0
 local most = math.min(oldest > 0 and MOST or over, MOST)
@@ -11479,7 +11964,7 @@ return replies`,
  */
 export const streamAddOnce: Script<[limits: Arg], [stream: string, once: string, payload: Arg, trace: Arg, due: Arg, window: Arg], string | null> = {
   name: 'stream/add_once',
-  sha: '9708f069a8425a841195c9eb581e533199cc2a92',
+  sha: '99e3d8dbb55ca72f34e9083a74fd6f57f74fcb63',
   batch: 64,
   sharedKeys: false,
   shared: ["limits"],
@@ -11617,8 +12102,11 @@ local function trim(stream)
 local key, age = stream.key, stream.age
 local bound = not stream.lossy and finished(key) or nil
 local over = stream.entries > 0 and stream.length - stream.entries or 0
-if stream.bytes > 0 and redis.call('MEMORY', 'USAGE', key) > stream.bytes then
+if stream.bytes > 0 then
+local bytes = redis.pcall('MEMORY', 'USAGE', key)
+if type(bytes) == 'number' and bytes > stream.bytes then
 over = math.max(over, 2 * EVERY)
+end
 end
 local oldest = age > 0 and now / 1000 - age or 0
 local most = math.min(oldest > 0 and MOST or over, MOST)
@@ -12791,11 +13279,11 @@ return replies`,
  * Say how large a stream is and which groups it has.
  *
  * - key `stream`: stream
- * - replies entries, bytes as Redis estimates them, the groups' names
+ * - replies entries, bytes as Redis estimates them (-1: it does not say), the groups' names
  */
 export const streamOverview: Script<[], [stream: string], readonly Reply[]> = {
   name: 'stream/overview',
-  sha: 'e23cae64e11691e82ea671dd3c9c92ac19cf2914',
+  sha: '6d64d963b83fe8a7a5086f40580971d0d58a9a8e',
   batch: 4,
   sharedKeys: false,
   shared: [],
@@ -12821,7 +13309,8 @@ do
 if redis.call('EXISTS', stream) == 0 then
 return { 0, 0 }
 end
-local reply = { redis.call('XLEN', stream), redis.call('MEMORY', 'USAGE', stream) }
+local bytes = redis.pcall('MEMORY', 'USAGE', stream)
+local reply = { redis.call('XLEN', stream), type(bytes) == 'number' and bytes or -1 }
 for _, group in ipairs(groups(stream)) do
 reply[#reply + 1] = group.name
 end
@@ -12833,7 +13322,8 @@ local function item(stream)
 if redis.call('EXISTS', stream) == 0 then
 return { 0, 0 }
 end
-local reply = { redis.call('XLEN', stream), redis.call('MEMORY', 'USAGE', stream) }
+local bytes = redis.pcall('MEMORY', 'USAGE', stream)
+local reply = { redis.call('XLEN', stream), type(bytes) == 'number' and bytes or -1 }
 for _, group in ipairs(groups(stream)) do
 reply[#reply + 1] = group.name
 end

@@ -1,6 +1,7 @@
 import { PenknifeError } from '../errors.ts'
 import type { Line } from './driver.ts'
 import { isReply } from './failures.ts'
+import { missingMessage, type Optional } from './missing.ts'
 
 /** What the features ask of a server. */
 export type Feature =
@@ -26,7 +27,7 @@ export interface ServerInfo {
 
 /** A setting of the server that does not fit what the application uses. */
 export interface ServerFinding {
-  readonly code: 'old-version' | 'eviction' | 'persistence' | 'unreadable'
+  readonly code: 'old-version' | 'eviction' | 'persistence' | 'unreadable' | 'missing-command'
   readonly message: string
 }
 
@@ -103,23 +104,58 @@ export function findingsFor(server: ServerInfo, used: ReadonlySet<Feature>): rea
 export interface ServerWatch {
   /** Asks the server, now that it is there. */
   look(): void
+  /** Some of penknife's commands failed: perhaps the server lacks it, or the user may not run it. Without an error it was carried out. */
+  tried(command: Optional, error?: unknown): void
   use(feature: Feature): void
   server(): ServerInfo | undefined
   findings(): readonly ServerFinding[]
 }
 
-/** Holds the server's settings against the features in use. `tell` may be called with a finding again. */
-export function watchServer(line: Line, tell: (finding: ServerFinding) => void): ServerWatch {
+/** Holds the server against the features in use. `tell` may be called with a finding again; `key` is one that penknife may read. */
+export function watchServer(line: Line, key: string, tell: (finding: ServerFinding) => void): ServerWatch {
   const used = new Set<Feature>()
   let server: ServerInfo | undefined
   let unreadable: ServerFinding | undefined
+  const missing = new Map<Optional, ServerFinding>()
+  /** Whether the present server was asked for what streams need. */
+  let askedForStreams = false
   const findings = (): readonly ServerFinding[] => {
-    if (unreadable) return [unreadable]
-    return server ? findingsFor(server, used) : []
+    const ofSettings = server ? findingsFor(server, used) : []
+    return [...(unreadable ? [unreadable] : ofSettings), ...missing.values()]
   }
   const tellAll = (): void => findings().forEach(tell)
+  function tried(command: Optional, error?: unknown): void {
+    const message = missingMessage(command, error)
+    if (message === undefined) {
+      if (error === undefined) missing.delete(command)
+      return
+    }
+    const finding = { code: 'missing-command', message } as const
+    missing.set(command, finding)
+    tell(finding)
+  }
+
+  function ask(command: Optional, ...args: readonly [string, ...string[]]): void {
+    const [name, ...others] = args
+    line.call(name, ...others).then(
+      () => tried(command),
+      (error: unknown) => tried(command, error),
+    )
+  }
+
+  function askForStreams(): void {
+    if (askedForStreams || !used.has('stream') || !line.ready) return
+    askedForStreams = true
+    ask('MEMORY USAGE', 'memory', 'usage', key)
+  }
+
   return {
+    tried,
     look() {
+      missing.clear()
+      askedForStreams = false
+      ask('CLIENT', 'client', 'getname')
+      askForStreams()
       lookAtServer(line).then(
         (found) => {
           server = found
@@ -139,6 +175,7 @@ export function watchServer(line: Line, tell: (finding: ServerFinding) => void):
     },
     use(feature) {
       used.add(feature)
+      askForStreams()
       tellAll()
     },
     server: () => server,

@@ -43,7 +43,11 @@ interface Followed {
   link: Link | undefined
 }
 
-export function createSubscriber(servers: Servers, refusals: Refusals): Subscriber {
+export function createSubscriber(
+  servers: Servers,
+  refusals: Refusals,
+  tried: (command: 'SSUBSCRIBE', error?: unknown) => void,
+): Subscriber {
   const channels = new Map<string, Followed>()
   const links = new Map<string, Link>()
   let closed = false
@@ -139,11 +143,13 @@ export function createSubscriber(servers: Servers, refusals: Refusals): Subscrib
         followed.state = link.ready ? 'live' : 'idle'
         if (followed.state !== 'live') return
         if (refusals.any) refusals.done(FOLLOWING)
+        tried('SSUBSCRIBE')
         for (const listener of followed.listeners) safely(() => listener.followed())
       },
       (error: unknown) => {
         followed.state = 'idle'
         refusals.refused(FOLLOWING, error)
+        tried('SSUBSCRIBE', error)
         if (isReply(error) && !refusesNow(error) && !told) {
           told = true
           process.emitWarning(`channels cannot be followed: ${String(error)}`, 'PenknifeWarning')

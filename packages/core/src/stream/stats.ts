@@ -15,12 +15,15 @@ export interface StreamStatsOptions {
   readonly over?: Duration
 }
 
-/** A stream as it stands. Every number is there, always. */
+/** A stream as it stands. */
 export interface StreamStats {
   /** Entries in the stream. */
   readonly length: number
-  /** Bytes of the stream in Redis' memory, as it estimates them; without retry paths and dead letters. */
-  readonly bytes: number
+  /**
+   * Bytes of the stream in Redis' memory, as it estimates them; without retry paths and dead letters. Undefined where the server
+   * has no MEMORY USAGE, or does not let penknife's user run it.
+   */
+  readonly bytes: number | undefined
   /** Entries added a second, by every process. */
   readonly addedPerSecond: number
   /** Over how many milliseconds rates were taken; 0 when none were asked for, and then they are 0. */
@@ -114,7 +117,7 @@ export function createStats(
     return {
       atMs,
       length: length as number,
-      bytes: bytes as number,
+      bytes: bytes === -1 ? undefined : (bytes as number),
       added: replies.map((reply) => reply[1] as number),
       groups: readReply('stream/stats', () =>
         names.map((name, at) => toGroup(name, replies[at] as readonly Reply[])),
