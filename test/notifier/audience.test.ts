@@ -58,7 +58,7 @@ test('an audience gets each event once for all subscriptions inside', async () =
   for (const { told, heard } of guests) expect([told, heard]).toEqual([[], numbers(20)])
 })
 
-test('a subscription that paused continues from the audience's position at that time, and joins again', async () => {
+test('a subscription that paused continues from the audience’s position at that time, and joins again', async () => {
   const notifier = await openNotifier(bench)
   const { guests, shared } = await gather(notifier, 3)
   const [first, second] = guests as [Guest, Guest]

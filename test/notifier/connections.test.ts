@@ -103,7 +103,7 @@ test('connections of a dead process push out no living one, and expire with thei
   expect(left > 0 && left <= 60_000).toBe(true)
 })
 
-test('members that another program added to a user's connections push out none, and are removed', async () => {
+test('members that another program added to a user’s connections push out none, and are removed', async () => {
   const notifier = await openNotifier(bench)
   const first = await admit(notifier, 'ann', 2)
   const soon = Date.now() + 60_000

@@ -199,7 +199,7 @@ test('after subscribing and unsubscribing in any order the last call counts', as
   expect(String(await bench.raw.call('PUBSUB', 'SHARDCHANNELS'))).toBe('')
 })
 
-test('two databases of one server do not get each other's events', async () => {
+test('two databases of one server do not get each other’s events', async () => {
   const [zero, one] = await Promise.all(
     [0, 1].map(async (db) => {
       const penknife = await openReady(pattern(bench.server.url, { db }))

@@ -104,7 +104,7 @@ test('the listeners of a process share one subscription, which ends with the las
   expect(await callsOf(bench.raw, 'psubscribe')).toBe(0)
 })
 
-test('a listener gets 'interrupted' once the connection is back', async () => {
+test('a listener gets an interruption event once the connection is back', async () => {
   const notifier = await openNotifier(bench)
   const { said, heard } = await listen(['*'])
   for (const round of [1, 2]) {
