@@ -241,7 +241,7 @@ const BROKEN: readonly Broken[] = [
   },
   {
     what: 'a check of what stands at the position',
-    sabotage: [{ script: 'notifier/since', from: 'or tagged(seen) ~= position', to: '' }],
+    sabotage: [{ script: 'notifier/since', from: 'or tagged(known) ~= position', to: '' }],
     breaks: [{ file: 'notifier/position.ts', from: '&& id === before', to: '' }],
     faults: ['a replica promoted without the last events'],
     finds: /what it saw before was lost|another history/,

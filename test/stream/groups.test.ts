@@ -154,7 +154,7 @@ describe('drop', () => {
     await take('billing', 1, 'somebody')
     const error = await failure(stream.group('billing').drop())
     expect(error).toMatchObject({ code: 'PENKNIFE_IN_USE', fate: 'not-done' })
-    expect(error.message).toMatch(/served by somebody/)
+    expect(error.message).toMatch(/worker somebody serves/)
     expect(await bench.raw.xpending(ORDERS, 'billing', '-', '+', 10)).toHaveLength(1)
   })
 

@@ -46,7 +46,7 @@ export function createOnce(space: Space, name: string, options: OnceOptions): On
   if (typeof forgetOnFailure !== 'boolean')
     throw invalid('forgetOnFailure', forgetOnFailure, 'give true or false')
   const runtime = runtimeOf(space)
-  const { keys, bind, subscriber } = runtime
+  const { keys, bind, subscriber, movedTime } = runtime
   const { route } = keys
   const title = `once '${name}' of space '${space.name}'`
   runtime.use('once', name)
@@ -113,6 +113,7 @@ export function createOnce(space: Space, name: string, options: OnceOptions): On
     const until = performance.now() + (wait === undefined ? waitMs : waitOf(wait))
     const wakeup = createWakeup(signal)
     let followed: ReturnType<typeof follow<Result>> | undefined
+    let ignoreMoves: (() => void) | undefined
     try {
       for (;;) {
         signal?.throwIfAborted()
@@ -127,12 +128,14 @@ export function createOnce(space: Space, name: string, options: OnceOptions): On
         const leftMs = until - performance.now()
         if (leftMs <= 0) return { status: 'running' }
         followed ??= follow(ids.live, wakeup)
+        ignoreMoves ??= movedTime.on(() => wakeup.wake())
         await wakeup.wait(Math.min(leftMs, Number(reply.slice(1)) + BEHIND_MS))
         const answer = followed.answer()
         if (answer) return answer
       }
     } finally {
       followed?.end()
+      ignoreMoves?.()
     }
   }
 
