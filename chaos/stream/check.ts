@@ -4,7 +4,7 @@ import { type Claim, createClaims } from '../harness/claims.ts'
 import { type Course, courseOf, type Delivery, type History } from './history.ts'
 import { intentOf, payloadOf, streamOf } from './plan.ts'
 
-/** A dead letter, as it lies in Redis at the end. */
+/** A dead letter in Redis at the end. */
 export interface Dead {
   readonly id: string
   readonly json: string
@@ -16,9 +16,9 @@ export interface Evidence {
   readonly seed: number
   readonly maxAttempts: number
   readonly history: History
-  /** Of each `stream/group`. */
+  /** By `stream/group`. */
   readonly dead: ReadonlyMap<string, readonly Dead[]>
-  /** What is still to be handled at the end, in words; nothing when all was drained. */
+  /** Descriptions of entries that are not settled at the end; empty when all are. */
   readonly left: readonly string[]
 }
 
@@ -27,21 +27,21 @@ export interface Verdict {
   readonly counts: Readonly<Record<string, number>>
 }
 
-/** Times of two processes are compared, and Redis' whole milliseconds with theirs. */
+/** Tolerance in milliseconds, because times of different processes and of Redis are compared. */
 const TOLERANCE_MS = 5
 
-/** Holds what was recorded, and what Redis has at the end, against each claim. */
+/** Checks each claim against the records of the processes and the state of Redis at the end. */
 export function check(evidence: Evidence): Verdict {
   const { history, left } = evidence
   const claims = createClaims()
   const counts: Record<string, number> = {}
   const count = (what: string, by: number = 1): void => void (counts[what] = (counts[what] ?? 0) + by)
 
-  const drained = claims.claim('everything comes to an end once the faults stop')
+  const drained = claims.claim('all entries are settled once the faults stop')
   drained(left.length === 0, () => left.join('; '))
 
   const one = claims.claim(
-    'an add is one entry: repeated under its key, or after an error that says it was not done',
+    'an add makes one entry, also when it is repeated with its id, or after an error with fate not-done',
   )
   const seen = idsSeen(evidence)
   for (const { n, ids, unknown } of history.adds.values()) {
@@ -51,21 +51,23 @@ export function check(evidence: Evidence): Verdict {
     if (ids.size > 0) count('adds confirmed')
     else if (unknown) count('adds of unknown fate')
   }
-  const known = claims.claim('what is handled was added, and arrives as it was added')
+  const known = claims.claim('every handled entry was added, and arrives unchanged')
   const fates = {
     kept: claims.claim('no confirmed entry is lost: each group finished it or has it in its dead letters'),
-    once: claims.claim('an entry ends once in a group: finished, or one dead letter'),
-    holder: claims.claim('a finish is granted only to the last holder of the entry'),
+    once: claims.claim('an entry is settled once in a group: finished, or one dead letter'),
+    holder: claims.claim('only the worker with the last lease of an entry finishes it'),
     again: claims.claim('a confirmed finish is not handled again'),
     attempts: claims.claim(
-      'attempts rise with the fencing number, none is over the cap, and only one that was returned, or vanished once, is repeated',
+      'attempts rise with the fence, none exceeds maxAttempts, and only a returned or once vanished attempt is repeated',
     ),
-    told: claims.claim('a worker that lives tells how each of its attempts ended'),
-    gaps: claims.claim('an attempt that no handler had was used up by a worker that was killed or frozen'),
-    waits: claims.claim('no retry comes before its time'),
+    told: claims.claim('a live worker reports how each of its attempts ended'),
+    gaps: claims.claim(
+      'an attempt without a handler call was used up by a worker that was killed or suspended',
+    ),
+    waits: claims.claim('no retry starts before its time'),
     delays: claims.claim('no delayed entry is handled before its time'),
-    dead: claims.claim('each dead letter has its payload, its attempts and a reason that is true'),
-    buried: claims.claim('what can never succeed is in the dead letters'),
+    dead: claims.claim('each dead letter has its payload, its attempts and a true reason'),
+    buried: claims.claim('an entry that can never succeed is in the dead letters'),
   }
 
   for (const group of history.groups) {
@@ -118,10 +120,10 @@ export function check(evidence: Evidence): Verdict {
         continue
       }
       const done = course?.deliveries.some(({ outcome }) => outcome === 'done') ?? false
-      const unheard = !done && letters.length === 0 && unheardFinish(course, history)
-      if (unheard) count('finishes that nobody heard')
+      const unreported = !done && letters.length === 0 && unreportedFinish(course, history)
+      if (unreported) count('finishes that no worker reported')
       fates.kept(
-        done || letters.length > 0 || unheard,
+        done || letters.length > 0 || unreported,
         () => `${plan.name}/${group} lost ${id} (${n}): ${story(course)}`,
       )
       const { manner } = intentOf(evidence.seed, n)
@@ -139,7 +141,7 @@ export function check(evidence: Evidence): Verdict {
 type Checks = Readonly<Record<'once' | 'holder' | 'again' | 'attempts' | 'gaps' | 'waits', Check>>
 type Check = (holds: boolean, what: () => string) => void
 
-/** One entry in one group, its deliveries in the order of their fencing numbers. */
+/** Checks one entry in one group; its deliveries are in the order of their fences. */
 function checkCourse(
   id: string,
   course: Course,
@@ -163,7 +165,7 @@ function checkCourse(
     checks.again(!after, () => `${said(id, each)} was done before ${said(id, after as Delivery)}`)
   }
   let before = 0
-  /** Attempts with which a worker vanished: the first time uses up none, the second is marked. */
+  /** Attempts with which a worker vanished: the first uses up none, the start of the second is recorded. */
   const vanished = new Set<number>()
   for (const [at, delivery] of deliveries.entries()) {
     const { attempt, fence } = delivery
@@ -190,14 +192,14 @@ function checkCourse(
   }
 }
 
-/** Whether the entry may have been finished by a worker that was killed, or closed without Redis, before it heard so. */
-function unheardFinish(course: Course | undefined, { killed }: History): boolean {
+/** Whether a worker may have finished the entry and then was killed, or closed without Redis, before it got the reply. */
+function unreportedFinish(course: Course | undefined, { killed }: History): boolean {
   const last = course?.deliveries.at(-1)
   if (last?.ended !== 'resolved') return false
   return last.outcome ? last.outcome === 'lost' && last.closing === true : killed.has(last.life)
 }
 
-/** Whether a dead letter says the truth. */
+/** Whether a dead letter is true. */
 function trueLetter(
   { seed, maxAttempts, history }: Evidence,
   letter: Dead,

@@ -1,10 +1,10 @@
 import type { Timed } from '../harness/journal.ts'
 import type { ProducerRecord, Record, WorkerRecord } from './records.ts'
 
-/** One entry number and what its producer learned. */
+/** An entry number and what its producer knows of it. */
 export interface Added {
   readonly n: number
-  /** When it was asked for first. */
+  /** When it was first added. */
   readonly askedAt: number
   readonly ids: Set<string>
   unknown: boolean
@@ -20,23 +20,23 @@ export interface Delivery {
   readonly attempt: number
   readonly fence: number
   readonly intact: boolean
-  /** What the handler was about to do. */
+  /** Whether the handler was about to resolve or to throw. */
   ended?: 'resolved' | 'threw'
   failedAt?: number
   outcome?: Outcome
-  /** The outcome was heard while the worker closed, when it no longer insists on learning a fate. */
+  /** The outcome was reported while the worker closed; it then no longer repeats a call of unknown fate. */
   closing?: boolean
   outcomeAt?: number
   /** With `retrying`. */
   delayMs?: number
 }
 
-/** What became of an entry in one group. */
+/** The course of an entry in one group. */
 export interface Course {
   readonly deliveries: Delivery[]
   /** Attempts that a worker found used up by another. */
   readonly recovered: number[]
-  /** Said to be dead without a handler: invalid payloads. */
+  /** Reported dead without a handler call: invalid payloads. */
   deadUnstarted: number
 }
 
@@ -57,7 +57,7 @@ export interface History {
   readonly failedAdds: Readonly<{ [code: string]: number }>
 }
 
-/** Puts together what the processes recorded. */
+/** Combines the records of the processes. */
 export function historyOf(journals: ReadonlyMap<string, readonly Timed<Record>[]>): History {
   const adds = new Map<number, Added>()
   const groups = new Map<string, GroupHistory>()
@@ -106,7 +106,7 @@ function add(adds: Map<number, Added>, record: Timed<ProducerRecord> & { readonl
   if (record.k === 'failed add' && record.fate === 'unknown') added.unknown = true
 }
 
-/** One life of a worker, in the order in which it wrote; how often it was in trouble. */
+/** Adds the records of one life of a worker, in order; returns how often it had trouble. */
 function follow(life: string, records: readonly Timed<WorkerRecord>[], group: GroupHistory): number {
   const open = new Map<string, Delivery>()
   let troubles = 0
@@ -126,12 +126,12 @@ function follow(life: string, records: readonly Timed<WorkerRecord>[], group: Gr
       open.set(key, begun)
     } else if (k === 'recovered') course.recovered.push(a)
     else if (!delivery) {
-      // Returned before a handler had it, or dead or lost without one.
+      // Returned, dead or lost without a handler call.
       if (k === 'dead') course.deadUnstarted += 1
     } else if (k === 'end') delivery.ended = record.ok ? 'resolved' : 'threw'
     else if (k === 'failed') delivery.failedAt = t
     else if (k !== 'returned' || !delivery.outcome) {
-      // One whose lease ended is first lost and then returned.
+      // An entry whose lease ended is first lost and then returned.
       delivery.closing = closing
       delivery.outcome = k
       delivery.outcomeAt = t

@@ -9,7 +9,7 @@ export interface Opened {
   readonly streams: ReadonlyMap<string, Stream<Payload>>
 }
 
-/** The streams of the plan, in a process that is told its life by its first argument. */
+/** The streams of the plan, in a process that gets its life as its first argument. */
 export function openStreams({ url, sabotage }: Pick<Life, 'url' | 'sabotage'>): Opened {
   sabotageScripts(sabotage)
   const penknife = connect(pattern(url), { deadline: 1000 })
@@ -21,7 +21,7 @@ export function openStreams({ url, sabotage }: Pick<Life, 'url' | 'sabotage'>): 
   return { penknife, streams: new Map(STREAMS.map(open)) }
 }
 
-/** What makes it a work queue or an event log. */
+/** The options that make it a work queue or an event log. */
 export function keptBy({ groups, retain }: StreamPlan): Pick<StreamOptions, 'groups' | 'retain'> {
   return retain === undefined ? { groups } : { retain: { entries: retain } }
 }

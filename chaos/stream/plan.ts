@@ -1,14 +1,14 @@
 import { randomOf } from '../harness/random.ts'
 import type { Sabotage } from '../harness/sabotage.ts'
 
-/** What is to become of an entry, known to every process from the seed and the entry's number. */
+/** The planned course of an entry. Every process computes it from the seed and the entry's number. */
 export interface Intent {
   readonly manner: Manner
   /** Attempts that fail, for `flaky`. */
   readonly failures: number
-  /** Asked of `add`; 0 for none. */
+  /** Delay given to `add`; 0 for none. */
   readonly delayMs: number
-  /** Added under a dedup key, again until it is confirmed, and sometimes once more. */
+  /** Added with a dedup id, again until it is confirmed, and sometimes once more. */
   readonly keyed: boolean
 }
 
@@ -49,7 +49,7 @@ function mannerOf(at: number): Manner {
 
 export interface Payload {
   readonly n: number
-  /** A text that follows from `n`: what arrives is what was sent. */
+  /** A text computed from `n`, to check that the payload arrives unchanged. */
   readonly check: string
   readonly invalid?: true
 }
@@ -70,7 +70,7 @@ export function checkOf(seed: number, n: number): string {
 export interface StreamPlan {
   readonly name: string
   readonly groups: readonly string[]
-  /** Set for an event log: entries kept after every group finished them. */
+  /** Only for an event log: entries to keep after every group finished them. */
   readonly retain?: number
 }
 
@@ -104,7 +104,7 @@ export interface Life {
 
 export interface ProducerConfig {
   readonly entries: number
-  /** Its share: numbers that leave this rest when divided by `producers`. */
+  /** Its share: the numbers with this remainder modulo `producers`. */
   readonly nth: number
   readonly producers: number
   readonly perSecond: number

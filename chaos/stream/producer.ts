@@ -1,4 +1,4 @@
-// A process that adds its share of the entries, at a rate, and records what became of each add.
+// A process that adds its share of the entries at a given rate and records the result of each add.
 import { setTimeout as delay } from 'node:timers/promises'
 
 import { PenknifeError, type StreamAddOptions, type Stream } from '@penknife/core'
@@ -15,7 +15,7 @@ const journal = openJournal<ProducerRecord>(config.folder, config.life)
 const { penknife, streams } = openStreams(config)
 const random = createRandom(seed + nth)
 
-/** Adds that are under way at once. */
+/** Most adds at the same time. */
 const IN_FLIGHT = 200
 
 const numbers = function* (): Generator<number> {
@@ -41,14 +41,14 @@ async function add(n: number): Promise<void> {
     } catch (error) {
       if (!(error instanceof PenknifeError)) throw error
       journal.write({ k: 'failed add', n, fate: error.fate, code: error.code })
-      // Without a key a repetition could add it twice; of one that was not done it may be repeated.
+      // Without an id a repetition could add the entry twice, unless the fate is not-done.
       if (error.fate === 'unknown' && !keyed) return
       await delay(50)
     }
   }
 }
 
-/** Adds several keyed entries by one call, again until all are confirmed. */
+/** Adds several entries with ids in one call, and repeats the call until all are confirmed. */
 async function addMany(all: readonly number[]): Promise<void> {
   const stream = streams.get(streamOf(all[0] as number).name) as Stream<Payload>
   for (;;) {

@@ -2,33 +2,33 @@ import type { DeadLetterKind, WorkerEvent } from '@penknife/core'
 
 import type { FaultRecord } from '../harness/cast.ts'
 
-/** What a producer does. */
+/** A record of a producer. */
 export type ProducerRecord =
   /** It is about to add entry `n`. */
   | { readonly k: 'add'; readonly n: number }
   /** Redis confirmed it. */
   | { readonly k: 'added'; readonly n: number; readonly id: string }
-  /** The add failed; `fate` as the error says. */
+  /** The add failed with this fate and code. */
   | { readonly k: 'failed add'; readonly n: number; readonly fate: string; readonly code: string }
   /** Its share is added. */
   | { readonly k: 'all added' }
 
-/** What a worker does. */
+/** A record of a worker. */
 export type WorkerRecord =
   | { readonly k: 'born'; readonly stream: string; readonly group: string }
-  /** The handler of an entry begins, at this attempt and fencing number. */
+  /** The handler of an entry starts, with this attempt and fence. */
   | {
       readonly k: 'start'
       readonly id: string
       readonly a: number
       readonly f: number
       readonly n: number
-      /** Whether the payload is what was added. */
+      /** Whether the payload arrived unchanged. */
       readonly intact: boolean
     }
   /** The handler is about to resolve or to throw. */
   | { readonly k: 'end'; readonly id: string; readonly a: number; readonly f: number; readonly ok: boolean }
-  /** The worker's own words. */
+  /** An event of the worker. */
   | {
       readonly k: 'done' | 'lost' | 'returned' | 'recovered' | 'failed'
       readonly id: string
@@ -55,7 +55,7 @@ export type WorkerRecord =
 
 export type Record = ProducerRecord | WorkerRecord | FaultRecord
 
-/** What a worker says of itself, as a record; undefined for what the checker has no use for. */
+/** The record of a worker's event; undefined if the checker does not need it. */
 export function recordOf(event: WorkerEvent): WorkerRecord | undefined {
   switch (event.kind) {
     case 'done':

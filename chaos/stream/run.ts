@@ -41,10 +41,10 @@ export interface ChaosOptions {
   readonly betweenMs?: readonly [number, number]
   /** Only these faults. Default: all. */
   readonly faults?: readonly string[]
-  /** How long nothing of what is left at the end may change until that is found to be all. Default: 30 s. */
+  /** The run ends when the entries that are left have not changed for this long. Default: 30 s. */
   readonly stuckAfterMs?: number
   readonly sabotage?: readonly Sabotage[]
-  /** Leaves the journals there when a claim is broken, and logs where. Default: false. */
+  /** Keeps the journals when a claim is broken, and logs their folder. Default: false. */
   readonly keepJournals?: boolean
   readonly log?: (line: string) => void
 }
@@ -57,9 +57,8 @@ export interface ChaosResult extends Verdict {
 }
 
 /**
- * Real processes add and handle entries on a private Redis that writes each command to disk before it answers, while
- * faults strike at random; then everything is brought to an end, and what the processes recorded is held against what
- * streams promise.
+ * Real processes add and handle entries on a private Redis that writes each command to disk before it replies, under random faults.
+ * Then all entries are settled, and the records of the processes are checked against the promises of streams.
  */
 export async function runStreamChaos(options: ChaosOptions): Promise<ChaosResult> {
   const { seed, entries, perSecond, producers = 2, workers = 2, leaseMs = 1000, maxAttempts = 8 } = options
@@ -88,7 +87,7 @@ export async function runStreamChaos(options: ChaosOptions): Promise<ChaosResult
         }),
       )
     const handling = STREAMS.flatMap(workersOf)
-    // A group of an event log has to be there before the first entry may be trimmed.
+    // A group of an event log must exist before the first entry may be trimmed.
     for (const plan of STREAMS) await untilGroups(raw, plan)
     const adding = Array.from({ length: producers }, (_, nth) => {
       const config: ProducerConfig = { entries, nth, producers, perSecond: perSecond / producers }
@@ -154,7 +153,7 @@ async function untilGroups(raw: Redis, { name, groups }: StreamPlan): Promise<vo
 
 const keyOf = (stream: string): string => `pk1:{chaos}:stream:${stream}`
 
-/** Waits until nothing is left to be handled; what is left when nothing moves any more. */
+/** Waits until all entries are settled; returns the entries that are left when nothing changes any more. */
 async function drain(raw: Redis, stuckAfterMs: number): Promise<readonly string[]> {
   let before = ''
   let movedAt = performance.now()

@@ -1,4 +1,4 @@
-// A process with a worker, which records each handler's start and end and what the worker says.
+// A process with a worker. It records the start and end of each handler and the worker's events.
 import { setTimeout as delay } from 'node:timers/promises'
 
 import {
@@ -30,7 +30,7 @@ const journal = openJournal<WorkerRecord>(config.folder, config.life)
 const random = createRandom(seed + process.pid)
 journal.write({ k: 'born', stream: config.stream, group })
 
-/** Refuses what the producers, which have no schema, added on purpose. */
+/** Refuses the invalid payloads that the producers, which have no schema, add on purpose. */
 const schema: StandardSchema<Payload, Payload> = {
   '~standard': {
     version: 1,

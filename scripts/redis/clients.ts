@@ -4,8 +4,8 @@ import {
   Redis,
   type RedisOptions as ClientOptions,
 } from 'ioredis'
-import { Cluster as Cluster5, Redis as Redis5 } from 'ioredis5'
-import { createClient, createCluster, createSentinel } from 'redis'
+import type * as Ioredis5 from 'ioredis5'
+import type * as NodeRedis from 'redis'
 
 import type { PrivateCluster } from './cluster.ts'
 import type { PrivateSentinels } from './sentinel.ts'
@@ -20,6 +20,17 @@ export type DriverName = (typeof DRIVERS)[number]
 const DRIVER = (process.env['PENKNIFE_DRIVER'] ?? 'ioredis') as DriverName
 if (!DRIVERS.includes(DRIVER)) throw new Error(`PENKNIFE_DRIVER is ${DRIVER}, not one of ${DRIVERS.join()}`)
 
+/** Client libraries that were loaded: each costs a process time and memory. */
+let ioredis5: typeof Ioredis5
+let redis: typeof NodeRedis
+
+/** Loads a driver's client library, before `patternOf` and its siblings make clients of it. ioredis 6 is always there. */
+export async function loadDriver(driver: DriverName): Promise<void> {
+  if (driver === 'ioredis5') ioredis5 = await import('ioredis5')
+  if (driver === 'node-redis') redis = await import('redis')
+}
+await loadDriver(DRIVER)
+
 /** What an application hands to connect(): never connected itself, because penknife takes it as a pattern. */
 export function pattern(url: string, options: ClientOptions = {}): Redis {
   return patternOf(DRIVER, url, options)
@@ -29,7 +40,7 @@ export function pattern(url: string, options: ClientOptions = {}): Redis {
 export function patternOf(driver: DriverName, url: string, options: ClientOptions = {}): Redis {
   // ioredis' overloads by reply mapping do not take its own options type.
   const settings: object = { protocol: RESP, ...options, lazyConnect: true }
-  if (driver === 'ioredis5') return new Redis5(url, settings) as unknown as Redis
+  if (driver === 'ioredis5') return new ioredis5.Redis(url, settings) as unknown as Redis
   return driver === 'node-redis' ? (nodeRedis(url, options) as Redis) : new Redis(url, settings)
 }
 
@@ -39,7 +50,7 @@ function nodeRedis(url: string, options: ClientOptions): unknown {
   const at = new URL(path === undefined ? url : 'redis://localhost')
   const { username = at.username, password = at.password, db = at.pathname.slice(1) } = options
   const tls = at.protocol === 'rediss:' && { tls: true, ...options.tls }
-  return createClient({
+  return redis.createClient({
     ...nodeRedisOptions({ ...options, username, password, db: Number(db) }),
     socket: path === undefined ? { host: at.hostname, port: Number(at.port), ...tls } : { path },
   } as object)
@@ -72,15 +83,15 @@ export function clusterPatternOf(
   const redisOptions: object = { protocol: RESP, ...options.redisOptions }
   const settings: object = { ...options, redisOptions, lazyConnect: true }
   const nodes = [...cluster.startupNodes]
-  if (driver === 'ioredis5') return new Cluster5(nodes, settings) as unknown as Cluster
+  if (driver === 'ioredis5') return new ioredis5.Cluster(nodes, settings) as unknown as Cluster
   if (driver === 'ioredis') return new Cluster(nodes, settings)
   const { keyPrefix, natMap } = options
-  const made: unknown = createCluster({
+  const made: unknown = redis.createCluster({
     rootNodes: nodes.map((socket) => ({ socket })),
     defaults: nodeRedisOptions({ ...options.redisOptions }),
     ...(keyPrefix !== undefined && { keyPrefix }),
     ...(natMap && { nodeAddressMap: natMap }),
-  } as object as Parameters<typeof createCluster>[0])
+  } as object as Parameters<typeof NodeRedis.createCluster>[0])
   return made as Cluster
 }
 
@@ -96,14 +107,14 @@ export function sentinelPatternOf(
   options: ClientOptions = {},
 ): Redis {
   const settings: object = { protocol: RESP, ...options, sentinels: [...addresses], name, lazyConnect: true }
-  if (driver === 'ioredis5') return new Redis5(settings) as unknown as Redis
+  if (driver === 'ioredis5') return new ioredis5.Redis(settings) as unknown as Redis
   if (driver === 'ioredis') return new Redis(settings)
   const { keyPrefix, ...others } = options
-  const made: unknown = createSentinel({
+  const made: unknown = redis.createSentinel({
     name,
     sentinelRootNodes: [...addresses],
     nodeClientOptions: nodeRedisOptions(others),
     ...(keyPrefix !== undefined && { keyPrefix }),
-  } as object as Parameters<typeof createSentinel>[0])
+  } as object as Parameters<typeof NodeRedis.createSentinel>[0])
   return made as Redis
 }

@@ -16,6 +16,7 @@ import {
   clusterPatternOf,
   type DriverName,
   DRIVERS,
+  loadDriver,
   freeze,
   penknifeClients,
   sentinelPatternOf,
@@ -23,6 +24,8 @@ import {
 } from '../support/redis.ts'
 import { moveSlot } from '../support/slots.ts'
 import { until } from '../support/until.ts'
+
+await Promise.all(DRIVERS.map(loadDriver))
 
 // What redis/driver.ts asks of every driver, on a cluster and with Sentinel; test/redis/driver-contract.test.ts has a single server.
 

@@ -11,7 +11,7 @@ import { expect, test } from 'vitest'
 
 import { BoardModel } from '../leaderboard/model/board.ts'
 import { failure, openReady } from '../support/connect.ts'
-import { buriedOf } from '../support/orders.ts'
+import { deadLettersOf } from '../support/orders.ts'
 import { clusterPattern, useCluster } from '../support/redis.ts'
 import { masterOf, spacesOnAll } from '../support/spaces.ts'
 import { until } from '../support/until.ts'
@@ -98,7 +98,9 @@ test('on a cluster, too, an entry let lie is taken over, and one that fails beco
     const { saw } = startWorker(stream, 'billing', () => Promise.reject(new Error('no')), { maxAttempts: 2 })
     await saw('recovered')
     await saw('dead')
-    expect(await buriedOf(stream, 'billing')).toMatchObject([{ id, json: '0', attempts: 2, reason: 'no' }])
+    expect(await deadLettersOf(stream, 'billing')).toMatchObject([
+      { id, json: '0', attempts: 2, reason: 'no' },
+    ])
   }
 })
 

@@ -2,7 +2,7 @@ import { Redis } from 'ioredis'
 import { expect, test } from 'vitest'
 import { admit } from '../support/members.ts'
 import { documentedRights } from '../support/documented-user.ts'
-import { buriedOf } from '../support/orders.ts'
+import { deadLettersOf } from '../support/orders.ts'
 
 import { connect, createLeaderboard, createNotifier, createRateLimiter, createStream } from '@penknife/core'
 
@@ -79,7 +79,7 @@ test('the locked-down user of docs/operations.md can use every feature', async (
   const buried = new Promise<void>((resolve) => worker.on(({ kind }) => kind === 'dead' && resolve()))
   await Promise.all(Array.from({ length: 100 }, (_, n) => stream.add(n)))
   await Promise.all([badge, buried])
-  expect(await buriedOf(stream, 'badges')).toHaveLength(1)
+  expect(await deadLettersOf(stream, 'badges')).toHaveLength(1)
   const group = stream.group('badges')
   await Promise.all([group.pause(), group.resume(), group.deadLetters.requeue({}), stream.stats({ over: 0 })])
   await group.reset({ to: '-' })

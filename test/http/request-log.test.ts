@@ -157,7 +157,7 @@ describe.each(frameworks)('requestLog on $name', (adapter) => {
       expect(await entries(2)).toHaveLength(2)
       await until('it is reported', () => warnings.length > before)
       expect([errors, warnings.length - before]).toEqual([[], 1])
-      expect(warnings.at(-1)).toMatch(/requests that skip did not decide about are logged \(reported once\)/)
+      expect(warnings.at(-1)).toMatch(/requestLog logs requests for which skip failed \(reported once\)/)
     },
   )
 
@@ -188,7 +188,7 @@ describe.each(frameworks)('requestLog on $name', (adapter) => {
     await until('it is reported', () => warnings.length > before)
     await nextTurn()
     expect([errors, warnings.length - before]).toEqual([[], 1])
-    expect(warnings.at(-1)).toMatch(/the request log's onError failed \(reported once\): on purpose/)
+    expect(warnings.at(-1)).toMatch(/onError of requestLog failed \(reported once\): on purpose/)
   })
 
   test('what a client sends cannot fake a line, drive a terminal or show its password', async () => {
@@ -233,7 +233,7 @@ describe.each(frameworks)('requestLog on $name', (adapter) => {
     expect(logged.length).toBeGreaterThan(0)
     expect(logged.length).toBeLessThanOrEqual(most)
     expect(told[0]).toBe(
-      'Error: more than 10 connections a second are reset at once; their further requests are not logged 1',
+      'Error: clients reset more than 10 connections a second at once; further requests of such clients are not logged 1',
     )
     // Others are logged meanwhile.
     const before = logged.length

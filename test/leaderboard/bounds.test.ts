@@ -85,7 +85,7 @@ test.each(EDGES)(
   },
 )
 
-test('an id that a foreign program recorded at an impossible time is not known', async () => {
+test('an id that another program stored with an impossible time is ignored', async () => {
   await createClock(bench.raw).set(START)
   const board = await boardAt(bench.server.url, { dedup: { window: '1d' } })
   await board.increment('ann', 1, { id: 'a' })

@@ -165,7 +165,7 @@ test("a period's keys expire when as many further periods ended as stay readable
   }
 })
 
-test('a clock that is set back finds the period it goes back to', async () => {
+test('after the clock was set back, updates count in the earlier period', async () => {
   const { board, clock } = await open({ calendar: 'day', previous: 2 })
   const day = (nth: number): number => (Date.parse('2032-12-30T12:00Z') + nth * 24 * HOUR) * 1000
   for (const [nth, score] of [
@@ -180,7 +180,7 @@ test('a clock that is set back finds the period it goes back to', async () => {
   }
 })
 
-test('two processes with other clocks than Redis agree on the period', async () => {
+test('two processes whose clocks differ from Redis agree on the period', async () => {
   const { board: one, clock } = await open({ calendar: 'hour', previous: 1 })
   const { board: other } = await open({ calendar: 'hour', previous: 1 })
   const start = Date.parse('2032-06-01T12:59:59.999Z')

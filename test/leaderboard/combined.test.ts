@@ -84,7 +84,7 @@ const run = (id: string, by: string): Promise<unknown> =>
   user.call('eval', [combined.text, KEYS.length, ...KEYS, id, time, by])
 const digest = (): Promise<unknown> => bench.raw.call('DEBUG', 'DIGEST')
 
-test('one script removes a member from one board, takes an increment back on another and scores on a third', async () => {
+test('one script removes a member from one board, undoes an increment on another and scores on a third', async () => {
   expect(await run('1', '4')).toEqual(['1', '7'])
   expect(await bench.raw.zrange(A, '0', '-1')).toEqual(['bob'])
   expect(await bench.raw.exists(DATA)).toBe(0)

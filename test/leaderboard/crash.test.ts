@@ -98,7 +98,7 @@ async function logged(window: string): Promise<{ log: object; sums: object }> {
   return { log: Object.fromEntries(there), sums: Object.fromEntries(sums) }
 }
 
-test('processes that are killed leave what was confirmed and some of what was not, in every window alike, and a repetition counts once', async () => {
+test('killed processes leave all confirmed updates and some others, the same in every window, and a repetition counts once', async () => {
   const penknife = await openReady(pattern(bench.server.url), { deadline: '30s' })
   const board = createLeaderboard(penknife.space('shop'), 'points', OPTIONS)
   const folder = await mkdtemp(join(tmpdir(), 'penknife-boards-'))

@@ -103,7 +103,7 @@ async function damageDone(
   return { fate, changed: (await digest()) !== before }
 }
 
-test('a call on a key of another type either works or changes nothing, and says so', async () => {
+test('a call on a key of another type either works, or changes nothing and fails', async () => {
   const board = await filledBoard()
   const kept = await snapshot(bench.raw)
   expect(kept.size).toBeGreaterThanOrEqual(14)
@@ -127,7 +127,7 @@ test('a call on a key of another type either works or changes nothing, and says 
   expect(refused).toBeGreaterThan(300)
 }, 60_000)
 
-test('a call on a key with foreign contents works, or changes nothing and says so', async () => {
+test('a call on a key with data of another program either works, or changes nothing and fails', async () => {
   const board = await filledBoard()
   const kept = await snapshot(bench.raw)
   for (const key of kept.keys()) {
@@ -147,7 +147,7 @@ test('a call on a key with foreign contents works, or changes nothing and says s
   }
 }, 60_000)
 
-test('entries that a foreign program put on a log count nothing and leave with the others', async () => {
+test('entries that another program added to a log do not count, and expire with the others', async () => {
   const board = await filledBoard()
   const log = 'pk1:{shop}:board:points:window:exact:log'
   const about = 'pk1:{shop}:board:points:window:about:log'

@@ -10,7 +10,7 @@ vi.mock('../../packages/core/src/redis/scripts.gen.ts', () =>
 
 const bench = useRedis()
 
-test('a read that finds much due takes it off in bounded steps and answers what is left', async () => {
+test('a read removes many expired entries in bounded steps and returns the rest', async () => {
   const clock = createClock(bench.raw)
   await clock.set(at('2026-06-01T12:00:00Z'))
   const board = await boardAt(bench.server.url, { windows: { day: { last: '24h' } }, denseRanks: true })
@@ -26,7 +26,7 @@ test('a read that finds much due takes it off in bounded steps and answers what 
   expect(await bench.raw.zcard('pk1:{shop}:board:points:window:day:scores')).toBe(1)
 })
 
-test('of two windows with much due both are worked off, within one bound', async () => {
+test('two windows with many expired entries share one bound of removals', async () => {
   const clock = createClock(bench.raw)
   await clock.set(at('2026-06-01T12:00:00Z'))
   const board = await boardAt(bench.server.url, { windows: { day: { last: '24h' }, long: { last: '25h' } } })
@@ -39,7 +39,7 @@ test('of two windows with much due both are worked off, within one bound', async
   for (const window of board.windows) expect(await all(board, window)).toEqual(['1 ann 4'])
 })
 
-test('an update of many changes does not follow on many entries in the same call, and follows on few', async () => {
+test('an update of many changes shares a call with few removals of entries, but not with many', async () => {
   const clock = createClock(bench.raw)
   await clock.set(at('2026-06-01T12:00:00Z'))
   const board = await boardAt(bench.server.url, { windows: { all: 'all-time', day: { last: '24h' } } })
@@ -73,7 +73,7 @@ test('a window that expired as a whole is dropped at once', async () => {
   expect(await bench.raw.keys('pk1:*')).toEqual(['pk1:{shop}:board:points:declaration'])
 })
 
-test('a process that stops in the middle of working off leaves the rest to the next', async () => {
+test('a process that stops while it removes expired entries leaves the rest to the next', async () => {
   const clock = createClock(bench.raw)
   await clock.set(at('2026-06-01T12:00:00Z'))
   const windows = { day: { last: '24h' } } as const
@@ -108,7 +108,7 @@ test('a process that stops in the middle of working off leaves the rest to the n
   expect(rows.every(({ score }) => score === 2)).toBe(true)
 })
 
-test('who asks while much is due waits until all of it left, the first and everyone beside', async () => {
+test('reads made while many entries have expired wait until all are removed', async () => {
   const clock = createClock(bench.raw)
   await clock.set(at('2026-06-01T12:00:00Z'))
   const board = await boardAt(bench.server.url, { windows: { hour: { last: '1h' } } }, { deadline: '10s' })

@@ -72,7 +72,7 @@ test('ids of a member that was removed still count once, and cannot be undone', 
   expect(await all(board, 'all')).toEqual(['1 bob 8'])
 })
 
-test('a member that comes back after it was removed begins anew, and what leaves windows is its own', async () => {
+test('a member that returns after its removal starts anew, and only its own new entries expire', async () => {
   const { board, clock } = await open()
   await beEverywhere(board, clock)
   await board.remove(NAME)
@@ -121,7 +121,7 @@ test('long logs are searched in bounded steps', async () => {
   expect(await bench.raw.hlen(`${BOARD}:ids`)).toBe(600)
 })
 
-test('with erase: false a removal is one call, and the name stays in the logs, where it counts nothing', async () => {
+test('with erase: false a removal is one call, and the name stays in the logs without effect', async () => {
   const { board, clock } = await open()
   await beEverywhere(board, clock)
   await bench.raw.config('RESETSTAT')
@@ -140,7 +140,7 @@ test('with erase: false a removal is one call, and the name stays in the logs, w
   for (const window of ['exact', 'about']) expect(await all(board, window)).toEqual([])
 })
 
-test('a removal that fails amid the erasing says so, counts as one, and is finished by another', async () => {
+test('a removal that fails while it erases the name has removed the member, says so, and can be completed by another', async () => {
   const { board, clock } = await open()
   await beEverywhere(board, clock)
   const rights = ['+@all', '~*', '&*', 'on', 'nopass']
@@ -157,7 +157,7 @@ test('a removal that fails amid the erasing says so, counts as one, and is finis
   expect(await keysWith(bench.raw, NAME)).toEqual([])
 })
 
-test('members removed at the same time as others are incremented lose their names, and nobody else anything', async () => {
+test('members removed while others are incremented lose their names, and the others lose nothing', async () => {
   const { board } = await open()
   const boards = [board, await boardAt(bench.server.url, OPTIONS)] as const
   const rounds = Array.from({ length: 30 }, (_, round) => round)

@@ -62,7 +62,7 @@ test.each([
   60_000,
 )
 
-test('a member that Redis gives again, because the board shrank, is exported once', async () => {
+test('a member that Redis returns twice, because the board shrank, is exported once', async () => {
   await createClock(bench.raw).set(START)
   const board = await boardAt(bench.server.url)
   const KEY = 'pk1:{shop}:board:points'

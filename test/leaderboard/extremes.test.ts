@@ -69,7 +69,7 @@ test.each(['descending', 'ascending'] as const)(
   60_000,
 )
 
-test('thousands who reach a score at different times stand in the order in which they came', async () => {
+test('thousands of members that reach a score at different times are ordered by that time', async () => {
   const { board, clock } = await open({ ties: FIRST_COME, denseRanks: true })
   for (let from = 0; from < TIES; from += 100) {
     await clock.set((SINCE + from * 10) * 1000)
@@ -107,7 +107,7 @@ test.each(['descending', 'ascending'] as const)(
   },
 )
 
-test('what leads out of the stated range or time is refused and changes nothing', async () => {
+test('an update out of the documented range or time is refused and changes nothing', async () => {
   const { board, clock } = await open({
     ties: FIRST_COME,
     windows: { all: 'all-time', day: { calendar: 'day' } },
@@ -142,7 +142,7 @@ test('what leads out of the stated range or time is refused and changes nothing'
   }
 })
 
-test('taking an increment back never leads out of the stated range', async () => {
+test('undoing an increment never leaves the documented range', async () => {
   const { board } = await open({ ties: FIRST_COME, dedup: { window: '1d' } })
   const { maxScore } = board
   await board.increment('ann', -5, { id: 'down' })
@@ -152,7 +152,7 @@ test('taking an increment back never leads out of the stated range', async () =>
   expect(await board.rank('ann')).toEqual({ member: 'ann', score: maxScore, rank: 1 })
 })
 
-test("the range of a double is kept whole where equals go by member, and a rolling sum's to its last digit", async () => {
+test('scores ordered by member have the full range of a double, and a rolling sum is exact to its last digit', async () => {
   const { board } = await open()
   const extremes = [
     Number.MAX_VALUE,

@@ -73,7 +73,7 @@ test('a member that another program wrote is shown as it is, and can be removed'
   expect(shown(await board.top())).toEqual(['1  2', '2 ann 1'])
 })
 
-test('an infinite score that another program wrote is read as that', async () => {
+test('an infinite score that another program wrote is read as Infinity', async () => {
   const board = await boardAt(bench.server.url)
   await board.set('ann', 1)
   await bench.raw.zadd(KEY, '-inf', 'best', '+inf', 'worst')
@@ -81,7 +81,7 @@ test('an infinite score that another program wrote is read as that', async () =>
   expect(await board.rank('worst')).toEqual({ member: 'worst', score: -Infinity, rank: 3 })
 })
 
-test('whatever members another program wrote, every read gives all rows', async () => {
+test('every read returns all rows, whatever members another program wrote', async () => {
   const board = await boardAt(bench.server.url)
   const part = fc.constantFrom('a', '\n', '\\', 'n', '\\n', '\r', '\u2028', '1', '🐢')
   const members = fc.uniqueArray(

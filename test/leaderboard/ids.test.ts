@@ -10,7 +10,7 @@ vi.mock('../../packages/core/src/redis/scripts.gen.ts', () =>
 
 const bench = useRedis()
 
-test('undo takes an increment back from the windows and periods that still count it, once', async () => {
+test('undo takes an increment out of the windows and periods that still count it, once', async () => {
   const clock = createClock(bench.raw)
   await clock.set(at('2026-06-01T23:00:00Z'))
   const board = await boardAt(bench.server.url, {
@@ -57,7 +57,7 @@ test('an increment of a member that was removed since is not undone', async () =
   expect(await board.rank('ann')).toEqual({ member: 'ann', score: 0, rank: 1 })
 })
 
-test('ids are forgotten in bounded steps', async () => {
+test('expired ids are deleted in bounded steps', async () => {
   const clock = createClock(bench.raw)
   await clock.set(at('2026-06-01T12:00:00Z'))
   const board = await boardAt(bench.server.url, { dedup: { window: '1h' } })

@@ -93,13 +93,13 @@ test.each<[string, Call, string]>([
   expect(await bench.raw.dbsize()).toBe(0)
 })
 
-test('an error about a member shows characters that turn text around, or begin a line, as escapes', async () => {
+test('an error about a member escapes characters that reverse text or start a line', async () => {
   const points = await board()
   const { message } = await failure(points.increment('ann\u202e{\u2028\u0085'))
   expect(message).toContain(String.raw`member is "ann\u202e{\u2028\u0085"`)
 })
 
-test('members with such characters come back as they were given, for printable to show', async () => {
+test('members with such characters are returned unchanged, to be shown by printable', async () => {
   const points = await board()
   await points.increment('ann\u202e\u2028\u0085')
   const [row] = await points.top()
@@ -141,7 +141,7 @@ test('a read that finds another type where data are names that key', async () =>
   expect(message).toMatch(/WRONGTYPE .*\(pk1:\{shop\}:board:points:data\)$/)
 })
 
-test('a listener that throws or rejects takes nothing along, and is reported', async () => {
+test('an error of a listener affects nothing else and is reported', async () => {
   const warnings: string[] = []
   const hear = (warning: Error): void => void warnings.push(warning.message)
   process.on('warning', hear)

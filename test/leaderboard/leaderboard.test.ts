@@ -16,7 +16,7 @@ async function points(scores: Readonly<Record<string, number>> = {}): Promise<Le
 
 const SIX = { ann: 60, bob: 50, cem: 40, dee: 30, eva: 20, fay: 10 }
 
-test('increment adds one unless told otherwise, and resolves with the new score', async () => {
+test('increment adds one by default, and resolves with the new score', async () => {
   const board = await points()
   expect(await board.increment('ann')).toBe(1)
   expect(await board.increment('ann', 4)).toBe(5)
@@ -47,7 +47,7 @@ test('the board lists the highest score first, in pages', async () => {
   expect(await board.top(10, 7)).toEqual([])
 })
 
-test('top lists ten members unless told otherwise', async () => {
+test('top lists ten members by default', async () => {
   const board = await points(Object.fromEntries(Array.from({ length: 12 }, (_, at) => [`m${at}`, at])))
   expect(await board.top()).toHaveLength(10)
 })
@@ -104,7 +104,7 @@ test('around shows the rows before and after a member, fewer at both ends', asyn
   expect(await around('dee')).toHaveLength(6)
 })
 
-test('an empty board has no rows, and who is not on a board has no row', async () => {
+test('an empty board has no rows, and a member that is not on the board has no row', async () => {
   const empty = await points()
   expect(await empty.top()).toEqual([])
   expect(await empty.rank('ann')).toBeNull()
@@ -114,7 +114,7 @@ test('an empty board has no rows, and who is not on a board has no row', async (
   expect(await empty.around('ann')).toBeNull()
 })
 
-test('members are kept as they are', async () => {
+test('member names are stored unchanged', async () => {
   const members = [' ', 'a b', 'a:b', 'żółw 🐢', '__proto__', '1e5', 'x'.repeat(256), '*', '<b>']
   const board = await points(Object.fromEntries(members.map((member) => [member, 1])))
   await board.increment('__proto__', 1)
@@ -122,7 +122,7 @@ test('members are kept as they are', async () => {
   for (const member of members) expect((await board.rank(member))?.member).toBe(member)
 })
 
-test('boards of other names and spaces are others', async () => {
+test('boards with other names or in other spaces are separate', async () => {
   const penknife = await openReady(pattern(bench.server.url))
   const boards = [
     ['shop', 'a'],

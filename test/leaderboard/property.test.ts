@@ -207,7 +207,7 @@ async function namesLeft(member: string): Promise<string[]> {
   return keys.filter((key) => !/:window:\w+:\d+T/.test(key))
 }
 
-test('a board agrees with a plain model, whatever it is and whatever happens to it', async () => {
+test('a board agrees with a plain model, whatever its options and whatever happens to it', async () => {
   const penknife = await openReady(pattern(bench.server.url), { deadline: '10s' })
   const space = penknife.space('shop')
   const clock = createClock(bench.raw)

@@ -107,7 +107,7 @@ test('with a tolerance every increment counts for at least the time less the tol
   }
 }, 60_000)
 
-test('a clock that is set back neither loses nor doubles an increment, and all of it leaves in the end', async () => {
+test('a clock that is set back neither loses nor doubles an increment, and all expire in the end', async () => {
   const { board, clock } = await open({
     windows: { hour: { last: '1h' }, loose: { last: '1h', tolerance: '10m' }, day: { calendar: 'day' } },
     dedup: { window: '1d' },

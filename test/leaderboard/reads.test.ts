@@ -35,7 +35,7 @@ test.each<[BoardRankStyle, number[]]>([
   ])
 })
 
-test('a subset has its places among itself, once for each member', async () => {
+test('among ranks the given members, each once', async () => {
   const points = await board()
   await fill(points, SIX)
   const rows = await points.among(['fay', 'dee', 'nobody', 'cem', 'fay'], { ranks: 'competition' })
@@ -51,7 +51,7 @@ test('a subset has its places among itself, once for each member', async () => {
   expect(await points.among([])).toEqual([])
 })
 
-test('many members are read in the order asked for', async () => {
+test('many members are read in the given order', async () => {
   const points = await board()
   const members = Array.from({ length: 130 }, (_, at) => `m${at}`)
   await Promise.all(members.map((member, at) => points.set(member, at)))
@@ -90,7 +90,7 @@ test('a range of scores with decimals is exact', async () => {
   expect(await points.increment('ann', 0.01)).toBe(0.3)
 })
 
-test('a percentile counts who is no better, and its score is found again', async () => {
+test('a percentile counts the members that are no better, and scoreAt finds its score', async () => {
   const points = await board()
   await fill(points, SIX)
   expect(await points.percentile('ann')).toBe(100)
@@ -107,7 +107,7 @@ test('a percentile counts who is no better, and its score is found again', async
   expect(await points.scoreAt(50)).toBeNull()
 })
 
-test('data come with the rows when asked for', async () => {
+test('rows have data when the read asks for them', async () => {
   const points = await board()
   await fill(points, { ann: 2, bob: 1 })
   await points.describe('ann', { name: 'Ann', avatar: null })

@@ -29,7 +29,7 @@ test('an increment counts for exactly as long as a rolling window lasts', async 
   expect(await all(board, 'all')).toEqual(['1 ann 7', '2 bob 3'])
 })
 
-test('a rolling sum of zero is no row, and what leaves can bring one back', async () => {
+test('a rolling sum of zero has no row, and an expired increment can bring the row back', async () => {
   const clock = createClock(bench.raw)
   await clock.set(at('2026-06-01T12:00:00Z'))
   const board = await boardAt(bench.server.url, { windows: { minute: { last: '1m' } }, decimals: 1 })
@@ -43,7 +43,7 @@ test('a rolling sum of zero is no row, and what leaves can bring one back', asyn
   expect(await all(board, 'minute')).toEqual([])
 })
 
-test('sums with decimals leave nothing behind, however many come and go', async () => {
+test('sums with decimals have no rounding errors, however many increments expire', async () => {
   const clock = createClock(bench.raw)
   await clock.set(at('2026-06-01T12:00:00Z'))
   const board = await boardAt(bench.server.url, { windows: { minute: { last: '1m' } }, decimals: 2 })
@@ -59,7 +59,7 @@ test('sums with decimals leave nothing behind, however many come and go', async 
   })
 })
 
-test('with a tolerance, increments of a member share an entry that leaves with the first of them', async () => {
+test('with a tolerance, increments of a member share an entry that expires with the first of them', async () => {
   const clock = createClock(bench.raw)
   await clock.set(at('2026-06-01T12:00:00Z'))
   const board = await boardAt(bench.server.url, { windows: { day: { last: '24h', tolerance: '1h' } } })
@@ -77,7 +77,7 @@ test('with a tolerance, increments of a member share an entry that leaves with t
   expect(await all(board, 'day')).toEqual([])
 })
 
-test('a member that was removed leaves nothing in a rolling window, and begins anew', async () => {
+test('a removed member leaves nothing in a rolling window, and starts anew', async () => {
   const clock = createClock(bench.raw)
   await clock.set(at('2026-06-01T12:00:00Z'))
   for (const tolerance of ['0s', '10m'] as const) {
@@ -97,7 +97,7 @@ test('a member that was removed leaves nothing in a rolling window, and begins a
   }
 })
 
-test('a sum that comes back, by what leaves or by an undo, goes in the end like any other', async () => {
+test('a sum that returns after an expiry or an undo expires like any other', async () => {
   const clock = createClock(bench.raw)
   await clock.set(at('2026-06-01T12:00:00Z'))
   const board = await boardAt(bench.server.url, {

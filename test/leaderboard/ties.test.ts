@@ -12,7 +12,7 @@ vi.mock('../../packages/core/src/redis/scripts.gen.ts', () =>
 const bench = useRedis()
 const TIES = { since: '2026-01-01T00:00:00Z', until: '2036-01-01T00:00:00Z' } as const
 
-test('who reached a score first comes first, and keeps its place until the score changes', async () => {
+test('the member that reached a score first ranks first, until its score changes', async () => {
   const clock = createClock(bench.raw)
   await clock.set(at('2026-06-01T12:00:00Z'))
   for (const order of ['descending', 'ascending'] as const) {
@@ -39,7 +39,7 @@ test('who reached a score first comes first, and keeps its place until the score
   }
 })
 
-test('first-come ties are exact up to the edges of the stated range, and refuse what is beyond', async () => {
+test('first-come ties are exact up to the edges of the documented range, and refuse scores beyond it', async () => {
   const clock = createClock(bench.raw)
   const board = await boardAt(bench.server.url, { ties: TIES })
   expect(board.maxScore).toBe(16_777_215)
@@ -71,7 +71,7 @@ test('first-come ties are exact up to the edges of the stated range, and refuse 
   expect(await board.count()).toBe(4)
 })
 
-test('first come is told in rolling windows too, by when a sum became what it is', async () => {
+test('rolling windows order equal sums by the time at which they were reached', async () => {
   const clock = createClock(bench.raw)
   await clock.set(at('2026-06-01T12:00:00Z'))
   const board = await boardAt(bench.server.url, { ties: TIES, windows: { minute: { last: '1m' } } })

@@ -9,7 +9,7 @@ const bench = useRedis()
 const board = (options?: LeaderboardOptions): Promise<Leaderboard> => boardAt(bench.server.url, options)
 const SIX = { ann: 9, bob: 7, cem: 7, dee: 7, eva: 5, fay: 1 }
 
-test('set puts a score in the place of what was, best keeps what is better', async () => {
+test('set replaces a score, best keeps the better one', async () => {
   for (const [order, better, worse] of [
     ['descending', 9, 3],
     ['ascending', 3, 9],
@@ -33,7 +33,7 @@ test('an ascending board has the lowest score first', async () => {
   expect((await points.rank('ann'))?.rank).toBe(1)
 })
 
-test('a change tells scores and ranks before and after, when asked for', async () => {
+test('a change has the scores and ranks before and after', async () => {
   const points = await board()
   await fill(points, SIX)
   const about = { window: 'all', applied: true }
@@ -56,7 +56,7 @@ test('a change tells scores and ranks before and after, when asked for', async (
   expect(await points.best('ann', 2, { change: true })).toMatchObject({ score: 9, rank: 1, applied: false })
 })
 
-test('a batch is made in its order, and each update sees the ones before it', async () => {
+test('a batch is applied in order, and each update builds on the ones before it', async () => {
   const points = await board()
   const updates: BoardUpdate[] = [
     { member: 'ann', set: 5 },
@@ -69,7 +69,7 @@ test('a batch is made in its order, and each update sees the ones before it', as
   expect(changes).toMatchObject([{ previousScore: 6, score: 8, previousRank: 2, rank: 1 }])
 })
 
-test('of a batch with one update that is refused nothing is done', async () => {
+test('a batch with one refused update changes nothing', async () => {
   const points = await board()
   await points.increment('ann', Number.MAX_VALUE)
   const updates: BoardUpdate[] = [
@@ -86,7 +86,7 @@ test('of a batch with one update that is refused nothing is done', async () => {
   expect(await points.count()).toBe(1)
 })
 
-test('an update of several windows, one of another type, changes none', async () => {
+test('an update changes no window when the key of one has another type', async () => {
   const points = await board({ windows: { all: 'all-time', hour: { last: '1h' } } })
   await bench.raw.set('pk1:{shop}:board:points:window:hour', 'text')
   expect(await failure(points.increment('ann'))).toMatchObject({ code: 'PENKNIFE_REJECTED' })
@@ -114,7 +114,7 @@ test('a bounded board keeps the best members and refuses increments', async () =
   })
 })
 
-test('a board that is to keep fewer than it has lets go of 64 in a call', async () => {
+test('a board with a lowered keep drops 64 members in a call', async () => {
   const many = await board({ keep: 500 })
   await Promise.all(Array.from({ length: 300 }, (_, nth) => many.set(`m${nth}`, nth)))
   const few = await board({ keep: 100 })

@@ -92,7 +92,7 @@ test.each<[what: string, older: LeaderboardOptions, newer: LeaderboardOptions, o
   },
 )
 
-test('a window that was taken away keeps its meaning: another version may still write to it', async () => {
+test('a window that a deploy removed keeps its meaning, because another version may still write to it', async () => {
   await (await board({ windows: { all: 'all-time', now: { calendar: 'day' } } })).increment('ann')
   await (await board()).increment('ann')
   const error = await failure((await board({ windows: { now: { calendar: 'hour' } } })).increment('ann'))
@@ -136,19 +136,19 @@ test.each<[what: string, older: LeaderboardOptions, newer: LeaderboardOptions, b
     'windows all, ties until 2036-01-01T00:00:00.000Z',
     'windows all, ties until 2037-01-01T00:00:00.000Z',
   ],
-])('a deploy that changes %s is accepted, and told of once', async (_, old, next, before, now) => {
+])('a deploy that changes %s is accepted, and reported once', async (_, old, next, before, now) => {
   const older = await board(old)
   const update = (points: Leaderboard): Promise<unknown> =>
     old.keep ? points.best('ann', 5) : points.increment('ann', 5)
   await update(older)
   const newer = await board(next)
-  const told: unknown[] = []
-  newer.on((event) => told.push(event))
+  const events: unknown[] = []
+  newer.on((event) => events.push(event))
   for (let n = 0; n < 3; n++) {
     await update(newer)
     await update(older)
   }
-  expect(told).toEqual([{ kind: 'redeclared', space: 'shop', name: 'points', before, now }])
+  expect(events).toEqual([{ kind: 'redeclared', space: 'shop', name: 'points', before, now }])
 })
 
 test('without a listener the change is a process warning that names both declarations', async () => {
@@ -176,7 +176,7 @@ test('a process of another version is refused beside this one', async () => {
   expect(shown(await older.top())).toEqual(['1 bob 7', '2 ann 5'])
 })
 
-test('a board that agreed sends no command for it with the calls that follow', async () => {
+test('an accepted declaration costs the following calls no command', async () => {
   const points = await board()
   await points.increment('ann')
   await bench.raw.config('RESETSTAT')
@@ -198,7 +198,7 @@ test('many first calls wait for one declaration', async () => {
   expect(/cmdstat_hmget:calls=(\d+)/.exec(stats)?.[1]).toBe('1')
 })
 
-test('a call whose declaration was not answered in time was not done', async () => {
+test('a call whose declaration got no reply in time was not carried out', async () => {
   const proxy = await startProxy(bench.server)
   const points = await boardAt(proxy.url, {}, { deadline: '300ms' })
   proxy.swallowReplies()
@@ -210,7 +210,7 @@ test('a call whose declaration was not answered in time was not done', async () 
   expect(await points.rank('ann')).toMatchObject({ score: 1 })
 })
 
-test('a process finds within ten seconds of use that its board was deleted, and made in another way', async () => {
+test('a process notices within ten seconds of use that its board was deleted and created differently', async () => {
   const older = await board()
   await older.increment('ann', 5)
   await bench.raw.flushall()
@@ -226,7 +226,7 @@ test('a process finds within ten seconds of use that its board was deleted, and 
   expect(await older.increment('ann', 5)).toBe(5)
 })
 
-test('a declaration lives as long as the scores: for ever with an all-time window', async () => {
+test('a declaration is stored as long as the scores: for ever with an all-time window', async () => {
   const KEY = 'pk1:{shop}:board:points:declaration'
   await (await board({ windows: { hour: HOUR } })).increment('ann')
   const lives = await bench.raw.pttl(KEY)

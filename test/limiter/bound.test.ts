@@ -316,7 +316,7 @@ const mixed = fc
     ),
   )
 
-test('under mixed rules, some of them shadows, none lets more pass than it promises', async () => {
+test('under mixed rules, some of them shadows, no rule lets more pass than documented', async () => {
   await check(mixed, 150, await redisWorld(), [SHADOW])
   await check(mixed, 150, inThisProcess, [SHADOW])
 }, 300_000)

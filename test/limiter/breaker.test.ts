@@ -32,7 +32,7 @@ async function waited(limiter: RateLimiter): Promise<number> {
   throw new Error('every call waited')
 }
 
-test('a silent Redis makes five calls wait, and no further one on any limiter of the connection', async () => {
+test('five calls wait for a silent Redis, and no further call of any limiter of the connection does', async () => {
   const server = await ownRedis()
   const penknife = await openReady(pattern(server.url))
   const first = limiterIn(penknife.space('shop'))
@@ -77,7 +77,7 @@ test('while it is open nothing is sent but probes, and Redis decides again once 
   expect(events).toEqual(published.map((event) => ({ ...event, space: 'shop', name: 'api' })))
 })
 
-test('a Redis that only hesitated is asked again as soon as it answers', async () => {
+test('a Redis that was slow for a moment is asked again as soon as it answers', async () => {
   const proxy = await startProxy(bench.server)
   // Without the probe at once it would take a minute.
   const penknife = await openReady(pattern(proxy.url), { breaker: { failures: 1, probeEvery: '1m' } })
@@ -104,7 +104,7 @@ test('calls that fail together count once', async () => {
   expect(events).toEqual([])
 })
 
-test('an answer in time ends the row of failures', async () => {
+test('a reply in time resets the count of failures', async () => {
   const proxy = await startProxy(bench.server)
   const penknife = await openReady(pattern(proxy.url), { breaker: { failures: 2 } })
   const limiter = limiterIn(penknife.space('shop'))
@@ -121,7 +121,7 @@ test('an answer in time ends the row of failures', async () => {
   expect(events.filter(({ kind }) => kind === 'open')).toEqual([])
 })
 
-test('a Redis that refuses at once is not given up: its answers cost no time', async () => {
+test('the circuit stays closed for a Redis that refuses calls at once', async () => {
   const server = await ownRedis({ args: ['--maxmemory', '1'] })
   const penknife = await openReady(pattern(server.url))
   const limiter = limiterIn(penknife.space('shop'), 'api', { deadline: '5s' })
@@ -130,7 +130,7 @@ test('a Redis that refuses at once is not given up: its answers cost no time', a
   expect(events).toEqual([])
 })
 
-test('with whenUnavailable throw the error of an open circuit comes at once and names the server', async () => {
+test('with whenUnavailable throw the error of an open circuit is immediate and names the server', async () => {
   const server = await ownRedis()
   const penknife = await openReady(pattern(server.url), { breaker: { failures: 1 } })
   const limiter = limiterIn(penknife.space('shop'), 'api', { whenUnavailable: 'throw' })
@@ -143,7 +143,7 @@ test('with whenUnavailable throw the error of an open circuit comes at once and 
   expect(refused.message).toContain('1 batches in a row')
 })
 
-test('limiters with another deadline judge for themselves what is slow', async () => {
+test('limiters with another deadline have a circuit of their own', async () => {
   const server = await ownRedis()
   const penknife = await openReady(pattern(server.url), { breaker: { failures: 1 } })
   const quick = limiterIn(penknife.space('shop'), 'quick', { deadline: 20 })

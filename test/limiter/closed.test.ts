@@ -38,7 +38,7 @@ async function limiterOf(
 describe.each(
   CLOSED.map((rule) => ['calendar' in rule ? 'calendar' : (rule.algorithm ?? 'gcra'), rule] as const),
 )('a limit of 0: %s', (_, rule) => {
-  test('denies whatever costs something, and no time helps', async () => {
+  test('denies every call that costs something, for ever', async () => {
     const limiter = await limiterOf([rule, { name: 'other', limit: 5, window: '1m' }])
     for (let nth = 1; nth <= 3; nth++) {
       const decision = await limiter.take('ann', { cost: nth })
@@ -59,7 +59,7 @@ describe.each(
     expect(await bench.raw.keys('pk1:{shop/*')).toEqual([])
   })
 
-  test('keeps what was used, for when the plan is another one again', async () => {
+  test('keeps used tokens for a later limit', async () => {
     const limiter = await limiterOf([rule])
     const before = [{ ...rule, limit: 10 }]
     await limiter.take('ann', { cost: 4, rules: before })
@@ -68,7 +68,7 @@ describe.each(
     expect(remaining).toBe(rule.algorithm === 'concurrency' ? 9 : 6)
   })
 
-  test('as a shadow denies nobody', async () => {
+  test('denies nothing as a shadow', async () => {
     const limiter = await limiterOf([
       { ...rule, shadow: true },
       { name: 'other', limit: 5, window: '1m' },

@@ -123,7 +123,7 @@ const RULES: readonly LimiterRule[] = [
 const NUMBERS = [0, -0, 1, -1, 0.5, 40, 2 ** 53, 8e15, 2 ** 62, 1e300, -1e300, Infinity, -Infinity, NaN]
 
 test(
-  'whatever the numbers of a state become, a call is decided or nothing was changed',
+  'whatever numbers a state contains, a call is decided or changes nothing',
   async () => {
     const settings = { deadline: '5s', whenUnavailable: 'throw', denyCache: false } as const
     const space = penknife.space('shop')

@@ -25,19 +25,19 @@ async function limiterOf(rule: Omit<GcraRule, 'name'>, denyCache: object | boole
 const sent = async (): Promise<number> =>
   (await callsOf(bench.raw, 'evalsha')) + (await callsOf(bench.raw, 'eval'))
 
-test('a denied subject costs no command of Redis', async () => {
+test('a denied subject costs no Redis command', async () => {
   const limiter = await limiterOf({ limit: 3, window: '1h' }, { staleness: '1m' })
   for (let at = 0; at < 3; at++) expect((await limiter.take('ann')).allowed).toBe(true)
-  const told = await limiter.take('ann')
-  expect(told).toMatchObject({ allowed: false, decidedBy: 'redis' })
+  const first = await limiter.take('ann')
+  expect(first).toMatchObject({ allowed: false, decidedBy: 'redis' })
   const before = await sent()
   const started = performance.now()
   const answers = await Promise.all(Array.from({ length: 1000 }, () => limiter.take('ann')))
   expect(await sent()).toBe(before)
   for (const { allowed, decidedBy, retryAfterMs } of answers) {
     expect({ allowed, decidedBy }).toEqual({ allowed: false, decidedBy: 'cache' })
-    expect(retryAfterMs).toBeLessThanOrEqual(told.retryAfterMs)
-    expect(retryAfterMs).toBeGreaterThan(told.retryAfterMs - (performance.now() - started) - 1000)
+    expect(retryAfterMs).toBeLessThanOrEqual(first.retryAfterMs)
+    expect(retryAfterMs).toBeGreaterThan(first.retryAfterMs - (performance.now() - started) - 1000)
   }
   expect((await limiter.take('bob')).allowed, 'another subject is asked for').toBe(true)
   expect(await limiter.take('ann', { cost: 0 }), 'a look is one at Redis').toMatchObject({
@@ -45,7 +45,7 @@ test('a denied subject costs no command of Redis', async () => {
   })
 })
 
-test('waiting as long as a repeated denial says always lets the call pass', async () => {
+test('after the retryAfterMs of a repeated denial the call always passes', async () => {
   const limiter = await limiterOf({ limit: 25, window: '1m', burst: 1 }, { staleness: '1m' })
   const clock = createClock(bench.raw)
   await clock.set(START_US)
@@ -69,7 +69,7 @@ test('waiting as long as a repeated denial says always lets the call pass', asyn
   }
 })
 
-test('under attack Redis is asked once in each staleness', async () => {
+test('under attack Redis is asked once during each staleness', async () => {
   const limiter = await limiterOf({ limit: 1, window: '1h' }, { staleness: 100 })
   vi.useFakeTimers({ toFake: ['performance'] })
   await limiter.take('ann')
@@ -83,7 +83,7 @@ test('under attack Redis is asked once in each staleness', async () => {
 })
 
 test.each(['refund', 'reset', 'unblock'] as const)(
-  '%s in another process takes effect within the staleness, 1 s unless told otherwise',
+  '%s in another process takes effect within the staleness, 1 s by default',
   async (eased) => {
     const rule = { limit: 1, window: '1h' } as const
     const [limiter, other] = [await limiterOf(rule, true), await limiterOf(rule, true)]
@@ -99,7 +99,7 @@ test.each(['refund', 'reset', 'unblock'] as const)(
   },
 )
 
-test('a dearer call is denied without asking, with a time that is never early', async () => {
+test('a call with a higher cost is denied without asking Redis, with a time that is never too short', async () => {
   const limiter = await limiterOf({ limit: 10, window: '1h' }, { staleness: '1m' })
   const asking = await limiterOf({ limit: 10, window: '1h' }, false)
   await limiter.take('ann', { cost: 10 })
@@ -114,13 +114,14 @@ test('a dearer call is denied without asking, with a time that is never early', 
 
 test('repeated denials are published like all decisions', async () => {
   const limiter = await limiterOf({ limit: 1, window: '1h' }, true)
-  const heard: LimiterDecision[] = []
-  const listen = (event: unknown): void => void heard.push((event as { decision: LimiterDecision }).decision)
+  const published: LimiterDecision[] = []
+  const listen = (event: unknown): void =>
+    void published.push((event as { decision: LimiterDecision }).decision)
   channel('penknife:limiter').subscribe(listen)
   onTestFinished(() => {
     channel('penknife:limiter').unsubscribe(listen)
   })
   const answers = [await limiter.take('ann'), await limiter.take('ann'), await limiter.take('ann')]
-  expect(heard).toEqual(answers)
-  expect(heard.map(({ decidedBy }) => decidedBy)).toEqual(['redis', 'redis', 'cache'])
+  expect(published).toEqual(answers)
+  expect(published.map(({ decidedBy }) => decidedBy)).toEqual(['redis', 'redis', 'cache'])
 })

@@ -39,7 +39,7 @@ test('a refund takes effect at once', async () => {
   expect(await limiter.take('ann')).toMatchObject({ allowed: true, decidedBy: 'redis' })
 })
 
-test('so do a reset and the end of a block', async () => {
+test('a reset and the end of a block take effect at once', async () => {
   const limiter = await limiterOf(HOURLY)
   await spend(limiter)
   await limiter.reset('ann')
@@ -56,7 +56,7 @@ test('so do a reset and the end of a block', async () => {
   expect(await limiter.take('ann')).toMatchObject({ allowed: true, decidedBy: 'redis' })
 })
 
-test('a block and a penalty are told at once, not the shorter time of before', async () => {
+test('a block and a penalty take effect at once, not after the shorter cached time', async () => {
   const limiter = await limiterOf(HOURLY)
   await spend(limiter)
   await limiter.penalty('ann')
@@ -65,7 +65,7 @@ test('a block and a penalty are told at once, not the shorter time of before', a
   expect(await limiter.take('ann')).toMatchObject({ decidedBy: 'redis', blocked: { reason: 'abuse' } })
 })
 
-test('what a reservation gives back takes effect at once', async () => {
+test('tokens that a reservation gives back take effect at once', async () => {
   const limiter = await limiterOf(HOURLY)
   const reservation = await limiter.reserve('ann', { cost: 2, expires: '1m' })
   await limiter.take('ann')
@@ -74,7 +74,7 @@ test('what a reservation gives back takes effect at once', async () => {
   expect(await limiter.take('ann')).toMatchObject({ allowed: true })
 })
 
-test('each set of rules has denials of its own', async () => {
+test('each set of rules has its own denials', async () => {
   const limiter = await limiterOf(HOURLY)
   await spend(limiter)
   const plan = [{ name: 'r', limit: 10, window: '1h' }] as const
@@ -87,7 +87,7 @@ test('each set of rules has denials of its own', async () => {
   }
 })
 
-test('a part of a subject that is given back frees every subject that has it', async () => {
+test('tokens given back to a part of a subject free every subject with that part', async () => {
   const rules = [
     { name: 'tenant', limit: 2, window: '1h', per: 'tenant' },
     { name: 'user', limit: 2, window: '1h', per: 'user' },
@@ -114,7 +114,7 @@ test('a denial under a concurrency rule is never repeated', async () => {
   expect((await limiter.take('ann')).allowed).toBe(true)
 })
 
-test('a refund wakes who waits for the subject, and nobody else', async () => {
+test('a refund wakes the calls that wait for the subject, and no others', async () => {
   const limiter = await limiterOf(HOURLY)
   await spend(limiter, 'ann')
   await spend(limiter, 'bob')
@@ -137,7 +137,7 @@ test('a refund wakes who waits for the subject, and nobody else', async () => {
   await Promise.all(waiting)
 })
 
-test('the release of a slot wakes who waits for it', async () => {
+test('the release of a slot wakes the calls that wait for it', async () => {
   const limiter = await limiterOf([{ name: 'c', limit: 1, lease: '1m', algorithm: 'concurrency' }])
   const { lease } = await limiter.take('ann')
   let passed = false
@@ -157,7 +157,7 @@ test('the release of a slot wakes who waits for it', async () => {
   await (await waiting).lease?.release()
 })
 
-test('a slot that another process releases is found by looking now and then', async () => {
+test('a slot that another process releases is found by polling', async () => {
   const limiter = await limiterOf([{ name: 'c', limit: 1, lease: '1m', algorithm: 'concurrency' }])
   const other = await limiterOf([{ name: 'c', limit: 1, lease: '1m', algorithm: 'concurrency' }])
   const { lease } = await other.take('ann')

@@ -215,7 +215,7 @@ describe('createRateLimiter', () => {
     )
   })
 
-  test('the burst that it names instead is accepted', () => {
+  test('the burst that the error suggests is accepted', () => {
     const error = thrown(() => create(rule({ limit: 7, window: '366d', burst: 1e9 })))
     const most = Number(/at most (\d+)/.exec(error.message)?.[1])
     expect(() => create(rule({ limit: 7, window: '366d', burst: most }))).not.toThrow()
@@ -273,11 +273,11 @@ describe('take', () => {
     },
   )
 
-  test('refuses an option that nobody reads', async () => {
+  test('refuses an unknown option', async () => {
     checkError(await failure(take('ann', { costs: 2 })), "take option 'costs'", /did you mean 'cost'\?/)
   })
 
-  test('refuses options that are none', async () => {
+  test('refuses options that are not an object', async () => {
     checkError(await failure(take('ann', null as never)), 'take options', /is null: give an object/)
   })
 

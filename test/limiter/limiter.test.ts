@@ -33,20 +33,20 @@ test('a burst passes, the next call is denied, and passes after retryAfterMs', a
   expect((await limiter.take('ann')).allowed).toBe(true)
 })
 
-test('a subject that is rested leaves nothing in Redis', async () => {
+test('a subject with a full quota leaves nothing in Redis', async () => {
   const limiter = await limiterOf({ name: 'r', limit: 10, window: '200ms' })
   await limiter.take('ann', { cost: 10 })
   expect(await keys()).toHaveLength(1)
   await until('the state expired', async () => (await keys()).length === 0)
 })
 
-test('a look costs nothing and leaves nothing', async () => {
+test('a call with cost 0 charges and stores nothing', async () => {
   const limiter = await limiterOf({ name: 'r', limit: 10, window: '1m' })
   expect(await limiter.take('ann', { cost: 0 })).toMatchObject({ allowed: true, remaining: 10 })
   expect(await keys()).toEqual([])
 })
 
-test('the rule with the least left binds, and a denial of one rule charges none', async () => {
+test('the rule with the fewest tokens left binds, and a denial of one rule charges none', async () => {
   const limiter = await limiterOf(
     { name: 'wide', limit: 10, window: '1h' },
     { name: 'narrow', limit: 2, window: '1h' },
@@ -63,7 +63,7 @@ test('the rule with the least left binds, and a denial of one rule charges none'
   }
 })
 
-test('other numbers under the same names keep what a subject used; other names start afresh', async () => {
+test('with other numbers used tokens stay used; with other names they count anew', async () => {
   const before = await limiterOf({ name: 'r', limit: 10, window: '1h' })
   await before.take('ann', { cost: 8 })
   const fewer = await limiterOf({ name: 'r', limit: 9, window: '1h' })
@@ -72,7 +72,7 @@ test('other numbers under the same names keep what a subject used; other names s
   expect(await renamed.take('ann', { cost: 0 })).toMatchObject({ remaining: 9 })
 })
 
-test('every subject has a state of its own, long ones in keys of bounded length', async () => {
+test('every subject has its own state, and keys have a bounded length', async () => {
   const limiter = await limiterOf({ name: 'r', limit: 10, window: '1h' })
   const long = 'x'.repeat(1023)
   const subjects = [
@@ -105,7 +105,7 @@ test('a subject cannot take another one’s state by naming its hash', async () 
   }
 })
 
-test('decisions are published with limiter and subject, and only while somebody listens', async () => {
+test('decisions are published with space, name and subject, and only while there is a listener', async () => {
   const decisions = channel('penknife:limiter')
   const publish = vi.spyOn(decisions, 'publish')
   onTestFinished(() => publish.mockRestore())
@@ -114,15 +114,15 @@ test('decisions are published with limiter and subject, and only while somebody 
   await limiter.take('ann', { cost: 2 })
   expect(publish).not.toHaveBeenCalled()
   publish.mockRestore()
-  const heard: unknown[] = []
-  const listen = (event: unknown): unknown => heard.push(event)
+  const published: unknown[] = []
+  const listen = (event: unknown): unknown => published.push(event)
   decisions.subscribe(listen)
   onTestFinished(() => {
     decisions.unsubscribe(listen)
   })
-  const told = [await limiter.take('ann'), await limiter.take('ann', { cost: 8 })]
-  expect(heard).toEqual(
-    told.map((decision) => ({
+  const decided = [await limiter.take('ann'), await limiter.take('ann', { cost: 8 })]
+  expect(published).toEqual(
+    decided.map((decision) => ({
       kind: 'decision',
       space: 'shop',
       name: 'api',
@@ -132,7 +132,7 @@ test('decisions are published with limiter and subject, and only while somebody 
   )
 })
 
-test('hashSubject makes a subject of anything', () => {
+test('hashSubject turns any text into a valid subject', () => {
   for (const text of ['', '\0', '{', 'x'.repeat(100_000)]) {
     expect(isSubject(text)).toBe(false)
     expect(isSubject(hashSubject(text))).toBe(true)

@@ -130,7 +130,7 @@ test('it decides each call as the model of the shared rules does for one instanc
   expect(Math.min(seen.allowed, seen.denied, seen.leases)).toBeGreaterThan(100)
 }, 120_000)
 
-test('all instances together admit no more than one limiter with the whole rules would', () => {
+test('all instances together admit no more than one limiter with the undivided rules', () => {
   // Not for windows that begin with a subject's first call in each process: there the stated bounds add up.
   const given = fc.tuple(
     fc.integer({ min: 1, max: 5 }),

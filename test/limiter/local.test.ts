@@ -42,7 +42,7 @@ async function takes(limiter: RateLimiter, subject: string, count: number): Prom
   return decisions.map(({ allowed }) => allowed)
 }
 
-test('without Redis each subject gets this process’ share, and reports the rule as it was given', async () => {
+test('without Redis each subject gets this process’ share, and decisions report the undivided rule', async () => {
   const limiter = await alone({})
   expect(await takes(limiter, 'ann', 4)).toEqual([true, true, false, false])
   expect(await takes(limiter, 'bob', 1)).toEqual([true])
@@ -70,7 +70,7 @@ test('several rules are charged all or none, whatever their algorithms and the p
   expect([await take('bob'), await take('bob')]).toEqual([true, false])
 })
 
-test('slots are held by leases, released and renewed here', async () => {
+test('slots have leases, which this process renews and releases', async () => {
   const limiter = await alone({ rules: [{ name: 'c', limit: 8, lease: '10s', algorithm: 'concurrency' }] })
   const [first, second, third] = [
     await limiter.take('ann'),
@@ -86,7 +86,7 @@ test('slots are held by leases, released and renewed here', async () => {
   expect(await waiting).toMatchObject({ allowed: true, decidedBy: 'local' })
 })
 
-test('a reservation is settled where it was made', async () => {
+test('a reservation that was charged locally is settled locally', async () => {
   const limiter = await alone({ rules: [{ name: 'r', limit: 40, window: '1h' }] })
   const reservation = await limiter.reserve('ann', { cost: 10, expires: '1m' })
   expect(reservation.decision).toMatchObject({ allowed: true, decidedBy: 'local', remaining: 0 })
@@ -101,7 +101,7 @@ test('a cost above the share is denied until Redis is back, not for a time that 
   expect((await limiter.take('ann', { cost: 2 })).allowed).toBe(true)
 })
 
-test('when as many states are in use as may be, further subjects share one', async () => {
+test('when all states are in use, further subjects share one', async () => {
   const limiter = await alone({ whenUnavailable: { local: { instances: 4, states: 3 } } })
   let allowed = 0
   for (let at = 0; at < 500; at++) if ((await limiter.take(`user-${at}`)).allowed) allowed += 1
@@ -109,7 +109,7 @@ test('when as many states are in use as may be, further subjects share one', asy
   expect(allowed).toBe(4)
 })
 
-test('states that are rested make room', async () => {
+test('states with a full quota are deleted to make room', async () => {
   const rules = [{ name: 'r', limit: 400, burst: 4, window: '1s' }] as const
   const limiter = await alone({ rules, whenUnavailable: { local: { instances: 4, states: 20 } } })
   vi.useFakeTimers({ toFake: ['performance'] })
@@ -145,7 +145,7 @@ test('rules that cannot be divided are refused, when the limiter is made and in 
       ...options,
     })
   const local = (options: object): object => ({ whenUnavailable: { local: options } })
-  expect(() => make(local({ instances: 5 }))).toThrow("instances is 5: rule 'r' allows 4")
+  expect(() => make(local({ instances: 5 }))).toThrow("instances is 5: rule 'r' allows only 4")
   expect(() => make(local({ instances: 0 }))).toThrow('instances')
   expect(() => make(local({}))).toThrow('instances')
   expect(() => make(local({ instances: 2, states: 0 }))).toThrow('states')

@@ -63,7 +63,7 @@ describe.each<Outage>(['dead', 'never there', 'frozen', 'frozen for a second cal
       expect(decision).toMatchObject({ rule: 'burst', remaining: 5 })
     })
 
-    test('closed denies and says when to try again', async () => {
+    test('closed denies, with a time to try again', async () => {
       const limiter = await limiterIn(outage, 'closed')
       const decision: LimiterDecision = await timed(() => limiter.take('ann'))
       expect(decision).toMatchObject({ allowed: false, decidedBy: 'policy', remaining: 0 })
@@ -81,7 +81,7 @@ describe.each<Outage>(['dead', 'never there', 'frozen', 'frozen for a second cal
   },
 )
 
-test('unless told otherwise the policy answers after 100 ms, and allows', async () => {
+test('by default the policy decides after 100 ms, and allows', async () => {
   const server = await ownRedis()
   const penknife = await openReady(pattern(server.url))
   const rules = [{ name: 'r', limit: 5, window: '1m' }] as const
@@ -93,7 +93,7 @@ test('unless told otherwise the policy answers after 100 ms, and allows', async 
   expect(performance.now() - started).toBeLessThan(100 + SLACK_MS)
 })
 
-test('a call whose answer was lost is charged once: it is not sent again over the next connection', async () => {
+test('a call whose reply was lost is charged once: it is not sent again over the next connection', async () => {
   const proxy = await startProxy(bench.server)
   const rules = [{ name: 'r', limit: 5, window: '1d' }] as const
   const settings = { rules, deadline: '5s' } as const
@@ -113,7 +113,7 @@ test('a call whose answer was lost is charged once: it is not sent again over th
   expect(await looking.take('ann', { cost: 0 })).toMatchObject({ remaining: 4 })
 })
 
-test('a decision comes from Redis again once it is back', async () => {
+test('Redis decides again once it is back', async () => {
   const server = await ownRedis()
   const penknife = await openReady(pattern(server.url))
   const rules = [{ name: 'r', limit: 5, window: '1m' }] as const
@@ -134,7 +134,7 @@ test('too many waiting calls are decided by the policy too', async () => {
   expect(decisions.map(({ decidedBy }) => decidedBy)).toEqual(['policy', 'policy', 'policy'])
 })
 
-test('what Redis refuses for another reason is decided by the policy too', async () => {
+test('the policy decides calls that Redis refuses for another reason', async () => {
   const penknife = await openReady(pattern(bench.server.url))
   const rules = [{ name: 'r', limit: 5, window: '1m' }] as const
   const make = (whenUnavailable: 'open' | 'closed' | 'throw') =>
@@ -147,7 +147,7 @@ test('what Redis refuses for another reason is decided by the policy too', async
   expect(await failure(make('throw').take('ann'))).toMatchObject({ code: 'PENKNIFE_REJECTED' })
 })
 
-test('a Redis that is full is an outage like another: the policy answers', async () => {
+test('the policy decides while Redis is full', async () => {
   const server = await ownRedis({ args: ['--maxmemory', '1'] })
   const penknife = await openReady(pattern(server.url))
   const rules = [{ name: 'burst', limit: 5, window: '1s' }] as const

@@ -160,7 +160,7 @@ function policyEvents(penknife: Penknife): PenknifeEvent[] {
 }
 
 describe.each(Object.entries(TROUBLES))('where %s', (_, [code, set]) => {
-  test('the policy decides, and an event and health say so', async () => {
+  test('the policy decides, and an event and health report it', async () => {
     const { penknife, begin } = await set()
     const limiter = limiterIn(penknife, 'open')
     expect(await limiter.take('ann')).toMatchObject({ decidedBy: 'redis' })
@@ -187,7 +187,7 @@ describe.each(Object.entries(TROUBLES))('where %s', (_, [code, set]) => {
     expect(reason).toBeTypeOf('string')
   })
 
-  test('the policy throw throws, which no event says once more', async () => {
+  test('the policy throw throws, without an event', async () => {
     const { penknife, begin } = await set()
     const limiter = limiterIn(penknife, 'throw')
     await limiter.take('ann')
@@ -197,7 +197,7 @@ describe.each(Object.entries(TROUBLES))('where %s', (_, [code, set]) => {
     expect(events).toEqual([])
   })
 
-  test('a process warning says so once if nobody listens', async () => {
+  test('a process warning reports it once if there is no listener', async () => {
     const { penknife, begin } = await set()
     const heard: string[] = []
     const hear = ({ message }: Error): void => void heard.push(message)
@@ -233,7 +233,7 @@ test.each(['Redis is full', 'Redis is gone', 'the connection breaks'])(
   },
 )
 
-test('calls for other subjects do not end the news of a key that cannot be read', async () => {
+test('calls for other subjects do not end the report of a key that cannot be read', async () => {
   const { penknife, begin } = await troubleOf('another program wrote to the key')
   const limiter = limiterIn(penknife, 'open')
   await limiter.take('ann')
@@ -247,7 +247,7 @@ test('calls for other subjects do not end the news of a key that cannot be read'
   expect((await penknife.health()).policies).toMatchObject([{ code: 'PENKNIFE_REJECTED', decisions: 5 }])
 })
 
-test('the docs list every reason, and say that a wrong argument is none', () => {
+test('the docs list every reason, and a wrong argument is none of them', () => {
   const docs = readFileSync(new URL('../../docs/rate-limiting.md', import.meta.url), 'utf8')
   const [, table = ''] = /The same policy answers whatever the reason is:\n\n([\s\S]*?)\n\n/.exec(docs) ?? []
   const listed = [...table.matchAll(/^\| `(PENKNIFE_\w+)`/gm)].map(([, code = '']) => code)

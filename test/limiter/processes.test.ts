@@ -70,7 +70,7 @@ function checkBound({ allowed, denied, elapsedUs, charges }: Run): void {
   expect(allowed).toBeGreaterThan(RULE.burst + (RUN_MS * RULE.limit * 0.8) / WINDOW_MS)
 }
 
-test('8 processes that hammer one subject for several windows never exceed the bound', async () => {
+test('8 processes that charge one subject for several windows never exceed the bound', async () => {
   checkBound(await hammer(bench.server.url, [bench.raw]))
 }, 120_000)
 
@@ -104,7 +104,7 @@ const MIXED: readonly LimiterRule[] = [
   { name: 'candidate', shadow: true, algorithm: 'sliding-log', limit: 20, window: '1d' },
 ]
 
-test('8 processes under rules of every algorithm, on a cluster: each subject gets its limit, to the call', async () => {
+test('8 processes under rules of every algorithm, on a cluster: each subject gets exactly its limit', async () => {
   const where = clusterBench.cluster.startupNodes.map(({ port }) => port).join()
   const { allowed, denied } = await hammer(where, clusterBench.raws, MIXED, 12)
   expect(denied).toBeGreaterThan(100)

@@ -181,7 +181,7 @@ test.each(KINDS)(
   300_000,
 )
 
-test('every decision of several GCRA rules is the one that plain arithmetic gives', async () => {
+test('every decision of several GCRA rules agrees with plain arithmetic', async () => {
   await check(
     fc.constantFrom(2, 3).chain((count) =>
       versionsOf(
@@ -193,7 +193,7 @@ test('every decision of several GCRA rules is the one that plain arithmetic give
   )
 }, 300_000)
 
-test('every decision of mixed rules, some of them shadows, is the one that plain arithmetic gives', async () => {
+test('every decision of mixed rules, some of them shadows, agrees with plain arithmetic', async () => {
   const mixes = fc
     .tuple(
       fc.array(fc.constantFrom(...KINDS), { minLength: 2, maxLength: 5 }),
@@ -203,7 +203,7 @@ test('every decision of mixed rules, some of them shadows, is the one that plain
   await check(mixes, 120)
 }, 300_000)
 
-test('rules that come and go find what was used under them, whoever was asked in between', async () => {
+test('rules that are dropped and used again find their used tokens, whatever was called in between', async () => {
   const penknife = await openReady(pattern(bench.server.url))
   const space = penknife.space('shop')
   const all = ['gcra', 'gcra', 'fixed-window', 'sliding-window', 'sliding-log', 'calendar'] as const
@@ -257,7 +257,7 @@ test('after waiting exactly retryAfterMs the same call passes, and a millisecond
   expect((await limiter.take('ann', { cost: 2 })).allowed).toBe(true)
 })
 
-test('every state has a TTL of about the time until the subject is rested', async () => {
+test('every state has a TTL of about the time until the quota is full again', async () => {
   const penknife = await openReady(pattern(bench.server.url))
   const clock = createClock(bench.raw)
   const given: LimiterRule[] = [

@@ -55,7 +55,7 @@ test.each<[string, LimiterRule]>([
   expect(remaining).toBeLessThanOrEqual(Math.floor((performance.now() - takenAt) / 100))
 })
 
-test('what parts of a subject were charged apart is corrected in each of them', async () => {
+test('parts of a subject that were charged separately are corrected separately', async () => {
   const limiter = await limiterOf(
     { name: 'user', per: 'user', limit: 100, window: '1d' },
     { name: 'ip', per: 'ip', limit: 50, window: '1d' },
@@ -75,7 +75,7 @@ test('is settled once', async () => {
   expect(await left(limiter)).toBe(9900)
 })
 
-test('can be settled until its time is over, and stays charged then', async () => {
+test('can be settled until it expires, and stays charged then', async () => {
   const limiter = await limiterOf(TOKENS)
   vi.useFakeTimers({ toFake: ['performance'] })
   const first = await limiter.reserve('ann', { cost: 400, expires: '1m' })
@@ -98,7 +98,7 @@ test('that is denied has nothing to settle', async () => {
   expect(await left(limiter)).toBe(50)
 })
 
-test('a settlement at what was reserved costs no call', async () => {
+test('a settlement at the estimated cost needs no script call', async () => {
   const limiter = await limiterOf(TOKENS)
   const { commit } = await limiter.reserve('ann', { cost: 400, expires: '1m' })
   await bench.raw.config('RESETSTAT')
@@ -106,7 +106,7 @@ test('a settlement at what was reserved costs no call', async () => {
   expect(await callsOf(bench.raw, 'evalsha')).toBe(0)
 })
 
-test('gives its slot back when it is settled', async () => {
+test('releases its slot when it is settled', async () => {
   const limiter = await limiterOf(TOKENS, {
     name: 'parallel',
     algorithm: 'concurrency',
@@ -119,7 +119,7 @@ test('gives its slot back when it is settled', async () => {
   expect(await limiter.take('ann')).toMatchObject({ allowed: true })
 })
 
-test('can be settled again after an attempt that was certainly not done', async () => {
+test('can be settled again after an attempt that was certainly not carried out', async () => {
   const server = await ownRedis()
   const penknife = await openReady(pattern(server.url))
   const limiter = createRateLimiter(penknife.space('shop'), 'llm', {

@@ -18,7 +18,7 @@ async function limiterOf(...rules: LimiterRule[]): Promise<RateLimiter> {
   return createRateLimiter(penknife.space('shop'), 'api', { rules, deadline: '5s' })
 }
 
-test('slots are given back by release, once, and held longer by a renewal', async () => {
+test('release frees a slot, once, and a renewal keeps it longer', async () => {
   const limiter = await limiterOf({ ...SLOTS, limit: 1, lease: '1m' as const })
   const { lease } = await limiter.take('ann')
   expect(lease?.leaseMs).toBe(60_000)
@@ -33,7 +33,7 @@ test('slots are given back by release, once, and held longer by a renewal', asyn
   expect(await limiter.take('ann')).toMatchObject({ allowed: true, remaining: 0 })
 })
 
-test('a look and a denied call hold no slot; the cost does not matter', async () => {
+test('a call with cost 0 and a denied call take no slot; the cost does not matter', async () => {
   const limiter = await limiterOf(
     { ...SLOTS, lease: '1m' as const },
     { name: 'tokens', limit: 100, window: '1h' },
@@ -46,7 +46,7 @@ test('a look and a denied call hold no slot; the cost does not matter', async ()
   await lease?.release()
 })
 
-test('a slot of a process that was killed is given back by itself, and no sooner', async () => {
+test('a slot of a killed process is free when its lease expires, and no sooner', async () => {
   const rules: LimiterRule[] = [{ ...SLOTS, limit: 1 }]
   const limiter = await limiterOf(...rules)
   const child = startProgram('slots', [bench.server.url, JSON.stringify(rules), 'once'])
@@ -61,7 +61,7 @@ test('a slot of a process that was killed is given back by itself, and no sooner
   expect(Date.now() - held.beforeMs).toBeGreaterThanOrEqual(LEASE_MS)
 })
 
-test('several processes never hold more slots than there are, and none is lost', async () => {
+test('several processes never have more slots than the limit, and no slot is lost', async () => {
   // Longer than any process of this machine may stand still.
   const rules: LimiterRule[] = [
     { ...SLOTS, lease: '1m' as const },

@@ -49,7 +49,7 @@ async function keys(): Promise<string[]> {
 }
 
 describe('a refund', () => {
-  test('never lifts a subject above its limit, nor makes a state where there is none', async () => {
+  test('never lifts a subject above its limit, and creates no state', async () => {
     const { limiter, left } = await setUp([
       GCRA,
       { name: 'f', algorithm: 'fixed-window', limit: 10, window: '1h' },
@@ -74,7 +74,7 @@ describe('a refund', () => {
     expect(await keys()).toEqual([])
   })
 
-  test('gives back to the rules that are named', async () => {
+  test('gives back to the given rules', async () => {
     const other: LimiterRule = { name: 'other', limit: 10, window: '1h' }
     const { limiter, left } = await setUp([GCRA, other])
     await limiter.take('ann', { cost: 4 })
@@ -84,7 +84,7 @@ describe('a refund', () => {
 })
 
 describe('a penalty', () => {
-  test('is charged when a call would be denied, up to twice what the rule allows', async () => {
+  test('charges also when a call would be denied, up to twice the limit', async () => {
     const { limiter, clock } = await setUp([GCRA])
     await limiter.take('ann', { cost: 9 })
     expect(await limiter.penalty('ann', { cost: 1000 })).toMatchObject([{ remaining: 0, resetMs: 7_200_000 }])
@@ -126,7 +126,7 @@ describe('a block', () => {
     expect((await left('ann')).map((each, at) => each - (before[at] as number))).toEqual(rules.map(() => -1))
   })
 
-  test('ends when it is taken off, and of a subject that used nothing nothing is left', async () => {
+  test('ends when it is unblocked, and leaves nothing of an unused subject', async () => {
     const { limiter } = await setUp([GCRA])
     expect(await limiter.unblock('ann')).toBe(false)
     await limiter.block('ann', { duration: '1h', reason: 'x' })
@@ -137,7 +137,7 @@ describe('a block', () => {
     expect((await limiter.take('ann')).allowed).toBe(true)
   })
 
-  test('holds under other rules of the limiter too, and can be made longer', async () => {
+  test('applies under other rules of the limiter too, and can be prolonged', async () => {
     const { limiter, clock } = await setUp([GCRA])
     await limiter.block('ann', { duration: '1m', reason: 'x' })
     await limiter.block('ann', { duration: '2m', reason: 'y' })
@@ -146,7 +146,7 @@ describe('a block', () => {
     expect(decision).toMatchObject({ allowed: false, blocked: { reason: 'y', endsInMs: 30_000 } })
   })
 
-  test('is no longer for a clock that was stepped back', async () => {
+  test('is not prolonged when the clock is set back', async () => {
     const { limiter, clock } = await setUp([GCRA])
     await limiter.block('ann', { duration: '1m', reason: 'x' })
     await clock.advance(-24 * HOUR_US)
@@ -176,7 +176,7 @@ describe('a shadow rule', () => {
     window: '1h',
   }
 
-  test('is counted and reported, and never denies nor keeps others from being charged', async () => {
+  test('is counted and reported, never denies, and does not keep others from being charged', async () => {
     const { limiter, left } = await setUp([GCRA, shadow])
     const taken = []
     for (let at = 0; at < 4; at++) taken.push(await limiter.take('ann'))
@@ -188,7 +188,7 @@ describe('a shadow rule', () => {
     expect((await limiter.take('ann', { cost: 3 })).allowed).toBe(true)
   })
 
-  test('is not charged by a call that a real rule denies', async () => {
+  test('is not charged by a call that an enforced rule denies', async () => {
     const { limiter } = await setUp([
       { ...GCRA, limit: 1 },
       { ...GCRA, name: 'candidate', shadow: true },
@@ -197,7 +197,7 @@ describe('a shadow rule', () => {
     expect((await limiter.take('ann', { cost: 0 })).shadow).toMatchObject([{ remaining: 9, allowed: true }])
   })
 
-  test('that becomes a real one keeps what it counted', async () => {
+  test('keeps its count when it becomes enforced', async () => {
     const { limiter } = await setUp([GCRA, { ...GCRA, name: 'candidate', shadow: true }])
     await limiter.take('ann', { cost: 4 })
     const promoted: readonly LimiterRule[] = [{ ...GCRA, name: 'candidate' }]
@@ -208,7 +208,7 @@ describe('a shadow rule', () => {
 describe('rules over parts of a subject', () => {
   const subject = { tenant: 't1', user: 'u1', ip: '192.0.2.1' }
 
-  test('that are routed together are charged all or none, in one call', async () => {
+  test('with routeBy are charged all or none, in one call', async () => {
     const { limiter, left } = await setUp(PER, { routeBy: 'tenant' })
     // Before the first call of a process Redis learns of the rule with a key of its own.
     expect((await limiter.take(subject)).allowed).toBe(true)
@@ -224,7 +224,7 @@ describe('rules over parts of a subject', () => {
     expect(new Set(tags).size).toBe(1)
   })
 
-  test('that are not are charged in their order, and given back when a later one denies', async () => {
+  test('without routeBy are charged in order, and given back when a later one denies', async () => {
     const { limiter, left } = await setUp(PER)
     for (let at = 0; at < 3; at++) expect((await limiter.take(subject)).allowed).toBe(true)
     const denied = await limiter.take(subject, { cost: 2 })
@@ -290,7 +290,7 @@ describe('rules over parts of a subject', () => {
     expect(await failure(limiter.take(given))).toMatchObject({ code: 'PENKNIFE_INVALID', option })
   })
 
-  test('names in parts cannot be made to meet', async () => {
+  test('crafted names of parts cannot share a state', async () => {
     const { limiter, left } = await setUp(PER, { routeBy: 'tenant' })
     await limiter.take({ tenant: 'a', user: 'b/c', ip: 'x' })
     await limiter.take({ tenant: 'a/b', user: 'c', ip: 'x' })
@@ -301,7 +301,7 @@ describe('rules over parts of a subject', () => {
 })
 
 describe('rules of a call', () => {
-  test('keep what was used under the same names, whatever their numbers', async () => {
+  test('keep used tokens under the same names, whatever their numbers', async () => {
     const { limiter } = await setUp([{ name: 'plan', limit: 10, window: '1h' }])
     await limiter.take('ann', { cost: 8 })
     const pro: readonly LimiterRule[] = [{ name: 'plan', limit: 1000, window: '1h' }]
@@ -309,7 +309,7 @@ describe('rules of a call', () => {
     expect(await limiter.take('ann', { cost: 2 })).toMatchObject({ remaining: 0 })
   })
 
-  test('add a rule without losing another one’s state', async () => {
+  test('can add a rule without losing the state of another', async () => {
     const day: LimiterRule = { name: 'day', algorithm: 'fixed-window', limit: 100, window: '1d' }
     const { limiter } = await setUp([day])
     await limiter.take('ann', { cost: 60 })
@@ -318,7 +318,7 @@ describe('rules of a call', () => {
     expect(await limiter.take('ann', { cost: 0 })).toMatchObject({ remaining: 39 })
   })
 
-  test('a subject in use under more than 32 rules is refused another, and loses none', async () => {
+  test('a subject in use under 32 rules is refused another one, and loses none', async () => {
     const { limiter } = await setUp([GCRA])
     const nth = (at: number): readonly LimiterRule[] => [{ ...GCRA, name: `rule-${at}` }]
     for (let at = 0; at < 32; at++) await limiter.take('ann', { rules: nth(at) })
@@ -336,7 +336,7 @@ describe('rules of a call', () => {
   })
 })
 
-test('reset deletes all that is known of a subject, and of no other', async () => {
+test('reset deletes everything stored about a subject, and nothing of others', async () => {
   const { limiter, left } = await setUp([
     GCRA,
     { name: 'l', algorithm: 'sliding-log', limit: 5, window: '1h' },
@@ -355,7 +355,7 @@ test('reset deletes all that is known of a subject, and of no other', async () =
   expect(await left('bob')).toEqual([9, 4, 4])
 })
 
-describe('reset deletes what other processes know', () => {
+describe('reset deletes data of other processes', () => {
   const EXTRA: readonly LimiterRule[] = [
     { name: 'exact', algorithm: 'sliding-log', limit: 5, window: '1m' },
     { name: 'parallel', algorithm: 'concurrency', limit: 2, lease: '1m' },
@@ -369,7 +369,7 @@ describe('reset deletes what other processes know', () => {
     expect(await keys()).toEqual([])
   })
 
-  test('of parts that the caller does not limit', async () => {
+  test("of parts that the caller's rules do not count", async () => {
     const { limiter } = await setUp([{ ...GCRA, per: 'tenant' }])
     const perUser = EXTRA.map((rule) => ({ ...rule, per: 'user' }))
     const { limiter: other } = await setUp([{ ...GCRA, per: 'user' }, ...perUser])
@@ -382,7 +382,7 @@ describe('reset deletes what other processes know', () => {
     expect(await keys()).toHaveLength(3)
   })
 
-  test('also once Redis lost what it knew of the rules and a process went on charging them', async () => {
+  test('also after Redis lost the registered rules and a process went on charging them', async () => {
     const { limiter } = await setUp([GCRA])
     const { limiter: other } = await setUp(EXTRA)
     await other.take('ann')
@@ -393,7 +393,7 @@ describe('reset deletes what other processes know', () => {
     expect(await keys()).toEqual([])
   })
 
-  test('and the names of rules that nobody charges any more are forgotten', async () => {
+  test('and names of rules that are not charged any more are deleted', async () => {
     const { limiter, clock } = await setUp(EXTRA)
     const { limiter: later } = await setUp([{ ...(EXTRA[0] as LimiterRule), name: 'later' }])
     await limiter.take('ann')
@@ -405,7 +405,7 @@ describe('reset deletes what other processes know', () => {
     expect(await bench.raw.zrange(key, '0', '-1')).toEqual(['l//later'])
   })
 
-  test('at the cost of one script call a process, however many calls come first', async () => {
+  test('at the cost of one script call a process, however many calls are first', async () => {
     const { limiter } = await setUp(EXTRA)
     await limiter.take('dan', { cost: 0 })
     await bench.raw.config('RESETSTAT')
@@ -416,7 +416,7 @@ describe('reset deletes what other processes know', () => {
     expect(await callsOf(bench.raw, 'evalsha')).toBe(3)
   })
 
-  test('or says that it cannot: what holds the names was damaged, and calls are limited all the same', async () => {
+  test('or fails when the key of the names is damaged, while calls are limited all the same', async () => {
     const { limiter } = await setUp(EXTRA)
     await bench.raw.set('pk1:{shop}:limit-rules:api', 'damaged')
     expect((await limiter.take('ann')).decidedBy).toBe('redis')
@@ -450,14 +450,14 @@ describe('with hashSubjects', () => {
     expect(await keys()).toEqual([])
   })
 
-  test('nor is a part of a subject, also where another part routes it', async () => {
+  test('no part of a subject is in a key name either, also with routeBy', async () => {
     const { limiter } = await setUp(PER, { hashSubjects: true, routeBy: 'tenant' })
     await limiter.take({ tenant: `t-${SECRET}`, user: `u-${SECRET}`, ip: `i-${SECRET}` })
     expect(await keys()).toHaveLength(3)
     expect((await bench.raw.keys('*')).join()).not.toContain(SECRET)
   })
 
-  test('subjects with it and without it have states of their own', async () => {
+  test('subjects with it and without it have separate states', async () => {
     const { limiter } = await setUp([GCRA], { hashSubjects: true })
     const { left } = await setUp([GCRA])
     await limiter.take(SECRET)

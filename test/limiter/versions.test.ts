@@ -49,7 +49,7 @@ async function version(rules: readonly LimiterRule[]): Promise<(subject: string)
   }
 }
 
-test('processes of two versions that count by other calendars: the second is refused, and the first counts on', async () => {
+test('of two versions with different calendars the second is refused, and the first goes on counting', async () => {
   const [older, newer] = await Promise.all([version([MONTH]), version([DAY])])
   expect(await older('ann')).toEqual({ allowed: true, remaining: 9 })
   for (let at = 0; at < 2; at++) {
@@ -89,7 +89,7 @@ test.each<[string, LimiterRule, LimiterRule]>([
   },
 )
 
-test('it is accepted over another part of the subject, and once nobody can have a count of the old calendar', async () => {
+test('another calendar is accepted over another part of the subject, and when no count of the old calendar can exist', async () => {
   await (await open([{ ...DAY, per: 'user' }])).take({ user: 'u1' })
   await (await open([{ ...MONTH, per: 'tenant' }])).take({ tenant: 't1' })
   expect(await failure((await open([{ ...MONTH, per: 'user' }])).take({ user: 'u1' }))).toMatchObject({
@@ -164,7 +164,7 @@ test('without a listener the change is a process warning that names both declara
   ])
 })
 
-test('a declaration that something else wrote stops nothing', async () => {
+test('a declaration that another program wrote stops nothing', async () => {
   await bench.raw.set(DECLARED, 'x')
   for (const rules of [[MINUTE], [DAY]]) {
     const limiter = await open(rules)

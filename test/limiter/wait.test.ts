@@ -17,7 +17,7 @@ async function limiterOf(rule: Omit<GcraRule, 'name'>, more: object = {}): Promi
 const sent = async (): Promise<number> =>
   (await callsOf(bench.raw, 'evalsha')) + (await callsOf(bench.raw, 'eval'))
 
-test('it resolves as soon as it is allowed and never early, asking about twice for each', async () => {
+test('it resolves as soon as the rules allow it and never earlier, with about two requests for each call', async () => {
   const limiter = await limiterOf({ limit: 20, window: '1s', burst: 1 })
   const started = performance.now()
   const ended: number[] = []
@@ -51,7 +51,7 @@ test('subjects do not wait for each other', async () => {
   await expect(ann).rejects.toMatchObject({ name: 'TimeoutError' })
 })
 
-test('a maximum that is known to be too short is answered at once, for everybody in the line', async () => {
+test('a maxWait that is known to be too short resolves at once, for all calls in the queue', async () => {
   const limiter = await limiterOf({ limit: 1, window: '1h' })
   await limiter.take('ann')
   const leaving = new AbortController()
@@ -70,7 +70,7 @@ test('a maximum that is known to be too short is answered at once, for everybody
   await patient.catch(() => {})
 })
 
-test('one whose time is over in the line gets a denial', async () => {
+test('a call whose maxWait is over in the queue gets a denial', async () => {
   const limiter = await limiterOf({ limit: 4, window: '1s', burst: 2 })
   await limiter.take('ann', { cost: 2 })
   const first = limiter.wait('ann', { cost: 2 })
@@ -82,7 +82,7 @@ test('one whose time is over in the line gets a denial', async () => {
   expect((await first).allowed).toBe(true)
 })
 
-test('a signal ends the waiting at once and the next one goes on', async () => {
+test('a signal ends the wait at once, and the next call goes on', async () => {
   const limiter = await limiterOf({ limit: 20, window: '10s' })
   await limiter.take('ann', { cost: 20 })
   const leaving = new AbortController()
@@ -105,7 +105,7 @@ test('a signal that is aborted already rejects without asking', async () => {
   expect(await sent()).toBe(0)
 })
 
-test('so many may wait and no more', async () => {
+test('no more calls than maxWaiters may wait', async () => {
   const limiter = await limiterOf({ limit: 1, window: '1h' }, { maxWaiters: 2 })
   await limiter.take('ann')
   const leaving = new AbortController()
@@ -131,7 +131,7 @@ test('closing penknife rejects the calls that wait; the policy answers later one
   expect(await limiter.wait('bob')).toMatchObject({ allowed: true, decidedBy: 'policy' })
 })
 
-test('a handler that a closing worker lets finish waits for its turn like anybody else', async () => {
+test('a handler that a closing worker lets finish can still wait for tokens', async () => {
   const penknife = await openReady(pattern(bench.server.url))
   const space = penknife.space('shop')
   const limiter = createRateLimiter(space, 'mails', {
@@ -157,7 +157,7 @@ test('a handler that a closing worker lets finish waits for its turn like anybod
   expect(sends).toEqual([true, true, true])
 })
 
-test('while Redis is away a closed policy has it wait on, until Redis decides again', async () => {
+test('while Redis is away and the policy is closed, calls wait until Redis decides again', async () => {
   const server = await ownRedis()
   const penknife = open(pattern(server.url))
   const rules = [{ name: 'r', limit: 1, window: '1h' }] as const
@@ -170,7 +170,7 @@ test('while Redis is away a closed policy has it wait on, until Redis decides ag
   expect(await waiting).toMatchObject({ allowed: true, decidedBy: 'redis' })
 })
 
-test('an error of asking is the error of the one who asked', async () => {
+test('a call rejects with the error of its own request', async () => {
   const limiter = await limiterOf({ limit: 2, window: '1h' })
   expect(await failure(limiter.wait('ann', { cost: 3 }))).toMatchObject({ option: 'cost' })
   expect(await failure(limiter.wait('ann', { maxWait: -1 }))).toMatchObject({ option: 'maxWait' })

@@ -106,8 +106,8 @@ const BOUNDS: readonly [name: string, rule: LimiterRule, most: number, gaps: rea
   ['sliding-log', { name: 'r', algorithm: 'sliding-log', limit: 100, window: '1s' }, 100, [0, WINDOW_US]],
 ]
 
-describe('the most that is admitted in any window', () => {
-  test.each(BOUNDS)('%s: never more than stated, whenever calls come', async (_, rule, most) => {
+describe('the most tokens that pass in any window', () => {
+  test.each(BOUNDS)('%s: never more than documented, whenever calls are made', async (_, rule, most) => {
     const { limiter, clock } = await setUp(rule)
     const gap = fc.oneof(
       fc.integer({ min: 0, max: 20_000 }),
@@ -121,7 +121,7 @@ describe('the most that is admitted in any window', () => {
     await fc.assert(property, cases(40, 1000))
   })
 
-  test('gcra reaches what is stated', async () => {
+  test('gcra reaches the documented bound', async () => {
     for (const [, rule, most, gaps] of BOUNDS.slice(0, 2)) {
       const { limiter, clock } = await setUp(rule)
       await limiter.reset('ann')
@@ -160,7 +160,7 @@ describe('the most that is admitted in any window', () => {
   })
 })
 
-describe('a rate that is no whole number of units', () => {
+describe('a rate that is not a whole number of units', () => {
   test.each([
     ['99,991 a day', { name: 'r', limit: 99_991, window: '1d' }],
     ['999,999,937 an hour', { name: 'r', limit: 999_999_937, window: '1h' }],
@@ -213,7 +213,7 @@ describe('a calendar period', () => {
     expect(await limiter.take('ann', { cost: 10 })).toMatchObject({ allowed: true, remaining: 0 })
   })
 
-  test('that was not sent costs one more call, and charges once', async () => {
+  test('that the client did not send costs one more call, and charges once', async () => {
     const { limiter, clock } = await setUp(dayIn('UTC'))
     const calls = async (): Promise<number> => {
       await bench.raw.config('RESETSTAT')
@@ -232,7 +232,7 @@ describe('a calendar period', () => {
     expect(await limiter.take('ann', { cost: 0 })).toMatchObject({ remaining: 8 })
   })
 
-  test('keeps what was used when a clock is stepped back over its start, until the end of the one before', async () => {
+  test('keeps used tokens when the clock is set back before its start, until the previous period ends', async () => {
     const { limiter, clock } = await setUp(dayIn('UTC'), at('2026-05-05T00:00:01Z'))
     await limiter.take('ann', { cost: 10 })
     await clock.advance(-2_000_000)
@@ -242,7 +242,7 @@ describe('a calendar period', () => {
   })
 })
 
-describe('a clock that is stepped back by a day', () => {
+describe('a clock that is set back by a day', () => {
   test.each([
     ['gcra', { name: 'r', limit: 5, window: '1m' }, 60],
     ['several gcra', { name: 'r', limit: 5, window: '1m' }, 60],

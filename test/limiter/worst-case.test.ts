@@ -33,37 +33,40 @@ const WORST: readonly (readonly [name: string, rule: LimiterRule, admitted: numb
   ['sliding-log', { ...hour, algorithm: 'sliding-log' }, 100],
 ]
 
-test.each(WORST)('%s: what passes at worst in any window', async (_name, rule, admitted) => {
-  const clock = createClock(bench.raw)
-  const penknife = await openReady(pattern(bench.server.socket))
-  const limiter = createRateLimiter(penknife.space('shop'), 'api', {
-    rules: [rule],
-    whenUnavailable: 'throw',
-    // It goes by the time of this process, not by the clock that the test sets.
-    denyCache: false,
-    deadline: '5s',
-  })
-  const found = []
-  // All at once and on and on; one call that opens a window, and the rest at its very end; all at an hour's end.
-  for (const first of [LIMIT, 1, 0]) {
-    const held = first < LIMIT
-    const subject = `first-${first}`
-    const passed: number[] = []
-    const times = held ? [0, HOUR_US - 1] : [0]
-    for (let step = 1; step <= 2 * STEPS; step++) {
-      const us = (step * HOUR_US) / STEPS
-      if (!held || us >= HOUR_US) times.push(us, us + HOUR_US / STEPS - 1)
+test.each(WORST)(
+  '%s: the most tokens that pass in any window in the worst case',
+  async (_name, rule, admitted) => {
+    const clock = createClock(bench.raw)
+    const penknife = await openReady(pattern(bench.server.socket))
+    const limiter = createRateLimiter(penknife.space('shop'), 'api', {
+      rules: [rule],
+      whenUnavailable: 'throw',
+      // It goes by the time of this process, not by the clock that the test sets.
+      denyCache: false,
+      deadline: '5s',
+    })
+    const found = []
+    // All at once and on and on; one call that opens a window, and the rest at its very end; all at an hour's end.
+    for (const first of [LIMIT, 1, 0]) {
+      const held = first < LIMIT
+      const subject = `first-${first}`
+      const passed: number[] = []
+      const times = held ? [0, HOUR_US - 1] : [0]
+      for (let step = 1; step <= 2 * STEPS; step++) {
+        const us = (step * HOUR_US) / STEPS
+        if (!held || us >= HOUR_US) times.push(us, us + HOUR_US / STEPS - 1)
+      }
+      for (const [at, us] of times.entries()) {
+        await clock.set(START_US + us)
+        const most = at === 0 ? first : LIMIT
+        const count = await admittedNow(limiter, subject, most)
+        passed.push(...Array.from({ length: count }, () => us))
+      }
+      found.push(mostInAnyHour(passed))
     }
-    for (const [at, us] of times.entries()) {
-      await clock.set(START_US + us)
-      const most = at === 0 ? first : LIMIT
-      const count = await admittedNow(limiter, subject, most)
-      passed.push(...Array.from({ length: count }, () => us))
-    }
-    found.push(mostInAnyHour(passed))
-  }
-  expect(Math.max(...found)).toBe(admitted)
-})
+    expect(Math.max(...found)).toBe(admitted)
+  },
+)
 
 /** Calls until one is denied. */
 async function admittedNow(limiter: RateLimiter, subject: string, most: number): Promise<number> {

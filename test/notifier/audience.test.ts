@@ -49,7 +49,7 @@ async function gather(notifier: Notifier, count: number) {
   return { guests, shared, join, on }
 }
 
-test('an audience is told each event once for all that are inside', async () => {
+test('an audience gets each event once for all subscriptions inside', async () => {
   const notifier = await openNotifier(bench)
   const { guests, shared } = await gather(notifier, 5)
   await publishNumbers(notifier, 20)
@@ -58,7 +58,7 @@ test('an audience is told each event once for all that are inside', async () => 
   for (const { told, heard } of guests) expect([told, heard]).toEqual([[], numbers(20)])
 })
 
-test('one that paused reads on from where the audience was then, and comes back in', async () => {
+test('a subscription that paused continues from the audience’s position at that time, and joins again', async () => {
   const notifier = await openNotifier(bench)
   const { guests, shared } = await gather(notifier, 3)
   const [first, second] = guests as [Guest, Guest]
@@ -78,7 +78,7 @@ test('one that paused reads on from where the audience was then, and comes back 
   expect(first.told).toEqual(numbers(5, 5))
 })
 
-test('one that pauses in the middle of a burst has what came before, and gets the rest by itself', async () => {
+test('a subscription that pauses within a burst has the events before, and gets the rest itself', async () => {
   const notifier = await openNotifier(bench)
   const { guests, shared, on } = await gather(notifier, 2)
   const [first, second] = guests as [Guest, Guest]
@@ -94,7 +94,7 @@ test('one that pauses in the middle of a burst has what came before, and gets th
   for (const { heard } of [first, second]) expect(heard).toEqual(numbers(100))
 })
 
-test('lost history is told to the audience once, and nothing is told twice when the connection was cut', async () => {
+test('an audience gets one reset for lost history, and nothing twice after an interruption', async () => {
   const notifier = await openNotifier(bench)
   const { guests, shared } = await gather(notifier, 3)
   await publishNumbers(notifier, 3)
@@ -112,7 +112,7 @@ test('lost history is told to the audience once, and nothing is told twice when 
   }
 })
 
-test('who comes later joins those that are there, and the last to leave ends it', async () => {
+test('a later subscription joins the group, and the last one to leave ends it', async () => {
   const notifier = await openNotifier(bench)
   const { guests, shared, join } = await gather(notifier, 2)
   await publishNumbers(notifier, 2)

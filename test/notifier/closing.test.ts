@@ -17,7 +17,7 @@ test('closing penknife ends its subscriptions', async () => {
   await until('the server forgot it', async () => (await followers(bench.raw)) === 0)
 })
 
-test('subscriptions that are catching up when penknife closes stop without a word', async () => {
+test('subscriptions that are catching up when penknife closes stop without a warning', async () => {
   const warn = vi.spyOn(process, 'emitWarning').mockImplementation(() => {})
   const publisher = await openNotifier(bench, { history: 10_000 })
   await publishNumbers(publisher, 3000)
@@ -33,7 +33,7 @@ test('subscriptions that are catching up when penknife closes stop without a wor
   expect(warn.mock.calls.filter(([said]) => /closed/.test(String(said)))).toEqual([])
 })
 
-test('an iterator that waits when penknife closes fails with that, after what it had', async () => {
+test('an iterator that waits when penknife closes delivers its events, and then fails with PENKNIFE_CLOSED', async () => {
   const publisher = await openNotifier(bench)
   const penknife = await openReady(pattern(bench.server.url))
   const events = createNotifier(penknife.space('shop'), 'main').events(['room'], { from: { room: '-' } })
@@ -49,7 +49,7 @@ test('an iterator that waits when penknife closes fails with that, after what it
   expect(await events.next()).toEqual({ done: true, value: undefined })
 })
 
-test('an iterator that ended keeps nothing of itself at penknife', async () => {
+test('an iterator that ended is not kept in memory', async () => {
   const penknife = await openReady(pattern(bench.server.url))
   const events = createNotifier(penknife.space('shop'), 'main').events(['room'])
   const waiting = events.next()

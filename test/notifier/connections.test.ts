@@ -54,7 +54,7 @@ test('the newest connections of a user stay, and the oldest are closed at once, 
   expect(await members()).toHaveLength(3)
 })
 
-test('a connection that is gone gives its place back, and one that was closed gives back no other', async () => {
+test('a connection that ends frees its place, and one that was already closed frees no other', async () => {
   const notifier = await openNotifier(bench)
   const [first, second, third] = await admitMany([notifier], 3, 2)
   await until('the first was told', () => first!.ended !== undefined)
@@ -68,7 +68,7 @@ test('a connection that is gone gives its place back, and one that was closed gi
   await until('nothing is left', async () => (await bench.raw.exists(CONNECTIONS)) === 0)
 })
 
-test('however many come at once, just the bound stays, and as many as Redis counts', async () => {
+test('of many concurrent connections the bound stays, and Redis counts as many', async () => {
   const notifiers = await Promise.all([1, 2, 3].map(() => openNotifier(bench)))
   const guests = await Promise.all(
     Array.from({ length: 60 }, (_, at) => admit(notifiers[at % 3] as Notifier, 'ann', 5)),
@@ -77,7 +77,7 @@ test('however many come at once, just the bound stays, and as many as Redis coun
   expect(await members()).toHaveLength(5)
 })
 
-test('the place of a connection that left while it was being counted is given back', async () => {
+test('a connection that ends while it is being counted frees its place', async () => {
   const notifier = await openNotifier(bench)
   const guest = await admit(notifier, 'ann')
   const counting = guest.admission.limit(1)
@@ -86,7 +86,7 @@ test('the place of a connection that left while it was being counted is given ba
   await until('nothing is left', async () => (await bench.raw.exists(CONNECTIONS)) === 0)
 })
 
-test('what a dead process left takes no place of the living, and ends with its lease', async () => {
+test('connections of a dead process push out no living one, and expire with their lease', async () => {
   const notifier = await openNotifier(bench)
   const living = await admit(notifier, 'ann', 2)
   const soon = Date.now() + 60_000
@@ -103,7 +103,7 @@ test('what a dead process left takes no place of the living, and ends with its l
   expect(left > 0 && left <= 60_000).toBe(true)
 })
 
-test('what something else put among the connections of a user takes no place, and goes', async () => {
+test('members that another program added to a user’s connections push out none, and are removed', async () => {
   const notifier = await openNotifier(bench)
   const first = await admit(notifier, 'ann', 2)
   const soon = Date.now() + 60_000
@@ -135,7 +135,7 @@ test('a count of connections in a key of another type fails as not-done', async 
   expect(await bench.raw.get(CONNECTIONS)).toBe('x')
 })
 
-test('a new connection is the newest even when the clock was stepped back', async () => {
+test('a new connection is the newest also when the clock was set back', async () => {
   const notifier = await openNotifier(bench)
   const [first] = await admitMany([notifier], 1, 1)
   const [member] = await members()
@@ -148,7 +148,7 @@ test('a new connection is the newest even when the clock was stepped back', asyn
   expect((await members())[0]).toMatch(/^09000000000000001:/)
 })
 
-test('renewals put back what Redis lost, in its old place', () =>
+test('renewals restore the connections that Redis lost, in their old order', () =>
   withRenewals(async (renew) => {
     const notifiers = [await openNotifier(bench), await openNotifier(bench)]
     const guests = await admitMany(notifiers, 3, 3)
@@ -162,7 +162,7 @@ test('renewals put back what Redis lost, in its old place', () =>
     expect(open(guests)).toEqual([false, true, true])
   }))
 
-test('of too many that a loss of data let in renewals close the oldest', () =>
+test('when a loss of data allowed too many connections, renewals close the oldest', () =>
   withRenewals(async (renew) => {
     const notifier = await openNotifier(bench)
     const guests = await admitMany([notifier], 2, 2)
@@ -174,7 +174,7 @@ test('of too many that a loss of data let in renewals close the oldest', () =>
     expect(open(guests)).toEqual([false, false, true, true])
   }))
 
-test('a process that was cut off is told by its renewal what had to go meanwhile', () =>
+test('a process that was cut off learns from its renewals which connections were replaced', () =>
   withRenewals(async (renew) => {
     const proxy = await startProxy(bench.server)
     const penknife = await openReady(pattern(proxy.url), { deadline: 500 })
@@ -193,7 +193,7 @@ test('a process that was cut off is told by its renewal what had to go meanwhile
     expect(open(guests)).toEqual([false, false, true, true])
   }))
 
-test('renewals keep a connection for as long as it is there', () =>
+test('renewals keep a connection as long as it is open', () =>
   withRenewals(async (renew) => {
     const notifier = await openNotifier(bench)
     const guests = await admitMany([notifier], 12, 100)
@@ -206,7 +206,7 @@ test('renewals keep a connection for as long as it is there', () =>
     expect(open(guests)).not.toContain(false)
   }))
 
-test('what was counted though nobody learned of it is not counted for long', async () => {
+test('a connection that was counted by a call without a reply is removed', async () => {
   const proxy = await startProxy(bench.server)
   const penknife = await openReady(pattern(proxy.url), { deadline: 300 })
   const notifier = createNotifier(penknife.space('shop'), 'main')
@@ -242,7 +242,7 @@ test('while Redis is away connections stay, and no new ones are counted', async 
   await until('the first was told', () => first.ended === 'connections')
 })
 
-test('a process follows a channel of its own only while it has connections that count', async () => {
+test('a process follows its own channel only while it has counted connections', async () => {
   const notifier = await openNotifier(bench)
   const guest = await admit(notifier, 'ann', 1)
   const [member] = await members()

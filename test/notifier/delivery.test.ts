@@ -51,7 +51,7 @@ test('ids of a channel count without a gap, in one epoch', async () => {
   )
 })
 
-test('every subscriber sees the events of several racing processes once and in one order', async () => {
+test('every subscriber gets the events of several racing processes once and in one order', async () => {
   const notifiers = await Promise.all([1, 2, 3].map(() => openNotifier(bench)))
   const heard = await Promise.all(notifiers.map((notifier) => hear(notifier)))
   const programs = ['a', 'b', 'c'].map((name) => startProgram('publisher', [bench.server.url, name, '500']))
@@ -65,7 +65,7 @@ test('every subscriber sees the events of several racing processes once and in o
   }
 })
 
-test('a subscriber of several channels sees each in order, and each channel has cursors of its own', async () => {
+test('a subscriber of several channels gets each in order, and each channel has cursors of its own', async () => {
   const notifier = await openNotifier(bench)
   const events: NotifierEvent[] = []
   const subscription = await notifier.subscribe(['a', 'b', 'a'], { onEvent: (event) => events.push(event) })
@@ -91,7 +91,7 @@ test('channels named like properties of objects are channels like others', async
   expect(Object.keys(subscription.cursors()).toSorted()).toEqual(names.toSorted())
 })
 
-test('a nudge reaches who listens now, has no id, and is not kept', async () => {
+test('a nudge reaches current listeners, has no id, and is not stored', async () => {
   const notifier = await openNotifier(bench)
   const { events, heard, subscription } = await hear(notifier)
   const id = await notifier.publish('room', 'kept')
@@ -109,7 +109,7 @@ test('a nudge reaches who listens now, has no id, and is not kept', async () => 
   expect(await bench.raw.xlen(ROOM)).toBe(1)
 })
 
-test('a listener that throws keeps nothing from the other listeners, nor from itself', async () => {
+test('a listener that throws gets its later events, and so do the other listeners', async () => {
   const warn = vi.spyOn(process, 'emitWarning').mockImplementation(() => {})
   const notifier = await openNotifier(bench)
   await publishNumbers(notifier, 5)
@@ -145,7 +145,7 @@ test('all subscriptions of a process to a channel share one subscription of the 
   await until('the server forgot it', async () => (await followers(bench.raw)) === 0)
 })
 
-test('everything that a process follows comes by one connection', async () => {
+test('a process follows all its channels on one connection', async () => {
   const penknife = await openReady(pattern(bench.server.url))
   const notifiers = ['a', 'b', 'c'].map((space) => createNotifier(penknife.space(space), 'main'))
   for (const notifier of notifiers) {
@@ -164,7 +164,7 @@ test('everything that a process follows comes by one connection', async () => {
   expect((await waiting).value).toMatchObject({ channel: 'another' })
 })
 
-test('a closed subscription hears nothing more, also when it is closed by its own listener', async () => {
+test('a closed subscription gets no more events, also when its own listener closes it', async () => {
   const notifier = await openNotifier(bench)
   await publishNumbers(notifier, 10)
   const seen: unknown[] = []
@@ -181,7 +181,7 @@ test('a closed subscription hears nothing more, also when it is closed by its ow
   expect(seen).toEqual([10])
 })
 
-test('subscribing and unsubscribing in any order ends with what was asked for last', async () => {
+test('after subscribing and unsubscribing in any order the last call counts', async () => {
   const notifier = await openNotifier(bench)
   for (let round = 0; round < 50; round++) {
     const pending = numbers(1 + (round % 3)).map(() => hear(notifier))
@@ -199,7 +199,7 @@ test('subscribing and unsubscribing in any order ends with what was asked for la
   expect(String(await bench.raw.call('PUBSUB', 'SHARDCHANNELS'))).toBe('')
 })
 
-test('two databases of one server do not hear each other', async () => {
+test('two databases of one server do not get each other’s events', async () => {
   const [zero, one] = await Promise.all(
     [0, 1].map(async (db) => {
       const penknife = await openReady(pattern(bench.server.url, { db }))
@@ -218,7 +218,7 @@ test('two databases of one server do not hear each other', async () => {
   ])
 })
 
-test('notifiers of other names and spaces are others', async () => {
+test('notifiers with other names or spaces are separate', async () => {
   const penknife = await openReady(pattern(bench.server.url))
   const notifiers = [
     ['shop', 'a'],
@@ -231,7 +231,7 @@ test('notifiers of other names and spaces are others', async () => {
   expect(all.map(({ data }) => data())).toEqual([[0], [1], [2]])
 })
 
-test('a history goes after its ttl, which each event renews', async () => {
+test('a history expires after its ttl, which each event renews', async () => {
   const notifier = await openNotifier(bench, { ttl: '10m' })
   await notifier.publish('room', 1)
   expect(await bench.raw.pttl(ROOM)).toBeGreaterThan(9 * 60_000)
@@ -240,7 +240,7 @@ test('a history goes after its ttl, which each event renews', async () => {
   expect(await bench.raw.pttl(ROOM)).toBeGreaterThan(9 * 60_000)
 })
 
-test('a history that is followed lives on: whoever comes back to a quiet channel within the ttl gets no reset', async () => {
+test('a followed history does not expire: a client that returns to a quiet channel within the ttl gets no reset', async () => {
   vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] })
   try {
     const notifier = await openNotifier(bench, { ttl: '10m' })

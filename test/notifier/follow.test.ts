@@ -11,7 +11,7 @@ const bench = useRedis()
 /** The position before the first event of a history. */
 const BEGINNING = /^\d{16}-0$/
 
-test('only events of the types asked for are delivered, and the cursor passes over the others', async () => {
+test('only events of the given types are delivered, and the cursor moves past the others', async () => {
   const notifier = await openNotifier(bench)
   const [first] = await publishNumbers(notifier, 1)
   const seen: NotifierEvent[] = []
@@ -27,7 +27,7 @@ test('only events of the types asked for are delivered, and the cursor passes ov
   expect(seen.map((event) => event.kind === 'message' && event.data)).toEqual(['a', 'b'])
 })
 
-test('getState is asked after the position is known: its state and the events after it leave no gap', async () => {
+test('getState is called after the position is known: its state and the events after it leave no gap', async () => {
   const publisher = await openNotifier(bench)
   const notifier = await openNotifier(bench)
   let count = 0
@@ -57,7 +57,7 @@ test('getState is asked after the position is known: its state and the events af
   await writer
 })
 
-test('with getState a lost history brings the state instead of a reset', async () => {
+test('with getState a lost history gives the state instead of a reset', async () => {
   const notifier = await openNotifier(bench, { history: 100 })
   const ids = await publishNumbers(notifier, 1000)
   const seen: NotifierEvent[] = []
@@ -93,7 +93,7 @@ test('a getState that fails makes subscribe fail, and leaves nothing subscribed'
   await until('nobody follows', async () => (await followers(bench.raw)) === 0)
 })
 
-test('a paused subscription is given nothing, and everything once it resumes', async () => {
+test('a paused subscription gets nothing, and everything once it resumes', async () => {
   const notifier = await openNotifier(bench, { history: 100_000 })
   const { data, heard, subscription } = await hear(notifier)
   await publishNumbers(notifier, 5)
@@ -107,7 +107,7 @@ test('a paused subscription is given nothing, and everything once it resumes', a
   expect(data()).toEqual(numbers(3010))
 })
 
-test('a paused subscription is told by a reset when its history was trimmed meanwhile', async () => {
+test('a paused subscription gets a reset when its history was trimmed meanwhile', async () => {
   const notifier = await openNotifier(bench)
   const { data, heard, subscription } = await hear(notifier)
   await publishNumbers(notifier, 2)
@@ -140,7 +140,7 @@ test('pausing and resuming at any moment loses and repeats nothing', async () =>
   expect(data()).toEqual(numbers(3000))
 })
 
-test('a subscriber that pauses itself in the middle of a page goes on behind it', async () => {
+test('a subscriber that pauses itself within a page continues after that event', async () => {
   const notifier = await openNotifier(bench)
   await publishNumbers(notifier, 500)
   const seen: unknown[] = []
@@ -157,7 +157,7 @@ test('a subscriber that pauses itself in the middle of a page goes on behind it'
   expect(seen).toEqual(numbers(500))
 })
 
-test('an iterator gives every event once and in order, and keeps no more than it may', async () => {
+test('an iterator gives every event once and in order, and keeps a bounded number in memory', async () => {
   const notifier = await openNotifier(bench, { history: 100_000 })
   const events = notifier.events(['room'], { from: { room: '-' } })
   await publishNumbers(notifier, 2000)
@@ -171,7 +171,7 @@ test('an iterator gives every event once and in order, and keeps no more than it
   await until('nobody follows', async () => (await followers(bench.raw)) === 0)
 })
 
-test('an iterator’s cursors are those of what was taken, so that another goes on behind it', async () => {
+test('an iterator’s cursors are those of the events taken from it, so that another can continue', async () => {
   const notifier = await openNotifier(bench)
   await publishNumbers(notifier, 300)
   const seen: unknown[] = []
@@ -233,7 +233,7 @@ test('a history is read page by page, and a page says when earlier events are lo
   expect(await bench.raw.exists(ROOM)).toBe(1)
 })
 
-test('positions taken before a state was loaded are where the events after it begin', async () => {
+test('events follow from the positions that were read before a state was loaded', async () => {
   const notifier = await openNotifier(bench)
   await publishNumbers(notifier, 3)
   const from = await notifier.positions(['room', 'empty'])

@@ -28,7 +28,7 @@ async function listen(patterns: readonly string[], notifier = openNotifier(bench
   }
 }
 
-test('a listener hears the nudges whose channel fits one of its patterns, each once', async () => {
+test('a listener gets each nudge whose channel matches a pattern once', async () => {
   const notifier = await openNotifier(bench)
   const users = await listen(['user:*', '*:1', 'price'])
   const all = await listen(['*'])
@@ -48,7 +48,7 @@ test('a listener hears the nudges whose channel fits one of its patterns, each o
   })
 })
 
-test('a nudge reaches who follows its channel as well as who listens, with any data', async () => {
+test('a nudge reaches subscribers of its channel and listeners, with any data', async () => {
   const notifier = await openNotifier(bench)
   const room = await hear(notifier)
   const { events, heard } = await listen(['room'])
@@ -60,7 +60,7 @@ test('a nudge reaches who follows its channel as well as who listens, with any d
   expect(events.map((event) => event.kind === 'message' && event.data)).toEqual(data)
 })
 
-test('what is published is not for listeners', async () => {
+test('listeners get no published events', async () => {
   const notifier = await openNotifier(bench)
   const { said, heard } = await listen(['*'])
   await notifier.publish('room', 'kept')
@@ -69,7 +69,7 @@ test('what is published is not for listeners', async () => {
   expect(said()).toEqual(['room nudge'])
 })
 
-test('listeners of a notifier hear nothing of others: of another name, space or database', async () => {
+test('listeners of a notifier get nothing of others: of another name, space or database', async () => {
   const penknife = await openReady(pattern(bench.server.url))
   const other = await openReady(pattern(bench.server.url, { db: 1 }))
   const notifiers = [
@@ -104,7 +104,7 @@ test('the listeners of a process share one subscription, which ends with the las
   expect(await callsOf(bench.raw, 'psubscribe')).toBe(0)
 })
 
-test('a listener is told of an interruption once it hears again', async () => {
+test('a listener gets an interruption event once the connection is back', async () => {
   const notifier = await openNotifier(bench)
   const { said, heard } = await listen(['*'])
   for (const round of [1, 2]) {
@@ -118,7 +118,7 @@ test('a listener is told of an interruption once it hears again', async () => {
   expect(said()).toEqual(['a 1', 'interrupted', 'a 2', 'interrupted', 'a 3'])
 })
 
-test('a listener that throws keeps nothing from others, nor from itself', async () => {
+test('a listener that throws gets its later nudges, and so do the others', async () => {
   const warn = vi.spyOn(process, 'emitWarning').mockImplementation(() => {})
   const notifier = await openNotifier(bench)
   let calls = 0
@@ -164,7 +164,7 @@ test('listening after close fails', async () => {
   })
 })
 
-test('kept channels have no patterns: a name with a star is refused wherever a channel is named', async () => {
+test('channels have no patterns: a channel name with a star is refused everywhere', async () => {
   const notifier = await openNotifier(bench)
   for (const call of [
     () => notifier.publish('user:*', 1),
@@ -219,7 +219,7 @@ test('a star stands for any characters or none, and nothing else does', () => {
   )
 })
 
-test('a pattern that would make others try combinations costs no more than its length times the name’s', () => {
+test('matching is linear in the length of the pattern times that of the name, for every pattern', () => {
   const worst = matcher(['a*'.repeat(63) + 'b', '*a'.repeat(63) + 'b*', '*'.repeat(128)])
   const text = 'a'.repeat(127)
   const started = performance.now()

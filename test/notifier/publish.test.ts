@@ -12,7 +12,7 @@ const bench = useRedis()
 const SECOND = 1_000_000
 const START = 1_764_000_000 * SECOND
 
-test('a publish repeated with its id adds nothing and answers the first one’s id', async () => {
+test('a publish repeated with its id adds nothing and resolves with the first event’s id', async () => {
   const notifier = await at(START)
   const { data, heard } = await hear(notifier)
   const first = await notifier.publish('room', 'a', { id: 'order-7' })
@@ -34,14 +34,14 @@ test('an id is remembered for the window and no key without a TTL', async () => 
   expect(await bench.raw.pttl(keys[0]!)).toBeLessThanOrEqual(2000)
 })
 
-test('two publishes of one id in one turn are one event', async () => {
+test('two publishes of one id in one tick are one event', async () => {
   const notifier = await at(START)
   const ids = await Promise.all(numbers(10).map((n) => notifier.publish('room', n, { id: 'same' })))
   expect(new Set(ids).size).toBe(1)
   expect(await bench.raw.xlen(ROOM)).toBe(1)
 })
 
-test('an event whose ttl is over is not given to who catches up, and the rest is no gap', async () => {
+test('a subscriber that catches up does not get an expired event, and there is no gap', async () => {
   const notifier = await at(START)
   const [before] = await publishNumbers(notifier, 1)
   await notifier.publish('room', 'typing', { ttl: '5s' })
@@ -54,7 +54,7 @@ test('an event whose ttl is over is not given to who catches up, and the rest is
   expect(late.subscription.cursors()).toEqual({ room: last })
 })
 
-test('who catches up gets only the newest event of what it coalesces with; who listens gets all', async () => {
+test('a subscriber that catches up gets only the newest event of each coalesce name; a live one gets all', async () => {
   const notifier = await at(START)
   const [before] = await publishNumbers(notifier, 1)
   const live = await hear(notifier)
@@ -72,7 +72,7 @@ test('who catches up gets only the newest event of what it coalesces with; who l
   expect((await hear(notifier, before)).data()).toEqual(['b2', 'a4', 9])
 })
 
-test('an event older than the age is gone: a cursor before it gets a reset, and publishing takes the old ones away', async () => {
+test('an event older than the age is deleted by later publishes, and a cursor before it gets a reset', async () => {
   const notifier = await at(START, { age: '1m' })
   const ids = await publishNumbers(notifier, 50)
   const clock = createClock(bench.raw)
@@ -90,7 +90,7 @@ test('an event older than the age is gone: a cursor before it gets a reset, and 
   expect(await bench.raw.xlen(ROOM)).toBeGreaterThan(0)
 })
 
-test('over several pages of history what is superseded within one page is left out, and what expired everywhere', async () => {
+test('each page of history leaves out its superseded events and all expired ones', async () => {
   const notifier = await at(START)
   const [before] = await publishNumbers(notifier, 1)
   for (const page of [0, 1, 2]) {
@@ -115,7 +115,7 @@ test('an id is a new event once the window is over', async () => {
   expect((await hear(notifier, '-')).data()).toEqual(['a', 'b'])
 })
 
-test('an age may come later: events that were published without one are taken away like old ones', async () => {
+test('a notifier may get an age later: events without one are deleted like old ones', async () => {
   const without = await at(START)
   for (const price of [1, 2, 3]) await without.publish('room', price, { coalesce: 'price' })
   const notifier = await openNotifier(bench, { age: '1m' })
@@ -125,7 +125,7 @@ test('an age may come later: events that were published without one are taken aw
   expect((await hear(notifier, id)).data()).toEqual([5])
 })
 
-test('however the clock is set back, nothing that is kept stands behind what is too old', async () => {
+test('after the clock was set back no stored event follows one that is too old', async () => {
   const notifier = await at(START, { age: '1m' })
   await publishNumbers(notifier, 1)
   const clock = createClock(bench.raw)
@@ -139,7 +139,7 @@ test('however the clock is set back, nothing that is kept stands behind what is 
   expect([all.data(), rest.data()]).toEqual([numbers(301), numbers(299, 2)])
 })
 
-test("'-' begins with the oldest event that is not too old, however many are", async () => {
+test("'-' begins with the oldest event that is not too old, after any number of older ones", async () => {
   const notifier = await at(START, { age: '1m', history: 10_000 })
   await publishNumbers(notifier, 700)
   const clock = createClock(bench.raw)
@@ -154,7 +154,7 @@ test("'-' begins with the oldest event that is not too old, however many are", a
   expect(page.items.map((event) => event.data)).toEqual([700, 701])
 })
 
-test('an event is superseded only by one of its own type, which the same subscribers get', async () => {
+test('only an event of the same type supersedes an event', async () => {
   const notifier = await at(START)
   const [before] = await publishNumbers(notifier, 1)
   await notifier.publish('room', 'said', { type: 'said', coalesce: 'x' })

@@ -6,7 +6,7 @@ import { until } from '../support/until.ts'
 
 const bench = useRedis()
 
-test('a subscriber resumes after the id that it gives', async () => {
+test('a subscriber resumes after the given id', async () => {
   const notifier = await openNotifier(bench)
   const ids = await publishNumbers(notifier, 1000)
   for (const at of [0, 1, 199, 200, 201, 500, 998]) {
@@ -21,7 +21,7 @@ test('a subscriber resumes after the id that it gives', async () => {
   expect(data()).toEqual([1000])
 })
 
-test("'-' begins with the oldest event kept, without a reset", async () => {
+test("'-' begins with the oldest event, without a reset", async () => {
   const notifier = await openNotifier(bench, { history: 100 })
   await publishNumbers(notifier, 1000)
   const kept = await bench.raw.xlen(ROOM)
@@ -73,7 +73,7 @@ test('history and live events join without a gap or a repetition while publishin
     expect(data()).toEqual(numbers(next - at * 30 - 1, at * 30 + 1))
 })
 
-test('a subscription that closes and resumes again and again sees everything once', async () => {
+test('a subscription that closes and resumes again and again gets everything once', async () => {
   const publisher = await openNotifier(bench, { history: 100_000 })
   const notifier = await openNotifier(bench)
   const [start] = await publishNumbers(publisher, 1)
@@ -182,7 +182,7 @@ test('the first live message of a channel makes the subscriber read those before
   expect(data()).toEqual([0])
 })
 
-test('a live message that came before is not delivered again', async () => {
+test('a live message that was delivered before is not delivered again', async () => {
   const notifier = await openNotifier(bench)
   const { data, heard } = await hear(notifier)
   const ids = await publishNumbers(notifier, 3)
@@ -193,7 +193,7 @@ test('a live message that came before is not delivered again', async () => {
   expect(data()).toEqual([0, 1, 2, 3])
 })
 
-test('a thousand subscribers that come back at one position share a handful of reads', async () => {
+test('a thousand subscribers that resume at one position share a few reads', async () => {
   const notifier = await openNotifier(bench, { history: 10_000 })
   const ids = await publishNumbers(notifier, 500)
   const calls = async (): Promise<number> =>

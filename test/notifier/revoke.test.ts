@@ -29,7 +29,7 @@ async function follow(notifier: Notifier, admission: NotifierAdmission, channels
   return { subscription, heard }
 }
 
-test('a revocation takes just its channels, of just its user, on every process', async () => {
+test('a revocation ends the rights to its channels only, of its user only, in every process', async () => {
   const [here, there] = [await openNotifier(bench), await openNotifier(bench)]
   const guests = [await admit(here, 'ann'), await admit(there, 'ann'), await admit(there, 'bob')]
   const follows = [
@@ -68,7 +68,7 @@ test('revoking everything ends all connections of the user, and their subscripti
   expect(late.subscription.cursors()).toEqual({})
 })
 
-test('a revocation made while a process is cut off is read before any event published after it', async () => {
+test('a process that was cut off reads a revocation before any event that was published after it', async () => {
   const proxy = await startProxy(bench.server)
   const penknife = await openReady(pattern(proxy.url), { deadline: 500 })
   const notifier = createNotifier(penknife.space('shop'), 'main')
@@ -109,7 +109,7 @@ test('pausing and an interruption do not undo each other', async () => {
   await until('it goes on', () => heard.length === 1)
 })
 
-test('where Redis lost its data every admission ends, so that rights are asked for anew', async () => {
+test('when Redis loses its data every admission ends, so that rights are looked up again', async () => {
   const server = await ownRedis()
   const notifier = await openNotifier({ server })
   // Nothing was ever revoked, and still the loss is seen: of a revocation that nobody got nothing would be left.
@@ -123,7 +123,7 @@ test('where Redis lost its data every admission ends, so that rights are asked f
   expect((await admit(notifier, 'ann')).ended).toBeUndefined()
 })
 
-test('no revocation falls between the answer to who may follow and the connection', async () => {
+test('no revocation is missed between the look-up of rights and the subscription', async () => {
   const [here, there] = [await openNotifier(bench), await openNotifier(bench)]
   const outcomes = new Set<string>()
   for (let round = 0; round < 150; round++) {
@@ -152,7 +152,7 @@ test('no revocation falls between the answer to who may follow and the connectio
   expect([...outcomes].toSorted()).toEqual(['refused', 'told'])
 })
 
-test('a user who is revoked while it is admitted is told at once', async () => {
+test('an admission whose user is revoked while it begins ends at once', async () => {
   const notifier = await openNotifier(bench)
   const ends: unknown[] = []
   for (let round = 0; round < 10; round++) {
@@ -165,7 +165,7 @@ test('a user who is revoked while it is admitted is told at once', async () => {
   expect(ends).toContain('revoked')
 })
 
-test('an admission says why the revocations cannot be read', async () => {
+test('an admission fails with the reason why the revocations cannot be read', async () => {
   const notifier = await openNotifier(bench)
   await bench.raw.set(CONTROL, 'x')
   const error = await failure(notifier.admit('ann', { onRevoked: () => {}, onEnd: () => {} }))
@@ -175,7 +175,7 @@ test('an admission says why the revocations cannot be read', async () => {
   expect((await admit(notifier, 'ann')).ended).toBeUndefined()
 })
 
-test('what was revoked since the admission began is not followed by it', async () => {
+test('an admission does not follow a channel that was revoked since it began', async () => {
   const notifier = await openNotifier(bench)
   const guest = await admit(notifier, 'ann')
   await notifier.revoke('ann', ['a'])
@@ -201,7 +201,7 @@ test('a process follows the control channel only while it has users', async () =
   await until('it is let go again', async () => (await followers(bench.raw, CONTROL_LIVE)) === 0)
 })
 
-test('no channel of an application meets the control channel', async () => {
+test('no channel of an application has the key of the control channel', async () => {
   const notifier = await openNotifier(bench)
   const guest = await admit(notifier, 'ann')
   for (const channel of ['control', 'main', ':live', 'notify-control:main', '']) {
@@ -236,11 +236,13 @@ test('wrong input is refused before anything is sent', async () => {
   }
   const other = await openNotifier(bench)
   const strange = other.subscribe(['a'], { admission: guest.admission, onEvent: () => {} })
-  expect((await failure(strange)).message).toMatch(/admission is an object: give an admissionit\(\)/)
+  expect((await failure(strange)).message).toMatch(
+    /admission is an object: give an admission of the same notifier/,
+  )
   expect(await bench.raw.exists(CONTROL)).toBeLessThanOrEqual(1)
 })
 
-test('who cannot reach Redis is not admitted, and nothing stays followed', async () => {
+test('an admission fails without Redis, and nothing stays followed', async () => {
   const proxy = await startProxy(bench.server)
   const penknife = await openReady(pattern(proxy.url), { deadline: 200 })
   const notifier = createNotifier(penknife.space('shop'), 'main')

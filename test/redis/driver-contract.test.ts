@@ -13,8 +13,18 @@ import { driverOf } from '../../packages/core/src/redis/given.ts'
 import { type ConnectionHealth, createRoster } from '../../packages/core/src/redis/roster.ts'
 import { Bulk } from '../../packages/core/src/redis/sent.ts'
 import { startProxy } from '../support/proxy.ts'
-import { type DriverName, DRIVERS, ownRedis, patternOf, penknifeClients, useRedis } from '../support/redis.ts'
+import {
+  type DriverName,
+  DRIVERS,
+  loadDriver,
+  ownRedis,
+  patternOf,
+  penknifeClients,
+  useRedis,
+} from '../support/redis.ts'
 import { until } from '../support/until.ts'
+
+await Promise.all(DRIVERS.map(loadDriver))
 
 // What redis/driver.ts asks of every driver, on a single server.
 

@@ -11,7 +11,7 @@ import { expect, onTestFinished, test } from 'vitest'
 
 import { failure, openReady } from '../support/connect.ts'
 import { admit } from '../support/members.ts'
-import { buriedOf, ORDERS, readyOf } from '../support/orders.ts'
+import { deadLettersOf, ORDERS, readyOf } from '../support/orders.ts'
 import { ownRedis, pattern, useRedis } from '../support/redis.ts'
 import { until } from '../support/until.ts'
 import { startWorker } from '../support/workers.ts'
@@ -97,7 +97,7 @@ test('on a full server groups are paused, resumed and reset, and dead letters re
   const group = log.group('billing')
   expect(await group.pause()).toBe(true)
   expect(await group.resume()).toBe(true)
-  const [newest, , oldest] = (await buriedOf(log, 'billing')).map(({ position }) => position)
+  const [newest, , oldest] = (await deadLettersOf(log, 'billing')).map(({ position }) => position)
   expect(await group.deadLetters.purge(newest!)).toBe(1)
   expect(await group.deadLetters.requeue(oldest!)).toBe(1)
   expect(await group.deadLetters.requeue({})).toBe(1)

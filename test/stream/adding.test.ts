@@ -71,6 +71,31 @@ test('the id of a delayed entry is remembered until the entry is due, however sh
   }
 })
 
+test('a listener of a stream gets its events, until it is removed', async () => {
+  const stream = await openOrders(bench)
+  const events: unknown[] = []
+  const remove = stream.on((event) => void events.push(event))
+  const id = await stream.add(1, { id: 'order-1' })
+  await stream.add(1, { id: 'order-1' })
+  remove()
+  await stream.add(2)
+  const identity = { space: 'shop', name: 'orders' }
+  expect(events).toEqual([
+    { kind: 'added', ...identity, id },
+    { kind: 'duplicate', ...identity, id },
+  ])
+})
+
+test('a dedup window is checked at creation', async () => {
+  const invalid = { code: 'PENKNIFE_INVALID', option: 'window' }
+  for (const window of [0, -1, 'soon']) {
+    expect(await failure(openOrders(bench, { dedup: { window } as never }))).toMatchObject(invalid)
+  }
+  expect(await failure(openOrders(bench, { dedup: { windw: 5 } as never }))).toMatchObject({
+    option: "dedup option 'windw'",
+  })
+})
+
 test('an id with half an emoji is refused, since two such ids would be stored as the same one', async () => {
   const stream = await openOrders(bench)
   const [emoji, word] = ['mail:ann😀', 'mail:ann𠀀']

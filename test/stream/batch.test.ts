@@ -1,7 +1,7 @@
 import type { WorkerBatchHandler, WorkerBatchOptions, Stream, WorkerEvent } from '@penknife/core'
 import { expect, onTestFinished, test } from 'vitest'
 
-import { addNumbers, buriedOf, openOrders, ORDERS } from '../support/orders.ts'
+import { addNumbers, deadLettersOf, openOrders, ORDERS } from '../support/orders.ts'
 import { useRedis } from '../support/redis.ts'
 import { until } from '../support/until.ts'
 
@@ -74,7 +74,7 @@ test('an Error at the index of an entry fails that entry and finishes the others
   await saw('dead', 2)
   expect(of('failed')).toBe(4)
   expect(
-    (await buriedOf(stream, 'billing')).map(({ json, reason }) => `${json}: ${reason}`).toSorted(),
+    (await deadLettersOf(stream, 'billing')).map(({ json, reason }) => `${json}: ${reason}`).toSorted(),
   ).toEqual(['0: no 0', '5: no 5'])
 })
 
@@ -94,7 +94,7 @@ test.each<[string, WorkerBatchHandler<number>]>([
   await saw('done', 2)
   await saw('dead', 2)
   expect(of('failed')).toBe(2)
-  const letters = await buriedOf(stream, 'billing')
+  const letters = await deadLettersOf(stream, 'billing')
   expect(letters.map(({ json }) => json).toSorted()).toEqual(['1', '3'])
   expect(letters.find(({ json }) => json === '1')?.reason).toBe('no 1')
 })

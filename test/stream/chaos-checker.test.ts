@@ -147,26 +147,26 @@ test.each<[string, Told]>([
     { workers: [[started(2, PLAIN)]], faults: [{ t: 5, k: 'fault', fault: 'kill', on: 'w1.1' }] },
   ],
   [
-    'everything comes to an end',
+    'all entries are settled',
     { workers: [[started(2, PLAIN), ended(3), told(4, 'done')]], left: ['1 pending'] },
   ],
   [
-    'an add is one entry',
+    'an add makes one entry',
     {
       producer: [...added(PLAIN, '1-0'), { t: 2, k: 'added', n: PLAIN, id: '2-0' }],
       workers: [[started(2, PLAIN), ended(3), told(4, 'done')]],
     },
   ],
   [
-    'what is handled was added, and arrives',
+    'every handled entry was added, and arrives',
     { workers: [[{ ...started(2, PLAIN), intact: false }, ended(3), told(4, 'done')]] },
   ],
   [
-    'an entry ends once in a group',
+    'an entry is settled once in a group',
     { workers: [[started(2, PLAIN), ended(3), told(4, 'done')]], dead: [letter(PLAIN, { why: 'vanished' })] },
   ],
   [
-    'a finish is granted only to the last holder',
+    'only the worker with the last lease',
     // The first was frozen, lost its lease, and finished all the same.
     {
       workers: [
@@ -185,7 +185,7 @@ test.each<[string, Told]>([
     },
   ],
   [
-    'attempts rise with the fencing number',
+    'attempts rise with the fence',
     {
       workers: [
         [started(2, PLAIN), ended(3), told(4, 'lost')],
@@ -195,7 +195,7 @@ test.each<[string, Told]>([
     },
   ],
   [
-    'attempts rise with the fencing number',
+    'attempts rise with the fence',
     {
       workers: [
         [
@@ -209,9 +209,12 @@ test.each<[string, Told]>([
       ],
     },
   ],
-  ['an attempt that no handler had', { workers: [[started(2, PLAIN, 2), ended(3, 2), told(4, 'done', 2)]] }],
   [
-    'a worker that lives tells',
+    'an attempt without a handler call',
+    { workers: [[started(2, PLAIN, 2), ended(3, 2), told(4, 'done', 2)]] },
+  ],
+  [
+    'a live worker reports',
     {
       workers: [
         [started(2, PLAIN), ended(3)],
@@ -220,7 +223,7 @@ test.each<[string, Told]>([
     },
   ],
   [
-    'no retry comes before its time',
+    'no retry starts before its time',
     {
       workers: [
         [
@@ -254,7 +257,7 @@ test.each<[string, Told]>([
     },
   ],
   [
-    'what can never succeed is in the dead letters',
+    'an entry that can never succeed is in the dead letters',
     { producer: added(POISON, '1-0'), workers: [[started(2, POISON), ended(3), told(4, 'done')]] },
   ],
 ])('the checker finds a history that breaks this promise: %s', (claim, history) => {
@@ -277,7 +280,7 @@ const BROKEN: readonly {
     },
     faults: ['freeze and thaw'],
     finds:
-      /^(an entry ends once|a finish is granted only to the last holder|a confirmed finish is not handled again)/,
+      /^(an entry is settled once|only the worker with the last lease|a confirmed finish is not handled again)/,
   },
   {
     what: 'the bound of trimming',
@@ -320,7 +323,7 @@ const BROKEN: readonly {
       to: 'local id = false',
     },
     faults: ['SCRIPT FLUSH'],
-    finds: /^an add is one entry/,
+    finds: /^an add makes one entry/,
     long: true,
   },
 ]

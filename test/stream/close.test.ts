@@ -1,10 +1,11 @@
 import { connect, createStream } from '@penknife/core'
 import { expect, test } from 'vitest'
 
+import { failure } from '../support/connect.ts'
 import { deferred } from '../support/deferred.ts'
 import {
   addNumbers,
-  buriedOf,
+  deadLettersOf,
   consumersOf,
   openOrders,
   ORDERS,
@@ -110,7 +111,7 @@ test('closing workers use up no attempt of an unfinished entry, however many clo
     ])
   }
   expect(deliveries).toEqual([1, 2, 3, 4].map((fence) => ({ attempt: 1, fence })))
-  expect(await buriedOf(stream, 'billing')).toEqual([])
+  expect(await deadLettersOf(stream, 'billing')).toEqual([])
 })
 
 test('a handler that returns because its signal aborted has not finished the entry', async () => {
@@ -154,6 +155,27 @@ test('close can be called again, and before the worker has fetched anything', as
   const second = stream.worker('billing', () => {})
   await stream.add(1)
   await Promise.all([second.close({ deadline: 0 }), second.close()])
+})
+
+test('a worker is closed when its `await using` block ends', async () => {
+  const stream = await openOrders(bench)
+  {
+    await using worker = stream.worker('billing', () => {})
+    await until('it has a consumer', async () =>
+      (await consumersOf(bench.raw, 'billing').catch((): string[] => [])).includes(worker.consumer),
+    )
+  }
+  expect(await consumersOf(bench.raw, 'billing')).toEqual([])
+})
+
+test.each([
+  ['deadline', { deadline: -1 }],
+  ['deadline', { deadline: 'soon' }],
+  ["close option 'timeout'", { timeout: 5 }],
+])('close checks %s', async (option, options) => {
+  const worker = (await openOrders(bench)).worker('billing', () => {})
+  expect(await failure(worker.close(options as object))).toMatchObject({ code: 'PENKNIFE_INVALID', option })
+  await worker.close()
 })
 
 test('closing penknife closes its workers', async () => {

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 
 import { startProgram } from '../support/child.ts'
-import { addNumbers, buriedOf, openOrders, pendingOf } from '../support/orders.ts'
+import { addNumbers, deadLettersOf, openOrders, pendingOf } from '../support/orders.ts'
 import { useRedis } from '../support/redis.ts'
 import { until } from '../support/until.ts'
 import { startWorker, type WorkerNews } from '../support/workers.ts'
@@ -36,7 +36,7 @@ test('handlers that together compute for longer than a lease keep their leases: 
   expect(new Set(starts).size).toBe(count)
   // A busy machine may stop a process for longer than its lease.
   expect(starts.length).toBeLessThanOrEqual(count + 10)
-  expect(await buriedOf(stream, 'billing')).toEqual([])
+  expect(await deadLettersOf(stream, 'billing')).toEqual([])
 }, 70_000)
 
 test('a worker that was suspended past its leases starts no entry that another worker took over', async () => {

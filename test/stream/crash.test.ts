@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 
-import { addNumbers, openOrders, pendingOf, readersWaiting, buriedOf } from '../support/orders.ts'
+import { addNumbers, openOrders, pendingOf, readersWaiting, deadLettersOf } from '../support/orders.ts'
 import { callsOf, useRedis } from '../support/redis.ts'
 import { until } from '../support/until.ts'
 import { startWorkerProcess } from '../support/workers.ts'
@@ -88,7 +88,7 @@ test(
     expect(await last.next('started')).toMatchObject({ started: good })
     await last.tell('finish')
     await last.next('done')
-    expect(await buriedOf(stream, 'billing')).toMatchObject([
+    expect(await deadLettersOf(stream, 'billing')).toMatchObject([
       { id: poison, json: '0', attempts: 1, why: 'vanished' },
     ])
     expect(last.said).not.toContainEqual(expect.objectContaining({ started: poison }))

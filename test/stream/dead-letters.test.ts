@@ -2,7 +2,7 @@ import type { DeadLetter, Stream } from '@penknife/core'
 import { expect, test } from 'vitest'
 
 import { failure } from '../support/connect.ts'
-import { buriedOf, deadOf, delayedOf, openOrders, ORDERS } from '../support/orders.ts'
+import { deadLettersOf, deadOf, delayedOf, openOrders, ORDERS } from '../support/orders.ts'
 import { callsOf, useRedis } from '../support/redis.ts'
 import { until } from '../support/until.ts'
 import { startWorker } from '../support/workers.ts'
@@ -216,7 +216,7 @@ test('a due entry that cannot be read becomes a dead letter, and due entries bes
   await worker.saw('dead', spoiled.length)
   await until('the good ones are handled', () => handled.length >= 2)
   expect(handled.toSorted((a, b) => a - b)).toEqual([1, 2])
-  const letters = await buriedOf(stream, 'billing')
+  const letters = await deadLettersOf(stream, 'billing')
   expect(letters.map(({ id, why, attempts }) => ({ id, why, attempts }))).toEqual(
     spoiled.map(() => ({ id: '0-0', why: 'invalid', attempts: 0 })),
   )

@@ -1,6 +1,6 @@
 import { createStream, type Stream } from '@penknife/core'
 import { expect, test } from 'vitest'
-import { buriedOf } from '../support/orders.ts'
+import { deadLettersOf } from '../support/orders.ts'
 
 import { failure, openReady } from '../support/connect.ts'
 import { pattern, useRedis } from '../support/redis.ts'
@@ -109,7 +109,7 @@ test('an empty stream has no entries and no dead letters', async () => {
   const stream = await ordersStream()
   expect(await stream.read()).toEqual({ items: [], next: undefined })
   expect(await stream.read({ reverse: true })).toEqual({ items: [], next: undefined })
-  expect(await buriedOf(stream, 'billing')).toEqual([])
+  expect(await deadLettersOf(stream, 'billing')).toEqual([])
 })
 
 const cycle: Record<string, unknown> = {}

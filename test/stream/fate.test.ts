@@ -138,12 +138,12 @@ test('outcomes that Redis refuses are reported, and the lease of the entry ends'
 })
 
 test('events of an entry are sent to the diagnostics channels, with space, name and group', async () => {
-  const heard: Record<string, unknown>[] = []
-  const hear = (event: unknown): void => void heard.push(event as Record<string, unknown>)
+  const events: Record<string, unknown>[] = []
+  const listener = (event: unknown): void => void events.push(event as Record<string, unknown>)
   for (const name of ['penknife:stream', 'penknife:worker']) {
-    channel(name).subscribe(hear)
+    channel(name).subscribe(listener)
     onTestFinished(() => {
-      channel(name).unsubscribe(hear)
+      channel(name).unsubscribe(listener)
     })
   }
   const stream = await openOrders(bench, { groups: ['billing'], maxBacklog: 1 })
@@ -157,9 +157,9 @@ test('events of an entry are sent to the diagnostics channels, with space, name 
     },
     { retryDelay: 0 },
   )
-  await until('it is done', () => heard.some(({ kind }) => kind === 'done'))
+  await until('it is done', () => events.some(({ kind }) => kind === 'done'))
   await worker.close()
-  const kinds = heard.map(({ kind }) => kind)
+  const kinds = events.map(({ kind }) => kind)
   // A retry without a delay may start before its event.
   expect(kinds).toContain('retrying')
   expect(kinds.filter((kind) => kind !== 'retrying')).toEqual([
@@ -171,8 +171,8 @@ test('events of an entry are sent to the diagnostics channels, with space, name 
     'started',
     'done',
   ])
-  expect(heard[0]).toEqual({ kind: 'added', space: 'shop', name: 'orders', id })
-  expect(heard.at(-1)).toEqual({
+  expect(events[0]).toEqual({ kind: 'added', space: 'shop', name: 'orders', id })
+  expect(events.at(-1)).toEqual({
     kind: 'done',
     space: 'shop',
     id,

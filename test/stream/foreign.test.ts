@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 
 import { deferred } from '../support/deferred.ts'
-import { addNumbers, buriedOf, openOrders, ORDERS, pendingOf, readyOf } from '../support/orders.ts'
+import { addNumbers, deadLettersOf, openOrders, ORDERS, pendingOf, readyOf } from '../support/orders.ts'
 import { useRedis } from '../support/redis.ts'
 import { until } from '../support/until.ts'
 import { startWorker } from '../support/workers.ts'
@@ -92,7 +92,7 @@ test('a foreign entry among the retries becomes a dead letter, whether a worker 
   await saw('done')
   expect(handled).toEqual([6])
   expect(of('trouble')).toEqual([])
-  const letters = await buriedOf(stream, 'billing')
+  const letters = await deadLettersOf(stream, 'billing')
   expect(new Set(letters.map(({ id, why }) => `${id} ${why}`))).toEqual(new Set(['0-0 invalid']))
   await until('nothing is left', async () => (await bench.raw.xlen(ready)) === 0)
 })

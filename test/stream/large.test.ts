@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 
-import { abandon, buriedOf, deadOf, delayedOf, openOrders, ORDERS, readyOf } from '../support/orders.ts'
+import { abandon, deadLettersOf, deadOf, delayedOf, openOrders, ORDERS, readyOf } from '../support/orders.ts'
 import { callsOf, useRedis } from '../support/redis.ts'
 import { until } from '../support/until.ts'
 import { startWorker } from '../support/workers.ts'
@@ -98,7 +98,7 @@ test('large dead letters are requeued, and read page by page', async () => {
   for (let n = 1; n <= 20; n++) {
     await bench.raw.xadd(deadOf('billing'), `${n}-1`, 'i', `${n}-1`, 'a', 1, 'f', 1, 'd', TEXT)
   }
-  expect(await buriedOf(stream, 'billing')).toHaveLength(20)
+  expect(await deadLettersOf(stream, 'billing')).toHaveLength(20)
   expect(await stream.group('billing').deadLetters.requeue({})).toBe(20)
   expect(await bench.raw.xlen(readyOf('billing'))).toBe(20)
 })

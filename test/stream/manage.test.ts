@@ -9,7 +9,7 @@ import { failure, openReady } from '../support/connect.ts'
 import { deferred } from '../support/deferred.ts'
 import {
   addNumbers,
-  buriedOf,
+  deadLettersOf,
   consumersOf,
   deadOf,
   makeReady,
@@ -255,7 +255,7 @@ describe('requeue', () => {
     await until('all are handled', () => handled.length >= 300)
     await until('nothing is pending', async () => (await pendingOf(bench.raw, 'billing')).length === 0)
     expect(handled.toSorted((a, b) => a - b)).toEqual(Array.from({ length: 300 }, (_, at) => at))
-    expect(await buriedOf(stream, 'billing')).toEqual([])
+    expect(await deadLettersOf(stream, 'billing')).toEqual([])
     const attempts = workers.flatMap(({ of }) => of('done').map(({ attempt }) => attempt))
     expect(new Set(attempts)).toEqual(new Set([1]))
   })
@@ -294,7 +294,7 @@ test('a dead letter succeeds after its cause was repaired and it was requeued', 
   const odd = ({ reason, json }: DeadLetter): boolean => reason === 'odd' && json !== '5'
   expect(await deadLetters.requeue({ why: 'failed', where: odd })).toBe(2)
   await saw('done', 5)
-  expect((await buriedOf(stream, 'billing')).map(({ json }) => json)).toEqual(['5'])
+  expect((await deadLettersOf(stream, 'billing')).map(({ json }) => json)).toEqual(['5'])
   expect(await deadLetters.purge({})).toBe(1)
   expect((await stream.stats({ over: 0 })).groups[0]).toMatchObject({
     dead: 0,

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 
 import { startProgram } from '../support/child.ts'
-import { buriedOf, openOrders, ORDERS } from '../support/orders.ts'
+import { deadLettersOf, openOrders, ORDERS } from '../support/orders.ts'
 import { useRedis } from '../support/redis.ts'
 
 const bench = useRedis()
@@ -15,5 +15,5 @@ test('a batch worker with default options handles payloads that together are lar
   await bench.raw.eval(fill, 1, ORDERS)
   const child = startProgram('heavy-worker', [bench.server.url], ['--max-old-space-size=128'])
   for (let handled = 0; handled < count;) handled = (await child.next<{ handled: number }>()).handled
-  expect(await buriedOf(stream, 'billing')).toEqual([])
+  expect(await deadLettersOf(stream, 'billing')).toEqual([])
 }, 60_000)

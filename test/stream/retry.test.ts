@@ -12,7 +12,7 @@ import {
   ORDERS,
   pendingOf,
   readyOf,
-  buriedOf,
+  deadLettersOf,
 } from '../support/orders.ts'
 import { useRedis } from '../support/redis.ts'
 import { until } from '../support/until.ts'
@@ -138,7 +138,7 @@ test('a NeverRetryError makes the entry a dead letter at once', async () => {
   const id = await stream.add(0)
   await saw('dead')
   expect(of('dead')).toMatchObject([{ id, attempt: 1, why: 'never-retry' }])
-  expect(await buriedOf(stream, 'billing')).toMatchObject([
+  expect(await deadLettersOf(stream, 'billing')).toMatchObject([
     { id, attempts: 1, why: 'never-retry', reason: 'card stolen' },
   ])
 })
@@ -168,7 +168,7 @@ test('a NeverRetryError is recognised as the cause of another error, and from an
   expect(of('dead').map(({ why, attempt }) => `${why} at ${attempt}`)).toEqual(
     Array(3).fill('never-retry at 1'),
   )
-  const reasons = (await buriedOf(stream, 'billing')).map(({ reason }) => reason).toReversed()
+  const reasons = (await deadLettersOf(stream, 'billing')).map(({ reason }) => reason).toReversed()
   expect(reasons).toEqual(['a copy', 'wrapped', 'twice'])
 })
 
@@ -182,7 +182,7 @@ test('an entry that fails maxAttempts times becomes a dead letter with its paylo
   const id = await stream.add({ amount: 5 }, { traceparent })
   await saw('dead')
   expect(of('failed').map(({ attempt }) => attempt)).toEqual([1, 2, 3])
-  const [letter, ...others] = await buriedOf(stream, 'billing')
+  const [letter, ...others] = await deadLettersOf(stream, 'billing')
   expect(letter).toEqual({
     id,
     position: expect.stringMatching(/^\d+-\d+$/),
@@ -196,7 +196,7 @@ test('an entry that fails maxAttempts times becomes a dead letter with its paylo
   })
   expect(others).toEqual([])
   expect(await pendingOf(bench.raw, 'billing')).toEqual([])
-  expect(await buriedOf(stream, 'mail')).toEqual([])
+  expect(await deadLettersOf(stream, 'mail')).toEqual([])
 })
 
 test('any thrown value becomes a reason of bounded length', async () => {
@@ -212,7 +212,7 @@ test('any thrown value becomes a reason of bounded length', async () => {
   )
   await addNumbers(stream, thrown.length)
   await saw('dead', thrown.length)
-  const reasons = (await buriedOf(stream, 'billing')).map(({ reason }) => reason).toReversed()
+  const reasons = (await deadLettersOf(stream, 'billing')).map(({ reason }) => reason).toReversed()
   expect(reasons).toEqual(['text', 'undefined', 'null', '7', 'x'.repeat(1000)])
 })
 
@@ -224,7 +224,7 @@ test('dead letters are listed newest first', async () => {
   })
   await addNumbers(stream, 5)
   await saw('dead', 5)
-  expect((await buriedOf(stream, 'billing')).map(({ json }) => json).slice(0, 2)).toEqual(['4', '3'])
+  expect((await deadLettersOf(stream, 'billing')).map(({ json }) => json).slice(0, 2)).toEqual(['4', '3'])
 })
 
 test('an entry whose attempts were all used up by vanished workers is not handled again', async () => {
@@ -235,7 +235,7 @@ test('an entry whose attempts were all used up by vanished workers is not handle
   const { saw } = startWorker(stream, 'billing', () => void (handled += 1), { maxAttempts: 3 })
   await saw('dead')
   expect(handled).toBe(0)
-  expect(await buriedOf(stream, 'billing')).toMatchObject([{ id: '1-1', json: '0', why: 'vanished' }])
+  expect(await deadLettersOf(stream, 'billing')).toMatchObject([{ id: '1-1', json: '0', why: 'vanished' }])
 })
 
 test('an entry that penknife did not write becomes a dead letter unchanged, and no handler gets it', async () => {
@@ -251,7 +251,7 @@ test('an entry that penknife did not write becomes a dead letter unchanged, and 
   await saw('dead', 3)
   await saw('done', 1)
   expect(handled).toBe(1)
-  const letters = (await buriedOf(stream, 'billing')).toReversed()
+  const letters = (await deadLettersOf(stream, 'billing')).toReversed()
   expect(letters.map(({ id }) => id)).toEqual(ids)
   expect(letters.map(({ json }) => json)).toEqual(['{not json', 'field', '{also not'])
   for (const { reason, why, attempts } of letters) {

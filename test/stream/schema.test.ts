@@ -5,7 +5,7 @@ import { expect, test } from 'vitest'
 import { z } from 'zod'
 
 import { failure, openReady } from '../support/connect.ts'
-import { buriedOf, ORDERS } from '../support/orders.ts'
+import { deadLettersOf, ORDERS } from '../support/orders.ts'
 import { pattern, useRedis } from '../support/redis.ts'
 import { startWorker } from '../support/workers.ts'
 
@@ -70,7 +70,7 @@ test.each([
     await saw('dead')
     expect(seen).toEqual([{ amount: 7 }])
     expect(of('dead')).toMatchObject([{ why: 'invalid', attempt: 1 }])
-    const [letter] = await buriedOf(stream, 'billing')
+    const [letter] = await deadLettersOf(stream, 'billing')
     expect(letter).toMatchObject({ why: 'invalid', json: '{"amount":"none"}', attempts: 0 })
     expect(letter?.reason).toMatch(/amount: not digits/)
     // The stream holds what was added.
@@ -105,7 +105,7 @@ test.each([
   const schema = { '~standard': { version: 1, vendor: 'test', validate: () => answer } }
   const penknife = await openReady(pattern(bench.server.url))
   const stream = createStream<number>(penknife.space('shop'), 'orders', { schema: schema as never })
-  expect((await failure(stream.add(1))).message).toMatch(/a Standard Schema answers/)
+  expect((await failure(stream.add(1))).message).toMatch(/the result of payload's schema/)
 })
 
 test('a schema may return a promise of another realm', async () => {

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 
 import { startProgram } from '../support/child.ts'
 import { deferred } from '../support/deferred.ts'
-import { abandon, addNumbers, buriedOf, openOrders, ORDERS, readyOf } from '../support/orders.ts'
+import { abandon, addNumbers, deadLettersOf, openOrders, ORDERS, readyOf } from '../support/orders.ts'
 import { useRedis } from '../support/redis.ts'
 import { until } from '../support/until.ts'
 import { startWorker } from '../support/workers.ts'
@@ -39,7 +39,7 @@ test('a payload that kills its process becomes a dead letter, and uses up no att
       // Killed.
     }
   }
-  const letters = await buriedOf(stream, 'billing')
+  const letters = await deadLettersOf(stream, 'billing')
   expect(letters).toMatchObject([{ id: poison, why: 'vanished', attempts: 2 }])
   // Once among others, and then once for each of its attempts.
   expect(starts.filter(({ started }) => started === -1).map(({ attempt }) => attempt)).toEqual([1, 1, 2])

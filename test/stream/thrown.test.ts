@@ -2,7 +2,7 @@ import { NeverRetryError } from '@penknife/core'
 import { expect, onTestFinished, test } from 'vitest'
 
 import { failure } from '../support/connect.ts'
-import { addNumbers, buriedOf, openOrders, ORDERS, pendingOf } from '../support/orders.ts'
+import { addNumbers, deadLettersOf, openOrders, ORDERS, pendingOf } from '../support/orders.ts'
 import { useRedis } from '../support/redis.ts'
 import { startWorker } from '../support/workers.ts'
 
@@ -49,7 +49,7 @@ test.each([
   await addNumbers(stream, THROWN.length + 1)
   await saw('dead', THROWN.length)
   await saw('done')
-  const letters = (await buriedOf(stream, 'billing')).toReversed()
+  const letters = (await deadLettersOf(stream, 'billing')).toReversed()
   expect(letters.map(({ reason }) => reason)).toEqual(THROWN.map(([, reason]) => reason))
   expect(letters.every(({ why }) => why === 'failed')).toBe(true)
   await worker.close()
@@ -72,7 +72,7 @@ test('half an emoji in a thrown value becomes U+FFFD, and a long reason is not c
   await saw('dead', 2)
   await saw('done')
   expect(events.filter(({ kind }) => kind === 'trouble')).toEqual([])
-  const letters = (await buriedOf(stream, 'billing')).toReversed()
+  const letters = (await deadLettersOf(stream, 'billing')).toReversed()
   expect(letters.map(({ reason }) => reason)).toEqual(['bad nickname: ann\ufffd', 'x'.repeat(999)])
 })
 
@@ -119,7 +119,7 @@ test('a result of a batch handler that cannot be read fails its entries', async 
   await expect
     .poll(() => kinds.filter((kind) => kind === 'dead' || kind === 'done').toSorted())
     .toEqual(['dead', 'dead'])
-  expect((await buriedOf(stream, 'billing')).map(({ reason }) => reason)).toEqual(['a trap', 'a trap'])
+  expect((await deadLettersOf(stream, 'billing')).map(({ reason }) => reason)).toEqual(['a trap', 'a trap'])
 })
 
 test('a schema that throws makes the entry a dead letter without a handler', async () => {
@@ -135,7 +135,7 @@ test('a schema that throws makes the entry a dead letter without a handler', asy
   const { saw } = startWorker(stream, 'billing', () => {})
   await saw('dead')
   await saw('done')
-  expect(await buriedOf(stream, 'billing')).toMatchObject([
+  expect(await deadLettersOf(stream, 'billing')).toMatchObject([
     { json: '0', why: 'invalid', reason: 'Error: null' },
   ])
 })
@@ -212,7 +212,7 @@ test('async schemas, handlers, batch handlers and listeners are awaited, and the
   worker.on(failing)
   await saw('done')
   await saw('dead', 2)
-  const letters = await buriedOf(stream, 'billing')
+  const letters = await deadLettersOf(stream, 'billing')
   expect(new Set(letters.map(({ json, why, reason }) => `${json} ${why} ${reason}`))).toEqual(
     new Set(['1 invalid the schema failed', '2 failed the handler failed']),
   )

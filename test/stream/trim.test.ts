@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 
 import { openReady } from '../support/connect.ts'
 import { deferred } from '../support/deferred.ts'
-import { abandon, addNumbers, openOrders, ORDERS, buriedOf } from '../support/orders.ts'
+import { abandon, addNumbers, openOrders, ORDERS, deadLettersOf } from '../support/orders.ts'
 import { pattern, useRedis } from '../support/redis.ts'
 import { until } from '../support/until.ts'
 import { startWorker } from '../support/workers.ts'
@@ -101,7 +101,7 @@ test('a dead letter does not stop trimming, and keeps its payload', async () => 
   await saw('dead')
   await addNumbers(stream, 20, 300)
   expect(await bench.raw.xlen(ORDERS)).toBeLessThanOrEqual(10 + STEP + 20)
-  expect((await buriedOf(stream, 'billing')).map(({ json }) => json)).toEqual(['0'])
+  expect((await deadLettersOf(stream, 'billing')).map(({ json }) => json)).toEqual(['0'])
 })
 
 test('entries that an undeclared group has not read are not trimmed either', async () => {

@@ -20,7 +20,10 @@ export async function openOrders<T = number>(
 }
 
 /** The entries that a group gave up on, newest first. */
-export async function buriedOf(stream: Pick<Stream<unknown>, 'group'>, group: string): Promise<DeadLetter[]> {
+export async function deadLettersOf(
+  stream: Pick<Stream<unknown>, 'group'>,
+  group: string,
+): Promise<DeadLetter[]> {
   const letters: DeadLetter[] = []
   for await (const letter of stream.group(group).deadLetters.iterate()) letters.push(letter)
   return letters

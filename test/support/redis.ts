@@ -9,6 +9,7 @@ export {
   clusterPatternOf,
   type DriverName,
   DRIVERS,
+  loadDriver,
   pattern,
   patternOf,
   sentinelPatternOf,

@@ -106,7 +106,7 @@ test('delivered and drained say what is left when the time is over', async () =>
   await stream.add(1)
   await stream.add(2, { delay: '1h' })
   await expect(drained(stream, { within: 50 })).rejects.toThrow(
-    "stream 'orders' is not drained after 50 ms: group 'bill' has 2 waiting, 0 being handled, 0 delayed, no worker has started",
+    "stream 'orders' is not drained after 50 ms: group 'bill' has 2 waiting, 0 running, 0 delayed, no worker has started",
   )
   const worker = stream.worker('bill', () => {})
   await drained(stream, { ignoreDelayed: true })

@@ -40,7 +40,7 @@ describe('a period', () => {
     expect(shown('day', zone, at)).toBe(period)
   })
 
-  test('the hour that clocks repeat is two, and half an hour repeated is one of its own', () => {
+  test('the hour that clocks repeat counts as two, and a repeated half hour is a separate period', () => {
     expect(shown('hour', 'Europe/Berlin', '2026-10-25T00:30:00Z')).toBe('2026-10-25T00:00Z 2026-10-25T01:00Z')
     expect(shown('hour', 'Europe/Berlin', '2026-10-25T01:30:00Z')).toBe('2026-10-25T01:00Z 2026-10-25T02:00Z')
     expect(shown('hour', 'Australia/Lord_Howe', '2026-04-04T15:10:00Z')).toBe(
@@ -80,7 +80,7 @@ describe('a period', () => {
   })
 })
 
-test('an unknown unit and an unknown time zone are refused with what to give', () => {
+test('the error for an unknown unit or time zone says what to give', () => {
   expect(() => checkCalendar('window day', 'year' as CalendarUnit, 'UTC')).toThrow(
     /window day calendar is "year": give/,
   )

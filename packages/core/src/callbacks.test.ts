@@ -10,7 +10,7 @@ function warningOf(thrown: unknown): string {
   return String(warned.mock.calls.at(-1)?.[0])
 }
 
-test('a thrown text cannot fake a line of the log, drive a terminal or fill it', () => {
+test('thrown text cannot fake a line of the log, control a terminal or fill it', () => {
   const text = warningOf(new Error(`\u001b[2J\u202eevil\nFAKE LINE ${'x'.repeat(3_000_000)}`))
   expect(text).toMatch(/^a callback failed: Error: /)
   const [first = '', ...frames] = text.split('\n')

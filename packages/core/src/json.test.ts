@@ -25,7 +25,7 @@ class Order {
   }
 }
 
-describe('what arrives as it was given, or as it says itself, is taken', () => {
+describe('values that JSON represents unchanged, or by toJSON, are accepted', () => {
   test.each<[string, unknown, string]>([
     ['text, numbers and null', ['a', 1, -0.5, true, null], '["a",1,-0.5,true,null]'],
     ['a property that is undefined', { a: 1, b: undefined }, '{"a":1}'],
@@ -40,13 +40,13 @@ describe('what arrives as it was given, or as it says itself, is taken', () => {
     expect(json(value)).toBe(text)
   })
 
-  test('an object of another realm, as of a vm', async () => {
+  test('an object of another realm, such as a vm', async () => {
     const { runInNewContext } = await import('node:vm')
     expect(json(runInNewContext('({ a: [1, { b: 2 }] })'))).toBe('{"a":[1,{"b":2}]}')
     expect(() => json(runInNewContext('({ a: new Map() })'))).toThrow(/payload\.a is a Map/)
   })
 
-  test('a plain object, whatever a library added to all objects', () => {
+  test('a plain object, whatever a library added to Object.prototype', () => {
     const all: Record<string, unknown> = Object.prototype as never
     all['added'] = () => {}
     let text: string
@@ -59,7 +59,7 @@ describe('what arrives as it was given, or as it says itself, is taken', () => {
   })
 })
 
-describe('what JSON would change without a word is refused, with its place', () => {
+describe('values that JSON would change silently are refused, with their place', () => {
   test.each<[string, unknown, string]>([
     ['NaN', { a: [{ b: NaN }] }, 'payload.a[0].b is NaN'],
     ['an infinity', -Infinity, 'payload is -Infinity'],

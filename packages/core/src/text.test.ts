@@ -45,7 +45,7 @@ test('text for a log is bounded, and no emoji is cut in two', () => {
 
 const HOSTILE = 'a\r\nb\u0085c\u009b31md\u2028e\u202ef\u2066g\u0000h\u007f'
 
-test('characters that fake lines, drive terminals or turn text around are replaced', () => {
+test('characters that fake lines, control terminals or reverse text are replaced', () => {
   expect(printable(HOSTILE)).toBe('a\ufffd\ufffdb\ufffdc\ufffd31md\ufffde\ufffdf\ufffdg\ufffdh\ufffd')
   expect(printable('Zoë 日本 \u00a0 العربية')).toBe('Zoë 日本 \u00a0 العربية')
 })

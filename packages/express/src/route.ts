@@ -1,22 +1,22 @@
-/** A layer of a router's stack, as far as it is read. Express 4 and 5 keep routes and mounted routers in such. */
+/** The parts of a router's layer that penknife reads. Express 4 and 5 keep routes and mounted routers in layers. */
 interface Layer {
-  /** Of a layer that is a route's own. */
+  /** The route, if the layer belongs to one. */
   readonly route?: unknown
-  /** Of a mounted router: a function with a stack of its own. */
+  /** The mounted router, if the layer belongs to one: a function with its own stack. */
   readonly handle?: { readonly stack?: unknown } | undefined
-  /** The path that it was given; from router 2.3 on. */
+  /** The path of the mount; since router 2.3. */
   readonly rawPath?: unknown
-  /** The same as an expression; in Express 4. */
+  /** The same as a regular expression; in Express 4. */
   readonly regexp?: RegExp
-  /** One for each path that it was given; in Express 5. */
+  /** One matcher for each path of the mount; in Express 5. */
   readonly matchers?: readonly unknown[]
-  /** Answers with what matched, or leaves it behind as `params` and `path`. */
+  /** Returns the match, or stores it in `params` and `path`. */
   match?(path: string): unknown
   readonly params?: unknown
   readonly path?: unknown
 }
 
-/** The routers that a route is mounted in, from the application's own on, and the route's own layer. */
+/** The mounts of a route, from the application's router inwards, and the route's own layer. */
 interface Chain {
   readonly mounts: readonly Layer[]
   readonly last: Layer
@@ -25,12 +25,12 @@ interface Chain {
 interface App {
   readonly mountpath?: unknown
   readonly parent?: App
-  /** In Express 4, where `router` throws. */
+  /** In Express 4, whose `router` throws. */
   readonly _router?: { readonly stack?: unknown }
   readonly router?: { readonly stack?: unknown }
 }
 
-/** A request, as far as its route is read. */
+/** The parts of a request that the route depends on. */
 export interface RoutedRequest {
   readonly originalUrl?: string
   readonly baseUrl?: string | undefined
@@ -39,11 +39,11 @@ export interface RoutedRequest {
 }
 
 /**
- * The pattern of the route that matched, with those of the routers and applications that it is mounted in, such as
- * '/tenants/:tenant/items/:id'. Undefined where it cannot be told as a pattern: there are never more routes than the
- * application has, whatever clients ask for.
+ * The pattern of the matched route, including the mount points of its routers and applications, such as
+ * '/tenants/:tenant/items/:id'. Undefined if the pattern is not known. So there are never more routes than the application
+ * has, whatever clients request.
  *
- * `request.baseUrl` does not do: it has the values of parameters, and after an error it is that of another router.
+ * `request.baseUrl` is not enough: it has the values of parameters, and after an error it is that of another router.
  */
 export function routeOf(request: RoutedRequest): string | undefined {
   const { route, app, baseUrl } = request
@@ -52,23 +52,23 @@ export function routeOf(request: RoutedRequest): string | undefined {
     const outer = mountOf(app)
     if (outer === undefined) return undefined
     const inner = mountsOf(request, app, route, outer)
-    // An application that is called by a router does not know where.
+    // An application that a router calls does not know its mount point.
     if (inner === undefined || (baseUrl && segments(baseUrl) !== segments(outer + inner))) return undefined
     return `${outer}${inner}${String(route.path)}`
   } catch {
-    // A version with other internals, or a path that cannot be decoded.
+    // Another version of Express with other internals, or a path that cannot be decoded.
     return undefined
   }
 }
 
-/** Where an application is mounted in others. */
+/** The mount point of an application in other applications. */
 function mountOf({ mountpath, parent }: App): string | undefined {
   if (!parent) return ''
   const outer = mountOf(parent)
   return typeof mountpath === 'string' && outer !== undefined ? outer + trimmed(mountpath) : undefined
 }
 
-/** Where a route's router is mounted in its application. */
+/** The mount points of a route's router in its application. */
 function mountsOf(request: RoutedRequest, app: App, route: object, outer: string): string | undefined {
   const found = chains.get(route) ?? findChains(routerOf(app)?.stack, route)
   chains.set(route, found)
@@ -90,15 +90,15 @@ function routerOf(app: App): App['router'] {
   return old ?? app.router
 }
 
-/** Found once for each route, and gone with it. */
+/** The chains of each route, found once. */
 const chains = new WeakMap<object, readonly Chain[]>()
 
-/** Routers in routers that are looked into, since a router may be mounted in itself. */
-const DEEPEST = 10
+/** The most nested routers, because a router may be mounted in itself. */
+const MAX_DEPTH = 10
 
-/** The ways to a route: as many as there are places where its router is mounted. */
+/** Finds the chains of a route: one for each place where its router is mounted. */
 function findChains(stack: unknown, route: object, mounts: readonly Layer[] = []): readonly Chain[] {
-  if (!Array.isArray(stack) || mounts.length > DEEPEST) return []
+  if (!Array.isArray(stack) || mounts.length > MAX_DEPTH) return []
   return (stack as readonly Layer[]).flatMap((layer) => {
     if (layer.route === route) return [{ mounts, last: layer }]
     return layer.route ? [] : findChains(layer.handle?.stack, route, [...mounts, layer])
@@ -106,14 +106,14 @@ function findChains(stack: unknown, route: object, mounts: readonly Layer[] = []
 }
 
 /**
- * The patterns of a chain's mounts, if a path goes this way: the path of its routers or, after an error, when nobody
- * knows that any more, the whole path.
+ * The patterns of a chain's mounts, if a path matches them: the path of the routers, or the whole path after an error, when
+ * the routers' part is no longer known.
  */
 function matched({ mounts, last }: Chain, path: string, whole: boolean): (string | undefined)[] | undefined {
   let rest = path
   const patterns: (string | undefined)[] = []
   for (const layer of mounts) {
-    // Requests share layers: what a match leaves behind is read at once.
+    // Requests share layers, so the stored match is read at once.
     const found = layer.match?.(rest || '/')
     const { path: text, params } = (found === true ? layer : found || {}) as Layer
     if (typeof text !== 'string') return undefined
@@ -126,7 +126,7 @@ function matched({ mounts, last }: Chain, path: string, whole: boolean): (string
 
 type Params = Readonly<Record<string, unknown>>
 
-/** The pattern of a mount whose path is not kept. The first request that tells decides, so that it stays one. */
+/** The pattern of a mount without a stored path. The first request that shows it decides, so that it stays the same. */
 const patternsOf = new WeakMap<Layer, string>()
 
 function patternOf(layer: Layer, text: string, params: Params): string | undefined {
@@ -134,7 +134,7 @@ function patternOf(layer: Layer, text: string, params: Params): string | undefin
   if (isUnknown(layer)) return undefined
   const known = patternsOf.get(layer)
   if (known !== undefined) return known
-  // Clients choose the case of what matches in any.
+  // Clients choose the case if the router ignores it.
   const lower = text.toLowerCase()
   const pattern = withNames(layer.match?.(lower || '/') ? lower : text, text, params)
   if (pattern !== undefined) patternsOf.set(layer, pattern)
@@ -142,8 +142,8 @@ function patternOf(layer: Layer, text: string, params: Params): string | undefin
 }
 
 /**
- * What an expression matches is the client's to choose; of a list of paths nobody knows which it was. The expressions that
- * Express 4 makes of text end in a way of their own, and those of a list stand beside each other.
+ * Whether the pattern of a mount cannot be known: a regular expression, whose text the client chooses, or a list of paths.
+ * The expressions that Express 4 makes of text have a certain end; those of a list are joined by |.
  */
 function isUnknown({ rawPath, regexp, matchers = [] }: Layer): boolean {
   if (rawPath instanceof RegExp || matchers.length > 1) return true
@@ -151,7 +151,7 @@ function isUnknown({ rawPath, regexp, matchers = [] }: Layer): boolean {
   return !regexp.source.endsWith('(?=\\/|$)') || regexp.source.includes('(?=\\/|$)|^')
 }
 
-/** The names of parameters in place of their values; undefined where it is not certain which is which. */
+/** Replaces values of parameters by their names. Undefined if that is ambiguous. */
 function withNames(shown: string, text: string, params: Params): string | undefined {
   const parts = shown.split('/')
   const values = text.split('/').map((part) => decodeURIComponent(part))

@@ -2,26 +2,25 @@ import type { Socket } from 'node:net'
 
 import type { Flushes } from './flushes.ts'
 import { pieceOf } from './piece.ts'
-import { MOST_QUEUED_BYTES, type ResponseWriter } from './writer.ts'
+import { MAX_QUEUED_BYTES, type ResponseWriter } from './writer.ts'
 
 export interface WriterGroupOptions<Member> {
   readonly flushes: Flushes
   readonly writerOf: (member: Member) => ResponseWriter
-  /** Called for a member that the group let go, because its last write found no room. */
+  /** Called for a member that left the group because its socket's buffer is full. */
   readonly onFull: (member: Member) => void
 }
 
 /**
- * Writers that get the same text: it is queued, joined and encoded once, and goes to the sockets in one pass that
- * touches nothing else of a member.
+ * Writers that get the same text. The text is queued, joined and encoded once, and written to all sockets in one pass.
  *
- * A member whose write finds no room leaves the group. So what waits for a member is less than a socket's high-water
- * mark, one piece of the queue and one event. What its own writer gets meanwhile may go out before what the group has
- * queued: take it out first.
+ * A client with a full socket buffer leaves the group. So the unsent bytes of a member are bounded: a socket's high-water
+ * mark, one piece of the queue and one event. Remove a member before you write to its own writer: that text may be sent
+ * before the text in the group's queue.
  */
 export class WriterGroup<Member> {
   readonly #options: WriterGroupOptions<Member>
-  /** With the socket that takes chunks for a member, where no response needs to see them. */
+  /** Each member with the socket that gets its chunks directly; undefined if they must go through the response. */
   readonly #members = new Map<Member, Socket | undefined>()
   #queue: string[] = []
   #queued = 0
@@ -34,13 +33,13 @@ export class WriterGroup<Member> {
     return this.#members.size
   }
 
-  /** From the next write on; its own writer must have nothing queued. */
+  /** The member gets the next write. Its own writer must have nothing queued. */
   add(member: Member): void {
     this.flush()
     this.#members.set(member, this.#options.writerOf(member).socket)
   }
 
-  /** Writes to it by itself what the group queued so far. False when it was not a member. */
+  /** Removes a member, and gives its own writer the text in the group's queue. Returns false if it was not a member. */
   delete(member: Member): boolean {
     if (!this.#members.delete(member)) return false
     if (this.#queue.length === 0) return true
@@ -52,10 +51,10 @@ export class WriterGroup<Member> {
   write(text: string): void {
     this.#queued += text.length
     if (this.#queue.push(text) === 1) this.#options.flushes.schedule(this)
-    if (this.#queued > MOST_QUEUED_BYTES) this.flush()
+    if (this.#queued > MAX_QUEUED_BYTES) this.flush()
   }
 
-  /** Sends what is queued. */
+  /** Sends the queued text. */
   flush(): void {
     if (this.#queue.length === 0) return
     const { writerOf, onFull } = this.#options

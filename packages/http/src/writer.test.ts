@@ -76,9 +76,9 @@ test('end sends what is queued, then closes; later writes are ignored', async ()
   writer.write('too late')
   await turn()
   expect(writes.map(String)).toEqual(['last'])
-  let told = false
-  writer.onClose(() => (told = true))
-  expect(told).toBe(true)
+  let closed = false
+  writer.onClose(() => (closed = true))
+  expect(closed).toBe(true)
 })
 
 /** A group, and who could not keep up with it. */

@@ -10,33 +10,33 @@ import type { Part, Piece } from './piece.ts'
 import type { StreamWriter } from './stream-writer.ts'
 
 const DEFAULT_MAX_UNSENT_BYTES = 1_048_576
-/** More than this goes out before the tick ends, so that what waits for a client is what it did not take. */
-export const MOST_QUEUED_BYTES = 32_768
+/** With more queued bytes than this, the queue is sent before the tick ends. */
+export const MAX_QUEUED_BYTES = 32_768
 
 const EMPTY: readonly Part[] = []
 
 export interface WriterOptions {
   /** Default: 1 MB. */
   readonly maxUnsentBytes?: number | undefined
-  /** Nothing can be written any more: closed from the start. */
+  /** The response has ended or begun already: the writer is closed from the start. */
   readonly tooLate?: boolean
-  /** Whose writers are flushed together. Default: this one alone. */
+  /** Flushes this writer together with others. Default: it is flushed alone. */
   readonly flushes?: Flushes | undefined
 }
 
-/** A writer over a response whose headers are set. */
+/** Makes a writer for a response whose headers are set. */
 export function createWriter(native: NativeResponse, options: WriterOptions = {}): ResponseWriter {
   return new ResponseWriter(native, options)
 }
 
-/** What `write` is of a response that nobody wrapped it of, as compressors and byte counters do. */
+/** The original `write` of a response. Compressors and byte counters replace it. */
 const { write: plainWrite } = ServerResponse.prototype
 
 /**
- * A client that does not keep up is cut off when more than `maxUnsentBytes` wait for it and there is more to say;
- * so one connection holds at most twice that and one chunk. What it got until then it keeps.
+ * Cuts the connection of a slow client at a write, if it has more than `maxUnsentBytes` unsent. So a connection keeps at
+ * most twice that and one chunk in memory.
  *
- * There is one for each client of a server: it is made of few objects.
+ * A server has one for each client, so it consists of few objects.
  */
 export class ResponseWriter implements StreamWriter {
   readonly #native: NativeResponse
@@ -54,12 +54,12 @@ export class ResponseWriter implements StreamWriter {
     this.#native = native
     this.#flushes = options.flushes ?? createFlushes()
     this.#maxUnsentBytes = options.maxUnsentBytes ?? DEFAULT_MAX_UNSENT_BYTES
-    this.#maxQueuedBytes = Math.min(this.#maxUnsentBytes, MOST_QUEUED_BYTES)
+    this.#maxQueuedBytes = Math.min(this.#maxUnsentBytes, MAX_QUEUED_BYTES)
     this.#closed = options.tooLate ?? isGone(native)
     const response = native as ServerResponse
     endingOf(native).onEnd(() => this.#close())
     response.on('drain', () => this.#drained())
-    // Writing to a socket that the client just reset: 'close' follows.
+    // A write to a socket that the client has just reset: 'close' follows.
     response.on('error', ignore)
   }
 
@@ -71,15 +71,15 @@ export class ResponseWriter implements StreamWriter {
     return this.#closed
   }
 
-  /** The last write found no room, and the client did not take all of it yet. */
+  /** Whether the socket's buffer is full since the last write. */
   get full(): boolean {
     return this.#full
   }
 
   /**
-   * Takes whole chunks past `response.write`, which would put the same bytes together for each client anew (a row of its
-   * own in `pnpm bench notifier.steady`). Undefined where the response's body is not chunked, somebody wrapped `write`, or
-   * the response waits behind another on its connection and has no socket yet.
+   * The socket, for whole chunks that skip `response.write`, which would join the same bytes again for each client (a row of
+   * its own in `pnpm bench notifier.steady`). Undefined in three cases: the response's body is not chunked, another program
+   * replaced `write`, or the response waits behind another one on its connection.
    */
   get socket(): Socket | undefined {
     const response = this.#native as ServerResponse
@@ -133,7 +133,7 @@ export class ResponseWriter implements StreamWriter {
     this.#close()
   }
 
-  /** Sends what is queued. */
+  /** Sends the queued parts. */
   flush(): void {
     if (this.#queue.length === 0) return
     const piece = this.#flushes.pieceOf(this.#queue)
@@ -141,10 +141,10 @@ export class ResponseWriter implements StreamWriter {
     if (this.send(piece)) this.#drained()
   }
 
-  /** Sends a piece past the queue; whether there is room for more. */
+  /** Sends a piece without the queue. Returns whether the socket's buffer has room for more. */
   send({ bytes, chunk }: Piece): boolean {
     const { socket } = this
-    // The end follows; a write would be an error, which frameworks report.
+    // The response is ending. A write would be an error, which frameworks report.
     if (!socket && isGone(this.#native)) return true
     const response = this.#native as ServerResponse
     if (response.writableLength > this.#maxUnsentBytes) {
@@ -156,11 +156,11 @@ export class ResponseWriter implements StreamWriter {
     return room
   }
 
-  /** A write to the socket found no room. */
+  /** Called when a write filled the socket's buffer. */
   filled(): void {
     if (this.#full) return
     this.#full = true
-    // The response emits 'drain' only after writes of its own.
+    // The response emits 'drain' only after its own writes.
     this.socket?.once('drain', () => this.#drained())
   }
 
@@ -192,5 +192,5 @@ function ignore(): void {}
 
 /** A listener that fails must not end the process. */
 function call(listener: () => unknown): void {
-  runSafely('penknife: a listener of a stream failed', listener)
+  runSafely('a listener of a stream writer failed', listener)
 }

@@ -40,7 +40,7 @@ function denial(
 const allowed: LimiterDecision = { ...denial(0), allowed: true, violated: [], retryAfterMs: 0 }
 
 describe('a denial', () => {
-  test('is repeated until its time, its times counted down, never early and at most a hundredth late', () => {
+  test('is repeated until its time, counted down, never too short and at most a hundredth too long', () => {
     const cache = createDenyCache({})
     cache.learn('ann', 'A', 1, denial(120))
     vi.advanceTimersByTime(0.9)
@@ -68,7 +68,7 @@ describe('a denial', () => {
     expect(cache.denied('ann', 'A', 1)).toBeUndefined()
   })
 
-  test('is one frozen decision for calls that come together', async () => {
+  test('is one frozen decision for calls made at the same time', async () => {
     const cache = createDenyCache({})
     cache.learn('ann', 'A', 1, denial(700))
     vi.advanceTimersByTime(10)
@@ -78,7 +78,7 @@ describe('a denial', () => {
     expect([first, first?.rules, first?.rules[0], first?.violated].every(Object.isFrozen)).toBe(true)
   })
 
-  test('denies dearer calls, which wait longer, and no cheaper ones', () => {
+  test('denies calls of higher cost, which wait longer, and no cheaper ones', () => {
     const cache = createDenyCache({})
     cache.learn('ann', 'A', 5, denial(4700))
     expect(cache.denied('ann', 'A', 4)).toBeUndefined()
@@ -90,7 +90,7 @@ describe('a denial', () => {
     expect(cache.denied('ann', 'A', 4), 'the smallest cost is kept').toBeDefined()
   })
 
-  test('names for a dearer call all rules that it violates, and the one it waits for longest', () => {
+  test('names for a call of higher cost all violated rules, and the one with the longest wait', () => {
     const cache = createDenyCache({})
     const fixed = { ...gcra, name: 'f', algorithm: 'fixed-window', remaining: 3, resetMs: 8000 } as const
     cache.learn('ann', 'A', 1, { ...denial(700, [gcra, fixed]), violated: ['r'] })
@@ -111,7 +111,7 @@ describe('a denial', () => {
     })
   })
 
-  test('holds for its own rules', () => {
+  test('applies to its own rules only', () => {
     const cache = createDenyCache({})
     cache.learn('ann', 'A', 1, denial(700))
     cache.learn('ann', 'B', 2, denial(800))
@@ -122,7 +122,7 @@ describe('a denial', () => {
   })
 })
 
-describe('what is not remembered', () => {
+describe('not cached', () => {
   const cases: readonly [string, LimiterDecision, number][] = [
     ['a call that was allowed', allowed, 1],
     ['a look', denial(700), 0],
@@ -139,7 +139,7 @@ describe('what is not remembered', () => {
     expect(cache.denied('ann', 'A', 10)).toBeUndefined()
   })
 
-  test('what a later call disproved', () => {
+  test('a denial that a later call disproved', () => {
     const cache = createDenyCache({})
     cache.learn('ann', 'A', 2, denial(700))
     cache.learn('ann', 'A', 1, allowed)
@@ -148,7 +148,7 @@ describe('what is not remembered', () => {
     expect(cache.denied('ann', 'A', 2)).toBeUndefined()
   })
 
-  test('what was forgotten, for one subject or for all', () => {
+  test('denials that were deleted, for one subject or for all', () => {
     const cache = createDenyCache({})
     for (const subject of ['ann', 'bob', 'eve']) cache.learn(subject, 'A', 1, denial(700))
     cache.forget('ann')

@@ -5,7 +5,7 @@ import { limitReads, within } from './limits.ts'
 const wanted = (): boolean => true
 const unwanted = (): boolean => false
 
-/** Reads that end when they are told to; what each reads is its number. */
+/** Reads that the test ends. Each resolves with its number. */
 function reads(most: number) {
   const read = limitReads(most)
   const begun: string[] = []

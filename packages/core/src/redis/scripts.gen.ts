@@ -13391,7 +13391,7 @@ return replies`,
  * Return the size of a stream and the names of its groups.
  *
  * - key `stream`: stream
- * - replies entries, bytes as Redis estimates them (-1: it does not say), the groups' names
+ * - replies entries, bytes as Redis estimates them (-1: unknown), the groups' names
  */
 export const streamOverview: Script<[], [stream: string], readonly Reply[]> = {
   name: 'stream/overview',

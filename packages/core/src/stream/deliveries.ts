@@ -66,7 +66,7 @@ export function createDeliveries(options: DeliveriesOptions): Deliveries {
         if (state.postpone(entry)) settle(entry, { to: 'delayed', dueMs: entry.dueMs })
       } else if (entry.attempt > maxAttempts) {
         const error = new Error(`all ${entry.attempt - 1} attempts are used up`)
-        if (state.bury(entry)) settle(entry, { to: 'dead', why: 'vanished', error })
+        if (state.deadLetter(entry)) settle(entry, { to: 'dead', why: 'vanished', error })
       }
       return entry
     })

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 
 import {
-  bury,
+  deadLetter,
   expire,
   fail,
   finish,
@@ -16,17 +16,17 @@ import {
   start,
 } from './delivery-state.ts'
 
-const TRANSITIONS = { start, finish, fail, giveBack, postpone, bury, expire, settled, lose }
+const TRANSITIONS = { start, finish, fail, giveBack, postpone, deadLetter, expire, settled, lose }
 type Transition = keyof typeof TRANSITIONS
 const NAMES = Object.keys(TRANSITIONS) as Transition[]
 
-/** Every allowed transition; what is not listed is refused. */
+/** Every allowed transition; all others are refused. */
 const ALLOWED: { readonly [From in Stage]: { readonly [Name in Transition]?: Stage } } = {
   waiting: {
     start: 'running',
     giveBack: 'settling',
     postpone: 'settling',
-    bury: 'settling',
+    deadLetter: 'settling',
     expire: 'expired',
     lose: 'over',
   },
@@ -57,7 +57,7 @@ test('every stage can be reached from the first one, and the last one from every
 })
 
 test('an outcome is sent once: after any way to end a delivery, every other way is refused', () => {
-  const endings = ['finish', 'fail', 'giveBack', 'postpone', 'bury', 'expire'] as const
+  const endings = ['finish', 'fail', 'giveBack', 'postpone', 'deadLetter', 'expire'] as const
   for (const from of ['waiting', 'running'] as const) {
     for (const first of endings) {
       const delivery: { readonly stage: Stage } = { stage: from }

@@ -2,7 +2,7 @@
  * The stage of a delivery in the worker that has its lease:
  *
  *     waiting ──start──> running ──finish, fail, giveBack──> settling ──settled──> over
- *     waiting ──giveBack, postpone, bury───────────────────> settling
+ *     waiting ──giveBack, postpone, deadLetter─────────────> settling
  *     waiting, running ──expire────────────────────────────> expired ──settled───> over
  *     every stage before over ──lose───────────────────────────────────────────────> over
  */
@@ -55,7 +55,7 @@ export function postpone(delivery: Staged): boolean {
 }
 
 /** It has no attempt left. */
-export function bury(delivery: Staged): boolean {
+export function deadLetter(delivery: Staged): boolean {
   return enter(delivery, 'settling', delivery.stage === 'waiting')
 }
 

@@ -43,12 +43,12 @@ export function createRoomQueue(): RoomQueue {
 }
 
 /** Waits for a promise, or rejects when the signal is aborted. */
-function orAbort(what: Promise<unknown>, signal: AbortSignal | undefined): Promise<unknown> {
-  if (!signal) return what
+function orAbort(promise: Promise<unknown>, signal: AbortSignal | undefined): Promise<unknown> {
+  if (!signal) return promise
   return new Promise((resolve, reject) => {
     const abort = (): void => reject(signal.reason as Error)
     if (signal.aborted) return abort()
     signal.addEventListener('abort', abort, { once: true })
-    what.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort))
+    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort))
   })
 }

@@ -8,7 +8,7 @@ function entryAt(order: number): LeasedEntry {
   return leasedEntry({ position: `1-${order}`, source: NEW, fields: ['d', '0'] }, order, 0, 1000)
 }
 
-test('a fault in what follows a batch ends neither the settler nor a close that waits for it', async () => {
+test('an error in a callback of a batch does not end the settler or block a close that waits for it', async () => {
   const settled: string[] = []
   const troubles: unknown[] = []
   const abandoned: string[] = []

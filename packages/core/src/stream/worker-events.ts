@@ -36,12 +36,12 @@ export function createWorkerEvents(identity: WorkerIdentity): WorkerEvents {
   }
 
   /** The first fault is a process warning if nobody listens, so that a worker does not fail in silence. */
-  function warn(what: string, error: unknown): void {
+  function warn(fault: string, error: unknown): void {
     if (warned || topic.heard) return
     warned = true
     const worker = `a worker of group '${identity.group}' of stream '${identity.name}'`
     process.emitWarning(
-      `${worker} ${what}: ${printable(errorText(error), 1000)}; listen with worker.on(…) for every later fault`,
+      `${worker} ${fault}: ${printable(errorText(error), 1000)}; listen with worker.on(…) for every later fault`,
       'PenknifeWarning',
     )
   }

@@ -6,27 +6,27 @@ import type { NativeRequest, NativeResponse } from './exchange.ts'
 
 /**
  * How an exchange ended:
- * - `finished`: the whole response was handed to the system;
- * - `aborted`: the connection ended before that;
- * - `detached`: the application took the socket over (a WebSocket, a tunnel), and the socket closed.
+ * - `finished`: the operating system has the whole response;
+ * - `aborted`: the connection closed before that;
+ * - `detached`: the application took over the socket (a WebSocket, a tunnel), and the socket closed.
  */
 export type Outcome = 'finished' | 'aborted' | 'detached'
 
 /**
- * The end of one exchange, for everything that waits for it.
+ * The end of one exchange.
  *
  *     open ── 'finish' of the response; on HTTP/2 the stream closes and took all ──> finished
  *          ── 'close' of the response or the stream before that ──────────────────> aborted
  *          ── 'close' of the socket ──────────────────────────────────────────────> aborted
  *          ── either 'close' where the application detached or upgraded the socket > detached
  *
- * The response alone does not tell: one that waits behind another on its connection (pipelining), or whose socket was
- * detached, has no socket and emits nothing when the connection breaks. The socket alone does not tell either: servers
- * inside a process (serverless, test injection) have none that closes.
+ * The events of the response are not enough. A response that waits behind another one on its connection (pipelining), or
+ * whose socket was detached, has no socket and emits nothing when the connection breaks. The events of the socket are not
+ * enough either: in-process servers (serverless, test injection) have no socket that closes.
  */
 export class Ending {
   readonly #response: NativeResponse
-  /** It had its turn on the connection. */
+  /** Whether the response ever had a socket. */
   #hadSocket: boolean
   #outcome: Outcome | undefined
   #listeners: ((outcome: Outcome) => void)[] = []
@@ -37,7 +37,7 @@ export class Ending {
     this.#outcome = outcomeSoFar(response)
     if (this.#outcome) return
     if (isHttp2(response)) {
-      // On HTTP/2 'finish' says nothing: it comes with every 'close'.
+      // On HTTP/2 'finish' means nothing: it is emitted with every 'close'.
       response.once('close', () => this.#end(outcomeOfStream(response)))
       return
     }
@@ -47,18 +47,18 @@ export class Ending {
     openOn(socketOf(response))?.add(this)
   }
 
-  /** Undefined while the exchange goes on. */
+  /** Undefined while the exchange is open. */
   get outcome(): Outcome | undefined {
     return this.#outcome
   }
 
-  /** Calls the listener once at the end; at once when that is past. The listener must not throw. */
+  /** Calls the listener once at the end, or at once if it has ended. The listener must not throw. */
   onEnd(listener: (outcome: Outcome) => void): void {
     if (this.#outcome) listener(this.#outcome)
     else this.#listeners.push(listener)
   }
 
-  /** The response or its socket closed. */
+  /** Called when the response or its socket closed. */
   closed(): void {
     const response = this.#response as ServerResponse
     const takenOver = isUpgrade(response) || (this.#hadSocket && !response.socket)
@@ -69,35 +69,35 @@ export class Ending {
     if (this.#outcome) return
     this.#outcome = outcome
     if (!isHttp2(this.#response)) openOn(socketOf(this.#response))?.delete(this)
-    const told = this.#listeners
+    const listeners = this.#listeners
     this.#listeners = []
-    for (const listener of told) listener(outcome)
+    for (const listener of listeners) listener(outcome)
   }
 }
 
 const ENDING = Symbol('penknife.ending')
 
-/** The one ending of the exchange that this response belongs to, however many middlewares and frameworks ask. */
+/** The ending of this response's exchange. All middlewares and frameworks share it. */
 export function endingOf(response: NativeResponse): Ending {
-  const marked = response as NativeResponse & { [ENDING]?: Ending }
-  return (marked[ENDING] ??= new Ending(response))
+  const known = response as NativeResponse & { [ENDING]?: Ending }
+  return (known[ENDING] ??= new Ending(response))
 }
 
-/** Nothing written from now on can reach the client: it left, or the response is complete. */
+/** Whether nothing more can reach the client: it left, or the response is complete. */
 export function isGone(response: NativeResponse): boolean {
   if (response.writableEnded) return true
-  // A stream whose client left is closed some turns before it is destroyed.
+  // A stream whose client left is closed some ticks before it is destroyed.
   if (isHttp2(response) ? response.stream.destroyed || response.stream.closed : response.destroyed)
     return true
   const socket = socketOf(response)
   return socket !== undefined && (socket.destroyed || wasReset(socket))
 }
 
-/** The status to tell of an exchange that ended so: 499 when the client left before there was an answer. */
+/** The status of an exchange that ended: 499 when the client left before there was an answer. */
 export function finalStatus(response: NativeResponse, outcome: Outcome): number {
   if (outcome === 'finished') return response.statusCode
   if (outcome === 'detached') return response.headersSent ? response.statusCode : 101
-  // Headers of a response that waited behind another were made, but never left.
+  // Headers of a response that waited behind another one were written, but never sent.
   const begun = response.headersSent && (isHttp2(response) || response.socket !== null)
   return begun ? response.statusCode : 499
 }
@@ -106,16 +106,16 @@ export function finalStatus(response: NativeResponse, outcome: Outcome): number 
 export function cutOff(response: NativeResponse): void {
   if (isHttp2(response)) return void response.stream.destroy()
   response.destroy()
-  // A response that waits behind another on its connection would wait for its turn to do so.
+  // A response that waits behind another one on its connection does not close the socket yet.
   socketOf(response)?.destroy()
 }
 
-/** The body's declared length when all of it arrived: it may have done so before anyone counted. */
+/** The declared length of the body, if all of it has arrived, perhaps before the bytes were counted. */
 export function arrivedBefore(request: NativeRequest): number {
   return request.complete ? Number(request.headers['content-length'] ?? 0) : 0
 }
 
-/** For an exchange that may have ended before anybody asked. */
+/** The outcome of an exchange that has already ended. */
 function outcomeSoFar(response: NativeResponse): Outcome | undefined {
   if (isHttp2(response)) return response.stream.destroyed ? outcomeOfStream(response) : undefined
   if (wasSent(response)) return 'finished'
@@ -124,7 +124,7 @@ function outcomeSoFar(response: NativeResponse): Outcome | undefined {
   return isUpgrade(response) ? 'detached' : 'aborted'
 }
 
-/** The whole response was handed over. A socket inside a process may not count what it holds, or outlive its response. */
+/** Whether the operating system has the whole response. In-process sockets may not count bytes, or outlive their response. */
 function wasSent(response: ServerResponse): boolean {
   const { socket } = response
   if (!response.writableEnded || socket?.destroyed) return false
@@ -139,25 +139,25 @@ function outcomeOfStream({ stream }: Http2ServerResponse): Outcome {
   return stream.writableFinished && !stream.aborted ? 'finished' : 'aborted'
 }
 
-/** Node marks a request so and makes no response for it; the application may make one itself. */
+/** Node sets `upgrade` on such a request and makes no response; the application may make one itself. */
 function isUpgrade(response: ServerResponse): boolean {
   return (response.req as { readonly upgrade?: boolean | null } | undefined)?.upgrade === true
 }
 
-/** The system no longer knows the peer of a connection that it had accepted: the client reset it at once. */
+/** Whether the client reset the connection at once: the operating system no longer knows its address. */
 function wasReset(socket: Socket): boolean {
-  // A unix socket knows neither address.
+  // A unix socket has neither address.
   return socket.remoteAddress === undefined && socket.localAddress !== undefined
 }
 
-/** Servers inside a process may have none. */
+/** In-process servers may have no socket. */
 function socketOf(response: NativeResponse): Socket | undefined {
   return (response as ServerResponse).req?.socket
 }
 
 const OPEN = Symbol('penknife.open')
 
-/** The open exchanges of a connection: there may be as many as the client pipelines, so they share one listener. */
+/** The open exchanges of a connection. A client may pipeline many, so they share one listener. */
 function openOn(socket: (Socket & { [OPEN]?: Set<Ending> }) | undefined): Set<Ending> | undefined {
   if (typeof socket?.once !== 'function') return undefined
   const known = socket[OPEN]

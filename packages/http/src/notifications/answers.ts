@@ -3,8 +3,8 @@ import { invalid } from '@penknife/core/internal'
 import type { Report } from '../warn.ts'
 
 /**
- * The channels that `authorize` lets a client follow. Only `true` and a list of channels let anything pass; an answer
- * other than these and `false` is reported.
+ * The channels that a client may follow, by the result of `authorize`. Only `true` and a list of channels allow any. Another
+ * value than these and `false` is reported.
  */
 export function allowedBy(answer: unknown, channels: readonly string[], report: Report): readonly string[] {
   if (answer === true) return channels
@@ -21,16 +21,16 @@ export function allowedBy(answer: unknown, channels: readonly string[], report: 
   return []
 }
 
-/** The channels that a `channels` function answered; whether they can be followed is checked later. */
+/** Checks that a `channels` function returned a list of text. The names are checked later. */
 export function channelsOf(answer: unknown): readonly string[] {
   if (isTexts(answer)) return answer
   throw invalid('the answer of notifications channels', answer, 'return a list of channels')
 }
 
-/** The user that a `user` function named; undefined for nobody. */
+/** Checks the result of a `user` function. Undefined: no user. */
 export function userOf(answer: unknown): string | undefined {
   if (answer === undefined || typeof answer === 'string') return answer
-  throw invalid('the answer of notifications user', answer, 'return text, or undefined for nobody')
+  throw invalid('the answer of notifications user', answer, 'return text, or undefined for no user')
 }
 
 function isTexts(value: unknown): value is readonly string[] {

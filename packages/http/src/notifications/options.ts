@@ -6,42 +6,42 @@ import { fitsCursor, MAX_CURSOR } from './session/cursor.ts'
 
 export interface NotificationsOptions {
   /**
-   * The channels a client follows: the same for all, or found for each request. A name that no channel can have is
-   * answered with 400; an answer that is no list of text is an error (PENKNIFE_INVALID).
+   * The channels that a client follows: the same for all, or a function of the request. A wrong channel name is answered with
+   * 400. A result that is not a list of text is an error (PENKNIFE_INVALID).
    */
   readonly channels:
     | readonly string[]
     | ((exchange: Exchange) => readonly string[] | Promise<readonly string[]>)
   /**
-   * Whether this client may follow these channels, or which of them: the others are told as `revoked`. Asked at each
-   * connect, also of a client that resumes. Only `true` and a list of channels let a client in; `false` and an empty list
-   * are answered with 403, and so is anything else, which is reported once. Default: everyone may.
+   * Whether this client may follow these channels, or which of them: the client gets `revoked` for the others. It is called at
+   * each connect, also when a client resumes. Only `true` and a list of channels allow any. `false` and an empty list are
+   * answered with 403. So is any other value, which is reported once. Default: all clients may follow all channels.
    */
   readonly authorize?: (
     exchange: Exchange,
     channels: readonly string[],
   ) => boolean | readonly string[] | Promise<boolean | readonly string[]>
   /**
-   * Whose connection it is, 1 to 256 characters: for `notifier.revoke(user, channels)` and for `perUser`. Undefined for
-   * nobody's, whom neither reaches; another answer is an error (PENKNIFE_INVALID). Default: nobody's.
+   * The user of a connection, 1 to 256 characters: for `notifier.revoke(user, channels)` and `perUser`. Neither reaches a
+   * connection without a user (undefined). Another result is an error (PENKNIFE_INVALID). Default: no user.
    */
   readonly user?: (exchange: Exchange) => string | undefined | Promise<string | undefined>
-  /** Connections that a user may have over all servers, 1 to 100; the oldest is closed. Default: no bound. */
+  /** The most connections of a user on all servers, 1 to 100. The oldest is closed. Default: no limit. */
   readonly perUser?: number
   /**
-   * How long a client waits before it reconnects, give or take half of it at random. `false`: clients are not told, and
-   * wait as long as they do by themselves. Default: 2 s.
+   * How long a client waits before it reconnects, plus or minus up to half of it at random. `false`: each client uses its own
+   * time. Default: 2 s.
    */
   readonly retry?: Duration | false
-  /** A comment goes to quiet clients this often, so that proxies keep the connection. `false`: never. Default: 15 s. */
+  /** How often an idle client gets a comment, so that proxies keep the connection. `false`: never. Default: 15 s. */
   readonly heartbeat?: Duration | false
-  /** A client that takes nothing of what waits for it for this long is cut off. Default: 30 s. */
+  /** A client that reads nothing for this long, although it has unsent bytes, is disconnected. Default: 30 s. */
   readonly stall?: Duration
 }
 
 const OPTIONS = ['channels', 'authorize', 'user', 'perUser', 'retry', 'heartbeat', 'stall'] as const
 
-/** The durations of the options in milliseconds; undefined for what is switched off. */
+/** The durations of the options in milliseconds. Undefined: switched off. */
 export interface Times {
   readonly retryMs: number | undefined
   readonly heartbeatMs: number | undefined

@@ -24,27 +24,24 @@ const HEADERS = {
 type NotificationsArgs = readonly [notifier: AnyNotifier, options: NotificationsOptions]
 
 /**
- * Server-sent events of a notifier's channels, for a browser's own EventSource.
+ * Serves the channels of a notifier as server-sent events, for a browser's EventSource.
  *
- * Each event has the message's type as `event` and `{"channel":…,"data":…}` as `data`. A client that reconnects
- * sees every event after its last one once, in order: the `id` of each event carries the position in all its
- * channels (given back as `Last-Event-ID`, or by other clients as `?lastEventId=`). Where that is not possible,
- * because the history is gone or the id is not one of ours, a `reset` event with `{"channel":…}` says: load the
- * state of this channel afresh.
+ * Each event has the message's type as `event`, and `{"channel":…,"data":…}` as `data`. A client that reconnects gets every
+ * event after its last one, once and in order: the `id` of each event has the position in all its channels. The browser sends
+ * it back as `Last-Event-ID`; other clients may send `?lastEventId=`. If the history is gone, or the id is not valid, the
+ * client gets `reset` with `{"channel":…}`: it must load the state of this channel again.
  *
- * With `user`, `notifier.revoke` takes channels out of the connection: the client gets `revoked` with `{"channel":…}`, and its
- * other channels go on. A `closed` event ends the stream when no channel is left or all rights were revoked
- * (`{"reason":"revoked"}`), and when newer connections of the user took its place (`{"reason":"connections"}`). A client
- * that then reconnects by itself is stopped (204), whether it gives its id as header or in the address, so that two pages do
- * not push each other out for ever. A page that wants to follow again makes a new EventSource with the event's `cursor` as
- * `?lastEventId=`.
+ * With `user`, `notifier.revoke` removes channels from the connection: the client gets `revoked` with `{"channel":…}`, and its
+ * other channels continue. A `closed` event ends the stream: with `{"reason":"revoked"}` when no channel is left or all
+ * rights were revoked, with `{"reason":"connections"}` when newer connections of the user replaced it. A client that then
+ * reconnects by itself gets 204, which stops an EventSource. So two pages do not push each other out for ever. A page that
+ * wants to return makes a new EventSource with the event's `cursor` as `?lastEventId=`.
  *
- * So message types 'reset', 'state', 'revoked', 'closed', 'open' and 'error' are better avoided.
+ * Do not publish the types 'reset', 'state', 'revoked', 'closed', 'open' and 'error'.
  *
- * A slow client costs no memory beyond 64 KiB and one event: it gets the rest out of the history once it took those, and is
- * cut off when it takes nothing for `stall`. `close()`, which penknife.close() calls, sends every client away with a time to
- * come back; later clients as well, because a browser takes everything but a 200 as the end for good. One subscription for
- * each client.
+ * A slow client costs at most 64 KiB and one event of memory. It gets the rest from the history when it reads again, and is
+ * disconnected when it reads nothing for `stall`. `close()`, which penknife.close() calls, asks every client to reconnect, and
+ * later clients too, because a browser never reconnects after another status than 200. Cost: one subscription for each client.
  */
 export const notificationsPlugin: Plugin<NotificationsArgs, Handler> = definePlugin({
   name: 'notifications',
@@ -56,11 +53,11 @@ export const notificationsPlugin: Plugin<NotificationsArgs, Handler> = definePlu
       notifier,
       perUser,
       ...timesOf(options),
-      report: reportOnce('PENKNIFE_NOTIFICATIONS', 'clients cannot follow their channels'),
+      report: reportOnce('PENKNIFE_NOTIFICATIONS', 'notifications: clients cannot follow their channels'),
     })
     const reportRefusal = reportOnce(
       'PENKNIFE_CALLBACK',
-      'notifications turns clients away that authorize did not decide about',
+      'notifications denies clients for which authorize failed',
     )
 
     async function channelsFor(exchange: Exchange): Promise<readonly string[]> {
@@ -68,7 +65,7 @@ export const notificationsPlugin: Plugin<NotificationsArgs, Handler> = definePlu
       return [...new Set(list)]
     }
 
-    /** Those of the channels that the client may follow. */
+    /** The channels that the client may follow. */
     async function allowedOf(exchange: Exchange, list: readonly string[]): Promise<readonly string[]> {
       return authorize ? allowedBy(await authorize(exchange, list), list, reportRefusal) : list
     }
@@ -112,7 +109,7 @@ export const notificationsPlugin: Plugin<NotificationsArgs, Handler> = definePlu
   },
 })
 
-/** To a client that is not served: a stream that ends, because a browser takes everything but a 200 as the end for good. */
+/** The reply to a client that is not served: a stream that ends, because a browser never reconnects after another status than 200. */
 function lastReply(farewell: Farewell): Reply {
   return { status: 200, headers: HEADERS, body: farewellFrame(farewell) }
 }

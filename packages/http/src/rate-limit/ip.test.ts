@@ -28,7 +28,7 @@ describe('the key of an address', () => {
     expect(isListed(parseList('deny', ['192.0.2.0/24']), '64:ff9b::c000:202')).toBe(true)
   })
 
-  test('any prefix cuts at its bit', () => {
+  test('any prefix length works', () => {
     const ip = '2001:dbf:ffff:ffff:ffff:ffff:ffff:ffff'
     expect([1, 29, 48, 56, 127, 128].map((prefix) => ipKey(ip, prefix))).toEqual([
       '0::/1',
@@ -64,7 +64,7 @@ describe('the key of an address', () => {
     expect(ipKey('[fe80::1%eth0]:443', 128)).toBe('fe80:0:0:0:0:0:0:1/128')
   })
 
-  test('all text that is no address shares a key, and the first is warned about, fit for a log', async () => {
+  test('all text that is not an address shares a key, and the first such text causes a warning that is safe for a log', async () => {
     const warnings: Error[] = []
     const hear = (warning: Error): void => void warnings.push(warning)
     process.on('warning', hear)
@@ -122,14 +122,14 @@ describe('a list of networks', () => {
     }
   })
 
-  test("node's own BlockList is taken as it is, so that it can grow", () => {
+  test("node's own BlockList is used itself, so that it can grow", () => {
     const own = new BlockList()
     const grown = parseList('deny', own)
     own.addAddress('192.0.2.9')
     expect(isListed(grown, '192.0.2.9')).toBe(true)
   })
 
-  test('what is no network is refused', () => {
+  test('text that is not a network is refused', () => {
     for (const entry of [
       '10.0.0.0/33',
       '::/129',

@@ -3,17 +3,17 @@ import { printable } from '@penknife/core/internal'
 import type { Exchange, Finish } from '../exchange/exchange.ts'
 
 /**
- * One finished request. What a client sent is cut to the stated length, and characters that could fake a line of a log
- * or drive a terminal are U+FFFD.
+ * One finished request. A client's text is cut to the stated length. Characters that could fake a line of a log or control
+ * a terminal are replaced by U+FFFD.
  */
 export interface RequestEntry {
-  /** When the request came, milliseconds since 1970. */
+  /** When the request arrived, milliseconds since 1970. */
   readonly at: number
   /** At most 32 characters. */
   readonly method: string
-  /** Without the query, and without the scheme and host that a client may write before it; at most 1,024 characters. */
+  /** Without query, scheme, user and host; at most 1,024 characters. */
   readonly path: string
-  /** The matched route's pattern, when the framework told one; at most 256 characters. */
+  /** The matched route's pattern, if the framework knows it; at most 256 characters. */
   readonly route?: string
   /** 499 when the client left before there was an answer. */
   readonly status: number
@@ -22,15 +22,15 @@ export interface RequestEntry {
   /** Bytes of the bodies. */
   readonly bytesIn: number
   readonly bytesOut: number
-  /** As the framework knew it when the request finished; at most 64 characters. */
+  /** The client's address, as the framework resolved it; at most 64 characters. */
   readonly ip?: string
   /** At most 256 characters. */
   readonly userAgent?: string
-  /** The client left before it got the whole response. */
+  /** Whether the client left before it got the whole response. */
   readonly aborted: boolean
 }
 
-/** The entry of a request that finished; `ip` is the address that it had when it came. */
+/** Makes the entry of a finished request. `ip` is the address at the arrival of the request. */
 export function toEntry(
   exchange: Exchange,
   finish: Finish,
@@ -39,7 +39,7 @@ export function toEntry(
 ): RequestEntry {
   const route = exchange.route()
   const userAgent = exchange.header('user-agent')
-  // Once its socket is gone a client may have no address; a middleware further on may have found a better one.
+  // A later middleware may have set a better address. After the socket closed there may be none.
   const address = exchange.ip ?? ip
   return {
     at,

@@ -4,28 +4,28 @@ import type { Answered } from '../ask.ts'
 import type { Exchange } from '../exchange/exchange.ts'
 import type { RequestEntry } from './entry.ts'
 
-/** Where entries go: a stream of @penknife/core, of RequestEntry or of what `fields` makes of it. */
+/** The stream for the entries: a stream of @penknife/core with RequestEntry, or with the result of `fields`. */
 export interface RequestStream {
   add(payload: RequestEntry): Promise<unknown>
 }
 
 export interface RequestLogOptions {
   /**
-   * Requests that are not logged: only where it returns (or resolves with) `true`. Asked when the request comes, which
-   * does not wait for it. When it fails, or answers anything but true and false, that is reported once and the request is
-   * logged. Default: none.
+   * Returns `true`, or a promise of it, for a request that is not logged. It is called when the request arrives; the request
+   * does not wait for it. An error, or another value than true and false, is reported once, and the request is logged.
+   * Default: none.
    */
   readonly skip?: (exchange: Exchange) => Answered<boolean>
   /**
-   * Further members of an entry, or others in place of its own; called when the request finished. When it fails, or
-   * answers anything but an object, the entry is lost and `onError` is called. Default: none.
+   * Returns more fields of an entry, or other values for its own. It is called when the request is finished. If it fails, or
+   * returns anything but an object, the entry is lost and `onError` is called. Default: none.
    */
   readonly fields?: (exchange: Exchange, entry: RequestEntry) => Answered<object>
-  /** Entries on their way to Redis at most; further ones are dropped. A whole number from 1 to 1,000,000. Default: 1,000. */
+  /** The most entries on their way to Redis. Further ones are dropped. A whole number from 1 to 1,000,000. Default: 1,000. */
   readonly maxPending?: number
   /**
-   * Called for every entry that failed and for the first of a run of dropped ones, with the number of entries lost so
-   * far; may be async. Default: one process warning (code PENKNIFE_REQUEST_LOG) in the middleware's life.
+   * Called for every entry that failed, and for the first of several dropped ones, with the number of entries lost so far.
+   * It may be async. Default: one process warning (code PENKNIFE_REQUEST_LOG) for each middleware.
    */
   readonly onError?: (error: unknown, lost: number) => unknown
 }

@@ -12,20 +12,18 @@ import { createSink, type SinkOptions } from './sink.ts'
 
 const CODE = 'PENKNIFE_REQUEST_LOG'
 
-/** Entries a second of clients that had reset their connection before anybody saw their request. */
-const MOST_RESETS = 10
-const TOO_MANY_RESETS = `more than ${MOST_RESETS} connections a second are reset at once; their further requests are not logged`
+/** The most logged requests a second of clients that reset their connection at once. */
+const MAX_RESETS = 10
+const TOO_MANY_RESETS = `clients reset more than ${MAX_RESETS} connections a second at once; further requests of such clients are not logged`
 
 /**
- * Makes each finished request an entry of a stream, off the request's path: no request waits for Redis or fails
- * with it, and while Redis is away a bounded number of entries waits. A callback that fails is reported and reaches no
- * request either.
+ * Adds each finished request to a stream. No request waits for Redis or fails with it. While Redis is away a bounded number
+ * of entries waits. A callback that fails is reported, and fails no request.
  *
- * A client that resets its connection as soon as it sent a request has no address by which it could be limited: ten such
- * requests a second are logged.
+ * A client that resets its connection at once has no address to limit it by. Ten such requests a second are logged.
  *
- * `close()` resolves when the entries on their way have settled, and after ten seconds in any case. One stream `add` for
- * each request; those of one turn share an EVALSHA.
+ * `close()` resolves when the entries on their way have settled, and at its deadline (10 s) in any case. Cost: one stream
+ * `add` for each request; those of a tick share an EVALSHA.
  */
 export const requestLogPlugin: Plugin<[stream: RequestStream, options?: RequestLogOptions], Handler> =
   definePlugin({
@@ -33,14 +31,12 @@ export const requestLogPlugin: Plugin<[stream: RequestStream, options?: RequestL
     setup(stream, options = {}) {
       checkRequestLog(stream, options)
       const { skip, fields, maxPending = 1000 } = options
-      const onError = careful(
-        options.onError ?? reportOnce(CODE, 'entries of the request log are being lost'),
-      )
+      const onError = careful(options.onError ?? reportOnce(CODE, 'requestLog loses entries'))
       const sink = createSink((entry: RequestEntry) => stream.add(entry), { maxPending, onError })
-      const admitReset = perSecond(MOST_RESETS, () => sink.resume(TOO_MANY_RESETS))
-      const reportSkip = reportOnce(CODE, 'requests that skip did not decide about are logged')
+      const admitReset = perSecond(MAX_RESETS, () => sink.resume(TOO_MANY_RESETS))
+      const reportSkip = reportOnce(CODE, 'requestLog logs requests for which skip failed')
 
-      /** Whether a request is not to be logged; nothing that `skip` does reaches the request. */
+      /** Whether to skip a request. An error of `skip` does not reach the request. */
       function skips(exchange: Exchange): boolean | Promise<boolean> {
         if (!skip) return false
         try {
@@ -82,13 +78,13 @@ function membersOf(answer: unknown): object {
 
 type OnError = NonNullable<RequestLogOptions['onError']>
 
-/** An error reporter that throws, or rejects later, must not take the process along. */
+/** Makes an `onError` whose own errors do not end the process. */
 function careful(onError: OnError): SinkOptions['onError'] {
-  const report = reportOnce(CODE, "the request log's onError failed")
+  const report = reportOnce(CODE, 'onError of requestLog failed')
   return (reason, lost) => void (async () => onError(reason, lost))().catch(report)
 }
 
-/** Makes a function that is true `most` times in a second; `renewed` is called when it is true for the first time in one. */
+/** Makes a function that returns true `most` times a second. `renewed` is called at the first time of each second. */
 function perSecond(most: number, renewed: () => void): () => boolean {
   let began = -Infinity
   let count = 0

@@ -1,24 +1,24 @@
 export interface SinkOptions {
-  /** Items under way at most. */
+  /** The most items that are being added. */
   readonly maxPending: number
   readonly onError: (error: unknown, lost: number) => void
 }
 
 export interface Sink<T> {
   /**
-   * Makes and hands over one item, or none when it makes undefined; never throws, never waits. Above the bound the item
-   * is not even made.
+   * Makes and adds one item, or none if `make` returns undefined. Never throws and never waits. Above the bound it does not
+   * call `make`.
    */
   add(make: () => T | undefined | Promise<T | undefined>): void
-  /** Counts an item that is not even made; the first of a run of one reason is reported. */
+  /** Counts a dropped item. Reports the first one of each reason, until `resume`. */
   drop(reason: string): void
-  /** Ends a run of drops: the next one is reported again. */
+  /** Lets the next dropped item of this reason be reported again. */
   resume(reason: string): void
-  /** Resolves when everything handed over by now has settled, and after `withinMs` in any case, which is reported. */
+  /** Resolves when all items so far have settled. After `withinMs` it reports that some have not, and resolves. */
   settled(withinMs: number): Promise<void>
 }
 
-/** Hands items to a slow or failing receiver without ever holding more than `maxPending` of them. */
+/** Gives items to a slow or failing receiver, with at most `maxPending` of them in memory. */
 export function createSink<T>(give: (item: T) => Promise<unknown>, options: SinkOptions): Sink<T> {
   const { maxPending, onError } = options
   const full = `${maxPending} entries are waiting for Redis; further ones are dropped`
@@ -26,7 +26,7 @@ export function createSink<T>(give: (item: T) => Promise<unknown>, options: Sink
   const dropping = new Set<string>()
   let lost = 0
 
-  async function hand(make: () => T | undefined | Promise<T | undefined>): Promise<void> {
+  async function deliver(make: () => T | undefined | Promise<T | undefined>): Promise<void> {
     try {
       const item = await make()
       if (item !== undefined) await give(item)
@@ -45,11 +45,11 @@ export function createSink<T>(give: (item: T) => Promise<unknown>, options: Sink
   return {
     add(make) {
       if (pending.size >= maxPending) return drop(full)
-      const handed = hand(make).finally(() => {
-        pending.delete(handed)
+      const delivery = deliver(make).finally(() => {
+        pending.delete(delivery)
         dropping.delete(full)
       })
-      pending.add(handed)
+      pending.add(delivery)
     },
     drop,
     resume: (reason) => void dropping.delete(reason),

@@ -1,8 +1,8 @@
 import type { Handler } from '../plugin.ts'
 
 /**
- * An adapter as the test kit drives it. `start` serves, on 127.0.0.1 and a free port, an application that has
- * (all under `options.mount` when given):
+ * An adapter under test. `start` serves an application on 127.0.0.1 and a free port. The application has (all under
+ * `options.mount` if given):
  *
  * - the body parser of `options.bodyParser`;
  * - the handlers, each as the middleware that the adapter under test makes of it, in this order;
@@ -13,9 +13,9 @@ import type { Handler } from '../plugin.ts'
  */
 export interface AdapterUnderTest {
   readonly name: string
-  /** The framework tells which route's pattern matched. */
+  /** Whether the framework knows the pattern of the matched route. */
   readonly knowsRoutes: boolean
-  /** The framework finds the client's address behind a trusted proxy. */
+  /** Whether the framework finds the client's address behind a trusted proxy. */
   readonly knowsProxies: boolean
   start(handlers: readonly Handler[], options?: StartOptions): Promise<RunningServer>
 }
@@ -25,30 +25,30 @@ export interface StartOptions {
   readonly mount?: string
   /** A parser above the handlers that consumes the body: 'text' keeps text, 'json' only the parsed value. */
   readonly bodyParser?: 'text' | 'json'
-  /** Believe the last address in `X-Forwarded-For`, which one proxy wrote. Default: false. */
+  /** Whether to trust the last address in `X-Forwarded-For`, which one proxy wrote. Default: false. */
   readonly trustProxy?: boolean
 }
 
 export interface RunningServer {
   /** 'http://127.0.0.1:12345', without a path. */
   readonly url: string
-  /** What reached the framework's error handling so far. */
+  /** The errors that the framework's error handling got so far. */
   readonly errors: readonly unknown[]
-  /** Stops serving and ends what connections there are. */
+  /** Stops serving and closes all connections. */
   close(): Promise<void>
 }
 
-/** One claim of the contract. `run` throws an AssertionError where it does not hold. */
+/** One claim of the contract. `run` throws an AssertionError if it is false. */
 export interface ContractCase {
   readonly name: string
-  /** The claim concerns this adapter. */
+  /** Whether the claim is about this adapter. */
   applies(adapter: AdapterUnderTest): boolean
   run(adapter: AdapterUnderTest): Promise<void>
 }
 
 type Check = (server: RunningServer) => Promise<void>
 
-/** A case that sets up handlers, serves them, checks, and always stops the server. */
+/** Serves handlers, runs the check, and always stops the server. */
 export function serve(
   adapter: AdapterUnderTest,
   handlers: readonly Handler[],
@@ -72,7 +72,7 @@ export function claim(
   return { name, run, applies }
 }
 
-/** A value that comes later. */
+/** A promise with its `resolve`. */
 export interface Later<T> {
   readonly promise: Promise<T>
   resolve(value: T): void

@@ -19,9 +19,9 @@ function watching(finishes: Finish[], done: Later<Finish>): Handler {
   }
 }
 
-/** How a handler learns what became of a request. */
+/** How a handler observes the end of a request. */
 export const lifecycleCases: readonly ContractCase[] = [
-  claim('a finished request tells its status, bytes and time, once', (adapter) => {
+  claim('onFinish gets the status, bytes and time of a request, once', (adapter) => {
     const finishes: Finish[] = []
     const done = later<Finish>()
     return serve(adapter, [watching(finishes, done)], async ({ url }) => {
@@ -57,7 +57,7 @@ export const lifecycleCases: readonly ContractCase[] = [
       )
     })
   }),
-  claim("a reply's and an error's status are told as well", (adapter) => {
+  claim('onFinish gets the status of a reply and of an error', (adapter) => {
     const statuses: number[] = []
     let done = later()
     const watch: Handler = (exchange) => {
@@ -80,7 +80,7 @@ export const lifecycleCases: readonly ContractCase[] = [
       assert.deepEqual(statuses, [418, 500])
     })
   }),
-  claim('a listener that comes after the end is called at once', (adapter) => {
+  claim('a listener that is added after the end is called at once', (adapter) => {
     const done = later<Exchange>()
     const watch: Handler = (exchange) => {
       exchange.onFinish(() => done.resolve(exchange))
@@ -135,7 +135,7 @@ export const lifecycleCases: readonly ContractCase[] = [
       })
     },
   ),
-  claim('requests that wait behind another on their connection end when the client leaves', (adapter) => {
+  claim('pipelined requests end when the client leaves', (adapter) => {
     const exchanges: Exchange[] = []
     const finishes: Finish[] = []
     const arrived = later()
@@ -157,7 +157,7 @@ export const lifecycleCases: readonly ContractCase[] = [
       assert.deepEqual(errors, [])
     })
   }),
-  claim('requests that wait behind another finish each in its turn', (adapter) => {
+  claim('pipelined requests finish in their order', (adapter) => {
     const finishes: string[] = []
     const first = later()
     const done = later()
@@ -177,7 +177,7 @@ export const lifecycleCases: readonly ContractCase[] = [
     })
   }),
   claim(
-    'a request whose socket the application took over ends with the socket, and was not aborted',
+    'a request whose socket the application took over ends with the socket, and is not aborted',
     (adapter) => {
       const done = later<Finish>()
       const signals: AbortSignal[] = []
@@ -198,27 +198,24 @@ export const lifecycleCases: readonly ContractCase[] = [
       })
     },
   ),
-  claim(
-    'a body that is asked for when its client left is an error of the request, and not waited for',
-    (adapter) => {
-      const arrived = later()
-      const refused = later<unknown>()
-      const late: Handler = async (exchange) => {
-        const aborted = once(exchange.signal, 'abort')
-        arrived.resolve()
-        await aborted
-        await exchange.rawBody(100).catch(refused.resolve)
-        return { status: 200 }
-      }
-      return serve(adapter, [late], async ({ url }) => {
-        const client = raw(url, 'POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nhalf')
-        await arrived.promise
-        client.socket.destroy()
-        assert.equal(((await refused.promise) as HttpError).status, 400)
-      })
-    },
-  ),
-  claim('an onFinish listener that fails, at once or later, is reported and goes no further', (adapter) => {
+  claim('reading the body after its client left is an error of the request at once', (adapter) => {
+    const arrived = later()
+    const refused = later<unknown>()
+    const late: Handler = async (exchange) => {
+      const aborted = once(exchange.signal, 'abort')
+      arrived.resolve()
+      await aborted
+      await exchange.rawBody(100).catch(refused.resolve)
+      return { status: 200 }
+    }
+    return serve(adapter, [late], async ({ url }) => {
+      const client = raw(url, 'POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nhalf')
+      await arrived.promise
+      client.socket.destroy()
+      assert.equal(((await refused.promise) as HttpError).status, 400)
+    })
+  }),
+  claim('an error of an onFinish listener, sync or async, is reported only', (adapter) => {
     const warnings: string[] = []
     const warned = ({ message }: Error): unknown => warnings.push(message)
     const done = later()
@@ -243,7 +240,7 @@ export const lifecycleCases: readonly ContractCase[] = [
       }
     })
   }),
-  claim('a captured body is what the client got', (adapter) => {
+  claim('a captured body equals the body that the client got', (adapter) => {
     const captured = later<CapturedBody>()
     const capture: Handler = (exchange) => {
       void exchange.captureBody(1000).then(captured.resolve)
@@ -255,7 +252,7 @@ export const lifecycleCases: readonly ContractCase[] = [
       assert.deepEqual([status, complete, Buffer.from(body).toString()], [200, true, text])
     })
   }),
-  claim('a body over the capture limit goes out whole and is not kept', (adapter) => {
+  claim('a body over the capture limit is sent whole and is not captured', (adapter) => {
     const captured = later<CapturedBody>()
     const capture: Handler = (exchange) => {
       void exchange.captureBody(10).then(captured.resolve)

@@ -19,7 +19,7 @@ export const replyCases: readonly ContractCase[] = [
       assert.equal((await call(`${url}/echo`, { method: 'POST', body: 'hello' })).text, 'hello')
     }),
   ),
-  claim('a reply is the response, and nothing behind it is asked', (adapter) => {
+  claim('a reply is the response, and no later handler is called', (adapter) => {
     let asked = 0
     const count: Handler = () => {
       asked++
@@ -38,14 +38,14 @@ export const replyCases: readonly ContractCase[] = [
       assert.equal(asked, 0)
     })
   }),
-  claim('a body that is neither text nor bytes goes out as JSON', (adapter) =>
+  claim('a body that is neither text nor bytes is sent as JSON', (adapter) =>
     serve(adapter, [() => ({ status: 200, body: { list: [1, 'zwei'] } })], async ({ url }) => {
       const { headers, text } = await call(url)
       assert.match(headers['content-type'] ?? '', /^application\/json/)
       assert.deepEqual(JSON.parse(text), { list: [1, 'zwei'] })
     }),
   ),
-  claim('bytes go out as they are, under the content type of the reply', (adapter) => {
+  claim('bytes are sent as they are, with the content type of the reply', (adapter) => {
     const headers = { 'content-type': 'image/x-nothing' }
     return serve(
       adapter,
@@ -82,7 +82,7 @@ export const replyCases: readonly ContractCase[] = [
       }
     })
   }),
-  claim('an answer that is none is an error that says what to return', (adapter) => {
+  claim('a wrong answer is an error that names the right one', (adapter) => {
     const answers: Record<string, unknown> = {
       '/undefined': undefined,
       '/true': true,
@@ -101,7 +101,7 @@ export const replyCases: readonly ContractCase[] = [
       assert.match(String(errors.at(-1)), /give a function of the writer/)
     })
   }),
-  claim("what a handler throws or rejects with reaches the framework's error handling", (adapter) => {
+  claim("the framework's error handling gets the error of a handler, thrown or rejected", (adapter) => {
     const first = new Error('thrown')
     const second = new HttpError(409, 'rejected')
     const fail: Handler = ({ path }) => {

@@ -16,7 +16,7 @@ const body = (limitBytes: number): Handler =>
 
 /** What a request looks like to a handler. */
 export const requestCases: readonly ContractCase[] = [
-  claim('a handler sees method, url, path, query and headers as the client sent them', (adapter) =>
+  claim('a handler gets method, url, path, query and headers as the client sent them', (adapter) =>
     serve(
       adapter,
       [seen(({ method, url, path, query, header }) => [method, url, path, query.getAll('q'), typeof header])],
@@ -28,7 +28,7 @@ export const requestCases: readonly ContractCase[] = [
       },
     ),
   ),
-  claim('an absolute target is seen as what it asks for, without scheme, user and host', (adapter) =>
+  claim('an absolute target loses its scheme, user and host', (adapter) =>
     serve(adapter, [seen(({ url, path, query }) => [url, path, query.get('q')])], async ({ url }) => {
       for (const [target, expected] of [
         [
@@ -58,7 +58,7 @@ export const requestCases: readonly ContractCase[] = [
       },
     ),
   ),
-  claim('below a mount point the path is still whole', (adapter) =>
+  claim('below a mount point the path is whole', (adapter) =>
     serve(
       adapter,
       [seen(({ path, query }) => [path, query.get('q')])],
@@ -108,7 +108,7 @@ export const requestCases: readonly ContractCase[] = [
     }),
   ),
   claim(
-    'behind a trusted proxy the ip is the one the proxy saw',
+    'behind a trusted proxy the ip is the one that the proxy wrote',
     (adapter) =>
       serve(
         adapter,
@@ -121,7 +121,7 @@ export const requestCases: readonly ContractCase[] = [
       ),
     ({ knowsProxies }) => knowsProxies,
   ),
-  claim('a raw body that was asked for is still there for the next reader', (adapter) => {
+  claim('a raw body can be read again by the next reader', (adapter) => {
     const bodies: string[] = []
     const look: Handler = async (exchange) => {
       bodies.push(Buffer.from(await exchange.rawBody(1_000_000)).toString())
@@ -137,7 +137,7 @@ export const requestCases: readonly ContractCase[] = [
       }
     })
   }),
-  claim('a client of HTTP/1 that says it speaks HTTP/2.0 is served as any other', (adapter) =>
+  claim('a client of HTTP/1 that writes HTTP/2.0 in its request is served as any other', (adapter) =>
     serve(adapter, [body(10)], async ({ url }) => {
       const head = 'POST /echo HTTP/2.0\r\nHost: x\r\nConnection: close\r\nContent-Length: 4'
       const client = raw(url, `${head}\r\n\r\nbody`)
@@ -151,14 +151,14 @@ export const requestCases: readonly ContractCase[] = [
       assert.deepEqual(JSON.parse((await call(url, { method: 'POST', body: [] })).text), { seen: '' })
     }),
   ),
-  claim('a raw body over the limit is refused with 413, by its length or as it comes', (adapter) =>
+  claim('a raw body over the limit is refused with 413, by its declared length or as it arrives', (adapter) =>
     serve(adapter, [body(10)], async ({ url }) => {
       assert.equal((await call(`${url}/echo`, { method: 'POST', body: 'x'.repeat(11) })).status, 413)
       assert.equal((await call(`${url}/echo`, { method: 'POST', body: ['xxxxxx', 'xxxxx'] })).status, 413)
       assert.equal((await call(`${url}/echo`, { method: 'POST', body: ['xxxxxx', 'xxxx'] })).status, 200)
     }),
   ),
-  claim('a raw body that a parser kept as text is found there', (adapter) =>
+  claim('a raw body that a parser left as text is used', (adapter) =>
     serve(
       adapter,
       [body(100)],
@@ -173,7 +173,7 @@ export const requestCases: readonly ContractCase[] = [
       { bodyParser: 'text' },
     ),
   ),
-  claim('a raw body that a parser used up is an error that says what to do', (adapter) =>
+  claim('a raw body that a parser read before is an error with the fix', (adapter) =>
     serve(
       adapter,
       [body(100)],
@@ -181,7 +181,7 @@ export const requestCases: readonly ContractCase[] = [
         const headers = { 'content-type': 'application/json' }
         const { status } = await call(`${url}/echo`, { method: 'POST', headers, body: '{"a":1}' })
         assert.equal(status, 500)
-        assert.match(String(errors[0]), /Mount penknife above it/)
+        assert.match(String(errors[0]), /Mount the penknife middleware above it/)
       },
       { bodyParser: 'json' },
     ),

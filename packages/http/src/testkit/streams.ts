@@ -11,7 +11,7 @@ import { type AdapterUnderTest, claim, type ContractCase, later, serve } from '.
 
 /** Responses that are written bit by bit. */
 export const streamCases: readonly ContractCase[] = [
-  claim('a stream arrives bit by bit, as it is written', (adapter) => {
+  claim('a stream arrives in parts, as it is written', (adapter) => {
     const begun = later<StreamWriter>()
     const headers = { 'content-type': 'text/x-bits' }
     return serve(adapter, [() => ({ status: 201, headers, stream: begun.resolve })], async ({ url }) => {
@@ -33,7 +33,7 @@ export const streamCases: readonly ContractCase[] = [
     })
   }),
   claim(
-    'an endless stream comes in chunks, is seen by whoever begins to count it, and ends with its connection',
+    'an endless stream is chunked, its bytes can be counted at any time, and its connection ends with it',
     (adapter) => {
       const begun = later<StreamWriter>()
       const seen = later<Exchange>()
@@ -63,7 +63,7 @@ export const streamCases: readonly ContractCase[] = [
       })
     },
   ),
-  claim('a stream that is cut does not look ended to its client', (adapter) => {
+  claim('a client can tell a cut stream from an ended one', (adapter) => {
     const begun = later<StreamWriter>()
     return serve(
       adapter,
@@ -100,7 +100,7 @@ export const streamCases: readonly ContractCase[] = [
       },
     )
   }),
-  claim('a stream waits its turn behind the response before it on its connection', (adapter) => {
+  claim('a stream waits for the earlier response on its connection', (adapter) => {
     const begun = later<StreamWriter>()
     const released = later()
     const answer: Handler = async ({ path }) => {
@@ -125,49 +125,52 @@ export const streamCases: readonly ContractCase[] = [
       assert.equal(unchunked(body), 'one two three')
     })
   }),
-  claim('a stream that waits its turn is over when its client leaves', (adapter) =>
+  claim('a waiting stream ends when its client leaves', (adapter) =>
     pipelined(adapter, (client) => void client.socket.end()),
   ),
-  claim('a stream that waits its turn can be cut', (adapter) =>
+  claim('a waiting stream can be cut', (adapter) =>
     pipelined(adapter, (_client, [, second]) => second?.destroy()),
   ),
-  claim("what a stream's functions throw or reject with cuts it, and goes no further", (adapter) => {
-    const broken = new Error('on purpose')
-    const streams: Record<string, (writer: StreamWriter) => unknown> = {
-      '/throws': () => {
-        throw broken
-      },
-      '/rejects': () => Promise.reject(broken),
-      '/listener': (writer) => {
-        const rejects: () => unknown = () => Promise.reject(broken)
-        writer.onClose(rejects)
-        writer.onClose(() => {
+  claim(
+    "an error of a stream's functions, thrown or rejected, cuts the stream and is reported only",
+    (adapter) => {
+      const broken = new Error('on purpose')
+      const streams: Record<string, (writer: StreamWriter) => unknown> = {
+        '/throws': () => {
           throw broken
-        })
-        writer.end()
-      },
-    }
-    const answer: Handler = ({ path }) => {
-      const stream = streams[path]
-      return stream ? { status: 200, stream } : PASS
-    }
-    return serve(adapter, [answer], async ({ url, errors }) => {
-      const warnings: Error[] = []
-      const warned = (warning: Error): unknown => warnings.push(warning)
-      process.on('warning', warned)
-      try {
-        for (const path of ['/throws', '/rejects']) await raw(url, httpGet(path)).closed
-        assert.equal((await call(`${url}/listener`)).status, 200)
-        assert.equal((await call(`${url}/items/7`)).status, 200)
-        await turn()
-        assert.deepEqual([warnings.length, errors], [4, []])
-        for (const { message } of warnings) assert.match(message, /on purpose/)
-      } finally {
-        process.off('warning', warned)
+        },
+        '/rejects': () => Promise.reject(broken),
+        '/listener': (writer) => {
+          const rejects: () => unknown = () => Promise.reject(broken)
+          writer.onClose(rejects)
+          writer.onClose(() => {
+            throw broken
+          })
+          writer.end()
+        },
       }
-    })
-  }),
-  claim('a HEAD request gets the headers of a stream, which is over at once', (adapter) => {
+      const answer: Handler = ({ path }) => {
+        const stream = streams[path]
+        return stream ? { status: 200, stream } : PASS
+      }
+      return serve(adapter, [answer], async ({ url, errors }) => {
+        const warnings: Error[] = []
+        const warned = (warning: Error): unknown => warnings.push(warning)
+        process.on('warning', warned)
+        try {
+          for (const path of ['/throws', '/rejects']) await raw(url, httpGet(path)).closed
+          assert.equal((await call(`${url}/listener`)).status, 200)
+          assert.equal((await call(`${url}/items/7`)).status, 200)
+          await turn()
+          assert.deepEqual([warnings.length, errors], [4, []])
+          for (const { message } of warnings) assert.match(message, /on purpose/)
+        } finally {
+          process.off('warning', warned)
+        }
+      })
+    },
+  ),
+  claim('a HEAD request gets the headers of a stream, which ends at once', (adapter) => {
     const begun = later<StreamWriter>()
     return serve(adapter, [() => ({ status: 200, stream: begun.resolve })], async ({ url }) => {
       assert.equal((await call(url, { method: 'HEAD' })).status, 200)
@@ -196,7 +199,7 @@ export const streamCases: readonly ContractCase[] = [
       assert.deepEqual(errors, [])
     })
   }),
-  claim('a client that left before its stream began gets a closed writer to let go of', (adapter) => {
+  claim('a stream whose client left before it began gets a closed writer', (adapter) => {
     const arrived = later()
     const begun = later<boolean>()
     const late: Handler = async (exchange) => {
@@ -214,7 +217,7 @@ export const streamCases: readonly ContractCase[] = [
     })
   }),
   claim(
-    'a client that does not take its stream is cut off, at a bounded number of unsent bytes',
+    'a client that does not read its stream is disconnected, at a bounded number of unsent bytes',
     (adapter) => {
       const closed = later<number>()
       const stream = (writer: StreamWriter): void => {

@@ -1,27 +1,27 @@
 import { type NotifierEvent } from '@penknife/core'
 import { isPosition } from '@penknife/core/internal'
 
-/** Characters of a cursor at most; Node refuses request headers of more than 16 KB in all. */
+/** The most characters of a cursor. Node refuses request headers of more than 16 KB in all. */
 export const MAX_CURSOR = 4096
 
 const LONGEST_POSITION = 39
 
 /**
- * A client's position in each of its channels as one line of text, `room=1764000000000-12-5f0a3c&user%3A7=1764000000321-4-09be1d`: the `id` of
+ * A client's position in each of its channels, as one line of text such as `room=1764000000000-12-5f0a3c&user%3A7=1764000000321-4-09be1d`: the `id` of
  * every event sent to it, which a browser gives back when it reconnects.
  */
 export interface Cursor {
-  /** Notes the position of one of the cursor's channels. */
+  /** Sets the position in one of the cursor's channels. */
   set(channel: string, position: string): void
   has(channel: string): boolean
-  /** Names the channel no longer. */
+  /** Removes the channel. */
   delete(channel: string): void
   text(): string
-  /** Has one channel. */
+  /** Whether it is the cursor of a single channel. */
   readonly sole: boolean
 }
 
-/** Moves a cursor to an event; a nudge has no position. */
+/** Moves a cursor to an event. A nudge has no position. */
 export function advance(cursor: Cursor, event: NotifierEvent): void {
   if (event.id !== null) cursor.set(event.channel, event.id)
 }
@@ -35,7 +35,7 @@ function part(channel: string, position: string): string {
   return new URLSearchParams([[channel, position]]).toString()
 }
 
-/** Of one channel: its text is built only when it is needed. */
+/** The cursor of a single channel. Its text is built only when it is needed. */
 class SoleCursor implements Cursor {
   get sole(): boolean {
     return true
@@ -106,8 +106,8 @@ export function fitsCursor(channels: readonly string[]): boolean {
 }
 
 /**
- * The positions that a cursor names for these channels, and for no others. A channel that it does not name, or
- * names in a form that no server gave out, is missing in the result; so are all when the cursor is too long.
+ * Parses a client's cursor: the positions in these channels. The result lacks channels without a well-formed position. It is
+ * empty if the cursor is too long.
  */
 export function readCursor(text: string, channels: readonly string[]): Map<string, string> {
   const found = new Map<string, string>()

@@ -1,12 +1,12 @@
 import type { NotifierEvent, NotifierSubscription } from '@penknife/core'
 
-/** The events of a session before its transport is open. */
+/** The events of a session whose transport is not open yet. */
 export class EarlyEvents {
   readonly #events: NotifierEvent[] = []
   readonly #channels = new Set<string>()
   #size = 0
 
-  /** About how many bytes they have. */
+  /** About how many bytes the events have. */
   get size(): number {
     return this.#size
   }
@@ -22,8 +22,8 @@ export class EarlyEvents {
   }
 
   /**
-   * The positions before these events: those that the client resumes from, and of the other channels where the subscription
-   * is. A channel of which an event waits here has none: its position is that of the event.
+   * The positions before these events: the one from which the client resumes, else the subscription's. A channel with an
+   * event here has no position otherwise, because its subscription is already at that event.
    */
   positionsBefore(
     channels: readonly string[],

@@ -5,10 +5,10 @@ import type { Session } from './session.ts'
 import type { TransportGroup, TransportKind } from './transport.ts'
 
 /**
- * The sessions of one channel and no other, all of which get the same: an event of the notifier is written to them together.
+ * The sessions that follow one channel only. They get the same events, so an event is written to all of them together.
  *
- * Those inside the audience are in one of two places: in the group of their transports, or alone, because their transport is
- * not open, or cannot be in a group, or has bytes waiting.
+ * A session inside the audience is either in the group of transports, or alone: its transport is not open, cannot be in a
+ * group, or has unsent bytes.
  */
 export class ChannelFanOut implements NotifierAudience {
   readonly #cursor: Cursor
@@ -34,7 +34,7 @@ export class ChannelFanOut implements NotifierAudience {
   }
 
   onEvent(event: NotifierEvent): void {
-    // Those that leave the group meanwhile got this event with it.
+    // Copied first: a session that leaves the group during the write got this event already.
     const alone = this.#alone.size > 0 ? [...this.#alone] : []
     if (this.#group.size > 0) {
       advance(this.#cursor, event)
@@ -43,7 +43,7 @@ export class ChannelFanOut implements NotifierAudience {
     for (const session of alone) session.onEvent(event)
   }
 
-  /** The session's events are given to this audience from now on. */
+  /** From now on this audience gets the session's events. */
   join(session: Session): void {
     this.#alone.add(session)
     this.settle(session)
@@ -54,7 +54,7 @@ export class ChannelFanOut implements NotifierAudience {
     if (this.#group.delete(session)) session.leftGroup()
   }
 
-  /** Moves a session into the group, at once or when nothing waits for its client any more. */
+  /** Moves a session into the group: at once, or when its client has received all bytes. */
   settle(session: Session): void {
     if (!this.#alone.has(session) || !session.groupable) return
     const { transport } = session
@@ -73,7 +73,7 @@ export class ChannelFanOut implements NotifierAudience {
   }
 }
 
-/** The fan-outs of one kind of transport, each there as long as a session follows its channel. */
+/** The fan-outs of one kind of transport. Each exists while a session follows its channel. */
 export class FanOuts {
   readonly #kind: TransportKind
   readonly #channels = new Map<string, ChannelFanOut>()

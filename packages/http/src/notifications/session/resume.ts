@@ -1,20 +1,20 @@
 import { readCursor } from './cursor.ts'
 
-/** The cursors that a client came with. */
+/** The cursors of a client's request. */
 export interface GivenCursors {
-  /** Used before all older ones. */
+  /** These count before `older`. */
   readonly newer: readonly string[]
   readonly older: readonly string[]
 }
 
-/** Where a client goes on. */
+/** The positions from which a client resumes. */
 export interface Start {
   readonly from: ReadonlyMap<string, string>
-  /** Channels whose position the client lost or garbled. */
+  /** Channels without a valid position in the client's cursor. */
   readonly lost: readonly string[]
 }
 
-/** The positions are those of the newest cursor that names one of the channels. Without any cursor nothing is lost. */
+/** Uses the newest cursor with a position in one of the channels. Without any cursor nothing is lost. */
 export function startOf(given: GivenCursors, channels: readonly string[]): Start {
   if (given.newer.length === 0 && given.older.length === 0) return { from: new Map(), lost: [] }
   const from = newest(given.newer, channels) ?? newest(given.older, channels) ?? new Map<string, string>()
@@ -31,7 +31,7 @@ function newest(cursors: readonly string[], channels: readonly string[]): Map<st
     )
 }
 
-/** Whether a cursor is older than another of the same client: no position of a client ever goes back. */
+/** Whether a cursor is older than another one of the same client. A client's positions only increase. */
 function isOlder(one: ReadonlyMap<string, string>, other: ReadonlyMap<string, string>): boolean {
   for (const [channel, position] of one) {
     const rival = other.get(channel)
@@ -41,7 +41,7 @@ function isOlder(one: ReadonlyMap<string, string>, other: ReadonlyMap<string, st
   return false
 }
 
-/** Epoch and offset of a position, in a form that sorts like them. */
+/** Epoch and offset of a position, as text that sorts in their order. */
 function sortable(position: string): string {
   const [epoch = '', offset = ''] = position.split('-')
   return `${epoch.padStart(16, '0')}-${offset.padStart(16, '0')}`

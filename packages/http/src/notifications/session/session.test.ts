@@ -92,7 +92,7 @@ async function follow({ channels, at, from = new Map(), lost = [], stallMs = 100
   const settings = {
     notifier: notifier as unknown as AnyNotifier,
     stallMs,
-    comeBackAfterMs: () => 2000,
+    reconnectAfterMs: () => 2000,
     onClose: () => calls.push('over'),
   }
   const session = new Session(settings, channels)
@@ -192,8 +192,8 @@ test('revoked channels leave the cursor, and with the last one the session ends 
 })
 
 test.each([
-  ['revoked', { kind: 'come back', afterMs: 2000 }],
-  ['lost', { kind: 'come back', afterMs: 2000 }],
+  ['revoked', { kind: 'reconnect', afterMs: 2000 }],
+  ['lost', { kind: 'reconnect', afterMs: 2000 }],
   ['connections', { kind: 'closed', reason: 'connections', cursor: 'a=1-1' }],
 ] as const)(
   'a session whose rights end (%s) before its client is there does not begin',
@@ -207,17 +207,17 @@ test.each([
     expect(session.farewell).toEqual(farewell)
     const { transport, said } = recorder()
     session.open(transport)
-    expect(said).toEqual([farewell.kind === 'closed' ? 'closed connections a=1-1' : 'come back'])
+    expect(said).toEqual([farewell.kind === 'closed' ? 'closed connections a=1-1' : 'reconnect'])
     expect(calls.slice(-1)).toEqual(['over'])
   },
 )
 
 test('a session that ends while its client is on its way is over once the client is there', async () => {
   const { session, calls } = await follow({ channels: ['a'], at: { a: '1-1' } })
-  await session.end('come back')
+  await session.end('reconnect')
   const { transport, said } = recorder()
   session.open(transport)
-  expect([said, calls]).toEqual([['come back'], ['close', 'no connection of the user', 'over']])
+  expect([said, calls]).toEqual([['reconnect'], ['close', 'no connection of the user', 'over']])
 })
 
 test('only a quiet client is kept alive', async () => {

@@ -13,42 +13,42 @@ import type { Start } from './resume.ts'
 import { type SessionChange, type SessionState, stateAfter } from './states.ts'
 import type { Farewell, Transport } from './transport.ts'
 
-/** What all sessions of one middleware share. */
+/** The settings of all sessions of one middleware. */
 export interface SessionSettings {
   readonly notifier: AnyNotifier
-  /** A client that takes nothing for this long is cut off. */
+  /** A client that reads nothing for this long is disconnected. */
   readonly stallMs: number
-  /** After how long a client is to come back, another time for each; undefined: when it likes. */
-  readonly comeBackAfterMs: () => number | undefined
+  /** Returns the time after which a client should reconnect, random for each; undefined: its own time. */
+  readonly reconnectAfterMs: () => number | undefined
   readonly onClose: (session: Session) => void
 }
 
-/** What a client follows, once it is known what it may. */
+/** The channels that a client follows, after its rights were checked. */
 export interface Following extends Start {
   readonly channels: readonly string[]
-  /** Channels that the client asked for and may not follow. */
+  /** Requested channels that the client may not follow. */
   readonly refused: readonly string[]
-  /** Writes to clients of this channel together, if the client follows no other. */
+  /** Writes to all clients of this channel together. Undefined if the client follows several channels. */
   readonly fanOut?: ChannelFanOut | undefined
 }
 
-/** Bytes that wait for a client before its events wait in the history instead. */
+/** With more unsent bytes than this, further events of a client wait in the history. */
 export const BEHIND_BYTES = 65_536
-/** A client that does not take the end of its session is cut off after this long. */
+/** A client that does not receive the end of its session within this time is disconnected. */
 const GRACE_MS = 1000
 
 const NOTHING = { refused: [], from: new Map<string, string>(), lost: [] } as const
 
 /**
- * One client: what it follows and may follow, its cursor, and in which order it gets what. It knows no protocol: a
- * transport (transport.ts) frames and writes.
+ * One client: its channels, its rights, its cursor, and the order of its events. It knows no protocol: a transport
+ * (transport.ts) frames and writes.
  *
- * A client must never get a cursor that skips an event it has not got. Positions become known one channel at a
- * time, so a channel whose first event still waits is left out of the cursor until that event was written; a client
- * cut off in between is told to load that channel afresh (`reset`), never left with a gap.
+ * Invariant: a client's cursor never skips an event that the client did not get. Positions become known one channel at a
+ * time, so a channel with a waiting first event is left out of the cursor until that event was written. A client that is
+ * disconnected before that gets a `reset` for the channel when it resumes, never a gap.
  *
- * A client that falls behind costs no memory: its subscription pauses, and goes on out of the history once the client
- * took what waited for it.
+ * A slow client costs no memory: its subscription pauses, and continues from the history when the client has received the
+ * unsent bytes.
  */
 export class Session {
   readonly #settings: SessionSettings
@@ -60,16 +60,16 @@ export class Session {
   #transport: Transport | undefined
   #cursor: Cursor | undefined
   #revoked: readonly string[] | undefined
-  /** How it has to end, since before its transport was open. */
-  #ending: 'come back' | NotifierAdmissionEnd | undefined
+  /** The reason to end, if it came before the transport was open. */
+  #ending: 'reconnect' | NotifierAdmissionEnd | undefined
 
-  /** @param channels those that the client asked for */
+  /** @param channels the requested channels */
   constructor(settings: SessionSettings, channels: readonly string[]) {
     this.#settings = settings
     this.#following = { channels, ...NOTHING }
   }
 
-  /** Makes it a connection of a user. Before anybody asks what the user may: so no revocation falls behind the answer. */
+  /** Makes it a connection of a user. Call it before the user's rights are looked up, so that no revocation is missed. */
   async admit(user: string): Promise<void> {
     this.#admission = await this.#settings.notifier.admit(user, {
       onRevoked: (channels) => this.#lose(channels),
@@ -77,7 +77,7 @@ export class Session {
     })
   }
 
-  /** Counts it among the connections of its user, if it has one. */
+  /** Counts it among the connections of its user. Does nothing without a user. */
   async limit(most: number): Promise<void> {
     await this.#admission?.limit(most)
   }
@@ -104,29 +104,29 @@ export class Session {
     })
   }
 
-  /** The transport, once it is open. */
+  /** The transport. Only after `open`. */
   get transport(): Transport {
     return this.#transport as Transport
   }
 
-  /** What to say to a client that must not begin; undefined when it may. */
+  /** The farewell for a client that must not begin. Undefined if it may. */
   get farewell(): Farewell | undefined {
     return this.#ending && this.#farewellOf(this.#ending)
   }
 
-  /** Whether its fan-out's group may write to it. */
+  /** Whether the group of its fan-out may write to it. */
   get groupable(): boolean {
     return this.#state === 'live' && this.transport.groupable
   }
 
-  /** Begins: first the position in each channel, then the resets, then all events so far. */
+  /** Begins: writes the position in each channel, then the resets, then all events so far. */
   open(transport: Transport): void {
     transport.onClose(() => this.close())
     if (transport.closed) return
     this.#transport = transport
     const { farewell } = this
     if (farewell) return void transport.close(farewell, GRACE_MS)
-    transport.open(this.#settings.comeBackAfterMs())
+    transport.open(this.#settings.reconnectAfterMs())
     this.#change('open')
     this.#begin(transport, this.#subscription as NotifierSubscription, this.#early as EarlyEvents)
     this.#early = undefined
@@ -145,12 +145,12 @@ export class Session {
     }
   }
 
-  /** From now on the group of its fan-out writes to it. */
+  /** Called when the group of its fan-out begins to write to it. */
   joinedGroup(): void {
     this.#change('join group')
   }
 
-  /** The group wrote to it up to the subscription's position. */
+  /** Called when the group no longer writes to it. The group wrote all events up to the subscription's position. */
   leftGroup(): void {
     if (!this.#change('leave group')) return
     const subscription = this.#subscription as NotifierSubscription
@@ -160,16 +160,16 @@ export class Session {
     if (this.transport.unsentBytes > BEHIND_BYTES) this.#fallBehind(subscription)
   }
 
-  /** For a quiet client; one with bytes waiting needs no sign of life. */
+  /** Writes a heartbeat, unless the client has unsent bytes. */
   keepAlive(): void {
     if (this.#transport?.unsentBytes === 0) this.#transport.keepAlive()
   }
 
-  /** Says farewell and closes; before the transport is open once it is. Resolves when the connection is done. */
-  async end(reason: 'come back' | NotifierAdmissionEnd, deadlineMs: number = GRACE_MS): Promise<void> {
+  /** Writes the farewell and closes; if the transport is not open yet, once it is. Resolves when the connection has ended. */
+  async end(reason: 'reconnect' | NotifierAdmissionEnd, deadlineMs: number = GRACE_MS): Promise<void> {
     if (this.#state === 'opening') {
-      // What a user may is being asked: the answer may be from before or after, so the client has to come back.
-      if (this.#ending !== 'connections') this.#ending = reason === 'connections' ? reason : 'come back'
+      // The rights are being looked up. The result may be from before the revocation, so the client must reconnect.
+      if (this.#ending !== 'connections') this.#ending = reason === 'connections' ? reason : 'reconnect'
     } else if (this.#state !== 'closed') {
       await this.transport.close(this.#farewellOf(reason), Math.min(deadlineMs, GRACE_MS))
     }
@@ -184,7 +184,7 @@ export class Session {
     this.#settings.onClose(this)
   }
 
-  /** The only place where the state changes. False when this changes nothing in the state that it is in. */
+  /** The only place where the state changes. Returns false when the change has no effect in the current state. */
   #change(change: SessionChange): boolean {
     const next = stateAfter(this.#state, change)
     if (next === undefined) return false
@@ -195,7 +195,7 @@ export class Session {
   #begin(transport: Transport, subscription: NotifierSubscription, early: EarlyEvents): void {
     const { channels, from, lost, refused, fanOut } = this.#following
     const positions = early.positionsBefore(channels, from, subscription)
-    // Where history was lost a client has no position before its reset is written: it may be cut off in between.
+    // A channel with lost history gets no position before its reset is written: the client may be disconnected in between.
     const kept = [...positions].filter(([channel]) => !lost.includes(channel))
     const cursor = createCursor(channels, new Map(kept))
     this.#cursor = cursor
@@ -235,9 +235,9 @@ export class Session {
     if (this.#revoked.length === followed.length) void this.end('revoked')
   }
 
-  #farewellOf(reason: 'come back' | NotifierAdmissionEnd): Farewell {
-    if (reason === 'come back' || reason === 'lost') {
-      return { kind: 'come back', afterMs: this.#settings.comeBackAfterMs() }
+  #farewellOf(reason: 'reconnect' | NotifierAdmissionEnd): Farewell {
+    if (reason === 'reconnect' || reason === 'lost') {
+      return { kind: 'reconnect', afterMs: this.#settings.reconnectAfterMs() }
     }
     const { channels, from } = this.#following
     return { kind: 'closed', reason, cursor: (this.#cursor ?? createCursor(channels, from)).text() }

@@ -5,38 +5,38 @@ import { type GivenCursors, startOf } from './resume.ts'
 import { Session } from './session.ts'
 import type { Farewell, TransportKind } from './transport.ts'
 
-/** What a client asks for. */
+/** A client's request. */
 export interface SessionRequest {
   readonly channels: readonly string[]
-  /** Whose connection it is; undefined: nobody's. */
+  /** The user of the connection, if there is one. */
   readonly user: string | undefined
   readonly cursors: GivenCursors
-  /** Which of the channels the client may follow. Asked once the user's revocations are followed. */
+  /** Returns the channels that the client may follow. Called once the user's revocations are followed. */
   readonly authorize: () => Promise<readonly string[]>
 }
 
-/** What becomes of a client's request. */
+/** The result of a client's request. */
 export type Opened =
-  /** `open` it with a transport. */
+  /** Call `session.open` with a transport. */
   | { readonly kind: 'session'; readonly session: Session }
   /** The client may follow none of the channels. */
   | { readonly kind: 'refused' }
-  /** The client cannot follow them now, or may not begin. */
+  /** The client cannot follow the channels now, or must not begin. */
   | { readonly kind: 'ended'; readonly farewell: Farewell }
-  /** The notifier cannot take this user or these channels. */
+  /** The name of the user or of a channel is wrong. */
   | { readonly kind: 'invalid'; readonly error: PenknifeError }
 
 export interface SessionsOptions {
   readonly notifier: AnyNotifier
-  /** Connections that a user may have. */
+  /** The most connections of a user. */
   readonly perUser: number | undefined
-  /** How long a client waits before it reconnects, give or take half of it; undefined: as long as it likes. */
+  /** How long a client waits before it reconnects, plus or minus up to half of it; undefined: its own time. */
   readonly retryMs: number | undefined
-  /** How often quiet clients get something; undefined: never. */
+  /** How often idle clients get a heartbeat; undefined: never. */
   readonly heartbeatMs: number | undefined
-  /** A client that takes nothing for this long is cut off. */
+  /** A client that reads nothing for this long is disconnected. */
   readonly stallMs: number
-  /** Reports that clients cannot follow their channels though Redis answers. */
+  /** Reports that clients cannot follow their channels, although Redis answers. */
   readonly report: (fault: unknown) => void
 }
 
@@ -44,9 +44,9 @@ export interface SessionsOptions {
 export interface Sessions {
   /** Rejects with what `authorize` rejects with. */
   open(kind: TransportKind, request: SessionRequest): Promise<Opened>
-  /** What to say to all that come now; undefined while they are served. */
+  /** The farewell for new clients after `close`. Undefined while they are served. */
   readonly farewell: Farewell | undefined
-  /** Sends every client away with a time to come back, and all later ones. Resolves when their connections are done. */
+  /** Asks every client to reconnect, and all later ones. Resolves when their connections have ended. */
   close(deadlineMs: number): Promise<void>
 }
 
@@ -56,31 +56,31 @@ export function createSessions(options: SessionsOptions): Sessions {
   const fanOuts = new Map<TransportKind, FanOuts>()
   let closed = false
   let heartbeats: NodeJS.Timeout | undefined
-  let forget = (): unknown => undefined
-  const settings = { notifier, stallMs, comeBackAfterMs, onClose: remove }
+  let unregister = (): unknown => undefined
+  const settings = { notifier, stallMs, reconnectAfterMs, onClose: remove }
 
-  /** Not the same for all, so that they do not come back at once. */
-  function comeBackAfterMs(): number | undefined {
+  /** Random, so that clients do not reconnect all at once. */
+  function reconnectAfterMs(): number | undefined {
     return retryMs === undefined ? undefined : retryMs * (0.5 + Math.random())
   }
 
-  function comeBack(): Farewell {
-    return { kind: 'come back', afterMs: comeBackAfterMs() }
+  function reconnect(): Farewell {
+    return { kind: 'reconnect', afterMs: reconnectAfterMs() }
   }
 
   async function close(deadlineMs: number): Promise<void> {
     closed = true
-    await Promise.all([...sessions].map((session) => session.end('come back', deadlineMs)))
+    await Promise.all([...sessions].map((session) => session.end('reconnect', deadlineMs)))
   }
 
   function beat(): void {
     for (const session of sessions) session.keepAlive()
   }
 
-  /** While there are sessions they get heartbeats, and penknife.close() ends them. */
+  /** While there are sessions, heartbeats run, and penknife.close() ends the sessions. */
   function add(session: Session): void {
     if (sessions.size === 0) {
-      forget = notifier.onClose(close)
+      unregister = notifier.onClose(close)
       if (heartbeatMs !== undefined) heartbeats = setInterval(beat, heartbeatMs).unref()
     }
     sessions.add(session)
@@ -89,10 +89,10 @@ export function createSessions(options: SessionsOptions): Sessions {
   function remove(session: Session): void {
     if (!sessions.delete(session) || sessions.size > 0) return
     clearInterval(heartbeats)
-    forget()
+    unregister()
   }
 
-  /** Writes to the sessions of one channel together; a session of several channels is on its own. */
+  /** The fan-out for a session of one channel. A session of several channels has none. */
   function fanOutOf(kind: TransportKind, [channel, ...others]: readonly string[]): ChannelFanOut | undefined {
     if (channel === undefined || others.length > 0) return undefined
     let found = fanOuts.get(kind)
@@ -106,7 +106,7 @@ export function createSessions(options: SessionsOptions): Sessions {
   function failed(error: unknown): Opened {
     if (isInvalid(error)) return { kind: 'invalid', error }
     if (!isOutage(error)) report(error)
-    return { kind: 'ended', farewell: comeBack() }
+    return { kind: 'ended', farewell: reconnect() }
   }
 
   async function open(kind: TransportKind, request: SessionRequest): Promise<Opened> {
@@ -114,7 +114,7 @@ export function createSessions(options: SessionsOptions): Sessions {
     const session = new Session(settings, channels)
     let allowed: readonly string[]
     try {
-      // Before authorize is asked, so that no revocation falls behind its answer.
+      // Before authorize is called, so that no revocation is missed after it.
       if (user !== undefined) await session.admit(user)
     } catch (error) {
       return failed(error)
@@ -139,7 +139,7 @@ export function createSessions(options: SessionsOptions): Sessions {
       session.close()
       return failed(error)
     }
-    if (closed) await session.end('come back')
+    if (closed) await session.end('reconnect')
     const { farewell } = session
     if (!farewell) return { kind: 'session', session }
     session.close()
@@ -149,7 +149,7 @@ export function createSessions(options: SessionsOptions): Sessions {
   return {
     open,
     get farewell() {
-      return closed ? comeBack() : undefined
+      return closed ? reconnect() : undefined
     },
     close,
   }

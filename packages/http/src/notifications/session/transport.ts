@@ -2,44 +2,44 @@ import type { NotifierAdmissionEnd, NotifierEvent } from '@penknife/core'
 
 import type { Cursor } from './cursor.ts'
 
-/** How a session ends, as its client learns it. */
+/** The last message of a session to its client. */
 export type Farewell =
-  /** The client is to come back after these milliseconds; undefined: when it likes. */
-  | { readonly kind: 'come back'; readonly afterMs: number | undefined }
-  /** The client is not to come back by itself; it may ask to go on from its cursor. */
+  /** The client should reconnect after these milliseconds; undefined: at its own time. */
+  | { readonly kind: 'reconnect'; readonly afterMs: number | undefined }
+  /** The client should not reconnect by itself. Its page may offer to continue from the cursor. */
   | { readonly kind: 'closed'; readonly reason: NotifierAdmissionEnd; readonly cursor: string }
 
-/** Carries one session to its client: it frames what the session says, and writes it. It decides nothing. */
+/** Frames and writes the messages of one session to its client. It decides nothing. */
 export interface Transport {
-  /** Called once, before everything else: how long the client is to wait before it reconnects. */
+  /** Called once, before everything else, with the time after which the client should reconnect. */
   open(reconnectAfterMs: number | undefined): void
-  /** An event; the cursor is at the event already. */
+  /** Writes an event. The cursor is already at the event. */
   event(event: NotifierEvent, cursor: Cursor): void
-  /** The client's position, without an event. */
+  /** Writes the client's position, without an event. */
   position(cursor: string): void
-  /** Events were lost: the client must load the channel's state afresh. */
+  /** Writes that events were lost: the client must load the channel's state again. */
   reset(channel: string, cursor: string): void
-  /** The client may follow the channel no longer. */
+  /** Writes that the client may no longer follow the channel. */
   revoked(channel: string, cursor: string): void
-  /** Something small for a quiet client, so that nothing on the way takes the connection for dead. */
+  /** Writes something small to an idle client, so that proxies keep the connection. */
   keepAlive(): void
-  /** Says farewell and ends. Resolves when the client took all of it, or is cut off `graceMs` later. */
+  /** Writes the farewell and ends. Resolves when everything was sent; after `graceMs` it cuts the connection. */
   close(farewell: Farewell, graceMs: number): Promise<void>
   /** Cuts the connection. */
   destroy(): void
 
-  /** Bytes that the client has not taken yet. */
+  /** Bytes that the client has not received yet. */
   readonly unsentBytes: number
-  /** The last write found no room. */
+  /** Whether the socket's buffer is full since the last write. */
   readonly full: boolean
-  /** Writes now what it has queued. */
+  /** Sends the queued text now. */
   flush(): void
-  /** Calls once when the client took all that was written, or some of it was still on its way before. */
+  /** Calls the listener once, when the connection has sent everything that was written. */
   onDrain(listener: () => void): void
 
-  /** Ended by either side. */
+  /** Whether either side has ended it. */
   readonly closed: boolean
-  /** Calls once when it is closed; at once when it is already. */
+  /** Calls the listener once when it is closed; at once if it is closed already. */
   onClose(listener: () => void): void
   /** Whether it can be in a group. */
   readonly groupable: boolean
@@ -49,19 +49,19 @@ export interface GroupMember {
   readonly transport: Transport
 }
 
-/** Many clients that get the same events: each event is framed once, and written to all in one pass. */
+/** Many clients that get the same events. Each event is framed once, and written to all in one pass. */
 export interface TransportGroup<Member extends GroupMember> {
   readonly size: number
-  /** From the next event on. Nothing may be queued in the member's transport, and it must be groupable. */
+  /** The member gets the next event. Its transport must be groupable, and have nothing queued. */
   add(member: Member): void
-  /** Writes to it by itself what the group queued so far. False when it was not a member. */
+  /** Removes a member, and gives its own transport the text in the group's queue. Returns false if it was not a member. */
   delete(member: Member): boolean
-  /** An event; the cursor is at the event already. */
+  /** Writes an event. The cursor is already at the event. */
   event(event: NotifierEvent, cursor: Cursor): void
 }
 
 /** One kind of transport, such as server-sent events. */
 export interface TransportKind {
-  /** @param onFull called for a member that the group let go, because its last write found no room */
+  /** @param onFull called for a member that left the group because its socket's buffer is full */
   createGroup<Member extends GroupMember>(onFull: (member: Member) => void): TransportGroup<Member>
 }

@@ -27,9 +27,9 @@ test.each([1, 2])('clients of %i channels at one position share one frame', (cha
   expect(Object.is(frames.of(event, cursor), text)).toBe(true)
 })
 
-test('a nudge has no id, and a client that is to come back may be told nothing', () => {
+test('a nudge has no id, and a farewell without a time is empty', () => {
   const cursor = createCursor(['a'], new Map([['a', '1-1']]))
   expect(createEventFrames().of({ ...event, id: null }, cursor)).toMatch(/^event: message\n/)
-  expect(farewellFrame({ kind: 'come back', afterMs: undefined })).toBe('')
-  expect(farewellFrame({ kind: 'come back', afterMs: 12.4 })).toBe('retry: 12\n\n')
+  expect(farewellFrame({ kind: 'reconnect', afterMs: undefined })).toBe('')
+  expect(farewellFrame({ kind: 'reconnect', afterMs: 12.4 })).toBe('retry: 12\n\n')
 })

@@ -3,20 +3,20 @@ import type { NotifierEvent, NotifierMessage, NotifierState } from '@penknife/co
 import type { Cursor } from '../session/cursor.ts'
 import type { Farewell } from '../session/transport.ts'
 
-/** Builds the text of events, each once for all that are to get the same. */
+/** Builds the text of events, once for all clients that get the same text. */
 export interface EventFrames {
-  /** The cursor is at the event already. */
+  /** The cursor is already at the event. */
   of(event: NotifierEvent, cursor: Cursor): string
 }
 
 /**
- * What was built in this tick is remembered until its end, in which nearly all clients get it. A WeakMap for longer would
+ * Remembers the texts of a tick until its end, because nearly all clients get them in the same tick. A WeakMap for longer would
  * cost the garbage collector more than it saves.
  */
 export function createEventFrames(): EventFrames {
-  /** The last text of a message, and its id there. */
+  /** The last text of each message, with the `id` in that text. */
   const built = new Map<NotifierMessage, { readonly id: string | undefined; readonly text: string }>()
-  /** For clients of one channel, which all are where the message is. */
+  /** The texts for clients of one channel. Their cursors are all at the message. */
   const sole = new Map<NotifierMessage, string>()
 
   function forget(): void {
@@ -53,38 +53,38 @@ export function createEventFrames(): EventFrames {
 }
 
 /**
- * The text of one event: `id` only where there is a position to resume from, `event` the message's type, `data`
- * `{"channel":…,"data":…}` with the JSON text as it was published.
+ * The text of one event: `id` if there is a position to resume from, `event` with the message's type, and `data` with
+ * `{"channel":…,"data":…}`, which has the JSON text that was published.
  */
 export function messageFrame(message: NotifierMessage, id: string | undefined): string {
   const data = `{"channel":${JSON.stringify(message.channel)},"data":${oneLine(message.json)}}`
   return `${id === undefined ? '' : `id: ${id}\n`}event: ${oneLine(message.type)}\ndata: ${data}\n\n`
 }
 
-/** Makes a client load a channel's state afresh. */
+/** Tells a client to load a channel's state again. */
 export function resetFrame(channel: string, id: string): string {
   return `id: ${id}\nevent: reset\ndata: ${JSON.stringify({ channel })}\n\n`
 }
 
-/** A channel's state as `getState` loaded it; every event after it follows. */
+/** A channel's state, as `getState` loaded it. Every later event follows. */
 export function stateFrame({ channel, state }: NotifierState, id: string): string {
   return `id: ${id}\nevent: state\ndata: ${JSON.stringify({ channel, state })}\n\n`
 }
 
-/** The client may follow the channel no longer; the other channels go on. */
+/** Tells a client that it may no longer follow the channel. The other channels continue. */
 export function revokedFrame(channel: string, id: string): string {
   const position = id === '' ? '' : `id: ${id}\n`
   return `${position}event: revoked\ndata: ${JSON.stringify({ channel })}\n\n`
 }
 
-/** Begins the id of a client that was closed for good: a client that comes back by itself with it is stopped. */
-export const CLOSED_MARK = '!'
+/** The prefix of the id of a `closed` event. A client that reconnects with such an id is stopped. */
+export const CLOSED_PREFIX = '!'
 
-/** The last that a client gets. A page that was closed can ask to go on from `cursor`. */
+/** The last message to a client. A page that was closed may offer to continue from `cursor`. */
 export function farewellFrame(farewell: Farewell): string {
-  if (farewell.kind === 'come back') return retryFrame(farewell.afterMs)
+  if (farewell.kind === 'reconnect') return retryFrame(farewell.afterMs)
   const { reason, cursor } = farewell
-  return `id: ${CLOSED_MARK}${cursor}\nevent: closed\ndata: ${JSON.stringify({ reason, cursor })}\n\n`
+  return `id: ${CLOSED_PREFIX}${cursor}\nevent: closed\ndata: ${JSON.stringify({ reason, cursor })}\n\n`
 }
 
 /** Moves the client's position without an event. */
@@ -92,7 +92,7 @@ export function positionFrame(id: string): string {
   return `id: ${id}\n\n`
 }
 
-/** How long the client is to wait before it reconnects; empty for as long as it likes. */
+/** The time after which the client should reconnect. Empty text: its own time. */
 export function retryFrame(ms: number | undefined): string {
   return ms === undefined ? '' : `retry: ${Math.round(ms)}\n\n`
 }
@@ -100,7 +100,7 @@ export function retryFrame(ms: number | undefined): string {
 /** A comment, which clients ignore and which keeps proxies from closing the connection. */
 export const HEARTBEAT_FRAME = ':\n\n'
 
-/** JSON has line breaks only between its tokens, where a space does as well. */
+/** Replaces line breaks by spaces. JSON has them only between its tokens. */
 function oneLine(text: string): string {
   return /[\r\n]/.test(text) ? text.replaceAll(/[\r\n]+/g, ' ') : text
 }

@@ -1,13 +1,13 @@
 import type { Exchange } from '../../exchange/exchange.ts'
 import type { GivenCursors } from '../session/resume.ts'
-import { CLOSED_MARK } from './frames.ts'
+import { CLOSED_PREFIX } from './frames.ts'
 
-/** More ids than this are of no use to anybody: the last ones count. */
-const MOST_IDS = 8
+/** The most ids of a request that are read: the last ones. */
+const MAX_IDS = 8
 
 /**
- * The ids by which a request resumes, as the client sent them: of the header, and of `?lastEventId=`. A client repeats the
- * address it began with, so the header is the newer source.
+ * The ids from which a request resumes: those of the header, and those of `?lastEventId=`. A client repeats the address with
+ * which it began, so the header is newer.
  */
 export function lastIdsOf(exchange: Exchange): GivenCursors {
   // A cursor has no commas: Node joins repeated headers with them.
@@ -19,10 +19,10 @@ export function lastIdsOf(exchange: Exchange): GivenCursors {
 }
 
 function given(ids: readonly string[]): string[] {
-  return ids.filter((id) => id !== '').slice(-MOST_IDS)
+  return ids.filter((id) => id !== '').slice(-MAX_IDS)
 }
 
-/** Whether a client comes back by itself after it was closed for good. */
+/** Whether a client reconnects by itself after a `closed` event. */
 export function wasClosed({ newer, older }: GivenCursors): boolean {
-  return (newer.length > 0 ? newer : older).some((id) => id.startsWith(CLOSED_MARK))
+  return (newer.length > 0 ? newer : older).some((id) => id.startsWith(CLOSED_PREFIX))
 }

@@ -17,7 +17,7 @@ import {
   revokedFrame,
 } from './frames.ts'
 
-/** Server-sent events, of one middleware. */
+/** The server-sent events of one middleware. */
 export interface ServerSentEvents extends TransportKind {
   transport(writer: StreamWriter): Transport
 }
@@ -43,7 +43,7 @@ export function createServerSentEvents(): ServerSentEvents {
   }
 }
 
-/** Writes frames to a response. There is one for each client of a server: it is made of few objects. */
+/** Writes frames to a response. A server has one for each client, so it consists of few objects. */
 class SseTransport implements Transport {
   readonly writer: StreamWriter
   readonly #frames: EventFrames
