@@ -26,7 +26,7 @@ import { answersWithin, createSink } from './sink.ts'
 import { createSubscriber, type Subscriber } from './subscriber.ts'
 
 export interface ConnectOptions {
-    /**
+  /**
    * How long a script call may take, unless a feature says otherwise. An add with `durability` may take four deadlines. Methods
    * that wait, or that make several script calls, take longer. Default: 2 s.
    */
