@@ -62,7 +62,7 @@ export interface OnceRun {
   readonly id: string
   /**
    * Aborted when the claim is lost: Redis was away for longer than the lease, the process stood still, or `maxRun` is over. Another caller
-   * may run the body then; the result of this run will not be kept.
+   * may run the body then. The result of this run is stored only if no other caller took over.
    */
   readonly signal: AbortSignal
 }
@@ -88,8 +88,9 @@ export interface Once {
    * Cost: two script calls for who runs the body, and one every third of the lease; one for who comes later; one or two, and a
    * subscription, for who waits.
    *
-   * @throws what the body threw, or PENKNIFE_LEASE_LOST when the body ended after its claim was lost: what it did may be done
-   * again, and its result is not kept. PENKNIFE_TIMEOUT and the like when Redis is away: with fate `unknown` after the body ran.
+   * @throws what the body threw. PENKNIFE_LEASE_LOST when another caller took over before the body ended: this result is not
+   * stored, and the body may run twice. A claim that was lost and that nobody took over still stores the result. While Redis is
+   * away the result is sent again until the claim ends; then PENKNIFE_TIMEOUT and the like: the body ran, and may run again.
    */
   run<Result>(
     id: string,

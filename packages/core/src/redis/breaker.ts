@@ -5,7 +5,7 @@ import { checkOptions, wholeNumber } from '../options.ts'
 
 /** When a server that does not answer is no longer asked. */
 export interface BreakerOptions {
-  /** So many calls in a row without an answer in time, and no further one is sent. Default: 5. */
+  /** After so many batches (not calls) in a row without an answer in time, no further one is sent. Default: 5. */
   readonly failures?: number
   /** They count as a row if they fail within this time. Default: 10 s. */
   readonly within?: Duration

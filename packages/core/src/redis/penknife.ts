@@ -26,7 +26,10 @@ import { answersWithin, createSink } from './sink.ts'
 import { createSubscriber, type Subscriber } from './subscriber.ts'
 
 export interface ConnectOptions {
-  /** How long a call may take, unless a feature says otherwise. Default: 2 s. */
+  /**
+   * How long a script call may take, unless a feature says otherwise. An add with `durability` may take four deadlines. Methods
+   * that wait, or that make several script calls, take longer. Default: 2 s.
+   */
   readonly deadline?: Duration
   /** Calls that may be unsettled at once, sent or waiting for Redis. Default: 50,000. */
   readonly maxPending?: number

@@ -176,7 +176,7 @@ export interface WorkerOptions {
   readonly timeout?: Duration
   /** Wait before the second attempt. It doubles with each further attempt. Default: 1 s. */
   readonly retryDelay?: Duration
-  /** The longest wait before an attempt. Default: 1 h. */
+  /** The longest wait before an attempt, at least `retryDelay`. Default: the longer of `retryDelay` and 1 h. */
   readonly maxRetryDelay?: Duration
   /** Random addition to the wait, 0 to 1 times the wait, so that entries that failed together are not retried together. Default: 0.2. */
   readonly retryJitter?: number
