@@ -23,6 +23,7 @@ test('every adapter exports the same names', () => {
       'HttpError',
       'PASS',
       'adapt',
+      'decisionOf',
       'definePlugin',
       'ipKey',
       'leaderboard',

@@ -39,7 +39,7 @@ test.each([
   await until('it is reported', () => warnings.length > before)
   expect([warnings.length - before, errors]).toEqual([1, []])
   expect(warnings.at(-1)).toMatch(
-    /turns clients away.*the answer of notifications authorize is .*return true, false/,
+    /denies clients.*the answer of notifications authorize is .*return true, false/,
   )
 })
 
