@@ -24,6 +24,8 @@ export interface FailoverResult {
   readonly lost: number
   /** Confirmed before the replica fell behind, and lost all the same: none may be. */
   readonly lostBeforeLag: number
+  /** Confirmed while the replica was behind: only these may be lost. */
+  readonly confirmedInLag: number
   readonly unknown: number
   /** Confirmed adds to the stream that a worker handles meanwhile, neither handled nor lost with the master. */
   readonly unhandled: number
@@ -89,6 +91,8 @@ export async function runFailover(options: FailoverOptions): Promise<FailoverRes
     return {
       confirmed: keep.confirmed.size,
       lost: lost.length,
+      confirmedInLag: [...keep.confirmed.values()].filter((at) => at > laggedAt - 50 && at < diedAt + 50)
+        .length,
       lostBeforeLag: lost.filter(([, at]) => at < laggedAt - 50).length,
       unknown: keep.unknown(),
       unhandled: [...queue.confirmed].filter(([n, at]) => !handled.has(n) && at < laggedAt - 50).length,
