@@ -29,6 +29,7 @@ export interface WorkerEvents {
 /** Every event has the fields of `identity`. */
 export function createWorkerEvents(identity: WorkerIdentity): WorkerEvents {
   const topic = createTopic<WorkerEvent>('penknife:worker')
+  const { space, name, group, consumer } = identity
   let warned = false
 
   function emit(event: WorkerEventDetails): void {
@@ -54,7 +55,10 @@ export function createWorkerEvents(identity: WorkerIdentity): WorkerEvents {
   return {
     on: (listener) => topic.on(listener),
     started(entry) {
-      if (topic.heard) emit({ kind: 'started', ...idOf(entry) })
+      if (!topic.heard) return
+      // Literals: spreading objects for each entry cost more than handling it.
+      const { id, attempt, fence } = entry
+      topic.emit({ kind: 'started', id, attempt, fence, space, name, group, consumer })
     },
     failed(entry, error) {
       if (topic.heard) emit({ kind: 'failed', ...idOf(entry), error })
@@ -63,9 +67,10 @@ export function createWorkerEvents(identity: WorkerIdentity): WorkerEvents {
     settled(entry, move) {
       if (move?.to === 'dead') return dead(idOf(entry), move.why, move.error)
       if (!topic.heard) return
-      const delivery = idOf(entry)
-      if (!move) emit({ kind: 'done', ...delivery })
-      else if (move.to === 'retrying') emit({ kind: 'retrying', ...delivery, delayMs: move.delayMs })
+      const { id, attempt, fence } = entry
+      if (!move) return topic.emit({ kind: 'done', id, attempt, fence, space, name, group, consumer })
+      const delivery = { id, attempt, fence }
+      if (move.to === 'retrying') emit({ kind: 'retrying', ...delivery, delayMs: move.delayMs })
       else if (move.to === 'delayed') emit({ kind: 'delayed', id: entry.id, untilMs: move.dueMs })
       else emit({ kind: 'returned', ...delivery, why: move.why })
     },
