@@ -91,7 +91,7 @@ export function createBreakers(options: BreakerOptions, { nodeOf, probe }: Probe
 
     function open(circuit: Circuit, slot: number, key: string, reason: string): void {
       const { node } = circuit
-      if (topic.heard) topic.emit({ kind: 'open', node, deadlineMs, reason })
+      if (topic.hasListeners) topic.emit({ kind: 'open', node, deadlineMs, reason })
       circuit.outage = new Outage(
         () => probe(slot, key, deadlineMs),
         probeEveryMs,
@@ -105,7 +105,7 @@ export function createBreakers(options: BreakerOptions, { nodeOf, probe }: Probe
       if (!outage) return
       outage.end()
       outages.delete(outage)
-      if (topic.heard) topic.emit({ kind: 'closed', node, deadlineMs, openMs: outage.lastedMs() })
+      if (topic.hasListeners) topic.emit({ kind: 'closed', node, deadlineMs, openMs: outage.lastedMs() })
     }
 
     return {

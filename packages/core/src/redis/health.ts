@@ -38,8 +38,8 @@ export function toHealth(unavailable: string | undefined, latencyMs: number, kno
   const trouble = [
     ...refused.map(({ call, message }) => `Redis refuses ${call}: ${message}`),
     ...policies.map(
-      ({ space, limiter, policy, code, reason }) =>
-        `the policy '${policy}' of limiter '${limiter}' of space '${space}' decides (${code}): ${reason}`,
+      ({ space, name, policy, code, reason }) =>
+        `the policy '${policy}' of limiter '${name}' of space '${space}' decides (${code}): ${reason}`,
     ),
     ...connections.flatMap(({ purpose, reason }) => (reason === undefined ? [] : [`${purpose}: ${reason}`])),
   ]

@@ -21,9 +21,9 @@ export type PenknifeEvent =
    * A limiter's policy decides since Redis does not, with the code and message of what calls would fail with; once for each
    * limiter and code.
    */
-  | ({ readonly kind: 'policy' } & Pick<PolicyInUse, 'space' | 'limiter' | 'policy' | 'code' | 'reason'>)
+  | ({ readonly kind: 'policy' } & Pick<PolicyInUse, 'space' | 'name' | 'policy' | 'code' | 'reason'>)
   /** Redis decides for that limiter again. */
-  | { readonly kind: 'decides'; readonly space: string; readonly limiter: string }
+  | { readonly kind: 'decides'; readonly space: string; readonly name: string }
   /** A setting of the server does not fit the features in use. */
   | { readonly kind: 'finding'; readonly finding: ServerFinding }
 
@@ -39,7 +39,7 @@ export interface News {
   /** A limiter's policy decides for a reason that is new. */
   policy(use: PolicyInUse): void
   /** Redis decides again. */
-  decides(space: string, limiter: string): void
+  decides(space: string, name: string): void
   finding(finding: ServerFinding): void
   /** From now on penknife closes its connections itself: no more warnings. */
   close(): void
@@ -54,7 +54,7 @@ export function createNews(): News {
   let closed = false
 
   function warnOnce(of: string, text: string, whenClosed: boolean = false): void {
-    if (topic.heard || (closed && !whenClosed) || warned.has(of)) return
+    if (topic.hasListeners || (closed && !whenClosed) || warned.has(of)) return
     warned.add(of)
     process.emitWarning(`${text}; penknife.on(…) tells of every change`, 'PenknifeWarning')
   }
@@ -89,17 +89,17 @@ export function createNews(): News {
         topic.emit({ kind: 'refusing', call, code, reason })
       }
     },
-    policy({ space, limiter, policy, code, reason }) {
-      const what = `limiter '${limiter}' of space '${space}'`
+    policy({ space, name, policy, code, reason }) {
+      const what = `limiter '${name}' of space '${space}'`
       // Calls to a limiter of a penknife that was closed may be a mistake, and pass.
       warnOnce(
         `policy ${code}`,
         `${what}: its policy '${policy}' decides, since Redis does not (${code}): ${reason}`,
         code === 'PENKNIFE_CLOSED',
       )
-      topic.emit({ kind: 'policy', space, limiter, policy, code, reason })
+      topic.emit({ kind: 'policy', space, name, policy, code, reason })
     },
-    decides: (space, limiter) => topic.emit({ kind: 'decides', space, limiter }),
+    decides: (space, name) => topic.emit({ kind: 'decides', space, name }),
     finding(finding) {
       if (found.has(finding.code)) return
       found.add(finding.code)

@@ -3,7 +3,8 @@ import type { ErrorCode, PenknifeError } from '../errors.ts'
 /** A limiter whose policy decides, since Redis does not. */
 export interface PolicyInUse {
   readonly space: string
-  readonly limiter: string
+  /** The limiter's name. */
+  readonly name: string
   /** Its `whenUnavailable`; `local` where this process decides by a share of the rules. */
   readonly policy: 'open' | 'closed' | 'local'
   /** What calls would fail with if the policy were `throw`. */
@@ -18,7 +19,7 @@ export interface PolicyInUse {
   readonly lastMs: number
 }
 
-export type PolicyOf = Pick<PolicyInUse, 'space' | 'limiter' | 'policy'>
+export type PolicyOf = Pick<PolicyInUse, 'space' | 'name' | 'policy'>
 
 /**
  * Which limiters' policies decide, and why. A reason counts until Redis decides and the policy has not for a second, so that
@@ -30,7 +31,7 @@ export interface Policies {
   readonly any: boolean
   decided(by: PolicyOf, error: PenknifeError): void
   /** Redis decided a call of that limiter. */
-  done(space: string, limiter: string): void
+  done(space: string, name: string): void
   list(): readonly PolicyInUse[]
 }
 
@@ -52,23 +53,23 @@ interface Entry {
 /** `began` is called with each limiter's first decision for a reason, `ended` when a limiter has none any more. */
 export function createPolicies(
   began: (use: PolicyInUse) => void,
-  ended: (space: string, limiter: string) => void,
+  ended: (space: string, name: string) => void,
 ): Policies {
   const entries = new Map<string, Entry>()
 
   function show({ by, code, reason, decisions, firstAt, lastAt }: Entry): PolicyInUse {
     const now = performance.now()
-    const { space, limiter, policy } = by
-    return { space, limiter, policy, code, reason, decisions, sinceMs: now - firstAt, lastMs: now - lastAt }
+    const { space, name, policy } = by
+    return { space, name, policy, code, reason, decisions, sinceMs: now - firstAt, lastMs: now - lastAt }
   }
 
   function end(wanted: (entry: Entry) => boolean): void {
     for (const [key, entry] of entries) {
       if (!wanted(entry)) continue
       entries.delete(key)
-      const { space, limiter } = entry.by
-      const more = [...entries.values()].some(({ by }) => by.space === space && by.limiter === limiter)
-      if (!more) ended(space, limiter)
+      const { space, name } = entry.by
+      const more = [...entries.values()].some(({ by }) => by.space === space && by.name === name)
+      if (!more) ended(space, name)
     }
   }
 
@@ -78,7 +79,7 @@ export function createPolicies(
     },
     decided(by, { code, message }) {
       const now = performance.now()
-      const key = `${by.space} ${by.limiter} ${by.policy} ${code}`
+      const key = `${by.space} ${by.name} ${by.policy} ${code}`
       const known = entries.get(key)
       const entry = known ?? { by, code, reason: message, decisions: 0, firstAt: now, lastAt: now }
       entry.reason = message
@@ -88,11 +89,11 @@ export function createPolicies(
       entries.set(key, entry)
       began(show(entry))
     },
-    done(space, limiter) {
+    done(space, name) {
       const before = performance.now() - QUIET_MS
       end(
         ({ by, code, lastAt }) =>
-          by.space === space && by.limiter === limiter && lastAt < before && !OF_A_KEY.has(code),
+          by.space === space && by.name === name && lastAt < before && !OF_A_KEY.has(code),
       )
     },
     list() {

@@ -7,19 +7,19 @@ import { failureOf, replyCode } from '../redis/failures.ts'
 import type { Reader } from '../redis/reader.ts'
 import { streamPage } from '../redis/scripts.gen.ts'
 import { toEntry } from './entries.ts'
-import { before, type StreamBound, checkId, toBound } from './ids.ts'
+import { before, type StreamBound, toRange } from './ids.ts'
 import { pages, toEntries } from './pages.ts'
 import type { Scope } from './scope.ts'
 import type { StreamEntry } from './types.ts'
 
 export interface StreamReplayOptions {
-  /** Begins with this id or time, inclusive. Default: the oldest entry, in reverse the newest. */
+  /** The oldest id or time of the range, inclusive; `'-'` is the oldest entry. Default: '-'. */
   readonly from?: StreamBound
-  /** Begins with the entry after this id, such as the last one that you got. Instead of `from`. */
-  readonly after?: string
-  /** Ends with this id or time, inclusive. Default: the newest entry, in reverse the oldest. */
+  /** The newest id or time of the range, inclusive; `'+'` is the newest entry. Default: '+'. */
   readonly to?: StreamBound
-  /** Newest first: `from` is then the later end. Default: false. */
+  /** Continues after the entry with this id, in the order of reading. Instead of `from`, in reverse instead of `to`. */
+  readonly after?: string
+  /** Newest first. Default: false. */
   readonly reverse?: boolean
   /** Continues with new entries until the signal ends the iteration. Default: false. */
   readonly follow?: boolean
@@ -42,8 +42,9 @@ export function replay<T>(scope: Scope, options: StreamReplayOptions): AsyncGene
   const { reverse = false, follow = false, signal } = options
   const count = wholeNumber('pageEntries', options.pageEntries ?? 100, 1, 1000)
   const bytes = wholeNumber('pageBytes', options.pageBytes ?? 1 << 20, 1024, 8 << 20)
-  if (options.from !== undefined && options.after !== undefined) {
-    throw invalid('after', options.after, "give 'from' or 'after', not both")
+  const start = reverse ? 'to' : 'from'
+  if (options[start] !== undefined && options.after !== undefined) {
+    throw invalid('after', options.after, `give '${start}' or 'after', not both`)
   }
   if (follow && reverse)
     throw invalid(
@@ -57,12 +58,7 @@ export function replay<T>(scope: Scope, options: StreamReplayOptions): AsyncGene
   if (signal !== undefined && !(signal instanceof AbortSignal)) {
     throw invalid('signal', signal, 'give an AbortSignal')
   }
-  const [start, end] = reverse ? ['+', '-'] : ['-', '+']
-  const last = toBound('to', options.to ?? end)
-  const first =
-    options.after === undefined
-      ? toBound('from', options.from ?? start)
-      : `(${checkId('after', options.after)}`
+  const { first, last } = toRange(options)
 
   const { route, key, bind } = scope
   const page = bind(streamPage, [])
