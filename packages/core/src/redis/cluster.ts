@@ -1,6 +1,6 @@
 import { ReplyError, type Link, NotSent, type Receiver, type Topology } from './driver.ts'
 import type { Sent } from './sent.ts'
-import type { CommandSink } from './sink.ts'
+import type { CommandSink } from './sink-types.ts'
 
 /** Before the slots are looked up again for a call whose master is not there. */
 const LOOK_UP_MS = 100

@@ -8,7 +8,7 @@ import { type Port, Runner, type RunnerOptions } from './runner.ts'
 import type { Arg, Script, SharedArg } from './script.ts'
 import { argsOf, type Sent } from './sent.ts'
 import type { Owner, Servers } from './servers.ts'
-import type { CommandSink } from './sink.ts'
+import type { CommandSink } from './sink-types.ts'
 
 /** Where a write must have arrived before its call resolves. */
 export interface Safety {

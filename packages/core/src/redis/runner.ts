@@ -9,7 +9,7 @@ import { Patience } from './patience.ts'
 import type { Refusals } from './refusals.ts'
 import type { Arg, Script, SharedArg } from './script.ts'
 import { Bulk } from './sent.ts'
-import type { CommandSink } from './sink.ts'
+import type { CommandSink } from './sink-types.ts'
 
 export interface RunnerOptions {
   /** On a cluster a call holds the items of one slot, else those of every slot. */

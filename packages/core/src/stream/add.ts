@@ -1,13 +1,14 @@
-import type { StreamSettings } from './settings.ts'
 import { invalid, PenknifeError } from '../errors.ts'
 import type { Topic } from '../events.ts'
 import { isPlain, toJson } from '../json.ts'
 import { streamAdd, streamAddOnce } from '../redis/scripts.gen.ts'
 import { conform, type StandardSchema } from '../standard-schema.ts'
 import { addTerms, type AddTerms, checkDedupId, createAmbientTrace, DEFAULT_TERMS } from './add-terms.ts'
+import type { StreamEvent } from './event-types.ts'
+import type { StreamAddManyOptions, StreamAddOptions } from './option-types.ts'
 import { createRoomQueue } from './room-queue.ts'
 import type { Scope } from './scope.ts'
-import type { StreamAddManyOptions, StreamAddOptions, StreamEvent } from './types.ts'
+import type { StreamSettings } from './settings.ts'
 
 /** The largest payload, as JSON in bytes. */
 const LARGEST_PAYLOAD = 1 << 20

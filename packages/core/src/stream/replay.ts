@@ -7,29 +7,10 @@ import { failureOf, replyCode } from '../redis/failures.ts'
 import type { Reader } from '../redis/reader.ts'
 import { streamPage } from '../redis/scripts.gen.ts'
 import { toEntry } from './entries.ts'
-import { before, type StreamBound, toRange } from './ids.ts'
+import type { StreamReplayOptions, StreamEntry } from './entry-types.ts'
+import { before, toRange } from './ids.ts'
 import { pages, toEntries } from './pages.ts'
 import type { Scope } from './scope.ts'
-import type { StreamEntry } from './types.ts'
-
-export interface StreamReplayOptions {
-  /** The oldest id or time of the range, inclusive; `'-'` is the oldest entry. Default: '-'. */
-  readonly from?: StreamBound
-  /** The newest id or time of the range, inclusive; `'+'` is the newest entry. Default: '+'. */
-  readonly to?: StreamBound
-  /** Continues after the entry with this id, in the order of reading. Instead of `from`, in reverse instead of `to`. */
-  readonly after?: string
-  /** Newest first. Default: false. */
-  readonly reverse?: boolean
-  /** Continues with new entries until the signal ends the iteration. Default: false. */
-  readonly follow?: boolean
-  /** Entries fetched at once: 1 to 1,000. Default: 100. */
-  readonly pageEntries?: number
-  /** Bytes fetched at once: 1 KiB to 8 MiB. One entry always fits. Default: 1 MiB. */
-  readonly pageBytes?: number
-  /** Ends the iteration, which throws the signal's reason. */
-  readonly signal?: AbortSignal
-}
 
 const KNOWN = ['from', 'after', 'to', 'reverse', 'follow', 'pageEntries', 'pageBytes', 'signal']
 

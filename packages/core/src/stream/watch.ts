@@ -1,7 +1,7 @@
 import type { Topic } from '../events.ts'
+import type { StreamEvent } from './event-types.ts'
 import type { Scope } from './scope.ts'
-import type { StreamGroupStats } from './stats.ts'
-import type { StreamEvent } from './types.ts'
+import type { StreamGroupStats } from './stats-types.ts'
 
 /** Reports groups that have entries to handle and no worker. */
 export interface Watch {

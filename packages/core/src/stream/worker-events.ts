@@ -1,8 +1,9 @@
 import { createTopic } from '../events.ts'
 import { errorText, printable } from '../text.ts'
+import type { DeadLetterKind } from './dead-letter-types.ts'
+import type { WorkerEvent, WorkerEventDetails, WorkerIdentity } from './event-types.ts'
 import type { LeasedEntry } from './leased-entry.ts'
 import type { Move } from './settlement.ts'
-import type { DeadLetterKind, WorkerEvent, WorkerEventDetails, WorkerIdentity } from './types.ts'
 
 /** Identifies a delivery in events. */
 export interface DeliveryId {

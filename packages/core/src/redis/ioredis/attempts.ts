@@ -1,8 +1,8 @@
 import type { Cluster, Redis } from 'ioredis'
 
 import type { Entry } from '../roster.ts'
+import type { Connection } from './connection.ts'
 import { isReply, neverSent } from './errors.ts'
-import type { Connection } from './line.ts'
 
 /** Notes why connecting failed; a connection that is cut and comes back at once is not worth a word. */
 export function watchAttempts(connection: Connection, entry: Entry): void {

@@ -4,7 +4,8 @@ import { invalid } from '../../errors.ts'
 import { backoff } from '../backoff.ts'
 import type { Driver, Link, ConnectionPurpose, Topology } from '../driver.ts'
 import type { Roster } from '../roster.ts'
-import { type Connection, linkOver, own } from './line.ts'
+import type { Connection } from './connection.ts'
+import { linkOver, own } from './line.ts'
 import { createTopology } from './topology.ts'
 
 /**

@@ -4,13 +4,11 @@ import { backoff } from '../backoff.ts'
 import { type Line, type LineEvents, type Link, silenceMs, type ConnectionPurpose } from '../driver.ts'
 import type { Roster } from '../roster.ts'
 import { watchAttempts, watchNodes, tryNodes } from './attempts.ts'
+import type { Connection } from './connection.ts'
 import { call, createSend } from './direct.ts'
 import { neverSent } from './errors.ts'
 import { createFollowing } from './following.ts'
 import { watchSilence } from './silence.ts'
-
-/** What penknife knows of an ioredis connection. */
-export type Connection = Redis | Cluster
 
 /** How ioredis calls the events; it tells of nodes in a way of its own (topology.ts). */
 const NAMES = {

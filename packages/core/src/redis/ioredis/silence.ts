@@ -1,6 +1,6 @@
 import type { Cluster, Redis } from 'ioredis'
 
-import type { Connection } from './line.ts'
+import type { Connection } from './connection.ts'
 
 /** How often it is looked: a socket is given up at most twice as much later than said. */
 const LOOK_EVERY_MS = 500
