@@ -6,18 +6,16 @@ import {
   type LimiterRule,
 } from '@penknife/core'
 import * as fc from 'fast-check'
-import { expect, test, vi } from 'vitest'
+import { expect, test } from 'vitest'
 
-import { createClock } from '../support/clock.ts'
+import { createClock, useSettableClock } from '../support/clock.ts'
 import { openReady } from '../support/connect.ts'
 import { pattern, useRedis } from '../support/redis.ts'
 import { cases } from '../support/until.ts'
 import { createModel, leaseOf, mistakenStates, mistakes } from './model.ts'
 import { KINDS, type Kind, mostOf, ruleOf } from './rules.ts'
 
-vi.mock('../../packages/core/src/redis/scripts.gen.ts', () =>
-  import('../support/clock.ts').then(({ scriptsWithClock }) => scriptsWithClock()),
-)
+useSettableClock()
 
 const bench = useRedis()
 const START_US = 1_800_000_000_000_000
