@@ -207,7 +207,7 @@ describe.each(Object.entries(TROUBLES))('where %s', (_, [code, set]) => {
     await limiter.take('ann')
     await begin(limiter)
     for (let at = 0; at < 3; at++) await limiter.take('ann')
-    const about = `limiter 'api' of space 'shop': its policy 'closed' decides, since Redis does not (${code})`
+    const about = `limiter 'api' of space 'shop': its policy 'closed' decides, because Redis does not (${code})`
     await until('it warns', () => heard.some((text) => text.startsWith(about)))
     expect(heard.filter((text) => text.startsWith(about))).toHaveLength(1)
   })

@@ -16,7 +16,7 @@ export type {
   NodeRedisSentinel,
 } from './redis/given.ts'
 export type { Health } from './redis/health.ts'
-export type { PenknifeEvent } from './redis/news.ts'
+export type { PenknifeEvent } from './redis/penknife-events.ts'
 export {
   type CloseOptions,
   connect,

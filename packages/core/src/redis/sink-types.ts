@@ -1,15 +1,15 @@
 import type { Receiver } from './driver.ts'
 import type { Sent } from './sent.ts'
 
-/** What the runner sends through. */
+/** The connections, as the runner uses them. */
 export interface CommandSink {
   readonly status: string
-  /** What went wrong last, while no connection is there. */
+  /** The last error, while there is no connection. */
   readonly lastError: Error | undefined
-  /** Whether a call for that slot is sent at once; when not, `onReady` is told when to try again. */
+  /** Whether a call for that slot can be sent now. If not, `onReady` is called when it can be tried again. */
   ready(slot: number): boolean
-  /** `slot` is where it goes, for who sends to one of several connections. The receiver is told once, maybe at once; of strings as text. */
+  /** Sends a command to the server of a slot. Strings in the reply are text. Calls the receiver once, possibly before it returns. */
   send(command: string, args: readonly Sent[], slot: number, receiver: Receiver<unknown>): void
-  /** Runs what sends several commands: those to one server leave in one write. */
+  /** Runs a function that sends several commands. Commands to the same server are written at once. */
   together(run: () => void): void
 }

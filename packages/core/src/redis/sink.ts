@@ -5,7 +5,7 @@ import type { Sent } from './sent.ts'
 import type { Servers } from './servers.ts'
 import type { CommandSink } from './sink-types.ts'
 
-/** Whether the server of a slot answers a read of a key, were it with an error, within the time. Never rejects. */
+/** Whether the server of a slot replies to a GET in time; an error reply counts. Never rejects. */
 export async function answersWithin(
   sink: CommandSink,
   slot: number,

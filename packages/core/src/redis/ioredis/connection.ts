@@ -1,4 +1,4 @@
 import type { Cluster, Redis } from 'ioredis'
 
-/** What penknife knows of an ioredis connection. */
+/** A connection of ioredis. */
 export type Connection = Redis | Cluster
