@@ -105,6 +105,8 @@ test.each([
   ['ioredis5', 2],
   ['node-redis', 2],
   ['node-redis', 3],
+  ['node-redis5', 2],
+  ['node-redis5', 3],
 ] as const)('%s, RESP%i: on a cluster, too, replies have the shapes of RESP2', async (name, protocol) => {
   const { topology } = await openReady(name, { redisOptions: { protocol } })
   const link = await masterOf(topology, FIRST.slot)
@@ -261,7 +263,8 @@ test.each(DRIVERS)('%s: closed, no connection to any master remains', async (nam
   }
 })
 
-test.each(DRIVERS)(
+// node-redis 5 does not show how its Sentinel client was made.
+test.each(DRIVERS.filter((name) => name !== 'node-redis5'))(
   '%s: Sentinel names the master, also after a failover; a sentinel that does not answer is left for the next one',
   async (name) => {
     const sentinels = await startSentinels({ replicas: 1, sentinels: 3 })
@@ -293,3 +296,13 @@ test.each(DRIVERS)(
   },
   60_000,
 )
+
+test('a Sentinel client of node-redis 5 is refused', async () => {
+  const given = sentinelPatternOf('node-redis5', { addresses: [{ host: '127.0.0.1', port: 1 }], name: 'm' })
+  expect(() =>
+    driverOf(
+      given,
+      createRoster(() => {}),
+    ),
+  ).toThrow('for Sentinel penknife needs node-redis 6')
+})
