@@ -1,26 +1,21 @@
 import { randomBytes } from 'node:crypto'
-import { setTimeout as delay } from 'node:timers/promises'
 
 import { durationMs } from '../duration.ts'
-import { invalid, isOutage, PenknifeError } from '../errors.ts'
+import { invalid, PenknifeError } from '../errors.ts'
 import { toJson } from '../json.ts'
 import { checkName, checkOptions, checkText } from '../options.ts'
 import { badReply } from '../redis/failures.ts'
 import { runtimeOf, type Space } from '../redis/penknife.ts'
 import { guardClaim, guardComplete, guardForget } from '../redis/scripts.gen.ts'
 import { cut, errorText } from '../text.ts'
+import { claimOrWait, completeClaim } from './claiming.ts'
 import type { Once, OnceAnswer, OnceOptions, OnceRun, OnceRunOptions } from './dedup-types.ts'
 import { createKeeper, type KeptLease } from './keeper.ts'
-import { createWakeup, type Wakeup } from './wakeup.ts'
 
 const HOUR_MS = 3_600_000
 const LONGEST_ID = 512
 const LARGEST_RESULT = 65_536
 const LONGEST_MESSAGE = 1000
-/** Behind the end of another's lease, so that the next try finds it over. */
-const BEHIND_MS = 2
-/** Before a result that could not be kept is sent again. */
-const AGAIN_MS = 100
 
 interface Claim {
   readonly key: string
@@ -46,7 +41,7 @@ export function createOnce(space: Space, name: string, options: OnceOptions): On
   if (typeof forgetOnFailure !== 'boolean')
     throw invalid('forgetOnFailure', forgetOnFailure, 'give true or false')
   const runtime = runtimeOf(space)
-  const { keys, bind, subscriber, movedTime } = runtime
+  const { keys, bind } = runtime
   const { route } = keys
   const title = `once '${name}' of space '${space.name}'`
   runtime.use('once', name)
@@ -63,40 +58,15 @@ export function createOnce(space: Space, name: string, options: OnceOptions): On
   const prefix = randomBytes(9).toString('base64url')
   let tokens = 0
 
-  /** The answer in a record or a message; undefined when it says that somebody else may try. */
-  function known<Result>(text: string, first: boolean): OnceAnswer<Result> | undefined {
+  /** The answer in a record or a message. */
+  function known<Result>(text: string, first: boolean): OnceAnswer<Result> {
     const rest = text.slice(1)
-    if (text.startsWith('n')) return undefined
     if (text.startsWith('f')) return { status: 'failed', message: rest }
     if (!text.startsWith('d')) throw badReply(title, `'${cut(text, 60)}' says nothing of a run`)
     try {
       return { status: 'done', first, result: (rest === '' ? undefined : JSON.parse(rest)) as never }
     } catch (error) {
       throw badReply(title, errorText(error), error)
-    }
-  }
-
-  /** Follows the end of another's run. */
-  function follow<Result>(
-    live: string,
-    wakeup: Wakeup,
-  ): { answer: () => OnceAnswer<Result> | undefined; end: () => void } {
-    let said: string | undefined
-    const end = subscriber.follow(route, live, {
-      message(text) {
-        said = text
-        wakeup.wake()
-      },
-      // It may have ended before: ask.
-      followed: () => wakeup.wake(),
-    })
-    return {
-      end,
-      answer() {
-        const text = said
-        said = undefined
-        return text === undefined ? undefined : known(text, false)
-      },
     }
   }
 
@@ -110,51 +80,26 @@ export function createOnce(space: Space, name: string, options: OnceOptions): On
       live: keys.guardLive('once', name, id),
       token: prefix + (tokens++).toString(36),
     }
-    const until = performance.now() + (wait === undefined ? waitMs : waitOf(wait))
-    const wakeup = createWakeup(signal)
-    let followed: ReturnType<typeof follow<Result>> | undefined
-    let ignoreMoves: (() => void) | undefined
-    try {
-      for (;;) {
-        signal?.throwIfAborted()
-        const sentAt = performance.now()
-        const reply = await claim(route, ids.key, ids.token, 0)
-        if (reply === 'c') {
-          followed?.end()
-          followed = undefined
-          return await runBody(id, body, keeper.keep(ids, sentAt))
-        }
-        if (!reply.startsWith('w')) return known<Result>(reply, false) as OnceAnswer<Result>
-        const leftMs = until - performance.now()
-        if (leftMs <= 0) return { status: 'running' }
-        followed ??= follow(ids.live, wakeup)
-        ignoreMoves ??= movedTime.on(() => wakeup.wake())
-        await wakeup.wait(Math.min(leftMs, Number(reply.slice(1)) + BEHIND_MS))
-        const answer = followed.answer()
-        if (answer) return answer
-      }
-    } finally {
-      followed?.end()
-      ignoreMoves?.()
-    }
+    const { text, sentAt } = await claimOrWait(runtime, {
+      route,
+      live: ids.live,
+      claim: () => claim(route, ids.key, ids.token, 0),
+      waitMs: wait === undefined ? waitMs : waitOf(wait),
+      signal,
+    })
+    if (text === 'c') return runBody(id, body, keeper.keep(ids, sentAt))
+    return text.startsWith('w') ? { status: 'running' } : known<Result>(text, false)
   }
 
-  /** Keeps a result, again and again while Redis is away and the claim lasts; false when somebody else took over. */
-  async function keepResult(lease: KeptLease<Claim>, text: string): Promise<boolean> {
+  /** Stores a result; false when another caller took over. */
+  function keepResult(lease: KeptLease<Claim>, text: string): Promise<boolean> {
     const { key, live, token } = lease.of
-    for (let unsure = false; ;) {
-      try {
-        if ((await complete(route, key, live, token, 'd', text)) === 1) return true
-        if (!unsure) return false
-        // A call of unknown fate may have kept it. Where it kept nothing, the claim is ours again.
-        const reply = await claim(route, key, token, 0)
-        if (reply !== 'c') return reply === `d${text}`
-      } catch (error) {
-        if (!isOutage(error) || lease.leftMs < AGAIN_MS) throw error
-        unsure = true
-        await delay(AGAIN_MS)
-      }
-    }
+    return completeClaim({
+      complete: async () => (await complete(route, key, live, token, 'd', text)) === 1,
+      claim: () => claim(route, key, token, 0),
+      stored: `d${text}`,
+      leftMs: () => lease.leftMs,
+    })
   }
 
   async function runBody<Result>(
@@ -184,7 +129,7 @@ export function createOnce(space: Space, name: string, options: OnceOptions): On
     }
     // Also of a lease that was lost: while nobody took over, the result is worth keeping.
     const kept = await keepResult(lease, text).finally(() => keeper.end(lease))
-    if (kept) return known<Result>(`d${text}`, true) as OnceAnswer<Result>
+    if (kept) return known<Result>(`d${text}`, true)
     throw (
       lease.lost ??
       new PenknifeError('PENKNIFE_LEASE_LOST', `${title}: somebody else took over '${cut(id, 80)}'`, {
