@@ -83,7 +83,7 @@ function findings({
   return findingsOf(check({ journals, left }).claims)
 }
 
-const order = /^what a client sees of a channel is its history event by event/
+const order = /^a client gets the history of a channel event by event/
 const one = (claim: RegExp): unknown[] => [expect.stringMatching(claim)]
 
 test('a history without a fault has no findings', () => {
@@ -103,23 +103,23 @@ test('an event that is missing, comes again or too early is found', () => {
 test('a client that goes on from the wrong place after its process was killed is found', () => {
   expect(findings({ client: [seen(3)], laterLife: [begins(`room=${idOf(3)}`), seen(5)] })).toEqual(one(order))
   expect(findings({ client: [seen(3)], laterLife: [begins(`room=${idOf(4)}`)] })).toEqual(
-    one(/^a cursor never passes over/),
+    one(/^a cursor never skips/),
   )
 })
 
 test('an event that nobody published, of another channel or garbled, is found', () => {
   expect(findings({ client: [seen(3, 99)] })).toEqual(one(/the history never had it there/))
   expect(findings({ client: [seen(3, 3, { c: 'secret', cursor: `secret=${idOf(3)}` })] })).toEqual(
-    one(/^a client sees only channels that it follows/),
+    one(/^a client gets only channels that it follows/),
   )
   expect(findings({ client: [seen(3, 3, { intact: false })] })).toEqual(
-    one(/^a client sees only channels that it follows/),
+    one(/^a client gets only channels that it follows/),
   )
 })
 
 test('a cursor that runs ahead of what the client got is found', () => {
   const ahead = { k: 'position', w: 0, cursor: `room=${idOf(5)}` }
-  expect(findings({ client: [seen(3), ahead, seen(6)] })).toEqual(one(/^a cursor never passes over/))
+  expect(findings({ client: [seen(3), ahead, seen(6)] })).toEqual(one(/^a cursor never skips/))
 })
 
 /** Ten events of which a new master lacks the last three, whose offsets it gives to others. */
@@ -143,7 +143,7 @@ test('after a promotion who saw lost events must be told, and who was behind the
     findings({ archive, client: [...seven, seen(8), ...late, reset(idOf(10, 110)), seen(11, 111)] }),
   ).toEqual([])
   expect(findings({ archive, client: [...seven, ...late, reset(idOf(10, 110)), seen(11, 111)] })).toEqual(
-    one(/^a reset comes only where history was lost or trimmed/),
+    one(/^a reset is sent only where history was lost or trimmed/),
   )
 })
 
@@ -167,7 +167,7 @@ test('who began at an event that was lost and stands there again behind others i
   expect(findings({ archive, client, publisher: [] })).toEqual([])
   const without = [begins('room=7-9-dddddd'), ...late, reset('7-9-dddddd')]
   expect(findings({ archive, client: without, publisher: [] })).toEqual(
-    one(/^a reset comes only where history was lost or trimmed/),
+    one(/^a reset is sent only where history was lost or trimmed/),
   )
 })
 
@@ -176,7 +176,7 @@ test('a reset without a loss is found, one after a trim is in order', () => {
   const late = Array.from({ length: 20 }, () => ({ k: 'stalls', w: 0 }))
   expect(findings({ archive, client: [seen(3), ...late, reset(idOf(9)), seen(10)] })).toEqual([])
   expect(findings({ archive, client: [seen(7), ...late, reset(idOf(9)), seen(10)] })).toEqual(
-    one(/^a reset comes only/),
+    one(/^a reset is sent only/),
   )
   expect(findings({ archive, client: [seen(3), ...late, reset(idOf(8)), seen(10)] })).toEqual(one(order))
 })
@@ -188,7 +188,7 @@ test('what is told anew may be passed over, if it is told anew', () => {
     [],
   )
   expect(findings({ archive, publisher, client: [begins('room=0-0'), seen(3), seen(4)] })).toEqual(
-    one(/were never told anew/),
+    one(/were skipped without a later event/),
   )
   expect(findings({ archive, publisher, client: [begins('room=0-0'), seen(3), seen(5)] })).toEqual(one(order))
 })
@@ -196,14 +196,14 @@ test('what is told anew may be passed over, if it is told anew', () => {
 test('a history that skips, repeats an event or lacks a confirmed one is found', () => {
   expect(findings({ archive: [kept(1), kept(3)], publisher: [] })).toEqual(one(/^a channel's offsets count/))
   expect(findings({ archive: [kept(1), kept(2), kept(3, 1)], publisher: [] })).toEqual(
-    one(/^an event stands once/),
+    one(/^an event is in a history once/),
   )
   expect(findings({ publisher: [published(11)] })).toEqual(one(/^a confirmed event is in the history/))
   expect(findings({ archive: [kept(1), lost(null), kept(1, 1)], publisher: [published(1)] })).toEqual([])
 })
 
 test('who does not arrive, is turned away, crashes, hangs or grows is found', () => {
-  expect(findings({ left: ['client#0 is at 7-3 in room'] })).toEqual(one(/^once the faults stop/))
+  expect(findings({ left: ['client#0 is at 7-3 in room'] })).toEqual(one(/^after the last fault/))
   expect(findings({ client: [{ k: 'turned away', w: 0, why: 'status 500' }] })).toEqual(one(/^no client is/))
   expect(findings({ faults: [{ k: 'fault', fault: 'ended with 1', on: 'server-koa.1' }] })).toEqual(
     one(/^no process ends by itself/),
@@ -251,14 +251,14 @@ const BROKEN: readonly Broken[] = [
     what: 'the position that a client comes back with',
     breaks: [{ file: 'session/cursor.ts', from: 'isPosition(position)', to: '!isPosition(position)' }],
     faults: ['client connections cut', 'EventSource connections cut'],
-    finds: /^a reset comes only/,
+    finds: /^a reset is sent only/,
     long: true,
   },
   {
     what: 'a second publish with one id being the first',
     sabotage: [{ script: 'notifier/publish', from: 'if first then', to: 'if false then' }],
     faults: ['Redis connections cut'],
-    finds: /^an event stands once/,
+    finds: /^an event is in a history once/,
     long: true,
   },
 ]
