@@ -18,9 +18,9 @@ const mark = MARK.charCodeAt(0)
 
 function report(): void {
   if (events < wanted || connected < connections) return
-  const report: ClientsReport = { events, latencies }
+  const message: ClientsReport = { events, latencies }
   wanted = Infinity
-  process.send?.(report)
+  process.send?.(message)
 }
 
 /** Resolves when the response has begun. */
