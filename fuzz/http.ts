@@ -13,14 +13,14 @@ import type { Asked, Held, Ready, Report } from './http/messages.ts'
 
 /** Clients at a time. */
 const AT_ONCE = 40
-/** Inputs before it is looked at what the server holds. */
+/** The number of inputs between two checks of what the server keeps. */
 const STRETCH = 1000
 /** Inputs of one life of the server. */
 const LIFE = 10_000
 const CLOSE_WITHIN_MS = 6000
 /** What the heap may have grown by from the first stretch of a life to its last. */
 const HEAP_BYTES = 8 << 20
-/** Timers that come and go with connections to Redis and batches. */
+/** Timers of connections to Redis and of batches. */
 const TIMERS = 10
 
 export const http: Fuzzer = {
@@ -127,7 +127,7 @@ function check(text: string, { writes }: Input, which: string, findings: Finding
   }
 }
 
-/** Waits until nothing is held, and says what is held then. */
+/** Waits until the server keeps nothing of its clients. Returns what it keeps at the end. */
 async function rest(
   server: RunningServer,
   raw: Redis,
@@ -153,7 +153,7 @@ async function rest(
   }
 }
 
-/** Every key is one that penknife makes, of bounded length, and goes by itself where clients decide that there is one. */
+/** Every key is one of penknife's, of bounded length. A key that a client can cause has a TTL. */
 async function checkKeys(raw: Redis, findings: Findings): Promise<void> {
   for (const key of await raw.keys('*')) {
     const known = /^pk1:\{fuzz(\/\d+)?\}:(limit(-[a-z]+)?|stream|board|notify(-[a-z]+)?):/
