@@ -114,7 +114,7 @@ test('to the handler a held response looks as if it was sent', async () => {
   expect((await post(url)).text).toBe('ab')
   await until('it is finished', () => seen.length === 9)
   expect(seen.slice(0, 6)).toEqual([false, false, true, false, true, true])
-  expect(seen.slice(6).toSorted()).toEqual(['ended', true, true].toSorted())
+  expect(new Set(seen.slice(6))).toEqual(new Set(['ended', true]))
 })
 
 test('a status that Node refuses is an error of the handler', async () => {
@@ -138,7 +138,7 @@ test('a status that Node refuses is an error of the handler', async () => {
 
 test('event streams and flushHeaders are errors of the handler, before anything was sent', async () => {
   for (const stream of [
-    (response: ServerResponse) => void response.flushHeaders(),
+    (response: ServerResponse) => response.flushHeaders(),
     (response: ServerResponse) => void response.writeHead(200, { 'Content-Type': 'text/event-stream' }),
     (response: ServerResponse) => {
       response.setHeader('Content-Type', 'text/event-stream; charset=utf-8')
@@ -164,14 +164,15 @@ test('a response that breaks off in the middle is not stored; its claim is no lo
   const url = await listen(
     nodeApp(
       (_request, response) => {
-        if (++runs > 1) return void response.end('whole')
-        response.write('half')
-        response.destroy()
+        if (++runs === 1) {
+          response.write('half')
+          response.destroy()
+        } else response.end('whole')
       },
       forNode(features.space, { tenant, lease: '1s' }),
     ),
   )
-  await expect(post(url)).rejects.toThrow()
+  await expect(post(url)).rejects.toThrow(/hang up|aborted|ECONNRESET/)
   let answer = await post(url)
   expect(answer.status).toBe(409)
   await until('the lease is over', async () => (answer = await post(url)).status !== 409)
@@ -299,7 +300,7 @@ describe.each([
         context.res.on('close', () => left.resolve())
         await hold.promise
       }
-      handle(context as never)
+      handle(context)
     })
     const callback = app.callback()
     const url = await listen((request, response) => void callback(request, response))
@@ -446,7 +447,7 @@ test('in-process requests (light-my-request) are stored and replayed', async () 
     response.writeHead(201, { 'Content-Type': 'text/x' }).end('paid'),
   )
   const send = () =>
-    inject(app as never, {
+    inject(app, {
       method: 'POST',
       url: '/orders',
       payload: 'x',

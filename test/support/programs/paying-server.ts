@@ -42,7 +42,7 @@ const apps: Readonly<Record<string, () => RequestListener>> = {
     const app = express()
     app.use((_request, response, next) => (holdBack(response), next()))
     app.post('/orders/:id', forExpress(space, options), async (request, response) => {
-      response.send(await charge(request.params['id'] as string))
+      response.send(await charge(request.params['id']))
     })
     return app
   },
