@@ -1,16 +1,14 @@
 import { type CounterChange, createCounters } from '@penknife/core'
 import * as fc from 'fast-check'
-import { expect, test, vi } from 'vitest'
+import { expect, test } from 'vitest'
 
-import { createClock } from '../support/clock.ts'
+import { createClock, useSettableClock } from '../support/clock.ts'
 import { openReady } from '../support/connect.ts'
 import { pattern, useRedis } from '../support/redis.ts'
 import { cases } from '../support/until.ts'
 import { createCounterModel } from './counter-model.ts'
 
-vi.mock('../../packages/core/src/redis/scripts.gen.ts', () =>
-  import('../support/clock.ts').then(({ scriptsWithClock }) => scriptsWithClock()),
-)
+useSettableClock()
 
 const bench = useRedis()
 const START_US = 1_800_000_000_000_000

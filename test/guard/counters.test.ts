@@ -1,13 +1,11 @@
 import { createCounters, type Counters, type CountersOptions } from '@penknife/core'
 import { beforeEach, describe, expect, test, vi } from 'vitest'
 
-import { type Clock, createClock } from '../support/clock.ts'
+import { type Clock, createClock, useSettableClock } from '../support/clock.ts'
 import { failure, openReady } from '../support/connect.ts'
 import { callsOf, pattern, useRedis } from '../support/redis.ts'
 
-vi.mock('../../packages/core/src/redis/scripts.gen.ts', () =>
-  import('../support/clock.ts').then(({ scriptsWithClock }) => scriptsWithClock()),
-)
+useSettableClock()
 
 const bench = useRedis()
 const START_US = 1_800_000_000_000_000

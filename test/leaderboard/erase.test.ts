@@ -1,15 +1,13 @@
 import type { Leaderboard } from '@penknife/core'
-import { expect, test, vi } from 'vitest'
+import { expect, test } from 'vitest'
 
-import { createClock, type Clock } from '../support/clock.ts'
+import { createClock, type Clock, useSettableClock } from '../support/clock.ts'
 import { failure } from '../support/connect.ts'
 import { callsOf, useRedis } from '../support/redis.ts'
 import { all, at, boardAt, HOUR, SECOND } from './boards.ts'
 import { keysWith } from './names.ts'
 
-vi.mock('../../packages/core/src/redis/scripts.gen.ts', () =>
-  import('../support/clock.ts').then(({ scriptsWithClock }) => scriptsWithClock()),
-)
+useSettableClock()
 
 const bench = useRedis()
 const NAME = 'zoe zimmermann'

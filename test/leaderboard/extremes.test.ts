@@ -1,14 +1,12 @@
 import { createLeaderboard, type Leaderboard, type LeaderboardOptions } from '@penknife/core'
-import { expect, test, vi } from 'vitest'
+import { expect, test } from 'vitest'
 
-import { createClock, type Clock } from '../support/clock.ts'
+import { createClock, type Clock, useSettableClock } from '../support/clock.ts'
 import { failure, openReady } from '../support/connect.ts'
 import { pattern, useRedis } from '../support/redis.ts'
 import { LONG } from '../support/until.ts'
 
-vi.mock('../../packages/core/src/redis/scripts.gen.ts', () =>
-  import('../support/clock.ts').then(({ scriptsWithClock }) => scriptsWithClock()),
-)
+useSettableClock()
 
 const bench = useRedis()
 const SINCE = Date.parse('2032-01-01T00:00:00Z')

@@ -8,9 +8,9 @@ import {
   type BoardRow,
 } from '@penknife/core'
 import * as fc from 'fast-check'
-import { expect, test, vi } from 'vitest'
+import { expect, test } from 'vitest'
 
-import { createClock } from '../support/clock.ts'
+import { createClock, useSettableClock } from '../support/clock.ts'
 import { openReady } from '../support/connect.ts'
 import { pattern, useRedis } from '../support/redis.ts'
 import { cases, LONG } from '../support/until.ts'
@@ -18,9 +18,7 @@ import { keysNaming } from './names.ts'
 import { history, type Read, type Step } from './model/arbitraries.ts'
 import { BoardModel, Refused } from './model/board.ts'
 
-vi.mock('../../packages/core/src/redis/scripts.gen.ts', () =>
-  import('../support/clock.ts').then(({ scriptsWithClock }) => scriptsWithClock()),
-)
+useSettableClock()
 
 const bench = useRedis()
 

@@ -1,15 +1,13 @@
 import { createLeaderboard, type Leaderboard, type LeaderboardOptions, type BoardRow } from '@penknife/core'
-import { expect, test, vi } from 'vitest'
+import { expect, test } from 'vitest'
 
-import { createClock, type Clock } from '../support/clock.ts'
+import { createClock, type Clock, useSettableClock } from '../support/clock.ts'
 import { openReady } from '../support/connect.ts'
 import { pattern, useRedis } from '../support/redis.ts'
 import { LONG } from '../support/until.ts'
 import { BoardModel } from './model/board.ts'
 
-vi.mock('../../packages/core/src/redis/scripts.gen.ts', () =>
-  import('../support/clock.ts').then(({ scriptsWithClock }) => scriptsWithClock()),
-)
+useSettableClock()
 
 const bench = useRedis()
 const START_MS = Date.parse('2032-03-28T00:30:00Z')

@@ -1,13 +1,11 @@
-import { expect, test, vi } from 'vitest'
+import { expect, test } from 'vitest'
 
-import { createClock } from '../support/clock.ts'
+import { createClock, useSettableClock } from '../support/clock.ts'
 import { failure } from '../support/connect.ts'
 import { useRedis } from '../support/redis.ts'
 import { at, boardAt, SECOND, shown } from './boards.ts'
 
-vi.mock('../../packages/core/src/redis/scripts.gen.ts', () =>
-  import('../support/clock.ts').then(({ scriptsWithClock }) => scriptsWithClock()),
-)
+useSettableClock()
 
 const bench = useRedis()
 const TIES = { since: '2026-01-01T00:00:00Z', until: '2036-01-01T00:00:00Z' } as const

@@ -6,16 +6,14 @@ import { createLocal } from '../../packages/core/src/limiter/local/local.ts'
 import { parseRules } from '../../packages/core/src/limiter/parse-rules.ts'
 import { createLocate } from '../../packages/core/src/limiter/subjects.ts'
 import { createKeys } from '../../packages/core/src/redis/keys.ts'
-import { createClock } from '../support/clock.ts'
+import { createClock, useSettableClock } from '../support/clock.ts'
 import { openReady } from '../support/connect.ts'
 import { pattern, useRedis } from '../support/redis.ts'
 import { cases } from '../support/until.ts'
 import { createLedger, type Ledger } from './bound.ts'
 import { KINDS, type Kind, mostOf, ruleOf } from './rules.ts'
 
-vi.mock('../../packages/core/src/redis/scripts.gen.ts', () =>
-  import('../support/clock.ts').then(({ scriptsWithClock }) => scriptsWithClock()),
-)
+useSettableClock()
 
 const bench = useRedis()
 const START_US = 1_800_000_000_000_000

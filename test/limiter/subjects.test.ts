@@ -6,13 +6,11 @@ import {
 } from '@penknife/core'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 
-import { createClock } from '../support/clock.ts'
+import { createClock, useSettableClock } from '../support/clock.ts'
 import { failure, openReady } from '../support/connect.ts'
 import { callsOf, pattern, useRedis } from '../support/redis.ts'
 
-vi.mock('../../packages/core/src/redis/scripts.gen.ts', () =>
-  import('../support/clock.ts').then(({ scriptsWithClock }) => scriptsWithClock()),
-)
+useSettableClock()
 
 const bench = useRedis()
 const START_US = 1_800_000_000_000_000

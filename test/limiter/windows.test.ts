@@ -1,15 +1,13 @@
 import { createRateLimiter, type RateLimiter, type LimiterRule } from '@penknife/core'
 import * as fc from 'fast-check'
-import { describe, expect, test, vi } from 'vitest'
+import { describe, expect, test } from 'vitest'
 
-import { type Clock, createClock } from '../support/clock.ts'
+import { type Clock, createClock, useSettableClock } from '../support/clock.ts'
 import { openReady } from '../support/connect.ts'
 import { callsOf, pattern, useRedis } from '../support/redis.ts'
 import { cases } from '../support/until.ts'
 
-vi.mock('../../packages/core/src/redis/scripts.gen.ts', () =>
-  import('../support/clock.ts').then(({ scriptsWithClock }) => scriptsWithClock()),
-)
+useSettableClock()
 
 const bench = useRedis()
 const START_US = 1_800_000_000_000_000

@@ -1,13 +1,11 @@
 import { createRateLimiter, type RateLimiter, type LimiterRule } from '@penknife/core'
-import { expect, test, vi } from 'vitest'
+import { expect, test } from 'vitest'
 
-import { createClock } from '../support/clock.ts'
+import { createClock, useSettableClock } from '../support/clock.ts'
 import { openReady } from '../support/connect.ts'
 import { pattern, useRedis } from '../support/redis.ts'
 
-vi.mock('../../packages/core/src/redis/scripts.gen.ts', () =>
-  import('../support/clock.ts').then(({ scriptsWithClock }) => scriptsWithClock()),
-)
+useSettableClock()
 
 const bench = useRedis()
 

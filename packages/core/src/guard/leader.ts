@@ -36,7 +36,7 @@ export function createLeader(space: Space, name: string, options: LeaderOptions 
   let held: HeldLease | undefined
 
   function failed(error: unknown): void {
-    if (!topic.heard) reportFault(`leader '${name}' failed`, error)
+    if (!topic.hasListeners) reportFault(`leader '${name}' failed`, error)
     topic.emit({ kind: 'failed', leader: name, error })
   }
 

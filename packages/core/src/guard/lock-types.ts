@@ -1,4 +1,5 @@
 import type { Duration } from '../duration.ts'
+import type { Lease } from '../lease.ts'
 
 export interface LockOptions {
   /**
@@ -24,7 +25,7 @@ export interface AcquireOptions {
 }
 
 /** A lease that this process has: of locks, permits or a leadership. It is renewed until it is released, lost, or too old. */
-export interface HeldLease extends AsyncDisposable {
+export interface HeldLease extends Lease {
   /**
    * The fencing token: greater than that of every lease given before in the space. What is written with it can refuse a holder whose
    * lease was over, see docs/coordination.md.
