@@ -1,4 +1,4 @@
-import { expect, onTestFinished, test } from 'vitest'
+import { describe, expect, onTestFinished, test } from 'vitest'
 
 import {
   type ClusterDriver,
@@ -39,17 +39,17 @@ interface Opened {
   readonly list: () => readonly ConnectionHealth[]
 }
 
-function openTopology(name: DriverName, options: ClusterOptions = {}): Opened {
+function openTopology(name: DriverName, options: ClusterOptions = {}, of = bench): Opened {
   const roster = createRoster(() => {})
-  const driver = driverOf(clusterPatternOf(name, bench.cluster, options), roster)
+  const driver = driverOf(clusterPatternOf(name, of.cluster, options), roster)
   if (!driver.cluster) throw new Error('a cluster was expected')
   const topology = driver.open()
   onTestFinished(() => topology.close())
   return { driver, topology, list: roster.list }
 }
 
-async function openReady(name: DriverName, options: ClusterOptions = {}): Promise<Opened> {
-  const opened = openTopology(name, options)
+async function openReady(name: DriverName, options: ClusterOptions = {}, of = bench): Promise<Opened> {
+  const opened = openTopology(name, options, of)
   await until('it is ready', () => opened.topology.ready)
   return opened
 }
@@ -256,6 +256,35 @@ test.each(DRIVERS)(
     await until('the roster knows why', () => list()[0]?.reason !== undefined)
   },
 )
+
+describe('over TLS', () => {
+  const secure = useCluster({ tls: true })
+
+  test.each(DRIVERS)('%s: every master is reached, for calls and for channels', async (name) => {
+    const { topology, list } = await openReady(
+      name,
+      { redisOptions: { tls: { ca: secure.cluster.ca! } } },
+      secure,
+    )
+    for (const { key, slot } of [FIRST, SECOND, THIRD]) {
+      expect(await send(await masterOf(topology, slot), 'incr', key)).toBe(1)
+      const link = topology.open(topology.owner(slot)!, 'subscriber')!
+      onTestFinished(() => link.close())
+      await until('it is ready', () => link.ready)
+      const received = new Promise((resolve) => link.on('message', (_, text) => resolve(text)))
+      await link.ssubscribe(key)
+      await (await masterOf(topology, slot)).call('spublish', key, 'x')
+      expect(await received).toBe('x')
+    }
+    expect(list()[0]).toMatchObject({ purpose: 'commands', open: 3, ready: 3 })
+  })
+
+  test.each(DRIVERS)('%s: a certificate that is not trusted keeps it from connecting', async (name) => {
+    const { topology, list } = openTopology(name, { redisOptions: { tls: {} } }, secure)
+    await until('the roster knows why', () => list()[0]?.reason !== undefined)
+    expect(topology.ready).toBe(false)
+  })
+})
 
 test.each(DRIVERS)('%s: after close no connection to any master remains', async (name) => {
   const { topology } = await openReady(name)
