@@ -104,10 +104,15 @@ export function watchLoop(findings: Findings, example: () => string): { stop(): 
   }
 }
 
-/** For how long the main thread has computed; where the system does not tell, all threads of the process. */
+/**
+ * For how long the main thread has computed; where the system does not tell, all threads of the process. A virtual machine counts
+ * time that its host gave to others as computed, so that time is taken off.
+ */
 function computingMs(): number {
   try {
-    return Number(readFileSync('/proc/self/schedstat', 'utf8').split(' ')[0]) / 1e6
+    const computed = Number(readFileSync('/proc/self/schedstat', 'utf8').split(' ')[0]) / 1e6
+    const stolen = Number(/^cpu +(?:\d+ ){7}(\d+)/.exec(readFileSync('/proc/stat', 'utf8'))?.[1] ?? 0) * 10
+    return computed - stolen
   } catch {
     const { user, system } = process.cpuUsage()
     return (user + system) / 1000

@@ -47,7 +47,7 @@ test('on a cluster, counters, once and a deduper work in the spaces of every mas
     })
     const ids = Array.from({ length: 50 }, (_, at) => `id-${at}`)
     const seen = createDeduper(one.space(name), 'd', { window: '1m' })
-    expect((await seen.claimAll(ids)).every(Boolean)).toBe(true)
-    expect((await seen.claimAll(ids)).some(Boolean)).toBe(false)
+    expect((await seen.claimMany(ids)).every(Boolean)).toBe(true)
+    expect((await seen.claimMany(ids)).some(Boolean)).toBe(false)
   }
 })

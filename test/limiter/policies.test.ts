@@ -169,7 +169,7 @@ describe.each(Object.entries(TROUBLES))('where %s', (_, [code, set]) => {
     expect(await limiter.take('ann')).toMatchObject({ allowed: true, decidedBy: 'policy' })
     const found = {
       space: 'shop',
-      limiter: 'api',
+      name: 'api',
       policy: 'open',
       code,
       reason: expect.any(String) as string,
@@ -207,7 +207,7 @@ describe.each(Object.entries(TROUBLES))('where %s', (_, [code, set]) => {
     await limiter.take('ann')
     await begin(limiter)
     for (let at = 0; at < 3; at++) await limiter.take('ann')
-    const about = `limiter 'api' of space 'shop': its policy 'closed' decides, since Redis does not (${code})`
+    const about = `limiter 'api' of space 'shop': its policy 'closed' decides, because Redis does not (${code})`
     await until('it warns', () => heard.some((text) => text.startsWith(about)))
     expect(heard.filter((text) => text.startsWith(about))).toHaveLength(1)
   })
@@ -229,7 +229,7 @@ test.each(['Redis is full', 'Redis is gone', 'the connection breaks'])(
     })
     expect((await penknife.health()).policies).toEqual([])
     expect(events.at(0)).toMatchObject({ kind: 'policy', policy: 'local' })
-    expect(events.at(-1)).toEqual({ kind: 'decides', space: 'shop', limiter: 'api' })
+    expect(events.at(-1)).toEqual({ kind: 'decides', space: 'shop', name: 'api' })
   },
 )
 

@@ -32,7 +32,7 @@ const bench = useRedis()
 
 interface Opened {
   readonly driver: Driver
-  readonly look: () => readonly ConnectionHealth[]
+  readonly list: () => readonly ConnectionHealth[]
   open(purpose?: ConnectionPurpose): Link
 }
 
@@ -41,7 +41,7 @@ function driverFor(name: DriverName, url: string, options: object = {}): Opened 
   const driver = driverOf(patternOf(name, url, options), roster)
   return {
     driver,
-    look: roster.look,
+    list: roster.list,
     open(purpose = 'commands') {
       if (driver.cluster) throw new Error('a single server was expected')
       const link = driver.open(purpose)
@@ -73,6 +73,8 @@ const PROTOCOLS: readonly (readonly [DriverName, number])[] = [
   ['ioredis5', 2],
   ['node-redis', 2],
   ['node-redis', 3],
+  ['node-redis5', 2],
+  ['node-redis5', 3],
 ]
 
 test.each(PROTOCOLS)(
@@ -163,7 +165,7 @@ test.each(DRIVERS)(
   '%s: without a connection nothing is sent or kept; it comes back by itself',
   async (name) => {
     const proxy = await startProxy(bench.server)
-    const { open, look } = driverFor(name, proxy.url)
+    const { open, list } = driverFor(name, proxy.url)
     const link = open()
     expect(await failure(send(link, 'incr', 'n'))).toBeInstanceOf(NotSent)
     await until('it is ready', () => link.ready)
@@ -171,12 +173,12 @@ test.each(DRIVERS)(
     await until('it is noticed', () => !link.ready)
     expect(await failure(send(link, 'incr', 'n'))).toBeInstanceOf(NotSent)
     expect(await failure(link.call('incr', 'n'))).toBeInstanceOf(NotSent)
-    await until('the roster knows why', () => /ECONNREFUSED/.test(look()[0]?.reason ?? ''))
+    await until('the roster knows why', () => /ECONNREFUSED/.test(list()[0]?.reason ?? ''))
     expect(link.lastError?.message).toMatch(/ECONNREFUSED/)
     await proxy.comeBack()
     await until('it is ready', () => link.ready)
     expect(link.lastError).toBe(undefined)
-    expect(look()).toMatchObject([{ purpose: 'commands', open: 1, ready: 1, reason: undefined }])
+    expect(list()).toMatchObject([{ purpose: 'commands', open: 1, ready: 1, reason: undefined }])
     expect(await send(link, 'incr', 'n')).toBe(1)
   },
 )
@@ -267,12 +269,12 @@ test.each(DRIVERS)(
       [{ username: 'nobody', password: 'x' }, /WRONGPASS/],
       [{ db: 99 }, /DB index/],
     ] as const) {
-      const { open, look } = driverFor(name, bench.server.url, options)
+      const { open, list } = driverFor(name, bench.server.url, options)
       const link = open()
-      await until('the roster knows why', () => reason.test(look()[0]?.reason ?? ''))
+      await until('the roster knows why', () => reason.test(list()[0]?.reason ?? ''))
       expect(link.ready).toBe(false)
       await link.close()
-      expect(look()).toEqual([])
+      expect(list()).toEqual([])
     }
   },
 )

@@ -10,7 +10,7 @@ import { ownRedis, pattern, patternOf } from '../support/redis.ts'
 import { LONG, until } from '../support/until.ts'
 
 const AWAY = String.raw`\(node:\d+\) PenknifeWarning: Redis is away: [^\n]*\n\(Use [^\n]*\n`
-const POLICY = String.raw`\(node:\d+\) PenknifeWarning: limiter 'api' of space 'shop': its policy 'open' decides, since Redis does not \(PENKNIFE_\w+\): [^\n]*\n`
+const POLICY = String.raw`\(node:\d+\) PenknifeWarning: limiter 'api' of space 'shop': its policy 'open' decides, because Redis does not \(PENKNIFE_\w+\): [^\n]*\n`
 /** All that a program says in which nobody listens: that Redis is away, once; a limiter also that its policy decides. */
 const SAID: unknown = expect.stringMatching(new RegExp(`^${AWAY}$`))
 const SAID_WITH_LIMITER: unknown = expect.stringMatching(new RegExp(`^${AWAY}${POLICY}$`))

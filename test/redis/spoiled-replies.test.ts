@@ -140,7 +140,7 @@ test('a list that is too short for its batch is an error of each of its calls', 
   spoiler.spoil = spoilScripts('*1\r\n:1\r\n')
   const errors = await Promise.all([count('a'), count('b')].map(failure))
   expect(errors.map(({ code }) => code)).toEqual(['PENKNIFE_BAD_REPLY', 'PENKNIFE_BAD_REPLY'])
-  expect(errors[0]?.message).toMatch(/a list of 1 is no list of 2 replies/)
+  expect(errors[0]?.message).toMatch(/a list of 1 is not a list of 2 replies/)
 })
 
 test('one reply of a batch that is wrong leaves the others alone', async () => {

@@ -24,7 +24,7 @@ export interface Deduper {
   /** True for the first caller with this id within the window. One script call. */
   claim(id: string): Promise<boolean>
   /** As `claim` for up to 1,000 ids, each by itself. One script call for every 64 ids of a shard. */
-  claimAll(ids: readonly string[]): Promise<readonly boolean[]>
+  claimMany(ids: readonly string[]): Promise<readonly boolean[]>
   /** Forgets an id, such as when its processing failed. True if it was stored. */
   forget(id: string): Promise<boolean>
 }

@@ -77,7 +77,7 @@ export function createDeduper(space: Space, name: string, options: DeduperOption
       const { route, key } = shardOf(checked)
       return (await see(route, key, checked)) === 1
     },
-    async claimAll(ids) {
+    async claimMany(ids) {
       if (!Array.isArray(ids) || ids.length > MOST_IDS)
         throw invalid('ids', ids, `give a list of at most ${MOST_IDS} ids`)
       const sorted = new Map<Shard, number[]>()

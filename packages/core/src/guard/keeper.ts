@@ -1,3 +1,4 @@
+import { runSafely } from '../callbacks.ts'
 import { PenknifeError } from '../errors.ts'
 import { Deadlines, type Timed } from '../redis/deadlines.ts'
 import type { Runtime } from '../redis/penknife.ts'
@@ -13,7 +14,7 @@ export interface KeeperOptions<Of> {
   /** Releases it, when penknife is closed. */
   readonly release: (of: Of) => Promise<unknown>
   /** Called when a lease was lost. */
-  readonly onLost: (of: Of, error: PenknifeError) => void
+  readonly onLost?: (of: Of, error: PenknifeError) => void
 }
 
 /** The part of a lease that is safe to rely on: clocks of two machines may differ in their rate. */
@@ -40,6 +41,7 @@ export class KeptLease<Of> implements Timed<KeptLease<Of>> {
   failure: unknown
   #aborts: AbortController | undefined
   #lost: PenknifeError | undefined
+  #onLost: ((error: PenknifeError) => void) | undefined
 
   constructor(of: Of, sentAt: number, leaseMs: number) {
     this.of = of
@@ -65,10 +67,16 @@ export class KeptLease<Of> implements Timed<KeptLease<Of>> {
     return this.#lost
   }
 
+  /** Calls the listener when the lease is lost. */
+  onLost(listener: (error: PenknifeError) => void): void {
+    this.#onLost = listener
+  }
+
   /** For the keeper. */
-  lose(why: PenknifeError): void {
-    this.#lost = why
-    this.#aborts?.abort(why)
+  lose(error: PenknifeError): void {
+    this.#lost = error
+    this.#aborts?.abort(error)
+    if (this.#onLost) runSafely('a listener for the loss of a lease failed', () => this.#onLost?.(error))
   }
 }
 
@@ -105,7 +113,7 @@ export function createKeeper<Of>(
     const { failure: cause } = lease
     const error = new PenknifeError('PENKNIFE_LEASE_LOST', `${title}: ${why}`, { fate: 'unknown', cause })
     lease.lose(error)
-    onLost(lease.of, error)
+    onLost?.(lease.of, error)
   }
 
   /** Renews a lease. Until the answer comes, a timer ends the lease when its time is over. */

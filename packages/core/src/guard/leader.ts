@@ -42,7 +42,7 @@ export function createLeader(space: Space, name: string, options: LeaderOptions 
   let ended: Promise<void> | undefined
 
   function failed(error: unknown): void {
-    if (!topic.heard) reportFault(`leader '${name}' failed`, error)
+    if (!topic.hasListeners) reportFault(`leader '${name}' failed`, error)
     topic.emit({ ...about, kind: 'failed', error })
   }
 

@@ -1,5 +1,6 @@
 import type { Duration } from '../duration.ts'
 import type { PenknifeError } from '../errors.ts'
+import type { Lease } from '../lease.ts'
 
 export interface LockOptions {
   /**
@@ -25,7 +26,7 @@ export interface AcquireOptions {
 }
 
 /** A lease that this process has: of locks, permits or a leadership. It is renewed until it is released or lost, or reaches `maxHold`. */
-export interface HeldLease extends AsyncDisposable {
+export interface HeldLease extends Lease {
   /**
    * The fencing token: greater than the token of every earlier lease of the space. With it a resource can refuse the writes of a holder
    * whose lease has ended, see docs/coordination.md.

@@ -1,8 +1,7 @@
 import { randomBytes } from 'node:crypto'
-import { setTimeout as delay } from 'node:timers/promises'
 
 import { durationMs } from '../duration.ts'
-import { invalid, isOutage, PenknifeError } from '../errors.ts'
+import { invalid, PenknifeError } from '../errors.ts'
 import { createTopic } from '../events.ts'
 import { toJson } from '../json.ts'
 import { checkName, checkOptions, checkText } from '../options.ts'
@@ -10,18 +9,14 @@ import { badReply } from '../redis/failures.ts'
 import { runtimeOf, type Space } from '../redis/penknife.ts'
 import { guardClaim, guardComplete, guardForget } from '../redis/scripts.gen.ts'
 import { cut, errorText } from '../text.ts'
+import { claimOrWait, completeClaim } from './claiming.ts'
 import type { Once, OnceAnswer, OnceEvent, OnceOptions, OnceRun, OnceRunOptions } from './dedup-types.ts'
 import { createKeeper, type KeptLease } from './keeper.ts'
-import { createWakeup, type Wakeup } from './wakeup.ts'
 
 const HOUR_MS = 3_600_000
 const LONGEST_ID = 512
 const LARGEST_RESULT = 65_536
 const LONGEST_MESSAGE = 1000
-/** The next try comes so long after the end of another's lease, so that the lease has ended in Redis. */
-const BEHIND_MS = 2
-/** The pause before a result that could not be stored is sent again. */
-const AGAIN_MS = 100
 
 interface Claim {
   readonly id: string
@@ -48,7 +43,7 @@ export function createOnce(space: Space, name: string, options: OnceOptions): On
   if (typeof forgetOnFailure !== 'boolean')
     throw invalid('forgetOnFailure', forgetOnFailure, 'give true or false')
   const runtime = runtimeOf(space)
-  const { keys, bind, subscriber, movedTime } = runtime
+  const { keys, bind } = runtime
   const { route } = keys
   const title = `once '${name}' of space '${space.name}'`
   runtime.use('once', name)
@@ -84,40 +79,15 @@ export function createOnce(space: Space, name: string, options: OnceOptions): On
     }
   }
 
-  /** The answer in a record or a message; undefined when another caller may try. */
-  function known<Result>(text: string, first: boolean): OnceAnswer<Result> | undefined {
+  /** The answer in a record or a message. */
+  function known<Result>(text: string, first: boolean): OnceAnswer<Result> {
     const rest = text.slice(1)
-    if (text.startsWith('n')) return undefined
     if (text.startsWith('f')) return { status: 'failed', message: rest }
     if (!text.startsWith('d')) throw badReply(title, `'${cut(text, 60)}' is no state of a run`)
     try {
       return { status: 'done', first, result: (rest === '' ? undefined : JSON.parse(rest)) as never }
     } catch (error) {
       throw badReply(title, errorText(error), error)
-    }
-  }
-
-  /** Follows the channel on which the end of another's run is published. */
-  function follow<Result>(
-    live: string,
-    wakeup: Wakeup,
-  ): { answer: () => OnceAnswer<Result> | undefined; end: () => void } {
-    let said: string | undefined
-    const end = subscriber.follow(route, live, {
-      message(text) {
-        said = text
-        wakeup.wake()
-      },
-      // It may have ended before: ask.
-      followed: () => wakeup.wake(),
-    })
-    return {
-      end,
-      answer() {
-        const text = said
-        said = undefined
-        return text === undefined ? undefined : known(text, false)
-      },
     }
   }
 
@@ -132,52 +102,15 @@ export function createOnce(space: Space, name: string, options: OnceOptions): On
       live: keys.guardLive('once', name, id),
       token: prefix + (tokens++).toString(36),
     }
-    const until = performance.now() + (wait === undefined ? waitMs : waitOf(wait))
-    const wakeup = createWakeup(signal)
-    let followed: ReturnType<typeof follow<Result>> | undefined
-    let ignoreMoves: (() => void) | undefined
-    try {
-      for (;;) {
-        signal?.throwIfAborted()
-        const sentAt = performance.now()
-        const reply = await ask(ids)
-        if (reply === 'c') {
-          followed?.end()
-          followed = undefined
-          return await runBody(body, keeper.keep(ids, sentAt))
-        }
-        if (!reply.startsWith('w')) return known<Result>(reply, false) as OnceAnswer<Result>
-        const leftMs = until - performance.now()
-        if (leftMs <= 0) return { status: 'running' }
-        followed ??= follow(ids.live, wakeup)
-        ignoreMoves ??= movedTime.on(() => wakeup.wake())
-        await wakeup.wait(Math.min(leftMs, Number(reply.slice(1)) + BEHIND_MS))
-        const answer = followed.answer()
-        if (answer) return answer
-      }
-    } finally {
-      followed?.end()
-      ignoreMoves?.()
-    }
-  }
-
-  /** Stores a result, and tries again while Redis is away and the claim lasts; false when another caller took over. */
-  async function store(lease: KeptLease<Claim>, text: string): Promise<boolean> {
-    const { key, live, token } = lease.of
-    for (let unsure = false; ;) {
-      try {
-        if ((await complete(route, key, live, token, 'd', text)) === 1) return true
-        if (!unsure) return false
-        // The call before this one may have stored it. If it did not, the claim is ours again.
-        const reply = await claim(route, key, token, 0)
-        if (reply !== 'c') return reply === `d${text}`
-      } catch (error) {
-        if (!isOutage(error) || lease.leftMs < AGAIN_MS)
-          throw bodyRan(error, 'its result could not be stored')
-        unsure = true
-        await delay(AGAIN_MS)
-      }
-    }
+    const { text, sentAt } = await claimOrWait(runtime, {
+      route,
+      live: ids.live,
+      claim: () => ask(ids),
+      waitMs: wait === undefined ? waitMs : waitOf(wait),
+      signal,
+    })
+    if (text === 'c') return runBody(body, keeper.keep(ids, sentAt))
+    return text.startsWith('w') ? { status: 'running' } : known<Result>(text, false)
   }
 
   /** The error of a run whose body has ended: whatever failed after it, the body may have done its work. */
@@ -188,6 +121,20 @@ export function createOnce(space: Space, name: string, options: OnceOptions): On
       cause: error,
       fate: 'unknown',
       ...(option === undefined ? {} : { option }),
+    })
+  }
+
+  /** Stores a result; false when another caller took over. */
+  async function store(lease: KeptLease<Claim>, text: string): Promise<boolean> {
+    const { key, live, token } = lease.of
+    const completing = completeClaim({
+      complete: async () => (await complete(route, key, live, token, 'd', text)) === 1,
+      claim: () => claim(route, key, token, 0),
+      stored: `d${text}`,
+      leftMs: () => lease.leftMs,
+    })
+    return completing.catch((error: unknown) => {
+      throw bodyRan(error, 'its result could not be stored')
     })
   }
 
@@ -217,7 +164,7 @@ export function createOnce(space: Space, name: string, options: OnceOptions): On
     }
     // Also with a lost lease: while nobody took over, the result can be stored.
     const stored = await store(lease, text).finally(() => keeper.end(lease))
-    if (stored) return known<Result>(`d${text}`, true) as OnceAnswer<Result>
+    if (stored) return known<Result>(`d${text}`, true)
     throw (
       lease.lost ??
       new PenknifeError('PENKNIFE_LEASE_LOST', `${title}: another caller took over '${cut(id, 80)}'`, {

@@ -406,7 +406,7 @@ return replies`,
  */
 export const guardClaim: Script<[lease: Arg], [key: string, token: Arg, renew: Arg], string> = {
   name: 'guard/claim',
-  sha: 'bb705b1d80701b359a14b168bfde8092ea89404c',
+  sha: 'd1a92b65d38726f021ed7d9eb7c7530cfd03d487',
   batch: 64,
   sharedKeys: false,
   shared: ["lease"],
@@ -441,15 +441,15 @@ if not claim then
 return { err = 'ERR ' .. key .. ' holds what no claim wrote: delete it' }
 end
 if claim.token == token then
-return true
+return true, claim.token
 end
 if renew then
-return 'l'
+return 'l', claim.token
 end
 if claim.untl > now then
-return 'w' .. string.format('%.0f', math.ceil((claim.untl - now) / 1000))
+return 'w' .. string.format('%.0f', math.ceil((claim.untl - now) / 1000)), claim.token
 end
-return true
+return true, claim.token
 end
 function claiming.apply(key, token, lease)
 local text = redis.call('GET', key)
@@ -534,6 +534,170 @@ return replies`,
 }
 
 /**
+ * Claim a request by its idempotency key, keep the claim, or learn what came of it. Completed by complete.lua.
+ *
+ * Invariant: as in claim.lua, and a key stands for one request: a caller with another fingerprint gets "x", whatever the state, and
+ * changes nothing. The fingerprint is the end of the claim's token, and the beginning of what complete.lua stores.
+ *
+ * A process that dies before the completion leaves a claim that the same request takes over when its lease ends.
+ *
+ * - shared `lease`: milliseconds until the claim may be taken over
+ * - key `key`: string: the claim, or what came of it
+ * - `token`: of the caller, unlike any other's; ends with "/" and the fingerprint
+ * - `mode`: "t" to try, "w" to try and wait for the result, "r" to keep a claim
+ * - replies "c": the claim is the caller's; "w" and milliseconds: another caller's for so long; "l": no longer the caller's; "x": of another request; "d" or "f", the fingerprint and what was stored
+ * - on a full server refused: it may add a claim
+ */
+export const guardClaimRequest: Script<[lease: Arg], [key: string, token: Arg, mode: Arg], string> = {
+  name: 'guard/claim_request',
+  sha: '863233830c2ab550688fd2cf90cbcd2f10d73cff',
+  batch: 16,
+  sharedKeys: false,
+  shared: ["lease"],
+  keys: ["key"],
+  args: ["token","mode"],
+  returns: 'string',
+  text: `#!lua
+local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]
+local claiming = { prepare = nil, apply = nil, wait = nil, prepare_end = nil, apply_end = nil }
+local GRACE = 60000
+local function parsed(text)
+local untl, waits, token = string.match(text, '^c (%d+) (%d) (%S+)$')
+if untl and #untl < 17 then
+return { untl = tonumber(untl), waits = waits == '1', token = token }
+end
+end
+function claiming.prepare(key, token, renew)
+local text = redis.pcall('GET', key)
+if not text then
+return renew and 'l' or true
+end
+if type(text) == 'table' then
+return text
+end
+local kind = string.sub(text, 1, 1)
+if kind == 'd' or kind == 'f' then
+return renew and 'l' or text
+end
+local claim = parsed(text)
+if not claim then
+return { err = 'ERR ' .. key .. ' holds what no claim wrote: delete it' }
+end
+if claim.token == token then
+return true, claim.token
+end
+if renew then
+return 'l', claim.token
+end
+if claim.untl > now then
+return 'w' .. string.format('%.0f', math.ceil((claim.untl - now) / 1000)), claim.token
+end
+return true, claim.token
+end
+function claiming.apply(key, token, lease)
+local text = redis.call('GET', key)
+local claim = text and parsed(text)
+local waits = claim and claim.waits and 1 or 0
+local record = string.format('c %.0f %d %s', now + lease * 1000, waits, token)
+redis.call('SET', key, record, 'PX', string.format('%.0f', lease + GRACE))
+end
+function claiming.wait(key)
+local text = redis.call('GET', key)
+local claim = text and parsed(text)
+if claim and not claim.waits then
+redis.call('SET', key, string.format('c %.0f 1 %s', claim.untl, claim.token), 'KEEPTTL')
+end
+end
+function claiming.prepare_end(key, token)
+local text = redis.pcall('GET', key)
+if type(text) == 'table' then
+return text
+end
+local claim = text and parsed(text)
+return claim and claim.token == token and claim
+end
+function claiming.apply_end(key, kind, result, window)
+if window == '0' then
+redis.call('DEL', key)
+else
+redis.call('SET', key, kind .. result, 'PX', window)
+end
+end
+local lease = ARGV[1]
+lease = tonumber(lease)
+local items = #KEYS / 1
+if items == 1 then
+local key, token, mode = KEYS[1], ARGV[2], ARGV[3]
+do
+local fingerprint = string.match(token, '/(.*)$') or ''
+local may, holder = claiming.prepare(key, token, mode == 'r')
+if holder and string.match(holder, '/(.*)$') ~= fingerprint then
+return 'x'
+end
+if may == true then
+claiming.apply(key, token, lease)
+return 'c'
+end
+if type(may) == 'string' then
+local state = string.sub(may, 1, 1)
+if (state == 'd' or state == 'f') and string.sub(may, 2, 1 + #fingerprint) ~= fingerprint then
+return 'x'
+end
+if state == 'w' and mode == 'w' then
+claiming.wait(key)
+end
+end
+return may
+end
+return nil
+end
+local function item(key, token, mode)
+local fingerprint = string.match(token, '/(.*)$') or ''
+local may, holder = claiming.prepare(key, token, mode == 'r')
+if holder and string.match(holder, '/(.*)$') ~= fingerprint then
+return 'x'
+end
+if may == true then
+claiming.apply(key, token, lease)
+return 'c'
+end
+if type(may) == 'string' then
+local state = string.sub(may, 1, 1)
+if (state == 'd' or state == 'f') and string.sub(may, 2, 1 + #fingerprint) ~= fingerprint then
+return 'x'
+end
+if state == 'w' and mode == 'w' then
+claiming.wait(key)
+end
+end
+return may
+end
+local replies, done = {}, 0
+local own = #ARGV > 3 and 2 or 0
+local function run()
+while done < items do
+local key = done * 1
+local arg = 1 + done * own
+done = done + 1
+local reply = item(KEYS[key + 1], ARGV[arg + 1], ARGV[arg + 2])
+if reply == nil then reply = false end
+replies[done] = reply
+end
+end
+while done < items do
+local ok, reply = pcall(run)
+if not ok then
+local text = type(reply) == 'table' and reply.err or tostring(reply)
+if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+reply = { err = text .. ' on @user_script' }
+replies[done] = reply
+end
+end
+return replies`,
+}
+
+/**
  * Complete what was claimed: keep its result or its failure, or forget it; those who wait are told.
  *
  * Invariant: only the claim in force, or the last one while nobody took it over, is completed, and once. A repetition by a caller that
@@ -551,7 +715,7 @@ return replies`,
  */
 export const guardComplete: Script<[window: Arg], [key: string, live: Arg, token: Arg, kind: Arg, result: Arg], number> = {
   name: 'guard/complete',
-  sha: '61c41c5a3bae91ccd84bd87251a8f7beb2c4f8a9',
+  sha: '4a7ad43bd0fab8e28a4063162485b247a8b2af04',
   batch: 32,
   sharedKeys: false,
   shared: ["window"],
@@ -586,15 +750,15 @@ if not claim then
 return { err = 'ERR ' .. key .. ' holds what no claim wrote: delete it' }
 end
 if claim.token == token then
-return true
+return true, claim.token
 end
 if renew then
-return 'l'
+return 'l', claim.token
 end
 if claim.untl > now then
-return 'w' .. string.format('%.0f', math.ceil((claim.untl - now) / 1000))
+return 'w' .. string.format('%.0f', math.ceil((claim.untl - now) / 1000)), claim.token
 end
-return true
+return true, claim.token
 end
 function claiming.apply(key, token, lease)
 local text = redis.call('GET', key)
