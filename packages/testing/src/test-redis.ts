@@ -109,7 +109,7 @@ async function start(
   const decidedByPolicy: string[] = []
   penknife.on((event) => {
     if (event.kind !== 'policy' || faults.any) return
-    decidedByPolicy.push(`limiter '${event.limiter}' (${event.code}: ${event.reason})`)
+    decidedByPolicy.push(`limiter '${event.name}' (${event.code}: ${event.reason})`)
   })
   let closing: Promise<void> | undefined
 
