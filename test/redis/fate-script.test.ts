@@ -1,6 +1,8 @@
 import type { PenknifeError, PenknifeEvent, Space } from '@penknife/core'
 import { describe, expect, test } from 'vitest'
 
+import { ReplyError } from '../../packages/core/src/redis/driver.ts'
+import { failureOf } from '../../packages/core/src/redis/failures.ts'
 import { send } from '../../scripts/redis/resp.ts'
 import { failure, open, openReady } from '../support/connect.ts'
 import { counters } from '../support/counters.ts'
@@ -183,3 +185,18 @@ describe('a call that Redis refuses before the script begins is not done, and th
     expect(events).toEqual(['refusing', 'accepting'])
   })
 })
+
+test.each([
+  ['Redis 7 and 8', 'WRONGTYPE wrong kind script: 0a1b2c, on @user_script:5.'],
+  ['Valkey 9', 'WRONGTYPE wrong kind script: on @user_script:5.'],
+  ['a batch', 'WRONGTYPE wrong kind on @user_script'],
+])(
+  'an error that a script raised on %s has unknown fate, and is told without where it was raised',
+  (_, text) => {
+    const { fate, message } = failureOf('add', new ReplyError(text))
+    expect(fate).toBe('unknown')
+    expect(message).toBe(
+      'add: the script failed in Redis: WRONGTYPE wrong kind; a part of the call may have been carried out',
+    )
+  },
+)

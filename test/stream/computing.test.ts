@@ -51,7 +51,7 @@ test('a worker that was suspended past its leases starts no entry that another w
   const heir = startWorker(stream, 'billing', () => {}, { lease: 500 })
   await heir.saw('done', 10)
   frozen.process.kill('SIGCONT')
-  await until('it knows', () => frozen.of('lost') === 10)
+  await until('it knows', () => frozen.of('lost') === 10, 30_000)
   expect(frozen.starts()).toEqual(begun)
   expect(begun).toEqual(ids.slice(0, 1))
 })

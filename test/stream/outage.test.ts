@@ -110,7 +110,7 @@ test('a worker continues after SCRIPT FLUSH, in the middle of handling', async (
   })
   await addNumbers(stream, 100)
   await saw('done', 100)
-  expect(events.every(({ kind }) => kind === 'done')).toBe(true)
+  expect(events.filter(({ kind }) => kind !== 'done')).toEqual([])
 })
 
 test('a worker continues after its reading connection was killed, and handles entries added meanwhile', async () => {

@@ -27,7 +27,7 @@ const ELSEWHERE = new Set(['MOVED', 'ASK', 'TRYAGAIN'])
  * The end of the message of an error that was raised while a script ran. Redis writes it, or the generated loop over the
  * items of a batch (scripts/lua/build.ts).
  */
-const RAISED = /(?: script: \w+,)? on @user_script(?::\d+)?\.?$/
+const RAISED = /(?: script:(?: \w+,)?)? on @user_script(?::\d+)?\.?$/
 
 /** Whether Redis refused a call before it ran any part of it, for a reason that does not depend on the call. */
 export function refusesNow(error: unknown): boolean {
