@@ -9,7 +9,7 @@ import { startRedis } from '../scripts/redis/server.ts'
 import { createFindings, type Findings, type Fuzzer, randomOf, settlesWithin } from './harness.ts'
 import { play } from './http/client.ts'
 import { type Input, makeInput } from './http/inputs.ts'
-import type { Asked, Held, Ready, Report } from './http/messages.ts'
+import type { Asked, Kept, Ready, Report } from './http/messages.ts'
 
 /** Clients at a time. */
 const AT_ONCE = 40
@@ -65,20 +65,20 @@ interface Life {
 /** One process of the server, from its start to its close under attack. */
 async function life({ url, raw, seed, from, count, findings }: Life): Promise<number> {
   await using server = await startServer(url)
-  let first: Held | undefined
+  let first: Kept | undefined
   let done = 0
   while (done < count && server.running) {
     await server.ask('begin')
     const stretch = Math.min(STRETCH, count - done)
     await attack(server.ready, { seed, from: from + done, count: stretch, findings })
     done += stretch
-    const held = await rest(server, raw, findings, `inputs up to ${from + done}`)
-    first ??= held
-    if (!held || !first) break
-    const grown = held.heapBytes - first.heapBytes
+    const kept = await rest(server, raw, findings, `inputs up to ${from + done}`)
+    first ??= kept
+    if (!kept || !first) break
+    const grown = kept.heapBytes - first.heapBytes
     if (grown > HEAP_BYTES)
       findings.add('the heap grows', `${(grown / 1e6).toFixed(1)} MB by input ${from + done}`)
-    if (held.timers > first.timers + TIMERS) findings.add('timers stay', `${first.timers} to ${held.timers}`)
+    if (kept.timers > first.timers + TIMERS) findings.add('timers stay', `${first.timers} to ${kept.timers}`)
   }
   if (!server.running) {
     findings.add('the server process ended', `exit code ${server.exitCode}, by input ${from + done}`)
@@ -124,21 +124,21 @@ async function rest(
   raw: Redis,
   findings: Findings,
   when: string,
-): Promise<Held | undefined> {
+): Promise<Kept | undefined> {
   const end = performance.now() + 60_000
   for (;;) {
-    const held = (await server.ask('rest')) as Held | undefined
-    if (!held) return undefined
+    const kept = (await server.ask('rest')) as Kept | undefined
+    if (!kept) return undefined
     const channels = (await raw.call('PUBSUB', 'SHARDCHANNELS')) as string[]
     const places = await raw.keys('*notify-connections*')
-    if (held.connections.length === 0 && held.slots === 0 && channels.length === 0 && places.length === 0)
-      return held
+    if (kept.connections.length === 0 && kept.slots === 0 && channels.length === 0 && places.length === 0)
+      return kept
     if (performance.now() > end) {
       findings.add(
-        'something is held after all clients left',
-        `connections ${held.connections.join(' | ').slice(0, 1000)}, ${held.slots} slots, channels ${channels.join(' ')}, places ${places.join(' ')}; ${when}`,
+        'the server keeps something after all clients left',
+        `connections ${kept.connections.join(' | ').slice(0, 1000)}, ${kept.slots} slots, channels ${channels.join(' ')}, places ${places.join(' ')}; ${when}`,
       )
-      return held
+      return kept
     }
     await delay(20)
   }
@@ -198,7 +198,7 @@ interface RunningServer extends AsyncDisposable {
   readonly running: boolean
   readonly exitCode: number | null
   /** Undefined when the process ended. */
-  ask(asked: Asked): Promise<Held | Report | undefined>
+  ask(asked: Asked): Promise<Kept | Report | undefined>
 }
 
 async function startServer(url: string): Promise<RunningServer> {
@@ -226,7 +226,7 @@ async function startServer(url: string): Promise<RunningServer> {
     ask(what) {
       if (!isRunning()) return Promise.resolve(undefined)
       const nth = ++asked
-      const answer = answerOf<Held | Report>(nth)
+      const answer = answerOf<Kept | Report>(nth)
       child.send({ nth, asked: what })
       return answer
     },

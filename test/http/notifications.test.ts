@@ -153,8 +153,8 @@ describe.each(frameworks)('notifications on $name', (adapter) => {
       const query = inUrl.map((id) => `&lastEventId=${encodeURIComponent(id)}`).join('')
       const back = await listen(`${url}/?channel=a&channel=b${query}`, header)
       await back.has(1)
-      const told = back.events.map(({ type, data }) => [type, (data as { data: unknown }).data])
-      expect([query, header, told]).toEqual([query, header, [['message', 3]]])
+      const reports = back.events.map(({ type, data }) => [type, (data as { data: unknown }).data])
+      expect([query, header, reports]).toEqual([query, header, [['message', 3]]])
       back.leave()
     }
     expect(errors).toEqual([])
