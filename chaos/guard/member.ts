@@ -68,7 +68,7 @@ function holds(of: string, kept: HeldLease): void {
 
 /** Writes even if it lost the lock, because the fence must refuse such a write. */
 async function write(of: string, { fence }: HeldLease): Promise<void> {
-  const answer = await writes.set(of, { fence }, { fence })
+  const answer = await writes.set(of, { fence }, { fence: { key: of, token: fence } })
   if (answer.ok) journal.write({ k: 'wrote', of, fence, version: answer.version })
   else journal.write({ k: 'refused write', of, fence })
 }

@@ -14,6 +14,8 @@ export interface Kept {
   readonly slots: number
   readonly timers: number
   readonly heapBytes: number
+  /** When the event loop was blocked since the last `begin`, and by what. */
+  readonly blocked: readonly string[]
 }
 
 export interface Report {

@@ -28,7 +28,8 @@ const findings = createFindings()
 watchProcess(findings)
 /** What was served last, the newest at the end. */
 let served: string[] = []
-watchLoop(findings, () => served.join(' < '))
+let blocks = createFindings()
+watchLoop({ add: (...block) => blocks.add(...block) }, () => served.join(' < '))
 process.on('disconnect', () => process.exit())
 let closing = false
 /** Said about the server itself, not about a client. */
@@ -169,6 +170,7 @@ async function keptNow(): Promise<Kept> {
     slots: SLOTS - remaining,
     timers: liveTimers(),
     heapBytes: process.memoryUsage().heapUsed,
+    blocked: blocks.lines,
   }
 }
 
@@ -176,6 +178,7 @@ let events: NodeJS.Timeout | undefined
 
 async function answer(asked: Asked): Promise<Kept | Report> {
   if (asked === 'begin') {
+    blocks = createFindings()
     events = setInterval(() => {
       notifier
         .publish('room', 'x'.repeat(2000))

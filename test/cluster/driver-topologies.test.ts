@@ -1,4 +1,4 @@
-import { expect, onTestFinished, test } from 'vitest'
+import { describe, expect, onTestFinished, test } from 'vitest'
 
 import {
   type ClusterDriver,
@@ -39,17 +39,17 @@ interface Opened {
   readonly list: () => readonly ConnectionHealth[]
 }
 
-function openTopology(name: DriverName, options: ClusterOptions = {}): Opened {
+function openTopology(name: DriverName, options: ClusterOptions = {}, of = bench): Opened {
   const roster = createRoster(() => {})
-  const driver = driverOf(clusterPatternOf(name, bench.cluster, options), roster)
+  const driver = driverOf(clusterPatternOf(name, of.cluster, options), roster)
   if (!driver.cluster) throw new Error('a cluster was expected')
   const topology = driver.open()
   onTestFinished(() => topology.close())
   return { driver, topology, list: roster.list }
 }
 
-async function openReady(name: DriverName, options: ClusterOptions = {}): Promise<Opened> {
-  const opened = openTopology(name, options)
+async function openReady(name: DriverName, options: ClusterOptions = {}, of = bench): Promise<Opened> {
+  const opened = openTopology(name, options, of)
   await until('it is ready', () => opened.topology.ready)
   return opened
 }
@@ -105,6 +105,8 @@ test.each([
   ['ioredis5', 2],
   ['node-redis', 2],
   ['node-redis', 3],
+  ['node-redis5', 2],
+  ['node-redis5', 3],
 ] as const)('%s, RESP%i: on a cluster, too, replies have the shapes of RESP2', async (name, protocol) => {
   const { topology } = await openReady(name, { redisOptions: { protocol } })
   const link = await masterOf(topology, FIRST.slot)
@@ -255,6 +257,35 @@ test.each(DRIVERS)(
   },
 )
 
+describe('over TLS', () => {
+  const secure = useCluster({ tls: true })
+
+  test.each(DRIVERS)('%s: every master is reached, for calls and for channels', async (name) => {
+    const { topology, list } = await openReady(
+      name,
+      { redisOptions: { tls: { ca: secure.cluster.ca! } } },
+      secure,
+    )
+    for (const { key, slot } of [FIRST, SECOND, THIRD]) {
+      expect(await send(await masterOf(topology, slot), 'incr', key)).toBe(1)
+      const link = topology.open(topology.owner(slot)!, 'subscriber')!
+      onTestFinished(() => link.close())
+      await until('it is ready', () => link.ready)
+      const received = new Promise((resolve) => link.on('message', (_, text) => resolve(text)))
+      await link.ssubscribe(key)
+      await (await masterOf(topology, slot)).call('spublish', key, 'x')
+      expect(await received).toBe('x')
+    }
+    expect(list()[0]).toMatchObject({ purpose: 'commands', open: 3, ready: 3 })
+  })
+
+  test.each(DRIVERS)('%s: a certificate that is not trusted keeps it from connecting', async (name) => {
+    const { topology, list } = openTopology(name, { redisOptions: { tls: {} } }, secure)
+    await until('the roster knows why', () => list()[0]?.reason !== undefined)
+    expect(topology.ready).toBe(false)
+  })
+})
+
 test.each(DRIVERS)('%s: after close no connection to any master remains', async (name) => {
   const { topology } = await openReady(name)
   for (const { slot } of [FIRST, SECOND, THIRD]) await masterOf(topology, slot)
@@ -264,7 +295,8 @@ test.each(DRIVERS)('%s: after close no connection to any master remains', async 
   }
 })
 
-test.each(DRIVERS)(
+// node-redis 5 does not show how its Sentinel client was made.
+test.each(DRIVERS.filter((name) => name !== 'node-redis5'))(
   '%s: Sentinel names the master, also after a failover; a sentinel that does not answer is left for the next one',
   async (name) => {
     const sentinels = await startSentinels({ replicas: 1, sentinels: 3 })
@@ -296,3 +328,13 @@ test.each(DRIVERS)(
   },
   60_000,
 )
+
+test('a Sentinel client of node-redis 5 is refused', async () => {
+  const given = sentinelPatternOf('node-redis5', { addresses: [{ host: '127.0.0.1', port: 1 }], name: 'm' })
+  expect(() =>
+    driverOf(
+      given,
+      createRoster(() => {}),
+    ),
+  ).toThrow('for Sentinel penknife needs node-redis 6')
+})

@@ -109,7 +109,8 @@ describe.each([
     expect(again.seen.filter(({ type }) => type === 'badge')).toEqual([])
   })
 
-  test('killed with -9 and started again, continues where it was', async () => {
+  // Starts two programs one after the other.
+  test('killed with -9 and started again, continues where it was', { timeout: 60_000 }, async () => {
     const demo = await start(args)
     const visitor = newVisitor()
     const events = await listen(demo, visitor)

@@ -83,7 +83,16 @@ test.each(pages)('the source files that %s names exist', (path) => {
 })
 
 /** Every page of a feature answers the same questions in the same order. */
-const FEATURES = ['rate-limiting', 'streams', 'leaderboards', 'notifications', 'coordination', 'request-log']
+const FEATURES = [
+  'rate-limiting',
+  'streams',
+  'leaderboards',
+  'notifications',
+  'coordination',
+  'request-log',
+  'idempotency',
+  'idempotency',
+]
 const QUESTIONS = ['Quick start', 'Options', 'When things fail', 'Guarantees', 'Recipes', 'Cost']
 
 test.each(FEATURES)('docs/%s.md has the sections of a feature, in their order', (name) => {

@@ -100,7 +100,7 @@ test.each<[string, readonly (readonly object[])[], Partial<Left>?]>([
 
 const NO_FENCE: Sabotage = {
   script: 'guard/object_write',
-  from: 'if request.fence and request.fence < fence then',
+  from: 'if token < highest then',
   to: 'if false then',
 }
 const NO_FLOOR: Sabotage = {

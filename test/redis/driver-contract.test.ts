@@ -73,6 +73,8 @@ const PROTOCOLS: readonly (readonly [DriverName, number])[] = [
   ['ioredis5', 2],
   ['node-redis', 2],
   ['node-redis', 3],
+  ['node-redis5', 2],
+  ['node-redis5', 3],
 ]
 
 test.each(PROTOCOLS)(

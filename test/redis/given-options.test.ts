@@ -187,10 +187,15 @@ test.each<[string, unknown, RegExp]>([
   [
     'a Sentinel client of node-redis 5',
     { isOpen: false, getMasterNode: () => {} },
-    /a Sentinel client of an old node-redis/,
+    /a Sentinel client of an old node-redis: for Sentinel penknife needs node-redis 6/,
+  ],
+  [
+    'a client of node-redis before 5.11',
+    { isOpen: false, isWatching: false, duplicate: () => {}, sSubscribe: () => {} },
+    /a client of an old node-redis: penknife needs node-redis 5.11 or newer/,
   ],
   ['a client of GLIDE', { customCommand: async () => {} }, /Valkey GLIDE/],
-  ['a pipeline', pattern('redis://127.0.0.1:1').pipeline(), /is a pipeline of ioredis/],
+  ['a pipeline', new Redis({ lazyConnect: true }).pipeline(), /is a pipeline of ioredis/],
   ['a map', new Map(), /this is a Map/],
   ['an ioredis of old', { status: 'wait', options: {}, duplicate: () => {} }, /ioredis 5.8 or newer/],
 ])('connect refuses %s, with the fix', (_, given, message) => {

@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync } from 'node:fs'
+import { rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
@@ -18,6 +19,7 @@ export function openPage(chromium: string, url: string): void {
   onTestFinished(async () => {
     browser.kill()
     await ended
-    rmSync(profile, { recursive: true, force: true, maxRetries: 5 })
+    // The browser's other processes end a little later, and write there until then.
+    await rm(profile, { recursive: true, force: true, maxRetries: 20 })
   })
 }

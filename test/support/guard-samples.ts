@@ -25,6 +25,7 @@ const RESERVED: NonNullable<Sample['before']> = [
 const counterId = keys.guardOf('counter-id', 'stock', 'order-1')
 const claimed = keys.guardOf('once', 'charge', 'order-1')
 const claimedLive = keys.guardLive('once', 'charge', 'order-1')
+const requested = keys.guardShardOf(shard, 'request', 'http', 'id')
 const seenIds = keys.guardShard(shard, 'seen', 'mails')
 const fence = keys.guard('fence', 'last')
 const [lockA, queueA] = [keys.guardOf('lock', 'orders', 'a'), keys.guardOf('lock-queue', 'orders', 'a')]
@@ -143,6 +144,27 @@ export const GUARD_SAMPLES: Readonly<Record<string, readonly Sample[]>> = {
       before: [['SET', claimed, `c ${LATER} 0 you`]],
     },
     { returns: 'string', shared: [1000], item: [claimed, 'me', 1], before: [['SET', claimed, 'd{}']] },
+  ],
+  'guard/claim_request': [
+    { returns: 'string', shared: [1000], item: [requested, 'me/fingerprint', 't'] },
+    {
+      returns: 'string',
+      shared: [1000],
+      item: [requested, 'me/fingerprint', 'w'],
+      before: [['SET', requested, `c ${LATER} 0 you/fingerprint`]],
+    },
+    {
+      returns: 'string',
+      shared: [1000],
+      item: [requested, 'me/fingerprint', 'r'],
+      before: [['SET', requested, `c ${LATER} 0 you/other`]],
+    },
+    {
+      returns: 'string',
+      shared: [1000],
+      item: [requested, 'me/fingerprint', 't'],
+      before: [['SET', requested, 'dfingerprint{}']],
+    },
   ],
   'guard/complete': [
     {

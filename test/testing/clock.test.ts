@@ -199,7 +199,7 @@ describe('coordination', () => {
     const space = redis.space()
     await redis.clock.freeze()
     await redis.clock.set(new Date('2030-03-10T12:00:00Z'))
-    const stock = createCounters(space, 'stock', { remember: '1h' })
+    const stock = createCounters(space, 'stock', { dedup: { window: '1h' } })
     await stock.set('shirt', 3)
     await stock.reserve([{ counter: 'shirt', by: -2 }], { id: 'cart', expires: '30m' })
     expect(await stock.decrement('shirt', 2)).toMatchObject({ ok: false, available: 1 })

@@ -21,8 +21,8 @@ export interface TestRedisOptions {
    */
   readonly url?: string
   /**
-   * Connects the kit's penknife, for another client or other options: `(url) => connect(new Redis(url), { deadline: '1s' })`.
-   * Default: `connect` on a new connection of the package `ioredis`.
+   * Connects the kit's penknife, with a client or options of your own: `(url) => connect(new Redis(url), { deadline: '1s' })`.
+   * Default: `connect` on a client of the package `ioredis`; of `redis` where that is not installed.
    */
   readonly connect?: (url: string) => Penknife
 }

@@ -3,7 +3,7 @@ import { invalid } from '../errors.ts'
 import type { Driver } from './driver.ts'
 import type { Connection as IoredisConnection } from './ioredis/connection.ts'
 import { createIoredisDriver } from './ioredis/driver.ts'
-import type { Client } from './node-redis/client.ts'
+import { isClient, OLDEST_NODE_REDIS } from './node-redis/client.ts'
 import type { Cluster } from './node-redis/cluster.ts'
 import { createClientDriver, createClusterDriver, createSentinelDriver } from './node-redis/driver.ts'
 import type { Sentinel } from './node-redis/sentinel.ts'
@@ -67,13 +67,6 @@ function isIoredis(given: unknown): given is IoredisConnection {
   return [duplicate, ssubscribe].every(isFunction) && typeof status === 'string' && isObject(options)
 }
 
-/** A single client of node-redis, not a pool. */
-function isClient(given: unknown): given is Client {
-  if (!isObject(given)) return false
-  const { isOpen, isWatching, duplicate, sSubscribe } = given
-  return [duplicate, sSubscribe].every(isFunction) && [isOpen, isWatching].every(isBoolean)
-}
-
 function isCluster(given: unknown): given is Cluster {
   if (!isObject(given)) return false
   const { isOpen, masters, duplicate, nodeClient } = given
@@ -95,7 +88,10 @@ function whatIs(given: unknown): string {
   if (isFunction(given['space'])) return 'is a penknife already: use it as it is'
   if (isBoolean(given['isOpen'])) {
     if (isFunction(given['getMasterNode'])) {
-      return 'seems to be a Sentinel client of an old node-redis: penknife needs node-redis 6'
+      return 'seems to be a Sentinel client of an old node-redis: for Sentinel penknife needs node-redis 6'
+    }
+    if (isFunction(given['sSubscribe'])) {
+      return `seems to be a client of an old node-redis: penknife needs node-redis ${OLDEST_NODE_REDIS} or newer`
     }
     return 'seems to be a pool of node-redis: give what createClient(), createCluster() or createSentinel() returns'
   }

@@ -73,6 +73,9 @@ export interface Keys {
   guardLive(kind: string, name: string, id: string): string
   /** The key of guard/ for an object's part in a shard. */
   guardShard(route: Route, kind: string, name: string): string
+  /** As `guardOf` and `guardLive`, in a shard. */
+  guardShardOf(route: Route, kind: string, name: string, id: string): string
+  guardShardLive(route: Route, kind: string, name: string, id: string): string
 }
 
 export interface KeyOptions {
@@ -120,6 +123,8 @@ export function createKeys(space: string, { keyPrefix, db }: KeyOptions): Keys {
     guardOf: (kind, name, id) => `${base}${kind}:${name}:${short(id)}`,
     guardLive: (kind, name, id) => `${base}${kind}:${name}:${short(id)}:${live}`,
     guardShard: ({ tag }, kind, name) => `${root}{${tag}}:${kind}:${name}`,
+    guardShardOf: ({ tag }, kind, name, id) => `${root}{${tag}}:${kind}:${name}:${short(id)}`,
+    guardShardLive: ({ tag }, kind, name, id) => `${root}{${tag}}:${kind}:${name}:${short(id)}:${live}`,
     limitSlots: ({ tag }, rule, subject) => `${root}{${tag}}:limit-slots:${rule}:${short(subject)}`,
   }
 }

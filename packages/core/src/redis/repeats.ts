@@ -7,6 +7,7 @@ const FACTORIES: Readonly<Record<Feature, string>> = {
   notifier: 'createNotifier',
   counters: 'createCounters',
   once: 'createOnce',
+  requests: 'idempotent',
   deduper: 'createDeduper',
   lock: 'createLock',
   semaphore: 'createSemaphore',

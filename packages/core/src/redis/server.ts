@@ -11,6 +11,7 @@ export type Feature =
   | 'notifier'
   | 'counters'
   | 'once'
+  | 'requests'
   | 'deduper'
   | 'lock'
   | 'semaphore'
@@ -58,13 +59,21 @@ const DURABLE: readonly Feature[] = [
   'notifier',
   'counters',
   'once',
+  'requests',
   'deduper',
   'lock',
   'semaphore',
   'objects',
 ]
 /** Features whose keys have a TTL, so that a volatile-* policy may evict them too. */
-const EXPIRING: ReadonlySet<Feature> = new Set<Feature>(['notifier', 'once', 'deduper', 'lock', 'semaphore'])
+const EXPIRING: ReadonlySet<Feature> = new Set<Feature>([
+  'notifier',
+  'once',
+  'requests',
+  'deduper',
+  'lock',
+  'semaphore',
+])
 
 const PERSISTENT: readonly Feature[] = ['stream', 'leaderboard', 'counters', 'objects']
 
