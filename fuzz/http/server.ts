@@ -24,7 +24,7 @@ import {
 
 import { frameworks } from '../../test/http/frameworks.ts'
 import { createFindings, watchLoop, watchProcess } from '../harness.ts'
-import type { Asked, Held, Ready, Report } from './messages.ts'
+import type { Asked, Kept, Ready, Report } from './messages.ts'
 import { pattern } from '../../scripts/redis/clients.ts'
 
 /** Slots of the concurrency rule, more than there are ever requests. */
@@ -184,7 +184,7 @@ function collectErrors(): void {
   }
 }
 
-async function heldNow(): Promise<Held> {
+async function keptNow(): Promise<Kept> {
   const { remaining } = await slots.take('everyone', { cost: 0 })
   return {
     connections: [...open.values()],
@@ -197,7 +197,7 @@ async function heldNow(): Promise<Held> {
 
 let events: NodeJS.Timeout | undefined
 
-async function answer(asked: Asked): Promise<Held | Report> {
+async function answer(asked: Asked): Promise<Kept | Report> {
   if (asked === 'begin') {
     blocks = createFindings()
     events = setInterval(() => {
@@ -205,12 +205,12 @@ async function answer(asked: Asked): Promise<Held | Report> {
         .publish('room', 'x'.repeat(2000))
         .catch((error: unknown) => findings.add('publish failed', String(error)))
     }, EVENT_MS)
-    return heldNow()
+    return keptNow()
   }
   if (asked === 'rest') {
     clearInterval(events)
     globalThis.gc?.()
-    return heldNow()
+    return keptNow()
   }
   if (asked === 'close') {
     closing = true
