@@ -90,6 +90,8 @@ const IDS = [
   'x'.repeat(5000),
 ]
 
+const KEYS = ['"a"', 'a', '"b"; x=1', '"', '""', 'a, b', '"\\"', 'k'.repeat(256), '\u00ff', '"\u0007"']
+
 const ADDRESSES = [
   '203.0.113.9',
   '203.0.113.9:50000',
@@ -152,7 +154,7 @@ function targetOf(random: Random): string {
 }
 
 function headerOf(random: Random): string {
-  switch (random.int(0, 13)) {
+  switch (random.int(0, 15)) {
     case 0:
       return `Last-Event-ID: ${random.pick(IDS)}`
     case 1:
@@ -176,6 +178,9 @@ function headerOf(random: Random): string {
       return `Expect: ${random.pick(['100-continue', 'x'])}`
     case 11:
       return `X-Big: ${'x'.repeat(random.pick([10, 8000, 17_000]))}`
+    case 13:
+    case 14:
+      return `Idempotency-Key: ${random.pick(random.int(0, 1) ? KEYS : ODD)}`
     case 12:
       return `Accept: ${random.pick(['text/event-stream', '*/*', ''])}`
     default:

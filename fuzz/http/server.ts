@@ -5,9 +5,17 @@ import { createServer, type Server } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
 
-import { connect, createLeaderboard, createNotifier, createRateLimiter, createStream } from '@penknife/core'
+import {
+  connect,
+  createLeaderboard,
+  createNotifier,
+  createRateLimiter,
+  createStream,
+  PenknifeError,
+} from '@penknife/core'
 import { type Exchange, type Handler, PASS, type RequestEntry } from '@penknife/http'
 import {
+  idempotentPlugin,
   leaderboardPlugin,
   notificationsPlugin,
   rateLimitPlugin,
@@ -115,6 +123,16 @@ function handlersOf(): Handler[] {
     requestLogPlugin.setup(requests),
     rateLimitPlugin.setup(guard, { refundIf: ({ aborted }) => aborted }),
     rateLimitPlugin.setup(slots, { key: () => 'everyone' }),
+    idempotentPlugin.setup(space, {
+      tenant: () => 'everyone',
+      required: false,
+      maxRequestBytes: 4096,
+      maxResponseBytes: 10_000,
+      window: '1s',
+      lease: '1s',
+      maxRun: '1s',
+      wait: 20,
+    }),
     leaderboardPlugin.setup(board, { path: '/api/points', windows: ['all', 'day'] }),
     routing,
   ]
@@ -130,6 +148,9 @@ const servers: Server[] = []
 function isIntended(error: unknown): boolean {
   const { status, code } = (error ?? {}) as { status?: number; code?: string }
   if (status !== undefined && status >= 400 && status < 500) return true
+  // A stream with an Idempotency-Key.
+  if (error instanceof PenknifeError && error.message.includes('the handler streams its response'))
+    return true
   return /^(HPE_|ECONN|EPIPE|ERR_STREAM_PREMATURE_CLOSE|ERR_HTTP_REQUEST)/.test(code ?? '')
 }
 

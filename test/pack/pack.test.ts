@@ -20,9 +20,9 @@ const versions = JSON.parse(readFileSync(new URL('../../package.json', import.me
 
 const USES = {
   '@penknife/core': ['connect', 'createRateLimiter', 'createStream', 'createLeaderboard', 'createNotifier'],
-  '@penknife/http': ['rateLimit', 'requestLog', 'notifications', 'definePlugin', 'adapt'],
-  '@penknife/express': ['rateLimit', 'requestLog', 'notifications', 'definePlugin', 'adapt'],
-  '@penknife/koa': ['rateLimit', 'requestLog', 'notifications', 'definePlugin', 'adapt'],
+  '@penknife/http': ['rateLimit', 'requestLog', 'idempotent', 'notifications', 'definePlugin', 'adapt'],
+  '@penknife/express': ['rateLimit', 'requestLog', 'idempotent', 'notifications', 'definePlugin', 'adapt'],
+  '@penknife/koa': ['rateLimit', 'requestLog', 'idempotent', 'notifications', 'definePlugin', 'adapt'],
   '@penknife/testing': ['useTestRedis', 'startTestRedis', 'drained', 'delivered'],
 } as const
 

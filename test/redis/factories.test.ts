@@ -29,6 +29,7 @@ test.each([
   'rateLimit',
   'notifications',
   'requestLog',
+  'idempotent',
 ])('the object that %s returned is garbage-collected when it is no longer used', async (what) => {
   const child = startProgram('factories', [bench.server.url, what], ['--expose-gc'])
   expect(await child.next<number>()).toBeLessThan(NOISE_BYTES)

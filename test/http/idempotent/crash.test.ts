@@ -1,8 +1,9 @@
 import { call, type Called } from '@penknife/http/testkit'
-import { describe, expect, test } from 'vitest'
+import { Redis } from 'ioredis'
+import { describe, expect, onTestFinished, test } from 'vitest'
 
 import { bundledProgram, type RunningProgram, runProgram } from '../../support/program.ts'
-import { useRedis } from '../../support/redis.ts'
+import { ownRedis, useRedis } from '../../support/redis.ts'
 import { LONG, until } from '../../support/until.ts'
 import { KEY } from './kit.ts'
 
@@ -130,3 +131,26 @@ test('servers that are killed again and again: every client gets one response, a
     await server.program.kill()
   }
 }, 120_000)
+
+test('Redis is killed with every write on disk: responses that clients have are replayed, claims end with their lease', async () => {
+  const redis = await ownRedis({ persist: true })
+  const env = { REDIS: redis.url }
+  await using server = await serve('node', env)
+  const raw = new Redis(redis.url)
+  raw.on('error', () => {})
+  onTestFinished(() => raw.disconnect())
+  await raw.set('go:a', 1)
+  const first = await pay(server, 'a')
+  const running = pay(server, 'b')
+  await server.program.printed(/charging b/)
+  await redis.kill()
+  expect((await pay(server, 'a')).status).toBe(503)
+  await redis.start()
+  await until('Redis is back', async () => (await pay(server, 'a')).status !== 503)
+  const again = await pay(server, 'a')
+  expect([again.text, again.headers['idempotent-replayed']]).toEqual([first.text, 'true'])
+  expect(await raw.get('charges:a')).toBe('1')
+  await raw.set('go:b', 1)
+  expect((await running).status).toBe(200)
+  expect(await pay(server, 'b')).toMatchObject({ status: 200, text: (await running).text })
+}, 60_000)

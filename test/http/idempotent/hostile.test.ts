@@ -8,13 +8,11 @@ import { deferred } from '../../support/deferred.ts'
 import { startProxy } from '../../support/proxy.ts'
 import { callsOf, pattern } from '../../support/redis.ts'
 import { until } from '../../support/until.ts'
-import { warningsOf } from '../../support/warnings.ts'
 import { frameworks } from '../frameworks.ts'
 import { start, useFeatures } from '../setup.ts'
 import { application, idempotent, KEY, post } from './kit.ts'
 
 const features = useFeatures()
-const warnings = warningsOf('PENKNIFE_IDEMPOTENT')
 const node = frameworks.find(({ name }) => name === 'node:http') as (typeof frameworks)[number]
 const claims = (): Promise<string[]> => features.raw.keys('*:request:*')
 
@@ -165,7 +163,7 @@ test('at most 1,000 requests of a middleware wait; further ones get 409 at once'
 }, 60_000)
 
 describe('while Redis is away', () => {
-  test('requests get 503 and the handler does not run; with `open` they pass; both are said once', async () => {
+  test('requests get 503 and the handler does not run; with `open` they pass; both are events, and part of health', async () => {
     const proxy = await startProxy(features.server)
     const penknife = await openReady(pattern(proxy.url), { deadline: '200ms' })
     const space = penknife.space('test')
@@ -175,6 +173,8 @@ describe('while Redis is away', () => {
       idempotent(space, { name: 'open', whenUnavailable: 'open' }),
       app.handler,
     ])
+    const events: unknown[] = []
+    penknife.on((event) => event.kind === 'policy' && events.push(event))
     await proxy.leave()
     for (let nth = 0; nth < 3; nth++) {
       const refused = await post(closed.url)
@@ -183,8 +183,13 @@ describe('while Redis is away', () => {
     expect(app.runs).toBe(0)
     for (let nth = 0; nth < 3; nth++) expect((await post(open.url)).status).toBe(201)
     expect(app.runs).toBe(3)
-    expect(warnings.filter((text) => text.includes("'closed' replies 503")).length).toBe(1)
-    expect(warnings.filter((text) => text.includes("'open' lets requests pass")).length).toBe(1)
+    const policies = (await penknife.health()).policies.map(({ name, policy }) => ({ name, policy }))
+    const decided = [
+      { name: 'idempotent:closed', policy: 'closed' },
+      { name: 'idempotent:open', policy: 'open' },
+    ]
+    expect(policies).toEqual(decided)
+    expect(events).toMatchObject(decided.map((each) => ({ kind: 'policy', space: 'test', ...each })))
     await proxy.comeBack()
     await available(penknife)
     expect((await post(closed.url)).status).toBe(201)

@@ -2,6 +2,7 @@ import { createServer, type IncomingMessage, type RequestListener, type ServerRe
 import { connect as connectHttp2, createServer as createHttp2Server } from 'node:http2'
 import type { AddressInfo } from 'node:net'
 import { pipeline, Readable } from 'node:stream'
+import { fileURLToPath } from 'node:url'
 
 import { idempotent as forExpress } from '@penknife/express'
 import { idempotent as forNode } from '@penknife/http'
@@ -500,4 +501,54 @@ test('a fingerprint of its own lets bodies differ, and its text may be long', as
     headers: { 'Idempotency-Key': KEY },
   })
   expect(other.status).toBe(422)
+})
+
+test.each([
+  ['Express 5', express],
+  ['Express 4', express4],
+])('below express.json() of %s it takes the bytes that `verify` kept', async (_name, make) => {
+  const app = make()
+  app.use(
+    make.json({
+      verify: (request, _response, bytes) => {
+        Object.assign(request, { rawBody: bytes })
+      },
+    }),
+    forExpress(features.space, { tenant }),
+  )
+  app.post('/orders', (request, response) => void response.json({ sku: request.body.sku }))
+  const url = await listen(app)
+  const type = { 'Content-Type': 'application/json' }
+  expect((await post(url, type)).text).toBe('{"sku":7}')
+  expect((await post(url, type)).headers['idempotent-replayed']).toBe('true')
+  const other = await call(`${url}/orders`, {
+    method: 'POST',
+    body: '{"sku":8}',
+    headers: { 'Idempotency-Key': KEY, ...type },
+  })
+  expect(other.status).toBe(422)
+})
+
+test('a file that Express sends is replayed', async () => {
+  const app = express()
+  const file = fileURLToPath(import.meta.url)
+  app.post('/orders', forExpress(features.space, { tenant }), (_request, response) => response.sendFile(file))
+  const url = await listen(app)
+  const [first, second] = [await post(url), await post(url)]
+  expect(first.text).toContain('a file that Express sends is replayed')
+  expect([second.text, second.headers['content-type'], second.headers['idempotent-replayed']]).toEqual([
+    first.text,
+    first.headers['content-type'],
+    'true',
+  ])
+})
+
+test('a tenant gets no response of another, whatever text its name has', async () => {
+  const app = express()
+  app.use(forExpress(features.space, { tenant: ({ headers }) => String(headers['x-user']) }))
+  app.post('/orders', (request, response) => void response.send(`for ${String(request.headers['x-user'])}`))
+  const url = await listen(app)
+  for (const user of ['ann', 'ben', 'ann","POST', '{ann}', 'x'.repeat(2000)]) {
+    expect((await post(url, { 'X-User': user })).text).toBe(`for ${user}`)
+  }
 })

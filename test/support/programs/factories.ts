@@ -1,6 +1,6 @@
 // Creates objects in a loop (argv[3]) and drops them. Prints how many bytes of the heap each leaves behind.
 import { connect, createLeaderboard, createNotifier, createRateLimiter, createStream } from '@penknife/core'
-import { notifications, rateLimit, requestLog } from '@penknife/express'
+import { idempotent, notifications, rateLimit, requestLog } from '@penknife/express'
 import { pattern } from '../../../scripts/redis/clients.ts'
 
 const [, , url = '', what = ''] = process.argv
@@ -25,6 +25,7 @@ const MAKE: Readonly<Record<string, () => unknown>> = {
   rateLimit: () => rateLimit(limiter),
   notifications: () => notifications(notifier, { channels: () => ['a'] }),
   requestLog: () => requestLog(stream),
+  idempotent: () => idempotent(space, { tenant: () => 'ann' }),
 }
 
 async function heapAfter(times: number): Promise<number> {

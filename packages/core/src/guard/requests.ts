@@ -68,6 +68,8 @@ export interface RequestClaims {
    * Cost: one script call, one for each third of the lease while the claim is kept, and one to complete it.
    */
   begin(id: string, fingerprint: string, options: BeginOptions): Promise<RequestState>
+  /** Reports that a policy decided about a request, because Redis did not. */
+  decided(policy: 'open' | 'closed', error: PenknifeError): void
 }
 
 interface Ids {
@@ -99,7 +101,8 @@ export function createRequestClaims(
   const { place = 'spread' } = options
   if (place !== 'spread' && place !== 'space') throw invalid('place', place, "give 'spread' or 'space'")
   const runtime = runtimeOf(space)
-  const { keys, bind } = runtime
+  const { keys, bind, policies } = runtime
+  const policyOf = `idempotent:${name}`
   const title = `idempotent '${name}' of space '${space.name}'`
   runtime.use('requests', name)
   const claim = bind(guardClaimRequest, [leaseMs], undefined, title)
@@ -158,6 +161,7 @@ export function createRequestClaims(
 
   return {
     deadlineMs: runtime.deadlineMs,
+    decided: (policy, error) => policies.decided({ space: space.name, name: policyOf, policy }, error),
     async begin(id, fingerprint, { waitMs, signal }) {
       const ids = idsOf(id, fingerprint)
       const mode = waitMs > 0 ? 'w' : 't'
@@ -171,6 +175,7 @@ export function createRequestClaims(
         if (error instanceof PenknifeError && error.fate === 'unknown') abandon(ids)
         throw error
       })
+      if (policies.any) policies.done(space.name, policyOf)
       const rest = text.slice(1)
       switch (text[0]) {
         case 'c':

@@ -91,7 +91,8 @@ export function createPenknifeEvents(): PenknifeEvents {
       }
     },
     policy({ space, name, policy, code, reason }) {
-      const what = `limiter '${name}' of space '${space}'`
+      const [feature, own] = name.includes(':') ? name.split(':') : ['limiter', name]
+      const what = `${feature} '${own}' of space '${space}'`
       // Also after close(): such a call may be a mistake, and nothing else would show it.
       warnOnce(
         `policy ${code}`,

@@ -1,9 +1,9 @@
 import type { ErrorCode, PenknifeError } from '../errors.ts'
 
-/** A limiter whose policy decides, because Redis does not. */
+/** A limiter or an `idempotent` middleware whose policy decides, because Redis does not. */
 export interface PolicyInUse {
   readonly space: string
-  /** The limiter's name. */
+  /** The limiter's name; of an `idempotent` middleware `idempotent:` and its name. */
   readonly name: string
   /** Its `whenUnavailable`. `local`: this process decides by its share of the rules. */
   readonly policy: 'open' | 'closed' | 'local'

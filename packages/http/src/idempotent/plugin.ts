@@ -55,11 +55,6 @@ export const idempotentPlugin: Plugin<[space: Space, options: IdempotentOptions]
     const { name = 'http', window, lease, maxRun, place, headers = [] } = options
     const names = storedHeaders(headers)
     const claims = createRequestClaims(space, name, { window, lease, maxRun, place })
-    const unprotected = reportOnce(
-      CODE,
-      `idempotent '${name}' lets requests pass while Redis does not answer`,
-    )
-    const refusing = reportOnce(CODE, `idempotent '${name}' replies 503 while Redis does not answer`)
     const failed = reportOnce(
       CODE,
       `idempotent '${name}' could not store a response: a repetition runs the handler again`,
@@ -163,12 +158,8 @@ export const idempotentPlugin: Plugin<[space: Space, options: IdempotentOptions]
       if (error instanceof HttpError) return problem(error.status, { detail: error.message })
       if (!(error instanceof PenknifeError) || !(error.outage || error.code === 'PENKNIFE_CLOSED'))
         throw error
-      if (settings.open) {
-        unprotected(error)
-        return PASS
-      }
-      refusing(error)
-      return UNAVAILABLE
+      claims.decided(settings.open ? 'open' : 'closed', error)
+      return settings.open ? PASS : UNAVAILABLE
     }
 
     const handler: Handler = async (exchange) => {
