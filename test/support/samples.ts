@@ -22,6 +22,10 @@ const pausing = keys.pausing('orders', 'billing')
 const declaration = keys.declaration('orders')
 const addedId = keys.addedId('orders', 'order-1')
 const settled = keys.settled('orders', 'w1')
+const schedules = keys.schedules('orders')
+const schedulesDue = keys.schedulesDue('orders')
+const scheduleIds = keys.scheduleIds('orders')
+const OF_SCHEDULES = [schedules, schedulesDue, scheduleIds]
 const board = keys.leaderboard('points')
 const part = (...parts: string[]): string => keys.leaderboardPart('points', ...parts)
 const [rolling, leaving, gone, grown] = [
@@ -65,6 +69,12 @@ const HELD_READY: NonNullable<Sample['before']> = [
 ]
 /** Group, consumer and declared groups. */
 const WORKER: NonNullable<Sample['shared']> = ['billing', 'w1', 'billing mailing']
+/** A schedule that is due, and whose entry 1-1 is not there any more. */
+const SCHEDULED: NonNullable<Sample['before']> = [
+  ['HSET', schedules, '#', 1, 'rnightly', 1, 'dnightly', '{}', 'pnightly', '', 'enightly', '1-1'],
+  ['ZADD', schedulesDue, 1000, 'nightly'],
+  ['ZADD', scheduleIds, 0, 'nightly'],
+]
 const LOG = '0 0 1000 0 0 0 0 '
 const DECLARES = '0 0 1000 0 0 0 1 billing mailing'
 /** So many that the next add looks what may go, and a group that has seen none of them. */
@@ -631,6 +641,45 @@ export const SAMPLES: Readonly<Record<string, readonly Sample[]>> = {
   'stream/sweep': [
     { returns: 'null', shared: ['billing'], item: [stream, '-'], before: HELD },
     { returns: 'string', shared: ['billing'], item: [stream, '-'], before: MANY_READ },
+  ],
+  'stream/schedule_read': [
+    { returns: 'list', item: [schedules, schedulesDue, 'nightly'], before: SCHEDULED },
+  ],
+  'stream/schedule_write': [
+    { returns: 'integer', item: [...OF_SCHEDULES, 'other', '', '{}', '5000', '', '1'], before: SCHEDULED },
+    {
+      returns: 'integer',
+      item: [...OF_SCHEDULES, 'nightly', '1 1000', '{}', '', '1', ''],
+      before: SCHEDULED,
+    },
+    { returns: 'integer', item: [...OF_SCHEDULES, 'nightly', '0 1', '{}', '', '', ''], before: SCHEDULED },
+  ],
+  'stream/schedule_remove': [{ returns: 'integer', item: [...OF_SCHEDULES, 'nightly'], before: SCHEDULED }],
+  'stream/schedules_due': [{ returns: 'list', item: [schedules, schedulesDue, 0], before: SCHEDULED }],
+  'stream/schedules_list': [{ returns: 'list', item: [...OF_SCHEDULES, '', 10], before: SCHEDULED }],
+  'stream/schedule_tick': [
+    {
+      returns: 'string',
+      shared: [DECLARES],
+      item: [stream, ...OF_SCHEDULES, 'nightly', '1 1000', '5000', '{}', ''],
+      before: SCHEDULED,
+    },
+    {
+      returns: 'string',
+      shared: [LOG],
+      item: [stream, ...OF_SCHEDULES, 'nightly', '1 1000', '', '', ''],
+      before: SCHEDULED,
+    },
+    {
+      returns: 'string',
+      shared: [LOG],
+      item: [stream, ...OF_SCHEDULES, ready, delayed, 'nightly', '1 1000', '5000', '{}', 'billing'],
+      before: [
+        ...SCHEDULED,
+        ['XADD', ready, '2-1', 'i', '1-7', 'a', 0, 'f', 1, 'd', '{}'],
+        ['ZADD', delayed, 5, 'x'],
+      ],
+    },
   ],
   'stream/requeue': [{ returns: 'integer', item: [dead, ready, '1-1'], before: BURIED }],
   'stream/purge': [{ returns: 'integer', item: [dead, '1-1'], before: BURIED }],

@@ -4,6 +4,12 @@ import type { StandardSchema } from '../standard-schema.ts'
 import type { StreamGroup } from './groups.ts'
 import type { StreamBound } from './ids.ts'
 import type { StreamReplayOptions } from './replay.ts'
+import type {
+  StreamScheduled,
+  StreamScheduleOptions,
+  StreamSchedules,
+  StreamTimeField,
+} from './schedules/types.ts'
 import type { StreamStatsOptions, StreamStats } from './stats.ts'
 
 /**
@@ -290,6 +296,27 @@ export type StreamEvent = {
       readonly before: string
       readonly now: string
     }
+  /** This process added the entry of an occurrence of a schedule. `lateMs`: how late, by Redis' clock. There is no event 'added'. */
+  | {
+      readonly kind: 'scheduled'
+      readonly schedule: string
+      readonly id: string
+      readonly atMs: number
+      readonly lateMs: number
+    }
+  /** An occurrence was dropped: it was 'missed' (`missed: 'skip'`), or the entry before was not finished (`overlap: 'skip'`). */
+  | {
+      readonly kind: 'occurrence-dropped'
+      readonly schedule: string
+      readonly atMs: number
+      readonly why: 'missed' | 'overlap'
+    }
+  /** Due occurrences could not be added. It is tried again. `schedule` is undefined when all of them are affected, as while Redis is away. */
+  | {
+      readonly kind: 'schedule-failed'
+      readonly schedule: string | undefined
+      readonly error: unknown
+    }
   /** The stream has reached `maxBacklog`. The add fails or waits. */
   | { readonly kind: 'full' }
   /**
@@ -385,6 +412,22 @@ export interface Stream<T, Out = Jsonified<T>> {
    * this process called `stats` before.
    */
   stats(options?: StreamStatsOptions): Promise<StreamStats>
+  /**
+   * Creates or changes a schedule, which adds an entry at each of its occurrences. Call it at the start of every process: a schedule
+   * that Redis already has stays as it is.
+   *
+   * Each occurrence is added once, however many processes there are. Processes that called `schedule`, and those with a worker, add
+   * what is due, by the clock of Redis. Cost: two script calls, and then one call a minute and process, one at each occurrence, and one
+   * that adds the entry.
+   *
+   * @throws PENKNIFE_INVALID for a wrong option or payload; PENKNIFE_FULL for more than 100,000 schedules of a stream.
+   */
+  schedule<Field extends StreamTimeField<T> = never>(
+    id: string,
+    options: StreamScheduleOptions<T, Field>,
+  ): Promise<StreamScheduled>
+  /** Lists the schedules, pauses, resumes, runs and removes them. */
+  readonly schedules: StreamSchedules
   /** A group, to read its dead letters and to pause, reset or drop it. Sends no command by itself. */
   group(name: string): StreamGroup
   /** Starts a worker. It handles the entries of a group together with every other worker of that group. */
