@@ -1,13 +1,13 @@
 import { reportFault } from '../../callbacks.ts'
-import { invalid, PenknifeError } from '../../errors.ts'
+import { PenknifeError } from '../../errors.ts'
 import type { Topic } from '../../events.ts'
 import { checkOptions, checkText, wholeNumber } from '../../options.ts'
 import { checkPayload } from '../add.ts'
-import { readReply } from '../../redis/failures.ts'
 import type { Scope } from '../scope.ts'
 import type { StreamSettings } from '../settings.ts'
 import type { StreamEvent } from '../types.ts'
-import { checkSchedule, type Definition, fromText, payloadAt, toText } from './definition.ts'
+import { createChanges } from './changes.ts'
+import { checkSchedule, type Definition, fromText } from './definition.ts'
 import { look } from './look.ts'
 import { createScheduleStore, type Stored, type Ticked } from './store.ts'
 import { createTicker } from './ticker.ts'
@@ -18,8 +18,6 @@ const LONGEST_ID = 128
 const LARGEST_PAYLOAD = 64 << 10
 /** Definitions that a process keeps, to declare them again when Redis has lost its data. */
 const MOST_KEPT = 1000
-/** How often a change is tried that others overtake. */
-const TRIES = 20
 /** A worker's process looks for schedules this long after its start, at random: processes that start together do not ask together. */
 const WORKER_MS = [1000, 5000] as const
 
@@ -38,6 +36,7 @@ export function createSchedules<T>(
   const { identity, title, runtime } = scope
   const store = createScheduleStore(scope, settings)
   const occurrencesOf = createTimetable()
+  const { put, setPaused, run, unknown } = createChanges(store, title, occurrencesOf)
   const declared = new Set<string>()
   const kept = new Map<string, Definition>()
   const reported = new Set<string>()
@@ -79,64 +78,6 @@ export function createSchedules<T>(
     } else if (outcome === 'missed' || outcome === 'overlap') {
       topic.emit({ kind: 'occurrence-dropped', ...event, why: outcome })
     } else if (outcome === 'full') topic.emit({ kind: 'full', ...identity })
-  }
-
-  /** Repeats a change until nobody else changed the schedule between its read and its write. */
-  async function change<Result>(
-    id: string,
-    attempt: (nowMs: number, stored: Stored | undefined) => Promise<Result | undefined>,
-  ): Promise<Result> {
-    for (let tries = 0; tries < TRIES; tries++) {
-      const { nowMs, stored } = await store.read(id)
-      const result = await attempt(nowMs, stored)
-      if (result !== undefined) return result
-    }
-    throw new PenknifeError(
-      'PENKNIFE_UNAVAILABLE',
-      `schedule '${id}' of ${title} was changed by others ${TRIES} times in between: try again`,
-    )
-  }
-
-  async function put(id: string, definition: Definition): Promise<StreamScheduled> {
-    const text = toText(definition)
-    const occurrences = await occurrencesOf(definition.timing)
-    return change<StreamScheduled>(id, async (nowMs, stored) => {
-      const paused = stored?.paused ?? false
-      const flags = { paused, declares: true }
-      if (stored?.definition === text) {
-        const done = await store.write(id, stored, '', undefined, flags)
-        return done ? { changed: false, nextAtMs: stored.nextAtMs } : undefined
-      }
-      // What is due under the definition before is not lost by a change.
-      const keeps =
-        stored &&
-        (sameTiming(stored, definition) || (stored.nextAtMs !== undefined && stored.nextAtMs <= nowMs))
-      const next = keeps ? stored.nextAtMs : occurrences.after(Math.max(nowMs, stored?.lastAtMs ?? 0))
-      const nextAtMs = paused ? undefined : next
-      const done = await store.write(id, stored, text, nextAtMs, flags)
-      if (done === undefined) {
-        throw new PenknifeError('PENKNIFE_FULL', `${title} has 100,000 schedules: remove some first`)
-      }
-      return done ? { changed: true, nextAtMs } : undefined
-    })
-  }
-
-  async function setPaused(id: string, paused: boolean): Promise<boolean> {
-    checkId(id)
-    const done = await change(id, async (nowMs, stored) => {
-      if (!stored) throw unknown(id)
-      if (stored.paused === paused) return false
-      const occurrences = paused ? undefined : await occurrencesOf(read(stored).timing)
-      const next = occurrences?.after(Math.max(nowMs, stored.lastAtMs ?? 0))
-      const flags = { paused, declares: false }
-      return (await store.write(id, stored, stored.definition, next, flags)) ? true : undefined
-    })
-    ticker.within(0)
-    return done
-  }
-
-  function unknown(id: string): PenknifeError {
-    return invalid('id', id, `${title} has no such schedule; list() returns those that it has`)
   }
 
   return {
@@ -185,16 +126,15 @@ export function createSchedules<T>(
         const { stored } = await store.read(checkId(id))
         return stored && toSchedule(stored, declared.has(id))
       },
-      pause: (id) => setPaused(id, true),
-      resume: (id) => setPaused(id, false),
+      pause: (id) => setPaused(checkId(id), true),
+      async resume(id) {
+        const done = await setPaused(checkId(id), false)
+        ticker.within(0)
+        return done
+      },
       async run(id) {
-        const { nowMs, stored } = await store.read(checkId(id))
-        if (!stored) throw unknown(id)
-        const definition = read(stored)
-        const send = definition.overlap === 'skip' ? store.tickAlone : store.tick
-        const payload = payloadAt(definition, nowMs)
-        const outcome = await send({ id, seen: '', nextAtMs: undefined, payload })
-        ticked(id, outcome, nowMs, nowMs)
+        const { outcome, atMs } = await run(checkId(id))
+        ticked(id, outcome, atMs, atMs)
         if (outcome.startsWith('+')) return outcome.slice(1)
         if (outcome === 'gone') throw unknown(id)
         if (outcome === 'full') {
@@ -220,19 +160,6 @@ function checkId(id: string): string {
 function without(json: string, field: string): string {
   const { [field]: _, ...rest } = JSON.parse(json) as Record<string, unknown>
   return JSON.stringify(rest)
-}
-
-/** Its definition; PENKNIFE_BAD_REPLY if something other than this version wrote it. */
-function read({ id, definition }: Stored): Definition {
-  return readReply(`schedule '${id}'`, () => fromText(definition))
-}
-
-function sameTiming({ definition }: Stored, { timing }: Definition): boolean {
-  try {
-    return JSON.stringify(fromText(definition).timing) === JSON.stringify(timing)
-  } catch {
-    return false
-  }
 }
 
 /** Without what its definition says, if something other than this version wrote that. */

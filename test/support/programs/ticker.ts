@@ -1,0 +1,31 @@
+// Declares schedules and adds what is due, until it dies at a random tick: before it is sent, or before its reply arrives.
+import { Socket } from 'node:net'
+
+import { connect, createStream } from '@penknife/core'
+import { Redis } from 'ioredis'
+
+import { streamScheduleTick } from '../../../packages/core/src/redis/scripts.gen.ts'
+
+const { TICKER_URL = '', TICKER_SCHEDULES = '1', TICKER_DEATHS = '0' } = process.env
+const deaths = Number(TICKER_DEATHS)
+const write = Socket.prototype.write
+Socket.prototype.write = function dying(this: Socket, ...args: Parameters<typeof write>): boolean {
+  const ticks = String(args[0]).includes(streamScheduleTick.sha)
+  if (!ticks || Math.random() >= deaths) return write.apply(this, args)
+  if (Math.random() < 0.5) process.kill(process.pid, 'SIGKILL')
+  // The kernel has it once the write returned; nothing of this process runs after it.
+  const done = write.apply(this, args)
+  process.kill(process.pid, 'SIGKILL')
+  return done
+} as typeof write
+
+const penknife = connect(new Redis(TICKER_URL, { lazyConnect: true }))
+const stream = createStream<{ s: number; at: number }>(penknife.space('shop'), 'reports', {
+  retain: { entries: 1_000_000 },
+})
+await Promise.all(
+  Array.from({ length: Number(TICKER_SCHEDULES) }, (_, s) =>
+    stream.schedule(`schedule-${s}`, { every: '1s', payload: { s }, timeField: 'at', missed: 'all' }),
+  ),
+)
+console.log('ready')
