@@ -6,17 +6,15 @@ import { Redis } from 'ioredis'
 
 import { streamScheduleTick } from '../../../packages/core/src/redis/scripts.gen.ts'
 
-const { TICKER_URL = '', TICKER_SCHEDULES = '1', TICKER_DEATHS = '0' } = process.env
-const deaths = Number(TICKER_DEATHS)
+const { TICKER_URL = '', TICKER_SCHEDULES = '1' } = process.env
+let left = Math.ceil(Math.random() * 8)
+const unsent = Math.random() < 0.5
 const write = Socket.prototype.write
 Socket.prototype.write = function dying(this: Socket, ...args: Parameters<typeof write>): boolean {
-  const ticks = String(args[0]).includes(streamScheduleTick.sha)
-  if (!ticks || Math.random() >= deaths) return write.apply(this, args)
-  if (Math.random() < 0.5) process.kill(process.pid, 'SIGKILL')
-  // The kernel has it once the write returned; nothing of this process runs after it.
-  const done = write.apply(this, args)
-  process.kill(process.pid, 'SIGKILL')
-  return done
+  if (String(args[0]).includes(streamScheduleTick.sha)) left -= 1
+  if (left === 0 && unsent) process.kill(process.pid, 'SIGKILL')
+  if (left === 0) setImmediate(() => process.kill(process.pid, 'SIGKILL'))
+  return write.apply(this, args)
 } as typeof write
 
 const penknife = connect(new Redis(TICKER_URL, { lazyConnect: true }))
