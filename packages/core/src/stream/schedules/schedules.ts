@@ -5,7 +5,7 @@ import { checkOptions, checkText, wholeNumber } from '../../options.ts'
 import { checkPayload } from '../add.ts'
 import type { Scope } from '../scope.ts'
 import type { StreamSettings } from '../settings.ts'
-import type { StreamEvent } from '../types.ts'
+import type { StreamEvent } from '../event-types.ts'
 import { createChanges } from './changes.ts'
 import { checkSchedule, type Definition, fromText } from './definition.ts'
 import { look } from './look.ts'
@@ -62,7 +62,7 @@ export function createSchedules<T>(
   )
 
   function failed(schedule: string | undefined, error: unknown): void {
-    if (topic.heard) return topic.emit({ kind: 'schedule-failed', ...identity, schedule, error })
+    if (topic.hasListeners) return topic.emit({ kind: 'schedule-failed', ...identity, schedule, error })
     // Once for each schedule, and once for each outage.
     if (reported.has(schedule ?? '') || reported.size >= MOST_KEPT) return
     reported.add(schedule ?? '')
@@ -71,7 +71,7 @@ export function createSchedules<T>(
   }
 
   function ticked(schedule: string, outcome: Ticked, atMs: number, nowMs: number): void {
-    if (!topic.heard) return
+    if (!topic.hasListeners) return
     const event = { ...identity, schedule, atMs }
     if (outcome.startsWith('+')) {
       topic.emit({ kind: 'scheduled', ...event, id: outcome.slice(1), lateMs: nowMs - atMs })

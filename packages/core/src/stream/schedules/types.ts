@@ -1,5 +1,5 @@
 import type { Duration } from '../../duration.ts'
-import type { StreamPage } from '../types.ts'
+import type { StreamPage } from '../entry-types.ts'
 
 /** The field of a payload that `timeField` may name: any of an untyped stream. */
 export type StreamTimeField<T> = unknown extends T ? string : keyof T & string
