@@ -5,7 +5,7 @@ import { gzipSync } from 'node:zlib'
 import { build } from 'esbuild'
 
 /** Bytes, minified, without a client library. Raise it on purpose, in the commit that needs it. */
-const MOST = 147_000
+const MOST = 148_500
 
 const { outputFiles, metafile } = await build({
   stdin: {
@@ -34,7 +34,7 @@ const strangers = Object.values(metafile.outputs)
   .flatMap(({ inputs }) => Object.entries(inputs))
   .filter(
     ([path, { bytesInOutput }]) =>
-      bytesInOutput > 0 && /src\/(stream|leaderboard|notifier|guard)\//.test(path),
+      bytesInOutput > 0 && /src\/(stream|leaderboard|notifier|guard)\/|\/croner\//.test(path),
   )
 const others = [...new Set(output?.text.match(/"(stream|leaderboard|notifier|guard)\/\w+"/g))]
 if (others.length > 0) {

@@ -10,6 +10,10 @@ const paused = keys.paused('orders', 'billing')
 const pausing = keys.pausing('orders', 'billing')
 const addedId = keys.addedId('orders', 'order-1')
 const settled = keys.settled('orders', 'w1')
+const schedules = keys.schedules('orders')
+const schedulesDue = keys.schedulesDue('orders')
+const scheduleIds = keys.scheduleIds('orders')
+const OF_SCHEDULES = [schedules, schedulesDue, scheduleIds]
 /** An entry under the lease of consumer w1 of group billing, at its first delivery. */
 const LEASED: NonNullable<Sample['before']> = [
   ['XADD', stream, '1-1', 'd', '{}'],
@@ -25,6 +29,12 @@ const LEASED_READY: NonNullable<Sample['before']> = [
 ]
 /** Group, consumer and declared groups. */
 const WORKER: NonNullable<Sample['shared']> = ['billing', 'w1', 'billing mailing']
+/** A schedule that is due, and whose entry 1-1 is not there any more. */
+const SCHEDULED: NonNullable<Sample['before']> = [
+  ['HSET', schedules, '#', 1, 'rnightly', 1, 'dnightly', '{}', 'pnightly', '', 'enightly', '1-1'],
+  ['ZADD', schedulesDue, 1000, 'nightly'],
+  ['ZADD', scheduleIds, 0, 'nightly'],
+]
 const LOG = '0 0 1000 0 0 0 0 '
 const DECLARES = '0 0 1000 0 0 0 1 billing mailing'
 /** So many that the next add trims, and a group that has read none of them. */
@@ -137,6 +147,45 @@ export const STREAM_SAMPLES: Readonly<Record<string, readonly Sample[]>> = {
   'stream/sweep': [
     { returns: 'null', shared: ['billing'], item: [stream, '-'], before: LEASED },
     { returns: 'string', shared: ['billing'], item: [stream, '-'], before: MANY_READ },
+  ],
+  'stream/schedule_read': [
+    { returns: 'list', item: [schedules, schedulesDue, 'nightly'], before: SCHEDULED },
+  ],
+  'stream/schedule_write': [
+    { returns: 'integer', item: [...OF_SCHEDULES, 'other', '', '{}', '5000', '', '1'], before: SCHEDULED },
+    {
+      returns: 'integer',
+      item: [...OF_SCHEDULES, 'nightly', '1 1000', '{}', '', '1', ''],
+      before: SCHEDULED,
+    },
+    { returns: 'integer', item: [...OF_SCHEDULES, 'nightly', '0 1', '{}', '', '', ''], before: SCHEDULED },
+  ],
+  'stream/schedule_remove': [{ returns: 'integer', item: [...OF_SCHEDULES, 'nightly'], before: SCHEDULED }],
+  'stream/schedules_due': [{ returns: 'list', item: [schedules, schedulesDue, 0], before: SCHEDULED }],
+  'stream/schedules_list': [{ returns: 'list', item: [...OF_SCHEDULES, '', 10], before: SCHEDULED }],
+  'stream/schedule_tick': [
+    {
+      returns: 'string',
+      shared: [DECLARES],
+      item: [stream, ...OF_SCHEDULES, 'nightly', '1 1000', '5000', '{}', ''],
+      before: SCHEDULED,
+    },
+    {
+      returns: 'string',
+      shared: [LOG],
+      item: [stream, ...OF_SCHEDULES, 'nightly', '1 1000', '', '', ''],
+      before: SCHEDULED,
+    },
+    {
+      returns: 'string',
+      shared: [LOG],
+      item: [stream, ...OF_SCHEDULES, ready, delayed, 'nightly', '1 1000', '5000', '{}', 'billing'],
+      before: [
+        ...SCHEDULED,
+        ['XADD', ready, '2-1', 'i', '1-7', 'a', 0, 'f', 1, 'd', '{}'],
+        ['ZADD', delayed, 5, 'x'],
+      ],
+    },
   ],
   'stream/requeue': [{ returns: 'integer', item: [dead, ready, '1-1'], before: BURIED }],
   'stream/purge': [{ returns: 'integer', item: [dead, '1-1'], before: BURIED }],

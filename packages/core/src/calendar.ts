@@ -17,6 +17,11 @@ const formats = new Map<string, Intl.DateTimeFormat>()
 /** Refuses an unknown calendar unit, and a time zone that this process does not know. */
 export function checkCalendar(what: string, unit: CalendarUnit, timeZone: string): void {
   if (!UNITS.has(unit)) throw invalid(`${what} calendar`, unit, "give 'hour', 'day', 'week' or 'month'")
+  checkTimeZone(what, timeZone)
+}
+
+/** Refuses a time zone that this process does not know. */
+export function checkTimeZone(what: string, timeZone: string): void {
   try {
     formatOf(timeZone)
   } catch {

@@ -30,6 +30,10 @@ export interface Keys {
   addedId(stream: string, id: string): string
   /** The last declaration of a stream. */
   declaration(stream: string): string
+  /** The schedules of a stream: a hash, and sorted sets of their next occurrences and of their ids. */
+  schedules(stream: string): string
+  schedulesDue(stream: string): string
+  scheduleIds(stream: string): string
   /** The last batch of outcomes that a worker sent. */
   settled(stream: string, consumer: string): string
   leaderboard(name: string): string
@@ -101,6 +105,9 @@ export function createKeys(space: string, { keyPrefix, db }: KeyOptions): Keys {
     pausing: (stream, group) => `${base}stream:${stream}:paused:${group}:${live}`,
     addedId: (stream, id) => `${base}stream:${stream}:id:${short(id)}`,
     declaration: (stream) => `${base}stream:${stream}:declaration`,
+    schedules: (stream) => `${base}stream:${stream}:schedules`,
+    schedulesDue: (stream) => `${base}stream:${stream}:schedules-due`,
+    scheduleIds: (stream) => `${base}stream:${stream}:schedule-ids`,
     settled: (stream, consumer) => `${base}stream:${stream}:settled:${consumer}`,
     leaderboard: (name) => `${base}board:${name}`,
     leaderboardPart: (name, ...part) => `${base}board:${name}:${part.join(':')}`,

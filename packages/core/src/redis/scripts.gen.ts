@@ -16204,6 +16204,1043 @@ return replies`,
 }
 
 /**
+ * Read a schedule.
+ *
+ * - key `schedules`: hash, see lua/_lib/stream/schedule.lua
+ * - key `due`: sorted set of next occurrences
+ * - `id`: schedule
+ * - replies Redis' time in ms; then the schedule, see `schedule.state`, if it exists
+ */
+export const streamScheduleRead: Script<[], [schedules: string, due: string, id: Arg], readonly Reply[]> = {
+  name: 'stream/schedule_read',
+  sha: '8ce830b587bbe6ec24cebffdd4053f71c02a69c1',
+  batch: 16,
+  sharedKeys: false,
+  shared: [],
+  keys: ["schedules","due"],
+  args: ["id"],
+  returns: 'list',
+  text: `#!lua flags=no-writes
+local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]
+local function typed(key, type)
+local is = redis.call('TYPE', key).ok
+if is ~= type and is ~= 'none' then
+return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
+end
+end
+local schedule = { seen = nil, state = nil }
+function schedule.seen(schedules, due, id)
+local revision = redis.call('HGET', schedules, 'r' .. id)
+if not revision then
+return nil
+end
+local at = redis.call('ZSCORE', due, id)
+return revision .. ' ' .. (at or '-'), tonumber(at or nil)
+end
+function schedule.state(schedules, due, id)
+local found = redis.call('HMGET', schedules, 'd' .. id, 'p' .. id, 'a' .. id, 'l' .. id, 'e' .. id)
+return {
+id,
+found[1] or '',
+schedule.seen(schedules, due, id) or '',
+found[2] or '',
+found[3] or '',
+found[4] or '',
+found[5] or '',
+}
+end
+local items = #KEYS / 2
+if items == 1 then
+local schedules, due, id = KEYS[1], KEYS[2], ARGV[1]
+do
+local wrong = typed(schedules, 'hash') or typed(due, 'zset')
+if wrong then
+return wrong
+end
+local ms = math.floor(now / 1000)
+if redis.call('HGET', schedules, 'r' .. id) then
+return { ms, schedule.state(schedules, due, id) }
+end
+return { ms }
+end
+return nil
+end
+local function item(schedules, due, id)
+local wrong = typed(schedules, 'hash') or typed(due, 'zset')
+if wrong then
+return wrong
+end
+local ms = math.floor(now / 1000)
+if redis.call('HGET', schedules, 'r' .. id) then
+return { ms, schedule.state(schedules, due, id) }
+end
+return { ms }
+end
+local replies, done = {}, 0
+local own = #ARGV > 1 and 1 or 0
+local function run()
+while done < items do
+local key = done * 2
+local arg = 0 + done * own
+done = done + 1
+local reply = item(KEYS[key + 1], KEYS[key + 2], ARGV[arg + 1])
+if reply == nil then reply = false end
+replies[done] = reply
+end
+end
+while done < items do
+local ok, reply = pcall(run)
+if not ok then
+local text = type(reply) == 'table' and reply.err or tostring(reply)
+if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+reply = { err = text .. ' on @user_script' }
+replies[done] = reply
+end
+end
+return replies`,
+}
+
+/**
+ * Remove a schedule. Entries that it added stay.
+ *
+ * - key `schedules`: hash, see lua/_lib/stream/schedule.lua
+ * - key `due`: sorted set of next occurrences
+ * - key `ids`: sorted set of ids
+ * - `id`: schedule
+ * - replies 1 when it existed
+ * - on a full server runs: it deletes
+ */
+export const streamScheduleRemove: Script<[], [schedules: string, due: string, ids: string, id: Arg], number> = {
+  name: 'stream/schedule_remove',
+  sha: '56c9623f452696adc4dfade0b5d41f673e15a2f7',
+  batch: 16,
+  sharedKeys: false,
+  shared: [],
+  keys: ["schedules","due","ids"],
+  args: ["id"],
+  returns: 'integer',
+  text: `#!lua flags=allow-oom
+local function typed(key, type)
+local is = redis.call('TYPE', key).ok
+if is ~= type and is ~= 'none' then
+return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
+end
+end
+local items = #KEYS / 3
+if items == 1 then
+local schedules, due, ids, id = KEYS[1], KEYS[2], KEYS[3], ARGV[1]
+do
+local wrong = typed(schedules, 'hash') or typed(due, 'zset') or typed(ids, 'zset')
+if wrong then
+return wrong
+end
+redis.call('ZREM', due, id)
+redis.call('ZREM', ids, id)
+return redis.call('HDEL', schedules, 'r' .. id, 'd' .. id, 'p' .. id, 'a' .. id, 'l' .. id, 'e' .. id) > 0 and 1 or 0
+end
+return nil
+end
+local function item(schedules, due, ids, id)
+local wrong = typed(schedules, 'hash') or typed(due, 'zset') or typed(ids, 'zset')
+if wrong then
+return wrong
+end
+redis.call('ZREM', due, id)
+redis.call('ZREM', ids, id)
+return redis.call('HDEL', schedules, 'r' .. id, 'd' .. id, 'p' .. id, 'a' .. id, 'l' .. id, 'e' .. id) > 0 and 1 or 0
+end
+local replies, done = {}, 0
+local own = #ARGV > 1 and 1 or 0
+local function run()
+while done < items do
+local key = done * 3
+local arg = 0 + done * own
+done = done + 1
+local reply = item(KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], ARGV[arg + 1])
+if reply == nil then reply = false end
+replies[done] = reply
+end
+end
+while done < items do
+local ok, reply = pcall(run)
+if not ok then
+local text = type(reply) == 'table' and reply.err or tostring(reply)
+if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+reply = { err = text .. ' on @user_script' }
+replies[done] = reply
+end
+end
+return replies`,
+}
+
+/**
+ * Add the entry of an occurrence and move its schedule on to the next one.
+ *
+ * Invariant: an occurrence is added once. The caller says which one it saw (`seen`): when the schedule has moved on, was changed,
+ * paused or removed since, nothing is done. The entry is added and the schedule moved in one script, so a process that dies before
+ * the script leaves the occurrence to the others, and one that dies after it has done all.
+ *
+ * - shared `limits`: limits of the stream, see lua/_lib/stream/append.lua
+ * - key `all`: stream, hash, due and ids (see lua/_lib/stream/schedule.lua), then ready and delayed of each group of `names`
+ * - `id`: schedule
+ * - `seen`: text that the read returned; empty to add an entry now, whatever is due
+ * - `next`: the next occurrence in ms; empty when there is none
+ * - `payload`: JSON text; empty to add nothing, because the occurrence was missed
+ * - `names`: the groups, separated by spaces; no entry is added while one of them has to finish the one before. Empty: not asked
+ * - replies + and the entry's id; or what was done instead: `missed` or `overlap`, the schedule moved on without an entry; `full`, `stale`, `early`, `groups`, `gone`, nothing was done
+ * - on a full server refused: it adds an entry
+ */
+export const streamScheduleTick: Script<[limits: Arg], [...all: string[], id: Arg, seen: Arg, next: Arg, payload: Arg, names: Arg], string> = {
+  name: 'stream/schedule_tick',
+  sha: 'b75910ed94ce2b2d1371db3c295742c33f5af4db',
+  batch: 16,
+  sharedKeys: false,
+  shared: ["limits"],
+  keys: ["all"],
+  manyKeys: true,
+  args: ["id","seen","next","payload","names"],
+  returns: 'string',
+  text: `#!lua
+local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]
+local function typed(key, type)
+local is = redis.call('TYPE', key).ok
+if is ~= type and is ~= 'none' then
+return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
+end
+end
+local function due_at(due)
+local delay = string.match(due, '^%+(%d+)$')
+return delay and math.ceil(now / 1000) + delay or tonumber(due) or 0
+end
+local function earlier(a, b)
+local a_time, a_number = string.match(a, '(%d+)-(%d+)')
+local b_time, b_number = string.match(b, '(%d+)-(%d+)')
+if a_time == b_time then
+a_time, b_time = a_number, b_number
+end
+if #a_time ~= #b_time then
+return #a_time < #b_time
+end
+return a_time < b_time
+end
+local MOST = '18446744073709551615'
+local DIGITS = 9
+local function plus_one(digits)
+local head = string.sub(digits, 1, -DIGITS - 1)
+local tail = string.format('%.0f', string.sub(digits, -DIGITS) + 1)
+if head == '' then
+return tail
+end
+if #tail > DIGITS then
+return string.format('%.0f', head + 1) .. string.rep('0', DIGITS)
+end
+return head .. string.rep('0', DIGITS - #tail) .. tail
+end
+local function following(id)
+local time, number = string.match(id, '(%d+)-(%d+)')
+if number ~= MOST then
+return time .. '-' .. plus_one(number)
+end
+return time == MOST and id or plus_one(time) .. '-0'
+end
+local function groups(stream)
+local found = {}
+for at, fields in ipairs(redis.call('XINFO', 'GROUPS', stream)) do
+local group = {}
+for field = 1, #fields, 2 do
+group[fields[field]] = fields[field + 1]
+end
+found[at] = group
+end
+return found
+end
+local function ids(stream, first, last, most)
+local found, bytes = {}, 0
+for step = 1, most do
+local count = math.min(step == 1 and 4 or 16, most - #found)
+if count <= 0 or bytes >= 262144 then
+return found, false
+end
+local page = redis.call('XRANGE', stream, first, last, 'COUNT', count)
+for _, entry in ipairs(page) do
+found[#found + 1] = entry[1]
+for _, text in ipairs(entry[2]) do
+bytes = bytes + #text
+end
+end
+if #page < count then
+return found, true
+end
+first = '(' .. page[count][1]
+end
+return found, false
+end
+local append = { open = nil, prepare = nil, apply = nil }
+local EVERY, MOST, LARGE = 64, 256, 2048
+function append.open(key, limits)
+local queue, most, entries, bytes, age, lossy, declare, names =
+string.match(limits, '(%d+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d+) ?(.*)')
+return {
+key = key,
+queue = queue == '1',
+most = tonumber(most),
+entries = tonumber(entries),
+bytes = tonumber(bytes),
+age = tonumber(age),
+lossy = lossy == '1',
+declares = declare == '1',
+names = names,
+length = nil,
+backlog = nil,
+prepared = 0,
+fresh = true,
+}
+end
+local function declare(stream)
+for name in string.gmatch(stream.names, '%S+') do
+local made = redis.pcall('XGROUP', 'CREATE', stream.key, name, '0', 'MKSTREAM')
+if made.err and not string.match(made.err, '^BUSYGROUP') then
+return made
+end
+end
+end
+local function finished(stream)
+local bound
+for _, group in ipairs(groups(stream)) do
+local first
+if group.pending > 0 then
+first = redis.call('XPENDING', stream, group.name, '-', '+', 1)[1][1]
+else
+first = following(group['last-delivered-id'])
+end
+if not bound or earlier(first, bound) then
+bound = first
+end
+end
+return bound
+end
+local function backlog_of(stream)
+if stream.queue then
+return stream.length
+end
+if not stream.backlog then
+local most = 0
+for _, group in ipairs(stream.length > 0 and groups(stream.key) or {}) do
+most = math.max(most, group.lag and group.lag + group.pending or stream.length)
+end
+stream.backlog = most
+end
+return stream.backlog
+end
+local function trim(stream)
+local key, age = stream.key, stream.age
+local bound = not stream.lossy and finished(key) or nil
+local over = stream.entries > 0 and stream.length - stream.entries or 0
+if stream.bytes > 0 then
+local bytes = redis.pcall('MEMORY', 'USAGE', key)
+if type(bytes) == 'number' and bytes > stream.bytes then
+over = math.max(over, 2 * EVERY)
+end
+end
+local oldest = age > 0 and now / 1000 - age or 0
+local most = math.min(oldest > 0 and MOST or over, MOST)
+if most <= 0 or (bound and not earlier(redis.call('XRANGE', key, '-', '+', 'COUNT', 1)[1][1], bound)) then
+return 0
+end
+local list = ids(key, '-', '+', most + 1)
+for at, id in ipairs(list) do
+local wanted = at <= over or tonumber(string.match(id, '%d+')) < oldest
+if at == #list or not wanted or (bound and not earlier(id, bound)) then
+return at > 1 and redis.call('XTRIM', key, 'MINID', '=', id) or 0
+end
+end
+return 0
+end
+function append.prepare(stream)
+if not stream.length then
+local length = redis.pcall('XLEN', stream.key)
+if type(length) == 'table' then
+return length
+end
+stream.length = length
+stream.declares = stream.names ~= ''
+and (stream.declares or length == 0 and redis.call('EXISTS', stream.key) == 0)
+end
+if stream.most > 0 then
+local most = stream.most - stream.prepared
+if stream.length >= most and backlog_of(stream) >= most then
+return false
+end
+stream.prepared = stream.prepared + 1
+end
+return true
+end
+function append.apply(stream, payload, trace, due)
+stream.prepared = stream.prepared - (stream.most > 0 and 1 or 0)
+local declares = stream.declares
+if declares then
+local refused = declare(stream)
+if refused then
+return refused
+end
+stream.declares = false
+end
+local id
+if trace == '' and due == '' then
+id = redis.pcall('XADD', stream.key, '*', 'd', payload)
+else
+local add = { 'XADD', stream.key, '*', 'd', payload }
+if trace ~= '' then
+add[#add + 1] = 't'
+add[#add + 1] = trace
+end
+if due ~= '' then
+add[#add + 1] = 'n'
+add[#add + 1] = string.format('%.0f', due_at(due))
+end
+id = redis.pcall(unpack(add))
+end
+if type(id) == 'table' then
+if declares then
+error(id)
+end
+return id
+end
+local length = stream.length + 1
+stream.length = length
+if stream.backlog then
+stream.backlog = stream.backlog + 1
+end
+if not stream.queue then
+local every = #payload <= LARGE and EVERY or math.max(1, math.floor(EVERY * LARGE / #payload))
+if length % every == 0 or (stream.fresh and stream.age > 0) then
+local ok, trimmed = pcall(trim, stream)
+stream.length = ok and length - trimmed or length
+end
+end
+stream.fresh = false
+return id
+end
+local schedule = { seen = nil, state = nil }
+function schedule.seen(schedules, due, id)
+local revision = redis.call('HGET', schedules, 'r' .. id)
+if not revision then
+return nil
+end
+local at = redis.call('ZSCORE', due, id)
+return revision .. ' ' .. (at or '-'), tonumber(at or nil)
+end
+function schedule.state(schedules, due, id)
+local found = redis.call('HMGET', schedules, 'd' .. id, 'p' .. id, 'a' .. id, 'l' .. id, 'e' .. id)
+return {
+id,
+found[1] or '',
+schedule.seen(schedules, due, id) or '',
+found[2] or '',
+found[3] or '',
+found[4] or '',
+found[5] or '',
+}
+end
+local MOST_DELAYED, MOST_READY, MOST_BYTES, STEP = 10000, 1000, 262144, 1000
+local function is_delayed(delayed, id)
+if redis.call('ZCARD', delayed) > MOST_DELAYED then
+return true
+end
+local cursor, match = '0', '?' .. cmsgpack.pack(id) .. '*'
+for _ = 1, 4 * MOST_DELAYED / STEP do
+local page = redis.call('ZSCAN', delayed, cursor, 'MATCH', match, 'COUNT', STEP)
+if page[2][1] then
+return true
+end
+cursor = page[1]
+if cursor == '0' then
+return false
+end
+end
+return true
+end
+local function is_ready(ready, id)
+local first, bytes, count = '-', 0, 0
+for _ = 1, MOST_READY do
+local page = redis.call('XRANGE', ready, first, '+', 'COUNT', 4)
+for _, found in ipairs(page) do
+for at, text in ipairs(found[2]) do
+if text == id and found[2][at - 1] == 'i' then
+return true
+end
+bytes = bytes + #text
+end
+end
+count = count + #page
+if #page < 4 then
+return false
+end
+if bytes >= MOST_BYTES or count >= MOST_READY then
+return true
+end
+first = '(' .. page[4][1]
+end
+return true
+end
+local function unfinished(stream, id, list)
+local known = {}
+for at = 1, #list, 3 do
+known[list[at]] = true
+end
+local all = redis.call('EXISTS', stream) == 1 and groups(stream) or {}
+local here = redis.call('XRANGE', stream, id, id)[1] ~= nil
+for _, group in ipairs(all) do
+if not known[group.name] then
+return 'groups'
+end
+if here and earlier(group['last-delivered-id'], id) then
+return true
+end
+if here and group.pending > 0 and redis.call('XPENDING', stream, group.name, id, id, 1)[1] then
+return true
+end
+end
+for at = 1, #list, 3 do
+if is_delayed(list[at + 2], id) or is_ready(list[at + 1], id) then
+return true
+end
+end
+return false
+end
+local limits = ARGV[1]
+local streams = {}
+local items = (#ARGV - 1) / 5
+if items == 1 then
+local all, id, seen, next, payload, names = KEYS, ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
+do
+local stream, schedules, due = all[1], all[2], all[3]
+local wrong = typed(stream, 'stream') or typed(schedules, 'hash') or typed(due, 'zset')
+local list = {}
+for name in string.gmatch(names, '%S+') do
+local at = 5 + #list / 3 * 2
+wrong = wrong or typed(all[at], 'stream') or typed(all[at + 1], 'zset')
+list[#list + 1], list[#list + 2], list[#list + 3] = name, all[at], all[at + 1]
+end
+if wrong then
+return wrong
+end
+local is, at = schedule.seen(schedules, due, id)
+if not is then
+return 'gone'
+end
+if seen ~= '' and is ~= seen then
+return 'stale'
+end
+if seen ~= '' and (not at or at > now / 1000) then
+return 'early'
+end
+local outcome
+if payload == '' then
+outcome = 'missed'
+elseif names ~= '' then
+local last = redis.call('HGET', schedules, 'e' .. id)
+if last and string.match(last, '^%d+%-%d+$') then
+local open = unfinished(stream, last, list)
+if open == 'groups' then
+return open
+end
+outcome = open and 'overlap' or nil
+end
+end
+if not outcome then
+local log = streams[stream] or append.open(stream, limits)
+streams[stream] = log
+local may = append.prepare(log)
+if may ~= true then
+return may or 'full'
+end
+local entry = append.apply(log, payload, '', '')
+if type(entry) == 'table' then
+return entry
+end
+redis.call('HSET', schedules, 'e' .. id, entry)
+outcome = '+' .. entry
+end
+if seen ~= '' then
+redis.call('HSET', schedules, 'l' .. id, string.format('%.0f', at))
+if next == '' then
+redis.call('ZREM', due, id)
+else
+redis.call('ZADD', due, next, id)
+end
+end
+return outcome
+end
+return nil
+end
+local function item(all, id, seen, next, payload, names)
+local stream, schedules, due = all[1], all[2], all[3]
+local wrong = typed(stream, 'stream') or typed(schedules, 'hash') or typed(due, 'zset')
+local list = {}
+for name in string.gmatch(names, '%S+') do
+local at = 5 + #list / 3 * 2
+wrong = wrong or typed(all[at], 'stream') or typed(all[at + 1], 'zset')
+list[#list + 1], list[#list + 2], list[#list + 3] = name, all[at], all[at + 1]
+end
+if wrong then
+return wrong
+end
+local is, at = schedule.seen(schedules, due, id)
+if not is then
+return 'gone'
+end
+if seen ~= '' and is ~= seen then
+return 'stale'
+end
+if seen ~= '' and (not at or at > now / 1000) then
+return 'early'
+end
+local outcome
+if payload == '' then
+outcome = 'missed'
+elseif names ~= '' then
+local last = redis.call('HGET', schedules, 'e' .. id)
+if last and string.match(last, '^%d+%-%d+$') then
+local open = unfinished(stream, last, list)
+if open == 'groups' then
+return open
+end
+outcome = open and 'overlap' or nil
+end
+end
+if not outcome then
+local log = streams[stream] or append.open(stream, limits)
+streams[stream] = log
+local may = append.prepare(log)
+if may ~= true then
+return may or 'full'
+end
+local entry = append.apply(log, payload, '', '')
+if type(entry) == 'table' then
+return entry
+end
+redis.call('HSET', schedules, 'e' .. id, entry)
+outcome = '+' .. entry
+end
+if seen ~= '' then
+redis.call('HSET', schedules, 'l' .. id, string.format('%.0f', at))
+if next == '' then
+redis.call('ZREM', due, id)
+else
+redis.call('ZADD', due, next, id)
+end
+end
+return outcome
+end
+local replies, done = {}, 0
+local each = #KEYS / items
+local function run()
+while done < items do
+local key = done * each
+local arg = 1 + done * 5
+done = done + 1
+local reply = item({ unpack(KEYS, key + 1, key + each) }, ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3], ARGV[arg + 4], ARGV[arg + 5])
+if reply == nil then reply = false end
+replies[done] = reply
+end
+end
+while done < items do
+local ok, reply = pcall(run)
+if not ok then
+local text = type(reply) == 'table' and reply.err or tostring(reply)
+if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+reply = { err = text .. ' on @user_script' }
+replies[done] = reply
+end
+end
+return replies`,
+}
+
+/**
+ * Create or change a schedule.
+ *
+ * Invariant: it changes only what the caller saw. Between a caller's read and its write nobody added an occurrence, changed, paused or
+ * removed the schedule; otherwise nothing is written.
+ * A process that dies before the script changed nothing; one that dies after it, everything.
+ *
+ * - key `all`: hash, sorted set of next occurrences, sorted set of ids, see lua/_lib/stream/schedule.lua
+ * - `id`: schedule
+ * - `seen`: text that the read returned; empty: there was no such schedule
+ * - `definition`: JSON; empty to leave everything as it is, and only to note that it was declared
+ * - `next`: its next occurrence in ms; empty for none
+ * - `paused`: 1 or empty
+ * - `declares`: 1 when the caller declares it
+ * - replies 1 when it was written, 0 when the schedule was changed since, -1 when the stream has too many schedules
+ * - on a full server refused: it may add a schedule
+ */
+export const streamScheduleWrite: Script<[], [...all: string[], id: Arg, seen: Arg, definition: Arg, next: Arg, paused: Arg, declares: Arg], number> = {
+  name: 'stream/schedule_write',
+  sha: '1e7784602a32362675abacbfb21f6f1159946f3e',
+  batch: 16,
+  sharedKeys: false,
+  shared: [],
+  keys: ["all"],
+  manyKeys: true,
+  args: ["id","seen","definition","next","paused","declares"],
+  returns: 'integer',
+  text: `#!lua
+local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]
+local function typed(key, type)
+local is = redis.call('TYPE', key).ok
+if is ~= type and is ~= 'none' then
+return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
+end
+end
+local schedule = { seen = nil, state = nil }
+function schedule.seen(schedules, due, id)
+local revision = redis.call('HGET', schedules, 'r' .. id)
+if not revision then
+return nil
+end
+local at = redis.call('ZSCORE', due, id)
+return revision .. ' ' .. (at or '-'), tonumber(at or nil)
+end
+function schedule.state(schedules, due, id)
+local found = redis.call('HMGET', schedules, 'd' .. id, 'p' .. id, 'a' .. id, 'l' .. id, 'e' .. id)
+return {
+id,
+found[1] or '',
+schedule.seen(schedules, due, id) or '',
+found[2] or '',
+found[3] or '',
+found[4] or '',
+found[5] or '',
+}
+end
+local MOST = 100000
+local items = (#ARGV - 0) / 6
+if items == 1 then
+local all, id, seen, definition, next, paused, declares = KEYS, ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
+do
+local schedules, due, ids = unpack(all)
+local wrong = typed(schedules, 'hash') or typed(due, 'zset') or typed(ids, 'zset')
+if wrong then
+return wrong
+end
+local is = schedule.seen(schedules, due, id)
+if (is or '') ~= seen then
+return 0
+end
+if not is and redis.call('ZCARD', ids) >= MOST then
+return -1
+end
+if definition ~= '' then
+local revision = redis.call('HINCRBY', schedules, '#', 1)
+redis.call('HSET', schedules, 'r' .. id, revision, 'd' .. id, definition, 'p' .. id, paused)
+if next == '' then
+redis.call('ZREM', due, id)
+else
+redis.call('ZADD', due, next, id)
+end
+redis.call('ZADD', ids, 0, id)
+end
+if declares ~= '' then
+redis.call('HSET', schedules, 'a' .. id, string.format('%.0f', math.floor(now / 1000)))
+end
+return 1
+end
+return nil
+end
+local function item(all, id, seen, definition, next, paused, declares)
+local schedules, due, ids = unpack(all)
+local wrong = typed(schedules, 'hash') or typed(due, 'zset') or typed(ids, 'zset')
+if wrong then
+return wrong
+end
+local is = schedule.seen(schedules, due, id)
+if (is or '') ~= seen then
+return 0
+end
+if not is and redis.call('ZCARD', ids) >= MOST then
+return -1
+end
+if definition ~= '' then
+local revision = redis.call('HINCRBY', schedules, '#', 1)
+redis.call('HSET', schedules, 'r' .. id, revision, 'd' .. id, definition, 'p' .. id, paused)
+if next == '' then
+redis.call('ZREM', due, id)
+else
+redis.call('ZADD', due, next, id)
+end
+redis.call('ZADD', ids, 0, id)
+end
+if declares ~= '' then
+redis.call('HSET', schedules, 'a' .. id, string.format('%.0f', math.floor(now / 1000)))
+end
+return 1
+end
+local replies, done = {}, 0
+local each = #KEYS / items
+local function run()
+while done < items do
+local key = done * each
+local arg = 0 + done * 6
+done = done + 1
+local reply = item({ unpack(KEYS, key + 1, key + each) }, ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3], ARGV[arg + 4], ARGV[arg + 5], ARGV[arg + 6])
+if reply == nil then reply = false end
+replies[done] = reply
+end
+end
+while done < items do
+local ok, reply = pcall(run)
+if not ok then
+local text = type(reply) == 'table' and reply.err or tostring(reply)
+if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+reply = { err = text .. ' on @user_script' }
+replies[done] = reply
+end
+end
+return replies`,
+}
+
+/**
+ * Read the schedules that are due, the earliest first.
+ *
+ * It returns at most 64, and stops after 256 KiB of definitions.
+ *
+ * - key `schedules`: hash, see lua/_lib/stream/schedule.lua
+ * - key `due`: sorted set of next occurrences
+ * - `skip`: due schedules to pass over
+ * - replies Redis' time in ms; 1 when the stream has or has had schedules; ms until the first one that is not due yet, -1 without one; then the due schedules, see `schedule.state`
+ */
+export const streamSchedulesDue: Script<[], [schedules: string, due: string, skip: Arg], readonly Reply[]> = {
+  name: 'stream/schedules_due',
+  sha: '7c5b172aafc8d1fe69d40e61a87b422c69fbf977',
+  batch: 1,
+  sharedKeys: false,
+  shared: [],
+  keys: ["schedules","due"],
+  args: ["skip"],
+  returns: 'list',
+  text: `#!lua flags=no-writes
+local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]
+local function typed(key, type)
+local is = redis.call('TYPE', key).ok
+if is ~= type and is ~= 'none' then
+return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
+end
+end
+local schedule = { seen = nil, state = nil }
+function schedule.seen(schedules, due, id)
+local revision = redis.call('HGET', schedules, 'r' .. id)
+if not revision then
+return nil
+end
+local at = redis.call('ZSCORE', due, id)
+return revision .. ' ' .. (at or '-'), tonumber(at or nil)
+end
+function schedule.state(schedules, due, id)
+local found = redis.call('HMGET', schedules, 'd' .. id, 'p' .. id, 'a' .. id, 'l' .. id, 'e' .. id)
+return {
+id,
+found[1] or '',
+schedule.seen(schedules, due, id) or '',
+found[2] or '',
+found[3] or '',
+found[4] or '',
+found[5] or '',
+}
+end
+local MOST, MOST_BYTES = 64, 262144
+local items = #KEYS / 2
+if items == 1 then
+local schedules, due, skip = KEYS[1], KEYS[2], ARGV[1]
+do
+local wrong = typed(schedules, 'hash') or typed(due, 'zset')
+if wrong then
+return wrong
+end
+local ms = math.floor(now / 1000)
+local at = string.format('%.0f', ms)
+local later = redis.call('ZRANGE', due, '(' .. at, '+inf', 'BYSCORE', 'LIMIT', 0, 1, 'WITHSCORES')[2]
+local wait = later and math.min(tonumber(later) - ms, 8e15) or -1
+local reply, bytes = { ms, redis.call('EXISTS', schedules), wait }, 0
+for _, id in ipairs(redis.call('ZRANGE', due, '-inf', at, 'BYSCORE', 'LIMIT', skip, MOST)) do
+local state = schedule.state(schedules, due, id)
+bytes = bytes + #state[2]
+reply[#reply + 1] = state
+if bytes >= MOST_BYTES then
+break
+end
+end
+return reply
+end
+return nil
+end
+local function item(schedules, due, skip)
+local wrong = typed(schedules, 'hash') or typed(due, 'zset')
+if wrong then
+return wrong
+end
+local ms = math.floor(now / 1000)
+local at = string.format('%.0f', ms)
+local later = redis.call('ZRANGE', due, '(' .. at, '+inf', 'BYSCORE', 'LIMIT', 0, 1, 'WITHSCORES')[2]
+local wait = later and math.min(tonumber(later) - ms, 8e15) or -1
+local reply, bytes = { ms, redis.call('EXISTS', schedules), wait }, 0
+for _, id in ipairs(redis.call('ZRANGE', due, '-inf', at, 'BYSCORE', 'LIMIT', skip, MOST)) do
+local state = schedule.state(schedules, due, id)
+bytes = bytes + #state[2]
+reply[#reply + 1] = state
+if bytes >= MOST_BYTES then
+break
+end
+end
+return reply
+end
+local replies, done = {}, 0
+local own = #ARGV > 1 and 1 or 0
+local function run()
+while done < items do
+local key = done * 2
+local arg = 0 + done * own
+done = done + 1
+local reply = item(KEYS[key + 1], KEYS[key + 2], ARGV[arg + 1])
+if reply == nil then reply = false end
+replies[done] = reply
+end
+end
+while done < items do
+local ok, reply = pcall(run)
+if not ok then
+local text = type(reply) == 'table' and reply.err or tostring(reply)
+if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+reply = { err = text .. ' on @user_script' }
+replies[done] = reply
+end
+end
+return replies`,
+}
+
+/**
+ * Read a page of schedules in the order of their ids.
+ *
+ * It ends after 256 KiB of definitions.
+ *
+ * - key `schedules`: hash, see lua/_lib/stream/schedule.lua
+ * - key `due`: sorted set of next occurrences
+ * - key `ids`: sorted set of ids
+ * - `after`: id after which the page begins; empty for the first page
+ * - `count`: most schedules, up to 1,000
+ * - replies Redis' time in ms; 1 when there may be more; then the schedules, see `schedule.state`
+ */
+export const streamSchedulesList: Script<[], [schedules: string, due: string, ids: string, after: Arg, count: Arg], readonly Reply[]> = {
+  name: 'stream/schedules_list',
+  sha: 'fc3f88832cd6f9f3e9d7ad89a7c13bc32179a553',
+  batch: 1,
+  sharedKeys: false,
+  shared: [],
+  keys: ["schedules","due","ids"],
+  args: ["after","count"],
+  returns: 'list',
+  text: `#!lua flags=no-writes
+local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]
+local function typed(key, type)
+local is = redis.call('TYPE', key).ok
+if is ~= type and is ~= 'none' then
+return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
+end
+end
+local schedule = { seen = nil, state = nil }
+function schedule.seen(schedules, due, id)
+local revision = redis.call('HGET', schedules, 'r' .. id)
+if not revision then
+return nil
+end
+local at = redis.call('ZSCORE', due, id)
+return revision .. ' ' .. (at or '-'), tonumber(at or nil)
+end
+function schedule.state(schedules, due, id)
+local found = redis.call('HMGET', schedules, 'd' .. id, 'p' .. id, 'a' .. id, 'l' .. id, 'e' .. id)
+return {
+id,
+found[1] or '',
+schedule.seen(schedules, due, id) or '',
+found[2] or '',
+found[3] or '',
+found[4] or '',
+found[5] or '',
+}
+end
+local MOST_BYTES = 262144
+local items = #KEYS / 3
+if items == 1 then
+local schedules, due, ids, after, count = KEYS[1], KEYS[2], KEYS[3], ARGV[1], ARGV[2]
+do
+local wrong = typed(schedules, 'hash') or typed(due, 'zset') or typed(ids, 'zset')
+if wrong then
+return wrong
+end
+local first = after == '' and '-' or '(' .. after
+local found = redis.call('ZRANGE', ids, first, '+', 'BYLEX', 'LIMIT', 0, count)
+local reply, bytes = { math.floor(now / 1000), #found == tonumber(count) and 1 or 0 }, 0
+for at, id in ipairs(found) do
+local state = schedule.state(schedules, due, id)
+bytes = bytes + #state[2]
+reply[#reply + 1] = state
+if bytes >= MOST_BYTES and at < #found then
+reply[2] = 1
+break
+end
+end
+return reply
+end
+return nil
+end
+local function item(schedules, due, ids, after, count)
+local wrong = typed(schedules, 'hash') or typed(due, 'zset') or typed(ids, 'zset')
+if wrong then
+return wrong
+end
+local first = after == '' and '-' or '(' .. after
+local found = redis.call('ZRANGE', ids, first, '+', 'BYLEX', 'LIMIT', 0, count)
+local reply, bytes = { math.floor(now / 1000), #found == tonumber(count) and 1 or 0 }, 0
+for at, id in ipairs(found) do
+local state = schedule.state(schedules, due, id)
+bytes = bytes + #state[2]
+reply[#reply + 1] = state
+if bytes >= MOST_BYTES and at < #found then
+reply[2] = 1
+break
+end
+end
+return reply
+end
+local replies, done = {}, 0
+local own = #ARGV > 2 and 2 or 0
+local function run()
+while done < items do
+local key = done * 3
+local arg = 0 + done * own
+done = done + 1
+local reply = item(KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], ARGV[arg + 1], ARGV[arg + 2])
+if reply == nil then reply = false end
+replies[done] = reply
+end
+end
+while done < items do
+local ok, reply = pcall(run)
+if not ok then
+local text = type(reply) == 'table' and reply.err or tostring(reply)
+if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+reply = { err = text .. ' on @user_script' }
+replies[done] = reply
+end
+end
+return replies`,
+}
+
+/**
  * Settle a batch of deliveries of one worker: each is finished, to be handled again (now or later), or a dead letter.
  *
  * Invariant: only the consumer that has the lease of a delivery changes its entry. The entry is in exactly one place of its group

@@ -97,11 +97,7 @@ export function createAdder<T>(
   }
 
   function checked(payload: T): string | Promise<string> {
-    if (!schema) return toJson('payload', payload, LARGEST_PAYLOAD)
-    const output = conform(schema, 'payload', payload)
-    return output instanceof Promise
-      ? output.then(() => checkArrival(schema, payload))
-      : checkArrival(schema, payload)
+    return checkPayload(schema, payload, LARGEST_PAYLOAD)
   }
 
   return {
@@ -163,9 +159,22 @@ export function createAdder<T>(
   }
 }
 
+/** The JSON of a payload that fits the schema. Throws, or rejects, PENKNIFE_INVALID for any other. */
+export function checkPayload(
+  schema: StandardSchema | undefined,
+  payload: unknown,
+  maxBytes: number,
+): string | Promise<string> {
+  if (!schema) return toJson('payload', payload, maxBytes)
+  const output = conform(schema, 'payload', payload)
+  return output instanceof Promise
+    ? output.then(() => checkArrival(schema, payload, maxBytes))
+    : checkArrival(schema, payload, maxBytes)
+}
+
 /** The JSON of a payload. Workers validate the parsed JSON again, so that must fit the schema too: a Date, for example, arrives as text. */
-function checkArrival(schema: StandardSchema, payload: unknown): string | Promise<string> {
-  const json = toJson('payload', payload, LARGEST_PAYLOAD)
+function checkArrival(schema: StandardSchema, payload: unknown, maxBytes: number): string | Promise<string> {
+  const json = toJson('payload', payload, maxBytes)
   if (isPlain(payload)) return json
   const output = conform(schema, 'payload, as it arrives as JSON,', JSON.parse(json), 'payload')
   return output instanceof Promise ? output.then(() => json) : json

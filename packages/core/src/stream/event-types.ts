@@ -19,6 +19,27 @@ export type StreamEvent = {
       readonly before: string
       readonly now: string
     }
+  /** This process added the entry of an occurrence of a schedule. `lateMs`: how late, by Redis' clock. There is no event 'added'. */
+  | {
+      readonly kind: 'scheduled'
+      readonly schedule: string
+      readonly id: string
+      readonly atMs: number
+      readonly lateMs: number
+    }
+  /** An occurrence was dropped: it was 'missed' (`missed: 'skip'`), or the entry before was not finished (`overlap: 'skip'`). */
+  | {
+      readonly kind: 'occurrence-dropped'
+      readonly schedule: string
+      readonly atMs: number
+      readonly why: 'missed' | 'overlap'
+    }
+  /** Due occurrences could not be added. It is tried again. `schedule` is undefined when all of them are affected, as while Redis is away. */
+  | {
+      readonly kind: 'schedule-failed'
+      readonly schedule: string | undefined
+      readonly error: unknown
+    }
   /** The stream has reached `maxBacklog`. The add fails or waits. */
   | { readonly kind: 'full' }
   /**

@@ -14,11 +14,13 @@ import { toRange } from './ids.ts'
 import type { StreamOptions } from './option-types.ts'
 import { readPage } from './pages.ts'
 import { replay } from './replay.ts'
+import { createSchedules } from './schedules/schedules.ts'
 import { createScope } from './scope.ts'
 import { streamSettings, workerSettings } from './settings.ts'
 import { createStats } from './stats.ts'
 import type { Stream } from './types.ts'
 import { createWatch } from './watch.ts'
+import type { Worker, WorkerCloseOptions } from './worker-types.ts'
 import { checkHandler, createWorker } from './worker.ts'
 
 /** A page of `read` ends after this many bytes. */
@@ -74,7 +76,18 @@ export function createStream<T, Out>(
         more: '; a group stays until you drop it',
       }),
   })
+  const { schedule, schedules, serve } = createSchedules(scope, settings, topic)
   runtime.use('stream', name)
+
+  /** The process of a worker also adds the entries of schedules that are due. */
+  function serving(worker: Worker): Worker {
+    const end = serve()
+    async function close(closing?: WorkerCloseOptions): Promise<void> {
+      await worker.close(closing)
+      end()
+    }
+    return { ...worker, close, [Symbol.asyncDispose]: () => close() }
+  }
 
   return {
     name,
@@ -89,36 +102,42 @@ export function createStream<T, Out>(
       )
     },
     stats,
+    schedule: schedule as Stream<T, Out>['schedule'],
+    schedules,
     group: (group) => createGroup(scope, group),
     replay: (replayOptions = {}) => replay<Jsonified<T>>(scope, replayOptions),
     worker(group, handler, workerOptions = {}) {
       checkGroup(group)
       checkHandler(handler)
       declare()
-      return createWorker<Out>(
-        scope,
-        {
-          group,
-          schema: settings.schema,
-          handle: ([delivery]) => handler(delivery as NonNullable<typeof delivery>),
-          errorAt: () => undefined,
-        },
-        workerSettings(workerOptions, false),
+      return serving(
+        createWorker<Out>(
+          scope,
+          {
+            group,
+            schema: settings.schema,
+            handle: ([delivery]) => handler(delivery as NonNullable<typeof delivery>),
+            errorAt: () => undefined,
+          },
+          workerSettings(workerOptions, false),
+        ),
       )
     },
     batchWorker(group, handler, workerOptions = {}) {
       checkGroup(group)
       checkHandler(handler)
       declare()
-      return createWorker<Out>(
-        scope,
-        {
-          group,
-          schema: settings.schema,
-          handle: callBatch(handler),
-          errorAt,
-        },
-        workerSettings(workerOptions, true),
+      return serving(
+        createWorker<Out>(
+          scope,
+          {
+            group,
+            schema: settings.schema,
+            handle: callBatch(handler),
+            errorAt,
+          },
+          workerSettings(workerOptions, true),
+        ),
       )
     },
   }

@@ -11,6 +11,12 @@ import type {
   WorkerBatchHandler,
   WorkerHandler,
 } from './worker-types.ts'
+import type {
+  StreamScheduled,
+  StreamScheduleOptions,
+  StreamSchedules,
+  StreamTimeField,
+} from './schedules/types.ts'
 
 /** `T` is the type that `add` takes. `Out` is the type that handlers get: the schema's output, or `T` after JSON. */
 export interface Stream<T, Out = Jsonified<T>> {
@@ -53,6 +59,22 @@ export interface Stream<T, Out = Jsonified<T>> {
    * this process called `stats` before.
    */
   stats(options?: StreamStatsOptions): Promise<StreamStats>
+  /**
+   * Creates or changes a schedule, which adds an entry at each of its occurrences. Call it at the start of every process: a schedule
+   * that Redis already has stays as it is.
+   *
+   * Each occurrence is added once, however many processes there are. Processes that called `schedule`, and those with a worker, add
+   * what is due, by the clock of Redis. Cost: two script calls, and then one call a minute and process, one at each occurrence, and one
+   * that adds the entry.
+   *
+   * @throws PENKNIFE_INVALID for a wrong option or payload; PENKNIFE_FULL for more than 100,000 schedules of a stream.
+   */
+  schedule<Field extends StreamTimeField<T> = never>(
+    id: string,
+    options: StreamScheduleOptions<T, Field>,
+  ): Promise<StreamScheduled>
+  /** Lists the schedules, pauses, resumes, runs and removes them. */
+  readonly schedules: StreamSchedules
   /** A group, to read its dead letters and to pause, reset or drop it. Sends no command by itself. */
   group(name: string): StreamGroup
   /** Starts a worker. It handles the entries of a group together with every other worker of that group. */
