@@ -3,7 +3,7 @@
 -- @full refused      what it answers can wait
 -- @item key declaration string
 -- @item arg text     the declaration as people read it
--- @item arg lasts    milliseconds for which it is remembered; 0 for ever
+-- @item arg lasts    milliseconds for which it is stored; 0: without a limit
 -- @returns string|null the declaration before, if it was another one
 
 local function item(declaration, text, lasts)

@@ -13565,7 +13565,7 @@ return replies`,
  *
  * - key `declaration`: string
  * - `text`: the declaration as people read it
- * - `lasts`: milliseconds for which it is remembered; 0 for ever
+ * - `lasts`: milliseconds for which it is stored; 0: without a limit
  * - replies the declaration before, if it was another one
  * - on a full server refused: what it answers can wait
  */
