@@ -1,5 +1,5 @@
 import { EventEmitter } from 'node:events'
-import { setImmediate as turn } from 'node:timers/promises'
+import { setImmediate as tick } from 'node:timers/promises'
 
 import { expect, test } from 'vitest'
 
@@ -43,7 +43,7 @@ test('all that is written in one tick is one write, and equal writes share their
   const [a, b] = [fake(false, flushes), fake(false, flushes)]
   for (const { writer } of [a, b]) {
     writer.write('one ')
-    writer.write('turn')
+    writer.write('tick')
   }
   expect(a.writes).toEqual([])
   await tick()
@@ -97,7 +97,7 @@ test('a group sends what it was written in one tick as one piece, the same to al
   const [a, b] = [fake(), fake()]
   for (const { writer } of [a, b]) all.add({ writer })
   all.write('one ')
-  all.write('turn')
+  all.write('tick')
   expect(a.writes).toEqual([])
   await tick()
   expect(a.writes.map(String)).toEqual(['one tick'])
