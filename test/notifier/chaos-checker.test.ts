@@ -295,5 +295,5 @@ test.each(BROKEN.filter(({ long }) => LONG || !long))(
     })
     expect(findingsOf(claims).filter((finding) => finds.test(finding))).not.toEqual([])
   },
-  60_000,
+  120_000,
 )

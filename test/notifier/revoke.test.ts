@@ -70,7 +70,7 @@ test('revoking everything ends all connections of the user, and their subscripti
 
 test('a process that was cut off reads a revocation before any event that was published after it', async () => {
   const proxy = await startProxy(bench.server)
-  const penknife = await openReady(pattern(proxy.url), { deadline: 500 })
+  const penknife = await openReady(pattern(proxy.url), { deadline: 5000 })
   const notifier = createNotifier(penknife.space('shop'), 'main')
   const elsewhere = await openNotifier(bench)
   // Followed before there is any user: its subscription is acknowledged before that of the control channel.
@@ -94,7 +94,7 @@ test('a process that was cut off reads a revocation before any event that was pu
 
 test('pausing and an interruption do not undo each other', async () => {
   const proxy = await startProxy(bench.server)
-  const penknife = await openReady(pattern(proxy.url), { deadline: 500 })
+  const penknife = await openReady(pattern(proxy.url), { deadline: 5000 })
   const notifier = createNotifier(penknife.space('shop'), 'main')
   const elsewhere = await openNotifier(bench)
   const guest = await admit(notifier, 'ann')
