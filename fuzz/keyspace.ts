@@ -3,7 +3,7 @@ import type { Redis } from 'ioredis'
 export interface Kept {
   readonly key: string
   readonly dump: Buffer
-  /** Milliseconds to live when it was kept; 0 for ever. */
+  /** The TTL in milliseconds; 0: none. */
   readonly ttl: number
 }
 

@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url'
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
 
 export interface Packed {
-  /** The temporary folder that holds the tarballs; whoever asked removes it. */
+  /** The temporary folder of the tarballs. The caller removes it. */
   readonly folder: string
   readonly tarballs: readonly { readonly name: string; readonly path: string }[]
 }

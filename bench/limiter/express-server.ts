@@ -15,7 +15,7 @@ const task = JSON.parse(process.argv[2] as string) as ServerTask
 /** Each set up as in its own documentation. */
 const guards: Readonly<Record<Guard, (task: ServerTask) => Promise<RequestHandler> | RequestHandler>> = {
   none: () => (_request, _response, next) => next(),
-  'a turn': () => (_request, _response, next) => void setImmediate(next),
+  'a tick': () => (_request, _response, next) => void setImmediate(next),
   async penknife({ library, url, limit, windowMs }) {
     const { connect, createRateLimiter } = await coreOf(library)
     const { rateLimit: penknife } = await expressOf(library)

@@ -11,7 +11,7 @@ import { installed } from '../harness/versions.ts'
 import { allowedOf, type WorkRule, visits } from './workload.ts'
 
 /** The middleware in front of the server's only route. */
-export type Guard = 'none' | 'a turn' | 'penknife' | 'express-rate-limit' | 'rate-limiter-flexible'
+export type Guard = 'none' | 'a tick' | 'penknife' | 'express-rate-limit' | 'rate-limiter-flexible'
 
 export interface ServerTask {
   readonly guard: Guard
@@ -46,7 +46,7 @@ export const bareExpress: Peer = {
   name: 'Express alone',
   setups: [
     { ...served('none', 'plain'), setup: 'bare' },
-    { ...served('a turn', 'plain'), setup: 'a turn later' },
+    { ...served('a tick', 'plain'), setup: 'a tick later' },
   ],
 }
 
@@ -76,7 +76,7 @@ function served(guard: Guard, setup: Setup): Contender {
         async prepare() {
           addresses = addressesOf(++round)
         },
-        expected: guard === 'none' || guard === 'a turn' ? ops : allowedOf(visits, ops),
+        expected: guard === 'none' || guard === 'a tick' ? ops : allowedOf(visits, ops),
         async call(at) {
           const headers = { 'x-forwarded-for': addresses[at % addresses.length] as string }
           const { statusCode, body } = await pool.request({ path: '/', method: 'GET', headers })

@@ -5,7 +5,9 @@ import { HttpError, problem, type Reply } from '@penknife/http'
 export function problemOf(error: unknown): Reply {
   if (error instanceof HttpError) return problem(error.status, { detail: error.message })
   if (error instanceof PenknifeError && error.fate === 'unknown') {
-    return problem(503, { detail: 'Redis went away in the middle: this may have been done, or not.' })
+    return problem(503, {
+      detail: 'The connection to Redis broke during the request. It may or may not have been carried out.',
+    })
   }
   if (error instanceof PenknifeError && error.code === 'PENKNIFE_INVALID') {
     return problem(400, { detail: error.message })

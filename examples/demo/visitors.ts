@@ -25,7 +25,7 @@ const STACKED = /(\p{M}{2})\p{M}+/gu
 export function visitorOf(query: Readonly<Record<string, unknown>>): Visitor {
   const { visitor: id, name } = query
   if (typeof id !== 'string' || !ID.test(id)) {
-    throw new HttpError(400, 'visitor has to be 16 to 64 letters, digits, - or _')
+    throw new HttpError(400, 'visitor must be 16 to 64 letters, digits, - or _')
   }
   const member = createHash('sha256').update(id).digest('base64url').slice(0, 12)
   return { id, member, name: cleanName(name) }

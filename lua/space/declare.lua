@@ -1,10 +1,10 @@
---- Remember how something is declared, and answer how it was declared before, if in another way.
+--- Store the declaration of a feature, and return the stored one if it differs.
 -- @batch 16
--- @full refused      what it answers can wait
+-- @full refused      its answer can wait
 -- @item key declaration string
--- @item arg text     the declaration as people read it
--- @item arg lasts    milliseconds for which it is remembered; 0 for ever
--- @returns string|null the declaration before, if it was another one
+-- @item arg text     the declaration as readable text
+-- @item arg lasts    milliseconds for which it is stored; 0: without a limit
+-- @returns string|null the declaration before, if it differs
 
 local function item(declaration, text, lasts)
   local before = redis.pcall('GET', declaration)

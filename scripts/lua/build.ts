@@ -66,7 +66,7 @@ export function buildScript(script: LuaScript, includes: Readonly<Record<string,
   const items = countsKeys ? `#KEYS / ${keys.length}` : `(#ARGV - ${shared.length}) / ${args.length}`
   // Items that are counted by their keys may have their arguments once, if they are the same for all.
   const eachArgs = countsKeys && args.length > 0 ? 'own' : String(args.length)
-  // What the items share stands in front.
+  // The values that all items share are first.
   const first = sharedKeys && keys.length > 0 ? `#KEYS - items * ${keys.length}` : undefined
   const values = [
     ...(manyKeys ? ['{ unpack(KEYS, key + 1, key + each) }'] : keys.map((_, at) => `KEYS[key + ${at + 1}]`)),

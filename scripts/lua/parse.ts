@@ -1,6 +1,6 @@
 import { parse as parseLua } from 'luaparse'
 
-/** A script's header, read and held against its body. */
+/** Reads a script's header, and checks it against its body. */
 export interface LuaScript {
   /** `<domain>/<verb>` */
   readonly name: string

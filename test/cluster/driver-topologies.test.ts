@@ -321,7 +321,7 @@ test.each(DRIVERS.filter((name) => name !== 'node-redis5'))(
     expect(await sentinels.master()).toBe(replica)
     expect(await send(link, 'incr', 'n')).toBe(2)
     freeze(sentinels.sentinels[0]!)
-    link.lookAgain()
+    link.reconnect()
     await until('it is left', () => !link.ready)
     await until('it is ready', () => link.ready)
     expect(await send(link, 'incr', 'n')).toBe(3)

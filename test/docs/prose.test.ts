@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url'
 
 import { expect, test } from 'vitest'
 
-import { anchorsOf, linksOf, sentencesOf, wordsOf } from './prose.ts'
+import { anchorsOf, linksOf, sentencesOf, wordsOf, wordsOfSource } from './prose.ts'
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 const read = (path: string): string => readFileSync(join(ROOT, path), 'utf8')
@@ -49,13 +49,24 @@ const FORBIDDEN: readonly (readonly [RegExp, string])[] = [
   [/\ba look\b|\blooks\b(?! like\b)/i, 'a read, checks, polls'],
 ]
 
-test.each(prose)('%s uses the words of its field', (path) => {
-  const found = sentencesOf(read(path)).flatMap(({ line, text }) =>
+function privateWords(path: string, sentences: ReturnType<typeof sentencesOf>): string[] {
+  return sentences.flatMap(({ line, text }) =>
     FORBIDDEN.filter(([word]) => word.test(text)).map(
       ([word, instead]) => `${path}:${line}: ${word.exec(text)?.[0]} (write: ${instead}): ${text}`,
     ),
   )
-  expect(found).toEqual([])
+}
+
+test.each(prose)('%s uses the words of its field', (path) => {
+  expect(privateWords(path, sentencesOf(read(path)))).toEqual([])
+})
+
+test('comments, titles of tests and texts in the code use the words of the field', () => {
+  const sources = tracked.filter(
+    (path) => /\.(ts|lua)$/.test(path) && !/\.gen\.ts$|^test\/docs\/prose|guard\//.test(path),
+  )
+  expect(sources.length).toBeGreaterThan(500)
+  expect(sources.flatMap((path) => privateWords(path, wordsOfSource(read(path))))).toEqual([])
 })
 
 test.each(pages)('the links of %s have targets', (path) => {

@@ -89,3 +89,12 @@ export function anchorsOf(page: string): Set<string> {
   }
   return anchors
 }
+
+/** The comments of a source file, and its texts between single quotes with several words, such as titles of tests. */
+export function wordsOfSource(source: string): Sentence[] {
+  return source.split('\n').map((line, at) => {
+    const comment = /(?:^\s*\*|\/\/|\/\*\*|--)(.*)/.exec(line)?.[1] ?? ''
+    const texts = [...line.matchAll(/'([^']* [^']*)'/g)].map(([, text]) => text)
+    return { line: at + 1, text: [comment, ...texts].join(' ') }
+  })
+}

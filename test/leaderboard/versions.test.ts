@@ -226,7 +226,7 @@ test('a process notices within ten seconds of use that its board was deleted and
   expect(await older.increment('ann', 5)).toBe(5)
 })
 
-test('a declaration is stored as long as the scores: for ever with an all-time window', async () => {
+test('a declaration is stored as long as the scores: without a limit with an all-time window', async () => {
   const KEY = 'pk1:{shop}:board:points:declaration'
   await (await board({ windows: { hour: HOUR } })).increment('ann')
   const lives = await bench.raw.pttl(KEY)

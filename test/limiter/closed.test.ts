@@ -38,7 +38,7 @@ async function limiterOf(
 describe.each(
   CLOSED.map((rule) => ['calendar' in rule ? 'calendar' : (rule.algorithm ?? 'gcra'), rule] as const),
 )('a limit of 0: %s', (_, rule) => {
-  test('denies every call that costs something, for ever', async () => {
+  test('always denies every call that costs something', async () => {
     const limiter = await limiterOf([rule, { name: 'other', limit: 5, window: '1m' }])
     for (let nth = 1; nth <= 3; nth++) {
       const decision = await limiter.take('ann', { cost: nth })

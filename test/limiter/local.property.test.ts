@@ -69,8 +69,8 @@ const FORGOTTEN_BETWEEN = ((): [[number, [LimiterRule], LimiterRule, null], Step
     wait,
     lease: null,
   })
-  const looks = Array.from({ length: 5 }, () => of('ann', 0, 0))
-  const run = [of('bob', 1, 0), of('bob', 1, 2000), of('ann', 0, 1598), ...looks, of('bob', 1, 402)]
+  const reads = Array.from({ length: 5 }, () => of('ann', 0, 0))
+  const run = [of('bob', 1, 0), of('bob', 1, 2000), of('ann', 0, 1598), ...reads, of('bob', 1, 402)]
   return [[1, [a], b, null], run]
 })()
 

@@ -204,7 +204,7 @@ export function createModel(): Model {
   const leased = new Map<number, readonly string[]>()
   const keyOf = (subject: string, rule: LimiterRule): string => `${subject} ${algorithmOf(rule)} ${rule.name}`
 
-  /** Looks at a rule; a clock that was stepped back moves its times. */
+  /** Reads a rule's state. A clock that was set back moves its times. */
   function seen(subject: string, rule: LimiterRule, now: number): Seen {
     const key = keyOf(subject, rule)
     const saved = states.get(key)

@@ -234,13 +234,13 @@ const NO_REPAIR: readonly Break[] = [
 
 const BROKEN: readonly Broken[] = [
   {
-    what: 'a look at the history after an interruption, or at a gap',
+    what: 'a read of the history after an interruption, or at a gap',
     breaks: NO_REPAIR,
     faults: ['subscriber connections killed', 'Redis connections cut'],
     finds: /some are missing/,
   },
   {
-    what: 'a check of what stands at the position',
+    what: 'a check of the event at the position',
     sabotage: [{ script: 'notifier/since', from: 'or tagged(known) ~= position', to: '' }],
     breaks: [{ file: 'notifier/position.ts', from: '&& id === before', to: '' }],
     faults: ['a replica promoted without the last events'],

@@ -63,7 +63,7 @@ test('revoking everything ends all connections of the user, and their subscripti
   await until('bob got it', () => other.received.length === 1)
   expect(guests.map(({ ended }) => ended)).toEqual(['revoked', 'revoked', undefined])
   expect(received).toEqual([])
-  // Who asks for more with an admission that ended gets a subscription that gives out nothing.
+  // A subscription with an admission that has ended delivers nothing.
   const late = await follow(notifier, guests[0]!.admission, ['a'])
   expect(late.subscription.cursors()).toEqual({})
 })

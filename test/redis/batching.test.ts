@@ -182,7 +182,7 @@ describe('on a cluster of three masters', () => {
     expect(await total('incrby')).toBe(18)
   })
 
-  test('spaces lie on every master', async () => {
+  test('spaces are spread over all masters', async () => {
     const penknife = await openReady(clusterPattern(bench.cluster))
     const spaces = Array.from({ length: 30 }, (_, at) => penknife.space(`s${at}`))
     await Promise.all(spaces.map((space) => counters(space)('x')))

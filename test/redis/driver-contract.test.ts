@@ -203,7 +203,7 @@ test.each(DRIVERS)('%s: a connection that is left connects again', async (name) 
   const link = await openReady(name, proxy.url)
   const causes: unknown[] = []
   link.on('closed', (cause) => causes.push(cause))
-  link.lookAgain()
+  link.reconnect()
   await until('it connects again', () => link.ready && proxy.opened === 2)
   expect(causes).toEqual([undefined])
 })

@@ -44,7 +44,7 @@ test('bytes are counted, not characters', async () => {
   expect(await failure(count('€'.repeat(700)))).toMatchObject({ code: 'PENKNIFE_OVERLOADED' })
 })
 
-test('calls that failed make room: none of them is counted for ever', async () => {
+test('calls that failed make room: none of them stays counted', async () => {
   const proxy = await startProxy(bench.server)
   const penknife = await openReady(pattern(proxy.url), { maxPending: 5, deadline: 200 })
   const count = counters(penknife.space('shop'), 100)

@@ -10,7 +10,7 @@ import { asScript } from './scripts.ts'
 /** The key of the settable clock's time. It is not one of penknife's keys. */
 export const CLOCK_KEY = 'test:clock'
 
-/** Stands in for lua/_lib/now.lua. */
+/** Replaces lua/_lib/now.lua. */
 const SETTABLE = `local now = tonumber(redis.call('GET', '${CLOCK_KEY}'))`
 
 /** The generated scripts with a settable clock, built once a process. */

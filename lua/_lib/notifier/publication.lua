@@ -111,7 +111,7 @@ end
 
 function publication.apply(channel, once, kind, json, coalesce, lasts)
   local history, age = channel.history, channel.age
-  -- A hash of the event and the tag before it: so a tag stands for the whole history up to it. If a server lost the end of a
+  -- A hash of the event and the tag before it: so a tag identifies the whole history up to it. If a server lost the end of a
   -- history, a position there differs from the one that replaced it, even if the same event was added again.
   local tag = string.sub(redis.sha1hex(channel.tag .. '\n' .. kind .. '\n' .. json), 1, 6)
   local entry = { 'XADD', history, 'MAXLEN', '~', channel.keep, channel.id, 't', kind, 'd', json, 'g', tag }

@@ -1,5 +1,5 @@
 import { EventEmitter } from 'node:events'
-import { setImmediate as turn } from 'node:timers/promises'
+import { setImmediate as tick } from 'node:timers/promises'
 
 import { expect, test } from 'vitest'
 
@@ -43,11 +43,11 @@ test('all that is written in one tick is one write, and equal writes share their
   const [a, b] = [fake(false, flushes), fake(false, flushes)]
   for (const { writer } of [a, b]) {
     writer.write('one ')
-    writer.write('turn')
+    writer.write('tick')
   }
   expect(a.writes).toEqual([])
-  await turn()
-  expect(a.writes.map(String)).toEqual(['one turn'])
+  await tick()
+  expect(a.writes.map(String)).toEqual(['one tick'])
   expect(b.writes[0]).toBe(a.writes[0])
 })
 
@@ -57,7 +57,7 @@ test('a client that takes nothing holds a bounded number of bytes and is cut off
   writer.onClose(() => closed++)
   for (let nth = 0; nth < 100; nth++) {
     writer.write('x'.repeat(100))
-    await turn()
+    await tick()
   }
   expect(writes.length).toBe(11)
   expect([response.destroyed, writer.closed, closed]).toEqual([true, true, 1])
@@ -74,7 +74,7 @@ test('end sends what is queued, then closes; later writes are ignored', async ()
   writer.write('last')
   writer.end()
   writer.write('too late')
-  await turn()
+  await tick()
   expect(writes.map(String)).toEqual(['last'])
   let closed = false
   writer.onClose(() => (closed = true))
@@ -97,10 +97,10 @@ test('a group sends what it was written in one tick as one piece, the same to al
   const [a, b] = [fake(), fake()]
   for (const { writer } of [a, b]) all.add({ writer })
   all.write('one ')
-  all.write('turn')
+  all.write('tick')
   expect(a.writes).toEqual([])
-  await turn()
-  expect(a.writes.map(String)).toEqual(['one turn'])
+  await tick()
+  expect(a.writes.map(String)).toEqual(['one tick'])
   expect(b.writes[0]).toBe(a.writes[0])
 })
 
@@ -116,7 +116,7 @@ test('who joins a group gets nothing from before, and who leaves it all up to th
   expect(all.delete(early)).toBe(true)
   early.writer.write('end')
   all.write('3 ')
-  await turn()
+  await tick()
   expect([early, late].map(({ writes }) => writes.join(''))).toEqual(['1 2 end', 'begin 2 3 '])
   expect(all.delete(early)).toBe(false)
 })
@@ -127,7 +127,7 @@ test('a member without room is out of the group after one write, until its respo
   for (const member of [slow, quick]) all.add(member)
   for (let nth = 0; nth < 3; nth++) {
     all.write('x'.repeat(100))
-    await turn()
+    await tick()
   }
   expect(full).toEqual([slow])
   expect([slow.writes.length, quick.writes.length, all.size]).toEqual([1, 3, 1])

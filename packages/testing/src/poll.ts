@@ -4,7 +4,7 @@ const POLL_MS = 10
 const { setTimeout } = globalThis
 export const monotonicMs: () => number = performance.now.bind(performance)
 
-/** Looks every 10 ms until nothing is left to wait for; `look` says what is, for the error when the time is over. */
+/** Checks every 10 ms until nothing is left to wait for. `look` returns the rest, for the error after the time limit. */
 export async function poll(
   withinMs: number,
   look: (withinMs: number) => Promise<string | undefined>,

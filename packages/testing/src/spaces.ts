@@ -16,7 +16,7 @@ export interface Spaces {
 
 const PREFIX = 'penknife-test-'
 const ABANDONED_MS = 3_600_000
-/** Keys that one step of a SCAN looks at. */
+/** The number of keys that one step of a SCAN visits. */
 const STEP = '1000'
 const LOOK_STEP = `local found = redis.call('SCAN', ARGV[1], 'MATCH', ARGV[2], 'COUNT', ARGV[3])
 local now = tonumber(ARGV[4])

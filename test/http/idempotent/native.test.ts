@@ -99,7 +99,7 @@ test.each(Object.entries(writers))('a response of %s is sent and replayed whole'
   expect(second.headers['idempotent-replayed']).toBe('true')
 })
 
-test('to the handler a held response looks as if it was sent', async () => {
+test('to the handler a held response appears to be sent', async () => {
   const seen: unknown[] = []
   const url = await listen(
     nodeApp((_request, response) => {
@@ -180,7 +180,7 @@ test('a response that breaks off in the middle is not stored; its claim is no lo
   expect(answer.text).toBe('whole')
 })
 
-test('a handler that never answers is held for `maxRun`, not for ever', async () => {
+test('a handler that never answers is held for `maxRun`, not without a limit', async () => {
   let runs = 0
   const once = forNode(features.space, { tenant, lease: '1s', maxRun: '1s' })
   const url = await listen(

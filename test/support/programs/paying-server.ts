@@ -28,7 +28,7 @@ async function charge(order: string): Promise<string> {
   return `charge ${nth} by ${process.pid}`
 }
 
-/** Stands in for a process that dies between the storing and the sending. */
+/** Replaces a process that dies between the storing and the sending. */
 function holdBack(response: ServerResponse): void {
   if (!HOLD) return
   response.end = ((): ServerResponse => {

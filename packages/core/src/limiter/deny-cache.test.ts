@@ -125,7 +125,7 @@ describe('a denial', () => {
 describe('not cached', () => {
   const cases: readonly [string, LimiterDecision, number][] = [
     ['a call that was allowed', allowed, 1],
-    ['a look', denial(700), 0],
+    ['a call with cost 0', denial(700), 0],
     ['an answer of the policy', denial(700, [gcra], { decidedBy: 'policy' }), 1],
     [
       'a denial under a concurrency rule',

@@ -55,7 +55,7 @@ export function limitOf(rule: LimiterRule, most: number = LARGEST_LIMIT): number
   return wholeNumber(`limit of rule '${rule.name}'`, rule.limit, 0, most)
 }
 
-/** Whether a rule has limit 0: it denies every call that costs something, for ever. */
+/** Whether a rule has limit 0: it always denies every call that costs something. */
 export function isClosed({ limit }: Pick<LimiterRuleInfo, 'limit'>): boolean {
   return limit === 0
 }

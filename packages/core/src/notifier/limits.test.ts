@@ -75,11 +75,11 @@ test('a read that fails makes room for the next', async () => {
   expect(await next).toBe(1)
 })
 
-test('work is waited for as long as there is progress, and not for ever', async () => {
+test('the wait lasts as long as there is progress', async () => {
   const forever = new Promise<void>(() => {})
-  let looks = 0
-  await expect(within('subscribe', 1, forever, () => looks++)).rejects.toThrow('subscribe')
-  expect(looks).toBe(6)
+  let checks = 0
+  await expect(within('subscribe', 1, forever, () => checks++)).rejects.toThrow('subscribe')
+  expect(checks).toBe(6)
   let still = 0
   const same = (): number => Math.min(++still, 1)
   await expect(within('subscribe', 1, forever, same)).rejects.toThrow('subscribe')

@@ -46,7 +46,7 @@ export interface Line {
   /** Adds a listener. Returns a function that removes it. */
   on<Event extends keyof LineEvents>(event: Event, listener: (...of: LineEvents[Event]) => void): () => void
   /** Disconnects and connects again, because the server is no longer a master. */
-  lookAgain(): void
+  reconnect(): void
   /** Resolves when the server has closed its end too. Never rejects. */
   close(): Promise<void>
 }

@@ -241,7 +241,7 @@ function createWaitingSink(
     send: (name, args, slot, receiver) => handOver(call(name, args, slot), receiver),
     together: (run) => run(),
     reconnect() {
-      for (const { link } of links.values()) link.lookAgain()
+      for (const { link } of links.values()) link.reconnect()
     },
     close() {
       closed = true

@@ -156,7 +156,7 @@ export function connect(redis: Connection, options: ConnectOptions = {}): Penkni
   const limits = { cluster: driver.cluster, maxPending, maxPendingBytes, refusals }
   const runner: Runner = new Runner(sink, {
     ...limits,
-    onReadonly: atMostEvery(1000, () => commands.lookAgain()),
+    onReadonly: atMostEvery(1000, () => commands.reconnect()),
   })
   const durable = createDurable(servers, {
     ...limits,

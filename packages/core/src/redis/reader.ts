@@ -5,7 +5,7 @@ import { movedAway } from './failures.ts'
 import type { Servers } from './servers.ts'
 
 /** A connection for blocking reads of the keys in one slot. */
-export interface Reader extends Pick<Line, 'ready' | 'call' | 'on' | 'lookAgain' | 'close'> {
+export interface Reader extends Pick<Line, 'ready' | 'call' | 'on' | 'reconnect' | 'close'> {
   /** Why the last attempt to connect failed. Undefined when it is connected, or is connecting for the first time. */
   readonly reason: string | undefined
 }
@@ -28,7 +28,7 @@ export function openReader(servers: Servers, slot: number, reasonOf: ReasonOf): 
     },
     call: link.call,
     on: link.on,
-    lookAgain: link.lookAgain,
+    reconnect: link.reconnect,
     close: link.close,
   }
 }
@@ -95,7 +95,7 @@ function followSlot(servers: Servers, slot: number, reasonOf: ReasonOf): Reader 
       events.on(event, handler)
       return () => void events.off(event, handler)
     },
-    lookAgain: () => leave(link),
+    reconnect: () => leave(link),
     async close() {
       closed = true
       clearTimeout(timer)

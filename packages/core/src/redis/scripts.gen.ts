@@ -13561,13 +13561,13 @@ return replies`,
 }
 
 /**
- * Remember how something is declared, and answer how it was declared before, if in another way.
+ * Store the declaration of a feature, and return the stored one if it differs.
  *
  * - key `declaration`: string
- * - `text`: the declaration as people read it
- * - `lasts`: milliseconds for which it is remembered; 0 for ever
- * - replies the declaration before, if it was another one
- * - on a full server refused: what it answers can wait
+ * - `text`: the declaration as readable text
+ * - `lasts`: milliseconds for which it is stored; 0: without a limit
+ * - replies the declaration before, if it differs
+ * - on a full server refused: its answer can wait
  */
 export const spaceDeclare: Script<[], [declaration: string, text: Arg, lasts: Arg], string | null> = {
   name: 'space/declare',

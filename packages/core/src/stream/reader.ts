@@ -108,7 +108,7 @@ export function createReader(space: Space, options: ReaderOptions): Reader {
         troubled = true
         trouble(error)
         // The server is now a replica and kept the connection open: search for the master again.
-        if (replyCode(error) === 'READONLY') connection.lookAgain()
+        if (replyCode(error) === 'READONLY') connection.reconnect()
         // After NOGROUP the stream or the group was deleted (FLUSHALL).
         opened = false
         await pause(RETRY_MS)

@@ -118,7 +118,7 @@ function watchGrowth({ runtime, route, key, title }: Scope, signal: AbortSignal 
         signal?.throwIfAborted()
         if (closed) throw new PenknifeError('PENKNIFE_CLOSED', `replay of ${title}: penknife was closed`)
         // The server is now a replica and kept the connection open: search for the master again.
-        if (replyCode(error) === 'UNBLOCKED') reader?.lookAgain()
+        if (replyCode(error) === 'UNBLOCKED') reader?.reconnect()
         throw failureOf(`replay of ${title}`, error)
       }
     },

@@ -66,7 +66,7 @@ type Callback = (error?: Error) => void
  *     held ── end() ──> ended ── stored, or not ──> open (the response is sent)
  *       └──── more than maxBytes ─────────────────> open
  *
- * To the handler the response looks as if it was sent: `headersSent` and `writableEnded` are true as soon as they would be. A response that
+ * To the handler the response appears to be sent: `headersSent` and `writableEnded` are true as soon as they would be. A response that
  * is to be sent in parts (`flushHeaders`, or the type text/event-stream) is an error, because its client would wait for the end.
  */
 export function holdResponse(

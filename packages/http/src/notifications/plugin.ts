@@ -34,7 +34,7 @@ type NotificationsArgs = readonly [notifier: AnyNotifier, options: Notifications
  * With `user`, `notifier.revoke` removes channels from the connection: the client gets `revoked` with `{"channel":…}`, and its
  * other channels continue. A `closed` event ends the stream: with `{"reason":"revoked"}` when no channel is left or all
  * rights were revoked, with `{"reason":"connections"}` when newer connections of the user replaced it. A client that then
- * reconnects by itself gets 204, which stops an EventSource. So two pages do not push each other out for ever. A page that
+ * reconnects by itself gets 204, which stops an EventSource. So two pages do not replace each other without end. A page that
  * wants to return makes a new EventSource with the event's `cursor` as `?lastEventId=`.
  *
  * Do not publish the types 'reset', 'state', 'revoked', 'closed', 'open' and 'error'.

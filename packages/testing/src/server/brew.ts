@@ -4,7 +4,7 @@ import type { ServerBinary } from './binary.ts'
 import { isExecutable, onPath, run } from './process.ts'
 import type { Machine } from './process.ts'
 
-/** Looks for a server of Homebrew's outside the PATH, else installs one. Undefined where there is no brew. */
+/** Finds a server of Homebrew outside the PATH, or installs one. Undefined without brew. */
 export async function findInBrew(machine: Machine): Promise<ServerBinary | undefined> {
   const [brew] = machine.platform === 'darwin' ? await onPath('brew', machine.env) : []
   if (brew === undefined) return undefined

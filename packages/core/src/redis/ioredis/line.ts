@@ -43,7 +43,7 @@ export function lineOver(connection: Connection, isReady: () => boolean): Line {
       connection.on(NAMES[event], handler)
       return () => void connection.off(NAMES[event], handler)
     },
-    lookAgain: () => connection.disconnect(true),
+    reconnect: () => connection.disconnect(true),
     async close() {
       // Only an open connection has an end that the server closes.
       const ended = connection.status === 'ready' && new Promise((resolve) => connection.once('end', resolve))

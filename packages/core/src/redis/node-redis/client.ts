@@ -1,4 +1,7 @@
-/** What penknife uses of a client of node-redis; its package is not imported, since an application may not have it. */
+/**
+ * The parts of a node-redis client that penknife uses. Its package is not imported, because an application may not
+ * have it.
+ */
 export interface Client {
   readonly isOpen: boolean
   readonly options: Options | undefined
@@ -9,11 +12,11 @@ export interface Client {
   sSubscribe(channel: string, listener: OnMessage): Promise<void>
   sUnsubscribe(channel: string, listener: OnMessage): Promise<void>
   on(event: string, listener: (...args: never[]) => void): unknown
-  /** Shows what the server says; node-redis before 5.11 does not have it. */
+  /** Handles push messages of the server. Missing in node-redis before 5.11. */
   _getQueue(): { readonly decoder: { onReply: (reply: unknown) => void } }
 }
 
-/** Versions before it do not show a slot that moves away, and with it the channels that are followed. */
+/** Older versions do not report a slot that moves away, so penknife would lose its followed channels. */
 export const OLDEST_NODE_REDIS = '5.11'
 
 type OnMessage = (text: string, channel: string) => void
@@ -40,19 +43,19 @@ export function isClient(given: unknown): given is Client {
   )
 }
 
-/** How long a server may take to be connected and logged in to. */
+/** The time limit of connecting and logging in. */
 export const CONNECT_MS = 5000
 
 /**
- * Settings of every connection, whatever the given one has: nothing is queued, sent again or timed by node-redis, which makes
- * no second attempt to connect either (link.ts does). What says where Redis is, who logs in and how the network is used is
- * inherited, less what `socket` says otherwise.
+ * Settings of every connection. They replace those of the application's client: node-redis queues nothing, sends
+ * nothing again, sets no timers, and makes no second attempt to connect (link.ts does). Address, login and network
+ * settings are inherited, except those in `socket`.
  */
 export function settingsOf(given: Client, socket: SocketOptions = {}): object {
   return {
-    // The socket, user and database that node-redis took from it are among the options; it would win over ours.
+    // node-redis copied its socket, user and database into the other options. Kept, it would override penknife's.
     url: undefined,
-    // It would not connect where the user may not give a name.
+    // With a name it could not connect if the user may not run CLIENT SETNAME.
     name: undefined,
     keyPrefix: '',
     RESP: 2,
@@ -62,7 +65,7 @@ export function settingsOf(given: Client, socket: SocketOptions = {}): object {
     readonly: false,
     disableOfflineQueue: true,
     commandsQueueMaxLength: undefined,
-    // Its time limit costs each call an AbortSignal; penknife has deadlines of its own.
+    // Its time limit costs an AbortSignal for each call, and penknife has its own deadlines.
     commandOptions: { timeout: undefined },
     pingInterval: 0,
     socket: {
@@ -84,7 +87,7 @@ export function destroy(client: Client): void {
   }
 }
 
-/** The options that a cluster or a client of Sentinel was made with, which it shows only to what duplicates it. */
+/** The options of a cluster or a Sentinel client, which only its `duplicate` reveals. */
 export function optionsOf(given: object): unknown {
   let found: unknown
   function Catcher(options: unknown): void {

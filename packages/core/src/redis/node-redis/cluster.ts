@@ -10,7 +10,7 @@ import {
   settingsOf,
 } from './client.ts'
 
-/** What penknife uses of a cluster of node-redis: how it makes clients, and where it looks for nodes. */
+/** The parts of a node-redis cluster that penknife uses: its creation of clients, and its addresses of nodes. */
 export interface Cluster {
   duplicate(overrides: object): Cluster
   nodeClient(node: object): Promise<unknown>
@@ -33,13 +33,13 @@ export function clusterOptionsOf(given: Cluster): ClusterOptions {
   return optionsOf(given) as ClusterOptions
 }
 
-/** A client as the cluster makes them for its nodes, with their user and TLS; it is never connected. */
+/** A client as the cluster creates them for its nodes, with their user and TLS. It is never connected. */
 export function patternOf(given: Cluster, options: ClusterOptions): Client {
   const maker = given.duplicate({
     nodeAddressMap: undefined,
     defaults: { ...options.defaults, socket: { ...options.defaults?.socket, reconnectStrategy: false } },
   })
-  // It connects at once; a port that no server can have opens nothing.
+  // The cluster connects it at once, so it gets a port that no server can have.
   const node: { client?: Client } & Record<string, unknown> = { address: '', host: 'none', port: -1 }
   maker.nodeClient(node).catch(() => {})
   const { client } = node
@@ -49,7 +49,7 @@ export function patternOf(given: Cluster, options: ClusterOptions): Client {
   throw invalid('redis', given, `its node-redis is too old: penknife needs ${OLDEST_NODE_REDIS} or newer`)
 }
 
-/** Where the cluster says a node is, by the application's own map of addresses. */
+/** The address of a node, by the application's map of addresses. */
 export function mapped(address: string, { nodeAddressMap }: ClusterOptions): string {
   const found = typeof nodeAddressMap === 'function' ? nodeAddressMap(address) : nodeAddressMap?.[address]
   return found ? `${found.host}:${found.port}` : address
@@ -65,7 +65,7 @@ const SLOTS = 16_384
 /** The master of each slot, by its address. */
 export type Slots = readonly (string | undefined)[]
 
-/** Connects to a node that the application named, and asks it for the slots. */
+/** Connects to a node that the application named, and reads the slots from it. */
 export async function askRoot(pattern: Client, options: ClusterOptions, nth: number): Promise<Slots> {
   const root = options.rootNodes[nth]
   const settings = settingsOf(pattern, { host: 'localhost', port: 6379, ...root?.socket })
@@ -87,13 +87,13 @@ export async function askRoot(pattern: Client, options: ClusterOptions, nth: num
   }
 }
 
-/** Reads CLUSTER SLOTS, as the node at `host` replied. */
+/** Decodes the reply to CLUSTER SLOTS of the node at `host`. */
 export function slotsOf(reply: unknown, host: string, options: ClusterOptions): Slots {
   const slots: (string | undefined)[] = []
   for (const [from, to, master] of Array.isArray(reply) ? (reply as unknown[][]) : []) {
     const [at, port] = Array.isArray(master) ? (master as unknown[]) : []
     if (typeof from !== 'number' || typeof to !== 'number' || typeof port !== 'number') continue
-    // A node that does not know its own address leaves it out.
+    // A node that does not know its own address omits it.
     const known = typeof at === 'string' && at !== '' && at !== '?' ? at : host
     const name = mapped(`${known}:${port}`, options)
     for (let slot = from; slot <= to && slot < SLOTS; slot++) slots[slot] = name

@@ -7,7 +7,7 @@ import { openLink } from './link.ts'
 import { clientOfMaster, type Sentinel, sentinelOptionsOf } from './sentinel.ts'
 import { openTopology } from './topology.ts'
 
-/** Opens connections like the given client: with its host, TLS, database, user and password. */
+/** Opens connections with the host, TLS, database, user and password of the application's client. */
 export function createClientDriver(given: Client, roster: Roster): Driver {
   const { keyPrefix, database = 0, socket } = given.options ?? {}
   return {
@@ -19,7 +19,7 @@ export function createClientDriver(given: Client, roster: Roster): Driver {
   }
 }
 
-/** Opens connections to the master that Sentinel names, as the given client would. */
+/** Opens connections to the master that Sentinel names, with the settings of the application's client. */
 export function createSentinelDriver(given: Sentinel, roster: Roster): Driver {
   const options = sentinelOptionsOf(given)
   const { keyPrefix, name, nodeClientOptions } = options
@@ -32,7 +32,7 @@ export function createSentinelDriver(given: Sentinel, roster: Roster): Driver {
   }
 }
 
-/** Opens connections to the masters of the given cluster. */
+/** Opens connections to the masters of the application's cluster. */
 export function createClusterDriver(given: Cluster, roster: Roster): Driver {
   const options = clusterOptionsOf(given)
   return {

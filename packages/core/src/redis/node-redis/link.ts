@@ -21,31 +21,31 @@ import { watchMoves } from './moves.ts'
 import { watchSilence } from './silence.ts'
 import { endSocket, socketOf } from './socket.ts'
 
-/** How long a server may take to close a connection that penknife ended. */
+/** How long penknife waits for the server to close its end. */
 const END_MS = 2000
-/** Before a server that loads its data is asked again. */
+/** Wait before a server that is loading its data is tried again. */
 const LOADING_MS = 250
 
-/** Makes a client for one attempt to connect; it is not connected. The signal aborts when the attempt is given up. */
+/** Creates an unconnected client for one attempt to connect. The signal aborts when the attempt is cancelled. */
 export type MakeClient = (signal: AbortSignal) => Client | Promise<Client>
 
-/** A connection to one server, with a client of node-redis for each attempt to connect: so nothing of one is left in the next. */
+/** A connection to one server. Each attempt to connect has a new client of node-redis, so that no state remains. */
 export function openLink(make: MakeClient, purpose: ConnectionPurpose, roster: Pick<Roster, 'add'>): Link {
   const events = new EventEmitter().setMaxListeners(0)
   let state: 'connecting' | 'ready' | 'waiting to connect' | 'closed' = 'connecting'
-  /** Aborts when the present attempt, or the connection that came of it, is given up. */
+  /** Aborts when the present attempt, or its connection, is cancelled. */
   let present = new AbortController()
   let client: Client | undefined
   let socket: Socket | undefined
   let lastError: Error | undefined
   let attempts = 0
   let retrying: NodeJS.Timeout | undefined
-  /** Replies that are due, and those that came. */
+  /** The number of expected replies, and of received ones. */
   let due = 0
   let settled = 0
   /** Channels that are being left. */
   const leaving = new Map<string, number>()
-  /** Whether the server accepted the present connection, and what it said when it refused one. */
+  /** Whether the server accepted the present connection, and its error when it refused one. */
   let reached = false
   let said: string | undefined
 
@@ -94,7 +94,7 @@ export function openLink(make: MakeClient, purpose: ConnectionPurpose, roster: P
     })
   }
 
-  /** A server that loads its data refuses everything. */
+  /** A server that is loading its data refuses every command. */
   async function whenLoaded(mine: AbortController, made: Client): Promise<void> {
     const error = await new Promise<unknown>((resolve) => {
       sent(made.sendCommand(['PING']), { received: () => resolve(undefined), failed: resolve })
@@ -111,7 +111,7 @@ export function openLink(make: MakeClient, purpose: ConnectionPurpose, roster: P
     }
   }
 
-  /** Connects again; without a cause it was left. */
+  /** Connects again. Without a cause: penknife closed the connection. */
   function lost(which: AbortController, cause: Error | undefined): void {
     if (which.signal.aborted) return
     const served = state === 'ready'
@@ -147,12 +147,12 @@ export function openLink(make: MakeClient, purpose: ConnectionPurpose, roster: P
     )
   }
 
-  /** Whether what is sent now is written; node-redis learns a little later than its socket that the server closed it. */
+  /** Whether a command would be written now. node-redis notices a closed connection a little later than its socket. */
   function isReady(): boolean {
     return state === 'ready' && (socket?.writable ?? true)
   }
 
-  /** What is sent by a client that is connected. */
+  /** Sends with a connected client. */
   function ask(of: (used: Client) => Promise<unknown>): Promise<unknown> {
     return new Promise((received, failed) => {
       if (isReady() && client) sent(of(client), { received, failed })
@@ -160,7 +160,8 @@ export function openLink(make: MakeClient, purpose: ConnectionPurpose, roster: P
     })
   }
 
-  // One for all: node-redis asks the server again for a channel that is being left only if it knows who leaves it.
+  // One listener for all channels: node-redis subscribes again to a channel that is being left only with the same
+  // listener.
   const onMessage = (text: string, channel: string): void => void events.emit('message', channel, text)
 
   const stopWatching = watchSilence(
@@ -183,7 +184,7 @@ export function openLink(make: MakeClient, purpose: ConnectionPurpose, roster: P
       if (isReady() && client) sent(client.sendCommand(wordsOf(command, args)), receiver)
       else receiver.failed(notSent())
     },
-    // node-redis writes at the end of the turn, and all at once.
+    // node-redis writes all commands of a tick at once, at its end.
     cork() {},
     uncork() {},
     call: (command, ...args) => ask((used) => used.sendCommand(wordsOf(command, args))),
@@ -199,11 +200,11 @@ export function openLink(make: MakeClient, purpose: ConnectionPurpose, roster: P
       }
     },
     on<Event extends keyof LineEvents>(event: Event, listener: (...of: LineEvents[Event]) => void) {
-      const heard = listener as (...of: unknown[]) => void
-      events.on(event, heard)
-      return () => void events.off(event, heard)
+      const handler = listener as (...of: unknown[]) => void
+      events.on(event, handler)
+      return () => void events.off(event, handler)
     },
-    lookAgain: () => lost(present, undefined),
+    reconnect: () => lost(present, undefined),
     async close() {
       if (state === 'closed') return
       state = 'closed'

@@ -1,8 +1,8 @@
 import type { Client } from './client.ts'
 
 /**
- * Calls `missed` when the server says that a channel is no longer followed, since its slot moved away, while node-redis waits for a reply:
- * it would take that for the reply. When it waits for nothing it says so itself, by `sharded-channel-moved`.
+ * Calls `missed` when the server ends a subscription because the slot moved away, while node-redis waits for a reply.
+ * node-redis takes that message for the reply. Without a pending reply it emits `sharded-channel-moved` itself.
  */
 export function watchMoves(
   client: Client,
@@ -16,7 +16,7 @@ export function watchMoves(
     if (isLeft(reply) && !isExpected(String(reply[1]))) missed()
     else onReply(reply)
   }
-  // node-redis sets it anew when the first channel is followed.
+  // node-redis replaces it when the first channel is followed.
   Object.defineProperty(decoder, 'onReply', {
     get: () => watching,
     set(next: typeof onReply) {

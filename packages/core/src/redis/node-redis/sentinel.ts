@@ -1,12 +1,12 @@
 import { type Client, CONNECT_MS, type Options, optionsOf, settingsOf } from './client.ts'
 
-/** What penknife uses of a client of node-redis for Sentinel. */
+/** The parts of a node-redis client for Sentinel that penknife uses. */
 export interface Sentinel {
   duplicate(overrides: object): Sentinel
   connect(): Promise<unknown>
   destroy(): Promise<unknown>
   on(event: string, listener: (...args: never[]) => void): unknown
-  /** Runs something with the client that is connected to the master. */
+  /** Runs a function with the client that is connected to the master. */
   _execute<Result>(isReadonly: boolean, use: (client: Client) => Result): Promise<Result>
 }
 
@@ -17,7 +17,7 @@ export interface SentinelOptions {
   readonly sentinelClientOptions?: Options
 }
 
-/** A sentinel that does not answer is left for the next one. */
+/** A sentinel that does not answer within this time is skipped. */
 const SENTINEL_MS = 2000
 
 export function sentinelOptionsOf(given: Sentinel): SentinelOptions {
@@ -25,8 +25,8 @@ export function sentinelOptionsOf(given: Sentinel): SentinelOptions {
 }
 
 /**
- * Asks the sentinels for the master, and returns a client for it, not connected. node-redis gives out a client only once it is
- * connected, so that each attempt costs a connection more, and none remains.
+ * Asks the sentinels for the master, and returns an unconnected client for it. node-redis returns only connected
+ * clients, so each attempt opens one more connection, and closes it.
  */
 export async function clientOfMaster(
   given: Sentinel,
@@ -34,7 +34,7 @@ export async function clientOfMaster(
   signal: AbortSignal,
 ): Promise<Client> {
   const asking = given.duplicate({
-    // One attempt: link.ts makes the next one.
+    // Only one attempt: link.ts makes the next one.
     maxCommandRediscovers: 0,
     masterPoolSize: 1,
     replicaPoolSize: 0,

@@ -1,39 +1,39 @@
-/** How often it is looked: a socket is given up at most so much later than said. */
-const LOOK_EVERY_MS = 500
-/** How many times as long a socket may send bytes that answer nothing: a large reply takes a while. */
+/** Time between two checks. A socket is closed at most this much later than `ms`. */
+const CHECK_EVERY_MS = 500
+/** A socket may send bytes without completing a reply for this many times `ms`, because a large reply takes time. */
 const UNANSWERED = 3
 
-/** What a socket that owes replies sent so far. */
-interface Heard {
+/** The progress of a socket that owes replies. */
+interface Progress {
   readonly bytes: number
-  /** Replies. */
+  /** Completed replies. */
   readonly settled: number
 }
 
 /**
- * Calls `silent` when a socket says nothing for so long while replies are due, or answers nothing for three times as long. The
- * function that comes back ends it.
+ * Calls `silent` when a socket sends nothing for `ms` while replies are due, or completes no reply for three times as
+ * long. Returns a function that stops the checks.
  */
 export function watchSilence(
-  heard: () => Heard | undefined,
+  progress: () => Progress | undefined,
   ms: number,
   silent: (error: Error) => void,
 ): () => void {
-  let last: Heard | undefined
+  let last: Progress | undefined
   let since = 0
   let settledSince = 0
   let timer: NodeJS.Timeout | undefined
   let ended = false
 
-  function lookSoon(): void {
-    // After a stall of this process what was waited for may have come already: that is read before the immediates.
-    timer = setTimeout(() => setImmediate(look), LOOK_EVERY_MS).unref()
+  function checkSoon(): void {
+    // After a stall of this process the replies may have arrived already. They are read before the immediates run.
+    timer = setTimeout(() => setImmediate(check), CHECK_EVERY_MS).unref()
   }
 
-  function look(): void {
+  function check(): void {
     if (ended) return
     const now = performance.now()
-    const present = heard()
+    const present = progress()
     if (!present || present.bytes !== last?.bytes) since = now
     if (!present || present.settled !== last?.settled) settledSince = now
     last = present
@@ -41,10 +41,10 @@ export function watchSilence(
     else if (now - settledSince >= UNANSWERED * ms) {
       silent(new Error(`the server completed no reply for ${UNANSWERED * ms} ms, although it sent bytes`))
     }
-    lookSoon()
+    checkSoon()
   }
 
-  lookSoon()
+  checkSoon()
   return () => {
     ended = true
     clearTimeout(timer)

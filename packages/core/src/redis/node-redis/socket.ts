@@ -1,10 +1,13 @@
 import diagnostics from 'node:diagnostics_channel'
 import type { Socket } from 'node:net'
 
-/** Where Node tells of each socket that it begins to connect, but not of those of TLS. */
+/** The channel on which Node reports each socket that begins to connect, except TLS sockets. */
 const SOCKETS = 'net.client.socket'
 
-/** Runs something that begins to connect, and returns the socket, which node-redis does not show; undefined for TLS. */
+/**
+ * Runs a function that begins to connect, and returns its socket, which node-redis does not expose. Undefined for
+ * TLS.
+ */
 export function socketOf(connect: () => void): Socket | undefined {
   let found: Socket | undefined
   const onSocket = (message: unknown): void => {
@@ -19,7 +22,7 @@ export function socketOf(connect: () => void): Socket | undefined {
   return found
 }
 
-/** Ends a socket; resolves when the server has closed its end, too, or after a time. */
+/** Ends a socket. Resolves when the server has closed its end too, or after a time. */
 export function endSocket(socket: Socket, ms: number): Promise<void> {
   return new Promise((resolve) => {
     if (socket.destroyed) return resolve()

@@ -16,12 +16,12 @@ import {
 } from './cluster.ts'
 import { openLink } from './link.ts'
 
-/** How long a connected node may take to say which master has which slot. */
+/** The time limit for the reply to CLUSTER SLOTS. */
 const SLOTS_MS = 1000
 
 /**
- * A cluster: a connection to each master, and which slots it has. node-redis' own cluster only says how clients are made: it gives
- * up when no node can be reached at the start, and looks for the slots only when it wants to.
+ * A cluster: a connection to each master, and the slots that it owns. node-redis' own cluster is only used to create
+ * clients. It gives up when no node is reachable at the start, and reads the slots only at times of its own choice.
  */
 export function openTopology(given: Cluster, options: ClusterOptions, roster: Roster): Topology {
   const pattern = patternOf(given, options)
@@ -152,12 +152,12 @@ export function openTopology(given: Cluster, options: ClusterOptions, roster: Ro
       return await link.call(command, ...args)
     },
     on<Event extends keyof LineEvents>(event: Event, listener: (...of: LineEvents[Event]) => void) {
-      const heard = listener as (...of: unknown[]) => void
-      events.on(event, heard)
-      return () => void events.off(event, heard)
+      const handler = listener as (...of: unknown[]) => void
+      events.on(event, handler)
+      return () => void events.off(event, handler)
     },
-    lookAgain() {
-      for (const link of nodes.values()) link.lookAgain()
+    reconnect() {
+      for (const link of nodes.values()) link.reconnect()
     },
     async close() {
       if (state === 'closed') return

@@ -18,7 +18,7 @@ test('a cursor follows the channels that move', () => {
   expect(cursor.text()).toBe('a=1-2&b=2-1')
 })
 
-test('only channels that were asked for are read, in a form that a notifier gives out, from a bounded text', () => {
+test('only requested channels are read, in the form of a notifier, from a bounded text', () => {
   expect(readCursor('a=1-1-c0ffee&secret=1-1-c0ffee', ['a'])).toEqual(new Map([['a', '1-1-c0ffee']]))
   expect(readCursor('a=1-0', ['a'])).toEqual(new Map([['a', '1-0']]))
   for (const text of [
