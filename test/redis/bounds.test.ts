@@ -57,8 +57,8 @@ type Type = 'string' | 'zset' | 'stream' | 'hash'
 
 /** What a key holds, by its domain and the first of its parts behind the name that says. */
 const TYPES: readonly (readonly [RegExp, Type])[] = [
-  [/\}:(lock|once|fence|counter-id|permit-extra):/, 'string'],
-  [/\}:counter:\w+(:reserved)?(:next)?$|\}:object:/, 'hash'],
+  [/\}:(lock|once|fence|counter-id|permit-extra|record):/, 'string'],
+  [/\}:counter:\w+(:reserved)?(:next)?$|\}:object:|:committed:/, 'hash'],
   [/\}:(limit|limit-log|notify-id):|\}:stream:\w+:(once|mark|paused|declaration)/, 'string'],
   [/\}:board:\w+:(data|ids$|.*:(gone|parts)$)/, 'hash'],
   [/\}:(notify|notify-control):|\}:board:.*log$|\}:stream:\w+(:(ready|dead):\w+)?$/, 'stream'],

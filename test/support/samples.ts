@@ -1,16 +1,9 @@
 import { createKeys } from '../../packages/core/src/redis/keys.ts'
-import type { Arg, SharedArg } from '../../packages/core/src/redis/script.ts'
+import type { Arg } from '../../packages/core/src/redis/script.ts'
+import { RECORD_SAMPLES } from './record-samples.ts'
+import type { Sample } from './sample.ts'
 
-/** One item of a script as a feature would send it, and the type of its reply. */
-export interface Sample {
-  readonly returns: 'integer' | 'integers' | 'string' | 'list' | 'null'
-  readonly shared?: readonly SharedArg[]
-  readonly item: readonly Arg[]
-  /** Commands that prepare the keys. */
-  readonly before?: readonly (readonly Arg[])[]
-  /** Pub/sub channels that the script publishes on. */
-  readonly channels?: readonly string[]
-}
+export type { Sample }
 
 const keys = createKeys('samples', { keyPrefix: 'app:', db: 0 })
 const stream = keys.stream('orders')
@@ -187,6 +180,7 @@ const object = keys.guardOf('object', 'carts', 'ann')
 
 /** At least one sample for each reply type of each script in packages/core/src/redis/scripts.gen.ts, by name. */
 export const SAMPLES: Readonly<Record<string, readonly Sample[]>> = {
+  ...RECORD_SAMPLES,
   'guard/lock': [
     {
       returns: 'integer',

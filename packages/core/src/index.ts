@@ -5,6 +5,7 @@ export type { Jsonified } from './json.ts'
 export * from './leaderboard/index.ts'
 export * from './limiter/index.ts'
 export * from './notifier/index.ts'
+export * from './record/index.ts'
 export type { BreakerEvent, BreakerOptions } from './redis/breaker.ts'
 export type { ConnectionPurpose } from './redis/driver.ts'
 export type {

@@ -1,5 +1,6 @@
 import type { CalendarUnit } from '../calendar.ts'
 import type { Duration } from '../duration.ts'
+import type { Effect } from '../record/effect.ts'
 
 export interface CountersOptions {
   /** No counter goes below it. Default: 0. */
@@ -44,6 +45,19 @@ export interface CounterSingleChangeOptions extends CounterChangeOptions {
   readonly floor?: number
   /** For this change instead of the object's own. */
   readonly ceiling?: number
+}
+
+/** Options of `incrementing` and `decrementing`. */
+export interface CounterEffectOptions {
+  /** For this change instead of the object's own. */
+  readonly floor?: number
+  /** For this change instead of the object's own. */
+  readonly ceiling?: number
+  /**
+   * What else is made in the same step when this change brings the counter to `value`, or past it: effects that add to streams or
+   * publish. So the last of several steps starts the next one.
+   */
+  readonly reaching?: { readonly value: number; readonly effects: readonly Effect[] }
 }
 
 /** What a counter is. */
@@ -131,6 +145,21 @@ export interface Counters {
   set(counter: string, value: number, options?: CounterChangeOptions): Promise<CounterAnswer>
   /** Changes up to 50 counters: all or none. */
   change(changes: readonly CounterChange[], options?: CounterChangeOptions): Promise<CountersAnswer>
+  /**
+   * The effect of `increment`, for `record` and `commit`. Its result is the counter, with `reached` if `reaching` was given: whether those
+   * effects were made.
+   */
+  incrementing(
+    counter: string,
+    by?: number,
+    options?: CounterEffectOptions,
+  ): Effect<CounterState & { readonly reached?: boolean }>
+  /** The effect of `decrement`. */
+  decrementing(
+    counter: string,
+    by?: number,
+    options?: CounterEffectOptions,
+  ): Effect<CounterState & { readonly reached?: boolean }>
   /** What up to 50 counters are. */
   read(counters: readonly string[]): Promise<readonly CounterState[]>
   /**

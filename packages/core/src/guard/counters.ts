@@ -4,6 +4,7 @@ import { durationMs } from '../duration.ts'
 import { invalid, PenknifeError } from '../errors.ts'
 import { checkName, checkOptions, checkText, wholeNumber } from '../options.ts'
 import { createDeclaration } from '../redis/declaration.ts'
+import { Effect, type EffectTarget, textsOf } from '../record/effect.ts'
 import { readReply } from '../redis/failures.ts'
 import { type Runtime, runtimeOf, type Space } from '../redis/penknife.ts'
 import type { Port } from '../redis/runner.ts'
@@ -28,6 +29,7 @@ import {
 } from './counter-options.ts'
 import type {
   CounterChangeOptions,
+  CounterEffectOptions,
   CounterAnswer,
   CounterChange,
   CounterRefusal,
@@ -206,8 +208,43 @@ export function createCounters(space: Space, name: string, options: CountersOpti
     throw invalid('reservation', id, 'give the id that reserve() answered')
   }
 
+  const target: EffectTarget = {
+    kind: 'count',
+    title: `counters '${name}'`,
+    space: space.name,
+    runtime,
+    layout(nowMs) {
+      const { keys: periodKeys, times, period } = lay(nowMs)
+      return { keys: periodKeys, plan: { plan: planText(settings, times) }, period }
+    },
+    cost: 4,
+    used: declare,
+    shapes: new WeakMap(),
+  }
+
+  function effect(
+    counter: string,
+    by: number,
+    given: CounterEffectOptions,
+  ): Effect<CounterState & { readonly reached?: boolean }> {
+    if (given !== NONE) checkOptions('counter', given, ['floor', 'ceiling', 'reaching'])
+    const { floor, ceiling, reaching } = given
+    return new Effect({
+      target,
+      texts: textsOf(packChange(counter, by, floor, ceiling)),
+      read: (line) => stateOf(counter, line, given),
+      refusal(line) {
+        const { reason, ...state } = refusalOf([{ counter, by, ...given }], `1 ${line}`)
+        return { reason, counter, value: state.value, available: state.available, room: state.room }
+      },
+      reaching: reaching && checkReaching(reaching),
+    })
+  }
+
   return {
     name,
+    incrementing: (counter, by = 1, given = NONE) => effect(counter, wholeAmount(by), given),
+    decrementing: (counter, by = 1, given = NONE) => effect(counter, -wholeAmount(by), given),
     async increment(counter, by = 1, given = NONE) {
       if (add && given === NONE) return addTo(add, counter, wholeAmount(by))
       return one(counter, wholeAmount(by), given)
@@ -280,6 +317,13 @@ function planText(
   times: readonly number[],
 ): string {
   return [floor, ceiling, initial, rememberMs, ...times].join(' ')
+}
+
+function checkReaching(reaching: NonNullable<CounterEffectOptions['reaching']>): typeof reaching {
+  checkOptions('reaching', reaching, ['value', 'effects'])
+  wholeNumber('value', reaching.value, Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER)
+  if (Array.isArray(reaching.effects)) return reaching
+  throw invalid('effects', reaching.effects, 'give a list of effects')
 }
 
 /** Of what is added or taken: nothing or more. */

@@ -1,5 +1,6 @@
 import type { Duration } from '../duration.ts'
 import type { Jsonified } from '../json.ts'
+import type { Effect } from '../record/effect.ts'
 
 export interface DeduperOptions {
   /** For how long an id is known: '1s' to '31d'. */
@@ -24,6 +25,10 @@ export interface Deduper {
   claim(id: string): Promise<boolean>
   /** As `claim` for up to 1,000 ids, each by itself: a script call for 64 ids of a shard. */
   claimAll(ids: readonly string[]): Promise<readonly boolean[]>
+  /**
+   * The effect of claiming an id, for `record` and `commit`: when the id is known, all effects are refused. Needs `place: 'space'`.
+   */
+  claiming(id: string): Effect<true>
   /** Forgets an id, as when its handling failed. True if it was known. */
   forget(id: string): Promise<boolean>
 }

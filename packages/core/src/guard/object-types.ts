@@ -1,5 +1,6 @@
 import type { Duration } from '../duration.ts'
 import type { Jsonified } from '../json.ts'
+import type { Effect } from '../record/effect.ts'
 import type { StandardSchema } from '../standard-schema.ts'
 
 export interface ObjectsOptions<Value> {
@@ -87,6 +88,16 @@ export interface Objects<Value> {
     change: (value: Jsonified<Value> | undefined) => Value | undefined | Promise<Value | undefined>,
     options?: ObjectUpdateOptions,
   ): Promise<UpdateAnswer<Value>>
+  /** The effect of `set`, for `record` and `commit`. Async schemas are awaited by the call. Its result is the version. */
+  setting(id: string, value: Value, options?: ObjectWriteOptions): Effect<number>
+  /** The effect of `merge`. */
+  merging(
+    id: string,
+    fields: Partial<Value>,
+    options?: ObjectWriteOptions & { readonly remove?: readonly string[] },
+  ): Effect<number>
+  /** The effect of `increment`. Its result is the field's value. */
+  incrementing(id: string, field: string, by?: number, options?: FieldIncrementOptions): Effect<number>
   /** Deletes an object; `version` is the one that was deleted, 0 when there was none. */
   delete(id: string, options?: ObjectWriteOptions): Promise<ObjectAnswer>
 }

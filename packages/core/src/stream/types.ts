@@ -1,5 +1,6 @@
 import type { Duration } from '../duration.ts'
 import type { Jsonified } from '../json.ts'
+import type { Effect } from '../record/effect.ts'
 import type { StandardSchema } from '../standard-schema.ts'
 import type { StreamGroup } from './groups.ts'
 import type { StreamBound } from './ids.ts'
@@ -86,6 +87,9 @@ export interface StreamAddOptions {
   /** Ends the wait for room. The add then fails with the signal's reason, and nothing was added. */
   readonly signal?: AbortSignal
 }
+
+/** Options of `adding`, as of `add`. */
+export type StreamAddingOptions = Pick<StreamAddOptions, 'delay' | 'at' | 'traceparent'>
 
 export interface StreamAddManyOptions<T> extends Omit<StreamAddOptions, 'id'> {
   /** Returns the dedup id of each payload; `at` is its index. */
@@ -365,6 +369,8 @@ export interface Stream<T, Out = Jsonified<T>> {
    * error says how many were added. With `id` you can repeat the whole call.
    */
   addMany(payloads: readonly T[], options?: StreamAddManyOptions<T>): Promise<readonly string[]>
+  /** The effect of adding an entry, for `record` and `commit`. Its result is the entry's id. */
+  adding(payload: T, options?: StreamAddingOptions): Effect<string>
   /**
    * Reads a page of entries, without a group. A page ends after 8 MiB. One script call.
    */
