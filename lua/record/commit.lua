@@ -57,6 +57,10 @@ local function item(own, values)
   local key = from == 'r' and ready or stream
   if not pending(key, group, { position }, of.consumer)[position] then
     local first = redis.call('HGET', answers, field)
+    if first and of.durable then
+      -- A write, so that WAIT also covers this reply.
+      redis.call('HSET', answers, field, first)
+    end
     return first and '=' .. first or 'l'
   end
   local plans, stop = effects.prepare(of, own, texts, 3)

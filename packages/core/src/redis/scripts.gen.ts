@@ -11611,7 +11611,7 @@ return replies`,
  */
 export const recordCommit: Script<[keys: readonly string[], each: Arg, plan: Arg], [...own: string[], values: Arg], number | string> = {
   name: 'record/commit',
-  sha: 'de5cdb147a694963926b33a9b83b0950f86e7ddb',
+  sha: 'a4c649a0d77c756a4fe76d0246c7632bba048d41',
   batch: 64,
   sharedKeys: true,
   shared: ["each","plan"],
@@ -13306,6 +13306,9 @@ local field = from .. position
 local key = from == 'r' and ready or stream
 if not pending(key, group, { position }, of.consumer)[position] then
 local first = redis.call('HGET', answers, field)
+if first and of.durable then
+redis.call('HSET', answers, field, first)
+end
 return first and '=' .. first or 'l'
 end
 local plans, stop = effects.prepare(of, own, texts, 3)
@@ -13346,6 +13349,9 @@ local field = from .. position
 local key = from == 'r' and ready or stream
 if not pending(key, group, { position }, of.consumer)[position] then
 local first = redis.call('HGET', answers, field)
+if first and of.durable then
+redis.call('HSET', answers, field, first)
+end
 return first and '=' .. first or 'l'
 end
 local plans, stop = effects.prepare(of, own, texts, 3)
