@@ -12,6 +12,9 @@
 -- - `claim` an id (`window`, `most`): the id -> nothing
 -- - `object` (`ttl`; the object is its own key), one for a group: ops, whole, version, fence -> "+version" and lines
 --
+-- A group with `lean` has fewer texts: of `add` the payload; of `publish` pub/sub channel, type, JSON; of `score` member and amount, which
+-- are increments without an id.
+--
 -- A group with `when` (the number of a `count` group) and `line` (its change) has one more text in front, a target. Its changes are made
 -- only when that counter reaches the target or passes it.
 --
@@ -40,12 +43,14 @@ local KINDS =
 
 -- The commands of `apply`, and those with which `prepare` removes what has expired. Redis is asked for the right to each of them
 -- before anything is written (for SPUBLISH by publication.lua). Keys need no question: Redis checked those when it took the call.
-adding.runs = 'XADD XLEN'
-publishing.runs = 'XADD PEXPIRE ZREM XRANGE XTRIM XINFO'
+adding.runs = 'XADD'
+publishing.runs = 'XADD PEXPIRE ZREM XINFO'
 changing.runs = 'ZADD ZREM ZINCRBY ZSCORE ZMSCORE PTTL PEXPIRE'
 counted.runs = 'HGET HSET HDEL ZADD ZREM ZRANGE PEXPIRE'
 claiming_ids.runs = 'ZADD ZREM ZRANGE ZCARD ZCOUNT PEXPIRE'
 writing.runs = 'HSET HDEL DEL PEXPIRE PERSIST'
+local PLAIN_INCREMENT = 'ZINCRBY PTTL PEXPIRE'
+local AGEING = 'XRANGE XTRIM'
 local ROLLING = 'XADD XRANGE XREVRANGE XTRIM EXISTS HMGET HGET HSET HDEL HINCRBY UNLINK'
 local KEEPING = 'ZCARD ZPOPMAX HDEL ZRANK'
 local COUNTING_SCORES = 'ZCOUNT'
@@ -83,8 +88,8 @@ function adding.wrong(group)
   return typed(group.of.key, 'stream')
 end
 
-function adding.more_runs(group)
-  return group.of.names ~= '' and 'XGROUP EXISTS' or ''
+function adding.runs_of(group)
+  return group.of.names ~= '' and adding.runs .. ' XGROUP' or adding.runs
 end
 
 function adding.prepare(group, texts, from)
@@ -96,13 +101,14 @@ function adding.prepare(group, texts, from)
       return nil, may
     end
   end
-  return { texts = texts, from = from }
+  group.at = from
+  return texts
 end
 
-function adding.apply(group, plan)
-  local texts, from, ids = plan.texts, plan.from, nil
+function adding.apply(group, texts)
+  local from, lean, ids = group.at, group.lean, nil
   for nth = 1, group.n do
-    local id = append.apply(group.of, texts[from], texts[from + 1], texts[from + 2])
+    local id = append.apply(group.of, texts[from], lean and '' or texts[from + 1], lean and '' or texts[from + 2])
     if type(id) == 'table' then
       if nth > 1 then
         error(id)
@@ -110,7 +116,7 @@ function adding.apply(group, plan)
       return id
     end
     ids = ids and ids .. '\n' .. id or id
-    from = from + 3
+    from = from + (lean and 1 or 3)
   end
   return ids
 end
@@ -137,6 +143,10 @@ function publishing.wrong(group)
   return typed(group.of.next, 'zset')
 end
 
+function publishing.runs_of(group)
+  return group.age > 0 and publishing.runs .. ' ' .. AGEING or publishing.runs
+end
+
 function publishing.prepare(group, texts, from, key)
   local channel = group.of
   channel.history, channel.live = key, texts[from]
@@ -144,13 +154,15 @@ function publishing.prepare(group, texts, from, key)
   if may ~= true then
     return nil, may
   end
-  return { texts = texts, from = from, key = key }
+  group.at = from
+  return texts
 end
 
-function publishing.apply(group, plan)
-  local texts, from, channel, ids = plan.texts, plan.from, group.of, nil
+function publishing.apply(group, texts)
+  local from, lean, channel, ids = group.at, group.lean, group.of, nil
   for nth = 1, group.n do
-    local id = publication.apply(channel, nil, texts[from + 1], texts[from + 2], texts[from + 3], texts[from + 4])
+    local coalesce, lasts = lean and '' or texts[from + 3], lean and '0' or texts[from + 4]
+    local id = publication.apply(channel, nil, texts[from + 1], texts[from + 2], coalesce, lasts)
     if type(id) == 'table' then
       if nth > 1 then
         error(id)
@@ -158,7 +170,7 @@ function publishing.apply(group, plan)
       return id
     end
     ids = ids and ids .. '\n' .. id or id
-    from = from + 5
+    from = from + (lean and 3 or 5)
   end
   return ids
 end
@@ -179,20 +191,34 @@ function changing.wrong(group)
   return board.wrong(of.config, of.keys, windows) or of.config.keep and typed(of.keys[of.config.data], 'hash')
 end
 
-function changing.more_runs(group)
-  local config, runs = group.of.config, ''
+function changing.runs_of(group)
+  local config, runs = group.of.config, changing.runs
+  local plain = group.lean and group.n == 1 and not (config.shift or config.limit)
   for _, window in ipairs(config.windows) do
-    runs = runs .. (window.log and ROLLING .. ' ' or '') .. (window.d and COUNTING_SCORES .. ' ' or '')
+    runs = runs .. (window.log and ' ' .. ROLLING or '') .. (window.d and ' ' .. COUNTING_SCORES or '')
+    plain = plain and not window.d
   end
-  return runs .. (config.keep and KEEPING .. ' ' or '') .. (config.ids and REMEMBERING or '')
+  if plain then
+    return PLAIN_INCREMENT
+  end
+  return runs .. (config.keep and ' ' .. KEEPING or '') .. (config.ids and ' ' .. REMEMBERING or '')
 end
 
 function changing.prepare(group, texts, from)
-  local changes = {}
+  local changes, lean = {}, group.lean
+  if lean and group.n == 1 and scoring.adds(group.of, texts[from + 1]) then
+    group.at = from
+    return texts
+  end
   for nth = 1, group.n do
-    local id = texts[from + 3]
-    changes[nth] = { texts[from], texts[from + 1], tonumber(texts[from + 2]), id ~= '' and id or nil }
-    from = from + 4
+    if lean then
+      changes[nth] = { 'i', texts[from], tonumber(texts[from + 1]) }
+      from = from + 2
+    else
+      local id = texts[from + 3]
+      changes[nth] = { texts[from], texts[from + 1], tonumber(texts[from + 2]), id ~= '' and id or nil }
+      from = from + 4
+    end
   end
   local plan = scoring.prepare(group.of, changes, true)
   if type(plan) ~= 'table' or plan.err then
@@ -202,6 +228,9 @@ function changing.prepare(group, texts, from)
 end
 
 function changing.apply(group, plan)
+  if plan == group.texts then
+    return scoring.add(group.of, plan[group.at], plan[group.at + 1])
+  end
   local values = scoring.apply(group.of, plan, 0, false)
   if type(values) == 'string' then
     return values
@@ -277,12 +306,13 @@ function claiming_ids.prepare(group, texts, from)
       return nil, new
     end
   end
-  return { texts = texts, from = from }
+  group.at = from
+  return texts
 end
 
-function claiming_ids.apply(group, plan)
+function claiming_ids.apply(group, texts)
   for nth = 1, group.n do
-    seeing.apply(group.of, plan.texts[plan.from + nth - 1])
+    seeing.apply(group.of, texts[group.at + nth - 1])
   end
   seeing.trim(group.of)
   return string.rep('\n', group.n - 1)
@@ -315,26 +345,30 @@ function writing.apply(group, plan)
   return objects.apply(plan.key, plan, group.ttl)
 end
 
+-- The texts of the present item: one list for all, since each item has as many.
+local list = {}
+
 -- The order of `prepare`: first the kinds that remove nothing, so that a wrong type leaves no trace; then counters, on which others may
 -- depend; last streams, which count what was prepared.
 local RANK = { publish = 1, claim = 1, object = 1, count = 2, score = 3, add = 4 }
 local LAST_RANK = 5
 
 local TEXTS = { add = 3, publish = 5, score = 4, count = 1, claim = 1, object = 4 }
+local LEAN_TEXTS = { add = 1, publish = 3, score = 2 }
 
 function effects.open(keys, plan)
   local of = cjson.decode(plan)
   local streams, asked, needs, at = {}, {}, {}, 1
   for number, group in ipairs(of.groups) do
     local kind = KINDS[group.k]
-    group.kind = kind
+    group.kind, group.texts = kind, list
     kind.open(group, { unpack(keys, group.from, group.to) }, streams)
     group.texts_at = at
-    at = at + (group.when and 1 or 0) + group.n * TEXTS[group.k]
-    needs[number] = kind.runs .. ' ' .. (kind.more_runs and kind.more_runs(group) or '')
+    at = at + (group.when and 1 or 0) + group.n * (group.lean and LEAN_TEXTS or TEXTS)[group.k]
+    needs[number] = kind.runs_of and kind.runs_of(group) or kind.runs
   end
   of.texts = at - 1
-  of.order = {}
+  of.order, of.plans, of.results = {}, {}, {}
   for rank = 1, LAST_RANK do
     for number, group in ipairs(of.groups) do
       if (group.when and LAST_RANK or RANK[group.k]) == rank then
@@ -351,7 +385,7 @@ function effects.open(keys, plan)
 end
 
 function effects.texts(values, count)
-  local list, from = {}, 1
+  local from = 1
   for at = 1, count do
     local to = string.find(values, '\31', from, true)
     list[at] = string.sub(values, from, to - 1)
@@ -361,8 +395,9 @@ function effects.texts(values, count)
 end
 
 function effects.prepare(of, own, texts, offset)
-  local groups, plans, refused = of.groups, {}, nil
-  for _, number in ipairs(of.order) do
+  local groups, order, plans, refused = of.groups, of.order, of.plans, nil
+  for at = 1, #order do
+    local number = order[at]
     local group = groups[number]
     local from = group.texts_at + offset
     local wanted = true
@@ -396,9 +431,9 @@ function effects.prepare(of, own, texts, offset)
 end
 
 function effects.apply(of, plans)
-  local results, wrote = {}, false
-  for number, group in ipairs(of.groups) do
-    local plan = plans[number]
+  local groups, results, wrote = of.groups, of.results, false
+  for number = 1, #groups do
+    local group, plan = groups[number], plans[number]
     results[number] = ''
     if plan then
       local result = group.kind.apply(group, plan)

@@ -90,8 +90,10 @@ export function createUpdates(parts: UpdateParts): Updates {
   }
 
   function effect(update: BoardUpdate): Effect<number> {
-    const [kind, member, amount, id = ''] = pack(update)
-    return new Effect({ target, texts: textsOf(kind, member, amount, id), read: scoreOf })
+    const [kind, member, amount, id] = pack(update)
+    if (kind !== 'i' || id !== undefined)
+      return new Effect({ target, texts: textsOf(kind, member, amount, id ?? ''), read: scoreOf })
+    return new Effect({ target, texts: textsOf(member, amount), full: asIncrement, read: scoreOf })
   }
 
   function pack(update: BoardUpdate): Packed {
@@ -205,6 +207,11 @@ export function createUpdates(parts: UpdateParts): Updates {
     setting: (member, score) => effect({ member, set: score }),
     improving: (member, score) => effect({ member, best: score }),
   }
+}
+
+/** The texts of an increment without an id, in the full form. */
+function asIncrement(texts: string): string {
+  return textsOf('i') + texts + textsOf('')
 }
 
 /** Microseconds of Redis that an update costs on a board of a million members, see `EffectTarget`. */

@@ -50,13 +50,20 @@ export function createPublishing(
       checkChannel(channel)
       const { type, coalesce, lastsMs } = checkPublish(options, ['type', 'ttl', 'coalesce'])
       const begin = keys.live(name, channel) + END + type + END
-      const end = END + textsOf(coalesce, lastsMs)
+      const lean = coalesce === '' && lastsMs === 0
+      const end = lean ? END : END + textsOf(coalesce, lastsMs)
       const encoded = encode(type, data)
       const texts =
         typeof encoded === 'string' ? begin + encoded + end : encoded.then((json) => begin + json + end)
       // Refused data fails the call that makes the change.
       if (typeof texts !== 'string') texts.catch(() => {})
-      return new Effect({ target, key: keys.history(name, channel), texts, read: (id) => id })
+      return new Effect({
+        target,
+        key: keys.history(name, channel),
+        texts,
+        full: lean ? withoutLimits : undefined,
+        read: (id) => id,
+      })
     },
     async publish(channel, data, options = {}) {
       checkChannel(channel)
@@ -76,4 +83,9 @@ export function createPublishing(
       await nudge(route, keys.live(name, channel), channel, type, json)
     },
   }
+}
+
+/** The texts of an event without `coalesce` and `ttl`, in the full form. */
+function withoutLimits(texts: string): string {
+  return texts + textsOf('', 0)
 }

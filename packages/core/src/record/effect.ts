@@ -56,6 +56,11 @@ export interface EffectParts<Result> {
   readonly key?: string | undefined
   /** Its texts for the script, each ending with END. */
   readonly texts: string | Promise<string>
+  /**
+   * Of an effect whose texts are those of the lean form, which need less of Redis: makes those of the full form, for a group in which
+   * others are not lean.
+   */
+  readonly full?: ((lean: string) => string) | undefined
   /** The result in its line of the reply. */
   readonly read: (line: string) => Result
   /** What a line of refusal says, behind the numbers of group and change. */

@@ -10,6 +10,8 @@ export interface Group {
   /** The group and change of the counter that must reach a value. */
   readonly when: { readonly group: number; readonly line: number } | undefined
   readonly hasKey: boolean
+  /** Whether the texts of all its effects are lean. */
+  readonly lean: boolean
 }
 
 /** Sends one item, with its own keys and its texts. Resolves with the script's text. */
@@ -95,7 +97,10 @@ export function shapeOf(placed: readonly Placed[]): Shape {
   }
   const { shapes, mixed } = node as Node
   const conditional = placed.at(-1)?.when !== undefined
-  const pattern = mixed || conditional ? patternOf(placed) : ''
+  let pattern = ''
+  for (let at = 0; at < placed.length; at++)
+    pattern += (placed[at] as Placed).effect.parts.full === undefined ? '-' : 'l'
+  if (mixed || conditional) pattern += patternOf(placed)
   let shape = shapes.get(pattern)
   if (!shape) {
     shape = build(placed)
@@ -158,6 +163,7 @@ function build(placed: readonly Placed[]): Shape {
       target,
       effects,
       hasKey,
+      lean: effects.every((at) => (placed[at] as Placed).effect.parts.full !== undefined),
       when: first.when && whenOf(groups, first.when.counter),
     })),
     cost,
@@ -224,7 +230,7 @@ export function layOut(
     EffectTarget,
     { readonly from: number; readonly to: number; readonly plan: object }
   >()
-  const groups = shape.groups.map(({ target, effects, when, hasKey }) => {
+  const groups = shape.groups.map(({ target, effects, when, hasKey, lean }) => {
     let found = places.get(target)
     if (!found) {
       const layout = target.layout(nowMs)
@@ -245,6 +251,7 @@ export function layOut(
       n: effects.length,
       from: found.from,
       to: found.to,
+      lean: lean || undefined,
       own: hasKey ? ++own : undefined,
       when: when?.group,
       line: when?.line,
@@ -262,12 +269,13 @@ export function encode(
 ): string | Promise<string> {
   let texts = before
   let pending: Promise<string> | undefined
-  for (const { effects, hasKey, when } of groups) {
+  for (const { effects, hasKey, when, lean } of groups) {
     const first = placed[effects[0] as number] as Placed
     if (hasKey) keys.push(first.effect.parts.key as string)
     if (when) texts += `${first.when?.value}${END}`
     for (const at of effects) {
-      const more = (placed[at] as Placed).effect.parts.texts
+      const { texts: own, full } = (placed[at] as Placed).effect.parts
+      const more = full && !lean ? inFull(own, full) : own
       if (typeof more === 'string') texts += more
       else {
         const known = texts
@@ -278,4 +286,8 @@ export function encode(
     }
   }
   return pending ? pending.then((head) => head + texts) : texts
+}
+
+function inFull(texts: string | Promise<string>, full: (lean: string) => string): string | Promise<string> {
+  return typeof texts === 'string' ? full(texts) : texts.then(full)
 }

@@ -7867,7 +7867,7 @@ return replies`,
  */
 export const leaderboardUpdate: Script<[keys: readonly string[], plan: Arg], [changes: Arg, watch: Arg, events: Arg], number | string | readonly Reply[]> = {
   name: 'leaderboard/update',
-  sha: 'bcc56b83c36f80480d7270d0f713cb65900651e4',
+  sha: '8f165d9e1beff2acb579725508255f55c6c570cc',
   batch: 32,
   sharedKeys: true,
   shared: ["plan"],
@@ -8118,7 +8118,7 @@ end
 redis.call('XDEL', idlog, entry[1])
 end
 end
-local scoring = { open = nil, prepare = nil, apply = nil }
+local scoring = { open = nil, adds = nil, add = nil, prepare = nil, apply = nil }
 local HARMLESS = 2 ^ 970
 local LARGEST = 1.7976931348623157e308
 local function moved(config, window, value, kind, amount)
@@ -8422,18 +8422,25 @@ plan, member = plan_of(of, changes)
 end
 return plan or redis.error_reply('ERR the new score of ' .. member .. ' would be too large')
 end
-function scoring.apply(of, plan, watch, wants_events)
-local changes = plan.changes
-if not changes then
-local first
-for _, window in ipairs(of.windows) do
-local value = redis.call('ZINCRBY', window.z, plan[3], plan[2])
+function scoring.adds(of, amount)
+return of.current and of.plain and math.abs(amount) < HARMLESS
+end
+function scoring.add(of, member, amount)
+local windows, first = of.windows, nil
+for at = 1, #windows do
+local window = windows[at]
+local value = redis.call('ZINCRBY', window.z, amount, member)
 if window.lives or window.log then
 set_ttl(of, window)
 end
 first = first or value
 end
 return first
+end
+function scoring.apply(of, plan, watch, wants_events)
+local changes = plan.changes
+if not changes then
+return scoring.add(of, plan[2], plan[3])
 end
 if plan.alone then
 return apply_alone(of, plan)
@@ -11611,7 +11618,7 @@ return replies`,
  */
 export const recordCommit: Script<[keys: readonly string[], each: Arg, plan: Arg], [...own: string[], values: Arg], number | string> = {
   name: 'record/commit',
-  sha: 'a4c649a0d77c756a4fe76d0246c7632bba048d41',
+  sha: '042e6e5048a4896e9bba81de6c20cf775642d1f0',
   batch: 64,
   sharedKeys: true,
   shared: ["each","plan"],
@@ -12179,7 +12186,7 @@ end
 redis.call('XDEL', idlog, entry[1])
 end
 end
-local scoring = { open = nil, prepare = nil, apply = nil }
+local scoring = { open = nil, adds = nil, add = nil, prepare = nil, apply = nil }
 local HARMLESS = 2 ^ 970
 local LARGEST = 1.7976931348623157e308
 local function moved(config, window, value, kind, amount)
@@ -12483,18 +12490,25 @@ plan, member = plan_of(of, changes)
 end
 return plan or redis.error_reply('ERR the new score of ' .. member .. ' would be too large')
 end
-function scoring.apply(of, plan, watch, wants_events)
-local changes = plan.changes
-if not changes then
-local first
-for _, window in ipairs(of.windows) do
-local value = redis.call('ZINCRBY', window.z, plan[3], plan[2])
+function scoring.adds(of, amount)
+return of.current and of.plain and math.abs(amount) < HARMLESS
+end
+function scoring.add(of, member, amount)
+local windows, first = of.windows, nil
+for at = 1, #windows do
+local window = windows[at]
+local value = redis.call('ZINCRBY', window.z, amount, member)
 if window.lives or window.log then
 set_ttl(of, window)
 end
 first = first or value
 end
 return first
+end
+function scoring.apply(of, plan, watch, wants_events)
+local changes = plan.changes
+if not changes then
+return scoring.add(of, plan[2], plan[3])
 end
 if plan.alone then
 return apply_alone(of, plan)
@@ -12867,12 +12881,14 @@ local effects = { open = nil, denied = nil, texts = nil, prepare = nil, apply = 
 local adding, publishing, changing, counted, claiming_ids, writing = {}, {}, {}, {}, {}, {}
 local KINDS =
 { add = adding, publish = publishing, score = changing, count = counted, claim = claiming_ids, object = writing }
-adding.runs = 'XADD XLEN'
-publishing.runs = 'XADD PEXPIRE ZREM XRANGE XTRIM XINFO'
+adding.runs = 'XADD'
+publishing.runs = 'XADD PEXPIRE ZREM XINFO'
 changing.runs = 'ZADD ZREM ZINCRBY ZSCORE ZMSCORE PTTL PEXPIRE'
 counted.runs = 'HGET HSET HDEL ZADD ZREM ZRANGE PEXPIRE'
 claiming_ids.runs = 'ZADD ZREM ZRANGE ZCARD ZCOUNT PEXPIRE'
 writing.runs = 'HSET HDEL DEL PEXPIRE PERSIST'
+local PLAIN_INCREMENT = 'ZINCRBY PTTL PEXPIRE'
+local AGEING = 'XRANGE XTRIM'
 local ROLLING = 'XADD XRANGE XREVRANGE XTRIM EXISTS HMGET HGET HSET HDEL HINCRBY UNLINK'
 local KEEPING = 'ZCARD ZPOPMAX HDEL ZRANK'
 local COUNTING_SCORES = 'ZCOUNT'
@@ -12903,8 +12919,8 @@ end
 function adding.wrong(group)
 return typed(group.of.key, 'stream')
 end
-function adding.more_runs(group)
-return group.of.names ~= '' and 'XGROUP EXISTS' or ''
+function adding.runs_of(group)
+return group.of.names ~= '' and adding.runs .. ' XGROUP' or adding.runs
 end
 function adding.prepare(group, texts, from)
 for nth = 1, group.n do
@@ -12915,12 +12931,13 @@ elseif may ~= true then
 return nil, may
 end
 end
-return { texts = texts, from = from }
+group.at = from
+return texts
 end
-function adding.apply(group, plan)
-local texts, from, ids = plan.texts, plan.from, nil
+function adding.apply(group, texts)
+local from, lean, ids = group.at, group.lean, nil
 for nth = 1, group.n do
-local id = append.apply(group.of, texts[from], texts[from + 1], texts[from + 2])
+local id = append.apply(group.of, texts[from], lean and '' or texts[from + 1], lean and '' or texts[from + 2])
 if type(id) == 'table' then
 if nth > 1 then
 error(id)
@@ -12928,7 +12945,7 @@ end
 return id
 end
 ids = ids and ids .. '\\n' .. id or id
-from = from + 3
+from = from + (lean and 1 or 3)
 end
 return ids
 end
@@ -12950,6 +12967,9 @@ end
 function publishing.wrong(group)
 return typed(group.of.next, 'zset')
 end
+function publishing.runs_of(group)
+return group.age > 0 and publishing.runs .. ' ' .. AGEING or publishing.runs
+end
 function publishing.prepare(group, texts, from, key)
 local channel = group.of
 channel.history, channel.live = key, texts[from]
@@ -12957,12 +12977,14 @@ local may = publication.prepare(channel)
 if may ~= true then
 return nil, may
 end
-return { texts = texts, from = from, key = key }
+group.at = from
+return texts
 end
-function publishing.apply(group, plan)
-local texts, from, channel, ids = plan.texts, plan.from, group.of, nil
+function publishing.apply(group, texts)
+local from, lean, channel, ids = group.at, group.lean, group.of, nil
 for nth = 1, group.n do
-local id = publication.apply(channel, nil, texts[from + 1], texts[from + 2], texts[from + 3], texts[from + 4])
+local coalesce, lasts = lean and '' or texts[from + 3], lean and '0' or texts[from + 4]
+local id = publication.apply(channel, nil, texts[from + 1], texts[from + 2], coalesce, lasts)
 if type(id) == 'table' then
 if nth > 1 then
 error(id)
@@ -12970,7 +12992,7 @@ end
 return id
 end
 ids = ids and ids .. '\\n' .. id or id
-from = from + 5
+from = from + (lean and 3 or 5)
 end
 return ids
 end
@@ -12985,19 +13007,33 @@ return now
 end
 return board.wrong(of.config, of.keys, windows) or of.config.keep and typed(of.keys[of.config.data], 'hash')
 end
-function changing.more_runs(group)
-local config, runs = group.of.config, ''
+function changing.runs_of(group)
+local config, runs = group.of.config, changing.runs
+local plain = group.lean and group.n == 1 and not (config.shift or config.limit)
 for _, window in ipairs(config.windows) do
-runs = runs .. (window.log and ROLLING .. ' ' or '') .. (window.d and COUNTING_SCORES .. ' ' or '')
+runs = runs .. (window.log and ' ' .. ROLLING or '') .. (window.d and ' ' .. COUNTING_SCORES or '')
+plain = plain and not window.d
 end
-return runs .. (config.keep and KEEPING .. ' ' or '') .. (config.ids and REMEMBERING or '')
+if plain then
+return PLAIN_INCREMENT
+end
+return runs .. (config.keep and ' ' .. KEEPING or '') .. (config.ids and ' ' .. REMEMBERING or '')
 end
 function changing.prepare(group, texts, from)
-local changes = {}
+local changes, lean = {}, group.lean
+if lean and group.n == 1 and scoring.adds(group.of, texts[from + 1]) then
+group.at = from
+return texts
+end
 for nth = 1, group.n do
+if lean then
+changes[nth] = { 'i', texts[from], tonumber(texts[from + 1]) }
+from = from + 2
+else
 local id = texts[from + 3]
 changes[nth] = { texts[from], texts[from + 1], tonumber(texts[from + 2]), id ~= '' and id or nil }
 from = from + 4
+end
 end
 local plan = scoring.prepare(group.of, changes, true)
 if type(plan) ~= 'table' or plan.err then
@@ -13006,6 +13042,9 @@ end
 return plan
 end
 function changing.apply(group, plan)
+if plan == group.texts then
+return scoring.add(group.of, plan[group.at], plan[group.at + 1])
+end
 local values = scoring.apply(group.of, plan, 0, false)
 if type(values) == 'string' then
 return values
@@ -13068,11 +13107,12 @@ elseif new ~= true then
 return nil, new
 end
 end
-return { texts = texts, from = from }
+group.at = from
+return texts
 end
-function claiming_ids.apply(group, plan)
+function claiming_ids.apply(group, texts)
 for nth = 1, group.n do
-seeing.apply(group.of, plan.texts[plan.from + nth - 1])
+seeing.apply(group.of, texts[group.at + nth - 1])
 end
 seeing.trim(group.of)
 return string.rep('\\n', group.n - 1)
@@ -13098,22 +13138,24 @@ end
 function writing.apply(group, plan)
 return objects.apply(plan.key, plan, group.ttl)
 end
+local list = {}
 local RANK = { publish = 1, claim = 1, object = 1, count = 2, score = 3, add = 4 }
 local LAST_RANK = 5
 local TEXTS = { add = 3, publish = 5, score = 4, count = 1, claim = 1, object = 4 }
+local LEAN_TEXTS = { add = 1, publish = 3, score = 2 }
 function effects.open(keys, plan)
 local of = cjson.decode(plan)
 local streams, asked, needs, at = {}, {}, {}, 1
 for number, group in ipairs(of.groups) do
 local kind = KINDS[group.k]
-group.kind = kind
+group.kind, group.texts = kind, list
 kind.open(group, { unpack(keys, group.from, group.to) }, streams)
 group.texts_at = at
-at = at + (group.when and 1 or 0) + group.n * TEXTS[group.k]
-needs[number] = kind.runs .. ' ' .. (kind.more_runs and kind.more_runs(group) or '')
+at = at + (group.when and 1 or 0) + group.n * (group.lean and LEAN_TEXTS or TEXTS)[group.k]
+needs[number] = kind.runs_of and kind.runs_of(group) or kind.runs
 end
 of.texts = at - 1
-of.order = {}
+of.order, of.plans, of.results = {}, {}, {}
 for rank = 1, LAST_RANK do
 for number, group in ipairs(of.groups) do
 if (group.when and LAST_RANK or RANK[group.k]) == rank then
@@ -13129,7 +13171,7 @@ end
 return of
 end
 function effects.texts(values, count)
-local list, from = {}, 1
+local from = 1
 for at = 1, count do
 local to = string.find(values, '\\31', from, true)
 list[at] = string.sub(values, from, to - 1)
@@ -13138,8 +13180,9 @@ end
 return list
 end
 function effects.prepare(of, own, texts, offset)
-local groups, plans, refused = of.groups, {}, nil
-for _, number in ipairs(of.order) do
+local groups, order, plans, refused = of.groups, of.order, of.plans, nil
+for at = 1, #order do
+local number = order[at]
 local group = groups[number]
 local from = group.texts_at + offset
 local wanted = true
@@ -13171,9 +13214,9 @@ end
 return plans
 end
 function effects.apply(of, plans)
-local results, wrote = {}, false
-for number, group in ipairs(of.groups) do
-local plan = plans[number]
+local groups, results, wrote = of.groups, of.results, false
+for number = 1, #groups do
+local group, plan = groups[number], plans[number]
 results[number] = ''
 if plan then
 local result = group.kind.apply(group, plan)
@@ -13426,7 +13469,7 @@ return replies`,
  */
 export const recordRecord: Script<[keys: readonly string[], each: Arg, plan: Arg], [...own: string[], values: Arg], number | string> = {
   name: 'record/record',
-  sha: '28fe71ed49179ed75e17381291a9450d4e296a10',
+  sha: 'a97239e2d40669f876976d38a6329ce4e0d7e899',
   batch: 64,
   sharedKeys: true,
   shared: ["each","plan"],
@@ -13994,7 +14037,7 @@ end
 redis.call('XDEL', idlog, entry[1])
 end
 end
-local scoring = { open = nil, prepare = nil, apply = nil }
+local scoring = { open = nil, adds = nil, add = nil, prepare = nil, apply = nil }
 local HARMLESS = 2 ^ 970
 local LARGEST = 1.7976931348623157e308
 local function moved(config, window, value, kind, amount)
@@ -14298,18 +14341,25 @@ plan, member = plan_of(of, changes)
 end
 return plan or redis.error_reply('ERR the new score of ' .. member .. ' would be too large')
 end
-function scoring.apply(of, plan, watch, wants_events)
-local changes = plan.changes
-if not changes then
-local first
-for _, window in ipairs(of.windows) do
-local value = redis.call('ZINCRBY', window.z, plan[3], plan[2])
+function scoring.adds(of, amount)
+return of.current and of.plain and math.abs(amount) < HARMLESS
+end
+function scoring.add(of, member, amount)
+local windows, first = of.windows, nil
+for at = 1, #windows do
+local window = windows[at]
+local value = redis.call('ZINCRBY', window.z, amount, member)
 if window.lives or window.log then
 set_ttl(of, window)
 end
 first = first or value
 end
 return first
+end
+function scoring.apply(of, plan, watch, wants_events)
+local changes = plan.changes
+if not changes then
+return scoring.add(of, plan[2], plan[3])
 end
 if plan.alone then
 return apply_alone(of, plan)
@@ -14682,12 +14732,14 @@ local effects = { open = nil, denied = nil, texts = nil, prepare = nil, apply = 
 local adding, publishing, changing, counted, claiming_ids, writing = {}, {}, {}, {}, {}, {}
 local KINDS =
 { add = adding, publish = publishing, score = changing, count = counted, claim = claiming_ids, object = writing }
-adding.runs = 'XADD XLEN'
-publishing.runs = 'XADD PEXPIRE ZREM XRANGE XTRIM XINFO'
+adding.runs = 'XADD'
+publishing.runs = 'XADD PEXPIRE ZREM XINFO'
 changing.runs = 'ZADD ZREM ZINCRBY ZSCORE ZMSCORE PTTL PEXPIRE'
 counted.runs = 'HGET HSET HDEL ZADD ZREM ZRANGE PEXPIRE'
 claiming_ids.runs = 'ZADD ZREM ZRANGE ZCARD ZCOUNT PEXPIRE'
 writing.runs = 'HSET HDEL DEL PEXPIRE PERSIST'
+local PLAIN_INCREMENT = 'ZINCRBY PTTL PEXPIRE'
+local AGEING = 'XRANGE XTRIM'
 local ROLLING = 'XADD XRANGE XREVRANGE XTRIM EXISTS HMGET HGET HSET HDEL HINCRBY UNLINK'
 local KEEPING = 'ZCARD ZPOPMAX HDEL ZRANK'
 local COUNTING_SCORES = 'ZCOUNT'
@@ -14718,8 +14770,8 @@ end
 function adding.wrong(group)
 return typed(group.of.key, 'stream')
 end
-function adding.more_runs(group)
-return group.of.names ~= '' and 'XGROUP EXISTS' or ''
+function adding.runs_of(group)
+return group.of.names ~= '' and adding.runs .. ' XGROUP' or adding.runs
 end
 function adding.prepare(group, texts, from)
 for nth = 1, group.n do
@@ -14730,12 +14782,13 @@ elseif may ~= true then
 return nil, may
 end
 end
-return { texts = texts, from = from }
+group.at = from
+return texts
 end
-function adding.apply(group, plan)
-local texts, from, ids = plan.texts, plan.from, nil
+function adding.apply(group, texts)
+local from, lean, ids = group.at, group.lean, nil
 for nth = 1, group.n do
-local id = append.apply(group.of, texts[from], texts[from + 1], texts[from + 2])
+local id = append.apply(group.of, texts[from], lean and '' or texts[from + 1], lean and '' or texts[from + 2])
 if type(id) == 'table' then
 if nth > 1 then
 error(id)
@@ -14743,7 +14796,7 @@ end
 return id
 end
 ids = ids and ids .. '\\n' .. id or id
-from = from + 3
+from = from + (lean and 1 or 3)
 end
 return ids
 end
@@ -14765,6 +14818,9 @@ end
 function publishing.wrong(group)
 return typed(group.of.next, 'zset')
 end
+function publishing.runs_of(group)
+return group.age > 0 and publishing.runs .. ' ' .. AGEING or publishing.runs
+end
 function publishing.prepare(group, texts, from, key)
 local channel = group.of
 channel.history, channel.live = key, texts[from]
@@ -14772,12 +14828,14 @@ local may = publication.prepare(channel)
 if may ~= true then
 return nil, may
 end
-return { texts = texts, from = from, key = key }
+group.at = from
+return texts
 end
-function publishing.apply(group, plan)
-local texts, from, channel, ids = plan.texts, plan.from, group.of, nil
+function publishing.apply(group, texts)
+local from, lean, channel, ids = group.at, group.lean, group.of, nil
 for nth = 1, group.n do
-local id = publication.apply(channel, nil, texts[from + 1], texts[from + 2], texts[from + 3], texts[from + 4])
+local coalesce, lasts = lean and '' or texts[from + 3], lean and '0' or texts[from + 4]
+local id = publication.apply(channel, nil, texts[from + 1], texts[from + 2], coalesce, lasts)
 if type(id) == 'table' then
 if nth > 1 then
 error(id)
@@ -14785,7 +14843,7 @@ end
 return id
 end
 ids = ids and ids .. '\\n' .. id or id
-from = from + 5
+from = from + (lean and 3 or 5)
 end
 return ids
 end
@@ -14800,19 +14858,33 @@ return now
 end
 return board.wrong(of.config, of.keys, windows) or of.config.keep and typed(of.keys[of.config.data], 'hash')
 end
-function changing.more_runs(group)
-local config, runs = group.of.config, ''
+function changing.runs_of(group)
+local config, runs = group.of.config, changing.runs
+local plain = group.lean and group.n == 1 and not (config.shift or config.limit)
 for _, window in ipairs(config.windows) do
-runs = runs .. (window.log and ROLLING .. ' ' or '') .. (window.d and COUNTING_SCORES .. ' ' or '')
+runs = runs .. (window.log and ' ' .. ROLLING or '') .. (window.d and ' ' .. COUNTING_SCORES or '')
+plain = plain and not window.d
 end
-return runs .. (config.keep and KEEPING .. ' ' or '') .. (config.ids and REMEMBERING or '')
+if plain then
+return PLAIN_INCREMENT
+end
+return runs .. (config.keep and ' ' .. KEEPING or '') .. (config.ids and ' ' .. REMEMBERING or '')
 end
 function changing.prepare(group, texts, from)
-local changes = {}
+local changes, lean = {}, group.lean
+if lean and group.n == 1 and scoring.adds(group.of, texts[from + 1]) then
+group.at = from
+return texts
+end
 for nth = 1, group.n do
+if lean then
+changes[nth] = { 'i', texts[from], tonumber(texts[from + 1]) }
+from = from + 2
+else
 local id = texts[from + 3]
 changes[nth] = { texts[from], texts[from + 1], tonumber(texts[from + 2]), id ~= '' and id or nil }
 from = from + 4
+end
 end
 local plan = scoring.prepare(group.of, changes, true)
 if type(plan) ~= 'table' or plan.err then
@@ -14821,6 +14893,9 @@ end
 return plan
 end
 function changing.apply(group, plan)
+if plan == group.texts then
+return scoring.add(group.of, plan[group.at], plan[group.at + 1])
+end
 local values = scoring.apply(group.of, plan, 0, false)
 if type(values) == 'string' then
 return values
@@ -14883,11 +14958,12 @@ elseif new ~= true then
 return nil, new
 end
 end
-return { texts = texts, from = from }
+group.at = from
+return texts
 end
-function claiming_ids.apply(group, plan)
+function claiming_ids.apply(group, texts)
 for nth = 1, group.n do
-seeing.apply(group.of, plan.texts[plan.from + nth - 1])
+seeing.apply(group.of, texts[group.at + nth - 1])
 end
 seeing.trim(group.of)
 return string.rep('\\n', group.n - 1)
@@ -14913,22 +14989,24 @@ end
 function writing.apply(group, plan)
 return objects.apply(plan.key, plan, group.ttl)
 end
+local list = {}
 local RANK = { publish = 1, claim = 1, object = 1, count = 2, score = 3, add = 4 }
 local LAST_RANK = 5
 local TEXTS = { add = 3, publish = 5, score = 4, count = 1, claim = 1, object = 4 }
+local LEAN_TEXTS = { add = 1, publish = 3, score = 2 }
 function effects.open(keys, plan)
 local of = cjson.decode(plan)
 local streams, asked, needs, at = {}, {}, {}, 1
 for number, group in ipairs(of.groups) do
 local kind = KINDS[group.k]
-group.kind = kind
+group.kind, group.texts = kind, list
 kind.open(group, { unpack(keys, group.from, group.to) }, streams)
 group.texts_at = at
-at = at + (group.when and 1 or 0) + group.n * TEXTS[group.k]
-needs[number] = kind.runs .. ' ' .. (kind.more_runs and kind.more_runs(group) or '')
+at = at + (group.when and 1 or 0) + group.n * (group.lean and LEAN_TEXTS or TEXTS)[group.k]
+needs[number] = kind.runs_of and kind.runs_of(group) or kind.runs
 end
 of.texts = at - 1
-of.order = {}
+of.order, of.plans, of.results = {}, {}, {}
 for rank = 1, LAST_RANK do
 for number, group in ipairs(of.groups) do
 if (group.when and LAST_RANK or RANK[group.k]) == rank then
@@ -14944,7 +15022,7 @@ end
 return of
 end
 function effects.texts(values, count)
-local list, from = {}, 1
+local from = 1
 for at = 1, count do
 local to = string.find(values, '\\31', from, true)
 list[at] = string.sub(values, from, to - 1)
@@ -14953,8 +15031,9 @@ end
 return list
 end
 function effects.prepare(of, own, texts, offset)
-local groups, plans, refused = of.groups, {}, nil
-for _, number in ipairs(of.order) do
+local groups, order, plans, refused = of.groups, of.order, of.plans, nil
+for at = 1, #order do
+local number = order[at]
 local group = groups[number]
 local from = group.texts_at + offset
 local wanted = true
@@ -14986,9 +15065,9 @@ end
 return plans
 end
 function effects.apply(of, plans)
-local results, wrote = {}, false
-for number, group in ipairs(of.groups) do
-local plan = plans[number]
+local groups, results, wrote = of.groups, of.results, false
+for number = 1, #groups do
+local group, plan = groups[number], plans[number]
 results[number] = ''
 if plan then
 local result = group.kind.apply(group, plan)

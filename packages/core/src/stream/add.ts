@@ -189,11 +189,12 @@ export function createAdder<T>(
       checkOptions('adding', options, ['delay', 'at', 'traceparent'])
       const { trace, due } = addTerms('adding', options, ambientTrace)
       const json = checked(payload)
-      const end = END + trace + END + due + END
+      const lean = trace === '' && due === ''
+      const end = lean ? END : END + trace + END + due + END
       const texts = typeof json === 'string' ? json + end : json.then((text) => text + end)
       // A refused payload fails the call that makes the change.
       if (typeof texts !== 'string') texts.catch(() => {})
-      return new Effect({ target, texts, read: readAdded })
+      return new Effect({ target, texts, full: lean ? withoutTerms : undefined, read: readAdded })
     },
   }
 
@@ -209,6 +210,11 @@ function checkArrival(schema: StandardSchema, payload: unknown): string | Promis
   if (isPlain(payload)) return json
   const output = conform(schema, 'payload, as it arrives as JSON,', JSON.parse(json), 'payload')
   return output instanceof Promise ? output.then(() => json) : json
+}
+
+/** The texts of an effect without traceparent and due time, in the full form. */
+function withoutTerms(payload: string): string {
+  return payload + END + END
 }
 
 /** Appends the ids of successful adds to `ids`. If an add failed, throws after all adds have ended. */
