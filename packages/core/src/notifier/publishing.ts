@@ -40,7 +40,8 @@ export function createPublishing(
     title: `notifier '${name}'`,
     space,
     runtime,
-    layout: () => ({ keys: [keys.beginnings(name)], plan: { keep: history, ttl, age } }),
+    // Text, where a script only hands a number on: printing it costs a microsecond.
+    layout: () => ({ keys: [keys.beginnings(name)], plan: { keep: String(history), ttl: String(ttl), age } }),
     cost: 7,
     used: declare,
     shapes: new WeakMap(),

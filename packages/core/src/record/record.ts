@@ -148,7 +148,8 @@ function callerOf(runtime: Runtime, title: string, shape: Shape, mode: Mode): Ca
     script: recordRecord,
     shape,
     plan: {
-      window: windowMs,
+      // Text, which the script only hands on.
+      window: windowMs === undefined ? undefined : String(windowMs),
       print: digest(shape.text).slice(1, PRINT + 1),
       durable: safety && true,
       explain: explain || undefined,
