@@ -5,16 +5,16 @@ import type { RecordRefusal } from './types.ts'
 /** Between the results of two groups. */
 const GROUP_END = '\x1e'
 
-/** The results in a reply, in the order of the effects. An empty text stands for a call that was only explained. */
+/** The results in a reply, in the order of the effects. No text stands for a call that was only explained. */
 export function readResults(
   title: string,
   { groups }: Shape,
   placed: readonly Placed[],
-  text: string,
+  text: string | undefined,
 ): unknown[] {
   const given = placed.findIndex(({ when }) => when !== undefined)
   const results: unknown[] = Array.from({ length: given < 0 ? placed.length : given }, () => undefined)
-  if (text === '') return results
+  if (text === undefined) return results
   return readReply(title, () => {
     const lines = text.split(GROUP_END)
     if (lines.length !== groups.length) throw new Error(`it has ${lines.length} of ${groups.length} results`)

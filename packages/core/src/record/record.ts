@@ -74,7 +74,12 @@ export async function record(
   const reply = await call(own, values)
   const kind = reply.charAt(0)
   if (kind === '+' || kind === '=') {
-    const results = readResults(title, shape, placed, reply.slice(1))
+    const results = readResults(
+      title,
+      shape,
+      placed,
+      mode.explain && kind === '+' ? undefined : reply.slice(1),
+    )
     return { ok: true, repeated: kind === '=', results: results as never }
   }
   if (kind === '-') return { ok: false, refused: readRefusals(title, shape, placed, reply) }

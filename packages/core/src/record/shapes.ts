@@ -23,7 +23,7 @@ export interface Shape {
   /** Microseconds of Redis that an item costs, estimated. */
   readonly cost: number
   readonly targets: readonly EffectTarget[]
-  /** A text that two calls with the same id must share: kinds, names and numbers of changes. */
+  /** A text that two calls with the same id must share, so that the stored results of one are those of the other. */
   readonly text: string
   /** How `record` calls its script, by the options of the call. */
   readonly callers: Map<string, Caller>
@@ -168,7 +168,11 @@ function build(placed: readonly Placed[]): Shape {
     })),
     cost,
     targets,
-    text: placed.map(({ effect }) => effect.parts.target.title).join(', '),
+    text: groups
+      .map(
+        ({ target, effects, first }) => `${target.title} ${effects.join(' ')} ${first.when?.counter ?? ''}`,
+      )
+      .join(),
     callers: new Map(),
   }
 }
