@@ -214,9 +214,11 @@ test('record agrees with a plain model, whatever is combined', async () => {
         const send = ({ specs, id }: (typeof each.all)[number]) => outcomeOf(space, on, specs, id)
         // Two events may be in one channel or in two: such calls do not share a script call, and may overtake each other.
         const apart = each.all.some(({ specs }) => specs.filter(({ kind }) => kind === 'event').length > 1)
-        const got: Wanted[] = []
-        if (apart) for (const one of each.all) got.push(await send(one))
-        else got.push(...(await Promise.all(each.all.map(send))))
+        // The first call removes what is due, in several script calls, during which others would overtake it.
+        const [first, ...others] = each.all
+        const got: Wanted[] = first ? [await send(first)] : []
+        if (apart) for (const one of others) got.push(await send(one))
+        else got.push(...(await Promise.all(others.map(send))))
         expect(got, `step ${at}: ${JSON.stringify(each)}`).toEqual(wanted)
         for (const [nth, { specs }] of each.all.entries()) {
           const [outcome] = Object.keys(wanted[nth] as object)
