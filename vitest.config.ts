@@ -17,6 +17,9 @@ export default defineConfig({
       tsconfig: 'tsconfig.tools.json',
     },
     globalSetup: 'test/support/provision.ts',
+    // The files of a test process share its modules: loading them anew for each file took more time than most files. So a file must
+    // undo what it changes in a module, and no file may use vi.mock.
+    isolate: false,
     // Most tests wait for Redis, leases and processes: one file for each core leaves the cores idle.
     maxWorkers: availableParallelism() + 2,
     testTimeout: 20_000,

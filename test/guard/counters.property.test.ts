@@ -1,16 +1,14 @@
 import { type CounterChange, createCounters } from '@penknife/core'
 import * as fc from 'fast-check'
-import { expect, test, vi } from 'vitest'
+import { expect, test } from 'vitest'
 
-import { createClock } from '../support/clock.ts'
+import { createClock, useSettableClock } from '../support/clock.ts'
 import { openReady } from '../support/connect.ts'
 import { pattern, useRedis } from '../support/redis.ts'
 import { cases } from '../support/until.ts'
 import { createCounterModel } from './counter-model.ts'
 
-vi.mock('../../packages/core/src/redis/scripts.gen.ts', () =>
-  import('../support/clock.ts').then(({ scriptsWithClock }) => scriptsWithClock()),
-)
+useSettableClock()
 
 const bench = useRedis()
 const START_US = 1_800_000_000_000_000
@@ -69,7 +67,7 @@ test('every answer of counters is the one that plain arithmetic gives, with rese
   const property = fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 30 }), async (steps) => {
     await bench.raw.flushall()
     await clock.set(START_US)
-    const stock = createCounters(penknife.space('shop'), 'stock', { ...LIMITS, remember: '1m' })
+    const stock = createCounters(penknife.space('shop'), 'stock', { ...LIMITS, dedup: { window: '1m' } })
     const model = createCounterModel({ ...LIMITS, rememberUs: MINUTE_US })
     for (const next of steps) {
       if (next.kind === 'clock') {

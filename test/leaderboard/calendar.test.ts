@@ -1,13 +1,11 @@
 import { type BoardCalendarWindow, createLeaderboard, type Leaderboard } from '@penknife/core'
-import { expect, test, vi } from 'vitest'
+import { expect, test } from 'vitest'
 
-import { createClock, type Clock } from '../support/clock.ts'
+import { createClock, type Clock, useSettableClock } from '../support/clock.ts'
 import { openReady } from '../support/connect.ts'
 import { pattern, useRedis } from '../support/redis.ts'
 
-vi.mock('../../packages/core/src/redis/scripts.gen.ts', () =>
-  import('../support/clock.ts').then(({ scriptsWithClock }) => scriptsWithClock()),
-)
+useSettableClock()
 
 const bench = useRedis()
 const HOUR = 3_600_000
@@ -66,7 +64,7 @@ const PERIODS: readonly (readonly [what: string, BoardCalendarWindow, from: stri
     '2032-04-03T15:00Z',
     '2032-04-03T15:30Z',
   ],
-  // Santiago goes from midnight to one o'clock: the day begins at one.
+  // In Santiago the clock changes from midnight to one o'clock, so the day begins at one.
   [
     'a day that begins at one',
     { calendar: 'day', timeZone: 'America/Santiago' },

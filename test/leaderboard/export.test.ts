@@ -1,12 +1,10 @@
-import { expect, test, vi } from 'vitest'
+import { expect, test } from 'vitest'
 
-import { createClock } from '../support/clock.ts'
+import { createClock, useSettableClock } from '../support/clock.ts'
 import { useRedis } from '../support/redis.ts'
 import { at, boardAt, HOUR, SECOND } from './boards.ts'
 
-vi.mock('../../packages/core/src/redis/scripts.gen.ts', () =>
-  import('../support/clock.ts').then(({ scriptsWithClock }) => scriptsWithClock()),
-)
+useSettableClock()
 
 const bench = useRedis()
 const START = at('2032-01-01T00:00:00Z')
@@ -75,7 +73,7 @@ test('a member that Redis returns twice, because the board shrank, is exported o
       got.push(member)
       if (got.length !== round * 350) continue
       await bench.raw.zrem(KEY, ...members.slice(300))
-      // Each look moves a part of the set into its smaller table.
+      // Each read moves a part of the set into its smaller table.
       await Promise.all(members.map((name) => bench.raw.zscore(KEY, name)))
     }
     expect(new Set(got).size).toBe(got.length)

@@ -1,14 +1,12 @@
 import { createLeaderboard, type Leaderboard, type LeaderboardOptions } from '@penknife/core'
-import { expect, test, vi } from 'vitest'
+import { expect, test } from 'vitest'
 
-import { createClock, type Clock } from '../support/clock.ts'
+import { createClock, type Clock, useSettableClock } from '../support/clock.ts'
 import { failure, openReady } from '../support/connect.ts'
 import { pattern, useRedis } from '../support/redis.ts'
 import { LONG } from '../support/until.ts'
 
-vi.mock('../../packages/core/src/redis/scripts.gen.ts', () =>
-  import('../support/clock.ts').then(({ scriptsWithClock }) => scriptsWithClock()),
-)
+useSettableClock()
 
 const bench = useRedis()
 const SINCE = Date.parse('2032-01-01T00:00:00Z')
@@ -75,7 +73,7 @@ test('thousands of members that reach a score at different times are ordered by 
     await clock.set((SINCE + from * 10) * 1000)
     await Promise.all(names.slice(from, from + 100).map((member) => board.increment(member, 7)))
   }
-  // A hundred come within each second, and these go by member.
+  // A hundred updates within each second. Their order is by member.
   const expected: string[] = []
   for (let from = 0; from < TIES; from += 100) {
     expected.push(...names.slice(from, from + 100).toSorted())

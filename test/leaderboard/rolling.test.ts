@@ -1,13 +1,11 @@
-import { expect, test, vi } from 'vitest'
+import { expect, test } from 'vitest'
 
-import { createClock } from '../support/clock.ts'
+import { createClock, useSettableClock } from '../support/clock.ts'
 import { failure } from '../support/connect.ts'
 import { useRedis } from '../support/redis.ts'
 import { all, at, boardAt, HOUR, SECOND } from './boards.ts'
 
-vi.mock('../../packages/core/src/redis/scripts.gen.ts', () =>
-  import('../support/clock.ts').then(({ scriptsWithClock }) => scriptsWithClock()),
-)
+useSettableClock()
 
 const bench = useRedis()
 
@@ -121,7 +119,7 @@ test('a sum that returns after an expiry or an undo expires like any other', asy
   await board.increment('ann', 4)
   await board.increment('ann', -4)
   await clock.advance(31 * SECOND)
-  // Left are 4 and -4; then only what brings the sum back.
+  // 4 and -4 remain, and then only the increment that restores the sum.
   await board.increment('bob', 2)
   await clock.advance(SECOND)
   await board.increment('bob', -2)

@@ -1,13 +1,11 @@
-import { expect, test, vi } from 'vitest'
+import { expect, test } from 'vitest'
 
-import { createClock } from '../support/clock.ts'
+import { createClock, useSettableClock } from '../support/clock.ts'
 import { failure } from '../support/connect.ts'
 import { useRedis } from '../support/redis.ts'
 import { at, boardAt, SECOND, shown } from './boards.ts'
 
-vi.mock('../../packages/core/src/redis/scripts.gen.ts', () =>
-  import('../support/clock.ts').then(({ scriptsWithClock }) => scriptsWithClock()),
-)
+useSettableClock()
 
 const bench = useRedis()
 const TIES = { since: '2026-01-01T00:00:00Z', until: '2036-01-01T00:00:00Z' } as const
@@ -81,6 +79,6 @@ test('rolling windows order equal sums by the time at which they were reached', 
   await clock.advance(10 * SECOND)
   await board.increment('bob', 5)
   await clock.advance(45 * SECOND)
-  // ann came down to 5 a minute after its first increment, when bob had been there for long.
+  // ann fell to 5 a minute after its first increment. bob had had 5 long before.
   expect(shown(await board.top())).toEqual(['1 bob 5', '2 ann 5'])
 })

@@ -3,13 +3,11 @@ import { channel } from 'node:diagnostics_channel'
 import { createRateLimiter, type LimiterDecision, type RateLimiter, type GcraRule } from '@penknife/core'
 import { afterEach, beforeEach, expect, onTestFinished, test, vi } from 'vitest'
 
-import { createClock } from '../support/clock.ts'
+import { createClock, useSettableClock } from '../support/clock.ts'
 import { openReady } from '../support/connect.ts'
 import { callsOf, pattern, useRedis } from '../support/redis.ts'
 
-vi.mock('../../packages/core/src/redis/scripts.gen.ts', () =>
-  import('../support/clock.ts').then(({ scriptsWithClock }) => scriptsWithClock()),
-)
+useSettableClock()
 
 const bench = useRedis()
 const START_US = 1_800_000_000_000_000
@@ -49,7 +47,7 @@ test('after the retryAfterMs of a repeated denial the call always passes', async
   const limiter = await limiterOf({ limit: 25, window: '1m', burst: 1 }, { staleness: '1m' })
   const clock = createClock(bench.raw)
   await clock.set(START_US)
-  /** Time goes on for Redis and for this process. */
+  /** Advances the time of Redis and of this process. */
   async function pass(ms: number): Promise<void> {
     await clock.advance(ms * 1000)
     vi.advanceTimersByTime(ms)
@@ -69,7 +67,7 @@ test('after the retryAfterMs of a repeated denial the call always passes', async
   }
 })
 
-test('under attack Redis is asked once during each staleness', async () => {
+test('under attack Redis gets one call in each `staleness`', async () => {
   const limiter = await limiterOf({ limit: 1, window: '1h' }, { staleness: 100 })
   vi.useFakeTimers({ toFake: ['performance'] })
   await limiter.take('ann')

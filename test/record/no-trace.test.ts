@@ -41,7 +41,9 @@ describe.each(cases)('$name', (each) => {
     let refused = 0
     for (const command of new Set([...commands, 'XADD', 'SPUBLISH'])) {
       await prepare(bench.raw, before ?? [])
-      await bench.raw.call('ACL', 'SETUSER', 'other', '+@all', `-${command}`)
+      const denied = bench.raw.call('ACL', 'SETUSER', 'other', '+@all', `-${command}`)
+      // A newer server has it.
+      if ((await denied.catch((error: Error) => error)) instanceof Error) continue
       const was = await digest()
       if (!(await fails(each))) continue
       refused++

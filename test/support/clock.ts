@@ -1,27 +1,44 @@
 import type { Redis } from 'ioredis'
 
-import type * as Generated from '../../packages/core/src/redis/scripts.gen.ts'
+import { afterAll, beforeAll } from 'vitest'
+
+import * as generated from '../../packages/core/src/redis/scripts.gen.ts'
 import { buildScripts } from '../../scripts/lua/build.ts'
 import { constantName } from '../../scripts/lua/generate.ts'
 import { asScript } from './scripts.ts'
 
-/** Where the settable clock keeps its time; outside of what penknife names. */
+/** The key of the settable clock's time. It is not one of penknife's keys. */
 export const CLOCK_KEY = 'test:clock'
 
 /** Stands in for lua/_lib/now.lua. */
 const SETTABLE = `local now = tonumber(redis.call('GET', '${CLOCK_KEY}'))`
 
-/**
- * The generated scripts with a clock that the test sets. A test file that wants it says, at its top:
- *
- *     vi.mock('../../packages/core/src/redis/scripts.gen.ts', () =>
- *       import('../support/clock.ts').then(({ scriptsWithClock }) => scriptsWithClock()))
- */
-export function scriptsWithClock(): typeof Generated {
-  const entries = buildScripts({ now: SETTABLE }).map(
-    (built) => [constantName(built.name), asScript(built)] as const,
-  )
-  return Object.fromEntries(entries) as unknown as typeof Generated
+/** The generated scripts with a settable clock, built once a process. */
+let withClock: readonly (readonly [published: object, settable: object])[] | undefined
+
+function scriptsWithClock(): NonNullable<typeof withClock> {
+  return buildScripts({ now: SETTABLE }).map((built) => {
+    const published: object | undefined = (generated as Readonly<Record<string, object>>)[
+      constantName(built.name)
+    ]
+    if (published === undefined) throw new Error(`${built.name} is not generated: run pnpm generate`)
+    return [published, asScript(built)] as const
+  })
+}
+
+/** Lets the tests of a file set the clock of the scripts. Call it at the file's top, before anything loads a script. */
+export function useSettableClock(): void {
+  const restore: (() => void)[] = []
+  beforeAll(() => {
+    for (const [published, settable] of (withClock ??= scriptsWithClock())) {
+      const before = { ...published }
+      Object.assign(published, settable)
+      restore.push(() => Object.assign(published, before))
+    }
+  })
+  afterAll(() => {
+    for (const undo of restore.splice(0)) undo()
+  })
 }
 
 /** The time of the scripts on one server, in whole microseconds. */

@@ -79,7 +79,7 @@ function values(before: readonly Arg[], counter = '-2 - - a'): string {
     [live, 'type', '{}', '', '0'],
     ['evt-1'],
     [counter],
-    ['[["s","name","1"],["i","n",1,0,5]]', '0', '', '5'],
+    ['[["s","name","1"],["i","n",1,0,5]]', '0', ''],
     ['i', 'ann', '5', 'a'],
     ['s', 'dee', '1', '', 'b', 'eva', '1', ''],
   ]
@@ -97,7 +97,7 @@ const BEFORE: NonNullable<Sample['before']> = [
   ['ZADD', BEST[0] as string, 3, 'ann', 2, 'bob', 1, 'cem'],
   ['HSET', COUNTERS[0] as string, 'b', '5'],
   ['XADD', history, '5-1', 't', 'a', 'd', '1', 'g', 'bf5d3a'],
-  ['HSET', object, ':v', 7, ':f', 3, 'n', 1],
+  ['HSET', object, ':v', 7, 'n', 1],
 ]
 
 /** A board whose periods are over. */

@@ -1,8 +1,16 @@
-/** The texts of process warnings with this code, from now on. */
+import { given } from '../../packages/http/src/warn.ts'
+
+const recorders: ((warning: NodeJS.ErrnoException) => void)[] = []
+process.on('warning', (warning) => {
+  for (const record of recorders) record(warning)
+})
+
+/** The texts of process warnings with this code, from now on. Those that are given once in a process are given again. */
 export function warningsOf(code: string): readonly string[] {
-  const heard: string[] = []
-  process.on('warning', (warning) => {
-    if ((warning as NodeJS.ErrnoException).code === code) heard.push(warning.message)
+  const texts: string[] = []
+  recorders.push((warning) => {
+    if (warning.code === code) texts.push(warning.message)
   })
-  return heard
+  given.clear()
+  return texts
 }

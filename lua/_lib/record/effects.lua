@@ -10,7 +10,7 @@
 -- - `score` on a board (`plan`): kind, member, amount, id or empty -> the value in the first window
 -- - `count` (`plan`): a line of counting.lua -> "value down up"
 -- - `claim` an id (`window`, `most`): the id -> nothing
--- - `object` (`ttl`; the object is its own key), one for a group: ops, whole, version, fence -> "+version" and lines
+-- - `object` (`ttl`; the object is its own key), one for a group: ops, whole, version -> "+version" and lines
 --
 -- A group with `lean` has fewer texts: of `add` the payload; of `publish` pub/sub channel, type, JSON; of `score` member and amount, which
 -- are increments without an id.
@@ -48,7 +48,7 @@ publishing.runs = 'XADD PEXPIRE ZREM XINFO'
 changing.runs = 'ZADD ZREM ZINCRBY ZSCORE ZMSCORE PTTL PEXPIRE'
 counted.runs = 'HGET HSET HDEL ZADD ZREM ZRANGE PEXPIRE'
 claiming_ids.runs = 'ZADD ZREM ZRANGE ZCARD ZCOUNT PEXPIRE'
-writing.runs = 'HSET HDEL DEL PEXPIRE PERSIST'
+writing.runs = 'HSET HDEL DEL PEXPIRE'
 local PLAIN_INCREMENT = 'ZINCRBY PTTL PEXPIRE'
 local AGEING = 'XRANGE XTRIM'
 local ROLLING = 'XADD XRANGE XREVRANGE XTRIM EXISTS HMGET HGET HSET HDEL HINCRBY UNLINK'
@@ -329,7 +329,6 @@ function writing.prepare(_, texts, from, key)
     ops = cjson.decode(texts[from]),
     whole = texts[from + 1] == '1',
     version = tonumber(texts[from + 2]),
-    fence = tonumber(texts[from + 3]),
   }
   local plan = objects.prepare(key, request)
   if type(plan) == 'string' then
@@ -353,7 +352,7 @@ local list = {}
 local RANK = { publish = 1, claim = 1, object = 1, count = 2, score = 3, add = 4 }
 local LAST_RANK = 5
 
-local TEXTS = { add = 3, publish = 5, score = 4, count = 1, claim = 1, object = 4 }
+local TEXTS = { add = 3, publish = 5, score = 4, count = 1, claim = 1, object = 3 }
 local LEAN_TEXTS = { add = 1, publish = 3, score = 2 }
 
 function effects.open(keys, plan)

@@ -4,6 +4,7 @@ import { type Closable, type Exchange, PASS, type Plugin } from '@penknife/http'
 import {
   closable,
   createExchanges,
+  idempotentPlugin,
   keptBody,
   leaderboardPlugin,
   misplaced,
@@ -92,3 +93,5 @@ export const requestLog: Middleware<typeof requestLogPlugin> = adapt(requestLogP
 export const notifications: Middleware<typeof notificationsPlugin> = adapt(notificationsPlugin)
 /** Serves a board's top, around and rank as JSON, with ETag and short caching. */
 export const leaderboard: Middleware<typeof leaderboardPlugin> = adapt(leaderboardPlugin)
+/** Runs the handler once for each `Idempotency-Key`, and replays its stored response to repetitions. */
+export const idempotent: Middleware<typeof idempotentPlugin> = adapt(idempotentPlugin)

@@ -1,7 +1,9 @@
 /** For adapters of other frameworks. packages/express is an example; ./testkit tests an adapter. */
 export { isStreamReply, renderReply, type RenderedReply, send } from './answer.ts'
+export { endUnsent } from './exchange/hold.ts'
 export { createExchanges } from './exchange/http-exchange.ts'
 export { keptBody, socketAddress, type View } from './exchange/view.ts'
+export { idempotentPlugin } from './idempotent/plugin.ts'
 export { leaderboardPlugin } from './leaderboard/plugin.ts'
 export { notificationsPlugin } from './notifications/plugin.ts'
 export { misplaced } from './misplaced.ts'

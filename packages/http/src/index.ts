@@ -1,2 +1,10 @@
-export { adapt, leaderboard, type NodeMiddleware, notifications, rateLimit, requestLog } from './node.ts'
+export {
+  adapt,
+  idempotent,
+  leaderboard,
+  type NodeMiddleware,
+  notifications,
+  rateLimit,
+  requestLog,
+} from './node.ts'
 export * from './plugins.ts'

@@ -4,6 +4,7 @@ import { PASS } from './answer.ts'
 import type { Exchange, NativeRequest, NativeResponse } from './exchange/exchange.ts'
 import { createExchanges } from './exchange/http-exchange.ts'
 import { keptBody, socketAddress, type View } from './exchange/view.ts'
+import { idempotentPlugin } from './idempotent/plugin.ts'
 import { leaderboardPlugin } from './leaderboard/plugin.ts'
 import { misplaced } from './misplaced.ts'
 import { notificationsPlugin } from './notifications/plugin.ts'
@@ -88,3 +89,5 @@ export const requestLog: Middleware<typeof requestLogPlugin> = adapt(requestLogP
 export const notifications: Middleware<typeof notificationsPlugin> = adapt(notificationsPlugin)
 /** Serves a board's top, around and rank as JSON, with ETag. */
 export const leaderboard: Middleware<typeof leaderboardPlugin> = adapt(leaderboardPlugin)
+/** Runs the handler once for each `Idempotency-Key`, and replays its stored response to repetitions. */
+export const idempotent: Middleware<typeof idempotentPlugin> = adapt(idempotentPlugin)

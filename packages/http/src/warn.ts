@@ -11,9 +11,9 @@ export function warn(code: string, message: string, error?: unknown): void {
 
 /**
  * The warnings that this process has already given. They are about mistakes of the application, so one for each process is
- * enough. Bounded, because names of limiters are part of the keys.
+ * enough. Bounded, because names of limiters are part of the keys. Exported for tests, which share a process.
  */
-const given = new Set<string>()
+export const given: Set<string> = new Set()
 const MOST_GIVEN = 1000
 
 /** As `warn`, but once in a process for each code and `about`. */

@@ -1,7 +1,7 @@
 import type { Effect } from '../record/effect.ts'
 import type { CommitAnswer } from '../record/types.ts'
 import { type LeasedEntry, signalOf } from './leased-entry.ts'
-import type { Delivery, StreamEntryLease } from './types.ts'
+import type { Delivery, StreamEntryLease } from './worker-types.ts'
 
 /** The fields that all deliveries of a worker share. */
 export interface DeliveryContext {

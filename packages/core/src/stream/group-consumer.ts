@@ -15,9 +15,9 @@ import { createReader } from './reader.ts'
 import { SOURCES } from './sources.ts'
 import type { Scope } from './scope.ts'
 import type { WorkerSettings } from './settings.ts'
-import type { WorkerCloseOptions } from './types.ts'
 import { createWorkerEvents, type WorkerEvents } from './worker-events.ts'
 import { bindWorkerScripts, CLOSING_MS } from './worker-scripts.ts'
+import type { WorkerCloseOptions } from './worker-types.ts'
 
 export interface GroupConsumerOptions {
   readonly group: string

@@ -2,6 +2,7 @@ import { BlockList } from 'node:net'
 
 import { describe, expect, test } from 'vitest'
 
+import { given } from '../warn.ts'
 import { ipKey, isListed, isPrivate, parseList } from './ip.ts'
 
 describe('the key of an address', () => {
@@ -68,6 +69,7 @@ describe('the key of an address', () => {
     const warnings: Error[] = []
     const hear = (warning: Error): void => void warnings.push(warning)
     process.on('warning', hear)
+    given.clear()
     const texts = [
       'unknown\u009b31m',
       'a:b',
