@@ -10,9 +10,17 @@ import { suite as guard } from './guard.ts'
 import { suite as leaderboard } from './leaderboard.ts'
 import { suite as limiter } from './limiter.ts'
 import { suite as notifier } from './notifier.ts'
+import { suite as record } from './record.ts'
 import { suite as stream } from './stream.ts'
 
-const BENCHES: readonly (Bench | Probe)[] = [...notifier, ...limiter, ...stream, ...leaderboard, ...guard]
+const BENCHES: readonly (Bench | Probe)[] = [
+  ...notifier,
+  ...limiter,
+  ...stream,
+  ...leaderboard,
+  ...guard,
+  ...record,
+]
 
 const USAGE = `Usage: pnpm bench <suite | suite.case> ... [options]
 

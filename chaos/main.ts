@@ -5,11 +5,13 @@ import { type FailoverResult, runFailover } from './failover/run.ts'
 import { findingsOf, report } from './harness/claims.ts'
 import { runGuardChaos } from './guard/run.ts'
 import { runNotifierChaos } from './notifier/run.ts'
+import { runRecordChaos } from './record/run.ts'
 import { type ChaosResult, runStreamChaos } from './stream/run.ts'
 
 const USAGE = `Usage: pnpm chaos stream [options]
        pnpm chaos notifier [options]
        pnpm chaos guard [options]
+       pnpm chaos record [options]
        pnpm chaos failover
 
 stream     workers, Redis and the network fail at random; every promise is checked against the records of the processes
@@ -25,6 +27,11 @@ guard      holders of locks, permits and reservations, Redis and the network fai
            the records of the processes
   --seed N
   --seconds N    how long faults are injected; default 120
+  --short        10 seconds
+record     processes record jobs and commit them while they, Redis and the network fail at random; streams, boards, counters and
+           notifications are compared
+  --seed N
+  --seconds N    for how long faults strike; default 120
   --short        10 seconds
 failover   kills a master under load, behind Sentinel and on a Cluster; prints what is lost, and how long calls pause
 
@@ -47,6 +54,7 @@ process.removeAllListeners('warning')
 if (positionals[0] === 'stream') await stream()
 else if (positionals[0] === 'notifier') await notifier()
 else if (positionals[0] === 'guard') await guard()
+else if (positionals[0] === 'record') await recordRun()
 else if (positionals[0] === 'failover') await failover()
 else {
   console.error(USAGE)
@@ -100,6 +108,15 @@ async function guard(): Promise<void> {
     keepJournals: true,
     log: (line) => console.log(line),
   })
+  print(result)
+  if (findingsOf(result.claims).length > 0) process.exitCode = 1
+}
+
+async function recordRun(): Promise<void> {
+  const seed = Number(values.seed ?? Math.floor(Math.random() * 1e9))
+  const seconds = Number(values.seconds ?? (values.short ? 10 : 120))
+  console.log(`chaos record: faults for ${seconds} s, --seed ${seed}`)
+  const result = await runRecordChaos({ seed, seconds, keepJournals: true, log: (line) => console.log(line) })
   print(result)
   if (findingsOf(result.claims).length > 0) process.exitCode = 1
 }

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { readdirSync, readFileSync } from 'node:fs'
 
-import { checkLoops, type Field, type LuaScript, parseScript } from './parse.ts'
+import { checkLoops, EACH, type Field, type LuaScript, parseScript } from './parse.ts'
 import { checkPhases } from './phases.ts'
 
 const LUA = new URL('../../lua/', import.meta.url)
@@ -67,13 +67,16 @@ export function buildScript(script: LuaScript, includes: Readonly<Record<string,
   // Items that are counted by their keys may have their arguments once, if they are the same for all.
   const eachArgs = countsKeys && args.length > 0 ? 'own' : String(args.length)
   // The values that all items share are first.
-  const first = sharedKeys && keys.length > 0 ? `#KEYS - items * ${keys.length}` : undefined
+  const perItem = manyKeys ? EACH : keys.length
+  const first = sharedKeys && keys.length > 0 ? `#KEYS - items * ${perItem}` : undefined
   const values = [
     ...(manyKeys ? ['{ unpack(KEYS, key + 1, key + each) }'] : keys.map((_, at) => `KEYS[key + ${at + 1}]`)),
     ...args.map((arg, at) => `ARGV[arg + ${at + 1}]${orUsual(arg)}`),
   ]
   const only = [
-    ...(manyKeys ? ['KEYS'] : keys.map((_, at) => `KEYS[${first ? `${first} + ` : ''}${at + 1}]`)),
+    ...(manyKeys
+      ? [first ? `{ unpack(KEYS, ${first} + 1) }` : 'KEYS']
+      : keys.map((_, at) => `KEYS[${first ? `${first} + ` : ''}${at + 1}]`)),
     ...args.map((arg, at) => `ARGV[${shared.length + at + 1}]${orUsual(arg)}`),
   ]
   const item = ITEM.exec(script.body)
@@ -103,15 +106,13 @@ export function buildScript(script: LuaScript, includes: Readonly<Record<string,
     body,
     'end',
     'local replies, done = {}, 0',
-    ...(manyKeys ? ['local each = #KEYS / items'] : []),
+    ...(manyKeys && !sharedKeys ? [`local ${EACH} = #KEYS / items`] : []),
     ...(eachArgs === 'own'
       ? [`local own = #ARGV > ${shared.length + args.length} and ${args.length} or 0`]
       : []),
     'local function run()',
     '  while done < items do',
-    ...(keys.length > 0
-      ? [`    local key = ${first ? `${first} + ` : ''}done * ${manyKeys ? 'each' : keys.length}`]
-      : []),
+    ...(keys.length > 0 ? [`    local key = ${first ? `${first} + ` : ''}done * ${perItem}`] : []),
     ...(args.length > 0 ? [`    local arg = ${shared.length} + done * ${eachArgs}`] : []),
     '    done = done + 1',
     `    local reply = item(${values.join(', ')})`,

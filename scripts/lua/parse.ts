@@ -115,7 +115,8 @@ export function parseScript(name: string, source: string): LuaScript {
     fail('@batch must say how many items one call may hold: 1 to 1000')
   }
   if (script.sharedKeys) {
-    if (script.manyKeys) fail('has @shared keys and @item keys: one of the two')
+    if (script.manyKeys && script.shared[0]?.name !== EACH)
+      fail(`has @shared keys and @item keys: its first @shared value must be '${EACH}', the keys of an item`)
     if (script.args.length === 0) fail('needs an @item arg: the items of a batch are counted by it')
   } else if (script.keys.length === 0) fail('needs an @item key or @shared keys: a call is routed by it')
   if (script.manyKeys && (script.keys.length > 1 || script.args.length === 0)) {
@@ -140,6 +141,9 @@ export function parseScript(name: string, source: string): LuaScript {
   checkBody(script, fail)
   return script
 }
+
+/** What a script with shared keys and a list of keys for each item calls the number of those. */
+export const EACH = 'each'
 
 const FULL =
   "must say '@full refused why' or '@full runs why', or of a part of its calls '@full runs as verb why'"
@@ -195,6 +199,8 @@ function checkBody(script: LuaScript, fail: (what: string) => never): void {
   const defined = script.includes.map((path) => path.slice(path.lastIndexOf('/') + 1))
   const given = new Set([...shared.map((field) => field.name), ...defined])
   for (const name of given) {
+    // The loop around the items uses it.
+    if (script.manyKeys && name === EACH) continue
     if (!globals.has(name)) fail(`the header promises '${name}', the body does not use it`)
   }
   for (const name of globals) {

@@ -3,6 +3,7 @@ import {
   createNotifier,
   createStream,
   type PenknifeError,
+  record,
   type Space,
 } from '@penknife/core'
 import type { Redis } from 'ioredis'
@@ -73,13 +74,22 @@ function loadOf(
   const publishes = keepCalling((nth) => notifier.publish(`room${nth % 5}`, nth))
   const count = counters(space, deadlineMs)
   const counts = keepCalling((nth) => count(`c${nth % 100}`))
-  const loads = [increments, updates, adds, onces, publishes, counts]
+  const jobs = createStream<number>(space, 'jobs', { groups: ['work'] })
+  const recorded = createLeaderboard(space, 'recorded')
+  const committed = createLeaderboard(space, 'committed')
+  const records = keepCalling((nth) => record(space, jobs.adding(nth), recorded.incrementing(`m${nth % 5}`)))
+  startWorker(jobs, 'work', (delivery) => delivery.commit(committed.incrementing(`m${delivery.payload % 5}`)))
+  const loads = [increments, updates, adds, onces, publishes, counts, records]
   async function check(): Promise<void> {
     await until('all entries are handled', () => [...added].every((id) => handled.has(id)))
     const sum = (rows: readonly { readonly score: number }[]): number =>
       rows.reduce((all, { score }) => all + score, 0)
     expectDone(sum(await board.top()), increments)
     expectDone(sum(await windows.top()), updates)
+    const jobsMade = sum(await recorded.top())
+    expectDone(jobsMade, records)
+    await until('each job is committed, once', async () => sum(await committed.top()) >= jobsMade)
+    expect(sum(await committed.top())).toBe(jobsMade)
     expect(added.size).toBe(adds.done + onces.done)
     expectDone(handled.size, adds, onces)
     const counted = await Promise.all(Array.from({ length: 100 }, (_, at) => count(`c${at}`)))

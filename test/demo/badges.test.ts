@@ -20,7 +20,10 @@ function click(atMs: number, attempt = 1): Delivery<Click> {
   const id = `${atMs}-0`
   const lease = { key: 'stream', group: 'badges', consumer: 'test', id, fence: attempt }
   const entry = { id, addedAtMs: atMs, payload: { member: 'ann' }, traceparent: undefined }
-  return { ...entry, attempt, fence: attempt, lease, signal }
+  const commit = (): never => {
+    throw new Error('the handler of badges does not commit')
+  }
+  return { ...entry, attempt, fence: attempt, lease, signal, commit }
 }
 
 const tools = (badges: readonly { readonly id: string }[]): string[] => badges.map(({ id }) => id)

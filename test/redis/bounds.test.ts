@@ -60,8 +60,8 @@ type Type = 'string' | 'zset' | 'stream' | 'hash'
 
 /** The type of a key's content, by its domain and the first part after the name that decides it. */
 const TYPES: readonly (readonly [RegExp, Type])[] = [
-  [/\}:(lock|once|request|fence|counter-id|permit-extra):/, 'string'],
-  [/\}:counter:\w+(:reserved)?(:next)?$|\}:object:|\}:stream:\w+:schedules$/, 'hash'],
+  [/\}:(lock|once|request|fence|counter-id|permit-extra|record):/, 'string'],
+  [/\}:counter:\w+(:reserved)?(:next)?$|\}:object:|\}:stream:\w+:schedules$|:committed:/, 'hash'],
   [/\}:(limit|limit-log|notify-id):|\}:stream:\w+:(once|mark|paused|declaration)/, 'string'],
   [/\}:board:\w+:(data|ids$|.*:(gone|parts)$)/, 'hash'],
   [/\}:(notify|notify-control):|\}:board:.*log$|\}:stream:\w+(:(ready|dead):\w+)?$/, 'stream'],

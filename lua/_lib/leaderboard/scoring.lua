@@ -8,13 +8,16 @@
 --   value in the first window.
 -- - `scoring.apply(of, plan, watch, wants_events)` makes the changes, and returns the reply of lua/leaderboard/update.lua.
 --
+-- - `scoring.adds(of, amount)`: whether an increment needs no plan, on a board that is only sorted sets of plain scores: then
+--   `scoring.add(of, member, amount)` makes it. False before anything was prepared.
+--
 -- A plan depends on the stored data: apply it before the next one is prepared.
 -- @include leaderboard/board
 -- @include leaderboard/remove_expired
 -- @include leaderboard/delete_old_ids
 -- @include now
 -- @include typed
-local scoring = { open = nil, prepare = nil, apply = nil }
+local scoring = { open = nil, adds = nil, add = nil, prepare = nil, apply = nil }
 
 -- A smaller number added to any finite double gives a finite double.
 local HARMLESS = 2 ^ 970
@@ -358,18 +361,27 @@ function scoring.prepare(of, changes, brief)
   return plan or redis.error_reply('ERR the new score of ' .. member .. ' would be too large')
 end
 
+function scoring.adds(of, amount)
+  return of.current and of.plain and math.abs(amount) < HARMLESS
+end
+
+function scoring.add(of, member, amount)
+  local windows, first = of.windows, nil
+  for at = 1, #windows do
+    local window = windows[at]
+    local value = redis.call('ZINCRBY', window.z, amount, member)
+    if window.lives or window.log then
+      set_ttl(of, window)
+    end
+    first = first or value
+  end
+  return first
+end
+
 function scoring.apply(of, plan, watch, wants_events)
   local changes = plan.changes
   if not changes then
-    local first
-    for _, window in ipairs(of.windows) do
-      local value = redis.call('ZINCRBY', window.z, plan[3], plan[2])
-      if window.lives or window.log then
-        set_ttl(of, window)
-      end
-      first = first or value
-    end
-    return first
+    return scoring.add(of, plan[2], plan[3])
   end
   if plan.alone then
     return apply_alone(of, plan)

@@ -6,6 +6,7 @@ export * from './leaderboard/index.ts'
 export type { Lease } from './lease.ts'
 export * from './limiter/index.ts'
 export * from './notifier/index.ts'
+export * from './record/index.ts'
 export type { BreakerEvent, BreakerOptions } from './redis/breaker.ts'
 export type { ConnectionPurpose } from './redis/driver.ts'
 export type {

@@ -1,3 +1,4 @@
+import type { EffectLayout } from '../record/effect.ts'
 import type { Runtime } from '../redis/penknife.ts'
 import type { Port } from '../redis/runner.ts'
 import type { Arg } from '../redis/script.ts'
@@ -44,6 +45,8 @@ export interface CounterCalls {
     lastsMs: number,
     terms: CounterCallTerms & { readonly isNew: boolean },
   ): Promise<CounterReply>
+  /** The keys and the plan of the counters as effects. */
+  layout(nowMs: number): EffectLayout
   read(names: string): Promise<CounterReply>
   /** Milliseconds until the next reservation expires, after giving back those that did; at most until a new period begins. */
   expire(): Promise<number>
@@ -103,6 +106,10 @@ export function createCounterCalls(
     reserve(lines, id, lastsMs, { fence, isNew }) {
       if (fence) return fenced(fence.key, fence.key, fence.token, lines, id, lastsMs)
       return reserve(lines, id, isNew ? -lastsMs : lastsMs)
+    },
+    layout(nowMs) {
+      const { keys: own, times, period } = lay(nowMs)
+      return { keys: own, plan: { plan: planText(times) }, period }
     },
     read: counted,
     async expire() {

@@ -1,5 +1,6 @@
 import type { CalendarUnit } from '../calendar.ts'
 import type { Duration } from '../duration.ts'
+import type { Effect } from '../record/effect.ts'
 import type { Fence } from './fence-types.ts'
 
 export interface CountersOptions {
@@ -61,6 +62,22 @@ export interface CounterSingleChangeOptions extends CounterChangeOptions {
   /** The ceiling of this change, instead of the object's own. */
   readonly ceiling?: number
 }
+
+/** Options of `incrementing` and `decrementing`. */
+export interface CounterEffectOptions {
+  /** For this change instead of the object's own. */
+  readonly floor?: number
+  /** For this change instead of the object's own. */
+  readonly ceiling?: number
+  /**
+   * Effects that are made in the same step when this change brings the counter to `value`, or past it. They add to streams or publish.
+   * So the last of several steps starts the next one.
+   */
+  readonly reaching?: { readonly value: number; readonly effects: readonly Effect[] }
+}
+
+/** The result of `incrementing` and `decrementing`: with `reaching`, `reached` is whether those effects were made. */
+export type CounterEffectResult = CounterState & { readonly reached?: boolean }
 
 /** The state of a counter. */
 export interface CounterState {
@@ -206,6 +223,10 @@ export interface Counters {
     options: CounterChangeOptions & CounterFenceOptions,
   ): Promise<CountersAnswer | CounterFenced>
   change(changes: readonly CounterChange[], options?: CounterChangeOptions): Promise<CountersAnswer>
+  /** The effect of `increment`, for `record` and `commit`. */
+  incrementing(counter: string, by?: number, options?: CounterEffectOptions): Effect<CounterEffectResult>
+  /** The effect of `decrement`. */
+  decrementing(counter: string, by?: number, options?: CounterEffectOptions): Effect<CounterEffectResult>
   /** Reads up to 50 counters. */
   read(counters: readonly string[]): Promise<readonly CounterState[]>
   /**

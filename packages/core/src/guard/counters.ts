@@ -8,6 +8,7 @@ import { runtimeOf, type Space } from '../redis/penknife.ts'
 import { reportRedeclared } from '../redeclared.ts'
 import { createCounterReader } from './counter-answers.ts'
 import { createCounterCalls } from './counter-calls.ts'
+import { createCounterEffects } from './counter-effects.ts'
 import {
   checkCounter,
   declarationText,
@@ -204,8 +205,10 @@ export function createCounters(space: Space, name: string, options: CountersOpti
     return end(own, startMs, ending, given)
   }
 
+  const { layout } = calls
   const counters = {
     name,
+    ...createCounterEffects({ space: space.name, name, runtime, reader, layout, declare }),
     async increment(counter: string, by: number = 1, given: Fenced<CounterSingleChangeOptions> = NONE) {
       if (add && given === NONE) return addTo(add, counter, wholeAmount(by))
       return one(counter, wholeAmount(by), given)

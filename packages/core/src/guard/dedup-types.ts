@@ -1,5 +1,6 @@
 import type { Duration } from '../duration.ts'
 import type { PenknifeError } from '../errors.ts'
+import type { Effect } from '../record/effect.ts'
 import type { Jsonified } from '../json.ts'
 
 export interface DeduperOptions {
@@ -25,6 +26,8 @@ export interface Deduper {
   claim(id: string): Promise<boolean>
   /** As `claim` for up to 1,000 ids, each by itself. One script call for every 64 ids of a shard. */
   claimMany(ids: readonly string[]): Promise<readonly boolean[]>
+  /** The effect of claiming an id, for `record` and `commit`. A known id refuses all effects. Needs `place: 'space'`. */
+  claiming(id: string): Effect<true>
   /** Forgets an id, such as when its processing failed. True if it was stored. */
   forget(id: string): Promise<boolean>
 }

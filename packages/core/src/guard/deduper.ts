@@ -1,6 +1,7 @@
 import { durationMs } from '../duration.ts'
 import { invalid } from '../errors.ts'
 import { checkName, checkOptions, checkText, wholeNumber } from '../options.ts'
+import { Effect, type EffectTarget, textsOf } from '../record/effect.ts'
 import { badReply } from '../redis/failures.ts'
 import { type Route, shortened } from '../redis/keys.ts'
 import { runtimeOf, type Space } from '../redis/penknife.ts'
@@ -34,7 +35,8 @@ export function createDeduper(space: Space, name: string, options: DeduperOption
   const maxIds = wholeNumber('maxIds', options.maxIds ?? 1_000_000, 1000, 100_000_000)
   const place = options.place ?? 'spread'
   if (place !== 'spread' && place !== 'space') throw invalid('place', place, "give 'spread' or 'space'")
-  const { keys, bind, use } = runtimeOf(space)
+  const runtime = runtimeOf(space)
+  const { keys, bind, use } = runtime
   const title = `deduper '${name}' of space '${space.name}'`
   use('deduper', name)
   const most = place === 'space' ? maxIds : Math.ceil(maxIds / SHARDS)
@@ -70,8 +72,27 @@ export function createDeduper(space: Space, name: string, options: DeduperOption
     for (const [at, to] of places.entries()) answer[to] = reply[at] === '1'
   }
 
+  const target: EffectTarget = {
+    kind: 'claim',
+    title: `deduper '${name}'`,
+    space: space.name,
+    runtime,
+    layout: () => ({ keys: [keys.guard('seen', name)], plan: { window: windowMs, most } }),
+    cost: 5,
+    shapes: new WeakMap(),
+  }
+
   return {
     name,
+    claiming(id) {
+      if (place !== 'space')
+        throw invalid(
+          'place',
+          place,
+          "create the deduper with place: 'space' to claim in one step with other changes",
+        )
+      return new Effect({ target, texts: textsOf(checkId(id)), read: () => true as const })
+    },
     async claim(id) {
       const checked = checkId(id)
       const { route, key } = shardOf(checked)

@@ -1,6 +1,7 @@
 import type { Duration } from '../duration.ts'
 import type { Jsonified } from '../json.ts'
 import type { StandardSchema } from '../standard-schema.ts'
+import type { Effect } from '../record/effect.ts'
 import type { Fence } from './fence-types.ts'
 
 export interface ObjectsOptions<Value> {
@@ -74,6 +75,11 @@ export type ObjectUpdateAnswer<Value> =
   | { readonly ok: false; readonly reason: 'conflict' }
   | Extract<ObjectRefusal, { readonly reason: 'fence' }>
 
+/** Options of the effects of objects, as of `set`, `merge` and `increment`. */
+export type ObjectSettingOptions = Pick<ObjectWriteOptions, 'ifVersion'>
+export type ObjectMergingOptions = Pick<ObjectMergeOptions, 'ifVersion' | 'remove'>
+export type ObjectIncrementingOptions = Pick<ObjectIncrementOptions, 'ifVersion' | 'floor' | 'ceiling'>
+
 /**
  * Values with versions: compare-and-set, and changes of single fields. Created by `createObjects`.
  *
@@ -105,6 +111,12 @@ export interface Objects<Value> {
     change: (value: Jsonified<Value> | undefined) => Value | undefined | Promise<Value | undefined>,
     options?: ObjectUpdateOptions,
   ): Promise<ObjectUpdateAnswer<Value>>
+  /** The effect of `set`, for `record` and `commit`. Its result is the version. An async schema is awaited by that call. */
+  setting(id: string, value: Value, options?: ObjectSettingOptions): Effect<number>
+  /** The effect of `merge`. Its result is the version. */
+  merging(id: string, fields: Partial<Value>, options?: ObjectMergingOptions): Effect<number>
+  /** The effect of `increment`. Its result is the field's value. */
+  incrementing(id: string, field: string, by?: number, options?: ObjectIncrementingOptions): Effect<number>
   /** Deletes an object; `version` is the deleted one, 0 when there was none. */
   delete(id: string, options?: ObjectWriteOptions): Promise<ObjectAnswer>
 }

@@ -4,6 +4,8 @@ import { durationMs } from '../duration.ts'
 import { invalid, PenknifeError } from '../errors.ts'
 import { toJson } from '../json.ts'
 import { checkName, checkOptions, checkText, wholeNumber } from '../options.ts'
+import { Effect, type EffectTarget, textsOf } from '../record/effect.ts'
+import type { RecordRefusalReason } from '../record/refusals.ts'
 import { badReply, readReply } from '../redis/failures.ts'
 import { runtimeOf, type Space } from '../redis/penknife.ts'
 import type { Reply } from '../redis/script.ts'
@@ -14,6 +16,8 @@ import type {
   ObjectAnswer,
   ObjectFieldsOptions,
   ObjectIncrementAnswer,
+  ObjectIncrementOptions,
+  ObjectMergeOptions,
   ObjectRefusal,
   Objects,
   ObjectsOptions,
@@ -53,7 +57,8 @@ export function createObjects<Value = unknown>(
   const { schema } = options
   if (schema !== undefined) checkSchema('schema', schema)
   const ttlMs = options.ttl === undefined ? 0 : Math.ceil(durationMs('ttl', options.ttl, { min: 1000 }))
-  const { keys, bind, use } = runtimeOf(space)
+  const runtime = runtimeOf(space)
+  const { keys, bind, use } = runtime
   const { route } = keys
   const title = `objects '${name}' of space '${space.name}'`
   use('objects', name)
@@ -76,8 +81,7 @@ export function createObjects<Value = unknown>(
     whole: boolean,
     { ifVersion, fence, fieldTtl }: ObjectFieldsOptions,
   ): Promise<string> {
-    if (ops.length > MOST_FIELDS)
-      throw invalid('value', ops, `it has ${ops.length} fields; give at most ${MOST_FIELDS}`)
+    checkFields(ops)
     const key = keyOf(id)
     const version = numberText('ifVersion', ifVersion)
     const [fenceKey, token] = fenceOf(key, fence)
@@ -120,31 +124,66 @@ export function createObjects<Value = unknown>(
     return send(id, opsOf('value', value, true), true, asked)
   }
 
+  const target: EffectTarget = {
+    kind: 'object',
+    title: `objects '${name}'`,
+    space: space.name,
+    runtime,
+    // A script asks for the rights to a key of each target; this one never exists.
+    layout: () => ({ keys: [keys.guard('object', name)], plan: { ttl: ttlMs } }),
+    cost: 6,
+    shapes: new WeakMap(),
+  }
+
+  function effect(
+    id: string,
+    ops: readonly Op[] | Promise<readonly Op[]>,
+    whole: boolean,
+    { ifVersion }: ObjectWriteOptions,
+    readLine: (line: string) => number,
+  ): Effect<number> {
+    const version = numberText('ifVersion', ifVersion)
+    const encode = (all: readonly Op[]): string =>
+      textsOf(JSON.stringify(checkFields(all)), whole ? 1 : 0, version)
+    const texts = ops instanceof Promise ? ops.then(encode) : encode(ops)
+    // A refused value fails the call that makes the change.
+    if (typeof texts !== 'string') texts.catch(() => {})
+    return new Effect({ target, key: keyOf(id), texts, read: readLine, refusal: refusalOf })
+  }
+
+  const readVersion = (line: string): number => toVersion(line.slice(1).split('\n')[0])
+
   return {
     name,
     get,
+    setting(id, value, asked = NONE) {
+      checkOptions('setting', asked, ['ifVersion'])
+      const checked = schema ? conform(schema, 'value', value) : value
+      const ops =
+        checked instanceof Promise
+          ? checked.then((one) => opsOf('value', one, true))
+          : opsOf('value', checked, true)
+      return effect(id, ops, true, asked, readVersion)
+    },
+    merging(id, fields, asked = NONE) {
+      checkOptions('merging', asked, ['ifVersion', 'remove'])
+      return effect(id, mergeOps(fields, asked), false, asked, readVersion)
+    },
+    incrementing(id, field, by = 1, asked = NONE) {
+      checkOptions('incrementing', asked, ['ifVersion', 'floor', 'ceiling'])
+      return effect(id, [incrementOp(field, by, asked)], false, asked, (line) => Number(line.split('\n')[1]))
+    },
     async set(id, value, asked = NONE) {
       checkOptions('set', asked, ['ifVersion', 'fence'])
       return answer(await set(id, schema ? await conform(schema, 'value', value) : value, asked))
     },
     async merge(id, fields, asked = NONE) {
       checkOptions('merge', asked, ['ifVersion', 'fence', 'fieldTtl', 'remove'])
-      const { remove: gone = [] } = asked
-      if (!isFields(fields)) throw invalid('fields', fields, 'give an object')
-      if (!Array.isArray(gone)) throw invalid('remove', gone, 'give a list of fields')
-      const removed = Array.from(gone, (field): Op => ['d', checkField(field)])
-      // A value that was stored whole becomes an object.
-      return answer(
-        await send(id, [['d', WHOLE], ...removed, ...opsOf('fields', fields, false)], false, asked),
-      )
+      return answer(await send(id, mergeOps(fields, asked), false, asked))
     },
     async increment(id, field, by = 1, asked = NONE) {
       checkOptions('increment', asked, ['ifVersion', 'fence', 'fieldTtl', 'floor', 'ceiling'])
-      const { floor = -Number.MAX_VALUE, ceiling = Number.MAX_VALUE } = asked
-      for (const [what, value] of Object.entries({ by, floor, ceiling }))
-        if (typeof value !== 'number' || !Number.isFinite(value))
-          throw invalid(what, value, 'give a finite number')
-      const reply = await send(id, [['i', checkField(field), by, floor, ceiling]], false, asked)
+      const reply = await send(id, [incrementOp(field, by, asked)], false, asked)
       return readReply(title, () => {
         const found = answerOf(reply)
         if (found) return found.ok ? { ...found, value: Number(reply.split('\n')[1]) } : found
@@ -178,6 +217,40 @@ export function createObjects<Value = unknown>(
       return answer(await remove(route, key, fenceKey, version, token))
     },
   }
+}
+
+function checkFields(ops: readonly Op[]): readonly Op[] {
+  if (ops.length <= MOST_FIELDS) return ops
+  throw invalid('value', ops, `it has ${ops.length} fields; give at most ${MOST_FIELDS}`)
+}
+
+function mergeOps(fields: unknown, { remove: gone = [] }: ObjectMergeOptions): readonly Op[] {
+  if (!isFields(fields)) throw invalid('fields', fields, 'give an object')
+  if (!Array.isArray(gone)) throw invalid('remove', gone, 'give a list of fields')
+  const removed = Array.from(gone as readonly string[], (field): Op => ['d', checkField(field)])
+  // A value that was stored whole becomes an object.
+  return [['d', WHOLE], ...removed, ...opsOf('fields', fields, false)]
+}
+
+function incrementOp(
+  field: string,
+  by: number,
+  { floor = -Number.MAX_VALUE, ceiling = Number.MAX_VALUE }: ObjectIncrementOptions,
+): Op {
+  for (const [what, value] of Object.entries({ by, floor, ceiling }))
+    if (typeof value !== 'number' || !Number.isFinite(value))
+      throw invalid(what, value, 'give a finite number')
+  return ['i', checkField(field), by, floor, ceiling]
+}
+
+/** Why an effect was refused, see lua/_lib/guard/objects.lua. */
+function refusalOf(line: string): RecordRefusalReason {
+  const [, kind = '', rest = ''] = /^([vnl]) (.*)$/.exec(line) ?? []
+  if (kind === 'v') return { reason: 'version', version: Number(rest) }
+  if (kind === 'n') return { reason: 'not-a-number', field: rest }
+  const [, counter = '', reason = '', text = ''] = /^(.*) (floor|ceiling) (\S+)$/.exec(rest) ?? []
+  if (reason !== 'floor' && reason !== 'ceiling') throw new Error(`'${line}' is no refusal`)
+  return { reason, counter, value: Number(text) }
 }
 
 function numberText(what: string, value: number | undefined): string {

@@ -71,6 +71,7 @@ export function createLeaderboard<Data = unknown>(
     topic,
     key,
     keyOf,
+    gate,
   }
   use('leaderboard', name)
 

@@ -1,3 +1,4 @@
+import type { Effect } from '../record/effect.ts'
 import type { BoardEvent } from './event-types.ts'
 import type {
   BoardReadOptions,
@@ -91,6 +92,12 @@ export interface Leaderboard<Data = unknown> {
     updates: readonly BoardUpdate[],
     options: BoardUpdateOptions & { readonly change: true | string },
   ): Promise<readonly BoardScoreChange[]>
+  /** The effect of an increment, for `record` and `commit`. Its result is the member's new score in the first window. */
+  incrementing(member: string, by?: number, options?: Pick<BoardIncrementOptions, 'id'>): Effect<number>
+  /** The effect of `set`. */
+  setting(member: string, score: number): Effect<number>
+  /** The effect of `best`. */
+  improving(member: string, score: number): Effect<number>
   /**
    * Undoes the increment with this id in every window that still counts it: in the calendar period of its time, and in
    * rolling windows where it has not expired. The member stays on the board (on a rolling window unless its sum is zero).

@@ -1,6 +1,8 @@
 import { invalid } from '../errors.ts'
 import type { Topic } from '../events.ts'
 import { checkOptions } from '../options.ts'
+import { Effect, type EffectTarget, textsOf } from '../record/effect.ts'
+import type { Gate } from '../redis/batch.ts'
 import { readReply } from '../redis/failures.ts'
 import type { Runtime } from '../redis/penknife.ts'
 import type { Arg, Reply } from '../redis/script.ts'
@@ -24,7 +26,10 @@ import type { Layouts } from './windows.ts'
 /** An update as an argument of the script. */
 type Packed = readonly [kind: 'i' | 's' | 'b', member: string, amount: number, id?: string]
 
-export type Updates = Pick<Leaderboard, 'increment' | 'set' | 'best' | 'update'>
+export type Updates = Pick<
+  Leaderboard,
+  'increment' | 'set' | 'best' | 'update' | 'incrementing' | 'setting' | 'improving'
+>
 
 /** The most updates times windows of one script call. */
 const MOST_WRITES = 100
@@ -40,10 +45,12 @@ export interface UpdateParts {
   readonly topic: Topic<BoardEvent>
   /** The key of the all-time window. */
   readonly key: string
+  /** Opens when the board is declared. */
+  readonly gate: Gate
 }
 
 export function createUpdates(parts: UpdateParts): Updates {
-  const { space, name, runtime, settings, scores, layouts, clock, topic, key } = parts
+  const { space, name, runtime, settings, scores, layouts, clock, topic, key, gate } = parts
   const { route } = runtime.keys
   const { windows, dedupWindow } = settings
   const about = { space, name }
@@ -67,6 +74,27 @@ export function createUpdates(parts: UpdateParts): Updates {
   const items = Math.max(3, Math.floor(32 / windows.length))
 
   const hasListeners = (): boolean => settings.events !== undefined && topic.hasListeners
+
+  const target: EffectTarget = {
+    kind: 'score',
+    title: `leaderboard '${name}'`,
+    space,
+    runtime,
+    layout(nowMs) {
+      const { keys, plan, period } = layouts.update({ nowMs })
+      return { keys, plan: { plan }, period }
+    },
+    cost: costOf(settings),
+    gate,
+    shapes: new WeakMap(),
+  }
+
+  function effect(update: BoardUpdate): Effect<number> {
+    const [kind, member, amount, id] = pack(update)
+    if (kind !== 'i' || id !== undefined)
+      return new Effect({ target, texts: textsOf(kind, member, amount, id ?? ''), read: scoreOf })
+    return new Effect({ target, texts: textsOf(member, amount), full: asIncrement, read: scoreOf })
+  }
 
   function pack(update: BoardUpdate): Packed {
     if (typeof update !== 'object' || update === null)
@@ -171,7 +199,25 @@ export function createUpdates(parts: UpdateParts): Updates {
       }
       return (await make(Array.from(updates, pack), watchOf(options))) as never
     },
+    incrementing(member, by = 1, options = {}) {
+      checkOptions('incrementing', options, ['id'])
+      const { id } = options
+      return effect(id === undefined ? { member, increment: by } : { member, increment: by, id })
+    },
+    setting: (member, score) => effect({ member, set: score }),
+    improving: (member, score) => effect({ member, best: score }),
   }
+}
+
+/** The texts of an increment without an id, in the full form. */
+function asIncrement(texts: string): string {
+  return textsOf('i') + texts + textsOf('')
+}
+
+/** Microseconds of Redis that an update costs on a board of a million members, see `EffectTarget`. */
+function costOf({ windows, dense, keep, dedupWindow }: Settings): number {
+  const each = windows.map(({ kind }) => (kind === 'rolling' ? 18 : 7) + (dense ? 7 : 0) + (keep ? 10 : 0))
+  return each.reduce((sum, cost) => sum + cost, dedupWindow === undefined ? 0 : 4)
 }
 
 const NONE = {}

@@ -87,7 +87,7 @@ export function createNotifier(
   const unreadable = createUnreadable(about, title, notices)
   const arrivals = createArrivals()
   const histories = createHistories(name, runtime, retention.age)
-  const { publish, nudge } = createPublishing(name, runtime, retention, options.schemas, declare)
+  const { publish, publishing, nudge } = createPublishing(about, runtime, retention, options.schemas, declare)
   const channelsOptions = { name, runtime, ttlMs: retention.ttl, histories, arrivals, unreadable, declare }
   const { subscribe, behind } = createChannels(channelsOptions)
   const control = createControl(createControlChannel(name, runtime, arrivals, unreadable), deadlineMs)
@@ -97,6 +97,7 @@ export function createNotifier(
   return {
     name,
     publish,
+    publishing,
     nudge,
     async listen(patterns, listening) {
       checkListen(patterns, listening)

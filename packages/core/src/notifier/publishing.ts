@@ -1,3 +1,4 @@
+import { Effect, type EffectTarget, END, textsOf } from '../record/effect.ts'
 import type { Runtime } from '../redis/penknife.ts'
 import { notifierNudge, notifierPublish } from '../redis/scripts.gen.ts'
 import { checkChannel, checkPublish } from './checks.ts'
@@ -16,23 +17,55 @@ export interface Retention {
 }
 
 export interface Publishing {
+  publishing(channel: string, data: unknown, options?: Omit<NotifierPublishOptions, 'id'>): Effect<string>
   publish(channel: string, data: unknown, options?: NotifierPublishOptions): Promise<string>
   nudge(channel: string, data: unknown, options?: Pick<NotifierPublishOptions, 'type'>): Promise<void>
 }
 
 /** @param declare reports once that another process declared the notifier in another way */
 export function createPublishing(
-  name: string,
-  { keys, bind }: Runtime,
+  { space, name }: { readonly space: string; readonly name: string },
+  runtime: Runtime,
   { history, age, ttl, dedupWindowMs }: Retention,
   schemas: NotifierEventSchemas | undefined,
   declare: () => void,
 ): Publishing {
+  const { keys, bind } = runtime
   const { route } = keys
   const encode = createEncode(schemas)
   const publish = bind(notifierPublish, [[keys.beginnings(name)], history, ttl, age, dedupWindowMs])
   const nudge = bind(notifierNudge, [keys.nudges(name)])
+  const target: EffectTarget = {
+    kind: 'publish',
+    title: `notifier '${name}'`,
+    space,
+    runtime,
+    // Text, where a script only hands a number on: printing it costs a microsecond.
+    layout: () => ({ keys: [keys.beginnings(name)], plan: { keep: String(history), ttl: String(ttl), age } }),
+    cost: 7,
+    used: declare,
+    shapes: new WeakMap(),
+  }
   return {
+    publishing(channel, data, options = {}) {
+      checkChannel(channel)
+      const { type, coalesce, lastsMs } = checkPublish(options, ['type', 'ttl', 'coalesce'])
+      const begin = keys.live(name, channel) + END + type + END
+      const lean = coalesce === '' && lastsMs === 0
+      const end = lean ? END : END + textsOf(coalesce, lastsMs)
+      const encoded = encode(type, data)
+      const texts =
+        typeof encoded === 'string' ? begin + encoded + end : encoded.then((json) => begin + json + end)
+      // Refused data fails the call that makes the change.
+      if (typeof texts !== 'string') texts.catch(() => {})
+      return new Effect({
+        target,
+        key: keys.history(name, channel),
+        texts,
+        full: lean ? withoutLimits : undefined,
+        read: (id) => id,
+      })
+    },
     async publish(channel, data, options = {}) {
       checkChannel(channel)
       const { type, id, coalesce, lastsMs } = checkPublish(options)
@@ -51,4 +84,9 @@ export function createPublishing(
       await nudge(route, keys.live(name, channel), channel, type, json)
     },
   }
+}
+
+/** The texts of an event without `coalesce` and `ttl`, in the full form. */
+function withoutLimits(texts: string): string {
+  return texts + textsOf('', 0)
 }

@@ -1,4 +1,5 @@
 import type { NotifierEventMap, NotifierMessage, NotifierMessageOf, NotifierNotice } from './events.ts'
+import type { Effect } from '../record/effect.ts'
 import type { NotifierPublishOptions } from './options.ts'
 import type { NotifierAdmission, NotifierAdmitOptions } from './rights/types.ts'
 import type {
@@ -51,6 +52,12 @@ export interface Notifier<
     data: Inputs[Type],
     options?: NotifierPublishOptions<Type>,
   ): Promise<string>
+  /** The effect of publishing an event, for `record` and `commit`. Its result is the event's id. */
+  publishing<Type extends keyof Inputs & string = Extract<'message', keyof Inputs>>(
+    channel: Channel,
+    data: Inputs[Type],
+    options?: Omit<NotifierPublishOptions<Type>, 'id'>,
+  ): Effect<string>
   /**
    * Sends to current listeners, of the channel (`subscribe`) and of patterns (`listen`), and stores nothing: best effort.
    * Resolves when Redis has sent it. Cost: two SPUBLISH in a script call that the nudges of a tick share.

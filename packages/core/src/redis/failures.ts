@@ -54,6 +54,13 @@ export function movedAway(error: unknown): error is ReplyError {
   return ELSEWHERE.has(replyCode(error) ?? '')
 }
 
+/** Whether a call failed because the memory of Redis is full: it did nothing. */
+export function refusedForMemory(error: unknown): boolean {
+  return (
+    error instanceof PenknifeError && error.fate === 'not-done' && errorText(error.cause).startsWith('OOM ')
+  )
+}
+
 /** The client library's own error, for the `cause` of an error. */
 export function saidBy(error: unknown): unknown {
   return isReply(error) || neverSent(error) ? (error.cause ?? error) : error

@@ -75,6 +75,10 @@ export interface Keys {
   guardOf(kind: string, name: string, id: string): string
   /** A pub/sub channel of guard/. Its name includes the database. */
   guardLive(kind: string, name: string, id: string): string
+  /** The first answer of a `record` with an id. */
+  recorded(id: string): string
+  /** The results of a worker's last commits. */
+  committed(stream: string, consumer: string): string
   /** The key of guard/ for an object's part in a shard. */
   guardShard(route: Route, kind: string, name: string): string
   /** As `guardOf` and `guardLive`, in a shard. */
@@ -129,6 +133,8 @@ export function createKeys(space: string, { keyPrefix, db }: KeyOptions): Keys {
     guard: (kind, name, ...part) => `${base}${[kind, name, ...part].join(':')}`,
     guardOf: (kind, name, id) => `${base}${kind}:${name}:${short(id)}`,
     guardLive: (kind, name, id) => `${base}${kind}:${name}:${short(id)}:${live}`,
+    recorded: (id) => `${base}record:${short(id)}`,
+    committed: (stream, consumer) => `${base}stream:${stream}:committed:${consumer}`,
     guardShard: ({ tag }, kind, name) => `${root}{${tag}}:${kind}:${name}`,
     guardShardOf: ({ tag }, kind, name, id) => `${root}{${tag}}:${kind}:${name}:${short(id)}`,
     guardShardLive: ({ tag }, kind, name, id) => `${root}{${tag}}:${kind}:${name}:${short(id)}:${live}`,

@@ -9836,7 +9836,7 @@ return replies`,
  */
 export const leaderboardUpdate: Script<[keys: readonly string[], plan: Arg], [changes: Arg, watch: Arg, events: Arg], number | string | readonly Reply[]> = {
   name: 'leaderboard/update',
-  sha: 'bcc56b83c36f80480d7270d0f713cb65900651e4',
+  sha: '8f165d9e1beff2acb579725508255f55c6c570cc',
   batch: 32,
   sharedKeys: true,
   shared: ["plan"],
@@ -10087,7 +10087,7 @@ end
 redis.call('XDEL', idlog, entry[1])
 end
 end
-local scoring = { open = nil, prepare = nil, apply = nil }
+local scoring = { open = nil, adds = nil, add = nil, prepare = nil, apply = nil }
 local HARMLESS = 2 ^ 970
 local LARGEST = 1.7976931348623157e308
 local function moved(config, window, value, kind, amount)
@@ -10391,18 +10391,25 @@ plan, member = plan_of(of, changes)
 end
 return plan or redis.error_reply('ERR the new score of ' .. member .. ' would be too large')
 end
-function scoring.apply(of, plan, watch, wants_events)
-local changes = plan.changes
-if not changes then
-local first
-for _, window in ipairs(of.windows) do
-local value = redis.call('ZINCRBY', window.z, plan[3], plan[2])
+function scoring.adds(of, amount)
+return of.current and of.plain and math.abs(amount) < HARMLESS
+end
+function scoring.add(of, member, amount)
+local windows, first = of.windows, nil
+for at = 1, #windows do
+local window = windows[at]
+local value = redis.call('ZINCRBY', window.z, amount, member)
 if window.lives or window.log then
 set_ttl(of, window)
 end
 first = first or value
 end
 return first
+end
+function scoring.apply(of, plan, watch, wants_events)
+local changes = plan.changes
+if not changes then
+return scoring.add(of, plan[2], plan[3])
 end
 if plan.alone then
 return apply_alone(of, plan)
@@ -13544,6 +13551,3685 @@ while done < items do
 local key = done * 1
 done = done + 1
 local reply = item(KEYS[key + 1])
+if reply == nil then reply = false end
+replies[done] = reply
+end
+end
+while done < items do
+local ok, reply = pcall(run)
+if not ok then
+local text = type(reply) == 'table' and reply.err or tostring(reply)
+if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+reply = { err = text .. ' on @user_script' }
+replies[done] = reply
+end
+end
+return replies`,
+}
+
+/**
+ * Finish an entry of a worker and make several changes of its space: both, or nothing.
+ *
+ * Invariants. As record.lua; and only the consumer that has the lease of the entry's position makes changes. Finishing ends the lease, so
+ * the changes of an entry are made once in its group, however often its handler runs. `answers` has the results of a consumer's last
+ * commits, until it says that it got them: so a commit of unknown fate is sent again, and is told from a lost lease.
+ *
+ * When the worker's process dies: before the call, the lease ends and the entry is handled again. After the script, the entry and its
+ * changes are done, and nobody handles it again. There is no moment between the two.
+ *
+ * - shared keys `keys`: stream, stream of entries to handle again, hash of answers; then those of the changes, at the indexes in the plan
+ * - shared `each`: how many keys an item has
+ * - shared `plan`: JSON, see lua/_lib/record/effects.lua; also `group`, `consumer`, and `declared`: groups of a work queue, - for an event log
+ * - key `own`: of the changes
+ * - `values`: texts, each ending with the byte 31: m for the stream or r for the entries to handle again, position, positions whose answers were received, separated by spaces; then those of the changes
+ * - replies as record.lua; "=" and the first results of this delivery; "l": the lease is lost
+ * - on a full server refused: it adds entries, members and events; the entry stays with its worker
+ */
+export const recordCommit: Script<[keys: readonly string[], each: Arg, plan: Arg], [...own: string[], values: Arg], number | string> = {
+  name: 'record/commit',
+  sha: 'cb66720b991876387cc1c1bc819620aa8dfba6cf',
+  batch: 64,
+  sharedKeys: true,
+  shared: ["each","plan"],
+  keys: ["own"],
+  manyKeys: true,
+  args: ["values"],
+  returns: 'integer|string',
+  text: `#!lua
+local function typed(key, type)
+local is = redis.call('TYPE', key).ok
+if is ~= type and is ~= 'none' then
+return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
+end
+end
+local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]
+local function due_at(due)
+local delay = string.match(due, '^%+(%d+)$')
+return delay and math.ceil(now / 1000) + delay or tonumber(due) or 0
+end
+local function earlier(a, b)
+local a_time, a_number = string.match(a, '(%d+)-(%d+)')
+local b_time, b_number = string.match(b, '(%d+)-(%d+)')
+if a_time == b_time then
+a_time, b_time = a_number, b_number
+end
+if #a_time ~= #b_time then
+return #a_time < #b_time
+end
+return a_time < b_time
+end
+local MOST = '18446744073709551615'
+local DIGITS = 9
+local function plus_one(digits)
+local head = string.sub(digits, 1, -DIGITS - 1)
+local tail = string.format('%.0f', string.sub(digits, -DIGITS) + 1)
+if head == '' then
+return tail
+end
+if #tail > DIGITS then
+return string.format('%.0f', head + 1) .. string.rep('0', DIGITS)
+end
+return head .. string.rep('0', DIGITS - #tail) .. tail
+end
+local function following(id)
+local time, number = string.match(id, '(%d+)-(%d+)')
+if number ~= MOST then
+return time .. '-' .. plus_one(number)
+end
+return time == MOST and id or plus_one(time) .. '-0'
+end
+local function groups(stream)
+local found = {}
+for at, fields in ipairs(redis.call('XINFO', 'GROUPS', stream)) do
+local group = {}
+for field = 1, #fields, 2 do
+group[fields[field]] = fields[field + 1]
+end
+found[at] = group
+end
+return found
+end
+local function ids(stream, first, last, most)
+local found, bytes = {}, 0
+for step = 1, most do
+local count = math.min(step == 1 and 4 or 16, most - #found)
+if count <= 0 or bytes >= 262144 then
+return found, false
+end
+local page = redis.call('XRANGE', stream, first, last, 'COUNT', count)
+for _, entry in ipairs(page) do
+found[#found + 1] = entry[1]
+for _, text in ipairs(entry[2]) do
+bytes = bytes + #text
+end
+end
+if #page < count then
+return found, true
+end
+first = '(' .. page[count][1]
+end
+return found, false
+end
+local append = { open = nil, prepare = nil, apply = nil }
+local EVERY, MOST, LARGE = 64, 256, 2048
+function append.open(key, limits)
+local queue, most, entries, bytes, age, lossy, declare, names =
+string.match(limits, '(%d+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d+) ?(.*)')
+return {
+key = key,
+queue = queue == '1',
+most = tonumber(most),
+entries = tonumber(entries),
+bytes = tonumber(bytes),
+age = tonumber(age),
+lossy = lossy == '1',
+declares = declare == '1',
+names = names,
+length = nil,
+backlog = nil,
+prepared = 0,
+fresh = true,
+}
+end
+local function declare(stream)
+for name in string.gmatch(stream.names, '%S+') do
+local made = redis.pcall('XGROUP', 'CREATE', stream.key, name, '0', 'MKSTREAM')
+if made.err and not string.match(made.err, '^BUSYGROUP') then
+return made
+end
+end
+end
+local function finished(stream)
+local bound
+for _, group in ipairs(groups(stream)) do
+local first
+if group.pending > 0 then
+first = redis.call('XPENDING', stream, group.name, '-', '+', 1)[1][1]
+else
+first = following(group['last-delivered-id'])
+end
+if not bound or earlier(first, bound) then
+bound = first
+end
+end
+return bound
+end
+local function backlog_of(stream)
+if stream.queue then
+return stream.length
+end
+if not stream.backlog then
+local most = 0
+for _, group in ipairs(stream.length > 0 and groups(stream.key) or {}) do
+most = math.max(most, group.lag and group.lag + group.pending or stream.length)
+end
+stream.backlog = most
+end
+return stream.backlog
+end
+local function trim(stream)
+local key, age = stream.key, stream.age
+local bound = not stream.lossy and finished(key) or nil
+local over = stream.entries > 0 and stream.length - stream.entries or 0
+if stream.bytes > 0 then
+local bytes = redis.pcall('MEMORY', 'USAGE', key)
+if type(bytes) == 'number' and bytes > stream.bytes then
+over = math.max(over, 2 * EVERY)
+end
+end
+local oldest = age > 0 and now / 1000 - age or 0
+local most = math.min(oldest > 0 and MOST or over, MOST)
+if most <= 0 or (bound and not earlier(redis.call('XRANGE', key, '-', '+', 'COUNT', 1)[1][1], bound)) then
+return 0
+end
+local list = ids(key, '-', '+', most + 1)
+for at, id in ipairs(list) do
+local wanted = at <= over or tonumber(string.match(id, '%d+')) < oldest
+if at == #list or not wanted or (bound and not earlier(id, bound)) then
+return at > 1 and redis.call('XTRIM', key, 'MINID', '=', id) or 0
+end
+end
+return 0
+end
+function append.prepare(stream)
+if not stream.length then
+local length = redis.pcall('XLEN', stream.key)
+if type(length) == 'table' then
+return length
+end
+stream.length = length
+stream.declares = stream.names ~= ''
+and (stream.declares or length == 0 and redis.call('EXISTS', stream.key) == 0)
+end
+if stream.most > 0 then
+local most = stream.most - stream.prepared
+if stream.length >= most and backlog_of(stream) >= most then
+return false
+end
+stream.prepared = stream.prepared + 1
+end
+return true
+end
+function append.apply(stream, payload, trace, due)
+stream.prepared = stream.prepared - (stream.most > 0 and 1 or 0)
+local declares = stream.declares
+if declares then
+local refused = declare(stream)
+if refused then
+return refused
+end
+stream.declares = false
+end
+local id
+if trace == '' and due == '' then
+id = redis.pcall('XADD', stream.key, '*', 'd', payload)
+else
+local add = { 'XADD', stream.key, '*', 'd', payload }
+if trace ~= '' then
+add[#add + 1] = 't'
+add[#add + 1] = trace
+end
+if due ~= '' then
+add[#add + 1] = 'n'
+add[#add + 1] = string.format('%.0f', due_at(due))
+end
+id = redis.pcall(unpack(add))
+end
+if type(id) == 'table' then
+if declares then
+error(id)
+end
+return id
+end
+local length = stream.length + 1
+stream.length = length
+if stream.backlog then
+stream.backlog = stream.backlog + 1
+end
+if not stream.queue then
+local every = #payload <= LARGE and EVERY or math.max(1, math.floor(EVERY * LARGE / #payload))
+if length % every == 0 or (stream.fresh and stream.age > 0) then
+local ok, trimmed = pcall(trim, stream)
+stream.length = ok and length - trimmed or length
+end
+end
+stream.fresh = false
+return id
+end
+local publication = { prepare = nil, apply = nil }
+local ms = math.floor(now / 1000)
+local allowed = {}
+local function time_of(event)
+return event[2][7] == 'a' and tonumber(event[2][8]) or nil
+end
+local function trim_old(history, age)
+local first = redis.call('XRANGE', history, '-', '+', 'COUNT', 3)
+local cut
+for at = 1, #first - 1 do
+local at_ms = time_of(first[at])
+if at_ms and at_ms >= ms - age then
+break
+end
+cut = first[at + 1][1]
+end
+if cut then
+redis.call('XTRIM', history, 'MINID', '=', cut)
+end
+end
+local function id_after(id)
+local epoch, offset = string.match(id, '(%d+)-(%d+)')
+if tonumber(epoch) >= 9e15 then
+return nil
+end
+if #offset < 15 then
+return epoch .. '-*'
+end
+return string.format('%.0f-1', math.max(now, epoch + 1))
+end
+local function last_generated(history)
+local info = redis.call('XINFO', 'STREAM', history)
+for at = 1, #info, 2 do
+if info[at] == 'last-generated-id' then
+return info[at + 1]
+end
+end
+end
+local function add(history, entry)
+local id = redis.pcall(unpack(entry))
+if not id.err or not string.find(id.err, 'equal or smaller', 1, true) then
+return id
+end
+entry[6] = id_after(last_generated(history))
+return entry[6] and redis.pcall(unpack(entry)) or id
+end
+function publication.prepare(channel, once)
+local first = once and redis.pcall('GET', once)
+if first then
+return first
+end
+local newest = redis.pcall('XREVRANGE', channel.history, '+', '-', 'COUNT', 1)
+if newest.err then
+return newest
+end
+local last = newest[1]
+if last then
+local id = id_after(last[1])
+if not id then
+return { err = 'ERR nothing can follow the id ' .. last[1] .. ' of ' .. channel.history .. ', which penknife did not write: delete that entry' }
+end
+local fields = last[2]
+channel.id = id
+channel.tag = fields[5] == 'g' and fields[6] or ''
+channel.at = channel.age > 0 and time_of(last) or 0
+channel.reserved = string.sub(last[1], -2) == '-0'
+else
+local epoch = redis.pcall('ZSCORE', channel.next, channel.history)
+if epoch and epoch.err then
+return epoch
+end
+channel.id, channel.tag, channel.at, channel.reserved = string.format('%.0f-1', epoch or now), '', 0, epoch
+end
+local live = channel.live
+if allowed[live] == nil then
+allowed[live] = redis.acl_check_cmd('SPUBLISH', live, '')
+end
+return allowed[live] or { err = 'ERR the user may not publish on the channel ' .. live }
+end
+function publication.apply(channel, once, kind, json, coalesce, lasts)
+local history, age = channel.history, channel.age
+local tag = string.sub(redis.sha1hex(channel.tag .. '\\n' .. kind .. '\\n' .. json), 1, 6)
+local entry = { 'XADD', history, 'MAXLEN', '~', channel.keep, channel.id, 't', kind, 'd', json, 'g', tag }
+if age > 0 then
+entry[#entry + 1] = 'a'
+entry[#entry + 1] = string.format('%.0f', math.max(ms, channel.at))
+end
+if coalesce ~= '' then
+entry[#entry + 1] = 'c'
+entry[#entry + 1] = coalesce
+end
+if lasts ~= '0' then
+entry[#entry + 1] = 'x'
+entry[#entry + 1] = string.format('%.0f', ms + lasts)
+end
+local id = add(history, entry)
+if id.err then
+return id
+end
+channel.tag = tag
+local event_id = id .. '-' .. tag
+redis.call('SPUBLISH', channel.live, event_id .. '\\n' .. kind .. '\\n' .. json)
+redis.call('PEXPIRE', history, channel.ttl)
+if channel.reserved then
+redis.call('ZREM', channel.next, history)
+end
+if once then
+redis.call('SET', once, event_id, 'PX', channel.window)
+end
+if age > 0 then
+trim_old(history, age)
+end
+return event_id
+end
+local board = {}
+function board.open(keys, plan)
+local open = {}
+for at, window in ipairs(plan.windows) do
+local period = 1
+if window.next then
+if now < window.start or now >= window.finish then
+return nil
+end
+period = now < window.next and 1 or 2
+end
+open[at] = {
+z = keys[window.z[period]],
+d = window.d and keys[window.d[period]],
+period = period,
+lives = window.lives and window.lives[period],
+log = window.log and keys[window.log],
+parts = window.parts and keys[window.parts],
+gone = window.gone and keys[window.gone],
+last = window.last,
+grain = window.grain,
+}
+end
+return open
+end
+function board.wrong(plan, keys, open)
+local wrong
+for _, window in ipairs(open) do
+wrong = wrong
+or typed(window.z, 'zset')
+or window.d and typed(window.d, 'zset')
+or window.log and (typed(window.log, 'stream') or typed(window.gone, 'hash'))
+or window.parts and typed(window.parts, 'hash')
+end
+return wrong or plan.ids and (typed(keys[plan.ids], 'hash') or typed(keys[plan.idlog], 'stream'))
+end
+function board.score(plan, value)
+return plan.shift and math.floor(value / plan.shift) or value
+end
+function board.value(plan, score, time)
+if not plan.shift then
+return score
+end
+local ticks = math.floor((time - plan.since) / plan.unit)
+return score * plan.shift + math.max(0, math.min(ticks, plan.shift - 1))
+end
+function board.text(plan, value)
+return string.format(plan.limit and '%d' or '%.17g', value)
+end
+local function name_of(score)
+return string.format('%.17g', score + 0)
+end
+function board.differ(plan, window, before, after)
+local old = before and board.score(plan, before)
+local new = after and board.score(plan, after)
+if old == new then
+return
+end
+if new then
+redis.call('ZADD', window.d, new, name_of(new))
+end
+if old then
+local low, high = old, old
+if plan.shift then
+low, high = old * plan.shift, old * plan.shift + plan.shift - 1
+end
+if redis.call('ZCOUNT', window.z, low, high) == 0 then
+redis.call('ZREM', window.d, name_of(old))
+end
+end
+end
+function board.write(plan, window, member, before, after)
+if after then
+redis.call('ZADD', window.z, board.text(plan, after), member)
+else
+redis.call('ZREM', window.z, member)
+end
+if window.d then
+board.differ(plan, window, before, after)
+end
+end
+function board.write_all(plan, window, before, after)
+local put, off = {}, {}
+for member, value in pairs(after) do
+if value and value ~= before[member] then
+put[#put + 1] = board.text(plan, value)
+put[#put + 1] = member
+elseif not value and before[member] then
+off[#off + 1] = member
+end
+end
+if #put > 0 then
+redis.call('ZADD', window.z, unpack(put))
+end
+if #off > 0 then
+redis.call('ZREM', window.z, unpack(off))
+end
+if window.d then
+for member, value in pairs(after) do
+board.differ(plan, window, before[member], value)
+end
+end
+end
+function board.keep_with_log(window)
+if redis.call('PTTL', window.z) ~= -1 then
+return
+end
+local left = redis.call('PTTL', window.log)
+redis.call('PEXPIRE', window.z, left)
+if window.d then
+redis.call('PEXPIRE', window.d, left)
+end
+end
+local stamp = string.format('%.0f-*', now)
+function board.append(log, ...)
+local id = redis.pcall('XADD', log, stamp, ...)
+if type(id) == 'table' and id.err then
+return redis.call('XADD', log, '*', ...)
+end
+return id
+end
+function board.time_of(id)
+return tonumber(string.match(id, '^(%d+)%-%d+'))
+end
+local function take_part(window, id, member)
+local amount = redis.call('HGET', window.parts, id)
+redis.call('HDEL', window.parts, id)
+if redis.call('HGET', window.parts, '=' .. member) == id then
+redis.call('HDEL', window.parts, '=' .. member)
+end
+return amount or 0
+end
+local function remove_from_window(plan, window, budget)
+local bound = now - window.last
+if bound < 0 then
+return budget
+end
+local cut = string.format('%.0f', bound)
+local due = redis.call('XRANGE', window.log, '-', cut, 'COUNT', budget + 1)
+if #due == 0 then
+return budget
+end
+local newest = redis.call('XREVRANGE', window.log, '+', '-', 'COUNT', 1)[1][1]
+if board.time_of(newest) <= bound then
+redis.call('UNLINK', window.z, window.log, window.gone, window.parts or window.log, window.d or window.log)
+return budget
+end
+if budget == 0 then
+return -1
+end
+local count = math.min(#due, budget)
+local members = {}
+for at = 1, count do
+members[at] = due[at][2][2]
+end
+local markers = redis.call('EXISTS', window.gone) == 1 and redis.call('HMGET', window.gone, unpack(members))
+local sums, times, done = {}, {}, {}
+for at, member in ipairs(members) do
+local id, by = due[at][1], due[at][2][4]
+local marker = markers and markers[at]
+marker = marker and board.time_of(marker) and marker
+if by == '' then
+if marker == id then
+done[#done + 1] = member
+end
+else
+if by == '+' then
+by = take_part(window, id, member)
+end
+by = tonumber(by)
+if by and by ~= 0 and math.abs(by) < 2 ^ 53 and not (marker and earlier(id, marker)) then
+sums[member] = (sums[member] or 0) + by
+times[member] = plan.shift and board.time_of(id) + window.last
+end
+end
+end
+if #done > 0 then
+redis.call('HDEL', window.gone, unpack(done))
+end
+local values = redis.call('ZMSCORE', window.z, unpack(members))
+local before, after = {}, {}
+for at, member in ipairs(members) do
+local sum = sums[member]
+if sum and before[member] == nil then
+local value = tonumber(values[at]) or false
+local score = (value and board.score(plan, value) or 0) - sum
+before[member] = value
+after[member] = score ~= 0 and board.value(plan, score, times[member])
+end
+end
+board.write_all(plan, window, before, after)
+board.keep_with_log(window)
+local left = due[budget + 1]
+redis.call('XTRIM', window.log, 'MINID', '=', left and left[1] or string.format('%.0f', bound + 1))
+return left and -1 or budget - #due
+end
+local DUE = 32
+local function remove_expired(plan, windows, most)
+local budget = DUE
+for _, window in ipairs(windows) do
+if window.log then
+budget = remove_from_window(plan, window, budget)
+if budget < 0 then
+return false
+end
+end
+end
+return not most or DUE - budget <= most
+end
+local function delete_old_ids(ids, idlog, window)
+local bound = now - window
+if bound < 0 then
+return
+end
+local old = redis.call('XRANGE', idlog, '-', string.format('%.0f', bound), 'COUNT', 4)
+for _, entry in ipairs(old) do
+local field = entry[2][2]
+local record = redis.call('HGET', ids, field)
+if record and (board.time_of(record) or 0) <= board.time_of(entry[1]) then
+redis.call('HDEL', ids, field)
+end
+redis.call('XDEL', idlog, entry[1])
+end
+end
+local scoring = { open = nil, adds = nil, add = nil, prepare = nil, apply = nil }
+local HARMLESS = 2 ^ 970
+local LARGEST = 1.7976931348623157e308
+local function moved(config, window, value, kind, amount)
+local score = value and board.score(config, value)
+local new = amount
+if kind == 'i' then
+new = (score or 0) + amount
+elseif kind == 'b' and score and score <= amount then
+new = score
+end
+if math.abs(new) > (config.limit or LARGEST) then
+return nil
+end
+if window.log and new == 0 then
+return false
+end
+return new == score and value or board.value(config, new, now)
+end
+local function is_stored(of, id)
+local record = redis.call('HGET', of.keys[of.config.ids], 'i' .. id)
+local time = record and board.time_of(record)
+return time and now - time < of.config.dedup
+end
+local function plan_of(of, changes)
+local made = { changes = changes, before = {}, after = {}, counts = {} }
+local members, seen = {}, {}
+for nth, change in ipairs(changes) do
+local id = change[4]
+members[nth] = change[2]
+made.counts[nth] = not (id and (seen[id] or is_stored(of, id)))
+seen[id or ''] = id
+end
+for at, window in ipairs(of.windows) do
+local values = redis.call('ZMSCORE', window.z, unpack(members))
+local before, after, last = {}, {}, {}
+for nth, change in ipairs(changes) do
+local member = change[2]
+local value = last[member]
+if value == nil then
+value = tonumber(values[nth]) or false
+end
+before[nth] = value
+if made.counts[nth] then
+value = moved(of.config, window, value, change[1], change[3])
+if value == nil then
+return nil, member
+end
+end
+after[nth] = value
+last[member] = value
+end
+made.before[at], made.after[at] = before, after
+end
+return made
+end
+local function set_ttl(of, window)
+local has_ttl = of.has_ttl
+if has_ttl[window] or not (window.lives or window.log) then
+return
+end
+local left = redis.call('PTTL', window.z)
+has_ttl[window] = left ~= -2
+if window.lives then
+if left == -1 then
+local life = math.ceil((window.lives - now) / 1000)
+redis.call('PEXPIRE', window.z, life)
+if window.d then
+redis.call('PEXPIRE', window.d, life)
+end
+end
+else
+local last = math.ceil(window.last / 1000)
+if left < last + 1800000 then
+for _, key in ipairs({ window.z, window.log, window.gone, window.parts or window.log, window.d or window.log }) do
+redis.call('PEXPIRE', key, last + 3600000)
+end
+end
+end
+end
+local function log(of, window, member, amount)
+amount = board.text(of.config, amount)
+if not window.grain then
+return board.append(window.log, 'm', member, 'b', amount)
+end
+local id = redis.call('HGET', window.parts, '=' .. member)
+local time = id and board.time_of(id)
+if not time or now - time >= window.grain then
+id = board.append(window.log, 'm', member, 'b', '+')
+redis.call('HSET', window.parts, '=' .. member, id)
+end
+if type(redis.pcall('HINCRBY', window.parts, id, amount)) == 'table' then
+redis.call('HSET', window.parts, id, amount)
+end
+return id
+end
+local function store_id(of, id, member, amount, entries)
+local config = of.config
+local ids, idlog = of.keys[config.ids], of.keys[config.idlog]
+delete_old_ids(ids, idlog, config.dedup)
+local place = board.append(idlog, 'f', 'i' .. id)
+local record = string.format('%s %.17g %s %s', place, amount, #entries > 0 and table.concat(entries, ',') or '-', member)
+redis.call('HSET', ids, 'i' .. id, record)
+if not of.has_ttl.ids then
+of.has_ttl.ids = true
+local life = math.ceil(config.dedup / 1000)
+if redis.call('PTTL', ids) < life + 1800000 or redis.call('PTTL', idlog) < 0 then
+redis.call('PEXPIRE', ids, life + 3600000)
+redis.call('PEXPIRE', idlog, life + 3600000)
+end
+end
+end
+local function trim(of, window)
+local config = of.config
+local over = redis.call('ZCARD', window.z) - config.keep
+if over <= 0 then
+return
+end
+local dropped = redis.call('ZPOPMAX', window.z, math.min(over, 64))
+for at = 1, #dropped, 2 do
+if window.d then
+board.differ(config, window, tonumber(dropped[at + 1]), false)
+end
+local there = false
+for _, other in ipairs(of.windows) do
+there = there or redis.call('ZSCORE', other.z, dropped[at])
+end
+if not there then
+redis.call('HDEL', of.keys[config.data], dropped[at])
+end
+end
+return dropped[#dropped - 1]
+end
+local function write(of, planned, first, last)
+local config, changes, dropped = of.config, planned.changes, {}
+for at, window in ipairs(of.windows) do
+local before, after = planned.before[at], planned.after[at]
+if first == last then
+if before[first] ~= after[first] then
+board.write(config, window, changes[first][2], before[first], after[first])
+end
+else
+local was, is = {}, {}
+for nth = first, last do
+local member = changes[nth][2]
+if was[member] == nil then
+was[member] = before[nth]
+end
+is[member] = after[nth]
+end
+board.write_all(config, window, was, is)
+end
+for nth = first, last do
+if not after[nth] then
+of.has_ttl[window] = nil
+end
+end
+end
+for nth = first, last do
+if planned.counts[nth] then
+local change, entries = changes[nth], {}
+local member, amount, id = change[2], change[3], change[4]
+for _, window in ipairs(of.windows) do
+if window.log and amount ~= 0 then
+entries[#entries + 1] = log(of, window, member, amount)
+end
+end
+if id then
+store_id(of, id, member, amount, entries)
+end
+end
+end
+for at, window in ipairs(of.windows) do
+set_ttl(of, window)
+if config.keep then
+dropped[at] = trim(of, window)
+end
+end
+return dropped
+end
+local function value_text(of, value)
+return value and board.text(of.config, value) or ''
+end
+local function plan_alone(of, changes)
+local kind, member, amount, id = changes[1][1], changes[1][2], changes[1][3], changes[1][4]
+local again = id and is_stored(of, id)
+local before, after = {}, {}
+for at, window in ipairs(of.windows) do
+local value = tonumber(redis.call('ZSCORE', window.z, member)) or false
+before[at] = value
+if not again then
+value = moved(of.config, window, value, kind, amount)
+if value == nil then
+return nil, member
+end
+end
+after[at] = value
+end
+return { changes = changes, alone = true, again = again, before = before, after = after }
+end
+local function apply_alone(of, plan)
+local change, config, entries = plan.changes[1], of.config, {}
+local member, amount, id = change[2], change[3], change[4]
+local before, after = plan.before, plan.after
+for at, window in ipairs(plan.again and {} or of.windows) do
+if before[at] ~= after[at] then
+board.write(config, window, member, before[at], after[at])
+end
+if not after[at] then
+of.has_ttl[window] = nil
+end
+if window.log and amount ~= 0 then
+entries[#entries + 1] = log(of, window, member, amount)
+end
+set_ttl(of, window)
+if config.keep then
+trim(of, window)
+end
+end
+if id and not plan.again then
+store_id(of, id, member, amount, entries)
+end
+return value_text(of, after[1])
+end
+local function events(of, member, from, to, dropped)
+local about = of.config.events
+local window = of.windows[about.window]
+local passed = {}
+if to and about.overtaken > 0 and (not from or to < from) then
+local last = to + about.overtaken
+if from then
+last = math.min(last, from)
+end
+passed = redis.call('ZRANGE', window.z, to + 1, last)
+end
+local entered, left = false, false
+local top = about.top
+if top > 0 then
+local was, is = from and from < top, to and to < top
+if is and not was then
+entered = member
+left = redis.call('ZRANGE', window.z, top, top)[1] or dropped or false
+elseif was and not is then
+left = member
+entered = redis.call('ZRANGE', window.z, top - 1, top - 1)[1] or false
+end
+end
+return { from, to, entered, left, passed }
+end
+local function change_and_reply(of, plan, nth, watch, wants_events)
+local config, change = of.config, plan.changes[nth]
+local kind, member = change[1], change[2]
+local watched, ranked = of.windows[watch], wants_events and of.windows[config.events.window]
+local from = watched and redis.call('ZRANK', watched.z, member)
+local ranked_from = ranked and redis.call('ZRANK', ranked.z, member)
+local dropped = plan.counts[nth] and write(of, plan, nth, nth) or {}
+local reply = { value_text(of, plan.after[1][nth]), false, false }
+if watched then
+local before = plan.before[watch][nth]
+local to = redis.call('ZRANK', watched.z, member)
+local after = to and redis.call('ZSCORE', watched.z, member)
+local applied = plan.counts[nth] and (kind ~= 'b' or before ~= plan.after[watch][nth])
+reply[2] = { applied and 1 or 0, before and board.text(config, before), after, from, to }
+end
+if ranked then
+reply[3] = events(of, member, ranked_from, redis.call('ZRANK', ranked.z, member), dropped[config.events.window])
+end
+return reply
+end
+function scoring.open(keys, plan)
+return { keys = keys, config = cjson.decode(plan), windows = nil, current = nil, plain = nil, has_ttl = {} }
+end
+function scoring.prepare(of, changes, brief)
+local config, keys = of.config, of.keys
+if of.current == nil then
+of.windows = board.open(keys, config)
+if not of.windows then
+return now
+end
+local wrong = board.wrong(config, keys, of.windows) or config.keep and typed(keys[config.data], 'hash')
+if wrong then
+return wrong
+end
+of.current = remove_expired(config, of.windows, math.max(16, 64 - #changes * #of.windows))
+of.plain = not (config.shift or config.limit or config.keep or of.windows[1].d)
+end
+if not of.current then
+return 0
+end
+if config.shift and (now < config.since or now > config.ending) then
+return redis.error_reply('ERR the time is outside of the range of this board\\'s ties (since, until)')
+end
+local plan, member
+if brief and #changes == 1 then
+local change = changes[1]
+if of.plain and change[1] == 'i' and not change[4] and math.abs(change[3]) < HARMLESS then
+return change
+end
+plan, member = plan_alone(of, changes)
+else
+plan, member = plan_of(of, changes)
+end
+return plan or redis.error_reply('ERR the new score of ' .. member .. ' would be too large')
+end
+function scoring.adds(of, amount)
+return of.current and of.plain and math.abs(amount) < HARMLESS
+end
+function scoring.add(of, member, amount)
+local windows, first = of.windows, nil
+for at = 1, #windows do
+local window = windows[at]
+local value = redis.call('ZINCRBY', window.z, amount, member)
+if window.lives or window.log then
+set_ttl(of, window)
+end
+first = first or value
+end
+return first
+end
+function scoring.apply(of, plan, watch, wants_events)
+local changes = plan.changes
+if not changes then
+return scoring.add(of, plan[2], plan[3])
+end
+if plan.alone then
+return apply_alone(of, plan)
+end
+local replies = {}
+if watch == 0 and not wants_events and not of.config.keep then
+write(of, plan, 1, #changes)
+for nth = 1, #changes do
+replies[nth] = value_text(of, plan.after[1][nth])
+end
+return table.concat(replies, '\\n')
+end
+for nth, change in ipairs(changes) do
+if of.config.keep then
+replies[nth] = change_and_reply(of, plan_of(of, { change }), 1, watch, wants_events)
+else
+replies[nth] = change_and_reply(of, plan, nth, watch, wants_events)
+end
+end
+return replies
+end
+local counters = { open = nil, ready = nil, state = nil, save = nil, keep = nil, tell = nil }
+local MOST_DUE = 32
+local MOST_CHANGES = 128
+function counters.open(keys, plan)
+local numbers, channel = string.match(plan, '^([^\\n]*)\\n?(.*)$')
+local words = {}
+for word in string.gmatch(numbers, '%S+') do
+words[#words + 1] = tonumber(word)
+end
+return {
+keys = keys,
+values = keys[1],
+expiring = keys[2],
+reserved = keys[3],
+floor = words[1],
+ceiling = words[2],
+initial = words[3],
+remember = words[4] * 1000,
+start = words[5],
+turn = words[6],
+finish = words[7],
+lives = words[8],
+next_lives = words[9],
+looked = false,
+answer = nil,
+kept = {},
+channel = channel,
+followed = nil,
+}
+end
+local function choose(of)
+if not of.start then
+return nil
+end
+if now < of.start or now >= of.finish then
+return now
+end
+if now >= of.turn then
+of.values, of.expiring, of.reserved, of.lives = of.keys[4], of.keys[5], of.keys[6], of.next_lives
+end
+end
+function counters.state(of, name)
+local text = redis.pcall('HGET', of.values, name)
+if not text then
+return { of.initial, 0, 0 }
+end
+if type(text) == 'table' then
+return text
+end
+local value, down, up = string.match(text, '^(%-?%d+) (%-?%d+) (%d+)$')
+if not value then
+value, down, up = string.match(text, '^%-?%d+$'), 0, 0
+end
+value, down, up = tonumber(value), tonumber(down), tonumber(up)
+if not value or math.abs(value) > 9007199254740991 or down < -9007199254740991 or up > 9007199254740991 then
+return { err = 'ERR ' .. of.values .. ' has a field that no counter wrote: set or delete it' }
+end
+return { value, down, up }
+end
+function counters.keep(of, key)
+if of.lives and not of.kept[key] then
+of.kept[key] = true
+redis.call('PEXPIRE', key, math.max(1, math.ceil(of.lives - now / 1000)))
+end
+end
+function counters.tell(of, sign, name)
+if of.followed == nil then
+local count = of.channel ~= '' and redis.pcall('PUBSUB', 'SHARDNUMSUB', of.channel)
+of.followed = count and not count.err and count[2] > 0
+end
+if of.followed then
+redis.pcall('SPUBLISH', of.channel, sign .. name)
+end
+end
+function counters.save(of, states)
+local set, gone = {}, {}
+for name, state in pairs(states) do
+local value, down, up = state[1], state[2], state[3]
+if state.more then
+counters.tell(of, '+', name)
+end
+if state.less then
+counters.tell(of, '-', name)
+end
+if down == 0 and up == 0 then
+if value == of.initial then
+gone[#gone + 1] = name
+else
+set[#set + 1] = name
+set[#set + 1] = string.format('%.0f', value)
+end
+else
+set[#set + 1] = name
+set[#set + 1] = string.format('%.0f %.0f %.0f', value, down, up)
+end
+end
+if #set > 0 then
+redis.call('HSET', of.values, unpack(set))
+counters.keep(of, of.values)
+end
+if #gone > 0 then
+redis.call('HDEL', of.values, unpack(gone))
+end
+end
+local function give_back(of, record)
+local states, count = {}, 0
+for by, name in string.gmatch(record, '\\n(%-?%d+) ([^\\n]+)') do
+local state = states[name] or counters.state(of, name)
+count = count + 1
+if not state.err then
+by = tonumber(by)
+if by < 0 then
+state[2], state.more = math.min(0, state[2] - by), true
+else
+state[3], state.less = math.max(0, state[3] - by), true
+end
+states[name] = state
+end
+end
+counters.save(of, states)
+return count
+end
+local function expire(of, id)
+local record = redis.call('HGET', of.reserved, id)
+if record and string.sub(record, 1, 1) == 'r' then
+local count = give_back(of, record)
+redis.call('HSET', of.reserved, id, 'e')
+redis.call('ZADD', of.expiring, string.format('%.0f', now + of.remember), id)
+return count
+end
+redis.call('HDEL', of.reserved, id)
+redis.call('ZREM', of.expiring, id)
+return 1
+end
+function counters.ready(of)
+if of.looked then
+return of.answer
+end
+of.looked = true
+of.answer = choose(of)
+if of.answer then
+return of.answer
+end
+local due = redis.pcall('ZRANGE', of.expiring, '-inf', string.format('%.0f', now), 'BYSCORE', 'LIMIT', 0, MOST_DUE + 1)
+if due.err then
+of.answer = due
+elseif #due > 0 then
+of.answer = typed(of.values, 'hash') or typed(of.reserved, 'hash')
+local changes = 0
+for at = 1, of.answer and 0 or math.min(#due, MOST_DUE) do
+if changes < MOST_CHANGES then
+changes = changes + expire(of, due[at])
+else
+of.answer = 0
+end
+end
+if #due > MOST_DUE then
+of.answer = of.answer or 0
+end
+end
+return of.answer
+end
+local dedup = { prepare = nil, apply = nil }
+function dedup.prepare(key)
+return redis.pcall('GET', key) or nil
+end
+function dedup.apply(key, answer, window)
+redis.call('SET', key, answer, 'PX', window)
+end
+local counting = { prepare = nil, apply = nil, count = nil, count_once = nil }
+local function text_of(state)
+return string.format('%.0f %.0f %.0f', state[1], state[2], state[3])
+end
+local function change(state, by, set, floor, ceiling, hold)
+local value, down, up = state[1], state[2], state[3]
+if set then
+if by + down < floor then
+return 'floor'
+end
+if by + up > ceiling then
+return 'ceiling'
+end
+state.more = state.more or by > value
+state.less = state.less or by < value
+state[1] = by
+return nil
+end
+if by < 0 and value + down + by < floor then
+return 'floor'
+end
+if by > 0 and value + up + by > ceiling then
+return 'ceiling'
+end
+if not hold then
+state[1] = value + by
+state.more = state.more or by > 0
+state.less = state.less or by < 0
+elseif by < 0 then
+state[2] = down + by
+else
+state[3] = up + by
+end
+end
+function counting.prepare(of, changes, hold)
+local wait = counters.ready(of)
+if wait then
+return wait
+end
+local states, lines, refused, at = {}, { '+' }, { '-' }, 0
+for set, by, floor, ceiling, name in string.gmatch(changes, '(=?)(%-?%d+) (%S+) (%S+) ([^\\n]+)') do
+at = at + 1
+local state = states[name] or counters.state(of, name)
+if state.err then
+return state
+end
+states[name] = state
+local reason = change(state, tonumber(by), set == '=', tonumber(floor) or of.floor, tonumber(ceiling) or of.ceiling, hold)
+if reason then
+refused[#refused + 1] = string.format('%d %s %s', at, reason, text_of(state))
+else
+lines[#lines + 1] = text_of(state)
+end
+end
+if #refused > 1 then
+return table.concat(refused, '\\n')
+end
+return { states = states, answer = table.concat(lines, '\\n') }
+end
+function counting.apply(of, plan)
+counters.save(of, plan.states)
+return plan.answer
+end
+function counting.count(of, changes)
+local planned = counting.prepare(of, changes)
+if type(planned) ~= 'table' or planned.err then
+return planned
+end
+return counting.apply(of, planned)
+end
+function counting.count_once(of, key, changes, window)
+local print = string.sub(redis.sha1hex(changes), 1, 10)
+local first = dedup.prepare(key)
+if first then
+if type(first) == 'table' then
+return first
+end
+return string.sub(first, 1, 10) == print and '=' .. string.sub(first, 12) or '!'
+end
+local planned = counting.prepare(of, changes)
+if type(planned) ~= 'table' or planned.err then
+return planned
+end
+local answer = counting.apply(of, planned)
+dedup.apply(key, print .. answer, window)
+return answer
+end
+local seeing = { open = nil, prepare = nil, apply = nil, trim = nil, see = nil }
+local ms = math.floor(now / 1000)
+local MOST_GONE = 128
+function seeing.open(key, window, most)
+return { key = key, window = tonumber(window), most = tonumber(most), trimmed = false, kept = false }
+end
+function seeing.prepare(of, id)
+local score = redis.pcall('ZSCORE', of.key, id)
+if type(score) == 'table' then
+return score
+end
+return not score or tonumber(score) <= ms - of.window
+end
+function seeing.apply(of, id)
+redis.call('ZADD', of.key, ms, id)
+if not of.kept then
+of.kept = true
+redis.call('PEXPIRE', of.key, of.window)
+end
+end
+function seeing.see(of, id)
+local added = redis.pcall('ZADD', of.key, 'NX', ms, id)
+if added == 0 then
+if tonumber(redis.call('ZSCORE', of.key, id)) > ms - of.window then
+return 0
+end
+redis.call('ZADD', of.key, ms, id)
+added = 1
+end
+if added == 1 and not of.kept then
+of.kept = true
+redis.call('PEXPIRE', of.key, of.window)
+end
+return added
+end
+function seeing.trim(of)
+if of.trimmed then
+return
+end
+of.trimmed = true
+local over = redis.call('ZCARD', of.key) - of.most
+local due = redis.call('ZCOUNT', of.key, '-inf', ms - of.window)
+local count = math.min(MOST_GONE, math.max(over, due))
+if count > 0 then
+redis.call('ZREM', of.key, unpack(redis.call('ZRANGE', of.key, 0, count - 1)))
+end
+end
+local objects = { prepare = nil, apply = nil, prepare_removal = nil, apply_removal = nil, expires = nil }
+local LARGEST = 9007199254740991
+local given = {}
+local function look(key, request)
+local text = redis.pcall('HGET', key, ':v')
+if type(text) == 'table' then
+return text
+end
+local version = tonumber(text or 0)
+if not version or version > LARGEST then
+return { err = 'ERR ' .. key .. ' holds what no object wrote: delete it' }
+end
+if request.version and request.version ~= version then
+return string.format('v %.0f', version)
+end
+return nil, version
+end
+function objects.expires(key)
+local wrong = redis.pcall('HPEXPIRE', key, 1, 'FIELDS', 1, ':none').err
+return wrong == nil or string.sub(wrong, 1, 9) == 'WRONGTYPE'
+end
+local function text_of(number)
+return number == math.floor(number) and math.abs(number) <= LARGEST and string.format('%.0f', number)
+or string.format('%.17g', number)
+end
+function objects.prepare(key, request)
+local refused, version = look(key, request)
+if refused then
+return refused
+end
+local set, gone, sums, lines = {}, {}, {}, {}
+for _, op in ipairs(request.ops) do
+local kind, field = op[1], op[2]
+if kind == 's' then
+set[field] = op[3]
+elseif kind == 'd' then
+gone[#gone + 1] = field
+else
+local before = sums[field] or not request.whole and redis.pcall('HGET', key, field) or '0'
+local value = type(before) == 'string' and tonumber(before)
+if not value then
+return type(before) == 'table' and before or 'n ' .. field
+end
+local after = value + op[3]
+if op[3] < 0 and after < op[4] then
+return 'l ' .. field .. ' floor ' .. text_of(value)
+end
+if op[3] > 0 and after > op[5] then
+return 'l ' .. field .. ' ceiling ' .. text_of(value)
+end
+if after ~= after or math.abs(after) == math.huge then
+return 'n ' .. field
+end
+sums[field] = text_of(after)
+set[field] = sums[field]
+lines[#lines + 1] = sums[field]
+end
+end
+return { set = set, gone = gone, lines = lines, whole = request.whole, version = math.max(version + 1, (given[key] or 0) + 1, now) }
+end
+function objects.apply(key, plan, ttl, field_ttl)
+given[key] = plan.version
+local fields = { ':v', string.format('%.0f', plan.version) }
+local expiring = {}
+for field, json in pairs(plan.set) do
+fields[#fields + 1] = field
+fields[#fields + 1] = json
+expiring[#expiring + 1] = field
+end
+if plan.whole then
+redis.call('DEL', key)
+elseif #plan.gone > 0 then
+redis.call('HDEL', key, unpack(plan.gone))
+end
+redis.call('HSET', key, unpack(fields))
+if ttl > 0 then
+redis.call('PEXPIRE', key, ttl)
+end
+if field_ttl and field_ttl > 0 and #expiring > 0 then
+redis.call('HPEXPIRE', key, field_ttl, 'FIELDS', #expiring, unpack(expiring))
+end
+table.insert(plan.lines, 1, fields[2])
+return '+' .. table.concat(plan.lines, '\\n')
+end
+function objects.prepare_removal(key, request)
+local refused, version = look(key, request)
+return refused or { version = version }
+end
+function objects.apply_removal(key, plan)
+redis.call('DEL', key)
+return string.format('+%.0f', plan.version)
+end
+local effects = { open = nil, denied = nil, texts = nil, prepare = nil, apply = nil }
+local adding, publishing, changing, counted, claiming_ids, writing = {}, {}, {}, {}, {}, {}
+local KINDS =
+{ add = adding, publish = publishing, score = changing, count = counted, claim = claiming_ids, object = writing }
+adding.runs = 'XADD'
+publishing.runs = 'XADD PEXPIRE ZREM XINFO'
+changing.runs = 'ZADD ZREM ZINCRBY ZSCORE ZMSCORE PTTL PEXPIRE'
+counted.runs = 'HGET HSET HDEL ZADD ZREM ZRANGE PEXPIRE'
+claiming_ids.runs = 'ZADD ZREM ZRANGE ZCARD ZCOUNT PEXPIRE'
+writing.runs = 'HSET HDEL DEL PEXPIRE'
+local PLAIN_INCREMENT = 'ZINCRBY PTTL PEXPIRE'
+local AGEING = 'XRANGE XTRIM'
+local ROLLING = 'XADD XRANGE XREVRANGE XTRIM EXISTS HMGET HGET HSET HDEL HINCRBY UNLINK'
+local KEEPING = 'ZCARD ZPOPMAX HDEL ZRANK'
+local COUNTING_SCORES = 'ZCOUNT'
+local REMEMBERING = 'XADD XRANGE XDEL HGET HSET HDEL'
+function effects.denied(runs, key, asked)
+for command in string.gmatch(runs, '%u+') do
+if not asked[command] then
+local may
+if command == 'XGROUP' or command == 'XINFO' then
+may = redis.acl_check_cmd(command, command == 'XGROUP' and 'CREATE' or 'STREAM', key, '1', '1')
+elseif command == 'EXISTS' or command == 'DEL' or command == 'UNLINK' then
+may = redis.acl_check_cmd(command, key)
+else
+may = redis.acl_check_cmd(command, key, '1', '1', '1', '1')
+end
+if not may then
+return { err = "NOPERM the user may not run '" .. string.lower(command) .. "'" }
+end
+asked[command] = true
+end
+end
+end
+function adding.open(group, keys, streams)
+local key = keys[1]
+streams[key] = streams[key] or append.open(key, group.limits)
+group.of = streams[key]
+end
+function adding.wrong(group)
+return typed(group.of.key, 'stream')
+end
+function adding.runs_of(group)
+return group.of.names ~= '' and adding.runs .. ' XGROUP' or adding.runs
+end
+function adding.prepare(group, texts, from)
+for nth = 1, group.n do
+local may = append.prepare(group.of)
+if may == false then
+return nil, nth .. ' full'
+elseif may ~= true then
+return nil, may
+end
+end
+group.at = from
+return texts
+end
+function adding.apply(group, texts)
+local from, lean, ids = group.at, group.lean, nil
+for nth = 1, group.n do
+local id = append.apply(group.of, texts[from], lean and '' or texts[from + 1], lean and '' or texts[from + 2])
+if type(id) == 'table' then
+if nth > 1 then
+error(id)
+end
+return id
+end
+ids = ids and ids .. '\\n' .. id or id
+from = from + (lean and 1 or 3)
+end
+return ids
+end
+function publishing.open(group, keys)
+group.of = {
+history = false,
+next = keys[1],
+live = false,
+keep = group.keep,
+ttl = group.ttl,
+age = group.age,
+window = 0,
+id = '',
+tag = '',
+at = 0,
+reserved = false,
+}
+end
+function publishing.wrong(group)
+return typed(group.of.next, 'zset')
+end
+function publishing.runs_of(group)
+return group.age > 0 and publishing.runs .. ' ' .. AGEING or publishing.runs
+end
+function publishing.prepare(group, texts, from, key)
+local channel = group.of
+channel.history, channel.live = key, texts[from]
+local may = publication.prepare(channel)
+if may ~= true then
+return nil, may
+end
+group.at = from
+return texts
+end
+function publishing.apply(group, texts)
+local from, lean, channel, ids = group.at, group.lean, group.of, nil
+for nth = 1, group.n do
+local coalesce, lasts = lean and '' or texts[from + 3], lean and '0' or texts[from + 4]
+local id = publication.apply(channel, nil, texts[from + 1], texts[from + 2], coalesce, lasts)
+if type(id) == 'table' then
+if nth > 1 then
+error(id)
+end
+return id
+end
+ids = ids and ids .. '\\n' .. id or id
+from = from + (lean and 3 or 5)
+end
+return ids
+end
+function changing.open(group, keys)
+group.of = scoring.open(keys, group.plan)
+end
+function changing.wrong(group)
+local of = group.of
+local windows = board.open(of.keys, of.config)
+if not windows then
+return now
+end
+return board.wrong(of.config, of.keys, windows) or of.config.keep and typed(of.keys[of.config.data], 'hash')
+end
+function changing.runs_of(group)
+local config, runs = group.of.config, changing.runs
+local plain = group.lean and group.n == 1 and not (config.shift or config.limit)
+for _, window in ipairs(config.windows) do
+runs = runs .. (window.log and ' ' .. ROLLING or '') .. (window.d and ' ' .. COUNTING_SCORES or '')
+plain = plain and not window.d
+end
+if plain then
+return PLAIN_INCREMENT
+end
+return runs .. (config.keep and ' ' .. KEEPING or '') .. (config.ids and ' ' .. REMEMBERING or '')
+end
+function changing.prepare(group, texts, from)
+local changes, lean = {}, group.lean
+if lean and group.n == 1 and scoring.adds(group.of, texts[from + 1]) then
+group.at = from
+return texts
+end
+for nth = 1, group.n do
+if lean then
+changes[nth] = { 'i', texts[from], tonumber(texts[from + 1]) }
+from = from + 2
+else
+local id = texts[from + 3]
+changes[nth] = { texts[from], texts[from + 1], tonumber(texts[from + 2]), id ~= '' and id or nil }
+from = from + 4
+end
+end
+local plan = scoring.prepare(group.of, changes, true)
+if type(plan) ~= 'table' or plan.err then
+return nil, plan
+end
+return plan
+end
+function changing.apply(group, plan)
+if plan == group.texts then
+return scoring.add(group.of, plan[group.at], plan[group.at + 1])
+end
+local values = scoring.apply(group.of, plan, 0, false)
+if type(values) == 'string' then
+return values
+end
+local lines = {}
+for nth, reply in ipairs(values) do
+lines[nth] = reply[1]
+end
+return table.concat(lines, '\\n')
+end
+function counted.open(group, keys)
+group.of = counters.open(keys, group.plan)
+end
+function counted.wrong(group)
+local wrong
+for at, key in ipairs(group.of.keys) do
+wrong = wrong or typed(key, (at - 1) % 3 == 1 and 'zset' or 'hash')
+end
+return wrong
+end
+function counted.prepare(group, texts, from)
+local last = from + group.n - 1
+local plan = counting.prepare(group.of, from == last and texts[from] or table.concat(texts, '\\n', from, last))
+if type(plan) == 'string' then
+return nil, string.sub(plan, 3)
+elseif type(plan) ~= 'table' or plan.err then
+return nil, plan
+end
+plan.texts, plan.from = texts, from
+return plan
+end
+function counted.apply(group, plan)
+return string.sub(counting.apply(group.of, plan), 3)
+end
+local function reaches(plan, line, target)
+local at, after = 0, nil
+for value in string.gmatch(plan.answer, '\\n(%S+)') do
+at = at + 1
+if at == line then
+after = tonumber(value)
+break
+end
+end
+local by = tonumber(string.match(plan.texts[plan.from + line - 1], '^%-?%d+'))
+local before = after - by
+return (before < target and after >= target) or (before > target and after <= target)
+end
+function claiming_ids.open(group, keys)
+group.of = seeing.open(keys[1], group.window, group.most)
+end
+function claiming_ids.wrong(group)
+return typed(group.of.key, 'zset')
+end
+function claiming_ids.prepare(group, texts, from)
+for nth = 1, group.n do
+local new = seeing.prepare(group.of, texts[from + nth - 1])
+if new == false then
+return nil, nth .. ' known'
+elseif new ~= true then
+return nil, new
+end
+end
+group.at = from
+return texts
+end
+function claiming_ids.apply(group, texts)
+for nth = 1, group.n do
+seeing.apply(group.of, texts[group.at + nth - 1])
+end
+seeing.trim(group.of)
+return string.rep('\\n', group.n - 1)
+end
+function writing.open() end
+function writing.wrong() end
+function writing.prepare(_, texts, from, key)
+local request = {
+ops = cjson.decode(texts[from]),
+whole = texts[from + 1] == '1',
+version = tonumber(texts[from + 2]),
+}
+local plan = objects.prepare(key, request)
+if type(plan) == 'string' then
+return nil, '1 ' .. plan
+elseif plan.err then
+return nil, plan
+end
+plan.key = key
+return plan
+end
+function writing.apply(group, plan)
+return objects.apply(plan.key, plan, group.ttl)
+end
+local list = {}
+local RANK = { publish = 1, claim = 1, object = 1, count = 2, score = 3, add = 4 }
+local LAST_RANK = 5
+local TEXTS = { add = 3, publish = 5, score = 4, count = 1, claim = 1, object = 3 }
+local LEAN_TEXTS = { add = 1, publish = 3, score = 2 }
+function effects.open(keys, plan)
+local of = cjson.decode(plan)
+local streams, asked, needs, at = {}, {}, {}, 1
+for number, group in ipairs(of.groups) do
+local kind = KINDS[group.k]
+group.kind, group.texts = kind, list
+kind.open(group, { unpack(keys, group.from, group.to) }, streams)
+group.texts_at = at
+at = at + (group.when and 1 or 0) + group.n * (group.lean and LEAN_TEXTS or TEXTS)[group.k]
+needs[number] = kind.runs_of and kind.runs_of(group) or kind.runs
+end
+of.texts = at - 1
+of.order, of.plans, of.results = {}, {}, {}
+for rank = 1, LAST_RANK do
+for number, group in ipairs(of.groups) do
+if (group.when and LAST_RANK or RANK[group.k]) == rank then
+of.order[#of.order + 1] = number
+end
+end
+end
+for number, group in ipairs(of.groups) do
+of.wrong = of.wrong or effects.denied(needs[number], keys[1], asked)
+local wrong = not of.wrong and group.kind.wrong(group)
+of.wrong = of.wrong or wrong or nil
+end
+return of
+end
+function effects.texts(values, count)
+local from = 1
+for at = 1, count do
+local to = string.find(values, '\\31', from, true)
+list[at] = string.sub(values, from, to - 1)
+from = to + 1
+end
+return list
+end
+function effects.prepare(of, own, texts, offset)
+local groups, order, plans, refused = of.groups, of.order, of.plans, nil
+for at = 1, #order do
+local number = order[at]
+local group = groups[number]
+local from = group.texts_at + offset
+local wanted = true
+if group.when then
+local counter = plans[group.when]
+wanted = counter and reaches(counter, group.line, tonumber(texts[from]))
+from = from + 1
+end
+if group.k == 'add' then
+group.of.prepared = 0
+end
+plans[number] = false
+if wanted then
+local plan, stop = group.kind.prepare(group, texts, from, own[group.own])
+if type(stop) == 'string' then
+refused = refused or { '-' }
+for line in string.gmatch(stop, '[^\\n]+') do
+refused[#refused + 1] = number .. ' ' .. line
+end
+elseif stop then
+return nil, stop
+end
+plans[number] = plan or false
+end
+end
+if refused then
+return nil, table.concat(refused, '\\n')
+end
+return plans
+end
+function effects.apply(of, plans)
+local groups, results, wrote = of.groups, of.results, false
+for number = 1, #groups do
+local group, plan = groups[number], plans[number]
+results[number] = ''
+if plan then
+local result = group.kind.apply(group, plan)
+if type(result) == 'table' then
+if wrote then
+error(result)
+end
+return result
+end
+wrote = true
+results[number] = result
+end
+end
+return table.concat(results, '\\30')
+end
+local function pending(stream, group, ids, consumer)
+local found = {}
+local function query(from, to, count)
+if consumer then
+return redis.pcall('XPENDING', stream, group, from, to, count, consumer)
+end
+return redis.pcall('XPENDING', stream, group, from, to, count)
+end
+local range = query(ids[1], ids[#ids], 2 * #ids + 16)
+if range.err then
+if string.match(range.err, '^NOGROUP') then
+return found
+end
+error(range)
+end
+for at = 1, #range do
+found[range[at][1]] = true
+end
+for _, id in ipairs(ids) do
+if not found[id] and query(id, id, 1)[1] then
+found[id] = true
+end
+end
+return found
+end
+local MOST_TRIMMED = 5000
+local function acknowledge(stream, group, declared, ids)
+redis.call('XACK', stream, group, unpack(ids))
+if declared == '-' then
+return
+end
+local missing = {}
+for name in string.gmatch(declared, '%S+') do
+missing[name] = true
+end
+local all, bound = groups(stream), nil
+for _, each in ipairs(all) do
+missing[each.name] = nil
+local first
+if each.pending > 0 then
+first = redis.call('XPENDING', stream, each.name, '-', '+', 1)[1][1]
+else
+first = following(each['last-delivered-id'])
+end
+if not bound or earlier(first, bound) then
+bound = first
+end
+end
+if next(missing) then
+return
+end
+local left = ids
+if redis.call('XTRIM', stream, 'MINID', '~', bound, 'LIMIT', MOST_TRIMMED) < MOST_TRIMMED - 1000 then
+redis.call('XTRIM', stream, 'MINID', '=', bound)
+left = {}
+for _, id in ipairs(ids) do
+if not earlier(id, bound) then
+left[#left + 1] = id
+end
+end
+end
+for _, other in ipairs(all) do
+if other.name ~= group and left[1] then
+local theirs = other.pending > 0 and pending(stream, other.name, left) or {}
+local finished = {}
+for _, id in ipairs(left) do
+if not theirs[id] and not earlier(other['last-delivered-id'], id) then
+finished[#finished + 1] = id
+end
+end
+left = finished
+end
+end
+if left[1] then
+redis.call('XDEL', stream, unpack(left))
+end
+end
+local keys = KEYS
+local each = ARGV[1]
+local plan = ARGV[2]
+local DAY = 86400000
+local stream, ready, answers = keys[1], keys[2], keys[3]
+local of = effects.open(keys, plan)
+local group, declared = of.group, of.declared
+local wrong = of.wrong
+or typed(stream, 'stream')
+or typed(ready, 'stream')
+or typed(answers, 'hash')
+or effects.denied('XACK XDEL XTRIM XPENDING HSET HDEL PEXPIRE', stream, {})
+local alone
+local expires = false
+local function finish(from, position)
+if from == 'r' then
+redis.call('XACK', ready, group, position)
+redis.call('XDEL', ready, position)
+elseif declared == '-' then
+redis.call('XACK', stream, group, position)
+elseif alone then
+redis.call('XACK', stream, group, position)
+redis.call('XDEL', stream, position)
+else
+acknowledge(stream, group, declared, { position })
+end
+end
+local items = (#ARGV - 2) / 1
+if items == 1 then
+local own, values = { unpack(KEYS, #KEYS - items * each + 1) }, ARGV[3]
+do
+if wrong then
+return wrong
+end
+local texts = effects.texts(values, of.texts + 3)
+local from, position, received = texts[1], texts[2], texts[3]
+local field = from .. position
+local key = from == 'r' and ready or stream
+if not pending(key, group, { position }, of.consumer)[position] then
+local first = redis.call('HGET', answers, field)
+if first and of.durable then
+redis.call('HSET', answers, field, first)
+end
+return first and '=' .. first or 'l'
+end
+local plans, stop = effects.prepare(of, own, texts, 3)
+if not plans then
+return stop
+end
+if alone == nil and from == 'm' then
+alone = declared == group and #groups(stream) == 1
+end
+local results = effects.apply(of, plans)
+if type(results) == 'table' then
+return results
+end
+finish(from, position)
+redis.call('HSET', answers, field, results)
+if received ~= '' then
+local gone = {}
+for each in string.gmatch(received, '%S+') do
+gone[#gone + 1] = each
+end
+redis.call('HDEL', answers, unpack(gone))
+end
+if not expires then
+expires = true
+redis.call('PEXPIRE', answers, DAY)
+end
+return '+' .. results
+end
+return nil
+end
+local function item(own, values)
+if wrong then
+return wrong
+end
+local texts = effects.texts(values, of.texts + 3)
+local from, position, received = texts[1], texts[2], texts[3]
+local field = from .. position
+local key = from == 'r' and ready or stream
+if not pending(key, group, { position }, of.consumer)[position] then
+local first = redis.call('HGET', answers, field)
+if first and of.durable then
+redis.call('HSET', answers, field, first)
+end
+return first and '=' .. first or 'l'
+end
+local plans, stop = effects.prepare(of, own, texts, 3)
+if not plans then
+return stop
+end
+if alone == nil and from == 'm' then
+alone = declared == group and #groups(stream) == 1
+end
+local results = effects.apply(of, plans)
+if type(results) == 'table' then
+return results
+end
+finish(from, position)
+redis.call('HSET', answers, field, results)
+if received ~= '' then
+local gone = {}
+for each in string.gmatch(received, '%S+') do
+gone[#gone + 1] = each
+end
+redis.call('HDEL', answers, unpack(gone))
+end
+if not expires then
+expires = true
+redis.call('PEXPIRE', answers, DAY)
+end
+return '+' .. results
+end
+local replies, done = {}, 0
+local function run()
+while done < items do
+local key = #KEYS - items * each + done * each
+local arg = 2 + done * 1
+done = done + 1
+local reply = item({ unpack(KEYS, key + 1, key + each) }, ARGV[arg + 1])
+if reply == nil then reply = false end
+replies[done] = reply
+end
+end
+while done < items do
+local ok, reply = pcall(run)
+if not ok then
+local text = type(reply) == 'table' and reply.err or tostring(reply)
+if not string.match(text, '^%u+ ') then text = 'ERR ' .. text end
+reply = { err = text .. ' on @user_script' }
+replies[done] = reply
+end
+end
+return replies`,
+}
+
+/**
+ * Make several changes in a space: all of an item, or none.
+ *
+ * Invariants. Everything that can refuse is before the first write of an item: the types of all keys, the user's right to each
+ * command, floors and ceilings, full streams, known ids, versions, scores that would be too large. Removing what has expired, a
+ * bounded number of entries, is the only write before that, and no read can notice it. So all changes of an item are made, or none.
+ * The changes, the events and the answer under the item's id are written by one script. Within the window of an id all calls with it
+ * get the answer of the one that made its changes. A refused call is not stored.
+ *
+ * When the client's process dies: before the call, nothing is done. After it was sent, it is done or not; the client that asks again
+ * with the same id makes it done once. Redis dies in the middle: the AOF and replicas get the writes of a script as one transaction,
+ * so all of an item are there after the restart, or none. The items of a batch are such a transaction together.
+ *
+ * - shared keys `keys`: of the changes, at the indexes in the plan
+ * - shared `each`: how many keys an item has
+ * - shared `plan`: JSON, see lua/_lib/record/effects.lua; also `window`, the milliseconds for which answers are stored, `print`, which the calls of an id must have in common, `durable`, and `explain`, to change nothing
+ * - key `own`: the string of the id, if there is a `window`; then those of the changes
+ * - `values`: the texts of the changes, each ending with the byte 31
+ * - replies 0: call again, more had to expire; more: the time, other periods are needed; text: "+" and the results; "=" and the first results of this id; "!": the id belongs to other changes; "-" and a line for each refused change
+ * - on a full server refused: it adds entries, members and events
+ */
+export const recordRecord: Script<[keys: readonly string[], each: Arg, plan: Arg], [...own: string[], values: Arg], number | string> = {
+  name: 'record/record',
+  sha: 'd2c095fb6f6d827f6f845b56547f6e682b861620',
+  batch: 64,
+  sharedKeys: true,
+  shared: ["each","plan"],
+  keys: ["own"],
+  manyKeys: true,
+  args: ["values"],
+  returns: 'integer|string',
+  text: `#!lua
+local function typed(key, type)
+local is = redis.call('TYPE', key).ok
+if is ~= type and is ~= 'none' then
+return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
+end
+end
+local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]
+local function due_at(due)
+local delay = string.match(due, '^%+(%d+)$')
+return delay and math.ceil(now / 1000) + delay or tonumber(due) or 0
+end
+local function earlier(a, b)
+local a_time, a_number = string.match(a, '(%d+)-(%d+)')
+local b_time, b_number = string.match(b, '(%d+)-(%d+)')
+if a_time == b_time then
+a_time, b_time = a_number, b_number
+end
+if #a_time ~= #b_time then
+return #a_time < #b_time
+end
+return a_time < b_time
+end
+local MOST = '18446744073709551615'
+local DIGITS = 9
+local function plus_one(digits)
+local head = string.sub(digits, 1, -DIGITS - 1)
+local tail = string.format('%.0f', string.sub(digits, -DIGITS) + 1)
+if head == '' then
+return tail
+end
+if #tail > DIGITS then
+return string.format('%.0f', head + 1) .. string.rep('0', DIGITS)
+end
+return head .. string.rep('0', DIGITS - #tail) .. tail
+end
+local function following(id)
+local time, number = string.match(id, '(%d+)-(%d+)')
+if number ~= MOST then
+return time .. '-' .. plus_one(number)
+end
+return time == MOST and id or plus_one(time) .. '-0'
+end
+local function groups(stream)
+local found = {}
+for at, fields in ipairs(redis.call('XINFO', 'GROUPS', stream)) do
+local group = {}
+for field = 1, #fields, 2 do
+group[fields[field]] = fields[field + 1]
+end
+found[at] = group
+end
+return found
+end
+local function ids(stream, first, last, most)
+local found, bytes = {}, 0
+for step = 1, most do
+local count = math.min(step == 1 and 4 or 16, most - #found)
+if count <= 0 or bytes >= 262144 then
+return found, false
+end
+local page = redis.call('XRANGE', stream, first, last, 'COUNT', count)
+for _, entry in ipairs(page) do
+found[#found + 1] = entry[1]
+for _, text in ipairs(entry[2]) do
+bytes = bytes + #text
+end
+end
+if #page < count then
+return found, true
+end
+first = '(' .. page[count][1]
+end
+return found, false
+end
+local append = { open = nil, prepare = nil, apply = nil }
+local EVERY, MOST, LARGE = 64, 256, 2048
+function append.open(key, limits)
+local queue, most, entries, bytes, age, lossy, declare, names =
+string.match(limits, '(%d+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d+) ?(.*)')
+return {
+key = key,
+queue = queue == '1',
+most = tonumber(most),
+entries = tonumber(entries),
+bytes = tonumber(bytes),
+age = tonumber(age),
+lossy = lossy == '1',
+declares = declare == '1',
+names = names,
+length = nil,
+backlog = nil,
+prepared = 0,
+fresh = true,
+}
+end
+local function declare(stream)
+for name in string.gmatch(stream.names, '%S+') do
+local made = redis.pcall('XGROUP', 'CREATE', stream.key, name, '0', 'MKSTREAM')
+if made.err and not string.match(made.err, '^BUSYGROUP') then
+return made
+end
+end
+end
+local function finished(stream)
+local bound
+for _, group in ipairs(groups(stream)) do
+local first
+if group.pending > 0 then
+first = redis.call('XPENDING', stream, group.name, '-', '+', 1)[1][1]
+else
+first = following(group['last-delivered-id'])
+end
+if not bound or earlier(first, bound) then
+bound = first
+end
+end
+return bound
+end
+local function backlog_of(stream)
+if stream.queue then
+return stream.length
+end
+if not stream.backlog then
+local most = 0
+for _, group in ipairs(stream.length > 0 and groups(stream.key) or {}) do
+most = math.max(most, group.lag and group.lag + group.pending or stream.length)
+end
+stream.backlog = most
+end
+return stream.backlog
+end
+local function trim(stream)
+local key, age = stream.key, stream.age
+local bound = not stream.lossy and finished(key) or nil
+local over = stream.entries > 0 and stream.length - stream.entries or 0
+if stream.bytes > 0 then
+local bytes = redis.pcall('MEMORY', 'USAGE', key)
+if type(bytes) == 'number' and bytes > stream.bytes then
+over = math.max(over, 2 * EVERY)
+end
+end
+local oldest = age > 0 and now / 1000 - age or 0
+local most = math.min(oldest > 0 and MOST or over, MOST)
+if most <= 0 or (bound and not earlier(redis.call('XRANGE', key, '-', '+', 'COUNT', 1)[1][1], bound)) then
+return 0
+end
+local list = ids(key, '-', '+', most + 1)
+for at, id in ipairs(list) do
+local wanted = at <= over or tonumber(string.match(id, '%d+')) < oldest
+if at == #list or not wanted or (bound and not earlier(id, bound)) then
+return at > 1 and redis.call('XTRIM', key, 'MINID', '=', id) or 0
+end
+end
+return 0
+end
+function append.prepare(stream)
+if not stream.length then
+local length = redis.pcall('XLEN', stream.key)
+if type(length) == 'table' then
+return length
+end
+stream.length = length
+stream.declares = stream.names ~= ''
+and (stream.declares or length == 0 and redis.call('EXISTS', stream.key) == 0)
+end
+if stream.most > 0 then
+local most = stream.most - stream.prepared
+if stream.length >= most and backlog_of(stream) >= most then
+return false
+end
+stream.prepared = stream.prepared + 1
+end
+return true
+end
+function append.apply(stream, payload, trace, due)
+stream.prepared = stream.prepared - (stream.most > 0 and 1 or 0)
+local declares = stream.declares
+if declares then
+local refused = declare(stream)
+if refused then
+return refused
+end
+stream.declares = false
+end
+local id
+if trace == '' and due == '' then
+id = redis.pcall('XADD', stream.key, '*', 'd', payload)
+else
+local add = { 'XADD', stream.key, '*', 'd', payload }
+if trace ~= '' then
+add[#add + 1] = 't'
+add[#add + 1] = trace
+end
+if due ~= '' then
+add[#add + 1] = 'n'
+add[#add + 1] = string.format('%.0f', due_at(due))
+end
+id = redis.pcall(unpack(add))
+end
+if type(id) == 'table' then
+if declares then
+error(id)
+end
+return id
+end
+local length = stream.length + 1
+stream.length = length
+if stream.backlog then
+stream.backlog = stream.backlog + 1
+end
+if not stream.queue then
+local every = #payload <= LARGE and EVERY or math.max(1, math.floor(EVERY * LARGE / #payload))
+if length % every == 0 or (stream.fresh and stream.age > 0) then
+local ok, trimmed = pcall(trim, stream)
+stream.length = ok and length - trimmed or length
+end
+end
+stream.fresh = false
+return id
+end
+local publication = { prepare = nil, apply = nil }
+local ms = math.floor(now / 1000)
+local allowed = {}
+local function time_of(event)
+return event[2][7] == 'a' and tonumber(event[2][8]) or nil
+end
+local function trim_old(history, age)
+local first = redis.call('XRANGE', history, '-', '+', 'COUNT', 3)
+local cut
+for at = 1, #first - 1 do
+local at_ms = time_of(first[at])
+if at_ms and at_ms >= ms - age then
+break
+end
+cut = first[at + 1][1]
+end
+if cut then
+redis.call('XTRIM', history, 'MINID', '=', cut)
+end
+end
+local function id_after(id)
+local epoch, offset = string.match(id, '(%d+)-(%d+)')
+if tonumber(epoch) >= 9e15 then
+return nil
+end
+if #offset < 15 then
+return epoch .. '-*'
+end
+return string.format('%.0f-1', math.max(now, epoch + 1))
+end
+local function last_generated(history)
+local info = redis.call('XINFO', 'STREAM', history)
+for at = 1, #info, 2 do
+if info[at] == 'last-generated-id' then
+return info[at + 1]
+end
+end
+end
+local function add(history, entry)
+local id = redis.pcall(unpack(entry))
+if not id.err or not string.find(id.err, 'equal or smaller', 1, true) then
+return id
+end
+entry[6] = id_after(last_generated(history))
+return entry[6] and redis.pcall(unpack(entry)) or id
+end
+function publication.prepare(channel, once)
+local first = once and redis.pcall('GET', once)
+if first then
+return first
+end
+local newest = redis.pcall('XREVRANGE', channel.history, '+', '-', 'COUNT', 1)
+if newest.err then
+return newest
+end
+local last = newest[1]
+if last then
+local id = id_after(last[1])
+if not id then
+return { err = 'ERR nothing can follow the id ' .. last[1] .. ' of ' .. channel.history .. ', which penknife did not write: delete that entry' }
+end
+local fields = last[2]
+channel.id = id
+channel.tag = fields[5] == 'g' and fields[6] or ''
+channel.at = channel.age > 0 and time_of(last) or 0
+channel.reserved = string.sub(last[1], -2) == '-0'
+else
+local epoch = redis.pcall('ZSCORE', channel.next, channel.history)
+if epoch and epoch.err then
+return epoch
+end
+channel.id, channel.tag, channel.at, channel.reserved = string.format('%.0f-1', epoch or now), '', 0, epoch
+end
+local live = channel.live
+if allowed[live] == nil then
+allowed[live] = redis.acl_check_cmd('SPUBLISH', live, '')
+end
+return allowed[live] or { err = 'ERR the user may not publish on the channel ' .. live }
+end
+function publication.apply(channel, once, kind, json, coalesce, lasts)
+local history, age = channel.history, channel.age
+local tag = string.sub(redis.sha1hex(channel.tag .. '\\n' .. kind .. '\\n' .. json), 1, 6)
+local entry = { 'XADD', history, 'MAXLEN', '~', channel.keep, channel.id, 't', kind, 'd', json, 'g', tag }
+if age > 0 then
+entry[#entry + 1] = 'a'
+entry[#entry + 1] = string.format('%.0f', math.max(ms, channel.at))
+end
+if coalesce ~= '' then
+entry[#entry + 1] = 'c'
+entry[#entry + 1] = coalesce
+end
+if lasts ~= '0' then
+entry[#entry + 1] = 'x'
+entry[#entry + 1] = string.format('%.0f', ms + lasts)
+end
+local id = add(history, entry)
+if id.err then
+return id
+end
+channel.tag = tag
+local event_id = id .. '-' .. tag
+redis.call('SPUBLISH', channel.live, event_id .. '\\n' .. kind .. '\\n' .. json)
+redis.call('PEXPIRE', history, channel.ttl)
+if channel.reserved then
+redis.call('ZREM', channel.next, history)
+end
+if once then
+redis.call('SET', once, event_id, 'PX', channel.window)
+end
+if age > 0 then
+trim_old(history, age)
+end
+return event_id
+end
+local board = {}
+function board.open(keys, plan)
+local open = {}
+for at, window in ipairs(plan.windows) do
+local period = 1
+if window.next then
+if now < window.start or now >= window.finish then
+return nil
+end
+period = now < window.next and 1 or 2
+end
+open[at] = {
+z = keys[window.z[period]],
+d = window.d and keys[window.d[period]],
+period = period,
+lives = window.lives and window.lives[period],
+log = window.log and keys[window.log],
+parts = window.parts and keys[window.parts],
+gone = window.gone and keys[window.gone],
+last = window.last,
+grain = window.grain,
+}
+end
+return open
+end
+function board.wrong(plan, keys, open)
+local wrong
+for _, window in ipairs(open) do
+wrong = wrong
+or typed(window.z, 'zset')
+or window.d and typed(window.d, 'zset')
+or window.log and (typed(window.log, 'stream') or typed(window.gone, 'hash'))
+or window.parts and typed(window.parts, 'hash')
+end
+return wrong or plan.ids and (typed(keys[plan.ids], 'hash') or typed(keys[plan.idlog], 'stream'))
+end
+function board.score(plan, value)
+return plan.shift and math.floor(value / plan.shift) or value
+end
+function board.value(plan, score, time)
+if not plan.shift then
+return score
+end
+local ticks = math.floor((time - plan.since) / plan.unit)
+return score * plan.shift + math.max(0, math.min(ticks, plan.shift - 1))
+end
+function board.text(plan, value)
+return string.format(plan.limit and '%d' or '%.17g', value)
+end
+local function name_of(score)
+return string.format('%.17g', score + 0)
+end
+function board.differ(plan, window, before, after)
+local old = before and board.score(plan, before)
+local new = after and board.score(plan, after)
+if old == new then
+return
+end
+if new then
+redis.call('ZADD', window.d, new, name_of(new))
+end
+if old then
+local low, high = old, old
+if plan.shift then
+low, high = old * plan.shift, old * plan.shift + plan.shift - 1
+end
+if redis.call('ZCOUNT', window.z, low, high) == 0 then
+redis.call('ZREM', window.d, name_of(old))
+end
+end
+end
+function board.write(plan, window, member, before, after)
+if after then
+redis.call('ZADD', window.z, board.text(plan, after), member)
+else
+redis.call('ZREM', window.z, member)
+end
+if window.d then
+board.differ(plan, window, before, after)
+end
+end
+function board.write_all(plan, window, before, after)
+local put, off = {}, {}
+for member, value in pairs(after) do
+if value and value ~= before[member] then
+put[#put + 1] = board.text(plan, value)
+put[#put + 1] = member
+elseif not value and before[member] then
+off[#off + 1] = member
+end
+end
+if #put > 0 then
+redis.call('ZADD', window.z, unpack(put))
+end
+if #off > 0 then
+redis.call('ZREM', window.z, unpack(off))
+end
+if window.d then
+for member, value in pairs(after) do
+board.differ(plan, window, before[member], value)
+end
+end
+end
+function board.keep_with_log(window)
+if redis.call('PTTL', window.z) ~= -1 then
+return
+end
+local left = redis.call('PTTL', window.log)
+redis.call('PEXPIRE', window.z, left)
+if window.d then
+redis.call('PEXPIRE', window.d, left)
+end
+end
+local stamp = string.format('%.0f-*', now)
+function board.append(log, ...)
+local id = redis.pcall('XADD', log, stamp, ...)
+if type(id) == 'table' and id.err then
+return redis.call('XADD', log, '*', ...)
+end
+return id
+end
+function board.time_of(id)
+return tonumber(string.match(id, '^(%d+)%-%d+'))
+end
+local function take_part(window, id, member)
+local amount = redis.call('HGET', window.parts, id)
+redis.call('HDEL', window.parts, id)
+if redis.call('HGET', window.parts, '=' .. member) == id then
+redis.call('HDEL', window.parts, '=' .. member)
+end
+return amount or 0
+end
+local function remove_from_window(plan, window, budget)
+local bound = now - window.last
+if bound < 0 then
+return budget
+end
+local cut = string.format('%.0f', bound)
+local due = redis.call('XRANGE', window.log, '-', cut, 'COUNT', budget + 1)
+if #due == 0 then
+return budget
+end
+local newest = redis.call('XREVRANGE', window.log, '+', '-', 'COUNT', 1)[1][1]
+if board.time_of(newest) <= bound then
+redis.call('UNLINK', window.z, window.log, window.gone, window.parts or window.log, window.d or window.log)
+return budget
+end
+if budget == 0 then
+return -1
+end
+local count = math.min(#due, budget)
+local members = {}
+for at = 1, count do
+members[at] = due[at][2][2]
+end
+local markers = redis.call('EXISTS', window.gone) == 1 and redis.call('HMGET', window.gone, unpack(members))
+local sums, times, done = {}, {}, {}
+for at, member in ipairs(members) do
+local id, by = due[at][1], due[at][2][4]
+local marker = markers and markers[at]
+marker = marker and board.time_of(marker) and marker
+if by == '' then
+if marker == id then
+done[#done + 1] = member
+end
+else
+if by == '+' then
+by = take_part(window, id, member)
+end
+by = tonumber(by)
+if by and by ~= 0 and math.abs(by) < 2 ^ 53 and not (marker and earlier(id, marker)) then
+sums[member] = (sums[member] or 0) + by
+times[member] = plan.shift and board.time_of(id) + window.last
+end
+end
+end
+if #done > 0 then
+redis.call('HDEL', window.gone, unpack(done))
+end
+local values = redis.call('ZMSCORE', window.z, unpack(members))
+local before, after = {}, {}
+for at, member in ipairs(members) do
+local sum = sums[member]
+if sum and before[member] == nil then
+local value = tonumber(values[at]) or false
+local score = (value and board.score(plan, value) or 0) - sum
+before[member] = value
+after[member] = score ~= 0 and board.value(plan, score, times[member])
+end
+end
+board.write_all(plan, window, before, after)
+board.keep_with_log(window)
+local left = due[budget + 1]
+redis.call('XTRIM', window.log, 'MINID', '=', left and left[1] or string.format('%.0f', bound + 1))
+return left and -1 or budget - #due
+end
+local DUE = 32
+local function remove_expired(plan, windows, most)
+local budget = DUE
+for _, window in ipairs(windows) do
+if window.log then
+budget = remove_from_window(plan, window, budget)
+if budget < 0 then
+return false
+end
+end
+end
+return not most or DUE - budget <= most
+end
+local function delete_old_ids(ids, idlog, window)
+local bound = now - window
+if bound < 0 then
+return
+end
+local old = redis.call('XRANGE', idlog, '-', string.format('%.0f', bound), 'COUNT', 4)
+for _, entry in ipairs(old) do
+local field = entry[2][2]
+local record = redis.call('HGET', ids, field)
+if record and (board.time_of(record) or 0) <= board.time_of(entry[1]) then
+redis.call('HDEL', ids, field)
+end
+redis.call('XDEL', idlog, entry[1])
+end
+end
+local scoring = { open = nil, adds = nil, add = nil, prepare = nil, apply = nil }
+local HARMLESS = 2 ^ 970
+local LARGEST = 1.7976931348623157e308
+local function moved(config, window, value, kind, amount)
+local score = value and board.score(config, value)
+local new = amount
+if kind == 'i' then
+new = (score or 0) + amount
+elseif kind == 'b' and score and score <= amount then
+new = score
+end
+if math.abs(new) > (config.limit or LARGEST) then
+return nil
+end
+if window.log and new == 0 then
+return false
+end
+return new == score and value or board.value(config, new, now)
+end
+local function is_stored(of, id)
+local record = redis.call('HGET', of.keys[of.config.ids], 'i' .. id)
+local time = record and board.time_of(record)
+return time and now - time < of.config.dedup
+end
+local function plan_of(of, changes)
+local made = { changes = changes, before = {}, after = {}, counts = {} }
+local members, seen = {}, {}
+for nth, change in ipairs(changes) do
+local id = change[4]
+members[nth] = change[2]
+made.counts[nth] = not (id and (seen[id] or is_stored(of, id)))
+seen[id or ''] = id
+end
+for at, window in ipairs(of.windows) do
+local values = redis.call('ZMSCORE', window.z, unpack(members))
+local before, after, last = {}, {}, {}
+for nth, change in ipairs(changes) do
+local member = change[2]
+local value = last[member]
+if value == nil then
+value = tonumber(values[nth]) or false
+end
+before[nth] = value
+if made.counts[nth] then
+value = moved(of.config, window, value, change[1], change[3])
+if value == nil then
+return nil, member
+end
+end
+after[nth] = value
+last[member] = value
+end
+made.before[at], made.after[at] = before, after
+end
+return made
+end
+local function set_ttl(of, window)
+local has_ttl = of.has_ttl
+if has_ttl[window] or not (window.lives or window.log) then
+return
+end
+local left = redis.call('PTTL', window.z)
+has_ttl[window] = left ~= -2
+if window.lives then
+if left == -1 then
+local life = math.ceil((window.lives - now) / 1000)
+redis.call('PEXPIRE', window.z, life)
+if window.d then
+redis.call('PEXPIRE', window.d, life)
+end
+end
+else
+local last = math.ceil(window.last / 1000)
+if left < last + 1800000 then
+for _, key in ipairs({ window.z, window.log, window.gone, window.parts or window.log, window.d or window.log }) do
+redis.call('PEXPIRE', key, last + 3600000)
+end
+end
+end
+end
+local function log(of, window, member, amount)
+amount = board.text(of.config, amount)
+if not window.grain then
+return board.append(window.log, 'm', member, 'b', amount)
+end
+local id = redis.call('HGET', window.parts, '=' .. member)
+local time = id and board.time_of(id)
+if not time or now - time >= window.grain then
+id = board.append(window.log, 'm', member, 'b', '+')
+redis.call('HSET', window.parts, '=' .. member, id)
+end
+if type(redis.pcall('HINCRBY', window.parts, id, amount)) == 'table' then
+redis.call('HSET', window.parts, id, amount)
+end
+return id
+end
+local function store_id(of, id, member, amount, entries)
+local config = of.config
+local ids, idlog = of.keys[config.ids], of.keys[config.idlog]
+delete_old_ids(ids, idlog, config.dedup)
+local place = board.append(idlog, 'f', 'i' .. id)
+local record = string.format('%s %.17g %s %s', place, amount, #entries > 0 and table.concat(entries, ',') or '-', member)
+redis.call('HSET', ids, 'i' .. id, record)
+if not of.has_ttl.ids then
+of.has_ttl.ids = true
+local life = math.ceil(config.dedup / 1000)
+if redis.call('PTTL', ids) < life + 1800000 or redis.call('PTTL', idlog) < 0 then
+redis.call('PEXPIRE', ids, life + 3600000)
+redis.call('PEXPIRE', idlog, life + 3600000)
+end
+end
+end
+local function trim(of, window)
+local config = of.config
+local over = redis.call('ZCARD', window.z) - config.keep
+if over <= 0 then
+return
+end
+local dropped = redis.call('ZPOPMAX', window.z, math.min(over, 64))
+for at = 1, #dropped, 2 do
+if window.d then
+board.differ(config, window, tonumber(dropped[at + 1]), false)
+end
+local there = false
+for _, other in ipairs(of.windows) do
+there = there or redis.call('ZSCORE', other.z, dropped[at])
+end
+if not there then
+redis.call('HDEL', of.keys[config.data], dropped[at])
+end
+end
+return dropped[#dropped - 1]
+end
+local function write(of, planned, first, last)
+local config, changes, dropped = of.config, planned.changes, {}
+for at, window in ipairs(of.windows) do
+local before, after = planned.before[at], planned.after[at]
+if first == last then
+if before[first] ~= after[first] then
+board.write(config, window, changes[first][2], before[first], after[first])
+end
+else
+local was, is = {}, {}
+for nth = first, last do
+local member = changes[nth][2]
+if was[member] == nil then
+was[member] = before[nth]
+end
+is[member] = after[nth]
+end
+board.write_all(config, window, was, is)
+end
+for nth = first, last do
+if not after[nth] then
+of.has_ttl[window] = nil
+end
+end
+end
+for nth = first, last do
+if planned.counts[nth] then
+local change, entries = changes[nth], {}
+local member, amount, id = change[2], change[3], change[4]
+for _, window in ipairs(of.windows) do
+if window.log and amount ~= 0 then
+entries[#entries + 1] = log(of, window, member, amount)
+end
+end
+if id then
+store_id(of, id, member, amount, entries)
+end
+end
+end
+for at, window in ipairs(of.windows) do
+set_ttl(of, window)
+if config.keep then
+dropped[at] = trim(of, window)
+end
+end
+return dropped
+end
+local function value_text(of, value)
+return value and board.text(of.config, value) or ''
+end
+local function plan_alone(of, changes)
+local kind, member, amount, id = changes[1][1], changes[1][2], changes[1][3], changes[1][4]
+local again = id and is_stored(of, id)
+local before, after = {}, {}
+for at, window in ipairs(of.windows) do
+local value = tonumber(redis.call('ZSCORE', window.z, member)) or false
+before[at] = value
+if not again then
+value = moved(of.config, window, value, kind, amount)
+if value == nil then
+return nil, member
+end
+end
+after[at] = value
+end
+return { changes = changes, alone = true, again = again, before = before, after = after }
+end
+local function apply_alone(of, plan)
+local change, config, entries = plan.changes[1], of.config, {}
+local member, amount, id = change[2], change[3], change[4]
+local before, after = plan.before, plan.after
+for at, window in ipairs(plan.again and {} or of.windows) do
+if before[at] ~= after[at] then
+board.write(config, window, member, before[at], after[at])
+end
+if not after[at] then
+of.has_ttl[window] = nil
+end
+if window.log and amount ~= 0 then
+entries[#entries + 1] = log(of, window, member, amount)
+end
+set_ttl(of, window)
+if config.keep then
+trim(of, window)
+end
+end
+if id and not plan.again then
+store_id(of, id, member, amount, entries)
+end
+return value_text(of, after[1])
+end
+local function events(of, member, from, to, dropped)
+local about = of.config.events
+local window = of.windows[about.window]
+local passed = {}
+if to and about.overtaken > 0 and (not from or to < from) then
+local last = to + about.overtaken
+if from then
+last = math.min(last, from)
+end
+passed = redis.call('ZRANGE', window.z, to + 1, last)
+end
+local entered, left = false, false
+local top = about.top
+if top > 0 then
+local was, is = from and from < top, to and to < top
+if is and not was then
+entered = member
+left = redis.call('ZRANGE', window.z, top, top)[1] or dropped or false
+elseif was and not is then
+left = member
+entered = redis.call('ZRANGE', window.z, top - 1, top - 1)[1] or false
+end
+end
+return { from, to, entered, left, passed }
+end
+local function change_and_reply(of, plan, nth, watch, wants_events)
+local config, change = of.config, plan.changes[nth]
+local kind, member = change[1], change[2]
+local watched, ranked = of.windows[watch], wants_events and of.windows[config.events.window]
+local from = watched and redis.call('ZRANK', watched.z, member)
+local ranked_from = ranked and redis.call('ZRANK', ranked.z, member)
+local dropped = plan.counts[nth] and write(of, plan, nth, nth) or {}
+local reply = { value_text(of, plan.after[1][nth]), false, false }
+if watched then
+local before = plan.before[watch][nth]
+local to = redis.call('ZRANK', watched.z, member)
+local after = to and redis.call('ZSCORE', watched.z, member)
+local applied = plan.counts[nth] and (kind ~= 'b' or before ~= plan.after[watch][nth])
+reply[2] = { applied and 1 or 0, before and board.text(config, before), after, from, to }
+end
+if ranked then
+reply[3] = events(of, member, ranked_from, redis.call('ZRANK', ranked.z, member), dropped[config.events.window])
+end
+return reply
+end
+function scoring.open(keys, plan)
+return { keys = keys, config = cjson.decode(plan), windows = nil, current = nil, plain = nil, has_ttl = {} }
+end
+function scoring.prepare(of, changes, brief)
+local config, keys = of.config, of.keys
+if of.current == nil then
+of.windows = board.open(keys, config)
+if not of.windows then
+return now
+end
+local wrong = board.wrong(config, keys, of.windows) or config.keep and typed(keys[config.data], 'hash')
+if wrong then
+return wrong
+end
+of.current = remove_expired(config, of.windows, math.max(16, 64 - #changes * #of.windows))
+of.plain = not (config.shift or config.limit or config.keep or of.windows[1].d)
+end
+if not of.current then
+return 0
+end
+if config.shift and (now < config.since or now > config.ending) then
+return redis.error_reply('ERR the time is outside of the range of this board\\'s ties (since, until)')
+end
+local plan, member
+if brief and #changes == 1 then
+local change = changes[1]
+if of.plain and change[1] == 'i' and not change[4] and math.abs(change[3]) < HARMLESS then
+return change
+end
+plan, member = plan_alone(of, changes)
+else
+plan, member = plan_of(of, changes)
+end
+return plan or redis.error_reply('ERR the new score of ' .. member .. ' would be too large')
+end
+function scoring.adds(of, amount)
+return of.current and of.plain and math.abs(amount) < HARMLESS
+end
+function scoring.add(of, member, amount)
+local windows, first = of.windows, nil
+for at = 1, #windows do
+local window = windows[at]
+local value = redis.call('ZINCRBY', window.z, amount, member)
+if window.lives or window.log then
+set_ttl(of, window)
+end
+first = first or value
+end
+return first
+end
+function scoring.apply(of, plan, watch, wants_events)
+local changes = plan.changes
+if not changes then
+return scoring.add(of, plan[2], plan[3])
+end
+if plan.alone then
+return apply_alone(of, plan)
+end
+local replies = {}
+if watch == 0 and not wants_events and not of.config.keep then
+write(of, plan, 1, #changes)
+for nth = 1, #changes do
+replies[nth] = value_text(of, plan.after[1][nth])
+end
+return table.concat(replies, '\\n')
+end
+for nth, change in ipairs(changes) do
+if of.config.keep then
+replies[nth] = change_and_reply(of, plan_of(of, { change }), 1, watch, wants_events)
+else
+replies[nth] = change_and_reply(of, plan, nth, watch, wants_events)
+end
+end
+return replies
+end
+local counters = { open = nil, ready = nil, state = nil, save = nil, keep = nil, tell = nil }
+local MOST_DUE = 32
+local MOST_CHANGES = 128
+function counters.open(keys, plan)
+local numbers, channel = string.match(plan, '^([^\\n]*)\\n?(.*)$')
+local words = {}
+for word in string.gmatch(numbers, '%S+') do
+words[#words + 1] = tonumber(word)
+end
+return {
+keys = keys,
+values = keys[1],
+expiring = keys[2],
+reserved = keys[3],
+floor = words[1],
+ceiling = words[2],
+initial = words[3],
+remember = words[4] * 1000,
+start = words[5],
+turn = words[6],
+finish = words[7],
+lives = words[8],
+next_lives = words[9],
+looked = false,
+answer = nil,
+kept = {},
+channel = channel,
+followed = nil,
+}
+end
+local function choose(of)
+if not of.start then
+return nil
+end
+if now < of.start or now >= of.finish then
+return now
+end
+if now >= of.turn then
+of.values, of.expiring, of.reserved, of.lives = of.keys[4], of.keys[5], of.keys[6], of.next_lives
+end
+end
+function counters.state(of, name)
+local text = redis.pcall('HGET', of.values, name)
+if not text then
+return { of.initial, 0, 0 }
+end
+if type(text) == 'table' then
+return text
+end
+local value, down, up = string.match(text, '^(%-?%d+) (%-?%d+) (%d+)$')
+if not value then
+value, down, up = string.match(text, '^%-?%d+$'), 0, 0
+end
+value, down, up = tonumber(value), tonumber(down), tonumber(up)
+if not value or math.abs(value) > 9007199254740991 or down < -9007199254740991 or up > 9007199254740991 then
+return { err = 'ERR ' .. of.values .. ' has a field that no counter wrote: set or delete it' }
+end
+return { value, down, up }
+end
+function counters.keep(of, key)
+if of.lives and not of.kept[key] then
+of.kept[key] = true
+redis.call('PEXPIRE', key, math.max(1, math.ceil(of.lives - now / 1000)))
+end
+end
+function counters.tell(of, sign, name)
+if of.followed == nil then
+local count = of.channel ~= '' and redis.pcall('PUBSUB', 'SHARDNUMSUB', of.channel)
+of.followed = count and not count.err and count[2] > 0
+end
+if of.followed then
+redis.pcall('SPUBLISH', of.channel, sign .. name)
+end
+end
+function counters.save(of, states)
+local set, gone = {}, {}
+for name, state in pairs(states) do
+local value, down, up = state[1], state[2], state[3]
+if state.more then
+counters.tell(of, '+', name)
+end
+if state.less then
+counters.tell(of, '-', name)
+end
+if down == 0 and up == 0 then
+if value == of.initial then
+gone[#gone + 1] = name
+else
+set[#set + 1] = name
+set[#set + 1] = string.format('%.0f', value)
+end
+else
+set[#set + 1] = name
+set[#set + 1] = string.format('%.0f %.0f %.0f', value, down, up)
+end
+end
+if #set > 0 then
+redis.call('HSET', of.values, unpack(set))
+counters.keep(of, of.values)
+end
+if #gone > 0 then
+redis.call('HDEL', of.values, unpack(gone))
+end
+end
+local function give_back(of, record)
+local states, count = {}, 0
+for by, name in string.gmatch(record, '\\n(%-?%d+) ([^\\n]+)') do
+local state = states[name] or counters.state(of, name)
+count = count + 1
+if not state.err then
+by = tonumber(by)
+if by < 0 then
+state[2], state.more = math.min(0, state[2] - by), true
+else
+state[3], state.less = math.max(0, state[3] - by), true
+end
+states[name] = state
+end
+end
+counters.save(of, states)
+return count
+end
+local function expire(of, id)
+local record = redis.call('HGET', of.reserved, id)
+if record and string.sub(record, 1, 1) == 'r' then
+local count = give_back(of, record)
+redis.call('HSET', of.reserved, id, 'e')
+redis.call('ZADD', of.expiring, string.format('%.0f', now + of.remember), id)
+return count
+end
+redis.call('HDEL', of.reserved, id)
+redis.call('ZREM', of.expiring, id)
+return 1
+end
+function counters.ready(of)
+if of.looked then
+return of.answer
+end
+of.looked = true
+of.answer = choose(of)
+if of.answer then
+return of.answer
+end
+local due = redis.pcall('ZRANGE', of.expiring, '-inf', string.format('%.0f', now), 'BYSCORE', 'LIMIT', 0, MOST_DUE + 1)
+if due.err then
+of.answer = due
+elseif #due > 0 then
+of.answer = typed(of.values, 'hash') or typed(of.reserved, 'hash')
+local changes = 0
+for at = 1, of.answer and 0 or math.min(#due, MOST_DUE) do
+if changes < MOST_CHANGES then
+changes = changes + expire(of, due[at])
+else
+of.answer = 0
+end
+end
+if #due > MOST_DUE then
+of.answer = of.answer or 0
+end
+end
+return of.answer
+end
+local dedup = { prepare = nil, apply = nil }
+function dedup.prepare(key)
+return redis.pcall('GET', key) or nil
+end
+function dedup.apply(key, answer, window)
+redis.call('SET', key, answer, 'PX', window)
+end
+local counting = { prepare = nil, apply = nil, count = nil, count_once = nil }
+local function text_of(state)
+return string.format('%.0f %.0f %.0f', state[1], state[2], state[3])
+end
+local function change(state, by, set, floor, ceiling, hold)
+local value, down, up = state[1], state[2], state[3]
+if set then
+if by + down < floor then
+return 'floor'
+end
+if by + up > ceiling then
+return 'ceiling'
+end
+state.more = state.more or by > value
+state.less = state.less or by < value
+state[1] = by
+return nil
+end
+if by < 0 and value + down + by < floor then
+return 'floor'
+end
+if by > 0 and value + up + by > ceiling then
+return 'ceiling'
+end
+if not hold then
+state[1] = value + by
+state.more = state.more or by > 0
+state.less = state.less or by < 0
+elseif by < 0 then
+state[2] = down + by
+else
+state[3] = up + by
+end
+end
+function counting.prepare(of, changes, hold)
+local wait = counters.ready(of)
+if wait then
+return wait
+end
+local states, lines, refused, at = {}, { '+' }, { '-' }, 0
+for set, by, floor, ceiling, name in string.gmatch(changes, '(=?)(%-?%d+) (%S+) (%S+) ([^\\n]+)') do
+at = at + 1
+local state = states[name] or counters.state(of, name)
+if state.err then
+return state
+end
+states[name] = state
+local reason = change(state, tonumber(by), set == '=', tonumber(floor) or of.floor, tonumber(ceiling) or of.ceiling, hold)
+if reason then
+refused[#refused + 1] = string.format('%d %s %s', at, reason, text_of(state))
+else
+lines[#lines + 1] = text_of(state)
+end
+end
+if #refused > 1 then
+return table.concat(refused, '\\n')
+end
+return { states = states, answer = table.concat(lines, '\\n') }
+end
+function counting.apply(of, plan)
+counters.save(of, plan.states)
+return plan.answer
+end
+function counting.count(of, changes)
+local planned = counting.prepare(of, changes)
+if type(planned) ~= 'table' or planned.err then
+return planned
+end
+return counting.apply(of, planned)
+end
+function counting.count_once(of, key, changes, window)
+local print = string.sub(redis.sha1hex(changes), 1, 10)
+local first = dedup.prepare(key)
+if first then
+if type(first) == 'table' then
+return first
+end
+return string.sub(first, 1, 10) == print and '=' .. string.sub(first, 12) or '!'
+end
+local planned = counting.prepare(of, changes)
+if type(planned) ~= 'table' or planned.err then
+return planned
+end
+local answer = counting.apply(of, planned)
+dedup.apply(key, print .. answer, window)
+return answer
+end
+local seeing = { open = nil, prepare = nil, apply = nil, trim = nil, see = nil }
+local ms = math.floor(now / 1000)
+local MOST_GONE = 128
+function seeing.open(key, window, most)
+return { key = key, window = tonumber(window), most = tonumber(most), trimmed = false, kept = false }
+end
+function seeing.prepare(of, id)
+local score = redis.pcall('ZSCORE', of.key, id)
+if type(score) == 'table' then
+return score
+end
+return not score or tonumber(score) <= ms - of.window
+end
+function seeing.apply(of, id)
+redis.call('ZADD', of.key, ms, id)
+if not of.kept then
+of.kept = true
+redis.call('PEXPIRE', of.key, of.window)
+end
+end
+function seeing.see(of, id)
+local added = redis.pcall('ZADD', of.key, 'NX', ms, id)
+if added == 0 then
+if tonumber(redis.call('ZSCORE', of.key, id)) > ms - of.window then
+return 0
+end
+redis.call('ZADD', of.key, ms, id)
+added = 1
+end
+if added == 1 and not of.kept then
+of.kept = true
+redis.call('PEXPIRE', of.key, of.window)
+end
+return added
+end
+function seeing.trim(of)
+if of.trimmed then
+return
+end
+of.trimmed = true
+local over = redis.call('ZCARD', of.key) - of.most
+local due = redis.call('ZCOUNT', of.key, '-inf', ms - of.window)
+local count = math.min(MOST_GONE, math.max(over, due))
+if count > 0 then
+redis.call('ZREM', of.key, unpack(redis.call('ZRANGE', of.key, 0, count - 1)))
+end
+end
+local objects = { prepare = nil, apply = nil, prepare_removal = nil, apply_removal = nil, expires = nil }
+local LARGEST = 9007199254740991
+local given = {}
+local function look(key, request)
+local text = redis.pcall('HGET', key, ':v')
+if type(text) == 'table' then
+return text
+end
+local version = tonumber(text or 0)
+if not version or version > LARGEST then
+return { err = 'ERR ' .. key .. ' holds what no object wrote: delete it' }
+end
+if request.version and request.version ~= version then
+return string.format('v %.0f', version)
+end
+return nil, version
+end
+function objects.expires(key)
+local wrong = redis.pcall('HPEXPIRE', key, 1, 'FIELDS', 1, ':none').err
+return wrong == nil or string.sub(wrong, 1, 9) == 'WRONGTYPE'
+end
+local function text_of(number)
+return number == math.floor(number) and math.abs(number) <= LARGEST and string.format('%.0f', number)
+or string.format('%.17g', number)
+end
+function objects.prepare(key, request)
+local refused, version = look(key, request)
+if refused then
+return refused
+end
+local set, gone, sums, lines = {}, {}, {}, {}
+for _, op in ipairs(request.ops) do
+local kind, field = op[1], op[2]
+if kind == 's' then
+set[field] = op[3]
+elseif kind == 'd' then
+gone[#gone + 1] = field
+else
+local before = sums[field] or not request.whole and redis.pcall('HGET', key, field) or '0'
+local value = type(before) == 'string' and tonumber(before)
+if not value then
+return type(before) == 'table' and before or 'n ' .. field
+end
+local after = value + op[3]
+if op[3] < 0 and after < op[4] then
+return 'l ' .. field .. ' floor ' .. text_of(value)
+end
+if op[3] > 0 and after > op[5] then
+return 'l ' .. field .. ' ceiling ' .. text_of(value)
+end
+if after ~= after or math.abs(after) == math.huge then
+return 'n ' .. field
+end
+sums[field] = text_of(after)
+set[field] = sums[field]
+lines[#lines + 1] = sums[field]
+end
+end
+return { set = set, gone = gone, lines = lines, whole = request.whole, version = math.max(version + 1, (given[key] or 0) + 1, now) }
+end
+function objects.apply(key, plan, ttl, field_ttl)
+given[key] = plan.version
+local fields = { ':v', string.format('%.0f', plan.version) }
+local expiring = {}
+for field, json in pairs(plan.set) do
+fields[#fields + 1] = field
+fields[#fields + 1] = json
+expiring[#expiring + 1] = field
+end
+if plan.whole then
+redis.call('DEL', key)
+elseif #plan.gone > 0 then
+redis.call('HDEL', key, unpack(plan.gone))
+end
+redis.call('HSET', key, unpack(fields))
+if ttl > 0 then
+redis.call('PEXPIRE', key, ttl)
+end
+if field_ttl and field_ttl > 0 and #expiring > 0 then
+redis.call('HPEXPIRE', key, field_ttl, 'FIELDS', #expiring, unpack(expiring))
+end
+table.insert(plan.lines, 1, fields[2])
+return '+' .. table.concat(plan.lines, '\\n')
+end
+function objects.prepare_removal(key, request)
+local refused, version = look(key, request)
+return refused or { version = version }
+end
+function objects.apply_removal(key, plan)
+redis.call('DEL', key)
+return string.format('+%.0f', plan.version)
+end
+local effects = { open = nil, denied = nil, texts = nil, prepare = nil, apply = nil }
+local adding, publishing, changing, counted, claiming_ids, writing = {}, {}, {}, {}, {}, {}
+local KINDS =
+{ add = adding, publish = publishing, score = changing, count = counted, claim = claiming_ids, object = writing }
+adding.runs = 'XADD'
+publishing.runs = 'XADD PEXPIRE ZREM XINFO'
+changing.runs = 'ZADD ZREM ZINCRBY ZSCORE ZMSCORE PTTL PEXPIRE'
+counted.runs = 'HGET HSET HDEL ZADD ZREM ZRANGE PEXPIRE'
+claiming_ids.runs = 'ZADD ZREM ZRANGE ZCARD ZCOUNT PEXPIRE'
+writing.runs = 'HSET HDEL DEL PEXPIRE'
+local PLAIN_INCREMENT = 'ZINCRBY PTTL PEXPIRE'
+local AGEING = 'XRANGE XTRIM'
+local ROLLING = 'XADD XRANGE XREVRANGE XTRIM EXISTS HMGET HGET HSET HDEL HINCRBY UNLINK'
+local KEEPING = 'ZCARD ZPOPMAX HDEL ZRANK'
+local COUNTING_SCORES = 'ZCOUNT'
+local REMEMBERING = 'XADD XRANGE XDEL HGET HSET HDEL'
+function effects.denied(runs, key, asked)
+for command in string.gmatch(runs, '%u+') do
+if not asked[command] then
+local may
+if command == 'XGROUP' or command == 'XINFO' then
+may = redis.acl_check_cmd(command, command == 'XGROUP' and 'CREATE' or 'STREAM', key, '1', '1')
+elseif command == 'EXISTS' or command == 'DEL' or command == 'UNLINK' then
+may = redis.acl_check_cmd(command, key)
+else
+may = redis.acl_check_cmd(command, key, '1', '1', '1', '1')
+end
+if not may then
+return { err = "NOPERM the user may not run '" .. string.lower(command) .. "'" }
+end
+asked[command] = true
+end
+end
+end
+function adding.open(group, keys, streams)
+local key = keys[1]
+streams[key] = streams[key] or append.open(key, group.limits)
+group.of = streams[key]
+end
+function adding.wrong(group)
+return typed(group.of.key, 'stream')
+end
+function adding.runs_of(group)
+return group.of.names ~= '' and adding.runs .. ' XGROUP' or adding.runs
+end
+function adding.prepare(group, texts, from)
+for nth = 1, group.n do
+local may = append.prepare(group.of)
+if may == false then
+return nil, nth .. ' full'
+elseif may ~= true then
+return nil, may
+end
+end
+group.at = from
+return texts
+end
+function adding.apply(group, texts)
+local from, lean, ids = group.at, group.lean, nil
+for nth = 1, group.n do
+local id = append.apply(group.of, texts[from], lean and '' or texts[from + 1], lean and '' or texts[from + 2])
+if type(id) == 'table' then
+if nth > 1 then
+error(id)
+end
+return id
+end
+ids = ids and ids .. '\\n' .. id or id
+from = from + (lean and 1 or 3)
+end
+return ids
+end
+function publishing.open(group, keys)
+group.of = {
+history = false,
+next = keys[1],
+live = false,
+keep = group.keep,
+ttl = group.ttl,
+age = group.age,
+window = 0,
+id = '',
+tag = '',
+at = 0,
+reserved = false,
+}
+end
+function publishing.wrong(group)
+return typed(group.of.next, 'zset')
+end
+function publishing.runs_of(group)
+return group.age > 0 and publishing.runs .. ' ' .. AGEING or publishing.runs
+end
+function publishing.prepare(group, texts, from, key)
+local channel = group.of
+channel.history, channel.live = key, texts[from]
+local may = publication.prepare(channel)
+if may ~= true then
+return nil, may
+end
+group.at = from
+return texts
+end
+function publishing.apply(group, texts)
+local from, lean, channel, ids = group.at, group.lean, group.of, nil
+for nth = 1, group.n do
+local coalesce, lasts = lean and '' or texts[from + 3], lean and '0' or texts[from + 4]
+local id = publication.apply(channel, nil, texts[from + 1], texts[from + 2], coalesce, lasts)
+if type(id) == 'table' then
+if nth > 1 then
+error(id)
+end
+return id
+end
+ids = ids and ids .. '\\n' .. id or id
+from = from + (lean and 3 or 5)
+end
+return ids
+end
+function changing.open(group, keys)
+group.of = scoring.open(keys, group.plan)
+end
+function changing.wrong(group)
+local of = group.of
+local windows = board.open(of.keys, of.config)
+if not windows then
+return now
+end
+return board.wrong(of.config, of.keys, windows) or of.config.keep and typed(of.keys[of.config.data], 'hash')
+end
+function changing.runs_of(group)
+local config, runs = group.of.config, changing.runs
+local plain = group.lean and group.n == 1 and not (config.shift or config.limit)
+for _, window in ipairs(config.windows) do
+runs = runs .. (window.log and ' ' .. ROLLING or '') .. (window.d and ' ' .. COUNTING_SCORES or '')
+plain = plain and not window.d
+end
+if plain then
+return PLAIN_INCREMENT
+end
+return runs .. (config.keep and ' ' .. KEEPING or '') .. (config.ids and ' ' .. REMEMBERING or '')
+end
+function changing.prepare(group, texts, from)
+local changes, lean = {}, group.lean
+if lean and group.n == 1 and scoring.adds(group.of, texts[from + 1]) then
+group.at = from
+return texts
+end
+for nth = 1, group.n do
+if lean then
+changes[nth] = { 'i', texts[from], tonumber(texts[from + 1]) }
+from = from + 2
+else
+local id = texts[from + 3]
+changes[nth] = { texts[from], texts[from + 1], tonumber(texts[from + 2]), id ~= '' and id or nil }
+from = from + 4
+end
+end
+local plan = scoring.prepare(group.of, changes, true)
+if type(plan) ~= 'table' or plan.err then
+return nil, plan
+end
+return plan
+end
+function changing.apply(group, plan)
+if plan == group.texts then
+return scoring.add(group.of, plan[group.at], plan[group.at + 1])
+end
+local values = scoring.apply(group.of, plan, 0, false)
+if type(values) == 'string' then
+return values
+end
+local lines = {}
+for nth, reply in ipairs(values) do
+lines[nth] = reply[1]
+end
+return table.concat(lines, '\\n')
+end
+function counted.open(group, keys)
+group.of = counters.open(keys, group.plan)
+end
+function counted.wrong(group)
+local wrong
+for at, key in ipairs(group.of.keys) do
+wrong = wrong or typed(key, (at - 1) % 3 == 1 and 'zset' or 'hash')
+end
+return wrong
+end
+function counted.prepare(group, texts, from)
+local last = from + group.n - 1
+local plan = counting.prepare(group.of, from == last and texts[from] or table.concat(texts, '\\n', from, last))
+if type(plan) == 'string' then
+return nil, string.sub(plan, 3)
+elseif type(plan) ~= 'table' or plan.err then
+return nil, plan
+end
+plan.texts, plan.from = texts, from
+return plan
+end
+function counted.apply(group, plan)
+return string.sub(counting.apply(group.of, plan), 3)
+end
+local function reaches(plan, line, target)
+local at, after = 0, nil
+for value in string.gmatch(plan.answer, '\\n(%S+)') do
+at = at + 1
+if at == line then
+after = tonumber(value)
+break
+end
+end
+local by = tonumber(string.match(plan.texts[plan.from + line - 1], '^%-?%d+'))
+local before = after - by
+return (before < target and after >= target) or (before > target and after <= target)
+end
+function claiming_ids.open(group, keys)
+group.of = seeing.open(keys[1], group.window, group.most)
+end
+function claiming_ids.wrong(group)
+return typed(group.of.key, 'zset')
+end
+function claiming_ids.prepare(group, texts, from)
+for nth = 1, group.n do
+local new = seeing.prepare(group.of, texts[from + nth - 1])
+if new == false then
+return nil, nth .. ' known'
+elseif new ~= true then
+return nil, new
+end
+end
+group.at = from
+return texts
+end
+function claiming_ids.apply(group, texts)
+for nth = 1, group.n do
+seeing.apply(group.of, texts[group.at + nth - 1])
+end
+seeing.trim(group.of)
+return string.rep('\\n', group.n - 1)
+end
+function writing.open() end
+function writing.wrong() end
+function writing.prepare(_, texts, from, key)
+local request = {
+ops = cjson.decode(texts[from]),
+whole = texts[from + 1] == '1',
+version = tonumber(texts[from + 2]),
+}
+local plan = objects.prepare(key, request)
+if type(plan) == 'string' then
+return nil, '1 ' .. plan
+elseif plan.err then
+return nil, plan
+end
+plan.key = key
+return plan
+end
+function writing.apply(group, plan)
+return objects.apply(plan.key, plan, group.ttl)
+end
+local list = {}
+local RANK = { publish = 1, claim = 1, object = 1, count = 2, score = 3, add = 4 }
+local LAST_RANK = 5
+local TEXTS = { add = 3, publish = 5, score = 4, count = 1, claim = 1, object = 3 }
+local LEAN_TEXTS = { add = 1, publish = 3, score = 2 }
+function effects.open(keys, plan)
+local of = cjson.decode(plan)
+local streams, asked, needs, at = {}, {}, {}, 1
+for number, group in ipairs(of.groups) do
+local kind = KINDS[group.k]
+group.kind, group.texts = kind, list
+kind.open(group, { unpack(keys, group.from, group.to) }, streams)
+group.texts_at = at
+at = at + (group.when and 1 or 0) + group.n * (group.lean and LEAN_TEXTS or TEXTS)[group.k]
+needs[number] = kind.runs_of and kind.runs_of(group) or kind.runs
+end
+of.texts = at - 1
+of.order, of.plans, of.results = {}, {}, {}
+for rank = 1, LAST_RANK do
+for number, group in ipairs(of.groups) do
+if (group.when and LAST_RANK or RANK[group.k]) == rank then
+of.order[#of.order + 1] = number
+end
+end
+end
+for number, group in ipairs(of.groups) do
+of.wrong = of.wrong or effects.denied(needs[number], keys[1], asked)
+local wrong = not of.wrong and group.kind.wrong(group)
+of.wrong = of.wrong or wrong or nil
+end
+return of
+end
+function effects.texts(values, count)
+local from = 1
+for at = 1, count do
+local to = string.find(values, '\\31', from, true)
+list[at] = string.sub(values, from, to - 1)
+from = to + 1
+end
+return list
+end
+function effects.prepare(of, own, texts, offset)
+local groups, order, plans, refused = of.groups, of.order, of.plans, nil
+for at = 1, #order do
+local number = order[at]
+local group = groups[number]
+local from = group.texts_at + offset
+local wanted = true
+if group.when then
+local counter = plans[group.when]
+wanted = counter and reaches(counter, group.line, tonumber(texts[from]))
+from = from + 1
+end
+if group.k == 'add' then
+group.of.prepared = 0
+end
+plans[number] = false
+if wanted then
+local plan, stop = group.kind.prepare(group, texts, from, own[group.own])
+if type(stop) == 'string' then
+refused = refused or { '-' }
+for line in string.gmatch(stop, '[^\\n]+') do
+refused[#refused + 1] = number .. ' ' .. line
+end
+elseif stop then
+return nil, stop
+end
+plans[number] = plan or false
+end
+end
+if refused then
+return nil, table.concat(refused, '\\n')
+end
+return plans
+end
+function effects.apply(of, plans)
+local groups, results, wrote = of.groups, of.results, false
+for number = 1, #groups do
+local group, plan = groups[number], plans[number]
+results[number] = ''
+if plan then
+local result = group.kind.apply(group, plan)
+if type(result) == 'table' then
+if wrote then
+error(result)
+end
+return result
+end
+wrote = true
+results[number] = result
+end
+end
+return table.concat(results, '\\30')
+end
+local keys = KEYS
+local each = ARGV[1]
+local plan = ARGV[2]
+local of = effects.open(keys, plan)
+local window = of.window
+local wrong = of.wrong or window and effects.denied('SET', keys[1], {})
+local items = (#ARGV - 2) / 1
+if items == 1 then
+local own, values = { unpack(KEYS, #KEYS - items * each + 1) }, ARGV[3]
+do
+if wrong then
+return wrong
+end
+if window then
+local first = dedup.prepare(own[1])
+if first then
+if type(first) == 'table' then
+return first
+end
+if of.durable then
+redis.call('SET', own[1], first, 'KEEPTTL')
+end
+local length = #of.print
+return string.sub(first, 1, length) == of.print and '=' .. string.sub(first, length + 1) or '!'
+end
+end
+local plans, stop = effects.prepare(of, own, effects.texts(values, of.texts), 0)
+if not plans then
+return stop
+end
+if of.explain then
+return '+'
+end
+local results = effects.apply(of, plans)
+if type(results) == 'table' then
+return results
+end
+if window then
+dedup.apply(own[1], of.print .. results, window)
+end
+return '+' .. results
+end
+return nil
+end
+local function item(own, values)
+if wrong then
+return wrong
+end
+if window then
+local first = dedup.prepare(own[1])
+if first then
+if type(first) == 'table' then
+return first
+end
+if of.durable then
+redis.call('SET', own[1], first, 'KEEPTTL')
+end
+local length = #of.print
+return string.sub(first, 1, length) == of.print and '=' .. string.sub(first, length + 1) or '!'
+end
+end
+local plans, stop = effects.prepare(of, own, effects.texts(values, of.texts), 0)
+if not plans then
+return stop
+end
+if of.explain then
+return '+'
+end
+local results = effects.apply(of, plans)
+if type(results) == 'table' then
+return results
+end
+if window then
+dedup.apply(own[1], of.print .. results, window)
+end
+return '+' .. results
+end
+local replies, done = {}, 0
+local function run()
+while done < items do
+local key = #KEYS - items * each + done * each
+local arg = 2 + done * 1
+done = done + 1
+local reply = item({ unpack(KEYS, key + 1, key + each) }, ARGV[arg + 1])
 if reply == nil then reply = false end
 replies[done] = reply
 end

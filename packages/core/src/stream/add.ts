@@ -1,11 +1,13 @@
 import { invalid, PenknifeError } from '../errors.ts'
 import type { Topic } from '../events.ts'
 import { isPlain, toJson } from '../json.ts'
+import { checkOptions } from '../options.ts'
 import { streamAdd, streamAddOnce } from '../redis/scripts.gen.ts'
+import { Effect, type EffectTarget, END } from '../record/effect.ts'
 import { conform, type StandardSchema } from '../standard-schema.ts'
 import { addTerms, type AddTerms, checkDedupId, createAmbientTrace, DEFAULT_TERMS } from './add-terms.ts'
 import type { StreamEvent } from './event-types.ts'
-import type { StreamAddManyOptions, StreamAddOptions } from './option-types.ts'
+import type { StreamAddingOptions, StreamAddManyOptions, StreamAddOptions } from './option-types.ts'
 import { createRoomQueue } from './room-queue.ts'
 import type { Scope } from './scope.ts'
 import type { StreamSettings } from './settings.ts'
@@ -15,10 +17,13 @@ const LARGEST_PAYLOAD = 1 << 20
 /** Most entries and characters of payload that addMany sends before it waits for their replies. */
 const MANY = 2000
 const MANY_LENGTH = 8 << 20
+/** Microseconds of Redis, see `EffectTarget`. */
+const ADD_COST = 3
 
 export interface Adder<T> {
   add(payload: T, options?: StreamAddOptions): Promise<string>
   addMany(payloads: readonly T[], options?: StreamAddManyOptions<T>): Promise<readonly string[]>
+  adding(payload: T, options?: StreamAddingOptions): Effect<string>
 }
 
 /** Callbacks of the adder. */
@@ -45,15 +50,36 @@ export function createAdder<T>(
   /** Whether an add of this process created the declared groups. */
   let declared = false
 
+  const target: EffectTarget = {
+    kind: 'add',
+    title: `stream '${name}'`,
+    space: scope.space.name,
+    runtime: scope.runtime,
+    layout: () => ({
+      keys: [stream],
+      plan: { limits: declared ? limits : firstLimits },
+      once: !declared,
+    }),
+    cost: ADD_COST,
+    used: added,
+    made: setDeclared,
+    safety,
+    shapes: new WeakMap(),
+  }
+
+  function setDeclared(): void {
+    if (declared) return
+    declared = true
+    onDeclared()
+  }
+
   function append(json: string, trace: string, due: string): Promise<string | null> {
     return declared ? appendNext(route, json, trace, due) : declareFirst(appendFirst(route, json, trace, due))
   }
 
   function declareFirst(adding: Promise<string | null>): Promise<string | null> {
     return adding.then((answer) => {
-      if (declared || answer === null || answer.startsWith('=')) return answer
-      declared = true
-      onDeclared()
+      if (answer !== null && !answer.startsWith('=')) setDeclared()
       return answer
     })
   }
@@ -156,6 +182,22 @@ export function createAdder<T>(
       }
       return ids
     },
+    adding(payload, options = {}) {
+      checkOptions('adding', options, ['delay', 'at', 'traceparent'])
+      const { trace, due } = addTerms('adding', options, ambientTrace)
+      const json = checked(payload)
+      const lean = trace === '' && due === ''
+      const end = lean ? END : END + trace + END + due + END
+      const texts = typeof json === 'string' ? json + end : json.then((text) => text + end)
+      // A refused payload fails the call that makes the change.
+      if (typeof texts !== 'string') texts.catch(() => {})
+      return new Effect({ target, texts, full: lean ? withoutTerms : undefined, read: readAdded })
+    },
+  }
+
+  function readAdded(id: string): string {
+    if (topic.hasListeners) topic.emit({ kind: 'added', ...identity, id })
+    return id
   }
 }
 
@@ -178,6 +220,11 @@ function checkArrival(schema: StandardSchema, payload: unknown, maxBytes: number
   if (isPlain(payload)) return json
   const output = conform(schema, 'payload, as it arrives as JSON,', JSON.parse(json), 'payload')
   return output instanceof Promise ? output.then(() => json) : json
+}
+
+/** The texts of an effect without traceparent and due time, in the full form. */
+function withoutTerms(payload: string): string {
+  return payload + END + END
 }
 
 /** Appends the ids of successful adds to `ids`. If an add failed, throws after all adds have ended. */

@@ -5,6 +5,8 @@ import { createLeases, type Leases } from './leases.ts'
 import { isNeverRetry } from './never-retry.ts'
 import type { WorkerSettings } from './settings.ts'
 import type { Move, Outcome } from './settlement.ts'
+import type { CommitAnswer } from '../record/types.ts'
+import { refusedForMemory } from '../redis/failures.ts'
 import { createSettler } from './settler.ts'
 import type { WorkerEvents } from './worker-events.ts'
 import type { WorkerScripts } from './worker-scripts.ts'
@@ -21,6 +23,8 @@ export interface DeliveriesOptions {
   readonly abandoned: () => void
   /** Called when Redis replied to a heartbeat. */
   readonly renewed: () => void
+  /** Called when a commit was refused because the memory of Redis is full: fetch nothing for that time. */
+  readonly full: (ms: number) => void
 }
 
 /** The entries under a worker's lease, from their fetch to their outcome in Redis. */
@@ -36,16 +40,28 @@ export interface Deliveries {
   finish(entry: LeasedEntry): void
   /** Its handler failed, or was not called (`ran` is false) because the payload is invalid. */
   fail(entry: LeasedEntry, error: unknown, ran: boolean): void
+  /**
+   * Commits a running entry. `send` sends the commit, again after an outage while `mayRetry`. A second commit of a finished entry gets the
+   * answer of the first.
+   */
+  commit(
+    entry: LeasedEntry,
+    send: (mayRetry: () => boolean) => Promise<CommitAnswer<never>>,
+  ): Promise<CommitAnswer<never>>
   /** Gives the entry back to the group. This uses up no attempt. */
   giveBack(entry: LeasedEntry, why: WorkerReturnReason): void
   /** Aborts running handlers and gives their entries back. Resolves when Redis has all outcomes, or did not reply. */
   end(): Promise<void>
 }
 
+/** How long a worker fetches nothing after a commit was refused because the memory of Redis is full, and that entry waits. */
+const FULL_MS = 1000
+
 export function createDeliveries(options: DeliveriesOptions): Deliveries {
-  const { settings, scripts, events, dueIn, ended, abandoned, renewed } = options
+  const { settings, scripts, events, dueIn, ended, abandoned, renewed, full } = options
   const { leaseMs, maxAttempts, backoffMs } = settings
   let order = 0
+  let hurried = false
   const leases = createLeases({ leaseMs, renew: scripts.renew, lost: lose, expired: expire, renewed })
   const settler = createSettler({
     send: scripts.settle,
@@ -76,9 +92,72 @@ export function createDeliveries(options: DeliveriesOptions): Deliveries {
     settler.settle({ entry, move })
   }
 
+  function finish(entry: LeasedEntry): void {
+    // A handler may end before its commit.
+    if (entry.stage === 'committing') afterCommit(entry, () => finish(entry))
+    else if (state.finish(entry)) settle(entry)
+  }
+
   function fail(entry: LeasedEntry, error: unknown, ran: boolean): void {
+    if (entry.stage === 'committing') {
+      afterCommit(entry, () => fail(entry, error, ran))
+      return
+    }
+    if (entry.commit && entry.stage === 'over') {
+      // Redis has the commit, so the entry is done.
+      events.trouble(error)
+      return
+    }
+    if (entry.full && entry.stage === 'running') {
+      if (state.fail(entry)) settle(entry, { to: 'later', delayMs: FULL_MS, why: 'full' })
+      return
+    }
     events.failed(entry, error)
     if (state.fail(entry)) settle(entry, afterFailure(entry, error, ran))
+  }
+
+  function afterCommit(entry: LeasedEntry, run: () => void): void {
+    void entry.commit?.then(run, run)
+  }
+
+  async function commit(
+    entry: LeasedEntry,
+    send: (mayRetry: () => boolean) => Promise<CommitAnswer<never>>,
+  ): Promise<CommitAnswer<never>> {
+    while (entry.stage === 'committing') await entry.commit?.catch(() => {})
+    if (entry.commit) {
+      const before = await entry.commit
+      return before.ok ? { ...before, done: 'before' } : before
+    }
+    if (!state.commit(entry)) return { ok: false, lost: true, refused: [] }
+    const mayRetry = (): boolean =>
+      entry.stage === 'committing' && !hurried && performance.now() < entry.leaseEndsAt
+    entry.commit = send(mayRetry).then(
+      (answer) => {
+        if (answer.ok) {
+          leases.delete(entry)
+          state.settled(entry)
+          events.settled(entry, undefined)
+          ended(entry)
+        } else if (answer.lost) lose(entry)
+        else refuse(entry)
+        return answer
+      },
+      (error: unknown) => {
+        refuse(entry)
+        if (refusedForMemory(error)) {
+          entry.full = true
+          full(FULL_MS)
+        }
+        throw error
+      },
+    )
+    return entry.commit
+  }
+
+  function refuse(entry: LeasedEntry): void {
+    entry.commit = undefined
+    state.refuse(entry)
   }
 
   function afterFailure({ attempt }: LeasedEntry, error: unknown, ran: boolean): Move {
@@ -95,7 +174,7 @@ export function createDeliveries(options: DeliveriesOptions): Deliveries {
   function settled({ entry, move }: Outcome): void {
     leases.delete(entry)
     state.settled(entry)
-    if (move?.to === 'retrying') dueIn(move.delayMs + 1)
+    if (move?.to === 'retrying' || move?.to === 'later') dueIn(move.delayMs + 1)
     // The check compares with the clock of Redis, because the clock of this process may be wrong.
     if (move?.to === 'delayed') dueIn(0)
     events.settled(entry, move)
@@ -131,12 +210,13 @@ export function createDeliveries(options: DeliveriesOptions): Deliveries {
     },
     admit,
     start: state.start,
-    finish(entry) {
-      if (state.finish(entry)) settle(entry)
-    },
+    finish,
     fail,
+    commit,
     giveBack,
     async end() {
+      hurried = true
+      await Promise.allSettled([...leases.all()].flatMap((entry) => entry.commit ?? []))
       for (const entry of leases.all()) {
         if (entry.stage !== 'running') continue
         // Closing uses up no attempt, because the handler did not fail. Otherwise a few deploys would make the entry a dead letter.

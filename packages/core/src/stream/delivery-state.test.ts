@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 
 import {
+  commit,
   deadLetter,
   expire,
   fail,
@@ -11,12 +12,25 @@ import {
   isUnsettled,
   lose,
   postpone,
+  refuse,
   settled,
   type Stage,
   start,
 } from './delivery-state.ts'
 
-const TRANSITIONS = { start, finish, fail, giveBack, postpone, deadLetter, expire, settled, lose }
+const TRANSITIONS = {
+  start,
+  commit,
+  refuse,
+  finish,
+  fail,
+  giveBack,
+  postpone,
+  deadLetter,
+  expire,
+  settled,
+  lose,
+}
 type Transition = keyof typeof TRANSITIONS
 const NAMES = Object.keys(TRANSITIONS) as Transition[]
 
@@ -30,7 +44,15 @@ const ALLOWED: { readonly [From in Stage]: { readonly [Name in Transition]?: Sta
     expire: 'expired',
     lose: 'over',
   },
-  running: { finish: 'settling', fail: 'settling', giveBack: 'settling', expire: 'expired', lose: 'over' },
+  running: {
+    commit: 'committing',
+    finish: 'settling',
+    fail: 'settling',
+    giveBack: 'settling',
+    expire: 'expired',
+    lose: 'over',
+  },
+  committing: { refuse: 'running', settled: 'over', lose: 'over' },
   settling: { settled: 'over', lose: 'over' },
   expired: { settled: 'over', lose: 'over' },
   over: {},
@@ -57,7 +79,7 @@ test('every stage can be reached from the first one, and the last one from every
 })
 
 test('an outcome is sent once: after any way to end a delivery, every other way is refused', () => {
-  const endings = ['finish', 'fail', 'giveBack', 'postpone', 'deadLetter', 'expire'] as const
+  const endings = ['commit', 'finish', 'fail', 'giveBack', 'postpone', 'deadLetter', 'expire'] as const
   for (const from of ['waiting', 'running'] as const) {
     for (const first of endings) {
       const delivery: { readonly stage: Stage } = { stage: from }
@@ -70,6 +92,6 @@ test('an outcome is sent once: after any way to end a delivery, every other way 
 test('a renewal includes a delivery until its lease ended, and only an unsettled one can be lost by it', () => {
   const of = (is: (delivery: { readonly stage: Stage }) => boolean): Stage[] =>
     STAGES.filter((stage) => is({ stage }))
-  expect(of(hasLease)).toEqual(['waiting', 'running', 'settling'])
+  expect(of(hasLease)).toEqual(['waiting', 'running', 'committing', 'settling'])
   expect(of(isUnsettled)).toEqual(['waiting', 'running'])
 })

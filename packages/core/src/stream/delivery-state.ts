@@ -3,6 +3,8 @@
  *
  *     waiting ──start──> running ──finish, fail, giveBack──> settling ──settled──> over
  *     waiting ──giveBack, postpone, deadLetter─────────────> settling
+ *     running ──commit──> committing ──refuse──> running
+ *                             └────────settled─────────────────────────────────────> over
  *     waiting, running ──expire────────────────────────────> expired ──settled───> over
  *     every stage before over ──lose───────────────────────────────────────────────> over
  */
@@ -11,6 +13,8 @@ export type Stage =
   | 'waiting'
   /** Its payload is checked, or its handler was called. */
   | 'running'
+  /** Its handler committed it, and Redis has not answered yet. */
+  | 'committing'
   /** Its outcome is being sent to Redis. */
   | 'settling'
   /** Its lease ended by the local clock. It is being given back, and is not renewed. */
@@ -44,6 +48,16 @@ export function fail(delivery: Staged): boolean {
   return enter(delivery, 'settling', delivery.stage === 'running')
 }
 
+/** Its handler commits it: finishes it together with other changes. */
+export function commit(delivery: Staged): boolean {
+  return enter(delivery, 'committing', delivery.stage === 'running')
+}
+
+/** Its commit was refused or failed; the handler decides what to do. */
+export function refuse(delivery: Staged): boolean {
+  return enter(delivery, 'running', delivery.stage === 'committing')
+}
+
 /** It is given back to the group. */
 export function giveBack(delivery: Staged): boolean {
   return enter(delivery, 'settling', isUnsettled(delivery))
@@ -66,13 +80,16 @@ export function expire(delivery: Staged): boolean {
 
 /** Redis has its outcome. */
 export function settled(delivery: Staged): boolean {
-  return enter(delivery, 'over', delivery.stage === 'settling' || delivery.stage === 'expired')
+  return enter(delivery, 'over', SETTLED.has(delivery.stage))
 }
 
 /** Another worker took it over. */
 export function lose(delivery: Staged): boolean {
   return enter(delivery, 'over', delivery.stage !== 'over')
 }
+
+/** Stages whose outcome is on its way to Redis. */
+const SETTLED: ReadonlySet<Stage> = new Set<Stage>(['settling', 'expired', 'committing'])
 
 function enter(delivery: Staged, stage: Stage, allowed: boolean): boolean {
   if (allowed) (delivery as { stage: Stage }).stage = stage

@@ -1,3 +1,5 @@
+import type { Effect } from '../record/effect.ts'
+import type { CommitAnswer } from '../record/types.ts'
 import { type LeasedEntry, signalOf } from './leased-entry.ts'
 import type { Delivery, StreamEntryLease } from './worker-types.ts'
 
@@ -7,6 +9,7 @@ export interface DeliveryContext {
   readonly sourceKeys: readonly string[]
   readonly group: string
   readonly consumer: string
+  readonly commit: (entry: LeasedEntry, effects: readonly Effect[]) => Promise<CommitAnswer<never>>
 }
 
 /** The delivery that a handler gets. Rarely used fields are computed when they are read. */
@@ -35,6 +38,10 @@ export class HandlerDelivery<T> implements Delivery<T> {
 
   get signal(): AbortSignal {
     return signalOf(this.#entry)
+  }
+
+  commit(...effects: readonly Effect[]): Promise<CommitAnswer<never>> {
+    return this.#context.commit(this.#entry, effects)
   }
 
   get lease(): StreamEntryLease {

@@ -113,5 +113,7 @@ export type WorkerReturnReason =
   | 'paused'
   /** The worker fetched more entries than it can start soon. */
   | 'busy'
+  /** The memory of Redis is full, so the handler could not commit. The entry is handled again a second later. */
+  | 'full'
   /** Its lease ended while Redis did not reply. */
   | 'expired'

@@ -3,12 +3,16 @@ import { hostname } from 'node:os'
 
 import { durationMs } from '../duration.ts'
 import { checkOptions } from '../options.ts'
+import { createCommitter } from '../record/committer.ts'
+import type { Effect } from '../record/effect.ts'
+import type { CommitAnswer } from '../record/types.ts'
 import { atMost } from '../redis/endings.ts'
 import { cut } from '../text.ts'
 import { createDeliveries, type Deliveries } from './deliveries.ts'
 import type { LeasedEntry } from './leased-entry.ts'
 import { createMaintenance } from './maintenance.ts'
 import { createReader } from './reader.ts'
+import { SOURCES } from './sources.ts'
 import type { Scope } from './scope.ts'
 import type { WorkerSettings } from './settings.ts'
 import { createWorkerEvents, type WorkerEvents } from './worker-events.ts'
@@ -43,6 +47,8 @@ export interface GroupConsumer extends Pick<Deliveries, 'leases' | 'start' | 'fi
   readonly name: string
   readonly sourceKeys: readonly string[]
   readonly events: WorkerEvents
+  /** Finishes a running entry together with other changes. */
+  commit(entry: LeasedEntry, effects: readonly Effect[]): Promise<CommitAnswer<never>>
   /** Why nothing may be started. */
   stopped(): 'closing' | 'paused' | undefined
   /** There may be room for more entries. */
@@ -72,6 +78,8 @@ export function createGroupConsumer(scope: Scope, options: GroupConsumerOptions)
   const events = createWorkerEvents({ ...identity, group, consumer: name })
   const { trouble } = events
   let isPaused = false
+  /** Until then nothing is fetched, because the memory of Redis is full. */
+  let fullUntil = 0
   let closing: Promise<void> | undefined
   /** Whether an outcome did not reach Redis since the close began. */
   let abandoned = false
@@ -87,6 +95,21 @@ export function createGroupConsumer(scope: Scope, options: GroupConsumerOptions)
     },
     abandoned: () => void (abandoned ||= closing !== undefined),
     renewed: resume,
+    full(ms) {
+      fullUntil = performance.now() + ms
+      setTimeout(() => reader.roomMade(), ms + 1).unref()
+    },
+  })
+  const committer = createCommitter({
+    runtime,
+    space: space.name,
+    title: `commit in ${scope.title}`,
+    sourceKeys: sourceKeys as readonly [string, string],
+    answersKey: keys.committed(stream, name),
+    group,
+    consumer: name,
+    declared: scope.declared,
+    trouble,
   })
   const { leases, start, finish, fail, giveBack } = deliveries
   const maintenance = createMaintenance({
@@ -122,7 +145,8 @@ export function createGroupConsumer(scope: Scope, options: GroupConsumerOptions)
       pause(await scripts.open(again ? '0' : settings.from))
       forgetConsumers()
     },
-    room: () => (isPaused || deliveries.unsettled > MOST_UNSETTLED ? 0 : room()),
+    room: () =>
+      isPaused || performance.now() < fullUntil || deliveries.unsettled > MOST_UNSETTLED ? 0 : room(),
     most: entriesPerRead,
     fetched(entries, asked, leasedSince) {
       if (entries.length > 0) take(deliveries.admit(entries, leasedSince), asked)
@@ -190,6 +214,13 @@ export function createGroupConsumer(scope: Scope, options: GroupConsumerOptions)
     finish,
     fail,
     giveBack,
+    async commit(entry, effects) {
+      const checked = committer.check(effects)
+      const source = SOURCES[entry.source]?.code as string
+      return deliveries.commit(entry, (mayRetry) =>
+        committer.commit(source, entry.position, checked, mayRetry),
+      )
+    },
     stopped: () => (closing ? 'closing' : isPaused ? 'paused' : undefined),
     roomMade: reader.roomMade,
     close,

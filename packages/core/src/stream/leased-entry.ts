@@ -1,3 +1,4 @@
+import type { CommitAnswer } from '../record/types.ts'
 import { FIRST_STAGE, type Staged } from './delivery-state.ts'
 import type { EntryFields } from './entry-fields.ts'
 import { NEW, SOURCES } from './sources.ts'
@@ -22,6 +23,10 @@ export interface LeasedEntry extends EntryFields, Staged {
   readonly fetchedAt: number
   /** After this time another worker may have the entry. Only `leases.ts` changes it. */
   leaseEndsAt: number
+  /** The commit under way, or the one that finished it. Only `deliveries.ts` changes it. */
+  commit: Promise<CommitAnswer<never>> | undefined
+  /** Whether its commit was refused because the memory of Redis is full. Only `deliveries.ts` changes it. */
+  full: boolean
   /** Created when the handler reads the signal, or when it is aborted. */
   abortController: AbortController | undefined
 }
@@ -49,6 +54,8 @@ export function leasedEntry(
     stage: FIRST_STAGE,
     fetchedAt,
     leaseEndsAt,
+    commit: undefined,
+    full: false,
     abortController: undefined,
   }
 }

@@ -82,6 +82,9 @@ export interface StreamAddOptions {
   readonly signal?: AbortSignal
 }
 
+/** Options of `adding`, as of `add`. */
+export type StreamAddingOptions = Pick<StreamAddOptions, 'delay' | 'at' | 'traceparent'>
+
 export interface StreamAddManyOptions<T> extends Omit<StreamAddOptions, 'id'> {
   /** Returns the dedup id of each payload; `at` is its index. */
   readonly id?: (payload: T, at: number) => string

@@ -7,6 +7,8 @@ import { SOURCES } from './sources.ts'
 /** The new state of an entry whose delivery did not finish it, as lua/stream/settle.lua names it. */
 export type Move =
   | { readonly to: 'retrying'; readonly delayMs: number }
+  /** Given back for some time, without using up an attempt. */
+  | { readonly to: 'later'; readonly delayMs: number; readonly why: WorkerReturnReason }
   | { readonly to: 'delayed'; readonly dueMs: number }
   | { readonly to: 'waiting'; readonly used: number; readonly why: WorkerReturnReason }
   | { readonly to: 'dead'; readonly why: DeadLetterKind; readonly error: unknown }
@@ -33,8 +35,9 @@ export function encodeOutcomes(batch: readonly Outcome[]): [finished: string, mo
 }
 
 function encodeMove({ source, position, attempt, fence }: LeasedEntry, move: Move): readonly unknown[] {
-  const from = [SOURCES[source]?.code, position, move.to]
+  const from = [SOURCES[source]?.code, position, move.to === 'later' ? 'retrying' : move.to]
   if (move.to === 'retrying') return [...from, attempt, fence, move.delayMs, '', '']
+  if (move.to === 'later') return [...from, attempt - 1, fence, move.delayMs, '', '']
   if (move.to === 'delayed') return [...from, attempt - 1, fence, move.dueMs, '', '']
   if (move.to === 'waiting') return [...from, move.used, fence, 0, '', '']
   // An attempt was used only if a handler ran.

@@ -1,8 +1,9 @@
 import type { Jsonified } from '../json.ts'
+import type { Effect } from '../record/effect.ts'
 import type { StreamPage, StreamReadOptions, StreamEntry, StreamReplayOptions } from './entry-types.ts'
 import type { StreamEvent } from './event-types.ts'
 import type { StreamGroup } from './group-types.ts'
-import type { StreamAddManyOptions, StreamAddOptions } from './option-types.ts'
+import type { StreamAddingOptions, StreamAddManyOptions, StreamAddOptions } from './option-types.ts'
 import type { StreamStatsOptions, StreamStats } from './stats-types.ts'
 import type {
   Worker,
@@ -39,6 +40,8 @@ export interface Stream<T, Out = Jsonified<T>> {
    * error says how many were added. With `id` you can repeat the whole call.
    */
   addMany(payloads: readonly T[], options?: StreamAddManyOptions<T>): Promise<readonly string[]>
+  /** The effect of adding an entry, for `record` and `commit`. Its result is the entry's id. */
+  adding(payload: T, options?: StreamAddingOptions): Effect<string>
   /**
    * Reads a page of entries, without a group. A page ends after 8 MiB. One script call.
    */

@@ -1,4 +1,6 @@
 import type { Duration } from '../duration.ts'
+import type { Effect } from '../record/effect.ts'
+import type { CommitAnswer, RecordResults } from '../record/types.ts'
 import type { StreamEntry } from './entry-types.ts'
 import type { WorkerEvent } from './event-types.ts'
 
@@ -34,6 +36,21 @@ export interface Delivery<T> extends StreamEntry<T> {
    * neither finishes nor fails the entry.
    */
   readonly signal: AbortSignal
+  /**
+   * Finishes the entry and makes changes in its space in one step, if this worker still has the lease. So the changes are made once in
+   * the group, however often the handler runs. The effects are those of `record`.
+   *
+   * With `ok: true` the entry is done, whatever the handler returns or throws. A refused commit changes nothing, and the handler decides
+   * what to do. While Redis is away, the commit is sent again until the lease ends. When the memory of Redis is full, it fails with
+   * PENKNIFE_UNAVAILABLE. If the handler throws then, no attempt is used up: the worker pauses for a second, and the entry is handled again.
+   *
+   * Cost: one script call, which commits of a tick with effects on the same objects share.
+   *
+   * @throws PENKNIFE_INVALID for wrong effects; the errors of outages once the lease has ended.
+   */
+  commit<const Effects extends readonly Effect[]>(
+    ...effects: Effects
+  ): Promise<CommitAnswer<RecordResults<Effects>>>
 }
 
 export type WorkerHandler<T> = (delivery: Delivery<T>) => unknown

@@ -66,7 +66,7 @@ export function createWorker<T>(scope: Scope, parts: WorkerParts<T>, settings: W
     stopped,
   })
   const calls = createHandlerCalls<T>({
-    context: { sourceKeys, group, consumer: name },
+    context: { sourceKeys, group, consumer: name, commit: consumer.commit },
     schema,
     timeoutMs,
     handle,

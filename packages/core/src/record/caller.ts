@@ -1,0 +1,111 @@
+import type { Period } from '../calendar.ts'
+import { PenknifeError } from '../errors.ts'
+import type { Gate } from '../redis/batch.ts'
+import type { Safety } from '../redis/durable.ts'
+import { readTime } from '../redis/failures.ts'
+import type { Runtime } from '../redis/penknife.ts'
+import type { Port } from '../redis/runner.ts'
+import type { Arg, Script } from '../redis/script.ts'
+import type { EffectTarget } from './effect.ts'
+import { type Caller, layOut, type Shape } from './shapes.ts'
+
+/** A script of lua/record. */
+export type RecordScript = Script<
+  [keys: readonly string[], each: Arg, plan: Arg],
+  [...own: string[], values: Arg],
+  number | string
+>
+
+export interface CallerParts {
+  readonly runtime: Runtime
+  readonly title: string
+  readonly script: RecordScript
+  readonly shape: Shape
+  /** Fields of the plan beside `groups`. */
+  readonly plan: Readonly<Record<string, unknown>>
+  /** Keys in front of those of the shape. */
+  readonly keys: readonly string[]
+  /** Own keys of an item in front of those of its effects. */
+  readonly own: number
+  readonly safety: Safety | undefined
+}
+
+/** The estimated microseconds of Redis that a script call may take. */
+const BUDGET = 900
+const MOST_ITEMS = 64
+
+/**
+ * Calls a script with the keys of the current calendar periods. It repeats the call while more has expired, and with the keys of other
+ * periods when Redis' clock is in them.
+ */
+export function createCaller(parts: CallerParts): Caller {
+  const { runtime, title, script, shape, plan, keys, own, safety } = parts
+  const { route } = runtime.keys
+  const batch = Math.max(1, Math.min(MOST_ITEMS, Math.floor(BUDGET / shape.cost)))
+  const each = own + shape.groups.filter(({ hasKey }) => hasKey).length
+  const gate = gateOf(shape)
+  let skew = 0
+  let period: Period | undefined
+  let once: readonly EffectTarget[] = []
+  let port: Port<[...own: string[], values: Arg], number | string> | undefined
+
+  function present(): NonNullable<typeof port> {
+    const nowMs = period && period.endMs === Infinity && period.startMs === -Infinity ? 0 : Date.now() + skew
+    if (port && period && (nowMs === 0 || (nowMs >= period.startMs && nowMs < period.endMs))) return port
+    const layout = layOut(shape, Date.now() + skew, keys, own)
+    const shared: [readonly string[], Arg, Arg] = [
+      layout.keys,
+      each,
+      JSON.stringify({ ...plan, groups: layout.groups }),
+    ]
+    const sized = { ...script, batch }
+    port = safety
+      ? runtime.bindDurable(sized, shared, safety, title)
+      : runtime.bind(sized, shared, undefined, title, undefined, undefined, gate)
+    period = layout.period
+    once = layout.once
+    return port
+  }
+
+  return async (ownKeys, values) => {
+    for (let corrections = 0; ;) {
+      if (safety) await gate?.()
+      const send = present()
+      const during = period
+      const reply = await send(route, ...ownKeys, values)
+      if (typeof reply === 'string') {
+        if (once.length > 0 && reply.startsWith('+')) {
+          for (const { made } of once) made?.()
+          once = []
+          port = undefined
+        }
+        return reply
+      }
+      if (reply === 0) continue
+      const time = readTime(script.name, reply)
+      if (++corrections > 3) {
+        throw new PenknifeError(
+          'PENKNIFE_UNAVAILABLE',
+          `${title}: the clock of Redis moved to another period in each of 3 attempts; it shows ${new Date(time / 1000).toISOString()}`,
+        )
+      }
+      skew = Math.floor(time / 1000) - Date.now()
+      // Only one of the calls under way computes the layout again, because that is slow.
+      if (period === during) port = undefined
+    }
+  }
+}
+
+/** Open when the gates of all targets are. */
+function gateOf({ targets }: Shape): Gate | undefined {
+  const gates = targets.flatMap(({ gate }) => gate ?? [])
+  if (gates.length === 0) return undefined
+  return () => {
+    let opening: Promise<void>[] | undefined
+    for (const gate of gates) {
+      const one = gate()
+      if (one) (opening ??= []).push(one)
+    }
+    return opening && Promise.all(opening).then(() => {})
+  }
+}

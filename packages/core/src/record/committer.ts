@@ -1,0 +1,132 @@
+import { setTimeout as delay } from 'node:timers/promises'
+
+import { invalid, isOutage } from '../errors.ts'
+import { badReply, refusedForMemory } from '../redis/failures.ts'
+import type { Runtime } from '../redis/penknife.ts'
+import { recordCommit } from '../redis/scripts.gen.ts'
+import { readRefusals, readResults } from './answers.ts'
+import { createCaller } from './caller.ts'
+import { type Effect, textsOf } from './effect.ts'
+import { isEffect, safetyOfTargets } from './record.ts'
+import { type Caller, encode, place, type Placed, sameSpace, type Shape, shapeOf } from './shapes.ts'
+import type { CommitAnswer } from './types.ts'
+
+export interface CommitterParts {
+  readonly runtime: Runtime
+  readonly space: string
+  readonly title: string
+  /** The stream, and the stream of its group's entries to handle again. */
+  readonly sourceKeys: readonly [string, string]
+  /** The hash of the consumer's last answers. */
+  readonly answersKey: string
+  readonly group: string
+  readonly consumer: string
+  /** Groups of a work queue, '-' for an event log. */
+  readonly declared: string
+  /** Called with each failure after which a commit is sent again. */
+  readonly trouble: (error: unknown) => void
+}
+
+/** The effects of a commit, checked. */
+export interface CheckedCommit {
+  readonly placed: readonly Placed[]
+  readonly shape: Shape
+}
+
+export interface Committer {
+  /** Checks the effects of a commit; throws for wrong ones. */
+  check(effects: readonly Effect[]): CheckedCommit
+  /**
+   * Makes the changes and finishes the entry at a position of a source ('m' or 'r'). A call of unknown fate is sent again, and one
+   * that did not reach Redis, while `mayRetry`: the script answers a repetition with the first results.
+   */
+  commit(
+    source: string,
+    position: string,
+    checked: CheckedCommit,
+    mayRetry: () => boolean,
+  ): Promise<CommitAnswer<never>>
+}
+
+const RETRY_MS = 200
+/** Most positions that a commit reports as received. */
+const MOST_RECEIVED = 100
+
+const LOST: CommitAnswer<never> = { ok: false, lost: true, refused: [] }
+
+export function createCommitter(parts: CommitterParts): Committer {
+  const { runtime, space, title, sourceKeys, answersKey, group, consumer, declared, trouble } = parts
+  const callers = new WeakMap<Shape, Caller>()
+  /** Positions whose answers were received, and which Redis still stores. */
+  let received: string[] = []
+
+  function callerOf(shape: Shape): Caller {
+    let caller = callers.get(shape)
+    if (!caller) {
+      const safety = safetyOfTargets(shape)
+      const plan = { group, consumer, declared, durable: safety && true }
+      const keys = [...sourceKeys, answersKey]
+      caller = createCaller({ runtime, title, script: recordCommit, shape, plan, keys, own: 0, safety })
+      callers.set(shape, caller)
+    }
+    return caller
+  }
+
+  async function send(
+    call: Caller,
+    source: string,
+    position: string,
+    { placed, shape }: CheckedCommit,
+  ): Promise<string> {
+    const own: string[] = []
+    const told = received.slice(0, MOST_RECEIVED)
+    received = received.slice(told.length)
+    try {
+      const values = await encode(shape, placed, own, textsOf(source, position, told.join(' ')))
+      return await call(own, values)
+    } catch (error) {
+      received.push(...told)
+      throw error
+    }
+  }
+
+  return {
+    check(effects) {
+      const placed = place(effects, isEffect)
+      const { target } = (placed[0] as Placed).effect.parts
+      if (!sameSpace({ runtime, space }, target)) {
+        throw invalid(
+          'effects',
+          target.title,
+          `it is in space '${target.space}', and the entry in space '${space}'`,
+        )
+      }
+      return { placed, shape: shapeOf(placed) }
+    },
+    async commit(source, position, checked, mayRetry) {
+      const { placed, shape } = checked
+      for (const { used } of shape.targets) used?.()
+      const call = callerOf(shape)
+      let reply: string
+      for (;;) {
+        try {
+          reply = await send(call, source, position, checked)
+          break
+        } catch (error) {
+          if (!isOutage(error) || refusedForMemory(error) || !mayRetry()) throw error
+          trouble(error)
+        }
+        await delay(RETRY_MS)
+      }
+      const kind = reply.charAt(0)
+      if (kind === '+' || kind === '=') {
+        received.push(`${source}${position}`)
+        const results = readResults(title, shape, placed, reply.slice(1))
+        return { ok: true, done: kind === '+' ? 'now' : 'before', results: results as never }
+      }
+      if (kind === '-') return { ok: false, lost: false, refused: readRefusals(title, shape, placed, reply) }
+      if (reply === 'l') return LOST
+      throw badReply(title, `'${reply}' is no answer`)
+    },
+  }
+}

@@ -1,0 +1,20 @@
+/** Why a change was refused, and what is there. */
+export type RecordRefusalReason =
+  /** A counter, or a field of an object, would go below its floor or above its ceiling. */
+  | {
+      readonly reason: 'floor' | 'ceiling'
+      /** The counter, or the field. */
+      readonly counter: string
+      readonly value: number
+      /** Of a counter: what can be taken, or added, until then. */
+      readonly available?: number
+      readonly room?: number
+    }
+  /** The stream has reached its `maxBacklog`. */
+  | { readonly reason: 'full' }
+  /** The deduper knows the id. */
+  | { readonly reason: 'known' }
+  /** The object has another version; 0: there is none. */
+  | { readonly reason: 'version'; readonly version: number }
+  /** The field of the object is not a number. */
+  | { readonly reason: 'not-a-number'; readonly field: string }

@@ -1,0 +1,297 @@
+import { invalid } from '../errors.ts'
+import type { Period } from '../calendar.ts'
+import { type Effect, type EffectTarget, END, KINDS } from './effect.ts'
+
+/** The changes of one target, or of one key of it, in a call. */
+export interface Group {
+  readonly target: EffectTarget
+  /** Indexes of its effects in the list of the call, see `Call`. */
+  readonly effects: readonly number[]
+  /** The group and change of the counter that must reach a value. */
+  readonly when: { readonly group: number; readonly line: number } | undefined
+  readonly hasKey: boolean
+  /** Whether the texts of all its effects are lean. */
+  readonly lean: boolean
+}
+
+/** Sends one item, with its own keys and its texts. Resolves with the script's text. */
+export type Caller = (own: readonly string[], values: string) => Promise<string>
+
+/** What calls of one kind have in common: they may share a script call. */
+export interface Shape {
+  readonly groups: readonly Group[]
+  /** Microseconds of Redis that an item costs, estimated. */
+  readonly cost: number
+  readonly targets: readonly EffectTarget[]
+  /** A text that two calls with the same id must share, so that the stored results of one are those of the other. */
+  readonly text: string
+  /** How `record` calls its script, by the options of the call. */
+  readonly callers: Map<string, Caller>
+}
+
+/** An effect of a call, with those that depend on a counter behind the others. */
+export interface Placed {
+  readonly effect: Effect
+  /** Its index among the effects that the caller gave; of one that depends on a counter, that of the counter's. */
+  readonly at: number
+  /** The index in the list of the counter's effect, and the value that it must reach. */
+  readonly when: { readonly counter: number; readonly value: number } | undefined
+}
+
+/** The most effects of a call. */
+const MOST_EFFECTS = 50
+/** The most microseconds of Redis that a call may cost, estimated. */
+const MOST_COST = 1500
+/** What the script itself costs. */
+const BASE_COST = 2
+
+/** Checks the effects of a call. Effects that depend on a counter follow the others. */
+export function place(effects: readonly unknown[], isEffect: (value: unknown) => value is Effect): Placed[] {
+  const placed: Placed[] = []
+  for (const [at, effect] of effects.entries()) {
+    if (!isEffect(effect)) {
+      throw invalid(`effects[${at}]`, effect, 'give what a method such as orders.adding(payload) returns')
+    }
+    placed.push({ effect, at, when: undefined })
+  }
+  const { length } = placed
+  for (let at = 0; at < length; at++) {
+    const reaching = (placed[at] as Placed).effect.parts.reaching
+    for (const effect of reaching?.effects ?? []) {
+      placed.push({ effect, at, when: { counter: at, value: (reaching as { value: number }).value } })
+    }
+  }
+  if (placed.length === 0 || placed.length > MOST_EFFECTS) {
+    throw invalid('effects', effects, `give 1 to ${MOST_EFFECTS} effects`)
+  }
+  return placed
+}
+
+/** A node of the tree of shapes: a shape for each sequence of targets, and each way in which their keys repeat. */
+interface Node {
+  readonly next: WeakMap<EffectTarget, object>
+  readonly shapes: Map<string, Shape>
+  /** Whether a target is in the sequence twice, or effects depend on counters. */
+  readonly mixed: boolean
+}
+
+/** The shape of a call. It is found by walking from target to target, so that no text has to be built for each call. */
+export function shapeOf(placed: readonly Placed[]): Shape {
+  const first = (placed[0] as Placed).effect.parts.target
+  let next = first.shapes
+  let node: Node | undefined
+  for (let at = 0; at < placed.length; at++) {
+    const { target } = (placed[at] as Placed).effect.parts
+    let found = next.get(target) as Node | undefined
+    if (!found) {
+      const before = placed.slice(0, at)
+      const mixed =
+        node?.mixed === true ||
+        placed.some(({ when }) => when !== undefined) ||
+        before.some(({ effect }) => effect.parts.target === target)
+      found = { next: new WeakMap(), shapes: new Map(), mixed }
+      next.set(target, found)
+    }
+    node = found
+    next = found.next
+  }
+  const { shapes, mixed } = node as Node
+  const conditional = placed.at(-1)?.when !== undefined
+  let pattern = ''
+  for (let at = 0; at < placed.length; at++)
+    pattern += (placed[at] as Placed).effect.parts.full === undefined ? '-' : 'l'
+  if (mixed || conditional) pattern += patternOf(placed)
+  let shape = shapes.get(pattern)
+  if (!shape) {
+    shape = build(placed)
+    shapes.set(pattern, shape)
+  }
+  return shape
+}
+
+/** For each effect the first one with the same target, key and condition. */
+function patternOf(placed: readonly Placed[]): string {
+  return placed
+    .map((each) => `${placed.findIndex((other) => together(each, other))}.${each.when?.counter ?? ''}`)
+    .join()
+}
+
+function together(a: Placed, b: Placed): boolean {
+  return (
+    a.effect.parts.target === b.effect.parts.target &&
+    a.effect.parts.key === b.effect.parts.key &&
+    a.when?.counter === b.when?.counter &&
+    a.when?.value === b.when?.value
+  )
+}
+
+function build(placed: readonly Placed[]): Shape {
+  const targets = [...new Set(placed.map(({ effect }) => effect.parts.target))]
+  checkTogether(targets)
+  const groups: { target: EffectTarget; effects: number[]; hasKey: boolean; first: Placed }[] = []
+  for (const [at, each] of placed.entries()) {
+    const known = groups.find(({ first }) => together(first, each))
+    if (known) known.effects.push(at)
+    else {
+      const { target, key } = each.effect.parts
+      if (each.when && target.kind !== 'add' && target.kind !== 'publish') {
+        throw invalid('reaching', target.title, 'give effects that add to streams or publish')
+      }
+      groups.push({ target, effects: [at], hasKey: key !== undefined, first: each })
+    }
+  }
+  groups.sort((a, b) => KINDS.indexOf(a.target.kind) - KINDS.indexOf(b.target.kind))
+  for (const { target, effects } of groups) {
+    if (target.kind === 'object' && effects.length > 1) {
+      throw invalid(
+        'effects',
+        target.title,
+        'the call changes one object twice; give all its fields in one effect',
+      )
+    }
+  }
+  const cost = placed.reduce((sum, { effect }) => sum + effect.parts.target.cost, BASE_COST)
+  if (cost > MOST_COST) {
+    throw invalid(
+      'effects',
+      placed,
+      `together they would keep Redis busy for some ${Math.round(cost)} µs, and ${MOST_COST} are allowed; make several calls`,
+    )
+  }
+  return {
+    groups: groups.map(({ target, effects, hasKey, first }) => ({
+      target,
+      effects,
+      hasKey,
+      lean: effects.every((at) => (placed[at] as Placed).effect.parts.full !== undefined),
+      when: first.when && whenOf(groups, first.when.counter),
+    })),
+    cost,
+    targets,
+    text: groups
+      .map(
+        ({ target, effects, first }) => `${target.title} ${effects.join(' ')} ${first.when?.counter ?? ''}`,
+      )
+      .join(),
+    callers: new Map(),
+  }
+}
+
+function whenOf(
+  groups: readonly { readonly effects: readonly number[] }[],
+  counter: number,
+): NonNullable<Group['when']> {
+  const group = groups.findIndex(({ effects }) => effects.includes(counter))
+  return { group: group + 1, line: (groups[group]?.effects.indexOf(counter) ?? 0) + 1 }
+}
+
+/** Refuses targets of two spaces, and two declarations of one object that differ. */
+function checkTogether(targets: readonly EffectTarget[]): void {
+  const [first] = targets as readonly [EffectTarget]
+  for (const target of targets) {
+    if (!sameSpace(first, target)) {
+      const fix = `${first.title} is in space '${first.space}', ${target.title} in space '${target.space}'; one call changes one space of one connect()`
+      throw invalid('effects', target.title, fix)
+    }
+    const twin = targets.find((other) => other.kind === target.kind && other.title === target.title)
+    if (twin && twin !== target) {
+      const fix =
+        'it was created twice; use one object for all effects of a call, because two may be declared differently'
+      throw invalid('effects', target.title, fix)
+    }
+  }
+}
+
+export function sameSpace(
+  a: Pick<EffectTarget, 'runtime' | 'space'>,
+  b: Pick<EffectTarget, 'runtime' | 'space'>,
+): boolean {
+  return a.runtime === b.runtime || (a.space === b.space && a.runtime.subscriber === b.runtime.subscriber)
+}
+
+/** Keys and plan of a shape at a time of Redis' clock. */
+export interface ShapeLayout {
+  readonly keys: readonly string[]
+  readonly groups: readonly unknown[]
+  readonly period: Period
+  /** Targets that have another layout once a call has changed them. */
+  readonly once: readonly EffectTarget[]
+}
+
+/** @param keysBefore keys that the script has in front; own keys in front of the effects' count too */
+export function layOut(
+  shape: Shape,
+  nowMs: number,
+  keysBefore: readonly string[],
+  ownBefore: number,
+): ShapeLayout {
+  const keys = [...keysBefore]
+  let own = ownBefore
+  let period: Period = { startMs: -Infinity, endMs: Infinity }
+  const once: EffectTarget[] = []
+  /** Of targets with several groups. */
+  const places = new Map<
+    EffectTarget,
+    { readonly from: number; readonly to: number; readonly plan: object }
+  >()
+  const groups = shape.groups.map(({ target, effects, when, hasKey, lean }) => {
+    let found = places.get(target)
+    if (!found) {
+      const layout = target.layout(nowMs)
+      found = { from: keys.length + 1, to: keys.length + layout.keys.length, plan: layout.plan }
+      keys.push(...layout.keys)
+      places.set(target, found)
+      if (layout.once) once.push(target)
+      if (layout.period) {
+        period = {
+          startMs: Math.max(period.startMs, layout.period.startMs),
+          endMs: Math.min(period.endMs, layout.period.endMs),
+        }
+      }
+    }
+    return {
+      ...found.plan,
+      k: target.kind,
+      n: effects.length,
+      from: found.from,
+      to: found.to,
+      lean: lean || undefined,
+      own: hasKey ? ++own : undefined,
+      when: when?.group,
+      line: when?.line,
+    }
+  })
+  return { keys, groups, period, once }
+}
+
+/** The own keys and texts of a call, in the order of its groups. */
+export function encode(
+  { groups }: Shape,
+  placed: readonly Placed[],
+  keys: string[],
+  before: string,
+): string | Promise<string> {
+  let texts = before
+  let pending: Promise<string> | undefined
+  for (const { effects, hasKey, when, lean } of groups) {
+    const first = placed[effects[0] as number] as Placed
+    if (hasKey) keys.push(first.effect.parts.key as string)
+    if (when) texts += `${first.when?.value}${END}`
+    for (const at of effects) {
+      const { texts: own, full } = (placed[at] as Placed).effect.parts
+      const more = full && !lean ? inFull(own, full) : own
+      if (typeof more === 'string') texts += more
+      else {
+        const known = texts
+        const earlier = pending
+        pending = Promise.all([earlier, more]).then(([head = '', text]) => head + known + text)
+        texts = ''
+      }
+    }
+  }
+  return pending ? pending.then((head) => head + texts) : texts
+}
+
+function inFull(texts: string | Promise<string>, full: (lean: string) => string): string | Promise<string> {
+  return typeof texts === 'string' ? full(texts) : texts.then(full)
+}

@@ -1,0 +1,63 @@
+import { expect, test } from 'vitest'
+
+import { findingsOf } from '../../chaos/harness/claims.ts'
+import { brokenScript } from '../../chaos/harness/sabotage.ts'
+import { runRecordChaos } from '../../chaos/record/run.ts'
+import { LONG } from '../support/until.ts'
+
+/** The same each time, unless `PENKNIFE_SEED` says otherwise. */
+const SEED = Number(process.env['PENKNIFE_SEED'] ?? 1)
+
+test(`whatever befalls processes, Redis and the network, effects are made once (seed ${SEED})`, async () => {
+  const { claims, counts, faults } = await runRecordChaos({ seed: SEED, seconds: LONG ? 60 : 8 })
+  expect(findingsOf(claims)).toEqual([])
+  // It would prove nothing had nothing happened.
+  expect(Object.keys(faults).toSorted()).toEqual([
+    'Redis kill -9 and restart',
+    'SCRIPT FLUSH',
+    'close and start again',
+    'connections cut',
+    'connections silent',
+    'freeze and thaw',
+    'kill -9',
+  ])
+  for (const what of ['jobs', 'answers', 'answers again', 'commits: now', 'commits: before'])
+    expect(counts[what], what).toBeGreaterThan(10)
+}, 200_000)
+
+const NO_FENCE = {
+  script: 'record/commit',
+  from: 'if not pending(key, group, { position }, of.consumer)[position] then',
+  to: 'if false then',
+}
+const NO_DEDUP = {
+  script: 'record/record',
+  from: 'local first = dedup.prepare(own[1])',
+  to: 'local first = nil',
+}
+
+test.each([
+  ['a removed fence', NO_FENCE, 'every job of the log is done once'],
+  ['a removed dedup', NO_DEDUP, 'every job that was confirmed is in the log once, every other at most once'],
+])(
+  'real processes with %s are found out',
+  async (_, sabotage, claim) => {
+    const broken = new Set<string>()
+    for (let seed = 3; seed < 8 && !broken.has(claim); seed++) {
+      const { claims } = await runRecordChaos({
+        seed,
+        seconds: 6,
+        faults: ['freeze and thaw', 'connections cut'],
+        betweenMs: [100, 300],
+        sabotage: [sabotage],
+      })
+      for (const found of claims) if (found.against.length > 0) broken.add(found.claim)
+    }
+    expect([...broken]).toContain(claim)
+  },
+  240_000,
+)
+
+test('what sabotage breaks is still there', () => {
+  for (const sabotage of [NO_FENCE, NO_DEDUP]) brokenScript(sabotage)
+})
