@@ -1,4 +1,6 @@
-/** Three buyers and two seats: reserved, paid once, written with a fence: `pnpm example tickets`. */
+/**
+ * Three buyers and two seats, with reservations, payments that run once, and a fenced write: `pnpm example tickets`.
+ */
 import { setTimeout as delay } from 'node:timers/promises'
 
 import { Redis } from 'ioredis'

@@ -65,8 +65,9 @@ function nodeRedis(library: typeof NodeRedis, url: string, options: ClientOption
   } as object)
 }
 
-function nodeRedisOptions({ keyPrefix, username, password, db, protocol }: ClientOptions): object {
+function nodeRedisOptions({ keyPrefix, username, password, db, protocol, tls }: ClientOptions): object {
   return {
+    ...(tls && { socket: { tls: true, ...tls } }),
     RESP: protocol ?? RESP,
     ...(db !== undefined && { database: db }),
     ...(keyPrefix !== undefined && { keyPrefix }),

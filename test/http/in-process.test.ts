@@ -61,7 +61,7 @@ describe.each(servers)('in a process, under $server,', ({ ask, used }) => {
   })
 
   test.each(used)(
-    'who is asked late whether a request ended on $name hears the same',
+    'a late check whether a request ended on $name gets the same result',
     async ({ listener }) => {
       const late: ((listen: (finish: Finish) => void) => void)[] = []
       const watch: Handler = (exchange) => {
@@ -76,7 +76,7 @@ describe.each(servers)('in a process, under $server,', ({ ask, used }) => {
     },
   )
 
-  test.each(used)('a guard that gives back what was aborted holds on $name', async ({ listener }) => {
+  test.each(used)('a guard that refunds aborted requests works on $name', async ({ listener }) => {
     const limiter = features.limiter({
       rules: [
         { name: 'burst', limit: 3, window: '1h' },
@@ -96,20 +96,17 @@ describe.each(servers)('in a process, under $server,', ({ ask, used }) => {
   })
 })
 
-test.each(own)(
-  'a request that its server gives up in the process on $name was aborted',
-  async ({ listener }) => {
-    const finishes: Finish[] = []
-    const broken: Handler = (exchange) => {
-      exchange.onFinish((finish) => finishes.push(finish))
-      const aborted = exchange.signal
-      const response = exchange.response as ServerResponse
-      response.destroy()
-      return new Promise((resolve) => aborted.addEventListener('abort', () => resolve(PASS)))
-    }
-    const asked = injected(listener([broken], {}, []), '/items/7')
-    await expect(asked).rejects.toThrow('destroyed before completion')
-    await until('it finished', () => finishes.length === 1)
-    expect(finishes[0]).toMatchObject({ status: 499, aborted: true })
-  },
-)
+test.each(own)('a request that its in-process server abandons on $name was aborted', async ({ listener }) => {
+  const finishes: Finish[] = []
+  const broken: Handler = (exchange) => {
+    exchange.onFinish((finish) => finishes.push(finish))
+    const aborted = exchange.signal
+    const response = exchange.response as ServerResponse
+    response.destroy()
+    return new Promise((resolve) => aborted.addEventListener('abort', () => resolve(PASS)))
+  }
+  const asked = injected(listener([broken], {}, []), '/items/7')
+  await expect(asked).rejects.toThrow('destroyed before completion')
+  await until('it finished', () => finishes.length === 1)
+  expect(finishes[0]).toMatchObject({ status: 499, aborted: true })
+})

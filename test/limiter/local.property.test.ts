@@ -54,7 +54,7 @@ type Step = typeof step extends fc.Arbitrary<infer Value> ? Value : never
 const steps = fc.array(step, { minLength: 5, maxLength: 40 })
 const RUNS = cases(500, 5000)
 
-/** The calls for ann have what bob no longer uses forgotten: his next window begins as if it were remembered. */
+/** The calls for ann delete bob's full counter. His next window begins as if it were still stored. */
 const FORGOTTEN_BETWEEN = ((): [[number, [LimiterRule], LimiterRule, null], Step[]] => {
   const sliding = { limit: 1, algorithm: 'sliding-window' } as const
   const [a, b] = [1000, 1334].map((windowMs, at): LimiterRule => ({

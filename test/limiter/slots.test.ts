@@ -73,7 +73,7 @@ test('a slot of a killed process is free when its lease expires, and no sooner',
 })
 
 test('several processes never have more slots than the limit, and no slot is lost', async () => {
-  // Longer than any process of this machine may stand still.
+  // Longer than any suspension of a process on this machine.
   const rules: LimiterRule[] = [
     { ...SLOTS, lease: '1m' as const },
     { name: 'tokens', limit: 1_000_000, window: '1d' },

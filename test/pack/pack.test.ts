@@ -209,7 +209,7 @@ test('a bundle made with esbuild runs', async () => {
   expect(run('bundle.cjs').trim()).toBe('true PENKNIFE_INVALID')
 })
 
-test('the packages hold no tests and name their licence', () => {
+test('the packages contain no tests and name their licence', () => {
   const require = createRequire(join(project, 'x.cjs'))
   for (const { name, path } of packed.tarballs) {
     const files = execFileSync('tar', ['-tzf', path], { encoding: 'utf8' }).split('\n')

@@ -117,7 +117,7 @@ test.each(DRIVERS)('%s: commands arrive in the order in which they were sent', a
   expect(await bench.raw.lrange('l', 0, -1)).toEqual(order.map(String))
 })
 
-test.each(DRIVERS)('%s: corked commands leave in one write, and in order', async (name) => {
+test.each(DRIVERS)('%s: corked commands are sent in one write, and in order', async (name) => {
   const link = await openReady(name, bench.server.url)
   let writes = 0
   for (const method of ['_write', '_writev'] as const) {
@@ -140,7 +140,7 @@ test.each(DRIVERS)('%s: corked commands leave in one write, and in order', async
 })
 
 test.each(DRIVERS)(
-  '%s: what was in flight when the connection broke fails, and is not sent again',
+  '%s: commands in flight when the connection broke fail, and are not sent again',
   async (name) => {
     const proxy = await startProxy(bench.server)
     const link = await openReady(name, proxy.url)
@@ -162,7 +162,7 @@ test.each(DRIVERS)(
 )
 
 test.each(DRIVERS)(
-  '%s: without a connection nothing is sent or kept; it comes back by itself',
+  '%s: without a connection nothing is sent or kept; it reconnects by itself',
   async (name) => {
     const proxy = await startProxy(bench.server)
     const { open, list } = driverFor(name, proxy.url)
@@ -184,7 +184,7 @@ test.each(DRIVERS)(
 )
 
 test.each(DRIVERS)(
-  '%s: a server that says nothing while replies are due is given up',
+  '%s: a connection to a server that is silent while replies are due is closed',
   async (name) => {
     const proxy = await startProxy(bench.server)
     const link = await openReady(name, proxy.url)
@@ -263,7 +263,7 @@ test.each(DRIVERS)('%s: a user that may do no more than its commands can connect
 })
 
 test.each(DRIVERS)(
-  '%s: a wrong password and a database that is not there keep it from connecting',
+  '%s: with a wrong password or a database that does not exist it cannot connect',
   async (name) => {
     for (const [options, reason] of [
       [{ username: 'nobody', password: 'x' }, /WRONGPASS/],
@@ -279,7 +279,7 @@ test.each(DRIVERS)(
   },
 )
 
-test.each(DRIVERS)('%s: db, keyPrefix and name; a prefix is told, not applied', async (name) => {
+test.each(DRIVERS)('%s: db, keyPrefix and name; a prefix is reported, not applied', async (name) => {
   const { driver, open } = driverFor(name, bench.server.url, { db: 3, keyPrefix: 'app:' })
   expect(driver).toMatchObject({ cluster: false, db: 3, keyPrefix: 'app:' })
   const link = open('reader')

@@ -11,7 +11,7 @@ import { headless } from '../../scripts/chromium.ts'
 
 export { findChromium } from '../../scripts/chromium.ts'
 
-/** Opens a page for the rest of the test; what the page finds out it has to tell its server. */
+/** Opens a page for the rest of the test. The page must report its results to its server. */
 export function openPage(chromium: string, url: string): void {
   const profile = mkdtempSync(join(tmpdir(), 'penknife-chromium-'))
   const browser = spawn(chromium, headless(profile, url), { stdio: 'ignore' })

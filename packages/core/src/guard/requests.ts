@@ -18,7 +18,7 @@ export interface RequestClaimsOptions {
   readonly window?: Duration | undefined
   /** For how long a claim lasts without renewal. Default: '30s'. */
   readonly lease?: Duration | undefined
-  /** For how long a claim is renewed. Default: '15m'. */
+  /** For how long a claim is renewed. Default: '5m', at least `lease`. */
   readonly maxRun?: Duration | undefined
   /** Default: 'spread', over 16 shards. */
   readonly place?: 'spread' | 'space' | undefined
@@ -80,7 +80,7 @@ interface Ids {
 /**
  * Makes what carries out each request once, over all processes.
  *
- * Each id has a key of about 220 bytes beside the stored text, with a TTL: a minute longer than `lease` while it runs, then `window`.
+ * Each id has a key of about 230 bytes beside the stored text, with a TTL: a minute longer than `lease` while it runs, then `window`.
  *
  * @throws PENKNIFE_INVALID for a wrong name or option
  */
@@ -92,7 +92,7 @@ export function createRequestClaims(
   checkName('idempotent name', name)
   const windowMs = Math.ceil(durationMs('window', options.window ?? '24h', { min: 1000 }))
   const leaseMs = Math.ceil(durationMs('lease', options.lease ?? '30s', { min: 1000, max: HOUR_MS }))
-  const mostMs = durationMs('maxRun', options.maxRun ?? Math.max(leaseMs, 900_000), {
+  const mostMs = durationMs('maxRun', options.maxRun ?? Math.max(leaseMs, 300_000), {
     min: leaseMs,
     max: 24 * HOUR_MS,
   })

@@ -179,7 +179,13 @@ export function holdResponse(
   })
   define(response, 'headersSent', () => begun)
   define(response, 'writableEnded', () => state === 'ended')
-  response[HELD] = { abandon: abandoned }
+  response[HELD] = {
+    abandon() {
+      // What is written from now on is not the response: Koa 3 ends one with nothing.
+      open()
+      abandoned()
+    },
+  }
   endingOf(native).onEnd((outcome) => {
     if (state === 'held' && (begun || outcome === 'detached')) abandoned()
   })

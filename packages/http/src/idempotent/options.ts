@@ -42,7 +42,7 @@ export interface IdempotentOptions {
    * at a third of it. Default: '30s'.
    */
   readonly lease?: Duration
-  /** For how long at most a claim is renewed, at least `lease`. Default: '15m'. */
+  /** For how long at most a claim is renewed, at least `lease`: also of a handler that never answers. Default: '5m'. */
   readonly maxRun?: Duration
   /** How long a repetition waits for the first response before it gets 409: 0 to '1h'. Default: 0. */
   readonly wait?: Duration
