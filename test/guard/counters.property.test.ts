@@ -48,6 +48,7 @@ const step = fc.oneof(
       kind: fc.constant('end' as const),
       id: fc.integer({ min: 0, max: 2 }),
       how: fc.constantFrom('committed' as const, 'cancelled' as const),
+      amounts: fc.dictionary(fc.constantFrom('a', 'b', 'c'), fc.integer({ min: -6, max: 6 }), { maxKeys: 1 }),
     }),
   },
   {
@@ -59,7 +60,7 @@ const step = fc.oneof(
   },
 )
 
-const seen = { made: 0, refused: 0, expired: 0, committed: 0 }
+const seen = { made: 0, refused: 0, expired: 0, committed: 0, committedLess: 0, tooMuch: 0 }
 
 test('every answer of counters is the one that plain arithmetic gives, with reservations that expire', async () => {
   const penknife = await openReady(pattern(bench.server.url))
@@ -89,8 +90,20 @@ test('every answer of counters is the one that plain arithmetic gives, with rese
           check(next.changes, model.change(next.changes, { id, untilUs }), answer)
         }
       } else {
-        const end = await (next.how === 'committed' ? stock.commit : stock.cancel)(`r${next.id}`)
-        expect(end).toEqual(model.end(`r${next.id}`, next.how))
+        const id = `r${next.id}`
+        const amounts = Object.entries(next.amounts).map(([counter, by]) => ({ counter, by }))
+        const less = next.how === 'committed' && amounts.length > 0
+        const expected = model.end(id, next.how, less ? new Map(Object.entries(next.amounts)) : undefined)
+        if (expected === null) {
+          seen.tooMuch++
+          await expect(stock.commit(id, { amounts })).rejects.toMatchObject({ option: 'amounts' })
+          continue
+        }
+        const end = await (next.how === 'committed'
+          ? stock.commit(id, less ? { amounts } : {})
+          : stock.cancel(id))
+        expect(end).toEqual(expected)
+        if (less && end.state === 'committed' && !end.repeated) seen.committedLess++
         if (end.state === 'expired') seen.expired++
         if (end.state === 'committed' && !end.repeated) seen.committed++
       }
