@@ -35,4 +35,4 @@ test(`${ATTEMPTS} attempts of ${PROCESSES} processes sell exactly the stock, wit
   const rest = stock.decrement('sku', STOCK - taken, { wait: '30s' })
   expect(await rest).toMatchObject({ ok: true, value: 0 })
   expect(await stock.decrement('sku')).toMatchObject({ ok: false, reason: 'floor' })
-}, 600_000)
+}, 1_800_000)
