@@ -2,7 +2,7 @@
 --
 -- Invariant: only the owner's record is taken away, so a holder whose lease ended meanwhile takes nobody's lock. A process that dies
 -- before the call leaves a lease that ends by itself; the same call again finds another's record or none, and does nothing.
--- @batch 64
+-- @batch 100
 -- @full runs         it frees a lock
 -- @include guard/locking
 -- @shared channel    as lock.lua

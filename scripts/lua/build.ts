@@ -105,6 +105,13 @@ export function buildScript(script: LuaScript, includes: Readonly<Record<string,
     `local function item(${parameters})`,
     body,
     'end',
+    // An error that it raises is that of the whole call: a part of it may have been written.
+    ...(script.together
+      ? [
+          `local shared_replies = together({ unpack(ARGV, ${shared.length + 1}) })`,
+          'if shared_replies then return shared_replies end',
+        ]
+      : []),
     'local replies, done = {}, 0',
     ...(manyKeys && !sharedKeys ? [`local ${EACH} = #KEYS / items`] : []),
     ...(eachArgs === 'own'

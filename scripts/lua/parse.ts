@@ -17,6 +17,11 @@ export interface LuaScript {
   /** Its one key field stands for a list of keys, as many for every item of a batch. */
   readonly manyKeys: boolean
   readonly args: readonly Field[]
+  /**
+   * Its function `together` gets the arguments of all items of a batch in one list. It returns the list of replies, or nothing, before
+   * its first write, for the items to be handled one by one.
+   */
+  readonly together: boolean
   readonly returns: string
   readonly returnsDoc: string
   readonly body: string
@@ -80,6 +85,7 @@ export function parseScript(name: string, source: string): LuaScript {
     keys: [] as Field[],
     manyKeys: false,
     args: [] as Field[],
+    together: false,
     returns: '',
     returnsDoc: '',
     body,
@@ -92,6 +98,7 @@ export function parseScript(name: string, source: string): LuaScript {
     }
     if (line.startsWith('@batch ')) script.batch = Number(line.slice(7))
     else if (line === '@readonly') script.readOnly = true
+    else if (line === '@together') script.together = true
     else if (line.startsWith('@full ')) script.full = fullOf(line, script.full) ?? fail(`'${line}' ${FULL}`)
     else if (line.startsWith('@include ')) script.includes.push(line.slice(9).trim())
     else if (line.startsWith('@shared keys ')) script.sharedKeys = field(line.slice(13))
@@ -121,6 +128,12 @@ export function parseScript(name: string, source: string): LuaScript {
   } else if (script.keys.length === 0) fail('needs an @item key or @shared keys: a call is routed by it')
   if (script.manyKeys && (script.keys.length > 1 || script.args.length === 0)) {
     fail('@item keys must be its only keys, with an @item arg to count the items by')
+  }
+  if (script.together) {
+    if (!script.sharedKeys || script.keys.length > 0)
+      fail('@together needs @shared keys, and no keys of items')
+    if (!/^local function together\(\w+\)/m.test(body))
+      fail('@together needs `local function together(values)`')
   }
   const sendsNone = script.args.some(({ usual }) => usual !== undefined)
   if (sendsNone && (script.args.length > 1 || script.keys.length === 0 || script.manyKeys)) {

@@ -1,16 +1,22 @@
 import type { CounterChange } from '@penknife/core'
 
-/** What counters promise, in plain arithmetic. Times are whole microseconds. */
+/** The promises of counters in plain arithmetic. Times are whole microseconds. */
 export interface CounterModel {
   /** The state of a counter now. */
   state(counter: string): ModelState
-  /** Which of the changes are refused; when none is, they are made, or held. */
+  /** The changes that are refused; when none is, all are made, or reserved. */
   change(
     changes: readonly CounterChange[],
     hold?: { readonly id: string; readonly untilUs: number },
   ): ModelAnswer
-  /** How a reservation ended, or ends now. */
-  end(id: string, how: 'committed' | 'cancelled'): { readonly state: string; readonly repeated: boolean }
+  /**
+   * How a reservation ended, or ends now; null when an amount does not fit. `amounts` has other amounts to commit, by counter.
+   */
+  end(
+    id: string,
+    how: 'committed' | 'cancelled',
+    amounts?: ReadonlyMap<string, number>,
+  ): { readonly state: string; readonly repeated: boolean } | null
   /** Whether a reservation of this id is known. */
   knows(id: string): boolean
   advance(nowUs: number): void
@@ -44,7 +50,7 @@ export function createCounterModel({ floor, ceiling, initial, rememberUs }: Limi
 
   const valueOf = (counter: string): number => values.get(counter) ?? initial
 
-  /** What open reservations may still take from a counter (0 or less), and add to it. */
+  /** The sum of what open reservations take from a counter (0 or less), and of what they add to it. */
   function pending(counter: string): readonly [down: number, up: number] {
     let [down, up] = [0, 0]
     for (const { changes, state } of reserved.values()) {
@@ -91,12 +97,21 @@ export function createCounterModel({ floor, ceiling, initial, rememberUs }: Limi
       else for (const [counter, { value }] of tried) values.set(counter, value)
       return { states }
     },
-    end(id, how) {
+    end(id, how, amounts = new Map()) {
       const found = reserved.get(id)
       if (!found) return { state: 'unknown', repeated: false }
       if (found.state !== 'open') return { state: found.state, repeated: true }
-      if (how === 'committed')
-        for (const { counter, by } of found.changes) values.set(counter, valueOf(counter) + by)
+      for (const [counter, by] of amounts) {
+        const reserved = found.changes.filter((each) => each.counter === counter).map((each) => each.by)
+        const least = reserved.filter((each) => each < 0).reduce((sum, each) => sum + each, 0)
+        const most = reserved.filter((each) => each > 0).reduce((sum, each) => sum + each, 0)
+        if (reserved.length === 0 || by < least || by > most) return null
+      }
+      if (how === 'committed') {
+        for (const { counter, by } of found.changes)
+          if (!amounts.has(counter)) values.set(counter, valueOf(counter) + by)
+        for (const [counter, by] of amounts) values.set(counter, valueOf(counter) + by)
+      }
       found.state = how
       found.untilUs = Math.max(found.untilUs, nowUs + rememberUs)
       return { state: how, repeated: false }
@@ -108,7 +123,7 @@ export function createCounterModel({ floor, ceiling, initial, rememberUs }: Limi
         if (found.untilUs > nowUs) continue
         if (found.state !== 'open') reserved.delete(id)
         else {
-          // It is known as expired from the next call on.
+          // It counts as expired from the next call on.
           found.state = 'expired'
           found.untilUs = nowUs + rememberUs
         }

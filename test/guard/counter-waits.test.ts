@@ -1,5 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises'
-
 import { connect, createCounters, type Counters, type CountersOptions, type Penknife } from '@penknife/core'
 import { expect, test } from 'vitest'
 
@@ -120,11 +118,13 @@ test('a user that may not publish or subscribe waits, and asks by a timer', asyn
     '-ssubscribe',
     '-spublish',
   )
+  await raw.config('RESETSTAT')
   const url = server.url.replace('://', '://quiet:secret@')
   const penknife = connect(pattern(url))
   const buyer = createCounters(penknife.space('shop'), 'stock')
   const bought = buyer.decrement('a', 1, WAITS)
-  await delay(50)
+  // The declaration and the change.
+  await until('it asked', async () => (await callsOf(raw, 'evalsha')) >= 2)
   await (await open()).increment('a')
   expect(await bought).toMatchObject({ ok: true })
   await penknife.close()

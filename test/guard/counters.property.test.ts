@@ -25,31 +25,32 @@ const change = fc.record(
   { requiredKeys: ['counter', 'by'] },
 )
 const changes = fc.array(change, { minLength: 1, maxLength: 4 })
+/** What is done together in one tick, and so in one batch, in which counters and ids repeat. */
+const severalOf = <Value>(each: fc.Arbitrary<Value>) => fc.array(each, { minLength: 1, maxLength: 4 })
+const counter = fc.constantFrom('a', 'b', 'c')
+/** Some reservations have an id of the caller; the others get a new one. */
+const named = fc.integer({ min: 0, max: 2 })
+const reserving = fc.record({
+  changes,
+  minutes: fc.integer({ min: 1, max: 2 }),
+  id: fc.option(named, { nil: undefined, freq: 2 }),
+})
+const ending = fc.record({
+  which: fc.nat({ max: 9 }),
+  how: fc.constantFrom('committed' as const, 'cancelled' as const),
+  amounts: fc.option(fc.record({ counter, by: fc.integer({ min: -6, max: 6 }) }), { freq: 2 }),
+})
 const step = fc.oneof(
+  { weight: 4, arbitrary: fc.record({ kind: fc.constant('change' as const), calls: severalOf(changes) }) },
   {
-    weight: 6,
+    weight: 4,
     arbitrary: fc.record({
-      kind: fc.constant('change' as const),
-      calls: fc.array(changes, { minLength: 1, maxLength: 4 }),
+      kind: fc.constant('add' as const),
+      calls: severalOf(fc.record({ counter, by: fc.integer({ min: -6, max: 6 }) })),
     }),
   },
-  {
-    weight: 6,
-    arbitrary: fc.record({
-      kind: fc.constant('reserve' as const),
-      changes,
-      minutes: fc.integer({ min: 1, max: 2 }),
-      id: fc.integer({ min: 0, max: 2 }),
-    }),
-  },
-  {
-    weight: 6,
-    arbitrary: fc.record({
-      kind: fc.constant('end' as const),
-      id: fc.integer({ min: 0, max: 2 }),
-      how: fc.constantFrom('committed' as const, 'cancelled' as const),
-    }),
-  },
+  { weight: 6, arbitrary: fc.record({ kind: fc.constant('reserve' as const), calls: severalOf(reserving) }) },
+  { weight: 6, arbitrary: fc.record({ kind: fc.constant('end' as const), calls: severalOf(ending) }) },
   {
     weight: 3,
     arbitrary: fc.record({
@@ -59,7 +60,7 @@ const step = fc.oneof(
   },
 )
 
-const seen = { made: 0, refused: 0, expired: 0, committed: 0 }
+const seen = { made: 0, refused: 0, expired: 0, committed: 0, committedLess: 0, tooMuch: 0, repeated: 0 }
 
 test('every answer of counters is the one that plain arithmetic gives, with reservations that expire', async () => {
   const penknife = await openReady(pattern(bench.server.url))
@@ -69,6 +70,8 @@ test('every answer of counters is the one that plain arithmetic gives, with rese
     await clock.set(START_US)
     const stock = createCounters(penknife.space('shop'), 'stock', { ...LIMITS, dedup: { window: '1m' } })
     const model = createCounterModel({ ...LIMITS, rememberUs: MINUTE_US })
+    const ids: string[] = ['r0', 'r1', 'r2']
+
     for (const next of steps) {
       if (next.kind === 'clock') {
         await clock.advance(next.us)
@@ -76,31 +79,76 @@ test('every answer of counters is the one that plain arithmetic gives, with rese
         await stock.read(['a'])
         model.advance(clock.now)
       } else if (next.kind === 'change') {
-        // Together in one tick: a batch in which counters repeat.
         const answers = await Promise.all(next.calls.map((each) => stock.change(each)))
         for (const [at, each] of next.calls.entries()) check(each, model.change(each), answers[at])
+      } else if (next.kind === 'add') {
+        const answers = await Promise.all(
+          next.calls.map(({ counter: name, by }) =>
+            by < 0 ? stock.decrement(name, -by) : stock.increment(name, by),
+          ),
+        )
+        for (const [at, each] of next.calls.entries()) {
+          const answer = answers[at] as (typeof answers)[number]
+          const several = answer.ok
+            ? { ok: true, repeated: false, counters: [answer] }
+            : { ok: false, refused: [answer] }
+          check([each], model.change([each]), several)
+        }
       } else if (next.kind === 'reserve') {
-        const id = `r${next.id}`
-        const known = model.knows(id)
-        const answer = await stock.reserve(next.changes, { expires: next.minutes * 60_000, id })
-        if (known) expect(answer).toMatchObject({ ok: true, repeated: true, counters: [] })
-        else {
-          const untilUs = clock.now + next.minutes * MINUTE_US
-          check(next.changes, model.change(next.changes, { id, untilUs }), answer)
+        const answers = await Promise.all(
+          next.calls.map(({ changes: wanted, minutes, id }) =>
+            stock.reserve(wanted, {
+              expires: minutes * 60_000,
+              ...(id === undefined ? {} : { id: `r${id}` }),
+            }),
+          ),
+        )
+        for (const [at, { changes: wanted, minutes, id: given }] of next.calls.entries()) {
+          const answer = answers[at] as (typeof answers)[number]
+          const id = given === undefined ? (answer.ok ? answer.reservation.id : 'refused') : `r${given}`
+          if (model.knows(id)) {
+            seen.repeated++
+            expect(answer).toMatchObject({ ok: true, repeated: true, counters: [] })
+            continue
+          }
+          if (answer.ok && given === undefined) ids.push(id)
+          check(wanted, model.change(wanted, { id, untilUs: clock.now + minutes * MINUTE_US }), answer)
         }
       } else {
-        const end = await (next.how === 'committed' ? stock.commit : stock.cancel)(`r${next.id}`)
-        expect(end).toEqual(model.end(`r${next.id}`, next.how))
-        if (end.state === 'expired') seen.expired++
-        if (end.state === 'committed' && !end.repeated) seen.committed++
+        const calls = next.calls.map(({ which, how, amounts }) => ({
+          id: ids[which % ids.length] as string,
+          how,
+          amounts: how === 'committed' && amounts ? [amounts] : undefined,
+        }))
+        const ends = await Promise.allSettled(
+          calls.map(({ id, how, amounts }) =>
+            how === 'cancelled' ? stock.cancel(id) : stock.commit(id, amounts && { amounts }),
+          ),
+        )
+        for (const [at, { id, how, amounts }] of calls.entries()) {
+          const other = amounts?.map(({ counter: name, by }) => [name, by] as const)
+          const expected = model.end(id, how, new Map(other))
+          const end = ends[at] as (typeof ends)[number]
+          if (expected === null) {
+            seen.tooMuch++
+            expect(end).toMatchObject({ status: 'rejected', reason: { option: 'amounts' } })
+            continue
+          }
+          expect(end).toEqual({ status: 'fulfilled', value: expected })
+          if (expected.state === 'expired') seen.expired++
+          if (expected.state === 'committed' && !expected.repeated) {
+            seen.committed++
+            if (amounts) seen.committedLess++
+          }
+        }
       }
       const states = await stock.read(['a', 'b', 'c'])
-      expect(states).toEqual(['a', 'b', 'c'].map((counter) => ({ counter, ...model.state(counter) })))
+      expect(states).toEqual(['a', 'b', 'c'].map((name) => ({ counter: name, ...model.state(name) })))
     }
   })
   await fc.assert(property, cases(150, 3000))
-  // Each answer was seen.
-  expect(Math.min(...Object.values(seen))).toBeGreaterThan(0)
+  // Each kind of answer was seen.
+  for (const [kind, times] of Object.entries(seen)) expect(times, kind).toBeGreaterThan(0)
 }, 300_000)
 
 function check(

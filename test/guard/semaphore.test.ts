@@ -4,12 +4,13 @@ import { expect, test } from 'vitest'
 import { failure, openReady } from '../support/connect.ts'
 import { callsOf, pattern, useRedis } from '../support/redis.ts'
 import { until } from '../support/until.ts'
+import { renewedFor } from './renewals.ts'
 
 const bench = useRedis()
 const HELD = 'pk1:{shop}:permit:jobs:a'
 const QUEUE = 'pk1:{shop}:permit-queue:jobs:a'
 
-/** One of a process of its own. */
+/** A semaphore of a process of its own. */
 async function open(options: Partial<SemaphoreOptions> = {}): Promise<Semaphore> {
   const penknife = await openReady(pattern(bench.server.url))
   return createSemaphore(penknife.space('shop'), 'jobs', { size: 3, ...options })
@@ -36,7 +37,7 @@ test('a semaphore has at most its size of permits, by weight', async () => {
   expect((await two.tryAcquire('a', { weight: 2 }))?.weight).toBe(2)
 })
 
-test('those who wait get permits in their order, and nobody passes one that needs many', async () => {
+test('waiting callers get permits in their order, and nobody passes a caller that needs many', async () => {
   const [one, two] = [await open(), await open()]
   const held = [await take(one), await take(one), await take(one)]
   const order: string[] = []
@@ -58,7 +59,7 @@ test('those who wait get permits in their order, and nobody passes one that need
   await Promise.all([large, small])
   expect(order).toEqual(['large', 'small'])
   expect(await callsOf(bench.raw, 'evalsha')).toBeLessThan(12)
-  await until('all is given back', async () => (await one.look('a')).taken === 0)
+  await until('all permits are free', async () => (await one.look('a')).taken === 0)
 })
 
 test('it never has more permits than its size, with many callers of several processes', async () => {
@@ -84,7 +85,7 @@ test('it never has more permits than its size, with many callers of several proc
   expect(await bench.raw.exists(HELD, QUEUE)).toBe(0)
 })
 
-test('permits of a process that died come back when its lease is over', async () => {
+test('permits of a dead process are free when its lease is over', async () => {
   const jobs = await open({ size: 2 })
   const [seconds = 0] = (await bench.raw.time()).map(Number)
   await bench.raw.zadd(HELD, (seconds + 1) * 1e6, 'dead:1:2')
@@ -96,13 +97,14 @@ test('permits of a process that died come back when its lease is over', async ()
   expect(await jobs.look('a')).toMatchObject({ taken: 0 })
 })
 
-test('a permit is renewed, and its loss is told', async () => {
+test('a permit is renewed, and its signal is aborted when it is lost', async () => {
   const jobs = await open({ lease: '1s' })
   const held = await take(jobs)
-  await new Promise((resolve) => setTimeout(resolve, 1500))
+  const endUs = async (): Promise<number> => Number((await bench.raw.zrange(HELD, '0', '0', 'WITHSCORES'))[1])
+  await renewedFor(1000, endUs)
   expect(held.signal.aborted).toBe(false)
   await bench.raw.del(HELD)
-  await until('it is told', () => held.signal.aborted)
+  await until('it is lost', () => held.signal.aborted)
   expect(held.signal.reason).toMatchObject({ code: 'PENKNIFE_LEASE_LOST' })
   expect(await held.release()).toBe(false)
 })

@@ -87,6 +87,9 @@ function commandsOf(text: string): string[] {
   )
 }
 
+/** Documented beside the list, because Redis 7.0 does not know it. */
+const NEWER = new Set(['hpexpire'])
+
 test.each(scripts.map((script) => [script.name, script] as const))(
   '%s calls nothing that the documented user may not call',
   (_, { text }) => {
@@ -94,7 +97,8 @@ test.each(scripts.map((script) => [script.name, script] as const))(
     const commands = commandsOf(text)
     expect(commands.length).toBeGreaterThan(0)
     const missing = commands.filter(
-      (command) => !allowed.has(`+${command}`) && !allowed.has(`+${command.split('|')[0]}`),
+      (command) =>
+        !NEWER.has(command) && !allowed.has(`+${command}`) && !allowed.has(`+${command.split('|')[0]}`),
     )
     expect(missing, 'add it to the ACL in docs/operations.md').toEqual([])
   },
@@ -228,6 +232,8 @@ describe('where the user may not run one of its commands', () => {
 
   test.each(cases)('$name: fails as not done only where it wrote nothing', async ({ script, sample }) => {
     for (const command of new Set(commandsOf(script.text))) {
+      const [known] = (await bench.raw.call('COMMAND', 'INFO', command)) as readonly unknown[]
+      if (NEWER.has(command) && known === null) continue
       await bench.raw.flushall()
       await prepare(bench.raw, sample)
       await bench.raw.call('ACL', 'SETUSER', 'refused', '+@all', `-${command}`)

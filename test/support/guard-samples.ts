@@ -42,6 +42,8 @@ const PERMITTED: NonNullable<Sample['before']> = [
   ['SET', extraPermits, 2],
 ]
 const object = keys.guardOf('object', 'carts', 'ann')
+const fenceOf = keys.guardOf('fence', 'of', 'plan')
+const fencedValue = keys.guardOf('fence', 'value', 'plan')
 
 /** Samples of the scripts of guard/. */
 export const GUARD_SAMPLES: Readonly<Record<string, readonly Sample[]>> = {
@@ -49,12 +51,12 @@ export const GUARD_SAMPLES: Readonly<Record<string, readonly Sample[]>> = {
     {
       returns: 'integer',
       shared: [[fence], lockChannel, 1000, 'me', 500],
-      item: [lockA, queueA, 'me:1', '-'],
+      item: [lockA, queueA, 'me:1'],
     },
     {
       returns: 'string',
       shared: [[fence], lockChannel, 1000, 'me', 500],
-      item: [lockA, queueA, 'you:1', '+'],
+      item: [lockA, queueA, 'you:1 +'],
       before: LOCKED,
     },
   ],
@@ -62,12 +64,12 @@ export const GUARD_SAMPLES: Readonly<Record<string, readonly Sample[]>> = {
     {
       returns: 'integer',
       shared: [lockChannel, 1000, 'me', 500],
-      item: [fence, lockA, queueA, lockB, queueB, 'me:1', '+ other'],
+      item: [fence, lockA, queueA, lockB, queueB, 'me:1 + other'],
     },
     {
       returns: 'string',
       shared: [lockChannel, 1000, 'me', 500],
-      item: [fence, lockA, queueA, lockB, queueB, 'you:1', '+'],
+      item: [fence, lockA, queueA, lockB, queueB, 'you:1 +'],
       before: LOCKED,
     },
   ],
@@ -121,19 +123,24 @@ export const GUARD_SAMPLES: Readonly<Record<string, readonly Sample[]>> = {
     {
       returns: 'string',
       shared: [1000],
-      item: [object, '[["s","name","1"],["d","x"],["i","n",1,0,5]]', 0, '', 5],
-      before: [['HSET', object, ':v', 7, ':f', 3, 'n', 1]],
+      item: [object, fenceOf, '[["s","name","1"],["d","x"],["i","n",1,0,5]]', 0, '', 5, 0],
+      before: [
+        ['HSET', object, ':v', 7, 'n', 1],
+        ['SET', fenceOf, 3],
+      ],
     },
-    { returns: 'string', shared: [0], item: [object, '[["s","name","1"]]', 1, 0, ''] },
+    { returns: 'string', shared: [0], item: [object, object, '[["s","name","1"]]', 1, 0, '', 0] },
+    { returns: 'string', shared: [0], item: [object, object, '[["s","name","1"]]', 0, '', '', 1000] },
   ],
   'guard/object_remove': [
-    { returns: 'string', item: [object, '', 5], before: [['HSET', object, ':v', 7, ':f', 3]] },
+    { returns: 'string', item: [object, fenceOf, '', 5], before: [['HSET', object, ':v', 7]] },
   ],
   'guard/object_read': [{ returns: 'list', item: [object], before: [['HSET', object, ':v', 7]] }],
   'guard/add': [
-    { returns: 'integer', shared: COUNTERS, item: ['b', -2], before: RESERVED },
-    { returns: 'string', shared: COUNTERS, item: ['a', -2], before: RESERVED },
-    { returns: 'string', shared: COUNTERS, item: ['b', -6], before: RESERVED },
+    { returns: 'integer', shared: COUNTERS, item: ['-b'], before: RESERVED },
+    { returns: 'integer', shared: COUNTERS, item: ['+b'], before: RESERVED },
+    { returns: 'string', shared: COUNTERS, item: ['=-2 a'], before: RESERVED },
+    { returns: 'string', shared: COUNTERS, item: ['=-6 b'], before: RESERVED },
   ],
   'guard/claim': [
     { returns: 'string', shared: [1000], item: [claimed, 'me', 0] },
@@ -179,14 +186,14 @@ export const GUARD_SAMPLES: Readonly<Record<string, readonly Sample[]>> = {
   'guard/see': [
     {
       returns: 'integer',
-      shared: [1000, 2],
-      item: [seenIds, 'a'],
+      shared: [[seenIds], 1000, 2],
+      item: ['a'],
       before: [['ZADD', seenIds, 1, 'old', 2, 'a']],
     },
     {
       returns: 'string',
-      shared: [1000, 2],
-      item: [seenIds, 'a\nb\nc'],
+      shared: [[seenIds], 1000, 2],
+      item: ['a\nb\nc'],
       before: [['ZADD', seenIds, 1, 'old']],
     },
   ],
@@ -203,13 +210,61 @@ export const GUARD_SAMPLES: Readonly<Record<string, readonly Sample[]>> = {
     { returns: 'string', shared: COUNTERS, item: ['a\nb'], before: RESERVED },
     { returns: 'integer', shared: PAST_COUNTERS, item: ['a'] },
   ],
+  'guard/expire': [
+    { returns: 'string', shared: COUNTERS, item: [1000], before: RESERVED },
+    { returns: 'integer', shared: PAST_COUNTERS, item: [1000] },
+  ],
+  'guard/fenced_count': [
+    {
+      returns: 'string',
+      shared: [...COUNTERS, 60_000],
+      item: [fenceOf, counterId, 5, '-2 - - a', '', 0],
+      before: [...RESERVED, ['SET', fenceOf, 3]],
+    },
+    {
+      returns: 'string',
+      shared: [...COUNTERS, 60_000],
+      item: [fenceOf, fenceOf, 5, '-2 - - a', 'new', 1000],
+      before: RESERVED,
+    },
+    {
+      returns: 'string',
+      shared: [...COUNTERS, 60_000],
+      item: [fenceOf, fenceOf, 2, '-2 - - a', '', 0],
+      before: [['SET', fenceOf, 3]],
+    },
+    {
+      returns: 'integer',
+      shared: [...PAST_COUNTERS, 60_000],
+      item: [fenceOf, fenceOf, 5, '-2 - - a', '', 0],
+    },
+  ],
+  'guard/fenced_settle': [
+    { returns: 'string', shared: [...COUNTERS, 1], item: [fenceOf, 5, 'open', 'c'], before: RESERVED },
+    {
+      returns: 'integer',
+      shared: [...COUNTERS, 1],
+      item: [fenceOf, 5, 'open', 'c'],
+      before: Array.from({ length: 400 }, (_, at): readonly Arg[] => ['ZADD', counterKeys[1], 1, `r${at}`]),
+    },
+  ],
+  'guard/fenced_write': [
+    { returns: 'string', item: [fenceOf, fencedValue, 5, '{}', 1000], before: [['SET', fenceOf, 3]] },
+    { returns: 'string', item: [fenceOf, fencedValue, 2, '{}', 1000], before: [['SET', fenceOf, 3]] },
+  ],
+  'guard/fenced_read': [
+    { returns: 'string', item: [fencedValue], before: [['SET', fencedValue, '5 {}']] },
+    { returns: 'null', item: [fencedValue] },
+  ],
   'guard/reserve': [
     { returns: 'string', shared: COUNTERS, item: ['-2 - - a\n1 - - b', 'new', 1000], before: RESERVED },
     { returns: 'string', shared: COUNTERS, item: ['-2 - - a', 'open', 1000], before: RESERVED },
+    { returns: 'string', shared: COUNTERS, item: ['-2 - - a', 'new', -1000], before: RESERVED },
     { returns: 'integer', shared: PAST_COUNTERS, item: ['-2 - - a', 'new', 1000] },
   ],
   'guard/settle': [
     { returns: 'string', shared: COUNTERS, item: ['open', 'c'], before: RESERVED },
+    { returns: 'string', shared: COUNTERS, item: ['open', 'c\n0 a'], before: RESERVED },
     { returns: 'string', shared: COUNTERS, item: ['late', 'x'], before: RESERVED },
     {
       returns: 'integer',

@@ -21,10 +21,12 @@
 --   when another period is needed, 0 when more reservations must be given back first, or an error.
 -- - `counters.state(of, name)` returns a counter as {value, down, up}, or an error. Set `more` or `less` of a state when a change lets
 --   others take more or add more. `counters.save(of, states)` writes counters by name, and publishes nudges.
+-- - `counters.begin(of, names)` reads counters at once, for all items of a call; it returns an error, or nothing. From then on writes
+--   wait for `counters.flush(of)`, which makes all of them with one command for each key. Until then only these counters may be used.
 -- - `counters.keep(of, key)` sets the expiry of a period's key. `counters.tell(of, sign, name)` publishes a nudge.
 -- @include now
 -- @include typed
-local counters = { open = nil, ready = nil, state = nil, save = nil, keep = nil, tell = nil }
+local counters = { open = nil, ready = nil, state = nil, save = nil, begin = nil, flush = nil, keep = nil, tell = nil }
 
 -- At most so many reservations, and changes in them, are given back in one call.
 local MOST_DUE = 32
@@ -53,6 +55,14 @@ function counters.open(keys, plan)
     looked = false,
     answer = nil,
     kept = {},
+    -- Between `begin` and `flush`: the counters; those that changed; records of reservations by id, and those that changed; scores
+    -- and ids of the reservations that are new, and of those that ended.
+    states = nil,
+    changed = nil,
+    records = nil,
+    changed_records = nil,
+    made = nil,
+    ended = nil,
     channel = channel,
     followed = nil,
   }
@@ -71,23 +81,48 @@ local function choose(of)
   end
 end
 
-function counters.state(of, name)
-  local text = redis.pcall('HGET', of.values, name)
+-- The counter in a field's text.
+local function parsed(of, text)
   if not text then
     return { of.initial, 0, 0 }
   end
   if type(text) == 'table' then
     return text
   end
-  local value, down, up = string.match(text, '^(%-?%d+) (%-?%d+) (%d+)$')
+  local value, down, up = tonumber(text), 0, 0
   if not value then
-    value, down, up = string.match(text, '^%-?%d+$'), 0, 0
+    value, down, up = string.match(text, '^(%-?%d+) (%-?%d+) (%d+)$')
+    value, down, up = tonumber(value), tonumber(down), tonumber(up)
   end
-  value, down, up = tonumber(value), tonumber(down), tonumber(up)
-  if not value or math.abs(value) > 9007199254740991 or down < -9007199254740991 or up > 9007199254740991 then
+  if not value or value % 1 ~= 0 or math.abs(value) > 9007199254740991 or down < -9007199254740991 or up > 9007199254740991 then
     return { err = 'ERR ' .. of.values .. ' has a field that no counter wrote: set or delete it' }
   end
   return { value, down, up }
+end
+
+function counters.state(of, name)
+  local known = of.states and of.states[name]
+  if known then
+    return { known[1], known[2], known[3] }
+  end
+  return parsed(of, redis.pcall('HGET', of.values, name))
+end
+
+function counters.begin(of, names)
+  local texts = #names > 0 and redis.pcall('HMGET', of.values, unpack(names)) or {}
+  if texts.err then
+    return texts
+  end
+  local states = {}
+  for at, name in ipairs(names) do
+    local state = parsed(of, texts[at])
+    if state.err then
+      return state
+    end
+    states[name] = state
+  end
+  of.states, of.changed, of.made, of.ended = states, {}, {}, {}
+  of.records, of.changed_records = of.records or {}, {}
 end
 
 function counters.keep(of, key)
@@ -108,26 +143,19 @@ function counters.tell(of, sign, name)
   end
 end
 
-function counters.save(of, states)
+-- Writes counters by name: fields, and deletes the fields of those at their initial value.
+local function write(of, states)
   local set, gone = {}, {}
   for name, state in pairs(states) do
     local value, down, up = state[1], state[2], state[3]
-    if state.more then
-      counters.tell(of, '+', name)
-    end
-    if state.less then
-      counters.tell(of, '-', name)
-    end
-    if down == 0 and up == 0 then
-      if value == of.initial then
-        gone[#gone + 1] = name
-      else
-        set[#set + 1] = name
-        set[#set + 1] = string.format('%.0f', value)
-      end
-    else
+    if down ~= 0 or up ~= 0 then
       set[#set + 1] = name
       set[#set + 1] = string.format('%.0f %.0f %.0f', value, down, up)
+    elseif value == of.initial then
+      gone[#gone + 1] = name
+    else
+      set[#set + 1] = name
+      set[#set + 1] = string.format('%.0f', value)
     end
   end
   if #set > 0 then
@@ -137,6 +165,44 @@ function counters.save(of, states)
   if #gone > 0 then
     redis.call('HDEL', of.values, unpack(gone))
   end
+end
+
+function counters.save(of, states)
+  for name, state in pairs(states) do
+    if state.more and of.followed ~= false then
+      counters.tell(of, '+', name)
+    end
+    if state.less and of.followed ~= false then
+      counters.tell(of, '-', name)
+    end
+    if of.states then
+      of.states[name], of.changed[name] = state, state
+    end
+  end
+  if not of.states then
+    write(of, states)
+  end
+end
+
+function counters.flush(of)
+  write(of, of.changed)
+  local records = {}
+  for id, record in pairs(of.changed_records or {}) do
+    records[#records + 1] = id
+    records[#records + 1] = record
+  end
+  if #records > 0 then
+    redis.call('HSET', of.reserved, unpack(records))
+    counters.keep(of, of.reserved)
+  end
+  if #of.made > 0 then
+    redis.call('ZADD', of.expiring, unpack(of.made))
+    counters.keep(of, of.expiring)
+  end
+  if #of.ended > 0 then
+    redis.call('ZADD', of.expiring, 'GT', unpack(of.ended))
+  end
+  of.states = nil
 end
 
 -- Gives back the changes of an open reservation; returns how many there were.

@@ -2,26 +2,26 @@
 -- ends, `owner` the ticket of the holder. With fence 0 it is offered to the owner, and `label` is the order of its ticket.
 --
 -- Invariants:
--- - At any moment of Redis' clock at most one lease of a lock is in force: it is given only where none is.
--- - Fences rise: each grant takes the space's next one.
--- - First come, first served: a lock that is free is given to nobody while a live process has an earlier ticket in its queue. It is
---   offered to that one, for a short time, and the second is told when that ends.
--- - An offer to a later ticket is free for an earlier one. So tickets of several locks cannot wait for each other for ever: the
+-- - At any moment of Redis' clock at most one lease of a lock is in force: a lease is given only where there is none.
+-- - Fences rise: each grant takes the space's next fence.
+-- - First come, first served: a free lock is given to nobody while a living process has an earlier ticket in its queue. The lock is
+--   offered to that one for a short time, and the second is notified so that it asks after that time.
+-- - An offer to a later ticket counts as free for an earlier one. So tickets of several locks cannot wait for each other for ever: the
 --   earliest of all takes what it needs.
 --
--- - `locking.open(fences, queues, lease, claim)`: milliseconds of a lease and of an offer.
--- - `locking.ask(of, locks, owner, order, label)`: `locks` are pairs of keys, lock and queue. The fence, when all of them are the owner's;
---   else "milliseconds order", after which to ask again. `order` is "-" to wait for nothing, "+" for a new ticket, or the ticket's; behind
---   it, after a space, may be another label.
--- - `locking.renew(lock, owner, lease)`, `locking.release(of, lock, queue, owner)`: 1 when the lease was in force, else 0.
--- - `locking.leave(of, lock, queue, owner)`: takes the ticket back, and what was offered to it.
+-- - `locking.open(fence, channel, lease, claim)`: `lease` and `claim` (of an offer) are in milliseconds.
+-- - `locking.ask(of, locks, asked, label)`: `locks` are pairs of keys, lock and queue. `asked` is "ticket order label". The order is "-" to wait
+--   for nothing, "+" for a new ticket, or the ticket's; it is "-" when it is missing. The label is `label` when it is missing. Returns the fence
+--   when all locks are the ticket's; else "milliseconds order": ask again after that time.
+-- - `locking.renew(lock, owner, lease)` and `locking.release(of, lock, queue, owner)` return 1 when the lease was in force, else 0.
+-- - `locking.leave(of, lock, queue, owner)` removes the ticket and passes on what was offered to it.
 -- @include now
 -- @include typed
 -- @include guard/fences
 -- @include guard/queueing
 local locking = { open = nil, ask = nil, renew = nil, release = nil, leave = nil }
 
--- A lock's key outlives its lease by this, so that who comes late is told so by `until`.
+-- A lock's key outlives its lease by so many milliseconds, so that a late call finds `until`.
 local SLACK = 1000
 
 function locking.open(fence, channel, lease, claim)
@@ -40,7 +40,7 @@ local function read(lock)
   return { untl = tonumber(untl), fence = tonumber(fence), owner = owner, label = label }
 end
 
--- Of leases of one length, which most are: when they end, and the TTL of their keys, as text.
+-- The end and the TTL of leases of one length, as text: most leases of a call have the same length.
 local length, ends, ttl
 
 local function write(lock, lasts, fence, owner, label)
@@ -50,7 +50,7 @@ local function write(lock, lasts, fence, owner, label)
   redis.call('SET', lock, ends .. string.format('%.0f', fence) .. ' ' .. owner .. ' ' .. label, 'PX', ttl)
 end
 
--- Offers a free lock to the first of its queue; frees it when nobody waits.
+-- Offers a free lock to the first of its queue; deletes it when nobody waits.
 local function pass_on(of, lock, queue, heads)
   local first, second = heads[1], heads[2]
   if not first then
@@ -65,8 +65,8 @@ local function pass_on(of, lock, queue, heads)
   end
 end
 
--- What a lock is for a ticket: nil for its own or free, else until when it is not. Also the heads of its queue where it is free for
--- somebody who came before.
+-- Returns nil when a lock is free for a ticket or its own, else until when it is not; also the heads of its queue where it is free for
+-- an earlier ticket.
 local function look(of, lock, queue, owner, order)
   local record = read(lock)
   if record and record.err then
@@ -88,14 +88,14 @@ local function look(of, lock, queue, owner, order)
   end
 end
 
-function locking.ask(of, locks, owner, order, label)
+function locking.ask(of, locks, asked, label)
   local wrong = fences.look(of.fences)
   if wrong then
     return wrong
   end
-  if order ~= '-' and order ~= '+' then
-    local own
-    order, own = string.match(order, '^(%S+) ?(.*)$')
+  local owner, order, own = asked, '-', ''
+  if string.find(asked, ' ', 1, true) then
+    owner, order, own = string.match(asked, '^(%S+) (%S+) ?(.*)$')
     label = own ~= '' and own or label
   end
   -- The common case: nobody has it, and nobody waits.
@@ -145,7 +145,7 @@ function locking.ask(of, locks, owner, order, label)
       if why then
         queueing.add(queue, owner, mine)
       else
-        -- It has one lock and needs another: this one stays its own until the other is to be free.
+        -- It has one lock and needs another: this one stays its own until the other should be free.
         write(lock, wait + of.claim, 0, owner, string.format('%.0f', mine))
         queueing.drop(queue, owner)
       end
@@ -166,7 +166,7 @@ function locking.renew(lock, owner, lease)
   return 1
 end
 
--- Takes a ticket's record away, which was read; errors are raised when something was written before.
+-- Removes a ticket's record, which was read before. Errors are raised when something was written before.
 local function give_up(of, lock, queue, record)
   if redis.call('EXISTS', queue) == 0 then
     redis.call('DEL', lock)

@@ -1,5 +1,7 @@
 -- `reserving`: reserves changes of counters, and ends a reservation, each in two phases. See counters.lua for the object.
 --
+-- `reserving.begin(of, ids)` reads reservations and their counters at once, see `counters.begin`.
+--
 -- A reservation publishes "t" and the milliseconds until it expires, for the timers of callers that wait.
 --
 -- - `reserving.prepare(of, id)` returns nothing when the id is new, the state of its reservation ("r", "c", "x" or "e"), or an error.
@@ -13,10 +15,61 @@
 --   the next period, or nil.
 -- @include guard/counters
 -- @include guard/counting
-local reserving = { prepare = nil, apply = nil, reserve = nil, prepare_end = nil, apply_end = nil, finish = nil }
+local reserving = { begin = nil, prepare = nil, apply = nil, reserve = nil, prepare_end = nil, apply_end = nil, finish = nil }
+
+-- The record of a reservation; nothing, or an error.
+local function record_of(of, id)
+  local known = of.states and of.records[id]
+  if known ~= nil then
+    return known
+  end
+  return redis.pcall('HGET', of.reserved, id)
+end
+
+-- Writes a record and when it expires: now, or with `counters.flush`.
+local function put(of, id, record, due, ends)
+  local score = string.format('%.0f', due)
+  if of.states then
+    of.records[id], of.changed_records[id] = record, record
+    local scores = ends and of.ended or of.made
+    scores[#scores + 1] = score
+    scores[#scores + 1] = id
+    return
+  end
+  redis.call('HSET', of.reserved, id, record)
+  if ends then
+    redis.call('ZADD', of.expiring, 'GT', score, id)
+    return
+  end
+  redis.call('ZADD', of.expiring, score, id)
+  counters.keep(of, of.reserved)
+  counters.keep(of, of.expiring)
+end
+
+function reserving.begin(of, ids)
+  local records = redis.pcall('HMGET', of.reserved, unpack(ids))
+  if records.err then
+    return records
+  end
+  local names, seen = {}, {}
+  of.records = {}
+  for at, id in ipairs(ids) do
+    local record = records[at]
+    of.records[id] = record
+    if record and string.sub(record, 1, 1) == 'r' then
+      for name in string.gmatch(record, '\n%-?%d+ ([^\n]+)') do
+        if not seen[name] then
+          seen[name] = true
+          names[#names + 1] = name
+        end
+      end
+    end
+  end
+  return counters.begin(of, names)
+end
 
 function reserving.prepare(of, id)
-  local record = redis.pcall('HGET', of.reserved, id)
+  local record = record_of(of, id)
   if not record then
     return nil
   end
@@ -28,10 +81,7 @@ function reserving.apply(of, id, changes, lasts)
   for by, name in string.gmatch(changes, '(%-?%d+) %S+ %S+ ([^\n]+)') do
     record[#record + 1] = by .. ' ' .. name
   end
-  redis.call('HSET', of.reserved, id, table.concat(record, '\n'))
-  redis.call('ZADD', of.expiring, string.format('%.0f', now + lasts * 1000), id)
-  counters.keep(of, of.reserved)
-  counters.keep(of, of.expiring)
+  put(of, id, table.concat(record, '\n'), now + lasts * 1000, false)
   if of.followed ~= false then
     counters.tell(of, 't', lasts)
   end
@@ -61,7 +111,7 @@ function reserving.prepare_end(of, id, amounts)
   if wait then
     return wait
   end
-  local record = redis.pcall('HGET', of.reserved, id)
+  local record = record_of(of, id)
   if not record then
     return ''
   end
@@ -115,9 +165,8 @@ function reserving.apply_end(of, plan, how)
     state.less = made < change.up
   end
   counters.save(of, plan.states)
-  redis.call('HSET', of.reserved, plan.id, how)
   -- It is stored at least until it would have expired: its caller may ask again until then.
-  redis.call('ZADD', of.expiring, 'GT', string.format('%.0f', now + of.remember), plan.id)
+  put(of, plan.id, how, now + of.remember, true)
 end
 
 function reserving.finish(of, later, id, how)

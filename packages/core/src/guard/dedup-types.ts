@@ -9,8 +9,9 @@ export interface DeduperOptions {
   /** The most ids that are stored; above it the oldest are forgotten. 1,000 to 100,000,000. Default: 1,000,000. */
   readonly maxIds?: number
   /**
-   * `spread`: ids are spread over 16 shards of the space, on a cluster over its servers. `space`: all ids are in the space's slot, where
-   * one script can claim them together with other effects. All processes give the same. Default: 'spread'.
+   * `spread`: on a cluster ids are spread over 16 shards of the space, and so over its servers; on a single server it is as `space`. `space`:
+   * all ids are in the space's slot, where one script can claim them together with other effects. All processes give the same. Data that
+   * moves from a single server to a cluster needs `space`, or its ids are forgotten. Default: 'spread'.
    */
   readonly place?: 'spread' | 'space'
 }

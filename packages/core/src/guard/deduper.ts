@@ -5,6 +5,8 @@ import { Effect, type EffectTarget, textsOf } from '../record/effect.ts'
 import { badReply } from '../redis/failures.ts'
 import { type Route, shortened } from '../redis/keys.ts'
 import { runtimeOf, type Space } from '../redis/penknife.ts'
+import type { Port } from '../redis/runner.ts'
+import type { Arg } from '../redis/script.ts'
 import { guardSee, guardUnsee } from '../redis/scripts.gen.ts'
 import type { Deduper, DeduperOptions } from './dedup-types.ts'
 
@@ -15,9 +17,12 @@ const EACH = 64
 const TOGETHER = 4
 const SHARDS = 16
 
+/** A sorted set of ids, and the calls that note ids in it. */
 interface Shard {
   readonly route: Route
   readonly key: string
+  readonly see: Port<[ids: Arg], string | number>
+  readonly seeMany: Port<[ids: Arg], string | number>
 }
 
 /**
@@ -36,22 +41,24 @@ export function createDeduper(space: Space, name: string, options: DeduperOption
   const place = options.place ?? 'spread'
   if (place !== 'spread' && place !== 'space') throw invalid('place', place, "give 'spread' or 'space'")
   const runtime = runtimeOf(space)
-  const { keys, bind, use } = runtime
+  const { keys, bind, use, cluster } = runtime
+  // One server gains nothing from shards.
+  const spread = place === 'spread' && cluster
   const title = `deduper '${name}' of space '${space.name}'`
   use('deduper', name)
-  const most = place === 'space' ? maxIds : Math.ceil(maxIds / SHARDS)
-  const see = bind(guardSee, [windowMs, most], undefined, title)
-  const seeMany = bind({ ...guardSee, batch: TOGETHER }, [windowMs, most], undefined, title)
+  const most = spread ? Math.ceil(maxIds / SHARDS) : maxIds
   const unsee = bind(guardUnsee, [], undefined, title)
   /** By the tag of the slot. */
   const shards = new Map<string, Shard>()
 
   function shardOf(id: string): Shard {
-    const route = place === 'space' ? keys.route : keys.shard(id)
+    const route = spread ? keys.shard(id) : keys.route
     let shard = shards.get(route.tag)
     if (!shard) {
-      const key = place === 'space' ? keys.guard('seen', name) : keys.guardShard(route, 'seen', name)
-      shard = { route, key }
+      const key = spread ? keys.guardShard(route, 'seen', name) : keys.guard('seen', name)
+      const see = bind(guardSee, [[key], windowMs, most], undefined, title)
+      const seeMany = bind({ ...guardSee, batch: TOGETHER }, [[key], windowMs, most], undefined, title)
+      shard = { route, key, see, seeMany }
       shards.set(route.tag, shard)
     }
     return shard
@@ -66,7 +73,7 @@ export function createDeduper(space: Space, name: string, options: DeduperOption
     places: readonly number[],
     answer: boolean[],
   ): Promise<void> {
-    const reply = String(await seeMany(shard.route, shard.key, ids.join('\n')))
+    const reply = String(await shard.seeMany(shard.route, ids.join('\n')))
     if (!/^[01]+$/.test(reply) || reply.length !== ids.length)
       throw badReply(title, `'${reply}' is no answer to ${ids.length} ids`)
     for (const [at, to] of places.entries()) answer[to] = reply[at] === '1'
@@ -93,10 +100,12 @@ export function createDeduper(space: Space, name: string, options: DeduperOption
         )
       return new Effect({ target, texts: textsOf(checkId(id)), read: () => true as const })
     },
-    async claim(id) {
-      const checked = checkId(id)
-      const { route, key } = shardOf(checked)
-      return (await see(route, key, checked)) === 1
+    claim(id) {
+      return new Promise((resolve, failed) => {
+        const checked = checkId(id)
+        const { route, see } = shardOf(checked)
+        see.to({ received: (reply) => resolve(reply === 1), failed }, route, checked)
+      })
     },
     async claimMany(ids) {
       if (!Array.isArray(ids) || ids.length > MOST_IDS)

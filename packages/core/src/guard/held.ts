@@ -1,4 +1,5 @@
 import { isOutage } from '../errors.ts'
+import type { Receiver } from '../redis/driver.ts'
 import type { Keeper, KeptLease } from './keeper.ts'
 import type { HeldLock } from './lock-types.ts'
 import type { HeldPermit } from './semaphore-types.ts'
@@ -9,9 +10,10 @@ export interface HeldThing {
   readonly fence: number
 }
 
-interface Ways<Of> {
+export interface HeldWays<Of> {
   readonly keeper: Keeper<Of>
-  readonly release: (of: Of) => Promise<boolean>
+  /** Tells the receiver whether the lease was in force. */
+  readonly release: (of: Of, receiver: Receiver<boolean>) => void
 }
 
 /** A lease of locks or permits, as the application has it. */
@@ -20,11 +22,11 @@ export class Held<Of extends HeldThing> implements HeldLock, HeldPermit {
   readonly weight: number
   readonly fence: number
   readonly #lease: KeptLease<Of>
-  readonly #ways: Ways<Of>
+  readonly #ways: HeldWays<Of>
   #released: Promise<boolean> | undefined
 
   /** `sentAt`: the performance.now() before the call was sent. */
-  constructor(of: Of, weight: number, sentAt: number, ways: Ways<Of>) {
+  constructor(of: Of, weight: number, sentAt: number, ways: HeldWays<Of>) {
     this.keys = of.keys
     this.weight = weight
     this.fence = of.fence
@@ -44,9 +46,14 @@ export class Held<Of extends HeldThing> implements HeldLock, HeldPermit {
     if (!this.#released) {
       const { keeper, release } = this.#ways
       keeper.end(this.#lease)
-      this.#released = release(this.#lease.of)
-      // The caller may try again.
-      this.#released.catch(() => (this.#released = undefined))
+      this.#released = new Promise((received, reject) => {
+        const failed = (error: unknown): void => {
+          // The caller may try again.
+          this.#released = undefined
+          reject(error)
+        }
+        release(this.#lease.of, { received, failed })
+      })
     }
     return this.#released
   }

@@ -1,7 +1,9 @@
 import { invalid } from '../errors.ts'
 import { createTopic } from '../events.ts'
 import { checkName, checkOptions, checkText } from '../options.ts'
+import type { Receiver } from '../redis/driver.ts'
 import { readReply } from '../redis/failures.ts'
+import { shortened } from '../redis/keys.ts'
 import { runtimeOf, type Space } from '../redis/penknife.ts'
 import type { Port } from '../redis/runner.ts'
 import type { Arg } from '../redis/script.ts'
@@ -57,7 +59,7 @@ export function createLock(space: Space, name: string, options: LockOptions = {}
   const relock = bind(guardRelock, [leaseMs], undefined, title)
   const locked = bind(guardLocked, [], undefined, title)
   /** By the number of keys: the items of a batch have equally many. */
-  const lockAll = new Map<number, Port<[...all: string[], owner: Arg, order: Arg], number | string>>()
+  const lockAll = new Map<number, Port<[...all: string[], asked: Arg], number | string>>()
 
   const keeper = createKeeper<Holding>(runtime, {
     leaseMs,
@@ -67,15 +69,23 @@ export function createLock(space: Space, name: string, options: LockOptions = {}
       const renewed = await Promise.all(places.map(([key]) => relock(route, key, owner)))
       return renewed.every(isOne)
     },
-    release,
+    release: ({ places, owner }) => releaseAll(places, owner),
     onLost: ({ keys: names, fence: token }, error) =>
       topic.emit({ kind: 'lost', space: space.name, name, keys: names, fence: token, error }),
   })
 
-  function release({ places, owner }: Holding): Promise<boolean> {
-    if (places.length > 1) return releaseAll(places, owner)
-    const [[key, queue]] = places as readonly [Place]
-    return unlock(route, key, queue, owner).then(isOne)
+  function release({ places, owner }: Holding, receiver: Receiver<boolean>): void {
+    if (places.length > 1) releaseAll(places, owner).then(receiver.received, receiver.failed)
+    else {
+      const [[key, queue]] = places as readonly [Place]
+      unlock.to(
+        { received: (reply) => receiver.received(reply === 1), failed: receiver.failed },
+        route,
+        key,
+        queue,
+        owner,
+      )
+    }
   }
 
   async function releaseAll(places: readonly Place[], owner: string): Promise<boolean> {
@@ -83,9 +93,11 @@ export function createLock(space: Space, name: string, options: LockOptions = {}
     return released.every(isOne)
   }
 
+  const [lockPrefix, queuePrefix] = [keys.guardOf('lock', name, ''), keys.guardOf('lock-queue', name, '')]
+
   function placeOf(key: string): Place {
-    checkText('key', key, LONGEST_KEY)
-    return [keys.guardOf('lock', name, key), keys.guardOf('lock-queue', name, key)]
+    const own = shortened(checkText('key', key, LONGEST_KEY))
+    return [lockPrefix + own, queuePrefix + own]
   }
 
   /** Each key once, in one order for all. */
@@ -104,53 +116,55 @@ export function createLock(space: Space, name: string, options: LockOptions = {}
   }
 
   function queuedFor(places: readonly Place[], shown: string): Queued {
-    const asked = (order: string): string => (shown === label ? order : `${order} ${shown}`)
+    const asked = (ticket: string, order: string): string =>
+      shown === label ? `${ticket} ${order}` : `${ticket} ${order} ${shown}`
     const leave = (ticket: string): Promise<unknown> =>
       Promise.all(places.map(([key, queue]) => unqueue(route, key, queue, ticket)))
     if (places.length === 1) {
       const [[key, queue]] = places as readonly [Place]
-      return { place: key, leave, ask: (ticket, order) => lock(route, key, queue, ticket, asked(order)) }
+      return { place: key, leave, ask: (ticket, order) => lock(route, key, queue, asked(ticket, order)) }
     }
     const all = [fence, ...places.flat()]
     const port = portOfAll(all.length)
     return {
       place: all.join('\n'),
       leave,
-      ask: (ticket, order) => port(route, ...([...all, ticket, asked(order)] as [...string[], Arg, Arg])),
+      ask: (ticket, order) => port(route, ...([...all, asked(ticket, order)] as [...string[], Arg])),
     }
   }
 
   const ways = { keeper, release }
 
-  /** The common call: one key, whose lock is most often free. Resolves with the script's reply when it is not. */
-  function tryOne(key: string, place: Place, ticket: string): Promise<HeldLock | string> {
-    const sentAt = performance.now()
-    return lock(route, place[0], place[1], ticket, '-').then(
-      (reply) =>
-        typeof reply === 'number'
-          ? new Held({ places: [place], owner: ticket, keys: [key], fence: reply }, 1, sentAt, ways)
-          : reply,
-      (error: unknown) => {
+  /** The common call: one key, whose lock is most often free. Resolves with what `refused` returns when it is not. */
+  function tryOne(
+    key: string,
+    refused: (place: Place, ticket: string, reply: string) => Promise<HeldLock | undefined> | undefined,
+  ): Promise<HeldLock | undefined> {
+    return new Promise((resolve, reject) => {
+      const place = placeOf(key)
+      const ticket = tickets.newTicket()
+      const sentAt = performance.now()
+      const received = (reply: number | string): void => {
+        if (typeof reply === 'string') resolve(refused(place, ticket, reply))
+        else resolve(new Held({ places: [place], owner: ticket, keys: [key], fence: reply }, 1, sentAt, ways))
+      }
+      const failed = (error: unknown): void => {
         giveUp(queuedFor([place], label), ticket)
-        throw error
-      },
-    )
+        reject(error)
+      }
+      lock.to({ received, failed }, route, place[0], place[1], ticket)
+    })
   }
 
-  async function acquireOne(key: string): Promise<HeldLock | undefined> {
-    const place = placeOf(key)
-    if (tickets.followed) return acquire(key, NONE)
-    const ticket = tickets.newTicket()
-    const got = await tryOne(key, place, ticket)
-    if (typeof got !== 'string') return got
-    const tried = { ticket, reply: got }
+  async function waitForOne(
+    key: string,
+    place: Place,
+    ticket: string,
+    reply: string,
+  ): Promise<HeldLock | undefined> {
+    const tried = { ticket, reply }
     const granted = await tickets.take(queuedFor([place], label), { waitMs, signal: undefined }, tried)
     return granted && heldBy([key], [place], granted)
-  }
-
-  async function tryAcquireOne(key: string): Promise<HeldLock | undefined> {
-    const got = await tryOne(key, placeOf(key), tickets.newTicket())
-    return typeof got === 'string' ? undefined : got
   }
 
   function heldBy(names: readonly string[], places: readonly Place[], granted: Granted): HeldLock {
@@ -171,17 +185,27 @@ export function createLock(space: Space, name: string, options: LockOptions = {}
     return granted && heldBy(names, places, granted)
   }
 
+  async function acquireChecked(
+    what: string,
+    given: string | readonly string[],
+    asked: AcquireOptions,
+    known: readonly string[],
+  ): Promise<HeldLock | undefined> {
+    checkOptions(what, asked, known)
+    return acquire(given, asked)
+  }
+
   return {
     name,
-    async acquire(given, asked = NONE) {
-      if (asked === NONE && typeof given === 'string' && waitMs > 0) return acquireOne(given)
-      if (asked !== NONE) checkOptions('acquire', asked, ['wait', 'signal', 'label'])
-      return acquire(given, asked)
+    acquire(given, asked = NONE) {
+      // A process that waits already takes its place in the queue at once.
+      if (asked === NONE && typeof given === 'string' && waitMs > 0 && !tickets.followed)
+        return tryOne(given, (place, ticket, reply) => waitForOne(given, place, ticket, reply))
+      return acquireChecked('acquire', given, asked, ['wait', 'signal', 'label'])
     },
-    async tryAcquire(given, asked = NONE) {
-      if (asked === NONE && typeof given === 'string') return tryAcquireOne(given)
-      if (asked !== NONE) checkOptions('tryAcquire', asked, ['label'])
-      return acquire(given, { ...asked, wait: 0 })
+    tryAcquire(given, asked = NONE) {
+      if (asked === NONE && typeof given === 'string') return tryOne(given, () => undefined)
+      return acquireChecked('tryAcquire', given, { ...asked, wait: 0 }, ['label', 'wait'])
     },
     async run(given, body, asked = NONE) {
       if (typeof body !== 'function') throw invalid('body', body, 'give a function')

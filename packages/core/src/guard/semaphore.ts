@@ -3,7 +3,7 @@ import { createTopic } from '../events.ts'
 import { checkName, checkOptions, checkText, wholeNumber } from '../options.ts'
 import { runtimeOf, type Space } from '../redis/penknife.ts'
 import { guardPermit, guardPermitted, guardRepermit, guardUnpermit } from '../redis/scripts.gen.ts'
-import { Held, type HeldThing } from './held.ts'
+import { Held, type HeldThing, type HeldWays } from './held.ts'
 import { createKeeper } from './keeper.ts'
 import { leaseOptions, waitOf } from './lease-options.ts'
 import type {
@@ -62,6 +62,11 @@ export function createSemaphore(space: Space, name: string, options: SemaphoreOp
       topic.emit({ kind: 'lost', space: space.name, name, keys: names, fence: token, error }),
   })
 
+  const ways: HeldWays<Holding> = {
+    keeper,
+    release: (of, { received, failed }) => void release(of).then(received, failed),
+  }
+
   function placesOf(key: string): Holding['places'] {
     checkText('key', key, LONGEST_KEY)
     return [
@@ -90,7 +95,7 @@ export function createSemaphore(space: Space, name: string, options: SemaphoreOp
     )
     if (!granted) return undefined
     const { ticket, fence: token, sentAt } = granted
-    return new Held({ places, ticket, keys: [key], fence: token }, weight, sentAt, { keeper, release })
+    return new Held({ places, ticket, keys: [key], fence: token }, weight, sentAt, ways)
   }
 
   return {

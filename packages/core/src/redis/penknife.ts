@@ -76,6 +76,8 @@ export function runtimeOf(space: Space): Runtime {
 /** What redis/ offers to the features. */
 export interface Runtime {
   readonly keys: Keys
+  /** Whether it runs on a cluster, where slots are on several servers. */
+  readonly cluster: boolean
   readonly subscriber: Subscriber
   readonly deadlineMs: number
   bind<Shared extends readonly SharedArg[], Item extends readonly Arg[], Result>(
@@ -201,6 +203,7 @@ export function connect(redis: Connection, options: ConnectOptions = {}): Penkni
   return {
     space(name) {
       return createSpace(checkName('space', name), driver, {
+        cluster: driver.cluster,
         subscriber,
         deadlineMs,
         breakers,

@@ -4,8 +4,8 @@ import type { Arg, Reply, Script } from './script.ts'
 /**
  * Add to a counter within the floor and the ceiling of its object: count.lua for the common call.
  *
- * Invariant: as count.lua. This script checks and writes a counter without open reservations, whose field is one number, by itself. Other
- * counters are left to counting.lua.
+ * Invariant: as count.lua. All items of a call are checked and written together when no counter has open reservations; else each by
+ * itself, by counting.lua.
  *
  * - shared keys `keys`: as count.lua
  * - shared `plan`: as count.lua, without a calendar
@@ -15,8 +15,8 @@ import type { Arg, Reply, Script } from './script.ts'
  */
 export const guardAdd: Script<[keys: readonly string[], plan: Arg], [change: Arg], number | string> = {
   name: 'guard/add',
-  sha: '98b99b3940e76d46535ae624334670a37c3b8f1f',
-  batch: 64,
+  sha: '2d3a3173ffdca4f8821d8a1f6f24e7ee0ce93108',
+  batch: 128,
   sharedKeys: true,
   shared: ["plan"],
   keys: [],
@@ -31,7 +31,7 @@ if is ~= type and is ~= 'none' then
 return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
 end
 end
-local counters = { open = nil, ready = nil, state = nil, save = nil, keep = nil, tell = nil }
+local counters = { open = nil, ready = nil, state = nil, save = nil, begin = nil, flush = nil, keep = nil, tell = nil }
 local MOST_DUE = 32
 local MOST_CHANGES = 128
 function counters.open(keys, plan)
@@ -57,6 +57,12 @@ next_lives = words[9],
 looked = false,
 answer = nil,
 kept = {},
+states = nil,
+changed = nil,
+records = nil,
+changed_records = nil,
+made = nil,
+ended = nil,
 channel = channel,
 followed = nil,
 }
@@ -72,23 +78,45 @@ if now >= of.turn then
 of.values, of.expiring, of.reserved, of.lives = of.keys[4], of.keys[5], of.keys[6], of.next_lives
 end
 end
-function counters.state(of, name)
-local text = redis.pcall('HGET', of.values, name)
+local function parsed(of, text)
 if not text then
 return { of.initial, 0, 0 }
 end
 if type(text) == 'table' then
 return text
 end
-local value, down, up = string.match(text, '^(%-?%d+) (%-?%d+) (%d+)$')
+local value, down, up = tonumber(text), 0, 0
 if not value then
-value, down, up = string.match(text, '^%-?%d+$'), 0, 0
-end
+value, down, up = string.match(text, '^(%-?%d+) (%-?%d+) (%d+)$')
 value, down, up = tonumber(value), tonumber(down), tonumber(up)
-if not value or math.abs(value) > 9007199254740991 or down < -9007199254740991 or up > 9007199254740991 then
+end
+if not value or value % 1 ~= 0 or math.abs(value) > 9007199254740991 or down < -9007199254740991 or up > 9007199254740991 then
 return { err = 'ERR ' .. of.values .. ' has a field that no counter wrote: set or delete it' }
 end
 return { value, down, up }
+end
+function counters.state(of, name)
+local known = of.states and of.states[name]
+if known then
+return { known[1], known[2], known[3] }
+end
+return parsed(of, redis.pcall('HGET', of.values, name))
+end
+function counters.begin(of, names)
+local texts = #names > 0 and redis.pcall('HMGET', of.values, unpack(names)) or {}
+if texts.err then
+return texts
+end
+local states = {}
+for at, name in ipairs(names) do
+local state = parsed(of, texts[at])
+if state.err then
+return state
+end
+states[name] = state
+end
+of.states, of.changed, of.made, of.ended = states, {}, {}, {}
+of.records, of.changed_records = of.records or {}, {}
 end
 function counters.keep(of, key)
 if of.lives and not of.kept[key] then
@@ -105,26 +133,18 @@ if of.followed then
 redis.pcall('SPUBLISH', of.channel, sign .. name)
 end
 end
-function counters.save(of, states)
+local function write(of, states)
 local set, gone = {}, {}
 for name, state in pairs(states) do
 local value, down, up = state[1], state[2], state[3]
-if state.more then
-counters.tell(of, '+', name)
-end
-if state.less then
-counters.tell(of, '-', name)
-end
-if down == 0 and up == 0 then
-if value == of.initial then
+if down ~= 0 or up ~= 0 then
+set[#set + 1] = name
+set[#set + 1] = string.format('%.0f %.0f %.0f', value, down, up)
+elseif value == of.initial then
 gone[#gone + 1] = name
 else
 set[#set + 1] = name
 set[#set + 1] = string.format('%.0f', value)
-end
-else
-set[#set + 1] = name
-set[#set + 1] = string.format('%.0f %.0f %.0f', value, down, up)
 end
 end
 if #set > 0 then
@@ -134,6 +154,42 @@ end
 if #gone > 0 then
 redis.call('HDEL', of.values, unpack(gone))
 end
+end
+function counters.save(of, states)
+for name, state in pairs(states) do
+if state.more and of.followed ~= false then
+counters.tell(of, '+', name)
+end
+if state.less and of.followed ~= false then
+counters.tell(of, '-', name)
+end
+if of.states then
+of.states[name], of.changed[name] = state, state
+end
+end
+if not of.states then
+write(of, states)
+end
+end
+function counters.flush(of)
+write(of, of.changed)
+local records = {}
+for id, record in pairs(of.changed_records or {}) do
+records[#records + 1] = id
+records[#records + 1] = record
+end
+if #records > 0 then
+redis.call('HSET', of.reserved, unpack(records))
+counters.keep(of, of.reserved)
+end
+if #of.made > 0 then
+redis.call('ZADD', of.expiring, unpack(of.made))
+counters.keep(of, of.expiring)
+end
+if #of.ended > 0 then
+redis.call('ZADD', of.expiring, 'GT', unpack(of.ended))
+end
+of.states = nil
 end
 local function give_back(of, record)
 local states, count = {}, 0
@@ -291,6 +347,73 @@ local keys = KEYS
 local plan = ARGV[1]
 local of = counters.open(keys, plan)
 local values, floor, ceiling, initial = of.values, of.floor, of.ceiling, of.initial
+local function parts(change)
+local sign = string.byte(change)
+if sign == 43 then
+return string.sub(change, 2), 1
+elseif sign == 45 then
+return string.sub(change, 2), -1
+end
+local by, name = string.match(change, '^=(%-?%d+) (.*)$')
+return name, tonumber(by)
+end
+local function together(changes)
+if counters.ready(of) then
+return nil
+end
+local names, amounts = {}, {}
+for at = 1, #changes do
+names[at], amounts[at] = parts(changes[at])
+end
+local texts = redis.pcall('HMGET', values, unpack(names))
+if texts.err then
+return nil
+end
+local set, place, replies = {}, {}, {}
+for at = 1, #names do
+local name, by = names[at], amounts[at]
+local to = place[name]
+local value = to and set[to]
+if not value then
+local text = texts[at]
+value = text and tonumber(text) or not text and initial
+if not value or value % 1 ~= 0 or value > 9007199254740991 or value < -9007199254740991 then
+return nil
+end
+end
+local after = value + by
+if by < 0 and after < floor then
+replies[at] = string.format('-\\n1 floor %.0f 0 0', value)
+elseif by > 0 and after > ceiling then
+replies[at] = string.format('-\\n1 ceiling %.0f 0 0', value)
+else
+if not to then
+to = #set + 2
+set[to - 1], place[name] = name, to
+end
+set[to] = after
+replies[at] = (after > 9000000000000000 or after < -9000000000000000) and string.format('+\\n%.0f 0 0', after) or after
+if of.followed ~= false then
+counters.tell(of, by > 0 and '+' or '-', name)
+end
+end
+end
+local gone = {}
+for at = #set, 2, -2 do
+if set[at] == initial then
+gone[#gone + 1] = set[at - 1]
+set[at - 1], set[at] = set[#set - 1], set[#set]
+set[#set], set[#set - 1] = nil, nil
+end
+end
+if #set > 0 then
+redis.call('HSET', values, unpack(set))
+end
+if #gone > 0 then
+redis.call('HDEL', values, unpack(gone))
+end
+return replies
+end
 local items = (#ARGV - 1) / 1
 if items == 1 then
 local change = ARGV[2]
@@ -299,36 +422,12 @@ local wait = counters.ready(of)
 if wait then
 return wait == 0 and 'again' or wait
 end
-local sign, name, by = string.sub(change, 1, 1), string.sub(change, 2), 1
-if sign == '-' then
-by = -1
-elseif sign == '=' then
-by, name = string.match(name, '^(%-?%d+) (.*)$')
-by = tonumber(by)
+local replies = together({ change })
+if replies then
+return replies[1]
 end
-local text = redis.pcall('HGET', values, name)
-local value = text and tonumber(text) or not text and initial
-if not value or math.abs(value) > 9007199254740991 or value % 1 ~= 0 then
+local name, by = parts(change)
 return counting.count(of, string.format('%.0f - - %s', by, name))
-end
-local after = value + by
-if (by < 0 and after < floor) or (by > 0 and after > ceiling) then
-return string.format('-\\n1 %s %.0f 0 0', by < 0 and 'floor' or 'ceiling', value)
-end
-if of.followed ~= false then
-counters.tell(of, by > 0 and '+' or '-', name)
-end
-local exact = math.abs(after) > 9000000000000000 and string.format('+\\n%.0f 0 0', after) or after
-if after == initial then
-redis.call('HDEL', values, name)
-return exact
-end
-if text then
-redis.call('HINCRBY', values, name, string.format('%.0f', by))
-return exact
-end
-redis.call('HSET', values, name, string.format('%.0f', after))
-return exact
 end
 return nil
 end
@@ -337,37 +436,15 @@ local wait = counters.ready(of)
 if wait then
 return wait == 0 and 'again' or wait
 end
-local sign, name, by = string.sub(change, 1, 1), string.sub(change, 2), 1
-if sign == '-' then
-by = -1
-elseif sign == '=' then
-by, name = string.match(name, '^(%-?%d+) (.*)$')
-by = tonumber(by)
+local replies = together({ change })
+if replies then
+return replies[1]
 end
-local text = redis.pcall('HGET', values, name)
-local value = text and tonumber(text) or not text and initial
-if not value or math.abs(value) > 9007199254740991 or value % 1 ~= 0 then
+local name, by = parts(change)
 return counting.count(of, string.format('%.0f - - %s', by, name))
 end
-local after = value + by
-if (by < 0 and after < floor) or (by > 0 and after > ceiling) then
-return string.format('-\\n1 %s %.0f 0 0', by < 0 and 'floor' or 'ceiling', value)
-end
-if of.followed ~= false then
-counters.tell(of, by > 0 and '+' or '-', name)
-end
-local exact = math.abs(after) > 9000000000000000 and string.format('+\\n%.0f 0 0', after) or after
-if after == initial then
-redis.call('HDEL', values, name)
-return exact
-end
-if text then
-redis.call('HINCRBY', values, name, string.format('%.0f', by))
-return exact
-end
-redis.call('HSET', values, name, string.format('%.0f', after))
-return exact
-end
+local shared_replies = together({ unpack(ARGV, 2) })
+if shared_replies then return shared_replies end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -862,7 +939,7 @@ return replies`,
  */
 export const guardCount: Script<[keys: readonly string[], plan: Arg], [changes: Arg], number | string> = {
   name: 'guard/count',
-  sha: 'd1de75583580ecfcf3fa18ab417cad07e142cb02',
+  sha: 'b0167f8e36d1dfcba4a16ce10db89610ea229162',
   batch: 64,
   sharedKeys: true,
   shared: ["plan"],
@@ -878,7 +955,7 @@ if is ~= type and is ~= 'none' then
 return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
 end
 end
-local counters = { open = nil, ready = nil, state = nil, save = nil, keep = nil, tell = nil }
+local counters = { open = nil, ready = nil, state = nil, save = nil, begin = nil, flush = nil, keep = nil, tell = nil }
 local MOST_DUE = 32
 local MOST_CHANGES = 128
 function counters.open(keys, plan)
@@ -904,6 +981,12 @@ next_lives = words[9],
 looked = false,
 answer = nil,
 kept = {},
+states = nil,
+changed = nil,
+records = nil,
+changed_records = nil,
+made = nil,
+ended = nil,
 channel = channel,
 followed = nil,
 }
@@ -919,23 +1002,45 @@ if now >= of.turn then
 of.values, of.expiring, of.reserved, of.lives = of.keys[4], of.keys[5], of.keys[6], of.next_lives
 end
 end
-function counters.state(of, name)
-local text = redis.pcall('HGET', of.values, name)
+local function parsed(of, text)
 if not text then
 return { of.initial, 0, 0 }
 end
 if type(text) == 'table' then
 return text
 end
-local value, down, up = string.match(text, '^(%-?%d+) (%-?%d+) (%d+)$')
+local value, down, up = tonumber(text), 0, 0
 if not value then
-value, down, up = string.match(text, '^%-?%d+$'), 0, 0
-end
+value, down, up = string.match(text, '^(%-?%d+) (%-?%d+) (%d+)$')
 value, down, up = tonumber(value), tonumber(down), tonumber(up)
-if not value or math.abs(value) > 9007199254740991 or down < -9007199254740991 or up > 9007199254740991 then
+end
+if not value or value % 1 ~= 0 or math.abs(value) > 9007199254740991 or down < -9007199254740991 or up > 9007199254740991 then
 return { err = 'ERR ' .. of.values .. ' has a field that no counter wrote: set or delete it' }
 end
 return { value, down, up }
+end
+function counters.state(of, name)
+local known = of.states and of.states[name]
+if known then
+return { known[1], known[2], known[3] }
+end
+return parsed(of, redis.pcall('HGET', of.values, name))
+end
+function counters.begin(of, names)
+local texts = #names > 0 and redis.pcall('HMGET', of.values, unpack(names)) or {}
+if texts.err then
+return texts
+end
+local states = {}
+for at, name in ipairs(names) do
+local state = parsed(of, texts[at])
+if state.err then
+return state
+end
+states[name] = state
+end
+of.states, of.changed, of.made, of.ended = states, {}, {}, {}
+of.records, of.changed_records = of.records or {}, {}
 end
 function counters.keep(of, key)
 if of.lives and not of.kept[key] then
@@ -952,26 +1057,18 @@ if of.followed then
 redis.pcall('SPUBLISH', of.channel, sign .. name)
 end
 end
-function counters.save(of, states)
+local function write(of, states)
 local set, gone = {}, {}
 for name, state in pairs(states) do
 local value, down, up = state[1], state[2], state[3]
-if state.more then
-counters.tell(of, '+', name)
-end
-if state.less then
-counters.tell(of, '-', name)
-end
-if down == 0 and up == 0 then
-if value == of.initial then
+if down ~= 0 or up ~= 0 then
+set[#set + 1] = name
+set[#set + 1] = string.format('%.0f %.0f %.0f', value, down, up)
+elseif value == of.initial then
 gone[#gone + 1] = name
 else
 set[#set + 1] = name
 set[#set + 1] = string.format('%.0f', value)
-end
-else
-set[#set + 1] = name
-set[#set + 1] = string.format('%.0f %.0f %.0f', value, down, up)
 end
 end
 if #set > 0 then
@@ -981,6 +1078,42 @@ end
 if #gone > 0 then
 redis.call('HDEL', of.values, unpack(gone))
 end
+end
+function counters.save(of, states)
+for name, state in pairs(states) do
+if state.more and of.followed ~= false then
+counters.tell(of, '+', name)
+end
+if state.less and of.followed ~= false then
+counters.tell(of, '-', name)
+end
+if of.states then
+of.states[name], of.changed[name] = state, state
+end
+end
+if not of.states then
+write(of, states)
+end
+end
+function counters.flush(of)
+write(of, of.changed)
+local records = {}
+for id, record in pairs(of.changed_records or {}) do
+records[#records + 1] = id
+records[#records + 1] = record
+end
+if #records > 0 then
+redis.call('HSET', of.reserved, unpack(records))
+counters.keep(of, of.reserved)
+end
+if #of.made > 0 then
+redis.call('ZADD', of.expiring, unpack(of.made))
+counters.keep(of, of.expiring)
+end
+if #of.ended > 0 then
+redis.call('ZADD', of.expiring, 'GT', unpack(of.ended))
+end
+of.states = nil
 end
 local function give_back(of, record)
 local states, count = {}, 0
@@ -1186,7 +1319,7 @@ return replies`,
  */
 export const guardCountOnce: Script<[keys: readonly string[], plan: Arg, window: Arg], [once: string, changes: Arg], number | string> = {
   name: 'guard/count_once',
-  sha: '5a396eccde780e25783fb1e12e48d734d3f099f8',
+  sha: '574f60e61199338c12778f69ab439e506ffb6448',
   batch: 64,
   sharedKeys: true,
   shared: ["plan","window"],
@@ -1202,7 +1335,7 @@ if is ~= type and is ~= 'none' then
 return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
 end
 end
-local counters = { open = nil, ready = nil, state = nil, save = nil, keep = nil, tell = nil }
+local counters = { open = nil, ready = nil, state = nil, save = nil, begin = nil, flush = nil, keep = nil, tell = nil }
 local MOST_DUE = 32
 local MOST_CHANGES = 128
 function counters.open(keys, plan)
@@ -1228,6 +1361,12 @@ next_lives = words[9],
 looked = false,
 answer = nil,
 kept = {},
+states = nil,
+changed = nil,
+records = nil,
+changed_records = nil,
+made = nil,
+ended = nil,
 channel = channel,
 followed = nil,
 }
@@ -1243,23 +1382,45 @@ if now >= of.turn then
 of.values, of.expiring, of.reserved, of.lives = of.keys[4], of.keys[5], of.keys[6], of.next_lives
 end
 end
-function counters.state(of, name)
-local text = redis.pcall('HGET', of.values, name)
+local function parsed(of, text)
 if not text then
 return { of.initial, 0, 0 }
 end
 if type(text) == 'table' then
 return text
 end
-local value, down, up = string.match(text, '^(%-?%d+) (%-?%d+) (%d+)$')
+local value, down, up = tonumber(text), 0, 0
 if not value then
-value, down, up = string.match(text, '^%-?%d+$'), 0, 0
-end
+value, down, up = string.match(text, '^(%-?%d+) (%-?%d+) (%d+)$')
 value, down, up = tonumber(value), tonumber(down), tonumber(up)
-if not value or math.abs(value) > 9007199254740991 or down < -9007199254740991 or up > 9007199254740991 then
+end
+if not value or value % 1 ~= 0 or math.abs(value) > 9007199254740991 or down < -9007199254740991 or up > 9007199254740991 then
 return { err = 'ERR ' .. of.values .. ' has a field that no counter wrote: set or delete it' }
 end
 return { value, down, up }
+end
+function counters.state(of, name)
+local known = of.states and of.states[name]
+if known then
+return { known[1], known[2], known[3] }
+end
+return parsed(of, redis.pcall('HGET', of.values, name))
+end
+function counters.begin(of, names)
+local texts = #names > 0 and redis.pcall('HMGET', of.values, unpack(names)) or {}
+if texts.err then
+return texts
+end
+local states = {}
+for at, name in ipairs(names) do
+local state = parsed(of, texts[at])
+if state.err then
+return state
+end
+states[name] = state
+end
+of.states, of.changed, of.made, of.ended = states, {}, {}, {}
+of.records, of.changed_records = of.records or {}, {}
 end
 function counters.keep(of, key)
 if of.lives and not of.kept[key] then
@@ -1276,26 +1437,18 @@ if of.followed then
 redis.pcall('SPUBLISH', of.channel, sign .. name)
 end
 end
-function counters.save(of, states)
+local function write(of, states)
 local set, gone = {}, {}
 for name, state in pairs(states) do
 local value, down, up = state[1], state[2], state[3]
-if state.more then
-counters.tell(of, '+', name)
-end
-if state.less then
-counters.tell(of, '-', name)
-end
-if down == 0 and up == 0 then
-if value == of.initial then
+if down ~= 0 or up ~= 0 then
+set[#set + 1] = name
+set[#set + 1] = string.format('%.0f %.0f %.0f', value, down, up)
+elseif value == of.initial then
 gone[#gone + 1] = name
 else
 set[#set + 1] = name
 set[#set + 1] = string.format('%.0f', value)
-end
-else
-set[#set + 1] = name
-set[#set + 1] = string.format('%.0f %.0f %.0f', value, down, up)
 end
 end
 if #set > 0 then
@@ -1305,6 +1458,42 @@ end
 if #gone > 0 then
 redis.call('HDEL', of.values, unpack(gone))
 end
+end
+function counters.save(of, states)
+for name, state in pairs(states) do
+if state.more and of.followed ~= false then
+counters.tell(of, '+', name)
+end
+if state.less and of.followed ~= false then
+counters.tell(of, '-', name)
+end
+if of.states then
+of.states[name], of.changed[name] = state, state
+end
+end
+if not of.states then
+write(of, states)
+end
+end
+function counters.flush(of)
+write(of, of.changed)
+local records = {}
+for id, record in pairs(of.changed_records or {}) do
+records[#records + 1] = id
+records[#records + 1] = record
+end
+if #records > 0 then
+redis.call('HSET', of.reserved, unpack(records))
+counters.keep(of, of.reserved)
+end
+if #of.made > 0 then
+redis.call('ZADD', of.expiring, unpack(of.made))
+counters.keep(of, of.expiring)
+end
+if #of.ended > 0 then
+redis.call('ZADD', of.expiring, 'GT', unpack(of.ended))
+end
+of.states = nil
 end
 local function give_back(of, record)
 local states, count = {}, 0
@@ -1507,7 +1696,7 @@ return replies`,
  */
 export const guardCounted: Script<[keys: readonly string[], plan: Arg], [names: Arg], number | string> = {
   name: 'guard/counted',
-  sha: 'c8a15fb52cd41268b280b48255c78490af57df9c',
+  sha: '14548eb07cda02f055525daab7e7147cbd463fad',
   batch: 64,
   sharedKeys: true,
   shared: ["plan"],
@@ -1523,7 +1712,7 @@ if is ~= type and is ~= 'none' then
 return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
 end
 end
-local counters = { open = nil, ready = nil, state = nil, save = nil, keep = nil, tell = nil }
+local counters = { open = nil, ready = nil, state = nil, save = nil, begin = nil, flush = nil, keep = nil, tell = nil }
 local MOST_DUE = 32
 local MOST_CHANGES = 128
 function counters.open(keys, plan)
@@ -1549,6 +1738,12 @@ next_lives = words[9],
 looked = false,
 answer = nil,
 kept = {},
+states = nil,
+changed = nil,
+records = nil,
+changed_records = nil,
+made = nil,
+ended = nil,
 channel = channel,
 followed = nil,
 }
@@ -1564,23 +1759,45 @@ if now >= of.turn then
 of.values, of.expiring, of.reserved, of.lives = of.keys[4], of.keys[5], of.keys[6], of.next_lives
 end
 end
-function counters.state(of, name)
-local text = redis.pcall('HGET', of.values, name)
+local function parsed(of, text)
 if not text then
 return { of.initial, 0, 0 }
 end
 if type(text) == 'table' then
 return text
 end
-local value, down, up = string.match(text, '^(%-?%d+) (%-?%d+) (%d+)$')
+local value, down, up = tonumber(text), 0, 0
 if not value then
-value, down, up = string.match(text, '^%-?%d+$'), 0, 0
-end
+value, down, up = string.match(text, '^(%-?%d+) (%-?%d+) (%d+)$')
 value, down, up = tonumber(value), tonumber(down), tonumber(up)
-if not value or math.abs(value) > 9007199254740991 or down < -9007199254740991 or up > 9007199254740991 then
+end
+if not value or value % 1 ~= 0 or math.abs(value) > 9007199254740991 or down < -9007199254740991 or up > 9007199254740991 then
 return { err = 'ERR ' .. of.values .. ' has a field that no counter wrote: set or delete it' }
 end
 return { value, down, up }
+end
+function counters.state(of, name)
+local known = of.states and of.states[name]
+if known then
+return { known[1], known[2], known[3] }
+end
+return parsed(of, redis.pcall('HGET', of.values, name))
+end
+function counters.begin(of, names)
+local texts = #names > 0 and redis.pcall('HMGET', of.values, unpack(names)) or {}
+if texts.err then
+return texts
+end
+local states = {}
+for at, name in ipairs(names) do
+local state = parsed(of, texts[at])
+if state.err then
+return state
+end
+states[name] = state
+end
+of.states, of.changed, of.made, of.ended = states, {}, {}, {}
+of.records, of.changed_records = of.records or {}, {}
 end
 function counters.keep(of, key)
 if of.lives and not of.kept[key] then
@@ -1597,26 +1814,18 @@ if of.followed then
 redis.pcall('SPUBLISH', of.channel, sign .. name)
 end
 end
-function counters.save(of, states)
+local function write(of, states)
 local set, gone = {}, {}
 for name, state in pairs(states) do
 local value, down, up = state[1], state[2], state[3]
-if state.more then
-counters.tell(of, '+', name)
-end
-if state.less then
-counters.tell(of, '-', name)
-end
-if down == 0 and up == 0 then
-if value == of.initial then
+if down ~= 0 or up ~= 0 then
+set[#set + 1] = name
+set[#set + 1] = string.format('%.0f %.0f %.0f', value, down, up)
+elseif value == of.initial then
 gone[#gone + 1] = name
 else
 set[#set + 1] = name
 set[#set + 1] = string.format('%.0f', value)
-end
-else
-set[#set + 1] = name
-set[#set + 1] = string.format('%.0f %.0f %.0f', value, down, up)
 end
 end
 if #set > 0 then
@@ -1626,6 +1835,42 @@ end
 if #gone > 0 then
 redis.call('HDEL', of.values, unpack(gone))
 end
+end
+function counters.save(of, states)
+for name, state in pairs(states) do
+if state.more and of.followed ~= false then
+counters.tell(of, '+', name)
+end
+if state.less and of.followed ~= false then
+counters.tell(of, '-', name)
+end
+if of.states then
+of.states[name], of.changed[name] = state, state
+end
+end
+if not of.states then
+write(of, states)
+end
+end
+function counters.flush(of)
+write(of, of.changed)
+local records = {}
+for id, record in pairs(of.changed_records or {}) do
+records[#records + 1] = id
+records[#records + 1] = record
+end
+if #records > 0 then
+redis.call('HSET', of.reserved, unpack(records))
+counters.keep(of, of.reserved)
+end
+if #of.made > 0 then
+redis.call('ZADD', of.expiring, unpack(of.made))
+counters.keep(of, of.expiring)
+end
+if #of.ended > 0 then
+redis.call('ZADD', of.expiring, 'GT', unpack(of.ended))
+end
+of.states = nil
 end
 local function give_back(of, record)
 local states, count = {}, 0
@@ -1756,7 +2001,7 @@ return replies`,
  */
 export const guardExpire: Script<[keys: readonly string[], plan: Arg], [most: Arg], number | string> = {
   name: 'guard/expire',
-  sha: '8c55c47694441553976f3fe94abdf98cb38e3868',
+  sha: 'f758b8bd565f6343cb155129f76964534dbc9b1f',
   batch: 64,
   sharedKeys: true,
   shared: ["plan"],
@@ -1772,7 +2017,7 @@ if is ~= type and is ~= 'none' then
 return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
 end
 end
-local counters = { open = nil, ready = nil, state = nil, save = nil, keep = nil, tell = nil }
+local counters = { open = nil, ready = nil, state = nil, save = nil, begin = nil, flush = nil, keep = nil, tell = nil }
 local MOST_DUE = 32
 local MOST_CHANGES = 128
 function counters.open(keys, plan)
@@ -1798,6 +2043,12 @@ next_lives = words[9],
 looked = false,
 answer = nil,
 kept = {},
+states = nil,
+changed = nil,
+records = nil,
+changed_records = nil,
+made = nil,
+ended = nil,
 channel = channel,
 followed = nil,
 }
@@ -1813,23 +2064,45 @@ if now >= of.turn then
 of.values, of.expiring, of.reserved, of.lives = of.keys[4], of.keys[5], of.keys[6], of.next_lives
 end
 end
-function counters.state(of, name)
-local text = redis.pcall('HGET', of.values, name)
+local function parsed(of, text)
 if not text then
 return { of.initial, 0, 0 }
 end
 if type(text) == 'table' then
 return text
 end
-local value, down, up = string.match(text, '^(%-?%d+) (%-?%d+) (%d+)$')
+local value, down, up = tonumber(text), 0, 0
 if not value then
-value, down, up = string.match(text, '^%-?%d+$'), 0, 0
-end
+value, down, up = string.match(text, '^(%-?%d+) (%-?%d+) (%d+)$')
 value, down, up = tonumber(value), tonumber(down), tonumber(up)
-if not value or math.abs(value) > 9007199254740991 or down < -9007199254740991 or up > 9007199254740991 then
+end
+if not value or value % 1 ~= 0 or math.abs(value) > 9007199254740991 or down < -9007199254740991 or up > 9007199254740991 then
 return { err = 'ERR ' .. of.values .. ' has a field that no counter wrote: set or delete it' }
 end
 return { value, down, up }
+end
+function counters.state(of, name)
+local known = of.states and of.states[name]
+if known then
+return { known[1], known[2], known[3] }
+end
+return parsed(of, redis.pcall('HGET', of.values, name))
+end
+function counters.begin(of, names)
+local texts = #names > 0 and redis.pcall('HMGET', of.values, unpack(names)) or {}
+if texts.err then
+return texts
+end
+local states = {}
+for at, name in ipairs(names) do
+local state = parsed(of, texts[at])
+if state.err then
+return state
+end
+states[name] = state
+end
+of.states, of.changed, of.made, of.ended = states, {}, {}, {}
+of.records, of.changed_records = of.records or {}, {}
 end
 function counters.keep(of, key)
 if of.lives and not of.kept[key] then
@@ -1846,26 +2119,18 @@ if of.followed then
 redis.pcall('SPUBLISH', of.channel, sign .. name)
 end
 end
-function counters.save(of, states)
+local function write(of, states)
 local set, gone = {}, {}
 for name, state in pairs(states) do
 local value, down, up = state[1], state[2], state[3]
-if state.more then
-counters.tell(of, '+', name)
-end
-if state.less then
-counters.tell(of, '-', name)
-end
-if down == 0 and up == 0 then
-if value == of.initial then
+if down ~= 0 or up ~= 0 then
+set[#set + 1] = name
+set[#set + 1] = string.format('%.0f %.0f %.0f', value, down, up)
+elseif value == of.initial then
 gone[#gone + 1] = name
 else
 set[#set + 1] = name
 set[#set + 1] = string.format('%.0f', value)
-end
-else
-set[#set + 1] = name
-set[#set + 1] = string.format('%.0f %.0f %.0f', value, down, up)
 end
 end
 if #set > 0 then
@@ -1875,6 +2140,42 @@ end
 if #gone > 0 then
 redis.call('HDEL', of.values, unpack(gone))
 end
+end
+function counters.save(of, states)
+for name, state in pairs(states) do
+if state.more and of.followed ~= false then
+counters.tell(of, '+', name)
+end
+if state.less and of.followed ~= false then
+counters.tell(of, '-', name)
+end
+if of.states then
+of.states[name], of.changed[name] = state, state
+end
+end
+if not of.states then
+write(of, states)
+end
+end
+function counters.flush(of)
+write(of, of.changed)
+local records = {}
+for id, record in pairs(of.changed_records or {}) do
+records[#records + 1] = id
+records[#records + 1] = record
+end
+if #records > 0 then
+redis.call('HSET', of.reserved, unpack(records))
+counters.keep(of, of.reserved)
+end
+if #of.made > 0 then
+redis.call('ZADD', of.expiring, unpack(of.made))
+counters.keep(of, of.expiring)
+end
+if #of.ended > 0 then
+redis.call('ZADD', of.expiring, 'GT', unpack(of.ended))
+end
+of.states = nil
 end
 local function give_back(of, record)
 local states, count = {}, 0
@@ -2002,7 +2303,7 @@ return replies`,
  */
 export const guardFencedCount: Script<[keys: readonly string[], plan: Arg, window: Arg], [fence: string, once: string, token: Arg, changes: Arg, id: Arg, lasts: Arg], number | string> = {
   name: 'guard/fenced_count',
-  sha: '310e6a58a45a182b0ce62eea2465173b6a306739',
+  sha: '9e8c2a9064c9a66cc9d803af3ce7213877666fb1',
   batch: 64,
   sharedKeys: true,
   shared: ["plan","window"],
@@ -2018,7 +2319,7 @@ if is ~= type and is ~= 'none' then
 return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
 end
 end
-local counters = { open = nil, ready = nil, state = nil, save = nil, keep = nil, tell = nil }
+local counters = { open = nil, ready = nil, state = nil, save = nil, begin = nil, flush = nil, keep = nil, tell = nil }
 local MOST_DUE = 32
 local MOST_CHANGES = 128
 function counters.open(keys, plan)
@@ -2044,6 +2345,12 @@ next_lives = words[9],
 looked = false,
 answer = nil,
 kept = {},
+states = nil,
+changed = nil,
+records = nil,
+changed_records = nil,
+made = nil,
+ended = nil,
 channel = channel,
 followed = nil,
 }
@@ -2059,23 +2366,45 @@ if now >= of.turn then
 of.values, of.expiring, of.reserved, of.lives = of.keys[4], of.keys[5], of.keys[6], of.next_lives
 end
 end
-function counters.state(of, name)
-local text = redis.pcall('HGET', of.values, name)
+local function parsed(of, text)
 if not text then
 return { of.initial, 0, 0 }
 end
 if type(text) == 'table' then
 return text
 end
-local value, down, up = string.match(text, '^(%-?%d+) (%-?%d+) (%d+)$')
+local value, down, up = tonumber(text), 0, 0
 if not value then
-value, down, up = string.match(text, '^%-?%d+$'), 0, 0
-end
+value, down, up = string.match(text, '^(%-?%d+) (%-?%d+) (%d+)$')
 value, down, up = tonumber(value), tonumber(down), tonumber(up)
-if not value or math.abs(value) > 9007199254740991 or down < -9007199254740991 or up > 9007199254740991 then
+end
+if not value or value % 1 ~= 0 or math.abs(value) > 9007199254740991 or down < -9007199254740991 or up > 9007199254740991 then
 return { err = 'ERR ' .. of.values .. ' has a field that no counter wrote: set or delete it' }
 end
 return { value, down, up }
+end
+function counters.state(of, name)
+local known = of.states and of.states[name]
+if known then
+return { known[1], known[2], known[3] }
+end
+return parsed(of, redis.pcall('HGET', of.values, name))
+end
+function counters.begin(of, names)
+local texts = #names > 0 and redis.pcall('HMGET', of.values, unpack(names)) or {}
+if texts.err then
+return texts
+end
+local states = {}
+for at, name in ipairs(names) do
+local state = parsed(of, texts[at])
+if state.err then
+return state
+end
+states[name] = state
+end
+of.states, of.changed, of.made, of.ended = states, {}, {}, {}
+of.records, of.changed_records = of.records or {}, {}
 end
 function counters.keep(of, key)
 if of.lives and not of.kept[key] then
@@ -2092,26 +2421,18 @@ if of.followed then
 redis.pcall('SPUBLISH', of.channel, sign .. name)
 end
 end
-function counters.save(of, states)
+local function write(of, states)
 local set, gone = {}, {}
 for name, state in pairs(states) do
 local value, down, up = state[1], state[2], state[3]
-if state.more then
-counters.tell(of, '+', name)
-end
-if state.less then
-counters.tell(of, '-', name)
-end
-if down == 0 and up == 0 then
-if value == of.initial then
+if down ~= 0 or up ~= 0 then
+set[#set + 1] = name
+set[#set + 1] = string.format('%.0f %.0f %.0f', value, down, up)
+elseif value == of.initial then
 gone[#gone + 1] = name
 else
 set[#set + 1] = name
 set[#set + 1] = string.format('%.0f', value)
-end
-else
-set[#set + 1] = name
-set[#set + 1] = string.format('%.0f %.0f %.0f', value, down, up)
 end
 end
 if #set > 0 then
@@ -2121,6 +2442,42 @@ end
 if #gone > 0 then
 redis.call('HDEL', of.values, unpack(gone))
 end
+end
+function counters.save(of, states)
+for name, state in pairs(states) do
+if state.more and of.followed ~= false then
+counters.tell(of, '+', name)
+end
+if state.less and of.followed ~= false then
+counters.tell(of, '-', name)
+end
+if of.states then
+of.states[name], of.changed[name] = state, state
+end
+end
+if not of.states then
+write(of, states)
+end
+end
+function counters.flush(of)
+write(of, of.changed)
+local records = {}
+for id, record in pairs(of.changed_records or {}) do
+records[#records + 1] = id
+records[#records + 1] = record
+end
+if #records > 0 then
+redis.call('HSET', of.reserved, unpack(records))
+counters.keep(of, of.reserved)
+end
+if #of.made > 0 then
+redis.call('ZADD', of.expiring, unpack(of.made))
+counters.keep(of, of.expiring)
+end
+if #of.ended > 0 then
+redis.call('ZADD', of.expiring, 'GT', unpack(of.ended))
+end
+of.states = nil
 end
 local function give_back(of, record)
 local states, count = {}, 0
@@ -2295,9 +2652,55 @@ end
 function fencing.apply(key, token)
 redis.call('SET', key, string.format('%.0f', token), 'PX', STORED)
 end
-local reserving = { prepare = nil, apply = nil, reserve = nil, prepare_end = nil, apply_end = nil, finish = nil }
+local reserving = { begin = nil, prepare = nil, apply = nil, reserve = nil, prepare_end = nil, apply_end = nil, finish = nil }
+local function record_of(of, id)
+local known = of.states and of.records[id]
+if known ~= nil then
+return known
+end
+return redis.pcall('HGET', of.reserved, id)
+end
+local function put(of, id, record, due, ends)
+local score = string.format('%.0f', due)
+if of.states then
+of.records[id], of.changed_records[id] = record, record
+local scores = ends and of.ended or of.made
+scores[#scores + 1] = score
+scores[#scores + 1] = id
+return
+end
+redis.call('HSET', of.reserved, id, record)
+if ends then
+redis.call('ZADD', of.expiring, 'GT', score, id)
+return
+end
+redis.call('ZADD', of.expiring, score, id)
+counters.keep(of, of.reserved)
+counters.keep(of, of.expiring)
+end
+function reserving.begin(of, ids)
+local records = redis.pcall('HMGET', of.reserved, unpack(ids))
+if records.err then
+return records
+end
+local names, seen = {}, {}
+of.records = {}
+for at, id in ipairs(ids) do
+local record = records[at]
+of.records[id] = record
+if record and string.sub(record, 1, 1) == 'r' then
+for name in string.gmatch(record, '\\n%-?%d+ ([^\\n]+)') do
+if not seen[name] then
+seen[name] = true
+names[#names + 1] = name
+end
+end
+end
+end
+return counters.begin(of, names)
+end
 function reserving.prepare(of, id)
-local record = redis.pcall('HGET', of.reserved, id)
+local record = record_of(of, id)
 if not record then
 return nil
 end
@@ -2308,10 +2711,7 @@ local record = { 'r' }
 for by, name in string.gmatch(changes, '(%-?%d+) %S+ %S+ ([^\\n]+)') do
 record[#record + 1] = by .. ' ' .. name
 end
-redis.call('HSET', of.reserved, id, table.concat(record, '\\n'))
-redis.call('ZADD', of.expiring, string.format('%.0f', now + lasts * 1000), id)
-counters.keep(of, of.reserved)
-counters.keep(of, of.expiring)
+put(of, id, table.concat(record, '\\n'), now + lasts * 1000, false)
 if of.followed ~= false then
 counters.tell(of, 't', lasts)
 end
@@ -2337,7 +2737,7 @@ local wait = counters.ready(of)
 if wait then
 return wait
 end
-local record = redis.pcall('HGET', of.reserved, id)
+local record = record_of(of, id)
 if not record then
 return ''
 end
@@ -2390,8 +2790,7 @@ state.more = made > change.down
 state.less = made < change.up
 end
 counters.save(of, plan.states)
-redis.call('HSET', of.reserved, plan.id, how)
-redis.call('ZADD', of.expiring, 'GT', string.format('%.0f', now + of.remember), plan.id)
+put(of, plan.id, how, now + of.remember, true)
 end
 function reserving.finish(of, later, id, how)
 local at, amounts = of, nil
@@ -2540,7 +2939,7 @@ return replies`,
  */
 export const guardFencedSettle: Script<[keys: readonly string[], plan: Arg, periods: Arg], [fence: string, token: Arg, id: Arg, how: Arg], number | string> = {
   name: 'guard/fenced_settle',
-  sha: '9f79e31beef4ca1e49d2e70325c57ab8725ed0d8',
+  sha: 'e6e8fafa8e27a5c97363fdf75072dcdea27b9694',
   batch: 64,
   sharedKeys: true,
   shared: ["plan","periods"],
@@ -2556,7 +2955,7 @@ if is ~= type and is ~= 'none' then
 return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
 end
 end
-local counters = { open = nil, ready = nil, state = nil, save = nil, keep = nil, tell = nil }
+local counters = { open = nil, ready = nil, state = nil, save = nil, begin = nil, flush = nil, keep = nil, tell = nil }
 local MOST_DUE = 32
 local MOST_CHANGES = 128
 function counters.open(keys, plan)
@@ -2582,6 +2981,12 @@ next_lives = words[9],
 looked = false,
 answer = nil,
 kept = {},
+states = nil,
+changed = nil,
+records = nil,
+changed_records = nil,
+made = nil,
+ended = nil,
 channel = channel,
 followed = nil,
 }
@@ -2597,23 +3002,45 @@ if now >= of.turn then
 of.values, of.expiring, of.reserved, of.lives = of.keys[4], of.keys[5], of.keys[6], of.next_lives
 end
 end
-function counters.state(of, name)
-local text = redis.pcall('HGET', of.values, name)
+local function parsed(of, text)
 if not text then
 return { of.initial, 0, 0 }
 end
 if type(text) == 'table' then
 return text
 end
-local value, down, up = string.match(text, '^(%-?%d+) (%-?%d+) (%d+)$')
+local value, down, up = tonumber(text), 0, 0
 if not value then
-value, down, up = string.match(text, '^%-?%d+$'), 0, 0
-end
+value, down, up = string.match(text, '^(%-?%d+) (%-?%d+) (%d+)$')
 value, down, up = tonumber(value), tonumber(down), tonumber(up)
-if not value or math.abs(value) > 9007199254740991 or down < -9007199254740991 or up > 9007199254740991 then
+end
+if not value or value % 1 ~= 0 or math.abs(value) > 9007199254740991 or down < -9007199254740991 or up > 9007199254740991 then
 return { err = 'ERR ' .. of.values .. ' has a field that no counter wrote: set or delete it' }
 end
 return { value, down, up }
+end
+function counters.state(of, name)
+local known = of.states and of.states[name]
+if known then
+return { known[1], known[2], known[3] }
+end
+return parsed(of, redis.pcall('HGET', of.values, name))
+end
+function counters.begin(of, names)
+local texts = #names > 0 and redis.pcall('HMGET', of.values, unpack(names)) or {}
+if texts.err then
+return texts
+end
+local states = {}
+for at, name in ipairs(names) do
+local state = parsed(of, texts[at])
+if state.err then
+return state
+end
+states[name] = state
+end
+of.states, of.changed, of.made, of.ended = states, {}, {}, {}
+of.records, of.changed_records = of.records or {}, {}
 end
 function counters.keep(of, key)
 if of.lives and not of.kept[key] then
@@ -2630,26 +3057,18 @@ if of.followed then
 redis.pcall('SPUBLISH', of.channel, sign .. name)
 end
 end
-function counters.save(of, states)
+local function write(of, states)
 local set, gone = {}, {}
 for name, state in pairs(states) do
 local value, down, up = state[1], state[2], state[3]
-if state.more then
-counters.tell(of, '+', name)
-end
-if state.less then
-counters.tell(of, '-', name)
-end
-if down == 0 and up == 0 then
-if value == of.initial then
+if down ~= 0 or up ~= 0 then
+set[#set + 1] = name
+set[#set + 1] = string.format('%.0f %.0f %.0f', value, down, up)
+elseif value == of.initial then
 gone[#gone + 1] = name
 else
 set[#set + 1] = name
 set[#set + 1] = string.format('%.0f', value)
-end
-else
-set[#set + 1] = name
-set[#set + 1] = string.format('%.0f %.0f %.0f', value, down, up)
 end
 end
 if #set > 0 then
@@ -2659,6 +3078,42 @@ end
 if #gone > 0 then
 redis.call('HDEL', of.values, unpack(gone))
 end
+end
+function counters.save(of, states)
+for name, state in pairs(states) do
+if state.more and of.followed ~= false then
+counters.tell(of, '+', name)
+end
+if state.less and of.followed ~= false then
+counters.tell(of, '-', name)
+end
+if of.states then
+of.states[name], of.changed[name] = state, state
+end
+end
+if not of.states then
+write(of, states)
+end
+end
+function counters.flush(of)
+write(of, of.changed)
+local records = {}
+for id, record in pairs(of.changed_records or {}) do
+records[#records + 1] = id
+records[#records + 1] = record
+end
+if #records > 0 then
+redis.call('HSET', of.reserved, unpack(records))
+counters.keep(of, of.reserved)
+end
+if #of.made > 0 then
+redis.call('ZADD', of.expiring, unpack(of.made))
+counters.keep(of, of.expiring)
+end
+if #of.ended > 0 then
+redis.call('ZADD', of.expiring, 'GT', unpack(of.ended))
+end
+of.states = nil
 end
 local function give_back(of, record)
 local states, count = {}, 0
@@ -2833,9 +3288,55 @@ local answer = counting.apply(of, planned)
 dedup.apply(key, print .. answer, window)
 return answer
 end
-local reserving = { prepare = nil, apply = nil, reserve = nil, prepare_end = nil, apply_end = nil, finish = nil }
+local reserving = { begin = nil, prepare = nil, apply = nil, reserve = nil, prepare_end = nil, apply_end = nil, finish = nil }
+local function record_of(of, id)
+local known = of.states and of.records[id]
+if known ~= nil then
+return known
+end
+return redis.pcall('HGET', of.reserved, id)
+end
+local function put(of, id, record, due, ends)
+local score = string.format('%.0f', due)
+if of.states then
+of.records[id], of.changed_records[id] = record, record
+local scores = ends and of.ended or of.made
+scores[#scores + 1] = score
+scores[#scores + 1] = id
+return
+end
+redis.call('HSET', of.reserved, id, record)
+if ends then
+redis.call('ZADD', of.expiring, 'GT', score, id)
+return
+end
+redis.call('ZADD', of.expiring, score, id)
+counters.keep(of, of.reserved)
+counters.keep(of, of.expiring)
+end
+function reserving.begin(of, ids)
+local records = redis.pcall('HMGET', of.reserved, unpack(ids))
+if records.err then
+return records
+end
+local names, seen = {}, {}
+of.records = {}
+for at, id in ipairs(ids) do
+local record = records[at]
+of.records[id] = record
+if record and string.sub(record, 1, 1) == 'r' then
+for name in string.gmatch(record, '\\n%-?%d+ ([^\\n]+)') do
+if not seen[name] then
+seen[name] = true
+names[#names + 1] = name
+end
+end
+end
+end
+return counters.begin(of, names)
+end
 function reserving.prepare(of, id)
-local record = redis.pcall('HGET', of.reserved, id)
+local record = record_of(of, id)
 if not record then
 return nil
 end
@@ -2846,10 +3347,7 @@ local record = { 'r' }
 for by, name in string.gmatch(changes, '(%-?%d+) %S+ %S+ ([^\\n]+)') do
 record[#record + 1] = by .. ' ' .. name
 end
-redis.call('HSET', of.reserved, id, table.concat(record, '\\n'))
-redis.call('ZADD', of.expiring, string.format('%.0f', now + lasts * 1000), id)
-counters.keep(of, of.reserved)
-counters.keep(of, of.expiring)
+put(of, id, table.concat(record, '\\n'), now + lasts * 1000, false)
 if of.followed ~= false then
 counters.tell(of, 't', lasts)
 end
@@ -2875,7 +3373,7 @@ local wait = counters.ready(of)
 if wait then
 return wait
 end
-local record = redis.pcall('HGET', of.reserved, id)
+local record = record_of(of, id)
 if not record then
 return ''
 end
@@ -2928,8 +3426,7 @@ state.more = made > change.down
 state.less = made < change.up
 end
 counters.save(of, plan.states)
-redis.call('HSET', of.reserved, plan.id, how)
-redis.call('ZADD', of.expiring, 'GT', string.format('%.0f', now + of.remember), plan.id)
+put(of, plan.id, how, now + of.remember, true)
 end
 function reserving.finish(of, later, id, how)
 local at, amounts = of, nil
@@ -3173,34 +3670,33 @@ return replies`,
  * Take a lock, or wait in its queue.
  *
  * The invariants are in lua/_lib/guard/locking.lua. The moments at which a process may die:
- * - Before the call: nothing happened. After it, before the answer: the lease ends by itself; a caller that lives asks again with the same
- *   owner and gets the lock.
- * - While it holds the lock: the lease ends; the first that waits has a timer for that moment and asks.
- * - While it waits: nobody follows its channel, so its ticket is taken out where it would be next.
- * - It was offered the lock: the offer ends, and the second that waits, which was told, asks. A process that stood still meanwhile asks
- *   when it goes on, and is told that the lock is another's: an offer is no lease.
- * - The first and the second: whoever else waits asks when the lease that it knows of would have ended.
+ * - Before the call: nothing happened. After it, before the answer: the lease ends by itself; a living caller asks again with the same
+ *   ticket and gets the lock.
+ * - With the lock: the lease ends; the first waiting caller has a timer for that moment and asks.
+ * - While it waits: nobody follows its channel, so its ticket is removed when it would be next.
+ * - With an offer: the offer ends, and the second waiting caller, which was notified, asks. A process that was paused meanwhile asks when it
+ *   goes on, and learns that another has the lock: an offer is no lease.
+ * - The first and the second: every other waiting caller asks when the lease that it knows of would have ended.
  *
  * - shared keys `keys`: string: the last fence of the space
- * - shared `channel`: what the pub/sub channels of processes begin with
+ * - shared `channel`: the beginning of the pub/sub channels of processes
  * - shared `lease`: milliseconds of a lease
- * - shared `label`: what holders call themselves
+ * - shared `label`: the name of holders
  * - shared `claim`: milliseconds of an offer
  * - key `lock`: string: the lease or the offer
  * - key `queue`: sorted set: tickets
- * - `owner`: "process:number": the ticket of this caller
- * - `order`: "-" not to wait, "+" for a new ticket, else the ticket's order; then, if it is another, what the holder calls itself
- * - replies the fence; or "milliseconds order": ask again after that time, or when told
+ * - `asked`: "ticket" not to wait; "ticket order": "-" not to wait, "+" for a new ticket, else the ticket's order; then another label, if any
+ * - replies the fence; or "milliseconds order": ask again after that time, or when notified
  * - on a full server refused: it may add a lock or a ticket
  */
-export const guardLock: Script<[keys: readonly string[], channel: Arg, lease: Arg, label: Arg, claim: Arg], [lock: string, queue: string, owner: Arg, order: Arg], number | string> = {
+export const guardLock: Script<[keys: readonly string[], channel: Arg, lease: Arg, label: Arg, claim: Arg], [lock: string, queue: string, asked: Arg], number | string> = {
   name: 'guard/lock',
-  sha: '2ded277a98bb19c138b739d6819eeb7cb4444e07',
-  batch: 64,
+  sha: '4930ae14029e07feba18bf63feff1e22b26bd567',
+  batch: 100,
   sharedKeys: true,
   shared: ["channel","lease","label","claim"],
   keys: ["lock","queue"],
-  args: ["owner","order"],
+  args: ["asked"],
   returns: 'integer|string',
   text: `#!lua
 local clock = redis.call('TIME')
@@ -3352,14 +3848,14 @@ if first and first[1] ~= owner and first[2] < order then
 return { untl = now + of.claim * 1000, heads = heads }
 end
 end
-function locking.ask(of, locks, owner, order, label)
+function locking.ask(of, locks, asked, label)
 local wrong = fences.look(of.fences)
 if wrong then
 return wrong
 end
-if order ~= '-' and order ~= '+' then
-local own
-order, own = string.match(order, '^(%S+) ?(.*)$')
+local owner, order, own = asked, '-', ''
+if string.find(asked, ' ', 1, true) then
+owner, order, own = string.match(asked, '^(%S+) (%S+) ?(.*)$')
 label = own ~= '' and own or label
 end
 if #locks == 2 and redis.call('EXISTS', locks[1], locks[2]) == 0 then
@@ -3469,24 +3965,24 @@ local lease = ARGV[2]
 local label = ARGV[3]
 local claim = ARGV[4]
 local of = locking.open(keys[1], channel, lease, claim)
-local items = (#ARGV - 4) / 2
+local items = (#ARGV - 4) / 1
 if items == 1 then
-local lock, queue, owner, order = KEYS[#KEYS - items * 2 + 1], KEYS[#KEYS - items * 2 + 2], ARGV[5], ARGV[6]
+local lock, queue, asked = KEYS[#KEYS - items * 2 + 1], KEYS[#KEYS - items * 2 + 2], ARGV[5]
 do
-return locking.ask(of, { lock, queue }, owner, order, label)
+return locking.ask(of, { lock, queue }, asked, label)
 end
 return nil
 end
-local function item(lock, queue, owner, order)
-return locking.ask(of, { lock, queue }, owner, order, label)
+local function item(lock, queue, asked)
+return locking.ask(of, { lock, queue }, asked, label)
 end
 local replies, done = {}, 0
 local function run()
 while done < items do
 local key = #KEYS - items * 2 + done * 2
-local arg = 4 + done * 2
+local arg = 4 + done * 1
 done = done + 1
-local reply = item(KEYS[key + 1], KEYS[key + 2], ARGV[arg + 1], ARGV[arg + 2])
+local reply = item(KEYS[key + 1], KEYS[key + 2], ARGV[arg + 1])
 if reply == nil then reply = false end
 replies[done] = reply
 end
@@ -3506,28 +4002,27 @@ return replies`,
 /**
  * Take several locks, all or none, or wait in the queues of all.
  *
- * Invariant and dangerous moments as lock.lua has them. A caller that has some of the locks offered and needs others keeps the offers
- * until the others are to be free; when it dies, they end by themselves.
+ * Invariant and dangerous moments: as lock.lua. A caller with offers of some of the locks keeps them until the others should be free; when
+ * it dies, the offers end by themselves.
  *
  * - shared `channel`: as lock.lua
  * - shared `lease`: as lock.lua
- * - shared `label`: what holders call themselves
+ * - shared `label`: as lock.lua
  * - shared `claim`: as lock.lua
  * - key `all`: the last fence of the space, then lock and queue of each
- * - `owner`: as lock.lua
- * - `order`: "-" not to wait, "+" for a new ticket, else the ticket's order; then, if it is another, what the holder calls itself
+ * - `asked`: as lock.lua
  * - replies as lock.lua
  * - on a full server refused: it may add locks or tickets
  */
-export const guardLockAll: Script<[channel: Arg, lease: Arg, label: Arg, claim: Arg], [...all: string[], owner: Arg, order: Arg], number | string> = {
+export const guardLockAll: Script<[channel: Arg, lease: Arg, label: Arg, claim: Arg], [...all: string[], asked: Arg], number | string> = {
   name: 'guard/lock_all',
-  sha: '26305a3e084c55335d20aeb57b80fd47e557786f',
+  sha: '81d982a76a10686e6d0125091fb550316b236f35',
   batch: 16,
   sharedKeys: false,
   shared: ["channel","lease","label","claim"],
   keys: ["all"],
   manyKeys: true,
-  args: ["owner","order"],
+  args: ["asked"],
   returns: 'integer|string',
   text: `#!lua
 local clock = redis.call('TIME')
@@ -3679,14 +4174,14 @@ if first and first[1] ~= owner and first[2] < order then
 return { untl = now + of.claim * 1000, heads = heads }
 end
 end
-function locking.ask(of, locks, owner, order, label)
+function locking.ask(of, locks, asked, label)
 local wrong = fences.look(of.fences)
 if wrong then
 return wrong
 end
-if order ~= '-' and order ~= '+' then
-local own
-order, own = string.match(order, '^(%S+) ?(.*)$')
+local owner, order, own = asked, '-', ''
+if string.find(asked, ' ', 1, true) then
+owner, order, own = string.match(asked, '^(%S+) (%S+) ?(.*)$')
 label = own ~= '' and own or label
 end
 if #locks == 2 and redis.call('EXISTS', locks[1], locks[2]) == 0 then
@@ -3795,27 +4290,27 @@ local lease = ARGV[2]
 local label = ARGV[3]
 local claim = ARGV[4]
 local of = locking.open(nil, channel, lease, claim)
-local items = (#ARGV - 4) / 2
+local items = (#ARGV - 4) / 1
 if items == 1 then
-local all, owner, order = KEYS, ARGV[5], ARGV[6]
+local all, asked = KEYS, ARGV[5]
 do
 of.fences.key = all[1]
-return locking.ask(of, { unpack(all, 2) }, owner, order, label)
+return locking.ask(of, { unpack(all, 2) }, asked, label)
 end
 return nil
 end
-local function item(all, owner, order)
+local function item(all, asked)
 of.fences.key = all[1]
-return locking.ask(of, { unpack(all, 2) }, owner, order, label)
+return locking.ask(of, { unpack(all, 2) }, asked, label)
 end
 local replies, done = {}, 0
 local each = #KEYS / items
 local function run()
 while done < items do
 local key = done * each
-local arg = 4 + done * 2
+local arg = 4 + done * 1
 done = done + 1
-local reply = item({ unpack(KEYS, key + 1, key + each) }, ARGV[arg + 1], ARGV[arg + 2])
+local reply = item({ unpack(KEYS, key + 1, key + each) }, ARGV[arg + 1])
 if reply == nil then reply = false end
 replies[done] = reply
 end
@@ -4759,7 +5254,7 @@ return replies`,
  */
 export const guardRelock: Script<[lease: Arg], [lock: string, owner: Arg], number> = {
   name: 'guard/relock',
-  sha: '539b380e68423c8f2b7f721eedfad02b11c75303',
+  sha: '4b6204cd42d50515acffa95e232549cf35bfdb28',
   batch: 64,
   sharedKeys: false,
   shared: ["lease"],
@@ -4916,14 +5411,14 @@ if first and first[1] ~= owner and first[2] < order then
 return { untl = now + of.claim * 1000, heads = heads }
 end
 end
-function locking.ask(of, locks, owner, order, label)
+function locking.ask(of, locks, asked, label)
 local wrong = fences.look(of.fences)
 if wrong then
 return wrong
 end
-if order ~= '-' and order ~= '+' then
-local own
-order, own = string.match(order, '^(%S+) ?(.*)$')
+local owner, order, own = asked, '-', ''
+if string.find(asked, ' ', 1, true) then
+owner, order, own = string.match(asked, '^(%S+) (%S+) ?(.*)$')
 label = own ~= '' and own or label
 end
 if #locks == 2 and redis.call('EXISTS', locks[1], locks[2]) == 0 then
@@ -5404,8 +5899,8 @@ return replies`,
  */
 export const guardReserve: Script<[keys: readonly string[], plan: Arg], [changes: Arg, id: Arg, lasts: Arg], number | string> = {
   name: 'guard/reserve',
-  sha: '71b9e85ee45828d1778197be4b93574363db1945',
-  batch: 64,
+  sha: 'af8fbd627106e88c5915276a944f2af1718dd24a',
+  batch: 128,
   sharedKeys: true,
   shared: ["plan"],
   keys: [],
@@ -5420,7 +5915,7 @@ if is ~= type and is ~= 'none' then
 return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
 end
 end
-local counters = { open = nil, ready = nil, state = nil, save = nil, keep = nil, tell = nil }
+local counters = { open = nil, ready = nil, state = nil, save = nil, begin = nil, flush = nil, keep = nil, tell = nil }
 local MOST_DUE = 32
 local MOST_CHANGES = 128
 function counters.open(keys, plan)
@@ -5446,6 +5941,12 @@ next_lives = words[9],
 looked = false,
 answer = nil,
 kept = {},
+states = nil,
+changed = nil,
+records = nil,
+changed_records = nil,
+made = nil,
+ended = nil,
 channel = channel,
 followed = nil,
 }
@@ -5461,23 +5962,45 @@ if now >= of.turn then
 of.values, of.expiring, of.reserved, of.lives = of.keys[4], of.keys[5], of.keys[6], of.next_lives
 end
 end
-function counters.state(of, name)
-local text = redis.pcall('HGET', of.values, name)
+local function parsed(of, text)
 if not text then
 return { of.initial, 0, 0 }
 end
 if type(text) == 'table' then
 return text
 end
-local value, down, up = string.match(text, '^(%-?%d+) (%-?%d+) (%d+)$')
+local value, down, up = tonumber(text), 0, 0
 if not value then
-value, down, up = string.match(text, '^%-?%d+$'), 0, 0
-end
+value, down, up = string.match(text, '^(%-?%d+) (%-?%d+) (%d+)$')
 value, down, up = tonumber(value), tonumber(down), tonumber(up)
-if not value or math.abs(value) > 9007199254740991 or down < -9007199254740991 or up > 9007199254740991 then
+end
+if not value or value % 1 ~= 0 or math.abs(value) > 9007199254740991 or down < -9007199254740991 or up > 9007199254740991 then
 return { err = 'ERR ' .. of.values .. ' has a field that no counter wrote: set or delete it' }
 end
 return { value, down, up }
+end
+function counters.state(of, name)
+local known = of.states and of.states[name]
+if known then
+return { known[1], known[2], known[3] }
+end
+return parsed(of, redis.pcall('HGET', of.values, name))
+end
+function counters.begin(of, names)
+local texts = #names > 0 and redis.pcall('HMGET', of.values, unpack(names)) or {}
+if texts.err then
+return texts
+end
+local states = {}
+for at, name in ipairs(names) do
+local state = parsed(of, texts[at])
+if state.err then
+return state
+end
+states[name] = state
+end
+of.states, of.changed, of.made, of.ended = states, {}, {}, {}
+of.records, of.changed_records = of.records or {}, {}
 end
 function counters.keep(of, key)
 if of.lives and not of.kept[key] then
@@ -5494,26 +6017,18 @@ if of.followed then
 redis.pcall('SPUBLISH', of.channel, sign .. name)
 end
 end
-function counters.save(of, states)
+local function write(of, states)
 local set, gone = {}, {}
 for name, state in pairs(states) do
 local value, down, up = state[1], state[2], state[3]
-if state.more then
-counters.tell(of, '+', name)
-end
-if state.less then
-counters.tell(of, '-', name)
-end
-if down == 0 and up == 0 then
-if value == of.initial then
+if down ~= 0 or up ~= 0 then
+set[#set + 1] = name
+set[#set + 1] = string.format('%.0f %.0f %.0f', value, down, up)
+elseif value == of.initial then
 gone[#gone + 1] = name
 else
 set[#set + 1] = name
 set[#set + 1] = string.format('%.0f', value)
-end
-else
-set[#set + 1] = name
-set[#set + 1] = string.format('%.0f %.0f %.0f', value, down, up)
 end
 end
 if #set > 0 then
@@ -5523,6 +6038,42 @@ end
 if #gone > 0 then
 redis.call('HDEL', of.values, unpack(gone))
 end
+end
+function counters.save(of, states)
+for name, state in pairs(states) do
+if state.more and of.followed ~= false then
+counters.tell(of, '+', name)
+end
+if state.less and of.followed ~= false then
+counters.tell(of, '-', name)
+end
+if of.states then
+of.states[name], of.changed[name] = state, state
+end
+end
+if not of.states then
+write(of, states)
+end
+end
+function counters.flush(of)
+write(of, of.changed)
+local records = {}
+for id, record in pairs(of.changed_records or {}) do
+records[#records + 1] = id
+records[#records + 1] = record
+end
+if #records > 0 then
+redis.call('HSET', of.reserved, unpack(records))
+counters.keep(of, of.reserved)
+end
+if #of.made > 0 then
+redis.call('ZADD', of.expiring, unpack(of.made))
+counters.keep(of, of.expiring)
+end
+if #of.ended > 0 then
+redis.call('ZADD', of.expiring, 'GT', unpack(of.ended))
+end
+of.states = nil
 end
 local function give_back(of, record)
 local states, count = {}, 0
@@ -5676,9 +6227,55 @@ local answer = counting.apply(of, planned)
 dedup.apply(key, print .. answer, window)
 return answer
 end
-local reserving = { prepare = nil, apply = nil, reserve = nil, prepare_end = nil, apply_end = nil, finish = nil }
+local reserving = { begin = nil, prepare = nil, apply = nil, reserve = nil, prepare_end = nil, apply_end = nil, finish = nil }
+local function record_of(of, id)
+local known = of.states and of.records[id]
+if known ~= nil then
+return known
+end
+return redis.pcall('HGET', of.reserved, id)
+end
+local function put(of, id, record, due, ends)
+local score = string.format('%.0f', due)
+if of.states then
+of.records[id], of.changed_records[id] = record, record
+local scores = ends and of.ended or of.made
+scores[#scores + 1] = score
+scores[#scores + 1] = id
+return
+end
+redis.call('HSET', of.reserved, id, record)
+if ends then
+redis.call('ZADD', of.expiring, 'GT', score, id)
+return
+end
+redis.call('ZADD', of.expiring, score, id)
+counters.keep(of, of.reserved)
+counters.keep(of, of.expiring)
+end
+function reserving.begin(of, ids)
+local records = redis.pcall('HMGET', of.reserved, unpack(ids))
+if records.err then
+return records
+end
+local names, seen = {}, {}
+of.records = {}
+for at, id in ipairs(ids) do
+local record = records[at]
+of.records[id] = record
+if record and string.sub(record, 1, 1) == 'r' then
+for name in string.gmatch(record, '\\n%-?%d+ ([^\\n]+)') do
+if not seen[name] then
+seen[name] = true
+names[#names + 1] = name
+end
+end
+end
+end
+return counters.begin(of, names)
+end
 function reserving.prepare(of, id)
-local record = redis.pcall('HGET', of.reserved, id)
+local record = record_of(of, id)
 if not record then
 return nil
 end
@@ -5689,10 +6286,7 @@ local record = { 'r' }
 for by, name in string.gmatch(changes, '(%-?%d+) %S+ %S+ ([^\\n]+)') do
 record[#record + 1] = by .. ' ' .. name
 end
-redis.call('HSET', of.reserved, id, table.concat(record, '\\n'))
-redis.call('ZADD', of.expiring, string.format('%.0f', now + lasts * 1000), id)
-counters.keep(of, of.reserved)
-counters.keep(of, of.expiring)
+put(of, id, table.concat(record, '\\n'), now + lasts * 1000, false)
 if of.followed ~= false then
 counters.tell(of, 't', lasts)
 end
@@ -5718,7 +6312,7 @@ local wait = counters.ready(of)
 if wait then
 return wait
 end
-local record = redis.pcall('HGET', of.reserved, id)
+local record = record_of(of, id)
 if not record then
 return ''
 end
@@ -5771,8 +6365,7 @@ state.more = made > change.down
 state.less = made < change.up
 end
 counters.save(of, plan.states)
-redis.call('HSET', of.reserved, plan.id, how)
-redis.call('ZADD', of.expiring, 'GT', string.format('%.0f', now + of.remember), plan.id)
+put(of, plan.id, how, now + of.remember, true)
 end
 function reserving.finish(of, later, id, how)
 local at, amounts = of, nil
@@ -5793,6 +6386,65 @@ end
 local keys = KEYS
 local plan = ARGV[1]
 local of = counters.open(keys, plan)
+local function names_of(values)
+local names, seen = {}, {}
+for at = 1, #values, 3 do
+for name in string.gmatch(values[at], '%-?%d+ %S+ %S+ ([^\\n]+)') do
+if not seen[name] then
+seen[name] = true
+names[#names + 1] = name
+end
+end
+end
+return names
+end
+local scores = {}
+local function reserve_one(changes, id, lasts)
+local by, name = string.match(changes, '^(%-?%d+) %- %- ([^\\n]+)$')
+if not by or string.byte(lasts) ~= 45 then
+return nil
+end
+local amount, state = tonumber(by), of.states[name]
+local value, down, up = state[1], state[2], state[3]
+if amount < 0 and value + down + amount < of.floor then
+return string.format('-\\n1 floor %.0f %.0f %.0f', value, down, up)
+end
+if amount > 0 and value + up + amount > of.ceiling then
+return string.format('-\\n1 ceiling %.0f %.0f %.0f', value, down, up)
+end
+if amount < 0 then
+down = down + amount
+else
+up = up + amount
+end
+state[2], state[3] = down, up
+of.changed[name], of.changed_records[id] = state, 'r\\n' .. by .. ' ' .. name
+if not scores[lasts] then
+scores[lasts] = string.format('%.0f', now - lasts * 1000)
+counters.tell(of, 't', string.sub(lasts, 2))
+end
+local made = of.made
+made[#made + 1] = scores[lasts]
+made[#made + 1] = id
+return string.format('+\\n%.0f %.0f %.0f', value, down, up)
+end
+local function together(values)
+if counters.ready(of) or typed(of.reserved, 'hash') or counters.begin(of, names_of(values)) then
+return nil
+end
+local replies = {}
+for at = 1, #values, 3 do
+local changes, id, lasts = values[at], values[at + 1], values[at + 2]
+local reply = reserve_one(changes, id, lasts)
+if not reply then
+lasts = tonumber(lasts)
+reply = reserving.reserve(of, changes, id, math.abs(lasts), lasts < 0)
+end
+replies[#replies + 1] = reply
+end
+counters.flush(of)
+return replies
+end
 local items = (#ARGV - 1) / 3
 if items == 1 then
 local changes, id, lasts = ARGV[2], ARGV[3], ARGV[4]
@@ -5806,6 +6458,8 @@ local function item(changes, id, lasts)
 lasts = tonumber(lasts)
 return reserving.reserve(of, changes, id, math.abs(lasts), lasts < 0)
 end
+local shared_replies = together({ unpack(ARGV, 2) })
+if shared_replies then return shared_replies end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -5829,26 +6483,26 @@ return replies`,
 }
 
 /**
- * Note ids as seen; say which are new.
+ * Store ids as seen; say which are new.
  *
- * Invariant: of all calls with an id within the window one is told that it is new, while the set is below its bound; above it the oldest
- * ids are forgotten first. A process that dies after the call has noted ids that it will not handle: claim an id beside the effect
- * (one script), or run what must not be lost by `once`.
+ * Invariant: of all calls with an id within the window one learns that it is new, while the set is below its bound. Above it the oldest
+ * ids are forgotten first. A process that dies after the call has stored ids that it will not handle: claim an id together with its
+ * effect (one script), or run what must not be lost with `once`.
  *
+ * - shared keys `keys`: sorted set: id by the millisecond at which it was seen
  * - shared `window`: milliseconds
  * - shared `most`: ids
- * - key `seen`: sorted set: id by the millisecond at which it was seen
  * - `ids`: a line for each id
  * - replies one id: 1 for a new one, else 0; several: "1" or "0" for each
  * - on a full server refused: it adds ids
  */
-export const guardSee: Script<[window: Arg, most: Arg], [seen: string, ids: Arg], string | number> = {
+export const guardSee: Script<[keys: readonly string[], window: Arg, most: Arg], [ids: Arg], string | number> = {
   name: 'guard/see',
-  sha: 'f63671fa877eb5ba73096a3b213cbcfac6e75b93',
+  sha: 'e9bcbbc9c173344180e8be57f4df7adf5492cac6',
   batch: 128,
-  sharedKeys: false,
+  sharedKeys: true,
   shared: ["window","most"],
-  keys: ["seen"],
+  keys: [],
   args: ["ids"],
   returns: 'string|integer',
   text: `#!lua
@@ -5874,106 +6528,101 @@ of.kept = true
 redis.call('PEXPIRE', of.key, of.window)
 end
 end
-function seeing.see(of, id)
-local added = redis.pcall('ZADD', of.key, 'NX', ms, id)
-if added == 0 then
-if tonumber(redis.call('ZSCORE', of.key, id)) > ms - of.window then
-return 0
-end
-redis.call('ZADD', of.key, ms, id)
-added = 1
-end
-if added == 1 and not of.kept then
-of.kept = true
-redis.call('PEXPIRE', of.key, of.window)
-end
-return added
-end
-function seeing.trim(of)
+function seeing.trim(of, added)
 if of.trimmed then
 return
 end
 of.trimmed = true
 local over = redis.call('ZCARD', of.key) - of.most
 local due = redis.call('ZCOUNT', of.key, '-inf', ms - of.window)
-local count = math.min(MOST_GONE, math.max(over, due))
+local count = math.min(math.max(MOST_GONE, 2 * (added or 0)), math.max(over, due))
 if count > 0 then
 redis.call('ZREM', of.key, unpack(redis.call('ZRANGE', of.key, 0, count - 1)))
 end
 end
+function seeing.see(of, ids)
+local scores = redis.pcall('ZMSCORE', of.key, unpack(ids))
+if scores.err then
+return scores
+end
+local answers, adds, seen = {}, {}, {}
+local since, text = ms - of.window, string.format('%.0f', ms)
+for at, id in ipairs(ids) do
+local score = scores[at]
+if seen[id] or score and tonumber(score) > since then
+answers[at] = false
+else
+answers[at], seen[id] = true, true
+adds[#adds + 1] = text
+adds[#adds + 1] = id
+end
+end
+if #adds > 0 then
+redis.call('ZADD', of.key, unpack(adds))
+redis.call('PEXPIRE', of.key, of.window)
+seeing.trim(of, #adds / 2)
+end
+return answers
+end
+local keys = KEYS
 local window = ARGV[1]
 local most = ARGV[2]
-local sets = {}
-local cleaned = false
-local function set_of(seen)
-local of = sets[seen]
-if not of then
-of = seeing.open(seen, window, most)
-sets[seen] = of
+local of = seeing.open(keys[1], window, most)
+local function together(values)
+local ids, counts = {}, {}
+for at, lines in ipairs(values) do
+if string.find(lines, '\\n', 1, true) then
+local before = #ids
+for id in string.gmatch(lines, '[^\\n]+') do
+ids[#ids + 1] = id
 end
-return of
+counts[at] = #ids - before
+else
+ids[#ids + 1] = lines
 end
-local items = #KEYS / 1
-if items == 1 then
-local seen, ids = KEYS[1], ARGV[3]
-do
-local of = set_of(seen)
-if not string.find(ids, '\\n', 1, true) then
-local new = seeing.see(of, ids)
-if new == 1 and not cleaned then
-cleaned = true
-seeing.trim(of)
 end
-return new
+local answers = seeing.see(of, ids)
+if answers.err then
+return nil
 end
+local replies, next_id = {}, 1
+for at = 1, #values do
+local count = counts[at]
+if not count then
+replies[at] = answers[next_id] and 1 or 0
+next_id = next_id + 1
+else
 local all = {}
-for id in string.gmatch(ids, '[^\\n]+') do
-local new = seeing.prepare(of, id)
-if type(new) == 'table' then
-return new
+for nth = 1, count do
+all[nth] = answers[next_id] and '1' or '0'
+next_id = next_id + 1
 end
-if new then
-seeing.apply(of, id)
+replies[at] = table.concat(all)
 end
-all[#all + 1] = new and '1' or '0'
 end
-seeing.trim(of)
-return table.concat(all)
+return replies
+end
+local items = (#ARGV - 2) / 1
+if items == 1 then
+local ids = ARGV[3]
+do
+local replies = together({ ids })
+return replies and replies[1] or seeing.prepare(of, ids)
 end
 return nil
 end
-local function item(seen, ids)
-local of = set_of(seen)
-if not string.find(ids, '\\n', 1, true) then
-local new = seeing.see(of, ids)
-if new == 1 and not cleaned then
-cleaned = true
-seeing.trim(of)
+local function item(ids)
+local replies = together({ ids })
+return replies and replies[1] or seeing.prepare(of, ids)
 end
-return new
-end
-local all = {}
-for id in string.gmatch(ids, '[^\\n]+') do
-local new = seeing.prepare(of, id)
-if type(new) == 'table' then
-return new
-end
-if new then
-seeing.apply(of, id)
-end
-all[#all + 1] = new and '1' or '0'
-end
-seeing.trim(of)
-return table.concat(all)
-end
+local shared_replies = together({ unpack(ARGV, 3) })
+if shared_replies then return shared_replies end
 local replies, done = {}, 0
-local own = #ARGV > 3 and 1 or 0
 local function run()
 while done < items do
-local key = done * 1
-local arg = 2 + done * own
+local arg = 2 + done * 1
 done = done + 1
-local reply = item(KEYS[key + 1], ARGV[arg + 1])
+local reply = item(ARGV[arg + 1])
 if reply == nil then reply = false end
 replies[done] = reply
 end
@@ -6005,8 +6654,8 @@ return replies`,
  */
 export const guardSettle: Script<[keys: readonly string[], plan: Arg], [id: Arg, how: Arg], number | string> = {
   name: 'guard/settle',
-  sha: '806b1cb8db8227d3392c2caa5f370f5e688a571f',
-  batch: 64,
+  sha: '204538c685bb31ec8e9c1952e22b16592d93bf73',
+  batch: 128,
   sharedKeys: true,
   shared: ["plan"],
   keys: [],
@@ -6021,7 +6670,7 @@ if is ~= type and is ~= 'none' then
 return { err = 'WRONGTYPE ' .. key .. ' is a ' .. is .. ', not a ' .. type }
 end
 end
-local counters = { open = nil, ready = nil, state = nil, save = nil, keep = nil, tell = nil }
+local counters = { open = nil, ready = nil, state = nil, save = nil, begin = nil, flush = nil, keep = nil, tell = nil }
 local MOST_DUE = 32
 local MOST_CHANGES = 128
 function counters.open(keys, plan)
@@ -6047,6 +6696,12 @@ next_lives = words[9],
 looked = false,
 answer = nil,
 kept = {},
+states = nil,
+changed = nil,
+records = nil,
+changed_records = nil,
+made = nil,
+ended = nil,
 channel = channel,
 followed = nil,
 }
@@ -6062,23 +6717,45 @@ if now >= of.turn then
 of.values, of.expiring, of.reserved, of.lives = of.keys[4], of.keys[5], of.keys[6], of.next_lives
 end
 end
-function counters.state(of, name)
-local text = redis.pcall('HGET', of.values, name)
+local function parsed(of, text)
 if not text then
 return { of.initial, 0, 0 }
 end
 if type(text) == 'table' then
 return text
 end
-local value, down, up = string.match(text, '^(%-?%d+) (%-?%d+) (%d+)$')
+local value, down, up = tonumber(text), 0, 0
 if not value then
-value, down, up = string.match(text, '^%-?%d+$'), 0, 0
-end
+value, down, up = string.match(text, '^(%-?%d+) (%-?%d+) (%d+)$')
 value, down, up = tonumber(value), tonumber(down), tonumber(up)
-if not value or math.abs(value) > 9007199254740991 or down < -9007199254740991 or up > 9007199254740991 then
+end
+if not value or value % 1 ~= 0 or math.abs(value) > 9007199254740991 or down < -9007199254740991 or up > 9007199254740991 then
 return { err = 'ERR ' .. of.values .. ' has a field that no counter wrote: set or delete it' }
 end
 return { value, down, up }
+end
+function counters.state(of, name)
+local known = of.states and of.states[name]
+if known then
+return { known[1], known[2], known[3] }
+end
+return parsed(of, redis.pcall('HGET', of.values, name))
+end
+function counters.begin(of, names)
+local texts = #names > 0 and redis.pcall('HMGET', of.values, unpack(names)) or {}
+if texts.err then
+return texts
+end
+local states = {}
+for at, name in ipairs(names) do
+local state = parsed(of, texts[at])
+if state.err then
+return state
+end
+states[name] = state
+end
+of.states, of.changed, of.made, of.ended = states, {}, {}, {}
+of.records, of.changed_records = of.records or {}, {}
 end
 function counters.keep(of, key)
 if of.lives and not of.kept[key] then
@@ -6095,26 +6772,18 @@ if of.followed then
 redis.pcall('SPUBLISH', of.channel, sign .. name)
 end
 end
-function counters.save(of, states)
+local function write(of, states)
 local set, gone = {}, {}
 for name, state in pairs(states) do
 local value, down, up = state[1], state[2], state[3]
-if state.more then
-counters.tell(of, '+', name)
-end
-if state.less then
-counters.tell(of, '-', name)
-end
-if down == 0 and up == 0 then
-if value == of.initial then
+if down ~= 0 or up ~= 0 then
+set[#set + 1] = name
+set[#set + 1] = string.format('%.0f %.0f %.0f', value, down, up)
+elseif value == of.initial then
 gone[#gone + 1] = name
 else
 set[#set + 1] = name
 set[#set + 1] = string.format('%.0f', value)
-end
-else
-set[#set + 1] = name
-set[#set + 1] = string.format('%.0f %.0f %.0f', value, down, up)
 end
 end
 if #set > 0 then
@@ -6124,6 +6793,42 @@ end
 if #gone > 0 then
 redis.call('HDEL', of.values, unpack(gone))
 end
+end
+function counters.save(of, states)
+for name, state in pairs(states) do
+if state.more and of.followed ~= false then
+counters.tell(of, '+', name)
+end
+if state.less and of.followed ~= false then
+counters.tell(of, '-', name)
+end
+if of.states then
+of.states[name], of.changed[name] = state, state
+end
+end
+if not of.states then
+write(of, states)
+end
+end
+function counters.flush(of)
+write(of, of.changed)
+local records = {}
+for id, record in pairs(of.changed_records or {}) do
+records[#records + 1] = id
+records[#records + 1] = record
+end
+if #records > 0 then
+redis.call('HSET', of.reserved, unpack(records))
+counters.keep(of, of.reserved)
+end
+if #of.made > 0 then
+redis.call('ZADD', of.expiring, unpack(of.made))
+counters.keep(of, of.expiring)
+end
+if #of.ended > 0 then
+redis.call('ZADD', of.expiring, 'GT', unpack(of.ended))
+end
+of.states = nil
 end
 local function give_back(of, record)
 local states, count = {}, 0
@@ -6277,9 +6982,55 @@ local answer = counting.apply(of, planned)
 dedup.apply(key, print .. answer, window)
 return answer
 end
-local reserving = { prepare = nil, apply = nil, reserve = nil, prepare_end = nil, apply_end = nil, finish = nil }
+local reserving = { begin = nil, prepare = nil, apply = nil, reserve = nil, prepare_end = nil, apply_end = nil, finish = nil }
+local function record_of(of, id)
+local known = of.states and of.records[id]
+if known ~= nil then
+return known
+end
+return redis.pcall('HGET', of.reserved, id)
+end
+local function put(of, id, record, due, ends)
+local score = string.format('%.0f', due)
+if of.states then
+of.records[id], of.changed_records[id] = record, record
+local scores = ends and of.ended or of.made
+scores[#scores + 1] = score
+scores[#scores + 1] = id
+return
+end
+redis.call('HSET', of.reserved, id, record)
+if ends then
+redis.call('ZADD', of.expiring, 'GT', score, id)
+return
+end
+redis.call('ZADD', of.expiring, score, id)
+counters.keep(of, of.reserved)
+counters.keep(of, of.expiring)
+end
+function reserving.begin(of, ids)
+local records = redis.pcall('HMGET', of.reserved, unpack(ids))
+if records.err then
+return records
+end
+local names, seen = {}, {}
+of.records = {}
+for at, id in ipairs(ids) do
+local record = records[at]
+of.records[id] = record
+if record and string.sub(record, 1, 1) == 'r' then
+for name in string.gmatch(record, '\\n%-?%d+ ([^\\n]+)') do
+if not seen[name] then
+seen[name] = true
+names[#names + 1] = name
+end
+end
+end
+end
+return counters.begin(of, names)
+end
 function reserving.prepare(of, id)
-local record = redis.pcall('HGET', of.reserved, id)
+local record = record_of(of, id)
 if not record then
 return nil
 end
@@ -6290,10 +7041,7 @@ local record = { 'r' }
 for by, name in string.gmatch(changes, '(%-?%d+) %S+ %S+ ([^\\n]+)') do
 record[#record + 1] = by .. ' ' .. name
 end
-redis.call('HSET', of.reserved, id, table.concat(record, '\\n'))
-redis.call('ZADD', of.expiring, string.format('%.0f', now + lasts * 1000), id)
-counters.keep(of, of.reserved)
-counters.keep(of, of.expiring)
+put(of, id, table.concat(record, '\\n'), now + lasts * 1000, false)
 if of.followed ~= false then
 counters.tell(of, 't', lasts)
 end
@@ -6319,7 +7067,7 @@ local wait = counters.ready(of)
 if wait then
 return wait
 end
-local record = redis.pcall('HGET', of.reserved, id)
+local record = record_of(of, id)
 if not record then
 return ''
 end
@@ -6372,8 +7120,7 @@ state.more = made > change.down
 state.less = made < change.up
 end
 counters.save(of, plan.states)
-redis.call('HSET', of.reserved, plan.id, how)
-redis.call('ZADD', of.expiring, 'GT', string.format('%.0f', now + of.remember), plan.id)
+put(of, plan.id, how, now + of.remember, true)
 end
 function reserving.finish(of, later, id, how)
 local at, amounts = of, nil
@@ -6395,6 +7142,49 @@ local keys = KEYS
 local plan = ARGV[1]
 local of = counters.open(keys, plan)
 local later = keys[4] and counters.open({ keys[4], keys[5], keys[6] }, plan)
+local score = string.format('%.0f', now + of.remember)
+local function commit_one(id, how)
+local record = of.records[id]
+local by, name = string.match(how == 'c' and record or '', '^r\\n(%-?%d+) ([^\\n]+)$')
+if not by then
+return nil
+end
+by = tonumber(by)
+local state = of.states[name]
+state[1] = state[1] + by
+if by < 0 then
+state[2] = math.min(0, state[2] - by)
+else
+state[3] = math.max(0, state[3] - by)
+end
+of.changed[name], of.records[id], of.changed_records[id] = state, 'c', 'c'
+local ended = of.ended
+ended[#ended + 1] = score
+ended[#ended + 1] = id
+if of.followed ~= false then
+counters.tell(of, by < 0 and '-' or '+', name)
+end
+return '+'
+end
+local function together(values)
+if later or counters.ready(of) then
+return nil
+end
+local ids = {}
+for at = 1, #values, 2 do
+ids[#ids + 1] = values[at]
+end
+if reserving.begin(of, ids) then
+return nil
+end
+local replies = {}
+for at = 1, #values, 2 do
+local id, how = values[at], values[at + 1]
+replies[#replies + 1] = commit_one(id, how) or reserving.finish(of, nil, id, how)
+end
+counters.flush(of)
+return replies
+end
 local items = (#ARGV - 1) / 2
 if items == 1 then
 local id, how = ARGV[2], ARGV[3]
@@ -6406,6 +7196,8 @@ end
 local function item(id, how)
 return reserving.finish(of, later, id, how)
 end
+local shared_replies = together({ unpack(ARGV, 2) })
+if shared_replies then return shared_replies end
 local replies, done = {}, 0
 local function run()
 while done < items do
@@ -6444,8 +7236,8 @@ return replies`,
  */
 export const guardUnlock: Script<[channel: Arg, claim: Arg], [lock: string, queue: string, owner: Arg], number> = {
   name: 'guard/unlock',
-  sha: '1cf72cb2c7d584564d1ec7ae8791590b31fb09c8',
-  batch: 64,
+  sha: 'ede65ad69c7f831850d118303a4182fa9b85b2e5',
+  batch: 100,
   sharedKeys: false,
   shared: ["channel","claim"],
   keys: ["lock","queue"],
@@ -6601,14 +7393,14 @@ if first and first[1] ~= owner and first[2] < order then
 return { untl = now + of.claim * 1000, heads = heads }
 end
 end
-function locking.ask(of, locks, owner, order, label)
+function locking.ask(of, locks, asked, label)
 local wrong = fences.look(of.fences)
 if wrong then
 return wrong
 end
-if order ~= '-' and order ~= '+' then
-local own
-order, own = string.match(order, '^(%S+) ?(.*)$')
+local owner, order, own = asked, '-', ''
+if string.find(asked, ' ', 1, true) then
+owner, order, own = string.match(asked, '^(%S+) (%S+) ?(.*)$')
 label = own ~= '' and own or label
 end
 if #locks == 2 and redis.call('EXISTS', locks[1], locks[2]) == 0 then
@@ -7101,7 +7893,7 @@ return replies`,
  */
 export const guardUnqueue: Script<[channel: Arg, claim: Arg], [lock: string, queue: string, owner: Arg], number> = {
   name: 'guard/unqueue',
-  sha: '95630ba36956b3bbb72685fa42415525084762e4',
+  sha: 'db77c9f409f0d3f43f664c4f6f5e5aee4656d36d',
   batch: 64,
   sharedKeys: false,
   shared: ["channel","claim"],
@@ -7258,14 +8050,14 @@ if first and first[1] ~= owner and first[2] < order then
 return { untl = now + of.claim * 1000, heads = heads }
 end
 end
-function locking.ask(of, locks, owner, order, label)
+function locking.ask(of, locks, asked, label)
 local wrong = fences.look(of.fences)
 if wrong then
 return wrong
 end
-if order ~= '-' and order ~= '+' then
-local own
-order, own = string.match(order, '^(%S+) ?(.*)$')
+local owner, order, own = asked, '-', ''
+if string.find(asked, ' ', 1, true) then
+owner, order, own = string.match(asked, '^(%S+) (%S+) ?(.*)$')
 label = own ~= '' and own or label
 end
 if #locks == 2 and redis.call('EXISTS', locks[1], locks[2]) == 0 then
@@ -13587,7 +14379,7 @@ return replies`,
  */
 export const recordCommit: Script<[keys: readonly string[], each: Arg, plan: Arg], [...own: string[], values: Arg], number | string> = {
   name: 'record/commit',
-  sha: 'cb66720b991876387cc1c1bc819620aa8dfba6cf',
+  sha: '725dcb1def02dbe7492d0b2747b05f83f70603fc',
   batch: 64,
   sharedKeys: true,
   shared: ["each","plan"],
@@ -14499,7 +15291,7 @@ end
 end
 return replies
 end
-local counters = { open = nil, ready = nil, state = nil, save = nil, keep = nil, tell = nil }
+local counters = { open = nil, ready = nil, state = nil, save = nil, begin = nil, flush = nil, keep = nil, tell = nil }
 local MOST_DUE = 32
 local MOST_CHANGES = 128
 function counters.open(keys, plan)
@@ -14525,6 +15317,12 @@ next_lives = words[9],
 looked = false,
 answer = nil,
 kept = {},
+states = nil,
+changed = nil,
+records = nil,
+changed_records = nil,
+made = nil,
+ended = nil,
 channel = channel,
 followed = nil,
 }
@@ -14540,23 +15338,45 @@ if now >= of.turn then
 of.values, of.expiring, of.reserved, of.lives = of.keys[4], of.keys[5], of.keys[6], of.next_lives
 end
 end
-function counters.state(of, name)
-local text = redis.pcall('HGET', of.values, name)
+local function parsed(of, text)
 if not text then
 return { of.initial, 0, 0 }
 end
 if type(text) == 'table' then
 return text
 end
-local value, down, up = string.match(text, '^(%-?%d+) (%-?%d+) (%d+)$')
+local value, down, up = tonumber(text), 0, 0
 if not value then
-value, down, up = string.match(text, '^%-?%d+$'), 0, 0
-end
+value, down, up = string.match(text, '^(%-?%d+) (%-?%d+) (%d+)$')
 value, down, up = tonumber(value), tonumber(down), tonumber(up)
-if not value or math.abs(value) > 9007199254740991 or down < -9007199254740991 or up > 9007199254740991 then
+end
+if not value or value % 1 ~= 0 or math.abs(value) > 9007199254740991 or down < -9007199254740991 or up > 9007199254740991 then
 return { err = 'ERR ' .. of.values .. ' has a field that no counter wrote: set or delete it' }
 end
 return { value, down, up }
+end
+function counters.state(of, name)
+local known = of.states and of.states[name]
+if known then
+return { known[1], known[2], known[3] }
+end
+return parsed(of, redis.pcall('HGET', of.values, name))
+end
+function counters.begin(of, names)
+local texts = #names > 0 and redis.pcall('HMGET', of.values, unpack(names)) or {}
+if texts.err then
+return texts
+end
+local states = {}
+for at, name in ipairs(names) do
+local state = parsed(of, texts[at])
+if state.err then
+return state
+end
+states[name] = state
+end
+of.states, of.changed, of.made, of.ended = states, {}, {}, {}
+of.records, of.changed_records = of.records or {}, {}
 end
 function counters.keep(of, key)
 if of.lives and not of.kept[key] then
@@ -14573,26 +15393,18 @@ if of.followed then
 redis.pcall('SPUBLISH', of.channel, sign .. name)
 end
 end
-function counters.save(of, states)
+local function write(of, states)
 local set, gone = {}, {}
 for name, state in pairs(states) do
 local value, down, up = state[1], state[2], state[3]
-if state.more then
-counters.tell(of, '+', name)
-end
-if state.less then
-counters.tell(of, '-', name)
-end
-if down == 0 and up == 0 then
-if value == of.initial then
+if down ~= 0 or up ~= 0 then
+set[#set + 1] = name
+set[#set + 1] = string.format('%.0f %.0f %.0f', value, down, up)
+elseif value == of.initial then
 gone[#gone + 1] = name
 else
 set[#set + 1] = name
 set[#set + 1] = string.format('%.0f', value)
-end
-else
-set[#set + 1] = name
-set[#set + 1] = string.format('%.0f %.0f %.0f', value, down, up)
 end
 end
 if #set > 0 then
@@ -14602,6 +15414,42 @@ end
 if #gone > 0 then
 redis.call('HDEL', of.values, unpack(gone))
 end
+end
+function counters.save(of, states)
+for name, state in pairs(states) do
+if state.more and of.followed ~= false then
+counters.tell(of, '+', name)
+end
+if state.less and of.followed ~= false then
+counters.tell(of, '-', name)
+end
+if of.states then
+of.states[name], of.changed[name] = state, state
+end
+end
+if not of.states then
+write(of, states)
+end
+end
+function counters.flush(of)
+write(of, of.changed)
+local records = {}
+for id, record in pairs(of.changed_records or {}) do
+records[#records + 1] = id
+records[#records + 1] = record
+end
+if #records > 0 then
+redis.call('HSET', of.reserved, unpack(records))
+counters.keep(of, of.reserved)
+end
+if #of.made > 0 then
+redis.call('ZADD', of.expiring, unpack(of.made))
+counters.keep(of, of.expiring)
+end
+if #of.ended > 0 then
+redis.call('ZADD', of.expiring, 'GT', unpack(of.ended))
+end
+of.states = nil
 end
 local function give_back(of, record)
 local states, count = {}, 0
@@ -14775,32 +15623,41 @@ of.kept = true
 redis.call('PEXPIRE', of.key, of.window)
 end
 end
-function seeing.see(of, id)
-local added = redis.pcall('ZADD', of.key, 'NX', ms, id)
-if added == 0 then
-if tonumber(redis.call('ZSCORE', of.key, id)) > ms - of.window then
-return 0
-end
-redis.call('ZADD', of.key, ms, id)
-added = 1
-end
-if added == 1 and not of.kept then
-of.kept = true
-redis.call('PEXPIRE', of.key, of.window)
-end
-return added
-end
-function seeing.trim(of)
+function seeing.trim(of, added)
 if of.trimmed then
 return
 end
 of.trimmed = true
 local over = redis.call('ZCARD', of.key) - of.most
 local due = redis.call('ZCOUNT', of.key, '-inf', ms - of.window)
-local count = math.min(MOST_GONE, math.max(over, due))
+local count = math.min(math.max(MOST_GONE, 2 * (added or 0)), math.max(over, due))
 if count > 0 then
 redis.call('ZREM', of.key, unpack(redis.call('ZRANGE', of.key, 0, count - 1)))
 end
+end
+function seeing.see(of, ids)
+local scores = redis.pcall('ZMSCORE', of.key, unpack(ids))
+if scores.err then
+return scores
+end
+local answers, adds, seen = {}, {}, {}
+local since, text = ms - of.window, string.format('%.0f', ms)
+for at, id in ipairs(ids) do
+local score = scores[at]
+if seen[id] or score and tonumber(score) > since then
+answers[at] = false
+else
+answers[at], seen[id] = true, true
+adds[#adds + 1] = text
+adds[#adds + 1] = id
+end
+end
+if #adds > 0 then
+redis.call('ZADD', of.key, unpack(adds))
+redis.call('PEXPIRE', of.key, of.window)
+seeing.trim(of, #adds / 2)
+end
+return answers
 end
 local objects = { prepare = nil, apply = nil, prepare_removal = nil, apply_removal = nil, expires = nil }
 local LARGEST = 9007199254740991
@@ -15485,7 +16342,7 @@ return replies`,
  */
 export const recordRecord: Script<[keys: readonly string[], each: Arg, plan: Arg], [...own: string[], values: Arg], number | string> = {
   name: 'record/record',
-  sha: 'd2c095fb6f6d827f6f845b56547f6e682b861620',
+  sha: 'a80de329d05cc7bc9bb52802a0ac5f938622f918',
   batch: 64,
   sharedKeys: true,
   shared: ["each","plan"],
@@ -16397,7 +17254,7 @@ end
 end
 return replies
 end
-local counters = { open = nil, ready = nil, state = nil, save = nil, keep = nil, tell = nil }
+local counters = { open = nil, ready = nil, state = nil, save = nil, begin = nil, flush = nil, keep = nil, tell = nil }
 local MOST_DUE = 32
 local MOST_CHANGES = 128
 function counters.open(keys, plan)
@@ -16423,6 +17280,12 @@ next_lives = words[9],
 looked = false,
 answer = nil,
 kept = {},
+states = nil,
+changed = nil,
+records = nil,
+changed_records = nil,
+made = nil,
+ended = nil,
 channel = channel,
 followed = nil,
 }
@@ -16438,23 +17301,45 @@ if now >= of.turn then
 of.values, of.expiring, of.reserved, of.lives = of.keys[4], of.keys[5], of.keys[6], of.next_lives
 end
 end
-function counters.state(of, name)
-local text = redis.pcall('HGET', of.values, name)
+local function parsed(of, text)
 if not text then
 return { of.initial, 0, 0 }
 end
 if type(text) == 'table' then
 return text
 end
-local value, down, up = string.match(text, '^(%-?%d+) (%-?%d+) (%d+)$')
+local value, down, up = tonumber(text), 0, 0
 if not value then
-value, down, up = string.match(text, '^%-?%d+$'), 0, 0
-end
+value, down, up = string.match(text, '^(%-?%d+) (%-?%d+) (%d+)$')
 value, down, up = tonumber(value), tonumber(down), tonumber(up)
-if not value or math.abs(value) > 9007199254740991 or down < -9007199254740991 or up > 9007199254740991 then
+end
+if not value or value % 1 ~= 0 or math.abs(value) > 9007199254740991 or down < -9007199254740991 or up > 9007199254740991 then
 return { err = 'ERR ' .. of.values .. ' has a field that no counter wrote: set or delete it' }
 end
 return { value, down, up }
+end
+function counters.state(of, name)
+local known = of.states and of.states[name]
+if known then
+return { known[1], known[2], known[3] }
+end
+return parsed(of, redis.pcall('HGET', of.values, name))
+end
+function counters.begin(of, names)
+local texts = #names > 0 and redis.pcall('HMGET', of.values, unpack(names)) or {}
+if texts.err then
+return texts
+end
+local states = {}
+for at, name in ipairs(names) do
+local state = parsed(of, texts[at])
+if state.err then
+return state
+end
+states[name] = state
+end
+of.states, of.changed, of.made, of.ended = states, {}, {}, {}
+of.records, of.changed_records = of.records or {}, {}
 end
 function counters.keep(of, key)
 if of.lives and not of.kept[key] then
@@ -16471,26 +17356,18 @@ if of.followed then
 redis.pcall('SPUBLISH', of.channel, sign .. name)
 end
 end
-function counters.save(of, states)
+local function write(of, states)
 local set, gone = {}, {}
 for name, state in pairs(states) do
 local value, down, up = state[1], state[2], state[3]
-if state.more then
-counters.tell(of, '+', name)
-end
-if state.less then
-counters.tell(of, '-', name)
-end
-if down == 0 and up == 0 then
-if value == of.initial then
+if down ~= 0 or up ~= 0 then
+set[#set + 1] = name
+set[#set + 1] = string.format('%.0f %.0f %.0f', value, down, up)
+elseif value == of.initial then
 gone[#gone + 1] = name
 else
 set[#set + 1] = name
 set[#set + 1] = string.format('%.0f', value)
-end
-else
-set[#set + 1] = name
-set[#set + 1] = string.format('%.0f %.0f %.0f', value, down, up)
 end
 end
 if #set > 0 then
@@ -16500,6 +17377,42 @@ end
 if #gone > 0 then
 redis.call('HDEL', of.values, unpack(gone))
 end
+end
+function counters.save(of, states)
+for name, state in pairs(states) do
+if state.more and of.followed ~= false then
+counters.tell(of, '+', name)
+end
+if state.less and of.followed ~= false then
+counters.tell(of, '-', name)
+end
+if of.states then
+of.states[name], of.changed[name] = state, state
+end
+end
+if not of.states then
+write(of, states)
+end
+end
+function counters.flush(of)
+write(of, of.changed)
+local records = {}
+for id, record in pairs(of.changed_records or {}) do
+records[#records + 1] = id
+records[#records + 1] = record
+end
+if #records > 0 then
+redis.call('HSET', of.reserved, unpack(records))
+counters.keep(of, of.reserved)
+end
+if #of.made > 0 then
+redis.call('ZADD', of.expiring, unpack(of.made))
+counters.keep(of, of.expiring)
+end
+if #of.ended > 0 then
+redis.call('ZADD', of.expiring, 'GT', unpack(of.ended))
+end
+of.states = nil
 end
 local function give_back(of, record)
 local states, count = {}, 0
@@ -16673,32 +17586,41 @@ of.kept = true
 redis.call('PEXPIRE', of.key, of.window)
 end
 end
-function seeing.see(of, id)
-local added = redis.pcall('ZADD', of.key, 'NX', ms, id)
-if added == 0 then
-if tonumber(redis.call('ZSCORE', of.key, id)) > ms - of.window then
-return 0
-end
-redis.call('ZADD', of.key, ms, id)
-added = 1
-end
-if added == 1 and not of.kept then
-of.kept = true
-redis.call('PEXPIRE', of.key, of.window)
-end
-return added
-end
-function seeing.trim(of)
+function seeing.trim(of, added)
 if of.trimmed then
 return
 end
 of.trimmed = true
 local over = redis.call('ZCARD', of.key) - of.most
 local due = redis.call('ZCOUNT', of.key, '-inf', ms - of.window)
-local count = math.min(MOST_GONE, math.max(over, due))
+local count = math.min(math.max(MOST_GONE, 2 * (added or 0)), math.max(over, due))
 if count > 0 then
 redis.call('ZREM', of.key, unpack(redis.call('ZRANGE', of.key, 0, count - 1)))
 end
+end
+function seeing.see(of, ids)
+local scores = redis.pcall('ZMSCORE', of.key, unpack(ids))
+if scores.err then
+return scores
+end
+local answers, adds, seen = {}, {}, {}
+local since, text = ms - of.window, string.format('%.0f', ms)
+for at, id in ipairs(ids) do
+local score = scores[at]
+if seen[id] or score and tonumber(score) > since then
+answers[at] = false
+else
+answers[at], seen[id] = true, true
+adds[#adds + 1] = text
+adds[#adds + 1] = id
+end
+end
+if #adds > 0 then
+redis.call('ZADD', of.key, unpack(adds))
+redis.call('PEXPIRE', of.key, of.window)
+seeing.trim(of, #adds / 2)
+end
+return answers
 end
 local objects = { prepare = nil, apply = nil, prepare_removal = nil, apply_removal = nil, expires = nil }
 local LARGEST = 9007199254740991
