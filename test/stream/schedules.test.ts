@@ -463,3 +463,30 @@ describe('bad input is refused before anything is written', () => {
     }
   })
 })
+
+test("overlap: 'skip' finds the entry among 2,000 delayed ones, and adds nothing when there are more", async () => {
+  const { stream } = await openStream()
+  await stream.schedule('hourly', { ...HOURLY, overlap: 'skip' })
+  const first = (await stream.schedules.run('hourly')) as string
+  const worker = startWorker(
+    stream,
+    'mail',
+    () => {
+      throw new Error('later')
+    },
+    { retryDelay: '1h' },
+  )
+  await worker.saw('retrying')
+  await worker.worker.close()
+  const delayed = 'pk1:{shop}:stream:reports:delayed:mail'
+  const [own] = await bench.raw.zrangeBuffer(delayed, '0', '0')
+  const others = Array.from({ length: 1999 }, (_, at) => [String(at), `other ${at}`]).flat()
+  await bench.raw.call('ZADD', delayed, ...others)
+  expect(await stream.schedules.run('hourly')).toBeUndefined()
+  await bench.raw.zrem(delayed, own as Buffer)
+  const second = await stream.schedules.run('hourly')
+  expect(second).not.toBe(first)
+  await bench.raw.del('pk1:{shop}:stream:reports')
+  await bench.raw.zadd(delayed, 1, 'one', 2, 'two', 3, 'three')
+  expect(await stream.schedules.run('hourly')).toBeUndefined()
+})

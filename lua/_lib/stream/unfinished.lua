@@ -2,19 +2,22 @@
 -- `list` has name, key of ready and key of delayed of each group. Returns true, false, or 'groups' when the stream has a group that
 -- is not in the list.
 --
--- Reads at most 10,000 delayed entries, and 1,000 entries or 256 KiB of ready; if that does not tell, the entry counts as unfinished.
+-- Reads at most 2,000 delayed entries, and 1,000 entries or 256 KiB of ready, of all groups together. If that does not tell, the
+-- entry counts as unfinished.
 -- @include earlier
 -- @include stream/groups
-local MOST_DELAYED, MOST_READY, MOST_BYTES, STEP = 10000, 1000, 262144, 1000
+local MOST_DELAYED, MOST_READY, MOST_BYTES, STEP = 2000, 1000, 262144, 500
 
--- A member of delayed begins with the entry's id, see `entry.put_delayed`. Its first byte says how many values follow.
-local function is_delayed(delayed, id)
-  if redis.call('ZCARD', delayed) > MOST_DELAYED then
+-- A member of delayed begins with the entry's id, see `entry.put_delayed`. Its first byte says how many values follow. ZSCAN does
+-- not copy members that do not match.
+local function is_delayed(delayed, id, left)
+  left.delayed = left.delayed - redis.call('ZCARD', delayed)
+  if left.delayed < 0 then
     return true
   end
   local cursor, match = '0', '?' .. cmsgpack.pack(id) .. '*'
-  -- Each round visits at least one bucket; a small set is returned at once.
-  for _ = 1, 4 * MOST_DELAYED / STEP do
+  -- Each round visits at least STEP buckets of a table that has at most four times as many buckets as members, or all of a small set.
+  for _ = 1, 8 * MOST_DELAYED / STEP do
     local page = redis.call('ZSCAN', delayed, cursor, 'MATCH', match, 'COUNT', STEP)
     if page[2][1] then
       return true
@@ -27,8 +30,8 @@ local function is_delayed(delayed, id)
   return true
 end
 
-local function is_ready(ready, id)
-  local first, bytes, count = '-', 0, 0
+local function is_ready(ready, id, left)
+  local first = '-'
   for _ = 1, MOST_READY do
     local page = redis.call('XRANGE', ready, first, '+', 'COUNT', 4)
     for _, found in ipairs(page) do
@@ -36,14 +39,14 @@ local function is_ready(ready, id)
         if text == id and found[2][at - 1] == 'i' then
           return true
         end
-        bytes = bytes + #text
+        left.bytes = left.bytes - #text
       end
     end
-    count = count + #page
+    left.ready = left.ready - #page
     if #page < 4 then
       return false
     end
-    if bytes >= MOST_BYTES or count >= MOST_READY then
+    if left.bytes < 0 or left.ready < 0 then
       return true
     end
     first = '(' .. page[4][1]
@@ -69,8 +72,9 @@ local function unfinished(stream, id, list)
       return true
     end
   end
+  local left = { delayed = MOST_DELAYED, ready = MOST_READY, bytes = MOST_BYTES }
   for at = 1, #list, 3 do
-    if is_delayed(list[at + 2], id) or is_ready(list[at + 1], id) then
+    if is_delayed(list[at + 2], id, left) or is_ready(list[at + 1], id, left) then
       return true
     end
   end

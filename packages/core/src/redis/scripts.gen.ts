@@ -21001,7 +21001,7 @@ return replies`,
  */
 export const streamScheduleTick: Script<[limits: Arg], [...all: string[], id: Arg, seen: Arg, next: Arg, payload: Arg, names: Arg], string> = {
   name: 'stream/schedule_tick',
-  sha: 'b75910ed94ce2b2d1371db3c295742c33f5af4db',
+  sha: 'a3d7fdd0d4164e7c23297cc0ea64845f950dcc62',
   batch: 16,
   sharedKeys: false,
   shared: ["limits"],
@@ -21252,13 +21252,14 @@ found[4] or '',
 found[5] or '',
 }
 end
-local MOST_DELAYED, MOST_READY, MOST_BYTES, STEP = 10000, 1000, 262144, 1000
-local function is_delayed(delayed, id)
-if redis.call('ZCARD', delayed) > MOST_DELAYED then
+local MOST_DELAYED, MOST_READY, MOST_BYTES, STEP = 2000, 1000, 262144, 500
+local function is_delayed(delayed, id, left)
+left.delayed = left.delayed - redis.call('ZCARD', delayed)
+if left.delayed < 0 then
 return true
 end
 local cursor, match = '0', '?' .. cmsgpack.pack(id) .. '*'
-for _ = 1, 4 * MOST_DELAYED / STEP do
+for _ = 1, 8 * MOST_DELAYED / STEP do
 local page = redis.call('ZSCAN', delayed, cursor, 'MATCH', match, 'COUNT', STEP)
 if page[2][1] then
 return true
@@ -21270,8 +21271,8 @@ end
 end
 return true
 end
-local function is_ready(ready, id)
-local first, bytes, count = '-', 0, 0
+local function is_ready(ready, id, left)
+local first = '-'
 for _ = 1, MOST_READY do
 local page = redis.call('XRANGE', ready, first, '+', 'COUNT', 4)
 for _, found in ipairs(page) do
@@ -21279,14 +21280,14 @@ for at, text in ipairs(found[2]) do
 if text == id and found[2][at - 1] == 'i' then
 return true
 end
-bytes = bytes + #text
+left.bytes = left.bytes - #text
 end
 end
-count = count + #page
+left.ready = left.ready - #page
 if #page < 4 then
 return false
 end
-if bytes >= MOST_BYTES or count >= MOST_READY then
+if left.bytes < 0 or left.ready < 0 then
 return true
 end
 first = '(' .. page[4][1]
@@ -21311,8 +21312,9 @@ if here and group.pending > 0 and redis.call('XPENDING', stream, group.name, id,
 return true
 end
 end
+local left = { delayed = MOST_DELAYED, ready = MOST_READY, bytes = MOST_BYTES }
 for at = 1, #list, 3 do
-if is_delayed(list[at + 2], id) or is_ready(list[at + 1], id) then
+if is_delayed(list[at + 2], id, left) or is_ready(list[at + 1], id, left) then
 return true
 end
 end

@@ -5,7 +5,7 @@ import type { StreamBound } from './ids.ts'
 export type DeadLetterKind =
   /** Its last attempt failed. */
   | 'failed'
-  /** A handler threw NeverRetryError. */
+  /** A handler threw NeverRetryError, or the worker's `retry` returned false. */
   | 'never-retry'
   /**
    * Its payload is not JSON, or the schema refused it; no handler ran. A letter with the id 0-0 was not written by penknife: it was

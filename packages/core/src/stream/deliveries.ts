@@ -164,7 +164,8 @@ export function createDeliveries(options: DeliveriesOptions): Deliveries {
     if (!ran) return { to: 'dead', why: 'invalid', error }
     if (isNeverRetry(error)) return { to: 'dead', why: 'never-retry', error }
     if (attempt >= maxAttempts) return { to: 'dead', why: 'failed', error }
-    return { to: 'retrying', delayMs: backoffMs(attempt) }
+    const delayMs = backoffMs(attempt, error)
+    return delayMs === false ? { to: 'dead', why: 'never-retry', error } : { to: 'retrying', delayMs }
   }
 
   function giveBack(entry: LeasedEntry, why: WorkerReturnReason): void {

@@ -1,3 +1,4 @@
+import { disown, reportFault } from '../callbacks.ts'
 import { type Duration, durationMs } from '../duration.ts'
 import { invalid } from '../errors.ts'
 import { checkName, checkOptions, wholeNumber } from '../options.ts'
@@ -5,6 +6,7 @@ import type { Safety } from '../redis/durable.ts'
 import { checkSchema, type StandardSchema } from '../standard-schema.ts'
 import type { StreamRetention, StreamOptions } from './option-types.ts'
 import type { WorkerBatchOptions } from './worker-types.ts'
+import { retryAfterOf } from './retry-after.ts'
 
 /** The options of a stream, checked. */
 export interface StreamSettings<T, Out> {
@@ -122,8 +124,8 @@ export interface WorkerSettings {
   readonly leaseMs: number
   readonly timeoutMs: number | undefined
   readonly maxAttempts: number
-  /** The wait before the next attempt after `attempt`. */
-  readonly backoffMs: (attempt: number) => number
+  /** The wait before the next attempt after `attempt` failed with that error; false when there must be none. Never throws. */
+  readonly backoffMs: (attempt: number, error: unknown) => number | false
   /** The id after which a group begins that does not exist yet. */
   readonly from: string
   /** Most entries of one call of the handler. */
@@ -138,6 +140,7 @@ const WORKER = [
   'maxRetryDelay',
   'retryJitter',
   'maxAttempts',
+  'retry',
   'from',
 ]
 
@@ -151,18 +154,43 @@ export function workerSettings(options: WorkerBatchOptions, batched: boolean): W
   if (typeof jitter !== 'number' || !(jitter >= 0 && jitter <= 1)) {
     throw invalid('retryJitter', jitter, 'give a number from 0 to 1')
   }
+  const { retry } = options
+  if (retry !== undefined && typeof retry !== 'function') {
+    throw invalid('retry', retry, 'give a function of the error and the attempt')
+  }
   return {
     concurrency: wholeNumber('concurrency', options.concurrency ?? 10, 1, 1000),
     leaseMs: wholeMs('lease', options.lease ?? 30_000, 100, 86_400_000),
     timeoutMs:
       options.timeout === undefined ? undefined : wholeMs('timeout', options.timeout, 1, 2 ** 31 - 1),
     maxAttempts: wholeNumber('maxAttempts', options.maxAttempts ?? 5, 1, 1000),
-    backoffMs(attempt) {
-      const wait = Math.min(first * 2 ** Math.min(attempt - 1, 40), longest)
-      return Math.round(wait * (1 + Math.random() * jitter))
+    backoffMs(attempt, error) {
+      const decided = retry && decide(retry, error, attempt)
+      if (decided === false) return false
+      const asked = decided ?? retryAfterOf(error)
+      const wait = asked ?? Math.min(first * 2 ** Math.min(attempt - 1, 40), longest)
+      // What the function says is exact. A Retry-After is the soonest time, and many entries may have got the same one.
+      return decided ?? Math.round(wait * (1 + Math.random() * jitter))
     },
     from: startOf(options.from ?? 'oldest'),
     batch: batched ? wholeNumber('batch', options.batch ?? 100, 1, 1000) : 1,
+  }
+}
+
+/** The answer of the application's `retry`; undefined, after a report, when it fails or answers something else. */
+function decide(
+  retry: NonNullable<WorkerBatchOptions['retry']>,
+  error: unknown,
+  attempt: number,
+): number | false | undefined {
+  try {
+    const answer: unknown = retry(error, attempt)
+    if (answer === undefined || answer === false) return answer
+    disown(answer)
+    return wholeMs('the result of retry', answer as Duration, 0)
+  } catch (failure) {
+    reportFault('the retry function of a worker failed; the usual wait is used', failure)
+    return undefined
   }
 }
 

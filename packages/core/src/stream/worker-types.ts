@@ -84,6 +84,13 @@ export interface WorkerOptions {
    * time that a process dies with it. Default: 5.
    */
   readonly maxAttempts?: number
+  /**
+   * Decides after a failed attempt, unless it was the last one or a NeverRetryError: the wait before the next attempt, `false` for
+   * none (the entry goes to the dead letters, `why` is 'never-retry'), or undefined for the usual wait. A wait that it returns is used
+   * as it is, without jitter and above `maxRetryDelay`. If it throws, the usual wait is used. Default: the usual wait, which is that of
+   * a RetryAfterError, or `retryDelay` and so on.
+   */
+  readonly retry?: (error: unknown, attempt: number) => Duration | false | undefined
   /** Where a group that does not exist yet begins: at the oldest entry, at entries added from now on, or after an id. Default: 'oldest'. */
   readonly from?: 'oldest' | 'now' | (string & {})
 }
