@@ -5,7 +5,7 @@ import { gzipSync } from 'node:zlib'
 import { build } from 'esbuild'
 
 /** Bytes, minified, without a client library. Raise it on purpose, in the commit that needs it. */
-const MOST = 147_000
+const MOST = 148_000
 
 const { outputFiles, metafile } = await build({
   stdin: {
@@ -25,9 +25,7 @@ const [output] = outputFiles
 const size = output?.contents.length ?? 0
 console.log(`the limiter alone: ${size} bytes minified, ${gzipSync(output?.contents ?? '').length} gzipped`)
 if (size > MOST) {
-  console.error(
-    `more than ${MOST} bytes: look at what it imports, or raise the bound in scripts/bundle-size.ts`,
-  )
+  console.error(`more than ${MOST} bytes: check its imports, or raise the bound in scripts/bundle-size.ts`)
   process.exitCode = 1
 }
 const strangers = Object.values(metafile.outputs)
