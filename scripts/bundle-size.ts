@@ -25,9 +25,7 @@ const [output] = outputFiles
 const size = output?.contents.length ?? 0
 console.log(`the limiter alone: ${size} bytes minified, ${gzipSync(output?.contents ?? '').length} gzipped`)
 if (size > MOST) {
-  console.error(
-    `more than ${MOST} bytes: look at what it imports, or raise the bound in scripts/bundle-size.ts`,
-  )
+  console.error(`more than ${MOST} bytes: check its imports, or raise the bound in scripts/bundle-size.ts`)
   process.exitCode = 1
 }
 const strangers = Object.values(metafile.outputs)

@@ -1,5 +1,6 @@
 import { describe, expect, onTestFinished, test } from 'vitest'
 
+import { driverOf } from '../../packages/core/src/redis/choose-driver.ts'
 import {
   type ClusterDriver,
   type Link,
@@ -8,7 +9,6 @@ import {
   type ServerDriver,
   type Topology,
 } from '../../packages/core/src/redis/driver.ts'
-import { driverOf } from '../../packages/core/src/redis/given.ts'
 import { type ConnectionHealth, createRoster } from '../../packages/core/src/redis/roster.ts'
 import { startSentinels } from '../../scripts/redis/sentinel.ts'
 import { startProxies } from '../support/cluster-proxies.ts'

@@ -1,7 +1,8 @@
 import { Socket } from 'node:net'
-
 import { expect, onTestFinished, test, vi } from 'vitest'
 
+import { driverOf } from '../../packages/core/src/redis/choose-driver.ts'
+import { Bulk } from '../../packages/core/src/redis/command-args.ts'
 import {
   type Driver,
   type Link,
@@ -9,9 +10,7 @@ import {
   type ConnectionPurpose,
   ReplyError,
 } from '../../packages/core/src/redis/driver.ts'
-import { driverOf } from '../../packages/core/src/redis/given.ts'
 import { type ConnectionHealth, createRoster } from '../../packages/core/src/redis/roster.ts'
-import { Bulk } from '../../packages/core/src/redis/sent.ts'
 import { startProxy } from '../support/proxy.ts'
 import {
   type DriverName,

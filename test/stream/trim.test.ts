@@ -70,7 +70,8 @@ test('a stream grows while a group is stopped, and shrinks after it continues', 
   await Promise.all([billing.saw('done', 1010), mail.saw('done', 1010)])
   // Each step trims a bounded number, so it takes a few.
   await addNumbers(stream, 6 * STEP, 1010)
-  await until('all done', () => billing.of('done').length === 1010 + 6 * STEP)
+  const all = 1010 + 6 * STEP
+  await until('all done', () => [billing, mail].every((worker) => worker.of('done').length === all))
   await addNumbers(stream, STEP, 3000)
   const length = await bench.raw.xlen(ORDERS)
   expect(length).toBeGreaterThanOrEqual(50)

@@ -15,7 +15,7 @@ export type {
   NodeRedisClient,
   NodeRedisCluster,
   NodeRedisSentinel,
-} from './redis/given.ts'
+} from './redis/choose-driver.ts'
 export type { Health } from './redis/health.ts'
 export type { PenknifeEvent } from './redis/penknife-events.ts'
 export {

@@ -2,11 +2,11 @@ import { reportFault } from '../callbacks.ts'
 import type { PenknifeError } from '../errors.ts'
 import { cut, errorText, printable } from '../text.ts'
 import type { Breaker } from './breaker.ts'
+import type { Bulk, CommandArg } from './command-args.ts'
 import type { Deadlines, Timed } from './deadlines.ts'
 import type { Receiver } from './driver.ts'
 import { badReply, failureOf, isReply, replyCode } from './failures.ts'
 import type { Arg, Script, SharedArg } from './script.ts'
-import type { Bulk, Sent } from './sent.ts'
 import type { WaitLimit } from './wait-limit.ts'
 
 /** Characters of a key that an error quotes. */
@@ -100,13 +100,13 @@ export class Batch implements Timed<Batch>, Receiver<unknown> {
   }
 
   /** The arguments of EVALSHA or EVAL: script, number of keys, keys, shared values, arguments. */
-  command(script: Bulk): Sent[] {
+  command(script: Bulk): CommandArg[] {
     const { script: called, shared } = this.bound
     const { sharedKeys } = called
     const own = sharedKeys ? (shared[0] as readonly string[]) : []
     // A script with @item keys takes any number of keys for each item.
     const each = (this.#items[0] as readonly Arg[]).length - called.args.length
-    const args: Sent[] = [script, own.length + each * this.#items.length, ...own]
+    const args: CommandArg[] = [script, own.length + each * this.#items.length, ...own]
     for (const item of this.#items) for (let at = 0; at < each; at++) args.push(item[at] as Arg)
     for (let at = sharedKeys ? 1 : 0; at < shared.length; at++) args.push(shared[at] as Bulk)
     const once = each > 0 && !sharedKeys && !called.manyKeys && this.#sameArgs(each)

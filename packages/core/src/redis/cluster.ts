@@ -1,5 +1,5 @@
+import type { CommandArg } from './command-args.ts'
 import { ReplyError, type Link, NotSent, type Receiver, type Topology } from './driver.ts'
-import type { Sent } from './sent.ts'
 import type { CommandSink } from './sink-types.ts'
 
 /** Wait before the slots are looked up again for a call whose master is not connected. */
@@ -73,7 +73,7 @@ export function createClusterSink(
   function sendTo(
     link: Link | undefined,
     command: string,
-    args: readonly Sent[],
+    args: readonly CommandArg[],
     receiver: Receiver<unknown>,
   ): void {
     if (link?.ready) {

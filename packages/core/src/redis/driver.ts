@@ -1,5 +1,5 @@
+import type { CommandArg } from './command-args.ts'
 import type { Arg } from './script.ts'
-import type { Sent } from './sent.ts'
 
 /**
  * What penknife needs from a Redis client library. A folder beside this file implements it for one library (`ioredis/`, `node-redis/`);
@@ -66,7 +66,7 @@ export interface LineEvents {
 /** A connection to one server. */
 export interface Link extends Line {
   /** Sends a command, in order. Strings in the reply are text. Calls the receiver once, possibly before it returns. */
-  send(command: string, args: readonly Sent[], receiver: Receiver<unknown>): void
+  send(command: string, args: readonly CommandArg[], receiver: Receiver<unknown>): void
   /** Buffers commands until `uncork` writes them at once. For several commands of one tick. */
   cork(): void
   uncork(): void

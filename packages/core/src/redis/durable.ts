@@ -2,11 +2,11 @@ import { createHash } from 'node:crypto'
 
 import { PenknifeError } from '../errors.ts'
 import { errorText } from '../text.ts'
+import { argsOf, type CommandArg } from './command-args.ts'
 import { BLOCK_MS, handOver, type Link, NotSent } from './driver.ts'
 import { movedAway, neverSent, replyCode, saidBy } from './failures.ts'
 import { type Port, Runner, type RunnerOptions } from './runner.ts'
 import type { Arg, Script, SharedArg } from './script.ts'
-import { argsOf, type Sent } from './sent.ts'
 import type { Owner, Servers } from './servers.ts'
 import type { CommandSink } from './sink-types.ts'
 
@@ -189,7 +189,7 @@ function createWaitingSink(
     return waiting.confirmation
   }
 
-  async function call(name: string, args: readonly Sent[], slot: number): Promise<unknown> {
+  async function call(name: string, args: readonly CommandArg[], slot: number): Promise<unknown> {
     const waiting = waitingFor(slot)
     if (waiting?.fit instanceof PenknifeError) throw waiting.fit
     if (!waiting) throw new NotSent("the slot's master is not connected")

@@ -4,10 +4,10 @@ import { invalid, PenknifeError } from '../errors.ts'
 import { checkName, checkOptions, wholeNumber } from '../options.ts'
 import type { Gate } from './batch.ts'
 import { type Breaker, type Breakers, type BreakerOptions, createBreakers } from './breaker.ts'
+import { type Connection, driverOf } from './choose-driver.ts'
 import type { Driver } from './driver.ts'
 import { createDurable, type Safety } from './durable.ts'
 import { atMost, createEndings, type End } from './endings.ts'
-import { type Connection, driverOf } from './given.ts'
 import { type Health, pingFailure, toHealth } from './health.ts'
 import { createKeys, type Keys, type Route } from './keys.ts'
 import { createMovedTime, type MovedTime } from './moved-time.ts'
@@ -15,7 +15,7 @@ import { createPenknifeEvents, type PenknifeEvent } from './penknife-events.ts'
 import { createPolicies, type Policies } from './policies.ts'
 import { openReader, type Reader } from './reader.ts'
 import { createRefusals } from './refusals.ts'
-import { createRepeats } from './repeats.ts'
+import { watchFactories } from './repeated-factories.ts'
 import { createRoster } from './roster.ts'
 import { type Port, Runner } from './runner.ts'
 import type { Arg, Script, SharedArg } from './script.ts'
@@ -176,7 +176,7 @@ export function connect(redis: Connection, options: ConnectOptions = {}): Penkni
   const subscriber = createSubscriber(servers, refusals, watch.tried)
   const endings = createEndings()
   const waiting = createEndings()
-  const repeated = createRepeats()
+  const repeated = watchFactories()
   const movedTime = createMovedTime()
 
   async function closeAll(ms: number): Promise<void> {

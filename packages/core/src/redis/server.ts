@@ -1,7 +1,7 @@
 import { PenknifeError } from '../errors.ts'
 import type { Line } from './driver.ts'
 import { isReply } from './failures.ts'
-import { missingMessage, type Optional } from './missing.ts'
+import { missingMessage, type Optional } from './missing-commands.ts'
 
 /** The features that have demands on a server's settings. */
 export type Feature =

@@ -1,7 +1,7 @@
 import { createClusterSink } from './cluster.ts'
+import type { CommandArg } from './command-args.ts'
 import type { Link, Receiver } from './driver.ts'
 import { isReply } from './failures.ts'
-import type { Sent } from './sent.ts'
 import type { Servers } from './servers.ts'
 import type { CommandSink } from './sink-types.ts'
 
@@ -44,7 +44,7 @@ export function createSink({ commands, cluster }: Servers, onReady: () => void):
   const link = commands as Link
   return Object.assign(state, {
     ready: () => link.ready,
-    send: (command: string, args: readonly Sent[], _slot: number, receiver: Receiver<unknown>) =>
+    send: (command: string, args: readonly CommandArg[], _slot: number, receiver: Receiver<unknown>) =>
       link.send(command, args, receiver),
     together(run: () => void) {
       link.cork()

@@ -1,17 +1,16 @@
 import { tracingChannel } from 'node:diagnostics_channel'
-
 import type { Command, Redis } from 'ioredis'
 
+import { argsOf, bulk, Bulk, type CommandArg } from '../command-args.ts'
 import { handOver, type Receiver } from '../driver.ts'
 import type { Arg } from '../script.ts'
-import { argsOf, bulk, Bulk, type Sent } from '../sent.ts'
 import { toFailure } from './errors.ts'
 
 /** The channel on which ioredis reports its commands. */
 const traced = tracingChannel('ioredis:command')
 
 /** Sends a command on a connection to one server. */
-export type Send = (name: string, args: readonly Sent[], receiver: Receiver<unknown>) => void
+export type Send = (name: string, args: readonly CommandArg[], receiver: Receiver<unknown>) => void
 
 /**
  * Sends commands as `redis.call` does, but without the promise, the two wrappers and the copy of the arguments that ioredis
@@ -48,7 +47,7 @@ export function commandOf(redis: Redis): object {
   return prototype as unknown as object
 }
 
-type DirectClass = new (name: string, sent: readonly Sent[], receiver: Receiver<unknown>) => object
+type DirectClass = new (name: string, sent: readonly CommandArg[], receiver: Receiver<unknown>) => object
 
 /** One for each copy of ioredis in this process. */
 const classes = new WeakMap<object, DirectClass>()
@@ -60,7 +59,7 @@ function directOf(command: object): DirectClass {
   /** The parts of a command that ioredis needs. It finds the others at its own Command, the prototype. */
   class Direct {
     readonly name: string
-    readonly sent: readonly Sent[]
+    readonly sent: readonly CommandArg[]
     readonly inTransaction = false
     /** Not traced, see `createSend`. */
     readonly isTraced = true
@@ -68,7 +67,7 @@ function directOf(command: object): DirectClass {
     readonly resolve: (reply: unknown) => void
     readonly reject: (error: unknown) => void
 
-    constructor(name: string, sent: readonly Sent[], receiver: Receiver<unknown>) {
+    constructor(name: string, sent: readonly CommandArg[], receiver: Receiver<unknown>) {
       this.name = name
       this.sent = sent
       this.resolve = (reply) => receiver.received(textOf(reply))

@@ -3,6 +3,7 @@ import type { Socket } from 'node:net'
 
 import { isPromiseLike } from '../../callbacks.ts'
 import { backoff } from '../backoff.ts'
+import { argsOf, type CommandArg } from '../command-args.ts'
 import {
   type Link,
   type LineEvents,
@@ -14,7 +15,6 @@ import {
 } from '../driver.ts'
 import type { Roster } from '../roster.ts'
 import type { Arg } from '../script.ts'
-import { argsOf, type Sent } from '../sent.ts'
 import { type Client, CONNECT_MS, destroy } from './client.ts'
 import { isOurs, isReply, toFailure, toReply } from './errors.ts'
 import { watchMoves } from './moves.ts'
@@ -226,7 +226,7 @@ function notSent(): NotSent {
   return new NotSent('the connection is not ready')
 }
 
-function wordsOf(command: string, args: readonly Sent[]): (string | Buffer)[] {
+function wordsOf(command: string, args: readonly CommandArg[]): (string | Buffer)[] {
   const words: (string | Buffer)[] = [command]
   for (const arg of argsOf(args)) words.push(textOf(arg))
   return words

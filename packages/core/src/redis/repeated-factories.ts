@@ -20,7 +20,7 @@ const SUSPICIOUS = 100
 const MOST_NAMES = 1000
 
 /** Counts the objects of each name. Warns once when an object is created again and again, as in a request handler. */
-export function createRepeats(): (feature: Feature, space: string, name: string) => void {
+export function watchFactories(): (feature: Feature, space: string, name: string) => void {
   const made = new Map<string, number>()
   let warned = false
   return (feature, space, name) => {

@@ -1,7 +1,7 @@
 import type { Arg } from './script.ts'
 
 /** An argument of a command. */
-export type Sent = Arg | Bulk
+export type CommandArg = Arg | Bulk
 
 /** An argument that is sent many times. `text` is its wire format, one character for each byte. */
 export class Bulk {
@@ -15,7 +15,7 @@ export class Bulk {
 }
 
 /** The arguments as a client library takes them. */
-export function argsOf(sent: readonly Sent[]): Arg[] {
+export function argsOf(sent: readonly CommandArg[]): Arg[] {
   return sent.map((each) => (each instanceof Bulk ? each.arg : each))
 }
 
