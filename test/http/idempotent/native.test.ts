@@ -1,4 +1,4 @@
-import { once } from 'node:events'
+import { once as event } from 'node:events'
 import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http'
 import { connect as connectHttp2, createServer as createHttp2Server } from 'node:http2'
 import type { AddressInfo } from 'node:net'
@@ -110,7 +110,7 @@ test('a response above the cap is sent as it is written, with back-pressure, and
         const [name = ''] = await claims()
         expect(response.write(part)).toBe(false)
         response.once('drain', () => drained++)
-        await once(response, 'drain')
+        await event(response, 'drain')
         noted = await features.raw.get(name)
         response.write(part)
         response.end(part)
@@ -148,7 +148,7 @@ test('a status and a chunk that Node refuses are errors of the handler', async (
     nodeApp((_request, response) => {
       for (const chunk of [7, {}, Symbol('x')])
         expect(() => response.end(chunk as never)).toThrow('text or bytes')
-      expect(() => response.write(null as never)).toThrow('text or bytes')
+      expect(() => response.write(null)).toThrow('text or bytes')
       response.statusCode = 42
       try {
         response.end('x')
