@@ -197,7 +197,7 @@ test('a response that breaks off in the middle is not stored; its claim is no lo
           response.destroy()
         } else response.end('whole')
       },
-      forNode(features.space, { tenant, lease: '1s' }),
+      forNode(features.space, { tenant, lease: '3s' }),
     ),
   )
   await expect(post(url)).rejects.toThrow(/hang up|aborted|ECONNRESET/)
