@@ -77,7 +77,7 @@ describe.each(['express', 'koa', 'node'])('on %s', (framework) => {
     await using server = await serve(framework)
     const slow = pay(server, 'a')
     await server.program.printed(/charging a/)
-    await new Promise((resolve) => setTimeout(resolve, 1600))
+    await new Promise((resolve) => setTimeout(resolve, 2600))
     expect((await pay(server, 'a')).status).toBe(409)
     await go('a')
     expect((await slow).text).toBe(`charge 1 by ${server.program.pid}`)

@@ -1,3 +1,4 @@
+import { once as event } from 'node:events'
 import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http'
 import { connect as connectHttp2, createServer as createHttp2Server } from 'node:http2'
 import type { AddressInfo } from 'node:net'
@@ -49,11 +50,11 @@ function post(url: string, headers: Readonly<Record<string, string>> = {}): Prom
 
 /** A handler of node:http behind the middleware. */
 function nodeApp(
-  handle: (request: IncomingMessage, response: ServerResponse) => void,
-  once = forNode(features.space, { tenant }),
+  handle: (request: IncomingMessage, response: ServerResponse) => unknown,
+  middleware = forNode(features.space, { tenant }),
 ): RequestListener {
   return (request, response) =>
-    void once(request, response).then((passed) => passed && handle(request, response))
+    void middleware(request, response).then((passed) => passed && handle(request, response))
 }
 
 const writers: Readonly<Record<string, (response: ServerResponse) => void>> = {
@@ -99,6 +100,29 @@ test.each(Object.entries(writers))('a response of %s is sent and replayed whole'
   expect(second.headers['idempotent-replayed']).toBe('true')
 })
 
+test('a response above the cap is sent as it is written, with back-pressure, and noted before its first byte', async () => {
+  let drained = 0
+  let noted: string | null = null
+  const part = 'x'.repeat(100_000)
+  const url = await listen(
+    nodeApp(
+      async (_request, response) => {
+        const [name = ''] = await claims()
+        expect(response.write(part)).toBe(false)
+        response.once('drain', () => drained++)
+        await event(response, 'drain')
+        noted = await features.raw.get(name)
+        response.write(part)
+        response.end(part)
+      },
+      forNode(features.space, { tenant, maxResponseBytes: 1000 }),
+    ),
+  )
+  expect((await post(url)).text).toBe(part.repeat(3))
+  expect([drained, String(noted).slice(44)]).toEqual([1, 'it is longer than 1000 bytes'])
+  expect((await post(url)).status).toBe(409)
+})
+
 test('to the handler a held response appears to be sent', async () => {
   const seen: unknown[] = []
   const url = await listen(
@@ -118,10 +142,13 @@ test('to the handler a held response appears to be sent', async () => {
   expect(new Set(seen.slice(6))).toEqual(new Set(['ended', true]))
 })
 
-test('a status that Node refuses is an error of the handler', async () => {
+test('a status and a chunk that Node refuses are errors of the handler', async () => {
   const errors: unknown[] = []
   const url = await listen(
     nodeApp((_request, response) => {
+      for (const chunk of [7, {}, Symbol('x')])
+        expect(() => response.end(chunk as never)).toThrow('text or bytes')
+      expect(() => response.write(null)).toThrow('text or bytes')
       response.statusCode = 42
       try {
         response.end('x')
@@ -170,7 +197,7 @@ test('a response that breaks off in the middle is not stored; its claim is no lo
           response.destroy()
         } else response.end('whole')
       },
-      forNode(features.space, { tenant, lease: '1s' }),
+      forNode(features.space, { tenant, lease: '3s' }),
     ),
   )
   await expect(post(url)).rejects.toThrow(/hang up|aborted|ECONNRESET/)

@@ -16,10 +16,10 @@ import Koa from 'koa'
 
 import { pattern } from '../../../scripts/redis/clients.ts'
 
-const { REDIS = '', FRAMEWORK = '', HOLD, LEASE = '1s' } = process.env
+const { REDIS = '', FRAMEWORK = '', HOLD, LEASE = '2s' } = process.env
 const raw = new Redis(REDIS)
 const space = connect(pattern(REDIS)).space('test')
-const options = { tenant: () => 'ann', lease: LEASE as '1s' } as const
+const options = { tenant: () => 'ann', lease: LEASE as '2s' } as const
 
 async function charge(order: string): Promise<string> {
   const nth = await raw.incr(`charges:${order}`)

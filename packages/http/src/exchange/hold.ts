@@ -11,8 +11,11 @@ export interface HoldOptions {
   readonly maxBytes: number
   /** Called with the whole body when the handler ended the response. The response is sent when the promise resolves. */
   readonly ended: (body: Buffer) => Promise<void>
-  /** Called when the body has more bytes than that. From then on the response is sent as the handler writes it. */
-  readonly tooLarge: () => void
+  /**
+   * Called when the body has more bytes than that. When the promise resolves, the response is sent as far as it was written, and then as
+   * the handler writes it.
+   */
+  readonly tooLarge: () => Promise<void>
   /** Called when nobody will end the response: it was broken off in the middle, or the application took over the socket. */
   readonly abandoned: () => void
 }
@@ -63,8 +66,8 @@ type Callback = (error?: Error) => void
 /**
  * Holds a response back until the handler ended it and `ended` has settled, so that no client has a response that is not stored.
  *
- *     held ── end() ──> ended ── stored, or not ──> open (the response is sent)
- *       └──── more than maxBytes ─────────────────> open
+ *     held ── end() ──────────> settling: `ended` ────> open (the response is sent)
+ *       └──── over maxBytes ──> settling: `tooLarge` ──> open
  *
  * To the handler the response appears to be sent: `headersSent` and `writableEnded` are true as soon as they would be. A response that
  * is to be sent in parts (`flushHeaders`, or the type text/event-stream) is an error, because its client would wait for the end.
@@ -75,8 +78,10 @@ export function holdResponse(
 ): void {
   const response = native as ServerResponse & { [HELD]?: Held | undefined }
   const { write, end, writeHead, flushHeaders } = response
-  let state: 'held' | 'ended' | 'open' = 'held'
+  let state: 'held' | 'settling' | 'open' = 'held'
   let begun = false
+  /** Once the handler ended the response. */
+  let ending: { readonly callback: Callback | undefined } | undefined
   let chunks: Buffer[] = []
   let size = 0
 
@@ -87,69 +92,69 @@ export function holdResponse(
     delete (response as { writableEnded?: boolean }).writableEnded
   }
 
-  /** Adds a chunk to the held body. False when the body is now too large, and was written. */
-  function hold(chunk: unknown, encoding: unknown): boolean {
-    begun = true
-    if (chunk === undefined || chunk === null) return true
-    const bytes =
-      typeof chunk === 'string'
-        ? Buffer.from(chunk, typeof encoding === 'string' ? (encoding as BufferEncoding) : 'utf8')
-        : Buffer.from(chunk as Uint8Array)
-    chunks.push(bytes)
-    size += bytes.length
-    if (size <= maxBytes) return true
-    const held = chunks
-    chunks = []
-    open()
-    tooLarge()
-    write.call(response, Buffer.concat(held), 'utf8', undefined)
-    return false
+  /** Sends what is held when the promise has settled. */
+  function settle(promise: Promise<void>): void {
+    state = 'settling'
+    promise
+      .catch((error: unknown) => reportFault('an idempotent response could not be stored', error))
+      .then(sendHeld, sendHeld)
   }
 
-  function send(body: Buffer, callback: Callback | undefined): void {
+  function sendHeld(): void {
+    if (state === 'open') return
     open()
+    const body = Buffer.concat(chunks)
+    chunks = []
     try {
-      // HTTP/2 refuses to write an empty body where there is none.
-      end.call(response, body.length === 0 ? undefined : body, 'utf8', callback)
+      if (ending) {
+        // HTTP/2 refuses to write an empty body where there is none.
+        end.call(response, body.length === 0 ? undefined : body, 'utf8', ending.callback)
+      } else {
+        write.call(response, body, 'utf8', undefined)
+        response.emit('drain')
+      }
     } catch (error) {
       reportFault('an idempotent response could not be sent', error)
       response.destroy()
     }
   }
 
+  function hold(chunk: string | Uint8Array, encoding: unknown): void {
+    begun = true
+    const bytes =
+      typeof chunk === 'string'
+        ? Buffer.from(chunk, typeof encoding === 'string' ? (encoding as BufferEncoding) : 'utf8')
+        : Buffer.from(chunk)
+    chunks.push(bytes)
+    size += bytes.length
+    if (size > maxBytes && state === 'held') settle(tooLarge())
+  }
+
   function heldWrite(...args: unknown[]): boolean {
     if (state === 'open') return write.apply(response, args as Parameters<typeof write>)
     const [chunk, encoding] = args
     const callback = args.find((arg) => typeof arg === 'function') as Callback | undefined
-    if (state === 'ended') {
+    if (ending) {
       if (callback) process.nextTick(callback, new Error('write after end'))
       return false
     }
     refuseEvents(response)
-    const more = hold(chunk, encoding)
+    hold(chunkOf(chunk), encoding)
     if (callback) process.nextTick(callback)
-    return more || !response.writableNeedDrain
+    return state === 'held'
   }
 
   function heldEnd(...args: unknown[]): ServerResponse {
     if (state === 'open') return end.apply(response, args as Parameters<typeof end>)
-    if (state === 'ended') return response
-    const [chunk, encoding] = args
-    const callback = args.find((arg) => typeof arg === 'function') as Callback | undefined
-    const { statusCode } = response
+    if (ending) return response
     // Node throws here, before it sends anything.
-    if (!isStatus(statusCode)) return end.apply(response, args as Parameters<typeof end>)
-    if (!hold(typeof chunk === 'function' ? undefined : chunk, encoding))
-      return end.call(response, undefined, 'utf8', callback)
-    state = 'ended'
+    if (!isStatus(response.statusCode)) return end.apply(response, args as Parameters<typeof end>)
+    const [chunk] = args
+    if (typeof chunk !== 'function' && chunk !== undefined && chunk !== null) hold(chunkOf(chunk), args[1])
+    begun = true
     response[HELD] = undefined
-    const body = Buffer.concat(chunks)
-    chunks = []
-    const sendIt = (): void => send(body, callback)
-    ended(body).then(sendIt, (error: unknown) => {
-      reportFault('an idempotent response could not be stored', error)
-      sendIt()
-    })
+    ending = { callback: args.find((arg) => typeof arg === 'function') as Callback | undefined }
+    if (state === 'held') settle(ended(Buffer.concat(chunks)))
     return response
   }
 
@@ -178,7 +183,7 @@ export function holdResponse(
     flushHeaders: heldFlushHeaders,
   })
   define(response, 'headersSent', () => begun)
-  define(response, 'writableEnded', () => state === 'ended')
+  define(response, 'writableEnded', () => ending !== undefined)
   response[HELD] = {
     abandon() {
       // What is written from now on is not the response: Koa 3 ends one with nothing.
@@ -187,8 +192,15 @@ export function holdResponse(
     },
   }
   endingOf(native).onEnd((outcome) => {
-    if (state === 'held' && (begun || outcome === 'detached')) abandoned()
+    if (!ending && state !== 'open' && (begun || outcome === 'detached')) abandoned()
   })
+}
+
+/** A chunk that Node would accept; Node itself gets it only later. */
+function chunkOf(chunk: unknown): string | Uint8Array {
+  if (typeof chunk === 'string' || chunk instanceof Uint8Array) return chunk
+  const error = new TypeError(`A chunk of a response must be text or bytes, not ${typeof chunk}`)
+  throw Object.assign(error, { code: 'ERR_INVALID_ARG_TYPE' })
 }
 
 function define(response: ServerResponse, name: 'headersSent' | 'writableEnded', get: () => boolean): void {

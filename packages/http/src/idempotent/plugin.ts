@@ -125,7 +125,7 @@ export const idempotentPlugin: Plugin<[space: Space, options: IdempotentOptions]
         tooLarge() {
           const reason = `it is longer than ${settings.maxResponseBytes} bytes`
           warnOnce(CODE, name, `idempotent '${name}': a response was not stored, because ${reason}`)
-          claim.store('lost', reason).catch(failed).finally(end)
+          return atMost(claims.deadlineMs, claim.store('lost', reason).catch(failed).finally(end))
         },
         abandoned() {
           claim.lapse()
