@@ -1,4 +1,13 @@
-import { createNotifier, createStream, type Health, type PenknifeEvent, type Space } from '@penknife/core'
+import {
+  createLeaderboard,
+  createLock,
+  createNotifier,
+  createRateLimiter,
+  createStream,
+  type Health,
+  type PenknifeEvent,
+  type Space,
+} from '@penknife/core'
 import { Redis } from 'ioredis'
 import { expect, onTestFinished, test } from 'vitest'
 
@@ -61,6 +70,67 @@ test('health of open connections is ok, with their number for each purpose', asy
       ['subscriber', { open: 1, ready: 1, reason: undefined }],
     ]),
   )
+})
+
+// As docs/operations.md says under "Connections".
+test.each<[feature: string, opens: readonly string[], use: (space: Space) => Promise<unknown>]>([
+  [
+    'a rate limiter',
+    [],
+    (space) =>
+      createRateLimiter(space, 'api', {
+        rules: [{ name: 'r', limit: 1, window: '1h' }],
+        deadline: '5s',
+      }).take('a'),
+  ],
+  [
+    'a leaderboard',
+    [],
+    (space) => createLeaderboard(space, 'points', { windows: { all: 'all-time' } }).increment('ann', 1),
+  ],
+  ['adding to a stream', [], (space) => createStream(space, 'orders', { groups: ['a'] }).add(1)],
+  ['publishing', [], (space) => createNotifier(space, 'main').publish('room', 1)],
+  ['a free lock', [], (space) => createLock(space, 'l').tryAcquire('k')],
+  [
+    'a worker',
+    ['reader', 'subscriber'],
+    async (space) => startWorker(createStream(space, 'orders', { groups: ['a'] }), 'a', () => {}),
+  ],
+  [
+    'a replay that follows',
+    ['reader'],
+    async (space) => {
+      const stream = createStream<number>(space, 'orders', { groups: ['a'] })
+      await stream.add(1)
+      const replay = stream.replay({ follow: true })[Symbol.asyncIterator]()
+      await replay.next()
+      // It has to wait for the next one.
+      replay.next().catch(() => {})
+    },
+  ],
+  ['durable calls', ['durable'], (space) => failure(safely(space, REPLICATED)())],
+  [
+    'a subscription',
+    ['subscriber'],
+    (space) => createNotifier(space, 'main').subscribe(['room'], { onEvent: () => {} }),
+  ],
+  [
+    'waiting for a lock',
+    ['subscriber'],
+    async (space) => {
+      const lock = createLock(space, 'l')
+      await lock.tryAcquire('k')
+      lock.acquire('k', { wait: '1m' }).catch(() => {})
+    },
+  ],
+])('%s opens, beside the connection for commands: %j', async (_, opens, use) => {
+  const server = await ownRedis()
+  const penknife = await openReady(pattern(server.url))
+  await use(penknife.space('shop'))
+  const others = async (): Promise<string[]> =>
+    (await penknife.health()).connections.map(({ purpose }) => purpose).toSorted()
+  await until('they are there', async () => (await others()).length > opens.length)
+  expect(await others()).toEqual(['commands', ...opens])
 })
 
 test.each<['reader' | 'subscriber' | 'durable', (space: Space) => unknown]>([
@@ -165,8 +235,9 @@ test('a connection that is cut and back at once is no trouble', async () => {
 test('on a cluster one master that cannot be reached makes health degraded, until it can', async () => {
   const { proxies, options } = await startProxies(clusterBench.cluster)
   const penknife = open(clusterPattern(clusterBench.cluster, options), { deadline: 500 })
-  const counts = spacesOnAll(penknife).map((space) => counters(space, 500))
-  await Promise.all(counts.map((count) => count('a')))
+  const spaces = spacesOnAll(penknife)
+  await Promise.all(spaces.map((space) => counters(space, 15_000)('a')))
+  const counts = spaces.map((space) => counters(space, 500))
   await until('all is well', async () => (await penknife.health()).status === 'ok')
   await proxies[1]!.leave()
   await until('a call noticed', async () => (await failure(counts[1]!('a'))).code === 'PENKNIFE_UNAVAILABLE')

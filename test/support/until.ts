@@ -4,7 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 export async function until(
   what: string,
   holds: () => boolean | Promise<boolean>,
-  withinMs: number = 10_000,
+  withinMs: number = 30_000,
 ): Promise<void> {
   const end = performance.now() + withinMs
   while (!(await holds())) {

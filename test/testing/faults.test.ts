@@ -38,10 +38,10 @@ test('a client of the application sees the failure, too, at the same URL before 
 })
 
 test('while Redis is slow a call that it carries out ends with fate unknown', async () => {
-  const penknife = open(new Redis(redis.url, { lazyConnect: true }), { deadline: 200 })
+  const penknife = open(new Redis(redis.url, { lazyConnect: true }), { deadline: 1500 })
   const stream = createStream<number>(penknife.space('shop'), 'orders', { groups: ['bill'] })
   await stream.add(1)
-  await redis.faults.slow(600)
+  await redis.faults.slow('20s')
   expect(await failure(stream.add(2))).toMatchObject({ code: 'PENKNIFE_TIMEOUT', fate: 'unknown' })
   await redis.faults.none()
   expect((await stream.read()).items.map(({ payload }) => payload)).toEqual([1, 2])

@@ -1,6 +1,6 @@
 import { errorText } from '../text.ts'
 import { type Line, whenReady } from './driver.ts'
-import { neverSent } from './failures.ts'
+import { isReply } from './failures.ts'
 import type { PolicyInUse } from './policies.ts'
 import type { RefusedCalls } from './refusals.ts'
 import type { ConnectionHealth } from './roster.ts'
@@ -51,6 +51,9 @@ export function toHealth(unavailable: string | undefined, latencyMs: number, kno
   }
 }
 
+/** How often it is sent: repeating it does no harm. */
+const PINGS = 3
+
 /** Why the server does not answer a PING in time; undefined if it does. Waits for a connection that is being made. */
 export async function pingFailure(line: Line, ms: number): Promise<string | undefined> {
   const late = new AbortController()
@@ -58,14 +61,16 @@ export async function pingFailure(line: Line, ms: number): Promise<string | unde
   const tooLate = `no answer to a PING within ${ms} ms`
   const ping = (): Promise<unknown> => Promise.race([line.call('ping'), aborted(late.signal, tooLate)])
   try {
-    if (!line.ready) await whenReady(line, late.signal)
-    // The connection may just have been replaced by another one.
-    await ping().catch(async (error: unknown) => {
-      if (!neverSent(error)) throw error
-      await whenReady(line, late.signal)
-      await ping()
-    })
-    return undefined
+    for (let attempt = 1; ; attempt++) {
+      if (!line.ready) await whenReady(line, late.signal)
+      try {
+        await ping()
+        return undefined
+      } catch (error) {
+        // Its connection may just have broken: the line makes another one, and a cluster has others.
+        if (late.signal.aborted || isReply(error) || attempt === PINGS) throw error
+      }
+    }
   } catch (error) {
     return late.signal.aborted ? tooLate : errorText(error)
   } finally {
