@@ -91,17 +91,6 @@ async function handle(delivery: Delivery<Job>): Promise<void> {
   if (random.next() < 0.1) throw new Error('fails after its commit')
 }
 
-const worker = jobs.worker('work', handle, {
-  lease: LEASE_MS,
-  concurrency: 20,
-  retryDelay: 20,
-  maxAttempts: 1000,
-})
-worker.on((event) => {
-  if (event.kind === 'dead') throw new Error(`a job died: ${String(event.error)}`)
-})
-const loops = [1, 2].map(produce)
-
 process.once('SIGTERM', () => {
   until.closing = true
   journal.write({ k: 'closing' })
@@ -113,3 +102,13 @@ process.once('SIGTERM', () => {
     })
 })
 journal.write({ k: 'born' })
+const worker = jobs.worker('work', handle, {
+  lease: LEASE_MS,
+  concurrency: 20,
+  retryDelay: 20,
+  maxAttempts: 1000,
+})
+worker.on((event) => {
+  if (event.kind === 'dead') throw new Error(`a job died: ${String(event.error)}`)
+})
+const loops = [1, 2].map(produce)
