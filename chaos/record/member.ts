@@ -80,7 +80,7 @@ async function handle(delivery: Delivery<Job>): Promise<void> {
   const { payload: job } = delivery
   if (random.next() < 0.1) throw new Error('fails before its commit')
   // Some take longer than a lease.
-  if (random.next() < 0.05) await delay(random.int(0, 2 * LEASE_MS))
+  if (random.next() < config.slow) await delay(random.int(0, 2 * LEASE_MS))
   const commit = (): Promise<void> =>
     commitJob(objects, delivery).then((answer) => {
       if (!answer.ok && !answer.lost) throw new Error(JSON.stringify(answer.refused))
