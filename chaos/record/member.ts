@@ -80,7 +80,7 @@ async function handle(delivery: Delivery<Job>): Promise<void> {
   const { payload: job } = delivery
   if (random.next() < 0.1) throw new Error('fails before its commit')
   // Some take longer than a lease.
-  if (random.next() < 0.05) await delay(random.int(0, 2 * LEASE_MS))
+  if (random.next() < config.slow) await delay(random.int(0, 2 * LEASE_MS))
   const commit = (): Promise<void> =>
     commitJob(objects, delivery).then((answer) => {
       if (!answer.ok && !answer.lost) throw new Error(JSON.stringify(answer.refused))
@@ -90,17 +90,6 @@ async function handle(delivery: Delivery<Job>): Promise<void> {
   if (random.next() < 0.1) await commit()
   if (random.next() < 0.1) throw new Error('fails after its commit')
 }
-
-const worker = jobs.worker('work', handle, {
-  lease: LEASE_MS,
-  concurrency: 20,
-  retryDelay: 20,
-  maxAttempts: 1000,
-})
-worker.on((event) => {
-  if (event.kind === 'dead') throw new Error(`a job died: ${String(event.error)}`)
-})
-const loops = [1, 2].map(produce)
 
 process.once('SIGTERM', () => {
   until.closing = true
@@ -113,3 +102,13 @@ process.once('SIGTERM', () => {
     })
 })
 journal.write({ k: 'born' })
+const worker = jobs.worker('work', handle, {
+  lease: LEASE_MS,
+  concurrency: 20,
+  retryDelay: 20,
+  maxAttempts: 1000,
+})
+worker.on((event) => {
+  if (event.kind === 'dead') throw new Error(`a job died: ${String(event.error)}`)
+})
+const loops = [1, 2].map(produce)

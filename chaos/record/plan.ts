@@ -27,6 +27,8 @@ export interface MemberConfig {
   readonly url: string
   readonly seed: number
   readonly sabotage: readonly Sabotage[]
+  /** The share of handlers that take longer than a lease, 0 to 1. */
+  readonly slow: number
 }
 
 /** And what the harness adds. */

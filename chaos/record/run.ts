@@ -37,6 +37,8 @@ export interface RecordChaosOptions {
   /** Only these faults. Default: all. */
   readonly faults?: readonly string[]
   readonly sabotage?: readonly Sabotage[]
+  /** The share of handlers that take longer than a lease. Default: 0.05. */
+  readonly slow?: number
   /** Leaves the journals there when a claim is broken, and logs where. Default: false. */
   readonly keepJournals?: boolean
   readonly log?: (line: string) => void
@@ -54,7 +56,7 @@ export interface RecordChaosResult extends Verdict {
  */
 export async function runRecordChaos(options: RecordChaosOptions): Promise<RecordChaosResult> {
   const { seed, seconds, members = 4, betweenMs = [100, 400] } = options
-  const { sabotage = [], log = () => {} } = options
+  const { sabotage = [], slow = 0.05, log = () => {} } = options
   const started = performance.now()
   const folder = await mkdtemp(join(tmpdir(), 'penknife-chaos-'))
   const redis = await startRedis({ persist: true })
@@ -64,7 +66,7 @@ export async function runRecordChaos(options: RecordChaosOptions): Promise<Recor
   let kept = false
   try {
     const member = await bundle(new URL('member.ts', import.meta.url), folder, 'member')
-    const config: MemberConfig = { url: proxy.url, seed, sabotage }
+    const config: MemberConfig = { url: proxy.url, seed, sabotage, slow }
     for (let at = 1; at <= members; at++) cast.start(`member-${at}`, member, config)
     const random = createRandom(seed)
     const scene: Scene = { redis, proxy, random, journal, alone: oneAtATime() }

@@ -6,9 +6,12 @@ import { runProgram } from '../support/program.ts'
 
 const at = (name: string): string => new URL(`../../examples/${name}/main.ts`, import.meta.url).pathname
 
-test.each(['express', 'koa', 'nudges', 'standalone', 'tickets'])('examples/%s fits on a screen', (name) => {
-  expect(readFileSync(at(name), 'utf8').split('\n').length).toBeLessThan(60)
-})
+test.each(['express', 'ingest', 'instant', 'koa', 'nudges', 'quota', 'standalone', 'tickets'])(
+  'examples/%s fits on a screen',
+  (name) => {
+    expect(readFileSync(at(name), 'utf8').split('\n').length).toBeLessThan(60)
+  },
+)
 
 test('the standalone example limits, handles, ranks and notifies, and ends by itself', async () => {
   const program = runProgram(at('standalone'))
@@ -42,6 +45,40 @@ test('the tickets example sells two seats once each, and gives back an abandoned
     'cem: committed, receipt of cem',
     'sold to ann and cem, 0 left',
   ])
+})
+
+test.each([
+  ['ingest', ['200 new of 300', 'ranking and stream agree']],
+  [
+    'instant',
+    [
+      'shown at once: are you there?, hello',
+      'mailed: bob: are you there?, bob: hello',
+      'unread: 2, 3 attempts',
+    ],
+  ],
+  [
+    'quota',
+    [
+      'queued, 2 calls and 60 credits left',
+      'queued before, 2 calls and 60 credits left',
+      "floor of counters 'credits'",
+      'queued, 1 calls and 20 credits left',
+      'queued, 2 calls and 0 credits left',
+      'queued, 0 calls and 90 credits left',
+      "ceiling of counters 'calls' and floor of counters 'credits'",
+      '4 jobs',
+    ],
+  ],
+])('the %s example changes everything of a call, or nothing', async (name, lines) => {
+  const { code, output } = await runProgram(at(name)).ended
+  expect(code, output).toBe(0)
+  expect(
+    output
+      .trim()
+      .split('\n')
+      .filter((line) => !line.includes('Warning')),
+  ).toEqual(lines)
 })
 
 test.each(['express', 'koa'])('the %s example limits, logs, ranks and notifies', async (name) => {

@@ -22,7 +22,7 @@ test(`whatever befalls processes, Redis and the network, effects are made once (
     'kill -9',
   ])
   for (const what of ['jobs', 'answers', 'answers again', 'commits: now', 'commits: before'])
-    expect(counts[what], what).toBeGreaterThan(10)
+    expect(counts[what] ?? 0, what).toBeGreaterThan(0)
 }, 200_000)
 
 const NO_FENCE = {
@@ -50,6 +50,7 @@ test.each([
         faults: ['freeze and thaw', 'connections cut'],
         betweenMs: [100, 300],
         sabotage: [sabotage],
+        slow: 0.5,
       })
       for (const found of claims) if (found.against.length > 0) broken.add(found.claim)
     }
