@@ -6,6 +6,7 @@ import {
   createObjects,
   createOnce,
   createSemaphore,
+  fencedWrite,
   type Space,
 } from '@penknife/core'
 import { Redis } from 'ioredis'
