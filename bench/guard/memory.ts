@@ -67,6 +67,10 @@ const CASES: readonly Case[] = [
     },
   },
   {
+    what: 'fence and its value, 16 bytes',
+    make: (space) => (at) => fencedWrite(space, { key: `order-${at}`, token: 1 }, 'receipt-000000'),
+  },
+  {
     what: 'lock that is taken',
     keys: 100_000,
     make: (space) => {
