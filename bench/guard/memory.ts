@@ -6,6 +6,7 @@ import {
   createObjects,
   createOnce,
   createSemaphore,
+  fencedWrite,
   type Space,
 } from '@penknife/core'
 import { Redis } from 'ioredis'
@@ -64,6 +65,10 @@ const CASES: readonly Case[] = [
       const carts = createObjects(space, 'carts')
       return (at) => carts.set(`cart-${at}`, { items: ['sku-1'], total: at })
     },
+  },
+  {
+    what: 'fence and its value, 16 bytes',
+    make: (space) => (at) => fencedWrite(space, { key: `order-${at}`, token: 1 }, 'receipt-000000'),
   },
   {
     what: 'lock that is taken',

@@ -1,16 +1,16 @@
---- Complete what was claimed: keep its result or its failure, or forget it; those who wait are told.
+--- Complete a claim: store its result or its failure, or delete it; and notify waiting callers.
 --
--- Invariant: only the claim in force, or the last one while nobody took it over, is completed, and once. A repetition by a caller that
--- heard no answer finds no claim of its own and is told 0: it then reads the result (claim.lua). The message goes out before the write,
--- which cannot be refused any more; one that is not delivered costs a waiter the rest of the claim's lease.
+-- Invariant: only the claim in force, or the last one while nobody took it over, is completed, and once. A caller that got no answer and
+-- repeats the call finds no claim of its own and gets 0: it then reads the result (claim.lua). The message is published before the write,
+-- which cannot be refused any more. When it is not delivered, a waiting caller asks at the end of the claim's lease.
 -- @batch 32
--- @full runs         what was done must be kept, or it is done again
+-- @full runs         the result must be stored, or the body runs again
 -- @include guard/claiming
--- @shared window     milliseconds that it is kept; 0 to forget it
+-- @shared window     milliseconds for which it is stored; 0 to delete it
 -- @item key key      string: the claim
--- @item arg live     pub/sub channel of those who wait; of the same slot
+-- @item arg live     pub/sub channel of waiting callers; of the same slot
 -- @item arg token    of the claim
--- @item arg kind     "d" with a result, "f" with a failure, "n" to let somebody else try
+-- @item arg kind     "d" with a result, "f" with a failure, "n" to let another caller try
 -- @item arg result   JSON, or the failure's message
 -- @returns integer   1 when it was completed, 0 when the claim was taken over or completed before
 

@@ -1,8 +1,8 @@
---- Forget what came of a run; one under way goes on.
+--- Delete the stored result of a run. A run in progress goes on.
 -- @batch 128
 -- @full runs         it deletes
--- @item key key      string: the claim, or what came of it
--- @returns integer   1 if something was kept
+-- @item key key      string: the claim, or its result
+-- @returns integer   1 if a result was stored
 
 local function item(key)
   local text = redis.pcall('GET', key)

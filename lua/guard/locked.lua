@@ -1,4 +1,4 @@
---- Say who has a lock, and how many wait.
+--- Return the holder of a lock, and how many callers wait.
 -- @batch 128
 -- @readonly
 -- @include now

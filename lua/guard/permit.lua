@@ -5,16 +5,16 @@
 -- @full refused      it may add a lease or a ticket
 -- @include guard/permits
 -- @shared keys keys  string: the last fence of the space
--- @shared channel    what the pub/sub channels of processes begin with
+-- @shared channel    the beginning of the pub/sub channels of processes
 -- @shared size       permits that there are
 -- @shared lease      milliseconds of a lease
 -- @shared claim      milliseconds of an offer
 -- @item key held     sorted set: tickets that have permits, by the end of their lease
--- @item key extra    string: what those take beyond one permit each
+-- @item key extra    string: the permits of those tickets beyond one each
 -- @item key queue    sorted set: tickets that wait
 -- @item arg ticket   "process:number" or "process:number:permits"
 -- @item arg order    "-" not to wait, "+" for a new ticket, else the ticket's order
--- @returns integer|string the fence; or "milliseconds order": ask again after that time, or when told
+-- @returns integer|string the fence; or "milliseconds order": ask again after that time, or when notified
 
 local of = permits.open(keys[1], channel, size, lease, claim)
 

@@ -1,4 +1,4 @@
---- Say how many permits are taken, and how many wait.
+--- Return how many permits are taken, and how many callers wait.
 -- @batch 128
 -- @readonly
 -- @include now

@@ -1,6 +1,6 @@
 --- Renew the lease of a lock.
 --
--- Invariant: a lease that ended is not renewed, also when nobody took the lock since: its holder may have been told that it ended.
+-- Invariant: a lease that ended is not renewed, even when nobody took the lock since: its holder may know already that it ended.
 -- @batch 64
 -- @full runs         work that goes on depends on it; it adds nothing
 -- @include guard/locking

@@ -1,6 +1,6 @@
 --- Release a lock, and offer it to the first that waits.
 --
--- Invariant: only the owner's record is taken away, so a holder whose lease ended meanwhile takes nobody's lock. A process that dies
+-- Invariant: only the owner's record is deleted, so a holder whose lease has ended does not release another's lock. A process that dies
 -- before the call leaves a lease that ends by itself; the same call again finds another's record or none, and does nothing.
 -- @batch 100
 -- @full runs         it frees a lock

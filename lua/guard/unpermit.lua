@@ -1,6 +1,6 @@
---- Give permits back, or wait for them no longer; offer what is free to those who wait.
+--- Release permits, or stop waiting for them; offer free permits to waiting callers.
 --
--- Invariant: only the ticket's own permits are given back, and once. A process that dies before it leaves a lease that ends by itself.
+-- Invariant: only the ticket's own permits are released, and once. A process that dies before it leaves a lease that ends by itself.
 -- @batch 32
 -- @full runs         it frees permits
 -- @include guard/permits

@@ -1,4 +1,4 @@
---- Wait for a lock no longer: take the ticket back, and what was offered to it, or given to it by a call that heard no answer.
+--- Stop waiting for a lock: remove the ticket, and pass on what was offered to it, or granted to a call that got no answer.
 -- @batch 64
 -- @full runs         it frees a ticket
 -- @include guard/locking

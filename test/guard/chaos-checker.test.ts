@@ -144,6 +144,6 @@ test.each([
   240_000,
 )
 
-test('what sabotage breaks is still there', () => {
+test('every line that sabotage replaces is still in its script', () => {
   for (const sabotage of [NO_FENCE, NO_FLOOR, NO_TOKEN, NO_LEASE]) brokenScript(sabotage)
 })

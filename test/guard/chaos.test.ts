@@ -7,7 +7,7 @@ import { LONG } from '../support/until.ts'
 /** The same each time, unless `PENKNIFE_SEED` says otherwise. */
 const SEED = Number(process.env['PENKNIFE_SEED'] ?? 1)
 
-test(`whatever befalls processes, Redis and the network, guards keep what they promise (seed ${SEED})`, async () => {
+test(`guards keep their promises under faults of processes, Redis and the network (seed ${SEED})`, async () => {
   const { claims, counts, faults } = await runGuardChaos({ seed: SEED, seconds: LONG ? 60 : 10 })
   expect(findingsOf(claims)).toEqual([])
   // It would prove nothing had nothing happened.

@@ -17,7 +17,7 @@ beforeAll(async () => {
 })
 afterAll(() => Promise.all(all.map((penknife) => penknife.close())))
 
-test('on a cluster, locks of every master are handed over at once to who waits in another process', async () => {
+test('on a cluster, a released lock of any master goes at once to a caller that waits in another process', async () => {
   const [one, two] = all as [Penknife, Penknife]
   const turns = spacesOnAll(one).map(async ({ name }) => {
     const held = await createLock(one.space(name), 'orders').acquire('a')

@@ -102,10 +102,10 @@ export function createCounterModel({ floor, ceiling, initial, rememberUs }: Limi
       if (!found) return { state: 'unknown', repeated: false }
       if (found.state !== 'open') return { state: found.state, repeated: true }
       for (const [counter, by] of amounts) {
-        const parts = found.changes.filter((each) => each.counter === counter).map((each) => each.by)
-        const least = parts.filter((each) => each < 0).reduce((sum, each) => sum + each, 0)
-        const most = parts.filter((each) => each > 0).reduce((sum, each) => sum + each, 0)
-        if (parts.length === 0 || by < least || by > most) return null
+        const bys = found.changes.filter((each) => each.counter === counter).map((each) => each.by)
+        const least = bys.filter((each) => each < 0).reduce((sum, each) => sum + each, 0)
+        const most = bys.filter((each) => each > 0).reduce((sum, each) => sum + each, 0)
+        if (bys.length === 0 || by < least || by > most) return null
       }
       if (how === 'committed') {
         for (const { counter, by } of found.changes)

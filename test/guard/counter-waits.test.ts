@@ -23,7 +23,7 @@ function waiting(processes: number = 1): Promise<void> {
   })
 }
 
-test('a caller that waits gets the stock that another process brings', async () => {
+test('a waiting caller gets the stock that another process adds', async () => {
   const [buyer, seller] = [await open(), await open()]
   const bought = buyer.decrement('sku-1', 2, WAITS)
   await waiting()
@@ -32,7 +32,7 @@ test('a caller that waits gets the stock that another process brings', async () 
   expect(await bought).toMatchObject({ ok: true, value: 0 })
 })
 
-test('a cancelled reservation is what a waiting reservation gets', async () => {
+test('a waiting reservation gets the stock of a cancelled one', async () => {
   const [one, two] = [await open({ initial: 1 }), await open({ initial: 1 })]
   const first = await one.reserve([{ counter: 'a', by: -1 }], { expires: '10m' })
   if (!first.ok) throw new Error('refused')
@@ -42,7 +42,7 @@ test('a cancelled reservation is what a waiting reservation gets', async () => {
   expect(await second).toMatchObject({ ok: true, repeated: false })
 })
 
-test('so is one that expires, though no process asks for it', async () => {
+test('a waiting caller gets the stock of an expired reservation, though no process calls', async () => {
   const [one, two] = [await open({ initial: 1 }), await open({ initial: 1 })]
   await one.reserve([{ counter: 'a', by: -1 }], { expires: '1s' })
   expect(await two.decrement('a', 1, WAITS)).toMatchObject({ ok: true, value: 0 })
@@ -70,7 +70,7 @@ test('a caller waits for room below a ceiling, too', async () => {
   expect(await added).toMatchObject({ ok: true, value: 1 })
 })
 
-test('callers that wait do not ask again and again, and not because of other counters', async () => {
+test('waiting callers do not poll, and changes of other counters do not wake them', async () => {
   const [buyer, seller] = [await open(), await open()]
   const bought = Promise.all(Array.from({ length: 20 }, () => buyer.decrement('a', 1, WAITS)))
   await waiting()
@@ -84,7 +84,7 @@ test('callers that wait do not ask again and again, and not because of other cou
   expect(await callsOf(bench.raw, 'evalsha')).toBeLessThanOrEqual(6)
 })
 
-test('a time that is over ends the waiting with the refusal, a signal with its reason', async () => {
+test('the end of the wait resolves with the refusal, and a signal rejects with its reason', async () => {
   const stock = await open()
   expect(await stock.decrement('a', 1, { wait: 20 })).toMatchObject({ ok: false, reason: 'floor' })
   expect(await stock.decrement('a', 1, { wait: 0 })).toMatchObject({ ok: false, reason: 'floor' })

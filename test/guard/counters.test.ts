@@ -23,7 +23,7 @@ async function open(options: CountersOptions = {}, name: string = 'stock'): Prom
 }
 
 describe('a counter', () => {
-  test('begins at its initial value and says what is left', async () => {
+  test('begins at its initial value, and the answer has what is left', async () => {
     const stock = await open({ initial: 10, ceiling: 12 })
     expect(await stock.decrement('sku-1', 3)).toEqual({
       ok: true,
@@ -39,7 +39,7 @@ describe('a counter', () => {
     ])
   })
 
-  test('does not go below its floor or above its ceiling, and says which', async () => {
+  test('does not go below its floor or above its ceiling, and the answer says which', async () => {
     const stock = await open({ initial: 1, ceiling: 3 })
     expect(await stock.decrement('a', 2)).toMatchObject({ ok: false, reason: 'floor', by: -2, available: 1 })
     expect(await stock.increment('a', 3)).toMatchObject({ ok: false, reason: 'ceiling', room: 2, value: 1 })
@@ -60,7 +60,7 @@ describe('a counter', () => {
     expect(await bench.raw.keys('*counter:stock')).toEqual([])
   })
 
-  test('is set only to what its floor and its reservations allow', async () => {
+  test('is set only to a value that its floor and its reservations allow', async () => {
     const stock = await open({ initial: 5 })
     await stock.reserve([{ counter: 'a', by: -3 }], { expires: '1m' })
     expect(await stock.set('a', 2)).toMatchObject({ ok: false, reason: 'floor', value: 5, available: 2 })
@@ -128,7 +128,7 @@ describe('several changes', () => {
 })
 
 describe('an id', () => {
-  test('counts once while it is remembered, and its repetition gets the first answer', async () => {
+  test('counts once while it is stored, and its repetition gets the first answer', async () => {
     const stock = await open({ initial: 10, dedup: { window: '1m' } })
     const first = await stock.decrement('a', 2, { id: 'order-1' })
     await stock.decrement('a', 1)
@@ -145,7 +145,7 @@ describe('an id', () => {
     expect(await stock.decrement('a', 1, { id: 'x' })).toMatchObject({ ok: true, repeated: false })
   })
 
-  test('cannot name two different calls', async () => {
+  test('cannot identify two different calls', async () => {
     const stock = await open()
     await stock.increment('a', 1, { id: 'x' })
     expect(await failure(stock.increment('a', 2, { id: 'x' }))).toMatchObject({
@@ -157,7 +157,7 @@ describe('an id', () => {
 })
 
 describe('a reservation', () => {
-  test('holds its changes until it is committed, once', async () => {
+  test('reserves its changes until it is committed, once', async () => {
     const stock = await open({ initial: 3 })
     const made = await stock.reserve([{ counter: 'a', by: -2 }], { expires: '10m' })
     if (!made.ok) throw new Error('refused')
@@ -171,7 +171,7 @@ describe('a reservation', () => {
     expect(await stock.read(['a'])).toMatchObject([{ value: 1, available: 1 }])
   })
 
-  test('gives back what it holds when it is cancelled, and when it expires', async () => {
+  test('is given back when it is cancelled, and when it expires', async () => {
     const stock = await open({ initial: 5, ceiling: 6 })
     const all = [
       { counter: 'a', by: -2 },

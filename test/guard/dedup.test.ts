@@ -75,7 +75,7 @@ test('ids of one tick travel in one command for each shard', async () => {
   expect(await callsOf(bench.raw, 'evalsha')).toBe(1)
 })
 
-test('of all calls with an id within the window one is told that it is new, as a plain map says', async () => {
+test('of all calls with an id within the window one learns that it is new, as in a plain map', async () => {
   const penknife = await openReady(pattern(bench.server.url))
   const ids = fc.array(fc.constantFrom('a', 'b', 'c', 'd', 'e', 'f'), { minLength: 1, maxLength: 5 })
   const step = fc.oneof(
@@ -100,11 +100,11 @@ test('of all calls with an id within the window one is told that it is new, as a
       for (const next of steps) {
         if (next.kind === 'clock') await clock.advance(next.ms * 1000)
         else {
-          const told =
+          const answers =
             next.kind === 'all'
               ? await mails.claimMany(next.ids)
               : await Promise.all(next.ids.map((id) => mails.claim(id)))
-          expect(told).toEqual(next.ids.map(expected))
+          expect(answers).toEqual(next.ids.map(expected))
         }
       }
     },

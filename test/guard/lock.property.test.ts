@@ -65,7 +65,7 @@ const step = fc.oneof(
 
 const seen = { granted: 0, blocked: 0, stolen: 0, skipped: 0, lost: 0 }
 
-test('a lock is given to one at a time, first come first served among the living, with fences that rise', async () => {
+test('a lock has one holder at a time, first come, first served among living processes, with fences that rise', async () => {
   const penknife = await openReady(pattern(bench.server.url))
   const { bind, keys } = penknife.space('shop').runtime
   const { route } = keys
@@ -124,7 +124,7 @@ test('a lock is given to one at a time, first come first served among the living
       seen.skipped += looks.filter(({ dead }) => dead).length
       const all = [fenceKey, ...caller.locks.flatMap((lock) => [lockKey(lock), queueKey(lock)])]
       const port = caller.locks.length === 1 ? ask : askBoth
-      const reply = await port(route, ...([...all, caller.owner, order] as [...string[], string, string]))
+      const reply = await port(route, ...([...all, `${caller.owner} ${order}`] as [...string[], string]))
       if (typeof reply === 'number') {
         expect(free, `${caller.owner} was given ${caller.locks.join()} out of turn`).toBe(true)
         expect(reply).toBeGreaterThan(fence)

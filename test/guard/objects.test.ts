@@ -70,7 +70,7 @@ test('a deleted value that is written again is not taken for the old one', async
   expect(await carts.set('ann', { items: [], total: 1 }, { ifVersion: seen })).toMatchObject({ ok: false })
 })
 
-test('nor one that is deleted and written again in one tick', async () => {
+test('a value that is deleted and written again in one tick has a higher version', async () => {
   const carts = await open()
   const cart = { items: [], total: 0 }
   const [first, , again] = await Promise.all([
@@ -155,7 +155,7 @@ test('update gives up after its attempts, and writes nothing when the function g
   expect((await carts.get('ann'))?.value).toEqual({ items: [], total: 3 })
 })
 
-test('a schema refuses what does not fit, before anything is sent', async () => {
+test('a schema refuses a wrong value before anything is sent', async () => {
   const schema: NonNullable<ObjectsOptions<Cart>['schema']> = {
     '~standard': {
       version: 1,
@@ -174,7 +174,7 @@ test('a schema refuses what does not fit, before anything is sent', async () => 
   expect(await bench.raw.pttl(KEY)).toBeGreaterThan(3_000_000)
 })
 
-test('what another program wrote is an error, and stays as it is', async () => {
+test('a hash that another program wrote is an error, and is left as it is', async () => {
   const carts = await open()
   await bench.raw.hset(KEY, ':v', 'x')
   expect(await failure(carts.set('ann', { items: [], total: 1 }))).toMatchObject({
@@ -208,7 +208,7 @@ async function expiresFields(): Promise<boolean> {
   return found !== null
 }
 
-test('every write does what a plain object and a version say', async () => {
+test('every write gives the answer of a plain object with a version', async () => {
   const penknife = await openReady(pattern(bench.server.url))
   const field = fc.constantFrom('a', 'b', 'c')
   const fence = fc.option(fc.integer({ min: 1, max: 9 }), { nil: undefined })

@@ -23,10 +23,12 @@ const RESERVED: NonNullable<Sample['before']> = [
   ['ZADD', counterKeys[1], LATER, 'open', 1, 'late'],
 ]
 const counterId = keys.guardOf('counter-id', 'stock', 'order-1')
+
 const claimed = keys.guardOf('once', 'charge', 'order-1')
 const claimedLive = keys.guardLive('once', 'charge', 'order-1')
 const requested = keys.guardShardOf(shard, 'request', 'http', 'id')
 const seenIds = keys.guardShard(shard, 'seen', 'mails')
+
 const fence = keys.guard('fence', 'last')
 const [lockA, queueA] = [keys.guardOf('lock', 'orders', 'a'), keys.guardOf('lock-queue', 'orders', 'a')]
 const [lockB, queueB] = [keys.guardOf('lock', 'orders', 'b'), keys.guardOf('lock-queue', 'orders', 'b')]
@@ -41,6 +43,7 @@ const PERMITTED: NonNullable<Sample['before']> = [
   ['ZADD', permits, LATER, 'me:1:2', 1, 'late:1:2'],
   ['SET', extraPermits, 2],
 ]
+
 const object = keys.guardOf('object', 'carts', 'ann')
 const fenceOf = keys.guardOf('fence', 'of', 'plan')
 const fencedValue = keys.guardOf('fence', 'value', 'plan')

@@ -1,21 +1,21 @@
--- `claiming`: who runs what is to run once, and what came of it, in two phases. The key is a string of its own for each id.
+-- `claiming`: the claim of an id whose body must run once, and its result, in two phases. The key is a string of its own for each id.
 --
--- A record is "c until waits token" while somebody runs it (`until` the microsecond at which the claim may be taken over, `waits` 1 when
--- somebody waits for the result), or "d" or "f" and the result or the failure that is kept.
+-- A record is "c until waits token" while the body runs: `until` is the microsecond from which the claim may be taken over, `waits` is 1 when
+-- a caller waits for the result. Then it is "d" and the result, or "f" and the failure.
 --
--- Invariant: only the token in the record can complete it. So there is one completion for each claim, and none of a claim that was
--- taken over.
+-- Invariant: only the token in the record can complete it. So each claim has at most one completion, and a claim that was taken over has
+-- none.
 --
--- - `claiming.prepare(key, token, renew)` reads: true when the claim is the token's to take (or, with `renew`, to keep); the record's text
---   "d…" or "f…" when it was completed; "w" and the milliseconds after which to ask again; "l" when a renewal comes too late; or an error.
+-- - `claiming.prepare(key, token, renew)` returns true when the token may take the claim (or, with `renew`, keep it); the record "d…" or "f…"
+--   when it was completed; "w" and the milliseconds after which to ask again; "l" when a renewal comes too late; or an error.
 --   Its second result is the token of the claim in the record, if there is one.
---   `claiming.apply(key, token, lease)` writes the claim. `claiming.wait(key)` notes that somebody waits.
--- - `claiming.prepare_end(key, token)` reads: the claim as {waits}, false when it is not the token's, or an error.
---   `claiming.apply_end(key, kind, result, window)` writes what came of it; a `window` of 0 forgets it.
+--   `claiming.apply(key, token, lease)` writes the claim. `claiming.wait(key)` stores that a caller waits.
+-- - `claiming.prepare_end(key, token)` returns the claim as {waits}, false when the token does not have it, or an error.
+--   `claiming.apply_end(key, kind, result, window)` stores the result; a `window` of 0 deletes the record.
 -- @include now
 local claiming = { prepare = nil, apply = nil, wait = nil, prepare_end = nil, apply_end = nil }
 
--- For so long after its lease a claim that nobody took over can still be completed.
+-- Milliseconds after its lease in which a claim that nobody took over can still be completed.
 local GRACE = 60000
 
 local function parsed(text)
@@ -39,7 +39,7 @@ function claiming.prepare(key, token, renew)
   end
   local claim = parsed(text)
   if not claim then
-    return { err = 'ERR ' .. key .. ' holds what no claim wrote: delete it' }
+    return { err = 'ERR ' .. key .. ' was not written by a claim: delete it' }
   end
   if claim.token == token then
     return true, claim.token

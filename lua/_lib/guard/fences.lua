@@ -1,8 +1,8 @@
--- `fences`: numbers that rise for ever in a space. Each is greater than every one before it and at least Redis' time in microseconds,
--- so they rise also after the key was lost, as long as the clock was not set back by more than was lost.
+-- `fences`: numbers that rise for ever in a space. Each is greater than every one before it and at least Redis' time in microseconds. So
+-- they also rise after the key was lost, if the clock was not set back by more than the time that was lost.
 --
--- - `fences.open(key)` makes the object; `fences.look(of)` reads the last number once in a call: an error where the key holds something
---   else. `fences.next(of)` takes the next one. The first of a call stores as many as the call has keys: a script takes longer than a
+-- - `fences.open(key)` makes the object. `fences.look(of)` reads the last number once in a call; it returns an error or nothing.
+--   `fences.next(of)` returns the next one. The first of a call stores as many as the call has keys: a script takes longer than a
 --   microsecond for each, so fences do not run ahead of the clock.
 -- @include now
 local fences = { open = nil, look = nil, next = nil }

@@ -35,7 +35,7 @@ local function read(lock)
   end
   local untl, fence, owner, label = string.match(text, '^(%d+) (%d+) (%S+) (.*)$')
   if not untl or #untl > 16 or #fence > 16 then
-    return { err = 'ERR ' .. lock .. ' holds what no lock wrote: delete it' }
+    return { err = 'ERR ' .. lock .. ' was not written by a lock: delete it' }
   end
   return { untl = tonumber(untl), fence = tonumber(fence), owner = owner, label = label }
 end

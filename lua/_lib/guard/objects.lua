@@ -27,7 +27,7 @@ local function look(key, request)
   end
   local version = tonumber(text or 0)
   if not version or version > LARGEST then
-    return { err = 'ERR ' .. key .. ' holds what no object wrote: delete it' }
+    return { err = 'ERR ' .. key .. ' was not written by objects: delete it' }
   end
   if request.version and request.version ~= version then
     return string.format('v %.0f', version)

@@ -1,12 +1,12 @@
--- `permits`: a semaphore with a queue. `held` is a sorted set, ticket by the microsecond at which its lease ends; `extra` a string, the sum
--- of what the tickets in it take beyond one permit each. A ticket is "process:number" or, for more than one permit,
--- "process:number:permits". An offer is a short lease in the name of who waits.
+-- `permits`: a semaphore with a queue. `held` is a sorted set, ticket by the microsecond at which its lease ends. `extra` is a string, the sum
+-- of the permits of these tickets beyond one each. A ticket is "process:number" or, for more than one permit, "process:number:permits".
+-- An offer is a short lease of a waiting ticket.
 --
--- Invariants: the leases in force take at most `size` permits, offers counted. First come, first served: nobody gets permits while a live
+-- Invariants: the leases in force take at most `size` permits, offers counted. First come, first served: nobody gets permits while a living
 -- process waits before it, also when they would be too few for that one. Fences rise.
 --
--- - `permits.open(channel, fence, size, lease, claim)`, and `permits.ask(of, held, extra, queue, ticket, order)`, `permits.release(…)`,
---   `permits.leave(…)`, `permits.renew(of, held, ticket)` as in locking.lua.
+-- - `permits.open(fence, channel, size, lease, claim)`, and `permits.ask(of, held, extra, queue, ticket, order)`, `permits.release(…)`,
+--   `permits.leave(…)`, `permits.renew(of, held, ticket)`: as in locking.lua, with the order as an argument of its own.
 -- @include now
 -- @include typed
 -- @include guard/fences
@@ -15,7 +15,7 @@ local permits = { open = nil, ask = nil, release = nil, leave = nil, renew = nil
 
 local PAGE = 64
 local PAGES = 16
--- Longer than the longest lease.
+-- Milliseconds: longer than the longest lease.
 local LIFE = 7200000
 
 function permits.open(fence, channel, size, lease, claim)
@@ -45,7 +45,7 @@ local function put(held, ticket, lasts)
   redis.call('PEXPIRE', held, LIFE)
 end
 
--- Takes out what ended; how many permits are taken. An error where a key holds something else.
+-- Removes leases that ended. Returns the number of taken permits, and how many of them are beyond one each; or an error.
 local function used(held, extra)
   local sum = redis.pcall('GET', extra)
   if type(sum) == 'table' then
@@ -84,7 +84,7 @@ local function add_extra(extra, sum, ticket)
   return sum + more
 end
 
--- Offers free permits to those who wait, in their order; how many are taken then.
+-- Offers free permits to waiting tickets in their order. Returns the number of taken permits.
 local function pass_on(of, held, extra, queue, taken, sum)
   for _ = 1, PAGE do
     local heads = queueing.heads(of.queues, queue, 2)
@@ -122,7 +122,7 @@ function permits.ask(of, held, extra, queue, ticket, order)
     return taken
   end
   if redis.call('ZSCORE', held, ticket) then
-    -- Offered, or given to a call that heard no answer.
+    -- It was offered, or granted to a call that got no answer.
     return grant(of, held, ticket)
   end
   local mine = tonumber(order) or math.huge
@@ -149,7 +149,7 @@ function permits.ask(of, held, extra, queue, ticket, order)
   return string.format('%.0f %.0f', wait, order == '-' and 0 or mine)
 end
 
--- What a ticket has in force; how many permits are taken, and what they take beyond one each. Or an error.
+-- Whether the ticket's lease is in force, the number of taken permits, and how many of them are beyond one each. Or an error.
 local function look(held, extra, queue, ticket)
   local wrong = typed(queue, 'zset') or typed(held, 'zset')
   if wrong then

@@ -1,18 +1,18 @@
--- `queueing`: those who wait for something, first come first served. A queue is a sorted set, ticket by order; a ticket begins
--- with "process:number", an order is a fence, so that orders of all queues of a space compare.
+-- `queueing`: waiting callers, first come, first served. A queue is a sorted set, ticket by order. A ticket begins with "process:number"; an
+-- order is a fence, so that orders of all queues of a space compare.
 --
--- A process follows a pub/sub channel of its own, by which it is told. One whose channel nobody follows has died or is cut off: its
--- tickets are taken out where they would be next. A process that was only cut off puts its tickets back, at their old place, when it asks
--- again; it asks after each subscription.
+-- Each process follows a pub/sub channel of its own, on which it is notified. A process whose channel nobody follows is dead or cut off:
+-- its tickets are removed where they would be next. A process that was only cut off puts its tickets back, at their old place, when it
+-- asks again; it asks after each subscription.
 --
--- - `queueing.open(channel)`: `channel` is what the channels of processes begin with.
--- - `queueing.heads(of, queue, most)`: up to so many of the first tickets of live processes, as {ticket, order}; or an error.
--- - `queueing.add(queue, ticket, order)`, `queueing.drop(queue, ticket)`, `queueing.tell(of, ticket, word)`.
+-- - `queueing.open(channel)`: `channel` is the beginning of the channels of processes.
+-- - `queueing.heads(of, queue, most)` returns up to so many of the first tickets of living processes, as {ticket, order}; or an error.
+-- - `queueing.add(queue, ticket, order)`, `queueing.drop(queue, ticket)`. `queueing.tell(of, ticket, word)` notifies the ticket's process.
 local queueing = { open = nil, heads = nil, add = nil, drop = nil, tell = nil }
 
 local PAGE = 32
 local PAGES = 8
--- A queue in use is asked at least once in the longest lease, an hour.
+-- Milliseconds. A queue in use is asked at least once in the longest lease, an hour.
 local LIFE = 7200000
 
 function queueing.open(channel)
@@ -72,6 +72,6 @@ end
 
 function queueing.tell(of, ticket, word)
   local process, number = parts(ticket)
-  -- Who may not publish has waiters that come by their timers.
+  -- Without the right to publish, waiting callers ask by their timers.
   redis.pcall('SPUBLISH', of.channel .. process, word .. number)
 end

@@ -8,7 +8,7 @@ const HOUR_MS = 3_600_000
 const DAY_MS = 24 * HOUR_MS
 export const LONGEST_LABEL = 128
 
-/** How leases of all kinds are declared. */
+/** Checks the options that all kinds of leases have. */
 export function leaseOptions(options: LockOptions): {
   readonly leaseMs: number
   readonly mostMs: number

@@ -5,21 +5,21 @@ import type { Runtime } from '../redis/penknife.ts'
 import type { Port } from '../redis/runner.ts'
 import type { Arg, Script, SharedArg } from '../redis/script.ts'
 
-/** The calendar by which counters go back to their beginning. */
+/** The calendar by which counters are reset. */
 export interface Calendar {
   readonly unit: CalendarUnit
   readonly timeZone: string
 }
 
-/** The keys of the present period and the next, and the times that a script chooses between them by. */
+/** The keys of the present period and of the next one, and the times by which a script chooses between them. */
 export interface PeriodPlan {
   readonly keys: readonly string[]
-  /** start, turn and finish in microseconds, and the milliseconds since 1970 at which the keys of each may go. */
+  /** start, turn and finish in microseconds, and the milliseconds since 1970 at which the keys of each expire. */
   readonly times: readonly number[]
   readonly period: Period
 }
 
-/** For how long the keys of a period stay after the next one ended, so that clocks may differ a little. */
+/** How long the keys of a period are stored after the next one ended: clocks may differ a little. */
 const SLACK_MS = 3_600_000
 
 /** Without a calendar there is one period, of the name ''. */
@@ -30,7 +30,7 @@ function periodName(startMs: number): string {
   return new Date(startMs).toISOString().replace(/[-:]|\.\d+/g, '')
 }
 
-/** Lays out the keys of the periods around a moment; `keysOf` has the keys of a period by its name. */
+/** Returns the plan of the periods around a moment; `keysOf` has the keys of a period by its name. */
 export type Lay = (nowMs: number) => PeriodPlan
 
 export function createLay(
@@ -57,7 +57,7 @@ export function createLay(
   }
 }
 
-/** Redis' clock as far as it is known: this process' own, corrected when Redis said otherwise. */
+/** An estimate of Redis' clock: this process' own clock, corrected by times that Redis replied. */
 export interface RedisClock {
   nowMs(): number
   /** Redis' time in microseconds. */
@@ -112,7 +112,7 @@ export function createPeriodCall<Shared extends readonly SharedArg[], Item exten
       if (++corrected > 3) {
         throw new PenknifeError(
           'PENKNIFE_UNAVAILABLE',
-          `${title}: Redis' clock went from period to period while it was asked; it says ${new Date(time / 1000).toISOString()}`,
+          `${title}: Redis' clock changed its period with every call; it says ${new Date(time / 1000).toISOString()}`,
         )
       }
       clock.learn(time)

@@ -5,19 +5,19 @@ import { badReply } from '../redis/failures.ts'
 import type { Runtime } from '../redis/penknife.ts'
 import { createWakeup, type Wakeup } from './wakeup.ts'
 
-/** How one waits for something that has a queue in Redis. */
+/** A way to wait for something that has a queue in Redis. */
 export interface Queued {
-  /** What is waited for: of the waiters of one place in this process only the first asks by timer. */
+  /** Names the queue: of its waiters in this process only the first asks by timer. */
   readonly place: string
-  /** What the ticket says behind its number. */
+  /** The end of the ticket, behind its number. */
   readonly suffix?: string
-  /** The fence, or "milliseconds order": ask again after that time. `order` is "-", "+" or the ticket's. */
+  /** Resolves with the fence, or with "milliseconds order": ask again after that time. `order` is "-", "+" or the ticket's. */
   ask(ticket: string, order: string): Promise<number | string>
-  /** Takes the ticket back, and what the ticket was given. */
+  /** Removes the ticket, and releases what it was granted. */
   leave(ticket: string): Promise<unknown>
 }
 
-/** What was got, and when the call that got it was sent (performance.now()). */
+/** A granted ticket; `sentAt` is the performance.now() before the call was sent. */
 export interface Granted {
   readonly ticket: string
   readonly fence: number
@@ -29,17 +29,17 @@ export interface Waiting {
   readonly signal: AbortSignal | undefined
 }
 
-/** Tickets of this process in queues of Redis. */
+/** The tickets of this process in queues of Redis. */
 export interface Tickets {
-  /** What pub/sub channels of processes begin with. */
+  /** The beginning of the pub/sub channels of processes. */
   readonly channel: string
-  /** A new ticket, for a call that tries first by itself. */
+  /** A new ticket, for a call that tries by itself first. */
   newTicket(): string
-  /** Whether this process can be told, so that who waits takes a place at once. */
+  /** Whether this process can be notified, so that a waiting caller takes a place at once. */
   readonly followed: boolean
   /**
-   * Takes a place in a queue until it is its turn; undefined when that does not come in time. `tried`: a ticket that was refused, and what
-   * the refusal said.
+   * Takes a place in a queue until it is its turn; undefined when that does not come in time. `tried`: a ticket that was refused, and the
+   * script's reply.
    */
   take(
     queued: Queued,
@@ -48,13 +48,13 @@ export interface Tickets {
   ): Promise<Granted | undefined>
 }
 
-/** How long an offer lasts: a process that stands still holds up the others for so long. */
+/** How long an offer lasts: a paused process delays the others for so long. */
 export const CLAIM_MS = 500
-/** Behind a moment at which Redis is to have ended something. */
+/** Added to a time after which something has ended in Redis. */
 const BEHIND_MS = 3
-/** Before a call that failed because Redis is away is made again. */
+/** The pause before a call that failed because Redis is away is made again. */
 const AGAIN_MS = 500
-/** For how long the channel of the process is followed when nobody waits. */
+/** How long the channel of the process is followed when nobody waits. */
 const LINGER_MS = 10_000
 
 class Waiter {
@@ -62,9 +62,9 @@ class Waiter {
   readonly ticket: string
   readonly wakeup: Wakeup
   order = '+'
-  /** It was told to ask. */
-  told = false
-  /** When to ask if nothing is heard; only for the first of a place. */
+  /** It was notified, and asks next. */
+  notified = false
+  /** When to ask without a message; only for the first of a place. */
   askAt = Infinity
   /** When to ask because the first in the queue may have died. */
   secondAt = Infinity
@@ -91,7 +91,7 @@ export function createTickets(runtime: Runtime, kind: string, name: string, titl
   let ignoreMoves: (() => void) | undefined
   let lingering: NodeJS.Timeout | undefined
 
-  /** Follows the channel of this process: an offer to a process that nobody could tell goes to the next. */
+  /** Follows the channel of this process: without a follower, its offers go to the next process. */
   function appear(): void {
     clearTimeout(lingering)
     forget ??= onCloseWaiting(closeAll)
@@ -100,15 +100,15 @@ export function createTickets(runtime: Runtime, kind: string, name: string, titl
       message(text) {
         const waiter = waiters.get(Number(text.slice(1)))
         if (!waiter) return
-        if (text.startsWith('o')) waiter.told = true
+        if (text.startsWith('o')) waiter.notified = true
         else waiter.secondAt = performance.now() + CLAIM_MS + BEHIND_MS
         waiter.wakeup.wake()
       },
-      // What was told before was missed, and tickets may have been taken out: ask.
+      // Earlier messages were missed, and tickets may have been removed: ask.
       followed() {
         followed = true
         for (const waiter of waiters.values()) {
-          waiter.told = true
+          waiter.notified = true
           waiter.wakeup.wake()
         }
       },
@@ -130,7 +130,7 @@ export function createTickets(runtime: Runtime, kind: string, name: string, titl
     }, LINGER_MS).unref()
   }
 
-  /** What is waited for may have ended. */
+  /** Leases may have ended: Redis' time was moved. */
   function askAll(): void {
     for (const waiter of waiters.values()) {
       waiter.askAt = 0
@@ -157,12 +157,12 @@ export function createTickets(runtime: Runtime, kind: string, name: string, titl
     const here = places.get(place)
     here?.delete(waiter)
     if (here?.size === 0) places.delete(place)
-    // The next one is the first now, and looks when to ask.
+    // The next one is the first now: it sets its timer.
     else for (const next of here ?? []) return next.wakeup.wake()
     disappear()
   }
 
-  /** Asks once: the fence, or undefined when it is not its turn. */
+  /** Asks once; resolves with the fence, or undefined when it is not its turn. */
   async function askAs({ ask }: Queued, waiter: Waiter, order: string): Promise<number | undefined> {
     const reply = await ask(waiter.ticket, order)
     if (typeof reply === 'number') return reply
@@ -185,7 +185,7 @@ export function createTickets(runtime: Runtime, kind: string, name: string, titl
   ): Promise<Granted | undefined> {
     const until = performance.now() + waitMs
     const here = enter(queued.place, waiter)
-    waiter.told = followed
+    waiter.notified = followed
     for (;;) {
       signal?.throwIfAborted()
       if (closed) throw new PenknifeError('PENKNIFE_CLOSED', `${title}: penknife was closed`)
@@ -196,14 +196,14 @@ export function createTickets(runtime: Runtime, kind: string, name: string, titl
       }
       const [first] = here
       const askAt = first === waiter ? waiter.askAt : Infinity
-      if (!waiter.told && now < askAt && now < waiter.secondAt) {
+      if (!waiter.notified && now < askAt && now < waiter.secondAt) {
         await waiter.wakeup.wait(Math.min(until, askAt, waiter.secondAt) - now)
         continue
       }
-      waiter.told = false
+      waiter.notified = false
       waiter.secondAt = Infinity
       try {
-        // A ticket of a process that cannot be told would be taken out again: it tries without one.
+        // A ticket of a process that cannot be notified would be removed again: it tries without one.
         const order = waiter.order === '+' && !followed ? '-' : waiter.order
         const fence = await askAs(queued, waiter, order)
         waiter.failure = undefined
@@ -262,7 +262,7 @@ export function createTickets(runtime: Runtime, kind: string, name: string, titl
   }
 }
 
-/** Gives back what a ticket may have got without knowing. If that fails, an offer or a lease ends by itself. */
+/** Releases what a ticket may have been granted in a call without an answer. If that fails, it ends by itself. */
 export function giveUp(queued: Pick<Queued, 'leave'>, ticket: string): void {
   queued.leave(ticket).catch(() => {})
 }

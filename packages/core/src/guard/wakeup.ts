@@ -1,6 +1,6 @@
-/** Waits for one of several things that may wake a caller up; each wait is one turn of it. */
+/** Lets a caller wait until it is woken. */
 export interface Wakeup {
-  /** Wakes the one that waits, or the next one that will. */
+  /** Wakes the caller, or ends its next wait at once. */
   wake(): void
   /** Resolves when woken or after so many milliseconds; rejects with the signal's reason. */
   wait(ms: number): Promise<void>

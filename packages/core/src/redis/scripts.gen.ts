@@ -468,22 +468,22 @@ return replies`,
 }
 
 /**
- * Claim what is to run once, keep the claim, or learn what came of it.
+ * Claim an id whose body must run once, renew the claim, or return the stored result.
  *
- * Invariant: at any moment of Redis' clock at most one claim is in force for a key. If the claimer dies before or after it ran, nothing is
- * completed, and the claim may be taken over when its lease ends; its own completion is refused from then on. If it dies after the
- * completion, the result is there. A claimer whose call got no answer asks again with its token and gets the claim.
+ * Invariant: at any moment of Redis' clock at most one claim is in force for a key. If the caller dies before its completion, the claim may
+ * be taken over when its lease ends; after that its own completion is refused. If it dies after the completion, the result is stored.
+ * A caller that got no answer asks again with its token and gets the claim.
  *
  * - shared `lease`: milliseconds until the claim may be taken over
- * - key `key`: string: the claim, or what came of it
- * - `token`: of the caller, unlike any other's
- * - `renew`: 1 to keep a claim, else 0
- * - replies "c": the claim is the caller's; "w" and milliseconds: somebody else's for so long; "l": no longer the caller's; "d" and the result, or "f" and the failure
+ * - key `key`: string: the claim, or its result
+ * - `token`: of the caller, different from any other
+ * - `renew`: 1 to renew a claim, else 0
+ * - replies "c": the claim is the caller's; "w" and milliseconds: another caller has it for so long; "l": it is no longer the caller's; "d" and the result, or "f" and the failure
  * - on a full server refused: it may add a claim
  */
 export const guardClaim: Script<[lease: Arg], [key: string, token: Arg, renew: Arg], string> = {
   name: 'guard/claim',
-  sha: 'd1a92b65d38726f021ed7d9eb7c7530cfd03d487',
+  sha: 'a74efe008c987ff8cdffaa751cfc9ee06b1eaf4c',
   batch: 64,
   sharedKeys: false,
   shared: ["lease"],
@@ -515,7 +515,7 @@ return renew and 'l' or text
 end
 local claim = parsed(text)
 if not claim then
-return { err = 'ERR ' .. key .. ' holds what no claim wrote: delete it' }
+return { err = 'ERR ' .. key .. ' was not written by a claim: delete it' }
 end
 if claim.token == token then
 return true, claim.token
@@ -627,7 +627,7 @@ return replies`,
  */
 export const guardClaimRequest: Script<[lease: Arg], [key: string, token: Arg, mode: Arg], string> = {
   name: 'guard/claim_request',
-  sha: '863233830c2ab550688fd2cf90cbcd2f10d73cff',
+  sha: 'a289b0337aebb58a5594d9fd3071fe4bc20fd4be',
   batch: 16,
   sharedKeys: false,
   shared: ["lease"],
@@ -659,7 +659,7 @@ return renew and 'l' or text
 end
 local claim = parsed(text)
 if not claim then
-return { err = 'ERR ' .. key .. ' holds what no claim wrote: delete it' }
+return { err = 'ERR ' .. key .. ' was not written by a claim: delete it' }
 end
 if claim.token == token then
 return true, claim.token
@@ -775,24 +775,24 @@ return replies`,
 }
 
 /**
- * Complete what was claimed: keep its result or its failure, or forget it; those who wait are told.
+ * Complete a claim: store its result or its failure, or delete it; and notify waiting callers.
  *
- * Invariant: only the claim in force, or the last one while nobody took it over, is completed, and once. A repetition by a caller that
- * heard no answer finds no claim of its own and is told 0: it then reads the result (claim.lua). The message goes out before the write,
- * which cannot be refused any more; one that is not delivered costs a waiter the rest of the claim's lease.
+ * Invariant: only the claim in force, or the last one while nobody took it over, is completed, and once. A caller that got no answer and
+ * repeats the call finds no claim of its own and gets 0: it then reads the result (claim.lua). The message is published before the write,
+ * which cannot be refused any more. When it is not delivered, a waiting caller asks at the end of the claim's lease.
  *
- * - shared `window`: milliseconds that it is kept; 0 to forget it
+ * - shared `window`: milliseconds for which it is stored; 0 to delete it
  * - key `key`: string: the claim
- * - `live`: pub/sub channel of those who wait; of the same slot
+ * - `live`: pub/sub channel of waiting callers; of the same slot
  * - `token`: of the claim
- * - `kind`: "d" with a result, "f" with a failure, "n" to let somebody else try
+ * - `kind`: "d" with a result, "f" with a failure, "n" to let another caller try
  * - `result`: JSON, or the failure's message
  * - replies 1 when it was completed, 0 when the claim was taken over or completed before
- * - on a full server runs: what was done must be kept, or it is done again
+ * - on a full server runs: the result must be stored, or the body runs again
  */
 export const guardComplete: Script<[window: Arg], [key: string, live: Arg, token: Arg, kind: Arg, result: Arg], number> = {
   name: 'guard/complete',
-  sha: '4a7ad43bd0fab8e28a4063162485b247a8b2af04',
+  sha: 'db25fb2c35b8eda5429ec4db36129c8f92154b2c',
   batch: 32,
   sharedKeys: false,
   shared: ["window"],
@@ -824,7 +824,7 @@ return renew and 'l' or text
 end
 local claim = parsed(text)
 if not claim then
-return { err = 'ERR ' .. key .. ' holds what no claim wrote: delete it' }
+return { err = 'ERR ' .. key .. ' was not written by a claim: delete it' }
 end
 if claim.token == token then
 return true, claim.token
@@ -3603,10 +3603,10 @@ return replies`,
 }
 
 /**
- * Forget what came of a run; one under way goes on.
+ * Delete the stored result of a run. A run in progress goes on.
  *
- * - key `key`: string: the claim, or what came of it
- * - replies 1 if something was kept
+ * - key `key`: string: the claim, or its result
+ * - replies 1 if a result was stored
  * - on a full server runs: it deletes
  */
 export const guardForget: Script<[], [key: string], number> = {
@@ -3691,7 +3691,7 @@ return replies`,
  */
 export const guardLock: Script<[keys: readonly string[], channel: Arg, lease: Arg, label: Arg, claim: Arg], [lock: string, queue: string, asked: Arg], number | string> = {
   name: 'guard/lock',
-  sha: '4930ae14029e07feba18bf63feff1e22b26bd567',
+  sha: '02a316bf4946af540855f8f4f9528d285df78644',
   batch: 100,
   sharedKeys: true,
   shared: ["channel","lease","label","claim"],
@@ -3804,7 +3804,7 @@ return text
 end
 local untl, fence, owner, label = string.match(text, '^(%d+) (%d+) (%S+) (.*)$')
 if not untl or #untl > 16 or #fence > 16 then
-return { err = 'ERR ' .. lock .. ' holds what no lock wrote: delete it' }
+return { err = 'ERR ' .. lock .. ' was not written by a lock: delete it' }
 end
 return { untl = tonumber(untl), fence = tonumber(fence), owner = owner, label = label }
 end
@@ -4016,7 +4016,7 @@ return replies`,
  */
 export const guardLockAll: Script<[channel: Arg, lease: Arg, label: Arg, claim: Arg], [...all: string[], asked: Arg], number | string> = {
   name: 'guard/lock_all',
-  sha: '81d982a76a10686e6d0125091fb550316b236f35',
+  sha: '680ccae9170b244d72ac26a6de314048fabed9ba',
   batch: 16,
   sharedKeys: false,
   shared: ["channel","lease","label","claim"],
@@ -4130,7 +4130,7 @@ return text
 end
 local untl, fence, owner, label = string.match(text, '^(%d+) (%d+) (%S+) (.*)$')
 if not untl or #untl > 16 or #fence > 16 then
-return { err = 'ERR ' .. lock .. ' holds what no lock wrote: delete it' }
+return { err = 'ERR ' .. lock .. ' was not written by a lock: delete it' }
 end
 return { untl = tonumber(untl), fence = tonumber(fence), owner = owner, label = label }
 end
@@ -4328,7 +4328,7 @@ return replies`,
 }
 
 /**
- * Say who has a lock, and how many wait.
+ * Return the holder of a lock, and how many callers wait.
  *
  * - key `lock`: as lock.lua
  * - key `queue`: as lock.lua
@@ -4450,7 +4450,7 @@ return replies`,
  */
 export const guardObjectRemove: Script<[], [object: string, fence: string, version: Arg, token: Arg], string> = {
   name: 'guard/object_remove',
-  sha: '38fed2f82c6cca8a9219ad4bae2a04008a9783ac',
+  sha: '7e6429656002ca047ad2e26531e85a5dc8538d41',
   batch: 64,
   sharedKeys: false,
   shared: [],
@@ -4491,7 +4491,7 @@ return text
 end
 local version = tonumber(text or 0)
 if not version or version > LARGEST then
-return { err = 'ERR ' .. key .. ' holds what no object wrote: delete it' }
+return { err = 'ERR ' .. key .. ' was not written by objects: delete it' }
 end
 if request.version and request.version ~= version then
 return string.format('v %.0f', version)
@@ -4651,7 +4651,7 @@ return replies`,
  */
 export const guardObjectWrite: Script<[ttl: Arg], [object: string, fence: string, ops: Arg, whole: Arg, version: Arg, token: Arg, lasts: Arg], string> = {
   name: 'guard/object_write',
-  sha: '58f5a3a2e3c383d451c1b70864e14b201aea7760',
+  sha: '756850738a64a70d0cf57d9f791c43fc5445c9bd',
   batch: 32,
   sharedKeys: false,
   shared: ["ttl"],
@@ -4692,7 +4692,7 @@ return text
 end
 local version = tonumber(text or 0)
 if not version or version > LARGEST then
-return { err = 'ERR ' .. key .. ' holds what no object wrote: delete it' }
+return { err = 'ERR ' .. key .. ' was not written by objects: delete it' }
 end
 if request.version and request.version ~= version then
 return string.format('v %.0f', version)
@@ -4849,16 +4849,16 @@ return replies`,
  * The invariants are in lua/_lib/guard/permits.lua, the moments at which a process may die in lock.lua: they are the same.
  *
  * - shared keys `keys`: string: the last fence of the space
- * - shared `channel`: what the pub/sub channels of processes begin with
+ * - shared `channel`: the beginning of the pub/sub channels of processes
  * - shared `size`: permits that there are
  * - shared `lease`: milliseconds of a lease
  * - shared `claim`: milliseconds of an offer
  * - key `held`: sorted set: tickets that have permits, by the end of their lease
- * - key `extra`: string: what those take beyond one permit each
+ * - key `extra`: string: the permits of those tickets beyond one each
  * - key `queue`: sorted set: tickets that wait
  * - `ticket`: "process:number" or "process:number:permits"
  * - `order`: "-" not to wait, "+" for a new ticket, else the ticket's order
- * - replies the fence; or "milliseconds order": ask again after that time, or when told
+ * - replies the fence; or "milliseconds order": ask again after that time, or when notified
  * - on a full server refused: it may add a lease or a ticket
  */
 export const guardPermit: Script<[keys: readonly string[], channel: Arg, size: Arg, lease: Arg, claim: Arg], [held: string, extra: string, queue: string, ticket: Arg, order: Arg], number | string> = {
@@ -5179,7 +5179,7 @@ return replies`,
 }
 
 /**
- * Say how many permits are taken, and how many wait.
+ * Return how many permits are taken, and how many callers wait.
  *
  * - key `held`: as permit.lua
  * - key `queue`: as permit.lua
@@ -5244,7 +5244,7 @@ return replies`,
 /**
  * Renew the lease of a lock.
  *
- * Invariant: a lease that ended is not renewed, also when nobody took the lock since: its holder may have been told that it ended.
+ * Invariant: a lease that ended is not renewed, even when nobody took the lock since: its holder may know already that it ended.
  *
  * - shared `lease`: milliseconds
  * - key `lock`: as lock.lua
@@ -5254,7 +5254,7 @@ return replies`,
  */
 export const guardRelock: Script<[lease: Arg], [lock: string, owner: Arg], number> = {
   name: 'guard/relock',
-  sha: '4b6204cd42d50515acffa95e232549cf35bfdb28',
+  sha: 'cf8cf9f66dd90efcd5d6be2964359ff3b8a10d89',
   batch: 64,
   sharedKeys: false,
   shared: ["lease"],
@@ -5367,7 +5367,7 @@ return text
 end
 local untl, fence, owner, label = string.match(text, '^(%d+) (%d+) (%S+) (.*)$')
 if not untl or #untl > 16 or #fence > 16 then
-return { err = 'ERR ' .. lock .. ' holds what no lock wrote: delete it' }
+return { err = 'ERR ' .. lock .. ' was not written by a lock: delete it' }
 end
 return { untl = tonumber(untl), fence = tonumber(fence), owner = owner, label = label }
 end
@@ -7223,7 +7223,7 @@ return replies`,
 /**
  * Release a lock, and offer it to the first that waits.
  *
- * Invariant: only the owner's record is taken away, so a holder whose lease ended meanwhile takes nobody's lock. A process that dies
+ * Invariant: only the owner's record is deleted, so a holder whose lease has ended does not release another's lock. A process that dies
  * before the call leaves a lease that ends by itself; the same call again finds another's record or none, and does nothing.
  *
  * - shared `channel`: as lock.lua
@@ -7236,7 +7236,7 @@ return replies`,
  */
 export const guardUnlock: Script<[channel: Arg, claim: Arg], [lock: string, queue: string, owner: Arg], number> = {
   name: 'guard/unlock',
-  sha: 'ede65ad69c7f831850d118303a4182fa9b85b2e5',
+  sha: 'f93332209ff7fc4ab4157af246360c7ad4bcd73f',
   batch: 100,
   sharedKeys: false,
   shared: ["channel","claim"],
@@ -7349,7 +7349,7 @@ return text
 end
 local untl, fence, owner, label = string.match(text, '^(%d+) (%d+) (%S+) (.*)$')
 if not untl or #untl > 16 or #fence > 16 then
-return { err = 'ERR ' .. lock .. ' holds what no lock wrote: delete it' }
+return { err = 'ERR ' .. lock .. ' was not written by a lock: delete it' }
 end
 return { untl = tonumber(untl), fence = tonumber(fence), owner = owner, label = label }
 end
@@ -7543,9 +7543,9 @@ return replies`,
 }
 
 /**
- * Give permits back, or wait for them no longer; offer what is free to those who wait.
+ * Release permits, or stop waiting for them; offer free permits to waiting callers.
  *
- * Invariant: only the ticket's own permits are given back, and once. A process that dies before it leaves a lease that ends by itself.
+ * Invariant: only the ticket's own permits are released, and once. A process that dies before it leaves a lease that ends by itself.
  *
  * - shared `channel`: as permit.lua
  * - shared `size`: as permit.lua
@@ -7881,7 +7881,7 @@ return replies`,
 }
 
 /**
- * Wait for a lock no longer: take the ticket back, and what was offered to it, or given to it by a call that heard no answer.
+ * Stop waiting for a lock: remove the ticket, and pass on what was offered to it, or granted to a call that got no answer.
  *
  * - shared `channel`: as lock.lua
  * - shared `claim`: as lock.lua
@@ -7893,7 +7893,7 @@ return replies`,
  */
 export const guardUnqueue: Script<[channel: Arg, claim: Arg], [lock: string, queue: string, owner: Arg], number> = {
   name: 'guard/unqueue',
-  sha: 'db77c9f409f0d3f43f664c4f6f5e5aee4656d36d',
+  sha: '489d7865129f380b2844eab674ba7df76b924632',
   batch: 64,
   sharedKeys: false,
   shared: ["channel","claim"],
@@ -8006,7 +8006,7 @@ return text
 end
 local untl, fence, owner, label = string.match(text, '^(%d+) (%d+) (%S+) (.*)$')
 if not untl or #untl > 16 or #fence > 16 then
-return { err = 'ERR ' .. lock .. ' holds what no lock wrote: delete it' }
+return { err = 'ERR ' .. lock .. ' was not written by a lock: delete it' }
 end
 return { untl = tonumber(untl), fence = tonumber(fence), owner = owner, label = label }
 end
