@@ -5,8 +5,8 @@ import type { Pace } from './pace.ts'
 import type { WaitingEntries } from './waiting-entries.ts'
 
 export interface DispatcherOptions {
-  /** Most calls of the handler at the same time. */
-  readonly concurrency: number
+  /** Most calls of the handler at the same time; may change. */
+  readonly concurrency: () => number
   /** Most entries of a call. */
   readonly batch: number
   readonly waiting: WaitingEntries
@@ -63,7 +63,8 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
       setImmediate(endTick)
     }
     if (suspects.size > 0) startSuspects(now)
-    while (calls < concurrency && waiting.size > 0 && now < sliceEndsAt && !stopped()) {
+    const most = concurrency()
+    while (calls < most && waiting.size > 0 && now < sliceEndsAt && !stopped()) {
       if (leases.overdue(now)) {
         void leases.refresh()
         break
@@ -91,7 +92,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
 
   function startSuspects(now: number): void {
     clearTimeout(suspectDue)
-    while (calls < concurrency && suspects.size > 0 && !stopped()) {
+    while (calls < concurrency() && suspects.size > 0 && !stopped()) {
       const at = suspects.nextAt()
       if (at > now) {
         suspectDue = setTimeout(dispatch, at - now)

@@ -7,8 +7,8 @@ import type { Pace } from './pace.ts'
 import { LONGEST_WAIT_MS, type WaitingEntries } from './waiting-entries.ts'
 
 export interface FetchControlOptions {
-  /** Most calls of the handler at the same time, and most entries of a call. */
-  readonly concurrency: number
+  /** Most calls of the handler at the same time, which may change, and most entries of a call. */
+  readonly concurrency: () => number
   readonly batch: number
   readonly capacity: Capacity
   readonly pace: Pace
@@ -29,9 +29,9 @@ export interface FetchControl {
 
 export function createFetchControl(options: FetchControlOptions): FetchControl {
   const { concurrency, batch, capacity, pace, waiting, dispatcher, leases, stopped } = options
-  const places = concurrency * batch
   return {
     room() {
+      const places = concurrency() * batch
       // Suspects start one after another, so a worker with many of them fetches no more.
       if (waiting.suspects.size >= places) return 0
       const all = places + pace.ahead

@@ -159,7 +159,7 @@ export function workerSettings(options: WorkerBatchOptions, batched: boolean): W
     throw invalid('retry', retry, 'give a function of the error and the attempt')
   }
   return {
-    concurrency: wholeNumber('concurrency', options.concurrency ?? 10, 1, 1000),
+    concurrency: checkConcurrency(options.concurrency ?? 10),
     leaseMs: wholeMs('lease', options.lease ?? 30_000, 100, 86_400_000),
     timeoutMs:
       options.timeout === undefined ? undefined : wholeMs('timeout', options.timeout, 1, 2 ** 31 - 1),
@@ -175,6 +175,10 @@ export function workerSettings(options: WorkerBatchOptions, batched: boolean): W
     from: startOf(options.from ?? 'oldest'),
     batch: batched ? wholeNumber('batch', options.batch ?? 100, 1, 1000) : 1,
   }
+}
+
+export function checkConcurrency(concurrency: number): number {
+  return wholeNumber('concurrency', concurrency, 1, 1000)
 }
 
 /** The answer of the application's `retry`; undefined, after a report, when it fails or answers something else. */

@@ -82,11 +82,13 @@ export function createStream<T, Out>(
   /** The process of a worker also adds the entries of schedules that are due. */
   function serving(worker: Worker): Worker {
     const end = serve()
+    const closeWorker = worker.close
     async function close(closing?: WorkerCloseOptions): Promise<void> {
-      await worker.close(closing)
+      await closeWorker(closing)
       end()
     }
-    return { ...worker, close, [Symbol.asyncDispose]: () => close() }
+    // Not a copy, because the worker has a getter.
+    return Object.assign(worker, { close, [Symbol.asyncDispose]: () => close() })
   }
 
   return {

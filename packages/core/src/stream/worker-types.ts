@@ -109,6 +109,13 @@ export interface Worker {
   readonly group: string
   /** The consumer name of this worker, which is unique. */
   readonly consumer: string
+  /** Entries (or batches) that this worker handles at once. */
+  readonly concurrency: number
+  /**
+   * Changes `concurrency`, 1 to 1,000, while the worker runs. Running handlers go on; with fewer places the next entry starts when
+   * enough of them have ended. It lasts until the worker closes.
+   */
+  setConcurrency(concurrency: number): void
   /** Adds a listener; the returned function removes it. */
   on(listener: (event: WorkerEvent) => void): () => void
   /**

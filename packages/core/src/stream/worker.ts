@@ -8,7 +8,7 @@ import { createGroupConsumer } from './group-consumer.ts'
 import { createHandlerCalls } from './handler-calls.ts'
 import { createPace } from './pace.ts'
 import type { Scope } from './scope.ts'
-import type { WorkerSettings } from './settings.ts'
+import { checkConcurrency, type WorkerSettings } from './settings.ts'
 import { createWaitingEntries } from './waiting-entries.ts'
 import type { Worker } from './worker-types.ts'
 
@@ -22,7 +22,9 @@ export interface WorkerParts<T> {
 /** Starts a worker: a consumer of the group that calls the handler with its entries. */
 export function createWorker<T>(scope: Scope, parts: WorkerParts<T>, settings: WorkerSettings): Worker {
   const { group, schema, handle, errorAt } = parts
-  const { concurrency, batch, maxAttempts, timeoutMs } = settings
+  const { batch, maxAttempts, timeoutMs } = settings
+  let most = settings.concurrency
+  const concurrency = (): number => most
   const pace = createPace()
   const capacity = createCapacity()
   const consumer = createGroupConsumer(scope, {
@@ -83,6 +85,14 @@ export function createWorker<T>(scope: Scope, parts: WorkerParts<T>, settings: W
   return {
     group,
     consumer: name,
+    get concurrency() {
+      return most
+    },
+    setConcurrency(next) {
+      most = checkConcurrency(next)
+      consumer.roomMade()
+      dispatcher.dispatch()
+    },
     on: events.on,
     close: consumer.close,
     [Symbol.asyncDispose]: () => consumer.close(),

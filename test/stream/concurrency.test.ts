@@ -1,0 +1,50 @@
+import { expect, test } from 'vitest'
+
+import { addNumbers, openOrders } from '../support/orders.ts'
+import { useRedis } from '../support/redis.ts'
+import { until } from '../support/until.ts'
+import { startWorker } from '../support/workers.ts'
+
+const bench = useRedis()
+
+test('the concurrency of a running worker can be raised and lowered', async () => {
+  const stream = await openOrders(bench)
+  const ends: (() => void)[] = []
+  let running = 0
+  const { worker } = startWorker(
+    stream,
+    'billing',
+    async () => {
+      running += 1
+      await new Promise<void>((resolve) => ends.push(resolve))
+      running -= 1
+    },
+    { concurrency: 1 },
+  )
+  await addNumbers(stream, 30)
+  await until('one runs', () => running === 1)
+  worker.setConcurrency(5)
+  expect(worker.concurrency).toBe(5)
+  await until('five run', () => running === 5)
+  worker.setConcurrency(2)
+  for (let left = 5; left > 2; left--) {
+    ends.shift()?.()
+    await until('one has ended', () => running === left - 1)
+  }
+  for (let handled = 0; handled < 10; handled++) {
+    ends.shift()?.()
+    await until('the next one has started', () => ends.length === 2)
+    expect(running).toBe(2)
+  }
+  worker.setConcurrency(100)
+  await until('all others run', () => running === 17)
+})
+
+test('a wrong concurrency is refused, and changes nothing', async () => {
+  const stream = await openOrders(bench)
+  const { worker } = startWorker(stream, 'billing', () => {})
+  for (const wrong of [0, 1.5, 1001, Number.NaN, '5']) {
+    expect(() => worker.setConcurrency(wrong as number)).toThrow(/concurrency is/)
+  }
+  expect(worker.concurrency).toBe(10)
+})
