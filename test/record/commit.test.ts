@@ -126,8 +126,8 @@ test('a worker that lost the lease changes nothing', async () => {
 
 test('a handler that does not wait for its commit neither finishes nor fails the entry before it', async () => {
   const { orders, points } = await shop()
-  const { saw, of } = startWorker(orders, 'billing', (delivery) => {
-    void delivery.commit(points.incrementing('ann'))
+  const { saw, of } = startWorker(orders, 'billing', ({ commit }) => {
+    void commit(points.incrementing('ann'))
   })
   await orders.add(1)
   await saw('done')

@@ -9,7 +9,7 @@ import {
   type Penknife,
   record,
 } from '@penknife/core'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'vitest'
 
 import { failure } from '../support/connect.ts'
 import { keyspace } from '../support/keyspace.ts'
@@ -288,4 +288,18 @@ test('a payload that an async schema refuses fails the call', async () => {
   })
   expect(await best.rank('ann')).toBeNull()
   expect(await record(space, strict.adding(1))).toMatchObject({ ok: true })
+})
+
+test('a call with durability that is not confirmed says so; with an id its repetition changes nothing', async () => {
+  const quick = connect(pattern(bench.server.url), { deadline: 300 })
+  onTestFinished(() => quick.close())
+  const space = quick.space('shop')
+  const orders = createStream<number>(space, 'orders', { durability: 'replicated' })
+  const best = createLeaderboard(space, 'best')
+  const send = () => record(space, { id: 'a' }, orders.adding(1), best.incrementing('ann'))
+  for (const _ of [1, 2]) {
+    // The server has no replica.
+    expect(await failure(send())).toMatchObject({ code: 'PENKNIFE_NOT_DURABLE', fate: 'unknown' })
+    expect(await best.rank('ann')).toMatchObject({ score: 1 })
+  }
 })

@@ -6,10 +6,13 @@ import { z } from 'zod'
 import {
   type AnyNotifier,
   connect,
+  type CounterEffectResult,
+  createCounters,
   createNotifier,
   createRateLimiter,
   createStream,
   type DeadLetter,
+  record,
   type LimiterDecision,
   type StreamEntry,
   type StreamPage,
@@ -199,4 +202,23 @@ test('a function that takes any notifier takes those with types too', () => {
 
 test('a member that is not on the board is null', () => {
   expectTypeOf(createLeaderboard(space, 'a').rank('ann')).resolves.toEqualTypeOf<BoardRow | null>()
+})
+
+test('a record and a commit carry the results of their effects, in their order', () => {
+  const orders = createStream<{ sku: string }>(space, 'orders', { groups: ['billing'] })
+  const points = createLeaderboard(space, 'points')
+  const stock = createCounters(space, 'stock')
+  const effects = [orders.adding({ sku: 'a' }), points.incrementing('ann')] as const
+  const answer = record(space, { id: 'a' }, ...effects, stock.decrementing('a'))
+  type Results = Extract<Awaited<typeof answer>, { ok: true }>['results']
+  expectTypeOf<Results>().toEqualTypeOf<readonly [string, number, CounterEffectResult]>()
+  // @ts-expect-error -- another payload
+  orders.adding({ sku: 1 })
+  // @ts-expect-error -- no effect
+  void record(space, orders.add({ sku: 'a' }))
+  orders.worker('billing', async ({ commit }) => {
+    const done = await commit(points.incrementing('ann'))
+    if (done.ok) expectTypeOf(done.results).toEqualTypeOf<readonly [number]>()
+    else if (!done.lost) expectTypeOf(done.refused[0]!.target).toEqualTypeOf<string>()
+  })
 })

@@ -40,8 +40,11 @@ export class HandlerDelivery<T> implements Delivery<T> {
     return signalOf(this.#entry)
   }
 
-  commit(...effects: readonly Effect[]): Promise<CommitAnswer<never>> {
-    return this.#context.commit(this.#entry, effects)
+  /** A handler may take it out of the delivery: `async ({ payload, commit }) => …`. */
+  get commit(): (...effects: readonly Effect[]) => Promise<CommitAnswer<never>> {
+    const entry = this.#entry
+    const { commit } = this.#context
+    return (...effects) => commit(entry, effects)
   }
 
   get lease(): StreamEntryLease {
