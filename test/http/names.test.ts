@@ -25,6 +25,7 @@ test('every adapter exports the same names', () => {
       'adapt',
       'decisionOf',
       'definePlugin',
+      'headersFor',
       'ipKey',
       'leaderboard',
       'notifications',

@@ -1,8 +1,11 @@
 /** For adapters of other frameworks. packages/express is an example; ./testkit tests an adapter. */
 export { isStreamReply, renderReply, type RenderedReply, send } from './answer.ts'
+export type { Carrier } from './exchange/carrier.ts'
 export { createExchanges } from './exchange/http-exchange.ts'
-export { keptBody, socketAddress, type View } from './exchange/view.ts'
+export { type HeaderStore, NodeCarrier, socketAddress } from './exchange/node-carrier.ts'
+export { keptBody, type View } from './exchange/view.ts'
 export { leaderboardPlugin } from './leaderboard/plugin.ts'
+export { type Adapt, type Middlewares, middlewares } from './middlewares.ts'
 export { notificationsPlugin } from './notifications/plugin.ts'
 export { misplaced } from './misplaced.ts'
 export { closable, prepare, type Prepared } from './plugin.ts'

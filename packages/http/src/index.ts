@@ -1,2 +1,10 @@
-export { adapt, leaderboard, type NodeMiddleware, notifications, rateLimit, requestLog } from './node.ts'
+export {
+  adapt,
+  leaderboard,
+  type NodeContext,
+  type NodeMiddleware,
+  notifications,
+  rateLimit,
+  requestLog,
+} from './node.ts'
 export * from './plugins.ts'

@@ -1,5 +1,4 @@
 import type { Exchange } from '../exchange/exchange.ts'
-import { socketAddress } from '../exchange/view.ts'
 import { warnOnce } from '../warn.ts'
 import { isPrivate } from './ip.ts'
 
@@ -33,7 +32,7 @@ export function proxyWarnings(): (exchange: Exchange, ip: string | undefined) =>
         return
       }
     }
-    if (ip === undefined || ip !== socketAddress(exchange.request) || !isPrivate(ip)) return
+    if (ip === undefined || ip !== exchange.peerAddress || !isPrivate(ip)) return
     warned = true
     warnOnce(
       'PENKNIFE_UNTRUSTED_PROXY',
