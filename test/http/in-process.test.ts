@@ -34,7 +34,7 @@ async function invoked(listener: RequestListener, path: string): Promise<Answere
   const event = {
     httpMethod: 'GET',
     path,
-    headers: {},
+    headers: { host: 'x' },
     requestContext: { identity: { sourceIp: '192.0.2.7' } },
   }
   return (await serverless(listener)(event, {})) as Answered
@@ -96,7 +96,7 @@ describe.each(servers)('in a process, under $server,', ({ ask, used }) => {
   })
 })
 
-test.each(own)(
+test.each(own.filter(({ knowsConnections = true }) => knowsConnections))(
   'a request that its server gives up in the process on $name was aborted',
   async ({ listener }) => {
     const finishes: Finish[] = []

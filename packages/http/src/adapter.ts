@@ -1,9 +1,15 @@
 /** For adapters of other frameworks. packages/express is an example; ./testkit tests an adapter. */
+export type { LimiterDecision } from '@penknife/core'
+export { invalid } from '@penknife/core/internal'
+
 export { isStreamReply, renderReply, type RenderedReply, send } from './answer.ts'
 export type { Carrier } from './exchange/carrier.ts'
 export { createExchanges } from './exchange/http-exchange.ts'
 export { type HeaderStore, NodeCarrier, socketAddress } from './exchange/node-carrier.ts'
+export { stateOf } from './exchange/state.ts'
 export { keptBody, type View } from './exchange/view.ts'
+export { FetchCarrier, type NodeBelow } from './fetch/carrier.ts'
+export { serveFetch } from './fetch/serve.ts'
 export { leaderboardPlugin } from './leaderboard/plugin.ts'
 export { type Adapt, type Middlewares, middlewares } from './middlewares.ts'
 export { notificationsPlugin } from './notifications/plugin.ts'

@@ -2,15 +2,13 @@ import type { LimiterDecision } from '@penknife/core'
 
 import type { Exchange } from './exchange/exchange.ts'
 import { carrierOf } from './exchange/http-exchange.ts'
+import { knownState } from './exchange/state.ts'
 
 const DECISIONS: unique symbol = Symbol.for('penknife.decisions') as never
 
 interface Decided {
   [DECISIONS]?: { readonly limiter: string; readonly decision: LimiterDecision }[]
 }
-
-/** The property of a fetch Request, or of a context around it, with the state of the request. */
-export const STATE: unique symbol = Symbol.for('penknife.state') as never
 
 /** Stores a rate limit's decision on the request, for `decisionOf`. */
 export function storeDecision(exchange: Exchange, limiter: string, decision: LimiterDecision): void {
@@ -28,8 +26,8 @@ export function storeDecision(exchange: Exchange, limiter: string, decision: Lim
  * @param limiter the name of a limiter. Default: the latest decision.
  */
 export function decisionOf(request: object, limiter?: string): LimiterDecision | undefined {
-  const { req, raw, [STATE]: state } = request as { req?: object; raw?: object; [STATE]?: object }
-  for (const holder of [state, request, req, raw] as readonly (Decided | undefined)[]) {
+  const { req, raw } = request as { req?: object; raw?: object }
+  for (const holder of [knownState(request), request, req, raw] as readonly (Decided | undefined)[]) {
     const found = holder?.[DECISIONS]?.findLast(
       (decided) => limiter === undefined || decided.limiter === limiter,
     )

@@ -16,9 +16,11 @@ export interface Carrier {
 
   readonly method: string
   readonly headers: IncomingHttpHeaders
+  /** A request header by its name, in any case. Several lines are joined by ', '. Undefined if it is missing or empty. */
+  header(name: string): string | undefined
   /** The address at the other end of the connection. Undefined if the server does not show it. */
   readonly peerAddress: string | undefined
-  /** @param kept returns the body that an earlier body parser left */
+  /** @param kept returns the body that an earlier body parser left, or a promise of it */
   readBody(limitBytes: number, kept: () => unknown): Promise<Uint8Array>
   /** Calls the listener with the size of each chunk of the request's body that arrives from now on. */
   countRequest(onBytes: (bytes: number) => void): void
@@ -31,8 +33,10 @@ export interface Carrier {
   getHeader(name: string): HeaderValue | undefined
   /** Called only before the headers were sent. */
   setHeader(name: string, value: HeaderValue): void
+  /** Calls the listener with the size of each chunk of the response's body. */
+  countResponse(onBytes: (bytes: number) => void): void
   /** Calls the listener for each chunk of the response's body. */
-  tapResponse(onChunk: (chunk: Uint8Array | string, encoding: BufferEncoding) => void): void
+  tapResponse(onChunk: (chunk: Uint8Array) => void): void
 
   /** Whether nothing more can reach the client: it left, or the response is complete. */
   readonly gone: boolean

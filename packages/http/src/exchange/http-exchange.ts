@@ -106,8 +106,7 @@ class HttpExchange<Context> implements Exchange<Context> {
   }
 
   header(name: string): string | undefined {
-    const value = this.headers[name.toLowerCase()]
-    return (Array.isArray(value) ? value.join(', ') : value) || undefined
+    return this.carrier.header(name)
   }
 
   route(): string | undefined {
@@ -146,7 +145,7 @@ class HttpExchange<Context> implements Exchange<Context> {
     if (this.#bytes) return this.#bytes
     const bytes = { in: 0, out: 0 }
     this.carrier.countRequest((count) => (bytes.in += count))
-    this.carrier.tapResponse((chunk, encoding) => (bytes.out += Buffer.byteLength(chunk, encoding)))
+    this.carrier.countResponse((count) => (bytes.out += count))
     return (this.#bytes = bytes)
   }
 
@@ -159,10 +158,10 @@ class HttpExchange<Context> implements Exchange<Context> {
     }
     let chunks: Buffer[] = []
     let size = 0
-    this.carrier.tapResponse((chunk, encoding) => {
-      size += Buffer.byteLength(chunk, encoding)
+    this.carrier.tapResponse((chunk) => {
+      size += chunk.byteLength
       if (size > limitBytes) chunks = []
-      else chunks.push(typeof chunk === 'string' ? Buffer.from(chunk, encoding) : Buffer.from(chunk))
+      else chunks.push(Buffer.from(chunk))
     })
     return new Promise((resolve) => {
       this.onFinish(({ status, aborted }) => {

@@ -37,6 +37,11 @@ export class NodeCarrier implements Carrier {
     return this.request.headers
   }
 
+  header(name: string): string | undefined {
+    const value = this.headers[name.toLowerCase()]
+    return (Array.isArray(value) ? value.join(', ') : value) || undefined
+  }
+
   get peerAddress(): string | undefined {
     return socketAddress(this.request)
   }
@@ -69,8 +74,16 @@ export class NodeCarrier implements Carrier {
     this.#headers.setHeader(name, value)
   }
 
-  tapResponse(onChunk: (chunk: Uint8Array | string, encoding: BufferEncoding) => void): void {
-    tapResponse(this.response as ServerResponse, this.method, onChunk)
+  countResponse(onBytes: (bytes: number) => void): void {
+    tapResponse(this.response as ServerResponse, this.method, (chunk, encoding) =>
+      onBytes(Buffer.byteLength(chunk, encoding)),
+    )
+  }
+
+  tapResponse(onChunk: (chunk: Uint8Array) => void): void {
+    tapResponse(this.response as ServerResponse, this.method, (chunk, encoding) =>
+      onChunk(typeof chunk === 'string' ? Buffer.from(chunk, encoding) : chunk),
+    )
   }
 
   get gone(): boolean {
